@@ -1,0 +1,170 @@
+// What actors need from outside, as types only. Each worker's composition root builds the
+// implementations from plain configuration and hands them to runs as `context.ports`.
+
+/** Token counts as the provider reported them; `estimated` when it reported none. */
+export interface Usage {
+  readonly promptTokens: number;
+  readonly completionTokens: number;
+  readonly estimated?: boolean;
+}
+
+/** A tool call the model asked for. `arguments` is the JSON text as sent, possibly invalid. */
+export interface ToolCall {
+  readonly id: string;
+  readonly name: string;
+  readonly arguments: string;
+}
+
+/** One message of a prompt. */
+export type PromptMessage =
+  | { readonly role: "system" | "user"; readonly content: string }
+  | {
+      readonly role: "assistant";
+      readonly content: string;
+      readonly toolCalls?: readonly ToolCall[];
+    }
+  | { readonly role: "tool"; readonly content: string; readonly toolCallId: string };
+
+/** A tool the model may call. */
+export interface ToolSpec {
+  readonly name: string;
+  readonly description: string;
+  /** JSON Schema of the arguments. */
+  readonly parameters: Readonly<Record<string, unknown>>;
+}
+
+/** A passage found in a collection. `span` is [start, end) in UTF-8 bytes of the document's text. */
+export interface Passage {
+  readonly documentId: string;
+  readonly documentTitle: string;
+  readonly chunkId: string;
+  readonly collection: string;
+  readonly text: string;
+  readonly headings: readonly string[];
+  readonly span: readonly [number, number];
+  readonly score: number;
+  /** How the score came about, e.g. { bm25: 3.2, vector: 0.61, rrf: 0.031 }. */
+  readonly scores: Readonly<Record<string, number>>;
+  readonly metadata: Readonly<Record<string, unknown>>;
+}
+
+/** What the built-in answerer works from; providers with a model never see it. */
+export interface Grounding {
+  /** The user's message of this turn. */
+  readonly question: string;
+  readonly passages: readonly Passage[];
+  /** Whether the answerer was meant to use a collection (so that no passage means "nothing relevant"). */
+  readonly usesCollection: boolean;
+  /** The agent's own texts in order of use: examples, goal, persona, description. */
+  readonly texts: readonly string[];
+  readonly examples: readonly { readonly input: string; readonly output: string }[];
+  /** Names of what the sub-agents do, for small talk ("I can help with ..."). */
+  readonly offers: readonly string[];
+  readonly agentName: string;
+}
+
+/** One call to a model. Unset numbers are left to the provider. */
+export interface LlmRequest {
+  /** As the record says: "gpt-5-mini", "anthropic/claude-...", "builtin". Mapped to a provider by rule. */
+  readonly model: string;
+  readonly messages: readonly PromptMessage[];
+  readonly temperature?: number;
+  readonly topP?: number;
+  readonly maxTokens?: number;
+  readonly frequencyPenalty?: number;
+  readonly presencePenalty?: number;
+  readonly stop?: readonly string[];
+  readonly tools?: readonly ToolSpec[];
+  readonly toolChoice?: "auto" | "none" | "required" | { readonly name: string };
+  /** `json` any object; a schema where the provider can enforce it (always validated again by us). */
+  readonly responseFormat?:
+    | { readonly type: "text" }
+    | { readonly type: "json" }
+    | {
+        readonly type: "schema";
+        readonly name: string;
+        readonly schema: Readonly<Record<string, unknown>>;
+      };
+  /** Whether the provider is asked to stream. */
+  readonly stream: boolean;
+  readonly grounding?: Grounding;
+}
+
+/** What comes while a model answers. The same events from every implementation. */
+export type LlmEvent =
+  | { readonly type: "text"; readonly text: string }
+  | {
+      readonly type: "tool-call";
+      readonly index: number;
+      readonly id?: string;
+      readonly name?: string;
+      readonly argumentsDelta?: string;
+    };
+
+/** Why a model stopped. */
+export type FinishReason = "stop" | "length" | "tool_calls" | "content_filter";
+
+/** What a model call gave. */
+export interface LlmResult {
+  readonly text: string;
+  readonly toolCalls: readonly ToolCall[];
+  readonly finishReason: FinishReason;
+  readonly usage: Usage;
+  /** Provider's name in our configuration ("openai", "anthropic", "builtin") and the model it named. */
+  readonly provider: string;
+  readonly model: string;
+}
+
+/**
+ * A model. Errors are RuntimeError: PROVIDER_LIMITED (429, `details.retryAfterMs`), PROVIDER_UNAVAILABLE
+ * (5xx, cut streams, refused connections: retryable), PROVIDER_FAILED (4xx: not), DEADLINE, CANCELLED.
+ */
+export interface Llm {
+  complete(
+    request: LlmRequest,
+    options: { readonly signal: AbortSignal; onEvent?(event: LlmEvent): void },
+  ): Promise<LlmResult>;
+  /** Context window of a model in tokens (a configured or known figure, default 128,000). */
+  windowOf(model: string): number;
+  /** Whether this model is the built-in answerer (no provider configured for it). */
+  isBuiltin(model: string): boolean;
+}
+
+/** Texts to unit vectors of `dimension` floats. Pinned per collection by `id` and `dimension`. */
+export interface Embedder {
+  readonly id: string;
+  readonly dimension: number;
+  /** One vector per text, same order. */
+  embed(texts: readonly string[]): Promise<readonly Float32Array[]>;
+  /** For the router's hot path: at once, on the calling thread. Only cheap embedders have it. */
+  embedNow?(text: string): Float32Array;
+}
+
+/** Searches one collection of one tenant. Unknown collection: NOT_FOUND. */
+export interface Retriever {
+  search(request: {
+    readonly tenant: string;
+    readonly collection: string;
+    readonly query: string;
+    /** 1..50. */
+    readonly topK: number;
+    readonly mode?: "hybrid" | "vector" | "lexical";
+  }): Promise<readonly Passage[]>;
+}
+
+/** CPU work that must not run on a worker's thread; saturation shows as POOL_FULL. */
+export interface Compute {
+  run(
+    task: string,
+    input: unknown,
+    options: { readonly signal?: AbortSignal; readonly timeoutMs: number },
+  ): Promise<unknown>;
+}
+
+/** The ports of a worker. */
+export interface Ports {
+  readonly llm: Llm;
+  readonly embedder: Embedder;
+  readonly retriever: Retriever;
+  readonly compute: Compute;
+}

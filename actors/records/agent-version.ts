@@ -1,0 +1,37 @@
+// How agents lie in the tenant's tables. Any change to an agent or to one of its sub-agents makes a
+// new version, so that a run can finish on the one it was started with; a version names the
+// versions of its sub-agents instead of holding them, so that a change writes little.
+//
+//   agents               ag           AgentRow, the current one
+//   agent-versions       ag.n         AgentRow, never changed
+//   sub-agents           sa           SubAgentRow, the current one
+//   sub-agent-versions   sa.n         SubAgentRow, never changed
+
+import type { Agent } from "./agent.ts";
+import type { SubAgent } from "./sub-agent.ts";
+
+/** Names of the tables above. */
+export const agentTables = {
+  agents: "agents",
+  agentVersions: "agent-versions",
+  subAgents: "sub-agents",
+  subAgentVersions: "sub-agent-versions",
+} as const;
+
+/** An agent at one version, with the versions of its sub-agents in order of creation. */
+export interface AgentRow {
+  readonly agent: Agent;
+  readonly version: number;
+  readonly subAgents: readonly { readonly key: string; readonly version: number }[];
+}
+
+/** A sub-agent at one version. */
+export interface SubAgentRow {
+  readonly subAgent: SubAgent;
+  readonly version: number;
+}
+
+/** Row id of a version. */
+export function versionId(key: string, version: number): string {
+  return `${key}.${version}`;
+}

@@ -1,0 +1,223 @@
+// A conversation as others see it: what may be said to its actor, what it answers, and how its
+// messages and its entry in the tenant's list look.
+
+import type { Usage } from "../ports.ts";
+
+/** Which action the router took and why. */
+export interface RoutingInfo {
+  readonly selected_action: "SUB_AGENT" | "SUPERVISOR";
+  readonly action_name: string;
+  readonly reason: string;
+  readonly intent: string;
+  /** Calibrated probability that the choice is right, 0..1. */
+  readonly confidence: number;
+  /** Below it a choice is in doubt. */
+  readonly threshold: number;
+  readonly method: "keyword" | "semantic" | "model" | "graph" | "only";
+  readonly candidates: readonly {
+    readonly name: string;
+    readonly key: string;
+    readonly score: number;
+  }[];
+  /** Sub-agent chosen, null for the supervisor. */
+  readonly sub_agent_key: string | null;
+  /** The parts of a compound message, when it was answered by several. */
+  readonly parts?: readonly {
+    readonly text: string;
+    readonly action_name: string;
+    readonly sub_agent_key: string | null;
+  }[];
+}
+
+/** A passage an answer rests on. */
+export interface Source {
+  readonly document_id: string;
+  readonly title: string;
+  readonly chunk_id: string;
+  readonly collection_key: string;
+  readonly score: number;
+  readonly text: string;
+  readonly headings: readonly string[];
+  /** [start, end) in UTF-8 bytes of the document's text. */
+  readonly span: readonly [number, number];
+}
+
+/** What was asked of the user and what is still missing. */
+export interface DataCollection {
+  readonly collected: Readonly<Record<string, unknown>>;
+  readonly missing: readonly string[];
+  readonly complete: boolean;
+}
+
+/** Money of one call, in millionths of the account's unit. */
+export interface Charge {
+  readonly units: number;
+  readonly unitPriceMicros: number;
+  readonly micros: number;
+}
+
+/** A chat turn's answer: the reply in the run's end frame. */
+export interface ChatReply {
+  readonly response: string;
+  readonly agent_key: string;
+  readonly conversation_key: string | null;
+  readonly message_id: string;
+  readonly run_id: string;
+  readonly routing_info: RoutingInfo;
+  readonly frontend_trigger: { readonly name: string; readonly payload?: unknown } | null;
+  readonly data_collection: DataCollection | null;
+  readonly sources: readonly Source[];
+  readonly usage: Usage;
+  /** Model that wrote the answer, as the record names it, and whether it was the built-in answerer. */
+  readonly model: string;
+  readonly builtin: boolean;
+  readonly finish_reason: "stop" | "length" | "tool_calls" | "content_filter";
+  readonly charge: Charge;
+  /** Set when the sub-agent escalated. */
+  readonly escalated_to?: string;
+  /** Parsed answer when an output_schema was enforced. */
+  readonly output?: unknown;
+}
+
+/** Events of a run that viewers see between text (payload of "event" frames). */
+export type ChatEvent =
+  | { readonly type: "routing"; readonly routing_info: RoutingInfo }
+  | { readonly type: "sources"; readonly sources: readonly Source[] }
+  | {
+      readonly type: "tool_call";
+      readonly id: string;
+      readonly name: string;
+      readonly arguments: unknown;
+    }
+  | {
+      readonly type: "tool_result";
+      readonly id: string;
+      readonly name: string;
+      readonly result: unknown;
+    }
+  | {
+      readonly type: "node";
+      readonly node: string;
+      readonly state: "started" | "completed" | "failed";
+    }
+  | { readonly type: "escalated"; readonly to: string; readonly reason: string }
+  /** One line for people, e.g. that the built-in answerer answers and how to set a provider. */
+  | { readonly type: "notice"; readonly text: string };
+
+/** A stored message. Key in the actor's records: `m` and the sequence in 8 digits. */
+export interface MessageRecord {
+  readonly id: string;
+  readonly sequence: number;
+  readonly role: "user" | "assistant";
+  readonly content: string;
+  readonly run_id: string;
+  readonly created_at: string;
+  /** Set on answers. */
+  readonly routing_info?: RoutingInfo;
+  readonly sources?: readonly Source[];
+  readonly usage?: Usage;
+  /** An answer that was cut: by an interrupt, a cancel or a failure. */
+  readonly status?: "completed" | "interrupted" | "cancelled" | "failed";
+  readonly error?: { readonly code: string; readonly message: string };
+}
+
+/** Entry of the tenant's list: table `conversations`, id `<agent_key>.<conversation_key>`. */
+export interface ConversationRow {
+  readonly conversation_key: string;
+  readonly agent_key: string;
+  readonly title: string;
+  readonly message_count: number;
+  readonly created_at: string;
+  readonly updated_at: string;
+}
+
+/** Table of conversation entries. */
+export const conversationsTable = "conversations";
+
+/** Key of a message's record. */
+export function messageKey(sequence: number): string {
+  return `m${String(sequence).padStart(8, "0")}`;
+}
+
+/** A message of the user to an agent. */
+export interface ChatMessage {
+  readonly type: "chat";
+  readonly agent: string;
+  readonly text: string;
+  /** Whether text is shown as it comes (the provider is asked to stream). */
+  readonly stream: boolean;
+  readonly on_busy?: "enqueue" | "interrupt" | "reject" | "merge" | "steer";
+  /** Taken in the accept's transaction, given back when the turn fails. */
+  readonly priceMicros: number;
+  /** Service name for the ledger, e.g. "core-agent-chat". */
+  readonly service: string;
+  /** Run deadline, ms. Default 600,000. */
+  readonly timeoutMs?: number;
+}
+
+/** What may be said to a conversation from outside. */
+export type ConversationRequest =
+  | ChatMessage
+  | { readonly type: "describe" }
+  | { readonly type: "cancel"; readonly reason: string }
+  | { readonly type: "rename"; readonly title: string }
+  | { readonly type: "delete" };
+
+/** Answer to `describe`. `row` null: there is no such conversation (or it was deleted). */
+export interface ConversationDescription {
+  readonly row: ConversationRow | null;
+  readonly running: string | null;
+  readonly waiting: readonly string[];
+}
+
+/** Answer to an accepted chat message. */
+export interface ChatAccepted {
+  readonly run: string;
+  readonly conversation_key: string | null;
+  readonly message_id: string;
+  /** Version of the agent the run is pinned to. */
+  readonly agent_version: number;
+  /** Model the answer is expected from (the supervisor's; a sub-agent may have its own). */
+  readonly model: string;
+}
+
+/** A stateless completion: the messages are used as sent, nothing is stored but the run. */
+export interface CompletionMessage {
+  readonly type: "complete";
+  readonly agent: string;
+  readonly messages: readonly {
+    readonly role: "system" | "user" | "assistant";
+    readonly content: string;
+  }[];
+  readonly stream: boolean;
+  readonly overrides: {
+    readonly temperature?: number;
+    readonly top_p?: number;
+    readonly max_tokens?: number;
+    readonly frequency_penalty?: number;
+    readonly presence_penalty?: number;
+    readonly stop?: readonly string[];
+    readonly response_format?: unknown;
+  };
+  readonly priceMicros: number;
+  readonly service: string;
+  readonly timeoutMs?: number;
+}
+
+/** Counter of a tenant's balance, in millionths. */
+export const balanceCounter = "balance";
+
+/** Table of ledger rows: one for each charged operation, id sortable by time. */
+export const ledgerTable = "ledger";
+
+/** A ledger row. `spend` is tokens as the provider reported them; `charge` what the tenant paid. */
+export interface LedgerRow {
+  readonly id: string;
+  readonly at: string;
+  readonly service: string;
+  readonly run_id: string | null;
+  readonly key_id: string | null;
+  readonly charge: Charge;
+  readonly spend: Usage | null;
+  readonly outcome: string;
+}

@@ -1,0 +1,105 @@
+// The port of the front door: what a route handler sees, whichever server carries it.
+// listen.ts implements it on uWebSockets.js, listen-node.ts on node:http and ws.
+
+/** A request whose head has arrived. Header names are lower case. */
+export interface HttpRequest {
+  /** `req_...`; also the X-Request-Id of the response. */
+  readonly id: string;
+  readonly method: string;
+  /** Path without query, percent-encoded as sent. */
+  readonly path: string;
+  readonly query: URLSearchParams;
+  header(name: string): string | undefined;
+  /** Address of the peer, e.g. "127.0.0.1". */
+  readonly peer: string;
+  /** Aborts when the client has gone away. */
+  readonly signal: AbortSignal;
+  /**
+   * The whole body. @throws RuntimeError BODY_TOO_LARGE (limit from the route or the server),
+   * REQUEST_TIMEOUT when it comes too slowly.
+   */
+  body(bytesMax?: number): Promise<Uint8Array>;
+}
+
+/** Where a streamed response is written. */
+export interface ResponseSink {
+  /**
+   * Writes a piece. Returns false when the client reads too slowly: await `drained` before the next.
+   * Pieces written anyway are held up to the server's limit, past it the client is cut.
+   */
+  write(piece: string | Uint8Array): boolean;
+  readonly drained: Promise<void>;
+  /** Aborts when the client is gone or was cut. */
+  readonly signal: AbortSignal;
+}
+
+/** What a handler answers. Content-Length, Date and X-Request-Id are added by the server. */
+export type HttpResponse =
+  | {
+      readonly status: number;
+      readonly headers?: Readonly<Record<string, string>>;
+      readonly body: string | Uint8Array;
+    }
+  | {
+      readonly status: number;
+      readonly headers?: Readonly<Record<string, string>>;
+      /** Writes the body; the response ends when it returns. A throw cuts the connection. */
+      stream(sink: ResponseSink): Promise<void>;
+    };
+
+/** One open WebSocket. */
+export interface Socket {
+  /** "ok", "full" (wait for `onDrain`) or "gone". Never drops silently. */
+  send(text: string): "ok" | "full" | "gone";
+  /** Bytes waiting to be sent. */
+  buffered(): number;
+  close(code: number, reason: string): void;
+}
+
+/** Callbacks of one WebSocket connection. A throw closes it with 1011 and harms nobody else. */
+export interface SocketHandler {
+  onOpen(socket: Socket): void;
+  onMessage(socket: Socket, text: string): void;
+  onDrain(socket: Socket): void;
+  onClose(socket: Socket, code: number): void;
+}
+
+/** What the server carries. Neither function needs to catch: whatever is thrown becomes a response. */
+export interface FrontDoor {
+  handle(request: HttpRequest): Promise<HttpResponse>;
+  /** Decides about an upgrade: a handler for the connection, or the response that refuses it. */
+  upgrade(request: HttpRequest): Promise<SocketHandler | HttpResponse>;
+}
+
+/** Limits of a server; every one has a name in adapters/config.ts. */
+export interface ServerLimits {
+  readonly bodyBytesMax: number;
+  readonly headerBytesMax: number;
+  readonly connectionsMax: number;
+  readonly bodyTimeoutMs: number;
+  /** A client that reads nothing for this long is cut. */
+  readonly slowReaderMs: number;
+  /** Bytes held for one slow reader before it is cut. */
+  readonly sendBufferBytesMax: number;
+  readonly socketMessageBytesMax: number;
+}
+
+/** A listening server. */
+export interface Server {
+  readonly port: number;
+  /** Open HTTP requests and WebSockets. */
+  connections(): number;
+  /** Stops accepting; open requests go on. */
+  stopAccepting(): void;
+  /** Closes everything. */
+  close(): Promise<void>;
+}
+
+/** Starts a server. @throws when the port is taken (never shares it silently). */
+export type Listen = (options: {
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  readonly limits: ServerLimits;
+  readonly door: FrontDoor;
+}) => Promise<Server>;

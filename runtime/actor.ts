@@ -1,0 +1,265 @@
+// What a user of the runtime writes. The whole contract:
+//
+//   actor  defineActor({ kind, version, initial, receive, ... })
+//          One message at a time, in a short synchronous turn. `receive(state, message, turn)`
+//          returns the next state; state and message are immutable. What the turn asked for through
+//          `turn` (rows, sends, runs, reminders, counters, the reply) commits in ONE transaction with
+//          the new state and the removal of the message. A throw leaves nothing of the turn: it is
+//          retried 5 times with backoff, then the message becomes a dead letter, whoever waits gets
+//          an error, and the next message goes on.
+//   run    defineRun({ kind, run })
+//          One async function for work that waits. `run(input, context)` may be called again after a
+//          crash: everything it does outside must be a step, stored steps return their result.
+//          It ends once: completed, failed, cancelled, expired or exhausted, told to its parent as
+//          the message { type: "run-ended" }.
+//
+// When not to use an actor: to organise code. Be an actor only with state of your own, a life of
+// your own, and an order of messages that matters. Else it is a function.
+
+import type { Address } from "./address.ts";
+import type { ErrorData } from "./errors.ts";
+
+/** Data that may cross threads and be stored: what structured clone and msgpack both carry. */
+export type Data = unknown;
+
+/** What a turn wants loaded before its handler is called. */
+export type ReadRequest =
+  /** Records of this actor from key `from` (inclusive) to `to` (exclusive). */
+  | {
+      readonly type: "records";
+      readonly from?: string;
+      readonly to?: string;
+      /** 1..1,000. */
+      readonly limit: number;
+      readonly reverse?: boolean;
+    }
+  /** One row of a table of this actor's tenant. */
+  | { readonly type: "row"; readonly table: string; readonly id: string }
+  /** A counter of this actor's tenant. */
+  | { readonly type: "counter"; readonly name: string };
+
+/** An actor's own record as read. */
+export interface RecordRow {
+  readonly key: string;
+  readonly value: Data;
+}
+
+/** Results of `reads`, by the name given there: RecordRow[], a row's value or undefined, a number. */
+export type Loaded = Readonly<Record<string, Data>>;
+
+/** A run to start with the turn's commit. */
+export interface RunSpec {
+  /** Kind of a defined run. */
+  readonly kind: string;
+  /** Given, or made by the runtime with prefix `rn`. Must be new. */
+  readonly id?: string;
+  readonly input: Data;
+  /** Latest end, milliseconds from now; then the run ends `expired`. Default 600,000. */
+  readonly timeoutMs?: number;
+  /** Hold: the run's row exists and can be followed, but it starts only with `releaseRun`. */
+  readonly held?: boolean;
+}
+
+/** What a handler can do in a turn. Nothing here waits, and nothing happens unless the turn commits. */
+export interface Turn {
+  readonly self: Address;
+  /** Milliseconds since the epoch, the same for the whole turn. */
+  readonly nowMs: number;
+  /** Sender: an actor, a run, or null for the door. */
+  readonly from: Address | null;
+  /** Absolute deadline of the message in ms, or 0 for none. */
+  readonly deadlineMs: number;
+  readonly loaded: Loaded;
+  /** A new sortable id, e.g. newId("ms"). */
+  newId(prefix: string): string;
+  /** Puts a record of this actor under `key` (1..64 characters of A-Z a-z 0-9 _ . -). */
+  put(key: string, value: Data): void;
+  remove(key: string): void;
+  /** Puts a row into a table of this tenant. `value` undefined removes it. */
+  putRow(table: string, id: string, value: Data): void;
+  /** Adds to a counter of this tenant; if the sum fell below `min` the turn is undone and `otherwise` is the reply. */
+  add(
+    counter: string,
+    delta: number,
+    floor?: { readonly min: number; readonly otherwise: ErrorData },
+  ): void;
+  /** Durable message: a row in the receiver's inbox, first in first out for each pair. */
+  send(to: Address, message: Data, options?: { readonly deadlineMs?: number }): void;
+  /** Message in memory, at most once: previews and hints. */
+  tell(to: Address, message: Data): void;
+  /** Starts a child run; returns its id. */
+  startRun(spec: RunSpec): string;
+  /** Starts a held run, with another input if given. */
+  releaseRun(id: string, input?: Data): void;
+  /** Durable control messages to a run of this actor. */
+  cancelRun(id: string, reason: string): void;
+  steerRun(id: string, value: Data): void;
+  /** Durable timer: `message` comes to this actor at `atMs`, after a restart too; a name replaces its earlier one. */
+  remind(name: string, atMs: number, message: Data): void;
+  forget(name: string): void;
+  /**
+   * Answers the asker, after the commit has reached the asked level. `follow` names the run whose
+   * frames a streaming asker gets next. In a "run-ended" turn the reply goes into the run's end
+   * frame and its row.
+   */
+  reply(value: Data, options?: { readonly follow?: string }): void;
+  /** Answers the asker with an error; the rest of the turn still commits. */
+  refuse(error: ErrorData): void;
+}
+
+/** How a run ended. */
+export type Outcome =
+  | { readonly status: "completed"; readonly result: Data }
+  | {
+      readonly status: "failed" | "cancelled" | "expired" | "exhausted";
+      readonly error: ErrorData;
+      /** Text shown so far by the step that was cut, if any. */
+      readonly shown?: string;
+    };
+
+/** Message to an actor whose run has ended. It commits together with the run's end. */
+export interface RunEnded {
+  readonly type: "run-ended";
+  readonly run: string;
+  readonly kind: string;
+  readonly outcome: Outcome;
+}
+
+/** What happens to an actor's memory when a turn of it throws. Messages are decided by retries alone. */
+export type Strategy = "resume" | "restart" | "stop" | "escalate";
+
+/** Behaviour of one kind of actor. */
+export interface ActorDefinition<State = Data, Message = Data> {
+  readonly type: "actor";
+  readonly kind: string;
+  /** Version of the state's shape. */
+  readonly version: number;
+  initial(self: Address): State;
+  /** From an older version's state; never called with a newer one (that is refused, untouched). */
+  migrate?(state: Data, fromVersion: number): State;
+  /** Rows to load before `receive`. Pure. */
+  reads?(message: Message, state: State): Readonly<Record<string, ReadRequest>>;
+  receive(state: State, message: Message, turn: Turn): State;
+  /** Messages waiting in memory and on disk, default 1,024; one more is refused at the door (MAILBOX_FULL). */
+  readonly mailboxMax?: number;
+  /** Default "restart": reload the last committed state. */
+  readonly strategy?: Strategy;
+  /** Hibernates after this long without a message, default 30,000. */
+  readonly idleMs?: number;
+}
+
+/** Repetition of a step whose result was not stored before a crash. */
+export type Repeat = "safe" | "reconcile" | "never";
+
+/** One call of a step's function. */
+export interface Attempt {
+  /** Grows with every call of this step, over crashes too. */
+  readonly number: number;
+  /** Aborts at the step's timeout, the run's deadline or its cancel. */
+  readonly signal: AbortSignal;
+  /**
+   * Shows text to viewers at once and stores none of it. The step's result must then be an object
+   * whose `text` is the truth (`{ text: string }`); a longer or other text is corrected at the end.
+   */
+  write(text: string): void;
+}
+
+/** How a step behaves. */
+export interface StepOptions<T> {
+  /** Default "never": the function may have effects that must not happen twice. */
+  readonly repeat?: Repeat;
+  /** Aborted after this long, default 120,000; at most the run's own deadline. */
+  readonly timeoutMs?: number;
+  /** Fingerprinted: a stored key with another input ends the run with STEP_CHANGED. */
+  readonly input?: Data;
+  /** Reconcile: asks the other side what became of attempt `number`; undefined = it did not happen. */
+  reconcile?(attempt: Attempt): Promise<T | undefined>;
+  /** Retryable operating errors are retried inside the step. Default { times: 2, minMs: 500, maxMs: 10,000 }. */
+  readonly retry?: { readonly times: number; readonly minMs: number; readonly maxMs: number };
+  /**
+   * What must have reached the disk before the function is called. Default: "memory" for pure
+   * computing (`local: true`), "committed" for safe, "flushed" for reconcile and never.
+   */
+  readonly local?: boolean;
+}
+
+/** What a run can do. Calls on one context may be concurrent (Promise.all). */
+export interface RunContext<Ports = Data> {
+  readonly self: Address;
+  /** Run id; children have their parent's id, a dot and a number. */
+  readonly id: string;
+  readonly tenant: string;
+  readonly deadlineMs: number;
+  readonly signal: AbortSignal;
+  readonly ports: Ports;
+  /**
+   * Calls `perform` unless a result for `key` is stored, and stores the result before a later effect
+   * starts or with the run's end. `key` comes from data ("model:1", "tool:call_x"), never from position.
+   * @throws RuntimeError STEP_CHANGED, STEP_UNKNOWN (a `never` step that may have happened), DEADLINE,
+   *   CANCELLED, STEPS_EXHAUSTED (more than 1,000 steps), or what `perform` threw (stored too).
+   */
+  step<T>(
+    key: string,
+    perform: (attempt: Attempt) => Promise<T> | T,
+    options?: StepOptions<T>,
+  ): Promise<T>;
+  /** A child run, as a step. Its failure is returned, not thrown. Depth at most 8, children at most 100. */
+  child(
+    key: string,
+    spec: { readonly kind: string; readonly input: Data; readonly timeoutMs?: number },
+  ): Promise<Outcome>;
+  /** Cancels a child started by `child` under that key; it ends `cancelled`. */
+  cancelChild(key: string, reason: string): void;
+  /** Durable request to an actor, as a step. @throws the refusal, DEADLINE or CYCLE. */
+  ask(
+    key: string,
+    to: Address,
+    message: Data,
+    options?: { readonly timeoutMs?: number },
+  ): Promise<Data>;
+  /** Durable message, once, as a step. */
+  send(key: string, to: Address, message: Data): Promise<void>;
+  /** Durable wait, as a step: survives restarts and hibernates with the run. */
+  sleep(key: string, ms: number): Promise<void>;
+  /** Waits for `system.decide(run, key, value)`, as a step. @throws DEADLINE after `timeoutMs`. */
+  decision(key: string, options: { readonly timeoutMs: number }): Promise<Data>;
+  /** Steering messages taken at this point, oldest first, as a step; [] when none is waiting. */
+  steered(key: string): Promise<readonly Data[]>;
+  /** The current time, as a step. */
+  now(key: string): Promise<number>;
+  /** Durable event for viewers: commits with the steps so far and is shown after. Replays emit nothing twice. */
+  emit(key: string, event: Data): void;
+  /** Records of any actor under the same root. Read what is immutable, or inside a step. */
+  records(
+    owner: Address,
+    range: { from?: string; to?: string; limit: number; reverse?: boolean },
+  ): Promise<readonly RecordRow[]>;
+  /** Row of a table of this tenant. Read what is immutable (a pinned version), or inside a step. */
+  row(table: string, id: string): Promise<Data>;
+  /** Rows and counters that commit with the run's end, in the same transaction. */
+  atEnd(write: (turn: Pick<Turn, "putRow" | "add" | "newId" | "nowMs">) => void): void;
+}
+
+/** Behaviour of one kind of run. */
+export interface RunDefinition<Input = Data, Result = Data, Ports = Data> {
+  readonly type: "run";
+  readonly kind: string;
+  run(input: Input, context: RunContext<Ports>): Promise<Result>;
+}
+
+/** Anything the runtime can host, by kind. Every worker is given the same catalog. */
+export type Definition = ActorDefinition<never, never> | RunDefinition<never, unknown, never>;
+
+/** Types an actor's behaviour; returns it unchanged. */
+export function defineActor<State, Message>(
+  definition: Omit<ActorDefinition<State, Message>, "type">,
+): ActorDefinition<State, Message> {
+  return { type: "actor", ...definition };
+}
+
+/** Types a run's behaviour; returns it unchanged. */
+export function defineRun<Input, Result, Ports>(
+  definition: Omit<RunDefinition<Input, Result, Ports>, "type">,
+): RunDefinition<Input, Result, Ports> {
+  return { type: "run", ...definition };
+}

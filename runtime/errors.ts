@@ -1,0 +1,133 @@
+// The one table of errors. A code says the HTTP status and whether trying again can help;
+// everything that crosses a thread or a socket is `ErrorData`, because a thrown error loses its
+// class and code in a structured clone.
+
+/** What a code means: HTTP status and whether the same request may succeed later. */
+interface ErrorKind {
+  readonly status: number;
+  readonly retryable: boolean;
+}
+
+const fail = (status: number): ErrorKind => ({ status, retryable: false });
+const later = (status: number): ErrorKind => ({ status, retryable: true });
+
+/** Every error code of the system. Grouped by what the caller can do about it. */
+export const errorTable = {
+  // The request is wrong.
+  INVALID: fail(400),
+  UNKNOWN_FIELD: fail(400),
+  BAD_JSON: fail(400),
+  BAD_ENCODING: fail(400),
+  TOO_DEEP: fail(400),
+  GRAPH_INVALID: fail(400),
+  SCHEMA_INVALID: fail(400),
+  MODEL_UNKNOWN: fail(400),
+  // Who is asking.
+  UNAUTHENTICATED: fail(401),
+  BALANCE_EXHAUSTED: fail(402),
+  FORBIDDEN: fail(403),
+  ORIGIN_REFUSED: fail(403),
+  NOT_FOUND: fail(404),
+  METHOD_NOT_ALLOWED: fail(405),
+  // The state of things.
+  CONVERSATION_BUSY: later(409),
+  CONFLICT: fail(409),
+  DUPLICATE: fail(409),
+  RUN_ENDED: fail(409),
+  EVENTS_TRIMMED: fail(410),
+  REVISION_MISMATCH: fail(412),
+  BODY_TOO_LARGE: fail(413),
+  MISDIRECTED: fail(421),
+  KEY_REUSED: fail(422),
+  HEADERS_TOO_LARGE: fail(431),
+  // Limits that pass with time.
+  REQUEST_TIMEOUT: later(408),
+  RATE_LIMITED: later(429),
+  MAILBOX_FULL: later(429),
+  INBOX_FULL: later(429),
+  POOL_FULL: later(429),
+  TOO_MANY_CONNECTIONS: later(503),
+  SHUTTING_DOWN: later(503),
+  STORE_FULL: later(503),
+  WORKER_LOST: later(503),
+  // Work that did not end well.
+  CANCELLED: fail(499),
+  DEADLINE: later(504),
+  CYCLE: fail(508),
+  STEP_CHANGED: fail(500),
+  STEP_UNKNOWN: fail(500),
+  STEPS_EXHAUSTED: fail(500),
+  DEPTH_EXHAUSTED: fail(500),
+  OUTPUT_INVALID: fail(502),
+  PROVIDER_FAILED: fail(502),
+  PROVIDER_UNAVAILABLE: later(502),
+  PROVIDER_LIMITED: later(502),
+  EGRESS_REFUSED: fail(502),
+  NO_EDGE: fail(500),
+  QUARANTINED: fail(500),
+  DEAD_LETTER: fail(500),
+  STATE_TOO_NEW: fail(500),
+  TURN_TOO_LARGE: fail(413),
+  // Inside the runtime.
+  STALE_EPOCH: later(503),
+  CONDITION_FAILED: fail(409),
+  UNKNOWN_KIND: fail(500),
+  FOREIGN_DATA: fail(500),
+  DATA_LOCKED: fail(500),
+  CONFIG_INVALID: fail(500),
+  INTERNAL: fail(500),
+} as const satisfies Record<string, ErrorKind>;
+
+/** A code of the table. */
+export type ErrorCode = keyof typeof errorTable;
+
+/** An error as plain data: what is written on wires, in journals and in dead letters. */
+export interface ErrorData {
+  readonly code: ErrorCode;
+  /** One sentence for a person: what, which, and the limit. Never a secret, never a stack. */
+  readonly message: string;
+  /** Machine-readable particulars, e.g. `{ pointer: "/temperature" }` or `{ retryAfterMs: 1200 }`. */
+  readonly details?: Readonly<Record<string, unknown>>;
+}
+
+/** An operating error: something the caller can be told. Programmer errors are other classes. */
+export class RuntimeError extends Error {
+  readonly code: ErrorCode;
+  readonly details: Readonly<Record<string, unknown>> | undefined;
+
+  constructor(
+    code: ErrorCode,
+    message: string,
+    details?: Readonly<Record<string, unknown>>,
+    options?: { readonly cause?: unknown },
+  ) {
+    super(message, options);
+    this.name = "RuntimeError";
+    this.code = code;
+    this.details = details;
+  }
+
+  /** HTTP status of the code. */
+  get status(): number {
+    return errorTable[this.code].status;
+  }
+
+  /** Whether the same request may succeed later. */
+  get retryable(): boolean {
+    return errorTable[this.code].retryable;
+  }
+}
+
+/** Any thrown value as data. A programmer error becomes INTERNAL and keeps only its message. */
+export function toErrorData(error: unknown): ErrorData {
+  if (error instanceof RuntimeError) {
+    const { code, message, details } = error;
+    return details === undefined ? { code, message } : { code, message, details };
+  }
+  return { code: "INTERNAL", message: error instanceof Error ? error.message : String(error) };
+}
+
+/** The thrown form of `ErrorData`. */
+export function fromErrorData(data: ErrorData): RuntimeError {
+  return new RuntimeError(data.code, data.message, data.details);
+}

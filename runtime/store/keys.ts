@@ -1,0 +1,84 @@
+// EVERY key prefix of the system. A key is text: one letter for the family, then parts joined by
+// "/" in an order that makes the common question one range. Parts are bounded: what a user
+// supplies and is over 64 bytes becomes its SHA-256.
+
+import { createHash } from "node:crypto";
+import { type Address, addressParts, shardOfAddress } from "../address.ts";
+
+const PART_BYTES_MAX = 64;
+/** Sorts after every key that starts with the same prefix (keys are ASCII). */
+const AFTER = "~";
+
+/** A user-supplied part: itself when short and plain, else `#` and its SHA-256 in hex. */
+export function keyPart(text: string): string {
+  if (text.length <= PART_BYTES_MAX && /^[A-Za-z0-9_.@-]*$/.test(text)) return text;
+  return `#${createHash("sha256").update(text).digest("hex")}`;
+}
+
+/** Fixed-width number that sorts: 13 characters of base 36, enough for 2^53. */
+export function keyNumber(value: number): string {
+  return value.toString(36).padStart(11, "0");
+}
+
+function at(address: Address): string {
+  const { kind, tenant, root, path } = addressParts(address);
+  const shard = shardOfAddress(address).toString(16).padStart(3, "0");
+  return `${shard}/${tenant}/${root}/${path}:${kind}`;
+}
+
+/** Range of every key that starts with `prefix`. */
+export function prefixRange(
+  prefix: string,
+  limit: number,
+): { from: string; to: string; limit: number } {
+  return { from: prefix, to: prefix + AFTER, limit };
+}
+
+const shardHex = (shard: number): string => shard.toString(16).padStart(3, "0");
+
+/** Key builders, one a row family. Those of an actor start with its shard, so that a shard is a range. */
+export const keys = {
+  /** Header of the data folder: format, shard count, boot counter. */
+  header: "!header",
+  /** Current epoch of a shard, written by the storage thread. */
+  epoch: (shard: number): string => `e/${shardHex(shard)}`,
+  /** Inbox row of an actor, in order of `sequence`. */
+  inbox: (address: Address, sequence: number): string => `i/${at(address)}/${keyNumber(sequence)}`,
+  inboxOf: (address: Address): string => `i/${at(address)}/`,
+  inboxShard: (shard: number): string => `i/${shardHex(shard)}/`,
+  /** State snapshot of an actor. */
+  state: (address: Address): string => `s/${at(address)}`,
+  /** Record appended by an actor under a key of its own. */
+  record: (address: Address, key: string): string => `r/${at(address)}/${key}`,
+  recordOf: (address: Address): string => `r/${at(address)}/`,
+  /** Chunk of a root run's journal, in order of `chunk`. */
+  journal: (runAddress: Address, chunk: number): string =>
+    `j/${at(runAddress)}/${keyNumber(chunk)}`,
+  journalOf: (runAddress: Address): string => `j/${at(runAddress)}/`,
+  /** Row of a root run: status, address, times. `tenant` first so that no look-up crosses tenants. */
+  run: (tenant: string, runId: string): string => `n/${tenant}/${keyPart(runId)}`,
+  runsOf: (tenant: string): string => `n/${tenant}/`,
+  /** Mark of a run that has not ended, by shard: what a start must resume. */
+  openRun: (shard: number, tenant: string, runId: string): string =>
+    `o/${shardHex(shard)}/${tenant}/${runId}`,
+  openRunsOf: (shard: number): string => `o/${shardHex(shard)}/`,
+  /** Durable timer of an actor by name, and its place in the shard's time order. */
+  reminder: (address: Address, name: string): string => `m/${at(address)}/${keyPart(name)}`,
+  reminderDue: (shard: number, atMs: number, address: Address, name: string): string =>
+    `d/${shardHex(shard)}/${keyNumber(atMs)}/${at(address)}/${keyPart(name)}`,
+  remindersDueOf: (shard: number): string => `d/${shardHex(shard)}/`,
+  /** Message that failed for good. */
+  deadLetter: (tenant: string, id: string): string => `x/${tenant}/${id}`,
+  deadLettersOf: (tenant: string): string => `x/${tenant}/`,
+  /** Outside message already seen: (tenant, source, SHA-256 of its key). */
+  seen: (tenant: string, source: string, key: string): string =>
+    `k/${tenant}/${keyPart(source)}/${createHash("sha256").update(key).digest("hex")}`,
+  /** Expiry bucket (whole hours) of seen keys. */
+  seenExpiry: (hour: number, tenant: string, source: string, key: string): string =>
+    `y/${keyNumber(hour)}/${tenant}/${keyPart(source)}/${createHash("sha256").update(key).digest("hex")}`,
+  /** Row of a tenant's table: agents, keys, conversations by agent, ledger ... */
+  table: (tenant: string, table: string, id: string): string => `t/${tenant}/${table}/${id}`,
+  tableOf: (tenant: string, table: string): string => `t/${tenant}/${table}/`,
+  /** Integer counter of a tenant: balance, usage. */
+  counter: (tenant: string, name: string): string => `c/${tenant}/${keyPart(name)}`,
+} as const;

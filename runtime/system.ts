@@ -1,0 +1,155 @@
+// The only door for messages from outside: the object on the main thread through which adapters
+// reach actors and runs. This file is the contract; pool.ts makes one over worker threads and
+// testkit/ makes one in a single thread on virtual time.
+
+import type { Data } from "./actor.ts";
+import type { Address } from "./address.ts";
+import type { Frame } from "./frame.ts";
+import type { Committed, Level, Range, StoreOp } from "./store/store.ts";
+
+/** Recognises a message from outside when it comes again. */
+export interface MessageKey {
+  /** Where it comes from: "http", "slack:T1" ... */
+  readonly source: string;
+  readonly key: string;
+  /** Fingerprint of the body: another one under the same key is KEY_REUSED. */
+  readonly bodyHash: string;
+  /** Remembered this long, in hours. HTTP: 24. */
+  readonly hours: number;
+}
+
+/** How a message is sent. */
+export interface SendOptions {
+  /** Latest moment its handling may start, in ms from now. Default 30,000. */
+  readonly timeoutMs?: number;
+  readonly key?: MessageKey;
+  /** Durability the reply waits for. Default: the system's own (`flushed`). */
+  readonly level?: Level;
+  /** W3C traceparent to carry on. */
+  readonly trace?: string;
+  readonly signal?: AbortSignal;
+}
+
+/** How frames are watched. */
+export interface WatchOptions extends SendOptions {
+  /** Only the end frame is sent: for callers that wait for the whole answer. */
+  readonly endOnly?: boolean;
+}
+
+/** What a tenant's run row says. Times in ms since the epoch. */
+export interface RunRow {
+  readonly id: string;
+  readonly kind: string;
+  readonly address: Address;
+  readonly parent: Address;
+  readonly status:
+    | "held"
+    | "running"
+    | "completed"
+    | "failed"
+    | "cancelled"
+    | "expired"
+    | "exhausted";
+  readonly input: Data;
+  readonly startedAt: number;
+  readonly endedAt: number | null;
+  readonly outcome: Data;
+  readonly reply: Data;
+}
+
+/** A row of a tenant table. `revision` changes with every write of it. */
+export interface TableRow {
+  readonly id: string;
+  readonly value: Data;
+  readonly revision: string;
+}
+
+/** One write to tenant tables and counters. All writes of one call commit together. */
+export type TableWrite =
+  | { readonly type: "put"; readonly table: string; readonly id: string; readonly value: Data }
+  /** `revision` null: the row must be absent. Else it must be the stored one (REVISION_MISMATCH). */
+  | {
+      readonly type: "put-if";
+      readonly table: string;
+      readonly id: string;
+      readonly value: Data;
+      readonly revision: string | null;
+    }
+  | {
+      readonly type: "remove";
+      readonly table: string;
+      readonly id: string;
+      readonly revision?: string;
+    }
+  /** BALANCE_EXHAUSTED when the sum would fall below `min`. */
+  | {
+      readonly type: "add";
+      readonly counter: string;
+      readonly delta: number;
+      readonly min?: number;
+    };
+
+/** Tenant tables as the door uses them: agents, keys, lists. Snapshot reads, at most 200 rows a call. */
+export interface Tables {
+  get(tenant: string, table: string, id: string): Promise<TableRow | undefined>;
+  /** Rows in order of id, after `after` (exclusive). `prefix` narrows to ids that start with it. */
+  list(
+    tenant: string,
+    table: string,
+    options: { prefix?: string; after?: string; limit: number; reverse?: boolean },
+  ): Promise<readonly TableRow[]>;
+  counter(tenant: string, name: string): Promise<number>;
+  /** @throws REVISION_MISMATCH, BALANCE_EXHAUSTED, STORE_FULL. Resolves when `level` (default flushed) is reached. */
+  write(
+    tenant: string,
+    writes: readonly TableWrite[],
+    level?: Level,
+  ): Promise<{ readonly counters: Readonly<Record<string, number>> }>;
+}
+
+/** The system as its adapters see it. */
+export interface System {
+  readonly tables: Tables;
+  /** Sends a message and waits for the reply of the turn that handles it. @throws what the turn refused with. */
+  ask(to: Address, message: Data, options?: SendOptions): Promise<Data>;
+  /**
+   * Sends a message and follows the run its reply names: first an `accepted` or `refused` frame, then
+   * the run's frames to its `end`. Frames come in arrays as they were batched. Returning early (break)
+   * ends the subscription, never the run.
+   */
+  stream(to: Address, message: Data, options?: WatchOptions): AsyncIterable<readonly Frame[]>;
+  /** In memory, at most once. */
+  tell(to: Address, message: Data): void;
+  /** Durable message; resolves when it is on disk. */
+  send(to: Address, message: Data, options?: SendOptions): Promise<void>;
+  /** Frames of a run after a frame id (or from the start). @throws NOT_FOUND, EVENTS_TRIMMED. */
+  follow(
+    tenant: string,
+    run: string,
+    options?: {
+      readonly after?: string;
+      readonly signal?: AbortSignal;
+      readonly endOnly?: boolean;
+    },
+  ): AsyncIterable<readonly Frame[]>;
+  /** The row of a run or, for a child's id, of its root run. */
+  run(tenant: string, run: string): Promise<RunRow | undefined>;
+  /** Durable. Resolves when the run has taken it; a run that has ended wins (RUN_ENDED). */
+  cancel(tenant: string, run: string, reason: string): Promise<void>;
+  decide(tenant: string, run: string, key: string, value: Data): Promise<void>;
+  /** Records of an actor, by snapshot. */
+  records(
+    owner: Address,
+    range: { from?: string; to?: string; limit: number; reverse?: boolean },
+  ): Promise<readonly { key: string; value: Data }[]>;
+  /** The `bulk` environment: chunks, vectors, postings. Never in one transaction with a turn. */
+  bulk: {
+    commit(ops: readonly StoreOp[]): Promise<Committed>;
+    range(range: Range): Promise<readonly { key: string; value: Uint8Array }[]>;
+    get(key: string): Promise<Uint8Array | undefined>;
+  };
+  /** Live figures: workers, mailboxes, runs, commits; plain data for /admin/runtime and metrics. */
+  inspect(): Promise<Data>;
+  /** Stops accepting, lets steps end until `graceMs` (default 25,000), flushes, closes. */
+  stop(graceMs?: number): Promise<void>;
+}

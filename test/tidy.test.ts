@@ -1,0 +1,38 @@
+// Properties of the code itself that the linter cannot see.
+
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { expect, test } from "vitest";
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+const folders = ["runtime", "actors", "adapters", "bench", "test"];
+
+function sources(folder: string): string[] {
+  return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
+    if (entry.name === "node_modules" || entry.name === "peers") return [];
+    const path = `${folder}/${entry.name}`;
+    if (entry.isDirectory()) return sources(path);
+    return path.endsWith(".ts") ? [path] : [];
+  });
+}
+
+const files = folders.flatMap(sources);
+const textOf = (path: string) => readFileSync(join(root, path), "utf8");
+
+test("every source file opens with a comment that says what it is for", () => {
+  const silent = files.filter((path) => !/^(\/\/|\/\*)/.test(textOf(path)));
+
+  expect(silent).toEqual([]);
+});
+
+test("uWebSockets.js is known to one file of the product", () => {
+  const knowing = files.filter(
+    (path) =>
+      !path.startsWith("test/") &&
+      !path.startsWith("bench/") &&
+      textOf(path).includes('"uWebSockets.js"'),
+  );
+
+  expect(knowing.every((path) => path === "adapters/http/listen.ts")).toBe(true);
+});
