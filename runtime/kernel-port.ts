@@ -1,0 +1,97 @@
+// The engine of one thread, as its host sees it. run-worker.ts hosts one on a worker thread,
+// pool.ts one on main when there are no workers, testkit/ several in one thread on virtual time.
+// The engine itself (kernel.ts) knows no thread, no LMDB and no real time.
+
+import type { Definition } from "./actor.ts";
+import type { Clock } from "./clock.ts";
+import type { RandomBytes } from "./id.ts";
+import type { DoorItem, PeerItem, WorkerItem } from "./message.ts";
+import type { Level, Store } from "./store/store.ts";
+
+/** What an engine is given. */
+export interface KernelOptions {
+  /** Number of this worker, 0-based. */
+  readonly worker: number;
+  readonly definitions: readonly Definition[];
+  /** Handed to runs as `context.ports`. */
+  readonly ports: unknown;
+  /** This thread's connection to the hot environment. */
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  /** Level that acknowledgements and run ends wait for. */
+  readonly durability: Exclude<Level, "memory">;
+  /** Calls back soon, after what is running now: setImmediate, or the testkit's scheduler. */
+  readonly defer: (call: () => void) => void;
+  /** Items leave here, already released by their commit; the host batches them. */
+  readonly toDoor: (item: WorkerItem) => void;
+  /** Sends to the worker that owns `shard` (never this one). */
+  readonly toPeer: (shard: number, item: PeerItem) => void;
+  /** The address whose message is being handled, "" for none: the host keeps it where main can read it. */
+  readonly handling?: (address: string) => void;
+  readonly limits?: Partial<KernelLimits>;
+}
+
+/** Limits of one engine. */
+export interface KernelLimits {
+  /** Actors kept in memory; past it the longest idle hibernate. */
+  readonly cellsMax: number;
+  /** Turns of one slice, and its length in ms, before the event loop gets its turn. */
+  readonly sliceTurns: number;
+  readonly sliceMs: number;
+  /** Rows and bytes of one commit batch. */
+  readonly batchRows: number;
+  readonly batchBytes: number;
+  /** Rows and bytes one turn may write (TURN_TOO_LARGE). */
+  readonly turnRows: number;
+  readonly turnBytes: number;
+  /** Failures of one message before it becomes a dead letter. */
+  readonly failuresMax: number;
+  /** Steps of one run, depth and number of child runs. */
+  readonly stepsMax: number;
+  readonly depthMax: number;
+  readonly childrenMax: number;
+  /** Grace of a cancelled run before its end is forced, ms. */
+  readonly graceMs: number;
+}
+
+/** The engine of one thread. */
+export interface Kernel {
+  /** Takes shards at these epochs: resumes their open runs, due reminders and pending inboxes. */
+  own(shards: ReadonlyMap<number, number>): Promise<void>;
+  /** Gives shards up at the next step boundaries; resolves when nothing of them is in memory or in flight. */
+  release(shards: readonly number[], graceMs: number): Promise<void>;
+  fromDoor(items: readonly DoorItem[]): void;
+  fromPeer(items: readonly PeerItem[]): void;
+  /** Takes nothing new and ends what runs at step boundaries or after `graceMs`; resolves after the last flush. */
+  drain(graceMs: number): Promise<void>;
+  /** Live figures for /admin/runtime and metrics. */
+  inspect(): KernelFigures;
+}
+
+/** Live figures of one engine. Counters grow from the start of the thread. */
+export interface KernelFigures {
+  readonly worker: number;
+  readonly cells: number;
+  readonly runs: number;
+  readonly waiting: number;
+  readonly counters: Readonly<Record<string, number>>;
+  /** Histograms: upper bounds in ms and counts, the last without bound. */
+  readonly histograms: Readonly<
+    Record<
+      string,
+      {
+        readonly bounds: readonly number[];
+        readonly counts: readonly number[];
+        readonly sum: number;
+      }
+    >
+  >;
+  readonly actors: readonly {
+    readonly address: string;
+    readonly mailbox: number;
+    readonly turns: number;
+    readonly failures: number;
+    readonly state: "active" | "held" | "quarantined";
+  }[];
+}

@@ -1,0 +1,87 @@
+// Everything that crosses a thread, as closed unions of plain data. Items travel in arrays: what one
+// scheduler pass sends to a peer is one postMessage (wire.ts).
+
+import type { Data } from "./actor.ts";
+import type { Address } from "./address.ts";
+import type { ErrorData } from "./errors.ts";
+import type { Frame } from "./frame.ts";
+import type { Level } from "./store/store.ts";
+import type { MessageKey } from "./system.ts";
+
+/** What the asker at the door wants back. */
+export type Want =
+  /** The reply of the turn. */
+  | "reply"
+  /** An `accepted` frame, then the run's frames to its end. */
+  | "frames"
+  /** An `accepted` frame, then only the end frame. */
+  | "end"
+  /** Only to know that the message is on disk. */
+  | "stored"
+  /** Nothing; in memory, at most once. */
+  | "nothing";
+
+/** From the door to the worker that owns a shard. `id` is the door's; answers carry it. */
+export type DoorItem =
+  | {
+      readonly type: "request";
+      readonly id: number;
+      readonly to: Address;
+      readonly message: Data;
+      /** Absolute, ms since the epoch. */
+      readonly deadlineMs: number;
+      readonly want: Want;
+      readonly level: Level;
+      readonly key?: MessageKey;
+      readonly trace?: string;
+    }
+  | {
+      readonly type: "follow";
+      readonly id: number;
+      readonly tenant: string;
+      readonly root: string;
+      readonly run: string;
+      readonly after?: string;
+      readonly endOnly: boolean;
+    }
+  /** Ends a subscription or forgets a request; the run goes on. */
+  | { readonly type: "drop"; readonly id: number }
+  /** Durable control message to a run. Answered by `reply` (taken) or `error`. */
+  | {
+      readonly type: "control";
+      readonly id: number;
+      readonly tenant: string;
+      readonly root: string;
+      readonly run: string;
+      readonly control: RunControl;
+    };
+
+/** What may be told to a run through its system lane. */
+export type RunControl =
+  | { readonly type: "cancel"; readonly reason: string }
+  | { readonly type: "steer"; readonly value: Data }
+  | { readonly type: "decide"; readonly key: string; readonly value: Data };
+
+/** From a worker to the door. */
+export type WorkerItem =
+  | { readonly type: "reply"; readonly id: number; readonly value: Data }
+  | { readonly type: "error"; readonly id: number; readonly error: ErrorData }
+  /** The last frame of a subscription is `end` or `refused`; nothing follows. */
+  | { readonly type: "frames"; readonly id: number; readonly frames: readonly Frame[] };
+
+/** From worker to worker. A durable message is a row already; this is its wake-up and carries a copy. */
+export type PeerItem =
+  | {
+      readonly type: "stored";
+      readonly to: Address;
+      readonly from: Address;
+      readonly sequence: number;
+      readonly message: Data;
+      readonly deadlineMs: number;
+    }
+  | {
+      readonly type: "tell";
+      readonly to: Address;
+      readonly from: Address | null;
+      readonly message: Data;
+    };
