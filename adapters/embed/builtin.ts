@@ -1,0 +1,19 @@
+// The embedder that is always there: lexical vectors, no model, no network, no thread. Its id names
+// the computation: a change of the computation needs a new id, because stored vectors would no
+// longer be comparable.
+
+import type { Embedder } from "../../actors/ports.ts";
+import { lexicalVector } from "../../actors/text/vector.ts";
+
+/** Id and dimension under which collections are pinned to this embedder. */
+export const builtinEmbedder = { id: "builtin-1", dimension: 512 } as const;
+
+/** An embedder whose `embedNow` costs microseconds for a message. */
+export function createBuiltinEmbedder(): Embedder & { embedNow(text: string): Float32Array } {
+  const embedNow = (text: string): Float32Array => lexicalVector(text, builtinEmbedder.dimension);
+  return {
+    ...builtinEmbedder,
+    embedNow,
+    embed: (texts) => Promise.resolve(texts.map(embedNow)),
+  };
+}
