@@ -1,0 +1,170 @@
+// Answers: success bodies, and any error in the style of its surface (document 001's envelope,
+// RFC 9457 problem details, OpenAI's error object). An error says its code, a sentence and, for a
+// wrong body, the RFC 6901 pointer; never a stack, and of INTERNAL not even the message.
+
+import { type ErrorData, errorTable } from "../../runtime/errors.ts";
+import type { ErrorStyle, RouteContext } from "./route.ts";
+import type { HttpResponse } from "./server.ts";
+
+type Headers = Readonly<Record<string, string>>;
+
+const JSON_TYPE = "application/json; charset=utf-8";
+const PROBLEM_TYPE = "application/problem+json; charset=utf-8";
+
+/** A JSON answer. `value` is serialised once, here. */
+export function json(status: number, value: unknown, headers?: Headers): HttpResponse {
+  return {
+    status,
+    headers: { "Content-Type": JSON_TYPE, ...headers },
+    body: JSON.stringify(value),
+  };
+}
+
+/** A JSON answer whose text the caller made. */
+export function jsonText(status: number, body: string, headers?: Headers): HttpResponse {
+  return { status, headers: { "Content-Type": JSON_TYPE, ...headers }, body };
+}
+
+/** 204: done, and nothing to say. */
+export function noContent(headers?: Headers): HttpResponse {
+  return headers === undefined ? { status: 204, body: "" } : { status: 204, headers, body: "" };
+}
+
+/**
+ * Document 001's success: `{status, data, ...top, gateway: {request_id, service}, cost?}`. `top` are
+ * members beside `data`, such as a list's pagination.
+ */
+export function envelope(
+  context: Pick<RouteContext, "request" | "route">,
+  data: unknown,
+  extra: {
+    readonly status?: number;
+    readonly top?: Readonly<Record<string, unknown>>;
+    readonly cost?: unknown;
+    readonly headers?: Headers;
+  } = {},
+): HttpResponse {
+  const value = {
+    status: "success",
+    data,
+    ...extra.top,
+    gateway: { request_id: context.request.id, service: context.route.service },
+    ...(extra.cost === undefined ? {} : { cost: extra.cost }),
+  };
+  return json(extra.status ?? 200, value, extra.headers);
+}
+
+/** Where an error is answered. */
+export interface ErrorPlace {
+  readonly style: ErrorStyle;
+  readonly requestId: string;
+  /** Name of the service, "gateway" when no route was found. */
+  readonly service: string;
+}
+
+/** An error as an answer: status of its code, body in the style, `Retry-After` and `Allow` from its details. */
+export function errorReply(error: ErrorData, place: ErrorPlace, headers?: Headers): HttpResponse {
+  const status = errorTable[error.code].status;
+  const all = { ...errorHeaders(error, place.style), ...headers };
+  return { status, headers: all, body: JSON.stringify(errorBody(error, place)) };
+}
+
+/** The body of an error in its style: also what a stream sends when it fails on the way. */
+export function errorBody(error: ErrorData, place: ErrorPlace): unknown {
+  switch (place.style) {
+    case "envelope":
+      return {
+        status: "error",
+        error: { code: error.code, message: messageOf(error), ...pointerOf(error) },
+        gateway: { request_id: place.requestId, service: place.service },
+      };
+    case "openai":
+      return {
+        error: {
+          message: messageOf(error),
+          type: openaiType(error),
+          param: openaiParam(error),
+          code: openaiCode(error),
+        },
+      };
+    case "problem":
+      return {
+        type: `urn:troupe:error:${error.code.toLowerCase().replaceAll("_", "-")}`,
+        title: titleOf(error),
+        status: errorTable[error.code].status,
+        detail: messageOf(error),
+        code: error.code,
+        retryable: errorTable[error.code].retryable,
+        ...pointerOf(error),
+        request_id: place.requestId,
+      };
+  }
+}
+
+// A programmer error's text may hold anything; the log has it under the request's id.
+function messageOf(error: ErrorData): string {
+  return error.code === "INTERNAL"
+    ? "Something went wrong inside the server; the log has it under this request's id."
+    : error.message;
+}
+
+function titleOf(error: ErrorData): string {
+  const words = error.code.toLowerCase().replaceAll("_", " ");
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
+function pointerOf(error: ErrorData): { readonly pointer?: string } {
+  const pointer = error.details?.["pointer"];
+  return typeof pointer === "string" ? { pointer } : {};
+}
+
+function errorHeaders(error: ErrorData, style: ErrorStyle): Record<string, string> {
+  const headers: Record<string, string> = {
+    "Content-Type": style === "problem" ? PROBLEM_TYPE : JSON_TYPE,
+  };
+  const retryAfterMs = error.details?.["retryAfterMs"];
+  if (typeof retryAfterMs === "number" && Number.isFinite(retryAfterMs)) {
+    headers["Retry-After"] = String(Math.max(1, Math.ceil(retryAfterMs / 1000)));
+  } else if (errorTable[error.code].retryable) {
+    headers["Retry-After"] = "1";
+  }
+  const allow = error.details?.["allow"];
+  if (Array.isArray(allow)) headers["Allow"] = allow.join(", ");
+  return headers;
+}
+
+function openaiType(error: ErrorData): string {
+  switch (errorTable[error.code].status) {
+    case 401:
+      return "authentication_error";
+    case 403:
+      return "permission_error";
+    case 404:
+      return "not_found_error";
+    case 402:
+      return "insufficient_quota";
+    case 429:
+      return "rate_limit_error";
+    default:
+      return errorTable[error.code].status >= 500 ? "server_error" : "invalid_request_error";
+  }
+}
+
+function openaiCode(error: ErrorData): string {
+  if (error.code === "BALANCE_EXHAUSTED") return "insufficient_quota";
+  if (error.code === "UNAUTHENTICATED") return "invalid_api_key";
+  if (error.code === "MODEL_UNKNOWN") return "model_not_found";
+  if (error.code === "RATE_LIMITED") return "rate_limit_exceeded";
+  return error.code.toLowerCase();
+}
+
+// OpenAI names a parameter as "messages[0].content", not as a pointer.
+function openaiParam(error: ErrorData): string | null {
+  const pointer = error.details?.["pointer"];
+  if (typeof pointer !== "string" || pointer === "") return null;
+  return pointer
+    .slice(1)
+    .split("/")
+    .map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"))
+    .reduce((path, part) => (/^\d+$/.test(part) ? `${path}[${part}]` : `${path}.${part}`));
+}
