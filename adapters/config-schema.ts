@@ -1,0 +1,353 @@
+// Every setting of the server, once: name, default, unit, limit and environment variable. The types,
+// the checks, the refusals and the table in cli/configuration.md come from here.
+// Not written with the records' schema library: this is read before anything else at every start,
+// and that library alone costs a third of the time a start may take.
+
+import { availableParallelism } from "node:os";
+import type { KernelLimits } from "../runtime/kernel-port.ts";
+import type { ServerLimits } from "./http/server.ts";
+
+interface Described {
+  /** One sentence for the configuration table. */
+  readonly text: string;
+  /** Environment variable that sets it; wins over the file. */
+  readonly env?: string;
+}
+
+/** A whole number from `minimum` to `maximum`. */
+export interface IntegerField extends Described {
+  readonly type: "integer";
+  readonly default: number;
+  readonly minimum: number;
+  readonly maximum: number;
+  readonly unit: string;
+  /** How the table words a default that depends on the machine. */
+  readonly defaultText?: string;
+}
+
+/** A text; `pattern` and `expected` (its wording) narrow it. */
+export interface TextField<D extends string | null = string | null> extends Described {
+  readonly type: "text";
+  readonly default: D;
+  readonly charsMax: number;
+  readonly pattern?: RegExp;
+  readonly expected?: string;
+  /** In the file only a reference `${NAME}` to an environment variable is accepted. */
+  readonly secret?: boolean;
+}
+
+/** One of a few words. */
+export interface ChoiceField<T extends string = string> extends Described {
+  readonly type: "choice";
+  readonly default: T;
+  readonly choices: readonly T[];
+}
+
+/** A list of texts. */
+export interface TextListField extends Described {
+  readonly type: "texts";
+  readonly default: readonly string[];
+  readonly itemsMax: number;
+  readonly charsMax: number;
+}
+
+/** Settings under a name of their own. */
+export interface GroupField<F extends Fields = Fields> {
+  readonly type: "group";
+  readonly text: string;
+  readonly fields: F;
+}
+
+/** A list of entries that each have `fields`; `required` names those without a default. */
+export interface EntriesField<F extends Fields = Fields> {
+  readonly type: "entries";
+  readonly text: string;
+  readonly itemsMax: number;
+  readonly required: readonly string[];
+  readonly fields: F;
+}
+
+/** Any setting. */
+export type Field =
+  | IntegerField
+  | TextField
+  | ChoiceField
+  | TextListField
+  | GroupField
+  | EntriesField;
+
+/** Settings by their name in code; the file writes `bodyBytesMax` as `body_bytes_max`. */
+export type Fields = { readonly [name: string]: Field };
+
+/** Type of a setting's value. */
+export type ValueOf<F> = F extends IntegerField
+  ? number
+  : F extends TextListField
+    ? readonly string[]
+    : F extends ChoiceField<infer T>
+      ? T
+      : F extends TextField<infer D>
+        ? D extends null
+          ? string | null
+          : string
+        : F extends GroupField<infer G>
+          ? ValuesOf<G>
+          : F extends EntriesField<infer G>
+            ? readonly ValuesOf<G>[]
+            : never;
+
+/** Type of a group's values. */
+export type ValuesOf<F> = { readonly [K in keyof F]: ValueOf<F[K]> };
+
+function integer(
+  text: string,
+  unit: string,
+  [byDefault, minimum, maximum]: readonly [number, number, number],
+  more: { readonly env?: string; readonly defaultText?: string } = {},
+): IntegerField {
+  return { type: "integer", text, unit, default: byDefault, minimum, maximum, ...more };
+}
+
+function choice<const T extends string>(
+  text: string,
+  choices: readonly T[],
+  byDefault: NoInfer<T>,
+  env?: string,
+): ChoiceField<T> {
+  return { type: "choice", text, choices, default: byDefault, ...(env && { env }) };
+}
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const GIB = 1024 * MIB;
+const MINUTE_MS = 60_000;
+
+const serverLimits = {
+  bodyBytesMax: integer("Largest request body; more is 413.", "bytes", [MIB, KIB, 64 * MIB]),
+  headerBytesMax: integer("Largest request head; more is 431.", "bytes", [
+    16 * KIB,
+    KIB,
+    256 * KIB,
+  ]),
+  connectionsMax: integer(
+    "Open connections; one more is 503.",
+    "connections",
+    [20_000, 1, 1_000_000],
+  ),
+  bodyTimeoutMs: integer("A body must have arrived after this long, else 408.", "ms", [
+    10_000,
+    100,
+    10 * MINUTE_MS,
+  ]),
+  slowReaderMs: integer("A client that reads nothing for this long is cut.", "ms", [
+    30_000,
+    100,
+    60 * MINUTE_MS,
+  ]),
+  sendBufferBytesMax: integer("Held for one slow reader before it is cut.", "bytes", [
+    MIB,
+    16 * KIB,
+    64 * MIB,
+  ]),
+  socketMessageBytesMax: integer("Largest WebSocket message.", "bytes", [MIB, KIB, 64 * MIB]),
+} satisfies Record<keyof ServerLimits, IntegerField>;
+
+const kernelLimits = {
+  cellsMax: integer(
+    "Actors kept in memory by a worker; the longest idle hibernate.",
+    "actors",
+    [10_000, 10, 10_000_000],
+  ),
+  sliceTurns: integer(
+    "Turns before other work of the thread gets its turn.",
+    "turns",
+    [64, 1, 10_000],
+  ),
+  sliceMs: integer("Longest slice of turns.", "ms", [4, 1, 1_000]),
+  batchRows: integer("Rows of one commit batch.", "rows", [8_192, 64, 1_000_000]),
+  batchBytes: integer("Bytes of one commit batch.", "bytes", [4 * MIB, 64 * KIB, 256 * MIB]),
+  turnRows: integer("Rows one turn may write.", "rows", [1_000, 10, 100_000]),
+  turnBytes: integer("Bytes one turn may write.", "bytes", [MIB, 16 * KIB, 64 * MIB]),
+  failuresMax: integer("Failures of a message before it is a dead letter.", "times", [5, 1, 100]),
+  stepsMax: integer("Steps of one run.", "steps", [1_000, 10, 100_000]),
+  depthMax: integer("Depth of runs under runs.", "runs", [8, 1, 64]),
+  childrenMax: integer("Child runs of one run.", "runs", [100, 1, 10_000]),
+  graceMs: integer("A cancelled run ends by itself within this, else it is ended.", "ms", [
+    5_000,
+    10,
+    10 * MINUTE_MS,
+  ]),
+} satisfies Record<keyof KernelLimits, IntegerField>;
+
+const provider = {
+  name: {
+    type: "text",
+    text: "Name in model names: `name/model`.",
+    default: "",
+    charsMax: 64,
+    pattern: /^[a-z][a-z0-9_-]*$/,
+    expected: "lower-case letters, digits, - and _, starting with a letter",
+  },
+  kind: choice("Protocol the provider speaks.", ["openai", "anthropic"], "openai"),
+  baseUrl: {
+    type: "text",
+    text: "Where its API begins, e.g. http://127.0.0.1:11434/v1. Default: the vendor's own.",
+    default: null as string | null,
+    charsMax: 2_000,
+    pattern: /^https?:\/\/[^\s]+$/,
+    expected: "an http:// or https:// address",
+  },
+  apiKey: {
+    type: "text",
+    text: "A reference to the environment variable that holds the key, written `$\u007bNAME}`.",
+    default: null as string | null,
+    charsMax: 4_000,
+    secret: true,
+  },
+  models: {
+    type: "texts",
+    text: "Model names it answers, `*` at the end as a wildcard.",
+    default: [],
+    itemsMax: 1_000,
+    charsMax: 200,
+  },
+  transport: choice("Own stream reader, or the vendor's SDK.", ["direct", "sdk"], "direct"),
+  timeoutMs: integer("Longest call.", "ms", [2 * MINUTE_MS, 100, 60 * MINUTE_MS]),
+  concurrencyMax: integer(
+    "Calls under way at once, from one worker.",
+    "calls",
+    [5_000, 1, 100_000],
+  ),
+} as const satisfies Fields;
+
+/** The whole configuration. */
+export const configFields = {
+  host: {
+    type: "text",
+    text: "Address to listen on.",
+    env: "TROUPE_HOST",
+    default: "127.0.0.1",
+    charsMax: 255,
+    pattern: /^[A-Za-z0-9.:_-]+$/,
+    expected: "a host name or an IP address",
+  },
+  port: integer("Port to listen on; 0 takes a free one.", "port", [8_080, 0, 65_535], {
+    env: "TROUPE_PORT",
+  }),
+  data: {
+    type: "text",
+    text: "Folder of everything that is stored.",
+    env: "TROUPE_DATA",
+    default: "./data",
+    charsMax: 4_000,
+  },
+  workers: integer(
+    "Threads that run actors; 0 runs them on the main thread.",
+    "threads",
+    [Math.min(64, Math.max(1, availableParallelism() - 1)), 0, 64],
+    { env: "TROUPE_WORKERS", defaultText: "cores - 1, at least 1" },
+  ),
+  durability: choice(
+    "What acknowledgements and ends of runs wait for: `committed` survives the process, `flushed` power loss.",
+    ["committed", "flushed"],
+    "flushed",
+    "TROUPE_DURABILITY",
+  ),
+  logLevel: choice(
+    "Least severe line that is logged.",
+    ["trace", "debug", "info", "warn", "error", "fatal", "silent"],
+    "info",
+    "TROUPE_LOG_LEVEL",
+  ),
+  sample: choice(
+    "Whether an empty data folder is filled with the sample.",
+    ["on", "off"],
+    "on",
+    "TROUPE_SAMPLE",
+  ),
+  stopMs: integer(
+    "Time for what runs when the server is told to stop.",
+    "ms",
+    [25_000, 100, 29_000],
+  ),
+  http: {
+    type: "group",
+    text: "The front door.",
+    fields: {
+      ...serverLimits,
+      requestsPerSecond: integer(
+        "Requests of one API key; more is 429.",
+        "requests/s",
+        [1_000, 1, 10_000_000],
+      ),
+      requestsBurst: integer(
+        "Requests of one API key at once.",
+        "requests",
+        [2_000, 1, 10_000_000],
+      ),
+      failuresPerMinute: integer(
+        "Wrong keys from one address; more is 429.",
+        "requests/min",
+        [60, 1, 1_000_000],
+      ),
+      sessionMs: integer("Life of a browser session.", "ms", [
+        12 * 60 * MINUTE_MS,
+        MINUTE_MS,
+        30 * 24 * 60 * MINUTE_MS,
+      ]),
+      allowedHosts: {
+        type: "texts",
+        text: "Host headers accepted beside the listening address and loopback names.",
+        default: [],
+        itemsMax: 100,
+        charsMax: 255,
+      },
+      allowedOrigins: {
+        type: "texts",
+        text: "Browser origins accepted beside the server's own, e.g. https://example.com.",
+        default: [],
+        itemsMax: 100,
+        charsMax: 255,
+      },
+    },
+  },
+  runtime: { type: "group", text: "The engine of each worker.", fields: kernelLimits },
+  store: {
+    type: "group",
+    text: "The data folder. Sizes are address space, not disk taken.",
+    fields: {
+      hotBytesMax: integer("Conversations, agents, journals.", "bytes", [
+        64 * GIB,
+        64 * MIB,
+        4_096 * GIB,
+      ]),
+      bulkBytesMax: integer("Documents and their index.", "bytes", [
+        64 * GIB,
+        64 * MIB,
+        4_096 * GIB,
+      ]),
+    },
+  },
+  compute: {
+    type: "group",
+    text: "The pool for heavy computing, one for each worker; started when first needed.",
+    fields: {
+      threads: integer("Threads.", "threads", [1, 1, 64]),
+      queueMax: integer("Tasks waiting; one more is refused.", "tasks", [256, 1, 100_000]),
+    },
+  },
+  defaultModel: {
+    type: "text",
+    text: "Model of agents that name none, or one nobody answers. Default: the first provider's own choice, else `builtin`.",
+    env: "TROUPE_DEFAULT_MODEL",
+    default: null as string | null,
+    charsMax: 200,
+  },
+  providers: {
+    type: "entries",
+    text: "Model providers, beside those of the environment variables.",
+    itemsMax: 50,
+    required: ["name"],
+    fields: provider,
+  },
+} as const satisfies Fields;

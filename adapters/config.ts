@@ -1,0 +1,225 @@
+// The only reader of process.env and of the optional `troupe.yaml`. Everything else is given plain,
+// checked values: a wrong or unknown setting ends the start with one line that says where it stands.
+
+import { readFile, stat } from "node:fs/promises";
+import { isAbsolute, resolve } from "node:path";
+import { RuntimeError } from "../runtime/errors.ts";
+import type { RawValues } from "./config-file.ts";
+import {
+  accepts,
+  expected,
+  FILE_BYTES_MAX,
+  nearest,
+  readConfigFile,
+  shown,
+} from "./config-file.ts";
+import { configFields, type Field, type Fields, type ValuesOf } from "./config-schema.ts";
+
+/** Environment variables as a program sees them. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+type Values = ValuesOf<typeof configFields>;
+
+/** A provider of models; `baseUrl` is the vendor's own when none was given. */
+export type ProviderConfig = Omit<Values["providers"][number], "baseUrl"> & {
+  readonly baseUrl: string;
+};
+
+/** The configuration, as plain data that may cross threads. Field by field: config-schema.ts. */
+export interface Config extends Omit<Values, "providers"> {
+  readonly providers: readonly ProviderConfig[];
+  /** Given by TROUPE_ADMIN_KEY; null: made on first start and kept in the data folder. */
+  readonly adminKey: string | null;
+  /** The file that was read, or null. */
+  readonly file: string | null;
+}
+
+/** What the client commands of the CLI need. */
+export interface ClientConfig {
+  /** Address of a running server. */
+  readonly url: string | null;
+  readonly key: string | null;
+}
+
+/** Name of the optional file in the working folder. */
+export const CONFIG_FILE = "troupe.yaml";
+
+const ADMIN_KEY_CHARS_MIN = 16;
+
+/** Variables that are read outside the table of settings. */
+const otherVariables = ["TROUPE_ADMIN_KEY", "TROUPE_CONFIG", "TROUPE_URL", "TROUPE_KEY"];
+
+/** Vendors whose SDKs' own variable names make a provider. */
+const vendors = [
+  { name: "openai", kind: "openai", key: "OPENAI_API_KEY", url: "OPENAI_BASE_URL" },
+  { name: "anthropic", kind: "anthropic", key: "ANTHROPIC_API_KEY", url: "ANTHROPIC_BASE_URL" },
+] as const;
+
+/** Where a vendor's API begins when nothing else is said. */
+const baseUrls = {
+  openai: "https://api.openai.com/v1",
+  anthropic: "https://api.anthropic.com",
+} as const;
+
+/**
+ * Reads the configuration of this process.
+ * @throws RuntimeError CONFIG_INVALID with one line for each thing that is wrong.
+ */
+export function loadConfig(): Promise<Config> {
+  return readConfig(process.env, process.cwd());
+}
+
+/** Reads what the client commands need from this process's environment. */
+export function loadClientConfig(): ClientConfig {
+  const env = withoutEmpty(process.env);
+  return { url: env["TROUPE_URL"] ?? null, key: env["TROUPE_KEY"] ?? null };
+}
+
+/** Whether the terminal asked for no colours (https://no-color.org). */
+export function wantsColour(): boolean {
+  return !process.env["NO_COLOR"] && process.env["TERM"] !== "dumb";
+}
+
+/**
+ * Reads a configuration from given variables and a working folder. Variables win over the file.
+ * @throws RuntimeError CONFIG_INVALID.
+ */
+export async function readConfig(environment: Environment, folder: string): Promise<Config> {
+  const env = withoutEmpty(environment);
+  const problems: string[] = [];
+  const file = await readFileText(env["TROUPE_CONFIG"], folder, problems);
+  let fromFile: RawValues = {};
+  if (file) {
+    const reading = await readConfigFile(file.name, file.text, configFields, env);
+    problems.push(...reading.problems);
+    fromFile = reading.values;
+  }
+  problems.push(...unknownVariables(env));
+  const values = complete(configFields, fromFile, env, problems) as unknown as Values;
+  const adminKey = adminKeyOf(env, problems);
+  const providers = providersOf(values.providers, env, problems);
+  if (problems.length > 0) {
+    throw new RuntimeError("CONFIG_INVALID", problems.join("\n"), { problems });
+  }
+  const data = isAbsolute(values.data) ? values.data : resolve(folder, values.data);
+  return { ...values, data, providers, adminKey, file: file?.path ?? null };
+}
+
+/** An empty variable counts as unset: that is how shells and containers unset one. */
+function withoutEmpty(env: Environment): Environment {
+  return Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ""));
+}
+
+async function readFileText(
+  named: string | undefined,
+  folder: string,
+  problems: string[],
+): Promise<{ name: string; path: string; text: string } | null> {
+  const name = named ?? CONFIG_FILE;
+  const path = resolve(folder, name);
+  const found = await stat(path).catch(() => null);
+  if (!found?.isFile()) {
+    if (named !== undefined) problems.push(`TROUPE_CONFIG: there is no file "${named}"`);
+    return null;
+  }
+  if (found.size > FILE_BYTES_MAX) {
+    problems.push(`${name}: has ${found.size} bytes, the limit is ${FILE_BYTES_MAX}`);
+    return null;
+  }
+  return { name, path, text: await readFile(path, "utf8") };
+}
+
+function unknownVariables(env: Environment): string[] {
+  const known = [
+    ...otherVariables,
+    ...Object.values<Field>(configFields).flatMap((field) => variableOf(field) ?? []),
+  ];
+  return Object.keys(env)
+    .filter((name) => name.startsWith("TROUPE_") && !known.includes(name))
+    .map((name) => {
+      const meant = nearest(name, known);
+      return `unknown environment variable ${name}${meant ? `; did you mean ${meant}?` : ""}`;
+    });
+}
+
+function variableOf(field: Field): string | undefined {
+  return "env" in field ? field.env : undefined;
+}
+
+/** Values of all fields: from variables, else from the file, else by default. */
+function complete(
+  fields: Fields,
+  given: RawValues,
+  env: Environment,
+  problems: string[],
+): RawValues {
+  const values: RawValues = {};
+  for (const [name, field] of Object.entries(fields)) {
+    const value = given[name];
+    if (field.type === "group") {
+      values[name] = complete(field.fields, (value ?? {}) as RawValues, env, problems);
+    } else if (field.type === "entries") {
+      const entries = (value ?? []) as readonly RawValues[];
+      values[name] = entries.map((entry) => complete(field.fields, entry, env, problems));
+    } else {
+      values[name] = fromVariable(field, env, problems) ?? value ?? field.default;
+    }
+  }
+  return values;
+}
+
+function fromVariable(field: Field, env: Environment, problems: string[]): unknown {
+  const variable = variableOf(field);
+  const written = variable === undefined ? undefined : env[variable];
+  if (written === undefined) return undefined;
+  const isNumber = field.type === "integer" && /^-?\d{1,16}$/.test(written.trim());
+  const value = isNumber ? Number(written) : written;
+  if (!accepts(field, value)) {
+    problems.push(`${variable}: expected ${expected(field)}, found ${shown(written)}`);
+  }
+  return value;
+}
+
+function adminKeyOf(env: Environment, problems: string[]): string | null {
+  const key = env["TROUPE_ADMIN_KEY"] ?? null;
+  if (key !== null && !/^[\x21-\x7e]{16,256}$/.test(key)) {
+    problems.push(
+      `TROUPE_ADMIN_KEY: expected ${ADMIN_KEY_CHARS_MIN} to 256 visible ASCII characters without spaces`,
+    );
+  }
+  return key;
+}
+
+/** The file's providers, then those of the vendors' variables that the file does not name. */
+function providersOf(
+  given: Values["providers"],
+  env: Environment,
+  problems: string[],
+): ProviderConfig[] {
+  const providers = given.map((one) => ({ ...one, baseUrl: one.baseUrl ?? baseUrls[one.kind] }));
+  const names = new Set<string>();
+  for (const { name } of providers) {
+    if (names.has(name)) problems.push(`providers: the name "${name}" is used twice`);
+    names.add(name);
+  }
+  const fields = configFields.providers.fields;
+  for (const vendor of vendors) {
+    const apiKey = env[vendor.key] ?? null;
+    const url = env[vendor.url];
+    if (url !== undefined && !accepts(fields.baseUrl, url)) {
+      problems.push(`${vendor.url}: expected ${expected(fields.baseUrl)}, found ${shown(url)}`);
+    }
+    if ((apiKey === null && url === undefined) || names.has(vendor.name)) continue;
+    providers.push({
+      name: vendor.name,
+      kind: vendor.kind,
+      baseUrl: url ?? baseUrls[vendor.kind],
+      apiKey,
+      models: [],
+      transport: fields.transport.default,
+      timeoutMs: fields.timeoutMs.default,
+      concurrencyMax: fields.concurrencyMax.default,
+    });
+  }
+  return providers;
+}
