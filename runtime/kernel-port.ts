@@ -3,6 +3,7 @@
 // The engine itself (kernel.ts) knows no thread, no LMDB and no real time.
 
 import type { Definition } from "./actor.ts";
+import type { Address } from "./address.ts";
 import type { Clock } from "./clock.ts";
 import type { RandomBytes } from "./id.ts";
 import type { DoorItem, PeerItem, WorkerItem } from "./message.ts";
@@ -55,10 +56,24 @@ export interface KernelLimits {
   readonly graceMs: number;
 }
 
+/** Who was being handled when a thread died, and how many threads in a row died over it. */
+export interface Guilt {
+  readonly address: Address;
+  readonly deaths: number;
+}
+
 /** The engine of one thread. */
 export interface Kernel {
-  /** Takes shards at these epochs: resumes their open runs, due reminders and pending inboxes. */
-  own(shards: ReadonlyMap<number, number>): Promise<void>;
+  /**
+   * Takes shards at these epochs: resumes their open runs, due reminders and pending inboxes.
+   * `guilty` counts as failures of the oldest pending message of the addresses it names.
+   */
+  own(shards: ReadonlyMap<number, number>, guilty?: readonly Guilt[]): Promise<void>;
+  /**
+   * Looks again for inbox rows of its shards that it has not taken yet. The host calls this when
+   * another worker has died: its commits are on disk, their wake-ups may have died with it.
+   */
+  rescan(): Promise<void>;
   /** Gives shards up at the next step boundaries; resolves when nothing of them is in memory or in flight. */
   release(shards: readonly number[], graceMs: number): Promise<void>;
   fromDoor(items: readonly DoorItem[]): void;
