@@ -206,18 +206,25 @@ const provider = {
   },
   models: {
     type: "texts",
-    text: "Model names it answers, `*` at the end as a wildcard.",
+    text: "Beginnings of the model names it answers, e.g. gpt-. Default: by kind.",
     default: [],
     itemsMax: 1_000,
     charsMax: 200,
   },
   transport: choice("Own stream reader, or the vendor's SDK.", ["direct", "sdk"], "direct"),
-  timeoutMs: integer("Longest call.", "ms", [2 * MINUTE_MS, 100, 60 * MINUTE_MS]),
-  concurrencyMax: integer(
-    "Calls under way at once, from one worker.",
-    "calls",
-    [5_000, 1, 100_000],
+  firstByteMs: integer("From the request to the first byte of the answer.", "ms", [
+    MINUTE_MS,
+    100,
+    60 * MINUTE_MS,
+  ]),
+  idleMs: integer("Between two pieces of a stream.", "ms", [MINUTE_MS, 100, 60 * MINUTE_MS]),
+  totalMs: integer("A whole call with its retries.", "ms", [10 * MINUTE_MS, 100, 120 * MINUTE_MS]),
+  connectionsMax: integer(
+    "Sockets open to it at once, from one worker.",
+    "sockets",
+    [256, 1, 100_000],
   ),
+  attemptsMax: integer("Attempts of one call, before any text was shown.", "attempts", [3, 1, 10]),
 } as const satisfies Fields;
 
 /** The whole configuration. */
@@ -254,9 +261,9 @@ export const configFields = {
     "TROUPE_DURABILITY",
   ),
   logLevel: choice(
-    "Least severe line that is logged.",
+    "Least severe line that is logged; `info` has one line a request.",
     ["trace", "debug", "info", "warn", "error", "fatal", "silent"],
-    "info",
+    "warn",
     "TROUPE_LOG_LEVEL",
   ),
   sample: choice(
@@ -336,12 +343,11 @@ export const configFields = {
       queueMax: integer("Tasks waiting; one more is refused.", "tasks", [256, 1, 100_000]),
     },
   },
-  defaultModel: {
+  defaultProvider: {
     type: "text",
-    text: "Model of agents that name none, or one nobody answers. Default: the first provider's own choice, else `builtin`.",
-    env: "TROUPE_DEFAULT_MODEL",
+    text: "Provider of model names that no rule names. Default: such names are refused.",
     default: null as string | null,
-    charsMax: 200,
+    charsMax: 64,
   },
   providers: {
     type: "entries",

@@ -98,6 +98,10 @@ export async function readConfig(environment: Environment, folder: string): Prom
   const values = complete(configFields, fromFile, env, problems) as unknown as Values;
   const adminKey = adminKeyOf(env, problems);
   const providers = providersOf(values.providers, env, problems);
+  const byDefault = values.defaultProvider;
+  if (byDefault !== null && !providers.some((one) => one.name === byDefault)) {
+    problems.push(`default_provider: there is no provider "${byDefault}"`);
+  }
   if (problems.length > 0) {
     throw new RuntimeError("CONFIG_INVALID", problems.join("\n"), { problems });
   }
@@ -202,24 +206,22 @@ function providersOf(
     if (names.has(name)) problems.push(`providers: the name "${name}" is used twice`);
     names.add(name);
   }
-  const fields = configFields.providers.fields;
+  const { baseUrl: urlField } = configFields.providers.fields;
   for (const vendor of vendors) {
     const apiKey = env[vendor.key] ?? null;
     const url = env[vendor.url];
-    if (url !== undefined && !accepts(fields.baseUrl, url)) {
-      problems.push(`${vendor.url}: expected ${expected(fields.baseUrl)}, found ${shown(url)}`);
+    if (url !== undefined && !accepts(urlField, url)) {
+      problems.push(`${vendor.url}: expected ${expected(urlField)}, found ${shown(url)}`);
     }
     if ((apiKey === null && url === undefined) || names.has(vendor.name)) continue;
-    providers.push({
+    const set = {
       name: vendor.name,
       kind: vendor.kind,
       baseUrl: url ?? baseUrls[vendor.kind],
       apiKey,
-      models: [],
-      transport: fields.transport.default,
-      timeoutMs: fields.timeoutMs.default,
-      concurrencyMax: fields.concurrencyMax.default,
-    });
+    };
+    const entry = complete(configFields.providers.fields, set, {}, problems);
+    providers.push(entry as unknown as ProviderConfig);
   }
   return providers;
 }

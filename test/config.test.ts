@@ -36,7 +36,7 @@ describe("without a file and without variables", () => {
       port: 8080,
       data: join(folder, "data"),
       durability: "flushed",
-      logLevel: "info",
+      logLevel: "warn",
       adminKey: null,
       providers: [],
       file: null,

@@ -2,29 +2,72 @@
 // Plain JavaScript without dependencies, because it runs before there are any.
 
 import { spawnSync } from "node:child_process";
-import { existsSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync, utimesSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
+const sources = ["runtime", "actors", "adapters", "bench", "test"];
+
+function modifiedMs(file) {
+  return statSync(`${root}${file}`, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+}
 
 function run(command, args) {
   const done = spawnSync(command, args, { cwd: root, stdio: ["ignore", 2, 2] });
-  if (done.status !== 0) {
-    console.error(`troupe: "${command} ${args.join(" ")}" failed; its message stands above.`);
-    process.exit(done.status ?? 1);
-  }
+  if (done.status === 0) return;
+  console.error(`troupe: "${command} ${args.join(" ")}" failed; its message stands above.`);
+  process.exit(done.status ?? 1);
 }
 
-function isOlder(file, than) {
-  if (!existsSync(file)) return true;
-  return existsSync(than) && statSync(file).mtimeMs < statSync(than).mtimeMs;
+function packagesOf(file) {
+  const path = `${root}${file}`;
+  return existsSync(path) ? JSON.parse(readFileSync(path, "utf8")).packages : {};
 }
 
-if (isOlder(`${root}node_modules/.package-lock.json`, `${root}package-lock.json`)) {
+/** Contents are compared, not times: a checkout gives every file the time of the checkout. */
+function isInstalled() {
+  const installed = packagesOf("node_modules/.package-lock.json");
+  return Object.entries(packagesOf("package-lock.json")).every(([path, wanted]) => {
+    // An optional package may be missing: it is for another platform.
+    if (path === "" || (wanted.optional && !installed[path])) return true;
+    return installed[path]?.version === wanted.version;
+  });
+}
+
+function install() {
   console.error("troupe: installing packages (once) ...");
-  run("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"]);
+  // Not `npm ci`: it refuses a lockfile that lacks packages for other platforms, which is what a
+  // registry without them leaves. Versions and checksums come from the lockfile here too.
+  run("npm", ["install", "--no-save", "--no-audit", "--no-fund", "--loglevel=error"]);
 }
-if (process.argv.includes("--build")) {
-  // Incremental: a second or less when nothing changed.
+
+/** Newest change below a folder of TypeScript, in ms since the epoch. */
+function newestMs(folder) {
+  let newest = 0;
+  for (const entry of readdirSync(`${root}${folder}`, { withFileTypes: true })) {
+    if (entry.name === "node_modules") continue;
+    const path = `${folder}/${entry.name}`;
+    if (entry.isDirectory()) newest = Math.max(newest, newestMs(path), modifiedMs(path));
+    else if (entry.name.endsWith(".ts")) newest = Math.max(newest, modifiedMs(path));
+  }
+  return newest;
+}
+
+function isBuilt() {
+  const builtMs = modifiedMs("dist/.tsbuildinfo");
+  if (builtMs === 0 || builtMs < modifiedMs("tsconfig.json")) return false;
+  return sources.every((folder) => !existsSync(`${root}${folder}`) || newestMs(folder) <= builtMs);
+}
+
+/** Installs when something the lockfile names is not there; builds when a source is newer. */
+export function setUp({ build }) {
+  if (!isInstalled()) install();
+  if (!build || isBuilt()) return;
   run(process.execPath, [`${root}node_modules/typescript/bin/tsc`, "-p", "."]);
+  // The compiler leaves the file alone when only times had changed.
+  utimesSync(`${root}dist/.tsbuildinfo`, new Date(), new Date());
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  setUp({ build: process.argv.includes("--build") });
 }

@@ -1,0 +1,113 @@
+// The chat API as the terminal uses it: list agents, stream an answer, cancel a run. It speaks HTTP
+// to a server that may run anywhere, so it knows nothing of the server's own modules.
+
+/** An agent as listed. */
+export interface Agent {
+  readonly agent_key: string;
+  readonly name: string;
+}
+
+/** One step of an answer; what is not new in it is absent. */
+export interface Piece {
+  readonly run?: string;
+  readonly conversation?: string;
+  readonly text?: string;
+  readonly routing?: { readonly action_name: string; readonly reason: string };
+  readonly sources?: readonly { title: string; headings?: readonly string[] }[];
+  readonly notice?: string;
+  readonly error?: string;
+}
+
+/** A client of one server and key. Errors are plain Errors with the server's own message. */
+export interface ChatClient {
+  agents(): Promise<readonly Agent[]>;
+  chat(agent: string, message: string, conversation?: string): AsyncIterable<Piece>;
+  cancel(run: string): Promise<void>;
+}
+
+/** Longest line of a stream, in characters; a longer one is no answer of this server. */
+const LINE_CHARS_MAX = 4 * 1024 * 1024;
+
+/** Makes a client. `url` without a slash at the end. */
+export function createChatClient(url: string, key: string): ChatClient {
+  const call = async (path: string, body?: unknown): Promise<Response> => {
+    const response = await fetch(`${url}${path}`, {
+      method: body === undefined ? "GET" : "POST",
+      headers: { "X-API-Key": key, "Content-Type": "application/json" },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    }).catch((cause: Error) => {
+      throw new Error(`no server answers at ${url}; start one with: npm start`, { cause });
+    });
+    if (!response.ok) throw new Error(await messageOf(response));
+    return response;
+  };
+  return {
+    agents: async () => {
+      const listed = (await (await call("/v1/proxy/core-agents")).json()) as { data: Agent[] };
+      return listed.data;
+    },
+    cancel: async (run) => {
+      await call(`/v2/runs/${encodeURIComponent(run)}/cancel`, {});
+    },
+    chat: async function* (agent, message, conversation) {
+      const response = await call("/v1/proxy/core-agent-chat", {
+        agent_key: agent,
+        message,
+        stream: true,
+        ...(conversation && { conversation_key: conversation }),
+      });
+      for await (const data of events(response)) {
+        if (data === "[DONE]") return;
+        yield pieceOf(JSON.parse(data) as Chunk);
+      }
+      throw new Error("the connection was cut before the answer had ended");
+    },
+  };
+}
+
+interface Chunk {
+  readonly choices?: readonly { readonly delta?: { readonly content?: string } }[];
+  readonly run_id?: string;
+  readonly conversation_key?: string;
+  readonly routing_info?: { readonly action_name: string; readonly reason: string };
+  readonly sources?: readonly { title: string; headings?: readonly string[] }[];
+  readonly notice?: string;
+  readonly error?: { readonly message: string };
+}
+
+function pieceOf(chunk: Chunk): Piece {
+  const text = chunk.choices?.[0]?.delta?.content;
+  return {
+    ...(chunk.run_id && { run: chunk.run_id }),
+    ...(chunk.conversation_key && { conversation: chunk.conversation_key }),
+    ...(chunk.routing_info && { routing: chunk.routing_info }),
+    ...(text && { text }),
+    ...(chunk.sources && { sources: chunk.sources }),
+    ...(chunk.notice && { notice: chunk.notice }),
+    ...(chunk.error && { error: chunk.error.message }),
+  };
+}
+
+async function messageOf(response: Response): Promise<string> {
+  const text = await response.text();
+  try {
+    const body = JSON.parse(text) as { error?: { message?: string }; detail?: string };
+    return body.error?.message ?? body.detail ?? `HTTP ${response.status}`;
+  } catch {
+    return `HTTP ${response.status}`;
+  }
+}
+
+/** The data of each server-sent event. */
+async function* events(response: Response): AsyncIterable<string> {
+  if (response.body === null) return;
+  const decoder = new TextDecoder();
+  let rest = "";
+  for await (const bytes of response.body as unknown as AsyncIterable<Uint8Array>) {
+    rest += decoder.decode(bytes, { stream: true });
+    if (rest.length > LINE_CHARS_MAX) throw new Error("the server sent an endless line");
+    const lines = rest.split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) if (line.startsWith("data: ")) yield line.slice(6);
+  }
+}

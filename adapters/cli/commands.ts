@@ -1,0 +1,62 @@
+// The command table of `troupe`: one record, one file a command. Loaded by troupe.js; a command's
+// file is loaded only when it is called.
+
+/** What a command's file exports. Resolves to the exit code, or null when it keeps running. */
+export interface CommandModule {
+  run(args: readonly string[], table: CommandTable): Promise<number | null>;
+}
+
+/** Commands by name. */
+export type CommandTable = Readonly<Record<string, Command>>;
+
+/** One command; `summary` and `usage` are what help prints. */
+export interface Command {
+  readonly summary: string;
+  readonly usage: string;
+  load(): Promise<CommandModule>;
+}
+
+/** Every command by its name. */
+export const commands: CommandTable = {
+  start: {
+    summary: "Start the server (on an empty data folder: with a sample).",
+    usage: "troupe start",
+    load: () => import("./start.ts"),
+  },
+  chat: {
+    summary: "Talk to an agent of a running server in the terminal.",
+    usage: "troupe chat [--url URL] [--key KEY] [--agent AG] [--conversation CV] [--message TEXT]",
+    load: () => import("./chat.ts"),
+  },
+  help: {
+    summary: "Show this list, or one command.",
+    usage: "troupe help [command]",
+    load: () => import("./help.ts"),
+  },
+  version: {
+    summary: "Print the version.",
+    usage: "troupe version",
+    load: () => import("./version.ts"),
+  },
+};
+
+const aliases: Readonly<Record<string, string>> = {
+  "--help": "help",
+  "-h": "help",
+  "--version": "version",
+  "-v": "version",
+};
+
+/** Runs the command that `args` name; without one, help. Returns the exit code or null. */
+export async function runCommand(args: readonly string[]): Promise<number | null> {
+  const [written = "help", ...rest] = args;
+  const name = aliases[written] ?? written;
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (command === undefined) {
+    console.error(`troupe: there is no command "${written}"; troupe help lists them.`);
+    return 1;
+  }
+  const wantsHelp = rest.includes("--help") || rest.includes("-h");
+  const module = wantsHelp ? await import("./help.ts") : await command.load();
+  return module.run(wantsHelp ? [name] : rest, commands);
+}

@@ -1,0 +1,56 @@
+// The log of the process: one JSON line an event, on standard error, so that standard output keeps
+// what is meant for people. Secrets are removed from the finished line, wherever they stood in it.
+
+import { destination, type Logger, pino, stdTimeFunctions } from "pino";
+
+/** What a log needs. */
+export interface LogOptions {
+  readonly level: string;
+  /** Texts that must never be written: provider keys, the admin key. Short ones (< 8) are left out. */
+  readonly secrets: readonly string[];
+  /** Takes each line. Default: standard error. */
+  readonly write?: (line: string) => void;
+}
+
+/** The process's log. */
+export interface Log {
+  readonly logger: Logger;
+  /** Adds a secret that became known later. */
+  addSecret(secret: string): void;
+  /** Writes what is still held; before the process exits. */
+  flush(): void;
+}
+
+/** Bytes of lines held while standard error does not take them; past it lines are dropped. */
+const HELD_BYTES_MAX = 4 * 1024 * 1024;
+const SECRET_CHARS_MIN = 8;
+const REDACTED = "[redacted]";
+/** API keys of this server, and bearer tokens, whatever field they came in. */
+const keyPattern = /\b(?:sk_|tk_|ak_secret_|Bearer )[A-Za-z0-9._~+/-]{16,}/g;
+
+/** Opens the log. */
+export function createLog(options: LogOptions): Log {
+  const secrets = new Set<string>();
+  const addSecret = (secret: string): void => {
+    if (secret.length >= SECRET_CHARS_MIN) secrets.add(JSON.stringify(secret).slice(1, -1));
+  };
+  for (const secret of options.secrets) addSecret(secret);
+  const redact = (line: string): string => {
+    let clean = line;
+    for (const secret of secrets) clean = clean.replaceAll(secret, REDACTED);
+    return clean.replace(keyPattern, REDACTED);
+  };
+  const out = options.write
+    ? { write: options.write, flushSync: () => undefined }
+    : destination({ dest: 2, sync: false, minLength: 0, maxLength: HELD_BYTES_MAX });
+  const logger = pino(
+    {
+      level: options.level,
+      base: null,
+      timestamp: stdTimeFunctions.isoTime,
+      hooks: { streamWrite: redact },
+    },
+    out,
+  );
+  return { logger, addSecret, flush: () => out.flushSync() };
+}
