@@ -8,6 +8,8 @@ export interface RouteRequest {
   readonly message: string;
   /** The user's previous message: it helps when this one is short ("and for last month?"). */
   readonly previous?: string;
+  /** Earlier messages of the user, oldest first; the last one counts when `previous` is absent. */
+  readonly history?: readonly string[];
   /** Sub-agent that answered the previous turn; a short follow-up stays with it. */
   readonly previousChoice?: string | null;
 }

@@ -2,75 +2,315 @@
 // the triggers, then similarity, and it says `doubt` where only a model can tell. Pure computing;
 // the caller keeps one compiled router for each version of an agent and makes the model call.
 
-import type { PromptMessage } from "../ports.ts";
 import type { Agent } from "../records/agent.ts";
 import type { SubAgent } from "../records/sub-agent.ts";
-import type { Decision, RouteRequest } from "./decision.ts";
+import { type Word, wordsOf } from "../text/words.ts";
+import { trainClassifier } from "./classifier.ts";
+import { isPraise, piecesOf } from "./compound.ts";
+import type { Candidate, Decision, RoutePart, RouteRequest } from "./decision.ts";
+import { promptOfDoubt, settleByModel } from "./doubt.ts";
+import { type Indexes, type Judgement, judge, threshold } from "./judge.ts";
+import { buildKeywords, type KeywordEntry, keywordLimits } from "./keyword.ts";
+import { buildSemantic } from "./semantic.ts";
+import { greetingLength, smallTalkOf } from "./small-talk.ts";
+import { intentOf, kindOf, listed, shown } from "./wording.ts";
 
-/** A router made for one version of an agent. Opaque. */
-export interface CompiledRouter {
-  readonly agent: Agent;
-  readonly active: readonly SubAgent[];
+/** A router made for one version of an agent. Opaque; keep it per (agent, version). */
+export interface CompiledRouter extends Indexes {
+  readonly agentName: string;
+  /** Sub-agent that takes what fits nobody, when it is active. */
+  readonly fallback: SubAgent | undefined;
+  readonly routesMax: number;
 }
 
-/** What to send to a model in doubt: a prompt and the schema its answer must fit. */
-export interface DoubtPrompt {
-  readonly messages: readonly PromptMessage[];
-  readonly schema: { readonly name: string; readonly schema: Readonly<Record<string, unknown>> };
-  readonly maxTokens: number;
-}
+/** Limits of one message: characters and words that are read, from its start and its end. */
+export const routeLimits = {
+  headChars: 6_000,
+  tailChars: 2_000,
+  words: 1_600,
+  candidates: 5,
+  routes: 3,
+  /** A message of at most so many content words is read together with the one before it. */
+  shortWords: 3,
+} as const;
+
+/** Confidence of a follow-up that stays where the conversation was. */
+const FOLLOW_UP = 0.6;
+const SMALL_TALK = 0.97;
+/** Below it, or this near its follower, the best guess of a doubt is nobody. */
+const GUESS = { share: 0.3, lead: 1.25 } as const;
+
+const WORDS = /[\p{L}\p{N}]/u;
+
+/** The prompt and the settlement of a doubt; see doubt.ts. */
+export const doubtPrompt = promptOfDoubt;
+export const decideByModel = settleByModel;
 
 /** Builds the router of an agent with its sub-agents; inactive ones are left out. */
 export function compile(agent: Agent, subAgents: readonly SubAgent[]): CompiledRouter {
-  return { agent, active: subAgents.filter((subAgent) => subAgent.is_active) };
-}
-
-/** Routes a message. Never throws, whatever the message. */
-export function route(router: CompiledRouter, request: RouteRequest): Decision {
-  const text = request.message.toLowerCase();
-  const hit = router.active.find((subAgent) =>
-    (subAgent.trigger?.keywords ?? []).some((keyword) => text.includes(keyword.toLowerCase())),
+  const active = subAgents.filter((subAgent) => subAgent.is_active);
+  const perOwner = Math.max(1, Math.floor(keywordLimits.keywords / Math.max(1, active.length)));
+  const entries = active.flatMap((subAgent, owner) =>
+    (subAgent.trigger?.keywords ?? [])
+      .slice(0, perOwner)
+      .map((keyword): KeywordEntry => ({ owner, keyword })),
   );
+  const classifier = trainClassifier(active);
   return {
-    choice: hit?.sub_agent_key ?? null,
-    name: hit?.name ?? router.agent.name,
-    method: hit === undefined ? "doubt" : "keyword",
-    confidence: hit === undefined ? 0 : 0.9,
-    threshold: 0.5,
-    candidates: [],
-    reason: hit === undefined ? "No trigger fits." : `The message fits the ${hit.name} trigger.`,
-    intent: hit === undefined ? "unclear" : "keyword",
+    agentName: agent.name,
+    active,
+    keywords: buildKeywords(entries),
+    semantic: buildSemantic(active),
+    ...(classifier === undefined ? {} : { classifier }),
+    fallback: active.find(({ sub_agent_key: key }) => key === agent.agent_config?.fallback),
+    routesMax: agent.agent_config?.max_routes ?? routeLimits.routes,
   };
 }
 
-/** The model call that settles a doubt: choices by number, one field of JSON back. */
-export function doubtPrompt(router: CompiledRouter, message: string): DoubtPrompt {
-  const choices = router.active.map((subAgent, index) => `${index + 1} ${subAgent.name}`);
+/** Routes a message. Never throws, whatever the message; cost is bounded by `routeLimits`. */
+export function route(router: CompiledRouter, request: RouteRequest): Decision {
+  const message = bounded(request.message);
+  const words = wordsOf(message, routeLimits.words);
+  if (router.active.length === 0) {
+    return bySupervisor(router, "only", 1, "No sub-agent is active.", "no_sub_agent");
+  }
+  const parts = partsOf(router, message);
+  if (parts !== undefined) return compound(router, message, parts);
+  const judgement = judge(router, words, message);
+  if (judgement.method === "keyword" && judgement.confidence >= threshold) {
+    return judgement.isTied ? inDoubt(router, judgement) : decided(router, message, judgement);
+  }
+  const talk = smallTalkOf(words);
+  const stays = stayingWith(router, request);
+  if (talk === "reply" && stays !== undefined) return followUp(router, stays, judgement);
+  const isWordless = !WORDS.test(message);
+  if (talk !== undefined || isWordless) {
+    const reason = isWordless ? "The message has no words." : "The message is small talk.";
+    return bySupervisor(router, "keyword", SMALL_TALK, reason, talk ?? "small_talk");
+  }
+  return bySimilarity(router, request, words.slice(greetingLength(words)), message);
+}
+
+/** Nothing was named: likeness, the turn before, the only one there is, or doubt. */
+function bySimilarity(
+  router: CompiledRouter,
+  request: RouteRequest,
+  words: readonly Word[],
+  message: string,
+): Decision {
+  const alone = judge(router, words, message);
+  const isSure = (judgement: Judgement): boolean =>
+    judgement.confidence >= threshold && !judgement.isTied;
+  if (isSure(alone)) return decided(router, message, alone);
+  const previous = request.previous ?? request.history?.at(-1);
+  if (alone.contentWords <= routeLimits.shortWords) {
+    const stays = stayingWith(router, request);
+    if (stays !== undefined && alone.best < 0) return followUp(router, stays, alone);
+    if (previous !== undefined) {
+      const context = wordsOf(bounded(previous), routeLimits.words);
+      const together = judge(router, words, message, context);
+      if (isSure(together)) return decided(router, message, together, true);
+    }
+  }
+  const only = router.active.length === 1 ? router.active[0] : undefined;
+  if (only !== undefined) {
+    return {
+      ...named(only),
+      method: "only",
+      confidence: Math.max(alone.confidence, threshold),
+      threshold,
+      candidates: candidatesOf(router, alone),
+      reason: `${shown(only.name)} is the only active sub-agent.`,
+      intent: intentOf(only),
+    };
+  }
+  return inDoubt(router, alone);
+}
+
+function bounded(message: string): string {
+  const { headChars, tailChars } = routeLimits;
+  if (message.length <= headChars + tailChars) return message;
+  return `${message.slice(0, headChars)}\n${message.slice(-tailChars)}`;
+}
+
+function stayingWith(router: CompiledRouter, request: RouteRequest): SubAgent | undefined {
+  return router.active.find(({ sub_agent_key: key }) => key === request.previousChoice);
+}
+
+const named = (subAgent: SubAgent): { choice: string; name: string } => ({
+  choice: subAgent.sub_agent_key,
+  name: subAgent.name,
+});
+
+const rounded = (value: number): number => Math.round(Math.min(1, value) * 1_000) / 1_000;
+
+function candidatesOf(router: CompiledRouter, judgement: Judgement): Candidate[] {
+  return router.active
+    .map(({ sub_agent_key: key, name }, owner) => ({
+      key,
+      name,
+      score: rounded(judgement.shares[owner] ?? 0),
+    }))
+    .filter(({ score }) => score > 0)
+    .sort((a, b) => b.score - a.score)
+    .slice(0, routeLimits.candidates);
+}
+
+function bySupervisor(
+  router: CompiledRouter,
+  method: Decision["method"],
+  confidence: number,
+  reason: string,
+  intent: string,
+): Decision {
+  const name = router.agentName;
+  return { choice: null, name, method, confidence, threshold, candidates: [], reason, intent };
+}
+
+function decided(
+  router: CompiledRouter,
+  message: string,
+  judgement: Judgement,
+  withPrevious = false,
+): Decision {
+  const subAgent = router.active[judgement.best];
+  if (subAgent === undefined) return inDoubt(router, judgement);
   return {
-    messages: [
-      { role: "system", content: ["0 none", ...choices].join("\n") },
-      { role: "user", content: message },
-    ],
-    schema: {
-      name: "route",
-      schema: {
-        type: "object",
-        properties: { choice: { type: "integer", enum: [0, ...choices.map((_, at) => at + 1)] } },
-        required: ["choice"],
-        additionalProperties: false,
-      },
-    },
-    maxTokens: 40,
+    ...named(subAgent),
+    method: judgement.method,
+    confidence: rounded(judgement.confidence),
+    threshold,
+    candidates: candidatesOf(router, judgement),
+    reason: reasonOf(subAgent, message, judgement, withPrevious),
+    intent: intentOf(subAgent, judgement.keywords[0]),
   };
 }
 
-/**
- * Settles a doubt with a model's answer (its text as it came). An answer that names no choice leaves
- * the doubt's best guess.
- */
-export function decideByModel(router: CompiledRouter, answer: string, doubt: Decision): Decision {
-  const number = Number(/\d+/.exec(answer)?.[0] ?? "NaN");
-  const chosen = router.active[number - 1];
-  if (chosen === undefined) return doubt;
-  return { ...doubt, choice: chosen.sub_agent_key, name: chosen.name, method: "model" };
+function reasonOf(
+  subAgent: SubAgent,
+  message: string,
+  judgement: Judgement,
+  withPrevious: boolean,
+): string {
+  const name = shown(subAgent.name);
+  const kind = kindOf(message);
+  if (judgement.method === "keyword") {
+    const tie = judgement.byPriority ? " and it has priority among equals" : "";
+    return `${kind} fits the ${name} trigger (${listed(judgement.keywords)})${tie}.`;
+  }
+  const words = judgement.words.length > 0 ? ` (words: ${unique(judgement.words)})` : "";
+  const together = withPrevious ? ", read with the previous message," : "";
+  return `${kind}${together} is most similar to what ${name} handles${words}.`;
+}
+
+const unique = (words: readonly string[]): string => [...new Set(words)].slice(0, 5).join(", ");
+
+function followUp(router: CompiledRouter, subAgent: SubAgent, judgement: Judgement): Decision {
+  return {
+    ...named(subAgent),
+    method: "semantic",
+    confidence: FOLLOW_UP,
+    threshold,
+    candidates: candidatesOf(router, judgement),
+    reason: `A short follow-up to what ${shown(subAgent.name)} answered before.`,
+    intent: intentOf(subAgent, "follow up"),
+  };
+}
+
+/** Left open: the best guess if it leads, else the fallback, else the supervisor. */
+function inDoubt(router: CompiledRouter, judgement: Judgement): Decision {
+  const candidates = candidatesOf(router, judgement);
+  const [first, second] = candidates;
+  const leads =
+    first !== undefined &&
+    first.score >= GUESS.share &&
+    first.score >= (second?.score ?? 0) * GUESS.lead;
+  const guess = leads
+    ? router.active.find(({ sub_agent_key: key }) => key === first.key)
+    : undefined;
+  const tied = judgement.isTied ? router.active[judgement.best] : undefined;
+  const chosen = tied ?? guess ?? router.fallback;
+  const base = { method: "doubt" as const, threshold, candidates };
+  if (chosen === undefined) {
+    const reason = "No trigger fits the message clearly, so the supervisor answers.";
+    return {
+      ...base,
+      choice: null,
+      name: router.agentName,
+      confidence: rounded(judgement.confidence),
+      reason,
+      intent: "out_of_scope",
+    };
+  }
+  const isFallback = tied === undefined && guess === undefined;
+  return {
+    ...base,
+    ...named(chosen),
+    confidence: rounded(Math.min(judgement.confidence, threshold)),
+    reason: isFallback
+      ? `No trigger fits the message clearly, so the fallback ${shown(chosen.name)} takes it.`
+      : `${shown(chosen.name)} fits best, but not clearly${
+          judgement.words.length > 0 ? ` (words: ${unique(judgement.words)})` : ""
+        }.`,
+    intent: isFallback ? "out_of_scope" : intentOf(chosen),
+  };
+}
+
+interface Piece {
+  readonly text: string;
+  readonly owner: number;
+  readonly judgement: Judgement;
+}
+
+/** The parts of a message that clearly asks several sub-agents, or undefined. */
+function partsOf(router: CompiledRouter, message: string): readonly Piece[] | undefined {
+  if (router.routesMax < 2 || router.active.length < 2) return undefined;
+  const pieces = piecesOf(message);
+  if (pieces.length < 2) return undefined;
+  const parts: Piece[] = [];
+  let waiting = "";
+  for (const text of pieces) {
+    const judgement = judge(router, wordsOf(text, routeLimits.words), text);
+    const isClear = judgement.confidence >= threshold && !judgement.isTied && !isPraise(text);
+    const last = parts.at(-1);
+    const owner = isClear ? judgement.best : (last?.owner ?? -1);
+    if (owner < 0) {
+      // Nothing is known yet: it belongs to what follows.
+      waiting = `${waiting} ${text}`.trim();
+    } else if (last !== undefined && last.owner === owner) {
+      parts[parts.length - 1] = { ...last, text: `${last.text} ${text}` };
+    } else {
+      parts.push({ text: `${waiting} ${text}`.trim(), owner, judgement });
+      waiting = "";
+    }
+  }
+  const owners = new Set(parts.map(({ owner }) => owner));
+  if (owners.size < 2) return undefined;
+  return parts.slice(0, router.routesMax);
+}
+
+function compound(router: CompiledRouter, message: string, pieces: readonly Piece[]): Decision {
+  const whole = judge(router, wordsOf(message, routeLimits.words), message);
+  const parts: RoutePart[] = [];
+  const reasons: string[] = [];
+  for (const { text, owner, judgement } of pieces) {
+    const subAgent = router.active[owner];
+    if (subAgent === undefined) continue;
+    parts.push({ text, ...named(subAgent), intent: intentOf(subAgent, judgement.keywords[0]) });
+    const why = judgement.keywords.length > 0 ? judgement.keywords : judgement.words;
+    reasons.push(`${shown(subAgent.name)} (${listed(why)})`);
+  }
+  const [first] = parts;
+  const isNamed = pieces.every(({ judgement }) => judgement.method === "keyword");
+  return {
+    choice: first?.choice ?? null,
+    name: first?.name ?? router.agentName,
+    method: isNamed ? "keyword" : "semantic",
+    confidence: rounded(Math.min(...pieces.map(({ judgement }) => judgement.confidence))),
+    threshold,
+    candidates: candidatesOf(router, whole),
+    reason: `The message asks for several things: ${reasons.join(", ")}.`,
+    intent: first?.intent ?? "compound",
+    parts,
+  };
 }

@@ -1,0 +1,190 @@
+// All keywords and phrases of all owners in one trie over words, so that a message is read once
+// whatever the number of triggers. An edge is a word with its stem labels: an inflected form takes
+// the same edge. Words have borders, so no hit lies inside a word; dense scripts are words of one
+// character, so a phrase of them is found as a substring.
+
+import { stemLabels } from "../text/stem.ts";
+import { isStopWord } from "../text/stop-words.ts";
+import { type Word, wordsOf } from "../text/words.ts";
+
+/** A keyword of an owner, as its author wrote it. */
+export interface KeywordEntry {
+  readonly owner: number;
+  readonly keyword: string;
+}
+
+/** A keyword found: words [start, end) of the message. */
+export interface KeywordHit {
+  readonly owner: number;
+  readonly keyword: string;
+  readonly start: number;
+  readonly end: number;
+  /** How much it says: 1 for a content word, more for a phrase, 0.35 for "how to". */
+  readonly weight: number;
+}
+
+/** Finds the keywords in a message. */
+export interface KeywordIndex {
+  find(words: readonly Word[]): readonly KeywordHit[];
+}
+
+/** Limits of one index: keywords taken in, words of a keyword, hits reported and nodes followed at once. */
+export const keywordLimits = {
+  keywords: 20_000,
+  keywordWords: 40,
+  hits: 400,
+  front: 64,
+} as const;
+
+const WEIGHTS = { functionPhrase: 0.35, content: 1, furtherWord: 0.5, inflected: 0.9 } as const;
+
+/** Not a request for instructions although it starts like one; found, it hides the shorter phrase. */
+const NOT_HOW_TO = ["怎么样", "怎么了", "怎么回事", "どうやってる"];
+const NOBODY = -1;
+
+interface Leaf {
+  readonly owner: number;
+  readonly keyword: string;
+  readonly weight: number;
+}
+
+interface Node {
+  /** Children by exact word, for building. */
+  readonly words: Map<string, Node>;
+  /** Children by label: an inflection may lead to several. */
+  readonly labels: Map<string, Node[]>;
+  readonly leaves: Leaf[];
+}
+
+/** Ways to ask for instructions: a keyword that is one of them stands for all. */
+const HOW_TO = [
+  ["how to", "how do i", "how can i", "how do you", "how do we", "how can we", "how should i"],
+  ["how would i", "how could i", "how does one", "how can you", "how do they", "how must i"],
+  ["wie kann ich", "wie kann man", "wie mache ich", "wie geht", "wie konnen wir", "wie muss ich"],
+  ["comment puis", "comment faire", "comment peut", "comment on", "comment est ce que"],
+  ["como puedo", "como hago", "como se", "como podemos", "como posso", "como faco", "como fazer"],
+  ["come posso", "come si", "come faccio", "hoe kan ik", "hoe moet ik", "jak moge", "как мне"],
+  [
+    "как можно",
+    "如何",
+    "怎么",
+    "怎样",
+    "どうやって",
+    "どうすれば",
+    "어떻게",
+    "nasil",
+    "अपना कैसे",
+    "كيف",
+  ],
+].flat();
+
+function newNode(): Node {
+  return { words: new Map(), labels: new Map(), leaves: [] };
+}
+
+function childOf(node: Node, word: Word, isExactOnly: boolean): Node {
+  const known = node.words.get(word.text);
+  if (known !== undefined) return known;
+  const child = newNode();
+  node.words.set(word.text, child);
+  for (const label of isExactOnly || word.dense ? [] : stemLabels(word.text)) {
+    const there = node.labels.get(label);
+    if (there === undefined) node.labels.set(label, [child]);
+    else there.push(child);
+  }
+  return child;
+}
+
+/** What a keyword of these words says about a message that has it. */
+function weightOf(words: readonly Word[]): number {
+  const content = words.filter(({ text, dense }) => !dense && !isStopWord(text)).length;
+  const dense = words.filter((word) => word.dense).length;
+  const said = content + dense / 2;
+  if (said === 0) return WEIGHTS.functionPhrase;
+  return WEIGHTS.content + WEIGHTS.furtherWord * Math.max(0, Math.min(said, 6) - 1);
+}
+
+/**
+ * Builds the index; entries past the limits and keywords without words are left out.
+ * @param options.isExactOnly inflections do not count. Default false.
+ */
+export function buildKeywords(
+  entries: readonly KeywordEntry[],
+  options: { readonly isExactOnly?: boolean } = {},
+): KeywordIndex {
+  const isExactOnly = options.isExactOnly === true;
+  const root = newNode();
+  const insert = (words: readonly Word[], leaf: Leaf): void => {
+    let node = root;
+    for (const word of words) node = childOf(node, word, isExactOnly);
+    const isThere = node.leaves.some(
+      ({ owner, keyword }) => owner === leaf.owner && keyword === leaf.keyword,
+    );
+    if (!isThere) node.leaves.push(leaf);
+  };
+  const howTo = new Set(HOW_TO);
+  for (const { owner, keyword } of entries.slice(0, keywordLimits.keywords)) {
+    const words = wordsOf(keyword, keywordLimits.keywordWords);
+    if (words.length === 0) continue;
+    insert(words, { owner, keyword, weight: weightOf(words) });
+    if (!howTo.has(words.map(({ text }) => text).join(" "))) continue;
+    for (const way of HOW_TO) {
+      insert(wordsOf(way, keywordLimits.keywordWords), {
+        owner,
+        keyword,
+        weight: WEIGHTS.functionPhrase,
+      });
+    }
+  }
+  for (const phrase of isExactOnly ? [] : NOT_HOW_TO) {
+    const words = wordsOf(phrase, keywordLimits.keywordWords);
+    insert(words, { owner: NOBODY, keyword: phrase, weight: 0 });
+  }
+  return { find: (words) => longest(findAll(root, words, isExactOnly)) };
+}
+
+function findAll(root: Node, words: readonly Word[], isExactOnly: boolean): KeywordHit[] {
+  const hits: KeywordHit[] = [];
+  const labels = words.map(({ text, dense }) => (isExactOnly || dense ? [] : stemLabels(text)));
+  for (let start = 0; start < words.length && hits.length < keywordLimits.hits; start += 1) {
+    let front = new Set<Node>([root]);
+    let isExact = true;
+    for (let at = start; at < words.length && front.size > 0; at += 1) {
+      const word = words[at]?.text ?? "";
+      const next = new Set<Node>();
+      for (const node of front) {
+        const same = node.words.get(word);
+        if (same === undefined) isExact = false;
+        else next.add(same);
+        for (const label of labels[at] ?? []) {
+          for (const child of node.labels.get(label) ?? []) {
+            if (next.size < keywordLimits.front) next.add(child);
+          }
+        }
+      }
+      for (const node of next) {
+        for (const { owner, keyword, weight } of node.leaves) {
+          const factor = isExact ? 1 : WEIGHTS.inflected;
+          hits.push({ owner, keyword, start, end: at + 1, weight: weight * factor });
+          if (hits.length >= keywordLimits.hits) return hits;
+        }
+      }
+      front = next;
+    }
+  }
+  return hits;
+}
+
+/** A hit inside a longer one says nothing of its own: "card" within "credit card". */
+function longest(hits: KeywordHit[]): KeywordHit[] {
+  return hits.filter(
+    (hit) =>
+      hit.owner !== NOBODY &&
+      !hits.some(
+        (other) =>
+          other.start <= hit.start &&
+          other.end >= hit.end &&
+          other.end - other.start > hit.end - hit.start,
+      ),
+  );
+}

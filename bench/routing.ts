@@ -1,0 +1,2 @@
+// Routing quality and cost on public data sets.
+export {};
