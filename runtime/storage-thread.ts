@@ -1,0 +1,298 @@
+// Entry of a storage thread: the one writer of one environment. It judges what has arrived, writes
+// it as ONE transaction while nothing else is being flushed, and answers. It is never terminated;
+// if it dies, the process must end (storage.ts says so to the host).
+
+import { type MessagePort, parentPort, workerData } from "node:worker_threads";
+import { open, type RootDatabase } from "lmdb";
+import { RuntimeError, toErrorData } from "./errors.ts";
+import { decode, encode } from "./store/codec.ts";
+import type { Answer } from "./store/connection.ts";
+import { nextHeader } from "./store/folder.ts";
+import { type Judged, judge, type Write } from "./store/judge.ts";
+import { keys, prefixRange } from "./store/keys.ts";
+import { environmentFile, PAGE_BYTES, type PackedBatches, READERS_MAX } from "./store/lmdb.ts";
+import { unpack } from "./store/packing.ts";
+import type { ThreadAnswer, ThreadCommand, ThreadOptions } from "./store/storage.ts";
+import type { Batch } from "./store/store.ts";
+
+/** One thread that commits. `refusedGeneration`: batches up to it rest on a refused one. */
+interface Client {
+  readonly port: MessagePort;
+  refusedGeneration: number;
+}
+
+type Queued =
+  | {
+      readonly type: "batches";
+      readonly client: Client;
+      readonly message: PackedBatches;
+      readonly batches: readonly Batch[];
+    }
+  | { readonly type: "epochs"; readonly id: number; readonly epochs: ReadonlyMap<number, number> };
+
+/** Answers of one group to one client. */
+interface Outcome {
+  readonly first: number;
+  readonly generation: number;
+  committedThrough: number;
+  readonly counters: [number, string, number][];
+  readonly refusals: Answer[];
+}
+
+/** Bytes of one transaction; what is over waits for the next. */
+const GROUP_BYTES_MAX = 8 * 1024 * 1024;
+/** A commit or flush that takes longer than this means the disk is gone: the thread ends. */
+const WRITE_MS_MAX = 120_000;
+/** What LMDB and the operating system say when there is no room. */
+const FULL = /MDB_MAP_FULL|ENOSPC|No space left|EDQUOT/;
+
+const options = workerData as ThreadOptions;
+const main = parentPort;
+if (main === null) throw new Error("storage-thread.ts is the entry of a worker thread.");
+
+const database: RootDatabase<Uint8Array, string> = open<Uint8Array, string>({
+  path: environmentFile(options.path, options.environment),
+  encoding: "binary",
+  pageSize: PAGE_BYTES,
+  mapSize: options.mapBytes,
+  maxReaders: READERS_MAX,
+  maxDbs: 1,
+});
+const epochs = new Map<number, number>();
+let queue: Queued[] = [];
+let isWriting = false;
+let isScheduled = false;
+let closing: (() => void) | undefined;
+
+function tell(answer: ThreadAnswer): void {
+  main?.postMessage(answer);
+}
+
+function connect(port: MessagePort): void {
+  const client: Client = { port, refusedGeneration: -1 };
+  port.on("message", (message: PackedBatches) => {
+    const batches = unpack(message.buffer, message.count);
+    enqueue({ type: "batches", client, message, batches });
+  });
+}
+
+function enqueue(queued: Queued): void {
+  queue.push(queued);
+  schedule();
+}
+
+/** After what has arrived in this turn of the event loop, so that it shares one transaction. */
+function schedule(): void {
+  if (isWriting || isScheduled) return;
+  isScheduled = true;
+  setImmediate(() => {
+    isScheduled = false;
+    void drain();
+  });
+}
+
+async function drain(): Promise<void> {
+  isWriting = true;
+  while (queue.length > 0) await writeGroup(takeGroup());
+  isWriting = false;
+  closing?.();
+}
+
+function takeGroup(): readonly Queued[] {
+  let bytes = 0;
+  let count = 0;
+  for (const queued of queue) {
+    count += 1;
+    if (queued.type === "batches") bytes += queued.message.buffer.byteLength;
+    if (bytes >= GROUP_BYTES_MAX) break;
+  }
+  const group = queue.slice(0, count);
+  queue = queue.slice(count);
+  return group;
+}
+
+/** Judges a group, commits what was accepted, answers `committed`, waits for the flush, answers it. */
+async function writeGroup(group: readonly Queued[]): Promise<void> {
+  const staged = new Map<string, Uint8Array | undefined>();
+  const stored: Judged = {
+    read: (key) => (staged.has(key) ? staged.get(key) : database.getBinary(key)),
+    epoch: (shard) => epochs.get(shard) ?? 0,
+  };
+  const outcomes = new Map<Client, Outcome>();
+  for (const queued of group) {
+    if (queued.type === "epochs") stageEpochs(queued.epochs, staged);
+    else judgeBatches(queued, stored, staged, outcomes);
+  }
+  const failure = staged.size === 0 ? undefined : await commit(staged);
+  if (failure !== undefined) {
+    refuseGroup(group, outcomes, failure);
+    return;
+  }
+  database.resetReadTxn();
+  for (const [client, outcome] of outcomes) client.port.postMessage(answersOf(outcome));
+  if (staged.size > 0) await inTime(database.flushed, "flush");
+  for (const [client, { committedThrough }] of outcomes) {
+    if (committedThrough > 0) {
+      client.port.postMessage([{ type: "flushed", through: committedThrough }]);
+    }
+  }
+  for (const queued of group) if (queued.type === "epochs") tell({ type: "raised", id: queued.id });
+}
+
+function judgeBatches(
+  queued: Extract<Queued, { type: "batches" }>,
+  stored: Judged,
+  staged: Map<string, Uint8Array | undefined>,
+  outcomes: Map<Client, Outcome>,
+): void {
+  const { client, message, batches } = queued;
+  const { first, generation } = message;
+  if (generation <= client.refusedGeneration) return;
+  const outcome = outcomes.get(client) ?? newOutcome(first, generation);
+  outcomes.set(client, outcome);
+  for (const [index, batch] of batches.entries()) {
+    const sequence = first + index;
+    const verdict = judge(batch, stored);
+    if (verdict.type === "refused") {
+      client.refusedGeneration = generation;
+      outcome.refusals.push({ type: "refused", sequence, error: verdict.refusal });
+      return;
+    }
+    stage(verdict.writes, staged);
+    outcome.committedThrough = sequence;
+    for (const [key, sum] of verdict.counters ?? []) outcome.counters.push([sequence, key, sum]);
+  }
+}
+
+function newOutcome(first: number, generation: number): Outcome {
+  return { first, generation, committedThrough: 0, counters: [], refusals: [] };
+}
+
+function stage(writes: readonly Write[], staged: Map<string, Uint8Array | undefined>): void {
+  for (const { key, value } of writes) staged.set(key, value);
+}
+
+function stageEpochs(
+  raised: ReadonlyMap<number, number>,
+  staged: Map<string, Uint8Array | undefined>,
+): void {
+  for (const shard of raised.keys()) {
+    staged.set(keys.epoch(shard), encode(epochs.get(shard) ?? 0));
+  }
+}
+
+/** One transaction of plain puts and removes. @returns why there was no room, else it throws. */
+async function commit(
+  staged: ReadonlyMap<string, Uint8Array | undefined>,
+): Promise<RuntimeError | undefined> {
+  let committed: Promise<boolean> = Promise.resolve(true);
+  for (const [key, value] of staged) {
+    committed = value === undefined ? database.remove(key) : database.put(key, value);
+  }
+  try {
+    await inTime(committed, "commit");
+    return undefined;
+  } catch (error) {
+    const cause = await causeOf(error);
+    if (!FULL.test(String(cause))) throw cause;
+    const message = `The ${options.environment} store is full: ${String(cause)}`;
+    return new RuntimeError("STORE_FULL", message, { index: -1 }, { cause });
+  }
+}
+
+/** lmdb-js puts the cause of a failed commit into a second promise. */
+async function causeOf(error: unknown): Promise<unknown> {
+  if (!(error instanceof Error) || !("commitError" in error)) return error;
+  return Promise.resolve(error.commitError).then(
+    () => error,
+    (cause: unknown) => cause,
+  );
+}
+
+/** Nothing of the group was written: every connection in it is refused from its first batch on. */
+function refuseGroup(
+  group: readonly Queued[],
+  outcomes: ReadonlyMap<Client, Outcome>,
+  failure: RuntimeError,
+): void {
+  database.resetReadTxn();
+  const error = toErrorData(failure);
+  for (const [client, { first, generation }] of outcomes) {
+    client.refusedGeneration = generation;
+    client.port.postMessage([{ type: "refused", sequence: first, error }]);
+  }
+  for (const queued of group) {
+    if (queued.type === "epochs") tell({ type: "refused", id: queued.id, error });
+  }
+}
+
+function answersOf(outcome: Outcome): readonly Answer[] {
+  const { committedThrough: through, counters, refusals } = outcome;
+  if (through === 0) return refusals;
+  const committed: Answer =
+    counters.length === 0
+      ? { type: "committed", through }
+      : { type: "committed", through, counters };
+  return [committed, ...refusals];
+}
+
+async function inTime(work: PromiseLike<unknown>, what: string): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const message = `A ${what} of ${options.environment} took over ${WRITE_MS_MAX} ms.`;
+    timer = setTimeout(() => reject(new Error(message)), WRITE_MS_MAX);
+  });
+  try {
+    await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function close(): Promise<void> {
+  if (isWriting || isScheduled) {
+    await new Promise<void>((resolve) => {
+      closing = resolve;
+    });
+  }
+  await database.close();
+  tell({ type: "closed" });
+  main?.close();
+}
+
+async function start(): Promise<void> {
+  const stored = database.getBinary(keys.header);
+  const header = nextHeader(stored, options.environment);
+  const failure = await commit(new Map([[keys.header, encode(header)]]));
+  // A full store still opens: what is in it can be read, and removing makes room.
+  if (failure === undefined) await inTime(database.flushed, "flush");
+  else if (stored === undefined) throw failure;
+  for (const { key, value } of database.getRange({
+    start: prefixRange("e/", 0).from,
+    end: prefixRange("e/", 0).to,
+  })) {
+    epochs.set(Number.parseInt(key.slice("e/".length), 16), Number(decode(value)));
+  }
+  tell({ type: "ready", boots: header.boots, epochs });
+}
+
+main.on("message", (command: ThreadCommand) => {
+  switch (command.type) {
+    case "connect":
+      connect(command.port);
+      break;
+    case "epochs":
+      // Raised at once: whatever is judged from here on is held against them.
+      for (const [shard, epoch] of command.epochs) {
+        epochs.set(shard, Math.max(epoch, epochs.get(shard) ?? 0));
+      }
+      enqueue({ type: "epochs", id: command.id, epochs: command.epochs });
+      break;
+    case "close":
+      void close();
+  }
+});
+start().catch((error: unknown) => {
+  tell({ type: "failed", error: toErrorData(error) });
+  main?.close();
+});

@@ -1,0 +1,224 @@
+// The data folder: one owner process at a time, private to its user, and refused when it holds
+// something else or was written by a newer version.
+
+import { randomUUID } from "node:crypto";
+import {
+  chmodSync,
+  closeSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { SHARDS } from "../address.ts";
+import { RuntimeError } from "../errors.ts";
+import { decode } from "./codec.ts";
+import type { Environment } from "./store.ts";
+
+/** Format of keys and rows; a folder with a higher one is refused. */
+export const FOLDER_FORMAT = 1;
+
+/** The header row of an environment. */
+export interface Header {
+  readonly format: number;
+  readonly shards: number;
+  readonly environment: Environment;
+  /** How often the environment was opened for writing. */
+  readonly boots: number;
+}
+
+/** A data folder this process owns. */
+export interface Folder {
+  readonly path: string;
+  /** Gives it up. The storage threads must have ended. */
+  release(): void;
+}
+
+/** Who holds the lock. A process id alone would be taken over by the next process with that number. */
+interface Owner {
+  readonly pid: number;
+  /** Changes with every start of the machine; "" where there is none. */
+  readonly boot: string;
+  /** When the process started, in clock ticks since boot; "" where unknown. */
+  readonly started: string;
+  readonly token: string;
+}
+
+const LOCK = "lock";
+const MODE_PRIVATE = 0o700;
+/** Magic number of an LMDB file, 24 bytes into its first page. */
+const LMDB_MAGIC = 0xbeefc0de;
+const LMDB_MAGIC_AT = 24;
+const TAKEOVERS_MAX = 5;
+
+/**
+ * Takes the data folder for this process; creates it when missing (mode 0700).
+ * @throws RuntimeError DATA_LOCKED when another process owns it, FOREIGN_DATA when it holds
+ *   something that is not ours.
+ */
+export function openFolder(path: string): Folder {
+  mkdirSync(path, { recursive: true, mode: MODE_PRIVATE });
+  checkContent(path);
+  chmodSync(path, MODE_PRIVATE);
+  const owner = ownerHere();
+  takeLock(path, owner);
+  return {
+    path,
+    release() {
+      if (readOwner(join(path, LOCK))?.token === owner.token) rmSync(join(path, LOCK));
+    },
+  };
+}
+
+/**
+ * The header to write at this start, from the stored one.
+ * @throws RuntimeError FOREIGN_DATA for another environment, a newer format, another shard count.
+ */
+export function nextHeader(stored: Uint8Array | undefined, environment: Environment): Header {
+  if (stored === undefined) return { format: FOLDER_FORMAT, shards: SHARDS, environment, boots: 1 };
+  const header = decode(stored) as Partial<Header> | null;
+  if (typeof header?.format !== "number" || header.environment !== environment) {
+    throw foreign(`its ${environment} store has a header this program does not know`);
+  }
+  if (header.format > FOLDER_FORMAT) {
+    throw foreign(`it has format ${header.format}; this version reads up to ${FOLDER_FORMAT}`);
+  }
+  if (header.shards !== SHARDS) {
+    throw foreign(`it has ${header.shards} shards; this version has ${SHARDS}`);
+  }
+  return { format: FOLDER_FORMAT, shards: SHARDS, environment, boots: (header.boots ?? 0) + 1 };
+}
+
+function checkContent(path: string): void {
+  const names = readdirSync(path);
+  const isOurs = names.some((name) => name === "hot.mdb" || name.startsWith(LOCK));
+  if (names.length > 0 && !isOurs) throw foreign(`${path} is not empty and has no hot.mdb`);
+  if (names.includes("bulk.mdb") && !names.includes("hot.mdb")) {
+    throw foreign(`${path} has a bulk.mdb and no hot.mdb`);
+  }
+  for (const name of ["hot.mdb", "bulk.mdb"]) {
+    if (names.includes(name)) checkMagic(join(path, name));
+  }
+}
+
+/** LMDB aborts on some damaged files, so what is plainly none is not given to it. */
+function checkMagic(file: string): void {
+  if (statSync(file).size === 0) return;
+  const head = Buffer.alloc(LMDB_MAGIC_AT + 4);
+  const descriptor = openSync(file, "r");
+  try {
+    readSync(descriptor, head, 0, head.length, 0);
+  } finally {
+    closeSync(descriptor);
+  }
+  if (head.readUInt32LE(LMDB_MAGIC_AT) !== LMDB_MAGIC) {
+    throw foreign(`${file} is no LMDB file`);
+  }
+}
+
+function takeLock(path: string, owner: Owner): void {
+  const lock = join(path, LOCK);
+  const mine = join(path, `${LOCK}.${owner.token}`);
+  writeFileSync(mine, JSON.stringify(owner), { mode: 0o600, flush: true });
+  try {
+    for (let attempt = 0; attempt < TAKEOVERS_MAX; attempt += 1) {
+      if (tryLink(mine, lock)) return;
+      const held = readOwner(lock);
+      if (held !== undefined && isAlive(held)) throw locked(path, held);
+      moveStaleAway(lock, held, `${mine}.stale`);
+    }
+    throw locked(path, readOwner(lock));
+  } finally {
+    rmSync(mine, { force: true });
+  }
+}
+
+/** Linking is atomic and fails when the name exists. */
+function tryLink(from: string, to: string): boolean {
+  try {
+    linkSync(from, to);
+    return true;
+  } catch (error) {
+    if (codeOf(error) === "EEXIST") return false;
+    throw error;
+  }
+}
+
+/** Of two processes that find the same stale lock, one may move the other's fresh one: it goes back. */
+function moveStaleAway(lock: string, judged: Owner | undefined, away: string): void {
+  try {
+    renameSync(lock, away);
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return;
+    throw error;
+  }
+  if (readOwner(away)?.token !== judged?.token) tryLink(away, lock);
+  rmSync(away, { force: true });
+}
+
+function readOwner(lock: string): Owner | undefined {
+  try {
+    return JSON.parse(readFileSync(lock, "utf8")) as Owner;
+  } catch (error) {
+    if (codeOf(error) === "ENOENT" || error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+function ownerHere(): Owner {
+  return {
+    pid: process.pid,
+    boot: bootId(),
+    started: startedAt(process.pid),
+    token: randomUUID(),
+  };
+}
+
+function isAlive(owner: Owner): boolean {
+  if (owner.boot !== bootId()) return false;
+  try {
+    process.kill(owner.pid, 0);
+  } catch (error) {
+    if (codeOf(error) === "ESRCH") return false;
+  }
+  return owner.started === "" || owner.started === startedAt(owner.pid);
+}
+
+function bootId(): string {
+  return readSystem("/proc/sys/kernel/random/boot_id").trim();
+}
+
+/** Field 22 of /proc/PID/stat; the name in field 2 may hold spaces, so fields count from its end. */
+function startedAt(pid: number): string {
+  const stat = readSystem(`/proc/${pid}/stat`);
+  return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "";
+}
+
+function readSystem(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    // Not Linux, or the process has gone: the process id alone decides.
+    return "";
+  }
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && "code" in error ? error.code : undefined;
+}
+
+function locked(path: string, owner: Owner | undefined): RuntimeError {
+  const who = owner === undefined ? "another process" : `process ${owner.pid}`;
+  return new RuntimeError("DATA_LOCKED", `The data folder ${path} is in use by ${who}.`);
+}
+
+function foreign(what: string): RuntimeError {
+  return new RuntimeError("FOREIGN_DATA", `The data folder is not used: ${what}.`);
+}

@@ -1,0 +1,96 @@
+// Whether a batch may be written: epochs and conditions against what is stored and what is staged
+// in the same transaction. Pure; used by the storage thread and by the in-memory store.
+
+import type { ErrorCode } from "../errors.ts";
+import { decodeCounter, encode } from "./codec.ts";
+import type { Batch, Refusal, StoreOp } from "./store.ts";
+
+/** What a batch is judged against. */
+export interface Judged {
+  /** Current bytes of a key, staged writes of earlier batches included. */
+  read(key: string): Uint8Array | undefined;
+  /** Current epoch of a shard; 0 when it was never raised. */
+  epoch(shard: number): number;
+}
+
+/** One row to write; no value removes it. */
+export interface Write {
+  readonly key: string;
+  readonly value: Uint8Array | undefined;
+}
+
+/** The rows of an accepted batch in order of its ops, or why it was refused. */
+export type Verdict =
+  | {
+      readonly type: "accepted";
+      readonly writes: readonly Write[];
+      readonly counters: ReadonlyMap<string, number> | undefined;
+    }
+  | { readonly type: "refused"; readonly refusal: Refusal };
+
+/** Judges one batch. Its own earlier ops count for its later ones. */
+export function judge(batch: Batch, stored: Judged): Verdict {
+  const stale = staleEpoch(batch, stored);
+  if (stale !== undefined) return { type: "refused", refusal: stale };
+  const writes: Write[] = [];
+  let counters: Map<string, number> | undefined;
+  const read = (key: string): Uint8Array | undefined => {
+    const own = writes.findLast((write) => write.key === key);
+    return own === undefined ? stored.read(key) : own.value;
+  };
+  for (const [index, op] of batch.ops.entries()) {
+    const failed = failedCondition(op, index, read);
+    if (failed !== undefined) return { type: "refused", refusal: failed };
+    if (op.op === "add") {
+      const sum = decodeCounter(read(op.key)) + op.delta;
+      counters ??= new Map();
+      counters.set(op.key, sum);
+      writes.push({ key: op.key, value: encode(sum) });
+    } else {
+      writes.push({ key: op.key, value: op.op === "remove" ? undefined : op.value });
+    }
+  }
+  return { type: "accepted", writes, counters };
+}
+
+function staleEpoch(batch: Batch, stored: Judged): Refusal | undefined {
+  for (const [shard, epoch] of batch.epochs ?? []) {
+    const current = stored.epoch(shard);
+    if (epoch < current) {
+      const message = `Shard ${shard} is at epoch ${current}; the batch was written at ${epoch}.`;
+      return refusal("STALE_EPOCH", message, -1);
+    }
+  }
+  return undefined;
+}
+
+function failedCondition(
+  op: StoreOp,
+  index: number,
+  read: (key: string) => Uint8Array | undefined,
+): Refusal | undefined {
+  switch (op.op) {
+    case "put":
+    case "remove":
+      return undefined;
+    case "insert":
+      if (read(op.key) === undefined) return undefined;
+      return refusal("CONDITION_FAILED", "The key is taken.", index, op.key);
+    case "swap": {
+      const found = read(op.key);
+      if (found !== undefined && Buffer.compare(found, op.expected) === 0) return undefined;
+      return refusal("CONDITION_FAILED", "The row is not the expected one.", index, op.key);
+    }
+    case "add": {
+      if (op.min === undefined) return undefined;
+      const sum = decodeCounter(read(op.key)) + op.delta;
+      if (sum >= op.min) return undefined;
+      const message = `The counter would be ${sum}, below its minimum of ${op.min}.`;
+      return refusal("CONDITION_FAILED", message, index, op.key);
+    }
+  }
+}
+
+function refusal(code: ErrorCode, message: string, index: number, key?: string): Refusal {
+  return { code, message, details: key === undefined ? { index } : { index, key } };
+}

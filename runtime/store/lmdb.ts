@@ -1,0 +1,156 @@
+// The store of one thread over LMDB: a read-only handle, the overlay of what this thread has sent,
+// and commits over a MessagePort to the storage thread. It never writes to the environment, so the
+// thread may be terminated at any moment.
+
+import type { MessagePort } from "node:worker_threads";
+import { open, type RootDatabase } from "lmdb";
+import { RuntimeError } from "../errors.ts";
+import { type Answer, Connection, type Link, type Sent } from "./connection.ts";
+import { pack } from "./packing.ts";
+import type { Batch, Commit, Environment, Range, Row, Store } from "./store.ts";
+
+/** Where the rows are and who writes them. */
+export interface StoreOptions {
+  /** The data folder. */
+  readonly path: string;
+  readonly environment: Environment;
+  /** From `Storage.connect`; owned by the store from here on. */
+  readonly port: MessagePort;
+}
+
+/** Batches of one connection, packed. The storage thread answers with `Answer[]`. */
+export interface PackedBatches {
+  readonly buffer: ArrayBuffer;
+  readonly count: number;
+  /** Sequence of the first; the others follow it. */
+  readonly first: number;
+  readonly generation: number;
+}
+
+/** File of an environment inside the data folder. */
+export function environmentFile(path: string, environment: Environment): string {
+  return `${path}/${environment}.mdb`;
+}
+
+/** Page size of new environments, and slots for readers: one for each open snapshot. */
+export const PAGE_BYTES = 4096;
+export const READERS_MAX = 512;
+const BATCHES_A_MESSAGE_MAX = 4096;
+
+/** Opens this thread's store. The storage thread must have been started before. */
+export function openStore(options: StoreOptions): Store {
+  return new LmdbStore(options);
+}
+
+class LmdbStore implements Store {
+  readonly #database: RootDatabase<Uint8Array, string>;
+  readonly #port: MessagePort;
+  readonly #connection: Connection;
+  #outgoing: Sent[] = [];
+  #whenIdle: (() => void) | undefined;
+
+  constructor({ path, environment, port }: StoreOptions) {
+    this.#database = open<Uint8Array, string>({
+      path: environmentFile(path, environment),
+      encoding: "binary",
+      readOnly: true,
+      maxReaders: READERS_MAX,
+    });
+    this.#port = port;
+    const link: Link = {
+      base: {
+        get: (key) => this.#database.getBinary(key),
+        range: (range) => readRange(this.#database, range),
+      },
+      send: (sent) => this.#send(sent),
+      refresh: () => this.#database.resetReadTxn(),
+    };
+    this.#connection = new Connection(link);
+    port.on("message", (answers: readonly Answer[]) => this.#take(answers));
+    port.on("close", () => {
+      this.#connection.end(new RuntimeError("WORKER_LOST", "The storage thread has gone."));
+      this.#whenIdle?.();
+    });
+  }
+
+  get(key: string): Uint8Array | undefined {
+    return this.#connection.get(key);
+  }
+
+  range(range: Range): readonly Row[] {
+    return this.#connection.range(range);
+  }
+
+  commit(batch: Batch): Commit {
+    return this.#connection.commit(batch);
+  }
+
+  reset(): void {
+    this.#connection.reset();
+  }
+
+  /** Waits until everything sent is flushed or refused. */
+  async close(): Promise<void> {
+    if (!this.#connection.isIdle) {
+      await new Promise<void>((resolve) => {
+        this.#whenIdle = resolve;
+      });
+    }
+    this.#connection.end(new RuntimeError("SHUTTING_DOWN", "The store is closed."));
+    this.#port.close();
+    await this.#database.close();
+  }
+
+  /** What one slice commits leaves in one message, when the slice has ended. */
+  #send(sent: Sent): void {
+    if (this.#outgoing.length === 0) queueMicrotask(() => this.#post());
+    else if (this.#mustPostBefore(sent)) this.#post();
+    this.#outgoing.push(sent);
+  }
+
+  #mustPostBefore(sent: Sent): boolean {
+    const [first] = this.#outgoing;
+    return first?.generation !== sent.generation || this.#outgoing.length >= BATCHES_A_MESSAGE_MAX;
+  }
+
+  #post(): void {
+    const [first] = this.#outgoing;
+    if (first === undefined) return;
+    const outgoing = this.#outgoing;
+    this.#outgoing = [];
+    const bytes = outgoing.reduce((sum, sent) => sum + sent.bytes, 0);
+    const buffer = pack(
+      outgoing.map((sent) => sent.batch),
+      bytes,
+    );
+    const message: PackedBatches = {
+      buffer,
+      count: outgoing.length,
+      first: first.sequence,
+      generation: first.generation,
+    };
+    this.#port.postMessage(message, [buffer]);
+  }
+
+  #take(answers: readonly Answer[]): void {
+    for (const answer of answers) this.#connection.answer(answer);
+    if (this.#connection.isIdle) this.#whenIdle?.();
+  }
+}
+
+/** Rows of a range as one array: a cursor must not outlive the call. */
+function readRange(database: RootDatabase<Uint8Array, string>, range: Range): readonly Row[] {
+  const { from, to, limit } = range;
+  if (limit <= 0 || from >= to) return [];
+  if (range.reverse !== true) {
+    const entries = database.getRange({ start: from, end: to, limit });
+    return Array.from(entries, ({ key, value }) => ({ key, value }));
+  }
+  // Backwards, lmdb-js includes the start and excludes the end: the other way round from `Range`.
+  const rows: Row[] = [];
+  for (const { key, value } of database.getRange({ start: to, reverse: true, limit: limit + 1 })) {
+    if (key < from || rows.length >= limit) break;
+    if (key < to) rows.push({ key, value });
+  }
+  return rows;
+}

@@ -1,0 +1,167 @@
+// Main's side of the storage threads: starts one for each environment, hands out connections, raises
+// epochs, and tells the host when a thread has died. The host must then end the process.
+
+import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
+import { type ErrorData, fromErrorData, RuntimeError } from "../errors.ts";
+import type { Environment } from "./store.ts";
+
+/** What a storage thread is started with. */
+export interface ThreadOptions {
+  readonly path: string;
+  readonly environment: Environment;
+  /** Largest size of the environment in bytes: address space, not disk. */
+  readonly mapBytes: number;
+}
+
+/** From main to a storage thread. */
+export type ThreadCommand =
+  | { readonly type: "connect"; readonly port: MessagePort }
+  | { readonly type: "epochs"; readonly id: number; readonly epochs: ReadonlyMap<number, number> }
+  | { readonly type: "close" };
+
+/** From a storage thread to main. */
+export type ThreadAnswer =
+  | {
+      readonly type: "ready";
+      readonly boots: number;
+      readonly epochs: ReadonlyMap<number, number>;
+    }
+  | { readonly type: "failed"; readonly error: ErrorData }
+  | { readonly type: "raised"; readonly id: number }
+  | { readonly type: "refused"; readonly id: number; readonly error: ErrorData }
+  | { readonly type: "closed" };
+
+/** How the storage threads are started. */
+export interface StorageOptions {
+  /** The data folder, opened by `openFolder`. */
+  readonly path: string;
+  /** Default: both. */
+  readonly environments?: readonly Environment[];
+  /** Largest size of an environment in bytes. Default 256 GiB each, sparse. */
+  readonly mapBytes?: Partial<Record<Environment, number>>;
+  /** A storage thread has died: end the process, durable state is what it was. */
+  readonly onDeath: (environment: Environment, error: Error) => void;
+}
+
+/** The running storage threads of one data folder. */
+export interface Storage {
+  /** A port for `openStore`, to be used here or transferred to another thread. */
+  connect(environment: Environment): MessagePort;
+  /** How often this data folder has been started, this start included. */
+  readonly boots: number;
+  /** Epochs of all shards that were ever raised, as found at start. */
+  readonly epochs: ReadonlyMap<number, number>;
+  /**
+   * Raises shards of `hot` to these epochs (never lowers one). From the moment the thread takes the
+   * call, older batches are refused; resolves when it is flushed. @throws STORE_FULL.
+   */
+  setEpochs(epochs: ReadonlyMap<number, number>): Promise<void>;
+  /** Commits and flushes what was sent, then ends the threads. Close the stores first. */
+  close(): Promise<void>;
+}
+
+const MAP_BYTES = 256 * 1024 ** 3;
+
+/** Starts the storage threads. @throws FOREIGN_DATA, STORE_FULL. */
+export async function startStorage(options: StorageOptions): Promise<Storage> {
+  const environments = options.environments ?? ["hot", "bulk"];
+  const threads = new Map(
+    environments.map((environment) => [environment, new StorageThread(environment, options)]),
+  );
+  const starts = await Promise.allSettled([...threads.values()].map((thread) => thread.ready));
+  const failed = starts.find((start) => start.status === "rejected");
+  if (failed !== undefined) {
+    await Promise.all([...threads.values()].map((thread) => thread.close()));
+    throw failed.reason;
+  }
+  const threadOf = (environment: Environment): StorageThread => {
+    const thread = threads.get(environment);
+    if (thread === undefined) throw new RuntimeError("INTERNAL", `${environment} is not started.`);
+    return thread;
+  };
+  const first = await threadOf(environments[0] ?? "hot").ready;
+  return {
+    connect: (environment) => threadOf(environment).connect(),
+    boots: first.boots,
+    epochs: first.epochs,
+    setEpochs: (epochs) => threadOf("hot").setEpochs(epochs),
+    close: async () => {
+      await Promise.all([...threads.values()].map((thread) => thread.close()));
+    },
+  };
+}
+
+type Ready = Extract<ThreadAnswer, { type: "ready" }>;
+
+class StorageThread {
+  readonly ready: Promise<Ready>;
+  readonly #worker: Worker;
+  readonly #ended: Promise<void>;
+  readonly #raising = new Map<number, { resolve: () => void; reject: (error: unknown) => void }>();
+  #isClosing = false;
+  #lastId = 0;
+
+  constructor(environment: Environment, options: StorageOptions) {
+    const mapBytes = options.mapBytes?.[environment] ?? MAP_BYTES;
+    const workerData: ThreadOptions = { path: options.path, environment, mapBytes };
+    this.#worker = new Worker(new URL("../storage-thread.js", import.meta.url), { workerData });
+    let died = new Error(`The storage thread of ${environment} ended.`);
+    this.ready = new Promise((resolve, reject) => {
+      this.#worker.on("message", (answer: ThreadAnswer) => {
+        if (answer.type === "ready") resolve(answer);
+        else if (answer.type === "failed") {
+          this.#isClosing = true;
+          reject(fromErrorData(answer.error));
+        } else this.#take(answer);
+      });
+      this.#worker.once("exit", () => reject(died));
+    });
+    this.ready.catch(() => {});
+    this.#worker.on("error", (error) => {
+      died = error;
+    });
+    this.#ended = new Promise((resolve) => {
+      this.#worker.once("exit", () => {
+        for (const { reject } of this.#raising.values()) reject(died);
+        this.#raising.clear();
+        resolve();
+        if (!this.#isClosing) options.onDeath(environment, died);
+      });
+    });
+  }
+
+  connect(): MessagePort {
+    const { port1, port2 } = new MessageChannel();
+    this.#post({ type: "connect", port: port1 }, [port1]);
+    return port2;
+  }
+
+  setEpochs(epochs: ReadonlyMap<number, number>): Promise<void> {
+    this.#lastId += 1;
+    const id = this.#lastId;
+    return new Promise((resolve, reject) => {
+      this.#raising.set(id, { resolve, reject });
+      this.#post({ type: "epochs", id, epochs });
+    });
+  }
+
+  async close(): Promise<void> {
+    if (!this.#isClosing) {
+      this.#isClosing = true;
+      this.#post({ type: "close" });
+    }
+    await this.#ended;
+  }
+
+  #post(command: ThreadCommand, transfer: readonly MessagePort[] = []): void {
+    this.#worker.postMessage(command, transfer);
+  }
+
+  #take(answer: ThreadAnswer): void {
+    if (answer.type !== "raised" && answer.type !== "refused") return;
+    const waiting = this.#raising.get(answer.id);
+    this.#raising.delete(answer.id);
+    if (answer.type === "raised") waiting?.resolve();
+    else waiting?.reject(fromErrorData(answer.error));
+  }
+}
