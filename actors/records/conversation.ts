@@ -151,6 +151,8 @@ export interface ChatMessage {
   readonly priceMicros: number;
   /** Service name for the ledger, e.g. "core-agent-chat". */
   readonly service: string;
+  /** API key that asked, for the ledger. */
+  readonly keyId?: string;
   /** Run deadline, ms. Default 600,000. */
   readonly timeoutMs?: number;
 }
@@ -201,6 +203,7 @@ export interface CompletionMessage {
   };
   readonly priceMicros: number;
   readonly service: string;
+  readonly keyId?: string;
   readonly timeoutMs?: number;
 }
 

@@ -1,0 +1,251 @@
+// One agent answers: the supervisor itself or one of its sub-agents. Retrieves when it has a
+// collection, builds the prompt within the model's window, calls the model, and gathers what a
+// reply needs. Runs inside a run; everything it does outside is a step.
+
+import type { RunContext } from "../../runtime/actor.ts";
+import { RuntimeError } from "../../runtime/errors.ts";
+import type { CompiledAgent } from "../compiled.ts";
+import { limits } from "../limits.ts";
+import type { Grounding, LlmRequest, Passage, Ports, PromptMessage } from "../ports.ts";
+import type { ChatEvent, CompletionMessage, DataCollection } from "../records/conversation.ts";
+import type { SubAgent } from "../records/sub-agent.ts";
+import type { Answer, AnswerInput } from "../turn-input.ts";
+import { type Asked, fitSent, loadAsked, loadHistory, messageTokens, tokensOf } from "./history.ts";
+import { callModel, type ModelAnswer } from "./loop.ts";
+import { collect, collectInstruction, parametersOf, questionFor } from "./parameters.ts";
+import { answerLanguage, systemPrompt } from "./prompt.ts";
+import { formatOf, samplingOf } from "./request.ts";
+import { retrieve, toSource } from "./sources.ts";
+import { frameOf } from "./template.ts";
+
+/** What is being answered, gathered once. */
+interface Work {
+  readonly context: RunContext<Ports>;
+  readonly input: AnswerInput;
+  readonly compiled: CompiledAgent;
+  readonly subAgent: SubAgent | null;
+  readonly asked: Asked;
+  readonly question: string;
+  readonly model: string;
+  readonly isBuiltin: boolean;
+  readonly passages: readonly Passage[];
+  readonly usesCollection: boolean;
+}
+
+const noFrame = { before: "", after: "" };
+const builtinNotice =
+  "This answer comes from the built-in answerer. Set OPENAI_API_KEY, ANTHROPIC_API_KEY or a base URL to use a model.";
+
+/**
+ * @param round number of the answer within its run, 1-based.
+ * @throws NOT_FOUND (pinned sub-agent or collection gone), OUTPUT_INVALID, what the provider threw.
+ */
+export async function answer(
+  context: RunContext<Ports>,
+  input: AnswerInput,
+  options: { readonly compiled: CompiledAgent; readonly asked?: Asked; readonly round: number },
+): Promise<Answer> {
+  const work = await gather(context, input, options);
+  const sources = work.passages.map(toSource);
+  if (sources.length > 0 && input.show) {
+    emit(context, `sources:${options.round}`, { type: "sources", sources });
+  }
+  if (work.isBuiltin && input.show && options.round === 1) {
+    emit(context, "notice", { type: "notice", text: builtinNotice });
+  }
+  const written = await write(work, options.round);
+  return {
+    text: written.text,
+    sources,
+    usage: written.usage,
+    model: work.model,
+    builtin: work.isBuiltin,
+    finishReason: written.finishReason,
+    data: written.collection,
+    ...(written.output === undefined ? {} : { output: written.output }),
+  };
+}
+
+async function gather(
+  context: RunContext<Ports>,
+  input: AnswerInput,
+  options: { readonly compiled: CompiledAgent; readonly asked?: Asked; readonly round: number },
+): Promise<Work> {
+  const { compiled, round } = options;
+  const { agent } = compiled;
+  const subAgent = input.subAgent === null ? null : (compiled.subAgents.get(input.subAgent) ?? null);
+  if (input.subAgent !== null && subAgent === null) {
+    throw new RuntimeError("NOT_FOUND", `Sub-agent ${input.subAgent} is not part of ${input.agent}.`);
+  }
+  const asked = options.asked ?? (await loadAsked(context, input));
+  const question = input.text ?? asked.text;
+  const model = subAgent?.model_name ?? agent.model_name ?? "";
+  const collections = collectionsOf(compiled, subAgent);
+  const { previous } = asked;
+  const passages = await retrieve(context, { collections, question, previous, round });
+  return {
+    context,
+    input,
+    compiled,
+    subAgent,
+    asked,
+    question,
+    model,
+    isBuiltin: context.ports.llm.isBuiltin(model),
+    passages,
+    usesCollection: collections.length > 0,
+  };
+}
+
+function collectionsOf({ agent }: CompiledAgent, subAgent: SubAgent | null): readonly string[] {
+  if (subAgent === null) return agent.requires_collection ? (agent.collection_ids ?? []) : [];
+  if (!subAgent.use_rag) return [];
+  return subAgent.collection_key === null
+    ? (agent.collection_ids ?? [])
+    : [subAgent.collection_key];
+}
+
+async function write(
+  work: Work,
+  round: number,
+): Promise<ModelAnswer & { readonly collection: DataCollection | null }> {
+  const { input, compiled, subAgent, isBuiltin } = work;
+  const { agent } = compiled;
+  const format = formatOf(subAgent, agent, work.asked.sent);
+  const parameters = format.schema === null ? parametersOf(agent.required_parameters) : [];
+  const before = input.collected ?? {};
+  const gatherData = (data: Readonly<Record<string, unknown>> | null): DataCollection => {
+    const heard = {};
+    return collect(parameters, before, { ...heard, ...data });
+  };
+  const template = agent.response_template ?? "";
+  const frame =
+    template === "" || !input.show || format.schema !== null
+      ? null
+      : frameOf(template, {
+          agent_name: agent.name,
+          action_name: subAgent?.name ?? agent.name,
+          language: answerLanguage(agent, subAgent),
+        });
+  const follow = round > 1 && input.show ? "\n\n" : "";
+  const written = await callModel(work.context, {
+    round,
+    request: await requestFor(work, format, parameters.length > 0 && !isBuiltin),
+    show: input.show,
+    frame: { before: follow + (frame ?? noFrame).before, after: (frame ?? noFrame).after },
+    schema: format.schema,
+    hidesData: parameters.length > 0 && !isBuiltin,
+    // A model asks by itself, as it was told to; the built-in answerer cannot.
+    ...(parameters.length > 0 && isBuiltin
+      ? { suffix: (_text, data) => questionFor(parameters, gatherData(data).missing) }
+      : {}),
+  });
+  return { ...written, collection: parameters.length > 0 ? gatherData(written.data) : null };
+}
+
+async function requestFor(
+  work: Work,
+  format: ReturnType<typeof formatOf>,
+  collects: boolean,
+): Promise<LlmRequest> {
+  const { compiled, subAgent, input, model, isBuiltin } = work;
+  const { agent } = compiled;
+  const sampling = samplingOf(agent, subAgent, work.asked.sent);
+  const windowTokens = work.context.ports.llm.windowOf(model);
+  const passages = fitPassages(work.passages, windowTokens * limits.passagesShare);
+  const system = systemPrompt({
+    agent,
+    subAgent,
+    passages,
+    usesCollection: work.usesCollection,
+    instructions: [
+      ...(input.instruction === undefined ? [] : [input.instruction]),
+      ...(format.instruction === "" ? [] : [format.instruction]),
+      ...(collects
+        ? [collectInstruction(parametersOf(agent.required_parameters), input.collected ?? {})]
+        : []),
+    ].filter((part) => part !== ""),
+  });
+  const reserve = sampling.maxTokens ?? Math.min(limits.answerTokens, windowTokens / 4);
+  const messages = await conversation(work, system, windowTokens - reserve);
+  return {
+    model,
+    messages,
+    ...sampling,
+    ...(format.responseFormat === undefined ? {} : { responseFormat: format.responseFormat }),
+    stream: input.stream && input.show,
+    ...(isBuiltin ? { grounding: groundingOf(work) } : {}),
+  };
+}
+
+/** The system prompt, then as much history as fits, then what is asked. */
+async function conversation(
+  work: Work,
+  system: string,
+  budget: number,
+): Promise<readonly PromptMessage[]> {
+  const { input, asked } = work;
+  const extra = input.extra ?? [];
+  const head: PromptMessage[] = system === "" ? [] : [{ role: "system", content: system }];
+  const spent = [...head, ...extra].reduce((sum, message) => sum + messageTokens(message), 0);
+  if (asked.sent !== undefined) return [...sentHead(head, asked.sent), ...sentTail(work, asked.sent, budget - spent)];
+  const last: PromptMessage = { role: "user", content: work.question };
+  const history = await loadHistory(work.context, input, budget - spent - messageTokens(last));
+  return [...head, ...history, ...extra, last];
+}
+
+function sentHead(head: readonly PromptMessage[], sent: CompletionMessage): readonly PromptMessage[] {
+  const own = head.map((message) => message.content);
+  const theirs = sent.messages.filter(({ role }) => role === "system").map(({ content }) => content);
+  const content = [...own, ...theirs].join("\n");
+  return content === "" ? [] : [{ role: "system", content }];
+}
+
+function sentTail(
+  work: Work,
+  sent: CompletionMessage,
+  budget: number,
+): readonly PromptMessage[] {
+  const turns = sent.messages.filter(({ role }) => role !== "system");
+  const last = turns.findLastIndex(({ role }) => role === "user");
+  // A part of a compound message stands in for the message it is a part of.
+  const asked = turns.map((message, index) =>
+    index === last && work.input.text !== undefined
+      ? { ...message, content: work.input.text }
+      : message,
+  );
+  return fitSent(asked, budget);
+}
+
+function fitPassages(passages: readonly Passage[], budget: number): readonly Passage[] {
+  let left = budget;
+  return passages.filter((passage) => {
+    left -= tokensOf(passage.text);
+    return left >= 0;
+  });
+}
+
+function groundingOf(work: Work): Grounding {
+  const { compiled, subAgent } = work;
+  const { agent } = compiled;
+  const texts =
+    subAgent === null
+      ? [agent.context_prompt, agent.description]
+      : [subAgent.action?.goal?.instruction, subAgent.description, agent.context_prompt];
+  const offers = [...compiled.subAgents.values()]
+    .filter((one) => one.is_active)
+    .map((one) => one.description ?? one.trigger?.description ?? one.name);
+  return {
+    question: work.question,
+    passages: work.passages,
+    usesCollection: work.usesCollection,
+    texts: texts.filter((text): text is string => typeof text === "string" && text !== ""),
+    examples: agent.examples ?? [],
+    offers,
+    agentName: subAgent?.name ?? agent.name,
+  };
+}
+
+function emit(context: RunContext<Ports>, key: string, event: ChatEvent): void {
+  context.emit(key, event);
+}

@@ -1,0 +1,45 @@
+// What the routing run and the graph run share: a sub-agent as a child run, a text that is shown
+// without another model call, sources put together.
+
+import type { RunContext } from "../../runtime/actor.ts";
+import { fromErrorData } from "../../runtime/errors.ts";
+import type { Ports } from "../ports.ts";
+import type { Source } from "../records/conversation.ts";
+import type { Answer, AnswerInput } from "../turn-input.ts";
+
+/** Runs a `sub-agent` child under `key`. @throws what the child failed with: its parent fails too. */
+export async function childAnswer(
+  context: RunContext<Ports>,
+  key: string,
+  input: AnswerInput,
+): Promise<Answer> {
+  const outcome = await context.child(key, { kind: "sub-agent", input });
+  if (outcome.status === "completed") return outcome.result as Answer;
+  throw fromErrorData(outcome.error);
+}
+
+/** Shows a text that is known already, as a step of its own. */
+export async function showText(
+  context: RunContext<Ports>,
+  key: string,
+  text: string,
+): Promise<void> {
+  await context.step(
+    key,
+    (attempt) => {
+      attempt.write(text);
+      return { text };
+    },
+    { repeat: "safe", local: true },
+  );
+}
+
+/** Each passage once, in order of first use. */
+export function mergedSources(sources: readonly Source[]): readonly Source[] {
+  const byChunk = new Map<string, Source>();
+  for (const source of sources) {
+    const key = `${source.collection_key}/${source.chunk_id}`;
+    if (!byChunk.has(key)) byChunk.set(key, source);
+  }
+  return [...byChunk.values()];
+}

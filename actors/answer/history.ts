@@ -1,0 +1,177 @@
+// The messages of a run: what is to be answered, and as much of the conversation before it as fits
+// the model's window. The whole conversation stays stored; only the prompt is cut, oldest first.
+// Records up to the pinned sequence never change, so a run that is resumed reads the same again.
+
+import type { RunContext } from "../../runtime/actor.ts";
+import { RuntimeError } from "../../runtime/errors.ts";
+import { limits } from "../limits.ts";
+import type { Ports, PromptMessage } from "../ports.ts";
+import {
+  type CompletionMessage,
+  type MessageRecord,
+  messageKey,
+} from "../records/conversation.ts";
+import { ownerOf, sentKey, type TurnReference } from "../turn-input.ts";
+
+/** Tokens of one message's frame (role and separators), beside its text. */
+const MESSAGE_TOKENS = 4;
+
+/**
+ * Estimated tokens of a text: UTF-8 bytes by four, but at least one for each character outside
+ * Latin scripts, where tokenizers come close to one token a character.
+ */
+export function tokensOf(text: string): number {
+  let bytes = 0;
+  for (let at = 0; at < text.length; at += 1) {
+    const unit = text.charCodeAt(at);
+    bytes += unit < 0x80 ? 1 : unit < 0x800 ? 2 : 4;
+  }
+  return Math.ceil(bytes / 4);
+}
+
+/** Estimated tokens of a message in a prompt. */
+export function messageTokens(message: PromptMessage): number {
+  return tokensOf(message.content) + MESSAGE_TOKENS;
+}
+
+/** What a run is to answer. */
+export interface Asked {
+  /** The message, or all merged ones with a line between. */
+  readonly text: string;
+  /** The user's previous message and who answered it, for routing. */
+  readonly previous?: string;
+  readonly previousChoice?: string | null;
+  /** A stateless completion as sent. */
+  readonly sent?: CompletionMessage;
+}
+
+/** Reads what the run is to answer. @throws NOT_FOUND when the conversation was deleted meanwhile. */
+export async function loadAsked(
+  context: RunContext<Ports>,
+  reference: TurnReference,
+): Promise<Asked> {
+  if (reference.owner === "completion") return loadSent(context, reference);
+  const { sequences } = reference;
+  const first = sequences[0] ?? 1;
+  const last = sequences.at(-1) ?? first;
+  const owner = ownerOf(context.self, "conversation");
+  const [own, before] = await Promise.all([
+    context.records(owner, {
+      from: messageKey(first),
+      to: messageKey(last + 1),
+      limit: 2 * limits.conversationWaiting + 2,
+    }),
+    first > 1 ? page(context, reference, first, 2) : [],
+  ]);
+  const wanted = new Set(sequences);
+  const text = own
+    .map((row) => row.value as MessageRecord)
+    .filter((message) => wanted.has(message.sequence))
+    .map((message) => message.content)
+    .join("\n");
+  if (text === "") {
+    throw new RuntimeError("NOT_FOUND", "The message to answer is gone: its conversation was deleted.");
+  }
+  const previous = before.find((message) => message.role === "user")?.content;
+  const answered = before.find((message) => message.role === "assistant")?.routing_info;
+  return {
+    text,
+    ...(previous === undefined ? {} : { previous }),
+    ...(answered === undefined ? {} : { previousChoice: answered.sub_agent_key }),
+  };
+}
+
+/** The text of a steered message. */
+export async function loadMessage(
+  context: RunContext<Ports>,
+  sequence: number,
+): Promise<MessageRecord | undefined> {
+  const rows = await context.records(ownerOf(context.self, "conversation"), {
+    from: messageKey(sequence),
+    to: messageKey(sequence + 1),
+    limit: 1,
+  });
+  return rows[0]?.value as MessageRecord | undefined;
+}
+
+/**
+ * History for a prompt, oldest first: the newest messages before the first one to answer that fit
+ * into `budget` tokens. Read backwards page by page, only as far as needed.
+ */
+export async function loadHistory(
+  context: RunContext<Ports>,
+  reference: TurnReference,
+  budget: number,
+): Promise<readonly PromptMessage[]> {
+  let before = reference.sequences[0] ?? 1;
+  let left = budget;
+  const newestFirst: PromptMessage[] = [];
+  while (before > 1 && newestFirst.length < limits.historyMessages) {
+    const messages = await page(context, reference, before, limits.historyPage);
+    for (const record of messages) {
+      before = record.sequence;
+      if (record.content === "") continue;
+      const message: PromptMessage = { role: record.role, content: record.content };
+      left -= messageTokens(message);
+      if (left < 0) return trimmed(newestFirst);
+      newestFirst.push(message);
+    }
+    if (messages.length < limits.historyPage) break;
+  }
+  return trimmed(newestFirst);
+}
+
+/** The messages of a completion that fit, oldest dropped first; the last one always stays. */
+export function fitSent(
+  messages: readonly PromptMessage[],
+  budget: number,
+): readonly PromptMessage[] {
+  let left = budget;
+  let from = messages.length;
+  while (from > 0) {
+    const message = messages[from - 1];
+    if (message === undefined) break;
+    left -= messageTokens(message);
+    if (left < 0 && from < messages.length) break;
+    from -= 1;
+  }
+  return messages.slice(from);
+}
+
+/** A window never opens with an answer whose question was cut off. */
+function trimmed(newestFirst: readonly PromptMessage[]): readonly PromptMessage[] {
+  const oldestFirst = [...newestFirst].reverse();
+  return oldestFirst[0]?.role === "assistant" ? oldestFirst.slice(1) : oldestFirst;
+}
+
+async function page(
+  context: RunContext<Ports>,
+  reference: TurnReference,
+  before: number,
+  limit: number,
+): Promise<readonly MessageRecord[]> {
+  const rows = await context.records(ownerOf(context.self, reference.owner), {
+    from: messageKey(0),
+    to: messageKey(before),
+    limit,
+    reverse: true,
+  });
+  return rows.map((row) => row.value as MessageRecord);
+}
+
+async function loadSent(
+  context: RunContext<Ports>,
+  reference: TurnReference,
+): Promise<Asked> {
+  const rows = await context.records(ownerOf(context.self, reference.owner), {
+    from: sentKey,
+    to: `${sentKey}_`,
+    limit: 1,
+  });
+  const sent = rows[0]?.value as CompletionMessage | undefined;
+  if (sent === undefined) throw new RuntimeError("NOT_FOUND", "The completion's messages are gone.");
+  const users = sent.messages.filter((message) => message.role === "user");
+  const text = users.at(-1)?.content ?? "";
+  const previous = users.at(-2)?.content;
+  return { text, sent, ...(previous === undefined ? {} : { previous }) };
+}

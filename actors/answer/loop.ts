@@ -1,0 +1,143 @@
+// The model loop: one call as a journaled step that streams while it is written, and one repair
+// when a schema was not met. Repeat is `safe`: after a crash a call in flight is made again.
+
+import type { Attempt, RunContext } from "../../runtime/actor.ts";
+import { RuntimeError } from "../../runtime/errors.ts";
+import { limits } from "../limits.ts";
+import type { FinishReason, LlmRequest, LlmResult, Ports, Usage } from "../ports.ts";
+import { addUsage } from "../turn-input.ts";
+import { createLiveText } from "./live-text.ts";
+import { type Checked, checkOutput } from "./output-schema.ts";
+import { splitData } from "./parameters.ts";
+import type { Frame } from "./template.ts";
+
+/** One answer to get from a model. */
+export interface ModelCall {
+  /** Number of the answer within its run, 1-based: steps are `model:n` and `repair:n`. */
+  readonly round: number;
+  readonly request: LlmRequest;
+  /** Whether viewers see the text. */
+  readonly show: boolean;
+  readonly frame: Frame;
+  /** Enforced: the text is JSON that fits, and is shown only then. */
+  readonly schema: Readonly<Record<string, unknown>> | null;
+  readonly hidesData: boolean;
+  /** Text to put after the model's, e.g. a question for what is missing. */
+  suffix?(text: string, data: Readonly<Record<string, unknown>> | null): string;
+}
+
+/** What came of it. */
+export interface ModelAnswer {
+  readonly text: string;
+  readonly data: Readonly<Record<string, unknown>> | null;
+  readonly usage: Usage;
+  readonly finishReason: FinishReason;
+  readonly output?: unknown;
+}
+
+/** Stored result of a model step. `text` is for viewers, `hidden` is not. */
+interface Stored {
+  readonly text?: string;
+  readonly hidden?: string;
+  readonly usage: Usage;
+  readonly finish: FinishReason;
+  readonly data?: Readonly<Record<string, unknown>>;
+  readonly fault?: { readonly reason: string; readonly pointer: string };
+}
+
+/**
+ * Calls the model, and once more when its answer does not fit the schema.
+ * @throws OUTPUT_INVALID naming the path after the repair; what the model's provider threw.
+ */
+export async function callModel(
+  context: RunContext<Ports>,
+  call: ModelCall,
+): Promise<ModelAnswer> {
+  const options = { repeat: "safe", timeoutMs: limits.modelCallMs } as const;
+  let stored = await context.step(
+    `model:${call.round}`,
+    (attempt) => perform(context, call, call.request, attempt),
+    options,
+  );
+  let usage = stored.usage;
+  for (let repair = 1; stored.fault !== undefined && repair <= limits.repairs; repair += 1) {
+    const request = repairRequest(call.request, stored.hidden ?? "", stored.fault.reason);
+    stored = await context.step(
+      repair === 1 ? `repair:${call.round}` : `repair:${call.round}.${repair}`,
+      (attempt) => perform(context, call, request, attempt),
+      options,
+    );
+    usage = addUsage(usage, stored.usage);
+  }
+  if (stored.fault !== undefined) {
+    const { pointer, reason } = stored.fault;
+    throw new RuntimeError(
+      "OUTPUT_INVALID",
+      `The model's answer does not fit output_schema, also after ${limits.repairs} repair. ${reason}`,
+      { pointer, usage },
+    );
+  }
+  const text = stored.text ?? stored.hidden ?? "";
+  const answer = { text, data: stored.data ?? null, usage, finishReason: stored.finish };
+  if (call.schema === null) return answer;
+  const checked = checkOutput(call.schema, text);
+  return checked.ok ? { ...answer, output: checked.value } : answer;
+}
+
+async function perform(
+  context: RunContext<Ports>,
+  call: ModelCall,
+  request: LlmRequest,
+  attempt: Attempt,
+): Promise<Stored> {
+  const isLive = call.show && request.stream;
+  const live = createLiveText((text) => attempt.write(text), call);
+  const result = await context.ports.llm.complete(request, {
+    signal: attempt.signal,
+    ...(isLive && call.schema === null
+      ? {
+          onEvent: (event) => {
+            if (event.type === "text") live.push(event.text);
+          },
+        }
+      : {}),
+  });
+  const stored = toStored(call, result);
+  if (isLive && stored.text !== undefined) live.end(stored.text);
+  return stored;
+}
+
+function toStored(call: ModelCall, result: LlmResult): Stored {
+  const base = { usage: result.usage, finish: result.finishReason };
+  if (call.schema !== null) {
+    const checked: Checked = checkOutput(call.schema, result.text);
+    if (checked.ok) return { ...base, ...shownAs(call, JSON.stringify(checked.value)) };
+    const { reason, pointer } = checked;
+    return { ...base, hidden: result.text, fault: { reason, pointer } };
+  }
+  const { shown, data } = call.hidesData
+    ? splitData(result.text)
+    : { shown: result.text, data: null };
+  const suffix = call.suffix?.(shown, data) ?? "";
+  const body = suffix === "" ? shown : shown === "" ? suffix : `${shown}\n\n${suffix}`;
+  const text = call.frame.before + body + call.frame.after;
+  return { ...base, ...shownAs(call, text), ...(data === null ? {} : { data }) };
+}
+
+function shownAs(call: ModelCall, text: string): { text: string } | { hidden: string } {
+  return call.show ? { text } : { hidden: text };
+}
+
+function repairRequest(request: LlmRequest, answer: string, reason: string): LlmRequest {
+  return {
+    ...request,
+    messages: [
+      ...request.messages,
+      { role: "assistant", content: answer.slice(0, limits.outputBytes) },
+      {
+        role: "user",
+        content: `That answer does not fit the required JSON schema. ${reason} Send the corrected JSON only.`,
+      },
+    ],
+  };
+}

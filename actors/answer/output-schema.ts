@@ -1,0 +1,126 @@
+// Enforced output: a JSON Schema that a user supplied, checked against what a model wrote. Nothing
+// of it may run long or fetch: patterns go through RE2 (linear time), size and depth are limited,
+// only references inside the schema are allowed.
+
+import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
+import { RE2JS } from "re2js";
+import { RuntimeError } from "../../runtime/errors.ts";
+import { limits } from "../limits.ts";
+
+/** Outcome of a check: the parsed value, or one sentence for the model and the pointer at fault. */
+export type Checked =
+  | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: false; readonly reason: string; readonly pointer: string };
+
+type Schema = Readonly<Record<string, unknown>>;
+
+const compiled = new Map<string, ValidateFunction>();
+
+/**
+ * Compiles a user's schema, or throws. The same check serves the door (at PUT) and the run.
+ * @param pointer where the schema stands in the request, for the error.
+ * @throws SCHEMA_INVALID with a pointer: over 64 KB, deeper than 32, a remote `$ref`, `$dynamicRef`.
+ */
+export function compileSchema(schema: Schema, pointer = "/output_schema"): ValidateFunction {
+  const text = JSON.stringify(schema);
+  const known = compiled.get(text);
+  if (known !== undefined) return known;
+  if (text.length > limits.schemaBytes) {
+    throw invalid(pointer, `A schema has at most ${limits.schemaBytes} characters.`);
+  }
+  refuseDangerous(schema, pointer, 0);
+  const validate = build(schema, pointer);
+  compiled.set(text, validate);
+  if (compiled.size > limits.compiledSchemas) {
+    const oldest = compiled.keys().next().value;
+    if (oldest !== undefined) compiled.delete(oldest);
+  }
+  return validate;
+}
+
+/** Checks a model's text: JSON (a surrounding code fence is forgiven) that fits the schema. */
+export function checkOutput(schema: Schema, text: string): Checked {
+  if (text.length > limits.outputBytes) {
+    return {
+      ok: false,
+      pointer: "",
+      reason: `The answer has more than ${limits.outputBytes} characters.`,
+    };
+  }
+  const parsed = parseJson(text);
+  if (parsed === undefined) return { ok: false, pointer: "", reason: "The answer is no valid JSON." };
+  const validate = compileSchema(schema);
+  if (validate(parsed.value)) return { ok: true, value: parsed.value };
+  const first = validate.errors?.[0];
+  const pointer = first?.instancePath ?? "";
+  const what = first?.message ?? "does not fit the schema";
+  const extra = first?.params["additionalProperty"];
+  const named = typeof extra === "string" ? ` ("${extra}")` : "";
+  return { ok: false, pointer, reason: `At "${pointer === "" ? "/" : pointer}": ${what}${named}.` };
+}
+
+/** JSON in a text, with or without a code fence around it; undefined when there is none. */
+export function parseJson(text: string): { readonly value: unknown } | undefined {
+  const trimmed = text.trim();
+  const open = trimmed.startsWith("```") ? trimmed.indexOf("\n") : -1;
+  const body = open === -1 ? trimmed : trimmed.slice(open + 1).replace(/`{3}$/, "");
+  try {
+    return { value: JSON.parse(body) };
+  } catch {
+    return undefined;
+  }
+}
+
+function build(schema: Schema, pointer: string): ValidateFunction {
+  // One instance a schema: an `$id` in one user's schema must not meet another's.
+  const ajv = new Ajv2020({
+    strict: false,
+    allErrors: false,
+    validateFormats: false,
+    addUsedSchema: false,
+    code: { regExp: linearPattern },
+  });
+  try {
+    return ajv.compile(schema);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    throw new RuntimeError(
+      "SCHEMA_INVALID",
+      `The schema cannot be used: ${message.slice(0, 300)}.`,
+      { pointer },
+      { cause: error },
+    );
+  }
+}
+
+function refuseDangerous(value: unknown, pointer: string, depth: number): void {
+  if (depth > limits.schemaDepth) {
+    throw invalid(pointer, `A schema is at most ${limits.schemaDepth} levels deep.`);
+  }
+  if (typeof value !== "object" || value === null) return;
+  for (const [key, child] of Object.entries(value)) {
+    const at = `${pointer}/${key.replaceAll("~", "~0").replaceAll("/", "~1")}`;
+    if (key === "$dynamicRef" || key === "$dynamicAnchor" || key === "$recursiveRef") {
+      throw invalid(at, `${key} is not allowed in a schema.`);
+    }
+    if (key === "$ref" && typeof child === "string" && !child.startsWith("#")) {
+      throw invalid(at, "A $ref must stay inside the schema (start with #).");
+    }
+    if (key === "$async") throw invalid(at, "$async is not allowed in a schema.");
+    refuseDangerous(child, at, depth + 1);
+  }
+}
+
+function invalid(pointer: string, message: string): RuntimeError {
+  return new RuntimeError("SCHEMA_INVALID", message, { pointer });
+}
+
+/** RE2 in the shape ajv asks for: linear in the text whatever the pattern. */
+function patternOf(pattern: string): { test(text: string): boolean; toString(): string } {
+  const program = RE2JS.compile(pattern);
+  // ajv tells compiled patterns apart by their text: without it all would be the first one.
+  return { test: (text) => program.matcher(text).find(), toString: () => `/${pattern}/u` };
+}
+
+/** `code` is what ajv would write into generated source; nothing is generated to a file here. */
+const linearPattern = Object.assign(patternOf, { code: "linearPattern" });

@@ -1,0 +1,16 @@
+// Everything the runtime hosts for this product, by kind. Every worker is given the same list.
+
+import type { Definition } from "../runtime/actor.ts";
+import { completionActor } from "./completion.ts";
+import { conversationActor } from "./conversation.ts";
+import { subAgentRun } from "./sub-agent.ts";
+import { supervisorRun, workflowRun } from "./supervisor.ts";
+
+/** All actors and runs. */
+export const catalog: readonly Definition[] = [
+  conversationActor,
+  completionActor,
+  supervisorRun,
+  workflowRun,
+  subAgentRun,
+];

@@ -1,0 +1,103 @@
+// A stateless completion: the messages as sent, answered by a run, then forgotten. One actor a
+// completion, `completion:<tenant>/<id>`, with an id of the door's making; kept apart from the
+// conversation because it holds nothing over time.
+
+import { defineActor, type ReadRequest, type RunEnded, type Turn } from "../runtime/actor.ts";
+import { limits } from "./limits.ts";
+import { type AgentRow, agentTables } from "./records/agent-version.ts";
+import type { ChatAccepted, CompletionMessage } from "./records/conversation.ts";
+import { replyOf, settle, takeCharge } from "./reply.ts";
+import { sentKey, type TurnInput, type TurnResult } from "./turn-input.ts";
+
+/** The one run of a completion; null before and after. Version 1. */
+export interface CompletionState {
+  readonly run: {
+    readonly id: string;
+    readonly agent: string;
+    readonly priceMicros: number;
+    readonly service: string;
+    readonly keyId?: string;
+  } | null;
+}
+
+/** Kind `completion`. */
+export const completionActor = defineActor<CompletionState, CompletionMessage | RunEnded>({
+  kind: "completion",
+  version: 1,
+  initial: () => ({ run: null }),
+  reads(message): Readonly<Record<string, ReadRequest>> {
+    if (message.type !== "complete") return {};
+    return { agent: { type: "row", table: agentTables.agents, id: message.agent } };
+  },
+  receive(state, message, turn) {
+    return message.type === "complete" ? accept(state, message, turn) : end(state, message, turn);
+  },
+});
+
+function accept(
+  state: CompletionState,
+  message: CompletionMessage,
+  turn: Turn,
+): CompletionState {
+  const row = turn.loaded["agent"] as AgentRow | undefined;
+  if (row === undefined) {
+    turn.refuse({ code: "NOT_FOUND", message: `Agent ${message.agent} does not exist.` });
+    return state;
+  }
+  if (state.run !== null) {
+    turn.refuse({ code: "CONFLICT", message: "This completion is under way already." });
+    return state;
+  }
+  if (!message.messages.some((one) => one.role === "user")) {
+    turn.refuse({
+      code: "INVALID",
+      message: "messages holds no user message to answer.",
+      details: { pointer: "/messages" },
+    });
+    return state;
+  }
+  takeCharge(turn, message.priceMicros);
+  const input: TurnInput = {
+    owner: "completion",
+    agent: message.agent,
+    version: row.version,
+    sequences: [],
+    stream: message.stream,
+  };
+  const run = turn.startRun({
+    kind: row.agent.graph_definition ? "workflow" : "supervisor",
+    input,
+    timeoutMs: message.timeoutMs ?? limits.runMs,
+  });
+  turn.put(sentKey, message);
+  const accepted: ChatAccepted = {
+    run,
+    conversation_key: null,
+    message_id: turn.newId("ms"),
+    agent_version: row.version,
+    model: row.agent.model_name ?? "",
+  };
+  turn.reply(accepted, { follow: run });
+  const { agent, priceMicros, service, keyId } = message;
+  const kept = { id: run, agent, priceMicros, service };
+  return { run: keyId === undefined ? kept : { ...kept, keyId } };
+}
+
+function end(state: CompletionState, ended: RunEnded, turn: Turn): CompletionState {
+  const { run } = state;
+  if (run?.id !== ended.run) return state;
+  const charge = settle(turn, { ...run, run: run.id, calls: 1 }, ended.outcome);
+  turn.remove(sentKey);
+  if (ended.outcome.status === "completed") {
+    turn.reply(
+      replyOf(ended.outcome.result as TurnResult, {
+        agent_key: run.agent,
+        conversation_key: null,
+        message_id: turn.newId("ms"),
+        run_id: run.id,
+        charge,
+      }),
+    );
+  }
+  return { run: null };
+}

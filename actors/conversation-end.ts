@@ -1,0 +1,142 @@
+// What a conversation does when one of its runs has ended: the answer becomes a record, the books
+// are settled, the caller gets the reply, and the next waiting run starts. All in the transaction of
+// the run's end.
+
+import type { Outcome, RunEnded, Turn } from "../runtime/actor.ts";
+import { addressParts } from "../runtime/address.ts";
+import { type ConversationState, type Entry, rowId, rowOf } from "./conversation-state.ts";
+import { type ChatReply, conversationsTable, type MessageRecord, messageKey } from "./records/conversation.ts";
+import { replyOf, settle } from "./reply.ts";
+import type { TurnInput, TurnResult } from "./turn-input.ts";
+
+/** Handles the end of a run: the one under way, one that repeats an answer, or one that never started. */
+export function endRun(
+  state: ConversationState,
+  ended: RunEnded,
+  turn: Turn,
+): ConversationState {
+  const repeated = state.adopting.find((entry) => entry.run === ended.run);
+  if (repeated !== undefined) {
+    const rest = { ...state, adopting: state.adopting.filter((entry) => entry !== repeated) };
+    finish(rest, { entry: repeated, outcome: ended.outcome, sequence: null }, turn);
+    return rest;
+  }
+  const waiting = state.waiting.find((entry) => entry.run === ended.run);
+  if (waiting !== undefined) {
+    const rest = { ...state, waiting: state.waiting.filter((entry) => entry !== waiting) };
+    return conclude(rest, waiting, ended.outcome, turn);
+  }
+  if (state.current?.run !== ended.run) return state;
+  const { current } = state;
+  return startNext(conclude({ ...state, current: null }, current, ended.outcome, turn), turn);
+}
+
+/** Releases the next waiting run when none is under way. */
+export function startNext(state: ConversationState, turn: Turn): ConversationState {
+  if (state.current !== null || state.deleted) return state;
+  const [next, ...waiting] = state.waiting;
+  if (next === undefined) return state;
+  turn.releaseRun(next.run, inputOf(state, next));
+  return { ...state, current: next, waiting };
+}
+
+/** The answer's record, the list's row, the books; then steered messages that were answered too. */
+function conclude(
+  state: ConversationState,
+  entry: Entry,
+  outcome: Outcome,
+  turn: Turn,
+): ConversationState {
+  const result = outcome.status === "completed" ? (outcome.result as TurnResult) : null;
+  const taken = state.waiting.filter(
+    (one) => one.mode === "steer" && result?.steered?.includes(one.sequences[0] ?? 0),
+  );
+  // After the last message it answers, so that the conversation reads in order.
+  const last = Math.max(...entry.sequences, ...taken.flatMap((one) => one.sequences));
+  const sequence = last + 1;
+  finish(state, { entry, outcome, sequence }, turn);
+  if (state.deleted) return state;
+  const next: ConversationState = {
+    ...state,
+    count: state.count + 1,
+    updatedAtMs: turn.nowMs,
+    collected: result?.data == null ? state.collected : result.data.collected,
+    waiting: state.waiting.filter((one) => !taken.includes(one)),
+    adopting: [...state.adopting, ...taken.map((one) => ({ ...one, adopted: true }))],
+  };
+  for (const one of taken) {
+    const adopt = { sequence, model: result?.model ?? "", builtin: result?.builtin ?? false };
+    turn.releaseRun(one.run, { ...inputOf(next, one), adopt });
+  }
+  const { root } = addressParts(turn.self);
+  const row = rowOf(next, root);
+  if (row !== null) turn.putRow(conversationsTable, rowId(row.agent_key, root), row);
+  return next;
+}
+
+/** Settles one run, keeps its answer under `sequence` (null: kept already) and replies. */
+function finish(
+  state: ConversationState,
+  ended: { readonly entry: Entry; readonly outcome: Outcome; readonly sequence: number | null },
+  turn: Turn,
+): void {
+  const { entry, outcome, sequence } = ended;
+  const charge = settle(turn, { ...entry, calls: entry.sequences.length }, outcome);
+  const id = turn.newId("ms");
+  if (!state.deleted && sequence !== null) {
+    turn.put(messageKey(sequence), recordOf(entry, outcome, { id, sequence, nowMs: turn.nowMs }));
+  }
+  if (outcome.status !== "completed") return;
+  const reply: ChatReply = replyOf(outcome.result as TurnResult, {
+    agent_key: state.agent ?? "",
+    conversation_key: addressParts(turn.self).root,
+    message_id: id,
+    run_id: entry.run,
+    charge,
+  });
+  turn.reply(reply);
+}
+
+/** The answer as it is kept; of a run that did not complete, what viewers saw of it. */
+function recordOf(
+  entry: Entry,
+  outcome: Outcome,
+  known: { readonly id: string; readonly sequence: number; readonly nowMs: number },
+): MessageRecord {
+  const base = {
+    id: known.id,
+    sequence: known.sequence,
+    role: "assistant",
+    run_id: entry.run,
+    created_at: new Date(known.nowMs).toISOString(),
+  } as const;
+  if (outcome.status === "completed") {
+    const { text, routing, sources, usage } = outcome.result as TurnResult;
+    return {
+      ...base,
+      content: text,
+      routing_info: routing,
+      ...(sources.length === 0 ? {} : { sources }),
+      usage,
+    };
+  }
+  const { code, message } = outcome.error;
+  const cut = entry.interrupted ? "interrupted" : "cancelled";
+  return {
+    ...base,
+    content: outcome.shown ?? "",
+    status: outcome.status === "cancelled" ? cut : "failed",
+    ...(outcome.status === "cancelled" ? {} : { error: { code, message } }),
+  };
+}
+
+function inputOf(state: ConversationState, entry: Entry): TurnInput {
+  return {
+    owner: "conversation",
+    agent: state.agent ?? "",
+    version: entry.version,
+    sequences: entry.sequences,
+    stream: entry.stream,
+    ...(state.collected === null ? {} : { collected: state.collected }),
+  };
+}

@@ -1,0 +1,75 @@
+// What a conversation's actor remembers: who is answered by which run, and what waits. Small, because
+// it is rewritten with every turn; the messages themselves are records.
+
+import type { ConversationRow } from "./records/conversation.ts";
+
+/** One run of the conversation: under way, or waiting for its turn. */
+export interface Entry {
+  readonly run: string;
+  readonly version: number;
+  /** Sequences of the user messages it answers, ascending. */
+  readonly sequences: readonly number[];
+  readonly mode: "enqueue" | "interrupt" | "reject" | "merge" | "steer";
+  /** Whether its text is shown as it comes. */
+  readonly stream: boolean;
+  /** Price of one message; each message of a merged run has paid it. */
+  readonly priceMicros: number;
+  readonly service: string;
+  readonly keyId?: string;
+  /** A later message interrupted it: its cancelled end is an interruption. */
+  readonly interrupted?: boolean;
+  /** Set when another run has answered it; it only repeats that answer. */
+  readonly adopted?: boolean;
+}
+
+/** State of a conversation's actor. Version 1. */
+export interface ConversationState {
+  /** The agent it belongs to; null until its first message. */
+  readonly agent: string | null;
+  readonly title: string;
+  readonly count: number;
+  /** Sequence of the next user message; the one after it is kept for the answer. */
+  readonly next: number;
+  readonly createdAtMs: number;
+  readonly updatedAtMs: number;
+  readonly current: Entry | null;
+  readonly waiting: readonly Entry[];
+  /** Steered messages whose run repeats an answer that is there already. */
+  readonly adopting: readonly Entry[];
+  /** What `required_parameters` has collected. */
+  readonly collected: Readonly<Record<string, unknown>> | null;
+  readonly deleted: boolean;
+}
+
+/** A conversation nobody has spoken in. */
+export const emptyConversation: ConversationState = {
+  agent: null,
+  title: "",
+  count: 0,
+  next: 1,
+  createdAtMs: 0,
+  updatedAtMs: 0,
+  current: null,
+  waiting: [],
+  adopting: [],
+  collected: null,
+  deleted: false,
+};
+
+/** Id of a conversation's row in the tenant's list. */
+export function rowId(agent: string, conversation: string): string {
+  return `${agent}.${conversation}`;
+}
+
+/** The conversation's row, or null when there is none. */
+export function rowOf(state: ConversationState, conversation: string): ConversationRow | null {
+  if (state.agent === null || state.deleted) return null;
+  return {
+    conversation_key: conversation,
+    agent_key: state.agent,
+    title: state.title,
+    message_count: state.count,
+    created_at: new Date(state.createdAtMs).toISOString(),
+    updated_at: new Date(state.updatedAtMs).toISOString(),
+  };
+}

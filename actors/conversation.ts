@@ -1,0 +1,296 @@
+// The conversation: takes messages in short turns, decides about a second one while a run is under
+// way, and keeps what was said. It answers nothing itself: that is a run's work. One actor a
+// conversation, `conversation:<tenant>/<cv>`; its messages are its records.
+
+import { defineActor, type ReadRequest, type RunEnded, type Turn } from "../runtime/actor.ts";
+import { addressParts, SHARDS, shardOf } from "../runtime/address.ts";
+import type { ErrorCode } from "../runtime/errors.ts";
+import { endRun, startNext } from "./conversation-end.ts";
+import {
+  type ConversationState,
+  type Entry,
+  emptyConversation,
+  rowId,
+  rowOf,
+} from "./conversation-state.ts";
+import { limits } from "./limits.ts";
+import { type AgentRow, agentTables } from "./records/agent-version.ts";
+import {
+  type ChatAccepted,
+  type ChatMessage,
+  type ConversationDescription,
+  type ConversationRequest,
+  conversationsTable,
+  type MessageRecord,
+  messageKey,
+} from "./records/conversation.ts";
+import { takeCharge } from "./reply.ts";
+import type { SteerValue, TurnInput } from "./turn-input.ts";
+
+/** Everything a conversation is told: from outside, by its runs, and by itself while it is deleted. */
+export type ConversationMessage = ConversationRequest | RunEnded | { readonly type: "purge" };
+
+/** Kind `conversation`. */
+export const conversationActor = defineActor<ConversationState, ConversationMessage>({
+  kind: "conversation",
+  version: 1,
+  initial: () => emptyConversation,
+  reads,
+  receive(state, message, turn) {
+    switch (message.type) {
+      case "chat":
+        return chat(state, message, turn);
+      case "run-ended":
+        return endRun(state, message, turn);
+      case "describe":
+        return describe(state, turn);
+      case "cancel":
+        return cancel(state, message.reason, turn);
+      case "rename":
+        return rename(state, message.title, turn);
+      case "delete":
+        return remove(state, turn);
+      case "purge":
+        return purge(state, turn);
+    }
+  },
+});
+
+function reads(message: ConversationMessage): Readonly<Record<string, ReadRequest>> {
+  if (message.type === "chat") {
+    return { agent: { type: "row", table: agentTables.agents, id: message.agent } };
+  }
+  if (message.type === "purge") return { rows: { type: "records", limit: limits.purgeRecords } };
+  return {};
+}
+
+/** Takes a message: its record, its price and its run commit together, or nothing of it. */
+function chat(state: ConversationState, message: ChatMessage, turn: Turn): ConversationState {
+  const { root } = addressParts(turn.self);
+  const row = turn.loaded["agent"] as AgentRow | undefined;
+  if (state.deleted || (state.agent !== null && state.agent !== message.agent)) {
+    return refuse(state, turn, "NOT_FOUND", `Agent ${message.agent} has no conversation ${root}.`);
+  }
+  if (row === undefined) {
+    return refuse(state, turn, "NOT_FOUND", `Agent ${message.agent} does not exist.`);
+  }
+  const mode = message.on_busy ?? row.agent.agent_config?.on_busy ?? "enqueue";
+  if (state.current !== null && mode === "reject") {
+    const code = "CONVERSATION_BUSY";
+    return refuse(state, turn, code, `Conversation ${root} is answering; on_busy is reject.`);
+  }
+  if (waitingMessages(state) >= limits.conversationWaiting) {
+    const most = limits.conversationWaiting;
+    return refuse(state, turn, "MAILBOX_FULL", `Conversation ${root} has ${most} messages waiting.`);
+  }
+  takeCharge(turn, message.priceMicros);
+  const version = pinnedVersion(row, message.agent, root);
+  const sequence = state.next;
+  const base = opened(state, message, turn);
+  const merged = mode === "merge" ? base.waiting.findLast((_, at, all) => at === all.length - 1) : null;
+  const next =
+    base.current !== null && merged?.mode === "merge"
+      ? mergeInto(base, merged, sequence, message)
+      : startOrWait(base, { message, mode, version, sequence, hasGraph: hasGraph(row) }, turn);
+  const run = runOf(next, sequence);
+  const record: MessageRecord = {
+    id: turn.newId("ms"),
+    sequence,
+    role: "user",
+    content: message.text,
+    run_id: run,
+    created_at: new Date(turn.nowMs).toISOString(),
+  };
+  turn.put(messageKey(sequence), record);
+  const accepted: ChatAccepted = {
+    run,
+    conversation_key: root,
+    message_id: record.id,
+    agent_version: version,
+    model: row.agent.model_name ?? "",
+  };
+  turn.reply(accepted, { follow: run });
+  return next;
+}
+
+/** The state with room for one more message, opened by its first one. */
+function opened(state: ConversationState, message: ChatMessage, turn: Turn): ConversationState {
+  const isFirst = state.agent === null;
+  return {
+    ...state,
+    agent: message.agent,
+    title: isFirst ? titleOf(message.text) : state.title,
+    createdAtMs: isFirst ? turn.nowMs : state.createdAtMs,
+    updatedAtMs: turn.nowMs,
+    count: state.count + 1,
+    next: state.next + 2,
+  };
+}
+
+interface NewRun {
+  readonly message: ChatMessage;
+  readonly mode: Entry["mode"];
+  readonly version: number;
+  readonly sequence: number;
+  readonly hasGraph: boolean;
+}
+
+function startOrWait(state: ConversationState, wanted: NewRun, turn: Turn): ConversationState {
+  const { message, mode, version, sequence } = wanted;
+  const isBusy = state.current !== null;
+  const input: TurnInput = {
+    owner: "conversation",
+    agent: message.agent,
+    version,
+    sequences: [sequence],
+    stream: message.stream,
+    ...(state.collected === null ? {} : { collected: state.collected }),
+  };
+  const run = turn.startRun({
+    kind: wanted.hasGraph ? "workflow" : "supervisor",
+    input,
+    timeoutMs: message.timeoutMs ?? limits.runMs,
+    ...(isBusy ? { held: true } : {}),
+  });
+  const entry: Entry = {
+    run,
+    version,
+    sequences: [sequence],
+    mode,
+    stream: message.stream,
+    priceMicros: message.priceMicros,
+    service: message.service,
+    ...(message.keyId === undefined ? {} : { keyId: message.keyId }),
+  };
+  if (state.current === null) return { ...state, current: entry };
+  const waiting = { ...state, waiting: [...state.waiting, entry] };
+  if (mode === "interrupt") return interrupt(waiting, entry, turn);
+  if (mode === "steer") {
+    const value: SteerValue = { sequence };
+    turn.steerRun(state.current.run, value);
+  }
+  return waiting;
+}
+
+/**
+ * Cancels the run under way, and waiting ones that had themselves interrupted: the last word counts.
+ * The new run starts when the cancelled one has ended.
+ */
+function interrupt(state: ConversationState, by: Entry, turn: Turn): ConversationState {
+  const reason = "interrupted by a later message";
+  const stopped = (entry: Entry): Entry => {
+    if (!entry.interrupted) turn.cancelRun(entry.run, reason);
+    return { ...entry, interrupted: true };
+  };
+  return {
+    ...state,
+    current: state.current === null ? null : stopped(state.current),
+    waiting: state.waiting.map((entry) =>
+      entry !== by && entry.mode === "interrupt" ? stopped(entry) : entry,
+    ),
+  };
+}
+
+function mergeInto(
+  state: ConversationState,
+  into: Entry,
+  sequence: number,
+  message: ChatMessage,
+): ConversationState {
+  const entry: Entry = {
+    ...into,
+    sequences: [...into.sequences, sequence],
+    stream: into.stream || message.stream,
+  };
+  return { ...state, waiting: state.waiting.map((one) => (one === into ? entry : one)) };
+}
+
+function runOf(state: ConversationState, sequence: number): string {
+  const entries = state.current === null ? state.waiting : [state.current, ...state.waiting];
+  return entries.find((entry) => entry.sequences.includes(sequence))?.run ?? "";
+}
+
+function waitingMessages(state: ConversationState): number {
+  return state.waiting.reduce((sum, entry) => sum + entry.sequences.length, 0);
+}
+
+/** The current version, or the canary for its share of conversations: always the same for one key. */
+function pinnedVersion(row: AgentRow, agent: string, conversation: string): number {
+  const canary = row.agent.agent_config?.canary;
+  if (!canary) return row.version;
+  // A hash of its own, not the placement's: else the canary would live on a few workers only.
+  const share = shardOf(`canary-${agent}`, conversation) / SHARDS;
+  return share < canary.share ? canary.version : row.version;
+}
+
+function hasGraph(row: AgentRow): boolean {
+  return row.agent.graph_definition !== null && row.agent.graph_definition !== undefined;
+}
+
+function titleOf(text: string): string {
+  const line = text.slice(0, 4 * limits.titleChars).replaceAll(/\s+/g, " ").trim();
+  return line.length <= limits.titleChars ? line : `${line.slice(0, limits.titleChars - 1)}…`;
+}
+
+function describe(state: ConversationState, turn: Turn): ConversationState {
+  const description: ConversationDescription = {
+    row: rowOf(state, addressParts(turn.self).root),
+    running: state.current?.run ?? null,
+    waiting: state.waiting.map((entry) => entry.run),
+  };
+  turn.reply(description);
+  return state;
+}
+
+/** Cancels the run under way and everything that waits behind it. */
+function cancel(state: ConversationState, reason: string, turn: Turn): ConversationState {
+  const row = rowOf(state, addressParts(turn.self).root);
+  if (row === null) return refuse(state, turn, "NOT_FOUND", "There is no such conversation.");
+  turn.reply({ cancelled: cancelAll(state, reason, turn) });
+  return state;
+}
+
+function cancelAll(state: ConversationState, reason: string, turn: Turn): readonly string[] {
+  const entries = state.current === null ? state.waiting : [state.current, ...state.waiting];
+  for (const entry of entries) turn.cancelRun(entry.run, reason);
+  return entries.map((entry) => entry.run);
+}
+
+function rename(state: ConversationState, title: string, turn: Turn): ConversationState {
+  const { root } = addressParts(turn.self);
+  const next = { ...state, title: titleOf(title), updatedAtMs: turn.nowMs };
+  const row = rowOf(next, root);
+  if (row === null) return refuse(state, turn, "NOT_FOUND", "There is no such conversation.");
+  turn.putRow(conversationsTable, rowId(row.agent_key, root), row);
+  turn.reply(row);
+  return next;
+}
+
+/** Gone for everybody at once; the records follow in slices, so that no turn grows with them. */
+function remove(state: ConversationState, turn: Turn): ConversationState {
+  const { root } = addressParts(turn.self);
+  const row = rowOf(state, root);
+  if (row === null) return refuse(state, turn, "NOT_FOUND", "There is no such conversation.");
+  cancelAll(state, "the conversation was deleted", turn);
+  turn.putRow(conversationsTable, rowId(row.agent_key, root), undefined);
+  turn.send(turn.self, { type: "purge" });
+  turn.reply({ deleted: true });
+  return { ...state, title: "", collected: null, deleted: true };
+}
+
+function purge(state: ConversationState, turn: Turn): ConversationState {
+  const rows = (turn.loaded["rows"] ?? []) as readonly { readonly key: string }[];
+  for (const row of rows) turn.remove(row.key);
+  if (rows.length === limits.purgeRecords) turn.send(turn.self, { type: "purge" });
+  return state.current === null ? startNext(state, turn) : state;
+}
+
+function refuse(
+  state: ConversationState,
+  turn: Turn,
+  code: ErrorCode,
+  message: string,
+): ConversationState {
+  turn.refuse({ code, message });
+  return state;
+}

@@ -1,0 +1,58 @@
+// Every limit of the agents' side of the system, by name and unit. Reaching one is an error with a
+// code or a cut that the code beside it explains; never silence.
+
+/** Limits of conversations, answers and graphs. */
+export const limits = {
+  /** Messages of one conversation that may wait for their run; one more is MAILBOX_FULL. */
+  conversationWaiting: 32,
+  /** Records removed in one turn of a deletion. */
+  purgeRecords: 200,
+  titleChars: 80,
+  /** Life of a run, ms. */
+  runMs: 600_000,
+  /** One model call, ms; the run's own deadline may be earlier. */
+  modelCallMs: 300_000,
+  routeCallMs: 20_000,
+  routeTokens: 120,
+  retrievalMs: 20_000,
+  /** Follow-ups steered into one run. */
+  steerRounds: 5,
+  /** Sub-agents that answer one compound message unless the agent says otherwise. */
+  routesDefault: 3,
+  /** Messages of history read, and per page. */
+  historyMessages: 1_000,
+  historyPage: 20,
+  /** Room kept for the answer when the agent sets no max_tokens. */
+  answerTokens: 4_096,
+  /** Passages given to a model, and the share of its window they may take. */
+  passages: 5,
+  passagesShare: 0.5,
+  /** Characters of a passage repeated in `sources`. */
+  sourceChars: 600,
+  /** Compiled agents kept in memory by one worker. */
+  compiledAgents: 500,
+  /** Compiled output schemas kept in memory by one worker. */
+  compiledSchemas: 500,
+  schemaBytes: 64 * 1_024,
+  schemaDepth: 32,
+  /** Answers over this size are not validated but refused. */
+  outputBytes: 64 * 1_024,
+  /** Model calls that may try to put an invalid answer right. */
+  repairs: 1,
+  graphNodes: 200,
+  graphEdges: 1_000,
+  graphSteps: 50,
+  /** Branches of one parallel node, and parallel nodes inside each other. */
+  graphBranches: 20,
+  graphDepth: 8,
+  expressionChars: 2_000,
+  expressionNodes: 500,
+  expressionDepth: 40,
+  /** Comprehensions inside each other, and items of a list of the state an expression may see. */
+  expressionMacroDepth: 2,
+  expressionListItems: 500,
+  /** Bytes of a graph's state as JSON. */
+  graphStateBytes: 256 * 1_024,
+  /** Bytes of what was collected for required_parameters, as JSON. */
+  collectedBytes: 16 * 1_024,
+} as const;

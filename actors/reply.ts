@@ -1,0 +1,96 @@
+// What the end of a run means for its caller and for the books: the reply in the end frame, the
+// ledger row, the money given back. Used by every actor that starts answering runs.
+
+import type { Outcome, Turn } from "../runtime/actor.ts";
+import { tokensOf } from "./answer/history.ts";
+import type { Usage } from "./ports.ts";
+import {
+  balanceCounter,
+  type Charge,
+  type ChatReply,
+  type LedgerRow,
+  ledgerTable,
+} from "./records/conversation.ts";
+import type { TurnResult } from "./turn-input.ts";
+
+/** A run that was paid for. */
+export interface Paid {
+  readonly run: string;
+  readonly service: string;
+  readonly keyId?: string;
+  /** Price of one call, and how many calls the run answers. */
+  readonly priceMicros: number;
+  readonly calls: number;
+}
+
+/** Takes the price in the accept's transaction. The turn is undone when the balance does not hold it. */
+export function takeCharge(turn: Turn, priceMicros: number): void {
+  if (priceMicros === 0) return;
+  turn.add(balanceCounter, -priceMicros, {
+    min: 0,
+    otherwise: {
+      code: "BALANCE_EXHAUSTED",
+      message: `The balance does not cover this call (${priceMicros} millionths).`,
+    },
+  });
+}
+
+/**
+ * Writes the ledger row and gives the money back when nothing was delivered. A cancelled or
+ * interrupted answer whose beginning was shown has been delivered as far as it went.
+ */
+export function settle(turn: Turn, paid: Paid, outcome: Outcome): Charge {
+  const isDelivered =
+    outcome.status === "completed" || (outcome.status === "cancelled" && !!outcome.shown);
+  const taken = paid.priceMicros * paid.calls;
+  // Adds 0 too: the end frame then says the balance after the commit.
+  if (taken > 0) turn.add(balanceCounter, isDelivered ? 0 : taken);
+  const charge = chargeOf(paid.priceMicros, isDelivered ? paid.calls : 0);
+  const id = turn.newId("le");
+  const row: LedgerRow = {
+    id,
+    at: new Date(turn.nowMs).toISOString(),
+    service: paid.service,
+    run_id: paid.run,
+    key_id: paid.keyId ?? null,
+    charge,
+    spend: spendOf(outcome),
+    outcome: outcome.status,
+  };
+  turn.putRow(ledgerTable, id, row);
+  return chargeOf(paid.priceMicros, isDelivered ? 1 : 0);
+}
+
+/** The reply of a completed run. */
+export function replyOf(
+  result: TurnResult,
+  known: Pick<ChatReply, "agent_key" | "conversation_key" | "message_id" | "run_id" | "charge">,
+): ChatReply {
+  return {
+    response: result.text,
+    ...known,
+    routing_info: result.routing,
+    frontend_trigger: result.trigger,
+    data_collection: result.data,
+    sources: result.sources,
+    usage: result.usage,
+    model: result.model,
+    builtin: result.builtin,
+    finish_reason: result.finishReason,
+    ...(result.escalatedTo === undefined ? {} : { escalated_to: result.escalatedTo }),
+    ...(result.output === undefined ? {} : { output: result.output }),
+  };
+}
+
+function chargeOf(unitPriceMicros: number, units: number): Charge {
+  return { units, unitPriceMicros, micros: unitPriceMicros * units };
+}
+
+/** Real usage, what a failure carries of it, or an estimate from what was shown. */
+function spendOf(outcome: Outcome): Usage | null {
+  if (outcome.status === "completed") return (outcome.result as TurnResult).usage;
+  const usage = outcome.error.details?.["usage"] as Usage | undefined;
+  if (usage !== undefined) return usage;
+  if (!outcome.shown) return null;
+  return { promptTokens: 0, completionTokens: tokensOf(outcome.shown), estimated: true };
+}

@@ -1,0 +1,108 @@
+// Choosing the action for one message: the router's cheap ways at once, and one small model call
+// only where they leave doubt. A provider that is down does not stop the turn: the best guess
+// stands and the reason says so.
+
+import type { RunContext } from "../runtime/actor.ts";
+import { RuntimeError } from "../runtime/errors.ts";
+import type { Asked } from "./answer/history.ts";
+import type { CompiledAgent } from "./compiled.ts";
+import { limits } from "./limits.ts";
+import type { Ports, Usage } from "./ports.ts";
+import type { Decision } from "./routing/decision.ts";
+import { decideByModel, doubtPrompt, route } from "./routing/router.ts";
+import { noUsage } from "./turn-input.ts";
+
+/** The choice, and what the model call for it cost. */
+export interface Chosen {
+  readonly decision: Decision;
+  readonly usage: Usage;
+}
+
+/** Routes `asked.text`. `round` numbers the answers of one run. Never fails because of a provider. */
+export async function chooseAction(
+  context: RunContext<Ports>,
+  compiled: CompiledAgent,
+  asked: Asked,
+  round: number,
+): Promise<Chosen> {
+  // Pure computing over pinned input: a resumed run decides the same again without a step.
+  const decision = route(compiled.router, {
+    message: asked.text,
+    ...(asked.previous === undefined ? {} : { previous: asked.previous }),
+    ...(asked.previousChoice === undefined ? {} : { previousChoice: asked.previousChoice }),
+  });
+  if (decision.method !== "doubt") return { decision, usage: noUsage };
+  const model = compiled.agent.model_name ?? "";
+  if (context.ports.llm.isBuiltin(model)) {
+    return { decision: bestGuess(compiled, decision, "no model is configured"), usage: noUsage };
+  }
+  const settled = await askModel(context, compiled, { asked, model, round });
+  if (settled.text === undefined) {
+    const why = `the model could not be asked (${settled.failed ?? "PROVIDER_FAILED"})`;
+    return { decision: bestGuess(compiled, decision, why), usage: settled.usage };
+  }
+  const usage = settled.usage;
+  return { decision: decideByModel(compiled.router, settled.text, decision), usage };
+}
+
+interface Settled {
+  readonly text?: string;
+  readonly failed?: string;
+  readonly usage: Usage;
+}
+
+async function askModel(
+  context: RunContext<Ports>,
+  compiled: CompiledAgent,
+  wanted: { readonly asked: Asked; readonly model: string; readonly round: number },
+): Promise<Settled> {
+  const { asked, model, round } = wanted;
+  const { messages, schema, maxTokens } = doubtPrompt(compiled.router, asked.text);
+  // Named `choice`, not `text`: what a step calls `text` is shown to viewers.
+  const stored = await context.step(
+    round === 1 ? "route-model" : `route-model:${round}`,
+    async (attempt) => {
+      try {
+        const result = await context.ports.llm.complete(
+          {
+            model,
+            messages,
+            temperature: 0,
+            maxTokens: Math.min(maxTokens, limits.routeTokens),
+            responseFormat: { type: "schema", ...schema },
+            stream: false,
+          },
+          { signal: attempt.signal },
+        );
+        return { choice: result.text, usage: result.usage };
+      } catch (error) {
+        // Only a provider's failure is survivable here; a cancel or a bug is not a routing doubt.
+        if (context.signal.aborted || !isProviderFailure(error)) throw error;
+        return { failed: error.code, usage: noUsage };
+      }
+    },
+    { repeat: "safe", timeoutMs: limits.routeCallMs },
+  );
+  return "choice" in stored ? { text: stored.choice, usage: stored.usage } : stored;
+}
+
+function isProviderFailure(error: unknown): error is RuntimeError {
+  return (
+    error instanceof RuntimeError &&
+    (error.code.startsWith("PROVIDER_") ||
+      error.code === "DEADLINE" ||
+      error.code === "EGRESS_REFUSED" ||
+      error.code === "MODEL_UNKNOWN")
+  );
+}
+
+/** The best candidate, else the agent's fallback, else the supervisor, with the reason. */
+function bestGuess(compiled: CompiledAgent, doubt: Decision, why: string): Decision {
+  const fallback = compiled.agent.agent_config?.fallback;
+  const other = fallback === undefined ? undefined : compiled.subAgents.get(fallback);
+  if (doubt.choice === null && other?.is_active) {
+    const { sub_agent_key: choice, name } = other;
+    return { ...doubt, choice, name, reason: `${doubt.reason} ${name} is the fallback: ${why}.` };
+  }
+  return { ...doubt, reason: `${doubt.reason} Kept as the best guess: ${why}.` };
+}

@@ -1,0 +1,253 @@
+// The supervisor's run on one chat turn: routes the message, lets the chosen sub-agent answer in a
+// child run or answers itself, and says which and why before the first word. An agent with a graph
+// is answered by its graph instead. Called by the runtime; started by the conversation.
+
+import { defineRun, type RunContext } from "../runtime/actor.ts";
+import { RuntimeError } from "../runtime/errors.ts";
+import { answer } from "./answer/answer.ts";
+import { childAnswer, mergedSources, showText } from "./answer/child.ts";
+import { type Asked, loadAsked, loadMessage } from "./answer/history.ts";
+import { type CompiledAgent, loadAgent } from "./compiled.ts";
+import { limits } from "./limits.ts";
+import type { Ports, PromptMessage } from "./ports.ts";
+import type { ChatEvent, RoutingInfo } from "./records/conversation.ts";
+import { chooseAction } from "./route-step.ts";
+import { type Decision, toRoutingInfo } from "./routing/decision.ts";
+import {
+  type Answer,
+  type AnswerInput,
+  addUsage,
+  noUsage,
+  type SteerValue,
+  type TurnInput,
+  type TurnResult,
+} from "./turn-input.ts";
+import { runGraph } from "./workflow.ts";
+
+/** Kind `supervisor`. */
+export const supervisorRun = defineRun<TurnInput, TurnResult, Ports>({
+  kind: "supervisor",
+  run: answerTurn,
+});
+
+/** Kind `workflow`: the same work for an agent whose current version has a graph. */
+export const workflowRun = defineRun<TurnInput, TurnResult, Ports>({
+  kind: "workflow",
+  run: answerTurn,
+});
+
+async function answerTurn(input: TurnInput, context: RunContext<Ports>): Promise<TurnResult> {
+  if (input.adopt !== undefined) return adopted(context, input.adopt);
+  // Which of the two ways is decided by the pinned version, not by the one that was current when
+  // the run was named: a canary may differ.
+  const compiled = await loadAgent(context, input);
+  const asked = await loadAsked(context, input);
+  if (compiled.graph !== null) return runGraph(context, input, { compiled, asked, graph: compiled.graph });
+  return supervise(context, input, { compiled, asked });
+}
+
+interface Work {
+  readonly compiled: CompiledAgent;
+  readonly asked: Asked;
+}
+
+/** Answers, then whatever was steered in meanwhile, each as a round of its own. */
+async function supervise(
+  context: RunContext<Ports>,
+  input: TurnInput,
+  work: Work,
+): Promise<TurnResult> {
+  const canSteer = input.owner === "conversation";
+  const early = canSteer ? await takeSteered(context, 1) : none;
+  const asked = early.text === "" ? work.asked : { ...work.asked, text: `${work.asked.text}\n${early.text}` };
+  const opening = early.text === "" ? {} : { text: asked.text };
+  let result = await round(context, { ...input, ...opening }, { ...work, asked }, 1, []);
+  const steered = [...early.sequences];
+  const extra: PromptMessage[] = [{ role: "user", content: asked.text }];
+  for (let number = 2; canSteer && number <= limits.steerRounds; number += 1) {
+    const taken = await takeSteered(context, number);
+    if (taken.text === "") break;
+    steered.push(...taken.sequences);
+    extra.push({ role: "assistant", content: result.text });
+    const next = await round(
+      context,
+      { ...input, text: taken.text },
+      { ...work, asked: { ...work.asked, text: taken.text, previous: asked.text } },
+      number,
+      [...extra],
+    );
+    extra.push({ role: "user", content: taken.text });
+    result = joined(result, next);
+  }
+  return steered.length === 0 ? result : { ...result, steered };
+}
+
+/** Routes one message and answers it. */
+async function round(
+  context: RunContext<Ports>,
+  input: TurnInput & { readonly text?: string },
+  work: Work,
+  number: number,
+  extra: readonly PromptMessage[],
+): Promise<TurnResult> {
+  const { decision, usage } = await chooseAction(context, work.compiled, work.asked, number);
+  const routing = toRoutingInfo(decision);
+  emit(context, `routing:${number}`, { type: "routing", routing_info: routing });
+  const base: AnswerInput = {
+    owner: input.owner,
+    agent: input.agent,
+    version: input.version,
+    sequences: input.sequences,
+    stream: input.stream,
+    ...(input.collected === undefined ? {} : { collected: input.collected }),
+    ...(input.text === undefined ? {} : { text: input.text }),
+    ...(extra.length === 0 ? {} : { extra }),
+    subAgent: decision.choice,
+    show: true,
+  };
+  const turn: Round = { context, base, work, number, routing };
+  const answered =
+    decision.parts === undefined ? await single(turn) : await compound(turn, decision);
+  return { ...answered, usage: addUsage(usage, answered.usage) };
+}
+
+interface Round {
+  readonly context: RunContext<Ports>;
+  readonly base: AnswerInput;
+  readonly work: Work;
+  readonly number: number;
+  readonly routing: RoutingInfo;
+}
+
+async function single(turn: Round): Promise<TurnResult> {
+  const { context, base, work, number, routing } = turn;
+  const subAgent = base.subAgent === null ? undefined : work.compiled.subAgents.get(base.subAgent);
+  if (subAgent === undefined) {
+    const own = await answer(context, { ...base, subAgent: null }, { ...work, round: number });
+    return { ...own, routing, trigger: null };
+  }
+  const escalate = subAgent.action?.escalate ?? null;
+  const trigger = subAgent.action?.frontend_trigger ?? null;
+  if (escalate === null) {
+    return { ...(await childAnswer(context, `sub-agent:${number}`, base)), routing, trigger };
+  }
+  emit(context, `escalated:${number}`, {
+    type: "escalated",
+    to: escalate,
+    reason: `"${subAgent.name}" hands over what it is asked.`,
+  });
+  const answered =
+    escalate === "supervisor"
+      ? await answer(context, { ...base, subAgent: null }, { ...work, round: number })
+      : await childAnswer(context, `sub-agent:${number}`, {
+          ...base,
+          instruction: `This request is being handed over to ${escalate === "inbox" ? "a person" : escalate}. Say so in one sentence.`,
+        });
+  return { ...answered, routing, trigger, escalatedTo: escalate };
+}
+
+/** Every part by its own agent in turn, unseen; then the supervisor concludes for the viewer. */
+async function compound(turn: Round, decision: Decision): Promise<TurnResult> {
+  const { context, base, work, number, routing } = turn;
+  const parts = (decision.parts ?? []).slice(0, routesMax(work.compiled));
+  const answers: { readonly name: string; readonly text: string; readonly answer: Answer }[] = [];
+  let trigger: TurnResult["trigger"] = null;
+  for (const [index, part] of parts.entries()) {
+    const subAgent = part.choice === null ? undefined : work.compiled.subAgents.get(part.choice);
+    trigger ??= subAgent?.action?.frontend_trigger ?? null;
+    const given = await childAnswer(context, `part:${number}:${index + 1}`, {
+      ...base,
+      subAgent: subAgent?.sub_agent_key ?? null,
+      text: part.text,
+      show: false,
+    });
+    answers.push({ name: part.name, text: part.text, answer: given });
+  }
+  const sources = answers.flatMap((one) => one.answer.sources);
+  if (sources.length > 0) emit(context, `sources:${number}`, { type: "sources", sources });
+  const usage = answers.reduce((sum, one) => addUsage(sum, one.answer.usage), noUsage);
+  const concluded = await conclude(turn, answers);
+  return {
+    ...concluded,
+    sources: mergedSources([...sources, ...concluded.sources]),
+    usage: addUsage(usage, concluded.usage),
+    data: concluded.data ?? answers.find((one) => one.answer.data !== null)?.answer.data ?? null,
+    routing,
+    trigger,
+  };
+}
+
+async function conclude(
+  turn: Round,
+  answers: readonly { readonly text: string; readonly answer: Answer }[],
+): Promise<Answer> {
+  const { context, base, work, number } = turn;
+  const model = work.compiled.agent.model_name ?? "";
+  if (context.ports.llm.isBuiltin(model)) {
+    // The built-in answerer cannot weave texts together: the parts' answers stand in order.
+    const text = answers.map((one) => one.answer.text).join("\n\n");
+    await showText(context, `conclude:${number}`, text);
+    return { text, sources: [], usage: noUsage, model, builtin: true, finishReason: "stop", data: null };
+  }
+  const notes = answers.map((one) => `Question: ${one.text}\nAnswer: ${one.answer.text}`);
+  const instruction = `Your specialists have answered the parts. Conclude in one answer from this only:\n${notes.join("\n")}`;
+  return answer(context, { ...base, subAgent: null, instruction }, { ...work, round: number });
+}
+
+async function takeSteered(
+  context: RunContext<Ports>,
+  number: number,
+): Promise<{ readonly text: string; readonly sequences: readonly number[] }> {
+  const values = (await context.steered(`steer:${number}`)) as readonly SteerValue[];
+  if (values.length === 0) return none;
+  const messages = await Promise.all(values.map(({ sequence }) => loadMessage(context, sequence)));
+  return {
+    text: messages.map((message) => message?.content ?? "").join("\n"),
+    sequences: values.map(({ sequence }) => sequence),
+  };
+}
+
+const none = { text: "", sequences: [] } as const;
+
+/** The result of a steered message: what the run that took it answered. */
+async function adopted(
+  context: RunContext<Ports>,
+  from: NonNullable<TurnInput["adopt"]>,
+): Promise<TurnResult> {
+  const record = await loadMessage(context, from.sequence);
+  if (record?.routing_info === undefined) {
+    throw new RuntimeError("NOT_FOUND", "The answer to this message is gone with its conversation.");
+  }
+  emit(context, "routing:1", { type: "routing", routing_info: record.routing_info });
+  await showText(context, "adopt", record.content);
+  return {
+    text: record.content,
+    sources: record.sources ?? [],
+    usage: noUsage,
+    model: from.model,
+    builtin: from.builtin,
+    finishReason: "stop",
+    data: null,
+    routing: record.routing_info,
+    trigger: null,
+  };
+}
+
+function joined(first: TurnResult, next: TurnResult): TurnResult {
+  return {
+    ...next,
+    text: first.text + next.text,
+    sources: mergedSources([...first.sources, ...next.sources]),
+    usage: addUsage(first.usage, next.usage),
+    trigger: next.trigger ?? first.trigger,
+    data: next.data ?? first.data,
+  };
+}
+
+function routesMax(compiled: CompiledAgent): number {
+  return compiled.agent.agent_config?.max_routes ?? limits.routesDefault;
+}
+
+function emit(context: RunContext<Ports>, key: string, event: ChatEvent): void {
+  context.emit(key, event);
+}

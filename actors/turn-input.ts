@@ -1,0 +1,88 @@
+// What a run that answers is given and gives back. Inputs name messages by sequence instead of
+// holding them: history is read from the conversation's records, so that no text is stored twice.
+
+import { type Address, address, addressParts } from "../runtime/address.ts";
+import type { FinishReason, PromptMessage, Usage } from "./ports.ts";
+import type { DataCollection, RoutingInfo, Source } from "./records/conversation.ts";
+
+/** Where the messages of a run are, and which agent version it is pinned to. */
+export interface TurnReference {
+  /** Kind of the root actor whose records hold the messages. */
+  readonly owner: "conversation" | "completion";
+  readonly agent: string;
+  readonly version: number;
+  /** Sequences of the user messages to answer, ascending; [] for a completion. */
+  readonly sequences: readonly number[];
+  /** Whether text is shown as it comes. */
+  readonly stream: boolean;
+  /** What earlier turns collected for `required_parameters`. */
+  readonly collected?: Readonly<Record<string, unknown>>;
+}
+
+/** Input of a root run (kinds `supervisor` and `workflow`). */
+export interface TurnInput extends TurnReference {
+  /** A steered message that another run has answered: nothing is done but to repeat its answer. */
+  readonly adopt?: { readonly sequence: number; readonly model: string; readonly builtin: boolean };
+}
+
+/** Input of an answering child run (kind `sub-agent`). */
+export interface AnswerInput extends TurnReference {
+  /** `sa_` key, null for the supervisor itself. */
+  readonly subAgent: string | null;
+  /** The part of the message to answer; absent: the whole message with its history. */
+  readonly text?: string;
+  /** Rounds of this run before this one: what was steered in and answered. */
+  readonly extra?: readonly PromptMessage[];
+  /** False: the text is for another step, viewers do not see it. */
+  readonly show: boolean;
+  /** More to say to the model, e.g. that a person takes over. */
+  readonly instruction?: string;
+}
+
+/** What one answering agent gives. */
+export interface Answer {
+  readonly text: string;
+  readonly sources: readonly Source[];
+  readonly usage: Usage;
+  readonly model: string;
+  readonly builtin: boolean;
+  readonly finishReason: FinishReason;
+  readonly data: DataCollection | null;
+  /** Parsed answer when a schema was enforced. */
+  readonly output?: unknown;
+}
+
+/** Result of a root run: everything a chat reply needs that the conversation does not know. */
+export interface TurnResult extends Answer {
+  readonly routing: RoutingInfo;
+  readonly trigger: { readonly name: string; readonly payload?: unknown } | null;
+  readonly escalatedTo?: string;
+  /** Sequences of steered messages this run has answered too. */
+  readonly steered?: readonly number[];
+}
+
+/** Key of the record that holds a completion as sent. */
+export const sentKey = "sent";
+
+/** Value of a steering message. */
+export interface SteerValue {
+  readonly sequence: number;
+}
+
+/** The actor whose records hold the messages of a run. */
+export function ownerOf(self: Address, owner: TurnReference["owner"]): Address {
+  const { tenant, root } = addressParts(self);
+  return address({ kind: owner, tenant, root });
+}
+
+/** No tokens. */
+export const noUsage: Usage = { promptTokens: 0, completionTokens: 0 };
+
+/** Both usages together; estimated when one of them is. */
+export function addUsage(left: Usage, right: Usage): Usage {
+  const sum = {
+    promptTokens: left.promptTokens + right.promptTokens,
+    completionTokens: left.completionTokens + right.completionTokens,
+  };
+  return left.estimated || right.estimated ? { ...sum, estimated: true } : sum;
+}
