@@ -248,7 +248,7 @@ export interface RunDefinition<Input = Data, Result = Data, Ports = Data> {
 }
 
 /** Anything the runtime can host, by kind. Every worker is given the same catalog. */
-export type Definition = ActorDefinition<never, never> | RunDefinition<never, unknown, never>;
+export type Definition = ActorDefinition | RunDefinition;
 
 /** Types an actor's behaviour; returns it unchanged. */
 export function defineActor<State, Message>(
