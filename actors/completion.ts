@@ -34,11 +34,7 @@ export const completionActor = defineActor<CompletionState, CompletionMessage | 
   },
 });
 
-function accept(
-  state: CompletionState,
-  message: CompletionMessage,
-  turn: Turn,
-): CompletionState {
+function accept(state: CompletionState, message: CompletionMessage, turn: Turn): CompletionState {
   const row = turn.loaded["agent"] as AgentRow | undefined;
   if (row === undefined) {
     turn.refuse({ code: "NOT_FOUND", message: `Agent ${message.agent} does not exist.` });

@@ -5,16 +5,17 @@
 import type { Outcome, RunEnded, Turn } from "../runtime/actor.ts";
 import { addressParts } from "../runtime/address.ts";
 import { type ConversationState, type Entry, rowId, rowOf } from "./conversation-state.ts";
-import { type ChatReply, conversationsTable, type MessageRecord, messageKey } from "./records/conversation.ts";
+import {
+  type ChatReply,
+  conversationsTable,
+  type MessageRecord,
+  messageKey,
+} from "./records/conversation.ts";
 import { replyOf, settle } from "./reply.ts";
 import type { TurnInput, TurnResult } from "./turn-input.ts";
 
 /** Handles the end of a run: the one under way, one that repeats an answer, or one that never started. */
-export function endRun(
-  state: ConversationState,
-  ended: RunEnded,
-  turn: Turn,
-): ConversationState {
+export function endRun(state: ConversationState, ended: RunEnded, turn: Turn): ConversationState {
   const repeated = state.adopting.find((entry) => entry.run === ended.run);
   if (repeated !== undefined) {
     const rest = { ...state, adopting: state.adopting.filter((entry) => entry !== repeated) };

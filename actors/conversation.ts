@@ -81,13 +81,19 @@ function chat(state: ConversationState, message: ChatMessage, turn: Turn): Conve
   }
   if (waitingMessages(state) >= limits.conversationWaiting) {
     const most = limits.conversationWaiting;
-    return refuse(state, turn, "MAILBOX_FULL", `Conversation ${root} has ${most} messages waiting.`);
+    return refuse(
+      state,
+      turn,
+      "MAILBOX_FULL",
+      `Conversation ${root} has ${most} messages waiting.`,
+    );
   }
   takeCharge(turn, message.priceMicros);
   const version = pinnedVersion(row, message.agent, root);
   const sequence = state.next;
   const base = opened(state, message, turn);
-  const merged = mode === "merge" ? base.waiting.findLast((_, at, all) => at === all.length - 1) : null;
+  const merged =
+    mode === "merge" ? base.waiting.findLast((_, at, all) => at === all.length - 1) : null;
   const next =
     base.current !== null && merged?.mode === "merge"
       ? mergeInto(base, merged, sequence, message)
@@ -228,7 +234,10 @@ function hasGraph(row: AgentRow): boolean {
 }
 
 function titleOf(text: string): string {
-  const line = text.slice(0, 4 * limits.titleChars).replaceAll(/\s+/g, " ").trim();
+  const line = text
+    .slice(0, 4 * limits.titleChars)
+    .replaceAll(/\s+/g, " ")
+    .trim();
   return line.length <= limits.titleChars ? line : `${line.slice(0, limits.titleChars - 1)}…`;
 }
 

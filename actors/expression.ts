@@ -11,7 +11,15 @@ import { limits } from "./limits.ts";
 export type Expression = (state: Readonly<Record<string, unknown>>) => unknown;
 
 const SAFE_MATCH = "matchesLinear";
-const macros = new Set(["all", "exists", "exists_one", "map", "filter", "transformList", "transformMap"]);
+const macros = new Set([
+  "all",
+  "exists",
+  "exists_one",
+  "map",
+  "filter",
+  "transformList",
+  "transformMap",
+]);
 
 const environment = new Environment({
   unlistedVariablesAreDyn: true,
@@ -53,12 +61,7 @@ export function compileExpression(source: string, pointer: string): Expression {
       const view = toCel(state) as Record<string, unknown>;
       return fromCel(evaluate({ ...view, state: view }));
     } catch (error) {
-      throw new RuntimeError(
-        "INVALID",
-        `The expression "${source.slice(0, 100)}" failed: ${firstLine(error)}`,
-        { pointer },
-        { cause: error },
-      );
+      throw failed(source, pointer, error);
     }
   };
 }
@@ -67,7 +70,8 @@ function children(node: ASTNode): readonly ASTNode[] {
   const found: ASTNode[] = [];
   const visit = (value: unknown): void => {
     if (Array.isArray(value)) for (const item of value) visit(item);
-    else if (typeof value === "object" && value !== null && "op" in value) found.push(value as ASTNode);
+    else if (typeof value === "object" && value !== null && "op" in value)
+      found.push(value as ASTNode);
   };
   visit(node.args);
   return found;
@@ -126,6 +130,11 @@ function fromCel(value: unknown): unknown {
 
 function firstLine(error: unknown): string {
   return (error instanceof Error ? error.message : String(error)).split("\n")[0] ?? "";
+}
+
+function failed(source: string, pointer: string, cause: unknown): RuntimeError {
+  const message = `The expression "${source.slice(0, 100)}" failed: ${firstLine(cause)}`;
+  return new RuntimeError("INVALID", message, { pointer }, { cause });
 }
 
 function invalid(pointer: string, message: string, cause?: unknown): RuntimeError {

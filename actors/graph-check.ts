@@ -54,7 +54,8 @@ function checkEdges({ nodes, edges }: Shape): void {
     }
     const always = leaving.findIndex((edge) => edge.when === null);
     const dead = always === -1 ? undefined : leaving[always + 1];
-    if (dead !== undefined) throw atEdge(dead, "This edge is never tried: one before it always holds.");
+    if (dead !== undefined)
+      throw atEdge(dead, "This edge is never tried: one before it always holds.");
   }
 }
 
@@ -108,7 +109,10 @@ function branchEnds(
       continue;
     }
     if (node.type === "end" || node.id === parallel.id) {
-      throw atEdge(edge, `This branch of parallel "${parallel.id}" reaches "${id}" without a join.`);
+      throw atEdge(
+        edge,
+        `This branch of parallel "${parallel.id}" reaches "${id}" without a join.`,
+      );
     }
     if (node.type === "parallel") {
       open.push(...(shape.edges.get(joinOf(shape, node, depth + 1)) ?? []).map(({ to }) => to));

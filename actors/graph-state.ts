@@ -28,7 +28,8 @@ function reduced(graph: Graph, old: unknown, field: string, value: unknown): unk
     case "append":
       return [...(Array.isArray(old) ? old : []), value];
     case "merge":
-      if (!isObject(value)) throw unsuited(field, "an object (give the sub-agent an output_schema)");
+      if (!isObject(value))
+        throw unsuited(field, "an object (give the sub-agent an output_schema)");
       return { ...(isObject(old) ? old : {}), ...value };
     case "sum": {
       const number = typeof value === "number" ? value : Number(String(value).trim() || "NaN");

@@ -119,12 +119,14 @@ function nodesOf(
   const nodes = new Map<string, GraphNode>();
   for (const [index, item] of value.entries()) {
     const node = nodeOf(item, fields, `${pointer}/${index}`);
-    if (nodes.has(node.id)) throw invalid(`${node.pointer}/id`, `Node "${node.id}" is there twice.`);
+    if (nodes.has(node.id))
+      throw invalid(`${node.pointer}/id`, `Node "${node.id}" is there twice.`);
     nodes.set(node.id, node);
   }
   const outputs = [...nodes.values()].filter((node) => node.output);
   const second = outputs[1];
-  if (second !== undefined) throw invalid(`${second.pointer}/output`, "Only one node is the output.");
+  if (second !== undefined)
+    throw invalid(`${second.pointer}/output`, "Only one node is the output.");
   return nodes;
 }
 
@@ -254,7 +256,10 @@ function objectOf(value: unknown, pointer: string): Fields {
 function refuseUnknown(value: Fields, known: ReadonlySet<string>, pointer: string): void {
   const unknown = Object.keys(value).find((key) => !known.has(key));
   if (unknown === undefined) return;
-  throw invalid(`${pointer}/${unknown}`, `"${unknown}" is unknown; known are ${[...known].join(", ")}.`);
+  throw invalid(
+    `${pointer}/${unknown}`,
+    `"${unknown}" is unknown; known are ${[...known].join(", ")}.`,
+  );
 }
 
 function invalid(pointer: string, message: string): RuntimeError {

@@ -42,7 +42,8 @@ async function answerTurn(input: TurnInput, context: RunContext<Ports>): Promise
   // the run was named: a canary may differ.
   const compiled = await loadAgent(context, input);
   const asked = await loadAsked(context, input);
-  if (compiled.graph !== null) return runGraph(context, input, { compiled, asked, graph: compiled.graph });
+  if (compiled.graph !== null)
+    return runGraph(context, input, { compiled, asked, graph: compiled.graph });
   return supervise(context, input, { compiled, asked });
 }
 
@@ -59,7 +60,8 @@ async function supervise(
 ): Promise<TurnResult> {
   const canSteer = input.owner === "conversation";
   const early = canSteer ? await takeSteered(context, 1) : none;
-  const asked = early.text === "" ? work.asked : { ...work.asked, text: `${work.asked.text}\n${early.text}` };
+  const asked =
+    early.text === "" ? work.asked : { ...work.asked, text: `${work.asked.text}\n${early.text}` };
   const opening = early.text === "" ? {} : { text: asked.text };
   let result = await round(context, { ...input, ...opening }, { ...work, asked }, 1, []);
   const steered = [...early.sequences];
@@ -187,7 +189,15 @@ async function conclude(
     // The built-in answerer cannot weave texts together: the parts' answers stand in order.
     const text = answers.map((one) => one.answer.text).join("\n\n");
     await showText(context, `conclude:${number}`, text);
-    return { text, sources: [], usage: noUsage, model, builtin: true, finishReason: "stop", data: null };
+    return {
+      text,
+      sources: [],
+      usage: noUsage,
+      model,
+      builtin: true,
+      finishReason: "stop",
+      data: null,
+    };
   }
   const notes = answers.map((one) => `Question: ${one.text}\nAnswer: ${one.answer.text}`);
   const instruction = `Your specialists have answered the parts. Conclude in one answer from this only:\n${notes.join("\n")}`;
@@ -216,7 +226,10 @@ async function adopted(
 ): Promise<TurnResult> {
   const record = await loadMessage(context, from.sequence);
   if (record?.routing_info === undefined) {
-    throw new RuntimeError("NOT_FOUND", "The answer to this message is gone with its conversation.");
+    throw new RuntimeError(
+      "NOT_FOUND",
+      "The answer to this message is gone with its conversation.",
+    );
   }
   emit(context, "routing:1", { type: "routing", routing_info: record.routing_info });
   await showText(context, "adopt", record.content);

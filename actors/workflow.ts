@@ -236,14 +236,18 @@ async function finish(walk: Walk): Promise<TurnResult> {
   }
   announce(walk, final.node);
   if (shown.length === 0) await showText(context, "show", final.answer.text);
-  const subAgent = final.node.ref === null ? undefined : walk.compiled.subAgents.get(final.node.ref);
+  const subAgent =
+    final.node.ref === null ? undefined : walk.compiled.subAgents.get(final.node.ref);
   return {
     ...final.answer,
     // A shown node in a loop answers more than once: the text is all that viewers saw.
     ...(shown.length > 1 ? { text: shown.map(({ answer }) => answer.text).join("") } : {}),
     sources: mergedSources(answers.flatMap(({ answer }) => answer.sources)),
     usage: walk.usage,
-    data: final.answer.data ?? answers.findLast(({ answer }) => answer.data !== null)?.answer.data ?? null,
+    data:
+      final.answer.data ??
+      answers.findLast(({ answer }) => answer.data !== null)?.answer.data ??
+      null,
     routing: walk.routing ?? routingOf(walk, final.node),
     trigger: subAgent?.action?.frontend_trigger ?? null,
   };

@@ -73,9 +73,13 @@ async function gather(
 ): Promise<Work> {
   const { compiled, round } = options;
   const { agent } = compiled;
-  const subAgent = input.subAgent === null ? null : (compiled.subAgents.get(input.subAgent) ?? null);
+  const subAgent =
+    input.subAgent === null ? null : (compiled.subAgents.get(input.subAgent) ?? null);
   if (input.subAgent !== null && subAgent === null) {
-    throw new RuntimeError("NOT_FOUND", `Sub-agent ${input.subAgent} is not part of ${input.agent}.`);
+    throw new RuntimeError(
+      "NOT_FOUND",
+      `Sub-agent ${input.subAgent} is not part of ${input.agent}.`,
+    );
   }
   const asked = options.asked ?? (await loadAsked(context, input));
   const question = input.text ?? asked.text;
@@ -188,24 +192,26 @@ async function conversation(
   const extra = input.extra ?? [];
   const head: PromptMessage[] = system === "" ? [] : [{ role: "system", content: system }];
   const spent = [...head, ...extra].reduce((sum, message) => sum + messageTokens(message), 0);
-  if (asked.sent !== undefined) return [...sentHead(head, asked.sent), ...sentTail(work, asked.sent, budget - spent)];
+  if (asked.sent !== undefined)
+    return [...sentHead(head, asked.sent), ...sentTail(work, asked.sent, budget - spent)];
   const last: PromptMessage = { role: "user", content: work.question };
   const history = await loadHistory(work.context, input, budget - spent - messageTokens(last));
   return [...head, ...history, ...extra, last];
 }
 
-function sentHead(head: readonly PromptMessage[], sent: CompletionMessage): readonly PromptMessage[] {
+function sentHead(
+  head: readonly PromptMessage[],
+  sent: CompletionMessage,
+): readonly PromptMessage[] {
   const own = head.map((message) => message.content);
-  const theirs = sent.messages.filter(({ role }) => role === "system").map(({ content }) => content);
+  const theirs = sent.messages
+    .filter(({ role }) => role === "system")
+    .map(({ content }) => content);
   const content = [...own, ...theirs].join("\n");
   return content === "" ? [] : [{ role: "system", content }];
 }
 
-function sentTail(
-  work: Work,
-  sent: CompletionMessage,
-  budget: number,
-): readonly PromptMessage[] {
+function sentTail(work: Work, sent: CompletionMessage, budget: number): readonly PromptMessage[] {
   const turns = sent.messages.filter(({ role }) => role !== "system");
   const last = turns.findLastIndex(({ role }) => role === "user");
   // A part of a compound message stands in for the message it is a part of.

@@ -6,11 +6,7 @@ import type { RunContext } from "../../runtime/actor.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { limits } from "../limits.ts";
 import type { Ports, PromptMessage } from "../ports.ts";
-import {
-  type CompletionMessage,
-  type MessageRecord,
-  messageKey,
-} from "../records/conversation.ts";
+import { type CompletionMessage, type MessageRecord, messageKey } from "../records/conversation.ts";
 import { ownerOf, sentKey, type TurnReference } from "../turn-input.ts";
 
 /** Tokens of one message's frame (role and separators), beside its text. */
@@ -70,7 +66,10 @@ export async function loadAsked(
     .map((message) => message.content)
     .join("\n");
   if (text === "") {
-    throw new RuntimeError("NOT_FOUND", "The message to answer is gone: its conversation was deleted.");
+    throw new RuntimeError(
+      "NOT_FOUND",
+      "The message to answer is gone: its conversation was deleted.",
+    );
   }
   const previous = before.find((message) => message.role === "user")?.content;
   const answered = before.find((message) => message.role === "assistant")?.routing_info;
@@ -159,17 +158,15 @@ async function page(
   return rows.map((row) => row.value as MessageRecord);
 }
 
-async function loadSent(
-  context: RunContext<Ports>,
-  reference: TurnReference,
-): Promise<Asked> {
+async function loadSent(context: RunContext<Ports>, reference: TurnReference): Promise<Asked> {
   const rows = await context.records(ownerOf(context.self, reference.owner), {
     from: sentKey,
     to: `${sentKey}_`,
     limit: 1,
   });
   const sent = rows[0]?.value as CompletionMessage | undefined;
-  if (sent === undefined) throw new RuntimeError("NOT_FOUND", "The completion's messages are gone.");
+  if (sent === undefined)
+    throw new RuntimeError("NOT_FOUND", "The completion's messages are gone.");
   const users = sent.messages.filter((message) => message.role === "user");
   const text = users.at(-1)?.content ?? "";
   const previous = users.at(-2)?.content;

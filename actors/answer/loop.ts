@@ -49,10 +49,7 @@ interface Stored {
  * Calls the model, and once more when its answer does not fit the schema.
  * @throws OUTPUT_INVALID naming the path after the repair; what the model's provider threw.
  */
-export async function callModel(
-  context: RunContext<Ports>,
-  call: ModelCall,
-): Promise<ModelAnswer> {
+export async function callModel(context: RunContext<Ports>, call: ModelCall): Promise<ModelAnswer> {
   const options = { repeat: "safe", timeoutMs: limits.modelCallMs } as const;
   let stored = await context.step(
     `model:${call.round}`,

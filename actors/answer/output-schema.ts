@@ -48,7 +48,8 @@ export function checkOutput(schema: Schema, text: string): Checked {
     };
   }
   const parsed = parseJson(text);
-  if (parsed === undefined) return { ok: false, pointer: "", reason: "The answer is no valid JSON." };
+  if (parsed === undefined)
+    return { ok: false, pointer: "", reason: "The answer is no valid JSON." };
   const validate = compileSchema(schema);
   if (validate(parsed.value)) return { ok: true, value: parsed.value };
   const first = validate.errors?.[0];
@@ -84,12 +85,7 @@ function build(schema: Schema, pointer: string): ValidateFunction {
     return ajv.compile(schema);
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    throw new RuntimeError(
-      "SCHEMA_INVALID",
-      `The schema cannot be used: ${message.slice(0, 300)}.`,
-      { pointer },
-      { cause: error },
-    );
+    throw invalid(pointer, `The schema cannot be used: ${message.slice(0, 300)}.`, error);
   }
 }
 
@@ -111,8 +107,8 @@ function refuseDangerous(value: unknown, pointer: string, depth: number): void {
   }
 }
 
-function invalid(pointer: string, message: string): RuntimeError {
-  return new RuntimeError("SCHEMA_INVALID", message, { pointer });
+function invalid(pointer: string, message: string, cause?: unknown): RuntimeError {
+  return new RuntimeError("SCHEMA_INVALID", message, { pointer }, { cause });
 }
 
 /** RE2 in the shape ajv asks for: linear in the text whatever the pattern. */

@@ -78,7 +78,8 @@ export function collect(
     const text = JSON.stringify(value);
     if (checkOutput(schema, text).ok) values[name] = value;
   }
-  const bounded = JSON.stringify(values).length <= limits.collectedBytes ? values : { ...collected };
+  const bounded =
+    JSON.stringify(values).length <= limits.collectedBytes ? values : { ...collected };
   const missing = parameters
     .filter(({ name, required }) => required && !Object.hasOwn(bounded, name))
     .map(({ name }) => name);

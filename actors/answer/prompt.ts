@@ -22,7 +22,8 @@ export function systemPrompt(parts: PromptParts): string {
   const { agent, subAgent } = parts;
   const style = subAgent?.action?.response_style;
   return [
-    agent.system_message ?? (subAgent === null ? (agent.description ?? `You are ${agent.name}.`) : ""),
+    agent.system_message ??
+      (subAgent === null ? (agent.description ?? `You are ${agent.name}.`) : ""),
     subAgent === null ? "" : roleOf(subAgent),
     styleOf(style),
     languageOf(style?.language, agent.response_language),
@@ -65,20 +66,21 @@ function styleOf(style: NonNullable<SubAgent["action"]>["response_style"]): stri
   if (style === undefined) return "";
   const { format, tone, language: _, ...more } = style;
   const said = [tone, format].filter((part) => part !== undefined).join(" ");
-  return [said === "" ? "" : `Style: ${said}.`, openFields(more)].filter((part) => part !== "").join(" ");
+  return [said === "" ? "" : `Style: ${said}.`, openFields(more)]
+    .filter((part) => part !== "")
+    .join(" ");
 }
 
 /** Fields of the client's own go to the prompt as they are named. */
 function openFields(fields: Readonly<Record<string, unknown>>): string {
   return Object.entries(fields)
-    .map(([name, value]) => `${name}: ${typeof value === "string" ? value : JSON.stringify(value)}.`)
+    .map(
+      ([name, value]) => `${name}: ${typeof value === "string" ? value : JSON.stringify(value)}.`,
+    )
     .join(" ");
 }
 
-function languageOf(
-  style: string | undefined,
-  response: string | null | undefined,
-): string {
+function languageOf(style: string | undefined, response: string | null | undefined): string {
   // An agent that says nothing about language needs no sentence: models answer in kind.
   const language = style ?? response ?? "auto";
   if (language === "auto") return "";
