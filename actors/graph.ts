@@ -24,6 +24,8 @@ export interface GraphNode {
   /** State field that takes the result. */
   readonly save: string | null;
   readonly output: boolean;
+  /** Place in the definition; step keys use it, because ids may be long. */
+  readonly index: number;
   readonly pointer: string;
 }
 
@@ -118,7 +120,7 @@ function nodesOf(
   }
   const nodes = new Map<string, GraphNode>();
   for (const [index, item] of value.entries()) {
-    const node = nodeOf(item, fields, `${pointer}/${index}`);
+    const node = { ...nodeOf(item, fields, `${pointer}/${index}`), index };
     if (nodes.has(node.id))
       throw invalid(`${node.pointer}/id`, `Node "${node.id}" is there twice.`);
     nodes.set(node.id, node);
@@ -130,7 +132,11 @@ function nodesOf(
   return nodes;
 }
 
-function nodeOf(value: unknown, fields: ReadonlyMap<string, Reducer>, pointer: string): GraphNode {
+function nodeOf(
+  value: unknown,
+  fields: ReadonlyMap<string, Reducer>,
+  pointer: string,
+): Omit<GraphNode, "index"> {
   const node = objectOf(value, pointer);
   refuseUnknown(node, nodeFields, pointer);
   const { id, type, ref, input, save, output } = node as Record<string, unknown>;

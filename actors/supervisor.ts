@@ -59,13 +59,9 @@ async function supervise(
   work: Work,
 ): Promise<TurnResult> {
   const canSteer = input.owner === "conversation";
-  const early = canSteer ? await takeSteered(context, 1) : none;
-  const asked =
-    early.text === "" ? work.asked : { ...work.asked, text: `${work.asked.text}\n${early.text}` };
-  const opening = early.text === "" ? {} : { text: asked.text };
-  let result = await round(context, { ...input, ...opening }, { ...work, asked }, 1, []);
-  const steered = [...early.sequences];
-  const extra: PromptMessage[] = [{ role: "user", content: asked.text }];
+  let result = await round(context, input, work, 1, []);
+  const steered: number[] = [];
+  const extra: PromptMessage[] = [{ role: "user", content: work.asked.text }];
   for (let number = 2; canSteer && number <= limits.steerRounds; number += 1) {
     const taken = await takeSteered(context, number);
     if (taken.text === "") break;
@@ -74,7 +70,7 @@ async function supervise(
     const next = await round(
       context,
       { ...input, text: taken.text },
-      { ...work, asked: { ...work.asked, text: taken.text, previous: asked.text } },
+      { ...work, asked: { ...work.asked, text: taken.text, previous: work.asked.text } },
       number,
       [...extra],
     );

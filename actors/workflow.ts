@@ -113,7 +113,7 @@ async function answerNode(line: Line, node: GraphNode): Promise<void> {
   const { walk } = line;
   const visit = (line.visits.get(node.id) ?? 0) + 1;
   line.visits.set(node.id, visit);
-  const key = `${line.prefix}${node.id}#${visit}`;
+  const key = `${line.prefix}${node.index}#${visit}`;
   const isShown = walk.graph.shown.has(node.id);
   if (isShown) announce(walk, node);
   emit(walk, `node:${key}:started`, { type: "node", node: node.id, state: "started" });
@@ -170,7 +170,7 @@ async function fork(line: Line, node: GraphNode): Promise<string> {
     throw new RuntimeError("NO_EDGE", `No edge of node "${node.id}" holds.`, { node: node.id });
   }
   const branches = taken.map(({ index }) =>
-    lineOf(walk, `${line.prefix}${node.id}#${visit}/${index}/`, line.state),
+    lineOf(walk, `${line.prefix}${node.index}#${visit}/${index}/`, line.state),
   );
   let first: { readonly error: unknown } | null = null;
   await Promise.all(
