@@ -2,6 +2,7 @@
 // it as ONE transaction while nothing else is being flushed, and answers. It is never terminated;
 // if it dies, the process must end (storage.ts says so to the host).
 
+import { statSync } from "node:fs";
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { open, type RootDatabase } from "lmdb";
 import { RuntimeError, toErrorData } from "./errors.ts";
@@ -43,20 +44,27 @@ interface Outcome {
 const GROUP_BYTES_MAX = 8 * 1024 * 1024;
 /** A commit or flush that takes longer than this means the disk is gone: the thread ends. */
 const WRITE_MS_MAX = 120_000;
-/** What LMDB and the operating system say when there is no room. */
-const FULL = /MDB_MAP_FULL|ENOSPC|No space left|EDQUOT/;
+/**
+ * What LMDB says when there is no room. It reports a write that was cut short, as the last one on a
+ * full disk is, as an input/output error; nothing of such a transaction is visible.
+ */
+const FULL = /MDB_MAP_FULL|No space left|Disk quota|File too large|Input\/output error/;
 
 const options = workerData as ThreadOptions;
 const main = parentPort;
 if (main === null) throw new Error("storage-thread.ts is the entry of a worker thread.");
 
+const file = environmentFile(options.path, options.environment);
 const database: RootDatabase<Uint8Array, string> = open<Uint8Array, string>({
-  path: environmentFile(options.path, options.environment),
+  path: file,
   encoding: "binary",
   pageSize: PAGE_BYTES,
   mapSize: options.mapBytes,
   maxReaders: READERS_MAX,
   maxDbs: 1,
+  // A group is one explicit batch: its one promise tells of a failure, the others of an event turn
+  // are dropped by lmdb-js and would be unhandled rejections.
+  eventTurnBatching: false,
 });
 const epochs = new Map<number, number>();
 let queue: Queued[] = [];
@@ -185,19 +193,35 @@ function stageEpochs(
 async function commit(
   staged: ReadonlyMap<string, Uint8Array | undefined>,
 ): Promise<RuntimeError | undefined> {
-  let committed: Promise<boolean> = Promise.resolve(true);
-  for (const [key, value] of staged) {
-    committed = value === undefined ? database.remove(key) : database.put(key, value);
+  if (isOverLimit(staged)) {
+    const message = `The ${options.environment} store has reached ${options.mapBytes} bytes.`;
+    return new RuntimeError("STORE_FULL", message, { index: -1 });
   }
+  const committed = database.batch(() => {
+    for (const [key, value] of staged) {
+      void (value === undefined ? database.remove(key) : database.put(key, value));
+    }
+  });
   try {
     await inTime(committed, "commit");
     return undefined;
   } catch (error) {
     const cause = await causeOf(error);
     if (!FULL.test(String(cause))) throw cause;
-    const message = `The ${options.environment} store is full: ${String(cause)}`;
+    const message = `The ${options.environment} store could not be written: ${String(cause)}`;
     return new RuntimeError("STORE_FULL", message, { index: -1 }, { cause });
   }
+}
+
+/** lmdb-js grows a full map by itself and keeps the old ones mapped, so the limit is kept here. */
+function isOverLimit(staged: ReadonlyMap<string, Uint8Array | undefined>): boolean {
+  if (fileBytes() < options.mapBytes) return false;
+  for (const value of staged.values()) if (value !== undefined) return true;
+  return false;
+}
+
+function fileBytes(): number {
+  return statSync(file).size;
 }
 
 /** lmdb-js puts the cause of a failed commit into a second promise. */

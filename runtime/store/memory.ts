@@ -1,0 +1,285 @@
+// The store in memory, for tests and the testkit: the semantics of the LMDB store and its storage
+// thread, asynchronous, without threads or timers. Progress is made only by the injected `defer`,
+// so a seeded scheduler decides when a transaction commits, is answered and is flushed.
+
+import { SHARDS } from "../address.ts";
+import { RuntimeError } from "../errors.ts";
+import { decodeCounter, encode } from "./codec.ts";
+import { type Answer, Connection, type Sent } from "./connection.ts";
+import { judge, type Write } from "./judge.ts";
+import { keys } from "./keys.ts";
+import { type Base, lowerBound } from "./overlay.ts";
+import type { Batch, Commit, Range, Row, Store } from "./store.ts";
+
+/** What a crash destroys: `process` keeps what was committed, `power` only what was flushed. */
+export type Crash = "process" | "power";
+
+/** How the disk runs. */
+export interface MemoryDiskOptions {
+  /** Calls back soon, never at once: setImmediate, or the testkit's scheduler. */
+  readonly defer: (call: () => void) => void;
+  /** Called when `crashAfter` strikes; the disk has stopped by then. */
+  readonly onCrash?: (commit: number) => void;
+}
+
+interface Client {
+  readonly connection: Connection;
+  refusedGeneration: number;
+  isGone: boolean;
+}
+
+interface Queued {
+  readonly client: Client | undefined;
+  readonly sent: Sent | undefined;
+  readonly epochs?: ReadonlyMap<number, number>;
+  readonly done?: () => void;
+}
+
+/** Rows in key order. */
+class Image implements Base {
+  #rows = new Map<string, Uint8Array>();
+  #sorted: string[] = [];
+
+  get(key: string): Uint8Array | undefined {
+    return this.#rows.get(key);
+  }
+
+  range({ from, to, limit, reverse }: Range): readonly Row[] {
+    const between = this.#sorted.slice(
+      lowerBound(this.#sorted, from),
+      lowerBound(this.#sorted, to),
+    );
+    if (reverse === true) between.reverse();
+    return between.slice(0, Math.max(0, limit)).flatMap((key) => {
+      const value = this.#rows.get(key);
+      return value === undefined ? [] : [{ key, value }];
+    });
+  }
+
+  write(writes: readonly Write[]): void {
+    for (const { key, value } of writes) {
+      const isPresent = this.#rows.has(key);
+      if (value === undefined) this.#rows.delete(key);
+      else this.#rows.set(key, value);
+      const at = lowerBound(this.#sorted, key);
+      if (isPresent && value === undefined) this.#sorted.splice(at, 1);
+      if (!isPresent && value !== undefined) this.#sorted.splice(at, 0, key);
+    }
+  }
+
+  copy(): Image {
+    const copy = new Image();
+    copy.#rows = new Map(this.#rows);
+    copy.#sorted = [...this.#sorted];
+    return copy;
+  }
+}
+
+/** One disk that outlives the crashes of what runs on it. */
+export class MemoryDisk {
+  readonly #options: MemoryDiskOptions;
+  #committed = new Image();
+  #flushed = new Image();
+  #unflushed: Write[] = [];
+  #epochs = new Map<number, number>();
+  #clients: Client[] = [];
+  #queue: Queued[] = [];
+  #isBusy = false;
+  #commits = 0;
+  #crashAfter = Number.POSITIVE_INFINITY;
+  /** Rises with every crash: what was deferred before it must not go on after it. */
+  #life = 0;
+
+  constructor(options: MemoryDiskOptions) {
+    this.#options = options;
+  }
+
+  /** Transactions committed since the disk was made: the number of the last one. */
+  get commits(): number {
+    return this.#commits;
+  }
+
+  /** Epochs as committed. */
+  get epochs(): ReadonlyMap<number, number> {
+    return this.#epochs;
+  }
+
+  /** Committed rows, for assertions. */
+  get rows(): readonly Row[] {
+    return this.#committed.range({ from: "", to: "\u007f", limit: Number.MAX_SAFE_INTEGER });
+  }
+
+  connect(): Store {
+    let client: Client | undefined;
+    const connection = new Connection({
+      base: {
+        get: (key) => this.#committed.get(key),
+        range: (range) => this.#committed.range(range),
+      },
+      send: (sent) => this.#enqueue({ client, sent }),
+      refresh: () => {},
+    });
+    client = { connection, refusedGeneration: -1, isGone: false };
+    this.#clients.push(client);
+    return new MemoryStore(client, this.#options.defer);
+  }
+
+  /** Raises epochs; from now on older batches are refused. Resolves when they are flushed. */
+  setEpochs(epochs: ReadonlyMap<number, number>): Promise<void> {
+    for (const [shard, epoch] of epochs) {
+      this.#epochs.set(shard, Math.max(epoch, this.#epochs.get(shard) ?? 0));
+    }
+    return new Promise((done) => {
+      this.#enqueue({ client: undefined, sent: undefined, epochs, done });
+    });
+  }
+
+  /** Crashes right after transaction `commit` is on disk, before anybody hears of it. */
+  crashAfter(commit: number): void {
+    this.#crashAfter = commit;
+  }
+
+  /**
+   * Everything that ran on the disk is gone: its connections are dead, their promises stay open,
+   * and what the crash destroys is lost. New connections see what is left.
+   */
+  crash(kind: Crash): void {
+    this.#stop();
+    if (kind === "power") this.#committed = this.#flushed.copy();
+    else this.#flushed = this.#committed.copy();
+    this.#unflushed = [];
+    this.#crashAfter = Number.POSITIVE_INFINITY;
+    this.#epochs = new Map();
+    for (let shard = 0; shard < SHARDS; shard += 1) {
+      const bytes = this.#committed.get(keys.epoch(shard));
+      if (bytes !== undefined) this.#epochs.set(shard, decodeCounter(bytes));
+    }
+  }
+
+  #stop(): void {
+    this.#life += 1;
+    for (const client of this.#clients) client.isGone = true;
+    this.#clients = [];
+    this.#queue = [];
+    this.#isBusy = false;
+  }
+
+  #enqueue(queued: Queued): void {
+    if (queued.client?.isGone === true) return;
+    this.#queue.push(queued);
+    if (this.#isBusy) return;
+    this.#isBusy = true;
+    this.#later(() => this.#commitGroup());
+  }
+
+  #later(call: () => void): void {
+    const life = this.#life;
+    this.#options.defer(() => {
+      if (life === this.#life) call();
+    });
+  }
+
+  /** Commits what is queued as one transaction, then answers, flushes and answers in later calls. */
+  #commitGroup(): void {
+    const group = this.#queue;
+    this.#queue = [];
+    const answers: (readonly [Client, Answer])[] = [];
+    const through = new Map<Client, number>();
+    const before = this.#unflushed.length;
+    for (const { client, sent, epochs } of group) {
+      if (epochs !== undefined) this.#write(this.#epochWrites(epochs));
+      if (client === undefined || sent === undefined) continue;
+      const answer = this.#judge(client, sent);
+      if (answer === undefined) continue;
+      if (answer.type === "committed") through.set(client, sent.sequence);
+      answers.push([client, answer]);
+    }
+    if (this.#unflushed.length > before) {
+      this.#commits += 1;
+      if (this.#commits >= this.#crashAfter) {
+        this.#stop();
+        this.#options.onCrash?.(this.#commits);
+        return;
+      }
+    }
+    this.#later(() => {
+      for (const [client, answer] of answers) client.connection.answer(answer);
+      this.#later(() => this.#flush(group, through));
+    });
+  }
+
+  #flush(group: readonly Queued[], through: ReadonlyMap<Client, number>): void {
+    this.#flushed.write(this.#unflushed);
+    this.#unflushed = [];
+    this.#later(() => {
+      for (const [client, sequence] of through) {
+        client.connection.answer({ type: "flushed", through: sequence });
+      }
+      for (const { done } of group) done?.();
+      if (this.#queue.length > 0) this.#later(() => this.#commitGroup());
+      else this.#isBusy = false;
+    });
+  }
+
+  #judge(client: Client, { batch, sequence, generation }: Sent): Answer | undefined {
+    if (generation <= client.refusedGeneration) return undefined;
+    const verdict = judge(batch, {
+      read: (key) => this.#committed.get(key),
+      epoch: (shard) => this.#epochs.get(shard) ?? 0,
+    });
+    if (verdict.type === "refused") {
+      client.refusedGeneration = generation;
+      return { type: "refused", sequence, error: verdict.refusal };
+    }
+    this.#write(verdict.writes);
+    const counters = [...(verdict.counters ?? [])].map(
+      ([key, sum]) => [sequence, key, sum] as const,
+    );
+    return { type: "committed", through: sequence, counters };
+  }
+
+  #epochWrites(epochs: ReadonlyMap<number, number>): readonly Write[] {
+    return [...epochs.keys()].map((shard) => ({
+      key: keys.epoch(shard),
+      value: encode(this.#epochs.get(shard) ?? 0),
+    }));
+  }
+
+  #write(writes: readonly Write[]): void {
+    this.#committed.write(writes);
+    this.#unflushed.push(...writes);
+  }
+}
+
+class MemoryStore implements Store {
+  readonly #client: Client;
+  readonly #defer: (call: () => void) => void;
+
+  constructor(client: Client, defer: (call: () => void) => void) {
+    this.#client = client;
+    this.#defer = defer;
+  }
+
+  async get(key: string): Promise<Uint8Array | undefined> {
+    return this.#client.connection.get(key);
+  }
+
+  async range(range: Range): Promise<readonly Row[]> {
+    return this.#client.connection.range(range);
+  }
+
+  commit(batch: Batch): Commit {
+    return this.#client.connection.commit(batch);
+  }
+
+  reset(): void {
+    this.#client.connection.reset();
+  }
+
+  async close(): Promise<void> {
+    while (!this.#client.connection.isIdle && !this.#client.isGone) {
+      await new Promise<void>((resolve) => this.#defer(resolve));
+    }
+    this.#client.connection.end(new RuntimeError("SHUTTING_DOWN", "The store is closed."));
+  }
+}
