@@ -62,12 +62,37 @@ export type RunControl =
   | { readonly type: "steer"; readonly value: Data }
   | { readonly type: "decide"; readonly key: string; readonly value: Data };
 
+/** The run that waits for a reply, and every address that waits in the chain above it. */
+export interface Asker {
+  readonly run: Address;
+  readonly key: string;
+  readonly chain: readonly Address[];
+}
+
+/** A stored message as it lies in the inbox. */
+export interface InboxRow {
+  readonly message: Data;
+  readonly from: Address | null;
+  readonly deadlineMs: number;
+  readonly ask?: Asker;
+  readonly system?: boolean;
+}
+
 /** From a worker to the door. */
 export type WorkerItem =
+  | Elsewhere
   | { readonly type: "reply"; readonly id: number; readonly value: Data }
   | { readonly type: "error"; readonly id: number; readonly error: ErrorData }
   /** The last frame of a subscription is `end` or `refused`; nothing follows. */
   | { readonly type: "frames"; readonly id: number; readonly frames: readonly Frame[] };
+
+/** A keyed message had been seen already: the answer, and the run to follow at its own shard. */
+export interface Elsewhere {
+  readonly type: "elsewhere";
+  readonly id: number;
+  readonly reply: Data;
+  readonly run: string | null;
+}
 
 /** From worker to worker. A durable message is a row already; this is its wake-up and carries a copy. */
 export type PeerItem =
@@ -78,6 +103,7 @@ export type PeerItem =
       readonly sequence: number;
       readonly message: Data;
       readonly deadlineMs: number;
+      readonly ask?: Asker;
     }
   | {
       readonly type: "tell";

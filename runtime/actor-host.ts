@@ -1,0 +1,340 @@
+// The actors of one kernel: finds or wakes the cell a message is for, keeps the fair order of turns,
+// and lets idle actors go. What happens inside a turn is turn-runner.ts.
+
+import { stateFrom } from "./activation.ts";
+import { type Address, addressParts, shardOfAddress } from "./address.ts";
+import { MAILBOX_MAX } from "./admission.ts";
+import { Cell, type MailItem } from "./cell.ts";
+import type { Participant, Refused } from "./committer.ts";
+import { type Engine, whenRead } from "./engine.ts";
+import { type ErrorData, toErrorData } from "./errors.ts";
+import type { Asker, InboxRow } from "./message.ts";
+import { RunQueue } from "./run-queue.ts";
+import { encode } from "./store/codec.ts";
+import { keys } from "./store/keys.ts";
+import { TurnDone, TurnRunner } from "./turn-runner.ts";
+
+const IDLE_MS = 30_000;
+const SWEEP_MS = 5_000;
+
+/** A durable message to post. */
+export interface Post {
+  readonly to: Address;
+  readonly from: Address | null;
+  readonly message: unknown;
+  readonly deadlineMs: number;
+  readonly ask?: Asker;
+  readonly system?: boolean;
+}
+
+/** The actors of one kernel. */
+export class ActorHost {
+  readonly #engine: Engine;
+  readonly #runner: TurnRunner;
+  readonly cells = new Map<Address, Cell>();
+  readonly #queue = new RunQueue<Cell>();
+  #isScheduled = false;
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+    this.#runner = new TurnRunner(engine, this);
+    this.#sweepLater();
+  }
+
+  /** A message in memory, at most once: dropped when its receiver is full or not here. */
+  tell(to: Address, from: Address | null, message: unknown): void {
+    const shard = shardOfAddress(to);
+    if (this.#engine.epochOf(shard) === undefined) {
+      this.#engine.options.toPeer(shard, { type: "tell", to, from, message });
+      return;
+    }
+    const cell = this.cellFor(to);
+    const max = cell?.definition.mailboxMax ?? MAILBOX_MAX;
+    if (cell === null || cell.mailbox.userSize >= max) {
+      this.#engine.metrics.count("tellsDropped");
+      return;
+    }
+    const queuedAt = this.#engine.options.clock.now();
+    this.push(cell, { message, from, lane: "user", deadlineMs: 0, queuedAt, failures: 0 });
+  }
+
+  /** Puts a durable message into its receiver's inbox, in the open batch. */
+  post(owner: Participant, post: Post): void {
+    const { to, from, message, deadlineMs, ask, system } = post;
+    const { committer, options } = this.#engine;
+    const sequence = this.#engine.sequence();
+    const key = keys.inbox(to, sequence);
+    const row: InboxRow = {
+      message,
+      from,
+      deadlineMs,
+      ...(ask ? { ask } : {}),
+      ...(system ? { system } : {}),
+    };
+    const batch = committer.current;
+    committer.write(owner, { op: "put", key, value: encode(row) });
+    this.#engine.metrics.count("sends");
+    const shard = shardOfAddress(to);
+    if (this.#engine.epochOf(shard) !== undefined) {
+      this.stored(to, row, { key, batch });
+      return;
+    }
+    committer.afterCommitted(() =>
+      options.toPeer(shard, {
+        type: "stored",
+        to,
+        from: from ?? to,
+        sequence,
+        message,
+        deadlineMs,
+        ...(ask ? { ask } : {}),
+      }),
+    );
+  }
+
+  /** A stored message has come: from this kernel, a peer, or the scan of a shard. */
+  stored(to: Address, row: InboxRow, at: { key: string; batch: object }): void {
+    const queuedAt = this.#engine.options.clock.now();
+    const { message, from, deadlineMs, ask } = row;
+    const lane = row.system ? "system" : "user";
+    const endedRun = endedRunOf(row);
+    const item: MailItem = {
+      message,
+      from,
+      lane,
+      deadlineMs,
+      row: at,
+      queuedAt,
+      failures: 0,
+      ...(ask ? { ask } : {}),
+      ...(endedRun ? { endedRun } : {}),
+    };
+    if (addressParts(to).path !== "") {
+      this.#engine.runs.deliver(to, item);
+      return;
+    }
+    const cell = this.cellFor(to);
+    if (cell) this.push(cell, item);
+    else
+      this.#runner.deadLetter(
+        { address: to, tenant: addressParts(to).tenant, shard: shardOfAddress(to) },
+        item,
+        {
+          code: "UNKNOWN_KIND",
+          message: `Nobody is called "${to}".`,
+        },
+      );
+  }
+
+  /** A reminder's message has come due. */
+  due(to: Address, message: unknown, due: readonly string[]): void {
+    const cell = this.cellFor(to);
+    const queuedAt = this.#engine.options.clock.now();
+    if (cell) {
+      this.push(cell, {
+        message,
+        from: to,
+        lane: "user",
+        deadlineMs: 0,
+        due,
+        queuedAt,
+        failures: 0,
+      });
+    }
+  }
+
+  /** Puts a cell into the order of turns if it has something to do. */
+  enqueue(cell: Cell): void {
+    if (cell.isQueued || cell.mailbox.size === 0) return;
+    if (cell.status === "reading" || cell.status === "held" || cell.status === "loading") return;
+    cell.isQueued = true;
+    this.#queue.push(cell);
+    this.#schedule();
+  }
+
+  /** Whether the message of an inbox row waits for its turn here. */
+  isWaiting(to: Address, key: string): boolean {
+    const cell = this.cells.get(to);
+    if (!cell) return false;
+    return cell.taken?.row?.key === key || cell.mailbox.some((item) => item.row?.key === key);
+  }
+
+  /** Counts deaths of whole threads as failures of the oldest stored message of an actor. */
+  blame(to: Address, deaths: number): void {
+    const cell = this.cells.get(to);
+    const item = cell?.mailbox.take();
+    if (!cell || !item) return;
+    item.failures += deaths;
+    cell.mailbox.putBack(item, item.lane);
+  }
+
+  /** Lets turns go on after a commit. */
+  resume(): void {
+    if (this.#queue.size > 0) this.#schedule();
+  }
+
+  /** Repairs memory after a refused batch: actors that took part start again from what is stored. */
+  repair(refused: Refused, isLost: (shard: number) => boolean): void {
+    const again = new Map<Address, MailItem[]>();
+    for (const participant of refused.participants) {
+      if (!(participant instanceof TurnDone)) continue;
+      const { cell, item } = participant;
+      const items = again.get(cell.address) ?? [];
+      again.set(cell.address, items);
+      if (participant === refused.guilty && this.#runner.refuseGuilty(participant, refused.error))
+        continue;
+      if (isLost(cell.shard) || refused.error.code === "STORE_FULL") {
+        if (item.door) this.#engine.admission.refuse(item.door, toErrorData(refused.error));
+        if (isLost(cell.shard) || !item.row) continue;
+      }
+      const isGone = (item.row && refused.batches.has(item.row.batch)) || item.endedRun;
+      if (!isGone) items.push(item);
+    }
+    for (const [address, cell] of [...this.cells]) {
+      const waiting = again.get(address);
+      const mail = cell.mailbox.drain();
+      const kept = mail.filter((item) => !item.row || !refused.batches.has(item.row.batch));
+      if (waiting === undefined && !isLost(cell.shard)) {
+        for (const item of kept) cell.mailbox.push(item, item.lane);
+        continue;
+      }
+      this.cells.delete(address);
+      if (isLost(cell.shard)) continue;
+      const fresh = this.cellFor(address);
+      for (const item of [...(waiting ?? []), ...kept]) if (fresh) this.push(fresh, item);
+    }
+  }
+
+  /** Forgets every actor of the given shards. */
+  forget(isGone: (shard: number) => boolean): void {
+    for (const [address, cell] of [...this.cells])
+      if (isGone(cell.shard)) this.cells.delete(address);
+  }
+
+  /** Messages waiting for a turn. */
+  get waiting(): number {
+    let total = 0;
+    for (const cell of this.cells.values()) total += cell.mailbox.size;
+    return total;
+  }
+
+  /** Gives a cell a message. */
+  push(cell: Cell, item: MailItem): void {
+    if (cell.status === "quarantined") {
+      this.#engine.admission.left(cell, item);
+      const error: ErrorData = {
+        code: "QUARANTINED",
+        message: `"${cell.address}" is quarantined.`,
+      };
+      if (item.door) this.#engine.admission.refuse(item.door, error);
+      return;
+    }
+    cell.mailbox.push(item, item.lane);
+    if (cell.status === "cold") this.#load(cell);
+    else this.enqueue(cell);
+  }
+
+  /** The cell of an address, woken if need be; null when its kind is unknown. */
+  cellFor(address: Address): Cell | null {
+    const known = this.cells.get(address);
+    if (known) return known;
+    const definition = this.#engine.actorKinds.get(addressParts(address).kind);
+    if (!definition) return null;
+    const cell = new Cell(address, definition);
+    this.cells.set(address, cell);
+    return cell;
+  }
+
+  #load(cell: Cell): void {
+    cell.status = "loading";
+    this.#engine.metrics.count("activations");
+    try {
+      const done = whenRead(this.#engine.committer.get(keys.state(cell.address)), (bytes) =>
+        this.#loaded(cell, bytes),
+      );
+      if (done instanceof Promise) {
+        done.catch((error: unknown) => this.#poisoned(cell, error));
+      }
+    } catch (error) {
+      this.#poisoned(cell, error);
+    }
+  }
+
+  #loaded(cell: Cell, bytes: Uint8Array | undefined): void {
+    cell.state = stateFrom(cell.definition, cell.address, bytes);
+    cell.status = "ready";
+    this.enqueue(cell);
+  }
+
+  /** A state that cannot be read stops this one actor: its messages get the error, its rows stay. */
+  #poisoned(cell: Cell, cause: unknown): void {
+    cell.status = "quarantined";
+    this.#engine.metrics.count("quarantined");
+    const error = toErrorData(cause);
+    for (const item of cell.mailbox.drain()) {
+      this.#engine.admission.left(cell, item);
+      if (item.door)
+        this.#engine.admission.refuse(item.door, { code: "QUARANTINED", message: error.message });
+    }
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    this.#engine.options.defer(() => {
+      this.#isScheduled = false;
+      this.#pass();
+    });
+  }
+
+  /** One slice: turns in fair order until the slice is used up. */
+  #pass(): void {
+    const { limits, options, committer } = this.#engine;
+    const endMs = options.clock.now() + limits.sliceMs;
+    for (let turns = 0; this.#queue.size > 0; turns += 1) {
+      if (committer.isFull) return; // resume() comes with the next commit.
+      if (turns >= limits.sliceTurns || options.clock.now() > endMs) {
+        this.#schedule();
+        return;
+      }
+      const cell = this.#queue.shift();
+      if (cell === undefined) return;
+      cell.isQueued = false;
+      if (this.cells.get(cell.address) !== cell) continue;
+      if (cell.status === "cold") {
+        this.#load(cell);
+        continue;
+      }
+      const item = cell.mailbox.take();
+      if (item !== undefined) this.#runner.turn(cell, item);
+      this.enqueue(cell);
+    }
+  }
+
+  #sweepLater(): void {
+    this.#engine.options.clock.after(SWEEP_MS, () => {
+      this.#sweep();
+      this.#sweepLater();
+    });
+  }
+
+  #sweep(): void {
+    const nowMs = this.#engine.options.clock.now();
+    const over = this.cells.size - this.#engine.limits.cellsMax;
+    let spared = 0;
+    for (const [address, cell] of this.cells) {
+      if (!cell.isIdle || cell.status === "quarantined") continue;
+      const idleMs = cell.definition.idleMs ?? IDLE_MS;
+      if (nowMs - cell.lastUsedMs < idleMs && spared >= over) continue;
+      spared += 1;
+      this.cells.delete(address);
+      this.#engine.metrics.count("hibernations");
+    }
+  }
+}
+
+function endedRunOf(row: InboxRow): string | undefined {
+  const message = row.message as { type?: unknown; run?: unknown } | null;
+  const isEnd = row.system && row.from !== null && message?.type === "run-ended";
+  return isEnd ? String(message?.run) : undefined;
+}

@@ -1,0 +1,114 @@
+// Who may come in: requests of the door are refused here, before anything of them is acknowledged,
+// when the system is stopping, the shard is elsewhere, or a mailbox or a tenant has its fill.
+
+import { shardOfAddress } from "./address.ts";
+import type { Cell, MailItem } from "./cell.ts";
+import type { Engine } from "./engine.ts";
+import type { ErrorCode, ErrorData } from "./errors.ts";
+import type { DoorItem } from "./message.ts";
+
+/** Messages waiting for one actor unless its definition says otherwise. */
+export const MAILBOX_MAX = 1_024;
+/** Messages of one tenant from the door that wait in one kernel. */
+const TENANT_WAITING_MAX = 20_000;
+const RETRY_AFTER_MS = 1_000;
+
+type Door = NonNullable<MailItem["door"]>;
+
+/** Admission to one kernel. */
+export class Admission {
+  readonly #engine: Engine;
+  /** Messages from the door that wait, by tenant. */
+  readonly #waiting = new Map<string, number>();
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+  }
+
+  /** A request from the door: refused at once, or given to its actor. */
+  request(item: DoorItem & { type: "request" }): void {
+    const { id, to, message, deadlineMs, want, level, key } = item;
+    const { actors, options } = this.#engine;
+    const door: Door = { id, want, level, ...(key ? { key } : {}) };
+    const cell = actors.cellFor(to);
+    const refusal = this.#refusal(item, cell);
+    if (refusal) {
+      this.refuse(door, { ...refusal, details: { retryAfterMs: RETRY_AFTER_MS } });
+      return;
+    }
+    if (cell === null) {
+      this.refuse(door, { code: "UNKNOWN_KIND", message: `Nobody is called "${to}".` });
+      return;
+    }
+    if (want === "stored") {
+      this.#store(item);
+      return;
+    }
+    this.#waiting.set(cell.tenant, (this.#waiting.get(cell.tenant) ?? 0) + 1);
+    const queuedAt = options.clock.now();
+    actors.push(cell, {
+      message,
+      from: null,
+      lane: "user",
+      deadlineMs,
+      door,
+      queuedAt,
+      failures: 0,
+    });
+  }
+
+  /** Answers a request of the door with an error. */
+  refuse(door: Door, error: ErrorData): void {
+    const { toDoor } = this.#engine.options;
+    if (door.want === "nothing") return;
+    if (door.want === "frames" || door.want === "end") {
+      toDoor({ type: "frames", id: door.id, frames: [{ type: "refused", error }] });
+    } else {
+      toDoor({ type: "error", id: door.id, error });
+    }
+  }
+
+  /** A message has left its mailbox for good. */
+  left(cell: Cell, item: MailItem): void {
+    if (!item.door) return;
+    const waiting = (this.#waiting.get(cell.tenant) ?? 1) - 1;
+    if (waiting > 0) this.#waiting.set(cell.tenant, waiting);
+    else this.#waiting.delete(cell.tenant);
+  }
+
+  #refusal(
+    item: DoorItem & { type: "request" },
+    cell: Cell | null,
+  ): { code: ErrorCode; message: string } | null {
+    if (this.#engine.isDraining)
+      return { code: "SHUTTING_DOWN", message: "The server is stopping." };
+    if (this.#engine.epochOf(shardOfAddress(item.to)) === undefined) {
+      return {
+        code: "WORKER_LOST",
+        message: "This part of the system is moving to another worker.",
+      };
+    }
+    const max = cell?.definition.mailboxMax ?? MAILBOX_MAX;
+    if (cell && cell.mailbox.userSize >= max) {
+      return {
+        code: "MAILBOX_FULL",
+        message: `"${item.to}" has ${max} messages waiting, its limit.`,
+      };
+    }
+    if (cell && (this.#waiting.get(cell.tenant) ?? 0) >= TENANT_WAITING_MAX) {
+      const message = `${TENANT_WAITING_MAX} messages of this tenant are waiting, the limit.`;
+      return { code: "MAILBOX_FULL", message };
+    }
+    return null;
+  }
+
+  /** A durable message: acknowledged when its row is on disk. */
+  #store(item: DoorItem & { type: "request" }): void {
+    const { id, to, message, deadlineMs, level } = item;
+    const { actors, committer, options } = this.#engine;
+    actors.post({ shard: shardOfAddress(to) }, { to, from: null, message, deadlineMs });
+    committer.after(level === "memory" ? "committed" : level, () =>
+      options.toDoor({ type: "reply", id, value: null }),
+    );
+  }
+}

@@ -1,0 +1,74 @@
+// One living actor in a worker's memory: its state, its mailbox and where it stands. What is durable
+// about it lies in the store; a cell can be dropped at any moment when nothing of it is under way.
+
+import type { ActorDefinition, Data } from "./actor.ts";
+import { type Address, addressParts, shardOfAddress } from "./address.ts";
+import { Mailbox } from "./mailbox.ts";
+import type { Asker, Want } from "./message.ts";
+import type { Level } from "./store/store.ts";
+import type { MessageKey } from "./system.ts";
+
+/** One message waiting for its turn. */
+export interface MailItem {
+  readonly message: Data;
+  readonly from: Address | null;
+  readonly lane: "system" | "user";
+  /** Absolute, 0 for none. */
+  readonly deadlineMs: number;
+  /** Its inbox row, and the batch that puts it (so that put and taken in one batch is never written). */
+  readonly row?: { readonly key: string; readonly batch: object };
+  /** The door's request, when it came from outside. */
+  readonly door?: {
+    readonly id: number;
+    readonly want: Want;
+    readonly level: Level;
+    readonly key?: MessageKey;
+  };
+  readonly ask?: Asker;
+  /** Rows of the reminder that fired, removed with the turn. */
+  readonly due?: readonly string[];
+  /** Set on a run's end: the run that ended. */
+  readonly endedRun?: string;
+  readonly queuedAt: number;
+  failures: number;
+}
+
+/** Where a cell stands. */
+export type CellState = "cold" | "loading" | "ready" | "reading" | "held" | "quarantined";
+
+/** One actor in memory. */
+export class Cell {
+  readonly address: Address;
+  readonly tenant: string;
+  readonly root: string;
+  readonly shard: number;
+  readonly definition: ActorDefinition<Data, Data>;
+  readonly mailbox = new Mailbox<MailItem>();
+  status: CellState = "cold";
+  state: Data = undefined;
+  isQueued = false;
+  /** The message whose rows are being read for its turn. */
+  taken: MailItem | null = null;
+  turns = 0;
+  failures = 0;
+  lastUsedMs = 0;
+
+  constructor(address: Address, definition: ActorDefinition<Data, Data>) {
+    const { tenant, root } = addressParts(address);
+    this.address = address;
+    this.tenant = tenant;
+    this.root = root;
+    this.shard = shardOfAddress(address);
+    this.definition = definition;
+  }
+
+  /** Whether it may be dropped from memory. */
+  get isIdle(): boolean {
+    return (
+      this.mailbox.size === 0 &&
+      !this.isQueued &&
+      this.status !== "reading" &&
+      this.status !== "held"
+    );
+  }
+}

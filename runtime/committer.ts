@@ -1,0 +1,287 @@
+// Groups what turns and runs write into batches for the storage thread, and lets out what must not
+// be seen before its batch is safe. A refused batch takes every later one with it (they may rest on
+// it): all who took part are handed back to the kernel, which drops them from memory and repeats
+// their work; the owner of the guilty operation is named, so that only it fails.
+
+import { RuntimeError } from "./errors.ts";
+import { decode } from "./store/codec.ts";
+import type { Committed, Level, Range, Reader, Row, Store, StoreOp } from "./store/store.ts";
+
+/** Whoever wrote into a batch: a turn or a run tree. */
+export interface Participant {
+  readonly shard: number;
+}
+
+/** What the kernel must repair: all participants in order, and the one whose condition failed. */
+export interface Refused {
+  readonly error: RuntimeError;
+  readonly guilty: Participant | null;
+  readonly participants: readonly Participant[];
+  /** The batches that were refused, as given by `current`. */
+  readonly batches: ReadonlySet<object>;
+}
+
+/** What a committer needs. */
+export interface CommitterOptions {
+  readonly store: Store;
+  readonly defer: (call: () => void) => void;
+  readonly epochOf: (shard: number) => number;
+  readonly rowsMax: number;
+  readonly bytesMax: number;
+  /** A batch was committed: turns may go on. */
+  readonly onRoom: () => void;
+  readonly onRefused: (refused: Refused) => void;
+}
+
+/** Batches under way at once; past it rows gather in the open one. */
+const IN_FLIGHT_MAX = 4;
+
+class Batch {
+  readonly ops: (StoreOp | null)[] = [];
+  readonly owners: Participant[] = [];
+  /** Index of the last plain write of a key: a later one replaces it. */
+  readonly plain = new Map<string, number>();
+  /** Sums added to counters. */
+  readonly added = new Map<string, number>();
+  readonly participants = new Set<Participant>();
+  readonly onCommitted: ((committed: Committed) => void)[] = [];
+  readonly onFlushed: (() => void)[] = [];
+  bytes = 0;
+  isCommitted = false;
+
+  isEmpty(): boolean {
+    return this.ops.length === 0 && this.onCommitted.length === 0 && this.onFlushed.length === 0;
+  }
+}
+
+/** The writer of one kernel. */
+export class Committer implements Reader {
+  readonly #options: CommitterOptions;
+  #open = new Batch();
+  /** Sent and not yet flushed, oldest first. */
+  #sent: Batch[] = [];
+  #uncommitted = 0;
+  #scheduled = false;
+  #beforeClose: (() => void)[] = [];
+  /** Totals since start, for the figures. */
+  readonly totals = { commits: 0, rows: 0, bytes: 0, refused: 0 };
+
+  constructor(options: CommitterOptions) {
+    this.#options = options;
+  }
+
+  /** Identity of the open batch: a row put and taken under the same one is never written. */
+  get current(): object {
+    return this.#open;
+  }
+
+  /** Adds an operation to the open batch. */
+  write(owner: Participant, op: StoreOp): void {
+    const batch = this.#open;
+    if (op.op === "put" || op.op === "remove") {
+      const earlier = batch.plain.get(op.key);
+      if (earlier !== undefined) batch.ops[earlier] = null;
+      batch.plain.set(op.key, batch.ops.length);
+    } else if (op.op === "add") {
+      batch.added.set(op.key, (batch.added.get(op.key) ?? 0) + op.delta);
+    } else {
+      batch.plain.set(op.key, batch.ops.length);
+    }
+    batch.ops.push(op);
+    batch.owners.push(owner);
+    batch.participants.add(owner);
+    batch.bytes += op.key.length + 16;
+    if ("value" in op && op.value) batch.bytes += op.value.byteLength;
+    this.#schedule();
+  }
+
+  /**
+   * Whether the open batch is as large as it may grow: no further turn is taken until it is sent.
+   * It is never closed in the middle of a turn, so that what one turn writes stays together.
+   */
+  get isFull(): boolean {
+    const { rowsMax, bytesMax } = this.#options;
+    return this.#open.ops.length >= rowsMax || this.#open.bytes >= bytesMax;
+  }
+
+  /** A row as this kernel sees it: what waits in the open batch before what the store has. */
+  get(key: string): Uint8Array | undefined | Promise<Uint8Array | undefined> {
+    const at = this.#open.plain.get(key);
+    if (at === undefined) return this.#options.store.get(key);
+    return writtenBy(this.#open.ops[at]);
+  }
+
+  /** A counter as this kernel sees it. */
+  counter(key: string): number | Promise<number> {
+    const added = this.#open.added.get(key) ?? 0;
+    const stored = this.#options.store.get(key);
+    const sum = (bytes: Uint8Array | undefined): number =>
+      added + (bytes === undefined ? 0 : Number(decode(bytes)));
+    return stored instanceof Promise ? stored.then(sum) : sum(stored);
+  }
+
+  /** Rows as this kernel sees them. */
+  range(range: Range): readonly Row[] | Promise<readonly Row[]> {
+    const { from, to } = range;
+    const open: [string, Uint8Array | undefined][] = [];
+    for (const [key, at] of this.#open.plain) {
+      if (key >= from && key < to) open.push([key, writtenBy(this.#open.ops[at])]);
+    }
+    if (open.length === 0) return this.#options.store.range(range);
+    const rows = this.#options.store.range({ ...range, limit: range.limit + open.length });
+    const merge = (stored: readonly Row[]): readonly Row[] => {
+      const byKey = new Map(stored.map((row) => [row.key, row.value]));
+      for (const [key, value] of open) {
+        if (value === undefined) byKey.delete(key);
+        else byKey.set(key, value);
+      }
+      const sign = range.reverse ? -1 : 1;
+      return [...byKey]
+        .map(([key, value]) => ({ key, value }))
+        .sort((a, b) => (a.key < b.key ? -sign : sign))
+        .slice(0, range.limit);
+    };
+    return rows instanceof Promise ? rows.then(merge) : merge(rows);
+  }
+
+  /** Takes back a plain write of the open batch (an inbox row that was handled at once). */
+  takeBack(batch: object, key: string): boolean {
+    if (batch !== this.#open) return false;
+    const at = this.#open.plain.get(key);
+    if (at === undefined) return false;
+    this.#open.ops[at] = null;
+    this.#open.plain.delete(key);
+    return true;
+  }
+
+  /** Notes that someone took part without writing. */
+  join(owner: Participant): void {
+    this.#open.participants.add(owner);
+    this.#schedule();
+  }
+
+  /** Calls before the open batch is sent, to add what was gathered (a run's journal). */
+  beforeClose(call: () => void): void {
+    this.#beforeClose.push(call);
+    this.#schedule();
+  }
+
+  /** Calls when everything written so far is committed; counters of the batch are given. */
+  afterCommitted(call: (committed: Committed) => void): void {
+    this.#open.onCommitted.push(call);
+    this.#schedule();
+  }
+
+  /** Calls when everything written so far has reached the level. */
+  after(level: Exclude<Level, "memory">, call: () => void): void {
+    if (this.#open.ops.length === 0 && this.#beforeClose.length === 0) {
+      const last = this.#sent.at(-1);
+      if (last === undefined || (level === "committed" && last.isCommitted)) {
+        call();
+        return;
+      }
+      (level === "committed" ? last.onCommitted : last.onFlushed).push(call);
+      return;
+    }
+    (level === "committed" ? this.#open.onCommitted : this.#open.onFlushed).push(call);
+    this.#schedule();
+  }
+
+  /** Promise form of `after`. Stays pending for ever when the batch is refused: its waiter is dropped too. */
+  reached(level: Exclude<Level, "memory">): Promise<void> {
+    return new Promise((resolve) => this.after(level, resolve));
+  }
+
+  /** Whether nothing is waiting to be written or flushed. */
+  isIdle(): boolean {
+    return this.#open.isEmpty() && this.#sent.length === 0 && this.#beforeClose.length === 0;
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    this.#options.defer(() => {
+      this.#scheduled = false;
+      this.#close();
+    });
+  }
+
+  #close(): void {
+    if (this.#uncommitted >= IN_FLIGHT_MAX) return;
+    const gathered = this.#beforeClose;
+    this.#beforeClose = [];
+    for (const call of gathered) call();
+    const batch = this.#open;
+    if (batch.isEmpty()) return;
+    this.#open = new Batch();
+    const ops: StoreOp[] = [];
+    const owners: Participant[] = [];
+    const epochs = new Map<number, number>();
+    batch.ops.forEach((op, at) => {
+      const owner = batch.owners[at];
+      if (op === null || owner === undefined) return;
+      ops.push(op);
+      owners.push(owner);
+      if (!epochs.has(owner.shard)) epochs.set(owner.shard, this.#options.epochOf(owner.shard));
+    });
+    this.totals.commits += 1;
+    this.totals.rows += ops.length;
+    this.totals.bytes += batch.bytes;
+    this.#sent.push(batch);
+    this.#uncommitted += 1;
+    const { committed, flushed } = this.#options.store.commit({ ops, epochs });
+    committed.then(
+      (result) => this.#committed(batch, result),
+      (error: unknown) => this.#refused(batch, owners, error),
+    );
+    flushed.then(
+      () => this.#flushed(batch),
+      () => undefined, // Told by `committed`, or the storage thread died and the process with it.
+    );
+  }
+
+  #committed(batch: Batch, result: Committed): void {
+    if (!this.#sent.includes(batch)) return;
+    this.#uncommitted -= 1;
+    batch.isCommitted = true;
+    for (const call of batch.onCommitted) call(result);
+    this.#options.onRoom();
+    if (!this.#open.isEmpty() || this.#beforeClose.length > 0) this.#schedule();
+  }
+
+  #flushed(batch: Batch): void {
+    const at = this.#sent.indexOf(batch);
+    if (at === -1) return;
+    this.#sent.splice(at, 1);
+    for (const call of batch.onFlushed) call();
+  }
+
+  #refused(batch: Batch, owners: readonly Participant[], cause: unknown): void {
+    const at = this.#sent.indexOf(batch);
+    if (at === -1) return;
+    this.totals.refused += 1;
+    const error =
+      cause instanceof RuntimeError
+        ? cause
+        : new RuntimeError("INTERNAL", "A commit failed.", undefined, { cause });
+    const index = Number(error.details?.["index"] ?? -1);
+    const victims = [...this.#sent.slice(at), this.#open];
+    this.#sent = this.#sent.slice(0, at);
+    this.#uncommitted = this.#sent.filter((sent) => !sent.isCommitted).length;
+    this.#open = new Batch();
+    this.#beforeClose = [];
+    this.#options.store.reset();
+    const participants = new Set<Participant>();
+    for (const victim of victims) for (const one of victim.participants) participants.add(one);
+    this.#options.onRefused({
+      error,
+      guilty: owners[index] ?? null,
+      participants: [...participants],
+      batches: new Set(victims),
+    });
+  }
+}
+
+function writtenBy(op: StoreOp | null | undefined): Uint8Array | undefined {
+  return op && "value" in op ? op.value : undefined;
+}

@@ -1,0 +1,38 @@
+// What the parts of one kernel share. The parts reach each other only through this record, so that
+// each can be read alone.
+
+import type { ActorDefinition, Data, RunDefinition } from "./actor.ts";
+import type { ActorHost } from "./actor-host.ts";
+import type { Admission } from "./admission.ts";
+import type { Committer } from "./committer.ts";
+import type { KernelLimits, KernelOptions } from "./kernel-port.ts";
+import type { Metrics } from "./metrics.ts";
+import type { Reminders } from "./reminders.ts";
+import type { RunHost } from "./run-host.ts";
+
+/** The shared parts of one kernel. */
+export interface Engine {
+  readonly options: KernelOptions;
+  readonly limits: KernelLimits;
+  readonly committer: Committer;
+  readonly metrics: Metrics;
+  readonly actorKinds: ReadonlyMap<string, ActorDefinition<Data, Data>>;
+  readonly runKinds: ReadonlyMap<string, RunDefinition<Data, Data, Data>>;
+  actors: ActorHost;
+  admission: Admission;
+  runs: RunHost;
+  reminders: Reminders;
+  /** Epoch at which this kernel owns a shard, or undefined. */
+  epochOf(shard: number): number | undefined;
+  /** Shards this kernel owns now. */
+  ownedShards(): readonly number[];
+  /** A number larger than any before it in this data folder: the order of inbox rows. */
+  sequence(): number;
+  /** Whether new work is refused because the kernel is stopping. */
+  isDraining: boolean;
+}
+
+/** Applies `then` to a value that may come later, without a promise when it is here. */
+export function whenRead<T, R>(value: T | Promise<T>, then: (value: T) => R): R | Promise<R> {
+  return value instanceof Promise ? value.then(then) : then(value);
+}

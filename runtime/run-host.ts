@@ -1,0 +1,398 @@
+// The runs of one kernel: starts them, takes them up again, hands them controls and replies, ends
+// them together with their parent's turn, and shows them to viewers.
+
+import type { Data, Outcome, RunSpec } from "./actor.ts";
+import { type Address, addressParts, shardOfAddress } from "./address.ts";
+import type { MailItem } from "./cell.ts";
+import type { Participant, Refused } from "./committer.ts";
+import type { Engine } from "./engine.ts";
+import { type ErrorData, RuntimeError } from "./errors.ts";
+import { rootRunOf } from "./frame.ts";
+import { loadLog } from "./journal.ts";
+import type { Asker, DoorItem, RunControl } from "./message.ts";
+import type { Run } from "./run.ts";
+import { Context } from "./run-context.ts";
+import { RunTree, type StoredRun } from "./run-tree.ts";
+import { decode, encode } from "./store/codec.ts";
+import { keys } from "./store/keys.ts";
+import type { TurnDraft } from "./turn.ts";
+import type { RunEnd } from "./viewer.ts";
+import { Viewers } from "./viewers.ts";
+
+const RUN_TIMEOUT_MS = 600_000;
+
+/** A run to start. */
+export interface StartRequest {
+  readonly id: string;
+  readonly spec: RunSpec;
+  readonly parent: Address;
+  readonly asker?: Asker;
+}
+
+/** The runs of one kernel. */
+export class RunHost {
+  readonly #engine: Engine;
+  readonly trees = new Map<string, RunTree>();
+  /** Runs that exist and have not been released, by id. */
+  readonly #held = new Map<string, StoredRun>();
+  readonly viewers: Viewers;
+  #onParked: (() => void) | null = null;
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+    this.viewers = new Viewers(
+      engine,
+      (run) => this.trees.get(run),
+      (run) => this.#held.has(run),
+    );
+  }
+
+  /** Starts (or holds) a run as part of a turn. */
+  start(owner: Participant, request: StartRequest): void {
+    const { id, spec, parent, asker } = request;
+    const { tenant, root } = addressParts(parent);
+    const nowMs = this.#engine.options.clock.now();
+    const row: StoredRun = {
+      id,
+      kind: spec.kind,
+      address: `${spec.kind}:${tenant}/${root}/${id}`,
+      parent,
+      status: spec.held ? "held" : "running",
+      input: spec.input,
+      startedAt: nowMs,
+      deadlineMs: nowMs + (spec.timeoutMs ?? RUN_TIMEOUT_MS),
+      endedAt: null,
+      outcome: null,
+      reply: null,
+      ...(asker ? { asker } : {}),
+    };
+    this.#engine.committer.write(owner, {
+      op: "put",
+      key: keys.run(tenant, id),
+      value: encode(row),
+    });
+    if (spec.held) {
+      this.#held.set(id, row);
+      return;
+    }
+    this.#begin(owner, row);
+  }
+
+  /** Starts a held run. */
+  release(owner: Participant, id: string, input: Data): void {
+    const held = this.#held.get(id);
+    if (held) {
+      this.#held.delete(id);
+      this.#release(owner, held, input);
+      return;
+    }
+    // Held before this kernel had the shard: the mark makes the release durable, the row comes after.
+    const { committer } = this.#engine;
+    const { tenant } = this.#tenantOf(owner);
+    const mark = keys.openRun(owner.shard, tenant, id);
+    committer.write(owner, { op: "put", key: mark, value: encode({ input }) });
+    Promise.resolve(committer.get(keys.run(tenant, id)))
+      .then((bytes) => {
+        if (bytes) this.#release({ shard: owner.shard }, decode(bytes) as StoredRun, input);
+      })
+      .catch(() => this.#engine.metrics.count("releaseFailures"));
+  }
+
+  /** A control message of a turn: taken with the turn's commit. */
+  control(tenant: string, id: string, control: RunControl): ErrorData | null {
+    const tree = this.trees.get(rootRunOf(id)) ?? this.#heldTree(id, control);
+    const run = tree?.runs.get(id);
+    if (!tree || !run || tree.tenant !== tenant) {
+      return { code: "NOT_FOUND", message: `There is no run "${id}" under way.` };
+    }
+    if (run.outcome) return { code: "RUN_ENDED", message: `The run "${id}" has ended.` };
+    return this.#apply(tree, run, control);
+  }
+
+  /** A control message of the door: answered when it is on disk. */
+  controlFromDoor(item: DoorItem & { type: "control" }): void {
+    const { committer, options } = this.#engine;
+    const { id, tenant, run, control } = item;
+    const refused = this.control(tenant, run, control);
+    if (refused === null) {
+      committer.after("flushed", () => options.toDoor({ type: "reply", id, value: null }));
+      return;
+    }
+    Promise.resolve(committer.get(keys.run(tenant, rootRunOf(run))))
+      .then((bytes) => {
+        const row = bytes === undefined ? null : (decode(bytes) as StoredRun);
+        const hasEnded = row !== null && row.endedAt !== null;
+        const ended: ErrorData = { code: "RUN_ENDED", message: `The run "${run}" has ended.` };
+        options.toDoor({ type: "error", id, error: hasEnded ? ended : refused });
+      })
+      .catch(() => options.toDoor({ type: "error", id, error: refused }));
+  }
+
+  /** A reply to an ask of a run: its row leaves the inbox as the run's log takes it. */
+  deliver(to: Address, item: MailItem): void {
+    const { committer } = this.#engine;
+    const owner = { shard: shardOfAddress(to) };
+    if (item.row && !committer.takeBack(item.row.batch, item.row.key)) {
+      committer.write(owner, { op: "remove", key: item.row.key });
+    }
+    const { path } = addressParts(to);
+    const id = path.slice(path.lastIndexOf("/") + 1);
+    const tree = this.trees.get(rootRunOf(id));
+    const run = tree?.runs.get(id);
+    const message = item.message as { key?: unknown; value?: Data; error?: Data } | null;
+    const key = String(message?.key ?? "");
+    // The first reply counts; later ones, and those to a run that has ended, are dropped.
+    if (!tree || !run || run.outcome || run.decided.has(key) || run.stored.has(key)) return;
+    const value = { value: message?.value, error: message?.error };
+    this.#decide(tree, run, key, value);
+  }
+
+  /** Calls a run's function, once in this kernel's memory. */
+  startRun(run: Run): void {
+    if (run.isStarted || run.outcome || run.tree.isDropped) return;
+    run.isStarted = true;
+    const { clock } = this.#engine.options;
+    if (run.stopped) {
+      run.end(run.outcomeOf({ error: run.stopped }));
+      return;
+    }
+    run.tree.after(Math.max(0, run.deadlineMs - clock.now()), () => {
+      run.stop("expired", new RuntimeError("DEADLINE", `The run "${run.id}" passed its deadline.`));
+    });
+    const context = new Context(run);
+    Promise.resolve()
+      .then(() => run.definition.run(run.input as never, context as never))
+      .then(
+        (result) => run.end(run.outcomeOf({ result })),
+        (error: unknown) => run.end(run.outcomeOf({ error })),
+      );
+  }
+
+  /** The root run of a tree has ended: its parent hears of it, in the same batch. */
+  rootEnded(tree: RunTree, outcome: Outcome): void {
+    const { root, parent } = tree;
+    // A completed result lies in the parent's message and in the row: not a third time in the log.
+    const logged = outcome.status === "completed" ? { ...outcome, result: null } : outcome;
+    tree.append({ type: "end", run: root.id, outcome: logged });
+    tree.save();
+    const message = { type: "run-ended", run: root.id, kind: root.definition.kind, outcome };
+    const from = root.address;
+    this.#engine.metrics.count("runsEnded");
+    this.#engine.actors.post(tree, { to: parent, from, message, deadlineMs: 0, system: true });
+  }
+
+  /** The parent has taken the end of its run: row, reply and end frame. */
+  settle(owner: Participant, id: string, draft: TurnDraft): void {
+    const reply = draft.answer?.type === "reply" ? draft.answer.value : null;
+    const ended = draft.loaded["outcome"] as Outcome | undefined;
+    this.#settle(owner, id, { reply, counters: draft.counters, outcome: ended });
+  }
+
+  /** The parent could not take the end of its run: the run's row still gets its end. */
+  settleFailed(owner: Participant, id: string): void {
+    this.#settle(owner, id, { reply: null, counters: new Map(), outcome: undefined });
+  }
+
+  /** Takes up the run behind an open mark, after a start or a move. */
+  async resume(shard: number, tenant: string, id: string, mark: { input?: Data }): Promise<void> {
+    if (this.trees.has(id)) return;
+    const bytes = await this.#engine.committer.get(keys.run(tenant, id));
+    const row = bytes === undefined ? null : (decode(bytes) as StoredRun);
+    if (row === null || row.endedAt !== null) {
+      const key = keys.openRun(shard, tenant, id);
+      this.#engine.committer.write({ shard }, { op: "remove", key });
+      return;
+    }
+    if (row.status === "held") {
+      this.#release({ shard }, row, mark.input);
+      return;
+    }
+    const stored = await loadLog(this.#engine.committer, row.address);
+    if (this.trees.has(id)) return;
+    const tree = new RunTree(this.#engine, row, stored);
+    this.trees.set(id, tree);
+    this.viewers.joinWaiting(tree);
+    if (tree.root.outcome) return; // Its end is in the parent's inbox already.
+    const incarnation = tree.incarnation + 1;
+    tree.incarnation = incarnation;
+    tree.append({ type: "resumed", run: id, incarnation });
+    this.#engine.metrics.count("runsResumed");
+    this.startRun(tree.root);
+  }
+
+  /** Repairs memory after a refused batch: runs that took part are dropped and taken up again. */
+  repair(refused: Refused, isLost: (shard: number) => boolean): void {
+    for (const participant of refused.participants) {
+      if (!(participant instanceof RunTree)) continue;
+      const id = participant.root.id;
+      participant.drop(new RuntimeError("STALE_EPOCH", "The run is taken up again."));
+      if (this.trees.get(id) !== participant) continue;
+      this.trees.delete(id);
+      if (isLost(participant.shard)) continue;
+      this.viewers.keep(id, [...participant.viewers]);
+      this.resume(participant.shard, participant.tenant, id, {}).catch(() =>
+        this.#engine.metrics.count("resumeFailures"),
+      );
+    }
+  }
+
+  /** Stops the runs of the given shards at their next step boundary. */
+  freeze(isGoing: (shard: number) => boolean): void {
+    for (const tree of this.trees.values()) if (isGoing(tree.shard)) tree.isFrozen = true;
+  }
+
+  /** Whether a step of a frozen run is still being performed. */
+  get isPerforming(): boolean {
+    for (const tree of this.trees.values()) {
+      if (!tree.isFrozen) continue;
+      for (const run of tree.runs.values()) {
+        // A run that waits for its child performs nothing itself.
+        if ([...run.performing].some((key) => !run.children.has(key) && !run.tries.has(key)))
+          return true;
+      }
+    }
+    return false;
+  }
+
+  /** Forgets every run of the given shards. */
+  forget(isGone: (shard: number) => boolean): void {
+    for (const [id, tree] of [...this.trees]) {
+      if (!isGone(tree.shard)) continue;
+      tree.drop(new RuntimeError("STALE_EPOCH", "The run has moved to another worker."));
+      this.trees.delete(id);
+    }
+    for (const [id, row] of [...this.#held]) {
+      if (isGone(shardOfAddress(row.parent))) this.#held.delete(id);
+    }
+  }
+
+  /** Told when a step has ended; calls whoever waits for frozen runs to come to rest. */
+  parked(): void {
+    this.#onParked?.();
+  }
+
+  /** Registers who waits for `parked`. */
+  set onParked(call: (() => void) | null) {
+    this.#onParked = call;
+  }
+
+  #begin(owner: Participant, row: StoredRun): void {
+    const { tenant } = addressParts(row.parent);
+    const { committer, metrics } = this.#engine;
+    const key = keys.openRun(owner.shard, tenant, row.id);
+    committer.write(owner, { op: "put", key, value: encode({}) });
+    const tree = new RunTree(this.#engine, row, { log: [], nextChunk: 0 });
+    this.trees.set(row.id, tree);
+    committer.join(tree);
+    metrics.count("runsStarted");
+    this.viewers.joinWaiting(tree);
+    this.startRun(tree.root);
+  }
+
+  #release(owner: Participant, held: StoredRun, input: Data): void {
+    const row: StoredRun = {
+      ...held,
+      status: "running",
+      input: input === undefined ? held.input : input,
+    };
+    const { tenant } = addressParts(row.parent);
+    const key = keys.run(tenant, row.id);
+    this.#engine.committer.write(owner, { op: "put", key, value: encode(row) });
+    this.#begin(owner, row);
+  }
+
+  /** A held run that is cancelled becomes a tree that ends without having been called. */
+  #heldTree(id: string, control: RunControl): RunTree | undefined {
+    const row = this.#held.get(id);
+    if (!row || control.type !== "cancel") return undefined;
+    this.#held.delete(id);
+    const tree = new RunTree(this.#engine, row, { log: [], nextChunk: 0 });
+    this.trees.set(id, tree);
+    this.#engine.committer.join(tree);
+    this.viewers.joinWaiting(tree);
+    return tree;
+  }
+
+  #apply(tree: RunTree, run: Run, control: RunControl): ErrorData | null {
+    this.#engine.metrics.count("controls");
+    switch (control.type) {
+      case "cancel": {
+        const { reason } = control;
+        tree.append({ type: "cancel", run: run.id, reason });
+        run.stop("cancelled", new RuntimeError("CANCELLED", reason));
+        return null;
+      }
+      case "steer":
+        tree.append({ type: "steer", run: run.id, value: control.value });
+        run.steers.push(control.value);
+        return null;
+      case "decide":
+        if (run.decided.has(control.key) || run.stored.has(control.key)) {
+          return { code: "CONFLICT", message: `"${control.key}" has been decided.` };
+        }
+        this.#decide(tree, run, control.key, control.value);
+        return null;
+    }
+  }
+
+  #decide(tree: RunTree, run: Run, key: string, value: Data): void {
+    tree.append({ type: "decide", run: run.id, key, value });
+    run.decided.set(key, value);
+    run.waiters.get(key)?.(value);
+  }
+
+  #settle(
+    owner: Participant,
+    id: string,
+    end: { reply: Data; counters: ReadonlyMap<string, string>; outcome: Outcome | undefined },
+  ): void {
+    const tree = this.trees.get(id);
+    if (!tree) return;
+    const { committer, options, actors } = this.#engine;
+    const outcome = tree.root.outcome ?? end.outcome ?? { status: "completed", result: null };
+    const kept = outcome.status === "completed" ? { ...outcome, result: null } : outcome;
+    const endedAt = options.clock.now();
+    const { status } = outcome;
+    const row: StoredRun = { ...tree.row, status, endedAt, outcome: kept, reply: end.reply };
+    committer.write(owner, { op: "put", key: keys.run(tree.tenant, id), value: encode(row) });
+    committer.write(owner, { op: "remove", key: keys.openRun(tree.shard, tree.tenant, id) });
+    if (tree.row.asker)
+      this.#tellAsker(owner, tree.row.asker, { tree, reply: end.reply, outcome, actors });
+    const counters: Record<string, number> = {};
+    committer.afterCommitted((committed) => {
+      for (const [name, key] of end.counters) counters[name] = committed.counters.get(key) ?? 0;
+    });
+    const done: RunEnd = { outcome: kept, reply: end.reply, counters };
+    committer.after(options.durability, () => {
+      if (this.trees.get(id) !== tree) return;
+      this.trees.delete(id);
+      for (const viewer of tree.viewers) {
+        viewer.end(id, done);
+        this.viewers.forget(viewer.id);
+      }
+      tree.drop(new RuntimeError("RUN_ENDED", "The run has ended."));
+    });
+  }
+
+  #tellAsker(
+    owner: Participant,
+    asker: Asker,
+    end: { tree: RunTree; reply: Data; outcome: Outcome; actors: Engine["actors"] },
+  ): void {
+    const answer =
+      end.outcome.status === "completed" ? { value: end.reply } : { error: end.outcome.error };
+    const message = { type: "reply", key: asker.key, ...answer };
+    end.actors.post(owner, {
+      to: asker.run,
+      from: end.tree.parent,
+      message,
+      deadlineMs: 0,
+      system: true,
+    });
+  }
+
+  #tenantOf(owner: Participant): { tenant: string } {
+    const cell = (owner as { cell?: { tenant: string } }).cell;
+    return { tenant: cell?.tenant ?? "" };
+  }
+}

@@ -1,0 +1,360 @@
+// One turn from the message to its answer: loads what the behaviour named, calls the handler, writes
+// everything it wished for in one transaction, and decides what becomes of a message that failed.
+
+import type { Data, Loaded } from "./actor.ts";
+import type { ActorHost } from "./actor-host.ts";
+import type { Address } from "./address.ts";
+import type { Cell, MailItem } from "./cell.ts";
+import type { Participant } from "./committer.ts";
+import type { Engine } from "./engine.ts";
+import { type ErrorData, RuntimeError, toErrorData } from "./errors.ts";
+import { newId } from "./id.ts";
+import { encode } from "./store/codec.ts";
+import { keys } from "./store/keys.ts";
+import type { StoreOp } from "./store/store.ts";
+import { judge } from "./supervise.ts";
+import { TurnDraft, type Wish } from "./turn.ts";
+import { load, readsOf, SEEN } from "./turn-reads.ts";
+
+/** A turn that took part in a batch: enough to undo it and do it again. */
+export class TurnDone implements Participant {
+  readonly cell: Cell;
+  readonly item: MailItem;
+  readonly draft: TurnDraft;
+
+  constructor(cell: Cell, item: MailItem, draft: TurnDraft) {
+    this.cell = cell;
+    this.item = item;
+    this.draft = draft;
+  }
+
+  get shard(): number {
+    return this.cell.shard;
+  }
+}
+
+/** What is remembered of a keyed message from outside. */
+interface SeenRow {
+  readonly bodyHash: string;
+  readonly reply: Data;
+  readonly run: string | null;
+}
+
+const HOUR_MS = 3_600_000;
+
+/** Runs turns for one ActorHost. */
+export class TurnRunner {
+  readonly #engine: Engine;
+  readonly #host: ActorHost;
+
+  constructor(engine: Engine, host: ActorHost) {
+    this.#engine = engine;
+    this.#host = host;
+  }
+
+  /** Handles one message of a cell that is ready. */
+  turn(cell: Cell, item: MailItem): void {
+    const nowMs = this.#engine.options.clock.now();
+    this.#engine.metrics.observe("queueWaitMs", nowMs - item.queuedAt);
+    if (item.deadlineMs !== 0 && item.deadlineMs < nowMs) {
+      const message = `The deadline passed ${nowMs - item.deadlineMs} ms before the turn of "${cell.address}".`;
+      this.#give(cell, item, { code: "DEADLINE", message });
+      return;
+    }
+    try {
+      const requests = readsOf(cell, item);
+      if (requests === null) {
+        this.#handle(cell, item, {});
+        return;
+      }
+      const loaded = load(this.#engine.committer, cell, requests);
+      if (!(loaded instanceof Promise)) {
+        this.#handle(cell, item, loaded);
+        return;
+      }
+      cell.status = "reading";
+      cell.taken = item;
+      loaded.then(
+        (found) => this.#afterRead(cell, () => this.#handle(cell, item, found)),
+        (error: unknown) => this.#afterRead(cell, () => this.#fail(cell, item, error)),
+      );
+    } catch (error) {
+      this.#fail(cell, item, error);
+    }
+  }
+
+  /** Answers for the turn whose condition failed. False: it is to be tried again like the others. */
+  refuseGuilty(done: TurnDone, error: RuntimeError): boolean {
+    const { cell, item, draft } = done;
+    const key = error.details?.["key"];
+    const floor = draft.floors.find((one) => one.key === key);
+    if (error.code !== "CONDITION_FAILED" || !floor) return false;
+    this.#engine.admission.left(cell, item);
+    this.#answerError(cell, item, floor.otherwise);
+    if (item.row)
+      this.#engine.committer.write({ shard: cell.shard }, { op: "remove", key: item.row.key });
+    return true;
+  }
+
+  /** Sets a message aside for good: kept with its error, visible, replayable. */
+  deadLetter(
+    at: { readonly address: Address; readonly tenant: string; readonly shard: number },
+    item: MailItem,
+    error: ErrorData,
+  ): void {
+    const { options, committer, metrics } = this.#engine;
+    const nowMs = options.clock.now();
+    const id = newId("dl", nowMs, options.random);
+    const owner = { shard: at.shard };
+    const { message, from, failures } = item;
+    const letter = { id, at: nowMs, to: at.address, from, message, failures, error };
+    committer.write(owner, {
+      op: "put",
+      key: keys.deadLetter(at.tenant, id),
+      value: encode(letter),
+    });
+    this.#take(owner, item);
+    metrics.count("deadLetters");
+  }
+
+  #afterRead(cell: Cell, then: () => void): void {
+    if (this.#host.cells.get(cell.address) !== cell) return;
+    cell.status = "ready";
+    cell.taken = null;
+    then();
+    this.#host.enqueue(cell);
+  }
+
+  #handle(cell: Cell, item: MailItem, loaded: Loaded): void {
+    const seen = loaded[SEEN] as SeenRow | undefined;
+    if (seen) {
+      this.#again(cell, item, seen);
+      return;
+    }
+    const { options, limits, metrics } = this.#engine;
+    const nowMs = options.clock.now();
+    const draft = new TurnDraft({ cell, item, loaded, nowMs, random: options.random, limits });
+    options.handling?.(cell.address);
+    const beganMs = performance.now();
+    let next: Data;
+    try {
+      next = cell.definition.receive(cell.state, item.message, draft);
+    } catch (error) {
+      options.handling?.("");
+      this.#fail(cell, item, error);
+      return;
+    }
+    options.handling?.("");
+    metrics.observe("turnMs", performance.now() - beganMs);
+    metrics.count("turns");
+    cell.turns += 1;
+    cell.lastUsedMs = nowMs;
+    cell.failures = 0;
+    this.#engine.admission.left(cell, item);
+    const done = new TurnDone(cell, item, draft);
+    const broken = this.#brokenFloor(draft);
+    if (broken && !item.endedRun) this.#refuseFloor(done, broken);
+    else this.#commit(done, next);
+  }
+
+  /** A floor that already fails here: the turn is undone without troubling the batch. */
+  #brokenFloor(draft: TurnDraft): ErrorData | null {
+    for (const { key, otherwise } of draft.floors) {
+      const value = this.#engine.committer.counter(key);
+      if (value instanceof Promise) return null;
+      let sum = value;
+      let min = 0;
+      for (const op of draft.ops) {
+        if (op.op !== "add" || op.key !== key) continue;
+        sum += op.delta;
+        min = op.min ?? min;
+      }
+      if (sum < min) return otherwise;
+    }
+    return null;
+  }
+
+  #refuseFloor(done: TurnDone, otherwise: ErrorData): void {
+    this.#take(done, done.item);
+    this.#answerError(done.cell, done.item, otherwise);
+  }
+
+  #commit(done: TurnDone, next: Data): void {
+    const { cell, item, draft } = done;
+    const { committer } = this.#engine;
+    const isRefusal = draft.answer?.type === "error";
+    // First what brought the message: a handler may set the reminder again that has just fired.
+    this.#take(done, item);
+    for (const op of draft.ops) committer.write(done, op);
+    if (next !== cell.state) {
+      cell.state = next;
+      const value = encode({ version: cell.definition.version, state: next });
+      committer.write(done, { op: "put", key: keys.state(cell.address), value });
+    }
+    if (!isRefusal) this.#remember(done);
+    for (const wish of draft.wishes) this.#grant(done, wish);
+    if (item.endedRun) this.#engine.runs.settle(done, item.endedRun, draft);
+    else this.#answer(done);
+  }
+
+  /** Removes what brought the message: its inbox row, or the reminder that fired. */
+  #take(owner: Participant, item: MailItem): void {
+    const { committer } = this.#engine;
+    if (item.row && !committer.takeBack(item.row.batch, item.row.key)) {
+      committer.write(owner, { op: "remove", key: item.row.key });
+    }
+    for (const key of item.due ?? []) committer.write(owner, { op: "remove", key });
+  }
+
+  #remember(done: TurnDone): void {
+    const { cell, item, draft } = done;
+    const key = item.door?.key;
+    if (!key) return;
+    const reply = draft.answer?.type === "reply" ? draft.answer : null;
+    const row: SeenRow = {
+      bodyHash: key.bodyHash,
+      reply: reply?.value ?? null,
+      run: reply?.follow ?? null,
+    };
+    const seenKey = keys.seen(cell.tenant, key.source, key.key);
+    const hour = Math.floor(draft.nowMs / HOUR_MS) + key.hours + 1;
+    const expiry = keys.seenExpiry(hour, cell.tenant, key.source, key.key);
+    const ops: StoreOp[] = [
+      { op: "insert", key: seenKey, value: encode(row) },
+      { op: "put", key: expiry, value: encode(seenKey) },
+    ];
+    for (const op of ops) this.#engine.committer.write(done, op);
+  }
+
+  #grant(done: TurnDone, wish: Wish): void {
+    const { runs, reminders } = this.#engine;
+    const { cell } = done;
+    switch (wish.type) {
+      case "send":
+        this.#host.post(done, { ...wish, from: cell.address });
+        return;
+      case "tell":
+        this.#host.tell(wish.to, cell.address, wish.message);
+        return;
+      case "start":
+        runs.start(done, { id: wish.id, spec: wish.spec, parent: cell.address, ...askerOf(done) });
+        return;
+      case "release":
+        runs.release(done, wish.id, wish.input);
+        return;
+      case "cancel":
+        runs.control(cell.tenant, wish.id, { type: "cancel", reason: wish.reason });
+        return;
+      case "steer":
+        runs.control(cell.tenant, wish.id, { type: "steer", value: wish.value });
+        return;
+      case "remind":
+        reminders.add(wish.atMs, wish.key);
+        return;
+    }
+  }
+
+  #answer(done: TurnDone): void {
+    const { cell, item, draft } = done;
+    const { committer, options, runs } = this.#engine;
+    const answer = draft.answer ?? { type: "reply", value: undefined, follow: null };
+    if (answer.type === "error") {
+      this.#answerError(cell, item, answer.error);
+      return;
+    }
+    if (item.ask && answer.follow === null) this.#replyTo(item, cell, { value: answer.value });
+    const { door } = item;
+    if (!door || door.want === "nothing") return;
+    const level = door.level === "memory" ? null : door.level;
+    const after = (call: () => void): void => (level ? committer.after(level, call) : call());
+    if (door.want === "reply") {
+      after(() => options.toDoor({ type: "reply", id: door.id, value: answer.value }));
+      return;
+    }
+    const accepted = { type: "accepted", reply: answer.value, run: answer.follow } as const;
+    if (answer.follow === null) {
+      after(() => options.toDoor({ type: "frames", id: door.id, frames: [accepted] }));
+      return;
+    }
+    const viewer = runs.viewers.view(door.id, answer.follow, door.want === "end");
+    after(() => viewer.open(accepted));
+  }
+
+  /** A keyed message that was seen before gets the first one's answer. */
+  #again(cell: Cell, item: MailItem, seen: SeenRow): void {
+    this.#engine.admission.left(cell, item);
+    const { door } = item;
+    if (!door) return;
+    const { committer, options } = this.#engine;
+    if (door.key && seen.bodyHash !== door.key.bodyHash) {
+      const message = "This Idempotency-Key was used with another body.";
+      this.#answerError(cell, item, { code: "KEY_REUSED", message });
+      return;
+    }
+    committer.after(door.level === "memory" ? "committed" : door.level, () => {
+      if (door.want === "reply") options.toDoor({ type: "reply", id: door.id, value: seen.reply });
+      else options.toDoor({ type: "elsewhere", id: door.id, reply: seen.reply, run: seen.run });
+    });
+  }
+
+  #answerError(cell: Cell, item: MailItem, error: ErrorData): void {
+    if (item.ask) this.#replyTo(item, cell, { error });
+    if (item.door) this.#engine.admission.refuse(item.door, error);
+  }
+
+  #replyTo(item: MailItem, cell: Cell, answer: { value?: Data; error?: ErrorData }): void {
+    if (!item.ask) return;
+    const message = { type: "reply", key: item.ask.key, ...answer };
+    const owner = { shard: cell.shard };
+    this.#host.post(owner, {
+      to: item.ask.run,
+      from: cell.address,
+      message,
+      deadlineMs: 0,
+      system: true,
+    });
+  }
+
+  #fail(cell: Cell, item: MailItem, cause: unknown): void {
+    const { metrics, limits, options } = this.#engine;
+    item.failures += 1;
+    cell.failures += 1;
+    metrics.count("turnFailures");
+    const isHopeless = cause instanceof RuntimeError && cause.code === "TURN_TOO_LARGE";
+    const failures = isHopeless ? limits.failuresMax : item.failures;
+    const jitter = (options.random(1)[0] ?? 0) / 255;
+    const strategy = cell.definition.strategy ?? "restart";
+    const verdict = judge(strategy, failures, limits.failuresMax, jitter);
+    if (verdict.memory === "reload" || verdict.memory === "forget") cell.status = "cold";
+    if (verdict.memory === "quarantine") cell.status = "quarantined";
+    if (verdict.message === "dead-letter") {
+      this.#give(cell, item, toErrorData(cause));
+      return;
+    }
+    cell.mailbox.putBack(item, item.lane);
+    const after = cell.status;
+    cell.status = "held";
+    options.clock.after(verdict.delayMs, () => {
+      if (cell.status !== "held") return;
+      cell.status = after;
+      this.#host.enqueue(cell);
+    });
+  }
+
+  /** Gives a message up: a dead letter, and an error for whoever waits. */
+  #give(cell: Cell, item: MailItem, error: ErrorData): void {
+    this.#engine.admission.left(cell, item);
+    this.deadLetter(cell, item, error);
+    const isLate = error.code === "DEADLINE";
+    const text = `The message failed ${item.failures} times and was set aside: ${error.message}`;
+    const told: ErrorData = isLate ? error : { code: "DEAD_LETTER", message: text };
+    if (item.endedRun) this.#engine.runs.settleFailed({ shard: cell.shard }, item.endedRun);
+    this.#answerError(cell, item, told);
+  }
+}
+
+function askerOf(done: TurnDone): { asker?: NonNullable<MailItem["ask"]> } {
+  const { answer } = done.draft;
+  const isAnswer = done.item.ask && answer?.type === "reply" && answer.follow !== null;
+  return isAnswer && done.item.ask ? { asker: done.item.ask } : {};
+}

@@ -1,0 +1,153 @@
+// Who watches which run of a kernel. A viewer may come before its run (held, or about to be resumed),
+// while it runs, or long after it has ended; each gets the same frames.
+
+import type { Outcome } from "./actor.ts";
+import type { Engine } from "./engine.ts";
+import type { ErrorData } from "./errors.ts";
+import { parseFrameId, rootRunOf } from "./frame.ts";
+import { loadLog } from "./journal.ts";
+import type { DoorItem } from "./message.ts";
+import type { RunTree, StoredRun } from "./run-tree.ts";
+import { decode } from "./store/codec.ts";
+import { keys } from "./store/keys.ts";
+import { startOf, Viewer } from "./viewer.ts";
+
+/** Runs that are watched before they are in memory. */
+const WAITED_RUNS_MAX = 10_000;
+
+/** The viewers of one kernel. */
+export class Viewers {
+  readonly #engine: Engine;
+  readonly #treeOf: (run: string) => RunTree | undefined;
+  readonly #isHeld: (run: string) => boolean;
+  readonly #waitingViewers = new Map<string, Viewer[]>();
+  readonly #viewers = new Map<number, { viewer: Viewer; run: string }>();
+  #toFlush: Viewer[] = [];
+
+  constructor(
+    engine: Engine,
+    treeOf: (run: string) => RunTree | undefined,
+    isHeld: (run: string) => boolean,
+  ) {
+    this.#engine = engine;
+    this.#treeOf = treeOf;
+    this.#isHeld = isHeld;
+  }
+
+  /** A viewer for a run that is starting, held or under way; kept back until the accept is on disk. */
+  view(id: number, run: string, endOnly: boolean): Viewer {
+    const viewer = this.#viewer(id, run, { endOnly, gated: true, after: null });
+    this.#join(viewer, run);
+    return viewer;
+  }
+
+  /** A viewer from the door with a cursor. */
+  async follow(item: DoorItem & { type: "follow" }): Promise<void> {
+    const { id, tenant, run, endOnly, after } = item;
+    const { options } = this.#engine;
+    const refuse = (error: ErrorData): void =>
+      options.toDoor({ type: "frames", id, frames: [{ type: "refused", error }] });
+    const rootId = rootRunOf(run);
+    const tree = this.#treeOf(rootId);
+    if (tree?.tenant === tenant || this.#isHeld(rootId)) {
+      this.#join(this.#viewer(id, rootId, { endOnly, gated: false, after: after ?? null }), rootId);
+      return;
+    }
+    const bytes = await this.#engine.committer.get(keys.run(tenant, rootId));
+    const row = bytes === undefined ? null : (decode(bytes) as StoredRun);
+    if (row === null) return refuse({ code: "NOT_FOUND", message: `There is no run "${run}".` });
+    const viewer = this.#viewer(id, rootId, { endOnly, gated: false, after: after ?? null });
+    if (row.endedAt === null) {
+      this.#join(viewer, rootId);
+      return;
+    }
+    const { log } = await loadLog(this.#engine.committer, row.address);
+    this.#viewers.delete(id);
+    if (log.length === 0) {
+      return refuse({
+        code: "EVENTS_TRIMMED",
+        message: `The events of "${run}" are no longer kept.`,
+      });
+    }
+    log.forEach((entry, at) => {
+      viewer.entry(entry, at);
+    });
+    viewer.end(rootId, { outcome: row.outcome as Outcome, reply: row.reply, counters: {} });
+    viewer.flush();
+  }
+
+  /** The door has lost interest. */
+  drop(id: number): void {
+    const known = this.#viewers.get(id);
+    if (!known) return;
+    this.#viewers.delete(id);
+    this.#treeOf(known.run)?.viewers.delete(known.viewer);
+    const waiting = this.#waitingViewers.get(known.run);
+    if (!waiting) return;
+    const left = waiting.filter((viewer) => viewer !== known.viewer);
+    if (left.length > 0) this.#waitingViewers.set(known.run, left);
+    else this.#waitingViewers.delete(known.run);
+  }
+
+  /** Keeps the viewers of a run that is about to be taken up again. */
+  keep(run: string, viewers: readonly Viewer[]): void {
+    if (viewers.length > 0) this.#waitingViewers.set(run, [...viewers]);
+  }
+
+  /** A viewer has been shown the end. */
+  forget(id: number): void {
+    this.#viewers.delete(id);
+  }
+
+  /** Viewers that came before their run join it. */
+  joinWaiting(tree: RunTree): void {
+    const waiting = this.#waitingViewers.get(tree.root.id);
+    if (!waiting) return;
+    this.#waitingViewers.delete(tree.root.id);
+    for (const viewer of waiting) tree.attach(viewer);
+  }
+
+  #viewer(
+    id: number,
+    run: string,
+    options: { endOnly: boolean; gated: boolean; after: string | null },
+  ): Viewer {
+    const { endOnly, gated, after } = options;
+    const start = startOf(after === null ? null : parseFrameId(after)) ?? {
+      entries: 0,
+      text: null,
+    };
+    const viewer = new Viewer({
+      id,
+      endOnly,
+      gated,
+      start,
+      toDoor: this.#engine.options.toDoor,
+      soon: (one) => this.#flushSoon(one),
+    });
+    this.#viewers.set(id, { viewer, run });
+    return viewer;
+  }
+
+  #join(viewer: Viewer, run: string): void {
+    const tree = this.#treeOf(run);
+    if (tree) {
+      tree.attach(viewer);
+      return;
+    }
+    if (this.#waitingViewers.size >= WAITED_RUNS_MAX) return;
+    const waiting = this.#waitingViewers.get(run);
+    if (waiting) waiting.push(viewer);
+    else this.#waitingViewers.set(run, [viewer]);
+  }
+
+  #flushSoon(viewer: Viewer): void {
+    this.#toFlush.push(viewer);
+    if (this.#toFlush.length > 1) return;
+    this.#engine.options.defer(() => {
+      const viewers = this.#toFlush;
+      this.#toFlush = [];
+      for (const one of viewers) one.flush();
+    });
+  }
+}
