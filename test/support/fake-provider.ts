@@ -291,7 +291,8 @@ async function misbehave(
   write: (text: string) => Promise<void>,
 ): Promise<boolean> {
   if (behaviour.hang === index) return true;
-  if (behaviour.garbageAfter === index) await write('data: {"choices":[{"del\n\n');
+  const name = call.wire === "anthropic" ? "event: content_block_delta\n" : "";
+  if (behaviour.garbageAfter === index) await write(`${name}data: {"choices":[{"del\n\n`);
   if (behaviour.errorAfter === index) {
     const status = call.wire === "anthropic" ? 529 : 500;
     await write(errorFrame(call.wire, { status, message: "Scripted failure in the stream." }));

@@ -1,0 +1,160 @@
+// What both wires have in common: the answer as it is assembled, the form of a transport, and an
+// estimate of tokens for providers that report none.
+
+import type {
+  FinishReason,
+  LlmEvent,
+  LlmRequest,
+  LlmResult,
+  ToolCall,
+  Usage,
+} from "../../actors/ports.ts";
+import { RuntimeError } from "../../runtime/errors.ts";
+
+/** One attempt at one provider. */
+export interface Transport {
+  /**
+   * Sends the request once. `request.model` is the provider's own name of the model.
+   * @throws RuntimeError PROVIDER_LIMITED, PROVIDER_UNAVAILABLE, PROVIDER_FAILED, DEADLINE, CANCELLED.
+   */
+  attempt(
+    request: LlmRequest,
+    options: { readonly signal: AbortSignal; readonly onEvent: (event: LlmEvent) => void },
+  ): Promise<LlmResult>;
+}
+
+/** Any JSON object. */
+export type Json = Record<string, unknown>;
+
+/** Whether a value is a JSON object. */
+export const isObject = (value: unknown): value is Json =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** Parsed JSON object. @throws RuntimeError PROVIDER_UNAVAILABLE: such bytes are a passing fault. */
+export function parseObject(text: string, provider: string): Json {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw unreadable(provider, error);
+  }
+  if (!isObject(value)) throw unreadable(provider);
+  return value;
+}
+
+/** The error for an answer that is no JSON. */
+export function unreadable(provider: string, cause?: unknown): RuntimeError {
+  const text = `${provider} sent an answer that is not readable JSON.`;
+  return new RuntimeError("PROVIDER_UNAVAILABLE", text, { provider }, { cause });
+}
+
+/** The error for a stream that ended before the answer did. */
+export function cutShort(provider: string): RuntimeError {
+  const text = `${provider} ended its stream before the answer was complete.`;
+  return new RuntimeError("PROVIDER_UNAVAILABLE", text, { provider });
+}
+
+interface CallInProgress {
+  id: string;
+  name: string;
+  arguments: string;
+}
+
+/** Limit of tool calls in one answer; more is a fault of the provider. */
+const TOOL_CALLS_MAX = 128;
+
+/** Assembles an answer from its pieces and tells each piece to the caller. */
+export class AnswerBuilder {
+  readonly #provider: string;
+  readonly #request: LlmRequest;
+  readonly #onEvent: (event: LlmEvent) => void;
+  readonly #calls: CallInProgress[] = [];
+  #text = "";
+  finishReason: FinishReason | undefined;
+  promptTokens: number | undefined;
+  completionTokens: number | undefined;
+  model: string;
+
+  constructor(provider: string, request: LlmRequest, onEvent: (event: LlmEvent) => void) {
+    this.#provider = provider;
+    this.#request = request;
+    this.#onEvent = onEvent;
+    this.model = request.model;
+  }
+
+  text(text: string): void {
+    if (text === "") return;
+    this.#text += text;
+    this.#onEvent({ type: "text", text });
+  }
+
+  toolCall(index: number, part: { id?: string; name?: string; argumentsDelta?: string }): void {
+    if (!(index >= 0 && index < TOOL_CALLS_MAX)) {
+      const text = `${this.#provider} asked for more than ${TOOL_CALLS_MAX} tool calls.`;
+      throw new RuntimeError("PROVIDER_FAILED", text, { provider: this.#provider });
+    }
+    let call = this.#calls[index];
+    if (!call) {
+      call = { id: "", name: "", arguments: "" };
+      this.#calls[index] = call;
+    }
+    if (part.id) call.id = part.id;
+    if (part.name) call.name = part.name;
+    call.arguments += part.argumentsDelta ?? "";
+    this.#onEvent({ type: "tool-call", index, ...part });
+  }
+
+  /** Estimated where the provider reported no usable numbers. */
+  usage(): Usage {
+    const { promptTokens, completionTokens } = this;
+    if (promptTokens !== undefined && completionTokens !== undefined) {
+      return { promptTokens, completionTokens };
+    }
+    const written = this.#calls.map((call) => call.name + call.arguments).join("");
+    return {
+      promptTokens: promptTokens ?? estimatePromptTokens(this.#request),
+      completionTokens: completionTokens ?? estimateTokens(this.#text + written),
+      estimated: true,
+    };
+  }
+
+  result(): LlmResult {
+    // A provider may leave gaps in its numbering of calls.
+    const toolCalls: ToolCall[] = this.#calls
+      .filter(() => true)
+      .map((call, at) => ({
+        ...call,
+        id: call.id || `call_${at}`,
+        arguments: call.arguments || "{}",
+      }));
+    return {
+      text: this.#text,
+      toolCalls,
+      finishReason: this.finishReason ?? (toolCalls.length > 0 ? "tool_calls" : "stop"),
+      usage: this.usage(),
+      provider: this.#provider,
+      model: this.model,
+    };
+  }
+}
+
+/** A count the provider reported, or undefined where it is no count. */
+export function countOf(value: unknown): number | undefined {
+  return typeof value === "number" && Number.isInteger(value) && value >= 0 ? value : undefined;
+}
+
+/** Tokens of a text, roughly: a quarter of its letters, one for each Chinese, Japanese or Korean sign. */
+export function estimateTokens(text: string): number {
+  const wide = text.match(/[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]/g)?.length ?? 0;
+  return wide + Math.ceil((text.length - wide) / 4);
+}
+
+/** Tokens of a whole request, roughly. */
+export function estimatePromptTokens(request: LlmRequest): number {
+  const perMessage = 4;
+  const texts = request.messages.reduce(
+    (sum, message) => sum + perMessage + estimateTokens(message.content),
+    0,
+  );
+  return texts + (request.tools ? estimateTokens(JSON.stringify(request.tools)) : 0);
+}

@@ -1,0 +1,93 @@
+// What both direct transports do: one POST through the way out, a refusal as our error, and then a
+// whole answer or a stream of events, read without any promise for each token.
+
+import type { Egress, EgressResponse } from "../egress.ts";
+import { cutShort, type Json, parseObject } from "./answer.ts";
+import type { ProviderConfig, ProviderTimeouts } from "./config.ts";
+import { connectionsMaxDefault, providerTimeouts } from "./config.ts";
+import { providerError } from "./provider-error.ts";
+import { SseReader } from "./sse-reader.ts";
+
+/** What a direct transport is built from. */
+export interface TransportParts {
+  readonly config: ProviderConfig;
+  readonly egress: Egress;
+}
+
+/** Bytes of one whole answer or stream. */
+const ANSWER_BYTES_MAX = 64 * 1024 * 1024;
+const REFUSAL_CHARS_MAX = 8_192;
+
+/** A provider's limits in the way out's terms. */
+export function limitsOf(config: ProviderConfig): ProviderTimeouts & { readonly bytesMax: number } {
+  return { ...providerTimeouts, ...config.timeouts, bytesMax: ANSWER_BYTES_MAX };
+}
+
+/** Sends a JSON body and returns the response, if it is no refusal. */
+export async function post(
+  { config, egress }: TransportParts,
+  path: string,
+  headers: Readonly<Record<string, string>>,
+  body: Json,
+  signal: AbortSignal,
+): Promise<EgressResponse> {
+  const response = await egress.request({
+    url: config.baseUrl.replace(/\/+$/, "") + path,
+    method: "POST",
+    headers: { "content-type": "application/json", accept: "application/json", ...headers },
+    body: JSON.stringify(body),
+    signal,
+    limits: limitsOf(config),
+    connectionsMax: config.connectionsMax ?? connectionsMaxDefault,
+  });
+  if (response.status >= 200 && response.status < 300) return response;
+  const text = await response.text();
+  const header = (name: string) => {
+    const value = response.headers[name];
+    return typeof value === "string" ? value : undefined;
+  };
+  throw providerError({
+    provider: config.name,
+    status: response.status,
+    body: text.slice(0, REFUSAL_CHARS_MAX),
+    retryAfter: header("retry-after"),
+    retryAfterMs: header("retry-after-ms"),
+    secret: config.apiKey,
+  });
+}
+
+/** Where a stream's events go. */
+export interface StreamReading {
+  /** Returns true when nothing more is to come. */
+  take(event: Json, name: string): boolean;
+  /** Whether the answer was complete when the bytes ended. */
+  isComplete(): boolean;
+}
+
+/**
+ * Reads a stream of JSON events to its end. @throws RuntimeError PROVIDER_UNAVAILABLE when it ends
+ * too early or an event is no JSON; the provider's own error frame as its code says.
+ */
+export async function readStream(
+  config: ProviderConfig,
+  response: EgressResponse,
+  reading: StreamReading,
+): Promise<void> {
+  let isOver = false;
+  const reader = new SseReader((name, data) => {
+    if (isOver || data === "") return;
+    if (data === "[DONE]") {
+      isOver = true;
+      return;
+    }
+    const event = parseObject(data, config.name);
+    if (name === "error" || event["error"] != null) {
+      const secret = config.apiKey;
+      throw providerError({ provider: config.name, body: event, secret });
+    }
+    isOver = reading.take(event, name);
+  });
+  await response.read((piece) => reader.push(piece));
+  reader.end();
+  if (!isOver && !reading.isComplete()) throw cutShort(config.name);
+}

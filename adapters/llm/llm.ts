@@ -1,0 +1,150 @@
+// The Llm port: chooses the provider, bounds the call in time, and tries again where the error says
+// that it may help and nothing has been shown yet. Built once in each worker.
+
+import { setTimeout as pause } from "node:timers/promises";
+import type { Llm, LlmEvent, LlmRequest, LlmResult } from "../../actors/ports.ts";
+import { RuntimeError } from "../../runtime/errors.ts";
+import { createEgress, type Egress } from "../egress.ts";
+import type { Transport } from "./answer.ts";
+import { createAnthropicDirect } from "./anthropic-direct.ts";
+import { createAnthropicSdk } from "./anthropic-sdk.ts";
+import { createBuiltin } from "./builtin.ts";
+import { attemptsMaxDefault, type LlmConfig, type ProviderConfig } from "./config.ts";
+import { limitsOf, type TransportParts } from "./direct.ts";
+import { BUILTIN, chooseModel, windowOf } from "./models.ts";
+import { createOpenaiDirect } from "./openai-direct.ts";
+import { createOpenaiSdk } from "./openai-sdk.ts";
+
+/** What `createLlm` may be given from outside. */
+export interface LlmParts {
+  /** The way out; default one that allows the hosts of the configuration. */
+  readonly egress?: Egress;
+  /** A number in [0, 1) for jitter. Default Math.random. */
+  readonly random?: () => number;
+}
+
+/** Milliseconds before the second attempt; doubled for each further one. */
+const BACKOFF_MS = 250;
+const BACKOFF_MS_MAX = 8_000;
+/** A provider that asks for a longer wait than this is not waited for. */
+const RETRY_AFTER_MS_MAX = 60_000;
+/** Share of a wait that is left to chance, so that many callers do not come back at once. */
+const JITTER = 0.25;
+
+const transports: Readonly<Record<string, (parts: TransportParts) => Transport>> = {
+  "openai direct": createOpenaiDirect,
+  "openai sdk": createOpenaiSdk,
+  "anthropic direct": createAnthropicDirect,
+  "anthropic sdk": createAnthropicSdk,
+};
+
+/** Hosts that the provider configuration itself allows. */
+export function hostsOf(config: LlmConfig): string[] {
+  return config.providers.map(({ baseUrl }) =>
+    new URL(baseUrl).hostname.replace(/^\[|\]$/g, "").replace(/\.$/, ""),
+  );
+}
+
+/** Builds the port. Calls without any configured provider go to the built-in answerer. */
+export function createLlm(config: LlmConfig, parts: LlmParts = {}): Llm {
+  const egress = parts.egress ?? createEgress({ allowedHosts: hostsOf(config) });
+  const random = parts.random ?? Math.random;
+  const builtin = createBuiltin();
+  const byProvider = new Map<ProviderConfig, Transport>();
+  const transportOf = (provider: ProviderConfig): Transport => {
+    let transport = byProvider.get(provider);
+    if (!transport) {
+      const create = transports[`${provider.kind} ${provider.transport ?? "direct"}`];
+      if (!create) {
+        const text = `Provider ${provider.name} has an unknown kind or transport.`;
+        throw new RuntimeError("CONFIG_INVALID", text);
+      }
+      transport = create({ config: provider, egress });
+      byProvider.set(provider, transport);
+    }
+    return transport;
+  };
+  return {
+    async complete(request, { signal, onEvent = () => {} }) {
+      const { provider, model } = chooseModel(config, request.model);
+      if (!provider) return builtin.attempt(request, { signal, onEvent });
+      const call = { transport: transportOf(provider), provider, random };
+      return completeWith(call, { ...request, model }, signal, onEvent);
+    },
+    windowOf: (model) => windowOf(config, model),
+    isBuiltin: (model) => config.providers.length === 0 || model === BUILTIN,
+  };
+}
+
+interface Call {
+  readonly transport: Transport;
+  readonly provider: ProviderConfig;
+  readonly random: () => number;
+}
+
+async function completeWith(
+  call: Call,
+  request: LlmRequest,
+  signal: AbortSignal,
+  onEvent: (event: LlmEvent) => void,
+): Promise<LlmResult> {
+  const { provider, transport } = call;
+  const { totalMs } = limitsOf(provider);
+  const endsAt = Date.now() + totalMs;
+  const whole = new AbortController();
+  const timer = setTimeout(() => {
+    const text = `${provider.name} has not answered within ${totalMs} ms.`;
+    whole.abort(new RuntimeError("DEADLINE", text, { provider: provider.name, limitMs: totalMs }));
+  }, totalMs);
+  const onAbort = () => whole.abort(cancelled(provider, signal));
+  signal.addEventListener("abort", onAbort);
+  if (signal.aborted) onAbort();
+  let hasShown = false;
+  const show = (event: LlmEvent) => {
+    hasShown = true;
+    onEvent(event);
+  };
+  try {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        whole.signal.throwIfAborted();
+        return await transport.attempt(request, { signal: whole.signal, onEvent: show });
+      } catch (error) {
+        const waitMs = hasShown ? undefined : retryDelay(call, error, attempt);
+        if (waitMs === undefined || Date.now() + waitMs >= endsAt) throw error;
+        await pauseUnless(whole.signal, waitMs);
+      }
+    }
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", onAbort);
+  }
+}
+
+function cancelled(provider: ProviderConfig, signal: AbortSignal): RuntimeError {
+  if (signal.reason instanceof RuntimeError) return signal.reason;
+  return new RuntimeError("CANCELLED", `The call to ${provider.name} was cancelled.`);
+}
+
+async function pauseUnless(signal: AbortSignal, ms: number): Promise<void> {
+  // The pause rejects only for the abort, whose reason is what counts.
+  await pause(ms, undefined, { signal }).catch(() => {});
+  signal.throwIfAborted();
+}
+
+// Milliseconds to wait before the next attempt, or undefined when there is none.
+function retryDelay({ provider, random }: Call, error: unknown, attempt: number) {
+  if (!(error instanceof RuntimeError) || attempt >= (provider.attemptsMax ?? attemptsMaxDefault)) {
+    return undefined;
+  }
+  const canRetry = error.code === "PROVIDER_LIMITED" || error.code === "PROVIDER_UNAVAILABLE";
+  if (!canRetry) return undefined;
+  // The provider closed an idle connection as we took it: a fresh one helps at once.
+  if (error.details?.["isReused"] === true && attempt === 1) return 0;
+  const asked = error.details?.["retryAfterMs"];
+  if (typeof asked === "number") {
+    return asked > RETRY_AFTER_MS_MAX ? undefined : asked * (1 + JITTER * random());
+  }
+  const backoffMs = Math.min(BACKOFF_MS * 2 ** (attempt - 1), BACKOFF_MS_MAX);
+  return backoffMs * (1 - JITTER * random());
+}

@@ -1,0 +1,76 @@
+// Which provider serves a model, and how much fits its window. Pure.
+
+import { RuntimeError } from "../../runtime/errors.ts";
+import type { LlmConfig, ProviderConfig } from "./config.ts";
+
+/** The name of the built-in answerer, as a model and as a provider. */
+export const BUILTIN = "builtin";
+
+const prefixesByKind: Readonly<Record<ProviderConfig["kind"], readonly string[]>> = {
+  openai: ["gpt-", "chatgpt-", "o1", "o3", "o4"],
+  anthropic: ["claude-"],
+};
+
+/** A provider and its own name of the model. `provider` is undefined for the built-in answerer. */
+export interface ModelChoice {
+  readonly provider: ProviderConfig | undefined;
+  readonly model: string;
+}
+
+/**
+ * Maps a model's name: `builtin`; then `provider/model`; then the prefixes of each provider in order
+ * (its own, or those of its kind); then the default provider. With no provider at all everything is
+ * served by the built-in answerer.
+ * @throws RuntimeError MODEL_UNKNOWN when providers are configured and none serves it.
+ */
+export function chooseModel(config: LlmConfig, model: string): ModelChoice {
+  if (config.providers.length === 0 || model === BUILTIN) {
+    return { provider: undefined, model: BUILTIN };
+  }
+  const slash = model.indexOf("/");
+  const named = config.providers.find(({ name }) => name === model.slice(0, slash));
+  if (slash > 0 && named) return { provider: named, model: model.slice(slash + 1) };
+  const fits = (provider: ProviderConfig) =>
+    (provider.models ?? prefixesByKind[provider.kind]).some((prefix) => model.startsWith(prefix));
+  const found =
+    config.providers.find(fits) ??
+    config.providers.find(({ name }) => name === config.defaultProvider);
+  if (found) return { provider: found, model };
+  const names = config.providers.map(({ name }) => name).join(", ");
+  const hint = `Write "provider/model", name it in a provider's models, or set a default provider`;
+  throw new RuntimeError(
+    "MODEL_UNKNOWN",
+    `No provider serves the model "${model}". ${hint}; configured: ${names}.`,
+    { model, providers: config.providers.map(({ name }) => name) },
+  );
+}
+
+const WINDOW_DEFAULT = 128_000;
+
+// Published figures, longest prefix first where one begins another.
+const knownWindows: readonly (readonly [string, number])[] = [
+  ["gpt-3.5", 16_385],
+  ["gpt-4.1", 1_047_576],
+  ["gpt-4-32k", 32_768],
+  ["gpt-4-turbo", 128_000],
+  ["gpt-4o", 128_000],
+  ["gpt-4", 8_192],
+  ["gpt-5", 400_000],
+  ["o1", 200_000],
+  ["o3", 200_000],
+  ["o4", 200_000],
+  ["claude-", 200_000],
+  [BUILTIN, 1_000_000],
+];
+
+/** Context window in tokens: configured (exact name, then longest prefix), known, or 128,000. */
+export function windowOf(config: LlmConfig, model: string): number {
+  const bare = config.providers.length === 0 ? BUILTIN : model;
+  const own = Object.entries(config.windows ?? {})
+    .filter(([prefix]) => bare.startsWith(prefix))
+    .sort(([a], [b]) => b.length - a.length)[0];
+  if (own) return own[1];
+  const name = bare.slice(bare.indexOf("/") + 1);
+  const known = knownWindows.find(([prefix]) => name.startsWith(prefix));
+  return known?.[1] ?? WINDOW_DEFAULT;
+}

@@ -1,0 +1,57 @@
+// The OpenAI protocol through the official `openai` package: the second implementation, and the
+// oracle of the direct one. Loaded on first use; its own retries are off, ours apply to both.
+
+import type OpenAI from "openai";
+import { createEgressFetch } from "../egress-fetch.ts";
+import { AnswerBuilder, cutShort, isObject, type Transport, unreadable } from "./answer.ts";
+import { connectionsMaxDefault } from "./config.ts";
+import { limitsOf, type TransportParts } from "./direct.ts";
+import { openaiBody, takeOpenaiAnswer, takeOpenaiChunk } from "./openai-wire.ts";
+import { fromSdkError } from "./sdk-error.ts";
+
+type Params = OpenAI.ChatCompletionCreateParams;
+
+/** A transport through the SDK. */
+export function createOpenaiSdk({ config, egress }: TransportParts): Transport {
+  const limits = limitsOf(config);
+  const connectionsMax = config.connectionsMax ?? connectionsMaxDefault;
+  const load = async (): Promise<OpenAI> => {
+    const { default: Client } = await import("openai");
+    return new Client({
+      // The SDK refuses an empty key; servers that need none ignore it.
+      apiKey: config.apiKey || "none",
+      baseURL: config.baseUrl,
+      organization: null,
+      project: null,
+      maxRetries: 0,
+      timeout: limits.totalMs,
+      logLevel: "off",
+      fetch: createEgressFetch(egress, { limits, connectionsMax }),
+    });
+  };
+  let client: Promise<OpenAI> | undefined;
+  return {
+    async attempt(request, { signal, onEvent }) {
+      client ??= load();
+      const builder = new AnswerBuilder(config.name, request, onEvent);
+      try {
+        const params = openaiBody(request) as unknown as Params;
+        const answer: unknown = await (await client).chat.completions.create(params, { signal });
+        if (request.stream) {
+          for await (const chunk of answer as AsyncIterable<unknown>) {
+            if (isObject(chunk)) takeOpenaiChunk(chunk, builder);
+          }
+          // The SDK ends its loop quietly when it was aborted or the bytes just ended.
+          signal.throwIfAborted();
+          if (builder.finishReason === undefined) throw cutShort(config.name);
+        } else {
+          if (!isObject(answer)) throw unreadable(config.name);
+          takeOpenaiAnswer(answer, builder);
+        }
+      } catch (error) {
+        throw fromSdkError(error, config, signal);
+      }
+      return builder.result();
+    },
+  };
+}
