@@ -1,9 +1,24 @@
 // The Retriever port of a worker: reads a collection's chunks from the bulk environment into an index
-// in memory, once, and keeps it as new as the collection's generation row.
+// in memory, once, and keeps it as new as the collection's generation row. It never writes.
 
-import type { Embedder, Retriever } from "../../actors/ports.ts";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import {
+  type ChunkIndex,
+  createChunkIndex,
+  type IndexedChunk,
+} from "../../actors/knowledge/retrieve.ts";
+import type { Embedder, Passage, Retriever } from "../../actors/ports.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
+import { keys, prefixRange } from "../../runtime/store/keys.ts";
 import type { Reader } from "../../runtime/store/store.ts";
+import {
+  chunkOf,
+  collectionsTable,
+  type DocumentRow,
+  documentOf,
+  generationOf,
+  textOf,
+} from "./rows.ts";
 
 /** What a retriever reads. */
 export interface RetrieverOptions {
@@ -12,14 +27,143 @@ export interface RetrieverOptions {
   /** The hot environment: a collection exists when its row is in the tenant's table. */
   readonly tables: Reader;
   readonly embedder: Embedder;
-  /** Memory of all indexes of this worker, default 256 MiB; the longest unused goes first. */
+  /** Memory of all indexes of this thread; the longest unused goes first. Default 256 MiB. */
   readonly cacheBytesMax?: number;
+}
+
+/** Limits of a retriever. */
+export const retrieverLimits = {
+  cacheBytes: 256 * 1_024 * 1_024,
+  /** Rows read in one slice, before the event loop gets its turn. */
+  sliceRows: 200,
+  queryChars: 4_000,
+} as const;
+
+interface Cached {
+  readonly index: ChunkIndex;
+  generation: number;
+  /** The reading under way; searches wait for it. */
+  refreshing: Promise<void> | undefined;
 }
 
 /** A retriever over one thread's snapshots. */
 export function createRetriever(options: RetrieverOptions): Retriever {
-  return {
-    search: () =>
-      Promise.reject(new RuntimeError("INTERNAL", `no index behind ${options.embedder.id}`)),
+  const { reader, tables, embedder } = options;
+  const cacheBytesMax = options.cacheBytesMax ?? retrieverLimits.cacheBytes;
+  // In order of use, the longest unused first.
+  const cache = new Map<string, Cached>();
+
+  const freshIndex = async (tenant: string, collection: string): Promise<ChunkIndex> => {
+    const name = `${tenant}/${collection}`;
+    const row = await tables.get(keys.table(tenant, collectionsTable, collection));
+    if (row === undefined) {
+      cache.delete(name);
+      throw new RuntimeError("NOT_FOUND", `There is no collection ${collection}.`);
+    }
+    const cached = cache.get(name) ?? newIndex();
+    cache.delete(name);
+    cache.set(name, cached);
+    // A refresh that was under way may have read an older generation than this search must see.
+    await cached.refreshing;
+    const generation = generationOf(await reader.get(keys.generation(tenant, collection)));
+    if (generation !== cached.generation) {
+      cached.refreshing ??= refresh(reader, cached, tenant, collection, generation).finally(() => {
+        cached.refreshing = undefined;
+      });
+      await cached.refreshing;
+    }
+    shrink(cache, cacheBytesMax, name);
+    return cached.index;
   };
+
+  return {
+    async search(request): Promise<readonly Passage[]> {
+      const { tenant, collection, topK, mode = "hybrid" } = request;
+      const query = request.query.slice(0, retrieverLimits.queryChars);
+      const index = await freshIndex(tenant, collection);
+      const [vector = new Float32Array(embedder.dimension)] =
+        mode === "lexical" ? [] : await embedder.embed([query]);
+      return index.search({ query, vector, topK, mode }, collection);
+    },
+  };
+}
+
+function newIndex(): Cached {
+  return { index: createChunkIndex(), generation: 0, refreshing: undefined };
+}
+
+/** Forgets the longest unused until the rest fits; the one in use stays whatever its size. */
+function shrink(cache: Map<string, Cached>, bytesMax: number, inUse: string): void {
+  let bytes = 0;
+  for (const { index } of cache.values()) bytes += index.size().bytes;
+  for (const [name, { index }] of cache) {
+    if (bytes <= bytesMax) return;
+    if (name === inUse) continue;
+    bytes -= index.size().bytes;
+    cache.delete(name);
+  }
+}
+
+/** Brings an index up to `generation`, reading only the documents that changed since its own. */
+async function refresh(
+  reader: Reader,
+  cached: Cached,
+  tenant: string,
+  collection: string,
+  generation: number,
+): Promise<void> {
+  const changed = await changedSince(reader, cached.generation, tenant, collection, generation);
+  for (const id of changed) {
+    const row = await reader.get(keys.document(tenant, collection, id));
+    if (row === undefined) cached.index.remove(id);
+    else await load(reader, cached.index, tenant, collection, documentOf(row));
+  }
+  cached.generation = generation;
+}
+
+async function changedSince(
+  reader: Reader,
+  since: number,
+  tenant: string,
+  collection: string,
+  generation: number,
+): Promise<Set<string>> {
+  const changed = new Set<string>();
+  let from = keys.change(tenant, collection, since + 1);
+  const to = keys.change(tenant, collection, generation + 1);
+  for (;;) {
+    const rows = await reader.range({ from, to, limit: retrieverLimits.sliceRows });
+    const last = rows.at(-1);
+    if (last === undefined) return changed;
+    for (const { value } of rows) changed.add(textOf(value));
+    from = `${last.key}!`;
+    await nextTurn();
+  }
+}
+
+/**
+ * Reads a document's chunks. A document replaced meanwhile may have lost some: its change comes
+ * with a later generation, so what is missing now is read then.
+ */
+async function load(
+  reader: Reader,
+  index: ChunkIndex,
+  tenant: string,
+  collection: string,
+  document: DocumentRow,
+): Promise<void> {
+  const chunks: IndexedChunk[] = [];
+  const { id, version } = document;
+  let from = keys.chunk(tenant, collection, id, version, 0);
+  const { to } = prefixRange(from.replace(/[^/]*$/, ""), 0);
+  while (chunks.length < document.chunks) {
+    const limit = Math.min(retrieverLimits.sliceRows, document.chunks - chunks.length);
+    const rows = await reader.range({ from, to, limit });
+    const last = rows.at(-1);
+    if (last === undefined) break;
+    for (const { value } of rows) chunks.push(chunkOf(value, document, chunks.length));
+    from = `${last.key}!`;
+    await nextTurn();
+  }
+  index.put(id, chunks);
 }

@@ -81,4 +81,29 @@ export const keys = {
   tableOf: (tenant: string, table: string): string => `t/${tenant}/${table}/`,
   /** Integer counter of a tenant: balance, usage. */
   counter: (tenant: string, name: string): string => `c/${tenant}/${keyPart(name)}`,
+  // Families of `bulk`. Tenant and collection come first: no range crosses either.
+  /** Generation of a collection: how many changes its documents have had. */
+  generation: (tenant: string, collection: string): string => `g/${tenant}/${keyPart(collection)}`,
+  /** The document changed by one generation, so that an index in memory reads only what is new. */
+  change: (tenant: string, collection: string, generation: number): string =>
+    `h/${tenant}/${keyPart(collection)}/${keyNumber(generation)}`,
+  changesOf: (tenant: string, collection: string): string => `h/${tenant}/${keyPart(collection)}/`,
+  /** Row of a document; written last, it makes the document visible. */
+  document: (tenant: string, collection: string, id: string): string =>
+    `q/${tenant}/${keyPart(collection)}/${keyPart(id)}`,
+  documentsOf: (tenant: string, collection: string): string =>
+    `q/${tenant}/${keyPart(collection)}/`,
+  /** Text of a document at one version. */
+  documentText: (tenant: string, collection: string, id: string, version: number): string =>
+    `w/${tenant}/${keyPart(collection)}/${keyPart(id)}/${keyNumber(version)}`,
+  documentTextOf: (tenant: string, collection: string, id: string): string =>
+    `w/${tenant}/${keyPart(collection)}/${keyPart(id)}/`,
+  documentTextsOf: (tenant: string, collection: string): string =>
+    `w/${tenant}/${keyPart(collection)}/`,
+  /** Chunk of a document at one version: text, headings, span and vector. */
+  chunk: (tenant: string, collection: string, id: string, version: number, chunk: number): string =>
+    `u/${tenant}/${keyPart(collection)}/${keyPart(id)}/${keyNumber(version)}/${keyNumber(chunk)}`,
+  chunksOf: (tenant: string, collection: string, id: string): string =>
+    `u/${tenant}/${keyPart(collection)}/${keyPart(id)}/`,
+  chunksIn: (tenant: string, collection: string): string => `u/${tenant}/${keyPart(collection)}/`,
 } as const;

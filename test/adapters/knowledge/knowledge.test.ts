@@ -1,0 +1,281 @@
+// Documents in and passages out, over the real LMDB store and its storage threads.
+
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Retriever } from "../../../actors/ports.ts";
+import { createBuiltinEmbedder } from "../../../adapters/embed/builtin.ts";
+import { prepareTask } from "../../../adapters/knowledge/prepare.ts";
+import { createRetriever } from "../../../adapters/knowledge/retriever.ts";
+import { createKnowledgeStore, type KnowledgeStore } from "../../../adapters/knowledge/store.ts";
+import { encode } from "../../../runtime/store/codec.ts";
+import { keys } from "../../../runtime/store/keys.ts";
+import { openStore } from "../../../runtime/store/lmdb.ts";
+import { type Storage, startStorage } from "../../../runtime/store/storage.ts";
+import type { Store, StoreOp } from "../../../runtime/store/store.ts";
+import type { System } from "../../../runtime/system.ts";
+
+const embedder = createBuiltinEmbedder();
+let path: string;
+let storage: Storage;
+let hot: Store;
+let bulk: Store;
+let reader: Store;
+let door: System["bulk"];
+let knowledge: KnowledgeStore;
+let retriever: Retriever;
+
+beforeAll(async () => {
+  path = mkdtempSync(join(tmpdir(), "troupe-knowledge-"));
+  storage = await startStorage({
+    path,
+    onDeath: (_, error) => {
+      throw error;
+    },
+  });
+  hot = openStore({ path, environment: "hot", port: storage.connect("hot") });
+  bulk = openStore({ path, environment: "bulk", port: storage.connect("bulk") });
+  reader = openStore({ path, environment: "bulk", port: storage.connect("bulk") });
+  door = {
+    commit: (ops) => bulk.commit({ ops }).committed,
+    range: async (range) => await bulk.range(range),
+    get: async (key) => await bulk.get(key),
+  };
+  knowledge = createKnowledgeStore({ bulk: door, embedder });
+  retriever = createRetriever({ reader, tables: hot, embedder });
+});
+
+afterAll(async () => {
+  await Promise.all([hot.close(), bulk.close(), reader.close()]);
+  await storage.close();
+  rmSync(path, { recursive: true });
+});
+
+let collections = 0;
+
+async function newCollection(tenant: string): Promise<string> {
+  collections += 1;
+  const id = `cl_${collections}`;
+  const key = keys.table(tenant, "collections", id);
+  await hot.commit({ ops: [{ op: "put", key, value: encode({ id }) }] }).committed;
+  return id;
+}
+
+const find = (tenant: string, collection: string, query: string, topK = 5) =>
+  retriever.search({ tenant, collection, query, topK });
+
+const guide = {
+  id: "guide",
+  title: "User guide",
+  text: "# Export\n\nYou can export from Settings → Data → Export as JSON.\n\n# Refunds\n\nRefunds are paid within ten days.",
+  metadata: { lang: "en" },
+};
+
+describe("a collection", () => {
+  test("finds a passage with its exact place in the document", async () => {
+    const collection = await newCollection("t1");
+
+    const done = await knowledge.ingest("t1", collection, [guide]);
+    const [first] = await find("t1", collection, "How do I export my data?");
+
+    expect(done).toEqual([{ id: "guide", chunks: 2, status: "created" }]);
+    expect(first).toMatchObject({
+      documentId: "guide",
+      documentTitle: "User guide",
+      chunkId: "guide.0",
+      collection,
+      headings: ["Export"],
+      metadata: { lang: "en" },
+    });
+    const bytes = Buffer.from(guide.text);
+    expect(bytes.subarray(first?.span[0], first?.span[1]).toString()).toBe(first?.text);
+    expect(first?.scores["bm25"]).toBeGreaterThan(0);
+  });
+
+  test("with nothing relevant gives nothing, and an empty one too", async () => {
+    const collection = await newCollection("t1");
+    expect(await find("t1", collection, "export")).toEqual([]);
+
+    await knowledge.ingest("t1", collection, [guide]);
+
+    expect(await find("t1", collection, "What is the weather in Paris?")).toEqual([]);
+    expect(await find("t1", collection, "")).toEqual([]);
+  });
+
+  test("takes the same content once, by id or without one", async () => {
+    const collection = await newCollection("t1");
+    const { id: _, ...nameless } = guide;
+
+    const first = await knowledge.ingest("t1", collection, [nameless]);
+    const again = await knowledge.ingest("t1", collection, [nameless, nameless]);
+
+    expect(again.map(({ status }) => status)).toEqual(["unchanged", "unchanged"]);
+    expect(again[0]?.id).toBe(first[0]?.id);
+    expect(await knowledge.documents("t1", collection, { limit: 10 })).toHaveLength(1);
+  });
+
+  test("shows an update at once and nothing of what it replaced", async () => {
+    const collection = await newCollection("t1");
+    await knowledge.ingest("t1", collection, [guide]);
+    expect(await find("t1", collection, "refunds paid")).toHaveLength(1);
+
+    const done = await knowledge.ingest("t1", collection, [
+      { ...guide, text: "# Export\n\nUse the zebra button to export." },
+    ]);
+
+    expect(done[0]?.status).toBe("updated");
+    expect(await find("t1", collection, "refunds paid")).toEqual([]);
+    expect((await find("t1", collection, "zebra"))[0]?.text).toContain("zebra");
+    const left = await door.range({ from: "u/", to: "u~", limit: 200 });
+    const ofThis = left.filter(({ key }) => key.startsWith(keys.chunksIn("t1", collection)));
+    expect(ofThis).toHaveLength(1);
+  });
+
+  test("forgets a removed document, and says so when asked for it", async () => {
+    const collection = await newCollection("t1");
+    await knowledge.ingest("t1", collection, [guide, { id: "b", text: "Zebras eat grass." }]);
+    expect(await find("t1", collection, "zebras grass")).toHaveLength(1);
+
+    await knowledge.removeDocument("t1", collection, "b");
+
+    expect(await find("t1", collection, "zebras grass")).toEqual([]);
+    expect(await find("t1", collection, "export")).toHaveLength(1);
+    await expect(knowledge.document("t1", collection, "b")).rejects.toMatchObject({
+      code: "NOT_FOUND",
+    });
+    await expect(knowledge.removeDocument("t1", collection, "b")).rejects.toMatchObject({
+      code: "NOT_FOUND",
+    });
+  });
+
+  test("gives a document back as it was sent, and lists in pages", async () => {
+    const collection = await newCollection("t1");
+    const ids = Array.from({ length: 5 }, (_, at) => `d${at}`);
+    await knowledge.ingest(
+      "t1",
+      collection,
+      ids.map((id) => ({ id, text: `Text of ${id}. 😀 ü` })),
+    );
+
+    const page = await knowledge.documents("t1", collection, { after: "d1", limit: 2 });
+
+    expect(page.map(({ id }) => id)).toEqual(["d2", "d3"]);
+    expect(await knowledge.document("t1", collection, "d4")).toMatchObject({
+      text: "Text of d4. 😀 ü",
+      chunks: 1,
+      bytes: 19,
+    });
+  });
+
+  test("is unknown to another tenant, and when it is not there or was removed", async () => {
+    const collection = await newCollection("t1");
+    await knowledge.ingest("t1", collection, [guide]);
+    expect(await find("t1", collection, "export")).toHaveLength(1);
+
+    for (const [tenant, id] of [
+      ["t2", collection],
+      ["t1", "cl_none"],
+      ["t1", "../t1/cl"],
+    ] as const) {
+      await expect(find(tenant, id, "export")).rejects.toMatchObject({ code: "NOT_FOUND" });
+    }
+
+    await knowledge.removeCollection("t1", collection);
+    const key = keys.table("t1", "collections", collection);
+    await hot.commit({ ops: [{ op: "remove", key }] }).committed;
+
+    await expect(find("t1", collection, "export")).rejects.toMatchObject({ code: "NOT_FOUND" });
+    const rows = await Promise.all(
+      ["g", "h", "q", "u", "w"].map((family) =>
+        door.range({
+          from: `${family}/t1/${collection}`,
+          to: `${family}/t1/${collection}~`,
+          limit: 9,
+        }),
+      ),
+    );
+    expect(rows.flat()).toEqual([]);
+  });
+});
+
+test("two calls at once on one collection both arrive", async () => {
+  const collection = await newCollection("t1");
+
+  await Promise.all(
+    ["one", "two", "three"].map((id) =>
+      knowledge.ingest("t1", collection, [{ id, text: `Only ${id} speaks of ${id}ness.` }]),
+    ),
+  );
+
+  expect((await find("t1", collection, "twoness"))[0]?.documentId).toBe("two");
+  expect(await knowledge.documents("t1", collection, { limit: 10 })).toHaveLength(3);
+});
+
+test("a crash before the last row shows nothing, and the next try is complete", async () => {
+  const collection = await newCollection("t1");
+  let commits = 0;
+  const dying: System["bulk"] = {
+    ...door,
+    commit: (ops: readonly StoreOp[]) => {
+      commits += 1;
+      return commits === 2 ? Promise.reject(new Error("killed")) : door.commit(ops);
+    },
+  };
+  const first = createKnowledgeStore({ bulk: dying, embedder });
+
+  await expect(first.ingest("t1", collection, [guide])).rejects.toThrow("killed");
+  expect(await find("t1", collection, "export")).toEqual([]);
+
+  await knowledge.ingest("t1", collection, [guide]);
+  expect(await find("t1", collection, "export")).toHaveLength(1);
+});
+
+test("a cache too small for two collections still answers from both", async () => {
+  const small = createRetriever({ reader, tables: hot, embedder, cacheBytesMax: 1 });
+  const names = [await newCollection("t1"), await newCollection("t1")];
+  for (const name of names) await knowledge.ingest("t1", name, [guide]);
+
+  for (const collection of [...names, ...names]) {
+    const found = await small.search({ tenant: "t1", collection, query: "export", topK: 3 });
+    expect(found).toHaveLength(1);
+  }
+});
+
+test("a long text goes to the compute pool and comes back as if it had been done here", async () => {
+  const text = "A sentence about walruses and their teeth. ".repeat(2_000);
+  const calls: string[] = [];
+  const pooled = createKnowledgeStore({
+    bulk: door,
+    embedder,
+    compute: {
+      run: async (task, input) => {
+        calls.push(task);
+        return structuredClone(prepareTask(structuredClone(input), embedder));
+      },
+    },
+  });
+  const collection = await newCollection("t1");
+  const here = await newCollection("t1");
+
+  const [far] = await pooled.ingest("t1", collection, [{ id: "long", text }]);
+  const [near] = await knowledge.ingest("t1", here, [{ id: "long", text }]);
+
+  expect(calls).toEqual(["knowledge.prepare"]);
+  expect(far).toEqual(near);
+  expect(await find("t1", collection, "walruses")).toHaveLength(5);
+});
+
+test("limits are refused before anything is written", async () => {
+  const collection = await newCollection("t1");
+  const refused = (document: { id?: string; text: string; title?: string }, code: string) =>
+    expect(
+      knowledge.ingest("t1", collection, [{ id: "fine", text: "fine" }, document]),
+    ).rejects.toMatchObject({ code });
+
+  await refused({ text: "x".repeat(8_000_001) }, "BODY_TOO_LARGE");
+  await refused({ text: "x", id: "i".repeat(201) }, "INVALID");
+  await refused({ text: "x", title: "t".repeat(501) }, "INVALID");
+
+  expect(await knowledge.documents("t1", collection, { limit: 10 })).toEqual([]);
+});
