@@ -1,0 +1,133 @@
+// One turn of chat over the network: sends the message, reads the stream, and when the connection
+// is cut takes the run up again where it stood. The run lives on the server whatever happens here.
+
+const RETRIES_MAX = 8;
+const RETRY_MS_MAX = 8000;
+
+/** A request of this page; throws an Error with the server's own message and `status`. */
+export async function request(path, options = {}) {
+  const response = await fetch(path, {
+    ...options,
+    credentials: "same-origin",
+    headers: { ...(options.body && { "Content-Type": "application/json" }), ...options.headers },
+  });
+  if (response.ok) return response;
+  const body = await response.json().catch(() => ({}));
+  const message = body.error?.message ?? body.detail ?? `The server answered ${response.status}.`;
+  throw Object.assign(new Error(message), { status: response.status });
+}
+
+/** Server-sent events of a response: {id, event, data}. */
+async function* serverEvents(response) {
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    rest += value;
+    const parts = rest.split("\n\n");
+    rest = parts.pop();
+    for (const part of parts) {
+      const event = { id: "", event: "message", data: "" };
+      for (const line of part.split("\n")) {
+        const colon = line.indexOf(": ");
+        const name = line.slice(0, colon);
+        if (name === "data" && event.data) event.data += `\n${line.slice(colon + 2)}`;
+        else if (name in event) event[name] = line.slice(colon + 2);
+      }
+      if (event.data) yield event;
+    }
+  }
+}
+
+/**
+ * Sends a message and yields what happens: {run}, {conversation}, {routing}, {text}, {restart},
+ * {sources}, {notice}, {waiting} (true while the connection is down), and at last {end} with the
+ * reply when the server gave one, or {error}.
+ */
+export async function* chat(body) {
+  const turn = { run: null, lastId: "" };
+  try {
+    const response = await request("/v1/proxy/core-agent-chat", {
+      method: "POST",
+      body: JSON.stringify({ ...body, stream: true }),
+    });
+    for await (const event of serverEvents(response)) {
+      if (event.id) turn.lastId = event.id;
+      if (event.data === "[DONE]") return;
+      const chunk = JSON.parse(event.data);
+      turn.run = chunk.run_id ?? turn.run;
+      yield* ofChunk(chunk);
+      if (chunk.error) return;
+    }
+  } catch (error) {
+    if (error.status !== undefined || turn.run === null) {
+      yield { error: messageOf(error) };
+      return;
+    }
+  }
+  yield* resume(turn);
+}
+
+async function* resume(turn) {
+  for (let attempt = 0; attempt < RETRIES_MAX; attempt += 1) {
+    yield { waiting: true };
+    await new Promise((done) => setTimeout(done, Math.min(RETRY_MS_MAX, 300 * 2 ** attempt)));
+    try {
+      const response = await request(`/v2/runs/${turn.run}/events`, {
+        headers: turn.lastId ? { "Last-Event-ID": turn.lastId } : {},
+      });
+      yield { waiting: false };
+      for await (const event of serverEvents(response)) {
+        attempt = 0;
+        if (event.id) turn.lastId = event.id;
+        if (event.data === "[DONE]") return;
+        const frame = JSON.parse(event.data);
+        yield* ofFrame(frame);
+        if (frame.type === "end") return;
+      }
+    } catch (error) {
+      if (error.status === 410 || error.status === 404) {
+        yield { end: { isTrimmed: true } };
+        return;
+      }
+      if (error.status !== undefined && error.status < 500) {
+        yield { error: messageOf(error) };
+        return;
+      }
+    }
+  }
+  yield { error: "The server cannot be reached. The answer will be in the conversation later." };
+}
+
+function* ofChunk(chunk) {
+  if (chunk.run_id) yield { run: chunk.run_id };
+  if (chunk.conversation_key) yield { conversation: chunk.conversation_key };
+  if (chunk.routing_info) yield { routing: chunk.routing_info };
+  const text = chunk.choices?.[0]?.delta?.content;
+  if (text) yield { text };
+  if (chunk.sources) yield { sources: chunk.sources };
+  if (chunk.notice) yield { notice: chunk.notice };
+  if (chunk.error) yield { error: chunk.error.message };
+}
+
+function* ofFrame(frame) {
+  if (frame.type === "text") yield { text: frame.text };
+  if (frame.type === "reset") yield { restart: true };
+  if (frame.type === "event") {
+    const { event } = frame;
+    if (event?.type === "routing") yield { routing: event.routing_info };
+    if (event?.type === "sources") yield { sources: event.sources };
+    if (event?.type === "notice") yield { notice: event.text };
+  }
+  if (frame.type !== "end") return;
+  if (frame.reply) yield { end: frame.reply };
+  const status = frame.outcome?.status;
+  if (status === "cancelled") yield { notice: "Stopped." };
+  else if (status && status !== "completed")
+    yield { error: frame.outcome.error?.message ?? status };
+}
+
+function messageOf(error) {
+  return error instanceof TypeError ? "The server cannot be reached." : error.message;
+}
