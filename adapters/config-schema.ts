@@ -152,6 +152,52 @@ const serverLimits = {
   socketMessageBytesMax: integer("Largest WebSocket message.", "bytes", [MIB, KIB, 64 * MIB]),
 } satisfies Record<keyof ServerLimits, IntegerField>;
 
+const systemLimits = {
+  watchdogMs: integer("A worker that gives no sign for this long is replaced.", "ms", [
+    10_000,
+    200,
+    10 * MINUTE_MS,
+  ]),
+  requestTimeoutMs: integer("Latest start of a message's handling.", "ms", [
+    30_000,
+    1,
+    60 * MINUTE_MS,
+  ]),
+  requestsMax: integer(
+    "Requests and subscriptions at once; one more is 429.",
+    "requests",
+    [100_000, 1, 1_000_000],
+  ),
+  wireItemsMax: integer("Items under way between two threads.", "items", [4_096, 64, 65_536]),
+  backlogMax: integer(
+    "Items waiting behind them; then the door refuses.",
+    "items",
+    [16_384, 64, 1_000_000],
+  ),
+  viewerBytesMax: integer("Kept for a slow viewer before it gets a gap.", "bytes", [
+    MIB,
+    KIB,
+    64 * MIB,
+  ]),
+  tableWritesMax: integer("Table writes waiting; one more is 503.", "writes", [1_024, 1, 100_000]),
+  deathsMax: integer(
+    "Deaths of one worker in a minute; one more ends the process.",
+    "deaths",
+    [100, 1, 1_000],
+  ),
+  computeThreads: integer(
+    "Threads for heavy computing, started when first needed.",
+    "threads",
+    [1, 1, 64],
+  ),
+  computeQueueMax: integer("Tasks waiting for them; one more is 429.", "tasks", [256, 1, 100_000]),
+  mapBytes: integer("Address space of each data file; it takes no disk.", "bytes", [
+    64 * GIB,
+    16 * MIB,
+    1_024 * GIB,
+  ]),
+} as const satisfies Fields;
+
 const kernelLimits = {
   cellsMax: integer(
     "Actors kept in memory by a worker; the longest idle hibernate.",
@@ -318,36 +364,20 @@ export const configFields = {
       },
     },
   },
-  runtime: { type: "group", text: "The engine of each worker.", fields: kernelLimits },
-  store: {
-    type: "group",
-    text: "The data folder. Sizes are address space, not disk taken.",
-    fields: {
-      hotBytesMax: integer("Conversations, agents, journals.", "bytes", [
-        64 * GIB,
-        64 * MIB,
-        4_096 * GIB,
-      ]),
-      bulkBytesMax: integer("Documents and their index.", "bytes", [
-        64 * GIB,
-        64 * MIB,
-        4_096 * GIB,
-      ]),
-    },
-  },
-  compute: {
-    type: "group",
-    text: "The pool for heavy computing, one for each worker; started when first needed.",
-    fields: {
-      threads: integer("Threads.", "threads", [1, 1, 64]),
-      queueMax: integer("Tasks waiting; one more is refused.", "tasks", [256, 1, 100_000]),
-    },
-  },
+  runtime: { type: "group", text: "Threads, queues and storage.", fields: systemLimits },
+  engine: { type: "group", text: "The engine of each worker.", fields: kernelLimits },
   defaultProvider: {
     type: "text",
-    text: "Provider of model names that no rule names. Default: such names are refused.",
+    text: "Provider of model names that no rule names. Default: the first one.",
     default: null as string | null,
     charsMax: 64,
+  },
+  defaultModel: {
+    type: "text",
+    text: "Model of agents that name none. Default: gpt-5-mini or claude-haiku-4-5, as the default provider speaks.",
+    env: "TROUPE_DEFAULT_MODEL",
+    default: null as string | null,
+    charsMax: 200,
   },
   providers: {
     type: "entries",

@@ -61,6 +61,9 @@ const baseUrls = {
   anthropic: "https://api.anthropic.com",
 } as const;
 
+/** Models of agents that name none. */
+const defaultModels = { openai: "gpt-5-mini", anthropic: "claude-haiku-4-5" } as const;
+
 /**
  * Reads the configuration of this process.
  * @throws RuntimeError CONFIG_INVALID with one line for each thing that is wrong.
@@ -98,15 +101,12 @@ export async function readConfig(environment: Environment, folder: string): Prom
   const values = complete(configFields, fromFile, env, problems) as unknown as Values;
   const adminKey = adminKeyOf(env, problems);
   const providers = providersOf(values.providers, env, problems);
-  const byDefault = values.defaultProvider;
-  if (byDefault !== null && !providers.some((one) => one.name === byDefault)) {
-    problems.push(`default_provider: there is no provider "${byDefault}"`);
-  }
+  const defaults = defaultsOf(values, providers, problems);
   if (problems.length > 0) {
     throw new RuntimeError("CONFIG_INVALID", problems.join("\n"), { problems });
   }
   const data = isAbsolute(values.data) ? values.data : resolve(folder, values.data);
-  return { ...values, data, providers, adminKey, file: file?.path ?? null };
+  return { ...values, ...defaults, data, providers, adminKey, file: file?.path ?? null };
 }
 
 /** An empty variable counts as unset: that is how shells and containers unset one. */
@@ -182,6 +182,23 @@ function fromVariable(field: Field, env: Environment, problems: string[]): unkno
     problems.push(`${variable}: expected ${expected(field)}, found ${shown(written)}`);
   }
   return value;
+}
+
+function defaultsOf(
+  values: Values,
+  providers: readonly ProviderConfig[],
+  problems: string[],
+): Pick<Config, "defaultProvider" | "defaultModel"> {
+  const name = values.defaultProvider;
+  const provider = name === null ? providers[0] : providers.find((one) => one.name === name);
+  if (name !== null && provider === undefined) {
+    problems.push(`default_provider: there is no provider "${name}"`);
+  }
+  const model = provider && defaultModels[provider.kind];
+  return {
+    defaultProvider: provider?.name ?? null,
+    defaultModel: values.defaultModel ?? model ?? null,
+  };
 }
 
 function adminKeyOf(env: Environment, problems: string[]): string | null {

@@ -43,7 +43,7 @@ describe("without a file and without variables", () => {
     });
     expect(config.workers).toBeGreaterThanOrEqual(1);
     expect(config.http.bodyBytesMax).toBe(1_048_576);
-    expect(config.runtime.failuresMax).toBe(5);
+    expect(config.engine.failuresMax).toBe(5);
   });
 
   test("the configuration is plain data that can be given to a thread", async () => {
@@ -144,8 +144,8 @@ describe("refusals of the file name the line, the field and what was expected", 
     ],
     [
       "a number below its limit",
-      "runtime:\n  failures_max: 0\n",
-      "troupe.yaml:2:17: runtime.failures_max: expected an integer from 1 to 100 (times), found 0",
+      "engine:\n  failures_max: 0\n",
+      "troupe.yaml:2:17: engine.failures_max: expected an integer from 1 to 100 (times), found 0",
     ],
     [
       "a number above its limit",
