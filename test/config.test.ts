@@ -1,9 +1,10 @@
 // The configuration: defaults, precedence, and for each refusal where it stands and what was expected.
 
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { settingsPage } from "../adapters/cli/settings.ts";
 import { readConfig } from "../adapters/config.ts";
 
 let folder = "";
@@ -242,4 +243,10 @@ describe("refusals of variables name the variable", () => {
   test("0 workers are allowed", async () => {
     expect((await readConfig({ TROUPE_WORKERS: "0" }, folder)).workers).toBe(0);
   });
+});
+
+test("the page of settings says what the table of settings says", async () => {
+  const page = new URL("../../adapters/cli/configuration.md", import.meta.url);
+
+  expect(await readFile(page, "utf8")).toBe(settingsPage());
 });

@@ -28,6 +28,11 @@ export const commands: CommandTable = {
     usage: "troupe chat [--url URL] [--key KEY] [--agent AG] [--conversation CV] [--message TEXT]",
     load: () => import("./chat.ts"),
   },
+  settings: {
+    summary: "Print every setting with default, unit and limit.",
+    usage: "troupe settings",
+    load: () => import("./settings.ts"),
+  },
   help: {
     summary: "Show this list, or one command.",
     usage: "troupe help [command]",

@@ -1,0 +1,81 @@
+// `troupe settings`: every setting with default, unit and limit, as Markdown. configuration.md is
+// its output, and a test keeps the two the same.
+
+import { expected, fileName } from "../config-file.ts";
+import { configFields, type Field, type Fields } from "../config-schema.ts";
+
+const HEAD = `# Settings
+
+One optional file, \`troupe.yaml\` in the working folder (or the file that \`TROUPE_CONFIG\` names), and
+environment variables, which win over the file. An empty variable counts as unset. An unknown or
+wrong setting ends the start with the file, the line and what was expected.
+
+\`\`\`yaml
+port: 8080
+http:
+  body_bytes_max: 1048576
+providers:
+  - name: local
+    base_url: http://127.0.0.1:11434/v1
+    models: [llama]
+  - name: openai
+    api_key: $\{OPENAI_API_KEY}
+\`\`\`
+
+Providers also come from the variables their own SDKs use: \`OPENAI_API_KEY\`, \`OPENAI_BASE_URL\`,
+\`ANTHROPIC_API_KEY\`, \`ANTHROPIC_BASE_URL\`. A base URL without a key is enough for a local server.
+
+\`TROUPE_ADMIN_KEY\` is the operator's key, 16 to 256 visible ASCII characters. Without it one is made on
+the first start, printed once and kept in \`admin-key\` in the data folder, readable by its owner only.
+\`troupe chat\` reads \`TROUPE_URL\` and \`TROUPE_KEY\`.
+`;
+
+/** The whole page. */
+export function settingsPage(): string {
+  const simple = entriesOf(configFields).filter(([, field]) => !("fields" in field));
+  const groups = entriesOf(configFields).flatMap(([name, field]) =>
+    "fields" in field ? [section(name, field.text, field.fields)] : [],
+  );
+  const top = `## Top level\n\n${table(Object.fromEntries(simple), true)}`;
+  return [HEAD, top, ...groups].join("\n");
+}
+
+/** Prints the page. */
+export function run(): Promise<number> {
+  process.stdout.write(settingsPage());
+  return Promise.resolve(0);
+}
+
+function entriesOf(fields: Fields): [string, Field][] {
+  return Object.entries(fields);
+}
+
+function section(name: string, text: string, fields: Fields): string {
+  return `## \`${fileName(name)}\`\n\n${text}\n\n${table(fields, false)}`;
+}
+
+function table(fields: Fields, withVariable: boolean): string {
+  const head = withVariable
+    ? "| setting | variable | default | allowed | |\n|---|---|---|---|---|\n"
+    : "| setting | default | allowed | |\n|---|---|---|---|\n";
+  const rows = entriesOf(fields).map(([name, field]) => {
+    const variable = "env" in field && field.env ? `\`${field.env}\`` : "";
+    const cells = [`\`${fileName(name)}\``, defaultOf(field), expected(field), field.text];
+    if (withVariable) cells.splice(1, 0, variable);
+    return `| ${cells.join(" | ")} |\n`;
+  });
+  return head + rows.join("");
+}
+
+function defaultOf(field: Field): string {
+  switch (field.type) {
+    case "integer":
+      return field.defaultText ?? String(field.default);
+    case "choice":
+      return field.default;
+    case "text":
+      return field.default ? `\`${field.default}\`` : "";
+    default:
+      return "";
+  }
+}
