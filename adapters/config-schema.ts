@@ -202,7 +202,7 @@ const kernelLimits = {
   cellsMax: integer(
     "Actors kept in memory by a worker; the longest idle hibernate.",
     "actors",
-    [10_000, 10, 10_000_000],
+    [50_000, 10, 10_000_000],
   ),
   sliceTurns: integer(
     "Turns before other work of the thread gets its turn.",
@@ -210,10 +210,10 @@ const kernelLimits = {
     [64, 1, 10_000],
   ),
   sliceMs: integer("Longest slice of turns.", "ms", [4, 1, 1_000]),
-  batchRows: integer("Rows of one commit batch.", "rows", [8_192, 64, 1_000_000]),
-  batchBytes: integer("Bytes of one commit batch.", "bytes", [4 * MIB, 64 * KIB, 256 * MIB]),
+  batchRows: integer("Rows of one commit batch.", "rows", [1_000, 64, 1_000_000]),
+  batchBytes: integer("Bytes of one commit batch.", "bytes", [1_000_000, 64 * KIB, 256 * MIB]),
   turnRows: integer("Rows one turn may write.", "rows", [1_000, 10, 100_000]),
-  turnBytes: integer("Bytes one turn may write.", "bytes", [MIB, 16 * KIB, 64 * MIB]),
+  turnBytes: integer("Bytes one turn may write.", "bytes", [1_000_000, 16 * KIB, 64 * MIB]),
   failuresMax: integer("Failures of a message before it is a dead letter.", "times", [5, 1, 100]),
   stepsMax: integer("Steps of one run.", "steps", [1_000, 10, 100_000]),
   depthMax: integer("Depth of runs under runs.", "runs", [8, 1, 64]),

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { settingsPage } from "../adapters/cli/settings.ts";
 import { readConfig } from "../adapters/config.ts";
+import { KERNEL_LIMITS } from "../runtime/kernel.ts";
 
 let folder = "";
 
@@ -243,6 +244,10 @@ describe("refusals of variables name the variable", () => {
   test("0 workers are allowed", async () => {
     expect((await readConfig({ TROUPE_WORKERS: "0" }, folder)).workers).toBe(0);
   });
+});
+
+test("the defaults of the engine are the engine's own", async () => {
+  expect((await readConfig({}, folder)).engine).toEqual(KERNEL_LIMITS);
 });
 
 test("the page of settings says what the table of settings says", async () => {

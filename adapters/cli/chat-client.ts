@@ -14,7 +14,8 @@ export interface Piece {
   readonly text?: string;
   readonly routing?: { readonly action_name: string; readonly reason: string };
   readonly sources?: readonly { title: string; headings?: readonly string[] }[];
-  readonly notice?: string;
+  /** Set on the last piece when the built-in answerer answered. */
+  readonly isBuiltin?: boolean;
   readonly error?: string;
 }
 
@@ -71,7 +72,7 @@ interface Chunk {
   readonly conversation_key?: string;
   readonly routing_info?: { readonly action_name: string; readonly reason: string };
   readonly sources?: readonly { title: string; headings?: readonly string[] }[];
-  readonly notice?: string;
+  readonly builtin?: boolean;
   readonly error?: { readonly message: string };
 }
 
@@ -83,7 +84,7 @@ function pieceOf(chunk: Chunk): Piece {
     ...(chunk.routing_info && { routing: chunk.routing_info }),
     ...(text && { text }),
     ...(chunk.sources && { sources: chunk.sources }),
-    ...(chunk.notice && { notice: chunk.notice }),
+    ...(chunk.builtin && { isBuiltin: true }),
     ...(chunk.error && { error: chunk.error.message }),
   };
 }

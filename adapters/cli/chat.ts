@@ -118,8 +118,9 @@ async function answer(
       }
       if (piece.text) process.stdout.write(piece.text);
       if (piece.sources) printSources(piece.sources);
-      if (piece.notice) console.log(dim(`\n(${piece.notice})`));
-      if (piece.error) console.error(`\ntroupe chat: ${piece.error}`);
+      if (piece.isBuiltin)
+        console.log(dim("\n(The built-in answerer; set OPENAI_API_KEY for a model.)"));
+      if (piece.error && !isCancelled) console.error(`\ntroupe chat: ${piece.error}`);
     }
     console.log(isCancelled ? dim("\n(stopped)") : "");
     const said = saidConversation ?? conversation;

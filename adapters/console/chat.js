@@ -257,7 +257,7 @@ function takeStep(step, answer) {
   }
   if (step.end) takeReply(step.end, answer);
   if (step.notice && !state.isStopped) view.status.textContent = step.notice;
-  if (step.error) answer.note(step.error, true);
+  if (step.error && !state.isStopped) answer.note(step.error, true);
   answer.draw();
 }
 

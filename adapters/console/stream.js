@@ -57,6 +57,12 @@ export async function* chat(body) {
       if (event.data === "[DONE]") return;
       const chunk = JSON.parse(event.data);
       turn.run = chunk.run_id ?? turn.run;
+      if (chunk.error?.code === "stream_restarted") {
+        // What was shown is not what is stored: read the run again from its start.
+        turn.lastId = "";
+        yield { restart: true };
+        break;
+      }
       yield* ofChunk(chunk);
       if (chunk.error) return;
     }

@@ -1,0 +1,25 @@
+// `/metrics`, as Prometheus reads it. On a loopback address anyone who reaches the port may read
+// it; elsewhere it needs the admin key, because figures tell how a company uses its agents.
+
+import { defineRoute, type Route } from "./route.ts";
+
+/** The route. `type` is the text's content type. */
+export function metricsRoute(options: {
+  readonly type: string;
+  readonly isPublic: boolean;
+  text(): Promise<string>;
+}): Route {
+  return defineRoute({
+    method: "GET",
+    pattern: "/metrics",
+    service: "metrics",
+    role: "admin",
+    errors: "problem",
+    isPublic: options.isPublic,
+    handler: async () => ({
+      status: 200,
+      headers: { "Content-Type": options.type, "Cache-Control": "no-store" },
+      body: await options.text(),
+    }),
+  });
+}
