@@ -83,6 +83,11 @@ export function wantsColour(): boolean {
   return !process.env["NO_COLOR"] && process.env["TERM"] !== "dumb";
 }
 
+/** Tells the native HTTP server, which reads it when it is loaded, how large a request head may be. */
+export function setNativeHeaderBytes(bytes: number): void {
+  process.env["UWS_HTTP_MAX_HEADERS_SIZE"] ??= String(bytes);
+}
+
 /**
  * Reads a configuration from given variables and a working folder. Variables win over the file.
  * @throws RuntimeError CONFIG_INVALID.

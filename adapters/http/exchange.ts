@@ -1,0 +1,377 @@
+// What both servers share for one request: the head as handlers see it, the body as it arrives
+// (capped, timed, paused while nobody asks for it), the queue before a slow reader, and the
+// fallback answer of a handler that threw. Knows no server.
+
+import { STATUS_CODES } from "node:http";
+import { RuntimeError, toErrorData } from "../../runtime/errors.ts";
+import { newId } from "../../runtime/id.ts";
+import { errorReply } from "./reply.ts";
+import type { HttpRequest, HttpResponse, ResponseSink, ServerLimits } from "./server.ts";
+
+/** Bytes of a body kept before a handler asks for it; then the client is paused. */
+export const EAGER_BODY_BYTES = 64 * 1024;
+/** Bytes given to the socket at once. */
+export const WRITE_BYTES = 64 * 1024;
+/** A refused body is still read this long and this far, so that the client sees the answer and not a reset. */
+export const LINGER_MS = 1_000;
+export const LINGER_BYTES = 32 * 1024 * 1024;
+/** How often a stalled upload is looked at, ms. */
+const BODY_TICK_MS = 2_000;
+
+const boot = newId("req", Date.now()).slice(0, 22);
+let requests = 0;
+
+/** A request id: unique over restarts, sortable within one, and made without asking for randomness. */
+export function newRequestId(): string {
+  requests += 1;
+  return boot + requests.toString(36).padStart(7, "0");
+}
+
+let dateText = "";
+let dateAtMs = 0;
+
+/** The Date header, made once a second. */
+export function dateHeader(): string {
+  const nowMs = Date.now();
+  if (nowMs - dateAtMs >= 1_000) {
+    dateAtMs = nowMs - (nowMs % 1_000);
+    dateText = new Date(nowMs).toUTCString();
+  }
+  return dateText;
+}
+
+const statusLines = new Map(
+  Object.entries(STATUS_CODES).map(([code, text]) => [Number(code), `${code} ${text}`]),
+);
+
+/** "404 Not Found". */
+export function statusLine(status: number): string {
+  return statusLines.get(status) ?? `${status} ${status === 499 ? "Client Closed" : "Unknown"}`;
+}
+
+/** The answer to a handler that threw: it never leaves the process without one. */
+export function fallbackReply(error: unknown, requestId: string): HttpResponse {
+  return errorReply(toErrorData(error), { style: "problem", requestId, service: "gateway" });
+}
+
+/** Whether a header value would break the head apart. */
+export function isBrokenHeader(value: string): boolean {
+  return value.includes("\n") || value.includes("\r") || value.includes("\0");
+}
+
+/** The refusal of a head that is too large; the server may refuse larger ones by itself. */
+export function headTooLarge(limits: ServerLimits): RuntimeError {
+  const most = limits.headerBytesMax;
+  return new RuntimeError("HEADERS_TOO_LARGE", `The head is over the limit of ${most} bytes.`);
+}
+
+/** An address as people write it: an IPv4 one in IPv6 form becomes plain. */
+export function plainAddress(address: string): string {
+  const mapped = /^(?:::ffff:|(?:0{4}:){5}ffff:)(.+)$/i.exec(address)?.[1];
+  if (mapped === undefined || mapped.includes(".")) return mapped ?? address;
+  const bytes = mapped.split(":").flatMap((part) => {
+    const value = Number.parseInt(part, 16);
+    return [value >> 8, value & 255];
+  });
+  return bytes.join(".");
+}
+
+/** Where the bytes of a body come from. */
+export interface BodySource {
+  pause(): void;
+  resume(): void;
+}
+
+/** A body as it arrives. Bytes nobody asked for are held up to `EAGER_BODY_BYTES`, then the client is paused. */
+export class BodyBuffer {
+  #chunks: Uint8Array[] = [];
+  #bytes = 0;
+  #bytesMax = EAGER_BODY_BYTES;
+  #isDone: boolean;
+  #isPaused = false;
+  #isDropping = false;
+  #failure: RuntimeError | null = null;
+  #settle: (() => void) | null = null;
+  readonly #source: BodySource;
+  readonly #limits: ServerLimits;
+  readonly #declaredBytes: number;
+
+  /** @param declaredBytes Content-Length, -1 when unknown, 0 when there is no body. */
+  constructor(source: BodySource, limits: ServerLimits, declaredBytes: number) {
+    this.#source = source;
+    this.#limits = limits;
+    this.#declaredBytes = declaredBytes;
+    this.#isDone = declaredBytes === 0;
+  }
+
+  get isDone(): boolean {
+    return this.#isDone;
+  }
+
+  /** Takes a chunk; it must be the buffer's own (copied, if the server only lends it). */
+  push(chunk: Uint8Array, isLast: boolean): void {
+    this.#bytes += chunk.byteLength;
+    if (isLast) this.#isDone = true;
+    if (!this.#isDropping && chunk.byteLength > 0) this.#chunks.push(chunk);
+    this.#settle?.();
+    const isAwaited = this.#settle !== null || this.#isDropping || this.#isDone;
+    if (isAwaited || this.#isPaused || this.#bytes <= this.#bytesMax) return;
+    this.#isPaused = true;
+    this.#source.pause();
+  }
+
+  /** Whether a chunk may be dropped unseen. */
+  get isDropping(): boolean {
+    return this.#isDropping;
+  }
+
+  /** The client is gone. */
+  fail(error: RuntimeError): void {
+    this.#failure = error;
+    this.#chunks = [];
+    this.#settle?.();
+  }
+
+  /** The whole body. @throws BODY_TOO_LARGE, REQUEST_TIMEOUT, CANCELLED. */
+  async read(bytesMax: number): Promise<Uint8Array> {
+    this.#bytesMax = bytesMax;
+    if (this.#declaredBytes > bytesMax) throw tooLarge(bytesMax);
+    if (!this.#isDone && this.#failure === null) {
+      await this.#wait(this.#limits.bodyTimeoutMs, () => this.#bytes > bytesMax);
+    }
+    if (this.#failure !== null) throw this.#failure;
+    if (this.#bytes > bytesMax) throw tooLarge(bytesMax);
+    if (!this.#isDone) {
+      throw new RuntimeError(
+        "REQUEST_TIMEOUT",
+        `The body did not arrive within ${this.#limits.bodyTimeoutMs} ms.`,
+      );
+    }
+    const [only] = this.#chunks;
+    return this.#chunks.length === 1 && only !== undefined ? only : Buffer.concat(this.#chunks);
+  }
+
+  /** Reads on without keeping anything, within the linger limits, so that an early answer arrives. */
+  async drop(): Promise<void> {
+    this.#isDropping = true;
+    this.#chunks = [];
+    if (this.#isDone || this.#failure !== null) return;
+    const from = this.#bytes;
+    await this.#wait(LINGER_MS, () => this.#bytes - from > LINGER_BYTES);
+  }
+
+  #wait(timeoutMs: number, isEnough: () => boolean): Promise<void> {
+    return new Promise((resolve) => {
+      const end = (): void => {
+        clearTimeout(timer);
+        clearInterval(tick);
+        this.#settle = null;
+        resolve();
+      };
+      const timer = setTimeout(end, timeoutMs);
+      // Resuming tells the server that a slow upload is still wanted; it has idle limits of its own.
+      const tick = setInterval(() => this.#source.resume(), BODY_TICK_MS);
+      this.#settle = () => {
+        if (this.#isDone || this.#failure !== null || isEnough()) end();
+      };
+      if (this.#isPaused) {
+        this.#isPaused = false;
+        this.#source.resume();
+      }
+      this.#settle();
+    });
+  }
+}
+
+function tooLarge(bytesMax: number): RuntimeError {
+  return new RuntimeError("BODY_TOO_LARGE", `The body is over the limit of ${bytesMax} bytes.`, {
+    bytesMax,
+  });
+}
+
+/** Whether the client is still there; its signal is made only when somebody asks for it. */
+export class Presence {
+  #controller: AbortController | null = null;
+  isGone = false;
+
+  get signal(): AbortSignal {
+    if (this.#controller === null) {
+      this.#controller = new AbortController();
+      if (this.isGone) this.#controller.abort(gone());
+    }
+    return this.#controller.signal;
+  }
+
+  leave(): void {
+    if (this.isGone) return;
+    this.isGone = true;
+    this.#controller?.abort(gone());
+  }
+}
+
+const gone = (): RuntimeError => new RuntimeError("CANCELLED", "The client went away.");
+
+/** The head of a request as it was copied from the server. */
+export interface Head {
+  readonly method: string;
+  readonly path: string;
+  readonly query: string;
+  readonly headers: ReadonlyMap<string, string>;
+  /** Address of the peer, asked for only when needed. */
+  readonly peer: () => string;
+}
+
+/** A request over a copied head. */
+export class Request implements HttpRequest {
+  readonly id = newRequestId();
+  readonly #head: Head;
+  readonly #presence: Presence;
+  readonly #body: BodyBuffer;
+  readonly #bodyBytesMax: number;
+  #query: URLSearchParams | null = null;
+
+  constructor(head: Head, presence: Presence, body: BodyBuffer, bodyBytesMax: number) {
+    this.#head = head;
+    this.#presence = presence;
+    this.#body = body;
+    this.#bodyBytesMax = bodyBytesMax;
+  }
+
+  get method(): string {
+    return this.#head.method;
+  }
+
+  get path(): string {
+    return this.#head.path;
+  }
+
+  get query(): URLSearchParams {
+    this.#query ??= new URLSearchParams(this.#head.query);
+    return this.#query;
+  }
+
+  get peer(): string {
+    return this.#head.peer();
+  }
+
+  get signal(): AbortSignal {
+    return this.#presence.signal;
+  }
+
+  header(name: string): string | undefined {
+    return this.#head.headers.get(name);
+  }
+
+  body(bytesMax: number = this.#bodyBytesMax): Promise<Uint8Array> {
+    return this.#body.read(bytesMax);
+  }
+}
+
+/** A socket as the sink sees it: `write` returns false when the socket is full. */
+export interface Transport {
+  write(piece: Uint8Array): boolean;
+  /** Ends the connection at once. */
+  cut(): void;
+}
+
+/** The queue before one reader: bounded in bytes and in time without progress. */
+export class SinkQueue implements ResponseSink {
+  readonly #transport: Transport;
+  readonly #limits: ServerLimits;
+  readonly #presence: Presence;
+  readonly #waiting: Uint8Array[] = [];
+  #waitingBytes = 0;
+  #isFull = false;
+  #timer: NodeJS.Timeout | null = null;
+  #drained: { readonly promise: Promise<void>; readonly resolve: () => void } | null = null;
+
+  constructor(transport: Transport, limits: ServerLimits, presence: Presence) {
+    this.#transport = transport;
+    this.#limits = limits;
+    this.#presence = presence;
+  }
+
+  get signal(): AbortSignal {
+    return this.#presence.signal;
+  }
+
+  get drained(): Promise<void> {
+    if (!this.#isFull || this.#presence.isGone) return Promise.resolve();
+    if (this.#drained === null) {
+      let resolve = (): void => {};
+      const promise = new Promise<void>((done) => {
+        resolve = done;
+      });
+      this.#drained = { promise, resolve };
+    }
+    return this.#drained.promise;
+  }
+
+  /** Whether everything has been given to the socket. */
+  get isEmpty(): boolean {
+    return this.#waiting.length === 0;
+  }
+
+  write(piece: string | Uint8Array): boolean {
+    if (this.#presence.isGone) return true;
+    const bytes = typeof piece === "string" ? Buffer.from(piece) : piece;
+    if (bytes.byteLength === 0) return !this.#isFull;
+    // One piece may be larger than the limit: it is in memory already. Pieces behind it may not.
+    const isOver =
+      this.#waitingBytes > 0 &&
+      this.#waitingBytes + bytes.byteLength > this.#limits.sendBufferBytesMax;
+    if (isOver) {
+      this.#cut();
+      return true;
+    }
+    this.#waiting.push(bytes);
+    this.#waitingBytes += bytes.byteLength;
+    if (!this.#isFull) this.#pump();
+    return !this.#isFull;
+  }
+
+  /** The socket can take more. */
+  onWritable(): void {
+    if (!this.#isFull || this.#presence.isGone) return;
+    this.#isFull = false;
+    this.#pump();
+    if (!this.#isFull) this.#release();
+  }
+
+  /** The client is gone: whoever waits goes on and finds the signal aborted. */
+  onGone(): void {
+    this.#waiting.length = 0;
+    this.#waitingBytes = 0;
+    this.#isFull = false;
+    this.#release();
+  }
+
+  #pump(): void {
+    while (!this.#isFull) {
+      const piece = this.#waiting[0];
+      if (piece === undefined) break;
+      const isWhole = piece.byteLength <= WRITE_BYTES;
+      if (isWhole) this.#waiting.shift();
+      else this.#waiting[0] = piece.subarray(WRITE_BYTES);
+      const part = isWhole ? piece : piece.subarray(0, WRITE_BYTES);
+      this.#waitingBytes -= part.byteLength;
+      this.#isFull = !this.#transport.write(part);
+    }
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = this.#isFull ? setTimeout(() => this.#cut(), this.#limits.slowReaderMs) : null;
+  }
+
+  #cut(): void {
+    this.#transport.cut();
+    this.#presence.leave();
+    this.onGone();
+  }
+
+  #release(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    const waiting = this.#drained;
+    this.#drained = null;
+    waiting?.resolve();
+  }
+}

@@ -1,0 +1,288 @@
+// The same front door on node:http and ws, where the native server has no build for this Node. It
+// behaves alike, tested by the same suite; it is slower and takes more memory for each connection.
+
+import {
+  createServer,
+  type IncomingMessage,
+  type Server as NodeHttpServer,
+  type ServerResponse,
+} from "node:http";
+import type { Duplex } from "node:stream";
+import { type WebSocket, WebSocketServer } from "ws";
+import { RuntimeError } from "../../runtime/errors.ts";
+import {
+  BodyBuffer,
+  dateHeader,
+  fallbackReply,
+  type Head,
+  isBrokenHeader,
+  Presence,
+  plainAddress,
+  Request,
+  SinkQueue,
+  statusLine,
+} from "./exchange.ts";
+import type { FrontDoor, HttpResponse, Listen, Server, ServerLimits } from "./server.ts";
+import { NodeSocket } from "./socket-node.ts";
+import { chosenProtocol, overloaded, SOCKET_IDLE_MS } from "./socket-rules.ts";
+
+/** Idle keep-alive connections are closed after this long, ms; the native server does alike. */
+const KEEP_ALIVE_MS = 10_000;
+/** Connections past the limit that still get their 503; beyond them they are closed unanswered. */
+const REFUSED_MAX = 256;
+
+/** `listen` on node:http and ws. */
+export const listenOnNode: Listen = (options) =>
+  new NodeServer(options.limits, options.door).listen(options);
+
+class NodeServer implements Server {
+  readonly #limits: ServerLimits;
+  readonly #door: FrontDoor;
+  readonly #http: NodeHttpServer;
+  readonly #upgrades: WebSocketServer;
+  readonly #sockets = new Set<NodeSocket>();
+  readonly #heart: NodeJS.Timeout;
+  #requests = 0;
+  #open = 0;
+  #isStopping = false;
+  port = 0;
+
+  constructor(limits: ServerLimits, door: FrontDoor) {
+    this.#limits = limits;
+    this.#door = door;
+    this.#http = createServer({
+      maxHeaderSize: limits.headerBytesMax,
+      headersTimeout: limits.bodyTimeoutMs,
+      requestTimeout: 0,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      noDelay: true,
+    });
+    this.#upgrades = new WebSocketServer({
+      noServer: true,
+      maxPayload: limits.socketMessageBytesMax,
+      perMessageDeflate: false,
+      handleProtocols: (offered) => chosenProtocol([...offered].join(",")) || false,
+    });
+    this.#http.maxConnections = limits.connectionsMax + REFUSED_MAX;
+    this.#http.on("connection", (socket) => {
+      this.#open += 1;
+      socket.on("close", () => {
+        this.#open -= 1;
+      });
+    });
+    this.#http.on("request", (request, response) => this.#onRequest(request, response));
+    this.#http.on("upgrade", (request, socket, rest) => this.#onUpgrade(request, socket, rest));
+    this.#heart = setInterval(() => {
+      for (const socket of this.#sockets) socket.beat();
+    }, SOCKET_IDLE_MS / 2);
+  }
+
+  listen(options: { readonly host: string; readonly port: number }): Promise<Server> {
+    return new Promise((resolve, reject) => {
+      this.#http.once("error", (cause) => {
+        clearInterval(this.#heart);
+        const place = `${options.host}:${options.port}`;
+        const message = `${place} cannot be listened on: ${cause.message}.`;
+        reject(new RuntimeError("CONFIG_INVALID", message, undefined, { cause }));
+      });
+      this.#http.listen({ host: options.host, port: options.port, exclusive: true }, () => {
+        const place = this.#http.address();
+        this.port = typeof place === "object" && place !== null ? place.port : 0;
+        resolve(this);
+      });
+    });
+  }
+
+  connections(): number {
+    return this.#requests + this.#sockets.size;
+  }
+
+  stopAccepting(): void {
+    this.#isStopping = true;
+    this.#http.close();
+    this.#http.closeIdleConnections();
+  }
+
+  close(): Promise<void> {
+    clearInterval(this.#heart);
+    for (const socket of this.#sockets) socket.close(1001, "The server is closing.");
+    return new Promise((resolve) => {
+      this.#http.close(() => resolve());
+      this.#isStopping = true;
+      this.#http.closeAllConnections();
+      for (const socket of this.#sockets) socket.cut();
+    });
+  }
+
+  get #isFull(): boolean {
+    return this.#open > this.#limits.connectionsMax;
+  }
+
+  #onRequest(incoming: IncomingMessage, response: ServerResponse): void {
+    this.#requests += 1;
+    response.on("close", () => {
+      this.#requests -= 1;
+    });
+    const exchange = new NodeExchange(incoming, response, this.#limits);
+    exchange
+      .run(
+        this.#isFull ? async (of) => overloaded(of.id) : (of) => this.#door.handle(of),
+        () => this.#isStopping,
+      )
+      // Only a stream that failed on its way comes here: its head is out, so it is cut.
+      .catch(() => response.destroy());
+  }
+
+  #onUpgrade(incoming: IncomingMessage, socket: Duplex, rest: Buffer): void {
+    const presence = new Presence();
+    socket.on("error", () => presence.leave());
+    socket.on("close", () => presence.leave());
+    const body = new BodyBuffer({ pause: () => {}, resume: () => {} }, this.#limits, 0);
+    const request = new Request(headOf(incoming), presence, body, 0);
+    const decide = async () =>
+      this.#isFull ? overloaded(request.id) : await this.#door.upgrade(request);
+    decide()
+      .catch((error: unknown) => fallbackReply(error, request.id))
+      .then((decision) => {
+        if (presence.isGone) return;
+        if ("status" in decision) return refuseUpgrade(socket, decision, request.id);
+        this.#upgrades.handleUpgrade(incoming, socket, rest, (opened: WebSocket) => {
+          const connection = new NodeSocket(opened, decision, this.#limits);
+          this.#sockets.add(connection);
+          opened.on("close", () => this.#sockets.delete(connection));
+          connection.open();
+        });
+      })
+      .catch(() => socket.destroy());
+  }
+}
+
+function headOf(incoming: IncomingMessage): Head {
+  const target = incoming.url ?? "/";
+  const mark = target.indexOf("?");
+  const headers = new Map<string, string>();
+  for (const [name, values] of Object.entries(incoming.headersDistinct)) {
+    if (values !== undefined) headers.set(name, values.join(", "));
+  }
+  const address = incoming.socket.remoteAddress ?? "";
+  return {
+    method: incoming.method ?? "GET",
+    path: mark === -1 ? target : target.slice(0, mark),
+    query: mark === -1 ? "" : target.slice(mark + 1),
+    headers,
+    peer: () => plainAddress(address),
+  };
+}
+
+function refuseUpgrade(socket: Duplex, reply: HttpResponse, requestId: string): void {
+  const body = "body" in reply ? Buffer.from(reply.body) : Buffer.alloc(0);
+  const headers = {
+    ...reply.headers,
+    "X-Request-Id": requestId,
+    "Content-Length": String(body.byteLength),
+    Connection: "close",
+  };
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.write(`HTTP/1.1 ${statusLine(reply.status)}\r\n${lines.join("")}\r\n`);
+  socket.end(body);
+}
+
+/** One request and its response. */
+class NodeExchange {
+  readonly #response: ServerResponse;
+  readonly #limits: ServerLimits;
+  readonly #presence = new Presence();
+  readonly #body: BodyBuffer;
+  readonly #request: Request;
+
+  constructor(incoming: IncomingMessage, response: ServerResponse, limits: ServerLimits) {
+    this.#response = response;
+    this.#limits = limits;
+    const head = headOf(incoming);
+    const declared = head.headers.has("transfer-encoding")
+      ? -1
+      : Number(head.headers.get("content-length") ?? 0);
+    const body = new BodyBuffer(
+      { pause: () => incoming.pause(), resume: () => incoming.resume() },
+      limits,
+      declared,
+    );
+    this.#body = body;
+    this.#request = new Request(head, this.#presence, body, limits.bodyBytesMax);
+    const leave = (): void => {
+      body.fail(new RuntimeError("CANCELLED", "The client went away."));
+      this.#presence.leave();
+    };
+    incoming.on("data", (chunk: Buffer) => body.push(chunk, false));
+    incoming.on("end", () => body.push(new Uint8Array(0), true));
+    incoming.on("error", leave);
+    response.on("error", leave);
+    response.on("close", () => {
+      if (!response.writableFinished) leave();
+    });
+  }
+
+  async run(
+    answer: (request: Request) => Promise<HttpResponse>,
+    isStopping: () => boolean,
+  ): Promise<void> {
+    const reply = await this.#decide(answer);
+    if (!this.#body.isDone && !this.#presence.isGone) await this.#body.drop();
+    if (this.#presence.isGone) return;
+    if (isStopping() || !this.#body.isDone) this.#response.setHeader("Connection", "close");
+    for (const [name, value] of Object.entries(reply.headers ?? {})) {
+      this.#response.setHeader(name, value);
+    }
+    this.#response.setHeader("X-Request-Id", this.#request.id);
+    this.#response.setHeader("Date", dateHeader());
+    this.#response.statusCode = reply.status;
+    if ("stream" in reply) await this.#stream(reply);
+    else this.#whole(reply);
+  }
+
+  async #decide(answer: (request: Request) => Promise<HttpResponse>): Promise<HttpResponse> {
+    try {
+      const reply = await answer(this.#request);
+      if (Object.values(reply.headers ?? {}).some(isBrokenHeader)) {
+        throw new Error("A response header holds a line break.");
+      }
+      return reply;
+    } catch (error) {
+      return fallbackReply(error, this.#request.id);
+    }
+  }
+
+  #whole(reply: Extract<HttpResponse, { body: unknown }>): void {
+    const response = this.#response;
+    if (reply.status !== 204 && reply.status !== 304) {
+      response.setHeader("Content-Length", Buffer.byteLength(reply.body));
+    }
+    if (response.write(reply.body)) return void response.end();
+    response.end();
+    // A timer for a reader that takes nothing: it is set again whenever bytes have left.
+    let leftBefore = -1;
+    const watch = setInterval(() => {
+      const left = response.socket?.bytesWritten ?? 0;
+      const waiting = response.socket?.writableLength ?? 0;
+      if (waiting > 0 && left - waiting === leftBefore) response.destroy();
+      leftBefore = left - waiting;
+    }, this.#limits.slowReaderMs);
+    response.on("close", () => clearInterval(watch));
+  }
+
+  async #stream(reply: Extract<HttpResponse, { stream: unknown }>): Promise<void> {
+    const response = this.#response;
+    if (this.#request.method === "HEAD") return void response.end();
+    const sink = new SinkQueue(
+      { write: (piece) => response.write(piece), cut: () => response.destroy() },
+      this.#limits,
+      this.#presence,
+    );
+    response.on("drain", () => sink.onWritable());
+    response.on("close", () => sink.onGone());
+    response.flushHeaders();
+    await reply.stream(sink);
+    while (!this.#presence.isGone && !sink.isEmpty) await sink.drained;
+    response.end();
+  }
+}

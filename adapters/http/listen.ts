@@ -1,0 +1,183 @@
+// The front door on uWebSockets.js, and the only file that knows it. Its sharp edges end here: a
+// response is touched only while it lives, `onAborted` comes before anything else, nothing a
+// handler throws reaches the native side, every asynchronous write is corked, a port is never
+// shared, a slow reader is bounded. An App must live on the main thread only.
+
+import type {
+  TemplatedApp,
+  HttpRequest as UwsRequest,
+  HttpResponse as UwsResponse,
+  us_listen_socket,
+  WebSocketBehavior,
+} from "uWebSockets.js";
+import { RuntimeError } from "../../runtime/errors.ts";
+import { setNativeHeaderBytes } from "../config.ts";
+import { type ExchangeOwner, NativeExchange } from "./native-exchange.ts";
+import { NativeSocket } from "./native-socket.ts";
+import type { FrontDoor, Listen, Server, ServerLimits, SocketHandler } from "./server.ts";
+import { chosenProtocol, overloaded, SOCKET_IDLE_MS } from "./socket-rules.ts";
+
+type Native = typeof import("uWebSockets.js");
+
+const EXCLUSIVE_PORT = 1;
+/** Connections past the limit that still get their 503; beyond them they are closed unanswered. */
+const REFUSED_MAX = 256;
+const text = new TextDecoder();
+
+/**
+ * `listen` on uWebSockets.js, or null where its native binary does not load (no build for this Node).
+ * @param headerBytesMax largest head, fixed for the process by the first call.
+ */
+export async function loadNativeListen(headerBytesMax: number): Promise<Listen | null> {
+  setNativeHeaderBytes(headerBytesMax);
+  const native = await import("uWebSockets.js").catch(() => null);
+  if (native === null) return null;
+  return (options) => new NativeServer(native, options.limits, options.door).listen(options);
+}
+
+type ListenWithOptions = (
+  host: string,
+  port: number,
+  options: number,
+  done: (listening: us_listen_socket | false) => void,
+) => void;
+
+class NativeServer implements Server, ExchangeOwner {
+  readonly #native: Native;
+  readonly #limits: ServerLimits;
+  readonly #door: FrontDoor;
+  readonly #app: TemplatedApp;
+  readonly #sockets = new Set<NativeSocket>();
+  readonly #requests = new Set<NativeExchange>();
+  #listening: us_listen_socket | null = null;
+  #open = 0;
+  port = 0;
+  isStopping = false;
+
+  constructor(native: Native, limits: ServerLimits, door: FrontDoor) {
+    this.#native = native;
+    this.#limits = limits;
+    this.#door = door;
+    this.#app = native.App();
+    this.#app.filter((response, change) => this.#count(response, change));
+    this.#app.ws<SocketData>("/*", this.#socketBehavior());
+    this.#app.any("/*", (response, request) => {
+      const exchange = this.#begin(response, request);
+      exchange?.run(this.#isFull ? async (of) => overloaded(of.id) : (of) => this.#door.handle(of));
+    });
+  }
+
+  listen(options: { readonly host: string; readonly port: number }): Promise<Server> {
+    return new Promise((resolve, reject) => {
+      // The declaration misses this form; without the option two servers share a port in silence.
+      const listen = this.#app.listen.bind(this.#app) as unknown as ListenWithOptions;
+      listen(options.host, options.port, EXCLUSIVE_PORT, (listening) => {
+        if (listening === false) {
+          const place = `${options.host}:${options.port}`;
+          this.#app.close();
+          reject(
+            new RuntimeError("CONFIG_INVALID", `${place} cannot be listened on: it is in use.`),
+          );
+          return;
+        }
+        this.#listening = listening;
+        this.port = this.#native.us_socket_local_port(listening);
+        resolve(this);
+      });
+    });
+  }
+
+  connections(): number {
+    return this.#requests.size + this.#sockets.size;
+  }
+
+  stopAccepting(): void {
+    this.isStopping = true;
+    if (this.#listening !== null) this.#native.us_listen_socket_close(this.#listening);
+    this.#listening = null;
+  }
+
+  async close(): Promise<void> {
+    this.stopAccepting();
+    for (const socket of this.#sockets) socket.close(1001, "The server is closing.");
+    for (const exchange of this.#requests) exchange.cut();
+    this.#app.close();
+  }
+
+  /** The response is over. */
+  ended(exchange: NativeExchange): void {
+    this.#requests.delete(exchange);
+  }
+
+  // Not even a mistake of ours while the head is copied may reach the native side: it would abort.
+  #begin(response: UwsResponse, request: UwsRequest): NativeExchange | null {
+    try {
+      const exchange = new NativeExchange(response, request, this.#limits, this);
+      this.#requests.add(exchange);
+      return exchange;
+    } catch {
+      response.close();
+      return null;
+    }
+  }
+
+  get #isFull(): boolean {
+    return this.#open > this.#limits.connectionsMax;
+  }
+
+  #count(response: UwsResponse, change: number): void {
+    this.#open += change > 0 ? 1 : -1;
+    if (change > 0 && this.#open > this.#limits.connectionsMax + REFUSED_MAX) response.close();
+  }
+
+  #socketBehavior(): WebSocketBehavior<SocketData> {
+    return {
+      maxPayloadLength: this.#limits.socketMessageBytesMax,
+      // One message of headroom: `send` below refuses first, so that the native side never drops.
+      maxBackpressure: this.#limits.sendBufferBytesMax + this.#limits.socketMessageBytesMax,
+      closeOnBackpressureLimit: true,
+      idleTimeout: SOCKET_IDLE_MS / 1_000,
+      sendPingsAutomatically: true,
+      upgrade: (response, request, context) => {
+        const key = request.getHeader("sec-websocket-key");
+        const extensions = request.getHeader("sec-websocket-extensions");
+        const offered = request.getHeader("sec-websocket-protocol");
+        const exchange = this.#begin(response, request);
+        exchange?.run(async (of) => {
+          const decision = this.#isFull ? overloaded(of.id) : await this.#door.upgrade(of);
+          if ("status" in decision) return decision;
+          const protocol = chosenProtocol(offered);
+          exchange.take(() => {
+            const data: SocketData = { handler: decision };
+            response.upgrade(data, key, protocol, extensions, context);
+          });
+          return null;
+        });
+      },
+      open: (socket) => {
+        const data = socket.getUserData();
+        data.connection = new NativeSocket(socket, data.handler, this.#limits);
+        this.#sockets.add(data.connection);
+        data.connection.guard((handler, self) => handler.onOpen(self));
+      },
+      message: (socket, message, isBinary) => {
+        const { connection } = socket.getUserData();
+        if (isBinary) return connection?.close(1003, "Only text frames are understood.");
+        const frame = text.decode(message);
+        connection?.guard((handler, self) => handler.onMessage(self, frame));
+      },
+      drain: (socket) => socket.getUserData().connection?.drained(),
+      close: (socket, code) => {
+        const { connection } = socket.getUserData();
+        if (connection === undefined) return;
+        this.#sockets.delete(connection);
+        connection.closed(code);
+      },
+    };
+  }
+}
+
+interface SocketData {
+  readonly handler: SocketHandler;
+  connection?: NativeSocket;
+}

@@ -1,0 +1,274 @@
+// One request on the native server. A native response may be touched only while it lives, every
+// write to it is corked, and whatever a handler throws becomes an answer or a cut, never an abort
+// of the process. listen.ts alone imports the library; here stands what is used of it.
+
+import { RuntimeError } from "../../runtime/errors.ts";
+import {
+  BodyBuffer,
+  fallbackReply,
+  headTooLarge,
+  isBrokenHeader,
+  Presence,
+  plainAddress,
+  Request,
+  SinkQueue,
+  statusLine,
+  WRITE_BYTES,
+} from "./exchange.ts";
+import type { HttpResponse, ServerLimits } from "./server.ts";
+
+const text = new TextDecoder();
+
+/** What is used of the native response. Each throws when the response is over. */
+export interface NativeResponse {
+  onAborted(handler: () => void): unknown;
+  onData(handler: (chunk: ArrayBuffer, isLast: boolean) => void): unknown;
+  onWritable(handler: (offset: number) => boolean): unknown;
+  cork(write: () => void): unknown;
+  writeStatus(status: string): unknown;
+  writeHeader(name: string, value: string): unknown;
+  write(piece: Uint8Array): boolean;
+  end(body?: string | Uint8Array, closeConnection?: boolean): unknown;
+  endWithoutBody(bytes?: number, closeConnection?: boolean): unknown;
+  /** [whether the socket took it all, whether the response is over]. */
+  tryEnd(piece: Uint8Array, bytes: number): [boolean, boolean];
+  getWriteOffset(): number;
+  getRemoteAddressAsText(): ArrayBuffer;
+  pause(): void;
+  resume(): void;
+  close(): unknown;
+}
+
+/** What is used of the native request; it lives only during the call that brings it. */
+export interface NativeRequest {
+  forEach(take: (name: string, value: string) => void): void;
+  getCaseSensitiveMethod(): string;
+  getUrl(): string;
+  getQuery(): string | undefined;
+}
+
+/** The server an exchange belongs to. */
+export interface ExchangeOwner {
+  readonly isStopping: boolean;
+  /** The response is over. */
+  ended(exchange: NativeExchange): void;
+}
+
+/** One request and its response. After `#isOver` the native response is never touched again. */
+export class NativeExchange {
+  readonly #response: NativeResponse;
+  readonly #limits: ServerLimits;
+  readonly #server: ExchangeOwner;
+  readonly #presence = new Presence();
+  readonly #body: BodyBuffer;
+  readonly #request: Request;
+  #sink: SinkQueue | null = null;
+  #timer: NodeJS.Timeout | null = null;
+  #isOver = false;
+  readonly isTooLarge: boolean;
+
+  constructor(
+    response: NativeResponse,
+    request: NativeRequest,
+    limits: ServerLimits,
+    server: ExchangeOwner,
+  ) {
+    this.#response = response;
+    this.#limits = limits;
+    this.#server = server;
+    response.onAborted(() => this.#gone());
+    const headers = new Map<string, string>();
+    let headBytes = 0;
+    request.forEach((name, value) => {
+      const before = headers.get(name);
+      headers.set(name, before === undefined ? value : `${before}, ${value}`);
+      headBytes += name.length + value.length;
+    });
+    const declared = headers.has("transfer-encoding")
+      ? -1
+      : Number(headers.get("content-length") ?? 0);
+    this.#body = new BodyBuffer(
+      { pause: () => this.#alive()?.pause(), resume: () => this.#alive()?.resume() },
+      limits,
+      declared,
+    );
+    const head = {
+      method: request.getCaseSensitiveMethod(),
+      path: request.getUrl(),
+      query: request.getQuery() ?? "",
+      headers,
+      peer: () => this.#peer(),
+    };
+    this.#request = new Request(head, this.#presence, this.#body, limits.bodyBytesMax);
+    this.isTooLarge = headBytes + head.path.length + head.query.length > limits.headerBytesMax;
+    if (declared !== 0) this.#receive();
+  }
+
+  /** Asks `answer` and sends what it gives; null means that `take` has taken the connection. */
+  run(answer: (request: Request) => Promise<HttpResponse | null>): void {
+    this.#answer(answer).catch((error: unknown) => {
+      // Only a stream that failed on its way comes here: its head is out, so it is cut.
+      if (!(error instanceof RuntimeError && error.code === "CANCELLED")) this.cut();
+    });
+  }
+
+  /** Gives the native response to `use`, after which it is no response any more. */
+  take(use: () => void): void {
+    if (this.#isOver) return;
+    this.#response.cork(use);
+    this.#over();
+  }
+
+  /** Ends the connection at once. */
+  cut(): void {
+    if (!this.#isOver) this.#response.close();
+  }
+
+  async #answer(answer: (request: Request) => Promise<HttpResponse | null>): Promise<void> {
+    const reply = await this.#decide(answer);
+    if (reply === null || this.#isOver) return;
+    if (!this.#body.isDone) await this.#body.drop();
+    if (this.#isOver) return;
+    if ("stream" in reply) await this.#stream(reply);
+    else this.#whole(reply);
+  }
+
+  async #decide(
+    answer: (request: Request) => Promise<HttpResponse | null>,
+  ): Promise<HttpResponse | null> {
+    try {
+      if (this.isTooLarge) throw headTooLarge(this.#limits);
+      const reply = await answer(this.#request);
+      if (reply !== null && Object.values(reply.headers ?? {}).some(isBrokenHeader)) {
+        throw new Error("A response header holds a line break.");
+      }
+      return reply;
+    } catch (error) {
+      return fallbackReply(error, this.#request.id);
+    }
+  }
+
+  #whole(reply: Extract<HttpResponse, { body: unknown }>): void {
+    const { body } = reply;
+    const isLast = this.#isLast();
+    const isBare = reply.status === 204 || reply.status === 304;
+    if (body.length <= WRITE_BYTES || this.#request.method === "HEAD" || isBare) {
+      this.#response.cork(() => {
+        this.#head(reply, isLast);
+        const bytes = typeof body === "string" ? Buffer.byteLength(body) : body.byteLength;
+        if (isBare) this.#response.endWithoutBody(undefined, isLast);
+        else if (this.#request.method === "HEAD") this.#response.endWithoutBody(bytes, isLast);
+        else this.#response.end(body, isLast);
+      });
+      this.#over();
+      return;
+    }
+    this.#large(reply, typeof body === "string" ? Buffer.from(body) : body);
+  }
+
+  // A body of known length that the socket takes piece by piece, without a copy on the native side.
+  #large(reply: HttpResponse, body: Uint8Array): void {
+    const response = this.#response;
+    const push = (): boolean => {
+      if (this.#isOver) return true;
+      const [isTaken, isDone] = response.tryEnd(
+        body.subarray(response.getWriteOffset()),
+        body.byteLength,
+      );
+      if (isDone) this.#over();
+      else this.#watch();
+      return isTaken;
+    };
+    response.onWritable(push);
+    response.cork(() => {
+      this.#head(reply, false);
+      push();
+    });
+  }
+
+  async #stream(reply: Extract<HttpResponse, { stream: unknown }>): Promise<void> {
+    const response = this.#response;
+    const isLast = this.#isLast();
+    if (this.#request.method === "HEAD") {
+      response.cork(() => {
+        this.#head(reply, isLast);
+        response.endWithoutBody(undefined, isLast);
+      });
+      return this.#over();
+    }
+    const sink = new SinkQueue(
+      {
+        write: (piece) => {
+          let isTaken = true;
+          response.cork(() => {
+            isTaken = response.write(piece);
+          });
+          return isTaken;
+        },
+        cut: () => this.cut(),
+      },
+      this.#limits,
+      this.#presence,
+    );
+    this.#sink = sink;
+    response.onWritable(() => {
+      if (!this.#isOver) sink.onWritable();
+      return true;
+    });
+    response.cork(() => this.#head(reply, isLast));
+    await reply.stream(sink);
+    while (!this.#isOver && !sink.isEmpty) await sink.drained;
+    if (this.#isOver) return;
+    response.cork(() => response.end(undefined, isLast));
+    this.#over();
+  }
+
+  #head(reply: HttpResponse, isLast: boolean): void {
+    const response = this.#response;
+    response.writeStatus(statusLine(reply.status));
+    for (const name in reply.headers) response.writeHeader(name, reply.headers[name] ?? "");
+    response.writeHeader("X-Request-Id", this.#request.id);
+    if (isLast) response.writeHeader("Connection", "close");
+  }
+
+  /** Whether the connection closes after this answer: rests of a body, or a server that is going. */
+  #isLast(): boolean {
+    return this.#server.isStopping || !this.#body.isDone || this.isTooLarge;
+  }
+
+  #receive(): void {
+    this.#response.onData((chunk, isLast) => {
+      if (this.#isOver) return;
+      // The buffer is only lent: it is copied, except when nobody will look at it.
+      const bytes = this.#body.isDropping ? new Uint8Array(chunk) : new Uint8Array(chunk.slice(0));
+      this.#body.push(bytes, isLast);
+    });
+  }
+
+  #peer(): string {
+    if (this.#isOver) return "";
+    return plainAddress(text.decode(this.#response.getRemoteAddressAsText()));
+  }
+
+  #alive(): NativeResponse | null {
+    return this.#isOver ? null : this.#response;
+  }
+
+  #watch(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.cut(), this.#limits.slowReaderMs);
+  }
+
+  #gone(): void {
+    this.#over();
+    this.#body.fail(new RuntimeError("CANCELLED", "The client went away."));
+    this.#presence.leave();
+    this.#sink?.onGone();
+  }
+
+  #over(): void {
+    this.#isOver = true;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#server.ended(this);
+  }
+}
