@@ -2,7 +2,6 @@
 // (capped, timed, paused while nobody asks for it), the queue before a slow reader, and the
 // fallback answer of a handler that threw. Knows no server.
 
-import { STATUS_CODES } from "node:http";
 import { RuntimeError, toErrorData } from "../../runtime/errors.ts";
 import { newId } from "../../runtime/id.ts";
 import { errorReply } from "./reply.ts";
@@ -40,13 +39,42 @@ export function dateHeader(): string {
   return dateText;
 }
 
-const statusLines = new Map(
-  Object.entries(STATUS_CODES).map(([code, text]) => [Number(code), `${code} ${text}`]),
-);
+// Written out because node:http may be imported only where calls are checked or served.
+const reasons: Readonly<Record<number, string>> = {
+  101: "Switching Protocols",
+  200: "OK",
+  201: "Created",
+  202: "Accepted",
+  204: "No Content",
+  303: "See Other",
+  304: "Not Modified",
+  400: "Bad Request",
+  401: "Unauthorized",
+  402: "Payment Required",
+  403: "Forbidden",
+  404: "Not Found",
+  405: "Method Not Allowed",
+  408: "Request Timeout",
+  409: "Conflict",
+  410: "Gone",
+  412: "Precondition Failed",
+  413: "Payload Too Large",
+  415: "Unsupported Media Type",
+  421: "Misdirected Request",
+  422: "Unprocessable Entity",
+  429: "Too Many Requests",
+  431: "Request Header Fields Too Large",
+  499: "Client Closed Request",
+  500: "Internal Server Error",
+  502: "Bad Gateway",
+  503: "Service Unavailable",
+  504: "Gateway Timeout",
+  508: "Loop Detected",
+};
 
 /** "404 Not Found". */
 export function statusLine(status: number): string {
-  return statusLines.get(status) ?? `${status} ${status === 499 ? "Client Closed" : "Unknown"}`;
+  return `${status} ${reasons[status] ?? "Status"}`;
 }
 
 /** The answer to a handler that threw: it never leaves the process without one. */
