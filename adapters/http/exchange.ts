@@ -1,16 +1,14 @@
 // What both servers share for one request: the head as handlers see it, the body as it arrives
-// (capped, timed, paused while nobody asks for it), the queue before a slow reader, and the
-// fallback answer of a handler that threw. Knows no server.
+// (capped, timed, paused while nobody asks for it), and the fallback answer of a handler that
+// threw. Knows no server.
 
 import { RuntimeError, toErrorData } from "../../runtime/errors.ts";
 import { newId } from "../../runtime/id.ts";
 import { errorReply } from "./reply.ts";
-import type { HttpRequest, HttpResponse, ResponseSink, ServerLimits } from "./server.ts";
+import type { HttpRequest, HttpResponse, ServerLimits } from "./server.ts";
 
 /** Bytes of a body kept before a handler asks for it; then the client is paused. */
 export const EAGER_BODY_BYTES = 64 * 1024;
-/** Bytes given to the socket at once. */
-export const WRITE_BYTES = 64 * 1024;
 /** A refused body is still read this long and this far, so that the client sees the answer and not a reset. */
 export const LINGER_MS = 1_000;
 export const LINGER_BYTES = 32 * 1024 * 1024;
@@ -292,114 +290,5 @@ export class Request implements HttpRequest {
 
   body(bytesMax: number = this.#bodyBytesMax): Promise<Uint8Array> {
     return this.#body.read(bytesMax);
-  }
-}
-
-/** A socket as the sink sees it: `write` returns false when the socket is full. */
-export interface Transport {
-  write(piece: Uint8Array): boolean;
-  /** Ends the connection at once. */
-  cut(): void;
-}
-
-/** The queue before one reader: bounded in bytes and in time without progress. */
-export class SinkQueue implements ResponseSink {
-  readonly #transport: Transport;
-  readonly #limits: ServerLimits;
-  readonly #presence: Presence;
-  readonly #waiting: Uint8Array[] = [];
-  #waitingBytes = 0;
-  #isFull = false;
-  #timer: NodeJS.Timeout | null = null;
-  #drained: { readonly promise: Promise<void>; readonly resolve: () => void } | null = null;
-
-  constructor(transport: Transport, limits: ServerLimits, presence: Presence) {
-    this.#transport = transport;
-    this.#limits = limits;
-    this.#presence = presence;
-  }
-
-  get signal(): AbortSignal {
-    return this.#presence.signal;
-  }
-
-  get drained(): Promise<void> {
-    if (!this.#isFull || this.#presence.isGone) return Promise.resolve();
-    if (this.#drained === null) {
-      let resolve = (): void => {};
-      const promise = new Promise<void>((done) => {
-        resolve = done;
-      });
-      this.#drained = { promise, resolve };
-    }
-    return this.#drained.promise;
-  }
-
-  /** Whether everything has been given to the socket. */
-  get isEmpty(): boolean {
-    return this.#waiting.length === 0;
-  }
-
-  write(piece: string | Uint8Array): boolean {
-    if (this.#presence.isGone) return true;
-    const bytes = typeof piece === "string" ? Buffer.from(piece) : piece;
-    if (bytes.byteLength === 0) return !this.#isFull;
-    // One piece may be larger than the limit: it is in memory already. Pieces behind it may not.
-    const isOver =
-      this.#waitingBytes > 0 &&
-      this.#waitingBytes + bytes.byteLength > this.#limits.sendBufferBytesMax;
-    if (isOver) {
-      this.#cut();
-      return true;
-    }
-    this.#waiting.push(bytes);
-    this.#waitingBytes += bytes.byteLength;
-    if (!this.#isFull) this.#pump();
-    return !this.#isFull;
-  }
-
-  /** The socket can take more. */
-  onWritable(): void {
-    if (!this.#isFull || this.#presence.isGone) return;
-    this.#isFull = false;
-    this.#pump();
-    if (!this.#isFull) this.#release();
-  }
-
-  /** The client is gone: whoever waits goes on and finds the signal aborted. */
-  onGone(): void {
-    this.#waiting.length = 0;
-    this.#waitingBytes = 0;
-    this.#isFull = false;
-    this.#release();
-  }
-
-  #pump(): void {
-    while (!this.#isFull) {
-      const piece = this.#waiting[0];
-      if (piece === undefined) break;
-      const isWhole = piece.byteLength <= WRITE_BYTES;
-      if (isWhole) this.#waiting.shift();
-      else this.#waiting[0] = piece.subarray(WRITE_BYTES);
-      const part = isWhole ? piece : piece.subarray(0, WRITE_BYTES);
-      this.#waitingBytes -= part.byteLength;
-      this.#isFull = !this.#transport.write(part);
-    }
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = this.#isFull ? setTimeout(() => this.#cut(), this.#limits.slowReaderMs) : null;
-  }
-
-  #cut(): void {
-    this.#transport.cut();
-    this.#presence.leave();
-    this.onGone();
-  }
-
-  #release(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = null;
-    const waiting = this.#drained;
-    this.#drained = null;
-    waiting?.resolve();
   }
 }

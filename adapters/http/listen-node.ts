@@ -19,10 +19,10 @@ import {
   Presence,
   plainAddress,
   Request,
-  SinkQueue,
   statusLine,
 } from "./exchange.ts";
 import type { FrontDoor, HttpResponse, Listen, Server, ServerLimits } from "./server.ts";
+import { SinkQueue } from "./sink-queue.ts";
 import { NodeSocket } from "./socket-node.ts";
 import { chosenProtocol, overloaded, SOCKET_IDLE_MS } from "./socket-rules.ts";
 

@@ -11,11 +11,10 @@ import {
   Presence,
   plainAddress,
   Request,
-  SinkQueue,
   statusLine,
-  WRITE_BYTES,
 } from "./exchange.ts";
 import type { HttpResponse, ServerLimits } from "./server.ts";
+import { SinkQueue, WRITE_BYTES } from "./sink-queue.ts";
 
 const text = new TextDecoder();
 
