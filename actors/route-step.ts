@@ -34,12 +34,12 @@ export async function chooseAction(
   if (decision.method !== "doubt") return { decision, usage: noUsage };
   const model = compiled.agent.model_name ?? "";
   if (context.ports.llm.isBuiltin(model)) {
-    return { decision: bestGuess(compiled, decision, "no model is configured"), usage: noUsage };
+    return { decision: bestGuess(decision, "no model is configured"), usage: noUsage };
   }
-  const settled = await askModel(context, compiled, { asked, model, round });
+  const settled = await askModel(context, compiled, { asked, model, round, decision });
   if (settled.text === undefined) {
     const why = `the model could not be asked (${settled.failed ?? "PROVIDER_FAILED"})`;
-    return { decision: bestGuess(compiled, decision, why), usage: settled.usage };
+    return { decision: bestGuess(decision, why), usage: settled.usage };
   }
   const usage = settled.usage;
   return { decision: decideByModel(compiled.router, settled.text, decision), usage };
@@ -54,10 +54,20 @@ interface Settled {
 async function askModel(
   context: RunContext<Ports>,
   compiled: CompiledAgent,
-  wanted: { readonly asked: Asked; readonly model: string; readonly round: number },
+  wanted: {
+    readonly asked: Asked;
+    readonly model: string;
+    readonly round: number;
+    readonly decision: Decision;
+  },
 ): Promise<Settled> {
-  const { asked, model, round } = wanted;
-  const { messages, schema, maxTokens } = doubtPrompt(compiled.router, asked.text);
+  const { asked, model, round, decision } = wanted;
+  const { messages, schema, maxTokens } = doubtPrompt(
+    compiled.router,
+    asked.text,
+    decision,
+    asked.previous,
+  );
   // Named `choice`, not `text`: what a step calls `text` is shown to viewers.
   const stored = await context.step(
     round === 1 ? "route-model" : `route-model:${round}`,
@@ -96,13 +106,7 @@ function isProviderFailure(error: unknown): error is RuntimeError {
   );
 }
 
-/** The best candidate, else the agent's fallback, else the supervisor, with the reason. */
-function bestGuess(compiled: CompiledAgent, doubt: Decision, why: string): Decision {
-  const fallback = compiled.agent.agent_config?.fallback;
-  const other = fallback === undefined ? undefined : compiled.subAgents.get(fallback);
-  if (doubt.choice === null && other?.is_active) {
-    const { sub_agent_key: choice, name } = other;
-    return { ...doubt, choice, name, reason: `${doubt.reason} ${name} is the fallback: ${why}.` };
-  }
-  return { ...doubt, reason: `${doubt.reason} Kept as the best guess: ${why}.` };
+/** The router's guess (a leading candidate, the fallback or the supervisor), with why it had to stand. */
+function bestGuess(doubt: Decision, why: string): Decision {
+  return { ...doubt, reason: `${doubt.reason} Kept without asking a model: ${why}.` };
 }

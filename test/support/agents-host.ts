@@ -1,0 +1,326 @@
+// The agents' catalog on a real engine in this thread, with a store in memory that outlives it, so
+// that a test can let the engine die in the middle of a turn and start another on what is stored.
+
+import { catalog } from "../../actors/catalog.ts";
+import type { Llm, Ports, Retriever } from "../../actors/ports.ts";
+import type { Agent } from "../../actors/records/agent.ts";
+import { agentTables, versionId } from "../../actors/records/agent-version.ts";
+import type {
+  ChatAccepted,
+  ChatMessage,
+  ChatReply,
+  MessageRecord,
+} from "../../actors/records/conversation.ts";
+import type { SubAgent } from "../../actors/records/sub-agent.ts";
+import { type Address, address, SHARDS } from "../../runtime/address.ts";
+import { realClock } from "../../runtime/clock.ts";
+import type { ErrorData } from "../../runtime/errors.ts";
+import { fromErrorData } from "../../runtime/errors.ts";
+import type { Frame } from "../../runtime/frame.ts";
+import { newId, systemRandom } from "../../runtime/id.ts";
+import { createKernel } from "../../runtime/kernel.ts";
+import type { Kernel } from "../../runtime/kernel-port.ts";
+import type { Want, WorkerItem } from "../../runtime/message.ts";
+import { decode, decodeCounter, encode } from "../../runtime/store/codec.ts";
+import { keys } from "../../runtime/store/keys.ts";
+import { createMapStore, type MapStore } from "./map-store.ts";
+
+export const tenant = "tn_test";
+type EndFrame = Extract<Frame, { type: "end" }>;
+
+/** A stream of one message: its frames so far, and waiting for one. */
+export interface Viewing {
+  readonly frames: Frame[];
+  waitFor<T extends Frame["type"]>(
+    type: T,
+    fits?: (frame: Extract<Frame, { type: T }>) => boolean,
+  ): Promise<Extract<Frame, { type: T }>>;
+  /** @throws the refusal. */
+  accepted(): Promise<ChatAccepted>;
+  end(): Promise<EndFrame>;
+  /** The reply of a run that completed. */
+  reply(): Promise<ChatReply>;
+  /** Concatenated text as a client shows it, with resets applied. */
+  text(): string;
+}
+
+/** A system of agents under test. */
+export interface AgentsHost {
+  readonly store: MapStore;
+  putAgent(agent: Partial<Agent>, subAgents?: readonly Partial<SubAgent>[]): void;
+  setBalance(micros: number): void;
+  balance(): number;
+  ask(to: Address, message: unknown): Promise<unknown>;
+  send(to: Address, message: unknown): Viewing;
+  chat(conversation: string, text: string, more?: Partial<ChatMessage>): Viewing;
+  follow(run: string, root: string, after?: string): Viewing;
+  cancel(run: string, root: string): Promise<unknown>;
+  messages(conversation: string): readonly MessageRecord[];
+  rows(table: string): readonly unknown[];
+  figures(): Readonly<Record<string, number>>;
+  /** The engine dies as it is; another one starts on what is stored. */
+  crash(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Address of a conversation. */
+export const conversationAt = (root: string): Address =>
+  address({ kind: "conversation", tenant, root });
+
+/** Starts one. */
+export async function startAgents(options: {
+  readonly llm: Llm;
+  readonly retriever?: Retriever;
+}): Promise<AgentsHost> {
+  const store = createMapStore();
+  const ports = {
+    llm: options.llm,
+    retriever: options.retriever ?? { search: async () => [] },
+    embedder: { id: "none", dimension: 1, embed: async () => [] },
+    compute: { run: async () => undefined },
+  } satisfies Ports;
+  const handlers = new Map<number, (item: WorkerItem) => void>();
+  let nextId = 1;
+  let epoch = 0;
+  let kernel: Kernel;
+  let life = 0;
+
+  const boot = async (): Promise<void> => {
+    epoch += 1;
+    life += 1;
+    const mine = life;
+    for (let shard = 0; shard < SHARDS; shard += 1) store.epochs.set(shard, epoch);
+    kernel = createKernel({
+      worker: 0,
+      definitions: catalog,
+      ports,
+      store: store.connect(),
+      clock: realClock,
+      random: systemRandom,
+      durability: "flushed",
+      defer: (call) => setImmediate(call),
+      toDoor: (item) => {
+        if (mine === life) handlers.get(item.id)?.(item);
+      },
+      toPeer: () => undefined,
+    });
+    await kernel.own(new Map([...store.epochs]));
+  };
+  await boot();
+
+  const view = (start: (id: number) => void): Viewing => {
+    const id = nextId;
+    nextId += 1;
+    const viewing = createViewing();
+    handlers.set(id, viewing.take);
+    start(id);
+    return viewing;
+  };
+  const request = (to: Address, message: unknown, want: Want): Viewing =>
+    view((id) => {
+      const deadlineMs = Date.now() + 30_000;
+      kernel.fromDoor([{ type: "request", id, to, message, deadlineMs, want, level: "flushed" }]);
+    });
+  const answered = async (viewing: Viewing): Promise<unknown> => {
+    const frame = await viewing.waitFor("accepted");
+    return frame.reply;
+  };
+  const rowsOf = (prefix: string): readonly unknown[] =>
+    [...store.rows]
+      .filter(([key]) => key.startsWith(prefix))
+      .sort(([left], [right]) => (left < right ? -1 : 1))
+      .map(([, value]) => decode(value));
+
+  return {
+    store,
+    putAgent(agent, subAgents = []) {
+      putAgent(store, agent, subAgents);
+    },
+    setBalance: (micros) => store.rows.set(keys.counter(tenant, "balance"), encode(micros)),
+    balance: () => decodeCounter(store.rows.get(keys.counter(tenant, "balance"))),
+    ask: (to, message) => answered(request(to, message, "reply")),
+    send: (to, message) => request(to, message, "frames"),
+    chat: (conversation, text, more = {}) =>
+      request(conversationAt(conversation), chatMessage(text, more), "frames"),
+    follow: (run, root, after) =>
+      view((id) => {
+        const from = after === undefined ? {} : { after };
+        kernel.fromDoor([{ type: "follow", id, tenant, root, run, endOnly: false, ...from }]);
+      }),
+    cancel: (run, root) =>
+      answered(
+        view((id) => {
+          const control = { type: "cancel", reason: "asked" } as const;
+          kernel.fromDoor([{ type: "control", id, tenant, root, run, control }]);
+        }),
+      ),
+    messages: (conversation) =>
+      rowsOf(keys.recordOf(conversationAt(conversation))) as readonly MessageRecord[],
+    rows: (table) => rowsOf(keys.tableOf(tenant, table)),
+    figures: () => kernel.inspect().counters,
+    async crash() {
+      life += 1;
+      store.cut();
+      await boot();
+    },
+    async stop() {
+      life += 1;
+      await kernel.drain(0);
+    },
+  };
+}
+
+/** A chat message of the test agent. */
+export function chatMessage(text: string, more: Partial<ChatMessage> = {}): ChatMessage {
+  return {
+    type: "chat",
+    agent: "ag_1",
+    text,
+    stream: true,
+    priceMicros: 1_000,
+    service: "core-agent-chat",
+    ...more,
+  };
+}
+
+const emptyAgent: Agent = {
+  agent_key: "ag_1",
+  name: "Desk",
+  description: null,
+  agent_type: "supervisor",
+  system_message: null,
+  model_name: "test-model",
+  temperature: null,
+  top_p: null,
+  max_tokens: null,
+  frequency_penalty: null,
+  presence_penalty: null,
+  response_format: null,
+  requires_collection: null,
+  collection_ids: null,
+  response_language: null,
+  pre_context_prompt: null,
+  post_context_prompt: null,
+  context_prompt: null,
+  response_template: null,
+  agent_config: null,
+  examples: null,
+  required_parameters: null,
+  graph_definition: null,
+  state_schema: null,
+  entry_node: null,
+  version: 1,
+  created_at: "2026-01-01T00:00:00.000Z",
+  updated_at: "2026-01-01T00:00:00.000Z",
+};
+
+const emptySubAgent: SubAgent = {
+  sub_agent_key: "sa_a",
+  agent_key: "ag_1",
+  name: "Billing",
+  description: null,
+  trigger: null,
+  priority: 100,
+  action: null,
+  model_name: null,
+  temperature: null,
+  output_schema: null,
+  use_rag: false,
+  collection_key: null,
+  is_active: true,
+  created_at: "2026-01-01T00:00:00.000Z",
+  updated_at: "2026-01-01T00:00:00.000Z",
+};
+
+function putAgent(
+  store: MapStore,
+  agent: Partial<Agent>,
+  subAgents: readonly Partial<SubAgent>[],
+): void {
+  const whole: Agent = { ...emptyAgent, ...agent };
+  const { agent_key: key, version } = whole;
+  const put = (table: string, id: string, value: unknown): void => {
+    store.rows.set(keys.table(tenant, table, id), encode(value));
+  };
+  const subs = subAgents.map((one) => ({ ...emptySubAgent, agent_key: key, ...one }));
+  for (const one of subs) {
+    put(agentTables.subAgentVersions, versionId(one.sub_agent_key, version), {
+      subAgent: one,
+      version,
+    });
+  }
+  const row = {
+    agent: whole,
+    version,
+    subAgents: subs.map((one) => ({ key: one.sub_agent_key, version })),
+  };
+  put(agentTables.agents, key, row);
+  put(agentTables.agentVersions, versionId(key, version), row);
+}
+
+/** A new conversation's key. */
+export const newConversation = (): string => newId("cv", Date.now());
+
+/** A new agent's key: compiled agents are cached by key, so each test takes its own. */
+export const newAgent = (): string => newId("ag", Date.now());
+
+function createViewing(): Viewing & { readonly take: (item: WorkerItem) => void } {
+  const frames: Frame[] = [];
+  const waiting = new Set<() => void>();
+  let failed: ErrorData | null = null;
+  const waitFor: Viewing["waitFor"] = (type, fits = () => true) =>
+    new Promise((resolve, reject) => {
+      let seen = 0;
+      const look = (): void => {
+        for (; seen < frames.length; seen += 1) {
+          const frame = frames[seen];
+          if (frame?.type === type && fits(frame as never)) {
+            waiting.delete(look);
+            resolve(frame as never);
+            return;
+          }
+          if (frame?.type === "refused" || (frame?.type === "end" && type !== "end")) {
+            waiting.delete(look);
+            const error = frame.type === "refused" ? frame.error : null;
+            reject(error ? fromErrorData(error) : new Error(`It ended before a ${type} frame.`));
+            return;
+          }
+        }
+        if (failed !== null) reject(fromErrorData(failed));
+      };
+      waiting.add(look);
+      look();
+    });
+  return {
+    frames,
+    waitFor,
+    take(item) {
+      if (item.type === "error") failed = item.error;
+      else if (item.type === "reply")
+        frames.push({ type: "accepted", reply: item.value, run: null });
+      else frames.push(...item.frames);
+      for (const look of [...waiting]) look();
+    },
+    accepted: async () => (await waitFor("accepted")).reply as ChatAccepted,
+    end: () => waitFor("end"),
+    async reply() {
+      const { outcome, reply } = await waitFor("end");
+      if (outcome.status !== "completed") throw fromErrorData(outcome.error);
+      return reply as ChatReply;
+    },
+    text: () => textOf(frames),
+  };
+}
+
+function textOf(frames: readonly Frame[]): string {
+  const steps = new Map<string, string>();
+  for (const frame of frames) {
+    if (frame.type === "text") {
+      const key = `${frame.run}:${frame.step}`;
+      steps.set(key, (steps.get(key) ?? "").slice(0, frame.offset) + frame.text);
+    }
+    if (frame.type === "reset") steps.set(`${frame.run}:${frame.step}`, "");
+    if (frame.type === "text-end") steps.set(`${frame.run}:${frame.step}`, frame.text);
+  }
+  return [...steps.values()].join("");
+}
