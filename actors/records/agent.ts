@@ -19,9 +19,13 @@ export const agentLimits = {
 const text = (max: number = agentLimits.textChars) => Type.String({ maxLength: max });
 
 /** What a conversation does with a second message while a run is under way. */
-export const onBusy = Type.Union(
-  (["enqueue", "interrupt", "reject", "merge", "steer"] as const).map((name) => Type.Literal(name)),
-);
+export const onBusy = Type.Union([
+  Type.Literal("enqueue"),
+  Type.Literal("interrupt"),
+  Type.Literal("reject"),
+  Type.Literal("merge"),
+  Type.Literal("steer"),
+]);
 
 /** What a run does when its caller goes away. */
 export const onDisconnect = Type.Union([Type.Literal("continue"), Type.Literal("cancel")]);

@@ -298,7 +298,7 @@ function createViewing(): Viewing & { readonly take: (item: WorkerItem) => void 
       if (item.type === "error") failed = item.error;
       else if (item.type === "reply")
         frames.push({ type: "accepted", reply: item.value, run: null });
-      else frames.push(...item.frames);
+      else if (item.type === "frames") frames.push(...item.frames);
       for (const look of [...waiting]) look();
     },
     accepted: async () => (await waitFor("accepted")).reply as ChatAccepted,

@@ -1,0 +1,382 @@
+// What a model is asked and what becomes of its answer: every tuning field, history within the
+// window, schemas, collected parameters, doubt, several parts, escalation, the built-in answerer.
+
+import { afterEach, expect, test } from "vitest";
+import type { Passage, Retriever } from "../../actors/ports.ts";
+import type { Agent } from "../../actors/records/agent.ts";
+import type { ChatReply } from "../../actors/records/conversation.ts";
+import type { SubAgent } from "../../actors/records/sub-agent.ts";
+import { RuntimeError } from "../../runtime/errors.ts";
+import { type AgentsHost, newAgent, newConversation, startAgents } from "../support/agents-host.ts";
+import { createScriptedLlm, type ScriptedLlm } from "../support/scripted-llm.ts";
+
+let host: AgentsHost | undefined;
+afterEach(async () => {
+  await host?.stop();
+  host = undefined;
+});
+
+async function ask(
+  llm: ScriptedLlm,
+  text: string,
+  wanted: {
+    readonly agent?: Partial<Agent>;
+    readonly subAgents?: readonly Partial<SubAgent>[];
+    readonly retriever?: Retriever;
+  } = {},
+): Promise<ChatReply & { readonly events: readonly unknown[]; readonly seen: string }> {
+  host = await startAgents({ llm, ...(wanted.retriever ? { retriever: wanted.retriever } : {}) });
+  host.setBalance(1_000_000);
+  const agent = newAgent();
+  host.putAgent({ agent_key: agent, ...wanted.agent }, wanted.subAgents);
+  const viewing = host.chat(newConversation(), text, { agent });
+  const reply = await viewing.reply();
+  const events = viewing.frames.flatMap((frame) => (frame.type === "event" ? [frame.event] : []));
+  return { ...reply, events, seen: viewing.text() };
+}
+
+const billing: Partial<SubAgent> = { name: "Billing", trigger: { keywords: ["invoice"] } };
+/** Persona, goal and style may carry fields of the client's own. */
+const persona = { role: "clerk", personality: "dry", motto: "Numbers first" };
+const systemOf = (llm: ScriptedLlm, at = 0): string => llm.requests[at]?.messages[0]?.content ?? "";
+
+test("every tuning field of the agent reaches the model", async () => {
+  const llm = createScriptedLlm(() => "ok");
+
+  await ask(llm, "hello", {
+    agent: {
+      system_message: "SYSTEM",
+      temperature: 0.3,
+      top_p: 0.8,
+      max_tokens: 99,
+      frequency_penalty: 0.1,
+      presence_penalty: 0.2,
+      response_format: "json_object",
+      response_language: "de",
+      pre_context_prompt: "PRE",
+      post_context_prompt: "POST",
+      context_prompt: "CONTEXT",
+      response_template: "Three points.",
+      examples: [{ input: "IN", output: "OUT" }],
+      model_name: "some-model",
+    },
+  });
+
+  expect(llm.requests[0]).toMatchObject({
+    model: "some-model",
+    temperature: 0.3,
+    topP: 0.8,
+    maxTokens: 99,
+    frequencyPenalty: 0.1,
+    presencePenalty: 0.2,
+    responseFormat: { type: "json" },
+    stream: true,
+  });
+  for (const part of ["SYSTEM", "PRE", "POST", "CONTEXT", "Three points.", "IN", "OUT", '"de"']) {
+    expect(systemOf(llm)).toContain(part);
+  }
+});
+
+test("the action of a sub-agent shapes its prompt, with its own model and temperature", async () => {
+  const llm = createScriptedLlm(() => "ok");
+
+  await ask(llm, "my invoice", {
+    agent: { temperature: 0.9, response_language: "fr" },
+    subAgents: [
+      {
+        ...billing,
+        model_name: "small-model",
+        temperature: 0.1,
+        action: {
+          persona,
+          goal: { primary: "inform", instruction: "Quote the total." },
+          response_style: { format: "bullets", tone: "formal", language: "match_input" },
+        },
+      },
+    ],
+  });
+
+  expect(llm.requests[0]).toMatchObject({ model: "small-model", temperature: 0.1 });
+  for (const part of [
+    "Billing",
+    "clerk",
+    "dry",
+    "Numbers first",
+    "inform",
+    "Quote the total.",
+    "bullets",
+    "formal",
+    "user's language",
+  ]) {
+    expect(systemOf(llm)).toContain(part);
+  }
+  expect(systemOf(llm)).not.toContain('"fr"');
+});
+
+test("a template frames the answer as it streams", async () => {
+  const llm = createScriptedLlm(({ write }) => {
+    write("Hel");
+    return "Hello";
+  });
+
+  const reply = await ask(llm, "hi", {
+    agent: { response_template: "{{agent_name}}: {{response}}!" },
+  });
+
+  expect(reply.response).toBe("Desk: Hello!");
+  expect(reply.seen).toBe("Desk: Hello!");
+});
+
+test("passages go to the model with numbers and to the caller as sources", async () => {
+  const llm = createScriptedLlm(() => "Under Settings [1].");
+  const passage: Passage = {
+    documentId: "dc_1",
+    documentTitle: "Manual",
+    chunkId: "c1",
+    collection: "cl_1",
+    text: "Export is under Settings.",
+    headings: ["Data"],
+    span: [0, 25],
+    score: 0.9,
+    scores: { bm25: 1 },
+    metadata: {},
+  };
+  const searched: unknown[] = [];
+  const retriever: Retriever = {
+    search: async (request) => {
+      searched.push(request);
+      return [passage];
+    },
+  };
+
+  const reply = await ask(llm, "my invoice export", {
+    subAgents: [{ ...billing, use_rag: true, collection_key: "cl_1" }],
+    retriever,
+  });
+
+  expect(searched).toMatchObject([{ collection: "cl_1", query: "my invoice export" }]);
+  expect(systemOf(llm)).toContain("[1] Manual > Data\nExport is under Settings.");
+  expect(reply.sources).toMatchObject([{ document_id: "dc_1", chunk_id: "c1", span: [0, 25] }]);
+  expect(reply.events).toMatchObject([{ type: "routing" }, { type: "sources" }]);
+});
+
+test("an answer that breaks its output_schema is repaired once and shown only when it fits", async () => {
+  const llm = createScriptedLlm(({ call }) => (call === 1 ? '{"total":"x"}' : '{"total":3}'));
+  const output_schema = { type: "object", properties: { total: { type: "number" } } };
+
+  const reply = await ask(llm, "my invoice", { subAgents: [{ ...billing, output_schema }] });
+
+  expect(reply).toMatchObject({
+    response: '{"total":3}',
+    output: { total: 3 },
+    seen: '{"total":3}',
+  });
+  expect(reply.usage).toEqual({ promptTokens: 20, completionTokens: 10 });
+  expect(llm.requests[1]?.messages.at(-1)?.content).toContain("/total");
+  expect(llm.requests[0]?.responseFormat).toMatchObject({ type: "schema", schema: output_schema });
+});
+
+test("an answer that stays wrong fails naming the path, with what it cost", async () => {
+  const llm = createScriptedLlm(() => '{"total":"x"}');
+  const output_schema = { type: "object", properties: { total: { type: "number" } } };
+
+  const failed = await ask(llm, "my invoice", { subAgents: [{ ...billing, output_schema }] }).catch(
+    (error: RuntimeError) => error,
+  );
+
+  expect(failed).toMatchObject({ code: "OUTPUT_INVALID", details: { pointer: "/total" } });
+  expect(llm.requests).toHaveLength(2);
+  expect(host?.rows("ledger")).toMatchObject([
+    { spend: { promptTokens: 20 }, charge: { micros: 0 } },
+  ]);
+});
+
+test("required_parameters fill over turns; what the model reports is never shown", async () => {
+  const llm = createScriptedLlm(({ call }) =>
+    call === 1
+      ? 'Which plan? <data>{"email":"a@b.c","plan":7}</data>'
+      : 'All set.<data>{"plan":"pro"}</data>',
+  );
+  host = await startAgents({ llm });
+  host.setBalance(10_000);
+  const agent = newAgent();
+  const cv = newConversation();
+  host.putAgent({
+    agent_key: agent,
+    required_parameters: { properties: { email: { type: "string" }, plan: { type: "string" } } },
+  });
+
+  const first = host.chat(cv, "I am a@b.c", { agent });
+  const one = await first.reply();
+  const two = await host.chat(cv, "the pro plan", { agent }).reply();
+
+  expect(one).toMatchObject({
+    response: "Which plan?",
+    data_collection: { collected: { email: "a@b.c" }, missing: ["plan"], complete: false },
+  });
+  expect(first.text()).toBe("Which plan?");
+  expect(two.data_collection).toEqual({
+    collected: { email: "a@b.c", plan: "pro" },
+    missing: [],
+    complete: true,
+  });
+  expect(systemOf(llm, 1)).toContain('Known: {"email":"a@b.c"}');
+});
+
+test("the history fits the window: oldest turns go first, the system prompt and the last turn stay", async () => {
+  const llm = createScriptedLlm(({ call }) => `${"answer ".repeat(100)}${call}`, 2_000);
+  host = await startAgents({ llm });
+  host.setBalance(1_000_000);
+  const agent = newAgent();
+  const cv = newConversation();
+  host.putAgent({ agent_key: agent, system_message: "SYSTEM", max_tokens: 500 });
+
+  for (let turn = 1; turn <= 12; turn += 1) {
+    await host.chat(cv, `question ${turn} ${"x".repeat(40)}`, { agent }).reply();
+  }
+
+  const messages = llm.requests.at(-1)?.messages ?? [];
+  expect(messages[0]).toMatchObject({ role: "system", content: "SYSTEM" });
+  expect(messages.at(-1)?.content).toContain("question 12");
+  expect(messages[1]).toMatchObject({ role: "user" });
+  expect(messages.length).toBeGreaterThan(8);
+  expect(messages.length).toBeLessThan(20);
+  const contents = messages.slice(1).map(({ content }) => content.slice(0, 11));
+  expect(contents.at(-3)).toBe("question 11");
+  expect(host.messages(cv)).toHaveLength(24);
+});
+
+const three = [
+  {
+    sub_agent_key: "sa_a",
+    name: "Docs",
+    trigger: { description: "how the product works, features, setup" },
+  },
+  {
+    sub_agent_key: "sa_b",
+    name: "Billing",
+    trigger: { description: "invoices, refunds, payment" },
+  },
+  {
+    sub_agent_key: "sa_c",
+    name: "Technical",
+    trigger: { description: "errors, crashes, outages" },
+  },
+];
+
+test("in doubt one small call chooses, and both calls together stay under 235 tokens", async () => {
+  const llm = createScriptedLlm(({ call }) =>
+    call === 1 ? '{"choice":2,"intent":"money"}' : "Sure.",
+  );
+
+  const reply = await ask(llm, "the thing from last week looks odd to my colleague", {
+    agent: {
+      name: "Support Supervisor",
+      system_message:
+        "You route questions to the right sub-agent. Use small-talk only for greetings.",
+    },
+    subAgents: three,
+  });
+
+  expect(reply.routing_info).toMatchObject({ method: "model", action_name: "Billing" });
+  expect(llm.requests[0]).toMatchObject({ temperature: 0, stream: false });
+  expect(reply.usage).toEqual({ promptTokens: 20, completionTokens: 10 });
+  const bytes = llm.requests
+    .flatMap(({ messages }) => messages)
+    .reduce((sum, { content }) => sum + content.length, 0);
+  expect(bytes / 4).toBeLessThan(235);
+});
+
+test("a provider that is down while routing leaves the best guess and says so", async () => {
+  const llm = createScriptedLlm(({ request }) => {
+    if (request.temperature === 0) throw new RuntimeError("PROVIDER_FAILED", "No.");
+    return "Answered.";
+  });
+
+  const reply = await ask(llm, "the thing from last week looks odd to my colleague", {
+    agent: { agent_config: { fallback: "sa_c" } },
+    subAgents: three,
+  });
+
+  expect(reply.response).toBe("Answered.");
+  expect(reply.routing_info.reason).toContain("PROVIDER_FAILED");
+  expect(reply.routing_info.method).not.toBe("model");
+});
+
+test("a message of two parts is answered by two agents and concluded by the supervisor", async () => {
+  const llm = createScriptedLlm(({ request }) => {
+    const system = request.messages[0]?.content ?? "";
+    if (system.includes("specialists")) return "Both done.";
+    return system.includes("Billing") ? "Refunded." : "Restarted.";
+  });
+
+  const reply = await ask(llm, "Please send my invoice again and then fix the login crash", {
+    subAgents: [
+      {
+        sub_agent_key: "sa_a",
+        name: "Billing",
+        trigger: { keywords: ["invoice"], description: "invoices" },
+      },
+      {
+        sub_agent_key: "sa_b",
+        name: "Technical",
+        trigger: { keywords: ["crash", "login"], description: "errors" },
+      },
+    ],
+  });
+
+  expect(reply.routing_info.parts?.map((part) => part.action_name)).toEqual([
+    "Billing",
+    "Technical",
+  ]);
+  expect(reply.response).toBe("Both done.");
+  expect(reply.seen).toBe("Both done.");
+  const conclusion = systemOf(llm, 2);
+  expect(conclusion).toContain("Refunded.");
+  expect(conclusion).toContain("Restarted.");
+});
+
+test("an escalating sub-agent hands over: an event, the supervisor's own answer, and who took it", async () => {
+  const llm = createScriptedLlm(({ request }) =>
+    request.messages[0]?.content.includes("CHIEF") ? "chief" : "clerk",
+  );
+
+  const reply = await ask(llm, "my invoice", {
+    agent: { system_message: "CHIEF" },
+    subAgents: [{ ...billing, action: { escalate: "supervisor" } }],
+  });
+
+  expect(reply).toMatchObject({ response: "chief", escalated_to: "supervisor" });
+  expect(reply.events).toContainEqual(
+    expect.objectContaining({ type: "escalated", to: "supervisor" }),
+  );
+});
+
+test("the built-in answerer says what it is, gets the agent's texts and asks for what is missing", async () => {
+  const llm = createScriptedLlm(() => "From our texts.");
+
+  const reply = await ask(llm, "my invoice", {
+    agent: {
+      model_name: "builtin",
+      required_parameters: {
+        properties: { order_number: { type: "string", pattern: "^[A-Z]{9}$" } },
+      },
+    },
+    subAgents: [
+      {
+        ...billing,
+        description: "Everything about bills.",
+        action: { goal: { instruction: "Be exact." } },
+      },
+    ],
+  });
+
+  expect(reply).toMatchObject({ builtin: true, model: "builtin" });
+  expect(reply.events).toContainEqual(expect.objectContaining({ type: "notice" }));
+  expect(llm.requests[0]?.grounding).toMatchObject({
+    question: "my invoice",
+    texts: ["Be exact.", "Everything about bills."],
+    usesCollection: false,
+  });
+  expect(reply.response).toBe("From our texts.\n\nPlease tell me: order number.");
+});

@@ -1,0 +1,246 @@
+// The conversation on the engine: what a chat turn stores, costs and answers, and how it ends.
+
+import { afterEach, expect, test } from "vitest";
+import type { ConversationDescription } from "../../actors/records/conversation.ts";
+import type { RuntimeError } from "../../runtime/errors.ts";
+import {
+  type AgentsHost,
+  conversationAt,
+  newAgent,
+  newConversation,
+  startAgents,
+} from "../support/agents-host.ts";
+import { createGate, createScriptedLlm, type ScriptedLlm } from "../support/scripted-llm.ts";
+
+let host: AgentsHost | undefined;
+afterEach(async () => {
+  await host?.stop();
+  host = undefined;
+});
+
+async function start(llm: ScriptedLlm): Promise<AgentsHost> {
+  host = await startAgents({ llm });
+  host.setBalance(100_000);
+  return host;
+}
+
+const codeOf = (promise: Promise<unknown>): Promise<string> =>
+  promise.then(
+    () => "none",
+    (error: RuntimeError) => error.code,
+  );
+
+test("a chat turn is answered once, kept, listed and paid", async () => {
+  const llm = createScriptedLlm(() => "Hello there.");
+  const agents = await start(llm);
+  const agent = newAgent();
+  const cv = newConversation();
+  agents.putAgent({ agent_key: agent });
+
+  const viewing = agents.chat(cv, "hi", { agent, keyId: "ak_1" });
+  const accepted = await viewing.accepted();
+  const reply = await viewing.reply();
+  const end = await viewing.end();
+
+  expect(reply).toMatchObject({
+    response: "Hello there.",
+    agent_key: agent,
+    conversation_key: cv,
+    run_id: accepted.run,
+    usage: { promptTokens: 10, completionTokens: 5 },
+    charge: { units: 1, unitPriceMicros: 1_000, micros: 1_000 },
+  });
+  expect(viewing.text()).toBe("Hello there.");
+  expect(end.counters).toEqual({ balance: 99_000 });
+  expect(
+    agents.messages(cv).map(({ role, content, sequence }) => [role, content, sequence]),
+  ).toEqual([
+    ["user", "hi", 1],
+    ["assistant", "Hello there.", 2],
+  ]);
+  expect(agents.rows("conversations")).toMatchObject([{ title: "hi", message_count: 2 }]);
+  expect(agents.rows("ledger")).toMatchObject([
+    {
+      outcome: "completed",
+      key_id: "ak_1",
+      charge: { micros: 1_000 },
+      spend: { promptTokens: 10 },
+    },
+  ]);
+  expect(agents.balance()).toBe(99_000);
+});
+
+test("the routing is said before the first word", async () => {
+  const llm = createScriptedLlm(() => "Done.");
+  const agents = await start(llm);
+  const agent = newAgent();
+  agents.putAgent({ agent_key: agent }, [
+    {
+      name: "Billing",
+      trigger: { keywords: ["invoice"] },
+      action: { frontend_trigger: { name: "open" } },
+    },
+  ]);
+
+  const viewing = agents.chat(newConversation(), "where is my invoice", { agent });
+  const reply = await viewing.reply();
+
+  const kinds = viewing.frames.map((frame) => frame.type);
+  expect(kinds.indexOf("event")).toBeLessThan(kinds.indexOf("text"));
+  expect(reply.routing_info).toMatchObject({
+    selected_action: "SUB_AGENT",
+    action_name: "Billing",
+  });
+  expect(reply.frontend_trigger).toEqual({ name: "open" });
+});
+
+test("an unknown agent, a foreign conversation and an empty balance are refused and leave nothing", async () => {
+  const agents = await start(createScriptedLlm(() => "ok"));
+  const [one, other] = [newAgent(), newAgent()];
+  const cv = newConversation();
+  agents.putAgent({ agent_key: one });
+  agents.putAgent({ agent_key: other });
+  await agents.chat(cv, "first", { agent: one }).reply();
+  const keys = agents.store.rows.size;
+
+  expect(await codeOf(agents.chat(newConversation(), "x", { agent: "ag_none" }).accepted())).toBe(
+    "NOT_FOUND",
+  );
+  expect(await codeOf(agents.chat(cv, "x", { agent: other }).accepted())).toBe("NOT_FOUND");
+  agents.setBalance(999);
+  expect(await codeOf(agents.chat(cv, "x", { agent: one }).accepted())).toBe("BALANCE_EXHAUSTED");
+
+  expect(agents.balance()).toBe(999);
+  expect(agents.messages(cv)).toHaveLength(2);
+  expect(agents.store.rows.size).toBe(keys);
+});
+
+test("a failed turn is kept with its error, gives the money back and shows its spend", async () => {
+  const { RuntimeError: Failure } = await import("../../runtime/errors.ts");
+  const agents = await start(
+    createScriptedLlm(() => {
+      throw new Failure("PROVIDER_FAILED", "The provider said no.");
+    }),
+  );
+  const agent = newAgent();
+  const cv = newConversation();
+  agents.putAgent({ agent_key: agent });
+
+  const end = await agents.chat(cv, "hi", { agent }).end();
+
+  expect(end.outcome).toMatchObject({ status: "failed", error: { code: "PROVIDER_FAILED" } });
+  expect(end.counters).toEqual({ balance: 100_000 });
+  expect(agents.messages(cv).at(-1)).toMatchObject({
+    status: "failed",
+    error: { code: "PROVIDER_FAILED" },
+  });
+  expect(agents.rows("ledger")).toMatchObject([{ outcome: "failed", charge: { micros: 0 } }]);
+});
+
+test("cancel ends what runs and what waits, and keeps the text that was shown", async () => {
+  const gate = createGate();
+  const llm = createScriptedLlm(async ({ write, signal }) => {
+    write("So far ");
+    await gate.wait(signal);
+    return "never";
+  });
+  const agents = await start(llm);
+  const agent = newAgent();
+  const cv = newConversation();
+  agents.putAgent({ agent_key: agent }, [{ trigger: { keywords: ["invoice"] } }]);
+
+  const one = agents.chat(cv, "my invoice", { agent });
+  await gate.reached;
+  const two = agents.chat(cv, "two", { agent });
+  await two.accepted();
+  const cancelled = (await agents.ask(conversationAt(cv), { type: "cancel", reason: "stop" })) as {
+    cancelled: string[];
+  };
+  const ends = await Promise.all([one.end(), two.end()]);
+
+  expect(cancelled.cancelled).toHaveLength(2);
+  expect(ends.map(({ outcome }) => outcome.status)).toEqual(["cancelled", "cancelled"]);
+  expect(agents.messages(cv).map(({ content, status }) => [content, status])).toEqual([
+    ["my invoice", undefined],
+    ["So far ", "cancelled"],
+    ["two", undefined],
+    ["", "cancelled"],
+  ]);
+  expect(agents.balance()).toBe(99_000);
+});
+
+test("a deleted conversation is gone at once, its records after, and its key stays gone", async () => {
+  const gate = createGate();
+  const llm = createScriptedLlm(async ({ signal, call }) => {
+    if (call === 4) await gate.wait(signal);
+    return "ok";
+  });
+  const agents = await start(llm);
+  const agent = newAgent();
+  const cv = newConversation();
+  agents.putAgent({ agent_key: agent });
+  for (const text of ["a", "b", "c"]) await agents.chat(cv, text, { agent }).reply();
+
+  const running = agents.chat(cv, "d", { agent });
+  await gate.reached;
+  await agents.ask(conversationAt(cv), { type: "delete" });
+  const seen = (await agents.ask(conversationAt(cv), {
+    type: "describe",
+  })) as ConversationDescription;
+  const end = await running.end();
+
+  expect(seen.row).toBeNull();
+  expect(end.outcome.status).toBe("cancelled");
+  expect(await codeOf(agents.chat(cv, "again", { agent }).accepted())).toBe("NOT_FOUND");
+  expect(agents.rows("conversations")).toEqual([]);
+  await agents.ask(conversationAt(cv), { type: "describe" });
+  expect(agents.messages(cv)).toEqual([]);
+  expect(agents.rows("ledger")).toHaveLength(4);
+});
+
+test("a conversation can be given a title", async () => {
+  const agents = await start(createScriptedLlm(() => "ok"));
+  const agent = newAgent();
+  const cv = newConversation();
+  agents.putAgent({ agent_key: agent });
+  await agents.chat(cv, "x".repeat(200), { agent }).reply();
+  const before = agents.rows("conversations") as { title: string }[];
+
+  await agents.ask(conversationAt(cv), { type: "rename", title: "Exports" });
+
+  expect(before[0]?.title).toHaveLength(80);
+  expect(agents.rows("conversations")).toMatchObject([{ title: "Exports" }]);
+});
+
+test("a canary answers its share of conversations, always the same ones", async () => {
+  const llm = createScriptedLlm(() => "ok");
+  const agents = await start(llm);
+  const agent = newAgent();
+  agents.putAgent({ agent_key: agent, version: 2, system_message: "new" });
+  agents.putAgent({
+    agent_key: agent,
+    version: 1,
+    agent_config: { canary: { version: 2, share: 0.5 } },
+  });
+  const conversations = Array.from({ length: 40 }, newConversation);
+
+  const versions = await Promise.all(
+    conversations.map(async (cv) => {
+      const viewing = agents.chat(cv, "hi", { agent, priceMicros: 0 });
+      const accepted = await viewing.accepted();
+      await viewing.reply();
+      return accepted.agent_version;
+    }),
+  );
+  const again = await agents
+    .chat(conversations[0] ?? "", "more", { agent, priceMicros: 0 })
+    .accepted();
+
+  const canaries = versions.filter((version) => version === 2).length;
+  expect(canaries).toBeGreaterThan(8);
+  expect(canaries).toBeLessThan(32);
+  expect(again.agent_version).toBe(versions[0]);
+  expect(
+    llm.requests.filter(({ messages }) => messages[0]?.content === "new").length,
+  ).toBeGreaterThanOrEqual(canaries);
+});
