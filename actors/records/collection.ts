@@ -1,0 +1,73 @@
+// The collection and document records of the knowledge surface: what a client sends, and a
+// collection's row in the tenant's table. Chunks and documents lie in the bulk environment.
+
+import { type Static, Type } from "typebox";
+
+/** Limits of what is sent; the body limit of the server comes on top. */
+export const collectionLimits = {
+  nameChars: 200,
+  idChars: 200,
+  titleChars: 500,
+  textChars: 8_000_000,
+  documentsPerCall: 1_000,
+  queryChars: 4_000,
+  topK: 50,
+} as const;
+
+const closed = { additionalProperties: false } as const;
+const metadata = Type.Record(Type.String(), Type.Unknown());
+
+/** Table of collections, id `cl_...`. */
+export const collectionsTable = "collections";
+
+/** What a client sends to create a collection. */
+export const collectionInput = Type.Object(
+  {
+    name: Type.String({ minLength: 1, maxLength: collectionLimits.nameChars }),
+    metadata: Type.Optional(metadata),
+  },
+  closed,
+);
+
+/** A collection's row. */
+export interface Collection {
+  readonly id: string;
+  readonly name: string;
+  readonly metadata: Readonly<Record<string, unknown>>;
+  readonly created_at: string;
+}
+
+/** One document to take in. */
+export const documentInput = Type.Object(
+  {
+    id: Type.Optional(Type.String({ minLength: 1, maxLength: collectionLimits.idChars })),
+    title: Type.Optional(Type.String({ maxLength: collectionLimits.titleChars })),
+    text: Type.String({ minLength: 1, maxLength: collectionLimits.textChars }),
+    metadata: Type.Optional(metadata),
+  },
+  closed,
+);
+
+/** One document or an array of them. */
+export const documentsInput = Type.Union([
+  documentInput,
+  Type.Array(documentInput, { minItems: 1, maxItems: collectionLimits.documentsPerCall }),
+]);
+
+/** A search in one collection. */
+export const searchInput = Type.Object(
+  {
+    query: Type.String({ minLength: 1, maxLength: collectionLimits.queryChars }),
+    /** Default 5. */
+    top_k: Type.Optional(Type.Integer({ minimum: 1, maximum: collectionLimits.topK })),
+    mode: Type.Optional(
+      Type.Union((["hybrid", "vector", "lexical"] as const).map((mode) => Type.Literal(mode))),
+    ),
+  },
+  closed,
+);
+
+/** What a client sends to create a collection. */
+export type CollectionInput = Static<typeof collectionInput>;
+/** One document to take in. */
+export type DocumentInput = Static<typeof documentInput>;

@@ -1,0 +1,132 @@
+// POST /v1/chat/completions: stateless as its protocol is; with `metadata.conversation_key` the last
+// user message goes to that conversation instead.
+
+import type { ChatReply } from "../../../actors/records/conversation.ts";
+import { RuntimeError } from "../../../runtime/errors.ts";
+import { chunkStream } from "../chunk-stream.ts";
+import { type ChunkStyle, type StreamError, usageOf } from "../chunks.ts";
+import { errorBody, json } from "../reply.ts";
+import { defineRoute, type Route, type RouteContext } from "../route.ts";
+import { callerOf } from "../services/caller.ts";
+import { type Answering, type Ask, runOfFrameId } from "../services/chat.ts";
+import { onceKeyOf } from "../services/once.ts";
+import type { Services } from "../services/services.ts";
+import { agentOfModel } from "./model.ts";
+import {
+  type CompletionBody,
+  completionBody,
+  lastUserText,
+  messagesOf,
+  overridesOf,
+} from "./request.ts";
+
+type Context = RouteContext<CompletionBody>;
+
+/** The route. */
+export function completionRoute(services: Services): Route {
+  return defineRoute({
+    method: "POST",
+    pattern: "/v1/chat/completions",
+    service: "chat-completions",
+    errors: "openai",
+    body: completionBody,
+    handler: async (context) => {
+      const created = Math.floor(services.nowMs() / 1000);
+      const agent = agentOf(context.body.model);
+      const after = context.request.header("last-event-id");
+      if (after !== undefined && after !== "" && context.body.stream) {
+        const answering = await resumed(services, context, { agent, after });
+        return chunkStream(answering, { ...styleOf(context, answering, created), after });
+      }
+      const answering = await started(services, context, agent);
+      if (context.body.stream) {
+        return chunkStream(answering, styleOf(context, answering, created));
+      }
+      const { reply } = await services.chat.wait(callerOf(context), answering);
+      return json(200, completionOf(context.body.model, reply, created));
+    },
+  });
+}
+
+function agentOf(model: string): string {
+  const agent = agentOfModel(model);
+  if (agent !== null) return agent;
+  throw new RuntimeError(
+    "NOT_FOUND",
+    `The model ${model.slice(0, 80)} does not exist: models are agents, named agent:<agent_key>.`,
+    { pointer: "/model" },
+  );
+}
+
+async function started(services: Services, context: Context, agent: string): Promise<Answering> {
+  const { body, request } = context;
+  const trace = request.header("traceparent");
+  const ask: Ask & { agent: string; stream: boolean } = {
+    caller: callerOf(context),
+    once: onceKeyOf(request, context.bodyBytes),
+    signal: request.signal,
+    agent,
+    stream: body.stream ?? false,
+    ...(trace === undefined ? {} : { trace }),
+  };
+  const messages = messagesOf(body);
+  const text = lastUserText(messages);
+  const conversation = body.metadata?.conversation_key;
+  return conversation === undefined
+    ? await services.chat.complete({ ...ask, messages, overrides: overridesOf(body) })
+    : await services.chat.start({ ...ask, text, conversation });
+}
+
+/** Watches the run on that the event id names; it must be one of this model. */
+async function resumed(
+  { chat }: Services,
+  context: Context,
+  from: { readonly agent: string; readonly after: string },
+): Promise<Answering> {
+  const { tenant } = context.principal;
+  const run = runOfFrameId(from.after);
+  const found = await chat.find(tenant, run);
+  if (found.agent !== from.agent) {
+    throw new RuntimeError("NOT_FOUND", `Run ${run} is not of this model.`);
+  }
+  const options = { after: from.after, signal: context.request.signal };
+  return { accepted: found.accepted, frames: await chat.attach(tenant, run, options) };
+}
+
+function completionOf(model: string, reply: ChatReply, created: number): unknown {
+  return {
+    id: `chatcmpl-${reply.run_id}`,
+    object: "chat.completion",
+    created,
+    model,
+    choices: [
+      {
+        index: 0,
+        message: { role: "assistant", content: reply.response, refusal: null },
+        logprobs: null,
+        finish_reason: reply.finish_reason,
+      },
+    ],
+    usage: usageOf(reply),
+    run_id: reply.run_id,
+    conversation_key: reply.conversation_key,
+    routing_info: reply.routing_info,
+    sources: reply.sources,
+    builtin: reply.builtin,
+  };
+}
+
+function styleOf(context: Context, { accepted }: Answering, created: number): ChunkStyle {
+  const { body, request, route } = context;
+  const place = { style: "openai", requestId: request.id, service: route.service } as const;
+  return {
+    accepted,
+    created,
+    model: body.model,
+    roleDelta: { role: "assistant", content: "" },
+    usage: body.stream_options?.include_usage ? "own-chunk" : "none",
+    first: () => ({ run_id: accepted.run, conversation_key: accepted.conversation_key }),
+    last: (reply) => ({ sources: reply.sources, builtin: reply.builtin }),
+    error: (error) => errorBody(error, place) as StreamError,
+  };
+}

@@ -1,0 +1,195 @@
+// /v2/agents and their sub-agents: plain resources over the same service as document 001's.
+
+import { Type } from "typebox";
+import {
+  patchAgent,
+  patchSubAgent,
+  replaceAgent,
+  replaceSubAgent,
+} from "../../../actors/agent-change.ts";
+import { agentInput } from "../../../actors/records/agent.ts";
+import { subAgentInput } from "../../../actors/records/sub-agent.ts";
+import { json, noContent } from "../reply.ts";
+import { defineRoute, type Route } from "../route.ts";
+import { callerOf } from "../services/caller.ts";
+import { onceKeyOf } from "../services/once.ts";
+import { pageRequest } from "../services/paging.ts";
+import type { Services } from "../services/services.ts";
+import { agentResource, etag, ifMatchOf, pageReply, subAgentResource } from "./shapes.ts";
+
+const agentPatch = Type.Partial(agentInput, { additionalProperties: false, minProperties: 1 });
+const subAgentPatch = Type.Partial(subAgentInput, {
+  additionalProperties: false,
+  minProperties: 1,
+});
+const errors = "problem";
+const list = { pattern: "/v2/agents", service: "agents", errors } as const;
+const one = { pattern: "/v2/agents/{id}", service: "agents", errors } as const;
+const subList = { pattern: "/v2/agents/{id}/sub-agents", service: "agents", errors } as const;
+const subOne = { pattern: "/v2/agents/{id}/sub-agents/{sa}", service: "agents", errors } as const;
+
+/** Routes of agents and sub-agents. */
+export function agentRoutes(services: Services): readonly Route[] {
+  return [
+    ...agentCollection(services),
+    ...agentChanges(services),
+    ...subAgentCollection(services),
+    ...subAgentChanges(services),
+  ];
+}
+
+function agentCollection({ agents }: Services): readonly Route[] {
+  return [
+    defineRoute({
+      ...list,
+      method: "GET",
+      handler: async ({ principal, query }) =>
+        pageReply(await agents.list(principal.tenant, pageRequest(query)), agentResource),
+    }),
+    defineRoute({
+      ...list,
+      method: "POST",
+      body: agentInput,
+      handler: async (context) => {
+        const key = onceKeyOf(context.request, context.bodyBytes);
+        const { value } = await agents.create(callerOf(context), context.body, key);
+        const location = { Location: `/v2/agents/${value.agent.agent_key}` };
+        return json(201, agentResource(value), { ...etag(value.version), ...location });
+      },
+    }),
+    defineRoute({
+      ...one,
+      method: "GET",
+      handler: async ({ principal, params }) => {
+        const row = await agents.get(principal.tenant, params["id"] ?? "");
+        return json(200, agentResource(row), etag(row.version));
+      },
+    }),
+  ];
+}
+
+function agentChanges({ agents }: Services): readonly Route[] {
+  return [
+    defineRoute({
+      ...one,
+      method: "PUT",
+      body: agentInput,
+      handler: async (context) => {
+        const input = context.body;
+        const { value } = await agents.update(
+          callerOf(context),
+          context.params["id"] ?? "",
+          { set: input, next: (row, at) => replaceAgent(row, input, at) },
+          ifMatchOf(context.request),
+        );
+        return json(200, agentResource(value), etag(value.version));
+      },
+    }),
+    defineRoute({
+      ...one,
+      method: "PATCH",
+      body: agentPatch,
+      handler: async (context) => {
+        const patch = context.body;
+        const { value } = await agents.update(
+          callerOf(context),
+          context.params["id"] ?? "",
+          { set: patch, next: (row, at) => patchAgent(row, patch, at) },
+          ifMatchOf(context.request),
+        );
+        return json(200, agentResource(value), etag(value.version));
+      },
+    }),
+    defineRoute({
+      ...one,
+      method: "DELETE",
+      handler: async (context) => {
+        const id = context.params["id"] ?? "";
+        await agents.remove(callerOf(context), id, ifMatchOf(context.request));
+        return noContent();
+      },
+    }),
+  ];
+}
+
+function subAgentCollection({ agents }: Services): readonly Route[] {
+  return [
+    defineRoute({
+      ...subList,
+      method: "GET",
+      handler: async ({ principal, params }) => {
+        const rows = await agents.subAgents(principal.tenant, params["id"] ?? "");
+        return pageReply({ items: rows, next: null }, subAgentResource);
+      },
+    }),
+    defineRoute({
+      ...subList,
+      method: "POST",
+      body: subAgentInput,
+      handler: async (context) => {
+        const agent = context.params["id"] ?? "";
+        const key = onceKeyOf(context.request, context.bodyBytes);
+        const { value } = await agents.createSubAgent(callerOf(context), agent, context.body, key);
+        const location = `/v2/agents/${agent}/sub-agents/${value.subAgent.sub_agent_key}`;
+        return json(201, subAgentResource(value), { ...etag(value.version), Location: location });
+      },
+    }),
+    defineRoute({
+      ...subOne,
+      method: "GET",
+      handler: async ({ principal, params }) => {
+        const { agent, subAgent } = idsOf(params);
+        const row = await agents.subAgent(principal.tenant, agent, subAgent);
+        return json(200, subAgentResource(row), etag(row.version));
+      },
+    }),
+  ];
+}
+
+function subAgentChanges({ agents }: Services): readonly Route[] {
+  return [
+    defineRoute({
+      ...subOne,
+      method: "PUT",
+      body: subAgentInput,
+      handler: async (context) => {
+        const input = context.body;
+        const { value } = await agents.updateSubAgent(
+          callerOf(context),
+          idsOf(context.params),
+          { set: input, next: (row, at) => replaceSubAgent(row, input, at) },
+          ifMatchOf(context.request),
+        );
+        return json(200, subAgentResource(value), etag(value.version));
+      },
+    }),
+    defineRoute({
+      ...subOne,
+      method: "PATCH",
+      body: subAgentPatch,
+      handler: async (context) => {
+        const patch = context.body;
+        const { value } = await agents.updateSubAgent(
+          callerOf(context),
+          idsOf(context.params),
+          { set: patch, next: (row, at) => patchSubAgent(row, patch, at) },
+          ifMatchOf(context.request),
+        );
+        return json(200, subAgentResource(value), etag(value.version));
+      },
+    }),
+    defineRoute({
+      ...subOne,
+      method: "DELETE",
+      handler: async (context) => {
+        const ids = idsOf(context.params);
+        await agents.removeSubAgent(callerOf(context), ids, ifMatchOf(context.request));
+        return noContent();
+      },
+    }),
+  ];
+}
+
+function idsOf(params: Readonly<Record<string, string>>): { agent: string; subAgent: string } {
+  return { agent: params["id"] ?? "", subAgent: params["sa"] ?? "" };
+}

@@ -1,0 +1,75 @@
+// /v2/conversations: list, one, its messages, cancel, delete.
+
+import { Type } from "typebox";
+import { json, noContent } from "../reply.ts";
+import { defineRoute, type Route } from "../route.ts";
+import { pageRequest } from "../services/paging.ts";
+import type { Services } from "../services/services.ts";
+import { pageReply } from "./shapes.ts";
+
+const common = { service: "conversations", errors: "problem" } as const;
+const one = { ...common, pattern: "/v2/conversations/{cv}" };
+
+/** Body of a cancel. */
+export const cancelBody = Type.Object(
+  { reason: Type.Optional(Type.String({ maxLength: 200 })) },
+  { additionalProperties: false },
+);
+/** Why something was cancelled when nobody said why. */
+export const CANCEL_REASON = "cancelled by the caller";
+
+/** Routes of conversations. */
+export function conversationRoutes({ conversations }: Services): readonly Route[] {
+  return [
+    defineRoute({
+      ...common,
+      method: "GET",
+      pattern: "/v2/conversations",
+      handler: async ({ principal, query }) => {
+        const agent = query.get("agent_key");
+        const page = pageRequest(query);
+        const rows = await conversations.list(principal.tenant, agent, page);
+        return pageReply(rows, (row) => ({ id: row.conversation_key, ...row }));
+      },
+    }),
+    defineRoute({
+      ...one,
+      method: "GET",
+      handler: async ({ principal, params }) => {
+        const id = params["cv"] ?? "";
+        const { row, running, waiting } = await conversations.describe(principal.tenant, id);
+        return json(200, { id, ...row, running_run_id: running, waiting_run_ids: waiting });
+      },
+    }),
+    defineRoute({
+      ...one,
+      method: "DELETE",
+      handler: async ({ principal, params }) => {
+        await conversations.remove(principal.tenant, params["cv"] ?? "");
+        return noContent();
+      },
+    }),
+    defineRoute({
+      ...common,
+      method: "GET",
+      pattern: "/v2/conversations/{cv}/messages",
+      handler: async ({ principal, params, query }) => {
+        const page = pageRequest(query);
+        const rows = await conversations.messages(principal.tenant, params["cv"] ?? "", page);
+        return pageReply(rows, (row) => row);
+      },
+    }),
+    defineRoute({
+      ...common,
+      method: "POST",
+      pattern: "/v2/conversations/{cv}/cancel",
+      body: cancelBody,
+      optionalBody: true,
+      handler: async ({ principal, params, body }) => {
+        const reason = body.reason ?? CANCEL_REASON;
+        await conversations.cancel(principal.tenant, params["cv"] ?? "", reason);
+        return json(202, { id: params["cv"], status: "cancelling" });
+      },
+    }),
+  ];
+}

@@ -1,0 +1,137 @@
+// /v2/knowledge: collections, their documents, and search in one of them.
+
+import type { Passage } from "../../../actors/ports.ts";
+import {
+  collectionInput,
+  type DocumentInput,
+  documentsInput,
+  searchInput,
+} from "../../../actors/records/collection.ts";
+import { json, noContent } from "../reply.ts";
+import { defineRoute, type Route } from "../route.ts";
+import { pageRequest } from "../services/paging.ts";
+import type { Services } from "../services/services.ts";
+import { pageReply } from "./shapes.ts";
+
+const TOP_K_DEFAULT = 5;
+/** A bulk of documents may be larger than other bodies. */
+const DOCUMENTS_BYTES_MAX = 16 * 1024 * 1024;
+
+const path = "/v2/knowledge/collections";
+const common = { service: "knowledge", errors: "problem" } as const;
+const list = { ...common, pattern: path };
+const one = { ...common, pattern: `${path}/{cl}` };
+const documentList = { ...common, pattern: `${path}/{cl}/documents` };
+const documentOne = { ...common, pattern: `${path}/{cl}/documents/{dc}` };
+
+type Params = Readonly<Record<string, string>>;
+const collectionOf = (params: Params): string => params["cl"] ?? "";
+
+/** Routes of knowledge. */
+export function knowledgeRoutes(services: Services): readonly Route[] {
+  return [...collectionRoutes(services), ...documentRoutes(services), searchRoute(services)];
+}
+
+function collectionRoutes({ knowledge }: Services): readonly Route[] {
+  return [
+    defineRoute({
+      ...list,
+      method: "GET",
+      handler: async ({ principal, query }) =>
+        pageReply(await knowledge.list(principal.tenant, pageRequest(query)), (row) => row),
+    }),
+    defineRoute({
+      ...list,
+      method: "POST",
+      body: collectionInput,
+      handler: async ({ principal, body }) => {
+        const row = await knowledge.create(principal.tenant, body);
+        return json(201, row, { Location: `${path}/${row.id}` });
+      },
+    }),
+    defineRoute({
+      ...one,
+      method: "GET",
+      handler: async ({ principal, params }) =>
+        json(200, await knowledge.get(principal.tenant, collectionOf(params))),
+    }),
+    defineRoute({
+      ...one,
+      method: "DELETE",
+      handler: async ({ principal, params }) => {
+        await knowledge.remove(principal.tenant, collectionOf(params));
+        return noContent();
+      },
+    }),
+  ];
+}
+
+function documentRoutes({ knowledge }: Services): readonly Route[] {
+  return [
+    defineRoute({
+      ...documentList,
+      method: "POST",
+      body: documentsInput,
+      bodyBytesMax: DOCUMENTS_BYTES_MAX,
+      handler: async ({ principal, params, body }) => {
+        // A union of an object and an array: which one it was decides the answer's shape.
+        const isMany = Array.isArray(body);
+        const documents = (isMany ? body : [body]) as readonly DocumentInput[];
+        const done = await knowledge.ingest(principal.tenant, collectionOf(params), documents);
+        const shown = done.map((document) => ({ object: "document", ...document }));
+        return json(201, isMany ? { data: shown } : shown[0]);
+      },
+    }),
+    defineRoute({
+      ...documentList,
+      method: "GET",
+      handler: async ({ principal, params, query }) => {
+        const page = pageRequest(query);
+        const rows = await knowledge.documents(principal.tenant, collectionOf(params), page);
+        return pageReply(rows, (row) => row);
+      },
+    }),
+    defineRoute({
+      ...documentOne,
+      method: "GET",
+      handler: async ({ principal, params }) => {
+        const { tenant } = principal;
+        const id = params["dc"] ?? "";
+        return json(200, await knowledge.document(tenant, collectionOf(params), id));
+      },
+    }),
+    defineRoute({
+      ...documentOne,
+      method: "DELETE",
+      handler: async ({ principal, params }) => {
+        const { tenant } = principal;
+        await knowledge.removeDocument(tenant, collectionOf(params), params["dc"] ?? "");
+        return noContent();
+      },
+    }),
+  ];
+}
+
+function searchRoute({ knowledge }: Services): Route {
+  return defineRoute({
+    ...common,
+    method: "POST",
+    pattern: `${path}/{cl}/search`,
+    body: searchInput,
+    sideEffects: false,
+    handler: async ({ principal, params, body }) => {
+      const { query, top_k, mode } = body;
+      const passages = await knowledge.search(principal.tenant, collectionOf(params), {
+        query,
+        topK: top_k ?? TOP_K_DEFAULT,
+        ...(mode === undefined ? {} : { mode }),
+      });
+      return json(200, { data: passages.map(shape) });
+    },
+  });
+}
+
+function shape(passage: Passage): Readonly<Record<string, unknown>> {
+  const { documentId, documentTitle, chunkId, ...rest } = passage;
+  return { document_id: documentId, title: documentTitle, chunk_id: chunkId, ...rest };
+}

@@ -1,0 +1,20 @@
+// The platform's own surface: plain resources under /v2.
+
+import type { Route } from "../route.ts";
+import type { Services } from "../services/services.ts";
+import { agentRoutes } from "./agents.ts";
+import { conversationRoutes } from "./conversations.ts";
+import { knowledgeRoutes } from "./knowledge.ts";
+import { dryRunRoute } from "./route.ts";
+import { runRoutes } from "./runs.ts";
+
+/** All routes of the surface. */
+export function platformRoutes(services: Services): readonly Route[] {
+  return [
+    ...agentRoutes(services),
+    dryRunRoute(services),
+    ...runRoutes(services),
+    ...conversationRoutes(services),
+    ...knowledgeRoutes(services),
+  ];
+}

@@ -1,0 +1,163 @@
+// /v2 runs: start one on an agent, list, look at, follow, cancel; and the dry run of the router.
+
+import { type Static, Type } from "typebox";
+import { onBusy, onDisconnect } from "../../../actors/records/agent.ts";
+import { costOf } from "../../../actors/records/price.ts";
+import { type ErrorData, toErrorData } from "../../../runtime/errors.ts";
+import { type Frame, rootRunOf } from "../../../runtime/frame.ts";
+import { errorBody, json } from "../reply.ts";
+import { defineRoute, type Route, type RouteContext } from "../route.ts";
+import type { HttpResponse } from "../server.ts";
+import { callerOf } from "../services/caller.ts";
+import type { ChatAsk } from "../services/chat.ts";
+import { MESSAGE_CHARS_MAX } from "../services/chat.ts";
+import { onceKeyOf } from "../services/once.ts";
+import type { Services } from "../services/services.ts";
+import { eventStream, type SseEvent } from "../sse.ts";
+import { CANCEL_REASON, cancelBody } from "./conversations.ts";
+import { runResource } from "./shapes.ts";
+
+const common = { service: "runs", errors: "problem" } as const;
+
+const runBody = Type.Object(
+  {
+    input: Type.String({ minLength: 1, maxLength: MESSAGE_CHARS_MAX }),
+    conversation_key: Type.Optional(Type.Union([Type.String({ maxLength: 64 }), Type.Null()])),
+    /** Default "wait". */
+    mode: Type.Optional(
+      Type.Union((["wait", "stream", "background"] as const).map((mode) => Type.Literal(mode))),
+    ),
+    on_busy: Type.Optional(onBusy),
+    on_disconnect: Type.Optional(onDisconnect),
+  },
+  { additionalProperties: false },
+);
+
+type StartContext = RouteContext<Static<typeof runBody>>;
+
+/** Routes of runs. */
+export function runRoutes(services: Services): readonly Route[] {
+  return [startRoute(services), ...readRoutes(services), cancelRoute(services)];
+}
+
+function startRoute(services: Services): Route {
+  return defineRoute({
+    ...common,
+    method: "POST",
+    pattern: "/v2/agents/{id}/runs",
+    body: runBody,
+    handler: async (context) => {
+      const { chat } = services;
+      const ask = askOf(context);
+      if (context.body.mode === "background") {
+        const { run, ...accepted } = await chat.background(ask);
+        const id = { id: run, run_id: run };
+        return json(202, { ...id, status: "running", ...accepted }, locationOf(run));
+      }
+      const answering = await chat.start(ask);
+      const { run } = answering.accepted;
+      if (ask.stream) {
+        const head = { event: "accepted", data: JSON.stringify(answering.accepted) };
+        return frameStream(context, answering.frames, [head]);
+      }
+      const { reply, balanceMicros } = await chat.wait(callerOf(context), answering);
+      const { charge, ...result } = reply;
+      const cost = costOf(charge, balanceMicros);
+      return json(200, { id: run, status: "completed", ...result, cost }, locationOf(run));
+    },
+  });
+}
+
+function readRoutes({ chat }: Services): readonly Route[] {
+  const pattern = "/v2/runs/{rn}";
+  return [
+    defineRoute({
+      ...common,
+      method: "GET",
+      pattern,
+      handler: async ({ principal, params }) =>
+        json(200, runResource((await chat.find(principal.tenant, params["rn"] ?? "")).row)),
+    }),
+    defineRoute({
+      ...common,
+      method: "GET",
+      pattern: `${pattern}/events`,
+      handler: async (context) => {
+        const { principal, params, request, query } = context;
+        const run = params["rn"] ?? "";
+        await chat.find(principal.tenant, run);
+        const after = request.header("last-event-id") ?? query.get("after") ?? "";
+        const from = after === "" ? {} : { after };
+        const options = { ...from, signal: request.signal };
+        return frameStream(context, await chat.attach(principal.tenant, run, options), []);
+      },
+    }),
+  ];
+}
+
+function cancelRoute({ chat, system }: Services): Route {
+  return defineRoute({
+    ...common,
+    method: "POST",
+    pattern: "/v2/runs/{rn}/cancel",
+    body: cancelBody,
+    optionalBody: true,
+    handler: async ({ principal, params, body }) => {
+      const run = params["rn"] ?? "";
+      await chat.find(principal.tenant, run);
+      await system.cancel(principal.tenant, rootRunOf(run), body.reason ?? CANCEL_REASON);
+      return json(202, { id: run, status: "cancelling" });
+    },
+  });
+}
+
+function askOf(context: StartContext): ChatAsk {
+  const { body, request, params } = context;
+  const trace = request.header("traceparent");
+  return {
+    caller: callerOf(context),
+    once: onceKeyOf(request, context.bodyBytes),
+    signal: request.signal,
+    agent: params["id"] ?? "",
+    text: body.input,
+    conversation: body.conversation_key ?? null,
+    stream: body.mode === "stream",
+    ...(body.on_busy === undefined ? {} : { onBusy: body.on_busy }),
+    ...(body.on_disconnect === undefined ? {} : { onDisconnect: body.on_disconnect }),
+    ...(trace === undefined ? {} : { trace }),
+  };
+}
+
+const locationOf = (run: string): { readonly Location: string } => ({
+  Location: `/v2/runs/${run}`,
+});
+
+/** Frames as they are: the type is the event's name, the frame id its id. */
+function frameStream(
+  context: Pick<RouteContext, "request" | "route">,
+  frames: AsyncIterable<readonly Frame[]>,
+  head: readonly SseEvent[],
+): HttpResponse {
+  const { request, route } = context;
+  const place = { style: route.errors, requestId: request.id, service: route.service };
+  const failed = (error: ErrorData): SseEvent => ({
+    event: "error",
+    data: JSON.stringify(errorBody(error, place)),
+  });
+  return eventStream(async ({ send, signal }) => {
+    try {
+      await send(head);
+      for await (const batch of frames) {
+        await send(batch.map(eventOf));
+        if (signal.aborted) return;
+      }
+    } catch (error) {
+      if (!signal.aborted) await send([failed(toErrorData(error))]);
+    }
+  });
+}
+
+function eventOf(frame: Frame): SseEvent {
+  const data = JSON.stringify(frame);
+  return "id" in frame ? { event: frame.type, id: frame.id, data } : { event: frame.type, data };
+}

@@ -1,0 +1,62 @@
+// How the platform surface shows records: plain resources with an `id`, pages of `{data,
+// next_cursor}`, and entity tags from versions.
+
+import type { AgentRow, SubAgentRow } from "../../../actors/records/agent-version.ts";
+import { RuntimeError } from "../../../runtime/errors.ts";
+import type { RunRow } from "../../../runtime/system.ts";
+import { agentDetails, subAgentDetails } from "../details.ts";
+import { json } from "../reply.ts";
+import type { HttpRequest, HttpResponse } from "../server.ts";
+import type { Page } from "../services/paging.ts";
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** An agent as a resource. */
+export function agentResource(row: AgentRow): Fields {
+  const sub_agents = row.subAgents.map((entry) => entry.key);
+  return { id: row.agent.agent_key, ...agentDetails(row), sub_agents };
+}
+
+/** A sub-agent as a resource. */
+export function subAgentResource(row: SubAgentRow): Fields {
+  return { id: row.subAgent.sub_agent_key, ...subAgentDetails(row) };
+}
+
+/** A run as a resource. */
+export function runResource(row: RunRow): Fields {
+  const { id, kind, status, startedAt, endedAt } = row;
+  const input = row.input as { readonly agent?: unknown; readonly version?: unknown } | null;
+  const outcome = row.outcome as { readonly error?: unknown } | null;
+  const [, root = ""] = row.parent.split("/");
+  return {
+    id,
+    kind,
+    status,
+    agent_key: input?.agent ?? null,
+    agent_version: input?.version ?? null,
+    conversation_key: root.startsWith("cv_") ? root : null,
+    started_at: new Date(startedAt).toISOString(),
+    ended_at: endedAt === null ? null : new Date(endedAt).toISOString(),
+    result: row.reply ?? null,
+    error: outcome?.error ?? null,
+  };
+}
+
+/** A page of a list. */
+export function pageReply<T>(page: Page<T>, show: (item: T) => unknown): HttpResponse {
+  return json(200, { data: page.items.map(show), next_cursor: page.next });
+}
+
+/** The header that names a version. */
+export function etag(version: number): { readonly ETag: string } {
+  return { ETag: `"${version}"` };
+}
+
+/** The version `If-Match` names; null when there is none or it is `*`. @throws REVISION_MISMATCH. */
+export function ifMatchOf(request: HttpRequest): number | null {
+  const header = request.header("if-match");
+  if (header === undefined || header === "*") return null;
+  const match = /^(?:W\/)?"(\d{1,15})"$/.exec(header.trim());
+  if (match !== null) return Number(match[1]);
+  throw new RuntimeError("REVISION_MISMATCH", "If-Match must be an ETag of this resource.");
+}

@@ -1,0 +1,131 @@
+// Document 001's agent endpoints: create, list, details, update, delete, graph.
+
+import { Type } from "typebox";
+import { patchAgent } from "../../../actors/agent-change.ts";
+import { agentInput } from "../../../actors/records/agent.ts";
+import { agentDetails } from "../details.ts";
+import { envelope } from "../reply.ts";
+import { defineRoute, type Route } from "../route.ts";
+import { callerOf } from "../services/caller.ts";
+import { onceKeyOf } from "../services/once.ts";
+import { pageRequest } from "../services/paging.ts";
+import type { Services } from "../services/services.ts";
+import { agentSummary, freeCost, paidCost } from "./shapes.ts";
+
+const agentPatch = Type.Partial(agentInput, { additionalProperties: false, minProperties: 1 });
+const graphPatch = Type.Partial(
+  Type.Pick(agentInput, ["graph_definition", "state_schema", "entry_node"]),
+  { additionalProperties: false, minProperties: 1 },
+);
+
+/** Routes of agents. */
+export function agentRoutes(services: Services): readonly Route[] {
+  return [...createAndRead(services), ...changes(services)];
+}
+
+function createAndRead({ agents }: Services): readonly Route[] {
+  return [
+    defineRoute({
+      method: "POST",
+      pattern: "/v1/proxy/core-agent-create",
+      service: "core-agent-create",
+      errors: "envelope",
+      body: agentInput,
+      handler: async (context) => {
+        const key = onceKeyOf(context.request, context.bodyBytes);
+        const paid = await agents.create(callerOf(context), context.body, key);
+        return envelope(context, agentSummary(paid.value), { cost: paidCost(paid) });
+      },
+    }),
+    defineRoute({
+      method: "GET",
+      pattern: "/v1/proxy/core-agents",
+      service: "core-agents",
+      errors: "envelope",
+      handler: async (context) => {
+        const request = pageRequest(context.query);
+        const page = await agents.list(context.principal.tenant, request);
+        const pagination = {
+          limit: request.limit,
+          total: page.total,
+          has_more: page.next !== null,
+          next_cursor: page.next,
+        };
+        const cost = await freeCost(context);
+        return envelope(context, page.items.map(agentSummary), { top: { pagination }, cost });
+      },
+    }),
+    defineRoute({
+      method: "GET",
+      pattern: "/v1/proxy/core-agent-details/{agent_key}",
+      service: "core-agent-details",
+      errors: "envelope",
+      handler: async (context) => {
+        const { tenant } = context.principal;
+        const row = await agents.get(tenant, context.params["agent_key"] ?? "");
+        return envelope(context, agentDetails(row), { cost: await freeCost(context) });
+      },
+    }),
+    defineRoute({
+      method: "DELETE",
+      pattern: "/v1/proxy/core-agent-delete/{agent_key}",
+      service: "core-agent-delete",
+      errors: "envelope",
+      handler: async (context) => {
+        const key = context.params["agent_key"] ?? "";
+        const row = await agents.remove(callerOf(context), key, null);
+        const data = { agent_key: key, deleted: true, sub_agents_deleted: row.subAgents.length };
+        return envelope(context, data, { cost: await freeCost(context) });
+      },
+    }),
+  ];
+}
+
+function changes({ agents }: Services): readonly Route[] {
+  const update = {
+    pattern: "/v1/proxy/core-agent-update/{agent_key}",
+    service: "core-agent-update",
+    errors: "envelope",
+    body: agentPatch,
+  } as const;
+  const graph = {
+    pattern: "/v1/proxy/core-agent-graph/{agent_key}",
+    service: "core-agent-graph",
+    errors: "envelope",
+    body: graphPatch,
+  } as const;
+  const routes = (["PUT", "PATCH"] as const).map((method) =>
+    defineRoute({
+      ...update,
+      method,
+      handler: async (context) => {
+        const patch = context.body;
+        const paid = await agents.update(
+          callerOf(context),
+          context.params["agent_key"] ?? "",
+          { set: patch, next: (row, at) => patchAgent(row, patch, at) },
+          null,
+        );
+        return envelope(context, agentSummary(paid.value), { cost: paidCost(paid) });
+      },
+    }),
+  );
+  const putGraph = defineRoute({
+    ...graph,
+    method: "PUT",
+    handler: async (context) => {
+      const patch = context.body;
+      const paid = await agents.update(
+        callerOf(context),
+        context.params["agent_key"] ?? "",
+        { set: patch, next: (row, at) => patchAgent(row, patch, at) },
+        null,
+      );
+      const { agent_key, graph_definition, state_schema, entry_node, updated_at } =
+        paid.value.agent;
+      const data = { agent_key, graph_definition, state_schema, entry_node, updated_at };
+      return envelope(context, data, { cost: paidCost(paid) });
+    },
+  });
+  return [...routes, putGraph];
+}

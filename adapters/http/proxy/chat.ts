@@ -1,0 +1,159 @@
+// Document 001's chat: the whole answer in the envelope, or chat.completion.chunk events.
+
+import { Type } from "typebox";
+import { onBusy, onDisconnect } from "../../../actors/records/agent.ts";
+import { type AgentRow, agentTables, versionId } from "../../../actors/records/agent-version.ts";
+import type { ChatReply } from "../../../actors/records/conversation.ts";
+import { costOf } from "../../../actors/records/price.ts";
+import { RuntimeError } from "../../../runtime/errors.ts";
+import { chunkStream } from "../chunk-stream.ts";
+import { type ChunkStyle, type StreamError, usageOf } from "../chunks.ts";
+import { envelope, errorBody } from "../reply.ts";
+import { defineRoute, type Route, type RouteContext } from "../route.ts";
+import type { HttpResponse } from "../server.ts";
+import { callerOf } from "../services/caller.ts";
+import {
+  type Answering,
+  type ChatAsk,
+  type Found,
+  MESSAGE_CHARS_MAX,
+  runOfFrameId,
+} from "../services/chat.ts";
+import { onceKeyOf } from "../services/once.ts";
+import type { Services } from "../services/services.ts";
+
+/** What a client sends. */
+export const chatBody = Type.Object(
+  {
+    agent_key: Type.String({ minLength: 1, maxLength: 64 }),
+    message: Type.String({ minLength: 1, maxLength: MESSAGE_CHARS_MAX }),
+    conversation_key: Type.Optional(
+      Type.Union([Type.String({ minLength: 1, maxLength: 64 }), Type.Null()]),
+    ),
+    stream: Type.Optional(Type.Boolean()),
+    on_busy: Type.Optional(onBusy),
+    on_disconnect: Type.Optional(onDisconnect),
+  },
+  { additionalProperties: false },
+);
+
+type Context = RouteContext<Type.Static<typeof chatBody>>;
+
+/** The chat route. */
+export function chatRoutes(services: Services): readonly Route[] {
+  return [
+    defineRoute({
+      method: "POST",
+      pattern: "/v1/proxy/core-agent-chat",
+      service: "core-agent-chat",
+      errors: "envelope",
+      body: chatBody,
+      handler: async (context) => {
+        const after = context.request.header("last-event-id");
+        if (after !== undefined && after !== "") return await resume(services, context, after);
+        const ask = askOf(context);
+        const answering = await services.chat.start(ask);
+        if (!ask.stream) return await whole(services, context, answering);
+        return chunkStream(answering, styleOf(services, context, answering));
+      },
+    }),
+  ];
+}
+
+function askOf(context: Context): ChatAsk {
+  const { body, request } = context;
+  const trace = request.header("traceparent");
+  return {
+    caller: callerOf(context),
+    once: onceKeyOf(request, context.bodyBytes),
+    signal: request.signal,
+    agent: body.agent_key,
+    text: body.message,
+    conversation: body.conversation_key ?? null,
+    stream: body.stream ?? false,
+    ...(body.on_busy === undefined ? {} : { onBusy: body.on_busy }),
+    ...(body.on_disconnect === undefined ? {} : { onDisconnect: body.on_disconnect }),
+    ...(trace === undefined ? {} : { trace }),
+  };
+}
+
+async function whole(
+  { chat }: Services,
+  context: Context,
+  answering: Answering,
+): Promise<HttpResponse> {
+  const { reply, balanceMicros } = await chat.wait(callerOf(context), answering);
+  const cost = costOf(reply.charge, balanceMicros);
+  return envelope(context, chatData(reply), { cost });
+}
+
+/** The answer in the order of the document; what it does not name comes after. */
+export function chatData(reply: ChatReply): Readonly<Record<string, unknown>> {
+  const { response, agent_key, conversation_key, routing_info, sources, output, ...rest } = reply;
+  return {
+    response,
+    agent_key,
+    conversation_key,
+    routing_info,
+    frontend_trigger: rest.frontend_trigger,
+    data_collection: rest.data_collection,
+    sources,
+    run_id: rest.run_id,
+    message_id: rest.message_id,
+    model: rest.model,
+    builtin: rest.builtin,
+    finish_reason: rest.finish_reason,
+    usage: usageOf(reply),
+    ...(rest.escalated_to === undefined ? {} : { escalated_to: rest.escalated_to }),
+    ...(output === undefined ? {} : { output }),
+  };
+}
+
+/** The same request with the id of the last event seen: watches that run on, starts none. */
+async function resume(services: Services, context: Context, after: string): Promise<HttpResponse> {
+  const { body, request, principal } = context;
+  const run = runOfFrameId(after);
+  const found = await services.chat.find(principal.tenant, run);
+  const { conversation_key } = found.accepted;
+  const isOther =
+    found.agent !== body.agent_key ||
+    (body.conversation_key ?? conversation_key) !== conversation_key;
+  if (isOther) {
+    throw new RuntimeError("NOT_FOUND", `Run ${run} is not of this agent and conversation.`);
+  }
+  const model = await modelOf(services, principal.tenant, found);
+  const options = { after, signal: request.signal };
+  const frames = await services.chat.attach(principal.tenant, run, options);
+  const answering = { accepted: { ...found.accepted, model }, frames };
+  return chunkStream(answering, { ...styleOf(services, context, answering), after });
+}
+
+async function modelOf(services: Services, tenant: string, run: Found): Promise<string> {
+  const id = versionId(run.agent, run.accepted.agent_version);
+  const row = await services.system.tables.get(tenant, agentTables.agentVersions, id);
+  return (row?.value as AgentRow | undefined)?.agent.model_name ?? "";
+}
+
+function styleOf(services: Services, context: Context, { accepted }: Answering): ChunkStyle {
+  const place = {
+    style: "envelope",
+    requestId: context.request.id,
+    service: context.route.service,
+  } as const;
+  return {
+    accepted,
+    model: accepted.model === "" ? "default" : accepted.model,
+    created: Math.floor(services.nowMs() / 1000),
+    roleDelta: { role: "assistant" },
+    usage: "with-finish",
+    first: () => ({ run_id: accepted.run, conversation_key: accepted.conversation_key }),
+    last: (reply, balanceMicros) => ({
+      frontend_trigger: reply.frontend_trigger,
+      data_collection: reply.data_collection,
+      sources: reply.sources,
+      builtin: reply.builtin,
+      ...(balanceMicros === undefined ? {} : { cost: costOf(reply.charge, balanceMicros) }),
+    }),
+    error: (error) => errorBody(error, place) as StreamError,
+  };
+}

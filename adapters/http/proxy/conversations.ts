@@ -1,0 +1,59 @@
+// Document 001's conversation endpoints: list by agent, details with the whole history, delete.
+
+import { RuntimeError } from "../../../runtime/errors.ts";
+import { envelope } from "../reply.ts";
+import { defineRoute, type Route } from "../route.ts";
+import { pageRequest } from "../services/paging.ts";
+import type { Services } from "../services/services.ts";
+import { freeCost } from "./shapes.ts";
+
+/** Routes of conversations. */
+export function conversationRoutes({ agents, conversations }: Services): readonly Route[] {
+  return [
+    defineRoute({
+      method: "GET",
+      pattern: "/v1/proxy/core-agent-conversations",
+      service: "core-agent-conversations",
+      errors: "envelope",
+      handler: async (context) => {
+        const { tenant } = context.principal;
+        const agent = context.query.get("agent_key");
+        if (agent === null || agent === "") {
+          throw new RuntimeError("INVALID", "agent_key is required: pass it as ?agent_key=...");
+        }
+        await agents.get(tenant, agent);
+        const { limit, ...request } = pageRequest(context.query);
+        const page = await conversations.list(tenant, agent, { limit, ...request });
+        const pagination = { limit, has_more: page.next !== null, next_cursor: page.next };
+        const cost = await freeCost(context);
+        return envelope(context, page.items, { top: { pagination }, cost });
+      },
+    }),
+    defineRoute({
+      method: "GET",
+      pattern: "/v1/proxy/core-agent-conversation-details/{conversation_key}",
+      service: "core-agent-conversation-details",
+      errors: "envelope",
+      handler: async (context) => {
+        const { tenant } = context.principal;
+        const id = context.params["conversation_key"] ?? "";
+        const { row, running } = await conversations.describe(tenant, id);
+        const { messages, isCut } = await conversations.history(tenant, id);
+        const data = { ...row, running_run_id: running, messages, messages_truncated: isCut };
+        return envelope(context, data, { cost: await freeCost(context) });
+      },
+    }),
+    defineRoute({
+      method: "DELETE",
+      pattern: "/v1/proxy/core-agent-conversation-delete/{conversation_key}",
+      service: "core-agent-conversation-delete",
+      errors: "envelope",
+      handler: async (context) => {
+        const id = context.params["conversation_key"] ?? "";
+        await conversations.remove(context.principal.tenant, id);
+        const data = { conversation_key: id, deleted: true };
+        return envelope(context, data, { cost: await freeCost(context) });
+      },
+    }),
+  ];
+}

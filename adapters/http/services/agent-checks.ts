@@ -1,0 +1,113 @@
+// What a schema cannot say about agents and sub-agents: collections must exist in the tenant, user
+// supplied schemas must be safe to run, a graph must hang together, a fallback must be a sub-agent.
+// Only what a request sets is checked, so that an old reference never blocks an unrelated change.
+
+import { compileSchema } from "../../../actors/answer/output-schema.ts";
+import { validateGraph } from "../../../actors/graph.ts";
+import type { AgentRow } from "../../../actors/records/agent-version.ts";
+import { collectionsTable } from "../../../actors/records/collection.ts";
+import type { SubAgent } from "../../../actors/records/sub-agent.ts";
+import { RuntimeError } from "../../../runtime/errors.ts";
+import type { Tables } from "../../../runtime/system.ts";
+
+/** Depth of free-form objects of a client. */
+const OBJECT_DEPTH_MAX = 32;
+const OBJECT_CHARS_MAX = 64 * 1024;
+const FORBIDDEN_NAMES = ["__proto__", "constructor", "prototype"];
+const COLLECTION_ID = /^cl_[A-Za-z0-9]{1,61}$/;
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** Where something is checked. */
+export interface CheckPlace {
+  readonly tables: Tables;
+  readonly tenant: string;
+}
+
+/** Checks what `set` sets on an agent. @throws INVALID, SCHEMA_INVALID, GRAPH_INVALID with a pointer. */
+export async function checkAgent(place: CheckPlace, next: AgentRow, set: Fields): Promise<void> {
+  for (const field of ["required_parameters", "state_schema", "response_format"] as const) {
+    if (isObject(set[field])) checkObject(set[field], `/${field}`);
+  }
+  for (const field of ["required_parameters", "state_schema"] as const) {
+    if (isObject(set[field])) compileSchema(set[field], `/${field}`);
+  }
+  checkFallback(next, set);
+  checkGraph(next, set);
+  const ids = (set["collection_ids"] ?? []) as readonly string[];
+  for (const [at, id] of ids.entries()) await checkCollection(place, id, `/collection_ids/${at}`);
+}
+
+/** Checks what `set` sets on a sub-agent. @throws INVALID, SCHEMA_INVALID with a pointer. */
+export async function checkSubAgent(place: CheckPlace, next: SubAgent, set: Fields): Promise<void> {
+  if (isObject(set["output_schema"])) {
+    checkObject(set["output_schema"], "/output_schema");
+    compileSchema(set["output_schema"], "/output_schema");
+  }
+  if (isObject(set["action"])) checkObject(set["action"], "/action");
+  if (next.use_rag && next.collection_key === null) {
+    throw invalid("use_rag needs a collection_key to read from.", "/collection_key");
+  }
+  if (typeof set["collection_key"] === "string") {
+    await checkCollection(place, set["collection_key"], "/collection_key");
+  }
+}
+
+/**
+ * Whether a collection exists in the tenant. Another tenant's looks like one that does not exist.
+ * @throws INVALID with the pointer.
+ */
+async function checkCollection(place: CheckPlace, id: string, pointer: string): Promise<void> {
+  const row = COLLECTION_ID.test(id)
+    ? await place.tables.get(place.tenant, collectionsTable, id)
+    : undefined;
+  if (row === undefined) throw invalid(`Collection ${id} does not exist.`, pointer);
+}
+
+function checkFallback(next: AgentRow, set: Fields): void {
+  const fallback = isObject(set["agent_config"]) ? set["agent_config"]["fallback"] : undefined;
+  if (fallback === undefined) return;
+  if (next.subAgents.some((entry) => entry.key === fallback)) return;
+  throw invalid(`${fallback} is no sub-agent of this agent.`, "/agent_config/fallback");
+}
+
+function checkGraph(next: AgentRow, set: Fields): void {
+  const { agent } = next;
+  const isTouched = ["graph_definition", "state_schema", "entry_node"].some((name) => name in set);
+  if (!isTouched || agent.graph_definition === null) return;
+  if (isObject(set["graph_definition"])) {
+    checkObject(set["graph_definition"], "/graph_definition");
+  }
+  const keys = next.subAgents.map((entry) => entry.key);
+  validateGraph(agent.graph_definition, agent.state_schema, agent.entry_node, keys);
+}
+
+// Names that mean something to JavaScript objects are refused wherever a client may name members.
+function checkObject(value: unknown, pointer: string): void {
+  if (JSON.stringify(value).length > OBJECT_CHARS_MAX) {
+    throw invalid(`An object has at most ${OBJECT_CHARS_MAX} characters as JSON.`, pointer);
+  }
+  walk(value, pointer, 0);
+}
+
+function walk(value: unknown, pointer: string, depth: number): void {
+  if (typeof value !== "object" || value === null) return;
+  if (depth >= OBJECT_DEPTH_MAX) {
+    throw new RuntimeError("TOO_DEEP", `Objects are at most ${OBJECT_DEPTH_MAX} levels deep.`, {
+      pointer,
+    });
+  }
+  for (const [name, child] of Object.entries(value)) {
+    const at = `${pointer}/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`;
+    if (FORBIDDEN_NAMES.includes(name)) throw invalid(`The name ${name} is not allowed.`, at);
+    walk(child, at, depth + 1);
+  }
+}
+
+function isObject(value: unknown): value is Fields {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function invalid(message: string, pointer: string): RuntimeError {
+  return new RuntimeError("INVALID", message, { pointer });
+}

@@ -1,0 +1,157 @@
+// Agents in the tenant's tables: loading them and committing their next versions. A change is one
+// write that holds the new version, the charge and the ledger row, on condition of the revision it
+// was made from; changes of one agent wait for each other, so that none is lost.
+
+import { agentVersionRow, type RowChange } from "../../../actors/agent-change.ts";
+import {
+  type AgentRow,
+  agentTables,
+  type SubAgentRow,
+} from "../../../actors/records/agent-version.ts";
+import { balanceCounter, type Charge } from "../../../actors/records/conversation.ts";
+import { noCharge, unitsOf } from "../../../actors/records/price.ts";
+import { RuntimeError } from "../../../runtime/errors.ts";
+import type { System, TableWrite } from "../../../runtime/system.ts";
+import type { CheckPlace } from "./agent-checks.ts";
+import { balanceOf, chargeWrites } from "./money.ts";
+import { createSerial } from "./serial.ts";
+
+/** Who changes something, for the ledger. */
+export interface Caller {
+  readonly tenant: string;
+  readonly keyId: string | null;
+  readonly service: string;
+}
+
+/** What a paid operation gave and cost. */
+export interface Paid<T> {
+  readonly value: T;
+  readonly charge: Charge;
+  readonly balanceMicros: number;
+}
+
+/** What the agent service works with. */
+export interface AgentServiceOptions {
+  readonly system: System;
+  /** Milliseconds since the epoch. */
+  nowMs(): number;
+}
+
+/** An agent as read, with the revision a change of it is conditional on. */
+export interface Loaded {
+  readonly row: AgentRow;
+  readonly revision: string;
+}
+
+/** The next version of an agent and what is committed with it. */
+export interface AgentChange {
+  readonly from: Loaded | null;
+  readonly row: AgentRow;
+  readonly more: readonly TableWrite[];
+  readonly charge: Charge;
+}
+
+/** Reads and conditional writes of agents. */
+export interface AgentStore {
+  /** @throws NOT_FOUND. */
+  load(tenant: string, id: string): Promise<Loaded>;
+  /** A sub-agent of this agent. @throws NOT_FOUND. */
+  loadSub(tenant: string, agent: AgentRow, id: string): Promise<SubAgentRow>;
+  /** Commits a change; returns the balance after it in millionths. */
+  commit(caller: Caller, change: AgentChange): Promise<number>;
+  /** One change of an agent at a time, from its current row. */
+  changing<T>(
+    caller: Caller,
+    id: string,
+    ifMatch: number | null,
+    change: (from: Loaded, at: string) => Promise<T>,
+  ): Promise<T>;
+  placeOf(tenant: string): CheckPlace;
+  /** What a repeatable creation cost: an earlier result was paid for when it was made. */
+  paidOnce<Row>(caller: Caller, made: Made<Row>): Promise<Paid<Row>>;
+}
+
+/** Outcome of a creation; `balanceMicros` null when it is an earlier one's. */
+export interface Made<Row> {
+  readonly result: Row;
+  readonly isRepeat: boolean;
+  readonly charge: Charge;
+  readonly balanceMicros: number | null;
+}
+
+const AGENT_ID = /^ag_[A-Za-z0-9]{1,61}$/;
+const SUB_AGENT_ID = /^sa_[A-Za-z0-9]{1,61}$/;
+
+/** The store over a system's tables. */
+export function createAgentStore(options: AgentServiceOptions): AgentStore {
+  const { system, nowMs } = options;
+  const { tables } = system;
+  const serial = createSerial();
+  const load = async (tenant: string, id: string): Promise<Loaded> => {
+    const found = AGENT_ID.test(id) ? await tables.get(tenant, agentTables.agents, id) : undefined;
+    if (found === undefined) throw unknown("Agent", id);
+    return { row: found.value as AgentRow, revision: found.revision };
+  };
+  return {
+    load,
+    loadSub: async (tenant, agent, id) => {
+      const isOwn = SUB_AGENT_ID.test(id) && agent.subAgents.some((entry) => entry.key === id);
+      const found = isOwn ? await tables.get(tenant, agentTables.subAgents, id) : undefined;
+      if (found === undefined) throw unknown("Sub-agent", id);
+      return found.value as SubAgentRow;
+    },
+    commit: async (caller, { from, row, more, charge }) => {
+      const current: TableWrite = {
+        type: "put-if",
+        table: agentTables.agents,
+        id: row.agent.agent_key,
+        value: row,
+        revision: from?.revision ?? null,
+      };
+      const paid = chargeWrites(charge, { ...caller, nowMs: nowMs() });
+      const writes = [current, put(agentVersionRow(row)), ...more, ...paid];
+      const { counters } = await tables.write(caller.tenant, writes).catch(inMoney(charge));
+      return counters[balanceCounter] ?? (await balanceOf(system, caller.tenant));
+    },
+    changing: (caller, id, ifMatch, change) =>
+      serial.run(`${caller.tenant}/${id}`, async () => {
+        const from = await load(caller.tenant, id);
+        checkMatch(ifMatch, from.row.version);
+        return await change(from, new Date(nowMs()).toISOString());
+      }),
+    placeOf: (tenant) => ({ tables, tenant }),
+    paidOnce: async (caller, { result, isRepeat, charge, balanceMicros }) => ({
+      value: result,
+      charge: isRepeat ? noCharge : charge,
+      balanceMicros: balanceMicros ?? (await balanceOf(system, caller.tenant)),
+    }),
+  };
+}
+
+/** A row as a write. */
+export function put(change: RowChange): TableWrite {
+  return { type: "put", ...change };
+}
+
+/** @throws REVISION_MISMATCH when a change must be made from another version. */
+export function checkMatch(ifMatch: number | null, version: number): void {
+  if (ifMatch === null || ifMatch === version) return;
+  throw new RuntimeError(
+    "REVISION_MISMATCH",
+    `If-Match names version ${ifMatch}, the current one is ${version}.`,
+  );
+}
+
+/** A refused charge in words of money. */
+function inMoney(charge: Charge): (error: unknown) => never {
+  return (error) => {
+    if (!(error instanceof RuntimeError && error.code === "BALANCE_EXHAUSTED")) throw error;
+    const amount = unitsOf(charge.micros);
+    const message = `The balance does not cover this operation, which costs ${amount}.`;
+    throw new RuntimeError("BALANCE_EXHAUSTED", message, {}, { cause: error });
+  };
+}
+
+function unknown(what: string, id: string): RuntimeError {
+  return new RuntimeError("NOT_FOUND", `${what} ${id.slice(0, 64)} does not exist.`);
+}

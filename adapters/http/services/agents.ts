@@ -1,0 +1,241 @@
+// The agent service: what every surface calls to create, read, change and delete agents and their
+// sub-agents. Prices are taken here, in the same write as the change.
+
+import { newAgent, newSubAgent, subAgentRows, withSubAgent } from "../../../actors/agent-change.ts";
+import { type AgentInput, agentLimits } from "../../../actors/records/agent.ts";
+import {
+  type AgentRow,
+  agentTables,
+  type SubAgentRow,
+} from "../../../actors/records/agent-version.ts";
+import { chargeOf, noCharge, pricesMicros } from "../../../actors/records/price.ts";
+import type { SubAgent, SubAgentInput } from "../../../actors/records/sub-agent.ts";
+import { RuntimeError } from "../../../runtime/errors.ts";
+import { newId } from "../../../runtime/id.ts";
+import type { TableWrite } from "../../../runtime/system.ts";
+import { checkAgent, checkSubAgent } from "./agent-checks.ts";
+import {
+  type AgentServiceOptions,
+  type AgentStore,
+  type Caller,
+  checkMatch,
+  createAgentStore,
+  type Paid,
+  put,
+} from "./agent-store.ts";
+import { type OnceKey, once } from "./once.ts";
+import { type Page, type PageRequest, pageOf } from "./paging.ts";
+
+/** Counter of a tenant's agents. */
+export const agentsCounter = "agents";
+
+/** Makes the next version of a row, and says which fields were set. */
+export interface Change<Row> {
+  readonly set: object;
+  next(row: Row, at: string): Row;
+}
+
+/** Names a sub-agent. */
+export interface SubAgentIds {
+  readonly agent: string;
+  readonly subAgent: string;
+}
+
+/** Agents of all tenants. `ifMatch` is the version a change must be made from. */
+export interface AgentOperations {
+  create(caller: Caller, input: AgentInput, key: OnceKey | null): Promise<Paid<AgentRow>>;
+  /** @throws NOT_FOUND. */
+  get(tenant: string, id: string): Promise<AgentRow>;
+  list(tenant: string, page: PageRequest): Promise<Page<AgentRow> & { readonly total: number }>;
+  update(
+    caller: Caller,
+    id: string,
+    change: Change<AgentRow>,
+    ifMatch: number | null,
+  ): Promise<Paid<AgentRow>>;
+  /** Removes it and its sub-agents. */
+  remove(caller: Caller, id: string, ifMatch: number | null): Promise<AgentRow>;
+}
+
+/** Sub-agents of all tenants. */
+export interface SubAgentOperations {
+  createSubAgent(
+    caller: Caller,
+    agent: string,
+    input: SubAgentInput,
+    key: OnceKey | null,
+  ): Promise<Paid<SubAgentRow>>;
+  subAgent(tenant: string, agent: string, id: string): Promise<SubAgentRow>;
+  /** All of an agent, in order of creation. */
+  subAgents(tenant: string, agent: string): Promise<readonly SubAgentRow[]>;
+  updateSubAgent(
+    caller: Caller,
+    ids: SubAgentIds,
+    change: Change<SubAgentRow>,
+    ifMatch: number | null,
+  ): Promise<Paid<SubAgentRow>>;
+  removeSubAgent(caller: Caller, ids: SubAgentIds, ifMatch: number | null): Promise<void>;
+}
+
+/** Both together. */
+export type AgentService = AgentOperations & SubAgentOperations;
+
+/** The service over a system's tables. */
+export function createAgentService(options: AgentServiceOptions): AgentService {
+  const store = createAgentStore(options);
+  return { ...agentOperations(store, options), ...subAgentOperations(store, options) };
+}
+
+function agentOperations(store: AgentStore, options: AgentServiceOptions): AgentOperations {
+  const { nowMs } = options;
+  const { tables } = options.system;
+  return {
+    create: async (caller, input, key) => {
+      const charge = chargeOf(pricesMicros.createAgent);
+      let balanceMicros: number | null = null;
+      const made = await once<AgentRow>({ tables, ...caller }, key, nowMs(), async (remember) => {
+        const row = newAgent(input, newId("ag", nowMs()), new Date(nowMs()).toISOString());
+        await checkAgent(store.placeOf(caller.tenant), row, input);
+        const counted: TableWrite = { type: "add", counter: agentsCounter, delta: 1 };
+        const more = [counted, ...remember(row)];
+        balanceMicros = await store.commit(caller, { from: null, row, more, charge });
+        return row;
+      });
+      return await store.paidOnce(caller, { ...made, charge, balanceMicros });
+    },
+
+    get: async (tenant, id) => (await store.load(tenant, id)).row,
+
+    list: async (tenant, { limit, after }) => {
+      const range = { limit: limit + 1, ...(after === undefined ? {} : { after }) };
+      const [rows, total] = await Promise.all([
+        tables.list(tenant, agentTables.agents, range),
+        tables.counter(tenant, agentsCounter),
+      ]);
+      const page = pageOf(rows, limit, {
+        id: (row) => row.id,
+        item: (row) => row.value as AgentRow,
+      });
+      return { ...page, total };
+    },
+
+    update: (caller, id, change, ifMatch) =>
+      store.changing(caller, id, ifMatch, async (from, at) => {
+        const row = change.next(from.row, at);
+        await checkAgent(store.placeOf(caller.tenant), row, change.set as Record<string, unknown>);
+        const charge = chargeOf(pricesMicros.changeAgent);
+        const balanceMicros = await store.commit(caller, { from, row, more: [], charge });
+        return { value: row, charge, balanceMicros };
+      }),
+
+    remove: (caller, id, ifMatch) =>
+      store.changing(caller, id, ifMatch, async ({ row, revision }) => {
+        const { agents, subAgents } = agentTables;
+        // Versions stay: runs that were started with one finish on it.
+        await tables.write(caller.tenant, [
+          { type: "remove", table: agents, id, revision },
+          ...row.subAgents.map(({ key }) => remove(subAgents, key)),
+          { type: "add", counter: agentsCounter, delta: -1 },
+        ]);
+        return row;
+      }),
+  };
+}
+
+function subAgentOperations(store: AgentStore, options: AgentServiceOptions): SubAgentOperations {
+  const { nowMs } = options;
+  const { tables } = options.system;
+  return {
+    createSubAgent: async (caller, agent, input, key) => {
+      const charge = chargeOf(pricesMicros.changeAgent);
+      let balanceMicros: number | null = null;
+      const place = { tables, tenant: caller.tenant, service: `${caller.service}/${agent}` };
+      const made = await once<SubAgentRow>(place, key, nowMs(), (remember) =>
+        store.changing(caller, agent, null, async (from, at) => {
+          checkRoom(from.row);
+          const keys = { agent, subAgent: newId("sa", nowMs()) };
+          const sub = newSubAgent(input, keys, at);
+          await checkSubAgent(store.placeOf(caller.tenant), sub.subAgent, input);
+          const row = withSubAgent(from.row, keys.subAgent, sub.version, at);
+          const more = [...subAgentRows(sub).map(put), ...remember(sub)];
+          balanceMicros = await store.commit(caller, { from, row, more, charge });
+          return sub;
+        }),
+      );
+      return await store.paidOnce(caller, { ...made, charge, balanceMicros });
+    },
+
+    subAgent: async (tenant, agent, id) => {
+      const { row } = await store.load(tenant, agent);
+      return await store.loadSub(tenant, row, id);
+    },
+
+    subAgents: async (tenant, agent) => {
+      const { row } = await store.load(tenant, agent);
+      return await readAll(
+        row.subAgents.map(
+          ({ key }) =>
+            () =>
+              store.loadSub(tenant, row, key),
+        ),
+      );
+    },
+
+    updateSubAgent: (caller, ids, change, ifMatch) =>
+      store.changing(caller, ids.agent, null, async (from, at) => {
+        const before = await store.loadSub(caller.tenant, from.row, ids.subAgent);
+        checkMatch(ifMatch, before.version);
+        const sub = change.next(before, at);
+        const place = store.placeOf(caller.tenant);
+        await checkSubAgent(place, sub.subAgent, change.set as Record<string, unknown>);
+        const row = withSubAgent(from.row, ids.subAgent, sub.version, at);
+        const charge = chargeOf(pricesMicros.changeAgent);
+        const more = subAgentRows(sub).map(put);
+        const balanceMicros = await store.commit(caller, { from, row, more, charge });
+        return { value: sub, charge, balanceMicros };
+      }),
+
+    removeSubAgent: (caller, ids, ifMatch) =>
+      store.changing(caller, ids.agent, null, async (from, at) => {
+        const before = await store.loadSub(caller.tenant, from.row, ids.subAgent);
+        checkMatch(ifMatch, before.version);
+        checkUnused(from.row, before.subAgent);
+        const row = withSubAgent(from.row, ids.subAgent, null, at);
+        const more = [remove(agentTables.subAgents, ids.subAgent)];
+        await store.commit(caller, { from, row, more, charge: noCharge });
+      }),
+  };
+}
+
+/** Rows read at the same time, so that a large agent does not hold the door. */
+const READS_AT_ONCE = 100;
+
+async function readAll<T>(reads: readonly (() => Promise<T>)[]): Promise<readonly T[]> {
+  const all: T[] = [];
+  for (let at = 0; at < reads.length; at += READS_AT_ONCE) {
+    const some = reads.slice(at, at + READS_AT_ONCE).map((read) => read());
+    all.push(...(await Promise.all(some)));
+  }
+  return all;
+}
+
+function remove(table: string, id: string): TableWrite {
+  return { type: "remove", table, id };
+}
+
+function checkRoom(row: AgentRow): void {
+  if (row.subAgents.length < agentLimits.subAgents) return;
+  throw new RuntimeError("CONFLICT", `An agent has at most ${agentLimits.subAgents} sub-agents.`);
+}
+
+// A graph that names a sub-agent which is gone could not run.
+function checkUnused(row: AgentRow, subAgent: SubAgent): void {
+  const nodes = row.agent.graph_definition?.["nodes"];
+  if (!Array.isArray(nodes)) return;
+  const node = nodes.find((one: { ref?: unknown }) => one.ref === subAgent.sub_agent_key);
+  if (node === undefined) return;
+  throw new RuntimeError(
+    "CONFLICT",
+    `Node ${String(node.id)} of the agent's graph uses ${subAgent.sub_agent_key}; change the graph first.`,
+  );
+}

@@ -1,0 +1,10 @@
+// Who calls a service, from a route's context.
+
+import type { RouteContext } from "../route.ts";
+import type { Caller } from "./agent-store.ts";
+
+/** Tenant, key and service of a request. */
+export function callerOf(context: Pick<RouteContext, "principal" | "route">): Caller {
+  const { tenant, keyId } = context.principal;
+  return { tenant, keyId, service: context.route.service };
+}

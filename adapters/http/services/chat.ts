@@ -1,0 +1,327 @@
+// Starting and watching answers: one user message to a conversation, one stateless completion, and
+// attaching to a run that is under way. What the surfaces differ in is only how they write frames.
+
+import { setTimeout as delay } from "node:timers/promises";
+import type {
+  ChatAccepted,
+  ChatMessage,
+  ChatReply,
+  CompletionMessage,
+} from "../../../actors/records/conversation.ts";
+import { balanceCounter } from "../../../actors/records/conversation.ts";
+import { pricesMicros } from "../../../actors/records/price.ts";
+import { type Address, address, addressParts } from "../../../runtime/address.ts";
+import { fromErrorData, RuntimeError } from "../../../runtime/errors.ts";
+import { type Frame, parseFrameId, rootRunOf } from "../../../runtime/frame.ts";
+import { newId } from "../../../runtime/id.ts";
+import type { RunRow, SendOptions, System } from "../../../runtime/system.ts";
+import type { Caller } from "./agent-store.ts";
+import type { AgentService } from "./agents.ts";
+import { type ConversationService, conversationAddress } from "./conversations.ts";
+import { balanceOf } from "./money.ts";
+import { KEY_HOURS, type OnceKey } from "./once.ts";
+import { createSubscribers, type Subscribers, type Subscription } from "./subscribers.ts";
+
+/** Longest message of a user, in characters. */
+export const MESSAGE_CHARS_MAX = 200_000;
+
+/** What every way of asking has in common. */
+export interface Ask {
+  readonly caller: Caller;
+  readonly once: OnceKey | null;
+  /** Aborts when the client has gone away. */
+  readonly signal: AbortSignal;
+  readonly trace?: string;
+}
+
+/** One user message to an agent. */
+export interface ChatAsk extends Ask {
+  readonly agent: string;
+  readonly text: string;
+  /** Null opens a new conversation. */
+  readonly conversation: string | null;
+  readonly stream: boolean;
+  readonly onBusy?: ChatMessage["on_busy"];
+  readonly onDisconnect?: "continue" | "cancel";
+}
+
+/** A stateless completion. */
+export interface CompletionAsk extends Ask {
+  readonly agent: string;
+  readonly messages: CompletionMessage["messages"];
+  readonly overrides: CompletionMessage["overrides"];
+  readonly stream: boolean;
+}
+
+/** An answer on its way. Frames are read once; stopping to read leaves the run to itself. */
+export interface Answering {
+  readonly accepted: ChatAccepted;
+  readonly frames: AsyncIterable<readonly Frame[]>;
+}
+
+/** A whole answer. */
+export interface Answered {
+  readonly reply: ChatReply;
+  readonly balanceMicros: number;
+}
+
+/** Starts, waits for and watches answers. */
+export interface ChatService {
+  /** Resolves when the accept is on disk. @throws what it was refused with. */
+  start(ask: ChatAsk): Promise<Answering>;
+  complete(ask: CompletionAsk): Promise<Answering>;
+  /** Starts and does not wait. */
+  background(ask: ChatAsk): Promise<ChatAccepted>;
+  /** Reads an answer to its end. @throws the error the run ended with. */
+  wait(caller: Caller, answering: Answering): Promise<Answered>;
+  /** A run of the tenant. @throws NOT_FOUND. */
+  find(tenant: string, run: string): Promise<Found>;
+  /**
+   * Frames of a run from a frame id on (exclusive); `run` may be a child's.
+   * @throws EVENTS_TRIMMED and what else is known before the first frames are awaited.
+   */
+  attach(
+    tenant: string,
+    run: string,
+    options: { readonly after?: string; readonly signal: AbortSignal; readonly endOnly?: boolean },
+  ): Promise<AsyncIterable<readonly Frame[]>>;
+}
+
+/** A run, and what its accept said as far as its row knows. */
+export interface Found {
+  readonly row: RunRow;
+  readonly agent: string;
+  readonly accepted: ChatAccepted;
+}
+
+/** How long an answer's head waits for a follower's first frames, ms: an error can still be a status. */
+const FIRST_FRAMES_MS = 250;
+
+interface Parts {
+  readonly system: System;
+  readonly agents: AgentService;
+  readonly conversations: ConversationService;
+  nowMs(): number;
+}
+
+/** The service over a system. */
+export function createChatService(parts: Parts): ChatService {
+  const { system } = parts;
+  const subscribers = createSubscribers((tenant, run) =>
+    system.cancel(tenant, run, "its caller went away").catch(ignoreEnded),
+  );
+  return {
+    start: async (ask) => {
+      const { to, message, cancelOnLeave } = await prepare(parts, ask);
+      const options = { ...sendOptions(ask), signal: ask.signal, endOnly: !ask.stream };
+      const frames = system.stream(to, message, options);
+      const watch = { tenant: ask.caller.tenant, cancelOnLeave, subscribers };
+      return await follow(frames, watch);
+    },
+    complete: async (ask) => {
+      const { tenant } = ask.caller;
+      await parts.agents.get(tenant, ask.agent);
+      const to = address({ kind: "completion", tenant, root: newId("cm", parts.nowMs()) });
+      const options = { ...sendOptions(ask), signal: ask.signal, endOnly: !ask.stream };
+      const frames = system.stream(to, completionMessage(ask), options);
+      return await follow(frames, { tenant, cancelOnLeave: false, subscribers });
+    },
+    background: async (ask) => {
+      const { to, message } = await prepare(parts, ask);
+      return (await system.ask(to, message, sendOptions(ask))) as ChatAccepted;
+    },
+    wait: async (caller, answering) => await waitFor(system, caller, answering),
+    find: async (tenant, run) => {
+      const row = await system.run(tenant, rootRunOf(run));
+      if (row === undefined) throw unknownRun(run);
+      return { row, agent: agentOf(row), accepted: acceptedOf(row) };
+    },
+    attach: async (tenant, run, options) => {
+      const join = (): Subscription => subscribers.join(tenant, rootRunOf(run), false);
+      return await peeked(watched(system.follow(tenant, run, options), join));
+    },
+  };
+}
+
+/** The run a frame id names. @throws INVALID when it is none. */
+export function runOfFrameId(id: string): string {
+  const cursor = parseFrameId(id);
+  if (cursor !== null) return rootRunOf(cursor.run);
+  throw new RuntimeError("INVALID", "Last-Event-ID must be the id of an event of a run.");
+}
+
+/** The id of a new conversation, or the given one if it is this agent's. @throws NOT_FOUND. */
+async function conversationOf(parts: Parts, ask: ChatAsk): Promise<string> {
+  const { conversations } = parts;
+  const { tenant } = ask.caller;
+  const id = ask.conversation;
+  if (id === null) return newId("cv", parts.nowMs());
+  if (await conversations.belongs(tenant, ask.agent, id)) return id;
+  // Its entry in the list comes with its first answer: until then only its actor knows it.
+  const { row } = await conversations.describe(tenant, id);
+  if (row.agent_key === ask.agent) return id;
+  throw new RuntimeError("NOT_FOUND", `Agent ${ask.agent} has no conversation ${id}.`);
+}
+
+async function prepare(
+  parts: Parts,
+  ask: ChatAsk,
+): Promise<{ to: Address; message: ChatMessage; cancelOnLeave: boolean }> {
+  const { tenant, keyId, service } = ask.caller;
+  const { agent } = await parts.agents.get(tenant, ask.agent);
+  const to = conversationAddress(tenant, await conversationOf(parts, ask));
+  const message: ChatMessage = {
+    type: "chat",
+    agent: ask.agent,
+    text: ask.text,
+    stream: ask.stream,
+    priceMicros: pricesMicros.chat,
+    service,
+    ...(ask.onBusy === undefined ? {} : { on_busy: ask.onBusy }),
+    ...(keyId === null ? {} : { keyId }),
+  };
+  const onDisconnect = ask.onDisconnect ?? agent.agent_config?.on_disconnect ?? "continue";
+  return { to, message, cancelOnLeave: onDisconnect === "cancel" };
+}
+
+function completionMessage(ask: CompletionAsk): CompletionMessage {
+  const { keyId, service } = ask.caller;
+  return {
+    type: "complete",
+    agent: ask.agent,
+    messages: ask.messages,
+    stream: ask.stream,
+    overrides: ask.overrides,
+    priceMicros: pricesMicros.chat,
+    service,
+    ...(keyId === null ? {} : { keyId }),
+  };
+}
+
+function sendOptions(ask: Ask): SendOptions {
+  const { once, trace } = ask;
+  return {
+    ...(trace === undefined ? {} : { trace }),
+    ...(once === null
+      ? {}
+      : {
+          key: {
+            source: "http",
+            key: `${ask.caller.service}\n${once.key}`,
+            bodyHash: once.bodyHash,
+            hours: KEY_HOURS,
+          },
+        }),
+  };
+}
+
+/** Reads the first frame, which says whether the message was taken, and hands on the rest. */
+async function follow(
+  frames: AsyncIterable<readonly Frame[]>,
+  watch: {
+    readonly tenant: string;
+    readonly cancelOnLeave: boolean;
+    readonly subscribers: Subscribers;
+  },
+): Promise<Answering> {
+  const batches = frames[Symbol.asyncIterator]();
+  const first = await batches.next();
+  const [head, ...rest] = first.done ? [] : first.value;
+  if (head?.type === "refused") throw fromErrorData(head.error);
+  if (head?.type !== "accepted") {
+    throw new RuntimeError("INTERNAL", "The first frame neither accepts nor refuses.");
+  }
+  const accepted = head.reply as ChatAccepted;
+  const { tenant, cancelOnLeave } = watch;
+  const join = (): Subscription => watch.subscribers.join(tenant, accepted.run, cancelOnLeave);
+  return { accepted, frames: watched(withHead(rest, batches), join) };
+}
+
+async function* withHead(
+  head: readonly Frame[],
+  batches: AsyncIterator<readonly Frame[]>,
+): AsyncGenerator<readonly Frame[]> {
+  try {
+    if (head.length > 0) yield head;
+    for (let next = await batches.next(); !next.done; next = await batches.next()) yield next.value;
+  } finally {
+    await batches.return?.();
+  }
+}
+
+/** Hands frames on; the viewer is one from its first read to its last. */
+async function* watched(
+  frames: AsyncIterable<readonly Frame[]>,
+  join: () => Subscription,
+): AsyncGenerator<readonly Frame[]> {
+  const subscription = join();
+  let hasEnded = false;
+  try {
+    for await (const batch of frames) {
+      hasEnded ||= batch.at(-1)?.type === "end";
+      yield batch;
+    }
+  } finally {
+    subscription.leave(hasEnded);
+  }
+}
+
+/** The same frames, with the first ones asked for already: what fails at once is thrown here. */
+async function peeked(
+  frames: AsyncGenerator<readonly Frame[]>,
+): Promise<AsyncIterable<readonly Frame[]>> {
+  const first = frames.next();
+  const waited = new AbortController();
+  try {
+    await Promise.race([first, delay(FIRST_FRAMES_MS, undefined, { signal: waited.signal })]);
+  } finally {
+    waited.abort();
+  }
+  return {
+    async *[Symbol.asyncIterator]() {
+      const batch = await first;
+      if (batch.done) return;
+      yield batch.value;
+      yield* frames;
+    },
+  };
+}
+
+async function waitFor(system: System, caller: Caller, answering: Answering): Promise<Answered> {
+  for await (const batch of answering.frames) {
+    const last = batch.at(-1);
+    if (last?.type !== "end") continue;
+    if (last.outcome.status !== "completed") throw fromErrorData(last.outcome.error);
+    const balance = last.counters[balanceCounter];
+    const balanceMicros = balance ?? (await balanceOf(system, caller.tenant));
+    return { reply: last.reply as ChatReply, balanceMicros };
+  }
+  throw new RuntimeError("CANCELLED", `The connection to run ${answering.accepted.run} ended.`);
+}
+
+function agentOf(row: RunRow): string {
+  const input = row.input as { readonly agent?: unknown } | null;
+  return typeof input?.agent === "string" ? input.agent : "";
+}
+
+/** What the accept of a run said, as far as its row knows. */
+function acceptedOf(row: RunRow): ChatAccepted {
+  const { kind, root } = addressParts(row.parent);
+  const input = row.input as { readonly version?: unknown } | null;
+  return {
+    run: row.id,
+    conversation_key: kind === "conversation" ? root : null,
+    message_id: "",
+    agent_version: typeof input?.version === "number" ? input.version : 0,
+    model: "",
+  };
+}
+
+function ignoreEnded(error: unknown): void {
+  // Whatever it was, the run is not ours to cancel any more; its own record says how it ended.
+  if (!(error instanceof RuntimeError)) throw error;
+}
+
+function unknownRun(run: string): RuntimeError {
+  return new RuntimeError("NOT_FOUND", `Run ${run.slice(0, 64)} does not exist.`);
+}

@@ -1,0 +1,132 @@
+// Conversations as the door reads them: their entries in the tenant's list, and their messages by
+// snapshot. What changes one is a message to its actor.
+
+import {
+  type ConversationDescription,
+  type ConversationRow,
+  conversationsTable,
+  type MessageRecord,
+} from "../../../actors/records/conversation.ts";
+import { type Address, address } from "../../../runtime/address.ts";
+import { RuntimeError } from "../../../runtime/errors.ts";
+import type { System } from "../../../runtime/system.ts";
+import { type Page, type PageRequest, pageOf } from "./paging.ts";
+
+/** Messages read in one go, and the most that one response holds. */
+const READ_PAGE = 200;
+const HISTORY_MAX = 20_000;
+const LAST_MESSAGES = 6;
+/** Message records sort between these. */
+const FIRST_MESSAGE = "m";
+const AFTER_MESSAGES = "n";
+
+const CONVERSATION_ID = /^cv_[A-Za-z0-9]{1,61}$/;
+const AGENT_ID = /^ag_[A-Za-z0-9]{1,61}$/;
+
+/** Reads, cancels and deletes conversations. */
+export interface ConversationService {
+  /** Newest first; of one agent, or of all. */
+  list(tenant: string, agent: string | null, page: PageRequest): Promise<Page<ConversationRow>>;
+  /** @throws NOT_FOUND, also for another tenant's. */
+  describe(tenant: string, id: string): Promise<Described>;
+  /** All messages in order; `isCut` when there are more than one response holds. */
+  history(
+    tenant: string,
+    id: string,
+  ): Promise<{ readonly messages: readonly MessageRecord[]; readonly isCut: boolean }>;
+  messages(tenant: string, id: string, page: PageRequest): Promise<Page<MessageRecord>>;
+  /** The last messages, newest first. */
+  last(tenant: string, id: string): Promise<readonly MessageRecord[]>;
+  /** Cancels what runs and waits. @throws NOT_FOUND. */
+  cancel(tenant: string, id: string, reason: string): Promise<void>;
+  /** @throws NOT_FOUND. */
+  remove(tenant: string, id: string): Promise<void>;
+  /** Whether this agent has this conversation: one row read. */
+  belongs(tenant: string, agent: string, id: string): Promise<boolean>;
+}
+
+/** A conversation that exists. */
+export interface Described extends ConversationDescription {
+  readonly row: ConversationRow;
+}
+
+/** Address of a conversation. @throws NOT_FOUND when the id is none. */
+export function conversationAddress(tenant: string, id: string): Address {
+  if (!CONVERSATION_ID.test(id)) throw unknown(id);
+  return address({ kind: "conversation", tenant, root: id });
+}
+
+/** The service over a system. */
+export function createConversationService(system: System): ConversationService {
+  const describe = async (tenant: string, id: string): Promise<Described> => {
+    const answer = await system.ask(conversationAddress(tenant, id), { type: "describe" });
+    const description = answer as ConversationDescription;
+    if (description.row === null) throw unknown(id);
+    return { ...description, row: description.row };
+  };
+  const read = async (tenant: string, id: string, after: string | undefined, limit: number) => {
+    const from = after === undefined ? FIRST_MESSAGE : `${after}.`;
+    const to = AFTER_MESSAGES;
+    return await system.records(conversationAddress(tenant, id), { from, to, limit });
+  };
+  return {
+    describe,
+    list: async (tenant, agent, { limit, after }) => {
+      if (agent !== null && !AGENT_ID.test(agent)) return { items: [], next: null };
+      const rows = await system.tables.list(tenant, conversationsTable, {
+        limit: limit + 1,
+        reverse: true,
+        ...(agent === null ? {} : { prefix: `${agent}.` }),
+        ...(after === undefined ? {} : { after }),
+      });
+      return pageOf(rows, limit, {
+        id: (row) => row.id,
+        item: (row) => row.value as ConversationRow,
+      });
+    },
+    history: async (tenant, id) => {
+      const messages: MessageRecord[] = [];
+      let after: string | undefined;
+      while (messages.length < HISTORY_MAX) {
+        const rows = await read(tenant, id, after, READ_PAGE);
+        messages.push(...rows.map((row) => row.value as MessageRecord));
+        after = rows.at(-1)?.key;
+        if (rows.length < READ_PAGE) return { messages, isCut: false };
+      }
+      return { messages, isCut: true };
+    },
+    messages: async (tenant, id, { limit, after }) => {
+      await describe(tenant, id);
+      const rows = await read(tenant, id, after, limit + 1);
+      return pageOf(rows, limit, {
+        id: (row) => row.key,
+        item: (row) => row.value as MessageRecord,
+      });
+    },
+    last: async (tenant, id) => {
+      const range = { from: FIRST_MESSAGE, to: AFTER_MESSAGES, limit: LAST_MESSAGES };
+      const rows = await system.records(conversationAddress(tenant, id), {
+        ...range,
+        reverse: true,
+      });
+      return rows.map((row) => row.value as MessageRecord);
+    },
+    cancel: async (tenant, id, reason) => {
+      await describe(tenant, id);
+      await system.ask(conversationAddress(tenant, id), { type: "cancel", reason });
+    },
+    remove: async (tenant, id) => {
+      await describe(tenant, id);
+      await system.ask(conversationAddress(tenant, id), { type: "delete" });
+    },
+    belongs: async (tenant, agent, id) => {
+      if (!CONVERSATION_ID.test(id) || !AGENT_ID.test(agent)) return false;
+      const row = await system.tables.get(tenant, conversationsTable, `${agent}.${id}`);
+      return row !== undefined;
+    },
+  };
+}
+
+function unknown(id: string): RuntimeError {
+  return new RuntimeError("NOT_FOUND", `Conversation ${id.slice(0, 64)} does not exist.`);
+}

@@ -1,0 +1,142 @@
+// Collections and their documents: the row of a collection is a row of the tenant; splitting,
+// storing and searching are done by what the composition root hands in.
+
+import type { Passage, Retriever } from "../../../actors/ports.ts";
+import {
+  type Collection,
+  type CollectionInput,
+  collectionsTable,
+  type DocumentInput,
+} from "../../../actors/records/collection.ts";
+import { RuntimeError } from "../../../runtime/errors.ts";
+import { newId } from "../../../runtime/id.ts";
+import type { System } from "../../../runtime/system.ts";
+import { type Page, type PageRequest, pageOf } from "./paging.ts";
+
+/** What became of one document that was sent. */
+export interface Ingested {
+  readonly id: string;
+  readonly chunks: number;
+  readonly status: "created" | "updated" | "unchanged";
+}
+
+/** A stored document without its text, and with it. */
+export interface DocumentRow {
+  readonly id: string;
+  readonly title: string;
+  readonly metadata: Readonly<Record<string, unknown>>;
+  readonly chunks: number;
+  readonly bytes: number;
+  readonly content_hash: string;
+  readonly created_at: string;
+  readonly updated_at: string;
+}
+export type StoredDocument = DocumentRow & { readonly text: string };
+
+/** Stores documents of collections that exist. Visible to searches when a promise resolves. */
+export interface Documents {
+  ingest(
+    tenant: string,
+    collection: string,
+    documents: readonly DocumentInput[],
+  ): Promise<readonly Ingested[]>;
+  document(tenant: string, collection: string, id: string): Promise<StoredDocument>;
+  documents(
+    tenant: string,
+    collection: string,
+    options: { readonly after?: string; readonly limit: number },
+  ): Promise<readonly DocumentRow[]>;
+  removeDocument(tenant: string, collection: string, id: string): Promise<void>;
+  removeCollection(tenant: string, collection: string): Promise<void>;
+}
+
+/** Collections of all tenants. Every call on one that does not exist throws NOT_FOUND. */
+export interface KnowledgeService {
+  create(tenant: string, input: CollectionInput): Promise<Collection>;
+  list(tenant: string, page: PageRequest): Promise<Page<Collection>>;
+  get(tenant: string, id: string): Promise<Collection>;
+  remove(tenant: string, id: string): Promise<void>;
+  ingest(
+    tenant: string,
+    id: string,
+    documents: readonly DocumentInput[],
+  ): Promise<readonly Ingested[]>;
+  document(tenant: string, id: string, document: string): Promise<StoredDocument>;
+  documents(tenant: string, id: string, page: PageRequest): Promise<Page<DocumentRow>>;
+  removeDocument(tenant: string, id: string, document: string): Promise<void>;
+  search(
+    tenant: string,
+    id: string,
+    request: {
+      readonly query: string;
+      readonly topK: number;
+      readonly mode?: "hybrid" | "vector" | "lexical";
+    },
+  ): Promise<readonly Passage[]>;
+}
+
+const COLLECTION_ID = /^cl_[A-Za-z0-9]{1,61}$/;
+
+/** The service over a system's tables. */
+export function createKnowledgeService(options: {
+  readonly system: System;
+  readonly documents: Documents;
+  readonly retriever: Retriever;
+  nowMs(): number;
+}): KnowledgeService {
+  const { documents, retriever, nowMs } = options;
+  const { tables } = options.system;
+  const get = async (tenant: string, id: string): Promise<Collection> => {
+    const row = COLLECTION_ID.test(id) ? await tables.get(tenant, collectionsTable, id) : undefined;
+    if (row !== undefined) return row.value as Collection;
+    throw new RuntimeError("NOT_FOUND", `Collection ${id.slice(0, 64)} does not exist.`);
+  };
+  return {
+    get,
+    create: async (tenant, input) => {
+      const id = newId("cl", nowMs());
+      const created_at = new Date(nowMs()).toISOString();
+      const value: Collection = {
+        id,
+        name: input.name,
+        metadata: input.metadata ?? {},
+        created_at,
+      };
+      await tables.write(tenant, [{ type: "put", table: collectionsTable, id, value }]);
+      return value;
+    },
+    list: async (tenant, { limit, after }) => {
+      const range = { limit: limit + 1, ...(after === undefined ? {} : { after }) };
+      const rows = await tables.list(tenant, collectionsTable, range);
+      return pageOf(rows, limit, { id: (row) => row.id, item: (row) => row.value as Collection });
+    },
+    remove: async (tenant, id) => {
+      await get(tenant, id);
+      // The row goes first: from then on nobody finds the collection, whatever else is left of it.
+      await tables.write(tenant, [{ type: "remove", table: collectionsTable, id }]);
+      await documents.removeCollection(tenant, id);
+    },
+    ingest: async (tenant, id, inputs) => {
+      await get(tenant, id);
+      return await documents.ingest(tenant, id, inputs);
+    },
+    document: async (tenant, id, document) => {
+      await get(tenant, id);
+      return await documents.document(tenant, id, document);
+    },
+    documents: async (tenant, id, { limit, after }) => {
+      await get(tenant, id);
+      const range = { limit: limit + 1, ...(after === undefined ? {} : { after }) };
+      const rows = await documents.documents(tenant, id, range);
+      return pageOf(rows, limit, { id: (row) => row.id, item: (row) => row });
+    },
+    removeDocument: async (tenant, id, document) => {
+      await get(tenant, id);
+      await documents.removeDocument(tenant, id, document);
+    },
+    search: async (tenant, id, request) => {
+      await get(tenant, id);
+      return await retriever.search({ tenant, collection: id, ...request });
+    },
+  };
+}

@@ -1,0 +1,43 @@
+// The domain services behind the routes, made once by the composition root. Routes are thin: they
+// turn a request into a call of one of these and its result into the surface's shape.
+
+import type { Retriever } from "../../../actors/ports.ts";
+import type { System } from "../../../runtime/system.ts";
+import { type AgentService, createAgentService } from "./agents.ts";
+import { type ChatService, createChatService } from "./chat.ts";
+import { type ConversationService, createConversationService } from "./conversations.ts";
+import { createKnowledgeService, type Documents, type KnowledgeService } from "./knowledge.ts";
+
+/** What the services work with. */
+export interface ServiceOptions {
+  readonly system: System;
+  readonly documents: Documents;
+  readonly retriever: Retriever;
+  /** Milliseconds since the epoch. */
+  nowMs(): number;
+}
+
+/** All of them. */
+export interface Services {
+  readonly system: System;
+  readonly agents: AgentService;
+  readonly chat: ChatService;
+  readonly conversations: ConversationService;
+  readonly knowledge: KnowledgeService;
+  nowMs(): number;
+}
+
+/** Makes the services. */
+export function createServices(options: ServiceOptions): Services {
+  const { system, nowMs } = options;
+  const agents = createAgentService(options);
+  const conversations = createConversationService(system);
+  return {
+    system,
+    nowMs,
+    agents,
+    conversations,
+    chat: createChatService({ system, agents, conversations, nowMs }),
+    knowledge: createKnowledgeService(options),
+  };
+}
