@@ -13,9 +13,9 @@ type Params = Anthropic.MessageCreateParams;
 
 /** A transport through the SDK. */
 export function createAnthropicSdk({ config, egress }: TransportParts): Transport {
-  const limits = limitsOf(config);
   const connectionsMax = config.connectionsMax ?? connectionsMaxDefault;
-  const load = async (): Promise<Anthropic> => {
+  const load = async (isStreamed: boolean): Promise<Anthropic> => {
+    const limits = limitsOf(config, isStreamed);
     const { default: Client } = await import("@anthropic-ai/sdk");
     return new Client({
       // The SDK refuses an empty key; servers that need none ignore it.
@@ -27,10 +27,12 @@ export function createAnthropicSdk({ config, egress }: TransportParts): Transpor
       fetch: createEgressFetch(egress, { limits, connectionsMax }),
     });
   };
-  let client: Promise<Anthropic> | undefined;
+  // One for streams and one for whole answers: their limits differ, their connections are shared.
+  const clients = new Map<boolean, Promise<Anthropic>>();
   return {
     async attempt(request, { signal, onEvent }) {
-      client ??= load();
+      const client = clients.get(request.stream) ?? load(request.stream);
+      clients.set(request.stream, client);
       const builder = new AnswerBuilder(config.name, request, onEvent);
       const reading = new AnthropicAnswer(builder, request);
       try {

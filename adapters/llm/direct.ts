@@ -18,9 +18,15 @@ export interface TransportParts {
 const ANSWER_BYTES_MAX = 64 * 1024 * 1024;
 const REFUSAL_CHARS_MAX = 8_192;
 
-/** A provider's limits in the way out's terms. */
-export function limitsOf(config: ProviderConfig): ProviderTimeouts & { readonly bytesMax: number } {
-  return { ...providerTimeouts, ...config.timeouts, bytesMax: ANSWER_BYTES_MAX };
+type CallLimits = ProviderTimeouts & { readonly bytesMax: number };
+
+/**
+ * A provider's limits in the way out's terms. An answer that is not streamed comes all at once when
+ * it is ready, so that its first byte has the whole time.
+ */
+export function limitsOf(config: ProviderConfig, isStreamed: boolean): CallLimits {
+  const limits = { ...providerTimeouts, ...config.timeouts, bytesMax: ANSWER_BYTES_MAX };
+  return isStreamed ? limits : { ...limits, firstByteMs: limits.totalMs };
 }
 
 /** Sends a JSON body and returns the response, if it is no refusal. */
@@ -37,7 +43,7 @@ export async function post(
     headers: { "content-type": "application/json", accept: "application/json", ...headers },
     body: JSON.stringify(body),
     signal,
-    limits: limitsOf(config),
+    limits: limitsOf(config, body["stream"] === true),
     connectionsMax: config.connectionsMax ?? connectionsMaxDefault,
   });
   if (response.status >= 200 && response.status < 300) return response;

@@ -9,8 +9,13 @@ import type { Transport } from "./answer.ts";
 import { createAnthropicDirect } from "./anthropic-direct.ts";
 import { createAnthropicSdk } from "./anthropic-sdk.ts";
 import { createBuiltin } from "./builtin.ts";
-import { attemptsMaxDefault, type LlmConfig, type ProviderConfig } from "./config.ts";
-import { limitsOf, type TransportParts } from "./direct.ts";
+import {
+  attemptsMaxDefault,
+  type LlmConfig,
+  type ProviderConfig,
+  providerTimeouts,
+} from "./config.ts";
+import type { TransportParts } from "./direct.ts";
 import { BUILTIN, chooseModel, windowOf } from "./models.ts";
 import { createOpenaiDirect } from "./openai-direct.ts";
 import { createOpenaiSdk } from "./openai-sdk.ts";
@@ -89,7 +94,7 @@ async function completeWith(
   onEvent: (event: LlmEvent) => void,
 ): Promise<LlmResult> {
   const { provider, transport } = call;
-  const { totalMs } = limitsOf(provider);
+  const { totalMs } = { ...providerTimeouts, ...provider.timeouts };
   const endsAt = Date.now() + totalMs;
   const whole = new AbortController();
   const timer = setTimeout(() => {

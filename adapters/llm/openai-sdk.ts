@@ -13,9 +13,9 @@ type Params = OpenAI.ChatCompletionCreateParams;
 
 /** A transport through the SDK. */
 export function createOpenaiSdk({ config, egress }: TransportParts): Transport {
-  const limits = limitsOf(config);
   const connectionsMax = config.connectionsMax ?? connectionsMaxDefault;
-  const load = async (): Promise<OpenAI> => {
+  const load = async (isStreamed: boolean): Promise<OpenAI> => {
+    const limits = limitsOf(config, isStreamed);
     const { default: Client } = await import("openai");
     return new Client({
       // The SDK refuses an empty key; servers that need none ignore it.
@@ -29,10 +29,12 @@ export function createOpenaiSdk({ config, egress }: TransportParts): Transport {
       fetch: createEgressFetch(egress, { limits, connectionsMax }),
     });
   };
-  let client: Promise<OpenAI> | undefined;
+  // One for streams and one for whole answers: their limits differ, their connections are shared.
+  const clients = new Map<boolean, Promise<OpenAI>>();
   return {
     async attempt(request, { signal, onEvent }) {
-      client ??= load();
+      const client = clients.get(request.stream) ?? load(request.stream);
+      clients.set(request.stream, client);
       const builder = new AnswerBuilder(config.name, request, onEvent);
       try {
         const params = openaiBody(request) as unknown as Params;

@@ -287,6 +287,17 @@ describe.each(variants)("$kind through $transport", (variant) => {
     expect(provider.count()).toBe(1);
   });
 
+  test("an answer that is not streamed may take longer than the first byte of a stream", async () => {
+    provider.otherwise({ firstByteMs: 120 });
+    const llm = llmOf(variant, { timeouts: { firstByteMs: 60 } });
+
+    const whole = await ask(llm, model, { stream: false });
+    const streamed = await ask(llm, model, { stream: true });
+
+    expect(whole.result?.text).toContain("Echo");
+    expect(streamed.error?.code).toBe("DEADLINE");
+  });
+
   test("a cancel in the middle closes the provider's socket at once", async () => {
     provider.otherwise({ pieces: ["a ", "b ", "c ", "d "], hang: 2 });
     const cancel = new AbortController();
