@@ -50,7 +50,10 @@ const worker = {
 
 test("engine figures and process figures are one Prometheus text", async () => {
   const metrics = createMetrics({
-    inspect: () => Promise.resolve({ workers: [worker, { ...worker, worker: 2 }] }),
+    inspect: () =>
+      Promise.resolve({
+        workers: [{ figures: worker }, { figures: { ...worker, worker: 2 } }, {}],
+      }),
     connections: () => 5,
   });
 
@@ -68,7 +71,7 @@ test("engine figures and process figures are one Prometheus text", async () => {
 
 test("every sample has a type and every name is legal", async () => {
   const metrics = createMetrics({
-    inspect: () => Promise.resolve({ workers: [worker] }),
+    inspect: () => Promise.resolve({ workers: [{ figures: worker }] }),
     connections: () => 0,
   });
 
