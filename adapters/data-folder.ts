@@ -12,15 +12,13 @@ const ADMIN_KEY_BYTES = 32;
 
 /** Makes the folder if it is missing. Says whether nothing was in it. @throws CONFIG_INVALID. */
 export async function openDataFolder(path: string): Promise<{ readonly isNew: boolean }> {
-  try {
-    await mkdir(path, { recursive: true, mode: 0o700 });
-    const names = await readdir(path);
-    return { isNew: names.every((name) => name.startsWith(".") || name === ADMIN_KEY_FILE) };
-  } catch (error) {
-    const reason = (error as NodeJS.ErrnoException).code ?? "unknown";
-    const message = `the data folder ${path} cannot be used (${reason})`;
-    throw new RuntimeError("CONFIG_INVALID", message, {}, { cause: error });
-  }
+  const names = await mkdir(path, { recursive: true, mode: 0o700 })
+    .then(() => readdir(path))
+    .catch((error: NodeJS.ErrnoException) => {
+      const message = `the data folder ${path} cannot be used (${error.code ?? error.message})`;
+      throw new RuntimeError("CONFIG_INVALID", message, {}, { cause: error });
+    });
+  return { isNew: names.every((name) => name.startsWith(".") || name === ADMIN_KEY_FILE) };
 }
 
 /**

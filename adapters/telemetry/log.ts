@@ -26,7 +26,7 @@ const HELD_BYTES_MAX = 4 * 1024 * 1024;
 const SECRET_CHARS_MIN = 8;
 const REDACTED = "[redacted]";
 /** API keys of this server, and bearer tokens, whatever field they came in. */
-const keyPattern = /\b(?:sk_|tk_|ak_secret_|Bearer )[A-Za-z0-9._~+/-]{16,}/g;
+const keyPattern = /\b(?:troupe_|admin_|sk-|Bearer )[A-Za-z0-9._~+/-]{16,}/g;
 
 /** Opens the log. */
 export function createLog(options: LogOptions): Log {
