@@ -1,0 +1,271 @@
+// Requests and subscriptions of the main thread: numbers them, sends them to the owner of their
+// shard, matches what comes back, ends them at their deadline or signal, and carries them over the
+// death of a worker. Per item: one array look-up on the way down, one Map look-up on the way up.
+
+import type { Data } from "./actor.ts";
+import { type Address, addressParts, SHARDS, shardOf, shardOfAddress } from "./address.ts";
+import type { RuntimeConfig } from "./config.ts";
+import {
+  type Desk,
+  type Entry,
+  type Out,
+  RETRY_AFTER_MS,
+  Request,
+  shuttingDown,
+  Watch,
+} from "./door-entry.ts";
+import { fromErrorData, RuntimeError } from "./errors.ts";
+import { type Frame, rootRunOf } from "./frame.ts";
+import type { DoorItem, RunControl, Want, WorkerItem } from "./message.ts";
+import type { RunRow, SendOptions, System, WatchOptions } from "./system.ts";
+
+/** The engine answers a late message itself; this is how much longer the door waits for that. */
+const DEADLINE_GRACE_MS = 250;
+const SWEEP_MS = 100;
+/** A message that kills whoever takes it must not go on doing so. */
+const RESENDS_MAX = 4;
+
+/** What the door needs. */
+export interface DoorOptions {
+  readonly config: RuntimeConfig;
+  /** The row of a root run, for what names a run and not its shard. */
+  readonly runRow: (tenant: string, run: string) => Promise<RunRow | undefined>;
+}
+
+/** The part of a System that sends. */
+export class Door
+  implements Desk, Pick<System, "ask" | "stream" | "tell" | "send" | "follow" | "cancel" | "decide">
+{
+  readonly #options: DoorOptions;
+  readonly #routes = new Array<Out | null>(SHARDS).fill(null);
+  readonly #entries = new Map<number, Entry>();
+  readonly #totals = { requests: 0, refused: 0, resent: 0, lost: 0, late: 0 };
+  #lastId = 0;
+  #isStopping = false;
+  #sweep: NodeJS.Timeout | undefined;
+
+  constructor(options: DoorOptions) {
+    this.#options = options;
+  }
+
+  ask(to: Address, message: Data, options: SendOptions = {}): Promise<Data> {
+    return this.#request(to, message, "reply", options);
+  }
+
+  async send(to: Address, message: Data, options: SendOptions = {}): Promise<void> {
+    await this.#request(to, message, "stored", options);
+  }
+
+  tell(to: Address, message: Data): void {
+    // At most once: without an owner or past the limit it is dropped.
+    const link = this.#routes[shardOfAddress(to)];
+    if (!link || this.#isStopping || link.backlog > this.#options.config.backlogMax) return;
+    link.push(this.#requestItem(0, to, message, "nothing", {}));
+  }
+
+  stream(to: Address, message: Data, options: WatchOptions = {}): AsyncIterable<readonly Frame[]> {
+    const shard = shardOfAddress(to);
+    const { tenant, root } = addressParts(to);
+    const endOnly = options.endOnly === true;
+    const watch = new Watch(this, { tenant, endOnly, signal: options.signal }, () => {
+      const want = endOnly ? "end" : "frames";
+      const item = this.#requestItem(this.newId(), to, message, want, options);
+      watch.begin(shard, root, item);
+    });
+    return watch.iterable;
+  }
+
+  follow(
+    tenant: string,
+    run: string,
+    options: { after?: string; signal?: AbortSignal; endOnly?: boolean } = {},
+  ): AsyncIterable<readonly Frame[]> {
+    const { after, signal, endOnly = false } = options;
+    const start = { tenant, endOnly, signal, run: rootRunOf(run), ...(after ? { after } : {}) };
+    const watch = new Watch(this, start, async () => {
+      const root = await this.rootOf(tenant, run);
+      watch.refollow(shardOf(tenant, root), root);
+    });
+    return watch.iterable;
+  }
+
+  cancel(tenant: string, run: string, reason: string): Promise<void> {
+    return this.#control(tenant, run, { type: "cancel", reason });
+  }
+
+  decide(tenant: string, run: string, key: string, value: Data): Promise<void> {
+    return this.#control(tenant, run, { type: "decide", key, value });
+  }
+
+  /** What came from a worker. */
+  deliver(items: readonly WorkerItem[], link: Out): void {
+    for (const item of items) {
+      const entry = this.#entries.get(item.id);
+      if (item.type === "frames") {
+        if (entry !== undefined) entry.frames(item.frames);
+        // Nobody watches any more: the drop and the frames have crossed.
+        else if (item.frames.at(-1)?.type !== "end") link.pushUrgent({ type: "drop", id: item.id });
+        continue;
+      }
+      if (entry === undefined) continue;
+      this.#entries.delete(item.id);
+      if (item.type === "reply") entry.reply(item.value);
+      else if (item.type === "elsewhere") entry.elsewhere(item.reply, item.run);
+      else entry.fail(fromErrorData(item.error));
+    }
+  }
+
+  /** These shards are served by `link` from now on; what waited for an owner is sent. */
+  assigned(shards: Iterable<number>, link: Out): void {
+    for (const shard of shards) this.#routes[shard] = link;
+    for (const entry of this.#entries.values()) {
+      if (entry.link === null) this.#route(entry);
+    }
+  }
+
+  /**
+   * The worker behind `link` is gone. What never left is sent again later, and so is what the next
+   * owner recognises: keyed messages, controls, subscriptions. The rest fails with WORKER_LOST.
+   */
+  lost(link: Out): void {
+    this.#routes.forEach((route, shard) => {
+      if (route === link) this.#routes[shard] = null;
+    });
+    const unsent = new Set(link.takeUnsent().map((item) => ("id" in item ? item.id : 0)));
+    for (const [id, entry] of this.#entries) {
+      if (entry.link !== link) continue;
+      entry.link = null;
+      if (unsent.has(id)) continue;
+      const { item } = entry;
+      const isSafe = item.type !== "request" || item.key !== undefined;
+      if (item.type === "follow" || (isSafe && entry.resends < RESENDS_MAX)) {
+        entry.resends += 1;
+        entry.resume();
+        this.#totals.resent += 1;
+        continue;
+      }
+      this.#entries.delete(id);
+      this.#totals.lost += 1;
+      entry.fail(
+        new RuntimeError("WORKER_LOST", "The worker died while it handled this request.", {
+          retryAfterMs: RETRY_AFTER_MS,
+        }),
+      );
+    }
+  }
+
+  /** Refuses everything new. */
+  close(): void {
+    this.#isStopping = true;
+  }
+
+  /** Ends everything that still waits. */
+  end(): void {
+    this.#isStopping = true;
+    clearInterval(this.#sweep);
+    for (const entry of this.#entries.values()) entry.fail(shuttingDown());
+    this.#entries.clear();
+  }
+
+  figures(): Readonly<Record<string, number>> {
+    return { ...this.#totals, waiting: this.#entries.size };
+  }
+
+  newId(): number {
+    this.#lastId += 1;
+    return this.#lastId;
+  }
+
+  get config(): RuntimeConfig {
+    return this.#options.config;
+  }
+
+  enter(entry: Entry): void {
+    const { requestsMax, backlogMax } = this.#options.config;
+    if (this.#isStopping) throw shuttingDown();
+    const backlog = this.#routes[entry.shard]?.backlog ?? 0;
+    if (this.#entries.size >= requestsMax || backlog > backlogMax) {
+      this.#totals.refused += 1;
+      const message =
+        backlog > backlogMax
+          ? `More than ${backlogMax} messages wait for this worker.`
+          : `The door has ${requestsMax} requests and subscriptions, its limit.`;
+      throw new RuntimeError("INBOX_FULL", message, { retryAfterMs: RETRY_AFTER_MS });
+    }
+    this.#totals.requests += 1;
+    this.#entries.set(entry.item.id, entry);
+    if (entry.deadlineMs > 0) this.#startSweep();
+    this.#route(entry);
+  }
+
+  forget(entry: Entry, tellWorker: boolean): void {
+    const id = entry.item.id;
+    if (this.#entries.delete(id) && tellWorker) entry.link?.pushUrgent({ type: "drop", id });
+  }
+
+  #route(entry: Entry): void {
+    const link = this.#routes[entry.shard] ?? null;
+    entry.link = link;
+    if (link === null) return;
+    if (entry.item.type === "control") link.pushUrgent(entry.item);
+    else link.push(entry.item);
+  }
+
+  #requestItem(
+    id: number,
+    to: Address,
+    message: Data,
+    want: Want,
+    options: SendOptions,
+  ): DoorItem & { type: "request" } {
+    const { durability, requestTimeoutMs } = this.#options.config;
+    const deadlineMs = Date.now() + (options.timeoutMs ?? requestTimeoutMs);
+    const level = options.level ?? durability;
+    const { key, trace } = options;
+    return {
+      ...{ type: "request", id, to, message, deadlineMs, want, level },
+      ...(key === undefined ? {} : { key }),
+      ...(trace === undefined ? {} : { trace }),
+    };
+  }
+
+  #request(to: Address, message: Data, want: Want, options: SendOptions): Promise<Data> {
+    const item = this.#requestItem(this.newId(), to, message, want, options);
+    return new Promise((resolve, reject) => {
+      const request = new Request(this, item, shardOfAddress(to), resolve, reject);
+      request.start(options.signal);
+    });
+  }
+
+  async #control(tenant: string, run: string, control: RunControl): Promise<void> {
+    const root = await this.rootOf(tenant, run);
+    const item: DoorItem = { type: "control", id: this.newId(), tenant, root, run, control };
+    await new Promise((resolve, reject) => {
+      const request = new Request(this, item, shardOf(tenant, root), resolve, reject);
+      request.deadlineMs = Date.now() + this.#options.config.requestTimeoutMs;
+      request.start(undefined);
+    });
+  }
+
+  async rootOf(tenant: string, run: string): Promise<string> {
+    const row = await this.#options.runRow(tenant, run);
+    if (row === undefined) throw new RuntimeError("NOT_FOUND", `There is no run ${run}.`);
+    return addressParts(row.address).root;
+  }
+
+  #startSweep(): void {
+    if (this.#sweep !== undefined) return;
+    this.#sweep = setInterval(() => this.#endLate(), SWEEP_MS);
+    this.#sweep.unref();
+  }
+
+  #endLate(): void {
+    const nowMs = Date.now() - DEADLINE_GRACE_MS;
+    for (const entry of this.#entries.values()) {
+      if (entry.deadlineMs === 0 || entry.deadlineMs > nowMs) continue;
+      this.#totals.late += 1;
+      this.forget(entry, true);
+      entry.fail(new RuntimeError("DEADLINE", "No answer came before the deadline."));
+    }
+  }
+}

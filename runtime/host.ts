@@ -1,0 +1,78 @@
+// What hosts an engine, on a worker thread or on main: the program's definitions and ports, what
+// they are given, and what main and a worker thread say to each other beside messages.
+
+import type { MessagePort } from "node:worker_threads";
+import type { Definition } from "./actor.ts";
+import type { Compute, ComputeAnswer, ComputeCall } from "./compute.ts";
+import type { RuntimeConfig } from "./config.ts";
+import type { Guilt, KernelFigures, KernelLimits } from "./kernel-port.ts";
+import type { Log, LogFields, LogLevel } from "./log.ts";
+import type { Store } from "./store/store.ts";
+
+/** What the ports of a worker are built from. */
+export interface HostContext<Config = unknown> {
+  readonly worker: number;
+  /** The program's own plain configuration, as given to `startSystem`. */
+  readonly config: Config;
+  /** This thread's connections. Only the engine commits through `hot`. */
+  readonly hot: Pick<Store, "get" | "range">;
+  readonly bulk: Store;
+  readonly compute: Compute;
+  readonly log: Log;
+}
+
+/** The program that runs on the engines. The same on every thread. */
+export interface WorkerHost<Config = unknown> {
+  readonly definitions: readonly Definition[];
+  /** Called once a thread; what it returns is `context.ports` of every run there. */
+  createPorts(context: HostContext<Config>): unknown;
+}
+
+/** What a worker thread is started with. The ports are transferred. */
+export interface WorkerBoot {
+  readonly worker: number;
+  readonly folder: string;
+  readonly config: RuntimeConfig;
+  readonly limits: Partial<KernelLimits>;
+  readonly hostConfig: unknown;
+  readonly slot: SharedArrayBuffer;
+  readonly control: MessagePort;
+  readonly door: MessagePort;
+  readonly side: MessagePort;
+  readonly hot: MessagePort;
+  readonly bulk: MessagePort;
+}
+
+/** Typed control of a worker, over comlink. Rare calls only. */
+export interface WorkerControl {
+  /** Resolves when the engine is ready to own shards. */
+  start(): Promise<void>;
+  /** Opens the port to another worker, in place of an earlier one. */
+  connect(worker: number, port: MessagePort): void;
+  /** The other worker is gone. */
+  disconnect(worker: number): void;
+  /** Owner of each shard, -1 for none: what is sent to one without is kept. */
+  place(owners: Int16Array): void;
+  own(shards: ReadonlyMap<number, number>, guilty: readonly Guilt[]): Promise<void>;
+  release(shards: readonly number[], graceMs: number): Promise<void>;
+  rescan(): Promise<void>;
+  drain(graceMs: number): Promise<void>;
+  inspect(): KernelFigures;
+  /** Flushes and closes the stores; the thread is ended after. */
+  close(): Promise<void>;
+}
+
+/** From a worker to main, beside messages. */
+export type SideItem =
+  | ComputeCall
+  | {
+      readonly type: "log";
+      readonly level: LogLevel;
+      readonly message: string;
+      readonly fields?: LogFields;
+    }
+  /** Wake-ups were left out: every worker must look into its inboxes again. */
+  | { readonly type: "rescan" };
+
+/** From main to a worker, beside messages. */
+export type SideAnswer = ComputeAnswer;

@@ -1,0 +1,261 @@
+// Starts a system: the data folder and its storage threads, the engines on worker threads (or on
+// main), and the door in front of them. The one place that knows all parts; it has no logic of its
+// own beside the order of starting and stopping.
+
+import type { Data } from "./actor.ts";
+import { type ComputePool, type ComputeTask, createComputePool } from "./compute.ts";
+import { type RuntimeConfig, runtimeConfig } from "./config.ts";
+import { Door } from "./door.ts";
+import type { Engines } from "./engines.ts";
+import { Epochs } from "./epochs.ts";
+import { RuntimeError } from "./errors.ts";
+import { mergeFigures } from "./figures.ts";
+import { rootRunOf } from "./frame.ts";
+import type { WorkerHost } from "./host.ts";
+import type { KernelFigures, KernelLimits } from "./kernel-port.ts";
+import { LocalEngine } from "./local-engine.ts";
+import type { Log } from "./log.ts";
+import { decode } from "./store/codec.ts";
+import { type Folder, openFolder } from "./store/folder.ts";
+import { keys, prefixRange } from "./store/keys.ts";
+import { openStore } from "./store/lmdb.ts";
+import { type Storage, startStorage } from "./store/storage.ts";
+import type { Store } from "./store/store.ts";
+import type { RunRow, System } from "./system.ts";
+import { createTables } from "./tables.ts";
+import { WorkerPool } from "./worker-pool.ts";
+
+/** What a system is started with. */
+export interface SystemOptions {
+  /** Data folder; made when missing. */
+  readonly folder: string;
+  /** The compiled module that calls `runWorker`; used when there are workers. */
+  readonly workerUrl: URL;
+  /** The same program for an engine on main; called only when `workers` is 0. */
+  readonly loadHost: () => Promise<WorkerHost> | WorkerHost;
+  /** Plain data for `createPorts` on every thread. */
+  readonly hostConfig?: unknown;
+  readonly config?: Partial<RuntimeConfig>;
+  readonly limits?: Partial<KernelLimits>;
+  /** Tasks of the compute pool by name. */
+  readonly tasks?: Readonly<Record<string, ComputeTask>>;
+  readonly log: Log;
+  /** Ends the process when the system cannot go on; default `process.exit`. */
+  readonly exit?: (code: number) => void;
+}
+
+/** A started system, with what only its owner may do. */
+export interface RunningSystem extends System {
+  readonly compute: ComputePool;
+  /** How often this data folder has been started, this start included. */
+  readonly boots: number;
+}
+
+const RECORDS_MAX = 1_000;
+const SLICE_ROWS = 200;
+
+/**
+ * Starts a system; resolves when every shard has an owner.
+ * @throws RuntimeError CONFIG_INVALID, DATA_LOCKED, FOREIGN_DATA, STORE_FULL, WORKER_LOST.
+ */
+export async function startSystem(options: SystemOptions): Promise<RunningSystem> {
+  const config = runtimeConfig(options.config);
+  const folder = openFolder(options.folder);
+  const fatal = (message: string): void => {
+    options.log.write("error", message);
+    (options.exit ?? process.exit)(1);
+  };
+  let storage: Storage | undefined;
+  try {
+    storage = await startStorage({
+      path: folder.path,
+      mapBytes: { hot: config.mapBytes, bulk: config.mapBytes },
+      onDeath: (environment, error) =>
+        fatal(`The storage thread of ${environment} died, so the process ends: ${error.message}`),
+    });
+    const system = new ThreadedSystem({ options, config, folder, storage, fatal });
+    await system.start();
+    return system;
+  } catch (error) {
+    await storage?.close();
+    folder.release();
+    throw error;
+  }
+}
+
+interface Parts {
+  readonly options: SystemOptions;
+  readonly config: RuntimeConfig;
+  readonly folder: Folder;
+  readonly storage: Storage;
+  readonly fatal: (message: string) => void;
+}
+
+class ThreadedSystem implements RunningSystem {
+  readonly tables: System["tables"];
+  readonly bulk: System["bulk"];
+  readonly compute: ComputePool;
+  readonly boots: number;
+  readonly #parts: Parts;
+  readonly #hot: Store;
+  readonly #bulkStore: Store;
+  readonly #door: Door;
+  #engines: Engines | undefined;
+  #stopped: Promise<void> | undefined;
+
+  constructor(parts: Parts) {
+    const { config, storage, options } = parts;
+    this.#parts = parts;
+    this.boots = storage.boots;
+    this.#hot = this.#connect("hot");
+    this.#bulkStore = this.#connect("bulk");
+    this.tables = createTables({
+      store: this.#hot,
+      level: config.durability,
+      waitingMax: config.tableWritesMax,
+    });
+    this.bulk = bulkOver(this.#bulkStore);
+    this.compute = createComputePool({
+      tasks: options.tasks ?? {},
+      threads: config.computeThreads,
+      queueMax: config.computeQueueMax,
+    });
+    this.#door = new Door({ config, runRow: (tenant, run) => this.run(tenant, run) });
+  }
+
+  async start(): Promise<void> {
+    try {
+      this.#engines = await this.#makeEngines();
+      await this.#engines.start();
+    } catch (error) {
+      await this.#close();
+      throw error;
+    }
+  }
+
+  ask: System["ask"] = (to, message, options) => this.#door.ask(to, message, options);
+  stream: System["stream"] = (to, message, options) => this.#door.stream(to, message, options);
+  tell: System["tell"] = (to, message) => this.#door.tell(to, message);
+  send: System["send"] = (to, message, options) => this.#door.send(to, message, options);
+  follow: System["follow"] = (tenant, run, options) => this.#door.follow(tenant, run, options);
+  cancel: System["cancel"] = (tenant, run, reason) => this.#door.cancel(tenant, run, reason);
+  decide: System["decide"] = (tenant, run, key, value) =>
+    this.#door.decide(tenant, run, key, value);
+
+  async run(tenant: string, run: string): Promise<RunRow | undefined> {
+    const bytes = await this.#hot.get(keys.run(tenant, rootRunOf(run)));
+    return bytes === undefined ? undefined : (decode(bytes) as RunRow);
+  }
+
+  async records(
+    ...[owner, range]: Parameters<System["records"]>
+  ): Promise<readonly { key: string; value: Data }[]> {
+    const { limit, reverse = false } = range;
+    if (!Number.isInteger(limit) || limit < 1 || limit > RECORDS_MAX) {
+      throw new RuntimeError("INVALID", `A page has 1 to ${RECORDS_MAX} records.`);
+    }
+    const base = keys.recordOf(owner);
+    const all = prefixRange(base, limit);
+    let from = range.from === undefined ? all.from : base + range.from;
+    let to = range.to === undefined ? all.to : base + range.to;
+    const found: { key: string; value: Data }[] = [];
+    while (found.length < limit) {
+      const rows = await this.#hot.range({
+        from,
+        to,
+        limit: Math.min(SLICE_ROWS, limit - found.length),
+        reverse,
+      });
+      for (const { key, value } of rows) {
+        found.push({ key: key.slice(base.length), value: decode(value) });
+      }
+      const last = rows.at(-1);
+      if (last === undefined || rows.length < SLICE_ROWS) break;
+      if (reverse) to = last.key;
+      else from = `${last.key} `;
+      // Main also serves everybody else: one slice, then the event loop.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    return found;
+  }
+
+  async inspect(): Promise<Data> {
+    const workers = (await this.#engines?.figures()) ?? [];
+    const known = workers.flatMap(({ figures }): KernelFigures[] => (figures ? [figures] : []));
+    return {
+      workers,
+      total: mergeFigures(known),
+      deaths: this.#engines?.deaths ?? 0,
+      door: this.#door.figures(),
+      compute: this.compute.figures(),
+      boots: this.boots,
+    };
+  }
+
+  stop(graceMs: number = this.#parts.config.drainMs): Promise<void> {
+    this.#stopped ??= this.#stop(graceMs);
+    return this.#stopped;
+  }
+
+  async #stop(graceMs: number): Promise<void> {
+    this.#door.close();
+    await this.#engines?.drain(graceMs);
+    this.#door.end();
+    await this.#close();
+    await this.#parts.storage.close();
+    this.#parts.folder.release();
+  }
+
+  /** Ends everything but storage. */
+  async #close(): Promise<void> {
+    this.#door.end();
+    await this.#engines?.close();
+    await this.compute.close();
+    await Promise.all([this.#hot.close(), this.#bulkStore.close()]);
+  }
+
+  async #makeEngines(): Promise<Engines> {
+    const { options, config, folder, storage, fatal } = this.#parts;
+    const { log, hostConfig = null, limits = {}, workerUrl } = options;
+    const epochs = new Epochs(storage);
+    const { compute } = this;
+    const door = this.#door;
+    if (config.workers === 0) {
+      const host = await options.loadHost();
+      const [hot, bulk] = [this.#connect("hot"), this.#bulkStore];
+      return new LocalEngine({
+        ...{ host, hostConfig, config, limits, hot, bulk, compute, log, door, epochs },
+      });
+    }
+    const workers = {
+      workerUrl,
+      folder: folder.path,
+      storage,
+      config,
+      limits,
+      hostConfig,
+      compute,
+    };
+    return new WorkerPool({ workers: { ...workers, log }, config, door, epochs, log, fatal });
+  }
+
+  #connect(environment: "hot" | "bulk"): Store {
+    const { folder, storage } = this.#parts;
+    return openStore({ path: folder.path, environment, port: storage.connect(environment) });
+  }
+}
+
+function bulkOver(store: Store): System["bulk"] {
+  return {
+    async commit(ops) {
+      try {
+        return await store.commit({ ops }).committed;
+      } catch (error) {
+        store.reset();
+        throw error;
+      }
+    },
+    range: async (range) => store.range(range),
+    get: async (key) => store.get(key),
+  };
+}

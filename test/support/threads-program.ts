@@ -1,0 +1,161 @@
+// A small program for tests of a system over threads: actors that count, relay, start runs and
+// misbehave, and runs that write, hang and wait. The same on main and on every worker.
+
+import { defineActor, defineRun, type RunEnded } from "../../runtime/actor.ts";
+import type { WorkerHost } from "../../runtime/host.ts";
+
+type CounterMessage =
+  | { type: "add"; n: number }
+  | { type: "all" }
+  /** Busy for ever: only the watchdog ends it. */
+  | { type: "spin" }
+  /** Throws where nobody catches: the thread dies, not in a turn. */
+  | { type: "die" };
+
+const counter = defineActor<{ applied: readonly number[] }, CounterMessage>({
+  kind: "counter",
+  version: 1,
+  initial: () => ({ applied: [] }),
+  receive(state, message, turn) {
+    switch (message.type) {
+      case "add":
+        turn.put(`n${message.n}`, message.n);
+        turn.reply(message.n);
+        return { applied: [...state.applied, message.n] };
+      case "all":
+        turn.reply(state.applied);
+        return state;
+      case "spin":
+        for (;;);
+      case "die":
+        setImmediate(() => {
+          throw new Error("an error nobody catches");
+        });
+        turn.reply("soon");
+        return state;
+    }
+  },
+});
+
+type RelayMessage = { type: "relay"; to: string; message: unknown };
+
+const relay = defineActor<null, RelayMessage>({
+  kind: "relay",
+  version: 1,
+  initial: () => null,
+  receive(state, message, turn) {
+    turn.send(message.to, message.message);
+    turn.reply("sent");
+    return state;
+  },
+});
+
+type DeskMessage = { type: "start"; kind: string; input?: unknown } | RunEnded;
+
+const desk = defineActor<null, DeskMessage>({
+  kind: "desk",
+  version: 1,
+  initial: () => null,
+  receive(state, message, turn) {
+    if (message.type === "run-ended") {
+      turn.add("ends", 1);
+      const { outcome } = message;
+      turn.reply({
+        status: outcome.status,
+        ...(outcome.status === "completed" ? { result: outcome.result } : {}),
+      });
+      return state;
+    }
+    const run = turn.startRun({ kind: message.kind, input: message.input ?? null });
+    turn.reply({ run }, { follow: run });
+    return state;
+  },
+});
+
+/** Writes its pieces in one step. */
+const writer = defineRun<{ pieces: readonly string[] }, { text: string }, unknown>({
+  kind: "writer",
+  async run({ pieces }, context) {
+    return await context.step(
+      "model",
+      async (attempt) => {
+        for (const piece of pieces) {
+          attempt.write(piece);
+          await new Promise((resolve) => setImmediate(resolve));
+        }
+        return { text: pieces.join("") };
+      },
+      { repeat: "safe" },
+    );
+  },
+});
+
+/** Writes a part, waits for a decision, writes the rest: two steps. */
+const parts = defineRun<null, { text: string }, unknown>({
+  kind: "parts",
+  async run(_input, context) {
+    await context.step("one", (attempt) => {
+      attempt.write("first ");
+      return { text: "first " };
+    });
+    await context.decision("go", { timeoutMs: 60_000 });
+    return await context.step("two", (attempt) => {
+      attempt.write("second");
+      return { text: "second" };
+    });
+  },
+});
+
+/** Writes and hangs at its first attempt, writes all of it at the next one. */
+const hanging = defineRun<null, { text: string }, unknown>({
+  kind: "hanging",
+  async run(_input, context) {
+    return await context.step(
+      "model",
+      async (attempt) => {
+        attempt.write("abc");
+        if (attempt.number === 1) await new Promise(() => undefined);
+        attempt.write("def");
+        return { text: "abcdef" };
+      },
+      { repeat: "safe" },
+    );
+  },
+});
+
+/** Waits in a step until it is cancelled. */
+const patient = defineRun<null, string, unknown>({
+  kind: "patient",
+  async run(_input, context) {
+    return await context.step(
+      "wait",
+      (attempt) => {
+        attempt.write("waiting");
+        return new Promise<string>((_resolve, reject) => {
+          attempt.signal.addEventListener("abort", () => reject(attempt.signal.reason));
+        });
+      },
+      { repeat: "safe" },
+    );
+  },
+});
+
+/** Tells what the ports of its worker say, and computes in the pool. */
+const asking = defineRun<{ n: number }, unknown, TestPorts>({
+  kind: "asking",
+  async run({ n }, context) {
+    return await context.step("compute", () => context.ports.double(n), { repeat: "safe" });
+  },
+});
+
+interface TestPorts {
+  double(n: number): Promise<unknown>;
+}
+
+/** The program. */
+export const program: WorkerHost = {
+  definitions: [counter, relay, desk, writer, parts, hanging, patient, asking],
+  createPorts: ({ compute }): TestPorts => ({
+    double: (n) => compute.run("double", n, { timeoutMs: 5_000 }),
+  }),
+};
