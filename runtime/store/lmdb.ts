@@ -37,7 +37,11 @@ export const PAGE_BYTES = 4096;
 export const READERS_MAX = 512;
 const BATCHES_A_MESSAGE_MAX = 4096;
 
-/** Opens this thread's store. The storage thread must have been started before. */
+/**
+ * Opens this thread's store. The storage thread must have been started before. A thread may be
+ * terminated at any moment after this has returned; while it runs, a termination would abort the
+ * process (lmdb-js makes native objects in it), so a host waits for its thread to say it is up.
+ */
 export function openStore(options: StoreOptions): Store {
   return new LmdbStore(options);
 }
@@ -56,6 +60,10 @@ class LmdbStore implements Store {
       readOnly: true,
       maxReaders: READERS_MAX,
     });
+    // The snapshot and the cursor that later reads use again: to make one while the thread is being
+    // terminated aborts the process.
+    this.#database.getBinary(" ");
+    readRange(this.#database, { from: " ", to: "!", limit: 1 });
     this.#port = port;
     const link: Link = {
       base: {
