@@ -195,10 +195,14 @@ function bootId(): string {
   return readSystem("/proc/sys/kernel/random/boot_id").trim();
 }
 
-/** Field 22 of /proc/PID/stat; the name in field 2 may hold spaces, so fields count from its end. */
+/**
+ * Field 22 of /proc/PID/stat, "" for a process that has ended and only waits for its parent. The
+ * name in field 2 may hold spaces, so fields count from its end.
+ */
 function startedAt(pid: number): string {
   const stat = readSystem(`/proc/${pid}/stat`);
-  return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "";
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return fields[0] === "Z" || fields[0] === "X" ? "" : (fields[19] ?? "");
 }
 
 function readSystem(path: string): string {
