@@ -52,6 +52,7 @@ class LmdbStore implements Store {
   readonly #connection: Connection;
   #outgoing: Sent[] = [];
   #whenIdle: (() => void) | undefined;
+  #isFresh = false;
 
   constructor({ path, environment, port }: StoreOptions) {
     this.#database = open<Uint8Array, string>({
@@ -67,8 +68,8 @@ class LmdbStore implements Store {
     this.#port = port;
     const link: Link = {
       base: {
-        get: (key) => this.#database.getBinary(key),
-        range: (range) => readRange(this.#database, range),
+        get: (key) => this.#fresh().getBinary(key),
+        range: (range) => readRange(this.#fresh(), range),
       },
       send: (sent) => this.#send(sent),
       refresh: () => this.#database.resetReadTxn(),
@@ -107,6 +108,22 @@ class LmdbStore implements Store {
     this.#connection.end(new RuntimeError("SHUTTING_DOWN", "The store is closed."));
     this.#port.close();
     await this.#database.close();
+  }
+
+  /**
+   * The reads of one callback share a snapshot that is not older than the callback: what another
+   * thread committed before it sent the message being handled must be found. (lmdb-js alone renews
+   * by timer, after several messages.)
+   */
+  #fresh(): RootDatabase<Uint8Array, string> {
+    if (!this.#isFresh) {
+      this.#isFresh = true;
+      this.#database.resetReadTxn();
+      queueMicrotask(() => {
+        this.#isFresh = false;
+      });
+    }
+    return this.#database;
   }
 
   /** What one slice commits leaves in one message, when the slice has ended. */

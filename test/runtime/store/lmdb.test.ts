@@ -1,8 +1,10 @@
 // The LMDB store through its storage thread: the shared suite, and what only it can show.
 
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterEach, expect, test } from "vitest";
 import { decode, encode } from "../../../runtime/store/codec.ts";
 import { openStore } from "../../../runtime/store/lmdb.ts";
@@ -65,4 +67,55 @@ test("a restart finds rows, raised epochs, and counts the boot", async () => {
   expect(second.epochs).toEqual(new Map([[3, 9]]));
   const bytes = await connect(second, path).get("a");
   expect(decode(bytes ?? encode(null))).toBe("kept");
+});
+
+test("a row committed elsewhere is found in the callback that hears of it", async () => {
+  const path = folder();
+  const storage = await start(path);
+  const [writer, reader] = [connect(storage, path), connect(storage, path)];
+  const missed: number[] = [];
+
+  for (let index = 0; index < 300; index += 1) {
+    await reader.get("absent");
+    await writer.commit({ ops: [{ op: "put", key: `k${index}`, value: encode(index) }] }).committed;
+    if ((await reader.get(`k${index}`)) === undefined) missed.push(index);
+  }
+
+  expect(missed).toEqual([]);
+});
+
+test("a write that finds no room is refused whole, and work goes on when there is room", async () => {
+  const path = folder();
+  const child = fileURLToPath(new URL("./full-child.js", import.meta.url));
+
+  // The limit of the file's size stands for a full disk: writes are cut short or fail.
+  const run = spawnSync(
+    "bash",
+    ["-c", `trap '' XFSZ; ulimit -S -f 4096; exec "$0" "$@"`, process.execPath, child, path],
+    { encoding: "utf8", timeout: 30_000 },
+  );
+
+  expect(run.stdout.split("\n").filter((line) => line !== "")).toEqual([
+    "refused STORE_FULL",
+    "torn 0",
+    "removed",
+    "put again",
+    "after more room 20",
+  ]);
+});
+
+test("past the limit of its size a store refuses what adds rows and takes removals", async () => {
+  const path = folder();
+  const store = connect(await start(path, 1024 * 1024), path);
+  const value = new Uint8Array(64 * 1024).fill(7);
+  const put = (key: string) => ({ op: "put", key, value }) as const;
+  await store.commit({ ops: Array.from({ length: 20 }, (_, at) => put(`k${at}`)) }).flushed;
+
+  const refused = store.commit({ ops: [put("more")] });
+  await expect(refused.committed).rejects.toMatchObject({ code: "STORE_FULL" });
+  store.reset();
+  await store.commit({ ops: [{ op: "remove", key: "k1" }] }).flushed;
+
+  expect([await store.get("more"), await store.get("k1")]).toEqual([undefined, undefined]);
+  expect((await store.get("k2"))?.length).toBe(value.length);
 });
