@@ -26,6 +26,8 @@ export interface ChunkQuery {
   /** 1..50. */
   readonly topK: number;
   readonly mode: "hybrid" | "vector" | "lexical";
+  /** Part of the vectors' ranks beside those of words in `hybrid`, 0..1. Default 1. */
+  readonly vectorWeight?: number;
 }
 
 /** Constants of ranking. */
@@ -35,8 +37,8 @@ export const ranking = {
   /** Damping of ranks; 60 is the paper's. */
   rankOffset: 60,
   /** A chunk that has less of the question's words and is less similar than this is not relevant. */
-  coverageMin: 0.3,
-  similarityMin: 0.3,
+  coverageMin: 0.2,
+  similarityMin: 0.2,
   topKMax: 50,
 } as const;
 
@@ -138,7 +140,8 @@ function fuse(
 ): Passage[] {
   const words = new Map(byWords.map((hit, rank) => [hit.slot, { ...hit, rank }]));
   const similar = new Map(byVector.map((hit, rank) => [hit.slot, { ...hit, rank }]));
-  const best = (query.mode === "hybrid" ? 2 : 1) / (ranking.rankOffset + 1);
+  const vectorWeight = query.mode === "hybrid" ? (query.vectorWeight ?? 1) : 1;
+  const best = (query.mode === "hybrid" ? 1 + vectorWeight : 1) / (ranking.rankOffset + 1);
   const passages: Passage[] = [];
   const considered =
     query.mode === "vector" ? similar.keys() : new Set([...words.keys(), ...similar.keys()]);
@@ -154,7 +157,7 @@ function fuse(
     if (!isCovered && similarity < ranking.similarityMin) continue;
     const share = (rank: number | undefined): number =>
       rank === undefined ? 0 : 1 / (ranking.rankOffset + 1 + rank);
-    const rrf = (query.mode === "vector" ? 0 : share(hit?.rank)) + share(near?.rank);
+    const rrf = (query.mode === "vector" ? 0 : share(hit?.rank)) + vectorWeight * share(near?.rank);
     const { vector: _, ...shown } = chunk;
     passages.push({
       ...shown,

@@ -3,7 +3,7 @@
 
 import type { SubAgent } from "../records/sub-agent.ts";
 import type { Word } from "../text/words.ts";
-import type { Classifier } from "./classifier.ts";
+import { type Classifier, training, UNTRAINED } from "./classifier.ts";
 import type { KeywordHit, KeywordIndex } from "./keyword.ts";
 import type { SemanticIndex } from "./semantic.ts";
 
@@ -112,11 +112,12 @@ function keywordEvidence(hits: readonly KeywordHit[], owners: number): Float64Ar
   return sums;
 }
 
-/** The trained shares count as much as the examples behind them deserve. */
+/** Trained shares replace most of likeness, where there are examples to train on. */
 function blend(shares: Float64Array, trained: Float64Array): void {
-  const weight = 0.75;
   for (let owner = 0; owner < shares.length; owner += 1) {
-    shares[owner] = (1 - weight) * (shares[owner] ?? 0) + weight * (trained[owner] ?? 0);
+    const share = trained[owner] ?? UNTRAINED;
+    if (share === UNTRAINED) continue;
+    shares[owner] = (1 - training.blend) * (shares[owner] ?? 0) + training.blend * share;
   }
 }
 

@@ -88,17 +88,19 @@ export function route(router: CompiledRouter, request: RouteRequest): Decision {
     const reason = isWordless ? "The message has no words." : "The message is small talk.";
     return bySupervisor(router, "keyword", SMALL_TALK, reason, talk ?? "small_talk");
   }
-  return bySimilarity(router, request, words.slice(greetingLength(words)), message);
+  const greeting = greetingLength(words);
+  const asked = words.slice(greeting);
+  const alone = greeting === 0 ? judgement : judge(router, asked, message);
+  return bySimilarity(router, request, { message, words: asked, alone });
 }
 
 /** Nothing was named: likeness, the turn before, the only one there is, or doubt. */
 function bySimilarity(
   router: CompiledRouter,
   request: RouteRequest,
-  words: readonly Word[],
-  message: string,
+  asked: { readonly message: string; readonly words: readonly Word[]; readonly alone: Judgement },
 ): Decision {
-  const alone = judge(router, words, message);
+  const { message, words, alone } = asked;
   const isSure = (judgement: Judgement): boolean =>
     judgement.confidence >= threshold && !judgement.isTied;
   if (isSure(alone)) return decided(router, message, alone);

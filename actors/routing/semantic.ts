@@ -86,7 +86,7 @@ function textsOf(subAgent: SubAgent): [string, number][] {
 }
 
 /** Labels of a place in a text: a word's stems, or two neighbours of a dense script. */
-function labelsAt(words: readonly Word[], at: number): string[] {
+function labelsAt(words: readonly Word[], at: number): readonly string[] {
   const word = words[at];
   if (word === undefined) return [];
   if (!word.dense) return saysLittle(word.text) ? [] : stemLabels(word.text);

@@ -105,7 +105,18 @@ export function stem(word: string): string {
  * Labels under which a normalised word is compared: itself and one stem a language family.
  * Two words are inflections of one another when they share a label.
  */
-export function stemLabels(word: string): string[] {
+export function stemLabels(word: string): readonly string[] {
+  const known = labelCache.get(word);
+  if (known !== undefined) return known;
+  const labels = labelsOf(word);
+  if (labelCache.size >= CACHE_MAX) labelCache.clear();
+  if (word.length <= WORD_CHARS_MAX) labelCache.set(word, labels);
+  return labels;
+}
+
+const labelCache = new Map<string, readonly string[]>();
+
+function labelsOf(word: string): string[] {
   const labels = [`=${word}`];
   if (word.length < 4 || word.length > WORD_CHARS_MAX) return labels;
   labels.push(`e${stem(word)}`);

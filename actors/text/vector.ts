@@ -3,12 +3,16 @@
 // it knows no synonyms.
 
 import { stem } from "./stem.ts";
+import { isStopWord } from "./stop-words.ts";
 import { wordsOf } from "./words.ts";
 
 /** Words of one text that count. */
 export const vectorWordsMax = 4_000;
 
-const GRAM_WEIGHT = 0.4;
+/** Length that the n-grams of one word have together; the word itself has 1. */
+const GRAM_WEIGHT = 0.9;
+/** Words that say little would make every two texts of a language alike. */
+const STOP_WEIGHT = 0.08;
 
 /** FNV-1a over UTF-16 units with a seed, unsigned 32 bits. */
 export function hashText(text: string, seed: number): number {
@@ -41,11 +45,14 @@ export function lexicalVector(text: string, dimension: number): Float32Array {
       continue;
     }
     before = "";
-    add(`w${stem(word)}`, 1);
+    const weight = isStopWord(word) ? STOP_WEIGHT : 1;
+    add(`w${stem(word)}`, weight);
+    if (weight < 1) continue;
     const framed = `<${word.slice(0, 40)}>`;
+    const gram = GRAM_WEIGHT / Math.sqrt(3 * Math.max(1, framed.length - 3));
     for (let size = 3; size <= 5; size += 1) {
       for (let at = 0; at + size <= framed.length; at += 1) {
-        add(`g${framed.slice(at, at + size)}`, GRAM_WEIGHT / size);
+        add(`g${framed.slice(at, at + size)}`, gram);
       }
     }
   }

@@ -39,6 +39,9 @@ export const retrieverLimits = {
   queryChars: 4_000,
 } as const;
 
+/** Lexical vectors see the same words as BM25, less well: they only part equals and mend typos. */
+const LEXICAL_VECTOR_WEIGHT = 0.1;
+
 interface Cached {
   readonly index: ChunkIndex;
   generation: number;
@@ -83,7 +86,8 @@ export function createRetriever(options: RetrieverOptions): Retriever {
       const index = await freshIndex(tenant, collection);
       const [vector = new Float32Array(embedder.dimension)] =
         mode === "lexical" ? [] : await embedder.embed([query]);
-      return index.search({ query, vector, topK, mode }, collection);
+      const vectorWeight = embedder.id.startsWith("builtin-") ? LEXICAL_VECTOR_WEIGHT : 1;
+      return index.search({ query, vector, topK, mode, vectorWeight }, collection);
     },
   };
 }
