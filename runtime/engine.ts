@@ -26,8 +26,8 @@ export interface Engine {
   epochOf(shard: number): number | undefined;
   /** Shards this kernel owns now. */
   ownedShards(): readonly number[];
-  /** A number larger than any before it in this data folder: the order of inbox rows. */
-  sequence(): number;
+  /** Order of inbox rows: after all that this kernel gave before, and given by no other kernel. */
+  sequence(): string;
   /** Whether new work is refused because the kernel is stopping. */
   isDraining: boolean;
 }

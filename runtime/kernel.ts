@@ -3,6 +3,7 @@
 
 import type { ActorDefinition, Data, Definition, RunDefinition } from "./actor.ts";
 import { ActorHost } from "./actor-host.ts";
+import { shardOf, shardOfAddress } from "./address.ts";
 import { Admission } from "./admission.ts";
 import { Committer, type Refused } from "./committer.ts";
 import type { Engine } from "./engine.ts";
@@ -13,7 +14,7 @@ import { Metrics } from "./metrics.ts";
 import { Reminders } from "./reminders.ts";
 import { RunHost } from "./run-host.ts";
 import { decode } from "./store/codec.ts";
-import { keys, prefixRange } from "./store/keys.ts";
+import { keyNumber, keys, prefixRange } from "./store/keys.ts";
 
 /** Defaults of an engine's limits. */
 export const KERNEL_LIMITS: KernelLimits = {
@@ -46,6 +47,8 @@ class KernelOfThread implements Kernel {
   readonly #engine: Engine;
   readonly #epochs = new Map<number, number>();
   readonly #ownedSinceMs = new Map<number, number>();
+  /** Shards being taken up, and what came for them meanwhile: it waits for the end of the scan. */
+  readonly #scanning = new Map<number, (() => void)[]>();
   #sequence = 0;
 
   constructor(options: KernelOptions) {
@@ -82,8 +85,14 @@ class KernelOfThread implements Kernel {
     for (const [shard, epoch] of shards) {
       this.#epochs.set(shard, epoch);
       this.#ownedSinceMs.set(shard, nowMs);
+      this.#scanning.set(shard, []);
     }
-    for (const shard of shards.keys()) await this.#scan(shard);
+    for (const shard of shards.keys()) {
+      await this.#scan(shard);
+      const waiting = this.#scanning.get(shard) ?? [];
+      this.#scanning.delete(shard);
+      for (const call of waiting) call();
+    }
     for (const { address, deaths } of guilty) this.#engine.actors.blame(address, deaths);
   }
 
@@ -98,33 +107,20 @@ class KernelOfThread implements Kernel {
   }
 
   fromDoor(items: readonly DoorItem[]): void {
-    const { admission, runs, options } = this.#engine;
     for (const item of items) {
-      switch (item.type) {
-        case "request":
-          admission.request(item);
-          break;
-        case "follow":
-          runs.viewers.follow(item).catch((error: unknown) => {
-            const frames = [{ type: "refused", error: toErrorData(error) }] as const;
-            options.toDoor({ type: "frames", id: item.id, frames });
-          });
-          break;
-        case "drop":
-          runs.viewers.drop(item.id);
-          break;
-        case "control":
-          runs.controlFromDoor(item);
-          break;
+      if (item.type === "drop") {
+        this.#engine.runs.viewers.drop(item.id);
+        continue;
       }
+      const shard =
+        item.type === "request" ? shardOfAddress(item.to) : shardOf(item.tenant, item.root);
+      this.#whenScanned(shard, () => this.#doorItem(item));
     }
   }
 
   fromPeer(items: readonly PeerItem[]): void {
-    const { actors } = this.#engine;
     for (const item of items) {
-      if (item.type === "tell") actors.tell(item.to, item.from, item.message);
-      else this.#wakeUp(item);
+      this.#whenScanned(shardOfAddress(item.to), () => this.#peerItem(item));
     }
   }
 
@@ -158,10 +154,44 @@ class KernelOfThread implements Kernel {
     };
   }
 
-  /** Order of inbox rows: microseconds, never the same twice, never less than before. */
-  #nextSequence(): number {
+  /** A shard's messages are taken after its stored ones: a reply must find its run. */
+  #whenScanned(shard: number, call: () => void): void {
+    const waiting = this.#scanning.get(shard);
+    if (waiting) waiting.push(call);
+    else call();
+  }
+
+  #doorItem(item: Exclude<DoorItem, { type: "drop" }>): void {
+    const { admission, runs, options } = this.#engine;
+    switch (item.type) {
+      case "request":
+        admission.request(item);
+        return;
+      case "follow":
+        runs.viewers.follow(item).catch((error: unknown) => {
+          const frames = [{ type: "refused", error: toErrorData(error) }] as const;
+          options.toDoor({ type: "frames", id: item.id, frames });
+        });
+        return;
+      case "control":
+        runs.controlFromDoor(item);
+        return;
+    }
+  }
+
+  #peerItem(item: PeerItem): void {
+    if (item.type === "tell") this.#engine.actors.tell(item.to, item.from, item.message);
+    else this.#wakeUp(item);
+  }
+
+  /**
+   * Order of inbox rows: microseconds, never the same twice, never less than before; the worker's
+   * number keeps two workers from giving one actor two rows under one key.
+   */
+  #nextSequence(): string {
     this.#sequence = Math.max(this.#sequence + 1, this.#engine.options.clock.now() * 1_000);
-    return this.#sequence;
+    const worker = this.#engine.options.worker.toString(36).padStart(2, "0");
+    return `${keyNumber(this.#sequence)}${worker}`;
   }
 
   /** Takes up what is stored of a shard: open runs first, so that messages find them. */
@@ -209,7 +239,7 @@ class KernelOfThread implements Kernel {
       ...(system ? { system } : {}),
     };
     const key = keys.inbox(to, sequence);
-    const shard = shardOf(key);
+    const shard = shardOfAddress(to);
     const take = (): void => actors.stored(to, row, { key, batch: item });
     const sinceMs = this.#ownedSinceMs.get(shard);
     if (sinceMs === undefined) return; // Its next owner's scan finds the row.
@@ -294,8 +324,4 @@ function addressOf(rest: string): string {
   const tail = path.filter((part) => part !== "").join("/");
   const head = `${at.slice(colon + 1)}:${tenant}/${root}`;
   return tail === "" ? head : `${head}/${tail}`;
-}
-
-function shardOf(inboxKey: string): number {
-  return Number.parseInt(inboxKey.slice(2, 5), 16);
 }

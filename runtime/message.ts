@@ -100,7 +100,7 @@ export type PeerItem =
       readonly type: "stored";
       readonly to: Address;
       readonly from: Address;
-      readonly sequence: number;
+      readonly sequence: string;
       readonly message: Data;
       readonly deadlineMs: number;
       readonly ask?: Asker;

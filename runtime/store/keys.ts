@@ -42,8 +42,8 @@ export const keys = {
   header: "!header",
   /** Current epoch of a shard, written by the storage thread. */
   epoch: (shard: number): string => `e/${shardHex(shard)}`,
-  /** Inbox row of an actor, in order of `sequence`. */
-  inbox: (address: Address, sequence: number): string => `i/${at(address)}/${keyNumber(sequence)}`,
+  /** Inbox row of an actor, in order of `sequence` (unique over all workers of the folder). */
+  inbox: (address: Address, sequence: string): string => `i/${at(address)}/${sequence}`,
   inboxOf: (address: Address): string => `i/${at(address)}/`,
   inboxShard: (shard: number): string => `i/${shardHex(shard)}/`,
   /** State snapshot of an actor. */
