@@ -2,8 +2,6 @@
 // ledger row, the money given back. Used by every actor that starts answering runs.
 
 import type { Outcome, Turn } from "../runtime/actor.ts";
-import { tokensOf } from "./answer/history.ts";
-import type { Usage } from "./ports.ts";
 import {
   balanceCounter,
   type Charge,
@@ -54,7 +52,8 @@ export function settle(turn: Turn, paid: Paid, outcome: Outcome): Charge {
     run_id: paid.run,
     key_id: paid.keyId ?? null,
     charge,
-    spend: spendOf(outcome),
+    // A run that did not complete has written a row of its own for what it spent (spend.ts).
+    spend: outcome.status === "completed" ? (outcome.result as TurnResult).usage : null,
     outcome: outcome.status,
   };
   turn.putRow(ledgerTable, id, row);
@@ -84,13 +83,4 @@ export function replyOf(
 
 function chargeOf(unitPriceMicros: number, units: number): Charge {
   return { units, unitPriceMicros, micros: unitPriceMicros * units };
-}
-
-/** Real usage, what a failure carries of it, or an estimate from what was shown. */
-function spendOf(outcome: Outcome): Usage | null {
-  if (outcome.status === "completed") return (outcome.result as TurnResult).usage;
-  const usage = outcome.error.details?.["usage"] as Usage | undefined;
-  if (usage !== undefined) return usage;
-  if (!outcome.shown) return null;
-  return { promptTokens: 0, completionTokens: tokensOf(outcome.shown), estimated: true };
 }

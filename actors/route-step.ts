@@ -4,12 +4,13 @@
 
 import type { RunContext } from "../runtime/actor.ts";
 import { RuntimeError } from "../runtime/errors.ts";
-import type { Asked } from "./answer/history.ts";
+import { type Asked, messageTokens } from "./answer/history.ts";
 import type { CompiledAgent } from "./compiled.ts";
 import { limits } from "./limits.ts";
 import type { Ports, Usage } from "./ports.ts";
 import type { Decision } from "./routing/decision.ts";
 import { decideByModel, doubtPrompt, route } from "./routing/router.ts";
+import type { Meter } from "./spend.ts";
 import { noUsage } from "./turn-input.ts";
 
 /** The choice, and what the model call for it cost. */
@@ -18,13 +19,20 @@ export interface Chosen {
   readonly usage: Usage;
 }
 
+/** What is routed, and where its spend is counted. */
+export interface RouteWork {
+  readonly compiled: CompiledAgent;
+  readonly asked: Asked;
+  readonly meter: Meter;
+}
+
 /** Routes `asked.text`. `round` numbers the answers of one run. Never fails because of a provider. */
 export async function chooseAction(
   context: RunContext<Ports>,
-  compiled: CompiledAgent,
-  asked: Asked,
+  work: RouteWork,
   round: number,
 ): Promise<Chosen> {
+  const { compiled, asked } = work;
   // Pure computing over pinned input: a resumed run decides the same again without a step.
   const decision = route(compiled.router, {
     message: asked.text,
@@ -36,7 +44,7 @@ export async function chooseAction(
   if (context.ports.llm.isBuiltin(model)) {
     return { decision: bestGuess(decision, "no model is configured"), usage: noUsage };
   }
-  const settled = await askModel(context, compiled, { asked, model, round, decision });
+  const settled = await askModel(context, work, { model, round, decision });
   if (settled.text === undefined) {
     const why = `the model could not be asked (${settled.failed ?? "PROVIDER_FAILED"})`;
     return { decision: bestGuess(decision, why), usage: settled.usage };
@@ -53,15 +61,16 @@ interface Settled {
 
 async function askModel(
   context: RunContext<Ports>,
-  compiled: CompiledAgent,
+  work: RouteWork,
   wanted: {
-    readonly asked: Asked;
     readonly model: string;
     readonly round: number;
     readonly decision: Decision;
   },
 ): Promise<Settled> {
-  const { asked, model, round, decision } = wanted;
+  const { compiled, asked, meter } = work;
+  const { model, round, decision } = wanted;
+  const key = round === 1 ? "route-model" : `route-model:${round}`;
   const { messages, schema, maxTokens } = doubtPrompt(
     compiled.router,
     asked.text,
@@ -70,8 +79,12 @@ async function askModel(
   );
   // Named `choice`, not `text`: what a step calls `text` is shown to viewers.
   const stored = await context.step(
-    round === 1 ? "route-model" : `route-model:${round}`,
+    key,
     async (attempt) => {
+      meter.reserve(
+        key,
+        messages.reduce((sum, message) => sum + messageTokens(message), 0),
+      );
       try {
         const result = await context.ports.llm.complete(
           {
@@ -93,6 +106,7 @@ async function askModel(
     },
     { repeat: "safe", timeoutMs: limits.routeCallMs },
   );
+  meter.settle(key, stored.usage);
   return "choice" in stored ? { text: stored.choice, usage: stored.usage } : stored;
 }
 

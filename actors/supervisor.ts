@@ -13,6 +13,7 @@ import type { Ports, PromptMessage } from "./ports.ts";
 import type { ChatEvent, RoutingInfo } from "./records/conversation.ts";
 import { chooseAction } from "./route-step.ts";
 import { type Decision, toRoutingInfo } from "./routing/decision.ts";
+import { type Meter, metered } from "./spend.ts";
 import {
   type Answer,
   type AnswerInput,
@@ -27,29 +28,34 @@ import { runGraph } from "./workflow.ts";
 /** Kind `supervisor`. */
 export const supervisorRun = defineRun<TurnInput, TurnResult, Ports>({
   kind: "supervisor",
-  run: answerTurn,
+  run: (input, context) => metered(context, (meter) => answerTurn(input, context, meter)),
 });
 
 /** Kind `workflow`: the same work for an agent whose current version has a graph. */
 export const workflowRun = defineRun<TurnInput, TurnResult, Ports>({
   kind: "workflow",
-  run: answerTurn,
+  run: (input, context) => metered(context, (meter) => answerTurn(input, context, meter)),
 });
 
-async function answerTurn(input: TurnInput, context: RunContext<Ports>): Promise<TurnResult> {
+async function answerTurn(
+  input: TurnInput,
+  context: RunContext<Ports>,
+  meter: Meter,
+): Promise<TurnResult> {
   if (input.adopt !== undefined) return adopted(context, input.adopt);
   // Which of the two ways is decided by the pinned version, not by the one that was current when
   // the run was named: a canary may differ.
   const compiled = await loadAgent(context, input);
   const asked = await loadAsked(context, input);
   if (compiled.graph !== null)
-    return runGraph(context, input, { compiled, asked, graph: compiled.graph });
-  return supervise(context, input, { compiled, asked });
+    return runGraph(context, input, { compiled, asked, meter, graph: compiled.graph });
+  return supervise(context, input, { compiled, asked, meter });
 }
 
 interface Work {
   readonly compiled: CompiledAgent;
   readonly asked: Asked;
+  readonly meter: Meter;
 }
 
 /** Answers, then whatever was steered in meanwhile, each as a round of its own. */
@@ -88,7 +94,7 @@ async function round(
   number: number,
   extra: readonly PromptMessage[],
 ): Promise<TurnResult> {
-  const { decision, usage } = await chooseAction(context, work.compiled, work.asked, number);
+  const { decision, usage } = await chooseAction(context, work, number);
   const routing = toRoutingInfo(decision);
   emit(context, `routing:${number}`, { type: "routing", routing_info: routing });
   const base: AnswerInput = {
@@ -127,7 +133,11 @@ async function single(turn: Round): Promise<TurnResult> {
   const escalate = subAgent.action?.escalate ?? null;
   const trigger = subAgent.action?.frontend_trigger ?? null;
   if (escalate === null) {
-    return { ...(await childAnswer(context, `sub-agent:${number}`, base)), routing, trigger };
+    return {
+      ...(await childAnswer(context, `sub-agent:${number}`, base, work.meter)),
+      routing,
+      trigger,
+    };
   }
   emit(context, `escalated:${number}`, {
     type: "escalated",
@@ -137,10 +147,15 @@ async function single(turn: Round): Promise<TurnResult> {
   const answered =
     escalate === "supervisor"
       ? await answer(context, { ...base, subAgent: null }, { ...work, round: number })
-      : await childAnswer(context, `sub-agent:${number}`, {
-          ...base,
-          instruction: `This request is being handed over to ${escalate === "inbox" ? "a person" : escalate}. Say so in one sentence.`,
-        });
+      : await childAnswer(
+          context,
+          `sub-agent:${number}`,
+          {
+            ...base,
+            instruction: `This request is being handed over to ${escalate === "inbox" ? "a person" : escalate}. Say so in one sentence.`,
+          },
+          work.meter,
+        );
   return { ...answered, routing, trigger, escalatedTo: escalate };
 }
 
@@ -153,12 +168,17 @@ async function compound(turn: Round, decision: Decision): Promise<TurnResult> {
   for (const [index, part] of parts.entries()) {
     const subAgent = part.choice === null ? undefined : work.compiled.subAgents.get(part.choice);
     trigger ??= subAgent?.action?.frontend_trigger ?? null;
-    const given = await childAnswer(context, `part:${number}:${index + 1}`, {
-      ...base,
-      subAgent: subAgent?.sub_agent_key ?? null,
-      text: part.text,
-      show: false,
-    });
+    const given = await childAnswer(
+      context,
+      `part:${number}:${index + 1}`,
+      {
+        ...base,
+        subAgent: subAgent?.sub_agent_key ?? null,
+        text: part.text,
+        show: false,
+      },
+      work.meter,
+    );
     answers.push({ name: part.name, text: part.text, answer: given });
   }
   const sources = answers.flatMap((one) => one.answer.sources);

@@ -12,6 +12,7 @@ import { reduceState, type State } from "./graph-state.ts";
 import { limits } from "./limits.ts";
 import type { Ports, Usage } from "./ports.ts";
 import type { ChatEvent, RoutingInfo } from "./records/conversation.ts";
+import type { Meter } from "./spend.ts";
 import {
   type Answer,
   type AnswerInput,
@@ -27,6 +28,7 @@ interface Walk {
   readonly compiled: CompiledAgent;
   readonly asked: Asked;
   readonly graph: Graph;
+  readonly meter: Meter;
   /** Nodes entered so far by all branches, against `max_steps`. */
   steps: number;
   usage: Usage;
@@ -55,7 +57,12 @@ interface Line {
 export async function runGraph(
   context: RunContext<Ports>,
   input: TurnInput,
-  options: { readonly compiled: CompiledAgent; readonly asked: Asked; readonly graph: Graph },
+  options: {
+    readonly compiled: CompiledAgent;
+    readonly asked: Asked;
+    readonly meter: Meter;
+    readonly graph: Graph;
+  },
 ): Promise<TurnResult> {
   const { graph, asked } = options;
   const walk: Walk = {
@@ -121,7 +128,8 @@ async function answerNode(line: Line, node: GraphNode): Promise<void> {
   line.child = `node:${key}`;
   let answer: Answer;
   try {
-    answer = await childAnswer(walk.context, line.child, inputOf(walk, node, value, isShown));
+    const wanted = inputOf(walk, node, value, isShown);
+    answer = await childAnswer(walk.context, line.child, wanted, walk.meter);
   } catch (error) {
     emit(walk, `node:${key}:failed`, { type: "node", node: node.id, state: "failed" });
     throw error;

@@ -9,9 +9,11 @@ import { limits } from "../limits.ts";
 import type { Grounding, LlmRequest, Passage, Ports, PromptMessage } from "../ports.ts";
 import type { ChatEvent, CompletionMessage, DataCollection } from "../records/conversation.ts";
 import type { SubAgent } from "../records/sub-agent.ts";
+import type { Meter } from "../spend.ts";
 import type { Answer, AnswerInput } from "../turn-input.ts";
+import { collectParameters } from "./collect-parameters.ts";
 import { type Asked, fitSent, loadAsked, loadHistory, messageTokens, tokensOf } from "./history.ts";
-import { callModel, type ModelAnswer } from "./loop.ts";
+import { callModel, type ModelAnswer, type ModelCall } from "./loop.ts";
 import { collect, collectInstruction, parametersOf, questionFor } from "./parameters.ts";
 import { answerLanguage, systemPrompt } from "./prompt.ts";
 import { formatOf, samplingOf } from "./request.ts";
@@ -36,14 +38,24 @@ const noFrame = { before: "", after: "" };
 const builtinNotice =
   "This answer comes from the built-in answerer. Set OPENAI_API_KEY, ANTHROPIC_API_KEY or a base URL to use a model.";
 
+/** What an answer needs beside its input. */
+export interface AnswerOptions {
+  readonly compiled: CompiledAgent;
+  /** What is asked, when it is loaded already. */
+  readonly asked?: Asked;
+  /** Number of the answer within its run, 1-based. */
+  readonly round: number;
+  readonly meter: Meter;
+}
+
 /**
- * @param round number of the answer within its run, 1-based.
+ * Answers with one agent.
  * @throws NOT_FOUND (pinned sub-agent or collection gone), OUTPUT_INVALID, what the provider threw.
  */
 export async function answer(
   context: RunContext<Ports>,
   input: AnswerInput,
-  options: { readonly compiled: CompiledAgent; readonly asked?: Asked; readonly round: number },
+  options: AnswerOptions,
 ): Promise<Answer> {
   const work = await gather(context, input, options);
   const sources = work.passages.map(toSource);
@@ -53,7 +65,7 @@ export async function answer(
   if (work.isBuiltin && input.show && options.round === 1) {
     emit(context, "notice", { type: "notice", text: builtinNotice });
   }
-  const written = await write(work, options.round);
+  const written = await write(work, options);
   return {
     text: written.text,
     sources,
@@ -69,7 +81,7 @@ export async function answer(
 async function gather(
   context: RunContext<Ports>,
   input: AnswerInput,
-  options: { readonly compiled: CompiledAgent; readonly asked?: Asked; readonly round: number },
+  options: AnswerOptions,
 ): Promise<Work> {
   const { compiled, round } = options;
   const { agent } = compiled;
@@ -111,16 +123,19 @@ function collectionsOf({ agent }: CompiledAgent, subAgent: SubAgent | null): rea
 
 async function write(
   work: Work,
-  round: number,
+  options: AnswerOptions,
 ): Promise<ModelAnswer & { readonly collection: DataCollection | null }> {
   const { input, compiled, subAgent, isBuiltin } = work;
+  const { round, meter } = options;
   const { agent } = compiled;
   const format = formatOf(subAgent, agent, work.asked.sent);
   const parameters = format.schema === null ? parametersOf(agent.required_parameters) : [];
   const before = input.collected ?? {};
   const gatherData = (data: Readonly<Record<string, unknown>> | null): DataCollection => {
-    const heard = {};
-    return collect(parameters, before, { ...heard, ...data });
+    // A model that reported is believed; patterns only guess where none did.
+    const schema = agent.required_parameters ?? {};
+    const heard = data ?? collectParameters(schema, [work.question]).collected;
+    return collect(parameters, before, heard);
   };
   const template = agent.response_template ?? "";
   const frame =
@@ -132,7 +147,7 @@ async function write(
           language: answerLanguage(agent, subAgent),
         });
   const follow = round > 1 && input.show ? "\n\n" : "";
-  const written = await callModel(work.context, {
+  const call: ModelCall = {
     round,
     request: await requestFor(work, format, parameters.length > 0 && !isBuiltin),
     show: input.show,
@@ -143,7 +158,8 @@ async function write(
     ...(parameters.length > 0 && isBuiltin
       ? { suffix: (_text, data) => questionFor(parameters, gatherData(data).missing) }
       : {}),
-  });
+  };
+  const written = await callModel(work.context, call, meter);
   return { ...written, collection: parameters.length > 0 ? gatherData(written.data) : null };
 }
 

@@ -5,6 +5,7 @@ import type { RunContext } from "../../runtime/actor.ts";
 import { fromErrorData } from "../../runtime/errors.ts";
 import type { Ports } from "../ports.ts";
 import type { Source } from "../records/conversation.ts";
+import type { Meter } from "../spend.ts";
 import type { Answer, AnswerInput } from "../turn-input.ts";
 
 /** Runs a `sub-agent` child under `key`. @throws what the child failed with: its parent fails too. */
@@ -12,9 +13,14 @@ export async function childAnswer(
   context: RunContext<Ports>,
   key: string,
   input: AnswerInput,
+  meter: Meter,
 ): Promise<Answer> {
   const outcome = await context.child(key, { kind: "sub-agent", input });
-  if (outcome.status === "completed") return outcome.result as Answer;
+  if (outcome.status === "completed") {
+    const answer = outcome.result as Answer;
+    meter.settle(key, answer.usage);
+    return answer;
+  }
   throw fromErrorData(outcome.error);
 }
 

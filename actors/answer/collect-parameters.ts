@@ -26,7 +26,7 @@ const isObject = (value: unknown): value is Schema =>
  * @param texts what the user wrote, oldest first: later texts count before earlier ones.
  */
 export function collectParameters(schema: Schema, texts: readonly string[]): CollectedParameters {
-  const properties = isObject(schema["properties"]) ? schema["properties"] : plainMap(schema);
+  const properties = propertiesOf(schema);
   const names = Object.keys(properties).slice(0, PROPERTIES_MAX);
   const required = Array.isArray(schema["required"]) ? schema["required"].map(String) : names;
   const newestFirst = texts.toReversed().map((text) => text.slice(0, TEXT_CHARS_MAX));
@@ -38,6 +38,11 @@ export function collectParameters(schema: Schema, texts: readonly string[]): Col
   return { collected, missing: required.filter((name) => !Object.hasOwn(collected, name)) };
 }
 
+/** The properties of a schema, or of a plain map from name to property schema. */
+export function propertiesOf(schema: Schema): Schema {
+  return isObject(schema["properties"]) ? schema["properties"] : plainMap(schema);
+}
+
 function plainMap(schema: Schema): Schema {
   const isKeyword = (name: string) =>
     /^(\$.*|type|required|additionalProperties|title|description)$/.test(name);
@@ -46,9 +51,10 @@ function plainMap(schema: Schema): Schema {
   );
 }
 
-// { email: "string" } is understood as { email: { type: "string" } }.
-const propertyOf = (value: unknown): Schema =>
-  isObject(value) ? value : { type: typeof value === "string" ? value : "string" };
+/** A property's schema; "string" is understood as { type: "string" }. */
+export function propertyOf(value: unknown): Schema {
+  return isObject(value) ? value : { type: typeof value === "string" ? value : "string" };
+}
 
 /**
  * The value of one property in the texts (first text first), or undefined. The property's type,

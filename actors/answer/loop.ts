@@ -5,7 +5,9 @@ import type { Attempt, RunContext } from "../../runtime/actor.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { limits } from "../limits.ts";
 import type { FinishReason, LlmRequest, LlmResult, Ports, Usage } from "../ports.ts";
+import type { Meter } from "../spend.ts";
 import { addUsage } from "../turn-input.ts";
+import { messageTokens } from "./history.ts";
 import { createLiveText } from "./live-text.ts";
 import { type Checked, checkOutput } from "./output-schema.ts";
 import { splitData } from "./parameters.ts";
@@ -49,21 +51,24 @@ interface Stored {
  * Calls the model, and once more when its answer does not fit the schema.
  * @throws OUTPUT_INVALID naming the path after the repair; what the model's provider threw.
  */
-export async function callModel(context: RunContext<Ports>, call: ModelCall): Promise<ModelAnswer> {
+export async function callModel(
+  context: RunContext<Ports>,
+  call: ModelCall,
+  meter: Meter,
+): Promise<ModelAnswer> {
   const options = { repeat: "safe", timeoutMs: limits.modelCallMs } as const;
-  let stored = await context.step(
-    `model:${call.round}`,
-    (attempt) => perform(context, call, call.request, attempt),
-    options,
-  );
+  const one = (key: string, request: LlmRequest): Promise<Stored> =>
+    context
+      .step(key, (attempt) => perform(context, call, request, { attempt, meter, key }), options)
+      .then((stored) => {
+        meter.settle(key, stored.usage);
+        return stored;
+      });
+  let stored = await one(`model:${call.round}`, call.request);
   let usage = stored.usage;
   for (let repair = 1; stored.fault !== undefined && repair <= limits.repairs; repair += 1) {
     const request = repairRequest(call.request, stored.hidden ?? "", stored.fault.reason);
-    stored = await context.step(
-      repair === 1 ? `repair:${call.round}` : `repair:${call.round}.${repair}`,
-      (attempt) => perform(context, call, request, attempt),
-      options,
-    );
+    stored = await one(`repair:${call.round}.${repair}`, request);
     usage = addUsage(usage, stored.usage);
   }
   if (stored.fault !== undefined) {
@@ -71,7 +76,7 @@ export async function callModel(context: RunContext<Ports>, call: ModelCall): Pr
     throw new RuntimeError(
       "OUTPUT_INVALID",
       `The model's answer does not fit output_schema, also after ${limits.repairs} repair. ${reason}`,
-      { pointer, usage },
+      { pointer },
     );
   }
   const text = stored.text ?? stored.hidden ?? "";
@@ -85,19 +90,30 @@ async function perform(
   context: RunContext<Ports>,
   call: ModelCall,
   request: LlmRequest,
-  attempt: Attempt,
+  step: { readonly attempt: Attempt; readonly meter: Meter; readonly key: string },
 ): Promise<Stored> {
+  const { attempt, meter, key } = step;
   const isLive = call.show && request.stream;
   const live = createLiveText((text) => attempt.write(text), call);
-  const result = await context.ports.llm.complete(request, {
+  const isPushed = isLive && call.schema === null;
+  meter.reserve(
+    key,
+    request.messages.reduce((sum, message) => sum + messageTokens(message), 0),
+  );
+  let hasText = false;
+  const answered = context.ports.llm.complete(request, {
     signal: attempt.signal,
-    ...(isLive && call.schema === null
-      ? {
-          onEvent: (event) => {
-            if (event.type === "text") live.push(event.text);
-          },
-        }
-      : {}),
+    onEvent(event) {
+      if (event.type !== "text") return;
+      hasText = true;
+      meter.wrote(key, event.text);
+      if (isPushed) live.push(event.text);
+    },
+  });
+  const result = await answered.catch((error: unknown) => {
+    // Refused before its first word: a provider takes nothing for that. A cut call stays reserved.
+    if (!hasText && !attempt.signal.aborted) meter.release(key);
+    throw error;
   });
   const stored = toStored(call, result);
   if (isLive && stored.text !== undefined) live.end(stored.text);

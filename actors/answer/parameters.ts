@@ -5,6 +5,7 @@
 
 import { limits } from "../limits.ts";
 import type { DataCollection } from "../records/conversation.ts";
+import { propertiesOf, propertyOf } from "./collect-parameters.ts";
 import { checkOutput, parseJson } from "./output-schema.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -20,16 +21,15 @@ export interface Parameter {
   readonly required: boolean;
 }
 
-/** The fields of a `required_parameters` schema, in its order. Without `required`, all are. */
+/** The fields of a `required_parameters` schema or plain map; without `required`, all are. */
 export function parametersOf(schema: Fields | null | undefined): readonly Parameter[] {
-  const properties = schema?.["properties"];
-  if (typeof properties !== "object" || properties === null) return [];
-  const required = schema?.["required"];
-  return Object.entries(properties)
+  if (schema === null || schema === undefined) return [];
+  const required = schema["required"];
+  return Object.entries(propertiesOf(schema))
     .filter(([name]) => !forbidden.has(name))
     .map(([name, value]) => ({
       name,
-      schema: typeof value === "object" && value !== null ? (value as Fields) : {},
+      schema: propertyOf(value),
       required: Array.isArray(required) ? required.includes(name) : true,
     }));
 }

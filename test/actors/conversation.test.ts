@@ -157,7 +157,12 @@ test("cancel ends what runs and what waits, and keeps the text that was shown", 
     cancelled: string[];
   };
   const ends = await Promise.all([one.end(), two.end()]);
+  const spent = agents.rows("ledger") as { service: string; spend: unknown }[];
 
+  expect(spent.find(({ service }) => service === "spend")?.spend).toMatchObject({
+    completionTokens: 2,
+    estimated: true,
+  });
   expect(cancelled.cancelled).toHaveLength(2);
   expect(ends.map(({ outcome }) => outcome.status)).toEqual(["cancelled", "cancelled"]);
   expect(agents.messages(cv).map(({ content, status }) => [content, status])).toEqual([
@@ -195,7 +200,8 @@ test("a deleted conversation is gone at once, its records after, and its key sta
   expect(agents.rows("conversations")).toEqual([]);
   await agents.ask(conversationAt(cv), { type: "describe" });
   expect(agents.messages(cv)).toEqual([]);
-  expect(agents.rows("ledger")).toHaveLength(4);
+  const paid = agents.rows("ledger") as { service: string }[];
+  expect(paid.filter(({ service }) => service === "core-agent-chat")).toHaveLength(4);
 });
 
 test("a conversation can be given a title", async () => {

@@ -1,0 +1,70 @@
+// What a run has spent at providers, for the runs that do not end well: a completed run hands its
+// usage to whoever started it, a failed or cancelled one settles its own in a ledger row that commits
+// with its end. A call that was cut counts at its reservation and what it had written.
+
+import type { RunContext } from "../runtime/actor.ts";
+import { rootRunOf } from "../runtime/frame.ts";
+import { tokensOf } from "./answer/history.ts";
+import type { Ports, Usage } from "./ports.ts";
+import { type LedgerRow, ledgerTable } from "./records/conversation.ts";
+import { addUsage, noUsage } from "./turn-input.ts";
+
+/** Service under which ledger rows of unfinished runs stand. */
+export const spendService = "spend";
+
+/** Counts one run's spend. */
+export interface Meter {
+  /** A call goes out with about so many tokens. */
+  reserve(call: string, promptTokens: number): void;
+  /** The call has written more text. */
+  wrote(call: string, text: string): void;
+  /** The call ended well; its reservation becomes what it really used. */
+  settle(call: string, usage: Usage): void;
+  /** A call that ended without an answer and is not paid. */
+  release(call: string): void;
+}
+
+/** Runs `work` with a meter whose total is written down unless the work completes. */
+export async function metered<T>(
+  context: RunContext<Ports>,
+  work: (meter: Meter) => Promise<T>,
+): Promise<T> {
+  let isCompleted = false;
+  let settled = noUsage;
+  const open = new Map<string, Usage>();
+  context.atEnd((write) => {
+    if (isCompleted) return;
+    const spend = [...open.values()].reduce(addUsage, settled);
+    if (spend.promptTokens + spend.completionTokens === 0) return;
+    const id = write.newId("le");
+    const row: LedgerRow = {
+      id,
+      at: new Date(write.nowMs).toISOString(),
+      service: spendService,
+      run_id: rootRunOf(context.id),
+      key_id: null,
+      charge: { units: 0, unitPriceMicros: 0, micros: 0 },
+      spend,
+      outcome: "unfinished",
+    };
+    write.putRow(ledgerTable, id, row);
+  });
+  const result = await work({
+    reserve(call, promptTokens) {
+      open.set(call, { promptTokens, completionTokens: 0, estimated: true });
+    },
+    wrote(call, text) {
+      const reserved = open.get(call);
+      if (reserved === undefined) return;
+      const completionTokens = reserved.completionTokens + tokensOf(text);
+      open.set(call, { ...reserved, completionTokens });
+    },
+    settle(call, usage) {
+      open.delete(call);
+      settled = addUsage(settled, usage);
+    },
+    release: (call) => open.delete(call),
+  });
+  isCompleted = true;
+  return result;
+}
