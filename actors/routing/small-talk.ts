@@ -43,8 +43,8 @@ const PHRASES: readonly (readonly string[])[] = [
     "tchau|até logo|adeus|arrivederci|a presto|buonanotte|doei|tot ziens|hej då|ha det|do widzenia|pa|na shledanou|viszlát|пока|до свидания|до побачення|αντίο|hoşça kal|güle güle|مع السلامة|להתראות|अलविदा|ลาก่อน|tạm biệt|sampai jumpa|再见|拜拜|晚安|再見|さようなら|またね|おやすみ|안녕히 계세요|잘 가",
   ],
   [
-    "who are you|what are you|what can you do|what do you do|how can you help|how can you help me|are you a bot|are you human|are you real|are you a robot|are you an ai|what is your name|what's your name|whats your name|what's ur name",
-    "wer bist du|wer sind sie|was kannst du|was können sie|bist du ein bot|qui es tu|qui êtes vous|que peux tu faire|que pouvez vous faire|quién eres|qué puedes hacer|cómo te llamas|quem é você|o que você faz|chi sei|cosa puoi fare|wie ben je|wat kun je|кто ты|что ты умеешь|kim jesteś|co potrafisz|sen kimsin|你是谁|你能做什么|あなたは誰|何ができますか|너는 누구야|무엇을 할 수 있어",
+    "help|help me|i need help|i need some help|can you help me|could you help me|please help|i have a question|who are you|what are you|what can you do|what do you do|how can you help|how can you help me|are you a bot|are you human|are you real|are you a robot|are you an ai|what is your name|what's your name|whats your name|what's ur name",
+    "hilfe|kannst du mir helfen|können sie mir helfen|ich brauche hilfe|aide|aidez moi|ayuda|necesito ayuda|ajuda|aiuto|помогите|помощь|帮助|助けて|도움말|wer bist du|wer sind sie|was kannst du|was können sie|bist du ein bot|qui es tu|qui êtes vous|que peux tu faire|que pouvez vous faire|quién eres|qué puedes hacer|cómo te llamas|quem é você|o que você faz|chi sei|cosa puoi fare|wie ben je|wat kun je|кто ты|что ты умеешь|kim jesteś|co potrafisz|sen kimsin|你是谁|你能做什么|あなたは誰|何ができますか|너는 누구야|무엇을 할 수 있어",
   ],
   [
     "how are you|how are you doing|how's it going|hows it going|how do you do|nice to meet you|great|cool|awesome|perfect|nice|good|well done|got it|i see|that helped|that helps|no problem|no worries|you're welcome|lol|haha|hehe|wow|sorry|never mind|nevermind|test|testing|ping",

@@ -90,7 +90,7 @@ const CACHE_MAX = 20_000;
 
 /** The English-like stem of a normalised word: one form for plural, -ed, -ing, -ation and doubling. */
 export function stem(word: string): string {
-  if (word.length < 4 || word.length > WORD_CHARS_MAX) return word;
+  if (word.length < 4 || word.length > WORD_CHARS_MAX || word === "news") return word;
   const known = englishCache.get(word);
   if (known !== undefined) return known;
   const once = strip(word, english);
@@ -118,8 +118,10 @@ const labelCache = new Map<string, readonly string[]>();
 
 function labelsOf(word: string): string[] {
   const labels = [`=${word}`];
-  if (word.length < 4 || word.length > WORD_CHARS_MAX) return labels;
+  if (word.length < 3 || word.length > WORD_CHARS_MAX) return labels;
+  // From three characters on: "cars" must find "car".
   labels.push(`e${stem(word)}`);
+  if (word.length < 4) return labels;
   for (const family of families) labels.push(family.label + single(strip(word, family)));
   return labels;
 }

@@ -85,6 +85,8 @@ describe("a keyword", () => {
   test.each([
     ["invoice", "two INVOICES, please"],
     ["invoices", "my invoice"],
+    ["car", "all cars"],
+    ["bugs", "one bug"],
     ["refund", "I was refunded"],
     ["refund", "refunding takes long"],
     ["crash", "it crashes"],
