@@ -1,0 +1,68 @@
+// API keys and tenants as they lie in the system's own tenant. A key's secret is never stored, only
+// its SHA-256; the prefix is what lists show so that people can tell their keys apart.
+
+import { type Static, Type } from "typebox";
+
+/** The tenant that holds what belongs to no tenant. */
+export const systemTenant = "tn_system";
+
+/** Tables of the system tenant. `keysByTenant` has ids `<tenant>.<ak>`. */
+export const systemTables = {
+  apiKeys: "api-keys",
+  keysByTenant: "api-keys-by-tenant",
+  tenants: "tenants",
+} as const;
+
+/** Services a new key is not given unless they are named (FAQ of the supervisor chat API). */
+export const servicesNotByDefault: readonly string[] = [
+  "core-agent-conversations",
+  "core-agent-conversation-details",
+  "core-agent-conversation-delete",
+];
+
+/** What a client sends to create a key. */
+export const apiKeyInput = Type.Object(
+  {
+    name: Type.String({ minLength: 1, maxLength: 200 }),
+    role: Type.Optional(Type.Union([Type.Literal("owner"), Type.Literal("member")])),
+    /** Names of services, or ["*"]. Default: all but `servicesNotByDefault`. */
+    allowed_services: Type.Optional(
+      Type.Array(Type.String({ minLength: 1, maxLength: 100 }), { maxItems: 500 }),
+    ),
+    /** ISO 8601. Default: never. */
+    expires_at: Type.Optional(Type.Union([Type.String({ maxLength: 40 }), Type.Null()])),
+  },
+  { additionalProperties: false },
+);
+
+/** What a client sends to create a key. */
+export type ApiKeyInput = Static<typeof apiKeyInput>;
+
+/** A stored key. Times are ISO 8601. */
+export interface ApiKey {
+  readonly id: string;
+  readonly tenant: string;
+  /** SHA-256 of the whole key, hex. */
+  readonly hash: string;
+  /** Start of the key, for people. */
+  readonly prefix: string;
+  readonly name: string;
+  readonly role: "admin" | "owner" | "member";
+  readonly allowed_services: readonly string[];
+  readonly expires_at: string | null;
+  readonly revoked_at: string | null;
+  readonly created_at: string;
+}
+
+/** What a client sends to create a tenant. */
+export const tenantInput = Type.Object(
+  { name: Type.String({ minLength: 1, maxLength: 200 }) },
+  { additionalProperties: false },
+);
+
+/** A stored tenant. */
+export interface Tenant {
+  readonly id: string;
+  readonly name: string;
+  readonly created_at: string;
+}

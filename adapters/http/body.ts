@@ -1,0 +1,150 @@
+// JSON bodies: strict UTF-8, one value, bounded depth, no name twice and none that reaches into
+// a prototype, then the route's schema. Every refusal says where.
+
+import { isUtf8 } from "node:buffer";
+import type { TSchema } from "typebox";
+import { RuntimeError } from "../../runtime/errors.ts";
+import type { HttpRequest } from "./server.ts";
+import { escapePointer, validate } from "./validate.ts";
+
+/** Deepest nesting of a body. */
+export const JSON_DEPTH_MAX = 32;
+
+const forbiddenNames = new Set(["__proto__", "constructor"]);
+
+/** A read and checked body. */
+export interface ReadBody {
+  readonly value: unknown;
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * Reads and checks the body of a request.
+ * @throws BODY_TOO_LARGE, REQUEST_TIMEOUT, BAD_ENCODING, BAD_JSON, TOO_DEEP, INVALID, UNKNOWN_FIELD.
+ */
+export async function readBody(
+  request: HttpRequest,
+  options: {
+    readonly schema: TSchema;
+    readonly bytesMax: number | undefined;
+    readonly isOptional: boolean;
+  },
+): Promise<ReadBody> {
+  const bytes = await request.body(options.bytesMax);
+  let value: unknown = {};
+  if (bytes.byteLength > 0) {
+    refuseOtherTypes(request.header("content-type"));
+    value = parseJson(bytes);
+  } else if (!options.isOptional) {
+    throw new RuntimeError("INVALID", "This request needs a JSON body; it was empty.", {
+      pointer: "",
+    });
+  }
+  validate(options.schema, value);
+  return { value, bytes };
+}
+
+/** Parses strict JSON. @throws BAD_ENCODING, BAD_JSON, TOO_DEEP, INVALID. */
+export function parseJson(bytes: Uint8Array): unknown {
+  if (!isUtf8(bytes)) throw new RuntimeError("BAD_ENCODING", "The body is not valid UTF-8.");
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
+  const parsed = parseOrProblem(text);
+  if (parsed.problem !== null) throw new RuntimeError("BAD_JSON", parsed.problem);
+  inspect(text);
+  return parsed.value;
+}
+
+function refuseOtherTypes(type: string | undefined): void {
+  if (type === undefined || type.startsWith("application/json")) return;
+  const essence = type.split(";", 1)[0]?.trim().toLowerCase() ?? "";
+  if (essence === "application/json" || /^[a-z]+\/[\w.+-]+\+json$/.test(essence)) return;
+  throw new RuntimeError(
+    "INVALID",
+    `The Content-Type of this request is application/json, not "${essence.slice(0, 80)}".`,
+  );
+}
+
+type Parsed =
+  | { readonly value: unknown; readonly problem: null }
+  | { readonly value: null; readonly problem: string };
+
+function parseOrProblem(text: string): Parsed {
+  try {
+    return { value: JSON.parse(text), problem: null };
+  } catch (error) {
+    const at = error instanceof Error ? /position (\d+)/.exec(error.message)?.[1] : undefined;
+    const where = at === undefined ? "" : ` (at character ${at})`;
+    return { value: null, problem: `The body is not valid JSON${where}.` };
+  }
+}
+
+interface Level {
+  /** Names seen, null in an array. */
+  readonly names: Set<string> | null;
+  name: string;
+  index: number;
+}
+
+// JSON.parse keeps the last of two equal names and says nothing, so the text, known to be valid
+// by now, is walked once more: only brackets, commas and names matter.
+function inspect(text: string): void {
+  const levels: Level[] = [];
+  let expectsName = false;
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    const level = levels[levels.length - 1];
+    if (code === 0x22) {
+      const end = endOfString(text, at);
+      if (expectsName && level !== undefined) noteName(levels, level, text.slice(at, end + 1));
+      expectsName = false;
+      at = end;
+    } else if (code === 0x7b || code === 0x5b) {
+      if (levels.length === JSON_DEPTH_MAX) throw tooDeep(levels);
+      levels.push({ names: code === 0x7b ? new Set() : null, name: "", index: 0 });
+      expectsName = code === 0x7b;
+    } else if (code === 0x7d || code === 0x5d) {
+      levels.pop();
+      expectsName = false;
+    } else if (code === 0x2c && level !== undefined) {
+      level.index += 1;
+      expectsName = level.names !== null;
+    }
+  }
+}
+
+function endOfString(text: string, from: number): number {
+  for (let at = text.indexOf('"', from + 1); ; at = text.indexOf('"', at + 1)) {
+    let slashes = 0;
+    while (text.charCodeAt(at - 1 - slashes) === 0x5c) slashes += 1;
+    if (slashes % 2 === 0) return at;
+  }
+}
+
+function noteName(levels: readonly Level[], level: Level, quoted: string): void {
+  const name = quoted.includes("\\") ? String(JSON.parse(quoted)) : quoted.slice(1, -1);
+  level.name = name;
+  if (forbiddenNames.has(name)) {
+    throw new RuntimeError("INVALID", `The name "${name}" is refused everywhere in a body.`, {
+      pointer: pointerOf(levels),
+    });
+  }
+  if (level.names?.has(name)) {
+    throw new RuntimeError("INVALID", "A name stands twice in one object.", {
+      pointer: pointerOf(levels),
+    });
+  }
+  level.names?.add(name);
+}
+
+function tooDeep(levels: readonly Level[]): RuntimeError {
+  return new RuntimeError("TOO_DEEP", `A body nests at most ${JSON_DEPTH_MAX} levels.`, {
+    pointer: pointerOf(levels),
+  });
+}
+
+function pointerOf(levels: readonly Level[]): string {
+  return levels
+    .map((level) => `/${level.names === null ? level.index : escapePointer(level.name)}`)
+    .join("")
+    .slice(0, 1_000);
+}

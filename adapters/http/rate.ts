@@ -1,0 +1,91 @@
+// Token buckets by key, and wrong keys by address. Both tables are bounded: past the bound the
+// entry that was made first is forgotten, so that names nobody uses cannot fill memory.
+
+import { RuntimeError } from "../../runtime/errors.ts";
+
+/** Keys and addresses remembered at once. */
+export const RATE_ENTRIES_MAX = 50_000;
+const MINUTE_MS = 60_000;
+
+interface Bucket {
+  tokens: number;
+  atMs: number;
+}
+
+/** Requests of each key. */
+export interface RateLimiter {
+  /** Takes one token; the headers of the answer. @throws RATE_LIMITED with retryAfterMs. */
+  take(key: string): Readonly<Record<string, string>>;
+}
+
+/** @param options `perSecond` refills, `burst` is what a rested key may do at once. */
+export function createRateLimiter(options: {
+  readonly perSecond: number;
+  readonly burst: number;
+  readonly now?: () => number;
+}): RateLimiter {
+  const { perSecond, burst, now = Date.now } = options;
+  const buckets = new Map<string, Bucket>();
+  const windowS = Math.max(1, Math.ceil(burst / perSecond));
+  const policy = `"key";q=${burst};w=${windowS}`;
+  return {
+    take: (key) => {
+      const nowMs = now();
+      const bucket = buckets.get(key) ?? addEntry(buckets, key, { tokens: burst, atMs: nowMs });
+      bucket.tokens = Math.min(burst, bucket.tokens + ((nowMs - bucket.atMs) / 1_000) * perSecond);
+      bucket.atMs = nowMs;
+      if (bucket.tokens < 1) {
+        const retryAfterMs = Math.ceil(((1 - bucket.tokens) / perSecond) * 1_000);
+        throw new RuntimeError(
+          "RATE_LIMITED",
+          `This key may send ${perSecond} requests a second (${burst} at once).`,
+          { retryAfterMs, rateLimitPolicy: policy },
+        );
+      }
+      bucket.tokens -= 1;
+      const resetS = Math.ceil((burst - bucket.tokens) / perSecond);
+      return {
+        "RateLimit-Policy": policy,
+        RateLimit: `"key";r=${Math.floor(bucket.tokens)};t=${resetS}`,
+      };
+    },
+  };
+}
+
+/** Wrong keys of each address. */
+export interface FailureLimiter {
+  /** @throws RATE_LIMITED when the address has failed too often within a minute. */
+  check(peer: string): void;
+  note(peer: string): void;
+}
+
+/** Slows the guessing of keys: `perMinute` failures of one address, then 429 until the minute is over. */
+export function createFailureLimiter(perMinute: number, now = Date.now): FailureLimiter {
+  const failures = new Map<string, { count: number; sinceMs: number }>();
+  return {
+    check: (peer) => {
+      const entry = failures.get(peer);
+      if (entry === undefined) return;
+      const leftMs = entry.sinceMs + MINUTE_MS - now();
+      if (leftMs <= 0) failures.delete(peer);
+      else if (entry.count >= perMinute) {
+        throw new RuntimeError("RATE_LIMITED", "Too many wrong keys came from this address.", {
+          retryAfterMs: leftMs,
+        });
+      }
+    },
+    note: (peer) => {
+      const entry = failures.get(peer) ?? addEntry(failures, peer, { count: 0, sinceMs: now() });
+      entry.count += 1;
+    },
+  };
+}
+
+function addEntry<Entry>(entries: Map<string, Entry>, name: string, entry: Entry): Entry {
+  if (entries.size >= RATE_ENTRIES_MAX) {
+    const first = entries.keys().next().value;
+    if (first !== undefined) entries.delete(first);
+  }
+  entries.set(name, entry);
+  return entry;
+}

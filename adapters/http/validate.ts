@@ -1,0 +1,108 @@
+// Checks a value against a schema and says, for a wrong one, the first offending place as an
+// RFC 6901 pointer and what was expected there. Schemas are compiled once and kept.
+
+import type { TSchema } from "typebox";
+import { Compile } from "typebox/compile";
+import { RuntimeError } from "../../runtime/errors.ts";
+
+interface Finding {
+  readonly keyword: string;
+  readonly instancePath: string;
+  readonly params: Readonly<Record<string, unknown>>;
+  readonly message: string;
+}
+
+interface Checker {
+  Check(value: unknown): boolean;
+  Errors(value: unknown): readonly unknown[];
+}
+
+const compiled = new WeakMap<TSchema, Checker>();
+
+/** The compiled form of a schema; made once for each. */
+export function checkerOf(schema: TSchema): Checker {
+  const known = compiled.get(schema);
+  if (known !== undefined) return known;
+  const fresh = Compile(schema);
+  compiled.set(schema, fresh);
+  return fresh;
+}
+
+/** @throws UNKNOWN_FIELD or INVALID with `details.pointer`. */
+export function validate(schema: TSchema, value: unknown): void {
+  const checker = checkerOf(schema);
+  if (checker.Check(value)) return;
+  throw explain(checker.Errors(value) as readonly Finding[]);
+}
+
+/** A whole number from the query, e.g. a page's `limit`. @throws INVALID naming the parameter. */
+export function integerQuery(
+  query: URLSearchParams,
+  name: string,
+  range: { readonly min: number; readonly max: number; readonly otherwise: number },
+): number {
+  const text = query.get(name);
+  if (text === null) return range.otherwise;
+  const value = Number(text);
+  if (/^-?\d{1,15}$/.test(text) && value >= range.min && value <= range.max) return value;
+  throw new RuntimeError(
+    "INVALID",
+    `The query parameter "${name}" is a whole number from ${range.min} to ${range.max}.`,
+    { parameter: name },
+  );
+}
+
+// A union reports what each of its members missed. The deepest place is where the writer erred:
+// the member that came furthest is the one that was meant.
+function explain(findings: readonly Finding[]): RuntimeError {
+  const unknown = findings.find((finding) => finding.keyword === "additionalProperties");
+  if (unknown !== undefined) return unknownField(unknown);
+  const leaves = findings.filter(
+    (finding) => !/^(anyOf|oneOf|allOf|boolean)$/.test(finding.keyword),
+  );
+  const depth = (finding: Finding): number => finding.instancePath.split("/").length;
+  const deepest = Math.max(...leaves.map(depth));
+  const first = leaves.find((finding) => depth(finding) === deepest);
+  if (first === undefined) return new RuntimeError("INVALID", "The body has another shape.");
+  const same = leaves.filter((finding) => finding.instancePath === first.instancePath);
+  if (first.keyword === "required") return missing(first);
+  const wanted = [...new Set(same.map(expectedOf))].join(", or ");
+  const place = first.instancePath === "" ? "The body" : first.instancePath;
+  return new RuntimeError("INVALID", `${place} must be ${wanted}.`, {
+    pointer: first.instancePath,
+    expected: wanted,
+  });
+}
+
+function unknownField(finding: Finding): RuntimeError {
+  const names = finding.params["additionalProperties"];
+  const name = Array.isArray(names) ? String(names[0]) : "";
+  const pointer = `${finding.instancePath}/${escapePointer(name)}`;
+  return new RuntimeError("UNKNOWN_FIELD", `There is no field ${pointer.slice(0, 200)}.`, {
+    pointer: pointer.slice(0, 1_000),
+  });
+}
+
+function missing(finding: Finding): RuntimeError {
+  const names = finding.params["requiredProperties"];
+  const name = Array.isArray(names) ? String(names[0]) : "";
+  const pointer = `${finding.instancePath}/${escapePointer(name)}`;
+  return new RuntimeError("INVALID", `The field ${pointer} is required.`, { pointer });
+}
+
+function expectedOf(finding: Finding): string {
+  if (finding.keyword === "const") return JSON.stringify(finding.params["allowedValue"]);
+  if (finding.keyword === "type") {
+    const type = String(finding.params["type"]);
+    if (type === "null") return "null";
+    return /^[aeiou]/.test(type) ? `an ${type}` : `a ${type}`;
+  }
+  return finding.message.replace(/^must (be |have |match )?/, (_all, verb: string | undefined) =>
+    verb === "have " ? "something that has " : verb === "match " ? "something that matches " : "",
+  );
+}
+
+/** A name as part of an RFC 6901 pointer. */
+export function escapePointer(name: string): string {
+  return name.replaceAll("~", "~0").replaceAll("/", "~1");
+}
