@@ -1,0 +1,109 @@
+// Who is asking: the admin key, an API key, or the cookie of a browser session. A wrong key says
+// nothing about what it was near to, and an address that keeps guessing is slowed down.
+
+import { RuntimeError } from "../../runtime/errors.ts";
+import { hashOfKey, isHashOf, type KeyStore } from "./keys.ts";
+import type { FailureLimiter } from "./rate.ts";
+import type { Principal, Role, Route } from "./route.ts";
+import type { HttpRequest } from "./server.ts";
+import type { Sessions } from "./sessions.ts";
+
+/** Longest key looked at; longer ones are wrong. */
+export const KEY_CHARS_MAX = 256;
+
+/** Decides who is asking. */
+export interface Authenticator {
+  /** @throws UNAUTHENTICATED, RATE_LIMITED. */
+  authenticate(request: HttpRequest): Promise<Principal>;
+  /** The same for a key that did not come in a header (a WebSocket's first frame). */
+  authenticateKey(key: string, peer: string): Promise<Principal>;
+}
+
+/**
+ * @param adminKey the operator's key; it acts in `adminTenant`, or in the tenant that the header
+ *   X-Tenant names.
+ */
+export function createAuthenticator(options: {
+  readonly keys: KeyStore;
+  readonly sessions: Sessions;
+  readonly failures: FailureLimiter;
+  readonly adminKey: string;
+  readonly adminTenant: string;
+}): Authenticator {
+  const { keys, sessions, failures, adminTenant } = options;
+  const adminHash = hashOfKey(options.adminKey);
+  const admin = principalOfAdmin(adminTenant);
+  let adminKnown = "";
+
+  async function authenticateKey(key: string, peer: string): Promise<Principal> {
+    // The admin key is remembered as it came, once proven, so that it costs no hash a request.
+    if (adminKnown !== "" && key === adminKnown) return admin;
+    if (!keys.isKnown(key)) failures.check(peer);
+    if (key.length <= KEY_CHARS_MAX && isHashOf(key, adminHash)) {
+      adminKnown = key;
+      return admin;
+    }
+    const found = key.length <= KEY_CHARS_MAX ? await keys.find(key) : null;
+    if (found !== null) {
+      return {
+        tenant: found.tenant,
+        keyId: found.id,
+        role: found.role,
+        allowedServices: found.allowed_services,
+        via: "key",
+      };
+    }
+    failures.note(peer);
+    throw new RuntimeError("UNAUTHENTICATED", "The API key is not valid here.");
+  }
+
+  return {
+    authenticateKey,
+    authenticate: async (request) => {
+      const key = presentedKey(request);
+      if (key === null) {
+        const principal = sessions.find(request.header("cookie"));
+        if (principal !== null) return principal;
+        throw new RuntimeError(
+          "UNAUTHENTICATED",
+          "An API key is needed: send it as X-API-Key or as Authorization: Bearer.",
+        );
+      }
+      const principal = await authenticateKey(key, request.peer);
+      const tenant = request.header("x-tenant");
+      if (principal.role !== "admin" || tenant === undefined) return principal;
+      if (/^tn_[a-z0-9]{1,64}$/.test(tenant)) return { ...principal, tenant };
+      throw new RuntimeError("INVALID", "The header X-Tenant names a tenant (tn_...).");
+    },
+  };
+}
+
+/** The key a request carries: X-API-Key wins over Authorization. */
+export function presentedKey(request: Pick<HttpRequest, "header">): string | null {
+  const key = request.header("x-api-key");
+  if (key !== undefined && key !== "") return key;
+  const authorization = request.header("authorization");
+  if (authorization === undefined || !/^bearer /i.test(authorization)) return null;
+  return authorization.slice(7).trim();
+}
+
+const ranks: Readonly<Record<Role, number>> = { member: 0, owner: 1, admin: 2 };
+
+/** @throws FORBIDDEN naming the service or the role that is missing. */
+export function authorize(principal: Principal, route: Route): void {
+  if (route.role !== undefined && ranks[principal.role] < ranks[route.role]) {
+    throw new RuntimeError("FORBIDDEN", `This needs a key with the role "${route.role}".`);
+  }
+  const services = principal.allowedServices;
+  if (services.includes("*") || services.includes(route.service)) return;
+  throw new RuntimeError(
+    "FORBIDDEN",
+    `The key's allowed_services do not include "${route.service}".`,
+    { service: route.service },
+  );
+}
+
+/** The operator. */
+export function principalOfAdmin(tenant: string): Principal {
+  return { tenant, keyId: null, role: "admin", allowedServices: ["*"], via: "key" };
+}

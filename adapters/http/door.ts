@@ -1,0 +1,259 @@
+// The front door: one straight line for every request. Host, route, who, origin, scope, rate, body,
+// handler, answer. What is thrown anywhere on it becomes an answer in the style of its surface.
+
+import { type ErrorData, RuntimeError, toErrorData } from "../../runtime/errors.ts";
+import type { System } from "../../runtime/system.ts";
+import { type Authenticator, authorize, presentedKey } from "./auth.ts";
+import { readBody } from "./body.ts";
+import type { OriginRules } from "./origin.ts";
+import type { RateLimiter } from "./rate.ts";
+import { errorReply, json, noContent } from "./reply.ts";
+import {
+  createRouteTable,
+  type ErrorStyle,
+  type Match,
+  type Principal,
+  type Route,
+  type RouteContext,
+} from "./route.ts";
+import type { FrontDoor, HttpRequest, HttpResponse, SocketHandler } from "./server.ts";
+
+/** One line of the request log. Never a header, a query or a body: they hold secrets. */
+export interface RequestLine {
+  readonly id: string;
+  readonly method: string;
+  readonly path: string;
+  readonly status: number;
+  readonly ms: number;
+  readonly tenant: string | null;
+  readonly keyId: string | null;
+  /** Code of the error, if it was one; `cause` is for the log alone. */
+  readonly code?: string;
+  readonly cause?: unknown;
+}
+
+/** What the door is made of. */
+export interface DoorOptions {
+  readonly routes: readonly Route[];
+  readonly system: System;
+  readonly authenticator: Authenticator;
+  readonly origins: OriginRules;
+  readonly rates: RateLimiter;
+  /** Called once for each answer. */
+  readonly log?: (line: RequestLine) => void;
+  /** Whether the system takes work; `/health/ready` says so. Default: yes until `stop`. */
+  readonly isReady?: () => boolean;
+  /** Makes the handler of a WebSocket on `/ws`; null principal: it must say hello with a key. */
+  readonly socket?: (request: HttpRequest, principal: Principal | null) => SocketHandler;
+}
+
+/** A front door that can be told to stop. */
+export interface Door extends FrontDoor {
+  /** From now on every request but `/health` is SHUTTING_DOWN. */
+  stop(): void;
+}
+
+const SOCKET_PATH = "/ws";
+const RETRY_AFTER_STOP_MS = 5_000;
+const NOBODY: Principal = {
+  tenant: "",
+  keyId: null,
+  role: "member",
+  allowedServices: [],
+  via: "none",
+};
+const safeHeaders = { "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store" } as const;
+
+/** Ties the parts together. */
+export function createDoor(options: DoorOptions): Door {
+  const table = createRouteTable(options.routes);
+  let isStopping = false;
+
+  function health(path: string): HttpResponse {
+    const ready = !isStopping && (options.isReady?.() ?? true);
+    const status = path === "/health/ready" && !ready ? 503 : 200;
+    return json(status, { status: ready ? "ok" : "stopping", live: true, ready }, safeHeaders);
+  }
+
+  function refuseWhenStopping(): void {
+    if (!isStopping) return;
+    throw new RuntimeError("SHUTTING_DOWN", "The server is shutting down.", {
+      retryAfterMs: RETRY_AFTER_STOP_MS,
+    });
+  }
+
+  return {
+    stop: () => {
+      isStopping = true;
+    },
+    handle: async (request) => {
+      const { path } = request;
+      if (path.startsWith("/health") && isHealth(path, request.method)) return health(path);
+      const visit = new Visit(request, options);
+      try {
+        refuseWhenStopping();
+        options.origins.checkHost(request);
+        return visit.done(await visit.answer(table.match(request.method, path)));
+      } catch (error) {
+        return visit.failed(error);
+      }
+    },
+    upgrade: async (request) => {
+      const visit = new Visit(request, options);
+      try {
+        refuseWhenStopping();
+        options.origins.checkHost(request);
+        return await visit.upgrade();
+      } catch (error) {
+        return visit.failed(error);
+      }
+    },
+  };
+}
+
+function isHealth(path: string, method: string): boolean {
+  const isPath = path === "/health" || path === "/health/live" || path === "/health/ready";
+  return isPath && (method === "GET" || method === "HEAD");
+}
+
+/** One request on its way. */
+class Visit {
+  readonly #request: HttpRequest;
+  readonly #options: DoorOptions;
+  readonly #startedMs = performance.now();
+  #route: Route | null = null;
+  #principal: Principal = NOBODY;
+  #headers: Readonly<Record<string, string>> = safeHeaders;
+
+  constructor(request: HttpRequest, options: DoorOptions) {
+    this.#request = request;
+    this.#options = options;
+  }
+
+  async answer(match: Match): Promise<HttpResponse> {
+    const { origins } = this.#options;
+    const request = this.#request;
+    if (request.header("origin") !== undefined) {
+      this.#headers = { ...safeHeaders, ...origins.corsHeaders(request) };
+    }
+    if (match.type === "unknown") {
+      throw new RuntimeError("NOT_FOUND", `There is nothing at ${request.path.slice(0, 200)}.`);
+    }
+    if (match.type === "wrong-method") return this.#wrongMethod(match);
+    const { route, params } = match;
+    this.#route = route;
+    await this.#admit(route);
+    const context: RouteContext = {
+      request,
+      route,
+      params,
+      query: request.query,
+      principal: this.#principal,
+      system: this.#options.system,
+      ...(await this.#body(route)),
+    };
+    // The body has the type of the schema it was just checked against.
+    return route.handler(context as RouteContext<never>);
+  }
+
+  async upgrade(): Promise<SocketHandler | HttpResponse> {
+    const { socket, authenticator, origins } = this.#options;
+    const request = this.#request;
+    if (socket === undefined || request.path !== SOCKET_PATH) {
+      throw new RuntimeError("NOT_FOUND", "WebSockets are served at /ws.");
+    }
+    const hasKey = presentedKey(request) !== null;
+    const hasCookie = !hasKey && request.header("cookie") !== undefined;
+    origins.checkOrigin(request, hasCookie);
+    const principal = hasKey || hasCookie ? await authenticator.authenticate(request) : null;
+    return socket(request, principal);
+  }
+
+  done(reply: HttpResponse): HttpResponse {
+    const headers = { ...this.#headers, ...this.#route?.headers, ...reply.headers };
+    this.#log(reply.status);
+    return "stream" in reply
+      ? { status: reply.status, headers, stream: reply.stream }
+      : { status: reply.status, headers, body: reply.body };
+  }
+
+  failed(error: unknown): HttpResponse {
+    const data = toErrorData(error);
+    const place = {
+      style: this.#route?.errors ?? styleOf(this.#request.path),
+      requestId: this.#request.id,
+      service: this.#route?.service ?? "gateway",
+    };
+    const challenge =
+      data.code === "UNAUTHENTICATED" ? { "WWW-Authenticate": 'Bearer realm="troupe"' } : {};
+    const reply = errorReply(data, place, { ...this.#headers, ...challenge });
+    this.#log(reply.status, data, error);
+    return reply;
+  }
+
+  #wrongMethod(match: Extract<Match, { type: "wrong-method" }>): HttpResponse {
+    this.#route = match.near;
+    const allow = match.allow.join(", ");
+    if (this.#request.method === "OPTIONS") {
+      return noContent({
+        Allow: allow,
+        "Access-Control-Allow-Methods": allow,
+        "Access-Control-Allow-Headers":
+          "Authorization, Content-Type, Idempotency-Key, Last-Event-ID, X-API-Key",
+        "Access-Control-Max-Age": "600",
+      });
+    }
+    throw new RuntimeError(
+      "METHOD_NOT_ALLOWED",
+      `${this.#request.method.slice(0, 20)} is no method of this path; it has ${allow}.`,
+      { allow: match.allow },
+    );
+  }
+
+  async #admit(route: Route): Promise<void> {
+    const { authenticator, origins, rates } = this.#options;
+    const hasEffects = route.sideEffects ?? route.method !== "GET";
+    if (hasEffects) origins.checkOrigin(this.#request, false);
+    if (route.isPublic) return;
+    this.#principal = await authenticator.authenticate(this.#request);
+    if (hasEffects && this.#principal.via === "cookie") origins.checkOrigin(this.#request, true);
+    const limits = rates.take(this.#principal.keyId ?? `${this.#principal.via}:admin`);
+    this.#headers = { ...this.#headers, ...limits };
+    authorize(this.#principal, route);
+  }
+
+  async #body(route: Route): Promise<Pick<RouteContext, "body" | "bodyBytes">> {
+    if (route.body === undefined || route.body === "raw") return NO_BODY;
+    const { value, bytes } = await readBody(this.#request, {
+      schema: route.body,
+      bytesMax: route.bodyBytesMax,
+      isOptional: route.optionalBody ?? false,
+    });
+    return { body: value, bodyBytes: bytes };
+  }
+
+  #log(status: number, error?: ErrorData, cause?: unknown): void {
+    const { log } = this.#options;
+    if (log === undefined) return;
+    const { tenant, keyId } = this.#principal;
+    log({
+      id: this.#request.id,
+      method: this.#request.method,
+      path: this.#request.path.slice(0, 300),
+      status,
+      ms: Math.round((performance.now() - this.#startedMs) * 10) / 10,
+      tenant: tenant === "" ? null : tenant,
+      keyId,
+      ...(error === undefined ? {} : { code: error.code }),
+      ...(error?.code === "INTERNAL" ? { cause } : {}),
+    });
+  }
+}
+
+const NO_BODY = { body: undefined, bodyBytes: new Uint8Array(0) } as const;
+
+// Of a path that no route knows: the surface it lies in says how its errors look.
+function styleOf(path: string): ErrorStyle {
+  if (path.startsWith("/v1/proxy/")) return "envelope";
+  return path.startsWith("/v1/") ? "openai" : "problem";
+}

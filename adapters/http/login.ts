@@ -1,0 +1,44 @@
+// The routes of the browser's sign-in: the one-time link, and signing out.
+
+import { RuntimeError } from "../../runtime/errors.ts";
+import { noContent } from "./reply.ts";
+import { defineRoute, type Route } from "./route.ts";
+import type { Sessions } from "./sessions.ts";
+
+/** `GET /login?code=` signs in and goes to the page; `POST /logout` ends the session. */
+export function createLoginRoutes(sessions: Sessions): readonly Route[] {
+  return [
+    defineRoute({
+      method: "GET",
+      pattern: "/login",
+      service: "console",
+      errors: "problem",
+      isPublic: true,
+      handler: ({ query }) => {
+        const cookie = sessions.open(query.get("code") ?? "");
+        if (cookie === null) {
+          throw new RuntimeError(
+            "UNAUTHENTICATED",
+            "This link was used before or has expired; ask the server for a new one.",
+          );
+        }
+        return {
+          status: 303,
+          headers: { Location: "/", "Set-Cookie": cookie, "Referrer-Policy": "no-referrer" },
+          body: "",
+        };
+      },
+    }),
+    defineRoute({
+      method: "POST",
+      pattern: "/logout",
+      service: "console",
+      errors: "problem",
+      isPublic: true,
+      handler: ({ request }) => {
+        sessions.end(request.header("cookie"));
+        return noContent();
+      },
+    }),
+  ];
+}
