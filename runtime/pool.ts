@@ -21,7 +21,7 @@ import { keys, prefixRange } from "./store/keys.ts";
 import { openStore } from "./store/lmdb.ts";
 import { type Storage, startStorage } from "./store/storage.ts";
 import type { Store } from "./store/store.ts";
-import type { RunRow, System } from "./system.ts";
+import type { DeadLetter, ListPage, RunRow, System } from "./system.ts";
 import { createTables } from "./tables.ts";
 import { WorkerPool } from "./worker-pool.ts";
 
@@ -145,6 +145,22 @@ class ThreadedSystem implements RunningSystem {
   async run(tenant: string, run: string): Promise<RunRow | undefined> {
     const bytes = await this.#hot.get(keys.run(tenant, rootRunOf(run)));
     return bytes === undefined ? undefined : (decode(bytes) as RunRow);
+  }
+
+  runs: System["runs"] = async (tenant, page) =>
+    (await this.#newest(keys.runsOf(tenant), page)) as readonly RunRow[];
+
+  deadLetters: System["deadLetters"] = async (tenant, page) =>
+    (await this.#newest(keys.deadLettersOf(tenant), page)) as readonly DeadLetter[];
+
+  async #newest(base: string, { after, limit }: ListPage): Promise<readonly Data[]> {
+    if (!Number.isInteger(limit) || limit < 1 || limit > SLICE_ROWS) {
+      throw new RuntimeError("INVALID", `A page has 1 to ${SLICE_ROWS} rows.`);
+    }
+    const { from, to } = prefixRange(base, limit);
+    const before = after === undefined || base + after > to ? to : base + after;
+    const rows = await this.#hot.range({ from, to: before, limit, reverse: true });
+    return rows.map((row) => decode(row.value));
   }
 
   async records(

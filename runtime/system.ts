@@ -4,6 +4,7 @@
 
 import type { Data } from "./actor.ts";
 import type { Address } from "./address.ts";
+import type { ErrorData } from "./errors.ts";
 import type { Frame } from "./frame.ts";
 import type { Committed, Level, Range, StoreOp } from "./store/store.ts";
 
@@ -55,6 +56,24 @@ export interface RunRow {
   readonly endedAt: number | null;
   readonly outcome: Data;
   readonly reply: Data;
+}
+
+/** One page of a list that runs from the newest to the oldest. */
+export interface ListPage {
+  /** Id of the last row of the page before. */
+  readonly after?: string;
+  readonly limit: number;
+}
+
+/** A message that failed for good, with its error. `at` in ms since the epoch. */
+export interface DeadLetter {
+  readonly id: string;
+  readonly at: number;
+  readonly to: Address;
+  readonly from: Address | null;
+  readonly message: Data;
+  readonly failures: number;
+  readonly error: ErrorData;
 }
 
 /** A row of a tenant table. `revision` changes with every write of it. */
@@ -134,6 +153,10 @@ export interface System {
   ): AsyncIterable<readonly Frame[]>;
   /** The row of a run or, for a child's id, of its root run. */
   run(tenant: string, run: string): Promise<RunRow | undefined>;
+  /** Rows of a tenant's root runs, newest first, after `after` (exclusive). `limit` 1..200. */
+  runs(tenant: string, page: ListPage): Promise<readonly RunRow[]>;
+  /** Messages of a tenant that failed for good, newest first. `limit` 1..200. */
+  deadLetters(tenant: string, page: ListPage): Promise<readonly DeadLetter[]>;
   /** Durable. Resolves when the run has taken it; a run that has ended wins (RUN_ENDED). */
   cancel(tenant: string, run: string, reason: string): Promise<void>;
   decide(tenant: string, run: string, key: string, value: Data): Promise<void>;

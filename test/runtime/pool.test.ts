@@ -13,6 +13,20 @@ describe.each([0, 1, 2])("a system with %i workers", (workers) => {
     await expect(system.ask(at("nobody", "a"), {})).rejects.toMatchObject({ code: "UNKNOWN_KIND" });
   });
 
+  test("lists a tenant's runs from the newest on, page by page", async () => {
+    const { system } = await startTestSystem({ workers });
+    const message = { type: "start", kind: "writer", input: { pieces: ["a"] } };
+    for (const root of ["a", "b", "c"]) await collect(system.stream(at("desk", root), message));
+
+    const [last, middle] = await system.runs("tn_1", { limit: 2 });
+    const [first, none] = await system.runs("tn_1", { limit: 2, after: middle?.id ?? "" });
+
+    expect([last, middle, first].map((run) => run?.address.split("/")[1])).toEqual(["c", "b", "a"]);
+    expect(none).toBeUndefined();
+    expect(await system.runs("tn_2", { limit: 2 })).toEqual([]);
+    expect(await system.deadLetters("tn_1", { limit: 2 })).toEqual([]);
+  });
+
   test("streams accept, text, its truth and the end", async () => {
     const { system } = await startTestSystem({ workers });
     const input = { pieces: ["Hel", "lo ", "wörld"] };

@@ -5,6 +5,7 @@ import { onBusy, onDisconnect } from "../../../actors/records/agent.ts";
 import { costOf } from "../../../actors/records/price.ts";
 import { type ErrorData, toErrorData } from "../../../runtime/errors.ts";
 import { type Frame, rootRunOf } from "../../../runtime/frame.ts";
+import type { RunRow } from "../../../runtime/system.ts";
 import { errorBody, json } from "../reply.ts";
 import { defineRoute, type Route, type RouteContext } from "../route.ts";
 import type { HttpResponse } from "../server.ts";
@@ -12,10 +13,11 @@ import { callerOf } from "../services/caller.ts";
 import type { ChatAsk } from "../services/chat.ts";
 import { MESSAGE_CHARS_MAX } from "../services/chat.ts";
 import { onceKeyOf } from "../services/once.ts";
+import { pageOf, pageRequest } from "../services/paging.ts";
 import type { Services } from "../services/services.ts";
 import { eventStream, type SseEvent } from "../sse.ts";
 import { CANCEL_REASON, cancelBody } from "./conversations.ts";
-import { runResource } from "./shapes.ts";
+import { pageReply, runResource } from "./shapes.ts";
 
 const common = { service: "runs", errors: "problem" } as const;
 
@@ -68,9 +70,20 @@ function startRoute(services: Services): Route {
   });
 }
 
-function readRoutes({ chat }: Services): readonly Route[] {
+function readRoutes({ chat, system }: Services): readonly Route[] {
   const pattern = "/v2/runs/{rn}";
   return [
+    defineRoute({
+      ...common,
+      method: "GET",
+      pattern: "/v2/runs",
+      handler: async ({ principal, query }) => {
+        const { limit, ...page } = pageRequest(query);
+        const rows = await system.runs(principal.tenant, { ...page, limit: limit + 1 });
+        const of = { id: (row: RunRow) => row.id, item: (row: RunRow) => row };
+        return pageReply(pageOf(rows, limit, of), runResource);
+      },
+    }),
     defineRoute({
       ...common,
       method: "GET",
