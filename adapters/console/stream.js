@@ -89,6 +89,11 @@ async function* resume(turn) {
         if (event.id) turn.lastId = event.id;
         if (event.data === "[DONE]") return;
         const frame = JSON.parse(event.data);
+        if (event.event === "error") {
+          if (frame.retryable) break;
+          yield { error: frame.detail };
+          return;
+        }
         yield* ofFrame(frame);
         if (frame.type === "end") return;
       }
