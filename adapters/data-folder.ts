@@ -2,24 +2,12 @@
 // of itself. All are readable by their owner only, and written whole or not at all.
 
 import { randomBytes } from "node:crypto";
-import { mkdir, open, readdir, readFile, rename } from "node:fs/promises";
+import { open, readFile, rename } from "node:fs/promises";
 import { join } from "node:path";
-import { RuntimeError } from "../runtime/errors.ts";
 
 const OWNER_ONLY = 0o600;
 const ADMIN_KEY_FILE = "admin-key";
 const ADMIN_KEY_BYTES = 32;
-
-/** Makes the folder if it is missing. Says whether nothing was in it. @throws CONFIG_INVALID. */
-export async function openDataFolder(path: string): Promise<{ readonly isNew: boolean }> {
-  const names = await mkdir(path, { recursive: true, mode: 0o700 })
-    .then(() => readdir(path))
-    .catch((error: NodeJS.ErrnoException) => {
-      const message = `the data folder ${path} cannot be used (${error.code ?? error.message})`;
-      throw new RuntimeError("CONFIG_INVALID", message, {}, { cause: error });
-    });
-  return { isNew: names.every((name) => name.startsWith(".") || name === ADMIN_KEY_FILE) };
-}
 
 /**
  * The operator's key: the configured one, else the one kept in the folder, else a new one that is

@@ -1,16 +1,31 @@
-// The main thread's composition root: reads the configuration, builds the parts and wires them. It
-// decides nothing else. `serve` runs until the process is told to stop.
+// The main thread's composition root: configuration, log, system, front door, sample. It decides
+// nothing else. `serve` runs until the process is told to stop.
 
+import { fileURLToPath } from "node:url";
 import { RuntimeError } from "../runtime/errors.ts";
-import { loadConfig } from "./config.ts";
-import { createLog } from "./telemetry/log.ts";
+import type { Log as RuntimeLog } from "../runtime/log.ts";
+import { type RunningSystem, startSystem } from "../runtime/pool.ts";
+import { banner, pageLine, sampleLines } from "./cli/banner.ts";
+import { packageVersion } from "./cli/version.ts";
+import { type Config, loadConfig } from "./config.ts";
+import { adminKey, readSmall, writeSmall } from "./data-folder.ts";
+import type { Front } from "./front.ts";
+import type { RequestLine } from "./http/door.ts";
+import { createLog, type Log } from "./telemetry/log.ts";
 
 /** Runs the server. Resolves to the exit code: 0 when stopped, 1 when it could not start. */
 export async function serve(): Promise<number> {
   try {
     const config = await loadConfig();
-    const secrets = config.providers.flatMap((one) => one.apiKey ?? []);
-    const log = createLog({ level: config.logLevel, secrets });
+    const log = createLog({
+      level: config.logLevel,
+      secrets: [config.adminKey, ...config.providers.map((one) => one.apiKey)].flatMap(
+        (secret) => secret ?? [],
+      ),
+    });
+    const running = await start(config, log);
+    await stopSignal();
+    await stop(config, running);
     log.flush();
     return 0;
   } catch (error) {
@@ -19,3 +34,113 @@ export async function serve(): Promise<number> {
     return 1;
   }
 }
+
+interface Running {
+  readonly system: RunningSystem;
+  readonly front: Front;
+}
+
+async function start(config: Config, log: Log): Promise<Running> {
+  // The front door's modules load here while the workers start on their own threads.
+  const frontModule = import("./front.ts");
+  const system = await startSystem({
+    folder: config.data,
+    workerUrl: new URL("./worker.js", import.meta.url),
+    loadHost: async () => (await import("./worker-host.ts")).workerHost,
+    hostConfig: {
+      providers: config.providers,
+      defaultProvider: config.defaultProvider,
+      defaultModel: config.defaultModel,
+    },
+    config: {
+      ...config.runtime,
+      workers: config.workers,
+      durability: config.durability,
+      drainMs: config.stopMs,
+    },
+    limits: config.engine,
+    tasks: {
+      "knowledge.prepare": {
+        url: new URL("./compute-tasks.js", import.meta.url).href,
+        name: "prepareKnowledge",
+      },
+    },
+    log: runtimeLog(log),
+  });
+  try {
+    const admin = await adminKey(config.data, config.adminKey);
+    log.addSecret(admin.key);
+    const { openFront } = await frontModule;
+    const front = await openFront({
+      config,
+      system,
+      adminKey: admin.key,
+      log: (line) => logRequest(log, line),
+    });
+    await announce(config, front, admin.isNew ? admin.key : null);
+    prepare(config, { system, front }).catch((error: unknown) => {
+      log.logger.error({ err: error }, "The sample could not be loaded.");
+    });
+    return { system, front };
+  } catch (error) {
+    await system.stop(0);
+    throw error;
+  }
+}
+
+async function announce(config: Config, front: Front, newAdminKey: string | null): Promise<void> {
+  const text = banner({
+    version: await packageVersion(),
+    url: front.url,
+    newAdminKey,
+    data: config.data,
+    providers: config.providers.map(({ name }) => name),
+    defaultModel: config.defaultModel,
+  });
+  process.stdout.write(text);
+}
+
+/** What may come after the server listens: the first tenant and the sample. */
+async function prepare(config: Config, { system, front }: Running): Promise<void> {
+  const { prepareAccounts } = await import("./first-start.ts");
+  const small = {
+    read: (name: string) => readSmall(config.data, name),
+    write: (name: string, text: string) => writeSmall(config.data, name, text),
+  };
+  const isFirst = system.boots === 1;
+  const ready = await prepareAccounts({ system, front, small, withSample: config.sample, isFirst });
+  process.stdout.write(pageLine(`${front.url}/login?code=${ready.loginCode}`));
+  if (ready.sample) process.stdout.write(sampleLines({ url: front.url, ...ready.sample }));
+}
+
+async function stop(config: Config, { system, front }: Running): Promise<void> {
+  front.door.stop();
+  front.server.stopAccepting();
+  await system.stop(config.stopMs);
+  await front.server.close();
+}
+
+/** Resolves at the first signal; a second one ends the process at once. */
+function stopSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    let isStopping = false;
+    const take = (): void => {
+      if (isStopping) process.exit(1);
+      isStopping = true;
+      resolve();
+    };
+    process.on("SIGTERM", take);
+    process.on("SIGINT", take);
+  });
+}
+
+function runtimeLog({ logger }: Log): RuntimeLog {
+  return { write: (level, message, fields = {}) => logger[level](fields, message) };
+}
+
+function logRequest({ logger }: Log, { cause, ...line }: RequestLine): void {
+  if (cause === undefined) logger.info(line, "request");
+  else logger.error({ ...line, err: cause }, "request failed inside");
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) process.exit(await serve());

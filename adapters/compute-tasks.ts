@@ -1,0 +1,12 @@
+// What the compute pool's threads can do, by exported name. Loaded in those threads only.
+
+import { createBuiltinEmbedder } from "./embed/builtin.ts";
+import { prepareTask } from "./knowledge/prepare.ts";
+import type { PreparedChunk } from "./knowledge/rows.ts";
+
+const embedder = createBuiltinEmbedder();
+
+/** Splits a long document and embeds its chunks. */
+export function prepareKnowledge(input: unknown): PreparedChunk[] {
+  return prepareTask(input, embedder);
+}

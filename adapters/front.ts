@@ -1,0 +1,117 @@
+// Puts the front door together on the main thread: services over the system, routes over the
+// services, the door over the routes, a server that carries it. Loaded while the workers start.
+
+import type { RunningSystem } from "../runtime/pool.ts";
+import type { Reader } from "../runtime/store/store.ts";
+import type { Config } from "./config.ts";
+import { loadAssets } from "./console/assets.ts";
+import { createBuiltinEmbedder } from "./embed/builtin.ts";
+import { createAuthenticator } from "./http/auth.ts";
+import { consoleRoutes } from "./http/console/routes.ts";
+import { createDoor, type Door, type RequestLine } from "./http/door.ts";
+import { createKeyStore, type KeyStore } from "./http/keys.ts";
+import { chooseListen } from "./http/listen-any.ts";
+import { metricsRoute } from "./http/metrics-route.ts";
+import { openaiRoutes } from "./http/openai/routes.ts";
+import { createOriginRules } from "./http/origin.ts";
+import { platformRoutes } from "./http/platform/routes.ts";
+import { proxyRoutes } from "./http/proxy/routes.ts";
+import { createFailureLimiter, createRateLimiter } from "./http/rate.ts";
+import { createRouteTable, type Route } from "./http/route.ts";
+import type { Server } from "./http/server.ts";
+import { createServices, type Services } from "./http/services/services.ts";
+import { createSessions, type Sessions } from "./http/sessions.ts";
+import { createRetriever } from "./knowledge/retriever.ts";
+import { createKnowledgeStore } from "./knowledge/store.ts";
+import { createMetrics, METRICS_TYPE } from "./telemetry/metrics.ts";
+
+/** Tenant the admin key acts in when it names none. */
+export const defaultTenant = "tn_default";
+
+/** What the front door stands on. */
+export interface FrontOptions {
+  readonly config: Config;
+  readonly system: RunningSystem;
+  readonly adminKey: string;
+  log(line: RequestLine): void;
+}
+
+/** A front door that is open. */
+export interface Front {
+  readonly server: Server;
+  readonly door: Door;
+  readonly services: Services;
+  readonly keys: KeyStore;
+  readonly sessions: Sessions;
+  /** Address for people and for curl. */
+  readonly url: string;
+}
+
+/** Opens the door. @throws CONFIG_INVALID when the port is taken. */
+export async function openFront(options: FrontOptions): Promise<Front> {
+  const { config, system, adminKey } = options;
+  const { http } = config;
+  const [{ listen }, assets] = await Promise.all([chooseListen(http.headerBytesMax), loadAssets()]);
+  const services = createServices({ system, nowMs: Date.now, ...knowledgeOf(system) });
+  const sessions = createSessions(http.sessionMs);
+  let server: Server | undefined;
+  const metrics = createMetrics({
+    inspect: () => system.inspect(),
+    connections: () => server?.connections() ?? 0,
+  });
+  const isLocal = ["127.0.0.1", "::1", "localhost"].includes(config.host);
+  const builtin = config.providers.length === 0;
+  const routes: Route[] = [
+    ...proxyRoutes(services),
+    ...platformRoutes(services),
+    ...openaiRoutes(services),
+    ...consoleRoutes(assets, { builtin, providers: config.providers.map(({ name }) => name) }),
+    metricsRoute({ type: METRICS_TYPE, isPublic: isLocal, text: () => metrics.text() }),
+  ];
+  const keys = createKeyStore({
+    tables: system.tables,
+    services: createRouteTable(routes).services,
+  });
+  const door = createDoor({
+    routes,
+    system,
+    authenticator: createAuthenticator({
+      keys,
+      sessions,
+      failures: createFailureLimiter(http.failuresPerMinute),
+      adminKey,
+      adminTenant: defaultTenant,
+    }),
+    origins: createOriginRules({ hosts: hostsOf(config), origins: http.allowedOrigins }),
+    rates: createRateLimiter({ perSecond: http.requestsPerSecond, burst: http.requestsBurst }),
+    log: (line) => options.log(line),
+  });
+  server = await listen({ host: config.host, port: config.port, limits: http, door });
+  return { server, door, services, keys, sessions, url: urlOf(config.host, server.port) };
+}
+
+function knowledgeOf(system: RunningSystem) {
+  const embedder = createBuiltinEmbedder();
+  const reader: Reader = {
+    get: (key) => system.bulk.get(key),
+    range: (of) => system.bulk.range(of),
+  };
+  const { bulk, compute } = system;
+  return {
+    documents: createKnowledgeStore({ bulk, embedder, compute }),
+    retriever: createRetriever({ reader, tables: present, embedder }),
+  };
+}
+
+/** The services look a collection up before they search in it, so here every row is present. */
+const present: Reader = { get: () => new Uint8Array(1), range: () => [] };
+
+function hostsOf({ host, http }: Config): readonly string[] {
+  return [...http.allowedHosts, host];
+}
+
+/** An address that listens on everything is reached here by the loopback's. */
+function urlOf(host: string, port: number): string {
+  const name = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
+  return `http://${name.includes(":") ? `[${name}]` : name}:${port}`;
+}

@@ -1,0 +1,51 @@
+// What runs on every engine, on a worker thread or on main when there are no workers: the catalog of
+// actors and runs, and the ports they use, built from plain configuration.
+
+import { catalog } from "../actors/catalog.ts";
+import type { Llm, Ports } from "../actors/ports.ts";
+import type { WorkerHost } from "../runtime/host.ts";
+import type { Config } from "./config.ts";
+import { createBuiltinEmbedder } from "./embed/builtin.ts";
+import { createRetriever } from "./knowledge/retriever.ts";
+import type { LlmConfig } from "./llm/config.ts";
+import { createLlm } from "./llm/llm.ts";
+
+/** What a worker's ports are built from. It holds keys: never logged. */
+export type HostConfig = Pick<Config, "providers" | "defaultProvider" | "defaultModel">;
+
+/** The program of an engine. */
+export const workerHost: WorkerHost<HostConfig> = {
+  definitions: catalog,
+  createPorts: ({ config, hot, bulk, compute }): Ports => {
+    const embedder = createBuiltinEmbedder();
+    return {
+      llm: withDefaultModel(createLlm(llmConfig(config)), config.defaultModel),
+      embedder,
+      retriever: createRetriever({ reader: bulk, tables: hot, embedder }),
+      compute,
+    };
+  },
+};
+
+function llmConfig({ providers, defaultProvider }: HostConfig): LlmConfig {
+  return {
+    providers: providers.map(({ firstByteMs, idleMs, totalMs, models, apiKey, ...provider }) => ({
+      ...provider,
+      apiKey: apiKey ?? "",
+      ...(models.length > 0 && { models }),
+      timeouts: { firstByteMs, idleMs, totalMs },
+    })),
+    ...(defaultProvider !== null && { defaultProvider }),
+  };
+}
+
+/** An agent that names no model is answered by the configured one. */
+function withDefaultModel(llm: Llm, byDefault: string | null): Llm {
+  const named = (model: string): string => (model === "" ? (byDefault ?? "") : model);
+  return {
+    complete: (request, options) =>
+      llm.complete({ ...request, model: named(request.model) }, options),
+    windowOf: (model) => llm.windowOf(named(model)),
+    isBuiltin: (model) => llm.isBuiltin(named(model)),
+  };
+}
