@@ -32,6 +32,7 @@ export class ActorHost {
   readonly #engine: Engine;
   readonly #runner: TurnRunner;
   readonly cells = new Map<Address, Cell>();
+  #blamed = new Map<Address, number>();
   readonly #queue = new RunQueue<Cell>();
   #isScheduled = false;
 
@@ -98,6 +99,8 @@ export class ActorHost {
     const { message, from, deadlineMs, ask } = row;
     const lane = row.system ? "system" : "user";
     const endedRun = endedRunOf(row);
+    const failures = this.#blamed.get(to) ?? 0;
+    if (failures > 0) this.#blamed.delete(to);
     const item: MailItem = {
       message,
       from,
@@ -105,7 +108,7 @@ export class ActorHost {
       deadlineMs,
       row: at,
       queuedAt,
-      failures: 0,
+      failures,
       ...(ask ? { ask } : {}),
       ...(endedRun ? { endedRun } : {}),
     };
@@ -159,13 +162,12 @@ export class ActorHost {
     return cell.taken?.row?.key === key || cell.mailbox.some((item) => item.row?.key === key);
   }
 
-  /** Counts deaths of whole threads as failures of the oldest stored message of an actor. */
-  blame(to: Address, deaths: number): void {
-    const cell = this.cells.get(to);
-    const item = cell?.mailbox.take();
-    if (!cell || !item) return;
-    item.failures += deaths;
-    cell.mailbox.putBack(item, item.lane);
+  /**
+   * Counts deaths of whole threads as failures of the oldest stored message of some actors. Said
+   * before their inboxes are read: the message must not be handled once more first.
+   */
+  blame(deaths: ReadonlyMap<Address, number>): void {
+    this.#blamed = new Map(deaths);
   }
 
   /** Lets turns go on after a commit. */

@@ -20,6 +20,8 @@ export interface Engines {
   drain(graceMs: number): Promise<void>;
   /** Ends the threads. */
   close(): Promise<void>;
+  /** Ends one worker thread at once, as a crash of it would; it is replaced. */
+  endWorker(worker: number): Promise<void>;
   figures(): Promise<readonly WorkerFigures[]>;
   /** Worker threads that died since the start. */
   readonly deaths: number;

@@ -87,13 +87,15 @@ class KernelOfThread implements Kernel {
       this.#ownedSinceMs.set(shard, nowMs);
       this.#scanning.set(shard, []);
     }
+    const { actors } = this.#engine;
+    actors.blame(new Map(guilty.map(({ address, deaths }) => [address, deaths])));
     for (const shard of shards.keys()) {
       await this.#scan(shard);
       const waiting = this.#scanning.get(shard) ?? [];
       this.#scanning.delete(shard);
       for (const call of waiting) call();
     }
-    for (const { address, deaths } of guilty) this.#engine.actors.blame(address, deaths);
+    actors.blame(new Map());
   }
 
   async rescan(): Promise<void> {

@@ -8,6 +8,7 @@ import type { RuntimeConfig } from "./config.ts";
 import type { Door } from "./door.ts";
 import type { Engines, WorkerFigures } from "./engines.ts";
 import type { Epochs } from "./epochs.ts";
+import { RuntimeError } from "./errors.ts";
 import type { WorkerHost } from "./host.ts";
 import { systemRandom } from "./id.ts";
 import { createKernel } from "./kernel.ts";
@@ -85,6 +86,10 @@ export class LocalEngine implements Engines {
     this.#down.close();
     this.#up.close();
     await this.#options.hot.close();
+  }
+
+  endWorker(): Promise<void> {
+    return Promise.reject(new RuntimeError("INVALID", "This system has no worker threads."));
   }
 
   figures(): Promise<readonly WorkerFigures[]> {

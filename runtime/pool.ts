@@ -49,6 +49,8 @@ export interface RunningSystem extends System {
   readonly compute: ComputePool;
   /** How often this data folder has been started, this start included. */
   readonly boots: number;
+  /** Ends one worker thread at once, as a crash of it would: for drills. Resolves when it is gone. */
+  endWorker(worker: number): Promise<void>;
 }
 
 const RECORDS_MAX = 1_000;
@@ -206,6 +208,10 @@ class ThreadedSystem implements RunningSystem {
       compute: this.compute.figures(),
       boots: this.boots,
     };
+  }
+
+  async endWorker(worker: number): Promise<void> {
+    await this.#engines?.endWorker(worker);
   }
 
   stop(graceMs: number = this.#parts.config.drainMs): Promise<void> {

@@ -132,6 +132,10 @@ export class TurnRunner {
       return;
     }
     const { options, limits, metrics } = this.#engine;
+    if (item.failures >= limits.failuresMax) {
+      this.#fail(cell, item, new Error("the thread that handled it died each time"));
+      return;
+    }
     const nowMs = options.clock.now();
     const draft = new TurnDraft({ cell, item, loaded, nowMs, random: options.random, limits });
     options.handling?.(cell.address);

@@ -101,6 +101,10 @@ export class WorkerPool implements Engines {
     );
   }
 
+  async endWorker(worker: number): Promise<void> {
+    await this.#workers[worker]?.end();
+  }
+
   #newWorker(number: number): WorkerHandle {
     return new WorkerHandle(number, {
       ...this.#options.workers,
