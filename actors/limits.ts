@@ -12,6 +12,8 @@ export const limits = {
   runMs: 600_000,
   /** One model call, ms; the run's own deadline may be earlier. */
   modelCallMs: 300_000,
+  /** Further attempts of a model call whose stream was cut. */
+  modelRetries: 1,
   routeCallMs: 20_000,
   routeTokens: 120,
   retrievalMs: 20_000,

@@ -65,7 +65,10 @@ export interface Grounding {
 
 /** One call to a model. Unset numbers are left to the provider. */
 export interface LlmRequest {
-  /** As the record says: "gpt-5-mini", "anthropic/claude-...", "builtin". Mapped to a provider by rule. */
+  /**
+   * As the record says: "gpt-5-mini", "anthropic/claude-...", "builtin". Mapped to a provider by rule;
+   * "" is the operator's default model.
+   */
   readonly model: string;
   readonly messages: readonly PromptMessage[];
   readonly temperature?: number;

@@ -70,7 +70,7 @@ export async function answer(
     text: written.text,
     sources,
     usage: written.usage,
-    model: work.model,
+    model: written.model ?? work.model,
     builtin: work.isBuiltin,
     finishReason: written.finishReason,
     data: written.collection,

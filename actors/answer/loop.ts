@@ -34,6 +34,8 @@ export interface ModelAnswer {
   readonly data: Readonly<Record<string, unknown>> | null;
   readonly usage: Usage;
   readonly finishReason: FinishReason;
+  /** Set when the request left the model to the operator's default. */
+  readonly model?: string;
   readonly output?: unknown;
 }
 
@@ -43,6 +45,8 @@ interface Stored {
   readonly hidden?: string;
   readonly usage: Usage;
   readonly finish: FinishReason;
+  /** The model that answered, when the request named none. */
+  readonly model?: string;
   readonly data?: Readonly<Record<string, unknown>>;
   readonly fault?: { readonly reason: string; readonly pointer: string };
 }
@@ -56,7 +60,12 @@ export async function callModel(
   call: ModelCall,
   meter: Meter,
 ): Promise<ModelAnswer> {
-  const options = { repeat: "safe", timeoutMs: limits.modelCallMs } as const;
+  const options = {
+    repeat: "safe",
+    timeoutMs: limits.modelCallMs,
+    // A provider's adapter has tried again itself until its first word; here only cut streams are left.
+    retry: { times: limits.modelRetries, minMs: 500, maxMs: 10_000 },
+  } as const;
   const one = (key: string, request: LlmRequest): Promise<Stored> =>
     context
       .step(key, (attempt) => perform(context, call, request, { attempt, meter, key }), options)
@@ -80,7 +89,13 @@ export async function callModel(
     );
   }
   const text = stored.text ?? stored.hidden ?? "";
-  const answer = { text, data: stored.data ?? null, usage, finishReason: stored.finish };
+  const answer = {
+    text,
+    data: stored.data ?? null,
+    usage,
+    finishReason: stored.finish,
+    ...(stored.model === undefined ? {} : { model: stored.model }),
+  };
   if (call.schema === null) return answer;
   const checked = checkOutput(call.schema, text);
   return checked.ok ? { ...answer, output: checked.value } : answer;
@@ -121,7 +136,11 @@ async function perform(
 }
 
 function toStored(call: ModelCall, result: LlmResult): Stored {
-  const base = { usage: result.usage, finish: result.finishReason };
+  const base = {
+    usage: result.usage,
+    finish: result.finishReason,
+    ...(call.request.model === "" ? { model: result.model } : {}),
+  };
   if (call.schema !== null) {
     const checked: Checked = checkOutput(call.schema, result.text);
     if (checked.ok) return { ...base, ...shownAs(call, JSON.stringify(checked.value)) };

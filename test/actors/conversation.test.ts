@@ -20,7 +20,7 @@ afterEach(async () => {
 
 async function start(llm: ScriptedLlm): Promise<AgentsHost> {
   host = await startAgents({ llm });
-  host.setBalance(100_000);
+  await host.setBalance(100_000);
   return host;
 }
 
@@ -35,7 +35,7 @@ test("a chat turn is answered once, kept, listed and paid", async () => {
   const agents = await start(llm);
   const agent = newAgent();
   const cv = newConversation();
-  agents.putAgent({ agent_key: agent });
+  await agents.putAgent({ agent_key: agent });
 
   const viewing = agents.chat(cv, "hi", { agent, keyId: "ak_1" });
   const accepted = await viewing.accepted();
@@ -74,7 +74,7 @@ test("the routing is said before the first word", async () => {
   const llm = createScriptedLlm(() => "Done.");
   const agents = await start(llm);
   const agent = newAgent();
-  agents.putAgent({ agent_key: agent }, [
+  await agents.putAgent({ agent_key: agent }, [
     {
       name: "Billing",
       trigger: { keywords: ["invoice"] },
@@ -98,21 +98,21 @@ test("an unknown agent, a foreign conversation and an empty balance are refused 
   const agents = await start(createScriptedLlm(() => "ok"));
   const [one, other] = [newAgent(), newAgent()];
   const cv = newConversation();
-  agents.putAgent({ agent_key: one });
-  agents.putAgent({ agent_key: other });
+  await agents.putAgent({ agent_key: one });
+  await agents.putAgent({ agent_key: other });
   await agents.chat(cv, "first", { agent: one }).reply();
-  const keys = agents.store.rows.size;
+  const keys = agents.disk.rows.length;
 
   expect(await codeOf(agents.chat(newConversation(), "x", { agent: "ag_none" }).accepted())).toBe(
     "NOT_FOUND",
   );
   expect(await codeOf(agents.chat(cv, "x", { agent: other }).accepted())).toBe("NOT_FOUND");
-  agents.setBalance(999);
+  await agents.setBalance(999);
   expect(await codeOf(agents.chat(cv, "x", { agent: one }).accepted())).toBe("BALANCE_EXHAUSTED");
 
   expect(agents.balance()).toBe(999);
   expect(agents.messages(cv)).toHaveLength(2);
-  expect(agents.store.rows.size).toBe(keys);
+  expect(agents.disk.rows.length).toBe(keys);
 });
 
 test("a failed turn is kept with its error, gives the money back and shows its spend", async () => {
@@ -124,7 +124,7 @@ test("a failed turn is kept with its error, gives the money back and shows its s
   );
   const agent = newAgent();
   const cv = newConversation();
-  agents.putAgent({ agent_key: agent });
+  await agents.putAgent({ agent_key: agent });
 
   const end = await agents.chat(cv, "hi", { agent }).end();
 
@@ -147,7 +147,7 @@ test("cancel ends what runs and what waits, and keeps the text that was shown", 
   const agents = await start(llm);
   const agent = newAgent();
   const cv = newConversation();
-  agents.putAgent({ agent_key: agent }, [{ trigger: { keywords: ["invoice"] } }]);
+  await agents.putAgent({ agent_key: agent }, [{ trigger: { keywords: ["invoice"] } }]);
 
   const one = agents.chat(cv, "my invoice", { agent });
   await gate.reached;
@@ -183,7 +183,7 @@ test("a deleted conversation is gone at once, its records after, and its key sta
   const agents = await start(llm);
   const agent = newAgent();
   const cv = newConversation();
-  agents.putAgent({ agent_key: agent });
+  await agents.putAgent({ agent_key: agent });
   for (const text of ["a", "b", "c"]) await agents.chat(cv, text, { agent }).reply();
 
   const running = agents.chat(cv, "d", { agent });
@@ -208,7 +208,7 @@ test("a conversation can be given a title", async () => {
   const agents = await start(createScriptedLlm(() => "ok"));
   const agent = newAgent();
   const cv = newConversation();
-  agents.putAgent({ agent_key: agent });
+  await agents.putAgent({ agent_key: agent });
   await agents.chat(cv, "x".repeat(200), { agent }).reply();
   const before = agents.rows("conversations") as { title: string }[];
 
@@ -222,8 +222,8 @@ test("a canary answers its share of conversations, always the same ones", async 
   const llm = createScriptedLlm(() => "ok");
   const agents = await start(llm);
   const agent = newAgent();
-  agents.putAgent({ agent_key: agent, version: 2, system_message: "new" });
-  agents.putAgent({
+  await agents.putAgent({ agent_key: agent, version: 2, system_message: "new" });
+  await agents.putAgent({
     agent_key: agent,
     version: 1,
     agent_config: { canary: { version: 2, share: 0.5 } },

@@ -28,10 +28,10 @@ test("a crash during the answer gives one answer, one charge, and repeats only t
     return "The answer.";
   });
   host = await startAgents({ llm });
-  host.setBalance(10_000);
+  await host.setBalance(10_000);
   const agent = newAgent();
   const cv = newConversation();
-  host.putAgent({ agent_key: agent }, [
+  await host.putAgent({ agent_key: agent }, [
     { sub_agent_key: "sa_a", name: "Docs", trigger: { description: "how the product works" } },
     { sub_agent_key: "sa_b", name: "Billing", trigger: { description: "invoices, refunds" } },
   ]);
@@ -61,10 +61,10 @@ test("what waits survives a crash and is answered in order", async () => {
     return `re: ${request.messages.at(-1)?.content}`;
   });
   host = await startAgents({ llm });
-  host.setBalance(10_000);
+  await host.setBalance(10_000);
   const agent = newAgent();
   const cv = newConversation();
-  host.putAgent({ agent_key: agent });
+  await host.putAgent({ agent_key: agent });
 
   host.chat(cv, "one", { agent });
   await gate.reached;
@@ -86,9 +86,9 @@ const completionAt = (root: string): Address => address({ kind: "completion", te
 test("a completion sends the messages as they are, with its overrides, and keeps nothing of them", async () => {
   const llm = createScriptedLlm(() => "Answer.");
   host = await startAgents({ llm });
-  host.setBalance(10_000);
+  await host.setBalance(10_000);
   const agent = newAgent();
-  host.putAgent({ agent_key: agent, system_message: "SYSTEM", temperature: 1 }, [
+  await host.putAgent({ agent_key: agent, system_message: "SYSTEM", temperature: 1 }, [
     { name: "Billing", trigger: { keywords: ["invoice"] } },
   ]);
   const to = completionAt("cp_1");
@@ -115,7 +115,7 @@ test("a completion sends the messages as they are, with its overrides, and keeps
   const [system, ...rest] = llm.requests[0]?.messages ?? [];
   expect(system?.content).toMatch(/^SYSTEM[\s\S]*Be brief\.$/);
   expect(rest.map(({ content }) => content)).toEqual(["hi", "hello", "my invoice?"]);
-  expect([...host.store.rows.keys()].filter((key) => key.startsWith("r/"))).toEqual([]);
+  expect(host.disk.rows.filter(({ key }) => key.startsWith("r/"))).toEqual([]);
   expect(host.balance()).toBe(9_000);
   expect(host.rows("ledger")).toHaveLength(1);
 });

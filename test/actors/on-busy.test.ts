@@ -20,7 +20,7 @@ afterEach(async () => {
 
 async function start(llm: ScriptedLlm): Promise<AgentsHost> {
   host = await startAgents({ llm });
-  host.setBalance(100_000);
+  await host.setBalance(100_000);
   return host;
 }
 
@@ -40,7 +40,7 @@ test("enqueue answers messages in order, each with the answers before it", async
   const agents = await start(llm);
   const agent = newAgent();
   const cv = newConversation();
-  agents.putAgent({ agent_key: agent });
+  await agents.putAgent({ agent_key: agent });
 
   const one = agents.chat(cv, "one", { agent });
   await gate.reached;
@@ -82,7 +82,7 @@ test("the queue of a conversation is bounded", async () => {
   const agents = await start(llm);
   const agent = newAgent();
   const cv = newConversation();
-  agents.putAgent({ agent_key: agent });
+  await agents.putAgent({ agent_key: agent });
 
   const first = agents.chat(cv, "0", { agent });
   await gate.reached;
@@ -104,7 +104,7 @@ test("reject says busy while a run is under way and answers when it has ended", 
   const agents = await start(llm);
   const agent = newAgent();
   const cv = newConversation();
-  agents.putAgent({ agent_key: agent, agent_config: { on_busy: "reject" } });
+  await agents.putAgent({ agent_key: agent, agent_config: { on_busy: "reject" } });
 
   const one = agents.chat(cv, "one", { agent });
   await gate.reached;
@@ -133,7 +133,7 @@ test("interrupt keeps the shown part, marked, and answers the later message", as
   const agents = await start(llm);
   const agent = newAgent();
   const cv = newConversation();
-  agents.putAgent({ agent_key: agent });
+  await agents.putAgent({ agent_key: agent });
 
   const one = agents.chat(cv, "one", { agent });
   await gate.reached;
@@ -160,7 +160,7 @@ test("of several interrupting messages the last one is answered", async () => {
   const agents = await start(llm);
   const agent = newAgent();
   const cv = newConversation();
-  agents.putAgent({ agent_key: agent, agent_config: { on_busy: "interrupt" } });
+  await agents.putAgent({ agent_key: agent, agent_config: { on_busy: "interrupt" } });
 
   const one = agents.chat(cv, "one", { agent });
   await gate.reached;
@@ -187,7 +187,7 @@ test("merge makes waiting messages one input, and every caller gets its answer",
   const agents = await start(llm);
   const agent = newAgent();
   const cv = newConversation();
-  agents.putAgent({ agent_key: agent, agent_config: { on_busy: "merge" } });
+  await agents.putAgent({ agent_key: agent, agent_config: { on_busy: "merge" } });
 
   const one = agents.chat(cv, "one", { agent });
   await gate.reached;
@@ -219,7 +219,7 @@ test("steer is taken by the run under way, whose answer both callers get", async
   const agents = await start(llm);
   const agent = newAgent();
   const cv = newConversation();
-  agents.putAgent({ agent_key: agent });
+  await agents.putAgent({ agent_key: agent });
 
   const one = agents.chat(cv, "one", { agent });
   await gate.reached;
@@ -252,7 +252,7 @@ test("a steered message that the run did not take is answered by a run of its ow
   const agents = await start(llm);
   const agent = newAgent();
   const cv = newConversation();
-  agents.putAgent({ agent_key: agent });
+  await agents.putAgent({ agent_key: agent });
 
   const one = agents.chat(cv, "one", { agent });
   const { run } = await one.accepted();

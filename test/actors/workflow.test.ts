@@ -37,10 +37,10 @@ async function run(
   text = "hello",
 ): Promise<Viewing> {
   host = await startAgents({ llm });
-  host.setBalance(10_000);
+  await host.setBalance(10_000);
   const agent = newAgent();
   const { nodes, edges, state } = graph;
-  host.putAgent(
+  await host.putAgent(
     { agent_key: agent, graph_definition: { nodes, edges }, state_schema: state ?? null },
     subAgents,
   );
@@ -201,18 +201,24 @@ test("a run finishes on the graph it was started with", async () => {
     return nameOf(request.messages[0]?.content);
   });
   host = await startAgents({ llm });
-  host.setBalance(10_000);
+  await host.setBalance(10_000);
   const agent = newAgent();
   const cv = newConversation();
   const straight = (...ids: string[]) => ({
     nodes: [...ids.map((id) => node(id)), end],
     edges: ids.map((id, at) => ({ from: id, to: ids[at + 1] ?? "end" })),
   });
-  host.putAgent({ agent_key: agent, version: 1, graph_definition: straight("a", "b") }, subAgents);
+  await host.putAgent(
+    { agent_key: agent, version: 1, graph_definition: straight("a", "b") },
+    subAgents,
+  );
 
   const running = host.chat(cv, "one", { agent });
   await gate.reached;
-  host.putAgent({ agent_key: agent, version: 2, graph_definition: straight("a", "c") }, subAgents);
+  await host.putAgent(
+    { agent_key: agent, version: 2, graph_definition: straight("a", "c") },
+    subAgents,
+  );
   gate.open();
   const old = await running.reply();
   const fresh = await host.chat(cv, "two", { agent }).reply();

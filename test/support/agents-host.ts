@@ -23,9 +23,11 @@ import type { Kernel } from "../../runtime/kernel-port.ts";
 import type { Want, WorkerItem } from "../../runtime/message.ts";
 import { decode, decodeCounter, encode } from "../../runtime/store/codec.ts";
 import { keys } from "../../runtime/store/keys.ts";
-import { createMapStore, type MapStore } from "./map-store.ts";
+import { type Crash, MemoryDisk } from "../../runtime/store/memory.ts";
+import type { StoreOp } from "../../runtime/store/store.ts";
 
 export const tenant = "tn_test";
+const balanceKey = keys.counter(tenant, "balance");
 type EndFrame = Extract<Frame, { type: "end" }>;
 
 /** A stream of one message: its frames so far, and waiting for one. */
@@ -46,9 +48,11 @@ export interface Viewing {
 
 /** A system of agents under test. */
 export interface AgentsHost {
-  readonly store: MapStore;
-  putAgent(agent: Partial<Agent>, subAgents?: readonly Partial<SubAgent>[]): void;
-  setBalance(micros: number): void;
+  readonly disk: MemoryDisk;
+  /** Resolves when the disk has crashed by `disk.crashAfter`. */
+  readonly crashed: Promise<void>;
+  putAgent(agent: Partial<Agent>, subAgents?: readonly Partial<SubAgent>[]): Promise<void>;
+  setBalance(micros: number): Promise<void>;
   balance(): number;
   ask(to: Address, message: unknown): Promise<unknown>;
   send(to: Address, message: unknown): Viewing;
@@ -59,7 +63,9 @@ export interface AgentsHost {
   rows(table: string): readonly unknown[];
   figures(): Readonly<Record<string, number>>;
   /** The engine dies as it is; another one starts on what is stored. */
-  crash(): Promise<void>;
+  crash(kind?: Crash): Promise<void>;
+  /** Resolves when no run is under way and nothing waits. */
+  idle(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -72,7 +78,12 @@ export async function startAgents(options: {
   readonly llm: Llm;
   readonly retriever?: Retriever;
 }): Promise<AgentsHost> {
-  const store = createMapStore();
+  let onCrash: () => void = () => undefined;
+  const crashed = new Promise<void>((resolve) => {
+    onCrash = resolve;
+  });
+  const disk = new MemoryDisk({ defer: (call) => setImmediate(call), onCrash: () => onCrash() });
+  let setUp = disk.connect();
   const ports = {
     llm: options.llm,
     retriever: options.retriever ?? { search: async () => [] },
@@ -89,12 +100,13 @@ export async function startAgents(options: {
     epoch += 1;
     life += 1;
     const mine = life;
-    for (let shard = 0; shard < SHARDS; shard += 1) store.epochs.set(shard, epoch);
+    const shards = new Map(Array.from({ length: SHARDS }, (_, shard) => [shard, epoch]));
+    await disk.setEpochs(shards);
     kernel = createKernel({
       worker: 0,
       definitions: catalog,
       ports,
-      store: store.connect(),
+      store: disk.connect(),
       clock: realClock,
       random: systemRandom,
       durability: "flushed",
@@ -104,7 +116,7 @@ export async function startAgents(options: {
       },
       toPeer: () => undefined,
     });
-    await kernel.own(new Map([...store.epochs]));
+    await kernel.own(shards);
   };
   await boot();
 
@@ -126,18 +138,19 @@ export async function startAgents(options: {
     return frame.reply;
   };
   const rowsOf = (prefix: string): readonly unknown[] =>
-    [...store.rows]
-      .filter(([key]) => key.startsWith(prefix))
-      .sort(([left], [right]) => (left < right ? -1 : 1))
-      .map(([, value]) => decode(value));
+    disk.rows.filter(({ key }) => key.startsWith(prefix)).map(({ value }) => decode(value));
+
+  const put = async (rows: readonly (readonly [string, unknown])[]): Promise<void> => {
+    const ops = rows.map(([key, value]): StoreOp => ({ op: "put", key, value: encode(value) }));
+    await setUp.commit({ ops }).committed;
+  };
 
   return {
-    store,
-    putAgent(agent, subAgents = []) {
-      putAgent(store, agent, subAgents);
-    },
-    setBalance: (micros) => store.rows.set(keys.counter(tenant, "balance"), encode(micros)),
-    balance: () => decodeCounter(store.rows.get(keys.counter(tenant, "balance"))),
+    disk,
+    crashed,
+    putAgent: (agent, subAgents = []) => put(agentRows(agent, subAgents)),
+    setBalance: (micros) => put([[balanceKey, micros]]),
+    balance: () => decodeCounter(disk.rows.find(({ key }) => key === balanceKey)?.value),
     ask: (to, message) => answered(request(to, message, "reply")),
     send: (to, message) => request(to, message, "frames"),
     chat: (conversation, text, more = {}) =>
@@ -158,10 +171,18 @@ export async function startAgents(options: {
       rowsOf(keys.recordOf(conversationAt(conversation))) as readonly MessageRecord[],
     rows: (table) => rowsOf(keys.tableOf(tenant, table)),
     figures: () => kernel.inspect().counters,
-    async crash() {
+    async crash(kind = "process") {
       life += 1;
-      store.cut();
+      disk.crash(kind);
+      setUp = disk.connect();
       await boot();
+    },
+    async idle() {
+      const isIdle = (): boolean => {
+        const { runs, waiting } = kernel.inspect();
+        return runs === 0 && waiting === 0;
+      };
+      while (!isIdle()) await new Promise((resolve) => setImmediate(resolve));
     },
     async stop() {
       life += 1;
@@ -232,30 +253,27 @@ const emptySubAgent: SubAgent = {
   updated_at: "2026-01-01T00:00:00.000Z",
 };
 
-function putAgent(
-  store: MapStore,
+function agentRows(
   agent: Partial<Agent>,
   subAgents: readonly Partial<SubAgent>[],
-): void {
+): readonly (readonly [string, unknown])[] {
   const whole: Agent = { ...emptyAgent, ...agent };
   const { agent_key: key, version } = whole;
-  const put = (table: string, id: string, value: unknown): void => {
-    store.rows.set(keys.table(tenant, table, id), encode(value));
-  };
   const subs = subAgents.map((one) => ({ ...emptySubAgent, agent_key: key, ...one }));
-  for (const one of subs) {
-    put(agentTables.subAgentVersions, versionId(one.sub_agent_key, version), {
-      subAgent: one,
-      version,
-    });
-  }
   const row = {
     agent: whole,
     version,
     subAgents: subs.map((one) => ({ key: one.sub_agent_key, version })),
   };
-  put(agentTables.agents, key, row);
-  put(agentTables.agentVersions, versionId(key, version), row);
+  const at = (table: string, id: string): string => keys.table(tenant, table, id);
+  return [
+    ...subs.map((one) => {
+      const id = versionId(one.sub_agent_key, version);
+      return [at(agentTables.subAgentVersions, id), { subAgent: one, version }] as const;
+    }),
+    [at(agentTables.agents, key), row],
+    [at(agentTables.agentVersions, versionId(key, version)), row],
+  ];
 }
 
 /** A new conversation's key. */

@@ -57,7 +57,7 @@ export function createScriptedLlm(script: Script, windowTokens = 128_000): Scrip
         finishReason: "stop",
         usage: { promptTokens: 10, completionTokens: 5 },
         provider: "scripted",
-        model: request.model,
+        model: request.model === "" ? "operator-default" : request.model,
       };
     },
   };
