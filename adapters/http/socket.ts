@@ -1,0 +1,342 @@
+// `/ws`: many conversations over one socket. A subscription sends events while it has credit and the
+// socket takes them; else its frames wait where they come from, which coalesces previews or says
+// `gap`. Closing the socket ends subscriptions, never runs.
+
+import { type ErrorCode, RuntimeError, toErrorData } from "../../runtime/errors.ts";
+import type { Frame } from "../../runtime/frame.ts";
+import type { Principal } from "./route.ts";
+import type { HttpRequest, Socket, SocketHandler } from "./server.ts";
+import {
+  type ChatParams,
+  closeCodes,
+  errorFrame,
+  parseFrame,
+  resultFrame,
+  SOCKET_PROTOCOL,
+  type SocketRequest,
+  socketLimits,
+} from "./socket-frames.ts";
+
+/** What a socket does things with. */
+export interface SocketServices {
+  /** @throws UNAUTHENTICATED, RATE_LIMITED. */
+  authenticateKey(key: string, peer: string): Promise<Principal>;
+  /** Called for every request after hello. @throws RATE_LIMITED. */
+  admit(principal: Principal): void;
+  /** First frame `accepted` or `refused`, then the run's frames to its end. @throws FORBIDDEN ... */
+  startChat(
+    principal: Principal,
+    params: ChatParams,
+    options: { readonly idempotencyKey: string | null; readonly signal: AbortSignal },
+  ): AsyncIterable<readonly Frame[]>;
+  /** Frames of a run after an event id. @throws NOT_FOUND, EVENTS_TRIMMED, FORBIDDEN. */
+  follow(
+    principal: Principal,
+    run: string,
+    options: { readonly after?: string; readonly signal: AbortSignal },
+  ): AsyncIterable<readonly Frame[]>;
+  cancel(principal: Principal, run: string, reason: string): Promise<void>;
+}
+
+/** Makes the handler of one connection. */
+export function createSocketHandler(
+  services: SocketServices,
+  request: Pick<HttpRequest, "peer">,
+  principal: Principal | null,
+): SocketHandler {
+  const { peer } = request;
+  let connection: Connection | null = null;
+  return {
+    onOpen: (socket) => {
+      connection = new Connection(socket, services, peer, principal);
+    },
+    onMessage: (_socket, text) => connection?.receive(text),
+    onDrain: () => connection?.drained(),
+    onClose: () => connection?.end(),
+  };
+}
+
+class Subscription {
+  readonly id: string;
+  readonly abort = new AbortController();
+  #sequence = 0;
+  #credit: number;
+  #wake: (() => void) | null = null;
+
+  constructor(id: string, credit: number = socketLimits.credit) {
+    this.id = id;
+    this.#credit = credit;
+    this.abort.signal.addEventListener("abort", () => this.#wake?.());
+  }
+
+  add(credit: number): void {
+    this.#credit = Math.min(socketLimits.creditMax, this.#credit + credit);
+    this.#wake?.();
+  }
+
+  /** Waits for credit and takes one; the number of the next event, or null when it has ended. */
+  async take(): Promise<number | null> {
+    while (this.#credit === 0 && !this.abort.signal.aborted) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+    if (this.abort.signal.aborted) return null;
+    this.#credit -= 1;
+    this.#sequence += 1;
+    return this.#sequence;
+  }
+}
+
+class Connection {
+  readonly #socket: Socket;
+  readonly #services: SocketServices;
+  readonly #peer: string;
+  readonly #subscriptions = new Map<string, Subscription>();
+  readonly #hello: NodeJS.Timeout;
+  #principal: Principal | null;
+  #drain: { readonly promise: Promise<void>; readonly resolve: () => void } | null = null;
+  #made = 0;
+  #pending = 0;
+  #isOpen = true;
+
+  constructor(socket: Socket, services: SocketServices, peer: string, principal: Principal | null) {
+    this.#socket = socket;
+    this.#services = services;
+    this.#peer = peer;
+    this.#principal = principal;
+    this.#hello = setTimeout(
+      () => this.#close(closeCodes.helloTimeout, "No hello came in time."),
+      socketLimits.helloMs,
+    );
+    if (principal !== null) clearTimeout(this.#hello);
+  }
+
+  receive(text: string): void {
+    if (this.#principal === null && text.length > socketLimits.helloChars) {
+      this.#close(closeCodes.badFrame, "The first frame is too large.");
+      return;
+    }
+    const parsed = this.#parse(text);
+    if (parsed === null) return;
+    if (parsed.type === "refused") {
+      this.#send(errorFrame(parsed.id, parsed.error));
+      return;
+    }
+    const { request } = parsed;
+    if (this.#pending >= socketLimits.requests) {
+      this.#close(closeCodes.tooMany, "Too many requests are unanswered.");
+      return;
+    }
+    this.#pending += 1;
+    this.#perform(request)
+      .catch((error: unknown) => this.#refuse(request, error))
+      .finally(() => {
+        this.#pending -= 1;
+      });
+  }
+
+  drained(): void {
+    const waiting = this.#drain;
+    this.#drain = null;
+    waiting?.resolve();
+  }
+
+  end(): void {
+    this.#isOpen = false;
+    clearTimeout(this.#hello);
+    for (const subscription of this.#subscriptions.values()) subscription.abort.abort();
+    this.#subscriptions.clear();
+    this.drained();
+  }
+
+  #parse(text: string): ReturnType<typeof parseFrame> | null {
+    try {
+      return parseFrame(text);
+    } catch (error) {
+      this.#close(closeCodes.badFrame, toErrorData(error).message);
+      return null;
+    }
+  }
+
+  async #perform(request: SocketRequest): Promise<void> {
+    if (request.method === "hello") return this.#sayHello(request);
+    const principal = this.#principal;
+    if (principal === null) throw new RuntimeError("UNAUTHENTICATED", "Say hello first.");
+    if (request.method === "ack") return this.#ack(request);
+    this.#services.admit(principal);
+    switch (request.method) {
+      case "chat": {
+        const { credit } = request.params;
+        return this.#watch(request.id, credit, (signal) =>
+          this.#services.startChat(principal, request.params, {
+            idempotencyKey: request.idempotency_key ?? null,
+            signal,
+          }),
+        );
+      }
+      case "subscribe":
+      case "resume": {
+        const { run_id, after, credit } = request.params;
+        return this.#watch(request.id, credit, (signal) =>
+          this.#services.follow(principal, run_id, {
+            signal,
+            ...(after === undefined ? {} : { after }),
+          }),
+        );
+      }
+      case "unsubscribe":
+        this.#find(request.params.sub).abort.abort();
+        this.#subscriptions.delete(request.params.sub);
+        this.#send(resultFrame(request.id, {}));
+        return;
+      case "cancel": {
+        const { run_id, reason } = request.params;
+        await this.#services.cancel(principal, run_id, reason ?? "Cancelled by its client.");
+        this.#send(resultFrame(request.id, { run_id }));
+      }
+    }
+  }
+
+  async #sayHello(request: Extract<SocketRequest, { method: "hello" }>): Promise<void> {
+    const {
+      token,
+      min_protocol = SOCKET_PROTOCOL,
+      max_protocol = SOCKET_PROTOCOL,
+    } = request.params;
+    if (min_protocol > SOCKET_PROTOCOL || max_protocol < SOCKET_PROTOCOL) {
+      throw new RuntimeError("INVALID", `This server speaks protocol ${SOCKET_PROTOCOL}.`);
+    }
+    if (token !== undefined) {
+      this.#principal = await this.#services.authenticateKey(token, this.#peer);
+    }
+    if (this.#principal === null) {
+      throw new RuntimeError("UNAUTHENTICATED", "hello needs a token: an API key.");
+    }
+    clearTimeout(this.#hello);
+    const { subscriptions, requests, credit } = socketLimits;
+    const limits = { subscriptions, requests, credit };
+    this.#send(resultFrame(request.id, { protocol: SOCKET_PROTOCOL, limits }));
+  }
+
+  #ack(request: Extract<SocketRequest, { method: "ack" }>): void {
+    // A subscription may have ended while its last ack was on the way: that is no error.
+    this.#subscriptions.get(request.params.sub)?.add(request.params.credit);
+    this.#send(resultFrame(request.id, {}));
+  }
+
+  #find(id: string): Subscription {
+    const subscription = this.#subscriptions.get(id);
+    if (subscription !== undefined) return subscription;
+    throw new RuntimeError("NOT_FOUND", "There is no such subscription on this socket.");
+  }
+
+  // The answer to the request comes with the first frames: a refusal of the run is a refusal of it.
+  // What follows goes on by itself, so that a stream does not count as an unanswered request.
+  async #watch(
+    requestId: string,
+    credit: number | undefined,
+    open: (signal: AbortSignal) => AsyncIterable<readonly Frame[]>,
+  ): Promise<void> {
+    if (this.#subscriptions.size >= socketLimits.subscriptions) {
+      const most = socketLimits.subscriptions;
+      throw new RuntimeError("RATE_LIMITED", `A socket has at most ${most} subscriptions.`);
+    }
+    this.#made += 1;
+    const subscription = new Subscription(`s${this.#made}`, credit);
+    this.#subscriptions.set(subscription.id, subscription);
+    const frames = open(subscription.abort.signal)[Symbol.asyncIterator]();
+    try {
+      const first = await frames.next();
+      const batch = first.done === true ? [] : first.value;
+      const [head] = batch;
+      if (head?.type === "refused")
+        throw new RuntimeError(head.error.code, head.error.message, head.error.details);
+      const accepted = head?.type === "accepted" ? { run_id: head.run, accepted: head.reply } : {};
+      this.#send(resultFrame(requestId, { sub: subscription.id, ...accepted }));
+      const rest = head?.type === "accepted" ? batch.slice(1) : batch;
+      this.#follow(subscription, frames, rest, first.done === true).catch((error: unknown) =>
+        this.#fail(subscription, error),
+      );
+    } catch (error) {
+      this.#subscriptions.delete(subscription.id);
+      subscription.abort.abort();
+      throw error;
+    }
+  }
+
+  async #follow(
+    subscription: Subscription,
+    frames: AsyncIterator<readonly Frame[]>,
+    first: readonly Frame[],
+    isDone: boolean,
+  ): Promise<void> {
+    let batch = first;
+    let isLast = isDone;
+    for (;;) {
+      for (const frame of batch) {
+        const sequence = await subscription.take();
+        if (sequence === null) return void (await frames.return?.());
+        await this.#event(subscription.id, sequence, frame);
+      }
+      if (isLast) break;
+      const next = await frames.next();
+      isLast = next.done === true;
+      batch = next.done === true ? [] : next.value;
+    }
+    this.#subscriptions.delete(subscription.id);
+  }
+
+  #fail(subscription: Subscription, error: unknown): void {
+    this.#subscriptions.delete(subscription.id);
+    if (subscription.abort.signal.aborted) return;
+    const { code, message } = toErrorData(error);
+    const data = { code, message: code === "INTERNAL" ? "Something went wrong inside." : message };
+    this.#send(
+      JSON.stringify({ type: "event", sub: subscription.id, seq: 0, event: "error", data }),
+    );
+  }
+
+  async #event(sub: string, seq: number, frame: Frame): Promise<void> {
+    const { type: event, ...data } = frame;
+    if (this.#send(JSON.stringify({ type: "event", sub, seq, event, data })) === "ok") return;
+    await this.#whenDrained();
+  }
+
+  #whenDrained(): Promise<void> {
+    if (!this.#isOpen) return Promise.resolve();
+    if (this.#drain === null) {
+      let resolve = (): void => {};
+      const promise = new Promise<void>((done) => {
+        resolve = done;
+      });
+      this.#drain = { promise, resolve };
+    }
+    return this.#drain.promise;
+  }
+
+  #send(text: string): "ok" | "full" | "gone" {
+    return this.#isOpen ? this.#socket.send(text) : "gone";
+  }
+
+  #refuse(request: SocketRequest, error: unknown): void {
+    const data = toErrorData(error);
+    this.#send(errorFrame(request.id, data));
+    const code = closing[data.code];
+    if (code !== undefined && (this.#principal === null || data.code === "SHUTTING_DOWN")) {
+      this.#close(code, data.message);
+    }
+  }
+
+  #close(code: number, reason: string): void {
+    // A close frame carries at most 123 bytes of reason.
+    if (this.#isOpen) this.#socket.close(code, reason.slice(0, 100));
+  }
+}
+
+const closing: Partial<Record<ErrorCode, number>> = {
+  UNAUTHENTICATED: closeCodes.unauthenticated,
+  FORBIDDEN: closeCodes.forbidden,
+  RATE_LIMITED: closeCodes.tooMany,
+  SHUTTING_DOWN: closeCodes.stopping,
+};
