@@ -1,0 +1,205 @@
+// The operator's surface under /admin: tenants, keys, credit, usage and the live state of the
+// runtime. An owner sees and changes what is its tenant's; the operator (`admin`) all tenants.
+
+import { Type } from "typebox";
+import type { ApiKey } from "../../../actors/records/api-key.ts";
+import {
+  apiKeyInput,
+  systemTables,
+  systemTenant,
+  tenantInput,
+} from "../../../actors/records/api-key.ts";
+import { costOf, microsOf, noCharge } from "../../../actors/records/price.ts";
+import { RuntimeError } from "../../../runtime/errors.ts";
+import type { DeadLetter } from "../../../runtime/system.ts";
+import type { KeyStore } from "../keys.ts";
+import { json } from "../reply.ts";
+import { defineRoute, type Route, type RouteContext } from "../route.ts";
+import { addCredit, usageOf } from "../services/ledger.ts";
+import { type Page, pageOf, pageRequest } from "../services/paging.ts";
+import type { Services } from "../services/services.ts";
+
+/** Most that one credit adds, in units of the account. */
+const CREDIT_MAX = 1_000_000_000;
+
+const common = { service: "admin", errors: "problem" } as const;
+const keyBody = Type.Object(
+  { ...apiKeyInput.properties, tenant: Type.Optional(Type.String({ maxLength: 64 })) },
+  { additionalProperties: false },
+);
+const creditBody = Type.Object(
+  {
+    amount: Type.Number({ exclusiveMinimum: 0, maximum: CREDIT_MAX }),
+    note: Type.Optional(Type.String({ maxLength: 200 })),
+  },
+  { additionalProperties: false },
+);
+
+/** All routes of the surface. */
+export function adminRoutes(services: Services, keys: KeyStore): readonly Route[] {
+  return [
+    ...tenantRoutes(services, keys),
+    ...keyRoutes(services, keys),
+    ...usageRoutes(services, keys),
+    defineRoute({
+      ...common,
+      method: "GET",
+      pattern: "/admin/dead-letters",
+      role: "owner",
+      handler: async (context) => {
+        const { system, query } = context;
+        const tenant = await tenantOf(keys, context, query.get("tenant"));
+        const { limit, ...page } = pageRequest(query);
+        const rows = await system.deadLetters(tenant, { ...page, limit: limit + 1 });
+        const at = (letter: DeadLetter): string => new Date(letter.at).toISOString();
+        return shown(
+          pageOf(rows, limit, { id: (row) => row.id, item: (row) => ({ ...row, at: at(row) }) }),
+        );
+      },
+    }),
+    defineRoute({
+      ...common,
+      method: "GET",
+      pattern: "/admin/runtime",
+      role: "admin",
+      handler: async ({ system }) => json(200, await system.inspect()),
+    }),
+  ];
+}
+
+function tenantRoutes(services: Services, keys: KeyStore): readonly Route[] {
+  return [
+    defineRoute({
+      ...common,
+      method: "POST",
+      pattern: "/admin/tenants",
+      role: "admin",
+      body: tenantInput,
+      handler: async ({ body }) => json(201, await keys.createTenant(body)),
+    }),
+    defineRoute({
+      ...common,
+      method: "GET",
+      pattern: "/admin/tenants",
+      role: "admin",
+      handler: async ({ query }) => {
+        const { limit, ...page } = pageRequest(query);
+        const rows = await keys.listTenants({ ...page, limit: limit + 1 });
+        return shown(pageOf(rows, limit, { id: (row) => row.id, item: (row) => row }));
+      },
+    }),
+    defineRoute({
+      ...common,
+      method: "POST",
+      pattern: "/admin/tenants/{tn}/credit",
+      role: "admin",
+      body: creditBody,
+      handler: async ({ params, body, principal }) => {
+        const tenant = await known(keys, params["tn"] ?? "");
+        const micros = microsOf(body.amount);
+        const by = { keyId: principal.keyId, nowMs: services.nowMs() };
+        const balance = await addCredit(services.system, tenant, micros, by);
+        return json(200, {
+          tenant,
+          credited: body.amount,
+          balance: costOf(noCharge, balance).balance,
+        });
+      },
+    }),
+  ];
+}
+
+function keyRoutes(services: Services, keys: KeyStore): readonly Route[] {
+  return [
+    defineRoute({
+      ...common,
+      method: "POST",
+      pattern: "/admin/keys",
+      role: "owner",
+      body: keyBody,
+      handler: async (context) => {
+        const { tenant: named, ...input } = context.body;
+        const tenant = await tenantOf(keys, context, named ?? null);
+        const { key, record } = await keys.createKey(tenant, input);
+        return json(201, { ...record, key });
+      },
+    }),
+    defineRoute({
+      ...common,
+      method: "GET",
+      pattern: "/admin/keys",
+      role: "owner",
+      handler: async (context) => {
+        const tenant = await tenantOf(keys, context, context.query.get("tenant"));
+        const { limit, ...page } = pageRequest(context.query);
+        const rows = await keys.listKeys(tenant, { ...page, limit: limit + 1 });
+        return shown(pageOf(rows, limit, { id: (row) => row.id, item: (row) => row }));
+      },
+    }),
+    defineRoute({
+      ...common,
+      method: "DELETE",
+      pattern: "/admin/keys/{ak}",
+      role: "owner",
+      handler: async ({ params, principal }) => {
+        const id = params["ak"] ?? "";
+        const isId = /^ak_[A-Za-z0-9]{1,61}$/.test(id);
+        const row = isId
+          ? await services.system.tables.get(systemTenant, systemTables.apiKeys, id)
+          : undefined;
+        const owner = (row?.value as ApiKey | undefined)?.tenant;
+        if (owner === undefined || (principal.role !== "admin" && owner !== principal.tenant)) {
+          throw new RuntimeError("NOT_FOUND", `There is no key ${id.slice(0, 64)}.`);
+        }
+        return json(200, await keys.revokeKey(owner, id));
+      },
+    }),
+  ];
+}
+
+function usageRoutes(services: Services, keys: KeyStore): readonly Route[] {
+  return [
+    defineRoute({
+      ...common,
+      method: "GET",
+      pattern: "/admin/usage",
+      role: "owner",
+      handler: async (context) => {
+        const { query } = context;
+        const tenant = await tenantOf(keys, context, query.get("tenant"));
+        const from = timeOf(query, "from");
+        const to = timeOf(query, "to");
+        return json(200, { tenant, ...(await usageOf(services.system, tenant, { from, to })) });
+      },
+    }),
+  ];
+}
+
+/** The tenant a request is about: its own, or for the operator the one it names. */
+async function tenantOf(
+  keys: KeyStore,
+  { principal }: Pick<RouteContext, "principal">,
+  named: string | null,
+): Promise<string> {
+  if (named === null || named === principal.tenant) return principal.tenant;
+  if (principal.role === "admin") return await known(keys, named);
+  throw new RuntimeError("NOT_FOUND", `There is no tenant ${named.slice(0, 64)}.`);
+}
+
+async function known(keys: KeyStore, id: string): Promise<string> {
+  const isId = /^tn_[A-Za-z0-9_]{1,61}$/.test(id);
+  if (isId && (await keys.tenant(id)) !== undefined) return id;
+  throw new RuntimeError("NOT_FOUND", `There is no tenant ${id.slice(0, 64)}.`);
+}
+
+function timeOf(query: URLSearchParams, name: string): number | null {
+  const text = query.get(name);
+  if (text === null) return null;
+  const ms = Date.parse(text);
+  if (Number.isFinite(ms) && ms >= 0) return ms;
+  throw new RuntimeError("INVALID", `${name} must be a time in ISO 8601.`, { parameter: name });
+}
+
+function shown<T>(page: Page<T>): ReturnType<typeof json> {
+  return json(200, { data: page.items, next_cursor: page.next });
+}

@@ -1,0 +1,257 @@
+// The whole product in one process for tests of the front door: a real system on a real folder with
+// its engine on main, the real door on a real port, and a scripted model.
+
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { catalog } from "../../actors/catalog.ts";
+import type { Ports } from "../../actors/ports.ts";
+import { balanceCounter } from "../../actors/records/conversation.ts";
+import { createBuiltinEmbedder } from "../../adapters/embed/builtin.ts";
+import { adminRoutes } from "../../adapters/http/admin/routes.ts";
+import { createAuthenticator } from "../../adapters/http/auth.ts";
+import { createDoor } from "../../adapters/http/door.ts";
+import { createKeyStore } from "../../adapters/http/keys.ts";
+import { listenOnNode } from "../../adapters/http/listen-node.ts";
+import { openaiRoutes } from "../../adapters/http/openai/routes.ts";
+import { createOriginRules } from "../../adapters/http/origin.ts";
+import { platformRoutes } from "../../adapters/http/platform/routes.ts";
+import { proxyRoutes } from "../../adapters/http/proxy/routes.ts";
+import { createFailureLimiter, createRateLimiter } from "../../adapters/http/rate.ts";
+import type { Route } from "../../adapters/http/route.ts";
+import { createServices } from "../../adapters/http/services/services.ts";
+import { createSessions } from "../../adapters/http/sessions.ts";
+import { createRetriever } from "../../adapters/knowledge/retriever.ts";
+import { createKnowledgeStore } from "../../adapters/knowledge/store.ts";
+import { type RunningSystem, startSystem } from "../../runtime/pool.ts";
+import { createScriptedLlm, type ScriptedLlm } from "./scripted-llm.ts";
+
+/** An answer with its parsed body. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: Json;
+}
+
+/** Parsed JSON, read freely by tests. */
+export type Json = ReturnType<typeof JSON.parse>;
+
+/** The running product and ways to speak to it. */
+export interface HttpHost {
+  readonly url: string;
+  readonly system: RunningSystem;
+  readonly llm: ScriptedLlm;
+  readonly adminKey: string;
+  readonly tenant: string;
+  /** Key of the tenant with every service. */
+  readonly key: string;
+  readonly otherKey: string;
+  makeKey(services: readonly string[], tenant?: string): Promise<string>;
+  setBalance(units: number): Promise<void>;
+  balance(): Promise<number>;
+  call(method: string, path: string, body?: unknown, more?: CallOptions): Promise<Answer>;
+  /** Events of a stream: each its id, event name and data. */
+  events(method: string, path: string, body?: unknown, more?: CallOptions): Promise<Streamed>;
+  stop(): Promise<void>;
+}
+
+/** What a call may add. */
+export interface CallOptions {
+  readonly key?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** One event as it stood on the wire. */
+export interface WireEvent {
+  readonly id: string | null;
+  readonly event: string | null;
+  readonly data: string;
+}
+
+/** A streamed answer. */
+export interface Streamed {
+  readonly status: number;
+  /** Waits for the next event; undefined at the end. */
+  next(): Promise<WireEvent | undefined>;
+  /** All that is left. */
+  rest(): Promise<readonly WireEvent[]>;
+  /** Cuts the connection. */
+  cut(): void;
+}
+
+const adminKey = "admin-key-of-the-tests-1234";
+
+/** Starts one. */
+export async function startHttpHost(): Promise<HttpHost> {
+  const folder = mkdtempSync(join(tmpdir(), "troupe-http-"));
+  const llm = createScriptedLlm(() => "You can export from Settings.");
+  const embedder = createBuiltinEmbedder();
+  const system = await startSystem({
+    folder,
+    workerUrl: new URL("./unused.js", import.meta.url),
+    loadHost: () => ({
+      definitions: catalog,
+      createPorts: ({ hot, bulk }): Ports => ({
+        llm,
+        embedder,
+        retriever: createRetriever({ reader: bulk, tables: hot, embedder }),
+        compute: { run: async () => undefined },
+      }),
+    }),
+    config: { workers: 0 },
+    log: { write: () => undefined },
+    exit: () => undefined,
+  });
+  const { routes, keys } = makeRoutes(system, embedder);
+  const sessions = createSessions(60_000);
+  const door = createDoor({
+    routes,
+    system,
+    origins: createOriginRules({ hosts: [], origins: [] }),
+    rates: createRateLimiter({ perSecond: 100_000, burst: 100_000 }),
+    authenticator: createAuthenticator({
+      keys,
+      sessions,
+      failures: createFailureLimiter(10_000),
+      adminKey,
+      adminTenant: "tn_admin",
+    }),
+  });
+  const server = await listenOnNode({ host: "127.0.0.1", port: 0, limits, door });
+  const url = `http://127.0.0.1:${server.port}`;
+  const tenant = (await keys.createTenant({ name: "One" })).id;
+  const other = (await keys.createTenant({ name: "Other" })).id;
+  const makeKey = async (services: readonly string[], owner = tenant): Promise<string> =>
+    (await keys.createKey(owner, { name: "k", role: "owner", allowed_services: [...services] }))
+      .key;
+  const key = await makeKey(["*"]);
+  const otherKey = await makeKey(["*"], other);
+  const balance = () => system.tables.counter(tenant, balanceCounter);
+  const setBalance = async (units: number): Promise<void> => {
+    const delta = units * 1_000_000 - (await balance());
+    await system.tables.write(tenant, [{ type: "add", counter: balanceCounter, delta }]);
+  };
+  await setBalance(100);
+  await system.tables.write(other, [{ type: "add", counter: balanceCounter, delta: 100_000_000 }]);
+  const send = (method: string, path: string, body: unknown, more: CallOptions) =>
+    request(url + path, { method, body, key: more.key ?? key, headers: more.headers ?? {} });
+  return {
+    url,
+    system,
+    llm,
+    adminKey,
+    tenant,
+    key,
+    otherKey,
+    makeKey,
+    setBalance,
+    balance,
+    call: async (method, path, body, more = {}) => {
+      const response = await send(method, path, body, more);
+      const text = await response.text();
+      return {
+        status: response.status,
+        headers: response.headers,
+        body: text === "" ? null : JSON.parse(text),
+      };
+    },
+    events: async (method, path, body, more = {}) => streamOf(await send(method, path, body, more)),
+    stop: async () => {
+      await server.close();
+      await system.stop(1_000);
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function makeRoutes(
+  system: RunningSystem,
+  embedder: ReturnType<typeof createBuiltinEmbedder>,
+): { routes: readonly Route[]; keys: ReturnType<typeof createKeyStore> } {
+  // The service has looked for the collection already; on main the search need not look again.
+  const found = { get: async () => new Uint8Array(1), range: async () => [] };
+  const services = createServices({
+    system,
+    documents: createKnowledgeStore({ bulk: system.bulk, embedder }),
+    retriever: createRetriever({ reader: system.bulk, tables: found, embedder }),
+    nowMs: Date.now,
+  });
+  const open = [...proxyRoutes(services), ...platformRoutes(services), ...openaiRoutes(services)];
+  const names = open.map((route) => route.service);
+  const keys = createKeyStore({ tables: system.tables, services: names });
+  return { routes: [...open, ...adminRoutes(services, keys)], keys };
+}
+
+const limits = {
+  bodyBytesMax: 1_000_000,
+  headerBytesMax: 16_384,
+  connectionsMax: 1_000,
+  bodyTimeoutMs: 5_000,
+  slowReaderMs: 5_000,
+  sendBufferBytesMax: 1_000_000,
+  socketMessageBytesMax: 100_000,
+};
+
+interface Sent {
+  readonly method: string;
+  readonly body: unknown;
+  readonly key: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+const controllers = new WeakMap<Response, AbortController>();
+
+async function request(url: string, sent: Sent): Promise<Response> {
+  const abort = new AbortController();
+  const response = await fetch(url, {
+    method: sent.method,
+    signal: abort.signal,
+    headers: { "X-API-Key": sent.key, "Content-Type": "application/json", ...sent.headers },
+    ...(sent.body === undefined
+      ? {}
+      : { body: typeof sent.body === "string" ? sent.body : JSON.stringify(sent.body) }),
+  });
+  controllers.set(response, abort);
+  return response;
+}
+
+function streamOf(response: Response): Streamed {
+  const reader = response.body?.getReader();
+  const decoder = new TextDecoder();
+  let text = "";
+  const next = async (): Promise<WireEvent | undefined> => {
+    for (;;) {
+      const end = text.indexOf("\n\n");
+      if (end !== -1) {
+        const event = parseEvent(text.slice(0, end));
+        text = text.slice(end + 2);
+        if (event !== null) return event;
+        continue;
+      }
+      const chunk = await reader?.read();
+      if (chunk === undefined || chunk.done) return undefined;
+      text += decoder.decode(chunk.value, { stream: true });
+    }
+  };
+  return {
+    status: response.status,
+    next,
+    rest: async () => {
+      const events: WireEvent[] = [];
+      for (let event = await next(); event; event = await next()) events.push(event);
+      return events;
+    },
+    cut: () => controllers.get(response)?.abort(),
+  };
+}
+
+function parseEvent(block: string): WireEvent | null {
+  const fields = new Map<string, string>();
+  for (const line of block.split("\n")) {
+    const colon = line.indexOf(":");
+    if (colon > 0) fields.set(line.slice(0, colon), line.slice(colon + 2));
+  }
+  const data = fields.get("data");
+  if (data === undefined) return null;
+  return { id: fields.get("id") ?? null, event: fields.get("event") ?? null, data };
+}
