@@ -181,10 +181,14 @@ export function conformance(subject: () => Promise<Subject>): void {
     const good = store.commit({ ops: [put("before", 1)] });
     const refused = store.commit({ ops: [insert("taken", 2)] });
     const resting = store.commit({ ops: [put("after", 1)] });
+    await Promise.resolve();
+    await Promise.resolve();
+    const inNextMessage = store.commit({ ops: [put("next", 1)] });
     const independent = other.commit({ ops: [put("other", 1)] });
     await good.flushed;
     expect(await codeOf(refused.committed)).toBe("CONDITION_FAILED");
     expect(await codeOf(resting.flushed)).toBe("CONDITION_FAILED");
+    expect(await codeOf(inNextMessage.flushed)).toBe("CONDITION_FAILED");
     expect(await codeOf(store.commit({ ops: [put("late", 1)] }).flushed)).toBe("CONDITION_FAILED");
     await independent.flushed;
 

@@ -103,3 +103,29 @@ test("epochs follow the crash: a raise that was not flushed is lost with the pow
 
   expect(disk.epochs).toEqual(new Map([[1, 1]]));
 });
+
+test("a newer pending write of a key outlives the commit of an older one", async () => {
+  const { disk, step, run } = steppedDisk();
+  const store = disk.connect();
+  const write = (text: string) =>
+    store.commit({
+      ops: [
+        { op: "put", key: "k", value: encode(text) },
+        { op: "add", key: "c", delta: 1 },
+      ],
+    });
+  const see = async () => {
+    const rows = await store.range({ from: "a", to: "z", limit: 9 });
+    return rows.map((row) => decode(row.value));
+  };
+
+  write("older");
+  await step();
+  write("newer");
+  expect(await see()).toEqual([2, "newer"]);
+  await step();
+  expect(await see()).toEqual([2, "newer"]);
+  await run();
+
+  expect(await see()).toEqual([2, "newer"]);
+});
