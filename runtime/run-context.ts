@@ -20,6 +20,7 @@ const never = new Promise<never>(() => undefined);
 /** The context of one run. */
 export class Context implements RunContext<Data> {
   readonly #run: Run;
+  #cutting: Promise<never> | null = null;
 
   constructor(run: Run) {
     this.#run = run;
@@ -304,12 +305,14 @@ export class Context implements RunContext<Data> {
 
   /** Rejects when the run is stopped. */
   #cut(): Promise<never> {
+    if (this.#cutting !== null) return this.#cutting;
     const { signal } = this.#run.controller;
-    const cut = new Promise<never>((_, reject) => {
+    // One listener for all waits of the run: each of its own would stay until the run ends.
+    this.#cutting = new Promise<never>((_, reject) => {
       if (signal.aborted) reject(signal.reason);
       else signal.addEventListener("abort", () => reject(signal.reason), { once: true });
     });
-    cut.catch(() => undefined);
-    return cut;
+    this.#cutting.catch(() => undefined);
+    return this.#cutting;
   }
 }
