@@ -109,7 +109,7 @@ export class WorkerPool implements Engines {
     return new WorkerHandle(number, {
       ...this.#options.workers,
       receive: (items, wire) => this.#options.door.deliver(items, wire),
-      rescan: () => this.#rescan(null),
+      rescan: () => void this.#rescan(this.#living()),
       exited: (worker) => this.#exited(worker),
     });
   }
@@ -145,17 +145,20 @@ export class WorkerPool implements Engines {
     return this.#workers.filter((worker) => worker.death === undefined);
   }
 
-  #rescan(except: WorkerHandle | null): void {
-    for (const worker of this.#living()) {
-      if (worker === except) continue;
-      worker.rescan().catch((error: unknown) => {
-        if (worker.death !== undefined) return;
-        this.#options.log.write("error", "A worker could not look into its inboxes again.", {
-          worker: worker.number,
-          reason: String(error),
-        });
-      });
-    }
+  async #rescan(workers: readonly WorkerHandle[]): Promise<void> {
+    const { log } = this.#options;
+    await Promise.all(
+      workers.map(async (worker) => {
+        try {
+          await worker.rescan();
+        } catch (error) {
+          // The dead look when their shards are taken.
+          if (worker.death !== undefined) return;
+          const fields = { worker: worker.number, reason: String(error) };
+          log.write("error", "A worker could not look into its inboxes again.", fields);
+        }
+      }),
+    );
   }
 
   #exited(worker: WorkerHandle): void {
@@ -196,8 +199,9 @@ export class WorkerPool implements Engines {
     await Promise.allSettled(others.map((other) => other.disconnect(number)));
     await this.#tellOthers(others);
     const epochs = await this.#options.epochs.raise(shards);
-    // Wake-ups the dead thread had not sent: its commits are all visible now.
-    this.#rescan(worker);
+    // Wake-ups the dead thread had not sent: its commits are all visible now. Found before its
+    // actors go on sending, or a later message would overtake them.
+    await this.#rescan(others);
     await started;
     for (const other of others) {
       if (other.death === undefined) await this.#connectLiving(worker, other);
