@@ -1,0 +1,226 @@
+// The platform's resources through the real door: agents with entity tags, runs, conversations,
+// knowledge, and the dry run of the router.
+
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { type HttpHost, type Json, startHttpHost } from "../../support/http-host.ts";
+import { createGate } from "../../support/scripted-llm.ts";
+
+let host: HttpHost;
+let agent = "";
+const answer = "You can export from Settings.";
+
+beforeAll(async () => {
+  host = await startHttpHost();
+  agent = (await host.call("POST", "/v2/agents", { name: "Desk", model_name: "m-1" })).body.id;
+  await host.call("POST", `/v2/agents/${agent}/sub-agents`, {
+    name: "Docs",
+    trigger: { keywords: ["export"] },
+    model_name: "m-1",
+  });
+});
+afterAll(() => host.stop());
+afterEach(() => {
+  host.llm.script = () => answer;
+});
+
+test("an agent is a plain resource whose entity tag guards changes", async () => {
+  const made = await host.call("POST", "/v2/agents", { name: "One", temperature: 0.5 });
+  const path = `/v2/agents/${made.body.id}`;
+  const etag = made.headers.get("etag") ?? "";
+
+  const patched = await host.call("PATCH", path, { top_p: 0.5 }, { headers: { "If-Match": etag } });
+  const late = await host.call("PATCH", path, { top_p: 0.6 }, { headers: { "If-Match": etag } });
+  const put = await host.call("PUT", path, { name: "Two" });
+  const got = await host.call("GET", path);
+  const gone = await host.call("DELETE", path);
+  const after = await host.call("GET", path);
+
+  expect(made.status).toBe(201);
+  expect(made.headers.get("location")).toBe(path);
+  expect(patched.body).toMatchObject({ name: "One", temperature: 0.5, top_p: 0.5 });
+  expect(late.status).toBe(412);
+  expect(late.headers.get("content-type")).toContain("application/problem+json");
+  expect(late.body).toMatchObject({ status: 412, code: "REVISION_MISMATCH" });
+  expect(put.body).toMatchObject({ name: "Two", temperature: null, top_p: null });
+  expect(got.headers.get("etag")).toBe(put.headers.get("etag"));
+  expect([gone.status, after.status]).toEqual([204, 404]);
+});
+
+test("sub-agents are resources under their agent", async () => {
+  const made = await host.call("POST", `/v2/agents/${agent}/sub-agents`, { name: "Sub" });
+  const path = `/v2/agents/${agent}/sub-agents/${made.body.id}`;
+
+  const patched = await host.call("PATCH", path, { priority: 7 });
+  const put = await host.call("PUT", path, { name: "New" });
+  const list = await host.call("GET", `/v2/agents/${agent}/sub-agents`);
+  const gone = await host.call("DELETE", path);
+  const after = await host.call("GET", path);
+
+  expect(made.status).toBe(201);
+  expect(patched.body).toMatchObject({ name: "Sub", priority: 7 });
+  expect(put.body).toMatchObject({ name: "New", priority: 100 });
+  expect(list.body.data.map((one: Json) => one.name)).toEqual(["Docs", "New"]);
+  expect([gone.status, after.status]).toEqual([204, 404]);
+});
+
+test("a dry run says where a message would go and runs nothing", async () => {
+  const before = host.llm.requests.length;
+
+  const path = `/v2/agents/${agent}/route`;
+  const { status, body } = await host.call("POST", path, { message: "How do I export?" });
+
+  expect(status).toBe(200);
+  expect(body.routing_info).toMatchObject({ selected_action: "SUB_AGENT", action_name: "Docs" });
+  expect(host.llm.requests.length).toBe(before);
+});
+
+test("a run is waited for, looked at and listed", async () => {
+  const input = { input: "How do I export?" };
+
+  const made = await host.call("POST", `/v2/agents/${agent}/runs`, input);
+  const run = await host.call("GET", `/v2/runs/${made.body.id}`);
+  const list = await host.call("GET", "/v2/runs?limit=1");
+  const foreign = await host.call("GET", `/v2/runs/${made.body.id}`, undefined, {
+    key: host.otherKey,
+  });
+
+  expect(made.body).toMatchObject({ status: "completed", response: answer });
+  expect(run.body).toMatchObject({
+    id: made.body.id,
+    status: "completed",
+    agent_key: agent,
+    conversation_key: made.body.conversation_key,
+    result: { response: answer },
+  });
+  expect(list.body.data[0].id).toBe(made.body.id);
+  expect(foreign.status).toBe(404);
+});
+
+test("events of a run are frames with ids, from the start or after one", async () => {
+  const made = await host.call("POST", `/v2/agents/${agent}/runs`, { input: "export?" });
+  const path = `/v2/runs/${made.body.id}/events`;
+
+  const all = await (await host.events("GET", path)).rest();
+  const middle = all.at(-2)?.id ?? "";
+  const rest = await (
+    await host.events("GET", `${path}?after=${encodeURIComponent(middle)}`)
+  ).rest();
+  const byHeader = await (
+    await host.events("GET", path, undefined, { headers: { "Last-Event-ID": middle } })
+  ).rest();
+
+  expect(all.at(-1)?.event).toBe("end");
+  expect(JSON.parse(all.at(-1)?.data ?? "{}").reply.response).toBe(answer);
+  expect(rest.map((event) => event.event)).toEqual(["end"]);
+  expect(byHeader.map((event) => event.id)).toEqual(rest.map((event) => event.id));
+});
+
+test("a streamed run begins with its accept", async () => {
+  const path = `/v2/agents/${agent}/runs`;
+
+  const stream = await host.events("POST", path, { input: "export?", mode: "stream" });
+  const events = await stream.rest();
+
+  expect(events[0]?.event).toBe("accepted");
+  expect(events.map((event) => event.event)).toContain("text-end");
+  expect(events.at(-1)?.event).toBe("end");
+});
+
+test("a run in the background is cancelled by its id", async () => {
+  const gate = createGate();
+  host.llm.script = async ({ signal }) => {
+    await gate.wait(signal);
+    return answer;
+  };
+  const made = await host.call("POST", `/v2/agents/${agent}/runs`, {
+    input: "export?",
+    mode: "background",
+  });
+  await gate.reached;
+
+  const cancel = await host.call("POST", `/v2/runs/${made.body.run_id}/cancel`);
+  const events = await (await host.events("GET", `/v2/runs/${made.body.run_id}/events`)).rest();
+  const again = await host.call("POST", `/v2/runs/${made.body.run_id}/cancel`);
+
+  expect([made.status, cancel.status]).toEqual([202, 202]);
+  expect(JSON.parse(events.at(-1)?.data ?? "{}").outcome.status).toBe("cancelled");
+  expect(again.status).toBe(409);
+});
+
+test("a conversation is cancelled as a whole", async () => {
+  const gate = createGate();
+  host.llm.script = async ({ signal }) => {
+    await gate.wait(signal);
+    return answer;
+  };
+  const made = await host.call("POST", `/v2/agents/${agent}/runs`, {
+    input: "export?",
+    mode: "background",
+  });
+  await gate.reached;
+  const { conversation_key } = made.body;
+
+  const shown = await host.call("GET", `/v2/conversations/${conversation_key}`);
+  const cancel = await host.call("POST", `/v2/conversations/${conversation_key}/cancel`);
+  const events = await (await host.events("GET", `/v2/runs/${made.body.run_id}/events`)).rest();
+
+  expect(shown.body.running_run_id).toBe(made.body.run_id);
+  expect(cancel.status).toBe(202);
+  expect(JSON.parse(events.at(-1)?.data ?? "{}").outcome.status).toBe("cancelled");
+});
+
+test("conversations are pages, their messages too", async () => {
+  const made = await host.call("POST", `/v2/agents/${agent}/runs`, { input: "export?" });
+  const path = `/v2/conversations/${made.body.conversation_key}`;
+
+  const list = await host.call("GET", `/v2/conversations?agent_key=${agent}&limit=1`);
+  const one = await host.call("GET", `${path}/messages?limit=1`);
+  const two = await host.call("GET", `${path}/messages?limit=1&cursor=${one.body.next_cursor}`);
+  const foreign = await host.call("GET", path, undefined, { key: host.otherKey });
+  const gone = await host.call("DELETE", path);
+
+  expect(list.body.data[0].id).toBe(made.body.conversation_key);
+  expect(one.body.data[0].role).toBe("user");
+  expect(two.body.data[0].role).toBe("assistant");
+  expect([foreign.status, gone.status]).toEqual([404, 204]);
+});
+
+test("a collection takes documents, finds passages and is deleted", async () => {
+  const collections = "/v2/knowledge/collections";
+  const { id } = (await host.call("POST", collections, { name: "Docs" })).body;
+  const path = `${collections}/${id}`;
+
+  const one = await host.call("POST", `${path}/documents`, {
+    title: "Export",
+    text: "To export your data, open Settings and choose Export.",
+  });
+  const many = await host.call("POST", `${path}/documents`, [
+    { id: "billing", text: "Invoices are sent on the first day of the month." },
+  ]);
+  const list = await host.call("GET", `${path}/documents`);
+  const shown = await host.call("GET", `${path}/documents/billing`);
+  const found = await host.call("POST", `${path}/search`, { query: "export data", top_k: 1 });
+  const foreign = await host.call("POST", `${path}/search`, { query: "x" }, { key: host.otherKey });
+  const removed = await host.call("DELETE", `${path}/documents/billing`);
+  const gone = await host.call("DELETE", path);
+  const after = await host.call("GET", path);
+
+  expect(one.status).toBe(201);
+  expect(one.body).toMatchObject({ status: "created", chunks: 1 });
+  expect(many.body.data).toHaveLength(1);
+  expect(list.body.data).toHaveLength(2);
+  expect(shown.body.text).toContain("Invoices");
+  expect(found.body.data[0]).toMatchObject({ document_id: one.body.id, title: "Export" });
+  expect([foreign.status, removed.status, gone.status, after.status]).toEqual([404, 204, 204, 404]);
+});
+
+test("a search wants a query and a bounded number of hits", async () => {
+  const { id } = (await host.call("POST", "/v2/knowledge/collections", { name: "x" })).body;
+  const path = `/v2/knowledge/collections/${id}/search`;
+
+  const empty = await host.call("POST", path, { query: "" });
+  const many = await host.call("POST", path, { query: "x", top_k: 1_000 });
+
+  expect([empty.status, empty.body.pointer]).toEqual([400, "/query"]);
+  expect([many.status, many.body.pointer]).toEqual([400, "/top_k"]);
+});
