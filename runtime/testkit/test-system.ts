@@ -3,12 +3,13 @@
 // says through it is what the door says; a request lost in a crash is rejected with WORKER_LOST.
 
 import type { Definition } from "../actor.ts";
-import { type Address, SHARDS, shardOf, shardOfAddress } from "../address.ts";
+import { type Address, addressParts, SHARDS, shardOf, shardOfAddress } from "../address.ts";
 import { type ErrorData, fromErrorData, RuntimeError } from "../errors.ts";
 import type { Frame } from "../frame.ts";
 import { createKernel } from "../kernel.ts";
 import type { Kernel, KernelLimits } from "../kernel-port.ts";
 import type { DoorItem, RunControl, Want, WorkerItem } from "../message.ts";
+import { decode } from "../store/codec.ts";
 import { type Crash, MemoryDisk } from "../store/memory.ts";
 import type { MessageKey } from "../system.ts";
 import { Schedule } from "./schedule.ts";
@@ -208,20 +209,13 @@ export class TestSystem {
     }
     const run = item.run;
     const row = this.disk.rows.find(({ key }) => key.startsWith("n/") && key.endsWith(`/${run}`));
-    const tenant = row?.key.split("/")[1] ?? "";
-    const root = this.#rootOf(run) ?? "";
+    const at = row === undefined ? null : (decode(row.value) as { address: Address }).address;
+    const { tenant, root } = at === null ? { tenant: "", root: "" } : addressParts(at);
     this.#waiters.delete(item.id);
     this.follow({ tenant, root, run }).then(
       (frames) => waiter.resolve([accepted, ...frames]),
       (error: Error) => waiter.reject(error),
     );
-  }
-
-  #rootOf(run: string): string | undefined {
-    const journal = this.disk.rows.find(
-      ({ key }) => key.startsWith("j/") && key.includes(`/${run}:`),
-    );
-    return journal?.key.split("/")[3];
   }
 
   #frame(id: number, waiter: Waiter, frame: Frame): void {
