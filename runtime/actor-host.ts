@@ -179,7 +179,11 @@ export class ActorHost {
   repair(refused: Refused, isLost: (shard: number) => boolean): void {
     const again = new Map<Address, MailItem[]>();
     for (const participant of refused.participants) {
-      if (!(participant instanceof TurnDone)) continue;
+      if (!(participant instanceof TurnDone)) {
+        participant.onRefused?.(refused.error);
+        continue;
+      }
+      if (participant.isAnswered) continue;
       const { cell, item } = participant;
       const items = again.get(cell.address) ?? [];
       again.set(cell.address, items);

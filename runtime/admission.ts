@@ -3,6 +3,7 @@
 
 import { shardOfAddress } from "./address.ts";
 import type { Cell, MailItem } from "./cell.ts";
+import type { Participant } from "./committer.ts";
 import type { Engine } from "./engine.ts";
 import type { ErrorCode, ErrorData } from "./errors.ts";
 import type { DoorItem } from "./message.ts";
@@ -106,9 +107,16 @@ export class Admission {
   #store(item: DoorItem & { type: "request" }): void {
     const { id, to, message, deadlineMs, level } = item;
     const { actors, committer, options } = this.#engine;
-    actors.post({ shard: shardOfAddress(to) }, { to, from: null, message, deadlineMs });
-    committer.after(level === "memory" ? "committed" : level, () =>
-      options.toDoor({ type: "reply", id, value: null }),
-    );
+    let isStored = false;
+    const owner: Participant = {
+      shard: shardOfAddress(to),
+      // Somebody else's fault, or the shard has gone: asked again, it is stored or refused.
+      onRefused: () => (isStored ? undefined : this.request(item)),
+    };
+    actors.post(owner, { to, from: null, message, deadlineMs });
+    committer.after(level === "memory" ? "committed" : level, () => {
+      isStored = true;
+      options.toDoor({ type: "reply", id, value: null });
+    });
   }
 }

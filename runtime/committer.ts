@@ -10,6 +10,8 @@ import type { Committed, Level, Range, Reader, Row, Store, StoreOp } from "./sto
 /** Whoever wrote into a batch: a turn or a run tree. */
 export interface Participant {
   readonly shard: number;
+  /** Called when the batch was refused, unless it is a turn or a run, which the kernel repairs. */
+  onRefused?(error: RuntimeError): void;
 }
 
 /** What the kernel must repair: all participants in order, and the one whose condition failed. */

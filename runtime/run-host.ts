@@ -2,7 +2,7 @@
 // them together with their parent's turn, and shows them to viewers.
 
 import type { Data, Outcome, RunSpec } from "./actor.ts";
-import { type Address, addressParts, shardOfAddress } from "./address.ts";
+import { type Address, addressParts, shardOf, shardOfAddress } from "./address.ts";
 import type { MailItem } from "./cell.ts";
 import type { Participant, Refused } from "./committer.ts";
 import type { Engine } from "./engine.ts";
@@ -79,7 +79,7 @@ export class RunHost {
   }
 
   /** Starts a held run. */
-  release(owner: Participant, id: string, input: Data): void {
+  release(owner: Participant, tenant: string, id: string, input: Data): void {
     const held = this.#held.get(id);
     if (held) {
       this.#held.delete(id);
@@ -88,7 +88,6 @@ export class RunHost {
     }
     // Held before this kernel had the shard: the mark makes the release durable, the row comes after.
     const { committer } = this.#engine;
-    const { tenant } = this.#tenantOf(owner);
     const mark = keys.openRun(owner.shard, tenant, id);
     committer.write(owner, { op: "put", key: mark, value: encode({ input }) });
     Promise.resolve(committer.get(keys.run(tenant, id)))
@@ -115,7 +114,16 @@ export class RunHost {
     const { id, tenant, run, control } = item;
     const refused = this.control(tenant, run, control);
     if (refused === null) {
-      committer.after("flushed", () => options.toDoor({ type: "reply", id, value: null }));
+      let isTaken = false;
+      const shard = shardOf(tenant, item.root);
+      committer.join({
+        shard,
+        onRefused: () => (isTaken ? undefined : this.controlFromDoor(item)),
+      });
+      committer.after("flushed", () => {
+        isTaken = true;
+        options.toDoor({ type: "reply", id, value: null });
+      });
       return;
     }
     Promise.resolve(committer.get(keys.run(tenant, rootRunOf(run))))
@@ -243,14 +251,7 @@ export class RunHost {
 
   /** Whether a step of a frozen run is still being performed. */
   get isPerforming(): boolean {
-    for (const tree of this.trees.values()) {
-      if (!tree.isFrozen) continue;
-      for (const run of tree.runs.values()) {
-        // A run that waits for its child performs nothing itself.
-        if ([...run.performing].some((key) => !run.children.has(key) && !run.tries.has(key)))
-          return true;
-      }
-    }
+    for (const tree of this.trees.values()) if (tree.isFrozen && tree.isPerforming) return true;
     return false;
   }
 
@@ -389,10 +390,5 @@ export class RunHost {
       deadlineMs: 0,
       system: true,
     });
-  }
-
-  #tenantOf(owner: Participant): { tenant: string } {
-    const cell = (owner as { cell?: { tenant: string } }).cell;
-    return { tenant: cell?.tenant ?? "" };
   }
 }

@@ -165,6 +165,16 @@ export class RunTree implements Participant {
     };
   }
 
+  /** Whether a step that does something is under way; a run that only waits performs nothing. */
+  get isPerforming(): boolean {
+    for (const run of this.runs.values()) {
+      for (const key of run.performing) {
+        if (!run.children.has(key) && run.tries.get(key)?.untilMs === undefined) return true;
+      }
+    }
+    return false;
+  }
+
   /** Forgets everything in memory; what is stored stays and can be taken up again. */
   drop(reason: RuntimeError): void {
     if (this.isDropped) return;

@@ -13,16 +13,19 @@ import { encode } from "./store/codec.ts";
 import { keys } from "./store/keys.ts";
 import type { StoreOp } from "./store/store.ts";
 import { judge } from "./supervise.ts";
-import { TurnDraft, type Wish } from "./turn.ts";
+import { type Answer, TurnDraft, type Wish } from "./turn.ts";
 import { load, readsOf, SEEN } from "./turn-reads.ts";
 
 /** A turn that took part in a batch: enough to undo it and do it again. */
 export class TurnDone implements Participant {
   readonly cell: Cell;
   readonly item: MailItem;
-  readonly draft: TurnDraft;
+  /** Null for a message that was recognised and not handled again. */
+  readonly draft: TurnDraft | null;
+  /** The asker has its answer: nothing of this turn is to be done again. */
+  isAnswered = false;
 
-  constructor(cell: Cell, item: MailItem, draft: TurnDraft) {
+  constructor(cell: Cell, item: MailItem, draft: TurnDraft | null) {
     this.cell = cell;
     this.item = item;
     this.draft = draft;
@@ -31,6 +34,12 @@ export class TurnDone implements Participant {
   get shard(): number {
     return this.cell.shard;
   }
+}
+
+/** A turn whose handler has returned. */
+interface Handled {
+  readonly done: TurnDone;
+  readonly draft: TurnDraft;
 }
 
 /** What is remembered of a keyed message from outside. */
@@ -87,7 +96,7 @@ export class TurnRunner {
   refuseGuilty(done: TurnDone, error: RuntimeError): boolean {
     const { cell, item, draft } = done;
     const key = error.details?.["key"];
-    const floor = draft.floors.find((one) => one.key === key);
+    const floor = draft?.floors.find((one) => one.key === key);
     if (error.code !== "CONDITION_FAILED" || !floor) return false;
     this.#engine.admission.left(cell, item);
     this.#answerError(cell, item, floor.otherwise);
@@ -155,9 +164,9 @@ export class TurnRunner {
     cell.lastUsedMs = nowMs;
     cell.failures = 0;
     this.#engine.admission.left(cell, item);
-    const done = new TurnDone(cell, item, draft);
+    const done: Handled = { done: new TurnDone(cell, item, draft), draft };
     const broken = this.#brokenFloor(draft);
-    if (broken && !item.endedRun) this.#refuseFloor(done, broken);
+    if (broken && !item.endedRun) this.#refuseFloor(done.done, broken);
     else this.#commit(done, next);
   }
 
@@ -183,8 +192,8 @@ export class TurnRunner {
     this.#answerError(done.cell, done.item, otherwise);
   }
 
-  #commit(done: TurnDone, next: Data): void {
-    const { cell, item, draft } = done;
+  #commit({ done, draft }: Handled, next: Data): void {
+    const { cell, item } = done;
     const { committer } = this.#engine;
     const isRefusal = draft.answer?.type === "error";
     // First what brought the message: a handler may set the reminder again that has just fired.
@@ -195,10 +204,10 @@ export class TurnRunner {
       const value = encode({ version: cell.definition.version, state: next });
       committer.write(done, { op: "put", key: keys.state(cell.address), value });
     }
-    if (!isRefusal) this.#remember(done);
-    for (const wish of draft.wishes) this.#grant(done, wish);
+    if (!isRefusal) this.#remember(done, draft);
+    for (const wish of draft.wishes) this.#grant(done, wish, draft.answer);
     if (item.endedRun) this.#engine.runs.settle(done, item.endedRun, draft);
-    else this.#answer(done);
+    else this.#answer(done, draft.answer);
   }
 
   /** Removes what brought the message: its inbox row, or the reminder that fired. */
@@ -210,8 +219,8 @@ export class TurnRunner {
     for (const key of item.due ?? []) committer.write(owner, { op: "remove", key });
   }
 
-  #remember(done: TurnDone): void {
-    const { cell, item, draft } = done;
+  #remember(done: TurnDone, draft: TurnDraft): void {
+    const { cell, item } = done;
     const key = item.door?.key;
     if (!key) return;
     const reply = draft.answer?.type === "reply" ? draft.answer : null;
@@ -230,7 +239,7 @@ export class TurnRunner {
     for (const op of ops) this.#engine.committer.write(done, op);
   }
 
-  #grant(done: TurnDone, wish: Wish): void {
+  #grant(done: TurnDone, wish: Wish, answer: Answer | null): void {
     const { runs, reminders } = this.#engine;
     const { cell } = done;
     switch (wish.type) {
@@ -241,10 +250,15 @@ export class TurnRunner {
         this.#host.tell(wish.to, cell.address, wish.message);
         return;
       case "start":
-        runs.start(done, { id: wish.id, spec: wish.spec, parent: cell.address, ...askerOf(done) });
+        runs.start(done, {
+          id: wish.id,
+          spec: wish.spec,
+          parent: cell.address,
+          ...askerOf(done.item, answer),
+        });
         return;
       case "release":
-        runs.release(done, wish.id, wish.input);
+        runs.release(done, cell.tenant, wish.id, wish.input);
         return;
       case "cancel":
         runs.control(cell.tenant, wish.id, { type: "cancel", reason: wish.reason });
@@ -258,10 +272,10 @@ export class TurnRunner {
     }
   }
 
-  #answer(done: TurnDone): void {
-    const { cell, item, draft } = done;
-    const { committer, options, runs } = this.#engine;
-    const answer = draft.answer ?? { type: "reply", value: undefined, follow: null };
+  #answer(done: TurnDone, given: Answer | null): void {
+    const { cell, item } = done;
+    const { options, runs } = this.#engine;
+    const answer = given ?? { type: "reply", value: undefined, follow: null };
     if (answer.type === "error") {
       this.#answerError(cell, item, answer.error);
       return;
@@ -269,8 +283,7 @@ export class TurnRunner {
     if (item.ask && answer.follow === null) this.#replyTo(item, cell, { value: answer.value });
     const { door } = item;
     if (!door || door.want === "nothing") return;
-    const level = door.level === "memory" ? null : door.level;
-    const after = (call: () => void): void => (level ? committer.after(level, call) : call());
+    const after = (call: () => void): void => this.#whenSafe(done, door, call);
     if (door.want === "reply") {
       after(() => options.toDoor({ type: "reply", id: door.id, value: answer.value }));
       return;
@@ -284,18 +297,32 @@ export class TurnRunner {
     after(() => viewer.open(accepted));
   }
 
+  /** Answers when everything so far has reached the asked level; a refused batch brings the turn back. */
+  #whenSafe(done: TurnDone, door: NonNullable<MailItem["door"]>, call: () => void): void {
+    if (door.level === "memory") {
+      call();
+      return;
+    }
+    const { committer } = this.#engine;
+    committer.join(done);
+    committer.after(door.level, () => {
+      done.isAnswered = true;
+      call();
+    });
+  }
+
   /** A keyed message that was seen before gets the first one's answer. */
   #again(cell: Cell, item: MailItem, seen: SeenRow): void {
     this.#engine.admission.left(cell, item);
     const { door } = item;
     if (!door) return;
-    const { committer, options } = this.#engine;
+    const { options } = this.#engine;
     if (door.key && seen.bodyHash !== door.key.bodyHash) {
       const message = "This Idempotency-Key was used with another body.";
       this.#answerError(cell, item, { code: "KEY_REUSED", message });
       return;
     }
-    committer.after(door.level === "memory" ? "committed" : door.level, () => {
+    this.#whenSafe(new TurnDone(cell, item, null), door, () => {
       if (door.want === "reply") options.toDoor({ type: "reply", id: door.id, value: seen.reply });
       else options.toDoor({ type: "elsewhere", id: door.id, reply: seen.reply, run: seen.run });
     });
@@ -357,8 +384,7 @@ export class TurnRunner {
   }
 }
 
-function askerOf(done: TurnDone): { asker?: NonNullable<MailItem["ask"]> } {
-  const { answer } = done.draft;
-  const isAnswer = done.item.ask && answer?.type === "reply" && answer.follow !== null;
-  return isAnswer && done.item.ask ? { asker: done.item.ask } : {};
+function askerOf(item: MailItem, answer: Answer | null): { asker?: NonNullable<MailItem["ask"]> } {
+  const isFollowed = answer?.type === "reply" && answer.follow !== null;
+  return isFollowed && item.ask ? { asker: item.ask } : {};
 }
