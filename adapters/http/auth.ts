@@ -1,6 +1,7 @@
 // Who is asking: the admin key, an API key, or the cookie of a browser session. A wrong key says
 // nothing about what it was near to, and an address that keeps guessing is slowed down.
 
+import type { ApiKey } from "../../actors/records/api-key.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { hashOfKey, isHashOf, type KeyStore } from "./keys.ts";
 import type { FailureLimiter } from "./rate.ts";
@@ -11,12 +12,15 @@ import type { Sessions } from "./sessions.ts";
 /** Longest key looked at; longer ones are wrong. */
 export const KEY_CHARS_MAX = 256;
 
+/** Whom a key came from; the address is read only when it matters. */
+export type Peer = Pick<HttpRequest, "peer">;
+
 /** Decides who is asking. */
 export interface Authenticator {
   /** @throws UNAUTHENTICATED, RATE_LIMITED. */
   authenticate(request: HttpRequest): Promise<Principal>;
   /** The same for a key that did not come in a header (a WebSocket's first frame). */
-  authenticateKey(key: string, peer: string): Promise<Principal>;
+  authenticateKey(key: string, from: Peer): Promise<Principal>;
 }
 
 /**
@@ -35,25 +39,19 @@ export function createAuthenticator(options: {
   const admin = principalOfAdmin(adminTenant);
   let adminKnown = "";
 
-  async function authenticateKey(key: string, peer: string): Promise<Principal> {
+  async function authenticateKey(key: string, from: Peer): Promise<Principal> {
     // The admin key is remembered as it came, once proven, so that it costs no hash a request.
     if (adminKnown !== "" && key === adminKnown) return admin;
-    if (!keys.isKnown(key)) failures.check(peer);
+    const known = keys.known(key);
+    if (known !== null) return principalOf(known);
+    failures.check(from.peer);
     if (key.length <= KEY_CHARS_MAX && isHashOf(key, adminHash)) {
       adminKnown = key;
       return admin;
     }
     const found = key.length <= KEY_CHARS_MAX ? await keys.find(key) : null;
-    if (found !== null) {
-      return {
-        tenant: found.tenant,
-        keyId: found.id,
-        role: found.role,
-        allowedServices: found.allowed_services,
-        via: "key",
-      };
-    }
-    failures.note(peer);
+    if (found !== null) return principalOf(found);
+    failures.note(from.peer);
     throw new RuntimeError("UNAUTHENTICATED", "The API key is not valid here.");
   }
 
@@ -69,12 +67,22 @@ export function createAuthenticator(options: {
           "An API key is needed: send it as X-API-Key or as Authorization: Bearer.",
         );
       }
-      const principal = await authenticateKey(key, request.peer);
+      const principal = await authenticateKey(key, request);
       const tenant = request.header("x-tenant");
       if (principal.role !== "admin" || tenant === undefined) return principal;
       if (/^tn_[a-z0-9]{1,64}$/.test(tenant)) return { ...principal, tenant };
       throw new RuntimeError("INVALID", "The header X-Tenant names a tenant (tn_...).");
     },
+  };
+}
+
+function principalOf(key: ApiKey): Principal {
+  return {
+    tenant: key.tenant,
+    keyId: key.id,
+    role: key.role,
+    allowedServices: key.allowed_services,
+    via: "key",
   };
 }
 

@@ -147,7 +147,10 @@ class Visit {
       request,
       route,
       params,
-      query: request.query,
+      // Parsed only by handlers that look at it.
+      get query() {
+        return request.query;
+      },
       principal: this.#principal,
       system: this.#options.system,
       ...(await this.#body(route)),

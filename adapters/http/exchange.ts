@@ -12,8 +12,8 @@ export const EAGER_BODY_BYTES = 64 * 1024;
 /** A refused body is still read this long and this far, so that the client sees the answer and not a reset. */
 export const LINGER_MS = 1_000;
 export const LINGER_BYTES = 32 * 1024 * 1024;
-/** How often a stalled upload is looked at, ms. */
-const BODY_TICK_MS = 2_000;
+/** How often bodies on their way are looked at, ms. */
+const BODY_SWEEP_MS = 200;
 
 const boot = newId("req", Date.now()).slice(0, 22);
 let requests = 0;
@@ -81,8 +81,12 @@ export function fallbackReply(error: unknown, requestId: string): HttpResponse {
 }
 
 /** Whether a header value would break the head apart. */
-export function isBrokenHeader(value: string): boolean {
-  return value.includes("\n") || value.includes("\r") || value.includes("\0");
+export function hasBrokenHeader(headers: Readonly<Record<string, string>> | undefined): boolean {
+  for (const name in headers) {
+    const value = headers[name] ?? "";
+    if (value.includes("\n") || value.includes("\r") || value.includes("\0")) return true;
+  }
+  return false;
 }
 
 /** The refusal of a head that is too large; the server may refuse larger ones by itself. */
@@ -188,17 +192,19 @@ export class BodyBuffer {
 
   #wait(timeoutMs: number, isEnough: () => boolean): Promise<void> {
     return new Promise((resolve) => {
-      const end = (): void => {
-        clearTimeout(timer);
-        clearInterval(tick);
-        this.#settle = null;
-        resolve();
+      const wait: Wait = {
+        untilMs: performance.now() + timeoutMs,
+        // Resuming tells the server that a slow upload is still wanted; it has idle limits of its own.
+        tick: () => this.#source.resume(),
+        end: () => {
+          waits.delete(wait);
+          this.#settle = null;
+          resolve();
+        },
       };
-      const timer = setTimeout(end, timeoutMs);
-      // Resuming tells the server that a slow upload is still wanted; it has idle limits of its own.
-      const tick = setInterval(() => this.#source.resume(), BODY_TICK_MS);
+      addWait(wait);
       this.#settle = () => {
-        if (this.#isDone || this.#failure !== null || isEnough()) end();
+        if (this.#isDone || this.#failure !== null || isEnough()) wait.end();
       };
       if (this.#isPaused) {
         this.#isPaused = false;
@@ -206,6 +212,34 @@ export class BodyBuffer {
       }
       this.#settle();
     });
+  }
+}
+
+interface Wait {
+  readonly untilMs: number;
+  tick(): void;
+  end(): void;
+}
+
+// Nearly every body is there within the same turn of the event loop: one shared sweep for the few
+// that are not is cheaper than two timers for each.
+const waits = new Set<Wait>();
+let sweep: NodeJS.Timeout | null = null;
+
+function addWait(wait: Wait): void {
+  waits.add(wait);
+  sweep ??= setInterval(sweepBodies, BODY_SWEEP_MS).unref();
+}
+
+function sweepBodies(): void {
+  if (waits.size === 0 && sweep !== null) {
+    clearInterval(sweep);
+    sweep = null;
+  }
+  const nowMs = performance.now();
+  for (const wait of waits) {
+    if (nowMs >= wait.untilMs) wait.end();
+    else wait.tick();
   }
 }
 

@@ -48,8 +48,8 @@ export interface KeyStore {
   }): Promise<readonly Tenant[]>;
   /** The valid key behind a presented one, or null; unknown, expired and revoked look alike. */
   find(presented: string): Promise<ApiKey | null>;
-  /** Whether `find` can answer from memory: a known key is never slowed by others' failures. */
-  isKnown(presented: string): boolean;
+  /** What `find` can answer from memory: a known key is never slowed by others' failures. */
+  known(presented: string): ApiKey | null;
 }
 
 /** @param services every service of the server, from which the default of a new key is made. */
@@ -81,7 +81,7 @@ export function createKeyStore(options: {
 
   return {
     tenant,
-    isKnown: (presented) => cached(presented) !== null,
+    known: cached,
     createTenant: async ({ name, id = newId("tn", now()) }) => {
       const value: Tenant = { id, name, created_at: new Date(now()).toISOString() };
       const table = systemTables.tenants;

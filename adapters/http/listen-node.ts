@@ -15,7 +15,7 @@ import {
   dateHeader,
   fallbackReply,
   type Head,
-  isBrokenHeader,
+  hasBrokenHeader,
   Presence,
   plainAddress,
   Request,
@@ -243,7 +243,7 @@ class NodeExchange {
   async #decide(answer: (request: Request) => Promise<HttpResponse>): Promise<HttpResponse> {
     try {
       const reply = await answer(this.#request);
-      if (Object.values(reply.headers ?? {}).some(isBrokenHeader)) {
+      if (hasBrokenHeader(reply.headers)) {
         throw new Error("A response header holds a line break.");
       }
       return reply;

@@ -6,8 +6,8 @@ import { RuntimeError } from "../../runtime/errors.ts";
 import {
   BodyBuffer,
   fallbackReply,
+  hasBrokenHeader,
   headTooLarge,
-  isBrokenHeader,
   Presence,
   plainAddress,
   Request,
@@ -138,7 +138,7 @@ export class NativeExchange {
     try {
       if (this.isTooLarge) throw headTooLarge(this.#limits);
       const reply = await answer(this.#request);
-      if (reply !== null && Object.values(reply.headers ?? {}).some(isBrokenHeader)) {
+      if (hasBrokenHeader(reply?.headers)) {
         throw new Error("A response header holds a line break.");
       }
       return reply;

@@ -20,7 +20,7 @@ import {
 /** What a socket does things with. */
 export interface SocketServices {
   /** @throws UNAUTHENTICATED, RATE_LIMITED. */
-  authenticateKey(key: string, peer: string): Promise<Principal>;
+  authenticateKey(key: string, from: Pick<HttpRequest, "peer">): Promise<Principal>;
   /** Called for every request after hello. @throws RATE_LIMITED. */
   admit(principal: Principal): void;
   /** First frame `accepted` or `refused`, then the run's frames to its end. @throws FORBIDDEN ... */
@@ -208,7 +208,7 @@ class Connection {
       throw new RuntimeError("INVALID", `This server speaks protocol ${SOCKET_PROTOCOL}.`);
     }
     if (token !== undefined) {
-      this.#principal = await this.#services.authenticateKey(token, this.#peer);
+      this.#principal = await this.#services.authenticateKey(token, { peer: this.#peer });
     }
     if (this.#principal === null) {
       throw new RuntimeError("UNAUTHENTICATED", "hello needs a token: an API key.");
