@@ -30,6 +30,8 @@ const MINUTE_MS = 60_000;
 const GUILTY_MAX = 1_000;
 const GUILTY_MS = 600_000;
 const INSPECT_MS = 1_000;
+/** A stuck worker must not keep a system from stopping: what it has not flushed it repeats later. */
+const FLUSH_MS = 2_000;
 
 /** Engines on worker threads. */
 export class WorkerPool implements Engines {
@@ -80,14 +82,15 @@ export class WorkerPool implements Engines {
     this.#isClosing = true;
     await this.#changes;
     // A worker that dies now leaves its runs to the next start; the others must still be drained.
-    await Promise.allSettled(this.#workers.map((worker) => worker.drain(graceMs)));
+    const limitMs = graceMs + FLUSH_MS;
+    await Promise.all(this.#workers.map((worker) => within(limitMs, worker.drain(graceMs))));
   }
 
   async close(): Promise<void> {
     this.#isClosing = true;
     clearInterval(this.#watchdog);
     await this.#changes;
-    await Promise.allSettled(this.#workers.map((worker) => worker.close()));
+    await Promise.all(this.#workers.map((worker) => within(FLUSH_MS, worker.close())));
     await Promise.all(this.#workers.map((worker) => worker.end()));
   }
 
