@@ -6,8 +6,11 @@ import { RuntimeError } from "../../../runtime/errors.ts";
 import type { Tables, TableWrite } from "../../../runtime/system.ts";
 import type { HttpRequest } from "../server.ts";
 
-/** Table of results by key, id = SHA-256 of service and key. */
+/** Table of results by key, id = SHA-256 of service and key; and when each is forgotten. */
 const table = "idempotency";
+const dueTable = "idempotency-due";
+/** Old results forgotten with each new one: more than come, so that the table never grows. */
+const FORGOTTEN_AT_ONCE = 10;
 /** A key is remembered this long. */
 export const KEY_HOURS = 24;
 const KEY_CHARS_MAX = 255;
@@ -49,6 +52,7 @@ export async function once<T>(
 ): Promise<{ readonly result: T; readonly isRepeat: boolean }> {
   if (key === null) return { result: await make(() => []), isRepeat: false };
   const id = createHash("sha256").update(`${place.service}\n${key.key}`).digest("hex");
+  await forgetOld(place, nowMs);
   const known = await place.tables.get(place.tenant, table, id);
   const stored = known?.value as Stored | undefined;
   if (stored !== undefined && stored.at > nowMs - KEY_HOURS * HOUR_MS) {
@@ -62,6 +66,7 @@ export async function once<T>(
       value: { bodyHash: key.bodyHash, at: nowMs, result } satisfies Stored,
       revision: known?.revision ?? null,
     },
+    { type: "put", table: dueTable, id: `${timeOf(nowMs)}.${id}`, value: { id } },
   ];
   try {
     return { result: await make(remember), isRepeat: false };
@@ -72,6 +77,37 @@ export async function once<T>(
     if (winner === undefined) throw error;
     return { result: repeat<T>(winner, key), isRepeat: true };
   }
+}
+
+/** Forgets results whose time is over. */
+async function forgetOld(
+  { tables, tenant }: { readonly tables: Tables; readonly tenant: string },
+  nowMs: number,
+): Promise<void> {
+  const oldest = timeOf(nowMs - KEY_HOURS * HOUR_MS);
+  const due = await tables.list(tenant, dueTable, { limit: FORGOTTEN_AT_ONCE });
+  const over = due.filter((row) => row.id < oldest);
+  if (over.length === 0) return;
+  const writes: TableWrite[] = [];
+  for (const { id: dueId, value } of over) {
+    writes.push({ type: "remove", table: dueTable, id: dueId });
+    const { id } = value as { readonly id: string };
+    const row = await tables.get(tenant, table, id);
+    // A key that came again after its time has a new result, with a time of its own.
+    if (row === undefined || (row.value as Stored).at > nowMs - KEY_HOURS * HOUR_MS) continue;
+    writes.push({ type: "remove", table, id, revision: row.revision });
+  }
+  try {
+    await tables.write(tenant, writes);
+  } catch (error) {
+    // Another request forgets the same ones, or has just renewed one: the next request looks again.
+    if (!(error instanceof RuntimeError && error.code === "REVISION_MISMATCH")) throw error;
+  }
+}
+
+/** A time as text that sorts. */
+function timeOf(ms: number): string {
+  return String(Math.max(0, ms)).padStart(15, "0");
 }
 
 function repeat<T>(stored: Stored, key: OnceKey): T {
