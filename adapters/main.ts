@@ -23,8 +23,10 @@ export async function serve(): Promise<number> {
         (secret) => secret ?? [],
       ),
     });
+    // Listened to before there is anything to stop, so that an early signal is not lost.
+    const stopped = stopSignal();
     const running = await start(config, log);
-    await stopSignal();
+    await stopped;
     await stop(config, running);
     log.flush();
     return 0;
