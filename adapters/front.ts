@@ -6,11 +6,13 @@ import type { Reader } from "../runtime/store/store.ts";
 import type { Config } from "./config.ts";
 import { loadAssets } from "./console/assets.ts";
 import { createBuiltinEmbedder } from "./embed/builtin.ts";
+import { adminRoutes } from "./http/admin/routes.ts";
 import { createAuthenticator } from "./http/auth.ts";
 import { consoleRoutes } from "./http/console/routes.ts";
 import { createDoor, type Door, type RequestLine } from "./http/door.ts";
 import { createKeyStore, type KeyStore } from "./http/keys.ts";
 import { chooseListen } from "./http/listen-any.ts";
+import { createLoginRoutes } from "./http/login.ts";
 import { metricsRoute } from "./http/metrics-route.ts";
 import { openaiRoutes } from "./http/openai/routes.ts";
 import { createOriginRules } from "./http/origin.ts";
@@ -21,6 +23,8 @@ import { createRouteTable, type Route } from "./http/route.ts";
 import type { Server } from "./http/server.ts";
 import { createServices, type Services } from "./http/services/services.ts";
 import { createSessions, type Sessions } from "./http/sessions.ts";
+import { createSocketHandler } from "./http/socket.ts";
+import { createSocketServices } from "./http/socket-services.ts";
 import { createRetriever } from "./knowledge/retriever.ts";
 import { createKnowledgeStore } from "./knowledge/store.ts";
 import { createMetrics, METRICS_TYPE } from "./telemetry/metrics.ts";
@@ -66,25 +70,30 @@ export async function openFront(options: FrontOptions): Promise<Front> {
     ...platformRoutes(services),
     ...openaiRoutes(services),
     ...consoleRoutes(assets, { builtin, providers: config.providers.map(({ name }) => name) }),
+    ...createLoginRoutes(sessions),
     metricsRoute({ type: METRICS_TYPE, isPublic: isLocal, text: () => metrics.text() }),
   ];
   const keys = createKeyStore({
     tables: system.tables,
     services: createRouteTable(routes).services,
   });
+  const authenticator = createAuthenticator({
+    keys,
+    sessions,
+    failures: createFailureLimiter(http.failuresPerMinute),
+    adminKey,
+    adminTenant: defaultTenant,
+  });
+  const rates = createRateLimiter({ perSecond: http.requestsPerSecond, burst: http.requestsBurst });
+  const sockets = createSocketServices({ system, chat: services.chat, authenticator, rates });
   const door = createDoor({
-    routes,
+    routes: [...routes, ...adminRoutes(services, keys)],
     system,
-    authenticator: createAuthenticator({
-      keys,
-      sessions,
-      failures: createFailureLimiter(http.failuresPerMinute),
-      adminKey,
-      adminTenant: defaultTenant,
-    }),
+    authenticator,
+    rates,
     origins: createOriginRules({ hosts: hostsOf(config), origins: http.allowedOrigins }),
-    rates: createRateLimiter({ perSecond: http.requestsPerSecond, burst: http.requestsBurst }),
     log: (line) => options.log(line),
+    socket: (request, principal) => createSocketHandler(sockets, request, principal),
   });
   server = await listen({ host: config.host, port: config.port, limits: http, door });
   return { server, door, services, keys, sessions, url: urlOf(config.host, server.port) };

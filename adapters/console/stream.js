@@ -46,39 +46,60 @@ async function* serverEvents(response) {
  * reply when the server gave one, or {error}.
  */
 export async function* chat(body) {
-  const turn = { run: null, lastId: "" };
-  try {
-    const response = await request("/v1/proxy/core-agent-chat", {
-      method: "POST",
-      body: JSON.stringify({ ...body, stream: true }),
-    });
-    for await (const event of serverEvents(response)) {
-      if (event.id) turn.lastId = event.id;
-      if (event.data === "[DONE]") return;
-      const chunk = JSON.parse(event.data);
-      turn.run = chunk.run_id ?? turn.run;
-      if (chunk.error?.code === "stream_restarted") {
-        // What was shown is not what is stored: read the run again from its start.
-        turn.lastId = "";
-        yield { restart: true };
-        break;
+  const turn = { run: null, lastId: "", key: crypto.randomUUID(), isDone: false };
+  for (let attempt = 0; attempt < RETRIES_MAX; attempt += 1) {
+    try {
+      yield* send(turn, body);
+    } catch (error) {
+      if (error.status !== undefined) {
+        yield { error: messageOf(error) };
+        return;
       }
-      yield* ofChunk(chunk);
-      if (chunk.error) return;
     }
-  } catch (error) {
-    if (error.status !== undefined || turn.run === null) {
-      yield { error: messageOf(error) };
+    if (turn.isDone) return;
+    if (turn.run !== null) break;
+    // Cut before the server said which run it is: the key makes the same message the same run.
+    yield { waiting: true };
+    await pause(attempt);
+  }
+  if (turn.run === null) yield { error: "The server cannot be reached." };
+  else yield* resume(turn);
+}
+
+async function* send(turn, body) {
+  const response = await request("/v1/proxy/core-agent-chat", {
+    method: "POST",
+    headers: { "Idempotency-Key": turn.key },
+    body: JSON.stringify({ ...body, stream: true }),
+  });
+  yield { waiting: false };
+  for await (const event of serverEvents(response)) {
+    if (event.id) turn.lastId = event.id;
+    if (event.data === "[DONE]") {
+      turn.isDone = true;
       return;
     }
+    const chunk = JSON.parse(event.data);
+    turn.run = chunk.run_id ?? turn.run;
+    if (chunk.error?.code === "stream_restarted") {
+      // What was shown is not what is stored: read the run again from its start.
+      turn.lastId = "";
+      yield { restart: true };
+      return;
+    }
+    yield* ofChunk(chunk);
+    if (chunk.error) turn.isDone = true;
   }
-  yield* resume(turn);
+}
+
+function pause(attempt) {
+  return new Promise((done) => setTimeout(done, Math.min(RETRY_MS_MAX, 300 * 2 ** attempt)));
 }
 
 async function* resume(turn) {
   for (let attempt = 0; attempt < RETRIES_MAX; attempt += 1) {
     yield { waiting: true };
-    await new Promise((done) => setTimeout(done, Math.min(RETRY_MS_MAX, 300 * 2 ** attempt)));
+    await pause(attempt);
     try {
       const response = await request(`/v2/runs/${turn.run}/events`, {
         headers: turn.lastId ? { "Last-Event-ID": turn.lastId } : {},

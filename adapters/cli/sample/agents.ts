@@ -28,6 +28,10 @@ export const sampleSupervisor: AgentInput = {
       input: "I was charged twice this month",
       output: "Sorry about that. Send the invoice number.",
     },
+    {
+      input: "My app shows an error",
+      output: "Please send the exact message and the time, then sign out and in again.",
+    },
     { input: "What happens when a worker dies?", output: "Its runs resume on another worker." },
   ],
 };
@@ -41,7 +45,7 @@ export const sampleSubAgents: readonly {
     isGrounded: true,
     input: {
       name: "Docs",
-      description: "Answers questions about Troupe from its own pages.",
+      description: "questions about Troupe, from its own pages",
       trigger: {
         keywords: [
           "docs",
@@ -85,7 +89,7 @@ export const sampleSubAgents: readonly {
     isGrounded: false,
     input: {
       name: "Billing",
-      description: "Helps with invoices, payments, refunds and plans.",
+      description: "invoices, payments, refunds and plans",
       trigger: {
         keywords: ["invoice", "refund", "billing", "payment", "charged", "subscription", "receipt"],
         description:
@@ -116,7 +120,7 @@ export const sampleSubAgents: readonly {
     isGrounded: false,
     input: {
       name: "Technical",
-      description: "Helps when something does not work.",
+      description: "errors, outages and what does not work",
       trigger: {
         keywords: ["error", "crash", "bug", "broken", "outage", "timeout", "not working"],
         description:

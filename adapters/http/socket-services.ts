@@ -1,0 +1,69 @@
+// What a WebSocket does, on the same services, scopes and rates as the HTTP routes.
+
+import { createHash } from "node:crypto";
+import { RuntimeError } from "../../runtime/errors.ts";
+import { rootRunOf } from "../../runtime/frame.ts";
+import type { System } from "../../runtime/system.ts";
+import type { Authenticator } from "./auth.ts";
+import type { RateLimiter } from "./rate.ts";
+import type { Principal } from "./route.ts";
+import type { ChatService } from "./services/chat.ts";
+import type { SocketServices } from "./socket.ts";
+
+/** Services whose names a key must have, as for the HTTP routes that do the same. */
+const CHAT_SERVICE = "core-agent-chat";
+const RUN_SERVICE = "runs";
+
+/** What they stand on. */
+export interface SocketParts {
+  readonly system: System;
+  readonly chat: ChatService;
+  readonly authenticator: Authenticator;
+  readonly rates: RateLimiter;
+}
+
+/** Makes them. */
+export function createSocketServices(parts: SocketParts): SocketServices {
+  const { system, chat, authenticator, rates } = parts;
+  return {
+    authenticateKey: (key, peer) => authenticator.authenticateKey(key, peer),
+    admit: (principal) => {
+      rates.take(principal.keyId ?? `${principal.via}:admin`);
+    },
+    startChat: async function* (principal, params, { idempotencyKey, signal }) {
+      checkScope(principal, CHAT_SERVICE);
+      const { tenant, keyId } = principal;
+      const bodyHash = createHash("sha256").update(JSON.stringify(params)).digest("hex");
+      const { accepted, frames } = await chat.start({
+        caller: { tenant, keyId, service: CHAT_SERVICE },
+        once: idempotencyKey === null ? null : { key: idempotencyKey, bodyHash },
+        signal,
+        agent: params.agent_key,
+        text: params.message,
+        conversation: params.conversation_key ?? null,
+        stream: true,
+        ...(params.on_busy === undefined ? {} : { onBusy: params.on_busy }),
+        ...(params.on_disconnect === undefined ? {} : { onDisconnect: params.on_disconnect }),
+      });
+      yield [{ type: "accepted", reply: accepted, run: accepted.run }];
+      yield* frames;
+    },
+    follow: async function* (principal, run, options) {
+      checkScope(principal, RUN_SERVICE);
+      await chat.find(principal.tenant, run);
+      yield* await chat.attach(principal.tenant, run, options);
+    },
+    cancel: async (principal, run, reason) => {
+      checkScope(principal, RUN_SERVICE);
+      await chat.find(principal.tenant, run);
+      await system.cancel(principal.tenant, rootRunOf(run), reason);
+    },
+  };
+}
+
+function checkScope({ allowedServices }: Principal, service: string): void {
+  if (allowedServices.includes("*") || allowedServices.includes(service)) return;
+  throw new RuntimeError("FORBIDDEN", `The key's allowed_services do not include "${service}".`, {
+    service,
+  });
+}
