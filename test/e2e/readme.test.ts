@@ -1,0 +1,68 @@
+// The README's commands are run as they stand, pasted into one shell beside a running server.
+
+import { execFile } from "node:child_process";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type RunningServer, startServer } from "../support/running-server.ts";
+
+const run = promisify(execFile);
+const root = fileURLToPath(new URL("../../../", import.meta.url));
+
+let folder = "";
+let server: RunningServer;
+
+beforeAll(async () => {
+  // The README names ./data below the working folder and the default port.
+  folder = await mkdtemp(join(tmpdir(), "troupe-readme-"));
+  server = await startServer({ TROUPE_DATA: join(folder, "data") });
+  await server.printed(/^curl /m);
+});
+
+afterAll(async () => {
+  await server.end();
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** The shell blocks below a heading. */
+async function blocksBelow(heading: string): Promise<readonly string[]> {
+  const text = await readFile(join(root, "README.md"), "utf8");
+  const section = text.split(/^## /m).find((part) => part.startsWith(heading)) ?? "";
+  return [...section.matchAll(/```sh\n([\s\S]*?)```/g)].map(([, block = ""]) => block);
+}
+
+async function paste(script: string): Promise<string> {
+  const here = script.replaceAll("http://127.0.0.1:8080", server.url);
+  const { stdout } = await run("bash", ["-c", here], { cwd: folder, timeout: 30_000 });
+  return stdout;
+}
+
+test("the first curl streams an answer from the pages", async () => {
+  const [script = ""] = await blocksBelow("Ask with curl");
+
+  const stream = await paste(script);
+
+  expect(stream).toContain("OPENAI_API_KEY");
+  expect(stream.trimEnd().endsWith("data: [DONE]")).toBe(true);
+});
+
+test("the commands for an agent of one's own give an agent that answers from its document", async () => {
+  const [agent = "", key = ""] = await blocksBelow("Make an agent of your own");
+
+  const output = await paste(`${agent}\n${key}`);
+  const [made = "", answered = ""] = output
+    .split("\n")
+    .filter((line) => line !== "")
+    .slice(-2);
+
+  expect(JSON.parse(made)).toMatchObject({
+    status: "success",
+    data: { routing_info: { action_name: "Hours" }, sources: [{ title: "Opening hours" }] },
+  });
+  expect(JSON.parse(made).data.response).toMatch(/On Mondays it is closed/);
+  expect(JSON.parse(answered)).toMatchObject({ allowed_services: ["core-agent-chat"] });
+  expect(JSON.parse(answered).key).toMatch(/^troupe_/);
+});
