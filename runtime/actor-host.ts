@@ -289,12 +289,12 @@ export class ActorHost {
     this.#isScheduled = true;
     this.#engine.options.defer(() => {
       this.#isScheduled = false;
-      this.#pass();
+      this.slice();
     });
   }
 
   /** One slice: turns in fair order until the slice is used up. */
-  #pass(): void {
+  slice(): void {
     const { limits, options, committer } = this.#engine;
     const endMs = options.clock.now() + limits.sliceMs;
     for (let turns = 0; this.#queue.size > 0; turns += 1) {

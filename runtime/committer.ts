@@ -30,6 +30,11 @@ export interface CommitterOptions {
   readonly epochOf: (shard: number) => number;
   readonly rowsMax: number;
   readonly bytesMax: number;
+  /**
+   * Called before the open batch is closed: turns that are already due go into it, so that a message
+   * to an actor of this kernel and its turn commit together.
+   */
+  readonly onClosing: () => void;
   /** A batch was committed: turns may go on. */
   readonly onRoom: () => void;
   readonly onRefused: (refused: Refused) => void;
@@ -210,6 +215,7 @@ export class Committer implements Reader {
 
   #close(): void {
     if (this.#uncommitted >= IN_FLIGHT_MAX) return;
+    if (!this.isFull) this.#options.onClosing();
     const gathered = this.#beforeClose;
     this.#beforeClose = [];
     for (const call of gathered) call();

@@ -13,6 +13,7 @@ import type { DoorItem, InboxRow, PeerItem } from "./message.ts";
 import { Metrics } from "./metrics.ts";
 import { Reminders } from "./reminders.ts";
 import { RunHost } from "./run-host.ts";
+import { SeenSweeper } from "./seen-sweeper.ts";
 import { decode } from "./store/codec.ts";
 import { keyNumber, keys, prefixRange } from "./store/keys.ts";
 
@@ -59,6 +60,7 @@ class KernelOfThread implements Kernel {
       epochOf: (shard) => this.#epochs.get(shard) ?? 0,
       rowsMax: limits.batchRows,
       bytesMax: limits.batchBytes,
+      onClosing: () => this.#engine.actors.slice(),
       onRoom: () => this.#engine.actors.resume(),
       onRefused: (refused) => this.#refused(refused),
     });
@@ -78,6 +80,7 @@ class KernelOfThread implements Kernel {
     engine.admission = new Admission(engine);
     engine.runs = new RunHost(engine);
     engine.reminders = new Reminders(engine);
+    new SeenSweeper(engine);
   }
 
   async own(shards: ReadonlyMap<number, number>, guilty: readonly Guilt[] = []): Promise<void> {

@@ -76,6 +76,11 @@ export const keys = {
   /** Expiry bucket (whole hours) of seen keys. */
   seenExpiry: (hour: number, tenant: string, source: string, key: string): string =>
     `y/${keyNumber(hour)}/${tenant}/${keyPart(source)}/${createHash("sha256").update(key).digest("hex")}`,
+  /** Expiry rows of all hours before `hour`. */
+  seenExpiredBefore: (hour: number): { from: string; to: string } => ({
+    from: "y/",
+    to: `y/${keyNumber(hour)}/`,
+  }),
   /** Row of a tenant's table: agents, keys, conversations by agent, ledger ... */
   table: (tenant: string, table: string, id: string): string => `t/${tenant}/${table}/${id}`,
   tableOf: (tenant: string, table: string): string => `t/${tenant}/${table}/`,

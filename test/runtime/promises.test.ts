@@ -5,7 +5,6 @@ import { type Definition, defineActor, defineRun, type RunEnded } from "../../ru
 import { type Address, address } from "../../runtime/address.ts";
 import type { RuntimeError } from "../../runtime/errors.ts";
 import type { Frame } from "../../runtime/frame.ts";
-import { RunQueue } from "../../runtime/run-queue.ts";
 import { encode } from "../../runtime/store/codec.ts";
 import { keys } from "../../runtime/store/keys.ts";
 import { TestSystem, type TestSystemOptions } from "../../runtime/testkit/test-system.ts";
@@ -363,6 +362,21 @@ test("one key sent to two actors on two workers at once starts one run", async (
   }
 });
 
+test("a key is remembered for its hours and then forgotten, rows and all", async () => {
+  const system = await begin([noteDefinition()]);
+  const key = { source: "http", key: "k", bodyHash: "b", hours: 24 };
+  await done(system, system.ask(noteAt("a"), { word: "one" }, key));
+  await system.schedule.advance(23 * 3_600_000);
+  const again = await done(system, system.ask(noteAt("a"), { word: "one" }, key));
+
+  await system.schedule.advance(4 * 3_600_000);
+  const anew = await done(system, system.ask(noteAt("a"), { word: "two" }, key));
+
+  expect(again).toBe("one");
+  expect(anew).toBe("one two");
+  expect(system.disk.rows.filter(({ key: at }) => /^[ky]\//.test(at))).toHaveLength(2);
+});
+
 test("a run cancelled before it was released ends cancelled without being called", async () => {
   let calls = 0;
   const echo = defineRun<unknown, unknown, unknown>({
@@ -380,15 +394,4 @@ test("a run cancelled before it was released ends cancelled without being called
 
   expect(last(await frames)).toMatchObject({ outcome: { status: "cancelled" } });
   expect(calls).toBe(0);
-});
-
-test("a quiet tenant waits for at most a few turns of a flooding one", async () => {
-  const queue = new RunQueue<{ tenant: string }>();
-  for (let at = 0; at < 500; at += 1) queue.push({ tenant: "tn_loud" });
-  queue.push({ tenant: "tn_quiet" });
-
-  const order = Array.from({ length: 501 }, () => queue.shift()?.tenant);
-
-  expect(order.indexOf("tn_quiet")).toBeLessThanOrEqual(1);
-  expect(order.filter((tenant) => tenant === "tn_loud")).toHaveLength(500);
 });
