@@ -4,7 +4,7 @@
 import { type ErrorData, RuntimeError, toErrorData } from "../../runtime/errors.ts";
 import type { System } from "../../runtime/system.ts";
 import { type Authenticator, authorize, presentedKey } from "./auth.ts";
-import { readBody } from "./body.ts";
+import { type ReadBody, readBody } from "./body.ts";
 import type { OriginRules } from "./origin.ts";
 import type { RateLimiter } from "./rate.ts";
 import { errorReply, json, noContent } from "./reply.ts";
@@ -123,7 +123,8 @@ class Visit {
   readonly #startedMs = performance.now();
   #route: Route | null = null;
   #principal: Principal = NOBODY;
-  #headers: Readonly<Record<string, string>> = safeHeaders;
+  #limits: Readonly<Record<string, string>> = NONE;
+  #cors: Readonly<Record<string, string>> = NONE;
 
   constructor(request: HttpRequest, options: DoorOptions) {
     this.#request = request;
@@ -133,30 +134,18 @@ class Visit {
   async answer(match: Match): Promise<HttpResponse> {
     const { origins } = this.#options;
     const request = this.#request;
-    if (request.header("origin") !== undefined) {
-      this.#headers = { ...safeHeaders, ...origins.corsHeaders(request) };
-    }
+    this.#cors = origins.corsHeaders(request);
     if (match.type === "unknown") {
       throw new RuntimeError("NOT_FOUND", `There is nothing at ${request.path.slice(0, 200)}.`);
     }
     if (match.type === "wrong-method") return this.#wrongMethod(match);
-    const { route, params } = match;
+    const { route } = match;
     this.#route = route;
     await this.#admit(route);
-    const context: RouteContext = {
-      request,
-      route,
-      params,
-      // Parsed only by handlers that look at it.
-      get query() {
-        return request.query;
-      },
-      principal: this.#principal,
-      system: this.#options.system,
-      ...(await this.#body(route)),
-    };
+    const read = await this.#body(route);
+    const context = new Context(request, match, this.#principal, this.#options.system, read);
     // The body has the type of the schema it was just checked against.
-    return route.handler(context as RouteContext<never>);
+    return route.handler(context as unknown as RouteContext<never>);
   }
 
   async upgrade(): Promise<SocketHandler | HttpResponse> {
@@ -173,11 +162,8 @@ class Visit {
   }
 
   done(reply: HttpResponse): HttpResponse {
-    const headers = { ...this.#headers, ...this.#route?.headers, ...reply.headers };
     this.#log(reply.status);
-    return "stream" in reply
-      ? { status: reply.status, headers, stream: reply.stream }
-      : { status: reply.status, headers, body: reply.body };
+    return this.#withDefaults(reply);
   }
 
   failed(error: unknown): HttpResponse {
@@ -189,9 +175,18 @@ class Visit {
     };
     const challenge =
       data.code === "UNAUTHENTICATED" ? { "WWW-Authenticate": 'Bearer realm="troupe"' } : {};
-    const reply = errorReply(data, place, { ...this.#headers, ...challenge });
+    const reply = errorReply(data, place, challenge);
     this.#log(reply.status, data, error);
-    return reply;
+    return this.#withDefaults(reply);
+  }
+
+  #withDefaults(reply: HttpResponse): HttpResponse {
+    const own = this.#route?.headers ?? NONE;
+    const defaults = [own, this.#limits, this.#cors, safeHeaders];
+    const { status, headers = NONE } = reply;
+    return "stream" in reply
+      ? { status, headers, defaults, stream: (sink) => reply.stream(sink) }
+      : { status, headers, defaults, body: reply.body };
   }
 
   #wrongMethod(match: Extract<Match, { type: "wrong-method" }>): HttpResponse {
@@ -220,19 +215,17 @@ class Visit {
     if (route.isPublic) return;
     this.#principal = await authenticator.authenticate(this.#request);
     if (hasEffects && this.#principal.via === "cookie") origins.checkOrigin(this.#request, true);
-    const limits = rates.take(this.#principal.keyId ?? `${this.#principal.via}:admin`);
-    this.#headers = { ...this.#headers, ...limits };
+    this.#limits = rates.take(this.#principal.keyId ?? `${this.#principal.via}:admin`);
     authorize(this.#principal, route);
   }
 
-  async #body(route: Route): Promise<Pick<RouteContext, "body" | "bodyBytes">> {
+  async #body(route: Route): Promise<ReadBody> {
     if (route.body === undefined || route.body === "raw") return NO_BODY;
-    const { value, bytes } = await readBody(this.#request, {
+    return readBody(this.#request, {
       schema: route.body,
       bytesMax: route.bodyBytesMax,
       isOptional: route.optionalBody ?? false,
     });
-    return { body: value, bodyBytes: bytes };
   }
 
   #log(status: number, error?: ErrorData, cause?: unknown): void {
@@ -253,7 +246,40 @@ class Visit {
   }
 }
 
-const NO_BODY = { body: undefined, bodyBytes: new Uint8Array(0) } as const;
+// A class, and not a literal put together by spreading: one shape for all requests.
+class Context implements RouteContext {
+  readonly request: HttpRequest;
+  readonly route: Route;
+  readonly params: Readonly<Record<string, string>>;
+  readonly principal: Principal;
+  readonly system: System;
+  readonly body: unknown;
+  readonly bodyBytes: Uint8Array;
+
+  constructor(
+    request: HttpRequest,
+    match: Extract<Match, { type: "route" }>,
+    principal: Principal,
+    system: System,
+    read: ReadBody,
+  ) {
+    this.request = request;
+    this.route = match.route;
+    this.params = match.params;
+    this.principal = principal;
+    this.system = system;
+    this.body = read.value;
+    this.bodyBytes = read.bytes;
+  }
+
+  /** Parsed only for handlers that look at it. */
+  get query(): URLSearchParams {
+    return this.request.query;
+  }
+}
+
+const NO_BODY: ReadBody = { value: undefined, bytes: new Uint8Array(0) };
+const NONE: Readonly<Record<string, string>> = {};
 
 // Of a path that no route knows: the surface it lies in says how its errors look.
 function styleOf(path: string): ErrorStyle {

@@ -6,6 +6,7 @@ import { RuntimeError, toErrorData } from "../../runtime/errors.ts";
 import { newId } from "../../runtime/id.ts";
 import { errorReply } from "./reply.ts";
 import type { HttpRequest, HttpResponse, ServerLimits } from "./server.ts";
+import { Slots, type Slotted } from "./slots.ts";
 
 /** Bytes of a body kept before a handler asks for it; then the client is paused. */
 export const EAGER_BODY_BYTES = 64 * 1024;
@@ -24,86 +25,9 @@ export function newRequestId(): string {
   return boot + requests.toString(36).padStart(7, "0");
 }
 
-let dateText = "";
-let dateAtMs = 0;
-
-/** The Date header, made once a second. */
-export function dateHeader(): string {
-  const nowMs = Date.now();
-  if (nowMs - dateAtMs >= 1_000) {
-    dateAtMs = nowMs - (nowMs % 1_000);
-    dateText = new Date(nowMs).toUTCString();
-  }
-  return dateText;
-}
-
-// Written out because node:http may be imported only where calls are checked or served.
-const reasons: Readonly<Record<number, string>> = {
-  101: "Switching Protocols",
-  200: "OK",
-  201: "Created",
-  202: "Accepted",
-  204: "No Content",
-  303: "See Other",
-  304: "Not Modified",
-  400: "Bad Request",
-  401: "Unauthorized",
-  402: "Payment Required",
-  403: "Forbidden",
-  404: "Not Found",
-  405: "Method Not Allowed",
-  408: "Request Timeout",
-  409: "Conflict",
-  410: "Gone",
-  412: "Precondition Failed",
-  413: "Payload Too Large",
-  415: "Unsupported Media Type",
-  421: "Misdirected Request",
-  422: "Unprocessable Entity",
-  429: "Too Many Requests",
-  431: "Request Header Fields Too Large",
-  499: "Client Closed Request",
-  500: "Internal Server Error",
-  502: "Bad Gateway",
-  503: "Service Unavailable",
-  504: "Gateway Timeout",
-  508: "Loop Detected",
-};
-
-/** "404 Not Found". */
-export function statusLine(status: number): string {
-  return `${status} ${reasons[status] ?? "Status"}`;
-}
-
 /** The answer to a handler that threw: it never leaves the process without one. */
 export function fallbackReply(error: unknown, requestId: string): HttpResponse {
   return errorReply(toErrorData(error), { style: "problem", requestId, service: "gateway" });
-}
-
-/** Whether a header value would break the head apart. */
-export function hasBrokenHeader(headers: Readonly<Record<string, string>> | undefined): boolean {
-  for (const name in headers) {
-    const value = headers[name] ?? "";
-    if (value.includes("\n") || value.includes("\r") || value.includes("\0")) return true;
-  }
-  return false;
-}
-
-/** The refusal of a head that is too large; the server may refuse larger ones by itself. */
-export function headTooLarge(limits: ServerLimits): RuntimeError {
-  const most = limits.headerBytesMax;
-  return new RuntimeError("HEADERS_TOO_LARGE", `The head is over the limit of ${most} bytes.`);
-}
-
-/** An address as people write it: an IPv4 one in IPv6 form becomes plain. */
-export function plainAddress(address: string): string {
-  const mapped = /^(?:::ffff:|(?:0{4}:){5}ffff:)(.+)$/i.exec(address)?.[1];
-  if (mapped === undefined || mapped.includes(".")) return mapped ?? address;
-  const bytes = mapped.split(":").flatMap((part) => {
-    const value = Number.parseInt(part, 16);
-    return [value >> 8, value & 255];
-  });
-  return bytes.join(".");
 }
 
 /** Where the bytes of a body come from. */
@@ -193,11 +117,12 @@ export class BodyBuffer {
   #wait(timeoutMs: number, isEnough: () => boolean): Promise<void> {
     return new Promise((resolve) => {
       const wait: Wait = {
+        slot: -1,
         untilMs: performance.now() + timeoutMs,
         // Resuming tells the server that a slow upload is still wanted; it has idle limits of its own.
         tick: () => this.#source.resume(),
         end: () => {
-          waits.delete(wait);
+          waits.remove(wait);
           this.#settle = null;
           resolve();
         },
@@ -215,7 +140,7 @@ export class BodyBuffer {
   }
 }
 
-interface Wait {
+interface Wait extends Slotted {
   readonly untilMs: number;
   tick(): void;
   end(): void;
@@ -223,7 +148,7 @@ interface Wait {
 
 // Nearly every body is there within the same turn of the event loop: one shared sweep for the few
 // that are not is cheaper than two timers for each.
-const waits = new Set<Wait>();
+const waits = new Slots<Wait>();
 let sweep: NodeJS.Timeout | null = null;
 
 function addWait(wait: Wait): void {
@@ -237,7 +162,7 @@ function sweepBodies(): void {
     sweep = null;
   }
   const nowMs = performance.now();
-  for (const wait of waits) {
+  for (const wait of waits.all()) {
     if (nowMs >= wait.untilMs) wait.end();
     else wait.tick();
   }

@@ -10,17 +10,8 @@ import {
 import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
 import { RuntimeError } from "../../runtime/errors.ts";
-import {
-  BodyBuffer,
-  dateHeader,
-  fallbackReply,
-  type Head,
-  hasBrokenHeader,
-  Presence,
-  plainAddress,
-  Request,
-  statusLine,
-} from "./exchange.ts";
+import { BodyBuffer, fallbackReply, type Head, Presence, Request } from "./exchange.ts";
+import { dateHeader, forEachHeader, hasBrokenHeader, plainAddress, statusLine } from "./heads.ts";
 import type { FrontDoor, HttpResponse, Listen, Server, ServerLimits } from "./server.ts";
 import { SinkQueue } from "./sink-queue.ts";
 import { NodeSocket } from "./socket-node.ts";
@@ -176,12 +167,14 @@ function headOf(incoming: IncomingMessage): Head {
 
 function refuseUpgrade(socket: Duplex, reply: HttpResponse, requestId: string): void {
   const body = "body" in reply ? Buffer.from(reply.body) : Buffer.alloc(0);
-  const headers = {
-    ...reply.headers,
+  const headers: Record<string, string> = {
     "X-Request-Id": requestId,
     "Content-Length": String(body.byteLength),
     Connection: "close",
   };
+  forEachHeader(reply, (name, value) => {
+    headers[name] = value;
+  });
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
   socket.write(`HTTP/1.1 ${statusLine(reply.status)}\r\n${lines.join("")}\r\n`);
   socket.end(body);
@@ -230,9 +223,7 @@ class NodeExchange {
     if (!this.#body.isDone && !this.#presence.isGone) await this.#body.drop();
     if (this.#presence.isGone) return;
     if (isStopping() || !this.#body.isDone) this.#response.setHeader("Connection", "close");
-    for (const [name, value] of Object.entries(reply.headers ?? {})) {
-      this.#response.setHeader(name, value);
-    }
+    forEachHeader(reply, (name, value) => this.#response.setHeader(name, value));
     this.#response.setHeader("X-Request-Id", this.#request.id);
     this.#response.setHeader("Date", dateHeader());
     this.#response.statusCode = reply.status;

@@ -15,6 +15,7 @@ import { setNativeHeaderBytes } from "../config.ts";
 import { type ExchangeOwner, NativeExchange } from "./native-exchange.ts";
 import { NativeSocket } from "./native-socket.ts";
 import type { FrontDoor, Listen, Server, ServerLimits, SocketHandler } from "./server.ts";
+import { Slots } from "./slots.ts";
 import { chosenProtocol, overloaded, SOCKET_IDLE_MS } from "./socket-rules.ts";
 
 type Native = typeof import("uWebSockets.js");
@@ -48,7 +49,7 @@ class NativeServer implements Server, ExchangeOwner {
   readonly #door: FrontDoor;
   readonly #app: TemplatedApp;
   readonly #sockets = new Set<NativeSocket>();
-  readonly #requests = new Set<NativeExchange>();
+  readonly #requests = new Slots<NativeExchange>();
   #listening: us_listen_socket | null = null;
   #open = 0;
   port = 0;
@@ -100,13 +101,13 @@ class NativeServer implements Server, ExchangeOwner {
   async close(): Promise<void> {
     this.stopAccepting();
     for (const socket of this.#sockets) socket.close(1001, "The server is closing.");
-    for (const exchange of this.#requests) exchange.cut();
+    for (const exchange of this.#requests.all()) exchange.cut();
     this.#app.close();
   }
 
   /** The response is over. */
   ended(exchange: NativeExchange): void {
-    this.#requests.delete(exchange);
+    this.#requests.remove(exchange);
   }
 
   // Not even a mistake of ours while the head is copied may reach the native side: it would abort.

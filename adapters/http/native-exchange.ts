@@ -3,18 +3,11 @@
 // of the process. listen.ts alone imports the library; here stands what is used of it.
 
 import { RuntimeError } from "../../runtime/errors.ts";
-import {
-  BodyBuffer,
-  fallbackReply,
-  hasBrokenHeader,
-  headTooLarge,
-  Presence,
-  plainAddress,
-  Request,
-  statusLine,
-} from "./exchange.ts";
+import { BodyBuffer, fallbackReply, Presence, Request } from "./exchange.ts";
+import { forEachHeader, hasBrokenHeader, headTooLarge, plainAddress, statusLine } from "./heads.ts";
 import type { HttpResponse, ServerLimits } from "./server.ts";
 import { SinkQueue, WRITE_BYTES } from "./sink-queue.ts";
+import type { Slotted } from "./slots.ts";
 
 const text = new TextDecoder();
 
@@ -54,7 +47,8 @@ export interface ExchangeOwner {
 }
 
 /** One request and its response. After `#isOver` the native response is never touched again. */
-export class NativeExchange {
+export class NativeExchange implements Slotted {
+  slot = -1;
   readonly #response: NativeResponse;
   readonly #limits: ServerLimits;
   readonly #server: ExchangeOwner;
@@ -64,6 +58,8 @@ export class NativeExchange {
   #sink: SinkQueue | null = null;
   #timer: NodeJS.Timeout | null = null;
   #isOver = false;
+  readonly #awaitsBody: boolean;
+  #start: (() => void) | null = null;
   readonly isTooLarge: boolean;
 
   constructor(
@@ -100,11 +96,20 @@ export class NativeExchange {
     };
     this.#request = new Request(head, this.#presence, this.#body, limits.bodyBytesMax);
     this.isTooLarge = headBytes + head.path.length + head.query.length > limits.headerBytesMax;
-    if (declared !== 0) this.#receive();
+    this.#awaitsBody = declared !== 0;
+    if (this.#awaitsBody) this.#receive();
   }
 
   /** Asks `answer` and sends what it gives; null means that `take` has taken the connection. */
   run(answer: (request: Request) => Promise<HttpResponse | null>): void {
+    // The first bytes of a body come right after its head: with them there, nothing has to wait for
+    // them. Who announces a body and sends nothing is cut by the native server's idle limit.
+    if (this.#awaitsBody) this.#start = () => this.#begin(answer);
+    else this.#begin(answer);
+  }
+
+  #begin(answer: (request: Request) => Promise<HttpResponse | null>): void {
+    this.#start = null;
     this.#answer(answer).catch((error: unknown) => {
       // Only a stream that failed on its way comes here: its head is out, so it is cut.
       if (!(error instanceof RuntimeError && error.code === "CANCELLED")) this.cut();
@@ -225,7 +230,7 @@ export class NativeExchange {
   #head(reply: HttpResponse, isLast: boolean): void {
     const response = this.#response;
     response.writeStatus(statusLine(reply.status));
-    for (const name in reply.headers) response.writeHeader(name, reply.headers[name] ?? "");
+    forEachHeader(reply, (name, value) => response.writeHeader(name, value));
     response.writeHeader("X-Request-Id", this.#request.id);
     if (isLast) response.writeHeader("Connection", "close");
   }
@@ -238,9 +243,12 @@ export class NativeExchange {
   #receive(): void {
     this.#response.onData((chunk, isLast) => {
       if (this.#isOver) return;
-      // The buffer is only lent: it is copied, except when nobody will look at it.
-      const bytes = this.#body.isDropping ? new Uint8Array(chunk) : new Uint8Array(chunk.slice(0));
+      // The buffer is only lent: it is copied, into node's pool when it is small, because a buffer
+      // of its own for each request costs more in garbage collection than the rest of the door.
+      const lent = new Uint8Array(chunk);
+      const bytes = this.#body.isDropping ? lent : Buffer.from(lent);
       this.#body.push(bytes, isLast);
+      this.#start?.();
     });
   }
 

@@ -33,19 +33,28 @@ export interface ResponseSink {
   readonly signal: AbortSignal;
 }
 
-/** What a handler answers. Content-Length, Date and X-Request-Id are added by the server. */
-export type HttpResponse =
-  | {
-      readonly status: number;
-      readonly headers?: Readonly<Record<string, string>>;
-      readonly body: string | Uint8Array;
-    }
-  | {
-      readonly status: number;
-      readonly headers?: Readonly<Record<string, string>>;
-      /** Writes the body; the response ends when it returns. A throw cuts the connection. */
-      stream(sink: ResponseSink): Promise<void>;
-    };
+/** What every answer has. Content-Length, Date and X-Request-Id are added by the server. */
+export interface HttpResponseHead {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  /**
+   * Headers that hold unless `headers` has one of the same name, spelled alike: lists that are made
+   * once and written as they are, because merging objects for each request costs more than writing.
+   */
+  readonly defaults?: readonly Readonly<Record<string, string>>[];
+}
+
+/** What a handler answers. */
+export type HttpResponse = HttpResponseHead &
+  (
+    | {
+        readonly body: string | Uint8Array;
+      }
+    | {
+        /** Writes the body; the response ends when it returns. A throw cuts the connection. */
+        stream(sink: ResponseSink): Promise<void>;
+      }
+  );
 
 /** One open WebSocket. */
 export interface Socket {

@@ -1,0 +1,96 @@
+// The head of an answer, and of a request, as both servers write and read it.
+
+import { RuntimeError } from "../../runtime/errors.ts";
+import type { HttpResponse, ServerLimits } from "./server.ts";
+
+let dateText = "";
+let dateAtMs = 0;
+
+/** The Date header, made once a second. */
+export function dateHeader(): string {
+  const nowMs = Date.now();
+  if (nowMs - dateAtMs >= 1_000) {
+    dateAtMs = nowMs - (nowMs % 1_000);
+    dateText = new Date(nowMs).toUTCString();
+  }
+  return dateText;
+}
+
+// Written out because node:http may be imported only where calls are checked or served.
+const reasons: Readonly<Record<number, string>> = {
+  101: "Switching Protocols",
+  200: "OK",
+  201: "Created",
+  202: "Accepted",
+  204: "No Content",
+  303: "See Other",
+  304: "Not Modified",
+  400: "Bad Request",
+  401: "Unauthorized",
+  402: "Payment Required",
+  403: "Forbidden",
+  404: "Not Found",
+  405: "Method Not Allowed",
+  408: "Request Timeout",
+  409: "Conflict",
+  410: "Gone",
+  412: "Precondition Failed",
+  413: "Payload Too Large",
+  415: "Unsupported Media Type",
+  421: "Misdirected Request",
+  422: "Unprocessable Entity",
+  429: "Too Many Requests",
+  431: "Request Header Fields Too Large",
+  499: "Client Closed Request",
+  500: "Internal Server Error",
+  502: "Bad Gateway",
+  503: "Service Unavailable",
+  504: "Gateway Timeout",
+  508: "Loop Detected",
+};
+
+/** "404 Not Found". */
+export function statusLine(status: number): string {
+  return `${status} ${reasons[status] ?? "Status"}`;
+}
+
+/** Calls `write` for each header of an answer: its own, then the defaults it has none of. */
+export function forEachHeader(
+  reply: HttpResponse,
+  write: (name: string, value: string) => void,
+): void {
+  const { headers = NONE, defaults = NO_DEFAULTS } = reply;
+  for (const name in headers) write(name, headers[name] ?? "");
+  for (const list of defaults) {
+    for (const name in list) if (!(name in headers)) write(name, list[name] ?? "");
+  }
+}
+
+const NONE: Readonly<Record<string, string>> = {};
+const NO_DEFAULTS: readonly Readonly<Record<string, string>>[] = [];
+
+/** Whether a header value would break the head apart. */
+export function hasBrokenHeader(headers: Readonly<Record<string, string>> | undefined): boolean {
+  for (const name in headers) {
+    const value = headers[name] ?? "";
+    if (value.includes("\n") || value.includes("\r") || value.includes("\0")) return true;
+  }
+  return false;
+}
+
+/** The refusal of a head that is too large; the server may refuse larger ones by itself. */
+export function headTooLarge(limits: ServerLimits): RuntimeError {
+  const most = limits.headerBytesMax;
+  return new RuntimeError("HEADERS_TOO_LARGE", `The head is over the limit of ${most} bytes.`);
+}
+
+/** An address as people write it: an IPv4 one in IPv6 form becomes plain. */
+export function plainAddress(address: string): string {
+  const mapped = /^(?:::ffff:|(?:0{4}:){5}ffff:)(.+)$/i.exec(address)?.[1];
+  if (mapped === undefined || mapped.includes(".")) return mapped ?? address;
+  const bytes = mapped.split(":").flatMap((part) => {
+    const value = Number.parseInt(part, 16);
+    return [value >> 8, value & 255];
+  });
+  return bytes.join(".");
+}
