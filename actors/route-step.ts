@@ -84,6 +84,7 @@ async function askModel(
       meter.reserve(
         key,
         messages.reduce((sum, message) => sum + messageTokens(message), 0),
+        attempt.number,
       );
       try {
         const result = await context.ports.llm.complete(

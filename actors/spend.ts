@@ -1,8 +1,9 @@
 // What a run has spent at providers, for the runs that do not end well: a completed run hands its
 // usage to whoever started it, a failed or cancelled one settles its own in a ledger row that commits
-// with its end. A call that was cut counts at its reservation and what it had written.
+// with its end. A call that was cut counts at its reservation and what it had written, also when it
+// was made again: by a retry, or after a crash, when nobody knows any more how far it had come.
 
-import type { RunContext } from "../runtime/actor.ts";
+import { ATTEMPTS_A_LIFE, type RunContext } from "../runtime/actor.ts";
 import { rootRunOf } from "../runtime/frame.ts";
 import { tokensOf } from "./answer/history.ts";
 import type { Ports, Usage } from "./ports.ts";
@@ -14,8 +15,8 @@ export const spendService = "spend";
 
 /** Counts one run's spend. */
 export interface Meter {
-  /** A call goes out with about so many tokens. */
-  reserve(call: string, promptTokens: number): void;
+  /** A call goes out with about so many tokens, as this attempt of its step. */
+  reserve(call: string, promptTokens: number, attempt: number): void;
   /** The call has written more text. */
   wrote(call: string, text: string): void;
   /** The call ended well; its reservation becomes what it really used. */
@@ -31,10 +32,12 @@ export async function metered<T>(
 ): Promise<T> {
   let isCompleted = false;
   let settled = noUsage;
+  let lost = noUsage;
+  let hasCalled = false;
   const open = new Map<string, Usage>();
   context.atEnd((write) => {
-    if (isCompleted) return;
-    const spend = [...open.values()].reduce(addUsage, settled);
+    // What a completed run used is in its result; calls that were lost on the way are not.
+    const spend = isCompleted ? lost : [...open.values()].reduce(addUsage, addUsage(settled, lost));
     if (spend.promptTokens + spend.completionTokens === 0) return;
     const id = write.newId("le");
     const row: LedgerRow = {
@@ -45,13 +48,18 @@ export async function metered<T>(
       key_id: null,
       charge: { units: 0, unitPriceMicros: 0, micros: 0 },
       spend,
-      outcome: "unfinished",
+      outcome: isCompleted ? "repeated" : "unfinished",
     };
     write.putRow(ledgerTable, id, row);
   });
   const result = await work({
-    reserve(call, promptTokens) {
-      open.set(call, { promptTokens, completionTokens: 0, estimated: true });
+    reserve(call, promptTokens, attempt) {
+      const reserved: Usage = { promptTokens, completionTokens: 0, estimated: true };
+      const earlier = open.get(call);
+      if (earlier !== undefined) lost = addUsage(lost, earlier);
+      else if (!hasCalled && attempt > ATTEMPTS_A_LIFE) lost = addUsage(lost, reserved);
+      hasCalled = true;
+      open.set(call, reserved);
     },
     wrote(call, text) {
       const reserved = open.get(call);

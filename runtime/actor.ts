@@ -151,6 +151,12 @@ export interface ActorDefinition<State = Data, Message = Data> {
 /** Repetition of a step whose result was not stored before a crash. */
 export type Repeat = "safe" | "reconcile" | "never";
 
+/**
+ * Attempts of a step within one life of its run are numbered from here on: above it, the run was
+ * taken up again after a crash or a move, and a call that was in flight then may have happened.
+ */
+export const ATTEMPTS_A_LIFE = 1_000;
+
 /** One call of a step's function. */
 export interface Attempt {
   /** Grows with every call of this step, over crashes too. */

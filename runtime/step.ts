@@ -1,7 +1,7 @@
 // One step being performed: what must be on disk before it, its timeout, its retries, and what is
 // stored of it. A step that has effects (`reconcile`, `never`) writes its attempt first.
 
-import type { Attempt, StepOptions } from "./actor.ts";
+import { ATTEMPTS_A_LIFE, type Attempt, type StepOptions } from "./actor.ts";
 import { RuntimeError, toErrorData } from "./errors.ts";
 import type { Run } from "./run.ts";
 
@@ -15,8 +15,6 @@ export interface StepPlan<T> {
 
 const TIMEOUT_MS = 120_000;
 const RETRY = { times: 2, minMs: 500, maxMs: 10_000 } as const;
-/** Attempts of one incarnation of a run are numbered within this many. */
-const ATTEMPTS_A_LIFE = 1_000;
 
 /** Performs a step that is not stored. @throws what its function threw at last, STEP_UNKNOWN, DEADLINE. */
 export async function perform<T>(run: Run, plan: StepPlan<T>): Promise<T> {

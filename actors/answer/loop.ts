@@ -114,6 +114,7 @@ async function perform(
   meter.reserve(
     key,
     request.messages.reduce((sum, message) => sum + messageTokens(message), 0),
+    attempt.number,
   );
   let hasText = false;
   const answered = context.ports.llm.complete(request, {

@@ -1,6 +1,7 @@
 // An engine that dies in the middle of a chat turn, and stateless completions.
 
 import { afterEach, expect, test } from "vitest";
+import type { LedgerRow } from "../../actors/records/conversation.ts";
 import { type Address, address } from "../../runtime/address.ts";
 import {
   type AgentsHost,
@@ -50,7 +51,16 @@ test("a crash during the answer gives one answer, one charge, and repeats only t
     "the thing from last week looks odd",
     "The answer.",
   ]);
-  expect(host.rows("ledger")).toHaveLength(1);
+  const ledger = host.rows("ledger") as LedgerRow[];
+  const [lost, charged] = ["repeated", "completed"].map((outcome) =>
+    ledger.filter((row) => row.outcome === outcome),
+  );
+  expect(charged).toHaveLength(1);
+  // The call that was in flight is booked at its reservation, and charged to nobody.
+  expect(lost).toHaveLength(1);
+  expect(lost?.[0]?.charge.micros).toBe(0);
+  expect(lost?.[0]?.spend).toMatchObject({ estimated: true });
+  expect(lost?.[0]?.spend?.promptTokens).toBeGreaterThan(0);
   expect(host.balance()).toBe(9_000);
 });
 
