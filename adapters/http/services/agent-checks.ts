@@ -2,8 +2,6 @@
 // supplied schemas must be safe to run, a graph must hang together, a fallback must be a sub-agent.
 // Only what a request sets is checked, so that an old reference never blocks an unrelated change.
 
-import { compileSchema } from "../../../actors/answer/output-schema.ts";
-import { validateGraph } from "../../../actors/graph.ts";
 import type { AgentRow } from "../../../actors/records/agent-version.ts";
 import { collectionsTable } from "../../../actors/records/collection.ts";
 import type { SubAgent } from "../../../actors/records/sub-agent.ts";
@@ -30,10 +28,10 @@ export async function checkAgent(place: CheckPlace, next: AgentRow, set: Fields)
     if (isObject(set[field])) checkObject(set[field], `/${field}`);
   }
   for (const field of ["required_parameters", "state_schema"] as const) {
-    if (isObject(set[field])) compileSchema(set[field], `/${field}`);
+    if (isObject(set[field])) await checkSchema(set[field], `/${field}`);
   }
   checkFallback(next, set);
-  checkGraph(next, set);
+  await checkGraph(next, set);
   const ids = (set["collection_ids"] ?? []) as readonly string[];
   for (const [at, id] of ids.entries()) await checkCollection(place, id, `/collection_ids/${at}`);
 }
@@ -42,7 +40,7 @@ export async function checkAgent(place: CheckPlace, next: AgentRow, set: Fields)
 export async function checkSubAgent(place: CheckPlace, next: SubAgent, set: Fields): Promise<void> {
   if (isObject(set["output_schema"])) {
     checkObject(set["output_schema"], "/output_schema");
-    compileSchema(set["output_schema"], "/output_schema");
+    await checkSchema(set["output_schema"], "/output_schema");
   }
   if (isObject(set["action"])) checkObject(set["action"], "/action");
   if (next.use_rag && next.collection_key === null) {
@@ -71,7 +69,13 @@ function checkFallback(next: AgentRow, set: Fields): void {
   throw invalid(`${fallback} is no sub-agent of this agent.`, "/agent_config/fallback");
 }
 
-function checkGraph(next: AgentRow, set: Fields): void {
+// The checkers bring a schema and an expression engine with them: main loads them when first needed.
+async function checkSchema(schema: Fields, pointer: string): Promise<void> {
+  const { compileSchema } = await import("../../../actors/answer/output-schema.ts");
+  compileSchema(schema, pointer);
+}
+
+async function checkGraph(next: AgentRow, set: Fields): Promise<void> {
   const { agent } = next;
   const isTouched = ["graph_definition", "state_schema", "entry_node"].some((name) => name in set);
   if (!isTouched || agent.graph_definition === null) return;
@@ -79,6 +83,7 @@ function checkGraph(next: AgentRow, set: Fields): void {
     checkObject(set["graph_definition"], "/graph_definition");
   }
   const keys = next.subAgents.map((entry) => entry.key);
+  const { validateGraph } = await import("../../../actors/graph.ts");
   validateGraph(agent.graph_definition, agent.state_schema, agent.entry_node, keys);
 }
 
