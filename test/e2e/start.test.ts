@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { createFakeProvider } from "../support/fake-provider.ts";
 import { type RunningServer, spawnServer, startServer } from "../support/running-server.ts";
 
 const run = promisify(execFile);
@@ -216,3 +217,60 @@ test("metrics are served in Prometheus' format", async () => {
   expect(text).toMatch(/^troupe_runs\{worker="\d+"\} 0$/m);
   expect(text).toMatch(/^process_resident_memory_bytes \d+$/m);
 });
+
+test("a provider of the environment answers, with the default model and the pages in its prompt", async () => {
+  const provider = await createFakeProvider();
+  provider.otherwise({ pieces: ["From ", "the ", "model."] });
+  try {
+    const server = await start({
+      OPENAI_BASE_URL: provider.openaiUrl,
+      OPENAI_API_KEY: "sk-test-0123456789",
+      TROUPE_DEFAULT_MODEL: "llama-test",
+    });
+    const [line] = await server.printed(CURL_LINE);
+
+    const chunks = chunksOf(await paste(line));
+    const [call] = provider.calls();
+
+    expect(server.output()).toContain("openai, by default with llama-test");
+    expect(textOf(chunks)).toBe("From the model.");
+    expect(chunks.at(-1)?.builtin).toBe(false);
+    expect(provider.count()).toBe(1);
+    expect(call?.model).toBe("llama-test");
+    expect(call?.prompt).toContain("ANTHROPIC_API_KEY");
+    expect(server.output() + server.errors()).not.toContain("sk-test");
+  } finally {
+    await provider.close();
+  }
+});
+
+test("a server that is told to stop lets the answer under way end, and keeps it", async () => {
+  const provider = await createFakeProvider();
+  provider.otherwise({ pieces: ["slow ", "but ", "whole"], tokenMs: 300 });
+  try {
+    const env = { OPENAI_BASE_URL: provider.openaiUrl, OPENAI_API_KEY: "sk-test-0123456789" };
+    const first = await start(env);
+    const [line] = await first.printed(CURL_LINE);
+    const answered = paste(line);
+    await provider.until((call) => call.tokens > 0);
+    expect(await first.stop()).toBe(0);
+    const [chunk] = chunksOf(await answered.catch((error: { stdout: string }) => error.stdout));
+
+    const second = await start(env);
+    const key = /X-API-Key: (\S+?)'/.exec(line)?.[1] ?? "";
+    await second.printed(CURL_LINE);
+    const run = await endedRun(`${second.url}/v2/runs/${chunk?.run_id}`, key);
+
+    expect(run).toMatchObject({ status: "completed" });
+    expect(JSON.stringify(run)).toContain("slow but whole");
+  } finally {
+    await provider.close();
+  }
+});
+
+/** A run, once it has ended; its events end with it. */
+async function endedRun(url: string, key: string): Promise<unknown> {
+  const headers = { "X-API-Key": key };
+  await (await fetch(`${url}/events`, { headers })).text();
+  return (await fetch(url, { headers })).json();
+}
