@@ -193,6 +193,7 @@ function newAnswer() {
     showSources(sources) {
       box.querySelector(".sources")?.remove();
       if (sources.length > 0) box.append(sourcesElement(sources));
+      scrollDown(false);
     },
     note(text, isProblem = false) {
       box.append(element("p", [text], isProblem ? "note problem" : "note"));
@@ -200,6 +201,7 @@ function newAnswer() {
     finish() {
       body.classList.remove("writing");
       showMarkdown(body, answer.text);
+      scrollDown(false);
     },
   };
   return answer;
