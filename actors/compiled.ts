@@ -4,6 +4,7 @@
 
 import type { RunContext } from "../runtime/actor.ts";
 import { RuntimeError } from "../runtime/errors.ts";
+import { loadExpressions } from "./expression.ts";
 import { compileGraph, type Graph } from "./graph.ts";
 import { limits } from "./limits.ts";
 import type { Ports } from "./ports.ts";
@@ -74,9 +75,13 @@ async function read(context: RunContext<Ports>, id: string): Promise<CompiledAge
     version: row.version,
     subAgents: new Map(subAgents.map((subAgent) => [subAgent.sub_agent_key, subAgent])),
     router: compile(agent, subAgents),
-    graph:
-      agent.graph_definition === null || agent.graph_definition === undefined
-        ? null
-        : compileGraph(agent.graph_definition, agent.state_schema, agent.entry_node),
+    graph: await graphOf(agent),
   };
+}
+
+async function graphOf(agent: Agent): Promise<Graph | null> {
+  const { graph_definition: definition, state_schema, entry_node } = agent;
+  if (definition === null || definition === undefined) return null;
+  await loadExpressions();
+  return compileGraph(definition, state_schema, entry_node);
 }

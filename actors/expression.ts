@@ -2,10 +2,10 @@
 // expressions are parsed, bounded in size and in nested loops, and their `matches` goes through RE2
 // because the library's own uses the backtracking engine.
 
-import { type ASTNode, Environment } from "@marcbachmann/cel-js";
-import { RE2JS } from "re2js";
+import type { ASTNode, Environment } from "@marcbachmann/cel-js";
 import { RuntimeError } from "../runtime/errors.ts";
 import { limits } from "./limits.ts";
+import { linearPattern, loadLinearPatterns } from "./linear-pattern.ts";
 
 /** A compiled expression. @throws RuntimeError INVALID when it fails on this state. */
 export type Expression = (state: Readonly<Record<string, unknown>>) => unknown;
@@ -21,19 +21,26 @@ const macros = new Set([
   "transformMap",
 ]);
 
-const environment = new Environment({
-  unlistedVariablesAreDyn: true,
-  homogeneousAggregateLiterals: false,
-  limits: {
-    maxAstNodes: limits.expressionNodes,
-    maxDepth: limits.expressionDepth,
-    maxListElements: limits.expressionListItems,
-    maxMapEntries: limits.expressionListItems,
-    maxCallArguments: 16,
-  },
-}).registerFunction(`string.${SAFE_MATCH}(string): bool`, (text: string, pattern: string) =>
-  RE2JS.compile(pattern).matcher(text).find(),
-);
+let environment: Environment | undefined;
+
+/** Loads what `compileExpression` needs: only graphs have expressions. Awaited once before it. */
+export async function loadExpressions(): Promise<void> {
+  if (environment !== undefined) return;
+  const [library] = await Promise.all([import("@marcbachmann/cel-js"), loadLinearPatterns()]);
+  environment = new library.Environment({
+    unlistedVariablesAreDyn: true,
+    homogeneousAggregateLiterals: false,
+    limits: {
+      maxAstNodes: limits.expressionNodes,
+      maxDepth: limits.expressionDepth,
+      maxListElements: limits.expressionListItems,
+      maxMapEntries: limits.expressionListItems,
+      maxCallArguments: 16,
+    },
+  }).registerFunction(`string.${SAFE_MATCH}(string): bool`, (text: string, pattern: string) =>
+    linearPattern(pattern).matcher(text).find(),
+  );
+}
 
 /**
  * Compiles an expression over the graph's state: its fields by name, and all of them as `state`.
@@ -41,6 +48,7 @@ const environment = new Environment({
  * @throws GRAPH_INVALID with the pointer.
  */
 export function compileExpression(source: string, pointer: string): Expression {
+  if (environment === undefined) throw new Error("loadExpressions was not awaited.");
   if (source.length > limits.expressionChars) {
     throw invalid(pointer, `An expression has at most ${limits.expressionChars} characters.`);
   }

@@ -23,7 +23,6 @@ import { createRouteTable, type Route } from "./http/route.ts";
 import type { Server } from "./http/server.ts";
 import { createServices, type Services } from "./http/services/services.ts";
 import { createSessions, type Sessions } from "./http/sessions.ts";
-import { createSocketHandler } from "./http/socket.ts";
 import { createSocketServices } from "./http/socket-services.ts";
 import { createRetriever } from "./knowledge/retriever.ts";
 import { createKnowledgeStore } from "./knowledge/store.ts";
@@ -93,7 +92,10 @@ export async function openFront(options: FrontOptions): Promise<Front> {
     rates,
     origins: createOriginRules({ hosts: hostsOf(config), origins: http.allowedOrigins }),
     log: (line) => options.log(line),
-    socket: (request, principal) => createSocketHandler(sockets, request, principal),
+    socket: async (request, principal) => {
+      const { createSocketHandler } = await import("./http/socket.ts");
+      return createSocketHandler(sockets, request, principal);
+    },
   });
   server = await listen({ host: config.host, port: config.port, limits: http, door });
   return { server, door, services, keys, sessions, url: urlOf(config.host, server.port) };

@@ -14,6 +14,7 @@ import type { Answer, AnswerInput } from "../turn-input.ts";
 import { collectParameters } from "./collect-parameters.ts";
 import { type Asked, fitSent, loadAsked, loadHistory, messageTokens, tokensOf } from "./history.ts";
 import { callModel, type ModelAnswer, type ModelCall } from "./loop.ts";
+import { loadSchemas } from "./output-schema.ts";
 import { collect, collectInstruction, parametersOf, questionFor } from "./parameters.ts";
 import { answerLanguage, systemPrompt } from "./prompt.ts";
 import { formatOf, samplingOf } from "./request.ts";
@@ -130,6 +131,7 @@ async function write(
   const { agent } = compiled;
   const format = formatOf(subAgent, agent, work.asked.sent);
   const parameters = format.schema === null ? parametersOf(agent.required_parameters) : [];
+  if (format.schema !== null || parameters.length > 0) await loadSchemas();
   const before = input.collected ?? {};
   const gatherData = (data: Readonly<Record<string, unknown>> | null): DataCollection => {
     // A model that reported is believed; patterns only guess where none did.

@@ -1,7 +1,7 @@
 // Fills `required_parameters` from what the user wrote, by patterns: what the built-in answerer does
 // where a model would do it within its answer. Pure; a user's own pattern runs on a linear matcher.
 
-import { RE2JS } from "re2js";
+import { linearPattern } from "../linear-pattern.ts";
 
 /** What has been found, and the names still to be asked for. */
 export interface CollectedParameters {
@@ -20,7 +20,7 @@ const isObject = (value: unknown): value is Schema =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
 /**
- * Finds the parameters of a schema in texts.
+ * Finds the parameters of a schema in texts. `loadLinearPatterns` was awaited before.
  * @param schema JSON Schema of an object, or a plain map from name to property schema. Without
  * `required` every property is required.
  * @param texts what the user wrote, oldest first: later texts count before earlier ones.
@@ -149,7 +149,7 @@ function findNumber(text: string, name: string, isInteger: boolean): number | un
 function findPattern(text: string, pattern: string): string | undefined {
   try {
     const bare = pattern.replace(/^\^/, "").replace(/(?<!\\)\$$/, "");
-    const matcher = RE2JS.compile(bare).matcher(text);
+    const matcher = linearPattern(bare).matcher(text);
     return matcher.find() ? (matcher.group() ?? undefined) : undefined;
   } catch {
     // A pattern that the linear matcher cannot express finds nothing here; the model path remains.

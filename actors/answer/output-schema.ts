@@ -2,10 +2,10 @@
 // of it may run long or fetch: patterns go through RE2 (linear time), size and depth are limited,
 // only references inside the schema are allowed.
 
-import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
-import { RE2JS } from "re2js";
+import type { Ajv2020, ValidateFunction } from "ajv/dist/2020.js";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { limits } from "../limits.ts";
+import { linearPattern, loadLinearPatterns } from "../linear-pattern.ts";
 
 /** Outcome of a check: the parsed value, or one sentence for the model and the pointer at fault. */
 export type Checked =
@@ -14,7 +14,15 @@ export type Checked =
 
 type Schema = Readonly<Record<string, unknown>>;
 
+let Ajv: typeof Ajv2020 | undefined;
 const compiled = new Map<string, ValidateFunction>();
+
+/** Loads what schemas are compiled with: most agents have none. Awaited once before that. */
+export async function loadSchemas(): Promise<void> {
+  if (Ajv !== undefined) return;
+  const [library] = await Promise.all([import("ajv/dist/2020.js"), loadLinearPatterns()]);
+  Ajv = library.Ajv2020;
+}
 
 /**
  * Compiles a user's schema, or throws. The same check serves the door (at PUT) and the run.
@@ -73,13 +81,14 @@ export function parseJson(text: string): { readonly value: unknown } | undefined
 }
 
 function build(schema: Schema, pointer: string): ValidateFunction {
+  if (Ajv === undefined) throw new Error("loadSchemas was not awaited.");
   // One instance a schema: an `$id` in one user's schema must not meet another's.
-  const ajv = new Ajv2020({
+  const ajv = new Ajv({
     strict: false,
     allErrors: false,
     validateFormats: false,
     addUsedSchema: false,
-    code: { regExp: linearPattern },
+    code: { regExp: patterns },
   });
   try {
     return ajv.compile(schema);
@@ -113,10 +122,10 @@ function invalid(pointer: string, message: string, cause?: unknown): RuntimeErro
 
 /** RE2 in the shape ajv asks for: linear in the text whatever the pattern. */
 function patternOf(pattern: string): { test(text: string): boolean; toString(): string } {
-  const program = RE2JS.compile(pattern);
+  const program = linearPattern(pattern);
   // ajv tells compiled patterns apart by their text: without it all would be the first one.
   return { test: (text) => program.matcher(text).find(), toString: () => `/${pattern}/u` };
 }
 
 /** `code` is what ajv would write into generated source; nothing is generated to a file here. */
-const linearPattern = Object.assign(patternOf, { code: "linearPattern" });
+const patterns = Object.assign(patternOf, { code: "patterns" });

@@ -1,7 +1,7 @@
 // The agent (supervisor) record: every tuning field of the supervisor chat API, once, as one schema
 // from which the type, the validation, the defaults and the OpenAPI text come.
 
-import { type Static, Type } from "typebox";
+import { type Static, Type } from "../schema.ts";
 
 const nullable = <S extends Parameters<typeof Type.Union>[0][number]>(schema: S) =>
   Type.Union([schema, Type.Null()]);

@@ -1,7 +1,7 @@
 // API keys and tenants as they lie in the system's own tenant. A key's secret is never stored, only
 // its SHA-256; the prefix is what lists show so that people can tell their keys apart.
 
-import { type Static, Type } from "typebox";
+import { type Static, Type } from "../schema.ts";
 
 /** The tenant that holds what belongs to no tenant. */
 export const systemTenant = "tn_system";

@@ -1,7 +1,7 @@
 // The collection and document records of the knowledge surface: what a client sends, and a
 // collection's row in the tenant's table. Chunks and documents lie in the bulk environment.
 
-import { type Static, Type } from "typebox";
+import { type Static, Type } from "../schema.ts";
 
 /** Limits of what is sent; the body limit of the server comes on top. */
 export const collectionLimits = {

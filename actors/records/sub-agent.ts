@@ -1,6 +1,6 @@
 // The sub-agent record: when it is chosen (trigger, priority) and how it answers (action).
 
-import { type Static, Type } from "typebox";
+import { type Static, Type } from "../schema.ts";
 
 const text = (max: number) => Type.String({ maxLength: max });
 const open = { additionalProperties: true } as const;

@@ -2,10 +2,10 @@
 // a prototype, then the route's schema. Every refusal says where.
 
 import { isUtf8 } from "node:buffer";
-import type { TSchema } from "typebox";
+import type { TSchema } from "../../actors/schema.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import type { HttpRequest } from "./server.ts";
-import { escapePointer, validate } from "./validate.ts";
+import { escapePointer, loadValidator, validate } from "./validate.ts";
 
 /** Deepest nesting of a body. */
 export const JSON_DEPTH_MAX = 32;
@@ -40,6 +40,7 @@ export async function readBody(
       pointer: "",
     });
   }
+  await loadValidator();
   validate(options.schema, value);
   return { value, bytes };
 }

@@ -44,7 +44,10 @@ export interface DoorOptions {
   /** Whether the system takes work; `/health/ready` says so. Default: yes until `stop`. */
   readonly isReady?: () => boolean;
   /** Makes the handler of a WebSocket on `/ws`; null principal: it must say hello with a key. */
-  readonly socket?: (request: HttpRequest, principal: Principal | null) => SocketHandler;
+  readonly socket?: (
+    request: HttpRequest,
+    principal: Principal | null,
+  ) => SocketHandler | Promise<SocketHandler>;
 }
 
 /** A front door that can be told to stop. */

@@ -2,7 +2,7 @@
 // is one walk over a tree built at start, so that a request never costs a regular expression, and
 // a path that no route knows (404) is told from a method it does not have (405).
 
-import type { Static, TSchema } from "typebox";
+import type { Static, TSchema } from "../../actors/schema.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import type { System } from "../../runtime/system.ts";
 import type { HttpRequest, HttpResponse } from "./server.ts";

@@ -1,7 +1,7 @@
 // The frames of `/ws`: what a client may send, checked, and what it is answered. JSON text, three
 // kinds: `req` (client), `res` (one for each req), `event` (of a subscription, with its own `seq`).
 
-import { type Static, Type } from "typebox";
+import { type Static, Type } from "../../actors/schema.ts";
 import { type ErrorData, errorTable, RuntimeError } from "../../runtime/errors.ts";
 import { parseJson } from "./body.ts";
 import { validate } from "./validate.ts";

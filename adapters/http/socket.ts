@@ -16,6 +16,7 @@ import {
   type SocketRequest,
   socketLimits,
 } from "./socket-frames.ts";
+import { loadValidator } from "./validate.ts";
 
 /** What a socket does things with. */
 export interface SocketServices {
@@ -39,11 +40,12 @@ export interface SocketServices {
 }
 
 /** Makes the handler of one connection. */
-export function createSocketHandler(
+export async function createSocketHandler(
   services: SocketServices,
   request: Pick<HttpRequest, "peer">,
   principal: Principal | null,
-): SocketHandler {
+): Promise<SocketHandler> {
+  await loadValidator();
   const { peer } = request;
   let connection: Connection | null = null;
   return {

@@ -1,8 +1,7 @@
 // Checks a value against a schema and says, for a wrong one, the first offending place as an
 // RFC 6901 pointer and what was expected there. Schemas are compiled once and kept.
 
-import type { TSchema } from "typebox";
-import { Compile } from "typebox/compile";
+import type { TSchema } from "../../actors/schema.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 
 interface Finding {
@@ -12,18 +11,24 @@ interface Finding {
   readonly message: string;
 }
 
-interface Checker {
-  Check(value: unknown): boolean;
-  Errors(value: unknown): readonly unknown[];
-}
+type Library = typeof import("typebox/schema");
+type Checker = ReturnType<Library["Compile"]>;
 
+// Its 200 modules load with the first body: no start waits for them.
+let library: Library | undefined;
 const compiled = new WeakMap<TSchema, Checker>();
 
+/** Loads what `validate` needs. Awaited once before it is called. */
+export async function loadValidator(): Promise<void> {
+  library ??= await import("typebox/schema");
+}
+
 /** The compiled form of a schema; made once for each. */
-export function checkerOf(schema: TSchema): Checker {
+function checkerOf(schema: TSchema): Checker {
   const known = compiled.get(schema);
   if (known !== undefined) return known;
-  const fresh = Compile(schema);
+  if (library === undefined) throw new Error("loadValidator was not awaited.");
+  const fresh = library.Compile(schema);
   compiled.set(schema, fresh);
   return fresh;
 }
@@ -32,7 +37,8 @@ export function checkerOf(schema: TSchema): Checker {
 export function validate(schema: TSchema, value: unknown): void {
   const checker = checkerOf(schema);
   if (checker.Check(value)) return;
-  throw explain(checker.Errors(value) as readonly Finding[]);
+  const [, findings] = checker.Errors(value);
+  throw explain(findings as unknown as readonly Finding[]);
 }
 
 /** A whole number from the query, e.g. a page's `limit`. @throws INVALID naming the parameter. */

@@ -3,6 +3,7 @@
 
 import { extractAnswer } from "../../actors/answer/extract.ts";
 import { valueForSchema } from "../../actors/answer/schema-value.ts";
+import { loadLinearPatterns } from "../../actors/linear-pattern.ts";
 import type { Grounding, LlmRequest } from "../../actors/ports.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { AnswerBuilder, estimatePromptTokens, estimateTokens, type Transport } from "./answer.ts";
@@ -16,7 +17,7 @@ export function createBuiltin(): Transport {
   return {
     async attempt(request, { signal, onEvent }) {
       if (signal.aborted) throw new RuntimeError("CANCELLED", "The built-in answer was cancelled.");
-      const text = answerTo(request);
+      const text = await answerTo(request);
       const builder = new AnswerBuilder(BUILTIN, { ...request, model: BUILTIN }, onEvent);
       for (const piece of request.stream ? piecesOf(text) : [text]) builder.text(piece);
       builder.promptTokens = estimatePromptTokens(request);
@@ -28,12 +29,13 @@ export function createBuiltin(): Transport {
   };
 }
 
-function answerTo(request: LlmRequest): string {
+async function answerTo(request: LlmRequest): Promise<string> {
   const grounding = request.grounding ?? groundingOf(request);
   const extract = extractAnswer(grounding);
   const format = request.responseFormat;
   if (!format || format.type === "text") return extract.text;
   if (format.type === "json") return JSON.stringify({ answer: extract.text });
+  await loadLinearPatterns();
   const built = valueForSchema(format.schema, {
     answer: extract.text,
     texts: [grounding.question, extract.text],

@@ -1,10 +1,12 @@
 // What a graph must be to be accepted, and what its expressions may do.
 
-import { expect, test } from "vitest";
-import { compileExpression } from "../../actors/expression.ts";
+import { beforeAll, expect, test } from "vitest";
+import { compileExpression, loadExpressions } from "../../actors/expression.ts";
 import { compileGraph, validateGraph } from "../../actors/graph.ts";
 import { reduceState } from "../../actors/graph-state.ts";
 import type { RuntimeError } from "../../runtime/errors.ts";
+
+beforeAll(loadExpressions);
 
 const answer = (id: string, more: object = {}) => ({ id, type: "sub_agent", ref: "sa_a", ...more });
 const end = { id: "end", type: "end" };

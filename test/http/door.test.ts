@@ -1,7 +1,7 @@
 // The whole door over both servers: who may call what, and how each refusal looks.
 
-import { Type } from "typebox";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { Type } from "../../actors/schema.ts";
 import { createAuthenticator } from "../../adapters/http/auth.ts";
 import { createDoor, type Door, type RequestLine } from "../../adapters/http/door.ts";
 import { createKeyStore, type KeyStore } from "../../adapters/http/keys.ts";

@@ -1,7 +1,6 @@
 // The operator's surface under /admin: tenants, keys, credit, usage and the live state of the
 // runtime. An owner sees and changes what is its tenant's; the operator (`admin`) all tenants.
 
-import { Type } from "typebox";
 import type { ApiKey } from "../../../actors/records/api-key.ts";
 import {
   apiKeyInput,
@@ -10,6 +9,7 @@ import {
   tenantInput,
 } from "../../../actors/records/api-key.ts";
 import { costOf, microsOf, noCharge } from "../../../actors/records/price.ts";
+import { Type } from "../../../actors/schema.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import type { DeadLetter } from "../../../runtime/system.ts";
 import type { KeyStore } from "../keys.ts";

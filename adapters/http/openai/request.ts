@@ -1,8 +1,8 @@
 // A chat completion request: the fields this server uses, with everything else of the protocol
 // accepted and left alone, and what the messages become.
 
-import { type Static, Type } from "typebox";
 import type { CompletionMessage } from "../../../actors/records/conversation.ts";
+import { type Static, Type } from "../../../actors/schema.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 
 const open = { additionalProperties: true } as const;

@@ -1,6 +1,5 @@
 // /v2/agents and their sub-agents: plain resources over the same service as document 001's.
 
-import { Type } from "typebox";
 import {
   patchAgent,
   patchSubAgent,
@@ -9,6 +8,7 @@ import {
 } from "../../../actors/agent-change.ts";
 import { agentInput } from "../../../actors/records/agent.ts";
 import { subAgentInput } from "../../../actors/records/sub-agent.ts";
+import { Type } from "../../../actors/schema.ts";
 import { json, noContent } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
 import { callerOf } from "../services/caller.ts";

@@ -1,6 +1,6 @@
 // /v2/conversations: list, one, its messages, cancel, delete.
 
-import { Type } from "typebox";
+import { Type } from "../../../actors/schema.ts";
 import { json, noContent } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
 import { pageRequest } from "../services/paging.ts";

@@ -1,10 +1,10 @@
 // POST /v2/agents/{id}/route: which action a message would be routed to, without running it. The
 // two cheap ways of the cascade; a doubt stays a doubt, because no model is asked here.
 
-import { Type } from "typebox";
 import type { AgentRow } from "../../../actors/records/agent-version.ts";
 import { toRoutingInfo } from "../../../actors/routing/decision.ts";
 import { type CompiledRouter, compile, route } from "../../../actors/routing/router.ts";
+import { Type } from "../../../actors/schema.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import { json } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";

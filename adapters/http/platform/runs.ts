@@ -1,8 +1,8 @@
 // /v2 runs: start one on an agent, list, look at, follow, cancel; and the dry run of the router.
 
-import { type Static, Type } from "typebox";
 import { onBusy, onDisconnect } from "../../../actors/records/agent.ts";
 import { costOf } from "../../../actors/records/price.ts";
+import { type Static, Type } from "../../../actors/schema.ts";
 import { type ErrorData, toErrorData } from "../../../runtime/errors.ts";
 import { type Frame, rootRunOf } from "../../../runtime/frame.ts";
 import type { RunRow } from "../../../runtime/system.ts";

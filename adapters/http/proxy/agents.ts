@@ -1,8 +1,8 @@
 // Document 001's agent endpoints: create, list, details, update, delete, graph.
 
-import { Type } from "typebox";
 import { patchAgent } from "../../../actors/agent-change.ts";
 import { agentInput } from "../../../actors/records/agent.ts";
+import { Type } from "../../../actors/schema.ts";
 import { agentDetails } from "../details.ts";
 import { envelope } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";

@@ -1,10 +1,10 @@
 // Document 001's chat: the whole answer in the envelope, or chat.completion.chunk events.
 
-import { Type } from "typebox";
 import { onBusy, onDisconnect } from "../../../actors/records/agent.ts";
 import { type AgentRow, agentTables, versionId } from "../../../actors/records/agent-version.ts";
 import type { ChatReply } from "../../../actors/records/conversation.ts";
 import { costOf } from "../../../actors/records/price.ts";
+import { type Static, Type } from "../../../actors/schema.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import { chunkStream } from "../chunk-stream.ts";
 import { type ChunkStyle, type StreamError, usageOf } from "../chunks.ts";
@@ -37,7 +37,7 @@ export const chatBody = Type.Object(
   { additionalProperties: false },
 );
 
-type Context = RouteContext<Type.Static<typeof chatBody>>;
+type Context = RouteContext<Static<typeof chatBody>>;
 
 /** The chat route. */
 export function chatRoutes(services: Services): readonly Route[] {

@@ -1,8 +1,8 @@
 // Document 001's sub-agent endpoints: list, create, update, delete.
 
-import { Type } from "typebox";
 import { patchSubAgent } from "../../../actors/agent-change.ts";
 import { subAgentInput } from "../../../actors/records/sub-agent.ts";
+import { Type } from "../../../actors/schema.ts";
 import { subAgentDetails } from "../details.ts";
 import { envelope } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";

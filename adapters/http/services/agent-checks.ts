@@ -71,7 +71,8 @@ function checkFallback(next: AgentRow, set: Fields): void {
 
 // The checkers bring a schema and an expression engine with them: main loads them when first needed.
 async function checkSchema(schema: Fields, pointer: string): Promise<void> {
-  const { compileSchema } = await import("../../../actors/answer/output-schema.ts");
+  const { compileSchema, loadSchemas } = await import("../../../actors/answer/output-schema.ts");
+  await loadSchemas();
   compileSchema(schema, pointer);
 }
 
@@ -83,7 +84,9 @@ async function checkGraph(next: AgentRow, set: Fields): Promise<void> {
     checkObject(set["graph_definition"], "/graph_definition");
   }
   const keys = next.subAgents.map((entry) => entry.key);
+  const { loadExpressions } = await import("../../../actors/expression.ts");
   const { validateGraph } = await import("../../../actors/graph.ts");
+  await loadExpressions();
   validateGraph(agent.graph_definition, agent.state_schema, agent.entry_node, keys);
 }
 

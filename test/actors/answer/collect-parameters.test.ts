@@ -1,9 +1,12 @@
 // Parameters found by patterns, and values built for an output schema.
 
 import { Ajv2020 } from "ajv/dist/2020.js";
-import { expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import { collectParameters } from "../../../actors/answer/collect-parameters.ts";
 import { valueForSchema } from "../../../actors/answer/schema-value.ts";
+import { loadLinearPatterns } from "../../../actors/linear-pattern.ts";
+
+beforeAll(loadLinearPatterns);
 
 const string = { type: "string" };
 

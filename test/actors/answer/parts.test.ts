@@ -1,12 +1,14 @@
 // The pure parts of answering: schemas, templates, collected values, live text, token estimates.
 
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import { fitSent, tokensOf } from "../../../actors/answer/history.ts";
 import { createLiveText } from "../../../actors/answer/live-text.ts";
-import { checkOutput, compileSchema } from "../../../actors/answer/output-schema.ts";
+import { checkOutput, compileSchema, loadSchemas } from "../../../actors/answer/output-schema.ts";
 import { collect, parametersOf, splitData } from "../../../actors/answer/parameters.ts";
 import { frameOf } from "../../../actors/answer/template.ts";
+
+beforeAll(loadSchemas);
 
 test("an answer that does not fit is refused with the path", () => {
   const schema = { type: "object", properties: { total: { type: "number" } }, required: ["total"] };
