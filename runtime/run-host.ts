@@ -233,7 +233,7 @@ export class RunHost {
     for (const participant of refused.participants) {
       if (!(participant instanceof RunTree)) continue;
       const id = participant.root.id;
-      participant.drop(new RuntimeError("STALE_EPOCH", "The run is taken up again."));
+      participant.drop("The run is taken up again.");
       if (this.trees.get(id) !== participant) continue;
       this.trees.delete(id);
       if (isLost(participant.shard)) continue;
@@ -259,7 +259,7 @@ export class RunHost {
   forget(isGone: (shard: number) => boolean): void {
     for (const [id, tree] of [...this.trees]) {
       if (!isGone(tree.shard)) continue;
-      tree.drop(new RuntimeError("STALE_EPOCH", "The run has moved to another worker."));
+      tree.drop("The run has moved to another worker.");
       this.trees.delete(id);
     }
     for (const [id, row] of [...this.#held]) {
@@ -371,7 +371,7 @@ export class RunHost {
         viewer.end(id, done);
         this.viewers.forget(viewer.id);
       }
-      tree.drop(new RuntimeError("RUN_ENDED", "The run has ended."));
+      tree.drop("The run has ended.");
     });
   }
 

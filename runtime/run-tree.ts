@@ -176,11 +176,14 @@ export class RunTree implements Participant {
   }
 
   /** Forgets everything in memory; what is stored stays and can be taken up again. */
-  drop(reason: RuntimeError): void {
+  drop(reason: string): void {
     if (this.isDropped) return;
     this.isDropped = true;
     for (const timer of this.#timers) timer.cancel();
-    for (const run of this.runs.values()) run.controller.abort(reason);
+    for (const run of this.runs.values()) {
+      if (run.isStarted && !run.outcome)
+        run.controller.abort(new RuntimeError("STALE_EPOCH", reason));
+    }
   }
 
   /** A run of this tree has ended. */

@@ -117,6 +117,7 @@ export class Run {
   end(outcome: Outcome): void {
     if (this.outcome || this.tree.isDropped) return;
     for (const child of this.children.values()) {
+      if (child.outcome) continue;
       child.stop("cancelled", new RuntimeError("CANCELLED", "The run above has ended."));
     }
     this.outcome = outcome;
