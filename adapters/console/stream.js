@@ -21,23 +21,33 @@ export async function request(path, options = {}) {
 async function* serverEvents(response) {
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
-  for (;;) {
-    const { value, done } = await reader.read();
-    if (done) return;
-    rest += value;
-    const parts = rest.split("\n\n");
-    rest = parts.pop();
-    for (const part of parts) {
-      const event = { id: "", event: "message", data: "" };
-      for (const line of part.split("\n")) {
-        const colon = line.indexOf(": ");
-        const name = line.slice(0, colon);
-        if (name === "data" && event.data) event.data += `\n${line.slice(colon + 2)}`;
-        else if (name in event) event[name] = line.slice(colon + 2);
+  try {
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (done) return;
+      rest += value;
+      const parts = rest.split("\n\n");
+      rest = parts.pop();
+      for (const part of parts) {
+        const event = parsed(part);
+        if (event.data) yield event;
       }
-      if (event.data) yield event;
     }
+  } finally {
+    // Whoever stops reading early gives the connection back; a broken one has nothing to cancel.
+    reader.cancel().catch(() => undefined);
   }
+}
+
+function parsed(part) {
+  const event = { id: "", event: "message", data: "" };
+  for (const line of part.split("\n")) {
+    const colon = line.indexOf(": ");
+    const name = line.slice(0, colon);
+    if (name === "data" && event.data) event.data += `\n${line.slice(colon + 2)}`;
+    else if (name in event) event[name] = line.slice(colon + 2);
+  }
+  return event;
 }
 
 /**
