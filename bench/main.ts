@@ -1,0 +1,85 @@
+// `npm run bench`: runs the questions and prints one table with machine, versions, ratios and spread.
+//   npm run bench -- [--only NAME[,NAME]] [--json FILE] [--quick] [--data DIR] [--rounds N]
+
+import { writeFileSync } from "node:fs";
+import { cpus, release, totalmem } from "node:os";
+import { parseArgs } from "node:util";
+import type { Question, Row } from "./question.ts";
+import { chatFairness } from "./questions/chat-fairness.ts";
+import { chatLatency } from "./questions/chat-latency.ts";
+import { chatThroughput } from "./questions/chat-throughput.ts";
+import { chatsInFlight } from "./questions/chats-in-flight.ts";
+import { streams } from "./questions/streams.ts";
+import { startFake } from "./support/fake.ts";
+import { missingPeers } from "./support/peers.ts";
+import { canPin, pinSelf } from "./support/processes.ts";
+
+const questions: readonly Question[] = [
+  chatThroughput,
+  chatLatency,
+  chatFairness,
+  chatsInFlight,
+  streams,
+];
+
+const ROUNDS = 5;
+const QUICK_ROUNDS = 2;
+
+const { values } = parseArgs({
+  options: {
+    only: { type: "string" },
+    json: { type: "string" },
+    quick: { type: "boolean", default: false },
+    data: { type: "string" },
+    rounds: { type: "string" },
+  },
+});
+const only = values.only?.split(",");
+const unknown = only?.filter((name) => !questions.some((question) => question.name === name)) ?? [];
+if (unknown.length > 0) {
+  const names = questions.map(({ name }) => name).join(", ");
+  process.stderr.write(`There is no question ${unknown.join(", ")}. There are: ${names}.\n`);
+  process.exit(2);
+}
+
+pinSelf();
+const provider = await startFake();
+const rows: Row[] = [];
+const failed: string[] = [];
+const say = (text: string): void => {
+  process.stderr.write(`  ${text}\n`);
+};
+for (const question of questions) {
+  if (only !== undefined && !only.includes(question.name)) continue;
+  process.stderr.write(`${question.name}\n`);
+  try {
+    const rounds = Number(values.rounds ?? (values.quick ? QUICK_ROUNDS : ROUNDS));
+    const bench = { isQuick: values.quick, rounds, data: values.data ?? null, provider, say };
+    rows.push(...(await question.run(bench)));
+  } catch (error) {
+    failed.push(`${question.name}: ${error instanceof Error ? error.message : error}`);
+    rows.push({ question: question.name, figure: null, ratio: null, goal: "runs", holds: false });
+  }
+}
+await provider.stop();
+
+console.log(machine());
+for (const row of rows) {
+  const verdict = row.holds === null ? "" : row.holds ? "holds" : "MISSED";
+  const ratio = row.ratio === null ? "" : `${row.ratio}x`;
+  const spread = row.spread === undefined ? "" : `(${row.spread})`;
+  const cells = [`${row.figure ?? "?"}`, ratio, spread, row.goal && `goal ${row.goal}`, verdict];
+  console.log(`\n${row.question}\n    ${cells.filter((cell) => cell !== "").join("  ")}`);
+  if (row.note !== undefined) console.log(`    ${row.note}`);
+}
+for (const [name, why] of missingPeers) console.log(`\nmissing peer ${name}: ${why}`);
+for (const why of failed) console.log(`\nfailed ${why}`);
+if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(rows, null, 2)}\n`);
+process.exit(failed.length > 0 ? 1 : 0);
+
+function machine(): string {
+  const [cpu] = cpus();
+  const memory = Math.round(totalmem() / 1024 ** 3);
+  const pinned = canPin ? "server pinned to core 0, provider and client to core 1" : "unpinned";
+  return `${cpus().length} x ${cpu?.model}, ${memory} GB, Linux ${release()}, Node ${process.version}; ${pinned}`;
+}

@@ -1,0 +1,148 @@
+// Child processes of the bench: pinned to a core where the machine allows it, awaited until they
+// say their port, read from /proc, and always ended.
+
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+
+/** Cores: servers under test on one, provider and client on the other. */
+export const cores = { server: 0, client: 1 } as const;
+
+/** Whether processes can be pinned: two cores and taskset. */
+export const canPin: boolean = availableParallelism() >= 2 && hasTaskset();
+
+/** Milliseconds a process may take until it listens. */
+const START_MS = 20_000;
+/** Milliseconds between SIGTERM and SIGKILL. */
+const STOP_MS = 5_000;
+/** Lines of output kept for an error message. */
+const OUTPUT_CHARS = 4_000;
+/** Clock ticks of /proc per second. */
+const TICKS = 100;
+
+/** A running child process. */
+export interface Running {
+  readonly pid: number;
+  readonly port: number;
+  /** From the start of the process to the line that says its port. */
+  readonly startMs: number;
+  /** CPU seconds used so far, by all of its threads. */
+  cpuSeconds(): number;
+  /** Resident memory in bytes. */
+  residentBytes(): number;
+  /** Ends it; resolves when it is gone. */
+  stop(signal?: NodeJS.Signals): Promise<void>;
+}
+
+/** What to start. */
+export interface StartOptions {
+  readonly name: string;
+  readonly args: readonly string[];
+  readonly core: number;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  /** Finds the port in the output so far. Default: a line of JSON with `port`. */
+  readonly portIn?: (output: string) => number | undefined;
+}
+
+const alive = new Set<ChildProcess>();
+process.on("exit", () => {
+  for (const child of alive) child.kill("SIGKILL");
+});
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.on(signal, () => process.exit(1));
+}
+
+/** Pins this process, which is the client, to the client's core. */
+export function pinSelf(): void {
+  if (canPin) execFileSync("taskset", ["-a", "-p", "-c", `${cores.client}`, `${process.pid}`]);
+}
+
+/** Starts `node ...args` and waits until it says its port. */
+export async function startProcess(options: StartOptions): Promise<Running> {
+  const { name, args, core, env, cwd } = options;
+  const portIn = options.portIn ?? portOfLine;
+  const [command, ...rest] = canPin
+    ? ["taskset", "-c", `${core}`, process.execPath, ...args]
+    : [process.execPath, ...args];
+  const startedMs = performance.now();
+  const child = spawn(command ?? "", rest, {
+    ...(cwd === undefined ? {} : { cwd }),
+    env: { ...baseEnvironment(), ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  alive.add(child);
+  const gone = new Promise<void>((resolve) => {
+    child.once("exit", () => {
+      alive.delete(child);
+      resolve();
+    });
+  });
+  let output = "";
+  const port = await new Promise<number>((resolve, reject) => {
+    const fail = (why: string): void => reject(new Error(`${name} ${why}:\n${output}`));
+    const timer = setTimeout(() => fail("did not listen in time"), START_MS);
+    const take = (piece: Buffer): void => {
+      output = (output + piece.toString()).slice(-OUTPUT_CHARS);
+      const found = portIn(output);
+      if (found === undefined) return;
+      clearTimeout(timer);
+      resolve(found);
+    };
+    child.stdout?.on("data", take);
+    child.stderr?.on("data", take);
+    void gone.then(() => {
+      clearTimeout(timer);
+      fail("ended before it listened");
+    });
+  }).catch(async (error: unknown) => {
+    child.kill("SIGKILL");
+    await gone;
+    throw error;
+  });
+  const pid = child.pid ?? 0;
+  return {
+    pid,
+    port,
+    startMs: performance.now() - startedMs,
+    cpuSeconds: () => cpuSecondsOf(pid),
+    residentBytes: () => residentBytesOf(pid),
+    async stop(signal = "SIGTERM") {
+      child.kill(signal);
+      const timer = setTimeout(() => child.kill("SIGKILL"), STOP_MS);
+      await gone;
+      clearTimeout(timer);
+    },
+  };
+}
+
+/** Only what a program needs: the bench's own settings must not reach a server under test. */
+function baseEnvironment(): Record<string, string> {
+  const { PATH = "", HOME = "", TMPDIR } = process.env;
+  return { PATH, HOME, ...(TMPDIR === undefined ? {} : { TMPDIR }), NODE_ENV: "production" };
+}
+
+function portOfLine(output: string): number | undefined {
+  const found = /^\{"port":(\d+)\}$/m.exec(output)?.[1];
+  return found === undefined ? undefined : Number(found);
+}
+
+function cpuSecondsOf(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return (Number(fields[11]) + Number(fields[12])) / TICKS;
+}
+
+function residentBytesOf(pid: number): number {
+  const line = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"));
+  return Number(line?.[1] ?? 0) * 1024;
+}
+
+function hasTaskset(): boolean {
+  try {
+    execFileSync("taskset", ["--version"], { stdio: "ignore" });
+    return true;
+  } catch {
+    return false;
+  }
+}
