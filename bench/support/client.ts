@@ -84,6 +84,27 @@ export class Connection {
     });
   }
 
+  /** Sends a request and finds something in the beginning of its answer, which goes on coming. */
+  async sendAndFind(bytes: Buffer, pattern: RegExp, timeoutMs: number): Promise<string> {
+    const socket = this.#socket;
+    if (socket === undefined) throw new Error("the connection is not open");
+    let text = "";
+    return await new Promise<string>((resolve, reject) => {
+      const late = (): void => reject(new Error(`${pattern} did not come: ${text.slice(0, 500)}`));
+      const timer = setTimeout(late, timeoutMs);
+      const look = (piece: Buffer): void => {
+        text += piece.toString("latin1");
+        const found = pattern.exec(text)?.[1];
+        if (found === undefined) return;
+        clearTimeout(timer);
+        socket.off("data", look);
+        resolve(found);
+      };
+      socket.on("data", look);
+      socket.write(bytes);
+    });
+  }
+
   close(): void {
     this.#reject = undefined;
     this.#socket?.destroy();

@@ -13,8 +13,10 @@ import type { Target } from "./target.ts";
 export type PeerName =
   | "relay"
   | "relay-one-call"
+  | "relay-parse"
   | "ai-sdk"
   | "openai-agents"
+  | "openai-sdk"
   | "langgraph"
   | "mastra"
   | "voltagent"
@@ -46,7 +48,7 @@ export async function startPeer(
   env: Readonly<Record<string, string>> = {},
 ): Promise<Peer | undefined> {
   try {
-    const folder = join(peersFolder, name === "relay-one-call" ? "relay" : name);
+    const folder = folderOf(name);
     install(folder);
     const data = mkdtempSync(join(tmpdir(), `bench-${name}-`));
     const running =
@@ -60,7 +62,8 @@ export async function startPeer(
             env: {
               PEER_PROVIDER: `http://127.0.0.1:${providerPort}/v1`,
               PEER_DATA: data,
-              PEER_CALLS: name === "relay-one-call" ? "1" : "2",
+              PEER_CALLS: name.startsWith("relay-") ? "1" : "2",
+              PEER_PARSE: name === "relay-parse" ? "1" : "0",
               ...env,
             },
           });
@@ -91,9 +94,14 @@ export async function startPeers(
 
 /** Versions of a peer's packages as its package.json fixes them. */
 export function versionsOf(name: PeerName): Readonly<Record<string, string>> {
-  const folder = join(peersFolder, name === "relay-one-call" ? "relay" : name);
+  const folder = folderOf(name);
   const { dependencies } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
   return dependencies as Record<string, string>;
+}
+
+/** The relay's variants are one program. */
+function folderOf(name: PeerName): string {
+  return join(peersFolder, name.startsWith("relay") ? "relay" : name);
 }
 
 // Packages may also be the project's own, when they are the very versions that are asked for.

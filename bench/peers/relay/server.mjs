@@ -1,11 +1,13 @@
 // The limit: two hand-written provider calls (route, answer) between uWebSockets.js and undici, and
-// nothing else: no storage, authentication, validation or framework. PEER_CALLS=1 makes only the second.
+// nothing else: no storage, authentication, validation or framework. PEER_CALLS=1 makes only the second;
+// PEER_PARSE=1 parses and frames each token anew instead of passing bytes through.
 
 import { App, us_socket_local_port } from "uWebSockets.js";
 import { Agent } from "undici";
 import { agents, listening, model, names, port, providerUrl, subPrompt, supervisorPrompt, triggers } from "../support.mjs";
 
 const calls = Number(process.env.PEER_CALLS ?? "2");
+const parses = process.env.PEER_PARSE === "1";
 const url = new URL(providerUrl);
 const path = `${url.pathname}/chat/completions`;
 const dispatcher = new Agent({ connections: 12_000, pipelining: 1 });
@@ -64,14 +66,28 @@ async function chat(response, state, { session, message, stream }) {
   const body = { model, messages: [{ role: "system", content: subPrompt(agent) }, ...history] };
   if (stream) {
     let isStarted = false;
+    let rest = "";
+    const reframed = (piece) => {
+      const lines = (rest + piece.toString("utf8")).split("\n\n");
+      rest = lines.pop();
+      let out = "";
+      for (const line of lines) {
+        if (!line.startsWith("data: {")) continue;
+        const content = JSON.parse(line.slice(6)).choices[0]?.delta?.content;
+        if (content) out += `data: ${JSON.stringify({ choices: [{ index: 0, delta: { content } }] })}\n\n`;
+      }
+      return out;
+    };
     call(
       { ...body, stream: true },
       (piece) => {
         if (state.isGone) return;
+        const out = parses ? reframed(piece) : piece;
+        if (out.length === 0) return;
         response.cork(() => {
           if (!isStarted) response.writeHeader("content-type", "text/event-stream");
           isStarted = true;
-          response.write(piece);
+          response.write(out);
         });
       },
       () => state.isGone || response.cork(() => response.end()),
