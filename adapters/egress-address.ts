@@ -2,7 +2,9 @@
 // loopback, private, link-local (cloud metadata), shared, multicast, reserved, and every IPv6 form
 // that carries an IPv4 address inside (mapped, 6to4, Teredo, NAT64).
 
-import { BlockList, isIP } from "node:net";
+import dns from "node:dns";
+import { BlockList, isIP, type LookupFunction } from "node:net";
+import { RuntimeError } from "../runtime/errors.ts";
 
 // IANA IPv4 and IPv6 Special-Purpose Address Registries (RFC 6890 and its updates).
 const closedIpv4: readonly (readonly [string, number])[] = [
@@ -54,4 +56,52 @@ export function isPublicAddress(address: string): boolean {
  */
 export function hostOf(url: URL): string {
   return url.hostname.replace(/^\[|\]$/g, "").replace(/\.$/, "");
+}
+
+/** Addresses of a name. */
+export type Resolve = (host: string) => Promise<readonly { address: string; family: number }[]>;
+
+const resolveBySystem = (host: string) => dns.promises.lookup(host, { all: true, verbatim: true });
+
+/** The error for what may not be reached, and why. */
+export function refused(host: string, why: string): RuntimeError {
+  return new RuntimeError("EGRESS_REFUSED", `A request to ${host} was refused: ${why}.`, { host });
+}
+
+/** A URL that may be asked. @throws RuntimeError EGRESS_REFUSED. */
+export function checkedUrl(text: string, allowed: ReadonlySet<string>): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (!url) throw refused("an unreadable address", "it is no URL");
+  const host = hostOf(url);
+  if (url.protocol !== "http:" && url.protocol !== "https:") {
+    throw refused(host, `the scheme ${url.protocol} is not http or https`);
+  }
+  if (url.username !== "" || url.password !== "") throw refused(host, "its URL has credentials");
+  if (isIP(host) !== 0 && !allowed.has(host) && !isPublicAddress(host)) {
+    throw refused(host, "the address is not public and the operator has not allowed this host");
+  }
+  return url;
+}
+
+/** Given to the socket as its resolver: what passes here is what is connected to. */
+export function checkedLookup(
+  allowed: ReadonlySet<string>,
+  resolve: Resolve = resolveBySystem,
+): LookupFunction {
+  return (hostname, options, done) => {
+    const host = hostname.toLowerCase().replace(/\.$/, "");
+    resolve(host).then(
+      (addresses) => {
+        const first = addresses[0];
+        if (!first) return done(refused(host, "the name has no address"), "", 0);
+        if (!allowed.has(host) && !addresses.every(({ address }) => isPublicAddress(address))) {
+          const why = "the name leads to an address that is not public, and is not allowed";
+          return done(refused(host, why), "", 0);
+        }
+        if (options.all) return done(null, [...addresses]);
+        return done(null, first.address, first.family);
+      },
+      (error: NodeJS.ErrnoException) => done(error, "", 0),
+    );
+  };
 }

@@ -330,15 +330,18 @@ describe.each(variants)("$kind through $transport", (variant) => {
   });
 
   test("connections are used again", async () => {
-    const llm = llmOf(variant);
-    const before = provider.connections();
+    // A provider of its own: what other tests cut may still be connecting to theirs.
+    const own = await createFakeProvider();
+    const baseUrl = variant.kind === "openai" ? own.openaiUrl : own.anthropicUrl;
+    const llm = llmOf({ ...variant }, { baseUrl });
 
     for (let call = 0; call < 5; call += 1) {
       await ask(llm, model);
       await pause(1);
     }
 
-    expect(provider.connections() - before).toBe(1);
+    expect(own.connections()).toBe(1);
+    await own.close();
   });
 
   test("a refused connection is PROVIDER_UNAVAILABLE", async () => {
