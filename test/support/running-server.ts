@@ -26,18 +26,27 @@ export interface RunningServer {
 /** How it is started: `npm start`, or the program itself, which starts faster. */
 export type Launcher = "npm" | "node";
 
+/** Where and how it runs. */
+export interface SpawnOptions {
+  readonly launcher?: Launcher;
+  readonly cwd?: string;
+  /** A module that every thread of it loads first; it can be sent messages. */
+  readonly preload?: URL;
+}
+
 /** Spawns a server without waiting for it. */
 export function spawnServer(
   env: Readonly<Record<string, string>>,
-  options: { readonly launcher?: Launcher; readonly cwd?: string } = {},
+  options: SpawnOptions = {},
 ): Omit<RunningServer, "url"> {
-  const { launcher = "node", cwd = root } = options;
+  const { launcher = "node", cwd = root, preload } = options;
+  const more = preload === undefined ? {} : { NODE_OPTIONS: `--import=${preload.href}` };
   const [command, args] =
     launcher === "npm" ? ["npm", ["start"]] : [process.execPath, [`${root}dist/adapters/main.js`]];
   const child = spawn(command, args, {
     cwd,
-    env: { ...withoutSettings(process.env), TROUPE_PORT: "0", ...env },
-    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...withoutSettings(process.env), TROUPE_PORT: "0", ...more, ...env },
+    stdio: ["ignore", "pipe", "pipe", ...(preload === undefined ? [] : ["ipc" as const])],
     // A process group of its own: npm's children can be ended with it.
     detached: true,
   });
@@ -47,11 +56,11 @@ export function spawnServer(
   const note = (): void => {
     for (const call of changed) call();
   };
-  child.stdout.on("data", (bytes) => {
+  child.stdout?.on("data", (bytes) => {
     output += String(bytes);
     note();
   });
-  child.stderr.on("data", (bytes) => {
+  child.stderr?.on("data", (bytes) => {
     errors += String(bytes);
   });
   const exited = new Promise<number | null>((resolve) => {
@@ -85,7 +94,7 @@ export function spawnServer(
 /** Starts a server and waits until it listens. */
 export async function startServer(
   env: Readonly<Record<string, string>>,
-  options: { readonly launcher?: Launcher; readonly cwd?: string } = {},
+  options: SpawnOptions = {},
 ): Promise<RunningServer> {
   const server = spawnServer(env, options);
   const [, url = ""] = await server.printed(/listens on (http:\S+)/);

@@ -1,7 +1,8 @@
 // The operator's surface: who may do what, keys shown once, credit that is money, usage that adds up.
 
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type HttpHost, type Json, startHttpHost } from "../../support/http-host.ts";
+import { type HttpHost, startHttpHost } from "../../support/http-host.ts";
+import type { Json } from "../../support/wire-client.ts";
 
 let host: HttpHost;
 let admin: { readonly key: string };

@@ -2,7 +2,8 @@
 
 import OpenAI, { APIError } from "openai";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { type HttpHost, type Json, startHttpHost } from "../../support/http-host.ts";
+import { type HttpHost, startHttpHost } from "../../support/http-host.ts";
+import type { Json } from "../../support/wire-client.ts";
 
 let host: HttpHost;
 let client: OpenAI;

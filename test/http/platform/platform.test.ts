@@ -2,8 +2,9 @@
 // knowledge, and the dry run of the router.
 
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { type HttpHost, type Json, startHttpHost } from "../../support/http-host.ts";
+import { type HttpHost, startHttpHost } from "../../support/http-host.ts";
 import { createGate } from "../../support/scripted-llm.ts";
+import type { Json } from "../../support/wire-client.ts";
 
 let host: HttpHost;
 let agent = "";

@@ -1,7 +1,8 @@
 // Document 001's agents and sub-agents through the real door: shapes, prices, errors, concurrency.
 
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { type HttpHost, type Json, startHttpHost } from "../../support/http-host.ts";
+import { type HttpHost, startHttpHost } from "../../support/http-host.ts";
+import type { Json } from "../../support/wire-client.ts";
 
 let host: HttpHost;
 

@@ -1,13 +1,9 @@
 // Document 001's chat through the real door: whole and streamed, resumed, repeated, cancelled, paid.
 
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import {
-  type HttpHost,
-  type Json,
-  startHttpHost,
-  type WireEvent,
-} from "../../support/http-host.ts";
+import { type HttpHost, startHttpHost } from "../../support/http-host.ts";
 import { createGate } from "../../support/scripted-llm.ts";
+import type { Json, WireEvent } from "../../support/wire-client.ts";
 
 let host: HttpHost;
 let agent = "";
