@@ -25,6 +25,8 @@ export interface Post {
   readonly deadlineMs: number;
   readonly ask?: Asker;
   readonly system?: boolean;
+  /** Hand it over only when its row is on disk, not with the batch that puts it. */
+  readonly late?: boolean;
 }
 
 /** The actors of one kernel. */
@@ -33,6 +35,8 @@ export class ActorHost {
   readonly #runner: TurnRunner;
   readonly cells = new Map<Address, Cell>();
   #blamed = new Map<Address, number>();
+  /** Actors over which a thread has died: their messages are on disk before they are handled. */
+  readonly #suspects = new Set<Address>();
   readonly #queue = new RunQueue<Cell>();
   #isScheduled = false;
 
@@ -77,7 +81,9 @@ export class ActorHost {
     this.#engine.metrics.count("sends");
     const shard = shardOfAddress(to);
     if (this.#engine.epochOf(shard) !== undefined) {
-      this.stored(to, row, { key, batch });
+      const isLate = post.late || this.#suspects.has(to);
+      if (isLate) committer.afterCommitted(() => this.stored(to, row, { key, batch }));
+      else this.stored(to, row, { key, batch });
       return;
     }
     committer.afterCommitted(() =>
@@ -168,6 +174,7 @@ export class ActorHost {
    */
   blame(deaths: ReadonlyMap<Address, number>): void {
     this.#blamed = new Map(deaths);
+    for (const address of deaths.keys()) this.#suspects.add(address);
   }
 
   /** Lets turns go on after a commit. */

@@ -113,7 +113,8 @@ export class Admission {
       // Somebody else's fault, or the shard has gone: asked again, it is stored or refused.
       onRefused: () => (isStored ? undefined : this.request(item)),
     };
-    actors.post(owner, { to, from: null, message, deadlineMs });
+    // A message that kills its thread must be found on disk by the next owner, to be counted.
+    actors.post(owner, { to, from: null, message, deadlineMs, late: true });
     committer.after(level === "memory" ? "committed" : level, () => {
       isStored = true;
       options.toDoor({ type: "reply", id, value: null });
