@@ -242,6 +242,7 @@ function event(state: State, value: unknown): SseEvent {
 function shownBefore(after: string | undefined): Shown | null {
   const cursor = after === undefined ? null : parseFrameId(after);
   if (cursor === null) return null;
-  const key = `${cursor.run}:${cursor.step}:${cursor.attempt}`;
-  return { key, from: cursor.offset, text: "" };
+  // In an id the step's key is followed by the number of log entries before it: `model:1@2`.
+  const step = cursor.step.replace(/@\d+$/, "");
+  return { key: `${cursor.run}:${step}:${cursor.attempt}`, from: cursor.offset, text: "" };
 }

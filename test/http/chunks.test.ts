@@ -49,7 +49,7 @@ const routed: Frame = {
 };
 const text = (offset: number, piece: string, attempt = 1): Frame => ({
   type: "text",
-  id: `${run}:model:1:${attempt}:${offset + piece.length}`,
+  id: `${run}:model:1@2:${attempt}:${offset + piece.length}`,
   run,
   step: "model:1",
   attempt,
@@ -114,7 +114,7 @@ test("an answer is a role chunk, its text, a finish chunk with usage, and [DONE]
 });
 
 test("a viewer that resumes gets exactly the rest of the text and no second role", () => {
-  const after = `${run}:model:1:1:7`;
+  const after = `${run}:model:1@2:1:7`;
   const writer = createChunkWriter(style({ after }));
 
   const events = writer.take([truth(answer), ended]);
