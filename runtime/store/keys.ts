@@ -21,9 +21,12 @@ export function keyNumber(value: number): string {
 }
 
 function at(address: Address): string {
+  return `${shardHex(shardOfAddress(address))}/${within(address)}`;
+}
+
+function within(address: Address): string {
   const { kind, tenant, root, path } = addressParts(address);
-  const shard = shardOfAddress(address).toString(16).padStart(3, "0");
-  return `${shard}/${tenant}/${root}/${path}:${kind}`;
+  return `${tenant}/${root}/${path}:${kind}`;
 }
 
 /** Range of every key that starts with `prefix`. */
@@ -36,7 +39,7 @@ export function prefixRange(
 
 const shardHex = (shard: number): string => shard.toString(16).padStart(3, "0");
 
-/** Key builders, one a row family. Those of an actor start with its shard, so that a shard is a range. */
+/** Key builders, one a row family. What a start must find begins with its shard, as one range. */
 export const keys = {
   /** Header of the data folder: format, shard count, boot counter. */
   header: "!header",
@@ -46,15 +49,18 @@ export const keys = {
   inbox: (address: Address, sequence: string): string => `i/${at(address)}/${sequence}`,
   inboxOf: (address: Address): string => `i/${at(address)}/`,
   inboxShard: (shard: number): string => `i/${shardHex(shard)}/`,
+  // What an actor and the runs under it have stored lies side by side, in one family and without its
+  // shard (nobody scans it by shard): a turn changes one page and not three, and conversations that
+  // began together, whose ids sort by time, share pages too.
   /** State snapshot of an actor. */
-  state: (address: Address): string => `s/${at(address)}`,
+  state: (address: Address): string => `a/${within(address)}/s`,
   /** Record appended by an actor under a key of its own. */
-  record: (address: Address, key: string): string => `r/${at(address)}/${key}`,
-  recordOf: (address: Address): string => `r/${at(address)}/`,
+  record: (address: Address, key: string): string => `a/${within(address)}/r/${key}`,
+  recordOf: (address: Address): string => `a/${within(address)}/r/`,
   /** Chunk of a root run's journal, in order of `chunk`. */
   journal: (runAddress: Address, chunk: number): string =>
-    `j/${at(runAddress)}/${keyNumber(chunk)}`,
-  journalOf: (runAddress: Address): string => `j/${at(runAddress)}/`,
+    `a/${within(runAddress)}/j/${keyNumber(chunk)}`,
+  journalOf: (runAddress: Address): string => `a/${within(runAddress)}/j/`,
   /** Row of a root run: status, address, times. `tenant` first so that no look-up crosses tenants. */
   run: (tenant: string, runId: string): string => `n/${tenant}/${keyPart(runId)}`,
   runsOf: (tenant: string): string => `n/${tenant}/`,
