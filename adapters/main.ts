@@ -3,7 +3,6 @@
 
 import { fileURLToPath } from "node:url";
 import { RuntimeError } from "../runtime/errors.ts";
-import type { Log as RuntimeLog } from "../runtime/log.ts";
 import { type RunningSystem, startSystem } from "../runtime/pool.ts";
 import { banner, pageLine, sampleLines } from "./cli/banner.ts";
 import { packageVersion } from "./cli/version.ts";
@@ -67,7 +66,7 @@ async function start(config: Config, log: Log): Promise<Running> {
         name: "prepareKnowledge",
       },
     },
-    log: runtimeLog(log),
+    log,
   });
   try {
     const admin = await adminKey(config.data, config.adminKey);
@@ -81,7 +80,7 @@ async function start(config: Config, log: Log): Promise<Running> {
     });
     await announce(config, front, admin.isNew ? admin.key : null);
     prepare(config, { system, front }).catch((error: unknown) => {
-      log.logger.error({ err: error }, "The sample could not be loaded.");
+      log.write("error", "The sample could not be loaded.", { err: error });
     });
     return { system, front };
   } catch (error) {
@@ -136,13 +135,9 @@ function stopSignal(): Promise<void> {
   });
 }
 
-function runtimeLog({ logger }: Log): RuntimeLog {
-  return { write: (level, message, fields = {}) => logger[level](fields, message) };
-}
-
-function logRequest({ logger }: Log, { cause, ...line }: RequestLine): void {
-  if (cause === undefined) logger.info(line, "request");
-  else logger.error({ ...line, err: cause }, "request failed inside");
+function logRequest(log: Log, { cause, ...line }: RequestLine): void {
+  if (cause === undefined) log.write("info", "request", line);
+  else log.write("error", "request failed inside", { ...line, err: cause });
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) process.exit(await serve());

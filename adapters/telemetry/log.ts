@@ -1,11 +1,19 @@
 // The log of the process: one JSON line an event, on standard error, so that standard output keeps
 // what is meant for people. Secrets are removed from the finished line, wherever they stood in it.
 
-import { destination, type Logger, pino, stdTimeFunctions } from "pino";
+import { createRequire } from "node:module";
+import type { Logger } from "pino";
+import type { LogFields } from "../../runtime/log.ts";
+
+const levels = ["trace", "debug", "info", "warn", "error", "fatal"] as const;
+
+/** How severe a line is. */
+export type Level = (typeof levels)[number];
 
 /** What a log needs. */
 export interface LogOptions {
-  readonly level: string;
+  /** Least severe line that is written; "silent" for none. */
+  readonly level: Level | "silent";
   /** Texts that must never be written: provider keys, the admin key. Short ones (< 8) are left out. */
   readonly secrets: readonly string[];
   /** Takes each line. Default: standard error. */
@@ -14,7 +22,7 @@ export interface LogOptions {
 
 /** The process's log. */
 export interface Log {
-  readonly logger: Logger;
+  write(level: Level, message: string, fields?: LogFields): void;
   /** Adds a secret that became known later. */
   addSecret(secret: string): void;
   /** Writes what is still held; before the process exits. */
@@ -40,17 +48,38 @@ export function createLog(options: LogOptions): Log {
     for (const secret of secrets) clean = clean.replaceAll(secret, REDACTED);
     return clean.replace(keyPattern, REDACTED);
   };
+  const least = options.level === "silent" ? levels.length : levels.indexOf(options.level);
+  let opened: Opened | undefined;
+  return {
+    write(level, message, fields = {}) {
+      if (levels.indexOf(level) < least) return;
+      opened ??= open(options, redact);
+      opened.logger[level](fields, message);
+    },
+    addSecret,
+    flush: () => opened?.flush(),
+  };
+}
+
+interface Opened {
+  readonly logger: Logger;
+  flush(): void;
+}
+
+/** A quiet server never gets here, so the library is loaded with the first line, at once. */
+function open(options: LogOptions, redact: (line: string) => string): Opened {
+  const library = createRequire(import.meta.url)("pino") as typeof import("pino");
   const out = options.write
     ? { write: options.write, flushSync: () => undefined }
-    : destination({ dest: 2, sync: false, minLength: 0, maxLength: HELD_BYTES_MAX });
-  const logger = pino(
+    : library.destination({ dest: 2, sync: false, minLength: 0, maxLength: HELD_BYTES_MAX });
+  const logger = library.pino(
     {
       level: options.level,
       base: null,
-      timestamp: stdTimeFunctions.isoTime,
+      timestamp: library.stdTimeFunctions.isoTime,
       hooks: { streamWrite: redact },
     },
     out,
   );
-  return { logger, addSecret, flush: () => out.flushSync() };
+  return { logger, flush: () => out.flushSync() };
 }

@@ -14,7 +14,7 @@ test("a secret is removed from a line wherever it stands, quoted or nested", () 
   const { log, lines } = capture(['provider"key-123']);
   log.addSecret("admin-key-456");
 
-  log.logger.info({ deep: { list: ['x provider"key-123 y'] } }, "with admin-key-456 inside");
+  log.write("info", "with admin-key-456 inside", { deep: { list: ['x provider"key-123 y'] } });
 
   expect(lines).toHaveLength(1);
   expect(lines[0]).not.toContain("key-123");
@@ -25,7 +25,7 @@ test("a secret is removed from a line wherever it stands, quoted or nested", () 
 test("a bearer token is removed although nobody named it a secret", () => {
   const { log, lines } = capture();
 
-  log.logger.info({ authorization: "Bearer abcdefghijklmnopqrstuvwxyz" }, "request");
+  log.write("info", "request", { authorization: "Bearer abcdefghijklmnopqrstuvwxyz" });
 
   expect(lines[0]).not.toContain("abcdefghijklmnop");
 });
@@ -33,7 +33,7 @@ test("a bearer token is removed although nobody named it a secret", () => {
 test("lines below the level are not written", () => {
   const { log, lines } = capture();
 
-  log.logger.debug("quiet");
+  log.write("debug", "quiet");
 
   expect(lines).toEqual([]);
 });
