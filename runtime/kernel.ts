@@ -3,7 +3,7 @@
 
 import type { ActorDefinition, Data, Definition, RunDefinition } from "./actor.ts";
 import { ActorHost } from "./actor-host.ts";
-import { shardOf, shardOfAddress } from "./address.ts";
+import { SHARDS, shardOf, shardOfAddress } from "./address.ts";
 import { Admission } from "./admission.ts";
 import { Committer, type Refused } from "./committer.ts";
 import type { Engine } from "./engine.ts";
@@ -15,7 +15,7 @@ import { Reminders } from "./reminders.ts";
 import { RunHost } from "./run-host.ts";
 import { SeenSweeper } from "./seen-sweeper.ts";
 import { decode } from "./store/codec.ts";
-import { keyNumber, keys, prefixRange } from "./store/keys.ts";
+import { keyNumber, keys, prefixRange, shardOfKey } from "./store/keys.ts";
 
 /** Defaults of an engine's limits. */
 export const KERNEL_LIMITS: KernelLimits = {
@@ -92,8 +92,13 @@ class KernelOfThread implements Kernel {
     }
     const { actors } = this.#engine;
     actors.blame(new Map(guilty.map(({ address, deaths }) => [address, deaths])));
+    const occupied = {
+      runs: await this.#occupied(keys.openRunsOf),
+      inboxes: await this.#occupied(keys.inboxShard),
+      reminders: await this.#occupied(keys.remindersDueOf),
+    };
     for (const shard of shards.keys()) {
-      await this.#scan(shard);
+      await this.#scan(shard, occupied);
       const waiting = this.#scanning.get(shard) ?? [];
       this.#scanning.delete(shard);
       for (const call of waiting) call();
@@ -199,16 +204,39 @@ class KernelOfThread implements Kernel {
     return `${keyNumber(this.#sequence)}${worker}`;
   }
 
+  /**
+   * Shards that have rows of a family, found by jumping from one to the next: most are empty, and
+   * looking into each would be most of a start. What is stored from here on comes with a wake-up.
+   */
+  async #occupied(prefixOf: (shard: number) => string): Promise<ReadonlySet<number>> {
+    const found = new Set<number>();
+    const { to } = prefixRange(prefixOf(SHARDS - 1), 1);
+    for (let shard = 0; shard < SHARDS; ) {
+      const [row] = await this.#engine.committer.range({ from: prefixOf(shard), to, limit: 1 });
+      if (row === undefined) break;
+      shard = shardOfKey(row.key);
+      found.add(shard);
+      shard += 1;
+    }
+    return found;
+  }
+
   /** Takes up what is stored of a shard: open runs first, so that messages find them. */
-  async #scan(shard: number): Promise<void> {
-    const { runs, reminders } = this.#engine;
+  async #scan(
+    shard: number,
+    occupied: Readonly<Record<"runs" | "inboxes" | "reminders", ReadonlySet<number>>>,
+  ): Promise<void> {
+    if (occupied.runs.has(shard)) await this.#resumeRuns(shard);
+    if (occupied.inboxes.has(shard)) await this.#scanInbox(shard);
+    if (occupied.reminders.has(shard)) await this.#engine.reminders.look(shard);
+  }
+
+  async #resumeRuns(shard: number): Promise<void> {
     const marks = keys.openRunsOf(shard);
     for await (const row of this.#pages(marks)) {
       const [tenant = "", id = ""] = row.key.slice(marks.length).split("/");
-      await runs.resume(shard, tenant, id, decode(row.value) as { input?: Data });
+      await this.#engine.runs.resume(shard, tenant, id, decode(row.value) as { input?: Data });
     }
-    await this.#scanInbox(shard);
-    await reminders.look(shard);
   }
 
   async #scanInbox(shard: number): Promise<void> {

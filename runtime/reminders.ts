@@ -5,7 +5,7 @@ import type { Address } from "./address.ts";
 import type { Timer } from "./clock.ts";
 import type { Engine } from "./engine.ts";
 import { decode } from "./store/codec.ts";
-import { keys, prefixRange } from "./store/keys.ts";
+import { keys, prefixRange, shardOfKey } from "./store/keys.ts";
 
 /** Rows due within this window are held in memory; the rest is found by the next look. */
 const WINDOW_MS = 600_000;
@@ -50,7 +50,7 @@ export class Reminders {
   /** Forgets the timers of shards that have gone. */
   forget(isGone: (shard: number) => boolean): void {
     for (const [key, timer] of [...this.#armed]) {
-      if (!isGone(Number.parseInt(key.slice(2, 5), 16))) continue;
+      if (!isGone(shardOfKey(key))) continue;
       timer.cancel();
       this.#armed.delete(key);
     }
@@ -71,7 +71,7 @@ export class Reminders {
           this.#engine.actors.due(due.address, reminder.message, [key, named]);
         } else {
           // Replaced or forgotten since: only its place in time is left.
-          committer.write({ shard: Number.parseInt(key.slice(2, 5), 16) }, { op: "remove", key });
+          committer.write({ shard: shardOfKey(key) }, { op: "remove", key });
         }
       })
       .catch(() => metrics.count("reminderFailures"));

@@ -37,6 +37,11 @@ export function prefixRange(
   return { from: prefix, to: prefix + AFTER, limit };
 }
 
+/** Shard of a key of a family that is kept by shard. */
+export function shardOfKey(key: string): number {
+  return Number.parseInt(key.slice(2, 5), 16);
+}
+
 const shardHex = (shard: number): string => shard.toString(16).padStart(3, "0");
 
 /** Key builders, one a row family. What a start must find begins with its shard, as one range. */
