@@ -14,9 +14,9 @@ export interface HostContext<Config = unknown> {
   readonly worker: number;
   /** The program's own plain configuration, as given to `startSystem`. */
   readonly config: Config;
-  /** This thread's connections. Only the engine commits through `hot`. */
+  /** This thread's view of both environments. The engine writes `hot`, and main writes `bulk`. */
   readonly hot: Pick<Store, "get" | "range">;
-  readonly bulk: Store;
+  readonly bulk: Pick<Store, "get" | "range">;
   readonly compute: Compute;
   readonly log: Log;
 }

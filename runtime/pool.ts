@@ -71,6 +71,8 @@ export async function startSystem(options: SystemOptions): Promise<RunningSystem
   try {
     storage = await startStorage({
       path: folder.path,
+      environments: ["hot"],
+      later: ["bulk"],
       mapBytes: { hot: config.mapBytes, bulk: config.mapBytes },
       onDeath: (environment, error) =>
         fatal(`The storage thread of ${environment} died, so the process ends: ${error.message}`),
@@ -116,7 +118,7 @@ class ThreadedSystem implements RunningSystem {
       level: config.durability,
       waitingMax: config.tableWritesMax,
     });
-    this.bulk = bulkOver(this.#bulkStore);
+    this.bulk = bulkOver(this.#bulkStore, storage);
     this.compute = createComputePool({
       tasks: options.tasks ?? {},
       threads: config.computeThreads,
@@ -267,9 +269,10 @@ class ThreadedSystem implements RunningSystem {
   }
 }
 
-function bulkOver(store: Store): System["bulk"] {
+function bulkOver(store: Store, storage: Storage): System["bulk"] {
   return {
     async commit(ops) {
+      await storage.start("bulk");
       try {
         return await store.commit({ ops }).committed;
       } catch (error) {

@@ -14,7 +14,7 @@ import { keys, prefixRange } from "./store/keys.ts";
 import { environmentFile, PAGE_BYTES, type PackedBatches, READERS_MAX } from "./store/lmdb.ts";
 import { unpack } from "./store/packing.ts";
 import type { ThreadAnswer, ThreadCommand, ThreadOptions } from "./store/storage.ts";
-import type { Batch } from "./store/store.ts";
+import type { Batch, Environment } from "./store/store.ts";
 
 /** One thread that commits. `refusedGeneration`: batches up to it rest on a refused one. */
 interface Client {
@@ -55,22 +55,35 @@ const main = parentPort;
 if (main === null) throw new Error("storage-thread.ts is the entry of a worker thread.");
 
 const file = environmentFile(options.path, options.environment);
-const database: RootDatabase<Uint8Array, string> = open<Uint8Array, string>({
-  path: file,
-  encoding: "binary",
-  pageSize: PAGE_BYTES,
-  mapSize: options.mapBytes,
-  maxReaders: READERS_MAX,
-  maxDbs: 1,
-  // A group is one explicit batch: its one promise tells of a failure, the others of an event turn
-  // are dropped by lmdb-js and would be unhandled rejections.
-  eventTurnBatching: false,
-});
+const mapBytes = options.mapBytes[options.environment];
+const database = openEnvironment(options.environment);
+/**
+ * Opened so that others can read them. All handles of a process share what the first one opened, so
+ * the first must be one that can write.
+ */
+const held = options.holds.map((environment) => ({
+  environment,
+  database: openEnvironment(environment),
+}));
 const epochs = new Map<number, number>();
 let queue: Queued[] = [];
 let isWriting = false;
 let isScheduled = false;
 let closing: (() => void) | undefined;
+
+function openEnvironment(environment: Environment): RootDatabase<Uint8Array, string> {
+  return open<Uint8Array, string>({
+    path: environmentFile(options.path, environment),
+    encoding: "binary",
+    pageSize: PAGE_BYTES,
+    mapSize: options.mapBytes[environment],
+    maxReaders: READERS_MAX,
+    maxDbs: 1,
+    // A group is one explicit batch: its one promise tells of a failure, the others of an event turn
+    // are dropped by lmdb-js and would be unhandled rejections.
+    eventTurnBatching: false,
+  });
+}
 
 function tell(answer: ThreadAnswer): void {
   main?.postMessage(answer);
@@ -194,7 +207,7 @@ async function commit(
   staged: ReadonlyMap<string, Uint8Array | undefined>,
 ): Promise<RuntimeError | undefined> {
   if (isOverLimit(staged)) {
-    const message = `The ${options.environment} store has reached ${options.mapBytes} bytes.`;
+    const message = `The ${options.environment} store has reached ${mapBytes} bytes.`;
     return new RuntimeError("STORE_FULL", message, { index: -1 });
   }
   const committed = database.batch(() => {
@@ -215,7 +228,7 @@ async function commit(
 
 /** lmdb-js grows a full map by itself and keeps the old ones mapped, so the limit is kept here. */
 function isOverLimit(staged: ReadonlyMap<string, Uint8Array | undefined>): boolean {
-  if (fileBytes() < options.mapBytes) return false;
+  if (fileBytes() < mapBytes) return false;
   for (const value of staged.values()) if (value !== undefined) return true;
   return false;
 }
@@ -279,12 +292,16 @@ async function close(): Promise<void> {
       closing = resolve;
     });
   }
-  await database.close();
+  await Promise.all([database.close(), ...held.map((one) => one.database.close())]);
   tell({ type: "closed" });
   main?.close();
 }
 
 async function start(): Promise<void> {
+  for (const one of held) {
+    nextHeader(one.database.getBinary(keys.header), one.environment);
+    one.database.resetReadTxn();
+  }
   const stored = database.getBinary(keys.header);
   const header = nextHeader(stored, options.environment);
   const failure = await commit(new Map([[keys.header, encode(header)]]));

@@ -9,8 +9,10 @@ import type { Environment } from "./store.ts";
 export interface ThreadOptions {
   readonly path: string;
   readonly environment: Environment;
-  /** Largest size of the environment in bytes: address space, not disk. */
-  readonly mapBytes: number;
+  /** Largest size of each environment in bytes: address space, not disk. */
+  readonly mapBytes: Readonly<Record<Environment, number>>;
+  /** Environments it opens for others to read, and never writes. */
+  readonly holds: readonly Environment[];
 }
 
 /** From main to a storage thread. */
@@ -37,6 +39,11 @@ export interface StorageOptions {
   readonly path: string;
   /** Default: both. */
   readonly environments?: readonly Environment[];
+  /**
+   * Environments that can be read at once but are written only from `Storage.start` on: until then
+   * they cost no thread. Default: none.
+   */
+  readonly later?: readonly Environment[];
   /** Largest size of an environment in bytes. Default 256 GiB each, sparse. */
   readonly mapBytes?: Partial<Record<Environment, number>>;
   /** A storage thread has died: end the process, durable state is what it was. */
@@ -45,6 +52,11 @@ export interface StorageOptions {
 
 /** The running storage threads of one data folder. */
 export interface Storage {
+  /**
+   * Starts the thread of an environment named in `later`, once; what was connected before is served
+   * from then on. @throws STORE_FULL; a later call then tries again.
+   */
+  start(environment: Environment): Promise<void>;
   /** A port for `openStore`, to be used here or transferred to another thread. */
   connect(environment: Environment): MessagePort;
   /** How often this data folder has been started, this start included. */
@@ -64,31 +76,75 @@ const MAP_BYTES = 256 * 1024 ** 3;
 
 /** Starts the storage threads. @throws FOREIGN_DATA, STORE_FULL. */
 export async function startStorage(options: StorageOptions): Promise<Storage> {
-  const environments = options.environments ?? ["hot", "bulk"];
-  const threads = new Map(
-    environments.map((environment) => [environment, new StorageThread(environment, options)]),
-  );
-  const starts = await Promise.allSettled([...threads.values()].map((thread) => thread.ready));
-  const failed = starts.find((start) => start.status === "rejected");
-  if (failed !== undefined) {
-    await Promise.all([...threads.values()].map((thread) => thread.close()));
-    throw failed.reason;
+  const threads = new StorageThreads(options);
+  const { boots, epochs } = await threads.startFirst(options.environments ?? ["hot", "bulk"]);
+  return {
+    boots,
+    epochs,
+    start: (environment) => threads.start(environment),
+    connect: (environment) => threads.connect(environment),
+    setEpochs: (raised) => threads.of("hot").setEpochs(raised),
+    close: () => threads.close(),
+  };
+}
+
+class StorageThreads {
+  readonly #options: StorageOptions;
+  readonly #threads = new Map<Environment, StorageThread>();
+  /** Connections to environments whose thread is not started yet. */
+  readonly #waiting = new Map<Environment, MessagePort[]>();
+
+  constructor(options: StorageOptions) {
+    this.#options = options;
+    for (const environment of options.later ?? []) this.#waiting.set(environment, []);
   }
-  const threadOf = (environment: Environment): StorageThread => {
-    const thread = threads.get(environment);
+
+  async startFirst(environments: readonly Environment[]): Promise<Ready> {
+    const threads = environments.map((environment, at) => {
+      const holds = at === 0 ? (this.#options.later ?? []) : [];
+      const thread = new StorageThread(environment, this.#options, holds);
+      this.#threads.set(environment, thread);
+      return thread;
+    });
+    const starts = await Promise.allSettled(threads.map((thread) => thread.ready));
+    const failed = starts.find((start) => start.status === "rejected");
+    if (failed !== undefined) {
+      await this.close();
+      throw failed.reason;
+    }
+    return this.of(environments[0] ?? "hot").ready;
+  }
+
+  async start(environment: Environment): Promise<void> {
+    const waiting = this.#waiting.get(environment);
+    let thread = this.#threads.get(environment);
+    if (thread === undefined && waiting !== undefined) {
+      thread = new StorageThread(environment, this.#options, []);
+      this.#threads.set(environment, thread);
+      thread.ready.catch(() => this.#threads.delete(environment));
+    }
+    await this.of(environment).ready;
+    for (const port of waiting?.splice(0) ?? []) thread?.connect(port);
+  }
+
+  connect(environment: Environment): MessagePort {
+    const { port1, port2 } = new MessageChannel();
+    const waiting = this.#waiting.get(environment);
+    const thread = this.#threads.get(environment);
+    if (thread === undefined && waiting !== undefined) waiting.push(port1);
+    else this.of(environment).connect(port1);
+    return port2;
+  }
+
+  of(environment: Environment): StorageThread {
+    const thread = this.#threads.get(environment);
     if (thread === undefined) throw new RuntimeError("INTERNAL", `${environment} is not started.`);
     return thread;
-  };
-  const first = await threadOf(environments[0] ?? "hot").ready;
-  return {
-    connect: (environment) => threadOf(environment).connect(),
-    boots: first.boots,
-    epochs: first.epochs,
-    setEpochs: (epochs) => threadOf("hot").setEpochs(epochs),
-    close: async () => {
-      await Promise.all([...threads.values()].map((thread) => thread.close()));
-    },
-  };
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#threads.values()].map((thread) => thread.close()));
+  }
 }
 
 type Ready = Extract<ThreadAnswer, { type: "ready" }>;
@@ -101,9 +157,9 @@ class StorageThread {
   #isClosing = false;
   #lastId = 0;
 
-  constructor(environment: Environment, options: StorageOptions) {
-    const mapBytes = options.mapBytes?.[environment] ?? MAP_BYTES;
-    const workerData: ThreadOptions = { path: options.path, environment, mapBytes };
+  constructor(environment: Environment, options: StorageOptions, holds: readonly Environment[]) {
+    const mapBytes = { hot: MAP_BYTES, bulk: MAP_BYTES, ...options.mapBytes };
+    const workerData: ThreadOptions = { path: options.path, environment, mapBytes, holds };
     this.#worker = new Worker(new URL("../storage-thread.js", import.meta.url), { workerData });
     let died = new Error(`The storage thread of ${environment} ended.`);
     this.ready = new Promise((resolve, reject) => {
@@ -130,10 +186,9 @@ class StorageThread {
     });
   }
 
-  connect(): MessagePort {
-    const { port1, port2 } = new MessageChannel();
-    this.#post({ type: "connect", port: port1 }, [port1]);
-    return port2;
+  /** Serves what comes over this port. */
+  connect(port: MessagePort): void {
+    this.#post({ type: "connect", port }, [port]);
   }
 
   setEpochs(epochs: ReadonlyMap<number, number>): Promise<void> {

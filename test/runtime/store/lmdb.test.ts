@@ -69,6 +69,34 @@ test("a restart finds rows, raised epochs, and counts the boot", async () => {
   expect(decode(bytes ?? encode(null))).toBe("kept");
 });
 
+test("an environment for later is read at once and written when its thread has started", async () => {
+  const path = folder();
+  const startLater = async () => {
+    const onDeath = (_: unknown, error: Error) => {
+      throw error;
+    };
+    return await startStorage({ path, environments: ["hot"], later: ["bulk"], onDeath });
+  };
+  const open = (storage: Storage) =>
+    openStore({ path, environment: "bulk", port: storage.connect("bulk") });
+  const first = await startLater();
+  const [writer, reader] = [open(first), open(first)];
+
+  expect(await reader.get("a")).toBeUndefined();
+  await Promise.all([first.start("bulk"), first.start("bulk")]);
+  await writer.commit({ ops: [{ op: "put", key: "a", value: encode("kept") }] }).flushed;
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(decode((await reader.get("a")) ?? encode(null))).toBe("kept");
+  await Promise.all([writer.close(), reader.close()]);
+  await first.close();
+
+  const second = await startLater();
+  const again = open(second);
+  expect(decode((await again.get("a")) ?? encode(null))).toBe("kept");
+  await again.close();
+  await second.close();
+});
+
 test("a row committed elsewhere is found in the callback that hears of it", async () => {
   const path = folder();
   const storage = await start(path);
