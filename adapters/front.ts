@@ -2,10 +2,9 @@
 // services, the door over the routes, a server that carries it. Loaded while the workers start.
 
 import type { RunningSystem } from "../runtime/pool.ts";
-import type { Reader } from "../runtime/store/store.ts";
 import type { Config } from "./config.ts";
 import { loadAssets } from "./console/assets.ts";
-import { createBuiltinEmbedder } from "./embed/builtin.ts";
+import { createKnowledge } from "./front-knowledge.ts";
 import { adminRoutes } from "./http/admin/routes.ts";
 import { createAuthenticator } from "./http/auth.ts";
 import { consoleRoutes } from "./http/console/routes.ts";
@@ -24,8 +23,6 @@ import type { Server } from "./http/server.ts";
 import { createServices, type Services } from "./http/services/services.ts";
 import { createSessions, type Sessions } from "./http/sessions.ts";
 import { createSocketServices } from "./http/socket-services.ts";
-import { createRetriever } from "./knowledge/retriever.ts";
-import { createKnowledgeStore } from "./knowledge/store.ts";
 import { createMetrics, METRICS_TYPE } from "./telemetry/metrics.ts";
 
 /** Tenant the admin key acts in when it names none. */
@@ -55,7 +52,7 @@ export async function openFront(options: FrontOptions): Promise<Front> {
   const { config, system, adminKey } = options;
   const { http } = config;
   const [{ listen }, assets] = await Promise.all([chooseListen(http.headerBytesMax), loadAssets()]);
-  const services = createServices({ system, nowMs: Date.now, ...knowledgeOf(system) });
+  const services = createServices({ system, nowMs: Date.now, ...createKnowledge(system) });
   const sessions = createSessions(http.sessionMs);
   let server: Server | undefined;
   const metrics = createMetrics({
@@ -100,22 +97,6 @@ export async function openFront(options: FrontOptions): Promise<Front> {
   server = await listen({ host: config.host, port: config.port, limits: http, door });
   return { server, door, services, keys, sessions, url: urlOf(config.host, server.port) };
 }
-
-function knowledgeOf(system: RunningSystem) {
-  const embedder = createBuiltinEmbedder();
-  const reader: Reader = {
-    get: (key) => system.bulk.get(key),
-    range: (of) => system.bulk.range(of),
-  };
-  const { bulk, compute } = system;
-  return {
-    documents: createKnowledgeStore({ bulk, embedder, compute }),
-    retriever: createRetriever({ reader, tables: present, embedder }),
-  };
-}
-
-/** The services look a collection up before they search in it, so here every row is present. */
-const present: Reader = { get: () => new Uint8Array(1), range: () => [] };
 
 function hostsOf({ host, http }: Config): readonly string[] {
   return [...http.allowedHosts, host];

@@ -13,7 +13,6 @@ import { mergeFigures } from "./figures.ts";
 import { rootRunOf } from "./frame.ts";
 import type { WorkerHost } from "./host.ts";
 import type { KernelFigures, KernelLimits } from "./kernel-port.ts";
-import { LocalEngine } from "./local-engine.ts";
 import type { Log } from "./log.ts";
 import { decode } from "./store/codec.ts";
 import { type Folder, openFolder } from "./store/folder.ts";
@@ -245,6 +244,8 @@ class ThreadedSystem implements RunningSystem {
     const { compute } = this;
     const door = this.#door;
     if (config.workers === 0) {
+      // With workers, main has no engine to load.
+      const { LocalEngine } = await import("./local-engine.ts");
       const host = await options.loadHost();
       const [hot, bulk] = [this.#connect("hot"), this.#bulkStore];
       return new LocalEngine({

@@ -2,8 +2,7 @@
 // two cheap ways of the cascade; a doubt stays a doubt, because no model is asked here.
 
 import type { AgentRow } from "../../../actors/records/agent-version.ts";
-import { toRoutingInfo } from "../../../actors/routing/decision.ts";
-import { type CompiledRouter, compile, route } from "../../../actors/routing/router.ts";
+import type { CompiledRouter } from "../../../actors/routing/router.ts";
 import { Type } from "../../../actors/schema.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import { json } from "../reply.ts";
@@ -32,6 +31,7 @@ export function dryRunRoute({ agents, conversations }: Services): Route {
     const known = routers.get(key);
     if (known !== undefined) return known;
     const rows = await agents.subAgents(tenant, row.agent.agent_key);
+    const { compile } = await loadRouter();
     const router = compile(
       row.agent,
       rows.map((one) => one.subAgent),
@@ -54,6 +54,7 @@ export function dryRunRoute({ agents, conversations }: Services): Route {
       const router = await routerOf(tenant, row);
       const id = asked.conversation_key ?? null;
       const before = id === null ? {} : await previousOf(tenant, row.agent.agent_key, id);
+      const { route, toRoutingInfo } = await loadRouter();
       const decision = route(router, { message: asked.message, ...before });
       return json(200, {
         routing_info: toRoutingInfo(decision),
@@ -81,4 +82,13 @@ export function dryRunRoute({ agents, conversations }: Services): Route {
         : { previousChoice: answer.routing_info.sub_agent_key }),
     };
   }
+}
+
+/** Runs route on workers; main needs the router for dry runs only. */
+async function loadRouter() {
+  const [{ compile, route }, { toRoutingInfo }] = await Promise.all([
+    import("../../../actors/routing/router.ts"),
+    import("../../../actors/routing/decision.ts"),
+  ]);
+  return { compile, route, toRoutingInfo };
 }
