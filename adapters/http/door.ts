@@ -101,12 +101,12 @@ export function createDoor(options: DoorOptions): Door {
         return visit.failed(error);
       }
     },
-    upgrade: async (request) => {
+    upgrade: (request) => {
       const visit = new Visit(request, options);
       try {
         refuseWhenStopping();
         options.origins.checkHost(request);
-        return await visit.upgrade();
+        return visit.upgrade().catch((error: unknown) => visit.failed(error));
       } catch (error) {
         return visit.failed(error);
       }
@@ -151,7 +151,8 @@ class Visit {
     return route.handler(context as unknown as RouteContext<never>);
   }
 
-  async upgrade(): Promise<SocketHandler | HttpResponse> {
+  /** @throws at once what needs no look-up: path, Origin. Who is asking comes with the promise. */
+  upgrade(): Promise<SocketHandler | HttpResponse> {
     const { socket, authenticator, origins } = this.#options;
     const request = this.#request;
     if (socket === undefined || request.path !== SOCKET_PATH) {
@@ -160,8 +161,9 @@ class Visit {
     const hasKey = presentedKey(request) !== null;
     const hasCookie = !hasKey && request.header("cookie") !== undefined;
     origins.checkOrigin(request, hasCookie);
-    const principal = hasKey || hasCookie ? await authenticator.authenticate(request) : null;
-    return socket(request, principal);
+    const connect = async (): Promise<SocketHandler> =>
+      socket(request, hasKey || hasCookie ? await authenticator.authenticate(request) : null);
+    return connect();
   }
 
   done(reply: HttpResponse): HttpResponse {

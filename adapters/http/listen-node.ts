@@ -10,6 +10,7 @@ import {
 import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
 import { RuntimeError } from "../../runtime/errors.ts";
+import { earlySocket } from "./early-socket.ts";
 import { BodyBuffer, fallbackReply, type Head, Presence, Request } from "./exchange.ts";
 import { dateHeader, forEachHeader, hasBrokenHeader, plainAddress, statusLine } from "./heads.ts";
 import type { FrontDoor, HttpResponse, Listen, Server, ServerLimits } from "./server.ts";
@@ -130,21 +131,25 @@ class NodeServer implements Server {
     socket.on("close", () => presence.leave());
     const body = new BodyBuffer({ pause: () => {}, resume: () => {} }, this.#limits, 0);
     const request = new Request(headOf(incoming), presence, body, 0);
-    const decide = async () =>
-      this.#isFull ? overloaded(request.id) : await this.#door.upgrade(request);
-    decide()
-      .catch((error: unknown) => fallbackReply(error, request.id))
-      .then((decision) => {
-        if (presence.isGone) return;
-        if ("status" in decision) return refuseUpgrade(socket, decision, request.id);
-        this.#upgrades.handleUpgrade(incoming, socket, rest, (opened: WebSocket) => {
-          const connection = new NodeSocket(opened, decision, this.#limits);
-          this.#sockets.add(connection);
-          opened.on("close", () => this.#sockets.delete(connection));
-          connection.open();
-        });
-      })
-      .catch(() => socket.destroy());
+    const decision = this.#decide(request);
+    if ("status" in decision) {
+      refuseUpgrade(socket, decision, request.id);
+      return;
+    }
+    this.#upgrades.handleUpgrade(incoming, socket, rest, (opened: WebSocket) => {
+      const connection = new NodeSocket(opened, earlySocket(decision), this.#limits);
+      this.#sockets.add(connection);
+      opened.on("close", () => this.#sockets.delete(connection));
+      connection.open();
+    });
+  }
+
+  #decide(request: Request): ReturnType<FrontDoor["upgrade"]> {
+    try {
+      return this.#isFull ? overloaded(request.id) : this.#door.upgrade(request);
+    } catch (error) {
+      return fallbackReply(error, request.id);
+    }
   }
 }
 

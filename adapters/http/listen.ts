@@ -12,6 +12,7 @@ import type {
 } from "uWebSockets.js";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { setNativeHeaderBytes } from "../config.ts";
+import { earlySocket } from "./early-socket.ts";
 import { type ExchangeOwner, NativeExchange } from "./native-exchange.ts";
 import { NativeSocket } from "./native-socket.ts";
 import type { FrontDoor, Listen, Server, ServerLimits, SocketHandler } from "./server.ts";
@@ -144,12 +145,13 @@ class NativeServer implements Server, ExchangeOwner {
         const extensions = request.getHeader("sec-websocket-extensions");
         const offered = request.getHeader("sec-websocket-protocol");
         const exchange = this.#begin(response, request);
+        // All of it runs before this callback returns: see early-socket.ts.
         exchange?.run(async (of) => {
-          const decision = this.#isFull ? overloaded(of.id) : await this.#door.upgrade(of);
+          const decision = this.#isFull ? overloaded(of.id) : this.#door.upgrade(of);
           if ("status" in decision) return decision;
           const protocol = chosenProtocol(offered);
           exchange.take(() => {
-            const data: SocketData = { handler: decision };
+            const data: SocketData = { handler: earlySocket(decision) };
             response.upgrade(data, key, protocol, extensions, context);
           });
           return null;

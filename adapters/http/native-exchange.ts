@@ -58,6 +58,7 @@ export class NativeExchange implements Slotted {
   #sink: SinkQueue | null = null;
   #timer: NodeJS.Timeout | null = null;
   #isOver = false;
+  #takenFrom = "";
   readonly #awaitsBody: boolean;
   #start: (() => void) | null = null;
   readonly isTooLarge: boolean;
@@ -119,6 +120,7 @@ export class NativeExchange implements Slotted {
   /** Gives the native response to `use`, after which it is no response any more. */
   take(use: () => void): void {
     if (this.#isOver) return;
+    this.#takenFrom = this.#peer();
     this.#response.cork(use);
     this.#over();
   }
@@ -253,7 +255,7 @@ export class NativeExchange implements Slotted {
   }
 
   #peer(): string {
-    if (this.#isOver) return "";
+    if (this.#isOver) return this.#takenFrom;
     return plainAddress(text.decode(this.#response.getRemoteAddressAsText()));
   }
 

@@ -76,8 +76,11 @@ export interface SocketHandler {
 /** What the server carries. Neither function needs to catch: whatever is thrown becomes a response. */
 export interface FrontDoor {
   handle(request: HttpRequest): Promise<HttpResponse>;
-  /** Decides about an upgrade: a handler for the connection, or the response that refuses it. */
-  upgrade(request: HttpRequest): Promise<SocketHandler | HttpResponse>;
+  /**
+   * Decides about an upgrade: the response that refuses it, or who handles the connection. What it
+   * promises comes when the connection is open; a response then becomes close code 4000 + status.
+   */
+  upgrade(request: HttpRequest): HttpResponse | Promise<SocketHandler | HttpResponse>;
 }
 
 /** Limits of a server; every one has a name in adapters/config.ts. */

@@ -2,6 +2,7 @@
 
 import { afterEach, describe, expect, test } from "vitest";
 import WebSocket from "ws";
+import { EARLY_FRAMES_MAX } from "../../adapters/http/early-socket.ts";
 import type { Principal } from "../../adapters/http/route.ts";
 import type { Server } from "../../adapters/http/server.ts";
 import { createSocketHandler, type SocketServices } from "../../adapters/http/socket.ts";
@@ -193,6 +194,56 @@ describe.each(servers)("a WebSocket on the %s server", (_name, listen) => {
     expect(hello.data).toMatchObject({ protocol: 1 });
     expect((await client.ask("subscribe", { run_id: "rn_1" })).ok).toBe(true);
     await expect.poll(() => second.code).toBe(4401);
+  });
+
+  test("a key that is refused after a look-up closes with 4401 and its reason", async () => {
+    const refusal = {
+      status: 401,
+      headers: {},
+      body: '{"detail":"The API key is not valid here."}',
+    };
+    const later = new Promise<typeof refusal>((resolve) => setImmediate(() => resolve(refusal)));
+    server = await start(listen, () => ({ status: 200, headers: {}, body: "" }), {
+      upgrade: () => later,
+    });
+    const client = new Client(server.port);
+    const closed = new Promise((resolve) =>
+      client.socket.once("close", (code, reason) => resolve([code, String(reason)])),
+    );
+
+    expect(await closed).toEqual([4401, "The API key is not valid here."]);
+  });
+
+  test("what is sent before the look-up has ended waits for it, up to a limit", async () => {
+    let decide = (_handler: Awaited<ReturnType<typeof createSocketHandler>>): void => {};
+    const decided = new Promise<Awaited<ReturnType<typeof createSocketHandler>>>((resolve) => {
+      decide = resolve;
+    });
+    server = await start(listen, () => ({ status: 200, headers: {}, body: "" }), {
+      upgrade: () => decided,
+    });
+    const [client, flood] = [new Client(server.port), new Client(server.port)];
+    await Promise.all([client.opened(), flood.opened()]);
+
+    const hello = client.ask("hello");
+    for (let at = 0; at <= EARLY_FRAMES_MAX; at += 1) flood.socket.send("{}");
+    await expect.poll(() => flood.code).toBe(4429);
+    decide(await createSocketHandler(services, { peer: "127.0.0.1" }, who));
+
+    expect((await hello).data).toMatchObject({ protocol: 1 });
+  });
+
+  test("a hundred sockets that open at once all stay open", async () => {
+    server = await start(listen, () => ({ status: 200, headers: {}, body: "" }), {
+      upgrade: (request) => createSocketHandler(services, request, who),
+    });
+    const clients = Array.from({ length: 100 }, () => new Client(server.port));
+    await Promise.all(clients.map((client) => client.opened()));
+
+    const answers = await Promise.all(clients.map((client) => client.ask("hello")));
+
+    expect(answers.filter((answer) => answer.ok).length).toBe(100);
+    for (const client of clients) client.socket.terminate();
   });
 
   test("before hello nothing else is done", async () => {
