@@ -108,6 +108,11 @@ function chat(state: ConversationState, message: ChatMessage, turn: Turn): Conve
     created_at: new Date(turn.nowMs).toISOString(),
   };
   turn.put(messageKey(sequence), record);
+  if (state.agent === null) {
+    // Its entry in the list comes with its first message, then with every answer.
+    const entry = rowOf(next, root);
+    if (entry !== null) turn.putRow(conversationsTable, rowId(entry.agent_key, root), entry);
+  }
   const accepted: ChatAccepted = {
     run,
     conversation_key: root,

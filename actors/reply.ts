@@ -9,6 +9,7 @@ import {
   type LedgerRow,
   ledgerTable,
 } from "./records/conversation.ts";
+import { unitsOf } from "./records/price.ts";
 import type { TurnResult } from "./turn-input.ts";
 
 /** A run that was paid for. */
@@ -28,7 +29,7 @@ export function takeCharge(turn: Turn, priceMicros: number): void {
     min: 0,
     otherwise: {
       code: "BALANCE_EXHAUSTED",
-      message: `The balance does not cover this call (${priceMicros} millionths).`,
+      message: `The balance does not cover this call, which costs ${unitsOf(priceMicros)}.`,
     },
   });
 }

@@ -7,7 +7,12 @@ import { RuntimeError } from "../../runtime/errors.ts";
 import type { CompiledAgent } from "../compiled.ts";
 import { limits } from "../limits.ts";
 import type { Grounding, LlmRequest, Passage, Ports, PromptMessage } from "../ports.ts";
-import type { ChatEvent, CompletionMessage, DataCollection } from "../records/conversation.ts";
+import {
+  builtinNotice,
+  type ChatEvent,
+  type CompletionMessage,
+  type DataCollection,
+} from "../records/conversation.ts";
 import type { SubAgent } from "../records/sub-agent.ts";
 import type { Meter } from "../spend.ts";
 import type { Answer, AnswerInput } from "../turn-input.ts";
@@ -36,8 +41,6 @@ interface Work {
 }
 
 const noFrame = { before: "", after: "" };
-const builtinNotice =
-  "This answer comes from the built-in answerer. Set OPENAI_API_KEY, ANTHROPIC_API_KEY or a base URL to use a model.";
 
 /** What an answer needs beside its input. */
 export interface AnswerOptions {

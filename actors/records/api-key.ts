@@ -13,8 +13,12 @@ export const systemTables = {
   tenants: "tenants",
 } as const;
 
-/** Services a new key is not given unless they are named (FAQ of the supervisor chat API). */
+/**
+ * Services a new key is not given unless they are named (FAQ of the supervisor chat API);
+ * `conversations` is the platform's way to the same.
+ */
 export const servicesNotByDefault: readonly string[] = [
+  "conversations",
   "core-agent-conversations",
   "core-agent-conversation-details",
   "core-agent-conversation-delete",

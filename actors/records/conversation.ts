@@ -131,6 +131,11 @@ export interface ConversationRow {
   readonly updated_at: string;
 }
 
+/** What people are told beside an answer of the built-in answerer. */
+export const builtinNotice =
+  "This answer comes from the built-in answerer, which quotes and does not write. " +
+  "Set OPENAI_API_KEY, ANTHROPIC_API_KEY or OPENAI_BASE_URL and restart to use a model.";
+
 /** Table of conversation entries. */
 export const conversationsTable = "conversations";
 

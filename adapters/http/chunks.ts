@@ -194,7 +194,7 @@ function endEvents(
 }
 
 /** Token counts as both surfaces show them. */
-export function usageOf({ usage }: ChatReply): Readonly<Record<string, number>> {
+export function usageOf({ usage }: Pick<ChatReply, "usage">): Readonly<Record<string, number>> {
   const { promptTokens, completionTokens } = usage;
   return {
     prompt_tokens: promptTokens,

@@ -22,6 +22,8 @@ export const PAGE_MAX = 200;
 
 const SHAPE = /^troupe_([0-9a-z]{26})_([0-9a-z]{52})$/;
 const ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz";
+/** Names beside those of the routes: everything, and the operator's surface. */
+const ALWAYS_KNOWN: readonly string[] = ["*", "admin"];
 const NO_HASH = "0".repeat(64);
 
 /** A key as lists show it. */
@@ -170,11 +172,23 @@ function makeKey(
       pointer: "/expires_at",
     });
   }
+  const unknown = (input.allowed_services ?? []).findIndex(
+    (service) => !ALWAYS_KNOWN.includes(service) && !services.includes(service),
+  );
+  if (unknown !== -1) {
+    const pointer = `/allowed_services/${unknown}`;
+    throw new RuntimeError("INVALID", `${pointer} must be "*" or one of ${services.join(", ")}.`, {
+      pointer,
+    });
+  }
   const id = newId("ak", nowMs);
   let secret = "";
   for (const byte of systemRandom(52)) secret += ALPHABET[byte & 31];
   const key = `troupe_${id.slice(3)}_${secret}`;
-  const byDefault = services.filter((service) => !servicesNotByDefault.includes(service));
+  const byDefault = [
+    ...services.filter((service) => !servicesNotByDefault.includes(service)),
+    ...(input.role === "owner" ? ["admin"] : []),
+  ];
   const record: ApiKey = {
     id,
     tenant,

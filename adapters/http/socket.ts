@@ -4,6 +4,7 @@
 
 import { type ErrorCode, RuntimeError, toErrorData } from "../../runtime/errors.ts";
 import type { Frame } from "../../runtime/frame.ts";
+import { frameView } from "./answers.ts";
 import type { Principal } from "./route.ts";
 import type { HttpRequest, Socket, SocketHandler } from "./server.ts";
 import {
@@ -300,7 +301,7 @@ class Connection {
   }
 
   async #event(sub: string, seq: number, frame: Frame): Promise<void> {
-    const { type: event, ...data } = frame;
+    const { type: event, ...data } = frameView(frame);
     if (this.#send(JSON.stringify({ type: "event", sub, seq, event, data })) === "ok") return;
     await this.#whenDrained();
   }

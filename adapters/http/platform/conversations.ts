@@ -1,6 +1,7 @@
 // /v2/conversations: list, one, its messages, cancel, delete.
 
 import { Type } from "../../../actors/schema.ts";
+import { messageView } from "../answers.ts";
 import { json, noContent } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
 import { pageRequest } from "../services/paging.ts";
@@ -56,7 +57,7 @@ export function conversationRoutes({ conversations }: Services): readonly Route[
       handler: async ({ principal, params, query }) => {
         const page = pageRequest(query);
         const rows = await conversations.messages(principal.tenant, params["cv"] ?? "", page);
-        return pageReply(rows, (row) => row);
+        return pageReply(rows, messageView);
       },
     }),
     defineRoute({

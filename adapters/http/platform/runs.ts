@@ -1,11 +1,11 @@
 // /v2 runs: start one on an agent, list, look at, follow, cancel; and the dry run of the router.
 
 import { onBusy, onDisconnect } from "../../../actors/records/agent.ts";
-import { costOf } from "../../../actors/records/price.ts";
 import { type Static, Type } from "../../../actors/schema.ts";
 import { type ErrorData, toErrorData } from "../../../runtime/errors.ts";
 import { type Frame, rootRunOf } from "../../../runtime/frame.ts";
 import type { RunRow } from "../../../runtime/system.ts";
+import { frameView, replyView } from "../answers.ts";
 import { errorBody, json } from "../reply.ts";
 import { defineRoute, type Route, type RouteContext } from "../route.ts";
 import type { HttpResponse } from "../server.ts";
@@ -63,9 +63,8 @@ function startRoute(services: Services): Route {
         return frameStream(context, answering.frames, [head]);
       }
       const { reply, balanceMicros } = await chat.wait(callerOf(context), answering);
-      const { charge, ...result } = reply;
-      const cost = costOf(charge, balanceMicros);
-      return json(200, { id: run, status: "completed", ...result, cost }, locationOf(run));
+      const result = replyView(reply, balanceMicros);
+      return json(200, { id: run, status: "completed", ...result }, locationOf(run));
     },
   });
 }
@@ -171,6 +170,6 @@ function frameStream(
 }
 
 function eventOf(frame: Frame): SseEvent {
-  const data = JSON.stringify(frame);
+  const data = JSON.stringify(frameView(frame));
   return "id" in frame ? { event: frame.type, id: frame.id, data } : { event: frame.type, data };
 }

@@ -4,6 +4,7 @@
 import type { AgentRow, SubAgentRow } from "../../../actors/records/agent-version.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import type { RunRow } from "../../../runtime/system.ts";
+import { resultView } from "../answers.ts";
 import { agentDetails, subAgentDetails } from "../details.ts";
 import { json } from "../reply.ts";
 import type { HttpRequest, HttpResponse } from "../server.ts";
@@ -37,7 +38,7 @@ export function runResource(row: RunRow): Fields {
     conversation_key: root.startsWith("cv_") ? root : null,
     started_at: new Date(startedAt).toISOString(),
     ended_at: endedAt === null ? null : new Date(endedAt).toISOString(),
-    result: row.reply ?? null,
+    result: resultView(row.reply),
     error: outcome?.error ?? null,
   };
 }

@@ -6,6 +6,7 @@ import type { ChatReply } from "../../../actors/records/conversation.ts";
 import { costOf } from "../../../actors/records/price.ts";
 import { type Static, Type } from "../../../actors/schema.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
+import { answererOf } from "../answers.ts";
 import { chunkStream } from "../chunk-stream.ts";
 import { type ChunkStyle, type StreamError, usageOf } from "../chunks.ts";
 import { envelope, errorBody } from "../reply.ts";
@@ -101,7 +102,7 @@ export function chatData(reply: ChatReply): Readonly<Record<string, unknown>> {
     run_id: rest.run_id,
     message_id: rest.message_id,
     model: rest.model,
-    builtin: rest.builtin,
+    ...answererOf(reply),
     finish_reason: rest.finish_reason,
     usage: usageOf(reply),
     ...(rest.escalated_to === undefined ? {} : { escalated_to: rest.escalated_to }),
@@ -151,7 +152,7 @@ function styleOf(services: Services, context: Context, { accepted }: Answering):
       frontend_trigger: reply.frontend_trigger,
       data_collection: reply.data_collection,
       sources: reply.sources,
-      builtin: reply.builtin,
+      ...answererOf(reply),
       ...(balanceMicros === undefined ? {} : { cost: costOf(reply.charge, balanceMicros) }),
     }),
     error: (error) => errorBody(error, place) as StreamError,

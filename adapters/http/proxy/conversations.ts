@@ -1,6 +1,7 @@
 // Document 001's conversation endpoints: list by agent, details with the whole history, delete.
 
 import { RuntimeError } from "../../../runtime/errors.ts";
+import { messageView } from "../answers.ts";
 import { envelope } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
 import { pageRequest } from "../services/paging.ts";
@@ -39,7 +40,12 @@ export function conversationRoutes({ agents, conversations }: Services): readonl
         const id = context.params["conversation_key"] ?? "";
         const { row, running } = await conversations.describe(tenant, id);
         const { messages, isCut } = await conversations.history(tenant, id);
-        const data = { ...row, running_run_id: running, messages, messages_truncated: isCut };
+        const data = {
+          ...row,
+          running_run_id: running,
+          messages: messages.map(messageView),
+          messages_truncated: isCut,
+        };
         return envelope(context, data, { cost: await freeCost(context) });
       },
     }),

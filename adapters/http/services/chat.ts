@@ -157,7 +157,7 @@ async function conversationOf(parts: Parts, ask: ChatAsk): Promise<string> {
   const id = ask.conversation;
   if (id === null) return newId("cv", parts.nowMs());
   if (await conversations.belongs(tenant, ask.agent, id)) return id;
-  // Its entry in the list comes with its first answer: until then only its actor knows it.
+  // Nothing in this agent's list: the actor knows whether it is another agent's, or nobody's.
   const { row } = await conversations.describe(tenant, id);
   if (row.agent_key === ask.agent) return id;
   throw new RuntimeError("NOT_FOUND", `Agent ${ask.agent} has no conversation ${id}.`);

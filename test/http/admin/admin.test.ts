@@ -46,8 +46,20 @@ test("a new key does not reach conversations of document 001 unless it names the
 
   const chat = await host.call("GET", "/v1/proxy/core-agents", undefined, { key: body.key });
   const conversations = await host.call("GET", path, undefined, { key: body.key });
+  const platform = await host.call("GET", "/v2/conversations", undefined, { key: body.key });
 
-  expect([chat.status, conversations.status]).toEqual([200, 403]);
+  expect([chat.status, conversations.status, platform.status]).toEqual([200, 403, 403]);
+});
+
+test("a service that does not exist is refused with its place, and no key is made", async () => {
+  const body = { name: "typo", allowed_services: ["core-agent-chat", "core-agent-chta"] };
+
+  const refused = await host.call("POST", "/admin/keys", body);
+  const list = await host.call("GET", "/admin/keys");
+
+  expect(refused.status).toBe(400);
+  expect(refused.body).toMatchObject({ pointer: "/allowed_services/1" });
+  expect(list.body.data.map((key: Json) => key.name)).not.toContain("typo");
 });
 
 test("an owner sees its own tenant only, and runs nothing of the operator's", async () => {

@@ -116,6 +116,47 @@ test("events of a run are frames with ids, from the start or after one", async (
   expect(byHeader.map((event) => event.id)).toEqual(rest.map((event) => event.id));
 });
 
+test("tokens and money look alike in a run, its last event and its messages", async () => {
+  const made = await host.call("POST", `/v2/agents/${agent}/runs`, { input: "export?" });
+  const { id, conversation_key, usage, cost } = made.body;
+
+  const run = await host.call("GET", `/v2/runs/${id}`);
+  const events = await (await host.events("GET", `/v2/runs/${id}/events`)).rest();
+  const reply = JSON.parse(events.at(-1)?.data ?? "{}").reply;
+  const messages = await host.call("GET", `/v2/conversations/${conversation_key}/messages`);
+
+  expect(usage).toEqual({
+    prompt_tokens: expect.any(Number),
+    completion_tokens: expect.any(Number),
+    total_tokens: expect.any(Number),
+  });
+  expect(cost).toMatchObject({ units: 1, unit_price: 0.001, tokens: 0.001 });
+  for (const one of [run.body.result, reply]) {
+    expect(one.usage).toEqual(usage);
+    expect(one.cost).toMatchObject({ units: 1, unit_price: 0.001, tokens: 0.001 });
+  }
+  expect(messages.body.data[1].usage).toEqual(usage);
+  expect(JSON.stringify([run.body, reply, messages.body])).not.toMatch(/[a-z]Tokens|[mM]icros/);
+});
+
+test("a conversation is listed while its first answer is still being written", async () => {
+  const gate = createGate();
+  host.llm.script = async () => {
+    await gate.opened;
+    return answer;
+  };
+  const made = await host.call("POST", `/v2/agents/${agent}/runs`, {
+    input: "export?",
+    mode: "background",
+  });
+
+  const listed = await host.call("GET", "/v2/conversations");
+  gate.open();
+
+  const keys = listed.body.data.map((row: Json) => row.conversation_key);
+  expect(keys).toContain(made.body.conversation_key);
+});
+
 test("a streamed run begins with its accept", async () => {
   const path = `/v2/agents/${agent}/runs`;
 

@@ -1,0 +1,52 @@
+// Answers as every surface shows them: token counts and money under the API's own names, and who
+// answered when it was no model. What is stored has the names of the code.
+
+import {
+  builtinNotice,
+  type ChatReply,
+  type MessageRecord,
+} from "../../actors/records/conversation.ts";
+import { costOf } from "../../actors/records/price.ts";
+import type { Frame } from "../../runtime/frame.ts";
+import { usageOf } from "./chunks.ts";
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** Who answered; for the built-in answerer also what to do about it. */
+export function answererOf({ builtin }: ChatReply): Fields {
+  return builtin ? { builtin, notice: builtinNotice } : { builtin };
+}
+
+/** An answer as a resource. Without a balance its cost has none. */
+export function replyView(reply: ChatReply, balanceMicros?: number): Fields {
+  const { charge, usage: _, builtin: __, ...rest } = reply;
+  const { balance, ...cost } = costOf(charge, balanceMicros ?? 0);
+  return {
+    ...rest,
+    ...answererOf(reply),
+    usage: usageOf(reply),
+    cost: balanceMicros === undefined ? cost : { ...cost, balance },
+  };
+}
+
+/** What a run left as its reply: an answer, or what another kind of run said. */
+export function resultView(reply: unknown): unknown {
+  return isReply(reply) ? replyView(reply) : (reply ?? null);
+}
+
+/** A stored message. */
+export function messageView(message: MessageRecord): Fields {
+  const { usage, ...rest } = message;
+  return usage === undefined ? rest : { ...rest, usage: usageOf({ usage }) };
+}
+
+/** A frame of a run. */
+export function frameView(frame: Frame): Frame | Fields {
+  if (frame.type !== "end" || !isReply(frame.reply)) return frame;
+  const { counters, reply, ...rest } = frame;
+  return { ...rest, reply: replyView(reply, counters["balance"]) };
+}
+
+function isReply(value: unknown): value is ChatReply {
+  return typeof value === "object" && value !== null && "charge" in value && "response" in value;
+}
