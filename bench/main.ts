@@ -9,7 +9,16 @@ import { chatFairness } from "./questions/chat-fairness.ts";
 import { chatLatency } from "./questions/chat-latency.ts";
 import { chatThroughput } from "./questions/chat-throughput.ts";
 import { chatsInFlight } from "./questions/chats-in-flight.ts";
+import { frontDoor } from "./questions/front-door.ts";
+import { kill } from "./questions/kill.ts";
+import { memory } from "./questions/memory.ts";
+import { openStreams } from "./questions/open-streams.ts";
+import { providerCalls } from "./questions/provider-calls.ts";
+import { relayCpu } from "./questions/relay-cpu.ts";
+import { routing } from "./questions/routing.ts";
+import { startup } from "./questions/startup.ts";
 import { streams } from "./questions/streams.ts";
+import { turnCost } from "./questions/turn-cost.ts";
 import { startFake } from "./support/fake.ts";
 import { missingPeers } from "./support/peers.ts";
 import { canPin, pinSelf } from "./support/processes.ts";
@@ -20,6 +29,15 @@ const questions: readonly Question[] = [
   chatFairness,
   chatsInFlight,
   streams,
+  relayCpu,
+  openStreams,
+  turnCost,
+  memory,
+  kill,
+  providerCalls,
+  startup,
+  frontDoor,
+  routing,
 ];
 
 const ROUNDS = 5;

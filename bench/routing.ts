@@ -1,6 +1,6 @@
 // How well and how fast does the router choose, without any model call? Accuracy on public intent
 // sets where their folder exists (`--data DIR`), cost on made-up sub-agents always.
-// usage: node dist/bench/routing.js [--data DIR]
+// usage: node dist/bench/routing.js [--data DIR] [--rows]   (--rows: as JSON, for bench/main.ts)
 
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -150,4 +150,5 @@ const figures = [
   ...cost(150, 1_000),
   ...(data === undefined ? [] : quality(data)),
 ];
-console.table(figures);
+if (process.argv.includes("--rows")) console.log(JSON.stringify(figures));
+else console.table(figures);
