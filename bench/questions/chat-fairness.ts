@@ -2,10 +2,10 @@
 
 import { type Question, quantile, row } from "../question.ts";
 import { runLoad } from "../support/client.ts";
-import { noPace } from "../support/fake.ts";
 import { startPeers } from "../support/peers.ts";
 import { doubtfulMessage, marked, requestBytes } from "../support/target.ts";
 import { makeDesk, startTroupe, targetOf } from "../support/troupe.ts";
+import { warm } from "../support/warm.ts";
 
 const IN_FLIGHT = 256;
 
@@ -13,11 +13,11 @@ const IN_FLIGHT = 256;
 export const chatFairness: Question = {
   name: "chat-fairness",
   async run(bench) {
-    await bench.provider.pace(noPace);
     const troupe = await startTroupe({ providerPort: bench.provider.port });
     const peers = await startPeers(["relay", "ai-sdk"], bench.provider.port);
     try {
       const targets = [targetOf(troupe, await makeDesk(troupe)), ...peers];
+      await warm(bench, targets);
       const shares = new Map<string, number[]>();
       const notes: string[] = [];
       for (let at = 0; at < bench.rounds; at += 1) {
@@ -27,7 +27,7 @@ export const chatFairness: Question = {
             port: target.port,
             inFlight: IN_FLIGHT,
             durationMs: bench.isQuick ? 1_000 : 2_000,
-            warmMs: at === 0 ? 2_000 : 500,
+            warmMs: 500,
             next: () => {
               session += 1;
               const body = target.body(`f${at}-${session}`, marked(doubtfulMessage), false);

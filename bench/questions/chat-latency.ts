@@ -7,11 +7,11 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { median, type Question, quantile, row } from "../question.ts";
 import { runLoad } from "../support/client.ts";
-import { noPace } from "../support/fake.ts";
 import { startPeers } from "../support/peers.ts";
 import { canPin, cores } from "../support/processes.ts";
 import { doubtfulMessage, marked, requestBytes } from "../support/target.ts";
 import { makeDesk, startTroupe, targetOf } from "../support/troupe.ts";
+import { warm } from "../support/warm.ts";
 
 const program = join(dirname(fileURLToPath(import.meta.url)), "..", "support", "put-flush-main.js");
 const execute = promisify(execFile);
@@ -25,11 +25,11 @@ interface Times {
 export const chatLatency: Question = {
   name: "chat-latency",
   async run(bench) {
-    await bench.provider.pace(noPace);
     const troupe = await startTroupe({ providerPort: bench.provider.port });
     const peers = await startPeers(["relay", "ai-sdk", "langgraph"], bench.provider.port);
     try {
       const targets = [targetOf(troupe, await makeDesk(troupe)), ...peers];
+      await warm(bench, targets);
       const times = new Map<string, Times[]>();
       const keep = (name: string, one: Times): void => {
         times.set(name, [...(times.get(name) ?? []), one]);
@@ -43,7 +43,7 @@ export const chatLatency: Question = {
             port: target.port,
             inFlight: 1,
             durationMs: bench.isQuick ? 700 : 1_500,
-            warmMs: at === 0 ? 1_500 : 200,
+            warmMs: 200,
             next: () => {
               session += 1;
               const body = target.body(`l${at}-${session}`, marked(doubtfulMessage), false);

@@ -11,7 +11,6 @@ import {
   row,
 } from "../question.ts";
 import { type LoadResult, runLoad } from "../support/client.ts";
-import { noPace } from "../support/fake.ts";
 import { type Peer, type PeerName, startPeers } from "../support/peers.ts";
 import type { Running } from "../support/processes.ts";
 import {
@@ -22,8 +21,11 @@ import {
   type Target,
 } from "../support/target.ts";
 import { makeDesk, startTroupe, targetOf } from "../support/troupe.ts";
+import { warm } from "../support/warm.ts";
 
 const IN_FLIGHT = 32;
+/** Those of which a short window would see only a few turns. */
+const slow: ReadonlySet<string> = new Set(["langgraph", "voltagent", "mastra"]);
 
 interface Goal {
   readonly peer: PeerName;
@@ -44,7 +46,6 @@ const goals: readonly Goal[] = [
 export const chatThroughput: Question = {
   name: "chat-throughput",
   async run(bench) {
-    await bench.provider.pace(noPace);
     const troupe = await startTroupe({ providerPort: bench.provider.port });
     const names = [...goals.map(({ peer }) => peer), "relay-one-call", "portkey"] as const;
     const peers = await startPeers(names, bench.provider.port);
@@ -55,6 +56,7 @@ export const chatThroughput: Question = {
         { target: ours, running: troupe.running, message: clearMessage, name: "troupe-clear" },
         ...peers.map((peer) => peerTarget(peer)),
       ];
+      await warm(bench, [ours, ...peers]);
       const rounds = await measure(bench, targets);
       return rowsOf(rounds);
     } finally {
@@ -83,7 +85,7 @@ function peerTarget(peer: Peer): Measured {
 
 async function measure(bench: Bench, targets: readonly Measured[]): Promise<Map<string, Round[]>> {
   const rounds = new Map<string, Round[]>();
-  const durationMs = bench.isQuick ? 700 : 1_500;
+  const durationMs = bench.isQuick ? 1_000 : 2_000;
   for (let at = 0; at < bench.rounds; at += 1) {
     for (const { name, target, running, message } of targets) {
       let session = 0;
@@ -91,8 +93,8 @@ async function measure(bench: Bench, targets: readonly Measured[]): Promise<Map<
       const result = await runLoad({
         port: target.port,
         inFlight: IN_FLIGHT,
-        durationMs,
-        warmMs: at === 0 ? 1_500 : 300,
+        durationMs: slow.has(name) ? 2 * durationMs : durationMs,
+        warmMs: 300,
         next: () => {
           session += 1;
           return requestBytes(target, target.body(`s${at}-${session}`, marked(message), false));

@@ -1,12 +1,13 @@
 // How many chats can wait for a model at once? The provider takes 300 ms and then 20 ms a token; what
 // a turn takes beyond that is added by the server.
 
-import { type Question, quantile, type Row, row } from "../question.ts";
+import { type Bench, type Question, quantile, type Row, row } from "../question.ts";
 import { type LoadResult, runLoad } from "../support/client.ts";
 import { realPace } from "../support/fake.ts";
 import { startPeer } from "../support/peers.ts";
 import { doubtfulMessage, marked, requestBytes, type Target } from "../support/target.ts";
 import { makeDesk, startTroupe, targetOf } from "../support/troupe.ts";
+import { warm } from "../support/warm.ts";
 
 /** About one turn: so that not all begin at once. */
 const RAMP_MS = 1_700;
@@ -15,7 +16,6 @@ const RAMP_MS = 1_700;
 export const chatsInFlight: Question = {
   name: "chats-in-flight",
   async run(bench) {
-    await bench.provider.pace(realPace);
     const levels = bench.isQuick ? [200, 1_000] : [2_000, 5_000];
     const rounds = bench.isQuick ? 1 : 3;
     const rows: Row[] = [];
@@ -26,11 +26,11 @@ export const chatsInFlight: Question = {
         // Started anew for each round: what a server keeps open would weigh on the other.
         const troupe = await startTroupe({ providerPort: bench.provider.port });
         const target = targetOf(troupe, await makeDesk(troupe));
-        ours.push(await load(target, inFlight));
+        ours.push(await load(bench, target, inFlight));
         await troupe.stop();
         const relay = await startPeer("relay", bench.provider.port);
         if (relay === undefined) continue;
-        relays.push(await load(relay, inFlight));
+        relays.push(await load(bench, relay, inFlight));
         await relay.running.stop();
         bench.say(`${inFlight}: ours ${told(ours.at(-1))}; relay ${told(relays.at(-1))}`);
       }
@@ -63,9 +63,11 @@ function told(result: LoadResult | undefined): string {
   return `${Math.round(result.perSecond)}/s, added p50 ${ms(0.5)} p99 ${ms(0.99)} ms`;
 }
 
-function load(target: Target, inFlight: number): Promise<LoadResult> {
+async function load(bench: Bench, target: Target, inFlight: number): Promise<LoadResult> {
+  await warm(bench, [target]);
+  await bench.provider.pace(realPace);
   let session = 0;
-  return runLoad({
+  return await runLoad({
     port: target.port,
     inFlight,
     warmMs: 2_000,

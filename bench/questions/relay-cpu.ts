@@ -5,6 +5,7 @@ import { runLoad } from "../support/client.ts";
 import { startPeers } from "../support/peers.ts";
 import { clearMessage, marked, requestBytes } from "../support/target.ts";
 import { makeDesk, startTroupe, targetOf } from "../support/troupe.ts";
+import { warm } from "../support/warm.ts";
 
 const STREAMS = 200;
 /** Long answers, so that what a turn costs besides is little: 4 s of 20 ms. */
@@ -16,11 +17,12 @@ const ANSWER_MS = pace.tokens * pace.tokenMs;
 export const relayCpu: Question = {
   name: "relay-cpu",
   async run(bench) {
-    await bench.provider.pace(pace);
     const troupe = await startTroupe({ providerPort: bench.provider.port });
     const peers = await startPeers(["relay-parse", "openai-sdk"], bench.provider.port);
     try {
       const ours = { ...targetOf(troupe, await makeDesk(troupe)), running: troupe.running };
+      await warm(bench, [ours, ...peers], true);
+      await bench.provider.pace(pace);
       const costs = new Map<string, number[]>();
       for (let at = 0; at < bench.rounds; at += 1) {
         for (const target of [ours, ...peers]) {

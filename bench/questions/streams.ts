@@ -7,6 +7,7 @@ import { realPace } from "../support/fake.ts";
 import { startPeers } from "../support/peers.ts";
 import { doubtfulMessage, marked, requestBytes } from "../support/target.ts";
 import { makeDesk, startTroupe, targetOf } from "../support/troupe.ts";
+import { warm } from "../support/warm.ts";
 
 const STREAMS = 50;
 const RAMP_MS = 1_700;
@@ -22,11 +23,12 @@ interface Round {
 export const streams: Question = {
   name: "streams",
   async run(bench) {
-    await bench.provider.pace(realPace);
     const troupe = await startTroupe({ providerPort: bench.provider.port });
     const peers = await startPeers(["relay", "ai-sdk"], bench.provider.port);
     try {
       const ours = { ...targetOf(troupe, await makeDesk(troupe)), running: troupe.running };
+      await warm(bench, [ours, ...peers], true);
+      await bench.provider.pace(realPace);
       const rounds = new Map<string, Round[]>();
       for (let at = 0; at < bench.rounds; at += 1) {
         for (const target of [ours, ...peers]) {
