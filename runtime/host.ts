@@ -28,7 +28,7 @@ export interface WorkerHost<Config = unknown> {
   createPorts(context: HostContext<Config>): unknown;
 }
 
-/** What a worker thread is started with. The ports are transferred. */
+/** The first message to a worker thread. The ports are transferred. */
 export interface WorkerBoot {
   readonly worker: number;
   readonly folder: string;

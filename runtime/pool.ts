@@ -6,6 +6,7 @@ import type { Data } from "./actor.ts";
 import { type ComputePool, type ComputeTask, createComputePool } from "./compute.ts";
 import { type RuntimeConfig, runtimeConfig } from "./config.ts";
 import { Door } from "./door.ts";
+import { EarlyThreads } from "./early-threads.ts";
 import type { Engines } from "./engines.ts";
 import { Epochs } from "./epochs.ts";
 import { RuntimeError } from "./errors.ts";
@@ -66,20 +67,23 @@ export async function startSystem(options: SystemOptions): Promise<RunningSystem
     options.log.write("error", message);
     (options.exit ?? process.exit)(1);
   };
+  const starting = startStorage({
+    path: folder.path,
+    environments: ["hot"],
+    later: ["bulk"],
+    mapBytes: { hot: config.mapBytes, bulk: config.mapBytes },
+    onDeath: (environment, error) =>
+      fatal(`The storage thread of ${environment} died, so the process ends: ${error.message}`),
+  });
+  const early = new EarlyThreads(options.workerUrl, config.workers);
   let storage: Storage | undefined;
   try {
-    storage = await startStorage({
-      path: folder.path,
-      environments: ["hot"],
-      later: ["bulk"],
-      mapBytes: { hot: config.mapBytes, bulk: config.mapBytes },
-      onDeath: (environment, error) =>
-        fatal(`The storage thread of ${environment} died, so the process ends: ${error.message}`),
-    });
-    const system = new ThreadedSystem({ options, config, folder, storage, fatal });
+    storage = await starting;
+    const system = new ThreadedSystem({ options, config, folder, storage, early, fatal });
     await system.start();
     return system;
   } catch (error) {
+    await early.end();
     await storage?.close();
     folder.release();
     throw error;
@@ -91,6 +95,7 @@ interface Parts {
   readonly config: RuntimeConfig;
   readonly folder: Folder;
   readonly storage: Storage;
+  readonly early: EarlyThreads;
   readonly fatal: (message: string) => void;
 }
 
@@ -238,7 +243,7 @@ class ThreadedSystem implements RunningSystem {
   }
 
   async #makeEngines(): Promise<Engines> {
-    const { options, config, folder, storage, fatal } = this.#parts;
+    const { options, config, folder, storage, early, fatal } = this.#parts;
     const { log, hostConfig = null, limits = {}, workerUrl } = options;
     const epochs = new Epochs(storage);
     const { compute } = this;
@@ -254,6 +259,7 @@ class ThreadedSystem implements RunningSystem {
     }
     const workers = {
       workerUrl,
+      early,
       folder: folder.path,
       storage,
       config,

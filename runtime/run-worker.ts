@@ -2,7 +2,7 @@
 // everything else is told to it over ports (host.ts, message.ts). Main may end the thread at any
 // moment: nothing here writes to disk or holds what cannot be lost.
 
-import { type MessagePort, workerData } from "node:worker_threads";
+import { type MessagePort, parentPort } from "node:worker_threads";
 import { type Endpoint, expose } from "comlink";
 import { realClock } from "./clock.ts";
 import { ComputeClient } from "./compute.ts";
@@ -31,10 +31,13 @@ const BEATS_A_LIMIT = 8;
  * starts another one.
  */
 export function runWorker<Config>(host: WorkerHost<Config>): void {
-  const boot = workerData as WorkerBoot;
-  const slot = new Slot(boot.slot);
-  setInterval(() => slot.beat(), boot.config.watchdogMs / BEATS_A_LIMIT);
-  expose(new HostedWorker(boot, host as WorkerHost, slot), boot.control as unknown as Endpoint);
+  parentPort?.once("message", (boot: WorkerBoot | null) => {
+    // A start that has failed has no work for this thread: it ends by itself.
+    if (boot === null) return;
+    const slot = new Slot(boot.slot);
+    setInterval(() => slot.beat(), boot.config.watchdogMs / BEATS_A_LIMIT);
+    expose(new HostedWorker(boot, host as WorkerHost, slot), boot.control as unknown as Endpoint);
+  });
 }
 
 class HostedWorker implements WorkerControl {

@@ -1,9 +1,10 @@
 // One worker thread as main sees it: starts it, speaks with it, and knows when and why it ended.
 
-import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
+import { MessageChannel, type MessagePort, type Worker } from "node:worker_threads";
 import { type Endpoint, type Remote, transfer, wrap } from "comlink";
 import { type ComputePool, ComputeServer } from "./compute.ts";
 import type { RuntimeConfig } from "./config.ts";
+import { type EarlyThreads, startThread } from "./early-threads.ts";
 import { RuntimeError } from "./errors.ts";
 import type { SideAnswer, SideItem, WorkerBoot, WorkerControl } from "./host.ts";
 import type { KernelLimits } from "./kernel-port.ts";
@@ -17,6 +18,8 @@ import { Wire } from "./wire.ts";
 export interface WorkerOptions {
   /** The compiled module that calls `runWorker`. */
   readonly workerUrl: URL;
+  /** Threads of that module which were started before. */
+  readonly early: EarlyThreads;
   readonly folder: string;
   readonly storage: Storage;
   readonly config: RuntimeConfig;
@@ -63,12 +66,10 @@ export class WorkerHandle {
     const bulk = storage.connect("bulk");
     const ports = { control: control.port2, door: door.port2, side: side.port2, hot, bulk };
     const boot = { worker: number, folder, config, limits, hostConfig, slot: this.slot.memory };
-    const workerData: WorkerBoot = { ...boot, ...ports };
+    const message: WorkerBoot = { ...boot, ...ports };
     this.number = number;
-    this.#thread = new Worker(options.workerUrl, {
-      workerData,
-      transferList: Object.values(ports),
-    });
+    this.#thread = options.early.take(number) ?? startThread(options.workerUrl, number);
+    this.#thread.postMessage(message, Object.values(ports));
     this.#control = wrap<WorkerControl>(control.port1 as unknown as Endpoint);
     this.wire = new Wire<DoorItem, WorkerItem>({
       port: door.port1,

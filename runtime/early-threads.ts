@@ -1,0 +1,43 @@
+// Worker threads that load their program while storage still opens: two of the longest parts of a
+// start, side by side. Each is handed to the worker that boots it, or ended unused.
+
+import { Worker } from "node:worker_threads";
+
+/** Starts a worker thread; it loads its program and waits for its `WorkerBoot`. */
+export function startThread(workerUrl: URL, worker: number): Worker {
+  return new Worker(workerUrl, { workerData: { worker } });
+}
+
+/** Threads that nobody has taken yet. */
+export class EarlyThreads {
+  readonly #threads = new Map<number, Worker>();
+
+  constructor(workerUrl: URL, workers: number) {
+    for (let worker = 0; worker < workers; worker += 1) {
+      const thread = startThread(workerUrl, worker);
+      this.#threads.set(worker, thread);
+      // One that dies here is not handed out; the one started in its place says why.
+      thread.on("error", () => this.#threads.delete(worker));
+      thread.once("exit", () => this.#threads.delete(worker));
+    }
+  }
+
+  /** The thread of a worker, once; undefined when it has been taken or has died. */
+  take(worker: number): Worker | undefined {
+    const thread = this.#threads.get(worker);
+    this.#threads.delete(worker);
+    return thread;
+  }
+
+  /** Ends those that were not taken. They are asked, not terminated: they may be loading LMDB. */
+  async end(): Promise<void> {
+    const left = [...this.#threads.values()];
+    await Promise.all(
+      left.map(async (thread) => {
+        const exited = new Promise((resolve) => thread.once("exit", resolve));
+        thread.postMessage(null);
+        await exited;
+      }),
+    );
+  }
+}
