@@ -71,10 +71,11 @@ class NodeServer implements Server {
 
   listen(options: { readonly host: string; readonly port: number }): Promise<Server> {
     return new Promise((resolve, reject) => {
-      this.#http.once("error", (cause) => {
+      this.#http.once("error", (cause: NodeJS.ErrnoException) => {
         clearInterval(this.#heart);
         const place = `${options.host}:${options.port}`;
-        const message = `${place} cannot be listened on: ${cause.message}.`;
+        const why = cause.code === "EADDRINUSE" ? "it is in use" : cause.message;
+        const message = `${place} cannot be listened on: ${why}.`;
         reject(new RuntimeError("CONFIG_INVALID", message, undefined, { cause }));
       });
       this.#http.listen({ host: options.host, port: options.port, exclusive: true }, () => {
