@@ -11,7 +11,7 @@ import {
   type Product,
   startProduct,
 } from "../support/product.ts";
-import type { Json, Streamed } from "../support/wire-client.ts";
+import type { Json, Streamed, WireEvent } from "../support/wire-client.ts";
 
 let product: Product;
 let agent = "";
@@ -31,9 +31,9 @@ async function hangingTurn(marker: string, more: object = {}) {
   product.provider.when(marker, { pieces, hang: 2, times: 1 });
   const body = ask(`refund ${marker}`, { stream: true, ...more });
   const stream = await product.events("POST", CHAT, body);
-  const first = await stream.next();
-  await product.provider.until((call) => call.lastUser.includes(marker) && call.tokens === 2);
-  const [chunk] = chunksOf([first]);
+  const seen: (WireEvent | undefined)[] = [];
+  while (contentOf(seen) !== "one two ") seen.push(await stream.next());
+  const [chunk] = chunksOf(seen);
   return { stream, run: String(chunk.run_id), conversation_key: String(chunk.conversation_key) };
 }
 

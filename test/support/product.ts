@@ -2,7 +2,7 @@
 // and a free port, its model provider the fake one of this folder, and ways to speak to it, to kill
 // it and to start it again. The provider outlives the process, so it counts across crashes.
 
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createFakeProvider, type FakeProvider } from "./fake-provider.ts";
@@ -50,12 +50,15 @@ export interface ProductOptions extends SpawnOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Which protocol its provider speaks. Default "openai". */
   readonly wire?: "openai" | "anthropic";
+  /** Text of its troupe.yaml. */
+  readonly config?: string;
 }
 
 /** Starts one. */
 export async function startProduct(options: ProductOptions = {}): Promise<Product> {
-  const { env = {}, wire = "openai", ...spawn } = options;
+  const { env = {}, wire = "openai", config, ...spawn } = options;
   const folder = await mkdtemp(join(tmpdir(), "troupe-e2e-"));
+  if (config !== undefined) await writeFile(join(folder, "troupe.yaml"), config);
   const provider = await createFakeProvider();
   const settings = {
     TROUPE_DATA: join(folder, "data"),
