@@ -258,7 +258,7 @@ function groundingOf(work: Work): Grounding {
   const texts =
     subAgent === null
       ? [agent.context_prompt, agent.description]
-      : [subAgent.action?.goal?.instruction, subAgent.description, agent.context_prompt];
+      : [subAgent.action?.goal?.instruction ?? subAgent.description, agent.context_prompt];
   const offers = [...compiled.subAgents.values()]
     .filter((one) => one.is_active)
     .map((one) => one.description ?? one.trigger?.description ?? one.name);

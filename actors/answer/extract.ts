@@ -23,6 +23,8 @@ const COVER_MIN = 0.34;
 const COVER_OF_BEST_MIN = 0.6;
 /** Share of common words from which an example's question counts as the same. */
 const EXAMPLE_LIKENESS_MIN = 0.5;
+/** How much more a sentence counts that begins with the one thing asked about. */
+const LEADING_BONUS = 2.5;
 const OFFERS_MAX = 6;
 
 interface Candidate {
@@ -101,11 +103,22 @@ function fromPassages({ question, passages }: Grounding): Found | undefined {
     const next = chosen[at + 1];
     // One mark for neighbouring sentences of the same passage.
     const mark = next?.source === source ? "" : ` [${source}]`;
-    return `${text}${mark}${at === chosen.length - 1 ? "" : text.endsWith("```") ? "\n" : " "}`;
+    if (at === chosen.length - 1) return `${text}${markAfter(text, mark)}`;
+    const isBlock = isOnItsOwn(text) || isOnItsOwn(next?.text ?? "");
+    return `${text}${markAfter(text, mark)}${isBlock ? "\n\n" : " "}`;
   });
   const cited = [...new Set(chosen.map(({ source }) => source))];
   return { text: parts.join(""), kind: "passages", cited };
 }
+
+const isCode = (text: string): boolean => text.startsWith("```");
+
+/** Code and rows of tables do not run on in a paragraph. */
+const isOnItsOwn = (text: string): boolean => isCode(text) || text.includes(" | ");
+
+// What stands behind a closing fence would keep it from closing.
+const markAfter = (text: string, mark: string): string =>
+  isCode(text) && mark !== "" ? `\n\n${mark.trim()}` : mark;
 
 function fromExamples({ question, examples }: Grounding): Found | undefined {
   const asked = new Set(stemsOf(question));
@@ -158,7 +171,7 @@ function bestSentences(
   const scored = candidates
     .map((candidate) => {
       const cover = coverOf(candidate);
-      const rank = 1 / (1 + 0.08 * (candidate.source - 1));
+      const rank = leadsWith(candidate, asked) / (1 + 0.08 * (candidate.source - 1));
       const length = 1 / (1 + Math.max(0, candidate.stems.size - 30) / 60);
       return { candidate, cover, score: cover * rank * length };
     })
@@ -172,6 +185,14 @@ function bestSentences(
     .slice(0, SENTENCES_MAX)
     .map(({ candidate }) => candidate);
   return withContinuation(dropRepeats(chosen), candidates).sort((a, b) => a.at - b.at);
+}
+
+// "What is a run?": the sentence that begins with it is the one that says what it is.
+function leadsWith({ text }: Candidate, asked: readonly string[]): number {
+  if (asked.length !== 1) return 1;
+  const [first = ""] = text.match(/[\p{L}\p{N}_./-]+/u) ?? [];
+  const stems = stemsOf(first);
+  return stems.length === 1 && stems[0] === asked[0] ? LEADING_BONUS : 1;
 }
 
 function hasOwn({ stems }: Candidate, weights: ReadonlyMap<string, number>): boolean {

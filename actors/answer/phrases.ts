@@ -235,8 +235,19 @@ const fillers = words(
   "there you all so much very good how are is it going team everyone schön sehr",
 );
 
+// Questions about the answerer itself are answered like a greeting: who it is, what it can do.
+const aboutItself =
+  /^(?:(?:hi|hello|hey)\s+)?(?:help|help me|i need help|(?:can|could) you help me|who are you|what are you|what can you do|what do you do|how can you help(?: me)?|wer bist du|was kannst du|qui es tu|qui êtes vous|quién eres|chi sei|quem é você|kim jesteś|wie ben je|кто ты)$/u;
+
 /** What kind of small talk a message is, or undefined when it asks for something. */
 export function smallTalkOf(text: string): Talk | undefined {
+  const bare =
+    text
+      .toLowerCase()
+      .slice(0, 100)
+      .match(/\p{L}+/gu)
+      ?.join(" ") ?? "";
+  if (aboutItself.test(bare)) return "greeting";
   const wide = wideTalk.find(([, pattern]) => pattern.test(text.trim()));
   if (wide && text.trim().length <= 12) return wide[0];
   const all = text.toLowerCase().match(/\p{L}+/gu) ?? [];

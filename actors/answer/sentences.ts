@@ -6,6 +6,7 @@ import { contentless } from "./phrases.ts";
 /** Sentences looked at in one text, so that a huge one costs no more than a long one. */
 const SENTENCES_MAX = 400;
 const SENTENCE_CHARS_MAX = 700;
+const ruler = /^[-=*_|: ]{3,}$/;
 
 /**
  * The content words of a text, reduced to their stems; Chinese and Japanese as pairs of signs.
@@ -40,8 +41,9 @@ function stemOf(word: string): string {
 }
 
 /**
- * The sentences of a text in order. Lists give one for each item, code stays together, headings and
- * tables' rulers are left out (a heading names its sentences' subject, it is no answer).
+ * The sentences of a text in order. Lists give one for each item, tables one for each row, code stays
+ * together; headings, tables' heads and rulers are left out (a heading names its sentences' subject,
+ * it is no answer).
  */
 export function sentencesOf(text: string): string[] {
   const sentences: string[] = [];
@@ -51,7 +53,8 @@ export function sentencesOf(text: string): string[] {
     if (paragraph !== "") sentences.push(...split(paragraph));
     paragraph = "";
   };
-  for (const line of text.split(/\r?\n/)) {
+  const lines = text.split(/\r?\n/);
+  for (const [at, line] of lines.entries()) {
     const trimmed = line.trim();
     if (trimmed.startsWith("```")) {
       flush();
@@ -59,8 +62,12 @@ export function sentencesOf(text: string): string[] {
       code = code ? undefined : [];
     } else if (code) {
       code.push(line);
-    } else if (trimmed === "" || /^#{1,6}\s|^[-=*_|: ]{3,}$/.test(trimmed)) {
+    } else if (trimmed === "" || /^#{1,6}\s/.test(trimmed) || ruler.test(trimmed)) {
       flush();
+    } else if (trimmed.startsWith("|")) {
+      flush();
+      const isHead = ruler.test(lines[at + 1]?.trim() ?? "");
+      if (!isHead) sentences.push(trimmed.replace(/^\|\s*|\s*\|$/g, ""));
     } else {
       const item = trimmed.replace(/^(?:[-*+•]|\d{1,3}[.)])\s+/, "");
       if (item !== trimmed) flush();

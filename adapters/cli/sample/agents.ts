@@ -45,7 +45,7 @@ export const sampleSubAgents: readonly {
     isGrounded: true,
     input: {
       name: "Docs",
-      description: "questions about Troupe, from its own pages",
+      description: "questions about Troupe",
       trigger: {
         keywords: [
           "docs",
@@ -61,6 +61,15 @@ export const sampleSubAgents: readonly {
           "actor",
           "sub-agent",
           "curl",
+          "SDK",
+          "Ollama",
+          "agent",
+          "API key",
+          "install",
+          "setting",
+          "port",
+          "licence",
+          "routing",
         ],
         description:
           "Routes when the user asks what Troupe is or does, how to install, start, configure or " +
@@ -89,7 +98,7 @@ export const sampleSubAgents: readonly {
     isGrounded: false,
     input: {
       name: "Billing",
-      description: "invoices, payments, refunds and plans",
+      description: "invoices and refunds",
       trigger: {
         keywords: ["invoice", "refund", "billing", "payment", "charged", "subscription", "receipt"],
         description:
@@ -108,8 +117,8 @@ export const sampleSubAgents: readonly {
         goal: {
           primary: "resolve",
           instruction:
-            "Ask for the invoice number and the date of the charge, then say that refunds are " +
-            "checked within two working days and paid back the way they were paid.",
+            "A refund needs the invoice number and the date of the charge. Refunds are checked " +
+            "within two working days and paid back the way they were paid.",
         },
         response_style: { format: "paragraph", tone: "warm", language: "match_input" },
       },
@@ -117,15 +126,26 @@ export const sampleSubAgents: readonly {
     },
   },
   {
-    isGrounded: false,
+    isGrounded: true,
     input: {
       name: "Technical",
-      description: "errors, outages and what does not work",
+      description: "errors and outages",
       trigger: {
-        keywords: ["error", "crash", "bug", "broken", "outage", "timeout", "not working"],
+        keywords: [
+          "error",
+          "crash",
+          "bug",
+          "broken",
+          "outage",
+          "timeout",
+          "not working",
+          "does not start",
+          "in use",
+          "429",
+        ],
         description:
-          "Routes when the user reports that something of theirs fails, is slow, shows an error " +
-          "message, cannot be reached or does not let them sign in.",
+          "Routes when the user reports that something fails, is slow, shows an error message or " +
+          "a status, does not start, cannot be reached or does not let them sign in.",
         examples: [
           "The app shows an error when I sign in",
           "Everything is slow since this morning",
@@ -138,11 +158,12 @@ export const sampleSubAgents: readonly {
         goal: {
           primary: "diagnose",
           instruction:
-            "Ask what was done, what was expected and what was shown, with the exact message and " +
-            "the time, then propose the smallest thing to try first: signing out and in again.",
+            "Answer from the pages what an error means and what to do; where they do not say, ask " +
+            "for the exact message and the time.",
         },
         response_style: { format: "steps", tone: "practical", language: "match_input" },
       },
+      use_rag: true,
       is_active: true,
     },
   },

@@ -15,7 +15,7 @@ export interface Page {
 
 // Four folders up from dist/adapters/cli/sample/.
 const project = fileURLToPath(new URL("../../../../", import.meta.url));
-const folders = ["runtime", "actors", "adapters", "bench"];
+const folders = ["runtime", "actors", "adapters"];
 const PAGES_MAX = 100;
 
 /** Reads the pages, in order of path. */

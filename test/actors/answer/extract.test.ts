@@ -133,6 +133,7 @@ test("a collection without any hit is no reason to use the agent's own texts", (
 });
 
 test.each([
+  ["What can you do?", "Hello! I am Docs Agent. I can help with: billing, technical questions."],
   ["hi there!", "Hello! I am Docs Agent. I can help with: billing, technical questions."],
   ["Guten Tag", "Hallo! Ich bin Docs Agent. Ich kann helfen bei: billing, technical questions."],
   ["thank you very much", "You are welcome."],
@@ -170,4 +171,33 @@ test("a huge passage without any line end costs little", () => {
   extractAnswer(grounded("export data", ["a".repeat(200_000), `${"word. ".repeat(20_000)}`]));
 
   expect(performance.now() - before).toBeLessThan(1_000);
+});
+
+test("of a table the one row that answers is quoted, not the table", () => {
+  const table = [
+    "| variable | default | |",
+    "|---|---|---|",
+    "| `APP_PORT` | 8080 | port to listen on |",
+    "| `APP_DATA` | ./data | folder of everything that is stored |",
+  ].join("\n");
+
+  const { text } = extractAnswer(grounded("Where is everything stored?", [table]));
+
+  expect(text).toBe("`APP_DATA` | ./data | folder of everything that is stored [1]");
+});
+
+test("a quoted block of code stands on lines of its own", () => {
+  const page = "Start the server with this command:\n\n```sh\nnpm start\n```\n";
+
+  const { text } = extractAnswer(grounded("How do I start the server?", [page]));
+
+  expect(text).toBe("Start the server with this command:\n\n```\nnpm start\n```\n\n[1]");
+});
+
+test("the sentence that begins with what was asked about comes before others that name it", () => {
+  const page = "Settings of Acme stand in `acme.yaml`. Acme is a shop for anvils.";
+
+  const { text } = extractAnswer(grounded("What is Acme?", [page]));
+
+  expect(text).toBe("Acme is a shop for anvils. [1]");
 });
