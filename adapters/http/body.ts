@@ -51,7 +51,8 @@ export function parseJson(bytes: Uint8Array): unknown {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
   const parsed = parseOrProblem(text);
   if (parsed.problem !== null) throw new RuntimeError("BAD_JSON", parsed.problem);
-  inspect(text);
+  const members = membersOf(parsed.value, JSON_DEPTH_MAX);
+  if (members === SUSPECT || members !== countMembers(text)) inspect(text);
   return parsed.value;
 }
 
@@ -86,8 +87,47 @@ interface Level {
   index: number;
 }
 
-// JSON.parse keeps the last of two equal names and says nothing, so the text, known to be valid
-// by now, is walked once more: only brackets, commas and names matter.
+const SUSPECT = -1;
+
+// Members of a parsed value, or SUSPECT when it nests too deep or has a forbidden name: what
+// JSON.parse makes of a name is always its object's own, "__proto__" too.
+function membersOf(value: unknown, depthLeft: number): number {
+  if (typeof value !== "object" || value === null) return 0;
+  if (depthLeft === 0) return SUSPECT;
+  let members = 0;
+  if (Array.isArray(value)) {
+    for (const item of value) {
+      const inside = membersOf(item, depthLeft - 1);
+      if (inside === SUSPECT) return SUSPECT;
+      members += inside;
+    }
+    return members;
+  }
+  const object = value as Readonly<Record<string, unknown>>;
+  for (const name in object) {
+    if (forbiddenNames.has(name)) return SUSPECT;
+    const inside = membersOf(object[name], depthLeft - 1);
+    if (inside === SUSPECT) return SUSPECT;
+    members += 1 + inside;
+  }
+  return members;
+}
+
+// Members written in a text known to be valid JSON: its colons outside of strings. JSON.parse
+// keeps the last of two equal names and says nothing, so a text that writes more members than its
+// value has writes one twice.
+function countMembers(text: string): number {
+  let members = 0;
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    if (code === 0x22) at = endOfString(text, at);
+    else if (code === 0x3a) members += 1;
+  }
+  return members;
+}
+
+// Says what is wrong with a suspicious text, known to be valid JSON, and where: only brackets,
+// commas and names matter.
 function inspect(text: string): void {
   const levels: Level[] = [];
   let expectsName = false;

@@ -51,8 +51,11 @@ const reasons: Readonly<Record<number, string>> = {
 
 /** "404 Not Found". */
 export function statusLine(status: number): string {
-  return `${status} ${reasons[status] ?? "Status"}`;
+  return lines.get(status) ?? lineOf(status);
 }
+
+const lineOf = (status: number): string => `${status} ${reasons[status] ?? "Status"}`;
+const lines = new Map(Object.keys(reasons).map((name) => [Number(name), lineOf(Number(name))]));
 
 /** Calls `write` for each header of an answer: its own, then the defaults it has none of. */
 export function forEachHeader(
@@ -64,6 +67,18 @@ export function forEachHeader(
   for (const list of defaults) {
     for (const name in list) if (!(name in headers)) write(name, list[name] ?? "");
   }
+}
+
+/**
+ * The headers of an answer as text, "\r\nName: value" each: what follows a first header in one
+ * native call. The values must be known to hold no line break.
+ */
+export function joinedHeaders(reply: HttpResponse): string {
+  let text = "";
+  forEachHeader(reply, (name, value) => {
+    text += `\r\n${name}: ${value}`;
+  });
+  return text;
 }
 
 const NONE: Readonly<Record<string, string>> = {};

@@ -4,7 +4,7 @@
 
 import { RuntimeError } from "../../runtime/errors.ts";
 import { BodyBuffer, fallbackReply, Presence, Request } from "./exchange.ts";
-import { forEachHeader, hasBrokenHeader, headTooLarge, plainAddress, statusLine } from "./heads.ts";
+import { hasBrokenHeader, headTooLarge, joinedHeaders, plainAddress, statusLine } from "./heads.ts";
 import type { HttpResponse, ServerLimits } from "./server.ts";
 import { SinkQueue, WRITE_BYTES } from "./sink-queue.ts";
 import type { Slotted } from "./slots.ts";
@@ -232,9 +232,9 @@ export class NativeExchange implements Slotted {
   #head(reply: HttpResponse, isLast: boolean): void {
     const response = this.#response;
     response.writeStatus(statusLine(reply.status));
-    forEachHeader(reply, (name, value) => response.writeHeader(name, value));
-    response.writeHeader("X-Request-Id", this.#request.id);
-    if (isLast) response.writeHeader("Connection", "close");
+    // One call for all headers: a native call costs more than joining their text.
+    const last = isLast ? "\r\nConnection: close" : "";
+    response.writeHeader("X-Request-Id", this.#request.id + joinedHeaders(reply) + last);
   }
 
   /** Whether the connection closes after this answer: rests of a body, or a server that is going. */
