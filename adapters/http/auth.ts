@@ -3,7 +3,7 @@
 
 import type { ApiKey } from "../../actors/records/api-key.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
-import { hashOfKey, isHashOf, type KeyStore } from "./keys.ts";
+import { hashOfKey, isHashOf, isSameText, type KeyStore } from "./keys.ts";
 import type { FailureLimiter } from "./rate.ts";
 import type { Principal, Role, Route } from "./route.ts";
 import type { HttpRequest } from "./server.ts";
@@ -17,7 +17,9 @@ export type Peer = Pick<HttpRequest, "peer">;
 
 /** Decides who is asking. */
 export interface Authenticator {
-  /** @throws UNAUTHENTICATED, RATE_LIMITED. */
+  /** What `authenticate` can answer at once, from memory; else null. @throws INVALID. */
+  known(request: HttpRequest): Principal | null;
+  /** @throws UNAUTHENTICATED, RATE_LIMITED, INVALID. */
   authenticate(request: HttpRequest): Promise<Principal>;
   /** The same for a key that did not come in a header (a WebSocket's first frame). */
   authenticateKey(key: string, from: Peer): Promise<Principal>;
@@ -39,11 +41,16 @@ export function createAuthenticator(options: {
   const admin = principalOfAdmin(adminTenant);
   let adminKnown = "";
 
-  async function authenticateKey(key: string, from: Peer): Promise<Principal> {
-    // The admin key is remembered as it came, once proven, so that it costs no hash a request.
-    if (adminKnown !== "" && key === adminKnown) return admin;
+  // The admin key is remembered as it came, once proven, so that it costs no hash a request.
+  function knownKey(key: string): Principal | null {
     const known = keys.known(key);
     if (known !== null) return principalOf(known);
+    return adminKnown !== "" && isSameText(key, adminKnown) ? admin : null;
+  }
+
+  async function authenticateKey(key: string, from: Peer): Promise<Principal> {
+    const known = knownKey(key);
+    if (known !== null) return known;
     failures.check(from.peer);
     if (key.length <= KEY_CHARS_MAX && isHashOf(key, adminHash)) {
       adminKnown = key;
@@ -57,6 +64,11 @@ export function createAuthenticator(options: {
 
   return {
     authenticateKey,
+    known: (request) => {
+      const key = presentedKey(request);
+      const principal = key === null ? null : knownKey(key);
+      return principal === null ? null : inTenant(principal, request);
+    },
     authenticate: async (request) => {
       const key = presentedKey(request);
       if (key === null) {
@@ -67,13 +79,18 @@ export function createAuthenticator(options: {
           "An API key is needed: send it as X-API-Key or as Authorization: Bearer.",
         );
       }
-      const principal = await authenticateKey(key, request);
-      const tenant = request.header("x-tenant");
-      if (principal.role !== "admin" || tenant === undefined) return principal;
-      if (/^tn_[a-z0-9]{1,64}$/.test(tenant)) return { ...principal, tenant };
-      throw new RuntimeError("INVALID", "The header X-Tenant names a tenant (tn_...).");
+      return inTenant(await authenticateKey(key, request), request);
     },
   };
+}
+
+// The operator acts in the tenant that a header names.
+function inTenant(principal: Principal, request: HttpRequest): Principal {
+  if (principal.role !== "admin") return principal;
+  const tenant = request.header("x-tenant");
+  if (tenant === undefined) return principal;
+  if (/^tn_[a-z0-9]{1,64}$/.test(tenant)) return { ...principal, tenant };
+  throw new RuntimeError("INVALID", "The header X-Tenant names a tenant (tn_...).");
 }
 
 function principalOf(key: ApiKey): Principal {

@@ -5,7 +5,7 @@ import { isUtf8 } from "node:buffer";
 import type { TSchema } from "../../actors/schema.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import type { HttpRequest } from "./server.ts";
-import { escapePointer, loadValidator, validate } from "./validate.ts";
+import { escapePointer, isValidatorLoaded, loadValidator, validate } from "./validate.ts";
 
 /** Deepest nesting of a body. */
 export const JSON_DEPTH_MAX = 32;
@@ -18,30 +18,44 @@ export interface ReadBody {
   readonly bytes: Uint8Array;
 }
 
+/** What a body must be. */
+export interface BodyRules {
+  readonly schema: TSchema;
+  readonly bytesMax: number | undefined;
+  readonly isOptional: boolean;
+}
+
 /**
- * Reads and checks the body of a request.
+ * Reads and checks the body of a request: at once when it has arrived, as most have.
  * @throws BODY_TOO_LARGE, REQUEST_TIMEOUT, BAD_ENCODING, BAD_JSON, TOO_DEEP, INVALID, UNKNOWN_FIELD.
  */
-export async function readBody(
+export function readBody(request: HttpRequest, rules: BodyRules): ReadBody | Promise<ReadBody> {
+  const bytes = request.body(rules.bytesMax);
+  if (bytes instanceof Uint8Array && isValidatorLoaded()) return checkBody(request, bytes, rules);
+  return readLater(request, bytes, rules);
+}
+
+async function readLater(
   request: HttpRequest,
-  options: {
-    readonly schema: TSchema;
-    readonly bytesMax: number | undefined;
-    readonly isOptional: boolean;
-  },
+  coming: Uint8Array | Promise<Uint8Array>,
+  rules: BodyRules,
 ): Promise<ReadBody> {
-  const bytes = await request.body(options.bytesMax);
+  const bytes = await coming;
+  await loadValidator();
+  return checkBody(request, bytes, rules);
+}
+
+function checkBody(request: HttpRequest, bytes: Uint8Array, rules: BodyRules): ReadBody {
   let value: unknown = {};
   if (bytes.byteLength > 0) {
     refuseOtherTypes(request.header("content-type"));
     value = parseJson(bytes);
-  } else if (!options.isOptional) {
+  } else if (!rules.isOptional) {
     throw new RuntimeError("INVALID", "This request needs a JSON body; it was empty.", {
       pointer: "",
     });
   }
-  await loadValidator();
-  validate(options.schema, value);
+  validate(rules.schema, value);
   return { value, bytes };
 }
 

@@ -85,21 +85,25 @@ export function createDoor(options: DoorOptions): Door {
     });
   }
 
+  async function serve(request: HttpRequest): Promise<HttpResponse> {
+    const visit = new Visit(request, options);
+    try {
+      refuseWhenStopping();
+      options.origins.checkHost(request);
+      const reply = visit.answer(table.match(request.method, request.path));
+      return visit.done(reply instanceof Promise ? await reply : reply);
+    } catch (error) {
+      return visit.failed(error);
+    }
+  }
+
   return {
     stop: () => {
       isStopping = true;
     },
-    handle: async (request) => {
-      const { path } = request;
-      if (path.startsWith("/health") && isHealth(path, request.method)) return health(path);
-      const visit = new Visit(request, options);
-      try {
-        refuseWhenStopping();
-        options.origins.checkHost(request);
-        return visit.done(await visit.answer(table.match(request.method, path)));
-      } catch (error) {
-        return visit.failed(error);
-      }
+    handle: (request) => {
+      const { path, method } = request;
+      return path.startsWith("/health") && isHealth(path, method) ? health(path) : serve(request);
     },
     upgrade: (request) => {
       const visit = new Visit(request, options);
@@ -119,6 +123,8 @@ function isHealth(path: string, method: string): boolean {
   return isPath && (method === "GET" || method === "HEAD");
 }
 
+type RouteMatch = Extract<Match, { type: "route" }>;
+
 /** One request on its way. */
 class Visit {
   readonly #request: HttpRequest;
@@ -134,7 +140,8 @@ class Visit {
     this.#options = options;
   }
 
-  async answer(match: Match): Promise<HttpResponse> {
+  // Waits only where there is something to wait for: each turn of the queue of promises costs CPU.
+  answer(match: Match): HttpResponse | Promise<HttpResponse> {
     const { origins } = this.#options;
     const request = this.#request;
     this.#cors = origins.corsHeaders(request);
@@ -144,11 +151,22 @@ class Visit {
     if (match.type === "wrong-method") return this.#wrongMethod(match);
     const { route } = match;
     this.#route = route;
-    await this.#admit(route);
-    const read = await this.#body(route);
+    const admission = this.#admit(route);
+    return admission === null ? this.#read(match) : admission.then(() => this.#read(match));
+  }
+
+  #read(match: RouteMatch): HttpResponse | Promise<HttpResponse> {
+    const body = this.#body(match.route);
+    return body instanceof Promise
+      ? body.then((read) => this.#call(match, read))
+      : this.#call(match, body);
+  }
+
+  #call(match: RouteMatch, read: ReadBody): HttpResponse | Promise<HttpResponse> {
+    const request = this.#request;
     const context = new Context(request, match, this.#principal, this.#options.system, read);
     // The body has the type of the schema it was just checked against.
-    return route.handler(context as unknown as RouteContext<never>);
+    return match.route.handler(context as unknown as RouteContext<never>);
   }
 
   /** @throws at once what needs no look-up: path, Origin. Who is asking comes with the promise. */
@@ -213,18 +231,29 @@ class Visit {
     );
   }
 
-  async #admit(route: Route): Promise<void> {
-    const { authenticator, origins, rates } = this.#options;
+  #admit(route: Route): Promise<void> | null {
+    const { authenticator, origins } = this.#options;
     const hasEffects = route.sideEffects ?? route.method !== "GET";
     if (hasEffects) origins.checkOrigin(this.#request, false);
-    if (route.isPublic) return;
-    this.#principal = await authenticator.authenticate(this.#request);
-    if (hasEffects && this.#principal.via === "cookie") origins.checkOrigin(this.#request, true);
-    this.#limits = rates.take(this.#principal.keyId ?? `${this.#principal.via}:admin`);
-    authorize(this.#principal, route);
+    if (route.isPublic) return null;
+    const known = authenticator.known(this.#request);
+    if (known === null) {
+      return authenticator.authenticate(this.#request).then((who) => this.#enter(route, who));
+    }
+    this.#enter(route, known);
+    return null;
   }
 
-  async #body(route: Route): Promise<ReadBody> {
+  #enter(route: Route, principal: Principal): void {
+    const { origins, rates } = this.#options;
+    this.#principal = principal;
+    const hasEffects = route.sideEffects ?? route.method !== "GET";
+    if (hasEffects && principal.via === "cookie") origins.checkOrigin(this.#request, true);
+    this.#limits = rates.take(principal.keyId ?? `${principal.via}:admin`);
+    authorize(principal, route);
+  }
+
+  #body(route: Route): ReadBody | Promise<ReadBody> {
     if (route.body === undefined || route.body === "raw") return NO_BODY;
     return readBody(this.#request, {
       schema: route.body,
@@ -263,7 +292,7 @@ class Context implements RouteContext {
 
   constructor(
     request: HttpRequest,
-    match: Extract<Match, { type: "route" }>,
+    match: RouteMatch,
     principal: Principal,
     system: System,
     read: ReadBody,

@@ -86,13 +86,16 @@ export class BodyBuffer {
     this.#settle?.();
   }
 
-  /** The whole body. @throws BODY_TOO_LARGE, REQUEST_TIMEOUT, CANCELLED. */
-  async read(bytesMax: number): Promise<Uint8Array> {
+  /** The whole body, promised when it is still coming. @throws BODY_TOO_LARGE, REQUEST_TIMEOUT, CANCELLED. */
+  read(bytesMax: number): Uint8Array | Promise<Uint8Array> {
     this.#bytesMax = bytesMax;
     if (this.#declaredBytes > bytesMax) throw tooLarge(bytesMax);
-    if (!this.#isDone && this.#failure === null) {
-      await this.#wait(this.#limits.bodyTimeoutMs, () => this.#bytes > bytesMax);
-    }
+    if (this.#isDone || this.#failure !== null) return this.#whole(bytesMax);
+    const isEnough = (): boolean => this.#bytes > bytesMax;
+    return this.#wait(this.#limits.bodyTimeoutMs, isEnough).then(() => this.#whole(bytesMax));
+  }
+
+  #whole(bytesMax: number): Uint8Array {
     if (this.#failure !== null) throw this.#failure;
     if (this.#bytes > bytesMax) throw tooLarge(bytesMax);
     if (!this.#isDone) {
@@ -203,7 +206,7 @@ export interface Head {
   readonly query: string;
   readonly headers: ReadonlyMap<string, string>;
   /** Address of the peer, asked for only when needed. */
-  readonly peer: () => string;
+  peer(): string;
 }
 
 /** A request over a copied head. */
@@ -247,7 +250,7 @@ export class Request implements HttpRequest {
     return this.#head.headers.get(name);
   }
 
-  body(bytesMax: number = this.#bodyBytesMax): Promise<Uint8Array> {
+  body(bytesMax: number = this.#bodyBytesMax): Uint8Array | Promise<Uint8Array> {
     return this.#body.read(bytesMax);
   }
 }

@@ -222,7 +222,7 @@ class NodeExchange {
   }
 
   async run(
-    answer: (request: Request) => Promise<HttpResponse>,
+    answer: (request: Request) => HttpResponse | Promise<HttpResponse>,
     isStopping: () => boolean,
   ): Promise<void> {
     const reply = await this.#decide(answer);
@@ -237,7 +237,9 @@ class NodeExchange {
     else this.#whole(reply);
   }
 
-  async #decide(answer: (request: Request) => Promise<HttpResponse>): Promise<HttpResponse> {
+  async #decide(
+    answer: (request: Request) => HttpResponse | Promise<HttpResponse>,
+  ): Promise<HttpResponse> {
     try {
       const reply = await answer(this.#request);
       if (hasBrokenHeader(reply.headers)) {

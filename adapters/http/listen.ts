@@ -15,7 +15,15 @@ import { setNativeHeaderBytes } from "../config.ts";
 import { earlySocket } from "./early-socket.ts";
 import { type ExchangeOwner, NativeExchange } from "./native-exchange.ts";
 import { NativeSocket } from "./native-socket.ts";
-import type { FrontDoor, Listen, Server, ServerLimits, SocketHandler } from "./server.ts";
+import type {
+  FrontDoor,
+  HttpRequest,
+  HttpResponse,
+  Listen,
+  Server,
+  ServerLimits,
+  SocketHandler,
+} from "./server.ts";
 import { Slots } from "./slots.ts";
 import { chosenProtocol, overloaded, SOCKET_IDLE_MS } from "./socket-rules.ts";
 
@@ -61,11 +69,12 @@ class NativeServer implements Server, ExchangeOwner {
     this.#limits = limits;
     this.#door = door;
     this.#app = native.App();
+    const refuse = (request: HttpRequest): HttpResponse => overloaded(request.id);
+    const handle = (request: HttpRequest) => door.handle(request);
     this.#app.filter((response, change) => this.#count(response, change));
     this.#app.ws<SocketData>("/*", this.#socketBehavior());
     this.#app.any("/*", (response, request) => {
-      const exchange = this.#begin(response, request);
-      exchange?.run(this.#isFull ? async (of) => overloaded(of.id) : (of) => this.#door.handle(of));
+      this.#begin(response, request)?.run(this.#isFull ? refuse : handle);
     });
   }
 

@@ -3,7 +3,14 @@
 // of the process. listen.ts alone imports the library; here stands what is used of it.
 
 import { RuntimeError } from "../../runtime/errors.ts";
-import { BodyBuffer, fallbackReply, Presence, Request } from "./exchange.ts";
+import {
+  BodyBuffer,
+  type BodySource,
+  fallbackReply,
+  type Head,
+  Presence,
+  Request,
+} from "./exchange.ts";
 import { hasBrokenHeader, headTooLarge, joinedHeaders, plainAddress, statusLine } from "./heads.ts";
 import type { HttpResponse, ServerLimits } from "./server.ts";
 import { SinkQueue, WRITE_BYTES } from "./sink-queue.ts";
@@ -39,6 +46,9 @@ export interface NativeRequest {
   getQuery(): string | undefined;
 }
 
+/** Who answers a request; null means that the connection was taken. */
+export type Answer = (request: Request) => HttpResponse | null | Promise<HttpResponse | null>;
+
 /** The server an exchange belongs to. */
 export interface ExchangeOwner {
   readonly isStopping: boolean;
@@ -47,7 +57,11 @@ export interface ExchangeOwner {
 }
 
 /** One request and its response. After `#isOver` the native response is never touched again. */
-export class NativeExchange implements Slotted {
+export class NativeExchange implements Slotted, Head, BodySource {
+  readonly method: string;
+  readonly path: string;
+  readonly query: string;
+  readonly headers: ReadonlyMap<string, string>;
   slot = -1;
   readonly #response: NativeResponse;
   readonly #limits: ServerLimits;
@@ -60,7 +74,7 @@ export class NativeExchange implements Slotted {
   #isOver = false;
   #takenFrom = "";
   readonly #awaitsBody: boolean;
-  #start: (() => void) | null = null;
+  #waiting: Answer | null = null;
   readonly isTooLarge: boolean;
 
   constructor(
@@ -83,44 +97,55 @@ export class NativeExchange implements Slotted {
     const declared = headers.has("transfer-encoding")
       ? -1
       : Number(headers.get("content-length") ?? 0);
-    this.#body = new BodyBuffer(
-      { pause: () => this.#alive()?.pause(), resume: () => this.#alive()?.resume() },
-      limits,
-      declared,
-    );
-    const head = {
-      method: request.getCaseSensitiveMethod(),
-      path: request.getUrl(),
-      query: request.getQuery() ?? "",
-      headers,
-      peer: () => this.#peer(),
-    };
-    this.#request = new Request(head, this.#presence, this.#body, limits.bodyBytesMax);
-    this.isTooLarge = headBytes + head.path.length + head.query.length > limits.headerBytesMax;
+    this.headers = headers;
+    this.method = request.getCaseSensitiveMethod();
+    this.path = request.getUrl();
+    this.query = request.getQuery() ?? "";
+    this.#body = new BodyBuffer(this, limits, declared);
+    this.#request = new Request(this, this.#presence, this.#body, limits.bodyBytesMax);
+    this.isTooLarge = headBytes + this.path.length + this.query.length > limits.headerBytesMax;
     this.#awaitsBody = declared !== 0;
     if (this.#awaitsBody) this.#receive();
   }
 
   /** Asks `answer` and sends what it gives; null means that `take` has taken the connection. */
-  run(answer: (request: Request) => Promise<HttpResponse | null>): void {
+  run(answer: Answer): void {
     // The first bytes of a body come right after its head: with them there, nothing has to wait for
     // them. Who announces a body and sends nothing is cut by the native server's idle limit.
-    if (this.#awaitsBody) this.#start = () => this.#begin(answer);
+    if (this.#awaitsBody) this.#waiting = answer;
     else this.#begin(answer);
   }
 
-  #begin(answer: (request: Request) => Promise<HttpResponse | null>): void {
-    this.#start = null;
-    this.#answer(answer).catch((error: unknown) => {
-      // Only a stream that failed on its way comes here: its head is out, so it is cut.
-      if (!(error instanceof RuntimeError && error.code === "CANCELLED")) this.cut();
-    });
+  // Called from the native side, which nothing thrown may reach.
+  #begin(answer: Answer): void {
+    this.#waiting = null;
+    try {
+      const reply = this.#decide(answer);
+      if (reply instanceof Promise) this.#sendLater(reply).catch(() => this.cut());
+      else this.#send(reply);
+    } catch {
+      this.cut();
+    }
+  }
+
+  /** Address of the client. */
+  peer(): string {
+    if (this.#isOver) return this.#takenFrom;
+    return plainAddress(text.decode(this.#response.getRemoteAddressAsText()));
+  }
+
+  pause(): void {
+    if (!this.#isOver) this.#response.pause();
+  }
+
+  resume(): void {
+    if (!this.#isOver) this.#response.resume();
   }
 
   /** Gives the native response to `use`, after which it is no response any more. */
   take(use: () => void): void {
     if (this.#isOver) return;
-    this.#takenFrom = this.#peer();
+    this.#takenFrom = this.peer();
     this.#response.cork(use);
     this.#over();
   }
@@ -130,28 +155,47 @@ export class NativeExchange implements Slotted {
     if (!this.#isOver) this.#response.close();
   }
 
-  async #answer(answer: (request: Request) => Promise<HttpResponse | null>): Promise<void> {
-    const reply = await this.#decide(answer);
-    if (reply === null || this.#isOver) return;
+  #decide(answer: Answer): ReturnType<Answer> {
+    try {
+      if (this.isTooLarge) throw headTooLarge(this.#limits);
+      return answer(this.#request);
+    } catch (error) {
+      return fallbackReply(error, this.#request.id);
+    }
+  }
+
+  async #sendLater(coming: Promise<HttpResponse | null>): Promise<void> {
+    let reply: HttpResponse | null;
+    try {
+      reply = await coming;
+    } catch (error) {
+      reply = fallbackReply(error, this.#request.id);
+    }
+    this.#send(reply);
+  }
+
+  #send(given: HttpResponse | null): void {
+    if (given === null || this.#isOver) return;
+    let reply = given;
+    if (hasBrokenHeader(given.headers)) {
+      const broken = new Error("A response header holds a line break.");
+      reply = fallbackReply(broken, this.#request.id);
+    }
+    if (this.#body.isDone && "body" in reply) {
+      this.#whole(reply);
+      return;
+    }
+    this.#finish(reply).catch((error: unknown) => {
+      // Only a stream that failed on its way comes here: its head is out, so it is cut.
+      if (!(error instanceof RuntimeError && error.code === "CANCELLED")) this.cut();
+    });
+  }
+
+  async #finish(reply: HttpResponse): Promise<void> {
     if (!this.#body.isDone) await this.#body.drop();
     if (this.#isOver) return;
     if ("stream" in reply) await this.#stream(reply);
     else this.#whole(reply);
-  }
-
-  async #decide(
-    answer: (request: Request) => Promise<HttpResponse | null>,
-  ): Promise<HttpResponse | null> {
-    try {
-      if (this.isTooLarge) throw headTooLarge(this.#limits);
-      const reply = await answer(this.#request);
-      if (hasBrokenHeader(reply?.headers)) {
-        throw new Error("A response header holds a line break.");
-      }
-      return reply;
-    } catch (error) {
-      return fallbackReply(error, this.#request.id);
-    }
   }
 
   #whole(reply: Extract<HttpResponse, { body: unknown }>): void {
@@ -250,17 +294,8 @@ export class NativeExchange implements Slotted {
       const lent = new Uint8Array(chunk);
       const bytes = this.#body.isDropping ? lent : Buffer.from(lent);
       this.#body.push(bytes, isLast);
-      this.#start?.();
+      if (this.#waiting !== null) this.#begin(this.#waiting);
     });
-  }
-
-  #peer(): string {
-    if (this.#isOver) return this.#takenFrom;
-    return plainAddress(text.decode(this.#response.getRemoteAddressAsText()));
-  }
-
-  #alive(): NativeResponse | null {
-    return this.#isOver ? null : this.#response;
   }
 
   #watch(): void {

@@ -32,12 +32,17 @@ export function createOriginRules(options: {
   const origins = new Set(options.origins);
   const isOwn = (origin: string, host: string | undefined): boolean =>
     host !== undefined && (origin === `http://${host}` || origin === `https://${host}`);
+  // Nearly all requests name us alike: the last good name is not taken apart again.
+  let lastGood = "localhost";
   return {
     checkHost: (request) => {
-      const host = request.header("host")?.toLowerCase() ?? "";
-      if (hosts.has(host)) return;
-      const name = host.replace(/:\d{1,5}$/, "");
-      if (hosts.has(name) || ADDRESS.test(name)) return;
+      const given = request.header("host") ?? "";
+      if (given === lastGood) return;
+      const name = given.toLowerCase().replace(/:\d{1,5}$/, "");
+      if (hosts.has(given.toLowerCase()) || hosts.has(name) || ADDRESS.test(name)) {
+        lastGood = given;
+        return;
+      }
       throw new RuntimeError(
         "MISDIRECTED",
         `This server is not known as "${name.slice(0, 100)}"; allowed_hosts names what it is known as.`,

@@ -15,10 +15,10 @@ export interface HttpRequest {
   /** Aborts when the client has gone away. */
   readonly signal: AbortSignal;
   /**
-   * The whole body. @throws RuntimeError BODY_TOO_LARGE (limit from the route or the server),
+   * The whole body: as it is when it has all arrived, else promised. @throws RuntimeError BODY_TOO_LARGE (limit from the route or the server),
    * REQUEST_TIMEOUT when it comes too slowly.
    */
-  body(bytesMax?: number): Promise<Uint8Array>;
+  body(bytesMax?: number): Uint8Array | Promise<Uint8Array>;
 }
 
 /** Where a streamed response is written. */
@@ -75,7 +75,7 @@ export interface SocketHandler {
 
 /** What the server carries. Neither function needs to catch: whatever is thrown becomes a response. */
 export interface FrontDoor {
-  handle(request: HttpRequest): Promise<HttpResponse>;
+  handle(request: HttpRequest): HttpResponse | Promise<HttpResponse>;
   /**
    * Decides about an upgrade: the response that refuses it, or who handles the connection. What it
    * promises comes when the connection is open; a response then becomes close code 4000 + status.

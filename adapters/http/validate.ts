@@ -18,6 +18,9 @@ type Checker = ReturnType<Library["Compile"]>;
 let library: Library | undefined;
 const compiled = new WeakMap<TSchema, Checker>();
 
+/** Whether `validate` can be called. */
+export const isValidatorLoaded = (): boolean => library !== undefined;
+
 /** Loads what `validate` needs. Awaited once before it is called. */
 export async function loadValidator(): Promise<void> {
   library ??= await import("typebox/schema");
