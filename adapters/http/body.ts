@@ -61,13 +61,21 @@ function checkBody(request: HttpRequest, bytes: Uint8Array, rules: BodyRules): R
 
 /** Parses strict JSON. @throws BAD_ENCODING, BAD_JSON, TOO_DEEP, INVALID. */
 export function parseJson(bytes: Uint8Array): unknown {
-  if (!isUtf8(bytes)) throw new RuntimeError("BAD_ENCODING", "The body is not valid UTF-8.");
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
+  const text = textOf(bytes);
+  // What is not UTF-8 reads as U+FFFD, so only a text that has one needs a closer look.
+  if (text.includes("\ufffd") && !isUtf8(bytes)) {
+    throw new RuntimeError("BAD_ENCODING", "The body is not valid UTF-8.");
+  }
   const parsed = parseOrProblem(text);
   if (parsed.problem !== null) throw new RuntimeError("BAD_JSON", parsed.problem);
   const members = membersOf(parsed.value, JSON_DEPTH_MAX);
   if (members === SUSPECT || members !== countMembers(text)) inspect(text);
   return parsed.value;
+}
+
+function textOf(bytes: Uint8Array): string {
+  const { buffer, byteOffset, byteLength } = bytes;
+  return (Buffer.isBuffer(bytes) ? bytes : Buffer.from(buffer, byteOffset, byteLength)).toString();
 }
 
 function refuseOtherTypes(type: string | undefined): void {

@@ -204,7 +204,7 @@ export interface Head {
   readonly method: string;
   readonly path: string;
   readonly query: string;
-  readonly headers: ReadonlyMap<string, string>;
+  readonly headers: { get(name: string): string | undefined };
   /** Address of the peer, asked for only when needed. */
   peer(): string;
 }

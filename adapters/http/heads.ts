@@ -93,6 +93,33 @@ export function hasBrokenHeader(headers: Readonly<Record<string, string>> | unde
   return false;
 }
 
+/**
+ * The headers of a request as they came. A head has a handful of them and few are asked for:
+ * looking through a list costs less than building a map for each request.
+ */
+export class HeaderList {
+  readonly #pairs: string[] = [];
+  /** Characters of all names and values. */
+  chars = 0;
+
+  /** @param name lower case. */
+  add(name: string, value: string): void {
+    this.#pairs.push(name, value);
+    this.chars += name.length + value.length;
+  }
+
+  /** The value; those of a name that came more than once, joined. */
+  get(name: string): string | undefined {
+    const pairs = this.#pairs;
+    let found: string | undefined;
+    for (let at = 0; at < pairs.length; at += 2) {
+      if (pairs[at] !== name) continue;
+      found = found === undefined ? pairs[at + 1] : `${found}, ${pairs[at + 1]}`;
+    }
+    return found;
+  }
+}
+
 /** The refusal of a head that is too large; the server may refuse larger ones by itself. */
 export function headTooLarge(limits: ServerLimits): RuntimeError {
   const most = limits.headerBytesMax;

@@ -198,9 +198,10 @@ class NodeExchange {
     this.#response = response;
     this.#limits = limits;
     const head = headOf(incoming);
-    const declared = head.headers.has("transfer-encoding")
-      ? -1
-      : Number(head.headers.get("content-length") ?? 0);
+    const declared =
+      head.headers.get("transfer-encoding") !== undefined
+        ? -1
+        : Number(head.headers.get("content-length") ?? 0);
     const body = new BodyBuffer(
       { pause: () => incoming.pause(), resume: () => incoming.resume() },
       limits,

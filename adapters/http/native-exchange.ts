@@ -11,7 +11,14 @@ import {
   Presence,
   Request,
 } from "./exchange.ts";
-import { hasBrokenHeader, headTooLarge, joinedHeaders, plainAddress, statusLine } from "./heads.ts";
+import {
+  HeaderList,
+  hasBrokenHeader,
+  headTooLarge,
+  joinedHeaders,
+  plainAddress,
+  statusLine,
+} from "./heads.ts";
 import type { HttpResponse, ServerLimits } from "./server.ts";
 import { SinkQueue, WRITE_BYTES } from "./sink-queue.ts";
 import type { Slotted } from "./slots.ts";
@@ -61,7 +68,7 @@ export class NativeExchange implements Slotted, Head, BodySource {
   readonly method: string;
   readonly path: string;
   readonly query: string;
-  readonly headers: ReadonlyMap<string, string>;
+  readonly headers = new HeaderList();
   slot = -1;
   readonly #response: NativeResponse;
   readonly #limits: ServerLimits;
@@ -87,23 +94,20 @@ export class NativeExchange implements Slotted, Head, BodySource {
     this.#limits = limits;
     this.#server = server;
     response.onAborted(() => this.#gone());
-    const headers = new Map<string, string>();
-    let headBytes = 0;
+    const { headers } = this;
     request.forEach((name, value) => {
-      const before = headers.get(name);
-      headers.set(name, before === undefined ? value : `${before}, ${value}`);
-      headBytes += name.length + value.length;
+      headers.add(name, value);
     });
-    const declared = headers.has("transfer-encoding")
-      ? -1
-      : Number(headers.get("content-length") ?? 0);
-    this.headers = headers;
+    const declared =
+      headers.get("transfer-encoding") !== undefined
+        ? -1
+        : Number(headers.get("content-length") ?? 0);
     this.method = request.getCaseSensitiveMethod();
     this.path = request.getUrl();
     this.query = request.getQuery() ?? "";
     this.#body = new BodyBuffer(this, limits, declared);
     this.#request = new Request(this, this.#presence, this.#body, limits.bodyBytesMax);
-    this.isTooLarge = headBytes + this.path.length + this.query.length > limits.headerBytesMax;
+    this.isTooLarge = headers.chars + this.path.length + this.query.length > limits.headerBytesMax;
     this.#awaitsBody = declared !== 0;
     if (this.#awaitsBody) this.#receive();
   }
