@@ -118,7 +118,8 @@ export function startProvider(port: number): number {
     if (answer.isRoute) counts.routes += 1;
     const isStream = /"stream":\s*true/.test(body);
     if (isStream) counts.streams += 1;
-    const mark = /#q(\d+)/.exec(body)?.[1] ?? "";
+    // The last one: earlier messages of the conversation have marks too.
+    const mark = /^#q(\d+)/.exec(body.slice(body.lastIndexOf("#q")))?.[1] ?? "";
     const arrivedUs = nowUs();
     const call: Call = {
       ...{ response, arrivedUs, answer, mark, isStream, at: 0, dueUs: 0 },
