@@ -61,6 +61,8 @@ async function watchOurs(bench: Bench, streams: number): Promise<Side> {
     const runs: string[] = [];
     for (const chat of chats) {
       await chat.open();
+      // Spread over the time of a token, as those of the bare server are.
+      await wait(TOKEN_MS / RUNS);
       const body = target.body("", marked(clearMessage), true);
       runs.push(
         await chat.sendAndFind(requestBytes(target, body), /"run_id":"(\w+)"/, RUN_ID_TIMEOUT_MS),
