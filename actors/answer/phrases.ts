@@ -120,7 +120,7 @@ const stopWords: readonly (readonly [Language, ReadonlySet<string>])[] = [
   [
     "en",
     words(
-      "the a an and or of to in on for with is are was be do does did can could how what where when who which why i you we my your it its this that me our not no from as at by have has had will would should if there get about please",
+      "the a an and or of to in on for with is are was be do does did can could how what where when who which why i you we my your it its this that me our not no from as at by have has had will would should if there get about please use used using",
     ),
   ],
   [

@@ -31,15 +31,18 @@ export async function run(args: readonly string[]): Promise<number> {
   }
   const client = createChatClient(url.replace(/\/$/, ""), key);
   const input = createInterface({ input: process.stdin, output: process.stdout });
+  // From here on lines are kept: what is typed or piped while an answer comes is not lost.
+  const lines = input[Symbol.asyncIterator]();
+  const mayAsk = process.stdin.isTTY === true && values.message === undefined;
   try {
-    const agent = await pickAgent(client, values.agent, input);
+    const agent = await pickAgent(client, values.agent, mayAsk ? input : null);
     if (agent === null) return 1;
     if (values.message !== undefined) {
       return (await answer(client, agent, values.message, values.conversation, input)).isDone
         ? 0
         : 1;
     }
-    await converse(client, agent, values.conversation, input);
+    await converse({ client, agent, input, lines }, values.conversation);
     return 0;
   } catch (error) {
     console.error(`troupe chat: ${error instanceof Error ? error.message : String(error)}`);
@@ -52,7 +55,7 @@ export async function run(args: readonly string[]): Promise<number> {
 async function pickAgent(
   client: ChatClient,
   named: string | undefined,
-  input: Interface,
+  input: Interface | null,
 ): Promise<Agent | null> {
   const agents = await client.agents();
   if (named !== undefined) {
@@ -61,7 +64,8 @@ async function pickAgent(
     return found ?? null;
   }
   if (agents.length === 0) console.error("troupe chat: this account has no agent yet.");
-  if (agents.length <= 1) return agents[0] ?? null;
+  // Where nobody can be asked it is the first one.
+  if (agents.length <= 1 || input === null) return agents[0] ?? null;
   agents.forEach((one, at) => {
     console.log(`  ${at + 1}  ${one.name} ${dim(one.agent_key)}`);
   });
@@ -71,17 +75,20 @@ async function pickAgent(
   return picked ?? null;
 }
 
-async function converse(
-  client: ChatClient,
-  agent: Agent,
-  given: string | undefined,
-  input: Interface,
-): Promise<void> {
+interface Talk {
+  readonly client: ChatClient;
+  readonly agent: Agent;
+  readonly input: Interface;
+  readonly lines: AsyncIterableIterator<string>;
+}
+
+async function converse(talk: Talk, given: string | undefined): Promise<void> {
+  const { client, agent, input, lines } = talk;
   let conversation = given;
   console.log(dim(`Talking to ${agent.name}. Ctrl-C stops an answer, Ctrl-D ends.\n`));
   input.setPrompt(paint(1, "> "));
   input.prompt();
-  for await (const line of input) {
+  for await (const line of lines) {
     if (line.trim() !== "") {
       const said = await answer(client, agent, line, conversation, input);
       conversation = said.conversation ?? conversation;
@@ -132,6 +139,9 @@ async function answer(
 }
 
 function printSources(sources: readonly { title: string; headings?: readonly string[] }[]): void {
-  const names = sources.map((one) => [one.title, ...(one.headings ?? [])].join(" > "));
+  // A page's first heading is its title.
+  const names = sources.map(({ title, headings = [] }) =>
+    [...(headings[0] === title ? [] : [title]), ...headings].join(" > "),
+  );
   if (names.length > 0) console.log(dim(`\n\nSources: ${[...new Set(names)].join("; ")}`));
 }

@@ -36,9 +36,10 @@ function isInstalled() {
 
 function install() {
   console.error("troupe: installing packages (once) ...");
-  // Not `npm ci`: it refuses a lockfile that lacks packages for other platforms, which is what a
-  // registry without them leaves. Versions and checksums come from the lockfile here too.
-  run("npm", ["install", "--no-save", "--no-audit", "--no-fund", "--loglevel=error"]);
+  // Exactly the lockfile on a fresh clone. What is installed already is brought up to the lockfile and
+  // not removed first: another process may be running on it.
+  const command = existsSync(`${root}node_modules`) ? ["install", "--no-save"] : ["ci"];
+  run("npm", [...command, "--no-audit", "--no-fund", "--loglevel=error"]);
 }
 
 /** Newest change below a folder of TypeScript, in ms since the epoch. */
