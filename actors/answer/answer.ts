@@ -21,6 +21,7 @@ import { type Asked, fitSent, loadAsked, loadHistory, messageTokens, tokensOf } 
 import { callModel, type ModelAnswer, type ModelCall } from "./loop.ts";
 import { loadSchemas } from "./output-schema.ts";
 import { collect, collectInstruction, parametersOf, questionFor } from "./parameters.ts";
+import { smallTalkOf } from "./phrases.ts";
 import { answerLanguage, systemPrompt } from "./prompt.ts";
 import { formatOf, samplingOf } from "./request.ts";
 import { retrieve, toSource } from "./sources.ts";
@@ -100,7 +101,9 @@ async function gather(
   const asked = options.asked ?? (await loadAsked(context, input));
   const question = input.text ?? asked.text;
   const model = subAgent?.model_name ?? agent.model_name ?? "";
-  const collections = collectionsOf(compiled, subAgent);
+  // A greeting is answered, not looked up.
+  const isTalk = subAgent === null && smallTalkOf(question) !== undefined;
+  const collections = isTalk ? [] : collectionsOf(compiled, subAgent);
   const { previous } = asked;
   const passages = await retrieve(context, { collections, question, previous, round });
   return {

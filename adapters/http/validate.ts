@@ -106,6 +106,9 @@ function expectedOf(finding: Finding): string {
     if (type === "null") return "null";
     return /^[aeiou]/.test(type) ? `an ${type}` : `a ${type}`;
   }
+  const count = /^must not have (fewer|more) than (\d+) (\w+)$/.exec(finding.message);
+  if (count !== null)
+    return `of at ${count[1] === "fewer" ? "least" : "most"} ${count[2]} ${count[3]}`;
   return finding.message.replace(/^must (be |have |match )?/, (_all, verb: string | undefined) =>
     verb === "have " ? "something that has " : verb === "match " ? "something that matches " : "",
   );

@@ -264,3 +264,29 @@ test("the history fits the window: oldest turns go first, the system prompt and 
   expect(contents.at(-3)).toBe("question 11");
   expect(host.messages(cv)).toHaveLength(24);
 });
+
+test("a greeting is answered without searching, a question to the supervisor is not", async () => {
+  const searched: string[] = [];
+  const retriever: Retriever = {
+    search: async ({ query }) => {
+      searched.push(query);
+      return [];
+    },
+  };
+  const agent = { requires_collection: true, collection_ids: ["cl_1"] };
+
+  const greeted = await ask(
+    createScriptedLlm(() => "Hello!"),
+    "hello",
+    { agent, retriever },
+  );
+  await host?.stop();
+  await ask(
+    createScriptedLlm(() => "Nothing."),
+    "where is the key",
+    { agent, retriever },
+  );
+
+  expect(greeted.sources).toEqual([]);
+  expect(searched).toEqual(["where is the key"]);
+});

@@ -167,7 +167,8 @@ test("the built-in answerer says what it is, gets the agent's texts and asks for
   expect(reply.events).toContainEqual(expect.objectContaining({ type: "notice" }));
   expect(llm.requests[0]?.grounding).toMatchObject({
     question: "my invoice",
-    texts: ["Be exact.", "Everything about bills."],
+    // As in a prompt, an instruction says more than the description and stands in for it.
+    texts: ["Be exact."],
     usesCollection: false,
   });
   expect(reply.response).toBe("From our texts.\n\nPlease tell me: order number.");
