@@ -6,7 +6,12 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createFakeProvider, type FakeProvider } from "./fake-provider.ts";
-import { type RunningServer, type SpawnOptions, startServer } from "./running-server.ts";
+import {
+  type RunningServer,
+  type SpawnOptions,
+  spawnServer,
+  startServer,
+} from "./running-server.ts";
 import {
   type Answer,
   answerOf,
@@ -36,6 +41,8 @@ export interface Product {
   /** Ends the process with SIGKILL, as a crash or the system would; resolves when it is gone. */
   kill(): Promise<void>;
   start(): Promise<void>;
+  /** Starts it and kills it after so many ms, mostly before it listens. */
+  startAndKill(afterMs: number): Promise<void>;
   /** Ends it as an operator does; its exit code. */
   stop(): Promise<number | null>;
   /** Balance of the tenant that the admin key acts in, in millionths. */
@@ -102,6 +109,11 @@ export async function startProduct(options: ProductOptions = {}): Promise<Produc
     },
     start: async () => {
       server = await start();
+    },
+    startAndKill: async (afterMs) => {
+      const started = spawnServer(settings, { cwd: folder, ...spawn });
+      await new Promise((resolve) => setTimeout(resolve, afterMs));
+      await started.stop("SIGKILL");
     },
     stop: () => server.stop(),
     balance: async () => Math.round((await call("GET", "/admin/usage")).body.balance * 1_000_000),
