@@ -131,8 +131,9 @@ export class Committer implements Reader {
   range(range: Range): readonly Row[] | Promise<readonly Row[]> {
     const { from, to } = range;
     const open: [string, Uint8Array | undefined][] = [];
-    for (const [key, at] of this.#open.plain) {
-      if (key >= from && key < to) open.push([key, writtenBy(this.#open.ops[at])]);
+    for (const key of this.#open.plain.keys()) {
+      if (key < from || key >= to) continue;
+      open.push([key, writtenBy(this.#open.ops[this.#open.plain.get(key) ?? -1])]);
     }
     if (open.length === 0) return this.#options.store.range(range);
     const rows = this.#options.store.range({ ...range, limit: range.limit + open.length });

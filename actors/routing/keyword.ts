@@ -143,25 +143,29 @@ export function buildKeywords(
   return { find: (words) => longest(findAll(root, words, isExactOnly)) };
 }
 
+/** Stems of the words of a message, which every index of a router asks for in turn. */
+const labelsOfWords = new WeakMap<readonly Word[], readonly (readonly string[])[]>();
+
+function labelsOf(words: readonly Word[]): readonly (readonly string[])[] {
+  let labels = labelsOfWords.get(words);
+  if (labels === undefined) {
+    labels = words.map(({ text, dense }) => (dense ? [] : stemLabels(text)));
+    labelsOfWords.set(words, labels);
+  }
+  return labels;
+}
+
 function findAll(root: Node, words: readonly Word[], isExactOnly: boolean): KeywordHit[] {
   const hits: KeywordHit[] = [];
-  const labels = words.map(({ text, dense }) => (isExactOnly || dense ? [] : stemLabels(text)));
+  const labels = isExactOnly ? null : labelsOf(words);
   for (let start = 0; start < words.length && hits.length < keywordLimits.hits; start += 1) {
-    let front = new Set<Node>([root]);
+    let front: readonly Node[] = [root];
     let isExact = true;
-    for (let at = start; at < words.length && front.size > 0; at += 1) {
+    for (let at = start; at < words.length && front.length > 0; at += 1) {
       const word = words[at]?.text ?? "";
-      const next = new Set<Node>();
-      for (const node of front) {
-        const same = node.words.get(word);
-        if (same === undefined) isExact = false;
-        else next.add(same);
-        for (const label of labels[at] ?? []) {
-          for (const child of node.labels.get(label) ?? []) {
-            if (next.size < keywordLimits.front) next.add(child);
-          }
-        }
-      }
+      const next = nextOf(front, word, labels?.[at] ?? []);
+      if (next.length === 0) break;
+      isExact &&= front.every((node) => node.words.has(word));
       for (const node of next) {
         for (const { owner, keyword, weight } of node.leaves) {
           const factor = isExact ? 1 : WEIGHTS.inflected;
@@ -173,6 +177,28 @@ function findAll(root: Node, words: readonly Word[], isExactOnly: boolean): Keyw
     }
   }
   return hits;
+}
+
+const NOWHERE: readonly Node[] = [];
+
+/** Where a word leads from these nodes. Nearly always nowhere, which then costs nothing. */
+function nextOf(front: readonly Node[], word: string, labels: readonly string[]): readonly Node[] {
+  let next: Node[] | null = null;
+  for (const node of front) {
+    const same = node.words.get(word);
+    if (same !== undefined) {
+      next ??= [];
+      if (!next.includes(same)) next.push(same);
+    }
+    if (node.labels.size === 0) continue;
+    for (const label of labels) {
+      for (const child of node.labels.get(label) ?? NOWHERE) {
+        next ??= [];
+        if (next.length < keywordLimits.front && !next.includes(child)) next.push(child);
+      }
+    }
+  }
+  return next ?? NOWHERE;
 }
 
 /** A hit inside a longer one says nothing of its own: "card" within "credit card". */
