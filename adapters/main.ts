@@ -39,6 +39,7 @@ export async function serve(): Promise<number> {
 interface Running {
   readonly system: RunningSystem;
   readonly front: Front;
+  isStopping: boolean;
 }
 
 async function start(config: Config, log: Log): Promise<Running> {
@@ -79,10 +80,13 @@ async function start(config: Config, log: Log): Promise<Running> {
       log: (line) => logRequest(log, line),
     });
     await announce(config, front, admin.isNew ? admin.key : null);
-    prepare(config, { system, front }).catch((error: unknown) => {
-      log.write("error", "The sample could not be loaded.", { err: error });
+    const running: Running = { system, front, isStopping: false };
+    prepare(config, running).catch((error: unknown) => {
+      // Cut by a stop, it goes on with the next start.
+      if (!running.isStopping)
+        log.write("error", "The sample could not be loaded.", { err: error });
     });
-    return { system, front };
+    return running;
   } catch (error) {
     await system.stop(0);
     throw error;
@@ -114,7 +118,9 @@ async function prepare(config: Config, { system, front }: Running): Promise<void
   if (ready.sample) process.stdout.write(sampleLines({ url: front.url, ...ready.sample }));
 }
 
-async function stop(config: Config, { system, front }: Running): Promise<void> {
+async function stop(config: Config, running: Running): Promise<void> {
+  const { system, front } = running;
+  running.isStopping = true;
   front.door.stop();
   front.server.stopAccepting();
   await system.stop(config.stopMs);
