@@ -31,11 +31,11 @@ export const kill: Question = {
     let turns = 0;
     let wrong = 0;
     try {
-      let troupe = await startTroupe({ providerPort: bench.provider.port, folder });
+      let troupe = await startTroupe({ providerPort: bench.provider.port, folder, workers: 1 });
       const desk = await makeDesk(troupe);
       for (let at = 0; at < kills; at += 1) {
         const acknowledged = await loadUntilKilled(troupe, desk);
-        troupe = await startTroupe({ providerPort: bench.provider.port, folder });
+        troupe = await startTroupe({ providerPort: bench.provider.port, folder, workers: 1 });
         for (const one of acknowledged) if (!(await isKept(troupe, desk, one))) wrong += 1;
         turns += acknowledged.length;
         bench.say(`${turns} acknowledged turns, ${wrong} lost or doubled`);

@@ -23,7 +23,7 @@ export const memory: Question = {
   name: "memory",
   async run(bench) {
     await bench.provider.pace(noPace);
-    const troupe = await startTroupe({ providerPort: bench.provider.port });
+    const troupe = await startTroupe({ providerPort: bench.provider.port, workers: 1 });
     try {
       const desk = await makeDesk(troupe);
       const target = targetOf(troupe, desk);

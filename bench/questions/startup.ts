@@ -29,7 +29,7 @@ export const startup: Question = {
     const memory: number[] = [];
     const peers: number[] = [];
     for (let at = 0; at < (bench.isQuick ? 3 : STARTS); at += 1) {
-      const troupe = await startTroupe({ providerPort: bench.provider.port });
+      const troupe = await startTroupe({ providerPort: bench.provider.port, workers: 1 });
       ours.push(troupe.running.startMs);
       memory.push(troupe.running.residentBytes() / MB);
       await troupe.stop();
@@ -59,7 +59,7 @@ export const startup: Question = {
 async function withMany(providerPort: number, many: number): Promise<Row> {
   const folder = mkdtempSync(join(tmpdir(), "bench-many-"));
   try {
-    const troupe = await startTroupe({ providerPort, folder });
+    const troupe = await startTroupe({ providerPort, folder, workers: 1 });
     const target = targetOf(troupe, await makeDesk(troupe));
     for (let made = 0; made < many; ) {
       const { count } = await runLoad({
@@ -73,7 +73,7 @@ async function withMany(providerPort: number, many: number): Promise<Row> {
       made += count;
     }
     await troupe.stop();
-    const again = await startTroupe({ providerPort, folder });
+    const again = await startTroupe({ providerPort, folder, workers: 1 });
     await again.stop();
     return row(`ms from exec to listening, ${many} conversations stored`, [again.running.startMs], {
       goal: `< ${MANY_LIMIT_MS}`,

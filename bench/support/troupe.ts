@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { projectFolder } from "./peers.ts";
-import { cores, type Running, startProcess } from "./processes.ts";
+import { canPin, cores, type Running, startProcess } from "./processes.ts";
 import type { Target } from "./target.ts";
 
 const ADMIN_KEY = "bench-admin-key-0123456789";
@@ -59,7 +59,8 @@ export async function startTroupe(options: TroupeOptions): Promise<Troupe> {
       TROUPE_DATA: join(folder, "data"),
       TROUPE_ADMIN_KEY: ADMIN_KEY,
       TROUPE_SAMPLE: "off",
-      TROUPE_WORKERS: `${options.workers ?? 1}`,
+      // On its one core the server runs as its documentation says for such a machine: no worker threads.
+      TROUPE_WORKERS: `${options.workers ?? (canPin ? 0 : 1)}`,
     },
     portIn: (output) => {
       const found = /https?:\/\/127\.0\.0\.1:(\d+)/.exec(output)?.[1];
