@@ -5,7 +5,6 @@
 
 import { parseArgs } from "node:util";
 import { createFakeProvider } from "./fake-provider.ts";
-import { createFastProvider } from "./fake-provider-fast.ts";
 
 const { values } = parseArgs({
   options: {
@@ -22,6 +21,8 @@ const tokenMs = Number(values["token-ms"]);
 const firstTokenMs = Number(values["first-token-ms"]);
 
 if (values.fast) {
+  // Loaded only here: it needs the native server, which not every version of Node has.
+  const { createFastProvider } = await import("./fake-provider-fast.ts");
   const provider = createFastProvider({
     port,
     tokens: Number(values.tokens),
