@@ -3,6 +3,7 @@
 // step was done again, and the books are exact.
 
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { seeded } from "../../runtime/testkit/schedule.ts";
 import { answerLoad, callsOf, faultsOf, startLoad } from "../support/chat-load.ts";
 import type { LoggedCall } from "../support/fake-provider.ts";
 import { makeDesk, type Product, startProduct } from "../support/product.ts";
@@ -21,17 +22,6 @@ beforeAll(async () => {
   product = await startProduct({ env: { TROUPE_WORKERS: "1" } });
 });
 afterAll(() => product.end());
-
-/** A generator of numbers in [0, 1) that a seed decides (mulberry32). */
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 async function conversationsOf(agent: string): Promise<number> {
   let count = 0;
@@ -69,7 +59,13 @@ test("kill -9 under load, 50 times: no turn lost, doubled or out of order, and n
     await product.kill();
     kills.push(product.provider.count());
     // Now and then the start itself is killed, while it takes up what was left.
-    if (kill % 5 === 4) await product.startAndKill(random() * START_MS);
+    // A life that short may make calls too.
+    if (kill % 5 === 4) {
+      openTurns += load.open();
+      seen.push(product.provider.count());
+      await product.startAndKill(random() * START_MS);
+      kills.push(product.provider.count());
+    }
     await product.start();
   }
   await load.finish();
