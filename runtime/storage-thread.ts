@@ -69,6 +69,10 @@ const epochs = new Map<number, number>();
 let queue: Queued[] = [];
 let isWriting = false;
 let isScheduled = false;
+/** Committed and waiting for a flush to begin: the last sequence of each connection, raised epochs. */
+const unflushed = new Map<Client, number>();
+const raised: number[] = [];
+let isFlushing = false;
 let closing: (() => void) | undefined;
 
 function openEnvironment(environment: Environment): RootDatabase<Uint8Array, string> {
@@ -132,7 +136,7 @@ function takeGroup(): readonly Queued[] {
   return group;
 }
 
-/** Judges a group, commits what was accepted, answers `committed`, waits for the flush, answers it. */
+/** Judges a group, commits what was accepted and answers `committed`; `flush` answers the rest. */
 async function writeGroup(group: readonly Queued[]): Promise<void> {
   const staged = new Map<string, Uint8Array | undefined>();
   const stored: Judged = {
@@ -151,13 +155,31 @@ async function writeGroup(group: readonly Queued[]): Promise<void> {
   }
   database.resetReadTxn();
   for (const [client, outcome] of outcomes) client.port.postMessage(answersOf(outcome));
-  if (staged.size > 0) await inTime(database.flushed, "flush");
   for (const [client, { committedThrough }] of outcomes) {
-    if (committedThrough > 0) {
-      client.port.postMessage([{ type: "flushed", through: committedThrough }]);
-    }
+    if (committedThrough > 0) unflushed.set(client, committedThrough);
   }
-  for (const queued of group) if (queued.type === "epochs") tell({ type: "raised", id: queued.id });
+  for (const queued of group) if (queued.type === "epochs") raised.push(queued.id);
+  if (!isFlushing) void flush();
+}
+
+/**
+ * Answers `flushed` for what was committed before a flush began. The next group commits meanwhile:
+ * what a process leaves behind when it is killed is then as new as the disk allows.
+ */
+async function flush(): Promise<void> {
+  isFlushing = true;
+  while (unflushed.size > 0 || raised.length > 0) {
+    const through = [...unflushed];
+    const ids = raised.splice(0);
+    unflushed.clear();
+    await inTime(database.flushed, "flush");
+    for (const [client, sequence] of through) {
+      client.port.postMessage([{ type: "flushed", through: sequence }]);
+    }
+    for (const id of ids) tell({ type: "raised", id });
+  }
+  isFlushing = false;
+  closing?.();
 }
 
 function judgeBatches(
@@ -287,7 +309,7 @@ async function inTime(work: PromiseLike<unknown>, what: string): Promise<void> {
 }
 
 async function close(): Promise<void> {
-  if (isWriting || isScheduled) {
+  while (isWriting || isScheduled || isFlushing) {
     await new Promise<void>((resolve) => {
       closing = resolve;
     });
