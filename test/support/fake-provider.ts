@@ -46,6 +46,8 @@ export interface FakeProvider {
   until(fits: (call: LoggedCall) => boolean): Promise<LoggedCall>;
   /** Sockets that clients have opened since the start. */
   connections(): number;
+  /** Connections that are open now. */
+  openConnections(): number;
   /** Forgets rules and log. */
   reset(): void;
   close(): Promise<void>;
@@ -66,6 +68,7 @@ interface State {
   fallback: Behaviour;
   readonly waiting: Set<{ fits(call: LoggedCall): boolean; done(call: LoggedCall): void }>;
   connections: number;
+  open: number;
   number: number;
 }
 
@@ -77,6 +80,7 @@ export async function createFakeProvider(options: { port?: number } = {}): Promi
     fallback: {},
     waiting: new Set(),
     connections: 0,
+    open: 0,
     number: 0,
   };
   const server = createServer((request, response) => {
@@ -85,6 +89,10 @@ export async function createFakeProvider(options: { port?: number } = {}): Promi
   server.keepAliveTimeout = 60_000;
   server.on("connection", (socket) => {
     state.connections += 1;
+    state.open += 1;
+    socket.on("close", () => {
+      state.open -= 1;
+    });
     socket.setNoDelay(true);
   });
   await new Promise<void>((resolve, reject) => {
@@ -121,6 +129,7 @@ export async function createFakeProvider(options: { port?: number } = {}): Promi
         state.waiting.add(waiter);
       }),
     connections: () => state.connections,
+    openConnections: () => state.open,
     reset() {
       state.rules = [];
       state.log = [];

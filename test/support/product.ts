@@ -52,6 +52,9 @@ export interface Product {
   end(): Promise<void>;
 }
 
+/** A killed process's sockets are closed by the system at once; the provider notices within this. */
+const FORGOTTEN_MS = 10_000;
+
 /** How it is started. */
 export interface ProductOptions extends SpawnOptions {
   readonly env?: Readonly<Record<string, string>>;
@@ -83,6 +86,15 @@ export async function startProduct(options: ProductOptions = {}): Promise<Produc
     return started;
   };
   let server = await start();
+  // What a killed process had sent is logged as its own: its sockets close after their last bytes.
+  const forgotten = async (): Promise<void> => {
+    const lateMs = Date.now() + FORGOTTEN_MS;
+    while (provider.openConnections() > 0) {
+      if (Date.now() > lateMs)
+        throw new Error("The provider still sees a process that was killed.");
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  };
   const send = (method: string, path: string, body: unknown, more: CallOptions) =>
     request(server.url + path, {
       method,
@@ -106,6 +118,7 @@ export async function startProduct(options: ProductOptions = {}): Promise<Produc
     events: async (method, path, body, more = {}) => streamOf(await send(method, path, body, more)),
     kill: async () => {
       await server.stop("SIGKILL");
+      await forgotten();
     },
     start: async () => {
       server = await start();
@@ -114,6 +127,7 @@ export async function startProduct(options: ProductOptions = {}): Promise<Produc
       const started = spawnServer(settings, { cwd: folder, ...spawn });
       await new Promise((resolve) => setTimeout(resolve, afterMs));
       await started.stop("SIGKILL");
+      await forgotten();
     },
     stop: () => server.stop(),
     balance: async () => Math.round((await call("GET", "/admin/usage")).body.balance * 1_000_000),
