@@ -16,6 +16,9 @@ import { openStreams } from "./questions/open-streams.ts";
 import { providerCalls } from "./questions/provider-calls.ts";
 import { relayCpu } from "./questions/relay-cpu.ts";
 import { routing } from "./questions/routing.ts";
+import { runtimeAck } from "./questions/runtime-ack.ts";
+import { runtimeDurable } from "./questions/runtime-durable.ts";
+import { runtimeWake } from "./questions/runtime-wake.ts";
 import { startup } from "./questions/startup.ts";
 import { streams } from "./questions/streams.ts";
 import { turnCost } from "./questions/turn-cost.ts";
@@ -38,6 +41,9 @@ const questions: readonly Question[] = [
   startup,
   frontDoor,
   routing,
+  runtimeDurable,
+  runtimeAck,
+  runtimeWake,
 ];
 
 const ROUNDS = 5;
