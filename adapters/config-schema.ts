@@ -215,6 +215,12 @@ const kernelLimits = {
   turnRows: integer("Rows one turn may write.", "rows", [1_000, 10, 100_000]),
   turnBytes: integer("Bytes one turn may write.", "bytes", [1_000_000, 16 * KIB, 64 * MIB]),
   failuresMax: integer("Failures of a message before it is a dead letter.", "times", [5, 1, 100]),
+  deadLettersMax: integer(
+    "Dead letters of one tenant; past it the oldest are dropped (to within a tenth for each worker).",
+    "letters",
+    [10_000, 1, 1_000_000],
+  ),
+  letterReplaysMax: integer("Times a dead letter can be replayed.", "times", [10, 0, 1_000]),
   stepsMax: integer("Steps of one run.", "steps", [1_000, 10, 100_000]),
   depthMax: integer("Depth of runs under runs.", "runs", [8, 1, 64]),
   childrenMax: integer("Child runs of one run.", "runs", [100, 1, 10_000]),

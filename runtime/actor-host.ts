@@ -7,8 +7,8 @@ import { MAILBOX_MAX } from "./admission.ts";
 import { Cell, type MailItem } from "./cell.ts";
 import type { Participant, Refused } from "./committer.ts";
 import { type Engine, whenRead } from "./engine.ts";
-import { type ErrorData, toErrorData } from "./errors.ts";
-import type { Asker, InboxRow } from "./message.ts";
+import { type ErrorData, RuntimeError, toErrorData } from "./errors.ts";
+import type { Asker, InboxRow, LetterPast } from "./message.ts";
 import { RunQueue } from "./run-queue.ts";
 import { encode } from "./store/codec.ts";
 import { keys } from "./store/keys.ts";
@@ -24,7 +24,9 @@ export interface Post {
   readonly message: unknown;
   readonly deadlineMs: number;
   readonly ask?: Asker;
-  readonly system?: boolean;
+  readonly system?: boolean | undefined;
+  readonly trace?: string | undefined;
+  readonly past?: LetterPast;
   /** Hand it over only when its row is on disk, not with the batch that puts it. */
   readonly late?: boolean;
 }
@@ -65,7 +67,7 @@ export class ActorHost {
 
   /** Puts a durable message into its receiver's inbox, in the open batch. */
   post(owner: Participant, post: Post): void {
-    const { to, from, message, deadlineMs, ask, system } = post;
+    const { to, from, message, deadlineMs, ask, system, trace, past } = post;
     const { committer, options } = this.#engine;
     const sequence = this.#engine.sequence();
     const key = keys.inbox(to, sequence);
@@ -75,6 +77,8 @@ export class ActorHost {
       deadlineMs,
       ...(ask ? { ask } : {}),
       ...(system ? { system } : {}),
+      ...(trace ? { trace } : {}),
+      ...(past ? { past } : {}),
     };
     const batch = committer.current;
     committer.write(owner, { op: "put", key, value: encode(row) });
@@ -95,6 +99,7 @@ export class ActorHost {
         message,
         deadlineMs,
         ...(ask ? { ask } : {}),
+        ...(trace ? { trace } : {}),
       }),
     );
   }
@@ -102,7 +107,7 @@ export class ActorHost {
   /** A stored message has come: from this kernel, a peer, or the scan of a shard. */
   stored(to: Address, row: InboxRow, at: { key: string; batch: object }): void {
     const queuedAt = this.#engine.options.clock.now();
-    const { message, from, deadlineMs, ask } = row;
+    const { message, from, deadlineMs, ask, trace, past } = row;
     const lane = row.system ? "system" : "user";
     const endedRun = endedRunOf(row);
     const failures = this.#blamed.get(to) ?? 0;
@@ -117,6 +122,8 @@ export class ActorHost {
       failures,
       ...(ask ? { ask } : {}),
       ...(endedRun ? { endedRun } : {}),
+      ...(trace ? { trace } : {}),
+      ...(past ? { past } : {}),
     };
     if (addressParts(to).path !== "") {
       this.#engine.runs.deliver(to, item);
@@ -125,13 +132,10 @@ export class ActorHost {
     const cell = this.cellFor(to);
     if (cell) this.push(cell, item);
     else
-      this.#runner.deadLetter(
-        { address: to, tenant: addressParts(to).tenant, shard: shardOfAddress(to) },
+      this.#engine.letters.setAside(
+        to,
         item,
-        {
-          code: "UNKNOWN_KIND",
-          message: `Nobody is called "${to}".`,
-        },
+        new RuntimeError("UNKNOWN_KIND", `Nobody is called "${to}".`),
       );
   }
 
@@ -187,7 +191,7 @@ export class ActorHost {
     const again = new Map<Address, MailItem[]>();
     for (const participant of refused.participants) {
       if (!(participant instanceof TurnDone)) {
-        participant.onRefused?.(refused.error);
+        participant.onRefused?.(refused.error, refused.batches);
         continue;
       }
       if (participant.isAnswered) continue;

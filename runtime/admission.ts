@@ -28,7 +28,7 @@ export class Admission {
 
   /** A request from the door: refused at once, or given to its actor. */
   request(item: DoorItem & { type: "request" }): void {
-    const { id, to, message, deadlineMs, want, level, key } = item;
+    const { id, to, message, deadlineMs, want, level, key, trace } = item;
     const { actors, options } = this.#engine;
     const door: Door = { id, want, level, ...(key ? { key } : {}) };
     const cell = actors.cellFor(to);
@@ -55,6 +55,7 @@ export class Admission {
       door,
       queuedAt,
       failures: 0,
+      ...(trace === undefined ? {} : { trace }),
     });
   }
 
@@ -105,7 +106,7 @@ export class Admission {
 
   /** A durable message: acknowledged when its row is on disk. */
   #store(item: DoorItem & { type: "request" }): void {
-    const { id, to, message, deadlineMs, level } = item;
+    const { id, to, message, deadlineMs, level, trace } = item;
     const { actors, committer, options } = this.#engine;
     let isStored = false;
     const owner: Participant = {
@@ -114,7 +115,7 @@ export class Admission {
       onRefused: () => (isStored ? undefined : this.request(item)),
     };
     // A message that kills its thread must be found on disk by the next owner, to be counted.
-    actors.post(owner, { to, from: null, message, deadlineMs, late: true });
+    actors.post(owner, { to, from: null, message, deadlineMs, trace, late: true });
     committer.after(level === "memory" ? "committed" : level, () => {
       isStored = true;
       options.toDoor({ type: "reply", id, value: null });

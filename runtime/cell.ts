@@ -4,7 +4,7 @@
 import type { ActorDefinition, Data } from "./actor.ts";
 import { type Address, addressParts, shardOfAddress } from "./address.ts";
 import { Mailbox } from "./mailbox.ts";
-import type { Asker, Want } from "./message.ts";
+import type { Asker, LetterPast, Want } from "./message.ts";
 import type { Level } from "./store/store.ts";
 import type { MessageKey } from "./system.ts";
 
@@ -29,6 +29,10 @@ export interface MailItem {
   readonly due?: readonly string[];
   /** Set on a run's end: the run that ended. */
   readonly endedRun?: string;
+  /** W3C traceparent of what caused it. */
+  readonly trace?: string;
+  /** Set when it was a dead letter and is replayed. */
+  readonly past?: LetterPast;
   readonly queuedAt: number;
   failures: number;
 }

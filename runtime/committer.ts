@@ -10,8 +10,11 @@ import type { Committed, Level, Range, Reader, Row, Store, StoreOp } from "./sto
 /** Whoever wrote into a batch: a turn or a run tree. */
 export interface Participant {
   readonly shard: number;
-  /** Called when the batch was refused, unless it is a turn or a run, which the kernel repairs. */
-  onRefused?(error: RuntimeError): void;
+  /**
+   * Called when the batch was refused, unless it is a turn or a run, which the kernel repairs.
+   * `batches` are the refused ones, as given by `current`.
+   */
+  onRefused?(error: RuntimeError, batches: ReadonlySet<object>): void;
 }
 
 /** What the kernel must repair: all participants in order, and the one whose condition failed. */

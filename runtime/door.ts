@@ -16,7 +16,7 @@ import {
 } from "./door-entry.ts";
 import { fromErrorData, RuntimeError } from "./errors.ts";
 import { type Frame, rootRunOf } from "./frame.ts";
-import type { DoorItem, RunControl, Want, WorkerItem } from "./message.ts";
+import type { DoorItem, Operation, RunControl, Want, WorkerItem } from "./message.ts";
 import type { RunRow, SendOptions, System, WatchOptions } from "./system.ts";
 
 /** The engine answers a late message itself; this is how much longer the door waits for that. */
@@ -95,6 +95,19 @@ export class Door
 
   decide(tenant: string, run: string, key: string, value: Data): Promise<void> {
     return this.#control(tenant, run, { type: "decide", key, value });
+  }
+
+  /** Lets the worker that owns an actor do what an operator asks for. */
+  async operate(to: Address, operation: Operation): Promise<void> {
+    const item: DoorItem = { type: "operate", id: this.newId(), to, operation };
+    const { entry, answer } = this.#command(item, shardOfAddress(to));
+    try {
+      await answer;
+    } catch (error) {
+      // Said again after its worker had died: a letter that is gone now was dealt with the first time.
+      const isGone = error instanceof RuntimeError && error.code === "NOT_FOUND";
+      if (!isGone || entry.resends === 0) throw error;
+    }
   }
 
   /** What came from a worker. */
@@ -207,8 +220,9 @@ export class Door
     const link = this.#routes[entry.shard] ?? null;
     entry.link = link;
     if (link === null) return;
-    if (entry.item.type === "control") link.pushUrgent(entry.item);
-    else link.push(entry.item);
+    if (entry.item.type === "control" || entry.item.type === "operate") {
+      link.pushUrgent(entry.item);
+    } else link.push(entry.item);
   }
 
   #requestItem(
@@ -240,11 +254,18 @@ export class Door
   async #control(tenant: string, run: string, control: RunControl): Promise<void> {
     const root = await this.rootOf(tenant, run);
     const item: DoorItem = { type: "control", id: this.newId(), tenant, root, run, control };
-    await new Promise((resolve, reject) => {
-      const request = new Request(this, item, shardOf(tenant, root), resolve, reject);
-      request.deadlineMs = Date.now() + this.#options.config.requestTimeoutMs;
-      request.start(undefined);
-    });
+    await this.#command(item, shardOf(tenant, root)).answer;
+  }
+
+  #command(
+    item: DoorItem,
+    shard: number,
+  ): { readonly entry: Pick<Entry, "resends">; readonly answer: Promise<Data> } {
+    const { promise: answer, resolve, reject } = settleable<Data>();
+    const entry = new Request(this, item, shard, resolve, reject);
+    entry.deadlineMs = Date.now() + this.#options.config.requestTimeoutMs;
+    entry.start(undefined);
+    return { entry, answer };
   }
 
   async rootOf(tenant: string, run: string): Promise<string> {
@@ -269,3 +290,17 @@ export class Door
     }
   }
 }
+
+function settleable<T>(): {
+  readonly promise: Promise<T>;
+  readonly resolve: (value: T) => void;
+  readonly reject: (error: Error) => void;
+} {
+  let [resolve, reject]: [(value: T) => void, (error: Error) => void] = [ignored, ignored];
+  const promise = new Promise<T>((yes, no) => {
+    [resolve, reject] = [yes, no];
+  });
+  return { promise, resolve, reject };
+}
+
+const ignored = (): void => undefined;

@@ -5,6 +5,7 @@ import type { ActorDefinition, Data, RunDefinition } from "./actor.ts";
 import type { ActorHost } from "./actor-host.ts";
 import type { Admission } from "./admission.ts";
 import type { Committer } from "./committer.ts";
+import type { DeadLetters } from "./dead-letters.ts";
 import type { KernelLimits, KernelOptions } from "./kernel-port.ts";
 import type { Metrics } from "./metrics.ts";
 import type { Reminders } from "./reminders.ts";
@@ -20,6 +21,7 @@ export interface Engine {
   readonly runKinds: ReadonlyMap<string, RunDefinition<Data, Data, Data>>;
   actors: ActorHost;
   admission: Admission;
+  letters: DeadLetters;
   runs: RunHost;
   reminders: Reminders;
   /** Epoch at which this kernel owns a shard, or undefined. */

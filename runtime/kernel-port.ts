@@ -48,6 +48,10 @@ export interface KernelLimits {
   readonly turnBytes: number;
   /** Failures of one message before it becomes a dead letter. */
   readonly failuresMax: number;
+  /** Dead letters of a tenant; past it the oldest are dropped. Kept to within a tenth for each worker. */
+  readonly deadLettersMax: number;
+  /** Times a letter can be put back into its actor's inbox. */
+  readonly letterReplaysMax: number;
   /** Steps of one run, depth and number of child runs. */
   readonly stepsMax: number;
   readonly depthMax: number;

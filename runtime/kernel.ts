@@ -6,6 +6,7 @@ import { ActorHost } from "./actor-host.ts";
 import { SHARDS, shardOf, shardOfAddress } from "./address.ts";
 import { Admission } from "./admission.ts";
 import { Committer, type Refused } from "./committer.ts";
+import { DeadLetters } from "./dead-letters.ts";
 import type { Engine } from "./engine.ts";
 import { RuntimeError, toErrorData } from "./errors.ts";
 import type { Guilt, Kernel, KernelFigures, KernelLimits, KernelOptions } from "./kernel-port.ts";
@@ -27,6 +28,8 @@ export const KERNEL_LIMITS: KernelLimits = {
   turnRows: 1_000,
   turnBytes: 1_000_000,
   failuresMax: 5,
+  deadLettersMax: 10_000,
+  letterReplaysMax: 10,
   stepsMax: 1_000,
   depthMax: 8,
   childrenMax: 100,
@@ -78,6 +81,7 @@ class KernelOfThread implements Kernel {
     this.#engine = engine;
     engine.actors = new ActorHost(engine);
     engine.admission = new Admission(engine);
+    engine.letters = new DeadLetters(engine);
     engine.runs = new RunHost(engine);
     engine.reminders = new Reminders(engine);
     new SeenSweeper(engine);
@@ -122,8 +126,7 @@ class KernelOfThread implements Kernel {
         this.#engine.runs.viewers.drop(item.id);
         continue;
       }
-      const shard =
-        item.type === "request" ? shardOfAddress(item.to) : shardOf(item.tenant, item.root);
+      const shard = "to" in item ? shardOfAddress(item.to) : shardOf(item.tenant, item.root);
       this.#whenScanned(shard, () => this.#doorItem(item));
     }
   }
@@ -172,7 +175,7 @@ class KernelOfThread implements Kernel {
   }
 
   #doorItem(item: Exclude<DoorItem, { type: "drop" }>): void {
-    const { admission, runs, options } = this.#engine;
+    const { admission, runs, letters, options } = this.#engine;
     switch (item.type) {
       case "request":
         admission.request(item);
@@ -185,6 +188,9 @@ class KernelOfThread implements Kernel {
         return;
       case "control":
         runs.controlFromDoor(item);
+        return;
+      case "operate":
+        letters.operate(item);
         return;
     }
   }
@@ -262,7 +268,7 @@ class KernelOfThread implements Kernel {
 
   #wakeUp(item: PeerItem & { type: "stored" }): void {
     const { actors, committer, options, metrics } = this.#engine;
-    const { to, from, message, deadlineMs, ask, sequence } = item;
+    const { to, from, message, deadlineMs, ask, sequence, trace } = item;
     const system = (message as { type?: unknown } | null)?.type === "reply" && ask === undefined;
     const row: InboxRow = {
       message,
@@ -270,6 +276,7 @@ class KernelOfThread implements Kernel {
       deadlineMs,
       ...(ask ? { ask } : {}),
       ...(system ? { system } : {}),
+      ...(trace ? { trace } : {}),
     };
     const key = keys.inbox(to, sequence);
     const shard = shardOfAddress(to);

@@ -54,7 +54,21 @@ export type DoorItem =
       readonly root: string;
       readonly run: string;
       readonly control: RunControl;
+    }
+  /** What an operator does to one actor or its letters. Answered by `reply` or `error`. */
+  | {
+      readonly type: "operate";
+      readonly id: number;
+      readonly to: Address;
+      readonly operation: Operation;
     };
+
+/** An operator's act, done by the worker that owns the actor. */
+export type Operation =
+  /** Puts a dead letter back into the actor's inbox. */
+  | { readonly type: "replay"; readonly letter: string }
+  /** Removes a dead letter. */
+  | { readonly type: "discard"; readonly letter: string };
 
 /** What may be told to a run through its system lane. */
 export type RunControl =
@@ -69,6 +83,23 @@ export interface Asker {
   readonly chain: readonly Address[];
 }
 
+/** One time that a message was set aside. `at` in ms since the epoch. */
+export interface SetAside {
+  readonly at: number;
+  /** Failures of that time. */
+  readonly failures: number;
+  readonly error: ErrorData;
+}
+
+/** What is known of a message that was a dead letter before it was replayed. */
+export interface LetterPast {
+  readonly replays: number;
+  /** Failures of all its lives. */
+  readonly failures: number;
+  /** The latest times it was set aside, oldest first. */
+  readonly history: readonly SetAside[];
+}
+
 /** A stored message as it lies in the inbox. */
 export interface InboxRow {
   readonly message: Data;
@@ -76,6 +107,8 @@ export interface InboxRow {
   readonly deadlineMs: number;
   readonly ask?: Asker;
   readonly system?: boolean;
+  readonly trace?: string;
+  readonly past?: LetterPast;
 }
 
 /** From a worker to the door. */
@@ -104,6 +137,7 @@ export type PeerItem =
       readonly message: Data;
       readonly deadlineMs: number;
       readonly ask?: Asker;
+      readonly trace?: string;
     }
   | {
       readonly type: "tell";

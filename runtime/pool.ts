@@ -14,14 +14,16 @@ import { mergeFigures } from "./figures.ts";
 import { rootRunOf } from "./frame.ts";
 import type { WorkerHost } from "./host.ts";
 import type { KernelFigures, KernelLimits } from "./kernel-port.ts";
+import { listLetters, readLetter, unknownLetter } from "./letter-list.ts";
 import type { Log } from "./log.ts";
+import type { Operation } from "./message.ts";
 import { decode } from "./store/codec.ts";
 import { type Folder, openFolder } from "./store/folder.ts";
 import { keys, prefixRange } from "./store/keys.ts";
 import { openStore } from "./store/lmdb.ts";
 import { type Storage, startStorage } from "./store/storage.ts";
 import type { Store } from "./store/store.ts";
-import type { DeadLetter, ListPage, RunRow, System } from "./system.ts";
+import type { ListPage, RunRow, System } from "./system.ts";
 import { createTables } from "./tables.ts";
 import { WorkerPool } from "./worker-pool.ts";
 
@@ -158,8 +160,21 @@ class ThreadedSystem implements RunningSystem {
   runs: System["runs"] = async (tenant, page) =>
     (await this.#newest(keys.runsOf(tenant), page)) as readonly RunRow[];
 
-  deadLetters: System["deadLetters"] = async (tenant, page) =>
-    (await this.#newest(keys.deadLettersOf(tenant), page)) as readonly DeadLetter[];
+  deadLetters: System["deadLetters"] = (tenant, page) => listLetters(this.#hot, tenant, page);
+  deadLetter: System["deadLetter"] = (tenant, letter) => readLetter(this.#hot, tenant, letter);
+  replayLetter: System["replayLetter"] = (tenant, letter) =>
+    this.#operateLetter(tenant, { type: "replay", letter });
+  discardLetter: System["discardLetter"] = (tenant, letter) =>
+    this.#operateLetter(tenant, { type: "discard", letter });
+
+  async #operateLetter(
+    tenant: string,
+    operation: Operation & { readonly letter: string },
+  ): Promise<void> {
+    const letter = await readLetter(this.#hot, tenant, operation.letter);
+    if (letter === undefined) throw unknownLetter(operation.letter);
+    await this.#door.operate(letter.to, operation);
+  }
 
   async #newest(base: string, { after, limit }: ListPage): Promise<readonly Data[]> {
     if (!Number.isInteger(limit) || limit < 1 || limit > SLICE_ROWS) {

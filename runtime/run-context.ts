@@ -106,6 +106,7 @@ export class Context implements RunContext<Data> {
         message,
         deadlineMs: untilMs,
         ask,
+        trace: tree.row.trace,
       });
     });
     const { value, error } = answer as {
@@ -120,7 +121,8 @@ export class Context implements RunContext<Data> {
     if (this.#stored(key, "")) return;
     await this.#begin(key);
     const { tree } = this.#run;
-    tree.engine.actors.post(tree, { to, from: this.#run.address, message, deadlineMs: 0 });
+    const { trace } = tree.row;
+    tree.engine.actors.post(tree, { to, from: this.#run.address, message, deadlineMs: 0, trace });
     this.#keep(key, null);
   }
 

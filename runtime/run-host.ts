@@ -27,6 +27,7 @@ export interface StartRequest {
   readonly spec: RunSpec;
   readonly parent: Address;
   readonly asker?: Asker;
+  readonly trace?: string | undefined;
 }
 
 /** The runs of one kernel. */
@@ -49,7 +50,7 @@ export class RunHost {
 
   /** Starts (or holds) a run as part of a turn. */
   start(owner: Participant, request: StartRequest): void {
-    const { id, spec, parent, asker } = request;
+    const { id, spec, parent, asker, trace } = request;
     const { tenant, root } = addressParts(parent);
     const nowMs = this.#engine.options.clock.now();
     const row: StoredRun = {
@@ -65,6 +66,7 @@ export class RunHost {
       outcome: null,
       reply: null,
       ...(asker ? { asker } : {}),
+      ...(trace ? { trace } : {}),
     };
     this.#engine.committer.write(owner, {
       op: "put",
@@ -184,9 +186,10 @@ export class RunHost {
     tree.append({ type: "end", run: root.id, outcome: logged });
     tree.save();
     const message = { type: "run-ended", run: root.id, kind: root.definition.kind, outcome };
-    const from = root.address;
     this.#engine.metrics.count("runsEnded");
-    this.#engine.actors.post(tree, { to: parent, from, message, deadlineMs: 0, system: true });
+    const { trace } = tree.row;
+    const end = { to: parent, from: root.address, message, deadlineMs: 0, system: true, trace };
+    this.#engine.actors.post(tree, end);
   }
 
   /** The parent has taken the end of its run: row, reply and end frame. */

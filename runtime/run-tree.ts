@@ -31,6 +31,8 @@ export interface StoredRun {
   readonly reply: Data;
   /** The run that waits for this one's answer. */
   readonly asker?: Asker;
+  /** W3C traceparent of the message that started it. */
+  readonly trace?: string;
 }
 
 /** A root run and its children in memory. */

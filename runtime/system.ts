@@ -6,6 +6,7 @@ import type { Data } from "./actor.ts";
 import type { Address } from "./address.ts";
 import type { ErrorData } from "./errors.ts";
 import type { Frame } from "./frame.ts";
+import type { SetAside } from "./message.ts";
 import type { Committed, Level, Range, StoreOp } from "./store/store.ts";
 
 /** Recognises a message from outside when it comes again. */
@@ -69,11 +70,30 @@ export interface ListPage {
 export interface DeadLetter {
   readonly id: string;
   readonly at: number;
+  readonly tenant: string;
+  /** Kind of the receiver. */
+  readonly kind: string;
   readonly to: Address;
   readonly from: Address | null;
   readonly message: Data;
+  /** Failures of all its lives: a letter that was replayed and came back goes on counting. */
   readonly failures: number;
   readonly error: ErrorData;
+  /** Where a programmer's error was thrown, innermost first: functions and lines, no folders. */
+  readonly stack?: readonly string[];
+  /** W3C traceparent of what caused it. */
+  readonly trace?: string;
+  /** The run that asked, and its step: it has been given an error. */
+  readonly ask?: { readonly run: Address; readonly step: string };
+  readonly replays: number;
+  /** The times before that it was set aside, oldest first, at most 10. */
+  readonly history: readonly SetAside[];
+}
+
+/** Which letters. */
+export interface LetterPage extends ListPage {
+  /** Kind of the receiver; every row is looked at. */
+  readonly kind?: string;
 }
 
 /** A row of a tenant table. `revision` changes with every write of it. */
@@ -155,8 +175,20 @@ export interface System {
   run(tenant: string, run: string): Promise<RunRow | undefined>;
   /** Rows of a tenant's root runs, newest first, after `after` (exclusive). `limit` 1..200. */
   runs(tenant: string, page: ListPage): Promise<readonly RunRow[]>;
-  /** Messages of a tenant that failed for good, newest first. `limit` 1..200. */
-  deadLetters(tenant: string, page: ListPage): Promise<readonly DeadLetter[]>;
+  /**
+   * Messages that failed for good, newest first. `limit` 1..200. Of all tenants with null: one tenant
+   * after the other, and `after` is then `tenant/id`.
+   */
+  deadLetters(tenant: string | null, page: LetterPage): Promise<readonly DeadLetter[]>;
+  deadLetter(tenant: string, letter: string): Promise<DeadLetter | undefined>;
+  /**
+   * Puts a dead letter back into its actor's inbox; the letter is gone in the same transaction, so
+   * that it is done once. Should it fail again, the new letter goes on counting. Nobody waits for it.
+   * @throws NOT_FOUND, CONFLICT after `letterReplaysMax` replays.
+   */
+  replayLetter(tenant: string, letter: string): Promise<void>;
+  /** Removes a dead letter for good. @throws NOT_FOUND. */
+  discardLetter(tenant: string, letter: string): Promise<void>;
   /** Durable. Resolves when the run has taken it; a run that has ended wins (RUN_ENDED). */
   cancel(tenant: string, run: string, reason: string): Promise<void>;
   decide(tenant: string, run: string, key: string, value: Data): Promise<void>;

@@ -3,12 +3,11 @@
 
 import type { Data, Loaded } from "./actor.ts";
 import type { ActorHost } from "./actor-host.ts";
-import type { Address } from "./address.ts";
 import type { Cell, MailItem } from "./cell.ts";
 import type { Participant } from "./committer.ts";
+import { takeMessage } from "./dead-letters.ts";
 import type { Engine } from "./engine.ts";
 import { type ErrorData, RuntimeError, toErrorData } from "./errors.ts";
-import { newId } from "./id.ts";
 import { encode } from "./store/codec.ts";
 import { keys } from "./store/keys.ts";
 import type { StoreOp } from "./store/store.ts";
@@ -67,7 +66,7 @@ export class TurnRunner {
     this.#engine.metrics.observe("queueWaitMs", nowMs - item.queuedAt);
     if (item.deadlineMs !== 0 && item.deadlineMs < nowMs) {
       const message = `The deadline passed ${nowMs - item.deadlineMs} ms before the turn of "${cell.address}".`;
-      this.#give(cell, item, { code: "DEADLINE", message });
+      this.#give(cell, item, new RuntimeError("DEADLINE", message));
       return;
     }
     try {
@@ -105,27 +104,6 @@ export class TurnRunner {
     return true;
   }
 
-  /** Sets a message aside for good: kept with its error, visible, replayable. */
-  deadLetter(
-    at: { readonly address: Address; readonly tenant: string; readonly shard: number },
-    item: MailItem,
-    error: ErrorData,
-  ): void {
-    const { options, committer, metrics } = this.#engine;
-    const nowMs = options.clock.now();
-    const id = newId("dl", nowMs, options.random);
-    const owner = { shard: at.shard };
-    const { message, from, failures } = item;
-    const letter = { id, at: nowMs, to: at.address, from, message, failures, error };
-    committer.write(owner, {
-      op: "put",
-      key: keys.deadLetter(at.tenant, id),
-      value: encode(letter),
-    });
-    this.#take(owner, item);
-    metrics.count("deadLetters");
-  }
-
   #afterRead(cell: Cell, then: () => void): void {
     if (this.#host.cells.get(cell.address) !== cell) return;
     cell.status = "ready";
@@ -142,7 +120,11 @@ export class TurnRunner {
     }
     const { options, limits, metrics } = this.#engine;
     if (item.failures >= limits.failuresMax) {
-      this.#fail(cell, item, new Error("the thread that handled it died each time"));
+      this.#fail(
+        cell,
+        item,
+        new RuntimeError("WORKER_LOST", "The thread that handled it died each time."),
+      );
       return;
     }
     const nowMs = options.clock.now();
@@ -188,7 +170,7 @@ export class TurnRunner {
   }
 
   #refuseFloor(done: TurnDone, otherwise: ErrorData): void {
-    this.#take(done, done.item);
+    takeMessage(this.#engine.committer, done, done.item);
     this.#answerError(done.cell, done.item, otherwise);
   }
 
@@ -197,7 +179,7 @@ export class TurnRunner {
     const { committer } = this.#engine;
     const isRefusal = draft.answer?.type === "error";
     // First what brought the message: a handler may set the reminder again that has just fired.
-    this.#take(done, item);
+    takeMessage(committer, done, item);
     for (const op of draft.ops) committer.write(done, op);
     if (next !== cell.state) {
       cell.state = next;
@@ -208,15 +190,6 @@ export class TurnRunner {
     for (const wish of draft.wishes) this.#grant(done, wish, draft.answer);
     if (item.endedRun) this.#engine.runs.settle(done, item.endedRun, draft);
     else this.#answer(done, draft.answer);
-  }
-
-  /** Removes what brought the message: its inbox row, or the reminder that fired. */
-  #take(owner: Participant, item: MailItem): void {
-    const { committer } = this.#engine;
-    if (item.row && !committer.takeBack(item.row.batch, item.row.key)) {
-      committer.write(owner, { op: "remove", key: item.row.key });
-    }
-    for (const key of item.due ?? []) committer.write(owner, { op: "remove", key });
   }
 
   #remember(done: TurnDone, draft: TurnDraft): void {
@@ -244,7 +217,7 @@ export class TurnRunner {
     const { cell } = done;
     switch (wish.type) {
       case "send":
-        this.#host.post(done, { ...wish, from: cell.address });
+        this.#host.post(done, { ...wish, from: cell.address, trace: done.item.trace });
         return;
       case "tell":
         this.#host.tell(wish.to, cell.address, wish.message);
@@ -254,6 +227,7 @@ export class TurnRunner {
           id: wish.id,
           spec: wish.spec,
           parent: cell.address,
+          trace: done.item.trace,
           ...askerOf(done.item, answer),
         });
         return;
@@ -280,7 +254,8 @@ export class TurnRunner {
       this.#answerError(cell, item, answer.error);
       return;
     }
-    if (item.ask && answer.follow === null) this.#replyTo(item, cell, { value: answer.value });
+    if (item.ask && answer.follow === null)
+      this.#replyTo(done, item, cell, { value: answer.value });
     const { door } = item;
     if (!door || door.want === "nothing") return;
     const after = (call: () => void): void => this.#whenSafe(done, door, call);
@@ -329,14 +304,18 @@ export class TurnRunner {
   }
 
   #answerError(cell: Cell, item: MailItem, error: ErrorData): void {
-    if (item.ask) this.#replyTo(item, cell, { error });
+    if (item.ask) this.#replyTo(cell, item, cell, { error });
     if (item.door) this.#engine.admission.refuse(item.door, error);
   }
 
-  #replyTo(item: MailItem, cell: Cell, answer: { value?: Data; error?: ErrorData }): void {
+  #replyTo(
+    owner: Participant,
+    item: MailItem,
+    cell: Cell,
+    answer: { value?: Data; error?: ErrorData },
+  ): void {
     if (!item.ask) return;
     const message = { type: "reply", key: item.ask.key, ...answer };
-    const owner = { shard: cell.shard };
     this.#host.post(owner, {
       to: item.ask.run,
       from: cell.address,
@@ -359,7 +338,7 @@ export class TurnRunner {
     if (verdict.memory === "reload" || verdict.memory === "forget") cell.status = "cold";
     if (verdict.memory === "quarantine") cell.status = "quarantined";
     if (verdict.message === "dead-letter") {
-      this.#give(cell, item, toErrorData(cause));
+      this.#give(cell, item, cause);
       return;
     }
     cell.mailbox.putBack(item, item.lane);
@@ -373,14 +352,18 @@ export class TurnRunner {
   }
 
   /** Gives a message up: a dead letter, and an error for whoever waits. */
-  #give(cell: Cell, item: MailItem, error: ErrorData): void {
-    this.#engine.admission.left(cell, item);
-    this.deadLetter(cell, item, error);
+  #give(cell: Cell, item: MailItem, cause: unknown): void {
+    const { admission, letters, runs } = this.#engine;
+    const error = toErrorData(cause);
     const isLate = error.code === "DEADLINE";
     const text = `The message failed ${item.failures} times and was set aside: ${error.message}`;
     const told: ErrorData = isLate ? error : { code: "DEAD_LETTER", message: text };
-    if (item.endedRun) this.#engine.runs.settleFailed({ shard: cell.shard }, item.endedRun);
-    this.#answerError(cell, item, told);
+    admission.left(cell, item);
+    letters.setAside(cell.address, item, cause, (owner) => {
+      if (item.endedRun) runs.settleFailed(owner, item.endedRun);
+      this.#replyTo(owner, item, cell, { error: told });
+    });
+    if (item.door) admission.refuse(item.door, told);
   }
 }
 

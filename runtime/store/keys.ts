@@ -81,6 +81,8 @@ export const keys = {
   /** Message that failed for good. */
   deadLetter: (tenant: string, id: string): string => `x/${tenant}/${id}`,
   deadLettersOf: (tenant: string): string => `x/${tenant}/`,
+  /** Those of all tenants, one tenant after the other. */
+  deadLetters: "x/",
   /** Outside message already seen: (tenant, source, SHA-256 of its key). */
   seen: (tenant: string, source: string, key: string): string =>
     `k/${tenant}/${keyPart(source)}/${createHash("sha256").update(key).digest("hex")}`,

@@ -8,7 +8,7 @@ import { type ErrorData, fromErrorData, RuntimeError } from "../errors.ts";
 import type { Frame } from "../frame.ts";
 import { createKernel } from "../kernel.ts";
 import type { Kernel, KernelLimits } from "../kernel-port.ts";
-import type { DoorItem, RunControl, Want, WorkerItem } from "../message.ts";
+import type { DoorItem, Operation, RunControl, Want, WorkerItem } from "../message.ts";
 import { decode } from "../store/codec.ts";
 import { type Crash, MemoryDisk } from "../store/memory.ts";
 import type { MessageKey } from "../system.ts";
@@ -95,8 +95,8 @@ export class TestSystem {
   }
 
   /** Asks an actor. Drive it with `schedule.settle()` or `advance()`. */
-  ask(to: Address, message: unknown, key?: MessageKey): Promise<unknown> {
-    return this.#request(to, message, "reply", key);
+  ask(to: Address, message: unknown, key?: MessageKey, trace?: string): Promise<unknown> {
+    return this.#request(to, message, "reply", key, trace);
   }
 
   /** Sends a message and gathers the frames of the run that follows, to its end. */
@@ -128,12 +128,28 @@ export class TestSystem {
     return this.#say(shard, "control", (id) => ({ type: "control", id, ...at, control }));
   }
 
+  /** What an operator does to an actor or its letters. */
+  operate(to: Address, operation: Operation): Promise<unknown> {
+    return this.#say(shardOfAddress(to), "control", (id) => ({
+      type: "operate",
+      id,
+      to,
+      operation,
+    }));
+  }
+
   /** The kernel that owns an address. */
   kernelOf(address: Address): Kernel | undefined {
     return this.#kernels[shardOfAddress(address) % this.#kernels.length];
   }
 
-  #request(to: Address, message: unknown, want: Want, key?: MessageKey): Promise<unknown> {
+  #request(
+    to: Address,
+    message: unknown,
+    want: Want,
+    key?: MessageKey,
+    trace?: string,
+  ): Promise<unknown> {
     return this.#say(shardOfAddress(to), want, (id) => ({
       type: "request",
       id,
@@ -143,6 +159,7 @@ export class TestSystem {
       want,
       level: "flushed",
       ...(key ? { key } : {}),
+      ...(trace ? { trace } : {}),
     }));
   }
 

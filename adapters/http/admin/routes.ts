@@ -11,18 +11,18 @@ import {
 import { costOf, microsOf, noCharge } from "../../../actors/records/price.ts";
 import { Type } from "../../../actors/schema.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
-import type { DeadLetter } from "../../../runtime/system.ts";
 import type { KeyStore } from "../keys.ts";
 import { json } from "../reply.ts";
-import { defineRoute, type Route, type RouteContext } from "../route.ts";
+import { defineRoute, type Route } from "../route.ts";
 import { addCredit, usageOf } from "../services/ledger.ts";
-import { type Page, pageOf, pageRequest } from "../services/paging.ts";
+import { pageOf, pageRequest } from "../services/paging.ts";
 import type { Services } from "../services/services.ts";
+import { common, known, shown, tenantOf } from "./common.ts";
+import { deadLetterRoutes } from "./dead-letters.ts";
 
 /** Most that one credit adds, in units of the account. */
 const CREDIT_MAX = 1_000_000_000;
 
-const common = { service: "admin", errors: "problem" } as const;
 const keyBody = Type.Object(
   { ...apiKeyInput.properties, tenant: Type.Optional(Type.String({ maxLength: 64 })) },
   { additionalProperties: false },
@@ -41,22 +41,7 @@ export function adminRoutes(services: Services, keys: KeyStore): readonly Route[
     ...tenantRoutes(services, keys),
     ...keyRoutes(services, keys),
     ...usageRoutes(services, keys),
-    defineRoute({
-      ...common,
-      method: "GET",
-      pattern: "/admin/dead-letters",
-      role: "owner",
-      handler: async (context) => {
-        const { system, query } = context;
-        const tenant = await tenantOf(keys, context, query.get("tenant"));
-        const { limit, ...page } = pageRequest(query);
-        const rows = await system.deadLetters(tenant, { ...page, limit: limit + 1 });
-        const at = (letter: DeadLetter): string => new Date(letter.at).toISOString();
-        return shown(
-          pageOf(rows, limit, { id: (row) => row.id, item: (row) => ({ ...row, at: at(row) }) }),
-        );
-      },
-    }),
+    ...deadLetterRoutes(services, keys),
     defineRoute({
       ...common,
       method: "GET",
@@ -175,31 +160,10 @@ function usageRoutes(services: Services, keys: KeyStore): readonly Route[] {
   ];
 }
 
-/** The tenant a request is about: its own, or for the operator the one it names. */
-async function tenantOf(
-  keys: KeyStore,
-  { principal }: Pick<RouteContext, "principal">,
-  named: string | null,
-): Promise<string> {
-  if (named === null || named === principal.tenant) return principal.tenant;
-  if (principal.role === "admin") return await known(keys, named);
-  throw new RuntimeError("NOT_FOUND", `There is no tenant ${named.slice(0, 64)}.`);
-}
-
-async function known(keys: KeyStore, id: string): Promise<string> {
-  const isId = /^tn_[A-Za-z0-9_]{1,61}$/.test(id);
-  if (isId && (await keys.tenant(id)) !== undefined) return id;
-  throw new RuntimeError("NOT_FOUND", `There is no tenant ${id.slice(0, 64)}.`);
-}
-
 function timeOf(query: URLSearchParams, name: string): number | null {
   const text = query.get(name);
   if (text === null) return null;
   const ms = Date.parse(text);
   if (Number.isFinite(ms) && ms >= 0) return ms;
   throw new RuntimeError("INVALID", `${name} must be a time in ISO 8601.`, { parameter: name });
-}
-
-function shown<T>(page: Page<T>): ReturnType<typeof json> {
-  return json(200, { data: page.items, next_cursor: page.next });
 }

@@ -1,0 +1,33 @@
+// What the routes under /admin share: whose data a request is about, and the form of a list.
+
+import { RuntimeError } from "../../../runtime/errors.ts";
+import type { KeyStore } from "../keys.ts";
+import { json } from "../reply.ts";
+import type { RouteContext } from "../route.ts";
+import type { Page } from "../services/paging.ts";
+
+/** Fields of every route under /admin. */
+export const common = { service: "admin", errors: "problem" } as const;
+
+/** The tenant a request is about: its own, or for the operator the one it names. */
+export async function tenantOf(
+  keys: KeyStore,
+  { principal }: Pick<RouteContext, "principal">,
+  named: string | null,
+): Promise<string> {
+  if (named === null || named === principal.tenant) return principal.tenant;
+  if (principal.role === "admin") return await known(keys, named);
+  throw new RuntimeError("NOT_FOUND", `There is no tenant ${named.slice(0, 64)}.`);
+}
+
+/** The tenant, if there is one. @throws NOT_FOUND. */
+export async function known(keys: KeyStore, id: string): Promise<string> {
+  const isId = /^tn_[A-Za-z0-9_]{1,61}$/.test(id);
+  if (isId && (await keys.tenant(id)) !== undefined) return id;
+  throw new RuntimeError("NOT_FOUND", `There is no tenant ${id.slice(0, 64)}.`);
+}
+
+/** A page as it is answered. */
+export function shown<T>(page: Page<T>): ReturnType<typeof json> {
+  return json(200, { data: page.items, next_cursor: page.next });
+}
