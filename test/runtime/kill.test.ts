@@ -15,7 +15,7 @@ test("kill -9 a hundred times: nothing acknowledged is lost, torn or done twice"
 
   const reports = await Promise.all(
     Array.from({ length: CHAINS }, (_, chain) =>
-      killLoop({ kills: KILLS, seed: seed + chain, workers: 0, lifeMs: 120 }),
+      killLoop({ kills: KILLS, seed: seed + chain, workers: 0, linesMax: 120 }),
     ),
   );
 

@@ -3,8 +3,7 @@
 // what was acknowledged, which step was called. Its parent (kill-loop.ts) keeps those lines and
 // judges by them. The first line of its input says what this life does.
 
-import { appendFileSync, existsSync, writeSync } from "node:fs";
-import { join } from "node:path";
+import { appendFileSync, readFileSync, writeSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { isMainThread } from "node:worker_threads";
 import { defineActor, defineRun, type RunEnded, type Turn } from "../../runtime/actor.ts";
@@ -18,7 +17,7 @@ import type { MessageKey, RunRow } from "../../runtime/system.ts";
 export interface Life {
   /** Data folder. */
   readonly folder: string;
-  /** Folder of the effects that `reconcile` looks for. */
+  /** File of the effects, a line each, in which `reconcile` looks. */
   readonly effects: string;
   readonly workers: number;
   /** Its number: names its actors. */
@@ -141,18 +140,20 @@ const desk = defineActor<State, Message>({
   },
 });
 
-/** Three steps, one of each kind; the third one's effect is a byte in a file of its own. */
+/** Three steps, one of each kind; the third one's effect is a line in a file outside. */
 const job = defineRun<{ n: number }, number, { effects: string }>({
   kind: "job",
   async run({ n }, context) {
     await context.step("first", () => print(["step", "first", n]), { repeat: "safe" });
     await context.step("second", () => print(["step", "second", n]), { repeat: "never" });
-    const file = join(context.ports.effects, String(n));
+    const { effects } = context.ports;
     const write = (): number => {
-      appendFileSync(file, "x");
+      // One write: there or not there, whenever the process dies.
+      appendFileSync(effects, `${n}\n`);
       return n;
     };
-    const look = async (): Promise<number | undefined> => (existsSync(file) ? n : undefined);
+    const look = async (): Promise<number | undefined> =>
+      readFileSync(effects, "utf8").split("\n").includes(String(n)) ? n : undefined;
     return await context.step("third", write, { repeat: "reconcile", reconcile: look });
   },
 });

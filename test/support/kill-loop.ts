@@ -3,9 +3,11 @@
 // bench with many. What was acknowledged is kept here, in the parent, as lines the child printed.
 
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Readable } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { seeded } from "../../runtime/testkit/schedule.ts";
 import type { Life, Line, Tally } from "./kill-child.ts";
@@ -16,8 +18,8 @@ export interface KillLoopOptions {
   readonly seed: number;
   /** Worker threads of the child; 0 starts fastest. */
   readonly workers: number;
-  /** Longest life after the child is up, ms; now and then it is killed while it starts. */
-  readonly lifeMs: number;
+  /** Most lines a life prints before it is killed, 20 is some five messages; now and then none. */
+  readonly linesMax: number;
 }
 
 /** What was found. Every list is of sentences and must be empty. */
@@ -52,6 +54,7 @@ const child = fileURLToPath(new URL("./kill-child.js", import.meta.url));
 /** One in so many kills does not wait until the child is up. */
 const IN_START_ONE_IN = 5;
 const START_MS = 250;
+const LIFE_MS = 5_000;
 const END_MS = 60_000;
 
 /** Runs the loop on a folder of its own. @throws when a child ends by itself. */
@@ -81,7 +84,7 @@ class KillLoop {
     this.#root = root;
     this.#options = options;
     this.#random = seeded(options.seed);
-    mkdirSync(join(root, "effects"));
+    writeFileSync(join(root, "effects"), "");
   }
 
   async run(): Promise<KillReport> {
@@ -123,11 +126,8 @@ class KillLoop {
     this.#next = load();
     let printed = "";
     let errors = "";
-    const up = new Promise<void>((resolve) => {
-      running.stdout.on("data", (chunk) => {
-        printed += String(chunk);
-        if (printed.startsWith('["up"')) resolve();
-      });
+    running.stdout.on("data", (chunk) => {
+      printed += String(chunk);
     });
     running.stderr.on("data", (chunk) => {
       errors += String(chunk);
@@ -137,7 +137,7 @@ class KillLoop {
     });
     running.stdin.on("error", () => undefined);
     running.stdin.end(`${JSON.stringify(told)}\n`);
-    if (of.mode === "work") await this.#waitToKill(up, closed);
+    if (of.mode === "work") await this.#waitToKill(() => printed, closed, running.stdout);
     const timer = setTimeout(() => running.kill("SIGKILL"), of.mode === "work" ? 0 : END_MS);
     const { code, signal } = await closed;
     clearTimeout(timer);
@@ -154,11 +154,24 @@ class KillLoop {
     return lines;
   }
 
-  async #waitToKill(up: Promise<void>, closed: Promise<unknown>): Promise<void> {
-    const isInStart = this.#random() < 1 / IN_START_ONE_IN;
-    const ms = this.#random() * (isInStart ? START_MS : this.#options.lifeMs);
-    if (!isInStart) await Promise.race([up, closed]);
-    await new Promise((resolve) => setTimeout(resolve, ms));
+  /** A moment by how far it has come, so that a busy machine does not kill newborns only. */
+  async #waitToKill(
+    printed: () => string,
+    closed: Promise<unknown>,
+    data: Readable,
+  ): Promise<void> {
+    if (this.#random() < 1 / IN_START_ONE_IN) {
+      await sleep(this.#random() * START_MS);
+      return;
+    }
+    const lines = Math.ceil(this.#random() * this.#options.linesMax);
+    const far = new Promise<void>((resolve) => {
+      data.on("data", () => {
+        if (printed().split("\n").length > lines) resolve();
+      });
+    });
+    await Promise.race([far, closed, sleep(LIFE_MS)]);
+    await sleep(this.#random() * 2);
   }
 
   #note(line: Line): void {
@@ -235,10 +248,9 @@ class KillLoop {
       if (steps.lastIndexOf("second") !== second) doubled.push(`never step of ${n} called twice`);
       if (steps.lastIndexOf("first") > second) doubled.push(`stored step of ${n} called again`);
     }
-    const effects = join(this.#root, "effects");
-    for (const name of readdirSync(effects)) {
-      if (readFileSync(join(effects, name), "utf8") !== "x") doubled.push(`effect of ${name}`);
-    }
+    const effects = readFileSync(join(this.#root, "effects"), "utf8").split("\n").slice(0, -1);
+    const once = new Set(effects);
+    if (effects.length !== once.size) doubled.push(`${effects.length} effects of ${once.size}`);
     return { runs, reminders };
   }
 }
