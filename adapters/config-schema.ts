@@ -229,6 +229,16 @@ const kernelLimits = {
     10,
     10 * MINUTE_MS,
   ]),
+  runsMax: integer(
+    "Runs kept in memory by a worker; past it those that wait hibernate at once.",
+    "runs",
+    [10_000, 10, 10_000_000],
+  ),
+  runIdleMs: integer("A run that only waits hibernates after this.", "ms", [
+    30_000,
+    10,
+    60 * MINUTE_MS,
+  ]),
 } satisfies Record<keyof KernelLimits, IntegerField>;
 
 const provider = {

@@ -126,7 +126,7 @@ export class ActorHost {
       ...(past ? { past } : {}),
     };
     if (addressParts(to).path !== "") {
-      this.#engine.runs.deliver(to, item);
+      this.#engine.runs.controls.deliver(to, item);
       return;
     }
     const cell = this.cellFor(to);
@@ -143,7 +143,9 @@ export class ActorHost {
   due(to: Address, message: unknown, due: readonly string[]): void {
     const cell = this.cellFor(to);
     const queuedAt = this.#engine.options.clock.now();
-    if (cell) {
+    const isIt = (item: MailItem | null): boolean => item?.due?.[0] === due[0];
+    // Looked at again while it waits for its turn: it comes once.
+    if (cell && !isIt(cell.taken) && !cell.mailbox.some(isIt)) {
       this.push(cell, {
         message,
         from: to,

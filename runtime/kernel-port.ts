@@ -58,6 +58,10 @@ export interface KernelLimits {
   readonly childrenMax: number;
   /** Grace of a cancelled run before its end is forced, ms. */
   readonly graceMs: number;
+  /** Runs kept in memory; past it those that wait hibernate at once. */
+  readonly runsMax: number;
+  /** A run that only waits hibernates after this long, ms. */
+  readonly runIdleMs: number;
 }
 
 /** Who was being handled when a thread died, and how many threads in a row died over it. */
@@ -69,7 +73,8 @@ export interface Guilt {
 /** The engine of one thread. */
 export interface Kernel {
   /**
-   * Takes shards at these epochs: resumes their open runs, due reminders and pending inboxes.
+   * Takes shards at these epochs: their open runs, due reminders and pending inboxes. Runs that
+   * hibernate and actors without mail are left where they are.
    * `guilty` counts as failures of the oldest pending message of the addresses it names.
    */
   own(shards: ReadonlyMap<number, number>, guilty?: readonly Guilt[]): Promise<void>;

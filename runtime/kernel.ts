@@ -34,6 +34,8 @@ export const KERNEL_LIMITS: KernelLimits = {
   depthMax: 8,
   childrenMax: 100,
   graceMs: 5_000,
+  runsMax: 10_000,
+  runIdleMs: 30_000,
 };
 
 /** Rows of one page when a shard is scanned. */
@@ -187,7 +189,7 @@ class KernelOfThread implements Kernel {
         });
         return;
       case "control":
-        runs.controlFromDoor(item);
+        runs.controls.fromDoor(item);
         return;
       case "operate":
         letters.operate(item);
@@ -235,6 +237,7 @@ class KernelOfThread implements Kernel {
     if (occupied.runs.has(shard)) await this.#resumeRuns(shard);
     if (occupied.inboxes.has(shard)) await this.#scanInbox(shard);
     if (occupied.reminders.has(shard)) await this.#engine.reminders.look(shard);
+    else this.#engine.reminders.begin(shard);
   }
 
   async #resumeRuns(shard: number): Promise<void> {

@@ -55,7 +55,8 @@ export class Context implements RunContext<Data> {
     if (stored) return stored.result as T;
     await this.#begin(key);
     const plan: StepPlan<T> = { key, print, call, options };
-    return this.#performing(key, () => perform(this.#run, plan));
+    this.#run.tree.stir();
+    return this.#working(() => this.#performing(key, () => perform(this.#run, plan)));
   }
 
   async child(
@@ -173,17 +174,21 @@ export class Context implements RunContext<Data> {
       throw new RuntimeError("FORBIDDEN", "A run reads records under its own root only.");
     }
     const prefix = keys.recordOf(owner);
-    const rows = await this.#run.tree.engine.committer.range({
-      from: prefix + (range.from ?? ""),
-      to: prefix + (range.to ?? "~"),
-      limit: range.limit,
-      ...(range.reverse ? { reverse: true } : {}),
-    });
+    const { committer } = this.#run.tree.engine;
+    const rows = await this.#working(() =>
+      committer.range({
+        from: prefix + (range.from ?? ""),
+        to: prefix + (range.to ?? "~"),
+        limit: range.limit,
+        ...(range.reverse ? { reverse: true } : {}),
+      }),
+    );
     return rows.map((row) => ({ key: row.key.slice(prefix.length), value: decode(row.value) }));
   }
 
   async row(table: string, id: string): Promise<Data> {
-    const bytes = await this.#run.tree.engine.committer.get(keys.table(this.tenant, table, id));
+    const { committer } = this.#run.tree.engine;
+    const bytes = await this.#working(() => committer.get(keys.table(this.tenant, table, id)));
     return bytes === undefined ? undefined : decode(bytes);
   }
 
@@ -238,6 +243,18 @@ export class Context implements RunContext<Data> {
     } finally {
       this.#run.performing.delete(key);
       this.#run.tree.engine.runs.parked();
+    }
+  }
+
+  /** While `call` is under way the run does something that is not stored: it cannot hibernate. */
+  async #working<T>(call: () => T | Promise<T>): Promise<T> {
+    const { tree } = this.#run;
+    tree.working += 1;
+    try {
+      return await call();
+    } finally {
+      tree.working -= 1;
+      if (tree.working === 0) tree.engine.runs.parked();
     }
   }
 

@@ -1,17 +1,19 @@
-// The runs of one kernel: starts them, takes them up again, hands them controls and replies, ends
-// them together with their parent's turn, and shows them to viewers.
+// The runs of one kernel: starts them, has them taken up again, and ends them together with their
+// parent's turn. What is told to them is run-controls.ts; how they leave memory and come back is
+// run-hibernation.ts and run-activation.ts.
 
 import type { Data, Outcome, RunSpec } from "./actor.ts";
 import { type Address, addressParts, shardOf, shardOfAddress } from "./address.ts";
-import type { MailItem } from "./cell.ts";
 import type { Participant, Refused } from "./committer.ts";
 import type { Engine } from "./engine.ts";
-import { type ErrorData, RuntimeError } from "./errors.ts";
+import { RuntimeError } from "./errors.ts";
 import { rootRunOf } from "./frame.ts";
-import { loadLog } from "./journal.ts";
-import type { Asker, DoorItem, RunControl } from "./message.ts";
+import type { Asker, RunControl } from "./message.ts";
 import type { Run } from "./run.ts";
+import { RunActivation } from "./run-activation.ts";
 import { Context } from "./run-context.ts";
+import { RunControls } from "./run-controls.ts";
+import { RunHibernation } from "./run-hibernation.ts";
 import { RunTree, type StoredRun } from "./run-tree.ts";
 import { decode, encode } from "./store/codec.ts";
 import { keys } from "./store/keys.ts";
@@ -20,6 +22,9 @@ import type { RunEnd } from "./viewer.ts";
 import { Viewers } from "./viewers.ts";
 
 const RUN_TIMEOUT_MS = 600_000;
+/** A run that comes due while memory is full waits this long, and then that long again; at most so late. */
+const PUT_OFF_MS = 500;
+const LATE_MS_MAX = 10_000;
 
 /** A run to start. */
 export interface StartRequest {
@@ -37,10 +42,21 @@ export class RunHost {
   /** Runs that exist and have not been released, by id. */
   readonly #held = new Map<string, StoredRun>();
   readonly viewers: Viewers;
+  readonly controls: RunControls;
+  readonly #activation: RunActivation;
+  readonly #hibernation: RunHibernation;
   #onParked: (() => void) | null = null;
 
   constructor(engine: Engine) {
     this.#engine = engine;
+    this.controls = new RunControls(engine);
+    this.#activation = new RunActivation(engine, this.trees, {
+      mail: (tree, row) => this.controls.arrived(tree, row),
+      start: (tree) => this.#start(tree),
+    });
+    this.#hibernation = new RunHibernation(engine, this.trees, (tree) =>
+      this.viewers.keep(tree.root.id, [...tree.viewers]),
+    );
     this.viewers = new Viewers(
       engine,
       (run) => this.trees.get(run),
@@ -92,69 +108,53 @@ export class RunHost {
     const { committer } = this.#engine;
     const mark = keys.openRun(owner.shard, tenant, id);
     committer.write(owner, { op: "put", key: mark, value: encode({ input }) });
-    Promise.resolve(committer.get(keys.run(tenant, id)))
-      .then((bytes) => {
-        if (bytes) this.#release({ shard: owner.shard }, decode(bytes) as StoredRun, input);
+    this.row(tenant, id)
+      .then((row) => {
+        if (row?.status === "held") this.#release({ shard: owner.shard }, row, input);
       })
       .catch(() => this.#engine.metrics.count("releaseFailures"));
   }
 
-  /** A control message of a turn: taken with the turn's commit. */
-  control(tenant: string, id: string, control: RunControl): ErrorData | null {
-    const tree = this.trees.get(rootRunOf(id)) ?? this.#heldTree(id, control);
-    const run = tree?.runs.get(id);
-    if (!tree || !run || tree.tenant !== tenant) {
-      return { code: "NOT_FOUND", message: `There is no run "${id}" under way.` };
-    }
-    if (run.outcome) return { code: "RUN_ENDED", message: `The run "${id}" has ended.` };
-    return this.#apply(tree, run, control);
+  /** A root run's row. */
+  async row(tenant: string, id: string): Promise<StoredRun | null> {
+    const bytes = await this.#engine.committer.get(keys.run(tenant, id));
+    return bytes === undefined ? null : (decode(bytes) as StoredRun);
   }
 
-  /** A control message of the door: answered when it is on disk. */
-  controlFromDoor(item: DoorItem & { type: "control" }): void {
-    const { committer, options } = this.#engine;
-    const { id, tenant, run, control } = item;
-    const refused = this.control(tenant, run, control);
-    if (refused === null) {
-      let isTaken = false;
-      const shard = shardOf(tenant, item.root);
-      committer.join({
-        shard,
-        onRefused: () => (isTaken ? undefined : this.controlFromDoor(item)),
-      });
-      committer.after("flushed", () => {
-        isTaken = true;
-        options.toDoor({ type: "reply", id, value: null });
-      });
+  /**
+   * The tree of a run under `root`, taken up if it hibernates; null when it is held, has ended or
+   * never was. @throws RuntimeError as RunActivation.up.
+   */
+  up(tenant: string, root: string, run: string): Promise<RunTree | null> {
+    return this.#activation.up({ shard: shardOf(tenant, root), tenant, id: rootRunOf(run) });
+  }
+
+  /** A stored moment of a run that hibernates has come. */
+  due(address: Address, atMs: number, key: string): void {
+    const { tenant, root, path: id } = addressParts(address);
+    if (this.trees.has(id)) return; // Its own timers know.
+    const { limits, options, metrics, reminders } = this.#engine;
+    const lateMs = options.clock.now() - atMs;
+    if (this.trees.size >= limits.runsMax && lateMs < LATE_MS_MAX) {
+      // Late, never lost: others hibernate first.
+      this.#hibernation.press();
+      reminders.putOff(PUT_OFF_MS, key);
       return;
     }
-    Promise.resolve(committer.get(keys.run(tenant, rootRunOf(run))))
-      .then((bytes) => {
-        const row = bytes === undefined ? null : (decode(bytes) as StoredRun);
-        const hasEnded = row !== null && row.endedAt !== null;
-        const ended: ErrorData = { code: "RUN_ENDED", message: `The run "${run}" has ended.` };
-        options.toDoor({ type: "error", id, error: hasEnded ? ended : refused });
-      })
-      .catch(() => options.toDoor({ type: "error", id, error: refused }));
+    this.up(tenant, root, id).catch(() => metrics.count("resumeFailures"));
   }
 
-  /** A reply to an ask of a run: its row leaves the inbox as the run's log takes it. */
-  deliver(to: Address, item: MailItem): void {
-    const { committer } = this.#engine;
-    const owner = { shard: shardOfAddress(to) };
-    if (item.row && !committer.takeBack(item.row.batch, item.row.key)) {
-      committer.write(owner, { op: "remove", key: item.row.key });
+  /** Takes up the run behind an open mark, after a start or a move. */
+  async resume(shard: number, tenant: string, id: string, mark: { input?: Data }): Promise<void> {
+    const row = await this.row(tenant, id);
+    if (row?.status === "held") {
+      this.#release({ shard }, row, mark.input);
+      return;
     }
-    const { path } = addressParts(to);
-    const id = path.slice(path.lastIndexOf("/") + 1);
-    const tree = this.trees.get(rootRunOf(id));
-    const run = tree?.runs.get(id);
-    const message = item.message as { key?: unknown; value?: Data; error?: Data } | null;
-    const key = String(message?.key ?? "");
-    // The first reply counts; later ones, and those to a run that has ended, are dropped.
-    if (!tree || !run || run.outcome || run.decided.has(key) || run.stored.has(key)) return;
-    const value = { value: message?.value, error: message?.error };
-    this.#decide(tree, run, key, value);
+    const tree = await this.#activation.up({ shard, tenant, id });
+    if (tree !== null) return;
+    const key = keys.openRun(shard, tenant, id);
+    this.#engine.committer.write({ shard }, { op: "remove", key });
   }
 
   /** Calls a run's function, once in this kernel's memory. */
@@ -204,33 +204,6 @@ export class RunHost {
     this.#settle(owner, id, { reply: null, counters: new Map(), outcome: undefined });
   }
 
-  /** Takes up the run behind an open mark, after a start or a move. */
-  async resume(shard: number, tenant: string, id: string, mark: { input?: Data }): Promise<void> {
-    if (this.trees.has(id)) return;
-    const bytes = await this.#engine.committer.get(keys.run(tenant, id));
-    const row = bytes === undefined ? null : (decode(bytes) as StoredRun);
-    if (row === null || row.endedAt !== null) {
-      const key = keys.openRun(shard, tenant, id);
-      this.#engine.committer.write({ shard }, { op: "remove", key });
-      return;
-    }
-    if (row.status === "held") {
-      this.#release({ shard }, row, mark.input);
-      return;
-    }
-    const stored = await loadLog(this.#engine.committer, row.address);
-    if (this.trees.has(id)) return;
-    const tree = new RunTree(this.#engine, row, stored);
-    this.trees.set(id, tree);
-    this.viewers.joinWaiting(tree);
-    if (tree.root.outcome) return; // Its end is in the parent's inbox already.
-    const incarnation = tree.incarnation + 1;
-    tree.incarnation = incarnation;
-    tree.append({ type: "resumed", run: id, incarnation });
-    this.#engine.metrics.count("runsResumed");
-    this.startRun(tree.root);
-  }
-
   /** Repairs memory after a refused batch: runs that took part are dropped and taken up again. */
   repair(refused: Refused, isLost: (shard: number) => boolean): void {
     for (const participant of refused.participants) {
@@ -241,9 +214,9 @@ export class RunHost {
       this.trees.delete(id);
       if (isLost(participant.shard)) continue;
       this.viewers.keep(id, [...participant.viewers]);
-      this.resume(participant.shard, participant.tenant, id, {}).catch(() =>
-        this.#engine.metrics.count("resumeFailures"),
-      );
+      this.#activation
+        .up({ shard: participant.shard, tenant: participant.tenant, id })
+        .catch(() => this.#engine.metrics.count("resumeFailures"));
     }
   }
 
@@ -254,7 +227,7 @@ export class RunHost {
 
   /** Whether a step of a frozen run is still being performed. */
   get isPerforming(): boolean {
-    for (const tree of this.trees.values()) if (tree.isFrozen && tree.isPerforming) return true;
+    for (const tree of this.trees.values()) if (tree.isFrozen && tree.working > 0) return true;
     return false;
   }
 
@@ -280,6 +253,28 @@ export class RunHost {
     this.#onParked = call;
   }
 
+  /** A held run of this kernel's memory, if a cancel ends it. */
+  cancelledHeld(id: string, control: RunControl): RunTree | undefined {
+    const row = this.#held.get(id);
+    if (!row || control.type !== "cancel") return undefined;
+    this.#held.delete(id);
+    return this.cancelHeld(row);
+  }
+
+  /** A held run that is cancelled becomes a tree that ends without having been called. */
+  cancelHeld(row: StoredRun): RunTree {
+    const tree = new RunTree(this.#engine, row, { log: [], nextChunk: 0 });
+    this.trees.set(row.id, tree);
+    this.#engine.committer.join(tree);
+    this.viewers.joinWaiting(tree);
+    return tree;
+  }
+
+  #start(tree: RunTree): void {
+    if (this.trees.size > this.#engine.limits.runsMax) this.#hibernation.press();
+    this.startRun(tree.root);
+  }
+
   #begin(owner: Participant, row: StoredRun): void {
     const { tenant } = addressParts(row.parent);
     const { committer, metrics } = this.#engine;
@@ -290,7 +285,7 @@ export class RunHost {
     committer.join(tree);
     metrics.count("runsStarted");
     this.viewers.joinWaiting(tree);
-    this.startRun(tree.root);
+    this.#start(tree);
   }
 
   #release(owner: Participant, held: StoredRun, input: Data): void {
@@ -303,46 +298,6 @@ export class RunHost {
     const key = keys.run(tenant, row.id);
     this.#engine.committer.write(owner, { op: "put", key, value: encode(row) });
     this.#begin(owner, row);
-  }
-
-  /** A held run that is cancelled becomes a tree that ends without having been called. */
-  #heldTree(id: string, control: RunControl): RunTree | undefined {
-    const row = this.#held.get(id);
-    if (!row || control.type !== "cancel") return undefined;
-    this.#held.delete(id);
-    const tree = new RunTree(this.#engine, row, { log: [], nextChunk: 0 });
-    this.trees.set(id, tree);
-    this.#engine.committer.join(tree);
-    this.viewers.joinWaiting(tree);
-    return tree;
-  }
-
-  #apply(tree: RunTree, run: Run, control: RunControl): ErrorData | null {
-    this.#engine.metrics.count("controls");
-    switch (control.type) {
-      case "cancel": {
-        const { reason } = control;
-        tree.append({ type: "cancel", run: run.id, reason });
-        run.stop("cancelled", new RuntimeError("CANCELLED", reason));
-        return null;
-      }
-      case "steer":
-        tree.append({ type: "steer", run: run.id, value: control.value });
-        run.steers.push(control.value);
-        return null;
-      case "decide":
-        if (run.decided.has(control.key) || run.stored.has(control.key)) {
-          return { code: "CONFLICT", message: `"${control.key}" has been decided.` };
-        }
-        this.#decide(tree, run, control.key, control.value);
-        return null;
-    }
-  }
-
-  #decide(tree: RunTree, run: Run, key: string, value: Data): void {
-    tree.append({ type: "decide", run: run.id, key, value });
-    run.decided.set(key, value);
-    run.waiters.get(key)?.(value);
   }
 
   #settle(

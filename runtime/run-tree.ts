@@ -12,6 +12,7 @@ import { newId } from "./id.ts";
 import { encodeChunk, type LogEntry } from "./journal.ts";
 import type { Asker } from "./message.ts";
 import { Run, type StoredStep } from "./run.ts";
+import { WAITING } from "./run-hibernation.ts";
 import { encode } from "./store/codec.ts";
 import { keys } from "./store/keys.ts";
 import type { LiveText, Viewer } from "./viewer.ts";
@@ -53,6 +54,14 @@ export class RunTree implements Participant {
   isDropped = false;
   /** No further step begins: the shard is moving or the process is stopping. */
   isFrozen = false;
+  /** Steps and reads under way: what only memory knows of. */
+  working = 0;
+  /** When its waiting row takes it up; null while it has an open mark instead. */
+  wakeAtMs: number | null = null;
+  /** How often something went on, as counted now and at the last sweep, and since when nothing has. */
+  stirs = 0;
+  stirsSwept = -1;
+  quietSinceMs = 0;
   #unsaved: LogEntry[] = [];
   #isScheduled = false;
   #nextChunk: number;
@@ -74,11 +83,27 @@ export class RunTree implements Participant {
 
   /** Adds an entry: it commits with the open batch and is shown after. */
   append(entry: LogEntry): void {
+    this.stir();
     this.log.push(entry);
     this.#unsaved.push(entry);
     if (this.#isScheduled) return;
     this.#isScheduled = true;
     this.engine.committer.beforeClose(() => this.save());
+  }
+
+  /** Something goes on: a run with a waiting row gets its open mark back, in the same batch. */
+  stir(): void {
+    this.stirs += 1;
+    const at = this.wakeAtMs;
+    if (at === null || this.isDropped) return;
+    this.wakeAtMs = null;
+    const { committer } = this.engine;
+    const { id, address } = this.root;
+    const mark = keys.openRun(this.shard, this.tenant, id);
+    committer.write(this, { op: "put", key: mark, value: encode({}) });
+    committer.write(this, { op: "remove", key: keys.reminder(address, WAITING) });
+    const due = keys.reminderDue(this.shard, at, address, WAITING);
+    committer.write(this, { op: "remove", key: due });
   }
 
   /** Writes what is unsaved into the open batch. */
@@ -167,21 +192,41 @@ export class RunTree implements Participant {
     };
   }
 
-  /** Whether a step that does something is under way; a run that only waits performs nothing. */
-  get isPerforming(): boolean {
+  /** Whether every branch waits for something stored, so that the tree may leave memory. */
+  get isWaiting(): boolean {
+    if (this.working > 0 || this.#unsaved.length > 0 || this.isFrozen || this.isDropped)
+      return false;
+    if (this.root.outcome) return false;
     for (const run of this.runs.values()) {
+      if (!run.outcome && (!run.isStarted || run.stopped || run.performing.size === 0))
+        return false;
+    }
+    return true;
+  }
+
+  /** The earliest moment that one of its runs waits for: a deadline or the end of a wait. */
+  get wakeMs(): number {
+    let wakeMs = this.root.deadlineMs;
+    for (const run of this.runs.values()) {
+      if (run.outcome) continue;
+      wakeMs = Math.min(wakeMs, run.deadlineMs);
       for (const key of run.performing) {
-        if (!run.children.has(key) && run.tries.get(key)?.untilMs === undefined) return true;
+        wakeMs = Math.min(wakeMs, run.tries.get(key)?.untilMs ?? run.deadlineMs);
       }
     }
-    return false;
+    return Math.max(0, Math.ceil(wakeMs));
+  }
+
+  /** Leaves memory while it waits: nothing is under way that would have to be cut. */
+  leave(): void {
+    this.isDropped = true;
+    for (const timer of this.#timers) timer.cancel();
   }
 
   /** Forgets everything in memory; what is stored stays and can be taken up again. */
   drop(reason: string): void {
     if (this.isDropped) return;
-    this.isDropped = true;
-    for (const timer of this.#timers) timer.cancel();
+    this.leave();
     for (const run of this.runs.values()) {
       if (run.isStarted && !run.outcome)
         run.controller.abort(new RuntimeError("STALE_EPOCH", reason));

@@ -235,10 +235,13 @@ export class TurnRunner {
         runs.release(done, cell.tenant, wish.id, wish.input);
         return;
       case "cancel":
-        runs.control(cell.tenant, wish.id, { type: "cancel", reason: wish.reason });
+        runs.controls.fromTurn(done, cell.address, wish.id, {
+          type: "cancel",
+          reason: wish.reason,
+        });
         return;
       case "steer":
-        runs.control(cell.tenant, wish.id, { type: "steer", value: wish.value });
+        runs.controls.fromTurn(done, cell.address, wish.id, { type: "steer", value: wish.value });
         return;
       case "remind":
         reminders.add(wish.atMs, wish.key);

@@ -59,6 +59,8 @@ export class Viewers {
     const viewer = this.#viewer(id, rootId, { endOnly, gated: false, after: after ?? null });
     if (row.endedAt === null) {
       this.#join(viewer, rootId);
+      // A run that hibernates shows what it has by being taken up.
+      if (row.status !== "held") await this.#engine.runs.up(tenant, item.root, rootId);
       return;
     }
     const { log } = await loadLog(this.#engine.committer, row.address);

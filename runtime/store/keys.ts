@@ -54,6 +54,11 @@ export const keys = {
   inbox: (address: Address, sequence: string): string => `i/${at(address)}/${sequence}`,
   inboxOf: (address: Address): string => `i/${at(address)}/`,
   inboxShard: (shard: number): string => `i/${shardHex(shard)}/`,
+  /** What the inbox rows of a root run of `parent` and of its children begin with; ":" or "/" follows. */
+  inboxOfRun: (parent: Address, runId: string): string => {
+    const { tenant, root } = addressParts(parent);
+    return `i/${shardHex(shardOfAddress(parent))}/${tenant}/${root}/${runId}`;
+  },
   // What an actor and the runs under it have stored lies side by side, in one family and without its
   // shard (nobody scans it by shard): a turn changes one page and not three, and conversations that
   // began together, whose ids sort by time, share pages too.
@@ -78,6 +83,9 @@ export const keys = {
   reminderDue: (shard: number, atMs: number, address: Address, name: string): string =>
     `d/${shardHex(shard)}/${keyNumber(atMs)}/${at(address)}/${keyPart(name)}`,
   remindersDueOf: (shard: number): string => `d/${shardHex(shard)}/`,
+  /** Before every reminder of a shard that is due after `atMs`. */
+  remindersDueUntil: (shard: number, atMs: number): string =>
+    `d/${shardHex(shard)}/${keyNumber(atMs + 1)}`,
   /** Message that failed for good. */
   deadLetter: (tenant: string, id: string): string => `x/${tenant}/${id}`,
   deadLettersOf: (tenant: string): string => `x/${tenant}/`,

@@ -1,0 +1,180 @@
+// What is told to runs: controls of the door and of turns, decisions, and replies to asks. A run in
+// memory takes them into its log at once; for one that hibernates they are rows of its inbox, or the
+// door waits until it has been taken up.
+
+import type { Data } from "./actor.ts";
+import { type Address, addressParts, shardOf, shardOfAddress } from "./address.ts";
+import type { MailItem } from "./cell.ts";
+import type { Participant } from "./committer.ts";
+import type { Engine } from "./engine.ts";
+import { type ErrorData, RuntimeError, toErrorData } from "./errors.ts";
+import { rootRunOf } from "./frame.ts";
+import type { DoorItem, InboxRow, RunControl } from "./message.ts";
+import type { Run } from "./run.ts";
+import type { RunTree } from "./run-tree.ts";
+import { decode, encode } from "./store/codec.ts";
+import { keys } from "./store/keys.ts";
+import type { Row } from "./store/store.ts";
+
+/** Kind in the inbox keys of controls: whoever sends them knows the run's id and not its kind. */
+const CONTROL_KIND = "run";
+
+/** A reply or a control as it lies in a run's inbox. */
+type RunMail =
+  | { readonly type: "reply"; readonly key: unknown; readonly value?: Data; readonly error?: Data }
+  | { readonly type: "control"; readonly control: RunControl };
+
+/** The controls of one kernel's runs. */
+export class RunControls {
+  readonly #engine: Engine;
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+  }
+
+  /** A control message of a turn: taken with the turn's commit, or stored with it. */
+  fromTurn(owner: Participant, parent: Address, run: string, control: RunControl): void {
+    const { committer, runs } = this.#engine;
+    const { tenant, root } = addressParts(parent);
+    if (this.#take(tenant, run, control)?.code !== "NOT_FOUND") return;
+    const to: Address = `${CONTROL_KIND}:${tenant}/${root}/${run}`;
+    const key = keys.inbox(to, this.#engine.sequence());
+    const message: RunMail = { type: "control", control };
+    const row: InboxRow = { message, from: parent, deadlineMs: 0, system: true };
+    committer.write(owner, { op: "put", key, value: encode(row) });
+    runs
+      .up(tenant, root, run)
+      .then((tree) => {
+        if (tree === null) committer.write({ shard: owner.shard }, { op: "remove", key });
+      })
+      .catch(() => this.#engine.metrics.count("resumeFailures"));
+  }
+
+  /** A control message of the door: answered when it is on disk. */
+  fromDoor(item: DoorItem & { type: "control" }): void {
+    const { committer, options } = this.#engine;
+    const { id, tenant, run, control } = item;
+    const refused = this.#take(tenant, run, control);
+    if (refused?.code === "NOT_FOUND") {
+      this.#wake(item, refused).catch((error: unknown) =>
+        options.toDoor({ type: "error", id, error: toErrorData(error) }),
+      );
+      return;
+    }
+    if (refused) {
+      options.toDoor({ type: "error", id, error: refused });
+      return;
+    }
+    let isTaken = false;
+    committer.join({
+      shard: shardOf(tenant, item.root),
+      onRefused: () => (isTaken ? undefined : this.fromDoor(item)),
+    });
+    committer.after("flushed", () => {
+      isTaken = true;
+      options.toDoor({ type: "reply", id, value: null });
+    });
+  }
+
+  /** A reply to an ask of a run: its row leaves the inbox as the run's log takes it. */
+  deliver(to: Address, item: MailItem): void {
+    const { committer, metrics, runs } = this.#engine;
+    const { tenant, root, path } = addressParts(to);
+    const id = path.slice(path.lastIndexOf("/") + 1);
+    const tree = runs.trees.get(rootRunOf(id));
+    const remove = (): void => {
+      if (!item.row || committer.takeBack(item.row.batch, item.row.key)) return;
+      committer.write({ shard: shardOfAddress(to) }, { op: "remove", key: item.row.key });
+    };
+    if (tree) {
+      remove();
+      this.#mail(tree, id, item.message as RunMail);
+      return;
+    }
+    // A run that is taken up reads its inbox itself.
+    runs
+      .up(tenant, root, id)
+      .then((up) => (up === null ? remove() : undefined))
+      .catch(() => metrics.count("resumeFailures"));
+  }
+
+  /** A row of its inbox that a run finds when it is taken up. */
+  arrived(tree: RunTree, { key, value }: Row): void {
+    this.#engine.committer.write(tree, { op: "remove", key });
+    const path = key.slice(0, key.lastIndexOf("/"));
+    const id = path.slice(path.lastIndexOf("/") + 1).split(":", 1)[0] ?? "";
+    this.#mail(tree, id, (decode(value) as InboxRow).message as RunMail);
+  }
+
+  #mail(tree: RunTree, id: string, mail: RunMail): void {
+    const run = tree.runs.get(id);
+    if (!run || run.outcome) return;
+    if (mail.type === "control") {
+      this.#apply(tree, run, mail.control);
+      return;
+    }
+    // The first reply counts; later ones are dropped.
+    const key = String(mail.key ?? "");
+    if (run.decided.has(key) || run.stored.has(key)) return;
+    this.#decide(tree, run, key, { value: mail.value, error: mail.error });
+  }
+
+  /** Takes up the run a control is for, and tries again; a held one is cancelled as it is. */
+  async #wake(item: DoorItem & { type: "control" }, refused: ErrorData): Promise<void> {
+    const { options, runs } = this.#engine;
+    const { id, tenant, root, run, control } = item;
+    const tree = await runs.up(tenant, root, run);
+    if (tree?.runs.has(run)) {
+      this.fromDoor(item);
+      return;
+    }
+    const row = await runs.row(tenant, rootRunOf(run));
+    if (row?.status === "held" && control.type === "cancel" && run === row.id) {
+      runs.cancelHeld(row);
+      this.fromDoor(item);
+      return;
+    }
+    const ended: ErrorData = { code: "RUN_ENDED", message: `The run "${run}" has ended.` };
+    options.toDoor({ type: "error", id, error: row && row.endedAt !== null ? ended : refused });
+  }
+
+  /** Null when the run has taken it. */
+  #take(tenant: string, id: string, control: RunControl): ErrorData | null {
+    const { runs } = this.#engine;
+    const tree = runs.trees.get(rootRunOf(id)) ?? runs.cancelledHeld(id, control);
+    const run = tree?.runs.get(id);
+    if (!tree || !run || tree.tenant !== tenant) {
+      return { code: "NOT_FOUND", message: `There is no run "${id}" under way.` };
+    }
+    if (run.outcome) return { code: "RUN_ENDED", message: `The run "${id}" has ended.` };
+    return this.#apply(tree, run, control);
+  }
+
+  #apply(tree: RunTree, run: Run, control: RunControl): ErrorData | null {
+    this.#engine.metrics.count("controls");
+    switch (control.type) {
+      case "cancel": {
+        const { reason } = control;
+        tree.append({ type: "cancel", run: run.id, reason });
+        run.stop("cancelled", new RuntimeError("CANCELLED", reason));
+        return null;
+      }
+      case "steer":
+        tree.append({ type: "steer", run: run.id, value: control.value });
+        run.steers.push(control.value);
+        return null;
+      case "decide":
+        if (run.decided.has(control.key) || run.stored.has(control.key)) {
+          return { code: "CONFLICT", message: `"${control.key}" has been decided.` };
+        }
+        this.#decide(tree, run, control.key, control.value);
+        return null;
+    }
+  }
+
+  #decide(tree: RunTree, run: Run, key: string, value: Data): void {
+    tree.append({ type: "decide", run: run.id, key, value });
+    run.decided.set(key, value);
+    run.waiters.get(key)?.(value);
+  }
+}
