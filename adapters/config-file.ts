@@ -2,7 +2,7 @@
 // stands, what was expected and which known name is nearest. Used by config.ts alone.
 
 import type { Document, Node, ParsedNode } from "yaml";
-import type { EntriesField, Field, Fields, TextField } from "./config-schema.ts";
+import type { EntriesField, Field, Fields, TextField } from "./config-field.ts";
 
 /** Values as read; what the file does not set is absent. */
 export type RawValues = { [name: string]: unknown };

@@ -4,6 +4,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { isAbsolute, resolve } from "node:path";
 import { RuntimeError } from "../runtime/errors.ts";
+import type { Field, Fields, ValuesOf } from "./config-field.ts";
 import type { RawValues } from "./config-file.ts";
 import {
   accepts,
@@ -13,7 +14,7 @@ import {
   readConfigFile,
   shown,
 } from "./config-file.ts";
-import { configFields, type Field, type Fields, type ValuesOf } from "./config-schema.ts";
+import { configFields } from "./config-schema.ts";
 
 /** Environment variables as a program sees them. */
 export type Environment = Readonly<Record<string, string | undefined>>;

@@ -1,8 +1,9 @@
 // `troupe settings`: every setting with default, unit and limit, as Markdown. configuration.md is
 // its output, and a test keeps the two the same.
 
+import type { Field, Fields } from "../config-field.ts";
 import { expected, fileName } from "../config-file.ts";
-import { configFields, type Field, type Fields } from "../config-schema.ts";
+import { configFields } from "../config-schema.ts";
 
 const HEAD = `# Settings
 
