@@ -17,7 +17,12 @@ import { providerCalls } from "./questions/provider-calls.ts";
 import { relayCpu } from "./questions/relay-cpu.ts";
 import { routing } from "./questions/routing.ts";
 import { runtimeAck } from "./questions/runtime-ack.ts";
+import { runtimeAcross } from "./questions/runtime-across.ts";
+import { runtimeAsk } from "./questions/runtime-ask.ts";
 import { runtimeDurable } from "./questions/runtime-durable.ts";
+import { runtimeFairness } from "./questions/runtime-fairness.ts";
+import { runtimeSpawn } from "./questions/runtime-spawn.ts";
+import { runtimeTell } from "./questions/runtime-tell.ts";
 import { runtimeWake } from "./questions/runtime-wake.ts";
 import { startup } from "./questions/startup.ts";
 import { streams } from "./questions/streams.ts";
@@ -27,6 +32,11 @@ import { missingPeers } from "./support/peers.ts";
 import { canPin, pinSelf } from "./support/processes.ts";
 
 const questions: readonly Question[] = [
+  runtimeTell,
+  runtimeSpawn,
+  runtimeAsk,
+  runtimeAcross,
+  runtimeFairness,
   chatThroughput,
   chatLatency,
   chatFairness,

@@ -21,7 +21,13 @@ export type PeerName =
   | "mastra"
   | "voltagent"
   | "portkey"
-  | "fastify";
+  | "fastify"
+  | "erlang"
+  | "nact"
+  | "xstate"
+  | "comedy"
+  | "comlink"
+  | "piscina";
 
 /** Milliseconds an installation may take. */
 const INSTALL_MS = 600_000;
@@ -74,7 +80,7 @@ export async function startPeer(
     const target = name === "portkey" ? portkeyTarget(providerPort) : peerTarget;
     return { ...target, name, port: running.port, running: { ...running, stop } };
   } catch (error) {
-    missing.set(name, error instanceof Error ? error.message : String(error));
+    reportMissing(name, error);
     return undefined;
   }
 }
@@ -90,6 +96,26 @@ export async function startPeers(
     if (peer !== undefined) peers.push(peer);
   }
   return peers;
+}
+
+/**
+ * Installs a peer that is no server and returns its folder; undefined, and a line in
+ * `missingPeers`, when it cannot be installed.
+ */
+export function peerFolder(name: PeerName): string | undefined {
+  try {
+    const folder = folderOf(name);
+    install(folder);
+    return folder;
+  } catch (error) {
+    reportMissing(name, error);
+    return undefined;
+  }
+}
+
+/** Notes that a peer could not be run. */
+export function reportMissing(name: PeerName, error: unknown): void {
+  missing.set(name, error instanceof Error ? error.message : String(error));
 }
 
 /** Versions of a peer's packages as its package.json fixes them. */

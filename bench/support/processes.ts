@@ -15,6 +15,8 @@ export const canPin: boolean = availableParallelism() >= 2 && hasTaskset();
 const START_MS = 20_000;
 /** Milliseconds between SIGTERM and SIGKILL. */
 const STOP_MS = 5_000;
+/** Milliseconds a program that runs to its end may take. */
+const RUN_MS = 120_000;
 /** Lines of output kept for an error message. */
 const OUTPUT_CHARS = 4_000;
 /** Clock ticks of /proc per second. */
@@ -114,6 +116,44 @@ export async function startProcess(options: StartOptions): Promise<Running> {
       clearTimeout(timer);
     },
   };
+}
+
+/** What to run to its end. */
+export interface RunOptions {
+  readonly command: string;
+  readonly args: readonly string[];
+  /** Null: wherever the machine puts it. */
+  readonly core: number | null;
+  readonly cwd?: string;
+}
+
+/** Runs a program to its end and returns what it printed. @throws with its last words when it fails. */
+export async function runToEnd({ command, args, core, cwd }: RunOptions): Promise<string> {
+  // What the bench itself is pinned to must not bind a program that uses all cores.
+  const list = core === null ? `0-${availableParallelism() - 1}` : `${core}`;
+  const [first, ...rest] = canPin ? ["taskset", "-c", list, command, ...args] : [command, ...args];
+  const child = spawn(first ?? "", rest, {
+    ...(cwd === undefined ? {} : { cwd }),
+    env: baseEnvironment(),
+    stdio: ["ignore", "pipe", "pipe"],
+    timeout: RUN_MS,
+    killSignal: "SIGKILL",
+  });
+  alive.add(child);
+  let printed = "";
+  let words = "";
+  child.stdout?.on("data", (piece: Buffer) => {
+    printed += piece.toString();
+  });
+  child.stderr?.on("data", (piece: Buffer) => {
+    words = (words + piece.toString()).slice(-OUTPUT_CHARS);
+  });
+  const code = await new Promise<number | null>((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", resolve);
+  }).finally(() => alive.delete(child));
+  if (code !== 0) throw new Error(`${command} ${args.join(" ")} ended with ${code}:\n${words}`);
+  return printed;
 }
 
 /** Only what a program needs: the bench's own settings must not reach a server under test. */
