@@ -29,6 +29,8 @@ export type LogEntry =
       readonly key: string;
       readonly attempt: number;
       readonly untilMs?: number;
+      /** Fingerprint of what an ask sent. */
+      readonly sent?: string;
     }
   /** A step's result. `streamed`: its text was shown. */
   | {
@@ -39,6 +41,8 @@ export type LogEntry =
       readonly print: string;
       readonly result: Data;
       readonly streamed?: boolean;
+      /** Fingerprint of what a send sent. */
+      readonly sent?: string;
     }
   | {
       readonly type: "failed";

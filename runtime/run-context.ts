@@ -99,7 +99,9 @@ export class Context implements RunContext<Data> {
       });
     }
     await this.#begin(key);
-    const answer = await this.#waited(key, options.timeoutMs ?? ASK_TIMEOUT_MS, (untilMs) => {
+    const timeoutMs = options.timeoutMs ?? ASK_TIMEOUT_MS;
+    const sent = fingerprint([to, message]);
+    const answer = await this.#waited(key, { timeoutMs, sent }, (untilMs) => {
       const ask = { run: this.#run.address, key, chain };
       tree.engine.actors.post(tree, {
         to,
@@ -124,13 +126,13 @@ export class Context implements RunContext<Data> {
     const { tree } = this.#run;
     const { trace } = tree.row;
     tree.engine.actors.post(tree, { to, from: this.#run.address, message, deadlineMs: 0, trace });
-    this.#keep(key, null);
+    this.#keep(key, null, fingerprint([to, message]));
   }
 
   async sleep(key: string, ms: number): Promise<void> {
     if (this.#stored(key, "")) return;
     await this.#begin(key);
-    const untilMs = this.#until(key, ms, false);
+    const untilMs = this.#until(key, ms, {});
     await this.#performing(key, () => Promise.race([this.#timer(untilMs), this.#cut()]));
     this.#keep(key, null);
   }
@@ -139,7 +141,7 @@ export class Context implements RunContext<Data> {
     const stored = this.#stored(key, "");
     if (stored) return stored.result;
     await this.#begin(key);
-    const value = await this.#waited(key, options.timeoutMs, () => undefined);
+    const value = await this.#waited(key, options, () => undefined);
     return this.#keep(key, value);
   }
 
@@ -259,8 +261,16 @@ export class Context implements RunContext<Data> {
   }
 
   /** Stores a result. */
-  #keep<T>(key: string, result: T): T {
-    const entry = { type: "step", run: this.#run.id, key, attempt: 1, print: "", result } as const;
+  #keep<T>(key: string, result: T, sent?: string): T {
+    const entry = {
+      type: "step",
+      run: this.#run.id,
+      key,
+      attempt: 1,
+      print: "",
+      result,
+      ...(sent === undefined ? {} : { sent }),
+    } as const;
     this.#run.stored.set(key, entry);
     this.#run.tree.append(entry);
     return result;
@@ -283,22 +293,35 @@ export class Context implements RunContext<Data> {
   }
 
   /** The absolute end of a wait, stored when it was begun; at most the run's own unless it may be longer. */
-  #until(key: string, ms: number, inDeadline: boolean): number {
+  #until(key: string, ms: number, wait: { sent?: string; inDeadline?: boolean }): number {
     const begun = this.#run.tries.get(key)?.untilMs;
     if (begun !== undefined) return begun;
     const wished = this.#run.tree.engine.options.clock.now() + ms;
-    const untilMs = inDeadline ? Math.min(wished, this.#run.deadlineMs) : wished;
-    const entry = { type: "try", run: this.#run.id, key, attempt: 1, untilMs } as const;
+    const untilMs = wait.inDeadline ? Math.min(wished, this.#run.deadlineMs) : wished;
+    const entry = {
+      type: "try",
+      run: this.#run.id,
+      key,
+      attempt: 1,
+      untilMs,
+      ...(wait.sent === undefined ? {} : { sent: wait.sent }),
+    } as const;
     this.#run.tries.set(key, entry);
     this.#run.tree.append(entry);
     return untilMs;
   }
 
   /** Waits for a value delivered to this key; `begin` is called the first time only. */
-  async #waited(key: string, timeoutMs: number, begin: (untilMs: number) => void): Promise<Data> {
+  async #waited(
+    key: string,
+    wait: { readonly timeoutMs: number; readonly sent?: string },
+    begin: (untilMs: number) => void,
+  ): Promise<Data> {
+    const { timeoutMs } = wait;
     if (this.#run.decided.has(key)) return this.#run.decided.get(key);
     const isNew = !this.#run.tries.has(key);
-    const untilMs = this.#until(key, timeoutMs, true);
+    const sent = wait.sent === undefined ? {} : { sent: wait.sent };
+    const untilMs = this.#until(key, timeoutMs, { ...sent, inDeadline: true });
     const delivered = new Promise<Data>((resolve) => this.#run.waiters.set(key, resolve));
     if (isNew) begin(untilMs);
     const late = this.#timer(untilMs).then(() => {

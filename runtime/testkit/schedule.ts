@@ -46,6 +46,12 @@ export class Schedule {
     return this.#nowMs;
   }
 
+  /** When the next timer fires, or null when none is armed. */
+  get nextAtMs(): number | null {
+    if (this.#armed.length === 0) return null;
+    return this.#armed.reduce((least, { atMs }) => Math.min(least, atMs), Number.POSITIVE_INFINITY);
+  }
+
   /** Adds a task to a lane. */
   defer(lane: string, call: () => void): void {
     const tasks = this.#lanes.get(lane);

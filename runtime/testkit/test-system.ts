@@ -22,6 +22,8 @@ export interface TestSystemOptions {
   /** Kernels, default 2. */
   readonly workers?: number;
   readonly limits?: Partial<KernelLimits>;
+  /** Virtual time at the start, ms since the epoch. */
+  readonly startMs?: number;
 }
 
 interface Waiter {
@@ -45,7 +47,7 @@ export class TestSystem {
 
   constructor(options: TestSystemOptions) {
     this.#options = options;
-    this.schedule = new Schedule(options.seed);
+    this.schedule = new Schedule(options.seed, options.startMs);
     this.disk = new MemoryDisk({
       defer: (call) => this.schedule.defer("disk", call),
       onCrash: () => this.crash("process"),
