@@ -3,7 +3,7 @@
 // long texts outside Latin-1 as UTF-16: of 2,000 characters of Polish and Chinese, encoding and
 // decoding as UTF-8 took 10.7 us, as UTF-16 2 us; JSON took 14 us, and on ASCII 4 us against 1.3.
 
-import { addExtension, Packr } from "msgpackr";
+import { addExtension, Packr, RESERVE_START_SPACE } from "msgpackr";
 import { RuntimeError } from "../errors.ts";
 
 /** First byte of every value. Never 1: lmdb-js gives values that start with 01 01 01 a meaning. */
@@ -37,6 +37,9 @@ addExtension({
 });
 
 const packr = new Packr({ useRecords: false, moreTypes: true, copyBuffers: true });
+/** Leaves room for the header before the payload, which is then not copied behind one. */
+const WITH_HEADER = RESERVE_START_SPACE | HEADER_BYTES;
+const AFTER_HEADER = { start: HEADER_BYTES };
 
 /**
  * Bytes of plain data: null, undefined, booleans, numbers, strings, arrays, plain objects,
@@ -45,11 +48,9 @@ const packr = new Packr({ useRecords: false, moreTypes: true, copyBuffers: true 
  *   and a key "__proto__"; TOO_DEEP past 100 levels.
  */
 export function encode(value: unknown): Uint8Array {
-  const payload = packr.pack(storable(value, 0));
-  const bytes = new Uint8Array(HEADER_BYTES + payload.length);
+  const bytes = packr.pack(storable(value, 0), WITH_HEADER);
   bytes[0] = FORMAT;
   bytes[1] = KEY_NONE;
-  bytes.set(payload, HEADER_BYTES);
   return bytes;
 }
 
@@ -62,7 +63,7 @@ export function decode(bytes: Uint8Array): unknown {
       `A stored value has format ${format} and key ${key}; this version reads ${FORMAT} and ${KEY_NONE}.`,
     );
   }
-  return packr.unpack(bytes.subarray(HEADER_BYTES));
+  return packr.unpack(bytes, AFTER_HEADER);
 }
 
 /** The number in a counter row; an absent one counts as 0. */
