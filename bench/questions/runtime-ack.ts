@@ -2,7 +2,7 @@
 // which is given when it is flushed. The limit is one LMDB put with its flush.
 
 import { median, type Question, row } from "../question.ts";
-import { each, type Measured, measure } from "../support/measure.ts";
+import { each, type Measured, measure } from "../support/run-program.ts";
 
 const WORKERS = [1, 0] as const;
 const OF_RAW = 2;

@@ -4,7 +4,7 @@
 
 import { median, type Question, type Row, row } from "../question.ts";
 import { ACTORS, TEXT_BYTES } from "../support/durable-program.ts";
-import { each, type Measured, measure } from "../support/measure.ts";
+import { each, type Measured, measure } from "../support/run-program.ts";
 
 const loads = [
   { name: "asks", workers: 1, text: `${ACTORS} asks at once, each of its own actor` },

@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { median, type Question, row } from "../question.ts";
-import { each, type Measured, measure } from "../support/measure.ts";
+import { each, type Measured, measure } from "../support/run-program.ts";
 
 const ACTORS = 100_000;
 const ACTORS_QUICK = 20_000;
