@@ -17,6 +17,8 @@ import { TurnDone, TurnRunner } from "./turn-runner.ts";
 const IDLE_MS = 30_000;
 const SWEEP_MS = 5_000;
 
+type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
+
 /** A durable message to post. */
 export interface Post {
   readonly to: Address;
@@ -71,15 +73,12 @@ export class ActorHost {
     const { committer, options } = this.#engine;
     const sequence = this.#engine.sequence();
     const key = keys.inbox(to, sequence);
-    const row: InboxRow = {
-      message,
-      from,
-      deadlineMs,
-      ...(ask ? { ask } : {}),
-      ...(system ? { system } : {}),
-      ...(trace ? { trace } : {}),
-      ...(past ? { past } : {}),
-    };
+    // No spreads here: this is done for every durable message.
+    const row: Mutable<InboxRow> = { message, from, deadlineMs };
+    if (ask) row.ask = ask;
+    if (system) row.system = system;
+    if (trace) row.trace = trace;
+    if (past) row.past = past;
     const batch = committer.current;
     committer.write(owner, { op: "put", key, value: encode(row) });
     this.#engine.metrics.count("sends");
@@ -112,7 +111,7 @@ export class ActorHost {
     const endedRun = endedRunOf(row);
     const failures = this.#blamed.get(to) ?? 0;
     if (failures > 0) this.#blamed.delete(to);
-    const item: MailItem = {
+    const item: Mutable<MailItem> = {
       message,
       from,
       lane,
@@ -120,11 +119,11 @@ export class ActorHost {
       row: at,
       queuedAt,
       failures,
-      ...(ask ? { ask } : {}),
-      ...(endedRun ? { endedRun } : {}),
-      ...(trace ? { trace } : {}),
-      ...(past ? { past } : {}),
     };
+    if (ask) item.ask = ask;
+    if (endedRun) item.endedRun = endedRun;
+    if (trace) item.trace = trace;
+    if (past) item.past = past;
     if (addressParts(to).path !== "") {
       this.#engine.runs.controls.deliver(to, item);
       return;
@@ -268,7 +267,7 @@ export class ActorHost {
     cell.status = "loading";
     this.#engine.metrics.count("activations");
     try {
-      const done = whenRead(this.#engine.committer.get(keys.state(cell.address)), (bytes) =>
+      const done = whenRead(this.#engine.committer.get(cell.stateKey), (bytes) =>
         this.#loaded(cell, bytes),
       );
       if (done instanceof Promise) {

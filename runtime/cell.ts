@@ -5,6 +5,7 @@ import type { ActorDefinition, Data } from "./actor.ts";
 import { type Address, addressParts, shardOfAddress } from "./address.ts";
 import { Mailbox } from "./mailbox.ts";
 import type { Asker, LetterPast, Want } from "./message.ts";
+import { keys } from "./store/keys.ts";
 import type { Level } from "./store/store.ts";
 import type { MessageKey } from "./system.ts";
 
@@ -56,6 +57,7 @@ export class Cell {
   turns = 0;
   failures = 0;
   lastUsedMs = 0;
+  #stateKey: string | null = null;
 
   constructor(address: Address, definition: ActorDefinition<Data, Data>) {
     const { tenant, root } = addressParts(address);
@@ -64,6 +66,12 @@ export class Cell {
     this.root = root;
     this.shard = shardOfAddress(address);
     this.definition = definition;
+  }
+
+  /** Key of its state's row: made once, every turn writes under it. */
+  get stateKey(): string {
+    this.#stateKey ??= keys.state(this.address);
+    return this.#stateKey;
   }
 
   /** Whether it may be dropped from memory. */

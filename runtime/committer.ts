@@ -44,7 +44,7 @@ export interface CommitterOptions {
 }
 
 /** Batches under way at once; past it rows gather in the open one. */
-const IN_FLIGHT_MAX = 4;
+const IN_FLIGHT_MAX = 2;
 
 class Batch {
   readonly ops: (StoreOp | null)[] = [];
@@ -98,8 +98,9 @@ export class Committer implements Reader {
       batch.plain.set(op.key, batch.ops.length);
     }
     batch.ops.push(op);
+    // What one turn writes comes in a row.
+    if (batch.owners.at(-1) !== owner) batch.participants.add(owner);
     batch.owners.push(owner);
-    batch.participants.add(owner);
     batch.bytes += op.key.length + 16;
     if ("value" in op && op.value) batch.bytes += op.value.byteLength;
     this.#schedule();
@@ -229,13 +230,16 @@ export class Committer implements Reader {
     const ops: StoreOp[] = [];
     const owners: Participant[] = [];
     const epochs = new Map<number, number>();
-    batch.ops.forEach((op, at) => {
+    for (let at = 0; at < batch.ops.length; at += 1) {
+      const op = batch.ops[at];
       const owner = batch.owners[at];
-      if (op === null || owner === undefined) return;
+      if (op === null || op === undefined || owner === undefined) continue;
+      if (owner !== owners.at(-1) && !epochs.has(owner.shard)) {
+        epochs.set(owner.shard, this.#options.epochOf(owner.shard));
+      }
       ops.push(op);
       owners.push(owner);
-      if (!epochs.has(owner.shard)) epochs.set(owner.shard, this.#options.epochOf(owner.shard));
-    });
+    }
     this.totals.commits += 1;
     this.totals.rows += ops.length;
     this.totals.bytes += batch.bytes;

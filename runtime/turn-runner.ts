@@ -184,7 +184,7 @@ export class TurnRunner {
     if (next !== cell.state) {
       cell.state = next;
       const value = encode({ version: cell.definition.version, state: next });
-      committer.write(done, { op: "put", key: keys.state(cell.address), value });
+      committer.write(done, { op: "put", key: cell.stateKey, value });
     }
     if (!isRefusal) this.#remember(done, draft);
     for (const wish of draft.wishes) this.#grant(done, wish, draft.answer);
@@ -217,7 +217,13 @@ export class TurnRunner {
     const { cell } = done;
     switch (wish.type) {
       case "send":
-        this.#host.post(done, { ...wish, from: cell.address, trace: done.item.trace });
+        this.#host.post(done, {
+          to: wish.to,
+          from: cell.address,
+          message: wish.message,
+          deadlineMs: wish.deadlineMs,
+          trace: done.item.trace,
+        });
         return;
       case "tell":
         this.#host.tell(wish.to, cell.address, wish.message);
