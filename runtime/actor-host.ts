@@ -81,7 +81,7 @@ export class ActorHost {
     if (past) row.past = past;
     const batch = committer.current;
     committer.write(owner, { op: "put", key, value: encode(row) });
-    this.#engine.metrics.count("sends");
+    this.#engine.metrics.counters.sends += 1;
     const shard = shardOfAddress(to);
     if (this.#engine.epochOf(shard) !== undefined) {
       const isLate = post.late || this.#suspects.has(to);
@@ -229,13 +229,6 @@ export class ActorHost {
       if (isGone(cell.shard)) this.cells.delete(address);
   }
 
-  /** Messages waiting for a turn. */
-  get waiting(): number {
-    let total = 0;
-    for (const cell of this.cells.values()) total += cell.mailbox.size;
-    return total;
-  }
-
   /** Gives a cell a message. */
   push(cell: Cell, item: MailItem): void {
     if (cell.status === "quarantined") {
@@ -258,14 +251,14 @@ export class ActorHost {
     if (known) return known;
     const definition = this.#engine.actorKinds.get(addressParts(address).kind);
     if (!definition) return null;
-    const cell = new Cell(address, definition);
+    const cell = new Cell(address, definition, this.#engine.metrics.kind(definition.kind));
     this.cells.set(address, cell);
     return cell;
   }
 
   #load(cell: Cell): void {
     cell.status = "loading";
-    this.#engine.metrics.count("activations");
+    cell.metrics.activations += 1;
     try {
       const done = whenRead(this.#engine.committer.get(cell.stateKey), (bytes) =>
         this.#loaded(cell, bytes),
@@ -346,7 +339,7 @@ export class ActorHost {
       if (nowMs - cell.lastUsedMs < idleMs && spared >= over) continue;
       spared += 1;
       this.cells.delete(address);
-      this.#engine.metrics.count("hibernations");
+      cell.metrics.hibernations += 1;
     }
   }
 }

@@ -5,6 +5,7 @@ import type { ActorDefinition, Data } from "./actor.ts";
 import { type Address, addressParts, shardOfAddress } from "./address.ts";
 import { Mailbox } from "./mailbox.ts";
 import type { Asker, LetterPast, Want } from "./message.ts";
+import type { KindMetrics } from "./metrics.ts";
 import { keys } from "./store/keys.ts";
 import type { Level } from "./store/store.ts";
 import type { MessageKey } from "./system.ts";
@@ -57,15 +58,18 @@ export class Cell {
   turns = 0;
   failures = 0;
   lastUsedMs = 0;
+  /** Counted under its kind. */
+  readonly metrics: KindMetrics;
   #stateKey: string | null = null;
 
-  constructor(address: Address, definition: ActorDefinition<Data, Data>) {
+  constructor(address: Address, definition: ActorDefinition<Data, Data>, metrics: KindMetrics) {
     const { tenant, root } = addressParts(address);
     this.address = address;
     this.tenant = tenant;
     this.root = root;
     this.shard = shardOfAddress(address);
     this.definition = definition;
+    this.metrics = metrics;
   }
 
   /** Key of its state's row: made once, every turn writes under it. */

@@ -4,6 +4,7 @@
 // their work; the owner of the guilty operation is named, so that only it fails.
 
 import { RuntimeError } from "./errors.ts";
+import { Histogram, SIZE_BOUNDS, TIME_BOUNDS_MS } from "./metrics.ts";
 import { decode } from "./store/codec.ts";
 import type { Committed, Level, Range, Reader, Row, Store, StoreOp } from "./store/store.ts";
 
@@ -58,6 +59,7 @@ class Batch {
   readonly onFlushed: (() => void)[] = [];
   bytes = 0;
   isCommitted = false;
+  sentMs = 0;
 
   isEmpty(): boolean {
     return this.ops.length === 0 && this.onCommitted.length === 0 && this.onFlushed.length === 0;
@@ -75,6 +77,12 @@ export class Committer implements Reader {
   #beforeClose: (() => void)[] = [];
   /** Totals since start, for the figures. */
   readonly totals = { commits: 0, rows: 0, bytes: 0, refused: 0 };
+  /** Rows of a batch; from its sending to its commit and to its flush. */
+  readonly measured = {
+    batchRows: new Histogram(SIZE_BOUNDS),
+    commitMs: new Histogram(TIME_BOUNDS_MS),
+    flushMs: new Histogram(TIME_BOUNDS_MS),
+  };
 
   constructor(options: CommitterOptions) {
     this.#options = options;
@@ -243,6 +251,8 @@ export class Committer implements Reader {
     this.totals.commits += 1;
     this.totals.rows += ops.length;
     this.totals.bytes += batch.bytes;
+    this.measured.batchRows.observe(ops.length);
+    batch.sentMs = performance.now();
     this.#sent.push(batch);
     this.#uncommitted += 1;
     const { committed, flushed } = this.#options.store.commit({ ops, epochs });
@@ -260,6 +270,7 @@ export class Committer implements Reader {
     if (!this.#sent.includes(batch)) return;
     this.#uncommitted -= 1;
     batch.isCommitted = true;
+    this.measured.commitMs.observe(performance.now() - batch.sentMs);
     for (const call of batch.onCommitted) call(result);
     this.#options.onRoom();
     if (!this.#open.isEmpty() || this.#beforeClose.length > 0) this.#schedule();
@@ -269,6 +280,7 @@ export class Committer implements Reader {
     const at = this.#sent.indexOf(batch);
     if (at === -1) return;
     this.#sent.splice(at, 1);
+    this.measured.flushMs.observe(performance.now() - batch.sentMs);
     for (const call of batch.onFlushed) call();
   }
 

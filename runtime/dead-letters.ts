@@ -46,11 +46,12 @@ export class DeadLetters {
    * commit with it (an error for whoever waits).
    */
   setAside(to: Address, item: MailItem, cause: unknown, also?: (owner: Participant) => void): void {
-    const { options, metrics } = this.#engine;
+    const { options, metrics, actorKinds } = this.#engine;
     const nowMs = options.clock.now();
     const letter = letterOf(to, item, cause, { nowMs, id: newId("dl", nowMs, options.random) });
     this.#write(letter, item, also);
-    metrics.count("deadLetters");
+    // Anyone may write to a kind that is not there: its name must not become one of the figures.
+    metrics.kind(actorKinds.has(letter.kind) ? letter.kind : "unknown").deadLetters += 1;
     this.#bound(letter.tenant, shardOfAddress(to));
   }
 

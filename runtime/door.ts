@@ -17,7 +17,7 @@ import {
 import { fromErrorData, RuntimeError } from "./errors.ts";
 import { type Frame, rootRunOf } from "./frame.ts";
 import type { DoorItem, Operation, RunControl, Want, WorkerItem } from "./message.ts";
-import type { RunRow, SendOptions, System, WatchOptions } from "./system.ts";
+import type { RunRow, SendOptions, System, SystemFigures, WatchOptions } from "./system.ts";
 
 /** The engine answers a late message itself; this is how much longer the door waits for that. */
 const DEADLINE_GRACE_MS = 250;
@@ -180,7 +180,7 @@ export class Door
     this.#entries.clear();
   }
 
-  figures(): Readonly<Record<string, number>> {
+  figures(): SystemFigures["door"] {
     return { ...this.#totals, waiting: this.#entries.size };
   }
 

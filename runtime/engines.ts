@@ -2,6 +2,7 @@
 // or one on main (local-engine.ts).
 
 import type { KernelFigures } from "./kernel-port.ts";
+import type { LagFigures } from "./loop-lag.ts";
 
 /** State of one worker. */
 export interface WorkerFigures {
@@ -9,7 +10,10 @@ export interface WorkerFigures {
   readonly shards: number;
   /** Messages at the door that wait for credit. */
   readonly backlog: number;
+  /** Null when the worker gave no answer in time. */
   readonly figures: KernelFigures | null;
+  /** Of its event loop; null on main, which is told of apart. */
+  readonly lag: LagFigures | null;
 }
 
 /** The engines of a system. */

@@ -7,6 +7,7 @@ import type { Compute, ComputeAnswer, ComputeCall } from "./compute.ts";
 import type { RuntimeConfig } from "./config.ts";
 import type { Guilt, KernelFigures, KernelLimits } from "./kernel-port.ts";
 import type { Log, LogFields, LogLevel } from "./log.ts";
+import type { LagFigures } from "./loop-lag.ts";
 import type { Store } from "./store/store.ts";
 
 /** What the ports of a worker are built from. */
@@ -43,6 +44,12 @@ export interface WorkerBoot {
   readonly bulk: MessagePort;
 }
 
+/** What a worker thread says of itself. */
+export interface ThreadFigures {
+  readonly kernel: KernelFigures;
+  readonly lag: LagFigures;
+}
+
 /** Typed control of a worker, over comlink. Rare calls only. */
 export interface WorkerControl {
   /** Resolves when the engine is ready to own shards. */
@@ -57,7 +64,7 @@ export interface WorkerControl {
   release(shards: readonly number[], graceMs: number): Promise<void>;
   rescan(): Promise<void>;
   drain(graceMs: number): Promise<void>;
-  inspect(): KernelFigures;
+  inspect(): ThreadFigures;
   /** Flushes and closes the stores; the thread is ended after. */
   close(): Promise<void>;
 }

@@ -7,6 +7,7 @@ import type { Address } from "./address.ts";
 import type { Clock } from "./clock.ts";
 import type { RandomBytes } from "./id.ts";
 import type { DoorItem, PeerItem, WorkerItem } from "./message.ts";
+import type { HistogramData } from "./metrics.ts";
 import type { Level, Store } from "./store/store.ts";
 
 /** What an engine is given. */
@@ -93,29 +94,42 @@ export interface Kernel {
   inspect(): KernelFigures;
 }
 
-/** Live figures of one engine. Counters grow from the start of the thread. */
+/** Live figures of one engine. Counters and histograms grow from the start of the thread. */
 export interface KernelFigures {
   readonly worker: number;
+  /** Actors in memory, runs under way, messages waiting for a turn. */
   readonly cells: number;
   readonly runs: number;
   readonly waiting: number;
+  readonly quarantined: number;
   readonly counters: Readonly<Record<string, number>>;
-  /** Histograms: upper bounds in ms and counts, the last without bound. */
-  readonly histograms: Readonly<
-    Record<
-      string,
-      {
-        readonly bounds: readonly number[];
-        readonly counts: readonly number[];
-        readonly sum: number;
-      }
-    >
-  >;
-  readonly actors: readonly {
-    readonly address: string;
-    readonly mailbox: number;
+  /** Rows of a commit batch; from its sending to its commit and to its flush, in ms. */
+  readonly batchRows: HistogramData;
+  readonly commitMs: HistogramData;
+  readonly flushMs: HistogramData;
+  /** By kind of actor. */
+  readonly kinds: Readonly<Record<string, KindFigures>>;
+  /** Root runs under way by kind. */
+  readonly runKinds: Readonly<Record<string, number>>;
+}
+
+/** Figures of the actors of one kind. */
+export interface KindFigures {
+  readonly cells: number;
+  /** Messages waiting for a turn, and the most that wait for one actor. */
+  readonly waiting: number;
+  readonly deepest: number;
+  readonly counters: {
     readonly turns: number;
-    readonly failures: number;
-    readonly state: "active" | "held" | "quarantined";
-  }[];
+    readonly turnFailures: number;
+    readonly deadLetters: number;
+    readonly activations: number;
+    readonly hibernations: number;
+    readonly restarts: number;
+  };
+  readonly turnMs: HistogramData;
+  /** From a message's arrival in the mailbox to its turn. */
+  readonly queueWaitMs: HistogramData;
+  /** Messages in a mailbox when one of them is taken, itself included. */
+  readonly mailboxDepth: HistogramData;
 }

@@ -9,6 +9,7 @@ import { Committer, type Refused } from "./committer.ts";
 import { DeadLetters } from "./dead-letters.ts";
 import type { Engine } from "./engine.ts";
 import { RuntimeError, toErrorData } from "./errors.ts";
+import { kernelFigures } from "./kernel-figures.ts";
 import type { Guilt, Kernel, KernelFigures, KernelLimits, KernelOptions } from "./kernel-port.ts";
 import type { DoorItem, InboxRow, PeerItem } from "./message.ts";
 import { Metrics } from "./metrics.ts";
@@ -42,7 +43,6 @@ export const KERNEL_LIMITS: KernelLimits = {
 const SCAN_ROWS = 1_000;
 /** A wake-up this soon after a shard was taken may be of a row that its scan has found. */
 const SCAN_DOUBT_MS = 10_000;
-const ACTORS_SHOWN_MAX = 100;
 
 /** Makes the engine of one thread. */
 export function createKernel(options: KernelOptions): Kernel {
@@ -146,27 +146,7 @@ class KernelOfThread implements Kernel {
   }
 
   inspect(): KernelFigures {
-    const { actors, runs, metrics, committer, options } = this.#engine;
-    const { commits, rows, bytes, refused } = committer.totals;
-    const shown = [...actors.cells.values()]
-      .sort((a, b) => b.mailbox.size - a.mailbox.size || b.lastUsedMs - a.lastUsedMs)
-      .slice(0, ACTORS_SHOWN_MAX);
-    return {
-      worker: options.worker,
-      cells: actors.cells.size,
-      runs: runs.trees.size,
-      waiting: actors.waiting,
-      counters: { ...metrics.counters, commits, rows, bytes, refusedBatches: refused },
-      histograms: metrics.histograms,
-      actors: shown.map((cell) => ({
-        address: cell.address,
-        mailbox: cell.mailbox.size,
-        turns: cell.turns,
-        failures: cell.failures,
-        state:
-          cell.status === "quarantined" ? cell.status : cell.status === "held" ? "held" : "active",
-      })),
-    };
+    return kernelFigures(this.#engine);
   }
 
   /** A shard's messages are taken after its stored ones: a reply must find its run. */

@@ -94,6 +94,6 @@ export class LocalEngine implements Engines {
 
   figures(): Promise<readonly WorkerFigures[]> {
     const figures = this.#kernel?.inspect() ?? null;
-    return Promise.resolve([{ worker: 0, shards: SHARDS, backlog: 0, figures }]);
+    return Promise.resolve([{ worker: 0, shards: SHARDS, backlog: 0, figures, lag: null }]);
   }
 }

@@ -16,6 +16,7 @@ import type { WorkerHost } from "./host.ts";
 import type { KernelFigures, KernelLimits } from "./kernel-port.ts";
 import { listLetters, readLetter, unknownLetter } from "./letter-list.ts";
 import type { Log } from "./log.ts";
+import { LoopLag } from "./loop-lag.ts";
 import type { Operation } from "./message.ts";
 import { decode } from "./store/codec.ts";
 import { type Folder, openFolder } from "./store/folder.ts";
@@ -23,7 +24,7 @@ import { keys, prefixRange } from "./store/keys.ts";
 import { openStore } from "./store/lmdb.ts";
 import { type Storage, startStorage } from "./store/storage.ts";
 import type { Store } from "./store/store.ts";
-import type { ListPage, RunRow, System } from "./system.ts";
+import type { ListPage, RunRow, System, SystemFigures } from "./system.ts";
 import { createTables } from "./tables.ts";
 import { WorkerPool } from "./worker-pool.ts";
 
@@ -110,6 +111,7 @@ class ThreadedSystem implements RunningSystem {
   readonly #hot: Store;
   readonly #bulkStore: Store;
   readonly #door: Door;
+  readonly #lag = new LoopLag();
   #engines: Engines | undefined;
   #stopped: Promise<void> | undefined;
 
@@ -218,13 +220,15 @@ class ThreadedSystem implements RunningSystem {
     return found;
   }
 
-  async inspect(): Promise<Data> {
+  async inspect(): Promise<SystemFigures> {
     const workers = (await this.#engines?.figures()) ?? [];
     const known = workers.flatMap(({ figures }): KernelFigures[] => (figures ? [figures] : []));
     return {
       workers,
       total: mergeFigures(known),
       deaths: this.#engines?.deaths ?? 0,
+      lag: this.#lag.figures(),
+      storage: this.#parts.storage.figures(),
       door: this.#door.figures(),
       compute: this.compute.figures(),
       boots: this.boots,
@@ -251,6 +255,7 @@ class ThreadedSystem implements RunningSystem {
 
   /** Ends everything but storage. */
   async #close(): Promise<void> {
+    this.#lag.stop();
     this.#door.end();
     await this.#engines?.close();
     await this.compute.close();

@@ -10,6 +10,7 @@ import type {
   HostContext,
   SideAnswer,
   SideItem,
+  ThreadFigures,
   WorkerBoot,
   WorkerControl,
   WorkerHost,
@@ -18,6 +19,7 @@ import { systemRandom } from "./id.ts";
 import { createKernel } from "./kernel.ts";
 import type { Kernel } from "./kernel-port.ts";
 import type { Log } from "./log.ts";
+import { LoopLag } from "./loop-lag.ts";
 import { Mesh } from "./mesh.ts";
 import type { DoorItem, WorkerItem } from "./message.ts";
 import { Slot } from "./slot.ts";
@@ -49,6 +51,7 @@ class HostedWorker implements WorkerControl {
   readonly #mesh: Mesh;
   readonly #door: Wire<WorkerItem, DoorItem>;
   readonly #frames: FrameGate;
+  readonly #lag = new LoopLag();
   #kernel: Kernel | undefined;
 
   constructor(boot: WorkerBoot, host: WorkerHost, slot: Slot) {
@@ -130,8 +133,8 @@ class HostedWorker implements WorkerControl {
     await this.#door.settled();
   }
 
-  inspect(): ReturnType<Kernel["inspect"]> {
-    return this.#engine().inspect();
+  inspect(): ThreadFigures {
+    return { kernel: this.#engine().inspect(), lag: this.#lag.figures() };
   }
 
   async close(): Promise<void> {

@@ -111,6 +111,7 @@ function once<T>(
     signal.addEventListener("abort", stop, { once: true });
     const timeoutMs = plan.options.timeoutMs ?? TIMEOUT_MS;
     const timer = tree.after(timeoutMs, () => {
+      tree.engine.metrics.count("stepTimeouts");
       cut(new RuntimeError("DEADLINE", `Step "${plan.key}" took longer than ${timeoutMs} ms.`));
     });
     const done = (): void => {

@@ -14,6 +14,7 @@ import { keys, prefixRange } from "./store/keys.ts";
 import { environmentFile, PAGE_BYTES, type PackedBatches, READERS_MAX } from "./store/lmdb.ts";
 import { unpack } from "./store/packing.ts";
 import type { ThreadAnswer, ThreadCommand, ThreadOptions } from "./store/storage.ts";
+import { StorageMeter } from "./store/storage-meter.ts";
 import type { Batch, Environment } from "./store/store.ts";
 
 /** One thread that commits. `refusedGeneration`: batches up to it rest on a refused one. */
@@ -65,6 +66,7 @@ const held = options.holds.map((environment) => ({
   environment,
   database: openEnvironment(environment),
 }));
+const meter = new StorageMeter(options.meter);
 const epochs = new Map<number, number>();
 let queue: Queued[] = [];
 let isWriting = false;
@@ -102,6 +104,7 @@ function connect(port: MessagePort): void {
 }
 
 function enqueue(queued: Queued): void {
+  if (queued.type === "batches") meter.queued(queued.batches.length, bytesOf(queued));
   queue.push(queued);
   schedule();
 }
@@ -123,14 +126,23 @@ async function drain(): Promise<void> {
   closing?.();
 }
 
+const bytesOf = (queued: Queued & { readonly type: "batches" }): number =>
+  queued.message.buffer.byteLength;
+
 function takeGroup(): readonly Queued[] {
   let bytes = 0;
   let count = 0;
+  let batches = 0;
   for (const queued of queue) {
     count += 1;
-    if (queued.type === "batches") bytes += queued.message.buffer.byteLength;
+    if (queued.type === "batches") {
+      bytes += bytesOf(queued);
+      batches += queued.batches.length;
+    }
     if (bytes >= GROUP_BYTES_MAX) break;
   }
+  meter.queued(-batches, -bytes);
+  meter.groupBatches.observe(batches);
   const group = queue.slice(0, count);
   queue = queue.slice(count);
   return group;
@@ -172,7 +184,9 @@ async function flush(): Promise<void> {
     const through = [...unflushed];
     const ids = raised.splice(0);
     unflushed.clear();
+    const beganMs = performance.now();
     await inTime(database.flushed, "flush");
+    meter.flushMs.observe(performance.now() - beganMs);
     for (const [client, sequence] of through) {
       client.port.postMessage([{ type: "flushed", through: sequence }]);
     }
@@ -198,6 +212,7 @@ function judgeBatches(
     const verdict = judge(batch, stored);
     if (verdict.type === "refused") {
       client.refusedGeneration = generation;
+      meter.refused();
       outcome.refusals.push({ type: "refused", sequence, error: verdict.refusal });
       return;
     }
@@ -237,8 +252,10 @@ async function commit(
       void (value === undefined ? database.remove(key) : database.put(key, value));
     }
   });
+  const beganMs = performance.now();
   try {
     await inTime(committed, "commit");
+    meter.committed(staged.size, performance.now() - beganMs);
     return undefined;
   } catch (error) {
     const cause = await causeOf(error);

@@ -4,10 +4,14 @@
 
 import type { Data } from "./actor.ts";
 import type { Address } from "./address.ts";
+import type { WorkerFigures } from "./engines.ts";
 import type { ErrorData } from "./errors.ts";
+import type { MergedFigures } from "./figures.ts";
 import type { Frame } from "./frame.ts";
+import type { LagFigures } from "./loop-lag.ts";
 import type { SetAside } from "./message.ts";
-import type { Committed, Level, Range, StoreOp } from "./store/store.ts";
+import type { StorageFigures } from "./store/storage-meter.ts";
+import type { Committed, Environment, Level, Range, StoreOp } from "./store/store.ts";
 
 /** Recognises a message from outside when it comes again. */
 export interface MessageKey {
@@ -146,6 +150,25 @@ export interface Tables {
   ): Promise<{ readonly counters: Readonly<Record<string, number>> }>;
 }
 
+/** Live figures of a system. */
+export interface SystemFigures {
+  readonly workers: readonly WorkerFigures[];
+  readonly total: MergedFigures;
+  /** Worker threads that died since the start. */
+  readonly deaths: number;
+  /** Event loop of the main thread. */
+  readonly lag: LagFigures;
+  /** Storage threads that were started. */
+  readonly storage: Readonly<Partial<Record<Environment, StorageFigures>>>;
+  /** Requests and subscriptions; `waiting` stands, the others grow. */
+  readonly door: Readonly<
+    Record<"requests" | "refused" | "resent" | "lost" | "late" | "waiting", number>
+  >;
+  readonly compute: { readonly threads: number; readonly waiting: number; readonly done: number };
+  /** How often the data folder has been started. */
+  readonly boots: number;
+}
+
 /** The system as its adapters see it. */
 export interface System {
   readonly tables: Tables;
@@ -204,7 +227,7 @@ export interface System {
     get(key: string): Promise<Uint8Array | undefined>;
   };
   /** Live figures: workers, mailboxes, runs, commits; plain data for /admin/runtime and metrics. */
-  inspect(): Promise<Data>;
+  inspect(): Promise<SystemFigures>;
   /** Stops accepting, lets steps end until `graceMs` (default 25,000), flushes, closes. */
   stop(graceMs?: number): Promise<void>;
 }

@@ -63,7 +63,8 @@ export class TurnRunner {
   /** Handles one message of a cell that is ready. */
   turn(cell: Cell, item: MailItem): void {
     const nowMs = this.#engine.options.clock.now();
-    this.#engine.metrics.observe("queueWaitMs", nowMs - item.queuedAt);
+    cell.metrics.queueWaitMs.observe(nowMs - item.queuedAt);
+    cell.metrics.mailboxDepth.observe(cell.mailbox.size + 1);
     if (item.deadlineMs !== 0 && item.deadlineMs < nowMs) {
       const message = `The deadline passed ${nowMs - item.deadlineMs} ms before the turn of "${cell.address}".`;
       this.#give(cell, item, new RuntimeError("DEADLINE", message));
@@ -118,7 +119,7 @@ export class TurnRunner {
       this.#again(cell, item, seen);
       return;
     }
-    const { options, limits, metrics } = this.#engine;
+    const { options, limits } = this.#engine;
     if (item.failures >= limits.failuresMax) {
       this.#fail(
         cell,
@@ -140,8 +141,7 @@ export class TurnRunner {
       return;
     }
     options.handling?.("");
-    metrics.observe("turnMs", performance.now() - beganMs);
-    metrics.count("turns");
+    cell.metrics.turnMs.observe(performance.now() - beganMs);
     cell.turns += 1;
     cell.lastUsedMs = nowMs;
     cell.failures = 0;
@@ -335,16 +335,19 @@ export class TurnRunner {
   }
 
   #fail(cell: Cell, item: MailItem, cause: unknown): void {
-    const { metrics, limits, options } = this.#engine;
+    const { limits, options } = this.#engine;
     item.failures += 1;
     cell.failures += 1;
-    metrics.count("turnFailures");
+    cell.metrics.turnFailures += 1;
     const isHopeless = cause instanceof RuntimeError && cause.code === "TURN_TOO_LARGE";
     const failures = isHopeless ? limits.failuresMax : item.failures;
     const jitter = (options.random(1)[0] ?? 0) / 255;
     const strategy = cell.definition.strategy ?? "restart";
     const verdict = judge(strategy, failures, limits.failuresMax, jitter);
-    if (verdict.memory === "reload" || verdict.memory === "forget") cell.status = "cold";
+    if (verdict.memory === "reload" || verdict.memory === "forget") {
+      cell.status = "cold";
+      cell.metrics.restarts += 1;
+    }
     if (verdict.memory === "quarantine") cell.status = "quarantined";
     if (verdict.message === "dead-letter") {
       this.#give(cell, item, cause);

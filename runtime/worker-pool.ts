@@ -97,9 +97,10 @@ export class WorkerPool implements Engines {
   figures(): Promise<readonly WorkerFigures[]> {
     return Promise.all(
       this.#workers.map(async (worker) => {
-        const figures = await within(INSPECT_MS, worker.inspect());
+        const answer = await within(INSPECT_MS, worker.inspect());
         const shards = this.#shardsOf(worker.number).length;
-        return { worker: worker.number, shards, backlog: worker.wire.backlog, figures };
+        const { kernel: figures = null, lag = null } = answer ?? {};
+        return { worker: worker.number, shards, backlog: worker.wire.backlog, figures, lag };
       }),
     );
   }

@@ -1,17 +1,20 @@
-// The figures of the process in Prometheus' text format (version 0.0.4): what the engines count,
-// what the door holds, and what the process takes. prom-client, which knows the latter, is loaded
-// with the first request: a server nobody watches does not pay for it.
+// The figures of the process in Prometheus' text format (version 0.0.4): what families.ts names, and
+// what the process takes. prom-client, which knows the latter, is loaded with the first request: a
+// server nobody watches does not pay for it.
 
 import type { Registry } from "prom-client";
-import type { KernelFigures } from "../../runtime/kernel-port.ts";
+import type { LagFigures } from "../../runtime/loop-lag.ts";
+import type { HistogramData } from "../../runtime/metrics.ts";
+import type { SystemFigures } from "../../runtime/system.ts";
+import { type Family, families, type LabelValues, type Scrape } from "./families.ts";
 
 /** Content type of the text. */
 export const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
 /** Where the figures come from. */
 export interface MetricsSources {
-  /** `System.inspect`: each of its `workers` has an engine's `figures`. */
-  inspect(): Promise<unknown>;
+  /** `System.inspect`. */
+  inspect(): Promise<SystemFigures>;
   /** Open HTTP requests and WebSockets. */
   connections(): number;
 }
@@ -21,18 +24,23 @@ export interface Metrics {
   text(): Promise<string>;
 }
 
+/** Gauges of the library whose names promise counters. Their parts by type are there without the suffix. */
+const MISNAMED = [
+  "nodejs_active_handles_total",
+  "nodejs_active_requests_total",
+  "nodejs_active_resources_total",
+];
+
 /** Makes the exporter. */
 export function createMetrics(sources: MetricsSources): Metrics {
   let registry: Promise<Registry> | undefined;
   return {
     text: async () => {
       registry ??= processRegistry();
-      const [inspected, process] = await Promise.all([sources.inspect(), registry]);
-      const engines = workersOf(inspected);
-      const door = gauge("troupe_connections", "Open requests and WebSockets.", [
-        ["", sources.connections()],
-      ]);
-      return `${door}${engineText(engines)}${await process.metrics()}`;
+      const [system, process] = await Promise.all([sources.inspect(), registry]);
+      const scrape: Scrape = { system, connections: sources.connections() };
+      const own = families.map((family) => textOf(family, scrape)).join("");
+      return own + (await process.metrics());
     },
   };
 }
@@ -41,88 +49,60 @@ async function processRegistry(): Promise<Registry> {
   const { collectDefaultMetrics, Registry } = await import("prom-client");
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
+  for (const name of MISNAMED) registry.removeSingleMetric(name);
   return registry;
 }
 
-/** Engines that answered; one that does not is left out of this scrape. */
-function workersOf(inspected: unknown): readonly KernelFigures[] {
-  const workers = (inspected as { readonly workers?: unknown } | null)?.workers;
-  if (!Array.isArray(workers)) return [];
-  return workers.flatMap((one: { readonly figures?: KernelFigures | null }) => one.figures ?? []);
-}
-
-type Sample = readonly [labels: string, value: number];
-
-function engineText(engines: readonly KernelFigures[]): string {
-  const each = (pick: (engine: KernelFigures) => number): Sample[] =>
-    engines.map((engine) => [`{worker="${engine.worker}"}`, pick(engine)]);
-  const counters = new Set(engines.flatMap(({ counters }) => Object.keys(counters)));
-  const histograms = new Set(engines.flatMap(({ histograms }) => Object.keys(histograms)));
-  return [
-    gauge(
-      "troupe_actors",
-      "Actors in memory.",
-      each((engine) => engine.cells),
-    ),
-    gauge(
-      "troupe_runs",
-      "Runs under way.",
-      each((engine) => engine.runs),
-    ),
-    gauge(
-      "troupe_waiting",
-      "Messages waiting.",
-      each((engine) => engine.waiting),
-    ),
-    ...[...counters].sort().map((name) =>
-      series(
-        `troupe_${snake(name)}_total`,
-        "counter",
-        `Engine counter "${name}".`,
-        each((engine) => engine.counters[name] ?? 0),
-      ),
-    ),
-    ...[...histograms].sort().map((name) => histogramText(name, engines)),
-  ].join("");
-}
-
-function histogramText(name: string, engines: readonly KernelFigures[]): string {
-  const metric = `troupe_${snake(name)}_seconds`;
-  const lines = [`# HELP ${metric} Engine times "${name}".`, `# TYPE ${metric} histogram`];
-  for (const { worker, histograms } of engines) {
-    const histogram = histograms[name];
-    if (histogram === undefined) continue;
-    let count = 0;
-    histogram.counts.forEach((inBucket, at) => {
-      count += inBucket;
-      const bound = histogram.bounds[at];
-      const le = bound === undefined ? "+Inf" : String(bound / 1_000);
-      lines.push(`${metric}_bucket{worker="${worker}",le="${le}"} ${count}`);
-    });
-    lines.push(`${metric}_sum{worker="${worker}"} ${histogram.sum / 1_000}`);
-    lines.push(`${metric}_count{worker="${worker}"} ${count}`);
+/** A metric without samples is left out: a reader cannot do anything with its head alone. */
+function textOf(family: Family, scrape: Scrape): string {
+  const { name, type, help, labels, scale } = family;
+  const lines: string[] = [];
+  const line = (suffix: string, values: LabelValues, more: string, value: number): void => {
+    const pairs = labels.map((label, at) => `${label}="${escaped(values[at] ?? "")}"`);
+    if (more !== "") pairs.push(more);
+    const set = pairs.length === 0 ? "" : `{${pairs.join(",")}}`;
+    lines.push(`${name}${suffix}${set} ${value}`);
+  };
+  for (const [values, value] of family.samples(scrape)) {
+    if (typeof value === "number") line("", values, "", value * scale);
+    else if ("counts" in value) histogramLines(value, scale, line, values);
+    else lagLines(value, scale, line, values);
   }
-  return `${lines.join("\n")}\n`;
-}
-
-function gauge(name: string, help: string, samples: readonly Sample[]): string {
-  return series(name, "gauge", help, samples);
-}
-
-function series(
-  name: string,
-  type: "gauge" | "counter",
-  help: string,
-  samples: readonly Sample[],
-): string {
-  const lines = samples.map(([labels, value]) => `${name}${labels} ${value}`);
+  if (lines.length === 0) return "";
   return [`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`, ...lines, ""].join("\n");
 }
 
-/** A name of the engine as Prometheus wants it: `turnMs` becomes `turn`. */
-function snake(name: string): string {
-  return name
-    .replace(/Ms$/, "")
-    .replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
-    .replace(/[^a-z0-9_]/g, "_");
+type Line = (suffix: string, values: LabelValues, more: string, value: number) => void;
+
+function histogramLines(of: HistogramData, scale: number, line: Line, values: LabelValues): void {
+  let count = 0;
+  of.counts.forEach((inBucket, at) => {
+    count += inBucket;
+    const bound = of.bounds[at];
+    line("_bucket", values, `le="${bound === undefined ? "+Inf" : clean(bound * scale)}"`, count);
+  });
+  line("_sum", values, "", of.sum * scale);
+  line("_count", values, "", count);
+}
+
+function lagLines(of: LagFigures, scale: number, line: Line, values: LabelValues): void {
+  const quantiles = [
+    ["0.5", of.p50Ms],
+    ["0.99", of.p99Ms],
+    ["1", of.maxMs],
+  ] as const;
+  for (const [quantile, ms] of quantiles) {
+    line("", values, `quantile="${quantile}"`, ms * scale);
+  }
+  line("_sum", values, "", of.sumMs * scale);
+  line("_count", values, "", of.count);
+}
+
+/** 0.05 ms is 0.00005 s, not 0.000050000000000000002. */
+function clean(value: number): number {
+  return Number(value.toPrecision(6));
+}
+
+function escaped(value: string): string {
+  return value.replace(/[\\"\n]/g, (char) => (char === "\n" ? "\\n" : `\\${char}`));
 }

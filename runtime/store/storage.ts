@@ -3,6 +3,7 @@
 
 import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
 import { type ErrorData, fromErrorData, RuntimeError } from "../errors.ts";
+import { type StorageFigures, StorageMeter } from "./storage-meter.ts";
 import type { Environment } from "./store.ts";
 
 /** What a storage thread is started with. */
@@ -13,6 +14,8 @@ export interface ThreadOptions {
   readonly mapBytes: Readonly<Record<Environment, number>>;
   /** Environments it opens for others to read, and never writes. */
   readonly holds: readonly Environment[];
+  /** Memory of its `StorageMeter`. */
+  readonly meter: SharedArrayBuffer;
 }
 
 /** From main to a storage thread. */
@@ -68,6 +71,8 @@ export interface Storage {
    * call, older batches are refused; resolves when it is flushed. @throws STORE_FULL.
    */
   setEpochs(epochs: ReadonlyMap<number, number>): Promise<void>;
+  /** Figures of the threads that were started. */
+  figures(): Readonly<Partial<Record<Environment, StorageFigures>>>;
   /** Commits and flushes what was sent, then ends the threads. Close the stores first. */
   close(): Promise<void>;
 }
@@ -86,6 +91,7 @@ export async function startStorage(options: StorageOptions): Promise<Storage> {
     start: (environment) => threads.start(environment),
     connect: (environment) => threads.connect(environment),
     setEpochs: (raised) => threads.of("hot").setEpochs(raised),
+    figures: () => threads.figures(),
     close: () => threads.close(),
   };
 }
@@ -144,6 +150,11 @@ class StorageThreads {
     return thread;
   }
 
+  figures(): Partial<Record<Environment, StorageFigures>> {
+    const all = [...this.#threads].map(([name, thread]) => [name, thread.meter.figures()] as const);
+    return Object.fromEntries(all);
+  }
+
   async close(): Promise<void> {
     await Promise.all([...this.#threads.values()].map((thread) => thread.close()));
   }
@@ -153,6 +164,7 @@ type Ready = Extract<ThreadAnswer, { type: "ready" }>;
 
 class StorageThread {
   readonly ready: Promise<Ready>;
+  readonly meter = new StorageMeter();
   readonly #worker: Worker;
   readonly #ended: Promise<void>;
   readonly #raising = new Map<number, { resolve: () => void; reject: (error: unknown) => void }>();
@@ -161,7 +173,8 @@ class StorageThread {
 
   constructor(environment: Environment, options: StorageOptions, holds: readonly Environment[]) {
     const mapBytes = { hot: MAP_BYTES, bulk: MAP_BYTES, ...options.mapBytes };
-    const workerData: ThreadOptions = { path: options.path, environment, mapBytes, holds };
+    const { memory: meter } = this.meter;
+    const workerData: ThreadOptions = { path: options.path, environment, mapBytes, holds, meter };
     this.#worker = new Worker(new URL("../storage-thread.js", import.meta.url), {
       workerData,
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB },

@@ -1,8 +1,13 @@
 // The log keeps secrets out of its lines, and the metrics are text that Prometheus can read.
 
-import { expect, test } from "vitest";
+import { spawnSync } from "node:child_process";
+import { readFile } from "node:fs/promises";
+import { afterEach, expect, test } from "vitest";
+import { families } from "../../adapters/telemetry/families.ts";
 import { createLog } from "../../adapters/telemetry/log.ts";
 import { createMetrics } from "../../adapters/telemetry/metrics.ts";
+import type { SystemFigures } from "../../runtime/system.ts";
+import { collect, rootOn, startTestSystem, stopAll } from "../support/threads-system.ts";
 
 function capture(secrets: readonly string[] = []) {
   const lines: string[] = [];
@@ -38,55 +43,87 @@ test("lines below the level are not written", () => {
   expect(lines).toEqual([]);
 });
 
-const worker = {
-  worker: 1,
-  cells: 3,
-  runs: 2,
-  waiting: 0,
-  counters: { turns: 7, deadLetters: 1 },
-  histograms: { turnMs: { bounds: [1, 10], counts: [4, 2, 1], sum: 60 } },
-  actors: [],
-};
+/** The text of a system on two workers that has handled some messages. */
+async function realText(): Promise<string> {
+  const { system } = await startTestSystem({ workers: 2 });
+  for (const worker of [0, 1]) {
+    await system.ask(rootOn("counter", worker, 2), { type: "add", n: 1 });
+    await collect(
+      system.stream(rootOn("desk", worker, 2), { type: "start", kind: "writer", input }),
+    );
+  }
+  const metrics = createMetrics({ inspect: () => system.inspect(), connections: () => 5 });
+  return await metrics.text();
+}
 
-test("engine figures and process figures are one Prometheus text", async () => {
-  const metrics = createMetrics({
-    inspect: () =>
-      Promise.resolve({
-        workers: [{ figures: worker }, { figures: { ...worker, worker: 2 } }, {}],
-      }),
-    connections: () => 5,
-  });
+const input = { pieces: ["a"] };
+afterEach(stopAll);
 
-  const lines = (await metrics.text()).split("\n");
+const linesOf = (text: string): string[] => text.split("\n").filter((line) => line !== "");
+
+test("figures of engines, storage threads, loops and the process are one Prometheus text", async () => {
+  const lines = linesOf(await realText());
+  const has = (line: RegExp): boolean => lines.some((one) => line.test(one));
 
   expect(lines).toContain("troupe_connections 5");
-  expect(lines).toContain('troupe_runs{worker="2"} 2');
-  expect(lines).toContain('troupe_dead_letters_total{worker="1"} 1');
-  expect(lines).toContain('troupe_turn_seconds_bucket{worker="1",le="0.01"} 6');
-  expect(lines).toContain('troupe_turn_seconds_bucket{worker="1",le="+Inf"} 7');
-  expect(lines).toContain('troupe_turn_seconds_sum{worker="1"} 0.06');
-  expect(lines.some((line) => line.startsWith("nodejs_eventloop_lag_seconds "))).toBe(true);
-  expect(lines.some((line) => line.startsWith("process_resident_memory_bytes "))).toBe(true);
+  expect(lines).toContain('troupe_shards{worker="1"} 512');
+  expect(lines).toContain('troupe_turns_total{worker="0",kind="counter"} 1');
+  expect(lines).toContain('troupe_turn_seconds_count{worker="1",kind="desk"} 2');
+  expect(lines).toContain('troupe_turn_seconds_bucket{worker="1",kind="desk",le="+Inf"} 2');
+  expect(lines).toContain('troupe_mailbox_depth_messages_bucket{worker="0",kind="desk",le="1"} 2');
+  expect(lines).toContain('troupe_runs_ended_total{worker="1"} 1');
+  expect(has(/^troupe_commit_batch_rows_count\{worker="0"\} [1-9]/)).toBe(true);
+  expect(has(/^troupe_flush_seconds_sum\{worker="0"\} 0\.\d*[1-9]/)).toBe(true);
+  expect(has(/^troupe_storage_transactions_total\{environment="hot"\} [1-9]/)).toBe(true);
+  expect(has(/^troupe_storage_flush_seconds_count\{environment="hot"\} [1-9]/)).toBe(true);
+  expect(lines).toContain('troupe_storage_queued_batches{environment="hot"} 0');
+  for (const thread of ["main", "0", "1"]) {
+    const quantile = `troupe_event_loop_lag_seconds{thread="${thread}",quantile="0.99"} `;
+    expect(lines.filter((line) => line.startsWith(quantile))).toHaveLength(1);
+  }
+  expect(has(/^process_resident_memory_bytes /)).toBe(true);
 });
 
-test("every sample has a type and every name is legal", async () => {
-  const metrics = createMetrics({
-    inspect: () => Promise.resolve({ workers: [{ figures: worker }] }),
-    connections: () => 0,
+test("what the text has is what the table of the README says, and the other way round", async () => {
+  const readme = await readFile(
+    new URL("../../../adapters/telemetry/README.md", import.meta.url),
+    "utf8",
+  );
+  const rows = families.map(({ name, type, labels, help }) => {
+    const names = labels.map((label) => `\`${label}\``).join(", ");
+    return `| \`${name}\` | ${type} | ${names} | ${help} |`;
+  });
+  const table = readme.split("\n").filter((line) => line.startsWith("| `troupe_"));
+  const text = linesOf(await realText());
+  const types = text.flatMap((line) => (line.startsWith("# TYPE troupe_") ? [line.slice(7)] : []));
+
+  expect(table).toEqual(rows);
+  expect(types).toEqual(families.map(({ name, type }) => `${name} ${type}`));
+});
+
+test("promtool finds nothing wrong with the text", async (context) => {
+  const found = spawnSync("promtool", ["--version"]);
+  if (found.error) {
+    context.skip("promtool is not here: it comes with Debian's package prometheus");
+    return;
+  }
+
+  const { status, stdout, stderr } = spawnSync("promtool", ["check", "metrics"], {
+    input: await realText(),
+    encoding: "utf8",
   });
 
-  const lines = (await metrics.text()).split("\n").filter((line) => line !== "");
-  const typed = new Set(
-    lines.filter((line) => line.startsWith("# TYPE ")).map((line) => line.split(" ")[2]),
-  );
-  const samples = lines.filter((line) => !line.startsWith("#"));
+  expect([status, stdout, stderr]).toEqual([0, "", ""]);
+});
 
-  expect(
-    samples.every((line) => /^[a-z_:][a-z0-9_:]*(\{[^}]*\})? [-+0-9.eNaInf]+$/i.test(line)),
-  ).toBe(true);
-  expect(
-    samples
-      .map((line) => /^[a-z0-9_:]+/i.exec(line)?.[0] ?? "")
-      .filter((name) => !typed.has(name) && !typed.has(name.replace(/_(bucket|sum|count)$/, ""))),
-  ).toEqual([]);
+test("a label's value is escaped, and bounds of buckets are round", async () => {
+  const { system } = await startTestSystem({ workers: 0 });
+  const figures = await system.inspect();
+  const odd = { ...figures, storage: { 'a"b\\': figures.storage.hot } } as SystemFigures;
+  const metrics = createMetrics({ inspect: () => Promise.resolve(odd), connections: () => 0 });
+
+  const text = await metrics.text();
+
+  expect(text).toContain('troupe_storage_rows_total{environment="a\\"b\\\\"} ');
+  expect(text).toContain(',le="0.00005"} ');
 });
