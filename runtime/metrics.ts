@@ -81,6 +81,8 @@ const COUNTERS = [
   "runsStarted",
   "runsEnded",
   "runsResumed",
+  "runActivations",
+  "runHibernations",
   "controls",
   "deadLettersDropped",
   "deadLettersReplayed",

@@ -52,6 +52,8 @@ const engineCounters: readonly (readonly [counter: string, name: string, help: s
     "runs_resumed",
     "Root runs taken up again after a start, a move or a refused commit.",
   ],
+  ["runActivations", "run_activations", "Root runs read into memory."],
+  ["runHibernations", "run_hibernations", "Root runs that only waited and were let go."],
   ["controls", "controls", "Cancels, decisions and steering taken by runs."],
   [
     "deadLettersDropped",
