@@ -7,7 +7,7 @@ import { MAILBOX_MAX } from "./admission.ts";
 import { Cell, type MailItem } from "./cell.ts";
 import type { Participant, Refused } from "./committer.ts";
 import { type Engine, whenRead } from "./engine.ts";
-import { type ErrorData, RuntimeError, toErrorData } from "./errors.ts";
+import { type ErrorData, isStorageTrouble, RuntimeError, toErrorData } from "./errors.ts";
 import type { Asker, InboxRow, LetterPast } from "./message.ts";
 import { RunQueue } from "./run-queue.ts";
 import { encode } from "./store/codec.ts";
@@ -201,21 +201,23 @@ export class ActorHost {
       again.set(cell.address, items);
       if (participant === refused.guilty && this.#runner.refuseGuilty(participant, refused.error))
         continue;
-      if (isLost(cell.shard) || refused.error.code === "STORE_FULL") {
+      if (isLost(cell.shard) || isStorageTrouble(refused.error.code)) {
         if (item.door) this.#engine.admission.refuse(item.door, toErrorData(refused.error));
-        if (isLost(cell.shard) || !item.row) continue;
+        if (isLost(cell.shard) || !(item.row || item.due)) continue;
       }
-      const isGone = (item.row && refused.batches.has(item.row.batch)) || item.endedRun;
+      const isGone = item.row && refused.batches.has(item.row.batch);
       if (!isGone) items.push(item);
     }
     for (const [address, cell] of [...this.cells]) {
       const waiting = again.get(address);
-      const mail = cell.mailbox.drain();
-      const kept = mail.filter((item) => !item.row || !refused.batches.has(item.row.batch));
+      const isKept = (item: MailItem): boolean => !item.row || !refused.batches.has(item.row.batch);
+      const kept = cell.mailbox.drain().filter(isKept);
       if (waiting === undefined && !isLost(cell.shard)) {
         for (const item of kept) cell.mailbox.push(item, item.lane);
         continue;
       }
+      // What was being read for is read for again, by the actor that takes this one's place.
+      if (cell.taken && isKept(cell.taken)) kept.unshift(cell.taken);
       this.cells.delete(address);
       if (isLost(cell.shard)) continue;
       const fresh = this.cellFor(address);

@@ -5,7 +5,7 @@ import { shardOfAddress } from "./address.ts";
 import type { Cell, MailItem } from "./cell.ts";
 import type { Participant } from "./committer.ts";
 import type { Engine } from "./engine.ts";
-import type { ErrorCode, ErrorData } from "./errors.ts";
+import { type ErrorCode, type ErrorData, isStorageTrouble, toErrorData } from "./errors.ts";
 import type { DoorItem } from "./message.ts";
 
 /** Messages waiting for one actor unless its definition says otherwise. */
@@ -112,7 +112,11 @@ export class Admission {
     const owner: Participant = {
       shard: shardOfAddress(to),
       // Somebody else's fault, or the shard has gone: asked again, it is stored or refused.
-      onRefused: () => (isStored ? undefined : this.request(item)),
+      onRefused: (error) => {
+        if (isStored) return;
+        if (!isStorageTrouble(error.code)) this.request(item);
+        else options.toDoor({ type: "error", id, error: toErrorData(error) });
+      },
     };
     // A message that kills its thread must be found on disk by the next owner, to be counted.
     actors.post(owner, { to, from: null, message, deadlineMs, trace, late: true });

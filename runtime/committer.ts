@@ -3,7 +3,8 @@
 // it): all who took part are handed back to the kernel, which drops them from memory and repeats
 // their work; the owner of the guilty operation is named, so that only it fails.
 
-import { RuntimeError } from "./errors.ts";
+import type { Clock } from "./clock.ts";
+import { isStorageTrouble, RuntimeError } from "./errors.ts";
 import { Histogram, SIZE_BOUNDS, TIME_BOUNDS_MS } from "./metrics.ts";
 import { decode } from "./store/codec.ts";
 import type { Committed, Level, Range, Reader, Row, Store, StoreOp } from "./store/store.ts";
@@ -31,6 +32,7 @@ export interface Refused {
 export interface CommitterOptions {
   readonly store: Store;
   readonly defer: (call: () => void) => void;
+  readonly after: Clock["after"];
   readonly epochOf: (shard: number) => number;
   readonly rowsMax: number;
   readonly bytesMax: number;
@@ -46,6 +48,11 @@ export interface CommitterOptions {
 
 /** Batches under way at once; past it rows gather in the open one. */
 const IN_FLIGHT_MAX = 2;
+/**
+ * After a refusal by the disk the next batch waits this long, and with it whatever is repeated: a
+ * full disk is asked again now and then, not in a loop.
+ */
+const TROUBLE_PAUSE_MS = 500;
 
 class Batch {
   readonly ops: (StoreOp | null)[] = [];
@@ -74,6 +81,7 @@ export class Committer implements Reader {
   #sent: Batch[] = [];
   #uncommitted = 0;
   #scheduled = false;
+  #isPaused = false;
   #beforeClose: (() => void)[] = [];
   /** Totals since start, for the figures. */
   readonly totals = { commits: 0, rows: 0, bytes: 0, refused: 0 };
@@ -227,7 +235,7 @@ export class Committer implements Reader {
   }
 
   #close(): void {
-    if (this.#uncommitted >= IN_FLIGHT_MAX) return;
+    if (this.#uncommitted >= IN_FLIGHT_MAX || this.#isPaused) return;
     if (!this.isFull) this.#options.onClosing();
     const gathered = this.#beforeClose;
     this.#beforeClose = [];
@@ -266,6 +274,15 @@ export class Committer implements Reader {
     );
   }
 
+  #pause(): void {
+    if (this.#isPaused) return;
+    this.#isPaused = true;
+    this.#options.after(TROUBLE_PAUSE_MS, () => {
+      this.#isPaused = false;
+      this.#schedule();
+    });
+  }
+
   #committed(batch: Batch, result: Committed): void {
     if (!this.#sent.includes(batch)) return;
     this.#uncommitted -= 1;
@@ -297,8 +314,8 @@ export class Committer implements Reader {
     this.#sent = this.#sent.slice(0, at);
     this.#uncommitted = this.#sent.filter((sent) => !sent.isCommitted).length;
     this.#open = new Batch();
-    this.#beforeClose = [];
     this.#options.store.reset();
+    if (isStorageTrouble(error.code)) this.#pause();
     const participants = new Set<Participant>();
     for (const victim of victims) for (const one of victim.participants) participants.add(one);
     this.#options.onRefused({
@@ -307,6 +324,8 @@ export class Committer implements Reader {
       participants: [...participants],
       batches: new Set(victims),
     });
+    // Entries of runs that took no part wait for the next batch: nobody else would save them.
+    if (this.#beforeClose.length > 0) this.#schedule();
   }
 }
 

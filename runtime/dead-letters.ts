@@ -6,7 +6,7 @@ import { type Address, addressParts, shardOfAddress } from "./address.ts";
 import type { MailItem } from "./cell.ts";
 import type { Committer, Participant } from "./committer.ts";
 import { type Engine, whenRead } from "./engine.ts";
-import { RuntimeError, toErrorData } from "./errors.ts";
+import { isStorageTrouble, RuntimeError, toErrorData } from "./errors.ts";
 import { newId } from "./id.ts";
 import { unknownLetter } from "./letter-list.ts";
 import type { DoorItem, LetterPast, SetAside } from "./message.ts";
@@ -81,7 +81,7 @@ export class DeadLetters {
       onRefused: (error, batches) => {
         // Its sender did it all again, and so the message comes again.
         if (item.row && batches.has(item.row.batch)) return;
-        if (error.code === "STORE_FULL") options.clock.after(FULL_RETRY_MS, again);
+        if (isStorageTrouble(error.code)) options.clock.after(FULL_RETRY_MS, again);
         else again();
       },
     };
@@ -111,7 +111,7 @@ export class DeadLetters {
       shard,
       onRefused: (error) => {
         if (isTold) return;
-        if (error.code === "STORE_FULL") this.#refuse(item, error);
+        if (isStorageTrouble(error.code)) this.#refuse(item, error);
         else this.operate(item);
       },
     };

@@ -49,6 +49,7 @@ export const errorTable = {
   TOO_MANY_CONNECTIONS: later(503),
   SHUTTING_DOWN: later(503),
   STORE_FULL: later(503),
+  STORE_FAILED: later(503),
   WORKER_LOST: later(503),
   // Work that did not end well.
   CANCELLED: fail(499),
@@ -116,6 +117,11 @@ export class RuntimeError extends Error {
   get retryable(): boolean {
     return errorTable[this.code].retryable;
   }
+}
+
+/** Whether the disk took nothing: no room, or it fails. The same write may succeed later. */
+export function isStorageTrouble(code: ErrorCode): boolean {
+  return code === "STORE_FULL" || code === "STORE_FAILED";
 }
 
 /** Any thrown value as data. A programmer error becomes INTERNAL and keeps only its message. */

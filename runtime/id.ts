@@ -28,7 +28,7 @@ export function systemRandom(bytes: number): Uint8Array {
  */
 export function newId(prefix: string, nowMs: number, random: RandomBytes = systemRandom): string {
   let time = "";
-  let rest = nowMs;
+  let rest = Math.floor(nowMs);
   for (let at = 0; at < 10; at += 1) {
     time = ALPHABET[rest % 32] + time;
     rest = Math.floor(rest / 32);

@@ -62,6 +62,7 @@ class KernelOfThread implements Kernel {
     const committer = new Committer({
       store: options.store,
       defer: options.defer,
+      after: (ms, call) => options.clock.after(ms, call),
       epochOf: (shard) => this.#epochs.get(shard) ?? 0,
       rowsMax: limits.batchRows,
       bytesMax: limits.batchBytes,

@@ -7,7 +7,7 @@ import { type Address, addressParts, shardOf, shardOfAddress } from "./address.t
 import type { MailItem } from "./cell.ts";
 import type { Participant } from "./committer.ts";
 import type { Engine } from "./engine.ts";
-import { type ErrorData, RuntimeError, toErrorData } from "./errors.ts";
+import { type ErrorData, isStorageTrouble, RuntimeError, toErrorData } from "./errors.ts";
 import { rootRunOf } from "./frame.ts";
 import type { DoorItem, InboxRow, RunControl } from "./message.ts";
 import type { Run } from "./run.ts";
@@ -68,7 +68,11 @@ export class RunControls {
     let isTaken = false;
     committer.join({
       shard: shardOf(tenant, item.root),
-      onRefused: () => (isTaken ? undefined : this.fromDoor(item)),
+      onRefused: (error) => {
+        if (isTaken) return;
+        if (!isStorageTrouble(error.code)) this.fromDoor(item);
+        else options.toDoor({ type: "error", id, error: toErrorData(error) });
+      },
     });
     committer.after("flushed", () => {
       isTaken = true;

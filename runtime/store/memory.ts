@@ -87,6 +87,9 @@ export class MemoryDisk {
   #isBusy = false;
   #commits = 0;
   #crashAfter = Number.POSITIVE_INFINITY;
+  #fullAfter = Number.POSITIVE_INFINITY;
+  /** A full disk: what adds a row is refused (STORE_FULL), until this is unset. */
+  isFull = false;
   /** Rises with every crash: what was deferred before it must not go on after it. */
   #life = 0;
 
@@ -137,6 +140,17 @@ export class MemoryDisk {
   /** Crashes right after transaction `commit` is on disk, before anybody hears of it. */
   crashAfter(commit: number): void {
     this.#crashAfter = commit;
+  }
+
+  /** The disk is full from transaction `commit` on. */
+  fullAfter(commit: number): void {
+    this.#fullAfter = commit;
+  }
+
+  /** There is room again. */
+  makeRoom(): void {
+    this.#fullAfter = Number.POSITIVE_INFINITY;
+    this.isFull = false;
   }
 
   /**
@@ -196,6 +210,7 @@ export class MemoryDisk {
     }
     if (this.#unflushed.length > before) {
       this.#commits += 1;
+      if (this.#commits >= this.#fullAfter) this.isFull = true;
       if (this.#commits >= this.#crashAfter) {
         this.#stop();
         this.#options.onCrash?.(this.#commits);
@@ -230,6 +245,15 @@ export class MemoryDisk {
     if (verdict.type === "refused") {
       client.refusedGeneration = generation;
       return { type: "refused", sequence, error: verdict.refusal };
+    }
+    if (this.isFull && verdict.writes.some((write) => write.value !== undefined)) {
+      client.refusedGeneration = generation;
+      const details = { index: -1 };
+      return {
+        type: "refused",
+        sequence,
+        error: { code: "STORE_FULL", message: "The disk is full.", details },
+      };
     }
     this.#write(verdict.writes);
     const counters = [...(verdict.counters ?? [])].map(

@@ -184,11 +184,14 @@ export async function simulate(options: {
   readonly seed: number;
   readonly crashAt?: number;
   readonly power?: boolean;
+  /** The disk is full from that write on, for some virtual seconds. */
+  readonly fullAt?: number;
 }): Promise<Result> {
   const { seed } = options;
   const world: World = { calls: new Map(), parcels: new Set(), asked: new Map() };
   const system = new TestSystem({ seed, definitions: workDefinitions(world), workers: 2 });
   if (options.crashAt !== undefined) system.disk.crashAfter(options.crashAt);
+  if (options.fullAt !== undefined) system.disk.fullAfter(options.fullAt);
   await startUntilUp(system);
   const todo = requestsOf(seed);
   const jobs = new Map<string, string>();
@@ -205,7 +208,8 @@ export async function simulate(options: {
       acknowledged += 1;
       if (want === "stream") noteEnd(jobs, message as { job: Job }, answer);
     } catch (error) {
-      if ((error as RuntimeError).code === "WORKER_LOST") todo.push({ to, message, key });
+      if (["WORKER_LOST", "STORE_FULL"].includes((error as RuntimeError).code))
+        todo.push({ to, message, key });
       else throw error;
     }
   };
@@ -221,6 +225,7 @@ export async function simulate(options: {
     }
     if (options.power && round === 0 && system.crashes === 0) system.crash("power");
     await system.schedule.advance(2_000);
+    system.disk.makeRoom();
     if (system.crashes > crashes) await startUntilUp(system);
     const before = system.crashes;
     await system.schedule.advance(40_000);
