@@ -130,6 +130,16 @@ const kernelLimits = {
     10,
     60 * MINUTE_MS,
   ]),
+  retentionDays: integer(
+    "The log, input and reply of an ended run are kept this long; 0: for ever.",
+    "days",
+    [30, 0, 3_650],
+  ),
+  seenKeysMax: integer(
+    "Idempotency keys remembered of one tenant; one more is 429.",
+    "keys",
+    [5_000_000, 1, 1_000_000_000],
+  ),
 } satisfies Record<keyof KernelLimits, IntegerField>;
 
 const provider = {

@@ -45,6 +45,7 @@ export const errorTable = {
   RATE_LIMITED: later(429),
   MAILBOX_FULL: later(429),
   INBOX_FULL: later(429),
+  SEEN_FULL: later(429),
   POOL_FULL: later(429),
   TOO_MANY_CONNECTIONS: later(503),
   SHUTTING_DOWN: later(503),

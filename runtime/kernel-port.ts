@@ -63,6 +63,10 @@ export interface KernelLimits {
   readonly runsMax: number;
   /** A run that only waits hibernates after this long, ms. */
   readonly runIdleMs: number;
+  /** Days that the record of an ended run is kept; 0: for ever. */
+  readonly retentionDays: number;
+  /** Keys of messages from outside that are remembered of one tenant; one more is refused (SEEN_FULL). */
+  readonly seenKeysMax: number;
 }
 
 /** Who was being handled when a thread died, and how many threads in a row died over it. */

@@ -13,11 +13,13 @@ import { kernelFigures } from "./kernel-figures.ts";
 import type { Guilt, Kernel, KernelFigures, KernelLimits, KernelOptions } from "./kernel-port.ts";
 import type { DoorItem, InboxRow, PeerItem } from "./message.ts";
 import { Metrics } from "./metrics.ts";
+import { sweepRecords } from "./record-sweeper.ts";
 import { Reminders } from "./reminders.ts";
 import { RunHost } from "./run-host.ts";
-import { SeenSweeper } from "./seen-sweeper.ts";
+import { sweepSeen } from "./seen-sweeper.ts";
 import { decode } from "./store/codec.ts";
 import { keyNumber, keys, prefixRange, shardOfKey } from "./store/keys.ts";
+import { keepSweeping } from "./sweeper.ts";
 
 /** Defaults of an engine's limits. */
 export const KERNEL_LIMITS: KernelLimits = {
@@ -37,6 +39,8 @@ export const KERNEL_LIMITS: KernelLimits = {
   graceMs: 5_000,
   runsMax: 10_000,
   runIdleMs: 30_000,
+  retentionDays: 30,
+  seenKeysMax: 5_000_000,
 };
 
 /** Rows of one page when a shard is scanned. */
@@ -87,7 +91,8 @@ class KernelOfThread implements Kernel {
     engine.letters = new DeadLetters(engine);
     engine.runs = new RunHost(engine);
     engine.reminders = new Reminders(engine);
-    new SeenSweeper(engine);
+    keepSweeping(engine, sweepSeen);
+    keepSweeping(engine, sweepRecords);
   }
 
   async own(shards: ReadonlyMap<number, number>, guilty: readonly Guilt[] = []): Promise<void> {

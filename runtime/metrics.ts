@@ -83,6 +83,8 @@ const COUNTERS = [
   "runsResumed",
   "runActivations",
   "runHibernations",
+  "recordsTrimmed",
+  "seenForgotten",
   "controls",
   "deadLettersDropped",
   "deadLettersReplayed",
@@ -111,8 +113,8 @@ export class Metrics {
     this.counters = Object.fromEntries(zero) as Record<CounterName, number>;
   }
 
-  count(name: CounterName): void {
-    this.counters[name] += 1;
+  count(name: CounterName, by = 1): void {
+    this.counters[name] += by;
   }
 
   /** Figures of one kind of actor. Kinds are those of the program, so there are few. */

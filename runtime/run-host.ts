@@ -9,6 +9,7 @@ import type { Engine } from "./engine.ts";
 import { RuntimeError } from "./errors.ts";
 import { rootRunOf } from "./frame.ts";
 import type { Asker, RunControl } from "./message.ts";
+import { ENDED, endedKey } from "./record-sweeper.ts";
 import type { Run } from "./run.ts";
 import { RunActivation } from "./run-activation.ts";
 import { Context } from "./run-context.ts";
@@ -315,6 +316,7 @@ export class RunHost {
     const row: StoredRun = { ...tree.row, status, endedAt, outcome: kept, reply: end.reply };
     committer.write(owner, { op: "put", key: keys.run(tree.tenant, id), value: encode(row) });
     committer.write(owner, { op: "remove", key: keys.openRun(tree.shard, tree.tenant, id) });
+    committer.write(owner, { op: "put", key: endedKey(endedAt, tree.tenant, id), value: ENDED });
     if (tree.row.asker)
       this.#tellAsker(owner, tree.row.asker, { tree, reply: end.reply, outcome, actors });
     const counters: Record<string, number> = {};

@@ -1,45 +1,33 @@
-// Forgets the keys of messages from outside when their time is over. One kernel does it for all: the
-// one that owns the first shard.
+// Forgets the keys of messages from outside when their time is over, and gives their tenants the
+// room back.
 
 import type { Engine } from "./engine.ts";
-import { decode } from "./store/codec.ts";
+import { encode } from "./store/codec.ts";
 import { keys } from "./store/keys.ts";
+import { SWEEPING_SHARD } from "./sweeper.ts";
 
-const EVERY_MS = 600_000;
 const HOUR_MS = 3_600_000;
-/** Keys forgotten in one sweep; the rest waits for the next, so that a sweep never fills a batch. */
-const KEYS_A_SWEEP = 400;
-const SWEEPING_SHARD = 0;
+/** Keys forgotten in one sweep: never so many that they fill a batch. */
+const KEYS_A_SWEEP = 300;
 
-/** Sweeps now and then for as long as the kernel lives. */
-export class SeenSweeper {
-  readonly #engine: Engine;
+/** Value of an expiry row: its key says everything. */
+export const EXPIRY = encode(null);
 
-  constructor(engine: Engine) {
-    this.#engine = engine;
-    this.#later();
+/** Forgets some keys that have expired; whether there may be more. */
+export async function sweepSeen({ committer, options, metrics }: Engine): Promise<boolean> {
+  const hour = Math.floor(options.clock.now() / HOUR_MS);
+  const rows = await committer.range({ ...keys.seenExpiredBefore(hour), limit: KEYS_A_SWEEP });
+  const owner = { shard: SWEEPING_SHARD };
+  const room = new Map<string, number>();
+  for (const { key } of rows) {
+    const { tenant, seen } = keys.seenOfExpiry(key);
+    committer.write(owner, { op: "remove", key: seen });
+    committer.write(owner, { op: "remove", key });
+    room.set(tenant, (room.get(tenant) ?? 0) + 1);
   }
-
-  /** Forgets what has expired; resolves with the number of keys. */
-  async sweep(): Promise<number> {
-    const { committer, options } = this.#engine;
-    if (this.#engine.epochOf(SWEEPING_SHARD) === undefined) return 0;
-    const hour = Math.floor(options.clock.now() / HOUR_MS);
-    const rows = await committer.range({ ...keys.seenExpiredBefore(hour), limit: KEYS_A_SWEEP });
-    const owner = { shard: SWEEPING_SHARD };
-    for (const row of rows) {
-      committer.write(owner, { op: "remove", key: String(decode(row.value)) });
-      committer.write(owner, { op: "remove", key: row.key });
-    }
-    return rows.length;
+  for (const [tenant, delta] of room) {
+    committer.write(owner, { op: "add", key: keys.seenRoom(tenant), delta });
   }
-
-  #later(): void {
-    const { clock } = this.#engine.options;
-    clock.after(EVERY_MS, () => {
-      this.sweep()
-        .catch(() => this.#engine.metrics.count("sweepFailures"))
-        .finally(() => this.#later());
-    });
-  }
+  if (rows.length > 0) metrics.count("seenForgotten", rows.length);
+  return rows.length === KEYS_A_SWEEP;
 }

@@ -8,6 +8,7 @@ import type { Participant } from "./committer.ts";
 import { takeMessage } from "./dead-letters.ts";
 import type { Engine } from "./engine.ts";
 import { type ErrorData, RuntimeError, toErrorData } from "./errors.ts";
+import { EXPIRY } from "./seen-sweeper.ts";
 import { encode } from "./store/codec.ts";
 import { keys } from "./store/keys.ts";
 import type { StoreOp } from "./store/store.ts";
@@ -147,9 +148,19 @@ export class TurnRunner {
     cell.failures = 0;
     this.#engine.admission.left(cell, item);
     const done: Handled = { done: new TurnDone(cell, item, draft), draft };
+    if (item.door?.key && draft.answer?.type !== "error") this.#takeRoom(cell.tenant, draft);
     const broken = this.#brokenFloor(draft);
     if (broken && !item.endedRun) this.#refuseFloor(done.done, broken);
     else this.#commit(done, next);
+  }
+
+  /** One more key to be remembered: refused with the turn when its tenant has its fill. */
+  #takeRoom(tenant: string, draft: TurnDraft): void {
+    const { seenKeysMax } = this.#engine.limits;
+    const key = keys.seenRoom(tenant);
+    const message = `${seenKeysMax} idempotency keys are remembered already, the limit.`;
+    draft.floors.push({ key, otherwise: { code: "SEEN_FULL", message } });
+    draft.ops.push({ op: "add", key, delta: -1, min: -seenKeysMax });
   }
 
   /** A floor that already fails here: the turn is undone without troubling the batch. */
@@ -207,7 +218,7 @@ export class TurnRunner {
     const expiry = keys.seenExpiry(hour, cell.tenant, key.source, key.key);
     const ops: StoreOp[] = [
       { op: "insert", key: seenKey, value: encode(row) },
-      { op: "put", key: expiry, value: encode(seenKey) },
+      { op: "put", key: expiry, value: EXPIRY },
     ];
     for (const op of ops) this.#engine.committer.write(done, op);
   }

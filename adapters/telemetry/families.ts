@@ -54,6 +54,8 @@ const engineCounters: readonly (readonly [counter: string, name: string, help: s
   ],
   ["runActivations", "run_activations", "Root runs read into memory."],
   ["runHibernations", "run_hibernations", "Root runs that only waited and were let go."],
+  ["recordsTrimmed", "records_trimmed", "Records of ended runs trimmed after their retention."],
+  ["seenForgotten", "seen_keys_forgotten", "Idempotency keys forgotten after their time."],
   ["controls", "controls", "Cancels, decisions and steering taken by runs."],
   [
     "deadLettersDropped",

@@ -94,6 +94,15 @@ export const keys = {
   /** Row of a root run: status, address, times. `tenant` first so that no look-up crosses tenants. */
   run: (tenant: string, runId: string): string => `n/${tenant}/${keyPart(runId)}`,
   runsOf: (tenant: string): string => `n/${tenant}/`,
+  /** A root run in the order (whole hours) in which runs ended: what retention trims. */
+  runEnded: (hour: number, tenant: string, runId: string): string =>
+    `r/${keyNumber(hour)}/${tenant}/${keyPart(runId)}`,
+  runsEndedBefore: (hour: number): { from: string; to: string } => ({
+    from: "r/",
+    to: `r/${keyNumber(hour)}/`,
+  }),
+  /** Key of the run's row, from its place in the order of ends. */
+  runOfEnded: (key: string): string => `n/${key.slice(key.indexOf("/", "r/".length) + 1)}`,
   /** Mark of a run that has not ended, by shard: what a start must resume. */
   openRun: (shard: number, tenant: string, runId: string): string =>
     `o/${shardHex(shard)}/${tenant}/${runId}`,
@@ -117,6 +126,13 @@ export const keys = {
   /** Expiry bucket (whole hours) of seen keys. */
   seenExpiry: (hour: number, tenant: string, source: string, key: string): string =>
     `y/${keyNumber(hour)}/${tenant}/${keyPart(source)}/${createHash("sha256").update(key).digest("hex")}`,
+  /** The tenant and the seen key that an expiry row is about. */
+  seenOfExpiry: (key: string): { tenant: string; seen: string } => {
+    const at = key.indexOf("/", "y/".length) + 1;
+    return { tenant: key.slice(at, key.indexOf("/", at)), seen: `k/${key.slice(at)}` };
+  },
+  /** Counter of the keys seen of a tenant, downwards from 0: its floor bounds them. */
+  seenRoom: (tenant: string): string => `z/${tenant}`,
   /** Expiry rows of all hours before `hour`. */
   seenExpiredBefore: (hour: number): { from: string; to: string } => ({
     from: "y/",
