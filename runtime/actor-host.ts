@@ -7,11 +7,12 @@ import { MAILBOX_MAX } from "./admission.ts";
 import { Cell, type MailItem } from "./cell.ts";
 import type { Participant, Refused } from "./committer.ts";
 import { type Engine, whenRead } from "./engine.ts";
-import { type ErrorData, isStorageTrouble, RuntimeError, toErrorData } from "./errors.ts";
+import { isStorageTrouble, RuntimeError, toErrorData } from "./errors.ts";
 import type { Asker, InboxRow, LetterPast } from "./message.ts";
 import { RunQueue } from "./run-queue.ts";
-import { encode } from "./store/codec.ts";
+import { decode, encode } from "./store/codec.ts";
 import { keys } from "./store/keys.ts";
+import type { Row } from "./store/store.ts";
 import { TurnDone, TurnRunner } from "./turn-runner.ts";
 
 const IDLE_MS = 30_000;
@@ -138,6 +139,21 @@ export class ActorHost {
       );
   }
 
+  /** A row of the inbox was found by a scan. One that cannot be read stops its actor. */
+  found(to: Address, row: Row): void {
+    let message: InboxRow;
+    try {
+      message = decode(row.value) as InboxRow;
+    } catch (error) {
+      this.#engine.metrics.count("rowsUnreadable");
+      const cell = this.cellFor(to);
+      if (cell && cell.status !== "quarantined")
+        this.#engine.quarantine.put(cell, "message", error);
+      return;
+    }
+    this.stored(to, message, { key: row.key, batch: row });
+  }
+
   /** A reminder's message has come due. */
   due(to: Address, message: unknown, due: readonly string[]): void {
     const cell = this.cellFor(to);
@@ -160,7 +176,7 @@ export class ActorHost {
   /** Puts a cell into the order of turns if it has something to do. */
   enqueue(cell: Cell): void {
     if (cell.isQueued || cell.mailbox.size === 0) return;
-    if (cell.status === "reading" || cell.status === "held" || cell.status === "loading") return;
+    if (cell.status !== "ready" && cell.status !== "cold") return;
     cell.isQueued = true;
     this.#queue.push(cell);
     this.#schedule();
@@ -234,12 +250,7 @@ export class ActorHost {
   /** Gives a cell a message. */
   push(cell: Cell, item: MailItem): void {
     if (cell.status === "quarantined") {
-      this.#engine.admission.left(cell, item);
-      const error: ErrorData = {
-        code: "QUARANTINED",
-        message: `"${cell.address}" is quarantined.`,
-      };
-      if (item.door) this.#engine.admission.refuse(item.door, error);
+      this.#engine.quarantine.turnAway(cell, item);
       return;
     }
     cell.mailbox.push(item, item.lane);
@@ -254,6 +265,7 @@ export class ActorHost {
     const definition = this.#engine.actorKinds.get(addressParts(address).kind);
     if (!definition) return null;
     const cell = new Cell(address, definition, this.#engine.metrics.kind(definition.kind));
+    if (this.#engine.quarantine.has(address)) cell.status = "quarantined";
     this.cells.set(address, cell);
     return cell;
   }
@@ -266,10 +278,10 @@ export class ActorHost {
         this.#loaded(cell, bytes),
       );
       if (done instanceof Promise) {
-        done.catch((error: unknown) => this.#poisoned(cell, error));
+        done.catch((error: unknown) => this.#engine.quarantine.put(cell, "state", error));
       }
     } catch (error) {
-      this.#poisoned(cell, error);
+      this.#engine.quarantine.put(cell, "state", error);
     }
   }
 
@@ -277,18 +289,6 @@ export class ActorHost {
     cell.state = stateFrom(cell.definition, cell.address, bytes);
     cell.status = "ready";
     this.enqueue(cell);
-  }
-
-  /** A state that cannot be read stops this one actor: its messages get the error, its rows stay. */
-  #poisoned(cell: Cell, cause: unknown): void {
-    cell.status = "quarantined";
-    this.#engine.metrics.count("quarantined");
-    const error = toErrorData(cause);
-    for (const item of cell.mailbox.drain()) {
-      this.#engine.admission.left(cell, item);
-      if (item.door)
-        this.#engine.admission.refuse(item.door, { code: "QUARANTINED", message: error.message });
-    }
   }
 
   #schedule(): void {
@@ -336,7 +336,7 @@ export class ActorHost {
     const over = this.cells.size - this.#engine.limits.cellsMax;
     let spared = 0;
     for (const [address, cell] of this.cells) {
-      if (!cell.isIdle || cell.status === "quarantined") continue;
+      if (!cell.isIdle) continue;
       const idleMs = cell.definition.idleMs ?? IDLE_MS;
       if (nowMs - cell.lastUsedMs < idleMs && spared >= over) continue;
       spared += 1;

@@ -41,6 +41,10 @@ export class Admission {
       this.refuse(door, { code: "UNKNOWN_KIND", message: `Nobody is called "${to}".` });
       return;
     }
+    if (want === "stored" && cell.status === "quarantined") {
+      this.refuse(door, this.#engine.quarantine.errorOf(to));
+      return;
+    }
     if (want === "stored") {
       this.#store(item);
       return;

@@ -25,8 +25,11 @@ const PAGE_ROWS = 200;
 const FULL_RETRY_MS = 1_000;
 const RETRY_AFTER_MS = 1_000;
 
-/** An operator's act on a letter. */
-type LetterItem = DoorItem & { readonly type: "operate" };
+/** An operator's act on a letter, as the door sends it. */
+export type LetterItem = DoorItem & {
+  readonly type: "operate";
+  readonly operation: { readonly letter: string };
+};
 
 /** A letter as it is stored. `isSystem`: it goes back into the system lane. */
 type StoredLetter = DeadLetter & { readonly isSystem?: boolean };

@@ -8,6 +8,7 @@ import type { Committer } from "./committer.ts";
 import type { DeadLetters } from "./dead-letters.ts";
 import type { KernelLimits, KernelOptions } from "./kernel-port.ts";
 import type { Metrics } from "./metrics.ts";
+import type { Quarantine } from "./quarantine.ts";
 import type { Reminders } from "./reminders.ts";
 import type { RunHost } from "./run-host.ts";
 
@@ -22,6 +23,7 @@ export interface Engine {
   actors: ActorHost;
   admission: Admission;
   letters: DeadLetters;
+  quarantine: Quarantine;
   runs: RunHost;
   reminders: Reminders;
   /** Epoch at which this kernel owns a shard, or undefined. */

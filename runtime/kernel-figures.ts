@@ -50,7 +50,7 @@ export function kernelFigures(engine: Engine): KernelFigures {
     cells: actors.cells.size,
     runs: runs.trees.size,
     waiting,
-    quarantined: 0,
+    quarantined: engine.quarantine.size,
     counters: { ...metrics.counters, ...sums, commits, rows, bytes, refusedBatches: refused },
     batchRows: batchRows.data(),
     commitMs: commitMs.data(),

@@ -13,6 +13,7 @@ import { kernelFigures } from "./kernel-figures.ts";
 import type { Guilt, Kernel, KernelFigures, KernelLimits, KernelOptions } from "./kernel-port.ts";
 import type { DoorItem, InboxRow, PeerItem } from "./message.ts";
 import { Metrics } from "./metrics.ts";
+import { Quarantine } from "./quarantine.ts";
 import { sweepRecords } from "./record-sweeper.ts";
 import { Reminders } from "./reminders.ts";
 import { RunHost } from "./run-host.ts";
@@ -89,6 +90,7 @@ class KernelOfThread implements Kernel {
     engine.actors = new ActorHost(engine);
     engine.admission = new Admission(engine);
     engine.letters = new DeadLetters(engine);
+    engine.quarantine = new Quarantine(engine);
     engine.runs = new RunHost(engine);
     engine.reminders = new Reminders(engine);
     keepSweeping(engine, sweepSeen);
@@ -104,6 +106,7 @@ class KernelOfThread implements Kernel {
     }
     const { actors } = this.#engine;
     actors.blame(new Map(guilty.map(({ address, deaths }) => [address, deaths])));
+    await this.#engine.quarantine.read(new Set(shards.keys()));
     const occupied = {
       runs: await this.#occupied(keys.openRunsOf),
       inboxes: await this.#occupied(keys.inboxShard),
@@ -163,7 +166,7 @@ class KernelOfThread implements Kernel {
   }
 
   #doorItem(item: Exclude<DoorItem, { type: "drop" }>): void {
-    const { admission, runs, letters, options } = this.#engine;
+    const { admission, runs, letters, quarantine, options } = this.#engine;
     switch (item.type) {
       case "request":
         admission.request(item);
@@ -178,7 +181,8 @@ class KernelOfThread implements Kernel {
         runs.controls.fromDoor(item);
         return;
       case "operate":
-        letters.operate(item);
+        if ("letter" in item.operation) letters.operate({ ...item, operation: item.operation });
+        else quarantine.operate(item);
         return;
     }
   }
@@ -230,7 +234,12 @@ class KernelOfThread implements Kernel {
     const marks = keys.openRunsOf(shard);
     for await (const row of this.#pages(marks)) {
       const [tenant = "", id = ""] = row.key.slice(marks.length).split("/");
-      await this.#engine.runs.resume(shard, tenant, id, decode(row.value) as { input?: Data });
+      try {
+        await this.#engine.runs.resume(shard, tenant, id, decode(row.value) as { input?: Data });
+      } catch {
+        // A damaged run must not keep its shard from being served; it stays as it is stored.
+        this.#engine.metrics.count("rowsUnreadable");
+      }
     }
   }
 
@@ -240,7 +249,7 @@ class KernelOfThread implements Kernel {
     for await (const row of this.#pages(inbox)) {
       const to = addressOf(row.key.slice(inbox.length));
       if (actors.isWaiting(to, row.key)) continue;
-      actors.stored(to, decode(row.value) as InboxRow, { key: row.key, batch: row });
+      actors.found(to, row);
     }
   }
 
@@ -309,6 +318,7 @@ class KernelOfThread implements Kernel {
     this.#engine.actors.forget(isGone);
     this.#engine.runs.forget(isGone);
     this.#engine.reminders.forget(isGone);
+    this.#engine.quarantine.forget(isGone);
     for (const shard of [...this.#epochs.keys()]) {
       if (!isGone(shard)) continue;
       this.#epochs.delete(shard);

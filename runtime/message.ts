@@ -68,7 +68,9 @@ export type Operation =
   /** Puts a dead letter back into the actor's inbox. */
   | { readonly type: "replay"; readonly letter: string }
   /** Removes a dead letter. */
-  | { readonly type: "discard"; readonly letter: string };
+  | { readonly type: "discard"; readonly letter: string }
+  /** Lets a quarantined actor go on. */
+  | { readonly type: "release" };
 
 /** What may be told to a run through its system lane. */
 export type RunControl =

@@ -18,6 +18,7 @@ import { listLetters, readLetter, unknownLetter } from "./letter-list.ts";
 import type { Log } from "./log.ts";
 import { LoopLag } from "./loop-lag.ts";
 import type { Operation } from "./message.ts";
+import { listQuarantined } from "./quarantine-list.ts";
 import { decode } from "./store/codec.ts";
 import { type Folder, openFolder } from "./store/folder.ts";
 import { keys, prefixRange } from "./store/keys.ts";
@@ -168,6 +169,9 @@ class ThreadedSystem implements RunningSystem {
     this.#operateLetter(tenant, { type: "replay", letter });
   discardLetter: System["discardLetter"] = (tenant, letter) =>
     this.#operateLetter(tenant, { type: "discard", letter });
+
+  release: System["release"] = (address) => this.#door.operate(address, { type: "release" });
+  quarantined: System["quarantined"] = (tenant, page) => listQuarantined(this.#hot, tenant, page);
 
   async #operateLetter(
     tenant: string,

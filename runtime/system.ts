@@ -100,6 +100,15 @@ export interface LetterPage extends ListPage {
   readonly kind?: string;
 }
 
+/** An actor that is stopped. `at` in ms since the epoch. */
+export interface Quarantined {
+  readonly address: Address;
+  /** Its state or a message of it cannot be read, or it failed for good and its strategy escalates. */
+  readonly why: "state" | "message" | "failures";
+  readonly error: ErrorData;
+  readonly at: number;
+}
+
 /** A row of a tenant table. `revision` changes with every write of it. */
 export interface TableRow {
   readonly id: string;
@@ -212,6 +221,16 @@ export interface System {
   replayLetter(tenant: string, letter: string): Promise<void>;
   /** Removes a dead letter for good. @throws NOT_FOUND. */
   discardLetter(tenant: string, letter: string): Promise<void>;
+  /** Stopped actors in order of their addresses' parts, of all tenants with null. `limit` 1..200. */
+  quarantined(
+    tenant: string | null,
+    page: { readonly after?: Address; readonly limit: number },
+  ): Promise<readonly Quarantined[]>;
+  /**
+   * Lets a stopped actor go on after a repair: its kept messages are handled in their order.
+   * @throws NOT_FOUND, and what still keeps its state or a message from being read.
+   */
+  release(address: Address): Promise<void>;
   /** Durable. Resolves when the run has taken it; a run that has ended wins (RUN_ENDED). */
   cancel(tenant: string, run: string, reason: string): Promise<void>;
   decide(tenant: string, run: string, key: string, value: Data): Promise<void>;

@@ -359,9 +359,9 @@ export class TurnRunner {
       cell.status = "cold";
       cell.metrics.restarts += 1;
     }
-    if (verdict.memory === "quarantine") cell.status = "quarantined";
     if (verdict.message === "dead-letter") {
       this.#give(cell, item, cause);
+      if (verdict.memory === "quarantine") this.#engine.quarantine.put(cell, "failures", cause);
       return;
     }
     cell.mailbox.putBack(item, item.lane);

@@ -118,6 +118,10 @@ export const keys = {
   /** Message that failed for good. */
   deadLetter: (tenant: string, id: string): string => `x/${tenant}/${id}`,
   deadLettersOf: (tenant: string): string => `x/${tenant}/`,
+  /** Mark of an actor that is stopped; those of all tenants, one tenant after the other. */
+  quarantine: (address: Address): string => `l/${within(address)}`,
+  quarantined: "l/",
+  quarantinedOf: (tenant: string): string => `l/${tenant}/`,
   /** Those of all tenants, one tenant after the other. */
   deadLetters: "x/",
   /** Outside message already seen: (tenant, source, SHA-256 of its key). */
