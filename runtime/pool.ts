@@ -19,6 +19,7 @@ import type { Log } from "./log.ts";
 import { LoopLag } from "./loop-lag.ts";
 import type { Operation } from "./message.ts";
 import { listQuarantined } from "./quarantine-list.ts";
+import { readLog } from "./run-log.ts";
 import { decode } from "./store/codec.ts";
 import { type Folder, openFolder } from "./store/folder.ts";
 import { keys, prefixRange } from "./store/keys.ts";
@@ -159,6 +160,9 @@ class ThreadedSystem implements RunningSystem {
     const bytes = await this.#hot.get(keys.run(tenant, rootRunOf(run)));
     return bytes === undefined ? undefined : (decode(bytes) as RunRow);
   }
+
+  log: System["log"] = async ({ address }, from, limit) =>
+    await readLog(this.#hot, address, { from, limit });
 
   runs: System["runs"] = async (tenant, page) =>
     (await this.#newest(keys.runsOf(tenant), page)) as readonly RunRow[];

@@ -10,6 +10,7 @@ import type { MergedFigures } from "./figures.ts";
 import type { Frame } from "./frame.ts";
 import type { LagFigures } from "./loop-lag.ts";
 import type { SetAside } from "./message.ts";
+import type { LogPage } from "./run-log.ts";
 import type { StorageFigures } from "./store/storage-meter.ts";
 import type { Committed, Environment, Level, Range, StoreOp } from "./store/store.ts";
 
@@ -58,6 +59,7 @@ export interface RunRow {
     | "exhausted";
   readonly input: Data;
   readonly startedAt: number;
+  readonly deadlineMs: number;
   readonly endedAt: number | null;
   readonly outcome: Data;
   readonly reply: Data;
@@ -205,6 +207,8 @@ export interface System {
   ): AsyncIterable<readonly Frame[]>;
   /** The row of a run or, for a child's id, of its root run. */
   run(tenant: string, run: string): Promise<RunRow | undefined>;
+  /** A page of the stored log of a root run, from a chunk on (0: the beginning). */
+  log(run: RunRow, from: number, limit: number): Promise<LogPage>;
   /** Rows of a tenant's root runs, newest first, after `after` (exclusive). `limit` 1..200. */
   runs(tenant: string, page: ListPage): Promise<readonly RunRow[]>;
   /**

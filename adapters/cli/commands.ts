@@ -28,6 +28,19 @@ export const commands: CommandTable = {
     usage: "troupe chat [--url URL] [--key KEY] [--agent AG] [--conversation CV] [--message TEXT]",
     load: () => import("./chat.ts"),
   },
+  replay: {
+    summary: "Run a recorded run again: the same, or with something swapped.",
+    usage: [
+      "troupe replay RUN [--with model=NAME | system_message=FILE | agent=VERSION]... [--dry] [--json]",
+      "                    [--data FOLDER] [--url URL] [--key KEY] [--tenant TN]",
+      "",
+      "Reads the run's record from the data folder, or from the server that has it open, and runs it",
+      'again without calling anything. Prints each step and "identical: ...", or where it first differs',
+      "(exit code 1). --with swaps something and shows the difference step by step: models are asked",
+      "only where the prompt has changed, and no effect is repeated; --dry asks nobody.",
+    ].join("\n  "),
+    load: () => import("./replay.ts"),
+  },
   settings: {
     summary: "Print every setting with default, unit and limit.",
     usage: "troupe settings",

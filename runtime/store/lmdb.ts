@@ -164,7 +164,10 @@ class LmdbStore implements Store {
 }
 
 /** Rows of a range as one array: a cursor must not outlive the call. */
-function readRange(database: RootDatabase<Uint8Array, string>, range: Range): readonly Row[] {
+export function readRange(
+  database: RootDatabase<Uint8Array, string>,
+  range: Range,
+): readonly Row[] {
   const { from, to, limit } = range;
   if (limit <= 0 || from >= to) return [];
   if (range.reverse !== true) {

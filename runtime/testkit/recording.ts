@@ -6,11 +6,11 @@ import type { Data, Outcome } from "../actor.ts";
 import type { Address } from "../address.ts";
 import type { LogEntry } from "../journal.ts";
 import type { StoredStep } from "../run.ts";
-import type { StoredRun } from "../run-tree.ts";
+import type { RunRow } from "../system.ts";
 
 /** Everything that is needed to run a run again without the system it ran on. */
 export interface RunRecord {
-  readonly run: StoredRun;
+  readonly run: RunRow;
   readonly log: readonly LogEntry[];
   /** Rows of tenant tables that the run reads. */
   readonly rows: readonly { readonly table: string; readonly id: string; readonly value: Data }[];

@@ -39,6 +39,8 @@ export interface AskedStep {
   /** Performed without a call to the outside. */
   readonly isLocal: boolean;
   readonly stored: StoredStep | undefined;
+  /** It is stored under another input, as far as the step names its input. */
+  readonly isChanged: boolean;
   /** Performs it for real. Only for `what` "step". */
   call(): Promise<Data>;
 }
@@ -114,8 +116,9 @@ export class ReplayContext implements RunContext<Data> {
   ): Promise<T> {
     const isLocal = options.local === true;
     const repeat = options.repeat ?? (isLocal ? "safe" : "never");
-    const asked = this.#asked(key, "step", { repeat, isLocal });
-    this.#options.trace.print(asked, fingerprint(options.input));
+    const print = fingerprint(options.input);
+    const asked = this.#asked(key, "step", { repeat, isLocal, print });
+    this.#options.trace.print(asked, print);
     const perform = async (): Promise<Data> => await call(unseen(this.signal));
     return this.#answered({
       ...asked,
@@ -199,12 +202,13 @@ export class ReplayContext implements RunContext<Data> {
   #asked(
     key: string,
     what: AskedStep["what"],
-    more: { readonly repeat?: Repeat; readonly isLocal?: boolean } = {},
+    more: { readonly repeat?: Repeat; readonly isLocal?: boolean; readonly print?: string } = {},
   ): AskedStep {
-    const { repeat = "never", isLocal = false } = more;
+    const { repeat = "never", isLocal = false, print } = more;
     const stored = this.#recorded?.steps.get(key)?.value;
+    const isChanged = stored !== undefined && print !== undefined && stored.print !== print;
     const call = (): Promise<Data> => Promise.resolve(this.#options.clock.now());
-    return { path: this.#options.path, key, what, repeat, isLocal, stored, call };
+    return { path: this.#options.path, key, what, repeat, isLocal, stored, isChanged, call };
   }
 
   /** A step of the real run around the answer: it is cut by a cancel as the recorded one was. */

@@ -37,8 +37,10 @@ export interface ReplayOptions {
   readonly ports: unknown;
   /** Input instead of the recorded one. */
   readonly input?: Data;
-  /** How steps are answered. Default: by the record alone, and what differs is a divergence. */
+  /** How steps are answered. Default: by the record alone. */
   readonly answer?: Answerer;
+  /** Whether what differs from the record is a divergence. Default: when `answer` is not given. */
+  readonly compares?: boolean;
   /** What the run's parent replied for this result, to compare with the recorded reply. */
   reply?(result: Data): Data;
 }
@@ -73,7 +75,7 @@ export type ReplayEntry = { readonly path: string; readonly key: string } & (
 export interface Replay {
   /** In the order of the replay. */
   readonly entries: readonly ReplayEntry[];
-  /** The first difference from the record; null when there is none (or `answer` was given). */
+  /** The first difference from the record; null when there is none (or nothing was compared). */
   readonly divergence: Divergence | null;
   /** How the root run ended; null when it did not: the record is open, or a branch stopped. */
   readonly outcome: Outcome | null;
@@ -88,7 +90,7 @@ export async function replayRun(options: ReplayOptions): Promise<Replay> {
   const { record } = options;
   const { run } = record;
   const recording = new Recording(record);
-  const trace = new ReplayTrace(recording, options.answer === undefined);
+  const trace = new ReplayTrace(recording, options.compares ?? options.answer === undefined);
   const working = new Set<Promise<unknown>>();
   let outcome: Outcome | null = null;
   const parent = standIn(options, recording, (ended) => {

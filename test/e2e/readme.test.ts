@@ -35,8 +35,12 @@ async function blocksBelow(heading: string): Promise<readonly string[]> {
 }
 
 async function paste(script: string): Promise<string> {
-  const here = script.replaceAll("http://127.0.0.1:8080", server.url);
-  const { stdout } = await run("bash", ["-c", here], { cwd: folder, timeout: 30_000 });
+  const here = script
+    .replaceAll("http://127.0.0.1:8080", server.url)
+    .replaceAll("node adapters/cli/troupe.js", `node ${root}adapters/cli/troupe.js`);
+  // The commands know the port from the settings, as the server does.
+  const env = { ...process.env, TROUPE_PORT: new URL(server.url).port };
+  const { stdout } = await run("bash", ["-c", here], { cwd: folder, timeout: 30_000, env });
   return stdout;
 }
 
@@ -65,4 +69,14 @@ test("the commands for an agent of one's own give an agent that answers from its
   expect(JSON.parse(made).data.response).toMatch(/On Mondays it is closed/);
   expect(JSON.parse(answered)).toMatchObject({ allowed_services: ["core-agent-chat"] });
   expect(JSON.parse(answered).key).toMatch(/^troupe_/);
+});
+
+test("the newest answer is run again, the same and with another model", async () => {
+  const [asked = ""] = await blocksBelow("Ask with curl");
+  const [same = "", swapped = ""] = await blocksBelow("Run an answer again");
+
+  const output = await paste(`${asked} > answer; ${same}\n${swapped}`);
+
+  expect(output).toMatch(/^identical: \d+ steps?, 2 runs, \d+ events?$/m);
+  expect(output).toContain("would call gpt-5-mini: no provider is configured here");
 });

@@ -5,6 +5,7 @@ import type { Services } from "../services/services.ts";
 import { agentRoutes } from "./agents.ts";
 import { conversationRoutes } from "./conversations.ts";
 import { knowledgeRoutes } from "./knowledge.ts";
+import { recordRoute } from "./record.ts";
 import { dryRunRoute } from "./route.ts";
 import { runRoutes } from "./runs.ts";
 
@@ -14,6 +15,7 @@ export function platformRoutes(services: Services): readonly Route[] {
     ...agentRoutes(services),
     dryRunRoute(services),
     ...runRoutes(services),
+    recordRoute(services),
     ...conversationRoutes(services),
     ...knowledgeRoutes(services),
   ];

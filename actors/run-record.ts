@@ -1,0 +1,191 @@
+// The record of a run as it is handed out: its row, its log, the messages it answers with those
+// before them, and the versions of the agent it reads. Pages of a bounded size, the same over HTTP
+// and from a data folder; joined again they are all that a replay needs.
+
+import type { Data, RecordRow, RunContext } from "../runtime/actor.ts";
+import { RuntimeError } from "../runtime/errors.ts";
+import type { LogPage } from "../runtime/run-log.ts";
+import type { RunRow } from "../runtime/system.ts";
+import type { RunRecord } from "../runtime/testkit/recording.ts";
+import { limits } from "./limits.ts";
+import { type AgentRow, agentTables, versionId } from "./records/agent-version.ts";
+import { messageKey } from "./records/conversation.ts";
+import { ownerOf, sentKey, type TurnInput } from "./turn-input.ts";
+
+/** Where records come from. */
+export interface RecordSource {
+  row(table: string, id: string): Promise<Data>;
+  records(...of: Parameters<RunContext["records"]>): Promise<readonly RecordRow[]>;
+  log(run: RunRow, from: number, limit: number): Promise<LogPage>;
+}
+
+/** One piece of a record. */
+export type RecordItem =
+  | { readonly type: "run"; readonly run: RunRow }
+  | { readonly type: "log"; readonly entries: LogPage["entries"] }
+  | { readonly type: "row"; readonly row: RunRecord["rows"][number] }
+  | { readonly type: "record"; readonly record: RunRecord["records"][number] };
+
+/** A page of a record. `next` is the cursor of the next one, null on the last. */
+export interface RecordPage {
+  readonly items: readonly RecordItem[];
+  readonly next: string | null;
+}
+
+/** What is asked for. */
+export interface RecordRequest {
+  readonly run: RunRow;
+  /** Version of the agent to add, so that the run can be replayed on it. */
+  readonly version?: number;
+  /** `next` of the page before. */
+  readonly cursor?: string;
+}
+
+/** Where a page goes on: a section, and the place in it. */
+interface Place {
+  readonly section: "log" | "row" | "record";
+  readonly at: string;
+}
+
+const CURSOR = /^(log|row|record)\.([A-Za-z0-9_-]{0,64})$/;
+
+/**
+ * One page: whole items until it has about 1 MiB of JSON, at least one.
+ * @throws INVALID for a cursor that is none, NOT_FOUND for a version that is not kept,
+ *   EVENTS_TRIMMED when the record's time is over.
+ */
+export async function recordPage(
+  source: RecordSource,
+  request: RecordRequest,
+): Promise<RecordPage> {
+  inputOf(request.run);
+  const items: RecordItem[] = [];
+  let bytes = 0;
+  let place: Place | null = placeOf(request.cursor);
+  if (request.cursor === undefined) items.push({ type: "run", run: request.run });
+  while (place !== null && bytes < limits.recordPageBytes) {
+    const part: Part = await readers[place.section](source, request, place.at);
+    items.push(...part.items);
+    bytes += JSON.stringify(part.items).length;
+    place = part.next;
+  }
+  return { items, next: place === null ? null : `${place.section}.${place.at}` };
+}
+
+/** A whole record from its pages. @throws NOT_FOUND without a first page. */
+export function joinRecord(items: readonly RecordItem[]): RunRecord {
+  let run: RunRow | undefined;
+  const log: LogPage["entries"][number][] = [];
+  const rows: RunRecord["rows"][number][] = [];
+  const records: RunRecord["records"][number][] = [];
+  for (const item of items) {
+    if (item.type === "run") run = item.run;
+    else if (item.type === "log") log.push(...item.entries);
+    else if (item.type === "row") rows.push(item.row);
+    else records.push(item.record);
+  }
+  if (run === undefined) throw new RuntimeError("NOT_FOUND", "The record names no run.");
+  return { run, log, rows, records };
+}
+
+interface Part {
+  readonly items: readonly RecordItem[];
+  readonly next: Place | null;
+}
+
+type Reader = (source: RecordSource, request: RecordRequest, at: string) => Promise<Part>;
+
+const readers: Readonly<Record<Place["section"], Reader>> = {
+  log: async (source, { run }, at) => {
+    const { entries, next } = await source.log(run, Number.parseInt(at, 36), 1);
+    const place: Place =
+      next === null ? { section: "row", at: "0" } : { section: "log", at: next.toString(36) };
+    return { items: entries.length === 0 ? [] : [{ type: "log", entries }], next: place };
+  },
+  row: async (source, request, at) => {
+    const wanted = await rowsOf(source, request);
+    const from = Number.parseInt(at, 36);
+    const found = await Promise.all(
+      wanted.slice(from, from + limits.recordRows).map(async ({ table, id }) => {
+        const value = await source.row(table, id);
+        if (value === undefined) throw gone(id);
+        return { type: "row", row: { table, id, value } } as const;
+      }),
+    );
+    const to = from + limits.recordRows;
+    const hasMore = to < wanted.length;
+    const next = hasMore ? { section: "row", at: to.toString(36) } : { section: "record", at: "" };
+    return { items: found, next: next as Place };
+  },
+  record: async (source, { run }, at) => {
+    const input = inputOf(run);
+    const owner = ownerOf(run.parent, input.owner);
+    const range = rangeOf(input);
+    const limit = limits.recordRows;
+    const from = at === "" ? range.from : `${at}.`;
+    const found = await source.records(owner, { ...range, from, limit });
+    const last = found.at(-1);
+    return {
+      items: found.map(({ key, value }) => ({ type: "record", record: { owner, key, value } })),
+      next: last === undefined || found.length < limit ? null : { section: "record", at: last.key },
+    };
+  },
+};
+
+/** The versions of the agent and of its sub-agents that the run reads, and those asked for. */
+async function rowsOf(
+  source: RecordSource,
+  { run, version }: RecordRequest,
+): Promise<readonly { readonly table: string; readonly id: string }[]> {
+  const input = inputOf(run);
+  const wanted = new Map<string, { readonly table: string; readonly id: string }>();
+  const want = (table: string, id: string): void => {
+    wanted.set(`${table}/${id}`, { table, id });
+  };
+  for (const number of new Set([input.version, version ?? input.version])) {
+    const id = versionId(input.agent, number);
+    const row = (await source.row(agentTables.agentVersions, id)) as AgentRow | undefined;
+    if (row === undefined) throw gone(id);
+    want(agentTables.agentVersions, id);
+    for (const sub of row.subAgents) {
+      want(agentTables.subAgentVersions, versionId(sub.key, sub.version));
+    }
+  }
+  return [...wanted.values()];
+}
+
+/** Messages the run may have read: those it answers, those steered into it, and its history. */
+function rangeOf(input: TurnInput): { readonly from: string; readonly to: string } {
+  if (input.owner === "completion") return { from: sentKey, to: `${sentKey}_` };
+  const first = input.sequences[0] ?? 1;
+  const last = Math.max(first, ...input.sequences, input.adopt?.sequence ?? 0);
+  // Each waiting message keeps a place for its answer.
+  const steered = 2 * (limits.conversationWaiting + 1);
+  return {
+    from: messageKey(Math.max(1, first - limits.historyMessages)),
+    to: messageKey(last + steered),
+  };
+}
+
+/** The input of a run that answers. @throws INVALID for another kind of run, EVENTS_TRIMMED. */
+function inputOf(run: RunRow): TurnInput {
+  const input = run.input as Partial<TurnInput> | null;
+  if (typeof input?.agent === "string" && Array.isArray(input.sequences)) {
+    return input as TurnInput;
+  }
+  if (run.input === null && run.endedAt !== null) {
+    throw new RuntimeError("EVENTS_TRIMMED", `The record of ${run.id} is not kept any more.`);
+  }
+  throw new RuntimeError("INVALID", `The run ${run.id} is not one that answers a message.`);
+}
+
+function placeOf(cursor: string | undefined): Place {
+  if (cursor === undefined) return { section: "log", at: "0" };
+  const [, section, at = ""] = CURSOR.exec(cursor) ?? [];
+  if (section !== undefined) return { section: section as Place["section"], at };
+  throw new RuntimeError("INVALID", "cursor must be the next_cursor of an earlier page.");
+}
+
+function gone(id: string): RuntimeError {
+  return new RuntimeError("NOT_FOUND", `The version ${id} is not kept any more.`);
+}

@@ -1,0 +1,198 @@
+// `troupe replay RUN`: runs a recorded run again and says whether it decides the same; with `--with`
+// swaps the model, the system message or the agent's version and shows the difference. The record
+// comes from a data folder that no server has open, else from the running server.
+
+import { readFile } from "node:fs/promises";
+import { parseArgs } from "node:util";
+import type { Ports } from "../../actors/ports.ts";
+import { joinRecord, type RecordItem } from "../../actors/run-record.ts";
+import { RuntimeError } from "../../runtime/errors.ts";
+import { type FolderReader, openFolderReader } from "../../runtime/store/folder-reader.ts";
+import type { Reader } from "../../runtime/store/store.ts";
+import { type Config, loadClientConfig, loadConfig } from "../config.ts";
+import { readSmall } from "../data-folder.ts";
+import { compareReplays } from "../replay/compare.ts";
+import { findRun, readRecord } from "../replay/folder.ts";
+import { replayRecord, replayWith } from "../replay/replay.ts";
+import type { Swap } from "../replay/swap.ts";
+import { comparisonLines, countsOf, headLine, stepLines, verdictLines } from "../replay/text.ts";
+import { workerHost } from "../worker-host.ts";
+import { createRecordClient } from "./record-client.ts";
+
+const options = {
+  with: { type: "string", multiple: true },
+  dry: { type: "boolean", default: false },
+  json: { type: "boolean", default: false },
+  data: { type: "string" },
+  url: { type: "string" },
+  key: { type: "string" },
+  tenant: { type: "string" },
+} as const;
+
+interface Wanted {
+  readonly run: string;
+  readonly swap: Swap | null;
+  readonly isDry: boolean;
+  readonly isJson: boolean;
+  readonly data?: string;
+  readonly url?: string;
+  readonly key?: string;
+  readonly tenant?: string;
+}
+
+/** Where a record comes from, and what a swapped replay may read there. */
+interface Source {
+  record(): Promise<readonly RecordItem[]>;
+  readonly readers: { readonly hot: Reader; readonly bulk: Reader } | null;
+  readonly retriever: Ports["retriever"] | null;
+  close(): Promise<void>;
+}
+
+/** Replays. Exit code 1 when the run decides otherwise than its record, or cannot be replayed. */
+export async function run(args: readonly string[]): Promise<number> {
+  try {
+    const wanted = await wantedOf(args);
+    const config = await loadConfig();
+    const source = await openSource(wanted, config);
+    try {
+      return await replay(wanted, config, source);
+    } finally {
+      await source.close();
+    }
+  } catch (error) {
+    console.error(`troupe replay: ${error instanceof Error ? error.message : String(error)}`);
+    return 1;
+  }
+}
+
+async function replay(wanted: Wanted, config: Config, source: Source): Promise<number> {
+  const record = joinRecord(await source.record());
+  if (wanted.swap === null) {
+    const { replay: done } = await replayRecord(record);
+    const { divergence, isOpen, entries, outcome } = done;
+    print(
+      wanted,
+      {
+        run: record.run.id,
+        identical: divergence === null,
+        isOpen,
+        ...countsOf(done),
+        divergence,
+        outcome,
+        entries,
+      },
+      [headLine(record), ...stepLines(done), ...verdictLines(done)],
+    );
+    return divergence === null ? 0 : 1;
+  }
+  const outside = { ports: portsOf(config, source), isDry: wanted.isDry };
+  const both = await replayWith(record, wanted.swap, outside);
+  const { divergence } = both.base.replay;
+  const comparison = compareReplays(both);
+  const lines = comparisonLines(comparison, both.swapped.replay);
+  print(wanted, { run: record.run.id, with: wanted.swap, divergence, ...comparison }, [
+    headLine(record),
+    ...(divergence === null ? lines : verdictLines(both.base.replay)),
+  ]);
+  return divergence === null ? 0 : 1;
+}
+
+function print(wanted: Wanted, data: unknown, lines: readonly string[]): void {
+  console.log(wanted.isJson ? JSON.stringify(data, null, 2) : lines.join("\n"));
+}
+
+async function wantedOf(args: readonly string[]): Promise<Wanted> {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    options,
+    strict: true,
+    allowPositionals: true,
+  });
+  const [run, ...more] = positionals;
+  if (run === undefined || more.length > 0) {
+    throw new RuntimeError("INVALID", "name one run: troupe replay rn_...");
+  }
+  const { with: swaps = [], dry: isDry, json: isJson, ...where } = values;
+  return { ...where, run, isDry, isJson, swap: swaps.length === 0 ? null : await swapOf(swaps) };
+}
+
+async function swapOf(texts: readonly string[]): Promise<Swap> {
+  let swap: Swap = {};
+  for (const text of texts) {
+    const [name = "", ...rest] = text.split("=");
+    const value = rest.join("=");
+    if (name === "model" && value !== "") swap = { ...swap, model: value };
+    else if (name === "system_message" && value !== "") {
+      swap = { ...swap, systemMessage: (await readFile(value, "utf8")).trim() };
+    } else if (name === "agent" && /^[1-9]\d{0,14}$/.test(value)) {
+      swap = { ...swap, version: Number(value) };
+    } else {
+      const forms = "model=NAME, system_message=FILE or agent=VERSION";
+      throw new RuntimeError("INVALID", `--with takes ${forms}, not "${text}".`);
+    }
+  }
+  return swap;
+}
+
+/** A server that is named; else the folder; else, when that is in use, the server that uses it. */
+async function openSource(wanted: Wanted, config: Config): Promise<Source> {
+  const fromEnv = loadClientConfig();
+  const url = wanted.url ?? (wanted.data === undefined ? fromEnv.url : null);
+  const data = wanted.data ?? config.data;
+  if (url) return await remote(wanted, config, url);
+  try {
+    return local(wanted, openFolderReader(data));
+  } catch (error) {
+    const isInUse = error instanceof RuntimeError && error.code === "DATA_LOCKED";
+    if (!isInUse || wanted.data !== undefined) throw error;
+    return await remote(wanted, config, `http://${config.host}:${config.port}`);
+  }
+}
+
+function local({ run, tenant, swap }: Wanted, folder: FolderReader): Source {
+  const tenants = tenant === undefined ? null : [tenant];
+  return {
+    record: async () =>
+      await readRecord(folder.hot, await findRun(folder.hot, run, tenants), swap?.version),
+    readers: folder,
+    retriever: null,
+    close: () => folder.close(),
+  };
+}
+
+async function remote(wanted: Wanted, config: Config, url: string): Promise<Source> {
+  const { run, tenant, swap } = wanted;
+  const key =
+    wanted.key ??
+    loadClientConfig().key ??
+    config.adminKey ??
+    (await readSmall(config.data, "admin-key"))?.trim();
+  if (!key) {
+    throw new RuntimeError("INVALID", "no key for the server; pass --key or set TROUPE_KEY.");
+  }
+  const place = { url: url.replace(/\/$/, ""), key };
+  const client = createRecordClient(tenant === undefined ? place : { ...place, tenant });
+  return {
+    record: () => client.record(run, swap?.version),
+    readers: null,
+    retriever: client.retriever,
+    close: async () => undefined,
+  };
+}
+
+const nothing: Reader = { get: () => undefined, range: () => [] };
+
+/** The ports of a worker, with the providers of this configuration. */
+function portsOf(config: Config, { readers, retriever }: Source): Ports {
+  const ports = workerHost.createPorts({
+    worker: 0,
+    config,
+    hot: readers?.hot ?? nothing,
+    bulk: readers?.bulk ?? nothing,
+    compute: {
+      run: () => Promise.reject(new RuntimeError("POOL_FULL", "A replay has no compute pool.")),
+    },
+    log: { write: () => undefined },
+  } as Parameters<typeof workerHost.createPorts>[0]) as Ports;
+  return retriever === null ? ports : { ...ports, retriever };
+}
