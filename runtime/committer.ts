@@ -131,45 +131,60 @@ export class Committer implements Reader {
     return this.#open.ops.length >= rowsMax || this.#open.bytes >= bytesMax;
   }
 
-  /** A row as this kernel sees it: what waits in the open batch before what the store has. */
+  /**
+   * A row as this kernel sees it: what waits in the open batch before what the store has. Where the
+   * store answers later, what was written meanwhile counts.
+   */
   get(key: string): Uint8Array | undefined | Promise<Uint8Array | undefined> {
-    const at = this.#open.plain.get(key);
-    if (at === undefined) return this.#options.store.get(key);
-    return writtenBy(this.#open.ops[at]);
+    if (this.#open.plain.has(key)) return this.#openValue(key);
+    const stored = this.#options.store.get(key);
+    if (!(stored instanceof Promise)) return stored;
+    return stored.then((value) => (this.#open.plain.has(key) ? this.#openValue(key) : value));
   }
 
   /** A counter as this kernel sees it. */
   counter(key: string): number | Promise<number> {
-    const added = this.#open.added.get(key) ?? 0;
-    const stored = this.#options.store.get(key);
     const sum = (bytes: Uint8Array | undefined): number =>
-      added + (bytes === undefined ? 0 : Number(decode(bytes)));
+      (this.#open.added.get(key) ?? 0) + (bytes === undefined ? 0 : Number(decode(bytes)));
+    const stored = this.#options.store.get(key);
     return stored instanceof Promise ? stored.then(sum) : sum(stored);
   }
 
   /** Rows as this kernel sees them. */
   range(range: Range): readonly Row[] | Promise<readonly Row[]> {
-    const { from, to } = range;
-    const open: [string, Uint8Array | undefined][] = [];
-    for (const key of this.#open.plain.keys()) {
-      if (key < from || key >= to) continue;
-      open.push([key, writtenBy(this.#open.ops[this.#open.plain.get(key) ?? -1])]);
+    const hidden = this.#openWithin(range).length;
+    const rows = this.#options.store.range({ ...range, limit: range.limit + hidden });
+    return rows instanceof Promise
+      ? rows.then((stored) => this.#merge(range, stored))
+      : this.#merge(range, rows);
+  }
+
+  #openValue(key: string): Uint8Array | undefined {
+    return writtenBy(this.#open.ops[this.#open.plain.get(key) ?? -1]);
+  }
+
+  #openWithin({ from, to }: Range): readonly string[] {
+    const within: string[] = [];
+    for (const key of this.#open.plain.keys()) if (key >= from && key < to) within.push(key);
+    return within;
+  }
+
+  #merge(range: Range, stored: readonly Row[]): readonly Row[] {
+    const open = this.#openWithin(range);
+    if (open.length === 0) {
+      return stored.length > range.limit ? stored.slice(0, range.limit) : stored;
     }
-    if (open.length === 0) return this.#options.store.range(range);
-    const rows = this.#options.store.range({ ...range, limit: range.limit + open.length });
-    const merge = (stored: readonly Row[]): readonly Row[] => {
-      const byKey = new Map(stored.map((row) => [row.key, row.value]));
-      for (const [key, value] of open) {
-        if (value === undefined) byKey.delete(key);
-        else byKey.set(key, value);
-      }
-      const sign = range.reverse ? -1 : 1;
-      return [...byKey]
-        .map(([key, value]) => ({ key, value }))
-        .sort((a, b) => (a.key < b.key ? -sign : sign))
-        .slice(0, range.limit);
-    };
-    return rows instanceof Promise ? rows.then(merge) : merge(rows);
+    const byKey = new Map(stored.map((row) => [row.key, row.value]));
+    for (const key of open) {
+      const value = this.#openValue(key);
+      if (value === undefined) byKey.delete(key);
+      else byKey.set(key, value);
+    }
+    const sign = range.reverse ? -1 : 1;
+    return [...byKey]
+      .map(([key, value]) => ({ key, value }))
+      .sort((a, b) => (a.key < b.key ? -sign : sign))
+      .slice(0, range.limit);
   }
 
   /** Takes back a plain write of the open batch (an inbox row that was handled at once). */

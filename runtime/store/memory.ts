@@ -1,9 +1,10 @@
 // The store in memory, for tests and the testkit: the semantics of the LMDB store and its storage
-// thread, asynchronous, without threads or timers. Progress is made only by the injected `defer`,
-// so a seeded scheduler decides when a transaction commits, is answered and is flushed.
+// thread, without threads or timers. Progress is made only by the injected `defer` and wires, so a
+// seeded scheduler decides when a transaction arrives, commits, is answered and is flushed; the next
+// one commits while the last is being flushed.
 
 import { SHARDS } from "../address.ts";
-import { RuntimeError } from "../errors.ts";
+import { type ErrorData, RuntimeError } from "../errors.ts";
 import { decodeCounter, encode } from "./codec.ts";
 import { type Answer, Connection, type Sent } from "./connection.ts";
 import { judge, type Write } from "./judge.ts";
@@ -14,18 +15,37 @@ import type { Batch, Commit, Range, Row, Store } from "./store.ts";
 /** What a crash destroys: `process` keeps what was committed, `power` only what was flushed. */
 export type Crash = "process" | "power";
 
+/** Where transaction `write` stands: about to be written, written, about to be flushed, flushed. */
+export type WriteStage = "writing" | "committed" | "flushing" | "flushed";
+
+/** How a connection reaches the disk. Each way keeps its order; the default is at once. */
+export interface DiskWire {
+  /** Carries a batch to the disk: it arrives even if its sender has died meanwhile. */
+  send(call: () => void): void;
+  /** Carries an answer to the connection. */
+  receive(call: () => void): void;
+  /** Carries what was read; without it reads answer at once, as LMDB's do. */
+  read?(call: () => void): void;
+}
+
 /** How the disk runs. */
 export interface MemoryDiskOptions {
   /** Calls back soon, never at once: setImmediate, or the testkit's scheduler. */
   readonly defer: (call: () => void) => void;
   /** Called when `crashAfter` strikes; the disk has stopped by then. */
   readonly onCrash?: (commit: number) => void;
+  /** Told of every stage before anybody hears of it; may crash the disk or disconnect who wrote. */
+  readonly onWrite?: (write: number, stage: WriteStage) => void;
 }
 
 interface Client {
   readonly connection: Connection;
+  readonly wire: DiskWire;
   refusedGeneration: number;
+  /** Its thread has died: it hears nothing more. What it has sent still arrives. */
   isGone: boolean;
+  /** The disk it was connected to has crashed. */
+  isCut: boolean;
 }
 
 interface Queued {
@@ -45,15 +65,16 @@ class Image implements Base {
   }
 
   range({ from, to, limit, reverse }: Range): readonly Row[] {
-    const between = this.#sorted.slice(
-      lowerBound(this.#sorted, from),
-      lowerBound(this.#sorted, to),
-    );
-    if (reverse === true) between.reverse();
-    return between.slice(0, Math.max(0, limit)).flatMap((key) => {
+    const first = lowerBound(this.#sorted, from);
+    const after = lowerBound(this.#sorted, to);
+    const count = Math.min(Math.max(0, limit), Math.max(0, after - first));
+    const rows: Row[] = [];
+    for (let taken = 0; taken < count; taken += 1) {
+      const key = this.#sorted[reverse === true ? after - 1 - taken : first + taken] ?? "";
       const value = this.#rows.get(key);
-      return value === undefined ? [] : [{ key, value }];
-    });
+      if (value !== undefined) rows.push({ key, value });
+    }
+    return rows;
   }
 
   write(writes: readonly Write[]): void {
@@ -61,9 +82,10 @@ class Image implements Base {
       const isPresent = this.#rows.has(key);
       if (value === undefined) this.#rows.delete(key);
       else this.#rows.set(key, value);
+      if (isPresent === (value !== undefined)) continue;
       const at = lowerBound(this.#sorted, key);
-      if (isPresent && value === undefined) this.#sorted.splice(at, 1);
-      if (!isPresent && value !== undefined) this.#sorted.splice(at, 0, key);
+      if (isPresent) this.#sorted.splice(at, 1);
+      else this.#sorted.splice(at, 0, key);
     }
   }
 
@@ -85,6 +107,10 @@ export class MemoryDisk {
   #clients: Client[] = [];
   #queue: Queued[] = [];
   #isBusy = false;
+  /** Committed and waiting for a flush to begin. */
+  #toFlush: Queued[] = [];
+  readonly #through = new Map<Client, number>();
+  #isFlushing = false;
   #commits = 0;
   #crashAfter = Number.POSITIVE_INFINITY;
   #fullAfter = Number.POSITIVE_INFINITY;
@@ -92,6 +118,8 @@ export class MemoryDisk {
   isFull = false;
   /** Rises with every crash: what was deferred before it must not go on after it. */
   #life = 0;
+  /** While true every batch that writes is refused with STORE_FULL; epochs can still be raised. */
+  isFull = false;
 
   constructor(options: MemoryDiskOptions) {
     this.#options = options;
@@ -112,17 +140,18 @@ export class MemoryDisk {
     return this.#committed.range({ from: "", to: "\u007f", limit: Number.MAX_SAFE_INTEGER });
   }
 
-  connect(): Store {
+  /** A connection. Without a wire it is at once, and reads answer a moment later. */
+  connect(wire: DiskWire = AT_ONCE): MemoryStore {
     let client: Client | undefined;
     const connection = new Connection({
       base: {
         get: (key) => this.#committed.get(key),
         range: (range) => this.#committed.range(range),
       },
-      send: (sent) => this.#enqueue({ client, sent }),
+      send: (sent) => wire.send(() => this.#enqueue({ client, sent })),
       refresh: () => {},
     });
-    client = { connection, refusedGeneration: -1, isGone: false };
+    client = { connection, wire, refusedGeneration: -1, isGone: false, isCut: false };
     this.#clients.push(client);
     return new MemoryStore(client, this.#options.defer);
   }
@@ -172,14 +201,20 @@ export class MemoryDisk {
 
   #stop(): void {
     this.#life += 1;
-    for (const client of this.#clients) client.isGone = true;
+    for (const client of this.#clients) {
+      client.isCut = true;
+      client.isGone = true;
+    }
     this.#clients = [];
     this.#queue = [];
     this.#isBusy = false;
+    this.#toFlush = [];
+    this.#through.clear();
+    this.#isFlushing = false;
   }
 
   #enqueue(queued: Queued): void {
-    if (queued.client?.isGone === true) return;
+    if (queued.client?.isCut === true) return;
     this.#queue.push(queued);
     if (this.#isBusy) return;
     this.#isBusy = true;
@@ -193,13 +228,16 @@ export class MemoryDisk {
     });
   }
 
-  /** Commits what is queued as one transaction, then answers, flushes and answers in later calls. */
+  /** Commits what is queued as one transaction; answers, then the next group and the flush follow. */
   #commitGroup(): void {
+    const life = this.#life;
     const group = this.#queue;
     this.#queue = [];
     const answers: (readonly [Client, Answer])[] = [];
     const through = new Map<Client, number>();
     const before = this.#unflushed.length;
+    this.#options.onWrite?.(this.#commits + 1, "writing");
+    if (life !== this.#life) return;
     for (const { client, sent, epochs } of group) {
       if (epochs !== undefined) this.#write(this.#epochWrites(epochs));
       if (client === undefined || sent === undefined) continue;
@@ -216,28 +254,57 @@ export class MemoryDisk {
         this.#options.onCrash?.(this.#commits);
         return;
       }
+      this.#options.onWrite?.(this.#commits, "committed");
+      if (life !== this.#life) return;
     }
     this.#later(() => {
-      for (const [client, answer] of answers) client.connection.answer(answer);
-      this.#later(() => this.#flush(group, through));
-    });
-  }
-
-  #flush(group: readonly Queued[], through: ReadonlyMap<Client, number>): void {
-    this.#flushed.write(this.#unflushed);
-    this.#unflushed = [];
-    this.#later(() => {
-      for (const [client, sequence] of through) {
-        client.connection.answer({ type: "flushed", through: sequence });
+      for (const [client, answer] of answers) this.#answer(client, answer);
+      for (const [client, sequence] of through) this.#through.set(client, sequence);
+      this.#toFlush.push(...group);
+      if (!this.#isFlushing) {
+        this.#isFlushing = true;
+        this.#later(() => this.#flush());
       }
-      for (const { done } of group) done?.();
       if (this.#queue.length > 0) this.#later(() => this.#commitGroup());
       else this.#isBusy = false;
     });
   }
 
+  #flush(): void {
+    const life = this.#life;
+    this.#options.onWrite?.(this.#commits, "flushing");
+    if (life !== this.#life) return;
+    const group = this.#toFlush;
+    const through = [...this.#through];
+    this.#toFlush = [];
+    this.#through.clear();
+    this.#flushed.write(this.#unflushed);
+    this.#unflushed = [];
+    this.#options.onWrite?.(this.#commits, "flushed");
+    if (life !== this.#life) return;
+    this.#later(() => {
+      for (const [client, sequence] of through) {
+        this.#answer(client, { type: "flushed", through: sequence });
+      }
+      for (const { done } of group) done?.();
+      if (this.#toFlush.length > 0) this.#later(() => this.#flush());
+      else this.#isFlushing = false;
+    });
+  }
+
+  #answer(client: Client, answer: Answer): void {
+    client.wire.receive(() => {
+      if (!client.isGone) client.connection.answer(answer);
+    });
+  }
+
   #judge(client: Client, { batch, sequence, generation }: Sent): Answer | undefined {
     if (generation <= client.refusedGeneration) return undefined;
+    if (this.isFull && batch.ops.length > 0) {
+      client.refusedGeneration = generation;
+      const error = { code: "STORE_FULL", message: "The disk is full.", details: { index: -1 } };
+      return { type: "refused", sequence, error: error as ErrorData };
+    }
     const verdict = judge(batch, {
       read: (key) => this.#committed.get(key),
       epoch: (shard) => this.#epochs.get(shard) ?? 0,
@@ -275,7 +342,14 @@ export class MemoryDisk {
   }
 }
 
-class MemoryStore implements Store {
+const AT_ONCE: DiskWire = {
+  send: (call) => call(),
+  receive: (call) => call(),
+  read: (call) => call(),
+};
+
+/** A connection to a disk in memory. */
+export class MemoryStore implements Store {
   readonly #client: Client;
   readonly #defer: (call: () => void) => void;
 
@@ -284,12 +358,12 @@ class MemoryStore implements Store {
     this.#defer = defer;
   }
 
-  async get(key: string): Promise<Uint8Array | undefined> {
-    return this.#client.connection.get(key);
+  get(key: string): Uint8Array | undefined | Promise<Uint8Array | undefined> {
+    return this.#read(() => this.#client.connection.get(key));
   }
 
-  async range(range: Range): Promise<readonly Row[]> {
-    return this.#client.connection.range(range);
+  range(range: Range): readonly Row[] | Promise<readonly Row[]> {
+    return this.#read(() => this.#client.connection.range(range));
   }
 
   commit(batch: Batch): Commit {
@@ -300,10 +374,23 @@ class MemoryStore implements Store {
     this.#client.connection.reset();
   }
 
+  /** The thread that holds this connection has died: it hears nothing more. */
+  disconnect(): void {
+    this.#client.isGone = true;
+  }
+
   async close(): Promise<void> {
     while (!this.#client.connection.isIdle && !this.#client.isGone) {
       await new Promise<void>((resolve) => this.#defer(resolve));
     }
     this.#client.connection.end(new RuntimeError("SHUTTING_DOWN", "The store is closed."));
+  }
+
+  #read<T>(read: () => T): T | Promise<T> {
+    const { wire } = this.#client;
+    if (wire.read === undefined) return read();
+    return new Promise<T>((resolve) => {
+      wire.read?.(() => resolve(read()));
+    });
   }
 }

@@ -1,256 +1,374 @@
 // A whole system in one thread on virtual time: several kernels over one disk in memory, a seeded
-// order of everything, and crashes of the process or of the power at any storage write. What a test
-// says through it is what the door says; a request lost in a crash is rejected with WORKER_LOST.
+// order of everything, and whatever can go wrong: the process or the power fails at any storage
+// write, a worker dies, shards move, the disk is full, the clock jumps. What a test says through it
+// is what the door says; a request that is lost is rejected with WORKER_LOST.
 
 import type { Definition } from "../actor.ts";
-import { type Address, addressParts, SHARDS, shardOf, shardOfAddress } from "../address.ts";
-import { type ErrorData, fromErrorData, RuntimeError } from "../errors.ts";
+import { type Address, addressParts, SHARDS, shardOfAddress } from "../address.ts";
+import type { Clock } from "../clock.ts";
 import type { Frame } from "../frame.ts";
 import { createKernel } from "../kernel.ts";
 import type { Kernel, KernelLimits } from "../kernel-port.ts";
-import type { DoorItem, Operation, RunControl, Want, WorkerItem } from "../message.ts";
+import type { DoorItem, Operation, PeerItem, RunControl, Want } from "../message.ts";
 import { decode } from "../store/codec.ts";
-import { type Crash, MemoryDisk } from "../store/memory.ts";
+import { type Crash, MemoryDisk, type MemoryStore, type WriteStage } from "../store/memory.ts";
 import type { MessageKey } from "../system.ts";
 import { Schedule } from "./schedule.ts";
+import { TestDoor } from "./test-door.ts";
+
+/** One worker for as long as it lives, as what runs on it sees it. */
+export interface Workplace {
+  readonly worker: number;
+  /** Timers of a worker that has died do not fire. */
+  readonly clock: Clock;
+  isAlive(): boolean;
+}
 
 /** How a simulated system is made. */
 export interface TestSystemOptions {
   readonly seed: number;
   readonly definitions: readonly Definition[];
+  /** Handed to runs as `context.ports`. */
   readonly ports?: unknown;
+  /** Instead of `ports`: made anew for each worker, so that nothing outside answers a dead one. */
+  readonly portsFor?: (place: Workplace) => unknown;
   /** Kernels, default 2. */
   readonly workers?: number;
   readonly limits?: Partial<KernelLimits>;
   /** Virtual time at the start, ms since the epoch. */
   readonly startMs?: number;
+  /** Longest time that a commit, a flush or an answer of the disk takes, in ms. Default 0. */
+  readonly diskMs?: number;
+  /** Reads of the store answer at once (as LMDB's do) or later. Default "later". */
+  readonly reads?: "at once" | "later";
+  /** Told of each storage write at each stage, before anybody else: the place to make faults. */
+  readonly onWrite?: (write: number, stage: WriteStage) => void;
 }
 
-interface Waiter {
-  readonly want: Want | "follow" | "control";
-  readonly frames: Frame[];
-  readonly resolve: (value: unknown) => void;
-  readonly reject: (error: Error) => void;
+interface Seat extends Workplace {
+  readonly kernel: Kernel;
+  readonly store: MemoryStore;
+  readonly life: { isOver: boolean };
+  /** What is on its way to it, by sender. */
+  readonly fromDoor: DoorItem[];
+  readonly fromPeers: Map<number, PeerItem[]>;
 }
+
+/** Waits for its shard to have an owner. */
+interface Held {
+  readonly from: number;
+  readonly shard: number;
+  readonly item: PeerItem;
+}
+
+/** Longest time a start may take, in ms. */
+const START_MS_MAX = 60_000;
+const REQUEST_MS = 60_000;
 
 /** A simulated system. */
 export class TestSystem {
   readonly schedule: Schedule;
   readonly disk: MemoryDisk;
   readonly #options: TestSystemOptions;
-  #kernels: Kernel[] = [];
-  #waiters = new Map<number, Waiter>();
-  #ids = 0;
+  readonly #door: TestDoor;
+  #seats: (Seat | undefined)[] = [];
+  #owners: (Seat | undefined)[] = [];
+  #epochs = new Map<number, number>();
+  #held: Held[] = [];
   #life = 0;
-  /** Crashes so far. */
+  /** Crashes of the whole process so far. */
   crashes = 0;
 
   constructor(options: TestSystemOptions) {
     this.#options = options;
-    this.schedule = new Schedule(options.seed, options.startMs);
+    const { seed, startMs, diskMs = 0, onWrite } = options;
+    this.schedule = new Schedule(seed, startMs);
     this.disk = new MemoryDisk({
-      defer: (call) => this.schedule.defer("disk", call),
+      defer: (call) => {
+        if (diskMs === 0 || this.schedule.random() < 0.5) this.schedule.defer("disk", call);
+        else this.schedule.after("disk", this.schedule.random() * diskMs, call);
+      },
       onCrash: () => this.crash("process"),
+      onWrite: (write, stage) => {
+        this.schedule.note(`${stage} ${write}`);
+        onWrite?.(write, stage);
+      },
+    });
+    this.#door = new TestDoor({
+      send: (shard, item) => this.#toWorker(shard, item),
+      placeOf: (run) => this.#placeOf(run),
+      after: (ms, call) => void this.schedule.after("callers", ms, call),
     });
   }
 
-  /** Starts (or starts again) on what the disk holds. */
+  /** Starts (or starts again) on what the disk holds. Returns early when the start itself crashes. */
   async start(): Promise<void> {
     const life = this.#life;
-    const workers = this.#options.workers ?? 2;
-    const isAlive = (): boolean => life === this.#life;
-    this.#kernels = Array.from({ length: workers }, (_, worker) => this.#kernel(worker, isAlive));
-    const owned = this.#kernels.map(() => new Map<number, number>());
-    const epochs = new Map<number, number>();
-    for (let shard = 0; shard < SHARDS; shard += 1) {
-      const epoch = (this.disk.epochs.get(shard) ?? 0) + 1;
-      epochs.set(shard, epoch);
-      owned[shard % workers]?.set(shard, epoch);
-    }
-    const raised = this.disk.setEpochs(epochs);
-    await this.schedule.settle();
-    if (!isAlive()) return;
-    await raised;
-    for (const [worker, shards] of owned.entries()) {
-      const done = this.#kernels[worker]?.own(shards);
-      await this.schedule.settle();
-      if (!isAlive()) return;
-      await done;
-    }
+    const isOver = (): boolean => life !== this.#life;
+    const { workers = 2 } = this.#options;
+    this.#epochs = new Map(this.disk.epochs);
+    this.#owners = [];
+    this.#held = [];
+    this.#seats = Array.from({ length: workers }, (_, worker) => this.#seat(worker));
+    let isUp = false;
+    let failure: unknown;
+    this.#takeUp(isOver).then(
+      () => {
+        isUp = true;
+      },
+      (error: unknown) => {
+        failure = error;
+      },
+    );
+    await this.schedule.until(() => isUp || failure !== undefined || isOver(), START_MS_MAX);
+    if (failure !== undefined) throw failure;
+    if (!isUp && !isOver()) throw new Error(`The start took more than ${START_MS_MAX} ms.`);
   }
 
   /** Everything in memory is gone; `start` goes on from the disk. */
   crash(kind: Crash): void {
     this.#life += 1;
     this.crashes += 1;
-    for (let worker = 0; worker < this.#kernels.length; worker += 1) {
-      this.schedule.kill(`worker ${worker}`);
-    }
+    this.schedule.note(`crash ${kind}`);
+    for (const seat of this.#seats) if (seat !== undefined) this.#empty(seat);
+    this.#owners = [];
+    this.#held = [];
     this.schedule.kill("disk");
-    this.schedule.kill("door");
     this.disk.crash(kind);
-    const waiters = [...this.#waiters.values()];
-    this.#waiters = new Map();
-    for (const waiter of waiters) {
-      waiter.reject(new RuntimeError("WORKER_LOST", "The system has crashed."));
+    this.#door.crashed();
+  }
+
+  /**
+   * One worker dies; the others live. Its shards' epochs are raised and the worker `heir` (default:
+   * a new one in its place) takes them. Resolves when they have an owner again, or with the next crash.
+   */
+  async killWorker(worker: number, heir = worker): Promise<void> {
+    const life = this.#life;
+    const dead = this.#seats[worker];
+    if (dead === undefined) return;
+    this.schedule.note(`kill ${worker}`);
+    this.#empty(dead);
+    this.#seats[worker] = undefined;
+    this.#door.lost(worker);
+    const shards = [...this.#owners.keys()].filter((shard) => this.#owners[shard] === dead);
+    for (const shard of shards) this.#owners[shard] = undefined;
+    const epochs = await this.#raise(shards);
+    if (life !== this.#life) return;
+    // Wake-ups the dead worker had not sent are found before its actors go on sending.
+    for (const seat of this.#seats) await seat?.kernel.rescan();
+    if (life !== this.#life) return;
+    const fresh = this.#seat(worker);
+    this.#seats[worker] = fresh;
+    await this.#give((heir === worker ? undefined : this.#seats[heir]) ?? fresh, epochs);
+  }
+
+  /**
+   * Moves shards to another worker while the system runs: whoever has them gives them up at the next
+   * step boundaries, or after `graceMs`. Resolves when they have an owner again, or with the next crash.
+   */
+  async move(shards: readonly number[], to: number, graceMs = 1_000): Promise<void> {
+    const life = this.#life;
+    this.schedule.note(`move ${shards.length} to ${to}`);
+    for (const seat of [...this.#seats]) {
+      const going = shards.filter((shard) => this.#owners[shard] === seat);
+      const receiver = this.#seats[to];
+      if (seat === undefined || receiver === undefined || going.length === 0) continue;
+      if (seat.worker === to) continue;
+      for (const shard of going) this.#owners[shard] = undefined;
+      await seat.kernel.release(going, graceMs);
+      if (life !== this.#life) return;
+      const gone = new Set(going);
+      this.#door.lost(seat.worker, (shard) => gone.has(shard));
+      const epochs = await this.#raise(going);
+      if (life !== this.#life) return;
+      await this.#give(receiver, epochs);
     }
   }
 
-  /** Asks an actor. Drive it with `schedule.settle()` or `advance()`. */
+  /** Asks an actor. Drive it with `schedule.settle()`, `advance()` or `until()`. */
   ask(to: Address, message: unknown, key?: MessageKey, trace?: string): Promise<unknown> {
-    return this.#request(to, message, "reply", key, trace);
+    return this.#request({ to, message, want: "reply", key, trace });
   }
 
-  /** Sends a message and gathers the frames of the run that follows, to its end. */
-  stream(to: Address, message: unknown, key?: MessageKey): Promise<Frame[]> {
-    return this.#request(to, message, "frames", key) as Promise<Frame[]>;
+  /** Sends a message and gathers the frames of the run that follows, to its end; `onFrame` sees each. */
+  stream(
+    to: Address,
+    message: unknown,
+    key?: MessageKey,
+    onFrame?: (frame: Frame) => void,
+  ): Promise<Frame[]> {
+    return this.#request({ to, message, want: "frames", key, onFrame }) as Promise<Frame[]>;
   }
 
   /** Durable message; resolves when it is on disk. */
   send(to: Address, message: unknown): Promise<unknown> {
-    return this.#request(to, message, "stored");
+    return this.#request({ to, message, want: "stored" });
+  }
+
+  /** Message in memory, at most once. */
+  tell(to: Address, message: unknown): void {
+    this.#request({ to, message, want: "nothing" }).catch(() => undefined);
   }
 
   /** Frames of a run after a frame id. */
-  follow(at: { tenant: string; root: string; run: string; after?: string }): Promise<Frame[]> {
-    const shard = shardOf(at.tenant, at.root);
-    return this.#say(shard, "follow", (id) => ({
-      type: "follow",
-      id,
-      ...at,
-      endOnly: false,
-    })) as Promise<Frame[]>;
+  follow(
+    at: { tenant: string; root: string; run: string; after?: string },
+    onFrame?: (frame: Frame) => void,
+  ): Promise<Frame[]> {
+    const make = (id: number): DoorItem => ({ type: "follow", id, ...at, endOnly: false });
+    return this.#door.say({ make, want: "follow", onFrame }) as Promise<Frame[]>;
   }
 
   control(
     at: { tenant: string; root: string; run: string },
     control: RunControl,
   ): Promise<unknown> {
-    const shard = shardOf(at.tenant, at.root);
-    return this.#say(shard, "control", (id) => ({ type: "control", id, ...at, control }));
+    const make = (id: number): DoorItem => ({ type: "control", id, ...at, control });
+    return this.#door.say({ make, want: "control", forMs: REQUEST_MS });
   }
 
   /** What an operator does to an actor or its letters. */
   operate(to: Address, operation: Operation): Promise<unknown> {
-    return this.#say(shardOfAddress(to), "control", (id) => ({
-      type: "operate",
-      id,
-      to,
-      operation,
-    }));
+    const make = (id: number): DoorItem => ({ type: "operate", id, to, operation });
+    return this.#door.say({ make, want: "control", forMs: REQUEST_MS });
   }
 
   /** The kernel that owns an address. */
   kernelOf(address: Address): Kernel | undefined {
-    return this.#kernels[shardOfAddress(address) % this.#kernels.length];
+    return this.#owners[shardOfAddress(address)]?.kernel;
   }
 
-  #request(
-    to: Address,
-    message: unknown,
-    want: Want,
-    key?: MessageKey,
-    trace?: string,
-  ): Promise<unknown> {
-    return this.#say(shardOfAddress(to), want, (id) => ({
-      type: "request",
-      id,
-      to,
-      message,
-      deadlineMs: this.schedule.nowMs + 60_000,
-      want,
-      level: "flushed",
-      ...(key ? { key } : {}),
-      ...(trace ? { trace } : {}),
-    }));
+  /** Number of the worker that owns a shard, or null. */
+  workerOf(shard: number): number | null {
+    return this.#owners[shard]?.worker ?? null;
   }
 
-  #say(shard: number, want: Waiter["want"], item: (id: number) => DoorItem): Promise<unknown> {
-    this.#ids += 1;
-    const id = this.#ids;
-    const kernel = this.#kernels[shard % this.#kernels.length];
-    const promise = new Promise((resolve, reject) => {
-      this.#waiters.set(id, { want, frames: [], resolve, reject });
+  #request(of: {
+    readonly to: Address;
+    readonly message: unknown;
+    readonly want: Want;
+    readonly key?: MessageKey | undefined;
+    readonly trace?: string | undefined;
+    readonly onFrame?: ((frame: Frame) => void) | undefined;
+  }): Promise<unknown> {
+    const { to, message, want, key, trace, onFrame } = of;
+    const make = (id: number): DoorItem => ({
+      ...{ type: "request", id, to, message, want, level: "flushed" },
+      deadlineMs: this.schedule.nowMs + REQUEST_MS,
+      ...(key === undefined ? {} : { key }),
+      ...(trace === undefined ? {} : { trace }),
     });
-    promise.catch(() => undefined);
-    this.schedule.defer("door", () => kernel?.fromDoor([item(id)]));
-    return promise;
+    return this.#door.say({ make, want, onFrame, forMs: REQUEST_MS });
   }
 
-  #kernel(worker: number, isAlive: () => boolean): Kernel {
-    const lane = `worker ${worker}`;
+  #toWorker(shard: number, item: DoorItem): number | null {
+    const seat = this.#owners[shard];
+    if (seat === undefined) return null;
+    this.#batched(seat.fromDoor, item, `door>${seat.worker}`, (items) => {
+      if (seat.isAlive()) seat.kernel.fromDoor(items);
+    });
+    return seat.worker;
+  }
+
+  #toPeer(from: number, shard: number, item: PeerItem): void {
+    const seat = this.#owners[shard];
+    if (seat === undefined) {
+      this.#held.push({ from, shard, item });
+      return;
+    }
+    const waiting = seat.fromPeers.get(from) ?? [];
+    seat.fromPeers.set(from, waiting);
+    this.#batched(waiting, item, `${from}>${seat.worker}`, (items) => {
+      if (seat.isAlive()) seat.kernel.fromPeer(items);
+    });
+  }
+
+  /** What is sent before the wire is served travels together. */
+  #batched<T>(waiting: T[], item: T, lane: string, deliver: (items: readonly T[]) => void): void {
+    waiting.push(item);
+    if (waiting.length === 1) this.schedule.defer(lane, () => deliver(waiting.splice(0)));
+  }
+
+  async #takeUp(isOver: () => boolean): Promise<void> {
+    const epochs = await this.#raise(Array.from({ length: SHARDS }, (_, shard) => shard));
+    for (const seat of this.#seats) {
+      if (seat === undefined || isOver()) return;
+      const own = [...epochs].filter(([shard]) => shard % this.#seats.length === seat.worker);
+      await this.#give(seat, new Map(own));
+    }
+  }
+
+  async #raise(shards: readonly number[]): Promise<ReadonlyMap<number, number>> {
+    const raised = new Map<number, number>();
+    for (const shard of shards) raised.set(shard, (this.#epochs.get(shard) ?? 0) + 1);
+    for (const [shard, epoch] of raised) this.#epochs.set(shard, epoch);
+    await this.disk.setEpochs(raised);
+    return raised;
+  }
+
+  async #give(seat: Seat, epochs: ReadonlyMap<number, number>): Promise<void> {
+    const life = this.#life;
+    await seat.kernel.own(epochs);
+    if (life !== this.#life || !seat.isAlive()) return;
+    for (const shard of epochs.keys()) this.#owners[shard] = seat;
+    const held = this.#held;
+    this.#held = [];
+    for (const { from, shard, item } of held) this.#toPeer(from, shard, item);
+    this.#door.assigned();
+  }
+
+  #empty(seat: Seat): void {
+    const { worker } = seat;
+    seat.life.isOver = true;
+    seat.store.disconnect();
+    this.schedule.kill(`worker ${worker}`);
+    this.schedule.kill(`door>${worker}`);
+    this.schedule.kill(`${worker}>door`);
+    this.schedule.kill(`disk>${worker}`);
+    for (const other of this.#seats) {
+      this.schedule.kill(`${worker}>${other?.worker}`);
+      this.schedule.kill(`${other?.worker}>${worker}`);
+      // Of what the dead one had sent nothing more arrives: its rows are found by a rescan.
+      other?.fromPeers.delete(worker);
+    }
+  }
+
+  #seat(worker: number): Seat {
     const { schedule } = this;
-    return createKernel({
+    const { definitions, ports, portsFor, limits, reads = "later" } = this.#options;
+    const lane = `worker ${worker}`;
+    const life = { isOver: false };
+    const isAlive = (): boolean => !life.isOver;
+    const place: Workplace = { worker, isAlive, clock: schedule.clock(lane, isAlive) };
+    const read = (call: () => void): void => schedule.defer(lane, call);
+    const store = this.disk.connect({
+      send: (call) => schedule.defer(`${worker}>disk`, call),
+      receive: (call) => schedule.defer(`disk>${worker}`, call),
+      ...(reads === "later" ? { read } : {}),
+    });
+    const kernel = createKernel({
       worker,
-      definitions: this.#options.definitions,
-      ports: this.#options.ports ?? {},
-      store: this.disk.connect(),
-      clock: schedule.clock(lane, isAlive),
+      definitions,
+      ports: portsFor?.(place) ?? ports ?? {},
+      store,
+      clock: place.clock,
       random: schedule.bytes,
       durability: "flushed",
       defer: (call) => schedule.defer(lane, () => (isAlive() ? call() : undefined)),
       toDoor: (item) => {
-        if (isAlive()) schedule.defer(lane, () => this.#answer(item));
+        if (isAlive()) schedule.defer(`${worker}>door`, () => this.#door.answer(item));
       },
       toPeer: (shard, item) => {
-        if (!isAlive()) return;
-        schedule.defer(lane, () => this.#kernels[shard % this.#kernels.length]?.fromPeer([item]));
+        if (isAlive()) this.#toPeer(worker, shard, item);
       },
-      ...(this.#options.limits ? { limits: this.#options.limits } : {}),
+      ...(limits === undefined ? {} : { limits }),
     });
+    return { ...place, kernel, store, life, fromDoor: [], fromPeers: new Map() };
   }
 
-  #answer(item: WorkerItem): void {
-    const waiter = this.#waiters.get(item.id);
-    if (!waiter) return;
-    switch (item.type) {
-      case "reply":
-        this.#settle(item.id, waiter, item.value);
-        return;
-      case "error":
-        this.#fail(item.id, waiter, item.error);
-        return;
-      case "elsewhere":
-        this.#elsewhere(item, waiter);
-        return;
-      case "frames":
-        for (const frame of item.frames) this.#frame(item.id, waiter, frame);
-        return;
-    }
-  }
-
-  /** A keyed message had its run at another root: it is followed there. */
-  #elsewhere(item: WorkerItem & { type: "elsewhere" }, waiter: Waiter): void {
-    const accepted: Frame = { type: "accepted", reply: item.reply, run: item.run };
-    if (item.run === null) {
-      this.#settle(item.id, waiter, [accepted]);
-      return;
-    }
-    const run = item.run;
+  #placeOf(run: string): { tenant: string; root: string } | null {
     const row = this.disk.rows.find(({ key }) => key.startsWith("n/") && key.endsWith(`/${run}`));
-    const at = row === undefined ? null : (decode(row.value) as { address: Address }).address;
-    const { tenant, root } = at === null ? { tenant: "", root: "" } : addressParts(at);
-    this.#waiters.delete(item.id);
-    this.follow({ tenant, root, run }).then(
-      (frames) => waiter.resolve([accepted, ...frames]),
-      (error: Error) => waiter.reject(error),
-    );
-  }
-
-  #frame(id: number, waiter: Waiter, frame: Frame): void {
-    waiter.frames.push(frame);
-    if (frame.type === "refused") this.#fail(id, waiter, frame.error);
-    const isOver = frame.type === "end" || (frame.type === "accepted" && frame.run === null);
-    if (isOver) this.#settle(id, waiter, waiter.frames);
-  }
-
-  #settle(id: number, waiter: Waiter, value: unknown): void {
-    this.#waiters.delete(id);
-    waiter.resolve(value);
-  }
-
-  #fail(id: number, waiter: Waiter, error: ErrorData): void {
-    this.#waiters.delete(id);
-    waiter.reject(fromErrorData(error));
+    if (row === undefined) return null;
+    return addressParts((decode(row.value) as { address: Address }).address);
   }
 }

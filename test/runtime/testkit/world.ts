@@ -1,0 +1,137 @@
+// The other side: what runs call and what a crash does not touch. It keeps every call, effect, query
+// and answer with its time, and behaves as the plan says.
+
+import type { Attempt } from "../../../runtime/actor.ts";
+import type { Timer } from "../../../runtime/clock.ts";
+import { RuntimeError } from "../../../runtime/errors.ts";
+import type { Workplace } from "../../../runtime/testkit/test-system.ts";
+import type { How } from "./script.ts";
+
+/** Something the other side has seen. `token` names the effect or the answer. */
+export interface Seen {
+  readonly what: "call" | "effect" | "answer" | "query";
+  readonly job: string;
+  readonly key: string;
+  readonly passedMs: number;
+  /** Number of the attempt, as the runtime gives it. */
+  readonly attempt: number;
+  readonly token: string;
+}
+
+/** One call of a step. */
+export interface WorldCall {
+  readonly job: string;
+  readonly key: string;
+  readonly how: How;
+  readonly ms: number;
+}
+
+/** What a run of one worker is given as its ports. */
+export interface Outside {
+  call(call: WorldCall, attempt: Attempt): Promise<string>;
+  /** What became of a call: its token, or undefined when it had no effect. */
+  query(job: string, key: string, attempt: Attempt): Promise<string | undefined>;
+  /** Waits without the runtime knowing. */
+  pause(ms: number, signal: AbortSignal): Promise<void>;
+  /** Notes that a run has come to a step. */
+  mark(job: string, key: string): void;
+}
+
+/** The time of a simulation, and its trace. */
+export interface WorldTime {
+  passedMs(): number;
+  note(text: string): void;
+}
+
+/** The other side of one simulation. */
+export class World {
+  readonly seen: Seen[] = [];
+  /** Times each message's handler has thrown. */
+  readonly thrown = new Map<string, number>();
+  /** When a run was last at a step, by job and key. */
+  readonly marks = new Map<string, number>();
+  readonly #time: WorldTime;
+  #tokens = 0;
+
+  constructor(time: WorldTime) {
+    this.#time = time;
+  }
+
+  /** Throws while the message is to fail. */
+  trouble(id: string, fails: number): void {
+    const thrown = this.thrown.get(id) ?? 0;
+    if (thrown >= fails) return;
+    this.thrown.set(id, thrown + 1);
+    throw new Error(`${id} fails on purpose`);
+  }
+
+  /** The world as one worker reaches it: when that dies, nothing on its way goes on. */
+  outsideOf(place: Workplace): Outside {
+    return {
+      call: (call, attempt) => this.#call(place, call, attempt),
+      query: async (job, key, attempt) => {
+        const effect = this.seen.find(
+          (one) => one.what === "effect" && one.job === job && one.key === key,
+        );
+        this.#note("query", { job, key }, attempt, effect?.token ?? "");
+        await pause(place, 5, attempt.signal);
+        return effect?.token;
+      },
+      pause: (ms, signal) => pause(place, ms, signal),
+      mark: (job, key) => {
+        this.marks.set(`${job}|${key}`, this.#time.passedMs());
+      },
+    };
+  }
+
+  async #call(place: Workplace, call: WorldCall, attempt: Attempt): Promise<string> {
+    const { how, ms } = call;
+    const isFirst = !this.seen.some(
+      (one) => one.what === "call" && one.job === call.job && one.key === call.key,
+    );
+    this.#tokens += 1;
+    const token = `t${this.#tokens}`;
+    this.#note("call", call, attempt, token);
+    if (how === "hang") await pause(place, 1_000_000, attempt.signal);
+    await pause(place, ms / 2, attempt.signal);
+    if (how === "fatal") throw new RuntimeError("PROVIDER_FAILED", "It will never work.");
+    if (how === "flaky" && isFirst) throw new RuntimeError("PROVIDER_LIMITED", "Not now.");
+    this.#note("effect", call, attempt, token);
+    await pause(place, ms / 2, attempt.signal);
+    if (how === "lost" && isFirst) throw new RuntimeError("PROVIDER_UNAVAILABLE", "Cut off.");
+    this.#note("answer", call, attempt, token);
+    return token;
+  }
+
+  #note(
+    what: Seen["what"],
+    of: { readonly job: string; readonly key: string },
+    attempt: Attempt,
+    token: string,
+  ): void {
+    const { job, key } = of;
+    const passedMs = this.#time.passedMs();
+    this.seen.push({ what, job, key, passedMs, attempt: attempt.number, token });
+    this.#time.note(`${what} ${job} ${key} ${attempt.number}`);
+  }
+}
+
+/** Goes on after `ms`; cut by the signal; never goes on when the worker has died. */
+function pause(place: Workplace, ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let timer: Timer | undefined;
+    const cut = (): void => {
+      timer?.cancel();
+      reject(signal.reason);
+    };
+    if (signal.aborted) {
+      cut();
+      return;
+    }
+    signal.addEventListener("abort", cut, { once: true });
+    timer = place.clock.after(ms, () => {
+      signal.removeEventListener("abort", cut);
+      resolve();
+    });
+  });
+}
