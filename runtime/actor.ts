@@ -93,6 +93,7 @@ export interface Turn {
   releaseRun(id: string, input?: Data): void;
   /** Durable control messages to a run of this actor. */
   cancelRun(id: string, reason: string): void;
+  /** A held run takes no steering: only `releaseRun` and `cancelRun` reach it. */
   steerRun(id: string, value: Data): void;
   /** Durable timer: `message` comes to this actor at `atMs`, after a restart too; a name replaces its earlier one. */
   remind(name: string, atMs: number, message: Data): void;

@@ -44,8 +44,10 @@ export class RunControls {
     committer.write(owner, { op: "put", key, value: encode(row) });
     runs
       .up(tenant, root, run)
-      .then((tree) => {
-        if (tree === null) committer.write({ shard: owner.shard }, { op: "remove", key });
+      .then(async (tree) => {
+        if (tree !== null) return;
+        await this.#toHeld(tenant, run, control);
+        committer.write({ shard: owner.shard }, { op: "remove", key });
       })
       .catch(() => this.#engine.metrics.count("resumeFailures"));
   }
@@ -98,7 +100,12 @@ export class RunControls {
     // A run that is taken up reads its inbox itself.
     runs
       .up(tenant, root, id)
-      .then((up) => (up === null ? remove() : undefined))
+      .then(async (up) => {
+        if (up !== null) return;
+        const mail = item.message as RunMail;
+        if (mail.type === "control") await this.#toHeld(tenant, id, mail.control);
+        remove();
+      })
       .catch(() => metrics.count("resumeFailures"));
   }
 
@@ -134,12 +141,22 @@ export class RunControls {
     }
     const row = await runs.row(tenant, rootRunOf(run));
     if (row?.status === "held" && control.type === "cancel" && run === row.id) {
-      runs.cancelHeld(row);
+      if (!runs.trees.has(run)) runs.cancelHeld(row);
       this.fromDoor(item);
       return;
     }
     const ended: ErrorData = { code: "RUN_ENDED", message: `The run "${run}" has ended.` };
     options.toDoor({ type: "error", id, error: row && row.endedAt !== null ? ended : refused });
+  }
+
+  /** A run held before this kernel had the shard is cancelled as it is; else the control comes too late. */
+  async #toHeld(tenant: string, run: string, control: RunControl): Promise<void> {
+    const { runs } = this.#engine;
+    if (control.type !== "cancel" || run !== rootRunOf(run)) return;
+    const row = await runs.row(tenant, run);
+    if (row?.status !== "held") return;
+    if (!runs.trees.has(run)) runs.cancelHeld(row);
+    this.#take(tenant, run, control);
   }
 
   /** Null when the run has taken it. */

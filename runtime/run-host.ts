@@ -85,16 +85,13 @@ export class RunHost {
       ...(asker ? { asker } : {}),
       ...(trace ? { trace } : {}),
     };
-    this.#engine.committer.write(owner, {
-      op: "put",
-      key: keys.run(tenant, id),
-      value: encode(row),
-    });
-    if (spec.held) {
-      this.#held.set(id, row);
+    if (!spec.held) {
+      this.#begin(owner, row);
       return;
     }
-    this.#begin(owner, row);
+    const key = keys.run(tenant, id);
+    this.#engine.committer.write(owner, { op: "put", key, value: encode(row) });
+    this.#held.set(id, row);
   }
 
   /** Starts a held run. */
@@ -105,13 +102,18 @@ export class RunHost {
       this.#release(owner, held, input);
       return;
     }
+    // It has been released, or cancelled, and is under way.
+    if (this.trees.has(id)) return;
     // Held before this kernel had the shard: the mark makes the release durable, the row comes after.
     const { committer } = this.#engine;
     const mark = keys.openRun(owner.shard, tenant, id);
     committer.write(owner, { op: "put", key: mark, value: encode({ input }) });
     this.row(tenant, id)
       .then((row) => {
-        if (row?.status === "held") this.#release({ shard: owner.shard }, row, input);
+        if (this.trees.has(id)) return;
+        const here = { shard: owner.shard };
+        if (row?.status === "held") this.#release(here, row, input);
+        else committer.write(here, { op: "remove", key: mark });
       })
       .catch(() => this.#engine.metrics.count("releaseFailures"));
   }
@@ -263,12 +265,22 @@ export class RunHost {
   }
 
   /** A held run that is cancelled becomes a tree that ends without having been called. */
-  cancelHeld(row: StoredRun): RunTree {
+  cancelHeld(held: StoredRun): RunTree {
+    const row: StoredRun = { ...held, status: "running" };
     const tree = new RunTree(this.#engine, row, { log: [], nextChunk: 0 });
     this.trees.set(row.id, tree);
-    this.#engine.committer.join(tree);
+    this.#writeOpen(tree, row);
     this.viewers.joinWaiting(tree);
     return tree;
+  }
+
+  /** The rows of a run that is under way: what the next owner of its shard finds. */
+  #writeOpen(owner: Participant, row: StoredRun): void {
+    const { committer } = this.#engine;
+    const { tenant } = addressParts(row.parent);
+    const mark = keys.openRun(owner.shard, tenant, row.id);
+    committer.write(owner, { op: "put", key: keys.run(tenant, row.id), value: encode(row) });
+    committer.write(owner, { op: "put", key: mark, value: encode({}) });
   }
 
   #start(tree: RunTree): void {
@@ -277,10 +289,8 @@ export class RunHost {
   }
 
   #begin(owner: Participant, row: StoredRun): void {
-    const { tenant } = addressParts(row.parent);
     const { committer, metrics } = this.#engine;
-    const key = keys.openRun(owner.shard, tenant, row.id);
-    committer.write(owner, { op: "put", key, value: encode({}) });
+    this.#writeOpen(owner, row);
     const tree = new RunTree(this.#engine, row, { log: [], nextChunk: 0 });
     this.trees.set(row.id, tree);
     committer.join(tree);
@@ -290,15 +300,8 @@ export class RunHost {
   }
 
   #release(owner: Participant, held: StoredRun, input: Data): void {
-    const row: StoredRun = {
-      ...held,
-      status: "running",
-      input: input === undefined ? held.input : input,
-    };
-    const { tenant } = addressParts(row.parent);
-    const key = keys.run(tenant, row.id);
-    this.#engine.committer.write(owner, { op: "put", key, value: encode(row) });
-    this.#begin(owner, row);
+    const isSame = input === undefined;
+    this.#begin(owner, { ...held, status: "running", input: isSame ? held.input : input });
   }
 
   #settle(
