@@ -109,12 +109,6 @@ export class Schedule {
     for (let at = 0; at < text.length; at += 1) this.#mix(text.charCodeAt(at));
   }
 
-  /** When the next timer fires, or null when none is armed. */
-  get nextAtMs(): number | null {
-    if (this.#armed.length === 0) return null;
-    return this.#armed.reduce((least, { atMs }) => Math.min(least, atMs), Number.POSITIVE_INFINITY);
-  }
-
   /** Adds a task to a lane. */
   defer(name: string, call: () => void): void {
     const lane = this.#lane(name);

@@ -27,6 +27,8 @@ export interface Told {
   readonly steered: Map<string, { readonly value: string; readonly passedMs: number }[]>;
   /** What should not have been said. */
   readonly wrong: string[];
+  /** What viewers should not have seen, unless the power failed: what they see is not flushed yet. */
+  readonly shown: string[];
 }
 
 /** Errors after which the same request is made again. */
@@ -46,6 +48,7 @@ export class Callers {
     cancelled: new Set(),
     steered: new Map(),
     wrong: [],
+    shown: [],
   };
   readonly #system: TestSystem;
   #busy = 0;
@@ -120,7 +123,7 @@ export class Callers {
 
   async #job(request: Request & { type: "job" }): Promise<void> {
     const { id, to, job, held } = request;
-    const reader = new FrameReader((what) => this.told.wrong.push(`${job.name}: ${what}`));
+    const reader = new FrameReader((what) => this.told.shown.push(`${job.name}: ${what}`));
     const { tenant, root } = addressParts(to);
     const message = { type: "job", job, held };
     const seen = (frame: Frame): void => {

@@ -12,6 +12,7 @@ import type { Course } from "./simulate.ts";
 /** Everything that is wrong with a course; [] when every promise was kept. */
 export function violations(course: Course): readonly string[] {
   const wrong: string[] = [...course.stuck, ...course.told.wrong];
+  if (!course.struck.some(({ type }) => type === "power")) wrong.push(...course.told.shown);
   checkNodes(course, wrong);
   checkMessages(course, wrong);
   checkDeadLetters(course, wrong);

@@ -188,11 +188,12 @@ class Maker {
   #jobRequest(id: string, atMs: number, tenant: string): Request {
     const to = address({ kind: "desk", tenant, root: this.#pick(DESKS) });
     const job = this.#job(tenant, 1, to);
-    const steers = this.#chance(0.3) ? [this.#id("steer"), this.#id("steer")] : [];
+    const held = this.#chance(0.15);
+    // A held run takes no steering.
+    const steers = !held && this.#chance(0.3) ? [this.#id("steer"), this.#id("steer")] : [];
     const isCancelled = this.#chance(0.15);
     return {
-      ...{ type: "job", id, atMs, to, job, steers },
-      held: this.#chance(0.15),
+      ...{ type: "job", id, atMs, to, job, steers, held },
       ...(isCancelled ? { cancelAfterMs: Math.floor(this.#random() * 1_500) } : {}),
     };
   }
@@ -224,7 +225,8 @@ class Maker {
     if (dice < 0.5) return { do: "text", key, ms: Math.floor(this.#random() * 200) };
     if (dice < 0.6) return { do: "sleep", key, ms: Math.floor(this.#random() * 1_500) };
     if (dice < 0.68) return { do: "ask", key, to: this.#node(tenant), id: this.#id("ask") };
-    if (dice < 0.78) return { do: "send", key, to: this.#node(tenant), id: this.#id("sent"), seq: 0 };
+    if (dice < 0.78)
+      return { do: "send", key, to: this.#node(tenant), id: this.#id("sent"), seq: 0 };
     if (dice < 0.82) return { do: "decision", key };
     if (dice < 0.86) return { do: "steered", key };
     if (depth >= DEPTH_MAX) return { do: "sleep", key, ms: 10 };
