@@ -376,7 +376,8 @@ export class TurnRunner {
 
   /** Gives a message up: a dead letter, and an error for whoever waits. */
   #give(cell: Cell, item: MailItem, cause: unknown): void {
-    const { admission, letters, runs } = this.#engine;
+    const { admission, committer, letters, runs } = this.#engine;
+    const { door } = item;
     const error = toErrorData(cause);
     const isLate = error.code === "DEADLINE";
     const text = `The message failed ${item.failures} times and was set aside: ${error.message}`;
@@ -385,8 +386,11 @@ export class TurnRunner {
     letters.setAside(cell.address, item, cause, (owner) => {
       if (item.endedRun) runs.settleFailed(owner, item.endedRun);
       this.#replyTo(owner, item, cell, { error: told });
+      if (!door) return;
+      // Whoever hears of the letter must find it, after a crash too.
+      if (door.level === "memory") admission.refuse(door, told);
+      else committer.after(door.level, () => admission.refuse(door, told));
     });
-    if (item.door) admission.refuse(item.door, told);
   }
 }
 
