@@ -4,7 +4,7 @@
 // one commits while the last is being flushed.
 
 import { SHARDS } from "../address.ts";
-import { type ErrorData, RuntimeError } from "../errors.ts";
+import { RuntimeError } from "../errors.ts";
 import { decodeCounter, encode } from "./codec.ts";
 import { type Answer, Connection, type Sent } from "./connection.ts";
 import { judge, type Write } from "./judge.ts";
@@ -118,8 +118,6 @@ export class MemoryDisk {
   isFull = false;
   /** Rises with every crash: what was deferred before it must not go on after it. */
   #life = 0;
-  /** While true every batch that writes is refused with STORE_FULL; epochs can still be raised. */
-  isFull = false;
 
   constructor(options: MemoryDiskOptions) {
     this.#options = options;
@@ -300,11 +298,6 @@ export class MemoryDisk {
 
   #judge(client: Client, { batch, sequence, generation }: Sent): Answer | undefined {
     if (generation <= client.refusedGeneration) return undefined;
-    if (this.isFull && batch.ops.length > 0) {
-      client.refusedGeneration = generation;
-      const error = { code: "STORE_FULL", message: "The disk is full.", details: { index: -1 } };
-      return { type: "refused", sequence, error: error as ErrorData };
-    }
     const verdict = judge(batch, {
       read: (key) => this.#committed.get(key),
       epoch: (shard) => this.#epochs.get(shard) ?? 0,
