@@ -221,24 +221,32 @@ export class ActorHost {
         if (item.door) this.#engine.admission.refuse(item.door, toErrorData(refused.error));
         if (isLost(cell.shard) || !(item.row || item.due)) continue;
       }
-      const isGone = item.row && refused.batches.has(item.row.batch);
-      if (!isGone) items.push(item);
+      if (this.#isKept(item, refused)) items.push(item);
     }
     for (const [address, cell] of [...this.cells]) {
       const waiting = again.get(address);
-      const isKept = (item: MailItem): boolean => !item.row || !refused.batches.has(item.row.batch);
-      const kept = cell.mailbox.drain().filter(isKept);
+      const kept = cell.mailbox.drain().filter((item) => this.#isKept(item, refused));
       if (waiting === undefined && !isLost(cell.shard)) {
         for (const item of kept) cell.mailbox.push(item, item.lane);
         continue;
       }
       // What was being read for is read for again, by the actor that takes this one's place.
-      if (cell.taken && isKept(cell.taken)) kept.unshift(cell.taken);
+      if (cell.taken && this.#isKept(cell.taken, refused)) kept.unshift(cell.taken);
       this.cells.delete(address);
       if (isLost(cell.shard)) continue;
       const fresh = this.cellFor(address);
       for (const item of [...(waiting ?? []), ...kept]) if (fresh) this.push(fresh, item);
     }
+  }
+
+  /**
+   * Whether a message still stands after a refusal. One whose row was refused comes again from its
+   * sender; a reminder may rest on a refused row too, and fires again if it is still there.
+   */
+  #isKept(item: MailItem, refused: Refused): boolean {
+    const [due] = item.due ?? [];
+    if (due !== undefined) this.#engine.reminders.putOff(0, due);
+    return due === undefined && !(item.row && refused.batches.has(item.row.batch));
   }
 
   /** Forgets every actor of the given shards. */
