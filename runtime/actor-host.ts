@@ -1,18 +1,19 @@
-// The actors of one kernel: finds or wakes the cell a message is for, keeps the fair order of turns,
-// and lets idle actors go. What happens inside a turn is turn-runner.ts.
+// The actors of one kernel: finds or wakes the cell a message is for, and lets idle actors go. Who
+// has the next turn is turn-order.ts; what happens inside a turn is turn-runner.ts.
 
 import { stateFrom } from "./activation.ts";
 import { type Address, addressParts, shardOfAddress } from "./address.ts";
 import { MAILBOX_MAX } from "./admission.ts";
-import { Cell, type MailItem } from "./cell.ts";
+import { Cell, type MailItem, Tell } from "./cell.ts";
 import type { Participant, Refused } from "./committer.ts";
 import { type Engine, whenRead } from "./engine.ts";
 import { isStorageTrouble, RuntimeError, toErrorData } from "./errors.ts";
 import type { Asker, InboxRow, LetterPast } from "./message.ts";
-import { RunQueue } from "./run-queue.ts";
 import { decode, encode } from "./store/codec.ts";
 import { keys } from "./store/keys.ts";
 import type { Row } from "./store/store.ts";
+import type { TurnDraft } from "./turn.ts";
+import { TurnOrder } from "./turn-order.ts";
 import { TurnDone, TurnRunner } from "./turn-runner.ts";
 
 const IDLE_MS = 30_000;
@@ -42,30 +43,40 @@ export class ActorHost {
   #blamed = new Map<Address, number>();
   /** Actors over which a thread has died: their messages are on disk before they are handled. */
   readonly #suspects = new Set<Address>();
-  readonly #queue = new RunQueue<Cell>();
-  #isScheduled = false;
+  /** In which order they get their turns. */
+  readonly order: TurnOrder;
 
   constructor(engine: Engine) {
     this.#engine = engine;
     this.#runner = new TurnRunner(engine, this);
+    this.order = new TurnOrder(engine, this, this.#runner);
     this.#sweepLater();
   }
 
   /** A message in memory, at most once: dropped when its receiver is full or not here. */
   tell(to: Address, from: Address | null, message: unknown): void {
-    const shard = shardOfAddress(to);
-    if (this.#engine.epochOf(shard) === undefined) {
-      this.#engine.options.toPeer(shard, { type: "tell", to, from, message });
-      return;
+    let cell: Cell | null | undefined = this.cells.get(to);
+    if (cell === undefined) {
+      const shard = shardOfAddress(to);
+      if (this.#engine.epochOf(shard) === undefined) {
+        this.#engine.options.toPeer(shard, { type: "tell", to, from, message });
+        return;
+      }
+      cell = this.cellFor(to);
     }
-    const cell = this.cellFor(to);
-    const max = cell?.definition.mailboxMax ?? MAILBOX_MAX;
-    if (cell === null || cell.mailbox.userSize >= max) {
+    if (cell === null || !takesTell(cell)) {
       this.#engine.metrics.count("tellsDropped");
       return;
     }
-    const queuedAt = this.#engine.options.clock.now();
-    this.push(cell, { message, from, lane: "user", deadlineMs: 0, queuedAt, failures: 0 });
+    cell.mailbox.pushUser(new Tell(message, from, this.#engine.pace.tick));
+    if (cell.status === "ready") this.order.enqueue(cell);
+    else if (cell.status === "cold") this.load(cell);
+  }
+
+  /** Sends the tells of a turn, in the order they were asked for. */
+  deliver(from: Address, draft: TurnDraft): void {
+    const { tellTo, tellMessage, told } = draft;
+    for (let at = 0; at < told; at += 1) this.tell(tellTo[at] as Address, from, tellMessage[at]);
   }
 
   /** Puts a durable message into its receiver's inbox, in the open batch. */
@@ -173,15 +184,6 @@ export class ActorHost {
     }
   }
 
-  /** Puts a cell into the order of turns if it has something to do. */
-  enqueue(cell: Cell): void {
-    if (cell.isQueued || cell.mailbox.size === 0) return;
-    if (cell.status !== "ready" && cell.status !== "cold") return;
-    cell.isQueued = true;
-    this.#queue.push(cell);
-    this.#schedule();
-  }
-
   /** Whether the message of an inbox row waits for its turn here. */
   isWaiting(to: Address, key: string): boolean {
     const cell = this.cells.get(to);
@@ -196,11 +198,6 @@ export class ActorHost {
   blame(deaths: ReadonlyMap<Address, number>): void {
     this.#blamed = new Map(deaths);
     for (const address of deaths.keys()) this.#suspects.add(address);
-  }
-
-  /** Lets turns go on after a commit. */
-  resume(): void {
-    if (this.#queue.size > 0) this.#schedule();
   }
 
   /** Repairs memory after a refused batch: actors that took part start again from what is stored. */
@@ -232,7 +229,7 @@ export class ActorHost {
       }
       // What was being read for is read for again, by the actor that takes this one's place.
       if (cell.taken && this.#isKept(cell.taken, refused)) kept.unshift(cell.taken);
-      this.cells.delete(address);
+      this.drop(cell);
       if (isLost(cell.shard)) continue;
       const fresh = this.cellFor(address);
       for (const item of [...(waiting ?? []), ...kept]) if (fresh) this.push(fresh, item);
@@ -251,8 +248,7 @@ export class ActorHost {
 
   /** Forgets every actor of the given shards. */
   forget(isGone: (shard: number) => boolean): void {
-    for (const [address, cell] of [...this.cells])
-      if (isGone(cell.shard)) this.cells.delete(address);
+    for (const cell of [...this.cells.values()]) if (isGone(cell.shard)) this.drop(cell);
   }
 
   /** Gives a cell a message. */
@@ -262,8 +258,8 @@ export class ActorHost {
       return;
     }
     cell.mailbox.push(item, item.lane);
-    if (cell.status === "cold") this.#load(cell);
-    else this.enqueue(cell);
+    if (cell.status === "cold") this.load(cell);
+    else this.order.enqueue(cell);
   }
 
   /** The cell of an address, woken if need be; null when its kind is unknown. */
@@ -272,17 +268,25 @@ export class ActorHost {
     if (known) return known;
     const definition = this.#engine.actorKinds.get(addressParts(address).kind);
     if (!definition) return null;
-    const cell = new Cell(address, definition, this.#engine.metrics.kind(definition.kind));
+    const metrics = this.#engine.metrics.kind(definition.kind);
+    const cell = new Cell(address, definition, metrics, this.#engine.pace.tick);
     if (this.#engine.quarantine.has(address)) cell.status = "quarantined";
     this.cells.set(address, cell);
     return cell;
   }
 
-  #load(cell: Cell): void {
+  /** Takes an actor out of memory; what was under way of it is left alone. */
+  drop(cell: Cell): void {
+    cell.isGone = true;
+    this.cells.delete(cell.address);
+  }
+
+  /** Reads the state of a cell that is cold. */
+  load(cell: Cell): void {
     cell.status = "loading";
     cell.metrics.activations += 1;
     try {
-      const done = whenRead(this.#engine.committer.get(cell.stateKey), (bytes) =>
+      const done = whenRead(this.#engine.committer.get(keys.state(cell.address)), (bytes) =>
         this.#loaded(cell, bytes),
       );
       if (done instanceof Promise) {
@@ -296,40 +300,7 @@ export class ActorHost {
   #loaded(cell: Cell, bytes: Uint8Array | undefined): void {
     cell.state = stateFrom(cell.definition, cell.address, bytes);
     cell.status = "ready";
-    this.enqueue(cell);
-  }
-
-  #schedule(): void {
-    if (this.#isScheduled) return;
-    this.#isScheduled = true;
-    this.#engine.options.defer(() => {
-      this.#isScheduled = false;
-      this.slice();
-    });
-  }
-
-  /** One slice: turns in fair order until the slice is used up. */
-  slice(): void {
-    const { limits, options, committer } = this.#engine;
-    const endMs = options.clock.now() + limits.sliceMs;
-    for (let turns = 0; this.#queue.size > 0; turns += 1) {
-      if (committer.isFull) return; // resume() comes with the next commit.
-      if (turns >= limits.sliceTurns || options.clock.now() > endMs) {
-        this.#schedule();
-        return;
-      }
-      const cell = this.#queue.shift();
-      if (cell === undefined) return;
-      cell.isQueued = false;
-      if (this.cells.get(cell.address) !== cell) continue;
-      if (cell.status === "cold") {
-        this.#load(cell);
-        continue;
-      }
-      const item = cell.mailbox.take();
-      if (item !== undefined) this.#runner.turn(cell, item);
-      this.enqueue(cell);
-    }
+    this.order.enqueue(cell);
   }
 
   #sweepLater(): void {
@@ -340,18 +311,23 @@ export class ActorHost {
   }
 
   #sweep(): void {
-    const nowMs = this.#engine.options.clock.now();
+    const { pace } = this.#engine;
+    pace.read();
     const over = this.cells.size - this.#engine.limits.cellsMax;
     let spared = 0;
-    for (const [address, cell] of this.cells) {
+    for (const cell of this.cells.values()) {
       if (!cell.isIdle) continue;
       const idleMs = cell.definition.idleMs ?? IDLE_MS;
-      if (nowMs - cell.lastUsedMs < idleMs && spared >= over) continue;
+      if (pace.tick - cell.lastUsedTick < idleMs && spared >= over) continue;
       spared += 1;
-      this.cells.delete(address);
+      this.drop(cell);
       cell.metrics.hibernations += 1;
     }
   }
+}
+
+function takesTell({ status, mailbox, definition }: Cell): boolean {
+  return status !== "quarantined" && mailbox.userSize < (definition.mailboxMax ?? MAILBOX_MAX);
 }
 
 function endedRunOf(row: InboxRow): string | undefined {

@@ -6,6 +6,7 @@ import { type Address, addressParts, shardOfAddress } from "./address.ts";
 import { Mailbox } from "./mailbox.ts";
 import type { Asker, LetterPast, Want } from "./message.ts";
 import type { KindMetrics } from "./metrics.ts";
+import type { Lane, Queued } from "./run-queue.ts";
 import { keys } from "./store/keys.ts";
 import type { Level } from "./store/store.ts";
 import type { MessageKey } from "./system.ts";
@@ -35,44 +36,76 @@ export interface MailItem {
   readonly trace?: string;
   /** Set when it was a dead letter and is replayed. */
   readonly past?: LetterPast;
-  readonly queuedAt: number;
+  /** When it came, ms since the epoch; absent of what was told, which has a tick instead. */
+  readonly queuedAt?: number;
   failures: number;
+}
+
+/**
+ * A message told in memory: by far the most, so it holds what it must and nothing else. `tick`, when
+ * it came in the kernel's own milliseconds (pace.ts), is a small whole number: that costs no object.
+ */
+export class Tell implements MailItem {
+  readonly message: Data;
+  readonly from: Address | null;
+  readonly tick: number;
+  failures = 0;
+
+  constructor(message: Data, from: Address | null, tick: number) {
+    this.message = message;
+    this.from = from;
+    this.tick = tick;
+  }
+
+  get lane(): "user" {
+    return "user";
+  }
+
+  get deadlineMs(): number {
+    return 0;
+  }
 }
 
 /** Where a cell stands. */
 export type CellState = "cold" | "loading" | "ready" | "reading" | "held" | "quarantined";
 
 /** One actor in memory. */
-export class Cell {
+export class Cell implements Queued<Cell> {
   readonly address: Address;
   readonly tenant: string;
-  readonly root: string;
   readonly shard: number;
   readonly definition: ActorDefinition<Data, Data>;
   readonly mailbox = new Mailbox<MailItem>();
   status: CellState = "cold";
   state: Data = undefined;
   isQueued = false;
+  /** Dropped from memory: another cell may stand for its address by now. */
+  isGone = false;
+  /** Its tenant's lane in the order of turns, when it has stood there. */
+  lane: Lane<Cell> | null = null;
   /** The message whose rows are being read for its turn. */
   taken: MailItem | null = null;
-  turns = 0;
-  failures = 0;
-  lastUsedMs = 0;
+  /** When its last turn was, in the kernel's own milliseconds. */
+  lastUsedTick: number;
   /** Counted under its kind. */
   readonly metrics: KindMetrics;
   #stateKey: string | null = null;
 
-  constructor(address: Address, definition: ActorDefinition<Data, Data>, metrics: KindMetrics) {
-    const { tenant, root } = addressParts(address);
+  constructor(
+    address: Address,
+    definition: ActorDefinition<Data, Data>,
+    metrics: KindMetrics,
+    tick: number,
+  ) {
     this.address = address;
-    this.tenant = tenant;
-    this.root = root;
+    this.tenant = addressParts(address).tenant;
+    this.lastUsedTick = tick;
     this.shard = shardOfAddress(address);
     this.definition = definition;
     this.metrics = metrics;
   }
 
-  /** Key of its state's row: made once, every turn writes under it. */
+  /** Key of its state's row: made once for all turns that write. */
   get stateKey(): string {
     this.#stateKey ??= keys.state(this.address);
     return this.#stateKey;

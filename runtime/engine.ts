@@ -8,6 +8,7 @@ import type { Committer } from "./committer.ts";
 import type { DeadLetters } from "./dead-letters.ts";
 import type { KernelLimits, KernelOptions } from "./kernel-port.ts";
 import type { Metrics } from "./metrics.ts";
+import type { Pace } from "./pace.ts";
 import type { Quarantine } from "./quarantine.ts";
 import type { Reminders } from "./reminders.ts";
 import type { RunHost } from "./run-host.ts";
@@ -18,6 +19,7 @@ export interface Engine {
   readonly limits: KernelLimits;
   readonly committer: Committer;
   readonly metrics: Metrics;
+  readonly pace: Pace;
   readonly actorKinds: ReadonlyMap<string, ActorDefinition<Data, Data>>;
   readonly runKinds: ReadonlyMap<string, RunDefinition<Data, Data, Data>>;
   actors: ActorHost;

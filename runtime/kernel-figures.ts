@@ -64,7 +64,7 @@ function kindFigures(counted: KindMetrics, standing: Standing | undefined): Kind
   const { turnMs, queueWaitMs, mailboxDepth, ...counters } = counted;
   return {
     ...(standing ?? { cells: 0, waiting: 0, deepest: 0 }),
-    counters: { turns: turnMs.count, ...counters },
+    counters,
     turnMs: turnMs.data(),
     queueWaitMs: queueWaitMs.data(),
     mailboxDepth: mailboxDepth.data(),

@@ -13,6 +13,7 @@ import { kernelFigures } from "./kernel-figures.ts";
 import type { Guilt, Kernel, KernelFigures, KernelLimits, KernelOptions } from "./kernel-port.ts";
 import type { DoorItem, InboxRow, PeerItem } from "./message.ts";
 import { Metrics } from "./metrics.ts";
+import { Pace } from "./pace.ts";
 import { Quarantine } from "./quarantine.ts";
 import { sweepRecords } from "./record-sweeper.ts";
 import { Reminders } from "./reminders.ts";
@@ -71,8 +72,8 @@ class KernelOfThread implements Kernel {
       epochOf: (shard) => this.#epochs.get(shard) ?? 0,
       rowsMax: limits.batchRows,
       bytesMax: limits.batchBytes,
-      onClosing: () => this.#engine.actors.slice(),
-      onRoom: () => this.#engine.actors.resume(),
+      onClosing: () => this.#engine.actors.order.slice(),
+      onRoom: () => this.#engine.actors.order.resume(),
       onRefused: (refused) => this.#refused(refused),
     });
     const engine = {
@@ -80,6 +81,7 @@ class KernelOfThread implements Kernel {
       limits,
       committer,
       metrics: new Metrics(),
+      pace: new Pace(options.clock),
       ...byKind(options.definitions),
       epochOf: (shard: number) => this.#epochs.get(shard),
       ownedShards: () => [...this.#epochs.keys()],
@@ -132,6 +134,7 @@ class KernelOfThread implements Kernel {
   }
 
   fromDoor(items: readonly DoorItem[]): void {
+    this.#engine.pace.read();
     for (const item of items) {
       if (item.type === "drop") {
         this.#engine.runs.viewers.drop(item.id);
@@ -143,6 +146,7 @@ class KernelOfThread implements Kernel {
   }
 
   fromPeer(items: readonly PeerItem[]): void {
+    this.#engine.pace.read();
     for (const item of items) {
       this.#whenScanned(shardOfAddress(item.to), () => this.#peerItem(item));
     }

@@ -111,7 +111,8 @@ export class Quarantine {
     if (!this.#rows.delete(to)) throw notQuarantined(to);
     metrics.count("quarantineReleased");
     this.#write(shard, { op: "remove", key: keys.quarantine(to) });
-    actors.cells.delete(to);
+    const stopped = actors.cells.get(to);
+    if (stopped) actors.drop(stopped);
     for (const { message, at } of kept) actors.stored(to, message, at);
     await reminders.look(shard);
     committer.after("flushed", () => options.toDoor({ type: "reply", id, value: null }));

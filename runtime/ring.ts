@@ -1,5 +1,8 @@
 // A first-in-first-out queue without the cost of Array.shift on long arrays.
 
+/** Slots kept by a ring that has become empty: what a flood has made it grow to is given back. */
+const SLOTS_KEPT_MAX = 1_024;
+
 /** A ring that grows by doubling and keeps its order. */
 export class Ring<T> {
   #slots: (T | undefined)[] = new Array(4);
@@ -25,6 +28,10 @@ export class Ring<T> {
     this.#slots[this.#head] = undefined;
     this.#head = (this.#head + 1) & (this.#slots.length - 1);
     this.size -= 1;
+    if (this.size === 0 && this.#slots.length > SLOTS_KEPT_MAX) {
+      this.#slots = new Array(4);
+      this.#head = 0;
+    }
     return item;
   }
 

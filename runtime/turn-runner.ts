@@ -3,15 +3,13 @@
 
 import type { Data, Loaded } from "./actor.ts";
 import type { ActorHost } from "./actor-host.ts";
-import type { Cell, MailItem } from "./cell.ts";
+import { type Cell, type MailItem, Tell } from "./cell.ts";
 import type { Participant } from "./committer.ts";
 import { takeMessage } from "./dead-letters.ts";
 import type { Engine } from "./engine.ts";
 import { type ErrorData, RuntimeError, toErrorData } from "./errors.ts";
-import { EXPIRY } from "./seen-sweeper.ts";
+import { remember, type SeenRow, takeRoom } from "./seen-keys.ts";
 import { encode } from "./store/codec.ts";
-import { keys } from "./store/keys.ts";
-import type { StoreOp } from "./store/store.ts";
 import { judge } from "./supervise.ts";
 import { type Answer, TurnDraft, type Wish } from "./turn.ts";
 import { load, readsOf, SEEN } from "./turn-reads.ts";
@@ -36,21 +34,6 @@ export class TurnDone implements Participant {
   }
 }
 
-/** A turn whose handler has returned. */
-interface Handled {
-  readonly done: TurnDone;
-  readonly draft: TurnDraft;
-}
-
-/** What is remembered of a keyed message from outside. */
-interface SeenRow {
-  readonly bodyHash: string;
-  readonly reply: Data;
-  readonly run: string | null;
-}
-
-const HOUR_MS = 3_600_000;
-
 /** Runs turns for one ActorHost. */
 export class TurnRunner {
   readonly #engine: Engine;
@@ -63,8 +46,11 @@ export class TurnRunner {
 
   /** Handles one message of a cell that is ready. */
   turn(cell: Cell, item: MailItem): void {
-    const nowMs = this.#engine.options.clock.now();
-    cell.metrics.queueWaitMs.observe(nowMs - item.queuedAt);
+    const { pace } = this.#engine;
+    const nowMs = pace.read();
+    const waitedMs =
+      item instanceof Tell ? pace.tick - item.tick : nowMs - (item.queuedAt ?? nowMs);
+    cell.metrics.queueWaitMs.observe(Math.max(0, waitedMs));
     cell.metrics.mailboxDepth.observe(cell.mailbox.size + 1);
     if (item.deadlineMs !== 0 && item.deadlineMs < nowMs) {
       const message = `The deadline passed ${nowMs - item.deadlineMs} ms before the turn of "${cell.address}".`;
@@ -86,10 +72,10 @@ export class TurnRunner {
       cell.taken = item;
       loaded.then(
         (found) => this.#afterRead(cell, () => this.#handle(cell, item, found)),
-        (error: unknown) => this.#afterRead(cell, () => this.#fail(cell, item, error)),
+        (error: unknown) => this.#afterRead(cell, () => this.fail(cell, item, error)),
       );
     } catch (error) {
-      this.#fail(cell, item, error);
+      this.fail(cell, item, error);
     }
   }
 
@@ -107,11 +93,11 @@ export class TurnRunner {
   }
 
   #afterRead(cell: Cell, then: () => void): void {
-    if (this.#host.cells.get(cell.address) !== cell) return;
+    if (cell.isGone) return;
     cell.status = "ready";
     cell.taken = null;
     then();
-    this.#host.enqueue(cell);
+    this.#host.order.enqueue(cell);
   }
 
   #handle(cell: Cell, item: MailItem, loaded: Loaded): void {
@@ -120,47 +106,51 @@ export class TurnRunner {
       this.#again(cell, item, seen);
       return;
     }
-    const { options, limits } = this.#engine;
+    const { options, limits, pace } = this.#engine;
     if (item.failures >= limits.failuresMax) {
-      this.#fail(
+      this.fail(
         cell,
         item,
         new RuntimeError("WORKER_LOST", "The thread that handled it died each time."),
       );
       return;
     }
-    const nowMs = options.clock.now();
-    const draft = new TurnDraft({ cell, item, loaded, nowMs, random: options.random, limits });
+    const nowMs = pace.read();
+    const draft = new TurnDraft(options.random, limits);
+    draft.open(cell, item, loaded, nowMs);
     options.handling?.(cell.address);
     const beganMs = performance.now();
     let next: Data;
     try {
       next = cell.definition.receive(cell.state, item.message, draft);
     } catch (error) {
-      options.handling?.("");
-      this.#fail(cell, item, error);
+      this.fail(cell, item, error);
       return;
+    } finally {
+      draft.close();
+      options.handling?.("");
     }
-    options.handling?.("");
     cell.metrics.turnMs.observe(performance.now() - beganMs);
-    cell.turns += 1;
-    cell.lastUsedMs = nowMs;
-    cell.failures = 0;
-    this.#engine.admission.left(cell, item);
-    const done: Handled = { done: new TurnDone(cell, item, draft), draft };
-    if (item.door?.key && draft.answer?.type !== "error") this.#takeRoom(cell.tenant, draft);
-    const broken = this.#brokenFloor(draft);
-    if (broken && !item.endedRun) this.#refuseFloor(done.done, broken);
-    else this.#commit(done, next);
+    this.finish(cell, item, draft, next);
   }
 
-  /** One more key to be remembered: refused with the turn when its tenant has its fill. */
-  #takeRoom(tenant: string, draft: TurnDraft): void {
-    const { seenKeysMax } = this.#engine.limits;
-    const key = keys.seenRoom(tenant);
-    const message = `${seenKeysMax} idempotency keys are remembered already, the limit.`;
-    draft.floors.push({ key, otherwise: { code: "SEEN_FULL", message } });
-    draft.ops.push({ op: "add", key, delta: -1, min: -seenKeysMax });
+  /** Writes what a turn wished for, and answers. */
+  finish(cell: Cell, item: MailItem, draft: TurnDraft, next: Data): void {
+    this.took(cell, this.#engine.pace.tick);
+    this.#engine.admission.left(cell, item);
+    const done = new TurnDone(cell, item, draft);
+    if (item.door?.key && draft.answer?.type !== "error") {
+      takeRoom(draft, cell.tenant, this.#engine.limits.seenKeysMax);
+    }
+    const broken = this.#brokenFloor(draft);
+    if (broken && !item.endedRun) this.#refuseFloor(done, broken);
+    else this.#commit(done, draft, next);
+  }
+
+  /** A turn has not failed. */
+  took(cell: Cell, tick: number): void {
+    cell.metrics.turns += 1;
+    cell.lastUsedTick = tick;
   }
 
   /** A floor that already fails here: the turn is undone without troubling the batch. */
@@ -185,7 +175,7 @@ export class TurnRunner {
     this.#answerError(done.cell, done.item, otherwise);
   }
 
-  #commit({ done, draft }: Handled, next: Data): void {
+  #commit(done: TurnDone, draft: TurnDraft, next: Data): void {
     const { cell, item } = done;
     const { committer } = this.#engine;
     const isRefusal = draft.answer?.type === "error";
@@ -197,30 +187,13 @@ export class TurnRunner {
       const value = encode({ version: cell.definition.version, state: next });
       committer.write(done, { op: "put", key: cell.stateKey, value });
     }
-    if (!isRefusal) this.#remember(done, draft);
+    if (!isRefusal && item.door?.key) {
+      remember(committer, done, { tenant: cell.tenant, key: item.door.key, draft });
+    }
+    this.#host.deliver(cell.address, draft);
     for (const wish of draft.wishes) this.#grant(done, wish, draft.answer);
     if (item.endedRun) this.#engine.runs.settle(done, item.endedRun, draft);
     else this.#answer(done, draft.answer);
-  }
-
-  #remember(done: TurnDone, draft: TurnDraft): void {
-    const { cell, item } = done;
-    const key = item.door?.key;
-    if (!key) return;
-    const reply = draft.answer?.type === "reply" ? draft.answer : null;
-    const row: SeenRow = {
-      bodyHash: key.bodyHash,
-      reply: reply?.value ?? null,
-      run: reply?.follow ?? null,
-    };
-    const seenKey = keys.seen(cell.tenant, key.source, key.key);
-    const hour = Math.floor(draft.nowMs / HOUR_MS) + key.hours + 1;
-    const expiry = keys.seenExpiry(hour, cell.tenant, key.source, key.key);
-    const ops: StoreOp[] = [
-      { op: "insert", key: seenKey, value: encode(row) },
-      { op: "put", key: expiry, value: EXPIRY },
-    ];
-    for (const op of ops) this.#engine.committer.write(done, op);
   }
 
   #grant(done: TurnDone, wish: Wish, answer: Answer | null): void {
@@ -345,10 +318,10 @@ export class TurnRunner {
     });
   }
 
-  #fail(cell: Cell, item: MailItem, cause: unknown): void {
+  /** A turn has thrown: again after a while, or the message is given up. */
+  fail(cell: Cell, item: MailItem, cause: unknown): void {
     const { limits, options } = this.#engine;
     item.failures += 1;
-    cell.failures += 1;
     cell.metrics.turnFailures += 1;
     const isHopeless = cause instanceof RuntimeError && cause.code === "TURN_TOO_LARGE";
     const failures = isHopeless ? limits.failuresMax : item.failures;
@@ -370,7 +343,7 @@ export class TurnRunner {
     options.clock.after(verdict.delayMs, () => {
       if (cell.status !== "held") return;
       cell.status = after;
-      this.#host.enqueue(cell);
+      this.#host.order.enqueue(cell);
     });
   }
 

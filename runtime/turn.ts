@@ -44,43 +44,77 @@ interface Floor {
 
 const KEY = /^[A-Za-z0-9_.-]{1,64}$/;
 
-/** The `Turn` given to a handler, and what it noted. */
+/** Tells of one turn whose places are kept for the next. */
+const TELLS_KEPT_MAX = 1_024;
+const NO_CELL: Pick<Cell, "address" | "tenant" | "shard"> = { address: "", tenant: "", shard: 0 };
+
+/**
+ * The `Turn` given to a handler, and what it noted. One is used for many turns, opened for each and
+ * closed after it: as long as turns write nothing, none of them needs an object of its own.
+ */
 export class TurnDraft implements Turn {
-  readonly self: Address;
-  readonly nowMs: number;
-  readonly from: Address | null;
-  readonly deadlineMs: number;
-  readonly loaded: Loaded;
+  self: Address = "";
+  nowMs = 0;
+  from: Address | null = null;
+  deadlineMs = 0;
+  loaded: Loaded = {};
   readonly ops: StoreOp[] = [];
   readonly wishes: Wish[] = [];
   readonly floors: Floor[] = [];
   /** Counters changed, by name, with their keys. */
   readonly counters = new Map<string, string>();
   answer: Answer | null = null;
-  readonly #cell: Cell;
+  /** Tells asked for before any other wish: receivers and messages, `told` of each. */
+  readonly tellTo: Address[] = [];
+  readonly tellMessage: Data[] = [];
+  told = 0;
   readonly #random: RandomBytes;
   readonly #limits: TurnLimits;
+  #cell = NO_CELL;
+  #isOpen = false;
   #bytes = 0;
 
-  constructor(options: {
-    readonly cell: Cell;
-    readonly item: MailItem;
-    readonly loaded: Loaded;
-    readonly nowMs: number;
-    readonly random: RandomBytes;
-    readonly limits: TurnLimits;
-  }) {
-    this.#cell = options.cell;
-    this.#random = options.random;
-    this.#limits = options.limits;
-    this.self = options.cell.address;
-    this.nowMs = options.nowMs;
-    this.from = options.item.from;
-    this.deadlineMs = options.item.deadlineMs;
-    this.loaded = options.loaded;
+  constructor(random: RandomBytes, limits: TurnLimits) {
+    this.#random = random;
+    this.#limits = limits;
+  }
+
+  /** Begins a turn. The draft must be new or cleared. */
+  open(cell: Cell, item: MailItem, loaded: Loaded, nowMs: number): void {
+    this.#cell = cell;
+    this.#isOpen = true;
+    this.self = cell.address;
+    this.nowMs = nowMs;
+    this.from = item.from;
+    this.deadlineMs = item.deadlineMs;
+    this.loaded = loaded;
+  }
+
+  /** The handler has returned or thrown: whoever kept the turn can do nothing with it any more. */
+  close(): void {
+    this.#isOpen = false;
+  }
+
+  /** Whether nothing was noted but tells and an answer. */
+  get isLight(): boolean {
+    return this.ops.length === 0 && this.wishes.length === 0;
+  }
+
+  /** Makes a light draft ready for the next turn. */
+  clear(): void {
+    this.answer = null;
+    if (this.told === 0) return;
+    if (this.tellTo.length > TELLS_KEPT_MAX) {
+      this.tellTo.length = 0;
+      this.tellMessage.length = 0;
+    } else {
+      this.tellMessage.fill(undefined, 0, this.told);
+    }
+    this.told = 0;
   }
 
   newId(prefix: string): string {
+    this.#check();
     return newId(prefix, this.nowMs, this.#random);
   }
 
@@ -107,6 +141,7 @@ export class TurnDraft implements Turn {
     if (!Number.isSafeInteger(delta)) {
       throw new RuntimeError("INVALID", `Counter "${counter}" takes whole numbers, not ${delta}.`);
     }
+    this.#check();
     const key = keys.counter(this.#cell.tenant, counter);
     this.counters.set(counter, key);
     if (floor) this.floors.push({ key, otherwise: floor.otherwise });
@@ -114,29 +149,36 @@ export class TurnDraft implements Turn {
   }
 
   send(to: Address, message: Data, options?: { readonly deadlineMs?: number }): void {
-    this.wishes.push({ type: "send", to, message, deadlineMs: options?.deadlineMs ?? 0 });
+    this.#wish({ type: "send", to, message, deadlineMs: options?.deadlineMs ?? 0 });
   }
 
   tell(to: Address, message: Data): void {
-    this.wishes.push({ type: "tell", to, message });
+    this.#check();
+    if (this.wishes.length > 0) {
+      this.wishes.push({ type: "tell", to, message });
+      return;
+    }
+    this.tellTo[this.told] = to;
+    this.tellMessage[this.told] = message;
+    this.told += 1;
   }
 
   startRun(spec: RunSpec): string {
     const id = spec.id ?? this.newId("rn");
-    this.wishes.push({ type: "start", id, spec });
+    this.#wish({ type: "start", id, spec });
     return id;
   }
 
   releaseRun(id: string, input?: Data): void {
-    this.wishes.push({ type: "release", id, input });
+    this.#wish({ type: "release", id, input });
   }
 
   cancelRun(id: string, reason: string): void {
-    this.wishes.push({ type: "cancel", id, reason });
+    this.#wish({ type: "cancel", id, reason });
   }
 
   steerRun(id: string, value: Data): void {
-    this.wishes.push({ type: "steer", id, value });
+    this.#wish({ type: "steer", id, value });
   }
 
   remind(name: string, atMs: number, message: Data): void {
@@ -144,7 +186,7 @@ export class TurnDraft implements Turn {
     const key = keys.reminderDue(this.#cell.shard, at, this.self, name);
     this.#write({ op: "put", key: keys.reminder(this.self, name), value: encode({ at, message }) });
     this.#write({ op: "put", key, value: encode({ address: this.self, name, at }) });
-    this.wishes.push({ type: "remind", atMs: at, key });
+    this.#wish({ type: "remind", atMs: at, key });
   }
 
   forget(name: string): void {
@@ -153,14 +195,27 @@ export class TurnDraft implements Turn {
   }
 
   reply(value: Data, options?: { readonly follow?: string }): void {
+    this.#check();
     this.answer = { type: "reply", value, follow: options?.follow ?? null };
   }
 
   refuse(error: ErrorData): void {
+    this.#check();
     this.answer = { type: "error", error };
   }
 
+  #check(): void {
+    if (!this.#isOpen)
+      throw new RuntimeError("INTERNAL", "This turn is over: a turn cannot be kept.");
+  }
+
+  #wish(wish: Wish): void {
+    this.#check();
+    this.wishes.push(wish);
+  }
+
   #write(op: StoreOp): void {
+    this.#check();
     this.ops.push(op);
     this.#bytes += op.key.length + ("value" in op && op.value ? op.value.byteLength : 0);
     if (this.ops.length > this.#limits.turnRows || this.#bytes > this.#limits.turnBytes) {

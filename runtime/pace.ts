@@ -1,0 +1,62 @@
+// The time of one kernel as its turns see it. Reading a clock costs as much as a small turn, so what
+// is told in memory is timed by samples: one turn in `stride`, which grows while turns are short and
+// falls back to every turn as soon as one was long. Everything else is timed turn by turn.
+
+import type { Clock } from "./clock.ts";
+
+/** Turns told in memory that one reading of the clock may stand for. */
+const STRIDE_MAX = 16;
+/** A turn longer than this makes the next ones be timed one by one. */
+const LONG_MS = 0.25;
+
+/** Clock readings of one kernel. */
+export class Pace {
+  readonly #clock: Clock;
+  readonly #startMs: number;
+  /** Milliseconds since the epoch at the last reading. */
+  nowMs: number;
+  /** The same since the kernel was made: small whole numbers. */
+  tick = 0;
+  /** Turns that the next sample stands for. */
+  stride = 1;
+  #left = 1;
+  #endMs = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#startMs = clock.now();
+    this.nowMs = this.#startMs;
+  }
+
+  /** Reads the clock. */
+  read(): number {
+    this.nowMs = this.#clock.now();
+    this.tick = Math.trunc(this.nowMs - this.#startMs);
+    return this.nowMs;
+  }
+
+  /** A slice begins. */
+  begin(sliceMs: number): void {
+    this.#endMs = this.read() + sliceMs;
+  }
+
+  /** Whether the slice has used up its time, at the last reading. */
+  get isOver(): boolean {
+    return this.nowMs > this.#endMs;
+  }
+
+  /** Whether the turn that begins now is to be timed. */
+  isSample(): boolean {
+    this.#left -= 1;
+    return this.#left <= 0;
+  }
+
+  /** A sample took this long: says how many turns it stands for, and reads the clock. */
+  sampled(ms: number): number {
+    const stoodFor = this.stride;
+    this.stride = ms > LONG_MS ? 1 : Math.min(STRIDE_MAX, this.stride * 2);
+    this.#left = this.stride;
+    this.read();
+    return stoodFor;
+  }
+}

@@ -1,0 +1,99 @@
+// Who of one kernel has the next turn: actors stand in a fair queue, and get their turns in slices
+// that leave the event loop free between them.
+
+import type { ActorHost } from "./actor-host.ts";
+import { type Cell, Tell } from "./cell.ts";
+import type { Engine } from "./engine.ts";
+import { RunQueue } from "./run-queue.ts";
+import { TellTurns } from "./tell-turns.ts";
+import type { TurnRunner } from "./turn-runner.ts";
+
+/** Turns in a row of one actor that has messages waiting. */
+const VISIT_TURNS = 16;
+
+/** The order of turns of one ActorHost. */
+export class TurnOrder {
+  readonly #engine: Engine;
+  readonly #host: ActorHost;
+  readonly #runner: TurnRunner;
+  readonly #tells: TellTurns;
+  readonly #queue = new RunQueue<Cell>();
+  #isScheduled = false;
+  #isSlicing = false;
+
+  constructor(engine: Engine, host: ActorHost, runner: TurnRunner) {
+    this.#engine = engine;
+    this.#host = host;
+    this.#runner = runner;
+    this.#tells = new TellTurns(engine, host, runner);
+  }
+
+  /** Puts a cell into the queue if it has something to do. */
+  enqueue(cell: Cell): void {
+    if (cell.isQueued || cell.mailbox.size === 0) return;
+    if (cell.status !== "ready" && cell.status !== "cold") return;
+    cell.isQueued = true;
+    this.#queue.push(cell);
+    this.#schedule();
+  }
+
+  /** Lets turns go on after a commit. */
+  resume(): void {
+    if (this.#queue.size > 0) this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    this.#engine.options.defer(() => {
+      this.#isScheduled = false;
+      this.slice();
+    });
+  }
+
+  /** One slice: turns in fair order until the slice is used up. */
+  slice(): void {
+    if (this.#isSlicing) return;
+    this.#isSlicing = true;
+    try {
+      this.#turns();
+    } finally {
+      this.#isSlicing = false;
+    }
+  }
+
+  #turns(): void {
+    const { limits, committer, pace } = this.#engine;
+    pace.begin(limits.sliceMs);
+    // When the batch is full, resume() comes with the next commit.
+    for (let turns = 0; this.#queue.size > 0 && !committer.isFull; ) {
+      if (turns >= limits.sliceTurns || pace.isOver) {
+        this.#schedule();
+        return;
+      }
+      const cell = this.#queue.shift();
+      if (cell === undefined) return;
+      cell.isQueued = false;
+      if (cell.isGone) continue;
+      if (cell.status === "cold") {
+        this.#host.load(cell);
+        continue;
+      }
+      turns += this.#visit(cell);
+      this.enqueue(cell);
+    }
+  }
+
+  /** Some turns of one actor: what it needs is at hand, and the others wait no longer than for one. */
+  #visit(cell: Cell): number {
+    const { committer, pace } = this.#engine;
+    for (let turns = 0; turns < VISIT_TURNS; turns += 1) {
+      if (cell.status !== "ready" || cell.isGone || committer.isFull || pace.isOver) return turns;
+      const item = cell.mailbox.take();
+      if (item === undefined) return turns;
+      if (item instanceof Tell && cell.definition.reads === undefined) this.#tells.turn(cell, item);
+      else this.#runner.turn(cell, item);
+    }
+    return VISIT_TURNS;
+  }
+}

@@ -1,0 +1,115 @@
+// Messages told in memory: their turns share one draft, are timed by samples, and keep every promise
+// of a turn.
+
+import { afterEach, expect, test } from "vitest";
+import { type ActorDefinition, defineActor, type Turn } from "../../runtime/actor.ts";
+import { type Address, address } from "../../runtime/address.ts";
+import { type OneKernel, startOneKernel } from "../support/one-kernel.ts";
+
+const at = (kind: string, root = "a"): Address => address({ kind, tenant: "tn_1", root });
+const open: OneKernel[] = [];
+afterEach(async () => {
+  for (const one of open.splice(0)) await one.stop();
+});
+
+async function start(definitions: readonly unknown[]): Promise<OneKernel> {
+  const one = await startOneKernel({ definitions: definitions as readonly ActorDefinition[] });
+  open.push(one);
+  return one;
+}
+
+/** Tells its messages on, one by one, and answers. */
+const teller = defineActor<null, { to: Address; messages: readonly unknown[]; fails?: boolean }>({
+  kind: "teller",
+  version: 1,
+  initial: () => null,
+  receive(state, { to, messages, fails }, turn) {
+    for (const message of messages) turn.tell(to, message);
+    if (fails) throw new Error("on purpose");
+    turn.reply("told");
+    return state;
+  },
+});
+
+/** Keeps what it is told outside of its state: nothing of its turns is written. */
+function listener(heard: unknown[], onMessage?: (turn: Turn, message: unknown) => void) {
+  return defineActor<null, unknown>({
+    kind: "listener",
+    version: 1,
+    initial: () => null,
+    receive(state, message, turn) {
+      onMessage?.(turn, message);
+      heard.push(message);
+      return state;
+    },
+  });
+}
+
+test("tells arrive in their order, nothing is committed for them, and each turn is counted", async () => {
+  const heard: unknown[] = [];
+  const one = await start([teller, listener(heard)]);
+  const before = one.kernel.inspect();
+  const messages = Array.from({ length: 1_000 }, (_, n) => n);
+
+  await one.ask(at("teller"), { to: at("listener"), messages });
+  await expect.poll(() => heard.length).toBe(1_000);
+
+  const after = one.kernel.inspect();
+  expect(heard).toEqual(messages);
+  expect(after.counters["rows"]).toBe(before.counters["rows"]);
+  expect(after.counters["turns"]).toBe(1_001);
+  const timed = after.kinds["listener"]?.turnMs.counts.reduce((sum, count) => sum + count, 0) ?? 0;
+  // The last sample stands for at most 16 turns that are still to come.
+  expect(Math.abs(timed - 1_000)).toBeLessThanOrEqual(16);
+});
+
+test("a turn that its handler kept can do nothing once it is over", async () => {
+  const heard: unknown[] = [];
+  let kept: Turn | undefined;
+  const keeper = listener(heard, (turn) => {
+    kept = turn;
+  });
+  const one = await start([teller, keeper]);
+  await one.ask(at("teller"), { to: at("listener"), messages: ["first"] });
+  await expect.poll(() => heard.length).toBe(1);
+
+  expect(() => kept?.tell(at("listener"), "late")).toThrow("This turn is over");
+  expect(() => kept?.send(at("listener"), "late")).toThrow("This turn is over");
+  expect(() => kept?.put("key", 1)).toThrow("This turn is over");
+  expect(() => kept?.reply("late")).toThrow("This turn is over");
+  await one.ask(at("teller"), { to: at("listener"), messages: ["second"] });
+  await expect.poll(() => heard.length).toBe(2);
+  expect(heard).toEqual(["first", "second"]);
+});
+
+test("a turn that throws tells nobody", async () => {
+  const heard: unknown[] = [];
+  const one = await start([teller, listener(heard)]);
+
+  const failing = one.ask(at("teller"), { to: at("listener"), messages: ["lost"], fails: true });
+  await expect(failing).rejects.toMatchObject({ code: "DEAD_LETTER" });
+  await one.ask(at("teller"), { to: at("listener"), messages: ["kept"] });
+  await expect.poll(() => heard.length).toBeGreaterThan(0);
+
+  expect(heard).toEqual(["kept"]);
+});
+
+test("a tell whose turn throws is tried again, and what its turn wrote is there once", async () => {
+  let calls = 0;
+  const heard: unknown[] = [];
+  const writer = listener(heard, (turn, message) => {
+    calls += 1;
+    turn.add("seen", 1);
+    turn.tell(at("listener", "b"), `heard ${message}`);
+    if (calls === 1) throw new Error("on purpose");
+  });
+  const quiet = { ...writer, kind: "writer" };
+  const one = await start([teller, quiet, listener(heard)]);
+
+  await one.ask(at("teller"), { to: at("writer"), messages: ["hello"] });
+  await expect.poll(() => heard.length).toBe(2);
+
+  expect(heard.toSorted()).toEqual(["heard hello", "hello"]);
+  expect(calls).toBe(2);
+  expect(one.kernel.inspect().counters["turnFailures"]).toBe(1);
+});
