@@ -140,6 +140,11 @@ const kernelLimits = {
     "keys",
     [5_000_000, 1, 1_000_000_000],
   ),
+  viewersMax: integer(
+    "Viewers of runs at a worker; one more is 429.",
+    "viewers",
+    [100_000, 1, 10_000_000],
+  ),
 } satisfies Record<keyof KernelLimits, IntegerField>;
 
 const provider = {

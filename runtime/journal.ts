@@ -68,13 +68,15 @@ export function encodeChunk(entries: readonly LogEntry[]): Uint8Array {
   return encode(entries);
 }
 
-/** The whole log of a root run and the number of its next chunk. */
+/** The whole log of a root run and the number of its next chunk; nothing of one that is being trimmed. */
 export async function loadLog(
   reader: Reader,
   root: Address,
 ): Promise<{ readonly log: LogEntry[]; readonly nextChunk: number }> {
   const rows = await reader.range(prefixRange(keys.journalOf(root), CHUNKS_MAX));
   const log: LogEntry[] = [];
+  // Being trimmed from its start: what is left of it is no log.
+  if (rows[0] && rows[0].key !== keys.journal(root, 0)) return { log, nextChunk: 0 };
   for (const row of rows) log.push(...(decode(row.value) as LogEntry[]));
   const last = rows.at(-1);
   const nextChunk = last

@@ -67,6 +67,8 @@ export interface KernelLimits {
   readonly retentionDays: number;
   /** Keys of messages from outside that are remembered of one tenant; one more is refused (SEEN_FULL). */
   readonly seenKeysMax: number;
+  /** Viewers of runs; one more is refused (INBOX_FULL). */
+  readonly viewersMax: number;
 }
 
 /** Who was being handled when a thread died, and how many threads in a row died over it. */

@@ -43,6 +43,7 @@ export const KERNEL_LIMITS: KernelLimits = {
   runIdleMs: 30_000,
   retentionDays: 30,
   seenKeysMax: 5_000_000,
+  viewersMax: 100_000,
 };
 
 /** Rows of one page when a shard is scanned. */

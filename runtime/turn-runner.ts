@@ -261,8 +261,9 @@ export class TurnRunner {
       after(() => options.toDoor({ type: "frames", id: door.id, frames: [accepted] }));
       return;
     }
-    const viewer = runs.viewers.view(door.id, answer.follow, door.want === "end");
-    after(() => viewer.open(accepted));
+    const { tenant, root } = cell;
+    const place = { id: door.id, tenant, root, run: answer.follow, endOnly: door.want === "end" };
+    after(() => runs.viewers.open({ type: "follow", ...place }, accepted));
   }
 
   /** Answers when everything so far has reached the asked level; a refused batch brings the turn back. */

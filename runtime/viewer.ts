@@ -52,14 +52,11 @@ export class Viewer {
   readonly #toDoor: (item: WorkerItem) => void;
   readonly #soon: (viewer: Viewer) => void;
   #pending: Frame[] = [];
-  #isGated: boolean;
 
   constructor(options: {
     readonly id: number;
     readonly endOnly: boolean;
     readonly start: Start;
-    /** A gated viewer keeps its frames until `open`: the accept is not on disk yet. */
-    readonly gated: boolean;
     readonly toDoor: (item: WorkerItem) => void;
     /** Asks for `flush` at the end of this pass. */
     readonly soon: (viewer: Viewer) => void;
@@ -69,18 +66,15 @@ export class Viewer {
     this.entries = options.start.entries;
     this.#toDoor = options.toDoor;
     this.#soon = options.soon;
-    this.#isGated = options.gated;
     const text = options.start.text;
     if (text) {
       this.#texts.set(`${text.run}|${text.step}`, { attempt: text.attempt, offset: text.offset });
     }
   }
 
-  /** Lets out what was kept, after `first`. */
-  open(first: Frame): void {
-    this.#isGated = false;
-    this.#pending.unshift(first);
-    this.#soon(this);
+  /** Shows a frame that comes before those of the run. */
+  first(frame: Frame): void {
+    this.#push(frame);
   }
 
   /** Shows the log entry at position `at`; entries that are no frame only move the position. */
@@ -111,12 +105,12 @@ export class Viewer {
   end(run: string, end: RunEnd): void {
     const id = frameId({ run, step: `@${this.entries}`, attempt: 0, offset: 0 });
     this.#push({ type: "end", id, run, ...end });
-    if (!this.#isGated) this.flush();
+    this.flush();
   }
 
   /** Sends what is pending. */
   flush(): void {
-    if (this.#isGated || this.#pending.length === 0) return;
+    if (this.#pending.length === 0) return;
     const frames = this.#pending;
     this.#pending = [];
     this.#toDoor({ type: "frames", id: this.id, frames });

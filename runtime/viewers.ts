@@ -3,8 +3,8 @@
 
 import type { Outcome } from "./actor.ts";
 import type { Engine } from "./engine.ts";
-import type { ErrorData } from "./errors.ts";
-import { parseFrameId, rootRunOf } from "./frame.ts";
+import { type ErrorData, toErrorData } from "./errors.ts";
+import { type Frame, parseFrameId, rootRunOf } from "./frame.ts";
 import { loadLog } from "./journal.ts";
 import type { DoorItem } from "./message.ts";
 import type { RunTree, StoredRun } from "./run-tree.ts";
@@ -12,8 +12,8 @@ import { decode } from "./store/codec.ts";
 import { keys } from "./store/keys.ts";
 import { startOf, Viewer } from "./viewer.ts";
 
-/** Runs that are watched before they are in memory. */
-const WAITED_RUNS_MAX = 10_000;
+/** After this long a refused viewer may try again. */
+const RETRY_AFTER_MS = 1_000;
 
 /** The viewers of one kernel. */
 export class Viewers {
@@ -34,33 +34,51 @@ export class Viewers {
     this.#isHeld = isHeld;
   }
 
-  /** A viewer for a run that is starting, held or under way; kept back until the accept is on disk. */
-  view(id: number, run: string, endOnly: boolean): Viewer {
-    const viewer = this.#viewer(id, run, { endOnly, gated: true, after: null });
-    this.#join(viewer, run);
-    return viewer;
+  /**
+   * Shows a run from its start to who asked for it, after `first`. Called when the accept is on disk:
+   * until then nothing is shown, and nothing has to be kept for later.
+   */
+  open(item: DoorItem & { type: "follow" }, first: Frame): void {
+    const { id, run, endOnly } = item;
+    const { options } = this.#engine;
+    if (this.#treeOf(run) || this.#isHeld(run)) {
+      const viewer = this.#viewer(id, run, { endOnly, after: null });
+      viewer.first(first);
+      this.#join(viewer, run);
+      return;
+    }
+    // Asked for at a higher level than its end waits for: it has ended already.
+    options.toDoor({ type: "frames", id, frames: [first] });
+    this.follow(item).catch((error: unknown) => this.#refuse(id, toErrorData(error)));
   }
 
   /** A viewer from the door with a cursor. */
   async follow(item: DoorItem & { type: "follow" }): Promise<void> {
     const { id, tenant, run, endOnly, after } = item;
-    const { options } = this.#engine;
-    const refuse = (error: ErrorData): void =>
-      options.toDoor({ type: "frames", id, frames: [{ type: "refused", error }] });
+    const refuse = (error: ErrorData): void => this.#refuse(id, error);
+    const { viewersMax } = this.#engine.limits;
+    if (this.#viewers.size >= viewersMax) {
+      const message = `This worker has ${viewersMax} viewers, its limit.`;
+      return refuse({ code: "INBOX_FULL", message, details: { retryAfterMs: RETRY_AFTER_MS } });
+    }
     const rootId = rootRunOf(run);
     const tree = this.#treeOf(rootId);
     if (tree?.tenant === tenant || this.#isHeld(rootId)) {
-      this.#join(this.#viewer(id, rootId, { endOnly, gated: false, after: after ?? null }), rootId);
+      this.#join(this.#viewer(id, rootId, { endOnly, after: after ?? null }), rootId);
       return;
     }
     const bytes = await this.#engine.committer.get(keys.run(tenant, rootId));
     const row = bytes === undefined ? null : (decode(bytes) as StoredRun);
     if (row === null) return refuse({ code: "NOT_FOUND", message: `There is no run "${run}".` });
-    const viewer = this.#viewer(id, rootId, { endOnly, gated: false, after: after ?? null });
+    const viewer = this.#viewer(id, rootId, { endOnly, after: after ?? null });
     if (row.endedAt === null) {
       this.#join(viewer, rootId);
       // A run that hibernates shows what it has by being taken up.
-      if (row.status !== "held") await this.#engine.runs.up(tenant, item.root, rootId);
+      if (row.status === "held") return;
+      if ((await this.#engine.runs.up(tenant, item.root, rootId)) !== null) return;
+      // It has ended since its row was read.
+      this.drop(id);
+      await this.follow(item);
       return;
     }
     const { log } = await loadLog(this.#engine.committer, row.address);
@@ -109,12 +127,8 @@ export class Viewers {
     for (const viewer of waiting) tree.attach(viewer);
   }
 
-  #viewer(
-    id: number,
-    run: string,
-    options: { endOnly: boolean; gated: boolean; after: string | null },
-  ): Viewer {
-    const { endOnly, gated, after } = options;
+  #viewer(id: number, run: string, options: { endOnly: boolean; after: string | null }): Viewer {
+    const { endOnly, after } = options;
     const start = startOf(after === null ? null : parseFrameId(after)) ?? {
       entries: 0,
       text: null,
@@ -122,7 +136,6 @@ export class Viewers {
     const viewer = new Viewer({
       id,
       endOnly,
-      gated,
       start,
       toDoor: this.#engine.options.toDoor,
       soon: (one) => this.#flushSoon(one),
@@ -131,13 +144,16 @@ export class Viewers {
     return viewer;
   }
 
+  #refuse(id: number, error: ErrorData): void {
+    this.#engine.options.toDoor({ type: "frames", id, frames: [{ type: "refused", error }] });
+  }
+
   #join(viewer: Viewer, run: string): void {
     const tree = this.#treeOf(run);
     if (tree) {
       tree.attach(viewer);
       return;
     }
-    if (this.#waitingViewers.size >= WAITED_RUNS_MAX) return;
     const waiting = this.#waitingViewers.get(run);
     if (waiting) waiting.push(viewer);
     else this.#waitingViewers.set(run, [viewer]);

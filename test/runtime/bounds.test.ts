@@ -48,6 +48,7 @@ const desk = defineActor<null, { type: "start"; steps: number } | RunEnded>({
 const work = defineRun<number, string, unknown>({
   kind: "work",
   async run(steps, context) {
+    if (steps < 0) await context.decision("never", { timeoutMs: DAY_MS });
     for (let step = 0; step < steps; step += 1) {
       await context.step(`s:${step}`, () => "done", { repeat: "safe" });
     }
@@ -163,10 +164,34 @@ test("records are kept for ever where retention is 0, and a long log is trimmed 
   const kept = chunks();
   system = await later(system, 0, { retentionDays: 30 });
   const once = chunks();
+  const key = rowsOf(system, "n/")[0]?.key ?? "";
+  const run = key.slice(key.lastIndexOf("/") + 1);
+  const half = await told(system, system.follow({ tenant: "tn_1", root: "d", run }));
   await system.schedule.advance(10_000);
 
   expect(written).toBeGreaterThan(400);
   expect(kept).toBe(written);
   expect(once).toBe(written - 200);
+  expect(half).toBe("EVENTS_TRIMMED");
   expect(chunks()).toBe(0);
+});
+
+test("viewers are bounded: one more is refused, and has a place when another has left", async () => {
+  const system = await begin({ viewersMax: 2 });
+  const started = await told(system, system.ask(deskAt("d"), { type: "start", steps: -1 }));
+  const { run } = started as { run: string };
+  const at = { tenant: "tn_1", root: "d", run };
+  const kernel = system.kernelOf(deskAt("d"));
+  const watch = (id: number) => kernel?.fromDoor([{ type: "follow", id, ...at, endOnly: false }]);
+  for (const id of [1_001, 1_002]) watch(id);
+  await system.schedule.settle();
+
+  const refused = await told(system, system.follow(at));
+  kernel?.fromDoor([{ type: "drop", id: 1_001 }]);
+  const welcome = system.follow(at);
+  await system.schedule.advance(100);
+  await told(system, system.control(at, { type: "cancel", reason: "enough" }));
+
+  expect(refused).toBe("INBOX_FULL");
+  expect((await welcome).at(-1)).toMatchObject({ outcome: { status: "cancelled" } });
 });
