@@ -83,8 +83,8 @@ interface Reads {
 function counted(system: TestSystem): Reads {
   const reads: Reads = { calls: 0, rows: 0 };
   const connect = system.disk.connect.bind(system.disk);
-  system.disk.connect = (): Store => {
-    const store = connect();
+  system.disk.connect = (...wire) => {
+    const store = connect(...wire);
     const get: Store["get"] = store.get.bind(store);
     const range: Store["range"] = store.range.bind(store);
     store.get = async (key) => {
