@@ -3,6 +3,7 @@
 
 import type { Data, Loaded } from "./actor.ts";
 import type { ActorHost } from "./actor-host.ts";
+import { addressParts } from "./address.ts";
 import { type Cell, type MailItem, Tell } from "./cell.ts";
 import type { Participant } from "./committer.ts";
 import { takeMessage } from "./dead-letters.ts";
@@ -261,7 +262,7 @@ export class TurnRunner {
       after(() => options.toDoor({ type: "frames", id: door.id, frames: [accepted] }));
       return;
     }
-    const { tenant, root } = cell;
+    const { tenant, root } = addressParts(cell.address);
     const place = { id: door.id, tenant, root, run: answer.follow, endOnly: door.want === "end" };
     after(() => runs.viewers.open({ type: "follow", ...place }, accepted));
   }

@@ -2,7 +2,7 @@
 // Plain JavaScript without dependencies, because it runs before there are any.
 
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, statSync, utimesSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, utimesSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
@@ -12,9 +12,10 @@ function modifiedMs(file) {
   return statSync(`${root}${file}`, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 }
 
-function run(command, args) {
+function run(command, args, onFailure = () => {}) {
   const done = spawnSync(command, args, { cwd: root, stdio: ["ignore", 2, 2] });
   if (done.status === 0) return;
+  onFailure();
   console.error(`troupe: "${command} ${args.join(" ")}" failed; its message stands above.`);
   process.exit(done.status ?? 1);
 }
@@ -64,9 +65,12 @@ function isBuilt() {
 export function setUp({ build }) {
   if (!isInstalled()) install();
   if (!build || isBuilt()) return;
-  run(process.execPath, [`${root}node_modules/typescript/bin/tsc`, "-p", "."]);
+  const buildInfo = `${root}dist/.tsbuildinfo`;
+  const compiler = [`${root}node_modules/typescript/bin/tsc`, "-p", "."];
+  // What did not compile is not built, though the compiler leaves its notes as if it were.
+  run(process.execPath, compiler, () => rmSync(buildInfo, { force: true }));
   // The compiler leaves the file alone when only times had changed.
-  utimesSync(`${root}dist/.tsbuildinfo`, new Date(), new Date());
+  utimesSync(buildInfo, new Date(), new Date());
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
