@@ -8,6 +8,7 @@ import { Cell, type MailItem, Tell } from "./cell.ts";
 import type { Participant, Refused } from "./committer.ts";
 import { type Engine, whenRead } from "./engine.ts";
 import { isStorageTrouble, RuntimeError, toErrorData } from "./errors.ts";
+import { Found, peerItem } from "./found.ts";
 import type { Asker, InboxRow, LetterPast } from "./message.ts";
 import { decode, encode } from "./store/codec.ts";
 import { keys } from "./store/keys.ts";
@@ -40,9 +41,8 @@ export class ActorHost {
   readonly #engine: Engine;
   readonly #runner: TurnRunner;
   readonly cells = new Map<Address, Cell>();
-  #blamed = new Map<Address, number>();
-  /** Actors over which a thread has died: their messages are on disk before they are handled. */
-  readonly #suspects = new Set<Address>();
+  /** Rows found by looking into inboxes, whose wake-ups may still come. */
+  readonly #found: Found;
   /** In which order they get their turns. */
   readonly order: TurnOrder;
 
@@ -50,6 +50,7 @@ export class ActorHost {
     this.#engine = engine;
     this.#runner = new TurnRunner(engine, this);
     this.order = new TurnOrder(engine, this, this.#runner);
+    this.#found = new Found(engine.options.clock);
     this.#sweepLater();
   }
 
@@ -82,7 +83,7 @@ export class ActorHost {
   /** Puts a durable message into its receiver's inbox, in the open batch. */
   post(owner: Participant, post: Post): void {
     const { to, from, message, deadlineMs, ask, system, trace, past } = post;
-    const { committer, options } = this.#engine;
+    const { committer } = this.#engine;
     const sequence = this.#engine.sequence();
     const key = keys.inbox(to, sequence);
     // No spreads here: this is done for every durable message.
@@ -95,34 +96,32 @@ export class ActorHost {
     committer.write(owner, { op: "put", key, value: encode(row) });
     this.#engine.metrics.counters.sends += 1;
     const shard = shardOfAddress(to);
-    if (this.#engine.epochOf(shard) !== undefined) {
-      const isLate = post.late || this.#suspects.has(to);
-      if (isLate) committer.afterCommitted(() => this.stored(to, row, { key, batch }));
-      else this.stored(to, row, { key, batch });
+    const isHere = this.#engine.epochOf(shard) !== undefined;
+    if (isHere && !post.late && !this.#engine.blame.isSuspect(to)) {
+      this.arrive(to, shard, row, { key, batch });
       return;
     }
-    committer.afterCommitted(() =>
-      options.toPeer(shard, {
-        type: "stored",
-        to,
-        from: from ?? to,
-        sequence,
-        message,
-        deadlineMs,
-        ...(ask ? { ask } : {}),
-        ...(trace ? { trace } : {}),
-      }),
-    );
+    committer.afterCommitted(() => this.arrive(to, shard, row, { key, batch }));
   }
 
-  /** A stored message has come: from this kernel, a peer, or the scan of a shard. */
+  /** The wake-up of a message whose row is on disk, or goes there with the open batch. */
+  arrive(to: Address, shard: number, row: InboxRow, at: { key: string; batch: object }): void {
+    const { shards, options } = this.#engine;
+    if (shards.servedAt(shard) === undefined) {
+      options.toPeer(shard, peerItem(to, row, at.key));
+    } else if (shards.isBeingTaken(shard)) {
+      shards.whenTaken(shard, () => this.arrive(to, shard, row, at));
+    } else if (!this.#found.takes(at.key)) {
+      this.stored(to, row, at);
+    }
+  }
+
+  /** A stored message has come. */
   stored(to: Address, row: InboxRow, at: { key: string; batch: object }): void {
     const queuedAt = this.#engine.options.clock.now();
     const { message, from, deadlineMs, ask, trace, past } = row;
     const lane = row.system ? "system" : "user";
     const endedRun = endedRunOf(row);
-    const failures = this.#blamed.get(to) ?? 0;
-    if (failures > 0) this.#blamed.delete(to);
     const item: Mutable<MailItem> = {
       message,
       from,
@@ -130,7 +129,7 @@ export class ActorHost {
       deadlineMs,
       row: at,
       queuedAt,
-      failures,
+      failures: this.#engine.blame.deathsOf(at.key),
     };
     if (ask) item.ask = ask;
     if (endedRun) item.endedRun = endedRun;
@@ -150,8 +149,12 @@ export class ActorHost {
       );
   }
 
-  /** A row of the inbox was found by a scan. One that cannot be read stops its actor. */
+  /**
+   * A row of the inbox was found by a scan: it waits here already, or it is taken now and its wake-up
+   * is not. One that cannot be read stops its actor.
+   */
   found(to: Address, row: Row): void {
+    if (this.#isWaiting(to, row.key)) return;
     let message: InboxRow;
     try {
       message = decode(row.value) as InboxRow;
@@ -162,6 +165,7 @@ export class ActorHost {
         this.#engine.quarantine.put(cell, "message", error);
       return;
     }
+    this.#found.add(row.key);
     this.stored(to, message, { key: row.key, batch: row });
   }
 
@@ -179,25 +183,16 @@ export class ActorHost {
         deadlineMs: 0,
         due,
         queuedAt,
-        failures: 0,
+        failures: this.#engine.blame.deathsOf(due[0] ?? ""),
       });
     }
   }
 
   /** Whether the message of an inbox row waits for its turn here. */
-  isWaiting(to: Address, key: string): boolean {
+  #isWaiting(to: Address, key: string): boolean {
     const cell = this.cells.get(to);
     if (!cell) return false;
     return cell.taken?.row?.key === key || cell.mailbox.some((item) => item.row?.key === key);
-  }
-
-  /**
-   * Counts deaths of whole threads as failures of the oldest stored message of some actors. Said
-   * before their inboxes are read: the message must not be handled once more first.
-   */
-  blame(deaths: ReadonlyMap<Address, number>): void {
-    this.#blamed = new Map(deaths);
-    for (const address of deaths.keys()) this.#suspects.add(address);
   }
 
   /** Repairs memory after a refused batch: actors that took part start again from what is stored. */
@@ -214,23 +209,27 @@ export class ActorHost {
       again.set(cell.address, items);
       if (participant === refused.guilty && this.#runner.refuseGuilty(participant, refused.error))
         continue;
-      if (isLost(cell.shard) || isStorageTrouble(refused.error.code)) {
+      if (isLost(cell.shard)) {
+        this.#handOn(cell, item);
+        continue;
+      }
+      if (isStorageTrouble(refused.error.code)) {
         if (item.door) this.#engine.admission.refuse(item.door, toErrorData(refused.error));
-        if (isLost(cell.shard) || !(item.row || item.due)) continue;
+        if (!(item.row || item.due)) continue;
       }
       if (this.#isKept(item, refused)) items.push(item);
     }
     for (const [address, cell] of [...this.cells]) {
+      if (isLost(cell.shard)) continue; // Forgotten right after this.
       const waiting = again.get(address);
       const kept = cell.mailbox.drain().filter((item) => this.#isKept(item, refused));
-      if (waiting === undefined && !isLost(cell.shard)) {
+      if (waiting === undefined) {
         for (const item of kept) cell.mailbox.push(item, item.lane);
         continue;
       }
       // What was being read for is read for again, by the actor that takes this one's place.
       if (cell.taken && this.#isKept(cell.taken, refused)) kept.unshift(cell.taken);
       this.drop(cell);
-      if (isLost(cell.shard)) continue;
       const fresh = this.cellFor(address);
       for (const item of [...(waiting ?? []), ...kept]) if (fresh) this.push(fresh, item);
     }
@@ -246,9 +245,26 @@ export class ActorHost {
     return due === undefined && !(item.row && refused.batches.has(item.row.batch));
   }
 
-  /** Forgets every actor of the given shards. */
+  /** Forgets every actor of the given shards; what lies only in memory goes to their next owner. */
   forget(isGone: (shard: number) => boolean): void {
-    for (const cell of [...this.cells.values()]) if (isGone(cell.shard)) this.drop(cell);
+    for (const cell of [...this.cells.values()]) {
+      if (!isGone(cell.shard)) continue;
+      this.drop(cell);
+      if (cell.taken) this.#handOn(cell, cell.taken);
+      for (const item of cell.mailbox.drain()) this.#handOn(cell, item);
+    }
+  }
+
+  #handOn(cell: Cell, item: MailItem): void {
+    if (item.row || item.due) return; // On disk: its next owner finds it.
+    this.#engine.admission.left(cell, item);
+    const { toDoor, toPeer } = this.#engine.options;
+    if (item.door && item.door.want !== "nothing") {
+      toDoor({ type: "moved", id: item.door.id });
+    } else {
+      const { from, message } = item;
+      toPeer(cell.shard, { type: "tell", to: cell.address, from, message });
+    }
   }
 
   /** Gives a cell a message. */

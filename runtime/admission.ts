@@ -30,6 +30,10 @@ export class Admission {
   request(item: DoorItem & { type: "request" }): void {
     const { id, to, message, deadlineMs, want, level, key, trace } = item;
     const { actors, options } = this.#engine;
+    if (this.#engine.epochOf(shardOfAddress(to)) === undefined) {
+      this.moved(item);
+      return;
+    }
     const door: Door = { id, want, level, ...(key ? { key } : {}) };
     const cell = actors.cellFor(to);
     const refusal = this.#refusal(item, cell);
@@ -58,9 +62,18 @@ export class Admission {
       deadlineMs,
       door,
       queuedAt,
-      failures: 0,
+      failures: item.deaths ?? 0,
       ...(trace === undefined ? {} : { trace }),
     });
+  }
+
+  /** Sends back what is for another owner by now; nothing of it was done here. */
+  moved(item: Exclude<DoorItem, { type: "drop" }>): void {
+    if (item.type === "request" && item.want === "nothing") {
+      this.#engine.actors.tell(item.to, null, item.message);
+      return;
+    }
+    this.#engine.options.toDoor({ type: "moved", id: item.id });
   }
 
   /** Answers a request of the door with an error. */
@@ -88,12 +101,6 @@ export class Admission {
   ): { code: ErrorCode; message: string } | null {
     if (this.#engine.isDraining)
       return { code: "SHUTTING_DOWN", message: "The server is stopping." };
-    if (this.#engine.epochOf(shardOfAddress(item.to)) === undefined) {
-      return {
-        code: "WORKER_LOST",
-        message: "This part of the system is moving to another worker.",
-      };
-    }
     const max = cell?.definition.mailboxMax ?? MAILBOX_MAX;
     if (cell && cell.mailbox.userSize >= max) {
       return {

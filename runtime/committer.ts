@@ -235,6 +235,14 @@ export class Committer implements Reader {
     return new Promise((resolve) => this.after(level, resolve));
   }
 
+  /** Resolves when everything written so far is flushed, or was refused. */
+  settled(): Promise<void> {
+    return new Promise((resolve) => {
+      this.join({ shard: -1, onRefused: () => resolve() });
+      this.after("flushed", resolve);
+    });
+  }
+
   /** Whether nothing is waiting to be written or flushed. */
   isIdle(): boolean {
     return this.#open.isEmpty() && this.#sent.length === 0 && this.#beforeClose.length === 0;

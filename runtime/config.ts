@@ -4,6 +4,9 @@
 import { RuntimeError } from "./errors.ts";
 import type { Level } from "./store/store.ts";
 
+/** Worker threads of one system at most. */
+export const WORKERS_MAX = 64;
+
 /** Settings of one system. */
 export interface RuntimeConfig {
   /** Worker threads, 0..64; 0 runs everything on the main thread. */
@@ -59,7 +62,7 @@ export const runtimeDefaults: RuntimeConfig = {
 };
 
 const limits: Readonly<Record<Exclude<keyof RuntimeConfig, "durability">, [number, number]>> = {
-  workers: [0, 64],
+  workers: [0, WORKERS_MAX],
   watchdogMs: [200, 600_000],
   requestTimeoutMs: [1, 3_600_000],
   requestsMax: [1, 1_000_000],

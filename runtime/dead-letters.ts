@@ -23,7 +23,6 @@ const COUNT_EVERY = 0.1;
 const PAGE_ROWS = 200;
 /** A full disk is tried again after this long. */
 const FULL_RETRY_MS = 1_000;
-const RETRY_AFTER_MS = 1_000;
 
 /** An operator's act on a letter, as the door sends it. */
 export type LetterItem = DoorItem & {
@@ -95,12 +94,11 @@ export class DeadLetters {
   }
 
   #act(item: LetterItem, key: string, bytes: Uint8Array | undefined): void {
-    const { committer, options, limits, metrics, actors, epochOf } = this.#engine;
+    const { admission, committer, options, limits, metrics, actors, epochOf } = this.#engine;
     const shard = shardOfAddress(item.to);
     if (epochOf(shard) === undefined) {
-      throw new RuntimeError("WORKER_LOST", "This part of the system is moving.", {
-        retryAfterMs: RETRY_AFTER_MS,
-      });
+      admission.moved(item);
+      return;
     }
     const letter = bytes === undefined ? null : (decode(bytes) as StoredLetter);
     if (letter === null || letter.to !== item.to) throw unknownLetter(item.operation.letter);

@@ -49,7 +49,7 @@ export interface Desk {
 
 /** One question with one answer. */
 export class Request implements Entry {
-  readonly item: DoorItem;
+  item: DoorItem;
   readonly shard: number;
   link: Out | null = null;
   deadlineMs: number;

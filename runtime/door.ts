@@ -22,7 +22,9 @@ import type { RunRow, SendOptions, System, SystemFigures, WatchOptions } from ".
 /** The engine answers a late message itself; this is how much longer the door waits for that. */
 const DEADLINE_GRACE_MS = 250;
 const SWEEP_MS = 100;
-/** A message that kills whoever takes it must not go on doing so. */
+/** Messages in memory that wait for the owner of a shard that moves. */
+const HELD_TELLS_MAX = 1_024;
+/** How often a message that nobody blames is sent again: it may still be what kills the threads. */
 const RESENDS_MAX = 4;
 
 /** What the door needs. */
@@ -39,7 +41,8 @@ export class Door
   readonly #options: DoorOptions;
   readonly #routes = new Array<Out | null>(SHARDS).fill(null);
   readonly #entries = new Map<number, Entry>();
-  readonly #totals = { requests: 0, refused: 0, resent: 0, lost: 0, late: 0 };
+  readonly #totals = { requests: 0, refused: 0, resent: 0, moved: 0, lost: 0, late: 0 };
+  #heldTells: (DoorItem & { type: "request" })[] = [];
   #lastId = 0;
   #isStopping = false;
   #sweep: NodeJS.Timeout | undefined;
@@ -57,10 +60,7 @@ export class Door
   }
 
   tell(to: Address, message: Data): void {
-    // At most once: without an owner or past the limit it is dropped.
-    const link = this.#routes[shardOfAddress(to)];
-    if (!link || this.#isStopping || link.backlog > this.#options.config.backlogMax) return;
-    link.push(this.#requestItem(0, to, message, "nothing", {}));
+    if (!this.#isStopping) this.#tell(this.#requestItem(0, to, message, "nothing", {}));
   }
 
   stream(to: Address, message: Data, options: WatchOptions = {}): AsyncIterable<readonly Frame[]> {
@@ -121,6 +121,10 @@ export class Door
         continue;
       }
       if (entry === undefined) continue;
+      if (item.type === "moved") {
+        if (entry.link === link) this.#moved(entry);
+        continue;
+      }
       this.#entries.delete(item.id);
       if (item.type === "reply") entry.reply(item.value);
       else if (item.type === "elsewhere") entry.elsewhere(item.reply, item.run);
@@ -128,9 +132,27 @@ export class Door
     }
   }
 
-  /** These shards are served by `link` from now on; what waited for an owner is sent. */
+  /**
+   * These shards are about to leave the worker behind `link`: what comes for them waits for the next
+   * owner, and so does what has not left this thread. What has left is answered or sent back.
+   */
+  hold(shards: ReadonlySet<number>, link: Out): void {
+    for (const shard of shards) this.#routes[shard] = null;
+    for (const item of link.takeUnsent()) {
+      const entry = this.#entries.get(item.id);
+      if (entry !== undefined && shards.has(entry.shard)) entry.link = null;
+      else if (item.type === "request" && shards.has(shardOfAddress(item.to))) this.#hold(item);
+      else if (item.type === "request" || item.type === "follow") link.push(item);
+      else link.pushUrgent(item);
+    }
+  }
+
+  /** These shards are served by `link` from now on; what waited for an owner is sent, in order. */
   assigned(shards: Iterable<number>, link: Out): void {
     for (const shard of shards) this.#routes[shard] = link;
+    const tells = this.#heldTells;
+    this.#heldTells = [];
+    for (const item of tells) this.#tell(item);
     for (const entry of this.#entries.values()) {
       if (entry.link === null) this.#route(entry);
     }
@@ -139,20 +161,24 @@ export class Door
   /**
    * The worker behind `link` is gone. What never left is sent again later, and so is what the next
    * owner recognises: keyed messages, controls, subscriptions. The rest fails with WORKER_LOST.
+   * `guilty`: the request that was being handled and is to blame; its deaths go with it, and the
+   * engine makes a dead letter of it when there are too many.
    */
-  lost(link: Out): void {
+  lost(link: Out, guilty = 0): void {
     this.#routes.forEach((route, shard) => {
       if (route === link) this.#routes[shard] = null;
     });
-    const unsent = new Set(link.takeUnsent().map((item) => ("id" in item ? item.id : 0)));
+    const unsent = new Set(link.takeUnsent().map((item) => item.id));
     for (const [id, entry] of this.#entries) {
       if (entry.link !== link) continue;
       entry.link = null;
       if (unsent.has(id)) continue;
       const { item } = entry;
       const isSafe = item.type !== "request" || item.key !== undefined;
-      if (item.type === "follow" || (isSafe && entry.resends < RESENDS_MAX)) {
-        entry.resends += 1;
+      const isGuilty = id === guilty && item.type === "request" && isSafe;
+      if (isGuilty) entry.item = { ...item, deaths: (item.deaths ?? 0) + 1 };
+      if (item.type === "follow" || isGuilty || (isSafe && entry.resends < RESENDS_MAX)) {
+        if (!isGuilty) entry.resends += 1;
         entry.resume();
         this.#totals.resent += 1;
         continue;
@@ -223,6 +249,37 @@ export class Door
     if (entry.item.type === "control" || entry.item.type === "operate") {
       link.pushUrgent(entry.item);
     } else link.push(entry.item);
+  }
+
+  #tell(item: DoorItem & { type: "request" }): void {
+    const link = this.#routes[shardOfAddress(item.to)];
+    if (!link) this.#hold(item);
+    else if (link.backlog <= this.#options.config.backlogMax) link.push(item);
+  }
+
+  /** Keeps a tell until its shard has an owner. At most once: past the limit it is dropped. */
+  #hold(tell: DoorItem & { type: "request" }): void {
+    if (this.#heldTells.length < HELD_TELLS_MAX) this.#heldTells.push(tell);
+  }
+
+  /** The worker it was sent to gives its shard away: it goes to the next owner, from where it was. */
+  #moved(entry: Entry): void {
+    this.#totals.moved += 1;
+    if (this.#isStopping) {
+      this.forget(entry, false);
+      entry.fail(shuttingDown());
+      return;
+    }
+    entry.resume();
+    if (entry.item.type === "follow") {
+      // Under another number: frames of the old owner may still be on their way.
+      this.#entries.delete(entry.item.id);
+      entry.item = { ...entry.item, id: this.newId() };
+      this.#entries.set(entry.item.id, entry);
+    }
+    // Never back to where it came from: a worker that has lost a shard says so before main knows.
+    if (this.#routes[entry.shard] === entry.link) entry.link = null;
+    else this.#route(entry);
   }
 
   #requestItem(

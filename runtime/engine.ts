@@ -4,6 +4,7 @@
 import type { ActorDefinition, Data, RunDefinition } from "./actor.ts";
 import type { ActorHost } from "./actor-host.ts";
 import type { Admission } from "./admission.ts";
+import type { Blame } from "./blame.ts";
 import type { Committer } from "./committer.ts";
 import type { DeadLetters } from "./dead-letters.ts";
 import type { KernelLimits, KernelOptions } from "./kernel-port.ts";
@@ -11,7 +12,9 @@ import type { Metrics } from "./metrics.ts";
 import type { Pace } from "./pace.ts";
 import type { Quarantine } from "./quarantine.ts";
 import type { Reminders } from "./reminders.ts";
+import type { Rest } from "./rest.ts";
 import type { RunHost } from "./run-host.ts";
+import type { Shards } from "./shards.ts";
 
 /** The shared parts of one kernel. */
 export interface Engine {
@@ -28,9 +31,12 @@ export interface Engine {
   quarantine: Quarantine;
   runs: RunHost;
   reminders: Reminders;
-  /** Epoch at which this kernel owns a shard, or undefined. */
+  rest: Rest;
+  readonly shards: Shards;
+  readonly blame: Blame;
+  /** Epoch of a shard whose messages are taken here, or undefined: another kernel's, or leaving. */
   epochOf(shard: number): number | undefined;
-  /** Shards this kernel owns now. */
+  /** Shards whose messages are taken here. */
   ownedShards(): readonly number[];
   /** Order of inbox rows: after all that this kernel gave before, and given by no other kernel. */
   sequence(): string;

@@ -16,6 +16,16 @@ export interface WorkerFigures {
   readonly lag: LagFigures | null;
 }
 
+/** A worker thread that has died. */
+export interface LostWorker {
+  readonly worker: number;
+  /** Ms since the epoch. */
+  readonly at: number;
+  readonly reason: string;
+  /** Address whose message or step it was handling when it died by its own fault; "" for none. */
+  readonly actor: string;
+}
+
 /** The engines of a system. */
 export interface Engines {
   /** Starts them and gives them all shards. */
@@ -26,7 +36,15 @@ export interface Engines {
   close(): Promise<void>;
   /** Ends one worker thread at once, as a crash of it would; it is replaced. */
   endWorker(worker: number): Promise<void>;
+  /** Moves shards to a worker at their step boundaries; the number of those that came to one in time. */
+  moveShards(shards: readonly number[], worker: number): Promise<number>;
+  /** Another number of worker threads, while everything goes on; resolves when shards are placed. */
+  resize(workers: number): Promise<void>;
   figures(): Promise<readonly WorkerFigures[]>;
   /** Worker threads that died since the start. */
   readonly deaths: number;
+  /** The last of them, newest first. */
+  readonly lost: readonly LostWorker[];
+  /** Shards moved between living workers since the start. */
+  readonly moves: number;
 }

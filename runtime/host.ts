@@ -5,7 +5,7 @@ import type { MessagePort } from "node:worker_threads";
 import type { Definition } from "./actor.ts";
 import type { Compute, ComputeAnswer, ComputeCall } from "./compute.ts";
 import type { RuntimeConfig } from "./config.ts";
-import type { Guilt, KernelFigures, KernelLimits } from "./kernel-port.ts";
+import type { Kernel, KernelFigures, KernelLimits } from "./kernel-port.ts";
 import type { Log, LogFields, LogLevel } from "./log.ts";
 import type { LagFigures } from "./loop-lag.ts";
 import type { Store } from "./store/store.ts";
@@ -50,19 +50,34 @@ export interface ThreadFigures {
   readonly lag: LagFigures;
 }
 
-/** Typed control of a worker, over comlink. Rare calls only. */
+/**
+ * The control plane: what main asks of a worker, as a typed interface over comlink. Rare calls only;
+ * messages travel over wires. Main makes one change at a time (worker-pool.ts).
+ */
 export interface WorkerControl {
-  /** Resolves when the engine is ready to own shards. */
+  /** Loads the program; resolves when the engine is ready to own shards. */
   start(): Promise<void>;
   /** Opens the port to another worker, in place of an earlier one. */
   connect(worker: number, port: MessagePort): void;
-  /** The other worker is gone. */
+  /** The other worker is gone: what was not sent to it waits for the next owner of its shards. */
   disconnect(worker: number): void;
-  /** Owner of each shard, -1 for none: what is sent to one without is kept. */
-  place(owners: Int16Array): void;
-  own(shards: ReadonlyMap<number, number>, guilty: readonly Guilt[]): Promise<void>;
-  release(shards: readonly number[], graceMs: number): Promise<void>;
+  /**
+   * Owner of each shard, -1 for none: what is sent to one without waits here, in order. Resolves
+   * when workers that lost shards have taken what was sent to them before.
+   */
+  place(owners: Int16Array): Promise<void>;
+  /** Resolves when worker `to` has taken everything that was sent to it before. */
+  settled(to: number): Promise<void>;
+  /** As Kernel.own: takes shards at these epochs and resumes what is stored of them. */
+  own(...call: Parameters<Kernel["own"]>): Promise<void>;
+  /** As Kernel.freeze: before a move. */
+  freeze(shards: readonly number[], graceMs: number): Promise<readonly number[]>;
+  thaw(shards: readonly number[]): void;
+  /** As Kernel.release, and main has taken everything this worker had to say about them. */
+  release(shards: readonly number[], graceMs: number): Promise<number>;
+  /** Looks again for inbox rows whose wake-ups may be lost. */
   rescan(): Promise<void>;
+  /** Ends runs at step boundaries or after `graceMs`; flushes, and main has taken the answers. */
   drain(graceMs: number): Promise<void>;
   inspect(): ThreadFigures;
   /** Flushes and closes the stores; the thread is ended after. */

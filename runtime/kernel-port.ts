@@ -29,8 +29,13 @@ export interface KernelOptions {
   readonly toDoor: (item: WorkerItem) => void;
   /** Sends to the worker that owns `shard` (never this one). */
   readonly toPeer: (shard: number, item: PeerItem) => void;
-  /** The address whose message is being handled, "" for none: the host keeps it where main can read it. */
-  readonly handling?: (address: string) => void;
+  /**
+   * What is being handled, "" for nothing: the key of an inbox row or a due reminder, a run's address,
+   * or the receiver of the door's request `door`. The host keeps it where main can read it.
+   */
+  readonly handling?: (unit: string, door: number) => void;
+  /** Work done for each shard, in ms of this thread: the engine adds, the host reads. */
+  readonly loads?: Float64Array;
   readonly limits?: Partial<KernelLimits>;
 }
 
@@ -71,27 +76,49 @@ export interface KernelLimits {
   readonly viewersMax: number;
 }
 
-/** Who was being handled when a thread died, and how many threads in a row died over it. */
+/** A message or run that was being handled when threads died, and how often. */
 export interface Guilt {
   readonly address: Address;
+  /** Key of the inbox row or of the due reminder; a run's address. */
+  readonly unit: string;
   readonly deaths: number;
+  /** Why the last one died, for a person. */
+  readonly reason: string;
 }
 
 /** The engine of one thread. */
 export interface Kernel {
   /**
    * Takes shards at these epochs: their open runs, due reminders and pending inboxes. Runs that
-   * hibernate and actors without mail are left where they are.
-   * `guilty` counts as failures of the oldest pending message of the addresses it names.
+   * hibernate and actors without mail are left where they are. What comes for the shards meanwhile
+   * waits. The deaths of `guilty` count as failures of those messages. `after`: what `release` gave,
+   * so that rows written here sort after those written before the move.
    */
-  own(shards: ReadonlyMap<number, number>, guilty?: readonly Guilt[]): Promise<void>;
+  own(
+    shards: ReadonlyMap<number, number>,
+    guilty?: readonly Guilt[],
+    after?: number,
+  ): Promise<void>;
   /**
    * Looks again for inbox rows of its shards that it has not taken yet. The host calls this when
    * another worker has died: its commits are on disk, their wake-ups may have died with it.
    */
   rescan(): Promise<void>;
-  /** Gives shards up at the next step boundaries; resolves when nothing of them is in memory or in flight. */
-  release(shards: readonly number[], graceMs: number): Promise<void>;
+  /**
+   * Before a move: no step of these shards begins any more, messages are still handled. Resolves
+   * when no step is performed, or after `graceMs`, with the shards that are at rest; the others go on.
+   */
+  freeze(shards: readonly number[], graceMs: number): Promise<readonly number[]>;
+  /** Frozen shards that are not moved after all go on. */
+  thaw(shards: readonly number[]): void;
+  /**
+   * Gives shards up at their next step boundaries; a step that is still performed after `graceMs` is
+   * cut and counts as unfinished. No message of them is handled any more: stored ones lie in their
+   * inboxes, requests and viewers of the door are sent back as `moved`, tells go to `toPeer`.
+   * Resolves when everything written for them is flushed and nothing of them is in memory, with the
+   * order number that their next owner begins after.
+   */
+  release(shards: readonly number[], graceMs: number): Promise<number>;
   fromDoor(items: readonly DoorItem[]): void;
   fromPeer(items: readonly PeerItem[]): void;
   /** Takes nothing new and ends what runs at step boundaries or after `graceMs`; resolves after the last flush. */

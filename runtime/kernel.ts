@@ -3,8 +3,9 @@
 
 import type { ActorDefinition, Data, Definition, RunDefinition } from "./actor.ts";
 import { ActorHost } from "./actor-host.ts";
-import { SHARDS, shardOf, shardOfAddress } from "./address.ts";
+import { shardOf, shardOfAddress } from "./address.ts";
 import { Admission } from "./admission.ts";
+import { Blame } from "./blame.ts";
 import { Committer, type Refused } from "./committer.ts";
 import { DeadLetters } from "./dead-letters.ts";
 import type { Engine } from "./engine.ts";
@@ -17,11 +18,13 @@ import { Pace } from "./pace.ts";
 import { Quarantine } from "./quarantine.ts";
 import { sweepRecords } from "./record-sweeper.ts";
 import { Reminders } from "./reminders.ts";
+import { Rest } from "./rest.ts";
 import { RunHost } from "./run-host.ts";
 import { sweepSeen } from "./seen-sweeper.ts";
-import { decode } from "./store/codec.ts";
-import { keyNumber, keys, prefixRange, shardOfKey } from "./store/keys.ts";
+import { Shards } from "./shards.ts";
+import { keyNumber, keys } from "./store/keys.ts";
 import { keepSweeping } from "./sweeper.ts";
+import { scanInbox, takeUp } from "./take-up.ts";
 
 /** Defaults of an engine's limits. */
 export const KERNEL_LIMITS: KernelLimits = {
@@ -46,11 +49,6 @@ export const KERNEL_LIMITS: KernelLimits = {
   viewersMax: 100_000,
 };
 
-/** Rows of one page when a shard is scanned. */
-const SCAN_ROWS = 1_000;
-/** A wake-up this soon after a shard was taken may be of a row that its scan has found. */
-const SCAN_DOUBT_MS = 10_000;
-
 /** Makes the engine of one thread. */
 export function createKernel(options: KernelOptions): Kernel {
   return new KernelOfThread(options);
@@ -58,10 +56,7 @@ export function createKernel(options: KernelOptions): Kernel {
 
 class KernelOfThread implements Kernel {
   readonly #engine: Engine;
-  readonly #epochs = new Map<number, number>();
-  readonly #ownedSinceMs = new Map<number, number>();
-  /** Shards being taken up, and what came for them meanwhile: it waits for the end of the scan. */
-  readonly #scanning = new Map<number, (() => void)[]>();
+  readonly #shards = new Shards();
   #sequence = 0;
 
   constructor(options: KernelOptions) {
@@ -70,7 +65,7 @@ class KernelOfThread implements Kernel {
       store: options.store,
       defer: options.defer,
       after: (ms, call) => options.clock.after(ms, call),
-      epochOf: (shard) => this.#epochs.get(shard) ?? 0,
+      epochOf: (shard) => this.#shards.epochOf(shard),
       rowsMax: limits.batchRows,
       bytesMax: limits.batchBytes,
       onClosing: () => this.#engine.actors.order.slice(),
@@ -84,8 +79,10 @@ class KernelOfThread implements Kernel {
       metrics: new Metrics(),
       pace: new Pace(options.clock),
       ...byKind(options.definitions),
-      epochOf: (shard: number) => this.#epochs.get(shard),
-      ownedShards: () => [...this.#epochs.keys()],
+      shards: this.#shards,
+      blame: new Blame(),
+      epochOf: (shard: number) => this.#shards.servedAt(shard),
+      ownedShards: () => this.#shards.served(),
       sequence: () => this.#nextSequence(),
       isDraining: false,
     } as unknown as Engine;
@@ -95,43 +92,49 @@ class KernelOfThread implements Kernel {
     engine.letters = new DeadLetters(engine);
     engine.quarantine = new Quarantine(engine);
     engine.runs = new RunHost(engine);
+    engine.rest = new Rest(engine);
     engine.reminders = new Reminders(engine);
     keepSweeping(engine, sweepSeen);
     keepSweeping(engine, sweepRecords);
   }
 
-  async own(shards: ReadonlyMap<number, number>, guilty: readonly Guilt[] = []): Promise<void> {
-    const nowMs = this.#engine.options.clock.now();
-    for (const [shard, epoch] of shards) {
-      this.#epochs.set(shard, epoch);
-      this.#ownedSinceMs.set(shard, nowMs);
-      this.#scanning.set(shard, []);
-    }
-    const { actors } = this.#engine;
-    actors.blame(new Map(guilty.map(({ address, deaths }) => [address, deaths])));
-    await this.#engine.quarantine.read(new Set(shards.keys()));
-    const occupied = {
-      runs: await this.#occupied(keys.openRunsOf),
-      inboxes: await this.#occupied(keys.inboxShard),
-      reminders: await this.#occupied(keys.remindersDueOf),
-    };
-    for (const shard of shards.keys()) {
-      await this.#scan(shard, occupied);
-      const waiting = this.#scanning.get(shard) ?? [];
-      this.#scanning.delete(shard);
-      for (const call of waiting) call();
-    }
-    actors.blame(new Map());
+  async own(
+    epochs: ReadonlyMap<number, number>,
+    guilty: readonly Guilt[] = [],
+    after = 0,
+  ): Promise<void> {
+    const { blame } = this.#engine;
+    this.#sequence = Math.max(this.#sequence, after);
+    this.#shards.take(epochs);
+    blame.add(guilty);
+    await takeUp(this.#engine, new Set(epochs.keys()), (shard) => this.#shards.taken(shard));
   }
 
   async rescan(): Promise<void> {
-    for (const shard of this.#epochs.keys()) await this.#scanInbox(shard);
+    for (const shard of this.#shards.served()) await scanInbox(this.#engine, shard);
   }
 
-  async release(shards: readonly number[], graceMs: number): Promise<void> {
+  async freeze(shards: readonly number[], graceMs: number): Promise<readonly number[]> {
+    const { rest } = this.#engine;
     const going = new Set(shards);
-    await this.#rest((shard) => going.has(shard), graceMs);
+    rest.freeze(going);
+    await rest.rested(going, graceMs);
+    const performing = rest.performing(going);
+    rest.thaw(performing);
+    return shards.filter((shard) => !performing.has(shard));
+  }
+
+  thaw(shards: readonly number[]): void {
+    this.#engine.rest.thaw(shards);
+  }
+
+  async release(shards: readonly number[], graceMs: number): Promise<number> {
+    const going = new Set(shards);
+    this.#shards.leave(going);
+    await this.#rest(going, graceMs);
     this.#forget((shard) => going.has(shard));
+    this.#engine.rest.thaw(going);
+    return this.#sequence;
   }
 
   fromDoor(items: readonly DoorItem[]): void {
@@ -142,20 +145,28 @@ class KernelOfThread implements Kernel {
         continue;
       }
       const shard = "to" in item ? shardOfAddress(item.to) : shardOf(item.tenant, item.root);
-      this.#whenScanned(shard, () => this.#doorItem(item));
+      this.#shards.whenTaken(shard, () => this.#doorItem(item, shard));
     }
   }
 
   fromPeer(items: readonly PeerItem[]): void {
     this.#engine.pace.read();
     for (const item of items) {
-      this.#whenScanned(shardOfAddress(item.to), () => this.#peerItem(item));
+      const shard = shardOfAddress(item.to);
+      this.#shards.whenTaken(shard, () => {
+        // Another owner's by now: a stored message is found there, a tell is at most once.
+        if (this.#shards.servedAt(shard) === undefined) return;
+        if (item.type === "stored") this.#wakeUp(item, shard);
+        else this.#engine.actors.tell(item.to, item.from, item.message);
+      });
     }
   }
 
   async drain(graceMs: number): Promise<void> {
+    const { committer } = this.#engine;
     this.#engine.isDraining = true;
-    await this.#rest(() => true, graceMs);
+    await this.#rest(new Set(this.#shards.served()), graceMs);
+    while (!committer.isIdle()) await committer.settled();
     this.#forget(() => true);
   }
 
@@ -163,15 +174,12 @@ class KernelOfThread implements Kernel {
     return kernelFigures(this.#engine);
   }
 
-  /** A shard's messages are taken after its stored ones: a reply must find its run. */
-  #whenScanned(shard: number, call: () => void): void {
-    const waiting = this.#scanning.get(shard);
-    if (waiting) waiting.push(call);
-    else call();
-  }
-
-  #doorItem(item: Exclude<DoorItem, { type: "drop" }>): void {
+  #doorItem(item: Exclude<DoorItem, { type: "drop" }>, shard: number): void {
     const { admission, runs, letters, quarantine, options } = this.#engine;
+    if (this.#shards.servedAt(shard) === undefined) {
+      admission.moved(item);
+      return;
+    }
     switch (item.type) {
       case "request":
         admission.request(item);
@@ -192,11 +200,6 @@ class KernelOfThread implements Kernel {
     }
   }
 
-  #peerItem(item: PeerItem): void {
-    if (item.type === "tell") this.#engine.actors.tell(item.to, item.from, item.message);
-    else this.#wakeUp(item);
-  }
-
   /**
    * Order of inbox rows: microseconds, never the same twice, never less than before; the worker's
    * number keeps two workers from giving one actor two rows under one key.
@@ -207,139 +210,52 @@ class KernelOfThread implements Kernel {
     return `${keyNumber(this.#sequence)}${worker}`;
   }
 
-  /**
-   * Shards that have rows of a family, found by jumping from one to the next: most are empty, and
-   * looking into each would be most of a start. What is stored from here on comes with a wake-up.
-   */
-  async #occupied(prefixOf: (shard: number) => string): Promise<ReadonlySet<number>> {
-    const found = new Set<number>();
-    const { to } = prefixRange(prefixOf(SHARDS - 1), 1);
-    for (let shard = 0; shard < SHARDS; ) {
-      const [row] = await this.#engine.committer.range({ from: prefixOf(shard), to, limit: 1 });
-      if (row === undefined) break;
-      shard = shardOfKey(row.key);
-      found.add(shard);
-      shard += 1;
-    }
-    return found;
-  }
-
-  /** Takes up what is stored of a shard: open runs first, so that messages find them. */
-  async #scan(
-    shard: number,
-    occupied: Readonly<Record<"runs" | "inboxes" | "reminders", ReadonlySet<number>>>,
-  ): Promise<void> {
-    if (occupied.runs.has(shard)) await this.#resumeRuns(shard);
-    if (occupied.inboxes.has(shard)) await this.#scanInbox(shard);
-    if (occupied.reminders.has(shard)) await this.#engine.reminders.look(shard);
-    else this.#engine.reminders.begin(shard);
-  }
-
-  async #resumeRuns(shard: number): Promise<void> {
-    const marks = keys.openRunsOf(shard);
-    for await (const row of this.#pages(marks)) {
-      const [tenant = "", id = ""] = row.key.slice(marks.length).split("/");
-      try {
-        await this.#engine.runs.resume(shard, tenant, id, decode(row.value) as { input?: Data });
-      } catch {
-        // A damaged run must not keep its shard from being served; it stays as it is stored.
-        this.#engine.metrics.count("rowsUnreadable");
-      }
-    }
-  }
-
-  async #scanInbox(shard: number): Promise<void> {
-    const { actors } = this.#engine;
-    const inbox = keys.inboxShard(shard);
-    for await (const row of this.#pages(inbox)) {
-      const to = addressOf(row.key.slice(inbox.length));
-      if (actors.isWaiting(to, row.key)) continue;
-      actors.found(to, row);
-    }
-  }
-
-  async *#pages(prefix: string): AsyncGenerator<{ key: string; value: Uint8Array }> {
-    const range = prefixRange(prefix, SCAN_ROWS);
-    for (let from = range.from; ; ) {
-      const rows = await this.#engine.committer.range({ ...range, from });
-      yield* rows;
-      const last = rows.at(-1);
-      if (last === undefined || rows.length < SCAN_ROWS) return;
-      from = `${last.key}!`;
-    }
-  }
-
-  #wakeUp(item: PeerItem & { type: "stored" }): void {
-    const { actors, committer, options, metrics } = this.#engine;
+  #wakeUp(item: PeerItem & { type: "stored" }, shard: number): void {
     const { to, from, message, deadlineMs, ask, sequence, trace } = item;
-    const system = (message as { type?: unknown } | null)?.type === "reply" && ask === undefined;
+    const isReply = (message as { type?: unknown } | null)?.type === "reply" && ask === undefined;
     const row: InboxRow = {
       message,
       from,
       deadlineMs,
       ...(ask ? { ask } : {}),
-      ...(system ? { system } : {}),
+      ...(isReply || item.system ? { system: true } : {}),
       ...(trace ? { trace } : {}),
     };
-    const key = keys.inbox(to, sequence);
-    const shard = shardOfAddress(to);
-    const take = (): void => actors.stored(to, row, { key, batch: item });
-    const sinceMs = this.#ownedSinceMs.get(shard);
-    if (sinceMs === undefined) return; // Its next owner's scan finds the row.
-    if (options.clock.now() - sinceMs > SCAN_DOUBT_MS) {
-      take();
-      return;
-    }
-    // The scan may have found it, and it may even have been handled: only a row still there and not
-    // waiting already is new.
-    Promise.resolve(committer.get(key))
-      .then((bytes) => {
-        if (bytes !== undefined && !actors.isWaiting(to, key)) take();
-      })
-      .catch(() => metrics.count("wakeUpFailures"));
+    const at = { key: keys.inbox(to, sequence), batch: item };
+    this.#engine.actors.arrive(to, shard, row, at);
   }
 
-  /** Brings the runs of some shards to rest at step boundaries, then waits for the last flush. */
-  async #rest(isGoing: (shard: number) => boolean, graceMs: number): Promise<void> {
-    const { runs, committer, options } = this.#engine;
-    runs.freeze(isGoing);
-    if (runs.isPerforming) {
-      await new Promise<void>((resolve) => {
-        const timer = options.clock.after(graceMs, resolve);
-        runs.onParked = () => {
-          if (runs.isPerforming) return;
-          timer.cancel();
-          resolve();
-        };
-      });
-      runs.onParked = null;
-    }
+  /** Brings the runs of some shards to rest; what they and their actors have written is safe then. */
+  async #rest(going: ReadonlySet<number>, graceMs: number): Promise<void> {
+    const { runs, rest, committer, options } = this.#engine;
+    rest.freeze(going);
+    await rest.rested(going, graceMs);
     // Results of the last steps are appended in their continuations: let those run first.
     await new Promise<void>((resolve) => options.defer(resolve));
-    while (!committer.isIdle()) await committer.reached("flushed");
+    runs.cut(going);
+    await committer.settled();
   }
 
   #forget(isGone: (shard: number) => boolean): void {
+    // First the ownership: what is handed on must not come back here.
+    this.#shards.forget(isGone);
     this.#engine.actors.forget(isGone);
     this.#engine.runs.forget(isGone);
     this.#engine.reminders.forget(isGone);
     this.#engine.quarantine.forget(isGone);
-    for (const shard of [...this.#epochs.keys()]) {
-      if (!isGone(shard)) continue;
-      this.#epochs.delete(shard);
-      this.#ownedSinceMs.delete(shard);
-    }
   }
 
   #refused(refused: Refused): void {
     const { actors, runs } = this.#engine;
-    // A stale epoch says that another owner has the shards of this batch: they are forgotten here.
-    const isStale = refused.error.code === "STALE_EPOCH";
-    const lost = new Set(isStale ? refused.participants.map((one) => one.shard) : []);
-    for (const shard of lost) this.#epochs.delete(shard);
-    actors.repair(refused, (shard) => lost.has(shard));
-    runs.repair(refused, (shard) => lost.has(shard));
-    if (lost.size > 0) this.#forget((shard) => lost.has(shard));
+    // A stale epoch says that another owner has this one shard: it is forgotten here, and the work
+    // of the other shards in the batch is done again.
+    const { code, details } = refused.error;
+    const stale = code === "STALE_EPOCH" ? Number(details?.["shard"]) : -1;
+    const isLost = (shard: number): boolean => shard === stale;
+    if (stale !== -1) this.#shards.leave([stale]);
+    actors.repair(refused, isLost);
+    runs.repair(refused, isLost);
+    if (stale !== -1) this.#forget(isLost);
   }
 }
 
@@ -358,14 +274,4 @@ function byKind(definitions: readonly Definition[]): Pick<Engine, "actorKinds" |
     }
   }
   return { actorKinds, runKinds };
-}
-
-/** The address in an inbox key after its shard: `tenant/root/path:kind/sequence`. */
-function addressOf(rest: string): string {
-  const at = rest.slice(0, rest.lastIndexOf("/"));
-  const colon = at.lastIndexOf(":");
-  const [tenant = "", root = "", ...path] = at.slice(0, colon).split("/");
-  const tail = path.filter((part) => part !== "").join("/");
-  const head = `${at.slice(colon + 1)}:${tenant}/${root}`;
-  return tail === "" ? head : `${head}/${tail}`;
 }

@@ -36,6 +36,8 @@ export interface LocalEngineOptions {
 /** An engine on main. */
 export class LocalEngine implements Engines {
   readonly deaths = 0;
+  readonly lost = [];
+  readonly moves = 0;
   readonly #options: LocalEngineOptions;
   readonly #down: LocalLink<DoorItem>;
   readonly #up: LocalLink<WorkerItem>;
@@ -89,6 +91,14 @@ export class LocalEngine implements Engines {
   }
 
   endWorker(): Promise<void> {
+    return Promise.reject(new RuntimeError("INVALID", "This system has no worker threads."));
+  }
+
+  moveShards(): Promise<number> {
+    return Promise.reject(new RuntimeError("INVALID", "This system has no worker threads."));
+  }
+
+  resize(): Promise<void> {
     return Promise.reject(new RuntimeError("INVALID", "This system has no worker threads."));
   }
 

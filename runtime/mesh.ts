@@ -36,20 +36,38 @@ export class Mesh {
     return this.#peers.some((peer) => peer !== undefined && peer.backlog > backlogMax);
   }
 
-  /** Sends to the owner of `shard`, first in first out. */
+  /** Sends to the owner of `shard`, another worker, first in first out. */
   send(shard: number, item: PeerItem): void {
-    const owner = this.#owners[shard] ?? -1;
-    const peer = this.#peers[owner];
+    const peer = this.#peers[this.#owners[shard] ?? -1];
     if (peer !== undefined) peer.push(item);
-    else if (owner === this.#options.worker) this.#options.receive([item]);
     else this.#hold(item);
   }
 
-  place(owners: Int16Array): void {
+  /**
+   * Sends by these owners from here on, what is held and what has not left yet included. Resolves
+   * when those who lost shards have taken all that was sent to them before.
+   */
+  async place(owners: Int16Array): Promise<void> {
+    const losers = new Set<Wire<PeerItem, PeerItem>>();
+    this.#owners.forEach((before, shard) => {
+      const peer = this.#peers[before];
+      if (before !== owners[shard] && peer !== undefined) losers.add(peer);
+    });
     this.#owners = owners;
     const held = this.#held;
     this.#held = [];
-    for (const item of held) this.send(shardOfAddress(item.to), item);
+    for (const peer of losers) held.push(...peer.takeUnsent());
+    for (const item of held) {
+      const shard = shardOfAddress(item.to);
+      if (owners[shard] === this.#options.worker) this.#options.receive([item]);
+      else this.send(shard, item);
+    }
+    await Promise.all([...losers].map((peer) => peer.settled()));
+  }
+
+  /** Resolves when the peer has taken everything sent to it before. */
+  async settled(worker: number): Promise<void> {
+    await this.#peers[worker]?.emptied();
   }
 
   connect(worker: number, port: MessagePort): void {

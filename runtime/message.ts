@@ -34,6 +34,8 @@ export type DoorItem =
       readonly level: Level;
       readonly key?: MessageKey;
       readonly trace?: string;
+      /** Threads that died while they handled it: they count as failures. */
+      readonly deaths?: number;
     }
   | {
       readonly type: "follow";
@@ -118,6 +120,8 @@ export type WorkerItem =
   | Elsewhere
   | { readonly type: "reply"; readonly id: number; readonly value: Data }
   | { readonly type: "error"; readonly id: number; readonly error: ErrorData }
+  /** Its shard is moving: a request was not handled, a subscription has had its last frame here. */
+  | { readonly type: "moved"; readonly id: number }
   /** The last frame of a subscription is `end` or `refused`; nothing follows. */
   | { readonly type: "frames"; readonly id: number; readonly frames: readonly Frame[] };
 
@@ -140,6 +144,7 @@ export type PeerItem =
       readonly deadlineMs: number;
       readonly ask?: Asker;
       readonly trace?: string;
+      readonly system?: boolean;
     }
   | {
       readonly type: "tell";

@@ -56,6 +56,16 @@ export interface RunningSystem extends System {
   readonly boots: number;
   /** Ends one worker thread at once, as a crash of it would: for drills. Resolves when it is gone. */
   endWorker(worker: number): Promise<void>;
+  /**
+   * Moves shards to a worker, as balancing does: for drills. Resolves with the number of shards that
+   * came to a step boundary in time (2 s) and were moved; the others stay and go on.
+   */
+  moveShards(shards: readonly number[], worker: number): Promise<number>;
+  /**
+   * Changes the number of worker threads while everything goes on, 1..64. Resolves when the shards
+   * are placed. @throws INVALID, also for a system without worker threads; SHUTTING_DOWN.
+   */
+  resize(workers: number): Promise<void>;
 }
 
 const RECORDS_MAX = 1_000;
@@ -237,6 +247,8 @@ class ThreadedSystem implements RunningSystem {
       deaths: this.#engines?.deaths ?? 0,
       lag: this.#lag.figures(),
       storage: this.#parts.storage.figures(),
+      lost: this.#engines?.lost ?? [],
+      moves: this.#engines?.moves ?? 0,
       door: this.#door.figures(),
       compute: this.compute.figures(),
       boots: this.boots,
@@ -245,6 +257,14 @@ class ThreadedSystem implements RunningSystem {
 
   async endWorker(worker: number): Promise<void> {
     await this.#engines?.endWorker(worker);
+  }
+
+  async moveShards(shards: readonly number[], worker: number): Promise<number> {
+    return (await this.#engines?.moveShards(shards, worker)) ?? 0;
+  }
+
+  async resize(workers: number): Promise<void> {
+    await this.#engines?.resize(workers);
   }
 
   stop(graceMs: number = this.#parts.config.drainMs): Promise<void> {

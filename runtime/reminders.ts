@@ -108,6 +108,7 @@ export class Reminders {
     const named = keys.reminder(due.address, due.name);
     const row = await committer.get(named);
     const reminder = row === undefined ? null : (decode(row) as { at: number; message: unknown });
+    if (this.#engine.epochOf(shardOfKey(key)) === undefined) return; // Its next owner looks too.
     if (reminder?.at !== due.at) {
       // Replaced or forgotten since: only its place in time is left.
       committer.write({ shard: shardOfKey(key) }, { op: "remove", key });

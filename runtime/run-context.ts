@@ -14,7 +14,7 @@ const ASK_TIMEOUT_MS = 30_000;
 const CHILD_TIMEOUT_MS = 600_000;
 const KEY_CHARS_MAX = 200;
 
-/** Never resolves: the run is frozen and will be called again elsewhere. */
+/** Never resolves: the run was dropped and will be called again elsewhere. */
 const never = new Promise<never>(() => undefined);
 
 /** The context of one run. */
@@ -212,14 +212,16 @@ export class Context implements RunContext<Data> {
     return stored;
   }
 
-  /** Checks that another step may begin; a frozen run waits here for ever. */
+  /** Checks that another step may begin; a frozen run waits here until it is thawed, if ever. */
   async #begin(key: string): Promise<void> {
     const run = this.#run;
-    if (run.stopped) throw run.stopped;
-    if (run.outcome || run.tree.isDropped || run.tree.isFrozen) {
-      run.tree.engine.runs.parked();
-      await never;
+    const { rest } = run.tree.engine;
+    while (rest.isFrozen(run.tree.shard) && !run.outcome && !run.tree.isDropped) {
+      rest.ended();
+      await rest.thawed(run.tree.shard);
     }
+    if (run.stopped) throw run.stopped;
+    if (run.outcome || run.tree.isDropped) await never;
     if (key.length === 0 || key.length > KEY_CHARS_MAX || key.includes("@")) {
       throw new RuntimeError(
         "INVALID",
@@ -244,7 +246,7 @@ export class Context implements RunContext<Data> {
       return await call();
     } finally {
       this.#run.performing.delete(key);
-      this.#run.tree.engine.runs.parked();
+      this.#run.tree.engine.rest.ended();
     }
   }
 
@@ -256,7 +258,7 @@ export class Context implements RunContext<Data> {
       return await call();
     } finally {
       tree.working -= 1;
-      if (tree.working === 0) tree.engine.runs.parked();
+      if (tree.working === 0) tree.engine.rest.ended();
     }
   }
 

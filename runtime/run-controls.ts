@@ -56,11 +56,13 @@ export class RunControls {
   fromDoor(item: DoorItem & { type: "control" }): void {
     const { committer, options } = this.#engine;
     const { id, tenant, run, control } = item;
+    if (this.#hasGone(item)) return;
     const refused = this.#take(tenant, run, control);
     if (refused?.code === "NOT_FOUND") {
-      this.#wake(item, refused).catch((error: unknown) =>
-        options.toDoor({ type: "error", id, error: toErrorData(error) }),
-      );
+      this.#wake(item, refused).catch((error: unknown) => {
+        if (this.#hasGone(item)) return;
+        options.toDoor({ type: "error", id, error: toErrorData(error) });
+      });
       return;
     }
     if (refused) {
@@ -157,6 +159,13 @@ export class RunControls {
     if (row?.status !== "held") return;
     if (!runs.trees.has(run)) runs.cancelHeld(row);
     this.#take(tenant, run, control);
+  }
+
+  /** Sends back what is for the next owner of its shard. */
+  #hasGone(item: DoorItem & { type: "control" }): boolean {
+    if (this.#engine.epochOf(shardOf(item.tenant, item.root)) !== undefined) return false;
+    this.#engine.admission.moved(item);
+    return true;
   }
 
   /** Null when the run has taken it. */

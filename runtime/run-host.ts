@@ -46,7 +46,6 @@ export class RunHost {
   readonly controls: RunControls;
   readonly #activation: RunActivation;
   readonly #hibernation: RunHibernation;
-  #onParked: (() => void) | null = null;
 
   constructor(engine: Engine) {
     this.#engine = engine;
@@ -110,7 +109,7 @@ export class RunHost {
     committer.write(owner, { op: "put", key: mark, value: encode({ input }) });
     this.row(tenant, id)
       .then((row) => {
-        if (this.trees.has(id)) return;
+        if (this.trees.has(id) || this.#engine.epochOf(owner.shard) === undefined) return;
         const here = { shard: owner.shard };
         if (row?.status === "held") this.#release(here, row, input);
         else committer.write(here, { op: "remove", key: mark });
@@ -223,19 +222,18 @@ export class RunHost {
     }
   }
 
-  /** Stops the runs of the given shards at their next step boundary. */
-  freeze(isGoing: (shard: number) => boolean): void {
-    for (const tree of this.trees.values()) if (isGoing(tree.shard)) tree.isFrozen = true;
-  }
-
-  /** Whether a step of a frozen run is still being performed. */
-  get isPerforming(): boolean {
-    for (const tree of this.trees.values()) if (tree.isFrozen && tree.working > 0) return true;
-    return false;
+  /** Saves what these shards' runs have gathered, and cuts the steps that are still performed. */
+  cut(going: ReadonlySet<number>): void {
+    for (const tree of this.trees.values()) {
+      if (!going.has(tree.shard)) continue;
+      tree.save();
+      if (tree.working > 0) tree.drop("The run has moved to another worker.");
+    }
   }
 
   /** Forgets every run of the given shards. */
   forget(isGone: (shard: number) => boolean): void {
+    this.viewers.forget(isGone);
     for (const [id, tree] of [...this.trees]) {
       if (!isGone(tree.shard)) continue;
       tree.drop("The run has moved to another worker.");
@@ -244,16 +242,6 @@ export class RunHost {
     for (const [id, row] of [...this.#held]) {
       if (isGone(shardOfAddress(row.parent))) this.#held.delete(id);
     }
-  }
-
-  /** Told when a step has ended; calls whoever waits for frozen runs to come to rest. */
-  parked(): void {
-    this.#onParked?.();
-  }
-
-  /** Registers who waits for `parked`. */
-  set onParked(call: (() => void) | null) {
-    this.#onParked = call;
   }
 
   /** A held run of this kernel's memory, if a cancel ends it. */
@@ -332,7 +320,7 @@ export class RunHost {
       this.trees.delete(id);
       for (const viewer of tree.viewers) {
         viewer.end(id, done);
-        this.viewers.forget(viewer.id);
+        this.viewers.ended(viewer.id);
       }
       tree.drop("The run has ended.");
     });

@@ -52,8 +52,6 @@ export class RunTree implements Participant {
   shown: number;
   incarnation = 1;
   isDropped = false;
-  /** No further step begins: the shard is moving or the process is stopping. */
-  isFrozen = false;
   /** Steps and reads under way: what only memory knows of. */
   working = 0;
   /** When its waiting row takes it up; null while it has an open mark instead. */
@@ -194,9 +192,8 @@ export class RunTree implements Participant {
 
   /** Whether every branch waits for something stored, so that the tree may leave memory. */
   get isWaiting(): boolean {
-    if (this.working > 0 || this.#unsaved.length > 0 || this.isFrozen || this.isDropped)
-      return false;
-    if (this.root.outcome) return false;
+    if (this.working > 0 || this.#unsaved.length > 0 || this.isDropped) return false;
+    if (this.root.outcome || this.engine.rest.isFrozen(this.shard)) return false;
     for (const run of this.runs.values()) {
       if (!run.outcome && (!run.isStarted || run.stopped || run.performing.size === 0))
         return false;

@@ -99,7 +99,8 @@ class HostedWorker implements WorkerControl {
       defer: setImmediate,
       toDoor: (item) => frames.push(item),
       toPeer: (shard, item) => this.#mesh.send(shard, item),
-      handling: (address) => this.#slot.handle(address),
+      handling: (unit, door) => this.#slot.handle(unit, door),
+      loads: this.#slot.loads,
     });
   }
 
@@ -111,16 +112,30 @@ class HostedWorker implements WorkerControl {
     this.#mesh.disconnect(worker);
   }
 
-  place(owners: Int16Array): void {
-    this.#mesh.place(owners);
+  place(owners: Int16Array): Promise<void> {
+    return this.#mesh.place(owners);
   }
 
-  own(...[shards, guilty]: Parameters<WorkerControl["own"]>): Promise<void> {
-    return this.#engine().own(shards, guilty);
+  settled(to: number): Promise<void> {
+    return this.#mesh.settled(to);
   }
 
-  release(shards: readonly number[], graceMs: number): Promise<void> {
-    return this.#engine().release(shards, graceMs);
+  own(...call: Parameters<Kernel["own"]>): Promise<void> {
+    return this.#engine().own(...call);
+  }
+
+  freeze(shards: readonly number[], graceMs: number): Promise<readonly number[]> {
+    return this.#engine().freeze(shards, graceMs);
+  }
+
+  thaw(shards: readonly number[]): void {
+    this.#engine().thaw(shards);
+  }
+
+  async release(shards: readonly number[], graceMs: number): Promise<number> {
+    const after = await this.#engine().release(shards, graceMs);
+    await this.#door.emptied();
+    return after;
   }
 
   rescan(): Promise<void> {
@@ -130,7 +145,7 @@ class HostedWorker implements WorkerControl {
   async drain(graceMs: number): Promise<void> {
     await this.#engine().drain(graceMs);
     this.#mesh.flush();
-    await this.#door.settled();
+    await this.#door.emptied();
   }
 
   inspect(): ThreadFigures {

@@ -4,7 +4,7 @@
 
 import type { Data } from "./actor.ts";
 import type { Address } from "./address.ts";
-import type { WorkerFigures } from "./engines.ts";
+import type { LostWorker, WorkerFigures } from "./engines.ts";
 import type { ErrorData } from "./errors.ts";
 import type { MergedFigures } from "./figures.ts";
 import type { Frame } from "./frame.ts";
@@ -167,13 +167,17 @@ export interface SystemFigures {
   readonly total: MergedFigures;
   /** Worker threads that died since the start. */
   readonly deaths: number;
+  /** The last of them, newest first. */
+  readonly lost: readonly LostWorker[];
+  /** Shards moved between living workers since the start. */
+  readonly moves: number;
   /** Event loop of the main thread. */
   readonly lag: LagFigures;
   /** Storage threads that were started. */
   readonly storage: Readonly<Partial<Record<Environment, StorageFigures>>>;
   /** Requests and subscriptions; `waiting` stands, the others grow. */
   readonly door: Readonly<
-    Record<"requests" | "refused" | "resent" | "lost" | "late" | "waiting", number>
+    Record<"requests" | "refused" | "resent" | "moved" | "lost" | "late" | "waiting", number>
   >;
   readonly compute: { readonly threads: number; readonly waiting: number; readonly done: number };
   /** How often the data folder has been started. */

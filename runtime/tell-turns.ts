@@ -32,7 +32,7 @@ export class TellTurns {
     const isSample = pace.isSample();
     const beganMs = isSample ? performance.now() : 0;
     draft.open(cell, tell, NOTHING, pace.nowMs);
-    options.handling?.(cell.address);
+    options.handling?.(cell.address, 0);
     let next: Data;
     try {
       next = cell.definition.receive(cell.state, tell.message, draft);
@@ -41,7 +41,7 @@ export class TellTurns {
       this.#runner.fail(cell, tell, error);
       return;
     } finally {
-      options.handling?.("");
+      options.handling?.("", 0);
     }
     draft.close();
     if (isSample) {
@@ -49,6 +49,8 @@ export class TellTurns {
       const stoodFor = pace.sampled(ms);
       const { turnMs, queueWaitMs, mailboxDepth } = cell.metrics;
       turnMs.observe(ms, stoodFor);
+      const { loads } = options;
+      if (loads) loads[cell.shard] = (loads[cell.shard] ?? 0) + ms * stoodFor;
       queueWaitMs.observe(Math.max(0, pace.tick - tell.tick), stoodFor);
       mailboxDepth.observe(cell.mailbox.size + 1, stoodFor);
     }

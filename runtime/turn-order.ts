@@ -63,7 +63,7 @@ export class TurnOrder {
   }
 
   #turns(): void {
-    const { limits, committer, pace } = this.#engine;
+    const { limits, committer, pace, shards } = this.#engine;
     pace.begin(limits.sliceMs);
     // When the batch is full, resume() comes with the next commit.
     for (let turns = 0; this.#queue.size > 0 && !committer.isFull; ) {
@@ -74,7 +74,8 @@ export class TurnOrder {
       const cell = this.#queue.shift();
       if (cell === undefined) return;
       cell.isQueued = false;
-      if (cell.isGone) continue;
+      // Of a shard that is leaving: its messages wait to be handed on.
+      if (cell.isGone || shards.isLeaving(cell.shard)) continue;
       if (cell.status === "cold") {
         this.#host.load(cell);
         continue;

@@ -95,6 +95,8 @@ export class TurnRunner {
 
   #afterRead(cell: Cell, then: () => void): void {
     if (cell.isGone) return;
+    // Its shard is leaving: the message waits to be handed on.
+    if (this.#engine.shards.isLeaving(cell.shard)) return;
     cell.status = "ready";
     cell.taken = null;
     then();
@@ -109,17 +111,14 @@ export class TurnRunner {
     }
     const { options, limits, pace } = this.#engine;
     if (item.failures >= limits.failuresMax) {
-      this.fail(
-        cell,
-        item,
-        new RuntimeError("WORKER_LOST", "The thread that handled it died each time."),
-      );
+      const unit = item.row?.key ?? item.due?.[0] ?? "";
+      this.fail(cell, item, this.#engine.blame.deadly(unit, item.failures));
       return;
     }
     const nowMs = pace.read();
     const draft = new TurnDraft(options.random, limits);
     draft.open(cell, item, loaded, nowMs);
-    options.handling?.(cell.address);
+    options.handling?.(item.row?.key ?? item.due?.[0] ?? cell.address, item.door?.id ?? 0);
     const beganMs = performance.now();
     let next: Data;
     try {
@@ -129,9 +128,12 @@ export class TurnRunner {
       return;
     } finally {
       draft.close();
-      options.handling?.("");
+      options.handling?.("", 0);
     }
-    cell.metrics.turnMs.observe(performance.now() - beganMs);
+    const turnMs = performance.now() - beganMs;
+    cell.metrics.turnMs.observe(turnMs);
+    const { loads } = options;
+    if (loads) loads[cell.shard] = (loads[cell.shard] ?? 0) + turnMs;
     this.finish(cell, item, draft, next);
   }
 

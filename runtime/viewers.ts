@@ -2,6 +2,7 @@
 // while it runs, or long after it has ended; each gets the same frames.
 
 import type { Outcome } from "./actor.ts";
+import { shardOf } from "./address.ts";
 import type { Engine } from "./engine.ts";
 import { type ErrorData, toErrorData } from "./errors.ts";
 import { type Frame, parseFrameId, rootRunOf } from "./frame.ts";
@@ -21,7 +22,7 @@ export class Viewers {
   readonly #treeOf: (run: string) => RunTree | undefined;
   readonly #isHeld: (run: string) => boolean;
   readonly #waitingViewers = new Map<string, Viewer[]>();
-  readonly #viewers = new Map<number, { viewer: Viewer; run: string }>();
+  readonly #viewers = new Map<number, { viewer: Viewer; run: string; shard: number }>();
   #toFlush: Viewer[] = [];
 
   constructor(
@@ -39,10 +40,10 @@ export class Viewers {
    * until then nothing is shown, and nothing has to be kept for later.
    */
   open(item: DoorItem & { type: "follow" }, first: Frame): void {
-    const { id, run, endOnly } = item;
+    const { id, tenant, root, run, endOnly } = item;
     const { options } = this.#engine;
     if (this.#treeOf(run) || this.#isHeld(run)) {
-      const viewer = this.#viewer(id, run, { endOnly, after: null });
+      const viewer = this.#viewer({ id, run, shard: shardOf(tenant, root), endOnly, after: null });
       viewer.first(first);
       this.#join(viewer, run);
       return;
@@ -54,7 +55,8 @@ export class Viewers {
 
   /** A viewer from the door with a cursor. */
   async follow(item: DoorItem & { type: "follow" }): Promise<void> {
-    const { id, tenant, run, endOnly, after } = item;
+    const { id, tenant, root, run, endOnly, after = null } = item;
+    const shard = shardOf(tenant, root);
     const refuse = (error: ErrorData): void => this.#refuse(id, error);
     const { viewersMax } = this.#engine.limits;
     if (this.#viewers.size >= viewersMax) {
@@ -62,15 +64,20 @@ export class Viewers {
       return refuse({ code: "INBOX_FULL", message, details: { retryAfterMs: RETRY_AFTER_MS } });
     }
     const rootId = rootRunOf(run);
+    const of = { id, run: rootId, shard, endOnly, after };
     const tree = this.#treeOf(rootId);
     if (tree?.tenant === tenant || this.#isHeld(rootId)) {
-      this.#join(this.#viewer(id, rootId, { endOnly, after: after ?? null }), rootId);
+      this.#join(this.#viewer(of), rootId);
       return;
     }
     const bytes = await this.#engine.committer.get(keys.run(tenant, rootId));
     const row = bytes === undefined ? null : (decode(bytes) as StoredRun);
     if (row === null) return refuse({ code: "NOT_FOUND", message: `There is no run "${run}".` });
-    const viewer = this.#viewer(id, rootId, { endOnly, after: after ?? null });
+    if (row.endedAt === null && this.#engine.epochOf(shard) === undefined) {
+      this.#engine.admission.moved(item); // It has moved while its row was read.
+      return;
+    }
+    const viewer = this.#viewer(of);
     if (row.endedAt === null) {
       this.#join(viewer, rootId);
       // A run that hibernates shows what it has by being taken up.
@@ -115,8 +122,18 @@ export class Viewers {
   }
 
   /** A viewer has been shown the end. */
-  forget(id: number): void {
+  ended(id: number): void {
     this.#viewers.delete(id);
+  }
+
+  /** Their shards go to another owner: the door follows there from what it was sent last. */
+  forget(isGone: (shard: number) => boolean): void {
+    for (const [id, { viewer, shard }] of [...this.#viewers]) {
+      if (!isGone(shard)) continue;
+      viewer.flush();
+      this.drop(id);
+      this.#engine.options.toDoor({ type: "moved", id });
+    }
   }
 
   /** Viewers that came before their run join it. */
@@ -127,8 +144,14 @@ export class Viewers {
     for (const viewer of waiting) tree.attach(viewer);
   }
 
-  #viewer(id: number, run: string, options: { endOnly: boolean; after: string | null }): Viewer {
-    const { endOnly, after } = options;
+  #viewer(of: {
+    id: number;
+    run: string;
+    shard: number;
+    endOnly: boolean;
+    after: string | null;
+  }): Viewer {
+    const { id, run, shard, endOnly, after } = of;
     const start = startOf(after === null ? null : parseFrameId(after)) ?? {
       entries: 0,
       text: null,
@@ -140,7 +163,7 @@ export class Viewers {
       toDoor: this.#engine.options.toDoor,
       soon: (one) => this.#flushSoon(one),
     });
-    this.#viewers.set(id, { viewer, run });
+    this.#viewers.set(id, { viewer, run, shard });
     return viewer;
   }
 

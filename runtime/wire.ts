@@ -15,7 +15,7 @@ export interface Link<Out> {
   readonly backlog: number;
   /** Takes back what has not left this thread, oldest first. */
   takeUnsent(): Out[];
-  /** Resolves when the other side has taken everything sent before this call. */
+  /** Resolves when the other side has taken everything that has left this thread before this call. */
   settled(): Promise<void>;
   close(): void;
 }
@@ -47,6 +47,8 @@ export class Wire<Out, In> implements Link<Out> {
   #isClosed = false;
   #marks = 0;
   readonly #marked = new Map<number, () => void>();
+  /** Marks that wait behind items without credit. */
+  #unsentMarks: number[] = [];
   readonly #flush = (): void => this.flush();
 
   constructor(options: WireOptions<Out, In>) {
@@ -78,12 +80,14 @@ export class Wire<Out, In> implements Link<Out> {
 
   settled(): Promise<void> {
     this.flush();
-    if (this.#isClosed) return Promise.resolve();
-    this.#marks += 1;
-    const mark = this.#marks;
-    return new Promise((resolve) => {
-      this.#marked.set(mark, resolve);
-      this.#options.port.postMessage({ mark } satisfies Packet<Out>);
+    return this.#mark((mark) => this.#sendMark(mark));
+  }
+
+  /** Resolves when the other side has taken everything sent before, what waits for credit included. */
+  emptied(): Promise<void> {
+    return this.#mark((mark) => {
+      this.#unsentMarks.push(mark);
+      this.flush();
     });
   }
 
@@ -96,11 +100,13 @@ export class Wire<Out, In> implements Link<Out> {
       port.postMessage(this.#urgent);
       this.#urgent = [];
     }
+    if (this.#waiting.length === 0) this.#sendMarks();
     if (this.#waiting.length === 0 || this.#credit === 0) return;
     if (this.#waiting.length <= this.#credit) {
       this.#credit -= this.#waiting.length;
       port.postMessage(this.#waiting);
       this.#waiting = [];
+      this.#sendMarks();
       drained?.(this);
     } else {
       port.postMessage(this.#waiting.slice(0, this.#credit));
@@ -136,6 +142,27 @@ export class Wire<Out, In> implements Link<Out> {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
     setImmediate(this.#flush);
+  }
+
+  #sendMarks(): void {
+    if (this.#unsentMarks.length === 0) return;
+    const marks = this.#unsentMarks;
+    this.#unsentMarks = [];
+    for (const mark of marks) this.#sendMark(mark);
+  }
+
+  #mark(send: (mark: number) => void): Promise<void> {
+    if (this.#isClosed) return Promise.resolve();
+    this.#marks += 1;
+    const mark = this.#marks;
+    return new Promise((resolve) => {
+      this.#marked.set(mark, resolve);
+      send(mark);
+    });
+  }
+
+  #sendMark(mark: number): void {
+    this.#options.port.postMessage({ mark } satisfies Packet<Out>);
   }
 
   #take(packet: Packet<In>): void {

@@ -1,5 +1,6 @@
 // One worker thread as main sees it: starts it, speaks with it, and knows when and why it ended.
 
+import type { EventLoopUtilization } from "node:perf_hooks";
 import { MessageChannel, type MessagePort, type Worker } from "node:worker_threads";
 import { type Endpoint, type Remote, transfer, wrap } from "comlink";
 import { type ComputePool, ComputeServer } from "./compute.ts";
@@ -10,7 +11,7 @@ import type { SideAnswer, SideItem, WorkerBoot, WorkerControl } from "./host.ts"
 import type { KernelLimits } from "./kernel-port.ts";
 import type { Log } from "./log.ts";
 import type { DoorItem, WorkerItem } from "./message.ts";
-import { Slot } from "./slot.ts";
+import { type Handled, Slot } from "./slot.ts";
 import type { Storage } from "./store/storage.ts";
 import { Wire } from "./wire.ts";
 
@@ -50,6 +51,7 @@ export class WorkerHandle {
   /** Calls under way, to be refused when the thread ends. */
   readonly #calls = new Set<(error: RuntimeError) => void>();
   #death: Death | undefined;
+  #started: Promise<void> | undefined;
   #isWatched = false;
   #beats = -1;
   #missed = 0;
@@ -97,19 +99,36 @@ export class WorkerHandle {
     return this.#death;
   }
 
-  /** Whose message it was handling when it ended by its own fault; "" for none. */
-  get guilty(): string {
-    return this.#death?.isItsOwnFault ? this.slot.handled() : "";
+  /** What it was handling when it ended by its own fault, if anything. */
+  get guilty(): Handled | null {
+    return this.#death?.isItsOwnFault ? this.slot.handled() : null;
   }
 
   /** Loads the program. From here on the watchdog looks. */
   async start(): Promise<void> {
-    await this.#call(this.#control.start());
+    this.#started = this.#call(this.#control.start());
+    await this.#started;
     this.#isWatched = true;
   }
 
-  own(...[shards, guilty]: Parameters<WorkerControl["own"]>): Promise<void> {
-    return this.#call(this.#control.own(shards, guilty));
+  own(...call: Parameters<WorkerControl["own"]>): Promise<void> {
+    return this.#call(this.#control.own(...call));
+  }
+
+  freeze(shards: readonly number[], graceMs: number): Promise<readonly number[]> {
+    return this.#call(this.#control.freeze(shards, graceMs));
+  }
+
+  thaw(shards: readonly number[]): Promise<void> {
+    return this.#call(this.#control.thaw(shards));
+  }
+
+  release(shards: readonly number[], graceMs: number): Promise<number> {
+    return this.#call(this.#control.release(shards, graceMs));
+  }
+
+  settled(to: number): Promise<void> {
+    return this.#call(this.#control.settled(to));
   }
 
   connect(worker: number, port: MessagePort): Promise<void> {
@@ -140,8 +159,17 @@ export class WorkerHandle {
     return this.#call(this.#control.close());
   }
 
-  /** Ends the thread at once; resolves after it has ended. */
+  /** How busy the thread was since an earlier answer, or since its start. */
+  utilization(since?: EventLoopUtilization): EventLoopUtilization {
+    return this.#thread.performance.eventLoopUtilization(since);
+  }
+
+  /**
+   * Ends the thread at once, or when it has started: to end it while it opens the stores would abort
+   * the process (store/lmdb.ts). Resolves after it has ended.
+   */
   async end(): Promise<void> {
+    await this.#started?.catch(() => undefined);
     await this.#thread.terminate();
   }
 
@@ -158,7 +186,7 @@ export class WorkerHandle {
   /** Ends a thread that does not turn any more; what it was handling counts as guilty. */
   async endStuck(reason: string): Promise<void> {
     this.#blame = reason;
-    await this.end();
+    await this.#thread.terminate();
   }
 
   #call<T>(answer: Promise<T>): Promise<T> {

@@ -58,7 +58,7 @@ function staleEpoch(batch: Batch, stored: Judged): Refusal | undefined {
     const current = stored.epoch(shard);
     if (epoch < current) {
       const message = `Shard ${shard} is at epoch ${current}; the batch was written at ${epoch}.`;
-      return refusal("STALE_EPOCH", message, -1);
+      return refusal("STALE_EPOCH", message, { index: -1, shard });
     }
   }
   return undefined;
@@ -75,22 +75,23 @@ function failedCondition(
       return undefined;
     case "insert":
       if (read(op.key) === undefined) return undefined;
-      return refusal("CONDITION_FAILED", "The key is taken.", index, op.key);
+      return refusal("CONDITION_FAILED", "The key is taken.", { index, key: op.key });
     case "swap": {
       const found = read(op.key);
       if (found !== undefined && Buffer.compare(found, op.expected) === 0) return undefined;
-      return refusal("CONDITION_FAILED", "The row is not the expected one.", index, op.key);
+      const message = "The row is not the expected one.";
+      return refusal("CONDITION_FAILED", message, { index, key: op.key });
     }
     case "add": {
       if (op.min === undefined) return undefined;
       const sum = decodeCounter(read(op.key)) + op.delta;
       if (sum >= op.min) return undefined;
       const message = `The counter would be ${sum}, below its minimum of ${op.min}.`;
-      return refusal("CONDITION_FAILED", message, index, op.key);
+      return refusal("CONDITION_FAILED", message, { index, key: op.key });
     }
   }
 }
 
-function refusal(code: ErrorCode, message: string, index: number, key?: string): Refusal {
-  return { code, message, details: key === undefined ? { index } : { index, key } };
+function refusal(code: ErrorCode, message: string, details: Refusal["details"]): Refusal {
+  return { code, message, details };
 }

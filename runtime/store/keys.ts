@@ -62,6 +62,18 @@ export function shardOfKey(key: string): number {
   return Number.parseInt(key.slice(2, 5), 16);
 }
 
+/** Address of the actor that an inbox row or a due reminder is for, from its key. */
+export function addressOfKey(key: string): Address {
+  // Both end with `tenant/root/path:kind/name`; a reminder's time and shard stand before that.
+  const from = key.startsWith("d/") ? key.indexOf("/", key.indexOf("/", 6) + 1) + 1 : 6;
+  const at = key.slice(from, key.lastIndexOf("/"));
+  const colon = at.lastIndexOf(":");
+  const [tenant = "", root = "", ...path] = at.slice(0, colon).split("/");
+  const tail = path.filter((part) => part !== "").join("/");
+  const head = `${at.slice(colon + 1)}:${tenant}/${root}`;
+  return tail === "" ? head : `${head}/${tail}`;
+}
+
 const shardHex = (shard: number): string => shard.toString(16).padStart(3, "0");
 
 /** Key builders, one a row family. What a start must find begins with its shard, as one range. */

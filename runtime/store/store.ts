@@ -37,9 +37,9 @@ export interface Committed {
   readonly counters: ReadonlyMap<string, number>;
 }
 
-/** Why a batch was refused: `index` is the op whose condition failed, -1 for an epoch. */
+/** Why a batch was refused: `index` is the op whose condition failed, -1 for the epoch of `shard`. */
 export interface Refusal extends ErrorData {
-  readonly details: { readonly index: number; readonly key?: string };
+  readonly details: { readonly index: number; readonly key?: string; readonly shard?: number };
 }
 
 /** The two promises of one batch. Both reject with RuntimeError CONDITION_FAILED, STALE_EPOCH or STORE_FULL. */

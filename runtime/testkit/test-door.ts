@@ -91,10 +91,13 @@ export class TestDoor {
   }
 
   /** What came from a worker. */
-  answer(item: WorkerItem): void {
+  answer(item: WorkerItem, worker: number): void {
     const waiter = this.#waiters.get(item.id);
     if (waiter === undefined) return;
     switch (item.type) {
+      case "moved":
+        this.#moved(item.id, waiter, worker);
+        return;
       case "reply":
         this.#resolve(item.id, waiter, item.value);
         return;
@@ -107,6 +110,17 @@ export class TestDoor {
       case "frames":
         for (const frame of item.frames) this.#frame(item.id, waiter, frame);
     }
+  }
+
+  /** Nothing of a request was done there: it goes to the next owner. Who watched asks again. */
+  #moved(id: number, waiter: Waiter, worker: number): void {
+    if (waiter.worker !== worker) return;
+    if (waiter.isWatch) {
+      this.#lose(id, waiter);
+      return;
+    }
+    waiter.worker = null;
+    this.assigned();
   }
 
   /** A keyed message was taken before: its answer then, and its run followed at its own root. */

@@ -175,13 +175,13 @@ export class TestSystem {
       if (seat === undefined || receiver === undefined || going.length === 0) continue;
       if (seat.worker === to) continue;
       for (const shard of going) this.#owners[shard] = undefined;
-      await seat.kernel.release(going, graceMs);
+      const after = await seat.kernel.release(going, graceMs);
       if (life !== this.#life) return;
       const gone = new Set(going);
       this.#door.lost(seat.worker, (shard) => gone.has(shard));
       const epochs = await this.#raise(going);
       if (life !== this.#life) return;
-      await this.#give(receiver, epochs);
+      await this.#give(receiver, epochs, after);
     }
   }
 
@@ -306,9 +306,9 @@ export class TestSystem {
     return raised;
   }
 
-  async #give(seat: Seat, epochs: ReadonlyMap<number, number>): Promise<void> {
+  async #give(seat: Seat, epochs: ReadonlyMap<number, number>, after = 0): Promise<void> {
     const life = this.#life;
-    await seat.kernel.own(epochs);
+    await seat.kernel.own(epochs, [], after);
     if (life !== this.#life || !seat.isAlive()) return;
     for (const shard of epochs.keys()) this.#owners[shard] = seat;
     const held = this.#held;
@@ -356,7 +356,7 @@ export class TestSystem {
       durability: "flushed",
       defer: (call) => schedule.defer(lane, () => (isAlive() ? call() : undefined)),
       toDoor: (item) => {
-        if (isAlive()) schedule.defer(`${worker}>door`, () => this.#door.answer(item));
+        if (isAlive()) schedule.defer(`${worker}>door`, () => this.#door.answer(item, worker));
       },
       toPeer: (shard, item) => {
         if (isAlive()) this.#toPeer(worker, shard, item);

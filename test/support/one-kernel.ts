@@ -155,6 +155,7 @@ function answer(waiters: Map<number, Waiter>, item: WorkerItem): void {
     waiter.resolve(value as never);
     return;
   }
+  if (item.type === "moved") return;
   for (const frame of item.frames) {
     waiter.frames.push(frame);
     waiter.onFrame?.(frame);

@@ -1,7 +1,7 @@
 // A small program for tests of a system over threads: actors that count, relay, start runs and
 // misbehave, and runs that write, hang and wait. The same on main and on every worker.
 
-import { defineActor, defineRun, type RunEnded } from "../../runtime/actor.ts";
+import { type Attempt, defineActor, defineRun, type RunEnded } from "../../runtime/actor.ts";
 import type { WorkerHost } from "../../runtime/host.ts";
 
 type CounterMessage =
@@ -123,6 +123,24 @@ const hanging = defineRun<null, { text: string }, unknown>({
   },
 });
 
+/** Writes its pieces, each in a step of its own that takes a moment. */
+const stepper = defineRun<{ pieces: readonly string[] }, { text: string }, unknown>({
+  kind: "stepper",
+  async run({ pieces }, context) {
+    for (const [at, piece] of pieces.entries()) {
+      const perform = async (attempt: Attempt): Promise<{ text: string }> => {
+        attempt.write(piece.slice(0, 1));
+        await new Promise((resolve) => setTimeout(resolve, 2));
+        attempt.write(piece.slice(1));
+        return { text: piece };
+      };
+      await context.step(`piece:${at}`, perform);
+      context.emit(`piece:${at}`, { at });
+    }
+    return { text: pieces.join("") };
+  },
+});
+
 /** Waits in a step until it is cancelled. */
 const patient = defineRun<null, string, unknown>({
   kind: "patient",
@@ -154,7 +172,7 @@ interface TestPorts {
 
 /** The program. */
 export const program: WorkerHost = {
-  definitions: [counter, relay, desk, writer, parts, hanging, patient, asking],
+  definitions: [counter, relay, desk, writer, parts, hanging, stepper, patient, asking],
   createPorts: ({ compute }): TestPorts => ({
     double: (n) => compute.run("double", n, { timeoutMs: 5_000 }),
   }),

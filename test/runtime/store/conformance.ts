@@ -210,7 +210,7 @@ export function conformance(subject: () => Promise<Subject>): void {
 
     await expect(stale.committed).rejects.toMatchObject({
       code: "STALE_EPOCH",
-      details: { index: -1 },
+      details: { index: -1, shard: 7 },
     });
     await Promise.all([current.committed, elsewhere.committed]);
     await setEpochs(new Map([[7, 1]]));
