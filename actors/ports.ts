@@ -125,7 +125,12 @@ export interface LlmResult {
 export interface Llm {
   complete(
     request: LlmRequest,
-    options: { readonly signal: AbortSignal; onEvent?(event: LlmEvent): void },
+    options: {
+      /** Where a provider has no room for all, tenants take turns, and within one its keys. */
+      readonly caller: { readonly tenant: string; readonly key: string };
+      readonly signal: AbortSignal;
+      onEvent?(event: LlmEvent): void;
+    },
   ): Promise<LlmResult>;
   /** Context window of a model in tokens (a configured or known figure, default 128,000). */
   windowOf(model: string): number;
@@ -160,7 +165,12 @@ export interface Compute {
   run(
     task: string,
     input: unknown,
-    options: { readonly signal?: AbortSignal; readonly timeoutMs: number },
+    options: {
+      /** Whose work it is: tenants take turns. */
+      readonly tenant: string;
+      readonly signal?: AbortSignal;
+      readonly timeoutMs: number;
+    },
   ): Promise<unknown>;
 }
 

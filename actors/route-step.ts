@@ -5,6 +5,7 @@
 import type { RunContext } from "../runtime/actor.ts";
 import { RuntimeError } from "../runtime/errors.ts";
 import { type Asked, messageTokens } from "./answer/history.ts";
+import { callerOf } from "./caller.ts";
 import type { CompiledAgent } from "./compiled.ts";
 import { limits } from "./limits.ts";
 import type { Ports, Usage } from "./ports.ts";
@@ -96,7 +97,7 @@ async function askModel(
             responseFormat: { type: "schema", ...schema },
             stream: false,
           },
-          { signal: attempt.signal },
+          { caller: callerOf(context), signal: attempt.signal },
         );
         return { choice: result.text, usage: result.usage };
       } catch (error) {

@@ -1,10 +1,11 @@
 // The pool for stateless CPU work that must not hold up main or a worker: parsing, splitting,
 // embedding. One pool for the process, on main; workers reach it over their side port. No thread
-// exists before the first task, and a full queue is an error the caller sees.
+// exists before the first task, tasks wait in fair order, and a full queue is an error the caller sees.
 
 import type { Piscina } from "piscina";
 import type { ComputeJob, ComputeResult } from "./compute-task.ts";
 import { type ErrorData, fromErrorData, RuntimeError, toErrorData } from "./errors.ts";
+import { FairSlots } from "./fair-slots.ts";
 
 /** Where a task's function lives. Tasks are registered by the host, never named by a user. */
 export interface ComputeTask {
@@ -16,6 +17,8 @@ export interface ComputeTask {
 
 /** How one task is run. */
 export interface ComputeOptions {
+  /** Whose task it is: tenants take turns. */
+  readonly tenant: string;
   readonly signal?: AbortSignal;
   /** Waiting in the queue included; then its thread is ended. */
   readonly timeoutMs: number;
@@ -34,7 +37,6 @@ export interface ComputePool extends Compute {
 }
 
 const IDLE_MS = 30_000;
-const RETRY_AFTER_MS = 1_000;
 
 /** Makes the pool; it starts no thread yet. */
 export function createComputePool(options: {
@@ -48,10 +50,9 @@ export function createComputePool(options: {
 class PiscinaPool implements ComputePool {
   readonly #tasks: ReadonlyMap<string, ComputeTask>;
   readonly #threads: number;
-  readonly #queueMax: number;
+  readonly #slots: FairSlots;
   #pool: Promise<Piscina> | undefined;
   #running: Piscina | undefined;
-  #open = 0;
   #done = 0;
   #isClosed = false;
 
@@ -62,29 +63,27 @@ class PiscinaPool implements ComputePool {
   }) {
     this.#tasks = new Map(Object.entries(options.tasks));
     this.#threads = options.threads;
-    this.#queueMax = options.queueMax;
+    this.#slots = new FairSlots({
+      name: "compute tasks",
+      slots: options.threads,
+      waitingMax: options.queueMax,
+    });
   }
 
   async run(task: string, input: unknown, options: ComputeOptions): Promise<unknown> {
     const found = this.#tasks.get(task);
     if (found === undefined) throw new RuntimeError("INVALID", `There is no task "${task}".`);
     if (this.#isClosed) throw new RuntimeError("SHUTTING_DOWN", "The compute pool is closed.");
-    if (this.#open >= this.#threads + this.#queueMax) {
-      const message = `The compute pool has ${this.#queueMax} waiting tasks, its limit.`;
-      throw new RuntimeError("POOL_FULL", message, { retryAfterMs: RETRY_AFTER_MS });
-    }
-    this.#open += 1;
     try {
       return await this.#run({ url: found.url, name: found.name, input }, options);
     } finally {
-      this.#open -= 1;
       this.#done += 1;
     }
   }
 
   figures(): { threads: number; waiting: number; done: number } {
     const threads = this.#running?.threads.length ?? 0;
-    return { threads, waiting: Math.max(0, this.#open - this.#threads), done: this.#done };
+    return { threads, waiting: this.#slots.waiting, done: this.#done };
   }
 
   async close(): Promise<void> {
@@ -92,16 +91,27 @@ class PiscinaPool implements ComputePool {
     await (await this.#pool)?.destroy();
   }
 
-  async #run(job: ComputeJob, { signal, timeoutMs }: ComputeOptions): Promise<unknown> {
+  async #run(job: ComputeJob, options: ComputeOptions): Promise<unknown> {
+    const { tenant, signal, timeoutMs } = options;
     const timeout = AbortSignal.timeout(timeoutMs);
     const either = signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
-    this.#pool ??= this.#start();
-    const pool = await this.#pool;
+    const failure = (cause: unknown): RuntimeError =>
+      this.#failure(cause, { signal, timeout, timeoutMs });
+    const entered = this.#slots.enter(tenant, "", either);
+    if (entered !== undefined) {
+      await entered.catch((cause: unknown) => {
+        throw failure(cause);
+      });
+    }
     let result: ComputeResult;
     try {
+      this.#pool ??= this.#start();
+      const pool = await this.#pool;
       result = await pool.run(job, { signal: either, name: "runJob" });
     } catch (cause) {
-      throw this.#failure(cause, { signal, timeout, timeoutMs });
+      throw failure(cause);
+    } finally {
+      this.#slots.leave();
     }
     if (result.ok) return result.value;
     throw fromErrorData(result.error);
@@ -111,6 +121,7 @@ class PiscinaPool implements ComputePool {
     cause: unknown,
     of: { signal: AbortSignal | undefined; timeout: AbortSignal; timeoutMs: number },
   ): RuntimeError {
+    if (cause instanceof RuntimeError) return cause;
     if (of.signal?.aborted) return new RuntimeError("CANCELLED", "The task was cancelled.");
     if (of.timeout.aborted) {
       return new RuntimeError("DEADLINE", `The task took longer than ${of.timeoutMs} ms.`);
@@ -126,7 +137,7 @@ class PiscinaPool implements ComputePool {
       minThreads: 0,
       maxThreads: this.#threads,
       idleTimeout: IDLE_MS,
-      // Counted here, where a refusal can say its limit.
+      // Who waits does so here, in fair order.
       maxQueue: Number.POSITIVE_INFINITY,
     });
     return this.#running;
@@ -140,6 +151,7 @@ export type ComputeCall =
       readonly id: number;
       readonly task: string;
       readonly input: unknown;
+      readonly tenant: string;
       readonly timeoutMs: number;
     }
   | { readonly type: "abort"; readonly id: number };
@@ -165,11 +177,11 @@ export class ComputeServer {
       this.#running.get(call.id)?.abort();
       return;
     }
-    const { id, task, input, timeoutMs } = call;
+    const { id, task, input, tenant, timeoutMs } = call;
     const controller = new AbortController();
     this.#running.set(id, controller);
     this.#compute
-      .run(task, input, { signal: controller.signal, timeoutMs })
+      .run(task, input, { tenant, signal: controller.signal, timeoutMs })
       .then(
         (value) => this.#post({ type: "task-done", id, value }),
         (error: unknown) => this.#post({ type: "task-failed", id, error: toErrorData(error) }),
@@ -199,7 +211,7 @@ export class ComputeClient implements Compute {
   }
 
   async run(task: string, input: unknown, options: ComputeOptions): Promise<unknown> {
-    const { signal, timeoutMs } = options;
+    const { tenant, signal, timeoutMs } = options;
     if (signal?.aborted) throw new RuntimeError("CANCELLED", "The task was cancelled.");
     this.#lastId += 1;
     const id = this.#lastId;
@@ -208,7 +220,7 @@ export class ComputeClient implements Compute {
     try {
       return await new Promise((resolve, reject) => {
         this.#waiting.set(id, { resolve, reject });
-        this.#post({ type: "task", id, task, input, timeoutMs });
+        this.#post({ type: "task", id, task, input, tenant, timeoutMs });
       });
     } finally {
       signal?.removeEventListener("abort", onAbort);

@@ -25,7 +25,7 @@ export interface RuntimeConfig {
   readonly backlogMax: number;
   /** Bytes of frames kept for a slow viewer before it gets a `gap`, 1 KiB..64 MiB. */
   readonly viewerBytesMax: number;
-  /** Table writes waiting at the door, 1..100,000; one more is refused (STORE_FULL). */
+  /** Table writes waiting at the door, 1..100,000, half of them of one tenant; one more is refused (POOL_FULL). */
   readonly tableWritesMax: number;
   /** How long steps may go on when the system stops, 0..600,000 ms. */
   readonly drainMs: number;
@@ -33,7 +33,7 @@ export interface RuntimeConfig {
   readonly deathsMax: number;
   /** Threads of the compute pool, 1..64; none is started before the first task. */
   readonly computeThreads: number;
-  /** Tasks waiting for a compute thread, 1..100,000; one more is refused (POOL_FULL). */
+  /** Tasks waiting for a compute thread, 1..100,000, half of them of one tenant; one more is refused (POOL_FULL). */
   readonly computeQueueMax: number;
   /** Address space of each storage environment in bytes, 16 MiB..1 TiB; sparse, so it costs nothing. */
   readonly mapBytes: number;

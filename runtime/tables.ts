@@ -1,8 +1,10 @@
 // Tenant tables and counters as main uses them: snapshot reads of its own store connection, and
-// writes one batch after the other, because a refused batch takes down those sent after it.
+// writes one batch after the other, because a refused batch takes down those sent after it. Tenants
+// take turns.
 
 import { createHash } from "node:crypto";
 import { RuntimeError } from "./errors.ts";
+import { FairSlots } from "./fair-slots.ts";
 import { decode, decodeCounter, encode } from "./store/codec.ts";
 import { keys, prefixRange } from "./store/keys.ts";
 import type { Level, Row, Store, StoreOp } from "./store/store.ts";
@@ -29,13 +31,22 @@ export function createTables(options: TablesOptions): Tables {
   return new StoreTables(options);
 }
 
+interface Written {
+  readonly counters: Readonly<Record<string, number>>;
+  readonly flushed: Promise<void>;
+}
+
 class StoreTables implements Tables {
   readonly #options: TablesOptions;
-  #waiting = 0;
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #writer: FairSlots;
 
   constructor(options: TablesOptions) {
     this.#options = options;
+    this.#writer = new FairSlots({
+      name: "table writes",
+      slots: 1,
+      waitingMax: options.waitingMax,
+    });
   }
 
   async get(tenant: string, table: string, id: string): Promise<TableRow | undefined> {
@@ -78,32 +89,22 @@ class StoreTables implements Tables {
     writes: readonly TableWrite[],
     level: Level = this.#options.level,
   ): Promise<{ readonly counters: Readonly<Record<string, number>> }> {
-    const { waitingMax } = this.#options;
     if (writes.length > WRITES_MAX) {
       throw new RuntimeError("INVALID", `One call has at most ${WRITES_MAX} writes.`);
     }
-    if (this.#waiting >= waitingMax) {
-      throw new RuntimeError("STORE_FULL", `${waitingMax} table writes wait already.`, {
-        retryAfterMs: 1_000,
-      });
-    }
-    this.#waiting += 1;
-    const earlier = this.#last;
-    const done = earlier.then(() => this.#commit(tenant, writes));
-    this.#last = done.catch(() => undefined);
+    const entered = this.#writer.enter(tenant, "");
+    if (entered !== undefined) await entered;
+    let done: Written;
     try {
-      const { counters, flushed } = await done;
-      if (level === "flushed") await flushed;
-      return { counters };
+      done = await this.#commit(tenant, writes);
     } finally {
-      this.#waiting -= 1;
+      this.#writer.leave();
     }
+    if (level === "flushed") await done.flushed;
+    return { counters: done.counters };
   }
 
-  async #commit(
-    tenant: string,
-    writes: readonly TableWrite[],
-  ): Promise<{ counters: Record<string, number>; flushed: Promise<void> }> {
+  async #commit(tenant: string, writes: readonly TableWrite[]): Promise<Written> {
     const { store } = this.#options;
     checkNames(tenant);
     const ops: StoreOp[] = [];

@@ -3,6 +3,7 @@
 
 import type { Attempt, RunContext } from "../../runtime/actor.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
+import { callerOf } from "../caller.ts";
 import { limits } from "../limits.ts";
 import type { FinishReason, LlmRequest, LlmResult, Ports, Usage } from "../ports.ts";
 import type { Meter } from "../spend.ts";
@@ -118,6 +119,7 @@ async function perform(
   );
   let hasText = false;
   const answered = context.ports.llm.complete(request, {
+    caller: callerOf(context),
     signal: attempt.signal,
     onEvent(event) {
       if (event.type !== "text") return;

@@ -60,6 +60,7 @@ export function prepareTask(
 
 /** Prepares where it fits: here, or in the pool for a long text and an embedder that computes. */
 export async function prepare(
+  tenant: string,
   input: PrepareInput,
   embedder: Embedder,
   compute: Compute | undefined,
@@ -69,7 +70,7 @@ export async function prepare(
     return await prepareHere(input, embedder);
   }
   const { timeoutMs } = prepareLimits;
-  return (await compute.run(prepareTaskName, input, { timeoutMs })) as PreparedChunk[];
+  return (await compute.run(prepareTaskName, input, { tenant, timeoutMs })) as PreparedChunk[];
 }
 
 function checked(vector: Float32Array | undefined, embedder: Embedder): Float32Array {

@@ -206,7 +206,7 @@ async function takeIn(
   const stored = await bulk.get(key);
   const before = stored === undefined ? undefined : documentOf(stored);
   if (before?.content_hash === hash) return { id, chunks: before.chunks, status: "unchanged" };
-  const chunks = await prepare({ title, text }, embedder, compute);
+  const chunks = await prepare(tenant, { title, text }, embedder, compute);
   const change = await nextChange(bulk, place, id);
   await commitInPieces(
     bulk,

@@ -30,7 +30,7 @@ export interface ProviderConfig {
   readonly transport?: "direct" | "sdk";
   /** Unset ones take the defaults of `providerTimeouts`. */
   readonly timeouts?: Partial<ProviderTimeouts>;
-  /** Sockets open to it at once from one worker; more calls wait. Default 256. */
+  /** Calls to it at once from one worker, a socket each; more wait in fair order. Default 256. */
   readonly connectionsMax?: number;
   /** Attempts of one call, the first included, before any text was shown. Default 3, 1..10. */
   readonly attemptsMax?: number;

@@ -1,9 +1,10 @@
-// The Llm port: chooses the provider, bounds the call in time, and tries again where the error says
-// that it may help and nothing has been shown yet. Built once in each worker.
+// The Llm port: chooses the provider, waits for one of its slots, bounds the call in time, and tries
+// again where the error says that it may help and nothing has been shown yet. Built once in each worker.
 
 import { setTimeout as pause } from "node:timers/promises";
 import type { Llm, LlmEvent, LlmRequest, LlmResult } from "../../actors/ports.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
+import { FairSlots } from "../../runtime/fair-slots.ts";
 import { createEgress, type Egress } from "../egress.ts";
 import type { Transport } from "./answer.ts";
 import { createAnthropicDirect } from "./anthropic-direct.ts";
@@ -11,6 +12,7 @@ import { createAnthropicSdk } from "./anthropic-sdk.ts";
 import { createBuiltin } from "./builtin.ts";
 import {
   attemptsMaxDefault,
+  connectionsMaxDefault,
   type LlmConfig,
   type ProviderConfig,
   providerTimeouts,
@@ -31,6 +33,8 @@ export interface LlmParts {
 /** Milliseconds before the second attempt; doubled for each further one. */
 const BACKOFF_MS = 250;
 const BACKOFF_MS_MAX = 8_000;
+/** Calls of one worker that may wait for one provider. */
+const WAITING_MAX = 4_096;
 /** A provider that asks for a longer wait than this is not waited for. */
 const RETRY_AFTER_MS_MAX = 60_000;
 /** Share of a wait that is left to chance, so that many callers do not come back at once. */
@@ -55,25 +59,31 @@ export function createLlm(config: LlmConfig, parts: LlmParts = {}): Llm {
   const egress = parts.egress ?? createEgress({ allowedHosts: hostsOf(config) });
   const random = parts.random ?? Math.random;
   const builtin = createBuiltin();
-  const byProvider = new Map<ProviderConfig, Transport>();
-  const transportOf = (provider: ProviderConfig): Transport => {
-    let transport = byProvider.get(provider);
-    if (!transport) {
+  const byProvider = new Map<ProviderConfig, Line>();
+  const lineOf = (provider: ProviderConfig): Line => {
+    let line = byProvider.get(provider);
+    if (!line) {
       const create = transports[`${provider.kind} ${provider.transport ?? "direct"}`];
       if (!create) {
         const text = `Provider ${provider.name} has an unknown kind or transport.`;
         throw new RuntimeError("CONFIG_INVALID", text);
       }
-      transport = create({ config: provider, egress });
-      byProvider.set(provider, transport);
+      const transport = create({ config: provider, egress });
+      const slots = new FairSlots({
+        name: `calls to ${provider.name}`,
+        slots: provider.connectionsMax ?? connectionsMaxDefault,
+        waitingMax: WAITING_MAX,
+      });
+      line = { provider, transport, slots, random };
+      byProvider.set(provider, line);
     }
-    return transport;
+    return line;
   };
   return {
-    async complete(request, { signal, onEvent = () => {} }) {
+    async complete(request, { caller, signal, onEvent = () => {} }) {
       const { provider, model } = chooseModel(config, request.model);
       if (!provider) return builtin.attempt(request, { signal, onEvent });
-      const call = { transport: transportOf(provider), provider, random };
+      const call = { ...lineOf(provider), caller };
       return completeWith(call, { ...request, model }, signal, onEvent);
     },
     windowOf: (model) => windowOf(config, model),
@@ -81,10 +91,16 @@ export function createLlm(config: LlmConfig, parts: LlmParts = {}): Llm {
   };
 }
 
-interface Call {
+/** The way to one provider. */
+interface Line {
   readonly transport: Transport;
   readonly provider: ProviderConfig;
+  readonly slots: FairSlots;
   readonly random: () => number;
+}
+
+interface Call extends Line {
+  readonly caller: { readonly tenant: string; readonly key: string };
 }
 
 async function completeWith(
@@ -93,7 +109,7 @@ async function completeWith(
   signal: AbortSignal,
   onEvent: (event: LlmEvent) => void,
 ): Promise<LlmResult> {
-  const { provider, transport } = call;
+  const { provider } = call;
   const { totalMs } = { ...providerTimeouts, ...provider.timeouts };
   const endsAt = Date.now() + totalMs;
   const whole = new AbortController();
@@ -113,7 +129,7 @@ async function completeWith(
     for (let attempt = 1; ; attempt += 1) {
       try {
         whole.signal.throwIfAborted();
-        return await transport.attempt(request, { signal: whole.signal, onEvent: show });
+        return await attemptInSlot(call, request, { signal: whole.signal, onEvent: show });
       } catch (error) {
         const waitMs = hasShown ? undefined : retryDelay(call, error, attempt);
         if (waitMs === undefined || Date.now() + waitMs >= endsAt) throw error;
@@ -123,6 +139,21 @@ async function completeWith(
   } finally {
     clearTimeout(timer);
     signal.removeEventListener("abort", onAbort);
+  }
+}
+
+/** A call waits between its attempts without a slot. */
+async function attemptInSlot(
+  { slots, caller, transport }: Call,
+  request: LlmRequest,
+  options: { readonly signal: AbortSignal; readonly onEvent: (event: LlmEvent) => void },
+): Promise<LlmResult> {
+  const entered = slots.enter(caller.tenant, caller.key, options.signal);
+  if (entered !== undefined) await entered;
+  try {
+    return await transport.attempt(request, options);
+  } finally {
+    slots.leave();
   }
 }
 

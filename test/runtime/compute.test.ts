@@ -22,18 +22,22 @@ test("a task gives its result, and no thread exists before the first one", async
   const pool = start({ threads: 1, queueMax: 10 });
 
   expect(pool.figures().threads).toBe(0);
-  expect(await pool.run("double", 4, { timeoutMs: 10_000 })).toBe(8);
+  expect(await pool.run("double", 4, { tenant: "tn_1", timeoutMs: 10_000 })).toBe(8);
   expect(pool.figures()).toMatchObject({ threads: 1, done: 1 });
 });
 
 test("an error of a task keeps its code and details", async () => {
   const pool = start({ threads: 1, queueMax: 10 });
 
-  await expect(pool.run("refuse", null, { timeoutMs: 10_000 })).rejects.toMatchObject({
+  await expect(
+    pool.run("refuse", null, { tenant: "tn_1", timeoutMs: 10_000 }),
+  ).rejects.toMatchObject({
     code: "OUTPUT_INVALID",
     details: { pointer: "/a" },
   });
-  await expect(pool.run("unknown", null, { timeoutMs: 10_000 })).rejects.toMatchObject({
+  await expect(
+    pool.run("unknown", null, { tenant: "tn_1", timeoutMs: 10_000 }),
+  ).rejects.toMatchObject({
     code: "INVALID",
   });
 });
@@ -41,17 +45,21 @@ test("an error of a task keeps its code and details", async () => {
 test("a task that takes too long is ended, and the next one runs", async () => {
   const pool = start({ threads: 1, queueMax: 10 });
 
-  await expect(pool.run("spin", null, { timeoutMs: 300 })).rejects.toMatchObject({
+  await expect(pool.run("spin", null, { tenant: "tn_1", timeoutMs: 300 })).rejects.toMatchObject({
     code: "DEADLINE",
   });
-  expect(await pool.run("double", 1, { timeoutMs: 10_000 })).toBe(2);
+  expect(await pool.run("double", 1, { tenant: "tn_1", timeoutMs: 10_000 })).toBe(2);
 });
 
 test("a cancelled task is ended", async () => {
   const pool = start({ threads: 1, queueMax: 10 });
   const controller = new AbortController();
 
-  const spinning = pool.run("spin", null, { timeoutMs: 10_000, signal: controller.signal });
+  const spinning = pool.run("spin", null, {
+    tenant: "tn_1",
+    timeoutMs: 10_000,
+    signal: controller.signal,
+  });
   controller.abort();
 
   await expect(spinning).rejects.toMatchObject({ code: "CANCELLED" });
@@ -59,11 +67,11 @@ test("a cancelled task is ended", async () => {
 
 test("a full queue refuses and says its limit", async () => {
   const pool = start({ threads: 1, queueMax: 1 });
-  const running = [1, 2].map((n) => pool.run("double", n, { timeoutMs: 10_000 }));
+  const running = [1, 2].map((n) => pool.run("double", n, { tenant: "tn_1", timeoutMs: 10_000 }));
 
-  await expect(pool.run("double", 3, { timeoutMs: 10_000 })).rejects.toMatchObject({
+  await expect(pool.run("double", 3, { tenant: "tn_1", timeoutMs: 10_000 })).rejects.toMatchObject({
     code: "POOL_FULL",
-    message: expect.stringContaining("1 waiting"),
+    message: expect.stringContaining("the limit is 1"),
   });
   expect(await Promise.all(running)).toEqual([2, 4]);
 });

@@ -174,6 +174,6 @@ interface TestPorts {
 export const program: WorkerHost = {
   definitions: [counter, relay, desk, writer, parts, hanging, stepper, patient, asking],
   createPorts: ({ compute }): TestPorts => ({
-    double: (n) => compute.run("double", n, { timeoutMs: 5_000 }),
+    double: (n) => compute.run("double", n, { tenant: "tn_1", timeoutMs: 5_000 }),
   }),
 };

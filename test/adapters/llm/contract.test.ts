@@ -52,6 +52,7 @@ async function ask(llm: ReturnType<typeof createLlm>, model: string, given: Ask 
         ...request,
       },
       {
+        caller: { tenant: "tn_1", key: "cv_1" },
         signal: signal ?? new AbortController().signal,
         onEvent(event) {
           events.push(event);

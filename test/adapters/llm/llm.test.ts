@@ -18,6 +18,8 @@ const provider = (
   apiKey: "k",
   ...(models && { models }),
 });
+const caller = { tenant: "tn_1", key: "cv_1" };
+
 const both = [
   provider("openai", "openai"),
   provider("anthropic", "anthropic"),
@@ -97,6 +99,7 @@ test("the built-in answerer streams small pieces of the same text and names itse
   const { signal } = new AbortController();
 
   const result = await llm.complete(request({}), {
+    caller,
     signal,
     onEvent: (event) => events.push(event),
   });
@@ -118,7 +121,10 @@ test("the built-in answerer fills a schema, and says where it cannot", async () 
   const llm = createLlm({ providers: [] });
   const { signal } = new AbortController();
   const ask = (schema: Record<string, unknown>) =>
-    llm.complete(request({ responseFormat: { type: "schema", name: "s", schema } }), { signal });
+    llm.complete(request({ responseFormat: { type: "schema", name: "s", schema } }), {
+      caller,
+      signal,
+    });
   const answer = { type: "string" };
 
   const filled = await ask({ type: "object", properties: { answer }, required: ["answer"] });
@@ -135,7 +141,7 @@ test("the built-in answerer fills a schema, and says where it cannot", async () 
 test("a provider is never replaced by the built-in answerer when it fails", async () => {
   const llm = createLlm({ providers: [{ ...provider("openai", "openai"), attemptsMax: 1 }] });
 
-  const asking = llm.complete(request({}), { signal: new AbortController().signal });
+  const asking = llm.complete(request({}), { caller, signal: new AbortController().signal });
 
   await expect(asking).rejects.toMatchObject({ code: "PROVIDER_UNAVAILABLE" });
 });

@@ -1,0 +1,189 @@
+// The order of every shared queue: tenants in rotation, within a tenant its keys in rotation, within
+// a key first in, first out. A tenant that has not been served in this round goes before those that
+// have, so that one that asks rarely waits for nobody's flood. What no longer wants to wait leaves at
+// once. (run-queue.ts is the order of turns, where each actor is its own key.)
+
+/** How much may wait. */
+export interface FairQueueOptions {
+  /** Items in all. */
+  readonly max: number;
+  /** Items of one tenant; less than `max`, or one tenant could keep all others out. */
+  readonly tenantMax: number;
+}
+
+/** Where an item waits. */
+export interface Place<T> {
+  readonly item: T;
+}
+
+/** A bounded fair queue. */
+export class FairQueue<T> {
+  readonly #options: FairQueueOptions;
+  /** Tenants that wait, and those served in this round. */
+  readonly #tenants = new Map<string, TenantLane<T>>();
+  readonly #fresh = new Ring<TenantLane<T>>();
+  readonly #served = new Ring<TenantLane<T>>();
+  #size = 0;
+
+  constructor(options: FairQueueOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Items of one tenant that wait. */
+  sizeOf(tenant: string): number {
+    return this.#tenants.get(tenant)?.size ?? 0;
+  }
+
+  /** Puts an item in; null when the queue or the tenant's share of it is full. */
+  push(tenant: string, key: string, item: T): Place<T> | null {
+    if (this.#size >= this.#options.max) return null;
+    let lane = this.#tenants.get(tenant);
+    if (lane === undefined) {
+      lane = new TenantLane(tenant);
+      this.#tenants.set(tenant, lane);
+      lane.node = this.#fresh.push(lane);
+    } else if (lane.size >= this.#options.tenantMax) {
+      return null;
+    }
+    this.#size += 1;
+    return lane.push(key, item);
+  }
+
+  /** The next item in fair order. */
+  shift(): T | undefined {
+    for (;;) {
+      const ring = this.#fresh.first === undefined ? this.#served : this.#fresh;
+      const lane = ring.first;
+      if (lane === undefined) return undefined;
+      if (lane.node !== null) ring.remove(lane.node);
+      const item = lane.shift();
+      if (item === undefined) {
+        // Its turn has come round again and it has nothing: next time it is fresh.
+        this.#tenants.delete(lane.tenant);
+        continue;
+      }
+      this.#size -= 1;
+      lane.node = this.#served.push(lane);
+      return item;
+    }
+  }
+
+  /** Takes an item out before its turn; false when it has left already. */
+  remove(place: Place<T>): boolean {
+    const node = place as ItemNode<T>;
+    const { key } = node;
+    if (key === null) return false;
+    key.tenant.remove(node, key);
+    this.#size -= 1;
+    return true;
+  }
+}
+
+interface Node<T> {
+  readonly item: T;
+  previous: Node<T>;
+  next: Node<T>;
+}
+
+/** A circle of nodes with a first one: a queue, and a rotation when its first goes to the end. */
+class Ring<T> {
+  #first: Node<T> | null = null;
+
+  get first(): T | undefined {
+    return this.#first?.item;
+  }
+
+  get firstNode(): Node<T> | null {
+    return this.#first;
+  }
+
+  push(item: T): Node<T> {
+    const node = { item } as Node<T>;
+    const first = this.#first;
+    if (first === null) {
+      node.previous = node;
+      node.next = node;
+      this.#first = node;
+    } else {
+      node.previous = first.previous;
+      node.next = first;
+      first.previous.next = node;
+      first.previous = node;
+    }
+    return node;
+  }
+
+  remove(node: Node<T>): void {
+    if (node.next === node) {
+      this.#first = null;
+      return;
+    }
+    node.previous.next = node.next;
+    node.next.previous = node.previous;
+    if (this.#first === node) this.#first = node.next;
+  }
+
+  rotate(): void {
+    this.#first = this.#first?.next ?? null;
+  }
+}
+
+/** An item's node knows its lane while it waits. */
+interface ItemNode<T> extends Node<T> {
+  key: KeyLane<T> | null;
+}
+
+interface KeyLane<T> {
+  readonly key: string;
+  readonly tenant: TenantLane<T>;
+  readonly items: Ring<T>;
+  node: Node<KeyLane<T>> | null;
+}
+
+class TenantLane<T> {
+  readonly tenant: string;
+  size = 0;
+  node: Node<TenantLane<T>> | null = null;
+  readonly #keys = new Map<string, KeyLane<T>>();
+  readonly #rotation = new Ring<KeyLane<T>>();
+
+  constructor(tenant: string) {
+    this.tenant = tenant;
+  }
+
+  push(key: string, item: T): Place<T> {
+    let lane = this.#keys.get(key);
+    if (lane === undefined) {
+      lane = { key, tenant: this, items: new Ring(), node: null };
+      this.#keys.set(key, lane);
+      lane.node = this.#rotation.push(lane);
+    }
+    const node = lane.items.push(item) as ItemNode<T>;
+    node.key = lane;
+    this.size += 1;
+    return node;
+  }
+
+  shift(): T | undefined {
+    const lane = this.#rotation.first;
+    const node = lane?.items.firstNode as ItemNode<T> | null | undefined;
+    if (!lane || !node) return undefined;
+    this.remove(node, lane);
+    if (lane.node !== null) this.#rotation.rotate();
+    return node.item;
+  }
+
+  remove(node: ItemNode<T>, lane: KeyLane<T>): void {
+    lane.items.remove(node);
+    node.key = null;
+    this.size -= 1;
+    if (lane.items.firstNode !== null || lane.node === null) return;
+    this.#rotation.remove(lane.node);
+    lane.node = null;
+    this.#keys.delete(lane.key);
+  }
+}
