@@ -23,6 +23,9 @@ export interface RowChange {
 /** Priority of a sub-agent that names none. */
 export const PRIORITY_DEFAULT = 100;
 
+/** Which version answers which share (0..1) of conversations. */
+export type Canary = NonNullable<NonNullable<Agent["agent_config"]>["canary"]>;
+
 type Fields = Readonly<Record<string, unknown>>;
 
 /** A new agent at version 1, every field that was not sent null. */
@@ -65,6 +68,38 @@ export function withSubAgent(
     subAgents = subAgents.map((entry) => (entry.key === key ? { key, version } : entry));
   } else subAgents = [...subAgents, { key, version }];
   return { ...nextVersion(row, at, row.agent), subAgents };
+}
+
+/** The next version with a canary, or without one (null). */
+export function withCanary(row: AgentRow, canary: Canary | null, at: string): AgentRow {
+  return nextVersion(row, at, { ...row.agent, agent_config: configWith(row.agent, canary) });
+}
+
+/** The next version with the fields of an earlier one. A restored agent has no canary. */
+export function restoredAgent(
+  row: AgentRow,
+  earlier: AgentRow,
+  subAgents: AgentRow["subAgents"],
+  at: string,
+): AgentRow {
+  const agent = { ...earlier.agent, agent_config: configWith(earlier.agent, null) };
+  return { ...nextVersion(row, at, agent), subAgents };
+}
+
+/** The agent as it is, with a draft's number taken. */
+export function withDraft(row: AgentRow, draft: AgentRow): AgentRow {
+  return { ...row, latest: draft.version };
+}
+
+/** A version of its own with the fields of an earlier sub-agent. */
+export function restoredSubAgent(earlier: SubAgent, version: number, at: string): SubAgentRow {
+  return { subAgent: { ...earlier, updated_at: at }, version };
+}
+
+function configWith(agent: Agent, canary: Canary | null): Agent["agent_config"] {
+  const { canary: _, ...config } = agent.agent_config ?? {};
+  if (canary !== null) return { ...config, canary };
+  return Object.keys(config).length === 0 ? null : config;
 }
 
 /** A new sub-agent at version 1 with the defaults of what was not sent. */
@@ -128,8 +163,9 @@ export function subAgentRows(row: SubAgentRow): readonly RowChange[] {
 }
 
 function nextVersion(row: AgentRow, at: string, agent: Agent): AgentRow {
-  const version = row.version + 1;
-  return { ...row, version, agent: { ...agent, version, updated_at: at } };
+  const { latest, ...rest } = row;
+  const version = (latest ?? row.version) + 1;
+  return { ...rest, version, agent: { ...agent, version, updated_at: at } };
 }
 
 function agentFieldsOf(input: AgentInput): Fields {

@@ -3,6 +3,8 @@
 // conversation because it holds nothing over time.
 
 import { defineActor, type ReadRequest, type RunEnded, type Turn } from "../runtime/actor.ts";
+import { addressParts } from "../runtime/address.ts";
+import { pinnedVersion } from "./canary.ts";
 import { limits } from "./limits.ts";
 import { type AgentRow, agentTables } from "./records/agent-version.ts";
 import type { ChatAccepted, CompletionMessage } from "./records/conversation.ts";
@@ -53,10 +55,11 @@ function accept(state: CompletionState, message: CompletionMessage, turn: Turn):
     return state;
   }
   takeCharge(turn, message.priceMicros);
+  const version = pinnedVersion(row, addressParts(turn.self).root);
   const input: TurnInput = {
     owner: "completion",
     agent: message.agent,
-    version: row.version,
+    version,
     sequences: [],
     stream: message.stream,
   };
@@ -70,7 +73,7 @@ function accept(state: CompletionState, message: CompletionMessage, turn: Turn):
     run,
     conversation_key: null,
     message_id: turn.newId("ms"),
-    agent_version: row.version,
+    agent_version: version,
     model: row.agent.model_name ?? "",
   };
   turn.reply(accepted, { follow: run });

@@ -3,8 +3,9 @@
 // conversation, `conversation:<tenant>/<cv>`; its messages are its records.
 
 import { defineActor, type ReadRequest, type RunEnded, type Turn } from "../runtime/actor.ts";
-import { addressParts, SHARDS, shardOf } from "../runtime/address.ts";
+import { addressParts } from "../runtime/address.ts";
 import type { ErrorCode } from "../runtime/errors.ts";
+import { pinnedVersion } from "./canary.ts";
 import { endRun, startNext } from "./conversation-end.ts";
 import {
   type ConversationState,
@@ -89,7 +90,7 @@ function chat(state: ConversationState, message: ChatMessage, turn: Turn): Conve
     );
   }
   takeCharge(turn, message.priceMicros);
-  const version = pinnedVersion(row, message.agent, root);
+  const version = pinnedVersion(row, root);
   const sequence = state.next;
   const base = opened(state, message, turn);
   const merged =
@@ -223,15 +224,6 @@ function runOf(state: ConversationState, sequence: number): string {
 
 function waitingMessages(state: ConversationState): number {
   return state.waiting.reduce((sum, entry) => sum + entry.sequences.length, 0);
-}
-
-/** The current version, or the canary for its share of conversations: always the same for one key. */
-function pinnedVersion(row: AgentRow, agent: string, conversation: string): number {
-  const canary = row.agent.agent_config?.canary;
-  if (!canary) return row.version;
-  // A hash of its own, not the placement's: else the canary would live on a few workers only.
-  const share = shardOf(`canary-${agent}`, conversation) / SHARDS;
-  return share < canary.share ? canary.version : row.version;
 }
 
 function hasGraph(row: AgentRow): boolean {

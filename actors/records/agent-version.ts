@@ -6,6 +6,7 @@
 //   agent-versions       ag.n         AgentRow, never changed
 //   sub-agents           sa           SubAgentRow, the current one
 //   sub-agent-versions   sa.n         SubAgentRow, never changed
+//   agent-histories      ag           AgentHistory: which versions are kept, and why each was made
 
 import type { Agent } from "./agent.ts";
 import type { SubAgent } from "./sub-agent.ts";
@@ -16,12 +17,15 @@ export const agentTables = {
   agentVersions: "agent-versions",
   subAgents: "sub-agents",
   subAgentVersions: "sub-agent-versions",
+  histories: "agent-histories",
 } as const;
 
 /** An agent at one version, with the versions of its sub-agents in order of creation. */
 export interface AgentRow {
   readonly agent: Agent;
   readonly version: number;
+  /** The highest number given, when a draft has a higher one than the current version. */
+  readonly latest?: number;
   readonly subAgents: readonly { readonly key: string; readonly version: number }[];
 }
 
@@ -29,6 +33,25 @@ export interface AgentRow {
 export interface SubAgentRow {
   readonly subAgent: SubAgent;
   readonly version: number;
+}
+
+/** Why a version was made. `draft`: it answers nobody until a canary or a rollback names it. */
+export type VersionReason = "created" | "changed" | "draft" | "restored" | "canary";
+
+/** One kept version. */
+export interface VersionEntry {
+  readonly version: number;
+  readonly at: string;
+  readonly reason: VersionReason;
+  /** The version it repeats, of a restored one. */
+  readonly restored?: number;
+  /** When new runs stopped being given it, ms; absent while they are, and of a draft. */
+  readonly servedUntilMs?: number;
+}
+
+/** The kept versions of an agent, ascending. */
+export interface AgentHistory {
+  readonly versions: readonly VersionEntry[];
 }
 
 /** Row id of a version. */

@@ -14,6 +14,10 @@ export const agentLimits = {
   collections: 20,
   subAgents: 500,
   modelChars: 200,
+  /** Versions of one agent that are kept, beside those in use. */
+  versionsKept: 200,
+  /** With those in use; a change that would make one more is refused for a while (429). */
+  versionsMax: 1_000,
 } as const;
 
 const text = (max: number = agentLimits.textChars) => Type.String({ maxLength: max });
@@ -30,6 +34,12 @@ export const onBusy = Type.Union([
 /** What a run does when its caller goes away. */
 export const onDisconnect = Type.Union([Type.Literal("continue"), Type.Literal("cancel")]);
 
+/** A version that answers a share of conversations, 0 to 1: always the same ones for one share. */
+export const canaryInput = Type.Object(
+  { version: Type.Integer({ minimum: 1 }), share: Type.Number({ minimum: 0, maximum: 1 }) },
+  { additionalProperties: false },
+);
+
 /** Behaviour settings beside the tuning fields. */
 export const agentConfig = Type.Object(
   {
@@ -39,12 +49,7 @@ export const agentConfig = Type.Object(
     max_routes: Type.Optional(Type.Integer({ minimum: 1, maximum: 10 })),
     /** `sa_` key that answers what fits nobody. */
     fallback: Type.Optional(Type.String({ pattern: "^sa_[a-z0-9]{1,64}$" })),
-    canary: Type.Optional(
-      Type.Object(
-        { version: Type.Integer({ minimum: 1 }), share: Type.Number({ minimum: 0, maximum: 1 }) },
-        { additionalProperties: false },
-      ),
-    ),
+    canary: Type.Optional(canaryInput),
   },
   { additionalProperties: false },
 );

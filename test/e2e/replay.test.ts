@@ -146,6 +146,31 @@ test("an unknown run, a wrong swap and a missing key are said in a line", async 
   expect(denied).toMatchObject({ code: 1, out: "" });
 });
 
+test("another version of the agent is tried on a recorded message, and versions outlive a restart", async () => {
+  const path = `/v2/agents/${agent}`;
+  const draft = await product.call("POST", `${path}/versions`, { system_message: "Be kind." });
+  const { version } = draft.body;
+  await product.call("PUT", `${path}/canary`, { version, share: 1 });
+  await product.stop();
+  await product.start();
+
+  const said = await troupe([
+    ...["replay", run, "--url", product.url, "--with", `agent=${version}`, "--dry"],
+  ]);
+  const { body: listed } = await product.call("GET", `${path}/versions?limit=2`);
+  const { body } = await product.call("POST", `${path}/runs`, { input: "A refund, q-canary" });
+  const { body: ran } = await product.call("GET", `/v2/runs/${body.id}`);
+
+  expect(said.out).toContain("+ system: Be kind.");
+  expect(said.out).toMatch(/^= step +route-model/m);
+  expect(listed.data).toMatchObject([
+    { version: version + 1, reason: "canary", is_current: true },
+    { version, reason: "draft", canary_share: 1 },
+  ]);
+  expect(ran.agent_version).toBe(version);
+  expect(product.provider.calls("q-canary")[0]?.prompt).toContain("Be kind.");
+});
+
 test("a member's key may not read a record", async () => {
   const { body } = await product.call("POST", "/admin/keys", { name: "Website" });
 

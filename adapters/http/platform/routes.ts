@@ -8,11 +8,13 @@ import { knowledgeRoutes } from "./knowledge.ts";
 import { recordRoute } from "./record.ts";
 import { dryRunRoute } from "./route.ts";
 import { runRoutes } from "./runs.ts";
+import { versionRoutes } from "./versions.ts";
 
 /** All routes of the surface. */
 export function platformRoutes(services: Services): readonly Route[] {
   return [
     ...agentRoutes(services),
+    ...versionRoutes(services),
     dryRunRoute(services),
     ...runRoutes(services),
     recordRoute(services),

@@ -2,7 +2,7 @@
 // supplied schemas must be safe to run, a graph must hang together, a fallback must be a sub-agent.
 // Only what a request sets is checked, so that an old reference never blocks an unrelated change.
 
-import type { AgentRow } from "../../../actors/records/agent-version.ts";
+import { type AgentRow, agentTables, versionId } from "../../../actors/records/agent-version.ts";
 import { collectionsTable } from "../../../actors/records/collection.ts";
 import type { SubAgent } from "../../../actors/records/sub-agent.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
@@ -31,6 +31,7 @@ export async function checkAgent(place: CheckPlace, next: AgentRow, set: Fields)
     if (isObject(set[field])) await checkSchema(set[field], `/${field}`);
   }
   checkFallback(next, set);
+  await checkCanary(place, next, set);
   await checkGraph(next, set);
   const ids = (set["collection_ids"] ?? []) as readonly string[];
   for (const [at, id] of ids.entries()) await checkCollection(place, id, `/collection_ids/${at}`);
@@ -67,6 +68,15 @@ function checkFallback(next: AgentRow, set: Fields): void {
   if (fallback === undefined) return;
   if (next.subAgents.some((entry) => entry.key === fallback)) return;
   throw invalid(`${fallback} is no sub-agent of this agent.`, "/agent_config/fallback");
+}
+
+async function checkCanary(place: CheckPlace, { agent }: AgentRow, set: Fields): Promise<void> {
+  const { version } = (isObject(set["agent_config"]) ? agent.agent_config?.canary : null) ?? {};
+  if (version === undefined) return;
+  const id = versionId(agent.agent_key, version);
+  const row = await place.tables.get(place.tenant, agentTables.agentVersions, id);
+  if (row !== undefined) return;
+  throw invalid(`This agent has no version ${version}.`, "/agent_config/canary/version");
 }
 
 // The checkers bring a schema and an expression engine with them: main loads them when first needed.

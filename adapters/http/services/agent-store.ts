@@ -7,12 +7,14 @@ import {
   type AgentRow,
   agentTables,
   type SubAgentRow,
+  type VersionReason,
 } from "../../../actors/records/agent-version.ts";
 import { balanceCounter, type Charge } from "../../../actors/records/conversation.ts";
 import { noCharge, unitsOf } from "../../../actors/records/price.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import type { System, TableWrite } from "../../../runtime/system.ts";
 import type { CheckPlace } from "./agent-checks.ts";
+import { historyWrites } from "./agent-history.ts";
 import { balanceOf, chargeWrites } from "./money.ts";
 import { createSerial } from "./serial.ts";
 
@@ -47,6 +49,11 @@ export interface Loaded {
 export interface AgentChange {
   readonly from: Loaded | null;
   readonly row: AgentRow;
+  /** The version that is made, when it is not the current row. */
+  readonly version?: AgentRow;
+  /** Default: "created" or "changed". */
+  readonly reason?: VersionReason;
+  readonly restored?: number;
   readonly more: readonly TableWrite[];
   readonly charge: Charge;
 }
@@ -100,7 +107,8 @@ export function createAgentStore(options: AgentServiceOptions): AgentStore {
       if (found === undefined) throw unknown("Sub-agent", id);
       return found.value as SubAgentRow;
     },
-    commit: async (caller, { from, row, more, charge }) => {
+    commit: async (caller, change) => {
+      const { from, row, version = row, more, charge, restored } = change;
       const current: TableWrite = {
         type: "put-if",
         table: agentTables.agents,
@@ -109,7 +117,16 @@ export function createAgentStore(options: AgentServiceOptions): AgentStore {
         revision: from?.revision ?? null,
       };
       const paid = chargeWrites(charge, { ...caller, nowMs: nowMs() });
-      const writes = [current, put(agentVersionRow(row)), ...more, ...paid];
+      const entry = {
+        version: version.version,
+        at: version.agent.updated_at,
+        reason: change.reason ?? (from === null ? "created" : "changed"),
+        ...(restored === undefined ? {} : { restored }),
+      } as const;
+      const history = await historyWrites(tables, {
+        ...{ tenant: caller.tenant, from: from?.row ?? null, to: row, entry, nowMs: nowMs() },
+      });
+      const writes = [current, put(agentVersionRow(version)), ...history, ...more, ...paid];
       const { counters } = await tables.write(caller.tenant, writes).catch(inMoney(charge));
       return counters[balanceCounter] ?? (await balanceOf(system, caller.tenant));
     },

@@ -81,8 +81,10 @@ export interface SubAgentOperations {
 export type AgentService = AgentOperations & SubAgentOperations;
 
 /** The service over a system's tables. */
-export function createAgentService(options: AgentServiceOptions): AgentService {
-  const store = createAgentStore(options);
+export function createAgentService(
+  options: AgentServiceOptions,
+  store: AgentStore = createAgentStore(options),
+): AgentService {
   return { ...agentOperations(store, options), ...subAgentOperations(store, options) };
 }
 

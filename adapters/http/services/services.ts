@@ -3,6 +3,8 @@
 
 import type { Retriever } from "../../../actors/ports.ts";
 import type { System } from "../../../runtime/system.ts";
+import { createAgentStore } from "./agent-store.ts";
+import { createVersionService, type VersionService } from "./agent-versions.ts";
 import { type AgentService, createAgentService } from "./agents.ts";
 import { type ChatService, createChatService } from "./chat.ts";
 import { type ConversationService, createConversationService } from "./conversations.ts";
@@ -21,6 +23,7 @@ export interface ServiceOptions {
 export interface Services {
   readonly system: System;
   readonly agents: AgentService;
+  readonly versions: VersionService;
   readonly chat: ChatService;
   readonly conversations: ConversationService;
   readonly knowledge: KnowledgeService;
@@ -30,12 +33,15 @@ export interface Services {
 /** Makes the services. */
 export function createServices(options: ServiceOptions): Services {
   const { system, nowMs } = options;
-  const agents = createAgentService(options);
+  // One store: changes of an agent wait for each other, whichever service makes them.
+  const store = createAgentStore(options);
+  const agents = createAgentService(options, store);
   const conversations = createConversationService(system);
   return {
     system,
     nowMs,
     agents,
+    versions: createVersionService(options, store),
     conversations,
     chat: createChatService({ system, agents, conversations, nowMs }),
     knowledge: createKnowledgeService(options),

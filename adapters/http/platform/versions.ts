@@ -1,0 +1,136 @@
+// /v2/agents/{id}/versions and /canary: which versions are kept, one of them in full, a draft, going
+// back at once, and a share of the conversations on another version.
+
+import { agentInput, canaryInput } from "../../../actors/records/agent.ts";
+import { Type } from "../../../actors/schema.ts";
+import { RuntimeError } from "../../../runtime/errors.ts";
+import { json } from "../reply.ts";
+import { defineRoute, type Route } from "../route.ts";
+import type { VersionItem } from "../services/agent-versions.ts";
+import { callerOf } from "../services/caller.ts";
+import { pageRequest } from "../services/paging.ts";
+import type { Services } from "../services/services.ts";
+import { agentResource, etag, ifMatchOf, pageReply, subAgentResource } from "./shapes.ts";
+
+const common = { service: "agents", errors: "problem" } as const;
+const list = "/v2/agents/{id}/versions";
+const canary = "/v2/agents/{id}/canary";
+const draftBody = Type.Partial(agentInput, { additionalProperties: false, minProperties: 1 });
+
+/** Routes of versions. */
+export function versionRoutes(services: Services): readonly Route[] {
+  return [...readRoutes(services), ...makeRoutes(services), ...canaryRoutes(services)];
+}
+
+function readRoutes({ versions }: Services): readonly Route[] {
+  return [
+    defineRoute({
+      ...common,
+      method: "GET",
+      pattern: list,
+      handler: async ({ principal, params, query }) => {
+        const page = pageRequest(query);
+        return pageReply(await versions.list(principal.tenant, idOf(params), page), versionItem);
+      },
+    }),
+    defineRoute({
+      ...common,
+      method: "GET",
+      pattern: `${list}/{n}`,
+      handler: async ({ principal, params }) => {
+        const { tenant } = principal;
+        const { row, subAgents } = await versions.get(tenant, idOf(params), numberOf(params));
+        const more = { sub_agent_records: subAgents.map(subAgentResource) };
+        return json(200, { ...agentResource(row), ...more }, etag(row.version));
+      },
+    }),
+  ];
+}
+
+function makeRoutes({ versions }: Services): readonly Route[] {
+  return [
+    defineRoute({
+      ...common,
+      method: "POST",
+      pattern: list,
+      body: draftBody,
+      handler: async (context) => {
+        const { params, body, request } = context;
+        const row = await versions.draft(callerOf(context), idOf(params), body, ifMatchOf(request));
+        const location = { Location: `/v2/agents/${idOf(params)}/versions/${row.version}` };
+        return json(201, agentResource(row), { ...etag(row.version), ...location });
+      },
+    }),
+    defineRoute({
+      ...common,
+      method: "POST",
+      pattern: `${list}/{n}/rollback`,
+      handler: async (context) => {
+        const { params, request } = context;
+        const [id, version] = [idOf(params), numberOf(params)];
+        const row = await versions.rollback(callerOf(context), id, version, ifMatchOf(request));
+        return json(200, agentResource(row), etag(row.version));
+      },
+    }),
+  ];
+}
+
+function canaryRoutes({ versions }: Services): readonly Route[] {
+  return [
+    defineRoute({
+      ...common,
+      method: "PUT",
+      pattern: canary,
+      body: canaryInput,
+      handler: async (context) => {
+        const { params, body, request } = context;
+        const row = await versions.canary(
+          ...([callerOf(context), idOf(params), body, ifMatchOf(request)] as const),
+        );
+        return json(200, agentResource(row), etag(row.version));
+      },
+    }),
+    defineRoute({
+      ...common,
+      method: "DELETE",
+      pattern: canary,
+      handler: async (context) => {
+        const { params, request } = context;
+        const row = await versions.canary(
+          ...([callerOf(context), idOf(params), null, ifMatchOf(request)] as const),
+        );
+        return json(200, agentResource(row), etag(row.version));
+      },
+    }),
+    defineRoute({
+      ...common,
+      method: "POST",
+      pattern: `${canary}/promote`,
+      handler: async (context) => {
+        const { params, request } = context;
+        const row = await versions.promote(callerOf(context), idOf(params), ifMatchOf(request));
+        return json(200, agentResource(row), etag(row.version));
+      },
+    }),
+  ];
+}
+
+function versionItem(item: VersionItem): Readonly<Record<string, unknown>> {
+  const { version, at, reason, restored, isCurrent, canaryShare } = item;
+  return {
+    version,
+    created_at: at,
+    reason,
+    restored_from: restored ?? null,
+    is_current: isCurrent,
+    canary_share: canaryShare,
+  };
+}
+
+const idOf = (params: Readonly<Record<string, string>>): string => params["id"] ?? "";
+
+function numberOf(params: Readonly<Record<string, string>>): number {
+  const text = params["n"] ?? "";
+  if (/^[1-9]\d{0,14}$/.test(text)) return Number(text);
+  throw new RuntimeError("NOT_FOUND", `There is no version ${text.slice(0, 64)}.`);
+}
