@@ -2,10 +2,9 @@
 // it as ONE transaction while nothing else is being flushed, and answers. It is never terminated;
 // if it dies, the process must end (storage.ts says so to the host).
 
-import { statSync } from "node:fs";
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { open, type RootDatabase } from "lmdb";
-import { RuntimeError, toErrorData } from "./errors.ts";
+import { type RuntimeError, toErrorData } from "./errors.ts";
 import { decode, encode } from "./store/codec.ts";
 import type { Answer } from "./store/connection.ts";
 import { nextHeader } from "./store/folder.ts";
@@ -13,6 +12,7 @@ import { type Judged, judge, type Write } from "./store/judge.ts";
 import { keys, prefixRange } from "./store/keys.ts";
 import { environmentFile, PAGE_BYTES, type PackedBatches, READERS_MAX } from "./store/lmdb.ts";
 import { unpack } from "./store/packing.ts";
+import { causeOf, Room, type Staged } from "./store/room.ts";
 import type { ThreadAnswer, ThreadCommand, ThreadOptions } from "./store/storage.ts";
 import { StorageMeter } from "./store/storage-meter.ts";
 import type { Batch, Environment } from "./store/store.ts";
@@ -45,19 +45,19 @@ interface Outcome {
 const GROUP_BYTES_MAX = 8 * 1024 * 1024;
 /** A commit or flush that takes longer than this means the disk is gone: the thread ends. */
 const WRITE_MS_MAX = 120_000;
-/**
- * What LMDB says when there is no room. It reports a write that was cut short, as the last one on a
- * full disk is, as an input/output error; nothing of such a transaction is visible.
- */
-const FULL = /MDB_MAP_FULL|No space left|Disk quota|File too large|Input\/output error/;
-
 const options = workerData as ThreadOptions;
 const main = parentPort;
 if (main === null) throw new Error("storage-thread.ts is the entry of a worker thread.");
 
-const file = environmentFile(options.path, options.environment);
-const mapBytes = options.mapBytes[options.environment];
 const database = openEnvironment(options.environment);
+const room = new Room(
+  {
+    name: options.environment,
+    file: environmentFile(options.path, options.environment),
+    mapBytes: options.mapBytes[options.environment],
+  },
+  database,
+);
 /**
  * Opened so that others can read them. All handles of a process share what the first one opened, so
  * the first must be one that can write.
@@ -68,6 +68,11 @@ const held = options.holds.map((environment) => ({
 }));
 const meter = new StorageMeter(options.meter);
 const epochs = new Map<number, number>();
+/**
+ * Shards whose epochs found no room yet. They hold nevertheless: what is fenced off are connections
+ * of this process, and none outlives it.
+ */
+const owed = new Set<number>();
 let queue: Queued[] = [];
 let isWriting = false;
 let isScheduled = false;
@@ -78,6 +83,19 @@ let isFlushing = false;
 let closing: (() => void) | undefined;
 
 function openEnvironment(environment: Environment): RootDatabase<Uint8Array, string> {
+  try {
+    return openFile(environment);
+  } catch (error) {
+    const path = environmentFile(options.path, environment);
+    const isDamage = /MDB_CORRUPTED|MDB_INVALID|MDB_PAGE_NOTFOUND/.test(String(error));
+    const message = `${path} cannot be opened: ${String(error)}`;
+    const code = isDamage ? "DATA_DAMAGED" : "DATA_UNUSABLE";
+    tell({ type: "failed", error: { code, message } });
+    throw error;
+  }
+}
+
+function openFile(environment: Environment): RootDatabase<Uint8Array, string> {
   return open<Uint8Array, string>({
     path: environmentFile(options.path, environment),
     encoding: "binary",
@@ -157,14 +175,16 @@ async function writeGroup(group: readonly Queued[]): Promise<void> {
   };
   const outcomes = new Map<Client, Outcome>();
   for (const queued of group) {
-    if (queued.type === "epochs") stageEpochs(queued.epochs, staged);
+    if (queued.type === "epochs") stageEpochs(queued.epochs.keys(), staged);
     else judgeBatches(queued, stored, staged, outcomes);
   }
+  const paid = payEpochs(staged);
   const failure = staged.size === 0 ? undefined : await commit(staged);
   if (failure !== undefined) {
     refuseGroup(group, outcomes, failure);
     return;
   }
+  for (const shard of paid) owed.delete(shard);
   database.resetReadTxn();
   for (const [client, outcome] of outcomes) client.port.postMessage(answersOf(outcome));
   for (const [client, { committedThrough }] of outcomes) {
@@ -230,23 +250,21 @@ function stage(writes: readonly Write[], staged: Map<string, Uint8Array | undefi
   for (const { key, value } of writes) staged.set(key, value);
 }
 
-function stageEpochs(
-  raised: ReadonlyMap<number, number>,
-  staged: Map<string, Uint8Array | undefined>,
-): void {
-  for (const shard of raised.keys()) {
-    staged.set(keys.epoch(shard), encode(epochs.get(shard) ?? 0));
-  }
+function stageEpochs(shards: Iterable<number>, staged: Map<string, Uint8Array | undefined>): void {
+  for (const shard of shards) staged.set(keys.epoch(shard), encode(epochs.get(shard) ?? 0));
 }
 
-/** One transaction of plain puts and removes. @returns why there was no room, else it throws. */
-async function commit(
-  staged: ReadonlyMap<string, Uint8Array | undefined>,
-): Promise<RuntimeError | undefined> {
-  if (isOverLimit(staged)) {
-    const message = `The ${options.environment} store has reached ${mapBytes} bytes.`;
-    return new RuntimeError("STORE_FULL", message, { index: -1 });
-  }
+/** Writes epochs that found no room, with rows that may find some; what only removes makes it. */
+function payEpochs(staged: Map<string, Uint8Array | undefined>): readonly number[] {
+  if (owed.size === 0 || ![...staged.values()].some((value) => value !== undefined)) return [];
+  stageEpochs(owed, staged);
+  return [...owed];
+}
+
+/** One transaction of plain puts and removes. @returns why the disk took none, else it throws. */
+async function commit(staged: Staged): Promise<RuntimeError | undefined> {
+  const refusal = room.refusal(staged);
+  if (refusal !== undefined) return refusal;
   const committed = database.batch(() => {
     for (const [key, value] of staged) {
       void (value === undefined ? database.remove(key) : database.put(key, value));
@@ -259,30 +277,10 @@ async function commit(
     return undefined;
   } catch (error) {
     const cause = await causeOf(error);
-    if (!FULL.test(String(cause))) throw cause;
-    const message = `The ${options.environment} store could not be written: ${String(cause)}`;
-    return new RuntimeError("STORE_FULL", message, { index: -1 }, { cause });
+    const trouble = room.trouble(cause);
+    if (trouble === undefined) throw cause;
+    return trouble;
   }
-}
-
-/** lmdb-js grows a full map by itself and keeps the old ones mapped, so the limit is kept here. */
-function isOverLimit(staged: ReadonlyMap<string, Uint8Array | undefined>): boolean {
-  if (fileBytes() < mapBytes) return false;
-  for (const value of staged.values()) if (value !== undefined) return true;
-  return false;
-}
-
-function fileBytes(): number {
-  return statSync(file).size;
-}
-
-/** lmdb-js puts the cause of a failed commit into a second promise. */
-async function causeOf(error: unknown): Promise<unknown> {
-  if (!(error instanceof Error) || !("commitError" in error)) return error;
-  return Promise.resolve(error.commitError).then(
-    () => error,
-    (cause: unknown) => cause,
-  );
 }
 
 /** Nothing of the group was written: every connection in it is refused from its first batch on. */
@@ -298,7 +296,9 @@ function refuseGroup(
     client.port.postMessage([{ type: "refused", sequence: first, error }]);
   }
   for (const queued of group) {
-    if (queued.type === "epochs") tell({ type: "refused", id: queued.id, error });
+    if (queued.type !== "epochs") continue;
+    for (const shard of queued.epochs.keys()) owed.add(shard);
+    tell({ type: "raised", id: queued.id });
   }
 }
 

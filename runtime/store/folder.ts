@@ -4,22 +4,19 @@
 import { randomUUID } from "node:crypto";
 import {
   chmodSync,
-  closeSync,
   linkSync,
   mkdirSync,
-  openSync,
   readdirSync,
   readFileSync,
-  readSync,
   renameSync,
   rmSync,
-  statSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
 import { SHARDS } from "../address.ts";
 import { RuntimeError } from "../errors.ts";
 import { decode } from "./codec.ts";
+import { inspectFile } from "./inspect-file.ts";
 import type { Environment } from "./store.ts";
 
 /** Format of keys and rows; a folder with a higher one is refused. */
@@ -53,28 +50,60 @@ interface Owner {
 
 const LOCK = "lock";
 const MODE_PRIVATE = 0o700;
-/** Magic number of an LMDB file, 24 bytes into its first page. */
-const LMDB_MAGIC = 0xbeefc0de;
-const LMDB_MAGIC_AT = 24;
+const FILES = ["hot.mdb", "bulk.mdb"];
 const TAKEOVERS_MAX = 5;
+const REFUSALS: Readonly<Record<string, string>> = {
+  EEXIST: "it is a file; give a folder",
+  ENOTDIR: "a part of its path is a file; give a folder",
+  EACCES: "this user may not read and write it; change its owner, or give another folder",
+  EPERM: "it belongs to another user; change its owner, or give another folder",
+  EROFS: "its file system is read-only; make it writable, or give another folder",
+};
+/**
+ * Time to look for damage in each file after a life that did not end by itself: damage may be why.
+ * Some 100 MB are looked through in it.
+ */
+const INSPECTION_MS = 250;
+/** In the place of an owner when damage was found: nobody's, so that the next start looks again. */
+const NOBODY: Owner = { pid: 0, boot: "damaged", started: "", token: "damaged" };
 
 /**
  * Takes the data folder for this process; creates it when missing (mode 0700).
  * @throws RuntimeError DATA_LOCKED when another process owns it, FOREIGN_DATA when it holds
- *   something that is not ours.
+ *   something that is not ours, DATA_DAMAGED when what it holds is, DATA_UNUSABLE when it is no
+ *   folder or may not be written, STORE_FULL when not even a lock fits on the disk.
  */
 export function openFolder(path: string): Folder {
+  try {
+    return open(path);
+  } catch (error) {
+    throw unusable(path, error);
+  }
+}
+
+function open(path: string): Folder {
   mkdirSync(path, { recursive: true, mode: MODE_PRIVATE });
-  checkContent(path);
+  const names = readdirSync(path);
+  checkContent(path, names);
   chmodSync(path, MODE_PRIVATE);
   const owner = ownerHere();
-  takeLock(path, owner);
-  return {
-    path,
-    release() {
-      if (readOwner(join(path, LOCK))?.token === owner.token) rmSync(join(path, LOCK));
-    },
+  const lock = join(path, LOCK);
+  const last = takeLock(path, owner);
+  const release = (): void => {
+    if (readOwner(lock)?.token === owner.token) rmSync(lock);
   };
+  try {
+    for (const name of FILES) {
+      if (!names.includes(name)) continue;
+      const treeMs = last === "released" ? 0 : INSPECTION_MS;
+      inspectFile(join(path, name), { treeMs, mayHaveLostPower: last === "rebooted" });
+    }
+  } catch (error) {
+    if (last !== "released") writeFileSync(lock, JSON.stringify(NOBODY));
+    else release();
+    throw error;
+  }
+  return { path, release };
 }
 
 /**
@@ -96,42 +125,31 @@ export function nextHeader(stored: Uint8Array | undefined, environment: Environm
   return { format: FOLDER_FORMAT, shards: SHARDS, environment, boots: (header.boots ?? 0) + 1 };
 }
 
-function checkContent(path: string): void {
-  const names = readdirSync(path);
+function checkContent(path: string, names: readonly string[]): void {
   const isOurs = names.some((name) => name === "hot.mdb" || name.startsWith(LOCK));
-  if (names.length > 0 && !isOurs) throw foreign(`${path} is not empty and has no hot.mdb`);
+  if (names.length > 0 && !isOurs) {
+    throw foreign(`${path} is not empty and has no hot.mdb; give an empty or a new folder`);
+  }
   if (names.includes("bulk.mdb") && !names.includes("hot.mdb")) {
-    throw foreign(`${path} has a bulk.mdb and no hot.mdb`);
-  }
-  for (const name of ["hot.mdb", "bulk.mdb"]) {
-    if (names.includes(name)) checkMagic(join(path, name));
+    const message = `The data folder ${path} is damaged: it has a bulk.mdb and no hot.mdb. Put a copy from before in its place.`;
+    throw new RuntimeError("DATA_DAMAGED", message);
   }
 }
 
-/** LMDB aborts on some damaged files, so what is plainly none is not given to it. */
-function checkMagic(file: string): void {
-  if (statSync(file).size === 0) return;
-  const head = Buffer.alloc(LMDB_MAGIC_AT + 4);
-  const descriptor = openSync(file, "r");
-  try {
-    readSync(descriptor, head, 0, head.length, 0);
-  } finally {
-    closeSync(descriptor);
-  }
-  if (head.readUInt32LE(LMDB_MAGIC_AT) !== LMDB_MAGIC) {
-    throw foreign(`${file} is no LMDB file`);
-  }
-}
+/** How the last owner ended: it gave its lock up, or left it when it or the machine was cut. */
+type LastEnd = "released" | "killed" | "rebooted";
 
-function takeLock(path: string, owner: Owner): void {
+function takeLock(path: string, owner: Owner): LastEnd {
   const lock = join(path, LOCK);
+  let last: LastEnd = "released";
   const mine = join(path, `${LOCK}.${owner.token}`);
   writeFileSync(mine, JSON.stringify(owner), { mode: 0o600, flush: true });
   try {
     for (let attempt = 0; attempt < TAKEOVERS_MAX; attempt += 1) {
-      if (tryLink(mine, lock)) return;
+      if (tryLink(mine, lock)) return last;
       const held = readOwner(lock);
       if (held !== undefined && isAlive(held)) throw locked(path, held);
+      last = held?.boot === owner.boot || held?.token === NOBODY.token ? "killed" : "rebooted";
       moveStaleAway(lock, held, `${mine}.stale`);
     }
     throw locked(path, readOwner(lock));
@@ -225,4 +243,23 @@ function locked(path: string, owner: Owner | undefined): RuntimeError {
 
 function foreign(what: string): RuntimeError {
   return new RuntimeError("FOREIGN_DATA", `The data folder is not used: ${what}.`);
+}
+
+/** What the file system refused, in words of what to do. */
+function unusable(path: string, error: unknown): unknown {
+  const code = codeOf(error);
+  if (error instanceof RuntimeError || typeof code !== "string") return error;
+  if (code === "ENOSPC" || code === "EDQUOT") {
+    const text = `There is no room on the disk of the data folder ${path}: make some and start again.`;
+    return new RuntimeError("STORE_FULL", text, undefined, { cause: error });
+  }
+  const why = REFUSALS[code] ?? `the system says ${code}; give another folder`;
+  return new RuntimeError(
+    "DATA_UNUSABLE",
+    `${path} cannot be the data folder: ${why}.`,
+    undefined,
+    {
+      cause: error,
+    },
+  );
 }

@@ -33,7 +33,6 @@ export type ThreadAnswer =
     }
   | { readonly type: "failed"; readonly error: ErrorData }
   | { readonly type: "raised"; readonly id: number }
-  | { readonly type: "refused"; readonly id: number; readonly error: ErrorData }
   | { readonly type: "closed" };
 
 /** How the storage threads are started. */
@@ -68,7 +67,7 @@ export interface Storage {
   readonly epochs: ReadonlyMap<number, number>;
   /**
    * Raises shards of `hot` to these epochs (never lowers one). From the moment the thread takes the
-   * call, older batches are refused; resolves when it is flushed. @throws STORE_FULL.
+   * call, older batches are refused; resolves when it is flushed, or holds in memory while the disk is full.
    */
   setEpochs(epochs: ReadonlyMap<number, number>): Promise<void>;
   /** Figures of the threads that were started. */
@@ -81,7 +80,7 @@ const MAP_BYTES = 256 * 1024 ** 3;
 /** A storage thread handles bytes that lie outside its heap; more than this does not make it faster. */
 const YOUNG_MIB = 6;
 
-/** Starts the storage threads. @throws FOREIGN_DATA, STORE_FULL. */
+/** Starts the storage threads. @throws FOREIGN_DATA, DATA_DAMAGED, DATA_UNUSABLE, STORE_FULL. */
 export async function startStorage(options: StorageOptions): Promise<Storage> {
   const threads = new StorageThreads(options);
   const { boots, epochs } = await threads.startFirst(options.environments ?? ["hot", "bulk"]);
@@ -231,10 +230,8 @@ class StorageThread {
   }
 
   #take(answer: ThreadAnswer): void {
-    if (answer.type !== "raised" && answer.type !== "refused") return;
-    const waiting = this.#raising.get(answer.id);
+    if (answer.type !== "raised") return;
+    this.#raising.get(answer.id)?.resolve();
     this.#raising.delete(answer.id);
-    if (answer.type === "raised") waiting?.resolve();
-    else waiting?.reject(fromErrorData(answer.error));
   }
 }

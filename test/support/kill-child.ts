@@ -3,15 +3,18 @@
 // what was acknowledged, which step was called. Its parent (kill-loop.ts) keeps those lines and
 // judges by them. The first line of its input says what this life does.
 
-import { appendFileSync, readFileSync, writeSync } from "node:fs";
+import { writeSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { isMainThread } from "node:worker_threads";
-import { defineActor, defineRun, type RunEnded, type Turn } from "../../runtime/actor.ts";
-import { type Address, address } from "../../runtime/address.ts";
 import type { WorkerHost } from "../../runtime/host.ts";
 import { type RunningSystem, startSystem } from "../../runtime/pool.ts";
 import { runWorker } from "../../runtime/run-worker.ts";
 import type { MessageKey, RunRow } from "../../runtime/system.ts";
+import { of, print, program, REMIND_EVERY, type State, TENANT } from "./kill-program.ts";
+
+const CLIENTS = 8;
+const SETTLE_MS = 20_000;
+const KINDS = ["ledger", "mirror", "desk"] as const;
 
 /** What one life is told. */
 export interface Life {
@@ -50,118 +53,6 @@ export type Line =
   | ["tally", Tally]
   | ["rows", { readonly rows: number; readonly counter: number; readonly runs: number }]
   | ["settled"];
-
-type State = { readonly count: number; readonly rang: number; readonly ended: number };
-type Message =
-  | { type: "add" | "start" | "rang"; n: number }
-  | { type: "mirrored"; n: number }
-  | { type: "tally" }
-  | RunEnded;
-
-const TENANT = "tn_kill";
-const CLIENTS = 8;
-/** Every so many messages has a reminder, and one in as many starts a run. */
-const REMIND_EVERY = 4;
-const LONGEST_REMINDER_MS = 300;
-const SETTLE_MS = 20_000;
-const KINDS = ["ledger", "mirror", "desk"] as const;
-
-function print(line: Line): void {
-  writeSync(1, `${JSON.stringify(line)}\n`);
-}
-
-function of(kind: string, life: number): Address {
-  return address({ kind, tenant: TENANT, root: `${kind}-${life}` });
-}
-
-const zero: State = { count: 0, rang: 0, ended: 0 };
-
-function reply(state: State, turn: Turn): State {
-  turn.reply(state);
-  return state;
-}
-
-/** Applies numbers: a record, a row, a counter, a message to its mirror and a reminder, all or none. */
-const ledger = defineActor<State, Message>({
-  kind: "ledger",
-  version: 1,
-  initial: () => zero,
-  receive(state, message, turn) {
-    if (message.type === "tally") return reply(state, turn);
-    if (message.type === "rang") {
-      turn.put(`r${message.n}`, turn.nowMs);
-      return { ...state, rang: state.rang + 1 };
-    }
-    if (message.type !== "add") throw new Error(`A ledger takes no ${message.type}.`);
-    const { n } = message;
-    turn.put(`n${n}`, n);
-    turn.putRow("numbers", `n${n}`, n);
-    turn.add("numbers", 1);
-    turn.send(of("mirror", Math.floor(n / 1e6)), { type: "mirrored", n });
-    if (n % REMIND_EVERY === 0) {
-      const atMs = turn.nowMs + ((n * 37) % LONGEST_REMINDER_MS);
-      turn.remind(`r${n}`, atMs, { type: "rang", n });
-    }
-    turn.reply(n);
-    return { ...state, count: state.count + 1 };
-  },
-});
-
-const mirror = defineActor<State, Message>({
-  kind: "mirror",
-  version: 1,
-  initial: () => zero,
-  receive(state, message, turn) {
-    if (message.type === "tally") return reply(state, turn);
-    if (message.type !== "mirrored") throw new Error(`A mirror takes no ${message.type}.`);
-    turn.put(`n${message.n}`, message.n);
-    return { ...state, count: state.count + 1 };
-  },
-});
-
-const desk = defineActor<State, Message>({
-  kind: "desk",
-  version: 1,
-  initial: () => zero,
-  receive(state, message, turn) {
-    if (message.type === "tally") return reply(state, turn);
-    if (message.type === "run-ended") {
-      const { outcome } = message;
-      const n = message.run.slice("rn_".length);
-      turn.put(`e${n}`, outcome.status === "completed" ? "completed" : outcome.error.code);
-      return { ...state, ended: state.ended + 1 };
-    }
-    if (message.type !== "start") throw new Error(`A desk takes no ${message.type}.`);
-    const { n } = message;
-    turn.put(`n${n}`, n);
-    turn.startRun({ kind: "job", id: `rn_${n}`, input: { n } });
-    turn.reply(n);
-    return { ...state, count: state.count + 1 };
-  },
-});
-
-/** Three steps, one of each kind; the third one's effect is a line in a file outside. */
-const job = defineRun<{ n: number }, number, { effects: string }>({
-  kind: "job",
-  async run({ n }, context) {
-    await context.step("first", () => print(["step", "first", n]), { repeat: "safe" });
-    await context.step("second", () => print(["step", "second", n]), { repeat: "never" });
-    const { effects } = context.ports;
-    const write = (): number => {
-      // One write: there or not there, whenever the process dies.
-      appendFileSync(effects, `${n}\n`);
-      return n;
-    };
-    const look = async (): Promise<number | undefined> =>
-      readFileSync(effects, "utf8").split("\n").includes(String(n)) ? n : undefined;
-    return await context.step("third", write, { repeat: "reconcile", reconcile: look });
-  },
-});
-
-const program: WorkerHost<{ effects: string }> = {
-  definitions: [ledger, mirror, desk, job],
-  createPorts: ({ config }) => config,
-};
 
 function keyOf(n: number): MessageKey {
   return { source: "kill", key: `k${n}`, bodyHash: `b${n}`, hours: 24 };
