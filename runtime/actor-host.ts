@@ -4,7 +4,7 @@
 import { stateFrom } from "./activation.ts";
 import { type Address, addressParts, shardOfAddress } from "./address.ts";
 import { MAILBOX_MAX } from "./admission.ts";
-import { Cell, type MailItem, Tell } from "./cell.ts";
+import { Cell, type MailItem } from "./cell.ts";
 import type { Participant, Refused } from "./committer.ts";
 import { type Engine, whenRead } from "./engine.ts";
 import { isStorageTrouble, RuntimeError, toErrorData } from "./errors.ts";
@@ -13,6 +13,7 @@ import type { Asker, InboxRow, LetterPast } from "./message.ts";
 import { decode, encode } from "./store/codec.ts";
 import { keys } from "./store/keys.ts";
 import type { Row } from "./store/store.ts";
+import { Tell } from "./tell.ts";
 import type { TurnDraft } from "./turn.ts";
 import { TurnOrder } from "./turn-order.ts";
 import { TurnDone, TurnRunner } from "./turn-runner.ts";
@@ -69,7 +70,10 @@ export class ActorHost {
       this.#engine.metrics.count("tellsDropped");
       return;
     }
-    cell.mailbox.pushUser(new Tell(message, from, this.#engine.pace.tick));
+    const { pace } = this.#engine;
+    if (pace.isMeasuredTell()) cell.mailbox.push(new Tell(message, from, pace.tick), "user");
+    else cell.mailbox.tell(message, from);
+    if (cell.isQueued) return;
     if (cell.status === "ready") this.order.enqueue(cell);
     else if (cell.status === "cold") this.load(cell);
   }
@@ -192,7 +196,9 @@ export class ActorHost {
   #isWaiting(to: Address, key: string): boolean {
     const cell = this.cells.get(to);
     if (!cell) return false;
-    return cell.taken?.row?.key === key || cell.mailbox.some((item) => item.row?.key === key);
+    return (
+      cell.taken?.row?.key === key || cell.mailbox.some((item: MailItem) => item.row?.key === key)
+    );
   }
 
   /** Repairs memory after a refused batch: actors that took part start again from what is stored. */
@@ -222,7 +228,7 @@ export class ActorHost {
     for (const [address, cell] of [...this.cells]) {
       if (isLost(cell.shard)) continue; // Forgotten right after this.
       const waiting = again.get(address);
-      const kept = cell.mailbox.drain().filter((item) => this.#isKept(item, refused));
+      const kept: MailItem[] = cell.mailbox.drain().filter((item) => this.#isKept(item, refused));
       if (waiting === undefined) {
         for (const item of kept) cell.mailbox.push(item, item.lane);
         continue;

@@ -41,31 +41,6 @@ export interface MailItem {
   failures: number;
 }
 
-/**
- * A message told in memory: by far the most, so it holds what it must and nothing else. `tick`, when
- * it came in the kernel's own milliseconds (pace.ts), is a small whole number: that costs no object.
- */
-export class Tell implements MailItem {
-  readonly message: Data;
-  readonly from: Address | null;
-  readonly tick: number;
-  failures = 0;
-
-  constructor(message: Data, from: Address | null, tick: number) {
-    this.message = message;
-    this.from = from;
-    this.tick = tick;
-  }
-
-  get lane(): "user" {
-    return "user";
-  }
-
-  get deadlineMs(): number {
-    return 0;
-  }
-}
-
 /** Where a cell stands. */
 export type CellState = "cold" | "loading" | "ready" | "reading" | "held" | "quarantined";
 

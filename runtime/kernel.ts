@@ -29,7 +29,7 @@ import { scanInbox, takeUp } from "./take-up.ts";
 /** Defaults of an engine's limits. */
 export const KERNEL_LIMITS: KernelLimits = {
   cellsMax: 50_000,
-  sliceTurns: 64,
+  sliceTurns: 256,
   sliceMs: 4,
   batchRows: 1_000,
   batchBytes: 1_000_000,

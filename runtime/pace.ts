@@ -4,6 +4,8 @@
 
 import type { Clock } from "./clock.ts";
 
+/** Of so many messages told in memory, the wait of one is measured. */
+export const TELLS_A_SAMPLE = 16;
 /** Turns told in memory that one reading of the clock may stand for. */
 const STRIDE_MAX = 16;
 /** A turn longer than this makes the next ones be timed one by one. */
@@ -19,7 +21,10 @@ export class Pace {
   tick = 0;
   /** Turns that the next sample stands for. */
   stride = 1;
+  /** Whether the slice has used up its time, at the last reading. */
+  isOver = false;
   #left = 1;
+  #tells = 0;
   #endMs = 0;
 
   constructor(clock: Clock) {
@@ -31,6 +36,7 @@ export class Pace {
   /** Reads the clock. */
   read(): number {
     this.nowMs = this.#clock.now();
+    this.isOver = this.nowMs > this.#endMs;
     this.tick = Math.trunc(this.nowMs - this.#startMs);
     return this.nowMs;
   }
@@ -38,11 +44,13 @@ export class Pace {
   /** A slice begins. */
   begin(sliceMs: number): void {
     this.#endMs = this.read() + sliceMs;
+    this.isOver = false;
   }
 
-  /** Whether the slice has used up its time, at the last reading. */
-  get isOver(): boolean {
-    return this.nowMs > this.#endMs;
+  /** Whether the wait of the message that is told now is to be measured. */
+  isMeasuredTell(): boolean {
+    this.#tells += 1;
+    return (this.#tells & (TELLS_A_SAMPLE - 1)) === 0;
   }
 
   /** Whether the turn that begins now is to be timed. */

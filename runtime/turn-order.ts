@@ -2,9 +2,11 @@
 // that leave the event loop free between them.
 
 import type { ActorHost } from "./actor-host.ts";
-import { type Cell, Tell } from "./cell.ts";
+import type { Cell, MailItem } from "./cell.ts";
 import type { Engine } from "./engine.ts";
+import type { Taken } from "./mailbox.ts";
 import { RunQueue } from "./run-queue.ts";
+import { Tell } from "./tell.ts";
 import { TellTurns } from "./tell-turns.ts";
 import type { TurnRunner } from "./turn-runner.ts";
 
@@ -18,6 +20,7 @@ export class TurnOrder {
   readonly #runner: TurnRunner;
   readonly #tells: TellTurns;
   readonly #queue = new RunQueue<Cell>();
+  readonly #taken: Taken<MailItem> = { item: null, message: undefined, from: null };
   #isScheduled = false;
   #isSlicing = false;
 
@@ -64,14 +67,15 @@ export class TurnOrder {
 
   #turns(): void {
     const { limits, committer, pace, shards } = this.#engine;
+    const queue = this.#queue;
     pace.begin(limits.sliceMs);
     // When the batch is full, resume() comes with the next commit.
-    for (let turns = 0; this.#queue.size > 0 && !committer.isFull; ) {
+    for (let turns = 0; queue.size > 0 && !committer.isFull; ) {
       if (turns >= limits.sliceTurns || pace.isOver) {
         this.#schedule();
         return;
       }
-      const cell = this.#queue.shift();
+      const cell = queue.shift();
       if (cell === undefined) return;
       cell.isQueued = false;
       // Of a shard that is leaving: its messages wait to be handed on.
@@ -81,20 +85,26 @@ export class TurnOrder {
         continue;
       }
       turns += this.#visit(cell);
-      this.enqueue(cell);
+      if (cell.mailbox.size > 0) this.enqueue(cell);
     }
   }
 
   /** Some turns of one actor: what it needs is at hand, and the others wait no longer than for one. */
   #visit(cell: Cell): number {
     const { committer, pace } = this.#engine;
-    for (let turns = 0; turns < VISIT_TURNS; turns += 1) {
-      if (cell.status !== "ready" || cell.isGone || committer.isFull || pace.isOver) return turns;
-      const item = cell.mailbox.take();
-      if (item === undefined) return turns;
-      if (item instanceof Tell && cell.definition.reads === undefined) this.#tells.turn(cell, item);
-      else this.#runner.turn(cell, item);
+    const taken = this.#taken;
+    const { reads } = cell.definition;
+    let isReady = cell.status === "ready";
+    let turns = 0;
+    while (isReady && turns < VISIT_TURNS && !pace.isOver && cell.mailbox.take(taken)) {
+      turns += 1;
+      const { item } = taken;
+      const isTell = reads === undefined && (item === null || item instanceof Tell);
+      // A light turn changes nothing that could keep the next one from following.
+      if (isTell && this.#tells.turn(cell, taken, item)) continue;
+      if (!isTell) this.#runner.turn(cell, item ?? new Tell(taken.message, taken.from));
+      isReady = cell.status === "ready" && !cell.isGone && !committer.isFull;
     }
-    return VISIT_TURNS;
+    return turns;
   }
 }

@@ -4,7 +4,7 @@
 import type { Data, Loaded } from "./actor.ts";
 import type { ActorHost } from "./actor-host.ts";
 import { addressParts } from "./address.ts";
-import { type Cell, type MailItem, Tell } from "./cell.ts";
+import type { Cell, MailItem } from "./cell.ts";
 import type { Participant } from "./committer.ts";
 import { takeMessage } from "./dead-letters.ts";
 import type { Engine } from "./engine.ts";
@@ -49,9 +49,7 @@ export class TurnRunner {
   turn(cell: Cell, item: MailItem): void {
     const { pace } = this.#engine;
     const nowMs = pace.read();
-    const waitedMs =
-      item instanceof Tell ? pace.tick - item.tick : nowMs - (item.queuedAt ?? nowMs);
-    cell.metrics.queueWaitMs.observe(Math.max(0, waitedMs));
+    cell.metrics.queueWaitMs.observe(Math.max(0, nowMs - (item.queuedAt ?? nowMs)));
     cell.metrics.mailboxDepth.observe(cell.mailbox.size + 1);
     if (item.deadlineMs !== 0 && item.deadlineMs < nowMs) {
       const message = `The deadline passed ${nowMs - item.deadlineMs} ms before the turn of "${cell.address}".`;
@@ -117,7 +115,7 @@ export class TurnRunner {
     }
     const nowMs = pace.read();
     const draft = new TurnDraft(options.random, limits);
-    draft.open(cell, item, loaded, nowMs);
+    draft.open(cell, item.from, item.deadlineMs, loaded, nowMs);
     options.handling?.(item.row?.key ?? item.due?.[0] ?? cell.address, item.door?.id ?? 0);
     const beganMs = performance.now();
     let next: Data;

@@ -3,7 +3,7 @@
 
 import type { Data, Loaded, RunSpec, Turn } from "./actor.ts";
 import type { Address } from "./address.ts";
-import type { Cell, MailItem } from "./cell.ts";
+import type { Cell } from "./cell.ts";
 import { type ErrorData, RuntimeError } from "./errors.ts";
 import { newId, type RandomBytes } from "./id.ts";
 import { encode } from "./store/codec.ts";
@@ -80,13 +80,13 @@ export class TurnDraft implements Turn {
   }
 
   /** Begins a turn. The draft must be new or cleared. */
-  open(cell: Cell, item: MailItem, loaded: Loaded, nowMs: number): void {
+  open(cell: Cell, from: Address | null, deadlineMs: number, loaded: Loaded, nowMs: number): void {
     this.#cell = cell;
     this.#isOpen = true;
     this.self = cell.address;
     this.nowMs = nowMs;
-    this.from = item.from;
-    this.deadlineMs = item.deadlineMs;
+    this.from = from;
+    this.deadlineMs = deadlineMs;
     this.loaded = loaded;
   }
 
@@ -108,7 +108,7 @@ export class TurnDraft implements Turn {
       this.tellTo.length = 0;
       this.tellMessage.length = 0;
     } else {
-      this.tellMessage.fill(undefined, 0, this.told);
+      for (let at = 0; at < this.told; at += 1) this.tellMessage[at] = undefined;
     }
     this.told = 0;
   }

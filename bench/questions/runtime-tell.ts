@@ -1,5 +1,6 @@
 // How many messages does one thread carry from actor to actor in memory? Two that play ping-pong, a
-// producer with a consumer, one with 10,000 receivers; each side allocates its messages.
+// producer with a consumer, one with 10,000 receivers who all get the same message; each side
+// allocates what it sends.
 
 import { type Bench, median, type Question, type Row, row } from "../question.ts";
 import { type Contestant, contest, erlang, npmPeers, own } from "../support/contest.ts";

@@ -143,7 +143,8 @@ await measure({
   "fan-out": (total) => {
     const receivers = Array.from({ length: RECEIVERS }, () => new Bare<{ round: number }>(count));
     const sender = new Bare<{ round: number }>((self, { round }) => {
-      for (const receiver of receivers) tell(receiver, { round });
+      const news = { round };
+      for (const receiver of receivers) tell(receiver, news);
       if ((round + 1) * RECEIVERS < total) tell(self, { round: round + 1 });
     });
     return begin(total, () => tell(sender, { round: 0 }));

@@ -61,7 +61,8 @@ const definitions = [
     turn.tell(turn.from, { left: expected - handled, consumer: turn.self });
   }),
   actor<{ round: number }>("sender", ({ round }, turn) => {
-    for (const receiver of receivers) turn.tell(receiver, { round });
+    const news = { round };
+    for (const receiver of receivers) turn.tell(receiver, news);
     if ((round + 1) * RECEIVERS < expected) turn.tell(turn.self, { round: round + 1 });
   }),
   actor("receiver", count),

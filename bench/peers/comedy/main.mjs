@@ -77,7 +77,8 @@ await measure({
     }
     const sender = await root.createChild({
       next() {
-        for (const receiver of receivers) receiver.send("item", { round: rounds });
+        const news = { round: rounds };
+        for (const receiver of receivers) receiver.send("item", news);
         rounds += 1;
         if (rounds * receivers.length < count) sender.send("next", {});
       },

@@ -77,7 +77,13 @@ consumer(Owner, Handled, Count) ->
 
 % Each receiver counts, and says once that it has had them all: what the clock waits for.
 fan_out(Receivers, Rounds) ->
-    [Receiver ! {item, Round, self()} || Round <- lists:seq(1, Rounds), Receiver <- Receivers],
+    Self = self(),
+    lists:foreach(
+        fun(Round) ->
+            News = {item, Round, Self},
+            lists:foreach(fun(Receiver) -> Receiver ! News end, Receivers)
+        end,
+        lists:seq(1, Rounds)),
     [receive had_all -> ok end || _ <- Receivers].
 
 receiver(1) -> receive {item, _, Owner} -> Owner ! had_all end;

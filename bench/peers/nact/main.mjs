@@ -75,7 +75,8 @@ await measure({
       const sender = spawn(
         system,
         (state) => {
-          for (const receiver of receivers) dispatch(receiver, { round: rounds });
+          const news = { round: rounds };
+          for (const receiver of receivers) dispatch(receiver, news);
           rounds += 1;
           if (rounds * receivers.length < count) dispatch(sender, {});
           return state;

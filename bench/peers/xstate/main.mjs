@@ -52,7 +52,8 @@ await measure({
       }),
     );
     const sender = actorOf((state, { round }) => {
-      for (const receiver of receivers) receiver.send({ type: "item", round });
+      const news = { type: "item", round };
+      for (const receiver of receivers) receiver.send(news);
       return state;
     });
     const startedMs = performance.now();
