@@ -34,6 +34,8 @@ export interface FrontOptions {
   readonly system: RunningSystem;
   readonly adminKey: string;
   log(line: RequestLine): void;
+  /** Takes secrets out of a text. */
+  redact(text: string): string;
 }
 
 /** A front door that is open. */
@@ -83,7 +85,7 @@ export async function openFront(options: FrontOptions): Promise<Front> {
   const rates = createRateLimiter({ perSecond: http.requestsPerSecond, burst: http.requestsBurst });
   const sockets = createSocketServices({ system, chat: services.chat, authenticator, rates });
   const door = createDoor({
-    routes: [...routes, ...adminRoutes(services, keys)],
+    routes: [...routes, ...adminRoutes(services, keys, options.redact)],
     system,
     authenticator,
     rates,

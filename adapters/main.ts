@@ -78,6 +78,7 @@ async function start(config: Config, log: Log): Promise<Running> {
       system,
       adminKey: admin.key,
       log: (line) => logRequest(log, line),
+      redact: (text) => log.redact(text),
     });
     await announce(config, front, admin.isNew ? admin.key : null);
     const running: Running = { system, front, isStopping: false };

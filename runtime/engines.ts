@@ -2,6 +2,7 @@
 // or one on main (local-engine.ts).
 
 import type { KernelFigures } from "./kernel-port.ts";
+import type { Look, WorkerSeen } from "./look.ts";
 import type { LagFigures } from "./loop-lag.ts";
 
 /** State of one worker. */
@@ -41,6 +42,7 @@ export interface Engines {
   /** Another number of worker threads, while everything goes on; resolves when shards are placed. */
   resize(workers: number): Promise<void>;
   figures(): Promise<readonly WorkerFigures[]>;
+  look(asked: Look): Promise<readonly WorkerSeen[]>;
   /** Worker threads that died since the start. */
   readonly deaths: number;
   /** The last of them, newest first. */

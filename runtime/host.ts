@@ -7,6 +7,7 @@ import type { Compute, ComputeAnswer, ComputeCall } from "./compute.ts";
 import type { RuntimeConfig } from "./config.ts";
 import type { Kernel, KernelFigures, KernelLimits } from "./kernel-port.ts";
 import type { Log, LogFields, LogLevel } from "./log.ts";
+import type { Look, Seen } from "./look.ts";
 import type { LagFigures } from "./loop-lag.ts";
 import type { Store } from "./store/store.ts";
 
@@ -80,6 +81,7 @@ export interface WorkerControl {
   /** Ends runs at step boundaries or after `graceMs`; flushes, and main has taken the answers. */
   drain(graceMs: number): Promise<void>;
   inspect(): ThreadFigures;
+  look(asked: Look): Seen;
   /** Flushes and closes the stores; the thread is ended after. */
   close(): Promise<void>;
 }

@@ -6,6 +6,7 @@ import type { Definition } from "./actor.ts";
 import type { Address } from "./address.ts";
 import type { Clock } from "./clock.ts";
 import type { RandomBytes } from "./id.ts";
+import type { Look, Seen } from "./look.ts";
 import type { DoorItem, PeerItem, WorkerItem } from "./message.ts";
 import type { HistogramData } from "./metrics.ts";
 import type { Level, Store } from "./store/store.ts";
@@ -125,6 +126,8 @@ export interface Kernel {
   drain(graceMs: number): Promise<void>;
   /** Live figures for /admin/runtime and metrics. */
   inspect(): KernelFigures;
+  /** What stands in memory, in detail. */
+  look(asked: Look): Seen;
 }
 
 /** Live figures of one engine. Counters and histograms grow from the start of the thread. */

@@ -11,7 +11,9 @@ import { DeadLetters } from "./dead-letters.ts";
 import type { Engine } from "./engine.ts";
 import { RuntimeError, toErrorData } from "./errors.ts";
 import { kernelFigures } from "./kernel-figures.ts";
+import { look } from "./kernel-look.ts";
 import type { Guilt, Kernel, KernelFigures, KernelLimits, KernelOptions } from "./kernel-port.ts";
+import type { Look, Seen } from "./look.ts";
 import type { DoorItem, InboxRow, PeerItem } from "./message.ts";
 import { Metrics } from "./metrics.ts";
 import { Pace } from "./pace.ts";
@@ -172,6 +174,10 @@ class KernelOfThread implements Kernel {
 
   inspect(): KernelFigures {
     return kernelFigures(this.#engine);
+  }
+
+  look(asked: Look): Seen {
+    return look(this.#engine, asked);
   }
 
   #doorItem(item: Exclude<DoorItem, { type: "drop" }>, shard: number): void {

@@ -14,6 +14,7 @@ import { systemRandom } from "./id.ts";
 import { createKernel } from "./kernel.ts";
 import type { Kernel, KernelLimits } from "./kernel-port.ts";
 import type { Log } from "./log.ts";
+import type { Look, WorkerSeen } from "./look.ts";
 import type { DoorItem, WorkerItem } from "./message.ts";
 import type { Store } from "./store/store.ts";
 import { LocalLink } from "./wire.ts";
@@ -100,6 +101,10 @@ export class LocalEngine implements Engines {
 
   resize(): Promise<void> {
     return Promise.reject(new RuntimeError("INVALID", "This system has no worker threads."));
+  }
+
+  look(asked: Look): Promise<readonly WorkerSeen[]> {
+    return Promise.resolve([{ worker: 0, seen: this.#kernel?.look(asked) ?? null }]);
   }
 
   figures(): Promise<readonly WorkerFigures[]> {

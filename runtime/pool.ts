@@ -16,6 +16,7 @@ import type { WorkerHost } from "./host.ts";
 import type { KernelFigures, KernelLimits } from "./kernel-port.ts";
 import { listLetters, readLetter, unknownLetter } from "./letter-list.ts";
 import type { Log } from "./log.ts";
+import { type Look, mergeSeen, type SystemSeen } from "./look.ts";
 import { LoopLag } from "./loop-lag.ts";
 import type { Operation } from "./message.ts";
 import { listQuarantined } from "./quarantine-list.ts";
@@ -253,6 +254,10 @@ class ThreadedSystem implements RunningSystem {
       compute: this.compute.figures(),
       boots: this.boots,
     };
+  }
+
+  async look(asked: Look): Promise<SystemSeen> {
+    return mergeSeen(asked, (await this.#engines?.look(asked)) ?? []);
   }
 
   async endWorker(worker: number): Promise<void> {

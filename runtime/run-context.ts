@@ -101,6 +101,7 @@ export class Context implements RunContext<Data> {
     await this.#begin(key);
     const timeoutMs = options.timeoutMs ?? ASK_TIMEOUT_MS;
     const sent = fingerprint([to, message]);
+    this.#run.asking.set(key, to);
     const answer = await this.#waited(key, { timeoutMs, sent }, (untilMs) => {
       const ask = { run: this.#run.address, key, chain };
       tree.engine.actors.post(tree, {
@@ -241,7 +242,7 @@ export class Context implements RunContext<Data> {
   }
 
   async #performing<T>(key: string, call: () => Promise<T>): Promise<T> {
-    this.#run.performing.add(key);
+    this.#run.performing.set(key, this.#run.tree.engine.options.clock.now());
     try {
       return await call();
     } finally {
@@ -336,6 +337,7 @@ export class Context implements RunContext<Data> {
     try {
       return await this.#performing(key, () => Promise.race([delivered, late, this.#cut()]));
     } finally {
+      this.#run.asking.delete(key);
       this.#run.waiters.delete(key);
       late.catch(() => undefined);
     }

@@ -8,6 +8,8 @@ import type { Participant, Refused } from "./committer.ts";
 import type { Engine } from "./engine.ts";
 import { RuntimeError } from "./errors.ts";
 import { rootRunOf } from "./frame.ts";
+import { waitsOf } from "./kernel-look.ts";
+import type { WaitView } from "./look.ts";
 import type { Asker, RunControl } from "./message.ts";
 import { ENDED, endedKey } from "./record-sweeper.ts";
 import type { Run } from "./run.ts";
@@ -26,6 +28,8 @@ const RUN_TIMEOUT_MS = 600_000;
 /** A run that comes due while memory is full waits this long, and then that long again; at most so late. */
 const PUT_OFF_MS = 500;
 const LATE_MS_MAX = 10_000;
+/** Hibernated runs whose waits are remembered. */
+const ASLEEP_MAX = 10_000;
 
 /** A run to start. */
 export interface StartRequest {
@@ -40,6 +44,8 @@ export interface StartRequest {
 export class RunHost {
   readonly #engine: Engine;
   readonly trees = new Map<string, RunTree>();
+  /** What runs wait for that have left memory since this kernel started: only to be looked at. */
+  readonly asleep = new Map<string, readonly WaitView[]>();
   /** Runs that exist and have not been released, by id. */
   readonly #held = new Map<string, StoredRun>();
   readonly viewers: Viewers;
@@ -52,11 +58,16 @@ export class RunHost {
     this.controls = new RunControls(engine);
     this.#activation = new RunActivation(engine, this.trees, {
       mail: (tree, row) => this.controls.arrived(tree, row),
-      start: (tree) => this.#start(tree),
+      start: (tree) => {
+        this.asleep.delete(tree.root.id);
+        this.#start(tree);
+      },
     });
-    this.#hibernation = new RunHibernation(engine, this.trees, (tree) =>
-      this.viewers.keep(tree.root.id, [...tree.viewers]),
-    );
+    this.#hibernation = new RunHibernation(engine, this.trees, (tree) => {
+      this.viewers.keep(tree.root.id, [...tree.viewers]);
+      const waits = waitsOf(tree, engine.options.worker);
+      if (waits.length > 0 && this.asleep.size < ASLEEP_MAX) this.asleep.set(tree.root.id, waits);
+    });
     this.viewers = new Viewers(
       engine,
       (run) => this.trees.get(run),

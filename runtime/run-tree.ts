@@ -207,7 +207,7 @@ export class RunTree implements Participant {
     for (const run of this.runs.values()) {
       if (run.outcome) continue;
       wakeMs = Math.min(wakeMs, run.deadlineMs);
-      for (const key of run.performing) {
+      for (const key of run.performing.keys()) {
         wakeMs = Math.min(wakeMs, run.tries.get(key)?.untilMs ?? run.deadlineMs);
       }
     }

@@ -19,6 +19,7 @@ import { systemRandom } from "./id.ts";
 import { createKernel } from "./kernel.ts";
 import type { Kernel } from "./kernel-port.ts";
 import type { Log } from "./log.ts";
+import type { Look, Seen } from "./look.ts";
 import { LoopLag } from "./loop-lag.ts";
 import { Mesh } from "./mesh.ts";
 import type { DoorItem, WorkerItem } from "./message.ts";
@@ -150,6 +151,10 @@ class HostedWorker implements WorkerControl {
 
   inspect(): ThreadFigures {
     return { kernel: this.#engine().inspect(), lag: this.#lag.figures() };
+  }
+
+  look(asked: Look): Seen {
+    return this.#engine().look(asked);
   }
 
   async close(): Promise<void> {

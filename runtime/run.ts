@@ -38,8 +38,10 @@ export class Run {
   readonly decided = new Map<string, Data>();
   /** Who waits for a decision or a reply, by step key. */
   readonly waiters = new Map<string, (value: Data) => void>();
-  /** Steps being performed now. */
-  readonly performing = new Set<string>();
+  /** Steps being performed now, and since when. */
+  readonly performing = new Map<string, number>();
+  /** Whom its asks under way wait for, by step key. */
+  readonly asking = new Map<string, Address>();
   readonly steers: Data[] = [];
   readonly atEnd: ((write: Parameters<Parameters<RunTree["writeAtEnd"]>[1]>[0]) => void)[] = [];
   steersTaken = 0;

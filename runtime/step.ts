@@ -33,8 +33,10 @@ export async function perform<T>(run: Run, plan: StepPlan<T>): Promise<T> {
     );
   }
   if (earlier && repeat === "reconcile" && options.reconcile) {
-    const attempt = attemptOf(run, key, earlier.attempt, run.controller.signal);
-    const known = await options.reconcile(attempt.attempt);
+    const { reconcile } = options;
+    const controller = new AbortController();
+    const { attempt } = attemptOf(run, key, earlier.attempt, controller.signal);
+    const known = await cutAt(run, plan, controller, () => reconcile.call(options, attempt));
     if (known !== undefined) return stored(run, plan, earlier.attempt, known, false);
   }
   const retry = repeat === "safe" ? (options.retry ?? RETRY) : { ...RETRY, times: 0 };
@@ -88,51 +90,55 @@ function backoff(run: Run, ms: number): Promise<void> {
 }
 
 /** One call of the step's function, cut at its timeout, the run's deadline or its cancel. */
-function once<T>(
+async function once<T>(
   run: Run,
   plan: StepPlan<T>,
   number: number,
 ): Promise<{ result: T; streamed: boolean }> {
-  const { tree } = run;
-  if (plan.options.local && plan.options.timeoutMs === undefined) return local(run, plan, number);
   const controller = new AbortController();
   const { attempt, wrote } = attemptOf(run, plan.key, number, controller.signal);
-  return new Promise((resolve, reject) => {
-    const { signal } = run.controller;
-    const cut = (reason: unknown): void => {
+  const result = await cutAt(run, plan, controller, () => plan.call(attempt));
+  return { result, streamed: wrote() };
+}
+
+/**
+ * What `call` gives, or why it was cut. A function that ignores its signal is left behind: nobody waits
+ * for its promise, which may never settle, and what it gives later is not taken.
+ */
+async function cutAt<T, R>(
+  run: Run,
+  plan: StepPlan<T>,
+  controller: AbortController,
+  call: () => Promise<R> | R,
+): Promise<R> {
+  const { signal } = run.controller;
+  if (signal.aborted) throw signal.reason;
+  const given = call();
+  // Pure computing is done when it returns.
+  if (!(given instanceof Promise)) return await given;
+  const timeoutMs = plan.options.timeoutMs ?? TIMEOUT_MS;
+  let done = (): void => undefined;
+  const cut = new Promise<never>((_, reject) => {
+    const end = (reason: unknown): void => {
       controller.abort(reason);
       reject(reason);
     };
-    const stop = (): void => cut(signal.reason);
-    if (signal.aborted) {
-      stop();
-      return;
-    }
-    signal.addEventListener("abort", stop, { once: true });
-    const timeoutMs = plan.options.timeoutMs ?? TIMEOUT_MS;
-    const timer = tree.after(timeoutMs, () => {
-      tree.engine.metrics.count("stepTimeouts");
-      cut(new RuntimeError("DEADLINE", `Step "${plan.key}" took longer than ${timeoutMs} ms.`));
+    const stop = (): void => end(signal.reason);
+    const timer = run.tree.after(timeoutMs, () => {
+      run.tree.engine.metrics.count("stepTimeouts");
+      end(new RuntimeError("DEADLINE", `Step "${plan.key}" took longer than ${timeoutMs} ms.`));
     });
-    const done = (): void => {
+    signal.addEventListener("abort", stop, { once: true });
+    done = () => {
       timer.cancel();
       signal.removeEventListener("abort", stop);
     };
-    Promise.resolve()
-      .then(() => plan.call(attempt))
-      .then((result) => resolve({ result, streamed: wrote() }), reject)
-      .finally(done);
   });
-}
-
-async function local<T>(
-  run: Run,
-  plan: StepPlan<T>,
-  number: number,
-): Promise<{ result: T; streamed: boolean }> {
-  const { attempt, wrote } = attemptOf(run, plan.key, number, run.controller.signal);
-  const result = await plan.call(attempt);
-  return { result, streamed: wrote() };
+  try {
+    return await Promise.race([given, cut]);
+  } finally {
+    done();
+  }
 }
 
 function attemptOf(

@@ -8,6 +8,7 @@ import type { LostWorker, WorkerFigures } from "./engines.ts";
 import type { ErrorData } from "./errors.ts";
 import type { MergedFigures } from "./figures.ts";
 import type { Frame } from "./frame.ts";
+import type { Look, SystemSeen } from "./look.ts";
 import type { LagFigures } from "./loop-lag.ts";
 import type { SetAside } from "./message.ts";
 import type { LogPage } from "./run-log.ts";
@@ -255,6 +256,8 @@ export interface System {
   };
   /** Live figures: workers, mailboxes, runs, commits; plain data for /admin/runtime and metrics. */
   inspect(): Promise<SystemFigures>;
+  /** What stands in memory, in detail, of all workers that answer within a second. */
+  look(asked: Look): Promise<SystemSeen>;
   /** Stops accepting, lets steps end until `graceMs` (default 25,000), flushes, closes. */
   stop(graceMs?: number): Promise<void>;
 }

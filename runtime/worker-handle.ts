@@ -10,6 +10,7 @@ import { RuntimeError } from "./errors.ts";
 import type { SideAnswer, SideItem, WorkerBoot, WorkerControl } from "./host.ts";
 import type { KernelLimits } from "./kernel-port.ts";
 import type { Log } from "./log.ts";
+import type { Look, Seen } from "./look.ts";
 import type { DoorItem, WorkerItem } from "./message.ts";
 import { type Handled, Slot } from "./slot.ts";
 import type { Storage } from "./store/storage.ts";
@@ -153,6 +154,10 @@ export class WorkerHandle {
 
   inspect(): Promise<ReturnType<WorkerControl["inspect"]>> {
     return this.#call(this.#control.inspect());
+  }
+
+  look(asked: Look): Promise<Seen> {
+    return this.#call(this.#control.look(asked));
   }
 
   close(): Promise<void> {

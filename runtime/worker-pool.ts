@@ -12,6 +12,7 @@ import type { Epochs } from "./epochs.ts";
 import { RuntimeError } from "./errors.ts";
 import { actorOf, GuiltBook } from "./guilt.ts";
 import type { Log } from "./log.ts";
+import type { Look, WorkerSeen } from "./look.ts";
 import { Placement } from "./placement.ts";
 import { within } from "./within.ts";
 import { WorkerHandle, type WorkerOptions } from "./worker-handle.ts";
@@ -139,6 +140,13 @@ export class WorkerPool implements Engines {
   /** The last deaths, newest first. */
   get lost(): readonly LostWorker[] {
     return this.#lost;
+  }
+
+  look(asked: Look): Promise<readonly WorkerSeen[]> {
+    return this.#each(async (worker) => {
+      const seen = await within(INSPECT_MS, worker.look(asked));
+      return { worker: worker.number, seen };
+    });
   }
 
   async endWorker(worker: number): Promise<void> {

@@ -23,6 +23,8 @@ export interface LogOptions {
 /** The process's log. */
 export interface Log {
   write(level: Level, message: string, fields?: LogFields): void;
+  /** A text without the secrets and keys that may stand in it. */
+  redact(text: string): string;
   /** Adds a secret that became known later. */
   addSecret(secret: string): void;
   /** Writes what is still held; before the process exits. */
@@ -56,6 +58,7 @@ export function createLog(options: LogOptions): Log {
       opened ??= open(options, redact);
       opened.logger[level](fields, message);
     },
+    redact,
     addSecret,
     flush: () => opened?.flush(),
   };

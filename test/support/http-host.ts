@@ -23,6 +23,7 @@ import { createServices } from "../../adapters/http/services/services.ts";
 import { createSessions } from "../../adapters/http/sessions.ts";
 import { createRetriever } from "../../adapters/knowledge/retriever.ts";
 import { createKnowledgeStore } from "../../adapters/knowledge/store.ts";
+import type { Definition } from "../../runtime/actor.ts";
 import { type RunningSystem, startSystem } from "../../runtime/pool.ts";
 import { createScriptedLlm, type ScriptedLlm } from "./scripted-llm.ts";
 import {
@@ -55,8 +56,8 @@ export interface HttpHost {
 
 const adminKey = "admin-key-of-the-tests-1234";
 
-/** Starts one. */
-export async function startHttpHost(): Promise<HttpHost> {
+/** Starts one; `more` are hosted beside the product's own. */
+export async function startHttpHost(more: readonly Definition[] = []): Promise<HttpHost> {
   const folder = mkdtempSync(join(tmpdir(), "troupe-http-"));
   const llm = createScriptedLlm(() => "You can export from Settings.");
   const embedder = createBuiltinEmbedder();
@@ -64,7 +65,7 @@ export async function startHttpHost(): Promise<HttpHost> {
     folder,
     workerUrl: new URL("./unused.js", import.meta.url),
     loadHost: () => ({
-      definitions: catalog,
+      definitions: [...catalog, ...more],
       createPorts: ({ hot, bulk }): Ports => ({
         llm,
         embedder,
@@ -145,7 +146,13 @@ function makeRoutes(
   const open = [...proxyRoutes(services), ...platformRoutes(services), ...openaiRoutes(services)];
   const names = open.map((route) => route.service);
   const keys = createKeyStore({ tables: system.tables, services: names });
-  return { routes: [...open, ...adminRoutes(services, keys)], keys };
+  return {
+    routes: [
+      ...open,
+      ...adminRoutes(services, keys, (text) => text.replaceAll("sk-secret", "[redacted]")),
+    ],
+    keys,
+  };
 }
 
 const limits = {

@@ -3,6 +3,7 @@
 
 import { type Attempt, defineActor, defineRun, type RunEnded } from "../../runtime/actor.ts";
 import type { WorkerHost } from "../../runtime/host.ts";
+import { parties } from "./parties.ts";
 
 type CounterMessage =
   | { type: "add"; n: number }
@@ -172,7 +173,7 @@ interface TestPorts {
 
 /** The program. */
 export const program: WorkerHost = {
-  definitions: [counter, relay, desk, writer, parts, hanging, stepper, patient, asking],
+  definitions: [counter, relay, desk, writer, parts, hanging, stepper, patient, asking, ...parties],
   createPorts: ({ compute }): TestPorts => ({
     double: (n) => compute.run("double", n, { tenant: "tn_1", timeoutMs: 5_000 }),
   }),

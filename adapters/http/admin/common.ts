@@ -6,6 +6,9 @@ import { json } from "../reply.ts";
 import type { RouteContext } from "../route.ts";
 import type { Page } from "../services/paging.ts";
 
+/** `?tenant=` of the operator that means every tenant. */
+const ALL = "*";
+
 /** Fields of every route under /admin. */
 export const common = { service: "admin", errors: "problem" } as const;
 
@@ -26,6 +29,31 @@ export async function known(keys: KeyStore, id: string): Promise<string> {
   if (isId && (await keys.tenant(id)) !== undefined) return id;
   throw new RuntimeError("NOT_FOUND", `There is no tenant ${id.slice(0, 64)}.`);
 }
+
+/**
+ * The tenant a list is of, or null for all: what the operator gets unless it names one, as
+ * `?tenant=` or in X-Tenant.
+ */
+export async function scopeOf(
+  keys: KeyStore,
+  context: Pick<RouteContext, "principal" | "query" | "request">,
+): Promise<string | null> {
+  const { principal, query, request } = context;
+  const named = query.get("tenant");
+  const isNamed = named !== null && named !== ALL;
+  const isAll = !isNamed && (named === ALL || request.header("x-tenant") === undefined);
+  if (principal.role === "admin" && isAll) return null;
+  return await tenantOf(keys, context, named);
+}
+
+/** Takes secrets out of a text. */
+export type Redact = (text: string) => string;
+
+/** A time as it is answered. */
+export const toTime = (ms: number): string => new Date(ms).toISOString();
+
+/** The same for what may not have been. */
+export const timeOrNull = (ms: number | null): string | null => (ms === null ? null : toTime(ms));
 
 /** A page as it is answered. */
 export function shown<T>(page: Page<T>): ReturnType<typeof json> {

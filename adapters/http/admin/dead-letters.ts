@@ -1,23 +1,26 @@
 // Dead letters: messages that failed for good. They are listed, looked at, put back into their
 // actor's inbox and removed. An owner has those of its tenant; the operator those of any.
 
-import { RuntimeError } from "../../../runtime/errors.ts";
+import { type ErrorData, RuntimeError } from "../../../runtime/errors.ts";
 import type { DeadLetter } from "../../../runtime/system.ts";
 import type { KeyStore } from "../keys.ts";
 import { json } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
 import { pageOf, pageRequest } from "../services/paging.ts";
 import type { Services } from "../services/services.ts";
-import { common, shown, tenantOf } from "./common.ts";
+import { common, type Redact, scopeOf, shown, tenantOf, toTime } from "./common.ts";
 
-/** `?tenant=` of the operator that means every tenant. */
-const ALL = "*";
 /** Between tenant and letter in a cursor over all tenants. */
 const SEPARATOR = ":";
 const KIND = /^[A-Za-z0-9_.~@-]{1,64}$/;
 
 /** All routes of dead letters. */
-export function deadLetterRoutes({ system }: Services, keys: KeyStore): readonly Route[] {
+export function deadLetterRoutes(
+  { system }: Services,
+  keys: KeyStore,
+  redact: Redact,
+): readonly Route[] {
+  const clean = (error: ErrorData): ErrorData => ({ ...error, message: redact(error.message) });
   return [
     defineRoute({
       ...common,
@@ -25,10 +28,8 @@ export function deadLetterRoutes({ system }: Services, keys: KeyStore): readonly
       pattern: "/admin/dead-letters",
       role: "owner",
       handler: async (context) => {
-        const { query, principal } = context;
-        const named = query.get("tenant");
-        const isAll = named === ALL && principal.role === "admin";
-        const tenant = isAll ? null : await tenantOf(keys, context, named);
+        const { query } = context;
+        const tenant = await scopeOf(keys, context);
         const { limit, after } = pageRequest(query);
         const rows = await system.deadLetters(tenant, {
           limit: limit + 1,
@@ -36,8 +37,8 @@ export function deadLetterRoutes({ system }: Services, keys: KeyStore): readonly
           ...(after === undefined ? {} : { after: after.replace(SEPARATOR, "/") }),
         });
         const id = (row: DeadLetter): string =>
-          isAll ? `${row.tenant}${SEPARATOR}${row.id}` : row.id;
-        return shown(pageOf(rows, limit, { id, item: summaryOf }));
+          tenant === null ? `${row.tenant}${SEPARATOR}${row.id}` : row.id;
+        return shown(pageOf(rows, limit, { id, item: (row) => summaryOf(row, clean) }));
       },
     }),
     defineRoute({
@@ -52,7 +53,7 @@ export function deadLetterRoutes({ system }: Services, keys: KeyStore): readonly
         if (letter === undefined) {
           throw new RuntimeError("NOT_FOUND", `There is no dead letter ${id.slice(0, 64)}.`);
         }
-        return json(200, letterOf(letter));
+        return json(200, letterOf(letter, clean));
       },
     }),
     defineRoute({
@@ -89,27 +90,20 @@ function kindOf(query: URLSearchParams): { readonly kind?: string } {
   throw new RuntimeError("INVALID", "kind is the kind of an actor.", { parameter: "kind" });
 }
 
-const timeOf = (ms: number): string => new Date(ms).toISOString();
+type Clean = (error: ErrorData) => ErrorData;
 
 /** What a list shows of a letter: everything but the message, the stack and the history. */
-function summaryOf({
-  id,
-  at,
-  tenant,
-  kind,
-  to,
-  from,
-  failures,
-  replays,
-  error,
-  ...more
-}: DeadLetter) {
-  const { trace = null, ask = null } = more;
-  return { id, at: timeOf(at), tenant, kind, to, from, failures, replays, error, trace, ask };
+function summaryOf(letter: DeadLetter, clean: Clean) {
+  const { id, at, tenant, kind, to, from, failures, replays, trace = null, ask = null } = letter;
+  const error = clean(letter.error);
+  return { id, at: toTime(at), tenant, kind, to, from, failures, replays, error, trace, ask };
 }
 
-function letterOf(letter: DeadLetter) {
+function letterOf(letter: DeadLetter, clean: Clean) {
   const { message, stack = [], history } = letter;
-  const earlier = history.map((one) => ({ ...one, at: timeOf(one.at) }));
-  return { ...summaryOf(letter), message, stack, history: earlier };
+  const earlier = history.map(({ at, failures, error }) => ({
+    ...{ at: toTime(at), failures },
+    error: clean(error),
+  }));
+  return { ...summaryOf(letter, clean), message, stack, history: earlier };
 }

@@ -17,8 +17,9 @@ import { defineRoute, type Route } from "../route.ts";
 import { addCredit, usageOf } from "../services/ledger.ts";
 import { pageOf, pageRequest } from "../services/paging.ts";
 import type { Services } from "../services/services.ts";
-import { common, known, shown, tenantOf } from "./common.ts";
+import { common, known, type Redact, shown, tenantOf } from "./common.ts";
 import { deadLetterRoutes } from "./dead-letters.ts";
+import { runtimeRoutes } from "./runtime.ts";
 
 /** Most that one credit adds, in units of the account. */
 const CREDIT_MAX = 1_000_000_000;
@@ -35,20 +36,14 @@ const creditBody = Type.Object(
   { additionalProperties: false },
 );
 
-/** All routes of the surface. */
-export function adminRoutes(services: Services, keys: KeyStore): readonly Route[] {
+/** All routes of the surface. `redact` takes secrets out of what a program's errors say. */
+export function adminRoutes(services: Services, keys: KeyStore, redact: Redact): readonly Route[] {
   return [
     ...tenantRoutes(services, keys),
     ...keyRoutes(services, keys),
     ...usageRoutes(services, keys),
-    ...deadLetterRoutes(services, keys),
-    defineRoute({
-      ...common,
-      method: "GET",
-      pattern: "/admin/runtime",
-      role: "admin",
-      handler: async ({ system }) => json(200, await system.inspect()),
-    }),
+    ...deadLetterRoutes(services, keys, redact),
+    ...runtimeRoutes(services, keys, redact),
   ];
 }
 
