@@ -47,6 +47,8 @@ export class Subscription implements AsyncIterator<readonly Frame[], undefined> 
   #resolve: ((batch: Batch) => void) | undefined;
   #reject: ((error: RuntimeError) => void) | undefined;
   readonly #shown: Shown[] = [];
+  /** Goes on after a cursor of its viewer's: what that one has is not known here. */
+  readonly #isLater: boolean;
   /** Id of the last frame given to the viewer. */
   #lastId: string | undefined;
 
@@ -59,6 +61,7 @@ export class Subscription implements AsyncIterator<readonly Frame[], undefined> 
     this.endOnly = options.endOnly;
     this.run = options.run;
     this.#lastId = options.after;
+    this.#isLater = options.after !== undefined;
   }
 
   /** Whether nothing more will be pushed. */
@@ -151,6 +154,9 @@ export class Subscription implements AsyncIterator<readonly Frame[], undefined> 
         this.#keep(frame);
         this.#close();
         return;
+      case "reset":
+        if (this.#isNews(frame)) this.#keep(frame);
+        return;
       case "gap":
         // Without an id: the worker had to leave frames out, because main was slow.
         if (frame.id === "") this.#fallBehind(frame.frames);
@@ -185,6 +191,19 @@ export class Subscription implements AsyncIterator<readonly Frame[], undefined> 
     if (rest === undefined) return;
     this.#frames.push(rest);
     this.#bytes += FRAME_BYTES + rest.text.length * 2;
+  }
+
+  /**
+   * The worker resets every text that a cursor does not name, because a part of it may have been
+   * shown; here it is known of which text one was, and of which attempt.
+   */
+  #isNews({ run, step, attempt }: Frame & { type: "reset" }): boolean {
+    const kept = this.#frames.findLast(
+      (one) => "attempt" in one && one.run === run && one.step === step,
+    );
+    const known = kept ?? this.#shown.find((one) => one.step === step && one.run === run);
+    if (known === undefined) return this.#isLater;
+    return !("attempt" in known) || known.attempt !== attempt;
   }
 
   /** The part of a text that the viewer was not given before it was followed again, if any. */

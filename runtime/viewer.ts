@@ -49,6 +49,11 @@ export class Viewer {
   /** Log entries seen. */
   entries: number;
   readonly #texts = new Map<string, Sent>();
+  /**
+   * Goes on after a cursor, which names one text at most: of others, written side by side with it,
+   * the viewer may have a part already.
+   */
+  readonly #isLater: boolean;
   readonly #toDoor: (item: WorkerItem) => void;
   readonly #soon: (viewer: Viewer) => void;
   #pending: Frame[] = [];
@@ -67,6 +72,7 @@ export class Viewer {
     this.#toDoor = options.toDoor;
     this.#soon = options.soon;
     const text = options.start.text;
+    this.#isLater = text !== null || options.start.entries > 0;
     if (text) {
       this.#texts.set(`${text.run}|${text.step}`, { attempt: text.attempt, offset: text.offset });
     }
@@ -132,7 +138,7 @@ export class Viewer {
     const { run, step, attempt } = of;
     const key = `${run}|${step}`;
     let sent = this.#texts.get(key);
-    if (sent && (sent.attempt !== attempt || sent.offset > text.length)) {
+    if (sent ? sent.attempt !== attempt || sent.offset > text.length : this.#isLater) {
       this.#push({ type: "reset", id: this.#textId(of, 0), run, step, attempt });
       sent = undefined;
     }

@@ -78,6 +78,21 @@ test("text of another attempt is preceded by a reset", async () => {
   expect((await read(subscription)).map((frame) => frame.type)).toEqual(["reset", "text"]);
 });
 
+test("a reset is passed on only for a text of which the viewer may have another attempt", async () => {
+  const reset = (step: string, attempt: number): Frame => ({
+    ...{ type: "reset", id: `rn_1:${step}:${attempt}:0`, run: "rn_1", step, attempt },
+  });
+  const { subscription } = start();
+  const first = subscription.next();
+  subscription.push([text(0, "abc")]);
+  await first;
+  subscription.push([reset("other", 1), reset("m", 1), text(3, "d")]);
+  expect(await read(subscription)).toEqual([text(3, "d")]);
+
+  subscription.push([reset("m", 2), text(0, "ABC", 2)]);
+  expect(await read(subscription)).toEqual([reset("m", 2), text(0, "ABC", 2)]);
+});
+
 test("an error comes after what is buffered, and then the end", async () => {
   const { subscription } = start();
   subscription.push([text(0, "abc")]);
