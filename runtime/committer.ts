@@ -1,9 +1,10 @@
 // Groups what turns and runs write into batches for the storage thread, and lets out what must not
 // be seen before its batch is safe. A refused batch takes every later one with it (they may rest on
-// it): all who took part are handed back to the kernel, which drops them from memory and repeats
-// their work; the owner of the guilty operation is named, so that only it fails.
+// it): all who took part are handed back to the kernel. It repeats the turns, of which only the owner
+// of the guilty operation fails, and has what runs wrote written again, as they had it in memory.
 
 import type { Clock } from "./clock.ts";
+import { CommitBatch } from "./commit-batch.ts";
 import { isStorageTrouble, RuntimeError } from "./errors.ts";
 import { Histogram, SIZE_BOUNDS, TIME_BOUNDS_MS } from "./metrics.ts";
 import { decode } from "./store/codec.ts";
@@ -26,6 +27,8 @@ export interface Refused {
   readonly participants: readonly Participant[];
   /** The batches that were refused, as given by `current`. */
   readonly batches: ReadonlySet<object>;
+  /** Writes again what those wrote into the refused batches, and has their waiters go on waiting. */
+  repeat(goesOn: (owner: Participant) => boolean): void;
 }
 
 /** What a committer needs. */
@@ -54,31 +57,12 @@ const IN_FLIGHT_MAX = 2;
  */
 const TROUBLE_PAUSE_MS = 500;
 
-class Batch {
-  readonly ops: (StoreOp | null)[] = [];
-  readonly owners: Participant[] = [];
-  /** Index of the last plain write of a key: a later one replaces it. */
-  readonly plain = new Map<string, number>();
-  /** Sums added to counters. */
-  readonly added = new Map<string, number>();
-  readonly participants = new Set<Participant>();
-  readonly onCommitted: ((committed: Committed) => void)[] = [];
-  readonly onFlushed: (() => void)[] = [];
-  bytes = 0;
-  isCommitted = false;
-  sentMs = 0;
-
-  isEmpty(): boolean {
-    return this.ops.length === 0 && this.onCommitted.length === 0 && this.onFlushed.length === 0;
-  }
-}
-
 /** The writer of one kernel. */
 export class Committer implements Reader {
   readonly #options: CommitterOptions;
-  #open = new Batch();
+  #open = new CommitBatch();
   /** Sent and not yet flushed, oldest first. */
-  #sent: Batch[] = [];
+  #sent: CommitBatch[] = [];
   #uncommitted = 0;
   #scheduled = false;
   #isPaused = false;
@@ -230,15 +214,33 @@ export class Committer implements Reader {
     this.#schedule();
   }
 
-  /** Promise form of `after`. Stays pending for ever when the batch is refused: its waiter is dropped too. */
-  reached(level: Exclude<Level, "memory">): Promise<void> {
-    return new Promise((resolve) => this.after(level, resolve));
+  /** As `after`, for one whose writes are written again when their batch is refused. */
+  afterOwn(owner: Participant, level: Exclude<Level, "memory">, call: () => void): void {
+    const waiter = { owner, level, call };
+    if (this.#open.ops.length === 0 && this.#beforeClose.length === 0) {
+      const last = this.#sent.at(-1);
+      if (last === undefined || (level === "committed" && last.isCommitted)) call();
+      else last.waiters.push(waiter);
+      return;
+    }
+    this.#open.waiters.push(waiter);
+    this.#schedule();
   }
 
-  /** Resolves when everything written so far is flushed, or was refused. */
+  /** The batch under way that writes this key and is not committed yet, as given by `current`. */
+  batchOf(key: string): object | null {
+    if (this.#open.plain.has(key)) return this.#open;
+    return this.#sent.find((sent) => !sent.isCommitted && sent.plain.has(key)) ?? null;
+  }
+
+  /** Resolves when everything written so far, or again, is flushed, or the disk takes nothing. */
   settled(): Promise<void> {
     return new Promise((resolve) => {
-      this.join({ shard: -1, onRefused: () => resolve() });
+      const onRefused = (error: RuntimeError): void => {
+        if (isStorageTrouble(error.code)) resolve();
+        else this.settled().then(resolve, resolve);
+      };
+      this.join({ shard: -1, onRefused });
       this.after("flushed", resolve);
     });
   }
@@ -265,7 +267,7 @@ export class Committer implements Reader {
     for (const call of gathered) call();
     const batch = this.#open;
     if (batch.isEmpty()) return;
-    this.#open = new Batch();
+    this.#open = new CommitBatch();
     const ops: StoreOp[] = [];
     const owners: Participant[] = [];
     const epochs = new Map<number, number>();
@@ -306,25 +308,27 @@ export class Committer implements Reader {
     });
   }
 
-  #committed(batch: Batch, result: Committed): void {
+  #committed(batch: CommitBatch, result: Committed): void {
     if (!this.#sent.includes(batch)) return;
     this.#uncommitted -= 1;
     batch.isCommitted = true;
     this.measured.commitMs.observe(performance.now() - batch.sentMs);
+    batch.reached("committed");
     for (const call of batch.onCommitted) call(result);
     this.#options.onRoom();
     if (!this.#open.isEmpty() || this.#beforeClose.length > 0) this.#schedule();
   }
 
-  #flushed(batch: Batch): void {
+  #flushed(batch: CommitBatch): void {
     const at = this.#sent.indexOf(batch);
     if (at === -1) return;
     this.#sent.splice(at, 1);
     this.measured.flushMs.observe(performance.now() - batch.sentMs);
+    batch.reached("flushed");
     for (const call of batch.onFlushed) call();
   }
 
-  #refused(batch: Batch, owners: readonly Participant[], cause: unknown): void {
+  #refused(batch: CommitBatch, owners: readonly Participant[], cause: unknown): void {
     const at = this.#sent.indexOf(batch);
     if (at === -1) return;
     this.totals.refused += 1;
@@ -336,7 +340,7 @@ export class Committer implements Reader {
     const victims = [...this.#sent.slice(at), this.#open];
     this.#sent = this.#sent.slice(0, at);
     this.#uncommitted = this.#sent.filter((sent) => !sent.isCommitted).length;
-    this.#open = new Batch();
+    this.#open = new CommitBatch();
     this.#options.store.reset();
     if (isStorageTrouble(error.code)) this.#pause();
     const participants = new Set<Participant>();
@@ -346,9 +350,23 @@ export class Committer implements Reader {
       guilty: owners[index] ?? null,
       participants: [...participants],
       batches: new Set(victims),
+      repeat: (goesOn) => this.#repeat(victims, goesOn),
     });
     // Entries of runs that took no part wait for the next batch: nobody else would save them.
-    if (this.#beforeClose.length > 0) this.#schedule();
+    this.#schedule();
+  }
+
+  #repeat(victims: readonly CommitBatch[], goesOn: (owner: Participant) => boolean): void {
+    for (const victim of victims) {
+      victim.ops.forEach((op, at) => {
+        const owner = victim.owners[at];
+        if (op !== null && owner !== undefined && goesOn(owner)) this.write(owner, op);
+      });
+      for (const one of victim.participants) if (goesOn(one)) this.join(one);
+      for (const waiter of victim.waiters) {
+        if (goesOn(waiter.owner)) this.#open.waiters.push(waiter);
+      }
+    }
   }
 }
 

@@ -259,8 +259,9 @@ class KernelOfThread implements Kernel {
     const stale = code === "STALE_EPOCH" ? Number(details?.["shard"]) : -1;
     const isLost = (shard: number): boolean => shard === stale;
     if (stale !== -1) this.#shards.leave([stale]);
-    actors.repair(refused, isLost);
+    // Runs first: who had told a run something that is dropped now tells it again.
     runs.repair(refused, isLost);
+    actors.repair(refused, isLost);
     if (stale !== -1) this.#forget(isLost);
   }
 }

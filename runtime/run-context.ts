@@ -104,7 +104,7 @@ export class Context implements RunContext<Data> {
     this.#run.asking.set(key, to);
     const answer = await this.#waited(key, { timeoutMs, sent }, (untilMs) => {
       const ask = { run: this.#run.address, key, chain };
-      tree.engine.actors.post(tree, {
+      tree.post({
         to,
         from: this.#run.address,
         message,
@@ -126,7 +126,7 @@ export class Context implements RunContext<Data> {
     await this.#begin(key);
     const { tree } = this.#run;
     const { trace } = tree.row;
-    tree.engine.actors.post(tree, { to, from: this.#run.address, message, deadlineMs: 0, trace });
+    tree.post({ to, from: this.#run.address, message, deadlineMs: 0, trace });
     this.#keep(key, null, fingerprint([to, message]));
   }
 

@@ -12,8 +12,7 @@ import { rootRunOf } from "./frame.ts";
 import type { DoorItem, InboxRow, RunControl } from "./message.ts";
 import type { Run } from "./run.ts";
 import type { RunTree } from "./run-tree.ts";
-import { decode, encode } from "./store/codec.ts";
-import { keys } from "./store/keys.ts";
+import { decode } from "./store/codec.ts";
 import type { Row } from "./store/store.ts";
 
 /** Kind in the inbox keys of controls: whoever sends them knows the run's id and not its kind. */
@@ -32,29 +31,18 @@ export class RunControls {
     this.#engine = engine;
   }
 
-  /** A control message of a turn: taken with the turn's commit, or stored with it. */
+  /** A control message of a turn: the run has it when the turn is committed. */
   fromTurn(owner: Participant, parent: Address, run: string, control: RunControl): void {
-    const { committer, runs } = this.#engine;
     const { tenant, root } = addressParts(parent);
-    if (this.#take(tenant, run, control)?.code !== "NOT_FOUND") return;
     const to: Address = `${CONTROL_KIND}:${tenant}/${root}/${run}`;
-    const key = keys.inbox(to, this.#engine.sequence());
     const message: RunMail = { type: "control", control };
-    const row: InboxRow = { message, from: parent, deadlineMs: 0, system: true };
-    committer.write(owner, { op: "put", key, value: encode(row) });
-    runs
-      .up(tenant, root, run)
-      .then(async (tree) => {
-        if (tree !== null) return;
-        await this.#toHeld(tenant, run, control);
-        committer.write({ shard: owner.shard }, { op: "remove", key });
-      })
-      .catch(() => this.#engine.metrics.count("resumeFailures"));
+    const post = { to, from: parent, message, deadlineMs: 0, system: true, late: true };
+    this.#engine.actors.post(owner, post);
   }
 
   /** A control message of the door: answered when it is on disk. */
   fromDoor(item: DoorItem & { type: "control" }): void {
-    const { committer, options } = this.#engine;
+    const { options } = this.#engine;
     const { id, tenant, run, control } = item;
     if (this.#hasGone(item)) return;
     const refused = this.#take(tenant, run, control);
@@ -69,34 +57,44 @@ export class RunControls {
       options.toDoor({ type: "error", id, error: refused });
       return;
     }
+    this.#acknowledge(item);
+  }
+
+  /** Answers the door when the run's log with its control is on disk. */
+  #acknowledge(item: DoorItem & { type: "control" }): void {
+    const { committer, options, runs } = this.#engine;
+    const { id } = item;
+    const tree = runs.trees.get(rootRunOf(item.run));
     let isTaken = false;
-    committer.join({
-      shard: shardOf(tenant, item.root),
-      onRefused: (error) => {
-        if (isTaken) return;
-        if (!isStorageTrouble(error.code)) this.fromDoor(item);
-        else options.toDoor({ type: "error", id, error: toErrorData(error) });
-      },
-    });
+    const onRefused = (error: RuntimeError): void => {
+      if (isTaken) return;
+      // A run that goes on knows it still and has it written again; one that was dropped does not.
+      if (tree?.isDropped === false) this.#acknowledge(item);
+      else if (!isStorageTrouble(error.code)) this.fromDoor(item);
+      else options.toDoor({ type: "error", id, error: toErrorData(error) });
+    };
+    committer.join({ shard: shardOf(item.tenant, item.root), onRefused });
     committer.after("flushed", () => {
       isTaken = true;
       options.toDoor({ type: "reply", id, value: null });
     });
   }
 
-  /** A reply to an ask of a run: its row leaves the inbox as the run's log takes it. */
+  /** A reply or a control: its row leaves the inbox as the run's log takes it. */
   deliver(to: Address, item: MailItem): void {
     const { committer, metrics, runs } = this.#engine;
     const { tenant, root, path } = addressParts(to);
     const id = path.slice(path.lastIndexOf("/") + 1);
-    const tree = runs.trees.get(rootRunOf(id));
-    const remove = (): void => {
-      if (!item.row || committer.takeBack(item.row.batch, item.row.key)) return;
-      committer.write({ shard: shardOfAddress(to) }, { op: "remove", key: item.row.key });
+    const mail = item.message as RunMail;
+    const tree =
+      runs.trees.get(rootRunOf(id)) ??
+      (mail.type === "control" ? runs.cancelledHeld(id, mail.control) : undefined);
+    const remove = (owner: Participant): void => {
+      if (item.row) committer.write(owner, { op: "remove", key: item.row.key });
     };
     if (tree) {
-      remove();
-      this.#mail(tree, id, item.message as RunMail);
+      remove(tree);
+      this.#mail(tree, id, mail);
       return;
     }
     // A run that is taken up reads its inbox itself.
@@ -104,15 +102,16 @@ export class RunControls {
       .up(tenant, root, id)
       .then(async (up) => {
         if (up !== null) return;
-        const mail = item.message as RunMail;
         if (mail.type === "control") await this.#toHeld(tenant, id, mail.control);
-        remove();
+        remove({ shard: shardOfAddress(to) });
       })
       .catch(() => metrics.count("resumeFailures"));
   }
 
   /** A row of its inbox that a run finds when it is taken up. */
   arrived(tree: RunTree, { key, value }: Row): void {
+    // One that is not committed yet is delivered when it is.
+    if (this.#engine.committer.batchOf(key) !== null) return;
     this.#engine.committer.write(tree, { op: "remove", key });
     const path = key.slice(0, key.lastIndexOf("/"));
     const id = path.slice(path.lastIndexOf("/") + 1).split(":", 1)[0] ?? "";

@@ -89,7 +89,7 @@ export class RunHibernation {
     });
     committer.write(tree, { op: "put", key: keys.reminderDue(shard, at, address, WAITING), value });
     tree.wakeAtMs = at;
-    committer.afterCommitted(() => this.#leave(tree));
+    committer.afterOwn(tree, "committed", () => this.#leave(tree));
   }
 
   #leave(tree: RunTree): void {

@@ -17,7 +17,7 @@ import { RunActivation } from "./run-activation.ts";
 import { Context } from "./run-context.ts";
 import { RunControls } from "./run-controls.ts";
 import { RunHibernation } from "./run-hibernation.ts";
-import { RunTree, type StoredRun } from "./run-tree.ts";
+import { Posted, RunTree, type StoredRun } from "./run-tree.ts";
 import { decode, encode } from "./store/codec.ts";
 import { keys } from "./store/keys.ts";
 import type { TurnDraft } from "./turn.ts";
@@ -202,7 +202,7 @@ export class RunHost {
     this.#engine.metrics.count("runsEnded");
     const { trace } = tree.row;
     const end = { to: parent, from: root.address, message, deadlineMs: 0, system: true, trace };
-    this.#engine.actors.post(tree, end);
+    tree.post(end);
   }
 
   /** The parent has taken the end of its run: row, reply and end frame. */
@@ -217,20 +217,41 @@ export class RunHost {
     this.#settle(owner, id, { reply: null, counters: new Map(), outcome: undefined });
   }
 
-  /** Repairs memory after a refused batch: runs that took part are dropped and taken up again. */
+  /**
+   * Repairs memory after a refused batch. A run goes on as it is in memory, and what it wrote is
+   * written again: a step's result that is known is not asked for a second time because somebody
+   * else's turn was refused. What turns tell a run reaches it when they are committed, so that only
+   * the turn that started it can be one that has to be done again: it then starts another one.
+   */
   repair(refused: Refused, isLost: (shard: number) => boolean): void {
-    for (const participant of refused.participants) {
-      if (!(participant instanceof RunTree)) continue;
-      const id = participant.root.id;
-      participant.drop("The run is taken up again.");
-      if (this.trees.get(id) !== participant) continue;
-      this.trees.delete(id);
-      if (isLost(participant.shard)) continue;
-      this.viewers.keep(id, [...participant.viewers]);
-      this.#activation
-        .up({ shard: participant.shard, tenant: participant.tenant, id })
-        .catch(() => this.#engine.metrics.count("resumeFailures"));
+    for (const tree of [...this.trees.values()]) {
+      if (!isLost(tree.shard) && tree.isBegunIn(refused.batches)) this.#takeUpAgain(tree);
     }
+    // One that was cut for a move is written again too: what it knew goes with it.
+    const goesOn = (one: Participant): boolean =>
+      one instanceof RunTree && !isLost(one.shard) && !one.isBegunIn(refused.batches);
+    refused.repeat(goesOn);
+    for (const one of refused.participants) {
+      if (one instanceof Posted && goesOn(one.tree)) one.tree.post(one.post);
+      if (one instanceof RunTree && isLost(one.shard)) this.#drop(one);
+    }
+  }
+
+  #takeUpAgain(tree: RunTree): void {
+    this.#drop(tree);
+    this.viewers.keep(tree.root.id, [...tree.viewers]);
+    this.#fromStore(tree).catch(() => this.#engine.metrics.count("resumeFailures"));
+  }
+
+  async #fromStore({ shard, tenant, root: { id } }: RunTree): Promise<void> {
+    const mark = await this.#engine.committer.get(keys.openRun(shard, tenant, id));
+    if (mark === undefined) await this.#activation.up({ shard, tenant, id });
+    else await this.resume(shard, tenant, id, decode(mark) as { input?: Data });
+  }
+
+  #drop(tree: RunTree): void {
+    tree.drop("The run is taken up again.");
+    if (this.trees.get(tree.root.id) === tree) this.trees.delete(tree.root.id);
   }
 
   /** Saves what these shards' runs have gathered, and cuts the steps that are still performed. */
@@ -293,6 +314,7 @@ export class RunHost {
     const tree = new RunTree(this.#engine, row, { log: [], nextChunk: 0 });
     this.trees.set(row.id, tree);
     committer.join(tree);
+    tree.begin();
     metrics.count("runsStarted");
     this.viewers.joinWaiting(tree);
     this.#start(tree);
@@ -351,6 +373,7 @@ export class RunHost {
       message,
       deadlineMs: 0,
       system: true,
+      late: true,
     });
   }
 }

@@ -3,6 +3,7 @@
 // when that batch is committed.
 
 import type { Data, Outcome, Turn } from "./actor.ts";
+import type { Post } from "./actor-host.ts";
 import { type Address, addressParts, shardOfAddress } from "./address.ts";
 import type { Timer } from "./clock.ts";
 import type { Participant } from "./committer.ts";
@@ -15,6 +16,7 @@ import { Run, type StoredStep } from "./run.ts";
 import { WAITING } from "./run-hibernation.ts";
 import { encode } from "./store/codec.ts";
 import { keys } from "./store/keys.ts";
+import type { Level } from "./store/store.ts";
 import type { LiveText, Viewer } from "./viewer.ts";
 
 /** What a root run's row holds; runtime/system.ts shows it to the door. */
@@ -34,6 +36,21 @@ export interface StoredRun {
   readonly asker?: Asker;
   /** W3C traceparent of the message that started it. */
   readonly trace?: string;
+}
+
+/** A message that a tree has posted, as a part of its batch. */
+export class Posted implements Participant {
+  readonly tree: RunTree;
+  readonly post: Post;
+
+  constructor(tree: RunTree, post: Post) {
+    this.tree = tree;
+    this.post = post;
+  }
+
+  get shard(): number {
+    return this.tree.shard;
+  }
 }
 
 /** A root run and its children in memory. */
@@ -64,6 +81,7 @@ export class RunTree implements Participant {
   #isScheduled = false;
   #nextChunk: number;
   readonly #timers = new Set<Timer>();
+  #begunIn: object | null = null;
 
   constructor(engine: Engine, row: StoredRun, stored: { log: LogEntry[]; nextChunk: number }) {
     this.engine = engine;
@@ -112,9 +130,34 @@ export class RunTree implements Participant {
     this.#nextChunk += 1;
     const value = encodeChunk(this.#unsaved);
     this.#unsaved = [];
-    this.engine.committer.write(this, { op: "put", key, value });
+    const { committer } = this.engine;
+    committer.write(this, { op: "put", key, value });
     const upTo = this.log.length;
-    this.engine.committer.afterCommitted(() => this.#show(upTo));
+    committer.afterOwn(this, "committed", () => this.#show(upTo));
+  }
+
+  /** Resolves when everything written so far has reached the level; never when the tree is dropped. */
+  reached(level: Exclude<Level, "memory">): Promise<void> {
+    return new Promise((resolve) => this.engine.committer.afterOwn(this, level, resolve));
+  }
+
+  /** Posts a message; it is posted again when its batch is refused and the tree goes on. */
+  post(post: Post): void {
+    this.engine.actors.post(new Posted(this, post), post);
+  }
+
+  /** The turn that starts it is in the open batch. */
+  begin(): void {
+    const { committer } = this.engine;
+    this.#begunIn = committer.current;
+    committer.afterCommitted(() => {
+      this.#begunIn = null;
+    });
+  }
+
+  /** Whether it was never started, because the turn that did is in one of these refused batches. */
+  isBegunIn(batches: ReadonlySet<object>): boolean {
+    return this.#begunIn !== null && batches.has(this.#begunIn);
   }
 
   /** Starts a child run for the step `key` of `parent`. */

@@ -19,7 +19,7 @@ const RETRY = { times: 2, minMs: 500, maxMs: 10_000 } as const;
 /** Performs a step that is not stored. @throws what its function threw at last, STEP_UNKNOWN, DEADLINE. */
 export async function perform<T>(run: Run, plan: StepPlan<T>): Promise<T> {
   const { key, options } = plan;
-  const { committer, metrics } = run.tree.engine;
+  const { metrics } = run.tree.engine;
   const repeat = options.repeat ?? (options.local ? "safe" : "never");
   const earlier = run.tries.get(key);
   metrics.count("steps");
@@ -46,9 +46,9 @@ export async function perform<T>(run: Run, plan: StepPlan<T>): Promise<T> {
       const entry = { type: "try", run: run.id, key, attempt: number } as const;
       run.tries.set(key, entry);
       run.tree.append(entry);
-      await committer.reached("flushed");
+      await run.tree.reached("flushed");
     } else if (!options.local) {
-      await committer.reached("committed");
+      await run.tree.reached("committed");
     }
     try {
       const { result, streamed } = await once(run, plan, number);

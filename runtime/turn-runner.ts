@@ -317,6 +317,7 @@ export class TurnRunner {
       message,
       deadlineMs: 0,
       system: true,
+      late: true,
     });
   }
 

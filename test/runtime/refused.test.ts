@@ -1,0 +1,172 @@
+// What a refused commit batch costs: only the turn whose condition failed. Two workers race for the
+// last of a balance while runs on both store steps in the same batches.
+
+import { expect, test } from "vitest";
+import { type Data, defineActor, defineRun, type RunEnded } from "../../runtime/actor.ts";
+import { type Address, address, addressParts, shardOfAddress } from "../../runtime/address.ts";
+import type { RuntimeError } from "../../runtime/errors.ts";
+import type { Frame } from "../../runtime/frame.ts";
+import { TestSystem } from "../../runtime/testkit/test-system.ts";
+
+const WORKERS = 2;
+const STEPS = 6;
+const SEEDS = 60;
+/** Every steering message is taken once, in the order of sending. */
+const ENDED = "completed [1,2,3,4,5,6]";
+
+type PurseMessage = { readonly type: "give" | "spend"; readonly purse: string };
+
+const purse = defineActor<{ spent: number }, PurseMessage>({
+  kind: "purse",
+  version: 1,
+  initial: () => ({ spent: 0 }),
+  receive(state, { type, purse: name }, turn) {
+    if (type === "give") {
+      turn.add(name, 1);
+      return state;
+    }
+    const otherwise = { code: "BALANCE_EXHAUSTED", message: "Nothing is left." } as const;
+    turn.add(name, -1, { min: 0, otherwise });
+    turn.reply("spent");
+    return { spent: state.spent + 1 };
+  },
+});
+
+const desk = defineActor<{ ended: readonly string[] }, { type: "start" } | RunEnded>({
+  kind: "desk",
+  version: 1,
+  initial: () => ({ ended: [] }),
+  receive(state, message, turn) {
+    if (message.type === "run-ended") {
+      const { outcome } = message;
+      turn.reply(outcome.status === "completed" ? outcome.result : null);
+      return { ended: [...state.ended, message.run] };
+    }
+    const { root } = addressParts(turn.self);
+    const run = turn.startRun({ kind: "work", input: { name: turn.self, root } });
+    turn.reply({ run }, { follow: run });
+    return state;
+  },
+});
+
+/** Answers what a run asks. */
+const oracle = defineActor<{ asked: number }, string>({
+  kind: "oracle",
+  version: 1,
+  initial: () => ({ asked: 0 }),
+  receive(state, message, turn) {
+    turn.reply(`${message}!`);
+    return { asked: state.asked + 1 };
+  },
+});
+
+/** An actor of a kind that lives on this worker. */
+function on(worker: number, kind: string, name: string): Address {
+  for (let n = 0; ; n += 1) {
+    const found = address({ kind, tenant: "tn_1", root: `${name}${n}` });
+    if (shardOfAddress(found) % WORKERS === worker) return found;
+  }
+}
+
+interface Story {
+  readonly system: TestSystem;
+  readonly calls: ReadonlyMap<string, number>;
+  readonly spends: readonly string[];
+  /** How each run ended, for its viewer. */
+  readonly ends: readonly string[];
+}
+
+/** Runs on both workers; while each step is performed, both workers spend the last of a purse. */
+async function race(seed: number, repeat: "safe" | "never"): Promise<Story> {
+  const calls = new Map<string, number>();
+  const spends: Promise<string>[] = [];
+  const spend = (name: string): void => {
+    for (const worker of [0, 1]) {
+      const spent = system.ask(on(worker, "purse", name), { type: "spend", purse: name });
+      spends.push(spent.then(String, (error: RuntimeError) => error.code));
+    }
+  };
+  const work = defineRun<{ name: string; root: string }, Data, unknown>({
+    kind: "work",
+    async run({ name, root }, context) {
+      for (let step = 1; step <= STEPS; step += 1) {
+        const call = `${name}-${step}`;
+        const perform = async (): Promise<number> => {
+          calls.set(call, (calls.get(call) ?? 0) + 1);
+          spend(name.includes("/d0") ? `a${step}` : `b${step}`);
+          const run = { tenant: "tn_1", root, run: context.id };
+          void system.control(run, { type: "steer", value: step });
+          for (let wait = 0; wait < seed % 4; wait += 1) {
+            await new Promise<void>((resolve) => system.schedule.defer("door", resolve));
+          }
+          return step;
+        };
+        await context.step(`step:${step}`, perform, { repeat });
+        if (step === 2) await context.ask("ask", on(seed % WORKERS, "oracle", "o"), "who");
+      }
+      await context.sleep("until all is taken", 1_000);
+      return await context.steered("all");
+    },
+  });
+  const definitions = [purse, desk, oracle, work];
+  const system = new TestSystem({ seed, definitions, workers: WORKERS });
+  await system.start();
+  for (let step = 1; step <= STEPS; step += 1) {
+    for (const name of [`a${step}`, `b${step}`]) {
+      void system.ask(on(0, "purse", name), { type: "give", purse: name });
+    }
+  }
+  await system.schedule.advance(100);
+  const ends = ["not ended", "not ended"];
+  for (const worker of [0, 1]) {
+    const stream = system.stream(on(worker, "desk", `d${worker}`), { type: "start" });
+    stream.then(
+      (frames) => {
+        ends[worker] = endOf(frames);
+      },
+      (error: RuntimeError) => {
+        ends[worker] = error.code;
+      },
+    );
+  }
+  await system.schedule.advance(10_000);
+  return { system, calls, spends: await Promise.all(spends), ends };
+}
+
+function endOf(frames: readonly Frame[]): string {
+  const end = frames.at(-1);
+  if (end?.type !== "end") return "no end";
+  const { outcome } = end;
+  // A completed result lies in the parent's message: the desk replies with it.
+  return `${outcome.status} ${JSON.stringify(end.reply)}`;
+}
+
+function refusals(system: TestSystem): number {
+  const kernels = [0, 1].map((worker) => system.kernelOf(on(worker, "purse", "p")));
+  return kernels.reduce(
+    (sum, kernel) => sum + (kernel?.inspect().counters["refusedBatches"] ?? 0),
+    0,
+  );
+}
+
+test.each(["safe", "never"] as const)(
+  "a %s step known in memory is not called again because another turn of its batch was refused",
+  async (repeat) => {
+    let refused = 0;
+    for (let seed = 1; seed <= SEEDS; seed += 1) {
+      const { system, calls, spends, ends } = await race(seed, repeat);
+      refused += refusals(system);
+      const spent = spends.filter((one) => one === "spent").length;
+      const again = [...calls].filter(([, count]) => count !== 1);
+
+      expect({ seed, spent, again, steps: calls.size, ends }).toEqual({
+        seed,
+        spent: 2 * STEPS,
+        again: [],
+        steps: 2 * STEPS,
+        ends: [ENDED, ENDED],
+      });
+    }
+    expect(refused).toBeGreaterThan(SEEDS / 10);
+  },
+);
