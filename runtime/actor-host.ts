@@ -15,8 +15,9 @@ import { keys } from "./store/keys.ts";
 import type { Row } from "./store/store.ts";
 import { Tell } from "./tell.ts";
 import type { TurnDraft } from "./turn.ts";
+import { TurnDone } from "./turn-done.ts";
 import { TurnOrder } from "./turn-order.ts";
-import { TurnDone, TurnRunner } from "./turn-runner.ts";
+import { TurnRunner } from "./turn-runner.ts";
 
 const IDLE_MS = 30_000;
 const SWEEP_MS = 5_000;

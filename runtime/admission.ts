@@ -27,14 +27,14 @@ export class Admission {
   }
 
   /** A request from the door: refused at once, or given to its actor. */
-  request(item: DoorItem & { type: "request" }): void {
+  request(item: DoorItem & { type: "request" }, shard = shardOfAddress(item.to)): void {
     const { id, to, message, deadlineMs, want, level, key, trace } = item;
-    const { actors, options } = this.#engine;
-    if (this.#engine.epochOf(shardOfAddress(to)) === undefined) {
+    const { actors, pace } = this.#engine;
+    if (this.#engine.epochOf(shard) === undefined) {
       this.moved(item);
       return;
     }
-    const door: Door = { id, want, level, ...(key ? { key } : {}) };
+    const door: Door = key ? { id, want, level, key } : { id, want, level };
     const cell = actors.cellFor(to);
     const refusal = this.#refusal(item, cell);
     if (refusal) {
@@ -54,17 +54,16 @@ export class Admission {
       return;
     }
     this.#waiting.set(cell.tenant, (this.#waiting.get(cell.tenant) ?? 0) + 1);
-    const queuedAt = options.clock.now();
-    actors.push(cell, {
+    const mail: MailItem = {
       message,
       from: null,
       lane: "user",
       deadlineMs,
       door,
-      queuedAt,
+      queuedAt: pace.nowMs,
       failures: item.deaths ?? 0,
-      ...(trace === undefined ? {} : { trace }),
-    });
+    };
+    actors.push(cell, trace === undefined ? mail : { ...mail, trace });
   }
 
   /** Sends back what is for another owner by now; nothing of it was done here. */

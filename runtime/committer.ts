@@ -199,14 +199,22 @@ export class Committer implements Reader {
     this.#schedule();
   }
 
+  /** Whether everything written so far has reached the level already. */
+  hasReached(level: Level): boolean {
+    if (level === "memory") return true;
+    if (this.#open.ops.length > 0 || this.#beforeClose.length > 0) return false;
+    const last = this.#sent[this.#sent.length - 1];
+    return last === undefined || (level === "committed" && last.isCommitted);
+  }
+
   /** Calls when everything written so far has reached the level. */
   after(level: Exclude<Level, "memory">, call: () => void): void {
-    if (this.#open.ops.length === 0 && this.#beforeClose.length === 0) {
-      const last = this.#sent.at(-1);
-      if (last === undefined || (level === "committed" && last.isCommitted)) {
-        call();
-        return;
-      }
+    if (this.hasReached(level)) {
+      call();
+      return;
+    }
+    const last = this.#sent.at(-1);
+    if (last !== undefined && this.#open.ops.length === 0 && this.#beforeClose.length === 0) {
       (level === "committed" ? last.onCommitted : last.onFlushed).push(call);
       return;
     }

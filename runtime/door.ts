@@ -293,8 +293,10 @@ export class Door
     const deadlineMs = Date.now() + (options.timeoutMs ?? requestTimeoutMs);
     const level = options.level ?? durability;
     const { key, trace } = options;
+    const item = { type: "request", id, to, message, deadlineMs, want, level } as const;
+    if (key === undefined && trace === undefined) return item;
     return {
-      ...{ type: "request", id, to, message, deadlineMs, want, level },
+      ...item,
       ...(key === undefined ? {} : { key }),
       ...(trace === undefined ? {} : { trace }),
     };

@@ -140,27 +140,39 @@ class KernelOfThread implements Kernel {
   }
 
   fromDoor(items: readonly DoorItem[]): void {
-    this.#engine.pace.read();
-    for (const item of items) {
-      if (item.type === "drop") {
-        this.#engine.runs.viewers.drop(item.id);
-        continue;
+    const { actors, pace, runs } = this.#engine;
+    pace.read();
+    actors.order.gather();
+    try {
+      for (const item of items) {
+        if (item.type === "drop") {
+          runs.viewers.drop(item.id);
+          continue;
+        }
+        const shard = "to" in item ? shardOfAddress(item.to) : shardOf(item.tenant, item.root);
+        if (this.#shards.isBeingTaken(shard)) {
+          this.#shards.whenTaken(shard, () => this.#doorItem(item, shard));
+        } else this.#doorItem(item, shard);
       }
-      const shard = "to" in item ? shardOfAddress(item.to) : shardOf(item.tenant, item.root);
-      this.#shards.whenTaken(shard, () => this.#doorItem(item, shard));
+    } finally {
+      // Now, not after another pass of the event loop: whoever asks is waiting.
+      actors.order.slice();
     }
   }
 
   fromPeer(items: readonly PeerItem[]): void {
-    this.#engine.pace.read();
-    for (const item of items) {
-      const shard = shardOfAddress(item.to);
-      this.#shards.whenTaken(shard, () => {
-        // Another owner's by now: a stored message is found there, a tell is at most once.
-        if (this.#shards.servedAt(shard) === undefined) return;
-        if (item.type === "stored") this.#wakeUp(item, shard);
-        else this.#engine.actors.tell(item.to, item.from, item.message);
-      });
+    const { actors, pace } = this.#engine;
+    pace.read();
+    actors.order.gather();
+    try {
+      for (const item of items) {
+        const shard = shardOfAddress(item.to);
+        if (this.#shards.isBeingTaken(shard)) {
+          this.#shards.whenTaken(shard, () => this.#peerItem(item, shard));
+        } else this.#peerItem(item, shard);
+      }
+    } finally {
+      actors.order.slice();
     }
   }
 
@@ -188,7 +200,7 @@ class KernelOfThread implements Kernel {
     }
     switch (item.type) {
       case "request":
-        admission.request(item);
+        admission.request(item, shard);
         return;
       case "follow":
         runs.viewers.follow(item).catch((error: unknown) => {
@@ -214,6 +226,13 @@ class KernelOfThread implements Kernel {
     this.#sequence = Math.max(this.#sequence + 1, this.#engine.options.clock.now() * 1_000);
     const worker = this.#engine.options.worker.toString(36).padStart(2, "0");
     return `${keyNumber(this.#sequence)}${worker}`;
+  }
+
+  #peerItem(item: PeerItem, shard: number): void {
+    // Another owner's by now: a stored message is found there, a tell is at most once.
+    if (this.#shards.servedAt(shard) === undefined) return;
+    if (item.type === "stored") this.#wakeUp(item, shard);
+    else this.#engine.actors.tell(item.to, item.from, item.message);
   }
 
   #wakeUp(item: PeerItem & { type: "stored" }, shard: number): void {

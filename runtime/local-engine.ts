@@ -13,11 +13,11 @@ import type { WorkerHost } from "./host.ts";
 import { systemRandom } from "./id.ts";
 import { createKernel } from "./kernel.ts";
 import type { Kernel, KernelLimits } from "./kernel-port.ts";
+import { LocalLink } from "./local-link.ts";
 import type { Log } from "./log.ts";
 import type { Look, WorkerSeen } from "./look.ts";
 import type { DoorItem, WorkerItem } from "./message.ts";
 import type { Store } from "./store/store.ts";
-import { LocalLink } from "./wire.ts";
 
 /** What the engine on main is made of. */
 export interface LocalEngineOptions {

@@ -2,17 +2,15 @@
 // promise and no object beside the message: it has a path of its own, which the whole of
 // turn-runner.ts takes over as soon as a turn has written something or has thrown.
 
-import type { Data, Loaded } from "./actor.ts";
+import type { Data } from "./actor.ts";
 import type { ActorHost } from "./actor-host.ts";
 import type { Cell, MailItem } from "./cell.ts";
 import type { Engine } from "./engine.ts";
 import type { Taken } from "./mailbox.ts";
 import { type Pace, TELLS_A_SAMPLE } from "./pace.ts";
 import { Tell } from "./tell.ts";
-import { TurnDraft } from "./turn.ts";
+import { NOTHING, TurnDraft } from "./turn.ts";
 import type { TurnRunner } from "./turn-runner.ts";
-
-const NOTHING: Loaded = Object.freeze({});
 
 /** Runs turns of tells for one ActorHost. */
 export class TellTurns {

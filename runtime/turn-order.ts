@@ -23,6 +23,11 @@ export class TurnOrder {
   readonly #taken: Taken<MailItem> = { item: null, message: undefined, from: null };
   #isScheduled = false;
   #isSlicing = false;
+  #isGathering = false;
+  readonly #deferred = (): void => {
+    this.#isScheduled = false;
+    this.slice();
+  };
 
   constructor(engine: Engine, host: ActorHost, runner: TurnRunner) {
     this.#engine = engine;
@@ -45,36 +50,37 @@ export class TurnOrder {
     if (this.#queue.size > 0) this.#schedule();
   }
 
-  #schedule(): void {
-    if (this.#isScheduled) return;
-    this.#isScheduled = true;
-    this.#engine.options.defer(() => {
-      this.#isScheduled = false;
-      this.slice();
-    });
+  /** What comes from here on has its turn in the slice that the host begins itself when all is in. */
+  gather(): void {
+    this.#isGathering = true;
   }
 
   /** One slice: turns in fair order until the slice is used up. */
   slice(): void {
-    if (this.#isSlicing) return;
+    this.#isGathering = false;
+    if (this.#isSlicing || this.#queue.size === 0) return;
     this.#isSlicing = true;
     try {
       this.#turns();
     } finally {
       this.#isSlicing = false;
+      // When the batch is full, resume() comes with the next commit.
+      if (this.#queue.size > 0 && !this.#engine.committer.isFull) this.#schedule();
     }
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled || this.#isSlicing || this.#isGathering) return;
+    this.#isScheduled = true;
+    this.#engine.options.defer(this.#deferred);
   }
 
   #turns(): void {
     const { limits, committer, pace, shards } = this.#engine;
     const queue = this.#queue;
     pace.begin(limits.sliceMs);
-    // When the batch is full, resume() comes with the next commit.
     for (let turns = 0; queue.size > 0 && !committer.isFull; ) {
-      if (turns >= limits.sliceTurns || pace.isOver) {
-        this.#schedule();
-        return;
-      }
+      if (turns >= limits.sliceTurns || pace.isOver) return;
       const cell = queue.shift();
       if (cell === undefined) return;
       cell.isQueued = false;

@@ -12,37 +12,21 @@ import { type ErrorData, RuntimeError, toErrorData } from "./errors.ts";
 import { remember, type SeenRow, takeRoom } from "./seen-keys.ts";
 import { encode } from "./store/codec.ts";
 import { judge } from "./supervise.ts";
-import { type Answer, TurnDraft, type Wish } from "./turn.ts";
+import { type Answer, NOTHING, TurnDraft, type Wish } from "./turn.ts";
+import { TurnDone } from "./turn-done.ts";
 import { load, readsOf, SEEN } from "./turn-reads.ts";
-
-/** A turn that took part in a batch: enough to undo it and do it again. */
-export class TurnDone implements Participant {
-  readonly cell: Cell;
-  readonly item: MailItem;
-  /** Null for a message that was recognised and not handled again. */
-  readonly draft: TurnDraft | null;
-  /** The asker has its answer: nothing of this turn is to be done again. */
-  isAnswered = false;
-
-  constructor(cell: Cell, item: MailItem, draft: TurnDraft | null) {
-    this.cell = cell;
-    this.item = item;
-    this.draft = draft;
-  }
-
-  get shard(): number {
-    return this.cell.shard;
-  }
-}
 
 /** Runs turns for one ActorHost. */
 export class TurnRunner {
   readonly #engine: Engine;
   readonly #host: ActorHost;
+  /** Used for turn after turn as long as they write nothing. */
+  #draft: TurnDraft;
 
   constructor(engine: Engine, host: ActorHost) {
     this.#engine = engine;
     this.#host = host;
+    this.#draft = this.#newDraft();
   }
 
   /** Handles one message of a cell that is ready. */
@@ -59,7 +43,7 @@ export class TurnRunner {
     try {
       const requests = readsOf(cell, item);
       if (requests === null) {
-        this.#handle(cell, item, {});
+        this.#handle(cell, item, NOTHING);
         return;
       }
       const loaded = load(this.#engine.committer, cell, requests);
@@ -97,6 +81,7 @@ export class TurnRunner {
     if (this.#engine.shards.isLeaving(cell.shard)) return;
     cell.status = "ready";
     cell.taken = null;
+    this.#engine.pace.read();
     then();
     this.#host.order.enqueue(cell);
   }
@@ -113,15 +98,15 @@ export class TurnRunner {
       this.fail(cell, item, this.#engine.blame.deadly(unit, item.failures));
       return;
     }
-    const nowMs = pace.read();
-    const draft = new TurnDraft(options.random, limits);
-    draft.open(cell, item.from, item.deadlineMs, loaded, nowMs);
+    const draft = this.#draft;
+    draft.open(cell, item.from, item.deadlineMs, loaded, pace.nowMs);
     options.handling?.(item.row?.key ?? item.due?.[0] ?? cell.address, item.door?.id ?? 0);
     const beganMs = performance.now();
     let next: Data;
     try {
       next = cell.definition.receive(cell.state, item.message, draft);
     } catch (error) {
+      this.#draft = this.#newDraft();
       this.fail(cell, item, error);
       return;
     } finally {
@@ -132,7 +117,34 @@ export class TurnRunner {
     cell.metrics.turnMs.observe(turnMs);
     const { loads } = options;
     if (loads) loads[cell.shard] = (loads[cell.shard] ?? 0) + turnMs;
+    if (next === cell.state && this.#answersAtOnce(cell, item, draft)) return;
+    this.#draft = this.#newDraft();
     this.finish(cell, item, draft, next);
+  }
+
+  /**
+   * Most questions of the door change nothing: their answer leaves at once, and the draft is used
+   * again. False: the turn is to be finished in the way of all others.
+   */
+  #answersAtOnce(cell: Cell, item: MailItem, draft: TurnDraft): boolean {
+    const { committer, options, admission, pace } = this.#engine;
+    const { door, row, due, ask, endedRun } = item;
+    const isPlain = row === undefined && due === undefined && ask === undefined;
+    if (!isPlain || endedRun !== undefined || !draft.isLight) return false;
+    if (door === undefined || door.want !== "reply" || door.key !== undefined) return false;
+    const { answer } = draft;
+    if (answer?.type !== "reply" || answer.follow !== null) return false;
+    if (!committer.hasReached(door.level)) return false;
+    this.took(cell, pace.tick);
+    admission.left(cell, item);
+    this.#host.deliver(cell.address, draft);
+    options.toDoor({ type: "reply", id: door.id, value: answer.value });
+    draft.clear();
+    return true;
+  }
+
+  #newDraft(): TurnDraft {
+    return new TurnDraft(this.#engine.options.random, this.#engine.limits);
   }
 
   /** Writes what a turn wished for, and answers. */
@@ -274,6 +286,11 @@ export class TurnRunner {
       return;
     }
     const { committer } = this.#engine;
+    if (committer.hasReached(door.level)) {
+      done.isAnswered = true;
+      call();
+      return;
+    }
     committer.join(done);
     committer.after(door.level, () => {
       done.isAnswered = true;

@@ -46,6 +46,8 @@ const KEY = /^[A-Za-z0-9_.-]{1,64}$/;
 
 /** Tells of one turn whose places are kept for the next. */
 const TELLS_KEPT_MAX = 1_024;
+/** What is loaded for a message that names no rows. */
+export const NOTHING: Loaded = Object.freeze({});
 const NO_CELL: Pick<Cell, "address" | "tenant" | "shard"> = { address: "", tenant: "", shard: 0 };
 
 /**

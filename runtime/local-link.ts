@@ -1,0 +1,77 @@
+// A link to something on the same thread, for a system without workers. What is sent leaves as soon
+// as what is running now has ended, in one array; but in one pass of the event loop only so often and
+// so long, then it waits for the next: sockets and timers have their turn too.
+
+import type { Link } from "./wire.ts";
+
+/** Deliveries of one pass of the event loop, and how long they may go on, in ms. */
+const DELIVERIES_A_PASS = 64;
+const PASS_MS = 4;
+
+/** A link within one thread. */
+export class LocalLink<Out> implements Link<Out> {
+  #waiting: Out[] = [];
+  #isScheduled = false;
+  #isClosed = false;
+  #left = DELIVERIES_A_PASS;
+  #isArmed = false;
+  #endMs = 0;
+  readonly #receive: (items: readonly Out[]) => void;
+  readonly #flush = (): void => {
+    this.#isScheduled = false;
+    if (this.#isClosed || this.#waiting.length === 0) return;
+    const items = this.#waiting;
+    this.#waiting = [];
+    this.#receive(items);
+  };
+  readonly #nextPass = (): void => {
+    this.#isArmed = false;
+    this.#left = DELIVERIES_A_PASS;
+  };
+
+  constructor(receive: (items: readonly Out[]) => void) {
+    this.#receive = receive;
+  }
+
+  get backlog(): number {
+    return 0;
+  }
+
+  push(item: Out): void {
+    this.#waiting.push(item);
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    if (this.#mayGoOn()) queueMicrotask(this.#flush);
+    else setImmediate(this.#flush);
+  }
+
+  pushUrgent(item: Out): void {
+    this.push(item);
+  }
+
+  takeUnsent(): Out[] {
+    const unsent = this.#waiting;
+    this.#waiting = [];
+    return unsent;
+  }
+
+  settled(): Promise<void> {
+    this.#flush();
+    return Promise.resolve();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+  }
+
+  #mayGoOn(): boolean {
+    if (!this.#isArmed) {
+      this.#isArmed = true;
+      this.#endMs = performance.now() + PASS_MS;
+      setImmediate(this.#nextPass);
+      return true;
+    }
+    this.#left -= 1;
+    return this.#left > 0 && performance.now() < this.#endMs;
+  }
+}

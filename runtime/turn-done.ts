@@ -1,0 +1,25 @@
+// What a batch remembers of a turn that wrote into it.
+
+import type { Cell, MailItem } from "./cell.ts";
+import type { Participant } from "./committer.ts";
+import type { TurnDraft } from "./turn.ts";
+
+/** A turn that took part in a batch: enough to undo it and do it again. */
+export class TurnDone implements Participant {
+  readonly cell: Cell;
+  readonly item: MailItem;
+  /** Null for a message that was recognised and not handled again. */
+  readonly draft: TurnDraft | null;
+  /** The asker has its answer: nothing of this turn is to be done again. */
+  isAnswered = false;
+
+  constructor(cell: Cell, item: MailItem, draft: TurnDraft | null) {
+    this.cell = cell;
+    this.item = item;
+    this.draft = draft;
+  }
+
+  get shard(): number {
+    return this.cell.shard;
+  }
+}
