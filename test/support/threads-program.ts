@@ -167,13 +167,38 @@ const asking = defineRun<{ n: number }, unknown, TestPorts>({
   },
 });
 
+/** Told once, it gives itself another message with every turn. */
+const flood = defineActor<null, { readonly isDurable: boolean }>({
+  kind: "flood",
+  version: 1,
+  initial: () => null,
+  receive(state, message, turn) {
+    if (message.isDurable) turn.send(turn.self, message);
+    else turn.tell(turn.self, message);
+    turn.reply(null);
+    return state;
+  },
+});
+
 interface TestPorts {
   double(n: number): Promise<unknown>;
 }
 
 /** The program. */
 export const program: WorkerHost = {
-  definitions: [counter, relay, desk, writer, parts, hanging, stepper, patient, asking, ...parties],
+  definitions: [
+    counter,
+    relay,
+    desk,
+    writer,
+    parts,
+    hanging,
+    stepper,
+    patient,
+    asking,
+    flood,
+    ...parties,
+  ],
   createPorts: ({ compute }): TestPorts => ({
     double: (n) => compute.run("double", n, { tenant: "tn_1", timeoutMs: 5_000 }),
   }),
