@@ -89,7 +89,7 @@ export class ActorHost {
   post(owner: Participant, post: Post): void {
     const { to, from, message, deadlineMs, ask, system, trace, past } = post;
     const { committer } = this.#engine;
-    const sequence = this.#engine.sequence();
+    const sequence = this.#engine.sequence(owner.shard);
     const key = keys.inbox(to, sequence);
     // No spreads here: this is done for every durable message.
     const row: Mutable<InboxRow> = { message, from, deadlineMs };

@@ -24,6 +24,8 @@ export interface Entry {
   link: Out | null;
   /** Absolute; 0 for none. */
   deadlineMs: number;
+  /** The same moment by a clock that nobody sets; from `Desk.enter` on. */
+  lateAtMs: number;
   resends: number;
   /** Its worker is gone: what is sent again continues where that one stopped. */
   resume(): void;
@@ -53,6 +55,7 @@ export class Request implements Entry {
   readonly shard: number;
   link: Out | null = null;
   deadlineMs: number;
+  lateAtMs = 0;
   resends = 0;
   readonly #door: Desk;
   readonly #resolve: (value: Data) => void;
@@ -117,6 +120,7 @@ export class Watch implements Entry, SubscriptionHost {
   shard = 0;
   link: Out | null = null;
   deadlineMs = 0;
+  lateAtMs = 0;
   resends = 0;
   readonly #door: Desk;
   readonly #tenant: string;

@@ -233,7 +233,10 @@ export class Door
     }
     this.#totals.requests += 1;
     this.#entries.set(entry.item.id, entry);
-    if (entry.deadlineMs > 0) this.#startSweep();
+    if (entry.deadlineMs > 0) {
+      entry.lateAtMs = performance.now() + entry.deadlineMs - Date.now();
+      this.#startSweep();
+    }
     this.#route(entry);
   }
 
@@ -340,9 +343,9 @@ export class Door
   }
 
   #endLate(): void {
-    const nowMs = Date.now() - DEADLINE_GRACE_MS;
+    const nowMs = performance.now() - DEADLINE_GRACE_MS;
     for (const entry of this.#entries.values()) {
-      if (entry.deadlineMs === 0 || entry.deadlineMs > nowMs) continue;
+      if (entry.deadlineMs === 0 || entry.lateAtMs > nowMs) continue;
       this.#totals.late += 1;
       this.forget(entry, true);
       entry.fail(new RuntimeError("DEADLINE", "No answer came before the deadline."));

@@ -39,7 +39,7 @@ export interface Engine {
   /** Shards whose messages are taken here. */
   ownedShards(): readonly number[];
   /** Order of inbox rows: after all that this kernel gave before, and given by no other kernel. */
-  sequence(): string;
+  sequence(shard: number): string;
   /** Whether new work is refused because the kernel is stopping. */
   isDraining: boolean;
 }

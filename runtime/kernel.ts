@@ -51,6 +51,10 @@ export const KERNEL_LIMITS: KernelLimits = {
   viewersMax: 100_000,
 };
 
+/** First character of a sequence: what the first version wrote, by time, begins with a lesser one. */
+const SEQUENCE_FORMAT = "1";
+const EPOCH_CHARS = 5;
+
 /** Makes the engine of one thread. */
 export function createKernel(options: KernelOptions): Kernel {
   return new KernelOfThread(options);
@@ -85,7 +89,7 @@ class KernelOfThread implements Kernel {
       blame: new Blame(),
       epochOf: (shard: number) => this.#shards.servedAt(shard),
       ownedShards: () => this.#shards.served(),
-      sequence: () => this.#nextSequence(),
+      sequence: (shard: number) => this.#nextSequence(shard),
       isDraining: false,
     } as unknown as Engine;
     this.#engine = engine;
@@ -219,13 +223,15 @@ class KernelOfThread implements Kernel {
   }
 
   /**
-   * Order of inbox rows: microseconds, never the same twice, never less than before; the worker's
-   * number keeps two workers from giving one actor two rows under one key.
+   * Order of inbox rows of one sender: the epoch of its shard, then a count. No clock is asked, so
+   * that none can go back; and no two rows are under one key, because nobody else has had that shard
+   * at that epoch.
    */
-  #nextSequence(): string {
-    this.#sequence = Math.max(this.#sequence + 1, this.#engine.options.clock.now() * 1_000);
-    const worker = this.#engine.options.worker.toString(36).padStart(2, "0");
-    return `${keyNumber(this.#sequence)}${worker}`;
+  #nextSequence(shard: number): string {
+    this.#sequence += 1;
+    const epoch = this.#shards.epochOf(shard).toString(36).padStart(EPOCH_CHARS, "0");
+    const tail = shard.toString(36).padStart(2, "0");
+    return `${SEQUENCE_FORMAT}${epoch}${keyNumber(this.#sequence)}${tail}`;
   }
 
   #peerItem(item: PeerItem, shard: number): void {

@@ -16,6 +16,10 @@ const ROWS_A_LOOK = 200;
 /** Between two pages of rows that are all due already. */
 const PAGE_MS_MIN = 1_000;
 
+/** The machine's clock is looked at so often; a difference over this is a jump, not a late timer. */
+const WATCH_MS = 60_000;
+const JUMP_MS = 1_000;
+
 /** How far a shard has been read. */
 interface Seen {
   /** Every row due until then is armed. */
@@ -24,16 +28,22 @@ interface Seen {
   readonly page: Timer | null;
 }
 
+interface Armed {
+  readonly timer: Timer;
+  readonly atMs: number;
+}
+
 /** The durable timers of one kernel. */
 export class Reminders {
   readonly #engine: Engine;
-  /** Timers by due key. */
-  readonly #armed = new Map<string, Timer>();
+  /** Timers by due key, with the time they are for. */
+  readonly #armed = new Map<string, Armed>();
   readonly #seen = new Map<number, Seen>();
 
   constructor(engine: Engine) {
     this.#engine = engine;
     this.#lookLater();
+    this.#watchClock();
   }
 
   /** A reminder was written by this kernel. */
@@ -75,7 +85,7 @@ export class Reminders {
 
   /** Forgets the timers of shards that have gone. */
   forget(isGone: (shard: number) => boolean): void {
-    for (const [key, timer] of [...this.#armed]) {
+    for (const [key, { timer }] of [...this.#armed]) {
       if (!isGone(shardOfKey(key))) continue;
       timer.cancel();
       this.#armed.delete(key);
@@ -90,14 +100,38 @@ export class Reminders {
   #arm(atMs: number, key: string): void {
     if (this.#armed.has(key)) return;
     const { clock } = this.#engine.options;
-    const timer = clock.after(Math.max(0, atMs - clock.now()), () => this.#fire(key));
-    this.#armed.set(key, timer);
+    const timer = clock.after(Math.max(0, atMs - clock.now()), () => this.#fire(atMs, key));
+    this.#armed.set(key, { timer, atMs });
   }
 
-  #fire(key: string): void {
-    const { metrics } = this.#engine;
+  #fire(atMs: number, key: string): void {
+    const { metrics, options } = this.#engine;
     this.#armed.delete(key);
-    this.#due(key).catch(() => metrics.count("reminderFailures"));
+    // The clock has gone back since: it is not time yet.
+    if (atMs - options.clock.now() > JUMP_MS) this.#arm(atMs, key);
+    else this.#due(key).catch(() => metrics.count("reminderFailures"));
+  }
+
+  /** Timers run on when the machine's clock is set: what is due by the new time is looked for. */
+  #watchClock(): void {
+    const { clock } = this.#engine.options;
+    const expectedMs = clock.now() + WATCH_MS;
+    clock.after(WATCH_MS, () => {
+      if (Math.abs(clock.now() - expectedMs) > JUMP_MS) this.#clockWasSet();
+      this.#watchClock();
+    });
+  }
+
+  #clockWasSet(): void {
+    for (const [key, { timer, atMs }] of [...this.#armed]) {
+      timer.cancel();
+      this.#armed.delete(key);
+      this.#arm(atMs, key);
+    }
+    for (const shard of this.#engine.ownedShards()) {
+      this.#seen.get(shard)?.page?.cancel();
+      this.#lookAt(shard);
+    }
   }
 
   async #due(key: string): Promise<void> {
