@@ -3,12 +3,9 @@
 // seeded scheduler decides when a transaction arrives, commits, is answered and is flushed; the next
 // one commits while the last is being flushed.
 
-import { SHARDS } from "../address.ts";
 import { RuntimeError } from "../errors.ts";
-import { decodeCounter, encode } from "./codec.ts";
 import { type Answer, Connection, type Sent } from "./connection.ts";
 import { judge, type Write } from "./judge.ts";
-import { keys } from "./keys.ts";
 import { type Base, lowerBound } from "./overlay.ts";
 import type { Batch, Commit, Range, Row, Store } from "./store.ts";
 
@@ -103,7 +100,11 @@ export class MemoryDisk {
   #committed = new Image();
   #flushed = new Image();
   #unflushed: Write[] = [];
+  /** Epochs as raised: what is judged is held against them at once. */
   #epochs = new Map<number, number>();
+  /** Epochs as committed and as flushed: a start raises them all, so they are kept apart from the rows. */
+  #committedEpochs = new Map<number, number>();
+  #flushedEpochs = new Map<number, number>();
   #clients: Client[] = [];
   #queue: Queued[] = [];
   #isBusy = false;
@@ -190,11 +191,9 @@ export class MemoryDisk {
     else this.#flushed = this.#committed.copy();
     this.#unflushed = [];
     this.#crashAfter = Number.POSITIVE_INFINITY;
-    this.#epochs = new Map();
-    for (let shard = 0; shard < SHARDS; shard += 1) {
-      const bytes = this.#committed.get(keys.epoch(shard));
-      if (bytes !== undefined) this.#epochs.set(shard, decodeCounter(bytes));
-    }
+    if (kind === "power") this.#committedEpochs = new Map(this.#flushedEpochs);
+    else this.#flushedEpochs = new Map(this.#committedEpochs);
+    this.#epochs = new Map(this.#committedEpochs);
   }
 
   #stop(): void {
@@ -234,17 +233,21 @@ export class MemoryDisk {
     const answers: (readonly [Client, Answer])[] = [];
     const through = new Map<Client, number>();
     const before = this.#unflushed.length;
+    let hasWritten = false;
     this.#options.onWrite?.(this.#commits + 1, "writing");
     if (life !== this.#life) return;
     for (const { client, sent, epochs } of group) {
-      if (epochs !== undefined) this.#write(this.#epochWrites(epochs));
+      for (const shard of epochs?.keys() ?? []) {
+        this.#committedEpochs.set(shard, this.#epochs.get(shard) ?? 0);
+        hasWritten = true;
+      }
       if (client === undefined || sent === undefined) continue;
       const answer = this.#judge(client, sent);
       if (answer === undefined) continue;
       if (answer.type === "committed") through.set(client, sent.sequence);
       answers.push([client, answer]);
     }
-    if (this.#unflushed.length > before) {
+    if (hasWritten || this.#unflushed.length > before) {
       this.#commits += 1;
       if (this.#commits >= this.#fullAfter) this.isFull = true;
       if (this.#commits >= this.#crashAfter) {
@@ -277,6 +280,9 @@ export class MemoryDisk {
     this.#toFlush = [];
     this.#through.clear();
     this.#flushed.write(this.#unflushed);
+    if (group.some(({ epochs }) => epochs !== undefined)) {
+      this.#flushedEpochs = new Map(this.#committedEpochs);
+    }
     this.#unflushed = [];
     this.#options.onWrite?.(this.#commits, "flushed");
     if (life !== this.#life) return;
@@ -320,13 +326,6 @@ export class MemoryDisk {
       ([key, sum]) => [sequence, key, sum] as const,
     );
     return { type: "committed", through: sequence, counters };
-  }
-
-  #epochWrites(epochs: ReadonlyMap<number, number>): readonly Write[] {
-    return [...epochs.keys()].map((shard) => ({
-      key: keys.epoch(shard),
-      value: encode(this.#epochs.get(shard) ?? 0),
-    }));
   }
 
   #write(writes: readonly Write[]): void {

@@ -78,10 +78,10 @@ export class TestDoor {
     }
   }
 
-  /** A worker is gone, or some shards have left it: who waits for it hears WORKER_LOST. */
-  lost(worker: number, isGone: (shard: number) => boolean = () => true): void {
+  /** A worker is gone: who waits for it hears WORKER_LOST. */
+  lost(worker: number): void {
     for (const [id, waiter] of [...this.#waiters]) {
-      if (waiter.worker === worker && isGone(waiter.shard)) this.#lose(id, waiter);
+      if (waiter.worker === worker) this.#lose(id, waiter);
     }
   }
 

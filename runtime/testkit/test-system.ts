@@ -9,12 +9,13 @@ import type { Clock } from "../clock.ts";
 import type { Frame } from "../frame.ts";
 import { createKernel } from "../kernel.ts";
 import type { Kernel, KernelLimits } from "../kernel-port.ts";
-import type { DoorItem, Operation, PeerItem, RunControl, Want } from "../message.ts";
+import type { DoorItem, Operation, PeerItem, RunControl, Want, WorkerItem } from "../message.ts";
 import { decode } from "../store/codec.ts";
 import { type Crash, MemoryDisk, type MemoryStore, type WriteStage } from "../store/memory.ts";
 import type { MessageKey } from "../system.ts";
 import { Schedule } from "./schedule.ts";
 import { TestDoor } from "./test-door.ts";
+import { TestWires } from "./test-wires.ts";
 
 /** One worker for as long as it lives, as what runs on it sees it. */
 export interface Workplace {
@@ -35,10 +36,12 @@ export interface TestSystemOptions {
   /** Kernels, default 2. */
   readonly workers?: number;
   readonly limits?: Partial<KernelLimits>;
+  /** Goes on with the disk and the time of a system that has crashed: another version of its program. */
+  readonly after?: TestSystem;
   /** Virtual time at the start, ms since the epoch. */
   readonly startMs?: number;
-  /** Longest time that a commit, a flush or an answer of the disk takes, in ms. Default 0. */
-  readonly diskMs?: number;
+  /** Longest time that a commit, a flush, or anything on its way takes, in ms. Default 0. */
+  readonly delayMs?: number;
   /** Reads of the store answer at once (as LMDB's do) or later. Default "later". */
   readonly reads?: "at once" | "later";
   /** Told of each storage write at each stage, before anybody else: the place to make faults. */
@@ -71,29 +74,22 @@ export class TestSystem {
   readonly disk: MemoryDisk;
   readonly #options: TestSystemOptions;
   readonly #door: TestDoor;
+  readonly #wires: TestWires;
   #seats: (Seat | undefined)[] = [];
   #owners: (Seat | undefined)[] = [];
   #epochs = new Map<number, number>();
   #held: Held[] = [];
   #life = 0;
+  #isUp = false;
   /** Crashes of the whole process so far. */
   crashes = 0;
 
   constructor(options: TestSystemOptions) {
     this.#options = options;
-    const { seed, startMs, diskMs = 0, onWrite } = options;
-    this.schedule = new Schedule(seed, startMs);
-    this.disk = new MemoryDisk({
-      defer: (call) => {
-        if (diskMs === 0 || this.schedule.random() < 0.5) this.schedule.defer("disk", call);
-        else this.schedule.after("disk", this.schedule.random() * diskMs, call);
-      },
-      onCrash: () => this.crash("process"),
-      onWrite: (write, stage) => {
-        this.schedule.note(`${stage} ${write}`);
-        onWrite?.(write, stage);
-      },
-    });
+    const { seed, startMs, delayMs = 0, onWrite } = options;
+    this.schedule = options.after?.schedule ?? new Schedule(seed, startMs);
+    this.#wires = new TestWires(this.schedule, delayMs);
+    this.disk = options.after?.disk ?? this.#newDisk(onWrite);
     this.#door = new TestDoor({
       send: (shard, item) => this.#toWorker(shard, item),
       placeOf: (run) => this.#placeOf(run),
@@ -110,24 +106,25 @@ export class TestSystem {
     this.#owners = [];
     this.#held = [];
     this.#seats = Array.from({ length: workers }, (_, worker) => this.#seat(worker));
-    let isUp = false;
     let failure: unknown;
     this.#takeUp(isOver).then(
       () => {
-        isUp = true;
+        this.#isUp = !isOver();
       },
       (error: unknown) => {
         failure = error;
       },
     );
-    await this.schedule.until(() => isUp || failure !== undefined || isOver(), START_MS_MAX);
+    const isDone = (): boolean => this.#isUp || failure !== undefined || isOver();
+    await this.schedule.until(isDone, START_MS_MAX);
     if (failure !== undefined) throw failure;
-    if (!isUp && !isOver()) throw new Error(`The start took more than ${START_MS_MAX} ms.`);
+    if (!this.#isUp && !isOver()) throw new Error(`The start took more than ${START_MS_MAX} ms.`);
   }
 
   /** Everything in memory is gone; `start` goes on from the disk. */
   crash(kind: Crash): void {
     this.#life += 1;
+    this.#isUp = false;
     this.crashes += 1;
     this.schedule.note(`crash ${kind}`);
     for (const seat of this.#seats) if (seat !== undefined) this.#empty(seat);
@@ -140,12 +137,17 @@ export class TestSystem {
 
   /**
    * One worker dies; the others live. Its shards' epochs are raised and the worker `heir` (default:
-   * a new one in its place) takes them. Resolves when they have an owner again, or with the next crash.
+   * a new one in its place) takes them. Resolves when they have an owner again. During a start there
+   * is nobody to do so: the process crashes. One change of owners at a time: await the one before.
    */
   async killWorker(worker: number, heir = worker): Promise<void> {
     const life = this.#life;
     const dead = this.#seats[worker];
     if (dead === undefined) return;
+    if (!this.#isUp) {
+      this.crash("process");
+      return;
+    }
     this.schedule.note(`kill ${worker}`);
     this.#empty(dead);
     this.#seats[worker] = undefined;
@@ -164,10 +166,11 @@ export class TestSystem {
 
   /**
    * Moves shards to another worker while the system runs: whoever has them gives them up at the next
-   * step boundaries, or after `graceMs`. Resolves when they have an owner again, or with the next crash.
+   * step boundaries, or after `graceMs`. Resolves when they have an owner again.
    */
   async move(shards: readonly number[], to: number, graceMs = 1_000): Promise<void> {
     const life = this.#life;
+    if (!this.#isUp) return;
     this.schedule.note(`move ${shards.length} to ${to}`);
     for (const seat of [...this.#seats]) {
       const going = shards.filter((shard) => this.#owners[shard] === seat);
@@ -177,8 +180,6 @@ export class TestSystem {
       for (const shard of going) this.#owners[shard] = undefined;
       const after = await seat.kernel.release(going, graceMs);
       if (life !== this.#life) return;
-      const gone = new Set(going);
-      this.#door.lost(seat.worker, (shard) => gone.has(shard));
       const epochs = await this.#raise(going);
       if (life !== this.#life) return;
       await this.#give(receiver, epochs, after);
@@ -264,7 +265,7 @@ export class TestSystem {
   #toWorker(shard: number, item: DoorItem): number | null {
     const seat = this.#owners[shard];
     if (seat === undefined) return null;
-    this.#batched(seat.fromDoor, item, `door>${seat.worker}`, (items) => {
+    this.#wires.batch(seat.fromDoor, item, `door>${seat.worker}`, (items) => {
       if (seat.isAlive()) seat.kernel.fromDoor(items);
     });
     return seat.worker;
@@ -278,15 +279,24 @@ export class TestSystem {
     }
     const waiting = seat.fromPeers.get(from) ?? [];
     seat.fromPeers.set(from, waiting);
-    this.#batched(waiting, item, `${from}>${seat.worker}`, (items) => {
+    this.#wires.batch(waiting, item, `${from}>${seat.worker}`, (items) => {
       if (seat.isAlive()) seat.kernel.fromPeer(items);
     });
   }
 
-  /** What is sent before the wire is served travels together. */
-  #batched<T>(waiting: T[], item: T, lane: string, deliver: (items: readonly T[]) => void): void {
-    waiting.push(item);
-    if (waiting.length === 1) this.schedule.defer(lane, () => deliver(waiting.splice(0)));
+  #newDisk(onWrite: TestSystemOptions["onWrite"]): MemoryDisk {
+    return new MemoryDisk({
+      defer: (call) => {
+        const ms = this.#wires.delay();
+        if (ms === 0) this.schedule.defer("disk", call);
+        else this.schedule.after("disk", ms, call);
+      },
+      onCrash: () => this.crash("process"),
+      onWrite: (write, stage) => {
+        this.schedule.note(`${stage} ${write}`);
+        onWrite?.(write, stage);
+      },
+    });
   }
 
   async #takeUp(isOver: () => boolean): Promise<void> {
@@ -338,12 +348,13 @@ export class TestSystem {
     const { definitions, ports, portsFor, limits, reads = "later" } = this.#options;
     const lane = `worker ${worker}`;
     const life = { isOver: false };
+    const toDoor: WorkerItem[] = [];
     const isAlive = (): boolean => !life.isOver;
     const place: Workplace = { worker, isAlive, clock: schedule.clock(lane, isAlive) };
     const read = (call: () => void): void => schedule.defer(lane, call);
     const store = this.disk.connect({
-      send: (call) => schedule.defer(`${worker}>disk`, call),
-      receive: (call) => schedule.defer(`disk>${worker}`, call),
+      send: (call) => this.#wires.carry(`${worker}>disk`, call),
+      receive: (call) => schedule.defer(`disk>${worker}`, () => (isAlive() ? call() : undefined)),
       ...(reads === "later" ? { read } : {}),
     });
     const kernel = createKernel({
@@ -356,7 +367,10 @@ export class TestSystem {
       durability: "flushed",
       defer: (call) => schedule.defer(lane, () => (isAlive() ? call() : undefined)),
       toDoor: (item) => {
-        if (isAlive()) schedule.defer(`${worker}>door`, () => this.#door.answer(item, worker));
+        if (!isAlive()) return;
+        this.#wires.batch(toDoor, item, `${worker}>door`, (items) => {
+          for (const one of items) this.#door.answer(one, worker);
+        });
       },
       toPeer: (shard, item) => {
         if (isAlive()) this.#toPeer(worker, shard, item);

@@ -77,8 +77,12 @@ async function told(system: TestSystem, asked: Promise<unknown>): Promise<unknow
 async function later(system: TestSystem, ms: number, limits: Partial<KernelLimits>) {
   system.crash("process");
   await system.schedule.advance(ms);
-  const next = new TestSystem({ seed: 6, definitions: [counter, desk, work], limits });
-  Object.assign(next, { disk: system.disk, schedule: system.schedule });
+  const next = new TestSystem({
+    seed: 6,
+    definitions: [counter, desk, work],
+    limits,
+    after: system,
+  });
   await next.start();
   await next.schedule.advance(SWEEP_MS);
   return next;

@@ -128,9 +128,9 @@ test("an older state is migrated; a newer one is refused, untouched, and stops o
   store.commit({ ops: [{ op: "put", key: keys.state(noteAt("b")), value: newer }] });
   await old.schedule.settle();
 
-  const next = new TestSystem({ seed: 2, definitions: [noteDefinition({ version: 2 })] });
-  Object.assign(next, { disk: old.disk, schedule: old.schedule });
   old.crash("process");
+  const definitions = [noteDefinition({ version: 2 })];
+  const next = new TestSystem({ seed: 2, definitions, after: old });
   await next.start();
 
   expect(await done(next, next.ask(noteAt("a"), { word: "two" }))).toBe("one! two");

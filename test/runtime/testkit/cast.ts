@@ -176,6 +176,7 @@ const job = defineRun<Job, Record<string, unknown>, Outside>({
       try {
         results[step.key] = await perform(input, step, context);
       } catch (error) {
+        if (context.signal.aborted) await context.ports.linger(input.lingersMs ?? 0);
         if (context.signal.aborted || !(error instanceof RuntimeError)) throw error;
         results[step.key] = error.code;
       }

@@ -48,7 +48,8 @@ export function randomFaults(seed: number, workers: number): readonly Fault[] {
     } else if (dice < 0.86) {
       const graceMs = below(2) === 0 ? 0 : 400;
       faults.push({ write, type: "move", part: below(PARTS), to: below(workers), graceMs });
-    } else faults.push({ write, type: "jump", ms: below(20_000) - 10_000 });
+    } else if (dice < 0.93) faults.push({ write, type: "full", forMs: 1 + below(1_500) });
+    else faults.push({ write, type: "jump", ms: below(20_000) - 10_000 });
     // Often soon after: while the first is being repaired.
     write += 1 + (below(2) === 0 ? below(6) : below(WRITES / 2));
   }

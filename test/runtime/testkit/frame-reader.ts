@@ -1,7 +1,7 @@
 // Reads the frames of one run as a viewer does, over as many subscriptions as it takes, and says what
 // a viewer should never see: an event twice or out of order, a text that does not add up, two ends.
 
-import type { Frame } from "../../../runtime/frame.ts";
+import { type Frame, parseFrameId } from "../../../runtime/frame.ts";
 
 /** One viewer of one run. */
 export class FrameReader {
@@ -19,9 +19,14 @@ export class FrameReader {
     this.#wrong = wrong;
   }
 
-  /** Another subscription begins, after the cursor. */
+  /** Another subscription begins, after the cursor: it names one text, others begin anew. */
   again(): void {
     this.#isOpen = true;
+    const cursor = this.cursor === undefined ? null : parseFrameId(this.cursor);
+    const step = cursor?.step.replace(/@\d+$/, "");
+    for (const key of this.#texts.keys()) {
+      if (key !== `${cursor?.run}|${step}`) this.#texts.delete(key);
+    }
   }
 
   take(frame: Frame): void {

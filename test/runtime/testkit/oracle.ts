@@ -6,7 +6,7 @@ import { decode, decodeCounter } from "../../../runtime/store/codec.ts";
 import { keys } from "../../../runtime/store/keys.ts";
 import type { NodeState } from "./cast.ts";
 import { checkJobs } from "./oracle-jobs.ts";
-import { ALWAYS, badId, type Job, MONEY, type Request } from "./script.ts";
+import { ALWAYS, badId, everyJob, MONEY, type Request } from "./script.ts";
 import type { Course } from "./simulate.ts";
 
 /** Everything that is wrong with a course; [] when every promise was kept. */
@@ -61,21 +61,6 @@ function optionalIds({ script }: Course): ReadonlySet<string> {
     });
   }
   return optional;
-}
-
-/** Visits a job and all below it; `mayBeCut`: it or one above may be cancelled or expire. */
-export function everyJob(
-  job: Job,
-  isCut: boolean,
-  visit: (job: Job, mayBeCut: boolean) => void,
-): void {
-  const mayBeCut = isCut || job.timeoutMs !== undefined;
-  visit(job, mayBeCut);
-  for (const step of job.steps) {
-    if (step.do === "children") for (const child of step.jobs) everyJob(child, mayBeCut, visit);
-    // A run that an actor starts for an asker goes on without it; a circle starts nothing.
-    if (step.do === "ask-desk") everyJob(step.job, true, visit);
-  }
 }
 
 function checkNodes({ nodes, rows }: Course, wrong: string[]): void {

@@ -41,6 +41,8 @@ export interface Job {
   readonly timeoutMs?: number;
   /** Ends by throwing. */
   readonly fails?: boolean;
+  /** Does not let go at once when it is stopped. */
+  readonly lingersMs?: number;
 }
 
 /** What a node is told. `id` is what it writes into its log; `fails`: its handler throws so often. */
@@ -136,6 +138,8 @@ class Maker {
 
   script(size: number): Script {
     const requests: Request[] = [];
+    // In some scripts nodes do most, all at once: what crosses workers is then always on its way.
+    if (this.#chance(0.25)) for (let at = 0; at < size; at += 1) requests.push(this.#rush());
     while (requests.length < size) requests.push(this.#request());
     const actors = TENANTS.flatMap((tenant) => [
       ...NODES.map((root) => address({ kind: "node", tenant, root })),
@@ -152,13 +156,22 @@ class Maker {
     if (this.#chance(0.45)) return this.#jobRequest(id, atMs, tenant);
     const to = this.#node(tenant);
     const dice = this.#random();
-    if (dice < 0.15) {
+    if (dice < 0.25) {
       const message = { type: "put", id } as const;
       return { type: this.#chance(0.7) ? "send" : "tell", id, atMs, to, message };
     }
     const again = this.#chance(0.4);
     const message = this.#nodeMessage(id, tenant);
     return { type: "ask", id: message.id, atMs, to, message, again };
+  }
+
+  #rush(): Request {
+    const tenant = TENANTS[0] ?? "";
+    const id = this.#id("q");
+    const to = Array.from({ length: 5 }, () => this.#node(tenant));
+    const message = { type: "pass", id, to } as const;
+    const atMs = Math.floor(this.#random() * 150);
+    return { type: "ask", id, atMs, to: this.#node(tenant), message, again: this.#chance(0.5) };
   }
 
   #nodeMessage(id: string, tenant: string): NodeMessage {
@@ -211,6 +224,7 @@ class Maker {
       steps: numbered(steps),
       ...(this.#chance(0.1) ? { timeoutMs: 300 + Math.floor(this.#random() * 3_000) } : {}),
       ...(this.#chance(0.1) ? { fails: true } : {}),
+      ...(this.#chance(0.2) ? { lingersMs: Math.floor(this.#random() * 1_000) } : {}),
     };
   }
 
@@ -269,4 +283,19 @@ function numbered(steps: readonly PlanStep[]): readonly PlanStep[] {
     sent.set(step.to, seq);
     return { ...step, seq };
   });
+}
+
+/** Visits a job and all below it; `mayBeCut`: it or one above may be cancelled or expire. */
+export function everyJob(
+  job: Job,
+  isCut: boolean,
+  visit: (job: Job, mayBeCut: boolean) => void,
+): void {
+  const mayBeCut = isCut || job.timeoutMs !== undefined;
+  visit(job, mayBeCut);
+  for (const step of job.steps) {
+    if (step.do === "children") for (const child of step.jobs) everyJob(child, mayBeCut, visit);
+    // A run that an actor starts for an asker goes on without it; a circle starts nothing.
+    if (step.do === "ask-desk") everyJob(step.job, true, visit);
+  }
 }

@@ -43,14 +43,14 @@ const DOWN_MS_MAX = 400;
 export function settingsOf(seed: number): {
   readonly workers: number;
   readonly limits: Partial<KernelLimits>;
-  readonly diskMs: number;
+  readonly delayMs: number;
   readonly reads: "at once" | "later";
 } {
   const random = seeded(seed * 13 + 3);
   const pick = <T>(...of: readonly T[]): T => of[Math.floor(random() * of.length)] as T;
   return {
     workers: pick(1, 2, 2, 3),
-    diskMs: pick(0, 5, 60),
+    delayMs: pick(0, 5, 60),
     reads: pick("at once", "at once", "later"),
     limits: {
       cellsMax: pick(1, 50_000),
@@ -214,14 +214,13 @@ class Simulation {
   }
 }
 
-/** Keys whose rows differ; a start raises epochs. */
+/** Keys whose rows differ. */
 function changes(before: readonly Row[], after: readonly Row[]): readonly string[] {
   const rest = new Map(before.map((row) => [row.key, row.value]));
   const changed: string[] = [];
   for (const { key, value } of after) {
     const known = rest.get(key);
     rest.delete(key);
-    if (key.startsWith("e/")) continue;
     if (known === undefined || Buffer.compare(known, value) !== 0) changed.push(key);
   }
   return [...changed, ...rest.keys()];

@@ -33,6 +33,8 @@ export interface Outside {
   query(job: string, key: string, attempt: Attempt): Promise<string | undefined>;
   /** Waits without the runtime knowing. */
   pause(ms: number, signal: AbortSignal): Promise<void>;
+  /** Waits, whatever anybody says. */
+  linger(ms: number): Promise<void>;
   /** Notes that a run has come to a step. */
   mark(job: string, key: string): void;
 }
@@ -78,6 +80,7 @@ export class World {
         return effect?.token;
       },
       pause: (ms, signal) => pause(place, ms, signal),
+      linger: (ms) => pause(place, ms, new AbortController().signal),
       mark: (job, key) => {
         this.marks.set(`${job}|${key}`, this.#time.passedMs());
       },
