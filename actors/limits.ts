@@ -10,7 +10,7 @@ export const limits = {
   titleChars: 80,
   /** A page of a run's record, bytes of JSON, and rows read for it at once. */
   recordPageBytes: 1_024 * 1_024,
-  recordRows: 50,
+  recordRows: 20,
   /** Life of a run, ms. */
   runMs: 600_000,
   /** One model call, ms; the run's own deadline may be earlier. */

@@ -65,9 +65,14 @@ export async function recordPage(
   if (request.cursor === undefined) items.push({ type: "run", run: request.run });
   while (place !== null && bytes < limits.recordPageBytes) {
     const part: Part = await readers[place.section](source, request, place.at);
-    items.push(...part.items);
-    bytes += JSON.stringify(part.items).length;
     place = part.next;
+    for (const [index, item] of part.items.entries()) {
+      items.push(item);
+      bytes += JSON.stringify(item).length;
+      if (bytes < limits.recordPageBytes || index === part.items.length - 1) continue;
+      place = part.after(index);
+      break;
+    }
   }
   return { items, next: place === null ? null : `${place.section}.${place.at}` };
 }
@@ -91,6 +96,8 @@ export function joinRecord(items: readonly RecordItem[]): RunRecord {
 interface Part {
   readonly items: readonly RecordItem[];
   readonly next: Place | null;
+  /** Where to go on when only the items up to this one fit. */
+  after(index: number): Place;
 }
 
 type Reader = (source: RecordSource, request: RecordRequest, at: string) => Promise<Part>;
@@ -100,7 +107,8 @@ const readers: Readonly<Record<Place["section"], Reader>> = {
     const { entries, next } = await source.log(run, Number.parseInt(at, 36), 1);
     const place: Place =
       next === null ? { section: "row", at: "0" } : { section: "log", at: next.toString(36) };
-    return { items: entries.length === 0 ? [] : [{ type: "log", entries }], next: place };
+    const items: RecordItem[] = entries.length === 0 ? [] : [{ type: "log", entries }];
+    return { items, next: place, after: () => place };
   },
   row: async (source, request, at) => {
     const wanted = await rowsOf(source, request);
@@ -114,8 +122,9 @@ const readers: Readonly<Record<Place["section"], Reader>> = {
     );
     const to = from + limits.recordRows;
     const hasMore = to < wanted.length;
-    const next = hasMore ? { section: "row", at: to.toString(36) } : { section: "record", at: "" };
-    return { items: found, next: next as Place };
+    const rowAt = (index: number): Place => ({ section: "row", at: index.toString(36) });
+    const next: Place = hasMore ? rowAt(to) : { section: "record", at: "" };
+    return { items: found, next, after: (index) => rowAt(from + index + 1) };
   },
   record: async (source, { run }, at) => {
     const input = inputOf(run);
@@ -124,10 +133,14 @@ const readers: Readonly<Record<Place["section"], Reader>> = {
     const limit = limits.recordRows;
     const from = at === "" ? range.from : `${at}.`;
     const found = await source.records(owner, { ...range, from, limit });
-    const last = found.at(-1);
+    const recordAt = (index: number): Place => ({
+      section: "record",
+      at: found[index]?.key ?? "",
+    });
     return {
       items: found.map(({ key, value }) => ({ type: "record", record: { owner, key, value } })),
-      next: last === undefined || found.length < limit ? null : { section: "record", at: last.key },
+      next: found.length < limit ? null : recordAt(found.length - 1),
+      after: recordAt,
     };
   },
 };
