@@ -41,6 +41,14 @@ export const commands: CommandTable = {
     ].join("\n  "),
     load: () => import("./replay.ts"),
   },
+  versions: {
+    summary: "List an agent's versions; go back to one, or try one on a share of conversations.",
+    usage: [
+      "troupe versions AGENT [--rollback N | --canary N [--share 0.1] | --promote | --abort]",
+      "                      [--url URL] [--key KEY] [--tenant TN]",
+    ].join("\n  "),
+    load: () => import("./versions.ts"),
+  },
   settings: {
     summary: "Print every setting with default, unit and limit.",
     usage: "troupe settings",

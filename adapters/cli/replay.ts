@@ -10,13 +10,13 @@ import { RuntimeError } from "../../runtime/errors.ts";
 import { type FolderReader, openFolderReader } from "../../runtime/store/folder-reader.ts";
 import type { Reader } from "../../runtime/store/store.ts";
 import { type Config, loadClientConfig, loadConfig } from "../config.ts";
-import { readSmall } from "../data-folder.ts";
 import { compareReplays } from "../replay/compare.ts";
 import { findRun, readRecord } from "../replay/folder.ts";
 import { replayRecord, replayWith } from "../replay/replay.ts";
 import type { Swap } from "../replay/swap.ts";
 import { comparisonLines, countsOf, headLine, stepLines, verdictLines } from "../replay/text.ts";
 import { workerHost } from "../worker-host.ts";
+import { openApi } from "./api-client.ts";
 import { createRecordClient } from "./record-client.ts";
 
 const options = {
@@ -145,7 +145,7 @@ async function openSource(wanted: Wanted, config: Config): Promise<Source> {
   } catch (error) {
     const isInUse = error instanceof RuntimeError && error.code === "DATA_LOCKED";
     if (!isInUse || wanted.data !== undefined) throw error;
-    return await remote(wanted, config, `http://${config.host}:${config.port}`);
+    return await remote(wanted, config);
   }
 }
 
@@ -160,18 +160,14 @@ function local({ run, tenant, swap }: Wanted, folder: FolderReader): Source {
   };
 }
 
-async function remote(wanted: Wanted, config: Config, url: string): Promise<Source> {
-  const { run, tenant, swap } = wanted;
-  const key =
-    wanted.key ??
-    loadClientConfig().key ??
-    config.adminKey ??
-    (await readSmall(config.data, "admin-key"))?.trim();
-  if (!key) {
-    throw new RuntimeError("INVALID", "no key for the server; pass --key or set TROUPE_KEY.");
-  }
-  const place = { url: url.replace(/\/$/, ""), key };
-  const client = createRecordClient(tenant === undefined ? place : { ...place, tenant });
+async function remote(wanted: Wanted, config: Config, url?: string): Promise<Source> {
+  const { run, swap, key, tenant } = wanted;
+  const server = {
+    ...(url === undefined ? {} : { url }),
+    ...(key === undefined ? {} : { key }),
+    ...(tenant === undefined ? {} : { tenant }),
+  };
+  const client = createRecordClient(await openApi(server, config));
   return {
     record: () => client.record(run, swap?.version),
     readers: null,

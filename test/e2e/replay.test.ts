@@ -161,6 +161,12 @@ test("another version of the agent is tried on a recorded message, and versions 
   const { body } = await product.call("POST", `${path}/runs`, { input: "A refund, q-canary" });
   const { body: ran } = await product.call("GET", `/v2/runs/${body.id}`);
 
+  const back = await troupe([
+    ...["versions", agent, "--url", product.url, "--rollback", String(version - 1)],
+  ]);
+
+  expect(back).toMatchObject({ code: 0, errors: "" });
+  expect(back.out).toMatch(/^ +\d+ +\S+ +restored from \d+, current$/m);
   expect(said.out).toContain("+ system: Be kind.");
   expect(said.out).toMatch(/^= step +route-model/m);
   expect(listed.data).toMatchObject([

@@ -1,0 +1,98 @@
+// The platform's API as commands of the terminal call it: where the server is and which key is used
+// when neither is named, and an operator's key in the tenant that has what is asked for.
+
+import { RuntimeError } from "../../runtime/errors.ts";
+import { type Config, loadClientConfig } from "../config.ts";
+import { readSmall } from "../data-folder.ts";
+
+/** Tenants an operator's key is tried in when none is named. */
+const TENANTS_MAX = 100;
+
+/** Options of commands that speak to a server; what is absent comes from the configuration. */
+export interface ServerOptions {
+  readonly url?: string;
+  readonly key?: string;
+  /** Tenant an operator's key acts in; absent: the key's own. */
+  readonly tenant?: string;
+}
+
+/** Calls a server. Errors are RuntimeError with the server's own words. */
+export interface ApiClient {
+  /** GET without a body, POST with one, unless a method is named. */
+  call(path: string, body?: unknown, method?: string): Promise<unknown>;
+  /** An operator's key sees one tenant at a time: looks once for the one that has this path. */
+  findTenant(path: string): Promise<void>;
+}
+
+/** A client of the server that is named, or of the one this configuration starts. */
+export async function openApi(options: ServerOptions, config: Config): Promise<ApiClient> {
+  const fromEnv = loadClientConfig();
+  const url = options.url ?? fromEnv.url ?? `http://${config.host}:${config.port}`;
+  const kept = async (): Promise<string | undefined> =>
+    (await readSmall(config.data, "admin-key"))?.trim();
+  const key = options.key ?? fromEnv.key ?? config.adminKey ?? (await kept());
+  if (!key) {
+    throw new RuntimeError("INVALID", "no key for the server; pass --key or set TROUPE_KEY.");
+  }
+  return createApiClient({ url: url.replace(/\/$/, ""), key, tenant: options.tenant });
+}
+
+function createApiClient(place: {
+  readonly url: string;
+  readonly key: string;
+  readonly tenant: string | undefined;
+}): ApiClient {
+  const { url, key, tenant } = place;
+  let acting = tenant;
+  const call: ApiClient["call"] = async (path, body, method) => {
+    const response = await fetch(`${url}${path}`, {
+      method: method ?? (body === undefined ? "GET" : "POST"),
+      headers: {
+        "X-API-Key": key,
+        "Content-Type": "application/json",
+        ...(acting === undefined ? {} : { "X-Tenant": acting }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    }).catch((cause: unknown) => {
+      throw new RuntimeError("WORKER_LOST", `No server answers at ${url}.`, {}, { cause });
+    });
+    if (response.ok) return await response.json();
+    const code = response.status === 404 ? "NOT_FOUND" : "INVALID";
+    throw new RuntimeError(code, await messageOf(response), { status: response.status });
+  };
+  return {
+    call,
+    findTenant: async (path) => {
+      await call(path).catch(async (error: unknown) => {
+        if (tenant !== undefined || !isUnknown(error)) throw error;
+        const { data } = (await call(`/admin/tenants?limit=${TENANTS_MAX}`).catch(() => {
+          throw error;
+        })) as { readonly data: readonly { readonly id: string }[] };
+        for (const { id } of data) {
+          acting = id;
+          if (await call(path).catch(isNothing)) return;
+        }
+        throw error;
+      });
+    },
+  };
+}
+
+const isUnknown = (error: unknown): boolean =>
+  error instanceof RuntimeError && error.code === "NOT_FOUND";
+
+/** @throws every error but that there is no such thing. */
+function isNothing(error: unknown): null {
+  if (isUnknown(error)) return null;
+  throw error;
+}
+
+async function messageOf(response: Response): Promise<string> {
+  const text = await response.text();
+  try {
+    const { detail, title } = JSON.parse(text) as { detail?: string; title?: string };
+    return detail ?? title ?? `HTTP ${response.status}`;
+  } catch {
+    return `HTTP ${response.status}`;
+  }
+}
