@@ -21,6 +21,8 @@ import { TurnRunner } from "./turn-runner.ts";
 
 const IDLE_MS = 30_000;
 const SWEEP_MS = 5_000;
+/** Tells of one turn to one receiver on another worker that travel as one item. */
+const TELLS_A_RUN = 32;
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 
@@ -58,15 +60,48 @@ export class ActorHost {
 
   /** A message in memory, at most once: dropped when its receiver is full or not here. */
   tell(to: Address, from: Address | null, message: unknown): void {
-    let cell: Cell | null | undefined = this.cells.get(to);
-    if (cell === undefined) {
-      const shard = shardOfAddress(to);
-      if (this.#engine.epochOf(shard) === undefined) {
-        this.#engine.options.toPeer(shard, { type: "tell", to, from, message });
-        return;
-      }
-      cell = this.cellFor(to);
+    const shard = this.#shardElsewhere(to);
+    if (shard === null) this.#tellHere(this.cellFor(to), from, message);
+    else this.#engine.options.toPeer(shard, { type: "tell", to, from, message });
+  }
+
+  /** Sends the tells of a turn, in the order they were asked for. */
+  deliver(from: Address, draft: TurnDraft): void {
+    const { tellTo, tellMessage, told } = draft;
+    for (let at = 0; at < told; at += 1) {
+      const to = tellTo[at] as Address;
+      const cell = this.cells.get(to);
+      if (cell !== undefined) this.#tellHere(cell, from, tellMessage[at]);
+      else at = this.#deliverRun(from, draft, at);
     }
+  }
+
+  /** Sends a tell whose receiver is not in memory, with those to the same one after it; the last of them. */
+  #deliverRun(from: Address, { tellTo, tellMessage, told }: TurnDraft, first: number): number {
+    const to = tellTo[first] as Address;
+    const message = tellMessage[first];
+    const shard = this.#shardElsewhere(to);
+    if (shard === null) {
+      this.#tellHere(this.cellFor(to), from, message);
+      return first;
+    }
+    let end = first + 1;
+    const most = Math.min(told, first + TELLS_A_RUN);
+    while (end < most && tellTo[end] === to) end += 1;
+    const item = { type: "tell", to, from, message } as const;
+    const { toPeer } = this.#engine.options;
+    toPeer(shard, end - first === 1 ? item : { ...item, more: tellMessage.slice(first + 1, end) });
+    return end - 1;
+  }
+
+  /** The shard of an actor that lives on another worker; null when it lives here. */
+  #shardElsewhere(to: Address): number | null {
+    if (this.cells.has(to)) return null;
+    const shard = shardOfAddress(to);
+    return this.#engine.epochOf(shard) === undefined ? shard : null;
+  }
+
+  #tellHere(cell: Cell | null, from: Address | null, message: unknown): void {
     if (cell === null || !takesTell(cell)) {
       this.#engine.metrics.count("tellsDropped");
       return;
@@ -77,12 +112,6 @@ export class ActorHost {
     if (cell.isQueued) return;
     if (cell.status === "ready") this.order.enqueue(cell);
     else if (cell.status === "cold") this.load(cell);
-  }
-
-  /** Sends the tells of a turn, in the order they were asked for. */
-  deliver(from: Address, draft: TurnDraft): void {
-    const { tellTo, tellMessage, told } = draft;
-    for (let at = 0; at < told; at += 1) this.tell(tellTo[at] as Address, from, tellMessage[at]);
   }
 
   /** Puts a durable message into its receiver's inbox, in the open batch. */

@@ -237,8 +237,13 @@ class KernelOfThread implements Kernel {
   #peerItem(item: PeerItem, shard: number): void {
     // Another owner's by now: a stored message is found there, a tell is at most once.
     if (this.#shards.servedAt(shard) === undefined) return;
-    if (item.type === "stored") this.#wakeUp(item, shard);
-    else this.#engine.actors.tell(item.to, item.from, item.message);
+    if (item.type === "stored") {
+      this.#wakeUp(item, shard);
+      return;
+    }
+    const { to, from, message, more } = item;
+    this.#engine.actors.tell(to, from, message);
+    if (more !== undefined) for (const next of more) this.#engine.actors.tell(to, from, next);
   }
 
   #wakeUp(item: PeerItem & { type: "stored" }, shard: number): void {

@@ -151,4 +151,6 @@ export type PeerItem =
       readonly to: Address;
       readonly from: Address | null;
       readonly message: Data;
+      /** Messages that the same turn told the same receiver after it. */
+      readonly more?: readonly Data[];
     };

@@ -3,7 +3,8 @@
 
 import { afterEach, expect, test } from "vitest";
 import { type ActorDefinition, defineActor, type Turn } from "../../runtime/actor.ts";
-import { type Address, address } from "../../runtime/address.ts";
+import { type Address, address, shardOfAddress } from "../../runtime/address.ts";
+import { TestSystem } from "../../runtime/testkit/test-system.ts";
 import { type OneKernel, startOneKernel } from "../support/one-kernel.ts";
 
 const at = (kind: string, root = "a"): Address => address({ kind, tenant: "tn_1", root });
@@ -112,4 +113,25 @@ test("a tell whose turn throws is tried again, and what its turn wrote is there 
   expect(heard.toSorted()).toEqual(["heard hello", "hello"]);
   expect(calls).toBe(2);
   expect(one.kernel.inspect().counters["turnFailures"]).toBe(1);
+});
+
+test("a turn's tells to actors of another worker arrive in their order", async () => {
+  const heard: unknown[] = [];
+  const system = new TestSystem({
+    seed: 1,
+    definitions: [teller, listener(heard)] as unknown as ActorDefinition[],
+  });
+  await system.start();
+  const [from, to] = [0, 1].map((worker) =>
+    ["a", "b", "c", "d", "e", "f", "g", "h"].find(
+      (root) => shardOfAddress(at("listener", root)) % 2 === worker,
+    ),
+  );
+  const messages = Array.from({ length: 100 }, (_, n) => n);
+
+  const answer = system.ask(at("teller", from), { to: at("listener", to), messages });
+  await system.schedule.settle();
+
+  expect(await answer).toBe("told");
+  expect(heard).toEqual(messages);
 });
