@@ -4,9 +4,9 @@
 
 import { createHash } from "node:crypto";
 import type { Data, Outcome } from "./actor.ts";
-import type { Address } from "./address.ts";
+import { type Address, addressParts } from "./address.ts";
 import type { ErrorData } from "./errors.ts";
-import { decode, encode } from "./store/codec.ts";
+import { decodeChunk } from "./journal-codec.ts";
 import { keys, prefixRange } from "./store/keys.ts";
 import type { Reader } from "./store/store.ts";
 
@@ -63,11 +63,6 @@ export type LogEntry =
 /** Chunks read of one run at most: 1,000 steps and their events come nowhere near. */
 const CHUNKS_MAX = 20_000;
 
-/** Bytes of one chunk. */
-export function encodeChunk(entries: readonly LogEntry[]): Uint8Array {
-  return encode(entries);
-}
-
 /** The whole log of a root run and the number of its next chunk; nothing of one that is being trimmed. */
 export async function loadLog(
   reader: Reader,
@@ -77,7 +72,8 @@ export async function loadLog(
   const log: LogEntry[] = [];
   // Being trimmed from its start: what is left of it is no log.
   if (rows[0] && rows[0].key !== keys.journal(root, 0)) return { log, nextChunk: 0 };
-  for (const row of rows) log.push(...(decode(row.value) as LogEntry[]));
+  const { path } = addressParts(root);
+  for (const row of rows) log.push(...decodeChunk(row.value, path));
   const last = rows.at(-1);
   const nextChunk = last
     ? Number.parseInt(last.key.slice(last.key.lastIndexOf("/") + 1), 36) + 1

@@ -1,9 +1,9 @@
 // The stored log of a run, in pages: what replays and traces read, on main or in another program,
 // while the run may still be writing.
 
-import type { Address } from "./address.ts";
+import { type Address, addressParts } from "./address.ts";
 import type { LogEntry } from "./journal.ts";
-import { decode } from "./store/codec.ts";
+import { decodeChunk } from "./journal-codec.ts";
 import { keys, prefixRange } from "./store/keys.ts";
 import type { Reader } from "./store/store.ts";
 
@@ -30,7 +30,8 @@ export async function readLog(
   const limit = Math.min(LOG_PAGE_CHUNKS, Math.max(1, page.limit));
   const { to } = prefixRange(keys.journalOf(root), limit);
   const rows = await reader.range({ from: keys.journal(root, page.from), to, limit: limit + 1 });
-  const entries = rows.slice(0, limit).flatMap((row) => decode(row.value) as LogEntry[]);
+  const { path } = addressParts(root);
+  const entries = rows.slice(0, limit).flatMap((row) => decodeChunk(row.value, path));
   const next = rows[limit];
   const chunk = next === undefined ? null : next.key.slice(next.key.lastIndexOf("/") + 1);
   return { entries, next: chunk === null ? null : Number.parseInt(chunk, 36) };

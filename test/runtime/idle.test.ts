@@ -4,7 +4,7 @@
 import { expect, test } from "vitest";
 import { defineActor, defineRun } from "../../runtime/actor.ts";
 import { type Address, address } from "../../runtime/address.ts";
-import { encodeChunk } from "../../runtime/journal.ts";
+import { encodeChunk } from "../../runtime/journal-codec.ts";
 import type { DoorItem } from "../../runtime/message.ts";
 import { ENDED } from "../../runtime/record-sweeper.ts";
 import { encode } from "../../runtime/store/codec.ts";

@@ -1,0 +1,39 @@
+// Log entries as they are stored.
+
+import { expect, test } from "vitest";
+import type { LogEntry } from "../../runtime/journal.ts";
+import { decodeChunk, encodeChunk } from "../../runtime/journal-codec.ts";
+import { encode } from "../../runtime/store/codec.ts";
+
+const root = "rn_01m7z3a6rejb7f09yr0pexhz3d";
+const child = `${root}.1`;
+const error = { code: "DEADLINE", message: "Late." } as const;
+
+const entries: readonly LogEntry[] = [
+  { type: "child", run: child, parent: root, key: "a", kind: "part", deadlineMs: 5, input: null },
+  { type: "child", run: `${child}.1`, parent: child, key: "b", kind: "p", deadlineMs: 5, input: 1 },
+  { type: "try", run: root, key: "sleep", attempt: 1, untilMs: 7 },
+  { type: "try", run: root, key: "pay", attempt: 2 },
+  { type: "try", run: root, key: "ask", attempt: 1, sent: "f" },
+  { type: "step", run: child, key: "s", attempt: 1, print: "p", result: { text: "t" } },
+  { type: "step", run: child, key: "m", attempt: 1, print: "", result: undefined, streamed: true },
+  { type: "failed", run: root, key: "f", attempt: 3, print: "", error },
+  { type: "event", run: root, key: "e", event: { type: "routing" } },
+  { type: "cancel", run: root, reason: "enough" },
+  { type: "steer", run: root, value: ["left"] },
+  { type: "decide", run: root, key: "ok", value: true },
+  { type: "resumed", run: root, incarnation: 2 },
+  { type: "end", run: root, outcome: { status: "failed", error } },
+];
+
+test("every type of entry is read as it was written", () => {
+  expect(decodeChunk(encodeChunk(entries), root)).toStrictEqual(entries);
+});
+
+test("entries of the first format are read too", () => {
+  expect(decodeChunk(encode(entries), root)).toEqual(entries);
+});
+
+test("a chunk is less than two thirds of its entries as they are", () => {
+  expect(encodeChunk(entries).length).toBeLessThan(0.66 * encode(entries).length);
+});
