@@ -21,6 +21,7 @@ import { runtimeAcross } from "./questions/runtime-across.ts";
 import { runtimeAsk } from "./questions/runtime-ask.ts";
 import { runtimeDurable } from "./questions/runtime-durable.ts";
 import { runtimeFairness } from "./questions/runtime-fairness.ts";
+import { runtimeIdle } from "./questions/runtime-idle.ts";
 import { runtimeSpawn } from "./questions/runtime-spawn.ts";
 import { runtimeTell } from "./questions/runtime-tell.ts";
 import { runtimeWake } from "./questions/runtime-wake.ts";
@@ -54,6 +55,7 @@ const questions: readonly Question[] = [
   runtimeDurable,
   runtimeAck,
   runtimeWake,
+  runtimeIdle,
 ];
 
 const ROUNDS = 5;

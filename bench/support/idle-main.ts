@@ -1,0 +1,136 @@
+// Conversations that hibernate, many of them. Arguments: "fill" or "wake", folder, conversations.
+// `fill` takes the rows of the one conversation in the folder as the server wrote them, and writes
+// copies under ids of their own through the storage thread; prints {rows, rowBytes} of a
+// copy. `wake` prints {p50, p99} in microseconds from a message's arrival to its handler.
+
+import { defineActor } from "../../runtime/actor.ts";
+import { address, SHARDS } from "../../runtime/address.ts";
+import { realClock } from "../../runtime/clock.ts";
+import { newId } from "../../runtime/id.ts";
+import { createKernel } from "../../runtime/kernel.ts";
+import type { WorkerItem } from "../../runtime/message.ts";
+import { openFolder } from "../../runtime/store/folder.ts";
+import { openStore } from "../../runtime/store/lmdb.ts";
+import { startStorage } from "../../runtime/store/storage.ts";
+import type { Row, StoreOp } from "../../runtime/store/store.ts";
+import { seeded } from "../../runtime/testkit/schedule.ts";
+
+const [what = "wake", path = "", count = "50000"] = process.argv.slice(2);
+const CONVERSATIONS = Number(count);
+const COPIES_A_BATCH = 1_000;
+const WAKES = 2_000;
+const WARM_WAKES = 500;
+const DEADLINE_MS = 60_000;
+/** The first copy's moment; one more a millisecond later each. */
+const FIRST_MS = 1_700_000_000_000;
+const ID = /(cv|rn|ms|le)_[0-9a-z]{26}/g;
+
+openFolder(path);
+const storage = await startStorage({ path, environments: ["hot"], onDeath: () => process.exit(9) });
+const store = openStore({ path, environment: "hot", port: storage.connect("hot") });
+const template = await templateRows();
+const tenant = /\/(tn_[0-9a-z]{26})\//.exec(template[0]?.key ?? "")?.[1] ?? "";
+await (what === "fill" ? fill() : wake());
+await store.close();
+await storage.close();
+process.exit(0);
+
+/** Id of a kind for a copy: the same whenever it is asked for. */
+function idOf(prefix: string, copy: number, salt: number): string {
+  const random = seeded(copy * 16 + salt);
+  return newId(prefix, FIRST_MS + copy, (bytes) =>
+    Uint8Array.from({ length: bytes }, () => Math.floor(random() * 256)),
+  );
+}
+
+/** The rows of the first conversation: whatever names it or its run. */
+async function templateRows(): Promise<readonly Row[]> {
+  const conversations = await store.range({ from: "a/", to: "a/~", limit: 1_000 });
+  const root = /cv_[0-9a-z]{26}/.exec(conversations[0]?.key ?? "")?.[0] ?? "";
+  const run = new RegExp(`${root}/(rn_[0-9a-z]{26})`);
+  const id = conversations.map(({ key }) => run.exec(key)?.[1]).find((found) => found) ?? "";
+  const all = await store.range({ from: "a/", to: "~", limit: 10_000 });
+  return all.filter(({ key, value }) => {
+    const text = Buffer.from(value).toString("latin1");
+    return [root, id].some((name) => key.includes(name) || text.includes(name));
+  });
+}
+
+async function fill(): Promise<void> {
+  const names = [...new Set(template.flatMap((row) => idsIn(row)))];
+  let rowBytes = 0;
+  for (let copy = 0; copy < CONVERSATIONS; copy += COPIES_A_BATCH) {
+    const ops: StoreOp[] = [];
+    rowBytes = 0;
+    for (let at = copy; at < copy + COPIES_A_BATCH; at += 1) {
+      const ids = new Map(names.map((name, salt) => [name, idOf(name.slice(0, 2), at, salt)]));
+      for (const row of template) ops.push(copyOf(row, ids));
+    }
+    for (const op of ops.slice(0, template.length)) {
+      if (op.op === "put") rowBytes += op.key.length + op.value.length;
+    }
+    await store.commit({ ops }).committed;
+  }
+  console.log(JSON.stringify({ rows: template.length, rowBytes }));
+}
+
+function idsIn({ key, value }: Row): string[] {
+  return `${key} ${Buffer.from(value).toString("latin1")}`.match(ID) ?? [];
+}
+
+/** Ids have one length, so that they can be replaced where they lie. */
+function copyOf({ key, value }: Row, ids: ReadonlyMap<string, string>): StoreOp {
+  const renamed = (text: string): string => text.replace(ID, (id) => ids.get(id) ?? id);
+  const bytes = Buffer.from(renamed(Buffer.from(value).toString("latin1")), "latin1");
+  return { op: "put", key: renamed(key), value: bytes };
+}
+
+async function wake(): Promise<void> {
+  let handledMs = 0;
+  const conversation = defineActor<object, null>({
+    kind: "conversation",
+    version: 1_000_000,
+    initial: () => ({}),
+    migrate: (state) => state as object,
+    receive(state, _, turn) {
+      handledMs = performance.now();
+      turn.reply(Object.keys(state).length);
+      return state;
+    },
+  });
+  const waiting = new Map<number, (item: WorkerItem) => void>();
+  const kernel = createKernel({
+    worker: 0,
+    definitions: [conversation],
+    ports: {},
+    store,
+    clock: realClock,
+    random: (bytes) => new Uint8Array(bytes),
+    durability: "flushed",
+    defer: setImmediate,
+    toDoor: (item) => waiting.get(item.id)?.(item),
+    toPeer: () => undefined,
+  });
+  await kernel.own(new Map(Array.from({ length: SHARDS }, (_, shard) => [shard, 1_000_000])));
+  const names = [...new Set(template.flatMap((row) => idsIn(row)))];
+  const salt = names.findIndex((name) => name.startsWith("cv_"));
+  const times = new Float64Array(WAKES);
+  for (let at = -WARM_WAKES; at < WAKES; at += 1) {
+    // Steps of a large prime: no conversation twice, none beside the one before.
+    const copy = ((at + WARM_WAKES) * 7_919) % CONVERSATIONS;
+    const to = address({ kind: "conversation", tenant, root: idOf("cv", copy, salt) });
+    const answered = new Promise<WorkerItem>((resolve) => waiting.set(at, resolve));
+    const beganMs = performance.now();
+    const deadlineMs = Date.now() + DEADLINE_MS;
+    const ask = { message: null, deadlineMs, want: "reply", level: "memory" } as const;
+    kernel.fromDoor([{ type: "request", id: at, to, ...ask }]);
+    const answer = await answered;
+    if (answer.type !== "reply" || Number(answer.value) < 2) {
+      throw new Error(`${to} was not woken: ${JSON.stringify(answer)}`);
+    }
+    if (at >= 0) times[at] = (handledMs - beganMs) * 1_000;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  times.sort();
+  console.log(JSON.stringify({ p50: times[WAKES / 2], p99: times[Math.floor(WAKES * 0.99)] }));
+}
