@@ -140,6 +140,11 @@ const kernelLimits = {
     "keys",
     [5_000_000, 1, 1_000_000_000],
   ),
+  inboxBytesMax: integer("Waiting messages of one tenant at a worker; then it gets 429.", "bytes", [
+    64 * MIB,
+    64 * KIB,
+    16 * GIB,
+  ]),
   viewersMax: integer(
     "Viewers of runs at a worker; one more is 429.",
     "viewers",

@@ -10,6 +10,7 @@ import { type Engine, whenRead } from "./engine.ts";
 import { isStorageTrouble, RuntimeError, toErrorData } from "./errors.ts";
 import { Found, peerItem } from "./found.ts";
 import type { Asker, InboxRow, LetterPast } from "./message.ts";
+import { roughBytes } from "./size.ts";
 import { decode, encode } from "./store/codec.ts";
 import { keys } from "./store/keys.ts";
 import type { Row } from "./store/store.ts";
@@ -174,8 +175,10 @@ export class ActorHost {
       return;
     }
     const cell = this.cellFor(to);
-    if (cell) this.push(cell, item);
-    else
+    if (cell) {
+      if (lane === "user") item.bytes = this.#engine.admission.entered(cell, roughBytes(message));
+      this.push(cell, item);
+    } else
       this.#engine.letters.setAside(
         to,
         item,
@@ -258,7 +261,11 @@ export class ActorHost {
     for (const [address, cell] of [...this.cells]) {
       if (isLost(cell.shard)) continue; // Forgotten right after this.
       const waiting = again.get(address);
-      const kept: MailItem[] = cell.mailbox.drain().filter((item) => this.#isKept(item, refused));
+      const kept: MailItem[] = [];
+      for (const item of cell.mailbox.drain()) {
+        if (this.#isKept(item, refused)) kept.push(item);
+        else this.#engine.admission.left(cell, item);
+      }
       if (waiting === undefined) {
         for (const item of kept) cell.mailbox.push(item, item.lane);
         continue;
@@ -292,8 +299,8 @@ export class ActorHost {
   }
 
   #handOn(cell: Cell, item: MailItem): void {
-    if (item.row || item.due) return; // On disk: its next owner finds it.
     this.#engine.admission.left(cell, item);
+    if (item.row || item.due) return; // On disk: its next owner finds it.
     const { toDoor, toPeer } = this.#engine.options;
     if (item.door && item.door.want !== "nothing") {
       toDoor({ type: "moved", id: item.door.id });

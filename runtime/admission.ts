@@ -7,11 +7,12 @@ import type { Participant } from "./committer.ts";
 import type { Engine } from "./engine.ts";
 import { type ErrorCode, type ErrorData, isStorageTrouble, toErrorData } from "./errors.ts";
 import type { DoorItem } from "./message.ts";
+import { roughBytes } from "./size.ts";
 
 /** Messages waiting for one actor unless its definition says otherwise. */
 export const MAILBOX_MAX = 1_024;
-/** Messages of one tenant from the door that wait in one kernel. */
-const TENANT_WAITING_MAX = 20_000;
+/** What a waiting message takes beside its data. */
+const ITEM_BYTES = 256;
 const RETRY_AFTER_MS = 1_000;
 
 type Door = NonNullable<MailItem["door"]>;
@@ -19,7 +20,7 @@ type Door = NonNullable<MailItem["door"]>;
 /** Admission to one kernel. */
 export class Admission {
   readonly #engine: Engine;
-  /** Messages from the door that wait, by tenant. */
+  /** Bytes of what waits in mailboxes, by tenant: from the door, and sent by actors. */
   readonly #waiting = new Map<string, number>();
 
   constructor(engine: Engine) {
@@ -53,7 +54,6 @@ export class Admission {
       this.#store(item);
       return;
     }
-    this.#waiting.set(cell.tenant, (this.#waiting.get(cell.tenant) ?? 0) + 1);
     const mail: MailItem = {
       message,
       from: null,
@@ -61,6 +61,7 @@ export class Admission {
       deadlineMs,
       door,
       queuedAt: pace.nowMs,
+      bytes: this.entered(cell, roughBytes(message)),
       failures: item.deaths ?? 0,
     };
     actors.push(cell, trace === undefined ? mail : { ...mail, trace });
@@ -86,10 +87,19 @@ export class Admission {
     }
   }
 
-  /** A message has left its mailbox for good. */
+  /** A message of so many bytes comes to wait; what it counts as. */
+  entered(cell: Cell, dataBytes: number): number {
+    const bytes = dataBytes + ITEM_BYTES;
+    this.#waiting.set(cell.tenant, (this.#waiting.get(cell.tenant) ?? 0) + bytes);
+    return bytes;
+  }
+
+  /** A message has left its mailbox for good; said twice, it counts once. */
   left(cell: Cell, item: MailItem): void {
-    if (!item.door) return;
-    const waiting = (this.#waiting.get(cell.tenant) ?? 1) - 1;
+    const { bytes = 0 } = item;
+    if (bytes === 0) return;
+    item.bytes = 0;
+    const waiting = (this.#waiting.get(cell.tenant) ?? 0) - bytes;
     if (waiting > 0) this.#waiting.set(cell.tenant, waiting);
     else this.#waiting.delete(cell.tenant);
   }
@@ -107,9 +117,10 @@ export class Admission {
         message: `"${item.to}" has ${max} messages waiting, its limit.`,
       };
     }
-    if (cell && (this.#waiting.get(cell.tenant) ?? 0) >= TENANT_WAITING_MAX) {
-      const message = `${TENANT_WAITING_MAX} messages of this tenant are waiting, the limit.`;
-      return { code: "MAILBOX_FULL", message };
+    const { inboxBytesMax } = this.#engine.limits;
+    if (cell && (this.#waiting.get(cell.tenant) ?? 0) >= inboxBytesMax) {
+      const message = `Messages of this tenant of ${inboxBytesMax} bytes are waiting, the limit.`;
+      return { code: "INBOX_FULL", message };
     }
     return null;
   }

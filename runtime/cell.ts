@@ -38,6 +38,8 @@ export interface MailItem {
   readonly past?: LetterPast;
   /** When it came, ms since the epoch; absent of what was told, which has a tick instead. */
   readonly queuedAt?: number;
+  /** What it counts as against its tenant's limit; 0 or absent when it does not. */
+  bytes?: number;
   failures: number;
 }
 

@@ -73,6 +73,8 @@ export interface KernelLimits {
   readonly retentionDays: number;
   /** Keys of messages from outside that are remembered of one tenant; one more is refused (SEEN_FULL). */
   readonly seenKeysMax: number;
+  /** Bytes of messages of one tenant that wait; the door then refuses its messages (INBOX_FULL). */
+  readonly inboxBytesMax: number;
   /** Viewers of runs; one more is refused (INBOX_FULL). */
   readonly viewersMax: number;
 }

@@ -49,6 +49,7 @@ export const KERNEL_LIMITS: KernelLimits = {
   retentionDays: 30,
   seenKeysMax: 5_000_000,
   viewersMax: 100_000,
+  inboxBytesMax: 67_108_864,
 };
 
 /** First character of a sequence: what the first version wrote, by time, begins with a lesser one. */

@@ -4,6 +4,7 @@
 
 import { RuntimeError } from "./errors.ts";
 import { type Frame, frameId } from "./frame.ts";
+import { roughBytes } from "./size.ts";
 
 /** How much of a live text the viewer has been given. */
 interface Shown {
@@ -18,7 +19,6 @@ type Batch = IteratorResult<readonly Frame[], undefined>;
 const DONE: Batch = { done: true, value: undefined };
 /** Rough size of what a frame holds beside its text. */
 const FRAME_BYTES = 256;
-const SIZE_NODES_MAX = 1_000;
 
 /** What a subscription asks of the door. */
 export interface SubscriptionHost {
@@ -170,7 +170,7 @@ export class Subscription implements AsyncIterator<readonly Frame[], undefined> 
   #keep(frame: Frame): void {
     this.#frames.push(frame);
     // A reader that waits takes it at once; only what is kept is measured.
-    if (this.#resolve === undefined) this.#bytes += roughBytes(frame);
+    if (this.#resolve === undefined) this.#bytes += FRAME_BYTES + roughBytes(frame);
   }
 
   #pushText(frame: Frame & { type: "text" }): void {
@@ -290,21 +290,4 @@ function lastIdOf(frames: readonly Frame[]): string | undefined {
     if (frame !== undefined && "id" in frame) return frame.id;
   }
   return undefined;
-}
-
-/** Bytes a frame holds, roughly: strings at two bytes a unit, and no more than some nodes of it. */
-function roughBytes(frame: Frame): number {
-  let bytes = FRAME_BYTES;
-  let nodes = 0;
-  const open: unknown[] = [frame];
-  while (open.length > 0 && nodes < SIZE_NODES_MAX) {
-    const value = open.pop();
-    nodes += 1;
-    if (typeof value === "string") bytes += value.length * 2;
-    else if (ArrayBuffer.isView(value)) bytes += value.byteLength;
-    else if (typeof value === "object" && value !== null) {
-      for (const inner of Object.values(value)) open.push(inner);
-    } else bytes += 8;
-  }
-  return bytes;
 }

@@ -59,6 +59,7 @@ async function templateRows(): Promise<readonly Row[]> {
 async function fill(): Promise<void> {
   const names = [...new Set(template.flatMap((row) => idsIn(row)))];
   let rowBytes = 0;
+  let committed: Promise<unknown> = Promise.resolve();
   for (let copy = 0; copy < CONVERSATIONS; copy += COPIES_A_BATCH) {
     const ops: StoreOp[] = [];
     rowBytes = 0;
@@ -69,8 +70,12 @@ async function fill(): Promise<void> {
     for (const op of ops.slice(0, template.length)) {
       if (op.op === "put") rowBytes += op.key.length + op.value.length;
     }
-    await store.commit({ ops }).committed;
+    // The next copies are made while these are written.
+    await committed;
+    committed = store.commit({ ops }).committed;
+    await new Promise((resolve) => setImmediate(resolve));
   }
+  await committed;
   console.log(JSON.stringify({ rows: template.length, rowBytes }));
 }
 

@@ -11,7 +11,7 @@ import { canPin } from "./processes.ts";
 const here = dirname(fileURLToPath(import.meta.url));
 const execute = promisify(execFile);
 /** Milliseconds a program may take. */
-const PROGRAM_MS = 600_000;
+const PROGRAM_MS = 1_800_000;
 
 /** Figures by name, as the program printed them. */
 export type Measured = Readonly<Record<string, number>>;

@@ -15,7 +15,7 @@ const DAY_MS = 24 * HOUR_MS;
 /** A little longer than the first sweep of a kernel takes to come. */
 const SWEEP_MS = 600_100;
 
-type CounterMessage = { type: "count" } | { type: "refuse" };
+type CounterMessage = { type: "count"; long?: string } | { type: "refuse" };
 
 const counter = defineActor<number, CounterMessage>({
   kind: "counter",
@@ -178,6 +178,35 @@ test("records are kept for ever where retention is 0, and a long log is trimmed 
   expect(once).toBe(written - 200);
   expect(half).toBe("EVENTS_TRIMMED");
   expect(chunks()).toBe(0);
+});
+
+test("what waits of a tenant is bounded in bytes, whoever sent it, and leaves with its turn", async () => {
+  const system = await begin({ inboxBytesMax: 100_000, sliceTurns: 1 });
+  const long = "x".repeat(20_000);
+  const ask = (at: number, tenant = "tn_1") =>
+    system
+      .ask(counterAt(`c${at}`, tenant), { type: "count", long })
+      .catch((error: RuntimeError) => error.code);
+  // All come before the first turn.
+  const asked = Array.from({ length: 8 }, (_, at) => ask(at));
+  const other = ask(0, "tn_2");
+  await system.schedule.advance(1_000);
+  const answers = await Promise.all(asked);
+  const sent = Array.from({ length: 8 }, (_, at) =>
+    system.send(counterAt(`s${at}`), { type: "count", long }).catch((e: RuntimeError) => e.code),
+  );
+  await system.schedule.advance(1_000);
+
+  expect(answers.filter((answer) => answer === 1).length).toBeGreaterThanOrEqual(3);
+  expect(answers.filter((answer) => answer === "INBOX_FULL").length).toBeGreaterThanOrEqual(2);
+  expect(await other).toBe(1);
+  expect(
+    (await Promise.all(sent)).filter((answer) => answer !== "INBOX_FULL").length,
+  ).toBeGreaterThan(2);
+  // Nothing is left of them: as much fits again.
+  for (let round = 0; round < 6; round += 1) {
+    expect(await told(system, ask(100 + round))).toBe(1);
+  }
 });
 
 test("viewers are bounded: one more is refused, and has a place when another has left", async () => {

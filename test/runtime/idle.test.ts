@@ -159,7 +159,6 @@ function burst(count: number): DoorItem[] {
 test("50,000 actors that were active leave memory when they are idle", async () => {
   const system = await up({});
   const kernel = system.kernelOf(noteAt("n0"));
-  // The tenant may have 20,000 messages waiting.
   const items = burst(50_000);
   for (let at = 0; at < items.length; at += 10_000) {
     kernel?.fromDoor(items.slice(at, at + 10_000));
