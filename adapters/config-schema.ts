@@ -76,6 +76,11 @@ const systemLimits = {
     "deaths",
     [100, 1, 1_000],
   ),
+  workerHeapMib: integer(
+    "Heap of one worker; past it the thread is replaced. 0: as Node.js has it.",
+    "MiB",
+    [0, 0, 65_536],
+  ),
   computeThreads: integer(
     "Threads for heavy computing, started when first needed.",
     "threads",

@@ -31,11 +31,22 @@ export class Blame {
     return this.#guilty.size === 0 ? 0 : (this.#guilty.get(unit)?.deaths ?? 0);
   }
 
-  /** The error of what has killed too many threads. */
+  /** The error of a message that has killed too many threads. */
   deadly(unit: string, deaths: number): RuntimeError {
-    const reason = this.#guilty.get(unit)?.reason;
-    const last = reason === undefined ? "" : ` The last one: ${reason}.`;
-    const text = `Each of the ${deaths} threads that handled it died.${last}`;
+    const text = `Each of the ${deaths} threads that handled it died.${this.#last(unit)}`;
     return new RuntimeError("WORKER_LOST", text, { deaths });
+  }
+
+  /** The error that ends a run over which `deathsMax` threads have died, else undefined. */
+  ends(run: Address, deathsMax: number): RuntimeError | undefined {
+    const deaths = this.deathsOf(run);
+    if (deaths < deathsMax) return undefined;
+    const text = `Each of the ${deaths} threads that performed this run died.${this.#last(run)}`;
+    return new RuntimeError("DEAD_LETTER", text, { deaths });
+  }
+
+  #last(unit: string): string {
+    const reason = this.#guilty.get(unit)?.reason;
+    return reason === undefined ? "" : ` The last one: ${reason}.`;
   }
 }

@@ -31,6 +31,8 @@ export interface RuntimeConfig {
   readonly drainMs: number;
   /** Deaths of one worker within a minute, 1..1,000; one more ends the process. */
   readonly deathsMax: number;
+  /** Heap of one worker in MiB, 0..65,536: past it the thread is ended and replaced. 0: Node's own. */
+  readonly workerHeapMib: number;
   /** Threads of the compute pool, 1..64; none is started before the first task. */
   readonly computeThreads: number;
   /** Tasks waiting for a compute thread, 1..100,000, half of them of one tenant; one more is refused (POOL_FULL). */
@@ -56,6 +58,7 @@ export const runtimeDefaults: RuntimeConfig = {
   tableWritesMax: 1_024,
   drainMs: 25_000,
   deathsMax: 100,
+  workerHeapMib: 0,
   computeThreads: 1,
   computeQueueMax: 256,
   mapBytes: 64 * GIB,
@@ -72,6 +75,7 @@ const limits: Readonly<Record<Exclude<keyof RuntimeConfig, "durability">, [numbe
   tableWritesMax: [1, 100_000],
   drainMs: [0, 600_000],
   deathsMax: [1, 1_000],
+  workerHeapMib: [0, 65_536],
   computeThreads: [1, 64],
   computeQueueMax: [1, 100_000],
   mapBytes: [16 * MIB, KIB * GIB],

@@ -17,6 +17,7 @@ import {
 import { fromErrorData, RuntimeError } from "./errors.ts";
 import { type Frame, rootRunOf } from "./frame.ts";
 import type { DoorItem, Operation, RunControl, Want, WorkerItem } from "./message.ts";
+import type { Handled } from "./slot.ts";
 import type { RunRow, SendOptions, System, SystemFigures, WatchOptions } from "./system.ts";
 
 /** The engine answers a late message itself; this is how much longer the door waits for that. */
@@ -161,10 +162,10 @@ export class Door
   /**
    * The worker behind `link` is gone. What never left is sent again later, and so is what the next
    * owner recognises: keyed messages, controls, subscriptions. The rest fails with WORKER_LOST.
-   * `guilty`: the request that was being handled and is to blame; its deaths go with it, and the
-   * engine makes a dead letter of it when there are too many.
+   * `guilty`: what is to blame. Should it be a request, its deaths go with it, and the engine makes a
+   * dead letter of it when there are too many; the others are innocent then, and sent again always.
    */
-  lost(link: Out, guilty = 0): void {
+  lost(link: Out, guilty: Handled | null = null): void {
     this.#routes.forEach((route, shard) => {
       if (route === link) this.#routes[shard] = null;
     });
@@ -175,10 +176,12 @@ export class Door
       if (unsent.has(id)) continue;
       const { item } = entry;
       const isSafe = item.type !== "request" || item.key !== undefined;
-      const isGuilty = id === guilty && item.type === "request" && isSafe;
-      if (isGuilty) entry.item = { ...item, deaths: (item.deaths ?? 0) + 1 };
-      if (item.type === "follow" || isGuilty || (isSafe && entry.resends < RESENDS_MAX)) {
-        if (!isGuilty) entry.resends += 1;
+      if (id === guilty?.door && item.type === "request") {
+        entry.item = { ...item, deaths: (item.deaths ?? 0) + 1 };
+      }
+      const isAgain = isSafe && (guilty !== null || entry.resends < RESENDS_MAX);
+      if (item.type === "follow" || isAgain) {
+        if (guilty === null) entry.resends += 1;
         entry.resume();
         this.#totals.resent += 1;
         continue;

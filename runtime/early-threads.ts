@@ -3,18 +3,19 @@
 
 import { Worker } from "node:worker_threads";
 
-/** Starts a worker thread; it loads its program and waits for its `WorkerBoot`. */
-export function startThread(workerUrl: URL, worker: number): Worker {
-  return new Worker(workerUrl, { workerData: { worker } });
+/** Starts a worker thread with a heap of its own size (0: Node's); it loads its program and waits for its `WorkerBoot`. */
+export function startThread(workerUrl: URL, worker: number, heapMib: number): Worker {
+  const limits = heapMib === 0 ? {} : { resourceLimits: { maxOldGenerationSizeMb: heapMib } };
+  return new Worker(workerUrl, { workerData: { worker }, ...limits });
 }
 
 /** Threads that nobody has taken yet. */
 export class EarlyThreads {
   readonly #threads = new Map<number, Worker>();
 
-  constructor(workerUrl: URL, workers: number) {
+  constructor(workerUrl: URL, workers: number, heapMib = 0) {
     for (let worker = 0; worker < workers; worker += 1) {
-      const thread = startThread(workerUrl, worker);
+      const thread = startThread(workerUrl, worker, heapMib);
       this.#threads.set(worker, thread);
       // One that dies here is not handed out; the one started in its place says why.
       thread.on("error", () => this.#threads.delete(worker));

@@ -4,6 +4,7 @@
 import type { ActorDefinition, Data, RunDefinition } from "./actor.ts";
 import type { ActorHost } from "./actor-host.ts";
 import type { Admission } from "./admission.ts";
+import type { Attribution } from "./attribution.ts";
 import type { Blame } from "./blame.ts";
 import type { Committer } from "./committer.ts";
 import type { DeadLetters } from "./dead-letters.ts";
@@ -34,6 +35,7 @@ export interface Engine {
   rest: Rest;
   readonly shards: Shards;
   readonly blame: Blame;
+  readonly attribution: Attribution;
   /** Epoch of a shard whose messages are taken here, or undefined: another kernel's, or leaving. */
   epochOf(shard: number): number | undefined;
   /** Shards whose messages are taken here. */

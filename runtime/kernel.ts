@@ -5,6 +5,7 @@ import type { ActorDefinition, Data, Definition, RunDefinition } from "./actor.t
 import { ActorHost } from "./actor-host.ts";
 import { shardOf, shardOfAddress } from "./address.ts";
 import { Admission } from "./admission.ts";
+import { Attribution } from "./attribution.ts";
 import { Blame } from "./blame.ts";
 import { Committer, type Refused } from "./committer.ts";
 import { DeadLetters } from "./dead-letters.ts";
@@ -88,6 +89,7 @@ class KernelOfThread implements Kernel {
       ...byKind(options.definitions),
       shards: this.#shards,
       blame: new Blame(),
+      attribution: new Attribution(options),
       epochOf: (shard: number) => this.#shards.servedAt(shard),
       ownedShards: () => this.#shards.served(),
       sequence: (shard: number) => this.#nextSequence(shard),

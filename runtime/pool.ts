@@ -91,7 +91,7 @@ export async function startSystem(options: SystemOptions): Promise<RunningSystem
     onDeath: (environment, error) =>
       fatal(`The storage thread of ${environment} died, so the process ends: ${error.message}`),
   });
-  const early = new EarlyThreads(options.workerUrl, config.workers);
+  const early = new EarlyThreads(options.workerUrl, config.workers, config.workerHeapMib);
   let storage: Storage | undefined;
   try {
     storage = await starting;

@@ -56,7 +56,11 @@ export class Context implements RunContext<Data> {
     await this.#begin(key);
     const plan: StepPlan<T> = { key, print, call, options };
     this.#run.tree.stir();
-    return this.#working(() => this.#performing(key, () => perform(this.#run, plan)));
+    try {
+      return await this.#working(() => this.#performing(key, () => perform(this.#run, plan)));
+    } finally {
+      this.#goesOn();
+    }
   }
 
   async child(
@@ -72,7 +76,11 @@ export class Context implements RunContext<Data> {
     const child =
       known ?? tree.addChild(this.#run, key, { kind: spec.kind, input: spec.input, deadlineMs });
     tree.engine.runs.startRun(child);
-    return this.#performing(key, () => Promise.race([child.ended(), this.#cut()]));
+    try {
+      return await this.#performing(key, () => Promise.race([child.ended(), this.#cut()]));
+    } finally {
+      this.#goesOn();
+    }
   }
 
   cancelChild(key: string, reason: string): void {
@@ -203,6 +211,7 @@ export class Context implements RunContext<Data> {
   #stored(key: string, print: string): { readonly result: Data } | undefined {
     const stored = this.#run.stored.get(key);
     if (stored === undefined) return undefined;
+    this.#goesOn();
     if (stored.print !== print) {
       throw new RuntimeError(
         "STEP_CHANGED",
@@ -263,8 +272,14 @@ export class Context implements RunContext<Data> {
     }
   }
 
+  /** Said last: the run's own code comes next. */
+  #goesOn(): void {
+    this.#run.tree.engine.attribution.goesOn(this.#run.address);
+  }
+
   /** Stores a result. */
   #keep<T>(key: string, result: T, sent?: string): T {
+    this.#goesOn();
     const entry = {
       type: "step",
       run: this.#run.id,
@@ -281,6 +296,7 @@ export class Context implements RunContext<Data> {
 
   /** Stores a failure and gives it back to be thrown. */
   #fail(key: string, error: RuntimeError): RuntimeError {
+    this.#goesOn();
     const data = toErrorData(error);
     const entry = {
       type: "failed",

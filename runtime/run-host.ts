@@ -174,17 +174,22 @@ export class RunHost {
   startRun(run: Run): void {
     if (run.isStarted || run.outcome || run.tree.isDropped) return;
     run.isStarted = true;
-    const { clock } = this.#engine.options;
-    if (run.stopped) {
-      run.end(run.outcomeOf({ error: run.stopped }));
+    const { attribution, blame, limits, options } = this.#engine;
+    const ended = run.stopped ?? blame.ends(run.address, limits.failuresMax);
+    if (ended) {
+      run.end(run.outcomeOf({ error: ended }));
       return;
     }
-    run.tree.after(Math.max(0, run.deadlineMs - clock.now()), () => {
+    run.tree.after(Math.max(0, run.deadlineMs - options.clock.now()), () => {
       run.stop("expired", new RuntimeError("DEADLINE", `The run "${run.id}" passed its deadline.`));
     });
     const context = new Context(run);
     Promise.resolve()
-      .then(() => run.definition.run(run.input as never, context as never))
+      .then(() =>
+        attribution.call(run.address, () =>
+          run.definition.run(run.input as never, context as never),
+        ),
+      )
       .then(
         (result) => run.end(run.outcomeOf({ result })),
         (error: unknown) => run.end(run.outcomeOf({ error })),

@@ -113,7 +113,7 @@ async function cutAt<T, R>(
 ): Promise<R> {
   const { signal } = run.controller;
   if (signal.aborted) throw signal.reason;
-  const given = call();
+  const given = run.tree.engine.attribution.call(run.address, call);
   // Pure computing is done when it returns.
   if (!(given instanceof Promise)) return await given;
   const timeoutMs = plan.options.timeoutMs ?? TIMEOUT_MS;

@@ -71,7 +71,8 @@ export class WorkerHandle {
     const boot = { worker: number, folder, config, limits, hostConfig, slot: this.slot.memory };
     const message: WorkerBoot = { ...boot, ...ports };
     this.number = number;
-    this.#thread = options.early.take(number) ?? startThread(options.workerUrl, number);
+    this.#thread =
+      options.early.take(number) ?? startThread(options.workerUrl, number, config.workerHeapMib);
     this.#thread.postMessage(message, Object.values(ports));
     this.#control = wrap<WorkerControl>(control.port1 as unknown as Endpoint);
     this.wire = new Wire<DoorItem, WorkerItem>({

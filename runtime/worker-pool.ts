@@ -261,7 +261,7 @@ export class WorkerPool implements Engines {
     const { number, death, guilty } = worker;
     this.#members.delete(worker);
     worker.wire.takeArrived();
-    door.lost(worker.wire, guilty?.door ?? 0);
+    door.lost(worker.wire, guilty);
     worker.wire.close();
     if (this.#retired.has(worker)) return;
     this.#deaths += 1;
@@ -278,8 +278,11 @@ export class WorkerPool implements Engines {
       return;
     }
     const shard = actor === "" ? null : shardOfAddress(actor);
-    void this.#change(() => this.#recover(number, shard));
-    if (number < this.#target) void this.#replace(number);
+    const recovered = this.#change(() => this.#recover(number, shard));
+    // A new thread takes its time and the processor: those who live take over first.
+    const isAlone = this.#living().length === 0;
+    if (number < this.#target)
+      void (isAlone ? this.#replace(number) : recovered.then(() => this.#replace(number)));
     else if (this.#workers.get(number) === worker) this.#workers.delete(number);
   }
 

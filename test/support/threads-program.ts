@@ -11,7 +11,11 @@ type CounterMessage =
   /** Busy for ever: only the watchdog ends it. */
   | { type: "spin" }
   /** Throws where nobody catches: the thread dies, not in a turn. */
-  | { type: "die" };
+  | { type: "die" }
+  /** A promise that nobody waits for is rejected. */
+  | { type: "reject" }
+  /** Takes memory until there is none. */
+  | { type: "eat" };
 
 const counter = defineActor<{ applied: readonly number[] }, CounterMessage>({
   kind: "counter",
@@ -34,6 +38,14 @@ const counter = defineActor<{ applied: readonly number[] }, CounterMessage>({
         });
         turn.reply("soon");
         return state;
+      case "reject":
+        void Promise.reject(new Error("a rejection nobody handles"));
+        turn.reply("soon");
+        return state;
+      case "eat": {
+        const held: unknown[] = [];
+        for (;;) held.push(new Array(100_000).fill(held.length));
+      }
     }
   },
 });
@@ -142,6 +154,27 @@ const stepper = defineRun<{ pieces: readonly string[] }, { text: string }, unkno
   },
 });
 
+/** Never lets go of its thread: in its step, or after a step that is stored. */
+const spinner = defineRun<{ in: "step" | "function" | "child" }, null, unknown>({
+  kind: "spinner",
+  async run(input, context) {
+    if (input.in === "child") {
+      const outcome = await context.child("it", { kind: "spinner", input: { in: "step" } });
+      throw new Error(`my child: ${JSON.stringify(outcome)}`);
+    }
+    await context.step("first", () => "stored", { repeat: "safe" });
+    if (input.in === "function") for (;;);
+    await context.step(
+      "spin",
+      () => {
+        for (;;);
+      },
+      { repeat: "safe" },
+    );
+    return null;
+  },
+});
+
 /** Waits in a step until it is cancelled. */
 const patient = defineRun<null, string, unknown>({
   kind: "patient",
@@ -187,16 +220,7 @@ interface TestPorts {
 /** The program. */
 export const program: WorkerHost = {
   definitions: [
-    counter,
-    relay,
-    desk,
-    writer,
-    parts,
-    hanging,
-    stepper,
-    patient,
-    asking,
-    flood,
+    ...[counter, relay, desk, writer, parts, hanging, stepper, spinner, patient, asking, flood],
     ...parties,
   ],
   createPorts: ({ compute }): TestPorts => ({

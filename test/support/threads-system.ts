@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { type Address, address, shardOfAddress } from "../../runtime/address.ts";
 import type { RuntimeConfig } from "../../runtime/config.ts";
 import type { Frame } from "../../runtime/frame.ts";
+import type { KernelLimits } from "../../runtime/kernel-port.ts";
 import { type RunningSystem, startSystem } from "../../runtime/pool.ts";
 import { program } from "./threads-program.ts";
 
@@ -25,6 +26,7 @@ const tasksUrl = new URL("./threads-tasks.js", import.meta.url).href;
 export async function startTestSystem(
   config: Partial<RuntimeConfig>,
   folder = mkdtempSync(join(tmpdir(), "troupe-threads-")),
+  limits: Partial<KernelLimits> = {},
 ): Promise<TestSystem> {
   const log: string[] = [];
   const exits: number[] = [];
@@ -33,6 +35,7 @@ export async function startTestSystem(
     workerUrl: new URL("./threads-worker.js", import.meta.url),
     loadHost: () => program,
     config,
+    limits,
     tasks: {
       double: { url: tasksUrl, name: "double" },
       refuse: { url: tasksUrl, name: "refuse" },
