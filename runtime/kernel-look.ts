@@ -35,14 +35,11 @@ export function look(engine: Engine, asked: Look): Seen {
 
 function actors(engine: Engine, asked: Look & { readonly type: "actors" }): Seen {
   const { tenant, kind, root, state, limit } = asked;
-  const top = new Top<Cell>(
-    limit,
-    (a, b) => a.mailbox.size - b.mailbox.size || a.lastUsedTick - b.lastUsedTick,
-  );
+  const top = new Top<Cell>(limit, (a, b) => a.mailbox.size - b.mailbox.size);
   for (const cell of engine.actors.cells.values()) {
     if (tenant !== undefined && cell.tenant !== tenant) continue;
     if (kind !== undefined && cell.definition.kind !== kind) continue;
-    if (root !== undefined && !addressParts(cell.address).root.startsWith(root)) continue;
+    if (root !== undefined && !cell.address.startsWith(root, rootAt(cell))) continue;
     if (state !== undefined && stateOf(cell) !== state) continue;
     top.add(cell);
   }
@@ -53,18 +50,21 @@ function actors(engine: Engine, asked: Look & { readonly type: "actors" }): Seen
 function tree(engine: Engine, asked: Look & { readonly type: "tree" }): Seen {
   const { tenant, root, limit } = asked;
   // Everything under one root is on one worker.
-  if (engine.epochOf(shardOf(tenant, root)) === undefined) return NOTHING;
+  const shard = shardOf(tenant, root);
+  if (engine.epochOf(shard) === undefined) return NOTHING;
   const { worker } = engine.options;
   let leftOut = 0;
   const found: ActorView[] = [];
   for (const cell of engine.actors.cells.values()) {
-    if (cell.tenant !== tenant || addressParts(cell.address).root !== root) continue;
+    if (cell.shard !== shard || cell.tenant !== tenant) continue;
+    if (addressParts(cell.address).root !== root) continue;
     if (found.length < limit) found.push(actorView(engine, cell));
     else leftOut += 1;
   }
   const runs: RunView[] = [];
   for (const one of engine.runs.trees.values()) {
-    if (one.tenant !== tenant || addressParts(one.parent).root !== root) continue;
+    if (one.shard !== shard || one.tenant !== tenant) continue;
+    if (addressParts(one.parent).root !== root) continue;
     if (found.length + runs.length < limit) runs.push(runView(one, one.root, worker));
     else leftOut += 1;
   }
@@ -103,6 +103,9 @@ export function waitsOf(tree: RunTree, worker: number): readonly WaitView[] {
   }
   return found;
 }
+
+/** Where the root begins in the address of a root actor: `kind:tenant/root`. */
+const rootAt = ({ definition, tenant }: Cell): number => definition.kind.length + tenant.length + 2;
 
 function stateOf({ status, mailbox }: Cell): ActorView["state"] {
   if (status === "ready" || status === "cold") return mailbox.size === 0 ? "idle" : "ready";

@@ -62,11 +62,6 @@ export interface RunningSystem extends System {
    * came to a step boundary in time (2 s) and were moved; the others stay and go on.
    */
   moveShards(shards: readonly number[], worker: number): Promise<number>;
-  /**
-   * Changes the number of worker threads while everything goes on, 1..64. Resolves when the shards
-   * are placed. @throws INVALID, also for a system without worker threads; SHUTTING_DOWN.
-   */
-  resize(workers: number): Promise<void>;
 }
 
 const RECORDS_MAX = 1_000;

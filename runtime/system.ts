@@ -258,6 +258,11 @@ export interface System {
   inspect(): Promise<SystemFigures>;
   /** What stands in memory, in detail, of all workers that answer within a second. */
   look(asked: Look): Promise<SystemSeen>;
+  /**
+   * Changes the number of worker threads while everything goes on, 1..64. Resolves when the shards
+   * are placed. @throws INVALID, also for a system without worker threads; SHUTTING_DOWN.
+   */
+  resize(workers: number): Promise<void>;
   /** Stops accepting, lets steps end until `graceMs` (default 25,000), flushes, closes. */
   stop(graceMs?: number): Promise<void>;
 }

@@ -276,6 +276,12 @@ function processFamilies(): readonly Family[] {
       "Worker threads that died.",
       (one) => one.deaths,
     ),
+    figure(
+      "counter",
+      "troupe_shard_moves_total",
+      "Shards moved between living workers.",
+      (one) => one.moves,
+    ),
     figure("gauge", "troupe_boots", "Starts of this data folder.", (one) => one.boots),
     figure(
       "gauge",

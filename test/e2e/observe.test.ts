@@ -59,3 +59,17 @@ test("/admin/runtime has both workers, the storage thread and main", async () =>
   expect(body.storage.hot.commit_ms.count).toBeGreaterThan(0);
   expect(body.main.lag.count).toBeGreaterThan(0);
 });
+
+test("the operator changes the number of workers while the server runs", async () => {
+  const workersOf = async (): Promise<number> =>
+    (await product.call("GET", "/admin/runtime")).body.workers.length;
+
+  const grown = await product.call("POST", "/admin/runtime/workers", { workers: 3 });
+  const three = await workersOf();
+  const shrunk = await product.call("POST", "/admin/runtime/workers", { workers: 2 });
+  const two = await workersOf();
+  const none = await product.call("POST", "/admin/runtime/workers", { workers: 0 });
+
+  expect([grown.status, shrunk.status, none.status]).toEqual([200, 200, 400]);
+  expect([three, two]).toEqual([3, 2]);
+});

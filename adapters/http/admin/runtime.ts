@@ -2,7 +2,9 @@
 // under one root, and as waits with their circles. The operator sees all of it; an owner what is its
 // tenant's.
 
+import { Type } from "../../../actors/schema.ts";
 import { addressParts } from "../../../runtime/address.ts";
+import { WORKERS_MAX } from "../../../runtime/config.ts";
 import { RuntimeError, toErrorData } from "../../../runtime/errors.ts";
 import { quantilesOf } from "../../../runtime/figures.ts";
 import type { KernelFigures, KindFigures } from "../../../runtime/kernel-port.ts";
@@ -29,6 +31,11 @@ const STATES: readonly ActorView["state"][] = [
   ...(["idle", "ready", "held", "reading", "loading", "quarantined"] as const),
 ];
 
+const workersBody = Type.Object(
+  { workers: Type.Integer({ minimum: 1, maximum: WORKERS_MAX }) },
+  { additionalProperties: false },
+);
+
 /** All routes of the live runtime. */
 export function runtimeRoutes(
   { system }: Services,
@@ -42,6 +49,17 @@ export function runtimeRoutes(
       pattern: "/admin/runtime",
       role: "admin",
       handler: async () => json(200, await summaryOf(system)),
+    }),
+    defineRoute({
+      ...common,
+      method: "POST",
+      pattern: "/admin/runtime/workers",
+      role: "admin",
+      body: workersBody,
+      handler: async ({ body }) => {
+        await system.resize(body.workers);
+        return json(200, { workers: body.workers });
+      },
     }),
     defineRoute({
       ...common,
@@ -151,10 +169,11 @@ async function summaryOf(system: System) {
     system.look({ type: "actors", limit: DEEPEST }),
     waitsOf(system, null, 0),
   ]);
-  const { workers, total, deaths, lag, storage, door, compute, boots } = figures;
+  const { workers, total, deaths, lost, moves, lag, storage, door, compute, boots } = figures;
   const { count, circles } = waits;
   return {
-    ...{ boots, worker_deaths: deaths, silent_workers: silent, main: { lag }, door, compute },
+    ...{ boots, worker_deaths: deaths, lost_workers: lost, shard_moves: moves },
+    ...{ silent_workers: silent, main: { lag }, door, compute },
     workers: workers.map(({ worker, shards, backlog, lag: its, figures: of }) => ({
       ...{ worker, up: of !== null, shards, backlog, lag: its },
       ...(of === null ? {} : engineOf(of)),
