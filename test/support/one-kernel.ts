@@ -49,6 +49,8 @@ export async function startOneKernel(options: {
   readonly ports?: unknown;
   readonly path?: string;
   readonly limits?: Partial<KernelLimits>;
+  /** Stands between the kernel and its store. */
+  readonly wrapStore?: (store: Store, path: string) => Store;
 }): Promise<OneKernel> {
   const path = options.path ?? mkdtempSync(join(tmpdir(), "troupe-kernel-"));
   const folder = openFolder(path);
@@ -59,7 +61,8 @@ export async function startOneKernel(options: {
       throw error;
     },
   });
-  const store = openStore({ path, environment: "hot", port: storage.connect("hot") });
+  const opened = openStore({ path, environment: "hot", port: storage.connect("hot") });
+  const store = options.wrapStore?.(opened, path) ?? opened;
   const waiters = new Map<number, Waiter>();
   let last = 0;
   // A crashed kernel does nothing more, as a killed thread would.
