@@ -94,7 +94,7 @@ function changeOf(
 function entriesOf({ replay }: Watched): ReadonlyMap<string, ReplayEntry> {
   return new Map(
     replay.entries.map((entry) => {
-      const isStep = entry.type === "failed" || entry.type === "would" || entry.type === "message";
+      const isStep = entry.type === "failed" || entry.type === "would";
       return [`${isStep ? "step" : entry.type}\n${nameOf(entry)}`, entry];
     }),
   );

@@ -10,6 +10,7 @@ import type { LlmRequest, Ports } from "../../actors/ports.ts";
 import type { ChatReply } from "../../actors/records/conversation.ts";
 import { replyOf } from "../../actors/reply.ts";
 import type { TurnInput, TurnResult } from "../../actors/turn-input.ts";
+import type { Definition } from "../../runtime/actor.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import type { RunRecord } from "../../runtime/testkit/recording.ts";
 import { type Replay, replayRun } from "../../runtime/testkit/replay.ts";
@@ -45,7 +46,7 @@ export interface Outside {
 export async function replayRecord(record: RunRecord): Promise<Watched> {
   checkMessages(record);
   await Promise.all([loadExpressions(), loadSchemas(), loadLinearPatterns()]);
-  return await watch(record, { facts: factsOf(record, null), compares: true });
+  return await watch(record, factsOf(record, null), catalog);
 }
 
 /** Runs a run again with something swapped, to be compared with `base`. */
@@ -53,13 +54,14 @@ export async function replayWith(
   record: RunRecord,
   swap: Swap,
   outside: Outside,
+  definitions: readonly Definition[] = catalog,
 ): Promise<SwappedReplay> {
   checkMessages(record);
   const { record: other, input } = swapAgent(record, swap);
   await Promise.all([loadExpressions(), loadSchemas(), loadLinearPatterns()]);
   const facts = factsOf(record, { real: outside.ports, swap });
   const real = builtinAsRecorded(outside.ports, facts);
-  const base = await watch(record, { facts, compares: true });
+  const base = await watch(record, facts, definitions);
   const watched = watchPorts(facts, real);
   const calls = new Map<string, PortCall>();
   const answer = swappedAnswers(watched, {
@@ -67,7 +69,7 @@ export async function replayWith(
     refuses: (request) => refusal(request, facts, outside.ports),
   });
   const replay = await replayRun({
-    ...{ record: other, input, definitions: catalog, ports: watched.ports, answer },
+    ...{ record: other, input, definitions, ports: watched.ports, answer },
     compares: false,
   });
   return { base, swapped: { replay, calls } };
@@ -76,15 +78,16 @@ export async function replayWith(
 /** A replay by the record alone that looks at what steps would ask. */
 async function watch(
   record: RunRecord,
-  { facts, compares }: { readonly facts: ModelFacts; readonly compares: boolean },
+  facts: ModelFacts,
+  definitions: readonly Definition[],
 ): Promise<Watched> {
   const watched = watchPorts(facts, null);
   const calls = new Map<string, PortCall>();
   const recorded = record.run.reply as ChatReply | null;
   const isChat = recorded !== null && typeof recorded.response === "string";
   const replay = await replayRun({
-    ...{ record, definitions: catalog, ports: watched.ports, compares },
-    ...(isChat ? { reply: (result) => replyOf(result as TurnResult, recorded) } : {}),
+    ...{ record, definitions, ports: watched.ports, compares: true },
+    ...(isChat ? { reply: (result) => replyAgain(result as TurnResult, recorded) } : {}),
     answer: async (step) => {
       if (step.stored === undefined) return { type: "missing" };
       if (isReading(step)) {
@@ -95,6 +98,12 @@ async function watch(
     },
   });
   return { replay, calls };
+}
+
+/** The reply for a result, with what only the conversation knew taken from the recorded one. */
+function replyAgain(result: TurnResult, recorded: ChatReply): ChatReply {
+  const { agent_key, conversation_key, message_id, run_id, charge } = recorded;
+  return replyOf(result, { agent_key, conversation_key, message_id, run_id, charge });
 }
 
 interface SwappedParts {

@@ -61,9 +61,10 @@ export class ReplayTrace {
   event(path: string, key: string, event: Data): void {
     const name = nameOf("event", { path, key });
     if (this.#seen.has(name)) return;
+    const recorded = this.#run(path)?.events.get(key);
+    if (recorded === undefined && this.#isBeyond(path)) return;
     this.#seen.add(name);
     this.entries.push({ type: "event", path, key, event });
-    const recorded = this.#run(path)?.events.get(key);
     if (recorded) this.#compare("event", { path, key }, recorded.value, event);
     else this.#unexpected("event", { path, key }, event);
   }
@@ -71,9 +72,10 @@ export class ReplayTrace {
   child(path: string, key: string, child: { readonly kind: string; readonly input: Data }): void {
     const name = nameOf("run", { path, key });
     if (this.#seen.has(name)) return;
+    const recorded = this.#run(path)?.children.get(key);
+    if (recorded === undefined && this.#isBeyond(path)) return;
     this.#seen.add(name);
     this.entries.push({ type: "run", path, key, ...child });
-    const recorded = this.#run(path)?.children.get(key);
     if (recorded) this.#compare("run", { path, key }, recorded.value, child);
     else this.#unexpected("run", { path, key }, child);
   }
@@ -136,6 +138,24 @@ export class ReplayTrace {
     if (first !== null) this.#differs(first.divergence);
   }
 
+  /**
+   * Whether the record ends here for this run: it was taken while the run was under way, or the run
+   * was cut. A replay, where nothing takes time, comes a little further; that is no difference.
+   */
+  #isBeyond(path: string): boolean {
+    if (!this.#compares) return false;
+    const run = this.#run(path);
+    // Of a child that is beyond the record itself.
+    if (run === undefined) return true;
+    const status = run.end?.value.status;
+    const isCut = status === undefined || status === "cancelled" || status === "expired";
+    if (!isCut) return false;
+    const of = { event: run.events, run: run.children, step: run.steps } as const;
+    return (["event", "run", "step"] as const).every((type) =>
+      [...of[type].keys()].every((key) => this.#seen.has(nameOf(type, { path, key }))),
+    );
+  }
+
   #run(path: string): RecordedRun | undefined {
     return this.#recording.runs.get(path);
   }
@@ -145,8 +165,6 @@ export class ReplayTrace {
     at: { readonly path: string; readonly key: string },
     got: Data,
   ): void {
-    // What a record that was taken too early does not hold is no difference.
-    if (this.#recording.isOpen) return;
     this.#differs({
       ...at,
       type,
