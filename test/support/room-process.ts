@@ -13,6 +13,8 @@ export type Told = readonly [code: "ok" | ErrorCode, value: unknown];
 export interface RoomProcess {
   readonly pid: number;
   readonly process: ChildProcess;
+  /** Its exit code, when it has ended. */
+  readonly ended: Promise<number | null>;
   /** Calls a method of its system. */
   tell(method: string, ...given: unknown[]): Promise<Told>;
   /** SIGKILL; resolves when it is gone. */
@@ -64,6 +66,7 @@ export async function startRoomProcess(options: {
     up,
     pid: running.pid ?? 0,
     process: running,
+    ended: closed,
     tell,
     kill: async () => {
       running.kill("SIGKILL");
