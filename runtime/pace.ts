@@ -41,9 +41,10 @@ export class Pace {
     return this.nowMs;
   }
 
-  /** A slice begins. */
-  begin(sliceMs: number): void {
-    this.#endMs = this.read() + sliceMs;
+  /** A slice begins; the clock is read for it unless that has just been done. */
+  begin(sliceMs: number, isFresh: boolean): void {
+    if (!isFresh) this.read();
+    this.#endMs = this.nowMs + sliceMs;
     this.isOver = false;
   }
 

@@ -57,11 +57,12 @@ export class TurnOrder {
 
   /** One slice: turns in fair order until the slice is used up. */
   slice(): void {
+    const isFresh = this.#isGathering;
     this.#isGathering = false;
     if (this.#isSlicing || this.#queue.size === 0) return;
     this.#isSlicing = true;
     try {
-      this.#turns();
+      this.#turns(isFresh);
     } finally {
       this.#isSlicing = false;
       // When the batch is full, resume() comes with the next commit.
@@ -75,10 +76,11 @@ export class TurnOrder {
     this.#engine.options.defer(this.#deferred);
   }
 
-  #turns(): void {
+  /** @param isFresh whether the clock has just been read. */
+  #turns(isFresh: boolean): void {
     const { limits, committer, pace, shards } = this.#engine;
     const queue = this.#queue;
-    pace.begin(limits.sliceMs);
+    pace.begin(limits.sliceMs, isFresh);
     for (let turns = 0; queue.size > 0 && !committer.isFull; ) {
       if (turns >= limits.sliceTurns || pace.isOver) return;
       const cell = queue.shift();

@@ -64,6 +64,21 @@ test("tells arrive in their order, nothing is committed for them, and each turn 
   expect(Math.abs(timed - 1_000)).toBeLessThanOrEqual(16);
 });
 
+test("each of many turns in a row tells what it was asked to, and nothing of the one before", async () => {
+  const heard: unknown[] = [];
+  const relay = listener([], (turn, message) => {
+    if (Number(message) % 3 === 0) turn.tell(at("listener"), message);
+  });
+  const one = await start([teller, { ...relay, kind: "relay" }, listener(heard)]);
+  const messages = Array.from({ length: 60 }, (_, n) => n);
+
+  await one.ask(at("teller"), { to: at("relay"), messages });
+  await expect.poll(() => one.kernel.inspect().waiting).toBe(0);
+  await expect.poll(() => heard.length).toBeGreaterThanOrEqual(20);
+
+  expect(heard).toEqual(messages.filter((n) => n % 3 === 0));
+});
+
 test("a turn that its handler kept can do nothing once it is over", async () => {
   const heard: unknown[] = [];
   let kept: Turn | undefined;
