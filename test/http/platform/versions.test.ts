@@ -112,6 +112,8 @@ test("a rollback brings changed and deleted sub-agents back and takes new ones a
   await host.call("POST", `${path}/versions/3/rollback`);
   const names = (await host.call("GET", subs)).body.data.map((one: Json) => one.name);
   const again = await host.call("PATCH", `${subs}/${gone}`, { name: "Back" });
+  // A number that was given once is not given to other fields.
+  await host.call("PATCH", `${subs}/${kept}`, { name: "Again" });
   await host.call("POST", `${path}/versions/6/rollback`);
   const forward = (await host.call("GET", subs)).body.data.map((one: Json) => one.name);
   const old = (await host.call("GET", `${path}/versions/3`)).body.sub_agent_records;
