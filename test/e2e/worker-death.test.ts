@@ -28,9 +28,11 @@ const runtime = async (): Promise<Json> => (await product.call("GET", "/admin/ru
 
 /** Has a worker die; resolves when the process has noticed. */
 async function die(death: Death): Promise<void> {
-  const { deaths } = await runtime();
+  const { worker_deaths: deaths } = await runtime();
   product.server.process.send?.(death);
-  await expect.poll(async () => (await runtime()).deaths, { timeout: 20_000 }).toBe(deaths + 1);
+  await expect
+    .poll(async () => (await runtime()).worker_deaths, { timeout: 20_000 })
+    .toBe(deaths + 1);
 }
 
 /** Frames of a run until its end. */
@@ -79,7 +81,7 @@ test("a worker dies under load, 50 times: no turn lost, doubled or out of order"
   expect(repeated).toBeLessThanOrEqual(DEATHS * CLIENTS);
   expect(new Set(turns.map(({ turn }) => turn.run)).size).toBe(turns.length);
   expect(before - (await product.balance())).toBe(acknowledged * 1_000);
-  expect((await runtime()).deaths).toBe(DEATHS);
+  expect((await runtime()).worker_deaths).toBe(DEATHS);
   expect((await product.call("GET", "/admin/dead-letters")).body.data).toEqual([]);
 });
 
