@@ -57,6 +57,9 @@ export function settingsOf(seed: number): {
       sliceTurns: pick(1, 64),
       batchRows: pick(6, 1_000),
       graceMs: pick(50, 5_000),
+      // Runs that wait hibernate at once, soon, or not at all.
+      runsMax: pick(1, 10_000),
+      runIdleMs: pick(20, 300, 30_000),
     },
   };
 }
