@@ -1,0 +1,143 @@
+// Windows that random faults seldom hit, tried on purpose under many interleavings: the moment after
+// an acknowledgement, batches of the dead that arrive late, and two workers at one counter.
+
+import { expect, test } from "vitest";
+import { defineActor, defineRun } from "../../../runtime/actor.ts";
+import { type Address, address, shardOfAddress } from "../../../runtime/address.ts";
+import { TestSystem } from "../../../runtime/testkit/test-system.ts";
+
+const SEEDS = 30;
+const FLOOR = -10;
+
+const list = defineActor<readonly string[], { readonly id: string; readonly spend?: number }>({
+  kind: "list",
+  version: 1,
+  initial: () => [],
+  receive(state, { id, spend }, turn) {
+    if (spend !== undefined) {
+      const otherwise = { code: "BALANCE_EXHAUSTED", message: "Not enough." } as const;
+      turn.add("money", -spend, { min: FLOOR, otherwise });
+    }
+    const next = id === "" ? state : [...state, id];
+    turn.reply(next);
+    return next;
+  },
+});
+
+const stubborn = defineRun<null, string, unknown>({
+  kind: "stubborn",
+  async run(_, context) {
+    await context.sleep("first", 10);
+    // Lets go of nothing: a cancel ends it only when its grace is over.
+    await new Promise((resolve) => setTimeout(resolve, 2_147_483_647).unref());
+    return "completed";
+  },
+});
+
+const desk = defineActor<readonly string[], { readonly type: string; readonly outcome?: unknown }>({
+  kind: "desk",
+  version: 1,
+  initial: () => [],
+  receive(state, message, turn) {
+    if (message.type === "run-ended") {
+      return [...state, (message.outcome as { status: string }).status];
+    }
+    if (message.type === "start") turn.startRun({ kind: "stubborn", id: "rn_1", input: null });
+    turn.reply(state);
+    return state;
+  },
+});
+
+const at = (root: string, kind = "list"): Address => address({ kind, tenant: "tn_1", root });
+
+async function begin(seed: number): Promise<TestSystem> {
+  const definitions = [list, desk, stubborn] as never;
+  const system = new TestSystem({ seed, definitions, delayMs: 80, reads: "at once" });
+  await system.start();
+  return system;
+}
+
+/** What an actor says; the system is driven until it does. */
+async function said(system: TestSystem, asked: Promise<unknown>): Promise<unknown> {
+  let answer: unknown;
+  asked.then(
+    (value) => {
+      answer = value;
+    },
+    (error: Error) => {
+      answer = error;
+    },
+  );
+  await system.schedule.until(() => answer !== undefined, 100_000);
+  return answer;
+}
+
+test("what was acknowledged survives power loss in the same moment", async () => {
+  for (let seed = 1; seed <= SEEDS; seed += 1) {
+    const system = await begin(seed);
+    let isStored = false;
+    void system.send(at("a"), { id: "sent" }).then(() => {
+      isStored = true;
+      system.crash("power");
+    });
+    await system.schedule.until(() => isStored, 10_000);
+    await system.start();
+
+    expect(await said(system, system.ask(at("a"), { id: "" })), `seed ${seed}`).toEqual(["sent"]);
+  }
+});
+
+test("a batch of a dead worker that arrives late changes nothing", async () => {
+  for (let seed = 1; seed <= SEEDS; seed += 1) {
+    const system = await begin(seed);
+    const worker = system.workerOf(shardOfAddress(at("a"))) ?? 0;
+    system.ask(at("a"), { id: "old" }).catch(() => undefined);
+    await system.schedule.settle();
+    await system.schedule.advance(system.schedule.random() * 20);
+    let hasHeir = false;
+    void system.killWorker(worker, 1 - worker).then(() => {
+      hasHeir = true;
+    });
+    await system.schedule.until(() => hasHeir, 10_000);
+    const kept = (await said(system, system.ask(at("a"), { id: "new" }))) as readonly string[];
+    await system.schedule.advance(1_000);
+    system.crash("process");
+    await system.start();
+
+    const now = await said(system, system.ask(at("a"), { id: "" }));
+
+    expect(now, `seed ${seed}`).toEqual(kept);
+  }
+});
+
+test("a cancel that was acknowledged is not forgotten by a crash", async () => {
+  for (let seed = 1; seed <= SEEDS; seed += 1) {
+    const system = await begin(seed);
+    await said(system, system.ask(at("d", "desk"), { type: "start" }));
+    await system.schedule.advance(500);
+    const place = { tenant: "tn_1", root: "d", run: "rn_1" };
+    await said(system, system.control(place, { type: "cancel", reason: "enough" }));
+    system.crash("process");
+    await system.start();
+    await system.schedule.advance(2_000);
+
+    const ended = await said(system, system.ask(at("d", "desk"), { type: "look" }));
+
+    expect(ended, `seed ${seed}`).toEqual(["cancelled"]);
+  }
+});
+
+test("two workers that spend at once never go below the floor", async () => {
+  for (let seed = 1; seed <= SEEDS; seed += 1) {
+    const system = await begin(seed);
+    const roots = ["a", "b", "c", "d", "e", "f"];
+    const asked = roots.map((root) =>
+      system.ask(at(root), { id: root, spend: 4 }).catch((error: Error) => error),
+    );
+    await system.schedule.advance(5_000);
+
+    const done = (await Promise.all(asked)).filter((answer) => !(answer instanceof Error));
+
+    expect(done.length, `seed ${seed}`).toBe(2);
+  }
+});
