@@ -17,11 +17,11 @@ export interface RuntimeConfig {
   readonly watchdogMs: number;
   /** Latest start of a message's handling when the sender names none, 1..3,600,000 ms. */
   readonly requestTimeoutMs: number;
-  /** Requests and subscriptions at the door at once, 1..1,000,000; one more is refused (INBOX_FULL). */
+  /** Requests and subscriptions at the door at once, 1..1,000,000, half of them of one tenant; one more is refused (INBOX_FULL). */
   readonly requestsMax: number;
   /** Items between two threads that the receiver has not taken yet, 64..65,536. */
   readonly wireItemsMax: number;
-  /** Items waiting behind a full wire, 64..1,000,000; the door then refuses (INBOX_FULL). */
+  /** Items waiting behind a full wire, 64..1,000,000, half of them of one tenant; the door then refuses (INBOX_FULL). */
   readonly backlogMax: number;
   /** Bytes of frames kept for a slow viewer before it gets a `gap`, 1 KiB..64 MiB. */
   readonly viewerBytesMax: number;

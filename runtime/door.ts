@@ -5,6 +5,7 @@
 import type { Data } from "./actor.ts";
 import { type Address, addressParts, SHARDS, shardOf, shardOfAddress } from "./address.ts";
 import type { RuntimeConfig } from "./config.ts";
+import { DoorEntries, tenantOf } from "./door-entries.ts";
 import {
   type Desk,
   type Entry,
@@ -41,7 +42,7 @@ export class Door
 {
   readonly #options: DoorOptions;
   readonly #routes = new Array<Out | null>(SHARDS).fill(null);
-  readonly #entries = new Map<number, Entry>();
+  readonly #entries = new DoorEntries();
   readonly #totals = { requests: 0, refused: 0, resent: 0, moved: 0, lost: 0, late: 0 };
   #heldTells: (DoorItem & { type: "request" })[] = [];
   #lastId = 0;
@@ -126,7 +127,7 @@ export class Door
         if (entry.link === link) this.#moved(entry);
         continue;
       }
-      this.#entries.delete(item.id);
+      this.#entries.remove(item.id);
       if (item.type === "reply") entry.reply(item.value);
       else if (item.type === "elsewhere") entry.elsewhere(item.reply, item.run);
       else entry.fail(fromErrorData(item.error));
@@ -170,8 +171,9 @@ export class Door
       if (route === link) this.#routes[shard] = null;
     });
     const unsent = new Set(link.takeUnsent().map((item) => item.id));
-    for (const [id, entry] of this.#entries) {
+    for (const entry of this.#entries.values()) {
       if (entry.link !== link) continue;
+      const { id } = entry.item;
       entry.link = null;
       if (unsent.has(id)) continue;
       const { item } = entry;
@@ -186,7 +188,7 @@ export class Door
         this.#totals.resent += 1;
         continue;
       }
-      this.#entries.delete(id);
+      this.#entries.remove(id);
       this.#totals.lost += 1;
       entry.fail(
         new RuntimeError("WORKER_LOST", "The worker died while it handled this request.", {
@@ -223,19 +225,14 @@ export class Door
   }
 
   enter(entry: Entry): void {
-    const { requestsMax, backlogMax } = this.#options.config;
     if (this.#isStopping) throw shuttingDown();
-    const backlog = this.#routes[entry.shard]?.backlog ?? 0;
-    if (this.#entries.size >= requestsMax || backlog > backlogMax) {
+    const full = this.#full(entry);
+    if (full !== null) {
       this.#totals.refused += 1;
-      const message =
-        backlog > backlogMax
-          ? `More than ${backlogMax} messages wait for this worker.`
-          : `The door has ${requestsMax} requests and subscriptions, its limit.`;
-      throw new RuntimeError("INBOX_FULL", message, { retryAfterMs: RETRY_AFTER_MS });
+      throw new RuntimeError("INBOX_FULL", full, { retryAfterMs: RETRY_AFTER_MS });
     }
     this.#totals.requests += 1;
-    this.#entries.set(entry.item.id, entry);
+    this.#entries.add(entry);
     if (entry.deadlineMs > 0) {
       entry.lateAtMs = performance.now() + entry.deadlineMs - Date.now();
       this.#startSweep();
@@ -243,9 +240,23 @@ export class Door
     this.#route(entry);
   }
 
+  /** Why there is no room for an entry, or null. One tenant has half of each limit, so that others find room. */
+  #full({ item, shard }: Entry): string | null {
+    const { requestsMax, backlogMax } = this.#options.config;
+    const tenant = tenantOf(item);
+    const entries = this.#entries;
+    if (entries.size >= requestsMax || entries.sizeOf(tenant) >= Math.ceil(requestsMax / 2)) {
+      return `The door has ${entries.size} requests and subscriptions; the limit is ${requestsMax}, half of it for one tenant.`;
+    }
+    const link = this.#routes[shard];
+    if (!link || link.backlog < backlogMax / 2) return null;
+    if (link.backlog < backlogMax && link.backlogOf(tenant) < backlogMax / 2) return null;
+    return `${link.backlog} messages wait for this worker; the limit is ${backlogMax}, half of it for one tenant.`;
+  }
+
   forget(entry: Entry, tellWorker: boolean): void {
     const id = entry.item.id;
-    if (this.#entries.delete(id) && tellWorker) entry.link?.pushUrgent({ type: "drop", id });
+    if (this.#entries.remove(id) && tellWorker) entry.link?.pushUrgent({ type: "drop", id });
   }
 
   #route(entry: Entry): void {
@@ -279,9 +290,9 @@ export class Door
     entry.resume();
     if (entry.item.type === "follow") {
       // Under another number: frames of the old owner may still be on their way.
-      this.#entries.delete(entry.item.id);
+      this.#entries.remove(entry.item.id);
       entry.item = { ...entry.item, id: this.newId() };
-      this.#entries.set(entry.item.id, entry);
+      this.#entries.add(entry);
     }
     // Never back to where it came from: a worker that has lost a shard says so before main knows.
     if (this.#routes[entry.shard] === entry.link) entry.link = null;

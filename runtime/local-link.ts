@@ -15,6 +15,7 @@ const now = Promise.resolve();
 
 /** A link within one thread. */
 export class LocalLink<Out> implements Link<Out> {
+  #urgent: Out[] = [];
   #waiting: Out[] = [];
   #isScheduled = false;
   #isClosed = false;
@@ -24,10 +25,9 @@ export class LocalLink<Out> implements Link<Out> {
   readonly #receive: (items: readonly Out[]) => void;
   readonly #flush = (): void => {
     this.#isScheduled = false;
-    if (this.#isClosed || this.#waiting.length === 0) return;
-    const items = this.#waiting;
-    this.#waiting = [];
-    this.#receive(items);
+    if (this.#isClosed) return;
+    const items = this.takeUnsent();
+    if (items.length > 0) this.#receive(items);
   };
   readonly #nextPass = (): void => {
     this.#isArmed = false;
@@ -42,20 +42,23 @@ export class LocalLink<Out> implements Link<Out> {
     return 0;
   }
 
+  backlogOf(): number {
+    return 0;
+  }
+
   push(item: Out): void {
     this.#waiting.push(item);
-    if (this.#isScheduled) return;
-    this.#isScheduled = true;
-    if (this.#mayGoOn()) void now.then(this.#flush);
-    else setImmediate(this.#flush);
+    this.#schedule();
   }
 
   pushUrgent(item: Out): void {
-    this.push(item);
+    this.#urgent.push(item);
+    this.#schedule();
   }
 
   takeUnsent(): Out[] {
-    const unsent = this.#waiting;
+    const unsent = this.#urgent.length === 0 ? this.#waiting : [...this.#urgent, ...this.#waiting];
+    this.#urgent = [];
     this.#waiting = [];
     return unsent;
   }
@@ -67,6 +70,13 @@ export class LocalLink<Out> implements Link<Out> {
 
   close(): void {
     this.#isClosed = true;
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    if (this.#mayGoOn()) void now.then(this.#flush);
+    else setImmediate(this.#flush);
   }
 
   #mayGoOn(): boolean {

@@ -4,6 +4,7 @@
 // who sees its backlog and can refuse. One wire is both directions of one port.
 
 import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
+import { FairQueue } from "./fair-queue.ts";
 
 /** The sending half, as those who route see it. */
 export interface Link<Out> {
@@ -11,8 +12,9 @@ export interface Link<Out> {
   push(item: Out): void;
   /** Sends past those that wait for credit: control that must never wait. */
   pushUrgent(item: Out): void;
-  /** Items that wait for credit. */
+  /** Items that wait for credit, of all and of one tenant. */
   readonly backlog: number;
+  backlogOf(tenant: string): number;
   /** Takes back what has not left this thread, oldest first. */
   takeUnsent(): Out[];
   /** Resolves when the other side has taken everything that has left this thread before this call. */
@@ -32,6 +34,8 @@ export interface WireOptions<Out, In> {
   readonly itemsMax: number;
   /** Whether taken items give credit now; when false they give it at the next `grant`. */
   readonly canGrant?: () => boolean;
+  /** Whose an item is: tenants take turns where items wait for credit. Default: all are of one. */
+  readonly tenantOf?: (item: Out) => string;
   /** Called when the backlog has become empty. */
   readonly drained?: (wire: Wire<Out, In>) => void;
 }
@@ -40,7 +44,10 @@ export interface WireOptions<Out, In> {
 export class Wire<Out, In> implements Link<Out> {
   readonly #options: WireOptions<Out, In>;
   #urgent: Out[] = [];
+  /** Of this pass. */
   #waiting: Out[] = [];
+  /** Of earlier passes, without credit. Whoever routes bounds it. */
+  readonly #held = new FairQueue<Out>({ max: Number.MAX_VALUE, tenantMax: Number.MAX_VALUE });
   #credit: number;
   #owed = 0;
   #isScheduled = false;
@@ -58,7 +65,11 @@ export class Wire<Out, In> implements Link<Out> {
   }
 
   get backlog(): number {
-    return this.#waiting.length;
+    return this.#waiting.length + this.#held.size;
+  }
+
+  backlogOf(tenant: string): number {
+    return this.#held.sizeOf(tenant);
   }
 
   push(item: Out): void {
@@ -72,7 +83,7 @@ export class Wire<Out, In> implements Link<Out> {
   }
 
   takeUnsent(): Out[] {
-    const unsent = [...this.#urgent, ...this.#waiting];
+    const unsent = [...this.#urgent, ...this.#release(this.#held.size), ...this.#waiting];
     this.#urgent = [];
     this.#waiting = [];
     return unsent;
@@ -100,19 +111,38 @@ export class Wire<Out, In> implements Link<Out> {
       port.postMessage(this.#urgent);
       this.#urgent = [];
     }
-    if (this.#waiting.length === 0) this.#sendMarks();
-    if (this.#waiting.length === 0 || this.#credit === 0) return;
-    if (this.#waiting.length <= this.#credit) {
-      this.#credit -= this.#waiting.length;
+    const { backlog } = this;
+    if (backlog === 0) this.#sendMarks();
+    if (backlog === 0) return;
+    if (this.#held.size === 0 && backlog <= this.#credit) {
+      this.#credit -= backlog;
       port.postMessage(this.#waiting);
       this.#waiting = [];
-      this.#sendMarks();
-      drained?.(this);
     } else {
-      port.postMessage(this.#waiting.slice(0, this.#credit));
-      this.#waiting = this.#waiting.slice(this.#credit);
-      this.#credit = 0;
+      this.#hold();
+      const items = this.#release(this.#credit);
+      this.#credit -= items.length;
+      if (items.length > 0) port.postMessage(items);
+      if (this.#held.size > 0) return;
     }
+    this.#sendMarks();
+    drained?.(this);
+  }
+
+  #hold(): void {
+    const { tenantOf } = this.#options;
+    for (const item of this.#waiting) this.#held.push(tenantOf?.(item) ?? "", "", item);
+    this.#waiting = [];
+  }
+
+  #release(count: number): Out[] {
+    const items: Out[] = [];
+    while (items.length < count) {
+      const item = this.#held.shift();
+      if (item === undefined) break;
+      items.push(item);
+    }
+    return items;
   }
 
   /** Gives back the credit of everything taken. */
@@ -169,7 +199,7 @@ export class Wire<Out, In> implements Link<Out> {
     if (this.#isClosed) return;
     if (typeof packet === "number") {
       this.#credit = Math.min(this.#credit + packet, this.#options.itemsMax);
-      if (this.#waiting.length > 0) this.#schedule();
+      if (this.backlog > 0) this.#schedule();
     } else if ("mark" in packet) {
       this.#options.port.postMessage({ echo: packet.mark } satisfies Packet<Out>);
     } else if ("echo" in packet) {

@@ -5,6 +5,7 @@ import { MessageChannel, type MessagePort, type Worker } from "node:worker_threa
 import { type Endpoint, type Remote, transfer, wrap } from "comlink";
 import { type ComputePool, ComputeServer } from "./compute.ts";
 import type { RuntimeConfig } from "./config.ts";
+import { tenantOf } from "./door-entries.ts";
 import { type EarlyThreads, startThread } from "./early-threads.ts";
 import { RuntimeError } from "./errors.ts";
 import type { SideAnswer, SideItem, WorkerBoot, WorkerControl } from "./host.ts";
@@ -78,6 +79,7 @@ export class WorkerHandle {
     this.wire = new Wire<DoorItem, WorkerItem>({
       port: door.port1,
       itemsMax: config.wireItemsMax,
+      tenantOf,
       receive: (items) => options.receive(items, this.wire),
     });
     this.#compute = new ComputeServer(options.compute, (answer: SideAnswer) =>

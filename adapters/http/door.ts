@@ -249,7 +249,8 @@ class Visit {
     this.#principal = principal;
     const hasEffects = route.sideEffects ?? route.method !== "GET";
     if (hasEffects && principal.via === "cookie") origins.checkOrigin(this.#request, true);
-    this.#limits = rates.take(principal.keyId ?? `${principal.via}:admin`);
+    const bucket = principal.keyId ?? `${principal.via}:admin`;
+    this.#limits = rates.take(route.isControl === true ? `${bucket} control` : bucket);
     authorize(principal, route);
   }
 

@@ -64,6 +64,8 @@ export interface Route {
   readonly errors: ErrorStyle;
   /** Whether a call changes something or costs money. Default: every method but GET. */
   readonly sideEffects?: boolean;
+  /** Stops or decides what is under way: it has a rate of its own beside the load it may have to stop. */
+  readonly isControl?: boolean;
   /** No key is asked for. Default false. */
   readonly isPublic?: boolean;
   /** Extra headers of every answer, e.g. a content policy of a page. */

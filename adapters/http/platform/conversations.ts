@@ -64,6 +64,7 @@ export function conversationRoutes({ conversations }: Services): readonly Route[
       ...common,
       method: "POST",
       pattern: "/v2/conversations/{cv}/cancel",
+      isControl: true,
       body: cancelBody,
       optionalBody: true,
       handler: async ({ principal, params, body }) => {

@@ -112,6 +112,7 @@ function cancelRoute({ chat, system }: Services): Route {
     ...common,
     method: "POST",
     pattern: "/v2/runs/{rn}/cancel",
+    isControl: true,
     body: cancelBody,
     optionalBody: true,
     handler: async ({ principal, params, body }) => {
