@@ -44,13 +44,18 @@ export interface CommitterOptions {
    * to an actor of this kernel and its turn commit together.
    */
   readonly onClosing: () => void;
-  /** A batch was committed: turns may go on. */
+  /** A batch was sent or committed: turns may go on. */
   readonly onRoom: () => void;
   readonly onRefused: (refused: Refused) => void;
 }
 
-/** Batches under way at once; past it rows gather in the open one. */
+/**
+ * Batches under way at once; past it rows gather in the open one. Behind a large one there is no
+ * second: whoever writes next waits for one large write at most.
+ */
 const IN_FLIGHT_MAX = 2;
+/** Part of the rows or bytes of a full batch from which one counts as large. */
+const LARGE = 0.25;
 /**
  * After a refusal by the disk the next batch waits this long, and with it whatever is repeated: a
  * full disk is asked again now and then, not in a loop.
@@ -64,6 +69,8 @@ export class Committer implements Reader {
   /** Sent and not yet flushed, oldest first. */
   #sent: CommitBatch[] = [];
   #uncommitted = 0;
+  /** Whether the batch sent last is large and not committed yet. */
+  #isLarge = false;
   #scheduled = false;
   #isPaused = false;
   #beforeClose: (() => void)[] = [];
@@ -113,6 +120,15 @@ export class Committer implements Reader {
   get isFull(): boolean {
     const { rowsMax, bytesMax } = this.#options;
     return this.#open.ops.length >= rowsMax || this.#open.bytes >= bytesMax;
+  }
+
+  /** What the open batch holds. */
+  get openRows(): number {
+    return this.#open.ops.length;
+  }
+
+  get openBytes(): number {
+    return this.#open.bytes;
   }
 
   /**
@@ -268,7 +284,7 @@ export class Committer implements Reader {
   }
 
   #close(): void {
-    if (this.#uncommitted >= IN_FLIGHT_MAX || this.#isPaused) return;
+    if (this.#uncommitted >= IN_FLIGHT_MAX || this.#isLarge || this.#isPaused) return;
     if (!this.isFull) this.#options.onClosing();
     const gathered = this.#beforeClose;
     this.#beforeClose = [];
@@ -296,6 +312,8 @@ export class Committer implements Reader {
     batch.sentMs = performance.now();
     this.#sent.push(batch);
     this.#uncommitted += 1;
+    const { rowsMax, bytesMax } = this.#options;
+    this.#isLarge = ops.length > rowsMax * LARGE || batch.bytes > bytesMax * LARGE;
     const { committed, flushed } = this.#options.store.commit({ ops, epochs });
     committed.then(
       (result) => this.#committed(batch, result),
@@ -305,6 +323,7 @@ export class Committer implements Reader {
       () => this.#flushed(batch),
       () => undefined, // Told by `committed`, or the storage thread died and the process with it.
     );
+    this.#options.onRoom();
   }
 
   #pause(): void {
@@ -319,6 +338,7 @@ export class Committer implements Reader {
   #committed(batch: CommitBatch, result: Committed): void {
     if (!this.#sent.includes(batch)) return;
     this.#uncommitted -= 1;
+    if (this.#sent.at(-1) === batch) this.#isLarge = false;
     batch.isCommitted = true;
     this.measured.commitMs.observe(performance.now() - batch.sentMs);
     batch.reached("committed");
@@ -348,6 +368,7 @@ export class Committer implements Reader {
     const victims = [...this.#sent.slice(at), this.#open];
     this.#sent = this.#sent.slice(0, at);
     this.#uncommitted = this.#sent.filter((sent) => !sent.isCommitted).length;
+    this.#isLarge = false;
     this.#open = new CommitBatch();
     this.#options.store.reset();
     if (isStorageTrouble(error.code)) this.#pause();

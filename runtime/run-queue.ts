@@ -1,5 +1,6 @@
 // The order in which actors of one worker get their turns: tenants in rotation, first in first out
-// within a tenant, so that one tenant's flood costs another at most one visit of waiting.
+// within a tenant, so that one tenant's flood costs another at most one visit of waiting. A tenant
+// that has written its share of a commit batch is parked until the next one.
 
 import { Ring } from "./ring.ts";
 
@@ -19,6 +20,11 @@ export class Lane<T> {
   readonly items = new Ring<T>();
   /** Not among the lanes any more: whoever remembers it must look again. */
   isGone = false;
+  isParked = false;
+  /** The commit batch it wrote into last, and how much. */
+  batch: object | null = null;
+  rows = 0;
+  bytes = 0;
 
   constructor(tenant: string) {
     this.tenant = tenant;
@@ -29,12 +35,18 @@ export class Lane<T> {
 export class RunQueue<T extends Queued<T>> {
   readonly #lanes = new Map<string, Lane<T>>();
   readonly #rotation: Lane<T>[] = [];
+  #parked: Lane<T>[] = [];
   #next = 0;
   size = 0;
 
+  /** Whether somebody stands in it who is not parked. */
+  get isReady(): boolean {
+    return this.#rotation.length > 0;
+  }
+
   push(item: T): void {
     const lane = item.lane === null || item.lane.isGone ? this.#laneOf(item) : item.lane;
-    if (lane.items.size === 0) this.#rotation.push(lane);
+    if (lane.items.size === 0 && !lane.isParked) this.#rotation.push(lane);
     lane.items.push(item);
     this.size += 1;
   }
@@ -49,6 +61,27 @@ export class RunQueue<T extends Queued<T>> {
     if (lane.items.size === 0) this.#leave(lane);
     else this.#next += 1;
     return item;
+  }
+
+  /** Leaves a tenant out until `unpark`. */
+  park(lane: Lane<T>): void {
+    if (lane.isParked || lane.isGone) return;
+    lane.isParked = true;
+    this.#parked.push(lane);
+    const at = this.#rotation.indexOf(lane);
+    if (at === -1) return;
+    this.#rotation.splice(at, 1);
+    if (at < this.#next) this.#next -= 1;
+  }
+
+  /** Lets the parked go on, after those that stand in the rotation. */
+  unpark(): void {
+    if (this.#parked.length === 0) return;
+    for (const lane of this.#parked) {
+      lane.isParked = false;
+      if (lane.items.size > 0) this.#rotation.push(lane);
+    }
+    this.#parked = [];
   }
 
   #laneOf(item: T): Lane<T> {

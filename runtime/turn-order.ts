@@ -12,6 +12,10 @@ import type { TurnRunner } from "./turn-runner.ts";
 
 /** Turns in a row of one actor that has messages waiting. */
 const VISIT_TURNS = 16;
+/** Rows after which a visit ends early. */
+const VISIT_ROWS = 64;
+/** Share of a commit batch that one tenant may fill: another finds room in the one that is open. */
+const TENANT_SHARE = 0.5;
 
 /** The order of turns of one ActorHost. */
 export class TurnOrder {
@@ -21,6 +25,8 @@ export class TurnOrder {
   readonly #tells: TellTurns;
   readonly #queue = new RunQueue<Cell>();
   readonly #taken: Taken<MailItem> = { item: null, message: undefined, from: null };
+  /** The open commit batch as the last slice found it. */
+  #batch: object | null = null;
   #isScheduled = false;
   #isSlicing = false;
   #isGathering = false;
@@ -65,8 +71,8 @@ export class TurnOrder {
       this.#turns(isFresh);
     } finally {
       this.#isSlicing = false;
-      // When the batch is full, resume() comes with the next commit.
-      if (this.#queue.size > 0 && !this.#engine.committer.isFull) this.#schedule();
+      // When the batch is full, or all have written their share, resume() comes with the next one.
+      if (this.#queue.isReady && !this.#engine.committer.isFull) this.#schedule();
     }
   }
 
@@ -81,6 +87,10 @@ export class TurnOrder {
     const { limits, committer, pace, shards } = this.#engine;
     const queue = this.#queue;
     pace.begin(limits.sliceMs, isFresh);
+    if (committer.current !== this.#batch) {
+      this.#batch = committer.current;
+      queue.unpark();
+    }
     for (let turns = 0; queue.size > 0 && !committer.isFull; ) {
       if (turns >= limits.sliceTurns || pace.isOver) return;
       const cell = queue.shift();
@@ -92,8 +102,29 @@ export class TurnOrder {
         this.#host.load(cell);
         continue;
       }
+      const { openRows, openBytes } = committer;
       turns += this.#visit(cell);
+      if (committer.openRows > openRows) {
+        this.#charge(cell, committer.openRows - openRows, committer.openBytes - openBytes);
+      }
       if (cell.mailbox.size > 0) this.enqueue(cell);
+    }
+  }
+
+  /** Counts what a visit has written against its tenant's share of the batch. */
+  #charge({ lane }: Cell, rows: number, bytes: number): void {
+    if (lane === null) return;
+    const { limits, committer } = this.#engine;
+    if (lane.batch !== committer.current) {
+      lane.batch = committer.current;
+      lane.rows = 0;
+      lane.bytes = 0;
+    }
+    lane.rows += rows;
+    lane.bytes += bytes;
+    const { batchRows, batchBytes } = limits;
+    if (lane.rows >= batchRows * TENANT_SHARE || lane.bytes >= batchBytes * TENANT_SHARE) {
+      this.#queue.park(lane);
     }
   }
 
@@ -102,6 +133,7 @@ export class TurnOrder {
     const { committer, pace } = this.#engine;
     const taken = this.#taken;
     const { reads } = cell.definition;
+    const rowsMax = committer.openRows + VISIT_ROWS;
     let isReady = cell.status === "ready";
     let turns = 0;
     while (isReady && turns < VISIT_TURNS && !pace.isOver && cell.mailbox.take(taken)) {
@@ -111,7 +143,11 @@ export class TurnOrder {
       // A light turn changes nothing that could keep the next one from following.
       if (isTell && this.#tells.turn(cell, taken, item)) continue;
       if (!isTell) this.#runner.turn(cell, item ?? new Tell(taken.message, taken.from));
-      isReady = cell.status === "ready" && !cell.isGone && !committer.isFull;
+      isReady =
+        cell.status === "ready" &&
+        !cell.isGone &&
+        committer.openRows < rowsMax &&
+        !committer.isFull;
     }
     return turns;
   }
