@@ -208,8 +208,8 @@ test("a viewer that leaves ends its subscription, not the run", async () => {
   expect(textOf(await collect(system.follow("tn_1", run)))).toBe("first second");
 });
 
-test("the door refuses when it has as many requests as it may", async () => {
-  const { system } = await startTestSystem({ workers: 1, requestsMax: 2 });
+test("the door refuses a tenant that has its half of it", async () => {
+  const { system } = await startTestSystem({ workers: 1, requestsMax: 4 });
   const counter = at("counter", "a");
 
   const answers = await Promise.allSettled(
