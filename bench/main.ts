@@ -22,7 +22,9 @@ import { runtimeAsk } from "./questions/runtime-ask.ts";
 import { runtimeDurable } from "./questions/runtime-durable.ts";
 import { runtimeFairness } from "./questions/runtime-fairness.ts";
 import { runtimeIdle } from "./questions/runtime-idle.ts";
+import { runtimeKill } from "./questions/runtime-kill.ts";
 import { runtimeSpawn } from "./questions/runtime-spawn.ts";
+import { runtimeSteps } from "./questions/runtime-steps.ts";
 import { runtimeTell } from "./questions/runtime-tell.ts";
 import { runtimeWake } from "./questions/runtime-wake.ts";
 import { startup } from "./questions/startup.ts";
@@ -55,6 +57,8 @@ const questions: readonly Question[] = [
   runtimeDurable,
   runtimeAck,
   runtimeWake,
+  runtimeKill,
+  runtimeSteps,
   runtimeIdle,
 ];
 

@@ -16,16 +16,23 @@ const PROGRAM_MS = 1_800_000;
 /** Figures by name, as the program printed them. */
 export type Measured = Readonly<Record<string, number>>;
 
-/** What `support/NAME.js` prints when it is run with these arguments; `cores` as taskset writes them. */
-export async function measure(
-  name: string,
+/** What `support/NAME.js` prints when it is run with these arguments. */
+export function measure(name: string, args: readonly (string | number)[]): Promise<Measured> {
+  return measureScript(join(here, `${name}.js`), args);
+}
+
+/** What a script prints, such as a peer's, when it is run in its folder with these variables more. */
+export async function measureScript(
+  script: string,
   args: readonly (string | number)[],
-  cores = `0-${availableParallelism() - 1}`,
+  env: Readonly<Record<string, string>> = {},
 ): Promise<Measured> {
-  const program = [process.execPath, join(here, `${name}.js`), ...args.map(String)];
+  const program = [process.execPath, script, ...args.map(String)];
+  const cores = `0-${availableParallelism() - 1}`;
   // This process is pinned to one core, which a child would inherit.
   const [command = "", ...rest] = canPin ? ["taskset", "-c", cores, ...program] : program;
-  const { stdout } = await execute(command, rest, { timeout: PROGRAM_MS });
+  const options = { timeout: PROGRAM_MS, cwd: dirname(script), env: { ...process.env, ...env } };
+  const { stdout } = await execute(command, rest, options);
   const line = stdout.trim().split("\n").at(-1) ?? "";
   return line === "" ? {} : (JSON.parse(line) as Measured);
 }

@@ -1,0 +1,39 @@
+// Is everything the bare runtime acknowledged still there after kill -9 at random moments, whole and
+// once? The loop, its child and its judgement are test/support/kill-loop.ts, which the tests run with
+// fewer kills.
+
+import { killLoop } from "../../test/support/kill-loop.ts";
+import { type Question, row } from "../question.ts";
+
+const KILLS = 1_000;
+const KILLS_QUICK = 50;
+/** Loops side by side, each on a folder of its own: a life mostly waits for its own start. */
+const CHAINS = 2;
+const LINES_MAX = 120;
+
+/** The question. */
+export const runtimeKill: Question = {
+  name: "runtime-kill",
+  async run(bench) {
+    const kills = (bench.isQuick ? KILLS_QUICK : KILLS) / CHAINS;
+    const seed = Date.now() % 1_000_000;
+    bench.say(`seeds ${seed} and on`);
+    const reports = await Promise.all(
+      Array.from({ length: CHAINS }, (_, chain) =>
+        killLoop({ kills, seed: seed + chain, workers: 0, linesMax: LINES_MAX }),
+      ),
+    );
+    const sum = (of: (report: (typeof reports)[number]) => number): number =>
+      reports.reduce((total, report) => total + of(report), 0);
+    const wrong = reports.flatMap(({ lost, torn, doubled }) => [...lost, ...torn, ...doubled]);
+    for (const sentence of wrong) bench.say(sentence);
+    const acknowledged = sum((report) => report.acknowledged);
+    return [
+      row(`messages lost, torn or done twice by ${kills * CHAINS} times kill -9`, [wrong.length], {
+        goal: `0 of ${acknowledged} acknowledged`,
+        holds: (figure) => figure === 0 && acknowledged > 0,
+        note: `${sum((report) => report.killedInStart)} of the kills came during a start; ${sum((report) => report.runs)} runs, ${sum((report) => report.reminders)} reminders`,
+      }),
+    ];
+  },
+};
