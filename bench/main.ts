@@ -7,6 +7,7 @@ import { parseArgs } from "node:util";
 import type { Question, Row } from "./question.ts";
 import { chatFairness } from "./questions/chat-fairness.ts";
 import { chatLatency } from "./questions/chat-latency.ts";
+import { chatTenants } from "./questions/chat-tenants.ts";
 import { chatThroughput } from "./questions/chat-throughput.ts";
 import { chatsInFlight } from "./questions/chats-in-flight.ts";
 import { frontDoor } from "./questions/front-door.ts";
@@ -43,6 +44,7 @@ const questions: readonly Question[] = [
   chatThroughput,
   chatLatency,
   chatFairness,
+  chatTenants,
   chatsInFlight,
   streams,
   relayCpu,
