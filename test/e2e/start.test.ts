@@ -214,7 +214,7 @@ test("metrics are served in Prometheus' format", async () => {
   const text = await response.text();
 
   expect(response.headers.get("content-type")).toContain("text/plain");
-  expect(text).toMatch(/^troupe_runs\{worker="\d+"\} 0$/m);
+  expect(text).toMatch(/^troupe_runs_started_total\{worker="\d+"\} \d+$/m);
   expect(text).toMatch(/^process_resident_memory_bytes \d+$/m);
 });
 
