@@ -4,7 +4,7 @@
 
 import type { Data, RecordRow, RunContext } from "../runtime/actor.ts";
 import { RuntimeError } from "../runtime/errors.ts";
-import type { LogPage } from "../runtime/run-log.ts";
+import type { LogPage } from "../runtime/runs/run-log.ts";
 import type { RunRow } from "../runtime/system.ts";
 import type { RunRecord } from "../runtime/testkit/recording.ts";
 import { limits } from "./limits.ts";

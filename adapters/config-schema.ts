@@ -4,7 +4,7 @@
 // and that library alone costs a third of the time a start may take.
 
 import { availableParallelism } from "node:os";
-import type { KernelLimits } from "../runtime/kernel-port.ts";
+import type { KernelLimits } from "../runtime/kernel/kernel-port.ts";
 import { choice, type Fields, type IntegerField, integer } from "./config-field.ts";
 import type { ServerLimits } from "./http/server.ts";
 

@@ -3,7 +3,7 @@
 
 import { catalog } from "../actors/catalog.ts";
 import type { Llm, Ports } from "../actors/ports.ts";
-import type { WorkerHost } from "../runtime/host.ts";
+import type { WorkerHost } from "../runtime/threads/host.ts";
 import type { Config } from "./config.ts";
 import { createBuiltinEmbedder } from "./embed/builtin.ts";
 import { createRetriever } from "./knowledge/retriever.ts";

@@ -22,21 +22,18 @@ export type {
 export { defineActor, defineRun } from "./actor.ts";
 export type { Address, AddressParts } from "./address.ts";
 export { address, addressParts } from "./address.ts";
-export type { Compute, ComputeTask } from "./compute.ts";
 export type { RuntimeConfig } from "./config.ts";
 export { runtimeDefaults } from "./config.ts";
 export type { ErrorCode, ErrorData } from "./errors.ts";
 export { errorTable, fromErrorData, RuntimeError, toErrorData } from "./errors.ts";
 export type { Frame } from "./frame.ts";
-export type { HostContext, WorkerHost } from "./host.ts";
-export type { KernelLimits } from "./kernel-port.ts";
+export type { KernelLimits } from "./kernel/kernel-port.ts";
 export type { Log, LogFields, LogLevel } from "./log.ts";
 export { silentLog } from "./log.ts";
 export type { RunningSystem, SystemOptions } from "./pool.ts";
 export { startSystem } from "./pool.ts";
 export type { Program } from "./program.ts";
 export { runProgram } from "./program.ts";
-export { runWorker } from "./run-worker.ts";
 export type {
   DeadLetter,
   ListPage,
@@ -49,3 +46,6 @@ export type {
   TableWrite,
   WatchOptions,
 } from "./system.ts";
+export type { Compute, ComputeTask } from "./threads/compute.ts";
+export type { HostContext, WorkerHost } from "./threads/host.ts";
+export { runWorker } from "./threads/run-worker.ts";

@@ -3,24 +3,19 @@
 // own beside the order of starting and stopping.
 
 import type { Data } from "./actor.ts";
-import { type ComputePool, type ComputeTask, createComputePool } from "./compute.ts";
 import { type RuntimeConfig, runtimeConfig } from "./config.ts";
-import { Door } from "./door.ts";
-import { EarlyThreads } from "./early-threads.ts";
-import type { Engines } from "./engines.ts";
-import { Epochs } from "./epochs.ts";
+import { Door } from "./door/door.ts";
+import { listLetters, readLetter, unknownLetter } from "./door/letter-list.ts";
+import { listQuarantined } from "./door/quarantine-list.ts";
+import { createTables } from "./door/tables.ts";
 import { RuntimeError } from "./errors.ts";
-import { mergeFigures } from "./figures.ts";
 import { rootRunOf } from "./frame.ts";
-import type { WorkerHost } from "./host.ts";
-import type { KernelFigures, KernelLimits } from "./kernel-port.ts";
-import { listLetters, readLetter, unknownLetter } from "./letter-list.ts";
+import type { KernelFigures, KernelLimits } from "./kernel/kernel-port.ts";
 import type { Log } from "./log.ts";
-import { type Look, mergeSeen, type SystemSeen } from "./look.ts";
-import { LoopLag } from "./loop-lag.ts";
 import type { Operation } from "./message.ts";
-import { listQuarantined } from "./quarantine-list.ts";
-import { readLog } from "./run-log.ts";
+import { readLog } from "./runs/run-log.ts";
+import { mergeFigures } from "./shared/figures.ts";
+import { type Look, mergeSeen, type SystemSeen } from "./shared/look.ts";
 import { decode } from "./store/codec.ts";
 import { type Folder, openFolder } from "./store/folder.ts";
 import { keys, prefixRange } from "./store/keys.ts";
@@ -28,8 +23,13 @@ import { openStore } from "./store/lmdb.ts";
 import { type Storage, startStorage } from "./store/storage.ts";
 import type { Store } from "./store/store.ts";
 import type { ListPage, RunRow, System, SystemFigures } from "./system.ts";
-import { createTables } from "./tables.ts";
-import { WorkerPool } from "./worker-pool.ts";
+import { type ComputePool, type ComputeTask, createComputePool } from "./threads/compute.ts";
+import { EarlyThreads } from "./threads/early-threads.ts";
+import type { Engines } from "./threads/engines.ts";
+import { Epochs } from "./threads/epochs.ts";
+import type { WorkerHost } from "./threads/host.ts";
+import { LoopLag } from "./threads/loop-lag.ts";
+import { WorkerPool } from "./threads/worker-pool.ts";
 
 /** What a system is started with. */
 export interface SystemOptions {
@@ -298,7 +298,7 @@ class ThreadedSystem implements RunningSystem {
     const door = this.#door;
     if (config.workers === 0) {
       // With workers, main has no engine to load.
-      const { LocalEngine } = await import("./local-engine.ts");
+      const { LocalEngine } = await import("./threads/local-engine.ts");
       const host = await options.loadHost();
       const [hot, bulk] = [this.#connect("hot"), this.#bulkStore];
       return new LocalEngine({

@@ -3,13 +3,13 @@
 
 import { isMainThread } from "node:worker_threads";
 import type { Definition } from "./actor.ts";
-import type { ComputeTask } from "./compute.ts";
 import type { RuntimeConfig } from "./config.ts";
 import { RuntimeError } from "./errors.ts";
-import type { HostContext, WorkerHost } from "./host.ts";
-import type { KernelLimits } from "./kernel-port.ts";
+import type { KernelLimits } from "./kernel/kernel-port.ts";
 import type { Log } from "./log.ts";
 import type { RunningSystem } from "./pool.ts";
+import type { ComputeTask } from "./threads/compute.ts";
+import type { HostContext, WorkerHost } from "./threads/host.ts";
 
 /** What one program runs, and on which data. */
 export interface Program<Config = unknown> {
@@ -56,7 +56,7 @@ export async function runProgram<Config>(
   const { definitions, createPorts = () => ({}), log = plainLog, ...options } = program;
   const host: WorkerHost<Config> = { definitions, createPorts };
   if (!isMainThread) {
-    const { runWorker } = await import("./run-worker.ts");
+    const { runWorker } = await import("./threads/run-worker.ts");
     runWorker(host);
     return;
   }

@@ -4,16 +4,16 @@
 
 import type { Data } from "./actor.ts";
 import type { Address } from "./address.ts";
-import type { LostWorker, WorkerFigures } from "./engines.ts";
 import type { ErrorData } from "./errors.ts";
-import type { MergedFigures } from "./figures.ts";
 import type { Frame } from "./frame.ts";
-import type { Look, SystemSeen } from "./look.ts";
-import type { LagFigures } from "./loop-lag.ts";
 import type { SetAside } from "./message.ts";
-import type { LogPage } from "./run-log.ts";
+import type { LogPage } from "./runs/run-log.ts";
+import type { MergedFigures } from "./shared/figures.ts";
+import type { Look, SystemSeen } from "./shared/look.ts";
 import type { StorageFigures } from "./store/storage-meter.ts";
 import type { Committed, Environment, Level, Range, StoreOp } from "./store/store.ts";
+import type { LostWorker, WorkerFigures } from "./threads/engines.ts";
+import type { LagFigures } from "./threads/loop-lag.ts";
 
 /** Recognises a message from outside when it comes again. */
 export interface MessageKey {

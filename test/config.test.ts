@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { settingsPage } from "../adapters/cli/settings.ts";
 import { readConfig } from "../adapters/config.ts";
-import { KERNEL_LIMITS } from "../runtime/kernel.ts";
+import { KERNEL_LIMITS } from "../runtime/kernel/kernel.ts";
 
 let folder = "";
 

@@ -4,7 +4,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { Llm, LlmEvent, LlmRequest, LlmResult } from "../../actors/ports.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
-import { FairSlots } from "../../runtime/fair-slots.ts";
+import { FairSlots } from "../../runtime/shared/fair-slots.ts";
 import { createEgress, type Egress } from "../egress.ts";
 import type { Transport } from "./answer.ts";
 import { createAnthropicDirect } from "./anthropic-direct.ts";

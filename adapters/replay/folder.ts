@@ -4,7 +4,7 @@ import { systemTables, systemTenant, type Tenant } from "../../actors/records/ap
 import { type RecordItem, recordPage } from "../../actors/run-record.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { rootRunOf } from "../../runtime/frame.ts";
-import { readLog } from "../../runtime/run-log.ts";
+import { readLog } from "../../runtime/runs/run-log.ts";
 import { decode } from "../../runtime/store/codec.ts";
 import { keys, prefixRange } from "../../runtime/store/keys.ts";
 import type { Reader } from "../../runtime/store/store.ts";

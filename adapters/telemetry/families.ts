@@ -1,12 +1,12 @@
 // The metrics of the server: each with its name, type, help and labels, and where its samples come
 // from. Labels are bounded: workers, kinds of the program, storage environments, one list of counters.
 
-import type { WorkerFigures } from "../../runtime/engines.ts";
-import type { KernelFigures, KindFigures } from "../../runtime/kernel-port.ts";
-import type { LagFigures } from "../../runtime/loop-lag.ts";
-import type { HistogramData } from "../../runtime/metrics.ts";
+import type { KernelFigures, KindFigures } from "../../runtime/kernel/kernel-port.ts";
+import type { HistogramData } from "../../runtime/shared/metrics.ts";
 import type { StorageFigures } from "../../runtime/store/storage-meter.ts";
 import type { SystemFigures } from "../../runtime/system.ts";
+import type { WorkerFigures } from "../../runtime/threads/engines.ts";
+import type { LagFigures } from "../../runtime/threads/loop-lag.ts";
 
 /** What one scrape is made of. */
 export interface Scrape {

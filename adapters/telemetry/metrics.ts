@@ -3,9 +3,9 @@
 // server nobody watches does not pay for it.
 
 import type { Registry } from "prom-client";
-import type { LagFigures } from "../../runtime/loop-lag.ts";
-import type { HistogramData } from "../../runtime/metrics.ts";
+import type { HistogramData } from "../../runtime/shared/metrics.ts";
 import type { SystemFigures } from "../../runtime/system.ts";
+import type { LagFigures } from "../../runtime/threads/loop-lag.ts";
 import { type Family, families, type LabelValues, type Scrape } from "./families.ts";
 
 /** Content type of the text. */

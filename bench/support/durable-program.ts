@@ -3,7 +3,7 @@
 
 import { defineActor, defineRun, type RunEnded } from "../../runtime/actor.ts";
 import { type Address, address } from "../../runtime/address.ts";
-import type { WorkerHost } from "../../runtime/host.ts";
+import type { WorkerHost } from "../../runtime/threads/host.ts";
 
 /** Bytes of a message's text. */
 export const TEXT_BYTES = 100;

@@ -7,7 +7,7 @@ import { defineActor } from "../../runtime/actor.ts";
 import { address, SHARDS } from "../../runtime/address.ts";
 import { realClock } from "../../runtime/clock.ts";
 import { newId } from "../../runtime/id.ts";
-import { createKernel } from "../../runtime/kernel.ts";
+import { createKernel } from "../../runtime/kernel/kernel.ts";
 import type { WorkerItem } from "../../runtime/message.ts";
 import { openFolder } from "../../runtime/store/folder.ts";
 import { openStore } from "../../runtime/store/lmdb.ts";

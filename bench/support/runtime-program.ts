@@ -2,7 +2,7 @@
 
 import { type ActorDefinition, defineActor } from "../../runtime/actor.ts";
 import type { Address } from "../../runtime/address.ts";
-import type { WorkerHost } from "../../runtime/host.ts";
+import type { WorkerHost } from "../../runtime/threads/host.ts";
 
 /** Messages the sink has not confirmed yet, in windows of this many. */
 export const WINDOW = 1_024;

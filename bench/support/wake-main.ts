@@ -6,7 +6,7 @@ import { defineActor } from "../../runtime/actor.ts";
 import { SHARDS } from "../../runtime/address.ts";
 import { realClock } from "../../runtime/clock.ts";
 import { systemRandom } from "../../runtime/id.ts";
-import { createKernel } from "../../runtime/kernel.ts";
+import { createKernel } from "../../runtime/kernel/kernel.ts";
 import type { WorkerItem } from "../../runtime/message.ts";
 import { openFolder } from "../../runtime/store/folder.ts";
 import { openStore } from "../../runtime/store/lmdb.ts";

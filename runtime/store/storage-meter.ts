@@ -1,7 +1,7 @@
 // What a storage thread does, in memory that main reads at any moment, even while the thread waits
 // for the disk: what stands in its queue, its transactions, and how long commits and flushes take.
 
-import { Histogram, type HistogramData, SIZE_BOUNDS, TIME_BOUNDS_MS } from "../metrics.ts";
+import { Histogram, type HistogramData, SIZE_BOUNDS, TIME_BOUNDS_MS } from "../shared/metrics.ts";
 
 /** Live figures of one storage thread. */
 export interface StorageFigures {

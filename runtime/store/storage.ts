@@ -174,7 +174,7 @@ class StorageThread {
     const mapBytes = { hot: MAP_BYTES, bulk: MAP_BYTES, ...options.mapBytes };
     const { memory: meter } = this.meter;
     const workerData: ThreadOptions = { path: options.path, environment, mapBytes, holds, meter };
-    this.#worker = new Worker(new URL("../storage-thread.js", import.meta.url), {
+    this.#worker = new Worker(new URL("../threads/storage-thread.js", import.meta.url), {
       workerData,
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB },
     });

@@ -4,8 +4,8 @@
 
 import type { Data, Outcome } from "../actor.ts";
 import type { Address } from "../address.ts";
-import type { LogEntry } from "../journal.ts";
-import type { StoredStep } from "../run.ts";
+import type { LogEntry } from "../runs/journal.ts";
+import type { StoredStep } from "../runs/run.ts";
 import type { RunRow } from "../system.ts";
 
 /** Everything that is needed to run a run again without the system it ran on. */

@@ -15,8 +15,8 @@ import type {
 import type { Address } from "../address.ts";
 import type { Clock } from "../clock.ts";
 import { fromErrorData, toErrorData } from "../errors.ts";
-import { fingerprint } from "../journal.ts";
-import type { StoredStep } from "../run.ts";
+import { fingerprint } from "../runs/journal.ts";
+import type { StoredStep } from "../runs/run.ts";
 import { childPath, type Placed, type RecordedRun, type Recording } from "./recording.ts";
 import type { ReplayTrace } from "./replay-trace.ts";
 

@@ -1,7 +1,7 @@
 // The account of a replay: what happened, in order, and where it left the record for the first time.
 
 import type { Data, Outcome } from "../actor.ts";
-import { fingerprint } from "../journal.ts";
+import { fingerprint } from "../runs/journal.ts";
 import type { RecordedRun, Recording } from "./recording.ts";
 import type { Divergence, ReplayEntry } from "./replay.ts";
 import type { AskedStep } from "./replay-context.ts";

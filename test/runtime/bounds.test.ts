@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import { defineActor, defineRun, type RunEnded } from "../../runtime/actor.ts";
 import { type Address, address } from "../../runtime/address.ts";
 import type { RuntimeError } from "../../runtime/errors.ts";
-import type { KernelLimits } from "../../runtime/kernel-port.ts";
+import type { KernelLimits } from "../../runtime/kernel/kernel-port.ts";
 import { decode, decodeCounter } from "../../runtime/store/codec.ts";
 import type { RunRow } from "../../runtime/system.ts";
 import { TestSystem } from "../../runtime/testkit/test-system.ts";

@@ -3,8 +3,8 @@
 import { expect, test } from "vitest";
 import { defineActor, defineRun, type RunEnded } from "../../runtime/actor.ts";
 import { type Address, address } from "../../runtime/address.ts";
+import { listLetters } from "../../runtime/door/letter-list.ts";
 import type { RuntimeError } from "../../runtime/errors.ts";
-import { listLetters } from "../../runtime/letter-list.ts";
 import { keys } from "../../runtime/store/keys.ts";
 import { TestSystem, type TestSystemOptions } from "../../runtime/testkit/test-system.ts";
 

@@ -6,13 +6,13 @@ import { expect, test } from "vitest";
 import { defineActor } from "../../runtime/actor.ts";
 import { SHARDS } from "../../runtime/address.ts";
 import { runtimeConfig } from "../../runtime/config.ts";
-import { Door } from "../../runtime/door.ts";
+import { Door } from "../../runtime/door/door.ts";
 import { systemRandom } from "../../runtime/id.ts";
-import { createKernel } from "../../runtime/kernel.ts";
-import { LocalLink } from "../../runtime/local-link.ts";
+import { createKernel } from "../../runtime/kernel/kernel.ts";
 import type { DoorItem } from "../../runtime/message.ts";
 import { MemoryDisk } from "../../runtime/store/memory.ts";
-import { type Link, Wire } from "../../runtime/wire.ts";
+import { LocalLink } from "../../runtime/threads/local-link.ts";
+import { type Link, Wire } from "../../runtime/threads/wire.ts";
 
 const TEXT = "x".repeat(400);
 

@@ -1,7 +1,7 @@
 // Runs that wait leave memory and come back for whatever they wait for, on virtual time.
 
 import { expect, test } from "vitest";
-import type { KernelLimits } from "../../runtime/kernel-port.ts";
+import type { KernelLimits } from "../../runtime/kernel/kernel-port.ts";
 import type { RunControl } from "../../runtime/message.ts";
 import { TestSystem } from "../../runtime/testkit/test-system.ts";
 import {

@@ -4,9 +4,9 @@
 import { expect, test } from "vitest";
 import { defineActor, defineRun } from "../../runtime/actor.ts";
 import { type Address, address } from "../../runtime/address.ts";
-import { encodeChunk } from "../../runtime/journal-codec.ts";
+import { ENDED } from "../../runtime/kernel/record-sweeper.ts";
 import type { DoorItem } from "../../runtime/message.ts";
-import { ENDED } from "../../runtime/record-sweeper.ts";
+import { encodeChunk } from "../../runtime/runs/journal-codec.ts";
 import { encode } from "../../runtime/store/codec.ts";
 import { keys } from "../../runtime/store/keys.ts";
 import type { Store, StoreOp } from "../../runtime/store/store.ts";

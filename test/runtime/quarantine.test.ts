@@ -4,8 +4,8 @@
 import { expect, test } from "vitest";
 import { type Definition, defineActor, defineRun, type RunEnded } from "../../runtime/actor.ts";
 import { type Address, address } from "../../runtime/address.ts";
+import { listQuarantined } from "../../runtime/door/quarantine-list.ts";
 import type { RuntimeError } from "../../runtime/errors.ts";
-import { listQuarantined } from "../../runtime/quarantine-list.ts";
 import { encode } from "../../runtime/store/codec.ts";
 import { keys } from "../../runtime/store/keys.ts";
 import { TestSystem } from "../../runtime/testkit/test-system.ts";

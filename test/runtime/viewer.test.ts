@@ -3,7 +3,7 @@
 import { expect, test } from "vitest";
 import type { Frame } from "../../runtime/frame.ts";
 import { parseFrameId } from "../../runtime/frame.ts";
-import { startOf, Viewer } from "../../runtime/viewer.ts";
+import { startOf, Viewer } from "../../runtime/runs/viewer.ts";
 
 function watch(after: string | null): { viewer: Viewer; frames: Frame[] } {
   const frames: Frame[] = [];

@@ -5,7 +5,7 @@ import { afterEach, expect, test } from "vitest";
 import { type Definition, defineActor, defineRun, type RunEnded } from "../../runtime/actor.ts";
 import type { Address } from "../../runtime/address.ts";
 import type { Frame } from "../../runtime/frame.ts";
-import { circlesOf, type WaitView } from "../../runtime/look.ts";
+import { circlesOf, type WaitView } from "../../runtime/shared/look.ts";
 import { TestSystem } from "../../runtime/testkit/test-system.ts";
 import { at, collect, rootOn, startTestSystem, stopAll } from "../support/threads-system.ts";
 

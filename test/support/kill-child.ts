@@ -6,10 +6,10 @@
 import { writeSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { isMainThread } from "node:worker_threads";
-import type { WorkerHost } from "../../runtime/host.ts";
 import { type RunningSystem, startSystem } from "../../runtime/pool.ts";
-import { runWorker } from "../../runtime/run-worker.ts";
 import type { MessageKey, RunRow } from "../../runtime/system.ts";
+import type { WorkerHost } from "../../runtime/threads/host.ts";
+import { runWorker } from "../../runtime/threads/run-worker.ts";
 import { of, print, program, REMIND_EVERY, type State, TENANT } from "./kill-program.ts";
 
 const CLIENTS = 8;

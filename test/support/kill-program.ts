@@ -5,7 +5,7 @@
 import { appendFileSync, readFileSync, writeSync } from "node:fs";
 import { defineActor, defineRun, type RunEnded, type Turn } from "../../runtime/actor.ts";
 import { type Address, address } from "../../runtime/address.ts";
-import type { WorkerHost } from "../../runtime/host.ts";
+import type { WorkerHost } from "../../runtime/threads/host.ts";
 
 /** State of each actor. */
 export type State = { readonly count: number; readonly rang: number; readonly ended: number };

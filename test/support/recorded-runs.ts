@@ -1,7 +1,7 @@
 // The records of the runs that a simulated system of agents has on its disk, as a replay wants them.
 
 import { joinRecord, recordPage } from "../../actors/run-record.ts";
-import { readLog } from "../../runtime/run-log.ts";
+import { readLog } from "../../runtime/runs/run-log.ts";
 import { decode } from "../../runtime/store/codec.ts";
 import { keys } from "../../runtime/store/keys.ts";
 import type { RunRow } from "../../runtime/system.ts";

@@ -4,9 +4,9 @@
 import { createInterface } from "node:readline";
 import { isMainThread } from "node:worker_threads";
 import { toErrorData } from "../../runtime/errors.ts";
-import type { WorkerHost } from "../../runtime/host.ts";
 import { startSystem } from "../../runtime/pool.ts";
-import { runWorker } from "../../runtime/run-worker.ts";
+import type { WorkerHost } from "../../runtime/threads/host.ts";
+import { runWorker } from "../../runtime/threads/run-worker.ts";
 import { print, program } from "./kill-program.ts";
 
 async function serve(folder: string, effects: string, workers: number): Promise<void> {

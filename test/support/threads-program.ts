@@ -2,7 +2,7 @@
 // misbehave, and runs that write, hang and wait. The same on main and on every worker.
 
 import { type Attempt, defineActor, defineRun, type RunEnded } from "../../runtime/actor.ts";
-import type { WorkerHost } from "../../runtime/host.ts";
+import type { WorkerHost } from "../../runtime/threads/host.ts";
 import { parties } from "./parties.ts";
 
 type CounterMessage =

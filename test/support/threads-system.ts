@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { type Address, address, shardOfAddress } from "../../runtime/address.ts";
 import type { RuntimeConfig } from "../../runtime/config.ts";
 import type { Frame } from "../../runtime/frame.ts";
-import type { KernelLimits } from "../../runtime/kernel-port.ts";
+import type { KernelLimits } from "../../runtime/kernel/kernel-port.ts";
 import { type RunningSystem, startSystem } from "../../runtime/pool.ts";
 import { program } from "./threads-program.ts";
 

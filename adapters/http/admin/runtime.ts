@@ -6,9 +6,14 @@ import { Type } from "../../../actors/schema.ts";
 import { addressParts } from "../../../runtime/address.ts";
 import { WORKERS_MAX } from "../../../runtime/config.ts";
 import { RuntimeError, toErrorData } from "../../../runtime/errors.ts";
-import { quantilesOf } from "../../../runtime/figures.ts";
-import type { KernelFigures, KindFigures } from "../../../runtime/kernel-port.ts";
-import { type ActorView, circlesOf, type RunView, type WaitView } from "../../../runtime/look.ts";
+import type { KernelFigures, KindFigures } from "../../../runtime/kernel/kernel-port.ts";
+import { quantilesOf } from "../../../runtime/shared/figures.ts";
+import {
+  type ActorView,
+  circlesOf,
+  type RunView,
+  type WaitView,
+} from "../../../runtime/shared/look.ts";
 import type { StorageFigures } from "../../../runtime/store/storage-meter.ts";
 import type { System } from "../../../runtime/system.ts";
 import type { KeyStore } from "../keys.ts";

@@ -10,7 +10,7 @@ import { compareReplays } from "../../../adapters/replay/compare.ts";
 import { differenceOf } from "../../../adapters/replay/lines.ts";
 import { replayRecord, replayWith } from "../../../adapters/replay/replay.ts";
 import { type Definition, defineRun } from "../../../runtime/actor.ts";
-import type { LogEntry } from "../../../runtime/journal.ts";
+import type { LogEntry } from "../../../runtime/runs/journal.ts";
 import type { RunRecord } from "../../../runtime/testkit/recording.ts";
 import {
   type AgentsHost,

@@ -4,7 +4,7 @@
 import { expect, test } from "vitest";
 import { type Data, defineActor, defineRun, type RunContext } from "../../../runtime/actor.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
-import { type LogEntry, loadLog } from "../../../runtime/journal.ts";
+import { type LogEntry, loadLog } from "../../../runtime/runs/journal.ts";
 import { decode } from "../../../runtime/store/codec.ts";
 import { keys } from "../../../runtime/store/keys.ts";
 import type { RunRow } from "../../../runtime/system.ts";

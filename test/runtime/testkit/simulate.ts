@@ -3,7 +3,7 @@
 
 import type { Address } from "../../../runtime/address.ts";
 import { address, SHARDS } from "../../../runtime/address.ts";
-import type { KernelLimits } from "../../../runtime/kernel-port.ts";
+import type { KernelLimits } from "../../../runtime/kernel/kernel-port.ts";
 import { decode } from "../../../runtime/store/codec.ts";
 import { keys } from "../../../runtime/store/keys.ts";
 import type { Row } from "../../../runtime/store/store.ts";

@@ -1,0 +1,194 @@
+// Tenant tables and counters as main uses them: snapshot reads of its own store connection, and
+// writes one batch after the other, because a refused batch takes down those sent after it. Tenants
+// take turns.
+
+import { createHash } from "node:crypto";
+import { RuntimeError } from "../errors.ts";
+import { FairSlots } from "../shared/fair-slots.ts";
+import { decode, decodeCounter, encode } from "../store/codec.ts";
+import { keys, prefixRange } from "../store/keys.ts";
+import type { Level, Row, Store, StoreOp } from "../store/store.ts";
+import type { TableRow, Tables, TableWrite } from "../system.ts";
+
+const ROWS_MAX = 200;
+const WRITES_MAX = 1_000;
+const NAME = /^[A-Za-z0-9_.~@-]{1,64}$/;
+const ID = /^[\x21-\x7d]{1,256}$/;
+/** 96 bits: two values of one row with the same revision do not happen. */
+const REVISION_CHARS = 16;
+
+/** What the tables need. */
+export interface TablesOptions {
+  /** Main's connection to the hot environment; nobody else commits through it. */
+  readonly store: Store;
+  readonly level: Exclude<Level, "memory">;
+  /** Calls that may wait for their turn. */
+  readonly waitingMax: number;
+}
+
+/** Tables over a store. */
+export function createTables(options: TablesOptions): Tables {
+  return new StoreTables(options);
+}
+
+interface Written {
+  readonly counters: Readonly<Record<string, number>>;
+  readonly flushed: Promise<void>;
+}
+
+class StoreTables implements Tables {
+  readonly #options: TablesOptions;
+  readonly #writer: FairSlots;
+
+  constructor(options: TablesOptions) {
+    this.#options = options;
+    this.#writer = new FairSlots({
+      name: "table writes",
+      slots: 1,
+      waitingMax: options.waitingMax,
+    });
+  }
+
+  async get(tenant: string, table: string, id: string): Promise<TableRow | undefined> {
+    const value = await this.#options.store.get(rowKey(tenant, table, id));
+    return value === undefined
+      ? undefined
+      : { id, value: decode(value), revision: revisionOf(value) };
+  }
+
+  async list(
+    tenant: string,
+    table: string,
+    options: { prefix?: string; after?: string; limit: number; reverse?: boolean },
+  ): Promise<readonly TableRow[]> {
+    const { prefix = "", after, limit, reverse = false } = options;
+    if (!Number.isInteger(limit) || limit < 1 || limit > ROWS_MAX) {
+      throw new RuntimeError("INVALID", `A page has 1 to ${ROWS_MAX} rows.`);
+    }
+    checkNames(tenant, table);
+    const base = keys.tableOf(tenant, table);
+    let { from, to } = prefixRange(base + prefix, limit);
+    if (after !== undefined && reverse && base + after < to) to = base + after;
+    // The first key after it: a space sorts before whatever an id may hold.
+    else if (after !== undefined && !reverse && base + after >= from) from = `${base}${after} `;
+    const rows: readonly Row[] = await this.#options.store.range({ from, to, limit, reverse });
+    return rows.map(({ key, value }) => ({
+      id: key.slice(base.length),
+      value: decode(value),
+      revision: revisionOf(value),
+    }));
+  }
+
+  async counter(tenant: string, name: string): Promise<number> {
+    checkNames(tenant);
+    return decodeCounter(await this.#options.store.get(keys.counter(tenant, name)));
+  }
+
+  async write(
+    tenant: string,
+    writes: readonly TableWrite[],
+    level: Level = this.#options.level,
+  ): Promise<{ readonly counters: Readonly<Record<string, number>> }> {
+    if (writes.length > WRITES_MAX) {
+      throw new RuntimeError("INVALID", `One call has at most ${WRITES_MAX} writes.`);
+    }
+    const entered = this.#writer.enter(tenant, "");
+    if (entered !== undefined) await entered;
+    let done: Written;
+    try {
+      done = await this.#commit(tenant, writes);
+    } finally {
+      this.#writer.leave();
+    }
+    if (level === "flushed") await done.flushed;
+    return { counters: done.counters };
+  }
+
+  async #commit(tenant: string, writes: readonly TableWrite[]): Promise<Written> {
+    const { store } = this.#options;
+    checkNames(tenant);
+    const ops: StoreOp[] = [];
+    for (const write of writes) ops.push(await this.#op(tenant, write));
+    const commit = store.commit({ ops });
+    try {
+      const { counters } = await commit.committed;
+      const byName: Record<string, number> = {};
+      for (const write of writes) {
+        if (write.type !== "add") continue;
+        byName[write.counter] = counters.get(keys.counter(tenant, write.counter)) ?? 0;
+      }
+      return { counters: byName, flushed: commit.flushed };
+    } catch (error) {
+      store.reset();
+      throw explain(error, writes);
+    }
+  }
+
+  async #op(tenant: string, write: TableWrite): Promise<StoreOp> {
+    if (write.type === "add") {
+      const { counter, delta, min } = write;
+      const key = keys.counter(tenant, counter);
+      return { op: "add", key, delta, ...(min === undefined ? {} : { min }) };
+    }
+    const { table, id } = write;
+    const key = rowKey(tenant, table, id);
+    switch (write.type) {
+      case "put":
+        return { op: "put", key, value: encode(write.value) };
+      case "put-if":
+        if (write.revision === null) return { op: "insert", key, value: encode(write.value) };
+        return {
+          op: "swap",
+          key,
+          expected: await this.#expected(key, write, write.revision),
+          value: encode(write.value),
+        };
+      case "remove":
+        if (write.revision === undefined) return { op: "remove", key };
+        return { op: "swap", key, expected: await this.#expected(key, write, write.revision) };
+    }
+  }
+
+  async #expected(
+    key: string,
+    write: { readonly table: string; readonly id: string },
+    revision: string,
+  ): Promise<Uint8Array> {
+    const stored = await this.#options.store.get(key);
+    if (stored === undefined || revisionOf(stored) !== revision) throw mismatch(write);
+    return stored;
+  }
+}
+
+function revisionOf(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("base64url").slice(0, REVISION_CHARS);
+}
+
+/** Names come from code and tenants from checked keys; a slash in one would reach into another tenant. */
+function checkNames(tenant: string, table = "t"): void {
+  if (!NAME.test(tenant)) throw new RuntimeError("INVALID", "This is no tenant's name.");
+  if (!NAME.test(table)) throw new RuntimeError("INVALID", "This is no table's name.");
+}
+
+function rowKey(tenant: string, table: string, id: string): string {
+  checkNames(tenant, table);
+  if (!ID.test(id)) {
+    throw new RuntimeError("INVALID", "A row's id has 1 to 256 printable ASCII characters.");
+  }
+  return keys.table(tenant, table, id);
+}
+
+/** A failed condition as what the caller asked for. */
+function explain(error: unknown, writes: readonly TableWrite[]): unknown {
+  if (!(error instanceof RuntimeError) || error.code !== "CONDITION_FAILED") return error;
+  const write = writes[Number(error.details?.["index"] ?? -1)];
+  if (write === undefined) return error;
+  if (write.type !== "add") return mismatch(write);
+  const message = `The counter ${write.counter} would fall below ${write.min}.`;
+  return new RuntimeError("BALANCE_EXHAUSTED", message, { counter: write.counter });
+}
+
+function mismatch(write: { readonly table: string; readonly id: string }): RuntimeError {
+  const message = `The row ${write.id} of ${write.table} has changed or is there already.`;
+  return new RuntimeError("REVISION_MISMATCH", message, { table: write.table, id: write.id });
+}

@@ -1,0 +1,396 @@
+// The actors of one kernel: finds or wakes the cell a message is for, and lets idle actors go. Who
+// has the next turn is turn-order.ts; what happens inside a turn is turn-runner.ts.
+
+import { type Address, addressParts, shardOfAddress } from "../address.ts";
+import { isStorageTrouble, RuntimeError, toErrorData } from "../errors.ts";
+import type { Asker, InboxRow, LetterPast } from "../message.ts";
+import { decode, encode } from "../store/codec.ts";
+import { keys } from "../store/keys.ts";
+import type { Row } from "../store/store.ts";
+import { stateFrom } from "./activation.ts";
+import { MAILBOX_MAX } from "./admission.ts";
+import { Cell, type MailItem } from "./cell.ts";
+import type { Participant, Refused } from "./committer.ts";
+import { type Engine, whenRead } from "./engine.ts";
+import { Found, peerItem } from "./found.ts";
+import { roughBytes } from "./size.ts";
+import { Tell } from "./tell.ts";
+import type { TurnDraft } from "./turn.ts";
+import { TurnDone } from "./turn-done.ts";
+import { TurnOrder } from "./turn-order.ts";
+import { TurnRunner } from "./turn-runner.ts";
+
+const IDLE_MS = 30_000;
+const SWEEP_MS = 5_000;
+/** Tells of one turn to one receiver on another worker that travel as one item. */
+const TELLS_A_RUN = 32;
+
+type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
+
+/** A durable message to post. */
+export interface Post {
+  readonly to: Address;
+  readonly from: Address | null;
+  readonly message: unknown;
+  readonly deadlineMs: number;
+  readonly ask?: Asker;
+  readonly system?: boolean | undefined;
+  readonly trace?: string | undefined;
+  readonly past?: LetterPast;
+  /** Hand it over only when its row is on disk, not with the batch that puts it. */
+  readonly late?: boolean;
+}
+
+/** The actors of one kernel. */
+export class ActorHost {
+  readonly #engine: Engine;
+  readonly #runner: TurnRunner;
+  readonly cells = new Map<Address, Cell>();
+  /** Rows found by looking into inboxes, whose wake-ups may still come. */
+  readonly #found: Found;
+  /** In which order they get their turns. */
+  readonly order: TurnOrder;
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+    this.#runner = new TurnRunner(engine, this);
+    this.order = new TurnOrder(engine, this, this.#runner);
+    this.#found = new Found(engine.options.clock);
+    this.#sweepLater();
+  }
+
+  /** A message in memory, at most once: dropped when its receiver is full or not here. */
+  tell(to: Address, from: Address | null, message: unknown): void {
+    const shard = this.#shardElsewhere(to);
+    if (shard === null) this.#tellHere(this.cellFor(to), from, message);
+    else this.#engine.options.toPeer(shard, { type: "tell", to, from, message });
+  }
+
+  /** Sends the tells of a turn, in the order they were asked for. */
+  deliver(from: Address, draft: TurnDraft): void {
+    const { tellTo, tellMessage, told } = draft;
+    for (let at = 0; at < told; at += 1) {
+      const to = tellTo[at] as Address;
+      const cell = this.cells.get(to);
+      if (cell !== undefined) this.#tellHere(cell, from, tellMessage[at]);
+      else at = this.#deliverRun(from, draft, at);
+    }
+  }
+
+  /** Sends a tell whose receiver is not in memory, with those to the same one after it; the last of them. */
+  #deliverRun(from: Address, { tellTo, tellMessage, told }: TurnDraft, first: number): number {
+    const to = tellTo[first] as Address;
+    const message = tellMessage[first];
+    const shard = this.#shardElsewhere(to);
+    if (shard === null) {
+      this.#tellHere(this.cellFor(to), from, message);
+      return first;
+    }
+    let end = first + 1;
+    const most = Math.min(told, first + TELLS_A_RUN);
+    while (end < most && tellTo[end] === to) end += 1;
+    const item = { type: "tell", to, from, message } as const;
+    const { toPeer } = this.#engine.options;
+    toPeer(shard, end - first === 1 ? item : { ...item, more: tellMessage.slice(first + 1, end) });
+    return end - 1;
+  }
+
+  /** The shard of an actor that lives on another worker; null when it lives here. */
+  #shardElsewhere(to: Address): number | null {
+    if (this.cells.has(to)) return null;
+    const shard = shardOfAddress(to);
+    return this.#engine.epochOf(shard) === undefined ? shard : null;
+  }
+
+  #tellHere(cell: Cell | null, from: Address | null, message: unknown): void {
+    if (cell === null || !takesTell(cell)) {
+      this.#engine.metrics.count("tellsDropped");
+      return;
+    }
+    const { pace } = this.#engine;
+    if (pace.isMeasuredTell()) cell.mailbox.push(new Tell(message, from, pace.tick), "user");
+    else cell.mailbox.tell(message, from);
+    if (cell.isQueued) return;
+    if (cell.status === "ready") this.order.enqueue(cell);
+    else if (cell.status === "cold") this.load(cell);
+  }
+
+  /** Puts a durable message into its receiver's inbox, in the open batch. */
+  post(owner: Participant, post: Post): void {
+    const { to, from, message, deadlineMs, ask, system, trace, past } = post;
+    const { committer } = this.#engine;
+    const sequence = this.#engine.sequence(owner.shard);
+    const key = keys.inbox(to, sequence);
+    // No spreads here: this is done for every durable message.
+    const row: Mutable<InboxRow> = { message, from, deadlineMs };
+    if (ask) row.ask = ask;
+    if (system) row.system = system;
+    if (trace) row.trace = trace;
+    if (past) row.past = past;
+    const batch = committer.current;
+    committer.write(owner, { op: "put", key, value: encode(row) });
+    this.#engine.metrics.counters.sends += 1;
+    const shard = shardOfAddress(to);
+    const isHere = this.#engine.epochOf(shard) !== undefined;
+    if (isHere && !post.late && !this.#engine.blame.isSuspect(to)) {
+      this.arrive(to, shard, row, { key, batch });
+      return;
+    }
+    committer.afterCommitted(() => this.arrive(to, shard, row, { key, batch }));
+  }
+
+  /** The wake-up of a message whose row is on disk, or goes there with the open batch. */
+  arrive(to: Address, shard: number, row: InboxRow, at: { key: string; batch: object }): void {
+    const { shards, options } = this.#engine;
+    if (shards.servedAt(shard) === undefined) {
+      options.toPeer(shard, peerItem(to, row, at.key));
+    } else if (shards.isBeingTaken(shard)) {
+      shards.whenTaken(shard, () => this.arrive(to, shard, row, at));
+    } else if (!this.#found.takes(at.key)) {
+      this.stored(to, row, at);
+    }
+  }
+
+  /** A stored message has come. */
+  stored(to: Address, row: InboxRow, at: { key: string; batch: object }): void {
+    const queuedAt = this.#engine.options.clock.now();
+    const { message, from, deadlineMs, ask, trace, past } = row;
+    const lane = row.system ? "system" : "user";
+    const endedRun = endedRunOf(row);
+    const item: Mutable<MailItem> = {
+      message,
+      from,
+      lane,
+      deadlineMs,
+      row: at,
+      queuedAt,
+      failures: this.#engine.blame.deathsOf(at.key),
+    };
+    if (ask) item.ask = ask;
+    if (endedRun) item.endedRun = endedRun;
+    if (trace) item.trace = trace;
+    if (past) item.past = past;
+    if (addressParts(to).path !== "") {
+      this.#engine.runs.controls.deliver(to, item);
+      return;
+    }
+    const cell = this.cellFor(to);
+    if (cell) {
+      if (lane === "user") item.bytes = this.#engine.admission.entered(cell, roughBytes(message));
+      this.push(cell, item);
+    } else
+      this.#engine.letters.setAside(
+        to,
+        item,
+        new RuntimeError("UNKNOWN_KIND", `Nobody is called "${to}".`),
+      );
+  }
+
+  /**
+   * A row of the inbox was found by a scan: it waits here already, or it is taken now and its wake-up
+   * is not. One that cannot be read stops its actor.
+   */
+  found(to: Address, row: Row): void {
+    if (this.#isWaiting(to, row.key)) return;
+    let message: InboxRow;
+    try {
+      message = decode(row.value) as InboxRow;
+    } catch (error) {
+      this.#engine.metrics.count("rowsUnreadable");
+      const cell = this.cellFor(to);
+      if (cell && cell.status !== "quarantined")
+        this.#engine.quarantine.put(cell, "message", error);
+      return;
+    }
+    this.#found.add(row.key);
+    this.stored(to, message, { key: row.key, batch: row });
+  }
+
+  /** A reminder's message has come due. */
+  due(to: Address, message: unknown, due: readonly string[]): void {
+    const cell = this.cellFor(to);
+    const queuedAt = this.#engine.options.clock.now();
+    const isIt = (item: MailItem | null): boolean => item?.due?.[0] === due[0];
+    // Looked at again while it waits for its turn: it comes once.
+    if (cell && !isIt(cell.taken) && !cell.mailbox.some(isIt)) {
+      this.push(cell, {
+        message,
+        from: to,
+        lane: "user",
+        deadlineMs: 0,
+        due,
+        queuedAt,
+        failures: this.#engine.blame.deathsOf(due[0] ?? ""),
+      });
+    }
+  }
+
+  /** Whether the message of an inbox row waits for its turn here. */
+  #isWaiting(to: Address, key: string): boolean {
+    const cell = this.cells.get(to);
+    if (!cell) return false;
+    return (
+      cell.taken?.row?.key === key || cell.mailbox.some((item: MailItem) => item.row?.key === key)
+    );
+  }
+
+  /** Repairs memory after a refused batch: actors that took part start again from what is stored. */
+  repair(refused: Refused, isLost: (shard: number) => boolean): void {
+    const again = new Map<Address, MailItem[]>();
+    for (const participant of refused.participants) {
+      if (!(participant instanceof TurnDone)) {
+        participant.onRefused?.(refused.error, refused.batches);
+        continue;
+      }
+      if (participant.isAnswered) continue;
+      const { cell, item } = participant;
+      const items = again.get(cell.address) ?? [];
+      again.set(cell.address, items);
+      if (participant === refused.guilty && this.#runner.refuseGuilty(participant, refused.error))
+        continue;
+      if (isLost(cell.shard)) {
+        this.#handOn(cell, item);
+        continue;
+      }
+      if (isStorageTrouble(refused.error.code)) {
+        if (item.door) this.#engine.admission.refuse(item.door, toErrorData(refused.error));
+        if (!(item.row || item.due)) continue;
+      }
+      if (this.#isKept(item, refused)) items.push(item);
+    }
+    for (const [address, cell] of [...this.cells]) {
+      if (isLost(cell.shard)) continue; // Forgotten right after this.
+      const waiting = again.get(address);
+      const kept: MailItem[] = [];
+      for (const item of cell.mailbox.drain()) {
+        if (this.#isKept(item, refused)) kept.push(item);
+        else this.#engine.admission.left(cell, item);
+      }
+      if (waiting === undefined) {
+        for (const item of kept) cell.mailbox.push(item, item.lane);
+        continue;
+      }
+      // What was being read for is read for again, by the actor that takes this one's place.
+      if (cell.taken && this.#isKept(cell.taken, refused)) kept.unshift(cell.taken);
+      this.drop(cell);
+      const fresh = this.cellFor(address);
+      for (const item of [...(waiting ?? []), ...kept]) if (fresh) this.push(fresh, item);
+    }
+  }
+
+  /**
+   * Whether a message still stands after a refusal. One whose row was refused comes again from its
+   * sender; a reminder may rest on a refused row too, and fires again if it is still there.
+   */
+  #isKept(item: MailItem, refused: Refused): boolean {
+    const [due] = item.due ?? [];
+    if (due !== undefined) this.#engine.reminders.putOff(0, due);
+    return due === undefined && !(item.row && refused.batches.has(item.row.batch));
+  }
+
+  /** Forgets every actor of the given shards; what lies only in memory goes to their next owner. */
+  forget(isGone: (shard: number) => boolean): void {
+    for (const cell of [...this.cells.values()]) {
+      if (!isGone(cell.shard)) continue;
+      this.drop(cell);
+      if (cell.taken) this.#handOn(cell, cell.taken);
+      for (const item of cell.mailbox.drain()) this.#handOn(cell, item);
+    }
+  }
+
+  #handOn(cell: Cell, item: MailItem): void {
+    this.#engine.admission.left(cell, item);
+    if (item.row || item.due) return; // On disk: its next owner finds it.
+    const { toDoor, toPeer } = this.#engine.options;
+    if (item.door && item.door.want !== "nothing") {
+      toDoor({ type: "moved", id: item.door.id });
+    } else {
+      const { from, message } = item;
+      toPeer(cell.shard, { type: "tell", to: cell.address, from, message });
+    }
+  }
+
+  /** Gives a cell a message. */
+  push(cell: Cell, item: MailItem): void {
+    if (cell.status === "quarantined") {
+      this.#engine.quarantine.turnAway(cell, item);
+      return;
+    }
+    cell.mailbox.push(item, item.lane);
+    if (cell.status === "cold") this.load(cell);
+    else this.order.enqueue(cell);
+  }
+
+  /** The cell of an address, woken if need be; null when its kind is unknown. */
+  cellFor(address: Address): Cell | null {
+    const known = this.cells.get(address);
+    if (known) return known;
+    const definition = this.#engine.actorKinds.get(addressParts(address).kind);
+    if (!definition) return null;
+    const metrics = this.#engine.metrics.kind(definition.kind);
+    const cell = new Cell(address, definition, metrics, this.#engine.pace.tick);
+    if (this.#engine.quarantine.has(address)) cell.status = "quarantined";
+    this.cells.set(address, cell);
+    return cell;
+  }
+
+  /** Takes an actor out of memory; what was under way of it is left alone. */
+  drop(cell: Cell): void {
+    cell.isGone = true;
+    this.cells.delete(cell.address);
+  }
+
+  /** Reads the state of a cell that is cold. */
+  load(cell: Cell): void {
+    cell.status = "loading";
+    cell.metrics.activations += 1;
+    try {
+      const done = whenRead(this.#engine.committer.get(keys.state(cell.address)), (bytes) =>
+        this.#loaded(cell, bytes),
+      );
+      if (done instanceof Promise) {
+        done.catch((error: unknown) => this.#engine.quarantine.put(cell, "state", error));
+      }
+    } catch (error) {
+      this.#engine.quarantine.put(cell, "state", error);
+    }
+  }
+
+  #loaded(cell: Cell, bytes: Uint8Array | undefined): void {
+    cell.state = stateFrom(cell.definition, cell.address, bytes);
+    cell.status = "ready";
+    this.order.enqueue(cell);
+  }
+
+  #sweepLater(): void {
+    this.#engine.options.clock.after(SWEEP_MS, () => {
+      this.#sweep();
+      this.#sweepLater();
+    });
+  }
+
+  #sweep(): void {
+    const { pace } = this.#engine;
+    pace.read();
+    const over = this.cells.size - this.#engine.limits.cellsMax;
+    let spared = 0;
+    for (const cell of this.cells.values()) {
+      if (!cell.isIdle) continue;
+      const idleMs = cell.definition.idleMs ?? IDLE_MS;
+      if (pace.tick - cell.lastUsedTick < idleMs && spared >= over) continue;
+      spared += 1;
+      this.drop(cell);
+      cell.metrics.hibernations += 1;
+    }
+  }
+}
+
+function takesTell({ status, mailbox, definition }: Cell): boolean {
+  return status !== "quarantined" && mailbox.userSize < (definition.mailboxMax ?? MAILBOX_MAX);
+}
+
+function endedRunOf(row: InboxRow): string | undefined {
+  const message = row.message as { type?: unknown; run?: unknown } | null;
+  const isEnd = row.system && row.from !== null && message?.type === "run-ended";
+  return isEnd ? String(message?.run) : undefined;
+}

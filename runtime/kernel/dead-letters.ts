@@ -1,0 +1,224 @@
+// Messages that failed for good: set aside with their error in the batch that takes them off the
+// inbox, kept up to a limit for each tenant, and put back into the inbox when an operator says so.
+// The worker that owns the receiver does all of it, so that one transaction can hold both ends.
+
+import { type Address, addressParts, shardOfAddress } from "../address.ts";
+import { unknownLetter } from "../door/letter-list.ts";
+import { isStorageTrouble, RuntimeError, toErrorData } from "../errors.ts";
+import { newId } from "../id.ts";
+import type { DoorItem, LetterPast, SetAside } from "../message.ts";
+import { decode, encode } from "../store/codec.ts";
+import { keys, prefixRange } from "../store/keys.ts";
+import type { DeadLetter } from "../system.ts";
+import type { MailItem } from "./cell.ts";
+import type { Committer, Participant } from "./committer.ts";
+import { type Engine, whenRead } from "./engine.ts";
+
+/** Times of being set aside that a letter tells of. */
+const HISTORY_MAX = 10;
+/** Lines of a stack that a letter keeps. */
+const STACK_LINES_MAX = 10;
+/** A tenant's letters are counted after each so many of them that this kernel wrote, as a share of the limit. */
+const COUNT_EVERY = 0.1;
+const PAGE_ROWS = 200;
+/** A full disk is tried again after this long. */
+const FULL_RETRY_MS = 1_000;
+
+/** An operator's act on a letter, as the door sends it. */
+export type LetterItem = DoorItem & {
+  readonly type: "operate";
+  readonly operation: { readonly letter: string };
+};
+
+/** A letter as it is stored. `isSystem`: it goes back into the system lane. */
+type StoredLetter = DeadLetter & { readonly isSystem?: boolean };
+
+/** The dead letters of one kernel. */
+export class DeadLetters {
+  readonly #engine: Engine;
+  /** Letters of a tenant that were written since its letters were counted last. */
+  readonly #uncounted = new Map<string, number>();
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+  }
+
+  /**
+   * Sets a message aside for good: kept with its error, visible, replayable. `also` writes what must
+   * commit with it (an error for whoever waits).
+   */
+  setAside(to: Address, item: MailItem, cause: unknown, also?: (owner: Participant) => void): void {
+    const { options, metrics, actorKinds } = this.#engine;
+    const nowMs = options.clock.now();
+    const letter = letterOf(to, item, cause, { nowMs, id: newId("dl", nowMs, options.random) });
+    this.#write(letter, item, also);
+    // Anyone may write to a kind that is not there: its name must not become one of the figures.
+    metrics.kind(actorKinds.has(letter.kind) ? letter.kind : "unknown").deadLetters += 1;
+    this.#bound(letter.tenant, shardOfAddress(to));
+  }
+
+  /** Puts a letter back or removes it; answered when that is on disk. */
+  operate(item: LetterItem): void {
+    const { to, operation } = item;
+    const key = keys.deadLetter(addressParts(to).tenant, operation.letter);
+    try {
+      const done = whenRead(this.#engine.committer.get(key), (bytes) =>
+        this.#act(item, key, bytes),
+      );
+      if (done instanceof Promise) done.catch((error: unknown) => this.#refuse(item, error));
+    } catch (error) {
+      this.#refuse(item, error);
+    }
+  }
+
+  #write(letter: StoredLetter, item: MailItem, also?: (owner: Participant) => void): void {
+    const { committer, options, epochOf } = this.#engine;
+    const shard = shardOfAddress(letter.to);
+    const again = (): void => {
+      // Another owner of the shard finds the message in its inbox.
+      if (epochOf(shard) !== undefined) this.#write(letter, item, also);
+    };
+    const owner: Participant = {
+      shard,
+      onRefused: (error, batches) => {
+        // Its sender did it all again, and so the message comes again.
+        if (item.row && batches.has(item.row.batch)) return;
+        if (isStorageTrouble(error.code)) options.clock.after(FULL_RETRY_MS, again);
+        else again();
+      },
+    };
+    const key = keys.deadLetter(letter.tenant, letter.id);
+    committer.write(owner, { op: "put", key, value: encode(letter) });
+    takeMessage(committer, owner, item);
+    also?.(owner);
+  }
+
+  #act(item: LetterItem, key: string, bytes: Uint8Array | undefined): void {
+    const { admission, committer, options, limits, metrics, actors, epochOf } = this.#engine;
+    const shard = shardOfAddress(item.to);
+    if (epochOf(shard) === undefined) {
+      admission.moved(item);
+      return;
+    }
+    const letter = bytes === undefined ? null : (decode(bytes) as StoredLetter);
+    if (letter === null || letter.to !== item.to) throw unknownLetter(item.operation.letter);
+    const isReplay = item.operation.type === "replay";
+    if (isReplay && letter.replays >= limits.letterReplaysMax) {
+      const message = `The letter ${letter.id} has been replayed ${letter.replays} times, the limit.`;
+      throw new RuntimeError("CONFLICT", message, { letterReplaysMax: limits.letterReplaysMax });
+    }
+    let isTold = false;
+    const owner: Participant = {
+      shard,
+      onRefused: (error) => {
+        if (isTold) return;
+        if (isStorageTrouble(error.code)) this.#refuse(item, error);
+        else this.operate(item);
+      },
+    };
+    committer.write(owner, { op: "remove", key });
+    if (isReplay) {
+      const { to, from, message, trace, isSystem: system } = letter;
+      const past = pastOf(letter);
+      actors.post(owner, { to, from, message, deadlineMs: 0, system, trace, past, late: true });
+    }
+    committer.after("flushed", () => {
+      isTold = true;
+      metrics.count(isReplay ? "deadLettersReplayed" : "deadLettersDiscarded");
+      options.toDoor({ type: "reply", id: item.id, value: letter.id });
+    });
+  }
+
+  #refuse(item: LetterItem, error: unknown): void {
+    this.#engine.options.toDoor({ type: "error", id: item.id, error: toErrorData(error) });
+  }
+
+  /** Counts a tenant's letters now and then, and drops the oldest that are over the limit. */
+  #bound(tenant: string, shard: number): void {
+    const { limits, metrics } = this.#engine;
+    const written = (this.#uncounted.get(tenant) ?? Number.POSITIVE_INFINITY) + 1;
+    this.#uncounted.set(tenant, written);
+    if (written < limits.deadLettersMax * COUNT_EVERY) return;
+    this.#uncounted.set(tenant, 0);
+    this.#dropOldest(tenant, shard).catch(() => {
+      this.#uncounted.delete(tenant);
+      metrics.count("deadLetterCountFailures");
+    });
+  }
+
+  async #dropOldest(tenant: string, shard: number): Promise<void> {
+    const { committer, limits, metrics } = this.#engine;
+    const range = prefixRange(keys.deadLettersOf(tenant), PAGE_ROWS);
+    let kept = 0;
+    // From the newest: what comes after `deadLettersMax` of them is over.
+    for (let to = range.to; ; ) {
+      const rows = await committer.range({ ...range, to, reverse: true });
+      for (const { key } of rows) {
+        kept += 1;
+        if (kept <= limits.deadLettersMax) continue;
+        // Should the batch be refused, the next count drops it again.
+        committer.write({ shard }, { op: "remove", key });
+        metrics.count("deadLettersDropped");
+      }
+      const last = rows.at(-1);
+      if (last === undefined || rows.length < PAGE_ROWS) return;
+      to = last.key;
+    }
+  }
+}
+
+/** Removes what brought a message: its inbox row, or the reminder that fired. */
+export function takeMessage(
+  committer: Committer,
+  owner: Participant,
+  item: Pick<MailItem, "row" | "due">,
+): void {
+  if (item.row && !committer.takeBack(item.row.batch, item.row.key)) {
+    committer.write(owner, { op: "remove", key: item.row.key });
+  }
+  if (item.due === undefined) return;
+  for (const key of item.due) committer.write(owner, { op: "remove", key });
+}
+
+function letterOf(
+  to: Address,
+  item: MailItem,
+  cause: unknown,
+  made: { readonly nowMs: number; readonly id: string },
+): StoredLetter {
+  const { message, from, past, ask, trace } = item;
+  const stack = stackOf(cause);
+  const { kind, tenant } = addressParts(to);
+  return {
+    id: made.id,
+    at: made.nowMs,
+    tenant,
+    kind,
+    to,
+    from,
+    message,
+    failures: item.failures + (past?.failures ?? 0),
+    error: toErrorData(cause),
+    replays: past?.replays ?? 0,
+    history: past?.history ?? [],
+    ...(stack === null ? {} : { stack }),
+    ...(trace === undefined ? {} : { trace }),
+    ...(ask === undefined ? {} : { ask: { run: ask.run, step: ask.key } }),
+    ...(item.lane === "system" ? { isSystem: true } : {}),
+  };
+}
+
+function pastOf({ replays, failures, history, at, error }: DeadLetter): LetterPast {
+  const before = history.reduce((sum, one) => sum + one.failures, 0);
+  const last: SetAside = { at, failures: failures - before, error };
+  return { replays: replays + 1, failures, history: [...history, last].slice(-HISTORY_MAX) };
+}
+
+/** Where a programmer's error was thrown: functions and lines, without folders or the message. */
+function stackOf(cause: unknown): readonly string[] | null {
+  if (!(cause instanceof Error) || cause instanceof RuntimeError) return null;
+  const lines = (cause.stack ?? "").split("\n").filter((line) => /^\s+at /.test(line));
+  return lines
+    .slice(0, STACK_LINES_MAX)
+    .map((line) => line.trim().replace(/(?:[a-z]+:\/\/)?[^\s()]*\//g, ""));
+}

@@ -1,0 +1,71 @@
+// The time of one kernel as its turns see it. Reading a clock costs as much as a small turn, so what
+// is told in memory is timed by samples: one turn in `stride`, which grows while turns are short and
+// falls back to every turn as soon as one was long. Everything else is timed turn by turn.
+
+import type { Clock } from "../clock.ts";
+
+/** Of so many messages told in memory, the wait of one is measured. */
+export const TELLS_A_SAMPLE = 16;
+/** Turns told in memory that one reading of the clock may stand for. */
+const STRIDE_MAX = 16;
+/** A turn longer than this makes the next ones be timed one by one. */
+const LONG_MS = 0.25;
+
+/** Clock readings of one kernel. */
+export class Pace {
+  readonly #clock: Clock;
+  readonly #startMs: number;
+  /** Milliseconds since the epoch at the last reading. */
+  nowMs: number;
+  /** The same since the kernel was made: small whole numbers. */
+  tick = 0;
+  /** Turns that the next sample stands for. */
+  stride = 1;
+  /** Whether the slice has used up its time, at the last reading. */
+  isOver = false;
+  #left = 1;
+  #tells = 0;
+  #endMs = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#startMs = clock.now();
+    this.nowMs = this.#startMs;
+  }
+
+  /** Reads the clock. */
+  read(): number {
+    this.nowMs = this.#clock.now();
+    this.isOver = this.nowMs > this.#endMs;
+    this.tick = Math.trunc(this.nowMs - this.#startMs);
+    return this.nowMs;
+  }
+
+  /** A slice begins; the clock is read for it unless that has just been done. */
+  begin(sliceMs: number, isFresh: boolean): void {
+    if (!isFresh) this.read();
+    this.#endMs = this.nowMs + sliceMs;
+    this.isOver = false;
+  }
+
+  /** Whether the wait of the message that is told now is to be measured. */
+  isMeasuredTell(): boolean {
+    this.#tells += 1;
+    return (this.#tells & (TELLS_A_SAMPLE - 1)) === 0;
+  }
+
+  /** Whether the turn that begins now is to be timed. */
+  isSample(): boolean {
+    this.#left -= 1;
+    return this.#left <= 0;
+  }
+
+  /** A sample took this long: says how many turns it stands for, and reads the clock. */
+  sampled(ms: number): number {
+    const stoodFor = this.stride;
+    this.stride = ms > LONG_MS ? 1 : Math.min(STRIDE_MAX, this.stride * 2);
+    this.#left = this.stride;
+    this.read();
+    return stoodFor;
+  }
+}

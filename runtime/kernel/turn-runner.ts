@@ -1,0 +1,393 @@
+// One turn from the message to its answer: loads what the behaviour named, calls the handler, writes
+// everything it wished for in one transaction, and decides what becomes of a message that failed.
+
+import type { Data, Loaded } from "../actor.ts";
+import { addressParts } from "../address.ts";
+import { type ErrorData, RuntimeError, toErrorData } from "../errors.ts";
+import { encode } from "../store/codec.ts";
+import type { ActorHost } from "./actor-host.ts";
+import type { Cell, MailItem } from "./cell.ts";
+import type { Participant } from "./committer.ts";
+import { takeMessage } from "./dead-letters.ts";
+import type { Engine } from "./engine.ts";
+import { remember, type SeenRow, takeRoom } from "./seen-keys.ts";
+import { judge } from "./supervise.ts";
+import { type Answer, NOTHING, TurnDraft, type Wish } from "./turn.ts";
+import { TurnDone } from "./turn-done.ts";
+import { load, readsOf, SEEN } from "./turn-reads.ts";
+
+/** Runs turns for one ActorHost. */
+export class TurnRunner {
+  readonly #engine: Engine;
+  readonly #host: ActorHost;
+  /** Used for turn after turn as long as they write nothing. */
+  #draft: TurnDraft;
+
+  constructor(engine: Engine, host: ActorHost) {
+    this.#engine = engine;
+    this.#host = host;
+    this.#draft = this.#newDraft();
+  }
+
+  /** Handles one message of a cell that is ready. */
+  turn(cell: Cell, item: MailItem): void {
+    const { pace } = this.#engine;
+    const nowMs = pace.read();
+    cell.metrics.queueWaitMs.observe(Math.max(0, nowMs - (item.queuedAt ?? nowMs)));
+    cell.metrics.mailboxDepth.observe(cell.mailbox.size + 1);
+    if (item.deadlineMs !== 0 && item.deadlineMs < nowMs) {
+      const message = `The deadline passed ${nowMs - item.deadlineMs} ms before the turn of "${cell.address}".`;
+      this.#give(cell, item, new RuntimeError("DEADLINE", message));
+      return;
+    }
+    try {
+      const requests = readsOf(cell, item);
+      if (requests === null) {
+        this.#handle(cell, item, NOTHING);
+        return;
+      }
+      const loaded = load(this.#engine.committer, cell, requests);
+      if (!(loaded instanceof Promise)) {
+        this.#handle(cell, item, loaded);
+        return;
+      }
+      cell.status = "reading";
+      cell.taken = item;
+      loaded.then(
+        (found) => this.#afterRead(cell, () => this.#handle(cell, item, found)),
+        (error: unknown) => this.#afterRead(cell, () => this.fail(cell, item, error)),
+      );
+    } catch (error) {
+      this.fail(cell, item, error);
+    }
+  }
+
+  /** Answers for the turn whose condition failed. False: it is to be tried again like the others. */
+  refuseGuilty(done: TurnDone, error: RuntimeError): boolean {
+    const { cell, item, draft } = done;
+    const key = error.details?.["key"];
+    const floor = draft?.floors.find((one) => one.key === key);
+    if (error.code !== "CONDITION_FAILED" || !floor) return false;
+    this.#engine.admission.left(cell, item);
+    this.#answerError(cell, item, floor.otherwise);
+    if (item.row)
+      this.#engine.committer.write({ shard: cell.shard }, { op: "remove", key: item.row.key });
+    return true;
+  }
+
+  #afterRead(cell: Cell, then: () => void): void {
+    if (cell.isGone) return;
+    // Its shard is leaving: the message waits to be handed on.
+    if (this.#engine.shards.isLeaving(cell.shard)) return;
+    cell.status = "ready";
+    cell.taken = null;
+    this.#engine.pace.read();
+    then();
+    this.#host.order.enqueue(cell);
+  }
+
+  #handle(cell: Cell, item: MailItem, loaded: Loaded): void {
+    const seen = loaded[SEEN] as SeenRow | undefined;
+    if (seen) {
+      this.#again(cell, item, seen);
+      return;
+    }
+    const { options, limits, pace } = this.#engine;
+    if (item.failures >= limits.failuresMax) {
+      const unit = item.row?.key ?? item.due?.[0] ?? "";
+      this.fail(cell, item, this.#engine.blame.deadly(unit, item.failures));
+      return;
+    }
+    const draft = this.#draft;
+    draft.open(cell, item.from, item.deadlineMs, loaded, pace.nowMs);
+    options.handling?.(item.row?.key ?? item.due?.[0] ?? cell.address, item.door?.id ?? 0);
+    const beganMs = performance.now();
+    let next: Data;
+    try {
+      next = cell.definition.receive(cell.state, item.message, draft);
+    } catch (error) {
+      this.#draft = this.#newDraft();
+      this.fail(cell, item, error);
+      return;
+    } finally {
+      draft.close();
+      options.handling?.("", 0);
+    }
+    const turnMs = performance.now() - beganMs;
+    cell.metrics.turnMs.observe(turnMs);
+    const { loads } = options;
+    if (loads) loads[cell.shard] = (loads[cell.shard] ?? 0) + turnMs;
+    if (next === cell.state && this.#answersAtOnce(cell, item, draft)) return;
+    this.#draft = this.#newDraft();
+    this.finish(cell, item, draft, next);
+  }
+
+  /**
+   * Most questions of the door change nothing: their answer leaves at once, and the draft is used
+   * again. False: the turn is to be finished in the way of all others.
+   */
+  #answersAtOnce(cell: Cell, item: MailItem, draft: TurnDraft): boolean {
+    const { committer, options, admission, pace } = this.#engine;
+    const { door, row, due, ask, endedRun } = item;
+    const isPlain = row === undefined && due === undefined && ask === undefined;
+    if (!isPlain || endedRun !== undefined || !draft.isLight) return false;
+    if (door === undefined || door.want !== "reply" || door.key !== undefined) return false;
+    const { answer } = draft;
+    if (answer?.type !== "reply" || answer.follow !== null) return false;
+    if (!committer.hasReached(door.level)) return false;
+    this.took(cell, pace.tick);
+    admission.left(cell, item);
+    this.#host.deliver(cell.address, draft);
+    options.toDoor({ type: "reply", id: door.id, value: answer.value });
+    draft.clear();
+    return true;
+  }
+
+  #newDraft(): TurnDraft {
+    return new TurnDraft(this.#engine.options.random, this.#engine.limits);
+  }
+
+  /** Writes what a turn wished for, and answers. */
+  finish(cell: Cell, item: MailItem, draft: TurnDraft, next: Data): void {
+    this.took(cell, this.#engine.pace.tick);
+    this.#engine.admission.left(cell, item);
+    const done = new TurnDone(cell, item, draft);
+    if (item.door?.key && draft.answer?.type !== "error") {
+      takeRoom(draft, cell.tenant, this.#engine.limits.seenKeysMax);
+    }
+    const broken = this.#brokenFloor(draft);
+    if (broken && !item.endedRun) this.#refuseFloor(done, broken);
+    else this.#commit(done, draft, next);
+  }
+
+  /** A turn has not failed. */
+  took(cell: Cell, tick: number): void {
+    cell.metrics.turns += 1;
+    cell.lastUsedTick = tick;
+  }
+
+  /** A floor that already fails here: the turn is undone without troubling the batch. */
+  #brokenFloor(draft: TurnDraft): ErrorData | null {
+    for (const { key, otherwise } of draft.floors) {
+      const value = this.#engine.committer.counter(key);
+      if (value instanceof Promise) return null;
+      let sum = value;
+      let min = 0;
+      for (const op of draft.ops) {
+        if (op.op !== "add" || op.key !== key) continue;
+        sum += op.delta;
+        min = op.min ?? min;
+      }
+      if (sum < min) return otherwise;
+    }
+    return null;
+  }
+
+  #refuseFloor(done: TurnDone, otherwise: ErrorData): void {
+    takeMessage(this.#engine.committer, done, done.item);
+    this.#answerError(done.cell, done.item, otherwise);
+  }
+
+  #commit(done: TurnDone, draft: TurnDraft, next: Data): void {
+    const { cell, item } = done;
+    const { committer } = this.#engine;
+    const isRefusal = draft.answer?.type === "error";
+    // First what brought the message: a handler may set the reminder again that has just fired.
+    takeMessage(committer, done, item);
+    for (const op of draft.ops) committer.write(done, op);
+    if (next !== cell.state) {
+      cell.state = next;
+      const value = encode({ version: cell.definition.version, state: next });
+      committer.write(done, { op: "put", key: cell.stateKey, value });
+    }
+    if (!isRefusal && item.door?.key) {
+      remember(committer, done, { tenant: cell.tenant, key: item.door.key, draft });
+    }
+    this.#host.deliver(cell.address, draft);
+    for (const wish of draft.wishes) this.#grant(done, wish, draft.answer);
+    if (item.endedRun) this.#engine.runs.settle(done, item.endedRun, draft);
+    else this.#answer(done, draft.answer);
+  }
+
+  #grant(done: TurnDone, wish: Wish, answer: Answer | null): void {
+    const { runs, reminders } = this.#engine;
+    const { cell } = done;
+    switch (wish.type) {
+      case "send":
+        this.#host.post(done, {
+          to: wish.to,
+          from: cell.address,
+          message: wish.message,
+          deadlineMs: wish.deadlineMs,
+          trace: done.item.trace,
+        });
+        return;
+      case "tell":
+        this.#host.tell(wish.to, cell.address, wish.message);
+        return;
+      case "start":
+        runs.start(done, {
+          id: wish.id,
+          spec: wish.spec,
+          parent: cell.address,
+          trace: done.item.trace,
+          ...askerOf(done.item, answer),
+        });
+        return;
+      case "release":
+        runs.release(done, cell.tenant, wish.id, wish.input);
+        return;
+      case "cancel":
+        runs.controls.fromTurn(done, cell.address, wish.id, {
+          type: "cancel",
+          reason: wish.reason,
+        });
+        return;
+      case "steer":
+        runs.controls.fromTurn(done, cell.address, wish.id, { type: "steer", value: wish.value });
+        return;
+      case "remind":
+        reminders.add(wish.atMs, wish.key);
+        return;
+    }
+  }
+
+  #answer(done: TurnDone, given: Answer | null): void {
+    const { cell, item } = done;
+    const { options, runs } = this.#engine;
+    const answer = given ?? { type: "reply", value: undefined, follow: null };
+    if (answer.type === "error") {
+      this.#answerError(cell, item, answer.error);
+      return;
+    }
+    if (item.ask && answer.follow === null)
+      this.#replyTo(done, item, cell, { value: answer.value });
+    const { door } = item;
+    if (!door || door.want === "nothing") return;
+    const after = (call: () => void): void => this.#whenSafe(done, door, call);
+    if (door.want === "reply") {
+      after(() => options.toDoor({ type: "reply", id: door.id, value: answer.value }));
+      return;
+    }
+    const accepted = { type: "accepted", reply: answer.value, run: answer.follow } as const;
+    if (answer.follow === null) {
+      after(() => options.toDoor({ type: "frames", id: door.id, frames: [accepted] }));
+      return;
+    }
+    const { tenant, root } = addressParts(cell.address);
+    const place = { id: door.id, tenant, root, run: answer.follow, endOnly: door.want === "end" };
+    after(() => runs.viewers.open({ type: "follow", ...place }, accepted));
+  }
+
+  /** Answers when everything so far has reached the asked level; a refused batch brings the turn back. */
+  #whenSafe(done: TurnDone, door: NonNullable<MailItem["door"]>, call: () => void): void {
+    if (door.level === "memory") {
+      call();
+      return;
+    }
+    const { committer } = this.#engine;
+    if (committer.hasReached(door.level)) {
+      done.isAnswered = true;
+      call();
+      return;
+    }
+    committer.join(done);
+    committer.after(door.level, () => {
+      done.isAnswered = true;
+      call();
+    });
+  }
+
+  /** A keyed message that was seen before gets the first one's answer. */
+  #again(cell: Cell, item: MailItem, seen: SeenRow): void {
+    this.#engine.admission.left(cell, item);
+    const { door } = item;
+    if (!door) return;
+    const { options } = this.#engine;
+    if (door.key && seen.bodyHash !== door.key.bodyHash) {
+      const message = "This Idempotency-Key was used with another body.";
+      this.#answerError(cell, item, { code: "KEY_REUSED", message });
+      return;
+    }
+    this.#whenSafe(new TurnDone(cell, item, null), door, () => {
+      if (door.want === "reply") options.toDoor({ type: "reply", id: door.id, value: seen.reply });
+      else options.toDoor({ type: "elsewhere", id: door.id, reply: seen.reply, run: seen.run });
+    });
+  }
+
+  #answerError(cell: Cell, item: MailItem, error: ErrorData): void {
+    if (item.ask) this.#replyTo(cell, item, cell, { error });
+    if (item.door) this.#engine.admission.refuse(item.door, error);
+  }
+
+  #replyTo(
+    owner: Participant,
+    item: MailItem,
+    cell: Cell,
+    answer: { value?: Data; error?: ErrorData },
+  ): void {
+    if (!item.ask) return;
+    const message = { type: "reply", key: item.ask.key, ...answer };
+    this.#host.post(owner, {
+      to: item.ask.run,
+      from: cell.address,
+      message,
+      deadlineMs: 0,
+      system: true,
+      late: true,
+    });
+  }
+
+  /** A turn has thrown: again after a while, or the message is given up. */
+  fail(cell: Cell, item: MailItem, cause: unknown): void {
+    const { limits, options } = this.#engine;
+    item.failures += 1;
+    cell.metrics.turnFailures += 1;
+    const isHopeless = cause instanceof RuntimeError && cause.code === "TURN_TOO_LARGE";
+    const failures = isHopeless ? limits.failuresMax : item.failures;
+    const jitter = (options.random(1)[0] ?? 0) / 255;
+    const strategy = cell.definition.strategy ?? "restart";
+    const verdict = judge(strategy, failures, limits.failuresMax, jitter);
+    if (verdict.memory === "reload" || verdict.memory === "forget") {
+      cell.status = "cold";
+      cell.metrics.restarts += 1;
+    }
+    if (verdict.message === "dead-letter") {
+      this.#give(cell, item, cause);
+      if (verdict.memory === "quarantine") this.#engine.quarantine.put(cell, "failures", cause);
+      return;
+    }
+    cell.mailbox.putBack(item, item.lane);
+    const after = cell.status;
+    cell.status = "held";
+    options.clock.after(verdict.delayMs, () => {
+      if (cell.status !== "held") return;
+      cell.status = after;
+      this.#host.order.enqueue(cell);
+    });
+  }
+
+  /** Gives a message up: a dead letter, and an error for whoever waits. */
+  #give(cell: Cell, item: MailItem, cause: unknown): void {
+    const { admission, committer, letters, runs } = this.#engine;
+    const { door } = item;
+    const error = toErrorData(cause);
+    const isLate = error.code === "DEADLINE";
+    const text = `The message failed ${item.failures} times and was set aside: ${error.message}`;
+    const told: ErrorData = isLate ? error : { code: "DEAD_LETTER", message: text };
+    admission.left(cell, item);
+    letters.setAside(cell.address, item, cause, (owner) => {
+      if (item.endedRun) runs.settleFailed(owner, item.endedRun);
+      this.#replyTo(owner, item, cell, { error: told });
+      if (!door) return;
+      // Whoever hears of the letter must find it, after a crash too.
+      if (door.level === "memory") admission.refuse(door, told);
+      else committer.after(door.level, () => admission.refuse(door, told));
+    });
+  }
+}
+
+function askerOf(item: MailItem, answer: Answer | null): { asker?: NonNullable<MailItem["ask"]> } {
+  const isFollowed = answer?.type === "reply" && answer.follow !== null;
+  return isFollowed && item.ask ? { asker: item.ask } : {};
+}

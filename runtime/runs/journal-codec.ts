@@ -1,0 +1,95 @@
+// How log entries are stored. A run's log repeats the names of fields and its own id in every entry,
+// and that was a third of what a short run stored: an entry is therefore a list, `[code, run, ...]`,
+// of its fields at the places below, and a run is named by what its id has after its root's ("" for
+// the root itself).
+
+import { RuntimeError } from "../errors.ts";
+import { rootRunOf } from "../frame.ts";
+import { decode, encode } from "../store/codec.ts";
+import type { LogEntry } from "./journal.ts";
+
+type Type = LogEntry["type"];
+type FieldOf<T extends Type> = Exclude<keyof Extract<LogEntry, { type: T }>, "type" | "run">;
+
+/** Stored code of each type. A code is never given to another type. */
+const CODES: Readonly<Record<Type, number>> = {
+  child: 0,
+  try: 1,
+  step: 2,
+  failed: 3,
+  event: 4,
+  cancel: 5,
+  steer: 6,
+  decide: 7,
+  resumed: 8,
+  end: 9,
+};
+
+/** Place of each field; a new field gets the next one. */
+const PLACES: { readonly [T in Type]: Readonly<Record<FieldOf<T>, number>> } = {
+  child: { parent: 0, key: 1, kind: 2, deadlineMs: 3, input: 4 },
+  try: { key: 0, attempt: 1, untilMs: 2, sent: 3 },
+  step: { key: 0, attempt: 1, print: 2, result: 3, streamed: 4, sent: 5 },
+  failed: { key: 0, attempt: 1, print: 2, error: 3 },
+  event: { key: 0, event: 1 },
+  cancel: { reason: 0 },
+  steer: { value: 0 },
+  decide: { key: 0, value: 1 },
+  resumed: { incarnation: 0 },
+  end: { outcome: 0 },
+};
+
+/** Fields that an entry need not have. */
+const OPTIONAL: ReadonlySet<string> = new Set(["untilMs", "streamed", "sent"]);
+/** The field that names another run. */
+const RUN = "parent";
+
+const TYPES = new Map(Object.entries(CODES).map(([type, code]) => [code, type as Type]));
+/** Names of fields in order of their places. */
+const FIELDS = new Map<Type, readonly string[]>(
+  Object.entries(PLACES).map(([type, places]) => {
+    const byPlace = Object.entries<number>(places).sort(([, a], [, b]) => a - b);
+    return [type as Type, byPlace.map(([field]) => field)];
+  }),
+);
+
+/** Bytes of one chunk of a log. */
+export function encodeChunk(entries: readonly LogEntry[]): Uint8Array {
+  return encode(entries.map(packed));
+}
+
+/** The entries of a chunk of the log of the root run `root`. @throws RuntimeError FOREIGN_DATA. */
+export function decodeChunk(bytes: Uint8Array, root: string): LogEntry[] {
+  return (decode(bytes) as readonly unknown[]).map((entry) =>
+    // Logs of the first format hold the entries themselves.
+    Array.isArray(entry) ? unpacked(entry, root) : (entry as LogEntry),
+  );
+}
+
+function packed(entry: LogEntry): unknown[] {
+  const given = entry as unknown as Readonly<Record<string, unknown>>;
+  const values: unknown[] = [CODES[entry.type], suffixOf(entry.run)];
+  for (const field of FIELDS.get(entry.type) ?? []) {
+    values.push(field === RUN ? suffixOf(String(given[field])) : given[field]);
+  }
+  while (values.at(-1) === undefined) values.pop();
+  return values;
+}
+
+function unpacked([code, run, ...values]: readonly unknown[], root: string): LogEntry {
+  const type = TYPES.get(Number(code));
+  if (type === undefined) {
+    throw new RuntimeError("FOREIGN_DATA", `A log entry is of type ${code}, unknown here.`);
+  }
+  const entry: Record<string, unknown> = { type, run: `${root}${run}` };
+  FIELDS.get(type)?.forEach((field, at) => {
+    const value = values[at];
+    if (value === undefined && OPTIONAL.has(field)) return;
+    entry[field] = field === RUN ? `${root}${value}` : value;
+  });
+  return entry as unknown as LogEntry;
+}
+
+function suffixOf(run: string): string {
+  return run.slice(rootRunOf(run).length);
+}

@@ -1,0 +1,88 @@
+// The record of a run and of all its children: one ordered log, stored in chunks under the root run,
+// one chunk a commit. Loading it again gives back every stored step, and viewers read their frames
+// from it; a position in the log is what a cursor names.
+
+import { createHash } from "node:crypto";
+import type { Data, Outcome } from "../actor.ts";
+import { type Address, addressParts } from "../address.ts";
+import type { ErrorData } from "../errors.ts";
+import { keys, prefixRange } from "../store/keys.ts";
+import type { Reader } from "../store/store.ts";
+import { decodeChunk } from "./journal-codec.ts";
+
+/** One entry of a run's log. `run` is the id of the run or child it belongs to. */
+export type LogEntry =
+  /** A child run was started by the step `key` of `parent`. */
+  | {
+      readonly type: "child";
+      readonly run: string;
+      readonly parent: string;
+      readonly key: string;
+      readonly kind: string;
+      readonly input: Data;
+      readonly deadlineMs: number;
+    }
+  /** A step that has effects is about to be tried, or a timer or an ask was begun (`untilMs`). */
+  | {
+      readonly type: "try";
+      readonly run: string;
+      readonly key: string;
+      readonly attempt: number;
+      readonly untilMs?: number;
+      /** Fingerprint of what an ask sent. */
+      readonly sent?: string;
+    }
+  /** A step's result. `streamed`: its text was shown. */
+  | {
+      readonly type: "step";
+      readonly run: string;
+      readonly key: string;
+      readonly attempt: number;
+      readonly print: string;
+      readonly result: Data;
+      readonly streamed?: boolean;
+      /** Fingerprint of what a send sent. */
+      readonly sent?: string;
+    }
+  | {
+      readonly type: "failed";
+      readonly run: string;
+      readonly key: string;
+      readonly attempt: number;
+      readonly print: string;
+      readonly error: ErrorData;
+    }
+  | { readonly type: "event"; readonly run: string; readonly key: string; readonly event: Data }
+  | { readonly type: "cancel"; readonly run: string; readonly reason: string }
+  | { readonly type: "steer"; readonly run: string; readonly value: Data }
+  | { readonly type: "decide"; readonly run: string; readonly key: string; readonly value: Data }
+  /** The run was taken up again after a restart or a move. */
+  | { readonly type: "resumed"; readonly run: string; readonly incarnation: number }
+  | { readonly type: "end"; readonly run: string; readonly outcome: Outcome };
+
+/** Chunks read of one run at most: 1,000 steps and their events come nowhere near. */
+const CHUNKS_MAX = 20_000;
+
+/** The whole log of a root run and the number of its next chunk; nothing of one that is being trimmed. */
+export async function loadLog(
+  reader: Reader,
+  root: Address,
+): Promise<{ readonly log: LogEntry[]; readonly nextChunk: number }> {
+  const rows = await reader.range(prefixRange(keys.journalOf(root), CHUNKS_MAX));
+  const log: LogEntry[] = [];
+  // Being trimmed from its start: what is left of it is no log.
+  if (rows[0] && rows[0].key !== keys.journal(root, 0)) return { log, nextChunk: 0 };
+  const { path } = addressParts(root);
+  for (const row of rows) log.push(...decodeChunk(row.value, path));
+  const last = rows.at(-1);
+  const nextChunk = last
+    ? Number.parseInt(last.key.slice(last.key.lastIndexOf("/") + 1), 36) + 1
+    : 0;
+  return { log, nextChunk };
+}
+
+/** Fingerprint of a step's input; "" when the step gave none. */
+export function fingerprint(input: Data): string {
+  if (input === undefined) return "";
+  return createHash("sha1").update(JSON.stringify(input)).digest("base64").slice(0, 16);
+}

@@ -1,0 +1,136 @@
+// Brings runs into memory: those under way when their shard is taken, and those that hibernate when
+// something comes for them. A run is made again from its row, its log and its inbox. What comes for
+// it is a row of that inbox first, so that a wake-up is only a hint, as it is for actors.
+
+import { RuntimeError } from "../errors.ts";
+import type { Engine } from "../kernel/engine.ts";
+import { decode } from "../store/codec.ts";
+import { keys, prefixRange } from "../store/keys.ts";
+import type { Row } from "../store/store.ts";
+import { loadLog } from "./journal.ts";
+import { WAITING } from "./run-hibernation.ts";
+import { RunTree, type StoredRun } from "./run-tree.ts";
+
+/** Rows of one page of a run's inbox. */
+const MAIL_ROWS = 1_000;
+
+/** Where a root run is. */
+export interface RunPlace {
+  readonly shard: number;
+  readonly tenant: string;
+  readonly id: string;
+}
+
+/** What a run that is in memory again is given first. */
+export interface Arrivals {
+  /** A row of its inbox. */
+  mail(tree: RunTree, row: Row): void;
+  /** Everything of it is there: its function may be called. */
+  start(tree: RunTree): void;
+}
+
+interface Coming {
+  readonly tree: Promise<RunTree | null>;
+  /** Something came since its inbox was read. */
+  hasMail: boolean;
+}
+
+/** The activation of one kernel's runs. */
+export class RunActivation {
+  readonly #engine: Engine;
+  readonly #trees: Map<string, RunTree>;
+  readonly #arrivals: Arrivals;
+  readonly #coming = new Map<string, Coming>();
+
+  constructor(engine: Engine, trees: Map<string, RunTree>, arrivals: Arrivals) {
+    this.#engine = engine;
+    this.#trees = trees;
+    this.#arrivals = arrivals;
+  }
+
+  /**
+   * The tree of a root run, in memory from here on; null when it is held, has ended or never was.
+   * @throws RuntimeError STALE_EPOCH when its shard has gone, UNKNOWN_KIND, FOREIGN_DATA.
+   */
+  up(place: RunPlace): Promise<RunTree | null> {
+    const { id } = place;
+    const known = this.#trees.get(id);
+    if (known) return Promise.resolve(known);
+    const coming = this.#coming.get(id);
+    if (coming) {
+      coming.hasMail = true;
+      return coming.tree;
+    }
+    const tree = Promise.resolve().then(() => this.#take(place));
+    this.#coming.set(id, { tree, hasMail: false });
+    return tree.finally(() => this.#coming.delete(id));
+  }
+
+  async #take(place: RunPlace): Promise<RunTree | null> {
+    const { tenant, id } = place;
+    const { committer } = this.#engine;
+    const bytes = await committer.get(keys.run(tenant, id));
+    const row = bytes === undefined ? null : (decode(bytes) as StoredRun);
+    this.#checkOwner(place);
+    if (row === null || row.endedAt !== null || row.status === "held") return null;
+    const stored = await loadLog(committer, row.address);
+    const waiting = await committer.get(keys.reminder(row.address, WAITING));
+    let mail: readonly Row[];
+    do {
+      this.#came(id, false);
+      mail = await this.#mail(row);
+    } while (this.#came(id));
+    this.#checkOwner(place);
+    const known = this.#trees.get(id);
+    if (known) return known;
+    const tree = new RunTree(this.#engine, row, stored);
+    this.#trees.set(id, tree);
+    if (waiting) tree.wakeAtMs = (decode(waiting) as { at: number }).at;
+    this.#engine.runs.viewers.joinWaiting(tree);
+    // Its end is in the parent's inbox already: what still comes for it is dropped.
+    if (!tree.root.outcome) this.#resumed(tree);
+    for (const one of mail) this.#arrivals.mail(tree, one);
+    if (!tree.root.outcome) this.#arrivals.start(tree);
+    return tree;
+  }
+
+  #checkOwner({ shard, id }: RunPlace): void {
+    if (this.#engine.epochOf(shard) !== undefined) return;
+    throw new RuntimeError("STALE_EPOCH", `The run "${id}" has moved to another worker.`);
+  }
+
+  /** Nothing of a run that hibernated was under way: only one that was cut is in another life. */
+  #resumed(tree: RunTree): void {
+    const { metrics } = this.#engine;
+    if (tree.wakeAtMs !== null) {
+      metrics.count("runActivations");
+      return;
+    }
+    const incarnation = tree.incarnation + 1;
+    tree.incarnation = incarnation;
+    tree.append({ type: "resumed", run: tree.root.id, incarnation });
+    metrics.count("runsResumed");
+  }
+
+  /** Whether something has come since it was asked or said last. */
+  #came(id: string, hasMail?: boolean): boolean {
+    const coming = this.#coming.get(id);
+    if (coming && hasMail !== undefined) coming.hasMail = hasMail;
+    return coming?.hasMail === true;
+  }
+
+  /** Inbox rows of a run and its children. */
+  async #mail(row: StoredRun): Promise<readonly Row[]> {
+    const prefix = keys.inboxOfRun(row.parent, row.id);
+    const mail: Row[] = [];
+    const range = prefixRange(prefix, MAIL_ROWS);
+    for (let from = range.from; ; ) {
+      const rows = await this.#engine.committer.range({ ...range, from });
+      // Another run's id may begin like this one's.
+      mail.push(...rows.filter(({ key }) => ":/.".includes(key.charAt(prefix.length))));
+      const last = rows.at(-1);
+      if (last === undefined || rows.length < MAIL_ROWS) return mail;
+      from = `${last.key}!`;
+    }
+  }
+}

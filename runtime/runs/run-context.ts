@@ -1,0 +1,380 @@
+// What a run's function is given. Everything it does outside goes through a step here, so that a
+// second call of the function (after a crash, a move, a refused batch) finds what was done.
+
+import type { Attempt, Data, Outcome, RecordRow, RunContext, StepOptions, Turn } from "../actor.ts";
+import { type Address, addressParts } from "../address.ts";
+import { fromErrorData, RuntimeError, toErrorData } from "../errors.ts";
+import { decode } from "../store/codec.ts";
+import { keys } from "../store/keys.ts";
+import { fingerprint } from "./journal.ts";
+import type { Run } from "./run.ts";
+import { perform, type StepPlan } from "./step.ts";
+
+const ASK_TIMEOUT_MS = 30_000;
+const CHILD_TIMEOUT_MS = 600_000;
+const KEY_CHARS_MAX = 200;
+
+/** Never resolves: the run was dropped and will be called again elsewhere. */
+const never = new Promise<never>(() => undefined);
+
+/** The context of one run. */
+export class Context implements RunContext<Data> {
+  readonly #run: Run;
+  #cutting: Promise<never> | null = null;
+
+  constructor(run: Run) {
+    this.#run = run;
+  }
+
+  get self(): Address {
+    return this.#run.address;
+  }
+  get id(): string {
+    return this.#run.id;
+  }
+  get tenant(): string {
+    return this.#run.tree.tenant;
+  }
+  get deadlineMs(): number {
+    return this.#run.deadlineMs;
+  }
+  get signal(): AbortSignal {
+    return this.#run.controller.signal;
+  }
+  get ports(): Data {
+    return this.#run.tree.engine.options.ports;
+  }
+
+  async step<T>(
+    key: string,
+    call: (attempt: Attempt) => Promise<T> | T,
+    options: StepOptions<T> = {},
+  ): Promise<T> {
+    const print = fingerprint(options.input);
+    const stored = this.#stored(key, print);
+    if (stored) return stored.result as T;
+    await this.#begin(key);
+    const plan: StepPlan<T> = { key, print, call, options };
+    this.#run.tree.stir();
+    try {
+      return await this.#working(() => this.#performing(key, () => perform(this.#run, plan)));
+    } finally {
+      this.#goesOn();
+    }
+  }
+
+  async child(
+    key: string,
+    spec: { readonly kind: string; readonly input: Data; readonly timeoutMs?: number },
+  ): Promise<Outcome> {
+    const { tree } = this.#run;
+    const known = this.#run.children.get(key);
+    if (known?.outcome) return known.outcome;
+    await this.#begin(key);
+    const limitMs = tree.engine.options.clock.now() + (spec.timeoutMs ?? CHILD_TIMEOUT_MS);
+    const deadlineMs = Math.min(this.#run.deadlineMs, limitMs);
+    const child =
+      known ?? tree.addChild(this.#run, key, { kind: spec.kind, input: spec.input, deadlineMs });
+    tree.engine.runs.startRun(child);
+    try {
+      return await this.#performing(key, () => Promise.race([child.ended(), this.#cut()]));
+    } finally {
+      this.#goesOn();
+    }
+  }
+
+  cancelChild(key: string, reason: string): void {
+    const child = this.#run.children.get(key);
+    if (!child || child.outcome) return;
+    this.#run.tree.append({ type: "cancel", run: child.id, reason });
+    child.stop("cancelled", new RuntimeError("CANCELLED", reason));
+  }
+
+  async ask(
+    key: string,
+    to: Address,
+    message: Data,
+    options: { readonly timeoutMs?: number } = {},
+  ): Promise<Data> {
+    const stored = this.#stored(key, "");
+    if (stored) return stored.result;
+    const { tree } = this.#run;
+    const chain = [...(tree.row.asker?.chain ?? []), tree.parent, this.#run.address];
+    if (chain.includes(to)) {
+      const cycle = [...chain.slice(chain.indexOf(to)), to];
+      throw new RuntimeError("CYCLE", `An ask would wait for itself: ${cycle.join(" -> ")}.`, {
+        cycle,
+      });
+    }
+    await this.#begin(key);
+    const timeoutMs = options.timeoutMs ?? ASK_TIMEOUT_MS;
+    const sent = fingerprint([to, message]);
+    this.#run.asking.set(key, to);
+    const answer = await this.#waited(key, { timeoutMs, sent }, (untilMs) => {
+      const ask = { run: this.#run.address, key, chain };
+      tree.post({
+        to,
+        from: this.#run.address,
+        message,
+        deadlineMs: untilMs,
+        ask,
+        trace: tree.row.trace,
+      });
+    });
+    const { value, error } = answer as {
+      value?: Data;
+      error?: Parameters<typeof fromErrorData>[0];
+    };
+    if (error) throw this.#fail(key, fromErrorData(error));
+    return this.#keep(key, value);
+  }
+
+  async send(key: string, to: Address, message: Data): Promise<void> {
+    if (this.#stored(key, "")) return;
+    await this.#begin(key);
+    const { tree } = this.#run;
+    const { trace } = tree.row;
+    tree.post({ to, from: this.#run.address, message, deadlineMs: 0, trace });
+    this.#keep(key, null, fingerprint([to, message]));
+  }
+
+  async sleep(key: string, ms: number): Promise<void> {
+    if (this.#stored(key, "")) return;
+    await this.#begin(key);
+    const untilMs = this.#until(key, ms, {});
+    await this.#performing(key, () => Promise.race([this.#timer(untilMs), this.#cut()]));
+    this.#keep(key, null);
+  }
+
+  async decision(key: string, options: { readonly timeoutMs: number }): Promise<Data> {
+    const stored = this.#stored(key, "");
+    if (stored) return stored.result;
+    await this.#begin(key);
+    const value = await this.#waited(key, options, () => undefined);
+    return this.#keep(key, value);
+  }
+
+  async steered(key: string): Promise<readonly Data[]> {
+    const stored = this.#stored(`steered:${key}`, "");
+    if (stored) return stored.result as readonly Data[];
+    const { steers, steersTaken } = this.#run;
+    const taken = steers.slice(steersTaken);
+    if (taken.length === 0) return taken;
+    this.#run.steersTaken = steers.length;
+    return this.#keep(`steered:${key}`, taken) as readonly Data[];
+  }
+
+  now(key: string): Promise<number> {
+    const { clock } = this.#run.tree.engine.options;
+    return this.step(key, () => clock.now(), { repeat: "safe", local: true });
+  }
+
+  emit(key: string, event: Data): void {
+    if (this.#run.emitted.has(key) || this.#run.tree.isDropped) return;
+    this.#run.emitted.add(key);
+    this.#run.tree.append({ type: "event", run: this.#run.id, key, event });
+  }
+
+  async records(
+    owner: Address,
+    range: { from?: string; to?: string; limit: number; reverse?: boolean },
+  ): Promise<readonly RecordRow[]> {
+    const { tenant, root } = addressParts(this.#run.address);
+    const of = addressParts(owner);
+    if (of.tenant !== tenant || of.root !== root) {
+      throw new RuntimeError("FORBIDDEN", "A run reads records under its own root only.");
+    }
+    const prefix = keys.recordOf(owner);
+    const { committer } = this.#run.tree.engine;
+    const rows = await this.#working(() =>
+      committer.range({
+        from: prefix + (range.from ?? ""),
+        to: prefix + (range.to ?? "~"),
+        limit: range.limit,
+        ...(range.reverse ? { reverse: true } : {}),
+      }),
+    );
+    return rows.map((row) => ({ key: row.key.slice(prefix.length), value: decode(row.value) }));
+  }
+
+  async row(table: string, id: string): Promise<Data> {
+    const { committer } = this.#run.tree.engine;
+    const bytes = await this.#working(() => committer.get(keys.table(this.tenant, table, id)));
+    return bytes === undefined ? undefined : decode(bytes);
+  }
+
+  atEnd(write: (turn: Pick<Turn, "putRow" | "add" | "newId" | "nowMs">) => void): void {
+    this.#run.atEnd.push(write);
+  }
+
+  /** The stored end of a step: its result, or its error thrown. */
+  #stored(key: string, print: string): { readonly result: Data } | undefined {
+    const stored = this.#run.stored.get(key);
+    if (stored === undefined) return undefined;
+    this.#goesOn();
+    if (stored.print !== print) {
+      throw new RuntimeError(
+        "STEP_CHANGED",
+        `Step "${key}" of ${this.#run.id} is stored with another input.`,
+      );
+    }
+    if (stored.type === "failed") throw fromErrorData(stored.error);
+    return stored;
+  }
+
+  /** Checks that another step may begin; a frozen run waits here until it is thawed, if ever. */
+  async #begin(key: string): Promise<void> {
+    const run = this.#run;
+    const { rest } = run.tree.engine;
+    while (rest.isFrozen(run.tree.shard) && !run.outcome && !run.tree.isDropped) {
+      rest.ended();
+      await rest.thawed(run.tree.shard);
+    }
+    if (run.stopped) throw run.stopped;
+    if (run.outcome || run.tree.isDropped) await never;
+    if (key.length === 0 || key.length > KEY_CHARS_MAX || key.includes("@")) {
+      throw new RuntimeError(
+        "INVALID",
+        `A step key has 1..${KEY_CHARS_MAX} characters and no "@".`,
+      );
+    }
+    if (run.performing.has(key)) {
+      throw new RuntimeError("INVALID", `Step "${key}" of ${run.id} is already being performed.`);
+    }
+    const { stepsMax } = run.tree.engine.limits;
+    run.steps += 1;
+    if (run.steps > stepsMax) {
+      throw new RuntimeError("STEPS_EXHAUSTED", `A run has at most ${stepsMax} steps.`, {
+        stepsMax,
+      });
+    }
+  }
+
+  async #performing<T>(key: string, call: () => Promise<T>): Promise<T> {
+    this.#run.performing.set(key, this.#run.tree.engine.options.clock.now());
+    try {
+      return await call();
+    } finally {
+      this.#run.performing.delete(key);
+      this.#run.tree.engine.rest.ended();
+    }
+  }
+
+  /** While `call` is under way the run does something that is not stored: it cannot hibernate. */
+  async #working<T>(call: () => T | Promise<T>): Promise<T> {
+    const { tree } = this.#run;
+    tree.working += 1;
+    try {
+      return await call();
+    } finally {
+      tree.working -= 1;
+      if (tree.working === 0) tree.engine.rest.ended();
+    }
+  }
+
+  /** Said last: the run's own code comes next. */
+  #goesOn(): void {
+    this.#run.tree.engine.attribution.goesOn(this.#run.address);
+  }
+
+  /** Stores a result. */
+  #keep<T>(key: string, result: T, sent?: string): T {
+    this.#goesOn();
+    const entry = {
+      type: "step",
+      run: this.#run.id,
+      key,
+      attempt: 1,
+      print: "",
+      result,
+      ...(sent === undefined ? {} : { sent }),
+    } as const;
+    this.#run.stored.set(key, entry);
+    this.#run.tree.append(entry);
+    return result;
+  }
+
+  /** Stores a failure and gives it back to be thrown. */
+  #fail(key: string, error: RuntimeError): RuntimeError {
+    this.#goesOn();
+    const data = toErrorData(error);
+    const entry = {
+      type: "failed",
+      run: this.#run.id,
+      key,
+      attempt: 1,
+      print: "",
+      error: data,
+    } as const;
+    this.#run.stored.set(key, entry);
+    this.#run.tree.append(entry);
+    return error;
+  }
+
+  /** The absolute end of a wait, stored when it was begun; at most the run's own unless it may be longer. */
+  #until(key: string, ms: number, wait: { sent?: string; inDeadline?: boolean }): number {
+    const begun = this.#run.tries.get(key)?.untilMs;
+    if (begun !== undefined) return begun;
+    const wished = this.#run.tree.engine.options.clock.now() + ms;
+    const untilMs = wait.inDeadline ? Math.min(wished, this.#run.deadlineMs) : wished;
+    const entry = {
+      type: "try",
+      run: this.#run.id,
+      key,
+      attempt: 1,
+      untilMs,
+      ...(wait.sent === undefined ? {} : { sent: wait.sent }),
+    } as const;
+    this.#run.tries.set(key, entry);
+    this.#run.tree.append(entry);
+    return untilMs;
+  }
+
+  /** Waits for a value delivered to this key; `begin` is called the first time only. */
+  async #waited(
+    key: string,
+    wait: { readonly timeoutMs: number; readonly sent?: string },
+    begin: (untilMs: number) => void,
+  ): Promise<Data> {
+    const { timeoutMs } = wait;
+    if (this.#run.decided.has(key)) return this.#run.decided.get(key);
+    const isNew = !this.#run.tries.has(key);
+    const sent = wait.sent === undefined ? {} : { sent: wait.sent };
+    const untilMs = this.#until(key, timeoutMs, { ...sent, inDeadline: true });
+    const delivered = new Promise<Data>((resolve) => this.#run.waiters.set(key, resolve));
+    if (isNew) begin(untilMs);
+    const late = this.#timer(untilMs).then(() => {
+      const error = new RuntimeError(
+        "DEADLINE",
+        `Nothing came for "${key}" within ${timeoutMs} ms.`,
+      );
+      throw this.#run.stopped ?? this.#fail(key, error);
+    });
+    try {
+      return await this.#performing(key, () => Promise.race([delivered, late, this.#cut()]));
+    } finally {
+      this.#run.asking.delete(key);
+      this.#run.waiters.delete(key);
+      late.catch(() => undefined);
+    }
+  }
+
+  #timer(untilMs: number): Promise<void> {
+    const { tree } = this.#run;
+    const ms = untilMs - tree.engine.options.clock.now();
+    return new Promise((resolve) => tree.after(Math.max(0, ms), resolve));
+  }
+
+  /** Rejects when the run is stopped. */
+  #cut(): Promise<never> {
+    if (this.#cutting !== null) return this.#cutting;
+    const { signal } = this.#run.controller;
+    // One listener for all waits of the run: each of its own would stay until the run ends.
+    this.#cutting = new Promise<never>((_, reject) => {
+      if (signal.aborted) reject(signal.reason);
+      else signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+    });
+    this.#cutting.catch(() => undefined);
+    return this.#cutting;
+  }
+}

@@ -1,0 +1,384 @@
+// The runs of one kernel: starts them, has them taken up again, and ends them together with their
+// parent's turn. What is told to them is run-controls.ts; how they leave memory and come back is
+// run-hibernation.ts and run-activation.ts.
+
+import type { Data, Outcome, RunSpec } from "../actor.ts";
+import { type Address, addressParts, shardOf, shardOfAddress } from "../address.ts";
+import { RuntimeError } from "../errors.ts";
+import { rootRunOf } from "../frame.ts";
+import type { Participant, Refused } from "../kernel/committer.ts";
+import type { Engine } from "../kernel/engine.ts";
+import { waitsOf } from "../kernel/kernel-look.ts";
+import { ENDED, endedKey } from "../kernel/record-sweeper.ts";
+import type { TurnDraft } from "../kernel/turn.ts";
+import type { Asker, RunControl } from "../message.ts";
+import type { WaitView } from "../shared/look.ts";
+import { decode, encode } from "../store/codec.ts";
+import { keys } from "../store/keys.ts";
+import type { Run } from "./run.ts";
+import { RunActivation } from "./run-activation.ts";
+import { Context } from "./run-context.ts";
+import { RunControls } from "./run-controls.ts";
+import { RunHibernation } from "./run-hibernation.ts";
+import { Posted, RunTree, type StoredRun } from "./run-tree.ts";
+import type { RunEnd } from "./viewer.ts";
+import { Viewers } from "./viewers.ts";
+
+const RUN_TIMEOUT_MS = 600_000;
+/** A run that comes due while memory is full waits this long, and then that long again; at most so late. */
+const PUT_OFF_MS = 500;
+const LATE_MS_MAX = 10_000;
+/** Hibernated runs whose waits are remembered. */
+const ASLEEP_MAX = 10_000;
+
+/** A run to start. */
+export interface StartRequest {
+  readonly id: string;
+  readonly spec: RunSpec;
+  readonly parent: Address;
+  readonly asker?: Asker;
+  readonly trace?: string | undefined;
+}
+
+/** The runs of one kernel. */
+export class RunHost {
+  readonly #engine: Engine;
+  readonly trees = new Map<string, RunTree>();
+  /** What runs wait for that have left memory since this kernel started: only to be looked at. */
+  readonly asleep = new Map<string, readonly WaitView[]>();
+  /** Runs that exist and have not been released, by id. */
+  readonly #held = new Map<string, StoredRun>();
+  readonly viewers: Viewers;
+  readonly controls: RunControls;
+  readonly #activation: RunActivation;
+  readonly #hibernation: RunHibernation;
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+    this.controls = new RunControls(engine);
+    this.#activation = new RunActivation(engine, this.trees, {
+      mail: (tree, row) => this.controls.arrived(tree, row),
+      start: (tree) => {
+        this.asleep.delete(tree.root.id);
+        this.#start(tree);
+      },
+    });
+    this.#hibernation = new RunHibernation(engine, this.trees, (tree) => {
+      this.viewers.keep(tree.root.id, [...tree.viewers]);
+      const waits = waitsOf(tree, engine.options.worker);
+      if (waits.length > 0 && this.asleep.size < ASLEEP_MAX) this.asleep.set(tree.root.id, waits);
+    });
+    this.viewers = new Viewers(
+      engine,
+      (run) => this.trees.get(run),
+      (run) => this.#held.has(run),
+    );
+  }
+
+  /** Starts (or holds) a run as part of a turn. */
+  start(owner: Participant, request: StartRequest): void {
+    const { id, spec, parent, asker, trace } = request;
+    const { tenant, root } = addressParts(parent);
+    const nowMs = this.#engine.options.clock.now();
+    const row: StoredRun = {
+      id,
+      kind: spec.kind,
+      address: `${spec.kind}:${tenant}/${root}/${id}`,
+      parent,
+      status: spec.held ? "held" : "running",
+      input: spec.input,
+      startedAt: nowMs,
+      deadlineMs: nowMs + (spec.timeoutMs ?? RUN_TIMEOUT_MS),
+      endedAt: null,
+      outcome: null,
+      reply: null,
+      ...(asker ? { asker } : {}),
+      ...(trace ? { trace } : {}),
+    };
+    if (!spec.held) {
+      this.#begin(owner, row);
+      return;
+    }
+    const key = keys.run(tenant, id);
+    this.#engine.committer.write(owner, { op: "put", key, value: encode(row) });
+    this.#held.set(id, row);
+  }
+
+  /** Starts a held run. */
+  release(owner: Participant, tenant: string, id: string, input: Data): void {
+    const held = this.#held.get(id);
+    if (held) {
+      this.#held.delete(id);
+      this.#release(owner, held, input);
+      return;
+    }
+    // It has been released, or cancelled, and is under way.
+    if (this.trees.has(id)) return;
+    // Held before this kernel had the shard: the mark makes the release durable, the row comes after.
+    const { committer } = this.#engine;
+    const mark = keys.openRun(owner.shard, tenant, id);
+    committer.write(owner, { op: "put", key: mark, value: encode({ input }) });
+    this.row(tenant, id)
+      .then((row) => {
+        if (this.trees.has(id) || this.#engine.epochOf(owner.shard) === undefined) return;
+        const here = { shard: owner.shard };
+        if (row?.status === "held") this.#release(here, row, input);
+        else committer.write(here, { op: "remove", key: mark });
+      })
+      .catch(() => this.#engine.metrics.count("releaseFailures"));
+  }
+
+  /** A root run's row. */
+  async row(tenant: string, id: string): Promise<StoredRun | null> {
+    const bytes = await this.#engine.committer.get(keys.run(tenant, id));
+    return bytes === undefined ? null : (decode(bytes) as StoredRun);
+  }
+
+  /**
+   * The tree of a run under `root`, taken up if it hibernates; null when it is held, has ended or
+   * never was. @throws RuntimeError as RunActivation.up.
+   */
+  up(tenant: string, root: string, run: string): Promise<RunTree | null> {
+    return this.#activation.up({ shard: shardOf(tenant, root), tenant, id: rootRunOf(run) });
+  }
+
+  /** A stored moment of a run that hibernates has come. */
+  due(address: Address, atMs: number, key: string): void {
+    const { tenant, root, path: id } = addressParts(address);
+    if (this.trees.has(id)) return; // Its own timers know.
+    const { limits, options, metrics, reminders } = this.#engine;
+    const lateMs = options.clock.now() - atMs;
+    if (this.trees.size >= limits.runsMax && lateMs < LATE_MS_MAX) {
+      // Late, never lost: others hibernate first.
+      this.#hibernation.press();
+      reminders.putOff(PUT_OFF_MS, key);
+      return;
+    }
+    this.up(tenant, root, id).catch(() => metrics.count("resumeFailures"));
+  }
+
+  /** Takes up the run behind an open mark, after a start or a move. */
+  async resume(shard: number, tenant: string, id: string, mark: { input?: Data }): Promise<void> {
+    const row = await this.row(tenant, id);
+    if (row?.status === "held") {
+      this.#release({ shard }, row, mark.input);
+      return;
+    }
+    const tree = await this.#activation.up({ shard, tenant, id });
+    if (tree !== null) return;
+    const key = keys.openRun(shard, tenant, id);
+    this.#engine.committer.write({ shard }, { op: "remove", key });
+  }
+
+  /** Calls a run's function, once in this kernel's memory. */
+  startRun(run: Run): void {
+    if (run.isStarted || run.outcome || run.tree.isDropped) return;
+    run.isStarted = true;
+    const { attribution, blame, limits, options } = this.#engine;
+    const ended = run.stopped ?? blame.ends(run.address, limits.failuresMax);
+    if (ended) {
+      run.end(run.outcomeOf({ error: ended }));
+      return;
+    }
+    run.tree.after(Math.max(0, run.deadlineMs - options.clock.now()), () => {
+      run.stop("expired", new RuntimeError("DEADLINE", `The run "${run.id}" passed its deadline.`));
+    });
+    const context = new Context(run);
+    Promise.resolve()
+      .then(() =>
+        attribution.call(run.address, () =>
+          run.definition.run(run.input as never, context as never),
+        ),
+      )
+      .then(
+        (result) => run.end(run.outcomeOf({ result })),
+        (error: unknown) => run.end(run.outcomeOf({ error })),
+      );
+  }
+
+  /** The root run of a tree has ended: its parent hears of it, in the same batch. */
+  rootEnded(tree: RunTree, outcome: Outcome): void {
+    const { root, parent } = tree;
+    // A completed result lies in the parent's message and in the row: not a third time in the log.
+    const logged = outcome.status === "completed" ? { ...outcome, result: null } : outcome;
+    tree.append({ type: "end", run: root.id, outcome: logged });
+    tree.save();
+    const message = { type: "run-ended", run: root.id, kind: root.definition.kind, outcome };
+    this.#engine.metrics.count("runsEnded");
+    const { trace } = tree.row;
+    const end = { to: parent, from: root.address, message, deadlineMs: 0, system: true, trace };
+    tree.post(end);
+  }
+
+  /** The parent has taken the end of its run: row, reply and end frame. */
+  settle(owner: Participant, id: string, draft: TurnDraft): void {
+    const reply = draft.answer?.type === "reply" ? draft.answer.value : null;
+    const ended = draft.loaded["outcome"] as Outcome | undefined;
+    this.#settle(owner, id, { reply, counters: draft.counters, outcome: ended });
+  }
+
+  /** The parent could not take the end of its run: the run's row still gets its end. */
+  settleFailed(owner: Participant, id: string): void {
+    this.#settle(owner, id, { reply: null, counters: new Map(), outcome: undefined });
+  }
+
+  /**
+   * Repairs memory after a refused batch. A run goes on as it is in memory, and what it wrote is
+   * written again: a step's result that is known is not asked for a second time because somebody
+   * else's turn was refused. What turns tell a run reaches it when they are committed, so that only
+   * the turn that started it can be one that has to be done again: it then starts another one.
+   */
+  repair(refused: Refused, isLost: (shard: number) => boolean): void {
+    for (const tree of [...this.trees.values()]) {
+      if (!isLost(tree.shard) && tree.isBegunIn(refused.batches)) this.#takeUpAgain(tree);
+    }
+    // One that was cut for a move is written again too: what it knew goes with it.
+    const goesOn = (one: Participant): boolean =>
+      one instanceof RunTree && !isLost(one.shard) && !one.isBegunIn(refused.batches);
+    refused.repeat(goesOn);
+    for (const one of refused.participants) {
+      if (one instanceof Posted && goesOn(one.tree)) one.tree.post(one.post);
+      if (one instanceof RunTree && isLost(one.shard)) this.#drop(one);
+    }
+  }
+
+  #takeUpAgain(tree: RunTree): void {
+    this.#drop(tree);
+    this.viewers.keep(tree.root.id, [...tree.viewers]);
+    this.#fromStore(tree).catch(() => this.#engine.metrics.count("resumeFailures"));
+  }
+
+  async #fromStore({ shard, tenant, root: { id } }: RunTree): Promise<void> {
+    const mark = await this.#engine.committer.get(keys.openRun(shard, tenant, id));
+    if (mark === undefined) await this.#activation.up({ shard, tenant, id });
+    else await this.resume(shard, tenant, id, decode(mark) as { input?: Data });
+  }
+
+  #drop(tree: RunTree): void {
+    tree.drop("The run is taken up again.");
+    if (this.trees.get(tree.root.id) === tree) this.trees.delete(tree.root.id);
+  }
+
+  /** Saves what these shards' runs have gathered, and cuts the steps that are still performed. */
+  cut(going: ReadonlySet<number>): void {
+    for (const tree of this.trees.values()) {
+      if (!going.has(tree.shard)) continue;
+      tree.save();
+      if (tree.working > 0) tree.drop("The run has moved to another worker.");
+    }
+  }
+
+  /** Forgets every run of the given shards. */
+  forget(isGone: (shard: number) => boolean): void {
+    this.viewers.forget(isGone);
+    for (const [id, tree] of [...this.trees]) {
+      if (!isGone(tree.shard)) continue;
+      tree.drop("The run has moved to another worker.");
+      this.trees.delete(id);
+    }
+    for (const [id, row] of [...this.#held]) {
+      if (isGone(shardOfAddress(row.parent))) this.#held.delete(id);
+    }
+  }
+
+  /** A held run of this kernel's memory, if a cancel ends it. */
+  cancelledHeld(id: string, control: RunControl): RunTree | undefined {
+    const row = this.#held.get(id);
+    if (!row || control.type !== "cancel") return undefined;
+    this.#held.delete(id);
+    return this.cancelHeld(row);
+  }
+
+  /** A held run that is cancelled becomes a tree that ends without having been called. */
+  cancelHeld(held: StoredRun): RunTree {
+    const row: StoredRun = { ...held, status: "running" };
+    const tree = new RunTree(this.#engine, row, { log: [], nextChunk: 0 });
+    this.trees.set(row.id, tree);
+    this.#writeOpen(tree, row);
+    this.viewers.joinWaiting(tree);
+    return tree;
+  }
+
+  /** The rows of a run that is under way: what the next owner of its shard finds. */
+  #writeOpen(owner: Participant, row: StoredRun): void {
+    const { committer } = this.#engine;
+    const { tenant } = addressParts(row.parent);
+    const mark = keys.openRun(owner.shard, tenant, row.id);
+    committer.write(owner, { op: "put", key: keys.run(tenant, row.id), value: encode(row) });
+    committer.write(owner, { op: "put", key: mark, value: encode({}) });
+  }
+
+  #start(tree: RunTree): void {
+    if (this.trees.size > this.#engine.limits.runsMax) this.#hibernation.press();
+    this.startRun(tree.root);
+  }
+
+  #begin(owner: Participant, row: StoredRun): void {
+    const { committer, metrics } = this.#engine;
+    this.#writeOpen(owner, row);
+    const tree = new RunTree(this.#engine, row, { log: [], nextChunk: 0 });
+    this.trees.set(row.id, tree);
+    committer.join(tree);
+    tree.begin();
+    metrics.count("runsStarted");
+    this.viewers.joinWaiting(tree);
+    this.#start(tree);
+  }
+
+  #release(owner: Participant, held: StoredRun, input: Data): void {
+    const isSame = input === undefined;
+    this.#begin(owner, { ...held, status: "running", input: isSame ? held.input : input });
+  }
+
+  #settle(
+    owner: Participant,
+    id: string,
+    end: { reply: Data; counters: ReadonlyMap<string, string>; outcome: Outcome | undefined },
+  ): void {
+    const tree = this.trees.get(id);
+    if (!tree) return;
+    const { committer, options, actors } = this.#engine;
+    const outcome = tree.root.outcome ?? end.outcome ?? { status: "completed", result: null };
+    const kept = outcome.status === "completed" ? { ...outcome, result: null } : outcome;
+    const endedAt = options.clock.now();
+    const { status } = outcome;
+    const row: StoredRun = { ...tree.row, status, endedAt, outcome: kept, reply: end.reply };
+    committer.write(owner, { op: "put", key: keys.run(tree.tenant, id), value: encode(row) });
+    committer.write(owner, { op: "remove", key: keys.openRun(tree.shard, tree.tenant, id) });
+    committer.write(owner, { op: "put", key: endedKey(endedAt, tree.tenant, id), value: ENDED });
+    if (tree.row.asker)
+      this.#tellAsker(owner, tree.row.asker, { tree, reply: end.reply, outcome, actors });
+    const counters: Record<string, number> = {};
+    committer.afterCommitted((committed) => {
+      for (const [name, key] of end.counters) counters[name] = committed.counters.get(key) ?? 0;
+    });
+    const done: RunEnd = { outcome: kept, reply: end.reply, counters };
+    committer.after(options.durability, () => {
+      if (this.trees.get(id) !== tree) return;
+      this.trees.delete(id);
+      for (const viewer of tree.viewers) {
+        viewer.end(id, done);
+        this.viewers.ended(viewer.id);
+      }
+      tree.drop("The run has ended.");
+    });
+  }
+
+  #tellAsker(
+    owner: Participant,
+    asker: Asker,
+    end: { tree: RunTree; reply: Data; outcome: Outcome; actors: Engine["actors"] },
+  ): void {
+    const answer =
+      end.outcome.status === "completed" ? { value: end.reply } : { error: end.outcome.error };
+    const message = { type: "reply", key: asker.key, ...answer };
+    end.actors.post(owner, {
+      to: asker.run,
+      from: end.tree.parent,
+      message,
+      deadlineMs: 0,
+      system: true,
+      late: true,
+    });
+  }
+}

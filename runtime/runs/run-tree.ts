@@ -1,0 +1,377 @@
+// A root run with all its children: they share one log, one set of viewers and one place in memory.
+// Entries gather here and are written with the batch that closes next; they are shown to viewers
+// when that batch is committed.
+
+import type { Data, Outcome, Turn } from "../actor.ts";
+import { type Address, addressParts, shardOfAddress } from "../address.ts";
+import type { Timer } from "../clock.ts";
+import { RuntimeError } from "../errors.ts";
+import { newId } from "../id.ts";
+import type { Post } from "../kernel/actor-host.ts";
+import type { Participant } from "../kernel/committer.ts";
+import type { Engine } from "../kernel/engine.ts";
+import type { Asker } from "../message.ts";
+import { encode } from "../store/codec.ts";
+import { keys } from "../store/keys.ts";
+import type { Level } from "../store/store.ts";
+import type { LogEntry } from "./journal.ts";
+import { encodeChunk } from "./journal-codec.ts";
+import { Run, type StoredStep } from "./run.ts";
+import { WAITING } from "./run-hibernation.ts";
+import type { LiveText, Viewer } from "./viewer.ts";
+
+/** What a root run's row holds; runtime/system.ts shows it to the door. */
+export interface StoredRun {
+  readonly id: string;
+  readonly kind: string;
+  readonly address: Address;
+  readonly parent: Address;
+  readonly status: "held" | "running" | Outcome["status"];
+  readonly input: Data;
+  readonly startedAt: number;
+  readonly deadlineMs: number;
+  readonly endedAt: number | null;
+  readonly outcome: Data;
+  readonly reply: Data;
+  /** The run that waits for this one's answer. */
+  readonly asker?: Asker;
+  /** W3C traceparent of the message that started it. */
+  readonly trace?: string;
+}
+
+/** A message that a tree has posted, as a part of its batch. */
+export class Posted implements Participant {
+  readonly tree: RunTree;
+  readonly post: Post;
+
+  constructor(tree: RunTree, post: Post) {
+    this.tree = tree;
+    this.post = post;
+  }
+
+  get shard(): number {
+    return this.tree.shard;
+  }
+}
+
+/** A root run and its children in memory. */
+export class RunTree implements Participant {
+  readonly engine: Engine;
+  readonly parent: Address;
+  readonly tenant: string;
+  readonly shard: number;
+  readonly row: StoredRun;
+  readonly log: LogEntry[];
+  readonly runs = new Map<string, Run>();
+  readonly viewers = new Set<Viewer>();
+  readonly live = new Map<string, LiveText>();
+  readonly root: Run;
+  /** Log entries shown to viewers: those whose batch is committed. */
+  shown: number;
+  incarnation = 1;
+  isDropped = false;
+  /** Steps and reads under way: what only memory knows of. */
+  working = 0;
+  /** When its waiting row takes it up; null while it has an open mark instead. */
+  wakeAtMs: number | null = null;
+  /** How often something went on, as counted now and at the last sweep, and since when nothing has. */
+  stirs = 0;
+  stirsSwept = -1;
+  quietSinceMs = 0;
+  #unsaved: LogEntry[] = [];
+  #isScheduled = false;
+  #nextChunk: number;
+  readonly #timers = new Set<Timer>();
+  #begunIn: object | null = null;
+
+  constructor(engine: Engine, row: StoredRun, stored: { log: LogEntry[]; nextChunk: number }) {
+    this.engine = engine;
+    this.row = row;
+    this.parent = row.parent;
+    this.tenant = addressParts(row.parent).tenant;
+    this.shard = shardOfAddress(row.parent);
+    this.log = stored.log;
+    this.shown = stored.log.length;
+    this.#nextChunk = stored.nextChunk;
+    const { id, input, deadlineMs } = row;
+    this.root = this.#add({ id, kind: row.kind, input, deadlineMs, parent: null });
+    for (const entry of stored.log) this.#restore(entry);
+  }
+
+  /** Adds an entry: it commits with the open batch and is shown after. */
+  append(entry: LogEntry): void {
+    this.stir();
+    this.log.push(entry);
+    this.#unsaved.push(entry);
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    this.engine.committer.beforeClose(() => this.save());
+  }
+
+  /** Something goes on: a run with a waiting row gets its open mark back, in the same batch. */
+  stir(): void {
+    this.stirs += 1;
+    const at = this.wakeAtMs;
+    if (at === null || this.isDropped) return;
+    this.wakeAtMs = null;
+    const { committer } = this.engine;
+    const { id, address } = this.root;
+    const mark = keys.openRun(this.shard, this.tenant, id);
+    committer.write(this, { op: "put", key: mark, value: encode({}) });
+    committer.write(this, { op: "remove", key: keys.reminder(address, WAITING) });
+    const due = keys.reminderDue(this.shard, at, address, WAITING);
+    committer.write(this, { op: "remove", key: due });
+  }
+
+  /** Writes what is unsaved into the open batch. */
+  save(): void {
+    this.#isScheduled = false;
+    if (this.#unsaved.length === 0 || this.isDropped) return;
+    const key = keys.journal(this.root.address, this.#nextChunk);
+    this.#nextChunk += 1;
+    const value = encodeChunk(this.#unsaved);
+    this.#unsaved = [];
+    const { committer } = this.engine;
+    committer.write(this, { op: "put", key, value });
+    const upTo = this.log.length;
+    committer.afterOwn(this, "committed", () => this.#show(upTo));
+  }
+
+  /** Resolves when everything written so far has reached the level; never when the tree is dropped. */
+  reached(level: Exclude<Level, "memory">): Promise<void> {
+    return new Promise((resolve) => this.engine.committer.afterOwn(this, level, resolve));
+  }
+
+  /** Posts a message; it is posted again when its batch is refused and the tree goes on. */
+  post(post: Post): void {
+    this.engine.actors.post(new Posted(this, post), post);
+  }
+
+  /** The turn that starts it is in the open batch. */
+  begin(): void {
+    const { committer } = this.engine;
+    this.#begunIn = committer.current;
+    committer.afterCommitted(() => {
+      this.#begunIn = null;
+    });
+  }
+
+  /** Whether it was never started, because the turn that did is in one of these refused batches. */
+  isBegunIn(batches: ReadonlySet<object>): boolean {
+    return this.#begunIn !== null && batches.has(this.#begunIn);
+  }
+
+  /** Starts a child run for the step `key` of `parent`. */
+  addChild(parent: Run, key: string, spec: { kind: string; input: Data; deadlineMs: number }): Run {
+    const { childrenMax, depthMax } = this.engine.limits;
+    if (parent.children.size >= childrenMax) {
+      throw new RuntimeError("STEPS_EXHAUSTED", `A run has at most ${childrenMax} children.`, {
+        childrenMax,
+      });
+    }
+    if (parent.depth + 1 > depthMax) {
+      throw new RuntimeError("DEPTH_EXHAUSTED", `Runs are at most ${depthMax} deep.`, { depthMax });
+    }
+    const id = `${parent.id}.${parent.children.size + 1}`;
+    this.append({ type: "child", run: id, parent: parent.id, key, ...spec });
+    const child = this.#add({ id, parent, ...spec });
+    parent.children.set(key, child);
+    return child;
+  }
+
+  /** Shows text of a step at once. */
+  write(of: { run: string; step: string; attempt: number }, text: string): void {
+    const key = `${of.run}|${of.step}`;
+    let live = this.live.get(key);
+    if (live === undefined || live.attempt !== of.attempt) {
+      live = { ...of, text: "" };
+      this.live.set(key, live);
+    }
+    live.text += text;
+    for (const viewer of this.viewers) viewer.live(live);
+  }
+
+  /**
+   * The attempt under which a streamed step is recorded: the one that was shown, or the next when
+   * what was shown is no beginning of the result, so that viewers start that text again.
+   */
+  recordedAttempt(of: { run: string; step: string; attempt: number }, text: string): number {
+    const live = this.live.get(`${of.run}|${of.step}`);
+    this.live.delete(`${of.run}|${of.step}`);
+    return live && !text.startsWith(live.text) ? of.attempt + 1 : of.attempt;
+  }
+
+  /** Text shown so far by a run or its children and not yet recorded. */
+  shownText(run: string): string {
+    for (const live of this.live.values()) {
+      if (live.run === run || live.run.startsWith(`${run}.`)) return live.text;
+    }
+    return "";
+  }
+
+  /** A viewer joins: it is shown what is stored after its cursor, then what is being written. */
+  attach(viewer: Viewer): void {
+    for (let at = viewer.entries; at < this.shown; at += 1) {
+      const entry = this.log[at];
+      if (entry) viewer.entry(entry, at);
+    }
+    for (const live of this.live.values()) viewer.live(live);
+    this.viewers.add(viewer);
+  }
+
+  /** Calls after `ms` unless the tree is dropped first. */
+  after(ms: number, call: () => void): Timer {
+    const timer = this.engine.options.clock.after(ms, () => {
+      this.#timers.delete(timer);
+      if (!this.isDropped) call();
+    });
+    this.#timers.add(timer);
+    return {
+      cancel: () => {
+        this.#timers.delete(timer);
+        timer.cancel();
+      },
+    };
+  }
+
+  /** Whether every branch waits for something stored, so that the tree may leave memory. */
+  get isWaiting(): boolean {
+    if (this.working > 0 || this.#unsaved.length > 0 || this.isDropped) return false;
+    if (this.root.outcome || this.engine.rest.isFrozen(this.shard)) return false;
+    for (const run of this.runs.values()) {
+      if (!run.outcome && (!run.isStarted || run.stopped || run.performing.size === 0))
+        return false;
+    }
+    return true;
+  }
+
+  /** The earliest moment that one of its runs waits for: a deadline or the end of a wait. */
+  get wakeMs(): number {
+    let wakeMs = this.root.deadlineMs;
+    for (const run of this.runs.values()) {
+      if (run.outcome) continue;
+      wakeMs = Math.min(wakeMs, run.deadlineMs);
+      for (const key of run.performing.keys()) {
+        wakeMs = Math.min(wakeMs, run.tries.get(key)?.untilMs ?? run.deadlineMs);
+      }
+    }
+    return Math.max(0, Math.ceil(wakeMs));
+  }
+
+  /** Leaves memory while it waits: nothing is under way that would have to be cut. */
+  leave(): void {
+    this.isDropped = true;
+    for (const timer of this.#timers) timer.cancel();
+  }
+
+  /** Forgets everything in memory; what is stored stays and can be taken up again. */
+  drop(reason: string): void {
+    if (this.isDropped) return;
+    this.leave();
+    for (const run of this.runs.values()) {
+      if (run.isStarted && !run.outcome)
+        run.controller.abort(new RuntimeError("STALE_EPOCH", reason));
+    }
+  }
+
+  /** A run of this tree has ended. */
+  runEnded(run: Run, outcome: Outcome): void {
+    this.writeAtEnd(run, (write) => {
+      for (const call of run.atEnd) call(write);
+    });
+    if (run === this.root) {
+      this.engine.runs.rootEnded(this, outcome);
+    } else {
+      this.append({ type: "end", run: run.id, outcome });
+    }
+  }
+
+  /** Lets `call` write rows and counters into the batch that holds the end of `run`. */
+  writeAtEnd(
+    run: Run,
+    call: (write: Pick<Turn, "putRow" | "add" | "newId" | "nowMs">) => void,
+  ): void {
+    if (run.atEnd.length === 0) return;
+    const { committer, options } = this.engine;
+    const nowMs = options.clock.now();
+    call({
+      nowMs,
+      newId: (prefix) => newId(prefix, nowMs, options.random),
+      putRow: (table, id, value) => {
+        const key = keys.table(this.tenant, table, id);
+        committer.write(
+          this,
+          value === undefined ? { op: "remove", key } : { op: "put", key, value: encode(value) },
+        );
+      },
+      add: (counter, delta) =>
+        committer.write(this, { op: "add", key: keys.counter(this.tenant, counter), delta }),
+    });
+  }
+
+  #show(upTo: number): void {
+    if (this.isDropped) return;
+    for (; this.shown < upTo; this.shown += 1) {
+      const entry = this.log[this.shown];
+      if (entry) for (const viewer of this.viewers) viewer.entry(entry, this.shown);
+    }
+  }
+
+  #add(of: { id: string; kind: string; input: Data; deadlineMs: number; parent: Run | null }): Run {
+    const definition = this.engine.runKinds.get(of.kind);
+    if (definition === undefined) {
+      throw new RuntimeError("UNKNOWN_KIND", `There is no run of kind "${of.kind}".`);
+    }
+    const { id, input, deadlineMs, parent } = of;
+    const depth = parent ? parent.depth + 1 : 1;
+    const run = new Run(this, { id, definition, input, deadlineMs, parent, depth });
+    this.runs.set(id, run);
+    return run;
+  }
+
+  #restore(entry: LogEntry): void {
+    if (entry.type === "child") {
+      const parent = this.runs.get(entry.parent);
+      if (!parent) return;
+      const { run: id, kind, input, deadlineMs } = entry;
+      parent.children.set(entry.key, this.#add({ id, kind, input, deadlineMs, parent }));
+      return;
+    }
+    const run = this.runs.get(entry.run);
+    if (!run) return;
+    switch (entry.type) {
+      case "try":
+        run.tries.set(entry.key, entry);
+        return;
+      case "step":
+      case "failed":
+        restoreStep(run, entry);
+        return;
+      case "event":
+        run.emitted.add(entry.key);
+        return;
+      case "cancel":
+        run.restoreCancel(new RuntimeError("CANCELLED", entry.reason));
+        return;
+      case "steer":
+        run.steers.push(entry.value);
+        return;
+      case "decide":
+        run.decided.set(entry.key, entry.value);
+        return;
+      case "resumed":
+        this.incarnation = entry.incarnation;
+        return;
+      case "end":
+        run.restoreEnd(entry.outcome);
+        return;
+    }
+  }
+}
+
+function restoreStep(run: Run, entry: StoredStep): void {
+  run.stored.set(entry.key, entry);
+  if (entry.type === "step" && entry.key.startsWith("steered:")) {
+    run.steersTaken += (entry.result as readonly Data[]).length;
+  }
+}

@@ -1,0 +1,134 @@
+// One run in memory: what is stored of it, what waits in it, and how it is stopped. Its function is
+// called by start(); what the function may do is RunContext (run-context.ts).
+
+import type { Data, Outcome, RunDefinition } from "../actor.ts";
+import { type Address, addressParts } from "../address.ts";
+import { RuntimeError, toErrorData } from "../errors.ts";
+import type { LogEntry } from "./journal.ts";
+import type { RunTree } from "./run-tree.ts";
+
+/** A step's stored end. */
+export type StoredStep = LogEntry & { readonly type: "step" | "failed" };
+
+/** What a run is made of. */
+export interface RunSeed {
+  readonly id: string;
+  readonly definition: RunDefinition<Data, Data, Data>;
+  readonly input: Data;
+  readonly deadlineMs: number;
+  readonly parent: Run | null;
+  readonly depth: number;
+}
+
+/** One run. */
+export class Run {
+  readonly tree: RunTree;
+  readonly id: string;
+  readonly address: Address;
+  readonly definition: RunDefinition<Data, Data, Data>;
+  readonly input: Data;
+  readonly deadlineMs: number;
+  readonly parent: Run | null;
+  readonly depth: number;
+  readonly controller = new AbortController();
+  readonly stored = new Map<string, StoredStep>();
+  readonly tries = new Map<string, LogEntry & { readonly type: "try" }>();
+  readonly emitted = new Set<string>();
+  readonly children = new Map<string, Run>();
+  readonly decided = new Map<string, Data>();
+  /** Who waits for a decision or a reply, by step key. */
+  readonly waiters = new Map<string, (value: Data) => void>();
+  /** Steps being performed now, and since when. */
+  readonly performing = new Map<string, number>();
+  /** Whom its asks under way wait for, by step key. */
+  readonly asking = new Map<string, Address>();
+  readonly steers: Data[] = [];
+  readonly atEnd: ((write: Parameters<Parameters<RunTree["writeAtEnd"]>[1]>[0]) => void)[] = [];
+  steersTaken = 0;
+  steps = 0;
+  outcome: Outcome | null = null;
+  isStarted = false;
+  #stopped: { readonly status: "cancelled" | "expired"; readonly error: RuntimeError } | null =
+    null;
+  #settle: ((outcome: Outcome) => void) | null = null;
+  #ended: Promise<Outcome> | null = null;
+
+  constructor(tree: RunTree, seed: RunSeed) {
+    this.tree = tree;
+    this.id = seed.id;
+    this.definition = seed.definition;
+    this.input = seed.input;
+    this.deadlineMs = seed.deadlineMs;
+    this.parent = seed.parent;
+    this.depth = seed.depth;
+    const { tenant, root } = addressParts(tree.parent);
+    const path = seed.parent ? `${addressParts(seed.parent.address).path}/${seed.id}` : seed.id;
+    this.address = `${seed.definition.kind}:${tenant}/${root}/${path}`;
+  }
+
+  /** Resolves with the outcome when the run has ended. */
+  ended(): Promise<Outcome> {
+    if (this.outcome) return Promise.resolve(this.outcome);
+    this.#ended ??= new Promise((resolve) => {
+      this.#settle = resolve;
+    });
+    return this.#ended;
+  }
+
+  /** The error with which waiting steps are cut, when the run was cancelled or has expired. */
+  get stopped(): RuntimeError | null {
+    return this.#stopped?.error ?? null;
+  }
+
+  /** Stops the run: children first, then its own signal. A run that has ended stays as it is. */
+  stop(status: "cancelled" | "expired", error: RuntimeError): void {
+    if (this.outcome || this.#stopped) return;
+    this.#stopped = { status, error };
+    for (const child of this.children.values()) child.stop(status, error);
+    this.controller.abort(error);
+    if (!this.isStarted) {
+      this.end({ status, error: toErrorData(error) });
+      return;
+    }
+    // A function that does not let go is left behind: its late results are not taken.
+    const { graceMs } = this.tree.engine.limits;
+    this.tree.after(graceMs, () => this.end(this.outcomeOf({ error })));
+  }
+
+  /** Restores a cancel that the log holds; it takes effect when the run is taken up again. */
+  restoreCancel(error: RuntimeError): void {
+    this.#stopped = { status: "cancelled", error };
+  }
+
+  /** How the function's return or throw ends the run, given what stopped it. */
+  outcomeOf(done: { result: Data } | { error: unknown }): Outcome {
+    const shown = this.tree.shownText(this.id);
+    const cut = shown === "" ? {} : { shown };
+    if (this.#stopped) {
+      const { status, error } = this.#stopped;
+      return { status, error: toErrorData(error), ...cut };
+    }
+    if ("result" in done) return { status: "completed", result: done.result };
+    const error = toErrorData(done.error);
+    const status =
+      error.code === "STEPS_EXHAUSTED" || error.code === "DEPTH_EXHAUSTED" ? "exhausted" : "failed";
+    return { status, error, ...cut };
+  }
+
+  /** Ends the run once; later ends are ignored. */
+  end(outcome: Outcome): void {
+    if (this.outcome || this.tree.isDropped) return;
+    for (const child of this.children.values()) {
+      if (child.outcome) continue;
+      child.stop("cancelled", new RuntimeError("CANCELLED", "The run above has ended."));
+    }
+    this.outcome = outcome;
+    this.tree.runEnded(this, outcome);
+    this.#settle?.(outcome);
+  }
+
+  /** Restores the end that the log holds. */
+  restoreEnd(outcome: Outcome): void {
+    this.outcome = outcome;
+  }
+}

@@ -1,0 +1,236 @@
+// The pool for stateless CPU work that must not hold up main or a worker: parsing, splitting,
+// embedding. One pool for the process, on main; workers reach it over their side port. No thread
+// exists before the first task, tasks wait in fair order, and a full queue is an error the caller sees.
+
+import type { Piscina } from "piscina";
+import { type ErrorData, fromErrorData, RuntimeError, toErrorData } from "../errors.ts";
+import { FairSlots } from "../shared/fair-slots.ts";
+import type { ComputeJob, ComputeResult } from "./compute-task.ts";
+
+/** Where a task's function lives. Tasks are registered by the host, never named by a user. */
+export interface ComputeTask {
+  /** Module, a file URL. */
+  readonly url: string;
+  /** Exported function. */
+  readonly name: string;
+}
+
+/** How one task is run. */
+export interface ComputeOptions {
+  /** Whose task it is: tenants take turns. */
+  readonly tenant: string;
+  readonly signal?: AbortSignal;
+  /** Waiting in the queue included; then its thread is ended. */
+  readonly timeoutMs: number;
+}
+
+/** CPU work on other threads. */
+export interface Compute {
+  /** @throws RuntimeError POOL_FULL, DEADLINE, CANCELLED, INVALID (no such task), or the task's own. */
+  run(task: string, input: unknown, options: ComputeOptions): Promise<unknown>;
+}
+
+/** A compute pool. */
+export interface ComputePool extends Compute {
+  figures(): { readonly threads: number; readonly waiting: number; readonly done: number };
+  close(): Promise<void>;
+}
+
+const IDLE_MS = 30_000;
+
+/** Makes the pool; it starts no thread yet. */
+export function createComputePool(options: {
+  readonly tasks: Readonly<Record<string, ComputeTask>>;
+  readonly threads: number;
+  readonly queueMax: number;
+}): ComputePool {
+  return new PiscinaPool(options);
+}
+
+class PiscinaPool implements ComputePool {
+  readonly #tasks: ReadonlyMap<string, ComputeTask>;
+  readonly #threads: number;
+  readonly #slots: FairSlots;
+  #pool: Promise<Piscina> | undefined;
+  #running: Piscina | undefined;
+  #done = 0;
+  #isClosed = false;
+
+  constructor(options: {
+    readonly tasks: Readonly<Record<string, ComputeTask>>;
+    readonly threads: number;
+    readonly queueMax: number;
+  }) {
+    this.#tasks = new Map(Object.entries(options.tasks));
+    this.#threads = options.threads;
+    this.#slots = new FairSlots({
+      name: "compute tasks",
+      slots: options.threads,
+      waitingMax: options.queueMax,
+    });
+  }
+
+  async run(task: string, input: unknown, options: ComputeOptions): Promise<unknown> {
+    const found = this.#tasks.get(task);
+    if (found === undefined) throw new RuntimeError("INVALID", `There is no task "${task}".`);
+    if (this.#isClosed) throw new RuntimeError("SHUTTING_DOWN", "The compute pool is closed.");
+    try {
+      return await this.#run({ url: found.url, name: found.name, input }, options);
+    } finally {
+      this.#done += 1;
+    }
+  }
+
+  figures(): { threads: number; waiting: number; done: number } {
+    const threads = this.#running?.threads.length ?? 0;
+    return { threads, waiting: this.#slots.waiting, done: this.#done };
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await (await this.#pool)?.destroy();
+  }
+
+  async #run(job: ComputeJob, options: ComputeOptions): Promise<unknown> {
+    const { tenant, signal, timeoutMs } = options;
+    const timeout = AbortSignal.timeout(timeoutMs);
+    const either = signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
+    const failure = (cause: unknown): RuntimeError =>
+      this.#failure(cause, { signal, timeout, timeoutMs });
+    const entered = this.#slots.enter(tenant, "", either);
+    if (entered !== undefined) {
+      await entered.catch((cause: unknown) => {
+        throw failure(cause);
+      });
+    }
+    let result: ComputeResult;
+    try {
+      this.#pool ??= this.#start();
+      const pool = await this.#pool;
+      result = await pool.run(job, { signal: either, name: "runJob" });
+    } catch (cause) {
+      throw failure(cause);
+    } finally {
+      this.#slots.leave();
+    }
+    if (result.ok) return result.value;
+    throw fromErrorData(result.error);
+  }
+
+  #failure(
+    cause: unknown,
+    of: { signal: AbortSignal | undefined; timeout: AbortSignal; timeoutMs: number },
+  ): RuntimeError {
+    if (cause instanceof RuntimeError) return cause;
+    if (of.signal?.aborted) return new RuntimeError("CANCELLED", "The task was cancelled.");
+    if (of.timeout.aborted) {
+      return new RuntimeError("DEADLINE", `The task took longer than ${of.timeoutMs} ms.`);
+    }
+    if (this.#isClosed) return new RuntimeError("SHUTTING_DOWN", "The compute pool is closed.");
+    return new RuntimeError("INTERNAL", "A compute thread died.", undefined, { cause });
+  }
+
+  async #start(): Promise<Piscina> {
+    const { Piscina: Pool } = await import("piscina");
+    this.#running = new Pool({
+      filename: new URL("./compute-task.js", import.meta.url).href,
+      minThreads: 0,
+      maxThreads: this.#threads,
+      idleTimeout: IDLE_MS,
+      // Who waits does so here, in fair order.
+      maxQueue: Number.POSITIVE_INFINITY,
+    });
+    return this.#running;
+  }
+}
+
+/** From a worker to main. */
+export type ComputeCall =
+  | {
+      readonly type: "task";
+      readonly id: number;
+      readonly task: string;
+      readonly input: unknown;
+      readonly tenant: string;
+      readonly timeoutMs: number;
+    }
+  | { readonly type: "abort"; readonly id: number };
+
+/** From main to a worker. */
+export type ComputeAnswer =
+  | { readonly type: "task-done"; readonly id: number; readonly value: unknown }
+  | { readonly type: "task-failed"; readonly id: number; readonly error: ErrorData };
+
+/** Main's side of one worker's calls. */
+export class ComputeServer {
+  readonly #compute: Compute;
+  readonly #post: (answer: ComputeAnswer) => void;
+  readonly #running = new Map<number, AbortController>();
+
+  constructor(compute: Compute, post: (answer: ComputeAnswer) => void) {
+    this.#compute = compute;
+    this.#post = post;
+  }
+
+  take(call: ComputeCall): void {
+    if (call.type === "abort") {
+      this.#running.get(call.id)?.abort();
+      return;
+    }
+    const { id, task, input, tenant, timeoutMs } = call;
+    const controller = new AbortController();
+    this.#running.set(id, controller);
+    this.#compute
+      .run(task, input, { tenant, signal: controller.signal, timeoutMs })
+      .then(
+        (value) => this.#post({ type: "task-done", id, value }),
+        (error: unknown) => this.#post({ type: "task-failed", id, error: toErrorData(error) }),
+      )
+      .finally(() => this.#running.delete(id));
+  }
+
+  /** The worker is gone: nobody waits for its tasks. */
+  close(): void {
+    for (const controller of this.#running.values()) controller.abort();
+  }
+}
+
+interface Waiting {
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: RuntimeError) => void;
+}
+
+/** A worker's side. */
+export class ComputeClient implements Compute {
+  readonly #post: (call: ComputeCall) => void;
+  readonly #waiting = new Map<number, Waiting>();
+  #lastId = 0;
+
+  constructor(post: (call: ComputeCall) => void) {
+    this.#post = post;
+  }
+
+  async run(task: string, input: unknown, options: ComputeOptions): Promise<unknown> {
+    const { tenant, signal, timeoutMs } = options;
+    if (signal?.aborted) throw new RuntimeError("CANCELLED", "The task was cancelled.");
+    this.#lastId += 1;
+    const id = this.#lastId;
+    const onAbort = (): void => this.#post({ type: "abort", id });
+    signal?.addEventListener("abort", onAbort);
+    try {
+      return await new Promise((resolve, reject) => {
+        this.#waiting.set(id, { resolve, reject });
+        this.#post({ type: "task", id, task, input, tenant, timeoutMs });
+      });
+    } finally {
+      signal?.removeEventListener("abort", onAbort);
+    }
+  }
+
+  take(answer: ComputeAnswer): void {
+    const waiting = this.#waiting.get(answer.id);
+    this.#waiting.delete(answer.id);
+    if (answer.type === "task-done") waiting?.resolve(answer.value);
+    else waiting?.reject(fromErrorData(answer.error));
+  }
+}

@@ -1,0 +1,52 @@
+// Where the engines of a system run, as the system sees them: over worker threads (worker-pool.ts)
+// or one on main (local-engine.ts).
+
+import type { KernelFigures } from "../kernel/kernel-port.ts";
+import type { Look, WorkerSeen } from "../shared/look.ts";
+import type { LagFigures } from "./loop-lag.ts";
+
+/** State of one worker. */
+export interface WorkerFigures {
+  readonly worker: number;
+  readonly shards: number;
+  /** Messages at the door that wait for credit. */
+  readonly backlog: number;
+  /** Null when the worker gave no answer in time. */
+  readonly figures: KernelFigures | null;
+  /** Of its event loop; null on main, which is told of apart. */
+  readonly lag: LagFigures | null;
+}
+
+/** A worker thread that has died. */
+export interface LostWorker {
+  readonly worker: number;
+  /** Ms since the epoch. */
+  readonly at: number;
+  readonly reason: string;
+  /** Address whose message or step it was handling when it died by its own fault; "" for none. */
+  readonly actor: string;
+}
+
+/** The engines of a system. */
+export interface Engines {
+  /** Starts them and gives them all shards. */
+  start(): Promise<void>;
+  /** Ends runs at step boundaries or after `graceMs`; everything is flushed and told to the door. */
+  drain(graceMs: number): Promise<void>;
+  /** Ends the threads. */
+  close(): Promise<void>;
+  /** Ends one worker thread at once, as a crash of it would; it is replaced. */
+  endWorker(worker: number): Promise<void>;
+  /** Moves shards to a worker at their step boundaries; the number of those that came to one in time. */
+  moveShards(shards: readonly number[], worker: number): Promise<number>;
+  /** Another number of worker threads, while everything goes on; resolves when shards are placed. */
+  resize(workers: number): Promise<void>;
+  figures(): Promise<readonly WorkerFigures[]>;
+  look(asked: Look): Promise<readonly WorkerSeen[]>;
+  /** Worker threads that died since the start. */
+  readonly deaths: number;
+  /** The last of them, newest first. */
+  readonly lost: readonly LostWorker[];
+  /** Shards moved between living workers since the start. */
+  readonly moves: number;
+}

@@ -1,0 +1,114 @@
+// The one engine of a system without workers, on the main thread: for machines with one core, and
+// for tests. The door speaks with it in the same batches as with a worker.
+
+import { SHARDS } from "../address.ts";
+import { realClock } from "../clock.ts";
+import type { RuntimeConfig } from "../config.ts";
+import type { Door } from "../door/door.ts";
+import { RuntimeError } from "../errors.ts";
+import { systemRandom } from "../id.ts";
+import { createKernel } from "../kernel/kernel.ts";
+import type { Kernel, KernelLimits } from "../kernel/kernel-port.ts";
+import type { Log } from "../log.ts";
+import type { DoorItem, WorkerItem } from "../message.ts";
+import type { Look, WorkerSeen } from "../shared/look.ts";
+import type { Store } from "../store/store.ts";
+import type { Compute } from "./compute.ts";
+import type { Engines, WorkerFigures } from "./engines.ts";
+import type { Epochs } from "./epochs.ts";
+import type { WorkerHost } from "./host.ts";
+import { LocalLink } from "./local-link.ts";
+
+/** What the engine on main is made of. */
+export interface LocalEngineOptions {
+  readonly host: WorkerHost;
+  readonly hostConfig: unknown;
+  readonly config: RuntimeConfig;
+  readonly limits: Partial<KernelLimits>;
+  /** A connection of its own: the tables commit through another one. */
+  readonly hot: Store;
+  readonly bulk: Store;
+  readonly compute: Compute;
+  readonly log: Log;
+  readonly door: Door;
+  readonly epochs: Epochs;
+}
+
+/** An engine on main. */
+export class LocalEngine implements Engines {
+  readonly deaths = 0;
+  readonly lost = [];
+  readonly moves = 0;
+  readonly #options: LocalEngineOptions;
+  readonly #down: LocalLink<DoorItem>;
+  readonly #up: LocalLink<WorkerItem>;
+  #kernel: Kernel | undefined;
+
+  constructor(options: LocalEngineOptions) {
+    this.#options = options;
+    this.#down = new LocalLink((items) => this.#kernel?.fromDoor(items));
+    this.#up = new LocalLink((items) => options.door.deliver(items, this.#down));
+  }
+
+  async start(): Promise<void> {
+    const { host, hostConfig, config, limits, hot, bulk, compute, log } = this.#options;
+    const ports = await host.createPorts({
+      worker: 0,
+      config: hostConfig,
+      hot,
+      bulk,
+      compute,
+      log,
+    });
+    const kernel = createKernel({
+      worker: 0,
+      limits,
+      ports,
+      definitions: host.definitions,
+      store: hot,
+      clock: realClock,
+      random: systemRandom,
+      durability: config.durability,
+      defer: setImmediate,
+      toDoor: (item) => this.#up.push(item),
+      toPeer: () => undefined,
+    });
+    this.#kernel = kernel;
+    const shards = Array.from({ length: SHARDS }, (_, shard) => shard);
+    const epochs = await this.#options.epochs.raise(shards);
+    await kernel.own(epochs);
+    this.#options.door.assigned(shards, this.#down);
+  }
+
+  async drain(graceMs: number): Promise<void> {
+    await this.#kernel?.drain(graceMs);
+    await this.#up.settled();
+  }
+
+  async close(): Promise<void> {
+    this.#down.close();
+    this.#up.close();
+    await this.#options.hot.close();
+  }
+
+  endWorker(): Promise<void> {
+    return Promise.reject(new RuntimeError("INVALID", "This system has no worker threads."));
+  }
+
+  moveShards(): Promise<number> {
+    return Promise.reject(new RuntimeError("INVALID", "This system has no worker threads."));
+  }
+
+  resize(): Promise<void> {
+    return Promise.reject(new RuntimeError("INVALID", "This system has no worker threads."));
+  }
+
+  look(asked: Look): Promise<readonly WorkerSeen[]> {
+    return Promise.resolve([{ worker: 0, seen: this.#kernel?.look(asked) ?? null }]);
+  }
+
+  figures(): Promise<readonly WorkerFigures[]> {
+    const figures = this.#kernel?.inspect() ?? null;
+    return Promise.resolve([{ worker: 0, shards: SHARDS, backlog: 0, figures, lag: null }]);
+  }
+}

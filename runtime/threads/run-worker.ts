@@ -1,0 +1,219 @@
+// Hosts one engine on a worker thread. The composition root of the worker calls `runWorker` once;
+// everything else is told to it over ports (host.ts, message.ts). Main may end the thread at any
+// moment: nothing here writes to disk or holds what cannot be lost.
+
+import { type MessagePort, parentPort } from "node:worker_threads";
+import { type Endpoint, expose } from "comlink";
+import { realClock } from "../clock.ts";
+import { systemRandom } from "../id.ts";
+import { createKernel } from "../kernel/kernel.ts";
+import type { Kernel } from "../kernel/kernel-port.ts";
+import type { Log } from "../log.ts";
+import type { DoorItem, WorkerItem } from "../message.ts";
+import type { Look, Seen } from "../shared/look.ts";
+import { openStore } from "../store/lmdb.ts";
+import { ComputeClient } from "./compute.ts";
+import type {
+  HostContext,
+  SideAnswer,
+  SideItem,
+  ThreadFigures,
+  WorkerBoot,
+  WorkerControl,
+  WorkerHost,
+} from "./host.ts";
+import { LoopLag } from "./loop-lag.ts";
+import { Mesh } from "./mesh.ts";
+import { Slot } from "./slot.ts";
+import { Wire } from "./wire.ts";
+
+const BEATS_A_LIMIT = 8;
+
+/**
+ * Runs the engine of this worker thread until main ends it. A throw here ends the thread, and main
+ * starts another one.
+ */
+export function runWorker<Config>(host: WorkerHost<Config>): void {
+  parentPort?.once("message", (boot: WorkerBoot | null) => {
+    // A start that has failed has no work for this thread: it ends by itself.
+    if (boot === null) return;
+    const slot = new Slot(boot.slot);
+    setInterval(() => slot.beat(), boot.config.watchdogMs / BEATS_A_LIMIT);
+    expose(new HostedWorker(boot, host as WorkerHost, slot), boot.control as unknown as Endpoint);
+  });
+}
+
+class HostedWorker implements WorkerControl {
+  readonly #boot: WorkerBoot;
+  readonly #host: WorkerHost;
+  readonly #slot: Slot;
+  readonly #hot: ReturnType<typeof openStore>;
+  readonly #bulk: ReturnType<typeof openStore>;
+  readonly #mesh: Mesh;
+  readonly #door: Wire<WorkerItem, DoorItem>;
+  readonly #frames: FrameGate;
+  readonly #lag = new LoopLag();
+  #kernel: Kernel | undefined;
+
+  constructor(boot: WorkerBoot, host: WorkerHost, slot: Slot) {
+    const { worker, config, folder } = boot;
+    const { wireItemsMax: itemsMax, backlogMax } = config;
+    this.#boot = boot;
+    this.#host = host;
+    this.#slot = slot;
+    this.#hot = openStore({ path: folder, environment: "hot", port: boot.hot });
+    this.#bulk = openStore({ path: folder, environment: "bulk", port: boot.bulk });
+    this.#mesh = new Mesh({
+      worker,
+      itemsMax,
+      backlogMax,
+      receive: (items) => this.#engine().fromPeer(items),
+      overflow: () => this.#side({ type: "rescan" }),
+      drained: () => {
+        if (!this.#mesh.isCongested) this.#door.grant();
+      },
+    });
+    this.#door = new Wire<WorkerItem, DoorItem>({
+      port: boot.door,
+      itemsMax,
+      receive: (items) => this.#engine().fromDoor(items),
+      // A flooded peer holds up what comes in from outside, not what is under way.
+      canGrant: () => !this.#mesh.isCongested,
+      drained: () => this.#frames.drained(),
+    });
+    this.#frames = new FrameGate(this.#door, backlogMax);
+  }
+
+  async start(): Promise<void> {
+    const { worker, config, limits } = this.#boot;
+    const ports = await this.#host.createPorts(this.#context());
+    const frames = this.#frames;
+    this.#kernel = createKernel({
+      worker,
+      limits,
+      ports,
+      definitions: this.#host.definitions,
+      store: this.#hot,
+      clock: realClock,
+      random: systemRandom,
+      durability: config.durability,
+      defer: setImmediate,
+      toDoor: (item) => frames.push(item),
+      toPeer: (shard, item) => this.#mesh.send(shard, item),
+      handling: (unit, door) => this.#slot.handle(unit, door),
+      loads: this.#slot.loads,
+    });
+  }
+
+  connect(worker: number, port: MessagePort): void {
+    this.#mesh.connect(worker, port);
+  }
+
+  disconnect(worker: number): void {
+    this.#mesh.disconnect(worker);
+  }
+
+  place(owners: Int16Array): Promise<void> {
+    return this.#mesh.place(owners);
+  }
+
+  settled(to: number): Promise<void> {
+    return this.#mesh.settled(to);
+  }
+
+  own(...call: Parameters<Kernel["own"]>): Promise<void> {
+    return this.#engine().own(...call);
+  }
+
+  freeze(shards: readonly number[], graceMs: number): Promise<readonly number[]> {
+    return this.#engine().freeze(shards, graceMs);
+  }
+
+  thaw(shards: readonly number[]): void {
+    this.#engine().thaw(shards);
+  }
+
+  async release(shards: readonly number[], graceMs: number): Promise<number> {
+    const after = await this.#engine().release(shards, graceMs);
+    await this.#door.emptied();
+    return after;
+  }
+
+  rescan(): Promise<void> {
+    return this.#engine().rescan();
+  }
+
+  async drain(graceMs: number): Promise<void> {
+    await this.#engine().drain(graceMs);
+    this.#mesh.flush();
+    await this.#door.emptied();
+  }
+
+  inspect(): ThreadFigures {
+    return { kernel: this.#engine().inspect(), lag: this.#lag.figures() };
+  }
+
+  look(asked: Look): Seen {
+    return this.#engine().look(asked);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#hot.close(), this.#bulk.close()]);
+  }
+
+  #engine(): Kernel {
+    if (this.#kernel === undefined) throw new Error("The worker was not started.");
+    return this.#kernel;
+  }
+
+  #side(item: SideItem): void {
+    this.#boot.side.postMessage(item);
+  }
+
+  #context(): HostContext {
+    const { worker, hostConfig, side } = this.#boot;
+    const compute = new ComputeClient((call) => this.#side(call));
+    side.on("message", (answer: SideAnswer) => compute.take(answer));
+    const log: Log = {
+      write: (level, message, fields) =>
+        this.#side({ type: "log", level, message, ...(fields === undefined ? {} : { fields }) }),
+    };
+    return { worker, config: hostConfig, hot: this.#hot, bulk: this.#bulk, compute, log };
+  }
+}
+
+/**
+ * Keeps what waits for main bounded: past the limit a viewer's frames are left out, and main, told
+ * by a gap without an id, follows the run again once it has caught up.
+ */
+class FrameGate {
+  readonly #wire: Wire<WorkerItem, DoorItem>;
+  readonly #backlogMax: number;
+  readonly #left = new Map<number, number>();
+
+  constructor(wire: Wire<WorkerItem, DoorItem>, backlogMax: number) {
+    this.#wire = wire;
+    this.#backlogMax = backlogMax;
+  }
+
+  push(item: WorkerItem): void {
+    if (item.type === "frames" && (this.#wire.backlog > this.#backlogMax || this.#left.size > 0)) {
+      const left = this.#left.get(item.id);
+      const first = item.frames[0]?.type;
+      const isBehind = this.#wire.backlog > this.#backlogMax;
+      if (left !== undefined || (isBehind && first !== "accepted" && first !== "refused")) {
+        this.#left.set(item.id, (left ?? 0) + item.frames.length);
+        return;
+      }
+    }
+    this.#wire.push(item);
+  }
+
+  drained(): void {
+    if (this.#left.size === 0) return;
+    for (const [id, frames] of this.#left) {
+      this.#wire.push({ type: "frames", id, frames: [{ type: "gap", id: "", run: "", frames }] });
+    }
+    this.#left.clear();
+  }
+}

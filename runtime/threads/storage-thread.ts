@@ -1,0 +1,378 @@
+// Entry of a storage thread: the one writer of one environment. It judges what has arrived, writes
+// it as ONE transaction while nothing else is being flushed, and answers. It is never terminated;
+// if it dies, the process must end (storage.ts says so to the host).
+
+import { type MessagePort, parentPort, workerData } from "node:worker_threads";
+import { open, type RootDatabase } from "lmdb";
+import { type RuntimeError, toErrorData } from "../errors.ts";
+import { decode, encode } from "../store/codec.ts";
+import type { Answer } from "../store/connection.ts";
+import { nextHeader } from "../store/folder.ts";
+import { type Judged, judge, type Write } from "../store/judge.ts";
+import { keys, prefixRange } from "../store/keys.ts";
+import { environmentFile, PAGE_BYTES, type PackedBatches, READERS_MAX } from "../store/lmdb.ts";
+import { unpack } from "../store/packing.ts";
+import { causeOf, Room, type Staged } from "../store/room.ts";
+import type { ThreadAnswer, ThreadCommand, ThreadOptions } from "../store/storage.ts";
+import { StorageMeter } from "../store/storage-meter.ts";
+import type { Batch, Environment } from "../store/store.ts";
+
+/** One thread that commits. `refusedGeneration`: batches up to it rest on a refused one. */
+interface Client {
+  readonly port: MessagePort;
+  refusedGeneration: number;
+}
+
+type Queued =
+  | {
+      readonly type: "batches";
+      readonly client: Client;
+      readonly message: PackedBatches;
+      readonly batches: readonly Batch[];
+    }
+  | { readonly type: "epochs"; readonly id: number; readonly epochs: ReadonlyMap<number, number> };
+
+/** Answers of one group to one client. */
+interface Outcome {
+  readonly first: number;
+  readonly generation: number;
+  committedThrough: number;
+  readonly counters: [number, string, number][];
+  readonly refusals: Answer[];
+}
+
+/** Bytes of one transaction; what is over waits for the next. */
+const GROUP_BYTES_MAX = 8 * 1024 * 1024;
+/** A commit or flush that takes longer than this means the disk is gone: the thread ends. */
+const WRITE_MS_MAX = 120_000;
+const options = workerData as ThreadOptions;
+const main = parentPort;
+if (main === null) throw new Error("storage-thread.ts is the entry of a worker thread.");
+
+const database = openEnvironment(options.environment);
+const room = new Room(
+  {
+    name: options.environment,
+    file: environmentFile(options.path, options.environment),
+    mapBytes: options.mapBytes[options.environment],
+  },
+  database,
+);
+/**
+ * Opened so that others can read them. All handles of a process share what the first one opened, so
+ * the first must be one that can write.
+ */
+const held = options.holds.map((environment) => ({
+  environment,
+  database: openEnvironment(environment),
+}));
+const meter = new StorageMeter(options.meter);
+const epochs = new Map<number, number>();
+/**
+ * Shards whose epochs found no room yet. They hold nevertheless: what is fenced off are connections
+ * of this process, and none outlives it.
+ */
+const owed = new Set<number>();
+let queue: Queued[] = [];
+let isWriting = false;
+let isScheduled = false;
+/** Committed and waiting for a flush to begin: the last sequence of each connection, raised epochs. */
+const unflushed = new Map<Client, number>();
+const raised: number[] = [];
+let isFlushing = false;
+let closing: (() => void) | undefined;
+
+function openEnvironment(environment: Environment): RootDatabase<Uint8Array, string> {
+  try {
+    return openFile(environment);
+  } catch (error) {
+    const path = environmentFile(options.path, environment);
+    const isDamage = /MDB_CORRUPTED|MDB_INVALID|MDB_PAGE_NOTFOUND/.test(String(error));
+    const message = `${path} cannot be opened: ${String(error)}`;
+    const code = isDamage ? "DATA_DAMAGED" : "DATA_UNUSABLE";
+    tell({ type: "failed", error: { code, message } });
+    throw error;
+  }
+}
+
+function openFile(environment: Environment): RootDatabase<Uint8Array, string> {
+  return open<Uint8Array, string>({
+    path: environmentFile(options.path, environment),
+    encoding: "binary",
+    pageSize: PAGE_BYTES,
+    mapSize: options.mapBytes[environment],
+    maxReaders: READERS_MAX,
+    maxDbs: 1,
+    // A group is one explicit batch: its one promise tells of a failure, the others of an event turn
+    // are dropped by lmdb-js and would be unhandled rejections.
+    eventTurnBatching: false,
+  });
+}
+
+function tell(answer: ThreadAnswer): void {
+  main?.postMessage(answer);
+}
+
+function connect(port: MessagePort): void {
+  const client: Client = { port, refusedGeneration: -1 };
+  port.on("message", (message: PackedBatches) => {
+    const batches = unpack(message.buffer, message.count);
+    enqueue({ type: "batches", client, message, batches });
+  });
+}
+
+function enqueue(queued: Queued): void {
+  if (queued.type === "batches") meter.queued(queued.batches.length, bytesOf(queued));
+  queue.push(queued);
+  schedule();
+}
+
+/** After what has arrived in this turn of the event loop, so that it shares one transaction. */
+function schedule(): void {
+  if (isWriting || isScheduled) return;
+  isScheduled = true;
+  setImmediate(() => {
+    isScheduled = false;
+    void drain();
+  });
+}
+
+async function drain(): Promise<void> {
+  isWriting = true;
+  while (queue.length > 0) await writeGroup(takeGroup());
+  isWriting = false;
+  closing?.();
+}
+
+const bytesOf = (queued: Queued & { readonly type: "batches" }): number =>
+  queued.message.buffer.byteLength;
+
+function takeGroup(): readonly Queued[] {
+  let bytes = 0;
+  let count = 0;
+  let batches = 0;
+  for (const queued of queue) {
+    count += 1;
+    if (queued.type === "batches") {
+      bytes += bytesOf(queued);
+      batches += queued.batches.length;
+    }
+    if (bytes >= GROUP_BYTES_MAX) break;
+  }
+  meter.queued(-batches, -bytes);
+  meter.groupBatches.observe(batches);
+  const group = queue.slice(0, count);
+  queue = queue.slice(count);
+  return group;
+}
+
+/** Judges a group, commits what was accepted and answers `committed`; `flush` answers the rest. */
+async function writeGroup(group: readonly Queued[]): Promise<void> {
+  const staged = new Map<string, Uint8Array | undefined>();
+  const stored: Judged = {
+    read: (key) => (staged.has(key) ? staged.get(key) : database.getBinary(key)),
+    epoch: (shard) => epochs.get(shard) ?? 0,
+  };
+  const outcomes = new Map<Client, Outcome>();
+  for (const queued of group) {
+    if (queued.type === "epochs") stageEpochs(queued.epochs.keys(), staged);
+    else judgeBatches(queued, stored, staged, outcomes);
+  }
+  const paid = payEpochs(staged);
+  const failure = staged.size === 0 ? undefined : await commit(staged);
+  if (failure !== undefined) {
+    refuseGroup(group, outcomes, failure);
+    return;
+  }
+  for (const shard of paid) owed.delete(shard);
+  database.resetReadTxn();
+  for (const [client, outcome] of outcomes) client.port.postMessage(answersOf(outcome));
+  for (const [client, { committedThrough }] of outcomes) {
+    if (committedThrough > 0) unflushed.set(client, committedThrough);
+  }
+  for (const queued of group) if (queued.type === "epochs") raised.push(queued.id);
+  if (!isFlushing) void flush();
+}
+
+/**
+ * Answers `flushed` for what was committed before a flush began. The next group commits meanwhile:
+ * what a process leaves behind when it is killed is then as new as the disk allows.
+ */
+async function flush(): Promise<void> {
+  isFlushing = true;
+  while (unflushed.size > 0 || raised.length > 0) {
+    const through = [...unflushed];
+    const ids = raised.splice(0);
+    unflushed.clear();
+    const beganMs = performance.now();
+    await inTime(database.flushed, "flush");
+    meter.flushMs.observe(performance.now() - beganMs);
+    for (const [client, sequence] of through) {
+      client.port.postMessage([{ type: "flushed", through: sequence }]);
+    }
+    for (const id of ids) tell({ type: "raised", id });
+  }
+  isFlushing = false;
+  closing?.();
+}
+
+function judgeBatches(
+  queued: Extract<Queued, { type: "batches" }>,
+  stored: Judged,
+  staged: Map<string, Uint8Array | undefined>,
+  outcomes: Map<Client, Outcome>,
+): void {
+  const { client, message, batches } = queued;
+  const { first, generation } = message;
+  if (generation <= client.refusedGeneration) return;
+  const outcome = outcomes.get(client) ?? newOutcome(first, generation);
+  outcomes.set(client, outcome);
+  for (const [index, batch] of batches.entries()) {
+    const sequence = first + index;
+    const verdict = judge(batch, stored);
+    if (verdict.type === "refused") {
+      client.refusedGeneration = generation;
+      meter.refused();
+      outcome.refusals.push({ type: "refused", sequence, error: verdict.refusal });
+      return;
+    }
+    stage(verdict.writes, staged);
+    outcome.committedThrough = sequence;
+    for (const [key, sum] of verdict.counters ?? []) outcome.counters.push([sequence, key, sum]);
+  }
+}
+
+function newOutcome(first: number, generation: number): Outcome {
+  return { first, generation, committedThrough: 0, counters: [], refusals: [] };
+}
+
+function stage(writes: readonly Write[], staged: Map<string, Uint8Array | undefined>): void {
+  for (const { key, value } of writes) staged.set(key, value);
+}
+
+function stageEpochs(shards: Iterable<number>, staged: Map<string, Uint8Array | undefined>): void {
+  for (const shard of shards) staged.set(keys.epoch(shard), encode(epochs.get(shard) ?? 0));
+}
+
+/** Writes epochs that found no room, with rows that may find some; what only removes makes it. */
+function payEpochs(staged: Map<string, Uint8Array | undefined>): readonly number[] {
+  if (owed.size === 0 || ![...staged.values()].some((value) => value !== undefined)) return [];
+  stageEpochs(owed, staged);
+  return [...owed];
+}
+
+/** One transaction of plain puts and removes. @returns why the disk took none, else it throws. */
+async function commit(staged: Staged): Promise<RuntimeError | undefined> {
+  const refusal = room.refusal(staged);
+  if (refusal !== undefined) return refusal;
+  const committed = database.batch(() => {
+    for (const [key, value] of staged) {
+      void (value === undefined ? database.remove(key) : database.put(key, value));
+    }
+  });
+  const beganMs = performance.now();
+  try {
+    await inTime(committed, "commit");
+    meter.committed(staged.size, performance.now() - beganMs);
+    return undefined;
+  } catch (error) {
+    const cause = await causeOf(error);
+    const trouble = room.trouble(cause);
+    if (trouble === undefined) throw cause;
+    return trouble;
+  }
+}
+
+/** Nothing of the group was written: every connection in it is refused from its first batch on. */
+function refuseGroup(
+  group: readonly Queued[],
+  outcomes: ReadonlyMap<Client, Outcome>,
+  failure: RuntimeError,
+): void {
+  database.resetReadTxn();
+  const error = toErrorData(failure);
+  for (const [client, { first, generation }] of outcomes) {
+    client.refusedGeneration = generation;
+    client.port.postMessage([{ type: "refused", sequence: first, error }]);
+  }
+  for (const queued of group) {
+    if (queued.type !== "epochs") continue;
+    for (const shard of queued.epochs.keys()) owed.add(shard);
+    tell({ type: "raised", id: queued.id });
+  }
+}
+
+function answersOf(outcome: Outcome): readonly Answer[] {
+  const { committedThrough: through, counters, refusals } = outcome;
+  if (through === 0) return refusals;
+  const committed: Answer =
+    counters.length === 0
+      ? { type: "committed", through }
+      : { type: "committed", through, counters };
+  return [committed, ...refusals];
+}
+
+async function inTime(work: PromiseLike<unknown>, what: string): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const message = `A ${what} of ${options.environment} took over ${WRITE_MS_MAX} ms.`;
+    timer = setTimeout(() => reject(new Error(message)), WRITE_MS_MAX);
+  });
+  try {
+    await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function close(): Promise<void> {
+  while (isWriting || isScheduled || isFlushing) {
+    await new Promise<void>((resolve) => {
+      closing = resolve;
+    });
+  }
+  await Promise.all([database.close(), ...held.map((one) => one.database.close())]);
+  tell({ type: "closed" });
+  main?.close();
+}
+
+async function start(): Promise<void> {
+  for (const one of held) {
+    nextHeader(one.database.getBinary(keys.header), one.environment);
+    one.database.resetReadTxn();
+  }
+  const stored = database.getBinary(keys.header);
+  const header = nextHeader(stored, options.environment);
+  const failure = await commit(new Map([[keys.header, encode(header)]]));
+  // A full store still opens: what is in it can be read, and removing makes room.
+  if (failure === undefined) await inTime(database.flushed, "flush");
+  else if (stored === undefined) throw failure;
+  for (const { key, value } of database.getRange({
+    start: prefixRange("e/", 0).from,
+    end: prefixRange("e/", 0).to,
+  })) {
+    epochs.set(Number.parseInt(key.slice("e/".length), 16), Number(decode(value)));
+  }
+  tell({ type: "ready", boots: header.boots, epochs });
+}
+
+main.on("message", (command: ThreadCommand) => {
+  switch (command.type) {
+    case "connect":
+      connect(command.port);
+      break;
+    case "epochs":
+      // Raised at once: whatever is judged from here on is held against them.
+      for (const [shard, epoch] of command.epochs) {
+        epochs.set(shard, Math.max(epoch, epochs.get(shard) ?? 0));
+      }
+      enqueue({ type: "epochs", id: command.id, epochs: command.epochs });
+      break;
+    case "close":
+      void close();
+  }
+});
+start().catch((error: unknown) => {
+  tell({ type: "failed", error: toErrorData(error) });
+  main?.close();
+});

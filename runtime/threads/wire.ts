@@ -1,0 +1,216 @@
+// Traffic between two threads. What one pass of the event loop sends to a peer is ONE array in one
+// postMessage (structured clone is the cheapest codec for text). The receiver gives credits back as
+// it takes items, so a flooded peer holds a bounded number of them; the rest waits at the sender,
+// who sees its backlog and can refuse. One wire is both directions of one port.
+
+import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
+import { FairQueue } from "../shared/fair-queue.ts";
+
+/** The sending half, as those who route see it. */
+export interface Link<Out> {
+  /** Sends in order, waiting for credit. */
+  push(item: Out): void;
+  /** Sends past those that wait for credit: control that must never wait. */
+  pushUrgent(item: Out): void;
+  /** Items that wait for credit, of all and of one tenant. */
+  readonly backlog: number;
+  backlogOf(tenant: string): number;
+  /** Takes back what has not left this thread, oldest first. */
+  takeUnsent(): Out[];
+  /** Resolves when the other side has taken everything that has left this thread before this call. */
+  settled(): Promise<void>;
+  close(): void;
+}
+
+/** What crosses the port: items, credits given back, or a numbered mark and its echo. */
+type Packet<T> = readonly T[] | number | { readonly mark: number } | { readonly echo: number };
+
+/** How a wire is made. */
+export interface WireOptions<Out, In> {
+  readonly port: MessagePort;
+  /** Called with each arrived array, in order of sending. */
+  readonly receive: (items: readonly In[]) => void;
+  /** Items the other side may send before it has to wait. Must be the same on both sides. */
+  readonly itemsMax: number;
+  /** Whether taken items give credit now; when false they give it at the next `grant`. */
+  readonly canGrant?: () => boolean;
+  /** Whose an item is: tenants take turns where items wait for credit. Default: all are of one. */
+  readonly tenantOf?: (item: Out) => string;
+  /** Called when the backlog has become empty. */
+  readonly drained?: (wire: Wire<Out, In>) => void;
+}
+
+/** One side of a port between two threads. */
+export class Wire<Out, In> implements Link<Out> {
+  readonly #options: WireOptions<Out, In>;
+  #urgent: Out[] = [];
+  /** Of this pass. */
+  #waiting: Out[] = [];
+  /** Of earlier passes, without credit. Whoever routes bounds it. */
+  readonly #held = new FairQueue<Out>({ max: Number.MAX_VALUE, tenantMax: Number.MAX_VALUE });
+  #credit: number;
+  #owed = 0;
+  #isScheduled = false;
+  #isClosed = false;
+  #marks = 0;
+  readonly #marked = new Map<number, () => void>();
+  /** Marks that wait behind items without credit. */
+  #unsentMarks: number[] = [];
+  readonly #flush = (): void => this.flush();
+
+  constructor(options: WireOptions<Out, In>) {
+    this.#options = options;
+    this.#credit = options.itemsMax;
+    options.port.on("message", (packet: Packet<In>) => this.#take(packet));
+  }
+
+  get backlog(): number {
+    return this.#waiting.length + this.#held.size;
+  }
+
+  backlogOf(tenant: string): number {
+    return this.#held.sizeOf(tenant);
+  }
+
+  push(item: Out): void {
+    this.#waiting.push(item);
+    this.#schedule();
+  }
+
+  pushUrgent(item: Out): void {
+    this.#urgent.push(item);
+    this.#schedule();
+  }
+
+  takeUnsent(): Out[] {
+    const unsent = [...this.#urgent, ...this.#release(this.#held.size), ...this.#waiting];
+    this.#urgent = [];
+    this.#waiting = [];
+    return unsent;
+  }
+
+  settled(): Promise<void> {
+    this.flush();
+    return this.#mark((mark) => this.#sendMark(mark));
+  }
+
+  /** Resolves when the other side has taken everything sent before, what waits for credit included. */
+  emptied(): Promise<void> {
+    return this.#mark((mark) => {
+      this.#unsentMarks.push(mark);
+      this.flush();
+    });
+  }
+
+  /** Sends what may be sent now, without waiting for the end of this pass. */
+  flush(): void {
+    this.#isScheduled = false;
+    if (this.#isClosed) return;
+    const { port, drained } = this.#options;
+    if (this.#urgent.length > 0) {
+      port.postMessage(this.#urgent);
+      this.#urgent = [];
+    }
+    const { backlog } = this;
+    if (backlog === 0) this.#sendMarks();
+    if (backlog === 0) return;
+    if (this.#held.size === 0 && backlog <= this.#credit) {
+      this.#credit -= backlog;
+      port.postMessage(this.#waiting);
+      this.#waiting = [];
+    } else {
+      this.#hold();
+      const items = this.#release(this.#credit);
+      this.#credit -= items.length;
+      if (items.length > 0) port.postMessage(items);
+      if (this.#held.size > 0) return;
+    }
+    this.#sendMarks();
+    drained?.(this);
+  }
+
+  #hold(): void {
+    const { tenantOf } = this.#options;
+    for (const item of this.#waiting) this.#held.push(tenantOf?.(item) ?? "", "", item);
+    this.#waiting = [];
+  }
+
+  #release(count: number): Out[] {
+    const items: Out[] = [];
+    while (items.length < count) {
+      const item = this.#held.shift();
+      if (item === undefined) break;
+      items.push(item);
+    }
+    return items;
+  }
+
+  /** Gives back the credit of everything taken. */
+  grant(): void {
+    if (this.#owed === 0 || this.#isClosed) return;
+    this.#options.port.postMessage(this.#owed);
+    this.#owed = 0;
+  }
+
+  /** Takes what has arrived and was not handled yet: the last words of a thread that has died. */
+  takeArrived(): void {
+    let arrived = receiveMessageOnPort(this.#options.port);
+    while (arrived !== undefined) {
+      this.#take(arrived.message as Packet<In>);
+      arrived = receiveMessageOnPort(this.#options.port);
+    }
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#options.port.close();
+    for (const resolve of this.#marked.values()) resolve();
+    this.#marked.clear();
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    setImmediate(this.#flush);
+  }
+
+  #sendMarks(): void {
+    if (this.#unsentMarks.length === 0) return;
+    const marks = this.#unsentMarks;
+    this.#unsentMarks = [];
+    for (const mark of marks) this.#sendMark(mark);
+  }
+
+  #mark(send: (mark: number) => void): Promise<void> {
+    if (this.#isClosed) return Promise.resolve();
+    this.#marks += 1;
+    const mark = this.#marks;
+    return new Promise((resolve) => {
+      this.#marked.set(mark, resolve);
+      send(mark);
+    });
+  }
+
+  #sendMark(mark: number): void {
+    this.#options.port.postMessage({ mark } satisfies Packet<Out>);
+  }
+
+  #take(packet: Packet<In>): void {
+    if (this.#isClosed) return;
+    if (typeof packet === "number") {
+      this.#credit = Math.min(this.#credit + packet, this.#options.itemsMax);
+      if (this.backlog > 0) this.#schedule();
+    } else if ("mark" in packet) {
+      this.#options.port.postMessage({ echo: packet.mark } satisfies Packet<Out>);
+    } else if ("echo" in packet) {
+      this.#marked.get(packet.echo)?.();
+      this.#marked.delete(packet.echo);
+    } else {
+      this.#owed += packet.length;
+      this.#options.receive(packet);
+      // A quarter at once: credits must not double the number of messages on the port.
+      const { itemsMax, canGrant } = this.#options;
+      if (this.#owed * 4 >= itemsMax && (canGrant === undefined || canGrant())) this.grant();
+    }
+  }
+}

@@ -1,0 +1,227 @@
+// One worker thread as main sees it: starts it, speaks with it, and knows when and why it ended.
+
+import type { EventLoopUtilization } from "node:perf_hooks";
+import { MessageChannel, type MessagePort, type Worker } from "node:worker_threads";
+import { type Endpoint, type Remote, transfer, wrap } from "comlink";
+import type { RuntimeConfig } from "../config.ts";
+import { tenantOf } from "../door/door-entries.ts";
+import { RuntimeError } from "../errors.ts";
+import type { KernelLimits } from "../kernel/kernel-port.ts";
+import type { Log } from "../log.ts";
+import type { DoorItem, WorkerItem } from "../message.ts";
+import type { Look, Seen } from "../shared/look.ts";
+import type { Storage } from "../store/storage.ts";
+import { type ComputePool, ComputeServer } from "./compute.ts";
+import { type EarlyThreads, startThread } from "./early-threads.ts";
+import type { SideAnswer, SideItem, WorkerBoot, WorkerControl } from "./host.ts";
+import { type Handled, Slot } from "./slot.ts";
+import { Wire } from "./wire.ts";
+
+/** What every worker of a system is started with. */
+export interface WorkerOptions {
+  /** The compiled module that calls `runWorker`. */
+  readonly workerUrl: URL;
+  /** Threads of that module which were started before. */
+  readonly early: EarlyThreads;
+  readonly folder: string;
+  readonly storage: Storage;
+  readonly config: RuntimeConfig;
+  readonly limits: Partial<KernelLimits>;
+  readonly hostConfig: unknown;
+  readonly compute: ComputePool;
+  readonly log: Log;
+  readonly receive: (items: readonly WorkerItem[], wire: Wire<DoorItem, WorkerItem>) => void;
+  /** Wake-ups were left out somewhere: all workers must look again. */
+  readonly rescan: () => void;
+  readonly exited: (worker: WorkerHandle) => void;
+}
+
+/** How a thread ended. `isItsOwnFault`: it threw, ran out of memory or stopped turning. */
+export interface Death {
+  readonly reason: string;
+  readonly isItsOwnFault: boolean;
+}
+
+/** A worker thread. */
+export class WorkerHandle {
+  readonly number: number;
+  readonly slot = new Slot();
+  readonly wire: Wire<DoorItem, WorkerItem>;
+  readonly #thread: Worker;
+  readonly #control: Remote<WorkerControl>;
+  readonly #compute: ComputeServer;
+  /** Calls under way, to be refused when the thread ends. */
+  readonly #calls = new Set<(error: RuntimeError) => void>();
+  #death: Death | undefined;
+  #started: Promise<void> | undefined;
+  #isWatched = false;
+  #beats = -1;
+  #missed = 0;
+  #blame: string | undefined;
+
+  constructor(number: number, options: WorkerOptions) {
+    const { storage, config, limits, hostConfig, folder } = options;
+    const [control, door, side] = [
+      new MessageChannel(),
+      new MessageChannel(),
+      new MessageChannel(),
+    ];
+    const hot = storage.connect("hot");
+    const bulk = storage.connect("bulk");
+    const ports = { control: control.port2, door: door.port2, side: side.port2, hot, bulk };
+    const boot = { worker: number, folder, config, limits, hostConfig, slot: this.slot.memory };
+    const message: WorkerBoot = { ...boot, ...ports };
+    this.number = number;
+    this.#thread =
+      options.early.take(number) ?? startThread(options.workerUrl, number, config.workerHeapMib);
+    this.#thread.postMessage(message, Object.values(ports));
+    this.#control = wrap<WorkerControl>(control.port1 as unknown as Endpoint);
+    this.wire = new Wire<DoorItem, WorkerItem>({
+      port: door.port1,
+      itemsMax: config.wireItemsMax,
+      tenantOf,
+      receive: (items) => options.receive(items, this.wire),
+    });
+    this.#compute = new ComputeServer(options.compute, (answer: SideAnswer) =>
+      side.port1.postMessage(answer),
+    );
+    side.port1.on("message", (item: SideItem) => {
+      if (item.type === "log") {
+        options.log.write(item.level, item.message, { ...item.fields, worker: number });
+      } else if (item.type === "rescan") options.rescan();
+      else this.#compute.take(item);
+    });
+    this.#whenLost(() => {
+      for (const port of [control.port1, side.port1]) port.close();
+      this.#compute.close();
+      options.exited(this);
+    });
+  }
+
+  /** How it ended; undefined while it lives. */
+  get death(): Death | undefined {
+    return this.#death;
+  }
+
+  /** What it was handling when it ended by its own fault, if anything. */
+  get guilty(): Handled | null {
+    return this.#death?.isItsOwnFault ? this.slot.handled() : null;
+  }
+
+  /** Loads the program. From here on the watchdog looks. */
+  async start(): Promise<void> {
+    this.#started = this.#call(this.#control.start());
+    await this.#started;
+    this.#isWatched = true;
+  }
+
+  own(...call: Parameters<WorkerControl["own"]>): Promise<void> {
+    return this.#call(this.#control.own(...call));
+  }
+
+  freeze(shards: readonly number[], graceMs: number): Promise<readonly number[]> {
+    return this.#call(this.#control.freeze(shards, graceMs));
+  }
+
+  thaw(shards: readonly number[]): Promise<void> {
+    return this.#call(this.#control.thaw(shards));
+  }
+
+  release(shards: readonly number[], graceMs: number): Promise<number> {
+    return this.#call(this.#control.release(shards, graceMs));
+  }
+
+  settled(to: number): Promise<void> {
+    return this.#call(this.#control.settled(to));
+  }
+
+  connect(worker: number, port: MessagePort): Promise<void> {
+    return this.#call(this.#control.connect(worker, transfer(port, [port])));
+  }
+
+  disconnect(worker: number): Promise<void> {
+    return this.#call(this.#control.disconnect(worker));
+  }
+
+  place(owners: Int16Array): Promise<void> {
+    return this.#call(this.#control.place(owners));
+  }
+
+  rescan(): Promise<void> {
+    return this.#call(this.#control.rescan());
+  }
+
+  drain(graceMs: number): Promise<void> {
+    return this.#call(this.#control.drain(graceMs));
+  }
+
+  inspect(): Promise<ReturnType<WorkerControl["inspect"]>> {
+    return this.#call(this.#control.inspect());
+  }
+
+  look(asked: Look): Promise<Seen> {
+    return this.#call(this.#control.look(asked));
+  }
+
+  close(): Promise<void> {
+    return this.#call(this.#control.close());
+  }
+
+  /** How busy the thread was since an earlier answer, or since its start. */
+  utilization(since?: EventLoopUtilization): EventLoopUtilization {
+    return this.#thread.performance.eventLoopUtilization(since);
+  }
+
+  /**
+   * Ends the thread at once, or when it has started: to end it while it opens the stores would abort
+   * the process (store/lmdb.ts). Resolves after it has ended.
+   */
+  async end(): Promise<void> {
+    await this.#started?.catch(() => undefined);
+    await this.#thread.terminate();
+  }
+
+  /** Called at a steady rate: true when the event loop has not turned for `missedMax` calls. */
+  isStuck(missedMax: number): boolean {
+    if (!this.#isWatched || this.#death !== undefined) return false;
+    // Counted in looks, not in time: a process that was suspended must not kill its workers.
+    const beats = this.slot.beats();
+    this.#missed = beats === this.#beats ? this.#missed + 1 : 0;
+    this.#beats = beats;
+    return this.#missed >= missedMax;
+  }
+
+  /** Ends a thread that does not turn any more; what it was handling counts as guilty. */
+  async endStuck(reason: string): Promise<void> {
+    this.#blame = reason;
+    await this.#thread.terminate();
+  }
+
+  #call<T>(answer: Promise<T>): Promise<T> {
+    if (this.#death !== undefined) return Promise.reject(this.#lost());
+    // A comlink call into a dead thread would wait for ever.
+    return new Promise<T>((resolve, reject) => {
+      this.#calls.add(reject);
+      answer.then(resolve, reject).finally(() => this.#calls.delete(reject));
+    });
+  }
+
+  #lost(): RuntimeError {
+    return new RuntimeError("WORKER_LOST", `Worker ${this.number} ended: ${this.#death?.reason}.`);
+  }
+
+  #whenLost(whenExited: () => void): void {
+    let thrown: Error | undefined;
+    this.#thread.on("error", (error: Error) => {
+      thrown = error;
+    });
+    this.#thread.once("exit", (code: number) => {
+      const reason = this.#blame ?? thrown?.message ?? `exit code ${code}`;
+      const isItsOwnFault = this.#blame !== undefined || thrown !== undefined;
+      this.#death = { reason, isItsOwnFault };
+      for (const reject of this.#calls) reject(this.#lost());
+      this.#calls.clear();
+      whenExited();
+    });
+  }
+}
