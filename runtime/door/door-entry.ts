@@ -26,7 +26,8 @@ export interface Entry {
   deadlineMs: number;
   /** The same moment by a clock that nobody sets; from `Desk.enter` on. */
   lateAtMs: number;
-  resends: number;
+  /** A worker died that it had been sent to: what it asks for may have been done. */
+  isResent: boolean;
   /** Its worker is gone: what is sent again continues where that one stopped. */
   resume(): void;
   reply(value: Data): void;
@@ -56,7 +57,7 @@ export class Request implements Entry {
   link: Out | null = null;
   deadlineMs: number;
   lateAtMs = 0;
-  resends = 0;
+  isResent = false;
   readonly #door: Desk;
   readonly #resolve: (value: Data) => void;
   readonly #reject: (error: RuntimeError) => void;
@@ -121,7 +122,7 @@ export class Watch implements Entry, SubscriptionHost {
   link: Out | null = null;
   deadlineMs = 0;
   lateAtMs = 0;
-  resends = 0;
+  isResent = false;
   readonly #door: Desk;
   readonly #tenant: string;
   readonly #signal: AbortSignal | undefined;

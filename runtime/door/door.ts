@@ -26,8 +26,6 @@ const DEADLINE_GRACE_MS = 250;
 const SWEEP_MS = 100;
 /** Messages in memory that wait for the owner of a shard that moves. */
 const HELD_TELLS_MAX = 1_024;
-/** How often a message that nobody blames is sent again: it may still be what kills the threads. */
-const RESENDS_MAX = 4;
 
 /** What the door needs. */
 export interface DoorOptions {
@@ -108,7 +106,7 @@ export class Door
     } catch (error) {
       // Said again after its worker had died: a letter that is gone now was dealt with the first time.
       const isGone = error instanceof RuntimeError && error.code === "NOT_FOUND";
-      if (!isGone || entry.resends === 0) throw error;
+      if (!isGone || !entry.isResent) throw error;
     }
   }
 
@@ -162,9 +160,9 @@ export class Door
 
   /**
    * The worker behind `link` is gone. What never left is sent again later, and so is what the next
-   * owner recognises: keyed messages, controls, subscriptions. The rest fails with WORKER_LOST.
-   * `guilty`: what is to blame. Should it be a request, its deaths go with it, and the engine makes a
-   * dead letter of it when there are too many; the others are innocent then, and sent again always.
+   * owner recognises: keyed messages, controls, subscriptions; as often as threads die under them,
+   * until their deadline. The rest fails with WORKER_LOST. `guilty`: what is to blame. Should it be a
+   * request, its deaths go with it, and the engine makes a dead letter of it when there are too many.
    */
   lost(link: Out, guilty: Handled | null = null): void {
     this.#routes.forEach((route, shard) => {
@@ -173,22 +171,19 @@ export class Door
     const unsent = new Set(link.takeUnsent().map((item) => item.id));
     for (const entry of this.#entries.values()) {
       if (entry.link !== link) continue;
-      const { id } = entry.item;
-      entry.link = null;
-      if (unsent.has(id)) continue;
       const { item } = entry;
-      const isSafe = item.type !== "request" || item.key !== undefined;
-      if (id === guilty?.door && item.type === "request") {
-        entry.item = { ...item, deaths: (item.deaths ?? 0) + 1 };
-      }
-      const isAgain = isSafe && (guilty !== null || entry.resends < RESENDS_MAX);
-      if (item.type === "follow" || isAgain) {
-        if (guilty === null) entry.resends += 1;
+      entry.link = null;
+      if (unsent.has(item.id)) continue;
+      if (item.type !== "request" || item.key !== undefined) {
+        if (item.id === guilty?.door && item.type === "request") {
+          entry.item = { ...item, deaths: (item.deaths ?? 0) + 1 };
+        }
+        entry.isResent = true;
         entry.resume();
         this.#totals.resent += 1;
         continue;
       }
-      this.#entries.remove(id);
+      this.#entries.remove(item.id);
       this.#totals.lost += 1;
       entry.fail(
         new RuntimeError("WORKER_LOST", "The worker died while it handled this request.", {
@@ -336,7 +331,7 @@ export class Door
   #command(
     item: DoorItem,
     shard: number,
-  ): { readonly entry: Pick<Entry, "resends">; readonly answer: Promise<Data> } {
+  ): { readonly entry: Pick<Entry, "isResent">; readonly answer: Promise<Data> } {
     const { promise: answer, resolve, reject } = settleable<Data>();
     const entry = new Request(this, item, shard, resolve, reject);
     entry.deadlineMs = Date.now() + this.#options.config.requestTimeoutMs;
