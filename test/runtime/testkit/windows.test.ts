@@ -1,5 +1,6 @@
 // Windows that random faults seldom hit, tried on purpose under many interleavings: the moment after
-// an acknowledgement, batches of the dead that arrive late, and two workers at one counter.
+// an acknowledgement, batches of the dead that arrive late, two workers at one counter, and a mailbox
+// that is held while its shard moves.
 
 import { expect, test } from "vitest";
 import { defineActor, defineRun } from "../../../runtime/actor.ts";
@@ -21,6 +22,21 @@ const list = defineActor<readonly string[], { readonly id: string; readonly spen
     const next = id === "" ? state : [...state, id];
     turn.reply(next);
     return next;
+  },
+});
+
+/** Tries of `moody` so far, and whether it refuses them. */
+const moods = { isBad: false, tries: 0 };
+
+const moody = defineActor<readonly string[], string>({
+  kind: "moody",
+  version: 1,
+  initial: () => [],
+  receive(state, message, turn) {
+    moods.tries += 1;
+    if (moods.isBad) throw new Error("in a bad mood");
+    turn.reply(message);
+    return [...state, message];
   },
 });
 
@@ -51,7 +67,7 @@ const desk = defineActor<readonly string[], { readonly type: string; readonly ou
 const at = (root: string, kind = "list"): Address => address({ kind, tenant: "tn_1", root });
 
 async function begin(seed: number): Promise<TestSystem> {
-  const definitions = [list, desk, stubborn] as never;
+  const definitions = [list, moody, desk, stubborn] as never;
   const system = new TestSystem({ seed, definitions, delayMs: 80, reads: "at once" });
   await system.start();
   return system;
@@ -139,5 +155,39 @@ test("two workers that spend at once never go below the floor", async () => {
     const done = (await Promise.all(asked)).filter((answer) => !(answer instanceof Error));
 
     expect(done.length, `seed ${seed}`).toBe(2);
+  }
+});
+
+test("what waits behind a message that is tried again later moves with its shard, in order", async () => {
+  for (let seed = 1; seed <= SEEDS; seed += 1) {
+    const system = await begin(seed);
+    const actor = at("m", "moody");
+    const shard = shardOfAddress(actor);
+    const from = system.workerOf(shard) ?? 0;
+    Object.assign(moods, { isBad: true, tries: 0 });
+    const answers: unknown[] = [];
+    for (const name of ["first", "second", "third"]) {
+      const note = (answer: unknown): number => answers.push(answer);
+      system.ask(actor, name).then(note, note);
+    }
+    system.tell(actor, "told");
+    const isHeld = (): boolean => {
+      const [seen] = system.kernelOf(actor)?.look({ type: "actors", limit: 1 }).actors ?? [];
+      return seen?.state === "held" && seen.mailbox === 4;
+    };
+    await system.schedule.until(isHeld, 1_000);
+    expect(isHeld(), `seed ${seed}`).toBe(true);
+    let hasMoved = false;
+    void system.move([shard], 1 - from).then(() => {
+      hasMoved = true;
+    });
+    await system.schedule.until(() => hasMoved, 10_000);
+    moods.isBad = false;
+    await system.schedule.until(() => answers.length === 3, 10_000);
+
+    expect([system.workerOf(shard), answers], `seed ${seed}`).toEqual([
+      1 - from,
+      ["first", "second", "third"],
+    ]);
   }
 });
