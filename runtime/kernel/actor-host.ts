@@ -256,6 +256,8 @@ export class ActorHost {
         if (item.door) this.#engine.admission.refuse(item.door, toErrorData(refused.error));
         if (!(item.row || item.due)) continue;
       }
+      // At most once: what it told has left before its batch was judged.
+      if (participant.hasTold) item.isTold = true;
       if (this.#isKept(item, refused)) items.push(item);
     }
     for (const [address, cell] of [...this.cells]) {

@@ -41,6 +41,8 @@ export interface MailItem {
   /** What it counts as against its tenant's limit; 0 or absent when it does not. */
   bytes?: number;
   failures: number;
+  /** What its turn told has left; the turn was refused with its batch and tells nothing again. */
+  isTold?: boolean;
 }
 
 /** Where a cell stands. */

@@ -74,7 +74,7 @@ export class TellTurns {
       return false;
     }
     this.#runner.took(cell, pace.tick);
-    if (draft.told > 0) this.#host.deliver(cell.address, draft);
+    if (draft.told > 0 && tell?.isTold !== true) this.#host.deliver(cell.address, draft);
     draft.clear();
     return true;
   }

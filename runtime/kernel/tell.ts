@@ -12,6 +12,7 @@ export class Tell {
   /** When it came, in the kernel's own milliseconds (pace.ts); -1 when nobody measured it. */
   readonly tick: number;
   failures = 0;
+  isTold = false;
 
   constructor(message: Data, from: Address | null, tick = -1) {
     this.message = message;

@@ -19,6 +19,12 @@ export class TurnDone implements Participant {
     this.draft = draft;
   }
 
+  /** Whether messages told in memory have left with it. */
+  get hasTold(): boolean {
+    const { draft } = this;
+    return draft !== null && (draft.told > 0 || draft.wishes.some(({ type }) => type === "tell"));
+  }
+
   get shard(): number {
     return this.cell.shard;
   }

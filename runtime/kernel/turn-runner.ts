@@ -137,7 +137,7 @@ export class TurnRunner {
     if (!committer.hasReached(door.level)) return false;
     this.took(cell, pace.tick);
     admission.left(cell, item);
-    this.#host.deliver(cell.address, draft);
+    if (item.isTold !== true) this.#host.deliver(cell.address, draft);
     options.toDoor({ type: "reply", id: door.id, value: answer.value });
     draft.clear();
     return true;
@@ -203,7 +203,7 @@ export class TurnRunner {
     if (!isRefusal && item.door?.key) {
       remember(committer, done, { tenant: cell.tenant, key: item.door.key, draft });
     }
-    this.#host.deliver(cell.address, draft);
+    if (item.isTold !== true) this.#host.deliver(cell.address, draft);
     for (const wish of draft.wishes) this.#grant(done, wish, draft.answer);
     if (item.endedRun) this.#engine.runs.settle(done, item.endedRun, draft);
     else this.#answer(done, draft.answer);
@@ -223,7 +223,7 @@ export class TurnRunner {
         });
         return;
       case "tell":
-        this.#host.tell(wish.to, cell.address, wish.message);
+        if (done.item.isTold !== true) this.#host.tell(wish.to, cell.address, wish.message);
         return;
       case "start":
         runs.start(done, {

@@ -141,6 +141,61 @@ function endOf(frames: readonly Frame[]): string {
   return `${outcome.status} ${JSON.stringify(end.reply)}`;
 }
 
+/** Writes, and tells everybody so. */
+const herald = defineActor<{ said: number }, { name: string; ears: readonly Address[] }>({
+  kind: "herald",
+  version: 1,
+  initial: () => ({ said: 0 }),
+  receive({ said }, { name, ears }, turn) {
+    for (const ear of ears) turn.tell(ear, `${name} says`);
+    // What is told after a message that is sent goes another way.
+    if (ears.length > 0) turn.send(turn.self, { name, ears: [] });
+    for (const ear of ears) turn.tell(ear, `${name} repeats`);
+    turn.reply("said");
+    return { said: said + 1 };
+  },
+});
+
+/** Two workers race for the last of a purse; a herald of each writes into the same batches. */
+async function raceOfHeralds(seed: number): Promise<{ system: TestSystem; heard: string[] }> {
+  const heard: string[] = [];
+  const ear = defineActor<null, string>({
+    kind: "ear",
+    version: 1,
+    initial: () => null,
+    receive(state, message, turn) {
+      heard.push(`${addressParts(turn.self).root} ${message}`);
+      return state;
+    },
+  });
+  const system = new TestSystem({ seed, definitions: [purse, herald, ear], workers: WORKERS });
+  await system.start();
+  await Promise.all([
+    system.ask(on(0, "purse", "p"), { type: "give", purse: "p" }),
+    system.schedule.advance(100),
+  ]);
+  const ears = [on(0, "ear", "e"), on(1, "ear", "e")];
+  const asked = [0, 1].flatMap((worker) => [
+    system.ask(on(worker, "herald", "h"), { name: `${worker}`, ears }),
+    system.ask(on(worker, "purse", "p"), { type: "spend", purse: "p" }).catch(() => null),
+  ]);
+  await system.schedule.advance(1_000);
+  await Promise.all(asked);
+  return { system, heard };
+}
+
+test("what a turn told is not told again because another turn of its batch was refused", async () => {
+  let refused = 0;
+  for (let seed = 1; seed <= SEEDS; seed += 1) {
+    const { system, heard } = await raceOfHeralds(seed);
+    refused += refusals(system);
+
+    expect({ seed, heard: heard.length }).toEqual({ seed, heard: new Set(heard).size });
+    expect(heard).toHaveLength(8);
+  }
+  expect(refused).toBeGreaterThan(SEEDS / 10);
+});
+
 function refusals(system: TestSystem): number {
   const kernels = [0, 1].map((worker) => system.kernelOf(on(worker, "purse", "p")));
   return kernels.reduce(
