@@ -26,8 +26,10 @@ export interface Entry {
   deadlineMs: number;
   /** The same moment by a clock that nobody sets; from `Desk.enter` on. */
   lateAtMs: number;
-  /** A worker died that it had been sent to: what it asks for may have been done. */
-  isResent: boolean;
+  /** Workers that died after it was sent to them: what it asks for may have been done. */
+  deaths: number;
+  /** Not sent before then, by the clock of `lateAtMs`; 0 for at once. */
+  heldUntilMs: number;
   /** Its worker is gone: what is sent again continues where that one stopped. */
   resume(): void;
   reply(value: Data): void;
@@ -57,7 +59,8 @@ export class Request implements Entry {
   link: Out | null = null;
   deadlineMs: number;
   lateAtMs = 0;
-  isResent = false;
+  deaths = 0;
+  heldUntilMs = 0;
   readonly #door: Desk;
   readonly #resolve: (value: Data) => void;
   readonly #reject: (error: RuntimeError) => void;
@@ -122,7 +125,8 @@ export class Watch implements Entry, SubscriptionHost {
   link: Out | null = null;
   deadlineMs = 0;
   lateAtMs = 0;
-  isResent = false;
+  deaths = 0;
+  heldUntilMs = 0;
   readonly #door: Desk;
   readonly #tenant: string;
   readonly #signal: AbortSignal | undefined;

@@ -26,6 +26,13 @@ const DEADLINE_GRACE_MS = 250;
 const SWEEP_MS = 100;
 /** Messages in memory that wait for the owner of a shard that moves. */
 const HELD_TELLS_MAX = 1_024;
+/**
+ * Deaths after which a request is sent again at once. Then it waits longer each time: it may be what
+ * kills the threads without being named, and must not bring the process to its limit of deaths.
+ */
+const RESENDS_AT_ONCE = 4;
+const RESEND_MS_FIRST = 250;
+const RESEND_MS_MAX = 5_000;
 
 /** What the door needs. */
 export interface DoorOptions {
@@ -106,7 +113,7 @@ export class Door
     } catch (error) {
       // Said again after its worker had died: a letter that is gone now was dealt with the first time.
       const isGone = error instanceof RuntimeError && error.code === "NOT_FOUND";
-      if (!isGone || !entry.isResent) throw error;
+      if (!isGone || entry.deaths === 0) throw error;
     }
   }
 
@@ -178,7 +185,8 @@ export class Door
         if (item.id === guilty?.door && item.type === "request") {
           entry.item = { ...item, deaths: (item.deaths ?? 0) + 1 };
         }
-        entry.isResent = true;
+        entry.deaths += 1;
+        if (item.type !== "follow") entry.heldUntilMs = heldUntil(entry.deaths);
         entry.resume();
         this.#totals.resent += 1;
         continue;
@@ -255,7 +263,8 @@ export class Door
   }
 
   #route(entry: Entry): void {
-    const link = this.#routes[entry.shard] ?? null;
+    const isHeld = entry.heldUntilMs > 0 && entry.heldUntilMs > performance.now();
+    const link = isHeld ? null : (this.#routes[entry.shard] ?? null);
     entry.link = link;
     if (link === null) return;
     if (entry.item.type === "control" || entry.item.type === "operate") {
@@ -331,7 +340,7 @@ export class Door
   #command(
     item: DoorItem,
     shard: number,
-  ): { readonly entry: Pick<Entry, "isResent">; readonly answer: Promise<Data> } {
+  ): { readonly entry: Pick<Entry, "deaths">; readonly answer: Promise<Data> } {
     const { promise: answer, resolve, reject } = settleable<Data>();
     const entry = new Request(this, item, shard, resolve, reject);
     entry.deadlineMs = Date.now() + this.#options.config.requestTimeoutMs;
@@ -347,19 +356,28 @@ export class Door
 
   #startSweep(): void {
     if (this.#sweep !== undefined) return;
-    this.#sweep = setInterval(() => this.#endLate(), SWEEP_MS);
+    this.#sweep = setInterval(() => this.#look(), SWEEP_MS);
     this.#sweep.unref();
   }
 
-  #endLate(): void {
+  /** Ends what is late, sends what was held long enough. */
+  #look(): void {
     const nowMs = performance.now() - DEADLINE_GRACE_MS;
     for (const entry of this.#entries.values()) {
+      if (entry.link === null && entry.heldUntilMs > 0) this.#route(entry);
       if (entry.deadlineMs === 0 || entry.lateAtMs > nowMs) continue;
       this.#totals.late += 1;
       this.forget(entry, true);
       entry.fail(new RuntimeError("DEADLINE", "No answer came before the deadline."));
     }
   }
+}
+
+/** When a request may be sent again under which so many threads have died; 0 for at once. */
+function heldUntil(deaths: number): number {
+  if (deaths <= RESENDS_AT_ONCE) return 0;
+  const ms = RESEND_MS_FIRST * 2 ** (deaths - RESENDS_AT_ONCE - 1);
+  return performance.now() + Math.min(ms, RESEND_MS_MAX);
 }
 
 function settleable<T>(): {

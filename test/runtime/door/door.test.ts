@@ -11,6 +11,8 @@ import type { DoorItem } from "../../../runtime/message.ts";
 const to = address({ kind: "counter", tenant: "tn_1", root: "a" });
 const shards = [shardOfAddress(to)];
 const DEATHS = 50;
+/** The longest time a request is held before it is sent again, and the look at it. */
+const HELD_MS = 5_200;
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -43,15 +45,17 @@ const blamed = (items: readonly DoorItem[]): unknown =>
 
 test("a keyed request is sent again however many threads die under it, and none counts against it", async () => {
   const door = newDoor();
-  const waiting = door.ask(to, "patient", keyed("patient"));
+  const waiting = door.ask(to, "patient", keyed("patient", 2 * DEATHS * HELD_MS));
   for (let death = 0; death < DEATHS; death += 1) {
     const worker = newWorker();
     door.assigned(shards, worker);
+    await vi.advanceTimersByTimeAsync(HELD_MS);
     expect(blamed(worker.taken)).toEqual([[1, 0]]);
     door.lost(worker);
   }
   const worker = newWorker();
   door.assigned(shards, worker);
+  await vi.advanceTimersByTimeAsync(HELD_MS);
   door.deliver([{ type: "reply", id: 1, value: "at last" }], worker);
 
   expect(await waiting).toBe("at last");
@@ -59,19 +63,49 @@ test("a keyed request is sent again however many threads die under it, and none 
   door.end();
 });
 
-test("deaths that one request is blamed for count against that one alone", () => {
+test("a request under which thread after thread dies kills few of them until its deadline; others are not held", async () => {
   const door = newDoor();
-  door.ask(to, "deadly", keyed("deadly")).catch(() => undefined);
-  door.ask(to, "harmless", keyed("harmless")).catch(() => undefined);
+  const deadly = door.ask(to, "deadly", keyed("deadly", 30_000)).catch((error) => error.code);
+  let deaths = 0;
+  let isLater = false;
+  let worker = newWorker();
+  door.assigned(shards, worker);
+  for (let time = 0; time < 32_000; time += 100) {
+    if (worker.taken.some((item) => item.id === 1 && item.type === "request")) {
+      deaths += 1;
+      door.lost(worker);
+      worker = newWorker();
+      door.assigned(shards, worker);
+      if (deaths === 10) {
+        door.ask(to, "later").catch(() => undefined);
+        isLater = worker.taken.some((item) => item.id === 2);
+      }
+    }
+    await vi.advanceTimersByTimeAsync(100);
+  }
+
+  expect(await deadly).toBe("DEADLINE");
+  expect(isLater).toBe(true);
+  expect(deaths).toBeGreaterThanOrEqual(12);
+  expect(deaths).toBeLessThanOrEqual(15);
+  door.end();
+});
+
+test("deaths that one request is blamed for count against that one alone", async () => {
+  const door = newDoor();
+  door.ask(to, "deadly", keyed("deadly", 60_000)).catch(() => undefined);
+  door.ask(to, "harmless", keyed("harmless", 60_000)).catch(() => undefined);
   for (let death = 0; death < 3; death += 1) {
     for (const guilty of [{ unit: to, door: 1 }, null]) {
       const worker = newWorker();
       door.assigned(shards, worker);
+      await vi.advanceTimersByTimeAsync(HELD_MS);
       door.lost(worker, guilty);
     }
   }
   const worker = newWorker();
   door.assigned(shards, worker);
+  await vi.advanceTimersByTimeAsync(HELD_MS);
 
   expect(blamed(worker.taken)).toEqual([
     [1, 3],
