@@ -8,7 +8,7 @@ import { isStorageTrouble, RuntimeError } from "../errors.ts";
 import { Histogram, SIZE_BOUNDS, TIME_BOUNDS_MS } from "../shared/metrics.ts";
 import { decode } from "../store/codec.ts";
 import type { Committed, Level, Range, Reader, Row, Store, StoreOp } from "../store/store.ts";
-import { CommitBatch } from "./commit-batch.ts";
+import { CommitBatch, type Saver } from "./commit-batch.ts";
 
 /** Whoever wrote into a batch: a turn or a run tree. */
 export interface Participant {
@@ -73,7 +73,7 @@ export class Committer implements Reader {
   #isLarge = false;
   #scheduled = false;
   #isPaused = false;
-  #beforeClose: (() => void)[] = [];
+  #savers: Saver[] = [];
   /** Totals since start, for the figures. */
   readonly totals = { commits: 0, rows: 0, bytes: 0, refused: 0 };
   /** Rows of a batch; from its sending to its commit and to its flush. */
@@ -203,9 +203,9 @@ export class Committer implements Reader {
     this.#schedule();
   }
 
-  /** Calls before the open batch is sent, to add what was gathered (a run's journal). */
-  beforeClose(call: () => void): void {
-    this.#beforeClose.push(call);
+  /** Has what `saver` gathers written: with the open batch if it takes part in it, else as room allows. */
+  beforeClose(saver: Saver): void {
+    this.#savers.push(saver);
     this.#schedule();
   }
 
@@ -218,7 +218,7 @@ export class Committer implements Reader {
   /** Whether everything written so far has reached the level already. */
   hasReached(level: Level): boolean {
     if (level === "memory") return true;
-    if (this.#open.ops.length > 0 || this.#beforeClose.length > 0) return false;
+    if (this.#open.ops.length > 0 || this.#savers.length > 0) return false;
     const last = this.#sent[this.#sent.length - 1];
     return last === undefined || (level === "committed" && last.isCommitted);
   }
@@ -230,7 +230,7 @@ export class Committer implements Reader {
       return;
     }
     const last = this.#sent.at(-1);
-    if (last !== undefined && this.#open.ops.length === 0 && this.#beforeClose.length === 0) {
+    if (last !== undefined && this.#open.ops.length === 0 && this.#savers.length === 0) {
       (level === "committed" ? last.onCommitted : last.onFlushed).push(call);
       return;
     }
@@ -239,9 +239,9 @@ export class Committer implements Reader {
   }
 
   /** As `after`, for one whose writes are written again when their batch is refused. */
-  afterOwn(owner: Participant, level: Exclude<Level, "memory">, call: () => void): void {
+  afterOwn(owner: Saver, level: Exclude<Level, "memory">, call: () => void): void {
     const waiter = { owner, level, call };
-    if (this.#open.ops.length === 0 && this.#beforeClose.length === 0) {
+    if (this.#open.ops.length === 0 && this.#savers.length === 0) {
       const last = this.#sent.at(-1);
       if (last === undefined || (level === "committed" && last.isCommitted)) call();
       else last.waiters.push(waiter);
@@ -271,7 +271,7 @@ export class Committer implements Reader {
 
   /** Whether nothing is waiting to be written or flushed. */
   isIdle(): boolean {
-    return this.#open.isEmpty() && this.#sent.length === 0 && this.#beforeClose.length === 0;
+    return this.#open.isEmpty() && this.#sent.length === 0 && this.#savers.length === 0;
   }
 
   #schedule(): void {
@@ -286,12 +286,13 @@ export class Committer implements Reader {
   #close(): void {
     if (this.#uncommitted >= IN_FLIGHT_MAX || this.#isLarge || this.#isPaused) return;
     if (!this.isFull) this.#options.onClosing();
-    const gathered = this.#beforeClose;
-    this.#beforeClose = [];
-    for (const call of gathered) call();
     const batch = this.#open;
+    const savers = this.#savers;
+    this.#savers = [];
+    if (savers.length > 0) this.#savers.push(...batch.gather(savers));
     if (batch.isEmpty()) return;
     this.#open = new CommitBatch();
+    if (this.#savers.length > 0) batch.leaveWaiters(this.#open);
     const ops: StoreOp[] = [];
     const owners: Participant[] = [];
     const epochs = new Map<number, number>();
@@ -344,7 +345,7 @@ export class Committer implements Reader {
     batch.reached("committed");
     for (const call of batch.onCommitted) call(result);
     this.#options.onRoom();
-    if (!this.#open.isEmpty() || this.#beforeClose.length > 0) this.#schedule();
+    if (!this.#open.isEmpty() || this.#savers.length > 0) this.#schedule();
   }
 
   #flushed(batch: CommitBatch): void {

@@ -15,12 +15,13 @@ import type { Asker, RunControl } from "../message.ts";
 import type { WaitView } from "../shared/look.ts";
 import { decode, encode } from "../store/codec.ts";
 import { keys } from "../store/keys.ts";
+import { Posted } from "./posted.ts";
 import type { Run } from "./run.ts";
 import { RunActivation } from "./run-activation.ts";
 import { Context } from "./run-context.ts";
 import { RunControls } from "./run-controls.ts";
 import { RunHibernation } from "./run-hibernation.ts";
-import { Posted, RunTree, type StoredRun } from "./run-tree.ts";
+import { RunTree, type StoredRun } from "./run-tree.ts";
 import type { RunEnd } from "./viewer.ts";
 import { Viewers } from "./viewers.ts";
 
@@ -314,11 +315,10 @@ export class RunHost {
   }
 
   #begin(owner: Participant, row: StoredRun): void {
-    const { committer, metrics } = this.#engine;
+    const { metrics } = this.#engine;
     this.#writeOpen(owner, row);
     const tree = new RunTree(this.#engine, row, { log: [], nextChunk: 0 });
     this.trees.set(row.id, tree);
-    committer.join(tree);
     tree.begin();
     metrics.count("runsStarted");
     this.viewers.joinWaiting(tree);

@@ -5,10 +5,10 @@
 import type { Data, Outcome, Turn } from "../actor.ts";
 import { type Address, addressParts, shardOfAddress } from "../address.ts";
 import type { Timer } from "../clock.ts";
-import { RuntimeError } from "../errors.ts";
+import { RuntimeError, toErrorData } from "../errors.ts";
 import { newId } from "../id.ts";
 import type { Post } from "../kernel/actor-host.ts";
-import type { Participant } from "../kernel/committer.ts";
+import type { Saver } from "../kernel/commit-batch.ts";
 import type { Engine } from "../kernel/engine.ts";
 import type { Asker } from "../message.ts";
 import { encode } from "../store/codec.ts";
@@ -16,6 +16,8 @@ import { keys } from "../store/keys.ts";
 import type { Level } from "../store/store.ts";
 import type { LogEntry } from "./journal.ts";
 import { encodeChunk } from "./journal-codec.ts";
+import { checkMessage, SAVE_BYTES_MAX, tooLarge } from "./large.ts";
+import { Posted } from "./posted.ts";
 import { Run, type StoredStep } from "./run.ts";
 import { WAITING } from "./run-hibernation.ts";
 import type { LiveText, Viewer } from "./viewer.ts";
@@ -39,23 +41,11 @@ export interface StoredRun {
   readonly trace?: string;
 }
 
-/** A message that a tree has posted, as a part of its batch. */
-export class Posted implements Participant {
-  readonly tree: RunTree;
-  readonly post: Post;
-
-  constructor(tree: RunTree, post: Post) {
-    this.tree = tree;
-    this.post = post;
-  }
-
-  get shard(): number {
-    return this.tree.shard;
-  }
-}
+/** Entries that nobody but their run waits for: they may be written with a later batch. */
+const MAY_WAIT: ReadonlySet<LogEntry["type"]> = new Set(["try", "step", "failed", "event"]);
 
 /** A root run and its children in memory. */
-export class RunTree implements Participant {
+export class RunTree implements Saver {
   readonly engine: Engine;
   readonly parent: Address;
   readonly tenant: string;
@@ -103,9 +93,16 @@ export class RunTree implements Participant {
     this.stir();
     this.log.push(entry);
     this.#unsaved.push(entry);
+    const { committer } = this.engine;
+    // What others have asked for is answered with the open batch.
+    if (!MAY_WAIT.has(entry.type)) committer.join(this);
     if (this.#isScheduled) return;
     this.#isScheduled = true;
-    this.engine.committer.beforeClose(() => this.save());
+    committer.beforeClose(this);
+  }
+
+  get hasUnsaved(): boolean {
+    return this.#unsaved.length > 0 && !this.isDropped;
   }
 
   /** Something goes on: a run with a waiting row gets its open mark back, in the same batch. */
@@ -126,15 +123,36 @@ export class RunTree implements Participant {
   /** Writes what is unsaved into the open batch. */
   save(): void {
     this.#isScheduled = false;
-    if (this.#unsaved.length === 0 || this.isDropped) return;
-    const key = keys.journal(this.root.address, this.#nextChunk);
-    this.#nextChunk += 1;
-    const value = encodeChunk(this.#unsaved);
+    if (!this.hasUnsaved) return;
+    const unsaved = this.#unsaved;
     this.#unsaved = [];
-    const { committer } = this.engine;
-    committer.write(this, { op: "put", key, value });
+    this.#write(unsaved);
     const upTo = this.log.length;
-    committer.afterOwn(this, "committed", () => this.#show(upTo));
+    this.engine.committer.afterOwn(this, "committed", () => this.#show(upTo));
+  }
+
+  /** One chunk, or several when it would be too large; an entry that is too large by itself ends its run. */
+  #write(entries: readonly LogEntry[]): void {
+    const value = encodeChunk(entries);
+    const [first] = entries;
+    if (value.byteLength <= SAVE_BYTES_MAX || first === undefined) {
+      const key = keys.journal(this.root.address, this.#nextChunk);
+      this.#nextChunk += 1;
+      this.engine.committer.write(this, { op: "put", key, value });
+      return;
+    }
+    if (entries.length > 1) {
+      const middle = entries.length >> 1;
+      this.#write(entries.slice(0, middle));
+      this.#write(entries.slice(middle));
+      return;
+    }
+    this.log.splice(this.log.indexOf(first), 1);
+    const error = tooLarge(first.run, value.byteLength);
+    const run = this.runs.get(first.run);
+    // What it wants to do next rests on what cannot be stored.
+    run?.controller.abort(error);
+    run?.end({ status: "failed", error: toErrorData(error) });
   }
 
   /** Resolves when everything written so far has reached the level; never when the tree is dropped. */
@@ -144,6 +162,8 @@ export class RunTree implements Participant {
 
   /** Posts a message; it is posted again when its batch is refused and the tree goes on. */
   post(post: Post): void {
+    checkMessage(this.root.id, post.message);
+    this.engine.committer.join(this);
     this.engine.actors.post(new Posted(this, post), post);
   }
 

@@ -5,6 +5,7 @@ import type { Data, Outcome, RunDefinition } from "../actor.ts";
 import { type Address, addressParts } from "../address.ts";
 import { RuntimeError, toErrorData } from "../errors.ts";
 import type { LogEntry } from "./journal.ts";
+import { storable } from "./large.ts";
 import type { RunTree } from "./run-tree.ts";
 
 /** A step's stored end. */
@@ -122,9 +123,10 @@ export class Run {
       if (child.outcome) continue;
       child.stop("cancelled", new RuntimeError("CANCELLED", "The run above has ended."));
     }
-    this.outcome = outcome;
-    this.tree.runEnded(this, outcome);
-    this.#settle?.(outcome);
+    const kept = storable(this.id, outcome);
+    this.outcome = kept;
+    this.tree.runEnded(this, kept);
+    this.#settle?.(kept);
   }
 
   /** Restores the end that the log holds. */

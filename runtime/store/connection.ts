@@ -44,7 +44,7 @@ interface Pending {
 
 /** Rows of one batch, bytes of one batch, and bytes sent and not yet committed. */
 const BATCH_OPS_MAX = 100_000;
-const BATCH_BYTES_MAX = 16 * 1024 * 1024;
+const BATCH_BYTES_MAX = 48 * 1024 * 1024;
 const PENDING_BYTES_MAX = 64 * 1024 * 1024;
 /** LMDB's own limit at pages of 4 KB is 1,978 bytes; keys are printable ASCII. */
 const KEY = /^[\x20-\x7e]{1,1024}$/;
