@@ -103,7 +103,7 @@ const kernelLimits = {
   sliceTurns: integer(
     "Turns before other work of the thread gets its turn.",
     "turns",
-    [256, 1, 10_000],
+    [64, 1, 10_000],
   ),
   sliceMs: integer("Longest slice of turns.", "ms", [4, 1, 1_000]),
   batchRows: integer("Rows of one commit batch.", "rows", [1_000, 64, 1_000_000]),

@@ -32,7 +32,7 @@ import { scanInbox, takeUp } from "./take-up.ts";
 /** Defaults of an engine's limits. */
 export const KERNEL_LIMITS: KernelLimits = {
   cellsMax: 50_000,
-  sliceTurns: 256,
+  sliceTurns: 64,
   sliceMs: 4,
   batchRows: 1_000,
   batchBytes: 1_000_000,
