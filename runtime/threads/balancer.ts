@@ -45,6 +45,7 @@ export class Balancer {
   readonly #sparedAtMs = new Map<number, number>();
   #state: BalanceState = NEW_BALANCE;
   #isLooking = false;
+  #flow: Promise<unknown> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
   /** Shards moved for balance since the start. */
   moves = 0;
@@ -69,11 +70,30 @@ export class Balancer {
 
   /** Gives new workers their share now. */
   async fill(): Promise<void> {
-    await this.run(fill(this.#measure()), 0);
+    await this.#alone(() => this.#run(fill(this.#measure()), 0));
   }
 
   /** Moves all shards of a worker away: those that rest after `graceMs`, with `isForced` the others too. */
   async clear(worker: WorkerHandle, graceMs: number, isForced: boolean): Promise<void> {
+    await this.#alone(() => this.#clear(worker, graceMs, isForced));
+  }
+
+  /** Moves what comes to a step boundary within `graceMs`. */
+  async run(moves: readonly ShardMove[], graceMs = REST_MS): Promise<void> {
+    await this.#alone(() => this.#run(moves, graceMs));
+  }
+
+  /**
+   * One after the other, from the freezing to the end of the move: another one could thaw what this
+   * one has brought to rest, and a step that has begun since would be cut.
+   */
+  #alone(call: () => Promise<void>): Promise<void> {
+    const done = this.#flow.then(call);
+    this.#flow = done.catch(() => undefined);
+    return done;
+  }
+
+  async #clear(worker: WorkerHandle, graceMs: number, isForced: boolean): Promise<void> {
     const { placement, members, isStaying } = this.#options;
     const shards = placement.shardsOf(worker.number);
     if (shards.length === 0 || worker.death !== undefined) return;
@@ -100,8 +120,7 @@ export class Balancer {
     }
   }
 
-  /** Moves what comes to a step boundary within `graceMs`. */
-  async run(moves: readonly ShardMove[], graceMs = REST_MS): Promise<void> {
+  async #run(moves: readonly ShardMove[], graceMs: number): Promise<void> {
     const { members } = this.#options;
     for (const move of moves) {
       const from = members().find(({ number }) => number === move.from);
