@@ -238,6 +238,15 @@ export class Committer implements Reader {
     this.#schedule();
   }
 
+  /**
+   * Calls when everything that any kernel has committed before is flushed: for what is answered from
+   * a row that another one may have written a moment ago.
+   */
+  afterAll(call: () => void): void {
+    this.#open.onFlushed.push(call);
+    this.#schedule();
+  }
+
   /** As `after`, for one whose writes are written again when their batch is refused. */
   afterOwn(owner: Saver, level: Exclude<Level, "memory">, call: () => void): void {
     const waiter = { owner, level, call };

@@ -309,7 +309,12 @@ export class TurnRunner {
       this.#answerError(cell, item, { code: "KEY_REUSED", message });
       return;
     }
-    this.#whenSafe(new TurnDone(cell, item, null), door, () => {
+    const done = new TurnDone(cell, item, null);
+    const { committer } = this.#engine;
+    committer.join(done);
+    // The first one may have come to another worker, and not be flushed yet.
+    committer.afterAll(() => {
+      done.isAnswered = true;
       if (door.want === "reply") options.toDoor({ type: "reply", id: door.id, value: seen.reply });
       else options.toDoor({ type: "elsewhere", id: door.id, reply: seen.reply, run: seen.run });
     });

@@ -103,6 +103,38 @@ test("what was acknowledged survives power loss in the same moment", async () =>
   }
 });
 
+test("what was acknowledged to one who came second survives power loss too, whoever had it first", async () => {
+  const key = { source: "http", key: "k", bodyHash: "b", hours: 24 };
+  for (let seed = 1; seed <= 4 * SEEDS; seed += 1) {
+    const system = await begin(seed);
+    const roots = ["a", "b", "c", "d"].filter(
+      (root, place, all) =>
+        place === 0 ||
+        system.workerOf(shardOfAddress(at(root))) !==
+          system.workerOf(shardOfAddress(at(all[0] ?? ""))),
+    );
+    let isAnswered = false;
+    for (const root of roots.slice(0, 2)) {
+      system.ask(at(root), { id: "once" }, key).then(
+        () => {
+          if (isAnswered) return;
+          isAnswered = true;
+          system.crash("power");
+        },
+        () => undefined,
+      );
+    }
+    await system.schedule.until(() => isAnswered, 100_000);
+    await system.start();
+
+    const lists: unknown[] = [];
+    for (const root of roots.slice(0, 2)) {
+      lists.push(await said(system, system.ask(at(root), { id: "" })));
+    }
+    expect(lists.flat(), `seed ${seed}`).toEqual(["once"]);
+  }
+});
+
 test("a batch of a dead worker that arrives late changes nothing", async () => {
   for (let seed = 1; seed <= SEEDS; seed += 1) {
     const system = await begin(seed);
