@@ -10,6 +10,7 @@ import type { Attribution } from "./attribution.ts";
 import type { Blame } from "./blame.ts";
 import type { Committer } from "./committer.ts";
 import type { DeadLetters } from "./dead-letters.ts";
+import type { GoingOn } from "./going-on.ts";
 import type { KernelLimits, KernelOptions } from "./kernel-port.ts";
 import type { Pace } from "./pace.ts";
 import type { Quarantine } from "./quarantine.ts";
@@ -36,6 +37,7 @@ export interface Engine {
   readonly shards: Shards;
   readonly blame: Blame;
   readonly attribution: Attribution;
+  readonly goingOn: GoingOn;
   /** Epoch of a shard whose messages are taken here, or undefined: another kernel's, or leaving. */
   epochOf(shard: number): number | undefined;
   /** Shards whose messages are taken here. */

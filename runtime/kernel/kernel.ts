@@ -16,6 +16,7 @@ import { Blame } from "./blame.ts";
 import { Committer, type Refused } from "./committer.ts";
 import { DeadLetters } from "./dead-letters.ts";
 import type { Engine } from "./engine.ts";
+import { GoingOn } from "./going-on.ts";
 import { kernelFigures } from "./kernel-figures.ts";
 import { look } from "./kernel-look.ts";
 import type { Guilt, Kernel, KernelFigures, KernelLimits, KernelOptions } from "./kernel-port.ts";
@@ -90,6 +91,7 @@ class KernelOfThread implements Kernel {
       shards: this.#shards,
       blame: new Blame(),
       attribution: new Attribution(options),
+      goingOn: new GoingOn(options.defer),
       epochOf: (shard: number) => this.#shards.servedAt(shard),
       ownedShards: () => this.#shards.served(),
       sequence: (shard: number) => this.#nextSequence(shard),

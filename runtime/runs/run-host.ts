@@ -175,7 +175,7 @@ export class RunHost {
   startRun(run: Run): void {
     if (run.isStarted || run.outcome || run.tree.isDropped) return;
     run.isStarted = true;
-    const { attribution, blame, limits, options } = this.#engine;
+    const { attribution, blame, goingOn, limits, options } = this.#engine;
     const ended = run.stopped ?? blame.ends(run.address, limits.failuresMax);
     if (ended) {
       run.end(run.outcomeOf({ error: ended }));
@@ -185,7 +185,8 @@ export class RunHost {
       run.stop("expired", new RuntimeError("DEADLINE", `The run "${run.id}" passed its deadline.`));
     });
     const context = new Context(run);
-    Promise.resolve()
+    goingOn
+      .turn(run.tree.tenant)
       .then(() =>
         attribution.call(run.address, () =>
           run.definition.run(run.input as never, context as never),

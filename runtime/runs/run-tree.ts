@@ -157,7 +157,10 @@ export class RunTree implements Saver {
 
   /** Resolves when everything written so far has reached the level; never when the tree is dropped. */
   reached(level: Exclude<Level, "memory">): Promise<void> {
-    return new Promise((resolve) => this.engine.committer.afterOwn(this, level, resolve));
+    const { committer, goingOn } = this.engine;
+    return new Promise((resolve) => {
+      committer.afterOwn(this, level, () => goingOn.next(this.tenant, resolve));
+    });
   }
 
   /** Posts a message; it is posted again when its batch is refused and the tree goes on. */

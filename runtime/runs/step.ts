@@ -134,11 +134,14 @@ async function cutAt<T, R>(
       signal.removeEventListener("abort", stop);
     };
   });
+  let result: R;
   try {
-    return await Promise.race([given, cut]);
+    result = await Promise.race([given, cut]);
   } finally {
     done();
   }
+  await run.tree.engine.goingOn.turn(run.tree.tenant);
+  return result;
 }
 
 function attemptOf(
