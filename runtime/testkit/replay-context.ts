@@ -22,6 +22,8 @@ import type { ReplayTrace } from "./replay-trace.ts";
 
 /** No wait of a replay ends by its own timeout, ms of virtual time. */
 const NEVER_MS = 2_000_000_000;
+/** How much longer a run that was cut waits for what cut it, ms of virtual time. */
+const CUT_SPARE_MS = 1;
 const NO_RETRY = { times: 0, minMs: 0, maxMs: 0 } as const;
 
 /** Input of a replayed run: its own, and where it stands in the tree. */
@@ -142,7 +144,27 @@ export class ReplayContext implements RunContext<Data> {
   }
 
   cancelChild(key: string, reason: string): void {
+    const { recording, path } = this.#options;
+    const status = recording.runs.get(childPath(path, key))?.end?.value.status;
+    // A cancel that comes before a child's end always wins: this one came after it.
+    if (status === "completed" || status === "failed") return;
     this.#real.cancelChild(key, reason);
+  }
+
+  /**
+   * Waits for the recorded moment of this run's end, or until the run is cut: who else ends, or is
+   * cancelled, depends on which of two runs ends first.
+   */
+  async untilEnd(): Promise<void> {
+    const end = this.#recorded?.end;
+    if (!end) return;
+    const { status } = end.value;
+    const spareMs = status === "cancelled" || status === "expired" ? CUT_SPARE_MS : 0;
+    await new Promise<void>((resolve) => {
+      if (this.signal.aborted) resolve();
+      this.signal.addEventListener("abort", () => resolve(), { once: true });
+      this.#options.clock.after(this.#waitMs(end) + spareMs, resolve);
+    });
   }
 
   ask(key: string, to: Address, message: Data): Promise<Data> {

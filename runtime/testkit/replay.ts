@@ -132,11 +132,15 @@ export async function replayRun(options: ReplayOptions): Promise<Replay> {
   function replayed(definition: RunDefinition<Data, Data, Data>): Definition {
     return defineRun<WrappedInput, Data, Data>({
       kind: definition.kind,
-      run: ({ path, input }, real) =>
-        definition.run(
-          input,
-          new ReplayContext({ real, path, recording, trace, clock, working, ...options }),
-        ),
+      run: async ({ path, input }, real) => {
+        const where = { real, path, recording, trace, clock, working };
+        const context = new ReplayContext({ ...where, ...options });
+        try {
+          return await definition.run(input, context);
+        } finally {
+          await context.untilEnd();
+        }
+      },
     }) as Definition;
   }
 

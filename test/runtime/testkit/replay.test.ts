@@ -16,7 +16,10 @@ const home = "desk:tn_1/d_1";
 const other = "other:tn_1/o_1";
 
 /** A world of actors and runs; `calls` is what reached the outside. */
-function world(work: (context: RunContext<Data>, call: (what: string) => string) => Promise<Data>) {
+function world(
+  work: (context: RunContext<Data>, call: (what: string) => string) => Promise<Data>,
+  atPartsEnd = async (_input: string): Promise<void> => {},
+) {
   const calls: string[] = [];
   const call = (what: string): string => {
     calls.push(what);
@@ -50,6 +53,7 @@ function world(work: (context: RunContext<Data>, call: (what: string) => string)
       run: async (input, context) => {
         const got = await context.step(`part:${input}`, () => call(`part ${input}`));
         context.emit("part", { got });
+        await atPartsEnd(input);
         if (input === "bad") throw new RuntimeError("INVALID", "This part is bad.");
         return got;
       },
@@ -141,6 +145,41 @@ test("what was recorded as cancelled is cancelled at the same place", async () =
   expect(replay.divergence).toBeNull();
   expect(replay.outcome).toMatchObject({ status: "cancelled", error: { message: "enough" } });
   expect(calls).toEqual([]);
+});
+
+test("when one branch cancels another, the one that ended first ends first again", async () => {
+  const ends = new Set<string>();
+  for (const order of [
+    ["bad", "good"],
+    ["good", "bad"],
+  ] as const) {
+    for (const ticks of [0, 2, 6, 30]) {
+      const { definitions } = world(
+        async (context) =>
+          Promise.all(
+            order.map(async (key) => {
+              const { status } = await context.child(key, { kind: "part", input: key });
+              if (status === "failed") context.cancelChild("good", "the other failed");
+              return status;
+            }),
+          ),
+        // The good part takes its time after its last step.
+        async (input) => {
+          for (let tick = 0; input === "good" && tick < ticks; tick += 1) await Promise.resolve();
+        },
+      );
+      const recorded = await record(definitions);
+
+      const replay = await replayRun({ record: recorded, definitions, ports: {} });
+
+      expect(replay.divergence).toBeNull();
+      const { outcome } = replay;
+      if (outcome?.status === "completed") ends.add(String(outcome.result));
+    }
+  }
+  expect([...ends].sort()).toEqual(
+    ["cancelled,failed", "completed,failed", "failed,cancelled", "failed,completed"].sort(),
+  );
 });
 
 test("a run that waited past its deadline expires in its replay", async () => {
