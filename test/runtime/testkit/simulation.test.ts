@@ -27,10 +27,12 @@ async function judge(seed: number, faults: readonly Fault[]): Promise<Course> {
   return course;
 }
 
-test.runIf(TROUPE_SEED !== undefined)("the case that was asked for", async () => {
-  const { trace, writes } = await judge(Number(TROUPE_SEED), parseFaults(TROUPE_FAULTS));
-  console.log(`trace ${trace}, ${writes} writes`);
-});
+if (TROUPE_SEED !== undefined) {
+  test("the case that was asked for", async () => {
+    const { trace, writes } = await judge(Number(TROUPE_SEED), parseFaults(TROUPE_FAULTS));
+    console.log(`trace ${trace}, ${writes} writes`);
+  });
+}
 
 test("a seed and its faults are one course: every task at its time", async () => {
   for (let seed = 1; seed <= 20; seed += 1) {
