@@ -1,13 +1,15 @@
 // A system of the runtime alone under load, in a process of its own: prints one line of JSON.
-// Arguments: what it does, seconds, worker threads, how many at once.
+// Arguments: what it does, seconds, worker threads, how many at once, how the steps repeat.
 
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Frame } from "../../runtime/frame.ts";
 import { type RunningSystem, startSystem } from "../../runtime/pool.ts";
 import { ACTORS, actorAt, program, TEXT_BYTES } from "./durable-program.ts";
 
-const [what = "asks", seconds = "2", workers = "1", atOnce = `${ACTORS}`] = process.argv.slice(2);
+const [what = "asks", seconds = "2", workers = "1", atOnce = `${ACTORS}`, repeat = "safe"] =
+  process.argv.slice(2);
 const WARM_MS = 1_000;
 const STEPS = 5;
 const text = "x".repeat(TEXT_BYTES);
@@ -56,13 +58,20 @@ async function steps(lane: number): Promise<void> {
     await timed(async () => {
       for await (const frames of system.stream(
         to,
-        { type: "start", steps: STEPS },
+        { type: "start", steps: STEPS, repeat },
         { endOnly: true },
       )) {
-        if (frames.some((frame) => frame.type === "refused")) throw new Error("A run was refused.");
+        for (const frame of frames) check(frame);
       }
     });
   }
+}
+
+/** The end comes last and tells of all steps. */
+function check(frame: Frame): void {
+  if (frame.type === "accepted") return;
+  const sum = frame.type === "end" ? frame.reply : frame.type;
+  if (sum !== (STEPS * (STEPS + 1)) / 2) throw new Error(`The sum is ${sum}.`);
 }
 
 async function timed(call: () => Promise<unknown>): Promise<void> {

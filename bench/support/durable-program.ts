@@ -42,8 +42,15 @@ const ring = defineActor<Note, { readonly text: string; readonly at: number }>({
   },
 });
 
+/** What a run of steps is given. */
+interface Steps {
+  readonly steps: number;
+  /** "safe": a step begins when those before it are committed; "never": flushed, with its attempt. */
+  readonly repeat: "safe" | "never";
+}
+
 /** Starts a run of small steps and answers with its result. */
-const desk = defineActor<null, { readonly type: "start"; readonly steps: number } | RunEnded>({
+const desk = defineActor<null, ({ readonly type: "start" } & Steps) | RunEnded>({
   kind: "desk",
   version: 1,
   initial: () => null,
@@ -53,19 +60,20 @@ const desk = defineActor<null, { readonly type: "start"; readonly steps: number 
       turn.reply(outcome.status === "completed" ? outcome.result : outcome.status);
       return state;
     }
-    const run = turn.startRun({ kind: "steps", input: { steps: message.steps } });
+    const { steps: count, repeat } = message;
+    const run = turn.startRun({ kind: "steps", input: { steps: count, repeat } });
     turn.reply(null, { follow: run });
     return state;
   },
 });
 
 /** Steps one after another, each with a small result that is stored before the next one begins. */
-const steps = defineRun<{ readonly steps: number }, number, unknown>({
+const steps = defineRun<Steps, number, unknown>({
   kind: "steps",
-  async run({ steps: count }, context) {
+  async run({ steps: count, repeat }, context) {
     let sum = 0;
     for (let at = 1; at <= count; at += 1) {
-      sum += await context.step(`step:${at}`, () => at, { repeat: "safe" });
+      sum += await context.step(`step:${at}`, () => at, { repeat });
     }
     return sum;
   },

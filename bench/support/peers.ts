@@ -18,6 +18,8 @@ export type PeerName =
   | "openai-agents"
   | "openai-sdk"
   | "langgraph"
+  | "dbos"
+  | "effect"
   | "mastra"
   | "voltagent"
   | "portkey"

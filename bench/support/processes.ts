@@ -8,8 +8,11 @@ import { availableParallelism } from "node:os";
 /** Cores: servers under test on one, provider and client on the other. */
 export const cores = { server: 0, client: 1 } as const;
 
+// Counted before this process is pinned: afterwards it would be one.
+const coreCount = availableParallelism();
+
 /** Whether processes can be pinned: two cores and taskset. */
-export const canPin: boolean = availableParallelism() >= 2 && hasTaskset();
+export const canPin: boolean = coreCount >= 2 && hasTaskset();
 
 /** Milliseconds a process may take until it listens. */
 const START_MS = 20_000;
@@ -60,15 +63,22 @@ export function pinSelf(): void {
   if (canPin) execFileSync("taskset", ["-a", "-p", "-c", `${cores.client}`, `${process.pid}`]);
 }
 
+/** A command that may use all cores, although the bench itself, whose child it is, is pinned to one. */
+export function unpinned(command: string, args: readonly string[]): [string, string[]] {
+  return pinned(command, args, `0-${coreCount - 1}`);
+}
+
+function pinned(command: string, args: readonly string[], list: string): [string, string[]] {
+  return canPin ? ["taskset", ["-c", list, command, ...args]] : [command, [...args]];
+}
+
 /** Starts `node ...args` and waits until it says its port. */
 export async function startProcess(options: StartOptions): Promise<Running> {
   const { name, args, core, env, cwd } = options;
   const portIn = options.portIn ?? portOfLine;
-  const [command, ...rest] = canPin
-    ? ["taskset", "-c", `${core}`, process.execPath, ...args]
-    : [process.execPath, ...args];
+  const [command, rest] = pinned(process.execPath, args, `${core}`);
   const startedMs = performance.now();
-  const child = spawn(command ?? "", rest, {
+  const child = spawn(command, rest, {
     ...(cwd === undefined ? {} : { cwd }),
     env: { ...baseEnvironment(), ...env },
     stdio: ["ignore", "pipe", "pipe"],
@@ -129,10 +139,8 @@ export interface RunOptions {
 
 /** Runs a program to its end and returns what it printed. @throws with its last words when it fails. */
 export async function runToEnd({ command, args, core, cwd }: RunOptions): Promise<string> {
-  // What the bench itself is pinned to must not bind a program that uses all cores.
-  const list = core === null ? `0-${availableParallelism() - 1}` : `${core}`;
-  const [first, ...rest] = canPin ? ["taskset", "-c", list, command, ...args] : [command, ...args];
-  const child = spawn(first ?? "", rest, {
+  const [first, rest] = core === null ? unpinned(command, args) : pinned(command, args, `${core}`);
+  const child = spawn(first, rest, {
     ...(cwd === undefined ? {} : { cwd }),
     env: baseEnvironment(),
     stdio: ["ignore", "pipe", "pipe"],

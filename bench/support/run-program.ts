@@ -2,11 +2,10 @@
 // cores, unlike a server under test: the runtime's threads are what is measured.
 
 import { execFile } from "node:child_process";
-import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { canPin } from "./processes.ts";
+import { unpinned } from "./processes.ts";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const execute = promisify(execFile);
@@ -27,10 +26,7 @@ export async function measureScript(
   args: readonly (string | number)[],
   env: Readonly<Record<string, string>> = {},
 ): Promise<Measured> {
-  const program = [process.execPath, script, ...args.map(String)];
-  const cores = `0-${availableParallelism() - 1}`;
-  // This process is pinned to one core, which a child would inherit.
-  const [command = "", ...rest] = canPin ? ["taskset", "-c", cores, ...program] : program;
+  const [command, rest] = unpinned(process.execPath, [script, ...args.map(String)]);
   const options = { timeout: PROGRAM_MS, cwd: dirname(script), env: { ...process.env, ...env } };
   const { stdout } = await execute(command, rest, options);
   const line = stdout.trim().split("\n").at(-1) ?? "";
