@@ -19,7 +19,10 @@
 import type { Address } from "./address.ts";
 import type { ErrorData } from "./errors.ts";
 
-/** Data that may cross threads and be stored: what structured clone and msgpack both carry. */
+/**
+ * Data that may cross threads and be stored: null, undefined, booleans, numbers, strings, arrays,
+ * plain objects, Uint8Array and Date.
+ */
 export type Data = unknown;
 
 /** What a turn wants loaded before its handler is called. */

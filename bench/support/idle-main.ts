@@ -9,6 +9,7 @@ import { realClock } from "../../runtime/clock.ts";
 import { newId } from "../../runtime/id.ts";
 import { createKernel } from "../../runtime/kernel/kernel.ts";
 import type { WorkerItem } from "../../runtime/message.ts";
+import { decode, encode } from "../../runtime/store/codec.ts";
 import { openFolder } from "../../runtime/store/folder.ts";
 import { openStore } from "../../runtime/store/lmdb.ts";
 import { startStorage } from "../../runtime/store/storage.ts";
@@ -51,8 +52,8 @@ async function templateRows(): Promise<readonly Row[]> {
   const id = conversations.map(({ key }) => run.exec(key)?.[1]).find((found) => found) ?? "";
   const all = await store.range({ from: "a/", to: "~", limit: 10_000 });
   return all.filter(({ key, value }) => {
-    const text = Buffer.from(value).toString("latin1");
-    return [root, id].some((name) => key.includes(name) || text.includes(name));
+    const text = `${key} ${JSON.stringify(decode(value))}`;
+    return [root, id].some((name) => text.includes(name));
   });
 }
 
@@ -80,14 +81,13 @@ async function fill(): Promise<void> {
 }
 
 function idsIn({ key, value }: Row): string[] {
-  return `${key} ${Buffer.from(value).toString("latin1")}`.match(ID) ?? [];
+  return `${key} ${JSON.stringify(decode(value))}`.match(ID) ?? [];
 }
 
-/** Ids have one length, so that they can be replaced where they lie. */
 function copyOf({ key, value }: Row, ids: ReadonlyMap<string, string>): StoreOp {
   const renamed = (text: string): string => text.replace(ID, (id) => ids.get(id) ?? id);
-  const bytes = Buffer.from(renamed(Buffer.from(value).toString("latin1")), "latin1");
-  return { op: "put", key: renamed(key), value: bytes };
+  const text = renamed(JSON.stringify(decode(value)));
+  return { op: "put", key: renamed(key), value: encode(JSON.parse(text)) };
 }
 
 async function wake(): Promise<void> {

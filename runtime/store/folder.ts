@@ -19,8 +19,8 @@ import { decode } from "./codec.ts";
 import { inspectFile } from "./inspect-file.ts";
 import type { Environment } from "./store.ts";
 
-/** Format of keys and rows; a folder with a higher one is refused. */
-export const FOLDER_FORMAT = 1;
+/** Format of keys and rows; a folder with another one is refused. Those before 2 were never released. */
+export const FOLDER_FORMAT = 2;
 
 /** The header row of an environment. */
 export interface Header {
@@ -108,21 +108,30 @@ function open(path: string): Folder {
 
 /**
  * The header to write at this start, from the stored one.
- * @throws RuntimeError FOREIGN_DATA for another environment, a newer format, another shard count.
+ * @throws RuntimeError FOREIGN_DATA for another environment, another format, another shard count.
  */
 export function nextHeader(stored: Uint8Array | undefined, environment: Environment): Header {
   if (stored === undefined) return { format: FOLDER_FORMAT, shards: SHARDS, environment, boots: 1 };
-  const header = decode(stored) as Partial<Header> | null;
+  const header = readHeader(stored, environment);
   if (typeof header?.format !== "number" || header.environment !== environment) {
     throw foreign(`its ${environment} store has a header this program does not know`);
   }
-  if (header.format > FOLDER_FORMAT) {
-    throw foreign(`it has format ${header.format}; this version reads up to ${FOLDER_FORMAT}`);
+  if (header.format !== FOLDER_FORMAT) {
+    throw foreign(`it has format ${header.format}; this version reads ${FOLDER_FORMAT}`);
   }
   if (header.shards !== SHARDS) {
     throw foreign(`it has ${header.shards} shards; this version has ${SHARDS}`);
   }
   return { format: FOLDER_FORMAT, shards: SHARDS, environment, boots: (header.boots ?? 0) + 1 };
+}
+
+function readHeader(stored: Uint8Array, environment: Environment): Partial<Header> | null {
+  try {
+    return decode(stored) as Partial<Header> | null;
+  } catch (cause) {
+    const text = `its ${environment} store was written by another version, whose rows this one cannot read`;
+    throw foreign(text, cause);
+  }
 }
 
 function checkContent(path: string, names: readonly string[]): void {
@@ -241,8 +250,9 @@ function locked(path: string, owner: Owner | undefined): RuntimeError {
   return new RuntimeError("DATA_LOCKED", `The data folder ${path} is in use by ${who}.`);
 }
 
-function foreign(what: string): RuntimeError {
-  return new RuntimeError("FOREIGN_DATA", `The data folder is not used: ${what}.`);
+function foreign(what: string, cause?: unknown): RuntimeError {
+  const message = `The data folder is not used: ${what}.`;
+  return new RuntimeError("FOREIGN_DATA", message, undefined, { cause });
 }
 
 /** What the file system refused, in words of what to do. */

@@ -3,7 +3,9 @@
 import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { newId } from "../../../runtime/id.ts";
 import { decode, decodeCounter, encode } from "../../../runtime/store/codec.ts";
+import { FREQUENT_WORDS, ID_PREFIXES, OTHER_WORDS } from "../../../runtime/store/words.ts";
 
 const text = fc.oneof(
   fc.string({ unit: "grapheme" }),
@@ -11,8 +13,27 @@ const text = fc.oneof(
   fc.constantFrom("", "zażółć", "你好".repeat(200), "ü".repeat(300), "\u0000", "#".repeat(70_000)),
 );
 
+/** What is written shorter than it is, and what only looks like that. */
+const special = fc.oneof(
+  fc.constantFrom(...FREQUENT_WORDS, ...OTHER_WORDS),
+  fc
+    .tuple(fc.constantFrom(...ID_PREFIXES, "zz"), fc.integer({ min: 0, max: 2 ** 48 }))
+    .map(([prefix, ms]) => newId(prefix, ms)),
+  fc.stringMatching(/^rn_[0-9a-z]{26}$/),
+  fc
+    .date({ noInvalidDate: true, min: new Date("-009999-01-01"), max: new Date("+012000-01-01") })
+    .map((date) => date.toISOString()),
+  fc.constantFrom(
+    "2026-02-30T00:00:00.000Z",
+    "2026-02-03T24:00:00.000Z",
+    "2026-02-03T04:00:00.00+Z",
+  ),
+);
+
 const leaf = fc.oneof(
   text,
+  special,
+  fc.integer({ min: -2_000_000, max: 2_000_000 }).map((number) => number / 10_000),
   fc.integer(),
   fc.maxSafeInteger(),
   // Minus zero comes back as zero, as from JSON.
@@ -103,11 +124,59 @@ test("data of 100 levels is stored and of 101 refused, circles included", () => 
   }
 });
 
+test("a text that a value holds twice is written once, whatever its length", () => {
+  for (const text of ["abc", "żółw ".repeat(20), "x".repeat(5_000), newId("rn", 1)]) {
+    const value = { first: text, second: [text, { third: text }] };
+
+    expect(decode(encode(value))).toEqual(value);
+    expect(encode(value).length).toBeLessThan(encode({ first: text, second: [0, 0] }).length + 10);
+  }
+  // More texts than are remembered, each of them twice.
+  const many = Array.from({ length: 10_000 }, (_, at) => `text ${at % 5_000}`);
+  expect(decode(encode(many))).toEqual(many);
+});
+
+test("what is cut off, or names what this version does not know, is refused", () => {
+  const row = encode({
+    list: [1, "one", 300, { two: new Uint8Array(3) }],
+    at: 1.5,
+    text: "ü".repeat(99),
+  });
+  for (let length = 2; length < row.length; length += 1) {
+    expect(() => decode(row.slice(0, length))).toThrow(
+      expect.objectContaining({ code: "FOREIGN_DATA" }),
+    );
+  }
+  const unknown = [
+    [0xff],
+    [0xe8, 0xff],
+    [0x85],
+    [0xe9, 9],
+    [0xed, 0xff, 0xff, 0xff, 0x7f],
+    [0xc1, 1],
+  ];
+  for (const bytes of unknown) {
+    expect(() => decode(new Uint8Array([...row.slice(0, 2), ...bytes]))).toThrow(
+      expect.objectContaining({ code: "FOREIGN_DATA" }),
+    );
+  }
+});
+
+test("words fit the bytes that name them, and no id's prefix is there twice", () => {
+  expect(FREQUENT_WORDS.length).toBeLessThanOrEqual(64);
+  expect(OTHER_WORDS.length).toBeLessThanOrEqual(256);
+  expect(new Set([...FREQUENT_WORDS, ...OTHER_WORDS]).size).toBe(
+    FREQUENT_WORDS.length + OTHER_WORDS.length,
+  );
+  expect(ID_PREFIXES.every((prefix) => /^[a-z]{2}$/.test(prefix))).toBe(true);
+  expect(new Set(ID_PREFIXES).size).toBe(ID_PREFIXES.length);
+});
+
 test("bytes of another format or key are refused", () => {
   const row = encode(1);
   for (const foreign of [
     new Uint8Array(0),
-    new Uint8Array([...row].with(0, 0x82)),
+    new Uint8Array([...row].with(0, 0x81)),
     new Uint8Array([...row].with(1, 7)),
   ]) {
     expect(() => decode(foreign)).toThrow(expect.objectContaining({ code: "FOREIGN_DATA" }));
