@@ -24,6 +24,7 @@ import { runtimeDurable } from "./questions/runtime-durable.ts";
 import { runtimeFairness } from "./questions/runtime-fairness.ts";
 import { runtimeIdle } from "./questions/runtime-idle.ts";
 import { runtimeKill } from "./questions/runtime-kill.ts";
+import { runtimeMoves } from "./questions/runtime-moves.ts";
 import { runtimeSpawn } from "./questions/runtime-spawn.ts";
 import { runtimeSteps } from "./questions/runtime-steps.ts";
 import { runtimeTell } from "./questions/runtime-tell.ts";
@@ -41,6 +42,7 @@ const questions: readonly Question[] = [
   runtimeAsk,
   runtimeAcross,
   runtimeFairness,
+  runtimeMoves,
   chatThroughput,
   chatLatency,
   chatFairness,

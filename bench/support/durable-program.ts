@@ -31,6 +31,17 @@ const note = defineActor<Note, { readonly text: string }>({
   },
 });
 
+/** Answers and keeps nothing. */
+const echo = defineActor<null, { readonly at: number }>({
+  kind: "echo",
+  version: 1,
+  initial: () => null,
+  receive(state, { at }, turn) {
+    turn.reply(at + 1);
+    return state;
+  },
+});
+
 /** Keeps a text and sends it on to the next of the ring. */
 const ring = defineActor<Note, { readonly text: string; readonly at: number }>({
   kind: "ring",
@@ -81,6 +92,6 @@ const steps = defineRun<Steps, number, unknown>({
 
 /** The program. */
 export const program: WorkerHost = {
-  definitions: [note, ring, desk, steps],
+  definitions: [note, echo, ring, desk, steps],
   createPorts: () => ({}),
 };
