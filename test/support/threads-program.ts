@@ -1,6 +1,7 @@
 // A small program for tests of a system over threads: actors that count, relay, start runs and
 // misbehave, and runs that write, hang and wait. The same on main and on every worker.
 
+import { threadId } from "node:worker_threads";
 import { type Attempt, defineActor, defineRun, type RunEnded } from "../../runtime/actor.ts";
 import type { WorkerHost } from "../../runtime/threads/host.ts";
 import { parties } from "./parties.ts";
@@ -213,6 +214,22 @@ const flood = defineActor<null, { readonly isDurable: boolean }>({
   },
 });
 
+/** Keeps its thread busy for `ms` with every number it is given, and tells which thread it was. */
+const heavy = defineActor<
+  { readonly applied: readonly number[] },
+  { readonly n: number; readonly ms: number }
+>({
+  kind: "heavy",
+  version: 1,
+  initial: () => ({ applied: [] }),
+  receive({ applied }, { n, ms }, turn) {
+    const untilMs = performance.now() + ms;
+    while (performance.now() < untilMs);
+    turn.reply({ before: applied, thread: threadId });
+    return { applied: [...applied, n] };
+  },
+});
+
 interface TestPorts {
   double(n: number): Promise<unknown>;
 }
@@ -221,7 +238,7 @@ interface TestPorts {
 export const program: WorkerHost = {
   definitions: [
     ...[counter, relay, desk, writer, parts, hanging, stepper, spinner, patient, asking, flood],
-    ...parties,
+    ...[heavy, ...parties],
   ],
   createPorts: ({ compute }): TestPorts => ({
     double: (n) => compute.run("double", n, { tenant: "tn_1", timeoutMs: 5_000 }),
