@@ -86,12 +86,16 @@ for (const kind of KINDS) {
     room.take(child.pid);
     // What was written ahead fills first.
     let rows = 0;
-    const fill = (): Promise<Told> => {
+    const fill = (bytes = 200_000): Promise<Told> => {
       rows += 1;
-      const big = { type: "put", table: "t", id: `big${rows}`, value: "x".repeat(200_000) };
+      const big = { type: "put", table: "t", id: `big${rows}`, value: "x".repeat(bytes) };
       return child.tell("write", TENANT, [big]);
     };
-    await until(fill, ([code]) => code === "STORE_FULL");
+    for (const bytes of [200_000, 20_000, 3_000])
+      await until(
+        () => fill(bytes),
+        ([code]) => code === "STORE_FULL",
+      );
     let n = 1_001_001;
     const addNext = (): Promise<Told> => {
       n += 2;

@@ -25,7 +25,15 @@ const LONGEST_REMINDER_MS = 300;
 
 /** Says something to the outside, at once. */
 export function print(line: readonly unknown[]): void {
-  writeSync(1, `${JSON.stringify(line)}\n`);
+  let rest = Buffer.from(`${JSON.stringify(line)}\n`);
+  while (rest.length > 0) {
+    try {
+      rest = rest.subarray(writeSync(1, rest));
+    } catch (error) {
+      // The pipe is full and does not wait: whoever reads it is slow.
+      if ((error as NodeJS.ErrnoException).code !== "EAGAIN") throw error;
+    }
+  }
 }
 
 /** The actor of a kind for one life. */
