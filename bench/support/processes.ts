@@ -59,8 +59,18 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
 }
 
 /** Pins this process, which is the client, to the client's core. */
-export function pinSelf(): void {
-  if (canPin) execFileSync("taskset", ["-a", "-p", "-c", `${cores.client}`, `${process.pid}`]);
+export function pinSelf(list = `${cores.client}`): void {
+  if (canPin) execFileSync("taskset", ["-a", "-p", "-c", list, `${process.pid}`]);
+}
+
+/** Lets this process and the children it starts meanwhile use all cores. */
+export async function withAllCores<T>(call: () => Promise<T>): Promise<T> {
+  pinSelf(`0-${coreCount - 1}`);
+  try {
+    return await call();
+  } finally {
+    pinSelf();
+  }
 }
 
 /** A command that may use all cores, although the bench itself, whose child it is, is pinned to one. */

@@ -20,6 +20,8 @@ export interface KillLoopOptions {
   readonly workers: number;
   /** Most lines a life prints before it is killed, 20 is some five messages; now and then none. */
   readonly linesMax: number;
+  /** No further life begins after so long; the report says how many there were. Default: no end. */
+  readonly limitMs?: number;
 }
 
 /** What was found. Every list is of sentences and must be empty. */
@@ -55,7 +57,9 @@ const child = fileURLToPath(new URL("./kill-child.js", import.meta.url));
 const IN_START_ONE_IN = 5;
 const START_MS = 250;
 const LIFE_MS = 5_000;
+/** The last life looks into the actors of all others. */
 const END_MS = 60_000;
+const END_MS_A_LIFE = 100;
 
 /** Runs the loop on a folder of its own. @throws when a child ends by itself. */
 export async function killLoop(options: KillLoopOptions): Promise<KillReport> {
@@ -89,9 +93,11 @@ class KillLoop {
 
   async run(): Promise<KillReport> {
     const beganMs = performance.now();
-    const { kills } = this.#options;
-    for (let life = 1; life <= kills; life += 1) {
-      await this.#live({ life, mode: "work", show: life > 1 ? [life - 1] : [] });
+    const { kills: killsMax, limitMs = Number.POSITIVE_INFINITY } = this.#options;
+    let kills = 0;
+    while (kills < killsMax && performance.now() - beganMs < limitMs) {
+      kills += 1;
+      await this.#live({ life: kills, mode: "work", show: kills > 1 ? [kills - 1] : [] });
     }
     const all = Array.from({ length: kills }, (_, at) => at + 1);
     const lines = await this.#live({ life: kills + 1, mode: "settle", show: all });
@@ -138,7 +144,8 @@ class KillLoop {
     running.stdin.on("error", () => undefined);
     running.stdin.end(`${JSON.stringify(told)}\n`);
     if (of.mode === "work") await this.#waitToKill(() => printed, closed, running.stdout);
-    const timer = setTimeout(() => running.kill("SIGKILL"), of.mode === "work" ? 0 : END_MS);
+    const endMs = END_MS + END_MS_A_LIFE * of.life;
+    const timer = setTimeout(() => running.kill("SIGKILL"), of.mode === "work" ? 0 : endMs);
     const { code, signal } = await closed;
     clearTimeout(timer);
     if (of.mode === "settle" ? code !== 0 : signal !== "SIGKILL") {
