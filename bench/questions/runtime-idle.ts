@@ -1,6 +1,6 @@
 // What do a million conversations that hibernate cost: the start, its memory, a wake, the disk?
 
-import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, statfsSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Bench, median, type Question, type Row, row } from "../question.ts";
@@ -12,6 +12,10 @@ import { makeDesk, startTroupe, type Troupe, targetOf } from "../support/troupe.
 
 const CONVERSATIONS = 1_000_000;
 const CONVERSATIONS_QUICK = 50_000;
+/** A slow machine writes fewer; the rows say how many. */
+const FILL_SECONDS = 480;
+/** Disk of one, with room for what is written twice. */
+const CONVERSATION_BYTES = 10_000;
 const RATIO_MAX = 1.1;
 const WAKE_US_MAX = 50;
 const DISK_BYTES_MAX = 2 * 1024;
@@ -29,7 +33,7 @@ export const runtimeIdle: Question = {
   name: "runtime-idle",
   async run(bench) {
     await bench.provider.pace(noPace);
-    const many = bench.isQuick ? CONVERSATIONS_QUICK : CONVERSATIONS;
+    const wanted = bench.isQuick ? CONVERSATIONS_QUICK : CONVERSATIONS;
     const empty = mkdtempSync(join(tmpdir(), "bench-idle-none-"));
     const full = mkdtempSync(join(tmpdir(), "bench-idle-many-"));
     const [none, all]: Starts[] = [
@@ -41,8 +45,9 @@ export const runtimeIdle: Question = {
       const amplification = await oneConversation(bench, full, empty);
       const data = join(full, "data");
       const before = diskBytes(data);
-      bench.say(`writing ${many} conversations`);
-      const copy = await measure("idle-main", ["fill", data, many]);
+      bench.say(`writing ${wanted} conversations`);
+      const copy = await measure("idle-main", ["fill", data, fitting(wanted), FILL_SECONDS]);
+      const many = copy["copies"] ?? wanted;
       const onDisk = (diskBytes(data) - before) / many;
       for (let at = 0; at < bench.rounds; at += 1) {
         await start(bench, empty, none);
@@ -67,6 +72,7 @@ export const runtimeIdle: Question = {
           note: `${copy["rows"]} rows of ${copy["rowBytes"]} bytes with their keys; text ${textBytes()}`,
         }),
       ];
+      if (many < wanted) bench.say(`there was disk and time for ${many}`);
       return [...rows, amplification(copy["rowBytes"] ?? Number.NaN)];
     } finally {
       for (const folder of [empty, full]) rmSync(folder, { recursive: true, force: true });
@@ -140,6 +146,12 @@ function ratio(
     holds: (_figure, times) => times <= RATIO_MAX,
     note: `none: ${median(peer).toFixed(0)}`,
   });
+}
+
+/** So many that half of what is free on the disk is enough for them. */
+function fitting(wanted: number): number {
+  const { bavail, bsize } = statfsSync(tmpdir());
+  return Math.min(wanted, Math.floor((bavail * bsize) / 2 / CONVERSATION_BYTES));
 }
 
 /** Text of a conversation: what was asked, and about as much in the answer. */

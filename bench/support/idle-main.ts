@@ -1,7 +1,8 @@
-// Conversations that hibernate, many of them. Arguments: "fill" or "wake", folder, conversations.
+// Conversations that hibernate, many of them. Arguments: "fill" or "wake", folder, conversations and,
+// for `fill`, seconds after which it ends with as many as there are.
 // `fill` takes the rows of the one conversation in the folder as the server wrote them, and writes
-// copies under ids of their own through the storage thread; prints {rows, rowBytes} of a
-// copy. `wake` prints {p50, p99} in microseconds from a message's arrival to its handler.
+// copies under ids of their own through the storage thread; prints {copies} and {rows, rowBytes} of
+// one. `wake` prints {p50, p99} in microseconds from a message's arrival to its handler.
 
 import { defineActor } from "../../runtime/actor.ts";
 import { address, SHARDS } from "../../runtime/address.ts";
@@ -16,7 +17,7 @@ import { startStorage } from "../../runtime/store/storage.ts";
 import type { Row, StoreOp } from "../../runtime/store/store.ts";
 import { seeded } from "../../runtime/testkit/schedule.ts";
 
-const [what = "wake", path = "", count = "50000"] = process.argv.slice(2);
+const [what = "wake", path = "", count = "50000", seconds = "480"] = process.argv.slice(2);
 const CONVERSATIONS = Number(count);
 const COPIES_A_BATCH = 1_000;
 const WAKES = 2_000;
@@ -57,19 +58,31 @@ async function templateRows(): Promise<readonly Row[]> {
   });
 }
 
+/** A row as it is copied: its ids have one length, so that they can be replaced where they lie. */
+interface Mould {
+  /** Pieces of text, and numbers of ids between them. */
+  readonly key: readonly (string | number)[];
+  readonly value: Uint8Array;
+  readonly places: readonly {
+    readonly at: number;
+    readonly id: number;
+    readonly isText: boolean;
+  }[];
+}
+
 async function fill(): Promise<void> {
   const names = [...new Set(template.flatMap((row) => idsIn(row)))];
-  let rowBytes = 0;
+  const moulds = template.map((row) => mouldOf(row, names));
+  const endMs = performance.now() + Number(seconds) * 1_000;
+  let copies = 0;
   let committed: Promise<unknown> = Promise.resolve();
-  for (let copy = 0; copy < CONVERSATIONS; copy += COPIES_A_BATCH) {
+  while (copies < CONVERSATIONS && performance.now() < endMs) {
     const ops: StoreOp[] = [];
-    rowBytes = 0;
-    for (let at = copy; at < copy + COPIES_A_BATCH; at += 1) {
-      const ids = new Map(names.map((name, salt) => [name, idOf(name.slice(0, 2), at, salt)]));
-      for (const row of template) ops.push(copyOf(row, ids));
-    }
-    for (const op of ops.slice(0, template.length)) {
-      if (op.op === "put") rowBytes += op.key.length + op.value.length;
+    for (const until = copies + COPIES_A_BATCH; copies < until; copies += 1) {
+      const ids = names.map((name, salt) => idOf(name.slice(0, 2), copies, salt));
+      if (copies === 0) for (const row of template) check(row, names, ids);
+      const bits = ids.map(bitsOf);
+      for (const mould of moulds) ops.push(copyOf(mould, ids, bits));
     }
     // The next copies are made while these are written.
     await committed;
@@ -77,17 +90,55 @@ async function fill(): Promise<void> {
     await new Promise((resolve) => setImmediate(resolve));
   }
   await committed;
-  console.log(JSON.stringify({ rows: template.length, rowBytes }));
+  const rowBytes = template.reduce((sum, { key, value }) => sum + key.length + value.length, 0);
+  console.log(JSON.stringify({ copies, rows: template.length, rowBytes }));
 }
 
 function idsIn({ key, value }: Row): string[] {
   return `${key} ${JSON.stringify(decode(value))}`.match(ID) ?? [];
 }
 
-function copyOf({ key, value }: Row, ids: ReadonlyMap<string, string>): StoreOp {
-  const renamed = (text: string): string => text.replace(ID, (id) => ids.get(id) ?? id);
-  const text = renamed(JSON.stringify(decode(value)));
-  return { op: "put", key: renamed(key), value: encode(JSON.parse(text)) };
+/** An id as it stands in a value: by its bits; within a longer text by its characters. */
+function bitsOf(id: string): Buffer {
+  const [, , ...bytes] = encode(id);
+  return Buffer.from(bytes);
+}
+
+function mouldOf({ key, value }: Row, names: readonly string[]): Mould {
+  const bytes = Buffer.from(value);
+  const places = names.flatMap((name, id) =>
+    [false, true].flatMap((isText) => {
+      const found: Mould["places"][number][] = [];
+      const part = isText ? Buffer.from(name) : bitsOf(name);
+      for (let at = bytes.indexOf(part); at !== -1; at = bytes.indexOf(part, at + 1)) {
+        found.push({ at, id, isText });
+      }
+      return found;
+    }),
+  );
+  const pieces = key.split(/((?:cv|rn|ms|le)_[0-9a-z]{26})/);
+  const numbered = pieces.map((piece, at) => (at % 2 === 0 ? piece : names.indexOf(piece)));
+  return { key: numbered, value: bytes, places };
+}
+
+function copyOf(mould: Mould, ids: readonly string[], bits: readonly Buffer[]): StoreOp {
+  let key = "";
+  for (const piece of mould.key) key += typeof piece === "string" ? piece : ids[piece];
+  const value = Buffer.from(mould.value);
+  for (const { at, id, isText } of mould.places) {
+    if (isText) value.write(ids[id] ?? "", at, "latin1");
+    else bits[id]?.copy(value, at);
+  }
+  return { op: "put", key, value };
+}
+
+/** The copy must read as the row does with its ids replaced. */
+function check(row: Row, names: readonly string[], ids: readonly string[]): void {
+  const renamed = (text: string): string => text.replace(ID, (id) => ids[names.indexOf(id)] ?? id);
+  const copy = copyOf(mouldOf(row, names), ids, ids.map(bitsOf));
+  const wanted = [renamed(row.key), renamed(JSON.stringify(decode(row.value)))];
+  const found = copy.op === "put" ? [copy.key, JSON.stringify(decode(copy.value))] : [];
+  if (found.join() !== wanted.join()) throw new Error(`Copied wrong: ${found} for ${wanted}`);
 }
 
 async function wake(): Promise<void> {
