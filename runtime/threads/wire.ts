@@ -1,5 +1,6 @@
 // Traffic between two threads. What one pass of the event loop sends to a peer is ONE array in one
-// postMessage (structured clone is the cheapest codec for text). The receiver gives credits back as
+// postMessage (structured clone is the cheapest codec for text), but for what begins a pass after a
+// quiet one: that leaves at once. The receiver gives credits back as
 // it takes items, so a flooded peer holds a bounded number of them; the rest waits at the sender,
 // who sees its backlog and can refuse. One wire is both directions of one port.
 
@@ -40,6 +41,15 @@ export interface WireOptions<Out, In> {
   readonly drained?: (wire: Wire<Out, In>) => void;
 }
 
+/**
+ * A pass that carried no more than this is followed by one whose first item leaves when what is
+ * running now has ended: a thread with little to say says it at once, a busy one once a pass.
+ */
+const QUIET_ITEMS = 1;
+
+/** Node's queueMicrotask makes an object with a context for each call; a settled promise does not. */
+const now = Promise.resolve();
+
 /** One side of a port between two threads. */
 export class Wire<Out, In> implements Link<Out> {
   readonly #options: WireOptions<Out, In>;
@@ -52,11 +62,20 @@ export class Wire<Out, In> implements Link<Out> {
   #owed = 0;
   #isScheduled = false;
   #isClosed = false;
+  /** Items of this pass of the event loop and of the one before it. */
+  #pushed = 0;
+  #pushedBefore = 0;
   #marks = 0;
   readonly #marked = new Map<number, () => void>();
   /** Marks that wait behind items without credit. */
   #unsentMarks: number[] = [];
   readonly #flush = (): void => this.flush();
+  readonly #endPass = (): void => {
+    this.#isScheduled = false;
+    this.#pushedBefore = this.#pushed;
+    this.#pushed = 0;
+    this.flush();
+  };
 
   constructor(options: WireOptions<Out, In>) {
     this.#options = options;
@@ -74,6 +93,7 @@ export class Wire<Out, In> implements Link<Out> {
 
   push(item: Out): void {
     this.#waiting.push(item);
+    this.#pushed += 1;
     this.#schedule();
   }
 
@@ -104,7 +124,6 @@ export class Wire<Out, In> implements Link<Out> {
 
   /** Sends what may be sent now, without waiting for the end of this pass. */
   flush(): void {
-    this.#isScheduled = false;
     if (this.#isClosed) return;
     const { port, drained } = this.#options;
     if (this.#urgent.length > 0) {
@@ -171,7 +190,8 @@ export class Wire<Out, In> implements Link<Out> {
   #schedule(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
-    setImmediate(this.#flush);
+    setImmediate(this.#endPass);
+    if (this.#pushedBefore <= QUIET_ITEMS) void now.then(this.#flush);
   }
 
   #sendMarks(): void {
