@@ -45,6 +45,11 @@ export class CommitBatch {
     );
   }
 
+  /** Whether someone waits for its commit, not for its flush. */
+  get isUrgent(): boolean {
+    return this.onCommitted.length > 0 || this.waiters.some(({ level }) => level === "committed");
+  }
+
   /**
    * Has runs write what they gathered, first those who have written into this batch already: that
    * belongs together. Returns those for whom there is no room.

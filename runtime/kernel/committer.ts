@@ -54,6 +54,11 @@ export interface CommitterOptions {
  * second: whoever writes next waits for one large write at most.
  */
 const IN_FLIGHT_MAX = 2;
+/**
+ * Batches not flushed yet from which the open one gathers, unless it is full or someone waits for its
+ * commit: who waits for a flush waits for that of those before it anyway.
+ */
+const UNFLUSHED_MAX = 2;
 /** Part of the rows or bytes of a full batch from which one counts as large. */
 const LARGE = 0.25;
 /**
@@ -294,6 +299,8 @@ export class Committer implements Reader {
 
   #close(): void {
     if (this.#uncommitted >= IN_FLIGHT_MAX || this.#isLarge || this.#isPaused) return;
+    const mayGather = this.#sent.length >= UNFLUSHED_MAX && !this.#open.isUrgent;
+    if (mayGather && !this.isFull) return;
     if (!this.isFull) this.#options.onClosing();
     const batch = this.#open;
     const savers = this.#savers;
@@ -364,6 +371,7 @@ export class Committer implements Reader {
     this.measured.flushMs.observe(performance.now() - batch.sentMs);
     batch.reached("flushed");
     for (const call of batch.onFlushed) call();
+    if (!this.#open.isEmpty() || this.#savers.length > 0) this.#schedule();
   }
 
   #refused(batch: CommitBatch, owners: readonly Participant[], cause: unknown): void {

@@ -16,6 +16,7 @@ import { causeOf, Room, type Staged } from "../store/room.ts";
 import type { ThreadAnswer, ThreadCommand, ThreadOptions } from "../store/storage.ts";
 import { StorageMeter } from "../store/storage-meter.ts";
 import type { Batch, Environment } from "../store/store.ts";
+import { Visibility } from "../store/visibility.ts";
 
 /** One thread that commits. `refusedGeneration`: batches up to it rest on a refused one. */
 interface Client {
@@ -45,6 +46,7 @@ interface Outcome {
 const GROUP_BYTES_MAX = 8 * 1024 * 1024;
 /** A commit or flush that takes longer than this means the disk is gone: the thread ends. */
 const WRITE_MS_MAX = 120_000;
+const WATCH_MS = 10_000;
 const options = workerData as ThreadOptions;
 const main = parentPort;
 if (main === null) throw new Error("storage-thread.ts is the entry of a worker thread.");
@@ -66,6 +68,7 @@ const held = options.holds.map((environment) => ({
   environment,
   database: openEnvironment(environment),
 }));
+const visibility = new Visibility(database);
 const meter = new StorageMeter(options.meter);
 const epochs = new Map<number, number>();
 /**
@@ -75,12 +78,16 @@ const epochs = new Map<number, number>();
 const owed = new Set<number>();
 let queue: Queued[] = [];
 let isWriting = false;
-let isScheduled = false;
 /** Committed and waiting for a flush to begin: the last sequence of each connection, raised epochs. */
 const unflushed = new Map<Client, number>();
 const raised: number[] = [];
 let isFlushing = false;
+/** Of the transaction committed last: settles when it and all before it are flushed. */
+let flushed: Promise<unknown> = Promise.resolve();
 let closing: (() => void) | undefined;
+/** When the commit and the flush under way began; 0 for none. */
+const beganMs = { commit: 0, flush: 0 };
+setInterval(watch, WATCH_MS).unref();
 
 function openEnvironment(environment: Environment): RootDatabase<Uint8Array, string> {
   try {
@@ -124,17 +131,8 @@ function connect(port: MessagePort): void {
 function enqueue(queued: Queued): void {
   if (queued.type === "batches") meter.queued(queued.batches.length, bytesOf(queued));
   queue.push(queued);
-  schedule();
-}
-
-/** After what has arrived in this turn of the event loop, so that it shares one transaction. */
-function schedule(): void {
-  if (isWriting || isScheduled) return;
-  isScheduled = true;
-  setImmediate(() => {
-    isScheduled = false;
-    void drain();
-  });
+  // At once when there is nothing before it; what comes while a group is written is the next one.
+  if (!isWriting) void drain();
 }
 
 async function drain(): Promise<void> {
@@ -204,9 +202,9 @@ async function flush(): Promise<void> {
     const through = [...unflushed];
     const ids = raised.splice(0);
     unflushed.clear();
-    const beganMs = performance.now();
-    await inTime(database.flushed, "flush");
-    meter.flushMs.observe(performance.now() - beganMs);
+    const sinceMs = performance.now();
+    await inTime(flushed, "flush");
+    meter.flushMs.observe(performance.now() - sinceMs);
     for (const [client, sequence] of through) {
       client.port.postMessage([{ type: "flushed", through: sequence }]);
     }
@@ -265,22 +263,33 @@ function payEpochs(staged: Map<string, Uint8Array | undefined>): readonly number
 async function commit(staged: Staged): Promise<RuntimeError | undefined> {
   const refusal = room.refusal(staged);
   if (refusal !== undefined) return refusal;
-  const committed = database.batch(() => {
+  const visible = visibility.next();
+  const written = database.batch(() => {
     for (const [key, value] of staged) {
       void (value === undefined ? database.remove(key) : database.put(key, value));
     }
   });
-  const beganMs = performance.now();
+  const onDisk = Promise.all([written, database.flushed]);
+  const sinceMs = performance.now();
   try {
-    await inTime(committed, "commit");
-    meter.committed(staged.size, performance.now() - beganMs);
+    await inTime(Promise.race([visible, written]), "commit");
+    flushed = onDisk;
+    // What was told to be committed cannot be refused any more: a flush that fails ends the thread,
+    // and a restart goes on from what the disk has.
+    onDisk.catch(fail);
+    meter.committed(staged.size, performance.now() - sinceMs);
     return undefined;
   } catch (error) {
+    onDisk.catch(() => undefined);
     const cause = await causeOf(error);
     const trouble = room.trouble(cause);
     if (trouble === undefined) throw cause;
     return trouble;
   }
+}
+
+async function fail(error: unknown): Promise<never> {
+  throw await causeOf(error);
 }
 
 /** Nothing of the group was written: every connection in it is refused from its first batch on. */
@@ -312,21 +321,26 @@ function answersOf(outcome: Outcome): readonly Answer[] {
   return [committed, ...refusals];
 }
 
-async function inTime(work: PromiseLike<unknown>, what: string): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    const message = `A ${what} of ${options.environment} took over ${WRITE_MS_MAX} ms.`;
-    timer = setTimeout(() => reject(new Error(message)), WRITE_MS_MAX);
-  });
+/** Waits for the disk; the watch ends the thread if that takes too long. */
+async function inTime(work: PromiseLike<unknown>, what: "commit" | "flush"): Promise<void> {
+  beganMs[what] = performance.now();
   try {
-    await Promise.race([work, late]);
+    await work;
   } finally {
-    clearTimeout(timer);
+    beganMs[what] = 0;
+  }
+}
+
+/** One timer for all of them: one for each commit and flush cost as much as the rest of it. */
+function watch(): void {
+  for (const [what, sinceMs] of Object.entries(beganMs)) {
+    if (sinceMs === 0 || performance.now() - sinceMs < WRITE_MS_MAX) continue;
+    throw new Error(`A ${what} of ${options.environment} took over ${WRITE_MS_MAX} ms.`);
   }
 }
 
 async function close(): Promise<void> {
-  while (isWriting || isScheduled || isFlushing) {
+  while (isWriting || isFlushing) {
     await new Promise<void>((resolve) => {
       closing = resolve;
     });
