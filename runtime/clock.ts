@@ -1,6 +1,8 @@
 // Time as an argument: real in production, manual in the testkit, so that everything that waits can
 // be tested without waiting.
 
+import { performance } from "node:perf_hooks";
+
 /** A pending call. `cancel` after it has fired does nothing. */
 export interface Timer {
   cancel(): void;
@@ -10,6 +12,11 @@ export interface Timer {
 export interface Clock {
   /** Milliseconds since the epoch. */
   now(): number;
+  /**
+   * Milliseconds with their fraction since some moment, for what is too short for `now`. Virtual time
+   * has none: what is decided by it could not be replayed.
+   */
+  readonly fine?: () => number;
   /** Calls `call` once after `ms` (0 or more). Never keeps the process alive by itself. */
   after(ms: number, call: () => void): Timer;
 }
@@ -20,6 +27,7 @@ const TIMEOUT_MS_MAX = 2_147_483_647;
 /** The machine's clock. */
 export const realClock: Clock = {
   now: Date.now,
+  fine: () => performance.now(),
   after(ms, call) {
     let handle: NodeJS.Timeout;
     const arm = (leftMs: number): void => {

@@ -8,22 +8,18 @@ import { decode, encode } from "../store/codec.ts";
 import { keys } from "../store/keys.ts";
 import type { Row } from "../store/store.ts";
 import { stateFrom } from "./activation.ts";
-import { MAILBOX_MAX } from "./admission.ts";
 import { Cell, type MailItem } from "./cell.ts";
 import type { Participant, Refused } from "./committer.ts";
 import { type Engine, whenRead } from "./engine.ts";
 import { Found, peerItem } from "./found.ts";
 import { roughBytes } from "./size.ts";
-import { Tell } from "./tell.ts";
-import type { TurnDraft } from "./turn.ts";
+import { TellDelivery } from "./tell-delivery.ts";
 import { TurnDone } from "./turn-done.ts";
 import { TurnOrder } from "./turn-order.ts";
 import { TurnRunner } from "./turn-runner.ts";
 
 const IDLE_MS = 30_000;
 const SWEEP_MS = 5_000;
-/** Tells of one turn to one receiver on another worker that travel as one item. */
-const TELLS_A_RUN = 32;
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 
@@ -48,71 +44,18 @@ export class ActorHost {
   readonly cells = new Map<Address, Cell>();
   /** Rows found by looking into inboxes, whose wake-ups may still come. */
   readonly #found: Found;
+  /** Messages in memory. */
+  readonly tells: TellDelivery;
   /** In which order they get their turns. */
   readonly order: TurnOrder;
 
   constructor(engine: Engine) {
     this.#engine = engine;
     this.#runner = new TurnRunner(engine, this);
+    this.tells = new TellDelivery(engine, this);
     this.order = new TurnOrder(engine, this, this.#runner);
     this.#found = new Found(engine.options.clock);
     this.#sweepLater();
-  }
-
-  /** A message in memory, at most once: dropped when its receiver is full or not here. */
-  tell(to: Address, from: Address | null, message: unknown): void {
-    const shard = this.#shardElsewhere(to);
-    if (shard === null) this.#tellHere(this.cellFor(to), from, message);
-    else this.#engine.options.toPeer(shard, { type: "tell", to, from, message });
-  }
-
-  /** Sends the tells of a turn, in the order they were asked for. */
-  deliver(from: Address, draft: TurnDraft): void {
-    const { tellTo, tellMessage, told } = draft;
-    for (let at = 0; at < told; at += 1) {
-      const to = tellTo[at] as Address;
-      const cell = this.cells.get(to);
-      if (cell !== undefined) this.#tellHere(cell, from, tellMessage[at]);
-      else at = this.#deliverRun(from, draft, at);
-    }
-  }
-
-  /** Sends a tell whose receiver is not in memory, with those to the same one after it; the last of them. */
-  #deliverRun(from: Address, { tellTo, tellMessage, told }: TurnDraft, first: number): number {
-    const to = tellTo[first] as Address;
-    const message = tellMessage[first];
-    const shard = this.#shardElsewhere(to);
-    if (shard === null) {
-      this.#tellHere(this.cellFor(to), from, message);
-      return first;
-    }
-    let end = first + 1;
-    const most = Math.min(told, first + TELLS_A_RUN);
-    while (end < most && tellTo[end] === to) end += 1;
-    const item = { type: "tell", to, from, message } as const;
-    const { toPeer } = this.#engine.options;
-    toPeer(shard, end - first === 1 ? item : { ...item, more: tellMessage.slice(first + 1, end) });
-    return end - 1;
-  }
-
-  /** The shard of an actor that lives on another worker; null when it lives here. */
-  #shardElsewhere(to: Address): number | null {
-    if (this.cells.has(to)) return null;
-    const shard = shardOfAddress(to);
-    return this.#engine.epochOf(shard) === undefined ? shard : null;
-  }
-
-  #tellHere(cell: Cell | null, from: Address | null, message: unknown): void {
-    if (cell === null || !takesTell(cell)) {
-      this.#engine.metrics.count("tellsDropped");
-      return;
-    }
-    const { pace } = this.#engine;
-    if (pace.isMeasuredTell()) cell.mailbox.push(new Tell(message, from, pace.tick), "user");
-    else cell.mailbox.tell(message, from);
-    if (cell.isQueued) return;
-    if (cell.status === "ready") this.order.enqueue(cell);
-    else if (cell.status === "cold") this.load(cell);
   }
 
   /** Puts a durable message into its receiver's inbox, in the open batch. */
@@ -339,6 +282,7 @@ export class ActorHost {
   /** Takes an actor out of memory; what was under way of it is left alone. */
   drop(cell: Cell): void {
     cell.isGone = true;
+    cell.toldNext = null;
     this.cells.delete(cell.address);
   }
 
@@ -382,13 +326,11 @@ export class ActorHost {
       if (pace.tick - cell.lastUsedTick < idleMs && spared >= over) continue;
       spared += 1;
       this.drop(cell);
+      // Whoever remembers having told it keeps no state alive.
+      cell.state = undefined;
       cell.metrics.hibernations += 1;
     }
   }
-}
-
-function takesTell({ status, mailbox, definition }: Cell): boolean {
-  return status !== "quarantined" && mailbox.userSize < (definition.mailboxMax ?? MAILBOX_MAX);
 }
 
 function endedRunOf(row: InboxRow): string | undefined {

@@ -70,7 +70,7 @@ export class Admission {
   /** Sends back what is for another owner by now; nothing of it was done here. */
   moved(item: Exclude<DoorItem, { type: "drop" }>): void {
     if (item.type === "request" && item.want === "nothing") {
-      this.#engine.actors.tell(item.to, null, item.message);
+      this.#engine.actors.tells.tell(item.to, null, item.message);
       return;
     }
     this.#engine.options.toDoor({ type: "moved", id: item.id });

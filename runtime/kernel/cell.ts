@@ -58,6 +58,8 @@ export class Cell implements Queued<Cell> {
   status: CellState = "cold";
   state: Data = undefined;
   isQueued = false;
+  /** Who was told next the last time after this one had been told: a guess that saves a look-up. */
+  toldNext: Cell | null = null;
   /** Dropped from memory: another cell may stand for its address by now. */
   isGone = false;
   /** Its tenant's lane in the order of turns, when it has stood there. */

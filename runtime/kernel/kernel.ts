@@ -247,8 +247,8 @@ class KernelOfThread implements Kernel {
       return;
     }
     const { to, from, message, more } = item;
-    this.#engine.actors.tell(to, from, message);
-    if (more !== undefined) for (const next of more) this.#engine.actors.tell(to, from, next);
+    this.#engine.actors.tells.tell(to, from, message);
+    if (more !== undefined) for (const next of more) this.#engine.actors.tells.tell(to, from, next);
   }
 
   #wakeUp(item: PeerItem & { type: "stored" }, shard: number): void {

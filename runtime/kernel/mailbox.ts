@@ -7,16 +7,14 @@ import { PairRing, Ring } from "./ring.ts";
 import { Tell } from "./tell.ts";
 
 /** In the place of a sender: the message beside it is a whole item. */
-const ITEM = Symbol("item");
+export const ITEM = Symbol("item");
 
 /** Who sent what stands beside it; undefined where nothing stands. */
-type Sender = Address | null | typeof ITEM | undefined;
+export type Sender = Address | null | typeof ITEM | undefined;
 
-/** What was taken: an item, or null and a message that was told. */
-export interface Taken<T> {
-  item: T | Tell | null;
-  message: Data;
-  from: Address | null;
+/** Who sent what was just taken. */
+export interface Taken {
+  from: Sender;
 }
 
 /**
@@ -69,32 +67,22 @@ export class Mailbox<T extends object> {
     this.#from = ITEM;
   }
 
-  /** Takes the next message; false when there is none. */
-  take(taken: Taken<T>): boolean {
+  /**
+   * Takes the next message: `taken` says from whom it was told, that it is a whole item (ITEM), or that
+   * there was none (undefined).
+   */
+  take(taken: Taken): Data {
     if (this.#system !== null && this.#system.size > 0) {
-      taken.item = this.#system.shift() ?? null;
-      return true;
+      taken.from = ITEM;
+      return this.#system.shift();
     }
-    let message = this.#message;
-    let from = this.#from;
-    if (from !== undefined) {
-      this.#message = undefined;
-      this.#from = undefined;
-    } else {
-      const ring = this.#user;
-      if (ring === null || ring.size === 0) return false;
-      message = ring.first;
-      from = ring.second;
-      ring.drop();
-    }
-    if (from === ITEM) {
-      taken.item = message as T;
-    } else {
-      taken.item = null;
-      taken.message = message;
-      taken.from = from ?? null;
-    }
-    return true;
+    const from = this.#from;
+    if (from === undefined) return this.#takeRing(taken);
+    const message = this.#message;
+    this.#message = undefined;
+    this.#from = undefined;
+    taken.from = from;
+    return message;
   }
 
   /** Whether a waiting item passes the test. What was told is no item. */
@@ -107,9 +95,25 @@ export class Mailbox<T extends object> {
   /** Takes everything, system lane first. */
   drain(): (T | Tell)[] {
     const all: (T | Tell)[] = [];
-    const taken: Taken<T> = { item: null, message: undefined, from: null };
-    while (this.take(taken)) all.push(taken.item ?? new Tell(taken.message, taken.from));
-    return all;
+    const taken: Taken = { from: undefined };
+    for (;;) {
+      const message = this.take(taken);
+      const { from } = taken;
+      if (from === undefined) return all;
+      all.push(from === ITEM ? (message as T | Tell) : new Tell(message, from));
+    }
+  }
+
+  #takeRing(taken: Taken): Data {
+    const ring = this.#user;
+    if (ring === null || ring.size === 0) {
+      taken.from = undefined;
+      return undefined;
+    }
+    const message = ring.first;
+    taken.from = ring.second;
+    ring.drop();
+    return message;
   }
 
   #pushUser(message: Data, from: Sender): void {

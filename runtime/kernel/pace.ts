@@ -5,9 +5,12 @@
 import type { Clock } from "../clock.ts";
 
 /** Of so many messages told in memory, the wait of one is measured. */
-export const TELLS_A_SAMPLE = 16;
-/** Turns told in memory that one reading of the clock may stand for. */
-const STRIDE_MAX = 16;
+export const TELLS_A_SAMPLE = 64;
+/** Turns told in memory that one reading of the clock may stand for, and how long they may take in all. */
+const STRIDE_MAX = 64;
+const STRIDE_MS_MAX = 2;
+/** A slice shorter than this goes on when it has had its turns: a pass of the event loop costs microseconds. */
+const SLICE_MS_MIN = 0.1;
 /** A turn longer than this makes the next ones be timed one by one. */
 const LONG_MS = 0.25;
 
@@ -26,6 +29,8 @@ export class Pace {
   #left = 1;
   #tells = 0;
   #endMs = 0;
+  /** Until when a slice of cheap turns may go on, by the fine clock; 0 when it may not. */
+  #cheapMs = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -43,9 +48,16 @@ export class Pace {
 
   /** A slice begins; the clock is read for it unless that has just been done. */
   begin(sliceMs: number, isFresh: boolean): void {
+    const { fine } = this.#clock;
+    this.#cheapMs = isFresh || fine === undefined ? 0 : fine() + SLICE_MS_MIN;
     if (!isFresh) this.read();
     this.#endMs = this.nowMs + sliceMs;
     this.isOver = false;
+  }
+
+  /** Whether a slice that has had its turns may go on, because they have taken next to no time. */
+  isCheap(): boolean {
+    return this.#cheapMs > 0 && (this.#clock.fine?.() ?? 0) < this.#cheapMs;
   }
 
   /** Whether the wait of the message that is told now is to be measured. */
@@ -63,7 +75,8 @@ export class Pace {
   /** A sample took this long: says how many turns it stands for, and reads the clock. */
   sampled(ms: number): number {
     const stoodFor = this.stride;
-    this.stride = ms > LONG_MS ? 1 : Math.min(STRIDE_MAX, this.stride * 2);
+    const isLong = ms > LONG_MS || this.stride * ms > STRIDE_MS_MAX;
+    this.stride = isLong ? 1 : Math.min(STRIDE_MAX, this.stride * 2);
     this.#left = this.stride;
     this.read();
     return stoodFor;

@@ -1,15 +1,17 @@
 // Turns of what was told in memory. Most of them write nothing, and such a turn costs no commit, no
 // promise and no object beside the message: it has a path of its own, which the whole of
-// turn-runner.ts takes over as soon as a turn has written something or has thrown.
+// turn-runner.ts takes over as soon as a turn has written something or has thrown. What is done
+// rarely is done in functions of its own, so that the rest is small enough to be compiled as one.
 
+import { performance } from "node:perf_hooks";
 import type { Data } from "../actor.ts";
+import type { Address } from "../address.ts";
 import type { ActorHost } from "./actor-host.ts";
-import type { Cell, MailItem } from "./cell.ts";
+import type { Cell } from "./cell.ts";
 import type { Engine } from "./engine.ts";
-import type { Taken } from "./mailbox.ts";
 import { type Pace, TELLS_A_SAMPLE } from "./pace.ts";
 import { Tell } from "./tell.ts";
-import { NOTHING, TurnDraft } from "./turn.ts";
+import { TurnDraft } from "./turn.ts";
 import type { TurnRunner } from "./turn-runner.ts";
 
 /** Runs turns of tells for one ActorHost. */
@@ -31,58 +33,64 @@ export class TellTurns {
   }
 
   /**
-   * Handles what was told to a cell that is ready and names no rows to be read: the message of
-   * `taken`, or `tell` when it has an object. Returns whether the turn was light: it has written
+   * Handles what was told to a cell that is ready and names no rows to be read: a message with its
+   * sender, in `tell` too when it has an object. Returns whether the turn was light: it has written
    * nothing and has not failed.
    */
-  turn(cell: Cell, taken: Taken<MailItem>, tell: Tell | null): boolean {
+  turn(cell: Cell, message: Data, from: Address | null, tell: Tell | null): boolean {
     const pace = this.#pace;
     const draft = this.#draft;
     const handling = this.#handling;
-    const message = tell === null ? taken.message : tell.message;
-    const from = tell === null ? taken.from : tell.from;
-    const isSample = pace.isSample();
-    const beganMs = isSample ? performance.now() : 0;
-    draft.open(cell, from, 0, NOTHING, pace.nowMs);
+    draft.openTold(cell, from, pace.nowMs);
     if (handling !== null) handling(cell.address, 0);
     let next: Data;
     try {
-      next = cell.definition.receive(cell.state, message, draft);
+      next = pace.isSample()
+        ? this.#timed(cell, message, draft)
+        : cell.definition.receive(cell.state, message, draft);
     } catch (error) {
-      this.#heavy(draft);
-      this.#runner.fail(cell, tell ?? new Tell(message, from), error);
+      this.#failed(cell, tell ?? new Tell(message, from), error);
       return false;
-    } finally {
-      if (handling !== null) handling("", 0);
     }
     draft.close();
-    if (isSample) {
-      const ms = performance.now() - beganMs;
-      const stoodFor = pace.sampled(ms);
-      cell.metrics.turnMs.observe(ms, stoodFor);
-      const { loads } = this.#engine.options;
-      if (loads) loads[cell.shard] = (loads[cell.shard] ?? 0) + ms * stoodFor;
-    }
-    if (tell !== null && tell.tick >= 0) {
-      const { queueWaitMs, mailboxDepth } = cell.metrics;
-      queueWaitMs.observe(Math.max(0, pace.tick - tell.tick), TELLS_A_SAMPLE);
-      mailboxDepth.observe(cell.mailbox.size + 1, TELLS_A_SAMPLE);
-    }
+    if (handling !== null) handling("", 0);
+    if (tell !== null && tell.tick >= 0) this.#observeWait(cell, tell);
     if (!draft.isLight || next !== cell.state) {
-      this.#heavy(draft);
+      this.#draft = this.#newDraft();
       this.#runner.finish(cell, tell ?? new Tell(message, from), draft, next);
       return false;
     }
-    this.#runner.took(cell, pace.tick);
-    if (draft.told > 0 && tell?.isTold !== true) this.#host.deliver(cell.address, draft);
+    cell.metrics.turns += 1;
+    cell.lastUsedTick = pace.tick;
+    if (draft.told > 0 && tell?.isTold !== true) this.#host.tells.ofTurn(cell.address, draft);
     draft.clear();
     return true;
   }
 
-  /** This draft goes with its turn: the next one gets another. */
-  #heavy(draft: TurnDraft): void {
-    draft.close();
+  /** Calls the handler and measures how long it takes. */
+  #timed(cell: Cell, message: Data, draft: TurnDraft): Data {
+    const beganMs = performance.now();
+    const next = cell.definition.receive(cell.state, message, draft);
+    const ms = performance.now() - beganMs;
+    const stoodFor = this.#pace.sampled(ms);
+    cell.metrics.turnMs.observe(ms, stoodFor);
+    const { loads } = this.#engine.options;
+    if (loads) loads[cell.shard] = (loads[cell.shard] ?? 0) + ms * stoodFor;
+    return next;
+  }
+
+  #observeWait(cell: Cell, tell: Tell): void {
+    const { queueWaitMs, mailboxDepth } = cell.metrics;
+    queueWaitMs.observe(Math.max(0, this.#pace.tick - tell.tick), TELLS_A_SAMPLE);
+    mailboxDepth.observe(cell.mailbox.size + 1, TELLS_A_SAMPLE);
+  }
+
+  /** The draft goes with the turn that has failed: the next one gets another. */
+  #failed(cell: Cell, tell: Tell, error: unknown): void {
+    this.#draft.close();
     this.#draft = this.#newDraft();
+    this.#handling?.("", 0);
+    this.#runner.fail(cell, tell, error);
   }
 
   #newDraft(): TurnDraft {

@@ -4,7 +4,7 @@
 import type { ActorHost } from "./actor-host.ts";
 import type { Cell, MailItem } from "./cell.ts";
 import type { Engine } from "./engine.ts";
-import type { Taken } from "./mailbox.ts";
+import { ITEM, type Taken } from "./mailbox.ts";
 import { RunQueue } from "./run-queue.ts";
 import { Tell } from "./tell.ts";
 import { TellTurns } from "./tell-turns.ts";
@@ -24,7 +24,7 @@ export class TurnOrder {
   readonly #runner: TurnRunner;
   readonly #tells: TellTurns;
   readonly #queue = new RunQueue<Cell>();
-  readonly #taken: Taken<MailItem> = { item: null, message: undefined, from: null };
+  readonly #taken: Taken = { from: undefined };
   /** The open commit batch as the last slice found it. */
   #batch: object | null = null;
   #isScheduled = false;
@@ -46,9 +46,14 @@ export class TurnOrder {
   enqueue(cell: Cell): void {
     if (cell.isQueued || cell.mailbox.size === 0) return;
     if (cell.status !== "ready" && cell.status !== "cold") return;
+    this.enter(cell);
+  }
+
+  /** Puts a cell into the queue that has something to do and is not in it. */
+  enter(cell: Cell): void {
     cell.isQueued = true;
     this.#queue.push(cell);
-    this.#schedule();
+    if (!this.#isSlicing) this.#schedule();
   }
 
   /** Lets turns go on after a commit. */
@@ -77,7 +82,7 @@ export class TurnOrder {
   }
 
   #schedule(): void {
-    if (this.#isScheduled || this.#isSlicing || this.#isGathering) return;
+    if (this.#isScheduled || this.#isGathering) return;
     this.#isScheduled = true;
     this.#engine.options.defer(this.#deferred);
   }
@@ -91,8 +96,13 @@ export class TurnOrder {
       this.#batch = committer.current;
       queue.unpark();
     }
-    for (let turns = 0; queue.size > 0 && !committer.isFull; ) {
-      if (turns >= limits.sliceTurns || pace.isOver) return;
+    if (committer.isFull) return;
+    for (let turns = 0; queue.size > 0; ) {
+      if (pace.isOver) return;
+      if (turns >= limits.sliceTurns) {
+        if (!pace.isCheap()) return;
+        turns = 0;
+      }
       const cell = queue.shift();
       if (cell === undefined) return;
       cell.isQueued = false;
@@ -103,11 +113,11 @@ export class TurnOrder {
         continue;
       }
       const { openRows, openBytes } = committer;
-      turns += this.#visit(cell);
-      if (committer.openRows > openRows) {
-        this.#charge(cell, committer.openRows - openRows, committer.openBytes - openBytes);
-      }
+      turns += this.#visit(cell, openRows + VISIT_ROWS);
+      const rows = committer.openRows - openRows;
+      if (rows > 0) this.#charge(cell, rows, committer.openBytes - openBytes);
       if (cell.mailbox.size > 0) this.enqueue(cell);
+      if (rows !== 0 && committer.isFull) return;
     }
   }
 
@@ -129,20 +139,25 @@ export class TurnOrder {
   }
 
   /** Some turns of one actor: what it needs is at hand, and the others wait no longer than for one. */
-  #visit(cell: Cell): number {
+  #visit(cell: Cell, rowsMax: number): number {
     const { committer, pace } = this.#engine;
+    const { mailbox } = cell;
     const taken = this.#taken;
-    const { reads } = cell.definition;
-    const rowsMax = committer.openRows + VISIT_ROWS;
-    let isReady = cell.status === "ready";
+    const isPlain = cell.definition.reads === undefined;
     let turns = 0;
-    while (isReady && turns < VISIT_TURNS && !pace.isOver && cell.mailbox.take(taken)) {
+    for (let isReady = cell.status === "ready"; isReady && turns < VISIT_TURNS && !pace.isOver; ) {
+      const message = mailbox.take(taken);
+      const { from } = taken;
+      if (from === undefined) break;
       turns += 1;
-      const { item } = taken;
-      const isTell = reads === undefined && (item === null || item instanceof Tell);
       // A light turn changes nothing that could keep the next one from following.
-      if (isTell && this.#tells.turn(cell, taken, item)) continue;
-      if (!isTell) this.#runner.turn(cell, item ?? new Tell(taken.message, taken.from));
+      if (from !== ITEM && isPlain) {
+        if (this.#tells.turn(cell, message, from, null)) continue;
+      } else if (
+        this.#turn(cell, from === ITEM ? (message as MailItem) : new Tell(message, from), isPlain)
+      ) {
+        continue;
+      }
       isReady =
         cell.status === "ready" &&
         !cell.isGone &&
@@ -150,5 +165,14 @@ export class TurnOrder {
         !committer.isFull;
     }
     return turns;
+  }
+
+  /** A turn of a message that is an object. Returns whether it was light. */
+  #turn(cell: Cell, item: MailItem | Tell, isPlain: boolean): boolean {
+    if (isPlain && item instanceof Tell) {
+      return this.#tells.turn(cell, item.message, item.from, item);
+    }
+    this.#runner.turn(cell, item);
+    return false;
   }
 }

@@ -1,6 +1,7 @@
 // One turn from the message to its answer: loads what the behaviour named, calls the handler, writes
 // everything it wished for in one transaction, and decides what becomes of a message that failed.
 
+import { performance } from "node:perf_hooks";
 import type { Data, Loaded } from "../actor.ts";
 import { addressParts } from "../address.ts";
 import { type ErrorData, RuntimeError, toErrorData } from "../errors.ts";
@@ -137,7 +138,7 @@ export class TurnRunner {
     if (!committer.hasReached(door.level)) return false;
     this.took(cell, pace.tick);
     admission.left(cell, item);
-    if (item.isTold !== true) this.#host.deliver(cell.address, draft);
+    if (item.isTold !== true) this.#host.tells.ofTurn(cell.address, draft);
     options.toDoor({ type: "reply", id: door.id, value: answer.value });
     draft.clear();
     return true;
@@ -203,7 +204,7 @@ export class TurnRunner {
     if (!isRefusal && item.door?.key) {
       remember(committer, done, { tenant: cell.tenant, key: item.door.key, draft });
     }
-    if (item.isTold !== true) this.#host.deliver(cell.address, draft);
+    if (item.isTold !== true) this.#host.tells.ofTurn(cell.address, draft);
     for (const wish of draft.wishes) this.#grant(done, wish, draft.answer);
     if (item.endedRun) this.#engine.runs.settle(done, item.endedRun, draft);
     else this.#answer(done, draft.answer);
@@ -223,7 +224,7 @@ export class TurnRunner {
         });
         return;
       case "tell":
-        if (done.item.isTold !== true) this.#host.tell(wish.to, cell.address, wish.message);
+        if (done.item.isTold !== true) this.#host.tells.tell(wish.to, cell.address, wish.message);
         return;
       case "start":
         runs.start(done, {

@@ -59,7 +59,7 @@ export class TurnDraft implements Turn {
   nowMs = 0;
   from: Address | null = null;
   deadlineMs = 0;
-  loaded: Loaded = {};
+  loaded: Loaded = NOTHING;
   readonly ops: StoreOp[] = [];
   readonly wishes: Wish[] = [];
   readonly floors: Floor[] = [];
@@ -70,6 +70,8 @@ export class TurnDraft implements Turn {
   readonly tellTo: Address[] = [];
   readonly tellMessage: Data[] = [];
   told = 0;
+  /** Whether nothing was noted but tells and an answer. Such a draft is used again. */
+  isLight = true;
   readonly #random: RandomBytes;
   readonly #limits: TurnLimits;
   #cell = NO_CELL;
@@ -92,20 +94,27 @@ export class TurnDraft implements Turn {
     this.loaded = loaded;
   }
 
+  /** Begins a turn of what was told, with a draft that is used for nothing else. */
+  openTold(cell: Cell, from: Address | null, nowMs: number): void {
+    this.#cell = cell;
+    this.#isOpen = true;
+    this.self = cell.address;
+    this.nowMs = nowMs;
+    this.from = from;
+  }
+
   /** The handler has returned or thrown: whoever kept the turn can do nothing with it any more. */
   close(): void {
     this.#isOpen = false;
   }
 
-  /** Whether nothing was noted but tells and an answer. */
-  get isLight(): boolean {
-    return this.ops.length === 0 && this.wishes.length === 0;
-  }
-
   /** Makes a light draft ready for the next turn. */
   clear(): void {
     this.answer = null;
-    if (this.told === 0) return;
+    if (this.told > 0) this.#clearTold();
+  }
+
+  #clearTold(): void {
     if (this.tellTo.length > TELLS_KEPT_MAX) {
       this.tellTo.length = 0;
       this.tellMessage.length = 0;
@@ -156,7 +165,7 @@ export class TurnDraft implements Turn {
 
   tell(to: Address, message: Data): void {
     this.#check();
-    if (this.wishes.length > 0) {
+    if (!this.isLight && this.wishes.length > 0) {
       this.wishes.push({ type: "tell", to, message });
       return;
     }
@@ -213,11 +222,13 @@ export class TurnDraft implements Turn {
 
   #wish(wish: Wish): void {
     this.#check();
+    this.isLight = false;
     this.wishes.push(wish);
   }
 
   #write(op: StoreOp): void {
     this.#check();
+    this.isLight = false;
     this.ops.push(op);
     this.#bytes += op.key.length + ("value" in op && op.value ? op.value.byteLength : 0);
     if (this.ops.length > this.#limits.turnRows || this.#bytes > this.#limits.turnBytes) {
