@@ -2,6 +2,7 @@
 // handler, answer. What is thrown anywhere on it becomes an answer in the style of its surface.
 
 import { type ErrorData, RuntimeError, toErrorData } from "../../runtime/errors.ts";
+import { FairPass } from "../../runtime/shared/fair-pass.ts";
 import type { System } from "../../runtime/system.ts";
 import { type Authenticator, authorize, presentedKey } from "./auth.ts";
 import { type ReadBody, readBody } from "./body.ts";
@@ -57,6 +58,12 @@ export interface Door extends FrontDoor {
 }
 
 const SOCKET_PATH = "/ws";
+/**
+ * Requests that are read in one pass of the event loop when others wait, and for how long one after
+ * another may be when nobody does. As many wait as there are connections at most.
+ */
+const REQUESTS_A_PASS = 8;
+const REQUESTS_FREE_MS = 2;
 const RETRY_AFTER_STOP_MS = 5_000;
 const NOBODY: Principal = {
   tenant: "",
@@ -70,6 +77,11 @@ const safeHeaders = { "X-Content-Type-Options": "nosniff", "Cache-Control": "no-
 /** Ties the parts together. */
 export function createDoor(options: DoorOptions): Door {
   const table = createRouteTable(options.routes);
+  const turns = new FairPass({
+    defer: setImmediate,
+    most: REQUESTS_A_PASS,
+    freeMs: REQUESTS_FREE_MS,
+  });
   let isStopping = false;
 
   function health(path: string): HttpResponse {
@@ -86,7 +98,7 @@ export function createDoor(options: DoorOptions): Door {
   }
 
   async function serve(request: HttpRequest): Promise<HttpResponse> {
-    const visit = new Visit(request, options);
+    const visit = new Visit(request, options, turns);
     try {
       refuseWhenStopping();
       options.origins.checkHost(request);
@@ -106,7 +118,7 @@ export function createDoor(options: DoorOptions): Door {
       return path.startsWith("/health") && isHealth(path, method) ? health(path) : serve(request);
     },
     upgrade: (request) => {
-      const visit = new Visit(request, options);
+      const visit = new Visit(request, options, turns);
       try {
         refuseWhenStopping();
         options.origins.checkHost(request);
@@ -129,15 +141,17 @@ type RouteMatch = Extract<Match, { type: "route" }>;
 class Visit {
   readonly #request: HttpRequest;
   readonly #options: DoorOptions;
+  readonly #turns: FairPass;
   readonly #startedMs = performance.now();
   #route: Route | null = null;
   #principal: Principal = NOBODY;
   #limits: Readonly<Record<string, string>> = NONE;
   #cors: Readonly<Record<string, string>> = NONE;
 
-  constructor(request: HttpRequest, options: DoorOptions) {
+  constructor(request: HttpRequest, options: DoorOptions, turns: FairPass) {
     this.#request = request;
     this.#options = options;
+    this.#turns = turns;
   }
 
   // Waits only where there is something to wait for: each turn of the queue of promises costs CPU.
@@ -152,7 +166,14 @@ class Visit {
     const { route } = match;
     this.#route = route;
     const admission = this.#admit(route);
-    return admission === null ? this.#read(match) : admission.then(() => this.#read(match));
+    return admission === null ? this.#inTurn(match) : admission.then(() => this.#inTurn(match));
+  }
+
+  /** What it costs begins here: tenants take turns for it. Who stops something does not wait. */
+  #inTurn(match: RouteMatch): HttpResponse | Promise<HttpResponse> {
+    const turns = this.#turns;
+    if (match.route.isControl === true || turns.isNow()) return this.#read(match);
+    return turns.turn(this.#principal.tenant).then(() => this.#read(match));
   }
 
   #read(match: RouteMatch): HttpResponse | Promise<HttpResponse> {

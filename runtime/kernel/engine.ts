@@ -3,6 +3,7 @@
 
 import type { ActorDefinition, Data, RunDefinition } from "../actor.ts";
 import type { RunHost } from "../runs/run-host.ts";
+import type { FairPass } from "../shared/fair-pass.ts";
 import type { Metrics } from "../shared/metrics.ts";
 import type { ActorHost } from "./actor-host.ts";
 import type { Admission } from "./admission.ts";
@@ -10,7 +11,6 @@ import type { Attribution } from "./attribution.ts";
 import type { Blame } from "./blame.ts";
 import type { Committer } from "./committer.ts";
 import type { DeadLetters } from "./dead-letters.ts";
-import type { GoingOn } from "./going-on.ts";
 import type { KernelLimits, KernelOptions } from "./kernel-port.ts";
 import type { Pace } from "./pace.ts";
 import type { Quarantine } from "./quarantine.ts";
@@ -37,7 +37,7 @@ export interface Engine {
   readonly shards: Shards;
   readonly blame: Blame;
   readonly attribution: Attribution;
-  readonly goingOn: GoingOn;
+  readonly goingOn: FairPass;
   /** Epoch of a shard whose messages are taken here, or undefined: another kernel's, or leaving. */
   epochOf(shard: number): number | undefined;
   /** Shards whose messages are taken here. */

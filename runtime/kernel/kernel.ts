@@ -6,6 +6,7 @@ import { shardOf, shardOfAddress } from "../address.ts";
 import { RuntimeError, toErrorData } from "../errors.ts";
 import type { DoorItem, InboxRow, PeerItem } from "../message.ts";
 import { RunHost } from "../runs/run-host.ts";
+import { FairPass } from "../shared/fair-pass.ts";
 import type { Look, Seen } from "../shared/look.ts";
 import { Metrics } from "../shared/metrics.ts";
 import { keyNumber, keys } from "../store/keys.ts";
@@ -16,7 +17,6 @@ import { Blame } from "./blame.ts";
 import { Committer, type Refused } from "./committer.ts";
 import { DeadLetters } from "./dead-letters.ts";
 import type { Engine } from "./engine.ts";
-import { GoingOn } from "./going-on.ts";
 import { kernelFigures } from "./kernel-figures.ts";
 import { look } from "./kernel-look.ts";
 import type { Guilt, Kernel, KernelFigures, KernelLimits, KernelOptions } from "./kernel-port.ts";
@@ -54,6 +54,8 @@ export const KERNEL_LIMITS: KernelLimits = {
   inboxBytesMax: 67_108_864,
 };
 
+/** Runs that go on in one pass of the event loop. */
+const RUNS_A_PASS = 8;
 /** First character of a sequence: what the first version wrote, by time, begins with a lesser one. */
 const SEQUENCE_FORMAT = "1";
 const EPOCH_CHARS = 5;
@@ -91,7 +93,7 @@ class KernelOfThread implements Kernel {
       shards: this.#shards,
       blame: new Blame(),
       attribution: new Attribution(options),
-      goingOn: new GoingOn(options.defer),
+      goingOn: new FairPass({ defer: options.defer, most: RUNS_A_PASS }),
       epochOf: (shard: number) => this.#shards.servedAt(shard),
       ownedShards: () => this.#shards.served(),
       sequence: (shard: number) => this.#nextSequence(shard),

@@ -1,0 +1,100 @@
+// A tenant's flood at the door: its requests are read some at a time, and others come between them.
+
+import { expect, test } from "vitest";
+import { Type } from "../../actors/schema.ts";
+import type { Authenticator } from "../../adapters/http/auth.ts";
+import { createDoor } from "../../adapters/http/door.ts";
+import { createOriginRules } from "../../adapters/http/origin.ts";
+import { createRateLimiter } from "../../adapters/http/rate.ts";
+import { json } from "../../adapters/http/reply.ts";
+import { defineRoute, type Principal } from "../../adapters/http/route.ts";
+import type { HttpRequest, HttpResponse } from "../../adapters/http/server.ts";
+import { memoryTables, tablesOnly } from "./memory-tables.ts";
+
+const FLOOD = 200;
+/** Work of one request, ms. */
+const WORK_MS = 0.5;
+/** What goes on within the free time of a pass, and within the next pass. */
+const BEFORE_MAX = 20;
+
+/** Turns of the queue of promises in which a request has done all it can. */
+const SETTLE_TURNS = 20;
+
+const order: string[] = [];
+
+function spin(): void {
+  for (const endMs = performance.now() + WORK_MS; performance.now() < endMs; ) {
+    // The work of a request.
+  }
+}
+
+const work = (name: string, isControl: boolean) =>
+  defineRoute({
+    method: "POST",
+    pattern: `/v2/${name}`,
+    service: "agents",
+    errors: "problem",
+    isControl,
+    body: Type.Object({}),
+    handler: ({ principal }) => {
+      order.push(isControl ? `${principal.tenant} control` : principal.tenant);
+      spin();
+      return json(200, {});
+    },
+  });
+
+const who = (request: HttpRequest): Principal => ({
+  tenant: request.header("x-api-key") ?? "",
+  keyId: null,
+  role: "member",
+  allowedServices: ["*"],
+  via: "key",
+});
+
+const door = createDoor({
+  routes: [work("work", false), work("stop", true)],
+  system: tablesOnly(memoryTables()),
+  authenticator: {
+    known: who,
+    authenticate: (request) => Promise.resolve(who(request)),
+    authenticateKey: () => Promise.reject(new Error("Nobody says hello here.")),
+  } satisfies Authenticator,
+  origins: createOriginRules({ hosts: [], origins: [] }),
+  rates: createRateLimiter({ perSecond: 10_000, burst: 10_000 }),
+});
+
+function request(tenant: string, path: string): HttpRequest {
+  const headers: Readonly<Record<string, string>> = { host: "127.0.0.1", "x-api-key": tenant };
+  return {
+    id: "req_test",
+    method: "POST",
+    path,
+    query: new URLSearchParams(),
+    header: (name) => headers[name],
+    peer: "127.0.0.1",
+    signal: new AbortController().signal,
+    body: () => Buffer.from("{}"),
+  };
+}
+
+/** As the server does: what can be done of a request is done before the next one, in the same pass. */
+async function arrive(
+  answering: (HttpResponse | Promise<HttpResponse>)[],
+  one: HttpRequest,
+): Promise<void> {
+  answering.push(door.handle(one));
+  for (let turn = 0; turn < SETTLE_TURNS; turn += 1) await undefined;
+}
+
+test("beside a flood in one pass a quiet tenant's request is among the next, and a control before it", async () => {
+  const answering: (HttpResponse | Promise<HttpResponse>)[] = [];
+  for (let at = 0; at < FLOOD; at += 1) await arrive(answering, request("loud", "/v2/work"));
+  await arrive(answering, request("quiet", "/v2/work"));
+  await arrive(answering, request("quiet", "/v2/stop"));
+  const answers = await Promise.all(answering);
+
+  expect(answers.every(({ status }) => status === 200)).toBe(true);
+  expect(order).toHaveLength(FLOOD + 2);
+  expect(order.indexOf("quiet")).toBeLessThan(BEFORE_MAX);
+  expect(order.indexOf("quiet control")).toBeLessThan(order.indexOf("quiet"));
+});
