@@ -14,6 +14,7 @@ import type { KernelFigures, KernelLimits } from "./kernel/kernel-port.ts";
 import type { Log } from "./log.ts";
 import type { Operation } from "./message.ts";
 import { readLog } from "./runs/run-log.ts";
+import { decodeRun } from "./runs/run-row.ts";
 import { mergeFigures } from "./shared/figures.ts";
 import { type Look, mergeSeen, type SystemSeen } from "./shared/look.ts";
 import { decode } from "./store/codec.ts";
@@ -21,7 +22,7 @@ import { type Folder, openFolder } from "./store/folder.ts";
 import { keys, prefixRange } from "./store/keys.ts";
 import { openStore } from "./store/lmdb.ts";
 import { type Storage, startStorage } from "./store/storage.ts";
-import type { Store } from "./store/store.ts";
+import type { Row, Store } from "./store/store.ts";
 import type { ListPage, RunRow, System, SystemFigures } from "./system.ts";
 import { type ComputePool, type ComputeTask, createComputePool } from "./threads/compute.ts";
 import { EarlyThreads } from "./threads/early-threads.ts";
@@ -163,15 +164,16 @@ class ThreadedSystem implements RunningSystem {
     this.#door.decide(tenant, run, key, value);
 
   async run(tenant: string, run: string): Promise<RunRow | undefined> {
-    const bytes = await this.#hot.get(keys.run(tenant, rootRunOf(run)));
-    return bytes === undefined ? undefined : (decode(bytes) as RunRow);
+    const key = keys.run(tenant, rootRunOf(run));
+    const bytes = await this.#hot.get(key);
+    return bytes === undefined ? undefined : decodeRun(key, bytes);
   }
 
   log: System["log"] = async ({ address }, from, limit) =>
     await readLog(this.#hot, address, { from, limit });
 
   runs: System["runs"] = async (tenant, page) =>
-    (await this.#newest(keys.runsOf(tenant), page)) as readonly RunRow[];
+    (await this.#newest(keys.runsOf(tenant), page)).map(({ key, value }) => decodeRun(key, value));
 
   deadLetters: System["deadLetters"] = (tenant, page) => listLetters(this.#hot, tenant, page);
   deadLetter: System["deadLetter"] = (tenant, letter) => readLetter(this.#hot, tenant, letter);
@@ -192,14 +194,13 @@ class ThreadedSystem implements RunningSystem {
     await this.#door.operate(letter.to, operation);
   }
 
-  async #newest(base: string, { after, limit }: ListPage): Promise<readonly Data[]> {
+  async #newest(base: string, { after, limit }: ListPage): Promise<readonly Row[]> {
     if (!Number.isInteger(limit) || limit < 1 || limit > SLICE_ROWS) {
       throw new RuntimeError("INVALID", `A page has 1 to ${SLICE_ROWS} rows.`);
     }
     const { from, to } = prefixRange(base, limit);
     const before = after === undefined || base + after > to ? to : base + after;
-    const rows = await this.#hot.range({ from, to: before, limit, reverse: true });
-    return rows.map((row) => decode(row.value));
+    return await this.#hot.range({ from, to: before, limit, reverse: true });
   }
 
   async records(

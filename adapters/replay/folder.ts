@@ -5,6 +5,7 @@ import { type RecordItem, recordPage } from "../../actors/run-record.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { rootRunOf } from "../../runtime/frame.ts";
 import { readLog } from "../../runtime/runs/run-log.ts";
+import { decodeRun } from "../../runtime/runs/run-row.ts";
 import { decode } from "../../runtime/store/codec.ts";
 import { keys, prefixRange } from "../../runtime/store/keys.ts";
 import type { Reader } from "../../runtime/store/store.ts";
@@ -26,8 +27,9 @@ export async function findRun(
   tenants: readonly string[] | null,
 ): Promise<FoundRun> {
   for (const tenant of tenants ?? (await tenantsOf(hot))) {
-    const bytes = await hot.get(keys.run(tenant, rootRunOf(id)));
-    if (bytes !== undefined) return { tenant, run: decode(bytes) as RunRow };
+    const key = keys.run(tenant, rootRunOf(id));
+    const bytes = await hot.get(key);
+    if (bytes !== undefined) return { tenant, run: decodeRun(key, bytes) };
   }
   throw new RuntimeError("NOT_FOUND", `There is no run ${id}.`);
 }

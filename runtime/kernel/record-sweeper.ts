@@ -2,8 +2,8 @@
 // What stays is a small row that says how and when the run ended; whoever wants to see its events
 // is told that they were trimmed.
 
-import type { StoredRun } from "../runs/run-tree.ts";
-import { decode, encode } from "../store/codec.ts";
+import { decodeRun, encodeRun, type StoredRun } from "../runs/run-row.ts";
+import { encode } from "../store/codec.ts";
 import { keys, prefixRange } from "../store/keys.ts";
 import type { Engine } from "./engine.ts";
 import { SWEEPING_SHARD } from "./sweeper.ts";
@@ -33,14 +33,14 @@ export async function sweepRecords(engine: Engine): Promise<boolean> {
   for (const { key } of ended) {
     const runKey = keys.runOfEnded(key);
     const bytes = await committer.get(runKey);
-    const row = bytes === undefined ? null : (decode(bytes) as StoredRun);
+    const row = bytes === undefined ? null : decodeRun(runKey, bytes);
     if (row !== null) {
       const chunks = await committer.range(prefixRange(keys.journalOf(row.address), chunksLeft));
       for (const chunk of chunks) committer.write(owner, { op: "remove", key: chunk.key });
       chunksLeft -= chunks.length;
       // The rest of a long log is for the next sweep: its run is found again.
       if (chunksLeft <= 0) return true;
-      committer.write(owner, { op: "put", key: runKey, value: encode(trimmed(row)) });
+      committer.write(owner, { op: "put", key: runKey, value: encodeRun(trimmed(row)) });
       metrics.count("recordsTrimmed");
     }
     committer.write(owner, { op: "remove", key });

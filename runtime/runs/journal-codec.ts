@@ -55,15 +55,22 @@ const FIELDS = new Map<Type, readonly string[]>(
 
 /** Bytes of one chunk of a log. */
 export function encodeChunk(entries: readonly LogEntry[]): Uint8Array {
-  return encode(entries.map(packed));
+  return encode(packEntries(entries));
+}
+
+/** The entries as plain lists. */
+export function packEntries(entries: readonly LogEntry[]): readonly unknown[] {
+  return entries.map(packed);
+}
+
+/** The entries that `packEntries` was given, of the log of the root run `root`. @throws FOREIGN_DATA. */
+export function unpackEntries(entries: readonly unknown[], root: string): LogEntry[] {
+  return entries.map((entry) => unpacked(entry as readonly unknown[], root));
 }
 
 /** The entries of a chunk of the log of the root run `root`. @throws RuntimeError FOREIGN_DATA. */
 export function decodeChunk(bytes: Uint8Array, root: string): LogEntry[] {
-  return (decode(bytes) as readonly unknown[]).map((entry) =>
-    // Logs of the first format hold the entries themselves.
-    Array.isArray(entry) ? unpacked(entry, root) : (entry as LogEntry),
-  );
+  return unpackEntries(decode(bytes) as readonly unknown[], root);
 }
 
 function packed(entry: LogEntry): unknown[] {

@@ -9,7 +9,8 @@ import { keys, prefixRange } from "../store/keys.ts";
 import type { Row } from "../store/store.ts";
 import { loadLog } from "./journal.ts";
 import { WAITING } from "./run-hibernation.ts";
-import { RunTree, type StoredRun } from "./run-tree.ts";
+import { decodeRun, type StoredRun } from "./run-row.ts";
+import { RunTree } from "./run-tree.ts";
 
 /** Rows of one page of a run's inbox. */
 const MAIL_ROWS = 1_000;
@@ -69,8 +70,9 @@ export class RunActivation {
   async #take(place: RunPlace): Promise<RunTree | null> {
     const { tenant, id } = place;
     const { committer } = this.#engine;
-    const bytes = await committer.get(keys.run(tenant, id));
-    const row = bytes === undefined ? null : (decode(bytes) as StoredRun);
+    const key = keys.run(tenant, id);
+    const bytes = await committer.get(key);
+    const row = bytes === undefined ? null : decodeRun(key, bytes);
     this.#checkOwner(place);
     if (row === null || row.endedAt !== null || row.status === "held") return null;
     const stored = await loadLog(committer, row.address);

@@ -21,7 +21,8 @@ import { RunActivation } from "./run-activation.ts";
 import { Context } from "./run-context.ts";
 import { RunControls } from "./run-controls.ts";
 import { RunHibernation } from "./run-hibernation.ts";
-import { RunTree, type StoredRun } from "./run-tree.ts";
+import { decodeRun, encodeRun, type StoredRun } from "./run-row.ts";
+import { RunTree } from "./run-tree.ts";
 import type { RunEnd } from "./viewer.ts";
 import { Viewers } from "./viewers.ts";
 
@@ -101,7 +102,7 @@ export class RunHost {
       return;
     }
     const key = keys.run(tenant, id);
-    this.#engine.committer.write(owner, { op: "put", key, value: encode(row) });
+    this.#engine.committer.write(owner, { op: "put", key, value: encodeRun(row) });
     this.#held.set(id, row);
   }
 
@@ -131,8 +132,9 @@ export class RunHost {
 
   /** A root run's row. */
   async row(tenant: string, id: string): Promise<StoredRun | null> {
-    const bytes = await this.#engine.committer.get(keys.run(tenant, id));
-    return bytes === undefined ? null : (decode(bytes) as StoredRun);
+    const key = keys.run(tenant, id);
+    const bytes = await this.#engine.committer.get(key);
+    return bytes === undefined ? null : decodeRun(key, bytes);
   }
 
   /**
@@ -239,6 +241,9 @@ export class RunHost {
       one instanceof RunTree && !isLost(one.shard) && !one.isBegunIn(refused.batches);
     refused.repeat(goesOn);
     for (const one of refused.participants) {
+      if (one instanceof RunTree && goesOn(one)) one.restore(refused.batches);
+    }
+    for (const one of refused.participants) {
       if (one instanceof Posted && goesOn(one.tree)) one.tree.post(one.post);
       if (one instanceof RunTree && isLost(one.shard)) this.#drop(one);
     }
@@ -306,7 +311,7 @@ export class RunHost {
     const { committer } = this.#engine;
     const { tenant } = addressParts(row.parent);
     const mark = keys.openRun(owner.shard, tenant, row.id);
-    committer.write(owner, { op: "put", key: keys.run(tenant, row.id), value: encode(row) });
+    committer.write(owner, { op: "put", key: keys.run(tenant, row.id), value: encodeRun(row) });
     committer.write(owner, { op: "put", key: mark, value: encode({}) });
   }
 
@@ -343,8 +348,7 @@ export class RunHost {
     const kept = outcome.status === "completed" ? { ...outcome, result: null } : outcome;
     const endedAt = options.clock.now();
     const { status } = outcome;
-    const row: StoredRun = { ...tree.row, status, endedAt, outcome: kept, reply: end.reply };
-    committer.write(owner, { op: "put", key: keys.run(tree.tenant, id), value: encode(row) });
+    tree.settle(owner, { ...tree.row, status, endedAt, outcome: kept, reply: end.reply });
     committer.write(owner, { op: "remove", key: keys.openRun(tree.shard, tree.tenant, id) });
     committer.write(owner, { op: "put", key: endedKey(endedAt, tree.tenant, id), value: ENDED });
     if (tree.row.asker)

@@ -4,7 +4,7 @@
 import { type Address, addressParts } from "../address.ts";
 import { keys, prefixRange } from "../store/keys.ts";
 import type { Reader } from "../store/store.ts";
-import type { LogEntry } from "./journal.ts";
+import { type LogEntry, loadMerged } from "./journal.ts";
 import { decodeChunk } from "./journal-codec.ts";
 
 /** Chunks of one page at most. */
@@ -31,6 +31,9 @@ export async function readLog(
   const { to } = prefixRange(keys.journalOf(root), limit);
   const rows = await reader.range({ from: keys.journal(root, page.from), to, limit: limit + 1 });
   const { path } = addressParts(root);
+  if (rows.length === 0 && page.from === 0) {
+    return { entries: await loadMerged(reader, root), next: null };
+  }
   const entries = rows.slice(0, limit).flatMap((row) => decodeChunk(row.value, path));
   const next = rows[limit];
   const chunk = next === undefined ? null : next.key.slice(next.key.lastIndexOf("/") + 1);

@@ -9,37 +9,19 @@ import { RuntimeError, toErrorData } from "../errors.ts";
 import { newId } from "../id.ts";
 import type { Post } from "../kernel/actor-host.ts";
 import type { Saver } from "../kernel/commit-batch.ts";
+import type { Participant } from "../kernel/committer.ts";
 import type { Engine } from "../kernel/engine.ts";
-import type { Asker } from "../message.ts";
 import { encode } from "../store/codec.ts";
 import { keys } from "../store/keys.ts";
 import type { Level } from "../store/store.ts";
 import type { LogEntry } from "./journal.ts";
-import { encodeChunk } from "./journal-codec.ts";
-import { checkMessage, SAVE_BYTES_MAX, tooLarge } from "./large.ts";
+import { checkMessage, tooLarge } from "./large.ts";
+import { LogChunks } from "./log-chunks.ts";
 import { Posted } from "./posted.ts";
 import { Run, type StoredStep } from "./run.ts";
 import { WAITING } from "./run-hibernation.ts";
+import type { StoredRun } from "./run-row.ts";
 import type { LiveText, Viewer } from "./viewer.ts";
-
-/** What a root run's row holds; runtime/system.ts shows it to the door. */
-export interface StoredRun {
-  readonly id: string;
-  readonly kind: string;
-  readonly address: Address;
-  readonly parent: Address;
-  readonly status: "held" | "running" | Outcome["status"];
-  readonly input: Data;
-  readonly startedAt: number;
-  readonly deadlineMs: number;
-  readonly endedAt: number | null;
-  readonly outcome: Data;
-  readonly reply: Data;
-  /** The run that waits for this one's answer. */
-  readonly asker?: Asker;
-  /** W3C traceparent of the message that started it. */
-  readonly trace?: string;
-}
 
 /** Entries that nobody but their run waits for: they may be written with a later batch. */
 const MAY_WAIT: ReadonlySet<LogEntry["type"]> = new Set(["try", "step", "failed", "event"]);
@@ -70,7 +52,8 @@ export class RunTree implements Saver {
   quietSinceMs = 0;
   #unsaved: LogEntry[] = [];
   #isScheduled = false;
-  #nextChunk: number;
+  readonly #chunks: LogChunks;
+  #isSettled = false;
   readonly #timers = new Set<Timer>();
   #begunIn: object | null = null;
 
@@ -82,14 +65,20 @@ export class RunTree implements Saver {
     this.shard = shardOfAddress(row.parent);
     this.log = stored.log;
     this.shown = stored.log.length;
-    this.#nextChunk = stored.nextChunk;
     const { id, input, deadlineMs } = row;
+    this.#chunks = new LogChunks({
+      committer: engine.committer,
+      owner: this,
+      row,
+      next: stored.nextChunk,
+    });
     this.root = this.#add({ id, kind: row.kind, input, deadlineMs, parent: null });
     for (const entry of stored.log) this.#restore(entry);
   }
 
-  /** Adds an entry: it commits with the open batch and is shown after. */
+  /** Adds an entry: it commits with the open batch and is shown after. None comes after the run's row. */
   append(entry: LogEntry): void {
+    if (this.#isSettled) return;
     this.stir();
     this.log.push(entry);
     this.#unsaved.push(entry);
@@ -131,28 +120,29 @@ export class RunTree implements Saver {
     this.engine.committer.afterOwn(this, "committed", () => this.#show(upTo));
   }
 
-  /** One chunk, or several when it would be too large; an entry that is too large by itself ends its run. */
+  /** An entry that is too large by itself ends its run. */
   #write(entries: readonly LogEntry[]): void {
-    const value = encodeChunk(entries);
-    const [first] = entries;
-    if (value.byteLength <= SAVE_BYTES_MAX || first === undefined) {
-      const key = keys.journal(this.root.address, this.#nextChunk);
-      this.#nextChunk += 1;
-      this.engine.committer.write(this, { op: "put", key, value });
-      return;
+    const tooLong = this.#chunks.write(entries);
+    for (const { entry, bytes } of tooLong) {
+      this.log.splice(this.log.indexOf(entry), 1);
+      const error = tooLarge(entry.run, bytes);
+      const run = this.runs.get(entry.run);
+      // What it wants to do next rests on what cannot be stored.
+      run?.controller.abort(error);
+      run?.end({ status: "failed", error: toErrorData(error) });
     }
-    if (entries.length > 1) {
-      const middle = entries.length >> 1;
-      this.#write(entries.slice(0, middle));
-      this.#write(entries.slice(middle));
-      return;
-    }
-    this.log.splice(this.log.indexOf(first), 1);
-    const error = tooLarge(first.run, value.byteLength);
-    const run = this.runs.get(first.run);
-    // What it wants to do next rests on what cannot be stored.
-    run?.controller.abort(error);
-    run?.end({ status: "failed", error: toErrorData(error) });
+  }
+
+  /** Writes the row of the run, which has ended, as a part of its parent's turn; a short log goes into it. */
+  settle(owner: Participant, row: StoredRun): void {
+    if (!this.#chunks.settle(owner, row, this.log)) return;
+    this.#isSettled = true;
+    this.#unsaved = [];
+  }
+
+  /** What its row took back is written again: these batches were refused. */
+  restore(batches: ReadonlySet<object>): void {
+    if (this.#isSettled) this.#chunks.restore(batches);
   }
 
   /** Resolves when everything written so far has reached the level; never when the tree is dropped. */

@@ -7,10 +7,10 @@ import { type ErrorData, toErrorData } from "../errors.ts";
 import { type Frame, parseFrameId, rootRunOf } from "../frame.ts";
 import type { Engine } from "../kernel/engine.ts";
 import type { DoorItem } from "../message.ts";
-import { decode } from "../store/codec.ts";
 import { keys } from "../store/keys.ts";
 import { loadLog } from "./journal.ts";
-import type { RunTree, StoredRun } from "./run-tree.ts";
+import { decodeRun } from "./run-row.ts";
+import type { RunTree } from "./run-tree.ts";
 import { startOf, Viewer } from "./viewer.ts";
 
 /** After this long a refused viewer may try again. */
@@ -70,8 +70,9 @@ export class Viewers {
       this.#join(this.#viewer(of), rootId);
       return;
     }
-    const bytes = await this.#engine.committer.get(keys.run(tenant, rootId));
-    const row = bytes === undefined ? null : (decode(bytes) as StoredRun);
+    const key = keys.run(tenant, rootId);
+    const bytes = await this.#engine.committer.get(key);
+    const row = bytes === undefined ? null : decodeRun(key, bytes);
     if (row === null) return refuse({ code: "NOT_FOUND", message: `There is no run "${run}".` });
     if (row.endedAt === null && this.#engine.epochOf(shard) === undefined) {
       this.#engine.admission.moved(item); // It has moved while its row was read.

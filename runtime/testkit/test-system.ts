@@ -10,7 +10,7 @@ import type { Frame } from "../frame.ts";
 import { createKernel } from "../kernel/kernel.ts";
 import type { Kernel, KernelLimits } from "../kernel/kernel-port.ts";
 import type { DoorItem, Operation, PeerItem, RunControl, Want, WorkerItem } from "../message.ts";
-import { decode } from "../store/codec.ts";
+import { decodeRun } from "../runs/run-row.ts";
 import { type Crash, MemoryDisk, type MemoryStore, type WriteStage } from "../store/memory.ts";
 import type { MessageKey } from "../system.ts";
 import { Schedule } from "./schedule.ts";
@@ -383,6 +383,6 @@ export class TestSystem {
   #placeOf(run: string): { tenant: string; root: string } | null {
     const row = this.disk.rows.find(({ key }) => key.startsWith("n/") && key.endsWith(`/${run}`));
     if (row === undefined) return null;
-    return addressParts((decode(row.value) as { address: Address }).address);
+    return addressParts(decodeRun(row.key, row.value).address);
   }
 }

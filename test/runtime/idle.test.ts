@@ -7,6 +7,7 @@ import { type Address, address } from "../../runtime/address.ts";
 import { ENDED } from "../../runtime/kernel/record-sweeper.ts";
 import type { DoorItem } from "../../runtime/message.ts";
 import { encodeChunk } from "../../runtime/runs/journal-codec.ts";
+import { encodeRun, type StoredRun } from "../../runtime/runs/run-row.ts";
 import { encode } from "../../runtime/store/codec.ts";
 import { keys } from "../../runtime/store/keys.ts";
 import type { Store, StoreOp } from "../../runtime/store/store.ts";
@@ -41,13 +42,19 @@ function conversation(root: string, nowMs: number): StoreOp[] {
   const at = noteAt(root);
   const run = `rn_${root}`;
   const row = { id: run, kind: "nap", address: `nap:${TENANT}/${root}/${run}`, parent: at };
-  const ended = { ...row, status: "completed", input: null, startedAt: nowMs, deadlineMs: nowMs };
+  const ended = {
+    ...row,
+    status: "completed" as const,
+    input: null,
+    startedAt: nowMs,
+    deadlineMs: nowMs,
+  };
   const log = encodeChunk([{ type: "end", run, outcome: { status: "completed", result: null } }]);
   return [
     put(keys.state(at), { version: 1, state: { words: 1 } }),
     put(keys.record(at, "m1"), "a question"),
     put(keys.record(at, "m2"), "an answer"),
-    put(keys.run(TENANT, run), { ...ended, endedAt: nowMs, outcome: null, reply: null }),
+    putRun({ ...ended, endedAt: nowMs, outcome: null, reply: null }),
     { op: "put", key: keys.journal(row.address, 0), value: log },
     { op: "put", key: keys.runEnded(Math.floor(nowMs / 3_600_000), TENANT, run), value: ENDED },
     put(keys.seen(TENANT, "http", root), { bodyHash: "b", reply: null, run }),
@@ -60,18 +67,23 @@ function waitingRun(root: string, nowMs: number): StoreOp[] {
   const own: Address = `nap:${TENANT}/${root}/${id}`;
   const at = nowMs + DAY_MS;
   const parent = noteAt(root);
-  const row = { id, kind: "nap", address: own, parent, status: "running", input: null };
+  const row = { id, kind: "nap", address: own, parent, status: "running" as const, input: null };
   const times = { startedAt: nowMs, deadlineMs: at, endedAt: null, outcome: null, reply: null };
   const log = encodeChunk([{ type: "try", run: id, key: "nap", attempt: 1, untilMs: at }]);
   const due = keys.reminderDue(Number.parseInt(keys.inboxOf(own).slice(2, 5), 16), at, own, "run");
   return [
-    put(keys.run(TENANT, id), { ...row, ...times }),
+    putRun({ ...row, ...times }),
     { op: "put", key: keys.journal(own, 0), value: log },
     put(keys.reminder(own, "run"), { at }),
     put(due, { address: own, name: "run", at }),
   ];
 }
 
+const putRun = (row: StoredRun): StoreOp => ({
+  op: "put",
+  key: keys.run(TENANT, row.id),
+  value: encodeRun(row),
+});
 const put = (key: string, value: unknown): StoreOp => ({ op: "put", key, value: encode(value) });
 
 interface Reads {

@@ -30,10 +30,6 @@ test("every type of entry is read as it was written", () => {
   expect(decodeChunk(encodeChunk(entries), root)).toStrictEqual(entries);
 });
 
-test("entries of the first format are read too", () => {
-  expect(decodeChunk(encode(entries), root)).toEqual(entries);
-});
-
 test("a chunk is less than two thirds of its entries as they are", () => {
   expect(encodeChunk(entries).length).toBeLessThan(0.66 * encode(entries).length);
 });

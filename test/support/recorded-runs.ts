@@ -2,9 +2,9 @@
 
 import { joinRecord, recordPage } from "../../actors/run-record.ts";
 import { readLog } from "../../runtime/runs/run-log.ts";
+import { decodeRun } from "../../runtime/runs/run-row.ts";
 import { decode } from "../../runtime/store/codec.ts";
 import { keys } from "../../runtime/store/keys.ts";
-import type { RunRow } from "../../runtime/system.ts";
 import type { RunRecord } from "../../runtime/testkit/recording.ts";
 import { type AgentsHost, tenant } from "./agents-host.ts";
 
@@ -16,8 +16,8 @@ export async function recordedRuns(
   const hot = disk.connect();
   const runs = disk.rows.filter(({ key }) => key.startsWith(keys.runsOf(tenant)));
   const records: RunRecord[] = [];
-  for (const { value } of runs) {
-    const run = decode(value) as RunRow;
+  for (const { key, value } of runs) {
+    const run = decodeRun(key, value);
     const items = [];
     let cursor: string | null = null;
     do {

@@ -5,7 +5,8 @@
 import { ATTEMPTS_A_LIFE } from "../../../runtime/actor.ts";
 import type { Address } from "../../../runtime/address.ts";
 import { addressParts } from "../../../runtime/address.ts";
-import { decode, decodeCounter } from "../../../runtime/store/codec.ts";
+import { decodeRun } from "../../../runtime/runs/run-row.ts";
+import { decodeCounter } from "../../../runtime/store/codec.ts";
 import { keys } from "../../../runtime/store/keys.ts";
 import type { Ended } from "./cast.ts";
 import { DECISION, everyJob, type Job, type PlanStep, type Request } from "./script.ts";
@@ -25,8 +26,9 @@ export function checkJobs(course: Course, wrong: string[]): void {
       endedAt.set(name, { desk, ended });
       if (ended.times !== 1) wrong.push(`${name} ended ${ended.times} times`);
       const { tenant } = addressParts(desk);
-      const row = byKey.get(keys.run(tenant, ended.run));
-      const stored = row === undefined ? null : (decode(row) as { status: string });
+      const key = keys.run(tenant, ended.run);
+      const row = byKey.get(key);
+      const stored = row === undefined ? null : decodeRun(key, row);
       if (stored?.status !== ended.status) {
         wrong.push(`the row of ${name} says ${stored?.status}, its desk ${ended.status}`);
       }

@@ -5,9 +5,8 @@ import { expect, test } from "vitest";
 import { type Data, defineActor, defineRun, type RunContext } from "../../../runtime/actor.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import { type LogEntry, loadLog } from "../../../runtime/runs/journal.ts";
-import { decode } from "../../../runtime/store/codec.ts";
+import { decodeRun } from "../../../runtime/runs/run-row.ts";
 import { keys } from "../../../runtime/store/keys.ts";
-import type { RunRow } from "../../../runtime/system.ts";
 import type { RunRecord } from "../../../runtime/testkit/recording.ts";
 import { replayRun } from "../../../runtime/testkit/replay.ts";
 import { TestSystem } from "../../../runtime/testkit/test-system.ts";
@@ -74,7 +73,7 @@ async function record(
   await system.schedule.advance(100_000);
   await streaming;
   const row = system.disk.rows.find(({ key }) => key === keys.run("tn_1", "rn_1"));
-  const run = decode(row?.value ?? new Uint8Array()) as RunRow;
+  const run = decodeRun(row?.key ?? "", row?.value ?? new Uint8Array());
   const { log } = await loadLog(system.disk.connect(), run.address);
   return { run, log, rows: [], records: [] };
 }
@@ -193,7 +192,7 @@ test("a run that waited past its deadline expires in its replay", async () => {
   await system.schedule.advance(700_000);
   await streaming;
   const row = system.disk.rows.find(({ key }) => key === keys.run("tn_1", "rn_1"));
-  const run = decode(row?.value ?? new Uint8Array()) as RunRow;
+  const run = decodeRun(row?.key ?? "", row?.value ?? new Uint8Array());
   const { log } = await loadLog(system.disk.connect(), run.address);
 
   const replay = await replayRun({

@@ -1,0 +1,96 @@
+// The rows of one run's log. Chunks are written while the run goes on; at its end, when the log is
+// short, all of it goes into the run's row and the chunks go away.
+
+import type { Address } from "../address.ts";
+import { addressParts } from "../address.ts";
+import type { Committer, Participant } from "../kernel/committer.ts";
+import { keys } from "../store/keys.ts";
+import type { LogEntry } from "./journal.ts";
+import { encodeChunk } from "./journal-codec.ts";
+import { SAVE_BYTES_MAX } from "./large.ts";
+import { encodeRun, mergedRun, type StoredRun } from "./run-row.ts";
+
+/** A log of so many bytes in chunks is not tried for size at the run's end. */
+const MERGED_CHUNK_BYTES_MAX = 8_000;
+
+/** A chunk, and the batch it was written into, as given by `Committer.current`. */
+interface Chunk {
+  readonly number: number;
+  readonly value: Uint8Array;
+  readonly batch: object;
+}
+
+/** Whose rows they are. */
+export interface LogChunksOptions {
+  readonly committer: Committer;
+  /** The run tree, which has what it wrote written again when a batch is refused. */
+  readonly owner: Participant;
+  readonly row: { readonly address: Address };
+  /** Number of the next chunk. */
+  readonly next: number;
+}
+
+/** The chunks of a root run's log. */
+export class LogChunks {
+  readonly #committer: Committer;
+  readonly #owner: Participant;
+  readonly #root: Address;
+  #next: number;
+  /** Bytes written since the run is in memory. */
+  #bytes = 0;
+  #last: Chunk | null = null;
+
+  constructor({ committer, owner, row, next }: LogChunksOptions) {
+    this.#committer = committer;
+    this.#owner = owner;
+    this.#root = row.address;
+    this.#next = next;
+  }
+
+  /** Writes one chunk, or several when it would be too large. Returns entries that are too large alone. */
+  write(entries: readonly LogEntry[]): readonly { entry: LogEntry; bytes: number }[] {
+    const value = encodeChunk(entries);
+    const [entry] = entries;
+    if (value.byteLength <= SAVE_BYTES_MAX || entry === undefined) {
+      this.#put({ number: this.#next, value, batch: this.#committer.current });
+      this.#next += 1;
+      this.#bytes += value.byteLength;
+      return [];
+    }
+    if (entries.length === 1) return [{ entry, bytes: value.byteLength }];
+    const middle = entries.length >> 1;
+    return [...this.write(entries.slice(0, middle)), ...this.write(entries.slice(middle))];
+  }
+
+  /**
+   * Writes the row of the run, which has ended, for `owner`, its parent's turn. Whether the log went
+   * into it: then a chunk that was not sent yet is taken back, and the others are removed.
+   */
+  settle(owner: Participant, row: StoredRun, log: readonly LogEntry[]): boolean {
+    const { tenant } = addressParts(this.#root);
+    const isShort = this.#bytes <= MERGED_CHUNK_BYTES_MAX;
+    const merged = isShort ? mergedRun(row, log) : null;
+    const value = merged ?? encodeRun(row);
+    this.#committer.write(owner, { op: "put", key: keys.run(tenant, row.id), value });
+    if (merged === null) return false;
+    for (let number = 0; number < this.#next; number += 1) {
+      const key = keys.journal(this.#root, number);
+      const isLast = number === this.#last?.number;
+      if (isLast && this.#committer.takeBack(this.#last?.batch ?? {}, key)) continue;
+      this.#committer.write(owner, { op: "remove", key });
+    }
+    return true;
+  }
+
+  /** Writes the last chunk again when it was taken back from one of these batches, which were refused. */
+  restore(batches: ReadonlySet<object>): void {
+    if (this.#last === null || !batches.has(this.#last.batch)) return;
+    this.#put({ ...this.#last, batch: this.#committer.current });
+  }
+
+  #put(chunk: Chunk): void {
+    const key = keys.journal(this.#root, chunk.number);
+    this.#committer.write(this.#owner, { op: "put", key, value: chunk.value });
+    this.#last = chunk;
+  }
+}
