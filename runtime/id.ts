@@ -21,19 +21,39 @@ export function systemRandom(bytes: number): Uint8Array {
   return pool.subarray(used - bytes, used);
 }
 
+const ID = /^[a-z]+_([0-9a-hjkmnp-tv-z]{10})[0-9a-hjkmnp-tv-z]{16}$/;
+
+/** When an id of `newId` was made, in ms; null for another text. */
+export function idTimeMs(id: string): number | null {
+  const time = ID.exec(id)?.[1];
+  if (time === undefined) return null;
+  let ms = 0;
+  for (const character of time) ms = ms * 32 + ALPHABET.indexOf(character);
+  return ms;
+}
+
+/** What ids that were made from `fromMs` on begin with, or are after: they sort by time. */
+export function idsFrom(prefix: string, fromMs: number): string {
+  return `${prefix}_${timeText(fromMs)}`;
+}
+
 /**
  * A new id: prefix, underscore, 10 characters of time, 16 random ones (80 bits).
  * @param prefix e.g. "cv"; lower-case letters.
  * @param nowMs milliseconds since the epoch.
  */
 export function newId(prefix: string, nowMs: number, random: RandomBytes = systemRandom): string {
+  let tail = "";
+  for (const byte of random(16)) tail += ALPHABET[byte & 31];
+  return `${prefix}_${timeText(nowMs)}${tail}`;
+}
+
+function timeText(atMs: number): string {
   let time = "";
-  let rest = Math.floor(nowMs);
+  let rest = Math.floor(atMs);
   for (let at = 0; at < 10; at += 1) {
     time = ALPHABET[rest % 32] + time;
     rest = Math.floor(rest / 32);
   }
-  let tail = "";
-  for (const byte of random(16)) tail += ALPHABET[byte & 31];
-  return `${prefix}_${time}${tail}`;
+  return time;
 }

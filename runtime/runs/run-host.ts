@@ -9,12 +9,12 @@ import { rootRunOf } from "../frame.ts";
 import type { Participant, Refused } from "../kernel/committer.ts";
 import type { Engine } from "../kernel/engine.ts";
 import { waitsOf } from "../kernel/kernel-look.ts";
-import { ENDED, endedKey } from "../kernel/record-sweeper.ts";
 import type { TurnDraft } from "../kernel/turn.ts";
 import type { Asker, RunControl } from "../message.ts";
 import type { WaitView } from "../shared/look.ts";
 import { decode, encode } from "../store/codec.ts";
 import { keys } from "../store/keys.ts";
+import { EndedMarks } from "./ended-marks.ts";
 import { Posted } from "./posted.ts";
 import type { Run } from "./run.ts";
 import { RunActivation } from "./run-activation.ts";
@@ -54,10 +54,12 @@ export class RunHost {
   readonly controls: RunControls;
   readonly #activation: RunActivation;
   readonly #hibernation: RunHibernation;
+  readonly #ended: EndedMarks;
 
   constructor(engine: Engine) {
     this.#engine = engine;
     this.controls = new RunControls(engine);
+    this.#ended = new EndedMarks(engine.committer);
     this.#activation = new RunActivation(engine, this.trees, {
       mail: (tree, row) => this.controls.arrived(tree, row),
       start: (tree) => {
@@ -350,7 +352,7 @@ export class RunHost {
     const { status } = outcome;
     tree.settle(owner, { ...tree.row, status, endedAt, outcome: kept, reply: end.reply });
     committer.write(owner, { op: "remove", key: keys.openRun(tree.shard, tree.tenant, id) });
-    committer.write(owner, { op: "put", key: endedKey(endedAt, tree.tenant, id), value: ENDED });
+    this.#ended.write(owner, { endedAt, tenant: tree.tenant, run: id });
     if (tree.row.asker)
       this.#tellAsker(owner, tree.row.asker, { tree, reply: end.reply, outcome, actors });
     const counters: Record<string, number> = {};

@@ -109,12 +109,17 @@ export const keys = {
   /** A root run in the order (whole hours) in which runs ended: what retention trims. */
   runEnded: (hour: number, tenant: string, runId: string): string =>
     `r/${keyNumber(hour)}/${tenant}/${keyPart(runId)}`,
+  /** Stands for all root runs of a tenant whose ids are of the hour in which they ended. */
+  runsEndedIn: (hour: number, tenant: string): string => `r/${keyNumber(hour)}/${tenant}`,
   runsEndedBefore: (hour: number): { from: string; to: string } => ({
     from: "r/",
     to: `r/${keyNumber(hour)}/`,
   }),
-  /** Key of the run's row, from its place in the order of ends. */
-  runOfEnded: (key: string): string => `n/${key.slice(key.indexOf("/", "r/".length) + 1)}`,
+  /** What a row in the order of ends is about: all runs of its hour when it names none. */
+  ended: (key: string): { hour: number; tenant: string; run: string | null } => {
+    const [, hour = "", tenant = "", run = null] = key.split("/");
+    return { hour: Number.parseInt(hour, 36), tenant, run };
+  },
   /** Mark of a run that has not ended, by shard: what a start must resume. */
   openRun: (shard: number, tenant: string, runId: string): string =>
     `o/${shardHex(shard)}/${tenant}/${runId}`,

@@ -6,8 +6,8 @@ import { defineActor, defineRun, type RunEnded } from "../../runtime/actor.ts";
 import { type Address, address } from "../../runtime/address.ts";
 import type { RuntimeError } from "../../runtime/errors.ts";
 import type { KernelLimits } from "../../runtime/kernel/kernel-port.ts";
-import { decode, decodeCounter } from "../../runtime/store/codec.ts";
-import type { RunRow } from "../../runtime/system.ts";
+import { decodeRun } from "../../runtime/runs/run-row.ts";
+import { decodeCounter } from "../../runtime/store/codec.ts";
 import { TestSystem } from "../../runtime/testkit/test-system.ts";
 
 const HOUR_MS = 3_600_000;
@@ -153,8 +153,41 @@ test("the record of an ended run is kept for its days, then trimmed, and a viewe
   expect(await follow()).toBe("EVENTS_TRIMMED");
   expect(rowsOf(system, "a/").filter(({ key }) => key.includes("/j/"))).toEqual([]);
   expect(rowsOf(system, "r/")).toEqual([]);
-  const row = decode(rowsOf(system, "n/")[0]?.value as Uint8Array) as RunRow;
-  expect(row).toMatchObject({ id: run, status: "completed", input: null, reply: null });
+  const [row] = rowsOf(system, "n/");
+  expect(decodeRun(row?.key ?? "", row?.value ?? new Uint8Array())).toMatchObject({
+    id: run,
+    status: "completed",
+    input: null,
+    reply: null,
+  });
+});
+
+test("runs of one hour stand in one row, and are trimmed when it is over, as those that ended later", async () => {
+  let system = await begin({});
+  const start = async (steps: number): Promise<string> => {
+    const started = await told(system, system.ask(deskAt("d"), { type: "start", steps }));
+    await system.schedule.advance(100);
+    return (started as { run: string }).run;
+  };
+  const runs: string[] = [];
+  for (let at = 0; at < 250; at += 1) runs.push(await start(0));
+  const slow = await start(-1);
+  await system.schedule.advance(2 * HOUR_MS);
+  const follow = (run: string) => told(system, system.follow({ tenant: "tn_1", root: "d", run }));
+  const marks = rowsOf(system, "r/").length;
+
+  system = await later(system, 1.9 * DAY_MS, { retentionDays: 2 });
+  const kept = (await follow(runs[0] ?? "")) as unknown[];
+  system = await later(system, 1.2 * DAY_MS, { retentionDays: 2 });
+  await system.schedule.advance(10_000);
+
+  // That of the hour they began in, perhaps of the next, and that of the one that took long.
+  expect(marks).toBeLessThanOrEqual(3);
+  expect(kept.at(-1)).toMatchObject({ type: "end" });
+  for (const run of [runs[0], runs[99], runs[100], runs[249], slow]) {
+    expect(await follow(run ?? "")).toBe("EVENTS_TRIMMED");
+  }
+  expect(rowsOf(system, "r/")).toEqual([]);
 });
 
 test("records are kept for ever where retention is 0, and a long log is trimmed in pieces", async () => {

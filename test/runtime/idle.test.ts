@@ -4,7 +4,6 @@
 import { expect, test } from "vitest";
 import { defineActor, defineRun } from "../../runtime/actor.ts";
 import { type Address, address } from "../../runtime/address.ts";
-import { ENDED } from "../../runtime/kernel/record-sweeper.ts";
 import type { DoorItem } from "../../runtime/message.ts";
 import { encodeChunk } from "../../runtime/runs/journal-codec.ts";
 import { encodeRun, type StoredRun } from "../../runtime/runs/run-row.ts";
@@ -56,7 +55,7 @@ function conversation(root: string, nowMs: number): StoreOp[] {
     put(keys.record(at, "m2"), "an answer"),
     putRun({ ...ended, endedAt: nowMs, outcome: null, reply: null }),
     { op: "put", key: keys.journal(row.address, 0), value: log },
-    { op: "put", key: keys.runEnded(Math.floor(nowMs / 3_600_000), TENANT, run), value: ENDED },
+    put(keys.runEnded(Math.floor(nowMs / 3_600_000), TENANT, run), null),
     put(keys.seen(TENANT, "http", root), { bodyHash: "b", reply: null, run }),
   ];
 }
