@@ -4,13 +4,8 @@
 
 import type { Outcome, RunEnded, Turn } from "../runtime/actor.ts";
 import { addressParts } from "../runtime/address.ts";
-import { type ConversationState, type Entry, rowId, rowOf } from "./conversation-state.ts";
-import {
-  type ChatReply,
-  conversationsTable,
-  type MessageRecord,
-  messageKey,
-} from "./records/conversation.ts";
+import type { ConversationState, Entry } from "./conversation-state.ts";
+import { type ChatReply, type MessageRecord, messageKey } from "./records/conversation.ts";
 import { replyOf, settle } from "./reply.ts";
 import type { TurnInput, TurnResult } from "./turn-input.ts";
 
@@ -41,7 +36,7 @@ export function startNext(state: ConversationState, turn: Turn): ConversationSta
   return { ...state, current: next, waiting };
 }
 
-/** The answer's record, the list's row, the books; then steered messages that were answered too. */
+/** The answer's record and the books; then steered messages that were answered too. */
 function conclude(
   state: ConversationState,
   entry: Entry,
@@ -69,9 +64,6 @@ function conclude(
     const adopt = { sequence, model: result?.model ?? "", builtin: result?.builtin ?? false };
     turn.releaseRun(one.run, { ...inputOf(next, one), adopt });
   }
-  const { root } = addressParts(turn.self);
-  const row = rowOf(next, root);
-  if (row !== null) turn.putRow(conversationsTable, rowId(row.agent_key, root), row);
   return next;
 }
 

@@ -61,6 +61,11 @@ export function rowId(agent: string, conversation: string): string {
   return `${agent}.${conversation}`;
 }
 
+/** The conversation that a row of the list is about. */
+export function conversationOf(rowId: string): string {
+  return rowId.slice(rowId.indexOf(".") + 1);
+}
+
 /** The conversation's row, or null when there is none. */
 export function rowOf(state: ConversationState, conversation: string): ConversationRow | null {
   if (state.agent === null || state.deleted) return null;

@@ -110,9 +110,8 @@ function chat(state: ConversationState, message: ChatMessage, turn: Turn): Conve
   };
   turn.put(messageKey(sequence), record);
   if (state.agent === null) {
-    // Its entry in the list comes with its first message, then with every answer.
-    const entry = rowOf(next, root);
-    if (entry !== null) turn.putRow(conversationsTable, rowId(entry.agent_key, root), entry);
+    // Its place in the list; what the list shows of it is its state.
+    turn.putRow(conversationsTable, rowId(message.agent, root), null);
   }
   const accepted: ChatAccepted = {
     run,
@@ -267,7 +266,6 @@ function rename(state: ConversationState, title: string, turn: Turn): Conversati
   const next = { ...state, title: titleOf(title), updatedAtMs: turn.nowMs };
   const row = rowOf(next, root);
   if (row === null) return refuse(state, turn, "NOT_FOUND", "There is no such conversation.");
-  turn.putRow(conversationsTable, rowId(row.agent_key, root), row);
   turn.reply(row);
   return next;
 }

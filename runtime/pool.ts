@@ -3,6 +3,7 @@
 // own beside the order of starting and stopping.
 
 import type { Data } from "./actor.ts";
+import type { Address } from "./address.ts";
 import { type RuntimeConfig, runtimeConfig } from "./config.ts";
 import { Door } from "./door/door.ts";
 import { listLetters, readLetter, unknownLetter } from "./door/letter-list.ts";
@@ -201,6 +202,14 @@ class ThreadedSystem implements RunningSystem {
     const { from, to } = prefixRange(base, limit);
     const before = after === undefined || base + after > to ? to : base + after;
     return await this.#hot.range({ from, to: before, limit, reverse: true });
+  }
+
+  async states(addresses: readonly Address[]): Promise<readonly Data[]> {
+    if (addresses.length > SLICE_ROWS) {
+      throw new RuntimeError("INVALID", `At most ${SLICE_ROWS} states are read at once.`);
+    }
+    const rows = await Promise.all(addresses.map((one) => this.#hot.get(keys.state(one))));
+    return rows.map((row) => row && (decode(row) as { readonly state: Data }).state);
   }
 
   async records(

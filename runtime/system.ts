@@ -243,6 +243,11 @@ export interface System {
   /** Durable. Resolves when the run has taken it; a run that has ended wins (RUN_ENDED). */
   cancel(tenant: string, run: string, reason: string): Promise<void>;
   decide(tenant: string, run: string, key: string, value: Data): Promise<void>;
+  /**
+   * States of actors as they were committed last, in the order asked for; undefined for one that has
+   * none. As they are stored: of an older version when the actor had no turn since. At most 200.
+   */
+  states(addresses: readonly Address[]): Promise<readonly Data[]>;
   /** Records of an actor, by snapshot. */
   records(
     owner: Address,

@@ -121,7 +121,7 @@ export interface MessageRecord {
   readonly error?: { readonly code: string; readonly message: string };
 }
 
-/** Entry of the tenant's list: table `conversations`, id `<agent_key>.<conversation_key>`. */
+/** A conversation in the tenant's list, as its state says. */
 export interface ConversationRow {
   readonly conversation_key: string;
   readonly agent_key: string;
@@ -136,7 +136,7 @@ export const builtinNotice =
   "This answer comes from the built-in answerer, which quotes and does not write. " +
   "Set OPENAI_API_KEY, ANTHROPIC_API_KEY or OPENAI_BASE_URL and restart to use a model.";
 
-/** Table of conversation entries. */
+/** Table of a tenant's conversations: id `<agent_key>.<conversation_key>`, value null. */
 export const conversationsTable = "conversations";
 
 /** Key of a message's record. */

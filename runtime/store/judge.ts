@@ -45,7 +45,8 @@ export function judge(batch: Batch, stored: Judged): Verdict {
       const sum = decodeCounter(read(op.key)) + op.delta;
       counters ??= new Map();
       counters.set(op.key, sum);
-      writes.push({ key: op.key, value: encode(sum) });
+      // Whoever adds 0 wants to know the sum.
+      if (op.delta !== 0) writes.push({ key: op.key, value: encode(sum) });
     } else {
       writes.push({ key: op.key, value: op.op === "remove" ? undefined : op.value });
     }

@@ -2,6 +2,11 @@
 // snapshot. What changes one is a message to its actor.
 
 import {
+  type ConversationState,
+  conversationOf,
+  rowOf,
+} from "../../../actors/conversation-state.ts";
+import {
   type ConversationDescription,
   type ConversationRow,
   conversationsTable,
@@ -79,10 +84,17 @@ export function createConversationService(system: System): ConversationService {
         ...(agent === null ? {} : { prefix: `${agent}.` }),
         ...(after === undefined ? {} : { after }),
       });
-      return pageOf(rows, limit, {
-        id: (row) => row.id,
-        item: (row) => row.value as ConversationRow,
+      const found = rows.map((row) => ({ id: row.id, conversation: conversationOf(row.id) }));
+      const states = await system.states(
+        found.map(({ conversation }) => conversationAddress(tenant, conversation)),
+      );
+      const listed = found.map(({ id, conversation }, at) => {
+        const state = states[at] as ConversationState | undefined;
+        return { id, row: state === undefined ? null : rowOf(state, conversation) };
       });
+      const page = pageOf(listed, limit, { id: ({ id }) => id, item: ({ row }) => row });
+      // Without those that were deleted since the list was read.
+      return { ...page, items: page.items.filter((row) => row !== null) };
     },
     history: async (tenant, id) => {
       const messages: MessageRecord[] = [];
