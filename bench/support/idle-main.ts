@@ -49,8 +49,10 @@ function idOf(prefix: string, copy: number, salt: number): string {
 async function templateRows(): Promise<readonly Row[]> {
   const conversations = await store.range({ from: "a/", to: "a/~", limit: 1_000 });
   const root = /cv_[0-9a-z]{26}/.exec(conversations[0]?.key ?? "")?.[0] ?? "";
-  const run = new RegExp(`${root}/(rn_[0-9a-z]{26})`);
-  const id = conversations.map(({ key }) => run.exec(key)?.[1]).find((found) => found) ?? "";
+  // Its messages name the run that answered.
+  const own = conversations.filter(({ key }) => key.includes(root));
+  const id = own.flatMap((row) => idsIn(row)).find((name) => name.startsWith("rn_")) ?? "";
+  if (root === "" || id === "") throw new Error("There is no conversation with a run to copy.");
   const all = await store.range({ from: "a/", to: "~", limit: 10_000 });
   return all.filter(({ key, value }) => {
     const text = `${key} ${JSON.stringify(decode(value))}`;
