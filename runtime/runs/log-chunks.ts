@@ -38,7 +38,8 @@ export class LogChunks {
   #next: number;
   /** Bytes written since the run is in memory. */
   #bytes = 0;
-  #last: Chunk | null = null;
+  /** Chunks of the batch that was written into last. */
+  #recent: Chunk[] = [];
 
   constructor({ committer, owner, row, next }: LogChunksOptions) {
     this.#committer = committer;
@@ -75,22 +76,25 @@ export class LogChunks {
     if (merged === null) return false;
     for (let number = 0; number < this.#next; number += 1) {
       const key = keys.journal(this.#root, number);
-      const isLast = number === this.#last?.number;
-      if (isLast && this.#committer.takeBack(this.#last?.batch ?? {}, key)) continue;
+      const recent = this.#recent.find((chunk) => chunk.number === number);
+      if (recent !== undefined && this.#committer.takeBack(recent.batch, key)) continue;
       this.#committer.write(owner, { op: "remove", key });
     }
     return true;
   }
 
-  /** Writes the last chunk again when it was taken back from one of these batches, which were refused. */
+  /** Writes chunks of these batches, which were refused, again: a row may have taken them back. */
   restore(batches: ReadonlySet<object>): void {
-    if (this.#last === null || !batches.has(this.#last.batch)) return;
-    this.#put({ ...this.#last, batch: this.#committer.current });
+    const batch = this.#committer.current;
+    for (const chunk of this.#recent) {
+      if (batches.has(chunk.batch)) this.#put({ ...chunk, batch });
+    }
   }
 
   #put(chunk: Chunk): void {
     const key = keys.journal(this.#root, chunk.number);
     this.#committer.write(this.#owner, { op: "put", key, value: chunk.value });
-    this.#last = chunk;
+    if (this.#recent[0]?.batch !== chunk.batch) this.#recent = [];
+    this.#recent.push(chunk);
   }
 }

@@ -140,9 +140,9 @@ export class RunTree implements Saver {
     this.#unsaved = [];
   }
 
-  /** What its row took back is written again: these batches were refused. */
+  /** What its row took back from these batches, which were refused, is written again. */
   restore(batches: ReadonlySet<object>): void {
-    if (this.#isSettled) this.#chunks.restore(batches);
+    this.#chunks.restore(batches);
   }
 
   /** Resolves when everything written so far has reached the level; never when the tree is dropped. */
