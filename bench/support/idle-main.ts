@@ -19,7 +19,8 @@ import { seeded } from "../../runtime/testkit/schedule.ts";
 
 const [what = "wake", path = "", count = "50000", seconds = "480"] = process.argv.slice(2);
 const CONVERSATIONS = Number(count);
-const COPIES_A_BATCH = 1_000;
+/** The store keeps room on the disk for the most its largest transaction might take: not much of it. */
+const COPIES_A_BATCH = 100;
 const WAKES = 2_000;
 const WARM_WAKES = 500;
 const DEADLINE_MS = 60_000;
