@@ -13,6 +13,7 @@ import type { DoorItem, WorkerItem } from "../message.ts";
 import type { Look, Seen } from "../shared/look.ts";
 import { openStore } from "../store/lmdb.ts";
 import { ComputeClient } from "./compute.ts";
+import { workerSide } from "./door-codec.ts";
 import type {
   HostContext,
   SideAnswer,
@@ -75,6 +76,7 @@ class HostedWorker implements WorkerControl {
     });
     this.#door = new Wire<WorkerItem, DoorItem>({
       port: boot.door,
+      codec: workerSide,
       itemsMax,
       receive: (items) => this.#engine().fromDoor(items),
       // A flooded peer holds up what comes in from outside, not what is under way.

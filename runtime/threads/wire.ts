@@ -24,13 +24,20 @@ export interface Link<Out> {
 }
 
 /** What crosses the port: items, credits given back, or a numbered mark and its echo. */
-type Packet<T> = readonly T[] | number | { readonly mark: number } | { readonly echo: number };
+type Packet = readonly unknown[] | number | { readonly mark: number } | { readonly echo: number };
+
+/** How items cross the port, if not as they are. Both sides must have the two halves of one. */
+export interface WireCodec<Out, In> {
+  pack(items: readonly Out[]): readonly unknown[];
+  unpack(packed: readonly unknown[]): readonly In[];
+}
 
 /** How a wire is made. */
 export interface WireOptions<Out, In> {
   readonly port: MessagePort;
   /** Called with each arrived array, in order of sending. */
   readonly receive: (items: readonly In[]) => void;
+  readonly codec?: WireCodec<Out, In>;
   /** Items the other side may send before it has to wait. Must be the same on both sides. */
   readonly itemsMax: number;
   /** Whether taken items give credit now; when false they give it at the next `grant`. */
@@ -80,7 +87,7 @@ export class Wire<Out, In> implements Link<Out> {
   constructor(options: WireOptions<Out, In>) {
     this.#options = options;
     this.#credit = options.itemsMax;
-    options.port.on("message", (packet: Packet<In>) => this.#take(packet));
+    options.port.on("message", (packet: Packet) => this.#take(packet));
   }
 
   get backlog(): number {
@@ -125,9 +132,9 @@ export class Wire<Out, In> implements Link<Out> {
   /** Sends what may be sent now, without waiting for the end of this pass. */
   flush(): void {
     if (this.#isClosed) return;
-    const { port, drained } = this.#options;
+    const { drained } = this.#options;
     if (this.#urgent.length > 0) {
-      port.postMessage(this.#urgent);
+      this.#post(this.#urgent);
       this.#urgent = [];
     }
     const { backlog } = this;
@@ -135,17 +142,22 @@ export class Wire<Out, In> implements Link<Out> {
     if (backlog === 0) return;
     if (this.#held.size === 0 && backlog <= this.#credit) {
       this.#credit -= backlog;
-      port.postMessage(this.#waiting);
+      this.#post(this.#waiting);
       this.#waiting = [];
     } else {
       this.#hold();
       const items = this.#release(this.#credit);
       this.#credit -= items.length;
-      if (items.length > 0) port.postMessage(items);
+      if (items.length > 0) this.#post(items);
       if (this.#held.size > 0) return;
     }
     this.#sendMarks();
     drained?.(this);
+  }
+
+  #post(items: readonly Out[]): void {
+    const { port, codec } = this.#options;
+    port.postMessage(codec === undefined ? items : codec.pack(items));
   }
 
   #hold(): void {
@@ -175,7 +187,7 @@ export class Wire<Out, In> implements Link<Out> {
   takeArrived(): void {
     let arrived = receiveMessageOnPort(this.#options.port);
     while (arrived !== undefined) {
-      this.#take(arrived.message as Packet<In>);
+      this.#take(arrived.message as Packet);
       arrived = receiveMessageOnPort(this.#options.port);
     }
   }
@@ -212,22 +224,24 @@ export class Wire<Out, In> implements Link<Out> {
   }
 
   #sendMark(mark: number): void {
-    this.#options.port.postMessage({ mark } satisfies Packet<Out>);
+    this.#options.port.postMessage({ mark } satisfies Packet);
   }
 
-  #take(packet: Packet<In>): void {
+  #take(packet: Packet): void {
     if (this.#isClosed) return;
     if (typeof packet === "number") {
       this.#credit = Math.min(this.#credit + packet, this.#options.itemsMax);
       if (this.backlog > 0) this.#schedule();
     } else if ("mark" in packet) {
-      this.#options.port.postMessage({ echo: packet.mark } satisfies Packet<Out>);
+      this.#options.port.postMessage({ echo: packet.mark } satisfies Packet);
     } else if ("echo" in packet) {
       this.#marked.get(packet.echo)?.();
       this.#marked.delete(packet.echo);
     } else {
-      this.#owed += packet.length;
-      this.#options.receive(packet);
+      const { codec } = this.#options;
+      const items = codec === undefined ? (packet as readonly In[]) : codec.unpack(packet);
+      this.#owed += items.length;
+      this.#options.receive(items);
       // A quarter at once: credits must not double the number of messages on the port.
       const { itemsMax, canGrant } = this.#options;
       if (this.#owed * 4 >= itemsMax && (canGrant === undefined || canGrant())) this.grant();

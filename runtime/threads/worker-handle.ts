@@ -12,6 +12,7 @@ import type { DoorItem, WorkerItem } from "../message.ts";
 import type { Look, Seen } from "../shared/look.ts";
 import type { Storage } from "../store/storage.ts";
 import { type ComputePool, ComputeServer } from "./compute.ts";
+import { doorSide } from "./door-codec.ts";
 import { type EarlyThreads, startThread } from "./early-threads.ts";
 import type { SideAnswer, SideItem, WorkerBoot, WorkerControl } from "./host.ts";
 import { type Handled, Slot } from "./slot.ts";
@@ -78,6 +79,7 @@ export class WorkerHandle {
     this.#control = wrap<WorkerControl>(control.port1 as unknown as Endpoint);
     this.wire = new Wire<DoorItem, WorkerItem>({
       port: door.port1,
+      codec: doorSide,
       itemsMax: config.wireItemsMax,
       tenantOf,
       receive: (items) => options.receive(items, this.wire),
