@@ -87,9 +87,14 @@ const desk = defineActor<null, DeskMessage>({
 });
 
 /** Writes its pieces in one step. */
-const writer = defineRun<{ pieces: readonly string[] }, { text: string }, unknown>({
+const writer = defineRun<
+  { readonly pieces: readonly string[]; readonly waits?: boolean },
+  { text: string },
+  unknown
+>({
   kind: "writer",
-  async run({ pieces }, context) {
+  async run({ pieces, waits }, context) {
+    if (waits === true) await context.decision("go", { timeoutMs: 60_000 });
     return await context.step(
       "model",
       async (attempt) => {

@@ -180,13 +180,16 @@ test("a worker that dies too often ends the process", async () => {
 test("a slow viewer gets a gap and then the rest, and the run is not slowed", async () => {
   const { system } = await startTestSystem({ workers: 1, viewerBytesMax: 1_024 });
   const pieces = numbers(400).map((n) => `piece ${n} of a long text. `);
-  const message = { type: "start", kind: "writer", input: { pieces } };
+  // Not before it is watched: it might end sooner than its accept is flushed.
+  const message = { type: "start", kind: "writer", input: { pieces, waits: true } };
   const slow = system.stream(at("desk", "a"), message)[Symbol.asyncIterator]();
   const first = await slow.next();
   const [accepted] = first.done ? [] : first.value;
   const run = accepted?.type === "accepted" ? String(accepted.run) : "";
+  const ended = collect(system.follow("tn_1", run, { endOnly: true }));
 
-  await collect(system.follow("tn_1", run, { endOnly: true }));
+  await system.decide("tn_1", run, "go", true);
+  await ended;
   const rest = first.done ? [] : [...first.value];
   for (let next = await slow.next(); !next.done; next = await slow.next()) rest.push(...next.value);
 
