@@ -57,26 +57,35 @@ export function addressParts(of: Address): AddressParts {
   };
 }
 
-/** Shard of everything under (tenant, root): FNV-1a over both, modulo `SHARDS`. */
-export function shardOf(tenant: string, root: string): number {
-  let hash = 0x811c9dc5;
-  for (let at = 0; at < tenant.length; at += 1) {
-    hash = Math.imul(hash ^ tenant.charCodeAt(at), 0x01000193);
-  }
-  hash = Math.imul(hash ^ 0x2f, 0x01000193);
-  for (let at = 0; at < root.length; at += 1) {
-    hash = Math.imul(hash ^ root.charCodeAt(at), 0x01000193);
-  }
-  return (hash >>> 0) % SHARDS;
+/** The kind of an address built by `address`. */
+export function kindOfAddress(of: Address): string {
+  return of.slice(0, of.indexOf(":"));
 }
 
-/** Shard of an address. */
-export function shardOfAddress(of: Address): number {
+/** The tenant of an address built by `address`. */
+export function tenantOfAddress(of: Address): string {
   const colon = of.indexOf(":");
-  const slash = of.indexOf("/", colon);
-  const next = of.indexOf("/", slash + 1);
-  return shardOf(
-    of.slice(colon + 1, slash),
-    next === -1 ? of.slice(slash + 1) : of.slice(slash + 1, next),
-  );
+  return of.slice(colon + 1, of.indexOf("/", colon));
+}
+
+const SLASH = 0x2f;
+
+/** Shard of everything under (tenant, root): FNV-1a over `tenant/root`, modulo `SHARDS`. */
+export function shardOf(tenant: string, root: string): number {
+  return shardOfAddress(`:${tenant}/${root}`);
+}
+
+/** Shard of an address. It is asked for each message: no part is cut out of the address. */
+export function shardOfAddress(of: Address): number {
+  let hash = 0x811c9dc5;
+  let isRoot = false;
+  for (let at = of.indexOf(":") + 1; at < of.length; at += 1) {
+    const code = of.charCodeAt(at);
+    if (code === SLASH) {
+      if (isRoot) break;
+      isRoot = true;
+    }
+    hash = Math.imul(hash ^ code, 0x01000193);
+  }
+  return (hash >>> 0) % SHARDS;
 }

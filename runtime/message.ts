@@ -2,7 +2,7 @@
 // scheduler pass sends to a peer is one postMessage (wire.ts).
 
 import type { Data } from "./actor.ts";
-import type { Address } from "./address.ts";
+import { type Address, tenantOfAddress } from "./address.ts";
 import type { ErrorData } from "./errors.ts";
 import type { Frame } from "./frame.ts";
 import type { Level } from "./store/store.ts";
@@ -64,6 +64,12 @@ export type DoorItem =
       readonly to: Address;
       readonly operation: Operation;
     };
+
+/** Whose an item is; "" for what belongs to nobody. */
+export function tenantOf(item: DoorItem): string {
+  if (item.type === "follow" || item.type === "control") return item.tenant;
+  return item.type === "drop" ? "" : tenantOfAddress(item.to);
+}
 
 /** An operator's act, done by the worker that owns the actor. */
 export type Operation =

@@ -1,57 +1,71 @@
 // Everything the door waits for, by number, counted by tenant: one tenant may have half of the door.
+// Numbers rise, and most entries are answered soon: each has a slot by the end of its number, and
+// only one whose slot is taken stands in a Map.
 
-import { addressParts } from "../address.ts";
-import type { DoorItem } from "../message.ts";
+import { Tally } from "../shared/tally.ts";
 import type { Entry } from "./door-entry.ts";
+
+/** Slots: a power of 2. */
+const SLOTS = 1_024;
 
 /** The entries of a door. */
 export class DoorEntries {
-  readonly #entries = new Map<number, Entry>();
-  readonly #counts = new Map<string, number>();
-
-  get size(): number {
-    return this.#entries.size;
-  }
+  readonly #slots = new Array<Entry | null>(SLOTS).fill(null);
+  readonly #others = new Map<number, Entry>();
+  readonly #counts = new Tally();
+  size = 0;
 
   /** How many are of one tenant. */
   sizeOf(tenant: string): number {
-    return this.#counts.get(tenant) ?? 0;
+    return this.#counts.get(tenant);
   }
 
   get(id: number): Entry | undefined {
-    return this.#entries.get(id);
+    const entry = this.#slots[id & (SLOTS - 1)];
+    if (entry && entry.item.id === id) return entry;
+    return this.#others.size === 0 ? undefined : this.#others.get(id);
   }
 
   add(entry: Entry): void {
-    const tenant = tenantOf(entry.item);
-    this.#entries.set(entry.item.id, entry);
-    this.#counts.set(tenant, this.sizeOf(tenant) + 1);
+    const { id } = entry.item;
+    const slot = id & (SLOTS - 1);
+    if (this.#slots[slot] === null) this.#slots[slot] = entry;
+    else this.#others.set(id, entry);
+    this.#counts.add(entry.tenant, 1);
+    this.size += 1;
   }
 
   /** False when there is no such entry. */
   remove(id: number): boolean {
-    const entry = this.#entries.get(id);
-    if (entry === undefined) return false;
-    this.#entries.delete(id);
-    const tenant = tenantOf(entry.item);
-    const left = this.sizeOf(tenant) - 1;
-    if (left > 0) this.#counts.set(tenant, left);
-    else this.#counts.delete(tenant);
+    const slot = id & (SLOTS - 1);
+    let entry = this.#slots[slot];
+    if (entry && entry.item.id === id) {
+      this.#slots[slot] = null;
+    } else {
+      entry = this.#others.get(id);
+      if (entry === undefined) return false;
+      this.#others.delete(id);
+    }
+    this.#counts.add(entry.tenant, -1);
+    this.size -= 1;
     return true;
   }
 
-  values(): IterableIterator<Entry> {
-    return this.#entries.values();
+  /** In any order; what is removed meanwhile is left out. */
+  *values(): Generator<Entry> {
+    for (const entry of this.#slots) if (entry) yield entry;
+    yield* this.#others.values();
+  }
+
+  /** In the order of their numbers, as they are now. */
+  inOrder(): Entry[] {
+    return [...this.values()].sort((a, b) => a.item.id - b.item.id);
   }
 
   clear(): void {
-    this.#entries.clear();
+    this.#slots.fill(null);
+    this.#others.clear();
     this.#counts.clear();
+    this.size = 0;
   }
-}
-
-/** Whose an item is; "" for what belongs to nobody. */
-export function tenantOf(item: DoorItem): string {
-  if (item.type === "follow" || item.type === "control") return item.tenant;
-  return item.type === "drop" ? "" : addressParts(item.to).tenant;
 }

@@ -6,7 +6,7 @@ import { shardOf } from "../address.ts";
 import type { RuntimeConfig } from "../config.ts";
 import { fromErrorData, RuntimeError } from "../errors.ts";
 import type { Frame } from "../frame.ts";
-import type { DoorItem } from "../message.ts";
+import { type DoorItem, tenantOf } from "../message.ts";
 import type { Link } from "../threads/wire.ts";
 import { Subscription, type SubscriptionHost } from "./subscription.ts";
 
@@ -18,6 +18,7 @@ export type Out = Link<DoorItem>;
 
 /** One thing the door waits for. */
 export interface Entry {
+  readonly tenant: string;
   readonly shard: number;
   item: DoorItem;
   /** Where it was sent; null while its shard has no owner. */
@@ -46,8 +47,11 @@ export interface Desk {
   newId(): number;
   /** Root of the actor whose run this is. @throws NOT_FOUND. */
   rootOf(tenant: string, run: string): Promise<string>;
-  /** Sends an entry and waits for what comes back. @throws SHUTTING_DOWN, INBOX_FULL. */
-  enter(entry: Entry): void;
+  /**
+   * Sends an entry and waits for what comes back, so many ms at most; null: as long as before, or for
+   * ever. @throws SHUTTING_DOWN, INBOX_FULL.
+   */
+  enter(entry: Entry, timeoutMs: number | null): void;
   /** Forgets an entry, and tells its worker to. */
   forget(entry: Entry, tellWorker: boolean): void;
 }
@@ -55,6 +59,7 @@ export interface Desk {
 /** One question with one answer. */
 export class Request implements Entry {
   item: DoorItem;
+  readonly tenant: string;
   readonly shard: number;
   link: Out | null = null;
   deadlineMs: number;
@@ -75,15 +80,16 @@ export class Request implements Entry {
   ) {
     this.#door = door;
     this.item = item;
+    this.tenant = tenantOf(item);
     this.shard = shard;
     this.deadlineMs = item.type === "request" ? item.deadlineMs : 0;
     this.#resolve = resolve;
     this.#reject = reject;
   }
 
-  start(signal: AbortSignal | undefined): void {
+  start(signal: AbortSignal | undefined, timeoutMs: number): void {
     if (signal?.aborted) throw cancelled();
-    this.#door.enter(this);
+    this.#door.enter(this, timeoutMs);
     if (signal === undefined) return;
     this.#signal = signal;
     signal.addEventListener("abort", this);
@@ -127,8 +133,8 @@ export class Watch implements Entry, SubscriptionHost {
   lateAtMs = 0;
   deaths = 0;
   heldUntilMs = 0;
+  readonly tenant: string;
   readonly #door: Desk;
-  readonly #tenant: string;
   readonly #signal: AbortSignal | undefined;
   readonly #start: () => void | Promise<void>;
   readonly #subscription: Subscription;
@@ -147,7 +153,7 @@ export class Watch implements Entry, SubscriptionHost {
   ) {
     const { tenant, signal, ...rest } = options;
     this.#door = door;
-    this.#tenant = tenant;
+    this.tenant = tenant;
     this.#signal = signal;
     this.#start = start;
     const subscription = new Subscription(this, {
@@ -169,12 +175,17 @@ export class Watch implements Entry, SubscriptionHost {
   }
 
   /** Enters with the message that is to be followed. */
-  begin(shard: number, root: string, item: DoorItem & { type: "request" }): void {
+  begin(
+    shard: number,
+    root: string,
+    item: DoorItem & { type: "request" },
+    timeoutMs: number,
+  ): void {
     this.shard = shard;
     this.#root = root;
     this.item = item;
     this.deadlineMs = item.deadlineMs;
-    this.#door.enter(this);
+    this.#door.enter(this, timeoutMs);
   }
 
   /** Enters to follow a run whose place is known. */
@@ -183,7 +194,7 @@ export class Watch implements Entry, SubscriptionHost {
     this.shard = shard;
     this.#root = root;
     this.item = this.#followItem(this.#door.newId());
-    this.#door.enter(this);
+    this.#door.enter(this, null);
   }
 
   follow(): void {
@@ -214,8 +225,8 @@ export class Watch implements Entry, SubscriptionHost {
     this.#subscription.push([{ type: "accepted", reply, run }]);
     if (run === null) return;
     this.#door
-      .rootOf(this.#tenant, run)
-      .then((root) => this.refollow(shardOf(this.#tenant, root), root))
+      .rootOf(this.tenant, run)
+      .then((root) => this.refollow(shardOf(this.tenant, root), root))
       .catch((error: unknown) => this.fail(asRuntimeError(error)));
   }
 
@@ -248,7 +259,7 @@ export class Watch implements Entry, SubscriptionHost {
   #followItem(id: number): DoorItem {
     const { run = "", endOnly } = this.#subscription;
     const after = this.#subscription.cursor();
-    const place = { tenant: this.#tenant, root: this.#root, run };
+    const place = { tenant: this.tenant, root: this.#root, run };
     return { type: "follow", id, ...place, endOnly, ...(after === undefined ? {} : { after }) };
   }
 }

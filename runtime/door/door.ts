@@ -10,7 +10,7 @@ import { type Frame, rootRunOf } from "../frame.ts";
 import type { DoorItem, Operation, RunControl, Want, WorkerItem } from "../message.ts";
 import type { RunRow, SendOptions, System, SystemFigures, WatchOptions } from "../system.ts";
 import type { Handled } from "../threads/slot.ts";
-import { DoorEntries, tenantOf } from "./door-entries.ts";
+import { DoorEntries } from "./door-entries.ts";
 import {
   type Desk,
   type Entry,
@@ -20,20 +20,13 @@ import {
   shuttingDown,
   Watch,
 } from "./door-entry.ts";
+import { heldUntil } from "./resending.ts";
 
 /** The engine answers a late message itself; this is how much longer the door waits for that. */
 const DEADLINE_GRACE_MS = 250;
 const SWEEP_MS = 100;
 /** Messages in memory that wait for the owner of a shard that moves. */
 const HELD_TELLS_MAX = 1_024;
-/**
- * Deaths after which a request is sent again at once. Then it waits longer each time: it may be what
- * kills the threads without being named, and must not bring the process to its limit of deaths.
- */
-const RESENDS_AT_ONCE = 4;
-const RESEND_MS_FIRST = 250;
-const RESEND_MS_MAX = 5_000;
-
 /** What the door needs. */
 export interface DoorOptions {
   readonly config: RuntimeConfig;
@@ -67,7 +60,9 @@ export class Door
   }
 
   tell(to: Address, message: Data): void {
-    if (!this.#isStopping) this.#tell(this.#requestItem(0, to, message, "nothing", {}));
+    if (this.#isStopping) return;
+    const { requestTimeoutMs } = this.#options.config;
+    this.#tell(this.#requestItem(0, to, message, "nothing", {}, requestTimeoutMs));
   }
 
   stream(to: Address, message: Data, options: WatchOptions = {}): AsyncIterable<readonly Frame[]> {
@@ -76,8 +71,9 @@ export class Door
     const endOnly = options.endOnly === true;
     const watch = new Watch(this, { tenant, endOnly, signal: options.signal }, () => {
       const want = endOnly ? "end" : "frames";
-      const item = this.#requestItem(this.newId(), to, message, want, options);
-      watch.begin(shard, root, item);
+      const timeoutMs = this.#timeoutMs(options);
+      const item = this.#requestItem(this.newId(), to, message, want, options, timeoutMs);
+      watch.begin(shard, root, item, timeoutMs);
     });
     return watch.iterable;
   }
@@ -160,7 +156,7 @@ export class Door
     const tells = this.#heldTells;
     this.#heldTells = [];
     for (const item of tells) this.#tell(item);
-    for (const entry of this.#entries.values()) {
+    for (const entry of this.#entries.inOrder()) {
       if (entry.link === null) this.#route(entry);
     }
   }
@@ -176,7 +172,7 @@ export class Door
       if (route === link) this.#routes[shard] = null;
     });
     const unsent = new Set(link.takeUnsent().map((item) => item.id));
-    for (const entry of this.#entries.values()) {
+    for (const entry of this.#entries.inOrder()) {
       if (entry.link !== link) continue;
       const { item } = entry;
       entry.link = null;
@@ -210,7 +206,7 @@ export class Door
   end(): void {
     this.#isStopping = true;
     clearInterval(this.#sweep);
-    for (const entry of this.#entries.values()) entry.fail(shuttingDown());
+    for (const entry of this.#entries.inOrder()) entry.fail(shuttingDown());
     this.#entries.clear();
   }
 
@@ -227,7 +223,7 @@ export class Door
     return this.#options.config;
   }
 
-  enter(entry: Entry): void {
+  enter(entry: Entry, timeoutMs: number | null): void {
     if (this.#isStopping) throw shuttingDown();
     const full = this.#full(entry);
     if (full !== null) {
@@ -236,17 +232,16 @@ export class Door
     }
     this.#totals.requests += 1;
     this.#entries.add(entry);
-    if (entry.deadlineMs > 0) {
-      entry.lateAtMs = performance.now() + entry.deadlineMs - Date.now();
+    if (timeoutMs !== null) {
+      entry.lateAtMs = performance.now() + timeoutMs;
       this.#startSweep();
     }
     this.#route(entry);
   }
 
   /** Why there is no room for an entry, or null. One tenant has half of each limit, so that others find room. */
-  #full({ item, shard }: Entry): string | null {
+  #full({ tenant, shard }: Entry): string | null {
     const { requestsMax, backlogMax } = this.#options.config;
-    const tenant = tenantOf(item);
     const entries = this.#entries;
     if (entries.size >= requestsMax || entries.sizeOf(tenant) >= Math.ceil(requestsMax / 2)) {
       return `The door has ${entries.size} requests and subscriptions; the limit is ${requestsMax}, half of it for one tenant.`;
@@ -303,16 +298,20 @@ export class Door
     else this.#route(entry);
   }
 
+  #timeoutMs({ timeoutMs }: SendOptions): number {
+    return timeoutMs ?? this.#options.config.requestTimeoutMs;
+  }
+
   #requestItem(
     id: number,
     to: Address,
     message: Data,
     want: Want,
     options: SendOptions,
+    timeoutMs: number,
   ): DoorItem & { type: "request" } {
-    const { durability, requestTimeoutMs } = this.#options.config;
-    const deadlineMs = Date.now() + (options.timeoutMs ?? requestTimeoutMs);
-    const level = options.level ?? durability;
+    const deadlineMs = Date.now() + timeoutMs;
+    const level = options.level ?? this.#options.config.durability;
     const { key, trace } = options;
     const item = { type: "request", id, to, message, deadlineMs, want, level } as const;
     if (key === undefined && trace === undefined) return item;
@@ -324,10 +323,11 @@ export class Door
   }
 
   #request(to: Address, message: Data, want: Want, options: SendOptions): Promise<Data> {
-    const item = this.#requestItem(this.newId(), to, message, want, options);
+    const timeoutMs = this.#timeoutMs(options);
+    const item = this.#requestItem(this.newId(), to, message, want, options, timeoutMs);
     return new Promise((resolve, reject) => {
       const request = new Request(this, item, shardOfAddress(to), resolve, reject);
-      request.start(options.signal);
+      request.start(options.signal, timeoutMs);
     });
   }
 
@@ -343,8 +343,9 @@ export class Door
   ): { readonly entry: Pick<Entry, "deaths">; readonly answer: Promise<Data> } {
     const { promise: answer, resolve, reject } = settleable<Data>();
     const entry = new Request(this, item, shard, resolve, reject);
-    entry.deadlineMs = Date.now() + this.#options.config.requestTimeoutMs;
-    entry.start(undefined);
+    const { requestTimeoutMs } = this.#options.config;
+    entry.deadlineMs = Date.now() + requestTimeoutMs;
+    entry.start(undefined, requestTimeoutMs);
     return { entry, answer };
   }
 
@@ -371,13 +372,6 @@ export class Door
       entry.fail(new RuntimeError("DEADLINE", "No answer came before the deadline."));
     }
   }
-}
-
-/** When a request may be sent again under which so many threads have died; 0 for at once. */
-function heldUntil(deaths: number): number {
-  if (deaths <= RESENDS_AT_ONCE) return 0;
-  const ms = RESEND_MS_FIRST * 2 ** (deaths - RESENDS_AT_ONCE - 1);
-  return performance.now() + Math.min(ms, RESEND_MS_MAX);
 }
 
 function settleable<T>(): {

@@ -1,7 +1,7 @@
 // The actors of one kernel: finds or wakes the cell a message is for, and lets idle actors go. Who
 // has the next turn is turn-order.ts; what happens inside a turn is turn-runner.ts.
 
-import { type Address, addressParts, shardOfAddress } from "../address.ts";
+import { type Address, addressParts, kindOfAddress, shardOfAddress } from "../address.ts";
 import { isStorageTrouble, RuntimeError, toErrorData } from "../errors.ts";
 import type { Asker, InboxRow, LetterPast } from "../message.ts";
 import { decode, encode } from "../store/codec.ts";
@@ -268,12 +268,15 @@ export class ActorHost {
 
   /** The cell of an address, woken if need be; null when its kind is unknown. */
   cellFor(address: Address): Cell | null {
-    const known = this.cells.get(address);
-    if (known) return known;
-    const definition = this.#engine.actorKinds.get(addressParts(address).kind);
+    return this.cells.get(address) ?? this.wake(address, shardOfAddress(address));
+  }
+
+  /** A cell for an address that has none. */
+  wake(address: Address, shard: number): Cell | null {
+    const definition = this.#engine.actorKinds.get(kindOfAddress(address));
     if (!definition) return null;
     const metrics = this.#engine.metrics.kind(definition.kind);
-    const cell = new Cell(address, definition, metrics, this.#engine.pace.tick);
+    const cell = new Cell(address, definition, metrics, shard, this.#engine.pace.tick);
     if (this.#engine.quarantine.has(address)) cell.status = "quarantined";
     this.cells.set(address, cell);
     return cell;

@@ -4,6 +4,7 @@
 import { shardOfAddress } from "../address.ts";
 import { type ErrorCode, type ErrorData, isStorageTrouble, toErrorData } from "../errors.ts";
 import type { DoorItem } from "../message.ts";
+import { Tally } from "../shared/tally.ts";
 import type { Cell, MailItem } from "./cell.ts";
 import type { Participant } from "./committer.ts";
 import type { Engine } from "./engine.ts";
@@ -21,7 +22,7 @@ type Door = NonNullable<MailItem["door"]>;
 export class Admission {
   readonly #engine: Engine;
   /** Bytes of what waits in mailboxes, by tenant: from the door, and sent by actors. */
-  readonly #waiting = new Map<string, number>();
+  readonly #waiting = new Tally();
 
   constructor(engine: Engine) {
     this.#engine = engine;
@@ -90,7 +91,7 @@ export class Admission {
   /** A message of so many bytes comes to wait; what it counts as. */
   entered(cell: Cell, dataBytes: number): number {
     const bytes = dataBytes + ITEM_BYTES;
-    this.#waiting.set(cell.tenant, (this.#waiting.get(cell.tenant) ?? 0) + bytes);
+    this.#waiting.add(cell.tenant, bytes);
     return bytes;
   }
 
@@ -99,9 +100,7 @@ export class Admission {
     const { bytes = 0 } = item;
     if (bytes === 0) return;
     item.bytes = 0;
-    const waiting = (this.#waiting.get(cell.tenant) ?? 0) - bytes;
-    if (waiting > 0) this.#waiting.set(cell.tenant, waiting);
-    else this.#waiting.delete(cell.tenant);
+    this.#waiting.add(cell.tenant, -bytes);
   }
 
   #refusal(
@@ -118,7 +117,7 @@ export class Admission {
       };
     }
     const { inboxBytesMax } = this.#engine.limits;
-    if (cell && (this.#waiting.get(cell.tenant) ?? 0) >= inboxBytesMax) {
+    if (cell && this.#waiting.get(cell.tenant) >= inboxBytesMax) {
       const message = `Messages of this tenant of ${inboxBytesMax} bytes are waiting, the limit.`;
       return { code: "INBOX_FULL", message };
     }

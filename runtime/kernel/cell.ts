@@ -2,7 +2,7 @@
 // about it lies in the store; a cell can be dropped at any moment when nothing of it is under way.
 
 import type { ActorDefinition, Data } from "../actor.ts";
-import { type Address, addressParts, shardOfAddress } from "../address.ts";
+import { type Address, tenantOfAddress } from "../address.ts";
 import type { Asker, LetterPast, Want } from "../message.ts";
 import type { KindMetrics } from "../shared/metrics.ts";
 import { keys } from "../store/keys.ts";
@@ -76,12 +76,13 @@ export class Cell implements Queued<Cell> {
     address: Address,
     definition: ActorDefinition<Data, Data>,
     metrics: KindMetrics,
+    shard: number,
     tick: number,
   ) {
     this.address = address;
-    this.tenant = addressParts(address).tenant;
+    this.tenant = tenantOfAddress(address);
     this.lastUsedTick = tick;
-    this.shard = shardOfAddress(address);
+    this.shard = shard;
     this.definition = definition;
     this.metrics = metrics;
   }

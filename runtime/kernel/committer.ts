@@ -141,7 +141,9 @@ export class Committer implements Reader {
    * store answers later, what was written meanwhile counts.
    */
   get(key: string): Uint8Array | undefined | Promise<Uint8Array | undefined> {
-    if (this.#open.plain.has(key)) return this.#openValue(key);
+    const { plain } = this.#open;
+    // Most actors that come into memory find it empty: then the key is not even hashed.
+    if (plain.size > 0 && plain.has(key)) return this.#openValue(key);
     const stored = this.#options.store.get(key);
     if (!(stored instanceof Promise)) return stored;
     return stored.then((value) => (this.#open.plain.has(key) ? this.#openValue(key) : value));

@@ -27,6 +27,7 @@ export class Pace {
   /** Whether the slice has used up its time, at the last reading. */
   isOver = false;
   #left = 1;
+  #isUnused = false;
   #tells = 0;
   #endMs = 0;
   /** Until when a slice of cheap turns may go on, by the fine clock; 0 when it may not. */
@@ -41,8 +42,16 @@ export class Pace {
   /** Reads the clock. */
   read(): number {
     this.nowMs = this.#clock.now();
+    this.#isUnused = true;
     this.isOver = this.nowMs > this.#endMs;
     this.tick = Math.trunc(this.nowMs - this.#startMs);
+    return this.nowMs;
+  }
+
+  /** The time of a turn that begins now: the clock is read unless nothing has run since it was. */
+  ofTurn(): number {
+    if (!this.#isUnused) this.read();
+    this.#isUnused = false;
     return this.nowMs;
   }
 
@@ -68,6 +77,7 @@ export class Pace {
 
   /** Whether the turn that begins now is to be timed. */
   isSample(): boolean {
+    this.#isUnused = false;
     this.#left -= 1;
     return this.#left <= 0;
   }

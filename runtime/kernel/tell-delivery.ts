@@ -30,8 +30,13 @@ export class TellDelivery {
 
   /** Sends one message. */
   tell(to: Address, from: Address | null, message: Data): void {
-    const shard = this.#shardElsewhere(to);
-    if (shard === null) this.#tellHere(this.#host.cellFor(to), from, message);
+    const cell = this.#host.cells.get(to);
+    if (cell !== undefined) {
+      this.#tellHere(cell, from, message);
+      return;
+    }
+    const shard = shardOfAddress(to);
+    if (this.#isHere(shard)) this.#tellHere(this.#host.wake(to, shard), from, message);
     else this.#engine.options.toPeer(shard, { type: "tell", to, from, message });
   }
 
@@ -59,9 +64,9 @@ export class TellDelivery {
   #awaken(from: Address, { tellTo, tellMessage, told }: TurnDraft, first: number): number {
     const to = tellTo[first] as Address;
     const message = tellMessage[first];
-    const shard = this.#shardElsewhere(to);
-    if (shard === null) {
-      this.#tellHere(this.#host.cellFor(to), from, message);
+    const shard = shardOfAddress(to);
+    if (this.#isHere(shard)) {
+      this.#tellHere(this.#host.wake(to, shard), from, message);
       return first;
     }
     let end = first + 1;
@@ -73,11 +78,9 @@ export class TellDelivery {
     return end - 1;
   }
 
-  /** The shard of an actor that lives on another worker; null when it lives here. */
-  #shardElsewhere(to: Address): number | null {
-    if (this.#host.cells.has(to)) return null;
-    const shard = shardOfAddress(to);
-    return this.#engine.epochOf(shard) === undefined ? shard : null;
+  /** Whether actors of the shard that are not in memory are woken here, or live on another worker. */
+  #isHere(shard: number): boolean {
+    return this.#engine.epochOf(shard) !== undefined;
   }
 
   #tellHere(cell: Cell | null, from: Address | null, message: Data): void {

@@ -33,7 +33,7 @@ export class TurnRunner {
   /** Handles one message of a cell that is ready. */
   turn(cell: Cell, item: MailItem): void {
     const { pace } = this.#engine;
-    const nowMs = pace.read();
+    const nowMs = pace.ofTurn();
     cell.metrics.queueWaitMs.observe(Math.max(0, nowMs - (item.queuedAt ?? nowMs)));
     cell.metrics.mailboxDepth.observe(cell.mailbox.size + 1);
     if (item.deadlineMs !== 0 && item.deadlineMs < nowMs) {

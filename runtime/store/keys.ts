@@ -45,8 +45,10 @@ function at(address: Address): string {
 }
 
 function within(address: Address): string {
-  const { kind, tenant, root, path } = addressParts(address);
-  return `${tenant}/${root}/${path}:${kind}`;
+  // `tenant/root/path` stands in the address as it does in the key, but for the empty path's slash.
+  const colon = address.indexOf(":");
+  const hasPath = address.indexOf("/", address.indexOf("/", colon) + 1) !== -1;
+  return `${address.slice(colon + 1)}${hasPath ? ":" : "/:"}${address.slice(0, colon)}`;
 }
 
 /** Range of every key that starts with `prefix`. */

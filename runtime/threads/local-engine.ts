@@ -46,7 +46,7 @@ export class LocalEngine implements Engines {
 
   constructor(options: LocalEngineOptions) {
     this.#options = options;
-    this.#down = new LocalLink((items) => this.#kernel?.fromDoor(items));
+    this.#down = new LocalLink((items) => this.#fromDoor(items));
     this.#up = new LocalLink((items) => options.door.deliver(items, this.#down));
   }
 
@@ -78,6 +78,16 @@ export class LocalEngine implements Engines {
     const epochs = await this.#options.epochs.raise(shards);
     await kernel.own(epochs);
     this.#options.door.assigned(shards, this.#down);
+  }
+
+  /** What is answered at once goes up at once: nobody else is on the stack. */
+  #fromDoor(items: readonly DoorItem[]): void {
+    this.#up.gather();
+    try {
+      this.#kernel?.fromDoor(items);
+    } finally {
+      this.#up.flush();
+    }
   }
 
   async drain(graceMs: number): Promise<void> {

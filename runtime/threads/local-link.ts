@@ -2,6 +2,7 @@
 // as what is running now has ended, in one array; but in one pass of the event loop only so often and
 // so long, then it waits for the next: sockets and timers have their turn too.
 
+import { performance } from "node:perf_hooks";
 import type { Link } from "./wire.ts";
 
 /** Deliveries of one pass of the event loop, and how long they may go on, in ms. */
@@ -57,10 +58,23 @@ export class LocalLink<Out> implements Link<Out> {
   }
 
   takeUnsent(): Out[] {
-    const unsent = this.#urgent.length === 0 ? this.#waiting : [...this.#urgent, ...this.#waiting];
-    this.#urgent = [];
+    let unsent = this.#waiting;
+    if (this.#urgent.length > 0) {
+      unsent = [...this.#urgent, ...unsent];
+      this.#urgent = [];
+    }
     this.#waiting = [];
     return unsent;
+  }
+
+  /** What is sent from here on waits for `flush`. */
+  gather(): void {
+    this.#isScheduled = true;
+  }
+
+  /** Hands over what has been sent. */
+  flush(): void {
+    this.#flush();
   }
 
   settled(): Promise<void> {
