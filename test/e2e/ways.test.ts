@@ -92,5 +92,6 @@ test("a plain chat turn takes few commits and rows", async () => {
   console.log(`ways.test: per chat turn ${JSON.stringify(perTurn)}`);
   // The accept's and the end's; what lies between them goes with the one or the other.
   expect(perTurn["commits"]).toBeLessThanOrEqual(2.5);
-  expect(perTurn["rows"]).toBeLessThanOrEqual(20);
+  expect(perTurn["rows"]).toBeLessThanOrEqual(14);
+  expect(perTurn["bytes"]).toBeLessThanOrEqual(3_200);
 });
