@@ -1,14 +1,19 @@
 // Does a tenant feel another one that sends a hundred times as much? A quiet tenant sends a chat at a
-// fixed pace, alone and beside a loud one; then beside one that sends as fast as it is answered.
+// fixed pace, alone and beside a loud one; then beside one that sends as fast as it is answered. What
+// the machine itself makes of that load is measured at the same time: puts with their flushes, one
+// after another, in a process of their own.
 
 import { type Bench, type Question, quantile, row } from "../question.ts";
 import { Connection, runLoad } from "../support/client.ts";
+import { measure } from "../support/run-program.ts";
 import { doubtfulMessage, marked, requestBytes, type Target } from "../support/target.ts";
 import { makeDesk, startTroupe, targetOf } from "../support/troupe.ts";
 import { warm } from "../support/warm.ts";
 
 /** Chats a second of the quiet tenant; the loud one sends `TIMES` as many. */
 const QUIET_PER_SECOND = 4;
+/** Quiet tenants that are measured at once: the slowest of too few chats is not their p99. */
+const QUIET_TENANTS = 5;
 const TIMES = 100;
 const LOUD_CONNECTIONS = 100;
 const TICK_MS = 5;
@@ -23,9 +28,25 @@ function chat(target: Target): Buffer {
   return requestBytes(target, target.body(`t${chats}`, marked(doubtfulMessage), false));
 }
 
-/** Latencies in ms of the quiet tenant's chats, sorted. */
-async function quietChats(target: Target, seconds: number): Promise<Float64Array> {
+/** What was measured at once: p99 of the quiet tenants' chats and of a put with its flush, ms. */
+interface Felt {
+  readonly chatMs: number;
+  readonly putMs: number;
+}
+
+async function feel(quiet: readonly Target[], seconds: number): Promise<Felt> {
+  const [put, ...chats] = await Promise.all([
+    measure("put-batch-main", [1, seconds - 1]),
+    ...quiet.map((target, at) => quietChats(target, seconds, at / quiet.length)),
+  ]);
+  const all = Float64Array.from(chats.flat()).sort();
+  return { chatMs: quantile(all, 0.99), putMs: put["p99"] ?? Number.NaN };
+}
+
+/** Latencies in ms of one quiet tenant's chats. `phase`: where in the pause between two it begins. */
+async function quietChats(target: Target, seconds: number, phase: number): Promise<number[]> {
   const latencyMs: number[] = [];
+  await wait((phase * 1_000) / QUIET_PER_SECOND);
   const connection = new Connection({ port: target.port });
   await connection.open();
   for (let at = 0; at < seconds * QUIET_PER_SECOND; at += 1) {
@@ -37,8 +58,11 @@ async function quietChats(target: Target, seconds: number): Promise<Float64Array
     latencyMs.push(latencyUs / 1_000);
   }
   connection.close();
-  return Float64Array.from(latencyMs).sort();
+  return latencyMs;
 }
+
+const said = ({ chatMs, putMs }: Felt): string =>
+  `${chatMs.toFixed(1)} ms (a put and flush ${putMs.toFixed(1)})`;
 
 /** Sends at a pace, whatever is answered; returns how many were answered when it is stopped. */
 async function loudChats(target: Target, perSecond: number): Promise<() => number> {
@@ -79,29 +103,33 @@ export const chatTenants: Question = {
     const seconds = bench.isQuick ? 4 : 10;
     const troupe = await startTroupe({ providerPort: bench.provider.port });
     try {
-      const quiet = targetOf(troupe, await makeDesk(troupe));
+      const quiet: Target[] = [];
+      for (let at = 0; at < QUIET_TENANTS; at += 1) {
+        quiet.push(targetOf(troupe, await makeDesk(troupe)));
+      }
       const loud = targetOf(troupe, await makeDesk(troupe));
-      await warm(bench, [quiet, loud]);
+      await warm(bench, [...quiet, loud]);
       const alone: number[] = [];
       const beside: number[] = [];
       const flooded: number[] = [];
       let note = "";
       for (let round = 0; round < bench.rounds; round += 1) {
-        const p99 = (latencyMs: Float64Array): number => quantile(latencyMs, 0.99);
-        alone.push(p99(await quietChats(quiet, seconds)));
+        const calm = await feel(quiet, seconds);
         const stop = await loudChats(loud, QUIET_PER_SECOND * TIMES);
-        beside.push(p99(await quietChats(quiet, seconds)));
+        const loaded = await feel(quiet, seconds);
         const loudPerSecond = Math.round(stop() / seconds);
-        const [saturated, { perSecond }] = await Promise.all([
-          quietChats(quiet, seconds),
+        const [full, { perSecond }] = await Promise.all([
+          feel(quiet, seconds),
           runLoad({
             ...{ port: loud.port, inFlight: SATURATING, warmMs: 0 },
             durationMs: seconds * 1_000,
             next: () => chat(loud),
           }),
         ]);
-        flooded.push(p99(saturated));
-        note = `alone ${alone.at(-1)?.toFixed(1)} ms, beside ${loudPerSecond}/s ${beside.at(-1)?.toFixed(1)} ms, beside ${Math.round(perSecond)}/s (all there is) ${flooded.at(-1)?.toFixed(1)} ms`;
+        alone.push(calm.chatMs);
+        beside.push(loaded.chatMs);
+        flooded.push(full.chatMs);
+        note = `alone ${said(calm)}, beside ${loudPerSecond}/s ${said(loaded)}, beside ${Math.round(perSecond)}/s (all there is) ${said(full)}`;
         bench.say(note);
       }
       return [
