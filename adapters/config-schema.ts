@@ -101,7 +101,7 @@ const kernelLimits = {
     [50_000, 10, 10_000_000],
   ),
   sliceTurns: integer(
-    "Turns before other work of the thread gets its turn.",
+    "Turns before other work of the thread gets its turn; short ones go on for 0.1 ms.",
     "turns",
     [64, 1, 10_000],
   ),

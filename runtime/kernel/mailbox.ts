@@ -36,12 +36,18 @@ export class Mailbox<T extends object> {
 
   /** Messages waiting in the user lane: what the limit counts. */
   get userSize(): number {
-    return (this.#from === undefined ? 0 : 1) + (this.#user === null ? 0 : this.#user.size);
+    const first = this.#from === undefined ? 0 : 1;
+    return this.#user === null ? first : first + this.#user.size;
   }
 
-  /** Takes in a message that was told. */
-  tell(message: Data, from: Address | null): void {
+  /**
+   * Takes in a message that was told, or a Tell as an ITEM; false when as many as `max` wait in the
+   * user lane already.
+   */
+  tell(message: Data, from: Exclude<Sender, undefined>, max: number): boolean {
+    if (this.userSize >= max) return false;
     this.#pushUser(message, from);
+    return true;
   }
 
   push(item: T | Tell, lane: "system" | "user"): void {

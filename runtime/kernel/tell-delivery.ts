@@ -7,6 +7,7 @@ import type { ActorHost } from "./actor-host.ts";
 import { MAILBOX_MAX } from "./admission.ts";
 import type { Cell } from "./cell.ts";
 import type { Engine } from "./engine.ts";
+import { ITEM } from "./mailbox.ts";
 import type { Pace } from "./pace.ts";
 import { Tell } from "./tell.ts";
 import type { TurnDraft } from "./turn.ts";
@@ -84,19 +85,20 @@ export class TellDelivery {
   }
 
   #tellHere(cell: Cell | null, from: Address | null, message: Data): void {
-    if (cell === null || !takesTell(cell)) {
+    if (cell === null || !this.#take(cell, from, message)) {
       this.#engine.metrics.count("tellsDropped");
       return;
     }
-    const pace = this.#pace;
-    if (pace.isMeasuredTell()) cell.mailbox.push(new Tell(message, from, pace.tick), "user");
-    else cell.mailbox.tell(message, from);
     if (cell.isQueued) return;
     if (cell.status === "ready") this.#host.order.enter(cell);
     else if (cell.status === "cold") this.#host.load(cell);
   }
-}
 
-function takesTell({ status, mailbox, definition }: Cell): boolean {
-  return status !== "quarantined" && mailbox.userSize < (definition.mailboxMax ?? MAILBOX_MAX);
+  #take({ status, mailbox, definition }: Cell, from: Address | null, message: Data): boolean {
+    if (status === "quarantined") return false;
+    const max = definition.mailboxMax ?? MAILBOX_MAX;
+    const pace = this.#pace;
+    if (!pace.isMeasuredTell()) return mailbox.tell(message, from, max);
+    return mailbox.tell(new Tell(message, from, pace.tick), ITEM, max);
+  }
 }

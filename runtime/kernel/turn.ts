@@ -55,7 +55,6 @@ const NO_CELL: Pick<Cell, "address" | "tenant" | "shard"> = { address: "", tenan
  * closed after it: as long as turns write nothing, none of them needs an object of its own.
  */
 export class TurnDraft implements Turn {
-  self: Address = "";
   nowMs = 0;
   from: Address | null = null;
   deadlineMs = 0;
@@ -83,11 +82,14 @@ export class TurnDraft implements Turn {
     this.#limits = limits;
   }
 
+  get self(): Address {
+    return this.#cell.address;
+  }
+
   /** Begins a turn. The draft must be new or cleared. */
   open(cell: Cell, from: Address | null, deadlineMs: number, loaded: Loaded, nowMs: number): void {
     this.#cell = cell;
     this.#isOpen = true;
-    this.self = cell.address;
     this.nowMs = nowMs;
     this.from = from;
     this.deadlineMs = deadlineMs;
@@ -98,7 +100,6 @@ export class TurnDraft implements Turn {
   openTold(cell: Cell, from: Address | null, nowMs: number): void {
     this.#cell = cell;
     this.#isOpen = true;
-    this.self = cell.address;
     this.nowMs = nowMs;
     this.from = from;
   }

@@ -18,7 +18,7 @@ test("a mailbox keeps the order of its lanes, the system's first, through any se
       let last: { message: number; lane: "system" | "user" } | null = null;
       uses.forEach((what, message) => {
         if (what === "tell") {
-          mailbox.tell(message, message % 2 === 0 ? null : "a:b/c");
+          mailbox.tell(message, message % 2 === 0 ? null : "a:b/c", 1_000);
           model.user.push(message);
         } else if (what === "user" || what === "system") {
           mailbox.push({ message }, what);
