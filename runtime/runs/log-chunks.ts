@@ -20,9 +20,12 @@ interface Chunk {
   readonly batch: object;
 }
 
+/** What of a committer they use. */
+type Writer = Pick<Committer, "current" | "write" | "takeBack">;
+
 /** Whose rows they are. */
 export interface LogChunksOptions {
-  readonly committer: Committer;
+  readonly committer: Writer;
   /** The run tree, which has what it wrote written again when a batch is refused. */
   readonly owner: Participant;
   readonly row: { readonly address: Address };
@@ -32,7 +35,7 @@ export interface LogChunksOptions {
 
 /** The chunks of a root run's log. */
 export class LogChunks {
-  readonly #committer: Committer;
+  readonly #committer: Writer;
   readonly #owner: Participant;
   readonly #root: Address;
   #next: number;
@@ -85,10 +88,11 @@ export class LogChunks {
 
   /** Writes chunks of these batches, which were refused, again: a row may have taken them back. */
   restore(batches: ReadonlySet<object>): void {
+    const lost = this.#recent;
+    if (lost[0] === undefined || !batches.has(lost[0].batch)) return;
+    this.#recent = [];
     const batch = this.#committer.current;
-    for (const chunk of this.#recent) {
-      if (batches.has(chunk.batch)) this.#put({ ...chunk, batch });
-    }
+    for (const chunk of lost) this.#put({ ...chunk, batch });
   }
 
   #put(chunk: Chunk): void {

@@ -4,9 +4,11 @@ import { expect, test } from "vitest";
 import { defineActor, defineRun, type RunEnded } from "../../runtime/actor.ts";
 import { address } from "../../runtime/address.ts";
 import { loadLog } from "../../runtime/runs/journal.ts";
+import { LogChunks } from "../../runtime/runs/log-chunks.ts";
 import { readLog } from "../../runtime/runs/run-log.ts";
 import { decodeRun, encodeRun, logInRow, type StoredRun } from "../../runtime/runs/run-row.ts";
 import { keys } from "../../runtime/store/keys.ts";
+import type { StoreOp } from "../../runtime/store/store.ts";
 import { TestSystem } from "../../runtime/testkit/test-system.ts";
 
 const base: StoredRun = {
@@ -54,6 +56,34 @@ test("a row comes back as it was, whatever it holds", () => {
     expect(decodeRun(keys.run("tn_1", row.id), encodeRun(row))).toStrictEqual(row);
     expect(logInRow(encodeRun(row), row.id)).toBeNull();
   }
+});
+
+test("what a row took back is written again when their batch is refused", () => {
+  const written = new Map<string, string>();
+  const batch = {};
+  const committer = {
+    current: batch,
+    write: (_: unknown, { op, key }: StoreOp) => void written.set(key, op),
+    takeBack: (of: object, key: string) => of === batch && written.delete(key),
+  };
+  const chunks = new LogChunks({ committer, owner: { shard: 1 }, row: base, next: 0 });
+  const end = { type: "end", run: base.id, outcome: { status: "failed", error } } as const;
+  const chunk = keys.journal(base.address, 0);
+
+  chunks.write([end]);
+  const before = [...written.keys()];
+  const isMerged = chunks.settle({ shard: 1 }, base, [end]);
+  const after = [...written.keys()];
+  written.clear();
+  chunks.restore(new Set([{}]));
+  const others = [...written.keys()];
+  chunks.restore(new Set([batch]));
+
+  expect(isMerged).toBe(true);
+  expect(before).toEqual([chunk]);
+  expect(after).toEqual([keys.run("tn_1", base.id)]);
+  expect(others).toEqual([]);
+  expect([...written]).toEqual([[chunk, "put"]]);
 });
 
 const desk = defineActor<null, { steps: number } | RunEnded>({
