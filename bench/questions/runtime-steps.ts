@@ -94,7 +94,7 @@ async function oneRound(
   level: Level,
   atOnce: number,
 ): Promise<void> {
-  const seconds = bench.isQuick ? 1.5 : 3;
+  const seconds = bench.isQuick ? 2 : 4;
   const said: string[] = [];
   const add = (name: string, measured: Measured): void => {
     const key = keyOf(name, level, atOnce);
