@@ -14,6 +14,7 @@ const why = canInject ? "" : " (skipped: strace is missing or may not trace)";
 const child = fileURLToPath(new URL("./slow-disk-child.js", import.meta.url));
 const COMMITS = 5;
 const DELAY_MS = 1_000;
+const FAILS_AFTER_MS = 300;
 
 /** Runs the child with something done to its flushes; its lines and its exit code. */
 async function run(inject: string): Promise<{ readonly lines: string[]; readonly code: unknown }> {
@@ -54,8 +55,10 @@ test.skipIf(!canInject)(
   `a flush that fails after its commit was told ends the process${why}`,
   { timeout: 30_000 },
   async () => {
-    // Counted for each thread: the first of each succeeds, which is enough for the start.
-    const { lines, code } = await run("inject=fdatasync:error=EIO:when=2+");
+    // Counted for each thread: the first of each succeeds, which is enough for the start. It fails
+    // late, so that the commit has been told.
+    const late = `delay_enter=${FAILS_AFTER_MS}000`;
+    const { lines, code } = await run(`inject=fdatasync:error=EIO:when=2+:${late}`);
 
     expect(code).not.toBe(0);
     expect(lines.at(-1)).toMatch(/^committed /);
