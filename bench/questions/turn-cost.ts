@@ -56,12 +56,14 @@ interface Figures {
 
 function figuresOf(text: string): Omit<Figures, "pageBytes"> {
   const sum = (name: string): number => {
-    const lines = text.matchAll(new RegExp(`^troupe_${name}_total\\{[^}]*\\} ([\\d.e+]+)$`, "gm"));
-    return [...lines].reduce((total, line) => total + Number(line[1]), 0);
+    const line = new RegExp(`^troupe_${name}_total\\{[^}]*\\} ([\\d.e+]+)$`, "gm");
+    const lines = [...text.matchAll(line)];
+    if (lines.length === 0) throw new Error(`/metrics has no troupe_${name}_total.`);
+    return lines.reduce((total, line) => total + Number(line[1]), 0);
   };
   return {
-    rows: sum("rows"),
-    bytes: sum("bytes"),
+    rows: sum("commit_rows"),
+    bytes: sum("commit_bytes"),
     commits: sum("commits"),
     turns: sum("runs_ended"),
   };

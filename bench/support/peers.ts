@@ -144,8 +144,11 @@ function install(folder: string): void {
   );
   if (isThere) return;
   process.stderr.write(`installing the peer in ${folder} ...\n`);
+  // Under `npm run` the project's own settings come as variables: some peers must build what they bring.
+  const env = { ...process.env, npm_config_ignore_scripts: "false" };
   const done = spawnSync("npm", ["install", "--no-audit", "--no-fund", "--no-package-lock"], {
     cwd: folder,
+    env,
     timeout: INSTALL_MS,
     encoding: "utf8",
   });
