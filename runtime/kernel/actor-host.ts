@@ -218,8 +218,12 @@ export class ActorHost {
       // What was being read for is read for again, by the actor that takes this one's place.
       if (cell.taken && this.#isKept(cell.taken, refused)) kept.unshift(cell.taken);
       this.drop(cell);
-      const fresh = this.cellFor(address);
-      for (const item of [...(waiting ?? []), ...kept]) if (fresh) this.push(fresh, item);
+      again.set(address, [...waiting, ...kept]);
+    }
+    // Some left memory before their turns were judged: they come back like the others.
+    for (const [address, items] of again) {
+      const cell = items.length > 0 ? this.cellFor(address) : null;
+      if (cell) for (const item of items) this.push(cell, item);
     }
   }
 
