@@ -1,7 +1,7 @@
 // One batch of a kernel's committer while it gathers, and until it is flushed: what is written by
-// whom, and who waits for it.
+// whom, how rows look with it, and who waits for it.
 
-import type { Committed, Level, StoreOp } from "../store/store.ts";
+import type { Committed, Level, Range, Row, StoreOp } from "../store/store.ts";
 import type { Participant } from "./committer.ts";
 
 /** A run tree: what it gathers is written when the open batch closes, or with a later one. */
@@ -43,6 +43,80 @@ export class CommitBatch {
       this.onFlushed.length === 0 &&
       this.waiters.length === 0
     );
+  }
+
+  /** Adds an operation. Of plain writes of one key the last counts. */
+  write(owner: Participant, op: StoreOp): void {
+    if (op.op === "put" || op.op === "remove") {
+      const earlier = this.plain.get(op.key);
+      if (earlier !== undefined) this.ops[earlier] = null;
+      this.plain.set(op.key, this.ops.length);
+    } else if (op.op === "add") {
+      this.added.set(op.key, (this.added.get(op.key) ?? 0) + op.delta);
+    } else {
+      this.plain.set(op.key, this.ops.length);
+    }
+    this.ops.push(op);
+    // What one turn writes comes in a row.
+    if (this.owners.at(-1) !== owner) this.participants.add(owner);
+    this.owners.push(owner);
+    this.bytes += op.key.length + 16;
+    if ("value" in op && op.value) this.bytes += op.value.byteLength;
+  }
+
+  /** Takes back a plain write. False: there is none. */
+  takeBack(key: string): boolean {
+    const at = this.plain.get(key);
+    if (at === undefined) return false;
+    this.ops[at] = null;
+    this.plain.delete(key);
+    return true;
+  }
+
+  /** What is left to be written, and by whom, in order. */
+  written(): { readonly ops: readonly StoreOp[]; readonly owners: readonly Participant[] } {
+    const ops: StoreOp[] = [];
+    const owners: Participant[] = [];
+    for (let at = 0; at < this.ops.length; at += 1) {
+      const op = this.ops[at];
+      const owner = this.owners[at];
+      if (op === null || op === undefined || owner === undefined) continue;
+      ops.push(op);
+      owners.push(owner);
+    }
+    return { ops, owners };
+  }
+
+  /** The value a key of `plain` will have; undefined: none. */
+  valueOf(key: string): Uint8Array | undefined {
+    const op = this.ops[this.plain.get(key) ?? -1];
+    return op && "value" in op ? op.value : undefined;
+  }
+
+  /** Keys written within a range, in no order. */
+  keysWithin({ from, to }: Range): readonly string[] {
+    const within: string[] = [];
+    for (const key of this.plain.keys()) if (key >= from && key < to) within.push(key);
+    return within;
+  }
+
+  /** Stored rows of a range as they look with this batch. `stored` may hold more than its limit. */
+  over(range: Range, stored: readonly Row[]): readonly Row[] {
+    const written = this.keysWithin(range);
+    if (written.length === 0) {
+      return stored.length > range.limit ? stored.slice(0, range.limit) : stored;
+    }
+    const byKey = new Map(stored.map((row) => [row.key, row.value]));
+    for (const key of written) {
+      const value = this.valueOf(key);
+      if (value === undefined) byKey.delete(key);
+      else byKey.set(key, value);
+    }
+    const sign = range.reverse ? -1 : 1;
+    return [...byKey]
+      .map(([key, value]) => ({ key, value }))
+      .sort((a, b) => (a.key < b.key ? -sign : sign))
+      .slice(0, range.limit);
   }
 
   /** Whether someone waits for its commit, not for its flush. */

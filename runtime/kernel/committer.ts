@@ -99,22 +99,7 @@ export class Committer implements Reader {
 
   /** Adds an operation to the open batch. */
   write(owner: Participant, op: StoreOp): void {
-    const batch = this.#open;
-    if (op.op === "put" || op.op === "remove") {
-      const earlier = batch.plain.get(op.key);
-      if (earlier !== undefined) batch.ops[earlier] = null;
-      batch.plain.set(op.key, batch.ops.length);
-    } else if (op.op === "add") {
-      batch.added.set(op.key, (batch.added.get(op.key) ?? 0) + op.delta);
-    } else {
-      batch.plain.set(op.key, batch.ops.length);
-    }
-    batch.ops.push(op);
-    // What one turn writes comes in a row.
-    if (batch.owners.at(-1) !== owner) batch.participants.add(owner);
-    batch.owners.push(owner);
-    batch.bytes += op.key.length + 16;
-    if ("value" in op && op.value) batch.bytes += op.value.byteLength;
+    this.#open.write(owner, op);
     this.#schedule();
   }
 
@@ -141,12 +126,11 @@ export class Committer implements Reader {
    * store answers later, what was written meanwhile counts.
    */
   get(key: string): Uint8Array | undefined | Promise<Uint8Array | undefined> {
-    const { plain } = this.#open;
     // Most actors that come into memory find it empty: then the key is not even hashed.
-    if (plain.size > 0 && plain.has(key)) return this.#openValue(key);
+    if (this.#open.plain.size > 0 && this.#open.plain.has(key)) return this.#open.valueOf(key);
     const stored = this.#options.store.get(key);
     if (!(stored instanceof Promise)) return stored;
-    return stored.then((value) => (this.#open.plain.has(key) ? this.#openValue(key) : value));
+    return stored.then((value) => (this.#open.plain.has(key) ? this.#open.valueOf(key) : value));
   }
 
   /** A counter as this kernel sees it. */
@@ -159,49 +143,16 @@ export class Committer implements Reader {
 
   /** Rows as this kernel sees them. */
   range(range: Range): readonly Row[] | Promise<readonly Row[]> {
-    const hidden = this.#openWithin(range).length;
+    const hidden = this.#open.keysWithin(range).length;
     const rows = this.#options.store.range({ ...range, limit: range.limit + hidden });
     return rows instanceof Promise
-      ? rows.then((stored) => this.#merge(range, stored))
-      : this.#merge(range, rows);
-  }
-
-  #openValue(key: string): Uint8Array | undefined {
-    return writtenBy(this.#open.ops[this.#open.plain.get(key) ?? -1]);
-  }
-
-  #openWithin({ from, to }: Range): readonly string[] {
-    const within: string[] = [];
-    for (const key of this.#open.plain.keys()) if (key >= from && key < to) within.push(key);
-    return within;
-  }
-
-  #merge(range: Range, stored: readonly Row[]): readonly Row[] {
-    const open = this.#openWithin(range);
-    if (open.length === 0) {
-      return stored.length > range.limit ? stored.slice(0, range.limit) : stored;
-    }
-    const byKey = new Map(stored.map((row) => [row.key, row.value]));
-    for (const key of open) {
-      const value = this.#openValue(key);
-      if (value === undefined) byKey.delete(key);
-      else byKey.set(key, value);
-    }
-    const sign = range.reverse ? -1 : 1;
-    return [...byKey]
-      .map(([key, value]) => ({ key, value }))
-      .sort((a, b) => (a.key < b.key ? -sign : sign))
-      .slice(0, range.limit);
+      ? rows.then((stored) => this.#open.over(range, stored))
+      : this.#open.over(range, rows);
   }
 
   /** Takes back a plain write of the open batch (an inbox row that was handled at once). */
   takeBack(batch: object, key: string): boolean {
-    if (batch !== this.#open) return false;
-    const at = this.#open.plain.get(key);
-    if (at === undefined) return false;
-    this.#open.ops[at] = null;
-    this.#open.plain.delete(key);
-    return true;
+    return batch === this.#open && this.#open.takeBack(key);
   }
 
   /** Notes that someone took part without writing. */
@@ -311,19 +262,9 @@ export class Committer implements Reader {
     if (batch.isEmpty()) return;
     this.#open = new CommitBatch();
     if (this.#savers.length > 0) batch.leaveWaiters(this.#open);
-    const ops: StoreOp[] = [];
-    const owners: Participant[] = [];
+    const { ops, owners } = batch.written();
     const epochs = new Map<number, number>();
-    for (let at = 0; at < batch.ops.length; at += 1) {
-      const op = batch.ops[at];
-      const owner = batch.owners[at];
-      if (op === null || op === undefined || owner === undefined) continue;
-      if (owner !== owners.at(-1) && !epochs.has(owner.shard)) {
-        epochs.set(owner.shard, this.#options.epochOf(owner.shard));
-      }
-      ops.push(op);
-      owners.push(owner);
-    }
+    for (const { shard } of new Set(owners)) epochs.set(shard, this.#options.epochOf(shard));
     this.totals.commits += 1;
     this.totals.rows += ops.length;
     this.totals.bytes += batch.bytes;
@@ -417,8 +358,4 @@ export class Committer implements Reader {
       }
     }
   }
-}
-
-function writtenBy(op: StoreOp | null | undefined): Uint8Array | undefined {
-  return op && "value" in op ? op.value : undefined;
 }
