@@ -1,39 +1,12 @@
 // What a model is asked and what becomes of its answer: every tuning field, history within the
 // window, schemas, collected parameters.
 
-import { afterEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import type { Passage, Retriever } from "../../actors/ports.ts";
-import type { Agent } from "../../actors/records/agent.ts";
-import type { ChatReply } from "../../actors/records/conversation.ts";
 import type { SubAgent } from "../../actors/records/sub-agent.ts";
 import type { RuntimeError } from "../../runtime/errors.ts";
-import { type AgentsHost, newAgent, newConversation, startAgents } from "../support/agents-host.ts";
+import { askOnce, startTalk } from "../support/agents-test.ts";
 import { createScriptedLlm, type ScriptedLlm } from "../support/scripted-llm.ts";
-
-let host: AgentsHost | undefined;
-afterEach(async () => {
-  await host?.stop();
-  host = undefined;
-});
-
-async function ask(
-  llm: ScriptedLlm,
-  text: string,
-  wanted: {
-    readonly agent?: Partial<Agent>;
-    readonly subAgents?: readonly Partial<SubAgent>[];
-    readonly retriever?: Retriever;
-  } = {},
-): Promise<ChatReply & { readonly events: readonly unknown[]; readonly seen: string }> {
-  host = await startAgents({ llm, ...(wanted.retriever ? { retriever: wanted.retriever } : {}) });
-  await host.setBalance(1_000_000);
-  const agent = newAgent();
-  await host.putAgent({ agent_key: agent, ...wanted.agent }, wanted.subAgents);
-  const viewing = host.chat(newConversation(), text, { agent });
-  const reply = await viewing.reply();
-  const events = viewing.frames.flatMap((frame) => (frame.type === "event" ? [frame.event] : []));
-  return { ...reply, events, seen: viewing.text() };
-}
 
 const billing: Partial<SubAgent> = { name: "Billing", trigger: { keywords: ["invoice"] } };
 /** Persona, goal and style may carry fields of the client's own. */
@@ -43,7 +16,7 @@ const systemOf = (llm: ScriptedLlm, at = 0): string => llm.requests[at]?.message
 test("every tuning field of the agent reaches the model", async () => {
   const llm = createScriptedLlm(() => "ok");
 
-  await ask(llm, "hello", {
+  await askOnce(llm, "hello", {
     agent: {
       system_message: "SYSTEM",
       temperature: 0.3,
@@ -80,7 +53,7 @@ test("every tuning field of the agent reaches the model", async () => {
 test("the action of a sub-agent shapes its prompt, with its own model and temperature", async () => {
   const llm = createScriptedLlm(() => "ok");
 
-  await ask(llm, "my invoice", {
+  await askOnce(llm, "my invoice", {
     agent: { temperature: 0.9, response_language: "fr" },
     subAgents: [
       {
@@ -116,7 +89,7 @@ test("the action of a sub-agent shapes its prompt, with its own model and temper
 test("an agent without a model leaves it to the operator and names the one that answered", async () => {
   const llm = createScriptedLlm(() => "ok");
 
-  const reply = await ask(llm, "hello", { agent: { model_name: null } });
+  const reply = await askOnce(llm, "hello", { agent: { model_name: null } });
 
   expect(llm.requests[0]?.model).toBe("");
   expect(reply.model).toBe("operator-default");
@@ -128,7 +101,7 @@ test("a template frames the answer as it streams", async () => {
     return "Hello";
   });
 
-  const reply = await ask(llm, "hi", {
+  const reply = await askOnce(llm, "hi", {
     agent: { response_template: "{{agent_name}}: {{response}}!" },
   });
 
@@ -158,7 +131,7 @@ test("passages go to the model with numbers and to the caller as sources", async
     },
   };
 
-  const reply = await ask(llm, "my invoice export", {
+  const reply = await askOnce(llm, "my invoice export", {
     subAgents: [{ ...billing, use_rag: true, collection_key: "cl_1" }],
     retriever,
   });
@@ -173,7 +146,7 @@ test("an answer that breaks its output_schema is repaired once and shown only wh
   const llm = createScriptedLlm(({ call }) => (call === 1 ? '{"total":"x"}' : '{"total":3}'));
   const output_schema = { type: "object", properties: { total: { type: "number" } } };
 
-  const reply = await ask(llm, "my invoice", { subAgents: [{ ...billing, output_schema }] });
+  const reply = await askOnce(llm, "my invoice", { subAgents: [{ ...billing, output_schema }] });
 
   expect(reply).toMatchObject({
     response: '{"total":3}',
@@ -189,13 +162,14 @@ test("an answer that stays wrong fails naming the path, with what it cost", asyn
   const llm = createScriptedLlm(() => '{"total":"x"}');
   const output_schema = { type: "object", properties: { total: { type: "number" } } };
 
-  const failed = await ask(llm, "my invoice", { subAgents: [{ ...billing, output_schema }] }).catch(
-    (error: RuntimeError) => error,
-  );
+  const { agents, chat } = await startTalk(llm, { subAgents: [{ ...billing, output_schema }] });
+  const failed = await chat("my invoice")
+    .reply()
+    .catch((error: RuntimeError) => error);
 
   expect(failed).toMatchObject({ code: "OUTPUT_INVALID", details: { pointer: "/total" } });
   expect(llm.requests).toHaveLength(2);
-  const ledger = host?.rows("ledger") ?? [];
+  const ledger = agents.rows("ledger");
   expect(ledger).toContainEqual(
     expect.objectContaining({
       service: "spend",
@@ -216,18 +190,14 @@ test("required_parameters fill over turns; what the model reports is never shown
       ? 'Which plan? <data>{"email":"a@b.c","plan":7}</data>'
       : 'All set.<data>{"plan":"pro"}</data>',
   );
-  host = await startAgents({ llm });
-  await host.setBalance(10_000);
-  const agent = newAgent();
-  const cv = newConversation();
-  await host.putAgent({
-    agent_key: agent,
-    required_parameters: { properties: { email: { type: "string" }, plan: { type: "string" } } },
-  });
+  const required_parameters = {
+    properties: { email: { type: "string" }, plan: { type: "string" } },
+  };
+  const { chat } = await startTalk(llm, { agent: { required_parameters } });
 
-  const first = host.chat(cv, "I am a@b.c", { agent });
+  const first = chat("I am a@b.c");
   const one = await first.reply();
-  const two = await host.chat(cv, "the pro plan", { agent }).reply();
+  const two = await chat("the pro plan").reply();
 
   expect(one).toMatchObject({
     response: "Which plan?",
@@ -244,14 +214,12 @@ test("required_parameters fill over turns; what the model reports is never shown
 
 test("the history fits the window: oldest turns go first, the system prompt and the last turn stay", async () => {
   const llm = createScriptedLlm(({ call }) => `${"answer ".repeat(100)}${call}`, 2_000);
-  host = await startAgents({ llm });
-  await host.setBalance(1_000_000);
-  const agent = newAgent();
-  const cv = newConversation();
-  await host.putAgent({ agent_key: agent, system_message: "SYSTEM", max_tokens: 500 });
+  const { agents, cv, chat } = await startTalk(llm, {
+    agent: { system_message: "SYSTEM", max_tokens: 500 },
+  });
 
   for (let turn = 1; turn <= 12; turn += 1) {
-    await host.chat(cv, `question ${turn} ${"x".repeat(40)}`, { agent }).reply();
+    await chat(`question ${turn} ${"x".repeat(40)}`).reply();
   }
 
   const messages = llm.requests.at(-1)?.messages ?? [];
@@ -262,7 +230,7 @@ test("the history fits the window: oldest turns go first, the system prompt and 
   expect(messages.length).toBeLessThan(20);
   const contents = messages.slice(1).map(({ content }) => content.slice(0, 11));
   expect(contents.at(-3)).toBe("question 11");
-  expect(host.messages(cv)).toHaveLength(24);
+  expect(agents.messages(cv)).toHaveLength(24);
 });
 
 test("a greeting is answered without searching, a question to the supervisor is not", async () => {
@@ -275,13 +243,12 @@ test("a greeting is answered without searching, a question to the supervisor is 
   };
   const agent = { requires_collection: true, collection_ids: ["cl_1"] };
 
-  const greeted = await ask(
+  const greeted = await askOnce(
     createScriptedLlm(() => "Hello!"),
     "hello",
     { agent, retriever },
   );
-  await host?.stop();
-  await ask(
+  await askOnce(
     createScriptedLlm(() => "Nothing."),
     "where is the key",
     { agent, retriever },

@@ -1,28 +1,16 @@
 // The conversation on the engine: what a chat turn stores, costs and answers, and how it ends.
 
-import { afterEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import type { ConversationDescription } from "../../actors/records/conversation.ts";
-import type { RuntimeError } from "../../runtime/errors.ts";
+import { RuntimeError } from "../../runtime/errors.ts";
 import {
   type AgentsHost,
   conversationAt,
   newAgent,
   newConversation,
-  startAgents,
 } from "../support/agents-host.ts";
-import { createGate, createScriptedLlm, type ScriptedLlm } from "../support/scripted-llm.ts";
-
-let host: AgentsHost | undefined;
-afterEach(async () => {
-  await host?.stop();
-  host = undefined;
-});
-
-async function start(llm: ScriptedLlm): Promise<AgentsHost> {
-  host = await startAgents({ llm });
-  await host.setBalance(100_000);
-  return host;
-}
+import { codeOf, startHost, startTalk } from "../support/agents-test.ts";
+import { createGate, createScriptedLlm } from "../support/scripted-llm.ts";
 
 async function describe(
   agents: AgentsHost,
@@ -32,20 +20,11 @@ async function describe(
   return (answer as ConversationDescription).row;
 }
 
-const codeOf = (promise: Promise<unknown>): Promise<string> =>
-  promise.then(
-    () => "none",
-    (error: RuntimeError) => error.code,
-  );
-
 test("a chat turn is answered once, kept, listed and paid", async () => {
   const llm = createScriptedLlm(() => "Hello there.");
-  const agents = await start(llm);
-  const agent = newAgent();
-  const cv = newConversation();
-  await agents.putAgent({ agent_key: agent });
+  const { agents, agent, cv, chat } = await startTalk(llm);
 
-  const viewing = agents.chat(cv, "hi", { agent, keyId: "ak_1" });
+  const viewing = chat("hi", { keyId: "ak_1" });
   const accepted = await viewing.accepted();
   const reply = await viewing.reply();
   const end = await viewing.end();
@@ -81,17 +60,12 @@ test("a chat turn is answered once, kept, listed and paid", async () => {
 
 test("the routing is said before the first word", async () => {
   const llm = createScriptedLlm(() => "Done.");
-  const agents = await start(llm);
-  const agent = newAgent();
-  await agents.putAgent({ agent_key: agent }, [
-    {
-      name: "Billing",
-      trigger: { keywords: ["invoice"] },
-      action: { frontend_trigger: { name: "open" } },
-    },
-  ]);
+  const action = { frontend_trigger: { name: "open" } };
+  const { chat } = await startTalk(llm, {
+    subAgents: [{ name: "Billing", trigger: { keywords: ["invoice"] }, action }],
+  });
 
-  const viewing = agents.chat(newConversation(), "where is my invoice", { agent });
+  const viewing = chat("where is my invoice");
   const reply = await viewing.reply();
 
   const kinds = viewing.frames.map((frame) => frame.type);
@@ -104,7 +78,7 @@ test("the routing is said before the first word", async () => {
 });
 
 test("an unknown agent, a foreign conversation and an empty balance are refused and leave nothing", async () => {
-  const agents = await start(createScriptedLlm(() => "ok"));
+  const agents = await startHost(createScriptedLlm(() => "ok"));
   const [one, other] = [newAgent(), newAgent()];
   const cv = newConversation();
   await agents.putAgent({ agent_key: one });
@@ -125,17 +99,13 @@ test("an unknown agent, a foreign conversation and an empty balance are refused 
 });
 
 test("a failed turn is kept with its error, gives the money back and shows its spend", async () => {
-  const { RuntimeError: Failure } = await import("../../runtime/errors.ts");
-  const agents = await start(
+  const { agents, cv, chat } = await startTalk(
     createScriptedLlm(() => {
-      throw new Failure("PROVIDER_FAILED", "The provider said no.");
+      throw new RuntimeError("PROVIDER_FAILED", "The provider said no.");
     }),
   );
-  const agent = newAgent();
-  const cv = newConversation();
-  await agents.putAgent({ agent_key: agent });
 
-  const end = await agents.chat(cv, "hi", { agent }).end();
+  const end = await chat("hi").end();
 
   expect(end.outcome).toMatchObject({ status: "failed", error: { code: "PROVIDER_FAILED" } });
   expect(end.counters).toEqual({ balance: 100_000 });
@@ -153,14 +123,13 @@ test("cancel ends what runs and what waits, and keeps the text that was shown", 
     await gate.wait(signal);
     return "never";
   });
-  const agents = await start(llm);
-  const agent = newAgent();
-  const cv = newConversation();
-  await agents.putAgent({ agent_key: agent }, [{ trigger: { keywords: ["invoice"] } }]);
+  const { agents, cv, chat } = await startTalk(llm, {
+    subAgents: [{ trigger: { keywords: ["invoice"] } }],
+  });
 
-  const one = agents.chat(cv, "my invoice", { agent });
+  const one = chat("my invoice");
   await gate.reached;
-  const two = agents.chat(cv, "two", { agent });
+  const two = chat("two");
   await two.accepted();
   const cancelled = (await agents.ask(conversationAt(cv), { type: "cancel", reason: "stop" })) as {
     cancelled: string[];
@@ -189,13 +158,10 @@ test("a deleted conversation is gone at once, its records after, and its key sta
     if (call === 4) await gate.wait(signal);
     return "ok";
   });
-  const agents = await start(llm);
-  const agent = newAgent();
-  const cv = newConversation();
-  await agents.putAgent({ agent_key: agent });
-  for (const text of ["a", "b", "c"]) await agents.chat(cv, text, { agent }).reply();
+  const { agents, cv, chat } = await startTalk(llm);
+  for (const text of ["a", "b", "c"]) await chat(text).reply();
 
-  const running = agents.chat(cv, "d", { agent });
+  const running = chat("d");
   await gate.reached;
   await agents.ask(conversationAt(cv), { type: "delete" });
   const seen = await describe(agents, cv);
@@ -203,7 +169,7 @@ test("a deleted conversation is gone at once, its records after, and its key sta
 
   expect(seen).toBeNull();
   expect(end.outcome.status).toBe("cancelled");
-  expect(await codeOf(agents.chat(cv, "again", { agent }).accepted())).toBe("NOT_FOUND");
+  expect(await codeOf(chat("again").accepted())).toBe("NOT_FOUND");
   expect(agents.rows("conversations")).toEqual([]);
   await agents.ask(conversationAt(cv), { type: "describe" });
   expect(agents.messages(cv)).toEqual([]);
@@ -212,11 +178,8 @@ test("a deleted conversation is gone at once, its records after, and its key sta
 });
 
 test("a conversation can be given a title", async () => {
-  const agents = await start(createScriptedLlm(() => "ok"));
-  const agent = newAgent();
-  const cv = newConversation();
-  await agents.putAgent({ agent_key: agent });
-  await agents.chat(cv, "x".repeat(200), { agent }).reply();
+  const { agents, cv, chat } = await startTalk(createScriptedLlm(() => "ok"));
+  await chat("x".repeat(200)).reply();
   const before = await describe(agents, cv);
 
   await agents.ask(conversationAt(cv), { type: "rename", title: "Exports" });
@@ -227,7 +190,7 @@ test("a conversation can be given a title", async () => {
 
 test("a canary answers its share of conversations, always the same ones", async () => {
   const llm = createScriptedLlm(() => "ok");
-  const agents = await start(llm);
+  const agents = await startHost(llm);
   const agent = newAgent();
   await agents.putAgent({ agent_key: agent, version: 2, system_message: "new" });
   await agents.putAgent({

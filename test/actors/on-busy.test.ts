@@ -1,35 +1,12 @@
 // What becomes of a second message while a run is under way: every mode of on_busy.
 
-import { afterEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import type { ConversationDescription } from "../../actors/records/conversation.ts";
-import type { RuntimeError } from "../../runtime/errors.ts";
-import {
-  type AgentsHost,
-  conversationAt,
-  newAgent,
-  newConversation,
-  startAgents,
-} from "../support/agents-host.ts";
+import { conversationAt } from "../support/agents-host.ts";
+import { codeOf, startTalk } from "../support/agents-test.ts";
 import { createGate, createScriptedLlm, type ScriptedLlm } from "../support/scripted-llm.ts";
 
-let host: AgentsHost | undefined;
-afterEach(async () => {
-  await host?.stop();
-  host = undefined;
-});
-
-async function start(llm: ScriptedLlm): Promise<AgentsHost> {
-  host = await startAgents({ llm });
-  await host.setBalance(100_000);
-  return host;
-}
-
 const last = (llm: ScriptedLlm): string => llm.requests.at(-1)?.messages.at(-1)?.content ?? "";
-const codeOf = (promise: Promise<unknown>): Promise<string> =>
-  promise.then(
-    () => "none",
-    (error: RuntimeError) => error.code,
-  );
 
 test("enqueue answers messages in order, each with the answers before it", async () => {
   const gate = createGate();
@@ -37,15 +14,12 @@ test("enqueue answers messages in order, each with the answers before it", async
     if (call === 1) await gate.wait(signal);
     return `re: ${request.messages.at(-1)?.content}`;
   });
-  const agents = await start(llm);
-  const agent = newAgent();
-  const cv = newConversation();
-  await agents.putAgent({ agent_key: agent });
+  const { agents, cv, chat } = await startTalk(llm);
 
-  const one = agents.chat(cv, "one", { agent });
+  const one = chat("one");
   await gate.reached;
-  const two = agents.chat(cv, "two", { agent });
-  const three = agents.chat(cv, "three", { agent });
+  const two = chat("two");
+  const three = chat("three");
   await Promise.all([two.accepted(), three.accepted()]);
   const seen = (await agents.ask(conversationAt(cv), {
     type: "describe",
@@ -79,17 +53,14 @@ test("the queue of a conversation is bounded", async () => {
     await gate.wait(signal);
     return "ok";
   });
-  const agents = await start(llm);
-  const agent = newAgent();
-  const cv = newConversation();
-  await agents.putAgent({ agent_key: agent });
+  const { agents, cv, chat } = await startTalk(llm);
 
-  const first = agents.chat(cv, "0", { agent });
+  const first = chat("0");
   await gate.reached;
-  const held = Array.from({ length: 32 }, (_, at) => agents.chat(cv, `${at + 1}`, { agent }));
+  const held = Array.from({ length: 32 }, (_, at) => chat(`${at + 1}`));
   await Promise.all(held.map((one) => one.accepted()));
 
-  expect(await codeOf(agents.chat(cv, "33", { agent }).accepted())).toBe("MAILBOX_FULL");
+  expect(await codeOf(chat("33").accepted())).toBe("MAILBOX_FULL");
   gate.open();
   await Promise.all([first, ...held].map((one) => one.reply()));
   expect(agents.messages(cv)).toHaveLength(66);
@@ -101,17 +72,16 @@ test("reject says busy while a run is under way and answers when it has ended", 
     await gate.wait(signal);
     return "ok";
   });
-  const agents = await start(llm);
-  const agent = newAgent();
-  const cv = newConversation();
-  await agents.putAgent({ agent_key: agent, agent_config: { on_busy: "reject" } });
+  const { agents, cv, chat } = await startTalk(llm, {
+    agent: { agent_config: { on_busy: "reject" } },
+  });
 
-  const one = agents.chat(cv, "one", { agent });
+  const one = chat("one");
   await gate.reached;
-  const busy = await codeOf(agents.chat(cv, "two", { agent }).accepted());
+  const busy = await codeOf(chat("two").accepted());
   gate.open();
   await one.reply();
-  await agents.chat(cv, "three", { agent }).reply();
+  await chat("three").reply();
 
   expect(busy).toBe("CONVERSATION_BUSY");
   expect(agents.messages(cv).map((message) => message.content)).toEqual([
@@ -130,14 +100,11 @@ test("interrupt keeps the shown part, marked, and answers the later message", as
     await gate.wait(signal);
     return "never";
   });
-  const agents = await start(llm);
-  const agent = newAgent();
-  const cv = newConversation();
-  await agents.putAgent({ agent_key: agent });
+  const { agents, cv, chat } = await startTalk(llm);
 
-  const one = agents.chat(cv, "one", { agent });
+  const one = chat("one");
   await gate.reached;
-  const two = agents.chat(cv, "two", { agent, on_busy: "interrupt" });
+  const two = chat("two", { on_busy: "interrupt" });
   const [end, reply] = await Promise.all([one.end(), two.reply()]);
 
   expect(end.outcome).toMatchObject({ status: "cancelled", shown: "Half an ans" });
@@ -157,15 +124,14 @@ test("of several interrupting messages the last one is answered", async () => {
     if (request.messages.at(-1)?.content !== "three") await gate.wait(signal);
     return "answer";
   });
-  const agents = await start(llm);
-  const agent = newAgent();
-  const cv = newConversation();
-  await agents.putAgent({ agent_key: agent, agent_config: { on_busy: "interrupt" } });
+  const { agents, chat } = await startTalk(llm, {
+    agent: { agent_config: { on_busy: "interrupt" } },
+  });
 
-  const one = agents.chat(cv, "one", { agent });
+  const one = chat("one");
   await gate.reached;
-  const two = agents.chat(cv, "two", { agent });
-  const three = agents.chat(cv, "three", { agent });
+  const two = chat("two");
+  const three = chat("three");
   const ends = await Promise.all([one.end(), two.end(), three.end()]);
 
   expect(ends.map(({ outcome }) => outcome.status)).toEqual([
@@ -184,15 +150,14 @@ test("merge makes waiting messages one input, and every caller gets its answer",
     if (call === 1) await gate.wait(signal);
     return `answer ${call}`;
   });
-  const agents = await start(llm);
-  const agent = newAgent();
-  const cv = newConversation();
-  await agents.putAgent({ agent_key: agent, agent_config: { on_busy: "merge" } });
+  const { agents, cv, chat } = await startTalk(llm, {
+    agent: { agent_config: { on_busy: "merge" } },
+  });
 
-  const one = agents.chat(cv, "one", { agent });
+  const one = chat("one");
   await gate.reached;
-  const two = agents.chat(cv, "two", { agent });
-  const three = agents.chat(cv, "three", { agent });
+  const two = chat("two");
+  const three = chat("three");
   const accepted = await Promise.all([two.accepted(), three.accepted()]);
   gate.open();
   const replies = await Promise.all([one.reply(), two.reply(), three.reply()]);
@@ -216,14 +181,11 @@ test("steer is taken by the run under way, whose answer both callers get", async
     if (call === 1) await gate.wait(signal);
     return `answer ${call}`;
   });
-  const agents = await start(llm);
-  const agent = newAgent();
-  const cv = newConversation();
-  await agents.putAgent({ agent_key: agent });
+  const { agents, cv, chat } = await startTalk(llm);
 
-  const one = agents.chat(cv, "one", { agent });
+  const one = chat("one");
   await gate.reached;
-  const two = agents.chat(cv, "in French", { agent, on_busy: "steer" });
+  const two = chat("in French", { on_busy: "steer" });
   await two.accepted();
   gate.open();
   const replies = await Promise.all([one.reply(), two.reply()]);
@@ -249,15 +211,12 @@ test("a steered message that the run did not take is answered by a run of its ow
     if (call === 1) await gate.wait(signal);
     return `answer ${call}`;
   });
-  const agents = await start(llm);
-  const agent = newAgent();
-  const cv = newConversation();
-  await agents.putAgent({ agent_key: agent });
+  const { agents, cv, chat } = await startTalk(llm);
 
-  const one = agents.chat(cv, "one", { agent });
+  const one = chat("one");
   const { run } = await one.accepted();
   await gate.reached;
-  const two = agents.chat(cv, "two", { agent, on_busy: "steer" });
+  const two = chat("two", { on_busy: "steer" });
   await two.accepted();
   await agents.cancel(run, cv);
   const reply = await two.reply();

@@ -1,39 +1,11 @@
 // Who answers: doubt and its model call, messages of several parts, escalation, the built-in
 // answerer.
 
-import { afterEach, expect, test } from "vitest";
-import type { Retriever } from "../../actors/ports.ts";
-import type { Agent } from "../../actors/records/agent.ts";
-import type { ChatReply } from "../../actors/records/conversation.ts";
+import { expect, test } from "vitest";
 import type { SubAgent } from "../../actors/records/sub-agent.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
-import { type AgentsHost, newAgent, newConversation, startAgents } from "../support/agents-host.ts";
+import { askOnce } from "../support/agents-test.ts";
 import { createScriptedLlm, type ScriptedLlm } from "../support/scripted-llm.ts";
-
-let host: AgentsHost | undefined;
-afterEach(async () => {
-  await host?.stop();
-  host = undefined;
-});
-
-async function ask(
-  llm: ScriptedLlm,
-  text: string,
-  wanted: {
-    readonly agent?: Partial<Agent>;
-    readonly subAgents?: readonly Partial<SubAgent>[];
-    readonly retriever?: Retriever;
-  } = {},
-): Promise<ChatReply & { readonly events: readonly unknown[]; readonly seen: string }> {
-  host = await startAgents({ llm, ...(wanted.retriever ? { retriever: wanted.retriever } : {}) });
-  await host.setBalance(1_000_000);
-  const agent = newAgent();
-  await host.putAgent({ agent_key: agent, ...wanted.agent }, wanted.subAgents);
-  const viewing = host.chat(newConversation(), text, { agent });
-  const reply = await viewing.reply();
-  const events = viewing.frames.flatMap((frame) => (frame.type === "event" ? [frame.event] : []));
-  return { ...reply, events, seen: viewing.text() };
-}
 
 const billing: Partial<SubAgent> = { name: "Billing", trigger: { keywords: ["invoice"] } };
 const systemOf = (llm: ScriptedLlm, at = 0): string => llm.requests[at]?.messages[0]?.content ?? "";
@@ -61,7 +33,7 @@ test("in doubt one small call chooses, and both calls together stay under 235 to
     call === 1 ? '{"choice":2,"intent":"money"}' : "Sure.",
   );
 
-  const reply = await ask(llm, "the thing from last week looks odd to my colleague", {
+  const reply = await askOnce(llm, "the thing from last week looks odd to my colleague", {
     agent: {
       name: "Support Supervisor",
       system_message:
@@ -85,7 +57,7 @@ test("a provider that is down while routing leaves the best guess and says so", 
     return "Answered.";
   });
 
-  const reply = await ask(llm, "the thing from last week looks odd to my colleague", {
+  const reply = await askOnce(llm, "the thing from last week looks odd to my colleague", {
     agent: { agent_config: { fallback: "sa_c" } },
     subAgents: three,
   });
@@ -102,7 +74,7 @@ test("a message of two parts is answered by two agents and concluded by the supe
     return system.includes("Billing") ? "Refunded." : "Restarted.";
   });
 
-  const reply = await ask(llm, "Please send my invoice again and then fix the login crash", {
+  const reply = await askOnce(llm, "Please send my invoice again and then fix the login crash", {
     subAgents: [
       {
         sub_agent_key: "sa_a",
@@ -133,7 +105,7 @@ test("an escalating sub-agent hands over: an event, the supervisor's own answer,
     request.messages[0]?.content.includes("CHIEF") ? "chief" : "clerk",
   );
 
-  const reply = await ask(llm, "my invoice", {
+  const reply = await askOnce(llm, "my invoice", {
     agent: { system_message: "CHIEF" },
     subAgents: [{ ...billing, action: { escalate: "supervisor" } }],
   });
@@ -147,7 +119,7 @@ test("an escalating sub-agent hands over: an event, the supervisor's own answer,
 test("the built-in answerer says what it is, gets the agent's texts and asks for what is missing", async () => {
   const llm = createScriptedLlm(() => "From our texts.");
 
-  const reply = await ask(llm, "my invoice", {
+  const reply = await askOnce(llm, "my invoice", {
     agent: {
       model_name: "builtin",
       required_parameters: {

@@ -25,6 +25,7 @@ import { decode, decodeCounter, encode } from "../../runtime/store/codec.ts";
 import { keys } from "../../runtime/store/keys.ts";
 import { type Crash, MemoryDisk } from "../../runtime/store/memory.ts";
 import type { StoreOp } from "../../runtime/store/store.ts";
+import { emptyAgent, emptySubAgent } from "./agent-records.ts";
 
 export const tenant = "tn_test";
 const balanceKey = keys.counter(tenant, "balance");
@@ -203,55 +204,6 @@ export function chatMessage(text: string, more: Partial<ChatMessage> = {}): Chat
     ...more,
   };
 }
-
-const emptyAgent: Agent = {
-  agent_key: "ag_1",
-  name: "Desk",
-  description: null,
-  agent_type: "supervisor",
-  system_message: null,
-  model_name: "test-model",
-  temperature: null,
-  top_p: null,
-  max_tokens: null,
-  frequency_penalty: null,
-  presence_penalty: null,
-  response_format: null,
-  requires_collection: null,
-  collection_ids: null,
-  response_language: null,
-  pre_context_prompt: null,
-  post_context_prompt: null,
-  context_prompt: null,
-  response_template: null,
-  agent_config: null,
-  examples: null,
-  required_parameters: null,
-  graph_definition: null,
-  state_schema: null,
-  entry_node: null,
-  version: 1,
-  created_at: "2026-01-01T00:00:00.000Z",
-  updated_at: "2026-01-01T00:00:00.000Z",
-};
-
-const emptySubAgent: SubAgent = {
-  sub_agent_key: "sa_a",
-  agent_key: "ag_1",
-  name: "Billing",
-  description: null,
-  trigger: null,
-  priority: 100,
-  action: null,
-  model_name: null,
-  temperature: null,
-  output_schema: null,
-  use_rag: false,
-  collection_key: null,
-  is_active: true,
-  created_at: "2026-01-01T00:00:00.000Z",
-  updated_at: "2026-01-01T00:00:00.000Z",
-};
 
 function agentRows(
   agent: Partial<Agent>,

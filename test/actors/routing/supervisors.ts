@@ -3,38 +3,16 @@
 import type { Agent } from "../../../actors/records/agent.ts";
 import type { SubAgent } from "../../../actors/records/sub-agent.ts";
 import { type CompiledRouter, compile } from "../../../actors/routing/router.ts";
+import { emptyAgent, emptySubAgent } from "../../support/agent-records.ts";
 
 /** A stored agent with these settings. */
 export function agentOf(config: Agent["agent_config"] = null): Agent {
   return {
-    agent_key: "ag_1",
+    ...emptyAgent,
     name: "Support Supervisor",
-    description: null,
-    agent_type: "supervisor",
     system_message: "You route questions to the right sub-agent.",
     model_name: null,
-    temperature: null,
-    top_p: null,
-    max_tokens: null,
-    frequency_penalty: null,
-    presence_penalty: null,
-    response_format: null,
-    requires_collection: null,
-    collection_ids: null,
-    response_language: null,
-    pre_context_prompt: null,
-    post_context_prompt: null,
-    context_prompt: null,
-    response_template: null,
     agent_config: config,
-    examples: null,
-    required_parameters: null,
-    graph_definition: null,
-    state_schema: null,
-    entry_node: null,
-    version: 1,
-    created_at: "2026-01-01T00:00:00Z",
-    updated_at: "2026-01-01T00:00:00Z",
   };
 }
 
@@ -45,24 +23,7 @@ export function subAgentOf(
   trigger: SubAgent["trigger"],
   rest: Partial<SubAgent> = {},
 ): SubAgent {
-  return {
-    sub_agent_key: `sa_${key}`,
-    agent_key: "ag_1",
-    name,
-    description: null,
-    trigger,
-    priority: 1,
-    action: null,
-    model_name: null,
-    temperature: null,
-    output_schema: null,
-    use_rag: false,
-    collection_key: null,
-    is_active: true,
-    created_at: "2026-01-01T00:00:00Z",
-    updated_at: "2026-01-01T00:00:00Z",
-    ...rest,
-  };
+  return { ...emptySubAgent, sub_agent_key: `sa_${key}`, name, trigger, priority: 1, ...rest };
 }
 
 /** The sub-agents of a support desk. */
