@@ -138,14 +138,74 @@ export interface Llm {
   isBuiltin(model: string): boolean;
 }
 
-/** Texts to unit vectors of `dimension` floats. Pinned per collection by `id` and `dimension`. */
-export interface Embedder {
+/** What an `embed` call used, for spend and for whoever must be told that a text was cut. */
+export interface EmbedUse {
+  /** Tokens that were computed; 0 for texts whose vectors were remembered. */
+  readonly tokens: number;
+  /** Whether the tokens were estimated because nobody counted them. */
+  readonly estimated: boolean;
+  /** Places in `texts` of those longer than `tokensMax`: their vectors are of their beginnings. */
+  readonly truncated: readonly number[];
+}
+
+/** How texts are embedded. */
+export interface EmbedOptions {
+  /** Whose texts: tenants take turns. */
+  readonly tenant: string;
+  readonly signal?: AbortSignal;
+  /** Some models want queries and documents marked. Default document. */
+  readonly purpose?: "query" | "document";
+  /** Called once, before the vectors are returned. */
+  onUse?(use: EmbedUse): void;
+}
+
+/** How an embedder counts tokens, as data that crosses threads: a compute thread loads it by this. */
+export type TokenizerSpec =
+  | { readonly kind: "approximate" }
+  | { readonly kind: "bpe"; readonly encoding: "cl100k_base" | "o200k_base" }
+  | { readonly kind: "model"; readonly folder: string };
+
+/** Counts tokens on the thread it was loaded in. */
+export interface Tokenizer {
+  readonly id: string;
+  /** Tokens of a text, without what a model adds around it. */
+  count(text: string): number;
+}
+
+/** What a collection is pinned to. Vectors of another id or dimension cannot be compared with its own. */
+export interface EmbedderPin {
   readonly id: string;
   readonly dimension: number;
-  /** One vector per text, same order. */
-  embed(texts: readonly string[]): Promise<readonly Float32Array[]>;
+}
+
+/** Texts to unit vectors of `dimension` floats. */
+export interface Embedder extends EmbedderPin {
+  /** Longer texts are cut, which `onUse` says. */
+  readonly tokensMax: number;
+  readonly tokenizer: TokenizerSpec;
+  /**
+   * One vector per text, same order. @throws RuntimeError POOL_FULL, DEADLINE, CANCELLED,
+   * EMBEDDER_UNAVAILABLE, and as a provider's calls do: PROVIDER_LIMITED, PROVIDER_UNAVAILABLE,
+   * PROVIDER_FAILED.
+   */
+  embed(texts: readonly string[], options: EmbedOptions): Promise<readonly Float32Array[]>;
   /** For the router's hot path: at once, on the calling thread. Only cheap embedders have it. */
   embedNow?(text: string): Float32Array;
+}
+
+/** The embedders there are. */
+export interface Embedders {
+  /** Configured names; `builtin` is always there. */
+  readonly names: readonly string[];
+  /** Of new collections that name none. */
+  readonly defaultName: string;
+  /**
+   * By configured name or by id. @throws RuntimeError EMBEDDER_UNKNOWN, EMBEDDER_UNAVAILABLE (a
+   * package or a model's files are missing: the message says which and where they go).
+   */
+  find(name: string): Promise<Embedder>;
+  /** That of a collection. @throws as `find`, and EMBEDDER_MISMATCH when it gives other vectors now. */
+  pinned(pin: EmbedderPin): Promise<Embedder>;
 }
 
 /** Searches one collection of one tenant. Unknown collection: NOT_FOUND. */
@@ -177,7 +237,9 @@ export interface Compute {
 /** The ports of a worker. */
 export interface Ports {
   readonly llm: Llm;
+  /** The built-in one: of the router and of whatever must not wait. */
   readonly embedder: Embedder;
+  readonly embedders: Embedders;
   readonly retriever: Retriever;
   readonly compute: Compute;
 }

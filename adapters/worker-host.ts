@@ -6,6 +6,7 @@ import type { Llm, Ports } from "../actors/ports.ts";
 import type { WorkerHost } from "../runtime/threads/host.ts";
 import type { Config } from "./config.ts";
 import { createBuiltinEmbedder } from "./embed/builtin.ts";
+import { createEmbedders } from "./embed/embedders.ts";
 import { createRetriever } from "./knowledge/retriever.ts";
 import type { LlmConfig } from "./llm/config.ts";
 import { createLlm } from "./llm/llm.ts";
@@ -21,6 +22,7 @@ export const workerHost: WorkerHost<HostConfig> = {
     return {
       llm: withDefaultModel(createLlm(llmConfig(config)), config.defaultModel),
       embedder,
+      embedders: createEmbedders(embedder),
       retriever: createRetriever({ reader: bulk, tables: hot, embedder }),
       compute,
     };

@@ -22,6 +22,7 @@ export const errorTable = {
   GRAPH_INVALID: fail(400),
   SCHEMA_INVALID: fail(400),
   MODEL_UNKNOWN: fail(400),
+  EMBEDDER_UNKNOWN: fail(400),
   // Who is asking.
   UNAUTHENTICATED: fail(401),
   BALANCE_EXHAUSTED: fail(402),
@@ -34,6 +35,7 @@ export const errorTable = {
   CONFLICT: fail(409),
   DUPLICATE: fail(409),
   RUN_ENDED: fail(409),
+  EMBEDDER_MISMATCH: fail(409),
   EVENTS_TRIMMED: fail(410),
   REVISION_MISMATCH: fail(412),
   BODY_TOO_LARGE: fail(413),
@@ -65,6 +67,7 @@ export const errorTable = {
   PROVIDER_UNAVAILABLE: later(502),
   PROVIDER_LIMITED: later(502),
   EGRESS_REFUSED: fail(502),
+  EMBEDDER_UNAVAILABLE: fail(503),
   NO_EDGE: fail(500),
   QUARANTINED: fail(500),
   DEAD_LETTER: fail(500),

@@ -5,8 +5,14 @@
 import type { Embedder } from "../../actors/ports.ts";
 import { lexicalVector } from "../../actors/text/vector.ts";
 
-/** Id and dimension under which collections are pinned to this embedder. */
-export const builtinEmbedder = { id: "builtin-1", dimension: 512 } as const;
+/** Id and dimension under which collections are pinned to this embedder; tokens it reads of a text. */
+export const builtinEmbedder = {
+  id: "builtin-1",
+  dimension: 512,
+  // Approximate tokens are four letters; a vector is of the first 4,000 words.
+  tokensMax: 4_000,
+  tokenizer: { kind: "approximate" },
+} as const;
 
 /** An embedder whose `embedNow` costs microseconds for a message. */
 export function createBuiltinEmbedder(): Embedder & { embedNow(text: string): Float32Array } {
@@ -14,6 +20,9 @@ export function createBuiltinEmbedder(): Embedder & { embedNow(text: string): Fl
   return {
     ...builtinEmbedder,
     embedNow,
-    embed: (texts) => Promise.resolve(texts.map(embedNow)),
+    embed: (texts, { onUse }) => {
+      onUse?.({ tokens: 0, estimated: false, truncated: [] });
+      return Promise.resolve(texts.map(embedNow));
+    },
   };
 }

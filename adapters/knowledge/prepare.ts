@@ -28,6 +28,7 @@ export interface PrepareInput {
 
 /** Splits and embeds on this thread. */
 export async function prepareHere(
+  tenant: string,
   { title, text }: PrepareInput,
   embedder: Embedder,
 ): Promise<PreparedChunk[]> {
@@ -37,6 +38,7 @@ export async function prepareHere(
     const batch = chunks.slice(at, at + prepareLimits.embedBatch);
     const vectors = await embedder.embed(
       batch.map((chunk) => searchText({ ...chunk, documentTitle: title })),
+      { tenant },
     );
     for (const [place, chunk] of batch.entries()) {
       prepared.push({ ...chunk, vector: checked(vectors[place], embedder) });
@@ -67,7 +69,7 @@ export async function prepare(
 ): Promise<readonly PreparedChunk[]> {
   const isLong = input.text.length > prepareLimits.inlineChars;
   if (compute === undefined || !isLong || embedder.embedNow === undefined) {
-    return await prepareHere(input, embedder);
+    return await prepareHere(tenant, input, embedder);
   }
   const { timeoutMs } = prepareLimits;
   return (await compute.run(prepareTaskName, input, { tenant, timeoutMs })) as PreparedChunk[];

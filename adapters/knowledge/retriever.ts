@@ -85,7 +85,7 @@ export function createRetriever(options: RetrieverOptions): Retriever {
       const query = request.query.slice(0, retrieverLimits.queryChars);
       const index = await freshIndex(tenant, collection);
       const [vector = new Float32Array(embedder.dimension)] =
-        mode === "lexical" ? [] : await embedder.embed([query]);
+        mode === "lexical" ? [] : await embedder.embed([query], { tenant, purpose: "query" });
       const vectorWeight = embedder.id.startsWith("builtin-") ? LEXICAL_VECTOR_WEIGHT : 1;
       return index.search({ query, vector, topK, mode, vectorWeight }, collection);
     },

@@ -21,7 +21,7 @@ import { modelsOf, type Swap, swapAgent } from "./swap.ts";
 /** The model that is always there. */
 const BUILTIN = "builtin";
 /** Steps that read and may be performed again; all others with an effect are never. */
-const readingPorts = ["llm", "retriever", "embedder", "compute"];
+const readingPorts = ["llm", "retriever", "embedder", "embedders", "compute"];
 
 /** A replay, with what each of its steps asked the outside. */
 export interface Watched {

@@ -12,6 +12,8 @@ import type {
   MessageRecord,
 } from "../../actors/records/conversation.ts";
 import type { SubAgent } from "../../actors/records/sub-agent.ts";
+import { createBuiltinEmbedder } from "../../adapters/embed/builtin.ts";
+import { createEmbedders } from "../../adapters/embed/embedders.ts";
 import { type Address, address, SHARDS } from "../../runtime/address.ts";
 import { realClock } from "../../runtime/clock.ts";
 import type { ErrorData } from "../../runtime/errors.ts";
@@ -88,7 +90,8 @@ export async function startAgents(options: {
   const ports = {
     llm: options.llm,
     retriever: options.retriever ?? { search: async () => [] },
-    embedder: { id: "none", dimension: 1, embed: async () => [] },
+    embedder: createBuiltinEmbedder(),
+    embedders: createEmbedders(createBuiltinEmbedder()),
     compute: { run: async () => undefined },
   } satisfies Ports;
   const handlers = new Map<number, (item: WorkerItem) => void>();

@@ -8,6 +8,7 @@ import { catalog } from "../../actors/catalog.ts";
 import type { Ports } from "../../actors/ports.ts";
 import { balanceCounter } from "../../actors/records/conversation.ts";
 import { createBuiltinEmbedder } from "../../adapters/embed/builtin.ts";
+import { createEmbedders } from "../../adapters/embed/embedders.ts";
 import { adminRoutes } from "../../adapters/http/admin/routes.ts";
 import { createAuthenticator } from "../../adapters/http/auth.ts";
 import { createDoor } from "../../adapters/http/door.ts";
@@ -69,6 +70,7 @@ export async function startHttpHost(more: readonly Definition[] = []): Promise<H
       createPorts: ({ hot, bulk }): Ports => ({
         llm,
         embedder,
+        embedders: createEmbedders(embedder),
         retriever: createRetriever({ reader: bulk, tables: hot, embedder }),
         compute: { run: async () => undefined },
       }),

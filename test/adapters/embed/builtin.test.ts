@@ -10,7 +10,9 @@ const similarity = (left: string, right: string): number => {
 };
 
 test("vectors are of unit length and stay what they were", async () => {
-  const [first, empty] = await embedder.embed(["How do I export my data?", " ?! "]);
+  const [first, empty] = await embedder.embed(["How do I export my data?", " ?! "], {
+    tenant: "tn_1",
+  });
 
   expect(first).toHaveLength(builtinEmbedder.dimension);
   expect(first?.reduce((sum, value) => sum + value * value, 0)).toBeCloseTo(1, 5);

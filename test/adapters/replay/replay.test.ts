@@ -6,6 +6,8 @@ import { loadAgent } from "../../../actors/compiled.ts";
 import type { Passage, Ports, Retriever } from "../../../actors/ports.ts";
 import type { ChatReply } from "../../../actors/records/conversation.ts";
 import type { TurnInput } from "../../../actors/turn-input.ts";
+import { createBuiltinEmbedder } from "../../../adapters/embed/builtin.ts";
+import { createEmbedders } from "../../../adapters/embed/embedders.ts";
 import { compareReplays } from "../../../adapters/replay/compare.ts";
 import { differenceOf } from "../../../adapters/replay/lines.ts";
 import { replayRecord, replayWith } from "../../../adapters/replay/replay.ts";
@@ -183,7 +185,8 @@ function outsideOf(llm: ScriptedLlm, searched: unknown[]): Ports {
         return [];
       },
     },
-    embedder: { id: "none", dimension: 1, embed: async () => [] },
+    embedder: createBuiltinEmbedder(),
+    embedders: createEmbedders(createBuiltinEmbedder()),
     compute: { run: async () => undefined },
   };
 }
