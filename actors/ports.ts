@@ -42,6 +42,8 @@ export interface Passage {
   readonly text: string;
   readonly headings: readonly string[];
   readonly span: readonly [number, number];
+  /** What stands elsewhere in the document and is needed to read it, e.g. its table's header. */
+  readonly context?: string;
   readonly score: number;
   /** How the score came about, e.g. { bm25: 3.2, vector: 0.61, rrf: 0.031 }. */
   readonly scores: Readonly<Record<string, number>>;
@@ -208,6 +210,54 @@ export interface Embedders {
   pinned(pin: EmbedderPin): Promise<Embedder>;
 }
 
+/** A file as it was given. */
+export interface DocumentSource {
+  readonly bytes: Uint8Array;
+  /** File name; its extension is a hint, the content decides. */
+  readonly name?: string;
+  /** As declared, e.g. "text/html; charset=utf-8"; a hint too. */
+  readonly mediaType?: string;
+}
+
+/** What a file turned out to be. */
+export type DocumentFormat =
+  | "pdf"
+  | "docx"
+  | "html"
+  | "markdown"
+  | "text"
+  | "csv"
+  | "json"
+  | "jsonl"
+  | "code";
+
+/** A document's text with what is known of it. */
+export interface ParsedDocument {
+  /** Markdown-like: `#` headings, lists, `|` tables, fenced code; never empty. */
+  readonly text: string;
+  /** As the document itself says. */
+  readonly title?: string;
+  readonly format: DocumentFormat;
+  /** E.g. author, language, created (ISO 8601), pages, rows, encoding. */
+  readonly metadata: Readonly<Record<string, string | number | boolean | readonly string[]>>;
+  /** Of a paged document: where each page starts in `text`, in UTF-8 bytes; the first is page 1. */
+  readonly pages?: readonly number[];
+  /** What was not as expected, e.g. that the extension is wrong. One sentence each. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Reads documents. @throws RuntimeError DOCUMENT_UNREADABLE with `details.reason`: encrypted,
+ * damaged, too-large, too-many-pages, too-deep, unsupported, no-text, empty, timeout, memory; and what the
+ * pool says: POOL_FULL, DEADLINE (it never got a thread), CANCELLED.
+ */
+export interface Parser {
+  parse(
+    source: DocumentSource,
+    options: { readonly tenant: string; readonly signal?: AbortSignal },
+  ): Promise<ParsedDocument>;
+}
+
 /** Searches one collection of one tenant. Unknown collection: NOT_FOUND. */
 export interface Retriever {
   search(request: {
@@ -229,7 +279,12 @@ export interface Compute {
       /** Whose work it is: tenants take turns. */
       readonly tenant: string;
       readonly signal?: AbortSignal;
+      /** Waiting for a thread included. */
       readonly timeoutMs: number;
+      /** Of this, what it may take once it has a thread. */
+      readonly runMs?: number;
+      /** What the process may grow by meanwhile. */
+      readonly memoryMib?: number;
     },
   ): Promise<unknown>;
 }

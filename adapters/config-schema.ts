@@ -87,6 +87,11 @@ const systemLimits = {
     [1, 1, 64],
   ),
   computeQueueMax: integer("Tasks waiting for them; one more is 429.", "tasks", [256, 1, 100_000]),
+  computeHeapMib: integer(
+    "Heap of one of them; a task that needs more fails.",
+    "MiB",
+    [4_096, 64, 65_536],
+  ),
   mapBytes: integer("Address space of each data file; it takes no disk.", "bytes", [
     64 * GIB,
     16 * MIB,

@@ -37,6 +37,8 @@ export interface RuntimeConfig {
   readonly computeThreads: number;
   /** Tasks waiting for a compute thread, 1..100,000, half of them of one tenant; one more is refused (POOL_FULL). */
   readonly computeQueueMax: number;
+  /** Heap of one compute thread in MiB, 64..65,536: a task that needs more fails (TASK_MEMORY), its thread is replaced. */
+  readonly computeHeapMib: number;
   /** Address space of each storage environment in bytes, 16 MiB..1 TiB; sparse, so it costs nothing. */
   readonly mapBytes: number;
 }
@@ -61,6 +63,7 @@ export const runtimeDefaults: RuntimeConfig = {
   workerHeapMib: 0,
   computeThreads: 1,
   computeQueueMax: 256,
+  computeHeapMib: 4_096,
   mapBytes: 64 * GIB,
 };
 
@@ -78,6 +81,7 @@ const limits: Readonly<Record<Exclude<keyof RuntimeConfig, "durability">, [numbe
   workerHeapMib: [0, 65_536],
   computeThreads: [1, 64],
   computeQueueMax: [1, 100_000],
+  computeHeapMib: [64, 65_536],
   mapBytes: [16 * MIB, KIB * GIB],
 };
 

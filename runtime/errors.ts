@@ -41,6 +41,7 @@ export const errorTable = {
   BODY_TOO_LARGE: fail(413),
   MISDIRECTED: fail(421),
   KEY_REUSED: fail(422),
+  DOCUMENT_UNREADABLE: fail(422),
   HEADERS_TOO_LARGE: fail(431),
   // Limits that pass with time.
   REQUEST_TIMEOUT: later(408),
@@ -62,6 +63,7 @@ export const errorTable = {
   STEP_UNKNOWN: fail(500),
   STEPS_EXHAUSTED: fail(500),
   DEPTH_EXHAUSTED: fail(500),
+  TASK_MEMORY: fail(500),
   OUTPUT_INVALID: fail(502),
   PROVIDER_FAILED: fail(502),
   PROVIDER_UNAVAILABLE: later(502),

@@ -141,6 +141,7 @@ class ThreadedSystem implements RunningSystem {
       tasks: options.tasks ?? {},
       threads: config.computeThreads,
       queueMax: config.computeQueueMax,
+      heapMib: config.computeHeapMib,
     });
     this.#door = new Door({ config, runRow: (tenant, run) => this.run(tenant, run) });
   }

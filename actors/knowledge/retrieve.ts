@@ -13,6 +13,8 @@ export interface IndexedChunk {
   readonly text: string;
   readonly headings: readonly string[];
   readonly span: readonly [number, number];
+  /** See `Chunk`. */
+  readonly context?: string;
   readonly metadata: Readonly<Record<string, unknown>>;
   /** Unit length. */
   readonly vector: Float32Array;
@@ -60,15 +62,16 @@ interface Scored {
   readonly similarity: number;
 }
 
-/** What a chunk is found by: its document's title and headings stand for it too. */
+/** What a chunk is found by: its document's title, headings and context stand for it too. */
 export function searchText(chunk: {
   readonly documentTitle: string;
   readonly headings: readonly string[];
+  readonly context?: string;
   readonly text: string;
 }): string {
-  const { documentTitle, headings, text } = chunk;
+  const { documentTitle, headings, context = "", text } = chunk;
   const above = headings.filter((heading) => !text.includes(heading));
-  return [documentTitle, ...above, text].filter((part) => part !== "").join("\n");
+  return [documentTitle, ...above, context, text].filter((part) => part !== "").join("\n");
 }
 
 /** An empty index. */

@@ -8,6 +8,8 @@ export interface Chunk {
   /** Titles of the headings it stands under, outermost first. */
   readonly headings: readonly string[];
   readonly span: readonly [number, number];
+  /** What a reader of only this chunk would miss, e.g. the header of the table it is a part of. */
+  readonly context?: string;
 }
 
 /** Sizes in approximate tokens. */

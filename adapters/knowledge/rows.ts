@@ -47,9 +47,9 @@ export function textOf(bytes: Uint8Array): string {
 }
 
 /** A chunk as stored: the vector as the bytes of its floats. */
-export function chunkBytes({ text, headings, span, vector }: PreparedChunk): Uint8Array {
+export function chunkBytes({ vector, ...chunk }: PreparedChunk): Uint8Array {
   const floats = new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength);
-  return encode({ text, headings, span, vector: floats });
+  return encode({ ...chunk, vector: floats });
 }
 
 /** A stored chunk of a document. */
@@ -58,6 +58,7 @@ export function chunkOf(bytes: Uint8Array, document: DocumentRow, number: number
     text: string;
     headings: string[];
     span: [number, number];
+    context?: string;
     vector: Uint8Array;
   };
   return {
@@ -67,6 +68,7 @@ export function chunkOf(bytes: Uint8Array, document: DocumentRow, number: number
     text: row.text,
     headings: row.headings,
     span: row.span,
+    ...(row.context === undefined ? {} : { context: row.context }),
     metadata: document.metadata,
     // Copied: the stored bytes need not lie at a multiple of four.
     vector: new Float32Array(row.vector.slice().buffer),

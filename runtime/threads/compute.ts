@@ -6,6 +6,7 @@ import type { Piscina } from "piscina";
 import { type ErrorData, fromErrorData, RuntimeError, toErrorData } from "../errors.ts";
 import { FairSlots } from "../shared/fair-slots.ts";
 import type { ComputeJob, ComputeResult } from "./compute-task.ts";
+import { MemoryWatch } from "./memory-watch.ts";
 
 /** Where a task's function lives. Tasks are registered by the host, never named by a user. */
 export interface ComputeTask {
@@ -22,11 +23,18 @@ export interface ComputeOptions {
   readonly signal?: AbortSignal;
   /** Waiting in the queue included; then its thread is ended. */
   readonly timeoutMs: number;
+  /** Time of its own, counted from when a thread has it. Default: all of `timeoutMs`. */
+  readonly runMs?: number;
+  /** What the process may grow by while it runs, in MiB; then its thread is ended. Default: no limit. */
+  readonly memoryMib?: number;
 }
 
 /** CPU work on other threads. */
 export interface Compute {
-  /** @throws RuntimeError POOL_FULL, DEADLINE, CANCELLED, INVALID (no such task), or the task's own. */
+  /**
+   * @throws RuntimeError POOL_FULL, DEADLINE (`details.phase` is "waiting" or "running"), TASK_MEMORY,
+   * CANCELLED, INVALID (no such task), or the task's own.
+   */
   run(task: string, input: unknown, options: ComputeOptions): Promise<unknown>;
 }
 
@@ -43,14 +51,24 @@ export function createComputePool(options: {
   readonly tasks: Readonly<Record<string, ComputeTask>>;
   readonly threads: number;
   readonly queueMax: number;
+  readonly heapMib: number;
 }): ComputePool {
   return new PiscinaPool(options);
+}
+
+/** Why a task was ended. */
+interface Ends {
+  readonly caller: AbortSignal | undefined;
+  readonly timeout: AbortSignal;
+  readonly running?: { readonly timeout: AbortSignal; readonly memory: AbortSignal | undefined };
 }
 
 class PiscinaPool implements ComputePool {
   readonly #tasks: ReadonlyMap<string, ComputeTask>;
   readonly #threads: number;
+  readonly #heapMib: number;
   readonly #slots: FairSlots;
+  readonly #memory = new MemoryWatch();
   #pool: Promise<Piscina> | undefined;
   #running: Piscina | undefined;
   #done = 0;
@@ -60,9 +78,11 @@ class PiscinaPool implements ComputePool {
     readonly tasks: Readonly<Record<string, ComputeTask>>;
     readonly threads: number;
     readonly queueMax: number;
+    readonly heapMib: number;
   }) {
     this.#tasks = new Map(Object.entries(options.tasks));
     this.#threads = options.threads;
+    this.#heapMib = options.heapMib;
     this.#slots = new FairSlots({
       name: "compute tasks",
       slots: options.threads,
@@ -92,39 +112,60 @@ class PiscinaPool implements ComputePool {
   }
 
   async #run(job: ComputeJob, options: ComputeOptions): Promise<unknown> {
-    const { tenant, signal, timeoutMs } = options;
+    const { tenant, signal: caller, timeoutMs } = options;
     const timeout = AbortSignal.timeout(timeoutMs);
-    const either = signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
-    const failure = (cause: unknown): RuntimeError =>
-      this.#failure(cause, { signal, timeout, timeoutMs });
+    const either = caller === undefined ? timeout : AbortSignal.any([caller, timeout]);
     const entered = this.#slots.enter(tenant, "", either);
     if (entered !== undefined) {
       await entered.catch((cause: unknown) => {
-        throw failure(cause);
+        throw this.#failure(cause, { caller, timeout }, options);
       });
     }
-    let result: ComputeResult;
     try {
-      this.#pool ??= this.#start();
-      const pool = await this.#pool;
-      result = await pool.run(job, { signal: either, name: "runJob" });
-    } catch (cause) {
-      throw failure(cause);
+      const result = await this.#onThread(job, options, { caller, timeout, either });
+      if (result.ok) return result.value;
+      throw fromErrorData(result.error);
     } finally {
       this.#slots.leave();
     }
-    if (result.ok) return result.value;
-    throw fromErrorData(result.error);
   }
 
-  #failure(
-    cause: unknown,
-    of: { signal: AbortSignal | undefined; timeout: AbortSignal; timeoutMs: number },
-  ): RuntimeError {
+  async #onThread(
+    job: ComputeJob,
+    options: ComputeOptions,
+    of: Ends & { readonly either: AbortSignal },
+  ): Promise<ComputeResult> {
+    const { runMs, timeoutMs, memoryMib } = options;
+    const own = runMs === undefined ? of.timeout : AbortSignal.timeout(Math.min(runMs, timeoutMs));
+    const watched = memoryMib === undefined ? undefined : this.#memory.begin(memoryMib);
+    const signals = watched === undefined ? [of.either, own] : [of.either, own, watched.signal];
+    try {
+      this.#pool ??= this.#start();
+      const pool = await this.#pool;
+      return await pool.run(job, { signal: AbortSignal.any(signals), name: "runJob" });
+    } catch (cause) {
+      const running = { timeout: own, memory: watched?.signal };
+      throw this.#failure(cause, { ...of, running }, options);
+    } finally {
+      watched?.end();
+    }
+  }
+
+  #failure(cause: unknown, of: Ends, options: ComputeOptions): RuntimeError {
     if (cause instanceof RuntimeError) return cause;
-    if (of.signal?.aborted) return new RuntimeError("CANCELLED", "The task was cancelled.");
+    const { timeoutMs, runMs = timeoutMs, memoryMib = this.#heapMib } = options;
+    if (of.caller?.aborted) return new RuntimeError("CANCELLED", "The task was cancelled.");
+    if (of.running?.memory?.aborted || isOutOfMemory(cause)) {
+      const text = `The task needed more than ${memoryMib} MiB of memory.`;
+      return new RuntimeError("TASK_MEMORY", text, undefined, { cause });
+    }
+    if (of.running?.timeout.aborted) {
+      const text = `The task took longer than ${runMs} ms.`;
+      return new RuntimeError("DEADLINE", text, { phase: "running" });
+    }
     if (of.timeout.aborted) {
-      return new RuntimeError("DEADLINE", `The task took longer than ${of.timeoutMs} ms.`);
+      const phase = of.running === undefined ? "waiting" : "running";
+      return new RuntimeError("DEADLINE", `The task took longer than ${timeoutMs} ms.`, { phase });
     }
     if (this.#isClosed) return new RuntimeError("SHUTTING_DOWN", "The compute pool is closed.");
     return new RuntimeError("INTERNAL", "A compute thread died.", undefined, { cause });
@@ -137,11 +178,18 @@ class PiscinaPool implements ComputePool {
       minThreads: 0,
       maxThreads: this.#threads,
       idleTimeout: IDLE_MS,
+      resourceLimits: { maxOldGenerationSizeMb: this.#heapMib },
       // Who waits does so here, in fair order.
       maxQueue: Number.POSITIVE_INFINITY,
     });
+    // A thread that dies between tasks has nobody to tell: the next task starts another one.
+    this.#running.on("error", () => undefined);
     return this.#running;
   }
+}
+
+function isOutOfMemory(cause: unknown): boolean {
+  return cause instanceof Error && "code" in cause && cause.code === "ERR_WORKER_OUT_OF_MEMORY";
 }
 
 /** From a worker to main. */
@@ -151,8 +199,7 @@ export type ComputeCall =
       readonly id: number;
       readonly task: string;
       readonly input: unknown;
-      readonly tenant: string;
-      readonly timeoutMs: number;
+      readonly options: Omit<ComputeOptions, "signal">;
     }
   | { readonly type: "abort"; readonly id: number };
 
@@ -177,11 +224,11 @@ export class ComputeServer {
       this.#running.get(call.id)?.abort();
       return;
     }
-    const { id, task, input, tenant, timeoutMs } = call;
+    const { id, task, input, options } = call;
     const controller = new AbortController();
     this.#running.set(id, controller);
     this.#compute
-      .run(task, input, { tenant, signal: controller.signal, timeoutMs })
+      .run(task, input, { ...options, signal: controller.signal })
       .then(
         (value) => this.#post({ type: "task-done", id, value }),
         (error: unknown) => this.#post({ type: "task-failed", id, error: toErrorData(error) }),
@@ -211,7 +258,7 @@ export class ComputeClient implements Compute {
   }
 
   async run(task: string, input: unknown, options: ComputeOptions): Promise<unknown> {
-    const { tenant, signal, timeoutMs } = options;
+    const { signal, ...plain } = options;
     if (signal?.aborted) throw new RuntimeError("CANCELLED", "The task was cancelled.");
     this.#lastId += 1;
     const id = this.#lastId;
@@ -220,7 +267,7 @@ export class ComputeClient implements Compute {
     try {
       return await new Promise((resolve, reject) => {
         this.#waiting.set(id, { resolve, reject });
-        this.#post({ type: "task", id, task, input, tenant, timeoutMs });
+        this.#post({ type: "task", id, task, input, options: plain });
       });
     } finally {
       signal?.removeEventListener("abort", onAbort);

@@ -14,3 +14,18 @@ export function refuse(): never {
 export function spin(): never {
   for (;;);
 }
+
+/** More memory in small steps, for ever. */
+export function hoard(): never {
+  for (const kept: unknown[] = []; ; ) kept.push({ some: "thing", more: [kept.length] });
+}
+
+/** More memory in steps that are larger and larger. */
+export function leap(): never {
+  for (const kept: number[] = []; ; ) kept.push(0.5);
+}
+
+/** More memory outside the heap. */
+export function fill(): never {
+  for (const kept: Buffer[] = []; ; ) kept.push(Buffer.alloc(4 * 1024 * 1024, 1));
+}

@@ -10,10 +10,10 @@ afterEach(async () => {
   for (const pool of open.splice(0)) await pool.close();
 });
 
-function start(limits: { threads: number; queueMax: number }): ComputePool {
-  const names = ["double", "refuse", "spin"];
+function start(limits: { threads: number; queueMax: number; heapMib?: number }): ComputePool {
+  const names = ["double", "refuse", "spin", "hoard", "leap", "fill"];
   const tasks = Object.fromEntries(names.map((name) => [name, { url, name }]));
-  const pool = createComputePool({ tasks, ...limits });
+  const pool = createComputePool({ tasks, heapMib: 2_048, ...limits });
   open.push(pool);
   return pool;
 }
@@ -74,4 +74,45 @@ test("a full queue refuses and says its limit", async () => {
     message: expect.stringContaining("the limit is 1"),
   });
   expect(await Promise.all(running)).toEqual([2, 4]);
+});
+
+test.each(["hoard", "leap", "fill"])(
+  "a task that needs more memory than it may is ended, and the next one runs: %s",
+  async (greedy) => {
+    const pool = start({ threads: 1, queueMax: 10 });
+    const options = { tenant: "tn_1", timeoutMs: 30_000 };
+
+    await expect(pool.run(greedy, null, { ...options, memoryMib: 256 })).rejects.toMatchObject({
+      code: "TASK_MEMORY",
+      message: expect.stringContaining("256 MiB"),
+    });
+    expect(await pool.run("double", 1, options)).toBe(2);
+  },
+);
+
+test("a task without a limit of its own has that of its thread's heap", async () => {
+  const pool = start({ threads: 1, queueMax: 10, heapMib: 64 });
+  const options = { tenant: "tn_1", timeoutMs: 30_000 };
+
+  await expect(pool.run("hoard", null, options)).rejects.toMatchObject({ code: "TASK_MEMORY" });
+  expect(await pool.run("double", 1, options)).toBe(2);
+});
+
+test("a task's own time does not count while it waits", async () => {
+  const pool = start({ threads: 1, queueMax: 10 });
+  const options = { tenant: "tn_1", timeoutMs: 20_000, runMs: 500 };
+
+  const ended = await Promise.allSettled([
+    pool.run("spin", null, options),
+    pool.run("spin", null, options),
+    pool.run("double", 2, options),
+    pool.run("spin", null, { ...options, timeoutMs: 100 }),
+  ]);
+
+  expect(ended).toMatchObject([
+    { reason: { code: "DEADLINE", details: { phase: "running" } } },
+    { reason: { code: "DEADLINE", details: { phase: "running" } } },
+    { value: 4 },
+    { reason: { code: "DEADLINE", details: { phase: "waiting" } } },
+  ]);
 });
