@@ -59,7 +59,10 @@ export interface RunSpec {
   readonly input: Data;
   /** Latest end, milliseconds from now; then the run ends `expired`. Default 600,000. */
   readonly timeoutMs?: number;
-  /** Hold: the run's row exists and can be followed, but it starts only with `releaseRun`. */
+  /**
+   * Hold: the run's row exists and can be followed, but it starts only with `releaseRun`. Its time
+   * goes on: released too late, it ends `expired` without having been called.
+   */
   readonly held?: boolean;
 }
 

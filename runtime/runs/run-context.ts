@@ -342,7 +342,8 @@ export class Context implements RunContext<Data> {
     const sent = wait.sent === undefined ? {} : { sent: wait.sent };
     const untilMs = this.#until(key, timeoutMs, { ...sent, inDeadline: true });
     const delivered = new Promise<Data>((resolve) => this.#run.waiters.set(key, resolve));
-    if (isNew) begin(untilMs);
+    // Sent too late it would not be handled, and be a dead letter that nobody made.
+    if (isNew && untilMs > this.#run.tree.engine.options.clock.now()) begin(untilMs);
     const late = this.#timer(untilMs).then(() => {
       const error = new RuntimeError(
         "DEADLINE",

@@ -185,9 +185,7 @@ export class RunHost {
       run.end(run.outcomeOf({ error: ended }));
       return;
     }
-    run.tree.after(Math.max(0, run.deadlineMs - options.clock.now()), () => {
-      run.stop("expired", new RuntimeError("DEADLINE", `The run "${run.id}" passed its deadline.`));
-    });
+    run.tree.after(Math.max(0, run.deadlineMs - options.clock.now()), () => expire(run));
     const context = new Context(run);
     goingOn
       .turn(run.tree.tenant)
@@ -322,15 +320,17 @@ export class RunHost {
     this.startRun(tree.root);
   }
 
+  /** The first of a run; one that was held past its deadline ends without having been called. */
   #begin(owner: Participant, row: StoredRun): void {
-    const { metrics } = this.#engine;
+    const { metrics, options } = this.#engine;
     this.#writeOpen(owner, row);
     const tree = new RunTree(this.#engine, row, { log: [], nextChunk: 0 });
     this.trees.set(row.id, tree);
     tree.begin();
     metrics.count("runsStarted");
     this.viewers.joinWaiting(tree);
-    this.#start(tree);
+    if (row.deadlineMs <= options.clock.now()) expire(tree.root);
+    else this.#start(tree);
   }
 
   #release(owner: Participant, held: StoredRun, input: Data): void {
@@ -388,4 +388,8 @@ export class RunHost {
       late: true,
     });
   }
+}
+
+function expire(run: Run): void {
+  run.stop("expired", new RuntimeError("DEADLINE", `The run "${run.id}" passed its deadline.`));
 }
