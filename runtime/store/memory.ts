@@ -139,6 +139,11 @@ export class MemoryDisk {
     return this.#committed.range({ from: "", to: "\u007f", limit: Number.MAX_SAFE_INTEGER });
   }
 
+  /** Rows that a power cut would take, as they were written. */
+  get unflushed(): readonly Write[] {
+    return this.#unflushed;
+  }
+
   /** A connection. Without a wire it is at once, and reads answer a moment later. */
   connect(wire: DiskWire = AT_ONCE): MemoryStore {
     let client: Client | undefined;

@@ -189,7 +189,7 @@ const job = defineRun<Job, Record<string, unknown>, Outside>({
 async function perform(of: Job, step: PlanStep, context: RunContext<Outside>): Promise<unknown> {
   const outside = context.ports;
   const { key } = step;
-  outside.mark(of.name, key);
+  outside.mark(of.name, key, context);
   switch (step.do) {
     case "call":
       return context.step(key, (attempt) => outside.call({ job: of.name, ...step }, attempt), {

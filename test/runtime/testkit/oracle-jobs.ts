@@ -11,7 +11,7 @@ import { keys } from "../../../runtime/store/keys.ts";
 import type { Ended } from "./cast.ts";
 import { DECISION, everyJob, type Job, type PlanStep, type Request } from "./script.ts";
 import type { Course } from "./simulate.ts";
-import type { Seen } from "./world.ts";
+import type { Seen, World } from "./world.ts";
 
 type Call = PlanStep & { readonly do: "call" };
 type JobRequest = Request & { readonly type: "job" };
@@ -136,16 +136,7 @@ function checkCallsBelow(course: Course, job: Job, wrong: string[]): void {
 function checkCalls({ world, struck }: Course, job: Job, wrong: string[]): void {
   const seen = world.seen.filter((one) => one.job === job.name);
   const hasPowerFailed = struck.some((fault) => fault.type === "power");
-  let furthest = -1;
-  const order = new Map(job.steps.map((step, at) => [step.key, at]));
-  for (const one of seen) {
-    if (one.what !== "call" && one.what !== "query") continue;
-    const at = order.get(one.key) ?? -1;
-    if (one.what === "call" && at < furthest) {
-      wrong.push(`${job.name} called ${one.key} again after a later step`);
-    }
-    furthest = Math.max(furthest, at);
-  }
+  checkOrder(world, job, wrong);
   for (const step of job.steps) {
     if (step.do !== "call") continue;
     const of = seen.filter((one) => one.key === step.key);
@@ -163,6 +154,34 @@ function checkCalls({ world, struck }: Course, job: Job, wrong: string[]): void 
     if (struck.length === 0 && step.repeat !== "safe" && calls.length > 1) {
       wrong.push(`${job.name} ${step.key}: called ${calls.length} times without a fault`);
     }
+  }
+}
+
+/**
+ * A stored step is not called again. Before a `safe` step what came before is stored (`committed`),
+ * but not flushed: a power cut may take it, and then it is done again. A `never` or `reconcile` step
+ * is not called before its attempt is flushed, and everything before it: no power cut takes that.
+ */
+function checkOrder({ seen, cuts }: World, job: Job, wrong: string[]): void {
+  const order = new Map(job.steps.map((step, at) => [step.key, at]));
+  let furthest = -1;
+  let flushed = -1;
+  let cut = 0;
+  for (const [index, one] of seen.entries()) {
+    for (; (cuts[cut]?.seen ?? Number.POSITIVE_INFINITY) <= index; cut += 1) {
+      for (const { job: name, key } of cuts[cut]?.lost ?? []) {
+        const at = name === job.name ? order.get(key) : undefined;
+        if (at !== undefined) furthest = Math.max(flushed, Math.min(furthest, at));
+      }
+    }
+    if (one.job !== job.name || (one.what !== "call" && one.what !== "query")) continue;
+    const at = order.get(one.key) ?? -1;
+    if (one.what === "call" && at < furthest) {
+      wrong.push(`${job.name} called ${one.key} again after a later step`);
+    }
+    furthest = Math.max(furthest, at);
+    const step = job.steps[at];
+    if (step?.do === "call" && step.repeat !== "safe") flushed = Math.max(flushed, at);
   }
 }
 

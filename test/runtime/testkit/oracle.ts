@@ -4,6 +4,7 @@
 import { type Address, addressParts } from "../../../runtime/address.ts";
 import { decode, decodeCounter } from "../../../runtime/store/codec.ts";
 import { keys } from "../../../runtime/store/keys.ts";
+import type { DeadLetter } from "../../../runtime/system.ts";
 import type { NodeState } from "./cast.ts";
 import { checkJobs } from "./oracle-jobs.ts";
 import { ALWAYS, badId, everyJob, MONEY, type Request } from "./script.ts";
@@ -165,14 +166,14 @@ function checkRefusal(
 
 function checkDeadLetters(course: Course, wrong: string[]): void {
   const { script, told, rows, nodes, struck } = course;
-  const optional = optionalIds(course);
   const letters = new Map<string, number>();
   for (const { key, value } of rows) {
     if (!key.startsWith("x/")) continue;
-    const { message, error } = decode(value) as { message: { id?: string }; error: unknown };
+    const letter = decode(value) as DeadLetter;
+    const { error } = letter;
+    const message = letter.message as { id?: string };
     const id = message.id ?? JSON.stringify(message);
-    // An ask ends with its run: what comes later is set aside unhandled.
-    if (optional.has(id) && (error as { code: string }).code === "DEADLINE") continue;
+    if (error.code === "DEADLINE" && isLateAsk(course, letter)) continue;
     if (!/on purpose/.test(JSON.stringify(error))) {
       wrong.push(`${id} is a dead letter: ${JSON.stringify(error)}`);
     }
@@ -198,6 +199,17 @@ function checkDeadLetters(course: Course, wrong: string[]): void {
     if (count !== due) wrong.push(`${badId(id)} is ${count} dead letters, not ${due}`);
   }
   for (const id of letters.keys()) wrong.push(`${id} is a dead letter`);
+}
+
+/**
+ * Whether a run had asked in time and was over, by the clock, when the turn of what it asked came: an
+ * ask ends with its run at the latest, and an expired message is set aside unhandled.
+ */
+function isLateAsk({ world }: Course, { ask, at }: DeadLetter): boolean {
+  const run = ask?.run.slice(ask.run.lastIndexOf("/") + 1) ?? "";
+  const deadlineMs = world.runs.get(run)?.deadlineMs ?? Number.POSITIVE_INFINITY;
+  const begunMs = world.begunMs.get(`${run}|${ask?.step}`) ?? Number.POSITIVE_INFINITY;
+  return begunMs < deadlineMs && deadlineMs < at;
 }
 
 function checkRows({ rows, changed }: Course, wrong: string[]): void {

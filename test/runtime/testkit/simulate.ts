@@ -13,6 +13,7 @@ import { Callers, type Told } from "./callers.ts";
 import { castOf, type DeskState, type NodeState } from "./cast.ts";
 import { type Fault, PARTS } from "./faults.ts";
 import { makeScript, type Script } from "./script.ts";
+import { storedEnds } from "./stored-ends.ts";
 import { World } from "./world.ts";
 
 /** What a simulation left behind. */
@@ -90,6 +91,7 @@ class Simulation {
     this.#left = [...faults].sort((a, b) => a.write - b.write);
     this.#world = new World({
       passedMs: () => this.#system.schedule.passedMs,
+      nowMs: () => this.#system.schedule.nowMs,
       note: (text) => this.#system.schedule.note(text),
     });
     this.#system = new TestSystem({
@@ -167,9 +169,12 @@ class Simulation {
   #break(fault: Fault): void {
     const system = this.#system;
     switch (fault.type) {
-      case "process":
       case "power":
-        system.crash(fault.type);
+        this.#world.cut(storedEnds(system.disk.unflushed));
+        system.crash("power");
+        return;
+      case "process":
+        system.crash("process");
         return;
       case "jump":
         this.#jumpMs = fault.ms;

@@ -14,7 +14,9 @@ const SEEDS = 1_000;
 const SEEDS_MS = 60_000;
 const SEEDS_MIN = 200;
 /** Seeds beyond those that found something once. */
-const SEEDS_OF_FINDS = [6_221, 7_610, 11_160];
+const SEEDS_OF_FINDS = [
+  5_595, 5_843, 6_221, 7_610, 8_807, 9_160, 10_334, 11_160, 12_126, 21_059, 22_272, 23_114,
+];
 
 const { TROUPE_SEED, TROUPE_FAULTS = "" } = process.env;
 

@@ -35,13 +35,23 @@ export interface Outside {
   pause(ms: number, signal: AbortSignal): Promise<void>;
   /** Waits, whatever anybody says. */
   linger(ms: number): Promise<void>;
-  /** Notes that a run has come to a step. */
-  mark(job: string, key: string): void;
+  /** Notes that a run of a job has come to a step. */
+  mark(job: string, key: string, run: { readonly id: string; readonly deadlineMs: number }): void;
+}
+
+/** A power cut, as the runs see it. */
+export interface Cut {
+  /** How much of `World.seen` came before it. */
+  readonly seen: number;
+  /** Steps whose end was stored and not flushed. */
+  readonly lost: readonly { readonly job: string; readonly key: string }[];
 }
 
 /** The time of a simulation, and its trace. */
 export interface WorldTime {
   passedMs(): number;
+  /** What the clocks show. */
+  nowMs(): number;
   note(text: string): void;
 }
 
@@ -52,6 +62,11 @@ export class World {
   readonly thrown = new Map<string, number>();
   /** When a run was last at a step, by job and key. */
   readonly marks = new Map<string, number>();
+  /** By what the clock showed when a run was at a step at its earliest, by run and key. */
+  readonly begunMs = new Map<string, number>();
+  /** Whose job a run performs and when it is to end, by its id. */
+  readonly runs = new Map<string, { readonly job: string; readonly deadlineMs: number }>();
+  readonly cuts: Cut[] = [];
   readonly #time: WorldTime;
   #tokens = 0;
 
@@ -65,6 +80,12 @@ export class World {
     if (thrown >= fails) return;
     this.thrown.set(id, thrown + 1);
     throw new Error(`${id} fails on purpose`);
+  }
+
+  /** The power fails, and with it goes what is stored of the ends of these steps. */
+  cut(steps: readonly { readonly run: string; readonly key: string }[]): void {
+    const lost = steps.map(({ run, key }) => ({ job: this.runs.get(run)?.job ?? "", key }));
+    this.cuts.push({ seen: this.seen.length, lost });
   }
 
   /** The world as one worker reaches it: when that dies, nothing on its way goes on. */
@@ -81,8 +102,12 @@ export class World {
       },
       pause: (ms, signal) => pause(place, ms, signal),
       linger: (ms) => pause(place, ms, new AbortController().signal),
-      mark: (job, key) => {
+      mark: (job, key, { id, deadlineMs }) => {
         this.marks.set(`${job}|${key}`, this.#time.passedMs());
+        const step = `${id}|${key}`;
+        const earlierMs = this.begunMs.get(step) ?? Number.POSITIVE_INFINITY;
+        this.begunMs.set(step, Math.min(earlierMs, this.#time.nowMs()));
+        this.runs.set(id, { job, deadlineMs });
       },
     };
   }
