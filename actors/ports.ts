@@ -276,8 +276,9 @@ export interface Compute {
     task: string,
     input: unknown,
     options: {
-      /** Whose work it is: tenants take turns. */
+      /** Whose work it is: tenants take turns, and within one its keys. */
       readonly tenant: string;
+      readonly key?: string;
       readonly signal?: AbortSignal;
       /** Waiting for a thread included. */
       readonly timeoutMs: number;

@@ -2,6 +2,9 @@
 // as data, because a thrown one loses its code on the way.
 
 import { type ErrorData, toErrorData } from "../errors.ts";
+import { giveWay } from "./priority.ts";
+
+giveWay();
 
 /** A task as it travels to a compute thread. */
 export interface ComputeJob {

@@ -5,6 +5,7 @@
 import type { Piscina } from "piscina";
 import { type ErrorData, fromErrorData, RuntimeError, toErrorData } from "../errors.ts";
 import { FairSlots } from "../shared/fair-slots.ts";
+import { BatchLane, type BatchLimits } from "./batch-lane.ts";
 import type { ComputeJob, ComputeResult } from "./compute-task.ts";
 import { MemoryWatch } from "./memory-watch.ts";
 
@@ -14,12 +15,18 @@ export interface ComputeTask {
   readonly url: string;
   /** Exported function. */
   readonly name: string;
+  /**
+   * Inputs are run several at a time, on threads of the task's own: the function takes an array of
+   * inputs and gives a `ComputeResult` for each.
+   */
+  readonly batch?: BatchLimits;
 }
 
 /** How one task is run. */
 export interface ComputeOptions {
-  /** Whose task it is: tenants take turns. */
+  /** Whose task it is: tenants take turns, and within one its keys. */
   readonly tenant: string;
+  readonly key?: string;
   readonly signal?: AbortSignal;
   /** Waiting in the queue included; then its thread is ended. */
   readonly timeoutMs: number;
@@ -65,6 +72,7 @@ interface Ends {
 
 class PiscinaPool implements ComputePool {
   readonly #tasks: ReadonlyMap<string, ComputeTask>;
+  readonly #lanes = new Map<string, BatchLane>();
   readonly #threads: number;
   readonly #heapMib: number;
   readonly #slots: FairSlots;
@@ -81,6 +89,13 @@ class PiscinaPool implements ComputePool {
     readonly heapMib: number;
   }) {
     this.#tasks = new Map(Object.entries(options.tasks));
+    const start = ({ threads, idleMs }: BatchLimits): Promise<Piscina> =>
+      startThreads(threads, idleMs, options.heapMib);
+    for (const [name, { url, name: of, batch }] of this.#tasks) {
+      if (batch !== undefined) {
+        this.#lanes.set(name, new BatchLane({ url, name: of }, batch, start));
+      }
+    }
     this.#threads = options.threads;
     this.#heapMib = options.heapMib;
     this.#slots = new FairSlots({
@@ -95,6 +110,8 @@ class PiscinaPool implements ComputePool {
     if (found === undefined) throw new RuntimeError("INVALID", `There is no task "${task}".`);
     if (this.#isClosed) throw new RuntimeError("SHUTTING_DOWN", "The compute pool is closed.");
     try {
+      const lane = this.#lanes.get(task);
+      if (lane !== undefined) return await lane.run(input, options);
       return await this.#run({ url: found.url, name: found.name, input }, options);
     } finally {
       this.#done += 1;
@@ -102,20 +119,26 @@ class PiscinaPool implements ComputePool {
   }
 
   figures(): { threads: number; waiting: number; done: number } {
-    const threads = this.#running?.threads.length ?? 0;
-    return { threads, waiting: this.#slots.waiting, done: this.#done };
+    let threads = this.#running?.threads.length ?? 0;
+    let { waiting } = this.#slots;
+    for (const lane of this.#lanes.values()) {
+      threads += lane.threads;
+      waiting += lane.waiting;
+    }
+    return { threads, waiting, done: this.#done };
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
+    await Promise.all([...this.#lanes.values()].map((lane) => lane.close()));
     await (await this.#pool)?.destroy();
   }
 
   async #run(job: ComputeJob, options: ComputeOptions): Promise<unknown> {
-    const { tenant, signal: caller, timeoutMs } = options;
+    const { tenant, key = "", signal: caller, timeoutMs } = options;
     const timeout = AbortSignal.timeout(timeoutMs);
     const either = caller === undefined ? timeout : AbortSignal.any([caller, timeout]);
-    const entered = this.#slots.enter(tenant, "", either);
+    const entered = this.#slots.enter(tenant, key, either);
     if (entered !== undefined) {
       await entered.catch((cause: unknown) => {
         throw this.#failure(cause, { caller, timeout }, options);
@@ -172,20 +195,25 @@ class PiscinaPool implements ComputePool {
   }
 
   async #start(): Promise<Piscina> {
-    const { Piscina: Pool } = await import("piscina");
-    this.#running = new Pool({
-      filename: new URL("./compute-task.js", import.meta.url).href,
-      minThreads: 0,
-      maxThreads: this.#threads,
-      idleTimeout: IDLE_MS,
-      resourceLimits: { maxOldGenerationSizeMb: this.#heapMib },
-      // Who waits does so here, in fair order.
-      maxQueue: Number.POSITIVE_INFINITY,
-    });
-    // A thread that dies between tasks has nobody to tell: the next task starts another one.
-    this.#running.on("error", () => undefined);
+    this.#running = await startThreads(this.#threads, IDLE_MS, this.#heapMib);
     return this.#running;
   }
+}
+
+async function startThreads(threads: number, idleMs: number, heapMib: number): Promise<Piscina> {
+  const { Piscina: Pool } = await import("piscina");
+  const pool = new Pool({
+    filename: new URL("./compute-task.js", import.meta.url).href,
+    minThreads: 0,
+    maxThreads: threads,
+    idleTimeout: idleMs,
+    resourceLimits: { maxOldGenerationSizeMb: heapMib },
+    // Who waits does so here, in fair order.
+    maxQueue: Number.POSITIVE_INFINITY,
+  });
+  // A thread that dies between tasks has nobody to tell: the next task starts another one.
+  pool.on("error", () => undefined);
+  return pool;
 }
 
 function isOutOfMemory(cause: unknown): boolean {

@@ -1,6 +1,10 @@
 // Tasks of the compute pool in tests.
 
+import { readlinkSync } from "node:fs";
+import { getPriority } from "node:os";
 import { RuntimeError } from "../../runtime/errors.ts";
+import type { BatchResults } from "../../runtime/threads/batch-lane.ts";
+import type { ComputeResult } from "../../runtime/threads/compute-task.ts";
 
 export function double(n: unknown): number {
   return Number(n) * 2;
@@ -8,6 +12,29 @@ export function double(n: unknown): number {
 
 export function refuse(): never {
   throw new RuntimeError("OUTPUT_INVALID", "The task refuses.", { pointer: "/a" });
+}
+
+/** A batched task: says which inputs it was given together. */
+export function together(inputs: unknown): BatchResults {
+  const all = inputs as readonly unknown[];
+  return all.map((input): ComputeResult => {
+    if (input !== "bad") return { ok: true, value: { input, beside: all.length, all } };
+    return { ok: false, error: { code: "INVALID", message: "Bad." } };
+  });
+}
+
+/** A batched task that takes 30 ms of its thread, or dies. */
+export function slowly(inputs: unknown): BatchResults {
+  const all = inputs as readonly unknown[];
+  if (all.includes("die")) process.exit(3);
+  const endsAt = Date.now() + (all.includes("long") ? 60_000 : 30);
+  while (Date.now() < endsAt);
+  return all.map((value) => ({ ok: true, value }));
+}
+
+/** Niceness of the thread that runs it. */
+export function niceness(): number {
+  return getPriority(Number(readlinkSync("/proc/thread-self").split("/").at(-1)));
 }
 
 /** Busy for ever. */

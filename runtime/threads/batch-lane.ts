@@ -1,0 +1,163 @@
+// A task whose inputs are run several at a time, gathered from all callers: a model embeds eight
+// texts in less time than eight times one. It has threads of its own, because each keeps a model in
+// memory, and takes what waits in fair order, so that a tenant's million texts do not hold up
+// another's one question.
+
+import type { Piscina } from "piscina";
+import { fromErrorData, RuntimeError } from "../errors.ts";
+import { FairQueue, type Place } from "../shared/fair-queue.ts";
+import type { ComputeOptions } from "./compute.ts";
+import type { ComputeJob, ComputeResult } from "./compute-task.ts";
+
+/** How inputs are gathered. */
+export interface BatchLimits {
+  /** Threads that only this task runs on, started when first needed. */
+  readonly threads: number;
+  /** Inputs of one batch. */
+  readonly itemsMax: number;
+  /** How long an idle thread waits for more inputs before it takes fewer. Milliseconds. */
+  readonly waitMs: number;
+  /** Inputs that may wait, half of them of one tenant. */
+  readonly waitingMax: number;
+  /** A batch that takes longer ends its thread. Milliseconds. */
+  readonly batchMs: number;
+  /** An unused thread ends after this. Milliseconds. */
+  readonly idleMs: number;
+}
+
+interface Item {
+  readonly input: unknown;
+  settle(result: ComputeResult): void;
+}
+
+/** A batch's function takes the inputs and returns as many of these, in order. */
+export type BatchResults = readonly ComputeResult[];
+
+/** One batched task. */
+export class BatchLane {
+  readonly #of: { readonly url: string; readonly name: string };
+  readonly #limits: BatchLimits;
+  readonly #start: (limits: BatchLimits) => Promise<Piscina>;
+  readonly #waiting: FairQueue<Item>;
+  #pool: Promise<Piscina> | undefined;
+  #threads: Piscina | undefined;
+  #running = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    of: { readonly url: string; readonly name: string },
+    limits: BatchLimits,
+    start: (limits: BatchLimits) => Promise<Piscina>,
+  ) {
+    this.#of = of;
+    this.#limits = limits;
+    this.#start = start;
+    const max = limits.waitingMax;
+    this.#waiting = new FairQueue({ max, tenantMax: Math.ceil(max / 2) });
+  }
+
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  get threads(): number {
+    return this.#threads?.threads.length ?? 0;
+  }
+
+  /** As `Compute.run`. An input that is being computed when its caller leaves is computed for nobody. */
+  run(input: unknown, options: ComputeOptions): Promise<unknown> {
+    const { tenant, key = "", signal, timeoutMs } = options;
+    if (signal?.aborted) return Promise.reject(cancelled());
+    return new Promise((resolve, reject) => {
+      let place: Place<Item> | null = null;
+      const leave = (error: RuntimeError): void => {
+        if (place !== null) this.#waiting.remove(place);
+        over();
+        reject(error);
+      };
+      const onAbort = (): void => leave(cancelled());
+      const timer = setTimeout(() => {
+        leave(new RuntimeError("DEADLINE", `The task took longer than ${timeoutMs} ms.`));
+      }, timeoutMs);
+      const over = (): void => {
+        clearTimeout(timer);
+        signal?.removeEventListener("abort", onAbort);
+      };
+      const settle = (result: ComputeResult): void => {
+        over();
+        if (result.ok) resolve(result.value);
+        else reject(fromErrorData(result.error));
+      };
+      signal?.addEventListener("abort", onAbort);
+      place = this.#waiting.push(tenant, key, { input, settle });
+      if (place === null) leave(this.#full());
+      else this.#takeTurns(false);
+    });
+  }
+
+  async close(): Promise<void> {
+    clearTimeout(this.#timer);
+    await (await this.#pool)?.destroy();
+  }
+
+  /** @param isLate whether what waits has waited long enough. */
+  #takeTurns(isLate: boolean): void {
+    const { threads, itemsMax, waitMs } = this.#limits;
+    while (this.#running < threads && this.#waiting.size > 0) {
+      if (!isLate && this.#waiting.size < itemsMax) {
+        this.#timer ??= setTimeout(() => {
+          this.#timer = undefined;
+          this.#takeTurns(true);
+        }, waitMs);
+        return;
+      }
+      const items: Item[] = [];
+      for (let item = this.#waiting.shift(); item !== undefined; item = this.#waiting.shift()) {
+        items.push(item);
+        if (items.length === itemsMax) break;
+      }
+      this.#running += 1;
+      void this.#runBatch(items);
+    }
+  }
+
+  async #runBatch(items: readonly Item[]): Promise<void> {
+    const { batchMs } = this.#limits;
+    const job: ComputeJob = { ...this.#of, input: items.map(({ input }) => input) };
+    const signal = AbortSignal.timeout(batchMs);
+    let results: BatchResults = [];
+    try {
+      this.#pool ??= this.#start(this.#limits);
+      this.#threads = await this.#pool;
+      const result: ComputeResult = await this.#threads.run(job, { signal, name: "runJob" });
+      results = result.ok ? (result.value as BatchResults) : items.map(() => result);
+    } catch (cause) {
+      const message = signal.aborted
+        ? `A batch took longer than ${batchMs} ms.`
+        : `A compute thread died (${cause instanceof Error ? cause.message : String(cause)}).`;
+      const error = { code: signal.aborted ? "DEADLINE" : "WORKER_LOST", message } as const;
+      results = items.map(() => ({ ok: false, error }));
+    }
+    this.#running -= 1;
+    for (const [at, item] of items.entries()) item.settle(results[at] ?? noResult);
+    // What came meanwhile has waited for as long as the batch ran.
+    this.#takeTurns(true);
+  }
+
+  #full(): RuntimeError {
+    const { waitingMax } = this.#limits;
+    const text = `Of inputs of ${this.#of.name}, ${this.waiting} are waiting; the limit is ${waitingMax}, half of it for one tenant.`;
+    return new RuntimeError("POOL_FULL", text, { retryAfterMs: RETRY_AFTER_MS });
+  }
+}
+
+const RETRY_AFTER_MS = 1_000;
+
+const noResult: ComputeResult = {
+  ok: false,
+  error: { code: "INTERNAL", message: "The task gave no result for this input." },
+};
+
+function cancelled(): RuntimeError {
+  return new RuntimeError("CANCELLED", "The task was cancelled.");
+}

@@ -1,0 +1,21 @@
+// Threads that only compute give way to those that answer: on a machine whose cores are all busy the
+// scheduler then runs main and the workers first.
+
+import { readlinkSync } from "node:fs";
+import { setPriority } from "node:os";
+
+/** Of 19 at most. At 10 a thread gets a tenth of a core's time beside one that wants all of it. */
+const NICENESS = 10;
+
+/**
+ * Lowers the priority of the calling thread, and of threads it starts. On Linux only: elsewhere a
+ * priority is the whole process's, or takes rights.
+ */
+export function giveWay(): void {
+  try {
+    const thread = Number(readlinkSync("/proc/thread-self").split("/").at(-1));
+    if (Number.isSafeInteger(thread)) setPriority(thread, NICENESS);
+  } catch {
+    // No /proc, or not allowed: the thread is as urgent as the others.
+  }
+}
