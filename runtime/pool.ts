@@ -18,6 +18,7 @@ import { readLog } from "./runs/run-log.ts";
 import { decodeRun } from "./runs/run-row.ts";
 import { mergeFigures } from "./shared/figures.ts";
 import { type Look, mergeSeen, type SystemSeen } from "./shared/look.ts";
+import { createBulk } from "./store/bulk.ts";
 import { decode } from "./store/codec.ts";
 import { type Folder, openFolder } from "./store/folder.ts";
 import { keys, prefixRange } from "./store/keys.ts";
@@ -136,7 +137,7 @@ class ThreadedSystem implements RunningSystem {
       level: config.durability,
       waitingMax: config.tableWritesMax,
     });
-    this.bulk = bulkOver(this.#bulkStore, storage);
+    this.bulk = createBulk(this.#bulkStore, () => storage.start("bulk"));
     this.compute = createComputePool({
       tasks: options.tasks ?? {},
       threads: config.computeThreads,
@@ -311,7 +312,7 @@ class ThreadedSystem implements RunningSystem {
       // With workers, main has no engine to load.
       const { LocalEngine } = await import("./threads/local-engine.ts");
       const host = await options.loadHost();
-      const [hot, bulk] = [this.#connect("hot"), this.#bulkStore];
+      const [hot, bulk] = [this.#connect("hot"), this.bulk];
       return new LocalEngine({
         ...{ host, hostConfig, config, limits, hot, bulk, compute, log, door, epochs },
       });
@@ -333,20 +334,4 @@ class ThreadedSystem implements RunningSystem {
     const { folder, storage } = this.#parts;
     return openStore({ path: folder.path, environment, port: storage.connect(environment) });
   }
-}
-
-function bulkOver(store: Store, storage: Storage): System["bulk"] {
-  return {
-    async commit(ops) {
-      await storage.start("bulk");
-      try {
-        return await store.commit({ ops }).committed;
-      } catch (error) {
-        store.reset();
-        throw error;
-      }
-    },
-    range: async (range) => store.range(range),
-    get: async (key) => store.get(key),
-  };
 }

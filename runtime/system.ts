@@ -10,8 +10,9 @@ import type { SetAside } from "./message.ts";
 import type { LogPage } from "./runs/run-log.ts";
 import type { MergedFigures } from "./shared/figures.ts";
 import type { Look, SystemSeen } from "./shared/look.ts";
+import type { Bulk } from "./store/bulk.ts";
 import type { StorageFigures } from "./store/storage-meter.ts";
-import type { Committed, Environment, Level, Range, StoreOp } from "./store/store.ts";
+import type { Environment, Level } from "./store/store.ts";
 import type { LostWorker, WorkerFigures } from "./threads/engines.ts";
 import type { LagFigures } from "./threads/loop-lag.ts";
 
@@ -254,11 +255,7 @@ export interface System {
     range: { from?: string; to?: string; limit: number; reverse?: boolean },
   ): Promise<readonly { key: string; value: Data }[]>;
   /** The `bulk` environment: chunks, vectors, postings. Never in one transaction with a turn. */
-  bulk: {
-    commit(ops: readonly StoreOp[]): Promise<Committed>;
-    range(range: Range): Promise<readonly { key: string; value: Uint8Array }[]>;
-    get(key: string): Promise<Uint8Array | undefined>;
-  };
+  readonly bulk: Bulk;
   /** Live figures: workers, mailboxes, runs, commits; plain data for /admin/runtime and metrics. */
   inspect(): Promise<SystemFigures>;
   /** What stands in memory, in detail, of all workers that answer within a second. */

@@ -51,6 +51,8 @@ export interface ChunkIndex {
   /** Replaces what the document had. */
   put(documentId: string, chunks: readonly IndexedChunk[]): void;
   remove(documentId: string): void;
+  /** Ids of the documents it has. */
+  documents(): Iterable<string>;
   /** Relevant chunks, best first; `score` is the fused rank score in 0..1. */
   search(query: ChunkQuery, collection: string): readonly Passage[];
   /** Number of chunks and estimated memory. */
@@ -107,6 +109,7 @@ export function createChunkIndex(): ChunkIndex {
       );
     },
     remove,
+    documents: () => slots.keys(),
     search(query, collection) {
       const byWords = lexical.search(query.query, ranking.depth);
       const byVector = query.mode === "lexical" ? [] : scan(chunks, query.vector);

@@ -178,17 +178,20 @@ async function remote(wanted: Wanted, config: Config, url?: string): Promise<Sou
 
 const nothing: Reader = { get: () => undefined, range: () => [] };
 
+const refuseWrite = (): Promise<never> =>
+  Promise.reject(new RuntimeError("DATA_LOCKED", "A replay writes nothing."));
+
 /** The ports of a worker, with the providers of this configuration. */
 function portsOf(config: Config, { readers, retriever }: Source): Ports {
   const ports = workerHost.createPorts({
     worker: 0,
     config,
     hot: readers?.hot ?? nothing,
-    bulk: readers?.bulk ?? nothing,
+    bulk: { ...(readers?.bulk ?? nothing), commit: refuseWrite },
     compute: {
       run: () => Promise.reject(new RuntimeError("POOL_FULL", "A replay has no compute pool.")),
     },
     log: { write: () => undefined },
-  } as Parameters<typeof workerHost.createPorts>[0]) as Ports;
+  }) as Ports;
   return retriever === null ? ports : { ...ports, retriever };
 }

@@ -56,7 +56,7 @@ export function prepareTask(
   const { title, text } = input as PrepareInput;
   return splitDocument(text).map((chunk) => ({
     ...chunk,
-    vector: embedder.embedNow(searchText({ ...chunk, documentTitle: title })),
+    vector: unlessZero(embedder.embedNow(searchText({ ...chunk, documentTitle: title }))),
   }));
 }
 
@@ -76,9 +76,15 @@ export async function prepare(
 }
 
 function checked(vector: Float32Array | undefined, embedder: Embedder): Float32Array {
-  if (vector?.length === embedder.dimension && vector.every(Number.isFinite)) return vector;
+  const isWhole = vector?.length === embedder.dimension && vector.every(Number.isFinite);
+  if (isWhole) return unlessZero(vector);
   throw new RuntimeError(
     "PROVIDER_FAILED",
     `The embedder ${embedder.id} must give ${embedder.dimension} finite numbers for each text.`,
   );
+}
+
+/** A text without words has no direction, and is near to nothing. */
+function unlessZero(vector: Float32Array): Float32Array {
+  return vector.some((value) => value !== 0) ? vector : new Float32Array(0);
 }

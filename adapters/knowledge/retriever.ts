@@ -11,13 +11,15 @@ import type { Embedder, Passage, Retriever } from "../../actors/ports.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { keys, prefixRange } from "../../runtime/store/keys.ts";
 import type { Reader } from "../../runtime/store/store.ts";
+import { changesKept } from "./publish.ts";
 import {
+  changesOf,
   chunkOf,
   collectionsTable,
   type DocumentRow,
   documentOf,
-  generationOf,
-  textOf,
+  headOf,
+  type Place,
 } from "./rows.ts";
 
 /** What a retriever reads. */
@@ -38,6 +40,9 @@ export const retrieverLimits = {
   sliceRows: 200,
   queryChars: 4_000,
 } as const;
+
+/** Changes that may come while the kept ones are read. */
+const CHANGES_SPARE = 1_024;
 
 /** Lexical vectors see the same words as BM25, less well: they only part equals and mend typos. */
 const LEXICAL_VECTOR_WEIGHT = 0.1;
@@ -68,11 +73,13 @@ export function createRetriever(options: RetrieverOptions): Retriever {
     cache.set(name, cached);
     // A refresh that was under way may have read an older generation than this search must see.
     await cached.refreshing;
-    const generation = generationOf(await reader.get(keys.generation(tenant, collection)));
+    const { generation } = headOf(await reader.get(keys.collectionHead(tenant, collection)));
     if (generation !== cached.generation) {
-      cached.refreshing ??= refresh(reader, cached, tenant, collection, generation).finally(() => {
-        cached.refreshing = undefined;
-      });
+      cached.refreshing ??= refresh(reader, cached, { tenant, collection }, generation).finally(
+        () => {
+          cached.refreshing = undefined;
+        },
+      );
       await cached.refreshing;
     }
     shrink(cache, cacheBytesMax, name);
@@ -112,37 +119,49 @@ function shrink(cache: Map<string, Cached>, bytesMax: number, inUse: string): vo
 async function refresh(
   reader: Reader,
   cached: Cached,
-  tenant: string,
-  collection: string,
+  place: Place,
   generation: number,
 ): Promise<void> {
-  const changed = await changedSince(reader, cached.generation, tenant, collection, generation);
+  const { tenant, collection } = place;
+  const changed = await changedSince(reader, cached, place, generation);
   for (const id of changed) {
     const row = await reader.get(keys.document(tenant, collection, id));
     if (row === undefined) cached.index.remove(id);
-    else await load(reader, cached.index, tenant, collection, documentOf(row));
+    else await load(reader, cached.index, place, documentOf(row));
   }
   cached.generation = generation;
 }
 
+/** Documents that changed after the index's generation; all of them for an index that is new. */
 async function changedSince(
   reader: Reader,
-  since: number,
-  tenant: string,
-  collection: string,
+  { index, generation: since }: Cached,
+  { tenant, collection }: Place,
   generation: number,
 ): Promise<Set<string>> {
   const changed = new Set<string>();
-  let from = keys.change(tenant, collection, since + 1);
-  const to = keys.change(tenant, collection, generation + 1);
+  const isNew = since === 0 || generation - since > changesKept - CHANGES_SPARE;
+  const range = isNew
+    ? prefixRange(keys.documentsOf(tenant, collection), 0)
+    : {
+        from: keys.change(tenant, collection, since + 1),
+        to: keys.change(tenant, collection, generation + 1),
+      };
+  let { from } = range;
   for (;;) {
-    const rows = await reader.range({ from, to, limit: retrieverLimits.sliceRows });
+    const rows = await reader.range({ from, to: range.to, limit: retrieverLimits.sliceRows });
     const last = rows.at(-1);
-    if (last === undefined) return changed;
-    for (const { value } of rows) changed.add(textOf(value));
+    if (last === undefined) break;
+    for (const { value } of rows) {
+      if (isNew) changed.add(documentOf(value).id);
+      else for (const { id } of changesOf(value)) changed.add(id);
+    }
     from = `${last.key}!`;
     await nextTurn();
   }
+  // What is not there any more has no row to say so.
+  if (isNew) for (const id of index.documents()) changed.add(id);
+  return changed;
 }
 
 /**
@@ -152,14 +171,12 @@ async function changedSince(
 async function load(
   reader: Reader,
   index: ChunkIndex,
-  tenant: string,
-  collection: string,
+  { tenant, collection }: Place,
   document: DocumentRow,
 ): Promise<void> {
   const chunks: IndexedChunk[] = [];
-  const { id, version } = document;
-  let from = keys.chunk(tenant, collection, id, version, 0);
-  const { to } = prefixRange(from.replace(/[^/]*$/, ""), 0);
+  const { id, writeId } = document;
+  let { from, to } = prefixRange(keys.chunksOf(tenant, collection, id, writeId), 0);
   while (chunks.length < document.chunks) {
     const limit = Math.min(retrieverLimits.sliceRows, document.chunks - chunks.length);
     const rows = await reader.range({ from, to, limit });

@@ -1,5 +1,5 @@
 // Rows of the bulk environment that a collection is made of, and the one place that knows their
-// shape: store.ts writes them on main, retriever.ts reads them on workers.
+// shape. They are the truth: writer.ts writes them on any thread, every index is made from them.
 
 import type { IndexedChunk } from "../../actors/knowledge/retrieve.ts";
 import type { Chunk } from "../../actors/knowledge/split.ts";
@@ -8,7 +8,32 @@ import { decode, encode } from "../../runtime/store/codec.ts";
 /** Table of a tenant's collections in the hot environment: id `cl_...`. */
 export const collectionsTable = "collections";
 
-/** A document without its text. `version` is the generation that wrote it. */
+/** Where the rows of a collection lie. No range crosses either part. */
+export interface Place {
+  readonly tenant: string;
+  readonly collection: string;
+}
+
+/** Whose vectors a collection holds; set by the first document, others are refused. */
+export interface EmbedderName {
+  readonly id: string;
+  readonly dimension: number;
+}
+
+/** Head of a collection. An absent row is a collection that never had a document. */
+export interface CollectionHead {
+  /** Grows by one with every change of documents. */
+  readonly generation: number;
+  /** Slot of the next chunk: 53-bit, never used twice, the key in every index. */
+  readonly nextSlot: number;
+  readonly documents: number;
+  readonly chunks: number;
+  readonly embedder: EmbedderName | null;
+  /** The collection was removed: nothing may be published into it any more. */
+  readonly isRemoved?: true;
+}
+
+/** A document without its text. `generation` is the change that made it visible. */
 export interface DocumentRow {
   readonly id: string;
   readonly title: string;
@@ -16,29 +41,86 @@ export interface DocumentRow {
   readonly chunks: number;
   readonly bytes: number;
   readonly content_hash: string;
-  readonly version: number;
   readonly created_at: string;
   readonly updated_at: string;
+  readonly generation: number;
+  /** Under which its text and chunks were written. */
+  readonly writeId: string;
+  /** Chunk `n` of the document has slot `firstSlot + n`. */
+  readonly firstSlot: number;
 }
 
-/** A chunk with its vector. */
+/** Slots of one document's chunks: the first one and how many. */
+export type SlotRange = readonly [first: number, count: number];
+
+/** What one generation did to one document. */
+export interface DocumentChange {
+  readonly id: string;
+  /** What it had before, and has now; null when there was or is no such document. */
+  readonly before: SlotRange | null;
+  readonly after: SlotRange | null;
+}
+
+/** The document whose chunks begin at a slot. */
+export interface SlotRow {
+  readonly id: string;
+  readonly writeId: string;
+  readonly chunks: number;
+}
+
+/** A write that is not visible. `since` in ms since the epoch. */
+export interface WriteRow {
+  readonly id: string;
+  readonly writeId: string;
+  readonly since: number;
+}
+
+/**
+ * A chunk with its vector: unit length, finite, of the collection's dimension; or without numbers,
+ * for a text without words: it is found by its place alone.
+ */
 export interface PreparedChunk extends Chunk {
   readonly vector: Float32Array;
 }
 
+const EMPTY: CollectionHead = {
+  generation: 0,
+  nextSlot: 0,
+  documents: 0,
+  chunks: 0,
+  embedder: null,
+};
+
 /** Any row but a chunk. */
-export function rowBytes(value: DocumentRow | number | string): Uint8Array {
+export function rowBytes(
+  value: CollectionHead | DocumentRow | SlotRow | WriteRow | readonly DocumentChange[] | string,
+): Uint8Array {
   return encode(value);
 }
 
-/** What `rowBytes` was given. */
+/** The head row. */
+export function headOf(bytes: Uint8Array | undefined): CollectionHead {
+  return bytes === undefined ? EMPTY : (decode(bytes) as CollectionHead);
+}
+
+/** A document row. */
 export function documentOf(bytes: Uint8Array): DocumentRow {
   return decode(bytes) as DocumentRow;
 }
 
-/** Generation of a collection; an absent row is 0. */
-export function generationOf(bytes: Uint8Array | undefined): number {
-  return bytes === undefined ? 0 : Number(decode(bytes));
+/** A change row. */
+export function changesOf(bytes: Uint8Array): readonly DocumentChange[] {
+  return decode(bytes) as readonly DocumentChange[];
+}
+
+/** A slot row. */
+export function slotOf(bytes: Uint8Array): SlotRow {
+  return decode(bytes) as SlotRow;
+}
+
+/** A write row. */
+export function writeOf(bytes: Uint8Array): WriteRow {
+  return decode(bytes) as WriteRow;
 }
 
 /** Text in a row. */
@@ -52,8 +134,8 @@ export function chunkBytes({ vector, ...chunk }: PreparedChunk): Uint8Array {
   return encode({ ...chunk, vector: floats });
 }
 
-/** A stored chunk of a document. */
-export function chunkOf(bytes: Uint8Array, document: DocumentRow, number: number): IndexedChunk {
+/** A stored chunk. */
+export function preparedOf(bytes: Uint8Array): PreparedChunk {
   const row = decode(bytes) as {
     text: string;
     headings: string[];
@@ -61,17 +143,23 @@ export function chunkOf(bytes: Uint8Array, document: DocumentRow, number: number
     context?: string;
     vector: Uint8Array;
   };
+  // Copied: the stored bytes need not lie at a multiple of four.
+  return { ...row, vector: new Float32Array(row.vector.slice().buffer) };
+}
+
+/** A stored chunk of a document, for an index. */
+export function chunkOf(bytes: Uint8Array, document: DocumentRow, number: number): IndexedChunk {
+  const { text, headings, span, context, vector } = preparedOf(bytes);
   return {
     documentId: document.id,
     documentTitle: document.title,
     chunkId: chunkId(document.id, number),
-    text: row.text,
-    headings: row.headings,
-    span: row.span,
-    ...(row.context === undefined ? {} : { context: row.context }),
+    text,
+    headings,
+    span,
+    ...(context === undefined ? {} : { context }),
     metadata: document.metadata,
-    // Copied: the stored bytes need not lie at a multiple of four.
-    vector: new Float32Array(row.vector.slice().buffer),
+    vector,
   };
 }
 

@@ -1,24 +1,16 @@
 // The knowledge store as the front door uses it: documents into chunks, vectors and rows of the bulk
-// environment. It runs on main and writes through the system's door; workers only read (retriever.ts).
-// Chunks are written first and the document's row last, so that a search sees all of a document or
-// what was there before.
+// environment, one after the other in the call that brings them.
 
 import { createHash } from "node:crypto";
 import { splitVersion } from "../../actors/knowledge/split.ts";
 import type { Compute, Embedder } from "../../actors/ports.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
-import { keys, prefixRange } from "../../runtime/store/keys.ts";
-import type { StoreOp } from "../../runtime/store/store.ts";
-import type { System } from "../../runtime/system.ts";
+import { newId } from "../../runtime/id.ts";
+import type { Bulk } from "../../runtime/store/bulk.ts";
+import { findDocument, listDocuments, readDocument, type StoredDocument } from "./library.ts";
 import { prepare } from "./prepare.ts";
-import {
-  chunkBytes,
-  type DocumentRow,
-  documentOf,
-  generationOf,
-  rowBytes,
-  textOf,
-} from "./rows.ts";
+import type { Place } from "./rows.ts";
+import { createKnowledgeWriter, type KnowledgeWriter } from "./writer.ts";
 
 /** A document to take in. */
 export interface DocumentInput {
@@ -36,19 +28,6 @@ export interface Ingested {
   readonly status: "created" | "updated" | "unchanged";
 }
 
-/** A stored document. Sizes in UTF-8 bytes, times ISO. */
-export interface StoredDocument {
-  readonly id: string;
-  readonly title: string;
-  readonly text: string;
-  readonly metadata: Readonly<Record<string, unknown>>;
-  readonly chunks: number;
-  readonly bytes: number;
-  readonly content_hash: string;
-  readonly created_at: string;
-  readonly updated_at: string;
-}
-
 /** Documents of collections, by tenant. Whether the collection exists is the caller's question. */
 export interface KnowledgeStore {
   /**
@@ -63,7 +42,7 @@ export interface KnowledgeStore {
   ): Promise<readonly Ingested[]>;
   /** @throws NOT_FOUND. */
   document(tenant: string, collection: string, id: string): Promise<StoredDocument>;
-  /** In order of key, after the document `after`. `limit` 1..200. */
+  /** In order of key, after the document `after`. `limit` 1..201. */
   documents(
     tenant: string,
     collection: string,
@@ -77,29 +56,22 @@ export interface KnowledgeStore {
 
 /** What the store works with. `compute` takes large texts off this thread when given. */
 export interface KnowledgeOptions {
-  readonly bulk: System["bulk"];
+  readonly bulk: Bulk;
   readonly embedder: Embedder;
   readonly compute?: Compute;
   /** Milliseconds since the epoch. Default: the system's clock. */
   readonly nowMs?: () => number;
+  /** Told after every change that became visible. */
+  readonly changed?: (place: Place) => void;
 }
 
-/** Limits of documents and of one commit. */
+/** Limits of documents. */
 export const knowledgeLimits = {
   textBytes: 8_000_000,
   idChars: 200,
   titleChars: 500,
   metadataBytes: 16_384,
-  /** Rows and bytes of one commit of chunks. */
-  commitRows: 200,
-  commitBytes: 1_000_000,
-  listMax: 200,
 } as const;
-
-interface Place {
-  readonly tenant: string;
-  readonly collection: string;
-}
 
 interface Document extends Required<DocumentInput> {
   readonly hash: string;
@@ -108,60 +80,31 @@ interface Document extends Required<DocumentInput> {
 
 /** The store over the bulk environment. */
 export function createKnowledgeStore(options: KnowledgeOptions): KnowledgeStore {
-  const { bulk } = options;
-  // One change of a collection at a time: each takes the next generation.
-  const lines = new Map<string, Promise<unknown>>();
-  const inLine = async <T>({ tenant, collection }: Place, work: () => Promise<T>): Promise<T> => {
-    const name = `${tenant}/${collection}`;
-    const before = lines.get(name) ?? Promise.resolve();
-    const mine = before.then(work, work);
-    lines.set(name, mine);
-    try {
-      return await mine;
-    } finally {
-      if (lines.get(name) === mine) lines.delete(name);
-    }
-  };
+  const { bulk, embedder, changed, nowMs = Date.now } = options;
+  const writer = createKnowledgeWriter({
+    bulk,
+    nowMs,
+    ...(changed === undefined ? {} : { changed }),
+  });
   return {
     async ingest(tenant, collection, documents) {
-      const parsed = documents.map((document) => parseDocument(document, options.embedder));
+      const parsed = documents.map((document) => parseDocument(document, embedder));
       const place = { tenant, collection };
       const done: Ingested[] = [];
       for (const document of parsed) {
-        done.push(await inLine(place, () => takeIn(options, place, document)));
+        done.push(await takeIn({ ...options, nowMs }, writer, place, document));
       }
       return done;
     },
-    async document(tenant, collection, id) {
-      const row = await rowOf(bulk, { tenant, collection }, id);
-      const stored = await bulk.get(keys.documentText(tenant, collection, id, row.version));
-      return { ...shownOf(row), text: stored === undefined ? "" : textOf(stored) };
+    document: (tenant, collection, id) => readDocument(bulk, { tenant, collection }, id),
+    documents: (tenant, collection, page) => listDocuments(bulk, { tenant, collection }, page),
+    async removeDocument(tenant, collection, id) {
+      const removed = await writer.removeDocuments({ tenant, collection }, [id]);
+      if (removed.length > 0) return;
+      throw new RuntimeError("NOT_FOUND", `There is no document ${id} in this collection.`);
     },
-    async documents(tenant, collection, { after, limit }) {
-      const { from, to } = prefixRange(keys.documentsOf(tenant, collection), limit);
-      const start = after === undefined ? from : `${keys.document(tenant, collection, after)}!`;
-      const rows = await bulk.range({
-        from: start,
-        to,
-        limit: Math.min(limit, knowledgeLimits.listMax),
-      });
-      return rows.map(({ value }) => shownOf(documentOf(value)));
-    },
-    removeDocument: (tenant, collection, id) =>
-      inLine({ tenant, collection }, () => remove(bulk, { tenant, collection }, id)),
-    removeCollection: (tenant, collection) =>
-      inLine({ tenant, collection }, () => removeAll(bulk, { tenant, collection })),
+    removeCollection: (tenant, collection) => writer.removeCollection({ tenant, collection }),
   };
-}
-
-function shownOf({ version: _, ...row }: DocumentRow): Omit<StoredDocument, "text"> {
-  return row;
-}
-
-async function rowOf(bulk: System["bulk"], place: Place, id: string): Promise<DocumentRow> {
-  const stored = await bulk.get(keys.document(place.tenant, place.collection, id));
-  if (stored !== undefined) return documentOf(stored);
-  throw new RuntimeError("NOT_FOUND", `There is no document ${id} in this collection.`);
 }
 
 function parseDocument(input: DocumentInput, embedder: Embedder): Document {
@@ -195,126 +138,30 @@ function parseDocument(input: DocumentInput, embedder: Embedder): Document {
 }
 
 async function takeIn(
-  options: KnowledgeOptions,
+  options: KnowledgeOptions & { nowMs(): number },
+  writer: KnowledgeWriter,
   place: Place,
   document: Document,
 ): Promise<Ingested> {
   const { bulk, embedder, compute } = options;
-  const { tenant, collection } = place;
   const { id, title, text, metadata, hash, bytes } = document;
-  const key = keys.document(tenant, collection, id);
-  const stored = await bulk.get(key);
-  const before = stored === undefined ? undefined : documentOf(stored);
+  const before = await findDocument(bulk, place, id);
   if (before?.content_hash === hash) return { id, chunks: before.chunks, status: "unchanged" };
-  const chunks = await prepare(tenant, { title, text }, embedder, compute);
-  const change = await nextChange(bulk, place, id);
-  await commitInPieces(
-    bulk,
-    chunks.map((chunk, at) => ({
-      op: "put",
-      key: keys.chunk(tenant, collection, id, change.version, at),
-      value: chunkBytes(chunk),
-    })),
-  );
-  const now = new Date(options.nowMs?.() ?? Date.now()).toISOString();
-  const row: DocumentRow = {
-    ...{ id, title, metadata, bytes, chunks: chunks.length, content_hash: hash },
-    version: change.version,
-    created_at: before?.created_at ?? now,
-    updated_at: now,
+  const chunks = await prepare(place.tenant, { title, text }, embedder, compute);
+  const write = { documentId: id, writeId: newId("wr", options.nowMs()) };
+  const { id: name, dimension } = embedder;
+  const pin = { id: name, dimension };
+  await writer.writeText(place, write, text);
+  await writer.writeChunks(place, write, chunks, 0, pin);
+  const publication = {
+    ...write,
+    title,
+    metadata,
+    bytes,
+    chunks: chunks.length,
+    contentHash: hash,
   };
-  await bulk.commit([
-    ...change.ops,
-    {
-      op: "put",
-      key: keys.documentText(tenant, collection, id, change.version),
-      value: rowBytes(text),
-    },
-    { op: "put", key, value: rowBytes(row) },
-  ]);
-  if (before !== undefined) await removeOld(bulk, place, id, change.version);
-  return { id, chunks: chunks.length, status: before === undefined ? "created" : "updated" };
-}
-
-/** The next generation of a collection, and the ops that take it; another writer's is a CONFLICT. */
-async function nextChange(
-  bulk: System["bulk"],
-  { tenant, collection }: Place,
-  id: string,
-): Promise<{ version: number; ops: StoreOp[] }> {
-  const key = keys.generation(tenant, collection);
-  const expected = await bulk.get(key);
-  const version = generationOf(expected) + 1;
-  const value = rowBytes(version);
-  return {
-    version,
-    ops: [
-      expected === undefined ? { op: "insert", key, value } : { op: "swap", key, expected, value },
-      { op: "put", key: keys.change(tenant, collection, version), value: rowBytes(id) },
-    ],
-  };
-}
-
-async function commitInPieces(bulk: System["bulk"], ops: readonly StoreOp[]): Promise<void> {
-  let piece: StoreOp[] = [];
-  let bytes = 0;
-  for (const op of ops) {
-    piece.push(op);
-    bytes += op.key.length + ("value" in op ? (op.value?.length ?? 0) : 0);
-    const { commitRows, commitBytes } = knowledgeLimits;
-    if (piece.length < commitRows && bytes < commitBytes) continue;
-    await bulk.commit(piece);
-    piece = [];
-    bytes = 0;
-  }
-  if (piece.length > 0) await bulk.commit(piece);
-}
-
-/** Rows of a document's other versions: the one before, and what a crash left half written. */
-async function removeOld(
-  bulk: System["bulk"],
-  { tenant, collection }: Place,
-  id: string,
-  version: number,
-): Promise<void> {
-  const text = keys.documentText(tenant, collection, id, version);
-  const chunks = keys.chunk(tenant, collection, id, version, 0).replace(/[^/]*$/, "");
-  const isOld = (key: string): boolean => key !== text && !key.startsWith(chunks);
-  await removeRange(bulk, keys.documentTextOf(tenant, collection, id), isOld);
-  await removeRange(bulk, keys.chunksOf(tenant, collection, id), isOld);
-}
-
-async function removeRange(
-  bulk: System["bulk"],
-  prefix: string,
-  isMeant: (key: string) => boolean = () => true,
-): Promise<void> {
-  let { from, to } = prefixRange(prefix, 0);
-  for (;;) {
-    const rows = await bulk.range({ from, to, limit: knowledgeLimits.listMax });
-    const last = rows.at(-1);
-    if (last === undefined) return;
-    const ops = rows
-      .filter(({ key }) => isMeant(key))
-      .map(({ key }): StoreOp => ({ op: "remove", key }));
-    if (ops.length > 0) await bulk.commit(ops);
-    from = `${last.key}!`;
-  }
-}
-
-async function remove(bulk: System["bulk"], place: Place, id: string): Promise<void> {
-  const { tenant, collection } = place;
-  await rowOf(bulk, place, id);
-  const change = await nextChange(bulk, place, id);
-  await bulk.commit([...change.ops, { op: "remove", key: keys.document(tenant, collection, id) }]);
-  await removeRange(bulk, keys.documentTextOf(tenant, collection, id));
-  await removeRange(bulk, keys.chunksOf(tenant, collection, id));
-}
-
-async function removeAll(bulk: System["bulk"], { tenant, collection }: Place): Promise<void> {
-  await removeRange(bulk, keys.documentsOf(tenant, collection));
-  await removeRange(bulk, keys.documentTextsOf(tenant, collection));
-  await removeRange(bulk, keys.chunksIn(tenant, collection));
-  await removeRange(bulk, keys.changesOf(tenant, collection));
-  await bulk.commit([{ op: "remove", key: keys.generation(tenant, collection) }]);
+  const { documents } = await writer.publish(place, [publication], pin);
+  const status = documents[0]?.status === "created" ? "created" : "updated";
+  return { id, chunks: chunks.length, status };
 }

@@ -240,8 +240,15 @@ function closed(): RuntimeError {
   return new RuntimeError("SHUTTING_DOWN", "The store is closed.");
 }
 
+/** Whether a batch was refused only because an earlier one of its connection was. */
+export function isFollowUp(error: RuntimeError): boolean {
+  return error.cause instanceof RuntimeError && error.message.startsWith(FOLLOWED);
+}
+
+const FOLLOWED = "An earlier batch of this connection was refused";
+
 function followUp(error: RuntimeError): RuntimeError {
-  const message = `An earlier batch of this connection was refused: ${error.message}`;
+  const message = `${FOLLOWED}: ${error.message}`;
   return new RuntimeError(error.code, message, error.details, { cause: error });
 }
 

@@ -19,8 +19,8 @@ import { decode } from "./codec.ts";
 import { inspectFile } from "./inspect-file.ts";
 import type { Environment } from "./store.ts";
 
-/** Format of keys and rows; a folder with another one is refused. Those before 2 were never released. */
-export const FOLDER_FORMAT = 2;
+/** Format of keys and rows; a folder with another one is refused. Those before 3 were never released. */
+export const FOLDER_FORMAT = 3;
 
 /** The header row of an environment. */
 export interface Header {

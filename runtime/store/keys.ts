@@ -167,28 +167,38 @@ export const keys = {
   /** Integer counter of a tenant: balance, usage. */
   counter: (tenant: string, name: string): string => `c/${tenant}/${keyPart(name)}`,
   // Families of `bulk`. Tenant and collection come first: no range crosses either.
-  /** Generation of a collection: how many changes its documents have had. */
-  generation: (tenant: string, collection: string): string => `g/${tenant}/${keyPart(collection)}`,
-  /** The document changed by one generation, so that an index in memory reads only what is new. */
+  /** Head of a collection: how many changes its documents have had, and what they come to. */
+  collectionHead: (tenant: string, collection: string): string =>
+    `g/${tenant}/${keyPart(collection)}`,
+  collectionHeads: "g/",
+  /** What one generation changed, so that an index reads only what is new. */
   change: (tenant: string, collection: string, generation: number): string =>
     `h/${tenant}/${keyPart(collection)}/${keyNumber(generation)}`,
   changesOf: (tenant: string, collection: string): string => `h/${tenant}/${keyPart(collection)}/`,
-  /** Row of a document; written last, it makes the document visible. */
+  /** Row of a document; it makes the document visible. */
   document: (tenant: string, collection: string, id: string): string =>
     `q/${tenant}/${keyPart(collection)}/${keyPart(id)}`,
   documentsOf: (tenant: string, collection: string): string =>
     `q/${tenant}/${keyPart(collection)}/`,
-  /** Text of a document at one version. */
-  documentText: (tenant: string, collection: string, id: string, version: number): string =>
-    `w/${tenant}/${keyPart(collection)}/${keyPart(id)}/${keyNumber(version)}`,
-  documentTextOf: (tenant: string, collection: string, id: string): string =>
-    `w/${tenant}/${keyPart(collection)}/${keyPart(id)}/`,
+  /** Which document's chunks begin at a slot. */
+  slot: (tenant: string, collection: string, first: number): string =>
+    `p/${tenant}/${keyPart(collection)}/${keyNumber(first)}`,
+  slotsOf: (tenant: string, collection: string): string => `p/${tenant}/${keyPart(collection)}/`,
+  /** A write of a document that is not visible: under way, left by a crash, or replaced. */
+  write: (tenant: string, collection: string, id: string, writeId: string): string =>
+    `v/${tenant}/${keyPart(collection)}/${keyPart(id)}/${writeId}`,
+  writesOf: (tenant: string, collection: string): string => `v/${tenant}/${keyPart(collection)}/`,
+  /** Text of a document as one write left it. */
+  documentText: (tenant: string, collection: string, id: string, writeId: string): string =>
+    `w/${tenant}/${keyPart(collection)}/${keyPart(id)}/${writeId}`,
   documentTextsOf: (tenant: string, collection: string): string =>
     `w/${tenant}/${keyPart(collection)}/`,
-  /** Chunk of a document at one version: text, headings, span and vector. */
-  chunk: (tenant: string, collection: string, id: string, version: number, chunk: number): string =>
-    `u/${tenant}/${keyPart(collection)}/${keyPart(id)}/${keyNumber(version)}/${keyNumber(chunk)}`,
-  chunksOf: (tenant: string, collection: string, id: string): string =>
-    `u/${tenant}/${keyPart(collection)}/${keyPart(id)}/`,
+  /** Chunk of a document as one write left it: text, headings, span and vector. */
+  chunk: (tenant: string, collection: string, id: string, writeId: string, chunk: number): string =>
+    `u/${tenant}/${keyPart(collection)}/${keyPart(id)}/${writeId}/${keyNumber(chunk)}`,
+  chunksOf: (tenant: string, collection: string, id: string, writeId: string): string =>
+    `u/${tenant}/${keyPart(collection)}/${keyPart(id)}/${writeId}/`,
   chunksIn: (tenant: string, collection: string): string => `u/${tenant}/${keyPart(collection)}/`,
+  /** The index files of a collection that count. */
+  segment: (tenant: string, collection: string): string => `s/${tenant}/${keyPart(collection)}`,
 } as const;

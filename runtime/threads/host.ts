@@ -4,9 +4,11 @@
 import type { MessagePort } from "node:worker_threads";
 import type { Definition } from "../actor.ts";
 import type { RuntimeConfig } from "../config.ts";
+import type { ErrorData } from "../errors.ts";
 import type { Kernel, KernelFigures, KernelLimits } from "../kernel/kernel-port.ts";
 import type { Log, LogFields, LogLevel } from "../log.ts";
 import type { Look, Seen } from "../shared/look.ts";
+import type { Bulk } from "../store/bulk.ts";
 import type { Store } from "../store/store.ts";
 import type { Compute, ComputeAnswer, ComputeCall } from "./compute.ts";
 import type { LagFigures } from "./loop-lag.ts";
@@ -16,9 +18,9 @@ export interface HostContext<Config = unknown> {
   readonly worker: number;
   /** The program's own plain configuration, as given to `startSystem`. */
   readonly config: Config;
-  /** This thread's view of both environments. The engine writes `hot`, and main writes `bulk`. */
+  /** This thread's view of `hot`, which its engine writes. */
   readonly hot: Pick<Store, "get" | "range">;
-  readonly bulk: Pick<Store, "get" | "range">;
+  readonly bulk: Bulk;
   readonly compute: Compute;
   readonly log: Log;
 }
@@ -96,7 +98,12 @@ export type SideItem =
       readonly fields?: LogFields;
     }
   /** Wake-ups were left out: every worker must look into its inboxes again. */
-  | { readonly type: "rescan" };
+  | { readonly type: "rescan" }
+  /** It is about to write to `bulk`, whose storage thread may not have been started. */
+  | { readonly type: "start-bulk" };
 
 /** From main to a worker, beside messages. */
-export type SideAnswer = ComputeAnswer;
+export type SideAnswer =
+  | ComputeAnswer
+  /** The storage thread of `bulk` runs, or could not be started. */
+  | { readonly type: "bulk-started"; readonly error?: ErrorData };

@@ -12,6 +12,7 @@ import type { Kernel, KernelLimits } from "../kernel/kernel-port.ts";
 import type { Log } from "../log.ts";
 import type { DoorItem, WorkerItem } from "../message.ts";
 import type { Look, WorkerSeen } from "../shared/look.ts";
+import type { Bulk } from "../store/bulk.ts";
 import type { Store } from "../store/store.ts";
 import type { Compute } from "./compute.ts";
 import type { Engines, WorkerFigures } from "./engines.ts";
@@ -27,7 +28,7 @@ export interface LocalEngineOptions {
   readonly limits: Partial<KernelLimits>;
   /** A connection of its own: the tables commit through another one. */
   readonly hot: Store;
-  readonly bulk: Store;
+  readonly bulk: Bulk;
   readonly compute: Compute;
   readonly log: Log;
   readonly door: Door;

@@ -11,7 +11,9 @@ import type { Kernel } from "../kernel/kernel-port.ts";
 import type { Log } from "../log.ts";
 import type { DoorItem, WorkerItem } from "../message.ts";
 import type { Look, Seen } from "../shared/look.ts";
+import { createBulk } from "../store/bulk.ts";
 import { openStore } from "../store/lmdb.ts";
+import { BulkStart } from "./bulk-start.ts";
 import { ComputeClient } from "./compute.ts";
 import { workerSide } from "./door-codec.ts";
 import type {
@@ -175,12 +177,17 @@ class HostedWorker implements WorkerControl {
   #context(): HostContext {
     const { worker, hostConfig, side } = this.#boot;
     const compute = new ComputeClient((call) => this.#side(call));
-    side.on("message", (answer: SideAnswer) => compute.take(answer));
+    const bulkStart = new BulkStart(() => this.#side({ type: "start-bulk" }));
+    side.on("message", (answer: SideAnswer) => {
+      if (answer.type === "bulk-started") bulkStart.take(answer.error);
+      else compute.take(answer);
+    });
+    const bulk = createBulk(this.#bulk, () => bulkStart.started());
     const log: Log = {
       write: (level, message, fields) =>
         this.#side({ type: "log", level, message, ...(fields === undefined ? {} : { fields }) }),
     };
-    return { worker, config: hostConfig, hot: this.#hot, bulk: this.#bulk, compute, log };
+    return { worker, config: hostConfig, hot: this.#hot, bulk, compute, log };
   }
 }
 

@@ -4,7 +4,7 @@ import type { EventLoopUtilization } from "node:perf_hooks";
 import { MessageChannel, type MessagePort, type Worker } from "node:worker_threads";
 import { type Endpoint, type Remote, transfer, wrap } from "comlink";
 import type { RuntimeConfig } from "../config.ts";
-import { RuntimeError } from "../errors.ts";
+import { type ErrorData, RuntimeError, toErrorData } from "../errors.ts";
 import type { KernelLimits } from "../kernel/kernel-port.ts";
 import type { Log } from "../log.ts";
 import { type DoorItem, tenantOf, type WorkerItem } from "../message.ts";
@@ -90,6 +90,7 @@ export class WorkerHandle {
       if (item.type === "log") {
         options.log.write(item.level, item.message, { ...item.fields, worker: number });
       } else if (item.type === "rescan") options.rescan();
+      else if (item.type === "start-bulk") startBulk(storage, side.port1);
       else this.#compute.take(item);
     });
     this.#whenLost(() => {
@@ -225,4 +226,15 @@ export class WorkerHandle {
       whenExited();
     });
   }
+}
+
+function startBulk(storage: Storage, port: MessagePort): void {
+  const answer = (more: { error?: ErrorData }): void => {
+    const started: SideAnswer = { type: "bulk-started", ...more };
+    port.postMessage(started);
+  };
+  storage.start("bulk").then(
+    () => answer({}),
+    (error: unknown) => answer({ error: toErrorData(error) }),
+  );
 }

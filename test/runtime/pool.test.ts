@@ -121,6 +121,21 @@ describe.each([0, 1, 2])("a system with %i workers", (workers) => {
     expect(frames.at(-1)).toMatchObject({ reply: { status: "completed", result: 42 } });
   });
 
+  test("lets its runs write to bulk, though nobody has before, and judges each batch by itself", async () => {
+    const { system } = await startTestSystem({ workers });
+    const start = (key: string) => ({ type: "start", kind: "archivist", input: { key } });
+
+    for (const key of ["u/a", "u/b"]) {
+      const frames = await collect(system.stream(at("desk", key.slice(2)), start(key)));
+      expect(frames.at(-1)).toMatchObject({
+        reply: { status: "completed", result: ["CONDITION_FAILED", "kept"] },
+      });
+    }
+
+    const rows = await system.bulk.range({ from: "u/", to: "u~", limit: 10 });
+    expect(rows.map(({ key }) => key)).toEqual(["u/a", "u/a2", "u/b", "u/b2"]);
+  });
+
   test("stops cleanly, and a new start on the same folder finds everything", async () => {
     const first = await startTestSystem({ workers });
     await first.system.ask(at("counter", "a"), { type: "add", n: 1 });

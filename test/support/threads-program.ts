@@ -3,6 +3,7 @@
 
 import { threadId } from "node:worker_threads";
 import { type Attempt, defineActor, defineRun, type RunEnded } from "../../runtime/actor.ts";
+import { decode, encode } from "../../runtime/store/codec.ts";
 import type { WorkerHost } from "../../runtime/threads/host.ts";
 import { parties } from "./parties.ts";
 
@@ -206,6 +207,13 @@ const asking = defineRun<{ n: number }, unknown, TestPorts>({
   },
 });
 
+/** Writes a row of `bulk` from its worker, a second time in vain, and reads it there. */
+const archivist = defineRun<{ key: string }, unknown, TestPorts>({
+  kind: "archivist",
+  run: ({ key }, context) =>
+    context.step("write", async () => await context.ports.archive(key), { repeat: "safe" }),
+});
+
 /** Told once, it gives itself another message with every turn. */
 const flood = defineActor<null, { readonly isDurable: boolean }>({
   kind: "flood",
@@ -236,6 +244,7 @@ const heavy = defineActor<
 });
 
 interface TestPorts {
+  archive(key: string): Promise<unknown>;
   double(n: number): Promise<unknown>;
 }
 
@@ -243,9 +252,21 @@ interface TestPorts {
 export const program: WorkerHost = {
   definitions: [
     ...[counter, relay, desk, writer, parts, hanging, stepper, spinner, patient, asking, flood],
-    ...[heavy, ...parties],
+    ...[heavy, archivist, ...parties],
   ],
-  createPorts: ({ compute }): TestPorts => ({
+  createPorts: ({ compute, bulk }): TestPorts => ({
+    archive: async (key) => {
+      const row = { op: "insert", key, value: encode("kept") } as const;
+      await bulk.commit([row]);
+      const again = bulk.commit([row]).then(
+        () => "",
+        (error: { code?: string }) => error.code,
+      );
+      const other = bulk.commit([{ ...row, key: `${key}2` }]);
+      const [refusal] = await Promise.all([again, other]);
+      const stored = await bulk.get(`${key}2`);
+      return [refusal, stored && decode(stored)];
+    },
     double: (n) => compute.run("double", n, { tenant: "tn_1", timeoutMs: 5_000 }),
   }),
 };

@@ -1,0 +1,335 @@
+// Writes documents of collections, from any thread. A document's text and chunks are written first,
+// in small commits that nobody sees; `publish` makes them visible in one last commit, which swaps
+// the collection's head, so that a search sees all of a document or what was there before. What a
+// crash leaves behind has a write row and is swept later.
+
+import { RuntimeError } from "../../runtime/errors.ts";
+import type { Bulk } from "../../runtime/store/bulk.ts";
+import { keys, prefixRange } from "../../runtime/store/keys.ts";
+import type { StoreOp } from "../../runtime/store/store.ts";
+import { type Publication, type Published, publishOps, type Write } from "./publish.ts";
+import {
+  chunkBytes,
+  documentOf,
+  type EmbedderName,
+  headOf,
+  type Place,
+  type PreparedChunk,
+  rowBytes,
+  writeOf,
+} from "./rows.ts";
+
+/** Writes of collections. `collection` is checked by nobody here: whether it exists is the caller's. */
+export interface KnowledgeWriter {
+  /**
+   * Chunks `from` and following of a write; the same call again changes nothing.
+   * @param embedder whose vectors they are.
+   * @throws INVALID for a vector that is not of its dimension, not finite or without length.
+   */
+  writeChunks(
+    place: Place,
+    write: Write,
+    chunks: readonly PreparedChunk[],
+    from: number,
+    embedder: EmbedderName,
+  ): Promise<void>;
+  /** The text that the chunks' spans point into; the same call again changes nothing. */
+  writeText(place: Place, write: Write, text: string): Promise<void>;
+  /**
+   * Makes 1..500 written documents visible at once, each id once; they replace what the ids had.
+   * Visible to a search of any thread that begins after.
+   * @throws CONFLICT when another embedder's vectors are there or a write was discarded meanwhile,
+   *   NOT_FOUND when the collection was removed.
+   */
+  publish(
+    place: Place,
+    documents: readonly Publication[],
+    embedder: EmbedderName,
+  ): Promise<Published>;
+  /** Resolves with the ids that were there. At most 500. */
+  removeDocuments(place: Place, ids: readonly string[]): Promise<readonly string[]>;
+  /** Forgets a write that will not be published; a published one stays. */
+  discard(place: Place, write: Write): Promise<void>;
+  /** Removes writes that have waited longer than `olderThanMs`, at most 200. */
+  sweep(place: Place, olderThanMs: number): Promise<number>;
+  /** Removes everything, in slices; a mark of the collection's name stays. Again after a crash. */
+  removeCollection(place: Place): Promise<void>;
+}
+
+/** Limits of writing. */
+export const writeLimits = {
+  /** Rows and bytes of one commit. */
+  commitRows: 1_000,
+  commitBytes: 2_000_000,
+  /** Documents made visible or removed by one commit. */
+  documentsMax: 500,
+  /** A head that others changed meanwhile is tried again this often. */
+  attemptsMax: 64,
+  /** Rows of one range. */
+  sliceRows: 200,
+} as const;
+
+const WRITE_ID = /^[A-Za-z0-9_.-]{1,64}$/;
+/** How far a vector's squared length may be from 1. */
+const LENGTH_TOLERANCE = 0.01;
+
+/** What the writer works with. */
+export interface WriterOptions {
+  readonly bulk: Bulk;
+  /** Milliseconds since the epoch. */
+  nowMs(): number;
+  /** Told after every change that became visible. */
+  changed?(place: Place): void;
+}
+
+/** A writer over one thread's connection. */
+export function createKnowledgeWriter(options: WriterOptions): KnowledgeWriter {
+  const { bulk, nowMs } = options;
+  const oneAtATime = createLines();
+  return {
+    async writeChunks(place, write, chunks, from, embedder) {
+      checkWrite(write);
+      for (const { vector } of chunks) checkVector(vector, embedder);
+      const { tenant, collection } = place;
+      const { documentId, writeId } = write;
+      const rows = chunks.map(
+        (chunk, at): StoreOp => ({
+          op: "put",
+          key: keys.chunk(tenant, collection, documentId, writeId, from + at),
+          value: chunkBytes(chunk),
+        }),
+      );
+      await commitWrite(options, place, write, rows);
+    },
+    async writeText(place, write, text) {
+      checkWrite(write);
+      const { tenant, collection } = place;
+      const key = keys.documentText(tenant, collection, write.documentId, write.writeId);
+      await commitWrite(options, place, write, [{ op: "put", key, value: rowBytes(text) }]);
+    },
+    publish: (place, documents, embedder) =>
+      oneAtATime(place, async () => {
+        checkCount(documents);
+        const { published, replaced } = await attempt(bulk, place, (head) =>
+          publishOps(bulk, place, { head, documents, embedder, nowMs: nowMs() }),
+        );
+        options.changed?.(place);
+        for (const write of replaced) await removeWrite(bulk, place, write);
+        return published;
+      }),
+    removeDocuments: (place, ids) =>
+      oneAtATime(place, async () => {
+        checkCount(ids);
+        const { published, replaced } = await attempt(bulk, place, (head) =>
+          publishOps(bulk, place, { head, documents: [], removed: ids, nowMs: nowMs() }),
+        );
+        options.changed?.(place);
+        for (const write of replaced) await removeWrite(bulk, place, write);
+        return published.documents.map(({ id }) => id);
+      }),
+    async discard(place, write) {
+      checkWrite(write);
+      await removeWrite(bulk, place, write);
+    },
+    async sweep(place, olderThanMs) {
+      const prefix = keys.writesOf(place.tenant, place.collection);
+      const rows = await bulk.range(prefixRange(prefix, writeLimits.sliceRows));
+      const old = rows
+        .map(({ value }) => writeOf(value))
+        .filter(({ since }) => since < nowMs() - olderThanMs);
+      for (const { id, writeId } of old) {
+        await removeWrite(bulk, place, { documentId: id, writeId });
+      }
+      return old.length;
+    },
+    removeCollection: (place) => oneAtATime(place, () => removeAll(bulk, place)),
+  };
+}
+
+/** Work of one collection in this thread, one after the other: threads alone compete for a head. */
+function createLines(): <T>(place: Place, work: () => Promise<T>) => Promise<T> {
+  const lines = new Map<string, Promise<unknown>>();
+  return async ({ tenant, collection }, work) => {
+    const name = `${tenant}/${collection}`;
+    const before = lines.get(name) ?? Promise.resolve();
+    const mine = before.then(work, work);
+    lines.set(name, mine);
+    try {
+      return await mine;
+    } finally {
+      if (lines.get(name) === mine) lines.delete(name);
+    }
+  };
+}
+
+function checkWrite({ documentId, writeId }: Write): void {
+  if (documentId !== "" && WRITE_ID.test(writeId)) return;
+  throw new RuntimeError("INVALID", "A write has a document id and 1 to 64 plain characters.");
+}
+
+function checkCount(listed: readonly unknown[]): void {
+  const { documentsMax } = writeLimits;
+  if (listed.length >= 1 && listed.length <= documentsMax) return;
+  throw new RuntimeError("INVALID", `One change is of 1 to ${documentsMax} documents.`);
+}
+
+/** USearch takes NaN for the nearest of all and zeros for anything: neither may be stored. */
+function checkVector(vector: Float32Array, { id, dimension }: EmbedderName): void {
+  if (vector.length === 0) return;
+  let squares = 0;
+  for (const value of vector) squares += value * value;
+  const isUnit = Math.abs(squares - 1) <= LENGTH_TOLERANCE;
+  if (vector.length === dimension && isUnit) return;
+  throw new RuntimeError(
+    "INVALID",
+    `A vector of ${id} has ${dimension} finite numbers and length 1; this one has ${vector.length} and ${Math.sqrt(squares)}.`,
+  );
+}
+
+type Plan = Awaited<ReturnType<typeof publishOps>>;
+
+/** Commits a plan made for the stored head; made anew when another thread was faster. */
+async function attempt(
+  bulk: Bulk,
+  { tenant, collection }: Place,
+  plan: (head: ReturnType<typeof headOf>) => Promise<Plan>,
+): Promise<Plan> {
+  const key = keys.collectionHead(tenant, collection);
+  for (let attempts = 1; ; attempts += 1) {
+    const expected = await bulk.get(key);
+    const planned = await plan(headOf(expected));
+    const ops: StoreOp[] = [...planned.ops];
+    if (planned.next !== null) {
+      const value = rowBytes(planned.next);
+      ops.push(
+        expected === undefined
+          ? { op: "insert", key, value }
+          : { op: "swap", key, expected, value },
+      );
+    }
+    try {
+      if (ops.length > 0) await bulk.commit(ops);
+      return planned;
+    } catch (error) {
+      if (!isRace(error) || attempts >= writeLimits.attemptsMax) throw error;
+    }
+  }
+}
+
+const isRace = (error: unknown): boolean =>
+  error instanceof RuntimeError && error.code === "CONDITION_FAILED";
+
+/** Puts rows of a write, each commit on the condition that the write is not being discarded. */
+async function commitWrite(
+  { bulk, nowMs }: WriterOptions,
+  place: Place,
+  write: Write,
+  ops: readonly StoreOp[],
+): Promise<void> {
+  for (const piece of inPieces(ops)) {
+    for (let attempts = 1; ; attempts += 1) {
+      try {
+        await bulk.commit([await guardOf(bulk, place, write, nowMs()), ...piece]);
+        break;
+      } catch (error) {
+        if (!isRace(error) || attempts >= writeLimits.attemptsMax) throw error;
+      }
+    }
+  }
+}
+
+async function guardOf(bulk: Bulk, place: Place, write: Write, since: number): Promise<StoreOp> {
+  const { documentId, writeId } = write;
+  const key = keys.write(place.tenant, place.collection, documentId, writeId);
+  const expected = await bulk.get(key);
+  const value = rowBytes({ id: documentId, writeId, since });
+  if (expected === undefined) return { op: "insert", key, value };
+  if (writeOf(expected).since !== 0) return { op: "swap", key, expected, value: expected };
+  throw new RuntimeError("CONFLICT", `The write ${writeId} of ${documentId} is being discarded.`);
+}
+
+function* inPieces(ops: readonly StoreOp[]): Generator<readonly StoreOp[]> {
+  let piece: StoreOp[] = [];
+  let bytes = 0;
+  for (const op of ops) {
+    piece.push(op);
+    bytes += op.key.length + ("value" in op ? (op.value?.length ?? 0) : 0);
+    const { commitRows, commitBytes } = writeLimits;
+    // One row of a commit is the write's own.
+    if (piece.length < commitRows - 1 && bytes < commitBytes) continue;
+    yield piece;
+    piece = [];
+    bytes = 0;
+  }
+  if (piece.length > 0) yield piece;
+}
+
+/**
+ * Removes the rows of a write that is not visible. Its own row is marked first, so that nothing is
+ * written to it or published from it any more, and goes last, so that a sweep finds what a crash left.
+ */
+async function removeWrite(bulk: Bulk, place: Place, write: Write): Promise<void> {
+  const { tenant, collection } = place;
+  const { documentId, writeId } = write;
+  const key = keys.write(tenant, collection, documentId, writeId);
+  const expected = await bulk.get(key);
+  if (expected === undefined) return;
+  const stored = await bulk.get(keys.document(tenant, collection, documentId));
+  if (stored !== undefined && documentOf(stored).writeId === writeId) {
+    await swapIfSame(bulk, { op: "swap", key, expected });
+    return;
+  }
+  const value = rowBytes({ id: documentId, writeId, since: 0 });
+  if (!(await swapIfSame(bulk, { op: "swap", key, expected, value }))) return;
+  const text = keys.documentText(tenant, collection, documentId, writeId);
+  await removeRange(bulk, keys.chunksOf(tenant, collection, documentId, writeId));
+  await bulk.commit([
+    { op: "remove", key: text },
+    { op: "swap", key, expected: value },
+  ]);
+}
+
+async function swapIfSame(bulk: Bulk, op: StoreOp): Promise<boolean> {
+  try {
+    await bulk.commit([op]);
+    return true;
+  } catch (error) {
+    if (isRace(error)) return false;
+    throw error;
+  }
+}
+
+/** Removes every row of a prefix, at most 200 a commit. */
+async function removeRange(bulk: Bulk, prefix: string): Promise<void> {
+  let { from, to } = prefixRange(prefix, 0);
+  for (;;) {
+    const rows = await bulk.range({ from, to, limit: writeLimits.sliceRows });
+    const last = rows.at(-1);
+    if (last === undefined) return;
+    await bulk.commit(rows.map(({ key }): StoreOp => ({ op: "remove", key })));
+    from = `${last.key}!`;
+  }
+}
+
+async function removeAll(bulk: Bulk, place: Place): Promise<void> {
+  const { tenant, collection } = place;
+  // Marked first: from then on nothing is published, whoever is about to.
+  await attempt(bulk, place, async (head) => ({
+    next: head.isRemoved
+      ? null
+      : { ...head, generation: head.generation + 1, documents: 0, chunks: 0, isRemoved: true },
+    ops: [{ op: "remove", key: keys.segment(tenant, collection) }],
+    published: { generation: head.generation, chunks: 0, documents: [] },
+    replaced: [],
+  }));
+  for (const prefix of [
+    keys.documentsOf(tenant, collection),
+    keys.slotsOf(tenant, collection),
+    keys.documentTextsOf(tenant, collection),
+    keys.chunksIn(tenant, collection),
+    keys.writesOf(tenant, collection),
+    keys.changesOf(tenant, collection),
+  ]) {
+    await removeRange(bulk, prefix);
+  }
+}

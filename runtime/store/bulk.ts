@@ -1,0 +1,39 @@
+// The `bulk` environment as a thread reads and writes it: rows of knowledge, never in one
+// transaction with a turn. Its storage thread is started with the first write of the process.
+
+import { RuntimeError } from "../errors.ts";
+import { isFollowUp } from "./connection.ts";
+import type { Committed, Reader, Store, StoreOp } from "./store.ts";
+
+/** Reads of snapshots, and commits of rows that belong together. */
+export interface Bulk extends Reader {
+  /**
+   * Resolves when the rows survive the death of the process and every thread sees them.
+   * @throws CONDITION_FAILED and nothing is written; STORE_FULL; TURN_TOO_LARGE.
+   */
+  commit(ops: readonly StoreOp[]): Promise<Committed>;
+}
+
+/** Times that a batch is sent again because one sent before it was refused. */
+const RESENDS_MAX = 100;
+
+/** `start` resolves when the environment has its storage thread; it is called with each commit. */
+export function createBulk(store: Store, start: () => Promise<void>): Bulk {
+  return {
+    get: (key) => store.get(key),
+    range: (range) => store.range(range),
+    async commit(ops) {
+      await start();
+      for (let resends = 0; ; resends += 1) {
+        try {
+          return await store.commit({ ops }).committed;
+        } catch (error) {
+          store.reset();
+          // A batch that was never judged fell with another one's condition, not its own.
+          const isInnocent = error instanceof RuntimeError && isFollowUp(error);
+          if (!isInnocent || resends >= RESENDS_MAX) throw error;
+        }
+      }
+    },
+  };
+}
