@@ -189,7 +189,7 @@ export class ActorHost {
       const { cell, item } = participant;
       const items = again.get(cell.address) ?? [];
       again.set(cell.address, items);
-      if (participant === refused.guilty && this.#runner.refuseGuilty(participant, refused.error))
+      if (participant === refused.guilty && this.#runner.refuseGuilty(participant, refused))
         continue;
       if (isLost(cell.shard)) {
         this.#handOn(cell, item);

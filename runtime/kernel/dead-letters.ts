@@ -13,6 +13,7 @@ import type { DeadLetter } from "../system.ts";
 import type { MailItem } from "./cell.ts";
 import type { Committer, Participant } from "./committer.ts";
 import { type Engine, whenRead } from "./engine.ts";
+import { writeUntilStored } from "./until-stored.ts";
 
 /** Times of being set aside that a letter tells of. */
 const HISTORY_MAX = 10;
@@ -21,8 +22,6 @@ const STACK_LINES_MAX = 10;
 /** A tenant's letters are counted after each so many of them that this kernel wrote, as a share of the limit. */
 const COUNT_EVERY = 0.1;
 const PAGE_ROWS = 200;
-/** A full disk is tried again after this long. */
-const FULL_RETRY_MS = 1_000;
 
 /** An operator's act on a letter, as the door sends it. */
 export type LetterItem = DoorItem & {
@@ -72,25 +71,14 @@ export class DeadLetters {
   }
 
   #write(letter: StoredLetter, item: MailItem, also?: (owner: Participant) => void): void {
-    const { committer, options, epochOf } = this.#engine;
-    const shard = shardOfAddress(letter.to);
-    const again = (): void => {
-      // Another owner of the shard finds the message in its inbox.
-      if (epochOf(shard) !== undefined) this.#write(letter, item, also);
-    };
-    const owner: Participant = {
-      shard,
-      onRefused: (error, batches) => {
-        // Its sender did it all again, and so the message comes again.
-        if (item.row && batches.has(item.row.batch)) return;
-        if (isStorageTrouble(error.code)) options.clock.after(FULL_RETRY_MS, again);
-        else again();
-      },
-    };
+    const { committer } = this.#engine;
     const key = keys.deadLetter(letter.tenant, letter.id);
-    committer.write(owner, { op: "put", key, value: encode(letter) });
-    takeMessage(committer, owner, item);
-    also?.(owner);
+    const write = (owner: Participant): void => {
+      committer.write(owner, { op: "put", key, value: encode(letter) });
+      takeMessage(committer, owner, item);
+      also?.(owner);
+    };
+    writeUntilStored(this.#engine, shardOfAddress(letter.to), write, item.row?.batch);
   }
 
   #act(item: LetterItem, key: string, bytes: Uint8Array | undefined): void {

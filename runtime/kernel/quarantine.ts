@@ -3,20 +3,19 @@
 // stay where they are, whoever waits gets an error, and an operator releases it after a repair.
 
 import { type Address, addressParts, shardOfAddress } from "../address.ts";
-import { type ErrorData, isStorageTrouble, RuntimeError, toErrorData } from "../errors.ts";
+import { type ErrorData, RuntimeError, toErrorData } from "../errors.ts";
 import type { DoorItem, InboxRow } from "../message.ts";
 import { decode, encode } from "../store/codec.ts";
 import { keys, prefixRange } from "../store/keys.ts";
-import type { Row, StoreOp } from "../store/store.ts";
+import type { Row } from "../store/store.ts";
 import type { Quarantined } from "../system.ts";
 import { stateFrom } from "./activation.ts";
 import type { Cell, MailItem } from "./cell.ts";
 import type { Participant } from "./committer.ts";
 import type { Engine } from "./engine.ts";
+import { writeUntilStored } from "./until-stored.ts";
 
 const PAGE_ROWS = 1_000;
-/** A full disk is tried again after this long. */
-const FULL_RETRY_MS = 1_000;
 const RETRY_AFTER_MS = 1_000;
 
 /** The quarantined actors of one kernel. */
@@ -64,11 +63,9 @@ export class Quarantine {
     metrics.count("quarantined");
     const row: Quarantined = { address, why, error: toErrorData(cause), at: options.clock.now() };
     this.#rows.set(address, row);
-    this.#write(cell.shard, {
-      op: "put",
-      key: keys.quarantine(address),
-      value: encode(row),
-    });
+    const op = { op: "put", key: keys.quarantine(address), value: encode(row) } as const;
+    const write = (owner: Participant): void => this.#engine.committer.write(owner, op);
+    writeUntilStored(this.#engine, cell.shard, write);
     for (const item of cell.mailbox.drain()) this.turnAway(cell, item);
   }
 
@@ -81,7 +78,9 @@ export class Quarantine {
     if (!item.ask) return;
     const { run: to, key } = item.ask;
     const message = { type: "reply", key, error };
-    actors.post(cell, { to, from: cell.address, message, deadlineMs: 0, system: true });
+    const reply = { to, from: cell.address, message, deadlineMs: 0, system: true, late: true };
+    const post = (owner: Participant): void => actors.post(owner, reply);
+    writeUntilStored(this.#engine, cell.shard, post, item.row?.batch);
   }
 
   /** Releases an actor whose state can be read again; its kept messages are handled in their order. */
@@ -110,28 +109,14 @@ export class Quarantine {
     }
     if (!this.#rows.delete(to)) throw notQuarantined(to);
     metrics.count("quarantineReleased");
-    this.#write(shard, { op: "remove", key: keys.quarantine(to) });
+    writeUntilStored(this.#engine, shard, (owner) => {
+      committer.write(owner, { op: "remove", key: keys.quarantine(to) });
+      committer.after("flushed", () => options.toDoor({ type: "reply", id, value: null }));
+    });
     const stopped = actors.cells.get(to);
     if (stopped) actors.drop(stopped);
     for (const { message, at } of kept) actors.stored(to, message, at);
     await reminders.look(shard);
-    committer.after("flushed", () => options.toDoor({ type: "reply", id, value: null }));
-  }
-
-  #write(shard: number, op: StoreOp): void {
-    const { committer, options, epochOf } = this.#engine;
-    const again = (): void => {
-      // What the next owner of the shard finds of this actor it judges by itself.
-      if (epochOf(shard) !== undefined) this.#write(shard, op);
-    };
-    const owner: Participant = {
-      shard,
-      onRefused: (error) => {
-        if (isStorageTrouble(error.code)) options.clock.after(FULL_RETRY_MS, again);
-        else again();
-      },
-    };
-    committer.write(owner, op);
   }
 
   async #all(prefix: string): Promise<readonly Row[]> {

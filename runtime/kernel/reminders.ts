@@ -78,7 +78,7 @@ export class Reminders {
     this.#seen.set(shard, { untilMs: lastMs, page });
   }
 
-  /** Fires a row again after a while: its run could not be taken up now. */
+  /** Fires a row again after a while: what it asks for could not be done now. */
   putOff(ms: number, key: string): void {
     this.#arm(this.#engine.options.clock.now() + ms, key);
   }
@@ -145,7 +145,8 @@ export class Reminders {
     if (this.#engine.epochOf(shardOfKey(key)) === undefined) return; // Its next owner looks too.
     if (reminder?.at !== due.at) {
       // Replaced or forgotten since: only its place in time is left.
-      committer.write({ shard: shardOfKey(key) }, { op: "remove", key });
+      const onRefused = (): void => this.putOff(PAGE_MS_MIN, key);
+      committer.write({ shard: shardOfKey(key), onRefused }, { op: "remove", key });
     } else if (addressParts(due.address).path === "") {
       actors.due(due.address, reminder.message, [key, named]);
     } else {

@@ -8,7 +8,7 @@ import { type ErrorData, RuntimeError, toErrorData } from "../errors.ts";
 import { encode } from "../store/codec.ts";
 import type { ActorHost } from "./actor-host.ts";
 import type { Cell, MailItem } from "./cell.ts";
-import type { Participant } from "./committer.ts";
+import type { Participant, Refused } from "./committer.ts";
 import { takeMessage } from "./dead-letters.ts";
 import type { Engine } from "./engine.ts";
 import { remember, type SeenRow, takeRoom } from "./seen-keys.ts";
@@ -16,6 +16,7 @@ import { judge } from "./supervise.ts";
 import { type Answer, NOTHING, TurnDraft, type Wish } from "./turn.ts";
 import { TurnDone } from "./turn-done.ts";
 import { load, readsOf, SEEN } from "./turn-reads.ts";
+import { writeUntilStored } from "./until-stored.ts";
 
 /** Runs turns for one ActorHost. */
 export class TurnRunner {
@@ -64,15 +65,21 @@ export class TurnRunner {
   }
 
   /** Answers for the turn whose condition failed. False: it is to be tried again like the others. */
-  refuseGuilty(done: TurnDone, error: RuntimeError): boolean {
+  refuseGuilty(done: TurnDone, { error, batches }: Refused): boolean {
     const { cell, item, draft } = done;
+    const { admission, committer } = this.#engine;
     const key = error.details?.["key"];
     const floor = draft?.floors.find((one) => one.key === key);
     if (error.code !== "CONDITION_FAILED" || !floor) return false;
-    this.#engine.admission.left(cell, item);
-    this.#answerError(cell, item, floor.otherwise);
-    if (item.row)
-      this.#engine.committer.write({ shard: cell.shard }, { op: "remove", key: item.row.key });
+    // Its sender is to send it again, and may then be answered otherwise.
+    if (item.row && batches.has(item.row.batch)) return false;
+    admission.left(cell, item);
+    if (item.door) admission.refuse(item.door, floor.otherwise);
+    const settle = (owner: Participant): void => {
+      takeMessage(committer, owner, item);
+      this.#replyTo(owner, item, cell, { error: floor.otherwise });
+    };
+    if (item.row || item.due) writeUntilStored(this.#engine, cell.shard, settle);
     return true;
   }
 
@@ -333,15 +340,10 @@ export class TurnRunner {
     answer: { value?: Data; error?: ErrorData },
   ): void {
     if (!item.ask) return;
-    const message = { type: "reply", key: item.ask.key, ...answer };
-    this.#host.post(owner, {
-      to: item.ask.run,
-      from: cell.address,
-      message,
-      deadlineMs: 0,
-      system: true,
-      late: true,
-    });
+    const { run: to, key } = item.ask;
+    const message = { type: "reply", key, ...answer };
+    const reply = { to, from: cell.address, message, deadlineMs: 0, system: true, late: true };
+    this.#host.post(owner, reply);
   }
 
   /** A turn has thrown: again after a while, or the message is given up. */
