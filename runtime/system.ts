@@ -243,6 +243,7 @@ export interface System {
   release(address: Address): Promise<void>;
   /** Durable. Resolves when the run has taken it; a run that has ended wins (RUN_ENDED). */
   cancel(tenant: string, run: string, reason: string): Promise<void>;
+  /** As `cancel`; CONFLICT when the key has been decided, or the run is held and asks nothing yet. */
   decide(tenant: string, run: string, key: string, value: Data): Promise<void>;
   /**
    * States of actors as they were committed last, in the order asked for; undefined for one that has

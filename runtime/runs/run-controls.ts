@@ -9,6 +9,7 @@ import { rootRunOf } from "../frame.ts";
 import type { MailItem } from "../kernel/cell.ts";
 import type { Participant } from "../kernel/committer.ts";
 import type { Engine } from "../kernel/engine.ts";
+import { writeUntilStored } from "../kernel/until-stored.ts";
 import type { DoorItem, InboxRow, RunControl } from "../message.ts";
 import { decode } from "../store/codec.ts";
 import type { Row } from "../store/store.ts";
@@ -22,6 +23,8 @@ const CONTROL_KIND = "run";
 type RunMail =
   | { readonly type: "reply"; readonly key: unknown; readonly value?: Data; readonly error?: Data }
   | { readonly type: "control"; readonly control: RunControl };
+
+type RunState = "open" | "held" | "ended" | "unknown";
 
 /** The controls of one kernel's runs. */
 export class RunControls {
@@ -82,30 +85,40 @@ export class RunControls {
 
   /** A reply or a control: its row leaves the inbox as the run's log takes it. */
   deliver(to: Address, item: MailItem): void {
-    const { committer, metrics, runs } = this.#engine;
-    const { tenant, root, path } = addressParts(to);
-    const id = path.slice(path.lastIndexOf("/") + 1);
+    const { metrics, runs } = this.#engine;
+    const id = runOf(to);
     const mail = item.message as RunMail;
     const tree =
       runs.trees.get(rootRunOf(id)) ??
       (mail.type === "control" ? runs.cancelledHeld(id, mail.control) : undefined);
-    const remove = (owner: Participant): void => {
-      if (item.row) committer.write(owner, { op: "remove", key: item.row.key });
-    };
     if (tree) {
-      remove(tree);
+      this.#takeRow(tree, item);
       this.#mail(tree, id, mail);
       return;
     }
-    // A run that is taken up reads its inbox itself.
-    runs
-      .up(tenant, root, id)
-      .then(async (up) => {
-        if (up !== null) return;
-        if (mail.type === "control") await this.#toHeld(tenant, id, mail.control);
-        remove({ shard: shardOfAddress(to) });
-      })
-      .catch(() => metrics.count("resumeFailures"));
+    this.#toAbsent(to, item).catch(() => metrics.count("resumeFailures"));
+  }
+
+  /** Mail of a run that is not in memory: it is taken up, or its mail comes too late. */
+  async #toAbsent(to: Address, item: MailItem): Promise<void> {
+    const { committer, runs } = this.#engine;
+    const { tenant, root } = addressParts(to);
+    const run = runOf(to);
+    const { control = null } = item.message as { readonly control?: RunControl };
+    const up = await runs.up(tenant, root, run);
+    const state = up === null ? await this.#stateOf({ tenant, root, run, control }) : "open";
+    if (state !== "open") {
+      const shard = shardOfAddress(to);
+      writeUntilStored(this.#engine, shard, (owner) => this.#takeRow(owner, item));
+      return;
+    }
+    // Taken up, it has read its inbox; released a moment ago, it has not.
+    const isLeft = item.row && (await committer.get(item.row.key)) !== undefined;
+    if (isLeft) this.deliver(to, item);
+  }
+
+  #takeRow(owner: Participant, { row }: MailItem): void {
+    if (row) this.#engine.committer.write(owner, { op: "remove", key: row.key });
   }
 
   /** A row of its inbox that a run finds when it is taken up. */
@@ -131,33 +144,47 @@ export class RunControls {
     this.#decide(tree, run, key, { value: mail.value, error: mail.error });
   }
 
-  /** Takes up the run a control is for, and tries again; a held one is cancelled as it is. */
+  /** Takes up the run a control is for, and tries again. */
   async #wake(item: DoorItem & { type: "control" }, refused: ErrorData): Promise<void> {
     const { options, runs } = this.#engine;
     const { id, tenant, root, run, control } = item;
     const tree = await runs.up(tenant, root, run);
-    if (tree?.runs.has(run)) {
-      this.fromDoor(item);
-      return;
-    }
-    const row = await runs.row(tenant, rootRunOf(run));
-    if (row?.status === "held" && control.type === "cancel" && run === row.id) {
-      if (!runs.trees.has(run)) runs.cancelHeld(row);
-      this.fromDoor(item);
-      return;
-    }
-    const ended: ErrorData = { code: "RUN_ENDED", message: `The run "${run}" has ended.` };
-    options.toDoor({ type: "error", id, error: row && row.endedAt !== null ? ended : refused });
+    const state =
+      tree === null
+        ? await this.#stateOf({ tenant, root, run, control })
+        : tree.tenant === tenant && tree.runs.has(run)
+          ? "open"
+          : "unknown";
+    if (state === "open") this.fromDoor(item);
+    else options.toDoor({ type: "error", id, error: refusalOf(run, state) ?? refused });
   }
 
-  /** A run held before this kernel had the shard is cancelled as it is; else the control comes too late. */
-  async #toHeld(tenant: string, run: string, control: RunControl): Promise<void> {
-    const { runs } = this.#engine;
-    if (control.type !== "cancel" || run !== rootRunOf(run)) return;
-    const row = await runs.row(tenant, run);
-    if (row?.status !== "held") return;
-    if (!runs.trees.has(run)) runs.cancelHeld(row);
-    this.#take(tenant, run, control);
+  /**
+   * What a run is of which there was nothing to take up: meanwhile it may have been released. One that
+   * was held before this kernel had the shard, and is cancelled now, is open and about to end.
+   * @throws RuntimeError STALE_EPOCH when its shard has gone.
+   */
+  async #stateOf(of: {
+    readonly tenant: string;
+    readonly root: string;
+    readonly run: string;
+    readonly control: RunControl | null;
+  }): Promise<RunState> {
+    const { epochOf, runs } = this.#engine;
+    const { tenant, root, run, control } = of;
+    const id = rootRunOf(run);
+    const row = await runs.row(tenant, id);
+    if (epochOf(shardOf(tenant, root)) === undefined) {
+      throw new RuntimeError("STALE_EPOCH", `The run "${id}" has moved to another worker.`);
+    }
+    if (runs.trees.has(id)) return "open";
+    if (row === null) return "unknown";
+    if (row.endedAt !== null) return "ended";
+    if (row.status !== "held") return "open";
+    if (run !== id) return "unknown";
+    if (control?.type !== "cancel") return "held";
+    runs.cancelHeld(row);
+    return "open";
   }
 
   /** Sends back what is for the next owner of its shard. */
@@ -206,4 +233,17 @@ export class RunControls {
     run.decided.set(key, value);
     run.waiters.get(key)?.(value);
   }
+}
+
+/** Id of the run that an address of its inbox names. */
+function runOf(to: Address): string {
+  const { path } = addressParts(to);
+  return path.slice(path.lastIndexOf("/") + 1);
+}
+
+function refusalOf(run: string, state: RunState): ErrorData | null {
+  if (state === "ended") return { code: "RUN_ENDED", message: `The run "${run}" has ended.` };
+  if (state !== "held") return null;
+  const message = `The run "${run}" is held: only its release and a cancel reach it.`;
+  return { code: "CONFLICT", message };
 }

@@ -3,18 +3,20 @@
 // run-hibernation.ts and run-activation.ts.
 
 import type { Data, Outcome, RunSpec } from "../actor.ts";
-import { type Address, addressParts, shardOf, shardOfAddress } from "../address.ts";
+import { type Address, addressParts, shardOf } from "../address.ts";
 import { RuntimeError } from "../errors.ts";
 import { rootRunOf } from "../frame.ts";
 import type { Participant, Refused } from "../kernel/committer.ts";
 import type { Engine } from "../kernel/engine.ts";
 import { waitsOf } from "../kernel/kernel-look.ts";
 import type { TurnDraft } from "../kernel/turn.ts";
+import { writeUntilStored } from "../kernel/until-stored.ts";
 import type { Asker, RunControl } from "../message.ts";
 import type { WaitView } from "../shared/look.ts";
 import { decode, encode } from "../store/codec.ts";
 import { keys } from "../store/keys.ts";
 import { EndedMarks } from "./ended-marks.ts";
+import { HeldRuns } from "./held-runs.ts";
 import { Posted } from "./posted.ts";
 import type { Run } from "./run.ts";
 import { RunActivation } from "./run-activation.ts";
@@ -48,8 +50,7 @@ export class RunHost {
   readonly trees = new Map<string, RunTree>();
   /** What runs wait for that have left memory since this kernel started: only to be looked at. */
   readonly asleep = new Map<string, readonly WaitView[]>();
-  /** Runs that exist and have not been released, by id. */
-  readonly #held = new Map<string, StoredRun>();
+  readonly #held: HeldRuns;
   readonly viewers: Viewers;
   readonly controls: RunControls;
   readonly #activation: RunActivation;
@@ -60,6 +61,7 @@ export class RunHost {
     this.#engine = engine;
     this.controls = new RunControls(engine);
     this.#ended = new EndedMarks(engine.committer);
+    this.#held = new HeldRuns(engine, (owner, row) => this.#begin(owner, row));
     this.#activation = new RunActivation(engine, this.trees, {
       mail: (tree, row) => this.controls.arrived(tree, row),
       start: (tree) => {
@@ -99,37 +101,13 @@ export class RunHost {
       ...(asker ? { asker } : {}),
       ...(trace ? { trace } : {}),
     };
-    if (!spec.held) {
-      this.#begin(owner, row);
-      return;
-    }
-    const key = keys.run(tenant, id);
-    this.#engine.committer.write(owner, { op: "put", key, value: encodeRun(row) });
-    this.#held.set(id, row);
+    if (spec.held) this.#held.hold(owner, tenant, row);
+    else this.#begin(owner, row);
   }
 
   /** Starts a held run. */
   release(owner: Participant, tenant: string, id: string, input: Data): void {
-    const held = this.#held.get(id);
-    if (held) {
-      this.#held.delete(id);
-      this.#release(owner, held, input);
-      return;
-    }
-    // It has been released, or cancelled, and is under way.
-    if (this.trees.has(id)) return;
-    // Held before this kernel had the shard: the mark makes the release durable, the row comes after.
-    const { committer } = this.#engine;
-    const mark = keys.openRun(owner.shard, tenant, id);
-    committer.write(owner, { op: "put", key: mark, value: encode({ input }) });
-    this.row(tenant, id)
-      .then((row) => {
-        if (this.trees.has(id) || this.#engine.epochOf(owner.shard) === undefined) return;
-        const here = { shard: owner.shard };
-        if (row?.status === "held") this.#release(here, row, input);
-        else committer.write(here, { op: "remove", key: mark });
-      })
-      .catch(() => this.#engine.metrics.count("releaseFailures"));
+    this.#held.release(owner, { tenant, id, input });
   }
 
   /** A root run's row. */
@@ -166,13 +144,20 @@ export class RunHost {
   async resume(shard: number, tenant: string, id: string, mark: { input?: Data }): Promise<void> {
     const row = await this.row(tenant, id);
     if (row?.status === "held") {
-      this.#release({ shard }, row, mark.input);
+      this.#held.start({ shard }, row, mark.input);
       return;
     }
     const tree = await this.#activation.up({ shard, tenant, id });
-    if (tree !== null) return;
+    if (tree === null) this.unmark(shard, tenant, id);
+  }
+
+  /** Removes the open mark of a run that is not open. */
+  unmark(shard: number, tenant: string, id: string): void {
     const key = keys.openRun(shard, tenant, id);
-    this.#engine.committer.write({ shard }, { op: "remove", key });
+    writeUntilStored(this.#engine, shard, (owner) => {
+      // In memory by now, it has written its own.
+      if (!this.trees.has(id)) this.#engine.committer.write(owner, { op: "remove", key });
+    });
   }
 
   /** Calls a run's function, once in this kernel's memory. */
@@ -283,21 +268,18 @@ export class RunHost {
       tree.drop("The run has moved to another worker.");
       this.trees.delete(id);
     }
-    for (const [id, row] of [...this.#held]) {
-      if (isGone(shardOfAddress(row.parent))) this.#held.delete(id);
-    }
+    this.#held.forget(isGone);
   }
 
   /** A held run of this kernel's memory, if a cancel ends it. */
   cancelledHeld(id: string, control: RunControl): RunTree | undefined {
-    const row = this.#held.get(id);
-    if (!row || control.type !== "cancel") return undefined;
-    this.#held.delete(id);
-    return this.cancelHeld(row);
+    const row = control.type === "cancel" ? this.#held.take(id) : undefined;
+    return row === undefined ? undefined : this.cancelHeld(row);
   }
 
   /** A held run that is cancelled becomes a tree that ends without having been called. */
   cancelHeld(held: StoredRun): RunTree {
+    this.#held.take(held.id);
     const row: StoredRun = { ...held, status: "running" };
     const tree = new RunTree(this.#engine, row, { log: [], nextChunk: 0 });
     this.trees.set(row.id, tree);
@@ -331,11 +313,6 @@ export class RunHost {
     this.viewers.joinWaiting(tree);
     if (row.deadlineMs <= options.clock.now()) expire(tree.root);
     else this.#start(tree);
-  }
-
-  #release(owner: Participant, held: StoredRun, input: Data): void {
-    const isSame = input === undefined;
-    this.#begin(owner, { ...held, status: "running", input: isSame ? held.input : input });
   }
 
   #settle(

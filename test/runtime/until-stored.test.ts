@@ -1,4 +1,4 @@
-// What a kernel writes on nobody's behalf, a refusal or a removal, is not lost with its batch: on a
+// What a kernel writes on nobody's behalf, a removal or a refusal, is not lost with its batch: on a
 // full disk it is written when there is room.
 
 import { expect, test } from "vitest";
@@ -31,9 +31,8 @@ const desk = defineActor<readonly Data[], DeskMessage>({
 const asking = defineRun<readonly Address[], Data, unknown>({
   kind: "asking",
   async run([to = ""], context) {
-    return context
-      .ask("ask", to, { type: "spend" }, { timeoutMs: 20_000 })
-      .catch((error) => error.code);
+    const timeoutMs = to.startsWith("late:") ? 200 : 20_000;
+    return context.ask("ask", to, { type: "spend" }, { timeoutMs }).catch((error) => error.code);
   },
 });
 
@@ -46,6 +45,28 @@ const purse = defineActor<number, { readonly type: "spend" }>({
     turn.add("money", -1, { min: -1, otherwise });
     turn.reply("spent");
     return state + 1;
+  },
+});
+
+/** Answers an ask with the end of a run, later than anybody waits. */
+const late = defineActor<null, { readonly type: string } | RunEnded>({
+  kind: "late",
+  version: 1,
+  initial: () => null,
+  receive(state, message, turn) {
+    if (message.type === "spend") {
+      const run = turn.startRun({ kind: "slow", input: null });
+      turn.reply({ run }, { follow: run });
+    }
+    return state;
+  },
+});
+
+const slow = defineRun<null, Data, unknown>({
+  kind: "slow",
+  async run(_, context) {
+    await context.sleep("a while", 1_000);
+    return "too late";
   },
 });
 
@@ -75,7 +96,7 @@ function on(worker: number, kind: string, name = "a"): Address {
 }
 
 async function begin(seed: number): Promise<TestSystem> {
-  const definitions = [desk, asking, purse, moody, note];
+  const definitions = [desk, asking, purse, late, slow, moody, note];
   const system = new TestSystem({ seed, definitions, workers: WORKERS, delayMs: 5 });
   await system.start();
   return system;
@@ -103,6 +124,25 @@ async function said(system: TestSystem, to: Address): Promise<unknown> {
   await system.schedule.advance(200);
   return answer;
 }
+
+test("a reply to a run that has ended leaves the inbox, though the disk fills as it comes", async () => {
+  let refused = 0;
+  for (let seed = 1; seed <= SEEDS; seed += 1) {
+    const system = await begin(seed);
+    void system.ask(on(0, "desk"), { type: "start", ask: [on(1, "late")] });
+    await system.schedule.advance(700);
+    expect(await said(system, on(0, "desk"))).toEqual(["DEADLINE"]);
+    const hasReply = (): boolean => inboxes(system).some((key) => key.includes(":asking/"));
+
+    await system.schedule.until(hasReply, 3_000);
+    fill(system);
+    await system.schedule.advance(FULL_MS * 3);
+
+    refused += refusals(system);
+    expect(inboxes(system), `seed ${seed}`).toEqual([]);
+  }
+  expect(refused).toBeGreaterThan(SEEDS / 2);
+});
 
 test("a run is told that it lost a race for the last of a balance, though the disk fills then", async () => {
   let raced = 0;
