@@ -11,7 +11,7 @@ import { TestSystem } from "../../runtime/testkit/test-system.ts";
 const SEEDS = 60;
 const RUN = "rn_1";
 
-type DeskMessage = { readonly type: "hold" | "release" | "steered" | "look" } | RunEnded;
+type DeskMessage = { readonly type: "hold" | "release" | "steered" | "note" | "look" } | RunEnded;
 
 const desk = defineActor<readonly string[], DeskMessage>({
   kind: "desk",
@@ -24,6 +24,9 @@ const desk = defineActor<readonly string[], DeskMessage>({
         break;
       case "release":
         turn.releaseRun(RUN);
+        break;
+      case "note":
+        turn.put("note", "written");
         break;
       case "steered":
         turn.steerRun(RUN, "from its desk");
@@ -42,6 +45,7 @@ const work = defineRun<null, Data, unknown>({
   kind: "work",
   async run(_, context) {
     const decided = await context.decision("go", { timeoutMs: 5_000 }).catch(() => "undecided");
+    await context.sleep("a while", 1_000);
     return `${decided} ${(await context.steered("steers")).length}`;
   },
 });
@@ -62,7 +66,8 @@ async function holding(seed: number): Promise<TestSystem> {
 
 async function begin(seed: number): Promise<TestSystem> {
   const definitions = [desk, work];
-  const system = new TestSystem({ seed, definitions, workers: 1, delayMs: seed % 2 });
+  const limits = { runIdleMs: 100 };
+  const system = new TestSystem({ seed, definitions, limits, workers: 1, delayMs: seed % 2 });
   await system.start();
   return system;
 }
@@ -180,5 +185,37 @@ test("a release that a full disk refused releases nothing, and is done when it i
     await released;
 
     expect(await endsOf(system), `seed ${seed}`).toEqual(["undecided 0"]);
+  }
+});
+
+test("a release that comes too late takes nothing from its run, woken while the disk fills", async () => {
+  const hasMark = ({ disk }: TestSystem): boolean =>
+    disk.rows.some(({ key }) => key.startsWith("o/"));
+  for (let seed = 1; seed <= SEEDS; seed += 1) {
+    const system = await holding(seed);
+    const released = system.ask(at, { type: "release" });
+    await system.schedule.advance(1_000);
+    await released;
+    expect(hasMark(system), `seed ${seed}: it hibernates`).toBe(false);
+
+    const late = codeOf(system.ask(at, { type: "release" }));
+    const decide: RunControl = { type: "decide", key: "go", value: "gone" };
+    const decided = soon(system, seed % 6, () => codeOf(system.control(place, decide)));
+    for (let tasks = 0; tasks < 10; tasks += 1) {
+      soon(system, tasks, () => system.send(at, { type: "note" })).catch(() => undefined);
+    }
+    void soon(system, Math.floor(seed / 6), async () => {
+      system.disk.isFull = true;
+    });
+    await system.schedule.until(() => system.disk.isFull, 100);
+    await system.schedule.advance(100);
+    system.disk.isFull = false;
+    const { commits } = system.disk;
+    await system.schedule.until(() => system.disk.commits > commits, 1_000);
+    system.crash("process");
+    await system.start();
+
+    const ends = (await endsOf(system)) as readonly string[];
+    expect(ends, `seed ${seed}: ${await late}, ${await decided}`).toHaveLength(1);
   }
 });
