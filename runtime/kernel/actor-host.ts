@@ -84,12 +84,17 @@ export class ActorHost {
 
   /** The wake-up of a message whose row is on disk, or goes there with the open batch. */
   arrive(to: Address, shard: number, row: InboxRow, at: { key: string; batch: object }): void {
-    const { shards, options } = this.#engine;
+    const { shards, options, committer } = this.#engine;
+    // Its next owner finds it, should it still be there.
+    if (this.#found.takes(at.key)) return;
     if (shards.servedAt(shard) === undefined) {
       options.toPeer(shard, peerItem(to, row, at.key));
     } else if (shards.isBeingTaken(shard)) {
-      shards.whenTaken(shard, () => this.arrive(to, shard, row, at));
-    } else if (!this.#found.takes(at.key)) {
+      shards.whenTaken(shard, () => {
+        // Refused meanwhile, it comes again from its sender.
+        if (!committer.wasRefused(at.batch)) this.arrive(to, shard, row, at);
+      });
+    } else {
       this.stored(to, row, at);
     }
   }
@@ -134,6 +139,10 @@ export class ActorHost {
    * is not. One that cannot be read stops its actor.
    */
   found(to: Address, row: Row): void {
+    // Written here and not committed yet, it may still be refused, and comes again then.
+    const batch = this.#engine.committer.batchOf(row.key);
+    // What a run is told reaches it when it is committed, by its wake-up.
+    if (batch !== null && addressParts(to).path !== "") return;
     if (this.#isWaiting(to, row.key)) return;
     let message: InboxRow;
     try {
@@ -146,7 +155,12 @@ export class ActorHost {
       return;
     }
     this.#found.add(row.key);
-    this.stored(to, message, { key: row.key, batch: row });
+    this.stored(to, message, { key: row.key, batch: batch ?? row });
+  }
+
+  /** A run has read a row of its inbox itself: its wake-up, should it still come, is not taken. */
+  foundByRun(key: string): void {
+    this.#found.add(key);
   }
 
   /** A reminder's message has come due. */
@@ -211,14 +225,18 @@ export class ActorHost {
         if (this.#isKept(item, refused)) kept.push(item);
         else this.#engine.admission.left(cell, item);
       }
-      if (waiting === undefined) {
+      const { taken } = cell;
+      const isTakenKept = taken === null || this.#isKept(taken, refused);
+      if (waiting === undefined && isTakenKept) {
         for (const item of kept) cell.mailbox.push(item, item.lane);
         continue;
       }
-      // What was being read for is read for again, by the actor that takes this one's place.
-      if (cell.taken && this.#isKept(cell.taken, refused)) kept.unshift(cell.taken);
+      // What was being read for is read for again, if it still stands, by the actor that takes this
+      // one's place.
+      if (taken && isTakenKept) kept.unshift(taken);
+      else if (taken) this.#engine.admission.left(cell, taken);
       this.drop(cell);
-      again.set(address, [...waiting, ...kept]);
+      again.set(address, [...(waiting ?? []), ...kept]);
     }
     // Some left memory before their turns were judged: they come back like the others.
     for (const [address, items] of again) {

@@ -34,6 +34,7 @@ export class CommitBatch {
   waiters: Waiter[] = [];
   bytes = 0;
   isCommitted = false;
+  isRefused = false;
   sentMs = 0;
 
   isEmpty(): boolean {

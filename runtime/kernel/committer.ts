@@ -224,6 +224,11 @@ export class Committer implements Reader {
     return this.#sent.find((sent) => !sent.isCommitted && sent.plain.has(key)) ?? null;
   }
 
+  /** Whether a batch, as given by `current`, was refused: nothing of it is stored. */
+  wasRefused(batch: object): boolean {
+    return batch instanceof CommitBatch && batch.isRefused;
+  }
+
   /** Resolves when everything written so far, or again, is flushed, or the disk takes nothing. */
   settled(): Promise<void> {
     return new Promise((resolve) => {
@@ -334,7 +339,10 @@ export class Committer implements Reader {
     this.#options.store.reset();
     if (isStorageTrouble(error.code)) this.#pause();
     const participants = new Set<Participant>();
-    for (const victim of victims) for (const one of victim.participants) participants.add(one);
+    for (const victim of victims) {
+      victim.isRefused = true;
+      for (const one of victim.participants) participants.add(one);
+    }
     this.#options.onRefused({
       error,
       guilty: owners[index] ?? null,

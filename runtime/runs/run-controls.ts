@@ -123,9 +123,12 @@ export class RunControls {
 
   /** A row of its inbox that a run finds when it is taken up. */
   arrived(tree: RunTree, { key, value }: Row): void {
+    const { actors, committer, shards } = this.#engine;
     // One that is not committed yet is delivered when it is.
-    if (this.#engine.committer.batchOf(key) !== null) return;
-    this.#engine.committer.write(tree, { op: "remove", key });
+    if (committer.batchOf(key) !== null) return;
+    // Told by the shard's last owner, whose wake-up may still be on its way.
+    if (shards.isBeingTaken(tree.shard)) actors.foundByRun(key);
+    committer.write(tree, { op: "remove", key });
     const path = key.slice(0, key.lastIndexOf("/"));
     const id = path.slice(path.lastIndexOf("/") + 1).split(":", 1)[0] ?? "";
     this.#mail(tree, id, (decode(value) as InboxRow).message as RunMail);
