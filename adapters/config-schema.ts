@@ -5,6 +5,7 @@
 
 import { availableParallelism } from "node:os";
 import type { KernelLimits } from "../runtime/kernel/kernel-port.ts";
+import { embedderFields, embeddingFields } from "./config-embedding.ts";
 import { choice, type Fields, type IntegerField, integer } from "./config-field.ts";
 import type { ServerLimits } from "./http/server.ts";
 
@@ -315,6 +316,48 @@ export const configFields = {
     env: "TROUPE_DEFAULT_MODEL",
     default: null as string | null,
     charsMax: 200,
+  },
+  defaultEmbedder: {
+    type: "text",
+    text: "Embedder of new collections that name none.",
+    default: "builtin",
+    charsMax: 64,
+  },
+  models: {
+    type: "text",
+    text: "Folder of local models. Default: `models` in the data folder.",
+    env: "TROUPE_MODELS",
+    default: null as string | null,
+    charsMax: 4_000,
+  },
+  hub: {
+    type: "text",
+    text: "Where `troupe models pull` fetches models from; nothing else reaches for it.",
+    env: "HF_ENDPOINT",
+    default: "https://huggingface.co",
+    charsMax: 2_000,
+    pattern: /^https?:\/\/[^\s]+$/,
+    expected: "an http:// or https:// address",
+  },
+  hubToken: {
+    type: "text",
+    text: "Key for models that are not public.",
+    env: "HF_TOKEN",
+    default: null as string | null,
+    charsMax: 4_000,
+    secret: true,
+  },
+  embedding: {
+    type: "group",
+    text: "Local embedders, and what is remembered.",
+    fields: embeddingFields,
+  },
+  embedders: {
+    type: "entries",
+    text: "Embedders, beside the built-in one, `builtin`.",
+    itemsMax: 50,
+    required: ["name", "model"],
+    fields: embedderFields,
   },
   providers: {
     type: "entries",

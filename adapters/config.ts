@@ -2,8 +2,9 @@
 // checked values: a wrong or unknown setting ends the start with one line that says where it stands.
 
 import { readFile, stat } from "node:fs/promises";
-import { isAbsolute, resolve } from "node:path";
+import { isAbsolute, join, resolve } from "node:path";
 import { RuntimeError } from "../runtime/errors.ts";
+import { type EmbedderConfig, embeddersOf } from "./config-embedders.ts";
 import type { Field, Fields, ValuesOf } from "./config-field.ts";
 import type { RawValues } from "./config-file.ts";
 import {
@@ -27,8 +28,11 @@ export type ProviderConfig = Omit<Values["providers"][number], "baseUrl"> & {
 };
 
 /** The configuration, as plain data that may cross threads. Field by field: config-schema.ts. */
-export interface Config extends Omit<Values, "providers"> {
+export interface Config extends Omit<Values, "providers" | "embedders" | "models"> {
   readonly providers: readonly ProviderConfig[];
+  readonly embedders: readonly EmbedderConfig[];
+  /** Folder of local models. */
+  readonly models: string;
   /** Given by TROUPE_ADMIN_KEY; null: made on first start and kept in the data folder. */
   readonly adminKey: string | null;
   /** The file that was read, or null. */
@@ -108,11 +112,14 @@ export async function readConfig(environment: Environment, folder: string): Prom
   const adminKey = adminKeyOf(env, problems);
   const providers = providersOf(values.providers, env, problems);
   const defaults = defaultsOf(values, providers, problems);
+  const data = isAbsolute(values.data) ? values.data : resolve(folder, values.data);
+  const models = values.models === null ? join(data, "models") : resolve(folder, values.models);
+  const embedders = embeddersOf(values, { folder, models }, providers, problems);
   if (problems.length > 0) {
     throw new RuntimeError("CONFIG_INVALID", problems.join("\n"), { problems });
   }
-  const data = isAbsolute(values.data) ? values.data : resolve(folder, values.data);
-  return { ...values, ...defaults, data, providers, adminKey, file: file?.path ?? null };
+  const own = { data, models, embedders, providers, adminKey, file: file?.path ?? null };
+  return { ...values, ...defaults, ...own };
 }
 
 /** An empty variable counts as unset: that is how shells and containers unset one. */

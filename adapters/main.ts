@@ -8,6 +8,7 @@ import { banner, pageLine, sampleLines } from "./cli/banner.ts";
 import { packageVersion } from "./cli/version.ts";
 import { type Config, loadConfig } from "./config.ts";
 import { adminKey, readSmall, writeSmall } from "./data-folder.ts";
+import { embeddersConfig, embedTasks } from "./embed/tasks.ts";
 import type { Front } from "./front.ts";
 import type { RequestLine } from "./http/door.ts";
 import { createLog, type Log } from "./telemetry/log.ts";
@@ -50,9 +51,9 @@ async function start(config: Config, log: Log): Promise<Running> {
     workerUrl: new URL("./worker.js", import.meta.url),
     loadHost: async () => (await import("./worker-host.ts")).workerHost,
     hostConfig: {
-      providers: config.providers,
       defaultProvider: config.defaultProvider,
       defaultModel: config.defaultModel,
+      ...embeddersConfig(config),
     },
     config: {
       ...config.runtime,
@@ -66,6 +67,7 @@ async function start(config: Config, log: Log): Promise<Running> {
         url: new URL("./compute-tasks.js", import.meta.url).href,
         name: "prepareKnowledge",
       },
+      ...embedTasks(config.embedding),
     },
     log,
   });

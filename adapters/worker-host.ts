@@ -7,12 +7,14 @@ import type { WorkerHost } from "../runtime/threads/host.ts";
 import type { Config } from "./config.ts";
 import { createBuiltinEmbedder } from "./embed/builtin.ts";
 import { createEmbedders } from "./embed/embedders.ts";
+import type { EmbeddersConfig } from "./embed/tasks.ts";
 import { createRetriever } from "./knowledge/retriever.ts";
 import type { LlmConfig } from "./llm/config.ts";
 import { createLlm } from "./llm/llm.ts";
 
 /** What a worker's ports are built from. It holds keys: never logged. */
-export type HostConfig = Pick<Config, "providers" | "defaultProvider" | "defaultModel">;
+export type HostConfig = Pick<Config, "providers" | "defaultProvider" | "defaultModel"> &
+  EmbeddersConfig;
 
 /** The program of an engine. */
 export const workerHost: WorkerHost<HostConfig> = {
@@ -22,7 +24,7 @@ export const workerHost: WorkerHost<HostConfig> = {
     return {
       llm: withDefaultModel(createLlm(llmConfig(config)), config.defaultModel),
       embedder,
-      embedders: createEmbedders(embedder),
+      embedders: createEmbedders(embedder, { config, compute }),
       retriever: createRetriever({ reader: bulk, tables: hot, embedder }),
       compute,
     };

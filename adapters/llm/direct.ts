@@ -2,10 +2,10 @@
 // whole answer or a stream of events, read without any promise for each token.
 
 import type { Egress, EgressResponse } from "../egress.ts";
+import { providerError } from "../provider-error.ts";
 import { cutShort, type Json, parseObject } from "./answer.ts";
 import type { ProviderConfig, ProviderTimeouts } from "./config.ts";
 import { connectionsMaxDefault, providerTimeouts } from "./config.ts";
-import { providerError } from "./provider-error.ts";
 import { SseReader } from "./sse-reader.ts";
 
 /** What a direct transport is built from. */

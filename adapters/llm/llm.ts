@@ -6,6 +6,7 @@ import type { Llm, LlmEvent, LlmRequest, LlmResult } from "../../actors/ports.ts
 import { RuntimeError } from "../../runtime/errors.ts";
 import { FairSlots } from "../../runtime/shared/fair-slots.ts";
 import { createEgress, type Egress } from "../egress.ts";
+import { retryDelay } from "../provider-retry.ts";
 import type { Transport } from "./answer.ts";
 import { createAnthropicDirect } from "./anthropic-direct.ts";
 import { createAnthropicSdk } from "./anthropic-sdk.ts";
@@ -30,15 +31,8 @@ export interface LlmParts {
   readonly random?: () => number;
 }
 
-/** Milliseconds before the second attempt; doubled for each further one. */
-const BACKOFF_MS = 250;
-const BACKOFF_MS_MAX = 8_000;
 /** Calls of one worker that may wait for one provider. */
 const WAITING_MAX = 4_096;
-/** A provider that asks for a longer wait than this is not waited for. */
-const RETRY_AFTER_MS_MAX = 60_000;
-/** Share of a wait that is left to chance, so that many callers do not come back at once. */
-const JITTER = 0.25;
 
 const transports: Readonly<Record<string, (parts: TransportParts) => Transport>> = {
   "openai direct": createOpenaiDirect,
@@ -111,6 +105,7 @@ async function completeWith(
 ): Promise<LlmResult> {
   const { provider } = call;
   const { totalMs } = { ...providerTimeouts, ...provider.timeouts };
+  const attemptsMax = provider.attemptsMax ?? attemptsMaxDefault;
   const endsAt = Date.now() + totalMs;
   const whole = new AbortController();
   const timer = setTimeout(() => {
@@ -131,7 +126,9 @@ async function completeWith(
         whole.signal.throwIfAborted();
         return await attemptInSlot(call, request, { signal: whole.signal, onEvent: show });
       } catch (error) {
-        const waitMs = hasShown ? undefined : retryDelay(call, error, attempt);
+        const waitMs = hasShown
+          ? undefined
+          : retryDelay(error, attempt, { attemptsMax, random: call.random });
         if (waitMs === undefined || Date.now() + waitMs >= endsAt) throw error;
         await pauseUnless(whole.signal, waitMs);
       }
@@ -166,21 +163,4 @@ async function pauseUnless(signal: AbortSignal, ms: number): Promise<void> {
   // The pause rejects only for the abort, whose reason is what counts.
   await pause(ms, undefined, { signal }).catch(() => {});
   signal.throwIfAborted();
-}
-
-// Milliseconds to wait before the next attempt, or undefined when there is none.
-function retryDelay({ provider, random }: Call, error: unknown, attempt: number) {
-  if (!(error instanceof RuntimeError) || attempt >= (provider.attemptsMax ?? attemptsMaxDefault)) {
-    return undefined;
-  }
-  const canRetry = error.code === "PROVIDER_LIMITED" || error.code === "PROVIDER_UNAVAILABLE";
-  if (!canRetry) return undefined;
-  // The provider closed an idle connection as we took it: a fresh one helps at once.
-  if (error.details?.["isReused"] === true && attempt === 1) return 0;
-  const asked = error.details?.["retryAfterMs"];
-  if (typeof asked === "number") {
-    return asked > RETRY_AFTER_MS_MAX ? undefined : asked * (1 + JITTER * random());
-  }
-  const backoffMs = Math.min(BACKOFF_MS * 2 ** (attempt - 1), BACKOFF_MS_MAX);
-  return backoffMs * (1 - JITTER * random());
 }

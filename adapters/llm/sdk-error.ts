@@ -1,9 +1,9 @@
 // What an official SDK throws, as our error: both SDKs share the shape of their errors.
 
 import { RuntimeError } from "../../runtime/errors.ts";
+import { providerError } from "../provider-error.ts";
 import { isObject, unreadable } from "./answer.ts";
 import type { ProviderConfig } from "./config.ts";
-import { providerError } from "./provider-error.ts";
 
 const CAUSES_MAX = 8;
 

@@ -1,6 +1,7 @@
 // What a rule makes the fake provider do, and the answer that follows from it and from the call.
 
 import { instanceOf, type ProviderCall, type Refusal } from "./fake-provider-call.ts";
+import type { EmbeddingsAnswer } from "./fake-provider-extras.ts";
 import type { Answer, AnsweredTool } from "./fake-provider-wire.ts";
 
 /** What the provider does with a call. Everything unset is as a healthy service would do it. */
@@ -41,6 +42,8 @@ export interface Behaviour {
   readonly errorAfter?: number;
   /** Writes the stream in pieces of so many bytes, across frames and characters. */
   readonly sliceBytes?: number;
+  /** Changes the answer of an embeddings call. */
+  readonly embeddings?: (answer: EmbeddingsAnswer) => unknown;
   /** Headers added to the response. */
   readonly headers?: Readonly<Record<string, string>>;
   /** The rule serves so many calls, then the next rule is asked. Default: no end. */

@@ -3,7 +3,7 @@
 
 import * as uws from "uWebSockets.js";
 import { type ProviderCall, readCall, type Wire } from "./fake-provider-call.ts";
-import { embeddingsBody, modelsBody } from "./fake-provider-extras.ts";
+import { embeddingsAnswer, modelsBody } from "./fake-provider-extras.ts";
 import { answerBody, answerFrames, type Frames } from "./fake-provider-wire.ts";
 
 /** How the fast provider answers every call. */
@@ -79,7 +79,7 @@ export function createFastProvider(options: FastOptions): FastProvider {
     response.onAborted(() => {});
     response.onData((part, isLast) => {
       body += Buffer.from(part).toString("utf8");
-      if (isLast) sendJson(response, embeddingsBody(JSON.parse(body)));
+      if (isLast) sendJson(response, JSON.stringify(embeddingsAnswer(JSON.parse(body))));
     });
   });
   app.get("/_counters", (response) => sendJson(response, JSON.stringify(counts)));

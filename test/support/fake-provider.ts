@@ -6,7 +6,12 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { answerOf, type Behaviour, parse } from "./fake-provider-behaviour.ts";
 import { type ProviderCall, readCall, refusalOf, type Wire } from "./fake-provider-call.ts";
-import { embeddingsBody, modelsBody } from "./fake-provider-extras.ts";
+import {
+  embeddingsAnswer,
+  embeddingsRefusal,
+  inputsOf,
+  modelsBody,
+} from "./fake-provider-extras.ts";
 import {
   type Answer,
   answerBody,
@@ -193,11 +198,40 @@ async function serve(
   const body = parse(text);
   const refusal = refusalOf(wire, headers, body);
   if (refusal) return send(response, refusal.status, errorBody(wire, refusal));
-  if (path.endsWith("/embeddings")) return send(response, 200, embeddingsBody(body));
+  if (path.endsWith("/embeddings")) {
+    const asked = readCall(wire, path, headers, body);
+    return serveEmbeddings(state, { ...asked, lastUser: inputsOf(body).join("\n") }, response);
+  }
   if (!path.endsWith("/chat/completions") && !path.endsWith("/messages")) {
     return send(response, 404, errorBody(wire, { status: 404, message: `No route ${path}` }));
   }
   await serveCall(state, readCall(wire, path, headers, body), response);
+}
+
+/** Rules see the texts as the last user message. */
+async function serveEmbeddings(
+  state: State,
+  asked: ProviderCall,
+  response: ServerResponse,
+): Promise<void> {
+  const call: LoggedCall = { ...asked, status: 0, outcome: "open", tokens: 0 };
+  if (state.log.length < LOG_MAX) state.log.push(call);
+  response.on("close", () => {
+    if (call.outcome === "open") call.outcome = "closed";
+    changed(state, call);
+  });
+  const behaviour = pick(state, call);
+  changed(state, call);
+  if (behaviour.firstByteMs) await wait(behaviour.firstByteMs);
+  if (behaviour.hang === "at-once" || call.outcome !== "open") return;
+  const refusal = behaviour.error ?? (await embeddingsRefusal(call.body));
+  call.outcome = "answered";
+  call.status = refusal?.status ?? 200;
+  if (refusal) return refuse(call.wire, refusal, response);
+  const answer = embeddingsAnswer(call.body);
+  const body = JSON.stringify(behaviour.embeddings?.(answer) ?? answer);
+  const sent = behaviour.garbageAfter === undefined ? body : body.slice(0, body.length >> 1);
+  send(response, 200, sent, behaviour.headers);
 }
 
 async function serveCall(

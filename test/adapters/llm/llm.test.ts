@@ -5,7 +5,7 @@ import type { LlmEvent, LlmRequest } from "../../../actors/ports.ts";
 import type { ProviderConfig } from "../../../adapters/llm/config.ts";
 import { createLlm } from "../../../adapters/llm/llm.ts";
 import { chooseModel, windowOf } from "../../../adapters/llm/models.ts";
-import { readRetryAfter } from "../../../adapters/llm/provider-error.ts";
+import { readRetryAfter } from "../../../adapters/provider-error.ts";
 
 const provider = (
   name: string,

@@ -1,10 +1,12 @@
 // What a provider's refusal means to us: its status, its own error object and its wish about when to
 // come again, as a RuntimeError. The provider's text is shortened and never carries the key.
 
-import { RuntimeError } from "../../runtime/errors.ts";
-import { isObject } from "./answer.ts";
+import { RuntimeError } from "../runtime/errors.ts";
 
 const MESSAGE_CHARS_MAX = 300;
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** A refusal as it came. */
 export interface ProviderRefusal {

@@ -1,0 +1,226 @@
+// Embeddings of any server that speaks OpenAI's protocol: texts in bounded batches, refusals that pass
+// with time tried again, and every vector checked before it is let in. What leaves goes through the
+// way out (egress.ts).
+
+import { setTimeout as pause } from "node:timers/promises";
+import { approximateTokens } from "../../actors/knowledge/split.ts";
+import type { Compute, Embedder, EmbedOptions, TokenizerSpec } from "../../actors/ports.ts";
+import { RuntimeError } from "../../runtime/errors.ts";
+import { FairSlots } from "../../runtime/shared/fair-slots.ts";
+import type { ProviderConfig } from "../config.ts";
+import type { EmbedderConfig } from "../config-embedders.ts";
+import type { Egress } from "../egress.ts";
+import { providerError } from "../provider-error.ts";
+import { retryDelay } from "../provider-retry.ts";
+import type { CutInput } from "./cut-task.ts";
+import { readAnswer } from "./openai-answer.ts";
+import { cutTaskName } from "./tasks.ts";
+
+/** What it is made from. */
+export interface OpenaiParts {
+  readonly entry: Extract<EmbedderConfig, { kind: "openai" }>;
+  readonly provider: ProviderConfig;
+  readonly egress: Egress;
+  /** Cuts what is too long. */
+  readonly compute: Pick<Compute, "run">;
+  /** A number in [0, 1) for jitter. Default Math.random. */
+  readonly random?: () => number;
+}
+
+/** Limits of requests. */
+export const openaiLimits = {
+  /** Texts and (approximate) tokens of one request; OpenAI's own limits are 2,048 and 300,000. */
+  batchTexts: 256,
+  batchTokens: 100_000,
+  /** Requests of one thread at once; more wait in fair order. */
+  requestsMax: 8,
+  requestsWaitingMax: 1_024,
+  /** Bytes of one answer: 256 vectors of 3,072 numbers are 6 MB as base64 and 25 MB as text. */
+  answerBytes: 64 * 1_024 * 1_024,
+  refusalChars: 8_192,
+  cutMs: 60_000,
+} as const;
+
+interface Batch {
+  readonly places: number[];
+  tokens: number;
+}
+
+/** An embedder of a provider. */
+export function createOpenaiEmbedder(parts: OpenaiParts): Embedder {
+  const { entry } = parts;
+  const tokenizer: TokenizerSpec =
+    entry.tokenizer === "approximate"
+      ? { kind: "approximate" }
+      : { kind: "bpe", encoding: entry.tokenizer };
+  const slots = new FairSlots({
+    name: `embedding requests to ${entry.provider}`,
+    slots: openaiLimits.requestsMax,
+    waitingMax: openaiLimits.requestsWaitingMax,
+  });
+  return {
+    id: entry.id,
+    dimension: entry.dimension,
+    tokensMax: entry.tokensMax,
+    tokenizer,
+    async embed(texts, options) {
+      const { sent, truncated } = await prepare(parts, tokenizer, texts, options);
+      const vectors = new Array<Float32Array>(texts.length);
+      let tokens = 0;
+      let estimated = false;
+      // When one fails the others are not wanted any more.
+      const failed = new AbortController();
+      const { signal } = options;
+      const stop = signal === undefined ? failed.signal : AbortSignal.any([signal, failed.signal]);
+      const run = async ({ places, tokens: guessed }: Batch): Promise<void> => {
+        const inputs = places.map((at) => sent[at] ?? "");
+        const answer = await request({ ...parts, slots }, inputs, options.tenant, stop);
+        for (const [at, place] of places.entries()) {
+          const vector = answer.vectors[at];
+          if (vector !== undefined) vectors[place] = vector;
+        }
+        tokens += answer.tokens ?? guessed;
+        estimated ||= answer.tokens === undefined;
+      };
+      try {
+        await Promise.all(batchesOf(sent).map(run));
+      } catch (error) {
+        failed.abort();
+        throw error;
+      }
+      options.onUse?.({ tokens, estimated, truncated });
+      return vectors;
+    },
+  };
+}
+
+/** What is sent: with the prefix, never empty (which is refused), never longer than the model takes. */
+async function prepare(
+  { entry, compute }: OpenaiParts,
+  tokenizer: TokenizerSpec,
+  texts: readonly string[],
+  { tenant, signal, purpose = "document" }: EmbedOptions,
+): Promise<{ readonly sent: readonly string[]; readonly truncated: readonly number[] }> {
+  const prefix = (purpose === "query" ? entry.queryPrefix : entry.documentPrefix) ?? "";
+  const sent: string[] = [];
+  const truncated: number[] = [];
+  for (const [at, text] of texts.entries()) {
+    const whole = prefix + text === "" ? " " : prefix + text;
+    // A token is at least a byte, so that nearly every text is known to fit without counting.
+    const most =
+      tokenizer.kind === "approximate" ? approximateTokens(whole) : Buffer.byteLength(whole);
+    if (most <= entry.tokensMax) {
+      sent.push(whole);
+      continue;
+    }
+    const input: CutInput = { tokenizer, text: whole, tokensMax: entry.tokensMax };
+    const options = { tenant, timeoutMs: openaiLimits.cutMs, ...(signal && { signal }) };
+    const chars = Number(await compute.run(cutTaskName, input, options));
+    sent.push(whole.slice(0, chars));
+    if (chars < whole.length) truncated.push(at);
+  }
+  return { sent, truncated };
+}
+
+function batchesOf(texts: readonly string[]): Batch[] {
+  const batches: Batch[] = [];
+  for (const [at, text] of texts.entries()) {
+    const tokens = approximateTokens(text);
+    const last = batches.at(-1);
+    const isFull =
+      last === undefined ||
+      last.places.length >= openaiLimits.batchTexts ||
+      last.tokens + tokens > openaiLimits.batchTokens;
+    if (isFull) batches.push({ places: [at], tokens });
+    else {
+      last.places.push(at);
+      last.tokens += tokens;
+    }
+  }
+  return batches;
+}
+
+type Answer = ReturnType<typeof readAnswer>;
+
+/** One batch, with its attempts. */
+async function request(
+  parts: OpenaiParts & { readonly slots: FairSlots },
+  inputs: readonly string[],
+  tenant: string,
+  signal: AbortSignal,
+): Promise<Answer> {
+  const { provider, slots, random = Math.random } = parts;
+  const { attemptsMax, totalMs } = provider;
+  const endsAt = Date.now() + totalMs;
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      if (signal.aborted) throw cancelled(provider);
+      // A request waits between its attempts without a slot.
+      const entered = slots.enter(tenant, "", signal);
+      if (entered !== undefined) await entered;
+      try {
+        return await post(parts, inputs, signal, endsAt - Date.now());
+      } finally {
+        slots.leave();
+      }
+    } catch (error) {
+      if (signal.aborted) throw error instanceof RuntimeError ? error : cancelled(provider);
+      const waitMs = retryDelay(error, attempt, { attemptsMax, random });
+      if (waitMs === undefined || Date.now() + waitMs >= endsAt) throw error;
+      // It rejects only for the abort, which the next attempt sees.
+      await pause(waitMs, undefined, { signal }).catch(() => {});
+    }
+  }
+}
+
+async function post(
+  { entry, provider, egress }: OpenaiParts,
+  inputs: readonly string[],
+  signal: AbortSignal,
+  leftMs: number,
+): Promise<Answer> {
+  const { apiKey } = provider;
+  const response = await egress.request({
+    url: `${provider.baseUrl.replace(/\/+$/, "")}/embeddings`,
+    method: "POST",
+    headers: {
+      "content-type": "application/json",
+      accept: "application/json",
+      ...(apiKey && { authorization: `Bearer ${apiKey}` }),
+    },
+    body: JSON.stringify({
+      model: entry.model,
+      input: inputs,
+      // A third of the bytes of numbers in text; servers that do not know it send those.
+      encoding_format: "base64",
+      ...(entry.sendDimension && { dimensions: entry.dimension }),
+    }),
+    signal,
+    limits: {
+      firstByteMs: leftMs,
+      idleMs: provider.idleMs,
+      totalMs: leftMs,
+      bytesMax: openaiLimits.answerBytes,
+    },
+    connectionsMax: provider.connectionsMax,
+  });
+  const text = await response.text();
+  if (response.status >= 200 && response.status < 300)
+    return readAnswer(text, inputs.length, entry);
+  const header = (name: string) => {
+    const value = response.headers[name];
+    return typeof value === "string" ? value : undefined;
+  };
+  throw providerError({
+    provider: provider.name,
+    status: response.status,
+    body: text.slice(0, openaiLimits.refusalChars),
+    retryAfter: header("retry-after"),
+    retryAfterMs: header("retry-after-ms"),
+    secret: apiKey ?? "",
+  });
+}
+
+function cancelled({ name }: ProviderConfig): RuntimeError {
+  return new RuntimeError("CANCELLED", `The call to ${name} was cancelled.`);
+}

@@ -1,0 +1,47 @@
+// What the composition roots need of this folder before anything of it is loaded: the compute pool's
+// task with its limits, and the settings that travel to workers.
+
+import type { ComputeTask } from "../../runtime/threads/compute.ts";
+import type { Config } from "../config.ts";
+
+/** The settings of embedders. They hold keys of providers: never logged. */
+export type EmbeddersConfig = Pick<
+  Config,
+  "embedders" | "defaultEmbedder" | "embedding" | "providers" | "data"
+>;
+
+/** Name of the compute pool's task that runs local models. */
+export const localTaskName = "embed.local";
+
+/** Name of the one that cuts a text to a number of tokens. */
+export const cutTaskName = "embed.cut";
+
+/** A batch that takes longer than this, its model's loading included, ends its thread. */
+const BATCH_MS = 120_000;
+/** A thread that nobody needs gives its model's memory back after this. */
+const IDLE_MS = 300_000;
+
+/** The part of the configuration that `createEmbedders` uses, as plain data. */
+export function embeddersConfig(config: EmbeddersConfig): EmbeddersConfig {
+  const { embedders, defaultEmbedder, embedding, providers, data } = config;
+  return { embedders, defaultEmbedder, embedding, providers, data };
+}
+
+/** Tasks of the compute pool. */
+export function embedTasks(limits: Config["embedding"]): Readonly<Record<string, ComputeTask>> {
+  return {
+    [cutTaskName]: { url: new URL("./cut-task.js", import.meta.url).href, name: "cutText" },
+    [localTaskName]: {
+      url: new URL("./local-model.js", import.meta.url).href,
+      name: "embedLocal",
+      batch: {
+        threads: limits.threads,
+        itemsMax: limits.batchTexts,
+        waitMs: limits.waitMs,
+        waitingMax: limits.queueMax,
+        batchMs: BATCH_MS,
+        idleMs: IDLE_MS,
+      },
+    },
+  };
+}
