@@ -3,6 +3,7 @@
 import { createBuiltinEmbedder } from "./embed/builtin.ts";
 import { prepareTask } from "./knowledge/prepare.ts";
 import type { PreparedChunk } from "./knowledge/rows.ts";
+import { parseTask } from "./parse/pool-parser.ts";
 
 const embedder = createBuiltinEmbedder();
 
@@ -10,3 +11,6 @@ const embedder = createBuiltinEmbedder();
 export function prepareKnowledge(input: unknown): PreparedChunk[] {
   return prepareTask(input, embedder);
 }
+
+/** Reads a document. */
+export const parseKnowledge = parseTask;

@@ -68,6 +68,10 @@ async function start(config: Config, log: Log): Promise<Running> {
         name: "prepareKnowledge",
       },
       ...embedTasks(config.embedding),
+      "knowledge.parse": {
+        url: new URL("./compute-tasks.js", import.meta.url).href,
+        name: "parseKnowledge",
+      },
     },
     log,
   });

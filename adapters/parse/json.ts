@@ -1,0 +1,193 @@
+// JSON and JSON lines as text with structure: members of objects are headings and list items, a list
+// of alike flat objects is a table, and every other element stands under its path.
+
+import type { Decoded } from "./decode.ts";
+import { parseLimits, unreadable } from "./limits.ts";
+import type { Parsed } from "./parsed.ts";
+import { TableOut } from "./table.ts";
+import { TextOut } from "./text-out.ts";
+
+const HEADING_DEPTH = 6;
+/** Elements are rows of a table up to so many columns, and so many characters on average. */
+const COLUMNS_MAX = 32;
+const ROW_CHARS = 400;
+/** Whole numbers of more digits than a double keeps are kept as they are written. */
+const LONG_NUMBER = /"(?:[^"\\]|\\.)*"|-?\d{16,}(?![\d.eE])/g;
+
+type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+type JsonObject = { readonly [key: string]: Json };
+
+/** @throws RuntimeError DOCUMENT_UNREADABLE (damaged, too-deep, too-large). */
+export function parseJson({ text, encoding, warnings }: Decoded): Parsed {
+  const value = jsonOf(text);
+  const out = new JsonOut();
+  out.value([], value);
+  return { text: out.text(), metadata: { encoding }, warnings };
+}
+
+/** One JSON value a line. @throws as `parseJson`, with the line. */
+export function parseJsonLines({ text, encoding, warnings }: Decoded): Parsed {
+  const values: Json[] = [];
+  let line = 0;
+  for (const one of text.split(/\r\n|\n/)) {
+    line += 1;
+    if (one.trim() !== "") values.push(jsonOf(one, line));
+  }
+  const out = new JsonOut();
+  out.value([], values);
+  return { text: out.text(), metadata: { encoding, rows: values.length }, warnings };
+}
+
+/** Whether a text is one JSON object or list. */
+export function isJson(text: string): boolean {
+  if (!/^\s*[[{]/.test(text)) return false;
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Whether the first line is an object or list, and there are more. */
+export function isJsonLines(text: string): boolean {
+  const end = text.trimStart().indexOf("\n");
+  return end > 0 && isJson(text.trimStart().slice(0, end));
+}
+
+function jsonOf(text: string, line?: number): Json {
+  checkDepth(text);
+  try {
+    return JSON.parse(
+      text.replace(LONG_NUMBER, (found) => (found.startsWith('"') ? found : `"${found}"`)),
+    ) as Json;
+  } catch (cause) {
+    const at = line === undefined ? placeOf(cause, text) : ` at line ${line}`;
+    throw unreadable("damaged", `The JSON is not valid${at}.`, cause);
+  }
+}
+
+function placeOf(cause: unknown, text: string): string {
+  const found = /position (\d+)/.exec(cause instanceof Error ? cause.message : "")?.[1];
+  if (found === undefined) return "";
+  const line = text.slice(0, Number(found)).split("\n").length;
+  return ` at line ${line}`;
+}
+
+function checkDepth(text: string): void {
+  let depth = 0;
+  let isString = false;
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    if (isString) {
+      if (code === 0x5c) at += 1;
+      else if (code === 0x22) isString = false;
+    } else if (code === 0x22) isString = true;
+    else if (code === 0x7b || code === 0x5b) {
+      depth += 1;
+      if (depth > parseLimits.depth) throw tooDeep();
+    } else if (code === 0x7d || code === 0x5d) depth -= 1;
+  }
+}
+
+function tooDeep(): Error {
+  return unreadable("too-deep", `The JSON is nested deeper than ${parseLimits.depth} levels.`);
+}
+
+class JsonOut {
+  readonly #out = new TextOut();
+  readonly #table = new TableOut(this.#out);
+  #isItem = false;
+
+  text(): string {
+    return this.#out.toString();
+  }
+
+  /** A value under its path; `path` has the names and, of elements, "[3]". */
+  value(path: readonly string[], value: Json): void {
+    if (Array.isArray(value)) this.#list(path, value);
+    else if (isObject(value)) this.#object(path, value);
+    else this.#out.block(`${scalarText(value)}\n`);
+  }
+
+  #object(path: readonly string[], object: JsonObject): void {
+    const inner: [string, Json][] = [];
+    for (const [key, value] of Object.entries(object)) {
+      if (isSmall(value)) this.#item(`${key}: ${scalarText(value)}`);
+      else inner.push([key, value]);
+    }
+    for (const [key, value] of inner) this.#section([...path, key], value);
+  }
+
+  #list(path: readonly string[], list: readonly Json[]): void {
+    const columns = columnsOf(list);
+    if (columns !== undefined) {
+      this.#isItem = false;
+      this.#table.row(columns, true);
+      for (const row of list) {
+        const cells = row as JsonObject;
+        const cell = (column: string): string =>
+          Object.hasOwn(cells, column) ? scalarText(cells[column] ?? null) : "";
+        this.#table.row(columns.map(cell), false);
+      }
+      return;
+    }
+    for (const [index, value] of list.entries()) {
+      if (isSmall(value)) this.#item(scalarText(value));
+      else this.#section([...path.slice(0, -1), `${path.at(-1) ?? ""}[${index}]`], value);
+    }
+  }
+
+  #section(path: readonly string[], value: Json): void {
+    if (path.length > HEADING_DEPTH) {
+      this.#item(`${path.at(-1)}: ${JSON.stringify(value)}`);
+      return;
+    }
+    this.#out.block(`${"#".repeat(path.length)} ${(path.at(-1) ?? "").replace(/\s+/g, " ")}\n`);
+    this.#isItem = false;
+    this.value(path, value);
+  }
+
+  #item(text: string): void {
+    const line = `- ${text.replace(/\n/g, "\n  ")}\n`;
+    if (this.#isItem) this.#out.add(line);
+    else this.#out.block(line);
+    this.#isItem = true;
+  }
+}
+
+function isObject(value: Json): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** What needs no heading: scalars, and lists of nothing else that are short. */
+function isSmall(value: Json): boolean {
+  if (typeof value !== "object" || value === null) return true;
+  if (!Array.isArray(value)) return Object.keys(value).length === 0;
+  return (
+    value.length <= COLUMNS_MAX &&
+    value.every((one) => typeof one === "number" || (typeof one === "string" && one.length < 80))
+  );
+}
+
+function scalarText(value: Json): string {
+  if (typeof value === "string") return value;
+  return Array.isArray(value) ? value.join(", ") : JSON.stringify(value);
+}
+
+/** Columns of a list that is a table: all elements are flat objects that are short. */
+function columnsOf(list: readonly Json[]): string[] | undefined {
+  if (list.length < 2) return undefined;
+  const columns = new Set<string>();
+  let chars = 0;
+  for (const value of list) {
+    if (!isObject(value)) return undefined;
+    for (const [key, cell] of Object.entries(value)) {
+      if (!isSmall(cell)) return undefined;
+      columns.add(key);
+      chars += typeof cell === "string" ? cell.length : 8;
+    }
+    if (columns.size > COLUMNS_MAX) return undefined;
+  }
+  return columns.size === 0 || chars > list.length * ROW_CHARS ? undefined : [...columns];
+}
