@@ -196,6 +196,44 @@ test("what a turn told is not told again because another turn of its batch was r
   expect(refused).toBeGreaterThan(SEEDS / 10);
 });
 
+/** Reads before its turn, and passes on what it is told to. */
+const reader = defineActor<number, { readonly to: Address | null }>({
+  kind: "reader",
+  version: 1,
+  initial: () => 0,
+  reads: () => ({ newest: { type: "records", limit: 1, reverse: true } }),
+  receive(state, { to }, turn) {
+    if (to === turn.self) {
+      turn.reply(state);
+      return state;
+    }
+    if (to !== null) turn.send(to, { to: null });
+    turn.reply(state + 1);
+    return state + 1;
+  },
+});
+
+test("a message is not handled whose sender's turn was refused while its receiver was reading", async () => {
+  const [sender, receiver] = [on(0, "reader", "s"), on(0, "reader", "r")];
+  for (let seed = 1; seed <= SEEDS; seed += 1) {
+    const system = new TestSystem({ seed, definitions: [reader], workers: WORKERS });
+    await system.start();
+    const told = async (to: Address, message: { to: Address | null }): Promise<unknown> => {
+      const answer = system.ask(to, message).catch(({ code }: RuntimeError) => code);
+      await system.schedule.advance(1_000);
+      return answer;
+    };
+    // In memory, they need not be read themselves.
+    for (const one of [sender, receiver]) expect(await told(one, { to: one })).toBe(0);
+
+    system.disk.isFull = true;
+    expect(await told(sender, { to: receiver })).toBe("STORE_FULL");
+    system.disk.isFull = false;
+
+    expect(await told(receiver, { to: receiver }), `seed ${seed}`).toBe(0);
+  }
+});
+
 function refusals(system: TestSystem): number {
   const kernels = [0, 1].map((worker) => system.kernelOf(on(worker, "purse", "p")));
   return kernels.reduce(
