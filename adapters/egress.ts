@@ -39,6 +39,11 @@ export interface EgressRequest {
   readonly limits?: Partial<EgressLimits>;
   /** Sockets open to the host at once. Default 64. */
   readonly connectionsMax?: number;
+  /**
+   * What a redirect is: an error, or an answer whose `location` the caller asks for itself, in a new
+   * request that is checked as any other (and without the headers meant for this host). Default refuse.
+   */
+  readonly redirects?: "refuse" | "show";
 }
 
 /** A response whose head has arrived. Its body must be read or discarded. */
@@ -221,7 +226,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   ): void {
     if (this.#isOver || status < 200) return;
     clearTimeout(this.#idleTimer);
-    if (isRedirect(status)) {
+    if (isRedirect(status) && this.#request.redirects !== "show") {
       this.#end(refused(this.#to.host, `it answered with a redirect (${status})`));
       return;
     }

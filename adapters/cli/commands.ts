@@ -49,6 +49,18 @@ export const commands: CommandTable = {
     ].join("\n  "),
     load: () => import("./versions.ts"),
   },
+  models: {
+    summary: "Fetch a model for local embeddings, or list those that are there.",
+    usage: [
+      "troupe models pull HUB_ID [--dtype q8] [--revision main]",
+      "  troupe models list [--verify]",
+      "",
+      "Fetches a model's files into the models folder, from huggingface.co or HF_ENDPOINT, with HF_TOKEN",
+      "where it is set; what was cut is gone on with, and every file is checked. list says what is",
+      "complete and what is missing; --verify reads every file again and compares its hash.",
+    ].join("\n  "),
+    load: () => import("./models.ts"),
+  },
   settings: {
     summary: "Print every setting with default, unit and limit.",
     usage: "troupe settings",

@@ -1,0 +1,314 @@
+// Fetches a model's files from a hub (its protocol: `/api/models/ID/revision/REV` lists them with
+// sizes and hashes, `/ID/resolve/COMMIT/FILE` gives one, mostly by a redirect). A file is written
+// beside its place, checked, and moved there whole; what was cut is gone on with from where it was.
+
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { type FileHandle, mkdir, open, rename, rm, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { RuntimeError } from "../../runtime/errors.ts";
+import type { Egress, EgressResponse } from "../egress.ts";
+import { providerError } from "../provider-error.ts";
+import { retryDelay } from "../provider-retry.ts";
+import type { Dtype } from "./kinds.ts";
+import { optionalFiles, requiredFiles, weightsFile } from "./model-folder.ts";
+import { type ModelFile, readManifest, writeManifest } from "./model-manifest.ts";
+
+/** What is fetched and where to. */
+export interface PullOptions {
+  /** Address of the hub, e.g. https://huggingface.co. */
+  readonly hub: string;
+  readonly token: string | null;
+  /** e.g. Xenova/all-MiniLM-L6-v2. */
+  readonly id: string;
+  readonly revision: string;
+  readonly dtype: Dtype;
+  /** The model's own folder. */
+  readonly folder: string;
+  readonly egress: Egress;
+  /** Called as bytes come: of one file, so many of so many. */
+  onProgress?(path: string, bytes: number, size: number): void;
+}
+
+/** What a pull did. */
+export interface Pulled {
+  /** The commit that was fetched. */
+  readonly commit: string;
+  readonly fetched: readonly string[];
+  /** Files that were there and right. */
+  readonly kept: readonly string[];
+}
+
+/** Limits of a pull. */
+export const pullLimits = {
+  listBytes: 16 * 1_024 * 1_024,
+  listMs: 60_000,
+  /** One file: 16 GiB, and nothing for a minute ends an attempt. */
+  fileBytes: 16 * 1_024 * 1_024 * 1_024,
+  idleMs: 60_000,
+  fileMs: 12 * 3_600_000,
+  redirectsMax: 5,
+  attemptsMax: 6,
+} as const;
+
+const ID = /^[\w.-]{1,96}(\/[\w.-]{1,96})?$/;
+
+/** Whether a text can be the id of a model on a hub. */
+export function isHubId(id: string): boolean {
+  return ID.test(id) && !id.split("/").some((part) => /^\.+$/.test(part));
+}
+
+/**
+ * Fetches what an embedder needs of a model.
+ * @throws RuntimeError INVALID (the id), NOT_FOUND (the model, or its dtype), and as providers' calls
+ * do; PROVIDER_FAILED when a file is not what the hub says it is.
+ */
+export async function pullModel(options: PullOptions): Promise<Pulled> {
+  const { id, folder } = options;
+  if (!isHubId(id))
+    throw new RuntimeError("INVALID", `"${id}" is no id of a model, like org/name.`);
+  const { commit, files } = await listFiles(options);
+  const before = await readManifest(folder);
+  const fetched: string[] = [];
+  const kept: string[] = [];
+  for (const file of files) {
+    if (await isThere(folder, file)) kept.push(file.path);
+    else {
+      await fetchFile(options, commit, file);
+      fetched.push(file.path);
+    }
+  }
+  const paths = new Set(files.map(({ path }) => path));
+  const others = (before?.files ?? []).filter(({ path }) => !paths.has(path));
+  await writeManifest(folder, { id, commit, files: [...others, ...files] });
+  return { commit, fetched, kept };
+}
+
+interface Listing {
+  readonly commit: string;
+  readonly files: readonly ModelFile[];
+}
+
+/** The files an embedder needs, of those the hub has. */
+async function listFiles(options: PullOptions): Promise<Listing> {
+  const { hub, id, revision, dtype } = options;
+  const address = `${base(hub)}/api/models/${id}/revision/${encodeURIComponent(revision)}?blobs=true`;
+  const answer = JSON.parse(await withAttempts(() => textOf(options, address))) as {
+    readonly sha?: unknown;
+    readonly siblings?: readonly HubFile[];
+  };
+  const commit = typeof answer.sha === "string" && /^[\w.-]+$/.test(answer.sha) ? answer.sha : "";
+  const there = new Map((answer.siblings ?? []).map((file) => [file.rfilename, file]));
+  const missing = requiredFiles(dtype).filter((path) => !there.has(path));
+  if (commit === "" || missing.length > 0) {
+    const weights = [...there.keys()].filter((path) => /^onnx\/model\w*\.onnx$/.test(path));
+    const has = weights.length > 0 ? `It has ${weights.join(", ")}.` : "It has no ONNX files.";
+    const text = `The model ${id} has no ${missing.join(", ")} at ${revision}. ${has}`;
+    throw new RuntimeError("NOT_FOUND", text, { model: id, missing });
+  }
+  // Weights of more than 2 GB stand beside the graph.
+  const parts = new RegExp(`^${weightsFile(dtype).replaceAll(".", "\\.")}_data(_\\d+)?$`);
+  const wanted = [
+    ...[...requiredFiles(dtype), ...optionalFiles].filter((path) => there.has(path)),
+    ...[...there.keys()].filter((path) => parts.test(path)),
+  ];
+  return { commit, files: wanted.flatMap((path) => fileOf(path, there.get(path))) };
+}
+
+interface HubFile {
+  readonly rfilename: string;
+  readonly size?: number;
+  readonly blobId?: string;
+  readonly lfs?: { readonly sha256?: string; readonly size?: number };
+}
+
+/** Large files have a SHA-256; small ones the hash that git gives a blob. */
+function fileOf(path: string, file: HubFile | undefined): ModelFile[] {
+  const sha256 = file?.lfs?.sha256;
+  const size = file?.lfs?.size ?? file?.size;
+  if (typeof size !== "number") return [];
+  if (sha256 !== undefined) return [{ path, size, hash: `sha256:${sha256}` }];
+  return [{ path, size, hash: file?.blobId === undefined ? null : `git:${file.blobId}` }];
+}
+
+async function isThere(folder: string, file: ModelFile): Promise<boolean> {
+  const path = join(folder, file.path);
+  const found = await stat(path).catch(() => null);
+  if (found === null || found.size !== file.size) return false;
+  return file.hash === null || (await hashOfFile(path, file)) === file.hash;
+}
+
+/** A file's hash, of the kind the hub gave. */
+export async function hashOfFile(path: string, { hash, size }: ModelFile): Promise<string> {
+  const isGit = hash?.startsWith("git:") === true;
+  const made = createHash(isGit ? "sha1" : "sha256");
+  if (isGit) made.update(`blob ${size}\0`);
+  for await (const piece of createReadStream(path)) made.update(piece as Buffer);
+  return `${isGit ? "git" : "sha256"}:${made.digest("hex")}`;
+}
+
+async function fetchFile(options: PullOptions, commit: string, file: ModelFile): Promise<void> {
+  const target = join(options.folder, file.path);
+  // By its hash: what was begun of another version is not gone on with.
+  const tag = (file.hash ?? `${commit}`).replace(/^\w+:/, "").slice(0, 12);
+  const part = `${target}.${tag}.part`;
+  await mkdir(dirname(target), { recursive: true });
+  await withAttempts(async () => {
+    await appendTo(part, options, commit, file);
+    const found = await stat(part);
+    const isRight = found.size === file.size;
+    if (isRight && (file.hash === null || (await hashOfFile(part, file)) === file.hash)) return;
+    await rm(part, { force: true });
+    const text = `${file.path} of ${options.id} came with other bytes than the hub says it has.`;
+    throw new RuntimeError("PROVIDER_FAILED", text, { file: file.path });
+  });
+  await rename(part, target);
+}
+
+/** Asks for what is not there yet, and adds it. */
+async function appendTo(
+  part: string,
+  options: PullOptions,
+  commit: string,
+  file: ModelFile,
+): Promise<void> {
+  const handle = await open(part, "a");
+  try {
+    let { size: bytes } = await handle.stat();
+    if (bytes > file.size) {
+      await handle.truncate(0);
+      bytes = 0;
+    }
+    if (bytes < file.size) {
+      const path = file.path.split("/").map(encodeURIComponent).join("/");
+      const address = `${base(options.hub)}/${options.id}/resolve/${commit}/${path}`;
+      const range = bytes > 0 ? { range: `bytes=${bytes}-` } : {};
+      const response = await followed(options, address, range, {
+        idleMs: pullLimits.idleMs,
+        totalMs: pullLimits.fileMs,
+        bytesMax: pullLimits.fileBytes,
+      });
+      if (!isContinued(response, bytes)) {
+        await handle.truncate(0);
+        bytes = 0;
+      }
+      await write(handle, response, bytes, (now) =>
+        options.onProgress?.(file.path, now, file.size),
+      );
+    }
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+function isContinued({ status, headers }: EgressResponse, from: number): boolean {
+  return status === 206 && String(headers["content-range"]).startsWith(`bytes ${from}-`);
+}
+
+/** What came before a cut is kept. */
+async function write(
+  handle: FileHandle,
+  response: EgressResponse,
+  from: number,
+  onProgress: (bytes: number) => void,
+): Promise<void> {
+  let bytes = from;
+  // Written in order, one after the other; the file is appended to.
+  let written: Promise<unknown> = Promise.resolve();
+  try {
+    await response.read((piece) => {
+      bytes += piece.length;
+      onProgress(bytes);
+      written = written.then(() => handle.write(piece));
+      // A failed write ends the pull where it is awaited.
+      written.catch(() => {});
+    });
+  } finally {
+    await written;
+  }
+}
+
+async function textOf(options: PullOptions, address: string): Promise<string> {
+  const { listMs, listBytes } = pullLimits;
+  const response = await followed(options, address, {}, { totalMs: listMs, bytesMax: listBytes });
+  return await response.text();
+}
+
+/** Follows redirects, each checked as a request of its own; the key goes to the hub alone. */
+async function followed(
+  { hub, token, egress, id }: PullOptions,
+  address: string,
+  headers: Readonly<Record<string, string>>,
+  limits: { idleMs?: number; totalMs: number; bytesMax: number },
+): Promise<EgressResponse> {
+  const { origin } = new URL(hub);
+  let url = address;
+  for (let hop = 0; hop <= pullLimits.redirectsMax; hop += 1) {
+    const isHub = new URL(url).origin === origin;
+    const authorization =
+      isHub && token !== null ? { authorization: `Bearer ${token}` } : undefined;
+    const response = await egress.request({
+      url,
+      method: "GET",
+      headers: { ...headers, ...authorization },
+      redirects: "show",
+      limits,
+    });
+    const { location } = response.headers;
+    if (response.status >= 300 && response.status < 400 && typeof location === "string") {
+      response.discard();
+      url = new URL(location, url).href;
+      continue;
+    }
+    if (response.status === 200 || response.status === 206) return response;
+    throw await refusal(response, id, token);
+  }
+  throw new RuntimeError("PROVIDER_FAILED", `The hub redirects too often for ${id}.`);
+}
+
+async function refusal(
+  response: EgressResponse,
+  id: string,
+  token: string | null,
+): Promise<RuntimeError> {
+  const { status, headers } = response;
+  if (status === 401 || status === 403 || status === 404) {
+    response.discard();
+    const why =
+      token === null ? "if it is not public, set HF_TOKEN" : "or HF_TOKEN may not read it";
+    return new RuntimeError("NOT_FOUND", `The hub has no model ${id} (${status}); ${why}.`);
+  }
+  const retryAfter = headers["retry-after"];
+  return providerError({
+    provider: "the hub",
+    status,
+    body: (await response.text()).slice(0, 8_192),
+    retryAfter: typeof retryAfter === "string" ? retryAfter : undefined,
+    secret: token ?? "",
+  });
+}
+
+/** A wrong file is asked for once more: a proxy may have kept an old one. */
+async function withAttempts<T>(work: () => Promise<T>): Promise<T> {
+  const { attemptsMax } = pullLimits;
+  let wrong = 0;
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await work();
+    } catch (error) {
+      const code = error instanceof RuntimeError ? error.code : undefined;
+      if (code === "PROVIDER_FAILED") wrong += 1;
+      const isLate = code === "DEADLINE" && attempt < attemptsMax;
+      const again = isLate || (code === "PROVIDER_FAILED" && wrong === 1);
+      const waitMs = again ? 0 : retryDelay(error, attempt, { attemptsMax, random: Math.random });
+      if (waitMs === undefined) throw error;
+      await pause(waitMs);
+    }
+  }
+}
+
+function base(hub: string): string {
+  return hub.replace(/\/+$/, "");
+}
