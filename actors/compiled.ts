@@ -16,7 +16,9 @@ import {
   versionId,
 } from "./records/agent-version.ts";
 import type { SubAgent } from "./records/sub-agent.ts";
-import { type CompiledRouter, compile } from "./routing/router.ts";
+import { asideOf } from "./routing/aside.ts";
+import { compileAside } from "./routing/compile.ts";
+import type { CompiledRouter } from "./routing/router.ts";
 
 /** A pinned agent, ready for use. */
 export interface CompiledAgent {
@@ -74,7 +76,7 @@ async function read(context: RunContext<Ports>, id: string): Promise<CompiledAge
     agent,
     version: row.version,
     subAgents: new Map(subAgents.map((subAgent) => [subAgent.sub_agent_key, subAgent])),
-    router: compile(agent, subAgents),
+    router: await compileAside(agent, subAgents, asideOf(context.ports.compute, context.tenant)),
     graph: await graphOf(agent),
   };
 }

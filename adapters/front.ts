@@ -54,7 +54,12 @@ export async function openFront(options: FrontOptions): Promise<Front> {
   const { config, system, adminKey } = options;
   const { http } = config;
   const [{ listen }, assets] = await Promise.all([chooseListen(http.headerBytesMax), loadAssets()]);
-  const services = createServices({ system, nowMs: Date.now, ...createKnowledge(system, config) });
+  const services = createServices({
+    system,
+    compute: system.compute,
+    nowMs: Date.now,
+    ...createKnowledge(system, config),
+  });
   const sessions = createSessions(http.sessionMs);
   let server: Server | undefined;
   const metrics = createMetrics({

@@ -72,6 +72,10 @@ async function start(config: Config, log: Log): Promise<Running> {
         url: new URL("./compute-tasks.js", import.meta.url).href,
         name: "parseKnowledge",
       },
+      "routing.train": {
+        url: new URL("./compute-tasks.js", import.meta.url).href,
+        name: "trainRouter",
+      },
     },
     log,
   });

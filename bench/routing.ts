@@ -4,7 +4,8 @@
 
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { type CompiledRouter, compile, route } from "../actors/routing/router.ts";
+import { compile } from "../actors/routing/compile.ts";
+import { type CompiledRouter, route } from "../actors/routing/router.ts";
 import { agentRecord, subAgentRecord } from "./routing-records.ts";
 
 interface Row {

@@ -1,220 +1,125 @@
-// A linear classifier over the examples of the triggers, for supervisors that have them. Features are
-// words, pairs of words and character n-grams weighted by rarity; one weight vector a sub-agent is
-// trained by a few passes of a multi-class margin perceptron started at the class centroids, so that
-// training 150 sub-agents stays in the tens of milliseconds.
+// The trained part of the router: what to train on, and the probabilities of a message by trained
+// weights. Training itself is in training.ts and may have run on another thread.
 
 import type { SubAgent } from "../records/sub-agent.ts";
-import { stem } from "../text/stem.ts";
-import { isStopWord } from "../text/stop-words.ts";
-import { hashText } from "../text/vector.ts";
 import { wordsOf } from "../text/words.ts";
+import { probabilityOf } from "./calibration.ts";
+import { featureLimits, featuresOf } from "./features.ts";
+import { saysLittle } from "./semantic.ts";
+import { sharpness, type TrainingInput, type TrainingText, type Weights } from "./training.ts";
 
-/** Share of a sub-agent that has no examples: the classifier says nothing about it. */
-export const UNTRAINED = -1;
-
-/** Shares of probability of a text, by sub-agent. */
+/** Compares texts with what it was trained on. */
 export interface Classifier {
+  /**
+   * Probabilities by sub-agent: the best one's is calibrated, what is missing to 1 is "nobody". 0 for
+   * a sub-agent without texts.
+   */
   classify(text: string): Float64Array;
 }
 
-/** Limits of training. */
+/** Limits of what is trained on. */
 export const classifierLimits = {
-  /** Fewer examples in all, or sub-agents with examples, and there is nothing to learn. */
-  examplesMin: 6,
+  /** Fewer texts in all, or sub-agents with examples, and there is nothing to learn. */
+  textsMin: 6,
   ownersMin: 2,
-  /** Examples that are read: of one sub-agent and of all. */
+  /** Examples that are read of one sub-agent. */
   examplesPerOwner: 200,
-  examples: 6_000,
-  textWords: 120,
+  /** Keywords that are read of one sub-agent. */
+  keywordsPerOwner: 50,
 } as const;
 
-/** Constants found on the validation parts of public intent sets. */
-export const training = {
-  buckets: 1 << 15,
-  passes: 5,
-  rate: 0.15,
-  margin: 0.35,
-  temperature: 9,
-  /** Score at which a message belongs to nobody. */
-  nobody: 0.2,
-  /** Part of the trained shares beside those of likeness. */
-  blend: 0.95,
-  pairWeight: 0.7,
-  gramWeight: 0.9,
-  stopWeight: 0.6,
-};
-
-interface Sparse {
-  readonly at: Int32Array;
-  readonly value: Float32Array;
-}
-
-/** Trains on the sub-agents' examples; undefined when there are too few. */
-export function trainClassifier(subAgents: readonly SubAgent[]): Classifier | undefined {
-  const texts: string[] = [];
-  const owners: number[] = [];
-  let withExamples = 0;
-  for (const [owner, subAgent] of subAgents.entries()) {
-    const examples = (subAgent.trigger?.examples ?? []).slice(0, classifierLimits.examplesPerOwner);
-    if (examples.length > 0) withExamples += 1;
-    // The name is one more example where there are some: people name a topic by its words.
-    for (const text of examples.length > 0 ? [...examples, subAgent.name] : []) {
-      if (texts.length >= classifierLimits.examples) break;
-      texts.push(text);
-      owners.push(owner);
-    }
-  }
+/** The texts to train on; undefined when there are too few. */
+export function trainingInputOf(subAgents: readonly SubAgent[]): TrainingInput | undefined {
+  const texts = subAgents.flatMap((subAgent, owner) =>
+    textsOf(subAgent).map((text): TrainingText => ({ text, owner })),
+  );
+  const owners = new Set(texts.map(({ owner }) => owner)).size;
   const isEnough =
-    withExamples >= classifierLimits.ownersMin && texts.length >= classifierLimits.examplesMin;
-  return isEnough ? train(texts, owners, subAgents.length) : undefined;
+    owners >= classifierLimits.ownersMin && texts.length >= classifierLimits.textsMin;
+  return isEnough ? { owners: subAgents.length, texts } : undefined;
 }
 
-function train(texts: readonly string[], owners: readonly number[], count: number): Classifier {
-  const raw = texts.map(featuresOf);
-  const idf = rarityOf(raw);
-  const samples = raw.map((features) => weighted(features, idf));
-  // Row of a feature: one weight for each sub-agent, side by side.
-  const rows = new Map<number, Float32Array>();
-  const rowOf = (feature: number): Float32Array => {
-    let row = rows.get(feature);
-    if (row === undefined) {
-      row = new Float32Array(count);
-      rows.set(feature, row);
-    }
-    return row;
-  };
-  const sizes = new Float64Array(count);
-  for (const owner of owners) sizes[owner] = (sizes[owner] ?? 0) + 1;
-  for (const [n, sample] of samples.entries()) {
-    const owner = owners[n] ?? 0;
-    addTo(sample, owner, 1 / (sizes[owner] ?? 1), rowOf);
-  }
-  const scores = new Float64Array(count);
-  for (let pass = 0; pass < training.passes; pass += 1) {
-    const rate = training.rate / (1 + pass);
-    for (let step = 0; step < samples.length; step += 1) {
-      // A fixed stride that visits all: examples of one sub-agent lie side by side.
-      const n = (step * 7_919 + pass) % samples.length;
-      const sample = samples[n];
-      const owner = owners[n] ?? 0;
-      if (sample === undefined) continue;
-      score(sample, rows, scores);
-      const rival = best(scores, owner);
-      if ((scores[owner] ?? 0) - (scores[rival] ?? 0) >= training.margin) continue;
-      addTo(sample, owner, rate, rowOf);
-      addTo(sample, rival, -rate, rowOf);
-    }
-  }
+function textsOf({ name, description, trigger }: SubAgent): string[] {
+  const examples = (trigger?.examples ?? []).slice(0, classifierLimits.examplesPerOwner);
+  const keywords = (trigger?.keywords ?? []).slice(0, classifierLimits.keywordsPerOwner);
+  const about = [trigger?.description ?? "", description ?? ""].map(contentOf);
+  // Without examples each keyword is one; the name always is: people name a topic by its words.
+  if (examples.length > 0) return [...examples, name, keywords.join(" ")];
+  return [name, ...keywords, ...about].filter((text) => text !== "");
+}
+
+/** Without the words that every description is written with: nobody is meant by "asks about". */
+function contentOf(text: string): string {
+  const words = wordsOf(text, featureLimits.words);
+  return words
+    .filter(({ text: word, dense }) => dense || !saysLittle(word))
+    .map(({ text: word }) => word)
+    .join(" ");
+}
+
+/** The classifier of trained weights. */
+export function classifierOf(weights: Weights): Classifier {
   return {
     classify(text) {
-      const sample = weighted(featuresOf(text), idf);
-      const into = new Float64Array(count);
-      score(sample, rows, into);
-      return shares(into, sizes);
+      const scores = new Float64Array(weights.owners);
+      scoreInto(scores, text, weights);
+      return classified(scores, weights.sizes);
     },
   };
 }
 
-/** Counts of hashed features. */
-function featuresOf(text: string): Map<number, number> {
-  const counts = new Map<number, number>();
-  const add = (feature: string, weight: number): void => {
-    const at = hashText(feature, 7) & (training.buckets - 1);
-    counts.set(at, Math.max(counts.get(at) ?? 0, weight));
-  };
-  let before = "^";
-  for (const { text: word, dense } of wordsOf(text, classifierLimits.textWords)) {
-    const base = dense ? word : stem(word);
-    const weight = isStopWord(word) ? training.stopWeight : 1;
-    add(`w${base}`, weight);
-    add(`p${before} ${base}`, training.pairWeight);
-    before = base;
-    if (dense) continue;
-    const framed = `<${word.slice(0, 30)}>`;
-    for (let size = 3; size <= 5; size += 1) {
-      for (let at = 0; at + size <= framed.length; at += 1) {
-        add(
-          `g${framed.slice(at, at + size)}`,
-          (weight * training.gramWeight) / Math.sqrt(framed.length),
-        );
-      }
-    }
-  }
-  return counts;
-}
-
-function rarityOf(samples: readonly Map<number, number>[]): Map<number, number> {
-  const counts = new Map<number, number>();
-  for (const sample of samples) {
-    for (const feature of sample.keys()) counts.set(feature, (counts.get(feature) ?? 0) + 1);
-  }
-  const idf = new Map<number, number>();
-  for (const [feature, count] of counts) idf.set(feature, Math.log(1 + samples.length / count));
-  return idf;
-}
-
-/** Unit length; a feature that no example has keeps the share of length that it took. */
-function weighted(features: Map<number, number>, idf: Map<number, number>): Sparse {
-  const known = [...features].filter(([feature]) => idf.has(feature));
-  const at = new Int32Array(known.length);
-  const value = new Float32Array(known.length);
+function scoreInto(scores: Float64Array, text: string, weights: Weights): void {
+  const { table, rowAt, rarity, unknownRarity, starts, columns, values } = weights;
+  const mask = table.length - 1;
+  const bag = featuresOf(text);
   let norm = 0;
-  const unknown = Math.log(2);
-  for (const [feature, weight] of features) {
-    norm += (weight * (idf.get(feature) ?? unknown)) ** 2;
+  for (let at = 0; at < bag.count; at += 1) {
+    const hash = bag.hashes[at] ?? 0;
+    let slot = hash & mask;
+    while (table[slot] !== 0 && table[slot] !== hash) slot = (slot + 1) & mask;
+    const isKnown = table[slot] === hash;
+    const row = rowAt[slot] ?? 0;
+    const weight = (bag.weights[at] ?? 0) * (isKnown ? (rarity[row] ?? 0) : unknownRarity);
+    // What no text has takes its part of the length: a message of strange words is near nobody.
+    norm += weight * weight;
+    if (!isKnown) continue;
+    const end = starts[row + 1] ?? 0;
+    for (let place = starts[row] ?? 0; place < end; place += 1) {
+      const owner = columns[place] ?? 0;
+      scores[owner] = (scores[owner] ?? 0) + weight * (values[place] ?? 0);
+    }
   }
   const scale = 1 / Math.sqrt(norm || 1);
-  for (const [place, [feature, weight]] of known.entries()) {
-    at[place] = feature;
-    value[place] = weight * (idf.get(feature) ?? 0) * scale;
-  }
-  return { at, value };
-}
-
-function addTo(
-  sample: Sparse,
-  owner: number,
-  factor: number,
-  rowOf: (feature: number) => Float32Array,
-): void {
-  for (let place = 0; place < sample.at.length; place += 1) {
-    const row = rowOf(sample.at[place] ?? 0);
-    row[owner] = (row[owner] ?? 0) + factor * (sample.value[place] ?? 0);
-  }
-}
-
-function score(sample: Sparse, rows: ReadonlyMap<number, Float32Array>, into: Float64Array): void {
-  into.fill(0);
-  for (let place = 0; place < sample.at.length; place += 1) {
-    const row = rows.get(sample.at[place] ?? 0);
-    const value = sample.value[place] ?? 0;
-    if (row === undefined) continue;
-    for (let owner = 0; owner < row.length; owner += 1) {
-      into[owner] = (into[owner] ?? 0) + value * (row[owner] ?? 0);
-    }
-  }
-}
-
-function best(scores: Float64Array, except: number): number {
-  let at = except === 0 ? 1 : 0;
   for (let owner = 0; owner < scores.length; owner += 1) {
-    if (owner !== except && (scores[owner] ?? 0) > (scores[at] ?? 0)) at = owner;
+    scores[owner] = (scores[owner] ?? 0) * scale;
   }
-  return at;
 }
 
-/** Softmax over the sub-agents with examples and "nobody". */
-function shares(scores: Float64Array, sizes: Float64Array): Float64Array {
-  let most = -Infinity;
-  for (const [owner, value] of scores.entries()) {
-    if ((sizes[owner] ?? 0) > 0) most = Math.max(most, value);
+/** Softmax over the sub-agents with texts, scaled so that the best has its calibrated probability. */
+function classified(scores: Float64Array, sizes: Int32Array): Float64Array {
+  let best = -1;
+  let second = -1;
+  let choices = 0;
+  for (let owner = 0; owner < scores.length; owner += 1) {
+    if ((sizes[owner] ?? 0) === 0) continue;
+    choices += 1;
+    if (best < 0 || (scores[owner] ?? 0) > (scores[best] ?? 0)) {
+      second = best;
+      best = owner;
+    } else if (second < 0 || (scores[owner] ?? 0) > (scores[second] ?? 0)) second = owner;
   }
-  let sum = Math.exp((training.nobody - most) * training.temperature);
-  const made = scores.map((value, owner) => {
-    if ((sizes[owner] ?? 0) === 0) return UNTRAINED;
-    const weight = Math.exp((value - most) * training.temperature);
+  const score = scores[best] ?? 0;
+  let sum = 0;
+  const shares = scores.map((value, owner) => {
+    if ((sizes[owner] ?? 0) === 0) return 0;
+    const weight = Math.exp((value - score) * sharpness);
     sum += weight;
     return weight;
   });
-  return made.map((value) => (value === UNTRAINED ? UNTRAINED : value / sum));
+  for (let owner = 0; owner < shares.length; owner += 1) shares[owner] = (shares[owner] ?? 0) / sum;
+  const share = 1 / sum;
+  const lead = score - (scores[second] ?? 0);
+  const probability = probabilityOf({ score, lead, share, choices });
+  const rest = share < 1 ? Math.min(probability / share, (1 - probability) / (1 - share)) : 0;
+  return shares.map((value, owner) => (owner === best ? probability : value * rest));
 }

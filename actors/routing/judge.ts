@@ -3,7 +3,7 @@
 
 import type { SubAgent } from "../records/sub-agent.ts";
 import type { Word } from "../text/words.ts";
-import { type Classifier, training, UNTRAINED } from "./classifier.ts";
+import type { Classifier } from "./classifier.ts";
 import type { KeywordHit, KeywordIndex } from "./keyword.ts";
 import type { SemanticIndex } from "./semantic.ts";
 
@@ -46,8 +46,17 @@ const EVIDENCE = {
   besideHit: 0.5,
   /** From here a hit is a content word and not only "how to". */
   contentHit: 0.8,
-  /** A follower this near the first one is its equal. */
+  /** A follower this near the first one is its equal, where there is evidence at all. */
   tie: 0.87,
+  tieMin: 0.05,
+  /** Part of the trained probability in the share of a sub-agent with examples. */
+  trained: 0.95,
+  trainedBesideHit: 0.8,
+  /** Evidence of the trained probability for one that has only keywords and descriptions. */
+  learnt: 1.5,
+  /** Probability that says nothing yet: messages for nobody have it too. */
+  learntMin: 0.1,
+  learntBelow: 0.3,
   /** Most that the keywords of one sub-agent add up to. */
   keywordsMax: 4,
 } as const;
@@ -65,18 +74,28 @@ export function judge(
   const affinity = indexes.semantic.affinity(words);
   const earlier = context === undefined ? undefined : indexes.semantic.affinity(context);
   const hasContentHit = hits.some((hit) => hit.weight >= EVIDENCE.contentHit);
-  const trained = hasContentHit ? undefined : indexes.classifier?.classify(text);
+  const trained = indexes.classifier?.classify(text);
+  const hasExamples = (owner: number): boolean =>
+    (indexes.active[owner]?.trigger?.examples?.length ?? 0) > 0;
   const factor = hasContentHit ? EVIDENCE.besideHit : 1;
   const totals = new Float64Array(owners);
   let sum: number = hits.length > 0 ? EVIDENCE.nobodyHit : EVIDENCE.nobody;
   for (let owner = 0; owner < owners; owner += 1) {
     const similar = (affinity.scores[owner] ?? 0) + (earlier?.scores[owner] ?? 0) / 2;
-    const total = (byKeyword[owner] ?? 0) + factor * similar;
+    const learnt = hasExamples(owner) ? 0 : evidenceOf(trained?.[owner] ?? 0);
+    const total = (byKeyword[owner] ?? 0) + factor * similar + learnt;
     totals[owner] = total;
     sum += total;
   }
   const shares = totals.map((total) => total / sum);
-  if (trained !== undefined) blend(shares, trained);
+  if (trained !== undefined) {
+    // Where there are examples they say more than single words do.
+    const part = hasContentHit ? EVIDENCE.trainedBesideHit : EVIDENCE.trained;
+    for (let owner = 0; owner < owners; owner += 1) {
+      if (!hasExamples(owner)) continue;
+      shares[owner] = (1 - part) * (shares[owner] ?? 0) + part * (trained[owner] ?? 0);
+    }
+  }
   const order = [...shares.keys()].sort((a, b) => (shares[b] ?? 0) - (shares[a] ?? 0));
   const first = order[0] ?? -1;
   const chosen = breakTie(indexes, shares, order, byKeyword);
@@ -93,6 +112,12 @@ export function judge(
     words: affinity.matched[best] ?? [],
     contentWords: affinity.contentWords,
   };
+}
+
+/** Evidence of a trained probability: little below the floor, enough to put sub-agents in order. */
+function evidenceOf(probability: number): number {
+  const { learnt, learntMin, learntBelow } = EVIDENCE;
+  return learntBelow * probability + learnt * Math.max(0, probability - learntMin);
 }
 
 /** Weights of the keywords that hit, by sub-agent; a keyword counts once however often it stands. */
@@ -112,15 +137,6 @@ function keywordEvidence(hits: readonly KeywordHit[], owners: number): Float64Ar
   return sums;
 }
 
-/** Trained shares replace most of likeness, where there are examples to train on. */
-function blend(shares: Float64Array, trained: Float64Array): void {
-  for (let owner = 0; owner < shares.length; owner += 1) {
-    const share = trained[owner] ?? UNTRAINED;
-    if (share === UNTRAINED) continue;
-    shares[owner] = (1 - training.blend) * (shares[owner] ?? 0) + training.blend * share;
-  }
-}
-
 function breakTie(
   indexes: Indexes,
   shares: Float64Array,
@@ -129,7 +145,9 @@ function breakTie(
 ): { owner: number; isTied: boolean; byPriority: boolean } {
   const first = order[0] ?? -1;
   const best = shares[first] ?? 0;
-  const near = order.filter((owner) => best > 0 && (shares[owner] ?? 0) >= best * EVIDENCE.tie);
+  const near = order.filter(
+    (owner) => best >= EVIDENCE.tieMin && (shares[owner] ?? 0) >= best * EVIDENCE.tie,
+  );
   if (near.length < 2) return { owner: first, isTied: false, byPriority: false };
   const rank = (owner: number): number => indexes.active[owner]?.priority ?? 0;
   const lowest = Math.min(...near.map(rank));

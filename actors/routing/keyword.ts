@@ -104,16 +104,19 @@ function weightOf(words: readonly Word[]): number {
   return WEIGHTS.content + WEIGHTS.furtherWord * Math.max(0, Math.min(said, 6) - 1);
 }
 
-/**
- * Builds the index; entries past the limits and keywords without words are left out.
- * @param options.isExactOnly inflections do not count. Default false.
- */
-export function buildKeywords(
-  entries: readonly KeywordEntry[],
-  options: { readonly isExactOnly?: boolean } = {},
-): KeywordIndex {
+/** Builds an index; entries past the limits and keywords without words are left out. */
+export interface KeywordBuilder {
+  add(entries: readonly KeywordEntry[]): void;
+  done(): KeywordIndex;
+}
+
+const howTo = new Set(HOW_TO);
+
+/** @param options.isExactOnly inflections do not count. Default false. */
+export function keywordBuilder(options: { readonly isExactOnly?: boolean } = {}): KeywordBuilder {
   const isExactOnly = options.isExactOnly === true;
   const root = newNode();
+  let taken = 0;
   const insert = (words: readonly Word[], leaf: Leaf): void => {
     let node = root;
     for (const word of words) node = childOf(node, word, isExactOnly);
@@ -122,25 +125,41 @@ export function buildKeywords(
     );
     if (!isThere) node.leaves.push(leaf);
   };
-  const howTo = new Set(HOW_TO);
-  for (const { owner, keyword } of entries.slice(0, keywordLimits.keywords)) {
-    const words = wordsOf(keyword, keywordLimits.keywordWords);
-    if (words.length === 0) continue;
-    insert(words, { owner, keyword, weight: weightOf(words) });
-    if (!howTo.has(words.map(({ text }) => text).join(" "))) continue;
-    for (const way of HOW_TO) {
-      insert(wordsOf(way, keywordLimits.keywordWords), {
-        owner,
-        keyword,
-        weight: WEIGHTS.functionPhrase,
-      });
-    }
-  }
-  for (const phrase of isExactOnly ? [] : NOT_HOW_TO) {
-    const words = wordsOf(phrase, keywordLimits.keywordWords);
-    insert(words, { owner: NOBODY, keyword: phrase, weight: 0 });
-  }
-  return { find: (words) => longest(findAll(root, words, isExactOnly)) };
+  return {
+    add(entries) {
+      for (const { owner, keyword } of entries.slice(0, keywordLimits.keywords - taken)) {
+        taken += 1;
+        const words = wordsOf(keyword, keywordLimits.keywordWords);
+        if (words.length === 0) continue;
+        insert(words, { owner, keyword, weight: weightOf(words) });
+        if (!howTo.has(words.map(({ text }) => text).join(" "))) continue;
+        for (const way of HOW_TO) {
+          insert(wordsOf(way, keywordLimits.keywordWords), {
+            owner,
+            keyword,
+            weight: WEIGHTS.functionPhrase,
+          });
+        }
+      }
+    },
+    done() {
+      for (const phrase of isExactOnly ? [] : NOT_HOW_TO) {
+        const words = wordsOf(phrase, keywordLimits.keywordWords);
+        insert(words, { owner: NOBODY, keyword: phrase, weight: 0 });
+      }
+      return { find: (words) => longest(findAll(root, words, isExactOnly)) };
+    },
+  };
+}
+
+/** An index of these entries, at once. */
+export function buildKeywords(
+  entries: readonly KeywordEntry[],
+  options: { readonly isExactOnly?: boolean } = {},
+): KeywordIndex {
+  const builder = keywordBuilder(options);
+  builder.add(entries);
+  return builder.done();
 }
 
 /** Stems of the words of a message, which every index of a router asks for in turn. */

@@ -1,17 +1,13 @@
 // The router: which sub-agent answers a message. A cascade that asks the cheap ways first: words of
 // the triggers, then similarity, and it says `doubt` where only a model can tell. Pure computing;
-// the caller keeps one compiled router for each version of an agent and makes the model call.
+// compile.ts makes a router of an agent's version, the caller keeps it and makes the model call.
 
-import type { Agent } from "../records/agent.ts";
 import type { SubAgent } from "../records/sub-agent.ts";
 import { type Word, wordsOf } from "../text/words.ts";
-import { trainClassifier } from "./classifier.ts";
 import { isPraise, piecesOf } from "./compound.ts";
 import type { Candidate, Decision, RoutePart, RouteRequest } from "./decision.ts";
 import { promptOfDoubt, settleByModel } from "./doubt.ts";
 import { type Indexes, type Judgement, judge, threshold } from "./judge.ts";
-import { buildKeywords, type KeywordEntry, keywordLimits } from "./keyword.ts";
-import { buildSemantic } from "./semantic.ts";
 import { greetingLength, smallTalkOf } from "./small-talk.ts";
 import { intentOf, kindOf, listed, shown } from "./wording.ts";
 
@@ -45,27 +41,6 @@ const WORDS = /[\p{L}\p{N}]/u;
 /** The prompt and the settlement of a doubt; see doubt.ts. */
 export const doubtPrompt = promptOfDoubt;
 export const decideByModel = settleByModel;
-
-/** Builds the router of an agent with its sub-agents; inactive ones are left out. */
-export function compile(agent: Agent, subAgents: readonly SubAgent[]): CompiledRouter {
-  const active = subAgents.filter((subAgent) => subAgent.is_active);
-  const perOwner = Math.max(1, Math.floor(keywordLimits.keywords / Math.max(1, active.length)));
-  const entries = active.flatMap((subAgent, owner) =>
-    (subAgent.trigger?.keywords ?? [])
-      .slice(0, perOwner)
-      .map((keyword): KeywordEntry => ({ owner, keyword })),
-  );
-  const classifier = trainClassifier(active);
-  return {
-    agentName: agent.name,
-    active,
-    keywords: buildKeywords(entries),
-    semantic: buildSemantic(active),
-    ...(classifier === undefined ? {} : { classifier }),
-    fallback: active.find(({ sub_agent_key: key }) => key === agent.agent_config?.fallback),
-    routesMax: agent.agent_config?.max_routes ?? routeLimits.routes,
-  };
-}
 
 /** Routes a message. Never throws, whatever the message; cost is bounded by `routeLimits`. */
 export function route(router: CompiledRouter, request: RouteRequest): Decision {

@@ -67,8 +67,10 @@ function put(postings: Postings, label: string, owner: number, weight: number): 
   row.set(owner, Math.max(row.get(owner) ?? 0, weight));
 }
 
-const saysLittle = (word: string): boolean =>
-  word.length < 2 || isStopWord(word) || ABOUT_TRIGGERS.has(word);
+/** Whether a normalised word says nothing about the subject of a trigger. */
+export function saysLittle(word: string): boolean {
+  return word.length < 2 || isStopWord(word) || ABOUT_TRIGGERS.has(word);
+}
 
 function textsOf(subAgent: SubAgent): [string, number][] {
   const { trigger, action } = subAgent;
@@ -109,24 +111,34 @@ function swaps(word: string): string[] {
   return forms;
 }
 
-/** Builds the index over active sub-agents, in their order. */
-export function buildSemantic(subAgents: readonly SubAgent[]): SemanticIndex {
+/** Builds the index: sub-agents one after the other, in their order. */
+export interface SemanticBuilder {
+  add(owner: number, subAgent: SubAgent): void;
+  done(): SemanticIndex;
+}
+
+/** @param owners number of sub-agents that will be added. */
+export function semanticBuilder(owners: number): SemanticBuilder {
   const postings: Postings = new Map();
   const spellings = new Map<string, string>();
-  for (const [owner, subAgent] of subAgents.entries()) {
-    for (const [text, weight] of textsOf(subAgent)) {
-      const words = wordsOf(text, semanticLimits.textWords);
-      for (let at = 0; at < words.length; at += 1) {
-        for (const label of labelsAt(words, at)) put(postings, label, owner, weight);
+  return {
+    add(owner, subAgent) {
+      for (const [text, weight] of textsOf(subAgent)) {
+        const words = wordsOf(text, semanticLimits.textWords);
+        for (let at = 0; at < words.length; at += 1) {
+          for (const label of labelsAt(words, at)) put(postings, label, owner, weight);
+        }
+        for (const { owner: concept } of conceptsIn(words)) {
+          put(postings, `#${concept}`, owner, weight * CONCEPT_FACTOR);
+        }
+        if (weight >= SOURCES.name) addSpellings(spellings, words);
       }
-      for (const { owner: concept } of conceptsIn(words)) {
-        put(postings, `#${concept}`, owner, weight * CONCEPT_FACTOR);
-      }
-      if (weight >= SOURCES.name) addSpellings(spellings, words);
-    }
-  }
-  const weigh = rarity(postings, subAgents.length);
-  return { affinity: (words) => affinityOf(words, weigh, spellings, subAgents.length) };
+    },
+    done() {
+      const weigh = rarity(postings, owners);
+      return { affinity: (words) => affinityOf(words, weigh, spellings, owners) };
+    },
+  };
 }
 
 function addSpellings(spellings: Map<string, string>, words: readonly Word[]): void {

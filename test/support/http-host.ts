@@ -141,6 +141,7 @@ function makeRoutes(
   const found = { get: async () => new Uint8Array(1), range: async () => [] };
   const services = createServices({
     system,
+    compute: system.compute,
     documents: createKnowledgeStore({ bulk: system.bulk, embedder }),
     retriever: createRetriever({ reader: system.bulk, tables: found, embedder }),
     nowMs: Date.now,

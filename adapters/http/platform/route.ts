@@ -24,17 +24,18 @@ const body = Type.Object(
 );
 
 /** The route. */
-export function dryRunRoute({ agents, conversations }: Services): Route {
+export function dryRunRoute({ agents, conversations, compute }: Services): Route {
   const routers = new Map<string, CompiledRouter>();
   const routerOf = async (tenant: string, row: AgentRow): Promise<CompiledRouter> => {
     const key = `${tenant}/${row.agent.agent_key}.${row.version}`;
     const known = routers.get(key);
     if (known !== undefined) return known;
     const rows = await agents.subAgents(tenant, row.agent.agent_key);
-    const { compile } = await loadRouter();
-    const router = compile(
+    const { compileAside, asideOf } = await loadRouter();
+    const router = await compileAside(
       row.agent,
       rows.map((one) => one.subAgent),
+      asideOf(compute, tenant),
     );
     routers.set(key, router);
     const oldest = routers.size > ROUTERS_MAX ? routers.keys().next().value : undefined;
@@ -86,9 +87,11 @@ export function dryRunRoute({ agents, conversations }: Services): Route {
 
 /** Runs route on workers; main needs the router for dry runs only. */
 async function loadRouter() {
-  const [{ compile, route }, { toRoutingInfo }] = await Promise.all([
+  const [{ route }, { compileAside }, { asideOf }, { toRoutingInfo }] = await Promise.all([
     import("../../../actors/routing/router.ts"),
+    import("../../../actors/routing/compile.ts"),
+    import("../../../actors/routing/aside.ts"),
     import("../../../actors/routing/decision.ts"),
   ]);
-  return { compile, route, toRoutingInfo };
+  return { route, compileAside, asideOf, toRoutingInfo };
 }

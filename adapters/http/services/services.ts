@@ -1,7 +1,7 @@
 // The domain services behind the routes, made once by the composition root. Routes are thin: they
 // turn a request into a call of one of these and its result into the surface's shape.
 
-import type { Retriever } from "../../../actors/ports.ts";
+import type { Compute, Retriever } from "../../../actors/ports.ts";
 import type { System } from "../../../runtime/system.ts";
 import { createAgentStore } from "./agent-store.ts";
 import { createVersionService, type VersionService } from "./agent-versions.ts";
@@ -15,6 +15,7 @@ export interface ServiceOptions {
   readonly system: System;
   readonly documents: Documents;
   readonly retriever: Retriever;
+  readonly compute: Compute;
   /** Milliseconds since the epoch. */
   nowMs(): number;
 }
@@ -27,18 +28,20 @@ export interface Services {
   readonly chat: ChatService;
   readonly conversations: ConversationService;
   readonly knowledge: KnowledgeService;
+  readonly compute: Compute;
   nowMs(): number;
 }
 
 /** Makes the services. */
 export function createServices(options: ServiceOptions): Services {
-  const { system, nowMs } = options;
+  const { system, compute, nowMs } = options;
   // One store: changes of an agent wait for each other, whichever service makes them.
   const store = createAgentStore(options);
   const agents = createAgentService(options, store);
   const conversations = createConversationService(system);
   return {
     system,
+    compute,
     nowMs,
     agents,
     versions: createVersionService(options, store),

@@ -1,7 +1,8 @@
 // Examples teach the router what keywords cannot say.
 
 import { expect, test } from "vitest";
-import { compile, route } from "../../../actors/routing/router.ts";
+import { compile } from "../../../actors/routing/compile.ts";
+import { route } from "../../../actors/routing/router.ts";
 import { agentOf, subAgentOf } from "./supervisors.ts";
 
 const lights = [

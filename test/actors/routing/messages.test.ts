@@ -2,7 +2,8 @@
 // must answer, without any model call.
 
 import { describe, expect, test } from "vitest";
-import { compile, route } from "../../../actors/routing/router.ts";
+import { compile } from "../../../actors/routing/compile.ts";
+import { route } from "../../../actors/routing/router.ts";
 import { agentOf, subAgentOf, supportDesk } from "./supervisors.ts";
 
 const support: readonly (readonly [string, string])[] = [

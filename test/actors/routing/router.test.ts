@@ -1,9 +1,10 @@
 // The cascade's rules: order of the ways, ties, priority, fallback, compound messages, limits.
 
 import { describe, expect, test } from "vitest";
+import { compile } from "../../../actors/routing/compile.ts";
 import type { Decision } from "../../../actors/routing/decision.ts";
 import { toRoutingInfo } from "../../../actors/routing/decision.ts";
-import { compile, decideByModel, doubtPrompt, route } from "../../../actors/routing/router.ts";
+import { decideByModel, doubtPrompt, route } from "../../../actors/routing/router.ts";
 import { agentOf, subAgentOf, supportDesk, supportSubAgents } from "./supervisors.ts";
 
 describe("the reason and the intent", () => {

@@ -2,7 +2,8 @@
 
 import type { Agent } from "../../../actors/records/agent.ts";
 import type { SubAgent } from "../../../actors/records/sub-agent.ts";
-import { type CompiledRouter, compile } from "../../../actors/routing/router.ts";
+import { compile } from "../../../actors/routing/compile.ts";
+import type { CompiledRouter } from "../../../actors/routing/router.ts";
 import { emptyAgent, emptySubAgent } from "../../support/agent-records.ts";
 
 /** A stored agent with these settings. */

@@ -1,0 +1,133 @@
+// Building a router: the same records give the same router, however and wherever it is built, and
+// nothing long is done on the calling thread.
+
+import { describe, expect, test } from "vitest";
+import type { SubAgent } from "../../../actors/records/sub-agent.ts";
+import {
+  type Aside,
+  compile,
+  compileAside,
+  compileLimits,
+} from "../../../actors/routing/compile.ts";
+import { route } from "../../../actors/routing/router.ts";
+import { type TrainingInput, trainWeights } from "../../../actors/routing/training.ts";
+import { agentOf, subAgentOf } from "./supervisors.ts";
+
+const SUBJECTS = "boats cheese tunnels violins glaciers orchards lanterns beetles harbours comets";
+const SHAPES = [
+  "tell me how SUBJECT are made",
+  "why are SUBJECT so expensive",
+  "who sells old SUBJECT near here",
+  "i lost two of my SUBJECT yesterday",
+  "compare SUBJECT with what my aunt has",
+  "SUBJECT please, three of them",
+];
+
+/** Ten desks with six examples each, different for every test by `salt`. */
+function desks(salt: string): SubAgent[] {
+  return SUBJECTS.split(" ").map((subject, at) =>
+    subAgentOf(`d${at}`, `Desk ${subject}`, {
+      examples: SHAPES.map((shape) => `${shape.replace("SUBJECT", subject)} ${salt}`),
+    }),
+  );
+}
+
+function counting(): Aside & { inputs: TrainingInput[]; pauses: number } {
+  const aside = {
+    inputs: [] as TrainingInput[],
+    pauses: 0,
+    train: async (input: TrainingInput) => {
+      aside.inputs.push(input);
+      return trainWeights(structuredClone(input));
+    },
+    pause: async () => {
+      aside.pauses += 1;
+    },
+  };
+  return aside;
+}
+
+const probes = [
+  "how are violins made",
+  "my harbours are lost",
+  "glacier prices",
+  "what is the capital of Peru",
+  "beetles and comets",
+];
+const answers = (router: ReturnType<typeof compile>) =>
+  probes.map((message) => route(router, { message }));
+
+describe("equal records give an equal router", () => {
+  test("built aside or at once", async () => {
+    const aside = counting();
+    const there = await compileAside(agentOf(), desks("red"), aside);
+
+    expect(aside.inputs).toHaveLength(1);
+    expect(answers(compile(agentOf(), desks("red")))).toEqual(answers(there));
+  });
+
+  test("bit for bit, trained twice and after other things", () => {
+    const input = { owners: 2, texts: [..."abcdefgh"].map((text, n) => ({ text, owner: n % 2 })) };
+    const first = trainWeights(input);
+    trainWeights({ owners: 3, texts: [{ text: "another thing", owner: 2 }] });
+
+    expect(trainWeights(input)).toEqual(first);
+  });
+
+  test("after a sub-agent was added and after it was removed again", async () => {
+    const aside = counting();
+    const nine = desks("blue").slice(0, 9);
+    const before = answers(await compileAside(agentOf(), nine, aside));
+    const more = await compileAside(agentOf(), desks("blue"), aside);
+
+    expect(route(more, { message: "how are comets made" }).choice).toBe("sa_d9");
+    expect(answers(more)).toEqual(answers(compile(agentOf(), desks("blue"))));
+    expect(answers(await compileAside(agentOf(), nine, aside))).toEqual(before);
+  });
+});
+
+describe("the calling thread", () => {
+  test("does not train what is more than a moment's work", async () => {
+    const aside = counting();
+    const texts = desks("green").reduce(
+      (sum, one) => sum + (one.trigger?.examples?.length ?? 0),
+      0,
+    );
+    await compileAside(agentOf(), desks("green"), aside);
+
+    expect(texts).toBeGreaterThan(compileLimits.inlineTexts);
+    expect(aside.inputs).toHaveLength(1);
+  });
+
+  test("trains the same triggers once, whatever else a version changes", async () => {
+    const aside = counting();
+    await Promise.all([
+      compileAside(agentOf(), desks("grey"), aside),
+      compileAside(agentOf(), desks("grey"), aside),
+    ]);
+    const renewed = desks("grey").map((one) => ({ ...one, model_name: "other", priority: 7 }));
+    await compileAside(agentOf({ max_routes: 1 }), renewed, aside);
+
+    expect(aside.inputs).toHaveLength(1);
+  });
+
+  test("pauses while it builds the indexes of many sub-agents", async () => {
+    const aside = counting();
+    const many = Array.from({ length: 300 }, (_, at) =>
+      subAgentOf(`m${at}`, `Topic ${at}`, {
+        keywords: Array.from({ length: 20 }, (_, n) => `keyword${at} number${n}`),
+        description: `Routes when the user asks about subject${at} and its neighbours.`,
+      }),
+    );
+    await compileAside(agentOf(), many, aside);
+
+    expect(aside.pauses).toBeGreaterThan(0);
+  });
+
+  test("decides the same when the pool is full: it trains then", async () => {
+    const full: Aside = { ...counting(), train: () => Promise.reject(new Error("full")) };
+    const router = await compileAside(agentOf(), desks("full"), full);
+
+    expect(answers(router)).toEqual(answers(compile(agentOf(), desks("full"))));
+  });
+});

@@ -1,0 +1,156 @@
+// What a confidence means: a calibrated probability, a threshold, and messages meant for nobody.
+
+import { describe, expect, test } from "vitest";
+import { probabilityOf } from "../../../actors/routing/calibration.ts";
+import { compile } from "../../../actors/routing/compile.ts";
+import { route } from "../../../actors/routing/router.ts";
+import { agentOf, subAgentOf } from "./supervisors.ts";
+
+const library = [
+  subAgentOf("loans", "Loans", {
+    examples: [
+      "how long may i keep a book",
+      "renew what i have borrowed",
+      "i want to borrow two novels",
+      "when must these be back",
+      "extend my loan by a week",
+      "can i take a dictionary home",
+    ],
+  }),
+  subAgentOf("rooms", "Reading rooms", {
+    examples: [
+      "is there a quiet place to study",
+      "book a group room for friday",
+      "which rooms have a screen",
+      "my reservation of the small room",
+      "are desks free in the evening",
+      "cancel the study room",
+    ],
+  }),
+  subAgentOf("fines", "Fines", {
+    examples: [
+      "why do i owe five euros",
+      "pay what i owe for the late return",
+      "the fee is wrong",
+      "i lost a book, what does it cost",
+      "how high is the fine for a day",
+      "dispute a fee",
+    ],
+  }),
+];
+const right = [
+  ["may i keep the novels longer", "loans"],
+  ["renew my loan", "loans"],
+  ["a quiet room for our group", "rooms"],
+  ["which desks are free on friday", "rooms"],
+  ["why is the fee so high", "fines"],
+  ["pay the fine", "fines"],
+] as const;
+const strangers = [
+  "do hedgehogs hibernate underground",
+  "convert seven miles to kilometres",
+  "sing something by schubert",
+  "my bicycle has a flat tyre",
+  "сколько весит слон",
+  "今天会下雨吗",
+];
+
+describe("with examples", () => {
+  const router = compile(agentOf(), library);
+
+  test.each(right)("%s -> %s, above the threshold that stands in the decision", (message, key) => {
+    const decision = route(router, { message });
+
+    expect(decision).toMatchObject({ choice: `sa_${key}`, method: "semantic" });
+    expect(decision.confidence).toBeGreaterThanOrEqual(decision.threshold);
+  });
+
+  test.each(strangers)("below it the supervisor keeps it: %s", (message) => {
+    const decision = route(router, { message });
+
+    expect(decision).toMatchObject({ choice: null, method: "doubt", intent: "out_of_scope" });
+    expect(decision.confidence).toBeLessThan(decision.threshold);
+  });
+
+  test("a fallback takes what is below the threshold", () => {
+    const fallen = compile(agentOf({ fallback: "sa_rooms" }), library);
+
+    for (const message of strangers) {
+      expect(route(fallen, { message })).toMatchObject({ choice: "sa_rooms", method: "doubt" });
+    }
+  });
+
+  test("shares never add up to more than 1", () => {
+    for (const message of [...right.map(([text]) => text), ...strangers]) {
+      const sum = route(router, { message }).candidates.reduce((all, one) => all + one.score, 0);
+      expect(sum).toBeLessThanOrEqual(1.005);
+    }
+  });
+
+  test("a keyword beside examples helps and does not overrule them", () => {
+    const worded = library.map((one) =>
+      one.sub_agent_key === "sa_fines"
+        ? { ...one, trigger: { ...one.trigger, keywords: ["book", "invoice"] } }
+        : one,
+    );
+    const both = compile(agentOf(), worded);
+
+    expect(route(both, { message: "renew the book i have borrowed" }).choice).toBe("sa_loans");
+    expect(route(both, { message: "an invoice" })).toMatchObject({ choice: "sa_fines" });
+  });
+});
+
+describe("the curve", () => {
+  const evidence = { score: 0.5, lead: 0.3, share: 0.9, choices: 10 };
+
+  test("rises with the score's lead and falls with strangeness", () => {
+    const sure = probabilityOf(evidence);
+
+    expect(sure).toBeGreaterThan(0.9);
+    expect(probabilityOf({ ...evidence, lead: 0.01, share: 0.2 })).toBeLessThan(sure - 0.2);
+    expect(probabilityOf({ score: 0.02, lead: 0.01, share: 0.2, choices: 10 })).toBeLessThan(0.1);
+  });
+
+  test("stays a probability whatever the scores", () => {
+    for (const score of [-3, 0, 1e-9, 1, 40]) {
+      const made = probabilityOf({ score, lead: 0, share: 1, choices: 1 });
+      expect(made).toBeGreaterThanOrEqual(0);
+      expect(made).toBeLessThanOrEqual(1);
+    }
+  });
+});
+
+describe("any language, by examples alone", () => {
+  const shop = compile(agentOf(), [
+    subAgentOf("zh1", "配送", {
+      examples: ["我的包裹到哪里了", "什么时候发货", "快递还没有送到", "查询物流信息"],
+    }),
+    subAgentOf("ru1", "Возврат", {
+      examples: [
+        "как вернуть товар",
+        "хочу сдать покупку обратно",
+        "деньги за возврат не пришли",
+        "обменять размер",
+      ],
+    }),
+    subAgentOf("de1", "Lager", {
+      examples: [
+        "ist der Wohnzimmerschrank vorrätig",
+        "wann kommt das Bücherregal wieder rein",
+        "Lagerbestand prüfen",
+        "gibt es den Schreibtisch noch",
+      ],
+    }),
+  ]);
+
+  test.each([
+    ["我的快递什么时候到", "zh1"],
+    ["包裹的物流在哪里", "zh1"],
+    ["можно ли вернуть покупки", "ru1"],
+    ["когда придут деньги за возвращённый товар", "ru1"],
+    ["sind Bücherregale vorrätig", "de1"],
+    ["habt ihr noch Wohnzimmerschränke", "de1"],
+  ])("%s -> %s", (message, key) => {
+    expect(route(shop, { message }).candidates[0]?.key).toBe(`sa_${key}`);
+  });
+});
