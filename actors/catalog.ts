@@ -1,6 +1,7 @@
 // Everything the runtime hosts for this product, by kind. Every worker is given the same list.
 
 import type { Definition } from "../runtime/actor.ts";
+import { collectionActor, collectionMergeRun } from "./collection.ts";
 import { completionActor } from "./completion.ts";
 import { conversationActor } from "./conversation.ts";
 import { subAgentRun } from "./sub-agent.ts";
@@ -13,4 +14,6 @@ export const catalog: readonly Definition[] = [
   supervisorRun,
   workflowRun,
   subAgentRun,
+  collectionActor,
+  collectionMergeRun,
 ];

@@ -6,6 +6,7 @@ import type { RunningSystem } from "../runtime/pool.ts";
 import type { Reader } from "../runtime/store/store.ts";
 import { BUILTIN } from "./embed/kinds.ts";
 import type { EmbeddersConfig } from "./embed/tasks.ts";
+import type { Place } from "./knowledge/rows.ts";
 import type { KnowledgeStore } from "./knowledge/store.ts";
 
 /** What main does with knowledge. */
@@ -19,10 +20,7 @@ export interface Knowledge {
 const present: Reader = { get: () => new Uint8Array(1), range: () => [] };
 
 /** Knowledge over the system's `bulk` environment. */
-export function createKnowledge(
-  system: Pick<RunningSystem, "bulk" | "compute">,
-  config: EmbeddersConfig,
-): Knowledge {
+export function createKnowledge(system: KnowledgeSystem, config: EmbeddersConfig): Knowledge {
   let loading: Promise<Knowledge> | undefined;
   const loaded = (): Promise<Knowledge> => {
     loading ??= load(system, config);
@@ -48,26 +46,55 @@ export function createKnowledge(
   };
 }
 
+type KnowledgeSystem = Pick<RunningSystem, "bulk" | "compute" | "tell">;
+
 async function load(
-  { bulk, compute }: Pick<RunningSystem, "bulk" | "compute">,
+  { bulk, compute, tell }: KnowledgeSystem,
   config: EmbeddersConfig,
 ): Promise<Knowledge> {
-  const [
-    { createBuiltinEmbedder },
-    { createEmbedders },
-    { createKnowledgeStore },
-    { createRetriever },
-  ] = await Promise.all([
+  const modules = await Promise.all([
     import("./embed/builtin.ts"),
     import("./embed/embedders.ts"),
     import("./knowledge/store.ts"),
     import("./knowledge/retriever.ts"),
+    import("./knowledge/merger.ts"),
+    import("./segment-files.ts"),
+    import("../actors/collection.ts"),
   ]);
+  const [{ createBuiltinEmbedder }, { createEmbedders }, { createKnowledgeStore }] = modules;
+  const [, , , { createRetriever }, { createMerger, indexFolder }, files, actor] = modules;
   const embedder = createBuiltinEmbedder();
-  const reader: Reader = { get: (key) => bulk.get(key), range: (of) => bulk.range(of) };
+  const embedders = createEmbedders(embedder, { config, compute });
+  const merger = createMerger({ bulk, compute, data: config.data });
+  const say = ({ tenant, collection }: Place, type: "grown" | "damaged"): void =>
+    tell(actor.collectionAddress(tenant, collection), { type });
+  const documents = createKnowledgeStore({
+    bulk,
+    embedder,
+    compute,
+    changed: async (place) => {
+      if (await merger.isDue(place)) say(place, "grown");
+    },
+  });
   return {
-    documents: createKnowledgeStore({ bulk, embedder, compute }),
-    retriever: createRetriever({ reader, tables: present, embedder }),
-    embedders: createEmbedders(embedder, { config, compute }),
+    documents: {
+      ...documents,
+      removeCollection: async (tenant, collection) => {
+        await documents.removeCollection(tenant, collection);
+        await merger.removeFiles({ tenant, collection });
+      },
+    },
+    retriever: createRetriever({
+      reader: bulk,
+      tables: present,
+      embedder,
+      embedders,
+      segments: {
+        files: files.createSegmentFiles(),
+        folderOf: (place) => indexFolder(config.data, place),
+        damaged: (place) => say(place, "damaged"),
+      },
+    }),
+    embedders,
   };
 }

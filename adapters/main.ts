@@ -43,6 +43,13 @@ interface Running {
   isStopping: boolean;
 }
 
+/** Merges have a thread of their own; it ends when there is nothing to merge for a while. */
+const mergeLane = {
+  ...{ threads: 1, itemsMax: 1, waitMs: 0, waitingMax: 10_000 },
+  batchMs: 3_600_000,
+  idleMs: 10_000,
+} as const;
+
 async function start(config: Config, log: Log): Promise<Running> {
   // The front door's modules load here while the workers start on their own threads.
   const frontModule = import("./front.ts");
@@ -75,6 +82,11 @@ async function start(config: Config, log: Log): Promise<Running> {
       "routing.train": {
         url: new URL("./compute-tasks.js", import.meta.url).href,
         name: "trainRouter",
+      },
+      "knowledge.merge": {
+        url: new URL("./merge-tasks.js", import.meta.url).href,
+        name: "mergeCollections",
+        batch: mergeLane,
       },
     },
     log,

@@ -2,15 +2,19 @@
 // actors and runs, and the ports they use, built from plain configuration.
 
 import { catalog } from "../actors/catalog.ts";
+import type { MergePorts } from "../actors/collection.ts";
 import type { Llm, Ports } from "../actors/ports.ts";
 import type { WorkerHost } from "../runtime/threads/host.ts";
 import type { Config } from "./config.ts";
 import { createBuiltinEmbedder } from "./embed/builtin.ts";
 import { createEmbedders } from "./embed/embedders.ts";
 import type { EmbeddersConfig } from "./embed/tasks.ts";
+import { createMerger, indexFolder } from "./knowledge/merger.ts";
 import { createRetriever } from "./knowledge/retriever.ts";
+import type { Place } from "./knowledge/rows.ts";
 import type { LlmConfig } from "./llm/config.ts";
 import { createLlm } from "./llm/llm.ts";
+import { createSegmentFiles } from "./segment-files.ts";
 
 /** What a worker's ports are built from. It holds keys: never logged. */
 export type HostConfig = Pick<Config, "providers" | "defaultProvider" | "defaultModel"> &
@@ -19,13 +23,25 @@ export type HostConfig = Pick<Config, "providers" | "defaultProvider" | "default
 /** The program of an engine. */
 export const workerHost: WorkerHost<HostConfig> = {
   definitions: catalog,
-  createPorts: ({ config, hot, bulk, compute }): Ports => {
+  createPorts: ({ config, hot, bulk, compute }): Ports & MergePorts => {
     const embedder = createBuiltinEmbedder();
+    const embedders = createEmbedders(embedder, { config, compute });
+    const merger = createMerger({ bulk, compute, data: config.data });
+    const segments = {
+      files: createSegmentFiles(),
+      folderOf: (place: Place) => indexFolder(config.data, place),
+      // A port cannot tell an actor. Another merge at the same time does no harm, and when this one
+      // fails, main's next search or change has the collection's actor begin another.
+      damaged: (place: Place) => {
+        merger.merge(place, { isForced: true }).catch(() => undefined);
+      },
+    };
     return {
       llm: withDefaultModel(createLlm(llmConfig(config)), config.defaultModel),
       embedder,
-      embedders: createEmbedders(embedder, { config, compute }),
-      retriever: createRetriever({ reader: bulk, tables: hot, embedder }),
+      embedders,
+      retriever: createRetriever({ reader: bulk, tables: hot, embedder, embedders, segments }),
+      merger,
       compute,
     };
   },

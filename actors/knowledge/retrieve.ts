@@ -1,9 +1,10 @@
-// The index of one collection in memory: BM25 and an exact scan over vectors, joined by reciprocal
-// rank fusion (Cormack et al., 2009). What is relevant to nothing is left out, so that "no passage"
-// means that the collection does not know.
+// Relevance: what is found by words and by vectors is joined by reciprocal rank fusion (Cormack et
+// al., 2009). What is relevant to nothing is left out, so that "no passage" means that the collection
+// does not know. Pure: where chunks lie is the caller's.
 
 import type { Passage } from "../ports.ts";
-import { createLexicalIndex, type LexicalHit } from "./lexical.ts";
+import type { LexicalHit } from "./bm25.ts";
+import type { NearHit } from "./segment.ts";
 
 /** A chunk as it is indexed. */
 export interface IndexedChunk {
@@ -44,26 +45,6 @@ export const ranking = {
   topKMax: 50,
 } as const;
 
-const CHUNK_BYTES = 400;
-
-/** Chunks of one collection, searchable. */
-export interface ChunkIndex {
-  /** Replaces what the document had. */
-  put(documentId: string, chunks: readonly IndexedChunk[]): void;
-  remove(documentId: string): void;
-  /** Ids of the documents it has. */
-  documents(): Iterable<string>;
-  /** Relevant chunks, best first; `score` is the fused rank score in 0..1. */
-  search(query: ChunkQuery, collection: string): readonly Passage[];
-  /** Number of chunks and estimated memory. */
-  size(): { readonly chunks: number; readonly bytes: number };
-}
-
-interface Scored {
-  readonly slot: number;
-  readonly similarity: number;
-}
-
 /** What a chunk is found by: its document's title, headings and context stand for it too. */
 export function searchText(chunk: {
   readonly documentTitle: string;
@@ -76,110 +57,73 @@ export function searchText(chunk: {
   return [documentTitle, ...above, context, text].filter((part) => part !== "").join("\n");
 }
 
-/** An empty index. */
-export function createChunkIndex(): ChunkIndex {
-  const lexical = createLexicalIndex();
-  const chunks = new Map<number, IndexedChunk>();
-  const slots = new Map<string, number[]>();
-  let next = 0;
-  let textBytes = 0;
-  const remove = (documentId: string): void => {
-    for (const slot of slots.get(documentId) ?? []) {
-      const chunk = chunks.get(slot);
-      if (chunk === undefined) continue;
-      lexical.remove(slot, searchText(chunk));
-      textBytes -= bytesOf(chunk);
-      chunks.delete(slot);
+/** What a search has found, before its chunk is looked at. */
+export interface Candidate {
+  readonly slot: number;
+  readonly word: LexicalHit | undefined;
+  readonly near: NearHit | undefined;
+  /** Sum of the shares of its ranks. */
+  readonly rrf: number;
+}
+
+type Mode = Pick<ChunkQuery, "mode" | "vectorWeight">;
+
+const weightOf = ({ mode, vectorWeight = 1 }: Mode): number =>
+  mode === "hybrid" ? vectorWeight : 1;
+
+/** Joins two lists, both best first, into one. */
+export function rank(
+  words: readonly LexicalHit[],
+  near: readonly NearHit[],
+  mode: Mode,
+): readonly Candidate[] {
+  const share = (place: number): number => 1 / (ranking.rankOffset + 1 + place);
+  const joined = new Map<number, Candidate>();
+  if (mode.mode !== "vector") {
+    for (const [place, word] of words.entries()) {
+      joined.set(word.slot, { slot: word.slot, word, near: undefined, rrf: share(place) });
     }
-    slots.delete(documentId);
-  };
+  }
+  for (const [place, hit] of near.entries()) {
+    const before = joined.get(hit.slot);
+    const rrf = (before?.rrf ?? 0) + weightOf(mode) * share(place);
+    joined.set(hit.slot, { slot: hit.slot, word: before?.word, near: hit, rrf });
+  }
+  return [...joined.values()].sort((a, b) => b.rrf - a.rrf || a.slot - b.slot);
+}
+
+/** A candidate as a passage; undefined when it is not relevant. */
+export function passageOf(
+  candidate: Candidate,
+  chunk: IndexedChunk,
+  query: ChunkQuery,
+  collection: string,
+): Passage | undefined {
+  const { word, near, rrf } = candidate;
+  const similarity =
+    near?.similarity ?? (query.mode === "lexical" ? 0 : dot(chunk.vector, query.vector));
+  const coverage = word?.coverage ?? 0;
+  if (coverage < ranking.coverageMin && similarity < ranking.similarityMin) return undefined;
+  const best = (query.mode === "hybrid" ? 1 + weightOf(query) : 1) / (ranking.rankOffset + 1);
+  const { vector: _, ...shown } = chunk;
   return {
-    put(documentId, added) {
-      remove(documentId);
-      slots.set(
-        documentId,
-        added.map((chunk) => {
-          const slot = next;
-          next += 1;
-          chunks.set(slot, chunk);
-          lexical.add(slot, searchText(chunk));
-          textBytes += bytesOf(chunk);
-          return slot;
-        }),
-      );
+    ...shown,
+    collection,
+    score: rounded(rrf / best),
+    scores: {
+      bm25: rounded(word?.score ?? 0),
+      coverage: rounded(coverage),
+      vector: rounded(similarity),
+      rrf: rounded(rrf),
     },
-    remove,
-    documents: () => slots.keys(),
-    search(query, collection) {
-      const byWords = lexical.search(query.query, ranking.depth);
-      const byVector = query.mode === "lexical" ? [] : scan(chunks, query.vector);
-      return fuse(chunks, query, byWords, byVector, collection);
-    },
-    size: () => ({ chunks: chunks.size, bytes: textBytes + lexical.bytes() }),
   };
 }
 
-function bytesOf(chunk: IndexedChunk): number {
-  return CHUNK_BYTES + chunk.text.length * 2 + chunk.vector.byteLength;
-}
-
-function dot(left: Float32Array, right: Float32Array): number {
+/** Cosine of unit vectors; 0 for a chunk without one. */
+export function dot(left: Float32Array, right: Float32Array): number {
   let sum = 0;
   for (let at = 0; at < left.length; at += 1) sum += (left[at] ?? 0) * (right[at] ?? 0);
   return sum;
-}
-
-function scan(chunks: ReadonlyMap<number, IndexedChunk>, vector: Float32Array): Scored[] {
-  const scored: Scored[] = [];
-  for (const [slot, chunk] of chunks) scored.push({ slot, similarity: dot(chunk.vector, vector) });
-  return scored
-    .sort((a, b) => b.similarity - a.similarity || a.slot - b.slot)
-    .slice(0, ranking.depth);
-}
-
-function fuse(
-  chunks: ReadonlyMap<number, IndexedChunk>,
-  query: ChunkQuery,
-  byWords: readonly LexicalHit[],
-  byVector: readonly Scored[],
-  collection: string,
-): Passage[] {
-  const words = new Map(byWords.map((hit, rank) => [hit.slot, { ...hit, rank }]));
-  const similar = new Map(byVector.map((hit, rank) => [hit.slot, { ...hit, rank }]));
-  const vectorWeight = query.mode === "hybrid" ? (query.vectorWeight ?? 1) : 1;
-  const best = (query.mode === "hybrid" ? 1 + vectorWeight : 1) / (ranking.rankOffset + 1);
-  const passages: Passage[] = [];
-  const considered =
-    query.mode === "vector" ? similar.keys() : new Set([...words.keys(), ...similar.keys()]);
-  for (const slot of considered) {
-    const chunk = chunks.get(slot);
-    if (chunk === undefined) continue;
-    const hit = words.get(slot);
-    const near = similar.get(slot);
-    const similarity =
-      near?.similarity ?? (query.mode === "lexical" ? 0 : dot(chunk.vector, query.vector));
-    const coverage = hit?.coverage ?? 0;
-    const isCovered = query.mode !== "vector" && coverage >= ranking.coverageMin;
-    if (!isCovered && similarity < ranking.similarityMin) continue;
-    const share = (rank: number | undefined): number =>
-      rank === undefined ? 0 : 1 / (ranking.rankOffset + 1 + rank);
-    const rrf = (query.mode === "vector" ? 0 : share(hit?.rank)) + vectorWeight * share(near?.rank);
-    const { vector: _, ...shown } = chunk;
-    passages.push({
-      ...shown,
-      collection,
-      score: rounded(rrf / best),
-      scores: {
-        bm25: rounded(hit?.score ?? 0),
-        coverage: rounded(coverage),
-        vector: rounded(similarity),
-        rrf: rounded(rrf),
-      },
-    });
-  }
-  return passages
-    .sort((a, b) => b.score - a.score || (a.chunkId < b.chunkId ? -1 : 1))
-    .slice(0, Math.min(query.topK, ranking.topKMax));
 }
 
 const rounded = (value: number): number => Math.round(value * 100_000) / 100_000;

@@ -178,7 +178,7 @@ class Draft {
           nextSlot: this.#nextSlot,
           documents: this.#documents,
           chunks: this.#chunks,
-          embedder: head.embedder ?? embedder ?? null,
+          embedder: head.embedder ?? pinOf(embedder),
         }
       : null;
     if (isChanged) {
@@ -237,6 +237,10 @@ class Draft {
     };
   }
 }
+
+/** Callers give an embedder with all it can do; its name is what is stored. */
+const pinOf = (embedder: EmbedderName | undefined): EmbedderName | null =>
+  embedder === undefined ? null : { id: embedder.id, dimension: embedder.dimension };
 
 const slotsOf = (row: DocumentRow | undefined): DocumentChange["before"] =>
   row === undefined ? null : [row.firstSlot, row.chunks];

@@ -2,6 +2,7 @@
 // shape. They are the truth: writer.ts writes them on any thread, every index is made from them.
 
 import type { IndexedChunk } from "../../actors/knowledge/retrieve.ts";
+import type { PostingsHeader, VectorHeader } from "../../actors/knowledge/segment.ts";
 import type { Chunk } from "../../actors/knowledge/split.ts";
 import { decode, encode } from "../../runtime/store/codec.ts";
 
@@ -148,22 +149,40 @@ export function preparedOf(bytes: Uint8Array): PreparedChunk {
 }
 
 /** A stored chunk of a document, for an index. */
-export function chunkOf(bytes: Uint8Array, document: DocumentRow, number: number): IndexedChunk {
-  const { text, headings, span, context, vector } = preparedOf(bytes);
+export function chunkOf(chunk: PreparedChunk, document: DocumentRow, number: number): IndexedChunk {
   return {
+    ...chunk,
     documentId: document.id,
     documentTitle: document.title,
     chunkId: chunkId(document.id, number),
-    text,
-    headings,
-    span,
-    ...(context === undefined ? {} : { context }),
     metadata: document.metadata,
-    vector,
   };
 }
 
 /** Id of a chunk: the document's id and its number from 0. */
 export function chunkId(documentId: string, number: number): string {
   return `${documentId}.${number}`;
+}
+
+/** The index files of a collection that count: a cache, made anew when they are not what this says. */
+export interface SegmentRow {
+  /** Sorts by time; the files' names begin with it. */
+  readonly id: string;
+  /** The collection's when they were made: what changed later is not in them. */
+  readonly generation: number;
+  /** Slots below this were given by then. */
+  readonly nextSlot: number;
+  readonly embedder: EmbedderName;
+  readonly vectors: VectorHeader;
+  readonly postings: PostingsHeader;
+}
+
+/** A segment row. */
+export function segmentOf(bytes: Uint8Array): SegmentRow {
+  return decode(bytes) as SegmentRow;
+}
+
+/** A segment row's bytes. */
+export function segmentBytes(row: SegmentRow): Uint8Array {
+  return encode(row);
 }

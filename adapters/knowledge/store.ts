@@ -62,7 +62,7 @@ export interface KnowledgeOptions {
   /** Milliseconds since the epoch. Default: the system's clock. */
   readonly nowMs?: () => number;
   /** Told after every change that became visible. */
-  readonly changed?: (place: Place) => void;
+  readonly changed?: (place: Place) => Promise<void>;
 }
 
 /** Limits of documents. */

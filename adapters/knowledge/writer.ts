@@ -79,7 +79,7 @@ export interface WriterOptions {
   /** Milliseconds since the epoch. */
   nowMs(): number;
   /** Told after every change that became visible. */
-  changed?(place: Place): void;
+  changed?(place: Place): Promise<void>;
 }
 
 /** A writer over one thread's connection. */
@@ -113,7 +113,7 @@ export function createKnowledgeWriter(options: WriterOptions): KnowledgeWriter {
         const { published, replaced } = await attempt(bulk, place, (head) =>
           publishOps(bulk, place, { head, documents, embedder, nowMs: nowMs() }),
         );
-        options.changed?.(place);
+        await options.changed?.(place);
         for (const write of replaced) await removeWrite(bulk, place, write);
         return published;
       }),
@@ -123,7 +123,7 @@ export function createKnowledgeWriter(options: WriterOptions): KnowledgeWriter {
         const { published, replaced } = await attempt(bulk, place, (head) =>
           publishOps(bulk, place, { head, documents: [], removed: ids, nowMs: nowMs() }),
         );
-        options.changed?.(place);
+        await options.changed?.(place);
         for (const write of replaced) await removeWrite(bulk, place, write);
         return published.documents.map(({ id }) => id);
       }),

@@ -2,7 +2,8 @@
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { createLexicalIndex, termsOf } from "../../../actors/knowledge/lexical.ts";
+import { createLexicalIndex } from "../../../actors/knowledge/lexical.ts";
+import { termsOf } from "../../../actors/knowledge/terms.ts";
 
 const word = fc.constantFrom("alpha", "beta", "gamma", "delta", "退款", "export", "exports", "the");
 const text = fc.array(word, { minLength: 1, maxLength: 12 }).map((words) => words.join(" "));

@@ -1,0 +1,91 @@
+// The index files of a large collection, as types: what the knowledge adapter asks of whoever knows
+// the file formats. Files are written once, in a folder of the collection, and are only a cache.
+
+import type { FileSeal } from "../../runtime/store/sealed-file.ts";
+import type { LexicalPart } from "./bm25.ts";
+
+/** A vector file: whose vectors, how many, and its seal. */
+export interface VectorHeader extends FileSeal {
+  readonly embedder: string;
+  readonly dimension: number;
+  readonly count: number;
+}
+
+/** A chunk near to a question. `similarity` is the cosine, -1..1. */
+export interface NearHit {
+  readonly slot: number;
+  readonly similarity: number;
+}
+
+/** A vector file as one thread searches it. */
+export interface VectorView {
+  readonly count: number;
+  /** Nearest first, at most `limit`. @param vector unit length, of the file's dimension. */
+  search(vector: Float32Array, limit: number): readonly NearHit[];
+}
+
+/** The next vector file, in the thread that makes it. */
+export interface VectorBuild {
+  readonly count: number;
+  /** A slot that is there already keeps its vector. @throws INVALID for a vector of other size or not finite. */
+  add(slot: number, vector: Float32Array): void;
+  remove(slot: number): void;
+  /** Writes it aside, then seals it as `name`. */
+  save(name: string): Promise<VectorHeader>;
+}
+
+/** Vector files. */
+export interface VectorFiles {
+  /** @throws DATA_DAMAGED for a file that is missing, not the sealed one, or of another embedder. */
+  view(folder: string, header: VectorHeader, embedder: EmbedderOf): Promise<VectorView>;
+  /** Goes on from `previous`, or begins with nothing. @throws as `view`. */
+  build(folder: string, embedder: EmbedderOf, previous: VectorHeader | null): Promise<VectorBuild>;
+}
+
+/** Whose vectors. */
+export interface EmbedderOf {
+  readonly id: string;
+  readonly dimension: number;
+}
+
+/** A postings file: by which computation of terms it was made, and its seal. */
+export interface PostingsHeader extends FileSeal {
+  readonly termsVersion: number;
+  /** Chunks in the file, and those of them that count. */
+  readonly chunks: number;
+  readonly alive: number;
+}
+
+/** A postings file as one thread searches it. */
+export interface PostingsView extends LexicalPart {
+  /** The chunk does not count any more, for this view. */
+  remove(slot: number): void;
+  has(slot: number): boolean;
+  /** Slots that count, growing. */
+  slots(): Iterable<number>;
+  close(): void;
+}
+
+/** The next postings file, in the thread that makes it. */
+export interface PostingsBuild {
+  /** Slots that count. */
+  has(slot: number): boolean;
+  /** Slots come in growing order. */
+  add(slot: number, text: string): void;
+  remove(slot: number): void;
+  save(name: string): Promise<PostingsHeader>;
+}
+
+/** Postings files. */
+export interface PostingsFiles {
+  /** @throws DATA_DAMAGED for a file that is missing, not the sealed one, or of other terms. */
+  view(folder: string, header: PostingsHeader): Promise<PostingsView>;
+  /** Goes on from `previous`, or begins with nothing. @throws as `view`. */
+  build(folder: string, previous: PostingsHeader | null): Promise<PostingsBuild>;
+}
+
+/** Everything about files that a collection's index needs. */
+export interface SegmentFiles {
+  readonly vectors: VectorFiles;
+  readonly postings: PostingsFiles;
+}

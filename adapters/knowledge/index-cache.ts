@@ -1,0 +1,178 @@
+// The indexes of one thread, by collection: opened when first searched, brought up to the head
+// before each search, moved to the next segment in the background, forgotten when memory is short.
+
+import { RuntimeError } from "../../runtime/errors.ts";
+import { keys } from "../../runtime/store/keys.ts";
+import { CollectionIndex, type OpenSegment } from "./collection-index.ts";
+import type { RetrieverOptions } from "./retriever.ts";
+import { headOf, type Place, type SegmentRow, segmentOf } from "./rows.ts";
+
+interface Cached {
+  index: CollectionIndex | undefined;
+  /** Opening, refreshing or moving under way; a search that needs it waits. */
+  changing: Promise<void> | undefined;
+  /** Opening the next segment, which no search waits for. */
+  moving: Promise<void> | undefined;
+  /** Segment that could not be opened: everything is in memory until there is another. */
+  bad: string | undefined;
+  /** Searches under way; the files stay open for them. */
+  users: number;
+  isForgotten: boolean;
+}
+
+/** Times that a segment row is read again because its files had gone for newer ones. */
+const OPENS_MAX = 3;
+
+/** The indexes of a thread. */
+export class IndexCache {
+  readonly #options: RetrieverOptions;
+  readonly #bytesMax: number;
+  /** In order of use, the longest unused first. */
+  readonly #cache = new Map<string, Cached>();
+
+  constructor(options: RetrieverOptions, bytesMax: number) {
+    this.#options = options;
+    this.#bytesMax = bytesMax;
+  }
+
+  /** Calls `search` with an index that has all that was visible when this was called. */
+  async use<T>(place: Place, search: (index: CollectionIndex) => Promise<T>): Promise<T> {
+    const cached = this.#find(place);
+    cached.users += 1;
+    try {
+      return await search(await this.#fresh(cached, place));
+    } finally {
+      cached.users -= 1;
+      if (cached.isForgotten && cached.users === 0) cached.index?.close();
+      this.#shrink(nameOf(place));
+    }
+  }
+
+  forget(place: Place): void {
+    const cached = this.#cache.get(nameOf(place));
+    this.#cache.delete(nameOf(place));
+    if (cached === undefined) return;
+    cached.isForgotten = true;
+    if (cached.users === 0) cached.index?.close();
+  }
+
+  #find(place: Place): Cached {
+    const name = nameOf(place);
+    const cached = this.#cache.get(name) ?? {
+      ...{ index: undefined, changing: undefined, moving: undefined, bad: undefined },
+      users: 0,
+      isForgotten: false,
+    };
+    this.#cache.delete(name);
+    this.#cache.set(name, cached);
+    return cached;
+  }
+
+  async #fresh(cached: Cached, place: Place): Promise<CollectionIndex> {
+    for (;;) {
+      // What is under way may have read an older head than this search must see.
+      await cached.changing;
+      const head = headOf(await this.#read(keys.collectionHead(place.tenant, place.collection)));
+      const row = await this.#segmentRow(place);
+      const { index } = cached;
+      if (index !== undefined && index.generation >= head.generation) {
+        if (this.#isBehind(cached, index, row)) this.#move(cached, place);
+        return index;
+      }
+      cached.changing ??= this.#change(cached, place).finally(() => {
+        cached.changing = undefined;
+      });
+    }
+  }
+
+  #isBehind(cached: Cached, index: CollectionIndex, row: SegmentRow | undefined): boolean {
+    if (this.#options.segments === undefined || row === undefined) return false;
+    return row.id !== index.segment?.row.id && row.id !== cached.bad;
+  }
+
+  async #change(cached: Cached, place: Place): Promise<void> {
+    const head = headOf(await this.#read(keys.collectionHead(place.tenant, place.collection)));
+    if (cached.index !== undefined && (await cached.index.refresh(head))) return;
+    this.#replace(cached, await this.#open(cached, place));
+  }
+
+  /** The index at hand stays right while the next segment is opened beside it. */
+  #move(cached: Cached, place: Place): void {
+    cached.moving ??= this.#open(cached, place)
+      .then((index) => this.#replace(cached, index))
+      // The next search begins it again; the index at hand has all that is visible.
+      .catch(() => undefined)
+      .finally(() => {
+        cached.moving = undefined;
+      });
+  }
+
+  #replace(cached: Cached, index: CollectionIndex): void {
+    const before = cached.index;
+    cached.index = index;
+    if (cached.isForgotten) index.close();
+    // A search that was given it makes its lists at once, and needs no file after them.
+    if (before !== undefined) setImmediate(() => before.close());
+  }
+
+  async #open(cached: Cached, place: Place): Promise<CollectionIndex> {
+    const { reader } = this.#options;
+    const segment = await this.#openSegment(cached, place);
+    const head = headOf(await this.#read(keys.collectionHead(place.tenant, place.collection)));
+    return await CollectionIndex.open(reader, place, head, segment);
+  }
+
+  async #openSegment(cached: Cached, place: Place): Promise<OpenSegment | null> {
+    const { segments } = this.#options;
+    if (segments === undefined) return null;
+    for (let opens = 1; ; opens += 1) {
+      const row = await this.#segmentRow(place);
+      if (row === undefined || row.id === cached.bad) return null;
+      try {
+        return await this.#openFiles(row, segments, place);
+      } catch (error) {
+        if (!(error instanceof RuntimeError) || error.code !== "DATA_DAMAGED") throw error;
+        const now = await this.#segmentRow(place);
+        if (now?.id !== row.id && opens < OPENS_MAX) continue;
+        cached.bad = row.id;
+        segments.damaged(place, error);
+        return null;
+      }
+    }
+  }
+
+  async #openFiles(
+    row: SegmentRow,
+    { files, folderOf }: NonNullable<RetrieverOptions["segments"]>,
+    place: Place,
+  ): Promise<OpenSegment> {
+    const folder = folderOf(place);
+    const vectors = await files.vectors.view(folder, row.vectors, row.embedder);
+    return { row, vectors, postings: await files.postings.view(folder, row.postings) };
+  }
+
+  async #segmentRow({ tenant, collection }: Place): Promise<SegmentRow | undefined> {
+    const stored = await this.#read(keys.segment(tenant, collection));
+    return stored === undefined ? undefined : segmentOf(stored);
+  }
+
+  async #read(key: string): Promise<Uint8Array | undefined> {
+    return await this.#options.reader.get(key);
+  }
+
+  /** Forgets the longest unused until the rest fits; the one in use stays whatever its size. */
+  #shrink(inUse: string): void {
+    let bytes = 0;
+    for (const { index } of this.#cache.values()) bytes += index?.bytes ?? 0;
+    for (const [name, cached] of this.#cache) {
+      if (bytes <= this.#bytesMax) return;
+      if (name === inUse || cached.users > 0 || cached.changing !== undefined) continue;
+      bytes -= cached.index?.bytes ?? 0;
+      this.#cache.delete(name);
+      cached.isForgotten = true;
+      cached.index?.close();
+    }
+  }
+}
+
+const nameOf = ({ tenant, collection }: Place): string => `${tenant}/${collection}`;

@@ -1,0 +1,174 @@
+// A postings file as one thread searches it: lengths and slots in memory (12 bytes a chunk), terms
+// and their postings read from the file, which the system keeps in its page cache.
+
+import { closeSync, openSync, readSync } from "node:fs";
+import { join } from "node:path";
+import type { Postings } from "../../actors/knowledge/bm25.ts";
+import type { PostingsHeader, PostingsView } from "../../actors/knowledge/segment.ts";
+import { termsVersion } from "../../actors/knowledge/terms.ts";
+import { RuntimeError } from "../../runtime/errors.ts";
+import { checkFile } from "../../runtime/store/sealed-file.ts";
+import {
+  bucketOf,
+  type Entry,
+  GONE,
+  HEAD_BYTES,
+  type Head,
+  parseHead,
+  readEntry,
+  VarintReader,
+} from "./postings-format.ts";
+
+/** @throws DATA_DAMAGED. */
+export async function openPostings(folder: string, header: PostingsHeader): Promise<PostingsView> {
+  await checkPostings(folder, header);
+  const file = openSync(join(folder, header.name), "r");
+  try {
+    return new FileView(file, headOf(readAt(file, 0, HEAD_BYTES), header));
+  } catch (error) {
+    closeSync(file);
+    throw error;
+  }
+}
+
+/** @throws DATA_DAMAGED for a file that is not the sealed one, or of other terms. */
+export async function checkPostings(folder: string, header: PostingsHeader): Promise<void> {
+  if (header.termsVersion !== termsVersion) throw damaged(header);
+  await checkFile(folder, header);
+}
+
+/** @throws DATA_DAMAGED. */
+export function headOf(bytes: Buffer, header: PostingsHeader): Head {
+  const head = parseHead(bytes);
+  if (head?.end === header.bytes && head.chunks === header.chunks) return head;
+  throw damaged(header);
+}
+
+function damaged({ name }: PostingsHeader): RuntimeError {
+  return new RuntimeError(
+    "DATA_DAMAGED",
+    `The index file ${name} has no postings of this version.`,
+  );
+}
+
+function readAt(file: number, at: number, length: number): Buffer {
+  const bytes = Buffer.allocUnsafeSlow(length);
+  let done = 0;
+  while (done < length) {
+    const read = readSync(file, bytes, done, length - done, at + done);
+    if (read === 0) throw new RuntimeError("DATA_DAMAGED", "An index file was cut.");
+    done += read;
+  }
+  return bytes;
+}
+
+class FileView implements PostingsView {
+  total = 0;
+  lengthSum = 0;
+  readonly capacity: number;
+  readonly scratch: { readonly scores: Float64Array; readonly covered: Float64Array };
+  readonly #file: number;
+  readonly #head: Head;
+  readonly #slots: Float64Array;
+  readonly #lengths: Uint32Array;
+  #ordinals = new Uint32Array(1_024);
+  #counts = new Uint32Array(1_024);
+
+  constructor(file: number, head: Head) {
+    const { chunks, slotsAt, lengthsAt } = head;
+    this.#file = file;
+    this.#head = head;
+    this.capacity = chunks;
+    this.#slots = new Float64Array(readAt(file, slotsAt, chunks * 8).buffer);
+    this.#lengths = new Uint32Array(readAt(file, lengthsAt, chunks * 4).buffer);
+    this.scratch = { scores: new Float64Array(chunks), covered: new Float64Array(chunks) };
+    for (const length of this.#lengths) {
+      if (length === GONE) continue;
+      this.total += 1;
+      this.lengthSum += length;
+    }
+  }
+
+  slotOf(ordinal: number): number {
+    return this.#slots[ordinal] ?? 0;
+  }
+
+  lengthOf(ordinal: number): number {
+    return this.#lengths[ordinal] ?? 0;
+  }
+
+  read(term: string): Postings | undefined {
+    const entry = this.#find(term);
+    if (entry === undefined) return undefined;
+    if (entry.chunks > this.#ordinals.length) {
+      this.#ordinals = new Uint32Array(entry.chunks * 2);
+      this.#counts = new Uint32Array(entry.chunks * 2);
+    }
+    const reader = new VarintReader(
+      readAt(this.#file, this.#head.postingsAt + entry.at, entry.bytes),
+    );
+    let ordinal = 0;
+    let size = 0;
+    for (let at = 0; at < entry.chunks; at += 1) {
+      ordinal += reader.next();
+      const count = reader.next();
+      if (this.#lengths[ordinal] === GONE) continue;
+      this.#ordinals[size] = ordinal;
+      this.#counts[size] = count;
+      size += 1;
+    }
+    return { size, ordinals: this.#ordinals, counts: this.#counts };
+  }
+
+  remove(slot: number): void {
+    const ordinal = this.#ordinalOf(slot);
+    const length = this.#lengths[ordinal];
+    if (length === undefined || length === GONE) return;
+    this.#lengths[ordinal] = GONE;
+    this.total -= 1;
+    this.lengthSum -= length;
+  }
+
+  has(slot: number): boolean {
+    const length = this.#lengths[this.#ordinalOf(slot)];
+    return length !== undefined && length !== GONE;
+  }
+
+  *slots(): Iterable<number> {
+    for (let ordinal = 0; ordinal < this.capacity; ordinal += 1) {
+      if (this.#lengths[ordinal] !== GONE) yield this.slotOf(ordinal);
+    }
+  }
+
+  close(): void {
+    closeSync(this.#file);
+  }
+
+  /** -1 when it is not there. */
+  #ordinalOf(slot: number): number {
+    let low = 0;
+    let high = this.capacity - 1;
+    while (low <= high) {
+      const middle = (low + high) >> 1;
+      const there = this.slotOf(middle);
+      if (there === slot) return middle;
+      if (there < slot) low = middle + 1;
+      else high = middle - 1;
+    }
+    return -1;
+  }
+
+  #find(term: string): Entry | undefined {
+    const { buckets, bucketsAt, dictionaryAt } = this.#head;
+    const places = readAt(this.#file, bucketsAt + bucketOf(term, buckets) * 4, 8);
+    const from = places.readUInt32LE(0);
+    const to = places.readUInt32LE(4);
+    if (from === to) return undefined;
+    const reader = new VarintReader(readAt(this.#file, dictionaryAt + from, to - from));
+    while (!reader.isAtEnd) {
+      const entry = readEntry(reader);
+      if (entry.term === term) return entry;
+    }
+    return undefined;
+  }
+}
