@@ -36,11 +36,15 @@ const asking = defineRun<readonly Address[], Data, unknown>({
   },
 });
 
-const purse = defineActor<number, { readonly type: "spend" }>({
+const purse = defineActor<number, { readonly type: "spend" | "spend later" }>({
   kind: "purse",
   version: 1,
   initial: () => 0,
-  receive(state, _, turn) {
+  receive(state, { type }, turn) {
+    if (type === "spend later") {
+      turn.remind("later", turn.nowMs + 100, { type: "spend" });
+      return state + 1;
+    }
     const otherwise = { code: "BALANCE_EXHAUSTED", message: "Nothing is left." } as const;
     turn.add("money", -1, { min: -1, otherwise });
     turn.reply("spent");
@@ -160,6 +164,22 @@ test("a run is told that it lost a race for the last of a balance, though the di
     const told = [await said(system, desks[0] ?? ""), await said(system, desks[1] ?? "")].flat();
     expect(told.sort(), `seed ${seed}`).toEqual(["BALANCE_EXHAUSTED", "spent"]);
     expect(inboxes(system), `seed ${seed}`).toEqual([]);
+  }
+  expect(raced).toBeGreaterThan(SEEDS / 2);
+});
+
+test("a reminder whose turn lost a race for the last of a balance has had it, though the disk fills then", async () => {
+  let raced = 0;
+  for (let seed = 1; seed <= SEEDS * 3; seed += 1) {
+    const system = await begin(seed);
+    for (const worker of [0, 1]) system.tell(on(worker, "purse"), { type: "spend later" });
+    await system.schedule.until(() => refusals(system) > 0, 500);
+    if (refusals(system) > 0) raced += 1;
+    fill(system);
+    await system.schedule.advance(5_000);
+
+    const left = system.disk.rows.filter(({ key }) => /^[dm]\//.test(key));
+    expect(left, `seed ${seed}`).toEqual([]);
   }
   expect(raced).toBeGreaterThan(SEEDS / 2);
 });
