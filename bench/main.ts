@@ -11,6 +11,7 @@ import { chatTenants } from "./questions/chat-tenants.ts";
 import { chatThroughput } from "./questions/chat-throughput.ts";
 import { chatsInFlight } from "./questions/chats-in-flight.ts";
 import { frontDoor } from "./questions/front-door.ts";
+import { indexIngest, indexSearch } from "./questions/index-search.ts";
 import { kill } from "./questions/kill.ts";
 import { memory } from "./questions/memory.ts";
 import { openStreams } from "./questions/open-streams.ts";
@@ -64,6 +65,8 @@ const questions: readonly Question[] = [
   runtimeKill,
   runtimeSteps,
   runtimeIdle,
+  indexSearch,
+  indexIngest,
 ];
 
 const ROUNDS = 5;

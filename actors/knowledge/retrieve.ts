@@ -92,6 +92,16 @@ export function rank(
   return [...joined.values()].sort((a, b) => b.rrf - a.rrf || a.slot - b.slot);
 }
 
+/** Whether a candidate is known to be irrelevant before its chunk is read. */
+export function isIrrelevant(
+  { word, near }: Candidate,
+  { mode }: Pick<ChunkQuery, "mode">,
+): boolean {
+  if ((word?.coverage ?? 0) >= ranking.coverageMin) return false;
+  if (near !== undefined) return near.similarity < ranking.similarityMin;
+  return mode === "lexical";
+}
+
 /** A candidate as a passage; undefined when it is not relevant. */
 export function passageOf(
   candidate: Candidate,

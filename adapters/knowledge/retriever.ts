@@ -1,7 +1,7 @@
 // The Retriever port of a thread: finds the collection's index in this thread, brings it up to the
 // collection's head, searches it. It never writes. Most searches find nothing new: two rows are read.
 
-import { passageOf, rank, ranking } from "../../actors/knowledge/retrieve.ts";
+import { isIrrelevant, passageOf, rank, ranking } from "../../actors/knowledge/retrieve.ts";
 import type { SegmentFiles } from "../../actors/knowledge/segment.ts";
 import type { Embedder, Embedders, Passage, Retriever } from "../../actors/ports.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
@@ -86,6 +86,7 @@ export function createRetriever(options: RetrieverOptions): Retriever {
     const passages: Passage[] = [];
     for (const candidate of rank(words, near, query)) {
       if (passages.length >= Math.min(query.topK, ranking.topKMax)) break;
+      if (isIrrelevant(candidate, query)) continue;
       const chunk = await index.chunk(candidate.slot);
       if (chunk === undefined) continue;
       const passage = passageOf(candidate, chunk, query, collection);

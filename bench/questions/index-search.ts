@@ -1,0 +1,75 @@
+// How fast does one thread search a collection of 100,000 chunks, and how fast are its files made,
+// against the bare vector library in the same run? Rates are per second of CPU.
+
+import { median, type Question, row } from "../question.ts";
+import { each, type Measured, measure } from "../support/run-program.ts";
+
+const CHUNKS = 100_000;
+const CHUNKS_QUICK = 20_000;
+const DIMENSION = 384;
+const QUERIES = 1_000;
+const RECALL = 0.98;
+const ADDS_SHARE = 0.4;
+
+async function rounds(count: number, chunks: number): Promise<readonly Measured[]> {
+  const all: Measured[] = [];
+  for (let at = 0; at < count; at += 1) {
+    all.push(await measure("index-main", [chunks, DIMENSION, QUERIES]));
+  }
+  return all;
+}
+
+const shown = (all: readonly Measured[], name: string, digits = 0): string =>
+  median(each(all, name)).toFixed(digits);
+
+/** The question. */
+export const indexSearch: Question = {
+  name: "search",
+  async run(bench) {
+    const chunks = bench.isQuick ? CHUNKS_QUICK : CHUNKS;
+    const all = await rounds(bench.rounds, chunks);
+    const times = (name: string): string =>
+      `p50 ${shown(all, `${name}P50`)} us, p99 ${shown(all, `${name}P99`)} us`;
+    const rows = (["vector", "lexical", "hybrid"] as const).map((mode) =>
+      row(`${mode} searches/s of one thread at ${chunks} chunks`, each(all, `${mode}PerSecond`), {
+        ...(mode === "vector" && { peer: each(all, "raw100PerSecond") }),
+        note: `${times(mode)}; bare library for 100 candidates: ${times("raw100")}`,
+      }),
+    );
+    return [
+      ...rows,
+      row("recall@10 against exact search", each(all, "recall"), {
+        goal: `>= ${RECALL}`,
+        holds: (figure) => figure >= RECALL,
+      }),
+      row(`MiB that a thread grows by to search ${chunks} chunks`, each(all, "openMib"), {
+        note: `files mapped or read in part: vectors ${shown(all, "vectorMib", 1)} MiB, postings ${shown(all, "postingsMib", 1)} MiB`,
+      }),
+      row(
+        "longest hold of the event loop while the files are opened, ms",
+        each(all, "openHeldMs"),
+        {
+          note: `opened in ${shown(all, "openMs")} ms`,
+        },
+      ),
+    ];
+  },
+};
+
+/** The question about making it. */
+export const indexIngest: Question = {
+  name: "ingest-index",
+  async run(bench) {
+    const chunks = bench.isQuick ? CHUNKS_QUICK : CHUNKS;
+    const all = await rounds(bench.rounds, chunks);
+    return [
+      row(`chunks/s merged into vectors and postings, ${chunks} of them`, each(all, "merges"), {
+        peer: each(all, "rawAdds"),
+        goal: `>= ${ADDS_SHARE}x the library's adds`,
+        holds: (_figure, ratio) => ratio >= ADDS_SHARE,
+        note: `the library alone ${shown(all, "rawAdds")}/s`,
+      }),
+      row("chunks/s written and published", each(all, "writes")),
+    ];
+  },
+};
