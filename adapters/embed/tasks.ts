@@ -16,7 +16,7 @@ export const localTaskName = "embed.local";
 /** Name of the one that cuts a text to a number of tokens. */
 export const cutTaskName = "embed.cut";
 
-/** A batch that takes longer than this, its model's loading included, ends its thread. */
+/** Nobody waits longer than this for a batch, its model's loading included. */
 const BATCH_MS = 120_000;
 /** A thread that nobody needs gives its model's memory back after this. */
 const IDLE_MS = 300_000;

@@ -1,10 +1,12 @@
 // A task whose inputs are run several at a time, gathered from all callers: a model embeds eight
 // texts in less time than eight times one. It has threads of its own, because each keeps a model in
 // memory, and takes what waits in fair order, so that a tenant's million texts do not hold up
-// another's one question.
+// another's one question. A thread is never ended while it runs: native code that comes back to a
+// thread that has gone takes the whole process with it (measured with onnxruntime-node 1.30).
 
+import { setTimeout as pause } from "node:timers/promises";
 import type { Piscina } from "piscina";
-import { fromErrorData, RuntimeError } from "../errors.ts";
+import { fromErrorData, RuntimeError, toErrorData } from "../errors.ts";
 import { FairQueue, type Place } from "../shared/fair-queue.ts";
 import type { ComputeOptions } from "./compute.ts";
 import type { ComputeJob, ComputeResult } from "./compute-task.ts";
@@ -19,7 +21,7 @@ export interface BatchLimits {
   readonly waitMs: number;
   /** Inputs that may wait, half of them of one tenant. */
   readonly waitingMax: number;
-  /** A batch that takes longer ends its thread. Milliseconds. */
+  /** Callers wait for a batch no longer than this; its thread is free when it comes back. Milliseconds. */
   readonly batchMs: number;
   /** An unused thread ends after this. Milliseconds. */
   readonly idleMs: number;
@@ -41,7 +43,8 @@ export class BatchLane {
   readonly #waiting: FairQueue<Item>;
   #pool: Promise<Piscina> | undefined;
   #threads: Piscina | undefined;
-  #running = 0;
+  readonly #batches = new Set<Promise<void>>();
+  #isClosed = false;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(
@@ -68,6 +71,7 @@ export class BatchLane {
   run(input: unknown, options: ComputeOptions): Promise<unknown> {
     const { tenant, key = "", signal, timeoutMs } = options;
     if (signal?.aborted) return Promise.reject(cancelled());
+    if (this.#isClosed) return Promise.reject(closed());
     return new Promise((resolve, reject) => {
       let place: Place<Item> | null = null;
       const leave = (error: RuntimeError): void => {
@@ -95,15 +99,26 @@ export class BatchLane {
     });
   }
 
+  /** What waits is refused; what runs is waited for, for a while. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     clearTimeout(this.#timer);
+    for (let item = this.#waiting.shift(); item !== undefined; item = this.#waiting.shift()) {
+      item.settle({ ok: false, error: toErrorData(closed()) });
+    }
+    const late = new AbortController();
+    await Promise.race([
+      Promise.all(this.#batches),
+      pause(CLOSE_MS, undefined, { signal: late.signal }).catch(() => {}),
+    ]);
+    late.abort();
     await (await this.#pool)?.destroy();
   }
 
   /** @param isLate whether what waits has waited long enough. */
   #takeTurns(isLate: boolean): void {
     const { threads, itemsMax, waitMs } = this.#limits;
-    while (this.#running < threads && this.#waiting.size > 0) {
+    while (this.#batches.size < threads && this.#waiting.size > 0) {
       if (!isLate && this.#waiting.size < itemsMax) {
         this.#timer ??= setTimeout(() => {
           this.#timer = undefined;
@@ -116,32 +131,40 @@ export class BatchLane {
         items.push(item);
         if (items.length === itemsMax) break;
       }
-      this.#running += 1;
-      void this.#runBatch(items);
+      const batch = this.#runBatch(items).finally(() => {
+        this.#batches.delete(batch);
+        // What came meanwhile has waited for as long as the batch ran.
+        this.#takeTurns(true);
+      });
+      this.#batches.add(batch);
     }
   }
 
   async #runBatch(items: readonly Item[]): Promise<void> {
     const { batchMs } = this.#limits;
     const job: ComputeJob = { ...this.#of, input: items.map(({ input }) => input) };
-    const signal = AbortSignal.timeout(batchMs);
-    let results: BatchResults = [];
+    const settleAll = (result: ComputeResult): void => {
+      for (const item of items) item.settle(result);
+    };
+    const late = setTimeout(() => {
+      const message = `A batch took longer than ${batchMs} ms.`;
+      settleAll({ ok: false, error: { code: "DEADLINE", message } });
+    }, batchMs);
     try {
       this.#pool ??= this.#start(this.#limits);
       this.#threads = await this.#pool;
-      const result: ComputeResult = await this.#threads.run(job, { signal, name: "runJob" });
-      results = result.ok ? (result.value as BatchResults) : items.map(() => result);
+      const result: ComputeResult = await this.#threads.run(job, { name: "runJob" });
+      const results = result.ok ? (result.value as BatchResults) : [];
+      for (const [at, item] of items.entries()) {
+        item.settle(result.ok ? (results[at] ?? noResult) : result);
+      }
     } catch (cause) {
-      const message = signal.aborted
-        ? `A batch took longer than ${batchMs} ms.`
-        : `A compute thread died (${cause instanceof Error ? cause.message : String(cause)}).`;
-      const error = { code: signal.aborted ? "DEADLINE" : "WORKER_LOST", message } as const;
-      results = items.map(() => ({ ok: false, error }));
+      const said = cause instanceof Error ? cause.message : String(cause);
+      const message = `A compute thread died (${said}).`;
+      settleAll({ ok: false, error: { code: "WORKER_LOST", message } });
+    } finally {
+      clearTimeout(late);
     }
-    this.#running -= 1;
-    for (const [at, item] of items.entries()) item.settle(results[at] ?? noResult);
-    // What came meanwhile has waited for as long as the batch ran.
-    this.#takeTurns(true);
   }
 
   #full(): RuntimeError {
@@ -152,11 +175,17 @@ export class BatchLane {
 }
 
 const RETRY_AFTER_MS = 1_000;
+/** How long a close waits for what runs. */
+const CLOSE_MS = 5_000;
 
 const noResult: ComputeResult = {
   ok: false,
   error: { code: "INTERNAL", message: "The task gave no result for this input." },
 };
+
+function closed(): RuntimeError {
+  return new RuntimeError("SHUTTING_DOWN", "The compute pool is closed.");
+}
 
 function cancelled(): RuntimeError {
   return new RuntimeError("CANCELLED", "The task was cancelled.");

@@ -1,11 +1,14 @@
 // A real ONNX model with its tokenizer, run by the real library in the threads of the real pool. The
 // weights are random: what is tested is that the vectors are the model's, whoever asks and with whom.
 
+import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Embedder, EmbedUse } from "../../../actors/ports.ts";
 import type { Dtype } from "../../../adapters/embed/kinds.ts";
@@ -17,6 +20,7 @@ import { loadTokenizer } from "../../../adapters/embed/tokenizers.ts";
 import { type ComputePool, createComputePool } from "../../../runtime/threads/compute.ts";
 import { type SmallModel, writeSmallModel } from "../../support/small-model.ts";
 
+const run = promisify(execFile);
 const root = mkdtempSync(join(tmpdir(), "troupe-models-"));
 let pool: ComputePool;
 
@@ -228,4 +232,16 @@ test("the model's tokenizer counts as the model does, also in a long text", asyn
   expect(count("How do I export my data?")).toBe(7);
   expect(count("weather ".repeat(10_000))).toBe(10_000);
   expect(count("")).toBe(0);
+});
+
+test("a process that stops in the middle of embedding ends in order", async () => {
+  const folder = join(root, "stopped");
+  writeSmallModel(folder, { hidden: 256, layers: 4 });
+  const child = fileURLToPath(new URL("../../support/embed-child.js", import.meta.url));
+
+  for (let round = 0; round < 3; round += 1) {
+    const { stdout, stderr } = await run(process.execPath, [child, folder]);
+    expect(stderr).toBe("");
+    expect(stdout).toMatch(/^CANCELLED (done|SHUTTING_DOWN)\n$/);
+  }
 });

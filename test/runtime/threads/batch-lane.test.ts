@@ -96,9 +96,14 @@ test("a cancelled or late input leaves at once; those beside it are not touched"
 });
 
 test("a batch that takes too long, or whose thread dies, fails alone; the next one runs", async () => {
-  const pool = start({ itemsMax: 1, waitMs: 0, batchMs: 500 });
+  const pool = start({ itemsMax: 1, waitMs: 0, batchMs: 1_500 });
+  // A thread may take long to start on a busy machine.
+  await pool.run("slowly", "warm", of("tn_1")).catch(() => {});
+  const { threads } = pool.figures();
 
   await expect(pool.run("slowly", "long", of("tn_1"))).rejects.toMatchObject({ code: "DEADLINE" });
+  // Not ended: native code would end the process with it.
+  expect(pool.figures().threads).toBe(threads);
   await expect(pool.run("slowly", "die", of("tn_1"))).rejects.toMatchObject({
     code: "WORKER_LOST",
   });
@@ -120,4 +125,17 @@ test("too many waiting are refused, one tenant at half", async () => {
 
 test.skipIf(process.platform !== "linux")("a compute thread gives way to the others", async () => {
   expect(await start().run("niceness", null, of("tn_1"))).toBe(10);
+});
+
+test("a close refuses what waits and lets what runs come back", async () => {
+  const pool = start({ itemsMax: 1, waitMs: 0 });
+  await pool.run("slowly", "warm", of("tn_1"));
+  const running = pool.run("slowly", "long", of("tn_1"));
+  const waiting = pool.run("slowly", 2, of("tn_1"));
+
+  const [first, second] = await Promise.allSettled([running, waiting, pool.close()]);
+
+  expect(first).toMatchObject({ status: "fulfilled", value: "long" });
+  expect(second).toMatchObject({ status: "rejected", reason: { code: "SHUTTING_DOWN" } });
+  await expect(pool.run("slowly", 3, of("tn_1"))).rejects.toMatchObject({ code: "SHUTTING_DOWN" });
 });
