@@ -8,6 +8,7 @@ import { BUILTIN } from "./embed/kinds.ts";
 import type { EmbeddersConfig } from "./embed/tasks.ts";
 import type { Place } from "./knowledge/rows.ts";
 import type { KnowledgeStore } from "./knowledge/store.ts";
+import type { SearchDone, SearchWork } from "./search-tasks.ts";
 
 /** What main does with knowledge. */
 export interface Knowledge {
@@ -15,6 +16,9 @@ export interface Knowledge {
   readonly retriever: Retriever;
   readonly embedders: Embedders;
 }
+
+/** A search that has waited this long has a caller who has gone. */
+const SEARCH_MS = 30_000;
 
 /** The services look a collection up before they search in it, so here every row is present. */
 const present: Reader = { get: () => new Uint8Array(1), range: () => [] };
@@ -58,11 +62,10 @@ async function load(
     import("./knowledge/store.ts"),
     import("./knowledge/retriever.ts"),
     import("./knowledge/merger.ts"),
-    import("./segment-files.ts"),
     import("../actors/collection.ts"),
   ]);
   const [{ createBuiltinEmbedder }, { createEmbedders }, { createKnowledgeStore }] = modules;
-  const [, , , { createRetriever }, { createMerger, indexFolder }, files, actor] = modules;
+  const [, , , { createRetriever }, { createMerger }, actor] = modules;
   const embedder = createBuiltinEmbedder();
   const embedders = createEmbedders(embedder, { config, compute });
   const merger = createMerger({ bulk, compute, data: config.data });
@@ -89,10 +92,18 @@ async function load(
       tables: present,
       embedder,
       embedders,
-      segments: {
-        files: files.createSegmentFiles(),
-        folderOf: (place) => indexFolder(config.data, place),
-        damaged: (place) => say(place, "damaged"),
+      elsewhere: {
+        search: async (place, query) => {
+          const work: SearchWork = { data: config.data, place, query };
+          const { tenant } = place;
+          const done = await compute.run("knowledge.search", work, {
+            tenant,
+            timeoutMs: SEARCH_MS,
+          });
+          const { passages, isDamaged } = done as SearchDone;
+          if (isDamaged) say(place, "damaged");
+          return passages;
+        },
       },
     }),
     embedders,

@@ -1,6 +1,7 @@
 // The main thread's composition root: configuration, log, system, front door, sample. It decides
 // nothing else. `serve` runs until the process is told to stop.
 
+import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { RuntimeError } from "../runtime/errors.ts";
 import { type RunningSystem, startSystem } from "../runtime/pool.ts";
@@ -50,6 +51,14 @@ const mergeLane = {
   idleMs: 10_000,
 } as const;
 
+/** Searches of large collections from the door have threads of their own, which no batch work takes. */
+const searchLane = {
+  ...{ threads: Math.max(1, availableParallelism() - 1), itemsMax: 1, waitMs: 0 },
+  waitingMax: 1_000,
+  batchMs: 60_000,
+  idleMs: 60_000,
+} as const;
+
 async function start(config: Config, log: Log): Promise<Running> {
   // The front door's modules load here while the workers start on their own threads.
   const frontModule = import("./front.ts");
@@ -87,6 +96,11 @@ async function start(config: Config, log: Log): Promise<Running> {
         url: new URL("./merge-tasks.js", import.meta.url).href,
         name: "mergeCollections",
         batch: mergeLane,
+      },
+      "knowledge.search": {
+        url: new URL("./search-tasks.js", import.meta.url).href,
+        name: "searchCollections",
+        batch: searchLane,
       },
     },
     log,

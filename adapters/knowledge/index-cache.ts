@@ -1,11 +1,26 @@
 // The indexes of one thread, by collection: opened when first searched, brought up to the head
 // before each search, moved to the next segment in the background, forgotten when memory is short.
 
+import type { SegmentFiles } from "../../actors/knowledge/segment.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { keys } from "../../runtime/store/keys.ts";
+import type { Reader } from "../../runtime/store/store.ts";
 import { CollectionIndex, type OpenSegment } from "./collection-index.ts";
-import type { RetrieverOptions } from "./retriever.ts";
 import { headOf, type Place, type SegmentRow, segmentOf } from "./rows.ts";
+
+/** What the indexes of a thread are read from. */
+export interface IndexSources {
+  /** The bulk environment. */
+  readonly reader: Reader;
+  /** Index files; without them every collection is read into memory. */
+  readonly segments?: {
+    readonly files: SegmentFiles;
+    /** Folder of a collection's files. */
+    folderOf(place: Place): string;
+    /** The files are missing or damaged: they should be made anew. Called once a row. */
+    damaged(place: Place, error: RuntimeError): void;
+  };
+}
 
 interface Cached {
   index: CollectionIndex | undefined;
@@ -25,12 +40,12 @@ const OPENS_MAX = 3;
 
 /** The indexes of a thread. */
 export class IndexCache {
-  readonly #options: RetrieverOptions;
+  readonly #options: IndexSources;
   readonly #bytesMax: number;
   /** In order of use, the longest unused first. */
   readonly #cache = new Map<string, Cached>();
 
-  constructor(options: RetrieverOptions, bytesMax: number) {
+  constructor(options: IndexSources, bytesMax: number) {
     this.#options = options;
     this.#bytesMax = bytesMax;
   }
@@ -143,7 +158,7 @@ export class IndexCache {
 
   async #openFiles(
     row: SegmentRow,
-    { files, folderOf }: NonNullable<RetrieverOptions["segments"]>,
+    { files, folderOf }: NonNullable<IndexSources["segments"]>,
     place: Place,
   ): Promise<OpenSegment> {
     const folder = folderOf(place);

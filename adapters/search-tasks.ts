@@ -1,0 +1,69 @@
+// What the threads of searches run: those of large collections that come in at the front door, so
+// that they use all cores and never hold main's event loop. Each thread has indexes of its own.
+
+import type { ChunkQuery } from "../actors/knowledge/retrieve.ts";
+import type { Passage } from "../actors/ports.ts";
+import { toErrorData } from "../runtime/errors.ts";
+import { openBulkReader } from "../runtime/store/bulk-reader.ts";
+import type { BatchResults } from "../runtime/threads/batch-lane.ts";
+import { indexFolder } from "./knowledge/merger.ts";
+import type { Place } from "./knowledge/rows.ts";
+import { createSearcher, type Searcher } from "./knowledge/searcher.ts";
+import { createSegmentFiles } from "./segment-files.ts";
+
+/** A search. */
+export interface SearchWork {
+  /** The data folder. */
+  readonly data: string;
+  readonly place: Place;
+  readonly query: ChunkQuery;
+}
+
+/** What it found, and whether the collection's files should be made anew. */
+export interface SearchDone {
+  readonly passages: readonly Passage[];
+  readonly isDamaged: boolean;
+}
+
+interface Opened {
+  readonly searcher: Searcher;
+  /** Names of collections whose files were found damaged since they were last told. */
+  readonly damaged: Set<string>;
+}
+
+const opened = new Map<string, Opened>();
+const files = createSegmentFiles();
+const nameOf = ({ tenant, collection }: Place): string => `${tenant}/${collection}`;
+
+/** Searches one after the other; the lane gives one at a time. */
+export async function searchCollections(inputs: unknown): Promise<BatchResults> {
+  const results: BatchResults[number][] = [];
+  for (const { data, place, query } of inputs as readonly SearchWork[]) {
+    const { searcher, damaged } = open(data);
+    try {
+      const passages = await searcher.search(place, query);
+      const value: SearchDone = { passages, isDamaged: damaged.delete(nameOf(place)) };
+      results.push({ ok: true, value });
+    } catch (error) {
+      results.push({ ok: false, error: toErrorData(error) });
+    }
+  }
+  return results;
+}
+
+function open(data: string): Opened {
+  const before = opened.get(data);
+  if (before !== undefined) return before;
+  const damaged = new Set<string>();
+  const searcher = createSearcher({
+    reader: openBulkReader(data),
+    segments: {
+      files,
+      folderOf: (place) => indexFolder(data, place),
+      damaged: (place) => damaged.add(nameOf(place)),
+    },
+  });
+  const now = { searcher, damaged };
+  opened.set(data, now);
+  return now;
+}
