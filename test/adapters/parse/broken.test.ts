@@ -235,6 +235,13 @@ test("what a PDF embeds is never run", async () => {
   expect("wasRun" in globalThis).toBe(false);
 });
 
+test("reading a PDF loads no native code", async () => {
+  await parse(pdf, "a.pdf");
+
+  const { sharedObjects } = process.report.getReport() as unknown as { sharedObjects: string[] };
+  expect(sharedObjects.filter((path) => /canvas|skia/.test(path))).toEqual([]);
+});
+
 test("a stream that is packed twice is read", async () => {
   const page = Buffer.from("BT /F1 11 Tf 72 700 Td (Some words) Tj ET");
   const twice = deflateSync(deflateSync(page));
