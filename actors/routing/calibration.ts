@@ -1,6 +1,6 @@
 // From scores to a probability: how often a best candidate with such scores was right and the message
 // meant for anybody at all. A logistic curve fitted on four public intent sets at once, cut into
-// supervisors of 3 to 150 sub-agents with 3 to 10 examples, with a third of the messages meant for
+// supervisors of 3 to 150 sub-agents with 3 to 10 examples, with a seventh of the messages meant for
 // sub-agents that were left out; checked on each set by a curve fitted on the other three.
 
 /** What the classifier says of its best candidate. */
@@ -16,12 +16,12 @@ export interface Evidence {
 }
 
 const CURVE = {
-  score: -4.67,
-  logScore: 2.27,
-  lead: 8.56,
-  share: 2.34,
-  logChoices: -0.19,
-  constant: 3.68,
+  score: -5.33,
+  logScore: 2.04,
+  lead: 11.36,
+  share: 2.18,
+  logChoices: -0.21,
+  constant: 3.88,
 } as const;
 const SCORE_MIN = 0.001;
 

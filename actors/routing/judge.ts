@@ -55,8 +55,8 @@ const EVIDENCE = {
   /** Evidence of the trained probability for one that has only keywords and descriptions. */
   learnt: 1.5,
   /** Probability that says nothing yet: messages for nobody have it too. */
-  learntMin: 0.1,
-  learntBelow: 0.3,
+  learntMin: 0.25,
+  learntBelow: 0.15,
   /** Most that the keywords of one sub-agent add up to. */
   keywordsMax: 4,
 } as const;

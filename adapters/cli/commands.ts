@@ -41,6 +41,24 @@ export const commands: CommandTable = {
     ].join("\n  "),
     load: () => import("./replay.ts"),
   },
+  eval: {
+    summary: "Grade routing or retrieval on a labelled file, with plots.",
+    usage: [
+      "troupe eval routing FILE [--train FILE | --agent FILE|AG | --folds N] [--out PAGE.html] [--json]",
+      "                         [--text FIELD] [--label FIELD] [--out-of-scope LABEL]",
+      "troupe eval retrieval [FOLDER] [--corpus FILE] [--queries FILE] [--qrels FILE]",
+      "                         [--mode lexical|vector|hybrid] [--vector-weight 0.1] [--out PAGE.html] [--json]",
+      "",
+      'routing: JSON lines {"text", "intent"} or CSV; intent "oos" is meant for nobody. The sub-agents are',
+      "the labels of --train with its messages as examples, those of --agent (a JSON file with sub_agents,",
+      "or an agent of a running server), or the file itself in folds. Prints accuracy, macro F1,",
+      "out-of-scope recall, calibration, turns that need a model, latency, and what collides. No model is asked.",
+      "retrieval: corpus {_id, title, text}, queries {_id, text}, qrels {q, d, r} as JSON lines or CSV.",
+      "Prints nDCG@10, recall@10, MRR and latency with the built-in embedder.",
+      "At most 200,000 messages or documents, 1,000 labels, 512 MiB a file.",
+    ].join("\n  "),
+    load: () => import("./eval.ts"),
+  },
   versions: {
     summary: "List an agent's versions; go back to one, or try one on a share of conversations.",
     usage: [

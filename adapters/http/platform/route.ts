@@ -1,5 +1,6 @@
 // POST /v2/agents/{id}/route: which action a message would be routed to, without running it. The
-// two cheap ways of the cascade; a doubt stays a doubt, because no model is asked here.
+// two cheap ways of the cascade, with what speaks for each candidate; a doubt stays a doubt, because
+// no model is asked here.
 
 import type { AgentRow } from "../../../actors/records/agent-version.ts";
 import type { CompiledRouter } from "../../../actors/routing/router.ts";
@@ -55,11 +56,15 @@ export function dryRunRoute({ agents, conversations, compute }: Services): Route
       const router = await routerOf(tenant, row);
       const id = asked.conversation_key ?? null;
       const before = id === null ? {} : await previousOf(tenant, row.agent.agent_key, id);
-      const { route, toRoutingInfo } = await loadRouter();
+      const { route, explain, toRoutingInfo } = await loadRouter();
       const decision = route(router, { message: asked.message, ...before });
       return json(200, {
         routing_info: toRoutingInfo(decision),
         doubt: decision.method === "doubt",
+        why: decision.candidates.map(({ key }) => ({
+          sub_agent_key: key,
+          ...explain(router, asked.message, key),
+        })),
       });
     },
   });
@@ -87,11 +92,13 @@ export function dryRunRoute({ agents, conversations, compute }: Services): Route
 
 /** Runs route on workers; main needs the router for dry runs only. */
 async function loadRouter() {
-  const [{ route }, { compileAside }, { asideOf }, { toRoutingInfo }] = await Promise.all([
-    import("../../../actors/routing/router.ts"),
-    import("../../../actors/routing/compile.ts"),
-    import("../../../actors/routing/aside.ts"),
-    import("../../../actors/routing/decision.ts"),
-  ]);
-  return { route, compileAside, asideOf, toRoutingInfo };
+  const [{ route }, { explain }, { compileAside }, { asideOf }, { toRoutingInfo }] =
+    await Promise.all([
+      import("../../../actors/routing/router.ts"),
+      import("../../../actors/routing/explain.ts"),
+      import("../../../actors/routing/compile.ts"),
+      import("../../../actors/routing/aside.ts"),
+      import("../../../actors/routing/decision.ts"),
+    ]);
+  return { route, explain, compileAside, asideOf, toRoutingInfo };
 }

@@ -72,6 +72,12 @@ test("a dry run says where a message would go and runs nothing", async () => {
 
   expect(status).toBe(200);
   expect(body.routing_info).toMatchObject({ selected_action: "SUB_AGENT", action_name: "Docs" });
+  expect(body.routing_info.threshold).toBeGreaterThan(0);
+  expect(body.why[0]).toMatchObject({
+    sub_agent_key: body.routing_info.sub_agent_key,
+    keywords: expect.any(Array),
+    nearest: { text: expect.any(String), similarity: expect.any(Number) },
+  });
   expect(host.llm.requests.length).toBe(before);
 });
 
