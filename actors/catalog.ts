@@ -4,6 +4,8 @@ import type { Definition } from "../runtime/actor.ts";
 import { collectionActor, collectionMergeRun } from "./collection.ts";
 import { completionActor } from "./completion.ts";
 import { conversationActor } from "./conversation.ts";
+import { ingestionActor } from "./ingestion/job.ts";
+import { ingestClearRun, ingestPartRun, ingestRun } from "./ingestion/run.ts";
 import { subAgentRun } from "./sub-agent.ts";
 import { supervisorRun, workflowRun } from "./supervisor.ts";
 
@@ -16,4 +18,8 @@ export const catalog: readonly Definition[] = [
   subAgentRun,
   collectionActor,
   collectionMergeRun,
+  ingestionActor,
+  ingestRun,
+  ingestPartRun,
+  ingestClearRun,
 ];

@@ -302,6 +302,19 @@ export const configFields = {
       },
     },
   },
+  knowledge: {
+    type: "group",
+    text: "Documents and their collections.",
+    fields: {
+      fetchHosts: {
+        type: "texts",
+        text: "Hosts of private networks that documents may be fetched from.",
+        default: [],
+        itemsMax: 100,
+        charsMax: 255,
+      },
+    },
+  },
   runtime: { type: "group", text: "Threads, queues and storage.", fields: systemLimits },
   engine: { type: "group", text: "The engine of each worker.", fields: kernelLimits },
   defaultProvider: {

@@ -1,18 +1,24 @@
 // Knowledge as main uses it, for the front door: loaded with the first document or search, because
-// splitting, stemming and ranking are a sixth of main's modules and many servers have no knowledge.
+// stemming and ranking are a sixth of main's modules and many servers have no knowledge.
 
 import type { Embedders, Retriever } from "../actors/ports.ts";
+import { ingestionJobsTable, type Source } from "../actors/records/ingestion-job.ts";
 import type { RunningSystem } from "../runtime/pool.ts";
 import type { Reader } from "../runtime/store/store.ts";
 import { BUILTIN } from "./embed/kinds.ts";
 import type { EmbeddersConfig } from "./embed/tasks.ts";
 import type { Place } from "./knowledge/rows.ts";
+import type { SourcePlace } from "./knowledge/sources.ts";
 import type { KnowledgeStore } from "./knowledge/store.ts";
 import type { SearchDone, SearchWork } from "./search-tasks.ts";
 
 /** What main does with knowledge. */
 export interface Knowledge {
   readonly documents: KnowledgeStore;
+  readonly sources: {
+    keep(tenant: string, job: string, sources: readonly Source[]): Promise<void>;
+    forget(tenant: string, job: string): Promise<void>;
+  };
   readonly retriever: Retriever;
   readonly embedders: Embedders;
 }
@@ -32,11 +38,14 @@ export function createKnowledge(system: KnowledgeSystem, config: EmbeddersConfig
   };
   return {
     documents: {
-      ingest: async (...of) => (await loaded()).documents.ingest(...of),
       document: async (...of) => (await loaded()).documents.document(...of),
       documents: async (...of) => (await loaded()).documents.documents(...of),
       removeDocument: async (...of) => (await loaded()).documents.removeDocument(...of),
       removeCollection: async (...of) => (await loaded()).documents.removeCollection(...of),
+    },
+    sources: {
+      keep: async (...of) => (await loaded()).sources.keep(...of),
+      forget: async (...of) => (await loaded()).sources.forget(...of),
     },
     retriever: {
       search: async (...of) => (await loaded()).retriever.search(...of),
@@ -50,10 +59,10 @@ export function createKnowledge(system: KnowledgeSystem, config: EmbeddersConfig
   };
 }
 
-type KnowledgeSystem = Pick<RunningSystem, "bulk" | "compute" | "tell">;
+type KnowledgeSystem = Pick<RunningSystem, "bulk" | "compute" | "tables" | "tell">;
 
 async function load(
-  { bulk, compute, tell }: KnowledgeSystem,
+  { bulk, compute, tables, tell }: KnowledgeSystem,
   config: EmbeddersConfig,
 ): Promise<Knowledge> {
   const modules = await Promise.all([
@@ -63,9 +72,11 @@ async function load(
     import("./knowledge/retriever.ts"),
     import("./knowledge/merger.ts"),
     import("../actors/collection.ts"),
+    import("./knowledge/sources.ts"),
   ]);
   const [{ createBuiltinEmbedder }, { createEmbedders }, { createKnowledgeStore }] = modules;
   const [, , , { createRetriever }, { createMerger }, actor] = modules;
+  const { forgetSources, keepSources, sweepSources } = modules[6];
   const embedder = createBuiltinEmbedder();
   const embedders = createEmbedders(embedder, { config, compute });
   const merger = createMerger({ bulk, compute, data: config.data });
@@ -73,13 +84,23 @@ async function load(
     tell(actor.collectionAddress(tenant, collection), { type });
   const documents = createKnowledgeStore({
     bulk,
-    embedder,
-    compute,
     changed: async (place) => {
       if (await merger.isDue(place)) say(place, "grown");
     },
   });
+  const isKnown = async ({ tenant, job }: SourcePlace): Promise<boolean> =>
+    (await tables.get(tenant, ingestionJobsTable, job)) !== undefined;
+  const swept = sweepSources(bulk, isKnown);
+  // Told to whoever keeps something next.
+  swept.catch(() => undefined);
   return {
+    sources: {
+      keep: async (tenant, job, sources) => {
+        await swept;
+        await keepSources(bulk, { tenant, job }, sources);
+      },
+      forget: (tenant, job) => forgetSources(bulk, { tenant, job }),
+    },
     documents: {
       ...documents,
       removeCollection: async (tenant, collection) => {

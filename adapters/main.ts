@@ -58,6 +58,7 @@ const searchLane = {
   batchMs: 60_000,
   idleMs: 60_000,
 } as const;
+const computeTasks = new URL("./compute-tasks.js", import.meta.url).href;
 
 async function start(config: Config, log: Log): Promise<Running> {
   // The front door's modules load here while the workers start on their own threads.
@@ -70,6 +71,7 @@ async function start(config: Config, log: Log): Promise<Running> {
       defaultProvider: config.defaultProvider,
       defaultModel: config.defaultModel,
       ...embeddersConfig(config),
+      knowledge: config.knowledge,
     },
     config: {
       ...config.runtime,
@@ -79,19 +81,11 @@ async function start(config: Config, log: Log): Promise<Running> {
     },
     limits: config.engine,
     tasks: {
-      "knowledge.prepare": {
-        url: new URL("./compute-tasks.js", import.meta.url).href,
-        name: "prepareKnowledge",
-      },
+      "knowledge.parse": { url: computeTasks, name: "parseKnowledge" },
+      "knowledge.split": { url: computeTasks, name: "splitTexts" },
+      "knowledge.embed": { url: computeTasks, name: "embedTexts" },
+      "routing.train": { url: computeTasks, name: "trainRouter" },
       ...embedTasks(config.embedding),
-      "knowledge.parse": {
-        url: new URL("./compute-tasks.js", import.meta.url).href,
-        name: "parseKnowledge",
-      },
-      "routing.train": {
-        url: new URL("./compute-tasks.js", import.meta.url).href,
-        name: "trainRouter",
-      },
       "knowledge.merge": {
         url: new URL("./merge-tasks.js", import.meta.url).href,
         name: "mergeCollections",

@@ -6,18 +6,26 @@ import type { MergePorts } from "../actors/collection.ts";
 import type { Llm, Ports } from "../actors/ports.ts";
 import type { WorkerHost } from "../runtime/threads/host.ts";
 import type { Config } from "./config.ts";
+import { createEgress } from "./egress.ts";
 import { createBuiltinEmbedder } from "./embed/builtin.ts";
 import { createEmbedders } from "./embed/embedders.ts";
 import type { EmbeddersConfig } from "./embed/tasks.ts";
+import { fetchDocument } from "./knowledge/fetch-document.ts";
+import { createIngest } from "./knowledge/ingest.ts";
 import { createMerger, indexFolder } from "./knowledge/merger.ts";
 import { createRetriever } from "./knowledge/retriever.ts";
 import type { Place } from "./knowledge/rows.ts";
+import { createKnowledgeWriter } from "./knowledge/writer.ts";
 import type { LlmConfig } from "./llm/config.ts";
 import { createLlm } from "./llm/llm.ts";
+import { createPoolParser } from "./parse/pool-parser.ts";
 import { createSegmentFiles } from "./segment-files.ts";
 
 /** What a worker's ports are built from. It holds keys: never logged. */
-export type HostConfig = Pick<Config, "providers" | "defaultProvider" | "defaultModel"> &
+export type HostConfig = Pick<
+  Config,
+  "providers" | "defaultProvider" | "defaultModel" | "knowledge"
+> &
   EmbeddersConfig;
 
 /** The program of an engine. */
@@ -36,12 +44,23 @@ export const workerHost: WorkerHost<HostConfig> = {
         merger.merge(place, { isForced: true }).catch(() => undefined);
       },
     };
+    const web = createEgress({ allowedHosts: config.knowledge.fetchHosts });
     return {
       llm: withDefaultModel(createLlm(llmConfig(config)), config.defaultModel),
       embedder,
       embedders,
       retriever: createRetriever({ reader: bulk, tables: hot, embedder, embedders, segments }),
       merger,
+      ingest: createIngest({
+        bulk,
+        tables: hot,
+        writer: createKnowledgeWriter({ bulk, nowMs: Date.now }),
+        parser: createPoolParser(compute),
+        embedders,
+        compute,
+        fetch: (url, signal) => fetchDocument(web, url, signal),
+        isMergeDue: (place) => merger.isDue(place),
+      }),
       compute,
     };
   },

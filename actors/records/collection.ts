@@ -1,6 +1,7 @@
 // The collection and document records of the knowledge surface: what a client sends, and a
 // collection's row in the tenant's table. Chunks and documents lie in the bulk environment.
 
+import type { EmbedderPin } from "../ports.ts";
 import { type Static, Type } from "../schema.ts";
 
 /** Limits of what is sent; the body limit of the server comes on top. */
@@ -9,6 +10,8 @@ export const collectionLimits = {
   idChars: 200,
   titleChars: 500,
   textChars: 8_000_000,
+  urlChars: 2_000,
+  metadataBytes: 16_384,
   documentsPerCall: 1_000,
   queryChars: 4_000,
   topK: 50,
@@ -24,6 +27,8 @@ export const collectionsTable = "collections";
 export const collectionInput = Type.Object(
   {
     name: Type.String({ minLength: 1, maxLength: collectionLimits.nameChars }),
+    /** Configured name or id of an embedder; its vectors alone are stored. Default: the server's. */
+    embedder: Type.Optional(Type.String({ minLength: 1, maxLength: collectionLimits.idChars })),
     metadata: Type.Optional(metadata),
   },
   closed,
@@ -33,20 +38,38 @@ export const collectionInput = Type.Object(
 export interface Collection {
   readonly id: string;
   readonly name: string;
+  /** Whose vectors it holds. */
+  readonly embedder: EmbedderPin;
   readonly metadata: Readonly<Record<string, unknown>>;
   readonly created_at: string;
 }
 
-/** One document to take in. */
+/** One document to take in: its text, or the address it is fetched from. */
 export const documentInput = Type.Object(
   {
     id: Type.Optional(Type.String({ minLength: 1, maxLength: collectionLimits.idChars })),
     title: Type.Optional(Type.String({ maxLength: collectionLimits.titleChars })),
-    text: Type.String({ minLength: 1, maxLength: collectionLimits.textChars }),
+    text: Type.Optional(Type.String({ minLength: 1, maxLength: collectionLimits.textChars })),
+    url: Type.Optional(Type.String({ minLength: 1, maxLength: collectionLimits.urlChars })),
     metadata: Type.Optional(metadata),
   },
   closed,
 );
+
+/** A document as it is shown. Sizes in UTF-8 bytes of its text, times ISO. */
+export interface DocumentView {
+  readonly id: string;
+  readonly title: string;
+  readonly metadata: Readonly<Record<string, unknown>>;
+  readonly chunks: number;
+  readonly bytes: number;
+  readonly content_hash: string;
+  readonly created_at: string;
+  readonly updated_at: string;
+}
+
+/** A document with its text. */
+export type DocumentWithText = DocumentView & { readonly text: string };
 
 /** One document or an array of them. */
 export const documentsInput = Type.Union([

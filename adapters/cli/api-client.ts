@@ -4,6 +4,7 @@
 import { RuntimeError } from "../../runtime/errors.ts";
 import { type Config, loadClientConfig } from "../config.ts";
 import { readSmall } from "../data-folder.ts";
+import { eventsOf, type ServerEvent } from "./event-lines.ts";
 
 /** Tenants an operator's key is tried in when none is named. */
 const TENANTS_MAX = 100;
@@ -20,6 +21,10 @@ export interface ServerOptions {
 export interface ApiClient {
   /** GET without a body, POST with one, unless a method is named. */
   call(path: string, body?: unknown, method?: string): Promise<unknown>;
+  /** POST of files. */
+  upload(path: string, form: FormData): Promise<unknown>;
+  /** Server-sent events, to their end. */
+  events(path: string): AsyncIterable<ServerEvent>;
   /** An operator's key sees one tenant at a time: looks once for the one that has this path. */
   findTenant(path: string): Promise<void>;
 }
@@ -44,24 +49,34 @@ function createApiClient(place: {
 }): ApiClient {
   const { url, key, tenant } = place;
   let acting = tenant;
-  const call: ApiClient["call"] = async (path, body, method) => {
+  const send = async (path: string, init: RequestInit): Promise<Response> => {
     const response = await fetch(`${url}${path}`, {
-      method: method ?? (body === undefined ? "GET" : "POST"),
+      ...init,
       headers: {
         "X-API-Key": key,
-        "Content-Type": "application/json",
+        ...(init.body instanceof FormData ? {} : { "Content-Type": "application/json" }),
         ...(acting === undefined ? {} : { "X-Tenant": acting }),
       },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     }).catch((cause: unknown) => {
       throw new RuntimeError("WORKER_LOST", `No server answers at ${url}.`, {}, { cause });
     });
-    if (response.ok) return await response.json();
+    if (response.ok) return response;
     const code = response.status === 404 ? "NOT_FOUND" : "INVALID";
     throw new RuntimeError(code, await messageOf(response), { status: response.status });
   };
+  const call: ApiClient["call"] = async (path, body, method) => {
+    const response = await send(path, {
+      method: method ?? (body === undefined ? "GET" : "POST"),
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    return await response.json();
+  };
   return {
     call,
+    upload: async (path, form) => (await send(path, { method: "POST", body: form })).json(),
+    events: async function* (path) {
+      yield* eventsOf(await send(path, { method: "GET" }));
+    },
     findTenant: async (path) => {
       await call(path).catch(async (error: unknown) => {
         if (tenant !== undefined || !isUnknown(error)) throw error;

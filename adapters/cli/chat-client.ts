@@ -1,6 +1,8 @@
 // The chat API as the terminal uses it: list agents, stream an answer, cancel a run. It speaks HTTP
 // to a server that may run anywhere, so it knows nothing of the server's own modules.
 
+import { eventsOf } from "./event-lines.ts";
+
 /** An agent as listed. */
 export interface Agent {
   readonly agent_key: string;
@@ -25,9 +27,6 @@ export interface ChatClient {
   chat(agent: string, message: string, conversation?: string): AsyncIterable<Piece>;
   cancel(run: string): Promise<void>;
 }
-
-/** Longest line of a stream, in characters; a longer one is no answer of this server. */
-const LINE_CHARS_MAX = 4 * 1024 * 1024;
 
 /** Makes a client. `url` without a slash at the end. */
 export function createChatClient(url: string, key: string): ChatClient {
@@ -57,7 +56,7 @@ export function createChatClient(url: string, key: string): ChatClient {
         stream: true,
         ...(conversation && { conversation_key: conversation }),
       });
-      for await (const data of events(response)) {
+      for await (const { data } of eventsOf(response)) {
         if (data === "[DONE]") return;
         yield pieceOf(JSON.parse(data) as Chunk);
       }
@@ -96,19 +95,5 @@ async function messageOf(response: Response): Promise<string> {
     return body.error?.message ?? body.detail ?? `HTTP ${response.status}`;
   } catch {
     return `HTTP ${response.status}`;
-  }
-}
-
-/** The data of each server-sent event. */
-async function* events(response: Response): AsyncIterable<string> {
-  if (response.body === null) return;
-  const decoder = new TextDecoder();
-  let rest = "";
-  for await (const bytes of response.body as unknown as AsyncIterable<Uint8Array>) {
-    rest += decoder.decode(bytes, { stream: true });
-    if (rest.length > LINE_CHARS_MAX) throw new Error("the server sent an endless line");
-    const lines = rest.split("\n");
-    rest = lines.pop() ?? "";
-    for (const line of lines) if (line.startsWith("data: ")) yield line.slice(6);
   }
 }

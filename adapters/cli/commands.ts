@@ -79,6 +79,17 @@ export const commands: CommandTable = {
     ].join("\n  "),
     load: () => import("./models.ts"),
   },
+  knowledge: {
+    summary: "Add files and folders to a collection, with a progress bar.",
+    usage: [
+      "troupe knowledge add COLLECTION PATH... [--url URL] [--key KEY] [--tenant TN]",
+      "",
+      "COLLECTION is an id (cl_...) or a name; a name that is not there yet is created. A folder is",
+      "taken with everything below it but hidden files. What has not changed since it was added costs",
+      "nothing, so the same command brings a collection up to date.",
+    ].join("\n  "),
+    load: () => import("./knowledge.ts"),
+  },
   settings: {
     summary: "Print every setting with default, unit and limit.",
     usage: "troupe settings",

@@ -1,22 +1,10 @@
 // Stored documents as they are listed and shown.
 
+import type { DocumentView, DocumentWithText } from "../../actors/records/collection.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { keys, prefixRange } from "../../runtime/store/keys.ts";
 import type { Reader } from "../../runtime/store/store.ts";
 import { type DocumentRow, documentOf, type Place, textOf } from "./rows.ts";
-
-/** A stored document. Sizes in UTF-8 bytes, times ISO. */
-export interface StoredDocument {
-  readonly id: string;
-  readonly title: string;
-  readonly text: string;
-  readonly metadata: Readonly<Record<string, unknown>>;
-  readonly chunks: number;
-  readonly bytes: number;
-  readonly content_hash: string;
-  readonly created_at: string;
-  readonly updated_at: string;
-}
 
 /** Rows of one list. */
 export const LIST_MAX = 201;
@@ -36,7 +24,7 @@ export async function readDocument(
   reader: Reader,
   place: Place,
   id: string,
-): Promise<StoredDocument> {
+): Promise<DocumentWithText> {
   const row = await findDocument(reader, place, id);
   if (row === undefined) {
     throw new RuntimeError("NOT_FOUND", `There is no document ${id} in this collection.`);
@@ -51,14 +39,14 @@ export async function listDocuments(
   reader: Reader,
   { tenant, collection }: Place,
   { after, limit }: { readonly after?: string; readonly limit: number },
-): Promise<readonly Omit<StoredDocument, "text">[]> {
+): Promise<readonly DocumentView[]> {
   const { from, to } = prefixRange(keys.documentsOf(tenant, collection), limit);
   const start = after === undefined ? from : `${keys.document(tenant, collection, after)}!`;
   const rows = await reader.range({ from: start, to, limit: Math.min(limit, LIST_MAX) });
   return rows.map(({ value }) => shownOf(documentOf(value)));
 }
 
-function shownOf(row: DocumentRow): Omit<StoredDocument, "text"> {
+function shownOf(row: DocumentRow): DocumentView {
   const { generation: _, writeId: __, firstSlot: ___, ...shown } = row;
   return shown;
 }

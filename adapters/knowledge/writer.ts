@@ -6,7 +6,8 @@
 import { RuntimeError } from "../../runtime/errors.ts";
 import type { Bulk } from "../../runtime/store/bulk.ts";
 import { keys, prefixRange } from "../../runtime/store/keys.ts";
-import type { StoreOp } from "../../runtime/store/store.ts";
+import type { Level, StoreOp } from "../../runtime/store/store.ts";
+import { commitLimits, inPieces } from "./commit-all.ts";
 import { type Publication, type Published, publishOps, type Write } from "./publish.ts";
 import {
   chunkBytes,
@@ -35,6 +36,8 @@ export interface KnowledgeWriter {
   ): Promise<void>;
   /** The text that the chunks' spans point into; the same call again changes nothing. */
   writeText(place: Place, write: Write, text: string): Promise<void>;
+  /** Texts and chunks of several writes in few commits, as the two above; flushed when it resolves. */
+  writeAll(place: Place, parts: readonly WritePart[], embedder: EmbedderName): Promise<void>;
   /**
    * Makes 1..500 written documents visible at once, each id once; they replace what the ids had.
    * Visible to a search of any thread that begins after.
@@ -56,11 +59,16 @@ export interface KnowledgeWriter {
   removeCollection(place: Place): Promise<void>;
 }
 
+/** A part of one write. */
+export interface WritePart extends Write {
+  readonly text?: string;
+  readonly chunks?: readonly PreparedChunk[];
+  /** Number of the first of `chunks`. Default 0. */
+  readonly from?: number;
+}
+
 /** Limits of writing. */
 export const writeLimits = {
-  /** Rows and bytes of one commit. */
-  commitRows: 1_000,
-  commitBytes: 2_000_000,
   /** Documents made visible or removed by one commit. */
   documentsMax: 500,
   /** A head that others changed meanwhile is tried again this often. */
@@ -69,6 +77,8 @@ export const writeLimits = {
   sliceRows: 200,
 } as const;
 
+/** Rows of one commit; each may bring a condition of its own. */
+const ROWS_MAX = commitLimits.rows / 2;
 const WRITE_ID = /^[A-Za-z0-9_.-]{1,64}$/;
 /** How far a vector's squared length may be from 1. */
 const LENGTH_TOLERANCE = 0.01;
@@ -87,26 +97,10 @@ export function createKnowledgeWriter(options: WriterOptions): KnowledgeWriter {
   const { bulk, nowMs } = options;
   const oneAtATime = createLines();
   return {
-    async writeChunks(place, write, chunks, from, embedder) {
-      checkWrite(write);
-      for (const { vector } of chunks) checkVector(vector, embedder);
-      const { tenant, collection } = place;
-      const { documentId, writeId } = write;
-      const rows = chunks.map(
-        (chunk, at): StoreOp => ({
-          op: "put",
-          key: keys.chunk(tenant, collection, documentId, writeId, from + at),
-          value: chunkBytes(chunk),
-        }),
-      );
-      await commitWrite(options, place, write, rows);
-    },
-    async writeText(place, write, text) {
-      checkWrite(write);
-      const { tenant, collection } = place;
-      const key = keys.documentText(tenant, collection, write.documentId, write.writeId);
-      await commitWrite(options, place, write, [{ op: "put", key, value: rowBytes(text) }]);
-    },
+    writeChunks: (place, write, chunks, from, embedder) =>
+      commitParts(options, place, [{ ...write, chunks, from }], embedder),
+    writeText: (place, write, text) => commitParts(options, place, [{ ...write, text }], null),
+    writeAll: (place, parts, embedder) => commitParts(options, place, parts, embedder, "flushed"),
     publish: (place, documents, embedder) =>
       oneAtATime(place, async () => {
         checkCount(documents);
@@ -208,7 +202,7 @@ async function attempt(
       );
     }
     try {
-      if (ops.length > 0) await bulk.commit(ops);
+      if (ops.length > 0) await bulk.commit(ops, "flushed");
       return planned;
     } catch (error) {
       if (!isRace(error) || attempts >= writeLimits.attemptsMax) throw error;
@@ -219,21 +213,59 @@ async function attempt(
 const isRace = (error: unknown): boolean =>
   error instanceof RuntimeError && error.code === "CONDITION_FAILED";
 
-/** Puts rows of a write, each commit on the condition that the write is not being discarded. */
-async function commitWrite(
+/** Puts rows of writes, each commit on the condition that its writes are not being discarded. */
+async function commitParts(
+  options: WriterOptions,
+  place: Place,
+  parts: readonly WritePart[],
+  embedder: EmbedderName | null,
+  level: Level = "committed",
+): Promise<void> {
+  for (const part of parts) {
+    checkWrite(part);
+    for (const { vector } of part.chunks ?? []) if (embedder) checkVector(vector, embedder);
+  }
+  let before: readonly Row[] | undefined;
+  for (const piece of inPieces(rowsOf(place, parts), ROWS_MAX)) {
+    if (before !== undefined) await commitGuarded(options, place, before, "committed");
+    before = piece;
+  }
+  if (before !== undefined) await commitGuarded(options, place, before, level);
+}
+
+/** A row of a write. */
+type Row = StoreOp & { readonly write: Write };
+
+function* rowsOf({ tenant, collection }: Place, parts: readonly WritePart[]): Generator<Row> {
+  for (const { documentId, writeId, text, chunks = [], from = 0 } of parts) {
+    const write = { documentId, writeId };
+    if (text !== undefined) {
+      const key = keys.documentText(tenant, collection, documentId, writeId);
+      yield { op: "put", key, value: rowBytes(text), write };
+    }
+    for (const [at, chunk] of chunks.entries()) {
+      const key = keys.chunk(tenant, collection, documentId, writeId, from + at);
+      yield { op: "put", key, value: chunkBytes(chunk), write };
+    }
+  }
+}
+
+async function commitGuarded(
   { bulk, nowMs }: WriterOptions,
   place: Place,
-  write: Write,
-  ops: readonly StoreOp[],
+  rows: readonly Row[],
+  level: Level,
 ): Promise<void> {
-  for (const piece of inPieces(ops)) {
-    for (let attempts = 1; ; attempts += 1) {
-      try {
-        await bulk.commit([await guardOf(bulk, place, write, nowMs()), ...piece]);
-        break;
-      } catch (error) {
-        if (!isRace(error) || attempts >= writeLimits.attemptsMax) throw error;
-      }
+  const writes = new Map(rows.map(({ write }) => [`${write.documentId}/${write.writeId}`, write]));
+  const ops = rows.map(({ write: _, ...op }): StoreOp => op);
+  for (let attempts = 1; ; attempts += 1) {
+    const guards: StoreOp[] = [];
+    for (const write of writes.values()) guards.push(await guardOf(bulk, place, write, nowMs()));
+    try {
+      await bulk.commit([...guards, ...ops], level);
+      return;
+    } catch (error) {
+      if (!isRace(error) || attempts >= writeLimits.attemptsMax) throw error;
     }
   }
 }
@@ -246,22 +278,6 @@ async function guardOf(bulk: Bulk, place: Place, write: Write, since: number): P
   if (expected === undefined) return { op: "insert", key, value };
   if (writeOf(expected).since !== 0) return { op: "swap", key, expected, value: expected };
   throw new RuntimeError("CONFLICT", `The write ${writeId} of ${documentId} is being discarded.`);
-}
-
-function* inPieces(ops: readonly StoreOp[]): Generator<readonly StoreOp[]> {
-  let piece: StoreOp[] = [];
-  let bytes = 0;
-  for (const op of ops) {
-    piece.push(op);
-    bytes += op.key.length + ("value" in op ? (op.value?.length ?? 0) : 0);
-    const { commitRows, commitBytes } = writeLimits;
-    // One row of a commit is the write's own.
-    if (piece.length < commitRows - 1 && bytes < commitBytes) continue;
-    yield piece;
-    piece = [];
-    bytes = 0;
-  }
-  if (piece.length > 0) yield piece;
 }
 
 /**

@@ -3,15 +3,16 @@
 
 import { RuntimeError } from "../errors.ts";
 import { isFollowUp } from "./connection.ts";
-import type { Committed, Reader, Store, StoreOp } from "./store.ts";
+import type { Committed, Level, Reader, Store, StoreOp } from "./store.ts";
 
 /** Reads of snapshots, and commits of rows that belong together. */
 export interface Bulk extends Reader {
   /**
-   * Resolves when the rows survive the death of the process and every thread sees them.
+   * Resolves when every thread sees the rows and they survive the death of the process, or power
+   * loss too (`flushed`), with everything that was committed before. Default "committed".
    * @throws CONDITION_FAILED and nothing is written; STORE_FULL; TURN_TOO_LARGE.
    */
-  commit(ops: readonly StoreOp[]): Promise<Committed>;
+  commit(ops: readonly StoreOp[], level?: Level): Promise<Committed>;
 }
 
 /** Times that a batch is sent again because one sent before it was refused. */
@@ -22,11 +23,14 @@ export function createBulk(store: Store, start: () => Promise<void>): Bulk {
   return {
     get: (key) => store.get(key),
     range: (range) => store.range(range),
-    async commit(ops) {
+    async commit(ops, level) {
       await start();
       for (let resends = 0; ; resends += 1) {
         try {
-          return await store.commit({ ops }).committed;
+          const { committed, flushed } = store.commit({ ops });
+          const done = await committed;
+          if (level === "flushed") await flushed;
+          return done;
         } catch (error) {
           store.reset();
           // A batch that was never judged fell with another one's condition, not its own.

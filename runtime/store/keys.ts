@@ -201,4 +201,21 @@ export const keys = {
   chunksIn: (tenant: string, collection: string): string => `u/${tenant}/${keyPart(collection)}/`,
   /** The index files of a collection that count. */
   segment: (tenant: string, collection: string): string => `s/${tenant}/${keyPart(collection)}`,
+  /** Everything that is kept for an ingestion job: what was sent, and what was made of it so far. */
+  jobKept: (tenant: string, job: string): string => `x/${tenant}/${job}/`,
+  jobsKept: "x/",
+  jobSource: (tenant: string, job: string, number: number): string =>
+    `x/${tenant}/${job}/s/${keyNumber(number)}`,
+  jobSourceBytes: (tenant: string, job: string, number: number, row: number): string =>
+    `x/${tenant}/${job}/b/${keyNumber(number)}/${keyNumber(row)}`,
+  jobSourceBytesOf: (tenant: string, job: string, number: number): string =>
+    `x/${tenant}/${job}/b/${keyNumber(number)}/`,
+  jobDocument: (tenant: string, job: string, number: number): string =>
+    `x/${tenant}/${job}/d/${keyNumber(number)}`,
+  jobUnit: (tenant: string, job: string, unit: number): string =>
+    `x/${tenant}/${job}/u/${keyNumber(unit)}`,
+  jobPiece: (tenant: string, job: string, unit: number, piece: number): string =>
+    `x/${tenant}/${job}/p/${keyNumber(unit)}/${keyNumber(piece)}`,
+  jobPiecesOf: (tenant: string, job: string, unit: number): string =>
+    `x/${tenant}/${job}/p/${keyNumber(unit)}/`,
 } as const;

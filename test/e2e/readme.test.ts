@@ -54,7 +54,7 @@ test("the first curl streams an answer from the pages", async () => {
 });
 
 test("the commands for an agent of one's own give an agent that answers from its document", async () => {
-  const [agent = "", key = ""] = await blocksBelow("Make an agent of your own");
+  const [agent = "", , key = ""] = await blocksBelow("Make an agent of your own");
 
   const output = await paste(`${agent}\n${key}`);
   const [made = "", answered = ""] = output
@@ -69,6 +69,18 @@ test("the commands for an agent of one's own give an agent that answers from its
   expect(JSON.parse(made).data.response).toMatch(/On Mondays it is closed/);
   expect(JSON.parse(answered)).toMatchObject({ allowed_services: ["core-agent-chat"] });
   expect(JSON.parse(answered).key).toMatch(/^troupe_/);
+});
+
+test("a folder goes in from the terminal, and a second time nothing of it is new", async () => {
+  const [, add = ""] = await blocksBelow("Make an agent of your own");
+  const here = add.replace(" adapters/http README.md", ` ${root}adapters/http ${root}README.md`);
+
+  const [first, second] = [await paste(here), await paste(here)];
+
+  expect(here).not.toBe(add);
+  expect(first).toMatch(/^Collection cl_\w+ "Handbook" was created\.$/m);
+  expect(first).toMatch(/^[1-9]\d* created, 0 updated, 0 unchanged, 0 failed; \d+ chunks$/m);
+  expect(second).toMatch(/^0 created, 0 updated, [1-9]\d* unchanged, 0 failed; 0 chunks$/m);
 });
 
 test("the newest answer is run again, the same and with another model", async () => {

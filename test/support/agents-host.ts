@@ -28,6 +28,7 @@ import { keys } from "../../runtime/store/keys.ts";
 import { type Crash, MemoryDisk } from "../../runtime/store/memory.ts";
 import type { StoreOp } from "../../runtime/store/store.ts";
 import { emptyAgent, emptySubAgent } from "./agent-records.ts";
+import { noIngest } from "./no-ingest.ts";
 
 export const tenant = "tn_test";
 const balanceKey = keys.counter(tenant, "balance");
@@ -92,6 +93,7 @@ export async function startAgents(options: {
     retriever: options.retriever ?? { search: async () => [] },
     embedder: createBuiltinEmbedder(),
     embedders: createEmbedders(createBuiltinEmbedder()),
+    ingest: noIngest,
     compute: { run: async () => undefined },
   } satisfies Ports;
   const handlers = new Map<number, (item: WorkerItem) => void>();

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { catalog } from "../../actors/catalog.ts";
-import type { Ports } from "../../actors/ports.ts";
+import type { Compute, Ports } from "../../actors/ports.ts";
 import { balanceCounter } from "../../actors/records/conversation.ts";
 import { createBuiltinEmbedder } from "../../adapters/embed/builtin.ts";
 import { createEmbedders } from "../../adapters/embed/embedders.ts";
@@ -23,10 +23,13 @@ import type { Route } from "../../adapters/http/route.ts";
 import { createServices } from "../../adapters/http/services/services.ts";
 import { createSessions } from "../../adapters/http/sessions.ts";
 import { createRetriever } from "../../adapters/knowledge/retriever.ts";
+import { forgetSources, keepSources } from "../../adapters/knowledge/sources.ts";
 import { createKnowledgeStore } from "../../adapters/knowledge/store.ts";
 import type { Definition } from "../../runtime/actor.ts";
 import { type RunningSystem, startSystem } from "../../runtime/pool.ts";
+import { inlineCompute } from "./inline-compute.ts";
 import { createScriptedLlm, type ScriptedLlm } from "./scripted-llm.ts";
+import { ingestOver } from "./take-in.ts";
 import {
   type Answer,
   answerOf,
@@ -57,8 +60,16 @@ export interface HttpHost {
 
 const adminKey = "admin-key-of-the-tests-1234";
 
-/** Starts one; `more` are hosted beside the product's own. */
-export async function startHttpHost(more: readonly Definition[] = []): Promise<HttpHost> {
+/** What a test has its own of. */
+export interface HostParts {
+  /** Hosted beside the product's own. */
+  readonly definitions?: readonly Definition[];
+  readonly compute?: Compute;
+}
+
+/** Starts one. */
+export async function startHttpHost(parts: HostParts = {}): Promise<HttpHost> {
+  const { definitions = [], compute = inlineCompute } = parts;
   const folder = mkdtempSync(join(tmpdir(), "troupe-http-"));
   const llm = createScriptedLlm(() => "You can export from Settings.");
   const embedder = createBuiltinEmbedder();
@@ -66,13 +77,14 @@ export async function startHttpHost(more: readonly Definition[] = []): Promise<H
     folder,
     workerUrl: new URL("./unused.js", import.meta.url),
     loadHost: () => ({
-      definitions: [...catalog, ...more],
+      definitions: [...catalog, ...definitions],
       createPorts: ({ hot, bulk }): Ports => ({
         llm,
         embedder,
         embedders: createEmbedders(embedder),
         retriever: createRetriever({ reader: bulk, tables: hot, embedder }),
-        compute: { run: async () => undefined },
+        ingest: ingestOver({ bulk, tables: hot, embedders: createEmbedders(embedder), compute }),
+        compute,
       }),
     }),
     config: { workers: 0 },
@@ -142,7 +154,12 @@ function makeRoutes(
   const services = createServices({
     system,
     compute: system.compute,
-    documents: createKnowledgeStore({ bulk: system.bulk, embedder }),
+    documents: createKnowledgeStore({ bulk: system.bulk }),
+    sources: {
+      keep: (tenant, job, sources) => keepSources(system.bulk, { tenant, job }, sources),
+      forget: (tenant, job) => forgetSources(system.bulk, { tenant, job }),
+    },
+    embedders: createEmbedders(embedder),
     retriever: createRetriever({ reader: system.bulk, tables: found, embedder }),
     nowMs: Date.now,
   });

@@ -40,7 +40,16 @@ export interface SampleParts {
   };
   readonly knowledge: {
     create(tenant: string, input: { readonly name: string }): Promise<{ readonly id: string }>;
-    ingest(tenant: string, collection: string, pages: Page[]): Promise<unknown>;
+    add(
+      tenant: string,
+      collection: string,
+      sources: readonly PageSource[],
+      how: {
+        readonly once: Once | null;
+        readonly waitMs: number;
+        readonly signal: AbortSignal;
+      },
+    ): Promise<{ readonly status: string }>;
   };
   readonly accounts: {
     tenant(id: string): Promise<unknown>;
@@ -54,6 +63,11 @@ export interface SampleParts {
   fillBalance(tenant: string, micros: number): Promise<void>;
   read(name: string): Promise<string | null>;
   write(name: string, text: string): Promise<void>;
+}
+
+interface PageSource extends Omit<Page, "text"> {
+  readonly kind: "text";
+  readonly bytes: Uint8Array;
 }
 
 /** The sample as it is used. */
@@ -82,7 +96,8 @@ const KEY_FILE = "sample-key";
 const AGENT_FILE = "sample-agent";
 /** 1,000 units: a million chats at the price table's price. */
 const BALANCE_MICROS = 1_000_000_000;
-const PAGES_PER_CALL = 8;
+/** Longest wait for the pages, ms. */
+const PAGES_MS = 60_000;
 
 interface State {
   collection?: string;
@@ -135,12 +150,16 @@ async function makeCollection(parts: SampleParts): Promise<string> {
   return (await parts.knowledge.create(sampleTenant, { name: sampleCollectionName })).id;
 }
 
-/** A few pages a call: between two calls the event loop serves others. */
+/** A job that was under way when the server stopped goes on by itself. */
 async function ingestPages(parts: SampleParts, collection: string): Promise<void> {
-  const pages = [...(await readPages())];
-  while (pages.length > 0) {
-    await parts.knowledge.ingest(sampleTenant, collection, pages.splice(0, PAGES_PER_CALL));
-  }
+  const sources = (await readPages()).map(
+    ({ text, ...page }): PageSource => ({ ...page, kind: "text", bytes: Buffer.from(text) }),
+  );
+  const signal = AbortSignal.timeout(2 * PAGES_MS);
+  const once = onceFor("pages");
+  const how = { once, waitMs: PAGES_MS, signal };
+  const { status } = await parts.knowledge.add(sampleTenant, collection, sources, how);
+  if (status !== "completed") throw new Error(`The sample's pages are ${status}.`);
 }
 
 async function makeAgent(parts: SampleParts, collection: string): Promise<string> {

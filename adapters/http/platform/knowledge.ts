@@ -1,35 +1,33 @@
-// /v2/knowledge: collections, their documents, and search in one of them.
+// /v2/knowledge: collections, and search in one of them.
 
 import type { Passage } from "../../../actors/ports.ts";
-import {
-  collectionInput,
-  type DocumentInput,
-  documentsInput,
-  searchInput,
-} from "../../../actors/records/collection.ts";
+import { collectionInput, searchInput } from "../../../actors/records/collection.ts";
 import { json, noContent } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
 import { pageRequest } from "../services/paging.ts";
 import type { Services } from "../services/services.ts";
+import { documentRoutes } from "./documents.ts";
+import { ingestionRoutes } from "./ingestion-jobs.ts";
 import { pageReply } from "./shapes.ts";
 
 const TOP_K_DEFAULT = 5;
-/** A bulk of documents may be larger than other bodies. */
-const DOCUMENTS_BYTES_MAX = 16 * 1024 * 1024;
 
 const path = "/v2/knowledge/collections";
 const common = { service: "knowledge", errors: "problem" } as const;
 const list = { ...common, pattern: path };
 const one = { ...common, pattern: `${path}/{cl}` };
-const documentList = { ...common, pattern: `${path}/{cl}/documents` };
-const documentOne = { ...common, pattern: `${path}/{cl}/documents/{dc}` };
 
 type Params = Readonly<Record<string, string>>;
 const collectionOf = (params: Params): string => params["cl"] ?? "";
 
 /** Routes of knowledge. */
 export function knowledgeRoutes(services: Services): readonly Route[] {
-  return [...collectionRoutes(services), ...documentRoutes(services), searchRoute(services)];
+  return [
+    ...collectionRoutes(services),
+    ...documentRoutes(services),
+    ...ingestionRoutes(services),
+    searchRoute(services),
+  ];
 }
 
 function collectionRoutes({ knowledge }: Services): readonly Route[] {
@@ -60,52 +58,6 @@ function collectionRoutes({ knowledge }: Services): readonly Route[] {
       method: "DELETE",
       handler: async ({ principal, params }) => {
         await knowledge.remove(principal.tenant, collectionOf(params));
-        return noContent();
-      },
-    }),
-  ];
-}
-
-function documentRoutes({ knowledge }: Services): readonly Route[] {
-  return [
-    defineRoute({
-      ...documentList,
-      method: "POST",
-      body: documentsInput,
-      bodyBytesMax: DOCUMENTS_BYTES_MAX,
-      handler: async ({ principal, params, body }) => {
-        // A union of an object and an array: which one it was decides the answer's shape.
-        const isMany = Array.isArray(body);
-        const documents = (isMany ? body : [body]) as readonly DocumentInput[];
-        const done = await knowledge.ingest(principal.tenant, collectionOf(params), documents);
-        const shown = done.map((document) => ({ object: "document", ...document }));
-        return json(201, isMany ? { data: shown } : shown[0]);
-      },
-    }),
-    defineRoute({
-      ...documentList,
-      method: "GET",
-      handler: async ({ principal, params, query }) => {
-        const page = pageRequest(query);
-        const rows = await knowledge.documents(principal.tenant, collectionOf(params), page);
-        return pageReply(rows, (row) => row);
-      },
-    }),
-    defineRoute({
-      ...documentOne,
-      method: "GET",
-      handler: async ({ principal, params }) => {
-        const { tenant } = principal;
-        const id = params["dc"] ?? "";
-        return json(200, await knowledge.document(tenant, collectionOf(params), id));
-      },
-    }),
-    defineRoute({
-      ...documentOne,
-      method: "DELETE",
-      handler: async ({ principal, params }) => {
-        const { tenant } = principal;
-        await knowledge.removeDocument(tenant, collectionOf(params), params["dc"] ?? "");
         return noContent();
       },
     }),

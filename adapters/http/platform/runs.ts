@@ -146,7 +146,7 @@ const locationOf = (run: string): { readonly Location: string } => ({
 });
 
 /** Frames as they are: the type is the event's name, the frame id its id. */
-function frameStream(
+export function frameStream(
   context: Pick<RouteContext, "request" | "route">,
   frames: AsyncIterable<readonly Frame[]>,
   head: readonly SseEvent[],

@@ -1,51 +1,31 @@
 // Collections and their documents: the row of a collection is a row of the tenant; splitting,
 // storing and searching are done by what the composition root hands in.
 
-import type { Passage, Retriever } from "../../../actors/ports.ts";
+import type { Embedders, Passage, Retriever } from "../../../actors/ports.ts";
 import {
   type Collection,
   type CollectionInput,
   collectionsTable,
-  type DocumentInput,
+  type DocumentView,
+  type DocumentWithText,
 } from "../../../actors/records/collection.ts";
+import type { IngestionJob, Source } from "../../../actors/records/ingestion-job.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import { newId } from "../../../runtime/id.ts";
 import type { System } from "../../../runtime/system.ts";
+import type { AddOptions, IngestionService } from "./ingestion.ts";
 import { type Page, type PageRequest, pageOf } from "./paging.ts";
 
-/** What became of one document that was sent. */
-export interface Ingested {
-  readonly id: string;
-  readonly chunks: number;
-  readonly status: "created" | "updated" | "unchanged";
-}
-
-/** A stored document without its text, and with it. */
-export interface DocumentRow {
-  readonly id: string;
-  readonly title: string;
-  readonly metadata: Readonly<Record<string, unknown>>;
-  readonly chunks: number;
-  readonly bytes: number;
-  readonly content_hash: string;
-  readonly created_at: string;
-  readonly updated_at: string;
-}
-export type StoredDocument = DocumentRow & { readonly text: string };
-
-/** Stores documents of collections that exist. Visible to searches when a promise resolves. */
+/** Stored documents of collections that exist. */
 export interface Documents {
-  ingest(
-    tenant: string,
-    collection: string,
-    documents: readonly DocumentInput[],
-  ): Promise<readonly Ingested[]>;
-  document(tenant: string, collection: string, id: string): Promise<StoredDocument>;
+  /** @throws NOT_FOUND. */
+  document(tenant: string, collection: string, id: string): Promise<DocumentWithText>;
   documents(
     tenant: string,
     collection: string,
     options: { readonly after?: string; readonly limit: number },
-  ): Promise<readonly DocumentRow[]>;
+  ): Promise<readonly DocumentView[]>;
+  /** @throws NOT_FOUND. */
   removeDocument(tenant: string, collection: string, id: string): Promise<void>;
   removeCollection(tenant: string, collection: string): Promise<void>;
 }
@@ -56,13 +36,15 @@ export interface KnowledgeService {
   list(tenant: string, page: PageRequest): Promise<Page<Collection>>;
   get(tenant: string, id: string): Promise<Collection>;
   remove(tenant: string, id: string): Promise<void>;
-  ingest(
+  /** Starts an ingestion job. */
+  add(
     tenant: string,
     id: string,
-    documents: readonly DocumentInput[],
-  ): Promise<readonly Ingested[]>;
-  document(tenant: string, id: string, document: string): Promise<StoredDocument>;
-  documents(tenant: string, id: string, page: PageRequest): Promise<Page<DocumentRow>>;
+    sources: readonly Source[],
+    options: AddOptions,
+  ): Promise<IngestionJob>;
+  document(tenant: string, id: string, document: string): Promise<DocumentWithText>;
+  documents(tenant: string, id: string, page: PageRequest): Promise<Page<DocumentView>>;
   removeDocument(tenant: string, id: string, document: string): Promise<void>;
   search(
     tenant: string,
@@ -81,10 +63,12 @@ const COLLECTION_ID = /^cl_[A-Za-z0-9]{1,61}$/;
 export function createKnowledgeService(options: {
   readonly system: System;
   readonly documents: Documents;
+  readonly ingestion: IngestionService;
   readonly retriever: Retriever;
+  readonly embedders: Embedders;
   nowMs(): number;
 }): KnowledgeService {
-  const { documents, retriever, nowMs } = options;
+  const { documents, ingestion, retriever, embedders, nowMs } = options;
   const { tables } = options.system;
   const get = async (tenant: string, id: string): Promise<Collection> => {
     const row = COLLECTION_ID.test(id) ? await tables.get(tenant, collectionsTable, id) : undefined;
@@ -94,14 +78,12 @@ export function createKnowledgeService(options: {
   return {
     get,
     create: async (tenant, input) => {
+      const { name, embedder = embedders.defaultName, metadata = {} } = input;
+      const { id: embedderId, dimension } = await embedders.find(embedder);
       const id = newId("cl", nowMs());
       const created_at = new Date(nowMs()).toISOString();
-      const value: Collection = {
-        id,
-        name: input.name,
-        metadata: input.metadata ?? {},
-        created_at,
-      };
+      const pin = { id: embedderId, dimension };
+      const value: Collection = { id, name, embedder: pin, metadata, created_at };
       await tables.write(tenant, [{ type: "put", table: collectionsTable, id, value }]);
       return value;
     },
@@ -116,9 +98,9 @@ export function createKnowledgeService(options: {
       await tables.write(tenant, [{ type: "remove", table: collectionsTable, id }]);
       await documents.removeCollection(tenant, id);
     },
-    ingest: async (tenant, id, inputs) => {
+    add: async (tenant, id, sources, how) => {
       await get(tenant, id);
-      return await documents.ingest(tenant, id, inputs);
+      return await ingestion.add(tenant, id, sources, how);
     },
     document: async (tenant, id, document) => {
       await get(tenant, id);

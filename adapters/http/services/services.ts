@@ -1,21 +1,24 @@
 // The domain services behind the routes, made once by the composition root. Routes are thin: they
 // turn a request into a call of one of these and its result into the surface's shape.
 
-import type { Compute, Retriever } from "../../../actors/ports.ts";
+import type { Compute, Embedders, Retriever } from "../../../actors/ports.ts";
 import type { System } from "../../../runtime/system.ts";
 import { createAgentStore } from "./agent-store.ts";
 import { createVersionService, type VersionService } from "./agent-versions.ts";
 import { type AgentService, createAgentService } from "./agents.ts";
 import { type ChatService, createChatService } from "./chat.ts";
 import { type ConversationService, createConversationService } from "./conversations.ts";
+import { createIngestionService, type IngestionService, type Sources } from "./ingestion.ts";
 import { createKnowledgeService, type Documents, type KnowledgeService } from "./knowledge.ts";
 
 /** What the services work with. */
 export interface ServiceOptions {
   readonly system: System;
   readonly documents: Documents;
+  readonly sources: Sources;
   readonly retriever: Retriever;
   readonly compute: Compute;
+  readonly embedders: Embedders;
   /** Milliseconds since the epoch. */
   nowMs(): number;
 }
@@ -29,6 +32,7 @@ export interface Services {
   readonly conversations: ConversationService;
   readonly knowledge: KnowledgeService;
   readonly compute: Compute;
+  readonly ingestion: IngestionService;
   nowMs(): number;
 }
 
@@ -39,6 +43,7 @@ export function createServices(options: ServiceOptions): Services {
   const store = createAgentStore(options);
   const agents = createAgentService(options, store);
   const conversations = createConversationService(system);
+  const ingestion = createIngestionService(options);
   return {
     system,
     compute,
@@ -47,6 +52,7 @@ export function createServices(options: ServiceOptions): Services {
     versions: createVersionService(options, store),
     conversations,
     chat: createChatService({ system, agents, conversations, nowMs }),
-    knowledge: createKnowledgeService(options),
+    knowledge: createKnowledgeService({ ...options, ingestion }),
+    ingestion,
   };
 }

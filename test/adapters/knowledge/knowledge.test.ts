@@ -6,17 +6,21 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Retriever } from "../../../actors/ports.ts";
 import { createBuiltinEmbedder } from "../../../adapters/embed/builtin.ts";
-import { prepareTask } from "../../../adapters/knowledge/prepare.ts";
+import { createEmbedders } from "../../../adapters/embed/embedders.ts";
 import { createRetriever } from "../../../adapters/knowledge/retriever.ts";
+import { keepSources, readSource, sweepSources } from "../../../adapters/knowledge/sources.ts";
 import { createKnowledgeStore, type KnowledgeStore } from "../../../adapters/knowledge/store.ts";
+import { createBulk } from "../../../runtime/store/bulk.ts";
 import { encode } from "../../../runtime/store/codec.ts";
 import { keys } from "../../../runtime/store/keys.ts";
 import { openStore } from "../../../runtime/store/lmdb.ts";
 import { type Storage, startStorage } from "../../../runtime/store/storage.ts";
 import type { Store, StoreOp } from "../../../runtime/store/store.ts";
 import type { System } from "../../../runtime/system.ts";
+import { type Text, takeIn } from "../../support/take-in.ts";
 
 const embedder = createBuiltinEmbedder();
+const embedders = createEmbedders(embedder);
 let path: string;
 let storage: Storage;
 let hot: Store;
@@ -37,12 +41,8 @@ beforeAll(async () => {
   hot = openStore({ path, environment: "hot", port: storage.connect("hot") });
   bulk = openStore({ path, environment: "bulk", port: storage.connect("bulk") });
   reader = openStore({ path, environment: "bulk", port: storage.connect("bulk") });
-  door = {
-    commit: (ops) => bulk.commit({ ops }).committed,
-    range: async (range) => await bulk.range(range),
-    get: async (key) => await bulk.get(key),
-  };
-  knowledge = createKnowledgeStore({ bulk: door, embedder });
+  door = createBulk(bulk, () => Promise.resolve());
+  knowledge = createKnowledgeStore({ bulk: door });
   retriever = createRetriever({ reader, tables: hot, embedder });
 });
 
@@ -62,6 +62,9 @@ async function newCollection(tenant: string): Promise<string> {
   return id;
 }
 
+const ingest = (tenant: string, collection: string, texts: readonly Text[], more = {}) =>
+  takeIn({ bulk: door, tables: hot, embedders, ...more }, tenant, collection, texts);
+
 const find = (tenant: string, collection: string, query: string, topK = 5) =>
   retriever.search({ tenant, collection, query, topK });
 
@@ -76,10 +79,12 @@ describe("a collection", () => {
   test("finds a passage with its exact place in the document", async () => {
     const collection = await newCollection("t1");
 
-    const done = await knowledge.ingest("t1", collection, [guide]);
+    const done = await ingest("t1", collection, [guide]);
     const [first] = await find("t1", collection, "How do I export my data?");
 
-    expect(done).toEqual([{ id: "guide", chunks: 2, status: "created" }]);
+    expect(done).toEqual([
+      { number: 0, id: "guide", title: "User guide", chunks: 2, status: "created" },
+    ]);
     expect(first).toMatchObject({
       documentId: "guide",
       documentTitle: "User guide",
@@ -97,7 +102,7 @@ describe("a collection", () => {
     const collection = await newCollection("t1");
     expect(await find("t1", collection, "export")).toEqual([]);
 
-    await knowledge.ingest("t1", collection, [guide]);
+    await ingest("t1", collection, [guide]);
 
     expect(await find("t1", collection, "What is the weather in Paris?")).toEqual([]);
     expect(await find("t1", collection, "")).toEqual([]);
@@ -107,8 +112,8 @@ describe("a collection", () => {
     const collection = await newCollection("t1");
     const { id: _, ...nameless } = guide;
 
-    const first = await knowledge.ingest("t1", collection, [nameless]);
-    const again = await knowledge.ingest("t1", collection, [nameless, nameless]);
+    const first = await ingest("t1", collection, [nameless]);
+    const again = await ingest("t1", collection, [nameless, nameless]);
 
     expect(again.map(({ status }) => status)).toEqual(["unchanged", "unchanged"]);
     expect(again[0]?.id).toBe(first[0]?.id);
@@ -117,10 +122,10 @@ describe("a collection", () => {
 
   test("shows an update at once and nothing of what it replaced", async () => {
     const collection = await newCollection("t1");
-    await knowledge.ingest("t1", collection, [guide]);
+    await ingest("t1", collection, [guide]);
     expect(await find("t1", collection, "refunds paid")).toHaveLength(1);
 
-    const done = await knowledge.ingest("t1", collection, [
+    const done = await ingest("t1", collection, [
       { ...guide, text: "# Export\n\nUse the zebra button to export." },
     ]);
 
@@ -134,7 +139,7 @@ describe("a collection", () => {
 
   test("forgets a removed document, and says so when asked for it", async () => {
     const collection = await newCollection("t1");
-    await knowledge.ingest("t1", collection, [guide, { id: "b", text: "Zebras eat grass." }]);
+    await ingest("t1", collection, [guide, { id: "b", text: "Zebras eat grass." }]);
     expect(await find("t1", collection, "zebras grass")).toHaveLength(1);
 
     await knowledge.removeDocument("t1", collection, "b");
@@ -152,7 +157,7 @@ describe("a collection", () => {
   test("gives a document back as it was sent, and lists in pages", async () => {
     const collection = await newCollection("t1");
     const ids = Array.from({ length: 5 }, (_, at) => `d${at}`);
-    await knowledge.ingest(
+    await ingest(
       "t1",
       collection,
       ids.map((id) => ({ id, text: `Text of ${id}. 😀 ü` })),
@@ -170,7 +175,7 @@ describe("a collection", () => {
 
   test("is unknown to another tenant, and when it is not there or was removed", async () => {
     const collection = await newCollection("t1");
-    await knowledge.ingest("t1", collection, [guide]);
+    await ingest("t1", collection, [guide]);
     expect(await find("t1", collection, "export")).toHaveLength(1);
 
     for (const [tenant, id] of [
@@ -205,7 +210,7 @@ test("two calls at once on one collection both arrive", async () => {
 
   await Promise.all(
     ["one", "two", "three"].map((id) =>
-      knowledge.ingest("t1", collection, [{ id, text: `Only ${id} speaks of ${id}ness.` }]),
+      ingest("t1", collection, [{ id, text: `Only ${id} speaks of ${id}ness.` }]),
     ),
   );
 
@@ -223,19 +228,18 @@ test("a crash before the last row shows nothing, and the next try is complete", 
       return commits === 2 ? Promise.reject(new Error("killed")) : door.commit(ops);
     },
   };
-  const first = createKnowledgeStore({ bulk: dying, embedder });
 
-  await expect(first.ingest("t1", collection, [guide])).rejects.toThrow("killed");
+  await expect(ingest("t1", collection, [guide], { bulk: dying })).rejects.toThrow("killed");
   expect(await find("t1", collection, "export")).toEqual([]);
 
-  await knowledge.ingest("t1", collection, [guide]);
+  await ingest("t1", collection, [guide]);
   expect(await find("t1", collection, "export")).toHaveLength(1);
 });
 
 test("a cache too small for two collections still answers from both", async () => {
   const small = createRetriever({ reader, tables: hot, embedder, cacheBytesMax: 1 });
   const names = [await newCollection("t1"), await newCollection("t1")];
-  for (const name of names) await knowledge.ingest("t1", name, [guide]);
+  for (const name of names) await ingest("t1", name, [guide]);
 
   for (const collection of [...names, ...names]) {
     const found = await small.search({ tenant: "t1", collection, query: "export", topK: 3 });
@@ -243,40 +247,29 @@ test("a cache too small for two collections still answers from both", async () =
   }
 });
 
-test("a long text goes to the compute pool and comes back as if it had been done here", async () => {
-  const text = "A sentence about walruses and their teeth. ".repeat(2_000);
-  const calls: string[] = [];
-  const pooled = createKnowledgeStore({
-    bulk: door,
-    embedder,
-    compute: {
-      run: async (task, input) => {
-        calls.push(task);
-        return structuredClone(prepareTask(structuredClone(input), embedder));
-      },
-    },
-  });
+test("a document over a limit fails alone", async () => {
   const collection = await newCollection("t1");
-  const here = await newCollection("t1");
+  const large = { id: "large", text: "x".repeat(8_000_001) };
+  const wide = { id: "wide", text: "x", metadata: { note: "n".repeat(20_000) } };
 
-  const [far] = await pooled.ingest("t1", collection, [{ id: "long", text }]);
-  const [near] = await knowledge.ingest("t1", here, [{ id: "long", text }]);
+  const done = await ingest("t1", collection, [{ id: "fine", text: "fine" }, large, wide]);
 
-  expect(calls).toEqual(["knowledge.prepare"]);
-  expect(far).toEqual(near);
-  expect(await find("t1", collection, "walruses")).toHaveLength(5);
+  expect(done.map(({ status, error }) => [status, error?.code])).toEqual([
+    ["created", undefined],
+    ["failed", "BODY_TOO_LARGE"],
+    ["failed", "INVALID"],
+  ]);
+  expect(await knowledge.documents("t1", collection, { limit: 10 })).toHaveLength(1);
 });
 
-test("limits are refused before anything is written", async () => {
-  const collection = await newCollection("t1");
-  const refused = (document: { id?: string; text: string; title?: string }, code: string) =>
-    expect(
-      knowledge.ingest("t1", collection, [{ id: "fine", text: "fine" }, document]),
-    ).rejects.toMatchObject({ code });
+test("documents of a job that was never started are swept, those of others stay", async () => {
+  const source = { kind: "text" as const, bytes: Buffer.from("left") };
+  const places = ["jb_lost", "jb_known", "jb_lost2"].map((job) => ({ tenant: "t1", job }));
+  for (const place of places) await keepSources(door, place, [source, source]);
 
-  await refused({ text: "x".repeat(8_000_001) }, "BODY_TOO_LARGE");
-  await refused({ text: "x", id: "i".repeat(201) }, "INVALID");
-  await refused({ text: "x", title: "t".repeat(501) }, "INVALID");
+  await sweepSources(door, async ({ job }) => job === "jb_known");
 
-  expect(await knowledge.documents("t1", collection, { limit: 10 })).toEqual([]);
+  const [lost, known, other] = await Promise.all(places.map((place) => readSource(door, place, 1)));
+  expect([lost, other]).toEqual([undefined, undefined]);
+  expect(Buffer.from(known?.bytes ?? []).toString()).toBe("left");
 });

@@ -21,6 +21,7 @@ import {
   newConversation,
   startAgents,
 } from "../../support/agents-host.ts";
+import { noIngest } from "../../support/no-ingest.ts";
 import { recordedRuns } from "../../support/recorded-runs.ts";
 import { createGate, createScriptedLlm, type ScriptedLlm } from "../../support/scripted-llm.ts";
 
@@ -187,6 +188,7 @@ function outsideOf(llm: ScriptedLlm, searched: unknown[]): Ports {
     },
     embedder: createBuiltinEmbedder(),
     embedders: createEmbedders(createBuiltinEmbedder()),
+    ingest: noIngest,
     compute: { run: async () => undefined },
   };
 }

@@ -31,7 +31,7 @@ let admin: { readonly key: string };
 let other: { readonly key: string };
 
 beforeAll(async () => {
-  host = await startHttpHost([...parties, sour]);
+  host = await startHttpHost({ definitions: [...parties, sour] });
   admin = { key: host.adminKey };
   other = { key: host.otherKey };
 });

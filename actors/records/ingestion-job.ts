@@ -1,0 +1,93 @@
+// The record of an ingestion job: documents on their way into a collection. The job's row in the
+// tenant's table is what the API shows; a report for each document is a record of the job's actor.
+
+import type { ErrorData } from "../../runtime/errors.ts";
+
+/** Table of jobs, id `jb_...`. */
+export const ingestionJobsTable = "ingestion-jobs";
+
+/** Limits of one job. */
+export const ingestionLimits = {
+  documents: 1_000,
+  /** Bytes of everything that was sent, 64 MiB. */
+  bytes: 64 * 1_024 * 1_024,
+  /** Documents and bytes that are published together; one larger document is alone. */
+  unitDocuments: 32,
+  unitBytes: 256 * 1_024,
+  /** Child runs of a job, which is how far a run may grow. */
+  parts: 90,
+  /** Parts that go on at once. */
+  partsAtOnce: 2,
+  /** Chunks embedded and stored by one step, and steps of a unit that go on at once. */
+  pieceChunks: 64,
+  piecesAtOnce: 2,
+  prepareMs: 300_000,
+  embedMs: 300_000,
+  publishMs: 60_000,
+  /** Life of a job's run, seven days: a slow provider is waited for. */
+  runMs: 7 * 24 * 3_600_000,
+} as const;
+
+/** `failed`: it stopped for a reason that is not one document's; it can be resumed. */
+export type JobStatus = "running" | "paused" | "completed" | "failed" | "cancelled";
+
+/** What became of one document. */
+export interface DocumentReport {
+  /** Its place among what was sent, from 0. */
+  readonly number: number;
+  readonly id: string;
+  readonly title: string;
+  readonly status: "created" | "updated" | "unchanged" | "failed";
+  readonly chunks: number;
+  /** How it was read: "markdown", "pdf" ... */
+  readonly format?: string;
+  readonly warnings?: readonly string[];
+  readonly error?: ErrorData;
+}
+
+/** A job's row. Times ISO. */
+export interface IngestionJob {
+  readonly id: string;
+  readonly collection: string;
+  readonly status: JobStatus;
+  readonly documents: {
+    readonly total: number;
+    readonly created: number;
+    readonly updated: number;
+    readonly unchanged: number;
+    readonly failed: number;
+  };
+  /** Chunks made visible so far. */
+  readonly chunks: number;
+  readonly bytes: number;
+  /** Why it stopped. */
+  readonly error: ErrorData | null;
+  /** The run under way, or the last one. */
+  readonly run_id: string;
+  readonly created_at: string;
+  readonly updated_at: string;
+}
+
+/** What is said of a document that is sent, beside its content. */
+export interface SourceHead {
+  /** Text as it is, a file to be parsed, or an address to be fetched. */
+  readonly kind: "text" | "file" | "url";
+  readonly id?: string;
+  readonly title?: string;
+  readonly metadata?: Readonly<Record<string, unknown>>;
+  /** Of a file: its name, and its media type as declared. */
+  readonly name?: string;
+  readonly mediaType?: string;
+  readonly url?: string;
+}
+
+/** A document as it was sent. Of a `url` the bytes are empty. */
+export interface Source extends SourceHead {
+  readonly bytes: Uint8Array;
+}
+
+/** Documents that have a report. */
+export function finished({ documents }: IngestionJob): number {
+  const { created, updated, unchanged, failed } = documents;
+  return created + updated + unchanged + failed;
+}

@@ -1,0 +1,178 @@
+// /v2/knowledge/collections/{cl}/documents: what is sent becomes an ingestion job. A small one has
+// ended by the time of the answer, which is then the documents; else the answer is the job.
+
+import {
+  collectionLimits,
+  type DocumentInput,
+  documentInput,
+  documentsInput,
+} from "../../../actors/records/collection.ts";
+import {
+  type DocumentReport,
+  type IngestionJob,
+  ingestionLimits,
+  type Source,
+} from "../../../actors/records/ingestion-job.ts";
+import { fromErrorData, RuntimeError } from "../../../runtime/errors.ts";
+import { readBody } from "../body.ts";
+import { json, noContent } from "../reply.ts";
+import { defineRoute, type Route, type RouteContext } from "../route.ts";
+import type { HttpResponse } from "../server.ts";
+import { onceKeyOf } from "../services/once.ts";
+import { PAGE_MAX, pageRequest } from "../services/paging.ts";
+import type { Services } from "../services/services.ts";
+import { isUpload, readUpload } from "../upload.ts";
+import { jobPath, jobResource } from "./ingestion-jobs.ts";
+import { pageReply } from "./shapes.ts";
+
+/** How long an answer waits for its job: without `?wait`, and with `?wait=true`; ms. */
+const WAIT_MS = { short: 2_000, asked: 120_000 } as const;
+/** Larger requests are not waited for unless they ask. */
+const SHORT_BYTES = 256 * 1_024;
+/** Reports are shown with the answer up to so many documents; a job lists them all. */
+const SHOWN_MAX = PAGE_MAX;
+
+const common = { service: "knowledge", errors: "problem" } as const;
+const pattern = "/v2/knowledge/collections/{cl}/documents";
+const list = { ...common, pattern };
+const one = { ...common, pattern: `${pattern}/{dc}` };
+
+type Params = RouteContext["params"];
+const collectionOf = (params: Params): string => params["cl"] ?? "";
+const documentOf = (params: Params): string => params["dc"] ?? "";
+
+/** What was sent. */
+interface Sent {
+  readonly sources: readonly Source[];
+  readonly bytes: Uint8Array;
+  /** The body was an array, or an upload of several files. */
+  readonly isMany: boolean;
+}
+
+/** Routes of documents. */
+export function documentRoutes(services: Services): readonly Route[] {
+  const { knowledge } = services;
+  return [
+    defineRoute({
+      ...list,
+      method: "POST",
+      body: "raw",
+      handler: async (context) => add(services, context, await readSent(context)),
+    }),
+    defineRoute({
+      ...list,
+      method: "GET",
+      handler: async ({ principal, params, query }) => {
+        const page = pageRequest(query);
+        const rows = await knowledge.documents(principal.tenant, collectionOf(params), page);
+        return pageReply(rows, (row) => row);
+      },
+    }),
+    defineRoute({
+      ...one,
+      method: "GET",
+      handler: async ({ principal, params }) => {
+        const { tenant } = principal;
+        return json(
+          200,
+          await knowledge.document(tenant, collectionOf(params), documentOf(params)),
+        );
+      },
+    }),
+    defineRoute({
+      ...one,
+      method: "PUT",
+      body: documentInput,
+      bodyBytesMax: ingestionLimits.bytes,
+      handler: async (context) => {
+        const { body, bodyBytes, params } = context;
+        const source = sourceOf({ ...body, id: documentOf(params) });
+        return add(services, context, { sources: [source], bytes: bodyBytes, isMany: false });
+      },
+    }),
+    defineRoute({
+      ...one,
+      method: "DELETE",
+      handler: async ({ principal, params }) => {
+        const { tenant } = principal;
+        await knowledge.removeDocument(tenant, collectionOf(params), documentOf(params));
+        return noContent();
+      },
+    }),
+  ];
+}
+
+async function readSent({ request }: Pick<RouteContext, "request">): Promise<Sent> {
+  if (isUpload(request)) {
+    const bytes = await request.body(ingestionLimits.bytes);
+    const sources = await readUpload(request, bytes);
+    return { sources, bytes, isMany: sources.length > 1 };
+  }
+  const rules = { schema: documentsInput, bytesMax: ingestionLimits.bytes, isOptional: false };
+  const { value, bytes } = await readBody(request, rules);
+  // A union of an object and an array: which one it was decides the answer's shape.
+  const isMany = Array.isArray(value);
+  const documents = (isMany ? value : [value]) as readonly DocumentInput[];
+  const sources = documents.map((document, at) => sourceOf(document, isMany ? `/${at}` : ""));
+  return { sources, bytes, isMany };
+}
+
+function sourceOf(document: DocumentInput, pointer = ""): Source {
+  const { text, url, metadata, ...said } = document;
+  if ((text === undefined) === (url === undefined)) {
+    throw new RuntimeError("INVALID", "A document has either a text or a url.", {
+      pointer: `${pointer}/text`,
+    });
+  }
+  const { metadataBytes } = collectionLimits;
+  if (metadata !== undefined && Buffer.byteLength(JSON.stringify(metadata)) > metadataBytes) {
+    throw new RuntimeError("INVALID", `Metadata has at most ${metadataBytes} bytes as JSON.`, {
+      pointer: `${pointer}/metadata`,
+    });
+  }
+  const head = { ...said, ...(metadata === undefined ? {} : { metadata }) };
+  return text === undefined
+    ? { ...head, kind: "url", url: url ?? "", bytes: new Uint8Array() }
+    : { ...head, kind: "text", bytes: Buffer.from(text) };
+}
+
+async function add(
+  { knowledge, ingestion }: Services,
+  context: Pick<RouteContext, "principal" | "params" | "query" | "request">,
+  { sources, bytes, isMany }: Sent,
+): Promise<HttpResponse> {
+  const { principal, params, query, request } = context;
+  const job = await knowledge.add(principal.tenant, collectionOf(params), sources, {
+    once: onceKeyOf(request, bytes),
+    waitMs: waitOf(query, bytes),
+    signal: request.signal,
+  });
+  if (job.status === "running" || sources.length > SHOWN_MAX) return jobReply(job);
+  const page = { limit: SHOWN_MAX };
+  const { items } = await ingestion.reports(principal.tenant, job.id, page);
+  if (items.length < job.documents.total) return jobReply(job);
+  const headers = { Location: jobPath(job.id) };
+  if (isMany) return json(201, { data: items.map(documentResource), job_id: job.id }, headers);
+  const [only] = items;
+  if (only?.error !== undefined) throw fromErrorData(only.error);
+  return json(201, documentResource(only as DocumentReport), headers);
+}
+
+/** 202 for what goes on, 201 for what has ended and is too long to show. */
+function jobReply(job: IngestionJob): HttpResponse {
+  return json(job.status === "running" ? 202 : 201, jobResource(job), {
+    Location: jobPath(job.id),
+  });
+}
+
+function documentResource({ number: _, ...report }: DocumentReport): object {
+  return { object: "document", ...report };
+}
+
+function waitOf(query: URLSearchParams, bytes: Uint8Array): number {
+  const asked = query.get("wait");
+  if (asked === "true") return WAIT_MS.asked;
+  if (asked === "false") return 0;
+  if (asked !== null) throw new RuntimeError("INVALID", "wait is true or false.");
+  return bytes.byteLength <= SHORT_BYTES ? WAIT_MS.short : 0;
+}

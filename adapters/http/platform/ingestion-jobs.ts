@@ -1,0 +1,85 @@
+// /v2/knowledge/jobs: ingestion jobs as they go on; listed, watched, paused, resumed, cancelled.
+
+import {
+  type DocumentReport,
+  finished,
+  type IngestionJob,
+} from "../../../actors/records/ingestion-job.ts";
+import { json } from "../reply.ts";
+import { defineRoute, type Route } from "../route.ts";
+import { pageRequest } from "../services/paging.ts";
+import type { Services } from "../services/services.ts";
+import { frameStream } from "./runs.ts";
+import { pageReply } from "./shapes.ts";
+
+const common = { service: "knowledge", errors: "problem" } as const;
+const path = "/v2/knowledge/jobs";
+const one = `${path}/{jb}`;
+
+/** Path of a job. */
+export const jobPath = (id: string): string => `${path}/${id}`;
+
+/** A job as a resource. */
+export function jobResource(job: IngestionJob): object {
+  const { collection, ...rest } = job;
+  const done = finished(job);
+  return { object: "ingestion_job", ...rest, collection_id: collection, done };
+}
+
+/** Routes of jobs. */
+export function ingestionRoutes({ ingestion, chat }: Services): readonly Route[] {
+  return [
+    defineRoute({
+      ...common,
+      method: "GET",
+      pattern: path,
+      handler: async ({ principal, query }) =>
+        pageReply(await ingestion.list(principal.tenant, pageRequest(query)), jobResource),
+    }),
+    defineRoute({
+      ...common,
+      method: "GET",
+      pattern: one,
+      handler: async ({ principal, params }) =>
+        json(200, jobResource(await ingestion.get(principal.tenant, params["jb"] ?? ""))),
+    }),
+    defineRoute({
+      ...common,
+      method: "GET",
+      pattern: `${one}/documents`,
+      handler: async ({ principal, params, query }) => {
+        const page = pageRequest(query);
+        const reports = await ingestion.reports(principal.tenant, params["jb"] ?? "", page);
+        return pageReply(reports, (report: DocumentReport) => report);
+      },
+    }),
+    defineRoute({
+      ...common,
+      method: "GET",
+      pattern: `${one}/events`,
+      handler: async (context) => {
+        const { principal, params, request, query } = context;
+        const job = await ingestion.get(principal.tenant, params["jb"] ?? "");
+        const after = request.header("last-event-id") ?? query.get("after") ?? "";
+        const from = after.startsWith(`${job.run_id}:`) ? { after } : {};
+        const options = { ...from, signal: request.signal };
+        const frames = await chat.attach(principal.tenant, job.run_id, options);
+        const head = { event: "job", data: JSON.stringify(jobResource(job)) };
+        return frameStream(context, frames, [head]);
+      },
+    }),
+    ...(["pause", "resume", "cancel"] as const).map((what) =>
+      defineRoute({
+        ...common,
+        method: "POST",
+        pattern: `${one}/${what}`,
+        isControl: true,
+        handler: async ({ principal, params }) =>
+          json(
+            202,
+            jobResource(await ingestion.change(principal.tenant, params["jb"] ?? "", what)),
+          ),
+      }),
+    ),
+  ];
+}

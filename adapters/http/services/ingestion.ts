@@ -1,0 +1,166 @@
+// Ingestion jobs as the routes use them. What is sent is on disk before the job is told of it, and
+// the job's acknowledgement is on disk before the sender is.
+
+import { type JobMessage, reportKeys } from "../../../actors/ingestion/job.ts";
+import {
+  type DocumentReport,
+  type IngestionJob,
+  ingestionJobsTable,
+  ingestionLimits,
+  type Source,
+} from "../../../actors/records/ingestion-job.ts";
+import { type Address, address } from "../../../runtime/address.ts";
+import { RuntimeError } from "../../../runtime/errors.ts";
+import { newId } from "../../../runtime/id.ts";
+import type { SendOptions, System } from "../../../runtime/system.ts";
+import { KEY_HOURS, type OnceKey } from "./once.ts";
+import { type Page, type PageRequest, pageOf } from "./paging.ts";
+
+/** Keeps what is sent until its job has taken it in. */
+export interface Sources {
+  /** On disk when it resolves. */
+  keep(tenant: string, job: string, sources: readonly Source[]): Promise<void>;
+  forget(tenant: string, job: string): Promise<void>;
+}
+
+/** What a caller wants of a new job. */
+export interface AddOptions {
+  readonly once: OnceKey | null;
+  /** How long it waits for the job to end, ms; 0: not at all. */
+  readonly waitMs: number;
+  readonly signal: AbortSignal;
+}
+
+/** Jobs of all tenants. Every call on one that does not exist throws NOT_FOUND. */
+export interface IngestionService {
+  /** Starts a job; as it stands when it has ended or the caller has waited long enough. */
+  add(
+    tenant: string,
+    collection: string,
+    sources: readonly Source[],
+    options: AddOptions,
+  ): Promise<IngestionJob>;
+  get(tenant: string, id: string): Promise<IngestionJob>;
+  /** Newest first. */
+  list(tenant: string, page: PageRequest): Promise<Page<IngestionJob>>;
+  /** What became of documents, in the order in which they were sent; those under way are missing. */
+  reports(tenant: string, id: string, page: PageRequest): Promise<Page<DocumentReport>>;
+  /** The job after the change. @throws CONFLICT when it has ended. */
+  change(tenant: string, id: string, what: "pause" | "resume" | "cancel"): Promise<IngestionJob>;
+}
+
+const JOB_ID = /^jb_[A-Za-z0-9]{1,61}$/;
+
+/** The service. */
+export function createIngestionService(options: {
+  readonly system: System;
+  readonly sources: Sources;
+  nowMs(): number;
+}): IngestionService {
+  const { system, sources, nowMs } = options;
+  const { tables } = system;
+  const get = async (tenant: string, id: string): Promise<IngestionJob> => {
+    const row = JOB_ID.test(id) ? await tables.get(tenant, ingestionJobsTable, id) : undefined;
+    if (row !== undefined) return row.value as IngestionJob;
+    throw new RuntimeError("NOT_FOUND", `Ingestion job ${id.slice(0, 64)} does not exist.`);
+  };
+  return {
+    get,
+    async add(tenant, collection, sent, { once, waitMs, signal }) {
+      checkSize(sent);
+      const id = newId("jb", nowMs());
+      await sources.keep(tenant, id, sent);
+      const message: JobMessage = {
+        type: "start",
+        collection,
+        sizes: sent.map(({ bytes }) => bytes.byteLength),
+      };
+      const job = await start(system, {
+        to: jobAddress(tenant, id),
+        message,
+        once,
+        collection,
+      }).catch(async (error: unknown) => {
+        if (!mayHaveStarted(error)) await sources.forget(tenant, id);
+        throw error;
+      });
+      // The same request came before: its job has what was sent then.
+      if (job.id !== id) await sources.forget(tenant, id);
+      if (waitMs > 0) await ended(system, tenant, job.run_id, { waitMs, signal });
+      return await get(tenant, job.id);
+    },
+    async list(tenant, { limit, after }) {
+      const range = { limit: limit + 1, reverse: true, ...(after === undefined ? {} : { after }) };
+      const rows = await tables.list(tenant, ingestionJobsTable, range);
+      return pageOf(rows, limit, { id: (row) => row.id, item: (row) => row.value as IngestionJob });
+    },
+    async reports(tenant, id, { limit, after }) {
+      await get(tenant, id);
+      const from = after === undefined ? reportKeys.from : `${after}-`;
+      const range = { from, to: reportKeys.to, limit: limit + 1 };
+      const rows = await system.records(jobAddress(tenant, id), range);
+      return pageOf(rows, limit, {
+        id: ({ key }) => key,
+        item: ({ value }) => value as DocumentReport,
+      });
+    },
+    async change(tenant, id, what) {
+      await get(tenant, id);
+      const message: JobMessage = { type: what };
+      return (await system.ask(jobAddress(tenant, id), message)) as IngestionJob;
+    },
+  };
+}
+
+function jobAddress(tenant: string, id: string): Address {
+  return address({ kind: "ingestion", tenant, root: id });
+}
+
+function checkSize(sent: readonly Source[]): void {
+  const { documents, bytes } = ingestionLimits;
+  if (sent.length === 0 || sent.length > documents) {
+    throw new RuntimeError("INVALID", `One request brings 1 to ${documents} documents.`);
+  }
+  const sum = sent.reduce((total, source) => total + source.bytes.byteLength, 0);
+  if (sum <= bytes) return;
+  const text = `The documents of one request have ${sum} bytes; the limit is ${bytes}.`;
+  throw new RuntimeError("BODY_TOO_LARGE", text);
+}
+
+async function start(
+  system: System,
+  of: {
+    readonly to: Address;
+    readonly message: JobMessage;
+    readonly once: OnceKey | null;
+    readonly collection: string;
+  },
+): Promise<IngestionJob> {
+  const { to, message, once, collection } = of;
+  const source = `http:knowledge:${collection}`;
+  const options: SendOptions = once === null ? {} : { key: { ...once, source, hours: KEY_HOURS } };
+  return (await system.ask(to, message, options)) as IngestionJob;
+}
+
+/** Nobody knows what became of a message that was not answered in time. */
+function mayHaveStarted(error: unknown): boolean {
+  return !(error instanceof RuntimeError) || ["DEADLINE", "CANCELLED"].includes(error.code);
+}
+
+/** Resolves at the end of a run, or when it takes longer. */
+async function ended(
+  system: System,
+  tenant: string,
+  run: string,
+  { waitMs, signal }: { readonly waitMs: number; readonly signal: AbortSignal },
+): Promise<void> {
+  const late = AbortSignal.timeout(waitMs);
+  const either = AbortSignal.any([signal, late]);
+  try {
+    for await (const frames of system.follow(tenant, run, { endOnly: true, signal: either })) {
+      if (frames.some(({ type }) => type === "end")) return;
+    }
+  } catch (error) {
+    if (!late.aborted) throw error;
+  }
+}

@@ -1,0 +1,167 @@
+// One document of a job, as it was sent, into text: fetched, recognised when the collection has it,
+// parsed. What is the document's own fault becomes its report; everything else is thrown.
+
+import { createHash } from "node:crypto";
+import { splitVersion } from "../../actors/knowledge/split.ts";
+import type {
+  DocumentSource,
+  Embedder,
+  IngestPlace,
+  ParsedDocument,
+  Parser,
+  PreparedDocument,
+} from "../../actors/ports.ts";
+import type { Source } from "../../actors/records/ingestion-job.ts";
+import { type ErrorData, RuntimeError, toErrorData } from "../../runtime/errors.ts";
+import type { Reader } from "../../runtime/store/store.ts";
+import { findDocument } from "./library.ts";
+import type { Publication } from "./publish.ts";
+import { readSource } from "./sources.ts";
+
+const limits = { titleChars: 500, metadataBytes: 16_384, textBytes: 8_000_000 } as const;
+
+/** A document that was read and is about to be split. */
+export interface ReadDocument {
+  readonly number: number;
+  readonly text: string;
+  readonly publication: Omit<Publication, "chunks">;
+  readonly format?: string;
+  readonly warnings: readonly string[];
+}
+
+/** What sources are read with. */
+export interface SourceReaderOptions {
+  readonly bulk: Reader;
+  readonly parser: Parser;
+  fetch(url: string, signal: AbortSignal): Promise<DocumentSource>;
+}
+
+/** Under which a document's rows are written: the same whenever the job writes them. */
+export function writeIdOf({ job }: IngestPlace, number: number): string {
+  return `${job}.${number}`;
+}
+
+/** Reads documents of jobs. */
+export class SourceReader {
+  readonly #options: SourceReaderOptions;
+
+  constructor(options: SourceReaderOptions) {
+    this.#options = options;
+  }
+
+  /** Gives what is to be split, or what the document's report will say. */
+  async read(
+    place: IngestPlace,
+    of: { readonly number: number; readonly embedder: Embedder; readonly signal: AbortSignal },
+  ): Promise<ReadDocument | PreparedDocument> {
+    const { bulk } = this.#options;
+    const { number, embedder, signal } = of;
+    const source = await readSource(bulk, place, number);
+    if (source === undefined) return { ...failed(number, ""), error: gone(number) };
+    try {
+      const file = await this.#fileOf(source, signal);
+      const contentHash = hashOf(source, file.bytes, embedder);
+      const id =
+        source.id ??
+        `dc_${(source.url === undefined ? contentHash : sha256(source.url)).slice(0, 26)}`;
+      const before = await findDocument(bulk, place, id);
+      if (before?.content_hash === contentHash) {
+        const isOurs = before.writeId === writeIdOf(place, number);
+        const { title, chunks } = before;
+        return { number, id, title, chunks, status: isOurs ? "published" : "unchanged" };
+      }
+      return await this.#parse(place, { number, source, file, id, contentHash, signal });
+    } catch (error) {
+      if (!isTheDocuments(error, source)) throw error;
+      return {
+        ...failed(number, source.id ?? "", source.title ?? source.name),
+        error: toErrorData(error),
+      };
+    }
+  }
+
+  async #fileOf(source: Source, signal: AbortSignal): Promise<DocumentSource> {
+    if (source.kind === "url") return await this.#options.fetch(source.url ?? "", signal);
+    const { bytes, name, mediaType } = source;
+    return {
+      bytes,
+      ...(name === undefined ? {} : { name }),
+      ...(mediaType === undefined ? {} : { mediaType }),
+    };
+  }
+
+  async #parse(
+    place: IngestPlace,
+    of: {
+      readonly number: number;
+      readonly source: Source;
+      readonly file: DocumentSource;
+      readonly id: string;
+      readonly contentHash: string;
+      readonly signal: AbortSignal;
+    },
+  ): Promise<ReadDocument> {
+    const { number, source, file, id, contentHash, signal } = of;
+    const { tenant } = place;
+    const parsed: Pick<ParsedDocument, "text" | "metadata" | "warnings"> & Partial<ParsedDocument> =
+      source.kind === "text"
+        ? { text: Buffer.from(file.bytes).toString(), metadata: {}, warnings: [] }
+        : await this.#options.parser.parse(file, { tenant, signal });
+    const title = (source.title ?? parsed.title ?? file.name ?? "").slice(0, limits.titleChars);
+    const metadata = {
+      ...parsed.metadata,
+      ...(source.url === undefined ? {} : { url: source.url }),
+      ...source.metadata,
+    };
+    const bytes = Buffer.byteLength(parsed.text);
+    check(bytes, metadata);
+    const writeId = writeIdOf(place, number);
+    const publication = { documentId: id, writeId, title, metadata, bytes, contentHash };
+    const form = parsed.format === undefined ? {} : { format: parsed.format };
+    return { number, text: parsed.text, publication, warnings: parsed.warnings, ...form };
+  }
+}
+
+const sha256 = (content: string | Uint8Array): string =>
+  createHash("sha256").update(content).digest("hex");
+
+/** Recognises the same content: what was sent, and everything that decides what becomes of it. */
+function hashOf(source: Source, bytes: Uint8Array, { id, dimension }: Embedder): string {
+  const { kind, name = "", title = "", metadata = {} } = source;
+  const said = [splitVersion, id, dimension, kind, name, title, metadata, sha256(bytes)];
+  return sha256(JSON.stringify(said));
+}
+
+function failed(number: number, id: string, title = ""): Omit<PreparedDocument, "error"> {
+  return { number, id, title, status: "failed", chunks: 0 };
+}
+
+const gone = (number: number): ErrorData => ({
+  code: "NOT_FOUND",
+  message: `Document ${number} of the job is not stored any more.`,
+});
+
+const documentsFault = new Set(["DOCUMENT_UNREADABLE", "INVALID", "BODY_TOO_LARGE"]);
+const addressFault = new Set([
+  "EGRESS_REFUSED",
+  "PROVIDER_FAILED",
+  "PROVIDER_UNAVAILABLE",
+  "DEADLINE",
+]);
+
+/** Whether an error is told in the report of one document; any other one stops the job. */
+function isTheDocuments(error: unknown, { kind }: Source): boolean {
+  if (!(error instanceof RuntimeError)) return false;
+  return documentsFault.has(error.code) || (kind === "url" && addressFault.has(error.code));
+}
+
+function check(bytes: number, metadata: object): void {
+  if (bytes > limits.textBytes) {
+    const text = `The document has ${bytes} bytes of text; the limit is ${limits.textBytes}.`;
+    throw new RuntimeError("BODY_TOO_LARGE", text);
+  }
+  if (Buffer.byteLength(JSON.stringify(metadata)) > limits.metadataBytes) {
+    const text = `The document's metadata has more than ${limits.metadataBytes} bytes.`;
+    throw new RuntimeError("INVALID", text);
+  }
+}

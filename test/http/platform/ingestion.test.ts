@@ -1,0 +1,262 @@
+// Documents on their way into a collection, through the real door: jobs that are waited for, watched,
+// paused, resumed and cancelled; what becomes of each document; files as multipart.
+
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Compute } from "../../../actors/ports.ts";
+import { RuntimeError } from "../../../runtime/errors.ts";
+import { type HttpHost, startHttpHost } from "../../support/http-host.ts";
+import { inlineCompute } from "../../support/inline-compute.ts";
+import { createGate, type Gate } from "../../support/scripted-llm.ts";
+import type { Json, WireEvent } from "../../support/wire-client.ts";
+
+const collections = "/v2/knowledge/collections";
+const jobs = "/v2/knowledge/jobs";
+
+/** Texts that were embedded, and where the pool is held before it embeds one that has the marker. */
+const embedded: string[] = [];
+let held: { readonly marker: string; readonly gate: Gate } | null = null;
+/** Failures of the next embeddings. */
+const failures: RuntimeError[] = [];
+
+const compute: Compute = {
+  async run(task, input, options) {
+    if (task === "knowledge.embed") {
+      const texts = input as readonly string[];
+      const { signal = new AbortController().signal } = options;
+      if (held !== null && texts.some((text) => text.includes(held?.marker ?? ""))) {
+        await held.gate.wait(signal);
+      }
+      const failure = failures.shift();
+      if (failure !== undefined) throw failure;
+      embedded.push(...texts);
+    }
+    return await inlineCompute.run(task, input, options);
+  },
+};
+
+let host: HttpHost;
+beforeAll(async () => {
+  host = await startHttpHost({ compute });
+});
+afterAll(() => host.stop());
+
+async function newCollection(): Promise<string> {
+  const { body } = await host.call("POST", collections, { name: "Docs" });
+  return `${collections}/${body.id}`;
+}
+
+const textsOf = (count: number, word: string) =>
+  Array.from({ length: count }, (_, at) => ({
+    id: `${word}-${at}`,
+    text: `# Page ${at}\n\nThe ${word} number ${at} stands on page ${at}.`,
+  }));
+
+/** The job when it is as wanted. */
+async function jobAs(path: string, status: string): Promise<Json> {
+  const endMs = Date.now() + 20_000;
+  for (;;) {
+    const { body } = await host.call("GET", path);
+    if (body.status === status) return body;
+    if (Date.now() > endMs) throw new Error(`It stays ${body.status}, not ${status}.`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+const dataOf = (events: readonly WireEvent[], name: string): readonly Json[] =>
+  events.filter(({ event }) => event === name).map(({ data }) => JSON.parse(data));
+
+test("a job is watched to its end, and each document has a report", async () => {
+  const path = await newCollection();
+
+  const started = await host.call("POST", `${path}/documents?wait=false`, textsOf(150, "walrus"));
+  const location = started.headers.get("location") ?? "";
+  const events = await (await host.events("GET", `${location}/events`)).rest();
+  const job = await jobAs(location, "completed");
+  const first = await host.call("GET", `${location}/documents?limit=100`);
+  const rest = await host.call(
+    "GET",
+    `${location}/documents?limit=100&cursor=${first.body.next_cursor}`,
+  );
+  const found = await host.call("POST", `${path}/search`, { query: "walrus number 149", top_k: 1 });
+  const { body: list } = await host.call("GET", jobs);
+
+  expect(started.status).toBe(202);
+  expect(started.body).toMatchObject({ object: "ingestion_job", status: "running", done: 0 });
+  const told = dataOf(events, "event").flatMap(({ event }) => event.documents ?? []);
+  expect(told).toHaveLength(150);
+  expect(events.at(-1)?.event).toBe("end");
+  expect(job).toMatchObject({
+    documents: { total: 150, created: 150, updated: 0, unchanged: 0, failed: 0 },
+    done: 150,
+    chunks: 150,
+    error: null,
+  });
+  const reports = [...first.body.data, ...rest.body.data];
+  expect(reports.map(({ number }) => number)).toEqual(Array.from({ length: 150 }, (_, at) => at));
+  expect(rest.body.next_cursor).toBeNull();
+  expect(found.body.data[0].document_id).toBe("walrus-149");
+  expect(list.data[0].id).toBe(job.id);
+});
+
+test("the same documents again are unchanged and embedded by nobody; a changed one is updated", async () => {
+  const path = await newCollection();
+  await host.call("POST", `${path}/documents?wait=true`, textsOf(3, "otter"));
+  embedded.length = 0;
+
+  const [, second, third] = textsOf(3, "otter");
+  const again = await host.call("POST", `${path}/documents?wait=true`, [
+    second,
+    { ...third, text: "The heron came instead." },
+  ]);
+  const put = await host.call("PUT", `${path}/documents/otter-0`, { text: "Nothing but a heron." });
+
+  expect(again.body.data.map(({ status }: Json) => status)).toEqual(["unchanged", "updated"]);
+  expect([put.status, put.body.status]).toEqual([201, "updated"]);
+  expect(embedded).toHaveLength(2);
+});
+
+test("a paused job stops, and resumed it does not embed again what it had embedded", async () => {
+  const path = await newCollection();
+  const gate = createGate();
+  held = { marker: "lynx number 40 ", gate };
+  embedded.length = 0;
+
+  const { headers } = await host.call("POST", `${path}/documents?wait=false`, textsOf(70, "lynx"));
+  const location = headers.get("location") ?? "";
+  await gate.reached;
+  const before = [...embedded];
+  const pause = await host.call("POST", `${location}/pause`);
+  const paused = await jobAs(location, "paused");
+  held = null;
+  const resumed = await host.call("POST", `${location}/resume`);
+  const job = await jobAs(location, "completed");
+  const again = await host.call("POST", `${location}/resume`);
+
+  expect([pause.status, resumed.status, again.status]).toEqual([202, 202, 409]);
+  expect(paused.done).toBeLessThan(70);
+  expect(job).toMatchObject({ documents: { total: 70, created: 70 }, chunks: 70 });
+  const twice = embedded.filter((text, at) => embedded.indexOf(text) !== at);
+  expect(before.length).toBeGreaterThan(0);
+  expect(twice.filter((text) => before.includes(text))).toEqual([]);
+  expect((await host.call("GET", `${path}/documents?limit=100`)).body.data).toHaveLength(70);
+});
+
+test("a cancelled job leaves whole documents and nothing else", async () => {
+  const path = await newCollection();
+  const gate = createGate();
+  held = { marker: "mole number 50 ", gate };
+
+  const { headers } = await host.call("POST", `${path}/documents?wait=false`, textsOf(70, "mole"));
+  const location = headers.get("location") ?? "";
+  await gate.reached;
+  await host.call("POST", `${location}/cancel`);
+  const job = await jobAs(location, "cancelled");
+  held = null;
+  const resumed = await host.call("POST", `${location}/resume`);
+  const { data } = (await host.call("GET", `${path}/documents?limit=100`)).body;
+
+  expect(resumed.status).toBe(409);
+  expect(data).toHaveLength(job.documents.created);
+  const kept = async () => await host.system.bulk.range({ from: "x/", to: "x~", limit: 10 });
+  const endMs = Date.now() + 10_000;
+  while ((await kept()).length > 0 && Date.now() < endMs) {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  expect(await kept()).toEqual([]);
+});
+
+test("an embedder that is away for a moment is asked again; one that refuses fails its documents alone", async () => {
+  const path = await newCollection();
+  failures.push(new RuntimeError("PROVIDER_UNAVAILABLE", "It is away."));
+
+  const patient = await host.call("POST", `${path}/documents?wait=true`, {
+    id: "one",
+    text: "The newt came.",
+  });
+  failures.push(new RuntimeError("PROVIDER_FAILED", "It does not like this text."));
+  const refused = await host.call("POST", `${path}/documents?wait=true`, [
+    { id: "two", text: "The toad went." },
+  ]);
+
+  expect(patient.body).toMatchObject({ status: "created" });
+  expect(refused.body.data[0]).toMatchObject({
+    id: "two",
+    status: "failed",
+    error: { code: "PROVIDER_FAILED", message: "It does not like this text." },
+  });
+});
+
+test("a repeated request with its key is one job", async () => {
+  const path = await newCollection();
+  const headers = { "Idempotency-Key": `k-${path}` };
+  const document = { text: "The seal sleeps." };
+
+  const one = await host.call("POST", `${path}/documents?wait=true`, document, { headers });
+  const two = await host.call("POST", `${path}/documents?wait=true`, document, { headers });
+  const other = await host.call("POST", `${path}/documents`, { text: "no" }, { headers });
+
+  expect([one.status, two.status, other.status]).toEqual([201, 201, 422]);
+  expect(two.headers.get("location")).toBe(one.headers.get("location"));
+  expect(await host.system.bulk.range({ from: "x/", to: "x~", limit: 10 })).toEqual([]);
+});
+
+test("jobs of another tenant, and what is neither text nor address, are refused", async () => {
+  const path = await newCollection();
+  const { headers } = await host.call("POST", `${path}/documents?wait=true`, { text: "Mine." });
+  const location = headers.get("location") ?? "";
+
+  const foreign = await host.call("GET", location, undefined, { key: host.otherKey });
+  const stop = await host.call("POST", `${location}/cancel`, undefined, { key: host.otherKey });
+  const none = await host.call("POST", `${path}/documents`, [{ text: "x" }, { title: "x" }]);
+  const wait = await host.call("POST", `${path}/documents?wait=maybe`, { text: "x" });
+
+  expect([foreign.status, stop.status]).toEqual([404, 404]);
+  expect([none.status, none.body.pointer]).toEqual([400, "/1/text"]);
+  expect(wait.status).toBe(400);
+});
+
+async function upload(path: string, form: FormData): Promise<{ status: number; body: Json }> {
+  const response = await fetch(`${host.url}${path}/documents?wait=true`, {
+    method: "POST",
+    headers: { "X-API-Key": host.key },
+    body: form,
+  });
+  return { status: response.status, body: await response.json() };
+}
+
+test("files are sent as multipart, each with its fields before it", async () => {
+  const path = await newCollection();
+  const form = new FormData();
+  form.append("id", "guide");
+  form.append("metadata", JSON.stringify({ lang: "en" }));
+  form.append("file", new File(["# Guide\n\nThe puffin dives."], "guide.md"));
+  form.append("title", "Notes");
+  form.append("file", new File(["The puffin flies."], "notes.txt"));
+
+  const sent = await upload(path, form);
+  const guide = await host.call("GET", `${path}/documents/guide`);
+
+  expect(sent.status).toBe(201);
+  expect(sent.body.data).toMatchObject([
+    { id: "guide", status: "created", format: "markdown" },
+    { title: "Notes", status: "created", format: "text" },
+  ]);
+  expect(guide.body).toMatchObject({ title: "Guide", metadata: { lang: "en" } });
+});
+
+test("an upload that is broken, or says what nobody understands, is refused", async () => {
+  const path = await newCollection();
+  const wrong = new FormData();
+  wrong.append("colour", "red");
+  wrong.append("file", new File(["x"], "x.txt"));
+  const bad = new FormData();
+  bad.append("metadata", "[1]");
+  bad.append("file", new File(["x"], "x.txt"));
+  const cut = await host.call("POST", `${path}/documents`, "--b\r\nContent-Disposition: form-da", {
+    headers: { "Content-Type": "multipart/form-data; boundary=b" },
+  });
+
+  expect((await upload(path, wrong)).body.detail).toContain("colour");
+  expect((await upload(path, bad)).body.detail).toContain("JSON object");
+  expect(cut.status).toBe(400);
+});

@@ -1,0 +1,19 @@
+// The compute pool's functions on the calling thread, with data cloned as between threads.
+
+import type { Compute } from "../../actors/ports.ts";
+import { embedTexts, parseKnowledge, splitTexts } from "../../adapters/compute-tasks.ts";
+
+const tasks: Readonly<Record<string, (input: unknown) => unknown>> = {
+  "knowledge.parse": parseKnowledge,
+  "knowledge.split": splitTexts,
+  "knowledge.embed": embedTexts,
+};
+
+/** A pool without threads. */
+export const inlineCompute: Compute = {
+  async run(task, input) {
+    const perform = tasks[task];
+    if (perform === undefined) throw new Error(`The product's pool has no task ${task}.`);
+    return structuredClone(await perform(structuredClone(input)));
+  },
+};
