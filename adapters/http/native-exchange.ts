@@ -142,8 +142,12 @@ export class NativeExchange implements Slotted, Head, BodySource {
     if (!this.#isOver) this.#response.pause();
   }
 
+  // The native server's resume() on a connection that was not paused can lose the rest of its body:
+  // what the socket holds is never read. After a pause it is safe, and pausing twice is too.
   resume(): void {
-    if (!this.#isOver) this.#response.resume();
+    if (this.#isOver) return;
+    this.#response.pause();
+    this.#response.resume();
   }
 
   /** Gives the native response to `use`, after which it is no response any more. */
