@@ -1,21 +1,29 @@
 // What the compute pool's threads can do, by exported name. Loaded in those threads only.
 
 import { type Chunk, splitDocument, splitLimits } from "../actors/knowledge/split.ts";
+import type { TokenizerSpec } from "../actors/ports.ts";
 import { type TrainingInput, trainWeights, type Weights } from "../actors/routing/training.ts";
 import { createBuiltinEmbedder } from "./embed/builtin.ts";
+import { loadTokenizer } from "./embed/tokenizers.ts";
 import { parseTask } from "./parse/pool-parser.ts";
 
 const embedder = createBuiltinEmbedder();
 
-/** Splits texts for an embedder that reads at most `tokensMax` tokens of one. */
-export function splitTexts(input: unknown): Chunk[][] {
-  const { texts, tokensMax } = input as SplitInput;
-  const options = { tokensMax: Math.min(tokensMax, splitLimits.tokensMax) };
+/** Splits texts into chunks that an embedder reads whole, title and headings included. */
+export async function splitTexts(input: unknown): Promise<Chunk[][]> {
+  const { texts, tokenizer: spec, tokensMax } = input as SplitInput;
+  const tokenizer = await loadTokenizer(spec);
+  const room = Math.max(splitLimits.tokensMin, tokensMax - ABOVE_TOKENS);
+  const options = { tokenizer, tokensMax: Math.min(room, splitLimits.tokensMax) };
   return texts.map((text) => splitDocument(text, options));
 }
 
+/** Room for what a chunk is embedded with: its document's title and the headings above it. */
+const ABOVE_TOKENS = 64;
+
 interface SplitInput {
   readonly texts: readonly string[];
+  readonly tokenizer: TokenizerSpec;
   readonly tokensMax: number;
 }
 

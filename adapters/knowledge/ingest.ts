@@ -206,6 +206,7 @@ class KnowledgeIngest implements Ingest {
     if (read.length === 0) return [];
     const input = {
       texts: read.map(({ text }) => text),
+      tokenizer: embedder.tokenizer,
       tokensMax: embedder.tokensMax,
     };
     const options = { tenant, signal, timeoutMs: limits.splitMs };
