@@ -206,6 +206,7 @@ function rivalsOf(
   const owners = sizes.length;
   const { starts, features, values } = samples;
   const scores = new Float64Array(owners);
+  const sorted = new Float64Array(owners);
   const rivals: Int32Array[] = [];
   const trained = [...sizes.keys()].filter((owner) => (sizes[owner] ?? 0) > 0);
   for (let n = 0; n + 1 < starts.length; n += 1) {
@@ -221,20 +222,36 @@ function rivalsOf(
       }
     }
     const own = samples.owners[n] ?? 0;
-    rivals.push(Int32Array.from([own, ...nearest(scores, trained, own)]));
+    rivals.push(Int32Array.from([own, ...nearest(scores, trained, own, sorted)]));
   }
   return rivals;
 }
 
-/** The highest scores but `except`'s, at most `rivals` of them, in no order. */
-function nearest(scores: Float64Array, trained: readonly number[], except: number): number[] {
-  const others = trained.filter((owner) => owner !== except);
-  if (others.length <= TRAINING.rivals) return others;
-  const sorted = Float64Array.from(others, (owner) => scores[owner] ?? 0).sort();
-  const least = sorted[sorted.length - TRAINING.rivals] ?? 0;
-  const above = others.filter((owner) => (scores[owner] ?? 0) > least);
-  const equal = others.filter((owner) => (scores[owner] ?? 0) === least);
-  return [...above, ...equal].slice(0, TRAINING.rivals);
+/** The highest scores but `except`'s, at most `rivals` of them, in the order of the sub-agents. */
+function nearest(
+  scores: Float64Array,
+  trained: readonly number[],
+  except: number,
+  sorted: Float64Array,
+): number[] {
+  let count = 0;
+  for (const owner of trained) {
+    if (owner === except) continue;
+    sorted[count] = scores[owner] ?? 0;
+    count += 1;
+  }
+  const ranked = sorted.subarray(0, count).sort();
+  const least = ranked[count - TRAINING.rivals] ?? Number.NEGATIVE_INFINITY;
+  const found: number[] = [];
+  let equal = TRAINING.rivals;
+  for (const score of ranked) if (score > least) equal -= 1;
+  for (const owner of trained) {
+    const score = scores[owner] ?? 0;
+    if (owner === except || score < least) continue;
+    if (score === least) equal -= 1;
+    if (score > least || equal >= 0) found.push(owner);
+  }
+  return found;
 }
 
 /** Stochastic gradient descent in a fixed order. */

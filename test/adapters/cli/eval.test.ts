@@ -96,6 +96,7 @@ describe("troupe eval routing", () => {
 
     expect(figures).toMatchObject({ messages: 17, inScope: 15, outOfScope: 2, threshold: 0.5 });
     expect(figures).toMatchObject({ accuracy: 1, macroF1: 1, outOfScopeRecall: 1, auroc: 1 });
+    expect(figures.bins[0]).toMatchObject({ count: 2, accuracy: 0 });
     expect(figures.modelShare).toBeGreaterThanOrEqual(2 / 17);
   });
 
