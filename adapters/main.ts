@@ -3,6 +3,7 @@
 
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
+import { trainTaskName } from "../actors/routing/aside.ts";
 import { RuntimeError } from "../runtime/errors.ts";
 import { type RunningSystem, startSystem } from "../runtime/pool.ts";
 import { banner, pageLine, sampleLines } from "./cli/banner.ts";
@@ -84,7 +85,7 @@ async function start(config: Config, log: Log): Promise<Running> {
       "knowledge.parse": { url: computeTasks, name: "parseKnowledge" },
       "knowledge.split": { url: computeTasks, name: "splitTexts" },
       "knowledge.embed": { url: computeTasks, name: "embedTexts" },
-      "routing.train": { url: computeTasks, name: "trainRouter" },
+      [trainTaskName]: { url: computeTasks, name: "trainRouter" },
       ...embedTasks(config.embedding),
       "knowledge.merge": {
         url: new URL("./merge-tasks.js", import.meta.url).href,
