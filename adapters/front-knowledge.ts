@@ -39,6 +39,7 @@ export function createKnowledge(system: KnowledgeSystem, config: EmbeddersConfig
   return {
     documents: {
       document: async (...of) => (await loaded()).documents.document(...of),
+      passage: async (...of) => (await loaded()).documents.passage(...of),
       documents: async (...of) => (await loaded()).documents.documents(...of),
       removeDocument: async (...of) => (await loaded()).documents.removeDocument(...of),
       removeCollection: async (...of) => (await loaded()).documents.removeCollection(...of),

@@ -68,6 +68,20 @@ export interface DocumentView {
   readonly updated_at: string;
 }
 
+/** A passage with what stands around it. `span` in UTF-8 bytes of the document's text. */
+export interface PassageInDocument {
+  readonly id: string;
+  readonly document_id: string;
+  readonly title: string;
+  readonly text: string;
+  readonly headings: readonly string[];
+  readonly context?: string;
+  readonly span: readonly [number, number];
+  readonly before: string;
+  readonly after: string;
+  readonly metadata: Readonly<Record<string, unknown>>;
+}
+
 /** A document with its text. */
 export type DocumentWithText = DocumentView & { readonly text: string };
 

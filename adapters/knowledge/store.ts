@@ -1,10 +1,14 @@
 // Stored documents as the front door uses them: listed, shown, removed. What is sent goes into a
 // collection by an ingestion job.
 
-import type { DocumentView, DocumentWithText } from "../../actors/records/collection.ts";
+import type {
+  DocumentView,
+  DocumentWithText,
+  PassageInDocument,
+} from "../../actors/records/collection.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import type { Bulk } from "../../runtime/store/bulk.ts";
-import { listDocuments, readDocument } from "./library.ts";
+import { listDocuments, readDocument, readPassage } from "./library.ts";
 import type { Place } from "./rows.ts";
 import { createKnowledgeWriter } from "./writer.ts";
 
@@ -12,6 +16,13 @@ import { createKnowledgeWriter } from "./writer.ts";
 export interface KnowledgeStore {
   /** @throws NOT_FOUND. */
   document(tenant: string, collection: string, id: string): Promise<DocumentWithText>;
+  /** @throws NOT_FOUND, also for a passage of an earlier version. */
+  passage(
+    tenant: string,
+    collection: string,
+    id: string,
+    chunk: string,
+  ): Promise<PassageInDocument>;
   /** In order of key, after the document `after`. `limit` 1..201. */
   documents(
     tenant: string,
@@ -40,6 +51,8 @@ export function createKnowledgeStore(options: KnowledgeOptions): KnowledgeStore 
   const writer = createKnowledgeWriter({ bulk, nowMs, ...told });
   return {
     document: (tenant, collection, id) => readDocument(bulk, { tenant, collection }, id),
+    passage: (tenant, collection, id, chunk) =>
+      readPassage(bulk, { tenant, collection }, id, chunk),
     documents: (tenant, collection, page) => listDocuments(bulk, { tenant, collection }, page),
     async removeDocument(tenant, collection, id) {
       const removed = await writer.removeDocuments({ tenant, collection }, [id]);

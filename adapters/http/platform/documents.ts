@@ -80,6 +80,17 @@ export function documentRoutes(services: Services): readonly Route[] {
       },
     }),
     defineRoute({
+      ...common,
+      pattern: `${pattern}/{dc}/chunks/{chunk}`,
+      method: "GET",
+      handler: async ({ principal, params }) => {
+        const { tenant } = principal;
+        const chunk = params["chunk"] ?? "";
+        const [collection, document] = [collectionOf(params), documentOf(params)];
+        return json(200, await knowledge.passage(tenant, collection, document, chunk));
+      },
+    }),
+    defineRoute({
       ...one,
       method: "PUT",
       body: documentInput,

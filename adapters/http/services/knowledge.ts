@@ -8,6 +8,7 @@ import {
   collectionsTable,
   type DocumentView,
   type DocumentWithText,
+  type PassageInDocument,
 } from "../../../actors/records/collection.ts";
 import type { IngestionJob, Source } from "../../../actors/records/ingestion-job.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
@@ -20,6 +21,13 @@ import { type Page, type PageRequest, pageOf } from "./paging.ts";
 export interface Documents {
   /** @throws NOT_FOUND. */
   document(tenant: string, collection: string, id: string): Promise<DocumentWithText>;
+  /** @throws NOT_FOUND, also for a passage of an earlier version. */
+  passage(
+    tenant: string,
+    collection: string,
+    id: string,
+    chunk: string,
+  ): Promise<PassageInDocument>;
   documents(
     tenant: string,
     collection: string,
@@ -44,6 +52,7 @@ export interface KnowledgeService {
     options: AddOptions,
   ): Promise<IngestionJob>;
   document(tenant: string, id: string, document: string): Promise<DocumentWithText>;
+  passage(tenant: string, id: string, document: string, chunk: string): Promise<PassageInDocument>;
   documents(tenant: string, id: string, page: PageRequest): Promise<Page<DocumentView>>;
   removeDocument(tenant: string, id: string, document: string): Promise<void>;
   search(
@@ -105,6 +114,10 @@ export function createKnowledgeService(options: {
     document: async (tenant, id, document) => {
       await get(tenant, id);
       return await documents.document(tenant, id, document);
+    },
+    passage: async (tenant, id, document, chunk) => {
+      await get(tenant, id);
+      return await documents.passage(tenant, id, document, chunk);
     },
     documents: async (tenant, id, { limit, after }) => {
       await get(tenant, id);

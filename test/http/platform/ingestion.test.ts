@@ -260,3 +260,29 @@ test("an upload that is broken, or says what nobody understands, is refused", as
   expect((await upload(path, bad)).body.detail).toContain("JSON object");
   expect(cut.status).toBe(400);
 });
+
+test("a cited passage is shown in its document until that is replaced", async () => {
+  const path = await newCollection();
+  const lines = Array.from({ length: 80 }, (_, at) => `Zeile ${at} über Öfen und Bären 🐻.`);
+  const document = { id: "bears/a b", text: `# Bären\n\n${lines.join(" ")}` };
+  await host.call("POST", `${path}/documents?wait=true`, document);
+  const { data } = (await host.call("POST", `${path}/search`, { query: "Zeile 40", top_k: 1 }))
+    .body;
+  const [cited] = data;
+  const at = `${path}/documents/${encodeURIComponent(document.id)}/chunks`;
+
+  const shown = await host.call("GET", `${at}/${encodeURIComponent(cited.chunk_id)}`);
+  const none = await host.call("GET", `${at}/${encodeURIComponent(`${document.id}.99`)}`);
+  await host.call("PUT", `${path}/documents/${encodeURIComponent(document.id)}`, {
+    text: "Short.",
+  });
+  const replaced = await host.call("GET", `${at}/${encodeURIComponent(`${document.id}.1`)}`);
+
+  const { before, text, after, span } = shown.body;
+  expect(text).toBe(cited.text);
+  expect(document.text).toContain(before + text + after);
+  expect(before.length + after.length).toBeGreaterThan(100);
+  expect(Buffer.from(document.text).subarray(span[0], span[1]).toString()).toBe(text);
+  expect(shown.body).toMatchObject({ document_id: document.id, headings: ["Bären"] });
+  expect([none.status, replaced.status]).toEqual([404, 404]);
+});
