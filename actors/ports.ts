@@ -330,7 +330,7 @@ export interface Ingest {
     without: ReadonlyMap<number, ErrorData>,
   ): Promise<PublishedUnit>;
   /** Removes what is left of a job's documents; what is visible stays. */
-  clear(place: Pick<IngestPlace, "tenant" | "job">): Promise<void>;
+  clear(place: IngestPlace): Promise<void>;
 }
 
 /** CPU work that must not run on a worker's thread; saturation shows as POOL_FULL. */

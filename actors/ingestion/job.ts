@@ -135,7 +135,7 @@ function stop(state: JobState, stopping: "paused" | "cancelled", turn: Turn): Jo
     return next;
   }
   if (stopping === "cancelled" && (status === "paused" || status === "failed")) {
-    clear(turn);
+    clear(state, turn);
     return replied(changed(state, { status: "cancelled" }, turn), turn);
   }
   if (status === stopping) return replied(state, turn);
@@ -176,7 +176,7 @@ function settled(
   error: ErrorData | null,
   turn: Turn,
 ): JobState {
-  if (status === "completed" || status === "cancelled") clear(turn);
+  if (status === "completed" || status === "cancelled") clear(state, turn);
   const next = changed({ ...state, stopping: null }, { status, error }, turn);
   turn.reply(next.job);
   return next;
@@ -207,8 +207,8 @@ function startRun(turn: Turn, input: IngestionInput): string {
 }
 
 /** What the documents lay in is not needed any more. */
-function clear(turn: Turn): void {
-  turn.startRun({ kind: "ingest-clear", input: null });
+function clear({ job }: JobState, turn: Turn): void {
+  turn.startRun({ kind: "ingest-clear", input: { collection: job.collection } });
 }
 
 const idOf = ({ self }: Turn): string => addressParts(self).root;

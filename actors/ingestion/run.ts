@@ -58,10 +58,10 @@ export const ingestPartRun = defineRun<PartInput, null, Ports>({
 });
 
 /** Kind `ingest-clear`: removes what a job's documents lay in. */
-export const ingestClearRun = defineRun<null, null, Ports>({
+export const ingestClearRun = defineRun<{ readonly collection: string }, null, Ports>({
   kind: "ingest-clear",
-  async run(_input, context) {
-    const place = { tenant: context.tenant, job: jobOf(context) };
+  async run({ collection }, context) {
+    const place = { tenant: context.tenant, collection, job: jobOf(context) };
     await context.step("clear", () => context.ports.ingest.clear(place), safe);
     return null;
   },

@@ -22,7 +22,7 @@ import { ingestionLimits } from "../../actors/records/ingestion-job.ts";
 import { type ErrorData, RuntimeError } from "../../runtime/errors.ts";
 import type { Bulk } from "../../runtime/store/bulk.ts";
 import { decode, encode } from "../../runtime/store/codec.ts";
-import { keys } from "../../runtime/store/keys.ts";
+import { keys, prefixRange } from "../../runtime/store/keys.ts";
 import type { Reader, StoreOp } from "../../runtime/store/store.ts";
 import { commitAll } from "./commit-all.ts";
 import { findDocument } from "./library.ts";
@@ -39,6 +39,11 @@ import type { KnowledgeWriter, WritePart } from "./writer.ts";
 
 /** Names of the compute pool's tasks; their functions are in compute-tasks.ts. */
 export const ingestTasks = { split: "knowledge.split", embed: "knowledge.embed" } as const;
+
+/** Rows read at a time when a job is cleared. */
+const CLEAR_ROWS = 100;
+/** A write that nobody has published for so long was left by a crash. */
+const FORGOTTEN_MS = 24 * 3_600_000;
 
 const limits = { splitMs: 120_000, embedMs: 60_000 } as const;
 
@@ -181,8 +186,21 @@ class KnowledgeIngest implements Ingest {
     return { documents: reports.sort((a, b) => a.number - b.number), isMergeDue };
   }
 
-  async clear(of: Pick<IngestPlace, "tenant" | "job">): Promise<void> {
-    await forgetSources(this.#options.bulk, of);
+  async clear(place: IngestPlace): Promise<void> {
+    const { bulk, writer } = this.#options;
+    const range = prefixRange(keys.jobDocumentsOf(place.tenant, place.job), CLEAR_ROWS);
+    for (let { from } = range; ; ) {
+      const rows = await bulk.range({ ...range, from });
+      for (const { value } of rows) {
+        const { documentId, writeId } = decode(value) as Publication;
+        await writer.discard(place, { documentId, writeId });
+      }
+      const last = rows.at(-1);
+      if (last === undefined) break;
+      from = `${last.key}!`;
+    }
+    await forgetSources(bulk, place);
+    await writer.sweep(place, FORGOTTEN_MS);
   }
 
   async #embedder({ tenant, collection }: IngestPlace): Promise<Embedder> {

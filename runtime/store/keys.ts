@@ -212,6 +212,7 @@ export const keys = {
     `x/${tenant}/${job}/b/${keyNumber(number)}/`,
   jobDocument: (tenant: string, job: string, number: number): string =>
     `x/${tenant}/${job}/d/${keyNumber(number)}`,
+  jobDocumentsOf: (tenant: string, job: string): string => `x/${tenant}/${job}/d/`,
   jobUnit: (tenant: string, job: string, unit: number): string =>
     `x/${tenant}/${job}/u/${keyNumber(unit)}`,
   jobPiece: (tenant: string, job: string, unit: number, piece: number): string =>
