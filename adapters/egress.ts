@@ -288,7 +288,8 @@ class Exchange implements Dispatcher.DispatchHandler {
   #read(onData: (piece: Buffer) => void): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#fail = reject;
-      if (this.#failure) return reject(this.#failure);
+      const before = this.#failure;
+      if (before?.code === "CANCELLED") return reject(before);
       const take = (piece: Buffer): void => {
         try {
           onData(piece);
@@ -299,7 +300,9 @@ class Exchange implements Dispatcher.DispatchHandler {
       };
       const early = this.#early;
       this.#early = [];
-      for (const piece of early) if (!this.#failure) take(piece);
+      // Of a connection that was cut before anybody read, what had come is the reader's all the same.
+      for (const piece of early) if (this.#failure === before) take(piece);
+      if (before !== undefined) return reject(before);
       if (this.#hasEnded) return resolve();
       if (this.#isOver) return;
       const { idleMs } = this.#limits;

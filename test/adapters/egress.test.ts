@@ -160,6 +160,27 @@ test("a body is cut at its limit, and passes right below it", async () => {
   expect(await codeOf(get("/over"))).toBe("PROVIDER_FAILED");
 });
 
+test("what came before a connection was cut is handed over, however late it is read", async () => {
+  const { port } = await serve((_, response) => {
+    response.writeHead(200, { "content-length": "1000" });
+    response.write("a".repeat(600), () => response.destroy());
+  });
+  const egress = createEgress(local);
+  const response = await egress.request({ url: `http://127.0.0.1:${port}/`, method: "GET" });
+  // The cut is known before anybody reads.
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  let read = "";
+
+  const code = await codeOf(
+    response.read((piece) => {
+      read += piece.toString();
+    }),
+  );
+
+  expect(code).toBe("PROVIDER_UNAVAILABLE");
+  expect(read).toBe("a".repeat(600));
+});
+
 test("an endless body is stopped at the socket", async () => {
   let closed: () => void = () => {};
   const isClosed = new Promise<void>((resolve) => {
