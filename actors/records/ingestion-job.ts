@@ -17,7 +17,7 @@ export const ingestionLimits = {
   /** Child runs of a job, which is how far a run may grow. */
   parts: 90,
   /** Parts that go on at once. */
-  partsAtOnce: 2,
+  partsAtOnce: 4,
   /** Chunks embedded and stored by one step, and steps of a unit that go on at once. */
   pieceChunks: 64,
   piecesAtOnce: 2,

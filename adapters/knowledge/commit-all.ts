@@ -1,7 +1,7 @@
-// Rows in commits of a bounded size, the last one flushed: a flush covers what was committed before.
+// Rows in commits of a bounded size. The level is the last one's: a flush covers what came before it.
 
 import type { Bulk } from "../../runtime/store/bulk.ts";
-import type { StoreOp } from "../../runtime/store/store.ts";
+import type { Level, StoreOp } from "../../runtime/store/store.ts";
 
 /** Rows and bytes of one commit. */
 export const commitLimits = { rows: 1_000, bytes: 2_000_000 } as const;
@@ -24,12 +24,12 @@ export function* inPieces<Op extends StoreOp>(
   if (piece.length > 0) yield piece;
 }
 
-/** Commits them all; they survive power loss when it resolves. */
-export async function commitAll(bulk: Bulk, ops: Iterable<StoreOp>): Promise<void> {
+/** Commits them all. */
+export async function commitAll(bulk: Bulk, ops: Iterable<StoreOp>, level: Level): Promise<void> {
   let before: readonly StoreOp[] | undefined;
   for (const piece of inPieces(ops)) {
     if (before !== undefined) await bulk.commit(before);
     before = piece;
   }
-  if (before !== undefined) await bulk.commit(before, "flushed");
+  if (before !== undefined) await bulk.commit(before, level);
 }

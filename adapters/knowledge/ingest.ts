@@ -18,13 +18,13 @@ import type {
 } from "../../actors/ports.ts";
 import { type Collection, collectionsTable } from "../../actors/records/collection.ts";
 import type { DocumentReport } from "../../actors/records/ingestion-job.ts";
-import { ingestionLimits } from "../../actors/records/ingestion-job.ts";
 import { type ErrorData, RuntimeError } from "../../runtime/errors.ts";
 import type { Bulk } from "../../runtime/store/bulk.ts";
 import { decode, encode } from "../../runtime/store/codec.ts";
 import { keys, prefixRange } from "../../runtime/store/keys.ts";
 import type { Reader, StoreOp } from "../../runtime/store/store.ts";
 import { commitAll } from "./commit-all.ts";
+import { type KeptChunks, type Piece, piecesOf } from "./ingest-pieces.ts";
 import { findDocument } from "./library.ts";
 import type { Publication } from "./publish.ts";
 import {
@@ -59,14 +59,13 @@ export interface IngestOptions extends SourceReaderOptions {
   isMergeDue(place: Place): Promise<boolean>;
 }
 
-/** A chunk of a document on its way: what `embed` needs to store it. */
-interface KeptChunks {
-  readonly documentId: string;
-  readonly writeId: string;
-  readonly title: string;
-  /** Number of the first of them. */
-  readonly from: number;
-  readonly chunks: readonly Chunk[];
+/** A unit that is about to be kept. */
+interface Keeping {
+  readonly read: readonly ReadDocument[];
+  readonly chunks: readonly (readonly Chunk[])[];
+  readonly pieces: readonly Piece[];
+  readonly unit: PreparedUnit;
+  readonly unitKey: string;
 }
 
 /** The port over one thread's connections. */
@@ -110,10 +109,12 @@ class KnowledgeIngest implements Ingest {
       const form = format === undefined ? {} : { format };
       documents.push({ number, id, title, status: "ready", chunks: count, ...form, ...said });
     }
-    await this.#keep(place, read, chunks, embedder);
-    const pieces = await this.#keepPieces(place, numbers[0] ?? 0, read, chunks);
-    const unit = { documents: documents.sort((a, b) => a.number - b.number), pieces };
-    await bulk.commit([{ op: "put", key: unitKey, value: encode(unit) }]);
+    const pieces = piecesOf(read, chunks);
+    const unit: PreparedUnit = {
+      documents: documents.sort((a, b) => a.number - b.number),
+      pieces: pieces.map(({ kept: _, ...piece }) => piece),
+    };
+    await this.#keep(place, { read, chunks, pieces, unit, unitKey }, embedder);
     return unit;
   }
 
@@ -145,7 +146,7 @@ class KnowledgeIngest implements Ingest {
         chunks: chunks.map((chunk, at) => ({ ...chunk, vector: vectorsOf[at] as Float32Array })),
       };
     });
-    await writer.writeAll(place, parts, pinOf(embedder));
+    await writer.writeAll(place, parts, pinOf(embedder), "flushed");
   }
 
   /** Its chunks lie together in one commit: where the last is, all are. */
@@ -231,60 +232,31 @@ class KnowledgeIngest implements Ingest {
     return (await this.#options.compute.run(ingestTasks.split, input, options)) as Chunk[][];
   }
 
-  /** Texts and what will make the documents visible. */
-  async #keep(
-    place: IngestPlace,
-    read: readonly ReadDocument[],
-    chunks: readonly (readonly Chunk[])[],
-    embedder: Embedder,
-  ): Promise<void> {
+  /** Texts, what will make the documents visible, pieces, and last the unit: by it all are known. */
+  async #keep(place: IngestPlace, of: Keeping, embedder: Embedder): Promise<void> {
     const { bulk, writer } = this.#options;
+    const { tenant, job } = place;
+    const { read, chunks, pieces, unit, unitKey } = of;
     const parts = read.map(({ text, publication }): WritePart => {
       const { documentId, writeId } = publication;
       return { documentId, writeId, text };
     });
-    await writer.writeAll(place, parts, pinOf(embedder));
-    await commitAll(
-      bulk,
-      read.map(({ number, publication }, at): StoreOp => {
+    await writer.writeAll(place, parts, pinOf(embedder), "committed");
+    const put = (key: string, value: unknown): StoreOp => ({
+      op: "put",
+      key,
+      value: encode(value),
+    });
+    const first = unit.documents[0]?.number ?? 0;
+    const ops = [
+      ...read.map(({ number, publication }, at) => {
         const whole: Publication = { ...publication, chunks: chunks[at]?.length ?? 0 };
-        const key = keys.jobDocument(place.tenant, place.job, number);
-        return { op: "put", key, value: encode(whole) };
+        return put(keys.jobDocument(tenant, job, number), whole);
       }),
-    );
-  }
-
-  async #keepPieces(
-    place: IngestPlace,
-    unit: number,
-    read: readonly ReadDocument[],
-    chunks: readonly (readonly Chunk[])[],
-  ): Promise<PreparedUnit["pieces"]> {
-    const pieces: { chunks: number; documents: number[]; kept: KeptChunks[] }[] = [];
-    let last: (typeof pieces)[number] | undefined;
-    for (const [at, { number, publication }] of read.entries()) {
-      const { documentId, writeId, title } = publication;
-      const all = chunks[at] ?? [];
-      for (let from = 0; from < all.length; ) {
-        if (last === undefined || last.chunks >= ingestionLimits.pieceChunks) {
-          last = { chunks: 0, documents: [], kept: [] };
-          pieces.push(last);
-        }
-        const some = all.slice(from, from + ingestionLimits.pieceChunks - last.chunks);
-        last.kept.push({ documentId, writeId, title, from, chunks: some });
-        last.documents.push(number);
-        last.chunks += some.length;
-        from += some.length;
-      }
-    }
-    await commitAll(
-      this.#options.bulk,
-      pieces.map(({ kept }, piece): StoreOp => {
-        const key = keys.jobPiece(place.tenant, place.job, unit, piece);
-        return { op: "put", key, value: encode(kept) };
-      }),
-    );
-    return pieces.map(({ chunks: count, documents }) => ({ chunks: count, documents }));
+      ...pieces.map(({ kept }, piece) => put(keys.jobPiece(tenant, job, first, piece), kept)),
+      put(unitKey, unit),
+    ];
+    await commitAll(bulk, ops, "flushed");
   }
 
   /** A cheap embedder computes, and that is the pool's; the others wait for somebody. */
@@ -328,18 +300,15 @@ class KnowledgeIngest implements Ingest {
   async #forget({ tenant, job }: IngestPlace, unit: PreparedUnit): Promise<void> {
     const { bulk } = this.#options;
     const numbers = unit.documents.map(({ number }) => number);
-    await removeKept(bulk, [keys.jobPiecesOf(tenant, job, numbers[0] ?? 0)]);
-    await removeKept(
-      bulk,
-      numbers.map((number) => keys.jobSourceBytesOf(tenant, job, number)),
-    );
-    await commitAll(
-      bulk,
-      numbers.flatMap((number): StoreOp[] => [
-        { op: "remove", key: keys.jobDocument(tenant, job, number) },
-        { op: "remove", key: keys.jobSource(tenant, job, number) },
-      ]),
-    );
+    await removeKept(bulk, [
+      keys.jobPiecesOf(tenant, job, numbers[0] ?? 0),
+      ...numbers.map((number) => keys.jobSourceBytesOf(tenant, job, number)),
+    ]);
+    const ops = numbers.flatMap((number): StoreOp[] => [
+      { op: "remove", key: keys.jobDocument(tenant, job, number) },
+      { op: "remove", key: keys.jobSource(tenant, job, number) },
+    ]);
+    await commitAll(bulk, ops, "committed");
   }
 }
 

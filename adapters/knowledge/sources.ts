@@ -31,7 +31,7 @@ export async function keepSources(
   const ops = function* (): Generator<StoreOp> {
     for (const [number, source] of sources.entries()) yield* sourceOps(place, number, source);
   };
-  await commitAll(bulk, ops());
+  await commitAll(bulk, ops(), "flushed");
 }
 
 function* sourceOps(
@@ -95,14 +95,21 @@ export async function sweepSources(
   }
 }
 
-/** Removes everything that is kept for a job, or what is kept under some of its prefixes. */
+/** Removes everything below some prefixes, in few commits. */
 export async function removeKept(bulk: Bulk, prefixes: readonly string[]): Promise<void> {
+  let ops: StoreOp[] = [];
   for (const prefix of prefixes) {
     const range = prefixRange(prefix, sourceLimits.removeRows);
-    for (;;) {
-      const rows = await bulk.range(range);
-      if (rows.length === 0) break;
-      await bulk.commit(rows.map(({ key }): StoreOp => ({ op: "remove", key })));
+    for (let { from } = range; ; ) {
+      const rows = await bulk.range({ ...range, from });
+      const last = rows.at(-1);
+      if (last === undefined) break;
+      for (const { key } of rows) ops.push({ op: "remove", key });
+      from = `${last.key}!`;
+      if (ops.length < sourceLimits.removeRows) continue;
+      await bulk.commit(ops);
+      ops = [];
     }
   }
+  if (ops.length > 0) await bulk.commit(ops);
 }

@@ -36,8 +36,13 @@ export interface KnowledgeWriter {
   ): Promise<void>;
   /** The text that the chunks' spans point into; the same call again changes nothing. */
   writeText(place: Place, write: Write, text: string): Promise<void>;
-  /** Texts and chunks of several writes in few commits, as the two above; flushed when it resolves. */
-  writeAll(place: Place, parts: readonly WritePart[], embedder: EmbedderName): Promise<void>;
+  /** Texts and chunks of several writes in few commits, as the two above. */
+  writeAll(
+    place: Place,
+    parts: readonly WritePart[],
+    embedder: EmbedderName,
+    level: Level,
+  ): Promise<void>;
   /**
    * Makes 1..500 written documents visible at once, each id once; they replace what the ids had.
    * Visible to a search of any thread that begins after.
