@@ -30,30 +30,81 @@ export const PARTS = 4;
 const STAGES: readonly Stage[] = ["writing", "committed", "flushing", "flushed"];
 const WRITES = 120;
 
+/** How many faults, and each kind's share of them. */
+interface Mix {
+  readonly least: number;
+  readonly most: number;
+  readonly shares: readonly (readonly [Fault["type"], number])[];
+}
+
+const mixed: Mix = {
+  least: 1,
+  most: 3,
+  shares: [
+    ["process", 0.28],
+    ["power", 0.22],
+    ["worker", 0.18],
+    ["move", 0.18],
+    ["full", 0.07],
+    ["jump", 0.07],
+  ],
+};
+
+const crowded: Mix = {
+  least: 2,
+  most: 5,
+  shares: [
+    ["full", 0.35],
+    ["move", 0.25],
+    ["worker", 0.25],
+    ["process", 0.15],
+  ],
+};
+
 /** One to three faults of any kind, for a system of so many workers. */
 export function randomFaults(seed: number, workers: number): readonly Fault[] {
-  const random = seeded(seed * 31 + 17);
+  return faultsOf(mixed, seeded(seed * 31 + 17), workers);
+}
+
+/** Two to five faults that meet each other: full disks while shards move and workers die. */
+export function crowdedFaults(seed: number, workers: number): readonly Fault[] {
+  return faultsOf(crowded, seeded(seed * 97 + 5), workers);
+}
+
+function faultsOf(
+  { least, most, shares }: Mix,
+  random: () => number,
+  workers: number,
+): readonly Fault[] {
   const below = (limit: number): number => Math.floor(random() * limit);
-  const count = 1 + below(3);
+  const count = least + below(most - least + 1);
   const faults: Fault[] = [];
   // The first writes are those of the start.
   let write = 2 + below(WRITES);
   for (let made = 0; made < count; made += 1) {
     const stage = STAGES[below(STAGES.length)] ?? "committed";
-    const dice = random();
-    if (dice < 0.28) faults.push({ write, type: "process", stage });
-    else if (dice < 0.5) faults.push({ write, type: "power", stage });
-    else if (dice < 0.68) {
-      faults.push({ write, type: "worker", stage, worker: below(workers), heir: below(workers) });
-    } else if (dice < 0.86) {
+    const type = typeOf(shares, random());
+    if (type === "worker") {
+      faults.push({ write, type, stage, worker: below(workers), heir: below(workers) });
+    } else if (type === "move") {
       const graceMs = below(2) === 0 ? 0 : 400;
-      faults.push({ write, type: "move", part: below(PARTS), to: below(workers), graceMs });
-    } else if (dice < 0.93) faults.push({ write, type: "full", forMs: 1 + below(1_500) });
-    else faults.push({ write, type: "jump", ms: below(20_000) - 10_000 });
+      faults.push({ write, type, part: below(PARTS), to: below(workers), graceMs });
+    } else if (type === "full") faults.push({ write, type, forMs: 1 + below(1_500) });
+    else if (type === "jump") faults.push({ write, type, ms: below(20_000) - 10_000 });
+    else faults.push({ write, type, stage });
     // Often soon after: while the first is being repaired.
     write += 1 + (below(2) === 0 ? below(6) : below(WRITES / 2));
   }
   return faults;
+}
+
+function typeOf(shares: Mix["shares"], dice: number): Fault["type"] {
+  let sum = 0;
+  for (const [type, share] of shares) {
+    sum += share;
+    if (dice < sum) return type;
+  }
+  return shares.at(-1)?.[0] ?? "process";
 }
 
 /** A plan as text: "worker@12 stage=committed worker=0 heir=1; power@30 stage=flushing". */

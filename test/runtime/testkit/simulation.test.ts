@@ -2,17 +2,25 @@
 // printed with the command that runs exactly it again.
 
 import { expect, test } from "vitest";
-import { type Fault, faultsText, parseFaults, randomFaults, type Stage } from "./faults.ts";
+import {
+  crowdedFaults,
+  type Fault,
+  faultsText,
+  parseFaults,
+  randomFaults,
+  type Stage,
+} from "./faults.ts";
 import { lasting, violations } from "./oracle.ts";
 import { type Course, settingsOf, simulate } from "./simulate.ts";
 
 const FILE = "dist/test/runtime/testkit/simulation.test.js";
 /** Seeds of which every storage write is tried, and seeds with faults of their own. */
 const SEEDS_WRITE_BY_WRITE = 3;
-const SEEDS = 1_000;
+const SEEDS = 3_000;
+const SEEDS_CROWDED = 1_000;
 /** On a busy machine fewer seeds are tried in this time, but never fewer than the least. */
-const SEEDS_MS = 60_000;
-const SEEDS_MIN = 200;
+const SEEDS_MS = 90_000;
+const SEEDS_MIN = 1_000;
 /** Seeds beyond those that found something once. */
 const SEEDS_OF_FINDS = [
   5_160, 5_595, 5_843, 6_221, 7_610, 8_219, 8_807, 9_160, 9_629, 10_334, 11_160, 12_126, 21_059,
@@ -66,11 +74,22 @@ test("after a crash at any storage write everything is as without it", async () 
 }, 300_000);
 
 test("no promise is broken by crashes, power loss, dying workers, moving shards and clock jumps", async () => {
-  const endMs = performance.now() + SEEDS_MS;
   const seeds = Array.from({ length: SEEDS }, (_, at) => at + 1);
-  for (const [at, seed] of [...SEEDS_OF_FINDS, ...seeds].entries()) {
-    if (at > SEEDS_MIN && performance.now() > endMs) break;
-    const faults = randomFaults(seed, settingsOf(seed).workers);
-    await judge(seed, faults);
-  }
+  await judgeAll([...SEEDS_OF_FINDS, ...seeds], randomFaults);
 }, 300_000);
+
+test("no promise is broken by full disks while shards move and workers die", async () => {
+  const seeds = Array.from({ length: SEEDS_CROWDED }, (_, at) => at + 1);
+  await judgeAll(seeds, crowdedFaults);
+}, 300_000);
+
+async function judgeAll(
+  seeds: readonly number[],
+  faultsOf: (seed: number, workers: number) => readonly Fault[],
+): Promise<void> {
+  const endMs = performance.now() + SEEDS_MS;
+  for (const [at, seed] of seeds.entries()) {
+    if (at > SEEDS_MIN && performance.now() > endMs) break;
+    await judge(seed, faultsOf(seed, settingsOf(seed).workers));
+  }
+}
