@@ -101,7 +101,10 @@ export interface Turn {
   cancelRun(id: string, reason: string): void;
   /** A held run takes no steering: only `releaseRun` and `cancelRun` reach it. */
   steerRun(id: string, value: Data): void;
-  /** Durable timer: `message` comes to this actor at `atMs`, after a restart too; a name replaces its earlier one. */
+  /**
+   * Durable timer: `message` comes to this actor at `atMs`, after a restart too; a name replaces its
+   * earlier one. Replaced or forgotten before its turn, it does not come, though its time may have.
+   */
   remind(name: string, atMs: number, message: Data): void;
   forget(name: string): void;
   /**

@@ -8,7 +8,7 @@ import { decode, encode } from "../store/codec.ts";
 import { keys } from "../store/keys.ts";
 import type { Row } from "../store/store.ts";
 import { stateFrom } from "./activation.ts";
-import { Cell, type MailItem } from "./cell.ts";
+import { Cell, type Due, type MailItem } from "./cell.ts";
 import type { Participant, Refused } from "./committer.ts";
 import { type Engine, whenRead } from "./engine.ts";
 import { Found, peerItem } from "./found.ts";
@@ -164,10 +164,10 @@ export class ActorHost {
   }
 
   /** A reminder's message has come due. */
-  due(to: Address, message: unknown, due: readonly string[]): void {
+  due(to: Address, message: unknown, due: Due): void {
     const cell = this.cellFor(to);
     const queuedAt = this.#engine.options.clock.now();
-    const isIt = (item: MailItem | null): boolean => item?.due?.[0] === due[0];
+    const isIt = (item: MailItem | null): boolean => item?.due?.key === due.key;
     // Looked at again while it waits for its turn: it comes once.
     if (cell && !isIt(cell.taken) && !cell.mailbox.some(isIt)) {
       this.push(cell, {
@@ -177,7 +177,7 @@ export class ActorHost {
         deadlineMs: 0,
         due,
         queuedAt,
-        failures: this.#engine.blame.deathsOf(due[0] ?? ""),
+        failures: this.#engine.blame.deathsOf(due.key),
       });
     }
   }
@@ -250,8 +250,8 @@ export class ActorHost {
    * sender; a reminder may rest on a refused row too, and fires again if it is still there.
    */
   #isKept(item: MailItem, refused: Refused): boolean {
-    const [due] = item.due ?? [];
-    if (due !== undefined) this.#engine.reminders.putOff(0, due);
+    const { due } = item;
+    if (due !== undefined) this.#engine.reminders.putOff(0, due.key);
     return due === undefined && !(item.row && refused.batches.has(item.row.batch));
   }
 

@@ -11,6 +11,14 @@ import type { MessageKey } from "../system.ts";
 import { Mailbox } from "./mailbox.ts";
 import type { Lane, Queued } from "./run-queue.ts";
 
+/** A reminder that fired, as it was found: at its turn it may have been replaced or forgotten. */
+export interface Due {
+  /** Its row in the order of time, and the one under its name: both are removed with the turn. */
+  readonly key: string;
+  readonly named: string;
+  readonly atMs: number;
+}
+
 /** One message waiting for its turn. */
 export interface MailItem {
   readonly message: Data;
@@ -28,8 +36,8 @@ export interface MailItem {
     readonly key?: MessageKey;
   };
   readonly ask?: Asker;
-  /** Rows of the reminder that fired, removed with the turn. */
-  readonly due?: readonly string[];
+  /** The reminder that fired. */
+  readonly due?: Due;
   /** Set on a run's end: the run that ended. */
   readonly endedRun?: string;
   /** W3C traceparent of what caused it. */

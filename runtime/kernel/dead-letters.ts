@@ -165,7 +165,8 @@ export function takeMessage(
     committer.write(owner, { op: "remove", key: item.row.key });
   }
   if (item.due === undefined) return;
-  for (const key of item.due) committer.write(owner, { op: "remove", key });
+  committer.write(owner, { op: "remove", key: item.due.key });
+  committer.write(owner, { op: "remove", key: item.due.named });
 }
 
 function letterOf(

@@ -2,6 +2,7 @@
 // its actor, and its rows go with the turn that handles it: late after a restart, never lost, once.
 // The same rows wake runs that hibernate.
 
+import type { Data } from "../actor.ts";
 import { type Address, addressParts } from "../address.ts";
 import type { Timer } from "../clock.ts";
 import { decode } from "../store/codec.ts";
@@ -31,6 +32,17 @@ interface Seen {
 interface Armed {
   readonly timer: Timer;
   readonly atMs: number;
+}
+
+/** A reminder as it stands under its name. */
+interface Reminder {
+  readonly at: number;
+  readonly message: Data;
+}
+
+/** What stands under a reminder's name; null when it has fired or was forgotten. */
+export function reminderOf(row: Uint8Array | undefined): Reminder | null {
+  return row === undefined ? null : (decode(row) as Reminder);
 }
 
 /** The durable timers of one kernel. */
@@ -140,15 +152,14 @@ export class Reminders {
     if (bytes === undefined) return;
     const due = decode(bytes) as { address: Address; name: string; at: number };
     const named = keys.reminder(due.address, due.name);
-    const row = await committer.get(named);
-    const reminder = row === undefined ? null : (decode(row) as { at: number; message: unknown });
+    const reminder = reminderOf(await committer.get(named));
     if (this.#engine.epochOf(shardOfKey(key)) === undefined) return; // Its next owner looks too.
     if (reminder?.at !== due.at) {
       // Replaced or forgotten since: only its place in time is left.
       const onRefused = (): void => this.putOff(PAGE_MS_MIN, key);
       committer.write({ shard: shardOfKey(key), onRefused }, { op: "remove", key });
     } else if (addressParts(due.address).path === "") {
-      actors.due(due.address, reminder.message, [key, named]);
+      actors.due(due.address, reminder.message, { key, named, atMs: due.at });
     } else {
       runs.due(due.address, due.at, key);
     }

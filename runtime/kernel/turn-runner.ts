@@ -7,13 +7,15 @@ import { addressParts } from "../address.ts";
 import { type ErrorData, RuntimeError, toErrorData } from "../errors.ts";
 import { encode } from "../store/codec.ts";
 import type { ActorHost } from "./actor-host.ts";
-import type { Cell, MailItem } from "./cell.ts";
+import type { Cell, Due, MailItem } from "./cell.ts";
 import type { Participant, Refused } from "./committer.ts";
 import { takeMessage } from "./dead-letters.ts";
 import type { Engine } from "./engine.ts";
+import { brokenFloor } from "./floors.ts";
+import { reminderOf } from "./reminders.ts";
 import { remember, type SeenRow, takeRoom } from "./seen-keys.ts";
 import { judge } from "./supervise.ts";
-import { type Answer, NOTHING, TurnDraft, type Wish } from "./turn.ts";
+import { type Answer, askerOf, NOTHING, TurnDraft, type Wish } from "./turn.ts";
 import { TurnDone } from "./turn-done.ts";
 import { load, readsOf, SEEN } from "./turn-reads.ts";
 import { writeUntilStored } from "./until-stored.ts";
@@ -42,6 +44,28 @@ export class TurnRunner {
       this.#give(cell, item, new RuntimeError("DEADLINE", message));
       return;
     }
+    if (item.due) this.#beginDue(cell, item, item.due);
+    else this.#begin(cell, item);
+  }
+
+  /** The turns before may have replaced or forgotten a reminder that fired: what stands now counts. */
+  #beginDue(cell: Cell, item: MailItem, { key, named, atMs }: Due): void {
+    const { committer, reminders } = this.#engine;
+    const begin = (row: Uint8Array | undefined): void => {
+      const reminder = reminderOf(row);
+      if (reminder?.at === atMs) this.#begin(cell, { ...item, message: reminder.message });
+      else reminders.putOff(0, key); // Its place in time is still to be removed.
+    };
+    try {
+      const row = committer.get(named);
+      if (row instanceof Promise) this.#whenLoaded(cell, item, row, begin);
+      else begin(row);
+    } catch (error) {
+      this.fail(cell, item, error);
+    }
+  }
+
+  #begin(cell: Cell, item: MailItem): void {
     try {
       const requests = readsOf(cell, item);
       if (requests === null) {
@@ -49,19 +73,20 @@ export class TurnRunner {
         return;
       }
       const loaded = load(this.#engine.committer, cell, requests);
-      if (!(loaded instanceof Promise)) {
-        this.#handle(cell, item, loaded);
-        return;
-      }
-      cell.status = "reading";
-      cell.taken = item;
-      loaded.then(
-        (found) => this.#afterRead(cell, () => this.#handle(cell, item, found)),
-        (error: unknown) => this.#afterRead(cell, () => this.fail(cell, item, error)),
-      );
+      if (!(loaded instanceof Promise)) this.#handle(cell, item, loaded);
+      else this.#whenLoaded(cell, item, loaded, (found) => this.#handle(cell, item, found));
     } catch (error) {
       this.fail(cell, item, error);
     }
+  }
+
+  #whenLoaded<T>(cell: Cell, item: MailItem, loaded: Promise<T>, then: (found: T) => void): void {
+    cell.status = "reading";
+    cell.taken = item;
+    loaded.then(
+      (found) => this.#afterRead(cell, () => then(found)),
+      (error: unknown) => this.#afterRead(cell, () => this.fail(cell, item, error)),
+    );
   }
 
   /** Answers for the turn whose condition failed. False: it is to be tried again like the others. */
@@ -102,13 +127,13 @@ export class TurnRunner {
     }
     const { options, limits, pace } = this.#engine;
     if (item.failures >= limits.failuresMax) {
-      const unit = item.row?.key ?? item.due?.[0] ?? "";
+      const unit = item.row?.key ?? item.due?.key ?? "";
       this.fail(cell, item, this.#engine.blame.deadly(unit, item.failures));
       return;
     }
     const draft = this.#draft;
     draft.open(cell, item.from, item.deadlineMs, loaded, pace.nowMs);
-    options.handling?.(item.row?.key ?? item.due?.[0] ?? cell.address, item.door?.id ?? 0);
+    options.handling?.(item.row?.key ?? item.due?.key ?? cell.address, item.door?.id ?? 0);
     const beganMs = performance.now();
     let next: Data;
     try {
@@ -163,37 +188,17 @@ export class TurnRunner {
     if (item.door?.key && draft.answer?.type !== "error") {
       takeRoom(draft, cell.tenant, this.#engine.limits.seenKeysMax);
     }
-    const broken = this.#brokenFloor(draft);
-    if (broken && !item.endedRun) this.#refuseFloor(done, broken);
-    else this.#commit(done, draft, next);
+    const broken = brokenFloor(this.#engine.committer, draft);
+    if (broken && !item.endedRun) {
+      takeMessage(this.#engine.committer, done, item);
+      this.#answerError(cell, item, broken);
+    } else this.#commit(done, draft, next);
   }
 
   /** A turn has not failed. */
   took(cell: Cell, tick: number): void {
     cell.metrics.turns += 1;
     cell.lastUsedTick = tick;
-  }
-
-  /** A floor that already fails here: the turn is undone without troubling the batch. */
-  #brokenFloor(draft: TurnDraft): ErrorData | null {
-    for (const { key, otherwise } of draft.floors) {
-      const value = this.#engine.committer.counter(key);
-      if (value instanceof Promise) return null;
-      let sum = value;
-      let min = 0;
-      for (const op of draft.ops) {
-        if (op.op !== "add" || op.key !== key) continue;
-        sum += op.delta;
-        min = op.min ?? min;
-      }
-      if (sum < min) return otherwise;
-    }
-    return null;
-  }
-
-  #refuseFloor(done: TurnDone, otherwise: ErrorData): void {
-    takeMessage(this.#engine.committer, done, done.item);
-    this.#answerError(done.cell, done.item, otherwise);
   }
 
   #commit(done: TurnDone, draft: TurnDraft, next: Data): void {
@@ -393,9 +398,4 @@ export class TurnRunner {
       else committer.after(door.level, () => admission.refuse(door, told));
     });
   }
-}
-
-function askerOf(item: MailItem, answer: Answer | null): { asker?: NonNullable<MailItem["ask"]> } {
-  const isFollowed = answer?.type === "reply" && answer.follow !== null;
-  return isFollowed && item.ask ? { asker: item.ask } : {};
 }

@@ -8,7 +8,7 @@ import { newId, type RandomBytes } from "../id.ts";
 import { encode } from "../store/codec.ts";
 import { keys } from "../store/keys.ts";
 import type { StoreOp } from "../store/store.ts";
-import type { Cell } from "./cell.ts";
+import type { Cell, MailItem } from "./cell.ts";
 
 /** Limits of what one turn may write. */
 export interface TurnLimits {
@@ -251,4 +251,13 @@ function checkKey(key: string): string {
     );
   }
   return key;
+}
+
+/** Who asked, when the answer is that of the run which the turn starts. */
+export function askerOf(
+  item: Pick<MailItem, "ask">,
+  answer: Answer | null,
+): { asker?: NonNullable<MailItem["ask"]> } {
+  const isFollowed = answer?.type === "reply" && answer.follow !== null;
+  return isFollowed && item.ask ? { asker: item.ask } : {};
 }
