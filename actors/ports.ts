@@ -2,6 +2,7 @@
 // implementations from plain configuration and hands them to runs as `context.ports`.
 
 import type { ErrorData } from "../runtime/errors.ts";
+import type { Filter } from "./records/filter.ts";
 import type { DocumentReport } from "./records/ingestion-job.ts";
 
 /** Token counts as the provider reported them; `estimated` when it reported none. */
@@ -261,7 +262,7 @@ export interface Parser {
   ): Promise<ParsedDocument>;
 }
 
-/** Searches one collection of one tenant. Unknown collection: NOT_FOUND. */
+/** Searches one collection of one tenant. Unknown collection: NOT_FOUND; a filter that is none: INVALID. */
 export interface Retriever {
   search(request: {
     readonly tenant: string;
@@ -270,6 +271,8 @@ export interface Retriever {
     /** 1..50. */
     readonly topK: number;
     readonly mode?: "hybrid" | "vector" | "lexical";
+    /** Of which documents; it can only narrow the collection. */
+    readonly filter?: Filter;
   }): Promise<readonly Passage[]>;
 }
 

@@ -3,6 +3,7 @@
 // does not know. Pure: where chunks lie is the caller's.
 
 import type { Passage } from "../ports.ts";
+import type { Filter } from "../records/filter.ts";
 import type { LexicalHit } from "./bm25.ts";
 import type { NearHit } from "./segment.ts";
 
@@ -31,6 +32,8 @@ export interface ChunkQuery {
   readonly mode: "hybrid" | "vector" | "lexical";
   /** Part of the vectors' ranks beside those of words in `hybrid`, 0..1. Default 1. */
   readonly vectorWeight?: number;
+  /** Chunks of other documents are not found; scores stay what they are without it. */
+  readonly filter?: Filter;
 }
 
 /** Constants of ranking. */

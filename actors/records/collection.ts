@@ -3,6 +3,7 @@
 
 import type { EmbedderPin } from "../ports.ts";
 import { type Static, Type } from "../schema.ts";
+import { filterInput } from "./filter.ts";
 
 /** Limits of what is sent; the body limit of the server comes on top. */
 export const collectionLimits = {
@@ -100,6 +101,8 @@ export const searchInput = Type.Object(
     mode: Type.Optional(
       Type.Union((["hybrid", "vector", "lexical"] as const).map((mode) => Type.Literal(mode))),
     ),
+    /** Of which documents. Default: all. */
+    filter: Type.Optional(filterInput),
   },
   closed,
 );

@@ -63,6 +63,8 @@ export async function everything(
 /** A document's chunks in order of slot. */
 export interface Loaded {
   readonly document: DocumentRow;
+  /** Length of the document's row. */
+  readonly bytes: number;
   readonly chunks: readonly PreparedChunk[];
 }
 
@@ -79,9 +81,10 @@ export async function loadDocument(
 ): Promise<Loaded | undefined> {
   const stored = await reader.get(keys.document(tenant, collection, id));
   const document = stored === undefined ? undefined : documentOf(stored);
-  if (document === undefined || document.firstSlot !== first) return undefined;
+  if (stored === undefined || document?.firstSlot !== first) return undefined;
   const chunks: PreparedChunk[] = [];
   const prefix = keys.chunksOf(tenant, collection, id, document.writeId);
   for await (const { value } of rowsWith(reader, prefix, slices)) chunks.push(preparedOf(value));
-  return chunks.length === count ? { document, chunks } : undefined;
+  const bytes = stored.byteLength;
+  return chunks.length === count ? { document, bytes, chunks } : undefined;
 }

@@ -6,9 +6,12 @@ import { type LexicalHit, searchLexical } from "../../actors/knowledge/bm25.ts";
 import { createMemoryChunks } from "../../actors/knowledge/memory-chunks.ts";
 import type { IndexedChunk } from "../../actors/knowledge/retrieve.ts";
 import type { NearHit, PostingsView, VectorView } from "../../actors/knowledge/segment.ts";
+import type { Filter } from "../../actors/records/filter.ts";
 import { keys } from "../../runtime/store/keys.ts";
 import type { Reader } from "../../runtime/store/store.ts";
-import { type Difference, differenceOf, everything, loadDocument } from "./changes.ts";
+import { type Difference, differenceOf, everything, type Loaded, loadDocument } from "./changes.ts";
+import { Directory, type Wanted } from "./directory.ts";
+import { nearestWanted } from "./near.ts";
 import {
   type CollectionHead,
   chunkOf,
@@ -29,9 +32,6 @@ export interface OpenSegment {
   readonly postings: PostingsView;
 }
 
-/** Which slots a search is about. */
-export type IsWanted = (slot: number) => boolean;
-
 /** More neighbours are asked of the segment, up to this many, when too few of them count. */
 const NEAR_MAX = 4_096;
 const SCRATCH_BYTES = 28;
@@ -44,6 +44,10 @@ export class CollectionIndex {
   readonly #memory = createMemoryChunks();
   /** In memory and taken away, until their postings are gone. */
   readonly #gone = new Set<number>();
+  /** From the first search with a filter on. */
+  #directory: Directory | undefined;
+  #users = 0;
+  #isClosed = false;
   #generation: number;
   /** Slots from here on are being read. */
   #nextSlot: number;
@@ -56,15 +60,17 @@ export class CollectionIndex {
     this.#nextSlot = segment?.row.nextSlot ?? 0;
   }
 
-  /** An index of all there is at `head` or later. */
+  /** An index of all there is. @param withDocuments for searches with filters. */
   static async open(
     reader: Reader,
     place: Place,
-    head: CollectionHead,
     segment: OpenSegment | null,
+    { withDocuments }: { readonly withDocuments: boolean },
   ): Promise<CollectionIndex> {
     const index = new CollectionIndex(reader, place, segment);
-    if (segment === null || !(await index.#refresh(head))) await index.#readAll(head);
+    if (segment !== null && (await index.refresh({ withDocuments }))) return index;
+    await index.#readAll();
+    if (withDocuments) await index.refresh({ withDocuments });
     return index;
   }
 
@@ -77,33 +83,68 @@ export class CollectionIndex {
     return this.#memory.count;
   }
 
+  /** Whether it can be searched with filters. */
+  get hasDocuments(): boolean {
+    return this.#directory !== undefined;
+  }
+
   /** Estimated memory. */
   get bytes(): number {
     const scratch = (this.segment?.postings.capacity ?? 0) * SCRATCH_BYTES;
-    return this.#memory.bytes() + scratch;
+    return this.#memory.bytes() + scratch + (this.#directory?.bytes ?? 0);
   }
 
-  /** Resolves to false when the changes since are not kept any more: open another. */
-  refresh(head: CollectionHead): Promise<boolean> {
-    return this.#refresh(head);
+  /**
+   * Takes in what has changed. Resolves to false when the changes since are not kept any more: open
+   * another.
+   */
+  async refresh({ withDocuments }: { readonly withDocuments: boolean }): Promise<boolean> {
+    const slices = new Slices();
+    const isNew = withDocuments && this.#directory === undefined;
+    const directory = isNew ? await Directory.read(this.#reader, this.#place, slices) : undefined;
+    // Read after the documents: what is newer in them comes with the changes up to this head.
+    const head = await this.#readHead();
+    const span = { since: this.#generation, until: head.generation };
+    const difference = await differenceOf(this.#reader, this.#place, span, slices);
+    if (difference === undefined) return false;
+    await this.#apply(difference, head, slices, directory);
+    return true;
   }
 
-  byWords(query: string, limit: number, isWanted?: IsWanted): readonly LexicalHit[] {
+  /** Calls `search` with the documents that a filter wants. It must have documents. */
+  async wanted<T>(filter: Filter, search: (wanted: Wanted) => Promise<T>): Promise<T> {
+    if (this.#directory === undefined) throw new Error("The index was opened without documents.");
+    return await this.#directory.use(filter, new Slices(), search);
+  }
+
+  byWords(query: string, limit: number, wanted?: Wanted): readonly LexicalHit[] {
     const { lexical } = this.#memory;
     const parts = this.segment === null ? [lexical] : [this.segment.postings, lexical];
-    const counts = (slot: number): boolean =>
-      this.#isVisible(slot) && (isWanted === undefined || isWanted(slot));
-    return searchLexical(parts, query, limit, counts);
+    return searchLexical(parts, query, limit, (slot) => this.#counts(slot, wanted));
   }
 
-  byVector(vector: Float32Array, limit: number, isWanted?: IsWanted): readonly NearHit[] {
+  /** @param within what is wanted; `replaced` is called when a part of it was, and is missing. */
+  async byVector(
+    vector: Float32Array,
+    limit: number,
+    within?: { readonly wanted: Wanted; replaced(): void },
+  ): Promise<readonly NearHit[]> {
     // A question without words is near to nothing.
     if (vector.every((value) => value === 0)) return [];
-    const counts = (slot: number): boolean =>
-      this.#isVisible(slot) && (isWanted === undefined || isWanted(slot));
+    const counts = (slot: number): boolean => this.#counts(slot, within?.wanted);
     const inMemory = this.#memory.nearest(vector, limit, counts);
     if (this.segment === null) return inMemory;
-    return [...this.#inSegment(this.segment, vector, limit, counts), ...inMemory]
+    const inSegment =
+      within === undefined
+        ? this.#inSegment(this.segment, vector, limit)
+        : await nearestWanted(
+            {
+              ...{ reader: this.#reader, place: this.#place, ...this.segment },
+              replaced: within.replaced,
+            },
+            ...([vector, limit, within.wanted, counts] as const),
+          );
+    return [...inSegment, ...inMemory]
       .sort((a, b) => b.similarity - a.similarity || a.slot - b.slot)
       .slice(0, limit);
   }
@@ -113,61 +154,74 @@ export class CollectionIndex {
     return this.#memory.get(slot) ?? (await readChunk(this.#reader, this.#place, slot));
   }
 
-  close(): void {
-    this.segment?.postings.close();
+  /** Its files stay open until `release`. */
+  hold(): void {
+    this.#users += 1;
   }
 
-  #isVisible(slot: number): boolean {
-    return slot < this.#nextSlot && !this.#gone.has(slot);
+  release(): void {
+    this.#users -= 1;
+    if (this.#isClosed && this.#users === 0) this.segment?.postings.close();
+  }
+
+  /** Closes its files, once nobody holds it. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    if (this.#users === 0) this.segment?.postings.close();
+  }
+
+  #counts(slot: number, wanted: Wanted | undefined): boolean {
+    if (slot >= this.#nextSlot || this.#gone.has(slot)) return false;
+    return wanted === undefined || wanted.has(slot);
+  }
+
+  async #readHead(): Promise<CollectionHead> {
+    const { tenant, collection } = this.#place;
+    return headOf(await this.#reader.get(keys.collectionHead(tenant, collection)));
   }
 
   #inSegment(
     { vectors, postings }: OpenSegment,
     vector: Float32Array,
     limit: number,
-    counts: IsWanted,
   ): readonly NearHit[] {
     for (let asked = limit; ; asked *= 4) {
       const hits = vectors.search(vector, asked);
-      const found = hits.filter(({ slot }) => postings.has(slot) && counts(slot));
+      const found = hits.filter(({ slot }) => postings.has(slot) && this.#counts(slot, undefined));
       const isAll = hits.length < asked || asked >= NEAR_MAX;
       if (found.length >= limit || isAll) return found;
     }
   }
 
-  async #refresh(head: CollectionHead): Promise<boolean> {
+  async #readAll(): Promise<void> {
     const slices = new Slices();
-    const span = { since: this.#generation, until: head.generation };
-    const difference = await differenceOf(this.#reader, this.#place, span, slices);
-    if (difference === undefined) return false;
-    await this.#apply(difference, head, slices);
-    return true;
-  }
-
-  async #readAll(head: CollectionHead): Promise<void> {
-    const slices = new Slices();
+    const { generation } = await this.#readHead();
     const difference = await everything(this.#reader, this.#place, slices);
     // Documents that came while the rows were read are here already or come with the next changes.
-    const { tenant, collection } = this.#place;
-    const stored = await this.#reader.get(keys.collectionHead(tenant, collection));
-    const { nextSlot } = headOf(stored);
-    await this.#apply(difference, { ...head, nextSlot }, slices);
+    await this.#apply(difference, { ...(await this.#readHead()), generation }, slices);
   }
 
   async #apply(
     { removed, added }: Difference,
     head: CollectionHead,
     slices: Slices,
+    directory = this.#directory,
   ): Promise<void> {
+    const documents: Loaded[] = [];
     for (const [id, range] of added) {
       const loaded = await loadDocument(this.#reader, this.#place, id, range, slices);
       if (loaded === undefined) continue;
+      documents.push(loaded);
       for (const [number, chunk] of loaded.chunks.entries()) {
         this.#memory.add(range[0] + number, chunkOf(chunk, loaded.document, number));
         await slices.breathe();
       }
     }
     const slots = removed.flatMap(slotsIn);
+    for (const range of removed) directory?.remove(range);
+    for (const loaded of documents) directory?.add(loaded);
+    this.#directory = directory;
     // All at once, for every search from here on; the rest is only tidying.
     for (const slot of slots) {
       this.segment?.postings.remove(slot);

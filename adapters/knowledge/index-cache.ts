@@ -50,13 +50,24 @@ export class IndexCache {
     this.#bytesMax = bytesMax;
   }
 
-  /** Calls `search` with an index that has all that was visible when this was called. */
-  async use<T>(place: Place, search: (index: CollectionIndex) => Promise<T>): Promise<T> {
+  /**
+   * Calls `search` with an index that has all that was visible when this was called; with its
+   * documents for a search with a filter. Its files stay open for as long as the search takes.
+   */
+  async use<T>(
+    place: Place,
+    search: (index: CollectionIndex) => Promise<T>,
+    { withDocuments = false } = {},
+  ): Promise<T> {
     const cached = this.#find(place);
     cached.users += 1;
+    let index: CollectionIndex | undefined;
     try {
-      return await search(await this.#fresh(cached, place));
+      index = await this.#fresh(cached, place, withDocuments);
+      index.hold();
+      return await search(index);
     } finally {
+      index?.release();
       cached.users -= 1;
       if (cached.isForgotten && cached.users === 0) cached.index?.close();
       this.#shrink(nameOf(place));
@@ -83,18 +94,19 @@ export class IndexCache {
     return cached;
   }
 
-  async #fresh(cached: Cached, place: Place): Promise<CollectionIndex> {
+  async #fresh(cached: Cached, place: Place, withDocuments: boolean): Promise<CollectionIndex> {
     for (;;) {
       // What is under way may have read an older head than this search must see.
       await cached.changing;
       const head = headOf(await this.#read(keys.collectionHead(place.tenant, place.collection)));
       const row = await this.#segmentRow(place);
       const { index } = cached;
-      if (index !== undefined && index.generation >= head.generation) {
+      const isNew = index !== undefined && index.generation >= head.generation;
+      if (isNew && (index.hasDocuments || !withDocuments)) {
         if (this.#isBehind(cached, index, row)) this.#move(cached, place);
         return index;
       }
-      cached.changing ??= this.#change(cached, place).finally(() => {
+      cached.changing ??= this.#change(cached, place, withDocuments).finally(() => {
         cached.changing = undefined;
       });
     }
@@ -105,15 +117,14 @@ export class IndexCache {
     return row.id !== index.segment?.row.id && row.id !== cached.bad;
   }
 
-  async #change(cached: Cached, place: Place): Promise<void> {
-    const head = headOf(await this.#read(keys.collectionHead(place.tenant, place.collection)));
-    if (cached.index !== undefined && (await cached.index.refresh(head))) return;
-    this.#replace(cached, await this.#open(cached, place));
+  async #change(cached: Cached, place: Place, withDocuments: boolean): Promise<void> {
+    if (cached.index !== undefined && (await cached.index.refresh({ withDocuments }))) return;
+    this.#replace(cached, await this.#open(cached, place, withDocuments));
   }
 
   /** The index at hand stays right while the next segment is opened beside it. */
   #move(cached: Cached, place: Place): void {
-    cached.moving ??= this.#open(cached, place)
+    cached.moving ??= this.#open(cached, place, cached.index?.hasDocuments ?? false)
       .then((index) => this.#replace(cached, index))
       // The next search begins it again; the index at hand has all that is visible.
       .catch(() => undefined)
@@ -126,15 +137,14 @@ export class IndexCache {
     const before = cached.index;
     cached.index = index;
     if (cached.isForgotten) index.close();
-    // A search that was given it makes its lists at once, and needs no file after them.
+    // A search that was given it holds it by then.
     if (before !== undefined) setImmediate(() => before.close());
   }
 
-  async #open(cached: Cached, place: Place): Promise<CollectionIndex> {
+  async #open(cached: Cached, place: Place, withDocuments: boolean): Promise<CollectionIndex> {
     const { reader } = this.#options;
     const segment = await this.#openSegment(cached, place);
-    const head = headOf(await this.#read(keys.collectionHead(place.tenant, place.collection)));
-    return await CollectionIndex.open(reader, place, head, segment);
+    return await CollectionIndex.open(reader, place, segment, { withDocuments });
   }
 
   async #openSegment(cached: Cached, place: Place): Promise<OpenSegment | null> {

@@ -1,6 +1,7 @@
 // The Retriever port of a thread: finds the collection's index in this thread, brings it up to the
 // collection's head, searches it. It never writes. Most searches find nothing new: two rows are read.
 
+import { compileFilter } from "../../actors/knowledge/filter.ts";
 import type { Embedder, Embedders, Passage, Retriever } from "../../actors/ports.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { keys } from "../../runtime/store/keys.ts";
@@ -48,7 +49,8 @@ export function createRetriever(options: RetrieverOptions): Retriever {
 
   return {
     async search(request): Promise<readonly Passage[]> {
-      const { tenant, collection, topK, mode = "hybrid" } = request;
+      const { tenant, collection, topK, mode = "hybrid", filter } = request;
+      if (filter !== undefined) compileFilter(filter);
       const place = { tenant, collection };
       const text = request.query.slice(0, retrieverLimits.queryChars);
       await check(place);
@@ -58,7 +60,8 @@ export function createRetriever(options: RetrieverOptions): Retriever {
       const vector = embedded ?? new Float32Array(head.embedder.dimension);
       const isLexical = head.embedder.id.startsWith("builtin-");
       const vectorWeight = isLexical ? LEXICAL_VECTOR_WEIGHT : 1;
-      const query = { query: text, vector, topK, mode, vectorWeight };
+      const narrowed = filter === undefined ? {} : { filter };
+      const query = { query: text, vector, topK, mode, vectorWeight, ...narrowed };
       const isLarge = (await reader.get(keys.segment(tenant, collection))) !== undefined;
       if (!isLarge || elsewhere === undefined) return await here.search(place, query);
       // It was small once.

@@ -16,8 +16,12 @@ export const sliceLimits = {
 export class Slices {
   #since = performance.now();
 
+  get isDue(): boolean {
+    return performance.now() - this.#since >= sliceLimits.workMs;
+  }
+
   async breathe(): Promise<void> {
-    if (performance.now() - this.#since < sliceLimits.workMs) return;
+    if (!this.isDue) return;
     await nextTurn();
     this.#since = performance.now();
   }

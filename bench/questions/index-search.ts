@@ -36,8 +36,17 @@ export const indexSearch: Question = {
         note: `${times(mode)}; bare library for 100 candidates: ${times("raw100")}`,
       }),
     );
+    const filtered = [1, 10, 50].map((percent) => {
+      const name = `filter${percent}`;
+      return row(
+        `hybrid searches/s with a filter that wants ${percent} of 100 documents`,
+        each(all, `${name}PerSecond`),
+        { note: `${times(name)}; the first one ${shown(all, `${name}FirstMs`, 1)} ms` },
+      );
+    });
     return [
       ...rows,
+      ...filtered,
       row("recall@10 against exact search", each(all, "recall"), {
         goal: `>= ${RECALL}`,
         holds: (figure) => figure >= RECALL,

@@ -77,7 +77,8 @@ async function write(): Promise<void> {
     }));
     await writer.writeText(place, write, "text");
     await writer.writeChunks(place, write, chunks, 0, embedder);
-    const row = { title: "", metadata: {}, bytes: 4, contentHash: "h", chunks: chunks.length };
+    const metadata = { percent: (from / EACH) % 100 };
+    const row = { title: "", metadata, bytes: 4, contentHash: "h", chunks: chunks.length };
     await writer.publish(place, [{ ...write, ...row }], embedder);
   }
   figures["writes"] = perSecond(chunkCount, beganMs);
@@ -151,6 +152,7 @@ async function measureSearch(retriever: Retriever): Promise<void> {
     }
     note(mode, times, beganCpuMs);
   }
+  for (const percent of [1, 10, 50]) await measureFiltered(retriever, percent);
   let found = 0;
   for (let at = 0; at < RECALL_QUERIES; at += 1) {
     const passages = await retriever.search({
@@ -161,6 +163,24 @@ async function measureSearch(retriever: Retriever): Promise<void> {
     found += exact.filter((place) => ids.has(idOf(place))).length;
   }
   figures["recall"] = found / (RECALL_QUERIES * TOP);
+}
+
+/** Searches that want so many documents of a hundred; the first one looks at all of them. */
+async function measureFiltered(retriever: Retriever, percent: number): Promise<void> {
+  const filter = { percent: { lt: percent } };
+  const search = (at: number) =>
+    retriever.search({ ...place, query: `${at} ${words(6)}`, topK: TOP, filter });
+  const openedMs = performance.now();
+  await search(0);
+  figures[`filter${percent}FirstMs`] = performance.now() - openedMs;
+  const times: number[] = [];
+  const beganCpuMs = cpuMs();
+  for (let at = 0; at < queryCount; at += 1) {
+    const beganMs = performance.now();
+    await search(at);
+    times.push((performance.now() - beganMs) * 1_000);
+  }
+  note(`filter${percent}`, times, beganCpuMs);
 }
 
 function idOf(at: number): string {

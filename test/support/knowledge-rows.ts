@@ -27,6 +27,7 @@ const VOCABULARY = 400;
 export interface TestDocument {
   readonly id: string;
   readonly chunks: readonly PreparedChunk[];
+  readonly metadata?: Readonly<Record<string, unknown>>;
 }
 
 /** The store and what tests do with it. */
@@ -115,7 +116,8 @@ export async function startKnowledgeRows(): Promise<KnowledgeRows> {
     ...{ path, bulk, writer, embedder, connect, mergerWith },
     merger: mergerWith({}),
     async put(place, documents) {
-      const writes = documents.map(({ id, chunks }) => ({
+      const writes = documents.map(({ id, chunks, metadata = {} }) => ({
+        metadata,
         write: { documentId: id, writeId: newId("wr", nowMs()) },
         chunks,
       }));
@@ -123,9 +125,9 @@ export async function startKnowledgeRows(): Promise<KnowledgeRows> {
         await writer.writeText(place, write, write.writeId);
         await writer.writeChunks(place, write, chunks, 0, embedder);
       }
-      const rows = writes.map(({ write, chunks }) => ({
+      const rows = writes.map(({ write, chunks, metadata }) => ({
         ...write,
-        ...{ title: "", metadata: {}, bytes: 0, contentHash: write.writeId },
+        ...{ title: "", metadata, bytes: 0, contentHash: write.writeId },
         chunks: chunks.length,
       }));
       for (let at = 0; at < rows.length; at += 100) {

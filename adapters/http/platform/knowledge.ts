@@ -2,6 +2,7 @@
 
 import type { Passage } from "../../../actors/ports.ts";
 import { collectionInput, searchInput } from "../../../actors/records/collection.ts";
+import type { Filter } from "../../../actors/records/filter.ts";
 import { json, noContent } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
 import { pageRequest } from "../services/paging.ts";
@@ -72,11 +73,13 @@ function searchRoute({ knowledge }: Services): Route {
     body: searchInput,
     sideEffects: false,
     handler: async ({ principal, params, body }) => {
-      const { query, top_k, mode } = body;
+      const { query, top_k, mode, filter } = body;
       const passages = await knowledge.search(principal.tenant, collectionOf(params), {
         query,
         topK: top_k ?? TOP_K_DEFAULT,
         ...(mode === undefined ? {} : { mode }),
+        // Checked by the search, which says where it is wrong.
+        ...(filter === undefined ? {} : { filter: filter as Filter }),
       });
       return json(200, { data: passages.map(shape) });
     },

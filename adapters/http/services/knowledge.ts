@@ -10,6 +10,7 @@ import {
   type DocumentWithText,
   type PassageInDocument,
 } from "../../../actors/records/collection.ts";
+import type { Filter } from "../../../actors/records/filter.ts";
 import type { IngestionJob, Source } from "../../../actors/records/ingestion-job.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import { newId } from "../../../runtime/id.ts";
@@ -62,6 +63,7 @@ export interface KnowledgeService {
       readonly query: string;
       readonly topK: number;
       readonly mode?: "hybrid" | "vector" | "lexical";
+      readonly filter?: Filter;
     },
   ): Promise<readonly Passage[]>;
 }

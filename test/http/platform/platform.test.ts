@@ -272,3 +272,35 @@ test("a search wants a query and a bounded number of hits", async () => {
   expect([empty.status, empty.body.pointer]).toEqual([400, "/query"]);
   expect([many.status, many.body.pointer]).toEqual([400, "/top_k"]);
 });
+
+test("a search can be narrowed by what is said of documents, and says where a filter is wrong", async () => {
+  const { id } = (await host.call("POST", "/v2/knowledge/collections", { name: "x" })).body;
+  const path = `/v2/knowledge/collections/${id}`;
+  const text = "Export your data from the settings page.";
+  const documents = ["en", "de"].map((lang, year) => ({
+    ...{ id: lang, text: `${text} ${lang}`, metadata: { lang, by: [{ year: 2024 + year }] } },
+  }));
+  await host.call("POST", `${path}/documents?wait=true`, documents);
+  const search = (filter: unknown) =>
+    host.call("POST", `${path}/search`, { query: "export data", filter });
+  const found = async (filter: unknown) =>
+    (await search(filter)).body.data.map((hit: { document_id: string }) => hit.document_id);
+
+  expect(await found({ lang: "de" })).toEqual(["de"]);
+  expect(await found({ "by.year": { lt: 2025 } })).toEqual(["en"]);
+  expect(await found({ not: { document_id: "en" } })).toEqual(["de"]);
+  expect(await found({ lang: "fr" })).toEqual([]);
+  const [array, unknown, deep] = [
+    await search([]),
+    await search({ lang: { like: "d" } }),
+    await search({ or: [{ lang: "de" }, { created_at: { in: [null] } }] }),
+  ];
+  expect([array.status, array.body.pointer]).toEqual([400, "/filter"]);
+  expect([unknown.status, unknown.body.pointer]).toEqual([400, "/filter/lang/like"]);
+  expect([deep.status, deep.body.pointer]).toEqual([400, "/filter/or/1/created_at/in/0"]);
+
+  await host.call("PUT", `${path}/documents/de`, { text, metadata: { lang: "fr" } });
+  await host.call("DELETE", `${path}/documents/en`);
+  expect([await found({ lang: "de" }), await found({ lang: "en" })]).toEqual([[], []]);
+  expect(await found({ lang: { in: ["fr", "en"] } })).toEqual(["de"]);
+});
