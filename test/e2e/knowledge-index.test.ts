@@ -4,6 +4,7 @@
 import { existsSync, readdirSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Filter } from "../../actors/records/filter.ts";
 import { seeded } from "../../runtime/testkit/schedule.ts";
 import { type Product, startProduct } from "../support/product.ts";
 
@@ -28,8 +29,12 @@ function documentOf(number: number): { id: string; text: string } {
 }
 
 /** Words that begin alike are found too, after it. */
-async function find(collection: string, query: string): Promise<readonly string[]> {
-  const body = { query, mode: "lexical", top_k: 3 };
+async function find(
+  collection: string,
+  query: string,
+  more: { readonly filter?: Filter } = {},
+): Promise<readonly string[]> {
+  const body = { query, mode: "lexical", top_k: 3, ...more };
   const answer = await product.call("POST", `${path}/${collection}/search`, body);
   const ids: string[] = answer.body.data.map((one: { chunk_id: string }) => one.chunk_id);
   expect(new Set(ids).size).toBe(ids.length);
@@ -69,6 +74,11 @@ test("kill -9 while documents come and are merged: each acknowledged one is ther
   };
   const files = (): readonly string[] => (existsSync(folder()) ? readdirSync(folder()) : []);
   await expect.poll(() => files().length, { timeout: 30_000 }).toBe(2);
+
+  const narrowed = (document_id: string): Promise<readonly string[]> =>
+    find(collection, "q3x7z", { filter: { document_id } });
+  expect((await narrowed("d3"))[0]).toBe("d3.7");
+  expect((await narrowed("d2")).filter((id) => !id.startsWith("d2."))).toEqual([]);
 
   for (let kill = 0; kill < KILLS; kill += 1) {
     let isDead = false;

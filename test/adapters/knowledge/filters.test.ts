@@ -1,12 +1,19 @@
 // Searches with filters find what a search without one finds and a filter lets through: in memory,
 // in files, and in both, through changes and merges.
 
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { compileFilter } from "../../../actors/knowledge/filter.ts";
+import type { PostingsView, VectorView } from "../../../actors/knowledge/segment.ts";
 import type { Passage, Retriever } from "../../../actors/ports.ts";
 import type { Filter } from "../../../actors/records/filter.ts";
-import { nearLimits } from "../../../adapters/knowledge/near.ts";
+import { Directory } from "../../../adapters/knowledge/directory.ts";
+import { IndexCache } from "../../../adapters/knowledge/index-cache.ts";
+import { indexFolder } from "../../../adapters/knowledge/merger.ts";
+import { nearestWanted, nearLimits } from "../../../adapters/knowledge/near.ts";
 import type { Place } from "../../../adapters/knowledge/rows.ts";
+import { Slices } from "../../../adapters/knowledge/slices.ts";
+import { createSegmentFiles } from "../../../adapters/segment-files.ts";
 import {
   documentsOf,
   type KnowledgeRows,
@@ -281,26 +288,71 @@ describe("filters", () => {
         });
         expect([found.length, new Set(found.map(({ text }) => text)).size]).toEqual([4, 1]);
         searches += 1;
-        await new Promise((resolve) => setImmediate(resolve));
+        await nextTurn();
       }
     });
 
-    for (let number = 1; number <= 9; number += 1) {
-      const merging = number % 3 === 0 ? rows.merger.merge(place, { isForced: true }) : undefined;
-      await rows.put(place, [version(number)]);
-      await merging;
-      for (let other = 0; other <= number; other += 1) {
-        const [first] = await find(by, place, "marker", "lexical", {
-          number: other,
-          kind: "wanted",
-        });
-        expect(first?.text).toBe(other === number ? `marker version${number}` : undefined);
+    try {
+      for (let number = 1; number <= 9; number += 1) {
+        const merging = number % 3 === 0 ? rows.merger.merge(place, { isForced: true }) : undefined;
+        await rows.put(place, [version(number)]);
+        await merging;
+        for (let other = 0; other <= number; other += 1) {
+          const [first] = await find(by, place, "marker", "lexical", {
+            number: other,
+            kind: "wanted",
+          });
+          expect(first?.text).toBe(other === number ? `marker version${number}` : undefined);
+        }
       }
+    } finally {
+      isOver = true;
     }
-    isOver = true;
     await Promise.all(searching);
     expect(searches).toBeGreaterThan(9);
   }, 30_000);
+
+  test("keep the files of a search open until it ends, whatever is merged meanwhile", async () => {
+    const place = newPlace();
+    await rows.put(place, described(20, 10, 41));
+    await rows.merger.merge(place, { isForced: true });
+    const folderOf = (): string => indexFolder(rows.path, place);
+    const segments = { files: createSegmentFiles(), folderOf, damaged: () => undefined };
+    const cache = new IndexCache({ reader: rows.bulk, segments }, Number.MAX_SAFE_INTEGER);
+
+    await cache.use(place, async (held) => {
+      const before = held.byWords("q0z q1z", TOP);
+      expect(before).toHaveLength(TOP);
+      await rows.merger.merge(place, { isForced: true });
+      await expect.poll(() => cache.use(place, async (index) => index !== held)).toBe(true);
+      // The turn in which it is closed when nobody holds it.
+      await nextTurn();
+      await nextTurn();
+      expect(held.byWords("q0z q1z", TOP)).toEqual(before);
+    });
+  });
+
+  test("tell a search that is at the rows when a document it wants was replaced", async () => {
+    const place = newPlace();
+    await rows.put(place, described(3, 2, 42));
+    const directory = await Directory.read(rows.bulk, place, new Slices());
+    await rows.writer.removeDocuments(place, ["d42.1"]);
+    const [vector = new Float32Array(0)] = await rows.embedder.embed(["x"], { tenant: "t1" });
+    const all = { search: () => [], has: () => true } as unknown as VectorView & PostingsView;
+    let replaced = 0;
+    const index = {
+      ...{ reader: rows.bulk, place, vectors: all, postings: all },
+      replaced: () => {
+        replaced += 1;
+      },
+    };
+
+    const hits = await directory.use({ number: { lt: 2 } }, new Slices(), (wanted) =>
+      nearestWanted(index, vector, TOP, wanted, () => true),
+    );
+    expect(hits).toHaveLength(2);
+    expect(replaced).toBe(1);
+  });
 
   test("do not let a search out of its collection", async () => {
     const [here, there] = [newPlace(), newPlace()];
