@@ -246,13 +246,11 @@ export class ActorHost {
   }
 
   /**
-   * Whether a message still stands after a refusal. One whose row was refused comes again from its
-   * sender; a reminder may rest on a refused row too, and fires again if it is still there.
+   * Whether a message may still stand after a refusal. One whose row was refused comes again from its
+   * sender; a reminder's row is looked at when its turn comes.
    */
-  #isKept(item: MailItem, refused: Refused): boolean {
-    const { due } = item;
-    if (due !== undefined) this.#engine.reminders.putOff(0, due.key);
-    return due === undefined && !(item.row && refused.batches.has(item.row.batch));
+  #isKept({ row }: MailItem, refused: Refused): boolean {
+    return row === undefined || !refused.batches.has(row.batch);
   }
 
   /** Forgets every actor of the given shards; what lies only in memory goes to their next owner. */

@@ -2,7 +2,7 @@
 // counts, as if they had not come yet.
 
 import { expect, test } from "vitest";
-import { defineActor } from "../../runtime/actor.ts";
+import { type Data, defineActor } from "../../runtime/actor.ts";
 import { address } from "../../runtime/address.ts";
 import { TestSystem } from "../../runtime/testkit/test-system.ts";
 
@@ -19,6 +19,8 @@ const SOON_MS = 5;
 const HELD_UP_MS = 5_000;
 const READS = ["at once", "later"] as const;
 const CLOCK = address({ kind: "clock", tenant: "tn_1", root: "a" });
+const EAR = address({ kind: "ear", tenant: "tn_1", root: "a" });
+const TELLER = address({ kind: "teller", tenant: "tn_1", root: "a" });
 
 /** A system whose actor holds the texts of what has fired, and stumbles over one message once. */
 async function begin(reads: (typeof READS)[number]): Promise<TestSystem> {
@@ -97,3 +99,37 @@ test.each(READS)(
     expect(left(system)).toEqual([]);
   },
 );
+
+test("what a reminder's turn tells is told once, though the disk refuses the turn", async () => {
+  let heard = 0;
+  const ear = defineActor<null, Data>({
+    kind: "ear",
+    version: 1,
+    initial: () => null,
+    receive(state) {
+      heard += 1;
+      return state;
+    },
+  });
+  const teller = defineActor<number, Data>({
+    kind: "teller",
+    version: 1,
+    initial: () => 0,
+    receive(told, message, turn) {
+      if (message === "set") turn.remind("one", turn.nowMs + ANSWER_MS, "due");
+      if (message !== "due") return told;
+      turn.tell(EAR, "told");
+      return told + 1;
+    },
+  });
+  const system = new TestSystem({ seed: 1, definitions: [ear, teller] });
+  await system.start();
+  system.tell(TELLER, "set");
+  await system.schedule.advance(ANSWER_MS / 2);
+  system.disk.isFull = true;
+  await system.schedule.advance(ANSWER_MS);
+  system.disk.isFull = false;
+  await system.schedule.advance(HELD_UP_MS);
+  expect(heard).toBe(1);
+  expect(left(system)).toEqual([]);
+});
