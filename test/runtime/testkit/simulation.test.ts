@@ -20,7 +20,7 @@ const SEEDS = 3_000;
 const SEEDS_CROWDED = 1_000;
 /** On a busy machine fewer seeds are tried in this time, but never fewer than the least. */
 const SEEDS_MS = 90_000;
-const SEEDS_MIN = 1_000;
+const SEEDS_MIN = 500;
 /** Seeds beyond those that found something once. */
 const SEEDS_OF_FINDS = [
   5_160, 5_595, 5_843, 6_221, 7_610, 8_219, 8_807, 9_160, 9_629, 10_334, 11_160, 12_126, 21_059,
