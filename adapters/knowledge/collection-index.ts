@@ -60,18 +60,32 @@ export class CollectionIndex {
     this.#nextSlot = segment?.row.nextSlot ?? 0;
   }
 
-  /** An index of all there is. @param withDocuments for searches with filters. */
+  /** An index of all there is, in memory. @param withDocuments for searches with filters. */
   static async open(
     reader: Reader,
     place: Place,
-    segment: OpenSegment | null,
     { withDocuments }: { readonly withDocuments: boolean },
   ): Promise<CollectionIndex> {
-    const index = new CollectionIndex(reader, place, segment);
-    if (segment !== null && (await index.refresh({ withDocuments }))) return index;
+    const index = new CollectionIndex(reader, place, null);
     await index.#readAll();
     if (withDocuments) await index.refresh({ withDocuments });
     return index;
+  }
+
+  /**
+   * An index of files and what came after them; undefined when the changes since are not kept any
+   * more: nobody knows then what of the files is gone, and they are not used.
+   */
+  static async openFiles(
+    reader: Reader,
+    place: Place,
+    segment: OpenSegment,
+    { withDocuments }: { readonly withDocuments: boolean },
+  ): Promise<CollectionIndex | undefined> {
+    const index = new CollectionIndex(reader, place, segment);
+    if (await index.refresh({ withDocuments })) return index;
+    index.close();
+    return undefined;
   }
 
   get generation(): number {

@@ -144,7 +144,19 @@ export class IndexCache {
   async #open(cached: Cached, place: Place, withDocuments: boolean): Promise<CollectionIndex> {
     const { reader } = this.#options;
     const segment = await this.#openSegment(cached, place);
-    return await CollectionIndex.open(reader, place, segment, { withDocuments });
+    if (segment !== null) {
+      const index = await CollectionIndex.openFiles(reader, place, segment, { withDocuments });
+      if (index !== undefined) return index;
+      const text = "The index files are older than the changes that are kept.";
+      this.#refuse(cached, place, segment.row, new RuntimeError("DATA_DAMAGED", text));
+    }
+    return await CollectionIndex.open(reader, place, { withDocuments });
+  }
+
+  /** Files that are not used; others are made. */
+  #refuse(cached: Cached, place: Place, row: SegmentRow, error: RuntimeError): void {
+    cached.bad = row.id;
+    this.#options.segments?.damaged(place, error);
   }
 
   async #openSegment(cached: Cached, place: Place): Promise<OpenSegment | null> {
@@ -159,8 +171,7 @@ export class IndexCache {
         if (!(error instanceof RuntimeError) || error.code !== "DATA_DAMAGED") throw error;
         const now = await this.#segmentRow(place);
         if (now?.id !== row.id && opens < OPENS_MAX) continue;
-        cached.bad = row.id;
-        segments.damaged(place, error);
+        this.#refuse(cached, place, row, error);
         return null;
       }
     }
