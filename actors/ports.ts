@@ -332,6 +332,8 @@ export interface Ingest {
     unit: PreparedUnit,
     without: ReadonlyMap<number, ErrorData>,
   ): Promise<PublishedUnit>;
+  /** Documents that a job made visible, of those that were prepared. */
+  visible(place: IngestPlace): Promise<readonly DocumentReport[]>;
   /** Removes what is left of a job's documents; what is visible stays. */
   clear(place: IngestPlace): Promise<void>;
 }

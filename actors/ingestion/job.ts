@@ -19,7 +19,7 @@ import {
   ingestionLimits,
   type JobStatus,
 } from "../records/ingestion-job.ts";
-import type { IngestionInput } from "./run.ts";
+import type { ClearInput, IngestionInput } from "./run.ts";
 import { type Sized, unitsOf } from "./units.ts";
 
 /** What a job is told. */
@@ -208,7 +208,9 @@ function startRun(turn: Turn, input: IngestionInput): string {
 
 /** What the documents lay in is not needed any more. */
 function clear({ job }: JobState, turn: Turn): void {
-  turn.startRun({ kind: "ingest-clear", input: { collection: job.collection } });
+  const isCut = finished(job) < job.documents.total;
+  const input: ClearInput = { collection: job.collection, isCut };
+  turn.startRun({ kind: "ingest-clear", input });
 }
 
 const idOf = ({ self }: Turn): string => addressParts(self).root;

@@ -57,12 +57,25 @@ export const ingestPartRun = defineRun<PartInput, null, Ports>({
   },
 });
 
+/** Input of `ingest-clear`. */
+export interface ClearInput {
+  readonly collection: string;
+  /** The job was cut: some documents may be visible that it was not told of. */
+  readonly isCut: boolean;
+}
+
 /** Kind `ingest-clear`: removes what a job's documents lay in. */
-export const ingestClearRun = defineRun<{ readonly collection: string }, null, Ports>({
+export const ingestClearRun = defineRun<ClearInput, null, Ports>({
   kind: "ingest-clear",
-  async run({ collection }, context) {
+  async run({ collection, isCut }, context) {
+    const { ingest } = context.ports;
     const place = { tenant: context.tenant, collection, job: jobOf(context) };
-    await context.step("clear", () => context.ports.ingest.clear(place), safe);
+    const visible = isCut ? await context.step("visible", () => ingest.visible(place), safe) : [];
+    for (let at = 0; at < visible.length; at += ingestionLimits.reports) {
+      const documents = visible.slice(at, at + ingestionLimits.reports);
+      await context.send(`report:${at}`, jobAddress(context), { type: "report", documents });
+    }
+    await context.step("clear", () => ingest.clear(place), safe);
     return null;
   },
 });

@@ -14,6 +14,8 @@ export const ingestionLimits = {
   /** Documents and bytes that are published together; one larger document is alone. */
   unitDocuments: 32,
   unitBytes: 256 * 1_024,
+  /** Reports of one message. */
+  reports: 100,
   /** Child runs of a job, which is how far a run may grow. */
   parts: 90,
   /** Parts that go on at once. */

@@ -17,7 +17,7 @@ import type {
   PublishedUnit,
 } from "../../actors/ports.ts";
 import { type Collection, collectionsTable } from "../../actors/records/collection.ts";
-import type { DocumentReport } from "../../actors/records/ingestion-job.ts";
+import { type DocumentReport, ingestionLimits } from "../../actors/records/ingestion-job.ts";
 import { type ErrorData, RuntimeError } from "../../runtime/errors.ts";
 import type { Bulk } from "../../runtime/store/bulk.ts";
 import { decode, encode } from "../../runtime/store/codec.ts";
@@ -185,6 +185,20 @@ class KnowledgeIngest implements Ingest {
     await this.#forget(place, unit);
     const isMergeDue = await this.#options.isMergeDue(place);
     return { documents: reports.sort((a, b) => a.number - b.number), isMergeDue };
+  }
+
+  async visible(place: IngestPlace): Promise<readonly DocumentReport[]> {
+    const { bulk } = this.#options;
+    const reports: DocumentReport[] = [];
+    const range = prefixRange(keys.jobUnitsOf(place.tenant, place.job), ingestionLimits.documents);
+    for (const { value } of await bulk.range(range)) {
+      for (const document of (decode(value) as PreparedUnit).documents) {
+        const row = await findDocument(bulk, place, document.id);
+        const isOurs = row?.writeId === writeIdOf(place, document.number);
+        if (isOurs) reports.push(reportOf(document, statusOf(row)));
+      }
+    }
+    return reports;
   }
 
   async clear(place: IngestPlace): Promise<void> {

@@ -213,6 +213,7 @@ export const keys = {
   jobDocument: (tenant: string, job: string, number: number): string =>
     `x/${tenant}/${job}/d/${keyNumber(number)}`,
   jobDocumentsOf: (tenant: string, job: string): string => `x/${tenant}/${job}/d/`,
+  jobUnitsOf: (tenant: string, job: string): string => `x/${tenant}/${job}/u/`,
   jobUnit: (tenant: string, job: string, unit: number): string =>
     `x/${tenant}/${job}/u/${keyNumber(unit)}`,
   jobPiece: (tenant: string, job: string, unit: number, piece: number): string =>

@@ -9,5 +9,6 @@ export const noIngest: Ingest = {
   prepare: refuse,
   embed: refuse,
   publish: refuse,
+  visible: refuse,
   clear: refuse,
 };
