@@ -56,28 +56,37 @@ export function createMerger(options: {
       const head = headOf(await bulk.get(keys.collectionHead(tenant, collection)));
       return isMergeDue(head, await segmentAt(bulk, place));
     },
-    async merge({ tenant, collection }, { isForced = false } = {}) {
+    merge: ({ tenant, collection }, { isForced = false } = {}) => {
       const place = { tenant, collection };
-      const folder = indexFolder(data, place);
-      const input: MergeInput = { ...place, data, folder, isForced };
-      const { timeoutMs } = mergerLimits;
-      const merged = (await compute.run(mergeTaskName, input, { tenant, timeoutMs })) as Merged;
-      if (merged === null) return false;
-      const isSwapped = await swap(bulk, place, merged);
-      if (!isSwapped) {
-        await removeFilesOf(folder, (id) => id === merged.row.id);
-        return false;
-      }
-      if (await isGone(bulk, place)) {
-        await bulk.commit([{ op: "remove", key: keys.segment(tenant, collection) }]);
-        await removeFiles(place);
-        return false;
-      }
-      // Threads that have them mapped keep them until they let go.
-      await removeFilesOf(folder, (id) => id < merged.row.id);
-      return true;
+      return mergeFiles(place, isForced).catch(async (cause: unknown) => {
+        if (!(await isGone(bulk, place))) throw cause;
+        // Its files went while they were being written.
+        throw new RuntimeError("CANCELLED", "The collection was removed.", undefined, { cause });
+      });
     },
   };
+
+  async function mergeFiles(place: Place, isForced: boolean): Promise<boolean> {
+    const { tenant, collection } = place;
+    const folder = indexFolder(data, place);
+    const input: MergeInput = { ...place, data, folder, isForced };
+    const { timeoutMs } = mergerLimits;
+    const merged = (await compute.run(mergeTaskName, input, { tenant, timeoutMs })) as Merged;
+    if (merged === null) return false;
+    const isSwapped = await swap(bulk, place, merged);
+    if (!isSwapped) {
+      await removeFilesOf(folder, (id) => id === merged.row.id);
+      return false;
+    }
+    if (await isGone(bulk, place)) {
+      await bulk.commit([{ op: "remove", key: keys.segment(tenant, collection) }]);
+      await removeFiles(place);
+      return false;
+    }
+    // Threads that have them mapped keep them until they let go.
+    await removeFilesOf(folder, (id) => id < merged.row.id);
+    return true;
+  }
 }
 
 async function segmentAt(bulk: Bulk, { tenant, collection }: Place): Promise<SegmentRow | null> {
