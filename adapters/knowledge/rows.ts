@@ -4,6 +4,7 @@
 import type { IndexedChunk } from "../../actors/knowledge/retrieve.ts";
 import type { PostingsHeader, VectorHeader } from "../../actors/knowledge/segment.ts";
 import type { Chunk } from "../../actors/knowledge/split.ts";
+import type { DocumentView } from "../../actors/records/collection.ts";
 import { decode, encode } from "../../runtime/store/codec.ts";
 
 /** Table of a tenant's collections in the hot environment: id `cl_...`. */
@@ -35,15 +36,7 @@ export interface CollectionHead {
 }
 
 /** A document without its text. `generation` is the change that made it visible. */
-export interface DocumentRow {
-  readonly id: string;
-  readonly title: string;
-  readonly metadata: Readonly<Record<string, unknown>>;
-  readonly chunks: number;
-  readonly bytes: number;
-  readonly content_hash: string;
-  readonly created_at: string;
-  readonly updated_at: string;
+export interface DocumentRow extends DocumentView {
   readonly generation: number;
   /** Under which its text and chunks were written. */
   readonly writeId: string;

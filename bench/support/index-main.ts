@@ -20,7 +20,8 @@ import { keys } from "../../runtime/store/keys.ts";
 import { openStore } from "../../runtime/store/lmdb.ts";
 import { startStorage } from "../../runtime/store/storage.ts";
 import type { Reader } from "../../runtime/store/store.ts";
-import { clusteredVectors, nearest, randomFrom } from "../../test/support/vectors.ts";
+import { seeded } from "../../runtime/testkit/schedule.ts";
+import { clusteredVectors, nearest } from "../../test/support/vectors.ts";
 
 const [chunksGiven = "100000", dimensionGiven = "384", queriesGiven = "1000"] =
   process.argv.slice(2);
@@ -35,7 +36,7 @@ const MIB = 1_048_576;
 
 const path = mkdtempSync(join(tmpdir(), "bench-index-"));
 const place = { tenant: "tn_1", collection: "cl_1" };
-const random = randomFrom(5);
+const random = seeded(5);
 const all = clusteredVectors(chunkCount + queryCount, dimension);
 const [queries, vectors] = [all.slice(0, queryCount), all.slice(queryCount)];
 const word = (): string => `q${Math.floor(random() ** 3 * VOCABULARY)}z`;

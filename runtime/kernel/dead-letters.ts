@@ -4,7 +4,7 @@
 
 import { type Address, addressParts, shardOfAddress } from "../address.ts";
 import { unknownLetter } from "../door/letter-list.ts";
-import { isStorageTrouble, RuntimeError, toErrorData } from "../errors.ts";
+import { type ErrorData, isStorageTrouble, RuntimeError, toErrorData } from "../errors.ts";
 import { newId } from "../id.ts";
 import type { DoorItem, LetterPast, SetAside } from "../message.ts";
 import { decode, encode } from "../store/codec.ts";
@@ -210,4 +210,12 @@ function stackOf(cause: unknown): readonly string[] | null {
   return lines
     .slice(0, STACK_LINES_MAX)
     .map((line) => line.trim().replace(/(?:[a-z]+:\/\/)?[^\s()]*\//g, ""));
+}
+
+/** What whoever waits for a message is told when it is given up. */
+export function toldOf(item: MailItem, cause: unknown): ErrorData {
+  const error = toErrorData(cause);
+  if (error.code === "DEADLINE") return error;
+  const text = `The message failed ${item.failures} times and was set aside: ${error.message}`;
+  return { code: "DEAD_LETTER", message: text };
 }

@@ -4,12 +4,12 @@
 import { performance } from "node:perf_hooks";
 import type { Data, Loaded } from "../actor.ts";
 import { addressParts } from "../address.ts";
-import { type ErrorData, RuntimeError, toErrorData } from "../errors.ts";
+import { type ErrorData, RuntimeError } from "../errors.ts";
 import { encode } from "../store/codec.ts";
 import type { ActorHost } from "./actor-host.ts";
 import type { Cell, Due, MailItem } from "./cell.ts";
 import type { Participant, Refused } from "./committer.ts";
-import { takeMessage } from "./dead-letters.ts";
+import { takeMessage, toldOf } from "./dead-letters.ts";
 import type { Engine } from "./engine.ts";
 import { brokenFloor } from "./floors.ts";
 import { reminderOf } from "./reminders.ts";
@@ -384,10 +384,7 @@ export class TurnRunner {
   #give(cell: Cell, item: MailItem, cause: unknown): void {
     const { admission, committer, letters, runs } = this.#engine;
     const { door } = item;
-    const error = toErrorData(cause);
-    const isLate = error.code === "DEADLINE";
-    const text = `The message failed ${item.failures} times and was set aside: ${error.message}`;
-    const told: ErrorData = isLate ? error : { code: "DEAD_LETTER", message: text };
+    const told = toldOf(item, cause);
     admission.left(cell, item);
     letters.setAside(cell.address, item, cause, (owner) => {
       if (item.endedRun) runs.settleFailed(owner, item.endedRun);

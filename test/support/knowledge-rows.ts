@@ -18,7 +18,8 @@ import { openBulkReader } from "../../runtime/store/bulk-reader.ts";
 import { openStore } from "../../runtime/store/lmdb.ts";
 import { startStorage } from "../../runtime/store/storage.ts";
 import type { Reader, Store } from "../../runtime/store/store.ts";
-import { clusteredVectors, randomFrom } from "./vectors.ts";
+import { seeded } from "../../runtime/testkit/schedule.ts";
+import { clusteredVectors } from "./vectors.ts";
 
 export const dimension = 32;
 const VOCABULARY = 400;
@@ -68,7 +69,7 @@ export const embedder: Embedder = {
 
 /** Documents of some chunks each, always the same for a seed. */
 export function documentsOf(count: number, chunksEach: number, seed: number): TestDocument[] {
-  const random = randomFrom(seed);
+  const random = seeded(seed);
   const vectors = clusteredVectors(count * chunksEach, dimension, seed);
   return Array.from({ length: count }, (_, at) => ({
     id: `d${seed}.${at}`,

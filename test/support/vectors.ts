@@ -1,21 +1,11 @@
 // Vectors as embedders give them: clustered, of few latent dimensions, unit length, from a seed.
 
 import { dot } from "../../actors/knowledge/retrieve.ts";
-
-/** Numbers in 0..1 from a seed (mulberry32). */
-export function randomFrom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
+import { seeded } from "../../runtime/testkit/schedule.ts";
 
 /** `count` unit vectors of `dimension` numbers around `count / 50` centres in 32 latent dimensions. */
 export function clusteredVectors(count: number, dimension: number, seed = 1): Float32Array[] {
-  const random = randomFrom(seed);
+  const random = seeded(seed);
   const normal = (): number =>
     Math.sqrt(-2 * Math.log(random() + 1e-12)) * Math.cos(2 * Math.PI * random());
   const latent = 32;

@@ -14,13 +14,13 @@ import { nearestWanted, nearLimits } from "../../../adapters/knowledge/near.ts";
 import type { Place } from "../../../adapters/knowledge/rows.ts";
 import { Slices } from "../../../adapters/knowledge/slices.ts";
 import { createSegmentFiles } from "../../../adapters/segment-files.ts";
+import { seeded } from "../../../runtime/testkit/schedule.ts";
 import {
   documentsOf,
   type KnowledgeRows,
   startKnowledgeRows,
   type TestDocument,
 } from "../../support/knowledge-rows.ts";
-import { randomFrom } from "../../support/vectors.ts";
 
 let rows: KnowledgeRows;
 let collections = 0;
@@ -164,7 +164,7 @@ describe("filters", () => {
     const model = new Model();
     model.put(documents);
     const by = rows.retriever();
-    const random = randomFrom(7);
+    const random = seeded(7);
     const filters = [...someFilters, ...Array.from({ length: 40 }, () => randomFilter(random))];
 
     await expectFiltered(by, place, model, filters);
@@ -193,7 +193,7 @@ describe("filters", () => {
     const model = new Model();
     const by = rows.retriever();
     const late = rows.retriever();
-    const random = randomFrom(8);
+    const random = seeded(8);
     const filters = [...someFilters, ...Array.from({ length: 8 }, () => randomFilter(random))];
     const put = async (documents: readonly TestDocument[]): Promise<void> => {
       await rows.put(place, documents);

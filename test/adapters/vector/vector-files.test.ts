@@ -15,7 +15,8 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { VectorHeader } from "../../../actors/knowledge/segment.ts";
 import { createVectorFiles } from "../../../adapters/vector/vector-files.ts";
-import { clusteredVectors, nearest, randomFrom, unit } from "../../support/vectors.ts";
+import { seeded } from "../../../runtime/testkit/schedule.ts";
+import { clusteredVectors, nearest, unit } from "../../support/vectors.ts";
 
 const files = createVectorFiles();
 const embedder = { id: "test-1", dimension: 64 };
@@ -125,7 +126,7 @@ describe("a file that is not what was written", () => {
     const header = await made(clusteredVectors(200, 64));
     const path = join(folder, header.name);
     const good = readFileSync(path);
-    const random = randomFrom(7);
+    const random = seeded(7);
 
     for (const bytes of [
       Buffer.from("garbage"),
@@ -151,7 +152,7 @@ describe("a file that is not what was written", () => {
     const header = await made(clusteredVectors(100, 64));
     const path = join(folder, header.name);
     const good = readFileSync(path);
-    const random = randomFrom(11);
+    const random = seeded(11);
 
     for (let turn = 0; turn < 40; turn += 1) {
       const bytes = Buffer.from(good);
