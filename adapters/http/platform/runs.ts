@@ -4,7 +4,6 @@ import { onBusy, onDisconnect } from "../../../actors/records/agent.ts";
 import { type Static, Type } from "../../../actors/schema.ts";
 import { type ErrorData, toErrorData } from "../../../runtime/errors.ts";
 import { type Frame, rootRunOf } from "../../../runtime/frame.ts";
-import type { RunRow } from "../../../runtime/system.ts";
 import { frameView, replyView } from "../answers.ts";
 import { errorBody, json } from "../reply.ts";
 import { defineRoute, type Route, type RouteContext } from "../route.ts";
@@ -13,7 +12,8 @@ import { callerOf } from "../services/caller.ts";
 import type { ChatAsk } from "../services/chat.ts";
 import { MESSAGE_CHARS_MAX } from "../services/chat.ts";
 import { onceKeyOf } from "../services/once.ts";
-import { pageOf, pageRequest } from "../services/paging.ts";
+import { pageRequest } from "../services/paging.ts";
+import { kindOf, listRuns } from "../services/run-list.ts";
 import type { Services } from "../services/services.ts";
 import { eventStream, type SseEvent } from "../sse.ts";
 import { CANCEL_REASON, cancelBody } from "./conversations.ts";
@@ -77,10 +77,11 @@ function readRoutes({ chat, system }: Services): readonly Route[] {
       method: "GET",
       pattern: "/v2/runs",
       handler: async ({ principal, query }) => {
-        const { limit, ...page } = pageRequest(query);
-        const rows = await system.runs(principal.tenant, { ...page, limit: limit + 1 });
-        const of = { id: (row: RunRow) => row.id, item: (row: RunRow) => row };
-        return pageReply(pageOf(rows, limit, of), runResource);
+        const page = pageRequest(query);
+        return pageReply(
+          await listRuns(system, principal.tenant, page, kindOf(query)),
+          runResource,
+        );
       },
     }),
     defineRoute({

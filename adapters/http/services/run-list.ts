@@ -1,0 +1,50 @@
+// The runs of a tenant as they are listed: those that answer somebody. Taking documents in and merging
+// index files are runs too, and many; they are shown as jobs, and listed here only when their kind is
+// asked for.
+
+import { RuntimeError } from "../../../runtime/errors.ts";
+import type { RunRow, System } from "../../../runtime/system.ts";
+import type { Page, PageRequest } from "./paging.ts";
+
+/** Kinds of root runs that answer a message. */
+const answering: readonly string[] = ["supervisor", "workflow"];
+const KIND = /^[a-z-]{1,64}$/;
+/** Rows read for one page; where more were passed over, the page is short and has a cursor. */
+const ROWS_MAX = 2_000;
+const ROWS_AT_ONCE = 200;
+
+/** The kind that is asked for, of `?kind=`. @throws INVALID. */
+export function kindOf(query: URLSearchParams): string | undefined {
+  const kind = query.get("kind") ?? undefined;
+  if (kind === undefined || KIND.test(kind)) return kind;
+  throw new RuntimeError("INVALID", "kind must be the kind of a run, such as supervisor.");
+}
+
+/** Newest first. @param kind of these alone; default: those that answer a message. */
+export async function listRuns(
+  system: Pick<System, "runs">,
+  tenant: string,
+  { limit, after }: PageRequest,
+  kind?: string,
+): Promise<Page<RunRow>> {
+  const isListed = (row: RunRow): boolean =>
+    kind === undefined ? answering.includes(row.kind) : row.kind === kind;
+  const items: RunRow[] = [];
+  let last = after;
+  for (let read = 0; read < ROWS_MAX; ) {
+    const count = read === 0 ? limit + 1 : ROWS_AT_ONCE;
+    const page = { limit: count, ...(last === undefined ? {} : { after: last }) };
+    const rows = await system.runs(tenant, page);
+    for (const row of rows) {
+      if (isListed(row)) {
+        // There is one more, so the cursor is of the last that is shown or passed over.
+        if (items.length === limit) return { items, next: last ?? null };
+        items.push(row);
+      }
+      last = row.id;
+    }
+    if (rows.length < count) return { items, next: null };
+    read += rows.length;
+  }
+  return { items, next: last ?? null };
+}
