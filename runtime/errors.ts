@@ -36,6 +36,7 @@ export const errorTable = {
   DUPLICATE: fail(409),
   RUN_ENDED: fail(409),
   EMBEDDER_MISMATCH: fail(409),
+  MEMORY_FULL: fail(409),
   EVENTS_TRIMMED: fail(410),
   REVISION_MISMATCH: fail(412),
   BODY_TOO_LARGE: fail(413),

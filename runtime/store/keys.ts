@@ -51,6 +51,24 @@ function within(address: Address): string {
   return `${address.slice(colon + 1)}${hasPath ? ":" : "/:"}${address.slice(0, colon)}`;
 }
 
+/** Where memories lie: those of one user of one agent (`user` null: of all) under one name. */
+export interface MemoryPlace {
+  readonly tenant: string;
+  /** `m` what is remembered, `h` messages of conversations. */
+  readonly shelf: "m" | "h";
+  readonly agent: string;
+  readonly user: string | null;
+  readonly collection: string;
+}
+
+/** No user is called so: a part has no "*". */
+const NOBODY = "*";
+const userPart = (user: string | null): string => (user === null ? NOBODY : keyPart(user));
+
+function memoryAt({ tenant, shelf, agent, user, collection }: MemoryPlace): string {
+  return `${tenant}/${shelf}/${keyPart(agent)}/${userPart(user)}/${keyPart(collection)}`;
+}
+
 /** Range of every key that starts with `prefix`. */
 export function prefixRange(
   prefix: string,
@@ -220,4 +238,33 @@ export const keys = {
     `x/${tenant}/${job}/p/${keyNumber(unit)}/${keyNumber(piece)}`,
   jobPiecesOf: (tenant: string, job: string, unit: number): string =>
     `x/${tenant}/${job}/p/${keyNumber(unit)}/`,
+  // Memory, in `bulk`: tenant, agent, user and collection are in every key that leads to a text.
+  /** Head of one memory: what it holds, and the condition of every change. */
+  memoryHead: (place: MemoryPlace): string => `b/a/${memoryAt(place)}`,
+  /** Heads of one user's memories with an agent, of all of an agent, of all of a tenant. */
+  memoryHeadsOf: (tenant: string, shelf: "m" | "h", agent?: string, user?: string | null): string =>
+    [
+      `b/a/${tenant}/${shelf}/`,
+      ...(agent === undefined ? [] : [`${keyPart(agent)}/`]),
+      ...(agent === undefined || user === undefined ? [] : [`${userPart(user)}/`]),
+    ].join(""),
+  /** Says that a user has a memory: users come before agents here. */
+  memoryOfUser: ({ tenant, shelf, agent, user, collection }: MemoryPlace): string =>
+    `b/u/${tenant}/${shelf}/${userPart(user)}/${keyPart(agent)}/${keyPart(collection)}`,
+  memoriesOfUser: (tenant: string, shelf: "m" | "h", user: string | null): string =>
+    `b/u/${tenant}/${shelf}/${userPart(user)}/`,
+  memory: (place: MemoryPlace, id: string): string => `f/${memoryAt(place)}/${keyPart(id)}`,
+  memoriesIn: (place: MemoryPlace): string => `f/${memoryAt(place)}/`,
+  /** Where the entry with an id is. */
+  memoryById: (tenant: string, id: string): string => `j/i/${tenant}/${keyPart(id)}`,
+  /** An operation that was done, or a deletion that later writes must know of; and its expiry. */
+  memoryDone: (place: MemoryPlace, operation: string): string =>
+    `j/o/${memoryAt(place)}/${keyPart(operation)}`,
+  memoryDoneExpiry: (hour: number, done: string): string => `j/e/${keyNumber(hour)}/${done}`,
+  memoryDoneExpiredBefore: (hour: number): { from: string; to: string } => ({
+    from: "j/e/",
+    to: `j/e/${keyNumber(hour)}/`,
+  }),
+  /** The row that an expiry is about. */
+  memoryDoneOf: (expiry: string): string => expiry.slice(expiry.indexOf("/", "j/e/".length) + 1),
 } as const;
