@@ -1,6 +1,9 @@
 // Bytes of a text file into text: by byte order mark, by declared charset, as UTF-8 when they are
-// that, else as Windows-1252, in which any byte but a few means something. Noise is refused.
+// that, as UTF-16 when it shows, else as the older encoding that they are most likely of, with a warning;
+// in the end as Windows-1252, in which any byte but a few means something. Noise is refused.
 
+import { legacyEncoding } from "./decode-legacy.ts";
+import { wideEncoding } from "./decode-wide.ts";
 import { unreadable } from "./limits.ts";
 
 /** A decoded text. */
@@ -25,6 +28,8 @@ const BROKEN_SHARE = 0.1;
 export function decodeText(bytes: Uint8Array, charset?: string): Decoded {
   const marked = markedEncoding(bytes);
   if (marked !== undefined) return plain(decodeAs(bytes, marked), marked);
+  const wide = bytes.includes(0) ? wideEncoding(bytes) : undefined;
+  if (wide !== undefined) return plain(decodeAs(bytes, wide), wide);
   refuseNoise(bytes);
   const strict = strictUtf8(bytes);
   if (strict !== undefined) return plain(strict, "utf-8");
@@ -40,7 +45,10 @@ export function decodeText(bytes: Uint8Array, charset?: string): Decoded {
       warnings: ["Some characters are not valid UTF-8 and were replaced."],
     };
   }
-  return plain(decodeAs(bytes, "windows-1252"), "windows-1252");
+  const guessed = legacyEncoding(bytes);
+  const encoding = guessed ?? "windows-1252";
+  const warnings = guessed === undefined ? [] : [guessWarning(guessed)];
+  return { text: decodeAs(bytes, encoding), encoding, warnings };
 }
 
 /** The charset of a declared media type, e.g. of "text/html; charset=utf-8". */
@@ -50,7 +58,7 @@ export function charsetOf(mediaType: string | undefined): string | undefined {
 
 /** Whether bytes are those of no text: null bytes or many other control characters. */
 export function isNoise(bytes: Uint8Array): boolean {
-  if (markedEncoding(bytes) !== undefined) return false;
+  if (markedEncoding(bytes) !== undefined || wideEncoding(bytes) !== undefined) return false;
   const sample = bytes.subarray(0, SAMPLE_BYTES);
   let controls = 0;
   for (const byte of sample) {
@@ -66,6 +74,10 @@ function refuseNoise(bytes: Uint8Array): void {
     "unsupported",
     "The file is binary, not a text, and of no known format. PDF, DOCX, HTML, Markdown, text, CSV, JSON and source code can be read.",
   );
+}
+
+function guessWarning(encoding: string): string {
+  return `The file does not say its encoding; it was read as ${encoding}. Save it as UTF-8 should that be wrong.`;
 }
 
 function plain(text: string, encoding: string): Decoded {

@@ -11,6 +11,8 @@ const MARGIN_SHARE = 0.1;
 /** A line is a running one from so many pages on, and on such a share of them. */
 const RUNNING_PAGES = 3;
 const RUNNING_SHARE = 0.05;
+/** Page numbers start as far as this from one: front matter is counted otherwise. */
+const COUNTED_FROM = 40;
 /** A heading's letters are so much larger than the text's; it has so many characters at most. */
 const HEADING_SIZE = 1.15;
 const HEADING_CHARS = 200;
@@ -219,21 +221,27 @@ function shortEnd(lines: readonly PdfLine[]): number {
   return right - (right - left) * SHORT_SHARE;
 }
 
-/** Tells lines that many pages have at the same place, but for numbers in them; and page numbers. */
+/** Tells lines that many pages have at the same place, but for the page's number; and page numbers. */
 function runningLines(pages: readonly PdfPage[]): (page: PdfPage, line: PdfLine) => boolean {
   const isMargin = ({ height }: PdfPage, { y }: PdfLine): boolean =>
     y < height * MARGIN_SHARE || y > height * (1 - MARGIN_SHARE);
-  const shape = ({ text, y }: PdfLine): string =>
-    `${Math.round(y / 4)} ${text.replace(/\d+/g, "#")}`;
+  const numbers = new Map(pages.map((page, at) => [page, at + 1]));
+  const shape = (page: PdfPage, { text, y }: PdfLine): string => {
+    const number = numbers.get(page) ?? 0;
+    const isNumber = (digits: string): boolean => Math.abs(Number(digits) - number) <= COUNTED_FROM;
+    return `${Math.round(y / 4)} ${text.replace(/\d+/g, (one) => (isNumber(one) ? "#" : one))}`;
+  };
   const counts = new Map<string, number>();
   for (const page of pages) {
-    const shapes = page.lines.filter((line) => isMargin(page, line)).map(shape);
+    const shapes = page.lines
+      .filter((line) => isMargin(page, line))
+      .map((line) => shape(page, line));
     for (const one of new Set(shapes)) counts.set(one, (counts.get(one) ?? 0) + 1);
   }
   const least = Math.max(RUNNING_PAGES, pages.length * RUNNING_SHARE);
   return (page, line) => {
     if (!isMargin(page, line)) return false;
-    if ((counts.get(shape(line)) ?? 0) >= least) return true;
+    if ((counts.get(shape(page, line)) ?? 0) >= least) return true;
     const isEdge = line === page.lines[0] || line === page.lines.at(-1);
     return pages.length > 1 && isEdge && PAGE_NUMBER.test(line.text);
   };

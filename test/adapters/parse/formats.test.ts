@@ -57,6 +57,29 @@ describe("PDF", () => {
     expect(starts).toEqual(["# Part 1", "# Part 2", "# Part 3", "# Part 4"]);
   });
 
+  test("lines at the top of pages are left out when only their page's number tells them apart", async () => {
+    const pages = (line: (page: number) => string) =>
+      pdfOf(
+        [1, 2, 3, 4].map((page) => [
+          body(820, line(page)),
+          body(600, `Text of ${"abcd"[page - 1]}`),
+        ]),
+      );
+
+    const running = await parse(
+      pages((page) => `Annual report 2024, page ${page} of 4`),
+      "a.pdf",
+    );
+    const own = await parse(
+      pages((page) => `The code is ${page * 1_733}.`),
+      "a.pdf",
+    );
+
+    expect(running.text).toBe("Text of a\n\nText of b\n\nText of c\n\nText of d");
+    expect(own.text).toContain("The code is 1733.");
+    expect(own.text).toContain("The code is 6932.");
+  });
+
   test("a paragraph goes on across a page's end", async () => {
     const pdf = pdfOf([
       [body(100, "Ünder the bridge the river was")],
@@ -167,6 +190,36 @@ describe("Markdown", () => {
   });
 });
 
+/** Texts that do not say their encoding. */
+const legacy = [
+  [
+    "windows-1251",
+    "c4eee3eee2eef020e0f0e5ede4fb20e7e0eaebfef7b8ed20e220cceef1eae2e52e",
+    "Договор аренды заключён в Москве.",
+  ],
+  ["koi8-r", "e4cfc7cfd7cfd220c1d2c5cec4d920dac1cbccc0dea3ce2e", "Договор аренды заключён."],
+  [
+    "shift_jis",
+    "93fa967b8cea82cc8365834c8358836782c582b781428c5f96f18f91",
+    "日本語のテキストです。契約書",
+  ],
+  [
+    "gb18030",
+    "bacfcdacb5dad2bbccf5b9e6b6a8a3acbcd7b7bdd3a6b5b1d6a7b8b6d7e2bdf0a1a3",
+    "合同第一条规定，甲方应当支付租金。",
+  ],
+  [
+    "euc-kr",
+    "c7d1b1b9beee20c5d8bdbac6aec0d4b4cfb4d92e20b0e8bee0bcad20c1a6c0cfc1b6",
+    "한국어 텍스트입니다. 계약서 제일조",
+  ],
+  [
+    "big5",
+    "a658acf9b2c4a440b1f8b357a977a141a5d2a4e8c0b3b7eda4e4a549afb2aaf7a143",
+    "合約第一條規定，甲方應當支付租金。",
+  ],
+] as const;
+
 describe("plain text", () => {
   const utf16 = (text: string, isBig: boolean): Buffer => {
     const bytes = Buffer.from(`\ufeff${text}`, "utf16le");
@@ -177,13 +230,24 @@ describe("plain text", () => {
     ["utf-8", Buffer.from("\ufeffGrüße"), "Grüße"],
     ["utf-16le", utf16("Grüße 😀", false), "Grüße 😀"],
     ["utf-16be", utf16("Grüße 😀", true), "Grüße 😀"],
+    ["utf-16le", Buffer.from("Grüße an alle", "utf16le"), "Grüße an alle"],
+    ["utf-16be", Buffer.from("Привет, это 一 текст\n", "utf16le").swap16(), "Привет, это 一 текст"],
     ["windows-1252", Buffer.from("Gr\xfc\xdfe \x80", "latin1"), "Grüße €"],
+    ...legacy.map(([encoding, hex, text]) => [encoding, Buffer.from(hex, "hex"), text] as const),
   ];
 
   test.each(cases)("of %s is decoded", async (encoding, bytes, expected) => {
     const { text, metadata } = await parse(bytes, "a.txt");
 
     expect({ text, encoding: metadata["encoding"] }).toEqual({ text: expected, encoding });
+  });
+
+  test("whose encoding was guessed says so", async () => {
+    const [, hex] = legacy[0];
+
+    const { warnings } = await parse(Buffer.from(hex, "hex"), "a.txt");
+
+    expect(warnings).toEqual([expect.stringContaining("it was read as windows-1251")]);
   });
 
   test("with a few broken characters still is UTF-8, and says so", async () => {
