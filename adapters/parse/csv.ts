@@ -2,7 +2,7 @@
 
 import { type CsvError, parse as parseCsv } from "csv-parse/sync";
 import type { Decoded } from "./decode.ts";
-import { unreadable } from "./limits.ts";
+import { parseLimits, unreadable } from "./limits.ts";
 import type { Parsed } from "./parsed.ts";
 import { TableOut } from "./table.ts";
 import { TextOut } from "./text-out.ts";
@@ -10,18 +10,20 @@ import { TextOut } from "./text-out.ts";
 const DELIMITERS = [",", ";", "\t", "|"] as const;
 const SAMPLE_CHARS = 64 * 1024;
 const SAMPLE_LINES = 20;
+const LINE_BREAK = /[\r\n]/g;
 
 /** Comma, semicolon, tab or bar separated values; the first row is the header. */
 export function parseTable({ text, encoding, warnings }: Decoded): Parsed {
   const out = new TextOut();
   const table = new TableOut(out);
+  checkLines(text);
   const delimiter = delimiterOf(text);
-  const records = recordsOf(text, delimiter);
+  const records = recordsOf(text, delimiter, (cells) => table.count(cells));
   const columns = records[0]?.length ?? 0;
   let ragged = 0;
   for (const [index, record] of records.entries()) {
     if (record.length !== columns) ragged += 1;
-    table.row(record, index === 0);
+    table.write(record, index === 0);
   }
   return {
     text: out.toString(),
@@ -33,9 +35,14 @@ export function parseTable({ text, encoding, warnings }: Decoded): Parsed {
   };
 }
 
-function recordsOf(text: string, delimiter: string): string[][] {
+/** `count` is told of the cells of each row as it is read. */
+function recordsOf(text: string, delimiter: string, count: (cells: number) => void): string[][] {
   try {
     return parseCsv(text, {
+      on_record(record: string[]) {
+        count(record.length);
+        return record;
+      },
       delimiter,
       bom: true,
       relax_column_count: true,
@@ -45,6 +52,23 @@ function recordsOf(text: string, delimiter: string): string[][] {
   } catch (cause) {
     throw isCsvError(cause) ? damaged(cause) : cause;
   }
+}
+
+/** No line is endless: one of a million cells is a mistake, and slow to find out. */
+function checkLines(text: string): void {
+  let from = 0;
+  const check = (end: number): void => {
+    if (end - from <= parseLimits.rowChars) return;
+    throw unreadable(
+      "too-large",
+      `A row of the table has more than ${parseLimits.rowChars} characters. Check its line breaks.`,
+    );
+  };
+  for (const { index } of text.matchAll(LINE_BREAK)) {
+    check(index);
+    from = index + 1;
+  }
+  check(text.length);
 }
 
 /** The one that the first lines have equally often, and most often. */

@@ -10,9 +10,10 @@ import { listZip, storedZip, unpackZip } from "./zip.ts";
 
 /** Mammoth's link from a note back to its place. */
 const BACK_LINK = /<a href="#[^"]*">↑<\/a>/g;
-const MAIN = "word/document.xml";
+/** Some programs number the main part. */
+const MAIN = /^word\/document\d*\.xml$/;
 const WANTED =
-  /^(?:\[Content_Types\]\.xml|(?:word\/)?_rels\/[^/]+\.rels|word\/[^/]+\.xml|docProps\/core\.xml)$/;
+  /^(?:\[Content_Types\]\.xml|(?:word\/)?_rels\/[^/]*\.rels|word\/[^/]+\.xml|docProps\/core\.xml)$/;
 /** What other containers are, by a file they have. */
 const others: readonly (readonly [RegExp, string])[] = [
   [/^xl\//, "an Excel workbook; export its sheets as CSV"],
@@ -26,7 +27,7 @@ const styles = ["p[style-name='Title'] => h1:fresh", "p[style-name='Subtitle'] =
 export async function parseDocx(bytes: Uint8Array): Promise<Parsed> {
   const zip = Buffer.from(bytes);
   const entries = listZip(zip);
-  if (!entries.some(({ name }) => name === MAIN)) {
+  if (!entries.some(({ name }) => MAIN.test(name))) {
     throw otherContainer(entries.map(({ name }) => name));
   }
   const files = unpackZip(

@@ -83,7 +83,7 @@ export class BlockOut {
   endCode(): void {
     const code = this.#code;
     this.#code = undefined;
-    const text = code?.parts.join("").replace(/^\n+|\s+$/g, "") ?? "";
+    const text = code?.parts.join("").trimEnd().replace(/^\n+/, "") ?? "";
     if (code === undefined || text === "") return;
     if (this.#table !== undefined) {
       this.text(` ${text} `);

@@ -12,7 +12,11 @@ const HEADING_DEPTH = 6;
 const COLUMNS_MAX = 32;
 const ROW_CHARS = 400;
 /** Whole numbers of more digits than a double keeps are kept as they are written. */
-const LONG_NUMBER = /"(?:[^"\\]|\\.)*"|-?\d{16,}(?![\d.eE])/g;
+const LONG_DIGITS = 16;
+const NEXT_TOKEN = /"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
 
 type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 type JsonObject = { readonly [key: string]: Json };
@@ -58,13 +62,41 @@ export function isJsonLines(text: string): boolean {
 function jsonOf(text: string, line?: number): Json {
   checkDepth(text);
   try {
-    return JSON.parse(
-      text.replace(LONG_NUMBER, (found) => (found.startsWith('"') ? found : `"${found}"`)),
-    ) as Json;
+    const value = JSON.parse(text) as Json;
+    const exact = withLongNumbers(text);
+    return exact === text ? value : (JSON.parse(exact) as Json);
   } catch (cause) {
     const at = line === undefined ? placeOf(cause, text) : ` at line ${line}`;
     throw unreadable("damaged", `The JSON is not valid${at}.`, cause);
   }
+}
+
+/** Valid JSON, its long whole numbers in quotes. */
+function withLongNumbers(text: string): string {
+  if (!/\d{16}/.test(text)) return text;
+  const parts: string[] = [];
+  let from = 0;
+  NEXT_TOKEN.lastIndex = 0;
+  for (let found = NEXT_TOKEN.exec(text); found !== null; found = NEXT_TOKEN.exec(text)) {
+    const [token] = found;
+    const end = found.index + token.length;
+    if (token === '"') NEXT_TOKEN.lastIndex = stringEnd(text, end);
+    else if (token.length >= LONG_DIGITS && /^-?\d{16,}$/.test(token)) {
+      parts.push(text.slice(from, found.index), `"${token}"`);
+      from = end;
+    }
+  }
+  return parts.join("") + text.slice(from);
+}
+
+/** Behind the closing quote of a string whose first character is at `from`. */
+function stringEnd(text: string, from: number): number {
+  for (let at = from; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    if (code === BACKSLASH) at += 1;
+    else if (code === QUOTE) return at + 1;
+  }
+  return text.length;
 }
 
 function placeOf(cause: unknown, text: string): string {
@@ -80,9 +112,9 @@ function checkDepth(text: string): void {
   for (let at = 0; at < text.length; at += 1) {
     const code = text.charCodeAt(at);
     if (isString) {
-      if (code === 0x5c) at += 1;
-      else if (code === 0x22) isString = false;
-    } else if (code === 0x22) isString = true;
+      if (code === BACKSLASH) at += 1;
+      else if (code === QUOTE) isString = false;
+    } else if (code === QUOTE) isString = true;
     else if (code === 0x7b || code === 0x5b) {
       depth += 1;
       if (depth > parseLimits.depth) throw tooDeep();

@@ -11,6 +11,8 @@ export const parseLimits = {
   textBytes: 16 * MIB,
   pages: 5_000,
   tableCells: 2_000_000,
+  /** One line of a CSV file. */
+  rowChars: 2 * MIB,
   /** Nesting of JSON. */
   depth: 500,
   /** Files in a container (DOCX), their bytes together when unpacked, and how much smaller they may be packed. */

@@ -36,7 +36,22 @@ export async function openPdf(bytes: Uint8Array): Promise<PDFDocumentLoadingTask
 
 async function load(): Promise<Library> {
   withoutCanvas();
+  forgiveRejections();
   return await import("pdfjs-dist/legacy/build/pdf.mjs");
+}
+
+/**
+ * Of a damaged file the library drops promises that it rejected, beside the error it reports: without
+ * this they would end the thread, at times while the next document is read. Others' still do.
+ */
+function forgiveRejections(): void {
+  process.on("unhandledRejection", (reason) => {
+    const isLibrarys = reason instanceof Error && reason.stack?.includes("/pdfjs-dist/") === true;
+    if (isLibrarys) return;
+    setImmediate(() => {
+      throw reason;
+    });
+  });
 }
 
 /**

@@ -63,7 +63,10 @@ function shared(bytes: Uint8Array): Uint8Array {
   return copy;
 }
 
-/** Time and memory of its own are the document's fault; having had no thread is not. */
+/**
+ * Time and memory of its own are the document's fault, and so is what nobody thought of: an error without
+ * a name of its own, or a thread that died of it. Having had no thread is not.
+ */
 function documentError(cause: unknown, runMs: number, memoryMib: number): unknown {
   if (!(cause instanceof RuntimeError)) return cause;
   if (cause.code === "DEADLINE" && cause.details?.["phase"] === "running") {
@@ -77,6 +80,13 @@ function documentError(cause: unknown, runMs: number, memoryMib: number): unknow
     return unreadable(
       "memory",
       `Reading the document needs more than ${memoryMib} MiB of memory. Divide it or save it in a simpler form.`,
+      cause,
+    );
+  }
+  if (cause.code === "INTERNAL") {
+    return unreadable(
+      "damaged",
+      "The document is damaged in a way that its reader cannot cope with. Open it and save it again, or in another format.",
       cause,
     );
   }

@@ -3,6 +3,7 @@
 
 import type { DocumentFormat, DocumentSource } from "../../actors/ports.ts";
 import { codeLanguage } from "./code-languages.ts";
+import { isNoise } from "./decode.ts";
 import { unreadable } from "./limits.ts";
 
 /** A file's kind. */
@@ -82,24 +83,40 @@ const others: readonly { readonly starts: string; readonly what: string }[] = [
 const HEAD_BYTES = 1_024;
 const OLE = "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1";
 const ENCRYPTED_OFFICE = Buffer.from("EncryptedPackage", "utf16le");
-const HTML =
-  /^\s*(?:<!--[\s\S]{0,800}?-->\s*)*(?:<\?xml[^>]{0,200}\?>\s*)?<(?:!doctype\s+html|html|head|body)\b/i;
+const TAIL_BYTES = 1_024;
+const HTML = /^<(?:!doctype\s+html|html|head|body)\b/i;
+/** What may stand before it. */
+const PROLOGUE = /\s+|<!--[\s\S]*?-->|<\?xml[^>]*\?>/y;
 
 /** @throws RuntimeError DOCUMENT_UNREADABLE (unsupported, encrypted, empty). */
 export function sniff({ bytes, name, mediaType }: DocumentSource): Kind {
   if (bytes.length === 0) throw unreadable("empty", "The file is empty.");
   const head = Buffer.from(bytes.subarray(0, HEAD_BYTES)).toString("latin1");
-  if (head.includes("%PDF-")) return { format: "pdf", isSure: true };
+  if (isPdf(head, bytes)) return { format: "pdf", isSure: true };
   if (head.startsWith("PK\x03\x04") || head.startsWith("PK\x05\x06"))
     return { format: "docx", isSure: true };
   if (head.startsWith(OLE)) throw officeRefusal(bytes);
   const other = others.find(({ starts }) => head.startsWith(starts));
   if (other !== undefined) throw unreadable("unsupported", `The file is ${other.what}.`);
   // UTF-16 would hide the mark; without its null bytes it shows.
-  if (HTML.test(head.replace(/^[\x80-\xff]{2,3}/, "").replaceAll("\0", ""))) {
+  if (isHtml(head.replace(/^[\x80-\xff]{2,3}/, "").replaceAll("\0", ""))) {
     return { format: "html", isSure: true };
   }
   return { ...hinted(name, mediaType), isSure: false };
+}
+
+/** A PDF may have something before its mark; a text may speak of the mark. */
+function isPdf(head: string, bytes: Uint8Array): boolean {
+  if (/^\s*%PDF-/.test(head)) return true;
+  if (!head.includes("%PDF-")) return false;
+  return isNoise(bytes) || Buffer.from(bytes.subarray(-TAIL_BYTES)).includes("%%EOF");
+}
+
+function isHtml(head: string): boolean {
+  PROLOGUE.lastIndex = 0;
+  let start = 0;
+  while (PROLOGUE.test(head)) start = PROLOGUE.lastIndex;
+  return HTML.test(head.slice(start));
 }
 
 /** The format that the name alone stands for. */

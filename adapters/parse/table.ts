@@ -15,6 +15,11 @@ export class TableOut {
   /** One row. `isFirst` begins a table. @throws RuntimeError DOCUMENT_UNREADABLE (too-large). */
   row(cells: readonly string[], isFirst: boolean): void {
     this.count(cells.length);
+    this.write(cells, isFirst);
+  }
+
+  /** A row whose cells were counted. @throws as `row`. */
+  write(cells: readonly string[], isFirst: boolean): void {
     const line = `| ${cells.map(cellText).join(" | ")} |\n`;
     if (isFirst) {
       this.#out.block(line);

@@ -85,6 +85,8 @@ describe("a document is refused with its reason", () => {
     ["too much text", "too-large", Buffer.alloc(parseLimits.textBytes + 1, "a"), "a.txt"],
     ["a table with too many cells", "too-large", `a${",".repeat(999)}\n`.repeat(2_001), "a.csv"],
     ["an open quote", "damaged", 'a,b\n1,"2\n3,4\n', "a.csv"],
+    ["a table of one line of a million cells", "too-large", ",".repeat(3_000_000), "a.csv"],
+    ["JSON with a string that never ends", "damaged", `{"a": "${'\\"'.repeat(500_000)}`, "a.json"],
     ["JSON cut off", "damaged", '{"a": [1, 2', "a.json"],
     ["JSON lines with a broken one", "damaged", '{"a": 1}\n{"a":\n', "a.jsonl"],
     ["JSON that is too deep", "too-deep", `${"[".repeat(100_000)}${"]".repeat(100_000)}`, "a.json"],
@@ -215,6 +217,46 @@ describe("what is odd but readable is read", () => {
     const { metadata } = await parse(`id,name,value\n${rows.join("\n")}`, "a.csv");
 
     expect(metadata).toMatchObject({ rows: 200_000, columns: 3 });
+  });
+
+  test("white space without end where other things are looked for", async () => {
+    const spaces = " \n".repeat(1_000_000);
+
+    expect((await parse(`<html><pre>a${spaces}b</pre>`, "a.html")).text.length).toBe(2_000_010);
+    expect((await parse(`${"<!---->\n".repeat(100)}<p>x`, "a.md")).format).toBe("markdown");
+    expect((await parse(`${"<!---->\n".repeat(100)}<html>x`, "a.md")).format).toBe("html");
+  });
+
+  test("one string of 15 MB, and numbers of any length", async () => {
+    const long = "x\\".repeat(3_000_000);
+    const numbers =
+      "[0.30000000000000004, 12345678901234567890, -1e300, 0.1234567890123456789e-10]";
+
+    const { text } = await parse(`{"a": ${JSON.stringify(long)}, "n": ${numbers}}`, "a.json");
+
+    expect(text.length).toBeGreaterThan(6_000_000);
+    expect(text).toContain(
+      "0.30000000000000004, 12345678901234567890, -1e+300, 1.2345678901234568e-11",
+    );
+  });
+
+  test("a text that tells how a PDF begins", async () => {
+    expect((await parse("A PDF begins with %PDF-1.7 and a line break.", "a.md")).format).toBe(
+      "markdown",
+    );
+    const late = Buffer.concat([Buffer.from("HTTP/1.1 200 OK\n\n"), pdf]);
+    expect((await parse(late, "a.pdf")).text).toBe("Some words");
+  });
+
+  test("a DOCX whose main part is numbered", async () => {
+    const numbered = Object.entries(docxFiles(docxParagraph("Some words"))).map(
+      ([path, xml]): [string, string] => [
+        path.replace("document.xml", "document2.xml"),
+        xml.replace("word/document.xml", "word/document2.xml"),
+      ],
+    );
+
+    expect((await parse(zipOf(Object.fromEntries(numbered)), "a.docx")).text).toBe("Some words");
   });
 
   test("one line without an end to it", async () => {

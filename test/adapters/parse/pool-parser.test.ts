@@ -3,6 +3,7 @@
 import { deflateSync } from "node:zlib";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createPoolParser } from "../../../adapters/parse/pool-parser.ts";
+import { RuntimeError } from "../../../runtime/errors.ts";
 import { type ComputePool, createComputePool } from "../../../runtime/threads/compute.ts";
 import { docxFiles, docxParagraph, pdfOf, pdfOfStreams, zipOf } from "../../support/documents.ts";
 
@@ -105,4 +106,15 @@ test("twenty documents of many kinds at once", async () => {
   expect(parsed.map(({ text }) => text)).toEqual(
     Array.from({ length: 20 }, (_, at) => ["Größe", "Word", "page", "text"][at % 4]),
   );
+});
+
+test("what nobody thought of is that document's fault, not the job's", async () => {
+  const broken = new RuntimeError("INTERNAL", "A compute thread died.");
+  const parser = createPoolParser({ run: () => Promise.reject(broken) });
+
+  await expect(parser.parse({ bytes: good }, { tenant })).rejects.toMatchObject({
+    code: "DOCUMENT_UNREADABLE",
+    details: { reason: "damaged" },
+    cause: broken,
+  });
 });
