@@ -104,12 +104,13 @@ function recordOf(
     created_at: new Date(known.nowMs).toISOString(),
   } as const;
   if (outcome.status === "completed") {
-    const { text, routing, sources, usage } = outcome.result as TurnResult;
+    const { text, routing, sources, nothingRelevant, usage } = outcome.result as TurnResult;
     return {
       ...base,
       content: text,
       routing_info: routing,
       ...(sources.length === 0 ? {} : { sources }),
+      ...(nothingRelevant && { nothing_relevant: true }),
       usage,
     };
   }

@@ -29,8 +29,7 @@ export const limits = {
   historyPage: 20,
   /** Room kept for the answer when the agent sets no max_tokens. */
   answerTokens: 4_096,
-  /** Passages given to a model, and the share of its window they may take. */
-  passages: 5,
+  /** Share of a model's window that passages may take. */
   passagesShare: 0.5,
   /** Characters of a passage repeated in `sources`. */
   sourceChars: 600,

@@ -2,7 +2,7 @@
 // implementations from plain configuration and hands them to runs as `context.ports`.
 
 import type { ErrorData } from "../runtime/errors.ts";
-import type { Filter } from "./records/filter.ts";
+import type { PassageScores, SearchRequest, SearchResult } from "./knowledge/search.ts";
 import type { DocumentReport } from "./records/ingestion-job.ts";
 
 /** Token counts as the provider reported them; `estimated` when it reported none. */
@@ -48,9 +48,13 @@ export interface Passage {
   readonly span: readonly [number, number];
   /** What stands elsewhere in the document and is needed to read it, e.g. its table's header. */
   readonly context?: string;
+  /** Of a paged document: the page it begins on, from 1. */
+  readonly page?: number;
+  /** What the order follows, 0..1: the re-ranker's score, else the share of the best possible fusion. */
   readonly score: number;
-  /** How the score came about, e.g. { bm25: 3.2, vector: 0.61, rrf: 0.031 }. */
-  readonly scores: Readonly<Record<string, number>>;
+  /** How sure it is to be about the question, 0..1, comparable between questions: what thresholds are about. */
+  readonly relevance: number;
+  readonly scores: PassageScores;
   readonly metadata: Readonly<Record<string, unknown>>;
 }
 
@@ -262,18 +266,31 @@ export interface Parser {
   ): Promise<ParsedDocument>;
 }
 
-/** Searches one collection of one tenant. Unknown collection: NOT_FOUND; a filter that is none: INVALID. */
+/** Unknown collection: NOT_FOUND; a filter that is none, or an unknown re-ranker asked for: INVALID. */
 export interface Retriever {
-  search(request: {
-    readonly tenant: string;
-    readonly collection: string;
-    readonly query: string;
-    /** 1..50. */
-    readonly topK: number;
-    readonly mode?: "hybrid" | "vector" | "lexical";
-    /** Of which documents; it can only narrow the collection. */
-    readonly filter?: Filter;
-  }): Promise<readonly Passage[]>;
+  search(request: SearchRequest): Promise<SearchResult>;
+}
+
+/** Judges passages by reading each together with the question: slower and better than ranks. */
+export interface Reranker {
+  readonly id: string;
+  /**
+   * How well each text answers the query, 0..1, same order. @throws RuntimeError POOL_FULL, DEADLINE,
+   * CANCELLED, RERANKER_UNAVAILABLE, PROVIDER_LIMITED, PROVIDER_UNAVAILABLE, PROVIDER_FAILED.
+   */
+  rerank(
+    query: string,
+    texts: readonly string[],
+    options: { readonly tenant: string; readonly signal?: AbortSignal },
+  ): Promise<readonly number[]>;
+}
+
+/** The re-rankers there are. */
+export interface Rerankers {
+  /** Configured names; there may be none. */
+  readonly names: readonly string[];
+  /** @throws RuntimeError INVALID for a name that is not configured, RERANKER_UNAVAILABLE. */
+  find(name: string): Promise<Reranker>;
 }
 
 /** An ingestion job and the collection its documents go to. */

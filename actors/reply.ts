@@ -73,6 +73,7 @@ export function replyOf(
     frontend_trigger: result.trigger,
     data_collection: result.data,
     sources: result.sources,
+    ...(result.nothingRelevant && { nothing_relevant: true }),
     usage: result.usage,
     model: result.model,
     builtin: result.builtin,

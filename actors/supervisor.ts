@@ -5,8 +5,9 @@
 import { defineRun, type RunContext } from "../runtime/actor.ts";
 import { RuntimeError } from "../runtime/errors.ts";
 import { answer } from "./answer/answer.ts";
-import { childAnswer, mergedSources, showText } from "./answer/child.ts";
+import { childAnswer, restingOn, showText } from "./answer/child.ts";
 import { type Asked, loadAsked, loadMessage } from "./answer/history.ts";
+import { emitSources } from "./answer/sources.ts";
 import { type CompiledAgent, loadAgent } from "./compiled.ts";
 import { limits } from "./limits.ts";
 import type { Ports, PromptMessage } from "./ports.ts";
@@ -181,13 +182,13 @@ async function compound(turn: Round, decision: Decision): Promise<TurnResult> {
     );
     answers.push({ name: part.name, text: part.text, answer: given });
   }
-  const sources = answers.flatMap((one) => one.answer.sources);
-  if (sources.length > 0) emit(context, `sources:${number}`, { type: "sources", sources });
+  const rest = restingOn(answers.map((one) => one.answer));
+  emitSources(context, number, rest);
   const usage = answers.reduce((sum, one) => addUsage(sum, one.answer.usage), noUsage);
   const concluded = await conclude(turn, answers);
   return {
     ...concluded,
-    sources: mergedSources([...sources, ...concluded.sources]),
+    ...restingOn([rest, concluded]),
     usage: addUsage(usage, concluded.usage),
     data: concluded.data ?? answers.find((one) => one.answer.data !== null)?.answer.data ?? null,
     routing,
@@ -252,6 +253,7 @@ async function adopted(
   return {
     text: record.content,
     sources: record.sources ?? [],
+    nothingRelevant: record.nothing_relevant ?? false,
     usage: noUsage,
     model: from.model,
     builtin: from.builtin,
@@ -266,7 +268,7 @@ function joined(first: TurnResult, next: TurnResult): TurnResult {
   return {
     ...next,
     text: first.text + next.text,
-    sources: mergedSources([...first.sources, ...next.sources]),
+    ...restingOn([first, next]),
     usage: addUsage(first.usage, next.usage),
     trigger: next.trigger ?? first.trigger,
     data: next.data ?? first.data,

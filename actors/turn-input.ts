@@ -43,6 +43,8 @@ export interface AnswerInput extends TurnReference {
 export interface Answer {
   readonly text: string;
   readonly sources: readonly Source[];
+  /** It should have rested on collections, and they hold nothing on the question. */
+  readonly nothingRelevant?: boolean;
   readonly usage: Usage;
   readonly model: string;
   readonly builtin: boolean;

@@ -4,7 +4,7 @@
 
 import type { RunContext } from "../runtime/actor.ts";
 import { RuntimeError } from "../runtime/errors.ts";
-import { childAnswer, mergedSources, showText } from "./answer/child.ts";
+import { childAnswer, restingOn, showText } from "./answer/child.ts";
 import type { Asked } from "./answer/history.ts";
 import type { CompiledAgent } from "./compiled.ts";
 import type { Graph, GraphEdge, GraphNode } from "./graph.ts";
@@ -250,7 +250,7 @@ async function finish(walk: Walk): Promise<TurnResult> {
     ...final.answer,
     // A shown node in a loop answers more than once: the text is all that viewers saw.
     ...(shown.length > 1 ? { text: shown.map(({ answer }) => answer.text).join("") } : {}),
-    sources: mergedSources(answers.flatMap(({ answer }) => answer.sources)),
+    ...restingOn(answers.map(({ answer }) => answer)),
     usage: walk.usage,
     data:
       final.answer.data ??

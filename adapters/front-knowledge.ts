@@ -1,10 +1,10 @@
 // Knowledge as main uses it, for the front door: loaded with the first document or search, because
 // stemming and ranking are a sixth of main's modules and many servers have no knowledge.
 
-import type { Embedders, Retriever } from "../actors/ports.ts";
+import type { Embedders, Rerankers, Retriever } from "../actors/ports.ts";
+import { collectionsTable, type StoredCollection } from "../actors/records/collection.ts";
 import { ingestionJobsTable, type Source } from "../actors/records/ingestion-job.ts";
 import type { RunningSystem } from "../runtime/pool.ts";
-import type { Reader } from "../runtime/store/store.ts";
 import { BUILTIN } from "./embed/kinds.ts";
 import type { EmbeddersConfig } from "./embed/tasks.ts";
 import type { Place } from "./knowledge/rows.ts";
@@ -21,13 +21,11 @@ export interface Knowledge {
   };
   readonly retriever: Retriever;
   readonly embedders: Embedders;
+  readonly rerankers: Pick<Rerankers, "names">;
 }
 
 /** A search that has waited this long has a caller who has gone. */
 const SEARCH_MS = 30_000;
-
-/** The services look a collection up before they search in it, so here every row is present. */
-const present: Reader = { get: () => new Uint8Array(1), range: () => [] };
 
 /** Knowledge over the system's `bulk` environment. */
 export function createKnowledge(system: KnowledgeSystem, config: EmbeddersConfig): Knowledge {
@@ -51,6 +49,7 @@ export function createKnowledge(system: KnowledgeSystem, config: EmbeddersConfig
     retriever: {
       search: async (...of) => (await loaded()).retriever.search(...of),
     },
+    rerankers: { names: [] },
     embedders: {
       names: [BUILTIN, ...config.embedders.map(({ name }) => name)],
       defaultName: config.defaultEmbedder,
@@ -111,7 +110,10 @@ async function load(
     },
     retriever: createRetriever({
       reader: bulk,
-      tables: present,
+      settingsOf: async ({ tenant, collection }) => {
+        const row = await tables.get(tenant, collectionsTable, collection);
+        return row && ((row.value as StoredCollection).retrieval ?? {});
+      },
       embedder,
       embedders,
       elsewhere: {
@@ -122,12 +124,13 @@ async function load(
             tenant,
             timeoutMs: SEARCH_MS,
           });
-          const { passages, isDamaged } = done as SearchDone;
+          const { found, isDamaged } = done as SearchDone;
           if (isDamaged) say(place, "damaged");
-          return passages;
+          return found;
         },
       },
     }),
     embedders,
+    rerankers: { names: [] },
   };
 }

@@ -1,8 +1,7 @@
 // What the threads of searches run: those of large collections that come in at the front door, so
 // that they use all cores and never hold main's event loop. Each thread has indexes of its own.
 
-import type { ChunkQuery } from "../actors/knowledge/retrieve.ts";
-import type { Passage } from "../actors/ports.ts";
+import type { ChunkQuery, FoundPassages } from "../actors/knowledge/retrieve.ts";
 import { toErrorData } from "../runtime/errors.ts";
 import { openBulkReader } from "../runtime/store/bulk-reader.ts";
 import type { BatchResults } from "../runtime/threads/batch-lane.ts";
@@ -21,7 +20,7 @@ export interface SearchWork {
 
 /** What it found, and whether the collection's files should be made anew. */
 export interface SearchDone {
-  readonly passages: readonly Passage[];
+  readonly found: FoundPassages;
   readonly isDamaged: boolean;
 }
 
@@ -41,8 +40,8 @@ export async function searchCollections(inputs: unknown): Promise<BatchResults> 
   for (const { data, place, query } of inputs as readonly SearchWork[]) {
     const { searcher, damaged } = open(data);
     try {
-      const passages = await searcher.search(place, query);
-      const value: SearchDone = { passages, isDamaged: damaged.delete(nameOf(place)) };
+      const found = await searcher.search(place, query);
+      const value: SearchDone = { found, isDamaged: damaged.delete(nameOf(place)) };
       results.push({ ok: true, value });
     } catch (error) {
       results.push({ ok: false, error: toErrorData(error) });

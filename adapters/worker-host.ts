@@ -15,6 +15,7 @@ import { createIngest } from "./knowledge/ingest.ts";
 import { createMerger, indexFolder } from "./knowledge/merger.ts";
 import { createRetriever } from "./knowledge/retriever.ts";
 import type { Place } from "./knowledge/rows.ts";
+import { settingsFrom } from "./knowledge/settings.ts";
 import { createKnowledgeWriter } from "./knowledge/writer.ts";
 import type { LlmConfig } from "./llm/config.ts";
 import { createLlm } from "./llm/llm.ts";
@@ -49,7 +50,11 @@ export const workerHost: WorkerHost<HostConfig> = {
       llm: withDefaultModel(createLlm(llmConfig(config)), config.defaultModel),
       embedder,
       embedders,
-      retriever: createRetriever({ reader: bulk, tables: hot, embedder, embedders, segments }),
+      retriever: createRetriever({
+        reader: bulk,
+        settingsOf: settingsFrom(hot),
+        ...{ embedder, embedders, segments },
+      }),
       merger,
       ingest: createIngest({
         bulk,

@@ -71,6 +71,7 @@ export const errorTable = {
   PROVIDER_LIMITED: later(502),
   EGRESS_REFUSED: fail(502),
   EMBEDDER_UNAVAILABLE: fail(503),
+  RERANKER_UNAVAILABLE: fail(503),
   NO_EDGE: fail(500),
   QUARANTINED: fail(500),
   DEAD_LETTER: fail(500),

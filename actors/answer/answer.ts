@@ -17,6 +17,7 @@ import type { SubAgent } from "../records/sub-agent.ts";
 import type { Meter } from "../spend.ts";
 import type { Answer, AnswerInput } from "../turn-input.ts";
 import { collectParameters } from "./collect-parameters.ts";
+import { extractAnswer } from "./extract.ts";
 import { type Asked, fitSent, loadAsked, loadHistory, messageTokens, tokensOf } from "./history.ts";
 import { callModel, type ModelAnswer, type ModelCall } from "./loop.ts";
 import { loadSchemas } from "./output-schema.ts";
@@ -24,7 +25,7 @@ import { collect, collectInstruction, parametersOf, questionFor } from "./parame
 import { smallTalkOf } from "./phrases.ts";
 import { answerLanguage, systemPrompt } from "./prompt.ts";
 import { formatOf, samplingOf } from "./request.ts";
-import { retrieve, toSource } from "./sources.ts";
+import { emitSources, retrieve, toSource } from "./sources.ts";
 import { frameOf } from "./template.ts";
 
 /** What is being answered, gathered once. */
@@ -64,9 +65,8 @@ export async function answer(
 ): Promise<Answer> {
   const work = await gather(context, input, options);
   const sources = work.passages.map(toSource);
-  if (sources.length > 0 && input.show) {
-    emit(context, `sources:${options.round}`, { type: "sources", sources });
-  }
+  const nothingRelevant = work.usesCollection && sources.length === 0;
+  if (input.show) emitSources(context, options.round, { sources, nothingRelevant });
   if (work.isBuiltin && input.show && options.round === 1) {
     emit(context, "notice", { type: "notice", text: builtinNotice });
   }
@@ -74,6 +74,7 @@ export async function answer(
   return {
     text: written.text,
     sources,
+    nothingRelevant,
     usage: written.usage,
     model: written.model ?? work.model,
     builtin: work.isBuiltin,
@@ -106,7 +107,7 @@ async function gather(
   const collections = isTalk ? [] : collectionsOf(compiled, subAgent);
   const { previous } = asked;
   const passages = await retrieve(context, { collections, question, previous, round });
-  return {
+  const work: Work = {
     context,
     input,
     compiled,
@@ -118,6 +119,14 @@ async function gather(
     passages,
     usesCollection: collections.length > 0,
   };
+  return work.isBuiltin ? withoutUseless(work) : work;
+}
+
+/** The built-in answerer quotes: passages without a sentence that it would quote are no sources. */
+function withoutUseless(work: Work): Work {
+  if (!work.usesCollection || work.passages.length === 0) return work;
+  const { kind } = extractAnswer(groundingOf(work));
+  return kind === "nothing" ? { ...work, passages: [] } : work;
 }
 
 function collectionsOf({ agent }: CompiledAgent, subAgent: SubAgent | null): readonly string[] {

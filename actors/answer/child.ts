@@ -40,12 +40,20 @@ export async function showText(
   );
 }
 
-/** Each passage once, in order of first use. */
-export function mergedSources(sources: readonly Source[]): readonly Source[] {
+/**
+ * What several answers rest on, together: each passage once, in order of first use. Nothing was
+ * relevant when one of them needed a passage and none has any.
+ */
+export function restingOn(
+  answers: readonly Pick<Answer, "sources" | "nothingRelevant">[],
+): Required<Pick<Answer, "sources" | "nothingRelevant">> {
   const byChunk = new Map<string, Source>();
-  for (const source of sources) {
+  for (const source of answers.flatMap(({ sources }) => sources)) {
     const key = `${source.collection_key}/${source.chunk_id}`;
     if (!byChunk.has(key)) byChunk.set(key, source);
   }
-  return [...byChunk.values()];
+  return {
+    sources: [...byChunk.values()],
+    nothingRelevant: byChunk.size === 0 && answers.some((one) => one.nothingRelevant === true),
+  };
 }

@@ -17,6 +17,12 @@ export interface PromptParts {
   readonly instructions: readonly string[];
 }
 
+/** A model that is only given no passages fills the gap from what it has learnt elsewhere. */
+const NOTHING_RELEVANT =
+  "The knowledge base was searched for this message and holds nothing on it. If it asks for something, " +
+  "say that the knowledge base holds nothing on that; do not answer from general knowledge and invent " +
+  "nothing. Earlier messages of this conversation may be used.";
+
 /** Builds the system prompt. Empty when the agent says nothing at all. */
 export function systemPrompt(parts: PromptParts): string {
   const { agent, subAgent } = parts;
@@ -102,7 +108,7 @@ function templateOf(template: string | null | undefined): string {
 
 function passagesOf(passages: readonly Passage[], usesCollection: boolean): string {
   if (passages.length === 0) {
-    return usesCollection ? "No passage was found. Say so if you cannot answer without one." : "";
+    return usesCollection ? NOTHING_RELEVANT : "";
   }
   const lines = passages.map((passage, index) => {
     const path = [passage.documentTitle, ...passage.headings].filter((part) => part !== "");

@@ -2,9 +2,11 @@
 // `sources`. The passages are a step's result, so a resumed run answers from the same ones.
 
 import type { RunContext } from "../../runtime/actor.ts";
+import type { SearchResult } from "../knowledge/search.ts";
 import { limits } from "../limits.ts";
 import type { Passage, Ports } from "../ports.ts";
-import type { Source } from "../records/conversation.ts";
+import type { ChatEvent, Source } from "../records/conversation.ts";
+import type { Answer } from "../turn-input.ts";
 
 /** Below this many characters a question is searched together with the one before it. */
 const SHORT_CHARS = 40;
@@ -28,21 +30,33 @@ export async function retrieve(
     collections.map((collection) =>
       context.step(
         `retrieve:${wanted.round}:${collection}`,
-        () =>
-          context.ports.retriever.search({
-            tenant: context.tenant,
-            collection,
-            query,
-            topK: limits.passages,
-          }),
+        ({ signal }) =>
+          context.ports.retriever.search({ tenant: context.tenant, collection, query, signal }),
         { repeat: "safe", timeoutMs: limits.retrievalMs },
       ),
     ),
   );
-  return found
-    .flat()
-    .sort((left, right) => right.score - left.score)
-    .slice(0, limits.passages);
+  return together(found);
+}
+
+/**
+ * Passages of several collections, each in its collection's own order: the next one is of the
+ * collection whose next is the most relevant. As many as the most generous collection gives.
+ */
+function together(found: readonly SearchResult[]): readonly Passage[] {
+  const queues = found.map(({ passages }) => [...passages]);
+  const most = Math.max(...found.map(({ tuning }) => tuning.topK));
+  const chosen: Passage[] = [];
+  while (chosen.length < most) {
+    let next: Passage[] | undefined;
+    for (const queue of queues) {
+      if ((queue[0]?.relevance ?? -1) > (next?.[0]?.relevance ?? -1)) next = queue;
+    }
+    const passage = next?.shift();
+    if (passage === undefined) break;
+    chosen.push(passage);
+  }
+  return chosen;
 }
 
 /** A passage as replies show it. */
@@ -53,8 +67,25 @@ export function toSource(passage: Passage): Source {
     chunk_id: passage.chunkId,
     collection_key: passage.collection,
     score: passage.score,
+    relevance: passage.relevance,
     text: passage.text.slice(0, limits.sourceChars),
     headings: passage.headings,
     span: passage.span,
+    ...(passage.page === undefined ? {} : { page: passage.page }),
   };
+}
+
+/** Says what an answer rests on, or that there is nothing it could; once a round. */
+export function emitSources(
+  context: RunContext<Ports>,
+  round: number,
+  { sources, nothingRelevant }: Pick<Answer, "sources" | "nothingRelevant">,
+): void {
+  if (sources.length === 0 && nothingRelevant !== true) return;
+  const event: ChatEvent = {
+    type: "sources",
+    sources,
+    ...(nothingRelevant && { nothing_relevant: true }),
+  };
+  context.emit(`sources:${round}`, event);
 }

@@ -5,7 +5,9 @@
 import type { Passage } from "../ports.ts";
 import type { Filter } from "../records/filter.ts";
 import type { LexicalHit } from "./bm25.ts";
+import type { Tuning } from "./search.ts";
 import type { NearHit } from "./segment.ts";
+import { sharedWords } from "./terms.ts";
 
 /** A chunk as it is indexed. */
 export interface IndexedChunk {
@@ -17,23 +19,26 @@ export interface IndexedChunk {
   readonly span: readonly [number, number];
   /** See `Chunk`. */
   readonly context?: string;
+  /** See `Passage`. */
+  readonly page?: number;
   readonly metadata: Readonly<Record<string, unknown>>;
   /** Unit length. */
   readonly vector: Float32Array;
 }
 
 /** What to search for. */
-export interface ChunkQuery {
+export interface ChunkQuery extends Pick<Tuning, "mode" | "weights" | "threshold"> {
   readonly query: string;
   /** Of the same embedder as the chunks. */
   readonly vector: Float32Array;
-  /** 1..50. */
+  /** Passages that are given, 1..50. */
   readonly topK: number;
-  readonly mode: "hybrid" | "vector" | "lexical";
-  /** Part of the vectors' ranks beside those of words in `hybrid`, 0..1. Default 1. */
-  readonly vectorWeight?: number;
   /** Chunks of other documents are not found; scores stay what they are without it. */
   readonly filter?: Filter;
+  /** Passages tell which words of the question they have. */
+  readonly explain?: boolean;
+  /** The passages' vectors are given too. */
+  readonly withVectors?: boolean;
 }
 
 /** Constants of ranking. */
@@ -42,9 +47,8 @@ export const ranking = {
   depth: 100,
   /** Damping of ranks; 60 is the paper's. */
   rankOffset: 60,
-  /** A chunk that has less of the question's words and is less similar than this is not relevant. */
-  coverageMin: 0.2,
-  similarityMin: 0.2,
+  /** So many of the best are looked at to see whether anything is relevant, however few are wanted. */
+  judged: 10,
   topKMax: 50,
 } as const;
 
@@ -60,75 +64,137 @@ export function searchText(chunk: {
   return [documentTitle, ...above, context, text].filter((part) => part !== "").join("\n");
 }
 
-/** What a search has found, before its chunk is looked at. */
+/** What a search has found, before its chunk is looked at. Ranks from 1. */
 export interface Candidate {
   readonly slot: number;
-  readonly word: LexicalHit | undefined;
-  readonly near: NearHit | undefined;
-  /** Sum of the shares of its ranks. */
-  readonly rrf: number;
+  readonly word: (LexicalHit & { readonly rank: number }) | undefined;
+  readonly near: (NearHit & { readonly rank: number }) | undefined;
+  /** Sum of the weighted shares of its ranks. */
+  readonly fused: number;
 }
 
-type Mode = Pick<ChunkQuery, "mode" | "vectorWeight">;
+const shareOf = (rank: number): number => 1 / (ranking.rankOffset + rank);
 
-const weightOf = ({ mode, vectorWeight = 1 }: Mode): number =>
-  mode === "hybrid" ? vectorWeight : 1;
-
-/** Joins two lists, both best first, into one. */
+/** Joins two lists, both best first, into one. What has no weight must not be given. */
 export function rank(
   words: readonly LexicalHit[],
   near: readonly NearHit[],
-  mode: Mode,
+  { weights }: Pick<ChunkQuery, "weights">,
 ): readonly Candidate[] {
-  const share = (place: number): number => 1 / (ranking.rankOffset + 1 + place);
   const joined = new Map<number, Candidate>();
-  if (mode.mode !== "vector") {
-    for (const [place, word] of words.entries()) {
-      joined.set(word.slot, { slot: word.slot, word, near: undefined, rrf: share(place) });
-    }
+  for (const [at, hit] of words.entries()) {
+    const word = { ...hit, rank: at + 1 };
+    const fused = weights.lexical * shareOf(word.rank);
+    joined.set(hit.slot, { slot: hit.slot, word, near: undefined, fused });
   }
-  for (const [place, hit] of near.entries()) {
+  for (const [at, hit] of near.entries()) {
     const before = joined.get(hit.slot);
-    const rrf = (before?.rrf ?? 0) + weightOf(mode) * share(place);
-    joined.set(hit.slot, { slot: hit.slot, word: before?.word, near: hit, rrf });
+    const placed = { ...hit, rank: at + 1 };
+    const fused = (before?.fused ?? 0) + weights.vector * shareOf(placed.rank);
+    joined.set(hit.slot, { slot: hit.slot, word: before?.word, near: placed, fused });
   }
-  return [...joined.values()].sort((a, b) => b.rrf - a.rrf || a.slot - b.slot);
+  return [...joined.values()].sort((a, b) => b.fused - a.fused || a.slot - b.slot);
 }
 
-/** Whether a candidate is known to be irrelevant before its chunk is read. */
-export function isIrrelevant(
-  { word, near }: Candidate,
-  { mode }: Pick<ChunkQuery, "mode">,
-): boolean {
-  if ((word?.coverage ?? 0) >= ranking.coverageMin) return false;
-  if (near !== undefined) return near.similarity < ranking.similarityMin;
-  return mode === "lexical";
+/**
+ * How sure a chunk is to be about the question, 0..1. By words it is the share of the question that
+ * the chunk has, by vectors their cosine; by both, that at least one of the two is not wrong.
+ */
+export function relevanceOf(
+  coverage: number,
+  similarity: number,
+  mode: ChunkQuery["mode"],
+): number {
+  const near = Math.min(1, Math.max(0, similarity));
+  const covered = Math.min(1, coverage);
+  if (mode === "lexical") return covered;
+  return mode === "vector" ? near : 1 - (1 - covered) * (1 - near);
 }
 
-/** A candidate as a passage; undefined when it is not relevant. */
+/** Its relevance before its chunk is read; where its likeness is not known yet, the highest it can be. */
+function relevanceMost({ word, near }: Candidate, { mode }: ChunkQuery): number {
+  return relevanceOf(word?.coverage ?? 0, near?.similarity ?? 1, mode);
+}
+
+/** A candidate as a passage, whatever its relevance. */
 export function passageOf(
   candidate: Candidate,
   chunk: IndexedChunk,
   query: ChunkQuery,
   collection: string,
-): Passage | undefined {
-  const { word, near, rrf } = candidate;
+): Passage {
+  const { word, near, fused } = candidate;
+  const { mode, weights } = query;
   const similarity =
-    near?.similarity ?? (query.mode === "lexical" ? 0 : dot(chunk.vector, query.vector));
+    mode === "lexical" ? null : (near?.similarity ?? dot(chunk.vector, query.vector));
   const coverage = word?.coverage ?? 0;
-  if (coverage < ranking.coverageMin && similarity < ranking.similarityMin) return undefined;
-  const best = (query.mode === "hybrid" ? 1 + weightOf(query) : 1) / (ranking.rankOffset + 1);
   const { vector: _, ...shown } = chunk;
+  const terms = query.explain ? { terms: sharedWords(query.query, searchText(chunk)) } : {};
   return {
     ...shown,
     collection,
-    score: rounded(rrf / best),
+    score: rounded(fused / ((weights.vector + weights.lexical) * shareOf(1))),
+    relevance: rounded(relevanceOf(coverage, similarity ?? 0, mode)),
     scores: {
-      bm25: rounded(word?.score ?? 0),
-      coverage: rounded(coverage),
-      vector: rounded(similarity),
-      rrf: rounded(rrf),
+      vector: {
+        score: similarity === null ? null : rounded(similarity),
+        rank: near?.rank ?? null,
+      },
+      lexical: {
+        score: rounded(word?.score ?? 0),
+        rank: word?.rank ?? null,
+        coverage: rounded(coverage),
+        ...terms,
+      },
+      fused: rounded(fused),
     },
+  };
+}
+
+/** What a search of an index gives: at most `topK` passages, best first. */
+export interface FoundPassages {
+  readonly passages: readonly Passage[];
+  /** Of the passages, when they were asked for. */
+  readonly vectors?: readonly Float32Array[];
+  /** Highest relevance of all that were looked at. */
+  readonly bestRelevance: number | null;
+}
+
+/**
+ * The relevant ones of candidates, best first, with what is left out of the others.
+ * @param read a candidate's chunk; undefined when it has just been replaced.
+ */
+export async function choose(
+  candidates: readonly Candidate[],
+  query: ChunkQuery,
+  collection: string,
+  read: (slot: number) => IndexedChunk | undefined | Promise<IndexedChunk | undefined>,
+): Promise<FoundPassages> {
+  const { threshold, topK, withVectors = false } = query;
+  const passages: Passage[] = [];
+  const vectors: Float32Array[] = [];
+  const wanted = Math.max(ranking.judged, Math.min(topK, ranking.topKMax));
+  let best: number | null = null;
+  for (const candidate of candidates) {
+    if (passages.length >= wanted) break;
+    const most = relevanceMost(candidate, query);
+    if (most < threshold.each) {
+      best = Math.max(best ?? 0, rounded(most));
+      continue;
+    }
+    const chunk = await read(candidate.slot);
+    if (chunk === undefined) continue;
+    const passage = passageOf(candidate, chunk, query, collection);
+    best = Math.max(best ?? 0, passage.relevance);
+    if (passage.relevance < threshold.each) continue;
+    passages.push(passage);
+    if (withVectors) vectors.push(chunk.vector);
+  }
+  const isAny = passages.some(({ relevance }) => relevance >= threshold.best);
+  return {
+    passages: isAny ? passages.slice(0, topK) : [],
+    ...(withVectors && { vectors: isAny ? vectors.slice(0, topK) : [] }),
+    bestRelevance: best,
   };
 }
 
@@ -139,4 +205,5 @@ export function dot(left: Float32Array, right: Float32Array): number {
   return sum;
 }
 
-const rounded = (value: number): number => Math.round(value * 100_000) / 100_000;
+/** Five digits. */
+export const rounded = (value: number): number => Math.round(value * 100_000) / 100_000;

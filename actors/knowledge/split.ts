@@ -17,6 +17,8 @@ export interface Chunk {
   readonly span: readonly [number, number];
   /** What a reader of only this chunk would miss, e.g. the header of the table it is a part of. */
   readonly context?: string;
+  /** Of a paged document: the page it begins on, from 1. */
+  readonly page?: number;
 }
 
 /** Sizes in tokens of the text and its context; the heading path comes on top. */

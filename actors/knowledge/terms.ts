@@ -43,3 +43,14 @@ export function countsOf(terms: readonly string[]): Map<string, number> {
   for (const term of terms) counts.set(term, (counts.get(term) ?? 0) + 1);
   return counts;
 }
+
+/** Words of a question under which a text is found, as they stand in the question, each once. */
+export function sharedWords(question: string, text: string): readonly string[] {
+  const there = new Set(termsOf(text, lexicalLimits.textWords));
+  const words = wordsOf(question, lexicalLimits.queryWords);
+  const shown = words.map(({ text: word, dense }, at) => {
+    const next = words[at + 1];
+    return dense && next?.dense === true ? word + next.text : word;
+  });
+  return [...new Set(shown)].filter((word) => termsOf(word, 2).some((term) => there.has(term)));
+}

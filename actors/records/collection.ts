@@ -4,6 +4,7 @@
 import type { EmbedderPin } from "../ports.ts";
 import { type Static, Type } from "../schema.ts";
 import { filterInput } from "./filter.ts";
+import { type RetrievalSettings, retrievalInput, retrievalOverrides } from "./retrieval.ts";
 
 /** Limits of what is sent; the body limit of the server comes on top. */
 export const collectionLimits = {
@@ -15,7 +16,6 @@ export const collectionLimits = {
   metadataBytes: 16_384,
   documentsPerCall: 1_000,
   queryChars: 4_000,
-  topK: 50,
 } as const;
 
 const closed = { additionalProperties: false } as const;
@@ -31,8 +31,24 @@ export const collectionInput = Type.Object(
     /** Configured name or id of an embedder; its vectors alone are stored. Default: the server's. */
     embedder: Type.Optional(Type.String({ minLength: 1, maxLength: collectionLimits.idChars })),
     metadata: Type.Optional(metadata),
+    /** How it is searched. */
+    retrieval: Type.Optional(retrievalInput),
   },
   closed,
+);
+
+/**
+ * What a client sends to change a collection, a merge patch (RFC 7396). `embedder` is taken to be
+ * refused in words: a collection's vectors are of one embedder.
+ */
+export const collectionPatch = Type.Object(
+  {
+    name: Type.Optional(collectionInput.properties.name),
+    embedder: Type.Optional(Type.Unknown()),
+    metadata: Type.Optional(Type.Union([metadata, Type.Null()])),
+    retrieval: Type.Optional(Type.Union([retrievalInput, Type.Null()])),
+  },
+  { ...closed, minProperties: 1 },
 );
 
 /** A collection's row. */
@@ -42,8 +58,17 @@ export interface Collection {
   /** Whose vectors it holds. */
   readonly embedder: EmbedderPin;
   readonly metadata: Readonly<Record<string, unknown>>;
+  /** What is set of how it is searched. */
+  readonly retrieval: RetrievalSettings;
+  /** Grows by one with every change of the record. */
+  readonly version: number;
   readonly created_at: string;
+  readonly updated_at: string;
 }
+
+/** A collection's row as stored: older ones have no settings and no version. */
+export type StoredCollection = Omit<Collection, "retrieval" | "version" | "updated_at"> &
+  Partial<Collection>;
 
 /** One document to take in: its text, or the address it is fetched from. */
 export const documentInput = Type.Object(
@@ -69,7 +94,10 @@ export interface DocumentView {
   readonly updated_at: string;
 }
 
-/** A passage with what stands around it. `span` in UTF-8 bytes of the document's text. */
+/**
+ * A passage with what stands around it. `span` in UTF-8 bytes of the document's text; `page` is the
+ * one it begins on.
+ */
 export interface PassageInDocument {
   readonly id: string;
   readonly document_id: string;
@@ -77,6 +105,7 @@ export interface PassageInDocument {
   readonly text: string;
   readonly headings: readonly string[];
   readonly context?: string;
+  readonly page?: number;
   readonly span: readonly [number, number];
   readonly before: string;
   readonly after: string;
@@ -96,8 +125,8 @@ export const documentsInput = Type.Union([
 export const searchInput = Type.Object(
   {
     query: Type.String({ minLength: 1, maxLength: collectionLimits.queryChars }),
-    /** Default 5. */
-    top_k: Type.Optional(Type.Integer({ minimum: 1, maximum: collectionLimits.topK })),
+    /** What counts before the collection's settings, for this search. */
+    ...retrievalOverrides,
     mode: Type.Optional(
       Type.Union((["hybrid", "vector", "lexical"] as const).map((mode) => Type.Literal(mode))),
     ),
@@ -109,5 +138,7 @@ export const searchInput = Type.Object(
 
 /** What a client sends to create a collection. */
 export type CollectionInput = Static<typeof collectionInput>;
+/** What a client sends to change one. */
+export type CollectionPatch = Static<typeof collectionPatch>;
 /** One document to take in. */
 export type DocumentInput = Static<typeof documentInput>;

@@ -35,11 +35,15 @@ export interface Source {
   readonly title: string;
   readonly chunk_id: string;
   readonly collection_key: string;
+  /** What their order follows, 0..1, and how sure it is to be about the question, 0..1. */
   readonly score: number;
+  readonly relevance: number;
   readonly text: string;
   readonly headings: readonly string[];
   /** [start, end) in UTF-8 bytes of the document's text. */
   readonly span: readonly [number, number];
+  /** Of a paged document: the page it begins on, from 1. */
+  readonly page?: number;
 }
 
 /** What was asked of the user and what is still missing. */
@@ -67,6 +71,8 @@ export interface ChatReply {
   readonly frontend_trigger: { readonly name: string; readonly payload?: unknown } | null;
   readonly data_collection: DataCollection | null;
   readonly sources: readonly Source[];
+  /** The collections were searched and hold nothing on the question: there are no sources. */
+  readonly nothing_relevant?: true;
   readonly usage: Usage;
   /** Model that wrote the answer, as the record names it, and whether it was the built-in answerer. */
   readonly model: string;
@@ -82,7 +88,12 @@ export interface ChatReply {
 /** Events of a run that viewers see between text (payload of "event" frames). */
 export type ChatEvent =
   | { readonly type: "routing"; readonly routing_info: RoutingInfo }
-  | { readonly type: "sources"; readonly sources: readonly Source[] }
+  /** Comes before the first word that rests on them; none with `nothing_relevant`. */
+  | {
+      readonly type: "sources";
+      readonly sources: readonly Source[];
+      readonly nothing_relevant?: true;
+    }
   | {
       readonly type: "tool_call";
       readonly id: string;
@@ -115,6 +126,7 @@ export interface MessageRecord {
   /** Set on answers. */
   readonly routing_info?: RoutingInfo;
   readonly sources?: readonly Source[];
+  readonly nothing_relevant?: true;
   readonly usage?: Usage;
   /** An answer that was cut: by an interrupt, a cancel or a failure. */
   readonly status?: "completed" | "interrupted" | "cancelled" | "failed";

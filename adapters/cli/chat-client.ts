@@ -66,7 +66,10 @@ export function createChatClient(url: string, key: string): ChatClient {
 }
 
 interface Chunk {
-  readonly choices?: readonly { readonly delta?: { readonly content?: string } }[];
+  readonly choices?: readonly {
+    readonly delta?: { readonly content?: string };
+    readonly finish_reason?: string | null;
+  }[];
   readonly run_id?: string;
   readonly conversation_key?: string;
   readonly routing_info?: { readonly action_name: string; readonly reason: string };
@@ -76,13 +79,16 @@ interface Chunk {
 }
 
 function pieceOf(chunk: Chunk): Piece {
-  const text = chunk.choices?.[0]?.delta?.content;
+  const [choice] = chunk.choices ?? [];
+  const text = choice?.delta?.content;
+  // They come before the text too; people read them after it.
+  const isLast = typeof choice?.finish_reason === "string";
   return {
     ...(chunk.run_id && { run: chunk.run_id }),
     ...(chunk.conversation_key && { conversation: chunk.conversation_key }),
     ...(chunk.routing_info && { routing: chunk.routing_info }),
     ...(text && { text }),
-    ...(chunk.sources && { sources: chunk.sources }),
+    ...(isLast && chunk.sources && { sources: chunk.sources }),
     ...(chunk.builtin && { isBuiltin: true }),
     ...(chunk.error && { error: chunk.error.message }),
   };

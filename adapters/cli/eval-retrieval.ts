@@ -7,13 +7,14 @@ import { parseArgs } from "node:util";
 import { createMemoryChunks, type MemoryChunks } from "../../actors/knowledge/memory-chunks.ts";
 import {
   type ChunkQuery,
-  isIrrelevant,
-  passageOf,
+  choose,
   rank,
   ranking,
   searchText,
 } from "../../actors/knowledge/retrieve.ts";
 import { splitDocument } from "../../actors/knowledge/split.ts";
+import { tuningOf } from "../../actors/knowledge/tuning.ts";
+import type { RetrievalSettings } from "../../actors/records/retrieval.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { createBuiltinEmbedder } from "../embed/builtin.ts";
 import { type Line, numberField, readLines, textField } from "./eval-lines.ts";
@@ -27,6 +28,8 @@ const options = {
   embedder: { type: "string", default: "builtin" },
   mode: { type: "string" },
   "vector-weight": { type: "string" },
+  "score-threshold": { type: "string" },
+  outside: { type: "string" },
   out: { type: "string" },
   json: { type: "boolean" },
 } as const;
@@ -36,8 +39,6 @@ export const retrievalEvalLimits = { documents: 200_000, queries: 50_000 } as co
 
 const DEPTH = 10;
 const MODES = ["lexical", "vector", "hybrid"] as const;
-/** As the server weighs the built-in embedder's vectors, which see the same words as BM25. */
-const BUILTIN_VECTOR_WEIGHT = 0.1;
 
 type Mode = (typeof MODES)[number];
 
@@ -48,8 +49,10 @@ export interface RetrievalFigures {
   readonly ndcg10: number;
   readonly recall10: number;
   readonly mrr: number;
-  /** Queries that found nothing relevant enough to be shown. */
+  /** Queries that found nothing relevant, as a server would say with this threshold. */
   readonly empty: number;
+  /** Share of the questions about something else that found nothing relevant; null without any. */
+  readonly refused: number | null;
   readonly p50Ms: number;
   readonly p99Ms: number;
   /** nDCG of every query, ascending. */
@@ -72,17 +75,24 @@ export async function evaluate(args: readonly string[]): Promise<number> {
   }
   const modes = values.mode === undefined ? MODES : MODES.filter((mode) => mode === values.mode);
   if (modes.length === 0) throw new RuntimeError("INVALID", `--mode is ${MODES.join(", ")}`);
-  const weight =
-    values["vector-weight"] === undefined ? BUILTIN_VECTOR_WEIGHT : Number(values["vector-weight"]);
-  if (!(weight >= 0 && weight <= 1)) throw new RuntimeError("INVALID", "--vector-weight is 0 to 1");
+  const weight = shareOf(values, "vector-weight");
+  const threshold = shareOf(values, "score-threshold");
+  const settings = {
+    ...(weight === undefined ? {} : { weights: { vector: weight } }),
+    ...(threshold === undefined ? {} : { score_threshold: threshold }),
+  };
   const files = await filesOf(values, positionals);
   const corpus = await readLines(files.corpus);
   const queries = await readLines(files.queries);
   const wanted = relevanceOf(await readLines(files.qrels));
+  const outside = values.outside === undefined ? [] : await readLines(values.outside);
   const begun = performance.now();
   const index = indexOf(corpus, files.corpus);
   const seconds = (performance.now() - begun) / 1_000;
-  const figures = modes.map((mode) => figuresOf(index, queries, wanted, { mode, weight }));
+  const figures: RetrievalFigures[] = [];
+  for (const mode of modes) {
+    figures.push(await figuresOf(index, { queries, wanted, outside }, { mode, settings }));
+  }
   const chunks = index.count;
   const about = `${corpus.length} documents, ${chunks} chunks (${Math.round(chunks / seconds)} a second), embedder builtin`;
   if (values.json === true) console.log(JSON.stringify({ about, figures }, null, 1));
@@ -116,6 +126,16 @@ async function filesOf(values: Partial<Files>, positionals: readonly string[]): 
     throw new RuntimeError("INVALID", `name a folder or --${name}`);
   };
   return { corpus: fileOf("corpus"), queries: fileOf("queries"), qrels: fileOf("qrels") };
+}
+
+function shareOf(
+  values: Readonly<Record<string, unknown>>,
+  name: "vector-weight" | "score-threshold",
+): number | undefined {
+  if (values[name] === undefined) return undefined;
+  const share = Number(values[name]);
+  if (share >= 0 && share <= 1) return share;
+  throw new RuntimeError("INVALID", `--${name} is 0 to 1`);
 }
 
 /** The first of several names that a field goes by. */
@@ -159,27 +179,47 @@ function indexOf(corpus: readonly Line[], file: string): MemoryChunks {
   return index;
 }
 
-/** Documents, best first: each stands where its best chunk does. */
-function foundIn(index: MemoryChunks, query: ChunkQuery): string[] {
+/** Documents, best first: each stands where its best chunk does. And whether any is relevant. */
+async function foundIn(
+  index: MemoryChunks,
+  query: ChunkQuery,
+): Promise<{ readonly documents: readonly string[]; readonly isEmpty: boolean }> {
   const words = query.mode === "vector" ? [] : index.lexical.search(query.query, ranking.depth);
   const near =
     query.mode === "lexical" ? [] : index.nearest(query.vector, ranking.depth, () => true);
-  const found = new Set<string>();
-  for (const candidate of rank(words, near, query)) {
-    const chunk = isIrrelevant(candidate, query) ? undefined : index.get(candidate.slot);
-    const passage = chunk && passageOf(candidate, chunk, query, "eval");
-    if (passage !== undefined) found.add(passage.documentId);
-  }
-  return [...found];
+  const candidates = rank(words, near, query);
+  // The ranking is graded as it is; whether it would be shown is graded apart from it.
+  const threshold = { best: 0, each: query.threshold.each };
+  const read = (slot: number) => index.get(slot);
+  const { passages } = await choose(candidates, { ...query, threshold }, "eval", read);
+  const judged = passages.slice(0, ranking.judged);
+  return {
+    documents: [...new Set(passages.map(({ documentId }) => documentId))],
+    isEmpty: !judged.some(({ relevance }) => relevance >= query.threshold.best),
+  };
 }
 
-function figuresOf(
+interface Questions {
+  readonly queries: readonly Line[];
+  readonly wanted: ReadonlyMap<string, Relevance>;
+  /** About something else. */
+  readonly outside: readonly Line[];
+}
+
+async function figuresOf(
   index: MemoryChunks,
-  queries: readonly Line[],
-  wanted: ReadonlyMap<string, Relevance>,
-  { mode, weight }: { readonly mode: Mode; readonly weight: number },
-): RetrievalFigures {
+  { queries, wanted, outside }: Questions,
+  { mode, settings }: { readonly mode: Mode; readonly settings: RetrievalSettings },
+): Promise<RetrievalFigures> {
   const embedder = createBuiltinEmbedder();
+  const tuning = tuningOf(settings, {}, { mode, kind: "words" });
+  const ask = async (line: Line) => {
+    const query = textField(line, "text");
+    const begun = performance.now();
+    const vector = embedder.embedNow(query);
+    const found = await foundIn(index, { ...tuning, query, vector, topK: ranking.topKMax });
+    return { ...found, ms: performance.now() - begun };
+  };
   const times: number[] = [];
   const each: number[] = [];
   let recalled = 0;
@@ -188,20 +228,19 @@ function figuresOf(
   for (const line of queries.slice(0, retrievalEvalLimits.queries)) {
     const relevant = wanted.get(textField(line, oneOf(line, ["_id", "id"])));
     if (relevant === undefined) continue;
-    const query = textField(line, "text");
-    const begun = performance.now();
-    const vector = embedder.embedNow(query);
-    const asked = { query, vector, topK: ranking.topKMax, mode, vectorWeight: weight };
-    const found = foundIn(index, asked);
-    times.push(performance.now() - begun);
-    if (found.length === 0) empty += 1;
-    each.push(ndcg(found, relevant, DEPTH));
-    recalled += recall(found, relevant, DEPTH);
-    reciprocal += reciprocalRank(found, relevant);
+    const { documents, isEmpty, ms } = await ask(line);
+    times.push(ms);
+    if (isEmpty) empty += 1;
+    each.push(ndcg(documents, relevant, DEPTH));
+    recalled += recall(documents, relevant, DEPTH);
+    reciprocal += reciprocalRank(documents, relevant);
   }
   if (each.length === 0) {
     throw new RuntimeError("INVALID", "No query has a relevant document: do the ids agree?");
   }
+  let refused = 0;
+  const strangers = outside.slice(0, retrievalEvalLimits.queries);
+  for (const line of strangers) if ((await ask(line)).isEmpty) refused += 1;
   const count = each.length;
   return {
     mode,
@@ -210,13 +249,17 @@ function figuresOf(
     recall10: recalled / count,
     mrr: reciprocal / count,
     empty,
+    refused: strangers.length === 0 ? null : refused / strangers.length,
     p50Ms: quantile(times, 0.5),
     p99Ms: quantile(times, 0.99),
     each: each.sort((a, b) => a - b),
   };
 }
 
-const HEADER = ["mode", "queries", "nDCG@10", "recall@10", "MRR", "empty", "p50 ms", "p99 ms"];
+const HEADER = [
+  ...["mode", "queries", "nDCG@10", "recall@10", "MRR", "empty", "refused"],
+  ...["p50 ms", "p99 ms"],
+];
 
 const rowsOf = (figures: readonly RetrievalFigures[]): string[][] =>
   figures.map((one) => [
@@ -226,6 +269,7 @@ const rowsOf = (figures: readonly RetrievalFigures[]): string[][] =>
     one.recall10.toFixed(3),
     one.mrr.toFixed(3),
     String(one.empty),
+    one.refused === null ? "-" : `${(one.refused * 100).toFixed(1)} %`,
     one.p50Ms.toFixed(2),
     one.p99Ms.toFixed(2),
   ]);

@@ -1,6 +1,7 @@
 // The record of a run as the terminal gets it from a running server, over HTTP, page by page; and a
 // search in the server's collections for a replay that reads there again.
 
+import type { SearchResult, Tuning } from "../../actors/knowledge/search.ts";
 import type { Passage, Retriever } from "../../actors/ports.ts";
 import type { RecordItem } from "../../actors/run-record.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
@@ -36,16 +37,15 @@ export function createRecordClient({ call, findTenant }: ApiClient): RecordClien
       throw new RuntimeError("INVALID", `The record of ${run} has more than ${PAGES_MAX} pages.`);
     },
     retriever: {
-      search: async ({ collection, query, topK, mode }) => {
+      search: async ({ collection, query, mode, filter, settings = {} }) => {
         const path = `/v2/knowledge/collections/${encodeURIComponent(collection)}/search`;
-        const asked = { query, top_k: topK, ...(mode === undefined ? {} : { mode }) };
-        const { data } = (await call(path, asked)) as { readonly data: readonly Found[] };
-        return data.map(({ document_id, title, chunk_id, ...rest }) => ({
-          ...rest,
-          documentId: document_id,
-          documentTitle: title,
-          chunkId: chunk_id,
-        }));
+        const asked = {
+          query,
+          ...settings,
+          ...(mode === undefined ? {} : { mode }),
+          ...(filter === undefined ? {} : { filter }),
+        };
+        return resultOf((await call(path, asked)) as Searched);
       },
     },
   };
@@ -56,9 +56,37 @@ interface RecordPage {
   readonly next_cursor: string | null;
 }
 
-/** A passage as the platform shows it. */
-type Found = Omit<Passage, "documentId" | "documentTitle" | "chunkId"> & {
-  readonly document_id: string;
-  readonly title: string;
-  readonly chunk_id: string;
-};
+/** A search as the platform shows it. */
+interface Searched {
+  readonly data: readonly (Omit<Passage, "documentId" | "documentTitle" | "chunkId"> & {
+    readonly document_id: string;
+    readonly title: string;
+    readonly chunk_id: string;
+  })[];
+  readonly best_relevance: number | null;
+  readonly search: Pick<Tuning, "mode" | "weights" | "diversity"> & {
+    readonly top_k: number;
+    readonly score_threshold: Tuning["threshold"];
+    readonly reranker: { readonly name: string; readonly status: string } | null;
+    readonly rerank_threshold: number | null;
+  };
+}
+
+function resultOf({ data, best_relevance, search }: Searched): SearchResult {
+  const { top_k: topK, score_threshold: threshold, reranker, rerank_threshold, ...rest } = search;
+  const status = reranker?.status;
+  return {
+    passages: data.map(({ document_id, title, chunk_id, ...more }) => ({
+      ...more,
+      documentId: document_id,
+      documentTitle: title,
+      chunkId: chunk_id,
+    })),
+    tuning: {
+      ...{ ...rest, topK, threshold },
+      ...{ reranker: reranker?.name ?? null, rerankThreshold: rerank_threshold },
+    },
+    bestRelevance: best_relevance,
+    reranked: status === "used" || status === "failed" ? { status } : null,
+  };
+}

@@ -12,6 +12,11 @@ import { usageOf } from "./chunks.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
+/** What the answer rests on, or that there was nothing it could. */
+export function sourcesOf({ sources, nothing_relevant }: ChatReply): Fields {
+  return { sources, ...(nothing_relevant && { nothing_relevant }) };
+}
+
 /** Who answered; for the built-in answerer also what to do about it. */
 export function answererOf({ builtin }: ChatReply): Fields {
   return builtin ? { builtin, notice: builtinNotice } : { builtin };

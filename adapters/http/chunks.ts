@@ -85,7 +85,7 @@ function eventsOf(style: ChunkStyle, state: State, frame: Frame): readonly SseEv
   if ("id" in frame) state.lastId = frame.id;
   switch (frame.type) {
     case "event":
-      return roleOf(style, state, frame.event as ChatEvent);
+      return chatEvents(style, state, frame.event as ChatEvent);
     case "text": {
       const key = `${frame.run}:${frame.step}:${frame.attempt}`;
       return textEvents(style, state, { key, offset: frame.offset, text: frame.text });
@@ -104,6 +104,14 @@ function eventsOf(style: ChunkStyle, state: State, frame: Frame): readonly SseEv
     case "gap":
       return [];
   }
+}
+
+/** What an answer rests on is a chunk without text, before the text. */
+function chatEvents(style: ChunkStyle, state: State, event: ChatEvent): readonly SseEvent[] {
+  if (event.type !== "sources") return roleOf(style, state, event);
+  const { type: _, ...extra } = event;
+  const role = state.hasRole ? [] : [roleEvent(style, state, style.first())];
+  return [...role, chunkEvent(style, state, { delta: {}, finish_reason: null }, extra)];
 }
 
 /** The role chunk is sent when routing is known, once. */

@@ -137,11 +137,14 @@ export class CollectionIndex {
     return searchLexical(parts, query, limit, (slot) => this.#counts(slot, wanted));
   }
 
-  /** @param within what is wanted; `replaced` is called when a part of it was, and is missing. */
+  /**
+   * @param within what is wanted, at least so similar; `replaced` is called when a part of it was,
+   * and is missing.
+   */
   async byVector(
     vector: Float32Array,
     limit: number,
-    within?: { readonly wanted: Wanted; replaced(): void },
+    within?: { readonly wanted: Wanted; readonly similarityMin: number; replaced(): void },
   ): Promise<readonly NearHit[]> {
     // A question without words is near to nothing.
     if (vector.every((value) => value === 0)) return [];
@@ -154,6 +157,7 @@ export class CollectionIndex {
         : await nearestWanted(
             {
               ...{ reader: this.#reader, place: this.#place, ...this.segment },
+              similarityMin: within.similarityMin,
               replaced: within.replaced,
             },
             ...([vector, limit, within.wanted, counts] as const),

@@ -3,6 +3,7 @@
 // documents visible and forgets what was kept. The write id of a document comes from the job and the
 // document's number, so that a step that is repeated writes over its own rows.
 
+import { withPages } from "../../actors/knowledge/pages.ts";
 import { searchText } from "../../actors/knowledge/retrieve.ts";
 import type { Chunk } from "../../actors/knowledge/split.ts";
 import type {
@@ -243,7 +244,8 @@ class KnowledgeIngest implements Ingest {
       tokensMax: embedder.tokensMax,
     };
     const options = { tenant, signal, timeoutMs: limits.splitMs };
-    return (await this.#options.compute.run(ingestTasks.split, input, options)) as Chunk[][];
+    const split = await this.#options.compute.run(ingestTasks.split, input, options);
+    return (split as Chunk[][]).map((chunks, at) => withPages(chunks, read[at]?.pages));
   }
 
   /** Texts, what will make the documents visible, pieces, and last the unit: by it all are known. */

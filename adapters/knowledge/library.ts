@@ -63,7 +63,7 @@ export async function readPassage(
     // Replaced between the two reads.
     throw new RuntimeError("NOT_FOUND", `There is no passage ${chunk} in this document any more.`);
   }
-  const { text, headings, span, context } = preparedOf(stored);
+  const { text, headings, span, context, page } = preparedOf(stored);
   const bytes = Buffer.from(textOf(whole));
   return {
     id: chunk,
@@ -72,6 +72,7 @@ export async function readPassage(
     text,
     headings,
     ...(context === undefined ? {} : { context }),
+    ...(page === undefined ? {} : { page }),
     span,
     before: wholeCharacters(bytes.subarray(Math.max(0, span[0] - AROUND_BYTES), span[0])),
     after: wholeCharacters(bytes.subarray(span[1], span[1] + AROUND_BYTES)),

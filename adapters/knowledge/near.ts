@@ -2,7 +2,7 @@
 // until enough are wanted, or, where it would be asked for too many, by exact comparison with the
 // vectors in the rows. What is wanted and relevant is found, however rare it is.
 
-import { dot, ranking } from "../../actors/knowledge/retrieve.ts";
+import { dot } from "../../actors/knowledge/retrieve.ts";
 import type { NearHit, PostingsView, VectorView } from "../../actors/knowledge/segment.ts";
 import type { Reader } from "../../runtime/store/store.ts";
 import { loadDocument } from "./changes.ts";
@@ -16,6 +16,8 @@ export interface WantedIn {
   readonly place: Place;
   readonly vectors: VectorView;
   readonly postings: PostingsView;
+  /** What is less similar is not relevant by its vector. */
+  readonly similarityMin: number;
   /** A document was replaced before it was read. */
   replaced(): void;
 }
@@ -49,7 +51,7 @@ export async function nearestWanted(
 
 /** Undefined when the rows are the better way. */
 function fromGraph(
-  { vectors, postings }: WantedIn,
+  { vectors, postings, similarityMin }: WantedIn,
   vector: Float32Array,
   limit: number,
   { chunks, total }: Wanted,
@@ -63,8 +65,7 @@ function fromGraph(
     const found = hits.filter(({ slot }) => postings.has(slot) && counts(slot));
     if (found.length >= limit) return found;
     const last = hits.at(-1);
-    // What is farther is not relevant by its vector.
-    if (last !== undefined && last.similarity < ranking.similarityMin) return found;
+    if (last !== undefined && last.similarity < similarityMin) return found;
     // The graph has no more, and need not have reached every chunk.
     if (hits.length < asked) return undefined;
   }

@@ -24,6 +24,8 @@ const limits = { titleChars: 500, metadataBytes: 16_384, textBytes: 8_000_000 } 
 export interface ReadDocument {
   readonly number: number;
   readonly text: string;
+  /** See `ParsedDocument`. */
+  readonly pages?: readonly number[];
   readonly publication: Omit<Publication, "chunks">;
   readonly format?: string;
   readonly warnings: readonly string[];
@@ -118,7 +120,9 @@ export class SourceReader {
     const writeId = writeIdOf(place, number);
     const publication = { documentId: id, writeId, title, metadata, bytes, contentHash };
     const form = parsed.format === undefined ? {} : { format: parsed.format };
-    return { number, text: parsed.text, publication, warnings: parsed.warnings, ...form };
+    const paged = parsed.pages === undefined ? {} : { pages: parsed.pages };
+    const { text, warnings } = parsed;
+    return { number, text, publication, warnings, ...form, ...paged };
   }
 }
 

@@ -1,23 +1,35 @@
 // The Retriever port of a thread: finds the collection's index in this thread, brings it up to the
-// collection's head, searches it. It never writes. Most searches find nothing new: two rows are read.
+// collection's head, searches it, and has what was found re-ranked and diversified where that is set.
+// It never writes. Most searches find nothing new: two rows are read.
 
+import { diversified } from "../../actors/knowledge/diversity.ts";
 import { compileFilter } from "../../actors/knowledge/filter.ts";
-import type { Embedder, Embedders, Passage, Retriever } from "../../actors/ports.ts";
-import { RuntimeError } from "../../runtime/errors.ts";
+import {
+  type ChunkQuery,
+  type FoundPassages,
+  ranking,
+  searchText,
+} from "../../actors/knowledge/retrieve.ts";
+import type { SearchRequest, SearchResult, Tuning } from "../../actors/knowledge/search.ts";
+import { tuningOf } from "../../actors/knowledge/tuning.ts";
+import type { Embedder, Embedders, Passage, Rerankers, Retriever } from "../../actors/ports.ts";
+import type { RetrievalSettings } from "../../actors/records/retrieval.ts";
+import { RuntimeError, toErrorData } from "../../runtime/errors.ts";
 import { keys } from "../../runtime/store/keys.ts";
-import type { Reader } from "../../runtime/store/store.ts";
 import type { IndexSources } from "./index-cache.ts";
-import { type CollectionHead, collectionsTable, headOf, type Place } from "./rows.ts";
+import { type CollectionHead, type EmbedderName, headOf, type Place } from "./rows.ts";
 import { createSearcher, type Searcher } from "./searcher.ts";
 
 /** What a retriever reads. */
 export interface RetrieverOptions extends IndexSources {
-  /** The hot environment: a collection exists when its row is in the tenant's table. */
-  readonly tables: Reader;
+  /** Settings of a collection; undefined: there is no such collection. */
+  settingsOf(place: Place): RetrievalSettings | undefined | Promise<RetrievalSettings | undefined>;
   /** Of collections whose embedder this is. */
   readonly embedder: Embedder;
   /** Of all others; without it they are refused. */
   readonly embedders?: Pick<Embedders, "pinned">;
+  /** Without it no search is re-ranked. */
+  readonly rerankers?: Rerankers;
   /** Where collections with index files are searched. Default: here. */
   readonly elsewhere?: Pick<Searcher, "search">;
   /** Memory of all indexes of this thread; the longest unused goes first. Default 256 MiB. */
@@ -25,61 +37,162 @@ export interface RetrieverOptions extends IndexSources {
 }
 
 /** Limits of a retriever. */
-export const retrieverLimits = { queryChars: 4_000 } as const;
-
-/** Lexical vectors see the same words as BM25, less well: they only part equals and mend typos. */
-const LEXICAL_VECTOR_WEIGHT = 0.1;
+export const retrieverLimits = {
+  queryChars: 4_000,
+  /** Passages that a re-ranker is given, or that are chosen from for diversity, at least. */
+  poolMin: 20,
+  /** Of what is wanted, so many times as much. */
+  poolShare: 4,
+} as const;
 
 /** A retriever over one thread's snapshots. */
 export function createRetriever(options: RetrieverOptions): Retriever {
-  const { reader, tables, elsewhere } = options;
+  const { reader, elsewhere } = options;
   const here = createSearcher(options, options.cacheBytesMax);
 
-  const check = async ({ tenant, collection }: Place): Promise<void> => {
-    const row = await tables.get(keys.table(tenant, collectionsTable, collection));
-    if (row !== undefined) return;
-    here.forget({ tenant, collection });
-    throw new RuntimeError("NOT_FOUND", `There is no collection ${collection}.`);
-  };
-  const embed = async (head: CollectionHead, tenant: string, query: string) => {
-    const using = await embedderOf(options, head);
-    const [vector] = await using.embed([query], { tenant, purpose: "query" });
-    return vector;
+  const search = async (place: Place, query: ChunkQuery): Promise<FoundPassages> => {
+    const isLarge = (await reader.get(keys.segment(place.tenant, place.collection))) !== undefined;
+    if (!isLarge || elsewhere === undefined) return await here.search(place, query);
+    // It was small once.
+    here.forget(place);
+    return await elsewhere.search(place, query);
   };
 
   return {
-    async search(request): Promise<readonly Passage[]> {
-      const { tenant, collection, topK, mode = "hybrid", filter } = request;
+    async search(request): Promise<SearchResult> {
+      const { tenant, collection, mode = "hybrid", filter, settings: asked = {} } = request;
       if (filter !== undefined) compileFilter(filter);
       const place = { tenant, collection };
-      const text = request.query.slice(0, retrieverLimits.queryChars);
-      await check(place);
+      const own = await options.settingsOf(place);
+      if (own === undefined) {
+        here.forget(place);
+        throw new RuntimeError("NOT_FOUND", `There is no collection ${collection}.`);
+      }
+      checkReranker(asked.reranker, options.rerankers);
       const head = headOf(await reader.get(keys.collectionHead(tenant, collection)));
-      if (head.isRemoved || head.embedder === null) return [];
-      const embedded = mode === "lexical" ? undefined : await embed(head, tenant, text);
-      const vector = embedded ?? new Float32Array(head.embedder.dimension);
-      const isLexical = head.embedder.id.startsWith("builtin-");
-      const vectorWeight = isLexical ? LEXICAL_VECTOR_WEIGHT : 1;
-      const narrowed = filter === undefined ? {} : { filter };
-      const query = { query: text, vector, topK, mode, vectorWeight, ...narrowed };
-      const isLarge = (await reader.get(keys.segment(tenant, collection))) !== undefined;
-      if (!isLarge || elsewhere === undefined) return await here.search(place, query);
-      // It was small once.
-      here.forget(place);
-      return await elsewhere.search(place, query);
+      const kind = head.embedder?.id.startsWith("builtin-") === false ? "meaning" : "words";
+      const tuning = tuningOf(own, asked, { mode, kind });
+      if (head.isRemoved || head.embedder === null) return nothing(tuning);
+      const text = request.query.slice(0, retrieverLimits.queryChars);
+      const vector = await vectorOf(options, head.embedder, tuning, { ...request, query: text });
+      const found = await search(place, {
+        query: text,
+        vector,
+        ...{ mode: tuning.mode, weights: tuning.weights, threshold: thresholdOf(tuning) },
+        topK: poolOf(tuning),
+        ...(filter !== undefined && { filter }),
+        ...(request.explain && { explain: true }),
+        ...(tuning.diversity > 0 && { withVectors: true }),
+      });
+      return await finish(options, { ...request, query: text }, tuning, found);
     },
   };
 }
 
+const nothing = (tuning: Tuning): SearchResult => ({
+  passages: [],
+  tuning,
+  bestRelevance: null,
+  reranked: null,
+});
+
+function checkReranker(name: string | null | undefined, rerankers: Rerankers | undefined): void {
+  const names = rerankers?.names ?? [];
+  if (name === undefined || name === null || names.includes(name)) return;
+  const there = names.length === 0 ? "none is configured" : `configured: ${names.join(", ")}`;
+  const text = `There is no re-ranker "${name}"; ${there}.`;
+  throw new RuntimeError("INVALID", text, { pointer: "/reranker" });
+}
+
+/** The question's vector; zeros where none is compared. */
+async function vectorOf(
+  options: RetrieverOptions,
+  pin: EmbedderName,
+  { mode }: Tuning,
+  { query, tenant, signal }: SearchRequest,
+): Promise<Float32Array> {
+  const none = new Float32Array(pin.dimension);
+  if (mode === "lexical") return none;
+  const using = await embedderOf(options, pin);
+  const asked = { tenant, purpose: "query", ...(signal && { signal }) } as const;
+  const [vector] = await using.embed([query], asked);
+  return vector ?? none;
+}
+
 async function embedderOf(
   { embedder, embedders }: RetrieverOptions,
-  { embedder: pin }: CollectionHead,
+  pin: NonNullable<CollectionHead["embedder"]>,
 ): Promise<Embedder> {
-  if (pin === null) return embedder;
   if (pin.id === embedder.id && pin.dimension === embedder.dimension) return embedder;
   if (embedders !== undefined) return await embedders.pinned(pin);
   throw new RuntimeError(
     "EMBEDDER_MISMATCH",
     `The collection holds vectors of ${pin.id} (${pin.dimension} numbers).`,
   );
+}
+
+/** Passages that are found, to choose the wanted ones from. */
+function poolOf({ topK, diversity, reranker }: Tuning): number {
+  if (diversity === 0 && reranker === null) return topK;
+  const { poolMin, poolShare } = retrieverLimits;
+  return Math.min(ranking.topKMax, Math.max(poolMin, topK * poolShare));
+}
+
+/** Where the re-ranker says what is relevant, words and vectors need not. */
+function thresholdOf({ reranker, rerankThreshold, threshold }: Tuning): Tuning["threshold"] {
+  const isJudged = reranker !== null && rerankThreshold !== null;
+  return isJudged ? { ...threshold, best: threshold.each } : threshold;
+}
+
+async function finish(
+  { rerankers }: RetrieverOptions,
+  request: SearchRequest,
+  tuning: Tuning,
+  { passages, vectors = [], bestRelevance }: FoundPassages,
+): Promise<SearchResult> {
+  const none = new Float32Array(0);
+  let found = passages.map((passage, at) => ({ passage, vector: vectors[at] ?? none }));
+  let reranked: SearchResult["reranked"] = null;
+  if (tuning.reranker !== null && found.length > 0) {
+    try {
+      const scores = await scoresOf(rerankers, tuning.reranker, request, passages);
+      found = found
+        .map((one, at) => ({ ...one, passage: rescored(one.passage, scores[at] ?? 0) }))
+        .sort((a, b) => b.passage.score - a.passage.score)
+        .filter(({ passage }) => passage.score >= (tuning.rerankThreshold ?? 0));
+      reranked = { status: "used" };
+    } catch (error) {
+      // The order of the fusion is an answer too; only who asked no longer waits is told.
+      if (request.signal?.aborted) throw error;
+      reranked = { status: "failed", error: toErrorData(error) };
+      const isAny = passages.some(({ relevance }) => relevance >= tuning.threshold.best);
+      if (!isAny) found = [];
+    }
+  }
+  const { topK, diversity } = tuning;
+  const chosen =
+    diversity > 0
+      ? diversified(found, topK, diversity)
+      : found.slice(0, topK).map(({ passage }) => passage);
+  return { passages: chosen, tuning, bestRelevance, reranked };
+}
+
+async function scoresOf(
+  rerankers: Rerankers | undefined,
+  name: string,
+  { query, tenant, signal }: SearchRequest,
+  passages: readonly Passage[],
+): Promise<readonly number[]> {
+  if (rerankers === undefined) {
+    throw new RuntimeError("RERANKER_UNAVAILABLE", "Re-rankers are not at hand here.");
+  }
+  const reranker = await rerankers.find(name);
+  return await reranker.rerank(query, passages.map(searchText), {
+    tenant,
+    ...(signal && { signal }),
+  });
+}
+
+function rescored(passage: Passage, score: number): Passage {
+  return { ...passage, score, scores: { ...passage.scores, rerank: score } };
 }

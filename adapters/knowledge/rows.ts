@@ -135,6 +135,7 @@ export function preparedOf(bytes: Uint8Array): PreparedChunk {
     headings: string[];
     span: [number, number];
     context?: string;
+    page?: number;
     vector: Uint8Array;
   };
   // Copied: the stored bytes need not lie at a multiple of four.
@@ -143,7 +144,7 @@ export function preparedOf(bytes: Uint8Array): PreparedChunk {
 
 /** A stored chunk of a document, for an index. */
 export function chunkOf(chunk: PreparedChunk, document: DocumentRow, number: number): IndexedChunk {
-  const { text, headings, span, context, vector } = chunk;
+  const { text, headings, span, context, page, vector } = chunk;
   const { id, title, metadata } = document;
   // Named one by one: a spread of the chunk takes as long as reading its row.
   const plain: IndexedChunk = {
@@ -156,7 +157,12 @@ export function chunkOf(chunk: PreparedChunk, document: DocumentRow, number: num
     metadata,
     vector,
   };
-  return context === undefined ? plain : { ...plain, context };
+  if (context === undefined && page === undefined) return plain;
+  return {
+    ...plain,
+    ...(context === undefined ? {} : { context }),
+    ...(page === undefined ? {} : { page }),
+  };
 }
 
 /** Id of a chunk: the document's id and its number from 0. */

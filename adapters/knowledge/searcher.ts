@@ -2,12 +2,12 @@
 
 import {
   type ChunkQuery,
-  isIrrelevant,
-  passageOf,
+  choose,
+  type FoundPassages,
+  type IndexedChunk,
   rank,
   ranking,
 } from "../../actors/knowledge/retrieve.ts";
-import type { Passage } from "../../actors/ports.ts";
 import type { CollectionIndex } from "./collection-index.ts";
 import type { Wanted } from "./directory.ts";
 import { IndexCache, type IndexSources } from "./index-cache.ts";
@@ -15,7 +15,7 @@ import type { Place } from "./rows.ts";
 
 /** Searches of one thread. */
 export interface Searcher {
-  search(place: Place, query: ChunkQuery): Promise<readonly Passage[]>;
+  search(place: Place, query: ChunkQuery): Promise<FoundPassages>;
   forget(place: Place): void;
 }
 
@@ -32,12 +32,12 @@ export function createSearcher(sources: IndexSources, cacheBytesMax = CACHE_BYTE
     async search(place, query) {
       const withDocuments = query.filter !== undefined;
       for (let tries = 1; ; tries += 1) {
-        const { passages, isWhole } = await cache.use(
+        const { found, isWhole } = await cache.use(
           place,
           (index) => searchIn(index, query, place.collection),
           { withDocuments },
         );
-        if (isWhole || tries === TRIES_MAX) return passages;
+        if (isWhole || tries === TRIES_MAX) return found;
       }
     },
     forget: (place) => cache.forget(place),
@@ -45,7 +45,7 @@ export function createSearcher(sources: IndexSources, cacheBytesMax = CACHE_BYTE
 }
 
 interface Found {
-  readonly passages: readonly Passage[];
+  readonly found: FoundPassages;
   /** No document was replaced meanwhile: of such a one there is neither the old nor the new. */
   readonly isWhole: boolean;
 }
@@ -62,22 +62,17 @@ async function searchIn(
   const find = async (wanted?: Wanted) => {
     const words = query.mode === "vector" ? [] : index.byWords(query.query, ranking.depth, wanted);
     if (query.mode === "lexical") return { words, near: [] };
-    const within = wanted === undefined ? undefined : { wanted, replaced };
+    const similarityMin = query.threshold.each;
+    const within = wanted === undefined ? undefined : { wanted, similarityMin, replaced };
     return { words, near: await index.byVector(query.vector, ranking.depth, within) };
   };
   const { filter } = query;
   const { words, near } = await (filter === undefined ? find() : index.wanted(filter, find));
-  const passages: Passage[] = [];
-  for (const candidate of rank(words, near, query)) {
-    if (passages.length >= Math.min(query.topK, ranking.topKMax)) break;
-    if (isIrrelevant(candidate, query)) continue;
-    const chunk = await index.chunk(candidate.slot);
-    if (chunk === undefined) {
-      replaced();
-      continue;
-    }
-    const passage = passageOf(candidate, chunk, query, collection);
-    if (passage !== undefined) passages.push(passage);
-  }
-  return { passages, isWhole };
+  const read = async (slot: number): Promise<IndexedChunk | undefined> => {
+    const chunk = await index.chunk(slot);
+    if (chunk === undefined) replaced();
+    return chunk;
+  };
+  const found = await choose(rank(words, near, query), query, collection, read);
+  return { found, isWhole };
 }

@@ -19,7 +19,6 @@ import { openBulkReader } from "../../runtime/store/bulk-reader.ts";
 import { keys } from "../../runtime/store/keys.ts";
 import { openStore } from "../../runtime/store/lmdb.ts";
 import { startStorage } from "../../runtime/store/storage.ts";
-import type { Reader } from "../../runtime/store/store.ts";
 import { seeded } from "../../runtime/testkit/schedule.ts";
 import { clusteredVectors, nearest } from "../../test/support/vectors.ts";
 
@@ -30,6 +29,7 @@ const dimension = Number(dimensionGiven);
 const queryCount = Number(queriesGiven);
 const EACH = 100;
 const TOP = 10;
+const top = { top_k: TOP, score_threshold: 0.2 } as const;
 const RECALL_QUERIES = 50;
 const VOCABULARY = 20_000;
 const MIB = 1_048_576;
@@ -118,9 +118,8 @@ async function rawAdds(): Promise<void> {
 
 /** The first search opens the files; how long it holds the event loop is seen from beside. */
 async function open(): Promise<Retriever> {
-  const present: Reader = { get: () => new Uint8Array(1), range: () => [] };
   const retriever = createRetriever({
-    ...{ reader: bulk, tables: present, embedder },
+    ...{ reader: bulk, settingsOf: () => ({}), embedder },
     segments: {
       files: createSegmentFiles(),
       folderOf: (of) => indexFolder(path, of),
@@ -133,7 +132,7 @@ async function open(): Promise<Retriever> {
   const delay = monitorEventLoopDelay({ resolution: 1 });
   delay.enable();
   const beganMs = performance.now();
-  await retriever.search({ ...place, query: "0 q1z", topK: TOP });
+  await retriever.search({ ...place, query: "0 q1z", settings: top });
   figures["openMs"] = performance.now() - beganMs;
   delay.disable();
   figures["openHeldMs"] = delay.max / 1e6;
@@ -148,7 +147,7 @@ async function measureSearch(retriever: Retriever): Promise<void> {
     for (let at = 0; at < queryCount; at += 1) {
       const query = `${at} ${words(6)}`;
       const beganMs = performance.now();
-      await retriever.search({ ...place, query, topK: TOP, mode });
+      await retriever.search({ ...place, query, settings: top, mode });
       times.push((performance.now() - beganMs) * 1_000);
     }
     note(mode, times, beganCpuMs);
@@ -156,8 +155,8 @@ async function measureSearch(retriever: Retriever): Promise<void> {
   for (const percent of [1, 10, 50]) await measureFiltered(retriever, percent);
   let found = 0;
   for (let at = 0; at < RECALL_QUERIES; at += 1) {
-    const passages = await retriever.search({
-      ...{ ...place, query: `${at}`, topK: TOP, mode: "vector" },
+    const { passages } = await retriever.search({
+      ...{ ...place, query: `${at}`, settings: top, mode: "vector" },
     });
     const ids = new Set(passages.map(({ chunkId }) => chunkId));
     const exact = nearest(vectors, queries[at] ?? new Float32Array(0), TOP);
@@ -170,7 +169,7 @@ async function measureSearch(retriever: Retriever): Promise<void> {
 async function measureFiltered(retriever: Retriever, percent: number): Promise<void> {
   const filter = { percent: { lt: percent } };
   const search = (at: number) =>
-    retriever.search({ ...place, query: `${at} ${words(6)}`, topK: TOP, filter });
+    retriever.search({ ...place, query: `${at} ${words(6)}`, settings: top, filter });
   const openedMs = performance.now();
   await search(0);
   figures[`filter${percent}FirstMs`] = performance.now() - openedMs;

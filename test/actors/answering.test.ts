@@ -6,6 +6,7 @@ import type { Passage, Retriever } from "../../actors/ports.ts";
 import type { SubAgent } from "../../actors/records/sub-agent.ts";
 import type { RuntimeError } from "../../runtime/errors.ts";
 import { askOnce, startTalk } from "../support/agents-test.ts";
+import { noScores, resultOf } from "../support/find.ts";
 import { createScriptedLlm, type ScriptedLlm } from "../support/scripted-llm.ts";
 
 const billing: Partial<SubAgent> = { name: "Billing", trigger: { keywords: ["invoice"] } };
@@ -119,15 +120,14 @@ test("passages go to the model with numbers and to the caller as sources", async
     text: "Export is under Settings.",
     headings: ["Data"],
     span: [0, 25],
-    score: 0.9,
-    scores: { bm25: 1 },
+    ...noScores,
     metadata: {},
   };
   const searched: unknown[] = [];
   const retriever: Retriever = {
     search: async (request) => {
       searched.push(request);
-      return [passage];
+      return resultOf([passage]);
     },
   };
 
@@ -238,7 +238,7 @@ test("a greeting is answered without searching, a question to the supervisor is 
   const retriever: Retriever = {
     search: async ({ query }) => {
       searched.push(query);
-      return [];
+      return resultOf([]);
     },
   };
   const agent = { requires_collection: true, collection_ids: ["cl_1"] };

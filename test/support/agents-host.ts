@@ -28,6 +28,7 @@ import { keys } from "../../runtime/store/keys.ts";
 import { type Crash, MemoryDisk } from "../../runtime/store/memory.ts";
 import type { StoreOp } from "../../runtime/store/store.ts";
 import { emptyAgent, emptySubAgent } from "./agent-records.ts";
+import { resultOf } from "./find.ts";
 import { noIngest } from "./no-ingest.ts";
 
 export const tenant = "tn_test";
@@ -90,7 +91,7 @@ export async function startAgents(options: {
   let setUp = disk.connect();
   const ports = {
     llm: options.llm,
-    retriever: options.retriever ?? { search: async () => [] },
+    retriever: options.retriever ?? { search: async () => resultOf([]) },
     embedder: createBuiltinEmbedder(),
     embedders: createEmbedders(createBuiltinEmbedder()),
     ingest: noIngest,

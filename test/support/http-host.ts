@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { catalog } from "../../actors/catalog.ts";
 import type { Compute, Ports } from "../../actors/ports.ts";
+import type { Collection } from "../../actors/records/collection.ts";
 import { balanceCounter } from "../../actors/records/conversation.ts";
 import { createBuiltinEmbedder } from "../../adapters/embed/builtin.ts";
 import { createEmbedders } from "../../adapters/embed/embedders.ts";
@@ -23,6 +24,7 @@ import type { Route } from "../../adapters/http/route.ts";
 import { createServices } from "../../adapters/http/services/services.ts";
 import { createSessions } from "../../adapters/http/sessions.ts";
 import { createRetriever } from "../../adapters/knowledge/retriever.ts";
+import { settingsFrom } from "../../adapters/knowledge/settings.ts";
 import { forgetSources, keepSources } from "../../adapters/knowledge/sources.ts";
 import { createKnowledgeStore } from "../../adapters/knowledge/store.ts";
 import type { Definition } from "../../runtime/actor.ts";
@@ -82,7 +84,7 @@ export async function startHttpHost(parts: HostParts = {}): Promise<HttpHost> {
         llm,
         embedder,
         embedders: createEmbedders(embedder),
-        retriever: createRetriever({ reader: bulk, tables: hot, embedder }),
+        retriever: createRetriever({ reader: bulk, settingsOf: settingsFrom(hot), embedder }),
         ingest: ingestOver({ bulk, tables: hot, embedders: createEmbedders(embedder), compute }),
         compute,
       }),
@@ -149,8 +151,6 @@ function makeRoutes(
   system: RunningSystem,
   embedder: ReturnType<typeof createBuiltinEmbedder>,
 ): { routes: readonly Route[]; keys: ReturnType<typeof createKeyStore> } {
-  // The service has looked for the collection already; on main the search need not look again.
-  const found = { get: async () => new Uint8Array(1), range: async () => [] };
   const services = createServices({
     system,
     compute: system.compute,
@@ -160,7 +160,14 @@ function makeRoutes(
       forget: (tenant, job) => forgetSources(system.bulk, { tenant, job }),
     },
     embedders: createEmbedders(embedder),
-    retriever: createRetriever({ reader: system.bulk, tables: found, embedder }),
+    rerankers: { names: [] },
+    retriever: createRetriever({
+      ...{ reader: system.bulk, embedder },
+      settingsOf: async ({ tenant, collection }) => {
+        const row = await system.tables.get(tenant, "collections", collection);
+        return row && ((row.value as Collection).retrieval ?? {});
+      },
+    }),
     nowMs: Date.now,
   });
   const open = [...proxyRoutes(services), ...platformRoutes(services), ...openaiRoutes(services)];

@@ -17,7 +17,7 @@ import { type Bulk, createBulk } from "../../runtime/store/bulk.ts";
 import { openBulkReader } from "../../runtime/store/bulk-reader.ts";
 import { openStore } from "../../runtime/store/lmdb.ts";
 import { startStorage } from "../../runtime/store/storage.ts";
-import type { Reader, Store } from "../../runtime/store/store.ts";
+import type { Store } from "../../runtime/store/store.ts";
 import { seeded } from "../../runtime/testkit/schedule.ts";
 import { clusteredVectors } from "./vectors.ts";
 
@@ -51,9 +51,6 @@ export interface KnowledgeRows {
   mergerWith(options: { readonly files?: SegmentFiles; readonly bulk?: Bulk }): Merger;
   close(): Promise<void>;
 }
-
-/** Every collection is there. */
-const present: Reader = { get: () => new Uint8Array(1), range: () => [] };
 
 /** Queries of the tests are numbers: the vector of the query is that of its place. */
 const queryVectors = clusteredVectors(64, dimension, 99);
@@ -138,7 +135,7 @@ export async function startKnowledgeRows(): Promise<KnowledgeRows> {
     retriever: ({ files: given = files, damaged = () => undefined, ...more } = {}) =>
       createRetriever({
         reader: connect(),
-        tables: present,
+        settingsOf: () => ({}),
         embedder,
         ...(given !== null && {
           segments: { files: given, folderOf: (place) => indexFolder(path, place), damaged },

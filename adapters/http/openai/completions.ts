@@ -3,7 +3,7 @@
 
 import type { ChatReply } from "../../../actors/records/conversation.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
-import { answererOf } from "../answers.ts";
+import { answererOf, sourcesOf } from "../answers.ts";
 import { chunkStream } from "../chunk-stream.ts";
 import { type ChunkStyle, type StreamError, usageOf } from "../chunks.ts";
 import { errorBody, json } from "../reply.ts";
@@ -112,7 +112,7 @@ function completionOf(model: string, reply: ChatReply, created: number): unknown
     run_id: reply.run_id,
     conversation_key: reply.conversation_key,
     routing_info: reply.routing_info,
-    sources: reply.sources,
+    ...sourcesOf(reply),
     ...answererOf(reply),
   };
 }
@@ -127,7 +127,7 @@ function styleOf(context: Context, { accepted }: Answering, created: number): Ch
     roleDelta: { role: "assistant", content: "" },
     usage: body.stream_options?.include_usage ? "own-chunk" : "none",
     first: () => ({ run_id: accepted.run, conversation_key: accepted.conversation_key }),
-    last: (reply) => ({ sources: reply.sources, ...answererOf(reply) }),
+    last: (reply) => ({ ...sourcesOf(reply), ...answererOf(reply) }),
     error: (error) => errorBody(error, place) as StreamError,
   };
 }

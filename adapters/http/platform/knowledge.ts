@@ -1,17 +1,22 @@
 // /v2/knowledge: collections, and search in one of them.
 
+import type { SearchResult } from "../../../actors/knowledge/search.ts";
 import type { Passage } from "../../../actors/ports.ts";
-import { collectionInput, searchInput } from "../../../actors/records/collection.ts";
+import {
+  type Collection,
+  collectionInput,
+  collectionPatch,
+  searchInput,
+} from "../../../actors/records/collection.ts";
 import type { Filter } from "../../../actors/records/filter.ts";
 import { json, noContent } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
+import type { HttpResponse } from "../server.ts";
 import { pageRequest } from "../services/paging.ts";
 import type { Services } from "../services/services.ts";
 import { documentRoutes } from "./documents.ts";
 import { ingestionRoutes } from "./ingestion-jobs.ts";
-import { pageReply } from "./shapes.ts";
-
-const TOP_K_DEFAULT = 5;
+import { etag, ifMatchOf, pageReply } from "./shapes.ts";
 
 const path = "/v2/knowledge/collections";
 const common = { service: "knowledge", errors: "problem" } as const;
@@ -45,14 +50,23 @@ function collectionRoutes({ knowledge }: Services): readonly Route[] {
       body: collectionInput,
       handler: async ({ principal, body }) => {
         const row = await knowledge.create(principal.tenant, body);
-        return json(201, row, { Location: `${path}/${row.id}` });
+        return json(201, row, { ...etag(row.version), Location: `${path}/${row.id}` });
       },
     }),
     defineRoute({
       ...one,
       method: "GET",
       handler: async ({ principal, params }) =>
-        json(200, await knowledge.get(principal.tenant, collectionOf(params))),
+        one200(await knowledge.get(principal.tenant, collectionOf(params))),
+    }),
+    defineRoute({
+      ...one,
+      method: "PATCH",
+      body: collectionPatch,
+      handler: async ({ principal, params, body, request }) => {
+        const id = collectionOf(params);
+        return one200(await knowledge.change(principal.tenant, id, body, ifMatchOf(request)));
+      },
     }),
     defineRoute({
       ...one,
@@ -72,18 +86,41 @@ function searchRoute({ knowledge }: Services): Route {
     pattern: `${path}/{cl}/search`,
     body: searchInput,
     sideEffects: false,
-    handler: async ({ principal, params, body }) => {
-      const { query, top_k, mode, filter } = body;
-      const passages = await knowledge.search(principal.tenant, collectionOf(params), {
+    handler: async ({ principal, params, body, request }) => {
+      const { query, mode, filter, ...settings } = body;
+      const found = await knowledge.search(principal.tenant, collectionOf(params), {
         query,
-        topK: top_k ?? TOP_K_DEFAULT,
+        settings,
+        explain: true,
+        signal: request.signal,
         ...(mode === undefined ? {} : { mode }),
         // Checked by the search, which says where it is wrong.
         ...(filter === undefined ? {} : { filter: filter as Filter }),
       });
-      return json(200, { data: passages.map(shape) });
+      return json(200, searchResource(found));
     },
   });
+}
+
+const one200 = (row: Collection): HttpResponse => json(200, row, etag(row.version));
+
+/** Passages, and how the search was done: what was asked, set or left to the defaults. */
+function searchResource(found: SearchResult): Readonly<Record<string, unknown>> {
+  const { passages, tuning, bestRelevance, reranked } = found;
+  const { topK, threshold, reranker, rerankThreshold, ...rest } = tuning;
+  return {
+    data: passages.map(shape),
+    nothing_relevant: passages.length === 0,
+    best_relevance: bestRelevance,
+    search: {
+      ...rest,
+      top_k: topK,
+      score_threshold: threshold,
+      reranker:
+        reranker === null ? null : { name: reranker, ...(reranked ?? { status: "unused" }) },
+      rerank_threshold: rerankThreshold,
+    },
+  };
 }
 
 function shape(passage: Passage): Readonly<Record<string, unknown>> {

@@ -6,7 +6,7 @@ import type { ChatReply } from "../../../actors/records/conversation.ts";
 import { costOf } from "../../../actors/records/price.ts";
 import { type Static, Type } from "../../../actors/schema.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
-import { answererOf } from "../answers.ts";
+import { answererOf, sourcesOf } from "../answers.ts";
 import { chunkStream } from "../chunk-stream.ts";
 import { type ChunkStyle, type StreamError, usageOf } from "../chunks.ts";
 import { envelope, errorBody } from "../reply.ts";
@@ -90,7 +90,7 @@ async function whole(
 
 /** The answer in the order of the document; what it does not name comes after. */
 export function chatData(reply: ChatReply): Readonly<Record<string, unknown>> {
-  const { response, agent_key, conversation_key, routing_info, sources, output, ...rest } = reply;
+  const { response, agent_key, conversation_key, routing_info, output, ...rest } = reply;
   return {
     response,
     agent_key,
@@ -98,7 +98,7 @@ export function chatData(reply: ChatReply): Readonly<Record<string, unknown>> {
     routing_info,
     frontend_trigger: rest.frontend_trigger,
     data_collection: rest.data_collection,
-    sources,
+    ...sourcesOf(reply),
     run_id: rest.run_id,
     message_id: rest.message_id,
     model: rest.model,
@@ -151,7 +151,7 @@ function styleOf(services: Services, context: Context, { accepted }: Answering):
     last: (reply, balanceMicros) => ({
       frontend_trigger: reply.frontend_trigger,
       data_collection: reply.data_collection,
-      sources: reply.sources,
+      ...sourcesOf(reply),
       ...answererOf(reply),
       ...(balanceMicros === undefined ? {} : { cost: costOf(reply.charge, balanceMicros) }),
     }),

@@ -1,22 +1,31 @@
 // Collections and their documents: the row of a collection is a row of the tenant; splitting,
 // storing and searching are done by what the composition root hands in.
 
-import type { Embedders, Passage, Retriever } from "../../../actors/ports.ts";
+import type { SearchRequest, SearchResult } from "../../../actors/knowledge/search.ts";
+import { checkWeights } from "../../../actors/knowledge/tuning.ts";
+import type { Embedders, Rerankers, Retriever } from "../../../actors/ports.ts";
 import {
   type Collection,
   type CollectionInput,
+  type CollectionPatch,
   collectionsTable,
   type DocumentView,
   type DocumentWithText,
   type PassageInDocument,
+  type StoredCollection,
 } from "../../../actors/records/collection.ts";
-import type { Filter } from "../../../actors/records/filter.ts";
 import type { IngestionJob, Source } from "../../../actors/records/ingestion-job.ts";
+import {
+  patchedRetrieval,
+  type RetrievalInput,
+  type RetrievalSettings,
+} from "../../../actors/records/retrieval.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import { newId } from "../../../runtime/id.ts";
 import type { System } from "../../../runtime/system.ts";
 import type { AddOptions, IngestionService } from "./ingestion.ts";
 import { type Page, type PageRequest, pageOf } from "./paging.ts";
+import { createSerial } from "./serial.ts";
 
 /** Stored documents of collections that exist. */
 export interface Documents {
@@ -44,6 +53,16 @@ export interface KnowledgeService {
   create(tenant: string, input: CollectionInput): Promise<Collection>;
   list(tenant: string, page: PageRequest): Promise<Page<Collection>>;
   get(tenant: string, id: string): Promise<Collection>;
+  /**
+   * The next version of a collection's record. @throws EMBEDDER_MISMATCH for another embedder,
+   * REVISION_MISMATCH when it is not at version `ifMatch`.
+   */
+  change(
+    tenant: string,
+    id: string,
+    patch: CollectionPatch,
+    ifMatch: number | null,
+  ): Promise<Collection>;
   remove(tenant: string, id: string): Promise<void>;
   /** Starts an ingestion job. */
   add(
@@ -59,13 +78,8 @@ export interface KnowledgeService {
   search(
     tenant: string,
     id: string,
-    request: {
-      readonly query: string;
-      readonly topK: number;
-      readonly mode?: "hybrid" | "vector" | "lexical";
-      readonly filter?: Filter;
-    },
-  ): Promise<readonly Passage[]>;
+    request: Omit<SearchRequest, "tenant" | "collection">,
+  ): Promise<SearchResult>;
 }
 
 const COLLECTION_ID = /^cl_[A-Za-z0-9]{1,61}$/;
@@ -77,31 +91,49 @@ export function createKnowledgeService(options: {
   readonly ingestion: IngestionService;
   readonly retriever: Retriever;
   readonly embedders: Embedders;
+  readonly rerankers: Pick<Rerankers, "names">;
   nowMs(): number;
 }): KnowledgeService {
-  const { documents, ingestion, retriever, embedders, nowMs } = options;
+  const { documents, ingestion, retriever, embedders, rerankers, nowMs } = options;
   const { tables } = options.system;
-  const get = async (tenant: string, id: string): Promise<Collection> => {
+  const serial = createSerial();
+  const load = async (tenant: string, id: string) => {
     const row = COLLECTION_ID.test(id) ? await tables.get(tenant, collectionsTable, id) : undefined;
-    if (row !== undefined) return row.value as Collection;
+    if (row !== undefined) return { revision: row.revision, collection: collectionOf(row.value) };
     throw new RuntimeError("NOT_FOUND", `Collection ${id.slice(0, 64)} does not exist.`);
   };
+  const get = async (tenant: string, id: string) => (await load(tenant, id)).collection;
   return {
     get,
+    change: (tenant, id, patch, ifMatch) =>
+      serial.run(`${tenant}/${id}`, async () => {
+        const { collection, revision } = await load(tenant, id);
+        checkVersion(collection, ifMatch);
+        checkEmbedder(collection, patch.embedder);
+        const updated_at = new Date(nowMs()).toISOString();
+        const value = { ...patched(collection, patch, rerankers.names), updated_at };
+        const row = { table: collectionsTable, id, value, revision };
+        await tables.write(tenant, [{ type: "put-if", ...row }]);
+        return value;
+      }),
     create: async (tenant, input) => {
       const { name, embedder = embedders.defaultName, metadata = {} } = input;
+      const retrieval = settingsOf({}, input.retrieval, rerankers.names);
       const { id: embedderId, dimension } = await embedders.find(embedder);
       const id = newId("cl", nowMs());
       const created_at = new Date(nowMs()).toISOString();
       const pin = { id: embedderId, dimension };
-      const value: Collection = { id, name, embedder: pin, metadata, created_at };
+      const value: Collection = {
+        ...{ id, name, embedder: pin, metadata, retrieval, version: 1 },
+        ...{ created_at, updated_at: created_at },
+      };
       await tables.write(tenant, [{ type: "put", table: collectionsTable, id, value }]);
       return value;
     },
     list: async (tenant, { limit, after }) => {
       const range = { limit: limit + 1, ...(after === undefined ? {} : { after }) };
       const rows = await tables.list(tenant, collectionsTable, range);
-      return pageOf(rows, limit, { id: (row) => row.id, item: (row) => row.value as Collection });
+      return pageOf(rows, limit, { id: (row) => row.id, item: (row) => collectionOf(row.value) });
     },
     remove: async (tenant, id) => {
       await get(tenant, id);
@@ -136,4 +168,76 @@ export function createKnowledgeService(options: {
       return await retriever.search({ tenant, collection: id, ...request });
     },
   };
+}
+
+function collectionOf(value: unknown): Collection {
+  const row = value as StoredCollection;
+  return { retrieval: {}, version: 1, updated_at: row.created_at, ...row };
+}
+
+function checkVersion({ version }: Collection, ifMatch: number | null): void {
+  if (ifMatch === null || ifMatch === version) return;
+  const text = `The collection is at version ${version}, not ${ifMatch}.`;
+  throw new RuntimeError("REVISION_MISMATCH", text, { version });
+}
+
+function checkEmbedder({ id, embedder }: Collection, asked: unknown): void {
+  if (asked === undefined || asked === embedder.id) return;
+  const text =
+    `The embedder of a collection cannot be changed here: the vectors of ${id} are of ` +
+    `${embedder.id} (${embedder.dimension} numbers), and those of another cannot be compared with them.`;
+  throw new RuntimeError("EMBEDDER_MISMATCH", text, {
+    pointer: "/embedder",
+    embedder: embedder.id,
+  });
+}
+
+function patched(
+  before: Collection,
+  { name = before.name, metadata, retrieval }: CollectionPatch,
+  rerankers: readonly string[],
+): Collection {
+  return {
+    ...before,
+    name,
+    metadata: metadata === undefined ? before.metadata : merged(before.metadata, metadata),
+    retrieval: settingsOf(before.retrieval, retrieval, rerankers),
+    version: before.version + 1,
+  };
+}
+
+function settingsOf(
+  before: RetrievalSettings,
+  patch: RetrievalInput | null | undefined,
+  rerankers: readonly string[],
+): RetrievalSettings {
+  if (patch === undefined) return before;
+  const settings = patch === null ? {} : patchedRetrieval(before, patch);
+  checkWeights(settings.weights ?? {}, "/retrieval/weights");
+  const { reranker } = settings;
+  if (reranker === undefined || rerankers.includes(reranker)) return settings;
+  const there = rerankers.length === 0 ? "none is configured" : rerankers.join(", ");
+  throw new RuntimeError("INVALID", `There is no re-ranker "${reranker}" (there are: ${there}).`, {
+    pointer: "/retrieval/reranker",
+  });
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** A merge patch (RFC 7396): null takes a member away, objects are merged, all else is set. */
+function merged(before: Fields, patch: Fields | null): Fields {
+  if (patch === null) return {};
+  const members = new Map(Object.entries(before));
+  for (const [name, value] of Object.entries(patch)) {
+    if (value === null) members.delete(name);
+    else {
+      const old = members.get(name);
+      members.set(name, isObject(value) ? merged(isObject(old) ? old : {}, value) : value);
+    }
+  }
+  return Object.fromEntries(members);
+}
+
+function isObject(value: unknown): value is Fields {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

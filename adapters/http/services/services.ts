@@ -1,7 +1,7 @@
 // The domain services behind the routes, made once by the composition root. Routes are thin: they
 // turn a request into a call of one of these and its result into the surface's shape.
 
-import type { Compute, Embedders, Retriever } from "../../../actors/ports.ts";
+import type { Compute, Embedders, Rerankers, Retriever } from "../../../actors/ports.ts";
 import type { System } from "../../../runtime/system.ts";
 import { createAgentStore } from "./agent-store.ts";
 import { createVersionService, type VersionService } from "./agent-versions.ts";
@@ -19,6 +19,7 @@ export interface ServiceOptions {
   readonly retriever: Retriever;
   readonly compute: Compute;
   readonly embedders: Embedders;
+  readonly rerankers: Pick<Rerankers, "names">;
   /** Milliseconds since the epoch. */
   nowMs(): number;
 }

@@ -3,6 +3,7 @@
 import { expect, test } from "vitest";
 import { extractAnswer } from "../../../actors/answer/extract.ts";
 import type { Grounding, Passage } from "../../../actors/ports.ts";
+import { noScores } from "../../support/find.ts";
 
 const exporting = `## Exporting your data
 
@@ -33,8 +34,7 @@ const passage = (text: string, at: number, title = "Handbook"): Passage => ({
   text,
   headings: [],
   span: [0, text.length],
-  score: 1,
-  scores: {},
+  ...noScores,
   metadata: {},
 });
 

@@ -15,6 +15,7 @@ import type { Place } from "../../../adapters/knowledge/rows.ts";
 import { Slices } from "../../../adapters/knowledge/slices.ts";
 import { createSegmentFiles } from "../../../adapters/segment-files.ts";
 import { seeded } from "../../../runtime/testkit/schedule.ts";
+import { find as search } from "../../support/find.ts";
 import {
   documentsOf,
   type KnowledgeRows,
@@ -83,7 +84,7 @@ function randomFilter(random: () => number, depth = 2): Filter {
 }
 
 const find = (by: Retriever, place: Place, query: string, mode: Mode, filter?: Filter) =>
-  by.search({ ...place, query, topK: TOP, mode, ...(filter && { filter }) });
+  search(by, { ...place, query, topK: TOP, mode, ...(filter && { filter }) });
 const ids = (passages: readonly Passage[]) => passages.map(({ chunkId }) => chunkId);
 
 /** What is there, and a collection of what a filter wants of it alone: its vectors are the answer. */
@@ -171,8 +172,8 @@ describe("filters", () => {
 
     for (const filter of filters) {
       const isWanted = new Set(model.wanted(filter).map(({ id }) => id));
-      const all = await by.search({ ...place, query: "q0z q1z", topK: 50, mode: "lexical" });
-      const few = await by.search({
+      const all = await search(by, { ...place, query: "q0z q1z", topK: 50, mode: "lexical" });
+      const few = await search(by, {
         ...place,
         query: "q0z q1z",
         topK: 50,
@@ -182,8 +183,8 @@ describe("filters", () => {
       // There may be more than 50 without it; scores are the same with it.
       const kept = all.filter(({ documentId }) => isWanted.has(documentId));
       expect(ids(few).slice(0, kept.length)).toEqual(ids(kept));
-      expect(few.slice(0, kept.length).map(({ scores }) => scores["bm25"])).toEqual(
-        kept.map(({ scores }) => scores["bm25"]),
+      expect(few.slice(0, kept.length).map(({ scores }) => scores.lexical.score)).toEqual(
+        kept.map(({ scores }) => scores.lexical.score),
       );
     }
   }, 30_000);
@@ -250,7 +251,7 @@ describe("filters", () => {
     const by = rows.retriever();
 
     for (const filter of [{ kind: "far" }, { document_id: "far3" }]) {
-      const found = await by.search({ ...place, query: "", topK: 20, mode: "vector", filter });
+      const found = await search(by, { ...place, query: "", topK: 20, mode: "vector", filter });
       expect(found).toHaveLength(20);
       expect(found.every(({ documentId }) => documentId.startsWith("far"))).toBe(true);
     }
@@ -279,7 +280,7 @@ describe("filters", () => {
     ];
     const searching = asked.map(async ([mode, filter]) => {
       while (!isOver) {
-        const found = await by.search({
+        const found = await search(by, {
           ...place,
           query: "marker",
           topK: 20,
@@ -342,6 +343,7 @@ describe("filters", () => {
     let replaced = 0;
     const index = {
       ...{ reader: rows.bulk, place, vectors: all, postings: all },
+      similarityMin: 0.2,
       replaced: () => {
         replaced += 1;
       },

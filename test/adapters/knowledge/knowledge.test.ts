@@ -8,6 +8,7 @@ import type { Retriever } from "../../../actors/ports.ts";
 import { createBuiltinEmbedder } from "../../../adapters/embed/builtin.ts";
 import { createEmbedders } from "../../../adapters/embed/embedders.ts";
 import { createRetriever } from "../../../adapters/knowledge/retriever.ts";
+import { settingsFrom } from "../../../adapters/knowledge/settings.ts";
 import { keepSources, readSource, sweepSources } from "../../../adapters/knowledge/sources.ts";
 import { createKnowledgeStore, type KnowledgeStore } from "../../../adapters/knowledge/store.ts";
 import { createBulk } from "../../../runtime/store/bulk.ts";
@@ -17,6 +18,7 @@ import { openStore } from "../../../runtime/store/lmdb.ts";
 import { type Storage, startStorage } from "../../../runtime/store/storage.ts";
 import type { Store, StoreOp } from "../../../runtime/store/store.ts";
 import type { System } from "../../../runtime/system.ts";
+import { find as search } from "../../support/find.ts";
 import { type Text, takeIn } from "../../support/take-in.ts";
 
 const embedder = createBuiltinEmbedder();
@@ -43,7 +45,7 @@ beforeAll(async () => {
   reader = openStore({ path, environment: "bulk", port: storage.connect("bulk") });
   door = createBulk(bulk, () => Promise.resolve());
   knowledge = createKnowledgeStore({ bulk: door });
-  retriever = createRetriever({ reader, tables: hot, embedder });
+  retriever = createRetriever({ reader, settingsOf: settingsFrom(hot), embedder });
 });
 
 afterAll(async () => {
@@ -66,7 +68,7 @@ const ingest = (tenant: string, collection: string, texts: readonly Text[], more
   takeIn({ bulk: door, tables: hot, embedders, ...more }, tenant, collection, texts);
 
 const find = (tenant: string, collection: string, query: string, topK = 5) =>
-  retriever.search({ tenant, collection, query, topK });
+  search(retriever, { tenant, collection, query, topK });
 
 const guide = {
   id: "guide",
@@ -95,7 +97,7 @@ describe("a collection", () => {
     });
     const bytes = Buffer.from(guide.text);
     expect(bytes.subarray(first?.span[0], first?.span[1]).toString()).toBe(first?.text);
-    expect(first?.scores["bm25"]).toBeGreaterThan(0);
+    expect(first?.scores.lexical.score).toBeGreaterThan(0);
   });
 
   test("with nothing relevant gives nothing, and an empty one too", async () => {
@@ -237,12 +239,15 @@ test("a crash before the last row shows nothing, and the next try is complete", 
 });
 
 test("a cache too small for two collections still answers from both", async () => {
-  const small = createRetriever({ reader, tables: hot, embedder, cacheBytesMax: 1 });
+  const small = createRetriever({
+    ...{ reader, settingsOf: settingsFrom(hot), embedder },
+    cacheBytesMax: 1,
+  });
   const names = [await newCollection("t1"), await newCollection("t1")];
   for (const name of names) await ingest("t1", name, [guide]);
 
   for (const collection of [...names, ...names]) {
-    const found = await small.search({ tenant: "t1", collection, query: "export", topK: 3 });
+    const found = await search(small, { tenant: "t1", collection, query: "export", topK: 3 });
     expect(found).toHaveLength(1);
   }
 });

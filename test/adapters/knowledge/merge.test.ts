@@ -13,6 +13,7 @@ import { type Place, segmentOf } from "../../../adapters/knowledge/rows.ts";
 import { createSegmentFiles } from "../../../adapters/segment-files.ts";
 import { keys } from "../../../runtime/store/keys.ts";
 import type { StoreOp } from "../../../runtime/store/store.ts";
+import { find as search } from "../../support/find.ts";
 import {
   documentsOf,
   type KnowledgeRows,
@@ -51,7 +52,7 @@ const find = (
   query: string,
   mode: "hybrid" | "vector" | "lexical" = "hybrid",
   topK = 10,
-): Promise<readonly Passage[]> => by.search({ ...place, query, topK, mode });
+): Promise<readonly Passage[]> => search(by, { ...place, query, topK, mode });
 
 const queries = Array.from({ length: 12 }, (_, at) => `q${at * 3}z q${at + 7}z ${"x".repeat(at)}`);
 

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Place } from "../../../adapters/knowledge/rows.ts";
 import { headOf } from "../../../adapters/knowledge/rows.ts";
 import { keys } from "../../../runtime/store/keys.ts";
+import { find } from "../../support/find.ts";
 import {
   documentsOf,
   type KnowledgeRows,
@@ -32,7 +33,7 @@ test("they are not used, other files are asked for, and every chunk is found onc
   const by = rows.retriever({ damaged: (where) => told.push(where) });
 
   for (const mode of ["lexical", "vector", "hybrid"] as const) {
-    const found = await by.search({ ...place, query: "q1z q2z q3z", topK: 50, mode });
+    const found = await find(by, { ...place, query: "q1z q2z q3z", topK: 50, mode });
     const ids = found.map(({ chunkId }) => chunkId);
 
     expect(new Set(ids).size, mode).toBe(ids.length);
@@ -44,5 +45,5 @@ test("they are not used, other files are asked for, and every chunk is found onc
   expect(await rows.merger.merge(place, { isForced: true })).toBe(true);
   const exact = rows.retriever({ files: null });
   const asked = { ...place, query: "q1z q2z", topK: 50, mode: "lexical" as const };
-  expect(await rows.retriever().search(asked)).toEqual(await exact.search(asked));
+  expect(await find(rows.retriever(), asked)).toEqual(await find(exact, asked));
 });

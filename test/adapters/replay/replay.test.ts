@@ -21,6 +21,7 @@ import {
   newConversation,
   startAgents,
 } from "../../support/agents-host.ts";
+import { noScores, resultOf } from "../../support/find.ts";
 import { noIngest } from "../../support/no-ingest.ts";
 import { recordedRuns } from "../../support/recorded-runs.ts";
 import { createGate, createScriptedLlm, type ScriptedLlm } from "../../support/scripted-llm.ts";
@@ -171,8 +172,7 @@ const passage: Passage = {
   text: "Export is under Settings.",
   headings: [],
   span: [0, 25],
-  score: 0.9,
-  scores: {},
+  ...noScores,
   metadata: {},
 };
 
@@ -183,7 +183,7 @@ function outsideOf(llm: ScriptedLlm, searched: unknown[]): Ports {
     retriever: {
       search: async (request) => {
         searched.push(request);
-        return [];
+        return resultOf([]);
       },
     },
     embedder: createBuiltinEmbedder(),
@@ -195,7 +195,7 @@ function outsideOf(llm: ScriptedLlm, searched: unknown[]): Ports {
 
 test("a search whose query did not change gives the stored passages; another collection is read", async () => {
   const llm = createScriptedLlm(({ request }) => `as ${request.model}`);
-  const agents = await start(llm, { search: async () => [passage] });
+  const agents = await start(llm, { search: async () => resultOf([passage]) });
   const agent = newAgent();
   const rag = { ...billing, use_rag: true, collection_key: "cl_1" };
   await agents.putAgent({ agent_key: agent, version: 2 }, [{ ...rag, collection_key: "cl_2" }]);
