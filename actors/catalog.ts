@@ -6,6 +6,7 @@ import { completionActor } from "./completion.ts";
 import { conversationActor } from "./conversation.ts";
 import { ingestionActor } from "./ingestion/job.ts";
 import { ingestClearRun, ingestPartRun, ingestRun } from "./ingestion/run.ts";
+import { memoryForgetRun, memoryTurnRun } from "./memory/turn.ts";
 import { subAgentRun } from "./sub-agent.ts";
 import { supervisorRun, workflowRun } from "./supervisor.ts";
 
@@ -22,4 +23,6 @@ export const catalog: readonly Definition[] = [
   ingestRun,
   ingestPartRun,
   ingestClearRun,
+  memoryTurnRun,
+  memoryForgetRun,
 ];

@@ -62,6 +62,7 @@ function accept(state: CompletionState, message: CompletionMessage, turn: Turn):
     version,
     sequences: [],
     stream: message.stream,
+    ...(message.user === undefined ? {} : { user: message.user }),
   };
   const run = turn.startRun({
     kind: row.agent.graph_definition ? "workflow" : "supervisor",

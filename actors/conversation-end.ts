@@ -5,12 +5,22 @@
 import type { Outcome, RunEnded, Turn } from "../runtime/actor.ts";
 import { addressParts } from "../runtime/address.ts";
 import type { ConversationState, Entry } from "./conversation-state.ts";
+import { limits } from "./limits.ts";
+import {
+  type ForgetInput,
+  forgetKind,
+  type MemoryTurnInput,
+  memoryTurnKind,
+} from "./memory/turn-input.ts";
 import { type ChatReply, type MessageRecord, messageKey } from "./records/conversation.ts";
 import { replyOf, settle } from "./reply.ts";
 import type { TurnInput, TurnResult } from "./turn-input.ts";
 
 /** Handles the end of a run: the one under way, one that repeats an answer, or one that never started. */
 export function endRun(state: ConversationState, ended: RunEnded, turn: Turn): ConversationState {
+  if (ended.kind === forgetKind && ended.outcome.status !== "completed") {
+    turn.remind("forget", turn.nowMs + limits.forgetAgainMs, { type: "forget" });
+  }
   const repeated = state.adopting.find((entry) => entry.run === ended.run);
   if (repeated !== undefined) {
     const rest = { ...state, adopting: state.adopting.filter((entry) => entry !== repeated) };
@@ -25,6 +35,14 @@ export function endRun(state: ConversationState, ended: RunEnded, turn: Turn): C
   if (state.current?.run !== ended.run) return state;
   const { current } = state;
   return startNext(conclude({ ...state, current: null }, current, ended.outcome, turn), turn);
+}
+
+/** What is remembered of a deleted conversation elsewhere goes too, however often it takes. */
+export function startForgetting(state: ConversationState, turn: Turn): void {
+  const { agent, user = null, isRemembered } = state;
+  if (!isRemembered || agent === null) return;
+  const input: ForgetInput = { agent, user, conversation: addressParts(turn.self).root };
+  turn.startRun({ kind: forgetKind, input, timeoutMs: limits.forgetRunMs });
 }
 
 /** Releases the next waiting run when none is under way. */
@@ -52,6 +70,17 @@ function conclude(
   const sequence = last + 1;
   finish(state, { entry, outcome, sequence }, turn);
   if (state.deleted) return state;
+  if (result?.isRemembered) {
+    const sequences = [...entry.sequences, ...(result.steered ?? [])];
+    const recalled = (result.memories ?? []).map(({ id }) => id);
+    const input: MemoryTurnInput = {
+      ...inputOf(state, entry),
+      sequences,
+      answer: sequence,
+      recalled,
+    };
+    turn.startRun({ kind: memoryTurnKind, input, timeoutMs: limits.memoryRunMs });
+  }
   const next: ConversationState = {
     ...state,
     count: state.count + 1,
@@ -132,5 +161,6 @@ function inputOf(state: ConversationState, entry: Entry): TurnInput {
     sequences: entry.sequences,
     stream: entry.stream,
     ...(state.collected === null ? {} : { collected: state.collected }),
+    ...(state.user === undefined ? {} : { user: state.user }),
   };
 }

@@ -39,6 +39,10 @@ export interface ConversationState {
   /** What `required_parameters` has collected. */
   readonly collected: Readonly<Record<string, unknown>> | null;
   readonly deleted: boolean;
+  /** Who speaks; set by the first message. */
+  readonly user?: string;
+  /** Something of it may be remembered elsewhere: it must be forgotten there too. */
+  readonly isRemembered?: true;
 }
 
 /** A conversation nobody has spoken in. */
@@ -72,6 +76,7 @@ export function rowOf(state: ConversationState, conversation: string): Conversat
   return {
     conversation_key: conversation,
     agent_key: state.agent,
+    user_key: state.user ?? null,
     title: state.title,
     message_count: state.count,
     created_at: new Date(state.createdAtMs).toISOString(),

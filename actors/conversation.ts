@@ -6,7 +6,7 @@ import { defineActor, type ReadRequest, type RunEnded, type Turn } from "../runt
 import { addressParts } from "../runtime/address.ts";
 import type { ErrorCode } from "../runtime/errors.ts";
 import { pinnedVersion } from "./canary.ts";
-import { endRun, startNext } from "./conversation-end.ts";
+import { endRun, startForgetting, startNext } from "./conversation-end.ts";
 import {
   type ConversationState,
   type Entry,
@@ -25,11 +25,16 @@ import {
   type MessageRecord,
   messageKey,
 } from "./records/conversation.ts";
+import { memorySettings } from "./records/memory.ts";
 import { takeCharge } from "./reply.ts";
 import type { SteerValue, TurnInput } from "./turn-input.ts";
 
 /** Everything a conversation is told: from outside, by its runs, and by itself while it is deleted. */
-export type ConversationMessage = ConversationRequest | RunEnded | { readonly type: "purge" };
+export type ConversationMessage =
+  | ConversationRequest
+  | RunEnded
+  | { readonly type: "purge" }
+  | { readonly type: "forget" };
 
 /** Kind `conversation`. */
 export const conversationActor = defineActor<ConversationState, ConversationMessage>({
@@ -53,6 +58,9 @@ export const conversationActor = defineActor<ConversationState, ConversationMess
         return remove(state, turn);
       case "purge":
         return purge(state, turn);
+      case "forget":
+        startForgetting(state, turn);
+        return state;
     }
   },
 });
@@ -75,6 +83,9 @@ function chat(state: ConversationState, message: ChatMessage, turn: Turn): Conve
   if (row === undefined) {
     return refuse(state, turn, "NOT_FOUND", `Agent ${message.agent} does not exist.`);
   }
+  if (state.agent !== null && message.user !== undefined && message.user !== state.user) {
+    return refuse(state, turn, "NOT_FOUND", `This user has no conversation ${root}.`);
+  }
   const mode = message.on_busy ?? row.agent.agent_config?.on_busy ?? "enqueue";
   if (state.current !== null && mode === "reject") {
     const code = "CONVERSATION_BUSY";
@@ -92,7 +103,7 @@ function chat(state: ConversationState, message: ChatMessage, turn: Turn): Conve
   takeCharge(turn, message.priceMicros);
   const version = pinnedVersion(row, root);
   const sequence = state.next;
-  const base = opened(state, message, turn);
+  const base = remembering(opened(state, message, turn), row);
   const merged =
     mode === "merge" ? base.waiting.findLast((_, at, all) => at === all.length - 1) : null;
   const next =
@@ -135,7 +146,12 @@ function opened(state: ConversationState, message: ChatMessage, turn: Turn): Con
     updatedAtMs: turn.nowMs,
     count: state.count + 1,
     next: state.next + 2,
+    ...(isFirst && message.user !== undefined ? { user: message.user } : {}),
   };
+}
+
+function remembering(state: ConversationState, { agent }: AgentRow): ConversationState {
+  return memorySettings(agent.memory) === null ? state : { ...state, isRemembered: true };
 }
 
 interface NewRun {
@@ -156,6 +172,7 @@ function startOrWait(state: ConversationState, wanted: NewRun, turn: Turn): Conv
     sequences: [sequence],
     stream: message.stream,
     ...(state.collected === null ? {} : { collected: state.collected }),
+    ...(state.user === undefined ? {} : { user: state.user }),
   };
   const run = turn.startRun({
     kind: wanted.hasGraph ? "workflow" : "supervisor",
@@ -278,6 +295,7 @@ function remove(state: ConversationState, turn: Turn): ConversationState {
   cancelAll(state, "the conversation was deleted", turn);
   turn.putRow(conversationsTable, rowId(row.agent_key, root), undefined);
   turn.send(turn.self, { type: "purge" });
+  startForgetting(state, turn);
   turn.reply({ deleted: true });
   return { ...state, title: "", collected: null, deleted: true };
 }

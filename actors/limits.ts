@@ -41,6 +41,27 @@ export const limits = {
   schemaDepth: 32,
   /** Answers over this size are not validated but refused. */
   outputBytes: 64 * 1_024,
+  /** Rounds of tool calls in one answer, calls of one round, and characters of one result. */
+  toolRounds: 5,
+  toolCalls: 16,
+  toolResultChars: 16_000,
+  toolMs: 60_000,
+  /** Room of recalled memories in a prompt: tokens, and share of the model's window. */
+  memoryTokens: 1_500,
+  memoryShare: 0.1,
+  /** One recall, ms. */
+  recallMs: 20_000,
+  /** Facts that one turn is good for, tokens of the call that finds them, and characters it reads. */
+  memoryFacts: 8,
+  memoryCallTokens: 1_000,
+  memoryReadChars: 16_000,
+  /** Entries that it is shown, so that it can replace instead of repeat. */
+  memoryKnown: 10,
+  /** Life of the run that takes in a turn, and of the one that forgets a conversation, ms. */
+  memoryRunMs: 3_600_000,
+  forgetRunMs: 7 * 24 * 3_600_000,
+  /** A failed forgetting is begun again after this, ms. */
+  forgetAgainMs: 60_000,
   /** Model calls that may try to put an invalid answer right. */
   repairs: 1,
   graphNodes: 200,

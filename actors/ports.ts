@@ -3,6 +3,7 @@
 
 import type { ErrorData } from "../runtime/errors.ts";
 import type { PassageScores, SearchRequest, SearchResult } from "./knowledge/search.ts";
+import type { Memories } from "./memory/memories.ts";
 import type { DocumentReport } from "./records/ingestion-job.ts";
 
 /** Token counts as the provider reported them; `estimated` when it reported none. */
@@ -383,5 +384,6 @@ export interface Ports {
   readonly embedders: Embedders;
   readonly retriever: Retriever;
   readonly ingest: Ingest;
+  readonly memories: Memories;
   readonly compute: Compute;
 }

@@ -74,6 +74,7 @@ export function replyOf(
     data_collection: result.data,
     sources: result.sources,
     ...(result.nothingRelevant && { nothing_relevant: true }),
+    ...(result.memories === undefined ? {} : { memories: result.memories }),
     usage: result.usage,
     model: result.model,
     builtin: result.builtin,

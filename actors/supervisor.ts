@@ -12,6 +12,7 @@ import { type CompiledAgent, loadAgent } from "./compiled.ts";
 import { limits } from "./limits.ts";
 import type { Ports, PromptMessage } from "./ports.ts";
 import type { ChatEvent, RoutingInfo } from "./records/conversation.ts";
+import { memorySettings } from "./records/memory.ts";
 import { chooseAction } from "./route-step.ts";
 import { type Decision, toRoutingInfo } from "./routing/decision.ts";
 import { type Meter, metered } from "./spend.ts";
@@ -48,9 +49,14 @@ async function answerTurn(
   // the run was named: a canary may differ.
   const compiled = await loadAgent(context, input);
   const asked = await loadAsked(context, input);
-  if (compiled.graph !== null)
-    return runGraph(context, input, { compiled, asked, meter, graph: compiled.graph });
-  return supervise(context, input, { compiled, asked, meter });
+  const work = { compiled, asked, meter };
+  const result =
+    compiled.graph === null
+      ? await supervise(context, input, work)
+      : await runGraph(context, input, { ...work, graph: compiled.graph });
+  const isRemembered =
+    input.owner === "conversation" && memorySettings(compiled.agent.memory) !== null;
+  return isRemembered ? { ...result, isRemembered } : result;
 }
 
 interface Work {
@@ -105,6 +111,7 @@ async function round(
     sequences: input.sequences,
     stream: input.stream,
     ...(input.collected === undefined ? {} : { collected: input.collected }),
+    ...(input.user === undefined ? {} : { user: input.user }),
     ...(input.text === undefined ? {} : { text: input.text }),
     ...(extra.length === 0 ? {} : { extra }),
     subAgent: decision.choice,

@@ -4,6 +4,7 @@
 import { type Address, address, addressParts } from "../runtime/address.ts";
 import type { FinishReason, PromptMessage, Usage } from "./ports.ts";
 import type { DataCollection, RoutingInfo, Source } from "./records/conversation.ts";
+import type { RecalledMemory } from "./records/memory.ts";
 
 /** Where the messages of a run are, and which agent version it is pinned to. */
 export interface TurnReference {
@@ -17,6 +18,8 @@ export interface TurnReference {
   readonly stream: boolean;
   /** What earlier turns collected for `required_parameters`. */
   readonly collected?: Readonly<Record<string, unknown>>;
+  /** Who speaks. */
+  readonly user?: string;
 }
 
 /** Input of a root run (kinds `supervisor` and `workflow`). */
@@ -45,6 +48,8 @@ export interface Answer {
   readonly sources: readonly Source[];
   /** It should have rested on collections, and they hold nothing on the question. */
   readonly nothingRelevant?: boolean;
+  /** Absent for an agent without memory. */
+  readonly memories?: readonly RecalledMemory[];
   readonly usage: Usage;
   readonly model: string;
   readonly builtin: boolean;
@@ -61,6 +66,8 @@ export interface TurnResult extends Answer {
   readonly escalatedTo?: string;
   /** Sequences of steered messages this run has answered too. */
   readonly steered?: readonly number[];
+  /** The agent has a memory: what was said is taken in after the turn. */
+  readonly isRemembered?: true;
 }
 
 /** Key of the record that holds a completion as sent. */

@@ -148,7 +148,7 @@ async function answerNode(line: Line, node: GraphNode): Promise<void> {
 }
 
 function inputOf(walk: Walk, node: GraphNode, value: unknown, show: boolean): AnswerInput {
-  const { owner, agent, version, sequences, stream, collected } = walk.input;
+  const { owner, agent, version, sequences, stream, collected, user } = walk.input;
   const text =
     value === undefined ? undefined : typeof value === "string" ? value : JSON.stringify(value);
   return {
@@ -158,6 +158,7 @@ function inputOf(walk: Walk, node: GraphNode, value: unknown, show: boolean): An
     sequences,
     stream,
     ...(collected === undefined ? {} : { collected }),
+    ...(user === undefined ? {} : { user }),
     ...(text === undefined ? {} : { text }),
     subAgent: node.ref,
     show,

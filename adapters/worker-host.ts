@@ -19,6 +19,7 @@ import { settingsFrom } from "./knowledge/settings.ts";
 import { createKnowledgeWriter } from "./knowledge/writer.ts";
 import type { LlmConfig } from "./llm/config.ts";
 import { createLlm } from "./llm/llm.ts";
+import { createMemories } from "./memory/memories.ts";
 import { createPoolParser } from "./parse/pool-parser.ts";
 import { createSegmentFiles } from "./segment-files.ts";
 
@@ -66,6 +67,7 @@ export const workerHost: WorkerHost<HostConfig> = {
         fetch: (url, signal) => fetchDocument(web, url, signal),
         isMergeDue: (place) => merger.isDue(place),
       }),
+      memories: createMemories({ bulk, embedders }),
       compute,
     };
   },

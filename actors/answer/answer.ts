@@ -3,9 +3,12 @@
 // reply needs. Runs inside a run; everything it does outside is a step.
 
 import type { RunContext } from "../../runtime/actor.ts";
+import { addressParts } from "../../runtime/address.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import type { CompiledAgent } from "../compiled.ts";
 import { limits } from "../limits.ts";
+import { fitMemories, memoryBlock, memoryOf, type RunMemory, recallFor } from "../memory/recall.ts";
+import { memoryTools } from "../memory/tools.ts";
 import type { Grounding, LlmRequest, Passage, Ports, PromptMessage } from "../ports.ts";
 import {
   builtinNotice,
@@ -13,6 +16,7 @@ import {
   type CompletionMessage,
   type DataCollection,
 } from "../records/conversation.ts";
+import type { RecalledMemory } from "../records/memory.ts";
 import type { SubAgent } from "../records/sub-agent.ts";
 import type { Meter } from "../spend.ts";
 import type { Answer, AnswerInput } from "../turn-input.ts";
@@ -24,7 +28,7 @@ import { loadSchemas } from "./output-schema.ts";
 import { collect, collectInstruction, parametersOf, questionFor } from "./parameters.ts";
 import { smallTalkOf } from "./phrases.ts";
 import { answerLanguage, systemPrompt } from "./prompt.ts";
-import { formatOf, samplingOf } from "./request.ts";
+import { type AnswerFormat, formatOf, samplingOf } from "./request.ts";
 import { emitSources, retrieve, toSource } from "./sources.ts";
 import { frameOf } from "./template.ts";
 
@@ -40,6 +44,10 @@ interface Work {
   readonly isBuiltin: boolean;
   readonly passages: readonly Passage[];
   readonly usesCollection: boolean;
+  /** Null for an agent without memory, or when nobody is there to remember. */
+  readonly memory: RunMemory | null;
+  /** Those that the prompt holds. */
+  readonly memories: readonly RecalledMemory[];
 }
 
 const noFrame = { before: "", after: "" };
@@ -67,6 +75,10 @@ export async function answer(
   const sources = work.passages.map(toSource);
   const nothingRelevant = work.usesCollection && sources.length === 0;
   if (input.show) emitSources(context, options.round, { sources, nothingRelevant });
+  const { memories } = work;
+  if (memories.length > 0 && input.show) {
+    emit(context, `memories:${options.round}`, { type: "memories", memories });
+  }
   if (work.isBuiltin && input.show && options.round === 1) {
     emit(context, "notice", { type: "notice", text: builtinNotice });
   }
@@ -75,6 +87,7 @@ export async function answer(
     text: written.text,
     sources,
     nothingRelevant,
+    ...(work.memory === null ? {} : { memories }),
     usage: written.usage,
     model: written.model ?? work.model,
     builtin: work.isBuiltin,
@@ -106,7 +119,11 @@ async function gather(
   const isTalk = subAgent === null && smallTalkOf(question) !== undefined;
   const collections = isTalk ? [] : collectionsOf(compiled, subAgent);
   const { previous } = asked;
-  const passages = await retrieve(context, { collections, question, previous, round });
+  const memory = memoryOf(context.tenant, agent, input.user);
+  const [passages, recalled] = await Promise.all([
+    retrieve(context, { collections, question, previous, round }),
+    memory === null ? [] : recallFor(context, memory, { question, previous, round }),
+  ]);
   const work: Work = {
     context,
     input,
@@ -118,6 +135,8 @@ async function gather(
     isBuiltin: context.ports.llm.isBuiltin(model),
     passages,
     usesCollection: collections.length > 0,
+    memory,
+    memories: fitMemories(recalled, context.ports.llm.windowOf(model)),
   };
   return work.isBuiltin ? withoutUseless(work) : work;
 }
@@ -171,6 +190,7 @@ async function write(
     frame: { before: follow + (frame ?? noFrame).before, after: (frame ?? noFrame).after },
     schema: format.schema,
     hidesData: parameters.length > 0 && !isBuiltin,
+    ...toolsFor(work, format),
     // A model asks by itself, as it was told to; the built-in answerer cannot.
     ...(parameters.length > 0 && isBuiltin
       ? { suffix: (_text, data) => questionFor(parameters, gatherData(data).missing) }
@@ -180,9 +200,23 @@ async function write(
   return { ...written, collection: parameters.length > 0 ? gatherData(written.data) : null };
 }
 
+/** The memory's tools. A stateless completion stores nothing, so it has none; nor has a fixed form. */
+function toolsFor(
+  { context, memory, isBuiltin, asked }: Work,
+  format: AnswerFormat,
+): Pick<ModelCall, "tools"> {
+  const isFree = format.responseFormat === undefined && asked.sent === undefined;
+  if (memory === null || !memory.settings.tools || isBuiltin || !isFree) return {};
+  const source = {
+    conversation_key: addressParts(context.self).root,
+    message_id: asked.messageId ?? null,
+  };
+  return { tools: memoryTools(context, memory, source) };
+}
+
 async function requestFor(
   work: Work,
-  format: ReturnType<typeof formatOf>,
+  format: AnswerFormat,
   collects: boolean,
 ): Promise<LlmRequest> {
   const { compiled, subAgent, input, model, isBuiltin } = work;
@@ -195,6 +229,7 @@ async function requestFor(
     subAgent,
     passages,
     usesCollection: work.usesCollection,
+    memories: memoryBlock(work.memories, work.memory?.scope.user !== null),
     instructions: [
       ...(input.instruction === undefined ? [] : [input.instruction]),
       ...(format.instruction === "" ? [] : [format.instruction]),

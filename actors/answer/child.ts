@@ -40,20 +40,26 @@ export async function showText(
   );
 }
 
+/** What an answer rests on. */
+type Ground = Pick<Answer, "sources" | "nothingRelevant" | "memories">;
+
 /**
- * What several answers rest on, together: each passage once, in order of first use. Nothing was
- * relevant when one of them needed a passage and none has any.
+ * What several answers rest on, together: each passage and memory once, in order of first use. Nothing
+ * was relevant when one of them needed a passage and none has any.
  */
 export function restingOn(
-  answers: readonly Pick<Answer, "sources" | "nothingRelevant">[],
-): Required<Pick<Answer, "sources" | "nothingRelevant">> {
+  answers: readonly Ground[],
+): Ground & Required<Pick<Ground, "nothingRelevant">> {
   const byChunk = new Map<string, Source>();
   for (const source of answers.flatMap(({ sources }) => sources)) {
     const key = `${source.collection_key}/${source.chunk_id}`;
     if (!byChunk.has(key)) byChunk.set(key, source);
   }
+  const memories = answers.flatMap((one) => (one.memories === undefined ? [] : [one.memories]));
+  const byId = new Map(memories.flat().map((memory) => [memory.id, memory]));
   return {
     sources: [...byChunk.values()],
+    ...(memories.length === 0 ? {} : { memories: [...byId.values()] }),
     nothingRelevant: byChunk.size === 0 && answers.some((one) => one.nothingRelevant === true),
   };
 }

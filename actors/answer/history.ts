@@ -37,6 +37,8 @@ export interface Asked {
   /** The user's previous message and who answered it, for routing. */
   readonly previous?: string;
   readonly previousChoice?: string | null;
+  /** Id of the message, of the last of merged ones. */
+  readonly messageId?: string;
   /** A stateless completion as sent. */
   readonly sent?: CompletionMessage;
 }
@@ -60,11 +62,10 @@ export async function loadAsked(
     first > 1 ? page(context, reference, first, 2) : [],
   ]);
   const wanted = new Set(sequences);
-  const text = own
+  const messages = own
     .map((row) => row.value as MessageRecord)
-    .filter((message) => wanted.has(message.sequence))
-    .map((message) => message.content)
-    .join("\n");
+    .filter((message) => wanted.has(message.sequence));
+  const text = messages.map((message) => message.content).join("\n");
   if (text === "") {
     throw new RuntimeError(
       "NOT_FOUND",
@@ -73,8 +74,10 @@ export async function loadAsked(
   }
   const previous = before.find((message) => message.role === "user")?.content;
   const answered = before.find((message) => message.role === "assistant")?.routing_info;
+  const messageId = messages.at(-1)?.id;
   return {
     text,
+    ...(messageId === undefined ? {} : { messageId }),
     ...(previous === undefined ? {} : { previous }),
     ...(answered === undefined ? {} : { previousChoice: answered.sub_agent_key }),
   };

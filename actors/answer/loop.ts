@@ -1,11 +1,20 @@
-// The model loop: one call as a journaled step that streams while it is written, and one repair
-// when a schema was not met. Repeat is `safe`: after a crash a call in flight is made again.
+// The model loop: one call as a journaled step that streams while it is written; further ones while
+// the model calls tools, and one repair when a schema was not met. Repeat is `safe`: after a crash a
+// call in flight is made again.
 
 import type { Attempt, RunContext } from "../../runtime/actor.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { callerOf } from "../caller.ts";
 import { limits } from "../limits.ts";
-import type { FinishReason, LlmRequest, LlmResult, Ports, Usage } from "../ports.ts";
+import type {
+  FinishReason,
+  LlmRequest,
+  LlmResult,
+  Ports,
+  PromptMessage,
+  ToolCall,
+  Usage,
+} from "../ports.ts";
 import type { Meter } from "../spend.ts";
 import { addUsage } from "../turn-input.ts";
 import { messageTokens } from "./history.ts";
@@ -13,10 +22,14 @@ import { createLiveText } from "./live-text.ts";
 import { type Checked, checkOutput } from "./output-schema.ts";
 import { splitData } from "./parameters.ts";
 import type { Frame } from "./template.ts";
+import { performCalls, type Tool } from "./tools.ts";
 
 /** One answer to get from a model. */
 export interface ModelCall {
-  /** Number of the answer within its run, 1-based: steps are `model:n` and `repair:n`. */
+  /**
+   * Number of the answer within its run, 1-based: steps are `model:n`, `model:n.turn` after a round of
+   * tools, and `repair:n.m`.
+   */
   readonly round: number;
   readonly request: LlmRequest;
   /** Whether viewers see the text. */
@@ -25,6 +38,8 @@ export interface ModelCall {
   /** Enforced: the text is JSON that fits, and is shown only then. */
   readonly schema: Readonly<Record<string, unknown>> | null;
   readonly hidesData: boolean;
+  /** What the model may call; never together with a schema. */
+  readonly tools?: readonly Tool[];
   /** Text to put after the model's, e.g. a question for what is missing. */
   suffix?(text: string, data: Readonly<Record<string, unknown>> | null): string;
 }
@@ -49,11 +64,14 @@ interface Stored {
   /** The model that answered, when the request named none. */
   readonly model?: string;
   readonly data?: Readonly<Record<string, unknown>>;
+  /** Tools that the model calls before it goes on. */
+  readonly calls?: readonly ToolCall[];
   readonly fault?: { readonly reason: string; readonly pointer: string };
 }
 
 /**
- * Calls the model, and once more when its answer does not fit the schema.
+ * Calls the model; again with the results of the tools it calls, at most `limits.toolRounds` times; and
+ * once more when its answer does not fit the schema.
  * @throws OUTPUT_INVALID naming the path after the repair; what the model's provider threw.
  */
 export async function callModel(
@@ -67,15 +85,28 @@ export async function callModel(
     // A provider's adapter has tried again itself until its first word; here only cut streams are left.
     retry: { times: limits.modelRetries, minMs: 500, maxMs: 10_000 },
   } as const;
-  const one = (key: string, request: LlmRequest): Promise<Stored> =>
+  const one = (key: string, request: LlmRequest, of: ModelCall = call): Promise<Stored> =>
     context
-      .step(key, (attempt) => perform(context, call, request, { attempt, meter, key }), options)
+      .step(key, (attempt) => perform(context, of, request, { attempt, meter, key }), options)
       .then((stored) => {
         meter.settle(key, stored.usage);
         return stored;
       });
-  let stored = await one(`model:${call.round}`, call.request);
-  let usage = stored.usage;
+  let turn = withTools(call);
+  let stored = await one(`model:${call.round}`, turn.request);
+  let { usage, data } = stored;
+  let before = textOf(stored);
+  for (let number = 1; stored.calls !== undefined && number <= limits.toolRounds; number += 1) {
+    const name = `${call.round}.${number}`;
+    const { show, tools = [] } = call;
+    const answers = await performCalls(context, tools, stored.calls, { name, show });
+    turn = turnAfter(turn, stored, answers, { call, hasText: before !== "" });
+    if (number === limits.toolRounds) turn = withoutTools(turn);
+    stored = await one(`model:${name}`, turn.request, turn);
+    usage = addUsage(usage, stored.usage);
+    data = stored.data ?? data;
+    before += textOf(stored);
+  }
   for (let repair = 1; stored.fault !== undefined && repair <= limits.repairs; repair += 1) {
     const request = repairRequest(call.request, stored.hidden ?? "", stored.fault.reason);
     stored = await one(`repair:${call.round}.${repair}`, request);
@@ -89,17 +120,46 @@ export async function callModel(
       { pointer },
     );
   }
-  const text = stored.text ?? stored.hidden ?? "";
-  const answer = {
+  const text = call.schema === null ? before : textOf(stored);
+  const answer: ModelAnswer = {
     text,
-    data: stored.data ?? null,
+    data: data ?? null,
     usage,
-    finishReason: stored.finish,
+    // Nobody else is to make the calls of a model that goes on calling.
+    finishReason: stored.calls === undefined ? stored.finish : "stop",
     ...(stored.model === undefined ? {} : { model: stored.model }),
   };
   if (call.schema === null) return answer;
   const checked = checkOutput(call.schema, text);
   return checked.ok ? { ...answer, output: checked.value } : answer;
+}
+
+const textOf = ({ text, hidden }: Stored): string => text ?? hidden ?? "";
+
+function withTools(call: ModelCall): ModelCall {
+  const { request, tools = [] } = call;
+  if (tools.length === 0) return call;
+  return { ...call, request: { ...request, tools: tools.map(({ spec }) => spec) } };
+}
+
+function withoutTools(call: ModelCall): ModelCall {
+  return { ...call, request: { ...call.request, toolChoice: "none" } };
+}
+
+/** The call after a round of tools: it goes on where the text stands. */
+function turnAfter(
+  turn: ModelCall,
+  stored: Stored,
+  answers: readonly PromptMessage[],
+  { call, hasText }: { readonly call: ModelCall; readonly hasText: boolean },
+): ModelCall {
+  const content = textOf(stored).slice(turn.frame.before.length);
+  const asked: PromptMessage = { role: "assistant", content, toolCalls: stored.calls ?? [] };
+  return {
+    ...turn,
+    request: { ...turn.request, messages: [...turn.request.messages, asked, ...answers] },
+    frame: { before: hasText ? "\n\n" : call.frame.before, after: call.frame.after },
+  };
 }
 
 async function perform(
@@ -153,10 +213,15 @@ function toStored(call: ModelCall, result: LlmResult): Stored {
   const { shown, data } = call.hidesData
     ? splitData(result.text)
     : { shown: result.text, data: null };
+  const collected = data === null ? {} : { data };
+  if (call.tools !== undefined && result.toolCalls.length > 0) {
+    const begun = shown === "" ? "" : call.frame.before + shown;
+    return { ...base, ...shownAs(call, begun), ...collected, calls: result.toolCalls };
+  }
   const suffix = call.suffix?.(shown, data) ?? "";
   const body = suffix === "" ? shown : shown === "" ? suffix : `${shown}\n\n${suffix}`;
   const text = call.frame.before + body + call.frame.after;
-  return { ...base, ...shownAs(call, text), ...(data === null ? {} : { data }) };
+  return { ...base, ...shownAs(call, text), ...collected };
 }
 
 function shownAs(call: ModelCall, text: string): { text: string } | { hidden: string } {

@@ -13,6 +13,8 @@ export interface PromptParts {
   readonly passages: readonly Passage[];
   /** Whether the answer should have rested on a collection. */
   readonly usesCollection: boolean;
+  /** What is remembered of the user, as a block; "" for nothing. */
+  readonly memories: string;
   /** More instructions: the schema, what to collect, a hand-over. */
   readonly instructions: readonly string[];
 }
@@ -37,6 +39,7 @@ export function systemPrompt(parts: PromptParts): string {
     examplesOf(agent),
     templateOf(agent.response_template),
     ...parts.instructions,
+    parts.memories,
     agent.pre_context_prompt ?? "",
     passagesOf(parts.passages, parts.usesCollection),
     agent.post_context_prompt ?? "",

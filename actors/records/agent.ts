@@ -2,6 +2,7 @@
 // from which the type, the validation, the defaults and the OpenAPI text come.
 
 import { type Static, Type } from "../schema.ts";
+import { agentMemory } from "./memory.ts";
 
 const nullable = <S extends Parameters<typeof Type.Union>[0][number]>(schema: S) =>
   Type.Union([schema, Type.Null()]);
@@ -97,6 +98,8 @@ export const agentInput = Type.Object(
     graph_definition: Type.Optional(nullable(jsonObject)),
     state_schema: Type.Optional(nullable(jsonObject)),
     entry_node: Type.Optional(nullable(Type.String({ maxLength: 64 }))),
+    /** What is kept of users beyond one conversation. */
+    memory: Type.Optional(nullable(agentMemory)),
   },
   { additionalProperties: false },
 );

@@ -2,6 +2,7 @@
 // messages and its entry in the tenant's list look.
 
 import type { Usage } from "../ports.ts";
+import type { RecalledMemory } from "./memory.ts";
 
 /** Which action the router took and why. */
 export interface RoutingInfo {
@@ -73,6 +74,8 @@ export interface ChatReply {
   readonly sources: readonly Source[];
   /** The collections were searched and hold nothing on the question: there are no sources. */
   readonly nothing_relevant?: true;
+  /** What was remembered of the user and given to the model; absent for an agent without memory. */
+  readonly memories?: readonly RecalledMemory[];
   readonly usage: Usage;
   /** Model that wrote the answer, as the record names it, and whether it was the built-in answerer. */
   readonly model: string;
@@ -94,6 +97,10 @@ export type ChatEvent =
       readonly sources: readonly Source[];
       readonly nothing_relevant?: true;
     }
+  /** What was remembered of the user and given to the model. */
+  | { readonly type: "memories"; readonly memories: readonly RecalledMemory[] }
+  /** A fact was written down after the turn. */
+  | { readonly type: "memory_written"; readonly id: string | null; readonly status: string }
   | {
       readonly type: "tool_call";
       readonly id: string;
@@ -137,6 +144,8 @@ export interface MessageRecord {
 export interface ConversationRow {
   readonly conversation_key: string;
   readonly agent_key: string;
+  /** Who speaks in it, as the application names its users; null when it named nobody. */
+  readonly user_key: string | null;
   readonly title: string;
   readonly message_count: number;
   readonly created_at: string;
@@ -161,6 +170,8 @@ export interface ChatMessage {
   readonly type: "chat";
   readonly agent: string;
   readonly text: string;
+  /** Who speaks; the first message of a conversation decides for all of it. */
+  readonly user?: string;
   /** Whether text is shown as it comes (the provider is asked to stream). */
   readonly stream: boolean;
   readonly on_busy?: "enqueue" | "interrupt" | "reject" | "merge" | "steer";
@@ -208,6 +219,8 @@ export interface CompletionMessage {
     readonly role: "system" | "user" | "assistant";
     readonly content: string;
   }[];
+  /** Who speaks. */
+  readonly user?: string;
   readonly stream: boolean;
   readonly overrides: {
     readonly temperature?: number;

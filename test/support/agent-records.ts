@@ -35,6 +35,7 @@ export const emptyAgent: Agent = {
   graph_definition: null,
   state_schema: null,
   entry_node: null,
+  memory: null,
   version: 1,
   ...times,
 };

@@ -2,6 +2,7 @@
 // that a test can let the engine die in the middle of a turn and start another on what is stored.
 
 import { catalog } from "../../actors/catalog.ts";
+import type { Memories } from "../../actors/memory/memories.ts";
 import type { Llm, Ports, Retriever } from "../../actors/ports.ts";
 import type { Agent } from "../../actors/records/agent.ts";
 import { agentTables, versionId } from "../../actors/records/agent-version.ts";
@@ -30,6 +31,7 @@ import type { StoreOp } from "../../runtime/store/store.ts";
 import { emptyAgent, emptySubAgent } from "./agent-records.ts";
 import { resultOf } from "./find.ts";
 import { noIngest } from "./no-ingest.ts";
+import { noMemories } from "./no-memories.ts";
 
 export const tenant = "tn_test";
 const balanceKey = keys.counter(tenant, "balance");
@@ -82,6 +84,7 @@ export const conversationAt = (root: string): Address =>
 export async function startAgents(options: {
   readonly llm: Llm;
   readonly retriever?: Retriever;
+  readonly memories?: Memories;
 }): Promise<AgentsHost> {
   let onCrash: () => void = () => undefined;
   const crashed = new Promise<void>((resolve) => {
@@ -95,6 +98,7 @@ export async function startAgents(options: {
     embedder: createBuiltinEmbedder(),
     embedders: createEmbedders(createBuiltinEmbedder()),
     ingest: noIngest,
+    memories: options.memories ?? noMemories,
     compute: { run: async () => undefined },
   } satisfies Ports;
   const handlers = new Map<number, (item: WorkerItem) => void>();

@@ -2,6 +2,7 @@
 // conversation, one whole turn.
 
 import { afterEach } from "vitest";
+import type { Memories } from "../../actors/memory/memories.ts";
 import type { Retriever } from "../../actors/ports.ts";
 import type { Agent } from "../../actors/records/agent.ts";
 import type { ChatMessage, ChatReply } from "../../actors/records/conversation.ts";
@@ -25,8 +26,16 @@ afterEach(async () => {
 });
 
 /** A host with money, stopped after the test. */
-export async function startHost(llm: ScriptedLlm, retriever?: Retriever): Promise<AgentsHost> {
-  const host = await startAgents({ llm, ...(retriever ? { retriever } : {}) });
+export async function startHost(
+  llm: ScriptedLlm,
+  ports: Pick<Wanted, "retriever" | "memories"> = {},
+): Promise<AgentsHost> {
+  const { retriever, memories } = ports;
+  const host = await startAgents({
+    llm,
+    ...(retriever && { retriever }),
+    ...(memories && { memories }),
+  });
   hosts.push(host);
   await host.setBalance(BALANCE);
   return host;
@@ -37,6 +46,7 @@ export interface Wanted {
   readonly agent?: Partial<Agent>;
   readonly subAgents?: readonly Partial<SubAgent>[];
   readonly retriever?: Retriever;
+  readonly memories?: Memories;
 }
 
 /** A conversation of a new agent. */
@@ -49,7 +59,7 @@ export interface Talk {
 
 /** A host with one agent and a conversation that has not begun. */
 export async function startTalk(llm: ScriptedLlm, wanted: Wanted = {}): Promise<Talk> {
-  const agents = await startHost(llm, wanted.retriever);
+  const agents = await startHost(llm, wanted);
   const agent = newAgent();
   const cv = newConversation();
   await agents.putAgent({ agent_key: agent, ...wanted.agent }, wanted.subAgents);

@@ -27,6 +27,7 @@ import { createRetriever } from "../../adapters/knowledge/retriever.ts";
 import { settingsFrom } from "../../adapters/knowledge/settings.ts";
 import { forgetSources, keepSources } from "../../adapters/knowledge/sources.ts";
 import { createKnowledgeStore } from "../../adapters/knowledge/store.ts";
+import { createMemories } from "../../adapters/memory/memories.ts";
 import type { Definition } from "../../runtime/actor.ts";
 import { type RunningSystem, startSystem } from "../../runtime/pool.ts";
 import { inlineCompute } from "./inline-compute.ts";
@@ -86,6 +87,7 @@ export async function startHttpHost(parts: HostParts = {}): Promise<HttpHost> {
         embedders: createEmbedders(embedder),
         retriever: createRetriever({ reader: bulk, settingsOf: settingsFrom(hot), embedder }),
         ingest: ingestOver({ bulk, tables: hot, embedders: createEmbedders(embedder), compute }),
+        memories: createMemories({ bulk, embedders: createEmbedders(embedder) }),
         compute,
       }),
     }),

@@ -14,8 +14,16 @@ export interface Scripted {
   write(piece: string): void;
 }
 
+/** Tools that a script has the model call, by name, after what it says. */
+export interface ScriptedCalls {
+  readonly text?: string;
+  readonly calls: readonly { readonly name: string; readonly arguments: unknown }[];
+}
+
+type Said = string | ScriptedCalls;
+
 /** Gives the whole text (what was not written yet is streamed), or throws. */
-export type Script = (scripted: Scripted) => string | Promise<string>;
+export type Script = (scripted: Scripted) => Said | Promise<Said>;
 
 /** A gate that a script waits at and a test opens. */
 export interface Gate {
@@ -48,13 +56,19 @@ export function createScriptedLlm(script: Script, windowTokens = 128_000): Scrip
         written += piece;
         onEvent?.({ type: "text", text: piece });
       };
-      const text = await llm.script({ request, signal, call: requests.length, write });
+      const call = requests.length;
+      const said = await llm.script({ request, signal, call, write });
+      const { text = "", calls } = typeof said === "string" ? { text: said, calls: [] } : said;
       if (signal.aborted) throw signal.reason;
       if (text.length > written.length) write(text.slice(written.length));
       return {
         text,
-        toolCalls: [],
-        finishReason: "stop",
+        toolCalls: calls.map(({ name, arguments: given }, at) => ({
+          id: `call_${call}_${at}`,
+          name,
+          arguments: typeof given === "string" ? given : JSON.stringify(given),
+        })),
+        finishReason: calls.length > 0 ? "tool_calls" : "stop",
         usage: { promptTokens: 10, completionTokens: 5 },
         provider: "scripted",
         model: request.model === "" ? "operator-default" : request.model,

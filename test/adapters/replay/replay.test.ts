@@ -23,6 +23,7 @@ import {
 } from "../../support/agents-host.ts";
 import { noScores, resultOf } from "../../support/find.ts";
 import { noIngest } from "../../support/no-ingest.ts";
+import { noMemories } from "../../support/no-memories.ts";
 import { recordedRuns } from "../../support/recorded-runs.ts";
 import { createGate, createScriptedLlm, type ScriptedLlm } from "../../support/scripted-llm.ts";
 
@@ -189,6 +190,7 @@ function outsideOf(llm: ScriptedLlm, searched: unknown[]): Ports {
     embedder: createBuiltinEmbedder(),
     embedders: createEmbedders(createBuiltinEmbedder()),
     ingest: noIngest,
+    memories: noMemories,
     compute: { run: async () => undefined },
   };
 }

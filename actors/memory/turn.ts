@@ -1,0 +1,236 @@
+// What happens after a turn of an agent with memory, where nobody waits for it: the turn's messages
+// become findable, what was recalled is noted, and, when the agent wants it, a model finds facts to
+// keep. A durable run of the conversation; and the run that forgets a deleted conversation.
+
+import { defineRun, type RunContext, type StepOptions, type Turn } from "../../runtime/actor.ts";
+import { addressParts } from "../../runtime/address.ts";
+import { messageTokens } from "../answer/history.ts";
+import { callerOf } from "../caller.ts";
+import { loadAgent } from "../compiled.ts";
+import { limits } from "../limits.ts";
+import type { Ports, Usage } from "../ports.ts";
+import {
+  type ChatEvent,
+  type LedgerRow,
+  ledgerTable,
+  type MessageRecord,
+  messageKey,
+} from "../records/conversation.ts";
+import { memorySettings } from "../records/memory.ts";
+import { type Meter, metered } from "../spend.ts";
+import { ownerOf } from "../turn-input.ts";
+import { extractRequest, type FoundFact, factsOf } from "./extract.ts";
+import type { MemoryWritten } from "./memories.ts";
+import { acceptedMs, memoryOf, type RunMemory } from "./recall.ts";
+import {
+  type ForgetInput,
+  forgetKind,
+  type MemoryTurnInput,
+  memoryTurnKind,
+} from "./turn-input.ts";
+
+/** Service of ledger rows of calls that nobody asked for by a request. */
+export const memoryService = "memory";
+
+/** A provider or a disk that is down is asked again for some minutes. */
+const PATIENT = { times: 8, minMs: 1_000, maxMs: 60_000 } as const;
+const safe = { repeat: "safe", retry: PATIENT } as const satisfies StepOptions<unknown>;
+
+/** What a turn was good for. */
+export interface MemoryTurnResult {
+  readonly written: readonly MemoryWritten[];
+}
+
+/** Kind `memory-turn`. */
+export const memoryTurnRun = defineRun<MemoryTurnInput, MemoryTurnResult, Ports>({
+  kind: memoryTurnKind,
+  async run(input, context) {
+    let spend: Usage | null = null;
+    // Of a run that does not complete, the meter writes the row.
+    context.atEnd((write) => {
+      if (spend !== null) settle(context, write, spend);
+    });
+    const done = await metered(context, (meter) => takeIn(input, context, meter));
+    spend = done.spend;
+    return { written: done.written };
+  },
+});
+
+/** Kind `memory-forget`. */
+export const memoryForgetRun = defineRun<ForgetInput, null, Ports>({
+  kind: forgetKind,
+  async run({ agent, user, conversation }, context) {
+    const scope = { tenant: context.tenant, agent, user };
+    const forget = async (): Promise<null> => {
+      await context.ports.memories.forgetConversation(scope, conversation);
+      return null;
+    };
+    return await context.step("forget", forget, { ...safe, timeoutMs: limits.memoryRunMs });
+  },
+});
+
+async function takeIn(
+  input: MemoryTurnInput,
+  context: RunContext<Ports>,
+  meter: Meter,
+): Promise<MemoryTurnResult & { readonly spend: Usage | null }> {
+  const { agent } = await loadAgent(context, input);
+  const settings = memorySettings(agent.memory);
+  const memory = memoryOf(context.tenant, agent, input.user);
+  const { memories, llm } = context.ports;
+  if (memory !== null && input.recalled.length > 0) {
+    const note = async (): Promise<null> => {
+      await memories.recalled(memory.scope, input.recalled);
+      return null;
+    };
+    await context.step("recalled", note, safe);
+  }
+  if (settings?.history) await context.step("history", () => addHistory(input, context), safe);
+  const model = agent.model_name ?? "";
+  const nothing = { written: [], spend: null };
+  if (memory === null || !memory.settings.extract || llm.isBuiltin(model)) return nothing;
+  const said = await messagesOf(input, context);
+  const user = said.filter(({ role }) => role === "user").map(({ content }) => content);
+  // The conversation was deleted meanwhile.
+  if (user.length === 0) return nothing;
+  const wanted = { memory, model, meter, input, user: user.join("\n") };
+  const { facts, usage: spend } = await extract(context, wanted);
+  return { written: await keep(context, memory, facts, said), spend };
+}
+
+/** The messages of the turn. They never change, but may be deleted. */
+async function messagesOf(
+  { sequences, answer }: MemoryTurnInput,
+  context: RunContext<Ports>,
+): Promise<readonly MessageRecord[]> {
+  const first = Math.min(...sequences, answer);
+  const rows = await context.records(ownerOf(context.self, "conversation"), {
+    from: messageKey(first),
+    to: messageKey(answer + 1),
+    limit: 4 * limits.conversationWaiting,
+  });
+  const wanted = new Set([...sequences, answer]);
+  return rows
+    .map(({ value }) => value as MessageRecord)
+    .filter(({ sequence }) => wanted.has(sequence));
+}
+
+async function addHistory(input: MemoryTurnInput, context: RunContext<Ports>): Promise<null> {
+  const { tenant, self } = context;
+  const { agent, user = null } = input;
+  const conversation = addressParts(self).root;
+  const messages = (await messagesOf(input, context)).map((message) => ({
+    conversation,
+    sequence: message.sequence,
+    role: message.role,
+    text: message.content,
+    atMs: Date.parse(message.created_at),
+  }));
+  await context.ports.memories.addHistory({ tenant, agent, user }, messages, acceptedMs(context));
+  return null;
+}
+
+interface Extraction {
+  readonly memory: RunMemory;
+  readonly model: string;
+  readonly meter: Meter;
+  readonly input: MemoryTurnInput;
+  readonly user: string;
+}
+
+async function extract(
+  context: RunContext<Ports>,
+  { memory, model, meter, input, user }: Extraction,
+): Promise<{ readonly facts: readonly FoundFact[]; readonly usage: Usage }> {
+  const { memories, llm } = context.ports;
+  const { scope, settings } = memory;
+  const { halfLifeDays, entryChars } = settings.bounds;
+  const topK = limits.memoryKnown;
+  const known = await context.step(
+    "known",
+    () => memories.recall(scope, { query: user, topK, threshold: 0.1, halfLifeDays }),
+    safe,
+  );
+  const before = await answerBefore(input, context);
+  const request = extractRequest(model, { user, before }, known);
+  const tokens = request.messages.reduce((sum, message) => sum + messageTokens(message), 0);
+  const found = await context.step(
+    "extract",
+    async (attempt) => {
+      meter.reserve("extract", tokens, attempt.number);
+      const result = await llm.complete(request, {
+        caller: callerOf(context),
+        signal: attempt.signal,
+      });
+      return { facts: factsOf(result.text, known, entryChars), usage: result.usage };
+    },
+    { ...safe, timeoutMs: limits.modelCallMs },
+  );
+  meter.settle("extract", found.usage);
+  return found;
+}
+
+/** What the assistant said before, which the user may have replied to. */
+async function answerBefore(
+  { sequences }: MemoryTurnInput,
+  context: RunContext<Ports>,
+): Promise<string> {
+  const first = Math.min(...sequences);
+  if (first <= 1) return "";
+  const rows = await context.records(ownerOf(context.self, "conversation"), {
+    from: messageKey(0),
+    to: messageKey(first),
+    limit: 1,
+    reverse: true,
+  });
+  const last = rows[0]?.value as MessageRecord | undefined;
+  return last?.role === "assistant" ? last.content : "";
+}
+
+async function keep(
+  context: RunContext<Ports>,
+  { scope, settings }: RunMemory,
+  facts: readonly FoundFact[],
+  said: readonly MessageRecord[],
+): Promise<readonly MemoryWritten[]> {
+  const { memories } = context.ports;
+  const source = {
+    conversation_key: addressParts(context.self).root,
+    message_id: said.findLast(({ role }) => role === "user")?.id ?? null,
+  };
+  const written: MemoryWritten[] = [];
+  for (const [at, fact] of facts.entries()) {
+    const key = `keep:${at + 1}`;
+    const operation = { id: `${context.id}/${key}`, sinceMs: acceptedMs(context) };
+    const write = { ...fact, source, writtenBy: "extraction" } as const;
+    const done = await context.step(
+      key,
+      () => memories.write(scope, write, settings.bounds, operation),
+      safe,
+    );
+    const { id, status } = done;
+    context.emit(`kept:${at + 1}`, { type: "memory_written", id, status } satisfies ChatEvent);
+    written.push(done);
+  }
+  return written;
+}
+
+/** The call's tokens go into the tenant's books with the run's end, like those of an answer. */
+function settle(
+  { id: run_id }: RunContext<Ports>,
+  write: Pick<Turn, "putRow" | "newId" | "nowMs">,
+  spend: Usage,
+): void {
+  const id = write.newId("le");
+  const row: LedgerRow = {
+    id,
+    at: new Date(write.nowMs).toISOString(),
+    service: memoryService,
+    run_id,
+    key_id: null,
+    charge: { units: 0, unitPriceMicros: 0, micros: 0 },
+    spend,
+    outcome: "completed",
+  };
+  write.putRow(ledgerTable, id, row);
+}
