@@ -52,9 +52,9 @@ const mergeLane = {
   idleMs: 10_000,
 } as const;
 
-/** Searches of large collections from the door have threads of their own, which no batch work takes. */
+/** Searches of large collections from the door have threads of their own, one a core, which no batch work takes. */
 const searchLane = {
-  ...{ threads: Math.max(1, availableParallelism() - 1), itemsMax: 1, waitMs: 0 },
+  ...{ threads: availableParallelism(), itemsMax: 1, waitMs: 0 },
   waitingMax: 1_000,
   batchMs: 60_000,
   idleMs: 60_000,

@@ -43,7 +43,7 @@ export interface ChunkQuery extends Pick<Tuning, "mode" | "weights" | "threshold
 
 /** Constants of ranking. */
 export const ranking = {
-  /** Candidates of each way that are fused. */
+  /** Candidates of each way that are fused; see `depthOf`. */
   depth: 100,
   /** Damping of ranks; 60 is the paper's. */
   rankOffset: 60,
@@ -71,6 +71,18 @@ export interface Candidate {
   readonly near: (NearHit & { readonly rank: number }) | undefined;
   /** Sum of the weighted shares of its ranks. */
   readonly fused: number;
+}
+
+/** Passages that are looked at, however few are wanted. */
+const pickedOf = (topK: number): number =>
+  Math.max(ranking.judged, Math.min(topK, ranking.topKMax));
+
+/**
+ * Candidates that vectors are asked for: where nothing is fused, what is shown is the nearest, and a
+ * graph that is asked for a hundred takes twice as long as for ten.
+ */
+export function depthOf({ mode, topK }: Pick<ChunkQuery, "mode" | "topK">): number {
+  return mode === "vector" ? pickedOf(topK) : ranking.depth;
 }
 
 const shareOf = (rank: number): number => 1 / (ranking.rankOffset + rank);
@@ -128,10 +140,19 @@ export function passageOf(
   const similarity =
     mode === "lexical" ? null : (near?.similarity ?? dot(chunk.vector, query.vector));
   const coverage = word?.coverage ?? 0;
-  const { vector: _, ...shown } = chunk;
+  const { documentId, documentTitle, chunkId, text, headings, span, metadata } = chunk;
   const terms = query.explain ? { terms: sharedWords(query.query, searchText(chunk)) } : {};
+  // Named one by one: what is left of a chunk without its vector takes as long as reading ten rows.
   return {
-    ...shown,
+    documentId,
+    documentTitle,
+    chunkId,
+    text,
+    headings,
+    span,
+    metadata,
+    ...(chunk.context !== undefined && { context: chunk.context }),
+    ...(chunk.page !== undefined && { page: chunk.page }),
     collection,
     score: rounded(fused / ((weights.vector + weights.lexical) * shareOf(1))),
     relevance: rounded(relevanceOf(coverage, similarity ?? 0, mode)),
@@ -160,35 +181,42 @@ export interface FoundPassages {
   readonly bestRelevance: number | null;
 }
 
+type Chunks = readonly (IndexedChunk | undefined)[];
+
 /**
  * The relevant ones of candidates, best first, with what is left out of the others.
- * @param read a candidate's chunk; undefined when it has just been replaced.
+ * @param read chunks at slots, in their order; undefined for one that has just been replaced.
  */
 export async function choose(
   candidates: readonly Candidate[],
   query: ChunkQuery,
   collection: string,
-  read: (slot: number) => IndexedChunk | undefined | Promise<IndexedChunk | undefined>,
+  read: (slots: readonly number[]) => Chunks | Promise<Chunks>,
 ): Promise<FoundPassages> {
   const { threshold, topK, withVectors = false } = query;
   const passages: Passage[] = [];
   const vectors: Float32Array[] = [];
-  const wanted = Math.max(ranking.judged, Math.min(topK, ranking.topKMax));
+  const wanted = pickedOf(topK);
   let best: number | null = null;
-  for (const candidate of candidates) {
-    if (passages.length >= wanted) break;
-    const most = relevanceMost(candidate, query);
-    if (most < threshold.each) {
-      best = Math.max(best ?? 0, rounded(most));
-      continue;
+  for (let at = 0; passages.length < wanted && at < candidates.length; ) {
+    const next: Candidate[] = [];
+    for (; next.length < wanted - passages.length && at < candidates.length; at += 1) {
+      const [candidate] = candidates.slice(at, at + 1);
+      if (candidate === undefined) continue;
+      const most = relevanceMost(candidate, query);
+      if (most < threshold.each) best = Math.max(best ?? 0, rounded(most));
+      else next.push(candidate);
     }
-    const chunk = await read(candidate.slot);
-    if (chunk === undefined) continue;
-    const passage = passageOf(candidate, chunk, query, collection);
-    best = Math.max(best ?? 0, passage.relevance);
-    if (passage.relevance < threshold.each) continue;
-    passages.push(passage);
-    if (withVectors) vectors.push(chunk.vector);
+    const chunks = await read(next.map(({ slot }) => slot));
+    for (const [place, candidate] of next.entries()) {
+      const chunk = chunks[place];
+      if (chunk === undefined) continue;
+      const passage = passageOf(candidate, chunk, query, collection);
+      best = Math.max(best ?? 0, passage.relevance);
+      if (passage.relevance < threshold.each) continue;
+      passages.push(passage);
+      if (withVectors) vectors.push(chunk.vector);
+    }
   }
   const isAny = passages.some(({ relevance }) => relevance >= threshold.best);
   return {

@@ -4,11 +4,13 @@
 import type { FileSeal } from "../../runtime/store/sealed-file.ts";
 import type { LexicalPart } from "./bm25.ts";
 
-/** A vector file: whose vectors, how many, and its seal. */
+/** A vector file: whose vectors, how many, how it is searched, and its seal. */
 export interface VectorHeader extends FileSeal {
   readonly embedder: string;
   readonly dimension: number;
   readonly count: number;
+  /** Candidates that a search looks at, so that it finds nearly all of the nearest. */
+  readonly expansion: number;
 }
 
 /** A chunk near to a question. `similarity` is the cosine, -1..1. */

@@ -190,7 +190,7 @@ async function foundIn(
   const candidates = rank(words, near, query);
   // The ranking is graded as it is; whether it would be shown is graded apart from it.
   const threshold = { best: 0, each: query.threshold.each };
-  const read = (slot: number) => index.get(slot);
+  const read = (slots: readonly number[]) => slots.map((slot) => index.get(slot));
   const { passages } = await choose(candidates, { ...query, threshold }, "eval", read);
   const judged = passages.slice(0, ranking.judged);
   return {

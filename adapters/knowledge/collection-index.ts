@@ -14,16 +14,17 @@ import { Directory, type Wanted } from "./directory.ts";
 import { nearestWanted } from "./near.ts";
 import {
   type CollectionHead,
+  chunkId,
   chunkOf,
-  documentOf,
+  type DocumentRow,
   headOf,
   type Place,
   preparedOf,
   type SegmentRow,
   type SlotRange,
-  slotOf,
 } from "./rows.ts";
 import { Slices } from "./slices.ts";
+import { SlotPlaces } from "./slot-places.ts";
 
 /** An opened segment. */
 export interface OpenSegment {
@@ -31,6 +32,9 @@ export interface OpenSegment {
   readonly vectors: VectorView;
   readonly postings: PostingsView;
 }
+
+/** Which chunk of which document. */
+export type ChunkPlace = Pick<IndexedChunk, "documentId" | "chunkId">;
 
 /** More neighbours are asked of the segment, up to this many, when too few of them count. */
 const NEAR_MAX = 4_096;
@@ -42,6 +46,7 @@ export class CollectionIndex {
   readonly #reader: Reader;
   readonly #place: Place;
   readonly #memory = createMemoryChunks();
+  readonly #places: SlotPlaces;
   /** In memory and taken away, until their postings are gone. */
   readonly #gone = new Set<number>();
   /** From the first search with a filter on. */
@@ -55,6 +60,7 @@ export class CollectionIndex {
   private constructor(reader: Reader, place: Place, segment: OpenSegment | null) {
     this.#reader = reader;
     this.#place = place;
+    this.#places = new SlotPlaces(reader, place);
     this.segment = segment;
     this.#generation = segment?.row.generation ?? 0;
     this.#nextSlot = segment?.row.nextSlot ?? 0;
@@ -105,7 +111,7 @@ export class CollectionIndex {
   /** Estimated memory. */
   get bytes(): number {
     const scratch = (this.segment?.postings.capacity ?? 0) * SCRATCH_BYTES;
-    return this.#memory.bytes() + scratch + (this.#directory?.bytes ?? 0);
+    return this.#memory.bytes() + scratch + this.#places.bytes + (this.#directory?.bytes ?? 0);
   }
 
   /**
@@ -147,7 +153,7 @@ export class CollectionIndex {
     within?: { readonly wanted: Wanted; readonly similarityMin: number; replaced(): void },
   ): Promise<readonly NearHit[]> {
     // A question without words is near to nothing.
-    if (vector.every((value) => value === 0)) return [];
+    if (!vector.some(Boolean)) return [];
     const counts = (slot: number): boolean => this.#counts(slot, within?.wanted);
     const inMemory = this.#memory.nearest(vector, limit, counts);
     if (this.segment === null) return inMemory;
@@ -167,9 +173,26 @@ export class CollectionIndex {
       .slice(0, limit);
   }
 
-  /** The chunk at a slot; undefined when its document was replaced a moment ago. */
-  async chunk(slot: number): Promise<IndexedChunk | undefined> {
-    return this.#memory.get(slot) ?? (await readChunk(this.#reader, this.#place, slot));
+  /** The chunks at these slots; undefined for one whose document was replaced a moment ago. */
+  chunks(slots: readonly number[]): Promise<readonly (IndexedChunk | undefined)[]> {
+    // Asked for at once they are read from one snapshot; to renew it takes longer than a row.
+    return Promise.all(slots.map((slot) => this.#memory.get(slot) ?? this.#read(slot)));
+  }
+
+  /** The document of a chunk's slot and the chunk's number in it; no chunk is read. */
+  async placeOf(slot: number): Promise<ChunkPlace | undefined> {
+    const inMemory = this.#memory.get(slot);
+    if (inMemory !== undefined) return inMemory;
+    const document = await this.#places.find(slot);
+    return document === undefined ? undefined : placeIn(document, slot);
+  }
+
+  /** `placeOf` for what is known without reading. */
+  knownPlaceOf(slot: number): ChunkPlace | undefined {
+    const inMemory = this.#memory.get(slot);
+    if (inMemory !== undefined) return inMemory;
+    const document = this.#places.known(slot);
+    return document === undefined ? undefined : placeIn(document, slot);
   }
 
   /** Its files stay open until `release`. */
@@ -192,6 +215,16 @@ export class CollectionIndex {
   #counts(slot: number, wanted: Wanted | undefined): boolean {
     if (slot >= this.#nextSlot || this.#gone.has(slot)) return false;
     return wanted === undefined || wanted.has(slot);
+  }
+
+  async #read(slot: number): Promise<IndexedChunk | undefined> {
+    const document = await this.#places.find(slot);
+    if (document === undefined) return undefined;
+    const { tenant, collection } = this.#place;
+    const { id, writeId, firstSlot } = document;
+    const number = slot - firstSlot;
+    const bytes = await this.#reader.get(keys.chunk(tenant, collection, id, writeId, number));
+    return bytes === undefined ? undefined : chunkOf(preparedOf(bytes), document, number);
   }
 
   async #readHead(): Promise<CollectionHead> {
@@ -255,28 +288,10 @@ export class CollectionIndex {
   }
 }
 
-function slotsIn([first, count]: SlotRange): number[] {
-  return Array.from({ length: count }, (_, at) => first + at);
+function placeIn({ id, firstSlot }: DocumentRow, slot: number): ChunkPlace {
+  return { documentId: id, chunkId: chunkId(id, slot - firstSlot) };
 }
 
-async function readChunk(
-  reader: Reader,
-  { tenant, collection }: Place,
-  slot: number,
-): Promise<IndexedChunk | undefined> {
-  const [at] = await reader.range({
-    from: keys.slotsOf(tenant, collection),
-    to: keys.slot(tenant, collection, slot + 1),
-    limit: 1,
-    reverse: true,
-  });
-  if (at === undefined) return undefined;
-  const { id, writeId, chunks } = slotOf(at.value);
-  const stored = await reader.get(keys.document(tenant, collection, id));
-  const document = stored === undefined ? undefined : documentOf(stored);
-  if (document === undefined || document.writeId !== writeId) return undefined;
-  const number = slot - document.firstSlot;
-  if (number < 0 || number >= chunks) return undefined;
-  const bytes = await reader.get(keys.chunk(tenant, collection, id, writeId, number));
-  return bytes === undefined ? undefined : chunkOf(preparedOf(bytes), document, number);
+function slotsIn([first, count]: SlotRange): number[] {
+  return Array.from({ length: count }, (_, at) => first + at);
 }

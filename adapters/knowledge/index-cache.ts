@@ -6,7 +6,8 @@ import { RuntimeError } from "../../runtime/errors.ts";
 import { keys } from "../../runtime/store/keys.ts";
 import type { Reader } from "../../runtime/store/store.ts";
 import { CollectionIndex, type OpenSegment } from "./collection-index.ts";
-import { headOf, type Place, type SegmentRow, segmentOf } from "./rows.ts";
+import { remembered } from "./remembered.ts";
+import { type CollectionHead, headOf, type Place, type SegmentRow, segmentOf } from "./rows.ts";
 
 /** What the indexes of a thread are read from. */
 export interface IndexSources {
@@ -33,6 +34,8 @@ interface Cached {
   /** Searches under way; the files stay open for them. */
   users: number;
   isForgotten: boolean;
+  readonly headOf: (bytes: Uint8Array | undefined) => CollectionHead;
+  readonly segmentOf: (bytes: Uint8Array | undefined) => SegmentRow | undefined;
 }
 
 /** Times that a segment row is read again because its files had gone for newer ones. */
@@ -88,6 +91,8 @@ export class IndexCache {
       ...{ index: undefined, changing: undefined, moving: undefined, bad: undefined },
       users: 0,
       isForgotten: false,
+      headOf: remembered(headOf),
+      segmentOf: remembered((bytes) => (bytes === undefined ? undefined : segmentOf(bytes))),
     };
     this.#cache.delete(name);
     this.#cache.set(name, cached);
@@ -98,8 +103,14 @@ export class IndexCache {
     for (;;) {
       // What is under way may have read an older head than this search must see.
       await cached.changing;
-      const head = headOf(await this.#read(keys.collectionHead(place.tenant, place.collection)));
-      const row = await this.#segmentRow(place);
+      const { tenant, collection } = place;
+      // Asked for at once they are read from one snapshot.
+      const [headRow, segmentRow] = await Promise.all([
+        this.#read(keys.collectionHead(tenant, collection)),
+        this.#read(keys.segment(tenant, collection)),
+      ]);
+      const head = cached.headOf(headRow);
+      const row = cached.segmentOf(segmentRow);
       const { index } = cached;
       const isNew = index !== undefined && index.generation >= head.generation;
       if (isNew && (index.hasDocuments || !withDocuments)) {

@@ -3,12 +3,12 @@
 import {
   type ChunkQuery,
   choose,
+  depthOf,
   type FoundPassages,
-  type IndexedChunk,
   rank,
   ranking,
 } from "../../actors/knowledge/retrieve.ts";
-import type { CollectionIndex } from "./collection-index.ts";
+import type { ChunkPlace, CollectionIndex } from "./collection-index.ts";
 import type { Wanted } from "./directory.ts";
 import { IndexCache, type IndexSources } from "./index-cache.ts";
 import type { Place } from "./rows.ts";
@@ -16,7 +16,17 @@ import type { Place } from "./rows.ts";
 /** Searches of one thread. */
 export interface Searcher {
   search(place: Place, query: ChunkQuery): Promise<FoundPassages>;
+  /** The nearest by their vectors alone, without their texts. Nothing is too far. */
+  nearest(place: Place, query: NearQuery): Promise<readonly NearChunk[]>;
   forget(place: Place): void;
+}
+
+/** What is asked for by a vector. */
+export type NearQuery = Pick<ChunkQuery, "vector" | "topK" | "filter">;
+
+/** A chunk near to a vector. `similarity` is the cosine. */
+export interface NearChunk extends ChunkPlace {
+  readonly similarity: number;
 }
 
 /** Memory of all indexes of a thread. */
@@ -28,24 +38,27 @@ const TRIES_MAX = 5;
 /** A searcher with indexes of its own. @param cacheBytesMax default 256 MiB. */
 export function createSearcher(sources: IndexSources, cacheBytesMax = CACHE_BYTES): Searcher {
   const cache = new IndexCache(sources, cacheBytesMax);
+  const untilWhole = async <T>(
+    place: Place,
+    { filter }: Pick<ChunkQuery, "filter">,
+    look: (index: CollectionIndex) => Promise<Found<T>>,
+  ): Promise<T> => {
+    const withDocuments = filter !== undefined;
+    for (let tries = 1; ; tries += 1) {
+      const { found, isWhole } = await cache.use(place, look, { withDocuments });
+      if (isWhole || tries === TRIES_MAX) return found;
+    }
+  };
   return {
-    async search(place, query) {
-      const withDocuments = query.filter !== undefined;
-      for (let tries = 1; ; tries += 1) {
-        const { found, isWhole } = await cache.use(
-          place,
-          (index) => searchIn(index, query, place.collection),
-          { withDocuments },
-        );
-        if (isWhole || tries === TRIES_MAX) return found;
-      }
-    },
+    search: (place, query) =>
+      untilWhole(place, query, (index) => searchIn(index, query, place.collection)),
+    nearest: (place, query) => untilWhole(place, query, (index) => nearestIn(index, query)),
     forget: (place) => cache.forget(place),
   };
 }
 
-interface Found {
-  readonly found: FoundPassages;
+interface Found<T> {
+  readonly found: T;
   /** No document was replaced meanwhile: of such a one there is neither the old nor the new. */
   readonly isWhole: boolean;
 }
@@ -54,7 +67,7 @@ async function searchIn(
   index: CollectionIndex,
   query: ChunkQuery,
   collection: string,
-): Promise<Found> {
+): Promise<Found<FoundPassages>> {
   let isWhole = true;
   const replaced = (): void => {
     isWhole = false;
@@ -64,15 +77,36 @@ async function searchIn(
     if (query.mode === "lexical") return { words, near: [] };
     const similarityMin = query.threshold.each;
     const within = wanted === undefined ? undefined : { wanted, similarityMin, replaced };
-    return { words, near: await index.byVector(query.vector, ranking.depth, within) };
+    return { words, near: await index.byVector(query.vector, depthOf(query), within) };
   };
   const { filter } = query;
   const { words, near } = await (filter === undefined ? find() : index.wanted(filter, find));
-  const read = async (slot: number): Promise<IndexedChunk | undefined> => {
-    const chunk = await index.chunk(slot);
-    if (chunk === undefined) replaced();
-    return chunk;
+  const read = async (slots: readonly number[]) => {
+    const chunks = await index.chunks(slots);
+    if (chunks.includes(undefined)) replaced();
+    return chunks;
   };
   const found = await choose(rank(words, near, query), query, collection, read);
+  return { found, isWhole };
+}
+
+async function nearestIn(
+  index: CollectionIndex,
+  { vector, topK, filter }: NearQuery,
+): Promise<Found<readonly NearChunk[]>> {
+  let isWhole = true;
+  const replaced = (): void => {
+    isWhole = false;
+  };
+  const within = { similarityMin: -1, replaced };
+  const hits = await (filter === undefined
+    ? index.byVector(vector, topK)
+    : index.wanted(filter, (wanted) => index.byVector(vector, topK, { wanted, ...within })));
+  const found: NearChunk[] = [];
+  for (const { slot, similarity } of hits) {
+    const place = index.knownPlaceOf(slot) ?? (await index.placeOf(slot));
+    if (place === undefined) replaced();
+    else found.push({ documentId: place.documentId, chunkId: place.chunkId, similarity });
+  }
   return { found, isWhole };
 }

@@ -15,17 +15,19 @@ import type {
 } from "../../actors/knowledge/segment.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { checkFile, sealFile } from "../../runtime/store/sealed-file.ts";
+import { expansionFor, expansionLimits, Sample } from "./expansion.ts";
 
-/** Shape of the graph: recall at least 0.98 of exact search on clustered vectors. */
+/** Shape of the graph. How many candidates a search looks at is measured; see expansion.ts. */
 export const vectorSettings = {
   /** Neighbours of a vector. */
   connectivity: 16,
-  /** Candidates looked at when one is added, and when one is searched for. */
+  /** Candidates looked at when one is added. */
   expansionAdd: 64,
-  expansionSearch: 32,
 } as const;
 
 const THREADS = 1;
+/** While a file is made it is asked for as many candidates as it shall look at. */
+const LEAST = 10;
 /** Vectors given to the library in one call. */
 const ADD_BATCH = 64;
 
@@ -34,7 +36,8 @@ export function createVectorFiles(): VectorFiles {
   return { view: openView, build: openBuild };
 }
 
-async function emptyIndex(dimension: number): Promise<Index> {
+/** @param expansion candidates looked at in a search, unless it asks for more. */
+async function emptyIndex(dimension: number, expansion: number): Promise<Index> {
   const usearch = await import("usearch");
   return new usearch.Index({
     dimensions: dimension,
@@ -42,7 +45,7 @@ async function emptyIndex(dimension: number): Promise<Index> {
     quantization: usearch.ScalarKind.F16,
     connectivity: vectorSettings.connectivity,
     expansion_add: vectorSettings.expansionAdd,
-    expansion_search: vectorSettings.expansionSearch,
+    expansion_search: expansion,
     multi: false,
   });
 }
@@ -52,6 +55,8 @@ async function check(folder: string, header: VectorHeader, embedder: EmbedderOf)
   if (header.embedder !== embedder.id || header.dimension !== embedder.dimension) {
     throw damaged(header, `holds vectors of ${header.embedder} (${header.dimension} numbers)`);
   }
+  // Of a version that did not measure it.
+  if (!Number.isSafeInteger(header.expansion)) throw damaged(header, "says no expansion");
   await checkFile(folder, header);
 }
 
@@ -71,7 +76,7 @@ async function openView(
   embedder: EmbedderOf,
 ): Promise<VectorView> {
   await check(folder, header, embedder);
-  const index = await emptyIndex(header.dimension);
+  const index = await emptyIndex(header.dimension, header.expansion);
   index.view(join(folder, header.name));
   checkContent(index, header);
   return {
@@ -90,11 +95,10 @@ function search(
   const wanted = Math.min(limit, count);
   if (wanted < 1) return [];
   const { keys, distances } = index.search(vector, wanted, THREADS);
-  const hits: NearHit[] = [];
-  for (const [at, key] of keys.entries()) {
-    hits.push({ slot: Number(key), similarity: 1 - (distances[at] ?? 1) });
-  }
-  return hits;
+  return Array.from(distances, (distance, at) => ({
+    slot: Number(keys[at]),
+    similarity: 1 - distance,
+  }));
 }
 
 function checkVector(vector: Float32Array, dimension: number): void {
@@ -107,13 +111,13 @@ async function openBuild(
   embedder: EmbedderOf,
   previous: VectorHeader | null,
 ): Promise<VectorBuild> {
-  const index = await emptyIndex(embedder.dimension);
+  const index = await emptyIndex(embedder.dimension, LEAST);
   if (previous !== null) {
     await check(folder, previous, embedder);
     index.load(join(folder, previous.name));
     checkContent(index, previous);
   }
-  return new Build(folder, embedder, index);
+  return new Build(folder, embedder, index, previous?.expansion);
 }
 
 class Build implements VectorBuild {
@@ -121,8 +125,16 @@ class Build implements VectorBuild {
   readonly #embedder: EmbedderOf;
   readonly #index: Index;
   readonly #waiting = new Map<number, Float32Array>();
+  readonly #sample = new Sample();
+  readonly #expansion: number;
 
-  constructor(folder: string, embedder: EmbedderOf, index: Index) {
+  constructor(
+    folder: string,
+    embedder: EmbedderOf,
+    index: Index,
+    expansion: number = expansionLimits.smallLeast,
+  ) {
+    this.#expansion = expansion;
     this.#folder = folder;
     this.#embedder = embedder;
     this.#index = index;
@@ -141,6 +153,7 @@ class Build implements VectorBuild {
     // The library throws at a key it has, after it has taken a part of the batch.
     if (this.#waiting.has(slot) || this.#index.contains(BigInt(slot))) return;
     this.#waiting.set(slot, vector);
+    this.#sample.add(vector);
     if (this.#waiting.size >= ADD_BATCH) this.#flush();
   }
 
@@ -152,12 +165,13 @@ class Build implements VectorBuild {
 
   async save(name: string): Promise<VectorHeader> {
     this.#flush();
+    const expansion = expansionFor(this.#index, this.#sample) ?? this.#expansion;
     const temporary = `${name}.tmp`;
     // Never over a file that another thread may have mapped.
     this.#index.save(join(this.#folder, temporary));
     const seal = await sealFile(this.#folder, temporary, name);
     const { id: embedder, dimension } = this.#embedder;
-    return { ...seal, embedder, dimension, count: this.#index.size() };
+    return { ...seal, embedder, dimension, count: this.#index.size(), expansion };
   }
 
   #flush(): void {

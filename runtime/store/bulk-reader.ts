@@ -1,5 +1,6 @@
-// Reads `bulk` in a thread that has no connection to its storage thread: compute threads. Each read
-// sees what was committed before it; none holds a snapshot that would keep pages from being reused.
+// Reads `bulk` in a thread that has no connection to its storage thread: compute threads. A read
+// sees what was committed before its slice of work; none holds a snapshot that would keep pages from
+// being reused.
 
 import { open } from "lmdb";
 import { environmentFile, READERS_MAX, readRange } from "./lmdb.ts";
@@ -13,14 +14,20 @@ export function openBulkReader(folder: string): Reader {
     readOnly: true,
     maxReaders: READERS_MAX,
   });
+  let isFresh = false;
+  // What is read in one go is of one snapshot: to renew it for each row takes longer than the row.
+  const fresh = (): typeof database => {
+    if (!isFresh) {
+      isFresh = true;
+      database.resetReadTxn();
+      queueMicrotask(() => {
+        isFresh = false;
+      });
+    }
+    return database;
+  };
   return {
-    get(key) {
-      database.resetReadTxn();
-      return database.getBinary(key);
-    },
-    range(range) {
-      database.resetReadTxn();
-      return readRange(database, range);
-    },
+    get: (key) => fresh().getBinary(key),
+    range: (range) => readRange(fresh(), range),
   };
 }

@@ -53,6 +53,29 @@ test("finds at least 98 of 100 of the nearest that exact comparison finds", asyn
   expect(found / (queries.length * 10)).toBeGreaterThanOrEqual(0.98);
 }, 60_000);
 
+test("vectors that lie evenly are searched more thoroughly than clustered ones, and found as well", async () => {
+  const random = seeded(3);
+  const normal = (): number =>
+    Math.sqrt(-2 * Math.log(random() + 1e-12)) * Math.cos(2 * Math.PI * random());
+  const of = { id: "test-1", dimension: 128 };
+  const even = Array.from({ length: 3_100 }, () =>
+    unit(Float32Array.from({ length: of.dimension }, normal)),
+  );
+  const [queries, stored] = [even.slice(0, 100), even.slice(100)];
+
+  const header = await made(stored, { of });
+  const clustered = await made(clusteredVectors(1_000, 64), { name: "b.vectors" });
+
+  expect(header.expansion).toBeGreaterThan(clustered.expansion);
+  const view = await files.view(folder, header, of);
+  let found = 0;
+  for (const query of queries) {
+    const slots = new Set(view.search(query, 10).map(({ slot }) => slot));
+    found += nearest(stored, query, 10).filter((slot) => slots.has(slot)).length;
+  }
+  expect(found / (queries.length * 10)).toBeGreaterThanOrEqual(0.98);
+}, 60_000);
+
 test("goes on from a file with what was added and without what was removed", async () => {
   const vectors = clusteredVectors(600, 64);
   const first = await made(vectors.slice(0, 400));
