@@ -81,9 +81,9 @@ export function documentsOf(count: number, chunksEach: number, seed: number): Te
   }));
 }
 
-/** Starts one in a folder of its own. */
-export async function startKnowledgeRows(): Promise<KnowledgeRows> {
-  const path = mkdtempSync(join(tmpdir(), "troupe-index-"));
+/** Starts one in a folder of its own, or in one that is there and stays. */
+export async function startKnowledgeRows(folder?: string): Promise<KnowledgeRows> {
+  const path = folder ?? mkdtempSync(join(tmpdir(), "troupe-index-"));
   const storage = await startStorage({
     path,
     onDeath: (_, error) => {
@@ -145,7 +145,7 @@ export async function startKnowledgeRows(): Promise<KnowledgeRows> {
     async close() {
       await Promise.all(stores.map((store) => store.close()));
       await storage.close();
-      rmSync(path, { recursive: true, force: true });
+      if (folder === undefined) rmSync(path, { recursive: true, force: true });
     },
   };
 }
