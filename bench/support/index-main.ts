@@ -4,15 +4,17 @@
 // memory in MiB.
 
 import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import type { Embedder, Retriever } from "../../actors/ports.ts";
 import { mergeTask } from "../../adapters/knowledge/merge-task.ts";
 import { indexFolder } from "../../adapters/knowledge/merger.ts";
 import { createRetriever } from "../../adapters/knowledge/retriever.ts";
-import { segmentBytes } from "../../adapters/knowledge/rows.ts";
+import { type SegmentRow, segmentBytes } from "../../adapters/knowledge/rows.ts";
+import { createSearcher } from "../../adapters/knowledge/searcher.ts";
 import { createKnowledgeWriter } from "../../adapters/knowledge/writer.ts";
+import type { SearchWork } from "../../adapters/search-tasks.ts";
 import { createSegmentFiles } from "../../adapters/segment-files.ts";
 import { createBulk } from "../../runtime/store/bulk.ts";
 import { openBulkReader } from "../../runtime/store/bulk-reader.ts";
@@ -20,6 +22,7 @@ import { keys } from "../../runtime/store/keys.ts";
 import { openStore } from "../../runtime/store/lmdb.ts";
 import { startStorage } from "../../runtime/store/storage.ts";
 import { seeded } from "../../runtime/testkit/schedule.ts";
+import { createComputePool } from "../../runtime/threads/compute.ts";
 import { clusteredVectors, nearest } from "../../test/support/vectors.ts";
 
 const [chunksGiven = "100000", dimensionGiven = "384", queriesGiven = "1000"] =
@@ -57,11 +60,12 @@ const bulk = createBulk(store, async () => undefined);
 const figures: Record<string, number> = {};
 
 await write();
-await merge();
+const segment = await merge();
 await rawAdds();
 const retriever = await open();
+await measureNearest();
 await measureSearch(retriever);
-await rawSearch();
+await measureLane();
 await store.close();
 await storage.close();
 rmSync(path, { recursive: true, force: true });
@@ -85,7 +89,7 @@ async function write(): Promise<void> {
   figures["writes"] = perSecond(chunkCount, beganMs);
 }
 
-async function merge(): Promise<void> {
+async function merge(): Promise<SegmentRow> {
   const folder = indexFolder(path, place);
   const input = { ...place, data: path, folder, isForced: true };
   const tools = { reader: openBulkReader(path), files: createSegmentFiles(), nowMs: Date.now };
@@ -97,23 +101,25 @@ async function merge(): Promise<void> {
   await bulk.commit([{ op: "put", key, value: segmentBytes(merged.row) }]);
   figures["vectorMib"] = merged.row.vectors.bytes / MIB;
   figures["postingsMib"] = merged.row.postings.bytes / MIB;
+  figures["expansion"] = merged.row.vectors.expansion;
+  return merged.row;
 }
 
-async function emptyIndex() {
+/** @param expansion candidates of a search: as many as our file says. */
+async function emptyIndex(expansion: number) {
   const { Index, MetricKind, ScalarKind } = await import("usearch");
-  const shape = { connectivity: 16, expansion_add: 64, expansion_search: 32, multi: false };
+  const shape = { connectivity: 16, expansion_add: 64, expansion_search: expansion, multi: false };
   const kinds = { metric: MetricKind.Cos, quantization: ScalarKind.F16 };
   return new Index({ dimensions: dimension, ...kinds, ...shape });
 }
 
 async function rawAdds(): Promise<void> {
-  const index = await emptyIndex();
+  const index = await emptyIndex(32);
   const beganMs = cpuMs();
   for (const [at, vector] of vectors.entries()) {
     index.add(new BigUint64Array([BigInt(at)]), vector, 1);
   }
   figures["rawAdds"] = perSecond(chunkCount, beganMs);
-  index.save(join(path, "raw.usearch"));
 }
 
 /** The first search opens the files; how long it holds the event loop is seen from beside. */
@@ -187,25 +193,95 @@ function idOf(at: number): string {
   return `d${at - (at % EACH)}.${at % EACH}`;
 }
 
-async function rawSearch(): Promise<void> {
-  const index = await emptyIndex();
-  index.view(join(path, "raw.usearch"));
-  for (const [name, limit] of [
-    ["raw10", TOP],
-    ["raw100", 100],
-  ] as const) {
-    const beganCpuMs = cpuMs();
-    const times = queries.map((query) => {
-      const beganMs = performance.now();
-      index.search(query, limit, 1);
-      return (performance.now() - beganMs) * 1_000;
-    });
-    note(name, times, beganCpuMs);
+/**
+ * Ids and similarities of the ten nearest, by a thread's index and by the bare library over the same
+ * file: in turns, of other questions each, so that neither finds the other's pages in the cache.
+ */
+async function measureNearest(): Promise<void> {
+  const index = await emptyIndex(segment.vectors.expansion);
+  index.view(join(indexFolder(path, place), segment.vectors.name));
+  const searcher = createSearcher({
+    reader: openBulkReader(path),
+    segments: {
+      files: createSegmentFiles(),
+      folderOf: (of) => indexFolder(path, of),
+      damaged: (_, error) => {
+        throw error;
+      },
+    },
+  });
+  const ours: number[] = [];
+  const bare: number[] = [];
+  const cpu = { ours: 0, bare: 0 };
+  // The first round maps pages and compiles.
+  for (let at = 0; at < queryCount * 2; at += 1) {
+    if (at === queryCount) Object.assign(cpu, { ours: 0, bare: 0 });
+    const vector = queries[at % queryCount] ?? new Float32Array(dimension);
+    const other = queries[(at + (queryCount >> 1)) % queryCount] ?? vector;
+    const times = [performance.now()];
+    const used = [cpuMs()];
+    await searcher.nearest(place, { vector, topK: TOP });
+    times.push(performance.now());
+    used.push(cpuMs());
+    index.search(other, TOP, 1);
+    times.push(performance.now());
+    used.push(cpuMs());
+    const [t0 = 0, t1 = 0, t2 = 0] = times;
+    const [c0 = 0, c1 = 0, c2 = 0] = used;
+    cpu.ours += c1 - c0;
+    cpu.bare += c2 - c1;
+    if (at < queryCount) continue;
+    ours.push((t1 - t0) * 1_000);
+    bare.push((t2 - t1) * 1_000);
   }
+  noteTimes("nearest", ours, cpu.ours);
+  noteTimes("bare", bare, cpu.bare);
+}
+
+/** Whole searches through the threads that the server gives them, one a core. */
+async function measureLane(): Promise<void> {
+  const threads = availableParallelism();
+  const url = new URL("../../adapters/search-tasks.js", import.meta.url).href;
+  const batch = { threads, itemsMax: 1, waitMs: 0, waitingMax: 1_000 };
+  const pool = createComputePool({
+    tasks: {
+      "knowledge.search": {
+        ...{ url, name: "searchCollections" },
+        batch: { ...batch, batchMs: 60_000, idleMs: 60_000 },
+      },
+    },
+    ...{ threads: 1, queueMax: 10, heapMib: 512 },
+  });
+  const search = (at: number): Promise<unknown> => {
+    const vector = queries[at % queryCount] ?? new Float32Array(dimension);
+    const query = { query: "", vector, topK: TOP, mode: "vector" as const };
+    const work: SearchWork = { data: path, place, query };
+    return pool.run("knowledge.search", work, { tenant: place.tenant, timeoutMs: 60_000 });
+  };
+  await Promise.all(Array.from({ length: threads * 50 }, (_, at) => search(at)));
+  const times: number[] = [];
+  let next = 0;
+  const beganMs = performance.now();
+  const one = async (): Promise<void> => {
+    for (; next < queryCount * threads; ) {
+      next += 1;
+      const askedMs = performance.now();
+      await search(next);
+      times.push((performance.now() - askedMs) * 1_000);
+    }
+  };
+  await Promise.all(Array.from({ length: threads * 2 }, one));
+  noteTimes("lane", times, performance.now() - beganMs);
+  figures["threads"] = threads;
+  await pool.close();
 }
 
 function note(name: string, times: number[], beganCpuMs: number): void {
-  figures[`${name}PerSecond`] = perSecond(times.length, beganCpuMs);
+  noteTimes(name, times, cpuMs() - beganCpuMs);
+}
+
+function noteTimes(name: string, times: number[], usedMs: number): void {
+  figures[`${name}PerSecond`] = (times.length * 1_000) / usedMs;
   times.sort((a, b) => a - b);
   figures[`${name}P50`] = times[Math.floor(times.length * 0.5)] ?? Number.NaN;
   figures[`${name}P99`] = times[Math.floor(times.length * 0.99)] ?? Number.NaN;
