@@ -254,7 +254,9 @@ async function measureLane(): Promise<void> {
   });
   const search = (at: number): Promise<unknown> => {
     const vector = queries[at % queryCount] ?? new Float32Array(dimension);
-    const query = { query: "", vector, topK: TOP, mode: "vector" as const };
+    const weights = { vector: 1, lexical: 0 };
+    const threshold = { best: 0, each: 0 };
+    const query = { query: "", vector, topK: TOP, mode: "vector" as const, weights, threshold };
     const work: SearchWork = { data: path, place, query };
     return pool.run("knowledge.search", work, { tenant: place.tenant, timeoutMs: 60_000 });
   };

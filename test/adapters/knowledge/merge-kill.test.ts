@@ -14,6 +14,7 @@ import { documentOf, headOf, preparedOf, segmentOf } from "../../../adapters/kno
 import { rowsWith, Slices } from "../../../adapters/knowledge/slices.ts";
 import { keys } from "../../../runtime/store/keys.ts";
 import { seeded } from "../../../runtime/testkit/schedule.ts";
+import { find } from "../../support/find.ts";
 import { type KnowledgeRows, startKnowledgeRows } from "../../support/knowledge-rows.ts";
 
 const KILLS = 20;
@@ -96,7 +97,7 @@ async function judgeSearch(rows: KnowledgeRows, words: readonly string[]): Promi
   const exact = rows.retriever({ files: null });
   const files = rows.retriever({ damaged: (of) => damaged.push(of) });
   const ids = async (by: typeof exact, query: string, mode: "lexical" | "vector") => {
-    const found = await by.search({ ...place, query, topK: TOP, mode });
+    const found = await find(by, { ...place, query, topK: TOP, mode });
     const list = found.map(({ chunkId }) => chunkId);
     expect(new Set(list).size, query).toBe(list.length);
     return list;
