@@ -7,6 +7,7 @@ import { availableParallelism } from "node:os";
 import type { KernelLimits } from "../runtime/kernel/kernel-port.ts";
 import { embedderFields, embeddingFields } from "./config-embedding.ts";
 import { choice, type Fields, type IntegerField, integer } from "./config-field.ts";
+import { rerankerFields } from "./config-rerankers.ts";
 import type { ServerLimits } from "./http/server.ts";
 
 const KIB = 1024;
@@ -371,6 +372,13 @@ export const configFields = {
     itemsMax: 50,
     required: ["name", "model"],
     fields: embedderFields,
+  },
+  rerankers: {
+    type: "entries",
+    text: "Re-rankers that collections and searches may name; there is none without.",
+    itemsMax: 10,
+    required: ["name", "model"],
+    fields: rerankerFields,
   },
   providers: {
     type: "entries",

@@ -15,6 +15,7 @@ import {
   readConfigFile,
   shown,
 } from "./config-file.ts";
+import { type RerankerConfig, rerankersOf } from "./config-rerankers.ts";
 import { configFields } from "./config-schema.ts";
 
 /** Environment variables as a program sees them. */
@@ -28,9 +29,10 @@ export type ProviderConfig = Omit<Values["providers"][number], "baseUrl"> & {
 };
 
 /** The configuration, as plain data that may cross threads. Field by field: config-schema.ts. */
-export interface Config extends Omit<Values, "providers" | "embedders" | "models"> {
+export interface Config extends Omit<Values, "providers" | "embedders" | "rerankers" | "models"> {
   readonly providers: readonly ProviderConfig[];
   readonly embedders: readonly EmbedderConfig[];
+  readonly rerankers: readonly RerankerConfig[];
   /** Folder of local models. */
   readonly models: string;
   /** Given by TROUPE_ADMIN_KEY; null: made on first start and kept in the data folder. */
@@ -115,10 +117,11 @@ export async function readConfig(environment: Environment, folder: string): Prom
   const data = isAbsolute(values.data) ? values.data : resolve(folder, values.data);
   const models = values.models === null ? join(data, "models") : resolve(folder, values.models);
   const embedders = embeddersOf(values, { folder, models }, providers, problems);
+  const rerankers = rerankersOf(values.rerankers, { folder, models }, providers, problems);
   if (problems.length > 0) {
     throw new RuntimeError("CONFIG_INVALID", problems.join("\n"), { problems });
   }
-  const own = { data, models, embedders, providers, adminKey, file: file?.path ?? null };
+  const own = { data, models, embedders, rerankers, providers, adminKey, file: file?.path ?? null };
   return { ...values, ...defaults, ...own };
 }
 

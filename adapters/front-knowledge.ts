@@ -49,7 +49,7 @@ export function createKnowledge(system: KnowledgeSystem, config: EmbeddersConfig
     retriever: {
       search: async (...of) => (await loaded()).retriever.search(...of),
     },
-    rerankers: { names: [] },
+    rerankers: { names: config.rerankers.map(({ name }) => name) },
     embedders: {
       names: [BUILTIN, ...config.embedders.map(({ name }) => name)],
       defaultName: config.defaultEmbedder,
@@ -73,12 +73,14 @@ async function load(
     import("./knowledge/merger.ts"),
     import("../actors/collection.ts"),
     import("./knowledge/sources.ts"),
+    import("./embed/rerankers.ts"),
   ]);
   const [{ createBuiltinEmbedder }, { createEmbedders }, { createKnowledgeStore }] = modules;
   const [, , , { createRetriever }, { createMerger }, actor] = modules;
   const { forgetSources, keepSources, sweepSources } = modules[6];
   const embedder = createBuiltinEmbedder();
   const embedders = createEmbedders(embedder, { config, compute });
+  const rerankers = modules[7].createRerankers({ config, compute });
   const merger = createMerger({ bulk, compute, data: config.data });
   const say = ({ tenant, collection }: Place, type: "grown" | "damaged"): void =>
     tell(actor.collectionAddress(tenant, collection), { type });
@@ -114,8 +116,7 @@ async function load(
         const row = await tables.get(tenant, collectionsTable, collection);
         return row && ((row.value as StoredCollection).retrieval ?? {});
       },
-      embedder,
-      embedders,
+      ...{ embedder, embedders, rerankers },
       elsewhere: {
         search: async (place, query) => {
           const work: SearchWork = { data: config.data, place, query };
@@ -131,6 +132,6 @@ async function load(
       },
     }),
     embedders,
-    rerankers: { names: [] },
+    rerankers,
   };
 }

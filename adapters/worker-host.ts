@@ -9,6 +9,7 @@ import type { Config } from "./config.ts";
 import { createEgress } from "./egress.ts";
 import { createBuiltinEmbedder } from "./embed/builtin.ts";
 import { createEmbedders } from "./embed/embedders.ts";
+import { createRerankers } from "./embed/rerankers.ts";
 import type { EmbeddersConfig } from "./embed/tasks.ts";
 import { fetchDocument } from "./knowledge/fetch-document.ts";
 import { createIngest } from "./knowledge/ingest.ts";
@@ -55,6 +56,7 @@ export const workerHost: WorkerHost<HostConfig> = {
         reader: bulk,
         settingsOf: settingsFrom(hot),
         ...{ embedder, embedders, segments },
+        rerankers: createRerankers({ config, compute }),
       }),
       merger,
       ingest: createIngest({

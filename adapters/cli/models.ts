@@ -94,17 +94,21 @@ function progress(): { step(path: string, bytes: number, size: number): void; en
 async function list(config: Config, verify: boolean): Promise<number> {
   const models = [...(await listModels(config.models, { verify }))];
   let isWrong = models.some(({ problems }) => problems.length > 0);
-  for (const embedder of config.embedders) {
-    if (embedder.kind !== "local") continue;
-    const { model, folder, dtype, name } = embedder;
-    let found = models.find((one) => one.folder === folder);
+  const wanted = [
+    ...config.embedders.map((one) => ({ ...one, what: "embedder" })),
+    ...config.rerankers.map((one) => ({ ...one, what: "re-ranker" })),
+  ];
+  for (const one of wanted) {
+    if (one.kind !== "local") continue;
+    const { model, folder, dtype, name, what } = one;
+    let found = models.find((other) => other.folder === folder);
     if (found === undefined) {
       found = await listModel(model, folder, { verify });
       models.push(found);
     }
     if (!found.dtypes.includes(dtype)) {
       isWrong = true;
-      const problem = `the embedder "${name}" needs ${dtype}: troupe models pull ${model} --dtype ${dtype}`;
+      const problem = `the ${what} "${name}" needs ${dtype}: troupe models pull ${model} --dtype ${dtype}`;
       models[models.indexOf(found)] = { ...found, problems: [...found.problems, problem] };
     }
   }

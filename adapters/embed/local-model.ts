@@ -6,6 +6,8 @@ import { type ErrorData, toErrorData } from "../../runtime/errors.ts";
 import type { BatchResults } from "../../runtime/threads/batch-lane.ts";
 import type { ComputeResult } from "../../runtime/threads/compute-task.ts";
 import type { Pooling } from "./kinds.ts";
+import { batchesOf, paddedBatch, paddingOf } from "./local-batch.ts";
+import { type Library, loadLibrary, modelOptions, type RunModel } from "./local-library.ts";
 import type { LocalModel } from "./model-folder.ts";
 import { loadModelTokenizer, type ModelTokenizer } from "./tokenizers.ts";
 import { saidBy, unavailable } from "./unavailable.ts";
@@ -23,37 +25,14 @@ export interface LocalOutput {
   readonly isTruncated: boolean;
 }
 
-/** The package that runs models; optional, because it is 450 MB. */
-const PACKAGE = "@huggingface/transformers";
 /** Models a thread keeps, 150 to 250 MB each or more; the longest unused goes first. */
 const MODELS_MAX = 2;
-/** Padding that texts run together may add: tokens computed by tokens there are. */
-const PADDED_MAX = 1.5;
 /** Characters a token can stand for, at most; the rest of a longer text is not looked at. */
 const TOKEN_CHARS_MAX = 32;
 
-interface Tensor {
-  readonly data: ArrayLike<number>;
-  readonly dims: readonly number[];
-}
-
-type Run = (inputs: Readonly<Record<string, unknown>>) => Promise<Readonly<Record<string, Tensor>>>;
-
-/** What is used of the package. */
-interface Library {
-  readonly env: Record<string, unknown>;
-  readonly AutoModel: {
-    from_pretrained(
-      folder: string,
-      options: object,
-    ): Promise<Run & { dispose(): Promise<unknown> }>;
-  };
-  readonly Tensor: new (type: "int64", data: BigInt64Array, dims: number[]) => unknown;
-}
-
 interface Loaded {
   readonly library: Library;
-  readonly run: Run & { dispose(): Promise<unknown> };
+  readonly run: RunModel & { dispose(): Promise<unknown> };
   readonly tokenizer: ModelTokenizer;
   /** Ids that the model wants before and after every text. */
   readonly before: readonly number[];
@@ -114,54 +93,21 @@ async function loadedModel(name: string, model: LocalModel): Promise<Loaded> {
   return await loading;
 }
 
-/** Loads the package. @throws RuntimeError EMBEDDER_UNAVAILABLE, which says what to install. */
-export async function loadLibrary(
-  importIt = (): Promise<unknown> => import(PACKAGE),
-): Promise<Library> {
-  let library: Library;
-  try {
-    library = (await importIt()) as Library;
-  } catch (cause) {
-    const text =
-      `A local embedder needs the npm package ${PACKAGE}, which could not be loaded. Install it ` +
-      `beside the server, with "npm install ${PACKAGE}@4" (${saidBy(cause)}).`;
-    throw unavailable(text, { package: PACKAGE }, cause);
-  }
-  // Files come from the model's folder alone: what a server reads it was given by its operator.
-  Object.assign(library.env, {
-    allowRemoteModels: false,
-    allowLocalModels: true,
-    useFSCache: false,
-    useBrowserCache: false,
-    useWasmCache: false,
-    // What fails is thrown; printed, it would show the texts.
-    logLevel: 50,
-  });
-  return library;
-}
-
 async function load({ folder, dtype }: LocalModel): Promise<Loaded> {
   const library = await loadLibrary();
   const tokenizer = await loadModelTokenizer(folder);
   try {
-    const run = await library.AutoModel.from_pretrained(folder, {
-      local_files_only: true,
-      dtype,
-      device: "cpu",
-      // One thread a session: two do 30 % more for 45 % more of the cores' time.
-      session_options: { intraOpNumThreads: 1, interOpNumThreads: 1 },
-    });
+    const run = await library.AutoModel.from_pretrained(folder, modelOptions(dtype));
     const whole = tokenizer.encode("a", true);
     const bare = tokenizer.encode("a", false);
     const begins = whole.findIndex((_, at) => bare.every((id, place) => whole[at + place] === id));
-    const padding = ["[PAD]", "<pad>", "<|endoftext|>"].flatMap((one) => tokenizer.idOf(one) ?? []);
     return {
       library,
       run,
       tokenizer,
       before: whole.slice(0, Math.max(0, begins)),
       after: whole.slice(Math.max(0, begins) + bare.length),
-      padding: padding[0] ?? 0,
+      padding: paddingOf(tokenizer),
     };
   } catch (cause) {
     const text = `The model in ${folder} (${dtype}) could not be loaded: ${saidBy(cause)}`;
@@ -199,41 +145,12 @@ function encodeText(
   return { at, ids: [...before, ...ids.slice(0, room), ...after], isTruncated };
 }
 
-/** By length, cut where padding the shorter ones would cost more than running them apart. */
-function batchesOf(encoded: readonly Encoded[]): Encoded[][] {
-  const sorted = [...encoded].sort((a, b) => a.ids.length - b.ids.length);
-  const batches: Encoded[][] = [];
-  let tokens = 0;
-  for (const one of sorted) {
-    const last = batches.at(-1);
-    const size = one.ids.length;
-    const isWasteful = last && (last.length + 1) * size > PADDED_MAX * (tokens + size);
-    if (last === undefined || isWasteful) {
-      batches.push([one]);
-      tokens = size;
-    } else {
-      last.push(one);
-      tokens += size;
-    }
-  }
-  return batches;
-}
-
 async function runBatch(
   { library, run, padding }: Loaded,
   model: LocalModel,
   batch: readonly Encoded[],
 ): Promise<Float32Array[]> {
-  const length = batch.at(-1)?.ids.length ?? 0;
-  const dims = [batch.length, length];
-  const ids = new BigInt64Array(batch.length * length).fill(BigInt(padding));
-  const mask = new BigInt64Array(batch.length * length);
-  for (const [row, one] of batch.entries()) {
-    for (const [at, id] of one.ids.entries()) {
-      ids[row * length + at] = BigInt(id);
-      mask[row * length + at] = 1n;
-    }
-  }
+  const { length, ids, mask, dims } = paddedBatch(batch, padding);
   const tensor = (data: BigInt64Array) => new library.Tensor("int64", data, dims);
   const outputs = await run({ input_ids: tensor(ids), attention_mask: tensor(mask) });
   const states = outputs["last_hidden_state"] ?? outputs["token_embeddings"];

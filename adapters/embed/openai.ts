@@ -2,18 +2,15 @@
 // with time tried again, and every vector checked before it is let in. What leaves goes through the
 // way out (egress.ts).
 
-import { setTimeout as pause } from "node:timers/promises";
 import { approximateTokens } from "../../actors/knowledge/split.ts";
 import type { Compute, Embedder, EmbedOptions, TokenizerSpec } from "../../actors/ports.ts";
-import { RuntimeError } from "../../runtime/errors.ts";
 import { FairSlots } from "../../runtime/shared/fair-slots.ts";
 import type { ProviderConfig } from "../config.ts";
 import type { EmbedderConfig } from "../config-embedders.ts";
 import type { Egress } from "../egress.ts";
-import { providerError } from "../provider-error.ts";
-import { retryDelay } from "../provider-retry.ts";
 import type { CutInput } from "./cut-task.ts";
 import { readAnswer } from "./openai-answer.ts";
+import { callProvider } from "./provider-call.ts";
 import { cutTaskName } from "./tasks.ts";
 
 /** What it is made from. */
@@ -37,7 +34,6 @@ export const openaiLimits = {
   requestsWaitingMax: 1_024,
   /** Bytes of one answer: 256 vectors of 3,072 numbers are 6 MB as base64 and 25 MB as text. */
   answerBytes: 64 * 1_024 * 1_024,
-  refusalChars: 8_192,
   cutMs: 60_000,
 } as const;
 
@@ -58,6 +54,8 @@ export function createOpenaiEmbedder(parts: OpenaiParts): Embedder {
     slots: openaiLimits.requestsMax,
     waitingMax: openaiLimits.requestsWaitingMax,
   });
+  const path = "/embeddings";
+  const { answerBytes } = openaiLimits;
   return {
     id: entry.id,
     dimension: entry.dimension,
@@ -74,7 +72,10 @@ export function createOpenaiEmbedder(parts: OpenaiParts): Embedder {
       const stop = signal === undefined ? failed.signal : AbortSignal.any([signal, failed.signal]);
       const run = async ({ places, tokens: guessed }: Batch): Promise<void> => {
         const inputs = places.map((at) => sent[at] ?? "");
-        const answer = await request({ ...parts, slots }, inputs, options.tenant, stop);
+        const read = (text: string) => readAnswer(text, inputs.length, entry);
+        const call = { ...parts, slots, path, answerBytes, read };
+        const whose = { tenant: options.tenant, signal: stop };
+        const answer = await callProvider(call, bodyOf(entry, inputs), whose);
         for (const [at, place] of places.entries()) {
           const vector = answer.vectors[at];
           if (vector !== undefined) vectors[place] = vector;
@@ -140,87 +141,12 @@ function batchesOf(texts: readonly string[]): Batch[] {
   return batches;
 }
 
-type Answer = ReturnType<typeof readAnswer>;
-
-/** One batch, with its attempts. */
-async function request(
-  parts: OpenaiParts & { readonly slots: FairSlots },
-  inputs: readonly string[],
-  tenant: string,
-  signal: AbortSignal,
-): Promise<Answer> {
-  const { provider, slots, random = Math.random } = parts;
-  const { attemptsMax, totalMs } = provider;
-  const endsAt = Date.now() + totalMs;
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      if (signal.aborted) throw cancelled(provider);
-      // A request waits between its attempts without a slot.
-      const entered = slots.enter(tenant, "", signal);
-      if (entered !== undefined) await entered;
-      try {
-        return await post(parts, inputs, signal, endsAt - Date.now());
-      } finally {
-        slots.leave();
-      }
-    } catch (error) {
-      if (signal.aborted) throw error instanceof RuntimeError ? error : cancelled(provider);
-      const waitMs = retryDelay(error, attempt, { attemptsMax, random });
-      if (waitMs === undefined || Date.now() + waitMs >= endsAt) throw error;
-      // It rejects only for the abort, which the next attempt sees.
-      await pause(waitMs, undefined, { signal }).catch(() => {});
-    }
-  }
-}
-
-async function post(
-  { entry, provider, egress }: OpenaiParts,
-  inputs: readonly string[],
-  signal: AbortSignal,
-  leftMs: number,
-): Promise<Answer> {
-  const { apiKey } = provider;
-  const response = await egress.request({
-    url: `${provider.baseUrl.replace(/\/+$/, "")}/embeddings`,
-    method: "POST",
-    headers: {
-      "content-type": "application/json",
-      accept: "application/json",
-      ...(apiKey && { authorization: `Bearer ${apiKey}` }),
-    },
-    body: JSON.stringify({
-      model: entry.model,
-      input: inputs,
-      // A third of the bytes of numbers in text; servers that do not know it send those.
-      encoding_format: "base64",
-      ...(entry.sendDimension && { dimensions: entry.dimension }),
-    }),
-    signal,
-    limits: {
-      firstByteMs: leftMs,
-      idleMs: provider.idleMs,
-      totalMs: leftMs,
-      bytesMax: openaiLimits.answerBytes,
-    },
-    connectionsMax: provider.connectionsMax,
-  });
-  const text = await response.text();
-  if (response.status >= 200 && response.status < 300)
-    return readAnswer(text, inputs.length, entry);
-  const header = (name: string) => {
-    const value = response.headers[name];
-    return typeof value === "string" ? value : undefined;
+function bodyOf(entry: OpenaiParts["entry"], inputs: readonly string[]): object {
+  return {
+    model: entry.model,
+    input: inputs,
+    // A third of the bytes of numbers in text; servers that do not know it send those.
+    encoding_format: "base64",
+    ...(entry.sendDimension && { dimensions: entry.dimension }),
   };
-  throw providerError({
-    provider: provider.name,
-    status: response.status,
-    body: text.slice(0, openaiLimits.refusalChars),
-    retryAfter: header("retry-after"),
-    retryAfterMs: header("retry-after-ms"),
-    secret: apiKey ?? "",
-  });
-}
-
-function cancelled({ name }: ProviderConfig): RuntimeError {
-  return new RuntimeError("CANCELLED", `The call to ${name} was cancelled.`);
 }

@@ -7,11 +7,14 @@ import type { Config } from "../config.ts";
 /** The settings of embedders. They hold keys of providers: never logged. */
 export type EmbeddersConfig = Pick<
   Config,
-  "embedders" | "defaultEmbedder" | "embedding" | "providers" | "data"
+  "embedders" | "rerankers" | "defaultEmbedder" | "embedding" | "providers" | "data"
 >;
 
 /** Name of the compute pool's task that runs local models. */
 export const localTaskName = "embed.local";
+
+/** Name of the one that runs local re-rankers. */
+export const rerankTaskName = "rerank.local";
 
 /** Name of the one that cuts a text to a number of tokens. */
 export const cutTaskName = "embed.cut";
@@ -23,8 +26,8 @@ const IDLE_MS = 300_000;
 
 /** The part of the configuration that `createEmbedders` uses, as plain data. */
 export function embeddersConfig(config: EmbeddersConfig): EmbeddersConfig {
-  const { embedders, defaultEmbedder, embedding, providers, data } = config;
-  return { embedders, defaultEmbedder, embedding, providers, data };
+  const { embedders, rerankers, defaultEmbedder, embedding, providers, data } = config;
+  return { embedders, rerankers, defaultEmbedder, embedding, providers, data };
 }
 
 /** Tasks of the compute pool. */
@@ -38,6 +41,19 @@ export function embedTasks(limits: Config["embedding"]): Readonly<Record<string,
         threads: limits.threads,
         itemsMax: limits.batchTexts,
         waitMs: limits.waitMs,
+        waitingMax: limits.queueMax,
+        batchMs: BATCH_MS,
+        idleMs: IDLE_MS,
+      },
+    },
+    // Somebody waits for each of these, so that they do not stand in line behind an ingestion.
+    [rerankTaskName]: {
+      url: new URL("./rerank-model.js", import.meta.url).href,
+      name: "rerankLocal",
+      batch: {
+        threads: 1,
+        itemsMax: limits.batchTexts,
+        waitMs: 0,
         waitingMax: limits.queueMax,
         batchMs: BATCH_MS,
         idleMs: IDLE_MS,

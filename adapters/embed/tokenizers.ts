@@ -56,6 +56,8 @@ async function loadBpe(encoding: "cl100k_base" | "o200k_base") {
 export interface ModelTokenizer {
   /** Ids of a text, with what the model wants around it or without. */
   encode(text: string, withSpecial: boolean): number[];
+  /** Ids of two texts with what the model wants around them, and to which of the two each belongs. */
+  encodePair(first: string, second: string): { ids: number[]; types: number[] };
   idOf(token: string): number | undefined;
 }
 
@@ -72,6 +74,11 @@ export async function loadModelTokenizer(folder: string): Promise<ModelTokenizer
     return {
       encode: (text, withSpecial) =>
         tokenizer.encode(text, { add_special_tokens: withSpecial }).ids,
+      encodePair: (first, second) => {
+        const asked = { text_pair: second, return_token_type_ids: true } as const;
+        const { ids, token_type_ids: types } = tokenizer.encode(first, asked);
+        return { ids, types };
+      },
       idOf: (token) => tokenizer.token_to_id(token),
     };
   } catch (cause) {

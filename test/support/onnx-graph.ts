@@ -10,6 +10,8 @@ export interface EncoderShape {
   readonly layers: number;
   readonly vocabulary: number;
   readonly positions: number;
+  /** Of a cross-encoder: numbers that its last layer makes of the first token. */
+  readonly labels?: number;
 }
 
 const FLOAT = 1;
@@ -22,7 +24,7 @@ type Attributes = Readonly<Record<string, number | readonly number[] | { readonl
 /** The bytes of `model.onnx` (`fp32`) or `model_quantized.onnx` (`q8`): the same weights, rounded. */
 export function encoderFile(shape: EncoderShape, dtype: "fp32" | "q8", seed = 1): Buffer {
   const graph = new Graph(dtype === "q8", seed);
-  const { hidden, heads, layers } = shape;
+  const { hidden, heads, layers, labels } = shape;
   const embedded = embeddings(graph, shape);
   const mask = attentionMask(graph);
   let state = graph.norm(embedded, hidden);
@@ -32,8 +34,13 @@ export function encoderFile(shape: EncoderShape, dtype: "fp32" | "q8", seed = 1)
     const inner = gelu(graph, graph.linear(state, hidden, hidden * 4));
     state = graph.norm(graph.node("Add", [state, graph.linear(inner, hidden * 4, hidden)]), hidden);
   }
-  graph.node("Identity", [state], {}, "last_hidden_state");
-  return graph.finish(hidden);
+  if (labels === undefined) {
+    graph.node("Identity", [state], {}, "last_hidden_state");
+    return graph.finish("last_hidden_state", ["batch", "length", hidden]);
+  }
+  const first = graph.node("Gather", [state, graph.ints([], [0])], { axis: 1 });
+  graph.node("Identity", [graph.linear(first, hidden, labels)], {}, "logits");
+  return graph.finish("logits", ["batch", labels]);
 }
 
 function embeddings(graph: Graph, { hidden, vocabulary, positions }: EncoderShape): string {
@@ -137,7 +144,7 @@ class Graph {
     return this.#tensor(dims, INT64, bytes);
   }
 
-  finish(hidden: number): Buffer {
+  finish(output: string, dims: readonly (string | number)[]): Buffer {
     const graph = new Proto();
     for (const node of this.#nodes) graph.message(1, node);
     graph.text(2, "encoder");
@@ -145,7 +152,7 @@ class Graph {
     for (const name of ["input_ids", "attention_mask", "token_type_ids"]) {
       graph.message(11, value(name, INT64, ["batch", "length"]));
     }
-    graph.message(12, value("last_hidden_state", FLOAT, ["batch", "length", hidden]));
+    graph.message(12, value(output, FLOAT, dims));
     const opset = new Proto().text(1, "").int(2, 17);
     return new Proto().int(1, 8).text(2, "test").message(7, graph).message(8, opset).finish();
   }

@@ -18,6 +18,8 @@ export interface SmallModel {
   readonly isBare?: boolean;
   readonly prompts?: Readonly<Record<string, string>>;
   readonly seed?: number;
+  /** A cross-encoder with so many labels. */
+  readonly labels?: number;
 }
 
 const words =
@@ -38,7 +40,7 @@ function vocabulary(): Record<string, number> {
   return Object.fromEntries(all.map((word, at) => [word, at]));
 }
 
-const special = (id: string) => ({ SpecialToken: { id, type_id: 0 } });
+const special = (id: string, type_id = 0) => ({ SpecialToken: { id, type_id } });
 
 function tokenizer(vocab: Record<string, number>): unknown {
   const token = (id: string) => ({ id, ids: [vocab[id]], tokens: [id] });
@@ -61,7 +63,10 @@ function tokenizer(vocab: Record<string, number>): unknown {
     post_processor: {
       type: "TemplateProcessing",
       single: [special("[CLS]"), { Sequence: { id: "A", type_id: 0 } }, special("[SEP]")],
-      pair: [],
+      pair: [
+        ...[special("[CLS]"), { Sequence: { id: "A", type_id: 0 } }, special("[SEP]")],
+        ...[{ Sequence: { id: "B", type_id: 1 } }, special("[SEP]", 1)],
+      ],
       special_tokens: { "[CLS]": token("[CLS]"), "[SEP]": token("[SEP]") },
     },
     decoder: { type: "WordPiece", prefix: "##", cleanup: true },
@@ -77,12 +82,16 @@ function tokenizer(vocab: Record<string, number>): unknown {
 
 /** Every file of the model, by its path in the folder. */
 export function smallModelFiles(model: SmallModel = {}): Record<string, Buffer> {
-  const { hidden = 32, layers = 2, positions = 64, pooling = "mean", seed = 1 } = model;
+  const { hidden = 32, layers = 2, positions = 64, pooling = "mean", seed = 1, labels } = model;
   const vocab = vocabulary();
   const shape = { hidden, heads: 4, layers, vocabulary: Object.keys(vocab).length, positions };
+  const head = labels === undefined ? {} : { labels };
   const config = {
     model_type: "bert",
-    architectures: ["BertModel"],
+    architectures: [labels === undefined ? "BertModel" : "BertForSequenceClassification"],
+    ...(labels !== undefined && {
+      id2label: Object.fromEntries(Array.from({ length: labels }, (_, at) => [at, `LABEL_${at}`])),
+    }),
     hidden_size: hidden,
     num_attention_heads: 4,
     num_hidden_layers: layers,
@@ -117,8 +126,8 @@ export function smallModelFiles(model: SmallModel = {}): Record<string, Buffer> 
   ]);
   return {
     ...Object.fromEntries(texts),
-    "onnx/model.onnx": encoderFile(shape, "fp32", seed),
-    "onnx/model_quantized.onnx": encoderFile(shape, "q8", seed),
+    "onnx/model.onnx": encoderFile({ ...shape, ...head }, "fp32", seed),
+    "onnx/model_quantized.onnx": encoderFile({ ...shape, ...head }, "q8", seed),
   };
 }
 

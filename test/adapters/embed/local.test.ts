@@ -13,7 +13,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Embedder, EmbedUse } from "../../../actors/ports.ts";
 import type { Dtype } from "../../../adapters/embed/kinds.ts";
 import { createLocalEmbedder } from "../../../adapters/embed/local.ts";
-import { loadLibrary } from "../../../adapters/embed/local-model.ts";
+import { loadLibrary } from "../../../adapters/embed/local-library.ts";
 import { readModelFolder } from "../../../adapters/embed/model-folder.ts";
 import { embedTasks } from "../../../adapters/embed/tasks.ts";
 import { loadTokenizer } from "../../../adapters/embed/tokenizers.ts";

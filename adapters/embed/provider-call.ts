@@ -1,0 +1,108 @@
+// One call of a provider that answers with a text, with its attempts: refusals that pass with time
+// are tried again within the call's time. What leaves goes through the way out (egress.ts).
+
+import { setTimeout as pause } from "node:timers/promises";
+import { RuntimeError } from "../../runtime/errors.ts";
+import type { FairSlots } from "../../runtime/shared/fair-slots.ts";
+import type { ProviderConfig } from "../config.ts";
+import type { Egress } from "../egress.ts";
+import { providerError } from "../provider-error.ts";
+import { retryDelay } from "../provider-retry.ts";
+
+/** What is called, and how. */
+export interface ProviderCallParts<T> {
+  readonly provider: ProviderConfig;
+  readonly egress: Egress;
+  /** Requests at once; more wait in fair order. */
+  readonly slots: FairSlots;
+  /** Below the provider's base address, e.g. "/embeddings". */
+  readonly path: string;
+  /** Bytes of one answer. */
+  readonly answerBytes: number;
+  /** Makes something of an answer; what it throws is tried again like a refusal. */
+  read(text: string): T;
+  /** The whole call with its attempts. Default: the provider's. */
+  readonly totalMs?: number;
+  /** A number in [0, 1) for jitter. Default Math.random. */
+  readonly random?: () => number;
+}
+
+const REFUSAL_CHARS = 8_192;
+
+/**
+ * What was read. @throws RuntimeError PROVIDER_LIMITED, PROVIDER_UNAVAILABLE, PROVIDER_FAILED,
+ * POOL_FULL, DEADLINE, CANCELLED.
+ */
+export async function callProvider<T>(
+  parts: ProviderCallParts<T>,
+  body: object,
+  { tenant, signal }: { readonly tenant: string; readonly signal: AbortSignal },
+): Promise<T> {
+  const { provider, slots, totalMs = provider.totalMs, random = Math.random } = parts;
+  const { attemptsMax } = provider;
+  const endsAt = Date.now() + totalMs;
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      if (signal.aborted) throw cancelled(provider);
+      // A request waits between its attempts without a slot.
+      const entered = slots.enter(tenant, "", signal);
+      if (entered !== undefined) await entered;
+      try {
+        return await post(parts, body, signal, endsAt - Date.now());
+      } finally {
+        slots.leave();
+      }
+    } catch (error) {
+      if (signal.aborted) throw error instanceof RuntimeError ? error : cancelled(provider);
+      const waitMs = retryDelay(error, attempt, { attemptsMax, random });
+      if (waitMs === undefined || Date.now() + waitMs >= endsAt) throw error;
+      // It rejects only for the abort, which the next attempt sees.
+      await pause(waitMs, undefined, { signal }).catch(() => {});
+    }
+  }
+}
+
+async function post<T>(
+  { provider, egress, path, answerBytes, read }: ProviderCallParts<T>,
+  body: object,
+  signal: AbortSignal,
+  leftMs: number,
+): Promise<T> {
+  const { apiKey } = provider;
+  const response = await egress.request({
+    url: provider.baseUrl.replace(/\/+$/, "") + path,
+    method: "POST",
+    headers: {
+      "content-type": "application/json",
+      accept: "application/json",
+      ...(apiKey && { authorization: `Bearer ${apiKey}` }),
+    },
+    body: JSON.stringify(body),
+    signal,
+    limits: {
+      firstByteMs: leftMs,
+      idleMs: provider.idleMs,
+      totalMs: leftMs,
+      bytesMax: answerBytes,
+    },
+    connectionsMax: provider.connectionsMax,
+  });
+  const text = await response.text();
+  if (response.status >= 200 && response.status < 300) return read(text);
+  const header = (name: string) => {
+    const value = response.headers[name];
+    return typeof value === "string" ? value : undefined;
+  };
+  throw providerError({
+    provider: provider.name,
+    status: response.status,
+    body: text.slice(0, REFUSAL_CHARS),
+    retryAfter: header("retry-after"),
+    retryAfterMs: header("retry-after-ms"),
+    secret: apiKey ?? "",
+  });
+}
+
+function cancelled({ name }: ProviderConfig): RuntimeError {
+  return new RuntimeError("CANCELLED", `The call to ${name} was cancelled.`);
+}
