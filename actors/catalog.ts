@@ -5,6 +5,7 @@ import { collectionActor, collectionMergeRun } from "./collection.ts";
 import { completionActor } from "./completion.ts";
 import { conversationActor } from "./conversation.ts";
 import { ingestionActor } from "./ingestion/job.ts";
+import { reembedClearRun, reembedPartRun, reembedRun } from "./ingestion/reembed-run.ts";
 import { ingestClearRun, ingestPartRun, ingestRun } from "./ingestion/run.ts";
 import { memoryForgetRun, memoryTurnRun } from "./memory/turn.ts";
 import { subAgentRun } from "./sub-agent.ts";
@@ -25,4 +26,7 @@ export const catalog: readonly Definition[] = [
   ingestClearRun,
   memoryTurnRun,
   memoryForgetRun,
+  reembedRun,
+  reembedPartRun,
+  reembedClearRun,
 ];

@@ -1,5 +1,6 @@
-// The actor of one collection: has its index files made anew, one merge at a time. It holds nothing
-// of the collection; what is due is seen from the rows by the run itself.
+// The actor of one edition of a collection (a collection that was never embedded anew has one, under
+// its own id): has its index files made anew, one merge at a time. It holds nothing of the collection;
+// what is due is seen from the rows by the run itself.
 
 import { defineActor, defineRun, type RunEnded } from "../runtime/actor.ts";
 import { type Address, address, addressParts } from "../runtime/address.ts";
@@ -37,7 +38,7 @@ interface MergeInput {
 /** A merge of a large collection takes minutes. */
 const MERGE_MS = 3_600_000;
 
-/** Address of a collection's actor. */
+/** Address of the actor of a collection's edition. */
 export function collectionAddress(tenant: string, collection: string): Address {
   return address({ kind: "collection", tenant, root: collection });
 }

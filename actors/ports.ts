@@ -1,10 +1,9 @@
 // What actors need from outside, as types only. Each worker's composition root builds the
 // implementations from plain configuration and hands them to runs as `context.ports`.
 
-import type { ErrorData } from "../runtime/errors.ts";
+import type { Ingest, Reembed } from "./ingestion/port.ts";
 import type { PassageScores, SearchRequest, SearchResult } from "./knowledge/search.ts";
 import type { Memories } from "./memory/memories.ts";
-import type { DocumentReport } from "./records/ingestion-job.ts";
 
 /** Token counts as the provider reported them; `estimated` when it reported none. */
 export interface Usage {
@@ -294,68 +293,6 @@ export interface Rerankers {
   find(name: string): Promise<Reranker>;
 }
 
-/** An ingestion job and the collection its documents go to. */
-export interface IngestPlace {
-  readonly tenant: string;
-  readonly collection: string;
-  readonly job: string;
-}
-
-/** Documents that were read and split, and are published together. */
-export interface PreparedUnit {
-  readonly documents: readonly PreparedDocument[];
-  /** What is embedded at a time: how many chunks, and of which documents. */
-  readonly pieces: readonly { readonly chunks: number; readonly documents: readonly number[] }[];
-}
-
-/** A document of a unit. `published`: by this job, before it was cut. */
-export interface PreparedDocument {
-  readonly number: number;
-  readonly id: string;
-  readonly title: string;
-  readonly status: "ready" | "unchanged" | "published" | "failed";
-  readonly chunks: number;
-  readonly format?: string;
-  readonly warnings?: readonly string[];
-  readonly error?: ErrorData;
-}
-
-/** A unit that is visible. */
-export interface PublishedUnit {
-  readonly documents: readonly DocumentReport[];
-  /** The collection's index files are due to be made anew. */
-  readonly isMergeDue: boolean;
-}
-
-/**
- * What an ingestion job does outside of itself. Each call may come again after a crash, with the same
- * result. @throws RuntimeError: what is not one document's fault.
- */
-export interface Ingest {
-  /** Reads, parses and splits documents of a job by their numbers, and keeps the chunks. */
-  prepare(
-    place: IngestPlace,
-    numbers: readonly number[],
-    signal: AbortSignal,
-  ): Promise<PreparedUnit>;
-  /** Embeds the chunks of one piece and stores them, seen by nobody yet. */
-  embed(
-    place: IngestPlace,
-    piece: { readonly unit: number; readonly piece: number },
-    signal: AbortSignal,
-  ): Promise<void>;
-  /** Makes documents visible, but not `without`, whose chunks could not be embedded, by number. */
-  publish(
-    place: IngestPlace,
-    unit: PreparedUnit,
-    without: ReadonlyMap<number, ErrorData>,
-  ): Promise<PublishedUnit>;
-  /** Documents that a job made visible, of those that were prepared. */
-  visible(place: IngestPlace): Promise<readonly DocumentReport[]>;
-  /** Removes what is left of a job's documents; what is visible stays. */
-  clear(place: IngestPlace): Promise<void>;
-}
-
 /** CPU work that must not run on a worker's thread; saturation shows as POOL_FULL. */
 export interface Compute {
   run(
@@ -385,5 +322,6 @@ export interface Ports {
   readonly retriever: Retriever;
   readonly ingest: Ingest;
   readonly memories: Memories;
+  readonly reembed: Reembed;
   readonly compute: Compute;
 }

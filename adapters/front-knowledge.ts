@@ -41,6 +41,9 @@ export function createKnowledge(system: KnowledgeSystem, config: EmbeddersConfig
       documents: async (...of) => (await loaded()).documents.documents(...of),
       removeDocument: async (...of) => (await loaded()).documents.removeDocument(...of),
       removeCollection: async (...of) => (await loaded()).documents.removeCollection(...of),
+      edition: async (...of) => (await loaded()).documents.edition(...of),
+      beginEdition: async (...of) => (await loaded()).documents.beginEdition(...of),
+      dropEdition: async (...of) => (await loaded()).documents.dropEdition(...of),
     },
     sources: {
       keep: async (...of) => (await loaded()).sources.keep(...of),
@@ -89,6 +92,7 @@ async function load(
     changed: async (place) => {
       if (await merger.isDue(place)) say(place, "grown");
     },
+    removeFiles: (edition) => merger.removeFiles(edition),
   });
   const isKnown = async ({ tenant, job }: SourcePlace): Promise<boolean> =>
     (await tables.get(tenant, ingestionJobsTable, job)) !== undefined;
@@ -103,13 +107,7 @@ async function load(
       },
       forget: (tenant, job) => forgetSources(bulk, { tenant, job }),
     },
-    documents: {
-      ...documents,
-      removeCollection: async (tenant, collection) => {
-        await documents.removeCollection(tenant, collection);
-        await merger.removeFiles({ tenant, collection });
-      },
-    },
+    documents,
     retriever: createRetriever({
       reader: bulk,
       settingsOf: async ({ tenant, collection }) => {

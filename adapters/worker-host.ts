@@ -14,6 +14,7 @@ import type { EmbeddersConfig } from "./embed/tasks.ts";
 import { fetchDocument } from "./knowledge/fetch-document.ts";
 import { createIngest } from "./knowledge/ingest.ts";
 import { createMerger, indexFolder } from "./knowledge/merger.ts";
+import { createReembed } from "./knowledge/reembed.ts";
 import { createRetriever } from "./knowledge/retriever.ts";
 import type { Place } from "./knowledge/rows.ts";
 import { settingsFrom } from "./knowledge/settings.ts";
@@ -47,6 +48,7 @@ export const workerHost: WorkerHost<HostConfig> = {
         merger.merge(place, { isForced: true }).catch(() => undefined);
       },
     };
+    const writer = createKnowledgeWriter({ bulk, nowMs: Date.now });
     const web = createEgress({ allowedHosts: config.knowledge.fetchHosts });
     return {
       llm: withDefaultModel(createLlm(llmConfig(config)), config.defaultModel),
@@ -59,15 +61,18 @@ export const workerHost: WorkerHost<HostConfig> = {
         rerankers: createRerankers({ config, compute }),
       }),
       merger,
+      reembed: createReembed({
+        ...{ bulk, writer, embedders, compute, nowMs: Date.now },
+        removeFiles: (edition) => merger.removeFiles(edition),
+      }),
       ingest: createIngest({
         bulk,
         tables: hot,
-        writer: createKnowledgeWriter({ bulk, nowMs: Date.now }),
+        writer,
         parser: createPoolParser(compute),
         embedders,
         compute,
         fetch: (url, signal) => fetchDocument(web, url, signal),
-        isMergeDue: (place) => merger.isDue(place),
       }),
       memories: createMemories({ bulk, embedders }),
       compute,

@@ -1,9 +1,12 @@
 // An ingestion job: `ingestion:<tenant>/jb_...`. Documents lie in the bulk environment before it is
 // told of them; its run takes them in, and what became of each is a record of this actor. A pause
 // cancels the run: what was published is reported, what was written is found again by the next run.
+// A job that embeds a collection anew is the same actor; when it is cancelled, the run that removes what
+// was built says whether that counts by now: a switch that was faster has happened.
 
 import {
   defineActor,
+  type Outcome,
   type ReadRequest,
   type RecordRow,
   type RunEnded,
@@ -11,6 +14,7 @@ import {
 } from "../../runtime/actor.ts";
 import { addressParts } from "../../runtime/address.ts";
 import type { ErrorData } from "../../runtime/errors.ts";
+import type { EmbedderPin } from "../ports.ts";
 import {
   type DocumentReport,
   finished,
@@ -19,6 +23,7 @@ import {
   ingestionLimits,
   type JobStatus,
 } from "../records/ingestion-job.ts";
+import type { Reembedded, ReembedInput } from "./reembed-run.ts";
 import type { ClearInput, IngestionInput } from "./run.ts";
 import { type Sized, unitsOf } from "./units.ts";
 
@@ -30,6 +35,15 @@ export type JobMessage =
       /** Size of each document in bytes, in the order in which they were sent. */
       readonly sizes: readonly number[];
     }
+  | {
+      readonly type: "reembed";
+      readonly collection: string;
+      readonly embedder: EmbedderPin;
+      /** How many there are. */
+      readonly documents: number;
+    }
+  /** Embedded anew so far, counted from the first document of the collection. */
+  | { readonly type: "progress"; readonly documents: number; readonly chunks: number }
   | { readonly type: "report"; readonly documents: readonly DocumentReport[] }
   | { readonly type: "pause" }
   | { readonly type: "resume" }
@@ -41,6 +55,8 @@ export interface JobState {
   readonly sizes: readonly number[];
   /** Why the run under way is being cancelled. */
   readonly stopping: "paused" | "cancelled" | null;
+  /** Of a job that embeds anew and is being cancelled: the run that removes what was built. */
+  readonly clearing?: string;
 }
 
 /** Key of a document's report. */
@@ -67,6 +83,7 @@ export const ingestionActor = defineActor<JobState | null, JobMessage | RunEnded
   },
   receive(state, message, turn) {
     if (message.type === "start") return start(state, message, turn);
+    if (message.type === "reembed") return startReembed(state, message, turn);
     if (state === null) {
       turn.refuse({ code: "NOT_FOUND", message: "There is no such ingestion job." });
       return state;
@@ -74,6 +91,8 @@ export const ingestionActor = defineActor<JobState | null, JobMessage | RunEnded
     switch (message.type) {
       case "report":
         return report(state, message.documents, turn);
+      case "progress":
+        return progress(state, message, turn);
       case "pause":
         return stop(state, "paused", turn);
       case "cancel":
@@ -89,27 +108,61 @@ export const ingestionActor = defineActor<JobState | null, JobMessage | RunEnded
 type Start = Extract<JobMessage, { type: "start" }>;
 
 function start(state: JobState | null, message: Start, turn: Turn): JobState | null {
-  if (state !== null) {
-    turn.refuse({ code: "CONFLICT", message: "This ingestion job was started before." });
-    return state;
-  }
+  if (state !== null) return refusedStart(state, turn);
   const { collection, sizes } = message;
-  const at = new Date(turn.nowMs).toISOString();
   const run = startRun(turn, { collection, units: unitsOf(sized(sizes)) });
-  const job: IngestionJob = {
-    id: idOf(turn),
-    collection,
-    status: "running",
-    documents: { total: sizes.length, created: 0, updated: 0, unchanged: 0, failed: 0 },
-    chunks: 0,
-    bytes: sizes.reduce((sum, bytes) => sum + bytes, 0),
-    error: null,
-    run_id: run,
+  const bytes = sizes.reduce((sum, size) => sum + size, 0);
+  const job = newJob(turn, { kind: "ingest", collection, total: sizes.length, bytes, run });
+  turn.reply(job, { follow: run });
+  return stored({ job, sizes, stopping: null }, turn);
+}
+
+type StartReembed = Extract<JobMessage, { type: "reembed" }>;
+
+function startReembed(state: JobState | null, message: StartReembed, turn: Turn): JobState | null {
+  if (state !== null) return refusedStart(state, turn);
+  const { collection, embedder, documents: total } = message;
+  const run = runReembed(turn, collection);
+  const made = newJob(turn, { kind: "reembed", collection, total, bytes: 0, run });
+  const job = { ...made, embedder };
+  turn.reply(job, { follow: run });
+  return stored({ job, sizes: [], stopping: null }, turn);
+}
+
+function refusedStart(state: JobState, turn: Turn): JobState {
+  turn.refuse({ code: "CONFLICT", message: "This ingestion job was started before." });
+  return state;
+}
+
+function newJob(
+  turn: Turn,
+  of: Pick<IngestionJob, "kind" | "collection" | "bytes"> & { total: number; run: string },
+): IngestionJob {
+  const { kind, collection, total, bytes, run: run_id } = of;
+  const at = new Date(turn.nowMs).toISOString();
+  return {
+    ...{ id: idOf(turn), kind, collection, status: "running", run_id },
+    documents: { total, created: 0, updated: 0, unchanged: 0, failed: 0 },
+    ...{ chunks: 0, bytes, error: null },
     created_at: at,
     updated_at: at,
   };
-  turn.reply(job, { follow: run });
-  return stored({ job, sizes, stopping: null }, turn);
+}
+
+/** Never backwards: a job that is resumed counts again what it finds done. */
+function progress(
+  state: JobState,
+  { documents, chunks }: Extract<JobMessage, { type: "progress" }>,
+  turn: Turn,
+): JobState {
+  const { job } = state;
+  if (documents <= job.documents.updated) return state;
+  const total = Math.max(job.documents.total, documents);
+  return changed(
+    state,
+    { documents: { ...job.documents, total, updated: documents }, chunks },
+    turn,
+  );
 }
 
 /** Counts each document once, whatever is said of it again. */
@@ -127,7 +180,10 @@ function report(state: JobState, documents: readonly DocumentReport[], turn: Tur
 }
 
 function stop(state: JobState, stopping: "paused" | "cancelled", turn: Turn): JobState {
-  const { status, run_id } = state.job;
+  const { status, run_id, kind } = state.job;
+  if (state.clearing !== undefined) {
+    return stopping === "cancelled" ? replied(state, turn) : refused(state, "It ends.", turn);
+  }
   if (status === "running") {
     turn.cancelRun(run_id, stopping);
     const next = { ...state, stopping };
@@ -135,6 +191,7 @@ function stop(state: JobState, stopping: "paused" | "cancelled", turn: Turn): Jo
     return next;
   }
   if (stopping === "cancelled" && (status === "paused" || status === "failed")) {
+    if (kind === "reembed") return replied(clearReembed(state, turn), turn);
     clear(state, turn);
     return replied(changed(state, { status: "cancelled" }, turn), turn);
   }
@@ -143,16 +200,21 @@ function stop(state: JobState, stopping: "paused" | "cancelled", turn: Turn): Jo
 }
 
 function resume(state: JobState, turn: Turn): JobState {
-  const { status, collection } = state.job;
+  const { status, collection, kind } = state.job;
   if (status === "running" && state.stopping === null) return replied(state, turn);
   if (status !== "paused" && status !== "failed") return refused(state, `It is ${status}.`, turn);
-  const done = reported(turn);
-  // Units are those of the first run, so that what was made of them is found again.
-  const units = unitsOf(sized(state.sizes)).filter((unit) => unit.some((one) => !done.has(one)));
-  const run_id = startRun(turn, { collection, units });
+  if (state.clearing !== undefined) return refused(state, "It is being cancelled.", turn);
+  const run_id = kind === "reembed" ? runReembed(turn, collection) : runAgain(state, turn);
   const next = changed(state, { status: "running", error: null, run_id }, turn);
   turn.reply(next.job, { follow: run_id });
   return next;
+}
+
+function runAgain({ job, sizes }: JobState, turn: Turn): string {
+  const done = reported(turn);
+  // Units are those of the first run, so that what was made of them is found again.
+  const units = unitsOf(sized(sizes)).filter((unit) => unit.some((one) => !done.has(one)));
+  return startRun(turn, { collection: job.collection, units });
 }
 
 /** Numbers of the documents that have a report, of those that were loaded. */
@@ -161,13 +223,41 @@ function reported(turn: Turn): ReadonlySet<number> {
   return new Set(rows.map(({ value }) => (value as DocumentReport).number));
 }
 
-function end(state: JobState, { run, outcome }: RunEnded, turn: Turn): JobState {
+function end(state: JobState, message: RunEnded, turn: Turn): JobState {
+  const { run, outcome } = message;
+  if (run === state.clearing) return cleared(state, outcome, turn);
   if (run !== state.job.run_id || state.job.status !== "running") return state;
+  if (state.job.kind === "reembed") return endReembed(state, outcome, turn);
   // All reports were sent before the run ended, and each pair's messages come in order.
   const isDone = finished(state.job) === state.job.documents.total;
   if (outcome.status === "completed" || isDone) return settled(state, "completed", null, turn);
   if (state.stopping !== null) return settled(state, state.stopping, null, turn);
   return settled(state, "failed", outcome.error, turn);
+}
+
+function endReembed(state: JobState, outcome: Outcome, turn: Turn): JobState {
+  if (outcome.status === "completed") {
+    const { documents, chunks } = outcome.result as Reembedded;
+    const counts = { ...state.job.documents, total: documents, updated: documents };
+    const done = changed(state, { documents: counts, chunks }, turn);
+    return settled(done, "completed", null, turn);
+  }
+  if (state.stopping === "cancelled") return clearReembed(state, turn);
+  if (state.stopping === "paused") return settled(state, "paused", null, turn);
+  return settled(state, "failed", outcome.error, turn);
+}
+
+/** What was built is removed before the job is said to be cancelled: it may count by now. */
+function clearReembed(state: JobState, turn: Turn): JobState {
+  return { ...state, clearing: runClear(state, turn) };
+}
+
+function cleared({ clearing: _, ...state }: JobState, outcome: Outcome, turn: Turn): JobState {
+  if (outcome.status !== "completed") return settled(state, "failed", outcome.error, turn);
+  const { isCurrent } = outcome.result as { readonly isCurrent: boolean };
+  const next = { ...state, stopping: null };
+  const status = isCurrent ? "completed" : "cancelled";
+  return changed(next, { status, error: null }, turn);
 }
 
 function settled(
@@ -206,8 +296,23 @@ function startRun(turn: Turn, input: IngestionInput): string {
   return turn.startRun({ kind: "ingest", input, timeoutMs: ingestionLimits.runMs });
 }
 
-/** What the documents lay in is not needed any more. */
-function clear({ job }: JobState, turn: Turn): void {
+function runReembed(turn: Turn, collection: string): string {
+  const input: ReembedInput = { collection };
+  return turn.startRun({ kind: "reembed", input, timeoutMs: ingestionLimits.runMs });
+}
+
+function runClear({ job }: JobState, turn: Turn): string {
+  const input: ReembedInput = { collection: job.collection };
+  return turn.startRun({ kind: "reembed-clear", input, timeoutMs: ingestionLimits.runMs });
+}
+
+/** What the documents lay in, or the edition before, is not needed any more. */
+function clear(state: JobState, turn: Turn): void {
+  const { job } = state;
+  if (job.kind === "reembed") {
+    runClear(state, turn);
+    return;
+  }
   const isCut = finished(job) < job.documents.total;
   const input: ClearInput = { collection: job.collection, isCut };
   turn.startRun({ kind: "ingest-clear", input });

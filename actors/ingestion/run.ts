@@ -5,8 +5,10 @@ import { defineRun, type RunContext, type StepOptions } from "../../runtime/acto
 import { type Address, address, addressParts } from "../../runtime/address.ts";
 import { type ErrorData, RuntimeError, toErrorData } from "../../runtime/errors.ts";
 import { collectionAddress } from "../collection.ts";
-import type { Ingest, IngestPlace, Ports, PreparedUnit } from "../ports.ts";
+import type { Ports } from "../ports.ts";
 import { type DocumentReport, ingestionLimits } from "../records/ingestion-job.ts";
+import { inLanes } from "./lanes.ts";
+import type { Ingest, IngestPlace, PreparedUnit } from "./port.ts";
 import { partsOf, type Unit } from "./units.ts";
 
 /** Input of `ingest`: what of the job has no report yet. */
@@ -24,7 +26,7 @@ interface PartInput {
 
 /** A provider that is down is asked again for some minutes before the job stops. */
 const PATIENT = { times: 8, minMs: 1_000, maxMs: 60_000 } as const;
-const safe = { repeat: "safe", retry: PATIENT } as const satisfies StepOptions<unknown>;
+export const safe = { repeat: "safe", retry: PATIENT } as const satisfies StepOptions<unknown>;
 
 /** Kind `ingest`. Fails with what is not one document's fault; the job can then be resumed. */
 export const ingestRun = defineRun<IngestionInput, null, Ports>({
@@ -80,42 +82,75 @@ export const ingestClearRun = defineRun<ClearInput, null, Ports>({
   },
 });
 
+/** A unit whose collection is embedded anew meanwhile is prepared again for what counts then. */
 async function takeIn(context: RunContext<Ports>, place: IngestPlace, unit: Unit): Promise<void> {
   const { ingest } = context.ports;
-  const name = unit[0] ?? 0;
-  const prepared = await context.step(
-    `prepare:${name}`,
-    ({ signal }) => ingest.prepare(place, unit, signal),
-    { ...safe, timeoutMs: ingestionLimits.prepareMs },
-  );
-  const without = await embedAll(context, ingest, { place, name, prepared });
-  const { documents, isMergeDue } = await context.step(
-    `publish:${name}`,
-    () => ingest.publish(place, prepared, without),
-    { ...safe, timeoutMs: ingestionLimits.publishMs },
-  );
-  await context.send(`report:${name}`, jobAddress(context), { type: "report", documents });
-  if (isMergeDue) {
-    const { tenant, collection } = place;
-    await context.send(`grown:${name}`, collectionAddress(tenant, collection), { type: "grown" });
+  const first = unit[0] ?? 0;
+  for (let tries = 0; tries < ingestionLimits.preparations; tries += 1) {
+    const name = tries === 0 ? `${first}` : `${first}.${tries}`;
+    const prepared = await context.step(
+      `prepare:${name}`,
+      ({ signal }) => ingest.prepare(place, unit, signal),
+      { ...safe, timeoutMs: ingestionLimits.prepareMs },
+    );
+    const without = await embedAll(context, ingest, { place, first, name, prepared });
+    if (await publish(context, { place, name, prepared, without })) return;
   }
-  context.emit(`done:${name}`, { type: "documents", documents: documents.map(shown) });
+  throw new RuntimeError("CONFLICT", "The collection is embedded anew again and again.");
+}
+
+/** Resolves to whether it is visible: not when another edition of the collection counts by now. */
+async function publish(
+  context: RunContext<Ports>,
+  of: {
+    readonly place: IngestPlace;
+    readonly name: string;
+    readonly prepared: PreparedUnit;
+    readonly without: ReadonlyMap<number, ErrorData>;
+  },
+): Promise<boolean> {
+  const { place, name, prepared, without } = of;
+  for (let tries = 0; tries < ingestionLimits.waits; tries += 1) {
+    const at = tries === 0 ? name : `${name}:${tries}`;
+    const { outcome, documents, grown } = await context.step(
+      `publish:${at}`,
+      () => context.ports.ingest.publish(place, prepared, without),
+      { ...safe, timeoutMs: ingestionLimits.publishMs },
+    );
+    if (grown !== null) {
+      const to = collectionAddress(place.tenant, grown);
+      await context.send(`grown:${at}`, to, { type: "grown" });
+    }
+    if (outcome === "moved") return false;
+    if (outcome === "waiting") continue;
+    await context.send(`report:${at}`, jobAddress(context), { type: "report", documents });
+    context.emit(`done:${at}`, { type: "documents", documents: documents.map(shown) });
+    return true;
+  }
+  const text = "The collection's index files are not made: documents would pile up beside them.";
+  throw new RuntimeError("CONFLICT", text);
 }
 
 /** Embeds all pieces; gives the documents whose chunks an embedder refused for good, by number. */
 async function embedAll(
   context: RunContext<Ports>,
   ingest: Ingest,
-  unit: { readonly place: IngestPlace; readonly name: number; readonly prepared: PreparedUnit },
+  unit: {
+    readonly place: IngestPlace;
+    readonly first: number;
+    readonly name: string;
+    readonly prepared: PreparedUnit;
+  },
 ): Promise<ReadonlyMap<number, ErrorData>> {
-  const { place, name, prepared } = unit;
+  const { place, first, name, prepared } = unit;
+  const { edition } = prepared;
   const refused = new Map<number, ErrorData>();
   const pieces = [...prepared.pieces.entries()];
   await inLanes(pieces, ingestionLimits.piecesAtOnce, async ([piece, { chunks, documents }]) => {
     try {
       await context.step(
         `embed:${name}:${piece}`,
-        ({ signal }) => ingest.embed(place, { unit: name, piece }, signal),
+        ({ signal }) => ingest.embed(place, { unit: first, piece, edition }, signal),
         { ...safe, timeoutMs: ingestionLimits.embedMs },
       );
       context.emit(`embedded:${name}:${piece}`, { type: "chunks", chunks });
@@ -137,32 +172,10 @@ function shown({ number, id, status, chunks, error }: DocumentReport): object {
 }
 
 /** The run lies below its job's actor. */
-function jobOf({ self }: RunContext<Ports>): string {
+export function jobOf({ self }: RunContext<Ports>): string {
   return addressParts(self).root;
 }
 
-function jobAddress(context: RunContext<Ports>): Address {
+export function jobAddress(context: RunContext<Ports>): Address {
   return address({ kind: "ingestion", tenant: context.tenant, root: jobOf(context) });
-}
-
-/** Works through a list in so many lanes. The first failure ends it when the other lanes have ended. */
-async function inLanes<Item>(
-  items: readonly Item[],
-  lanes: number,
-  work: (item: Item) => Promise<void>,
-): Promise<void> {
-  const rest = items[Symbol.iterator]();
-  let hasFailed = false;
-  const lane = async (): Promise<void> => {
-    for (let next = rest.next(); !next.done && !hasFailed; next = rest.next()) {
-      try {
-        await work(next.value);
-      } catch (error) {
-        hasFailed = true;
-        throw error;
-      }
-    }
-  };
-  const ended = await Promise.allSettled(Array.from({ length: lanes }, lane));
-  for (const one of ended) if (one.status === "rejected") throw one.reason;
 }

@@ -70,6 +70,12 @@ export interface Collection {
 export type StoredCollection = Omit<Collection, "retrieval" | "version" | "updated_at"> &
   Partial<Collection>;
 
+/** What a client sends to have a collection embedded anew. */
+export const reembedInput = Type.Object(
+  { embedder: Type.String({ minLength: 1, maxLength: collectionLimits.idChars }) },
+  closed,
+);
+
 /** One document to take in: its text, or the address it is fetched from. */
 export const documentInput = Type.Object(
   {

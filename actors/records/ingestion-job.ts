@@ -2,6 +2,7 @@
 // tenant's table is what the API shows; a report for each document is a record of the job's actor.
 
 import type { ErrorData } from "../../runtime/errors.ts";
+import type { EmbedderPin } from "../ports.ts";
 
 /** Table of jobs, id `jb_...`. */
 export const ingestionJobsTable = "ingestion-jobs";
@@ -23,11 +24,40 @@ export const ingestionLimits = {
   /** Chunks embedded and stored by one step, and steps of a unit that go on at once. */
   pieceChunks: 64,
   piecesAtOnce: 2,
+  /** Times that a unit is prepared, and is waited for while index files are made, of 20 s each. */
+  preparations: 5,
+  waits: 180,
   prepareMs: 300_000,
   embedMs: 300_000,
   publishMs: 60_000,
   /** Life of a job's run, seven days: a slow provider is waited for. */
   runMs: 7 * 24 * 3_600_000,
+} as const;
+
+/** Limits of embedding a collection anew. */
+export const reembedLimits = {
+  /** Documents and chunks of one step; a longer document is alone. */
+  sliceRows: 128,
+  sliceChunks: 1_024,
+  /** Characters split at a time. */
+  splitChars: 512 * 1_024,
+  pieceChunks: 64,
+  piecesAtOnce: 2,
+  /** Steps of a part, and parts, which are child runs one after the other. */
+  slices: 250,
+  parts: 90,
+  /**
+   * Rounds that follow what changes meanwhile. From the third that was outrun on, others' changes
+   * wait for a moment, longer each time, so that it ends.
+   */
+  rounds: 150,
+  roundsFree: 2,
+  holdMs: 2_000,
+  holdMsMax: 30_000,
+  /** Between rounds that wait for index files. */
+  waitMs: 200,
+  waitMsMax: 30_000,
+  stepMs: 3_600_000,
 } as const;
 
 /** `failed`: it stopped for a reason that is not one document's; it can be resumed. */
@@ -50,10 +80,15 @@ export interface DocumentReport {
 /** A job's row. Times ISO. */
 export interface IngestionJob {
   readonly id: string;
+  /** Takes documents in, or embeds those of a collection anew. */
+  readonly kind: "ingest" | "reembed";
   readonly collection: string;
+  /** Of a job that embeds anew: by whom. */
+  readonly embedder?: EmbedderPin;
   readonly status: JobStatus;
   readonly documents: {
     readonly total: number;
+    /** Of a job that embeds anew, what was embedded so far is `updated`. */
     readonly created: number;
     readonly updated: number;
     readonly unchanged: number;

@@ -83,6 +83,7 @@ export const commands: CommandTable = {
     summary: "Add files and folders to a collection, with a progress bar.",
     usage: [
       "troupe knowledge add COLLECTION PATH... [--url URL] [--key KEY] [--tenant TN]",
+      "troupe knowledge reembed COLLECTION EMBEDDER [--url URL] [--key KEY] [--tenant TN]",
       "",
       "COLLECTION is an id (cl_...) or a name; a name that is not there yet is created. A folder is",
       "taken with everything below it but hidden files. What has not changed since it was added costs",

@@ -1,5 +1,6 @@
 // `troupe knowledge add COLLECTION PATH...`: files and folders into a collection of a running server,
-// some at a time, each time as an ingestion job whose progress is shown.
+// some at a time, each time as an ingestion job whose progress is shown. `troupe knowledge reembed
+// COLLECTION EMBEDDER`: a collection is embedded anew by another embedder.
 
 import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
@@ -26,6 +27,9 @@ const collections = "/v2/knowledge/collections";
 interface Job {
   readonly id: string;
   readonly status: string;
+  readonly done: number;
+  readonly chunks: number;
+  readonly documents: { readonly total: number; readonly updated: number };
   readonly error: { readonly message: string } | null;
 }
 
@@ -41,8 +45,14 @@ export async function run(args: readonly string[]): Promise<number> {
   try {
     const parsed = parseArgs({ args: [...args], options, strict: true, allowPositionals: true });
     const [verb, collection, ...paths] = parsed.positionals;
+    const [embedder, ...more] = paths;
+    if (verb === "reembed" && collection !== undefined && embedder && more.length === 0) {
+      const api = await openApi(parsed.values, await loadConfig());
+      return await reembed(api, await collectionNamed(api, collection), embedder);
+    }
     if (verb !== "add" || collection === undefined || paths.length === 0) {
-      throw new RuntimeError("INVALID", "use: troupe knowledge add COLLECTION PATH...");
+      const uses = "troupe knowledge add COLLECTION PATH..., or reembed COLLECTION EMBEDDER";
+      throw new RuntimeError("INVALID", `use: ${uses}`);
     }
     const files = await filesOf(paths);
     if (files.length === 0) throw new RuntimeError("INVALID", "there are no files to add.");
@@ -57,6 +67,20 @@ export async function run(args: readonly string[]): Promise<number> {
 
 /** By id, else by name; created when there is none of that name. */
 async function collectionOf(api: ApiClient, named: string): Promise<string> {
+  const found = await findCollection(api, named);
+  if (found !== undefined) return found;
+  const { id } = (await api.call(collections, { name: named })) as { readonly id: string };
+  console.log(`Collection ${id} "${named}" was created.`);
+  return id;
+}
+
+async function collectionNamed(api: ApiClient, named: string): Promise<string> {
+  const found = await findCollection(api, named);
+  if (found !== undefined) return found;
+  throw new RuntimeError("NOT_FOUND", `there is no collection "${named}".`);
+}
+
+async function findCollection(api: ApiClient, named: string): Promise<string | undefined> {
   if (named.startsWith("cl_")) {
     await api.findTenant(`${collections}/${encodeURIComponent(named)}`);
     return named;
@@ -68,12 +92,40 @@ async function collectionOf(api: ApiClient, named: string): Promise<string> {
     };
     const found = page.data.find(({ name }) => name === named);
     if (found !== undefined) return found.id;
-    if (page.next_cursor === null) break;
+    if (page.next_cursor === null) return undefined;
     cursor = page.next_cursor;
   }
-  const { id } = (await api.call(collections, { name: named })) as { readonly id: string };
-  console.log(`Collection ${id} "${named}" was created.`);
-  return id;
+}
+
+/** Embeds a collection anew, and shows how far it has come. */
+async function reembed(api: ApiClient, collection: string, embedder: string): Promise<number> {
+  const path = `${collections}/${encodeURIComponent(collection)}/reembed`;
+  const { id } = (await api.call(path, { embedder })) as Job;
+  const at = `/v2/knowledge/jobs/${encodeURIComponent(id)}`;
+  const bar = createProgressBar();
+  const show = async (): Promise<Job> => {
+    const job = (await api.call(at)) as Job;
+    bar.show(job.done, job.documents.total, `documents, ${job.chunks} chunks`);
+    return job;
+  };
+  try {
+    await show();
+    for await (const { event } of api.events(`${at}/events`)) if (event === "event") await show();
+    const job = await show();
+    bar.end();
+    checkCompleted(job);
+    console.log(`${job.documents.updated} documents embedded by ${embedder}; ${job.chunks} chunks`);
+    return 0;
+  } finally {
+    bar.end();
+  }
+}
+
+function checkCompleted({ id, status, error }: Pick<Job, "id" | "status" | "error">): void {
+  if (status === "completed") return;
+  const why = error === null ? "" : `: ${error.message}`;
+  const resume = `POST /v2/knowledge/jobs/${encodeURIComponent(id)}/resume`;
+  throw new RuntimeError("CONFLICT", `the job ${id} is ${status}${why}. Go on with: ${resume}`);
 }
 
 class Tally {
@@ -173,11 +225,5 @@ async function followed(
   // What the events left out: a job that had been there before them.
   const { data } = (await api.call(`${path}/documents?limit=${PAGE}`)) as { data: Report[] };
   for (const report of data) take(report);
-  const { status, error } = (await api.call(path)) as Job;
-  if (status === "completed") return;
-  const why = error === null ? "" : `: ${error.message}`;
-  throw new RuntimeError(
-    "CONFLICT",
-    `the job ${job} is ${status}${why}. Go on with: POST ${path}/resume`,
-  );
+  checkCompleted((await api.call(path)) as Job);
 }

@@ -19,6 +19,8 @@ export interface Difference {
   readonly removed: readonly SlotRange[];
   /** Ids of documents with the slots they got. */
   readonly added: ReadonlyMap<string, SlotRange>;
+  /** Ids of documents that were removed. */
+  readonly gone: ReadonlySet<string>;
 }
 
 /** Changes after `since` up to `until`; undefined when they are not kept any more. */
@@ -30,6 +32,7 @@ export async function differenceOf(
 ): Promise<Difference | undefined> {
   const removed: SlotRange[] = [];
   const added = new Map<string, SlotRange>();
+  const gone = new Set<string>();
   const range = {
     from: keys.change(tenant, collection, since + 1),
     to: keys.change(tenant, collection, until + 1),
@@ -40,10 +43,12 @@ export async function differenceOf(
     for (const { id, before, after } of changesOf(value)) {
       if (before !== null) removed.push(before);
       added.delete(id);
-      if (after !== null) added.set(id, after);
+      gone.delete(id);
+      if (after === null) gone.add(id);
+      else added.set(id, after);
     }
   }
-  return count === until - since ? { removed, added } : undefined;
+  return count === until - since ? { removed, added, gone } : undefined;
 }
 
 /** Every document there is, as if it had just come. Some may be newer than the head read before. */
@@ -57,7 +62,7 @@ export async function everything(
     const { id, firstSlot, chunks } = documentOf(value);
     added.set(id, [firstSlot, chunks]);
   }
-  return { removed: [], added };
+  return { removed: [], added, gone: new Set() };
 }
 
 /** A document's chunks in order of slot. */

@@ -6,6 +6,7 @@ import { RuntimeError } from "../../runtime/errors.ts";
 import { keys } from "../../runtime/store/keys.ts";
 import type { Reader } from "../../runtime/store/store.ts";
 import { CollectionIndex, type OpenSegment } from "./collection-index.ts";
+import { areEditionsOfOne } from "./editions.ts";
 import { remembered } from "./remembered.ts";
 import { type CollectionHead, headOf, type Place, type SegmentRow, segmentOf } from "./rows.ts";
 
@@ -85,8 +86,19 @@ export class IndexCache {
     if (cached.users === 0) cached.index?.close();
   }
 
+  /** Forgets all editions of a collection, but `place` itself unless `withItself`. */
+  forgetEditions(place: Place, { withItself }: { readonly withItself: boolean }): void {
+    for (const name of [...this.#cache.keys()]) {
+      const [tenant = "", collection = ""] = name.split("/");
+      if (tenant !== place.tenant || !areEditionsOfOne(collection, place.collection)) continue;
+      if (withItself || collection !== place.collection) this.forget({ tenant, collection });
+    }
+  }
+
   #find(place: Place): Cached {
     const name = nameOf(place);
+    // Another edition counts now: nobody searches the one before, and its files are being removed.
+    if (!this.#cache.has(name)) this.forgetEditions(place, { withItself: false });
     const cached = this.#cache.get(name) ?? {
       ...{ index: undefined, changing: undefined, moving: undefined, bad: undefined },
       users: 0,

@@ -3,20 +3,18 @@
 // documents visible and forgets what was kept. The write id of a document comes from the job and the
 // document's number, so that a step that is repeated writes over its own rows.
 
-import { withPages } from "../../actors/knowledge/pages.ts";
-import { searchText } from "../../actors/knowledge/retrieve.ts";
-import type { Chunk } from "../../actors/knowledge/split.ts";
 import type {
-  Compute,
-  Embedder,
-  EmbedderPin,
-  Embedders,
   Ingest,
   IngestPlace,
+  PieceToEmbed,
   PreparedDocument,
   PreparedUnit,
   PublishedUnit,
-} from "../../actors/ports.ts";
+} from "../../actors/ingestion/port.ts";
+import { withPages } from "../../actors/knowledge/pages.ts";
+import { searchText } from "../../actors/knowledge/retrieve.ts";
+import type { Chunk } from "../../actors/knowledge/split.ts";
+import type { Compute, Embedder, EmbedderPin, Embedders } from "../../actors/ports.ts";
 import { type Collection, collectionsTable } from "../../actors/records/collection.ts";
 import { type DocumentReport, ingestionLimits } from "../../actors/records/ingestion-job.ts";
 import { type ErrorData, RuntimeError } from "../../runtime/errors.ts";
@@ -25,8 +23,12 @@ import { decode, encode } from "../../runtime/store/codec.ts";
 import { keys, prefixRange } from "../../runtime/store/keys.ts";
 import type { Reader, StoreOp } from "../../runtime/store/store.ts";
 import { commitAll } from "./commit-all.ts";
+import { currentPlace, isCurrent, readEditions } from "./editions.ts";
+import { splitAll, vectorsOf } from "./embed-chunks.ts";
 import { type KeptChunks, type Piece, piecesOf } from "./ingest-pieces.ts";
 import { findDocument } from "./library.ts";
+import { isMergeDueAt } from "./merge-due.ts";
+import { publishPaced } from "./pace.ts";
 import type { Publication } from "./publish.ts";
 import {
   type ReadDocument,
@@ -38,15 +40,10 @@ import type { DocumentRow, Place } from "./rows.ts";
 import { forgetSources, removeKept } from "./sources.ts";
 import type { KnowledgeWriter, WritePart } from "./writer.ts";
 
-/** Names of the compute pool's tasks; their functions are in compute-tasks.ts. */
-export const ingestTasks = { split: "knowledge.split", embed: "knowledge.embed" } as const;
-
 /** Rows read at a time when a job is cleared. */
 const CLEAR_ROWS = 100;
 /** A write that nobody has published for so long was left by a crash. */
 const FORGOTTEN_MS = 24 * 3_600_000;
-
-const limits = { splitMs: 120_000, embedMs: 60_000 } as const;
 
 /** What the port works with. */
 export interface IngestOptions extends SourceReaderOptions {
@@ -56,9 +53,10 @@ export interface IngestOptions extends SourceReaderOptions {
   readonly writer: KnowledgeWriter;
   readonly embedders: Embedders;
   readonly compute: Compute;
-  /** Whether a collection's index files are due to be made anew. */
-  isMergeDue(place: Place): Promise<boolean>;
 }
+
+/** What will make a document visible, and where it was written. */
+type KeptDocument = Publication & { readonly edition: string };
 
 /** A unit that is about to be kept. */
 interface Keeping {
@@ -90,19 +88,24 @@ class KnowledgeIngest implements Ingest {
   ): Promise<PreparedUnit> {
     const { bulk } = this.#options;
     const unitKey = keys.jobUnit(place.tenant, place.job, numbers[0] ?? 0);
-    const before = await bulk.get(unitKey);
+    const { edition, embedder } = await this.#edition(place);
+    const stored = await bulk.get(unitKey);
+    const before = stored === undefined ? undefined : (decode(stored) as PreparedUnit);
     // Another run of the job was here before it was paused.
-    if (before !== undefined) return decode(before) as PreparedUnit;
-    const embedder = await this.#embedder(place);
+    if (before?.edition === edition.collection) return before;
+    if (before !== undefined) await this.#discard(place, before);
     const documents: PreparedDocument[] = [];
     const read: ReadDocument[] = [];
     for (const number of numbers) {
-      const one = await this.#reader.read(place, { number, embedder, signal });
+      const one = await this.#reader.read(place, { number, edition, signal });
       if ("status" in one) documents.push(one);
       else if (isThere(read, one)) documents.push(again(one));
       else read.push(one);
     }
-    const chunks = await this.#split(place, read, embedder, signal);
+    const { tenant } = place;
+    const texts = read.map(({ text }) => text);
+    const split = await splitAll(this.#options.compute, embedder, texts, { tenant, signal });
+    const chunks = split.map((some, at) => withPages(some, read[at]?.pages));
     for (const [at, { number, publication, format, warnings }] of read.entries()) {
       const { documentId: id, title } = publication;
       const count = chunks[at]?.length ?? 0;
@@ -112,6 +115,7 @@ class KnowledgeIngest implements Ingest {
     }
     const pieces = piecesOf(read, chunks);
     const unit: PreparedUnit = {
+      edition: edition.collection,
       documents: documents.sort((a, b) => a.number - b.number),
       pieces: pieces.map(({ kept: _, ...piece }) => piece),
     };
@@ -121,23 +125,27 @@ class KnowledgeIngest implements Ingest {
 
   async embed(
     place: IngestPlace,
-    { unit, piece }: { readonly unit: number; readonly piece: number },
+    { unit, piece, edition: key }: PieceToEmbed,
     signal: AbortSignal,
   ): Promise<void> {
-    const { bulk, writer } = this.#options;
+    const { bulk, writer, compute } = this.#options;
+    const edition = { tenant: place.tenant, collection: key };
     const stored = await bulk.get(keys.jobPiece(place.tenant, place.job, unit, piece));
     // Published before the step that did it was cut.
     if (stored === undefined) return;
     const kept: KeptChunks[] = [];
     for (const part of decode(stored) as readonly KeptChunks[]) {
-      if (!(await this.#isEmbedded(place, part))) kept.push(part);
+      if (!(await this.#isEmbedded(edition, part))) kept.push(part);
     }
     if (kept.length === 0) return;
-    const embedder = await this.#embedder(place);
+    const { embedder, edition: now } = await this.#edition(place);
+    // Nobody will look there: the documents are taken in again where somebody does.
+    if (now.collection !== key) return;
     const texts = kept.flatMap(({ title, chunks }) =>
       chunks.map((chunk) => searchText({ ...chunk, documentTitle: title })),
     );
-    const vectors = await this.#vectors(place, embedder, texts, signal);
+    const { tenant } = place;
+    const vectors = await vectorsOf(compute, embedder, texts, { tenant, signal });
     let next = 0;
     const parts = kept.map(({ chunks, ...write }): WritePart => {
       const vectorsOf = vectors.slice(next, next + chunks.length);
@@ -147,11 +155,11 @@ class KnowledgeIngest implements Ingest {
         chunks: chunks.map((chunk, at) => ({ ...chunk, vector: vectorsOf[at] as Float32Array })),
       };
     });
-    await writer.writeAll(place, parts, pinOf(embedder), "flushed");
+    await writer.writeAll(edition, parts, pinOf(embedder), "flushed");
   }
 
   /** Its chunks lie together in one commit: where the last is, all are. */
-  async #isEmbedded({ tenant, collection }: IngestPlace, part: KeptChunks): Promise<boolean> {
+  async #isEmbedded({ tenant, collection }: Place, part: KeptChunks): Promise<boolean> {
     const { documentId, writeId, from, chunks } = part;
     const last = keys.chunk(tenant, collection, documentId, writeId, from + chunks.length - 1);
     return (await this.#options.bulk.get(last)) !== undefined;
@@ -162,39 +170,79 @@ class KnowledgeIngest implements Ingest {
     unit: PreparedUnit,
     without: ReadonlyMap<number, ErrorData>,
   ): Promise<PublishedUnit> {
-    const { writer } = this.#options;
-    const embedder = await this.#embedder(place);
-    const reports: DocumentReport[] = [];
-    const ready: PreparedDocument[] = [];
-    for (const document of unit.documents) {
-      const error = without.get(document.number) ?? document.error;
-      if (error !== undefined) {
-        const write = { documentId: document.id, writeId: writeIdOf(place, document.number) };
-        if (document.status === "ready") await writer.discard(place, write);
-        reports.push({ ...reportOf(document, "failed"), chunks: 0, error });
-      } else if (document.status === "unchanged") reports.push(reportOf(document, "unchanged"));
-      else ready.push(document);
+    const edition = { tenant: place.tenant, collection: unit.edition };
+    try {
+      const isWhole = await this.#publishAll(place, edition, unit, without);
+      const isMergeDue = await isMergeDueAt(this.#options.bulk, edition);
+      const grown = isMergeDue ? unit.edition : null;
+      if (!isWhole) return { outcome: "waiting", documents: [], grown };
+      const documents = await this.#reports(edition, unit, without);
+      await this.#forget(place, unit);
+      return { outcome: "visible", documents, grown };
+    } catch (error) {
+      if (await isCurrent(this.#options.bulk, place, edition)) throw error;
+      await this.#discard(place, unit);
+      return { outcome: "moved", documents: [], grown: null };
     }
-    for (const group of distinct(ready)) {
-      const publications = await this.#publications(place, group);
-      if (publications.length > 0) await writer.publish(place, publications, pinOf(embedder));
-      for (const document of group) {
-        const row = await findDocument(this.#options.bulk, place, document.id);
+  }
+
+  /** Resolves to whether all of it is visible: not while the index files are too far behind. */
+  async #publishAll(
+    place: IngestPlace,
+    edition: Place,
+    unit: PreparedUnit,
+    without: ReadonlyMap<number, ErrorData>,
+  ): Promise<boolean> {
+    const { writer } = this.#options;
+    const ready = unit.documents.filter(({ status }) => status === "ready");
+    for (const { id, number } of ready) {
+      if (!without.has(number)) continue;
+      await writer.discard(edition, { documentId: id, writeId: writeIdOf(place, number) });
+    }
+    const { embedder } = await this.#edition(place);
+    for (const group of distinct(ready.filter(({ number }) => !without.has(number)))) {
+      const publications = await this.#publications(place, edition, group);
+      const isWhole = await publishPaced(writer, edition, publications, pinOf(embedder));
+      if (!isWhole) return false;
+    }
+    return true;
+  }
+
+  async #reports(
+    edition: Place,
+    { documents }: PreparedUnit,
+    without: ReadonlyMap<number, ErrorData>,
+  ): Promise<readonly DocumentReport[]> {
+    const reports: DocumentReport[] = [];
+    for (const document of documents) {
+      const error = without.get(document.number) ?? document.error;
+      if (error !== undefined) reports.push({ ...reportOf(document, "failed"), chunks: 0, error });
+      else if (document.status === "unchanged") reports.push(reportOf(document, "unchanged"));
+      else {
+        const row = await findDocument(this.#options.bulk, edition, document.id);
         reports.push(reportOf(document, statusOf(row)));
       }
     }
-    await this.#forget(place, unit);
-    const isMergeDue = await this.#options.isMergeDue(place);
-    return { documents: reports.sort((a, b) => a.number - b.number), isMergeDue };
+    return reports;
+  }
+
+  /** What was written of a unit in an edition that does not count any more. */
+  async #discard(place: IngestPlace, { edition, documents }: PreparedUnit): Promise<void> {
+    for (const { id, number, status } of documents) {
+      if (status !== "ready") continue;
+      const write = { documentId: id, writeId: writeIdOf(place, number) };
+      await this.#options.writer.discard({ tenant: place.tenant, collection: edition }, write);
+    }
   }
 
   async visible(place: IngestPlace): Promise<readonly DocumentReport[]> {
     const { bulk } = this.#options;
     const reports: DocumentReport[] = [];
+    const edition = await currentPlace(bulk, place);
     const range = prefixRange(keys.jobUnitsOf(place.tenant, place.job), ingestionLimits.documents);
     for (const { value } of await bulk.range(range)) {
       for (const document of (decode(value) as PreparedUnit).documents) {
-        const row = await findDocument(bulk, place, document.id);
+        const row = await findDocument(bulk, edition, document.id);
         const isOurs = row?.writeId === writeIdOf(place, document.number);
         if (isOurs) reports.push(reportOf(document, statusOf(row)));
       }
@@ -208,44 +256,36 @@ class KnowledgeIngest implements Ingest {
     for (let { from } = range; ; ) {
       const rows = await bulk.range({ ...range, from });
       for (const { value } of rows) {
-        const { documentId, writeId } = decode(value) as Publication;
-        await writer.discard(place, { documentId, writeId });
+        const { documentId, writeId, edition } = decode(value) as KeptDocument;
+        const written = { tenant: place.tenant, collection: edition };
+        await writer.discard(written, { documentId, writeId });
       }
       const last = rows.at(-1);
       if (last === undefined) break;
       from = `${last.key}!`;
     }
     await forgetSources(bulk, place);
-    await writer.sweep(place, FORGOTTEN_MS);
+    await writer.sweep(await currentPlace(bulk, place), FORGOTTEN_MS);
   }
 
-  async #embedder({ tenant, collection }: IngestPlace): Promise<Embedder> {
-    const { tables, embedders } = this.#options;
+  /** The edition that counts, and whose vectors it holds. */
+  async #edition(place: IngestPlace): Promise<{ edition: Place; embedder: Embedder }> {
+    const { tables, embedders, bulk } = this.#options;
+    const { tenant, collection } = place;
     const stored = await tables.get(keys.table(tenant, collectionsTable, collection));
     if (stored === undefined) {
       throw new RuntimeError("NOT_FOUND", `Collection ${collection} does not exist.`);
     }
-    const { embedder } = decode(stored) as Collection;
-    return await (embedder === undefined
-      ? embedders.find(embedders.defaultName)
-      : embedders.pinned(embedder));
-  }
-
-  async #split(
-    { tenant }: IngestPlace,
-    read: readonly ReadDocument[],
-    embedder: Embedder,
-    signal: AbortSignal,
-  ): Promise<readonly (readonly Chunk[])[]> {
-    if (read.length === 0) return [];
-    const input = {
-      texts: read.map(({ text }) => text),
-      tokenizer: embedder.tokenizer,
-      tokensMax: embedder.tokensMax,
+    const { editions } = await readEditions(bulk, place);
+    // A row of the tests may name none.
+    const pin: EmbedderPin | undefined =
+      editions.embedder ?? (decode(stored) as Collection).embedder;
+    return {
+      edition: { tenant, collection: editions.current },
+      embedder: await (pin === undefined
+        ? embedders.find(embedders.defaultName)
+        : embedders.pinned(pin)),
     };
-    const options = { tenant, signal, timeoutMs: limits.splitMs };
-    const split = await this.#options.compute.run(ingestTasks.split, input, options);
-    return (split as Chunk[][]).map((chunks, at) => withPages(chunks, read[at]?.pages));
   }
 
   /** Texts, what will make the documents visible, pieces, and last the unit: by it all are known. */
@@ -253,11 +293,12 @@ class KnowledgeIngest implements Ingest {
     const { bulk, writer } = this.#options;
     const { tenant, job } = place;
     const { read, chunks, pieces, unit, unitKey } = of;
-    const parts = read.map(({ text, publication }): WritePart => {
+    const parts = read.map(({ text, pages, publication }): WritePart => {
       const { documentId, writeId } = publication;
-      return { documentId, writeId, text };
+      return { documentId, writeId, text, pages };
     });
-    await writer.writeAll(place, parts, pinOf(embedder), "committed");
+    const edition = { tenant, collection: unit.edition };
+    await writer.writeAll(edition, parts, pinOf(embedder), "committed");
     const put = (key: string, value: unknown): StoreOp => ({
       op: "put",
       key,
@@ -266,8 +307,9 @@ class KnowledgeIngest implements Ingest {
     const first = unit.documents[0]?.number ?? 0;
     const ops = [
       ...read.map(({ number, publication }, at) => {
-        const whole: Publication = { ...publication, chunks: chunks[at]?.length ?? 0 };
-        return put(keys.jobDocument(tenant, job, number), whole);
+        const count = chunks[at]?.length ?? 0;
+        const kept: KeptDocument = { ...publication, chunks: count, edition: unit.edition };
+        return put(keys.jobDocument(tenant, job, number), kept);
       }),
       ...pieces.map(({ kept }, piece) => put(keys.jobPiece(tenant, job, first, piece), kept)),
       put(unitKey, unit),
@@ -275,39 +317,21 @@ class KnowledgeIngest implements Ingest {
     await commitAll(bulk, ops, "flushed");
   }
 
-  /** A cheap embedder computes, and that is the pool's; the others wait for somebody. */
-  async #vectors(
-    { tenant }: IngestPlace,
-    embedder: Embedder,
-    texts: readonly string[],
-    signal: AbortSignal,
-  ): Promise<readonly Float32Array[]> {
-    const options = { tenant, signal, timeoutMs: limits.embedMs };
-    const vectors =
-      embedder.embedNow === undefined
-        ? await embedder.embed(texts, { tenant, signal })
-        : ((await this.#options.compute.run(ingestTasks.embed, texts, options)) as Float32Array[]);
-    if (vectors.length !== texts.length) {
-      const text = `The embedder ${embedder.id} gave ${vectors.length} vectors for ${texts.length} texts.`;
-      throw new RuntimeError("PROVIDER_FAILED", text);
-    }
-    // A text without words has no direction, and is near to nothing.
-    const none = new Float32Array(0);
-    return vectors.map((vector) => (vector.some((value) => value !== 0) ? vector : none));
-  }
-
+  /** What is to be made visible and is not yet. */
   async #publications(
-    place: IngestPlace,
+    { tenant, job }: IngestPlace,
+    edition: Place,
     documents: readonly PreparedDocument[],
   ): Promise<readonly Publication[]> {
+    const { bulk } = this.#options;
     const publications: Publication[] = [];
-    for (const { number, status } of documents) {
-      if (status === "published") continue;
-      const stored = await this.#options.bulk.get(
-        keys.jobDocument(place.tenant, place.job, number),
-      );
+    for (const { number, id } of documents) {
+      const stored = await bulk.get(keys.jobDocument(tenant, job, number));
       // Not there any more: it was published by this very step before it was cut.
-      if (stored !== undefined) publications.push(decode(stored) as Publication);
+      if (stored === undefined) continue;
+      const { edition: _, ...publication } = decode(stored) as KeptDocument;
+      const row = await findDocument(bulk, edition, id);
+      if (row?.writeId !== publication.writeId) publications.push(publication);
     }
     return publications;
   }

@@ -8,14 +8,14 @@ import { RuntimeError } from "../../runtime/errors.ts";
 import type { Bulk } from "../../runtime/store/bulk.ts";
 import { keyPart, keys } from "../../runtime/store/keys.ts";
 import type { StoreOp } from "../../runtime/store/store.ts";
-import { isMergeDue } from "./merge-due.ts";
+import { isMergeDueAt } from "./merge-due.ts";
 import { type Merged, type MergeInput, mergeTaskName } from "./merge-task.ts";
-import { headOf, type Place, type SegmentRow, segmentBytes, segmentOf } from "./rows.ts";
+import { headOf, type Place, segmentBytes, segmentOf } from "./rows.ts";
 
 /** Limits of a merge. */
 export const mergerLimits = { timeoutMs: 3_600_000 } as const;
 
-/** Merges of collections. */
+/** Merges of collections' editions. */
 export interface Merger {
   /** Whether a merge would do something. */
   isDue(place: Place): Promise<boolean>;
@@ -51,11 +51,7 @@ export function createMerger(options: {
     rm(indexFolder(data, place), { recursive: true, force: true });
   return {
     removeFiles,
-    async isDue(place) {
-      const { tenant, collection } = place;
-      const head = headOf(await bulk.get(keys.collectionHead(tenant, collection)));
-      return isMergeDue(head, await segmentAt(bulk, place));
-    },
+    isDue: (place) => isMergeDueAt(bulk, place),
     merge: ({ tenant, collection }, { isForced = false } = {}) => {
       const place = { tenant, collection };
       return mergeFiles(place, isForced).catch(async (cause: unknown) => {
@@ -87,11 +83,6 @@ export function createMerger(options: {
     await removeFilesOf(folder, (id) => id < merged.row.id);
     return true;
   }
-}
-
-async function segmentAt(bulk: Bulk, { tenant, collection }: Place): Promise<SegmentRow | null> {
-  const stored = await bulk.get(keys.segment(tenant, collection));
-  return stored === undefined ? null : segmentOf(stored);
 }
 
 async function isGone(bulk: Bulk, { tenant, collection }: Place): Promise<boolean> {

@@ -34,8 +34,10 @@ export interface Publication extends Write {
   readonly chunks: number;
   /** UTF-8 bytes of the text. */
   readonly bytes: number;
-  /** Recognises the same content: of text, title, metadata, splitting and embedder. */
+  /** Recognises the same content: of what was sent and how it is split. */
   readonly contentHash: string;
+  /** Of a document that is embedded anew: when it came and was changed. Default: now. */
+  readonly times?: Pick<DocumentRow, "created_at" | "updated_at">;
 }
 
 /** What a change came to. */
@@ -228,11 +230,11 @@ class Draft {
   #row(document: Publication, before: DocumentRow | undefined, firstSlot: number): DocumentRow {
     const { documentId: id, writeId, title, metadata, chunks, bytes, contentHash } = document;
     const now = new Date(this.#change.nowMs).toISOString();
+    const { created_at = before?.created_at ?? now, updated_at = now } = document.times ?? {};
     return {
       ...{ id, title, metadata, chunks, bytes, writeId, firstSlot },
       content_hash: contentHash,
-      created_at: before?.created_at ?? now,
-      updated_at: now,
+      ...{ created_at, updated_at },
       generation: this.#generation,
     };
   }

@@ -2,20 +2,15 @@
 // parsed. What is the document's own fault becomes its report; everything else is thrown.
 
 import { createHash } from "node:crypto";
+import type { IngestPlace, PreparedDocument } from "../../actors/ingestion/port.ts";
 import { splitVersion } from "../../actors/knowledge/split.ts";
-import type {
-  DocumentSource,
-  Embedder,
-  IngestPlace,
-  ParsedDocument,
-  Parser,
-  PreparedDocument,
-} from "../../actors/ports.ts";
+import type { DocumentSource, ParsedDocument, Parser } from "../../actors/ports.ts";
 import type { Source } from "../../actors/records/ingestion-job.ts";
 import { type ErrorData, RuntimeError, toErrorData } from "../../runtime/errors.ts";
 import type { Reader } from "../../runtime/store/store.ts";
 import { findDocument } from "./library.ts";
 import type { Publication } from "./publish.ts";
+import type { Place } from "./rows.ts";
 import { readSource } from "./sources.ts";
 
 const limits = { titleChars: 500, metadataBytes: 16_384, textBytes: 8_000_000 } as const;
@@ -54,19 +49,19 @@ export class SourceReader {
   /** Gives what is to be split, or what the document's report will say. */
   async read(
     place: IngestPlace,
-    of: { readonly number: number; readonly embedder: Embedder; readonly signal: AbortSignal },
+    of: { readonly number: number; readonly edition: Place; readonly signal: AbortSignal },
   ): Promise<ReadDocument | PreparedDocument> {
     const { bulk } = this.#options;
-    const { number, embedder, signal } = of;
+    const { number, edition, signal } = of;
     const source = await readSource(bulk, place, number);
     if (source === undefined) return { ...failed(number, ""), error: gone(number) };
     try {
       const file = await this.#fileOf(source, signal);
-      const contentHash = hashOf(source, file.bytes, embedder);
+      const contentHash = hashOf(source, file.bytes);
       const id =
         source.id ??
         `dc_${(source.url === undefined ? contentHash : sha256(source.url)).slice(0, 26)}`;
-      const before = await findDocument(bulk, place, id);
+      const before = await findDocument(bulk, edition, id);
       if (before?.content_hash === contentHash) {
         const isOurs = before.writeId === writeIdOf(place, number);
         const { title, chunks } = before;
@@ -129,10 +124,13 @@ export class SourceReader {
 const sha256 = (content: string | Uint8Array): string =>
   createHash("sha256").update(content).digest("hex");
 
-/** Recognises the same content: what was sent, and everything that decides what becomes of it. */
-function hashOf(source: Source, bytes: Uint8Array, { id, dimension }: Embedder): string {
+/**
+ * Recognises the same content: what was sent, and how it is split. Not by whom it is embedded: that is
+ * the collection's, and all of its documents are embedded anew together.
+ */
+function hashOf(source: Source, bytes: Uint8Array): string {
   const { kind, name = "", title = "", metadata = {} } = source;
-  const said = [splitVersion, id, dimension, kind, name, title, metadata, sha256(bytes)];
+  const said = [splitVersion, kind, name, title, metadata, sha256(bytes)];
   return sha256(JSON.stringify(said));
 }
 

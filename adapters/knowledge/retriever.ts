@@ -16,6 +16,7 @@ import type { Embedder, Embedders, Passage, Rerankers, Retriever } from "../../a
 import type { RetrievalSettings } from "../../actors/records/retrieval.ts";
 import { RuntimeError, toErrorData } from "../../runtime/errors.ts";
 import { keys } from "../../runtime/store/keys.ts";
+import { readCurrent } from "./editions.ts";
 import type { IndexSources } from "./index-cache.ts";
 import { type CollectionHead, type EmbedderName, headOf, type Place } from "./rows.ts";
 import { createSearcher, type Searcher } from "./searcher.ts";
@@ -65,26 +66,33 @@ export function createRetriever(options: RetrieverOptions): Retriever {
       const place = { tenant, collection };
       const own = await options.settingsOf(place);
       if (own === undefined) {
-        here.forget(place);
+        here.forgetCollection(place);
         throw new RuntimeError("NOT_FOUND", `There is no collection ${collection}.`);
       }
       checkReranker(asked.reranker, options.rerankers);
-      const head = headOf(await reader.get(keys.collectionHead(tenant, collection)));
-      const kind = head.embedder?.id.startsWith("builtin-") === false ? "meaning" : "words";
-      const tuning = tuningOf(own, asked, { mode, kind });
-      if (head.isRemoved || head.embedder === null) return nothing(tuning);
       const text = request.query.slice(0, retrieverLimits.queryChars);
-      const vector = await vectorOf(options, head.embedder, tuning, { ...request, query: text });
-      const found = await search(place, {
-        query: text,
-        vector,
-        ...{ mode: tuning.mode, weights: tuning.weights, threshold: thresholdOf(tuning) },
-        topK: poolOf(tuning),
-        ...(filter !== undefined && { filter }),
-        ...(request.explain && { explain: true }),
-        ...(tuning.diversity > 0 && { withVectors: true }),
-      });
-      return await finish(options, { ...request, query: text }, tuning, found);
+      const searchIn = async (edition: Place): Promise<[Tuning, FoundPassages | null]> => {
+        const head = headOf(await reader.get(keys.collectionHead(tenant, edition.collection)));
+        const kind = head.embedder?.id.startsWith("builtin-") === false ? "meaning" : "words";
+        const tuning = tuningOf(own, asked, { mode, kind });
+        if (head.isRemoved || head.embedder === null) return [tuning, null];
+        const vector = await vectorOf(options, head.embedder, tuning, { ...request, query: text });
+        const found = await search(edition, {
+          query: text,
+          vector,
+          ...{ mode: tuning.mode, weights: tuning.weights, threshold: thresholdOf(tuning) },
+          topK: poolOf(tuning),
+          ...(filter !== undefined && { filter }),
+          ...(request.explain && { explain: true }),
+          ...(tuning.diversity > 0 && { withVectors: true }),
+        });
+        return [tuning, found];
+      };
+      const [tuning, found] = await readCurrent(reader, place, searchIn);
+      if (found === null) return nothing(tuning);
+      // What is cited is the collection's, whatever its edition.
+      const passages = found.passages.map((passage) => ({ ...passage, collection }));
+      return await finish(options, { ...request, query: text }, tuning, { ...found, passages });
     },
   };
 }

@@ -33,6 +33,8 @@ export interface CollectionHead {
   readonly embedder: EmbedderName | null;
   /** The collection was removed: nothing may be published into it any more. */
   readonly isRemoved?: true;
+  /** Changes wait until then, in ms since the epoch: the next edition is about to be as new as this. */
+  readonly heldUntil?: number;
 }
 
 /** A document without its text. `generation` is the change that made it visible. */
@@ -117,9 +119,26 @@ export function writeOf(bytes: Uint8Array): WriteRow {
   return decode(bytes) as WriteRow;
 }
 
+/** A document's text, and where its pages start in it if it has pages. */
+export interface TextRow {
+  readonly text: string;
+  readonly pages?: readonly number[];
+}
+
+/** Bytes of a text row: of most documents the text alone. */
+export function textBytes(text: string, pages: readonly number[] | undefined): Uint8Array {
+  return encode(pages === undefined || pages.length === 0 ? text : { text, pages });
+}
+
+/** A text row. */
+export function textRowOf(bytes: Uint8Array): TextRow {
+  const value = decode(bytes);
+  return typeof value === "string" ? { text: value } : (value as TextRow);
+}
+
 /** Text in a row. */
 export function textOf(bytes: Uint8Array): string {
-  return String(decode(bytes));
+  return textRowOf(bytes).text;
 }
 
 /** A chunk as stored: the vector as the bytes of its floats. */

@@ -19,6 +19,8 @@ export interface Searcher {
   /** The nearest by their vectors alone, without their texts. Nothing is too far. */
   nearest(place: Place, query: NearQuery): Promise<readonly NearChunk[]>;
   forget(place: Place): void;
+  /** Forgets every edition of a collection. */
+  forgetCollection(place: Place): void;
 }
 
 /** What is asked for by a vector. */
@@ -54,6 +56,7 @@ export function createSearcher(sources: IndexSources, cacheBytesMax = CACHE_BYTE
       untilWhole(place, query, (index) => searchIn(index, query, place.collection)),
     nearest: (place, query) => untilWhole(place, query, (index) => nearestIn(index, query)),
     forget: (place) => cache.forget(place),
+    forgetCollection: (place) => cache.forgetEditions(place, { withItself: true }),
   };
 }
 

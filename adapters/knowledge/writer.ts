@@ -3,20 +3,31 @@
 // the collection's head, so that a search sees all of a document or what was there before. What a
 // crash leaves behind has a write row and is swept later.
 
+import { setTimeout as pause } from "node:timers/promises";
 import { RuntimeError } from "../../runtime/errors.ts";
 import type { Bulk } from "../../runtime/store/bulk.ts";
 import { keys, prefixRange } from "../../runtime/store/keys.ts";
 import type { Level, StoreOp } from "../../runtime/store/store.ts";
 import { commitLimits, inPieces } from "./commit-all.ts";
-import { type Publication, type Published, publishOps, type Write } from "./publish.ts";
+import { roomOf, segmentAt } from "./merge-due.ts";
 import {
+  type Change,
+  type ChangePlan,
+  type Publication,
+  type Published,
+  publishOps,
+  type Write,
+} from "./publish.ts";
+import { isRace, REMOVE_ROWS, removeRange, removeWrite } from "./remove-rows.ts";
+import {
+  type CollectionHead,
   chunkBytes,
-  documentOf,
   type EmbedderName,
   headOf,
   type Place,
   type PreparedChunk,
   rowBytes,
+  textBytes,
   writeOf,
 } from "./rows.ts";
 
@@ -54,6 +65,15 @@ export interface KnowledgeWriter {
     documents: readonly Publication[],
     embedder: EmbedderName,
   ): Promise<Published>;
+  /**
+   * As `publish`, of the first of these documents that there is room for beside the index files:
+   * none while a merge is due and has not been made.
+   */
+  publishSome(
+    place: Place,
+    documents: readonly Publication[],
+    embedder: EmbedderName,
+  ): Promise<readonly Publication[]>;
   /** Resolves with the ids that were there. At most 500. */
   removeDocuments(place: Place, ids: readonly string[]): Promise<readonly string[]>;
   /** Forgets a write that will not be published; a published one stays. */
@@ -67,6 +87,8 @@ export interface KnowledgeWriter {
 /** A part of one write. */
 export interface WritePart extends Write {
   readonly text?: string;
+  /** Where the pages of the text start, in UTF-8 bytes. */
+  readonly pages?: readonly number[] | undefined;
   readonly chunks?: readonly PreparedChunk[];
   /** Number of the first of `chunks`. Default 0. */
   readonly from?: number;
@@ -78,12 +100,14 @@ export const writeLimits = {
   documentsMax: 500,
   /** A head that others changed meanwhile is tried again this often. */
   attemptsMax: 64,
-  /** Rows of one range. */
-  sliceRows: 200,
+  /** Writes of one sweep. */
+  sliceRows: REMOVE_ROWS,
 } as const;
 
 /** Rows of one commit; each may bring a condition of its own. */
 const ROWS_MAX = commitLimits.rows / 2;
+/** How often a head that is held is looked at, in ms. */
+const HELD_LOOK_MS = 10;
 const WRITE_ID = /^[A-Za-z0-9_.-]{1,64}$/;
 /** How far a vector's squared length may be from 1. */
 const LENGTH_TOLERANCE = 0.01;
@@ -101,30 +125,45 @@ export interface WriterOptions {
 export function createKnowledgeWriter(options: WriterOptions): KnowledgeWriter {
   const { bulk, nowMs } = options;
   const oneAtATime = createLines();
+  const change = async (
+    place: Place,
+    of: (head: CollectionHead) => Change | Promise<Change>,
+  ): Promise<Published> => {
+    const plan = async (head: CollectionHead) => publishOps(bulk, place, await of(head));
+    const { published, replaced } = await attempt(bulk, place, plan, nowMs);
+    if (published.documents.length > 0) await options.changed?.(place);
+    for (const write of replaced) await removeWrite(bulk, place, write);
+    return published;
+  };
   return {
     writeChunks: (place, write, chunks, from, embedder) =>
       commitParts(options, place, [{ ...write, chunks, from }], embedder),
     writeText: (place, write, text) => commitParts(options, place, [{ ...write, text }], null),
-    writeAll: (place, parts, embedder) => commitParts(options, place, parts, embedder, "flushed"),
+    writeAll: (place, parts, embedder, level) =>
+      commitParts(options, place, parts, embedder, level),
     publish: (place, documents, embedder) =>
+      oneAtATime(place, () => {
+        checkCount(documents);
+        return change(place, (head) => ({ head, documents, embedder, nowMs: nowMs() }));
+      }),
+    publishSome: (place, documents, embedder) =>
       oneAtATime(place, async () => {
         checkCount(documents);
-        const { published, replaced } = await attempt(bulk, place, (head) =>
-          publishOps(bulk, place, { head, documents, embedder, nowMs: nowMs() }),
-        );
-        await options.changed?.(place);
-        for (const write of replaced) await removeWrite(bulk, place, write);
-        return published;
+        let some = documents;
+        await change(place, async (head) => {
+          some = fitting(documents, roomOf(head, await segmentAt(bulk, place)));
+          return { head, documents: some, embedder, nowMs: nowMs() };
+        });
+        return some;
       }),
     removeDocuments: (place, ids) =>
       oneAtATime(place, async () => {
         checkCount(ids);
-        const { published, replaced } = await attempt(bulk, place, (head) =>
-          publishOps(bulk, place, { head, documents: [], removed: ids, nowMs: nowMs() }),
-        );
-        await options.changed?.(place);
-        for (const write of replaced) await removeWrite(bulk, place, write);
-        return published.documents.map(({ id }) => id);
+        const { documents } = await change(place, (head) => ({
+          ...{ head, documents: [], removed: ids },
+          nowMs: nowMs(),
+        }));
+        return documents.map(({ id }) => id);
       }),
     async discard(place, write) {
       checkWrite(write);
@@ -141,7 +180,7 @@ export function createKnowledgeWriter(options: WriterOptions): KnowledgeWriter {
       }
       return old.length;
     },
-    removeCollection: (place) => oneAtATime(place, () => removeAll(bulk, place)),
+    removeCollection: (place) => oneAtATime(place, () => removeAll(bulk, place, nowMs)),
   };
 }
 
@@ -185,17 +224,35 @@ function checkVector(vector: Float32Array, { id, dimension }: EmbedderName): voi
   );
 }
 
-type Plan = Awaited<ReturnType<typeof publishOps>>;
+/** The first documents there is room for; one that is longer than any room comes alone. */
+function fitting(
+  documents: readonly Publication[],
+  { chunks: room, isMergeDue }: ReturnType<typeof roomOf>,
+): readonly Publication[] {
+  let chunks = 0;
+  const over = documents.findIndex((document) => {
+    chunks += document.chunks;
+    return chunks > room;
+  });
+  if (over === 0 && !isMergeDue) return documents.slice(0, 1);
+  return over === -1 ? documents : documents.slice(0, over);
+}
 
 /** Commits a plan made for the stored head; made anew when another thread was faster. */
 async function attempt(
   bulk: Bulk,
   { tenant, collection }: Place,
-  plan: (head: ReturnType<typeof headOf>) => Promise<Plan>,
-): Promise<Plan> {
+  plan: (head: CollectionHead) => Promise<ChangePlan>,
+  nowMs: () => number,
+): Promise<ChangePlan> {
   const key = keys.collectionHead(tenant, collection);
   for (let attempts = 1; ; attempts += 1) {
-    const expected = await bulk.get(key);
+    let expected = await bulk.get(key);
+    // It is let go by time: who holds it may have died.
+    while ((headOf(expected).heldUntil ?? 0) > nowMs()) {
+      await pause(HELD_LOOK_MS);
+      expected = await bulk.get(key);
+    }
     const planned = await plan(headOf(expected));
     const ops: StoreOp[] = [...planned.ops];
     if (planned.next !== null) {
@@ -214,9 +271,6 @@ async function attempt(
     }
   }
 }
-
-const isRace = (error: unknown): boolean =>
-  error instanceof RuntimeError && error.code === "CONDITION_FAILED";
 
 /** Puts rows of writes, each commit on the condition that its writes are not being discarded. */
 async function commitParts(
@@ -242,11 +296,11 @@ async function commitParts(
 type Row = StoreOp & { readonly write: Write };
 
 function* rowsOf({ tenant, collection }: Place, parts: readonly WritePart[]): Generator<Row> {
-  for (const { documentId, writeId, text, chunks = [], from = 0 } of parts) {
+  for (const { documentId, writeId, text, pages, chunks = [], from = 0 } of parts) {
     const write = { documentId, writeId };
     if (text !== undefined) {
       const key = keys.documentText(tenant, collection, documentId, writeId);
-      yield { op: "put", key, value: rowBytes(text), write };
+      yield { op: "put", key, value: textBytes(text, pages), write };
     }
     for (const [at, chunk] of chunks.entries()) {
       const key = keys.chunk(tenant, collection, documentId, writeId, from + at);
@@ -285,64 +339,22 @@ async function guardOf(bulk: Bulk, place: Place, write: Write, since: number): P
   throw new RuntimeError("CONFLICT", `The write ${writeId} of ${documentId} is being discarded.`);
 }
 
-/**
- * Removes the rows of a write that is not visible. Its own row is marked first, so that nothing is
- * written to it or published from it any more, and goes last, so that a sweep finds what a crash left.
- */
-async function removeWrite(bulk: Bulk, place: Place, write: Write): Promise<void> {
-  const { tenant, collection } = place;
-  const { documentId, writeId } = write;
-  const key = keys.write(tenant, collection, documentId, writeId);
-  const expected = await bulk.get(key);
-  if (expected === undefined) return;
-  const stored = await bulk.get(keys.document(tenant, collection, documentId));
-  if (stored !== undefined && documentOf(stored).writeId === writeId) {
-    await swapIfSame(bulk, { op: "swap", key, expected });
-    return;
-  }
-  const value = rowBytes({ id: documentId, writeId, since: 0 });
-  if (!(await swapIfSame(bulk, { op: "swap", key, expected, value }))) return;
-  const text = keys.documentText(tenant, collection, documentId, writeId);
-  await removeRange(bulk, keys.chunksOf(tenant, collection, documentId, writeId));
-  await bulk.commit([
-    { op: "remove", key: text },
-    { op: "swap", key, expected: value },
-  ]);
-}
-
-async function swapIfSame(bulk: Bulk, op: StoreOp): Promise<boolean> {
-  try {
-    await bulk.commit([op]);
-    return true;
-  } catch (error) {
-    if (isRace(error)) return false;
-    throw error;
-  }
-}
-
-/** Removes every row of a prefix, at most 200 a commit. */
-async function removeRange(bulk: Bulk, prefix: string): Promise<void> {
-  let { from, to } = prefixRange(prefix, 0);
-  for (;;) {
-    const rows = await bulk.range({ from, to, limit: writeLimits.sliceRows });
-    const last = rows.at(-1);
-    if (last === undefined) return;
-    await bulk.commit(rows.map(({ key }): StoreOp => ({ op: "remove", key })));
-    from = `${last.key}!`;
-  }
-}
-
-async function removeAll(bulk: Bulk, place: Place): Promise<void> {
+async function removeAll(bulk: Bulk, place: Place, nowMs: () => number): Promise<void> {
   const { tenant, collection } = place;
   // Marked first: from then on nothing is published, whoever is about to.
-  await attempt(bulk, place, async (head) => ({
-    next: head.isRemoved
-      ? null
-      : { ...head, generation: head.generation + 1, documents: 0, chunks: 0, isRemoved: true },
-    ops: [{ op: "remove", key: keys.segment(tenant, collection) }],
-    published: { generation: head.generation, chunks: 0, documents: [] },
-    replaced: [],
-  }));
+  await attempt(
+    bulk,
+    place,
+    async (head) => ({
+      next: head.isRemoved
+        ? null
+        : { ...head, generation: head.generation + 1, documents: 0, chunks: 0, isRemoved: true },
+      ops: [{ op: "remove", key: keys.segment(tenant, collection) }],
+      published: { generation: head.generation, chunks: 0, documents: [] },
+      replaced: [],
+    }),
+    nowMs,
+  );
   for (const prefix of [
     keys.documentsOf(tenant, collection),
     keys.slotsOf(tenant, collection),

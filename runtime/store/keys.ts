@@ -189,6 +189,8 @@ export const keys = {
   collectionHead: (tenant: string, collection: string): string =>
     `g/${tenant}/${keyPart(collection)}`,
   collectionHeads: "g/",
+  /** Which edition of a collection counts; absent while there has been only one. */
+  editions: (tenant: string, collection: string): string => `l/${tenant}/${keyPart(collection)}`,
   /** What one generation changed, so that an index reads only what is new. */
   change: (tenant: string, collection: string, generation: number): string =>
     `h/${tenant}/${keyPart(collection)}/${keyNumber(generation)}`,

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { catalog } from "../../actors/catalog.ts";
-import type { Compute, Ports } from "../../actors/ports.ts";
+import type { Compute, Embedders, Ports } from "../../actors/ports.ts";
 import type { Collection } from "../../actors/records/collection.ts";
 import { balanceCounter } from "../../actors/records/conversation.ts";
 import { createBuiltinEmbedder } from "../../adapters/embed/builtin.ts";
@@ -32,7 +32,7 @@ import type { Definition } from "../../runtime/actor.ts";
 import { type RunningSystem, startSystem } from "../../runtime/pool.ts";
 import { inlineCompute } from "./inline-compute.ts";
 import { createScriptedLlm, type ScriptedLlm } from "./scripted-llm.ts";
-import { ingestOver } from "./take-in.ts";
+import { ingestOver, reembedOver } from "./take-in.ts";
 import {
   type Answer,
   answerOf,
@@ -68,6 +68,8 @@ export interface HostParts {
   /** Hosted beside the product's own. */
   readonly definitions?: readonly Definition[];
   readonly compute?: Compute;
+  /** Default: the built-in one alone. */
+  readonly embedders?: Embedders;
 }
 
 /** Starts one. */
@@ -76,6 +78,7 @@ export async function startHttpHost(parts: HostParts = {}): Promise<HttpHost> {
   const folder = mkdtempSync(join(tmpdir(), "troupe-http-"));
   const llm = createScriptedLlm(() => "You can export from Settings.");
   const embedder = createBuiltinEmbedder();
+  const { embedders = createEmbedders(embedder) } = parts;
   const system = await startSystem({
     folder,
     workerUrl: new URL("./unused.js", import.meta.url),
@@ -84,10 +87,14 @@ export async function startHttpHost(parts: HostParts = {}): Promise<HttpHost> {
       createPorts: ({ hot, bulk }): Ports => ({
         llm,
         embedder,
-        embedders: createEmbedders(embedder),
-        retriever: createRetriever({ reader: bulk, settingsOf: settingsFrom(hot), embedder }),
-        ingest: ingestOver({ bulk, tables: hot, embedders: createEmbedders(embedder), compute }),
-        memories: createMemories({ bulk, embedders: createEmbedders(embedder) }),
+        embedders,
+        retriever: createRetriever({
+          ...{ reader: bulk, embedder, embedders },
+          settingsOf: settingsFrom(hot),
+        }),
+        ingest: ingestOver({ bulk, tables: hot, embedders, compute }),
+        reembed: reembedOver({ bulk, tables: hot, embedders, compute }),
+        memories: createMemories({ bulk, embedders }),
         compute,
       }),
     }),
@@ -95,7 +102,7 @@ export async function startHttpHost(parts: HostParts = {}): Promise<HttpHost> {
     log: { write: () => undefined },
     exit: () => undefined,
   });
-  const { routes, keys } = makeRoutes(system, embedder);
+  const { routes, keys } = makeRoutes(system, embedder, embedders);
   const sessions = createSessions(60_000);
   const door = createDoor({
     routes,
@@ -152,6 +159,7 @@ export async function startHttpHost(parts: HostParts = {}): Promise<HttpHost> {
 function makeRoutes(
   system: RunningSystem,
   embedder: ReturnType<typeof createBuiltinEmbedder>,
+  embedders: Embedders,
 ): { routes: readonly Route[]; keys: ReturnType<typeof createKeyStore> } {
   const services = createServices({
     system,
@@ -161,10 +169,10 @@ function makeRoutes(
       keep: (tenant, job, sources) => keepSources(system.bulk, { tenant, job }, sources),
       forget: (tenant, job) => forgetSources(system.bulk, { tenant, job }),
     },
-    embedders: createEmbedders(embedder),
+    embedders,
     rerankers: { names: [] },
     retriever: createRetriever({
-      ...{ reader: system.bulk, embedder },
+      ...{ reader: system.bulk, embedder, embedders },
       settingsOf: async ({ tenant, collection }) => {
         const row = await system.tables.get(tenant, "collections", collection);
         return row && ((row.value as Collection).retrieval ?? {});

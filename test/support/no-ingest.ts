@@ -1,6 +1,6 @@
-// The Ingest port of tests that take nothing in.
+// The Ingest and Reembed ports of tests that take nothing in.
 
-import type { Ingest } from "../../actors/ports.ts";
+import type { Ingest, Reembed } from "../../actors/ingestion/port.ts";
 
 const refuse = (): Promise<never> => Promise.reject(new Error("Nothing is taken in here."));
 
@@ -12,3 +12,6 @@ export const noIngest: Ingest = {
   visible: refuse,
   clear: refuse,
 };
+
+/** Refuses every call. */
+export const noReembed: Reembed = { begin: refuse, build: refuse, catchUp: refuse, clear: refuse };

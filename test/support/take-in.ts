@@ -1,8 +1,10 @@
 // Documents into a collection by the steps of an ingestion job, without the job.
 
-import type { Compute, Embedders, Ingest } from "../../actors/ports.ts";
+import type { Ingest, Reembed } from "../../actors/ingestion/port.ts";
+import type { Compute, Embedders } from "../../actors/ports.ts";
 import type { DocumentReport, Source } from "../../actors/records/ingestion-job.ts";
 import { createIngest } from "../../adapters/knowledge/ingest.ts";
+import { createReembed } from "../../adapters/knowledge/reembed.ts";
 import { keepSources } from "../../adapters/knowledge/sources.ts";
 import { createKnowledgeWriter } from "../../adapters/knowledge/writer.ts";
 import { createPoolParser } from "../../adapters/parse/pool-parser.ts";
@@ -41,9 +43,15 @@ export function ingestOver({
     compute,
     writer: createKnowledgeWriter({ bulk, nowMs: Date.now }),
     parser: createPoolParser(compute),
-    isMergeDue: () => Promise.resolve(false),
     fetch: () => Promise.reject(new Error("Nothing is fetched here.")),
   });
+}
+
+/** The port of the steps that embed a collection anew; there are no index files. */
+export function reembedOver({ bulk, embedders, compute = inlineCompute }: TakeInParts): Reembed {
+  const writer = createKnowledgeWriter({ bulk, nowMs: Date.now });
+  const removeFiles = () => Promise.resolve();
+  return createReembed({ bulk, writer, embedders, compute, nowMs: Date.now, removeFiles });
 }
 
 /** Takes texts in, as one unit of a job. */
@@ -71,6 +79,9 @@ export async function takeInSources(
   const { signal } = new AbortController();
   await keepSources(parts.bulk, place, sources);
   const unit = await ingest.prepare(place, [...sources.keys()], signal);
-  for (const piece of unit.pieces.keys()) await ingest.embed(place, { unit: 0, piece }, signal);
+  const { edition } = unit;
+  for (const piece of unit.pieces.keys()) {
+    await ingest.embed(place, { unit: 0, piece, edition }, signal);
+  }
   return (await ingest.publish(place, unit, new Map())).documents;
 }

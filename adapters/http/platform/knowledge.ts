@@ -6,6 +6,7 @@ import {
   type Collection,
   collectionInput,
   collectionPatch,
+  reembedInput,
   searchInput,
 } from "../../../actors/records/collection.ts";
 import type { Filter } from "../../../actors/records/filter.ts";
@@ -15,7 +16,7 @@ import type { HttpResponse } from "../server.ts";
 import { pageRequest } from "../services/paging.ts";
 import type { Services } from "../services/services.ts";
 import { documentRoutes } from "./documents.ts";
-import { ingestionRoutes } from "./ingestion-jobs.ts";
+import { ingestionRoutes, jobPath, jobResource } from "./ingestion-jobs.ts";
 import { etag, ifMatchOf, pageReply } from "./shapes.ts";
 
 const path = "/v2/knowledge/collections";
@@ -32,6 +33,7 @@ export function knowledgeRoutes(services: Services): readonly Route[] {
     ...collectionRoutes(services),
     ...documentRoutes(services),
     ...ingestionRoutes(services),
+    reembedRoute(services),
     searchRoute(services),
   ];
 }
@@ -77,6 +79,21 @@ function collectionRoutes({ knowledge }: Services): readonly Route[] {
       },
     }),
   ];
+}
+
+function reembedRoute({ knowledge }: Services): Route {
+  return defineRoute({
+    ...common,
+    method: "POST",
+    pattern: `${path}/{cl}/reembed`,
+    body: reembedInput,
+    handler: async ({ principal, params, body, request }) => {
+      const how = { waitMs: 0, signal: request.signal };
+      const collection = collectionOf(params);
+      const job = await knowledge.reembed(principal.tenant, collection, body.embedder, how);
+      return json(202, jobResource(job), { Location: jobPath(job.id) });
+    },
+  });
 }
 
 function searchRoute({ knowledge }: Services): Route {

@@ -2,6 +2,7 @@
 // the job's acknowledgement is on disk before the sender is.
 
 import { type JobMessage, reportKeys } from "../../../actors/ingestion/job.ts";
+import type { EmbedderPin } from "../../../actors/ports.ts";
 import {
   type DocumentReport,
   type IngestionJob,
@@ -11,7 +12,7 @@ import {
 } from "../../../actors/records/ingestion-job.ts";
 import { type Address, address } from "../../../runtime/address.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
-import { newId } from "../../../runtime/id.ts";
+import { idTimeMs, newId } from "../../../runtime/id.ts";
 import type { SendOptions, System } from "../../../runtime/system.ts";
 import { KEY_HOURS, type OnceKey } from "./once.ts";
 import { type Page, type PageRequest, pageOf } from "./paging.ts";
@@ -21,6 +22,18 @@ export interface Sources {
   /** On disk when it resolves. */
   keep(tenant: string, job: string, sources: readonly Source[]): Promise<void>;
   forget(tenant: string, job: string): Promise<void>;
+}
+
+/** Begins the edition that a job builds, before the job is told of it. */
+export interface EditionBegins {
+  /** @throws CONFLICT while another one is being built, by a job that is known. */
+  beginEdition(
+    tenant: string,
+    collection: string,
+    by: { readonly job: string; readonly embedder: EmbedderPin },
+    isKnown: (job: string) => Promise<boolean>,
+  ): Promise<void>;
+  dropEdition(tenant: string, collection: string, job: string): Promise<void>;
 }
 
 /** What a caller wants of a new job. */
@@ -40,6 +53,16 @@ export interface IngestionService {
     sources: readonly Source[],
     options: AddOptions,
   ): Promise<IngestionJob>;
+  /**
+   * Starts a job that embeds the `documents` of a collection anew. @throws CONFLICT while another one
+   * does.
+   */
+  reembed(
+    tenant: string,
+    collection: string,
+    of: { readonly embedder: EmbedderPin; readonly documents: number },
+    options: Omit<AddOptions, "once">,
+  ): Promise<IngestionJob>;
   get(tenant: string, id: string): Promise<IngestionJob>;
   /** Newest first. */
   list(tenant: string, page: PageRequest): Promise<Page<IngestionJob>>;
@@ -49,15 +72,18 @@ export interface IngestionService {
   change(tenant: string, id: string, what: "pause" | "resume" | "cancel"): Promise<IngestionJob>;
 }
 
+/** A job that was begun so long ago has been started, or its process died. */
+const STARTED_MS = 60_000;
 const JOB_ID = /^jb_[A-Za-z0-9]{1,61}$/;
 
 /** The service. */
 export function createIngestionService(options: {
   readonly system: System;
   readonly sources: Sources;
+  readonly documents: EditionBegins;
   nowMs(): number;
 }): IngestionService {
-  const { system, sources, nowMs } = options;
+  const { system, sources, documents: editions, nowMs } = options;
   const { tables } = system;
   const get = async (tenant: string, id: string): Promise<IngestionJob> => {
     const row = JOB_ID.test(id) ? await tables.get(tenant, ingestionJobsTable, id) : undefined;
@@ -86,6 +112,24 @@ export function createIngestionService(options: {
       });
       // The same request came before: its job has what was sent then.
       if (job.id !== id) await sources.forget(tenant, id);
+      if (waitMs > 0) await ended(system, tenant, job.run_id, { waitMs, signal });
+      return await get(tenant, job.id);
+    },
+    async reembed(tenant, collection, { embedder, documents }, { waitMs, signal }) {
+      const id = newId("jb", nowMs());
+      // Of one that has just begun nobody can say yet.
+      const isKnown = async (job: string): Promise<boolean> =>
+        (idTimeMs(job) ?? 0) > nowMs() - STARTED_MS ||
+        (await tables.get(tenant, ingestionJobsTable, job)) !== undefined;
+      await editions.beginEdition(tenant, collection, { job: id, embedder }, isKnown);
+      const message: JobMessage = { type: "reembed", collection, embedder, documents };
+      const to = jobAddress(tenant, id);
+      const job = await start(system, { to, message, once: null, collection }).catch(
+        async (error: unknown) => {
+          if (!mayHaveStarted(error)) await editions.dropEdition(tenant, collection, id);
+          throw error;
+        },
+      );
       if (waitMs > 0) await ended(system, tenant, job.run_id, { waitMs, signal });
       return await get(tenant, job.id);
     },

@@ -3,7 +3,7 @@
 
 import type { SearchRequest, SearchResult } from "../../../actors/knowledge/search.ts";
 import { checkWeights } from "../../../actors/knowledge/tuning.ts";
-import type { Embedders, Rerankers, Retriever } from "../../../actors/ports.ts";
+import type { EmbedderPin, Embedders, Rerankers, Retriever } from "../../../actors/ports.ts";
 import {
   type Collection,
   type CollectionInput,
@@ -46,6 +46,11 @@ export interface Documents {
   /** @throws NOT_FOUND. */
   removeDocument(tenant: string, collection: string, id: string): Promise<void>;
   removeCollection(tenant: string, collection: string): Promise<void>;
+  /** Whose vectors a collection holds since it was embedded anew, and how many documents it has. */
+  edition(
+    tenant: string,
+    collection: string,
+  ): Promise<{ readonly embedder: EmbedderPin | null; readonly documents: number }>;
 }
 
 /** Collections of all tenants. Every call on one that does not exist throws NOT_FOUND. */
@@ -70,6 +75,13 @@ export interface KnowledgeService {
     id: string,
     sources: readonly Source[],
     options: AddOptions,
+  ): Promise<IngestionJob>;
+  /** Starts a job that embeds the collection anew. @throws CONFLICT while another one does. */
+  reembed(
+    tenant: string,
+    id: string,
+    embedder: string,
+    options: Omit<AddOptions, "once">,
   ): Promise<IngestionJob>;
   document(tenant: string, id: string, document: string): Promise<DocumentWithText>;
   passage(tenant: string, id: string, document: string, chunk: string): Promise<PassageInDocument>;
@@ -97,9 +109,17 @@ export function createKnowledgeService(options: {
   const { documents, ingestion, retriever, embedders, rerankers, nowMs } = options;
   const { tables } = options.system;
   const serial = createSerial();
+  /** The record says who embedded it first; its editions say who does now. */
+  const shown = async (tenant: string, stored: unknown): Promise<Collection> => {
+    const collection = collectionOf(stored);
+    const { embedder } = await documents.edition(tenant, collection.id);
+    return embedder === null ? collection : { ...collection, embedder };
+  };
   const load = async (tenant: string, id: string) => {
     const row = COLLECTION_ID.test(id) ? await tables.get(tenant, collectionsTable, id) : undefined;
-    if (row !== undefined) return { revision: row.revision, collection: collectionOf(row.value) };
+    if (row !== undefined) {
+      return { revision: row.revision, collection: await shown(tenant, row.value) };
+    }
     throw new RuntimeError("NOT_FOUND", `Collection ${id.slice(0, 64)} does not exist.`);
   };
   const get = async (tenant: string, id: string) => (await load(tenant, id)).collection;
@@ -133,7 +153,11 @@ export function createKnowledgeService(options: {
     list: async (tenant, { limit, after }) => {
       const range = { limit: limit + 1, ...(after === undefined ? {} : { after }) };
       const rows = await tables.list(tenant, collectionsTable, range);
-      return pageOf(rows, limit, { id: (row) => row.id, item: (row) => collectionOf(row.value) });
+      const { items, next } = pageOf(rows, limit, {
+        id: (row) => row.id,
+        item: (row) => row.value,
+      });
+      return { items: await Promise.all(items.map((item) => shown(tenant, item))), next };
     },
     remove: async (tenant, id) => {
       await get(tenant, id);
@@ -145,6 +169,27 @@ export function createKnowledgeService(options: {
       await get(tenant, id);
       return await ingestion.add(tenant, id, sources, how);
     },
+    reembed: async (tenant, id, name, how) => {
+      await get(tenant, id);
+      const { id: embedderId, dimension } = await embedders.find(name);
+      const { documents: count } = await documents.edition(tenant, id);
+      const of = { embedder: { id: embedderId, dimension }, documents: count };
+      return await ingestion.reembed(tenant, id, of, how);
+    },
+    ...documentCalls(documents, get),
+    search: async (tenant, id, request) => {
+      await get(tenant, id);
+      return await retriever.search({ tenant, collection: id, ...request });
+    },
+  };
+}
+
+/** Calls on documents of a collection that exists. */
+function documentCalls(
+  documents: Documents,
+  get: KnowledgeService["get"],
+): Pick<KnowledgeService, "document" | "passage" | "documents" | "removeDocument"> {
+  return {
     document: async (tenant, id, document) => {
       await get(tenant, id);
       return await documents.document(tenant, id, document);
@@ -162,10 +207,6 @@ export function createKnowledgeService(options: {
     removeDocument: async (tenant, id, document) => {
       await get(tenant, id);
       await documents.removeDocument(tenant, id, document);
-    },
-    search: async (tenant, id, request) => {
-      await get(tenant, id);
-      return await retriever.search({ tenant, collection: id, ...request });
     },
   };
 }
@@ -185,7 +226,8 @@ function checkEmbedder({ id, embedder }: Collection, asked: unknown): void {
   if (asked === undefined || asked === embedder.id) return;
   const text =
     `The embedder of a collection cannot be changed here: the vectors of ${id} are of ` +
-    `${embedder.id} (${embedder.dimension} numbers), and those of another cannot be compared with them.`;
+    `${embedder.id} (${embedder.dimension} numbers), and those of another cannot be compared with ` +
+    "them. Have it embedded anew: POST its /reembed.";
   throw new RuntimeError("EMBEDDER_MISMATCH", text, {
     pointer: "/embedder",
     embedder: embedder.id,

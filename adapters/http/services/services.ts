@@ -8,13 +8,18 @@ import { createVersionService, type VersionService } from "./agent-versions.ts";
 import { type AgentService, createAgentService } from "./agents.ts";
 import { type ChatService, createChatService } from "./chat.ts";
 import { type ConversationService, createConversationService } from "./conversations.ts";
-import { createIngestionService, type IngestionService, type Sources } from "./ingestion.ts";
+import {
+  createIngestionService,
+  type EditionBegins,
+  type IngestionService,
+  type Sources,
+} from "./ingestion.ts";
 import { createKnowledgeService, type Documents, type KnowledgeService } from "./knowledge.ts";
 
 /** What the services work with. */
 export interface ServiceOptions {
   readonly system: System;
-  readonly documents: Documents;
+  readonly documents: Documents & EditionBegins;
   readonly sources: Sources;
   readonly retriever: Retriever;
   readonly compute: Compute;

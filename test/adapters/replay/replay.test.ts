@@ -22,7 +22,7 @@ import {
   startAgents,
 } from "../../support/agents-host.ts";
 import { noScores, resultOf } from "../../support/find.ts";
-import { noIngest } from "../../support/no-ingest.ts";
+import { noIngest, noReembed } from "../../support/no-ingest.ts";
 import { noMemories } from "../../support/no-memories.ts";
 import { recordedRuns } from "../../support/recorded-runs.ts";
 import { createGate, createScriptedLlm, type ScriptedLlm } from "../../support/scripted-llm.ts";
@@ -191,6 +191,7 @@ function outsideOf(llm: ScriptedLlm, searched: unknown[]): Ports {
     embedders: createEmbedders(createBuiltinEmbedder()),
     ingest: noIngest,
     memories: noMemories,
+    reembed: noReembed,
     compute: { run: async () => undefined },
   };
 }

@@ -1,0 +1,54 @@
+// Texts into chunks and chunks into vectors, by the compute pool or by whoever the embedder asks.
+
+import type { Chunk } from "../../actors/knowledge/split.ts";
+import type { Compute, Embedder } from "../../actors/ports.ts";
+import { RuntimeError } from "../../runtime/errors.ts";
+
+/** Names of the compute pool's tasks; their functions are in compute-tasks.ts. */
+export const ingestTasks = { split: "knowledge.split", embed: "knowledge.embed" } as const;
+
+const limits = { splitMs: 120_000, embedMs: 60_000 } as const;
+
+/** For whom it is done. */
+export interface EmbedCaller {
+  readonly tenant: string;
+  readonly signal: AbortSignal;
+}
+
+/** Chunks of each text, of a size that the embedder reads whole. */
+export async function splitAll(
+  compute: Compute,
+  embedder: Embedder,
+  texts: readonly string[],
+  { tenant, signal }: EmbedCaller,
+): Promise<readonly (readonly Chunk[])[]> {
+  if (texts.length === 0) return [];
+  const { tokenizer, tokensMax } = embedder;
+  const options = { tenant, signal, timeoutMs: limits.splitMs };
+  return (await compute.run(
+    ingestTasks.split,
+    { texts, tokenizer, tokensMax },
+    options,
+  )) as Chunk[][];
+}
+
+/** A vector of each text; a cheap embedder computes, and that is the pool's. @throws PROVIDER_FAILED. */
+export async function vectorsOf(
+  compute: Compute,
+  embedder: Embedder,
+  texts: readonly string[],
+  { tenant, signal }: EmbedCaller,
+): Promise<readonly Float32Array[]> {
+  const options = { tenant, signal, timeoutMs: limits.embedMs };
+  const vectors =
+    embedder.embedNow === undefined
+      ? await embedder.embed(texts, { tenant, signal })
+      : ((await compute.run(ingestTasks.embed, texts, options)) as Float32Array[]);
+  if (vectors.length !== texts.length) {
+    const text = `The embedder ${embedder.id} gave ${vectors.length} vectors for ${texts.length} texts.`;
+    throw new RuntimeError("PROVIDER_FAILED", text);
+  }
+  // A text without words has no direction, and is near to nothing.
+  const none = new Float32Array(0);
+  return vectors.map((vector) => (vector.some((value) => value !== 0) ? vector : none));
+}

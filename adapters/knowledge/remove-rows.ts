@@ -1,0 +1,62 @@
+// Removes rows of a collection, in commits of a bounded size; what is cut by a crash is begun again.
+
+import { RuntimeError } from "../../runtime/errors.ts";
+import type { Bulk } from "../../runtime/store/bulk.ts";
+import { keys, prefixRange } from "../../runtime/store/keys.ts";
+import type { StoreOp } from "../../runtime/store/store.ts";
+import type { Write } from "./publish.ts";
+import { documentOf, type Place, rowBytes } from "./rows.ts";
+
+/** Rows of one commit. */
+export const REMOVE_ROWS = 200;
+
+/** Whether a commit was refused because somebody else was faster. */
+export const isRace = (error: unknown): boolean =>
+  error instanceof RuntimeError && error.code === "CONDITION_FAILED";
+
+/**
+ * Removes the rows of a write that is not visible. Its own row is marked first, so that nothing is
+ * written to it or published from it any more, and goes last, so that a sweep finds what a crash left.
+ */
+export async function removeWrite(bulk: Bulk, place: Place, write: Write): Promise<void> {
+  const { tenant, collection } = place;
+  const { documentId, writeId } = write;
+  const key = keys.write(tenant, collection, documentId, writeId);
+  const expected = await bulk.get(key);
+  if (expected === undefined) return;
+  const stored = await bulk.get(keys.document(tenant, collection, documentId));
+  if (stored !== undefined && documentOf(stored).writeId === writeId) {
+    await swapIfSame(bulk, { op: "swap", key, expected });
+    return;
+  }
+  const value = rowBytes({ id: documentId, writeId, since: 0 });
+  if (!(await swapIfSame(bulk, { op: "swap", key, expected, value }))) return;
+  const text = keys.documentText(tenant, collection, documentId, writeId);
+  await removeRange(bulk, keys.chunksOf(tenant, collection, documentId, writeId));
+  await bulk.commit([
+    { op: "remove", key: text },
+    { op: "swap", key, expected: value },
+  ]);
+}
+
+async function swapIfSame(bulk: Bulk, op: StoreOp): Promise<boolean> {
+  try {
+    await bulk.commit([op]);
+    return true;
+  } catch (error) {
+    if (isRace(error)) return false;
+    throw error;
+  }
+}
+
+/** Removes every row of a prefix, some at a time. */
+export async function removeRange(bulk: Bulk, prefix: string): Promise<void> {
+  let { from, to } = prefixRange(prefix, 0);
+  for (;;) {
+    const rows = await bulk.range({ from, to, limit: REMOVE_ROWS });
+    const last = rows.at(-1);
+    if (last === undefined) return;
+    await bulk.commit(rows.map(({ key }): StoreOp => ({ op: "remove", key })));
+    from = `${last.key}!`;
+  }
+}
