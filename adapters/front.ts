@@ -5,6 +5,7 @@ import type { RunningSystem } from "../runtime/pool.ts";
 import type { Config } from "./config.ts";
 import { loadAssets } from "./console/assets.ts";
 import { createKnowledge } from "./front-knowledge.ts";
+import { createFrontMemories } from "./front-memory.ts";
 import { adminRoutes } from "./http/admin/routes.ts";
 import { createAuthenticator } from "./http/auth.ts";
 import { consoleRoutes } from "./http/console/routes.ts";
@@ -54,11 +55,13 @@ export async function openFront(options: FrontOptions): Promise<Front> {
   const { config, system, adminKey } = options;
   const { http } = config;
   const [{ listen }, assets] = await Promise.all([chooseListen(http.headerBytesMax), loadAssets()]);
+  const knowledge = createKnowledge(system, config);
   const services = createServices({
     system,
     compute: system.compute,
     nowMs: Date.now,
-    ...createKnowledge(system, config),
+    ...knowledge,
+    memories: createFrontMemories(system, knowledge.embedders),
   });
   const sessions = createSessions(http.sessionMs);
   let server: Server | undefined;

@@ -44,7 +44,7 @@ interface Work {
   readonly isBuiltin: boolean;
   readonly passages: readonly Passage[];
   readonly usesCollection: boolean;
-  /** Null for an agent without memory, or when nobody is there to remember. */
+  /** Null for an agent without memory. */
   readonly memory: RunMemory | null;
   /** Those that the prompt holds. */
   readonly memories: readonly RecalledMemory[];
@@ -206,12 +206,14 @@ function toolsFor(
   format: AnswerFormat,
 ): Pick<ModelCall, "tools"> {
   const isFree = format.responseFormat === undefined && asked.sent === undefined;
-  if (memory === null || !memory.settings.tools || isBuiltin || !isFree) return {};
+  const scope = memory?.scope ?? null;
+  if (memory === null || scope === null) return {};
+  if (!memory.settings.tools || isBuiltin || !isFree) return {};
   const source = {
     conversation_key: addressParts(context.self).root,
     message_id: asked.messageId ?? null,
   };
-  return { tools: memoryTools(context, memory, source) };
+  return { tools: memoryTools(context, { ...memory, scope }, source) };
 }
 
 async function requestFor(
@@ -229,7 +231,7 @@ async function requestFor(
     subAgent,
     passages,
     usesCollection: work.usesCollection,
-    memories: memoryBlock(work.memories, work.memory?.scope.user !== null),
+    memories: memoryBlock(work.memories),
     instructions: [
       ...(input.instruction === undefined ? [] : [input.instruction]),
       ...(format.instruction === "" ? [] : [format.instruction]),

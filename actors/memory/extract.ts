@@ -53,7 +53,7 @@ export function extractRequest(
   const before = asData(said.before).slice(-limits.memoryReadChars / 4);
   const user = asData(said.user).slice(0, limits.memoryReadChars);
   const lines = [
-    memoryBlock(known, true),
+    memoryBlock(known),
     "<messages>",
     ...(before === "" ? [] : [`Assistant, before: ${before}`]),
     `User: ${user}`,

@@ -6,7 +6,8 @@ import { RuntimeError } from "../../runtime/errors.ts";
 import type { Tool } from "../answer/tools.ts";
 import type { Ports } from "../ports.ts";
 import { type MemorySource, memoryLimits } from "../records/memory.ts";
-import { acceptedMs, type RunMemory } from "./recall.ts";
+import type { MemoryScope } from "./memories.ts";
+import { acceptedMs, type RunMemory, recallAll } from "./recall.ts";
 
 /** Entries that the tool `recall` gives, whatever the setting of the turn. */
 const TOOL_TOP_K = 10;
@@ -14,7 +15,7 @@ const TOOL_TOP_K = 10;
 /** The tools over one memory. */
 export function memoryTools(
   context: RunContext<Ports>,
-  { scope, settings }: RunMemory,
+  { scope, read, settings }: RunMemory & { readonly scope: MemoryScope },
   source: MemorySource,
 ): readonly Tool[] {
   const { memories } = context.ports;
@@ -66,7 +67,7 @@ export function memoryTools(
         const query = textOf(given, "query").slice(0, memoryLimits.queryChars);
         const { halfLifeDays } = bounds;
         const wanted = { query, topK: TOOL_TOP_K, threshold, halfLifeDays, signal };
-        const found = await memories.recall(scope, wanted);
+        const found = await recallAll(memories, read, wanted);
         return { memories: found.map(({ id, text, updated_at }) => ({ id, text, updated_at })) };
       },
     },

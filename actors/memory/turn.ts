@@ -20,8 +20,8 @@ import { memorySettings } from "../records/memory.ts";
 import { type Meter, metered } from "../spend.ts";
 import { ownerOf } from "../turn-input.ts";
 import { extractRequest, type FoundFact, factsOf } from "./extract.ts";
-import type { MemoryWritten } from "./memories.ts";
-import { acceptedMs, memoryOf, type RunMemory } from "./recall.ts";
+import type { MemoryScope, MemoryWritten } from "./memories.ts";
+import { acceptedMs, memoryOf, type RunMemory, recallAll } from "./recall.ts";
 import {
   type ForgetInput,
   forgetKind,
@@ -80,7 +80,7 @@ async function takeIn(
   const { memories, llm } = context.ports;
   if (memory !== null && input.recalled.length > 0) {
     const note = async (): Promise<null> => {
-      await memories.recalled(memory.scope, input.recalled);
+      for (const scope of memory.read) await memories.recalled(scope, input.recalled);
       return null;
     };
     await context.step("recalled", note, safe);
@@ -88,14 +88,16 @@ async function takeIn(
   if (settings?.history) await context.step("history", () => addHistory(input, context), safe);
   const model = agent.model_name ?? "";
   const nothing = { written: [], spend: null };
-  if (memory === null || !memory.settings.extract || llm.isBuiltin(model)) return nothing;
+  const scope = memory?.scope ?? null;
+  if (memory === null || scope === null) return nothing;
+  if (!memory.settings.extract || llm.isBuiltin(model)) return nothing;
   const said = await messagesOf(input, context);
   const user = said.filter(({ role }) => role === "user").map(({ content }) => content);
   // The conversation was deleted meanwhile.
   if (user.length === 0) return nothing;
   const wanted = { memory, model, meter, input, user: user.join("\n") };
   const { facts, usage: spend } = await extract(context, wanted);
-  return { written: await keep(context, memory, facts, said), spend };
+  return { written: await keep(context, { ...memory, scope }, facts, said), spend };
 }
 
 /** The messages of the turn. They never change, but may be deleted. */
@@ -143,12 +145,12 @@ async function extract(
   { memory, model, meter, input, user }: Extraction,
 ): Promise<{ readonly facts: readonly FoundFact[]; readonly usage: Usage }> {
   const { memories, llm } = context.ports;
-  const { scope, settings } = memory;
+  const { read, settings } = memory;
   const { halfLifeDays, entryChars } = settings.bounds;
   const topK = limits.memoryKnown;
   const known = await context.step(
     "known",
-    () => memories.recall(scope, { query: user, topK, threshold: 0.1, halfLifeDays }),
+    () => recallAll(memories, read, { query: user, topK, threshold: 0.1, halfLifeDays }),
     safe,
   );
   const before = await answerBefore(input, context);
@@ -189,7 +191,7 @@ async function answerBefore(
 
 async function keep(
   context: RunContext<Ports>,
-  { scope, settings }: RunMemory,
+  { scope, settings }: RunMemory & { readonly scope: MemoryScope },
   facts: readonly FoundFact[],
   said: readonly MessageRecord[],
 ): Promise<readonly MemoryWritten[]> {

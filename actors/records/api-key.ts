@@ -15,10 +15,12 @@ export const systemTables = {
 
 /**
  * Services a new key is not given unless they are named (FAQ of the supervisor chat API);
- * `conversations` is the platform's way to the same.
+ * `conversations` is the platform's way to the same,
+ * and memories are what was said in them.
  */
 export const servicesNotByDefault: readonly string[] = [
   "conversations",
+  "memories",
   "core-agent-conversations",
   "core-agent-conversation-details",
   "core-agent-conversation-delete",

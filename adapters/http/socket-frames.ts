@@ -1,6 +1,7 @@
 // The frames of `/ws`: what a client may send, checked, and what it is answered. JSON text, three
 // kinds: `req` (client), `res` (one for each req), `event` (of a subscription, with its own `seq`).
 
+import { userKey } from "../../actors/records/memory.ts";
 import { type Static, Type } from "../../actors/schema.ts";
 import { type ErrorData, errorTable, RuntimeError } from "../../runtime/errors.ts";
 import { parseJson } from "./body.ts";
@@ -45,6 +46,7 @@ export const chatParams = Type.Object(
     agent_key: Type.String({ minLength: 1, maxLength: 100 }),
     message: Type.String({ minLength: 1, maxLength: 200_000 }),
     conversation_key: Type.Optional(Type.String({ minLength: 1, maxLength: 100 })),
+    user_key: Type.Optional(userKey),
     on_busy: Type.Optional(
       Type.Union(
         (["enqueue", "interrupt", "reject", "merge", "steer"] as const).map((name) =>

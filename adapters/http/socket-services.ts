@@ -42,6 +42,7 @@ export function createSocketServices(parts: SocketParts): SocketServices {
         text: params.message,
         conversation: params.conversation_key ?? null,
         stream: true,
+        ...(params.user_key === undefined ? {} : { user: params.user_key }),
         ...(params.on_busy === undefined ? {} : { onBusy: params.on_busy }),
         ...(params.on_disconnect === undefined ? {} : { onDisconnect: params.on_disconnect }),
       });

@@ -1,24 +1,12 @@
 // Memories in order of their keys, a page at a time, and the places that a deletion goes through.
 
+import type { MemoryFilter, MemoryPage } from "../../actors/memory/store.ts";
 import type { MemoryEntry } from "../../actors/records/memory.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { keys, type MemoryPlace, prefixRange } from "../../runtime/store/keys.ts";
 import type { Reader } from "../../runtime/store/store.ts";
 import { entryOf, headOf, type MemoryRow, placeOf, shownOf } from "./rows.ts";
 import { readHead, rowsOf, rowsWith } from "./shelf.ts";
-
-/** Which memories. `user` null: those of agents themselves; absent: of everybody. */
-export interface MemoryFilter {
-  readonly agent?: string;
-  readonly user?: string | null;
-  readonly collection?: string;
-}
-
-/** Which page; `cursor` is `next` of the one before. */
-export interface MemoryPage {
-  readonly limit: number;
-  readonly cursor?: string;
-}
 
 /** Memories that one page goes through at most: it may then have fewer entries than it might. */
 const SHELVES_MAX = 200;
@@ -34,7 +22,7 @@ export async function pageOf(
   reader: Reader,
   tenant: string,
   filter: MemoryFilter,
-  { limit, cursor }: MemoryPage,
+  { limit, after: cursor }: MemoryPage,
 ): Promise<{ readonly items: readonly MemoryEntry[]; readonly next: string | null }> {
   const prefix = prefixOf(tenant, "m", filter);
   const position = cursor === undefined ? null : positionOf(cursor, prefix);

@@ -1,11 +1,11 @@
 // Memories over `bulk`, on any thread: the port that runs use, and what the front door lists, shows,
 // changes and deletes.
 
-import type { Memories, MemoryScope } from "../../actors/memory/memories.ts";
+import type { MemoryScope } from "../../actors/memory/memories.ts";
 import { nearestTo, recallScore } from "../../actors/memory/rank.ts";
+import type { MemoryStore } from "../../actors/memory/store.ts";
 import type { Embedders } from "../../actors/ports.ts";
 import {
-  type MemoryBounds,
   type MemoryEntry,
   memoryLimits,
   type RecalledMemory,
@@ -14,7 +14,7 @@ import { RuntimeError } from "../../runtime/errors.ts";
 import type { Bulk } from "../../runtime/store/bulk.ts";
 import { keys, type MemoryPlace } from "../../runtime/store/keys.ts";
 import { addHistory, historyPlace, removeFrom, searchHistory } from "./history.ts";
-import { type MemoryFilter, type MemoryPage, pageOf, placesOf } from "./list.ts";
+import { pageOf, placesOf } from "./list.ts";
 import { markGone } from "./marks.ts";
 import {
   type HistoryRow,
@@ -28,34 +28,6 @@ import { changeShelf, emptyShelf, readEntry, readHead, rowsWith } from "./shelf.
 import { createShelfIndexes } from "./shelf-index.ts";
 import { createMemoryVectors } from "./vectors.ts";
 import { checkedText, hashOf, removeMemory, writeMemory } from "./write.ts";
-
-/** What a change of an entry sets. */
-export type MemoryChange = Partial<Pick<MemoryEntry, "text" | "kind" | "metadata" | "importance">>;
-
-/** Memories as the front door has them. Every call names its tenant. */
-export interface MemoryStore extends Memories {
-  /** @throws NOT_FOUND. */
-  get(tenant: string, id: string): Promise<MemoryEntry>;
-  /** In order of agent, user, collection and id. */
-  list(tenant: string, filter: MemoryFilter, page: MemoryPage): ReturnType<typeof pageOf>;
-  /** @throws NOT_FOUND, REVISION_MISMATCH for another version than `ifMatch`, INVALID. */
-  change(
-    tenant: string,
-    id: string,
-    change: MemoryChange,
-    options: { readonly ifMatch: number | null; readonly bounds: MemoryBounds },
-  ): Promise<MemoryEntry>;
-  /** @throws NOT_FOUND, REVISION_MISMATCH. */
-  removeEntry(tenant: string, id: string, ifMatch: number | null): Promise<void>;
-  /**
-   * Removes all memories of a user, of an agent, or of a user with an agent, and what makes their
-   * messages findable. @returns entries removed.
-   */
-  removeAll(
-    tenant: string,
-    of: { readonly agent?: string; readonly user?: string | null },
-  ): Promise<number>;
-}
 
 /** What the memories stand on. */
 export interface MemoryOptions {

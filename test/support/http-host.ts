@@ -169,6 +169,7 @@ function makeRoutes(
       keep: (tenant, job, sources) => keepSources(system.bulk, { tenant, job }, sources),
       forget: (tenant, job) => forgetSources(system.bulk, { tenant, job }),
     },
+    memories: createMemories({ bulk: system.bulk, embedders }),
     embedders,
     rerankers: { names: [] },
     retriever: createRetriever({

@@ -19,6 +19,7 @@ import {
   lastUserText,
   messagesOf,
   overridesOf,
+  userOf,
 } from "./request.ts";
 
 type Context = RouteContext<CompletionBody>;
@@ -74,8 +75,12 @@ async function started(services: Services, context: Context, agent: string): Pro
   const text = lastUserText(messages);
   const conversation = body.metadata?.conversation_key;
   return conversation === undefined
-    ? await services.chat.complete({ ...ask, messages, overrides: overridesOf(body) })
-    : await services.chat.start({ ...ask, text, conversation });
+    ? await services.chat.complete({
+        ...ask,
+        ...userOf(body, true),
+        ...{ messages, overrides: overridesOf(body) },
+      })
+    : await services.chat.start({ ...ask, ...userOf(body, false), text, conversation });
 }
 
 /** Watches the run on that the event id names; it must be one of this model. */

@@ -2,6 +2,7 @@
 // accepted and left alone, and what the messages become.
 
 import type { CompletionMessage } from "../../../actors/records/conversation.ts";
+import { memoryLimits, userKey } from "../../../actors/records/memory.ts";
 import { type Static, Type } from "../../../actors/schema.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 
@@ -43,8 +44,15 @@ export const completionBody = Type.Object(
     presence_penalty: nullable(penalty),
     stop: nullable(Type.Union([text, Type.Array(text, { maxItems: STOPS_MAX })])),
     response_format: nullable(Type.Object({ type: Type.String({ maxLength: 50 }) }, open)),
+    user: nullable(text),
     metadata: nullable(
-      Type.Object({ conversation_key: Type.Optional(Type.String({ maxLength: 64 })) }, open),
+      Type.Object(
+        {
+          conversation_key: Type.Optional(Type.String({ maxLength: 64 })),
+          user_key: Type.Optional(userKey),
+        },
+        open,
+      ),
     ),
   },
   open,
@@ -79,6 +87,12 @@ export function lastUserText(messages: Messages): string {
   const last = messages.findLast((message) => message.role === "user");
   if (last !== undefined && last.content !== "") return last.content;
   throw invalid("messages must hold a message of the user with text.", "/messages");
+}
+
+/** Who speaks: `metadata.user_key`; for a stateless completion the protocol's own `user`, too. */
+export function userOf(body: CompletionBody, isStateless: boolean): { readonly user?: string } {
+  const user = body.metadata?.user_key ?? (isStateless ? body.user : undefined) ?? "";
+  return user === "" || user.length > memoryLimits.userChars ? {} : { user };
 }
 
 /** What the request sets over the agent's own tuning. */

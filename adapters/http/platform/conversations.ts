@@ -6,6 +6,7 @@ import { json, noContent } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
 import { pageRequest } from "../services/paging.ts";
 import type { Services } from "../services/services.ts";
+import { searchConversations } from "./history.ts";
 import { pageReply } from "./shapes.ts";
 
 const common = { service: "conversations", errors: "problem" } as const;
@@ -20,13 +21,14 @@ export const cancelBody = Type.Object(
 export const CANCEL_REASON = "cancelled by the caller";
 
 /** Routes of conversations. */
-export function conversationRoutes({ conversations }: Services): readonly Route[] {
+export function conversationRoutes({ conversations, memories }: Services): readonly Route[] {
   return [
     defineRoute({
       ...common,
       method: "GET",
       pattern: "/v2/conversations",
       handler: async ({ principal, query }) => {
+        if (query.get("q")) return await searchConversations(memories, principal.tenant, query);
         const agent = query.get("agent_key");
         const page = pageRequest(query);
         const rows = await conversations.list(principal.tenant, agent, page);

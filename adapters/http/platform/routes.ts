@@ -4,7 +4,9 @@ import type { Route } from "../route.ts";
 import type { Services } from "../services/services.ts";
 import { agentRoutes } from "./agents.ts";
 import { conversationRoutes } from "./conversations.ts";
+import { historyRoute } from "./history.ts";
 import { knowledgeRoutes } from "./knowledge.ts";
+import { memoryRoutes } from "./memories.ts";
 import { recordRoute } from "./record.ts";
 import { dryRunRoute } from "./route.ts";
 import { runRoutes } from "./runs.ts";
@@ -20,5 +22,7 @@ export function platformRoutes(services: Services): readonly Route[] {
     recordRoute(services),
     ...conversationRoutes(services),
     ...knowledgeRoutes(services),
+    ...memoryRoutes(services),
+    historyRoute(services),
   ];
 }

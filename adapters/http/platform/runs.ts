@@ -1,6 +1,7 @@
 // /v2 runs: start one on an agent, list, look at, follow, cancel; and the dry run of the router.
 
 import { onBusy, onDisconnect } from "../../../actors/records/agent.ts";
+import { userKey } from "../../../actors/records/memory.ts";
 import { type Static, Type } from "../../../actors/schema.ts";
 import { type ErrorData, toErrorData } from "../../../runtime/errors.ts";
 import { type Frame, rootRunOf } from "../../../runtime/frame.ts";
@@ -25,6 +26,8 @@ const runBody = Type.Object(
   {
     input: Type.String({ minLength: 1, maxLength: MESSAGE_CHARS_MAX }),
     conversation_key: Type.Optional(Type.Union([Type.String({ maxLength: 64 }), Type.Null()])),
+    /** Who speaks; decides whose memory is used. */
+    user_key: Type.Optional(Type.Union([userKey, Type.Null()])),
     /** Default "wait". */
     mode: Type.Optional(
       Type.Union((["wait", "stream", "background"] as const).map((mode) => Type.Literal(mode))),
@@ -136,6 +139,7 @@ function askOf(context: StartContext): ChatAsk {
     text: body.input,
     conversation: body.conversation_key ?? null,
     stream: body.mode === "stream",
+    ...(body.user_key == null ? {} : { user: body.user_key }),
     ...(body.on_busy === undefined ? {} : { onBusy: body.on_busy }),
     ...(body.on_disconnect === undefined ? {} : { onDisconnect: body.on_disconnect }),
     ...(trace === undefined ? {} : { trace }),

@@ -3,6 +3,7 @@
 import { onBusy, onDisconnect } from "../../../actors/records/agent.ts";
 import { type AgentRow, agentTables, versionId } from "../../../actors/records/agent-version.ts";
 import type { ChatReply } from "../../../actors/records/conversation.ts";
+import { userKey } from "../../../actors/records/memory.ts";
 import { costOf } from "../../../actors/records/price.ts";
 import { type Static, Type } from "../../../actors/schema.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
@@ -31,6 +32,8 @@ export const chatBody = Type.Object(
     conversation_key: Type.Optional(
       Type.Union([Type.String({ minLength: 1, maxLength: 64 }), Type.Null()]),
     ),
+    /** Who speaks; decides whose memory is used. */
+    user_key: Type.Optional(Type.Union([userKey, Type.Null()])),
     stream: Type.Optional(Type.Boolean()),
     on_busy: Type.Optional(onBusy),
     on_disconnect: Type.Optional(onDisconnect),
@@ -72,6 +75,7 @@ function askOf(context: Context): ChatAsk {
     text: body.message,
     conversation: body.conversation_key ?? null,
     stream: body.stream ?? false,
+    ...(body.user_key == null ? {} : { user: body.user_key }),
     ...(body.on_busy === undefined ? {} : { onBusy: body.on_busy }),
     ...(body.on_disconnect === undefined ? {} : { onDisconnect: body.on_disconnect }),
     ...(trace === undefined ? {} : { trace }),
@@ -99,6 +103,7 @@ export function chatData(reply: ChatReply): Readonly<Record<string, unknown>> {
     frontend_trigger: rest.frontend_trigger,
     data_collection: rest.data_collection,
     ...sourcesOf(reply),
+    ...(rest.memories === undefined ? {} : { memories: rest.memories }),
     run_id: rest.run_id,
     message_id: rest.message_id,
     model: rest.model,

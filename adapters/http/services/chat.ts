@@ -40,6 +40,8 @@ export interface ChatAsk extends Ask {
   readonly text: string;
   /** Null opens a new conversation. */
   readonly conversation: string | null;
+  /** Who speaks, as the application names its users. */
+  readonly user?: string;
   readonly stream: boolean;
   readonly onBusy?: ChatMessage["on_busy"];
   readonly onDisconnect?: "continue" | "cancel";
@@ -48,6 +50,7 @@ export interface ChatAsk extends Ask {
 /** A stateless completion. */
 export interface CompletionAsk extends Ask {
   readonly agent: string;
+  readonly user?: string;
   readonly messages: CompletionMessage["messages"];
   readonly overrides: CompletionMessage["overrides"];
   readonly stream: boolean;
@@ -177,6 +180,7 @@ async function prepare(
     stream: ask.stream,
     priceMicros: pricesMicros.chat,
     service,
+    ...(ask.user === undefined ? {} : { user: ask.user }),
     ...(ask.onBusy === undefined ? {} : { on_busy: ask.onBusy }),
     ...(keyId === null ? {} : { keyId }),
   };
@@ -194,6 +198,7 @@ function completionMessage(ask: CompletionAsk): CompletionMessage {
     overrides: ask.overrides,
     priceMicros: pricesMicros.chat,
     service,
+    ...(ask.user === undefined ? {} : { user: ask.user }),
     ...(keyId === null ? {} : { keyId }),
   };
 }

@@ -6,7 +6,7 @@ import { RuntimeError } from "../../../runtime/errors.ts";
 export const PAGE_DEFAULT = 50;
 export const PAGE_MAX = 100;
 
-const CURSOR = /^[A-Za-z0-9_.@:-]{1,200}$/;
+const CURSOR = /^[A-Za-z0-9_.@:-]{1,600}$/;
 
 /** Which page is asked for. `after` is exclusive. */
 export interface PageRequest {

@@ -1,6 +1,7 @@
 // The domain services behind the routes, made once by the composition root. Routes are thin: they
 // turn a request into a call of one of these and its result into the surface's shape.
 
+import type { MemoryStore } from "../../../actors/memory/store.ts";
 import type { Compute, Embedders, Rerankers, Retriever } from "../../../actors/ports.ts";
 import type { System } from "../../../runtime/system.ts";
 import { createAgentStore } from "./agent-store.ts";
@@ -15,6 +16,7 @@ import {
   type Sources,
 } from "./ingestion.ts";
 import { createKnowledgeService, type Documents, type KnowledgeService } from "./knowledge.ts";
+import { createMemoryService, type MemoryService } from "./memories.ts";
 
 /** What the services work with. */
 export interface ServiceOptions {
@@ -25,6 +27,7 @@ export interface ServiceOptions {
   readonly compute: Compute;
   readonly embedders: Embedders;
   readonly rerankers: Pick<Rerankers, "names">;
+  readonly memories: MemoryStore;
   /** Milliseconds since the epoch. */
   nowMs(): number;
 }
@@ -39,6 +42,7 @@ export interface Services {
   readonly knowledge: KnowledgeService;
   readonly compute: Compute;
   readonly ingestion: IngestionService;
+  readonly memories: MemoryService;
   nowMs(): number;
 }
 
@@ -47,7 +51,17 @@ export function createServices(options: ServiceOptions): Services {
   const { system, compute, nowMs } = options;
   // One store: changes of an agent wait for each other, whichever service makes them.
   const store = createAgentStore(options);
-  const agents = createAgentService(options, store);
+  const made = createAgentService(options, store);
+  const memories = createMemoryService({ ...options, agents: made });
+  const agents: AgentService = {
+    ...made,
+    remove: async (caller, id, ifMatch) => {
+      const row = await made.remove(caller, id, ifMatch);
+      // From here on nobody finds the agent, whatever else is left of it.
+      await memories.agentRemoved(caller.tenant, id, row.agent.memory != null);
+      return row;
+    },
+  };
   const conversations = createConversationService(system);
   const ingestion = createIngestionService(options);
   return {
@@ -60,5 +74,6 @@ export function createServices(options: ServiceOptions): Services {
     chat: createChatService({ system, agents, conversations, nowMs }),
     knowledge: createKnowledgeService({ ...options, ingestion }),
     ingestion,
+    memories,
   };
 }

@@ -3,12 +3,13 @@
 
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import type { Memories } from "../../../actors/memory/memories.ts";
+import type { MemoryStore } from "../../../actors/memory/store.ts";
 import type { LlmRequest } from "../../../actors/ports.ts";
 import type { ChatReply, LedgerRow } from "../../../actors/records/conversation.ts";
 import type { AgentMemory } from "../../../actors/records/memory.ts";
 import { createBuiltinEmbedder } from "../../../adapters/embed/builtin.ts";
 import { createEmbedders } from "../../../adapters/embed/embedders.ts";
-import { createMemories, type MemoryStore } from "../../../adapters/memory/memories.ts";
+import { createMemories } from "../../../adapters/memory/memories.ts";
 import {
   type AgentsHost,
   conversationAt,

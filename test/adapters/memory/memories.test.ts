@@ -3,11 +3,12 @@
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { MemoryScope, MemoryWrite } from "../../../actors/memory/memories.ts";
+import type { MemoryStore } from "../../../actors/memory/store.ts";
 import type { Embedders } from "../../../actors/ports.ts";
 import { type MemoryBounds, memoryBounds } from "../../../actors/records/memory.ts";
 import { createBuiltinEmbedder } from "../../../adapters/embed/builtin.ts";
 import { createEmbedders } from "../../../adapters/embed/embedders.ts";
-import { createMemories, type MemoryStore } from "../../../adapters/memory/memories.ts";
+import { createMemories } from "../../../adapters/memory/memories.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import type { Bulk } from "../../../runtime/store/bulk.ts";
 import { codeOf } from "../../support/agents-test.ts";
@@ -195,7 +196,7 @@ describe("isolation", () => {
     const scope = newScope({ tenant: "tn_cursor" });
     await write(scope, "One.");
     const cursor = Buffer.from("b/a/tn_1/m/ag_1/\n").toString("base64url");
-    const listed = memories.list("tn_cursor", { agent: "ag_1" }, { limit: 5, cursor });
+    const listed = memories.list("tn_cursor", { agent: "ag_1" }, { limit: 5, after: cursor });
     expect(await codeOf(listed)).toBe("INVALID");
   });
 });
@@ -218,7 +219,7 @@ describe("lists", () => {
     const all = async (filter: object): Promise<readonly string[]> => {
       const found: string[] = [];
       for (let cursor: string | null = ""; cursor !== null; ) {
-        const from = cursor === "" ? {} : { cursor };
+        const from = cursor === "" ? {} : { after: cursor };
         const page = await memories.list(tenant, filter, { limit: 5, ...from });
         found.push(...page.items.map(({ text }) => text));
         cursor = page.next;

@@ -1,0 +1,68 @@
+// Search of the history: messages of a user's earlier conversations with an agent, and the
+// conversations they are of.
+
+import {
+  type FoundMessage,
+  historySearchInput,
+  memoryLimits,
+} from "../../../actors/records/memory.ts";
+import { RuntimeError } from "../../../runtime/errors.ts";
+import { json } from "../reply.ts";
+import { defineRoute, type Route } from "../route.ts";
+import type { HttpResponse } from "../server.ts";
+import type { MemoryService } from "../services/memories.ts";
+import { pageRequest } from "../services/paging.ts";
+import type { Services } from "../services/services.ts";
+
+const TOP_K_DEFAULT = 10;
+
+/** The route. */
+export function historyRoute({ memories }: Services): Route {
+  return defineRoute({
+    service: "conversations",
+    errors: "problem",
+    method: "POST",
+    pattern: "/v2/agents/{id}/history/search",
+    body: historySearchInput,
+    sideEffects: false,
+    handler: async ({ principal, params, body }) => {
+      const of = { agent: params["id"] ?? "", user: body.user_key ?? null };
+      const query = { text: body.query, limit: body.top_k ?? TOP_K_DEFAULT };
+      return json(200, { data: await memories.searchHistory(principal.tenant, of, query) });
+    },
+  });
+}
+
+/** `GET /v2/conversations?q=`: the conversations of the best messages, best first. */
+export async function searchConversations(
+  memories: MemoryService,
+  tenant: string,
+  query: URLSearchParams,
+): Promise<HttpResponse> {
+  const agent = query.get("agent_key");
+  if (agent === null || agent === "") {
+    const message = "A search with q names its agent_key.";
+    throw new RuntimeError("INVALID", message, { parameter: "agent_key" });
+  }
+  const text = (query.get("q") ?? "").slice(0, memoryLimits.queryChars);
+  const user = query.get("user_key") || null;
+  const of = { agent, user };
+  const found = await memories.searchHistory(tenant, of, { text, limit: memoryLimits.topKMax });
+  const byConversation = new Map<string, FoundMessage[]>();
+  for (const message of found) {
+    const known = byConversation.get(message.conversation_key);
+    if (known === undefined) byConversation.set(message.conversation_key, [message]);
+    else known.push(message);
+  }
+  const data = [...byConversation]
+    .slice(0, pageRequest(query).limit)
+    .map(([conversation_key, matches]) => ({
+      id: conversation_key,
+      conversation_key,
+      agent_key: agent,
+      user_key: user,
+      score: matches[0]?.score ?? 0,
+      matches,
+    }));
+  return json(200, { data, next_cursor: null });
+}

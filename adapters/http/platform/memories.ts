@@ -1,0 +1,154 @@
+// /v2/memories: what agents keep of their users. Listed, searched, written, changed, deleted, exported.
+
+import type { MemoryFilter } from "../../../actors/memory/store.ts";
+import {
+  type MemoryEntry,
+  memoryInput,
+  memoryLimits,
+  memoryPatch,
+  memoryReplacement,
+} from "../../../actors/records/memory.ts";
+import { RuntimeError } from "../../../runtime/errors.ts";
+import { json, noContent } from "../reply.ts";
+import { defineRoute, type Route } from "../route.ts";
+import type { HttpResponse } from "../server.ts";
+import { callerOf } from "../services/caller.ts";
+import type { MemoryService } from "../services/memories.ts";
+import { onceKeyOf } from "../services/once.ts";
+import { PAGE_MAX, pageRequest } from "../services/paging.ts";
+import type { Services } from "../services/services.ts";
+import { etag, ifMatchOf, pageReply } from "./shapes.ts";
+
+const path = "/v2/memories";
+const common = { service: "memories", errors: "problem" } as const;
+const list = { ...common, pattern: path };
+const one = { ...common, pattern: `${path}/{me}` };
+
+/** Routes of memories. */
+export function memoryRoutes({ memories }: Services): readonly Route[] {
+  return [...listRoutes(memories), ...entryRoutes(memories)];
+}
+
+/** `agent_key`, `user_key` (empty: no user) and `collection` of a query. @throws INVALID. */
+function filterOf(query: URLSearchParams): MemoryFilter {
+  const agent = query.get("agent_key");
+  const user = query.get("user_key");
+  const collection = query.get("collection");
+  if (user !== null && user.length > memoryLimits.userChars) {
+    const message = `user_key has at most ${memoryLimits.userChars} characters.`;
+    throw new RuntimeError("INVALID", message, { parameter: "user_key" });
+  }
+  return {
+    ...(agent === null || agent === "" ? {} : { agent }),
+    ...(user === null ? {} : { user: user === "" ? null : user }),
+    ...(collection === null || collection === "" ? {} : { collection }),
+  };
+}
+
+function listRoutes(memories: MemoryService): readonly Route[] {
+  return [
+    defineRoute({
+      ...list,
+      method: "GET",
+      handler: async ({ principal, query }) => {
+        const filter = filterOf(query);
+        const page = pageRequest(query);
+        const text = (query.get("q") ?? "").slice(0, memoryLimits.queryChars);
+        if (text === "") {
+          return pageReply(await memories.list(principal.tenant, filter, page), shape);
+        }
+        const limit = Math.min(page.limit, memoryLimits.topKMax);
+        const found = await memories.search(principal.tenant, filter, { text, limit });
+        return json(200, { data: found, next_cursor: null });
+      },
+    }),
+    defineRoute({
+      ...list,
+      method: "POST",
+      body: memoryInput,
+      handler: async (context) => {
+        const key = onceKeyOf(context.request, context.bodyBytes);
+        const { entry, isNew } = await memories.create(callerOf(context), context.body, key);
+        const location = { Location: `${path}/${entry.id}` };
+        return json(isNew ? 201 : 200, shape(entry), { ...etag(entry.version), ...location });
+      },
+    }),
+    defineRoute({
+      ...list,
+      method: "DELETE",
+      handler: async ({ principal, query }) =>
+        json(200, { deleted: await memories.removeAll(principal.tenant, filterOf(query)) }),
+    }),
+    defineRoute({
+      ...common,
+      method: "GET",
+      pattern: `${path}/export`,
+      handler: ({ principal, query }) => exported(memories, principal.tenant, filterOf(query)),
+    }),
+  ];
+}
+
+function entryRoutes(memories: MemoryService): readonly Route[] {
+  return [
+    defineRoute({
+      ...one,
+      method: "GET",
+      handler: async ({ principal, params }) => {
+        const entry = await memories.get(principal.tenant, params["me"] ?? "");
+        return json(200, shape(entry), etag(entry.version));
+      },
+    }),
+    ...(
+      [
+        ["PUT", memoryReplacement],
+        ["PATCH", memoryPatch],
+      ] as const
+    ).map(([method, body]) =>
+      defineRoute({
+        ...one,
+        method,
+        body,
+        handler: async (context) => {
+          const { principal, params, request } = context;
+          // What a replacement does not name has its default again.
+          const rest = method === "PUT" ? { kind: "fact", metadata: {}, importance: 0.5 } : {};
+          const change = { ...rest, ...context.body };
+          const id = params["me"] ?? "";
+          const entry = await memories.change(principal.tenant, id, change, ifMatchOf(request));
+          return json(200, shape(entry), etag(entry.version));
+        },
+      }),
+    ),
+    defineRoute({
+      ...one,
+      method: "DELETE",
+      handler: async ({ principal, params, request }) => {
+        await memories.remove(principal.tenant, params["me"] ?? "", ifMatchOf(request));
+        return noContent();
+      },
+    }),
+  ];
+}
+
+/** One JSON object a line, read page by page as the client reads. */
+function exported(memories: MemoryService, tenant: string, filter: MemoryFilter): HttpResponse {
+  return {
+    status: 200,
+    headers: {
+      "Content-Type": "application/x-ndjson; charset=utf-8",
+      "Content-Disposition": 'attachment; filename="memories.jsonl"',
+    },
+    stream: async (sink) => {
+      for (let after: string | null | undefined; after !== null; ) {
+        if (sink.signal.aborted) return;
+        const page = { limit: PAGE_MAX, ...(after === undefined ? {} : { after }) };
+        const { items, next } = await memories.list(tenant, filter, page);
+        const lines = items.map((entry) => `${JSON.stringify(shape(entry))}\n`).join("");
+        if (lines !== "" && !sink.write(lines)) await sink.drained;
+        after = next;
+      }
+    },
+  };
+}
+
+const shape = (entry: MemoryEntry): MemoryEntry => entry;
