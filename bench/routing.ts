@@ -69,15 +69,15 @@ function scoreOf(
   let refused = 0;
   let rejected = 0;
   for (const row of rows) {
-    const { candidates, method, choice } = route(router, { message: row.text });
+    const { candidates, method, choice, inScope } = route(router, { message: row.text });
     const score = candidates[0]?.score ?? 0;
     const isUnsure = method === "doubt" || choice === null;
     if (row.intent === OUT_OF_SCOPE) {
-      outside.push(score);
+      outside.push(inScope);
       refused += isUnsure ? 1 : 0;
       continue;
     }
-    inside.push(score);
+    inside.push(inScope);
     rejected += isUnsure ? 1 : 0;
     const isRight = candidates[0]?.key === `sa_${ownerOf(row)}`;
     right += isRight ? 1 : 0;

@@ -3,18 +3,23 @@
 
 import type { SubAgent } from "../records/sub-agent.ts";
 import { wordsOf } from "../text/words.ts";
-import { probabilityOf } from "./calibration.ts";
+import { insideOf, probabilityOf } from "./calibration.ts";
 import { featureLimits, featuresOf } from "./features.ts";
+import type { TrainingText } from "./samples.ts";
 import { saysLittle } from "./semantic.ts";
-import { sharpness, type TrainingInput, type TrainingText, type Weights } from "./training.ts";
+import { sharpness, type TrainingInput, type Weights } from "./training.ts";
+
+/** What the trained weights say of a text. */
+export interface Classified {
+  /** Probability by sub-agent, the best one's calibrated; 0 for one without texts. */
+  readonly shares: Float64Array;
+  /** Calibrated probability that any of them is meant. */
+  readonly inside: number;
+}
 
 /** Compares texts with what it was trained on. */
 export interface Classifier {
-  /**
-   * Probabilities by sub-agent: the best one's is calibrated, what is missing to 1 is "nobody". 0 for
-   * a sub-agent without texts.
-   */
-  classify(text: string): Float64Array;
+  classify(text: string): Classified;
 }
 
 /** Limits of what is trained on. */
@@ -44,8 +49,9 @@ function textsOf({ name, description, trigger }: SubAgent): string[] {
   const keywords = (trigger?.keywords ?? []).slice(0, classifierLimits.keywordsPerOwner);
   const about = [trigger?.description ?? "", description ?? ""].map(contentOf);
   // Without examples each keyword is one; the name always is: people name a topic by its words.
-  if (examples.length > 0) return [...examples, name, keywords.join(" ")];
-  return [name, ...keywords, ...about].filter((text) => text !== "");
+  const texts =
+    examples.length > 0 ? [...examples, name, keywords.join(" ")] : [name, ...keywords, ...about];
+  return texts.filter((text) => text.trim() !== "");
 }
 
 /** Without the words that every description is written with: nobody is meant by "asks about". */
@@ -61,18 +67,24 @@ function contentOf(text: string): string {
 export function classifierOf(weights: Weights): Classifier {
   return {
     classify(text) {
-      const scores = new Float64Array(weights.owners);
-      scoreInto(scores, text, weights);
-      return classified(scores, weights.sizes);
+      const { scores, known } = scoresOf(text, weights);
+      return classified(scores, known, weights.sizes);
     },
   };
 }
 
-function scoreInto(scores: Float64Array, text: string, weights: Weights): void {
-  const { table, rowAt, rarity, unknownRarity, starts, columns, values } = weights;
+/** Scores of a text by sub-agent, and which part of its squared length the trained texts have too. */
+export function scoresOf(
+  text: string,
+  weights: Weights,
+): { readonly scores: Float64Array; readonly known: number } {
+  const scores = new Float64Array(weights.owners);
+  const { table, rowAt, partAt, rarity, unknownRarity, starts, columns, values, biases } = weights;
   const mask = table.length - 1;
   const bag = featuresOf(text);
   let norm = 0;
+  let known = 0;
+  let length = 0;
   for (let at = 0; at < bag.count; at += 1) {
     const hash = bag.hashes[at] ?? 0;
     let slot = hash & mask;
@@ -83,20 +95,27 @@ function scoreInto(scores: Float64Array, text: string, weights: Weights): void {
     // What no text has takes its part of the length: a message of strange words is near nobody.
     norm += weight * weight;
     if (!isKnown) continue;
+    known += weight * weight;
+    length += weight;
+    const value = weight * (partAt[slot] ?? 0);
     const end = starts[row + 1] ?? 0;
     for (let place = starts[row] ?? 0; place < end; place += 1) {
       const owner = columns[place] ?? 0;
-      scores[owner] = (scores[owner] ?? 0) + weight * (values[place] ?? 0);
+      scores[owner] = (scores[owner] ?? 0) + value * (values[place] ?? 0);
     }
   }
   const scale = 1 / Math.sqrt(norm || 1);
   for (let owner = 0; owner < scores.length; owner += 1) {
-    scores[owner] = (scores[owner] ?? 0) * scale;
+    scores[owner] = ((scores[owner] ?? 0) + length * (biases[owner] ?? 0)) * scale;
   }
+  return { scores, known: known / (norm || 1) };
 }
 
-/** Softmax over the sub-agents with texts, scaled so that the best has its calibrated probability. */
-function classified(scores: Float64Array, sizes: Int32Array): Float64Array {
+/**
+ * Softmax over the sub-agents with texts, scaled so that the best has its calibrated probability and
+ * what is missing to 1 is "nobody".
+ */
+function classified(scores: Float64Array, known: number, sizes: Int32Array): Classified {
   let best = -1;
   let second = -1;
   let choices = 0;
@@ -119,7 +138,12 @@ function classified(scores: Float64Array, sizes: Int32Array): Float64Array {
   for (let owner = 0; owner < shares.length; owner += 1) shares[owner] = (shares[owner] ?? 0) / sum;
   const share = 1 / sum;
   const lead = score - (scores[second] ?? 0);
-  const probability = probabilityOf({ score, lead, share, choices });
-  const rest = share < 1 ? Math.min(probability / share, (1 - probability) / (1 - share)) : 0;
-  return shares.map((value, owner) => (owner === best ? probability : value * rest));
+  const evidence = { score, lead, share, known, choices };
+  const probability = probabilityOf(evidence);
+  const inside = insideOf(evidence);
+  const rest = share < 1 ? Math.min(probability / share, (inside - probability) / (1 - share)) : 0;
+  return {
+    shares: shares.map((value, owner) => (owner === best ? probability : value * rest)),
+    inside,
+  };
 }

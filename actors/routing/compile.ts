@@ -6,10 +6,12 @@
 import type { Agent } from "../records/agent.ts";
 import type { SubAgent } from "../records/sub-agent.ts";
 import { hashText } from "../text/vector.ts";
+import { wordsOf } from "../text/words.ts";
 import { classifierOf, trainingInputOf } from "./classifier.ts";
 import { type KeywordEntry, type KeywordIndex, keywordBuilder, keywordLimits } from "./keyword.ts";
 import { type CompiledRouter, routeLimits } from "./router.ts";
 import { type SemanticIndex, semanticBuilder } from "./semantic.ts";
+import { type SmallTalk, smallTalkOf, smallTalkWordsMax } from "./small-talk.ts";
 import { type TrainingInput, trainWeights, type Weights } from "./training.ts";
 
 /** Limits of building aside. */
@@ -62,30 +64,37 @@ export async function compileAside(
   return assembled(agent, active, step.value, await training);
 }
 
-interface BothIndexes {
+interface Built {
   readonly keywords: KeywordIndex;
   readonly semantic: SemanticIndex;
+  readonly taught: ReadonlySet<SmallTalk>;
 }
 
 /** One step a sub-agent. */
-function* indexSteps(active: readonly SubAgent[]): Generator<undefined, BothIndexes> {
+function* indexSteps(active: readonly SubAgent[]): Generator<undefined, Built> {
   const perOwner = Math.max(1, Math.floor(keywordLimits.keywords / Math.max(1, active.length)));
   const keywords = keywordBuilder();
   const semantic = semanticBuilder(active.length);
+  const taught = new Set<SmallTalk>();
   for (const [owner, subAgent] of active.entries()) {
     const written = (subAgent.trigger?.keywords ?? []).slice(0, perOwner);
     keywords.add(written.map((keyword): KeywordEntry => ({ owner, keyword })));
     yield;
     semantic.add(owner, subAgent);
     yield;
+    for (const example of subAgent.trigger?.examples ?? []) {
+      const kind = smallTalkOf(wordsOf(example, smallTalkWordsMax + 1));
+      if (kind !== undefined) taught.add(kind);
+    }
+    yield;
   }
-  return { keywords: keywords.done(), semantic: semantic.done() };
+  return { keywords: keywords.done(), semantic: semantic.done(), taught };
 }
 
 function assembled(
   agent: Agent,
   active: readonly SubAgent[],
-  indexes: BothIndexes,
+  indexes: Built,
   weights: Weights | undefined,
 ): CompiledRouter {
   return {

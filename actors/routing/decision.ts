@@ -44,6 +44,8 @@ export interface Decision {
   readonly confidence: number;
   /** Below it a choice is in doubt. */
   readonly threshold: number;
+  /** Calibrated probability that any sub-agent is meant, 0..1; 0 for small talk. */
+  readonly inScope: number;
   /** Best first, at most 5. */
   readonly candidates: readonly Candidate[];
   /** One plain sentence naming the words that decided. */

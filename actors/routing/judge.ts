@@ -23,6 +23,8 @@ export interface Judgement {
   /** Index of the best one, -1 when nothing speaks for anybody. */
   readonly best: number;
   readonly confidence: number;
+  /** Probability that any sub-agent is meant, 0..1. */
+  readonly inScope: number;
   readonly method: "keyword" | "semantic";
   /** Equal evidence that neither words nor priority could part. */
   readonly isTied: boolean;
@@ -78,11 +80,13 @@ export function judge(
   const hasExamples = (owner: number): boolean =>
     (indexes.active[owner]?.trigger?.examples?.length ?? 0) > 0;
   const factor = hasContentHit ? EVIDENCE.besideHit : 1;
+  const part = hasContentHit ? EVIDENCE.trainedBesideHit : EVIDENCE.trained;
   const totals = new Float64Array(owners);
-  let sum: number = hits.length > 0 ? EVIDENCE.nobodyHit : EVIDENCE.nobody;
+  const nobody = hits.length > 0 ? EVIDENCE.nobodyHit : EVIDENCE.nobody;
+  let sum: number = nobody;
   for (let owner = 0; owner < owners; owner += 1) {
     const similar = (affinity.scores[owner] ?? 0) + (earlier?.scores[owner] ?? 0) / 2;
-    const learnt = hasExamples(owner) ? 0 : evidenceOf(trained?.[owner] ?? 0);
+    const learnt = hasExamples(owner) ? 0 : evidenceOf(trained?.shares[owner] ?? 0);
     const total = (byKeyword[owner] ?? 0) + factor * similar + learnt;
     totals[owner] = total;
     sum += total;
@@ -90,10 +94,9 @@ export function judge(
   const shares = totals.map((total) => total / sum);
   if (trained !== undefined) {
     // Where there are examples they say more than single words do.
-    const part = hasContentHit ? EVIDENCE.trainedBesideHit : EVIDENCE.trained;
     for (let owner = 0; owner < owners; owner += 1) {
       if (!hasExamples(owner)) continue;
-      shares[owner] = (1 - part) * (shares[owner] ?? 0) + part * (trained[owner] ?? 0);
+      shares[owner] = (1 - part) * (shares[owner] ?? 0) + part * (trained.shares[owner] ?? 0);
     }
   }
   const order = [...shares.keys()].sort((a, b) => (shares[b] ?? 0) - (shares[a] ?? 0));
@@ -101,10 +104,16 @@ export function judge(
   const chosen = breakTie(indexes, shares, order, byKeyword);
   const best = (shares[first] ?? 0) > 0 ? chosen.owner : -1;
   const share = best < 0 ? 0 : (shares[best] ?? 0);
+  const anybody = (sum - nobody) / sum;
+  const isTrained = trained !== undefined && best >= 0 && hasExamples(best);
+  // Single words that are near somebody say little about strangers; a keyword was chosen for it.
+  const own = hasContentHit ? 1 - part : 0;
+  const inScope = isTrained ? own * anybody + (1 - own) * trained.inside : anybody;
   return {
     shares,
     best,
     confidence: chosen.byPriority ? Math.max(share, threshold) : share,
+    inScope: Math.max(share, inScope),
     method: best >= 0 && (byKeyword[best] ?? 0) > 0 ? "keyword" : "semantic",
     isTied: chosen.isTied,
     byPriority: chosen.byPriority,

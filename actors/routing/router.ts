@@ -8,12 +8,14 @@ import { isPraise, piecesOf } from "./compound.ts";
 import type { Candidate, Decision, RoutePart, RouteRequest } from "./decision.ts";
 import { promptOfDoubt, settleByModel } from "./doubt.ts";
 import { type Indexes, type Judgement, judge, threshold } from "./judge.ts";
-import { greetingLength, smallTalkOf } from "./small-talk.ts";
+import { greetingLength, type SmallTalk, smallTalkOf } from "./small-talk.ts";
 import { intentOf, kindOf, listed, shown } from "./wording.ts";
 
 /** A router made for one version of an agent. Opaque; keep it per (agent, version). */
 export interface CompiledRouter extends Indexes {
   readonly agentName: string;
+  /** Small talk that a sub-agent has an example of: it is routed like any other message. */
+  readonly taught: ReadonlySet<SmallTalk>;
   /** Sub-agent that takes what fits nobody, when it is active. */
   readonly fallback: SubAgent | undefined;
   readonly routesMax: number;
@@ -55,7 +57,8 @@ export function route(router: CompiledRouter, request: RouteRequest): Decision {
   if (judgement.method === "keyword" && judgement.confidence >= threshold) {
     return judgement.isTied ? inDoubt(router, judgement) : decided(router, message, judgement);
   }
-  const talk = smallTalkOf(words);
+  const kind = smallTalkOf(words);
+  const talk = kind !== undefined && router.taught.has(kind) ? undefined : kind;
   const stays = stayingWith(router, request);
   if (talk === "reply" && stays !== undefined) return followUp(router, stays, judgement);
   const isWordless = !WORDS.test(message);
@@ -96,6 +99,7 @@ function bySimilarity(
       method: "only",
       confidence: Math.max(alone.confidence, threshold),
       threshold,
+      inScope: rounded(alone.inScope),
       candidates: candidatesOf(router, alone),
       reason: `${shown(only.name)} is the only active sub-agent.`,
       intent: intentOf(only),
@@ -141,7 +145,10 @@ function bySupervisor(
   intent: string,
 ): Decision {
   const name = router.agentName;
-  return { choice: null, name, method, confidence, threshold, candidates: [], reason, intent };
+  return {
+    ...{ choice: null, name, method, confidence, threshold, inScope: 0 },
+    ...{ candidates: [], reason, intent },
+  };
 }
 
 function decided(
@@ -157,6 +164,7 @@ function decided(
     method: judgement.method,
     confidence: rounded(judgement.confidence),
     threshold,
+    inScope: rounded(judgement.inScope),
     candidates: candidatesOf(router, judgement),
     reason: reasonOf(subAgent, message, judgement, withPrevious),
     intent: intentOf(subAgent, judgement.keywords[0]),
@@ -188,6 +196,7 @@ function followUp(router: CompiledRouter, subAgent: SubAgent, judgement: Judgeme
     method: "semantic",
     confidence: FOLLOW_UP,
     threshold,
+    inScope: FOLLOW_UP,
     candidates: candidatesOf(router, judgement),
     reason: `A short follow-up to what ${shown(subAgent.name)} answered before.`,
     intent: intentOf(subAgent, "follow up"),
@@ -207,7 +216,8 @@ function inDoubt(router: CompiledRouter, judgement: Judgement): Decision {
     : undefined;
   const tied = judgement.isTied ? router.active[judgement.best] : undefined;
   const chosen = tied ?? guess ?? router.fallback;
-  const base = { method: "doubt" as const, threshold, candidates };
+  const inScope = rounded(judgement.inScope);
+  const base = { method: "doubt" as const, threshold, inScope, candidates };
   if (chosen === undefined) {
     const reason = "No trigger fits the message clearly, so the supervisor answers.";
     return {
@@ -285,6 +295,7 @@ function compound(router: CompiledRouter, message: string, pieces: readonly Piec
     method: isNamed ? "keyword" : "semantic",
     confidence: rounded(Math.min(...pieces.map(({ judgement }) => judgement.confidence))),
     threshold,
+    inScope: rounded(Math.max(...pieces.map(({ judgement }) => judgement.inScope))),
     candidates: candidatesOf(router, whole),
     reason: `The message asks for several things: ${reasons.join(", ")}.`,
     intent: first?.intent ?? "compound",

@@ -1,16 +1,17 @@
-// Training of the router's classifier: multinomial logistic regression over the texts of the
-// sub-agents, started at their centroids and pushed only against the rivals of each text, so that
-// 150 sub-agents take tens of milliseconds. Pure and deterministic: the same texts give the same
-// weights, bit for bit, whatever was trained before. Plain typed arrays, so that the compute pool can
-// send them.
+// Training of the router's classifier: a log-linear mix of two models that are both linear, and so
+// are one matrix in the end. Multinomial logistic regression, started at the centroids of the
+// sub-agents and pushed only against the rivals of each text, finds what parts them; naive Bayes,
+// which only counts, holds where examples are few. 150 sub-agents take tens of milliseconds. Pure
+// and deterministic: the same texts give the same weights, bit for bit, whatever was trained before.
+// Plain typed arrays, so that the compute pool can send them.
 
-import { featuresOf } from "./features.ts";
-
-/** A text and whose it is. */
-export interface TrainingText {
-  readonly text: string;
-  readonly owner: number;
-}
+import {
+  type FeatureIndex,
+  rarityOf,
+  type Samples,
+  samplesOf,
+  type TrainingText,
+} from "./samples.ts";
 
 /** What is trained: texts of `owners` sub-agents. */
 export interface TrainingInput {
@@ -19,21 +20,18 @@ export interface TrainingInput {
 }
 
 /**
- * Trained weights: an open-addressed table from a feature's hash to its row, and the rows side by side
- * (row r is the places starts[r] to starts[r + 1] of `columns` and `values`).
+ * Trained weights: the rows of the features side by side (row r is the places starts[r] to
+ * starts[r + 1] of `columns` and `values`).
  */
-export interface Weights {
+export interface Weights extends FeatureIndex {
   readonly owners: number;
-  /** Hash of a feature, 0 = free; a power of two of them. */
-  readonly table: Int32Array;
-  readonly rowAt: Int32Array;
-  /** Rarity of a row's feature; its weight in a message is multiplied by it. */
-  readonly rarity: Float32Array;
   /** Rarity of a feature that no text has. */
   readonly unknownRarity: number;
   readonly starts: Int32Array;
   readonly columns: Uint16Array;
   readonly values: Float32Array;
+  /** By sub-agent, for each unit of the absolute length of a message's known features. */
+  readonly biases: Float32Array;
   /** Texts of each sub-agent. */
   readonly sizes: Int32Array;
 }
@@ -42,13 +40,13 @@ export interface Weights {
 export const trainingLimits = {
   texts: 6_000,
   owners: 1_000,
-  /** Numbers of the dense matrix (4 bytes each) while training; features of one text go first. */
+  /** Numbers of the dense matrix (4 bytes each) while training; rare features go first. */
   cells: 24_000_000,
 } as const;
 
 /** Constants found by cross-validation over four public sets at once. */
 const TRAINING = {
-  passes: 4,
+  passes: 3,
   rate: 0.4,
   decay: 0.3,
   /** Sharpness of the softmax. */
@@ -63,195 +61,178 @@ const TRAINING = {
   valueMin: 2e-3,
 } as const;
 
+/** Naive Bayes: its weight beside the regression, and what is added to each count. */
+const BAYES = { weight: 0.05, added: 0.05 } as const;
+
 /** Softmax sharpness at which the scores of these weights are to be read. */
 export const sharpness = TRAINING.sharpness;
-
-/** Rarity of a feature that `count` of `texts` have. */
-const rarityOf = (count: number, texts: number): number => Math.sqrt(Math.log(1 + texts / count));
-
-interface Samples {
-  /** Sample n is the places starts[n] to starts[n + 1]. */
-  readonly starts: Int32Array;
-  readonly features: Int32Array;
-  readonly values: Float32Array;
-  readonly owners: Int32Array;
-  readonly hashes: readonly number[];
-  readonly rarity: Float32Array;
-}
 
 /** Trains; texts past the limit are left out. */
 export function trainWeights({ owners, texts }: TrainingInput): Weights {
   const taken = texts.slice(0, trainingLimits.texts);
-  const samples = samplesOf(taken, owners);
+  const samples = samplesOf(taken, Math.floor(trainingLimits.cells / Math.max(1, owners)));
   const sizes = new Int32Array(owners);
   for (const { owner } of taken) sizes[owner] = (sizes[owner] ?? 0) + 1;
-  const matrix = new Float32Array(samples.hashes.length * owners);
-  const centroids = fillCentroids(samples, sizes, matrix);
-  const rivals = rivalsOf(samples, centroids, matrix, sizes);
-  descend(samples, rivals, matrix, owners);
-  return packed(samples, matrix, sizes, taken.length);
-}
-
-/** Vectors of unit length over the features that the texts have. */
-function samplesOf(texts: readonly TrainingText[], owners: number): Samples {
-  const ids = new Map<number, number>();
-  const hashes: number[] = [];
-  const counts: number[] = [];
-  const rows: Int32Array[] = [];
-  const weights: Float32Array[] = [];
-  for (const { text } of texts) {
-    const found = featuresOf(text);
-    const row = new Int32Array(found.count);
-    for (let at = 0; at < found.count; at += 1) {
-      const hash = found.hashes[at] ?? 0;
-      let id = ids.get(hash);
-      if (id === undefined) {
-        id = hashes.length;
-        ids.set(hash, id);
-        hashes.push(hash);
-        counts.push(0);
-      }
-      row[at] = id;
-      counts[id] = (counts[id] ?? 0) + 1;
-    }
-    rows.push(row);
-    weights.push(found.weights.slice(0, found.count));
-  }
-  const kept = keptFeatures(counts, owners);
-  const rarity = Float32Array.from(counts, (count) => rarityOf(count, texts.length));
-  return laidOut(
-    rows,
-    weights,
-    texts.map(({ owner }) => owner),
-    { hashes, rarity, kept },
-  );
-}
-
-/** New number of each feature, -1 for one that is left out because the matrix would be too large. */
-function keptFeatures(counts: readonly number[], owners: number): Int32Array {
-  const room = Math.max(1, Math.floor(trainingLimits.cells / Math.max(1, owners)));
-  let least = 1;
-  while (counts.filter((count) => count >= least).length > room) least += 1;
-  let next = 0;
-  return Int32Array.from(counts, (count) => {
-    if (count < least) return -1;
-    next += 1;
-    return next - 1;
-  });
-}
-
-function laidOut(
-  rows: readonly Int32Array[],
-  weights: readonly Float32Array[],
-  owners: readonly number[],
-  of: { hashes: readonly number[]; rarity: Float32Array; kept: Int32Array },
-): Samples {
-  const places = rows.reduce((sum, row) => sum + row.length, 0);
-  const starts = new Int32Array(rows.length + 1);
-  const features = new Int32Array(places);
-  const values = new Float32Array(places);
-  let place = 0;
-  for (const [n, row] of rows.entries()) {
-    const weight = weights[n] ?? new Float32Array();
-    let norm = 0;
-    for (let at = 0; at < row.length; at += 1) {
-      norm += ((weight[at] ?? 0) * (of.rarity[row[at] ?? 0] ?? 0)) ** 2;
-    }
-    const scale = 1 / Math.sqrt(norm || 1);
-    for (let at = 0; at < row.length; at += 1) {
-      const id = row[at] ?? 0;
-      const feature = of.kept[id] ?? -1;
-      if (feature < 0) continue;
-      features[place] = feature;
-      values[place] = (weight[at] ?? 0) * (of.rarity[id] ?? 0) * scale;
-      place += 1;
-    }
-    starts[n + 1] = place;
-  }
-  const isKept = (id: number): boolean => (of.kept[id] ?? -1) >= 0;
+  const means = meansOf(samples, sizes);
+  const matrix = new Float32Array(samples.rowCount * owners);
+  addCells(matrix, means, sizes, (mean) => mean);
+  descend(samples, rivalsOf(samples, means, sizes), matrix, owners);
+  addBayes(matrix, samples, means, sizes);
   return {
-    starts,
-    features,
-    values,
-    owners: Int32Array.from(owners),
-    hashes: of.hashes.filter((_, id) => isKept(id)),
-    rarity: of.rarity.filter((_, id) => isKept(id)),
+    ...samples.index,
+    ...packed(matrix, samples.rowCount, owners),
+    owners,
+    unknownRarity: rarityOf(1, taken.length),
+    biases: biasesOf(samples, sizes),
+    sizes,
   };
 }
 
-/** Puts the mean of each sub-agent's texts into the matrix; returns whose texts have each feature. */
-function fillCentroids(samples: Samples, sizes: Int32Array, matrix: Float32Array): number[][] {
-  const { starts, features, values } = samples;
-  const users: number[][] = samples.hashes.map(() => []);
-  for (let n = 0; n + 1 < starts.length; n += 1) {
-    const owner = samples.owners[n] ?? 0;
-    const share = 1 / (sizes[owner] || 1);
-    for (let at = starts[n] ?? 0; at < (starts[n + 1] ?? 0); at += 1) {
-      const feature = features[at] ?? 0;
-      const cell = feature * sizes.length + owner;
-      if (matrix[cell] === 0) users[feature]?.push(owner);
-      matrix[cell] = (matrix[cell] ?? 0) + share * (values[at] ?? 0);
-    }
-  }
-  return users;
+/** The mean of each sub-agent's texts, by row: only of those that have it. */
+interface Means {
+  /** Row r is the places from[r] to to[r]. */
+  readonly from: Int32Array;
+  readonly to: Int32Array;
+  readonly owners: Uint16Array;
+  readonly values: Float32Array;
 }
 
-/** For each text its owner and the sub-agents nearest to it, side by side. */
-function rivalsOf(
-  samples: Samples,
-  users: readonly (readonly number[])[],
+function meansOf(samples: Samples, sizes: Int32Array): Means {
+  const { rowCount, rows, starts } = samples;
+  const places = starts.at(-1) ?? 0;
+  const from = new Int32Array(rowCount + 1);
+  for (let at = 0; at < places; at += 1) {
+    const row = (rows[at] ?? 0) + 1;
+    from[row] = (from[row] ?? 0) + 1;
+  }
+  for (let row = 0; row < rowCount; row += 1)
+    from[row + 1] = (from[row + 1] ?? 0) + (from[row] ?? 0);
+  const to = from.slice(0, rowCount);
+  const owners = new Uint16Array(places);
+  const values = new Float32Array(places);
+  for (let n = 0; n + 1 < starts.length; n += 1) {
+    const owner = samples.owners[n] ?? 0;
+    for (let at = starts[n] ?? 0; at < (starts[n + 1] ?? 0); at += 1) {
+      const row = rows[at] ?? 0;
+      let place = from[row] ?? 0;
+      const end = to[row] ?? 0;
+      // The texts of a sub-agent stand together as a rule: its place is the last one, or a new one.
+      if (end > place && owners[end - 1] === owner) place = end - 1;
+      else while (place < end && owners[place] !== owner) place += 1;
+      if (place === end) to[row] = end + 1;
+      owners[place] = owner;
+      values[place] = (values[place] ?? 0) + (samples.values[at] ?? 0) / (sizes[owner] || 1);
+    }
+  }
+  return { from, to, owners, values };
+}
+
+/** Adds to the matrix what comes of each mean. */
+function addCells(
   matrix: Float32Array,
+  { from, to, owners, values }: Means,
   sizes: Int32Array,
-): Int32Array[] {
-  const owners = sizes.length;
-  const { starts, features, values } = samples;
-  const scores = new Float64Array(owners);
-  const sorted = new Float64Array(owners);
+  added: (mean: number, row: number) => number,
+): void {
+  for (let row = 0; row < to.length; row += 1) {
+    for (let place = from[row] ?? 0; place < (to[row] ?? 0); place += 1) {
+      const owner = owners[place] ?? 0;
+      const cell = row * sizes.length + owner;
+      matrix[cell] = (matrix[cell] ?? 0) + added(values[place] ?? 0, row);
+    }
+  }
+}
+
+/**
+ * Naive Bayes: how much likelier than by chance a feature is in the texts of each that has it. The row
+ * of what a text has alone stands for many features, taken as of one length.
+ */
+function addBayes(
+  matrix: Float32Array,
+  { sharedCount, singles }: Samples,
+  means: Means,
+  sizes: Int32Array,
+): void {
+  const size = typicalSize(sizes);
+  addCells(matrix, means, sizes, (mean, row) => {
+    const parts = row < sharedCount ? 1 : Math.sqrt(singles[row - sharedCount] || 1);
+    return BAYES.weight * parts * Math.log1p((mean * size) / parts / BAYES.added);
+  });
+}
+
+/** Texts of a sub-agent on average: each counts as if it had so many, or the largest would win. */
+function typicalSize(sizes: Int32Array): number {
+  let texts = 0;
+  let trained = 0;
+  for (const size of sizes) {
+    texts += size;
+    if (size > 0) trained += 1;
+  }
+  return texts / Math.max(1, trained);
+}
+
+/** The other half of naive Bayes: who has longer texts has each feature by chance too. */
+function biasesOf(
+  { starts, values, owners, featureCount }: Samples,
+  sizes: Int32Array,
+): Float32Array {
+  const lengths = new Float64Array(sizes.length);
+  for (let n = 0; n + 1 < starts.length; n += 1) {
+    const owner = owners[n] ?? 0;
+    for (let at = starts[n] ?? 0; at < (starts[n + 1] ?? 0); at += 1) {
+      lengths[owner] = (lengths[owner] ?? 0) + (values[at] ?? 0);
+    }
+  }
+  const size = typicalSize(sizes);
+  const biases = Float32Array.from(lengths, (length, owner) => {
+    const typical = (length / (sizes[owner] || 1)) * size;
+    return -BAYES.weight * Math.log(typical + BAYES.added * featureCount);
+  });
+  const mean = biases.reduce((sum, bias) => sum + bias, 0) / Math.max(1, biases.length);
+  return biases.map((bias) => bias - mean);
+}
+
+/** For each text its owner and the sub-agents whose means are nearest to it, side by side. */
+function rivalsOf(samples: Samples, means: Means, sizes: Int32Array): Int32Array[] {
+  const { starts, rows, values } = samples;
+  const { from, to } = means;
+  const scores = new Float64Array(sizes.length);
   const rivals: Int32Array[] = [];
-  const trained = [...sizes.keys()].filter((owner) => (sizes[owner] ?? 0) > 0);
   for (let n = 0; n + 1 < starts.length; n += 1) {
     scores.fill(0);
     for (let at = starts[n] ?? 0; at < (starts[n + 1] ?? 0); at += 1) {
-      const feature = features[at] ?? 0;
+      const row = rows[at] ?? 0;
       const value = values[at] ?? 0;
-      const base = feature * owners;
-      const row = users[feature] ?? [];
-      for (let place = 0; place < row.length; place += 1) {
-        const owner = row[place] ?? 0;
-        scores[owner] = (scores[owner] ?? 0) + value * (matrix[base + owner] ?? 0);
+      const end = to[row] ?? 0;
+      for (let place = from[row] ?? 0; place < end; place += 1) {
+        const owner = means.owners[place] ?? 0;
+        scores[owner] = (scores[owner] ?? 0) + value * (means.values[place] ?? 0);
       }
     }
-    const own = samples.owners[n] ?? 0;
-    rivals.push(Int32Array.from([own, ...nearest(scores, trained, own, sorted)]));
+    rivals.push(nearest(scores, samples.owners[n] ?? 0, sizes));
   }
   return rivals;
 }
 
-/** The highest scores but `except`'s, at most `rivals` of them, in the order of the sub-agents. */
-function nearest(
-  scores: Float64Array,
-  trained: readonly number[],
-  except: number,
-  sorted: Float64Array,
-): number[] {
-  let count = 0;
-  for (const owner of trained) {
-    if (owner === except) continue;
-    sorted[count] = scores[owner] ?? 0;
-    count += 1;
-  }
-  const ranked = sorted.subarray(0, count).sort();
-  const least = ranked[count - TRAINING.rivals] ?? Number.NEGATIVE_INFINITY;
-  const found: number[] = [];
-  let equal = TRAINING.rivals;
-  for (const score of ranked) if (score > least) equal -= 1;
-  for (const owner of trained) {
+/** `own`, then the highest scores of the others, at most `rivals` of them; the first of equals. */
+function nearest(scores: Float64Array, own: number, sizes: Int32Array): Int32Array {
+  const found = new Int32Array(TRAINING.rivals + 1);
+  found[0] = own;
+  let count = 1;
+  for (let owner = 0; owner < scores.length; owner += 1) {
     const score = scores[owner] ?? 0;
-    if (owner === except || score < least) continue;
-    if (score === least) equal -= 1;
-    if (score > least || equal >= 0) found.push(owner);
+    const isFull = count === found.length;
+    if (owner === own || sizes[owner] === 0) continue;
+    if (isFull && score <= (scores[found[count - 1] ?? 0] ?? 0)) continue;
+    let place = isFull ? count - 1 : count;
+    while (place > 1 && score > (scores[found[place - 1] ?? 0] ?? 0)) {
+      found[place] = found[place - 1] ?? 0;
+      place -= 1;
+    }
+    found[place] = owner;
+    if (!isFull) count += 1;
   }
-  return found;
+  return found.subarray(0, count);
 }
 
 /** Stochastic gradient descent in a fixed order. */
@@ -261,7 +242,7 @@ function descend(
   matrix: Float32Array,
   owners: number,
 ): void {
-  const { starts, features, values } = samples;
+  const { starts, rows, values } = samples;
   const count = rivals.length;
   const shares = new Float64Array(TRAINING.rivals + 1);
   for (let pass = 0; pass < TRAINING.passes; pass += 1) {
@@ -275,7 +256,7 @@ function descend(
       shares.fill(0);
       for (let at = from; at < to; at += 1) {
         const value = values[at] ?? 0;
-        const base = (features[at] ?? 0) * owners;
+        const base = (rows[at] ?? 0) * owners;
         for (let place = 0; place < columns.length; place += 1) {
           shares[place] =
             (shares[place] ?? 0) + value * (matrix[base + (columns[place] ?? 0)] ?? 0);
@@ -288,7 +269,7 @@ function descend(
         const column = columns[place] ?? 0;
         const factor = rate * gradient;
         for (let at = from; at < to; at += 1) {
-          const cell = (features[at] ?? 0) * owners + column;
+          const cell = (rows[at] ?? 0) * owners + column;
           matrix[cell] = (matrix[cell] ?? 0) + factor * (values[at] ?? 0);
         }
       }
@@ -308,28 +289,24 @@ function softmax(scores: Float64Array, count: number): void {
   for (let place = 0; place < count; place += 1) scores[place] = (scores[place] ?? 0) / sum;
 }
 
-function packed(samples: Samples, matrix: Float32Array, sizes: Int32Array, texts: number): Weights {
-  const owners = sizes.length;
-  const rows = samples.hashes.length;
-  let size = 16;
-  while (size < rows * 2) size *= 2;
-  const table = new Int32Array(size);
-  const rowAt = new Int32Array(size);
-  const starts = new Int32Array(rows + 1);
+/** The rows of the matrix without what is next to nothing. */
+function packed(
+  matrix: Float32Array,
+  rowCount: number,
+  owners: number,
+): Pick<Weights, "starts" | "columns" | "values"> {
   let kept = 0;
   for (let cell = 0; cell < matrix.length; cell += 1) {
     if (Math.abs(matrix[cell] ?? 0) > TRAINING.valueMin) kept += 1;
   }
+  const starts = new Int32Array(rowCount + 1);
   const columns = new Uint16Array(kept);
   const values = new Float32Array(kept);
   let place = 0;
-  for (const [row, hash] of samples.hashes.entries()) {
-    let slot = hash & (size - 1);
-    while (table[slot] !== 0) slot = (slot + 1) & (size - 1);
-    table[slot] = hash;
-    rowAt[slot] = row;
+  for (let row = 0; row < rowCount; row += 1) {
+    const base = row * owners;
     for (let owner = 0; owner < owners; owner += 1) {
-      const value = matrix[row * owners + owner] ?? 0;
+      const value = matrix[base + owner] ?? 0;
       if (Math.abs(value) <= TRAINING.valueMin) continue;
       columns[place] = owner;
       values[place] = value;
@@ -337,7 +314,5 @@ function packed(samples: Samples, matrix: Float32Array, sizes: Int32Array, texts
     }
     starts[row + 1] = place;
   }
-  const unknownRarity = rarityOf(1, texts);
-  const { rarity } = samples;
-  return { owners, table, rowAt, rarity, unknownRarity, starts, columns, values, sizes };
+  return { starts, columns, values };
 }

@@ -27,6 +27,8 @@ export interface Outcome extends Labelled {
   /** Label of the best candidate, whatever its share; null when there was none. */
   readonly best: string | null;
   readonly score: number;
+  /** Probability that anybody is meant, as the decision says. */
+  readonly inScope: number;
   /** Whether the decision stands without a model. */
   readonly isClear: boolean;
   /** Label of whom the decision chose, null for the supervisor. */
@@ -152,6 +154,7 @@ export function routed(rows: readonly Labelled[], { router, labelOf }: LabelledR
       us,
       best: best === undefined ? null : labelOf(best.key),
       score: best?.score ?? 0,
+      inScope: decision.inScope,
       isClear: decision.method !== "doubt" && decision.choice !== null,
       chosen: decision.choice === null ? null : labelOf(decision.choice),
     };
@@ -184,7 +187,7 @@ export function figuresOf(outcomes: readonly Outcome[], threshold: number): Rout
     some.map((one) => ({ probability: one.score, isRight: isRight(one) }));
   const clear = outcomes.filter((one) => one.isClear);
   const share = (part: number, all: number): number => (all === 0 ? Number.NaN : part / all);
-  const scores = (some: readonly Outcome[]): number[] => some.map(({ score }) => score);
+  const scores = (some: readonly Outcome[]): number[] => some.map(({ inScope }) => inScope);
   return {
     messages: outcomes.length,
     inScope: inside.length,

@@ -72,6 +72,25 @@ describe("with examples", () => {
     expect(decision.confidence).toBeLessThan(decision.threshold);
   });
 
+  test("that anybody is meant is likelier for every message of theirs than for any stranger's", () => {
+    const inScope = (message: string): number => route(router, { message }).inScope;
+    const least = Math.min(...right.map(([message]) => inScope(message)));
+
+    expect(least).toBeGreaterThan(0.5);
+    for (const message of strangers) expect(inScope(message)).toBeLessThan(0.5);
+  });
+
+  test("small talk is the supervisor's until a sub-agent has an example of it", () => {
+    const porter = subAgentOf("porter", "Porter", {
+      examples: ["hello", "good evening to you", "hi there", "hey, good morning"],
+    });
+
+    expect(route(router, { message: "good morning" })).toMatchObject({ choice: null });
+    expect(
+      route(compile(agentOf(), [...library, porter]), { message: "good morning" }),
+    ).toMatchObject({ choice: "sa_porter" });
+  });
+
   test("a fallback takes what is below the threshold", () => {
     const fallen = compile(agentOf({ fallback: "sa_rooms" }), library);
 
@@ -101,19 +120,21 @@ describe("with examples", () => {
 });
 
 describe("the curve", () => {
-  const evidence = { score: 0.5, lead: 0.3, share: 0.9, choices: 10 };
+  const evidence = { score: 0.5, lead: 0.3, share: 0.9, known: 0.9, choices: 10 };
 
   test("rises with the score's lead and falls with strangeness", () => {
     const sure = probabilityOf(evidence);
 
-    expect(sure).toBeGreaterThan(0.9);
+    expect(sure).toBeGreaterThan(0.85);
     expect(probabilityOf({ ...evidence, lead: 0.01, share: 0.2 })).toBeLessThan(sure - 0.2);
-    expect(probabilityOf({ score: 0.02, lead: 0.01, share: 0.2, choices: 10 })).toBeLessThan(0.1);
+    expect(
+      probabilityOf({ score: 0.02, lead: 0.01, share: 0.2, known: 0.3, choices: 10 }),
+    ).toBeLessThan(0.1);
   });
 
   test("stays a probability whatever the scores", () => {
     for (const score of [-3, 0, 1e-9, 1, 40]) {
-      const made = probabilityOf({ score, lead: 0, share: 1, choices: 1 });
+      const made = probabilityOf({ score, lead: 0, share: 1, known: 1, choices: 1 });
       expect(made).toBeGreaterThanOrEqual(0);
       expect(made).toBeLessThanOrEqual(1);
     }
