@@ -48,6 +48,7 @@ export const commands: CommandTable = {
       "                         [--text FIELD] [--label FIELD] [--out-of-scope LABEL]",
       "troupe eval retrieval [FOLDER] [--corpus FILE] [--queries FILE] [--qrels FILE]",
       "                         [--mode lexical|vector|hybrid] [--vector-weight 0.1] [--out PAGE.html] [--json]",
+      "                         [--score-threshold 0.42] [--outside FILE of questions about something else]",
       "",
       'routing: JSON lines {"text", "intent"} or CSV; intent "oos" is meant for nobody. The sub-agents are',
       "the labels of --train with its messages as examples, those of --agent (a JSON file with sub_agents,",

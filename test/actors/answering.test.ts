@@ -142,6 +142,51 @@ test("passages go to the model with numbers and to the caller as sources", async
   expect(reply.events).toMatchObject([{ type: "routing" }, { type: "sources" }]);
 });
 
+test("where the collections hold nothing on it the model is told to say so, and everybody sees it", async () => {
+  const llm = createScriptedLlm(() => "There is nothing on that.");
+  const retriever: Retriever = { search: async () => resultOf([]) };
+  const rag = { ...billing, use_rag: true, collection_key: "cl_1" };
+
+  const reply = await askOnce(llm, "my invoice on mars", { subAgents: [rag], retriever });
+  const plain = await askOnce(llm, "my invoice on mars", { subAgents: [billing], retriever });
+
+  expect(systemOf(llm)).toContain("holds nothing on it");
+  expect(systemOf(llm)).toContain("do not answer from general knowledge");
+  expect(reply).toMatchObject({ sources: [], nothing_relevant: true });
+  expect(reply.events).toMatchObject([
+    { type: "routing" },
+    { type: "sources", sources: [], nothing_relevant: true },
+  ]);
+  expect(systemOf(llm, 1)).not.toContain("holds nothing on it");
+  expect(plain.nothing_relevant).toBeUndefined();
+  expect(plain.events).toMatchObject([{ type: "routing" }]);
+});
+
+test("passages of several collections stand in each one's order, the more relevant first", async () => {
+  const llm = createScriptedLlm(() => "Yes.");
+  const of = (collection: string, relevances: readonly number[]): readonly Passage[] =>
+    relevances.map((relevance, at) => ({
+      ...{ documentId: "d", documentTitle: "", chunkId: `${collection}.${at}`, collection },
+      ...{ text: "x", headings: [], span: [0, 1], metadata: {}, ...noScores, relevance },
+    }));
+  const found: Record<string, readonly Passage[]> = {
+    cl_1: of("cl_1", [0.5, 0.9]),
+    cl_2: of("cl_2", [0.7, 0.6, 0.1]),
+  };
+  const retriever: Retriever = {
+    search: async ({ collection }) => resultOf(found[collection] ?? []),
+  };
+
+  const { sources } = await askOnce(llm, "where is the key of the door", {
+    agent: { requires_collection: true, collection_ids: ["cl_1", "cl_2"] },
+    retriever,
+  });
+
+  expect(sources.map(({ chunk_id }) => chunk_id)).toEqual([
+    ...["cl_2.0", "cl_2.1", "cl_1.0", "cl_1.1", "cl_2.2"],
+  ]);
+});
+
 test("an answer that breaks its output_schema is repaired once and shown only when it fits", async () => {
   const llm = createScriptedLlm(({ call }) => (call === 1 ? '{"total":"x"}' : '{"total":3}'));
   const output_schema = { type: "object", properties: { total: { type: "number" } } };

@@ -113,6 +113,28 @@ test("an answer is a role chunk, its text, a finish chunk with usage, and [DONE]
   expect(writer.isDone()).toBe(true);
 });
 
+test("what an answer rests on is a chunk before its text, and so is that there is nothing", () => {
+  const event = (of: object): Frame => ({
+    ...{ type: "event", id: `${run}:sources:1:0`, run },
+    event: { type: "sources", ...of },
+  });
+  const source = { document_id: "dc_1", chunk_id: "dc_1.0", page: 3 };
+
+  const [, some, first] = parse(
+    createChunkWriter(style()).take([routed, event({ sources: [source] }), text(0, "You can")]),
+  );
+  const [role, none] = parse(
+    createChunkWriter(style()).take([event({ sources: [], nothing_relevant: true })]),
+  );
+
+  expect(some).toMatchObject({ sources: [source], object: "chat.completion.chunk" });
+  expect(some.choices).toEqual([{ index: 0, delta: {}, finish_reason: null }]);
+  expect(some).not.toHaveProperty("type");
+  expect(first.choices[0].delta).toEqual({ content: "You can" });
+  expect(role.choices[0].delta).toEqual({ role: "assistant" });
+  expect(none).toMatchObject({ sources: [], nothing_relevant: true });
+});
+
 test("a viewer that resumes gets exactly the rest of the text and no second role", () => {
   const after = `${run}:model:1@2:1:7`;
   const writer = createChunkWriter(style({ after }));

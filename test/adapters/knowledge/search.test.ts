@@ -1,0 +1,201 @@
+// What a search of a collection says beside its passages: how it was done, why each stands where it
+// does, and that nothing is relevant. Over the real store and the built-in embedder.
+
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import type { SearchResult } from "../../../actors/knowledge/search.ts";
+import type { Rerankers, Retriever } from "../../../actors/ports.ts";
+import type { AskedSettings, RetrievalSettings } from "../../../actors/records/retrieval.ts";
+import { createBuiltinEmbedder } from "../../../adapters/embed/builtin.ts";
+import { createEmbedders } from "../../../adapters/embed/embedders.ts";
+import { createRetriever } from "../../../adapters/knowledge/retriever.ts";
+import { settingsFrom } from "../../../adapters/knowledge/settings.ts";
+import { RuntimeError } from "../../../runtime/errors.ts";
+import { createBulk } from "../../../runtime/store/bulk.ts";
+import { encode } from "../../../runtime/store/codec.ts";
+import { keys } from "../../../runtime/store/keys.ts";
+import { openStore } from "../../../runtime/store/lmdb.ts";
+import { type Storage, startStorage } from "../../../runtime/store/storage.ts";
+import type { Store } from "../../../runtime/store/store.ts";
+import { takeIn } from "../../support/take-in.ts";
+
+const tenant = "t1";
+const collection = "cl_1";
+const embedder = createBuiltinEmbedder();
+let path: string;
+let storage: Storage;
+let hot: Store;
+let bulk: Store;
+let retriever: Retriever;
+/** What the re-ranker gives the passages, in their order. */
+let judge: (texts: readonly string[]) => readonly number[];
+
+const rerankers: Rerankers = {
+  names: ["judge"],
+  find: async () => ({ id: "judge", rerank: async (_, texts) => judge(texts) }),
+};
+
+const set = async (retrieval: RetrievalSettings | undefined): Promise<void> => {
+  const key = keys.table(tenant, "collections", collection);
+  const value = encode({ id: collection, ...(retrieval && { retrieval }) });
+  await hot.commit({ ops: [{ op: "put", key, value }] }).committed;
+};
+
+beforeAll(async () => {
+  path = mkdtempSync(join(tmpdir(), "troupe-search-"));
+  storage = await startStorage({
+    path,
+    onDeath: (_, error) => {
+      throw error;
+    },
+  });
+  hot = openStore({ path, environment: "hot", port: storage.connect("hot") });
+  bulk = openStore({ path, environment: "bulk", port: storage.connect("bulk") });
+  await set(undefined);
+  const door = createBulk(bulk, () => Promise.resolve());
+  const embedders = createEmbedders(embedder);
+  await takeIn({ bulk: door, tables: hot, embedders }, tenant, collection, [
+    { id: "export", text: "You can export all invoices as a table from the settings page." },
+    { id: "again", text: "You can export all invoices as a table from the settings page, too." },
+    { id: "refund", text: "Invoices of a refund are sent by post within ten days." },
+    { id: "otter", text: "Otters hold hands while they sleep on the water." },
+  ]);
+  retriever = createRetriever({
+    ...{ reader: bulk, settingsOf: settingsFrom(hot), embedder, rerankers },
+  });
+});
+beforeEach(async () => {
+  await set(undefined);
+  judge = () => [];
+});
+afterAll(async () => {
+  await Promise.all([hot.close(), bulk.close()]);
+  await storage.close();
+  rmSync(path, { recursive: true });
+});
+
+const search = (query: string, settings: AskedSettings = {}, more = {}): Promise<SearchResult> =>
+  retriever.search({ tenant, collection, query, settings, ...more });
+const ids = ({ passages }: SearchResult): string[] => passages.map(({ documentId }) => documentId);
+
+test("each passage says both scores and ranks, the words it has, and what came of them", async () => {
+  const found = await search("Which invoices can I export?", {}, { explain: true });
+  const [first] = found.passages;
+  const { vector, lexical, fused } = first?.scores ?? {};
+
+  expect(first?.documentId).toBe("export");
+  expect(vector).toEqual({ score: expect.any(Number), rank: 1 });
+  expect(lexical).toMatchObject({ rank: 1, coverage: 1, terms: ["invoices", "export"] });
+  expect(lexical?.score).toBeGreaterThan(0);
+  expect(fused).toBeCloseTo(1.1 / 61, 5);
+  expect(first?.score).toBe(1);
+  expect(first?.relevance).toBe(1);
+  const refund = found.passages.find(({ documentId }) => documentId === "refund");
+  expect(refund?.scores.lexical.terms).toEqual(["invoices"]);
+  const { coverage } = refund?.scores.lexical ?? { coverage: 0 };
+  const near = refund?.scores.vector.score ?? 0;
+  expect(refund?.relevance).toBeCloseTo(1 - (1 - coverage) * (1 - near), 4);
+  expect(found).toMatchObject({
+    tuning: { mode: "hybrid", weights: { vector: 0.1, lexical: 1 }, topK: 5 },
+    ...{ bestRelevance: 1, reranked: null },
+  });
+});
+
+test("a question about something else finds nothing without any setting, and says how near it came", async () => {
+  for (const query of ["What is the capital of France?", "How do I bake a sourdough bread?", "?"]) {
+    const found = await search(query);
+    expect(found.passages, query).toEqual([]);
+    expect(found.bestRelevance ?? 0, query).toBeLessThan(found.tuning.threshold.best);
+  }
+  expect(ids(await search("Do otters sleep?"))).toEqual(["otter"]);
+});
+
+test("the collection's settings are those of its searches, until a search says otherwise", async () => {
+  await set({ top_k: 1, score_threshold: 0.9 });
+
+  expect(ids(await search("export invoices"))).toEqual(["export"]);
+  expect(ids(await search("export invoices", { top_k: 2 }))).toEqual(["export", "again"]);
+  expect(ids(await search("invoices refund otters", { score_threshold: null }))).toHaveLength(1);
+  expect(ids(await search("invoices refund otters"))).toEqual([]);
+});
+
+test("without weight for words only likeness counts, and the other way round", async () => {
+  const byVectors = await search("invoices", { weights: { lexical: 0 } });
+  const byWords = await search("invoices", { weights: { vector: 0 } });
+
+  expect(byVectors.tuning.mode).toBe("vector");
+  expect(byVectors.passages[0]?.scores.lexical).toMatchObject({ rank: null, score: 0 });
+  expect(byWords.passages[0]?.scores.vector).toEqual({ score: null, rank: null });
+});
+
+test("with diversity the second of two alike gives way", async () => {
+  const plain = await search("export invoices table", { top_k: 2 });
+  const diverse = await search("export invoices table", { top_k: 2, diversity: 0.7 });
+
+  expect(ids(plain)).toEqual(["export", "again"]);
+  expect(ids(diverse)).toEqual(["export", "refund"]);
+  expect(diverse.passages[1]?.scores.diversity?.penalty).toBeGreaterThan(0);
+});
+
+test("a re-ranker orders what was found, more than is wanted, and its score is the score", async () => {
+  await set({ reranker: "judge", top_k: 1 });
+  let given = 0;
+  judge = (texts) => {
+    given = texts.length;
+    return texts.map((text) => (text.includes("refund") ? 0.9 : 0.1));
+  };
+
+  const found = await search("export invoices");
+
+  expect(given).toBe(3);
+  expect(ids(found)).toEqual(["refund"]);
+  expect(found.passages[0]).toMatchObject({ score: 0.9, scores: { rerank: 0.9 } });
+  expect(found.reranked).toEqual({ status: "used" });
+  expect(ids(await search("export invoices", { reranker: null }))).toEqual(["export"]);
+});
+
+test("with a threshold of its own the re-ranker says what is relevant", async () => {
+  const asked = { reranker: "judge", rerank_threshold: 0.5 };
+  judge = (texts) => texts.map(() => 0.2);
+  expect((await search("export invoices", asked)).passages).toEqual([]);
+
+  // Too little in common for words and vectors alone.
+  const vague = "otters and their whereabouts in winter storms abroad";
+  expect((await search(vague)).passages).toEqual([]);
+  judge = (texts) => texts.map(() => 0.8);
+  expect(ids(await search(vague, asked))).toEqual(["otter"]);
+});
+
+test("a re-ranker that fails costs the search only its order", async () => {
+  judge = () => {
+    throw new RuntimeError("PROVIDER_UNAVAILABLE", "The provider is gone.");
+  };
+  const asked = { reranker: "judge", rerank_threshold: 0.5 };
+
+  const found = await search("export invoices", asked);
+
+  expect(ids(found)).toEqual(ids(await search("export invoices")));
+  expect(found.reranked).toEqual({
+    status: "failed",
+    error: { code: "PROVIDER_UNAVAILABLE", message: "The provider is gone." },
+  });
+  expect(
+    (await search("otters and their whereabouts in winter storms abroad", asked)).passages,
+  ).toEqual([]);
+});
+
+test("a re-ranker that is not configured is refused to a search, and forgiven to the settings", async () => {
+  await expect(search("export", { reranker: "other" })).rejects.toMatchObject({
+    code: "INVALID",
+    details: { pointer: "/reranker" },
+  });
+  await set({ reranker: "other" });
+  const without = createRetriever({ reader: bulk, settingsOf: settingsFrom(hot), embedder });
+
+  const found = await without.search({ tenant, collection, query: "export invoices" });
+
+  expect(found.passages).not.toEqual([]);
+  expect(found.reranked).toMatchObject({ status: "failed" });
+});
