@@ -26,22 +26,23 @@ export async function removeWrite(bulk: Bulk, place: Place, write: Write): Promi
   if (expected === undefined) return;
   const stored = await bulk.get(keys.document(tenant, collection, documentId));
   if (stored !== undefined && documentOf(stored).writeId === writeId) {
-    await swapIfSame(bulk, { op: "swap", key, expected });
+    await commitIfSame(bulk, [{ op: "swap", key, expected }]);
     return;
   }
   const value = rowBytes({ id: documentId, writeId, since: 0 });
-  if (!(await swapIfSame(bulk, { op: "swap", key, expected, value }))) return;
+  if (!(await commitIfSame(bulk, [{ op: "swap", key, expected, value }]))) return;
   const text = keys.documentText(tenant, collection, documentId, writeId);
   await removeRange(bulk, keys.chunksOf(tenant, collection, documentId, writeId));
-  await bulk.commit([
+  // Refused when another thread removes the same and was faster.
+  await commitIfSame(bulk, [
     { op: "remove", key: text },
     { op: "swap", key, expected: value },
   ]);
 }
 
-async function swapIfSame(bulk: Bulk, op: StoreOp): Promise<boolean> {
+async function commitIfSame(bulk: Bulk, ops: readonly StoreOp[]): Promise<boolean> {
   try {
-    await bulk.commit([op]);
+    await bulk.commit(ops);
     return true;
   } catch (error) {
     if (isRace(error)) return false;

@@ -330,6 +330,30 @@ describe("a crash", () => {
     expect(await count(keys.chunksIn(tenant, collection))).toBe(3);
   });
 
+  test("two that remove the same at once are both content", async () => {
+    const place = newPlace();
+    const old = { documentId: "one", writeId: "w1" };
+    await write(writer, place, "one", "w1", 3);
+    let hasMet = false;
+    // The first has marked the write and is about to remove its rows when the second does it all.
+    const meeting: Bulk = {
+      ...bulk,
+      async range(range) {
+        if (!hasMet) {
+          hasMet = true;
+          await writer.discard(place, old);
+        }
+        return await bulk.range(range);
+      },
+    };
+
+    await createKnowledgeWriter({ bulk: meeting, nowMs }).discard(place, old);
+
+    expect(hasMet).toBe(true);
+    expect(await count(keys.writesOf(place.tenant, place.collection))).toBe(0);
+    expect(await count(keys.chunksIn(place.tenant, place.collection))).toBe(0);
+  });
+
   test("a write that is being discarded takes no rows and is not published", async () => {
     const place = newPlace();
     const one = await write(writer, place, "one", "w1", 3);
