@@ -65,7 +65,11 @@ const resolveBySystem = (host: string) => dns.promises.lookup(host, { all: true,
 
 /** The error for what may not be reached, and why. */
 export function refused(host: string, why: string): RuntimeError {
-  return new RuntimeError("EGRESS_REFUSED", `A request to ${host} was refused: ${why}.`, { host });
+  return new RuntimeError(
+    "EGRESS_REFUSED",
+    `A request to ${host || "no host"} was refused: ${why}.`,
+    { host },
+  );
 }
 
 /** A URL that may be asked. @throws RuntimeError EGRESS_REFUSED. */

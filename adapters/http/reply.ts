@@ -96,6 +96,7 @@ export function errorBody(error: ErrorData, place: ErrorPlace): unknown {
         code: error.code,
         retryable: errorTable[error.code].retryable,
         ...pointerOf(error),
+        ...reasonOf(error),
         request_id: place.requestId,
       };
   }
@@ -116,6 +117,12 @@ function titleOf(error: ErrorData): string {
 function pointerOf(error: ErrorData): { readonly pointer?: string } {
   const pointer = error.details?.["pointer"];
   return typeof pointer === "string" ? { pointer } : {};
+}
+
+/** Why a document cannot be read, in a word. */
+function reasonOf(error: ErrorData): { readonly reason?: string } {
+  const reason = error.code === "DOCUMENT_UNREADABLE" ? error.details?.["reason"] : undefined;
+  return typeof reason === "string" ? { reason } : {};
 }
 
 function errorHeaders(error: ErrorData, style: ErrorStyle): Record<string, string> {

@@ -7,6 +7,7 @@ import { collectionLimits } from "../../actors/records/collection.ts";
 import { ingestionLimits, type Source } from "../../actors/records/ingestion-job.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import type { HttpRequest } from "./server.ts";
+import { checkDocumentId } from "./services/document-id.ts";
 
 /** Limits of an upload. */
 export const uploadLimits = {
@@ -88,7 +89,11 @@ class Upload {
     if (Object.keys(this.#fields).length > 0) {
       // With one file there is no doubt which one is meant.
       if (this.#sources.length === 1 && first) this.#sources[0] = { ...first, ...this.#head() };
-      else this.refuse("The fields id, title and metadata come before the file they are of.");
+      else if (this.#sources.length > 1)
+        this.refuse("The fields id, title and metadata come before the file they are of.");
+    }
+    if (this.#sources.length === 0) {
+      this.refuse("The upload has no file: a part is a file when it has a filename.");
     }
     if (this.#problem !== undefined) throw this.#problem;
     return this.#sources;
@@ -98,9 +103,8 @@ class Upload {
   #head(): Pick<Source, "id" | "title" | "metadata"> {
     const { id, title, metadata } = this.#fields;
     this.#fields = {};
-    const { idChars, titleChars } = collectionLimits;
-    if (id === "" || (id?.length ?? 0) > idChars)
-      this.refuse(`An id has 1 to ${idChars} characters.`);
+    const { titleChars } = collectionLimits;
+    if (id !== undefined) this.#checkId(id);
     if ((title?.length ?? 0) > titleChars)
       this.refuse(`A title has at most ${titleChars} characters.`);
     return {
@@ -108,6 +112,14 @@ class Upload {
       ...(title === undefined ? {} : { title }),
       ...(metadata === undefined ? {} : { metadata: this.#object(metadata) }),
     };
+  }
+
+  #checkId(id: string): void {
+    try {
+      checkDocumentId(id);
+    } catch (error) {
+      this.#problem ??= error as RuntimeError;
+    }
   }
 
   #object(text: string): Readonly<Record<string, unknown>> {

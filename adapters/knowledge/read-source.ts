@@ -8,6 +8,7 @@ import type { DocumentSource, ParsedDocument, Parser } from "../../actors/ports.
 import type { Source } from "../../actors/records/ingestion-job.ts";
 import { type ErrorData, RuntimeError, toErrorData } from "../../runtime/errors.ts";
 import type { Reader } from "../../runtime/store/store.ts";
+import { unreadable } from "../parse/limits.ts";
 import { findDocument } from "./library.ts";
 import type { Publication } from "./publish.ts";
 import type { Place } from "./rows.ts";
@@ -102,7 +103,7 @@ export class SourceReader {
     const { tenant } = place;
     const parsed: Pick<ParsedDocument, "text" | "metadata" | "warnings"> & Partial<ParsedDocument> =
       source.kind === "text"
-        ? { text: Buffer.from(file.bytes).toString(), metadata: {}, warnings: [] }
+        ? { text: textOf(file.bytes), metadata: {}, warnings: [] }
         : await this.#options.parser.parse(file, { tenant, signal });
     const title = (source.title ?? parsed.title ?? file.name ?? "").slice(0, limits.titleChars);
     const metadata = {
@@ -119,6 +120,13 @@ export class SourceReader {
     const { text, warnings } = parsed;
     return { number, text, publication, warnings, ...form, ...paged };
   }
+}
+
+/** @throws DOCUMENT_UNREADABLE as a file without text does. */
+function textOf(bytes: Uint8Array): string {
+  const text = Buffer.from(bytes).toString();
+  if (text.trim() === "") throw unreadable("empty", "The document has no text.");
+  return text;
 }
 
 const sha256 = (content: string | Uint8Array): string =>

@@ -8,7 +8,7 @@ const MIB = 1024 * 1024;
 export const parseLimits = {
   inputBytes: 32 * MIB,
   /** Of the text that comes out, in UTF-8. */
-  textBytes: 16 * MIB,
+  textBytes: 8_000_000,
   pages: 5_000,
   tableCells: 2_000_000,
   /** One line of a CSV file. */

@@ -18,6 +18,7 @@ import { readBody } from "../body.ts";
 import { json, noContent } from "../reply.ts";
 import { defineRoute, type Route, type RouteContext } from "../route.ts";
 import type { HttpResponse } from "../server.ts";
+import { checkDocumentId } from "../services/document-id.ts";
 import { onceKeyOf } from "../services/once.ts";
 import { PAGE_MAX, pageRequest } from "../services/paging.ts";
 import type { Services } from "../services/services.ts";
@@ -97,7 +98,13 @@ export function documentRoutes(services: Services): readonly Route[] {
       bodyBytesMax: ingestionLimits.bytes,
       handler: async (context) => {
         const { body, bodyBytes, params } = context;
-        const source = sourceOf({ ...body, id: documentOf(params) });
+        const id = documentOf(params);
+        if (body.id !== undefined && body.id !== id) {
+          throw new RuntimeError("INVALID", `The body's id is not that of the path, ${id}.`, {
+            pointer: "/id",
+          });
+        }
+        const source = sourceOf({ ...body, id });
         return add(services, context, { sources: [source], bytes: bodyBytes, isMany: false });
       },
     }),
@@ -119,6 +126,7 @@ async function readSent({ request }: Pick<RouteContext, "request">): Promise<Sen
     const sources = await readUpload(request, bytes);
     return { sources, bytes, isMany: sources.length > 1 };
   }
+  refuseRawFile(request.header("content-type") ?? "");
   const rules = { schema: documentsInput, bytesMax: ingestionLimits.bytes, isOptional: false };
   const { value, bytes } = await readBody(request, rules);
   // A union of an object and an array: which one it was decides the answer's shape.
@@ -128,6 +136,15 @@ async function readSent({ request }: Pick<RouteContext, "request">): Promise<Sen
   return { sources, bytes, isMany };
 }
 
+/** A file's own bytes: what the answer to any other wrong type says would not help. */
+function refuseRawFile(type: string): void {
+  if (type === "" || /^application\/(?:[\w.+-]+\+)?json\b/i.test(type)) return;
+  throw new RuntimeError(
+    "INVALID",
+    "Documents are sent as application/json, files as multipart/form-data.",
+  );
+}
+
 function sourceOf(document: DocumentInput, pointer = ""): Source {
   const { text, url, metadata, ...said } = document;
   if ((text === undefined) === (url === undefined)) {
@@ -135,6 +152,7 @@ function sourceOf(document: DocumentInput, pointer = ""): Source {
       pointer: `${pointer}/text`,
     });
   }
+  if (said.id !== undefined) checkDocumentId(said.id, `${pointer}/id`);
   const { metadataBytes } = collectionLimits;
   if (metadata !== undefined && Buffer.byteLength(JSON.stringify(metadata)) > metadataBytes) {
     throw new RuntimeError("INVALID", `Metadata has at most ${metadataBytes} bytes as JSON.`, {
@@ -158,6 +176,7 @@ async function add(
     waitMs: waitOf(query, bytes),
     signal: request.signal,
   });
+  if (job.status === "failed") throw stoppedJob(job);
   if (job.status === "running" || sources.length > SHOWN_MAX) return jobReply(job);
   const page = { limit: SHOWN_MAX };
   const { items } = await ingestion.reports(principal.tenant, job.id, page);
@@ -167,6 +186,12 @@ async function add(
   const [only] = items;
   if (only?.error !== undefined) throw fromErrorData(only.error);
   return json(201, documentResource(only as DocumentReport), headers);
+}
+
+/** What stopped a job is not one document's fault, and what the job has done stays. */
+function stoppedJob({ id, error }: IngestionJob): RuntimeError {
+  const { code = "INTERNAL", message = "It failed.", details } = error ?? {};
+  return new RuntimeError(code, `${message} The ingestion job ${id} stopped.`, details);
 }
 
 /** 202 for what goes on, 201 for what has ended and is too long to show. */
