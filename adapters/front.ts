@@ -68,6 +68,7 @@ export async function openFront(options: FrontOptions): Promise<Front> {
   const metrics = createMetrics({
     inspect: () => system.inspect(),
     connections: () => server?.connections() ?? 0,
+    chats: () => services.gate.figures(),
   });
   const isLocal = ["127.0.0.1", "::1", "localhost"].includes(config.host);
   const builtin = config.providers.length === 0;

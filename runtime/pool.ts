@@ -26,6 +26,7 @@ import { openStore } from "./store/lmdb.ts";
 import { type Storage, startStorage } from "./store/storage.ts";
 import type { Row, Store } from "./store/store.ts";
 import type { ListPage, RunRow, System, SystemFigures } from "./system.ts";
+import { BusyMeter } from "./threads/busy-meter.ts";
 import { type ComputePool, type ComputeTask, createComputePool } from "./threads/compute.ts";
 import { EarlyThreads } from "./threads/early-threads.ts";
 import type { Engines } from "./threads/engines.ts";
@@ -123,6 +124,7 @@ class ThreadedSystem implements RunningSystem {
   readonly #bulkStore: Store;
   readonly #door: Door;
   readonly #lag = new LoopLag();
+  readonly #busy = new BusyMeter(() => performance.eventLoopUtilization());
   #engines: Engines | undefined;
   #stopped: Promise<void> | undefined;
 
@@ -261,6 +263,10 @@ class ThreadedSystem implements RunningSystem {
       compute: this.compute.figures(),
       boots: this.boots,
     };
+  }
+
+  busy(): number {
+    return Math.max(this.#busy.take(), this.#engines?.busy() ?? 0);
   }
 
   async look(asked: Look): Promise<SystemSeen> {

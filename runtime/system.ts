@@ -259,6 +259,11 @@ export interface System {
   readonly bulk: Bulk;
   /** Live figures: workers, mailboxes, runs, commits; plain data for /admin/runtime and metrics. */
   inspect(): Promise<SystemFigures>;
+  /**
+   * Share of its time, 0..1, that the main thread was busy since the last call, or the workers
+   * together, whichever is more. At 1 whatever is begun only makes everybody wait longer.
+   */
+  busy(): number;
   /** What stands in memory, in detail, of all workers that answer within a second. */
   look(asked: Look): Promise<SystemSeen>;
   /**

@@ -7,12 +7,14 @@ import type { StorageFigures } from "../../runtime/store/storage-meter.ts";
 import type { SystemFigures } from "../../runtime/system.ts";
 import type { WorkerFigures } from "../../runtime/threads/engines.ts";
 import type { LagFigures } from "../../runtime/threads/loop-lag.ts";
+import type { TurnGateFigures } from "../http/services/turn-gate.ts";
 
 /** What one scrape is made of. */
 export interface Scrape {
   readonly system: SystemFigures;
   /** Open HTTP requests and WebSockets. */
   readonly connections: number;
+  readonly chats: TurnGateFigures;
 }
 
 /** Values of a metric's labels, in the order of their names. */
@@ -82,6 +84,9 @@ export const families: readonly Family[] = [
   family("gauge", "troupe_connections", "Open requests and WebSockets.", [], ({ connections }) => [
     [[], connections],
   ]),
+  chats("troupe_chats_under_way", "Chats under way that someone waits for.", "underWay"),
+  chats("troupe_chats_waiting", "Chats that wait until they may begin.", "waiting"),
+  chats("troupe_chats_limit", "Chats that may be under way when several tenants chat.", "limit"),
   ...doorFamilies(),
   ...workerFamilies(),
   ...kindFamilies(),
@@ -109,6 +114,10 @@ export const families: readonly Family[] = [
   ...storageFamilies(),
   ...processFamilies(),
 ];
+
+function chats(name: string, help: string, of: keyof TurnGateFigures): Family {
+  return family("gauge", name, help, [], (scrape) => [[[], scrape.chats[of]]]);
+}
 
 function doorFamilies(): readonly Family[] {
   const door = (

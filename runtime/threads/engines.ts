@@ -42,6 +42,8 @@ export interface Engines {
   /** Another number of worker threads, while everything goes on; resolves when shards are placed. */
   resize(workers: number): Promise<void>;
   figures(): Promise<readonly WorkerFigures[]>;
+  /** Share of their time, 0..1, that the threads were busy since the last call; 0 for main. */
+  busy(): number;
   look(asked: Look): Promise<readonly WorkerSeen[]>;
   /** Worker threads that died since the start. */
   readonly deaths: number;

@@ -114,6 +114,10 @@ export class LocalEngine implements Engines {
     return Promise.reject(new RuntimeError("INVALID", "This system has no worker threads."));
   }
 
+  busy(): number {
+    return 0;
+  }
+
   look(asked: Look): Promise<readonly WorkerSeen[]> {
     return Promise.resolve([{ worker: 0, seen: this.#kernel?.look(asked) ?? null }]);
   }

@@ -10,6 +10,7 @@ import type { Log } from "../log.ts";
 import { type DoorItem, tenantOf, type WorkerItem } from "../message.ts";
 import type { Look, Seen } from "../shared/look.ts";
 import type { Storage } from "../store/storage.ts";
+import { BusyMeter } from "./busy-meter.ts";
 import { type ComputePool, ComputeServer } from "./compute.ts";
 import { doorSide } from "./door-codec.ts";
 import { type EarlyThreads, startThread } from "./early-threads.ts";
@@ -50,6 +51,7 @@ export class WorkerHandle {
   readonly #thread: Worker;
   readonly #control: Remote<WorkerControl>;
   readonly #compute: ComputeServer;
+  readonly #busy = new BusyMeter(() => this.utilization());
   /** Calls under way, to be refused when the thread ends. */
   readonly #calls = new Set<(error: RuntimeError) => void>();
   #death: Death | undefined;
@@ -172,6 +174,11 @@ export class WorkerHandle {
   /** How busy the thread was since an earlier answer, or since its start. */
   utilization(since?: EventLoopUtilization): EventLoopUtilization {
     return this.#thread.performance.eventLoopUtilization(since);
+  }
+
+  /** Share of its time, 0..1, that the thread was busy since the last call. */
+  busy(): number {
+    return this.#busy.take();
   }
 
   /**

@@ -137,6 +137,11 @@ export class WorkerPool implements Engines {
     });
   }
 
+  busy(): number {
+    const shares = this.#living().map((worker) => worker.busy());
+    return shares.reduce((sum, share) => sum + share, 0) / Math.max(1, shares.length);
+  }
+
   /** The last deaths, newest first. */
   get lost(): readonly LostWorker[] {
     return this.#lost;

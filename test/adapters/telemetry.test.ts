@@ -52,11 +52,12 @@ async function realText(): Promise<string> {
       system.stream(rootOn("desk", worker, 2), { type: "start", kind: "writer", input }),
     );
   }
-  const metrics = createMetrics({ inspect: () => system.inspect(), connections: () => 5 });
+  const metrics = createMetrics({ inspect: () => system.inspect(), connections: () => 5, chats });
   return await metrics.text();
 }
 
 const input = { pieces: ["a"] };
+const chats = () => ({ underWay: 2, waiting: 7, limit: 4 });
 afterEach(stopAll);
 
 const linesOf = (text: string): string[] => text.split("\n").filter((line) => line !== "");
@@ -120,7 +121,11 @@ test("a label's value is escaped, and bounds of buckets are round", async () => 
   const { system } = await startTestSystem({ workers: 0 });
   const figures = await system.inspect();
   const odd = { ...figures, storage: { 'a"b\\': figures.storage.hot } } as SystemFigures;
-  const metrics = createMetrics({ inspect: () => Promise.resolve(odd), connections: () => 0 });
+  const metrics = createMetrics({
+    inspect: () => Promise.resolve(odd),
+    connections: () => 0,
+    chats,
+  });
 
   const text = await metrics.text();
 

@@ -70,6 +70,8 @@ export interface HostParts {
   readonly compute?: Compute;
   /** Default: the built-in one alone. */
   readonly embedders?: Embedders;
+  /** How busy its threads say they are, 0..1. Default: as busy as they are. */
+  readonly busy?: () => number;
 }
 
 /** Starts one. */
@@ -102,6 +104,7 @@ export async function startHttpHost(parts: HostParts = {}): Promise<HttpHost> {
     log: { write: () => undefined },
     exit: () => undefined,
   });
+  if (parts.busy !== undefined) system.busy = parts.busy;
   const { routes, keys } = makeRoutes(system, embedder, embedders);
   const sessions = createSessions(60_000);
   const door = createDoor({

@@ -21,6 +21,7 @@ import { type ConversationService, conversationAddress } from "./conversations.t
 import { balanceOf } from "./money.ts";
 import { KEY_HOURS, type OnceKey } from "./once.ts";
 import { createSubscribers, type Subscribers, type Subscription } from "./subscribers.ts";
+import type { TurnGate } from "./turn-gate.ts";
 
 /** Longest message of a user, in characters. */
 export const MESSAGE_CHARS_MAX = 200_000;
@@ -104,31 +105,34 @@ interface Parts {
   readonly system: System;
   readonly agents: AgentService;
   readonly conversations: ConversationService;
+  readonly gate: TurnGate;
   nowMs(): number;
 }
 
 /** The service over a system. */
 export function createChatService(parts: Parts): ChatService {
-  const { system } = parts;
+  const { system, gate } = parts;
   const subscribers = createSubscribers((tenant, run) =>
     system.cancel(tenant, run, "its caller went away").catch(ignoreEnded),
   );
   return {
-    start: async (ask) => {
-      const { to, message, cancelOnLeave } = await prepare(parts, ask);
-      const options = { ...sendOptions(ask), signal: ask.signal, endOnly: !ask.stream };
-      const frames = system.stream(to, message, options);
-      const watch = { tenant: ask.caller.tenant, cancelOnLeave, subscribers };
-      return await follow(frames, watch);
-    },
-    complete: async (ask) => {
-      const { tenant } = ask.caller;
-      await parts.agents.get(tenant, ask.agent);
-      const to = address({ kind: "completion", tenant, root: newId("cm", parts.nowMs()) });
-      const options = { ...sendOptions(ask), signal: ask.signal, endOnly: !ask.stream };
-      const frames = system.stream(to, completionMessage(ask), options);
-      return await follow(frames, { tenant, cancelOnLeave: false, subscribers });
-    },
+    start: (ask) =>
+      inGate(gate, ask, async () => {
+        const { to, message, cancelOnLeave } = await prepare(parts, ask);
+        const options = { ...sendOptions(ask), signal: ask.signal, endOnly: !ask.stream };
+        const frames = system.stream(to, message, options);
+        const watch = { tenant: ask.caller.tenant, cancelOnLeave, subscribers };
+        return await follow(frames, watch);
+      }),
+    complete: (ask) =>
+      inGate(gate, ask, async () => {
+        const { tenant } = ask.caller;
+        await parts.agents.get(tenant, ask.agent);
+        const to = address({ kind: "completion", tenant, root: newId("cm", parts.nowMs()) });
+        const options = { ...sendOptions(ask), signal: ask.signal, endOnly: !ask.stream };
+        const frames = system.stream(to, completionMessage(ask), options);
+        return await follow(frames, { tenant, cancelOnLeave: false, subscribers });
+      }),
     background: async (ask) => {
       const { to, message } = await prepare(parts, ask);
       return (await system.ask(to, message, sendOptions(ask))) as ChatAccepted;
@@ -151,6 +155,43 @@ export function runOfFrameId(id: string): string {
   const cursor = parseFrameId(id);
   if (cursor !== null) return rootRunOf(cursor.run);
   throw new RuntimeError("INVALID", "Last-Event-ID must be the id of an event of a run.");
+}
+
+/** Begins an answer when the gate lets it in; it has left when the answer or its reader has ended. */
+async function inGate(
+  gate: TurnGate,
+  { caller, signal }: Ask,
+  begin: () => Promise<Answering>,
+): Promise<Answering> {
+  const entering = gate.enter(caller.tenant, caller.keyId ?? "", signal);
+  if (entering !== undefined) await entering;
+  // Frames that nobody begins to read end with their reader, which the signal tells of.
+  const leave = (): void => {
+    signal.removeEventListener("abort", leave);
+    if (isIn) gate.leave(caller.tenant);
+    isIn = false;
+  };
+  let isIn = true;
+  signal.addEventListener("abort", leave);
+  try {
+    const { accepted, frames } = await begin();
+    if (signal.aborted) leave();
+    return { accepted, frames: leaving(frames, leave) };
+  } catch (error) {
+    leave();
+    throw error;
+  }
+}
+
+async function* leaving(
+  frames: AsyncIterable<readonly Frame[]>,
+  leave: () => void,
+): AsyncGenerator<readonly Frame[]> {
+  try {
+    yield* frames;
+  } finally {
+    leave();
+  }
 }
 
 /** The id of a new conversation, or the given one if it is this agent's. @throws NOT_FOUND. */

@@ -17,6 +17,7 @@ import {
 } from "./ingestion.ts";
 import { createKnowledgeService, type Documents, type KnowledgeService } from "./knowledge.ts";
 import { createMemoryService, type MemoryService } from "./memories.ts";
+import { TurnGate } from "./turn-gate.ts";
 
 /** What the services work with. */
 export interface ServiceOptions {
@@ -38,6 +39,7 @@ export interface Services {
   readonly agents: AgentService;
   readonly versions: VersionService;
   readonly chat: ChatService;
+  readonly gate: TurnGate;
   readonly conversations: ConversationService;
   readonly knowledge: KnowledgeService;
   readonly compute: Compute;
@@ -63,6 +65,7 @@ export function createServices(options: ServiceOptions): Services {
     },
   };
   const conversations = createConversationService(system);
+  const gate = new TurnGate({ busy: () => system.busy() });
   const ingestion = createIngestionService(options);
   return {
     system,
@@ -71,7 +74,8 @@ export function createServices(options: ServiceOptions): Services {
     agents,
     versions: createVersionService(options, store),
     conversations,
-    chat: createChatService({ system, agents, conversations, nowMs }),
+    chat: createChatService({ system, agents, conversations, gate, nowMs }),
+    gate,
     knowledge: createKnowledgeService({ ...options, ingestion }),
     ingestion,
     memories,

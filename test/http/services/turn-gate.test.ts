@@ -1,0 +1,249 @@
+// The gate of chats: how many are let in, in whose turn, and that whoever waits gets in or is told.
+
+import fc from "fast-check";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import {
+  COMPANY_MS,
+  GATE_LOOK_MS,
+  GATE_WAIT_MS_MAX,
+  GATE_WAITING_MAX,
+  TurnGate,
+  UNDER_WAY_MIN,
+} from "../../../adapters/http/services/turn-gate.ts";
+
+let busy = 0;
+let nowMs = 0;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  busy = 0;
+  nowMs = 1_000;
+});
+afterEach(() => vi.useRealTimers());
+
+function makeGate(): TurnGate {
+  return new TurnGate({ busy: () => busy, now: () => nowMs });
+}
+
+/** Chats of one tenant at a gate, and those that are in. */
+class Chats {
+  inside = 0;
+  readonly errors: unknown[] = [];
+
+  readonly gate: TurnGate;
+  readonly tenant: string;
+
+  constructor(gate: TurnGate, tenant: string) {
+    this.gate = gate;
+    this.tenant = tenant;
+  }
+
+  /** Whether it got in at once. */
+  come(signal = new AbortController().signal): boolean {
+    const entering = this.gate.enter(this.tenant, "key", signal);
+    if (entering === undefined) {
+      this.inside += 1;
+      return true;
+    }
+    entering.then(
+      () => {
+        this.inside += 1;
+      },
+      (error: unknown) => this.errors.push(error),
+    );
+    return false;
+  }
+
+  leave(): void {
+    this.inside -= 1;
+    this.gate.leave(this.tenant);
+  }
+}
+
+/** A loud tenant with so many chats at the gate, after another one has chatted. */
+async function flood(count: number): Promise<{ gate: TurnGate; loud: Chats; quiet: Chats }> {
+  const gate = makeGate();
+  const [loud, quiet] = [new Chats(gate, "loud"), new Chats(gate, "quiet")];
+  loud.come();
+  quiet.come();
+  quiet.leave();
+  for (let at = 1; at < count; at += 1) loud.come();
+  await settled();
+  return { gate, loud, quiet };
+}
+
+const settled = (): Promise<unknown> => vi.advanceTimersByTimeAsync(0);
+const looks = (count: number): Promise<unknown> =>
+  vi.advanceTimersByTimeAsync(count * GATE_LOOK_MS);
+
+test("on busy threads a flood has a few chats under way, and a quiet tenant's chat never waits", async () => {
+  busy = 1;
+  const { loud, quiet, gate } = await flood(100);
+
+  for (let round = 0; round < 50; round += 1) {
+    await looks(1);
+    expect(loud.inside).toBe(UNDER_WAY_MIN);
+    expect(quiet.come()).toBe(true);
+    quiet.leave();
+    loud.leave();
+    await settled();
+  }
+  expect(gate.figures()).toEqual({
+    underWay: UNDER_WAY_MIN,
+    waiting: 100 - 50 - UNDER_WAY_MIN,
+    limit: UNDER_WAY_MIN,
+  });
+});
+
+test("threads with time to spare let everybody in within a few looks", async () => {
+  const { loud } = await flood(1_000);
+
+  busy = 0.2;
+  await looks(8);
+
+  expect(loud.inside).toBe(1_000);
+});
+
+test("threads that are nearly busy let a few more in at each look, and fewer again when it was too much", async () => {
+  const { loud, gate } = await flood(100);
+  busy = 0.8;
+  await looks(3);
+  const more = loud.inside;
+  expect(more).toBeGreaterThan(UNDER_WAY_MIN);
+  expect(more).toBeLessThan(2 * UNDER_WAY_MIN);
+
+  busy = 0.2;
+  await looks(4);
+  busy = 1;
+  await looks(1);
+  const { limit } = gate.figures();
+  expect(limit).toBeLessThan(loud.inside);
+  // What it was let down to has not been reached: it stays until it is.
+  loud.leave();
+  await looks(5);
+  expect(gate.figures().limit).toBe(limit);
+});
+
+test("a tenant that is alone is let in whatever it brings, also when the other one has long gone", async () => {
+  busy = 1;
+  const gate = makeGate();
+  const alone = new Chats(gate, "alone");
+  for (let at = 0; at < 500; at += 1) alone.come();
+  expect(alone.inside).toBe(500);
+
+  const { loud } = await flood(500);
+  expect(loud.inside).toBe(UNDER_WAY_MIN);
+  nowMs += COMPANY_MS;
+  await looks(1);
+  expect(loud.inside).toBe(500);
+});
+
+test("whoever waits gets in, whatever tenants come and go meanwhile on busy threads", async () => {
+  busy = 1;
+  const tenant = fc.integer({ min: 0, max: 7 });
+  const step = fc.record({ tenant, comes: fc.boolean() });
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 120 }), async (steps) => {
+      const gate = makeGate();
+      const all = Array.from({ length: 8 }, (_, at) => new Chats(gate, `t${at}`));
+      let came = 0;
+      let left = 0;
+      const leave = (chats: Chats | undefined): void => {
+        if (chats === undefined || chats.inside === 0) return;
+        chats.leave();
+        left += 1;
+      };
+      for (const { tenant: at, comes } of steps) {
+        if (comes) {
+          came += 1;
+          all[at]?.come();
+        } else leave(all[at]);
+        await settled();
+      }
+      while (left < came) {
+        const before = left;
+        for (const chats of all) leave(chats);
+        await settled();
+        if (left === before) return false;
+      }
+      const { underWay, waiting } = gate.figures();
+      return underWay === 0 && waiting === 0;
+    }),
+    { numRuns: 200 },
+  );
+});
+
+test("beside more tenants than the limit, each with one chat after the other, a second chat gets in", async () => {
+  busy = 1;
+  const gate = makeGate();
+  const all = Array.from({ length: 3 * UNDER_WAY_MIN }, (_, at) => new Chats(gate, `t${at}`));
+  for (const chats of all) expect(chats.come()).toBe(true);
+  const [first, ...others] = all;
+  first?.come();
+  expect(first?.come()).toBe(false);
+
+  for (const chats of others) {
+    chats.leave();
+    chats.come();
+  }
+  await settled();
+  expect(first?.inside).toBe(2);
+  first?.leave();
+  await settled();
+
+  expect(first?.inside).toBe(2);
+});
+
+test("those that wait get in tenant by tenant", async () => {
+  busy = 1;
+  const { gate, loud } = await flood(50);
+  const third = new Chats(gate, "third");
+  third.come();
+  third.come();
+  third.come();
+  expect(third.inside).toBe(1);
+
+  for (let at = 0; at < 3; at += 1) loud.leave();
+  await settled();
+
+  expect(third.inside).toBe(2);
+});
+
+test("whoever goes away while it waits takes no place, and whoever waits too long is told", async () => {
+  busy = 1;
+  const { gate, loud } = await flood(UNDER_WAY_MIN);
+  const away = new AbortController();
+  expect(loud.come(away.signal)).toBe(false);
+  expect(loud.come()).toBe(false);
+  away.abort(new Error("gone"));
+  await settled();
+  expect(loud.errors).toEqual([new Error("gone")]);
+  expect(gate.figures().waiting).toBe(1);
+
+  await vi.advanceTimersByTimeAsync(GATE_WAIT_MS_MAX);
+
+  expect(loud.errors[1]).toMatchObject({ code: "DEADLINE" });
+  expect(gate.figures()).toMatchObject({ waiting: 0, underWay: UNDER_WAY_MIN });
+});
+
+test("of one tenant's chats half of all places may wait; more are refused with when to come again", async () => {
+  busy = 1;
+  const { loud } = await flood(UNDER_WAY_MIN + GATE_WAITING_MAX / 2);
+  expect(loud.errors).toEqual([]);
+
+  loud.come();
+  await settled();
+
+  expect(loud.errors).toMatchObject([{ code: "POOL_FULL", details: { retryAfterMs: 1_000 } }]);
+});
+
+test("when the last one has left nobody looks any more", async () => {
+  busy = 1;
+  const { loud } = await flood(2);
+  expect(vi.getTimerCount()).toBe(1);
+
+  loud.leave();
+  loud.leave();
+
+  expect(vi.getTimerCount()).toBe(0);
+});
