@@ -4,6 +4,7 @@ import type { Definition } from "../runtime/actor.ts";
 import { collectionActor, collectionMergeRun } from "./collection.ts";
 import { completionActor } from "./completion.ts";
 import { conversationActor } from "./conversation.ts";
+import { dryRun, dryRunActor } from "./dry-run.ts";
 import { ingestionActor } from "./ingestion/job.ts";
 import { reembedClearRun, reembedPartRun, reembedRun } from "./ingestion/reembed-run.ts";
 import { ingestClearRun, ingestPartRun, ingestRun } from "./ingestion/run.ts";
@@ -18,6 +19,8 @@ export const catalog: readonly Definition[] = [
   supervisorRun,
   workflowRun,
   subAgentRun,
+  dryRunActor,
+  dryRun,
   collectionActor,
   collectionMergeRun,
   ingestionActor,

@@ -18,6 +18,8 @@ export const limits = {
   /** Further attempts of a model call whose stream was cut. */
   modelRetries: 1,
   routeCallMs: 20_000,
+  /** Life of a dry run of the router, ms. */
+  dryRunMs: 60_000,
   routeTokens: 120,
   retrievalMs: 20_000,
   /** Follow-ups steered into one run. */

@@ -23,7 +23,7 @@ export interface Chosen {
 /** What is routed, and where its spend is counted. */
 export interface RouteWork {
   readonly compiled: CompiledAgent;
-  readonly asked: Asked;
+  readonly asked: Pick<Asked, "text" | "previous" | "previousChoice">;
   readonly meter: Meter;
 }
 

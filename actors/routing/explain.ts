@@ -1,10 +1,12 @@
 // Why a message is near a sub-agent: the keywords that hit, the words they share, and which of its
-// texts is nearest. For dry runs and evaluations; a chat turn does not ask.
+// texts is nearest, as data and in words. For dry runs and evaluations; a chat turn does not ask.
 
 import type { SubAgent } from "../records/sub-agent.ts";
 import { wordsOf } from "../text/words.ts";
+import type { Decision } from "./decision.ts";
 import { featuresOf } from "./features.ts";
 import { type CompiledRouter, routeLimits } from "./router.ts";
+import { listed, shown } from "./wording.ts";
 
 /** What speaks for one sub-agent. */
 export interface Explanation {
@@ -14,6 +16,29 @@ export interface Explanation {
   readonly words: readonly string[];
   /** Its example, keyword or description most like the message; null when it has none like it. */
   readonly nearest: { readonly text: string; readonly similarity: number } | null;
+}
+
+/** The numbers of a decision in words: who has which share by what, and what was needed. */
+export function inWords(
+  decision: Decision,
+  explanations: readonly Explanation[],
+): readonly string[] {
+  const { candidates, threshold, inScope, method, confidence } = decision;
+  const shares = candidates.map(({ name, score }, at) => {
+    const { keywords = [], words = [], nearest = null } = explanations[at] ?? {};
+    const by = [
+      ...(keywords.length === 0 ? [] : [listed(keywords)]),
+      ...(words.length === 0 ? [] : [`words: ${words.join(", ")}`]),
+      ...(nearest === null ? [] : [`nearest "${shown(nearest.text)}" (${nearest.similarity})`]),
+    ];
+    return `${shown(name)} has ${score}${by.length === 0 ? "" : ` by ${by.join("; ")}`}.`;
+  });
+  const verdict = confidence >= threshold && method !== "doubt" ? "which is enough" : "too little";
+  return [
+    `Stage ${method}: the choice has ${confidence} of the ${threshold} that is needed, ${verdict}.`,
+    `That any sub-agent is meant has ${inScope}.`,
+    ...shares,
+  ];
 }
 
 const TEXTS_MAX = 300;

@@ -1,13 +1,16 @@
-// POST /v2/agents/{id}/route: which action a message would be routed to, without running it. The
-// two cheap ways of the cascade, with what speaks for each candidate; a doubt stays a doubt, because
-// no model is asked here.
+// POST /v2/agents/{id}/route: which action a message would be routed to, without running it, and
+// why. The cheap ways of the cascade here; with `use_model` a doubt is settled by the model on a
+// worker, as in a turn and at its price.
 
+import type { DryRunReply } from "../../../actors/dry-run.ts";
 import type { AgentRow } from "../../../actors/records/agent-version.ts";
+import { unitsOf } from "../../../actors/records/price.ts";
 import type { CompiledRouter } from "../../../actors/routing/router.ts";
 import { Type } from "../../../actors/schema.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import { json } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
+import { callerOf } from "../services/caller.ts";
 import { MESSAGE_CHARS_MAX } from "../services/chat.ts";
 import type { Services } from "../services/services.ts";
 
@@ -18,14 +21,14 @@ const body = Type.Object(
   {
     message: Type.String({ minLength: 1, maxLength: MESSAGE_CHARS_MAX }),
     conversation_key: Type.Optional(Type.Union([Type.String({ maxLength: 64 }), Type.Null()])),
-    /** A model is not asked in a dry run yet: only false is taken. */
-    use_model: Type.Optional(Type.Literal(false)),
+    /** Whether a doubt may be settled by the agent's model, which costs what a turn costs. */
+    use_model: Type.Optional(Type.Boolean()),
   },
   { additionalProperties: false },
 );
 
 /** The route. */
-export function dryRunRoute({ agents, conversations, compute }: Services): Route {
+export function dryRunRoute({ agents, conversations, dryRuns, compute }: Services): Route {
   const routers = new Map<string, CompiledRouter>();
   const routerOf = async (tenant: string, row: AgentRow): Promise<CompiledRouter> => {
     const key = `${tenant}/${row.agent.agent_key}.${row.version}`;
@@ -48,22 +51,36 @@ export function dryRunRoute({ agents, conversations, compute }: Services): Route
     pattern: "/v2/agents/{id}/route",
     service: "route",
     errors: "problem",
-    sideEffects: false,
     body,
-    handler: async ({ principal, params, body: asked }) => {
-      const { tenant } = principal;
+    handler: async (context) => {
+      const { params, body: asked } = context;
+      const { tenant } = context.principal;
       const row = await agents.get(tenant, params["id"] ?? "");
       const router = await routerOf(tenant, row);
       const id = asked.conversation_key ?? null;
       const before = id === null ? {} : await previousOf(tenant, row.agent.agent_key, id);
-      const { route, explain, toRoutingInfo } = await loadRouter();
+      const { route, explain, inWords, toRoutingInfo } = await loadRouter();
       const decision = route(router, { message: asked.message, ...before });
+      const { agent_key: agent } = row.agent;
+      const settled =
+        asked.use_model === true && decision.method === "doubt"
+          ? await dryRuns.route(
+              callerOf(context),
+              { agent, version: row.version, text: asked.message, ...before },
+              context.request.signal,
+            )
+          : undefined;
+      const why = decision.candidates.map(({ key }) => explain(router, asked.message, key));
       return json(200, {
-        routing_info: toRoutingInfo(decision),
+        routing_info: settled?.routing ?? toRoutingInfo(decision),
         doubt: decision.method === "doubt",
-        why: decision.candidates.map(({ key }) => ({
-          sub_agent_key: key,
-          ...explain(router, asked.message, key),
+        stage: settled?.model == null ? decision.method : "model",
+        in_scope: decision.inScope,
+        model_call: settled === undefined ? null : modelCallOf(settled),
+        explanation: inWords(decision, why),
+        why: decision.candidates.map(({ key, name, score }, at) => ({
+          ...{ sub_agent_key: key, name, score },
+          ...why[at],
         })),
       });
     },
@@ -90,9 +107,22 @@ export function dryRunRoute({ agents, conversations, compute }: Services): Route
   }
 }
 
+/** What a settled doubt cost; `model` is null when none could be asked, and nothing is charged then. */
+function modelCallOf({ model, usage, charge }: DryRunReply): unknown {
+  return {
+    model,
+    usage: {
+      prompt_tokens: usage.promptTokens,
+      completion_tokens: usage.completionTokens,
+      total_tokens: usage.promptTokens + usage.completionTokens,
+    },
+    charged: unitsOf(charge.micros),
+  };
+}
+
 /** Runs route on workers; main needs the router for dry runs only. */
 async function loadRouter() {
-  const [{ route }, { explain }, { compileAside }, { asideOf }, { toRoutingInfo }] =
+  const [{ route }, { explain, inWords }, { compileAside }, { asideOf }, { toRoutingInfo }] =
     await Promise.all([
       import("../../../actors/routing/router.ts"),
       import("../../../actors/routing/explain.ts"),
@@ -100,5 +130,5 @@ async function loadRouter() {
       import("../../../actors/routing/aside.ts"),
       import("../../../actors/routing/decision.ts"),
     ]);
-  return { route, explain, compileAside, asideOf, toRoutingInfo };
+  return { route, explain, inWords, compileAside, asideOf, toRoutingInfo };
 }

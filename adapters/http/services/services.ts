@@ -9,6 +9,7 @@ import { createVersionService, type VersionService } from "./agent-versions.ts";
 import { type AgentService, createAgentService } from "./agents.ts";
 import { type ChatService, createChatService } from "./chat.ts";
 import { type ConversationService, createConversationService } from "./conversations.ts";
+import { createDryRunService, type DryRunService } from "./dry-runs.ts";
 import {
   createIngestionService,
   type EditionBegins,
@@ -41,6 +42,7 @@ export interface Services {
   readonly chat: ChatService;
   readonly gate: TurnGate;
   readonly conversations: ConversationService;
+  readonly dryRuns: DryRunService;
   readonly knowledge: KnowledgeService;
   readonly compute: Compute;
   readonly ingestion: IngestionService;
@@ -76,6 +78,7 @@ export function createServices(options: ServiceOptions): Services {
     conversations,
     chat: createChatService({ system, agents, conversations, gate, nowMs }),
     gate,
+    dryRuns: createDryRunService({ system, nowMs }),
     knowledge: createKnowledgeService({ ...options, ingestion }),
     ingestion,
     memories,

@@ -1,0 +1,102 @@
+// A dry run of the router that may ask the model, as a real turn would: main has no model, so a run
+// on a worker chooses and nothing answers. One actor a dry run, `route:<tenant>/<id>`, which takes the
+// price of a turn, gives it back when no model was asked, and writes the spend down.
+
+import { defineActor, defineRun, type RunEnded, type Turn } from "../runtime/actor.ts";
+import { loadAgent } from "./compiled.ts";
+import { limits } from "./limits.ts";
+import type { Ports, Usage } from "./ports.ts";
+import { balanceCounter, type Charge, type RoutingInfo } from "./records/conversation.ts";
+import { settle, takeCharge } from "./reply.ts";
+import { chooseAction } from "./route-step.ts";
+import { toRoutingInfo } from "./routing/decision.ts";
+import { metered } from "./spend.ts";
+
+/** A message to route. */
+export interface DryRunInput {
+  readonly agent: string;
+  readonly version: number;
+  readonly text: string;
+  /** The user's message before it, and who answered that. */
+  readonly previous?: string;
+  readonly previousChoice?: string | null;
+}
+
+/** Message to the actor. */
+export interface DryRunMessage {
+  readonly type: "route";
+  readonly input: DryRunInput;
+  /** Price of a turn; taken when the model is asked. */
+  readonly priceMicros: number;
+  readonly service: string;
+  readonly keyId?: string;
+}
+
+/** What the run found. */
+export interface DryRunResult {
+  readonly routing: RoutingInfo;
+  /** The model that was asked; null when none was, and `routing.reason` says why. */
+  readonly model: string | null;
+  readonly usage: Usage;
+}
+
+/** Reply at the end of the run. */
+export interface DryRunReply extends DryRunResult {
+  readonly charge: Charge;
+}
+
+/** The one run of a dry run; null before and after. Version 1. */
+export interface DryRunState {
+  readonly run: (Omit<DryRunMessage, "type" | "input"> & { readonly id: string }) | null;
+}
+
+/** Kind `route`. */
+export const dryRunActor = defineActor<DryRunState, DryRunMessage | RunEnded>({
+  kind: "route",
+  version: 1,
+  initial: () => ({ run: null }),
+  receive(state, message, turn) {
+    return message.type === "route" ? accept(state, message, turn) : end(state, message, turn);
+  },
+});
+
+/** Kind `route-dry`: chooses and says why. */
+export const dryRun = defineRun<DryRunInput, DryRunResult, Ports>({
+  kind: "route-dry",
+  run: (input, context) =>
+    metered(context, async (meter) => {
+      const compiled = await loadAgent(context, input);
+      const { decision, usage } = await chooseAction(context, { compiled, asked: input, meter }, 1);
+      const isAsked =
+        usage.promptTokens + usage.completionTokens > 0 || decision.method === "model";
+      const model = isAsked ? (compiled.agent.model_name ?? null) : null;
+      return { routing: toRoutingInfo(decision), model, usage };
+    }),
+});
+
+function accept(state: DryRunState, message: DryRunMessage, turn: Turn): DryRunState {
+  if (state.run !== null) {
+    turn.refuse({ code: "CONFLICT", message: "This dry run is under way already." });
+    return state;
+  }
+  const { input, priceMicros, service, keyId } = message;
+  takeCharge(turn, priceMicros);
+  const id = turn.startRun({ kind: dryRun.kind, input, timeoutMs: limits.dryRunMs });
+  turn.reply({ run: id }, { follow: id });
+  const kept = { id, priceMicros, service };
+  return { run: keyId === undefined ? kept : { ...kept, keyId } };
+}
+
+function end(state: DryRunState, ended: RunEnded, turn: Turn): DryRunState {
+  const { run } = state;
+  if (run?.id !== ended.run) return state;
+  const { outcome } = ended;
+  const result = outcome.status === "completed" ? (outcome.result as DryRunResult) : null;
+  const isFree = result?.model === null;
+  // What a failed run took is given back by `settle`.
+  if (isFree && run.priceMicros > 0) turn.add(balanceCounter, run.priceMicros);
+  const settled = settle(turn, { ...run, run: run.id, calls: isFree ? 0 : 1 }, outcome);
+  const charge = isFree ? { ...settled, units: 0, micros: 0 } : settled;
+  if (result !== null) turn.reply({ ...result, charge });
+  return { run: null };
+}

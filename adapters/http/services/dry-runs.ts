@@ -1,0 +1,40 @@
+// Routing a message with the model's help where words leave doubt, for a dry run: the run is a
+// worker's, and the caller pays as for a turn when a model was asked.
+
+import type { DryRunInput, DryRunMessage, DryRunReply } from "../../../actors/dry-run.ts";
+import { pricesMicros } from "../../../actors/records/price.ts";
+import { address } from "../../../runtime/address.ts";
+import { fromErrorData, RuntimeError } from "../../../runtime/errors.ts";
+import { newId } from "../../../runtime/id.ts";
+import type { System } from "../../../runtime/system.ts";
+import type { Caller } from "./agent-store.ts";
+
+/** Asks a worker. */
+export interface DryRunService {
+  /** @throws BALANCE_EXHAUSTED, or what the run ended with. */
+  route(caller: Caller, input: DryRunInput, signal: AbortSignal): Promise<DryRunReply>;
+}
+
+/** The service over a system. */
+export function createDryRunService(parts: {
+  readonly system: System;
+  nowMs(): number;
+}): DryRunService {
+  return {
+    async route({ tenant, keyId, service }, input, signal) {
+      const to = address({ kind: "route", tenant, root: newId("dr", parts.nowMs()) });
+      const priceMicros = pricesMicros.chat;
+      const asked: DryRunMessage = { type: "route", input, priceMicros, service };
+      const message = keyId === null ? asked : { ...asked, keyId };
+      for await (const frames of parts.system.stream(to, message, { signal, endOnly: true })) {
+        for (const frame of frames) {
+          if (frame.type === "refused") throw fromErrorData(frame.error);
+          if (frame.type !== "end") continue;
+          if (frame.outcome.status !== "completed") throw fromErrorData(frame.outcome.error);
+          return frame.reply as DryRunReply;
+        }
+      }
+      throw new RuntimeError("CANCELLED", "The connection to the dry run ended.");
+    },
+  };
+}
