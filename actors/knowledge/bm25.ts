@@ -39,29 +39,48 @@ export interface LexicalPart {
 /**
  * Best first, at most `limit`; [] when nothing is shared.
  * @param isWanted leaves out what a filter does not match; it changes no score.
+ * @param added terms beside the question's, with their weights; they are not of its coverage.
  */
 export function searchLexical(
   parts: readonly LexicalPart[],
   query: string,
   limit: number,
   isWanted?: (slot: number) => boolean,
+  added: ReadonlyMap<string, number> = NONE,
 ): LexicalHit[] {
   const total = parts.reduce((sum, part) => sum + part.total, 0);
   const mean = parts.reduce((sum, part) => sum + part.lengthSum, 0) / Math.max(1, total);
   let mass = 0;
-  for (const [term, repeats] of countsOf(termsOf(query, lexicalLimits.queryWords))) {
+  const take = (term: string, weight: number, isAsked: boolean): void => {
     const found = parts.map((part) => part.read(term));
     const documents = found.reduce((sum, postings) => sum + (postings?.size ?? 0), 0);
     const idf = rarityOf(term, documents, total);
-    mass += idf;
+    if (isAsked) mass += idf;
     for (const [at, part] of parts.entries()) {
       const postings = found[at];
-      if (postings !== undefined) accumulate(part, postings, { idf, repeats, mean });
+      if (postings === undefined) continue;
+      accumulate(part, postings, { score: idf * weight, covers: isAsked ? idf : 0, mean });
     }
+  };
+  for (const [term, repeats] of countsOf(termsOf(query, lexicalLimits.queryWords))) {
+    take(term, repeats, true);
   }
+  for (const [term, weight] of added) take(term, weight, false);
   const best = new Best(limit);
   for (const part of parts) collect(part, mass || 1, best, isWanted);
   return best.hits();
+}
+
+const NONE: ReadonlyMap<string, number> = new Map();
+
+/** Chunks that have a term, and what it weighs. */
+export function rarityIn(
+  parts: readonly LexicalPart[],
+  term: string,
+): { readonly documents: number; readonly rarity: number } {
+  const total = parts.reduce((sum, part) => sum + part.total, 0);
+  const documents = parts.reduce((sum, part) => sum + (part.read(term)?.size ?? 0), 0);
+  return { documents, rarity: rarityOf(term, documents, total) };
 }
 
 function rarityOf(term: string, documents: number, total: number): number {
@@ -72,16 +91,18 @@ function rarityOf(term: string, documents: number, total: number): number {
 function accumulate(
   part: LexicalPart,
   { size, ordinals, counts }: Postings,
-  { idf, repeats, mean }: { idf: number; repeats: number; mean: number },
+  { score, covers, mean }: { score: number; covers: number; mean: number },
 ): void {
   const { scores, covered } = part.scratch;
+  const most = score * (BM25.k1 + 1);
+  const least = BM25.k1 * (1 - BM25.b);
+  const byLength = (BM25.k1 * BM25.b) / mean;
   for (let at = 0; at < size; at += 1) {
     const ordinal = ordinals[at] ?? 0;
     const count = counts[at] ?? 0;
-    const norm = 1 - BM25.b + (BM25.b * part.lengthOf(ordinal)) / mean;
-    scores[ordinal] =
-      (scores[ordinal] ?? 0) + (idf * repeats * count * (BM25.k1 + 1)) / (count + BM25.k1 * norm);
-    covered[ordinal] = (covered[ordinal] ?? 0) + idf;
+    const norm = least + byLength * part.lengthOf(ordinal);
+    scores[ordinal] = (scores[ordinal] ?? 0) + (most * count) / (count + norm);
+    covered[ordinal] = (covered[ordinal] ?? 0) + covers;
   }
 }
 

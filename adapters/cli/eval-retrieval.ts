@@ -4,6 +4,8 @@
 import { stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { type LexicalHit, searchLexical } from "../../actors/knowledge/bm25.ts";
+import { feedbackFrom, searchAgain } from "../../actors/knowledge/feedback.ts";
 import { createMemoryChunks, type MemoryChunks } from "../../actors/knowledge/memory-chunks.ts";
 import {
   type ChunkQuery,
@@ -179,12 +181,19 @@ function indexOf(corpus: readonly Line[], file: string): MemoryChunks {
   return index;
 }
 
+function wordsIn(index: MemoryChunks, query: string): readonly LexicalHit[] {
+  const parts = [index.lexical];
+  const hits = searchLexical(parts, query, ranking.depth);
+  const chunks = feedbackFrom(parts, hits).map((slot) => index.get(slot));
+  return searchAgain(parts, query, hits, chunks, { limit: ranking.depth }) ?? hits;
+}
+
 /** Documents, best first: each stands where its best chunk does. And whether any is relevant. */
 async function foundIn(
   index: MemoryChunks,
   query: ChunkQuery,
 ): Promise<{ readonly documents: readonly string[]; readonly isEmpty: boolean }> {
-  const words = query.mode === "vector" ? [] : index.lexical.search(query.query, ranking.depth);
+  const words = query.mode === "vector" ? [] : wordsIn(index, query.query);
   const near =
     query.mode === "lexical" ? [] : index.nearest(query.vector, ranking.depth, () => true);
   const candidates = rank(words, near, query);

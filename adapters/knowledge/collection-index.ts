@@ -2,7 +2,8 @@
 // what came after them. Kept as new as the collection's change rows. What is being read is not
 // visible before all of it is there.
 
-import { type LexicalHit, searchLexical } from "../../actors/knowledge/bm25.ts";
+import { type LexicalHit, type LexicalPart, searchLexical } from "../../actors/knowledge/bm25.ts";
+import { feedbackFrom, feedbackLimits, searchAgain } from "../../actors/knowledge/feedback.ts";
 import { createMemoryChunks } from "../../actors/knowledge/memory-chunks.ts";
 import type { IndexedChunk } from "../../actors/knowledge/retrieve.ts";
 import type { NearHit, PostingsView, VectorView } from "../../actors/knowledge/segment.ts";
@@ -138,9 +139,26 @@ export class CollectionIndex {
   }
 
   byWords(query: string, limit: number, wanted?: Wanted): readonly LexicalHit[] {
-    const { lexical } = this.#memory;
-    const parts = this.segment === null ? [lexical] : [this.segment.postings, lexical];
-    return searchLexical(parts, query, limit, (slot) => this.#counts(slot, wanted));
+    return searchLexical(this.#parts(), query, limit, (slot) => this.#counts(slot, wanted));
+  }
+
+  /** `hits` of `byWords`, or better ones by the words of the best, when those say more. */
+  async byFeedback(
+    query: string,
+    hits: readonly LexicalHit[],
+    limit: number,
+    wanted?: Wanted,
+  ): Promise<readonly LexicalHit[]> {
+    // Of the whole collection: a filter changes no score.
+    const all = wanted === undefined ? hits : this.byWords(query, feedbackLimits.evenAt);
+    const from = feedbackFrom(this.#parts(), all);
+    if (from.length === 0) return hits;
+    const generation = this.#generation;
+    const chunks = await this.chunks(from);
+    // What was wanted is of before the change.
+    if (this.#generation !== generation) return hits;
+    const isWanted = (slot: number): boolean => this.#counts(slot, wanted);
+    return searchAgain(this.#parts(), query, all, chunks, { limit, isWanted }) ?? hits;
   }
 
   /**
@@ -210,6 +228,11 @@ export class CollectionIndex {
     if (this.#isClosed) return;
     this.#isClosed = true;
     if (this.#users === 0) this.segment?.postings.close();
+  }
+
+  #parts(): readonly LexicalPart[] {
+    const { lexical } = this.#memory;
+    return this.segment === null ? [lexical] : [this.segment.postings, lexical];
   }
 
   #counts(slot: number, wanted: Wanted | undefined): boolean {

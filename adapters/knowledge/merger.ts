@@ -62,12 +62,25 @@ export function createMerger(options: {
     },
   };
 
+  async function countingId({ tenant, collection }: Place): Promise<string | undefined> {
+    const stored = await bulk.get(keys.segment(tenant, collection));
+    return stored && segmentOf(stored).id;
+  }
+
   async function mergeFiles(place: Place, isForced: boolean): Promise<boolean> {
     const { tenant, collection } = place;
     const folder = indexFolder(data, place);
     const input: MergeInput = { ...place, data, folder, isForced };
     const { timeoutMs } = mergerLimits;
-    const merged = (await compute.run(mergeTaskName, input, { tenant, timeoutMs })) as Merged;
+    const before = await countingId(place);
+    const merged = await compute
+      .run(mergeTaskName, input, { tenant, timeoutMs })
+      .then((result) => result as Merged)
+      .catch(async (cause: unknown) => {
+        // One that was faster has removed the files of this one, which would not have counted.
+        if ((await countingId(place)) === before) throw cause;
+        return null;
+      });
     if (merged === null) return false;
     const isSwapped = await swap(bulk, place, merged);
     if (!isSwapped) {

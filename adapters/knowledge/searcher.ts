@@ -75,12 +75,18 @@ async function searchIn(
   const replaced = (): void => {
     isWhole = false;
   };
+  const { depth } = ranking;
   const find = async (wanted?: Wanted) => {
-    const words = query.mode === "vector" ? [] : index.byWords(query.query, ranking.depth, wanted);
-    if (query.mode === "lexical") return { words, near: [] };
+    const words = query.mode === "vector" ? [] : index.byWords(query.query, depth, wanted);
     const similarityMin = query.threshold.each;
     const within = wanted === undefined ? undefined : { wanted, similarityMin, replaced };
-    return { words, near: await index.byVector(query.vector, depthOf(query), within) };
+    const isNear = query.mode !== "lexical";
+    // Both begin before anything is waited for: they see the same moment.
+    const [again, near] = await Promise.all([
+      index.byFeedback(query.query, words, depth, wanted),
+      isNear ? index.byVector(query.vector, depthOf(query), within) : [],
+    ]);
+    return { words: again, near };
   };
   const { filter } = query;
   const { words, near } = await (filter === undefined ? find() : index.wanted(filter, find));
