@@ -315,7 +315,9 @@ function groundingOf(work: Work): Grounding {
     question: work.question,
     passages: work.passages,
     usesCollection: work.usesCollection,
-    texts: texts.filter((text): text is string => typeof text === "string" && text !== ""),
+    texts: [...work.memories.map(({ text }) => text), ...texts].filter(
+      (text): text is string => typeof text === "string" && text !== "",
+    ),
     examples: agent.examples ?? [],
     offers,
     agentName: subAgent?.name ?? agent.name,

@@ -13,8 +13,8 @@ import { usageOf } from "./chunks.ts";
 type Fields = Readonly<Record<string, unknown>>;
 
 /** What the answer rests on, or that there was nothing it could. */
-export function sourcesOf({ sources, nothing_relevant }: ChatReply): Fields {
-  return { sources, ...(nothing_relevant && { nothing_relevant }) };
+export function sourcesOf({ sources, nothing_relevant, memories }: ChatReply): Fields {
+  return { sources, ...(nothing_relevant && { nothing_relevant }), ...(memories && { memories }) };
 }
 
 /** Who answered; for the built-in answerer also what to do about it. */

@@ -103,7 +103,6 @@ export function chatData(reply: ChatReply): Readonly<Record<string, unknown>> {
     frontend_trigger: rest.frontend_trigger,
     data_collection: rest.data_collection,
     ...sourcesOf(reply),
-    ...(rest.memories === undefined ? {} : { memories: rest.memories }),
     run_id: rest.run_id,
     message_id: rest.message_id,
     model: rest.model,

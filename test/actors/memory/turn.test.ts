@@ -6,7 +6,7 @@ import type { Memories } from "../../../actors/memory/memories.ts";
 import type { MemoryStore } from "../../../actors/memory/store.ts";
 import type { LlmRequest } from "../../../actors/ports.ts";
 import type { ChatReply, LedgerRow } from "../../../actors/records/conversation.ts";
-import type { AgentMemory } from "../../../actors/records/memory.ts";
+import { type AgentMemory, memoryBounds } from "../../../actors/records/memory.ts";
 import { createBuiltinEmbedder } from "../../../adapters/embed/builtin.ts";
 import { createEmbedders } from "../../../adapters/embed/embedders.ts";
 import { createMemories } from "../../../adapters/memory/memories.ts";
@@ -291,6 +291,29 @@ test("what people say cannot step out of its marks, in the prompt and in the cal
   }
 });
 const isTask = (content: string): boolean => content.startsWith("You keep the long-term memory");
+
+test("the built-in answerer may quote what is remembered", async () => {
+  const { desk, agent, llm } = await startDesk(noting);
+  await desk.putAgent({
+    agent_key: agent,
+    version: 2,
+    model_name: "builtin",
+    memory: { type: "vector_db" },
+  });
+  const scope = { tenant, agent, user: "anna", collection: "default" };
+  const text = "The user's locker has the number 12.";
+  const operation = { id: "test/1", sinceMs: Date.now() };
+  await memories.write(
+    scope,
+    { text, source: null, writtenBy: "api" },
+    memoryBounds(null),
+    operation,
+  );
+  const asked = { agent, user: "anna" };
+  await desk.chat(newConversation(), "Which number has my locker?", asked).reply();
+  expect(llm.requests[0]?.grounding?.texts).toEqual([text]);
+  expect(llm.requests[0]?.tools).toBeUndefined();
+});
 
 test("a deleted conversation is forgotten with all that was learned in it", async () => {
   const { say, desk, agent, kept } = await startDesk(noting);

@@ -226,6 +226,9 @@ describe("chat", () => {
     const chat = { agent_key: agent, message: "Is my parrot a bird?", user_key: "carl" };
     const envelope = await host.call("POST", "/v1/proxy/core-agent-chat", chat);
     expect(envelope.body.data.memories).toHaveLength(1);
+    const streamed = { ...chat, stream: true };
+    const chunks = await (await host.events("POST", "/v1/proxy/core-agent-chat", streamed)).rest();
+    expect(JSON.parse(chunks.at(-2)?.data ?? "").memories).toHaveLength(1);
     await expect
       .poll(
         async () => {
