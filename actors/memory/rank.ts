@@ -44,30 +44,38 @@ export function recencyOf(atMs: number, nowMs: number, halfLifeDays: number): nu
   return 0.5 ** (days / halfLifeDays);
 }
 
+/** When a question is asked. */
+export interface RecallTime {
+  readonly nowMs: number;
+  readonly halfLifeDays: number;
+}
+
 /**
  * score = relevance x (0.7 + 0.2 x recency + 0.1 x importance), where relevance is the greater of the
  * vectors' cosine and the share of the question's words (by rarity) that the memory has; 0.3 at
  * least for a preference.
  */
-export function recallScore(
-  entry: RankedEntry,
-  near: Nearness,
-  at: { readonly nowMs: number; readonly halfLifeDays: number },
-): RecalledMemory {
-  const { id, text, kind, importance, updatedMs } = entry;
+export function scoreOf(entry: RankedEntry, near: Nearness, at: RecallTime): number {
+  const { kind, importance, updatedMs } = entry;
   const least = kind === "preference" ? memoryRanking.preference : 0;
   const relevance = Math.max(near.vector, near.words, least);
+  if (relevance === 0) return 0;
   const recency = recencyOf(updatedMs, at.nowMs, at.halfLifeDays);
-  const { base, recency: recencyPart, importance: importancePart } = memoryRanking;
-  const score = relevance * (base + recencyPart * recency + importancePart * importance);
+  const parts = memoryRanking;
+  return relevance * (parts.base + parts.recency * recency + parts.importance * importance);
+}
+
+/** A memory as it is given to the model and shown, with how its score came about. */
+export function recalledOf(entry: RankedEntry, near: Nearness, at: RecallTime): RecalledMemory {
+  const { id, text, kind, importance, updatedMs } = entry;
   return {
     ...{ id, text, kind },
     updated_at: new Date(updatedMs).toISOString(),
-    score: rounded(score),
+    score: rounded(scoreOf(entry, near, at)),
     scores: {
       vector: rounded(near.vector),
       words: rounded(near.words),
-      recency: rounded(recency),
+      recency: rounded(recencyOf(updatedMs, at.nowMs, at.halfLifeDays)),
       importance,
     },
   };

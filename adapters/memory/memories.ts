@@ -2,14 +2,10 @@
 // changes and deletes.
 
 import type { MemoryScope } from "../../actors/memory/memories.ts";
-import { nearestTo, recallScore } from "../../actors/memory/rank.ts";
+import { type Nearness, nearestTo, recalledOf, scoreOf } from "../../actors/memory/rank.ts";
 import type { MemoryStore } from "../../actors/memory/store.ts";
 import type { Embedders } from "../../actors/ports.ts";
-import {
-  type MemoryEntry,
-  memoryLimits,
-  type RecalledMemory,
-} from "../../actors/records/memory.ts";
+import { type MemoryEntry, memoryLimits } from "../../actors/records/memory.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import type { Bulk } from "../../runtime/store/bulk.ts";
 import { keys, type MemoryPlace } from "../../runtime/store/keys.ts";
@@ -39,6 +35,8 @@ export interface MemoryOptions {
   readonly historyEntriesMax?: number;
 }
 
+const notNear: Nearness = { vector: 0, words: 0 };
+
 /** The memories of a thread. */
 export function createMemories(options: MemoryOptions): MemoryStore {
   const { bulk, embedders, nowMs = Date.now, historyEntriesMax } = options;
@@ -63,13 +61,17 @@ export function createMemories(options: MemoryOptions): MemoryStore {
       const vector = await vectors.ofQuery(scope.tenant, head.embedder, asked, query.signal);
       const near = nearestTo(index.chunks, asked, vector);
       const at = { nowMs: nowMs(), halfLifeDays: query.halfLifeDays };
-      const found: RecalledMemory[] = [];
+      const found: { readonly row: MemoryRow; readonly near: Nearness; readonly score: number }[] =
+        [];
       for (const [slot, row] of index.entries) {
-        const memory = recallScore(row, near.get(slot) ?? { vector: 0, words: 0 }, at);
-        if (memory.score > 0 && memory.score >= query.threshold) found.push(memory);
+        const nearness = near.get(slot) ?? notNear;
+        const score = scoreOf(row, nearness, at);
+        if (score > 0 && score >= query.threshold) found.push({ row, near: nearness, score });
       }
-      found.sort((left, right) => right.score - left.score || (left.id < right.id ? 1 : -1));
-      return found.slice(0, query.topK);
+      found.sort(
+        (left, right) => right.score - left.score || right.row.updatedMs - left.row.updatedMs,
+      );
+      return found.slice(0, query.topK).map(({ row, near: one }) => recalledOf(row, one, at));
     },
     write: (scope, write, bounds, operation) =>
       writeMemory(using, placeIn(scope), write, bounds, operation),
