@@ -7,9 +7,7 @@ import { limits } from "../limits.ts";
 import type { Passage, Ports } from "../ports.ts";
 import type { ChatEvent, Source } from "../records/conversation.ts";
 import type { Answer } from "../turn-input.ts";
-
-/** Below this many characters a question is searched together with the one before it. */
-const SHORT_CHARS = 40;
+import { searchedFor } from "./follow-up.ts";
 
 /** The best passages of the collections, best first. @throws NOT_FOUND for an unknown collection. */
 export async function retrieve(
@@ -24,8 +22,7 @@ export async function retrieve(
 ): Promise<readonly Passage[]> {
   const { collections, question, previous } = wanted;
   if (collections.length === 0) return [];
-  const query =
-    previous !== undefined && question.length < SHORT_CHARS ? `${question}\n${previous}` : question;
+  const query = searchedFor(question, previous);
   const found = await Promise.all(
     collections.map((collection) =>
       context.step(

@@ -162,6 +162,22 @@ test("where the collections hold nothing on it the model is told to say so, and 
   expect(plain.events).toMatchObject([{ type: "routing" }]);
 });
 
+test("what the built-in answerer would not quote is no source of its answer", async () => {
+  const llm = createScriptedLlm(() => "There is nothing on that.");
+  const passage: Passage = {
+    ...{ documentId: "dc_1", documentTitle: "", chunkId: "c1", collection: "cl_1", ...noScores },
+    ...{ text: "Export is under Settings.", headings: [], span: [0, 25], metadata: {} },
+  };
+  const retriever: Retriever = { search: async () => resultOf([passage]) };
+  const agent = { model_name: "builtin", requires_collection: true, collection_ids: ["cl_1"] };
+
+  const useless = await askOnce(llm, "which planets have rings", { agent, retriever });
+  const useful = await askOnce(llm, "where is the export", { agent, retriever });
+
+  expect(useless).toMatchObject({ builtin: true, sources: [], nothing_relevant: true });
+  expect(useful.sources).toHaveLength(1);
+});
+
 test("passages of several collections stand in each one's order, the more relevant first", async () => {
   const llm = createScriptedLlm(() => "Yes.");
   const of = (collection: string, relevances: readonly number[]): readonly Passage[] =>

@@ -143,6 +143,20 @@ test("a question about something else: nothing in the search, no sources, and th
   expect(call?.system).toContain("holds nothing on it");
 });
 
+test("a short question of its own does not rest on what was asked before it, a follow-up does", async () => {
+  const first = await product.call("POST", CHAT, {
+    ...{ agent_key: agent, message: "Where do bicycles travel in the train?" },
+  });
+  const { conversation_key } = first.body.data;
+  const ask = (message: string) =>
+    product.call("POST", CHAT, { agent_key: agent, message, conversation_key });
+  const followed = await ask("And for how much?");
+  const other = await ask("What is the capital of Peru?");
+
+  expect(followed.body.data.sources[0]).toMatchObject({ page: 2 });
+  expect(other.body.data).toMatchObject({ sources: [], nothing_relevant: true });
+});
+
 test("without a model the answer says that there is nothing, and invents nothing", async () => {
   const inside = await product.call("POST", CHAT, {
     ...{ agent_key: plain, message: "What does a ticket of the northern lines cost?" },

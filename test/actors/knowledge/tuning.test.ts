@@ -107,6 +107,14 @@ test("nothing is relevant unless the best of ten reaches its threshold, however 
   expect(all.bestRelevance).toBe(0.7);
 });
 
+test("what turns out to be unlike the question when it is read is left out beside what is not", async () => {
+  const some = [candidate(1, 0.1), candidate(2, 0.6), candidate(3, 0.15)];
+
+  const found = await choose(some, asked({ mode: "hybrid" }), "c", read);
+
+  expect(found.passages.map(({ relevance }) => relevance)).toEqual([0.6]);
+});
+
 test("a threshold that is set is that of every passage", async () => {
   const { threshold } = tuningOf({ score_threshold: 0.4 }, {}, words);
   const some = [0.3, 0.4, 0.7].map((coverage, at) => candidate(at + 1, coverage));

@@ -218,9 +218,11 @@ describe("a provider", () => {
 
   test("that does not answer is waited for no longer than is set; who gives up is not kept", async () => {
     fake.troubles.push({ isSilent: true });
+    const begunMs = performance.now();
     await expect(remote({ attemptsMax: 1 }, 150).rerank("q", ["a"], one)).rejects.toMatchObject({
       code: expect.stringMatching(/^(DEADLINE|PROVIDER_UNAVAILABLE)$/),
     });
+    expect(performance.now() - begunMs).toBeLessThan(4_000);
     fake.troubles.push({ isSilent: true });
     const gone = new AbortController();
     const asked = remote().rerank("q", ["a"], { ...one, signal: gone.signal });

@@ -50,18 +50,17 @@ test("settings are kept with the record, changed by merge patch and counted by i
 
 test("patches that come together are all kept", async () => {
   const path = await make();
-  const fields = [
-    { top_k: 2 },
-    { diversity: 0.5 },
-    { score_threshold: 0.3 },
-    { rerank_threshold: 1 },
-  ];
+  const names = Array.from({ length: 20 }, (_, at) => `n${at}`);
 
-  await Promise.all(fields.map((retrieval) => host.call("PATCH", path, { retrieval })));
+  const answers = await Promise.all(
+    names.map((name) => host.call("PATCH", path, { metadata: { [name]: name } })),
+  );
 
+  expect(answers.map(({ status }) => status)).toEqual(names.map(() => 200));
+  const versions = answers.map(({ body }) => body.version);
+  expect(versions.sort((a, b) => a - b)).toEqual(names.map((_, at) => at + 2));
   const { body } = await host.call("GET", path);
-  expect(body.retrieval).toEqual(Object.assign({}, ...fields));
-  expect(body.version).toBe(5);
+  expect(body.metadata).toEqual(Object.fromEntries(names.map((name) => [name, name])));
 });
 
 test("another embedder is refused by name, and what is wrong with a setting says where", async () => {
