@@ -16,7 +16,6 @@ import {
   type MessageRecord,
   messageKey,
 } from "../records/conversation.ts";
-import { memorySettings } from "../records/memory.ts";
 import { type Meter, metered } from "../spend.ts";
 import { ownerOf } from "../turn-input.ts";
 import { extractRequest, type FoundFact, factsOf } from "./extract.ts";
@@ -69,28 +68,55 @@ export const memoryForgetRun = defineRun<ForgetInput, null, Ports>({
   },
 });
 
+interface Learned extends MemoryTurnResult {
+  readonly spend: Usage | null;
+}
+
+/** What can be done is done: neither part waits for the other, nor fails with it. */
 async function takeIn(
   input: MemoryTurnInput,
   context: RunContext<Ports>,
   meter: Meter,
-): Promise<MemoryTurnResult & { readonly spend: Usage | null }> {
+): Promise<Learned> {
   const { agent } = await loadAgent(context, input);
-  const settings = memorySettings(agent.memory);
   const memory = memoryOf(context.tenant, agent, input.user);
-  const { memories, llm } = context.ports;
-  if (memory !== null && input.recalled.length > 0) {
-    const note = async (): Promise<null> => {
-      for (const scope of memory.read) await memories.recalled(scope, input.recalled);
-      return null;
-    };
-    await context.step("recalled", note, safe);
-  }
-  if (settings?.history) await context.step("history", () => addHistory(input, context), safe);
+  if (memory === null) return nothing;
   const model = agent.model_name ?? "";
-  const nothing = { written: [], spend: null };
-  const scope = memory?.scope ?? null;
-  if (memory === null || scope === null) return nothing;
-  if (!memory.settings.extract || llm.isBuiltin(model)) return nothing;
+  const [noted, learned] = await Promise.allSettled([
+    note(input, context, memory),
+    learn(input, context, { memory, model, meter }),
+  ]);
+  if (noted.status === "rejected") throw noted.reason;
+  if (learned.status === "rejected") throw learned.reason;
+  return learned.value;
+}
+
+const nothing: Learned = { written: [], spend: null };
+
+/** Notes what was recalled, and makes the messages findable. */
+async function note(
+  input: MemoryTurnInput,
+  context: RunContext<Ports>,
+  { read, settings }: RunMemory,
+): Promise<void> {
+  const { memories } = context.ports;
+  if (settings.history) await context.step("history", () => addHistory(input, context), safe);
+  if (input.recalled.length === 0) return;
+  const noteAll = async (): Promise<null> => {
+    for (const scope of read) await memories.recalled(scope, input.recalled);
+    return null;
+  };
+  await context.step("recalled", noteAll, safe);
+}
+
+/** Finds facts and keeps them, when the agent wants it and there is a model and somebody to remember. */
+async function learn(
+  input: MemoryTurnInput,
+  context: RunContext<Ports>,
+  { memory, model, meter }: Pick<Extraction, "memory" | "model" | "meter">,
+): Promise<Learned> {
+  const { scope, settings } = memory;
+  if (scope === null || !settings.extract || context.ports.llm.isBuiltin(model)) return nothing;
   const said = await messagesOf(input, context);
   const user = said.filter(({ role }) => role === "user").map(({ content }) => content);
   // The conversation was deleted meanwhile.

@@ -10,6 +10,7 @@ import { type AgentMemory, memoryBounds } from "../../../actors/records/memory.t
 import { createBuiltinEmbedder } from "../../../adapters/embed/builtin.ts";
 import { createEmbedders } from "../../../adapters/embed/embedders.ts";
 import { createMemories } from "../../../adapters/memory/memories.ts";
+import { RuntimeError } from "../../../runtime/errors.ts";
 import {
   type AgentsHost,
   conversationAt,
@@ -253,6 +254,19 @@ test("facts are found after the turn, where nobody waits, and the call is in the
   await say("Do you know my daughter?", "anna");
   const asked = llm.requests.findLast((request) => !isExtraction(request));
   expect(systemOf(asked as LlmRequest)).toContain("Mia");
+});
+
+test("facts are kept though the history cannot be, and the run says what went wrong", async () => {
+  const port: Memories = {
+    ...memories,
+    addHistory: () => Promise.reject(new RuntimeError("DATA_DAMAGED", "The index is unwell.")),
+  };
+  const script: Script = ({ request }) =>
+    isExtraction(request) ? facts("The user sails.") : "Ahoy!";
+  const { say, desk, kept } = await startDesk(script, { extract: "after_turn" }, port);
+  await say("I sail.", "anna");
+  await desk.idle();
+  expect(await kept("anna")).toEqual(["The user sails."]);
 });
 
 test("a model that knows what is remembered corrects it instead of piling up", async () => {
