@@ -31,7 +31,9 @@ export function conversationRoutes({ conversations, memories }: Services): reado
         if (query.get("q")) return await searchConversations(memories, principal.tenant, query);
         const agent = query.get("agent_key");
         const page = pageRequest(query);
-        const rows = await conversations.list(principal.tenant, agent, page);
+        const user = query.get("user_key");
+        const of = user === null ? [] : ([user === "" ? null : user] as const);
+        const rows = await conversations.list(principal.tenant, agent, page, ...of);
         return pageReply(rows, (row) => ({ id: row.conversation_key, ...row }));
       },
     }),

@@ -30,8 +30,16 @@ const AGENT_ID = /^ag_[A-Za-z0-9]{1,61}$/;
 
 /** Reads, cancels and deletes conversations. */
 export interface ConversationService {
-  /** Newest first; of one agent, or of all. */
-  list(tenant: string, agent: string | null, page: PageRequest): Promise<Page<ConversationRow>>;
+  /**
+   * Newest first; of one agent, or of all. With a user (null: those that name nobody) the others are
+   * left out, so that a page may have fewer than its limit.
+   */
+  list(
+    tenant: string,
+    agent: string | null,
+    page: PageRequest,
+    user?: string | null,
+  ): Promise<Page<ConversationRow>>;
   /** @throws NOT_FOUND, also for another tenant's. */
   describe(tenant: string, id: string): Promise<Described>;
   /** All messages in order; `isCut` when there are more than one response holds. */
@@ -76,7 +84,7 @@ export function createConversationService(system: System): ConversationService {
   };
   return {
     describe,
-    list: async (tenant, agent, { limit, after }) => {
+    list: async (tenant, agent, { limit, after }, user) => {
       if (agent !== null && !AGENT_ID.test(agent)) return { items: [], next: null };
       const rows = await system.tables.list(tenant, conversationsTable, {
         limit: limit + 1,
@@ -94,7 +102,9 @@ export function createConversationService(system: System): ConversationService {
       });
       const page = pageOf(listed, limit, { id: ({ id }) => id, item: ({ row }) => row });
       // Without those that were deleted since the list was read.
-      return { ...page, items: page.items.filter((row) => row !== null) };
+      const items = page.items.filter((row) => row !== null);
+      if (user === undefined) return { ...page, items };
+      return { ...page, items: items.filter(({ user_key }) => user_key === user) };
     },
     history: async (tenant, id) => {
       const messages: MessageRecord[] = [];

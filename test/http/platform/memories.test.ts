@@ -270,6 +270,9 @@ describe("chat", () => {
     const query = `agent_key=${agent}&user_key=emma&q=walruses`;
     const found = await host.call("GET", `/v2/conversations?${query}`);
     expect(found.body.data).toMatchObject([{ id: cv, user_key: "emma" }]);
+    const listed = await host.call("GET", `/v2/conversations?agent_key=${agent}&user_key=emma`);
+    expect(listed.body.data).toHaveLength(2);
+    expect(listed.body.data.map(({ user_key }: Json) => user_key)).toEqual(["emma", "emma"]);
     const shown = await host.call("GET", `/v2/conversations/${cv}`);
     expect(shown.body.user_key).toBe("emma");
     await host.call("DELETE", `/v2/conversations/${cv}`);
