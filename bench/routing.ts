@@ -6,7 +6,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { compile } from "../actors/routing/compile.ts";
 import { type CompiledRouter, route } from "../actors/routing/router.ts";
-import { auroc, calibrationError, type Graded } from "../adapters/cli/eval-measures.ts";
+import { auroc, calibrationError, type Graded, quantile } from "../adapters/cli/eval-measures.ts";
 import { foldsOf } from "../adapters/cli/eval-router.ts";
 import { agentRecord, subAgentRecord } from "./routing-records.ts";
 
@@ -196,7 +196,20 @@ function changeOf(rows: readonly Row[]): Figure[] {
   routerOf(rows.filter(({ intent }) => intent !== first?.intent));
   const ms = performance.now() - begun;
   const question = "ms to remove one of 150 sub-agents with 10 examples (in the pool)";
-  return [{ question, figure: Math.round(ms), goal: "< 50", holds: ms < 50 }];
+  const router = routerOf(rows);
+  const times = rows.map(({ text }) => {
+    const asked = performance.now();
+    route(router, { message: text });
+    return 1_000 * (performance.now() - asked);
+  });
+  const us = Math.round(quantile(times, 0.5));
+  return [
+    { question, figure: Math.round(ms), goal: "< 50", holds: ms < 50 },
+    {
+      ...{ question: "us a message (p50) at 150 sub-agents with 10 examples", figure: us },
+      ...{ goal: "< 1000", holds: us < 1_000 },
+    },
+  ];
 }
 
 /** Microseconds a message and milliseconds to build, with keywords and a description each. */
@@ -216,12 +229,15 @@ function cost(count: number, goalUs: number): Figure[] {
     "what a day it was",
   ];
   for (let at = 0; at < COST_RUNS; at += 1) route(router, { message: messages[at % 3] ?? "" });
-  const begun = performance.now();
-  for (let at = 0; at < COST_RUNS; at += 1) route(router, { message: messages[at % 3] ?? "" });
-  const us = (1_000 * (performance.now() - begun)) / COST_RUNS;
+  const times = Array.from({ length: COST_RUNS }, (_, at) => {
+    const begun = performance.now();
+    route(router, { message: messages[at % 3] ?? "" });
+    return 1_000 * (performance.now() - begun);
+  });
+  const us = quantile(times, 0.5);
   return [
     {
-      question: `us a message at ${count} sub-agents`,
+      question: `us a message (p50) at ${count} sub-agents`,
       figure: Math.round(us),
       goal: `< ${goalUs}`,
       holds: us < goalUs,

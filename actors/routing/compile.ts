@@ -70,7 +70,7 @@ interface Built {
   readonly taught: ReadonlySet<SmallTalk>;
 }
 
-/** One step a sub-agent. */
+/** A step is a text, or the keywords of a sub-agent. */
 function* indexSteps(active: readonly SubAgent[]): Generator<undefined, Built> {
   const perOwner = Math.max(1, Math.floor(keywordLimits.keywords / Math.max(1, active.length)));
   const keywords = keywordBuilder();
@@ -80,8 +80,7 @@ function* indexSteps(active: readonly SubAgent[]): Generator<undefined, Built> {
     const written = (subAgent.trigger?.keywords ?? []).slice(0, perOwner);
     keywords.add(written.map((keyword): KeywordEntry => ({ owner, keyword })));
     yield;
-    semantic.add(owner, subAgent);
-    yield;
+    yield* semantic.add(owner, subAgent);
     for (const example of subAgent.trigger?.examples ?? []) {
       const kind = smallTalkOf(wordsOf(example, smallTalkWordsMax + 1));
       if (kind !== undefined) taught.add(kind);

@@ -142,12 +142,19 @@ interface Numbered {
   readonly ids: Int32Array;
 }
 
+/** Where a hash stands in an open-addressed table, or the free place for it. */
+function slotOf(table: Int32Array, hash: number): number {
+  const mask = table.length - 1;
+  let slot = hash & mask;
+  while (table[slot] !== 0 && table[slot] !== hash) slot = (slot + 1) & mask;
+  return slot;
+}
+
 /** Numbers the different features in the order in which they come. */
 function numbered(features: readonly Features[]): Numbered {
   const places = features.reduce((sum, { hashes }) => sum + hashes.length, 0);
-  const size = tableSize(places);
-  const table = new Int32Array(size);
-  const idAt = new Int32Array(size);
+  let table = new Int32Array(tableSize(places / 8));
+  let idAt = new Int32Array(table.length);
   const found = new Int32Array(places);
   const counts = new Int32Array(places);
   const ids = new Int32Array(places);
@@ -156,13 +163,22 @@ function numbered(features: readonly Features[]): Numbered {
   for (const { hashes } of features) {
     for (let at = 0; at < hashes.length; at += 1) {
       const hash = hashes[at] ?? 0;
-      let slot = hash & (size - 1);
-      while (table[slot] !== 0 && table[slot] !== hash) slot = (slot + 1) & (size - 1);
+      let slot = slotOf(table, hash);
       if (table[slot] === 0) {
-        table[slot] = hash;
-        idAt[slot] = count;
         found[count] = hash;
         count += 1;
+        if (count * 2 > table.length) {
+          table = new Int32Array(table.length * 4);
+          idAt = new Int32Array(table.length);
+          for (let id = 0; id < count - 1; id += 1) {
+            const at = slotOf(table, found[id] ?? 0);
+            table[at] = found[id] ?? 0;
+            idAt[at] = id;
+          }
+          slot = slotOf(table, hash);
+        }
+        table[slot] = hash;
+        idAt[slot] = count - 1;
       }
       const id = idAt[slot] ?? 0;
       ids[place] = id;
@@ -211,8 +227,7 @@ function tableOf(
     const row = rowOf[id] ?? NONE;
     if (row < 0) continue;
     const hash = hashes[id] ?? 0;
-    let slot = hash & (size - 1);
-    while (table[slot] !== 0) slot = (slot + 1) & (size - 1);
+    const slot = slotOf(table, hash);
     table[slot] = hash;
     rowAt[slot] = row;
     partAt[slot] = parts[id] ?? 0;

@@ -113,7 +113,8 @@ function swaps(word: string): string[] {
 
 /** Builds the index: sub-agents one after the other, in their order. */
 export interface SemanticBuilder {
-  add(owner: number, subAgent: SubAgent): void;
+  /** One step a text. */
+  add(owner: number, subAgent: SubAgent): Generator<undefined, void>;
   done(): SemanticIndex;
 }
 
@@ -122,8 +123,9 @@ export function semanticBuilder(owners: number): SemanticBuilder {
   const postings: Postings = new Map();
   const spellings = new Map<string, string>();
   return {
-    add(owner, subAgent) {
+    *add(owner, subAgent) {
       for (const [text, weight] of textsOf(subAgent)) {
+        yield;
         const words = wordsOf(text, semanticLimits.textWords);
         for (let at = 0; at < words.length; at += 1) {
           for (const label of labelsAt(words, at)) put(postings, label, owner, weight);
@@ -135,8 +137,7 @@ export function semanticBuilder(owners: number): SemanticBuilder {
       }
     },
     done() {
-      const weigh = rarity(postings, owners);
-      return { affinity: (words) => affinityOf(words, weigh, spellings, owners) };
+      return { affinity: (words) => affinityOf(words, postings, spellings, owners) };
     },
   };
 }
@@ -153,14 +154,9 @@ function addSpellings(spellings: Map<string, string>, words: readonly Word[]): v
   }
 }
 
-/** Postings with weights multiplied by rarity: 1 for a word of one sub-agent, less for a shared one. */
-function rarity(postings: Postings, owners: number): Postings {
-  for (const row of postings.values()) {
-    const factor = Math.log(1 + owners / row.size) / Math.log(1 + owners);
-    for (const [owner, weight] of row) row.set(owner, weight * factor);
-  }
-  return postings;
-}
+/** Rarity of a label that `sharers` of the owners have: 1 for a word of one, less for a shared one. */
+const rarityOf = (sharers: number, owners: number): number =>
+  Math.log(1 + owners / sharers) / Math.log(1 + owners);
 
 function typoOf(word: string, spellings: ReadonlyMap<string, string>): string | undefined {
   if (word.length < TYPO_CHARS_MIN || word.length > semanticLimits.typoChars) return undefined;
@@ -193,11 +189,16 @@ function affinityOf(
     const labels = [...own, ...(concepts.get(at) ?? [])];
     if (labels.length === 0) continue;
     contentWords += words[at]?.dense === true ? 0.5 : 1;
-    const found = bestByOwner(labels, postings, 1);
+    const found = bestByOwner(labels, postings, owners, 1);
     if (found.size === 0 && own.length > 0) {
       const meant = typoOf(word, spellings);
       if (meant !== undefined) {
-        for (const [owner, weight] of bestByOwner(stemLabels(meant), postings, TYPO_FACTOR)) {
+        for (const [owner, weight] of bestByOwner(
+          stemLabels(meant),
+          postings,
+          owners,
+          TYPO_FACTOR,
+        )) {
           found.set(owner, weight);
         }
       }
@@ -215,12 +216,16 @@ function affinityOf(
 function bestByOwner(
   labels: readonly string[],
   postings: Postings,
+  owners: number,
   factor: number,
 ): Map<number, number> {
   const best = new Map<number, number>();
   for (const label of labels) {
-    for (const [owner, weight] of postings.get(label) ?? []) {
-      best.set(owner, Math.max(best.get(owner) ?? 0, weight * factor));
+    const row = postings.get(label);
+    if (row === undefined) continue;
+    const rarity = rarityOf(row.size, owners) * factor;
+    for (const [owner, weight] of row) {
+      best.set(owner, Math.max(best.get(owner) ?? 0, weight * rarity));
     }
   }
   return best;

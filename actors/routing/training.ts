@@ -52,9 +52,11 @@ const TRAINING = {
   /** Sharpness of the softmax. */
   sharpness: 10,
   /** Sub-agents a text is pushed against: those nearest to it at the start. */
-  rivals: 16,
+  rivals: 8,
   /** Gradients below it are not worth a step. */
   gradientMin: 0.02,
+  /** A text whose owner has this share is not looked at again. */
+  settled: 0.9,
   /** A prime that no number of texts divides: steps of it visit every text. */
   stride: 7_919,
   /** Weights below it are left out of the result. */
@@ -245,31 +247,33 @@ function descend(
   const { starts, rows, values } = samples;
   const count = rivals.length;
   const shares = new Float64Array(TRAINING.rivals + 1);
+  const isSettled = new Uint8Array(count);
+  const bases = rows.map((row) => row * owners);
   for (let pass = 0; pass < TRAINING.passes; pass += 1) {
     const rate = TRAINING.rate / (1 + pass * TRAINING.decay);
     for (let step = 0; step < count; step += 1) {
       const n = (step * TRAINING.stride + pass) % count;
       const columns = rivals[n];
-      if (columns === undefined) continue;
+      if (columns === undefined || isSettled[n] === 1) continue;
       const from = starts[n] ?? 0;
       const to = starts[n + 1] ?? 0;
-      shares.fill(0);
-      for (let at = from; at < to; at += 1) {
-        const value = values[at] ?? 0;
-        const base = (rows[at] ?? 0) * owners;
-        for (let place = 0; place < columns.length; place += 1) {
-          shares[place] =
-            (shares[place] ?? 0) + value * (matrix[base + (columns[place] ?? 0)] ?? 0);
+      for (let place = 0; place < columns.length; place += 1) {
+        const column = columns[place] ?? 0;
+        let sum = 0;
+        for (let at = from; at < to; at += 1) {
+          sum += (values[at] ?? 0) * (matrix[(bases[at] ?? 0) + column] ?? 0);
         }
+        shares[place] = sum;
       }
       softmax(shares, columns.length);
+      isSettled[n] = (shares[0] ?? 0) > TRAINING.settled ? 1 : 0;
       for (let place = 0; place < columns.length; place += 1) {
         const gradient = (place === 0 ? 1 : 0) - (shares[place] ?? 0);
         if (Math.abs(gradient) < TRAINING.gradientMin) continue;
         const column = columns[place] ?? 0;
         const factor = rate * gradient;
         for (let at = from; at < to; at += 1) {
-          const cell = (rows[at] ?? 0) * owners + column;
+          const cell = (bases[at] ?? 0) + column;
           matrix[cell] = (matrix[cell] ?? 0) + factor * (values[at] ?? 0);
         }
       }

@@ -124,6 +124,17 @@ describe("the calling thread", () => {
     expect(aside.pauses).toBeGreaterThan(0);
   });
 
+  test("pauses within one sub-agent of many examples too", async () => {
+    const aside = counting();
+    const words = Array.from({ length: 3_000 }, (_, at) => `word${at * 7_919}ing`);
+    const examples = Array.from({ length: 60 }, (_, at) => {
+      return words.slice(at * 50, at * 50 + 50).join(" ");
+    });
+    await compileAside(agentOf(), [subAgentOf("long", "Long", { examples })], aside);
+
+    expect(aside.pauses).toBeGreaterThan(3);
+  });
+
   test("decides the same when the pool is full: it trains then", async () => {
     const full: Aside = { ...counting(), train: () => Promise.reject(new Error("full")) };
     const router = await compileAside(agentOf(), desks("full"), full);
