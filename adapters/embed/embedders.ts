@@ -49,9 +49,15 @@ async function make(entry: EmbedderConfig, parts: Parts): Promise<Embedder> {
   ]);
   const { id, dimension } = embedder;
   const path = join(data, "vectors", `${encodeURIComponent(id)}-${dimension}`);
-  return remembering(embedder, () =>
-    openVectorCache(path, dimension, embedding.cacheMib * 1_024 * 1_024),
-  );
+  const open = () => openVectorCache(path, dimension, embedding.cacheMib * 1_024 * 1_024);
+  return remembering(embedder, open, await versionOf(entry));
+}
+
+/** A folder may get other files under its name; a provider's model is what its name says. */
+async function versionOf(entry: EmbedderConfig): Promise<string> {
+  if (entry.kind !== "local") return "";
+  const { filesVersion } = await import("./model-folder.ts");
+  return await filesVersion(entry.folder, entry.dtype);
 }
 
 async function makeOpenai(entry: Remote, { config, compute }: Parts): Promise<Embedder> {

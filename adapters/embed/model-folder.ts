@@ -2,6 +2,7 @@
 // says about the vectors. Read before anything heavy is loaded, so that what is missing is said in
 // words and not by a library.
 
+import { createHash } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { RuntimeError } from "../../runtime/errors.ts";
@@ -50,10 +51,21 @@ export async function missingFiles(folder: string, dtype: Dtype): Promise<readon
   return missing;
 }
 
+/** Tells whether a folder's files were replaced: by their sizes and times, without reading them. */
+export async function filesVersion(folder: string, dtype: Dtype): Promise<string> {
+  const paths = [...requiredFiles(dtype), ...optionalFiles];
+  const found = await Promise.all(
+    paths.map((path) => stat(join(folder, path)).catch(() => undefined)),
+  );
+  const said = found.map((file) => [file?.size, file?.mtimeMs]);
+  return createHash("sha256").update(JSON.stringify(said)).digest("hex").slice(0, VERSION_CHARS);
+}
+
 /** Tokens of one input where the model's files name no limit. */
 const INPUT_TOKENS = 512;
 /** Of these models' positions two are not for tokens. */
 const OFFSET_POSITIONS = ["roberta", "xlm-roberta", "camembert", "mpnet"];
+const VERSION_CHARS = 16;
 /** What is written as a tokenizer's limit when it has none. */
 const NO_LIMIT = 1_000_000;
 

@@ -10,8 +10,9 @@ const SLICE = 64;
 /**
  * `embedder` with a memory. One that fails (no room on the disk, say) is done without.
  * @param open called with the first text.
+ * @param version of the model: what another one remembered is not found.
  */
-export function remembering(embedder: Embedder, open: () => VectorCache): Embedder {
+export function remembering(embedder: Embedder, open: () => VectorCache, version = ""): Embedder {
   let cache: VectorCache | null | undefined;
   const withCache = <T>(use: (cache: VectorCache) => T): T | undefined => {
     try {
@@ -38,7 +39,7 @@ export function remembering(embedder: Embedder, open: () => VectorCache): Embedd
         asked.places.push(at);
         continue;
       }
-      const hash = hashOf(`${tenant}\0${purpose}`, text);
+      const hash = hashOf(`${tenant}\0${purpose}\0${version}`, text);
       const found = withCache((known) => known.get(hash));
       if (found === undefined) missing.set(text, { hash, places: [at] });
       else vectors[at] = found;
