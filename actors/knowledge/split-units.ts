@@ -42,6 +42,9 @@ const GROUP_UNITS = 256;
 const CHARS_PER_TOKEN = 32;
 
 const sentences = new Intl.Segmenter("en", { granularity: "sentence" });
+const WHOLE = [{ index: 0 }] as const;
+/** Without one of these there is one sentence; to look for them costs a tenth. */
+const SENTENCE_END = /[\p{Sentence_Terminal}\u0085\u2028\u2029]/u;
 
 /** The groups of a block. */
 export function* groupsOf(block: Block, options: UnitOptions): Generator<Group> {
@@ -133,7 +136,8 @@ function* sentenceUnits(start: number, end: number, options: UnitOptions): Gener
     const window = text.slice(at, to).replace(/[\r\n]/g, " ");
     let next = at;
     let before: number | undefined;
-    for (const { index } of sentences.segment(window)) {
+    const segments = SENTENCE_END.test(window) ? sentences.segment(window) : WHOLE;
+    for (const { index } of segments) {
       if (before !== undefined) yield* fittingUnits(at + before, at + index, options);
       before = index;
       next = at + index;
