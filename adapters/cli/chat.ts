@@ -3,7 +3,7 @@
 
 import { createInterface, type Interface } from "node:readline/promises";
 import { parseArgs } from "node:util";
-import { loadClientConfig, wantsColour } from "../config.ts";
+import { loadClientConfig, loadConfig, wantsColour } from "../config.ts";
 import { type Agent, type ChatClient, createChatClient } from "./chat-client.ts";
 
 const options = {
@@ -22,8 +22,9 @@ const dim = (text: string): string => paint(2, text);
 /** Talks until the input ends; with `--message` answers that one and ends. */
 export async function run(args: readonly string[]): Promise<number> {
   const { values } = parseArgs({ args: [...args], options, strict: true });
-  const fromEnv = await loadClientConfig();
-  const url = values.url ?? fromEnv.url ?? "http://127.0.0.1:8080";
+  const fromEnv = loadClientConfig();
+  const { host, port } = await loadConfig();
+  const url = values.url ?? fromEnv.url ?? `http://${host}:${port}`;
   const key = values.key ?? fromEnv.key;
   if (!key) {
     console.error("troupe chat: no key; pass --key or set TROUPE_KEY (troupe start prints one).");

@@ -67,6 +67,7 @@ export function setUp({ build }) {
   if (!build || isBuilt()) return;
   const buildInfo = `${root}dist/.tsbuildinfo`;
   const compiler = [`${root}node_modules/typescript/bin/tsc`, "-p", "."];
+  console.error("troupe: building ...");
   // What did not compile is not built, though the compiler leaves its notes as if it were.
   run(process.execPath, compiler, () => rmSync(buildInfo, { force: true }));
   // The compiler leaves the file alone when only times had changed.

@@ -198,9 +198,11 @@ test("the terminal chat answers from a running server", async () => {
   const [line] = await server.printed(CURL_LINE);
   const key = /X-API-Key: (\S+?)'/.exec(line)?.[1] ?? "";
   const troupe = new URL("../../../adapters/cli/troupe.js", import.meta.url).pathname;
-  const args = ["chat", "--url", server.url, "--key", key, "--message", "How do I set a provider?"];
+  const args = ["chat", "--key", key, "--message", "How do I set a provider?"];
+  // The command knows the port from the settings, as the server does.
+  const env = { ...process.env, TROUPE_PORT: new URL(server.url).port };
 
-  const { stdout } = await run(process.execPath, [troupe, ...args], { timeout: 20_000 });
+  const { stdout } = await run(process.execPath, [troupe, ...args], { timeout: 20_000, env });
 
   expect(stdout).toMatch(/\[Docs: /);
   expect(stdout).toContain("OPENAI_API_KEY");
