@@ -1,5 +1,6 @@
 // What the compute pool's threads can do, by exported name. Loaded in those threads only.
 
+import { searchText } from "../actors/knowledge/retrieve.ts";
 import { type Chunk, splitDocument, splitLimits } from "../actors/knowledge/split.ts";
 import type { TokenizerSpec } from "../actors/ports.ts";
 import { type TrainingInput, trainWeights, type Weights } from "../actors/routing/training.ts";
@@ -16,6 +17,26 @@ export async function splitTexts(input: unknown): Promise<Chunk[][]> {
   const room = Math.max(splitLimits.tokensMin, tokensMax - ABOVE_TOKENS);
   const options = { tokenizer, tokensMax: Math.min(room, splitLimits.tokensMax) };
   return texts.map((text) => splitDocument(text, options));
+}
+
+/** Splits texts and gives the built-in embedder's vectors of all chunks, one after the other. */
+export async function prepareTexts(input: unknown): Promise<Prepared> {
+  const { titles, ...splitting } = input as SplitInput & { readonly titles: readonly string[] };
+  const chunks = await splitTexts(splitting);
+  const texts = chunks.flatMap((some, at) =>
+    some.map((chunk) => searchText({ ...chunk, documentTitle: titles[at] ?? "" })),
+  );
+  // One array: a thousand small ones take longer between threads than their numbers.
+  const vectors = new Float32Array(texts.length * embedder.dimension);
+  for (const [at, text] of texts.entries()) {
+    vectors.set(embedder.embedNow(text), at * embedder.dimension);
+  }
+  return { chunks, vectors };
+}
+
+interface Prepared {
+  readonly chunks: readonly (readonly Chunk[])[];
+  readonly vectors: Float32Array;
 }
 
 /** Room for what a chunk is embedded with: its document's title and the headings above it. */

@@ -85,6 +85,7 @@ async function start(config: Config, log: Log): Promise<Running> {
       "knowledge.parse": { url: computeTasks, name: "parseKnowledge" },
       "knowledge.split": { url: computeTasks, name: "splitTexts" },
       "knowledge.embed": { url: computeTasks, name: "embedTexts" },
+      "knowledge.prepare": { url: computeTasks, name: "prepareTexts" },
       [trainTaskName]: { url: computeTasks, name: "trainRouter" },
       ...embedTasks(config.embedding),
       "knowledge.merge": {

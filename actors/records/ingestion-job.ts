@@ -13,7 +13,7 @@ export const ingestionLimits = {
   /** Bytes of everything that was sent, 64 MiB. */
   bytes: 64 * 1_024 * 1_024,
   /** Documents and bytes that are published together; one larger document is alone. */
-  unitDocuments: 32,
+  unitDocuments: 64,
   unitBytes: 256 * 1_024,
   /** Reports of one message. */
   reports: 100,

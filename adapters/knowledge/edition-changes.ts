@@ -34,8 +34,10 @@ export async function beginEdition(
 ): Promise<void> {
   const { id, dimension } = embedder;
   const key = editionKey(place.collection, job);
-  const next: EditionUnderWay = { key, embedder: { id, dimension }, job };
   const { editions } = await readEditions(bulk, place);
+  const head = await bulk.get(keys.collectionHead(place.tenant, editions.current));
+  const since = headOf(head).generation;
+  const next: EditionUnderWay = { key, embedder: { id, dimension }, job, since };
   const left = editions.next;
   if (left !== null && (await isKnown(left.job))) {
     throw new RuntimeError("CONFLICT", `The job ${left.job} embeds this collection anew already.`);

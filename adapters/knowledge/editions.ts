@@ -33,6 +33,8 @@ export interface EditionUnderWay {
   readonly key: string;
   readonly embedder: EmbedderName;
   readonly job: string;
+  /** Generation of the edition that counted when this one was begun: what changed after it is followed. */
+  readonly since: number;
 }
 
 /** The row with its bytes, which are the condition of a change. */

@@ -3,9 +3,14 @@
 import type { Chunk } from "../../actors/knowledge/split.ts";
 import type { Compute, Embedder } from "../../actors/ports.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
+import type { PreparedChunk } from "./rows.ts";
 
 /** Names of the compute pool's tasks; their functions are in compute-tasks.ts. */
-export const ingestTasks = { split: "knowledge.split", embed: "knowledge.embed" } as const;
+export const ingestTasks = {
+  split: "knowledge.split",
+  embed: "knowledge.embed",
+  prepare: "knowledge.prepare",
+} as const;
 
 const limits = { splitMs: 120_000, embedMs: 60_000 } as const;
 
@@ -48,7 +53,38 @@ export async function vectorsOf(
     const text = `The embedder ${embedder.id} gave ${vectors.length} vectors for ${texts.length} texts.`;
     throw new RuntimeError("PROVIDER_FAILED", text);
   }
-  // A text without words has no direction, and is near to nothing.
-  const none = new Float32Array(0);
-  return vectors.map((vector) => (vector.some((value) => value !== 0) ? vector : none));
+  return vectors.map(directed);
+}
+
+/** Chunks with their vectors of a text each, for an embedder that computes: one call of the pool. */
+export async function splitAndEmbed(
+  compute: Compute,
+  embedder: Embedder,
+  documents: readonly { readonly text: string; readonly title: string }[],
+  { tenant, signal }: EmbedCaller,
+): Promise<readonly (readonly PreparedChunk[])[]> {
+  const { tokenizer, tokensMax, dimension } = embedder;
+  const texts = documents.map(({ text }) => text);
+  const titles = documents.map(({ title }) => title);
+  const input = { texts, titles, tokenizer, tokensMax };
+  const options = { tenant, signal, timeoutMs: limits.splitMs };
+  const { chunks, vectors } = (await compute.run(ingestTasks.prepare, input, options)) as {
+    readonly chunks: readonly (readonly Chunk[])[];
+    readonly vectors: Float32Array;
+  };
+  let next = 0;
+  return chunks.map((some) =>
+    some.map((chunk) => {
+      const from = next * dimension;
+      next += 1;
+      return { ...chunk, vector: directed(vectors.subarray(from, from + dimension)) };
+    }),
+  );
+}
+
+const none = new Float32Array(0);
+
+/** A text without words has no direction, and is near to nothing. */
+function directed(vector: Float32Array): Float32Array {
+  return vector.some((value) => value !== 0) ? vector : none;
 }

@@ -24,8 +24,9 @@ import { keys, prefixRange } from "../../runtime/store/keys.ts";
 import type { Reader, StoreOp } from "../../runtime/store/store.ts";
 import { commitAll } from "./commit-all.ts";
 import { currentPlace, isCurrent, readEditions } from "./editions.ts";
-import { splitAll, vectorsOf } from "./embed-chunks.ts";
+import { splitAll, splitAndEmbed, vectorsOf } from "./embed-chunks.ts";
 import { type KeptChunks, type Piece, piecesOf } from "./ingest-pieces.ts";
+import { again, distinct, isThere, reportOf, statusOf } from "./ingest-reports.ts";
 import { findDocument } from "./library.ts";
 import { isMergeDueAt } from "./merge-due.ts";
 import { publishPaced } from "./pace.ts";
@@ -36,7 +37,7 @@ import {
   type SourceReaderOptions,
   writeIdOf,
 } from "./read-source.ts";
-import type { DocumentRow, Place } from "./rows.ts";
+import type { Place, PreparedChunk } from "./rows.ts";
 import { forgetSources, removeKept } from "./sources.ts";
 import type { KnowledgeWriter, WritePart } from "./writer.ts";
 
@@ -62,6 +63,8 @@ type KeptDocument = Publication & { readonly edition: string };
 interface Keeping {
   readonly read: readonly ReadDocument[];
   readonly chunks: readonly (readonly Chunk[])[];
+  /** The chunks have their vectors, and there are no pieces. */
+  readonly isEmbedded: boolean;
   readonly pieces: readonly Piece[];
   readonly unit: PreparedUnit;
   readonly unitKey: string;
@@ -102,10 +105,7 @@ class KnowledgeIngest implements Ingest {
       else if (isThere(read, one)) documents.push(again(one));
       else read.push(one);
     }
-    const { tenant } = place;
-    const texts = read.map(({ text }) => text);
-    const split = await splitAll(this.#options.compute, embedder, texts, { tenant, signal });
-    const chunks = split.map((some, at) => withPages(some, read[at]?.pages));
+    const { chunks, isEmbedded } = await this.#chunksOf(place, read, embedder, signal);
     for (const [at, { number, publication, format, warnings }] of read.entries()) {
       const { documentId: id, title } = publication;
       const count = chunks[at]?.length ?? 0;
@@ -113,14 +113,38 @@ class KnowledgeIngest implements Ingest {
       const form = format === undefined ? {} : { format };
       documents.push({ number, id, title, status: "ready", chunks: count, ...form, ...said });
     }
-    const pieces = piecesOf(read, chunks);
+    const pieces = isEmbedded ? [] : piecesOf(read, chunks);
     const unit: PreparedUnit = {
       edition: edition.collection,
       documents: documents.sort((a, b) => a.number - b.number),
       pieces: pieces.map(({ kept: _, ...piece }) => piece),
     };
-    await this.#keep(place, { read, chunks, pieces, unit, unitKey }, embedder);
+    const keeping = { read, chunks, isEmbedded, pieces, unit, unitKey };
+    await this.#keep(place, keeping, embedder);
     return unit;
+  }
+
+  /** A unit of small documents that a cheap embedder embeds is split and embedded in one go. */
+  async #chunksOf(
+    { tenant }: IngestPlace,
+    read: readonly ReadDocument[],
+    embedder: Embedder,
+    signal: AbortSignal,
+  ): Promise<Pick<Keeping, "chunks" | "isEmbedded">> {
+    const { compute } = this.#options;
+    const bytes = read.reduce((sum, { publication }) => sum + publication.bytes, 0);
+    const isEmbedded = embedder.embedNow !== undefined && bytes <= ingestionLimits.unitBytes;
+    const caller = { tenant, signal };
+    const texts = read.map(({ text, publication: { title } }) => ({ text, title }));
+    const split = isEmbedded
+      ? await splitAndEmbed(compute, embedder, texts, caller)
+      : await splitAll(
+          compute,
+          embedder,
+          texts.map(({ text }) => text),
+          caller,
+        );
+    return { chunks: split.map((some, at) => withPages(some, read[at]?.pages)), isEmbedded };
   }
 
   async embed(
@@ -292,10 +316,11 @@ class KnowledgeIngest implements Ingest {
   async #keep(place: IngestPlace, of: Keeping, embedder: Embedder): Promise<void> {
     const { bulk, writer } = this.#options;
     const { tenant, job } = place;
-    const { read, chunks, pieces, unit, unitKey } = of;
-    const parts = read.map(({ text, pages, publication }): WritePart => {
+    const { read, chunks, isEmbedded, pieces, unit, unitKey } = of;
+    const parts = read.map(({ text, pages, publication }, at): WritePart => {
       const { documentId, writeId } = publication;
-      return { documentId, writeId, text, pages };
+      const own = isEmbedded ? { chunks: (chunks[at] ?? []) as readonly PreparedChunk[] } : {};
+      return { documentId, writeId, text, pages, ...own };
     });
     const edition = { tenant, collection: unit.edition };
     await writer.writeAll(edition, parts, pinOf(embedder), "committed");
@@ -353,45 +378,3 @@ class KnowledgeIngest implements Ingest {
 }
 
 const pinOf = ({ id, dimension }: Embedder): EmbedderPin => ({ id, dimension });
-
-/** Whether the same document stands in the unit before. */
-function isThere(read: readonly ReadDocument[], { publication }: ReadDocument): boolean {
-  const { documentId, contentHash } = publication;
-  const last = read.findLast((one) => one.publication.documentId === documentId);
-  return last?.publication.contentHash === contentHash;
-}
-
-function again({ number, publication }: ReadDocument): PreparedDocument {
-  const { documentId: id, title } = publication;
-  return { number, id, title, status: "unchanged", chunks: 0 };
-}
-
-function reportOf(document: PreparedDocument, status: DocumentReport["status"]): DocumentReport {
-  const { number, id, title, chunks, format, warnings } = document;
-  return {
-    ...{ number, id, title, status, chunks },
-    ...(format === undefined ? {} : { format }),
-    ...(warnings === undefined ? {} : { warnings }),
-  };
-}
-
-/** A document that was made by its newest write was created by it. */
-function statusOf(row: DocumentRow | undefined): "created" | "updated" {
-  return row !== undefined && row.created_at !== row.updated_at ? "updated" : "created";
-}
-
-/** One change names each document once: the second of two with one id comes in a change after it. */
-function distinct(
-  documents: readonly PreparedDocument[],
-): readonly (readonly PreparedDocument[])[] {
-  const groups: Map<string, PreparedDocument>[] = [];
-  for (const document of documents) {
-    let group = groups.find((one) => !one.has(document.id));
-    if (group === undefined) {
-      group = new Map();
-      groups.push(group);
-    }
-    group.set(document.id, document);
-  }
-  return groups.map((group) => [...group.values()]);
-}

@@ -75,8 +75,9 @@ class KnowledgeReembed implements Reembed {
   async begin(place: IngestPlace): Promise<{ generation: number; isCurrent: boolean }> {
     const { editions } = await readEditions(this.#options.bulk, place);
     if (editions.job === place.job) return { generation: 0, isCurrent: true };
-    const { from } = await this.#work(place, new AbortController().signal);
-    return { generation: (await this.#head(from)).head.generation, isCurrent: false };
+    if (editions.next?.job !== place.job) throw gone();
+    // A job that is resumed follows what changed while it was paused, too.
+    return { generation: editions.next.since, isCurrent: false };
   }
 
   async build(

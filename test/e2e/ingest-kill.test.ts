@@ -1,20 +1,33 @@
-// kill -9 of the real process while a job takes documents in: what was acknowledged goes on by
-// itself, every document is there once, and no chunk is found twice.
+// kill -9 of the real process, again and again, while jobs take documents in and while a collection is
+// embedded anew: what was acknowledged goes on by itself, every document is there once, no chunk is
+// found twice, and what had been embedded is not sent to the provider again.
 
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Product, startProduct } from "../support/product.ts";
 import type { Json } from "../support/wire-client.ts";
 
-const KILLS = 6;
-const DOCUMENTS = 400;
-const SENTENCES = 60;
+const KILLS = 10;
+const DOCUMENTS = 240;
+const SENTENCES = 30;
 /** Longest life of one process while the job goes on, ms. */
 const LIFE_MS = 400;
+/** Texts that one process can have under way when it is killed: two pieces of 64. */
+const UNDER_WAY = 2 * 64;
 const collections = "/v2/knowledge/collections";
+/** Seen through the API and not on disk, so nothing of the provider's answers is remembered. */
+const config = `embedding:
+  cache_mib: 0
+embedders:
+  - name: meaning
+    kind: openai
+    provider: openai
+    model: small
+    dimension: 64
+`;
 
 let product: Product;
 beforeAll(async () => {
-  product = await startProduct({ env: { TROUPE_WORKERS: "1" } });
+  product = await startProduct({ env: { TROUPE_WORKERS: "1" }, config });
 });
 afterAll(() => product.end());
 
@@ -22,6 +35,34 @@ const textOf = (number: number): string => {
   const about = (at: number) => `On page ${number}, line ${at} tells of mark${number}x${at}.`;
   return `# Page ${number}\n\n${Array.from({ length: SENTENCES }, (_, at) => about(at)).join(" ")}`;
 };
+const documents = Array.from({ length: DOCUMENTS }, (_, number) => ({
+  id: `page-${number}`,
+  text: textOf(number),
+}));
+
+async function newCollection(embedder: string): Promise<string> {
+  const { body } = await product.call("POST", collections, { name: "Pages", embedder });
+  return `${collections}/${body.id}`;
+}
+
+/** Kills it again and again while the job goes on; how far it had come each time. */
+async function killed(
+  job: string,
+  look: () => Promise<void> = () => Promise.resolve(),
+): Promise<readonly number[]> {
+  const progress: number[] = [];
+  for (let kill = 0; kill < KILLS; kill += 1) {
+    await new Promise((resolve) => setTimeout(resolve, Math.random() * LIFE_MS));
+    await product.kill();
+    await product.start();
+    progress.push((await product.call("GET", job)).body.done);
+    await look();
+  }
+  await expect
+    .poll(async () => (await product.call("GET", job)).body.status, { timeout: 60_000 })
+    .toBe("completed");
+  return progress;
+}
 
 async function allDocuments(path: string): Promise<readonly Json[]> {
   const rows: Json[] = [];
@@ -34,41 +75,12 @@ async function allDocuments(path: string): Promise<readonly Json[]> {
   }
 }
 
-test("kill -9 during ingestion, again and again: nothing is lost and no chunk is there twice", async () => {
-  const { body } = await product.call("POST", collections, { name: "Pages" });
-  const path = `${collections}/${body.id}`;
-  const documents = Array.from({ length: DOCUMENTS }, (_, number) => ({
-    id: `page-${number}`,
-    text: textOf(number),
-  }));
-  const started = await product.call("POST", `${path}/documents?wait=false`, documents);
-  const job = started.headers.get("location") ?? "";
-  const progress: number[] = [];
-
-  for (let kill = 0; kill < KILLS; kill += 1) {
-    await new Promise((resolve) => setTimeout(resolve, Math.random() * LIFE_MS));
-    await product.kill();
-    await product.start();
-    progress.push((await product.call("GET", job)).body.done);
-  }
-  await expect
-    .poll(async () => (await product.call("GET", job)).body.status, { timeout: 40_000 })
-    .toBe("completed");
-  const done = (await product.call("GET", job)).body;
+/** Every document, and every chunk once. */
+async function expectWhole(path: string, chunks: number): Promise<void> {
   const rows = await allDocuments(path);
-
-  expect(started.status).toBe(202);
-  expect(done.documents).toEqual({
-    total: DOCUMENTS,
-    created: DOCUMENTS,
-    updated: 0,
-    unchanged: 0,
-    failed: 0,
-  });
-  expect(progress).toEqual([...progress].sort((a, b) => a - b));
   expect(rows.map(({ id }) => id).sort()).toEqual(documents.map(({ id }) => id).sort());
-  expect(rows.reduce((sum, { chunks }) => sum + chunks, 0)).toBe(done.chunks);
-  for (const number of [0, 7, 199, DOCUMENTS - 1]) {
+  expect(rows.reduce((sum, row) => sum + row.chunks, 0)).toBe(chunks);
+  for (const number of [0, 7, 99, DOCUMENTS - 1]) {
     const asked = { query: `mark${number}x${SENTENCES - 1}`, top_k: 50, mode: "lexical" };
     const { data } = (await product.call("POST", `${path}/search`, asked)).body;
     const own = data.filter(({ document_id }: Json) => document_id === `page-${number}`);
@@ -76,4 +88,61 @@ test("kill -9 during ingestion, again and again: nothing is lost and no chunk is
     expect(own.length, `page ${number}`).toBeGreaterThan(0);
     expect(new Set(spans).size, `page ${number}`).toBe(spans.length);
   }
-}, 120_000);
+}
+
+/** Texts that the provider has embedded, from a call on. */
+function embedded(from = 0): readonly string[] {
+  return product.provider
+    .calls()
+    .slice(from)
+    .filter(({ path }) => path.endsWith("/embeddings"))
+    .flatMap(({ body }) => body["input"] as readonly string[]);
+}
+
+/** Numbers of documents that a job has reported. */
+async function reported(job: string): Promise<readonly number[]> {
+  const { body } = await product.call("GET", `${job}/documents?limit=100`);
+  return body.data.map(({ number }: Json) => number);
+}
+
+test("kill -9 during ingestion, ten times: nothing is lost, twice there, or embedded again when done", async () => {
+  const path = await newCollection("meaning");
+  product.provider.reset();
+  const started = await product.call("POST", `${path}/documents?wait=false`, documents);
+  const job = started.headers.get("location") ?? "";
+
+  /** Documents that were reported after each start, and how many calls the provider had seen. */
+  const looks: { readonly numbers: readonly number[]; readonly calls: number }[] = [];
+  const progress = await killed(job, async () => {
+    looks.push({ numbers: await reported(job), calls: product.provider.count() });
+  });
+  const done = (await product.call("GET", job)).body;
+
+  expect(started.status).toBe(202);
+  expect(done.documents).toMatchObject({ total: DOCUMENTS, created: DOCUMENTS, failed: 0 });
+  expect(progress).toEqual([...progress].sort((a, b) => a - b));
+  await expectWhole(path, done.chunks);
+  expect(embedded().length).toBeGreaterThanOrEqual(done.chunks);
+  for (const { numbers, calls } of looks) {
+    const marks = new Set(numbers.map((number) => `mark${number}x`));
+    const again = embedded(calls).filter((text) => marks.has(/mark\d+x/.exec(text)?.[0] ?? ""));
+    expect(again).toEqual([]);
+  }
+}, 300_000);
+
+test("kill -9 while a collection is embedded anew, ten times: it is whole, before the switch and after it", async () => {
+  const path = await newCollection("builtin");
+  await product.call("POST", `${path}/documents?wait=true`, documents);
+  product.provider.reset();
+  const started = await product.call("POST", `${path}/reembed`, { embedder: "meaning" });
+  const job = started.headers.get("location") ?? "";
+
+  await killed(job);
+  const done = (await product.call("GET", job)).body;
+  const collection = (await product.call("GET", path)).body;
+
+  expect(done.documents).toMatchObject({ total: DOCUMENTS, updated: DOCUMENTS, failed: 0 });
+  expect(collection.embedder.dimension).toBe(64);
+  await expectWhole(path, done.chunks);
+  expect(embedded().length).toBeLessThanOrEqual(done.chunks + KILLS * UNDER_WAY);
+}, 300_000);

@@ -1,12 +1,18 @@
 // The compute pool's functions on the calling thread, with data cloned as between threads.
 
 import type { Compute } from "../../actors/ports.ts";
-import { embedTexts, parseKnowledge, splitTexts } from "../../adapters/compute-tasks.ts";
+import {
+  embedTexts,
+  parseKnowledge,
+  prepareTexts,
+  splitTexts,
+} from "../../adapters/compute-tasks.ts";
 
 const tasks: Readonly<Record<string, (input: unknown) => unknown>> = {
   "knowledge.parse": parseKnowledge,
   "knowledge.split": splitTexts,
   "knowledge.embed": embedTexts,
+  "knowledge.prepare": prepareTexts,
 };
 
 /** A pool without threads. */

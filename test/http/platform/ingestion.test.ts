@@ -3,9 +3,12 @@
 
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Compute } from "../../../actors/ports.ts";
+import { createBuiltinEmbedder } from "../../../adapters/embed/builtin.ts";
+import { createEmbedders } from "../../../adapters/embed/embedders.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import { type HttpHost, startHttpHost } from "../../support/http-host.ts";
 import { inlineCompute } from "../../support/inline-compute.ts";
+import { embeddersWith, otherEmbedder } from "../../support/other-embedder.ts";
 import { createGate, type Gate } from "../../support/scripted-llm.ts";
 import type { Json, WireEvent } from "../../support/wire-client.ts";
 
@@ -15,19 +18,16 @@ const jobs = "/v2/knowledge/jobs";
 /** Texts that were embedded, and where the pool is held before it embeds one that has the marker. */
 const embedded: string[] = [];
 let held: { readonly marker: string; readonly gate: Gate } | null = null;
-/** Failures of the next embeddings. */
-const failures: RuntimeError[] = [];
+const other = otherEmbedder();
 
 const compute: Compute = {
   async run(task, input, options) {
-    if (task === "knowledge.embed") {
-      const texts = input as readonly string[];
+    if (task === "knowledge.prepare") {
+      const { texts } = input as { readonly texts: readonly string[] };
       const { signal = new AbortController().signal } = options;
       if (held !== null && texts.some((text) => text.includes(held?.marker ?? ""))) {
         await held.gate.wait(signal);
       }
-      const failure = failures.shift();
-      if (failure !== undefined) throw failure;
       embedded.push(...texts);
     }
     return await inlineCompute.run(task, input, options);
@@ -36,12 +36,13 @@ const compute: Compute = {
 
 let host: HttpHost;
 beforeAll(async () => {
-  host = await startHttpHost({ compute });
+  const builtin = createEmbedders(createBuiltinEmbedder());
+  host = await startHttpHost({ compute, embedders: embeddersWith(builtin, [other]) });
 });
 afterAll(() => host.stop());
 
-async function newCollection(): Promise<string> {
-  const { body } = await host.call("POST", collections, { name: "Docs" });
+async function newCollection(embedder = "builtin"): Promise<string> {
+  const { body } = await host.call("POST", collections, { name: "Docs", embedder });
   return `${collections}/${body.id}`;
 }
 
@@ -118,12 +119,13 @@ test("the same documents again are unchanged and embedded by nobody; a changed o
 test("a paused job stops, and resumed it does not embed again what it had embedded", async () => {
   const path = await newCollection();
   const gate = createGate();
-  held = { marker: "lynx number 40 ", gate };
+  held = { marker: "lynx number 80 ", gate };
   embedded.length = 0;
 
-  const { headers } = await host.call("POST", `${path}/documents?wait=false`, textsOf(70, "lynx"));
+  const { headers } = await host.call("POST", `${path}/documents?wait=false`, textsOf(90, "lynx"));
   const location = headers.get("location") ?? "";
   await gate.reached;
+  await expect.poll(() => embedded.length, { timeout: 10_000 }).toBeGreaterThan(0);
   const before = [...embedded];
   const pause = await host.call("POST", `${location}/pause`);
   const paused = await jobAs(location, "paused");
@@ -133,20 +135,20 @@ test("a paused job stops, and resumed it does not embed again what it had embedd
   const again = await host.call("POST", `${location}/resume`);
 
   expect([pause.status, resumed.status, again.status]).toEqual([202, 202, 409]);
-  expect(paused.done).toBeLessThan(70);
-  expect(job).toMatchObject({ documents: { total: 70, created: 70 }, chunks: 70 });
+  expect(paused.done).toBeLessThan(90);
+  expect(job).toMatchObject({ documents: { total: 90, created: 90 }, chunks: 90 });
   const twice = embedded.filter((text, at) => embedded.indexOf(text) !== at);
   expect(before.length).toBeGreaterThan(0);
   expect(twice.filter((text) => before.includes(text))).toEqual([]);
-  expect((await host.call("GET", `${path}/documents?limit=100`)).body.data).toHaveLength(70);
+  expect((await host.call("GET", `${path}/documents?limit=100`)).body.data).toHaveLength(90);
 });
 
 test("a cancelled job leaves whole documents and nothing else", async () => {
   const path = await newCollection();
   const gate = createGate();
-  held = { marker: "mole number 50 ", gate };
+  held = { marker: "mole number 80 ", gate };
 
-  const { headers } = await host.call("POST", `${path}/documents?wait=false`, textsOf(70, "mole"));
+  const { headers } = await host.call("POST", `${path}/documents?wait=false`, textsOf(90, "mole"));
   const location = headers.get("location") ?? "";
   await gate.reached;
   await host.call("POST", `${location}/cancel`);
@@ -174,8 +176,12 @@ test("a cancelled job leaves whole documents and nothing else", async () => {
 });
 
 test("an embedder that is away for a moment is asked again; one that refuses fails its documents alone", async () => {
-  const path = await newCollection();
-  failures.push(new RuntimeError("PROVIDER_UNAVAILABLE", "It is away."));
+  const path = await newCollection("other-1");
+  const failures = [new RuntimeError("PROVIDER_UNAVAILABLE", "It is away.")];
+  other.before = async () => {
+    const failure = failures.shift();
+    if (failure !== undefined) throw failure;
+  };
 
   const patient = await host.call("POST", `${path}/documents?wait=true`, {
     id: "one",
