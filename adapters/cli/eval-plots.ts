@@ -26,7 +26,7 @@ export function escaped(text: string): string {
 const x = (value: number): string => (MARGIN + value * SIZE).toFixed(1);
 const y = (value: number): string => (12 + (1 - value) * SIZE).toFixed(1);
 
-function frame(title: string, axes: readonly [string, string], inner: string): string {
+function frame(title: string, axes: readonly [string, string], inner: string, legend = ""): string {
   const ticks = [0, 0.25, 0.5, 0.75, 1]
     .map(
       (at) =>
@@ -39,7 +39,7 @@ function frame(title: string, axes: readonly [string, string], inner: string): s
   const width = SIZE + MARGIN + 16;
   const height = SIZE + 56;
   return (
-    `<figure><figcaption>${escaped(title)}</figcaption><svg viewBox="0 0 ${width} ${height}" ` +
+    `<figure><figcaption>${escaped(title)}</figcaption>${legend}<svg viewBox="0 0 ${width} ${height}" ` +
     `width="${width}" height="${height}" role="img" aria-label="${escaped(title)}">${ticks}${inner}` +
     `<text x="${x(0.5)}" y="${SIZE + 46}" text-anchor="middle">${escaped(axes[0])}</text>` +
     `<text transform="translate(11 ${y(0.5)}) rotate(-90)" text-anchor="middle">${escaped(axes[1])}</text>` +
@@ -75,19 +75,19 @@ export function curvePlot(
   mark?: number,
 ): string {
   const lines = curves
-    .map(({ name, colour, points }, at) => {
+    .map(({ colour, points }) => {
       const path = points.map(([px, py]) => `${x(px)},${y(py)}`).join(" ");
-      return (
-        `<polyline points="${path}" fill="none" stroke="${colour}" stroke-width="2"/>` +
-        `<text x="${x(0.03)}" y="${24 + at * 15}" fill="${colour}">${escaped(name)}</text>`
-      );
+      return `<polyline points="${path}" fill="none" stroke="${colour}" stroke-width="2"/>`;
     })
     .join("");
+  const names = curves.map(
+    ({ name, colour }) => `<span><i style="background:${colour}"></i>${escaped(name)}</span>`,
+  );
   const at =
     mark === undefined
       ? ""
       : `<line x1="${x(mark)}" y1="${y(0)}" x2="${x(mark)}" y2="${y(1)}" stroke="${COLOURS.text}" stroke-dasharray="2 3"/>`;
-  return frame(title, axes, lines + at);
+  return frame(title, axes, lines + at, `<div class="legend">${names.join("")}</div>`);
 }
 
 /** A matrix of counts: rows are what was wanted, columns what was chosen. */
@@ -96,7 +96,7 @@ export function matrixPlot(
   labels: readonly string[],
   counts: readonly (readonly number[])[],
 ): string {
-  const cell = Math.max(8, Math.min(28, Math.floor(560 / Math.max(1, labels.length))));
+  const cell = Math.max(13, Math.min(28, Math.floor(560 / Math.max(1, labels.length))));
   const left = 190;
   const most = Math.max(1, ...counts.map((row) => Math.max(0, ...row)));
   const cells = counts
@@ -136,7 +136,9 @@ export function page(title: string, body: string): string {
   return `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>${escaped(title)}</title><style>
 body{font:14px/1.5 system-ui,sans-serif;color:${COLOURS.text};margin:2rem;max-width:75rem}
 figure{display:inline-block;margin:0 1.5rem 1.5rem 0;vertical-align:top}figcaption{font-weight:600}
-svg text{font-size:11px;fill:${COLOURS.text}}table{border-collapse:collapse;margin:0 0 1.5rem}
+svg text{font-size:11px;fill:${COLOURS.text}}.legend{font-size:11px;display:flex;gap:1rem}
+.legend i{display:inline-block;width:1em;height:.25em;margin-right:.4em;vertical-align:middle}
+table{border-collapse:collapse;margin:0 0 1.5rem}
 td,th{border:1px solid ${COLOURS.grid};padding:.25rem .6rem;text-align:left;vertical-align:top}
 </style></head><body><h1>${escaped(title)}</h1>${body}</body></html>\n`;
 }

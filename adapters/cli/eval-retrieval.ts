@@ -1,9 +1,8 @@
 // `troupe eval retrieval`: indexes a corpus with the server's own splitter, index and built-in
 // embedder, asks the queries and grades what is found, lexical, by vectors and both.
 
-import { stat, writeFile } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { type LexicalHit, searchLexical } from "../../actors/knowledge/bm25.ts";
 import { feedbackFrom, searchAgain } from "../../actors/knowledge/feedback.ts";
 import { createMemoryChunks, type MemoryChunks } from "../../actors/knowledge/memory-chunks.ts";
@@ -21,6 +20,7 @@ import { RuntimeError } from "../../runtime/errors.ts";
 import { createBuiltinEmbedder } from "../embed/builtin.ts";
 import { type Line, numberField, readLines, textField } from "./eval-lines.ts";
 import { ndcg, quantile, type Relevance, recall, reciprocalRank } from "./eval-measures.ts";
+import { deliver, evalArgs, reportOptions, shareOf } from "./eval-options.ts";
 import { curvePlot, escaped, page, tableOf } from "./eval-plots.ts";
 
 const options = {
@@ -32,8 +32,7 @@ const options = {
   "vector-weight": { type: "string" },
   "score-threshold": { type: "string" },
   outside: { type: "string" },
-  out: { type: "string" },
-  json: { type: "boolean" },
+  ...reportOptions,
 } as const;
 
 /** Limits of one evaluation. */
@@ -63,17 +62,9 @@ export interface RetrievalFigures {
 
 /** Evaluates and prints. @throws RuntimeError naming what is wrong. */
 export async function evaluate(args: readonly string[]): Promise<number> {
-  const { values, positionals } = parseArgs({
-    args: [...args],
-    options,
-    strict: true,
-    allowPositionals: true,
-  });
+  const { values, positionals } = evalArgs(args, options);
   if (values.embedder !== "builtin") {
     throw new RuntimeError("INVALID", "--embedder is builtin: others need a running server");
-  }
-  if (values.out !== undefined && !values.out.toLowerCase().endsWith(".html")) {
-    throw new RuntimeError("INVALID", "--out names an .html file");
   }
   const modes = values.mode === undefined ? MODES : MODES.filter((mode) => mode === values.mode);
   if (modes.length === 0) throw new RuntimeError("INVALID", `--mode is ${MODES.join(", ")}`);
@@ -97,12 +88,14 @@ export async function evaluate(args: readonly string[]): Promise<number> {
   }
   const chunks = index.count;
   const about = `${corpus.length} documents, ${chunks} chunks (${Math.round(chunks / seconds)} a second), embedder builtin`;
-  if (values.json === true) console.log(JSON.stringify({ about, figures }, null, 1));
-  else print(about, figures);
-  if (values.out !== undefined) {
-    await writeFile(values.out, pageOf(files.corpus, about, figures));
-    if (values.json !== true) console.log(`\nThe page with plots is ${values.out}`);
-  }
+  await deliver(
+    {
+      data: { about, figures },
+      print: () => print(about, figures),
+      page: () => pageOf(files.corpus, about, figures),
+    },
+    values,
+  );
   return 0;
 }
 
@@ -128,16 +121,6 @@ async function filesOf(values: Partial<Files>, positionals: readonly string[]): 
     throw new RuntimeError("INVALID", `name a folder or --${name}`);
   };
   return { corpus: fileOf("corpus"), queries: fileOf("queries"), qrels: fileOf("qrels") };
-}
-
-function shareOf(
-  values: Readonly<Record<string, unknown>>,
-  name: "vector-weight" | "score-threshold",
-): number | undefined {
-  if (values[name] === undefined) return undefined;
-  const share = Number(values[name]);
-  if (share >= 0 && share <= 1) return share;
-  throw new RuntimeError("INVALID", `--${name} is 0 to 1`);
 }
 
 /** The first of several names that a field goes by. */

@@ -1,13 +1,13 @@
 // `troupe eval routing FILE`: routes every labelled message without a model and prints how good the
 // decisions are, which sub-agents collide, and a page with plots.
 
-import { readFile, writeFile } from "node:fs/promises";
-import { parseArgs } from "node:util";
+import { readFile } from "node:fs/promises";
 import { threshold } from "../../actors/routing/judge.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { loadConfig } from "../config.ts";
 import { openApi } from "./api-client.ts";
 import { parsedJson, readLines, textField } from "./eval-lines.ts";
+import { deliver, evalArgs, reportOptions } from "./eval-options.ts";
 import {
   type Collision,
   collisionsOf,
@@ -32,8 +32,7 @@ const options = {
   text: { type: "string", default: "text" },
   label: { type: "string", default: "intent" },
   "out-of-scope": { type: "string", default: "oos" },
-  out: { type: "string" },
-  json: { type: "boolean" },
+  ...reportOptions,
   url: { type: "string" },
   key: { type: "string" },
   tenant: { type: "string" },
@@ -51,18 +50,10 @@ interface Fields {
 
 /** Evaluates and prints. @throws RuntimeError naming what is wrong. */
 export async function evaluate(args: readonly string[]): Promise<number> {
-  const { values, positionals } = parseArgs({
-    args: [...args],
-    options,
-    strict: true,
-    allowPositionals: true,
-  });
+  const { values, positionals } = evalArgs(args, options);
   const [file, ...more] = positionals;
   if (file === undefined || more.length > 0) {
     throw new RuntimeError("INVALID", "name one labelled file: troupe eval routing FILE");
-  }
-  if (values.out !== undefined && !values.out.toLowerCase().endsWith(".html")) {
-    throw new RuntimeError("INVALID", "--out names an .html file");
   }
   if ([values.train, values.agent, values.folds].filter((one) => one !== undefined).length > 1) {
     throw new RuntimeError("INVALID", "--train, --agent and --folds exclude each other");
@@ -72,13 +63,14 @@ export async function evaluate(args: readonly string[]): Promise<number> {
   const found = await decisions(rows, values, fields);
   const figures = figuresOf(found.outcomes, threshold);
   const report = { file, figures, ...found };
-  if (values.json === true)
-    console.log(JSON.stringify({ ...report, outcomes: undefined }, null, 1));
-  else print(report);
-  if (values.out !== undefined) {
-    await writeFile(values.out, routingPage(report));
-    if (values.json !== true) console.log(`\nThe page with plots is ${values.out}`);
-  }
+  await deliver(
+    {
+      data: { ...report, outcomes: undefined },
+      print: () => print(report),
+      page: () => routingPage(report),
+    },
+    values,
+  );
   return 0;
 }
 

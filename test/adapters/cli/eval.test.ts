@@ -138,6 +138,9 @@ describe("troupe eval routing", () => {
     expect(html).toContain("Reliability");
     expect(html).toContain("Threshold");
     expect(html).toContain("Confusion");
+    expect(html).toMatch(
+      /class="legend"><span><i style="background:#[0-9a-f]{6}"><\/i>right among/,
+    );
     expect(html).not.toMatch(/<script|<link|src=|url\(|https?:/);
   });
 
@@ -173,6 +176,9 @@ describe("troupe eval routing", () => {
     [["routing", messages, "--folds", "1"], /--folds is 2 to 20/],
     [["routing", messages, "--folds", "3", "--train", train], /exclude each other/],
     [["routing", messages, "--out", "x.png"], /--out names an .html file/],
+    [["retrieval", "--out", "x.png"], /--out names an .html file/],
+    [["retrieval", ".", "--vector-weight", ""], /--vector-weight is 0 to 1/],
+    [["retrieval", ".", "--score-threshold", "2"], /--score-threshold is 0 to 1/],
   ])("refuses %j", async (args, message) => {
     expect(await run(args)).toBe(1);
     expect(failed.join("\n")).toMatch(message);
