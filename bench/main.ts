@@ -12,6 +12,7 @@ import { chatThroughput } from "./questions/chat-throughput.ts";
 import { chatsInFlight } from "./questions/chats-in-flight.ts";
 import { frontDoor } from "./questions/front-door.ts";
 import { indexIngest, indexSearch } from "./questions/index-search.ts";
+import { ingest } from "./questions/ingest.ts";
 import { kill } from "./questions/kill.ts";
 import { memory } from "./questions/memory.ts";
 import { openStreams } from "./questions/open-streams.ts";
@@ -67,6 +68,7 @@ const questions: readonly Question[] = [
   runtimeIdle,
   indexSearch,
   indexIngest,
+  ingest,
 ];
 
 const ROUNDS = 5;
