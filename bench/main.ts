@@ -5,6 +5,7 @@ import { writeFileSync } from "node:fs";
 import { cpus, release, totalmem } from "node:os";
 import { parseArgs } from "node:util";
 import type { Question, Row } from "./question.ts";
+import { chatEmbedding } from "./questions/chat-embedding.ts";
 import { chatFairness } from "./questions/chat-fairness.ts";
 import { chatLatency } from "./questions/chat-latency.ts";
 import { chatTenants } from "./questions/chat-tenants.ts";
@@ -48,6 +49,7 @@ const questions: readonly Question[] = [
   chatThroughput,
   chatLatency,
   chatFairness,
+  chatEmbedding,
   chatTenants,
   chatsInFlight,
   streams,
