@@ -7,10 +7,10 @@ import { ingestionJobsTable, type Source } from "../actors/records/ingestion-job
 import type { RunningSystem } from "../runtime/pool.ts";
 import { BUILTIN } from "./embed/kinds.ts";
 import type { EmbeddersConfig } from "./embed/tasks.ts";
+import { searchesElsewhere } from "./knowledge/elsewhere.ts";
 import type { Place } from "./knowledge/rows.ts";
 import type { SourcePlace } from "./knowledge/sources.ts";
 import type { KnowledgeStore } from "./knowledge/store.ts";
-import type { SearchDone, SearchWork } from "./search-tasks.ts";
 
 /** What main does with knowledge. */
 export interface Knowledge {
@@ -23,9 +23,6 @@ export interface Knowledge {
   readonly embedders: Embedders;
   readonly rerankers: Pick<Rerankers, "names">;
 }
-
-/** A search that has waited this long has a caller who has gone. */
-const SEARCH_MS = 30_000;
 
 /** Knowledge over the system's `bulk` environment. */
 export function createKnowledge(system: KnowledgeSystem, config: EmbeddersConfig): Knowledge {
@@ -115,19 +112,11 @@ async function load(
         return row && ((row.value as StoredCollection).retrieval ?? {});
       },
       ...{ embedder, embedders, rerankers },
-      elsewhere: {
-        search: async (place, query) => {
-          const work: SearchWork = { data: config.data, place, query };
-          const { tenant } = place;
-          const done = await compute.run("knowledge.search", work, {
-            tenant,
-            timeoutMs: SEARCH_MS,
-          });
-          const { found, isDamaged } = done as SearchDone;
-          if (isDamaged) say(place, "damaged");
-          return found;
-        },
-      },
+      elsewhere: searchesElsewhere({
+        compute,
+        data: config.data,
+        damaged: (place) => say(place, "damaged"),
+      }),
     }),
     embedders,
     rerankers,

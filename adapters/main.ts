@@ -13,6 +13,7 @@ import { adminKey, readSmall, writeSmall } from "./data-folder.ts";
 import { embeddersConfig, embedTasks } from "./embed/tasks.ts";
 import type { Front } from "./front.ts";
 import type { RequestLine } from "./http/door.ts";
+import { searchTaskName } from "./knowledge/elsewhere.ts";
 import { createLog, type Log } from "./telemetry/log.ts";
 
 /** Runs the server. Resolves to the exit code: 0 when stopped, 1 when it could not start. */
@@ -93,7 +94,7 @@ async function start(config: Config, log: Log): Promise<Running> {
         name: "mergeCollections",
         batch: mergeLane,
       },
-      "knowledge.search": {
+      [searchTaskName]: {
         url: new URL("./search-tasks.js", import.meta.url).href,
         name: "searchCollections",
         batch: searchLane,

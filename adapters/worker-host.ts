@@ -11,9 +11,10 @@ import { createBuiltinEmbedder } from "./embed/builtin.ts";
 import { createEmbedders } from "./embed/embedders.ts";
 import { createRerankers } from "./embed/rerankers.ts";
 import type { EmbeddersConfig } from "./embed/tasks.ts";
+import { searchesElsewhere } from "./knowledge/elsewhere.ts";
 import { fetchDocument } from "./knowledge/fetch-document.ts";
 import { createIngest } from "./knowledge/ingest.ts";
-import { createMerger, indexFolder } from "./knowledge/merger.ts";
+import { createMerger } from "./knowledge/merger.ts";
 import { createReembed } from "./knowledge/reembed.ts";
 import { createRetriever } from "./knowledge/retriever.ts";
 import type { Place } from "./knowledge/rows.ts";
@@ -23,7 +24,6 @@ import type { LlmConfig } from "./llm/config.ts";
 import { createLlm } from "./llm/llm.ts";
 import { createMemories } from "./memory/memories.ts";
 import { createPoolParser } from "./parse/pool-parser.ts";
-import { createSegmentFiles } from "./segment-files.ts";
 
 /** What a worker's ports are built from. It holds keys: never logged. */
 export type HostConfig = Pick<
@@ -39,14 +39,10 @@ export const workerHost: WorkerHost<HostConfig> = {
     const embedder = createBuiltinEmbedder();
     const embedders = createEmbedders(embedder, { config, compute });
     const merger = createMerger({ bulk, compute, data: config.data });
-    const segments = {
-      files: createSegmentFiles(),
-      folderOf: (place: Place) => indexFolder(config.data, place),
-      // A port cannot tell an actor. Another merge at the same time does no harm, and when this one
-      // fails, main's next search or change has the collection's actor begin another.
-      damaged: (place: Place) => {
-        merger.merge(place, { isForced: true }).catch(() => undefined);
-      },
+    // A port cannot tell an actor. Another merge at the same time does no harm, and when this one
+    // fails, main's next search or change has the collection's actor begin another.
+    const damaged = (place: Place): void => {
+      merger.merge(place, { isForced: true }).catch(() => undefined);
     };
     const writer = createKnowledgeWriter({ bulk, nowMs: Date.now });
     const web = createEgress({ allowedHosts: config.knowledge.fetchHosts });
@@ -57,7 +53,8 @@ export const workerHost: WorkerHost<HostConfig> = {
       retriever: createRetriever({
         reader: bulk,
         settingsOf: settingsFrom(hot),
-        ...{ embedder, embedders, segments },
+        ...{ embedder, embedders },
+        elsewhere: searchesElsewhere({ compute, data: config.data, damaged }),
         rerankers: createRerankers({ config, compute }),
       }),
       merger,

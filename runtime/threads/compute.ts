@@ -208,6 +208,9 @@ async function startThreads(threads: number, idleMs: number, heapMib: number): P
     maxThreads: threads,
     idleTimeout: idleMs,
     resourceLimits: { maxOldGenerationSizeMb: heapMib },
+    // Else a thread sleeps between two tasks with its event loop: what a task left to be done beside
+    // it, such as opening the next index files, would never be.
+    atomics: "disabled",
     // Who waits does so here, in fair order.
     maxQueue: Number.POSITIVE_INFINITY,
   });

@@ -10,6 +10,7 @@ import { type MergeInput, mergeTask } from "../../adapters/knowledge/merge-task.
 import { createMerger, indexFolder, type Merger } from "../../adapters/knowledge/merger.ts";
 import { createRetriever } from "../../adapters/knowledge/retriever.ts";
 import type { Place, PreparedChunk } from "../../adapters/knowledge/rows.ts";
+import type { Searcher } from "../../adapters/knowledge/searcher.ts";
 import { createKnowledgeWriter, type KnowledgeWriter } from "../../adapters/knowledge/writer.ts";
 import { createSegmentFiles } from "../../adapters/segment-files.ts";
 import { newId } from "../../runtime/id.ts";
@@ -46,6 +47,7 @@ export interface KnowledgeRows {
     readonly files?: SegmentFiles | null;
     readonly damaged?: (place: Place) => void;
     readonly cacheBytesMax?: number;
+    readonly elsewhere?: Pick<Searcher, "search">;
   }): Retriever;
   /** A merger whose task works with these. */
   mergerWith(options: { readonly files?: SegmentFiles; readonly bulk?: Bulk }): Merger;
