@@ -7,14 +7,18 @@ import { type Product, startProduct } from "../support/product.ts";
 import type { Json } from "../support/wire-client.ts";
 
 const KILLS = 10;
-const DOCUMENTS = 240;
+const DOCUMENTS = 600;
 const SENTENCES = 30;
-/** Longest life of one process while the job goes on, ms. */
-const LIFE_MS = 400;
+/** A process lives for some calls of the embedder and a moment more, but no longer than this, ms. */
+const LIFE_MS = 3_000;
+const CALLS = 4;
+const MOMENT_MS = 120;
+/** What a call of the embedder takes, so that some are under way when it is killed, ms. */
+const CALL_MS = 60;
 /** Texts that one process can have under way when it is killed: two pieces of 64. */
 const UNDER_WAY = 2 * 64;
 const collections = "/v2/knowledge/collections";
-/** Seen through the API and not on disk, so nothing of the provider's answers is remembered. */
+/** Vectors are not remembered, so that every embedding is a call. */
 const config = `embedding:
   cache_mib: 0
 embedders:
@@ -45,6 +49,14 @@ async function newCollection(embedder: string): Promise<string> {
   return `${collections}/${body.id}`;
 }
 
+async function life(): Promise<void> {
+  const endMs = Date.now() + LIFE_MS;
+  const enough = product.provider.count() + 1 + Math.random() * CALLS;
+  const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+  while (product.provider.count() < enough && Date.now() < endMs) await pause(5);
+  await pause(Math.random() * MOMENT_MS);
+}
+
 /** Kills it again and again while the job goes on; how far it had come each time. */
 async function killed(
   job: string,
@@ -52,7 +64,7 @@ async function killed(
 ): Promise<readonly number[]> {
   const progress: number[] = [];
   for (let kill = 0; kill < KILLS; kill += 1) {
-    await new Promise((resolve) => setTimeout(resolve, Math.random() * LIFE_MS));
+    await life();
     await product.kill();
     await product.start();
     progress.push((await product.call("GET", job)).body.done);
@@ -108,6 +120,7 @@ async function reported(job: string): Promise<readonly number[]> {
 test("kill -9 during ingestion, ten times: nothing is lost, twice there, or embedded again when done", async () => {
   const path = await newCollection("meaning");
   product.provider.reset();
+  product.provider.otherwise({ firstByteMs: CALL_MS });
   const started = await product.call("POST", `${path}/documents?wait=false`, documents);
   const job = started.headers.get("location") ?? "";
 
@@ -121,6 +134,7 @@ test("kill -9 during ingestion, ten times: nothing is lost, twice there, or embe
   expect(started.status).toBe(202);
   expect(done.documents).toMatchObject({ total: DOCUMENTS, created: DOCUMENTS, failed: 0 });
   expect(progress).toEqual([...progress].sort((a, b) => a - b));
+  expect(new Set(progress).size).toBeGreaterThan(1);
   await expectWhole(path, done.chunks);
   expect(embedded().length).toBeGreaterThanOrEqual(done.chunks);
   for (const { numbers, calls } of looks) {
@@ -134,14 +148,16 @@ test("kill -9 while a collection is embedded anew, ten times: it is whole, befor
   const path = await newCollection("builtin");
   await product.call("POST", `${path}/documents?wait=true`, documents);
   product.provider.reset();
+  product.provider.otherwise({ firstByteMs: CALL_MS });
   const started = await product.call("POST", `${path}/reembed`, { embedder: "meaning" });
   const job = started.headers.get("location") ?? "";
 
-  await killed(job);
+  const progress = await killed(job);
   const done = (await product.call("GET", job)).body;
   const collection = (await product.call("GET", path)).body;
 
   expect(done.documents).toMatchObject({ total: DOCUMENTS, updated: DOCUMENTS, failed: 0 });
+  expect(new Set(progress).size).toBeGreaterThan(1);
   expect(collection.embedder.dimension).toBe(64);
   await expectWhole(path, done.chunks);
   expect(embedded().length).toBeLessThanOrEqual(done.chunks + KILLS * UNDER_WAY);
