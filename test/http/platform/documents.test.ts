@@ -3,6 +3,7 @@
 
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Compute } from "../../../actors/ports.ts";
+import { ingestTasks } from "../../../adapters/knowledge/embed-chunks.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import { type HttpHost, startHttpHost } from "../../support/http-host.ts";
 import { inlineCompute } from "../../support/inline-compute.ts";
@@ -12,7 +13,7 @@ let failure: RuntimeError | undefined;
 
 const compute: Compute = {
   async run(task, input, options) {
-    if (task === "knowledge.embed" && failure !== undefined) throw failure;
+    if (task === ingestTasks.prepare && failure !== undefined) throw failure;
     return await inlineCompute.run(task, input, options);
   },
 };
