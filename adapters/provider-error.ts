@@ -2,8 +2,11 @@
 // come again, as a RuntimeError. The provider's text is shortened and never carries the key.
 
 import { RuntimeError } from "../runtime/errors.ts";
+import type { EgressResponse } from "./egress.ts";
 
 const MESSAGE_CHARS_MAX = 300;
+/** Of a refusal's body so much is looked at. */
+const REFUSAL_CHARS_MAX = 8_192;
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
@@ -19,6 +22,26 @@ export interface ProviderRefusal {
   readonly retryAfterMs?: string | undefined;
   /** Removed from whatever the provider says. */
   readonly secret: string;
+}
+
+/** The error for an answer whose status is none of success. `text` is its body. */
+export function refusedBy(
+  { status, headers }: Pick<EgressResponse, "status" | "headers">,
+  text: string,
+  { provider, secret }: Pick<ProviderRefusal, "provider" | "secret">,
+): RuntimeError {
+  const header = (name: string) => {
+    const value = headers[name];
+    return typeof value === "string" ? value : undefined;
+  };
+  return providerError({
+    provider,
+    status,
+    body: text.slice(0, REFUSAL_CHARS_MAX),
+    retryAfter: header("retry-after"),
+    retryAfterMs: header("retry-after-ms"),
+    secret,
+  });
 }
 
 /** The error for a refusal: PROVIDER_LIMITED, PROVIDER_UNAVAILABLE or PROVIDER_FAILED. */

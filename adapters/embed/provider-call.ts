@@ -6,7 +6,7 @@ import { RuntimeError } from "../../runtime/errors.ts";
 import type { FairSlots } from "../../runtime/shared/fair-slots.ts";
 import type { ProviderConfig } from "../config.ts";
 import type { Egress } from "../egress.ts";
-import { providerError } from "../provider-error.ts";
+import { refusedBy } from "../provider-error.ts";
 import { retryDelay } from "../provider-retry.ts";
 
 /** What is called, and how. */
@@ -26,8 +26,6 @@ export interface ProviderCallParts<T> {
   /** A number in [0, 1) for jitter. Default Math.random. */
   readonly random?: () => number;
 }
-
-const REFUSAL_CHARS = 8_192;
 
 /**
  * What was read. @throws RuntimeError PROVIDER_LIMITED, PROVIDER_UNAVAILABLE, PROVIDER_FAILED,
@@ -89,18 +87,7 @@ async function post<T>(
   });
   const text = await response.text();
   if (response.status >= 200 && response.status < 300) return read(text);
-  const header = (name: string) => {
-    const value = response.headers[name];
-    return typeof value === "string" ? value : undefined;
-  };
-  throw providerError({
-    provider: provider.name,
-    status: response.status,
-    body: text.slice(0, REFUSAL_CHARS),
-    retryAfter: header("retry-after"),
-    retryAfterMs: header("retry-after-ms"),
-    secret: apiKey ?? "",
-  });
+  throw refusedBy(response, text, { provider: provider.name, secret: apiKey ?? "" });
 }
 
 function cancelled({ name }: ProviderConfig): RuntimeError {

@@ -2,7 +2,7 @@
 // whole answer or a stream of events, read without any promise for each token.
 
 import type { Egress, EgressResponse } from "../egress.ts";
-import { providerError } from "../provider-error.ts";
+import { providerError, refusedBy } from "../provider-error.ts";
 import { cutShort, type Json, parseObject } from "./answer.ts";
 import type { ProviderConfig, ProviderTimeouts } from "./config.ts";
 import { connectionsMaxDefault, providerTimeouts } from "./config.ts";
@@ -16,7 +16,6 @@ export interface TransportParts {
 
 /** Bytes of one whole answer or stream. */
 const ANSWER_BYTES_MAX = 64 * 1024 * 1024;
-const REFUSAL_CHARS_MAX = 8_192;
 
 type CallLimits = ProviderTimeouts & { readonly bytesMax: number };
 
@@ -48,18 +47,7 @@ export async function post(
   });
   if (response.status >= 200 && response.status < 300) return response;
   const text = await response.text();
-  const header = (name: string) => {
-    const value = response.headers[name];
-    return typeof value === "string" ? value : undefined;
-  };
-  throw providerError({
-    provider: config.name,
-    status: response.status,
-    body: text.slice(0, REFUSAL_CHARS_MAX),
-    retryAfter: header("retry-after"),
-    retryAfterMs: header("retry-after-ms"),
-    secret: config.apiKey,
-  });
+  throw refusedBy(response, text, { provider: config.name, secret: config.apiKey });
 }
 
 /** Where a stream's events go. */
