@@ -43,6 +43,7 @@ export const errorTable = {
   MISDIRECTED: fail(421),
   KEY_REUSED: fail(422),
   DOCUMENT_UNREADABLE: fail(422),
+  URL_REFUSED: fail(422),
   HEADERS_TOO_LARGE: fail(431),
   // Limits that pass with time.
   REQUEST_TIMEOUT: later(408),

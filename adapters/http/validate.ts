@@ -107,11 +107,28 @@ function expectedOf(finding: Finding): string {
     return /^[aeiou]/.test(type) ? `an ${type}` : `a ${type}`;
   }
   const count = /^must not have (fewer|more) than (\d+) (\w+)$/.exec(finding.message);
-  if (count !== null)
-    return `of at ${count[1] === "fewer" ? "least" : "most"} ${count[2]} ${count[3]}`;
+  if (count !== null) return countedOf(count[1] === "fewer" ? "least" : "most", count);
+  const bound = /^must be (>=|<=|>|<) (-?[\d.e+-]+)$/.exec(finding.message);
+  if (bound !== null) return `${boundWords.get(bound[1] ?? "")} ${bound[2]}`;
   return finding.message.replace(/^must (be |have |match )?/, (_all, verb: string | undefined) =>
     verb === "have " ? "something that has " : verb === "match " ? "something that matches " : "",
   );
+}
+
+const boundWords = new Map([
+  [">=", "at least"],
+  ["<=", "at most"],
+  [">", "greater than"],
+  ["<", "less than"],
+]);
+
+/** "of at least 1 character", "of at least 2 characters". */
+function countedOf(
+  which: "least" | "most",
+  [, , number = "", what = ""]: readonly string[],
+): string {
+  const one = what === "properties" ? "property" : what.replace(/s$/, "");
+  return `of at ${which} ${number} ${number === "1" ? one : what}`;
 }
 
 /** A name as part of an RFC 6901 pointer. */

@@ -16,7 +16,7 @@ const ACCEPT =
 
 /**
  * The document at an address.
- * @throws RuntimeError EGRESS_REFUSED, PROVIDER_FAILED (no success, too large), PROVIDER_UNAVAILABLE,
+ * @throws RuntimeError URL_REFUSED, PROVIDER_FAILED (no success, too large), PROVIDER_UNAVAILABLE,
  *   DEADLINE, CANCELLED.
  */
 export async function fetchDocument(
@@ -27,7 +27,7 @@ export async function fetchDocument(
   let url = address;
   for (let redirects = 0; redirects <= fetchLimits.redirects; redirects += 1) {
     const { totalMs, bytesMax } = fetchLimits;
-    const response = await egress.request({
+    const asked = egress.request({
       url,
       method: "GET",
       headers: { accept: ACCEPT, "user-agent": "Troupe" },
@@ -35,6 +35,7 @@ export async function fetchDocument(
       limits: { totalMs, bytesMax },
       redirects: "show",
     });
+    const response = await asked.catch(refuseToCaller);
     const { status, headers } = response;
     const location = status >= 300 && status < 400 ? headers["location"] : undefined;
     if (typeof location === "string" && URL.canParse(location, url)) {
@@ -49,7 +50,7 @@ export async function fetchDocument(
     const pieces: Buffer[] = [];
     await response.read((piece) => pieces.push(Buffer.from(piece)));
     const type = headers["content-type"];
-    const name = decodeURIComponent(new URL(url).pathname.split("/").at(-1) ?? "");
+    const name = nameOf(url);
     return {
       bytes: Buffer.concat(pieces),
       ...(name === "" ? {} : { name }),
@@ -60,4 +61,21 @@ export async function fetchDocument(
     "PROVIDER_FAILED",
     `The address redirects more than ${fetchLimits.redirects} times.`,
   );
+}
+
+/** The address is the caller's: that it may not be asked is no failure of the server. */
+function refuseToCaller(error: unknown): never {
+  if (!(error instanceof RuntimeError) || error.code !== "EGRESS_REFUSED") throw error;
+  const details = { ...error.details, pointer: "/url" };
+  throw new RuntimeError("URL_REFUSED", error.message, details, { cause: error });
+}
+
+/** The last part of the path, as it is where its escapes are none. */
+function nameOf(url: string): string {
+  const name = new URL(url).pathname.split("/").at(-1) ?? "";
+  try {
+    return decodeURIComponent(name);
+  } catch {
+    return name;
+  }
 }

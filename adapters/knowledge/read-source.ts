@@ -153,7 +153,7 @@ const gone = (number: number): ErrorData => ({
 
 const documentsFault = new Set(["DOCUMENT_UNREADABLE", "INVALID", "BODY_TOO_LARGE"]);
 const addressFault = new Set([
-  "EGRESS_REFUSED",
+  "URL_REFUSED",
   "PROVIDER_FAILED",
   "PROVIDER_UNAVAILABLE",
   "DEADLINE",

@@ -64,11 +64,11 @@ test("an address that may not be reached, is not there or leads nowhere fails al
   ]);
 
   expect(data.map(({ status, error }: Json) => error?.code ?? status)).toEqual([
-    "EGRESS_REFUSED",
-    "EGRESS_REFUSED",
+    "URL_REFUSED",
+    "URL_REFUSED",
     "PROVIDER_FAILED",
     "PROVIDER_FAILED",
-    "EGRESS_REFUSED",
+    "URL_REFUSED",
     "created",
   ]);
 });

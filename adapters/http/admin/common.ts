@@ -4,7 +4,7 @@ import { RuntimeError } from "../../../runtime/errors.ts";
 import type { KeyStore } from "../keys.ts";
 import { json } from "../reply.ts";
 import type { RouteContext } from "../route.ts";
-import type { Page } from "../services/paging.ts";
+import { cursorOf, type Page } from "../services/paging.ts";
 
 /** `?tenant=` of the operator that means every tenant. */
 const ALL = "*";
@@ -55,7 +55,7 @@ export const toTime = (ms: number): string => new Date(ms).toISOString();
 /** The same for what may not have been. */
 export const timeOrNull = (ms: number | null): string | null => (ms === null ? null : toTime(ms));
 
-/** A page as it is answered. */
-export function shown<T>(page: Page<T>): ReturnType<typeof json> {
-  return json(200, { data: page.items, next_cursor: page.next });
+/** A page of a list as it is answered. */
+export function shown<T>(list: string, page: Page<T>): ReturnType<typeof json> {
+  return json(200, { data: page.items, next_cursor: cursorOf(list, page) });
 }

@@ -10,8 +10,7 @@ import { pageOf, pageRequest } from "../services/paging.ts";
 import type { Services } from "../services/services.ts";
 import { common, type Redact, scopeOf, shown, tenantOf, toTime } from "./common.ts";
 
-/** Between tenant and letter in a cursor over all tenants. */
-const SEPARATOR = ":";
+const path = "/admin/dead-letters";
 const KIND = /^[A-Za-z0-9_.~@-]{1,64}$/;
 
 /** All routes of dead letters. */
@@ -25,26 +24,26 @@ export function deadLetterRoutes(
     defineRoute({
       ...common,
       method: "GET",
-      pattern: "/admin/dead-letters",
+      pattern: path,
       role: "owner",
       handler: async (context) => {
         const { query } = context;
         const tenant = await scopeOf(keys, context);
-        const { limit, after } = pageRequest(query);
+        const { limit, after } = pageRequest(query, path);
         const rows = await system.deadLetters(tenant, {
           limit: limit + 1,
           ...kindOf(query),
-          ...(after === undefined ? {} : { after: after.replace(SEPARATOR, "/") }),
+          ...(after === undefined ? {} : { after }),
         });
         const id = (row: DeadLetter): string =>
-          tenant === null ? `${row.tenant}${SEPARATOR}${row.id}` : row.id;
-        return shown(pageOf(rows, limit, { id, item: (row) => summaryOf(row, clean) }));
+          tenant === null ? `${row.tenant}/${row.id}` : row.id;
+        return shown(path, pageOf(rows, limit, { id, item: (row) => summaryOf(row, clean) }));
       },
     }),
     defineRoute({
       ...common,
       method: "GET",
-      pattern: "/admin/dead-letters/{dl}",
+      pattern: `${path}/{dl}`,
       role: "owner",
       handler: async (context) => {
         const id = context.params["dl"] ?? "";
@@ -59,7 +58,7 @@ export function deadLetterRoutes(
     defineRoute({
       ...common,
       method: "POST",
-      pattern: "/admin/dead-letters/{dl}/replay",
+      pattern: `${path}/{dl}/replay`,
       role: "owner",
       handler: async (context) => {
         const id = context.params["dl"] ?? "";
@@ -71,7 +70,7 @@ export function deadLetterRoutes(
     defineRoute({
       ...common,
       method: "DELETE",
-      pattern: "/admin/dead-letters/{dl}",
+      pattern: `${path}/{dl}`,
       role: "owner",
       handler: async (context) => {
         const id = context.params["dl"] ?? "";

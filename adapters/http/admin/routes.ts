@@ -21,6 +21,8 @@ import { common, known, type Redact, shown, tenantOf } from "./common.ts";
 import { deadLetterRoutes } from "./dead-letters.ts";
 import { runtimeRoutes } from "./runtime.ts";
 
+const tenantsPath = "/admin/tenants";
+const keysPath = "/admin/keys";
 /** Most that one credit adds, in units of the account. */
 const CREDIT_MAX = 1_000_000_000;
 
@@ -52,7 +54,7 @@ function tenantRoutes(services: Services, keys: KeyStore): readonly Route[] {
     defineRoute({
       ...common,
       method: "POST",
-      pattern: "/admin/tenants",
+      pattern: tenantsPath,
       role: "admin",
       body: tenantInput,
       handler: async ({ body }) => json(201, await keys.createTenant(body)),
@@ -60,12 +62,12 @@ function tenantRoutes(services: Services, keys: KeyStore): readonly Route[] {
     defineRoute({
       ...common,
       method: "GET",
-      pattern: "/admin/tenants",
+      pattern: tenantsPath,
       role: "admin",
       handler: async ({ query }) => {
-        const { limit, ...page } = pageRequest(query);
+        const { limit, ...page } = pageRequest(query, tenantsPath);
         const rows = await keys.listTenants({ ...page, limit: limit + 1 });
-        return shown(pageOf(rows, limit, { id: (row) => row.id, item: (row) => row }));
+        return shown(tenantsPath, pageOf(rows, limit, { id: (row) => row.id, item: (row) => row }));
       },
     }),
     defineRoute({
@@ -94,7 +96,7 @@ function keyRoutes(services: Services, keys: KeyStore): readonly Route[] {
     defineRoute({
       ...common,
       method: "POST",
-      pattern: "/admin/keys",
+      pattern: keysPath,
       role: "owner",
       body: keyBody,
       handler: async (context) => {
@@ -107,13 +109,13 @@ function keyRoutes(services: Services, keys: KeyStore): readonly Route[] {
     defineRoute({
       ...common,
       method: "GET",
-      pattern: "/admin/keys",
+      pattern: keysPath,
       role: "owner",
       handler: async (context) => {
         const tenant = await tenantOf(keys, context, context.query.get("tenant"));
-        const { limit, ...page } = pageRequest(context.query);
+        const { limit, ...page } = pageRequest(context.query, keysPath);
         const rows = await keys.listKeys(tenant, { ...page, limit: limit + 1 });
-        return shown(pageOf(rows, limit, { id: (row) => row.id, item: (row) => row }));
+        return shown(keysPath, pageOf(rows, limit, { id: (row) => row.id, item: (row) => row }));
       },
     }),
     defineRoute({

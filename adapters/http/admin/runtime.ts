@@ -23,6 +23,7 @@ import { pageOf, pageRequest } from "../services/paging.ts";
 import type { Services } from "../services/services.ts";
 import { common, type Redact, scopeOf, shown, timeOrNull, toTime } from "./common.ts";
 
+const quarantinedPath = "/admin/runtime/quarantined";
 const LIMIT_DEFAULT = 100;
 const LIMIT_MAX = 1_000;
 /** Actors in the summary. */
@@ -126,24 +127,24 @@ function quarantineRoutes(system: System, keys: KeyStore, redact: Redact): reado
     defineRoute({
       ...common,
       method: "GET",
-      pattern: "/admin/runtime/quarantined",
+      pattern: quarantinedPath,
       role: "owner",
       handler: async (context) => {
         const tenant = await scopeOf(keys, context);
-        const { limit, after } = pageRequest(context.query);
+        const { limit, after } = pageRequest(context.query, quarantinedPath);
         const rows = await system.quarantined(tenant, {
           limit: limit + 1,
-          ...(after === undefined ? {} : { after: addressIn(after) }),
+          ...(after === undefined ? {} : { after }),
         });
         const page = pageOf(rows, limit, {
-          id: ({ address }) => Buffer.from(address).toString("base64url"),
+          id: ({ address }) => address,
           item: ({ address, why, error, at }) => {
             const { tenant: of, kind } = addressParts(address);
             const told = { ...error, message: redact(error.message) };
             return { address, tenant: of, kind, why, error: told, at: toTime(at) };
           },
         });
-        return shown(page);
+        return shown(quarantinedPath, page);
       },
     }),
     defineRoute({
@@ -269,12 +270,6 @@ function runOf({ startedAt, deadline, stepsDone, steps, children, ...run }: RunV
 
 function waitOf(wait: WaitView) {
   return { ...wait, since: toTime(wait.since), until: toTime(wait.until) };
-}
-
-function addressIn(cursor: string): string {
-  const address = Buffer.from(cursor, "base64url").toString();
-  if (ADDRESS.test(address)) return address;
-  throw new RuntimeError("INVALID", "cursor must be the next_cursor of an earlier page.");
 }
 
 function nameOf(query: URLSearchParams, parameter: string): string | null {

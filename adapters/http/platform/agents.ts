@@ -23,7 +23,8 @@ const subAgentPatch = Type.Partial(subAgentInput, {
   minProperties: 1,
 });
 const errors = "problem";
-const list = { pattern: "/v2/agents", service: "agents", errors } as const;
+const path = "/v2/agents";
+const list = { pattern: path, service: "agents", errors } as const;
 const one = { pattern: "/v2/agents/{id}", service: "agents", errors } as const;
 const subList = { pattern: "/v2/agents/{id}/sub-agents", service: "agents", errors } as const;
 const subOne = { pattern: "/v2/agents/{id}/sub-agents/{sa}", service: "agents", errors } as const;
@@ -44,7 +45,11 @@ function agentCollection({ agents }: Services): readonly Route[] {
       ...list,
       method: "GET",
       handler: async ({ principal, query }) =>
-        pageReply(await agents.list(principal.tenant, pageRequest(query)), agentResource),
+        pageReply(
+          path,
+          await agents.list(principal.tenant, pageRequest(query, path)),
+          agentResource,
+        ),
     }),
     defineRoute({
       ...list,
@@ -119,7 +124,7 @@ function subAgentCollection({ agents }: Services): readonly Route[] {
       method: "GET",
       handler: async ({ principal, params }) => {
         const rows = await agents.subAgents(principal.tenant, params["id"] ?? "");
-        return pageReply({ items: rows, next: null }, subAgentResource);
+        return pageReply(subList.pattern, { items: rows, next: null }, subAgentResource);
       },
     }),
     defineRoute({

@@ -10,7 +10,9 @@ import { searchConversations } from "./history.ts";
 import { pageReply } from "./shapes.ts";
 
 const common = { service: "conversations", errors: "problem" } as const;
-const one = { ...common, pattern: "/v2/conversations/{cv}" };
+const path = "/v2/conversations";
+const one = { ...common, pattern: `${path}/{cv}` };
+const messagesPath = `${path}/{cv}/messages`;
 
 /** Body of a cancel. */
 export const cancelBody = Type.Object(
@@ -26,15 +28,15 @@ export function conversationRoutes({ conversations, memories }: Services): reado
     defineRoute({
       ...common,
       method: "GET",
-      pattern: "/v2/conversations",
+      pattern: path,
       handler: async ({ principal, query }) => {
         if (query.get("q")) return await searchConversations(memories, principal.tenant, query);
         const agent = query.get("agent_key");
-        const page = pageRequest(query);
+        const page = pageRequest(query, path);
         const user = query.get("user_key");
         const of = user === null ? [] : ([user === "" ? null : user] as const);
         const rows = await conversations.list(principal.tenant, agent, page, ...of);
-        return pageReply(rows, (row) => ({ id: row.conversation_key, ...row }));
+        return pageReply(path, rows, (row) => ({ id: row.conversation_key, ...row }));
       },
     }),
     defineRoute({
@@ -57,11 +59,11 @@ export function conversationRoutes({ conversations, memories }: Services): reado
     defineRoute({
       ...common,
       method: "GET",
-      pattern: "/v2/conversations/{cv}/messages",
+      pattern: messagesPath,
       handler: async ({ principal, params, query }) => {
-        const page = pageRequest(query);
+        const page = pageRequest(query, messagesPath);
         const rows = await conversations.messages(principal.tenant, params["cv"] ?? "", page);
-        return pageReply(rows, messageView);
+        return pageReply(messagesPath, rows, messageView);
       },
     }),
     defineRoute({

@@ -64,9 +64,9 @@ export function documentRoutes(services: Services): readonly Route[] {
       ...list,
       method: "GET",
       handler: async ({ principal, params, query }) => {
-        const page = pageRequest(query);
+        const page = pageRequest(query, pattern);
         const rows = await knowledge.documents(principal.tenant, collectionOf(params), page);
-        return pageReply(rows, (row) => row);
+        return pageReply(pattern, rows, (row) => row);
       },
     }),
     defineRoute({

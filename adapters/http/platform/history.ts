@@ -15,6 +15,8 @@ import { pageRequest } from "../services/paging.ts";
 import type { Services } from "../services/services.ts";
 
 const TOP_K_DEFAULT = 10;
+/** Name of the list of what was found: it has one page. */
+const SEARCH = "history";
 
 /** The route. */
 export function historyRoute({ memories }: Services): Route {
@@ -55,7 +57,7 @@ export async function searchConversations(
     else known.push(message);
   }
   const data = [...byConversation]
-    .slice(0, pageRequest(query).limit)
+    .slice(0, pageRequest(query, SEARCH).limit)
     .map(([conversation_key, matches]) => ({
       id: conversation_key,
       conversation_key,

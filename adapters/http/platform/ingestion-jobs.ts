@@ -15,6 +15,7 @@ import { pageReply } from "./shapes.ts";
 const common = { service: "knowledge", errors: "problem" } as const;
 const path = "/v2/knowledge/jobs";
 const one = `${path}/{jb}`;
+const documentsPath = `${one}/documents`;
 
 /** Path of a job. */
 export const jobPath = (id: string): string => `${path}/${id}`;
@@ -34,7 +35,11 @@ export function ingestionRoutes({ ingestion, chat }: Services): readonly Route[]
       method: "GET",
       pattern: path,
       handler: async ({ principal, query }) =>
-        pageReply(await ingestion.list(principal.tenant, pageRequest(query)), jobResource),
+        pageReply(
+          path,
+          await ingestion.list(principal.tenant, pageRequest(query, path)),
+          jobResource,
+        ),
     }),
     defineRoute({
       ...common,
@@ -46,11 +51,11 @@ export function ingestionRoutes({ ingestion, chat }: Services): readonly Route[]
     defineRoute({
       ...common,
       method: "GET",
-      pattern: `${one}/documents`,
+      pattern: documentsPath,
       handler: async ({ principal, params, query }) => {
-        const page = pageRequest(query);
+        const page = pageRequest(query, documentsPath);
         const reports = await ingestion.reports(principal.tenant, params["jb"] ?? "", page);
-        return pageReply(reports, (report: DocumentReport) => report);
+        return pageReply(documentsPath, reports, (report: DocumentReport) => report);
       },
     }),
     defineRoute({

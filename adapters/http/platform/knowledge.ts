@@ -44,7 +44,11 @@ function collectionRoutes({ knowledge }: Services): readonly Route[] {
       ...list,
       method: "GET",
       handler: async ({ principal, query }) =>
-        pageReply(await knowledge.list(principal.tenant, pageRequest(query)), (row) => row),
+        pageReply(
+          path,
+          await knowledge.list(principal.tenant, pageRequest(query, path)),
+          (row) => row,
+        ),
     }),
     defineRoute({
       ...list,

@@ -52,10 +52,10 @@ function listRoutes(memories: MemoryService): readonly Route[] {
       method: "GET",
       handler: async ({ principal, query }) => {
         const filter = filterOf(query);
-        const page = pageRequest(query);
+        const page = pageRequest(query, path);
         const text = (query.get("q") ?? "").slice(0, memoryLimits.queryChars);
         if (text === "") {
-          return pageReply(await memories.list(principal.tenant, filter, page), shape);
+          return pageReply(path, await memories.list(principal.tenant, filter, page), shape);
         }
         const limit = Math.min(page.limit, memoryLimits.topKMax);
         const found = await memories.search(principal.tenant, filter, { text, limit });

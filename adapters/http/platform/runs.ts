@@ -73,15 +73,17 @@ function startRoute(services: Services): Route {
 }
 
 function readRoutes({ chat, system }: Services): readonly Route[] {
-  const pattern = "/v2/runs/{rn}";
+  const list = "/v2/runs";
+  const pattern = `${list}/{rn}`;
   return [
     defineRoute({
       ...common,
       method: "GET",
-      pattern: "/v2/runs",
+      pattern: list,
       handler: async ({ principal, query }) => {
-        const page = pageRequest(query);
+        const page = pageRequest(query, list);
         return pageReply(
+          list,
           await listRuns(system, principal.tenant, page, kindOf(query)),
           runResource,
         );

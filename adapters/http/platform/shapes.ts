@@ -8,7 +8,7 @@ import { resultView } from "../answers.ts";
 import { agentDetails, subAgentDetails } from "../details.ts";
 import { json } from "../reply.ts";
 import type { HttpRequest, HttpResponse } from "../server.ts";
-import type { Page } from "../services/paging.ts";
+import { cursorOf, type Page } from "../services/paging.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -43,9 +43,13 @@ export function runResource(row: RunRow): Fields {
   };
 }
 
-/** A page of a list. */
-export function pageReply<T>(page: Page<T>, show: (item: T) => unknown): HttpResponse {
-  return json(200, { data: page.items.map(show), next_cursor: page.next });
+/** A page of a list, which has the name that its requests are read with. */
+export function pageReply<T>(
+  list: string,
+  page: Page<T>,
+  show: (item: T) => unknown,
+): HttpResponse {
+  return json(200, { data: page.items.map(show), next_cursor: cursorOf(list, page) });
 }
 
 /** The header that names a version. */

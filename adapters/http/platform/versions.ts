@@ -29,8 +29,9 @@ function readRoutes({ versions }: Services): readonly Route[] {
       method: "GET",
       pattern: list,
       handler: async ({ principal, params, query }) => {
-        const page = pageRequest(query);
-        return pageReply(await versions.list(principal.tenant, idOf(params), page), versionItem);
+        const page = pageRequest(query, list);
+        const versionsOf = await versions.list(principal.tenant, idOf(params), page);
+        return pageReply(list, versionsOf, versionItem);
       },
     }),
     defineRoute({

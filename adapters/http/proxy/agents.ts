@@ -8,10 +8,11 @@ import { envelope } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
 import { callerOf } from "../services/caller.ts";
 import { onceKeyOf } from "../services/once.ts";
-import { pageRequest } from "../services/paging.ts";
+import { cursorOf, pageRequest } from "../services/paging.ts";
 import type { Services } from "../services/services.ts";
 import { agentSummary, freeCost, paidCost } from "./shapes.ts";
 
+const list = "/v1/proxy/core-agents";
 const agentPatch = Type.Partial(agentInput, { additionalProperties: false, minProperties: 1 });
 const graphPatch = Type.Partial(
   Type.Pick(agentInput, ["graph_definition", "state_schema", "entry_node"]),
@@ -39,17 +40,17 @@ function createAndRead({ agents }: Services): readonly Route[] {
     }),
     defineRoute({
       method: "GET",
-      pattern: "/v1/proxy/core-agents",
+      pattern: list,
       service: "core-agents",
       errors: "envelope",
       handler: async (context) => {
-        const request = pageRequest(context.query);
+        const request = pageRequest(context.query, list);
         const page = await agents.list(context.principal.tenant, request);
         const pagination = {
           limit: request.limit,
           total: page.total,
           has_more: page.next !== null,
-          next_cursor: page.next,
+          next_cursor: cursorOf(list, page),
         };
         const cost = await freeCost(context);
         return envelope(context, page.items.map(agentSummary), { top: { pagination }, cost });

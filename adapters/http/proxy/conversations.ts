@@ -4,16 +4,18 @@ import { RuntimeError } from "../../../runtime/errors.ts";
 import { messageView } from "../answers.ts";
 import { envelope } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
-import { pageRequest } from "../services/paging.ts";
+import { cursorOf, pageRequest } from "../services/paging.ts";
 import type { Services } from "../services/services.ts";
 import { freeCost } from "./shapes.ts";
+
+const list = "/v1/proxy/core-agent-conversations";
 
 /** Routes of conversations. */
 export function conversationRoutes({ agents, conversations }: Services): readonly Route[] {
   return [
     defineRoute({
       method: "GET",
-      pattern: "/v1/proxy/core-agent-conversations",
+      pattern: list,
       service: "core-agent-conversations",
       errors: "envelope",
       handler: async (context) => {
@@ -23,9 +25,10 @@ export function conversationRoutes({ agents, conversations }: Services): readonl
           throw new RuntimeError("INVALID", "agent_key is required: pass it as ?agent_key=...");
         }
         await agents.get(tenant, agent);
-        const { limit, ...request } = pageRequest(context.query);
+        const { limit, ...request } = pageRequest(context.query, list);
         const page = await conversations.list(tenant, agent, { limit, ...request });
-        const pagination = { limit, has_more: page.next !== null, next_cursor: page.next };
+        const next_cursor = cursorOf(list, page);
+        const pagination = { limit, has_more: next_cursor !== null, next_cursor };
         const cost = await freeCost(context);
         return envelope(context, page.items, { top: { pagination }, cost });
       },

@@ -6,7 +6,8 @@ import { RuntimeError } from "../../../runtime/errors.ts";
 export const PAGE_DEFAULT = 50;
 export const PAGE_MAX = 100;
 
-const CURSOR = /^[A-Za-z0-9_.@:-]{1,600}$/;
+/** Longest cursor: that of a document whose id has only characters of four bytes. */
+const CURSOR_CHARS_MAX = 4_096;
 
 /** Which page is asked for. `after` is exclusive. */
 export interface PageRequest {
@@ -20,19 +21,35 @@ export interface Page<T> {
   readonly next: string | null;
 }
 
-/** Reads `?limit=` and `?cursor=`. @throws INVALID. */
-export function pageRequest(query: URLSearchParams): PageRequest {
+/**
+ * Reads `?limit=` and `?cursor=`.
+ * @param list names the list: a cursor of another one, or of none, is refused.
+ * @throws INVALID.
+ */
+export function pageRequest(query: URLSearchParams, list: string): PageRequest {
   const given = query.get("limit");
   const limit = given === null ? PAGE_DEFAULT : Number(given);
   if (!Number.isInteger(limit) || limit < 1 || limit > PAGE_MAX) {
     throw new RuntimeError("INVALID", `limit must be a whole number from 1 to ${PAGE_MAX}.`);
   }
-  const after = query.get("cursor");
-  if (after === null || after === "") return { limit };
-  if (!CURSOR.test(after)) {
-    throw new RuntimeError("INVALID", "cursor must be the next_cursor of an earlier page.");
-  }
-  return { limit, after };
+  const cursor = query.get("cursor");
+  if (cursor === null || cursor === "") return { limit };
+  return { limit, after: placeIn(list, cursor) };
+}
+
+/** The cursor of the page after this one, as it is answered; null after the last. */
+export function cursorOf(list: string, { next }: Pick<Page<unknown>, "next">): string | null {
+  return next === null ? null : Buffer.from(`${list}\n${next}`).toString("base64url");
+}
+
+function placeIn(list: string, cursor: string): string {
+  const text = Buffer.from(cursor.slice(0, CURSOR_CHARS_MAX), "base64url").toString();
+  const next = text.slice(list.length + 1);
+  // Written again it is the same: what is no base64 would be read past.
+  if (next !== "" && cursorOf(list, { next }) === cursor) return next;
+  throw new RuntimeError("INVALID", "cursor must be the next_cursor of an earlier page.", {
+    parameter: "cursor",
+  });
 }
 
 /**
