@@ -4,14 +4,14 @@
 
 import { type LexicalHit, type LexicalPart, rarityIn, searchLexical } from "./bm25.ts";
 import { type IndexedChunk, searchText } from "./retrieve.ts";
-import { countsOf, lexicalLimits, termsOf } from "./terms.ts";
+import { countsOf, isPrefix, lexicalLimits, termsOf } from "./terms.ts";
 
 /** Constants of feedback. */
 export const feedbackLimits = {
-  /** Chunks whose words are taken. */
-  chunks: 5,
+  /** Chunks whose words are taken: most of what a search again costs is to cut them into words. */
+  chunks: 3,
   /** Words that are added; twice as many are weighed by how rare they are. */
-  terms: 40,
+  terms: 20,
   /** Part of the question that the added words become at most. */
   shareMax: 0.5,
   /** Score of the `evenAt`th hit by that of the first: below, one stands out; above, all are alike. */
@@ -77,6 +77,8 @@ function addedTerms(
     const terms = termsOf(searchText(chunk), lexicalLimits.textWords);
     const each = (hits[at]?.score ?? 0) / Math.max(1, terms.length);
     for (const [term, count] of countsOf(terms)) {
+      // The whole word is there too, and half the chunks have some word that begins so.
+      if (isPrefix(term)) continue;
       weights.set(term, (weights.get(term) ?? 0) + each * count);
     }
   }

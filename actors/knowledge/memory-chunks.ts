@@ -7,6 +7,12 @@ import type { NearHit } from "./segment.ts";
 
 const CHUNK_BYTES = 400;
 
+/** So many times what is wanted are gathered before they are sorted. */
+const SORTED_SHARE = 4;
+
+const nearestFirst = (a: NearHit, b: NearHit): number =>
+  b.similarity - a.similarity || a.slot - b.slot;
+
 /** Chunks by slot. */
 export interface MemoryChunks {
   readonly count: number;
@@ -64,11 +70,18 @@ class Chunks implements MemoryChunks {
     isWanted: (slot: number) => boolean,
   ): readonly NearHit[] {
     const hits: NearHit[] = [];
+    let least = Number.NEGATIVE_INFINITY;
     for (const [slot, chunk] of this.#chunks) {
-      if (chunk.vector.length === 0 || !isWanted(slot)) continue;
-      hits.push({ slot, similarity: dot(chunk.vector, vector) });
+      if (chunk.vector.length === 0) continue;
+      const similarity = dot(chunk.vector, vector);
+      if (similarity < least || !isWanted(slot)) continue;
+      hits.push({ slot, similarity });
+      if (hits.length < limit * SORTED_SHARE) continue;
+      // Sorting all takes as long as comparing all: what is not among the best so far never is.
+      hits.sort(nearestFirst).length = limit;
+      least = hits.at(-1)?.similarity ?? least;
     }
-    return hits.sort((a, b) => b.similarity - a.similarity || a.slot - b.slot).slice(0, limit);
+    return hits.sort(nearestFirst).slice(0, limit);
   }
 
   bytes(): number {

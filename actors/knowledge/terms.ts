@@ -15,6 +15,9 @@ export const lexicalLimits = { textWords: 20_000, queryWords: 200 } as const;
 /** Long words are found by their start too, at a part of the weight: compounds and rare endings. */
 export const PREFIX = { fromChars: 7, chars: 5, weight: 0.4 } as const;
 
+/** Whether a term is the start of a long word. */
+export const isPrefix = (term: string): boolean => term.endsWith("-");
+
 /** Terms of a text as they are indexed; stop words left out unless there is nothing else. */
 export function termsOf(text: string, wordsMax: number): string[] {
   const words = wordsOf(text, wordsMax);

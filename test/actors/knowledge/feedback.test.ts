@@ -1,6 +1,7 @@
 // Searching again with the words of the best: when it is done, and what it finds.
 
-import { expect, test } from "vitest";
+import fc from "fast-check";
+import { expect, test, vi } from "vitest";
 import { searchLexical } from "../../../actors/knowledge/bm25.ts";
 import { feedbackFrom, feedbackLimits, searchAgain } from "../../../actors/knowledge/feedback.ts";
 import { createMemoryChunks } from "../../../actors/knowledge/memory-chunks.ts";
@@ -49,6 +50,55 @@ test("where many answer alike, what has their words but not the question's is fo
   ).toEqual(hits.map(({ slot, coverage }) => [slot, coverage]).sort());
   // Nothing is left in the parts' memory.
   expect(searchLexical(parts, "engine", 100)).toEqual(hits);
+});
+
+test("a second search looks up few words, and none by its start alone", () => {
+  const long = Array.from({ length: 30 }, (_, at) => `compressors${at} turbulence${at}`).join(" ");
+  const index = indexOf([...others, ...alike.map((text) => `${text} ${long}`)]);
+  const parts = [index.lexical];
+  const hits = searchLexical(parts, "engine", 100);
+  const chunks = feedbackFrom(parts, hits).map((slot) => index.get(slot));
+  const read = vi.spyOn(index.lexical, "read");
+
+  searchAgain(parts, "engine", hits, chunks, { limit: 100 });
+
+  // Those that are weighed, those that are taken, and the question's own.
+  const { terms } = feedbackLimits;
+  expect(read.mock.calls.length).toBeGreaterThan(terms * 2);
+  expect(read.mock.calls.length).toBeLessThanOrEqual(terms * 3 + 1);
+  expect(read.mock.calls.filter(([term]) => term.endsWith("-"))).toEqual([]);
+});
+
+test("of chunks in memory the nearest are those of comparing and sorting all", () => {
+  const random = fc.sample(
+    fc.array(fc.float({ min: -1, max: 1, noNaN: true }), { minLength: 6, maxLength: 6 }),
+    { numRuns: 300, seed: 7 },
+  );
+  const index = createMemoryChunks();
+  for (const [slot, numbers] of random.entries()) {
+    index.add(slot, {
+      ...{ documentId: `d${slot}`, documentTitle: "", chunkId: `d${slot}.0`, text: "x" },
+      ...{ headings: [], span: [0, 1], metadata: {}, vector: Float32Array.from(numbers) },
+    });
+  }
+  const asked = Float32Array.from([1, -0.5, 0.25, 0, 0.3, -0.1]);
+  const isWanted = (slot: number): boolean => slot % 3 > 0;
+
+  for (const limit of [1, 7, 50, 400]) {
+    const expected = random
+      .map((numbers, slot) => ({
+        slot,
+        similarity: numbers.reduce((sum, one, at) => sum + Math.fround(one) * (asked[at] ?? 0), 0),
+      }))
+      .filter(({ slot }) => isWanted(slot))
+      .sort((a, b) => b.similarity - a.similarity || a.slot - b.slot)
+      .slice(0, limit);
+    const found = index.nearest(asked, limit, isWanted);
+    expect(found.map(({ slot }) => slot)).toEqual(expected.map(({ slot }) => slot));
+    for (const [at, hit] of found.entries()) {
+      expect(hit.similarity).toBeCloseTo(expected[at]?.similarity ?? Number.NaN, 12);
+    }
+  }
 });
 
 test("a filter holds for what is found so", () => {
