@@ -202,7 +202,7 @@ export class CollectionIndex {
     const inMemory = this.#memory.get(slot);
     if (inMemory !== undefined) return inMemory;
     const document = await this.#places.find(slot);
-    return document === undefined ? undefined : placeIn(document, slot);
+    return document === undefined ? undefined : placeIn(this.#place, document, slot);
   }
 
   /** `placeOf` for what is known without reading. */
@@ -210,7 +210,7 @@ export class CollectionIndex {
     const inMemory = this.#memory.get(slot);
     if (inMemory !== undefined) return inMemory;
     const document = this.#places.known(slot);
-    return document === undefined ? undefined : placeIn(document, slot);
+    return document === undefined ? undefined : placeIn(this.#place, document, slot);
   }
 
   /** Its files stay open until `release`. */
@@ -247,7 +247,9 @@ export class CollectionIndex {
     const { id, writeId, firstSlot } = document;
     const number = slot - firstSlot;
     const bytes = await this.#reader.get(keys.chunk(tenant, collection, id, writeId, number));
-    return bytes === undefined ? undefined : chunkOf(preparedOf(bytes), document, number);
+    return bytes === undefined
+      ? undefined
+      : chunkOf(preparedOf(bytes), collection, document, number);
   }
 
   async #readHead(): Promise<CollectionHead> {
@@ -288,7 +290,10 @@ export class CollectionIndex {
       if (loaded === undefined) continue;
       documents.push(loaded);
       for (const [number, chunk] of loaded.chunks.entries()) {
-        this.#memory.add(range[0] + number, chunkOf(chunk, loaded.document, number));
+        this.#memory.add(
+          range[0] + number,
+          chunkOf(chunk, this.#place.collection, loaded.document, number),
+        );
         await slices.breathe();
       }
     }
@@ -311,8 +316,9 @@ export class CollectionIndex {
   }
 }
 
-function placeIn({ id, firstSlot }: DocumentRow, slot: number): ChunkPlace {
-  return { documentId: id, chunkId: chunkId(id, slot - firstSlot) };
+function placeIn({ collection }: Place, document: DocumentRow, slot: number): ChunkPlace {
+  const { id, firstSlot } = document;
+  return { documentId: id, chunkId: chunkId(collection, document, slot - firstSlot) };
 }
 
 function slotsIn([first, count]: SlotRange): number[] {

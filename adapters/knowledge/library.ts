@@ -8,7 +8,15 @@ import type {
 import { RuntimeError } from "../../runtime/errors.ts";
 import { keys, prefixRange } from "../../runtime/store/keys.ts";
 import type { Reader } from "../../runtime/store/store.ts";
-import { chunkId, type DocumentRow, documentOf, type Place, preparedOf, textOf } from "./rows.ts";
+import {
+  chunkId,
+  chunkNumberIn,
+  type DocumentRow,
+  documentOf,
+  type Place,
+  preparedOf,
+  textOf,
+} from "./rows.ts";
 
 /** Rows of one list. */
 export const LIST_MAX = 201;
@@ -30,9 +38,7 @@ export async function readDocument(
   id: string,
 ): Promise<DocumentWithText> {
   const row = await findDocument(reader, place, id);
-  if (row === undefined) {
-    throw new RuntimeError("NOT_FOUND", `There is no document ${id} in this collection.`);
-  }
+  if (row === undefined) throw noDocument(id);
   const { tenant, collection } = place;
   const stored = await reader.get(keys.documentText(tenant, collection, id, row.writeId));
   return { ...shownOf(row), text: stored === undefined ? "" : textOf(stored) };
@@ -41,7 +47,11 @@ export async function readDocument(
 /** Bytes of a document that are shown before and after a passage. */
 const AROUND_BYTES = 600;
 
-/** A passage in its document. @throws NOT_FOUND, also for the passage of an earlier version. */
+/**
+ * A passage in its document.
+ * @throws NOT_FOUND for a document or a passage that is not there, PASSAGE_GONE for a passage of an earlier
+ *   version of the document, or of the collection as another embedder divided it.
+ */
 export async function readPassage(
   reader: Reader,
   place: Place,
@@ -49,20 +59,19 @@ export async function readPassage(
   chunk: string,
 ): Promise<PassageInDocument> {
   const row = await findDocument(reader, place, id);
-  const number = row === undefined ? -1 : numberOf(row, chunk);
-  if (row === undefined || number < 0) {
-    throw new RuntimeError("NOT_FOUND", `There is no passage ${chunk} in this document.`);
-  }
+  if (row === undefined) throw noDocument(id);
   const { tenant, collection } = place;
+  const number = chunkNumberIn(id, chunk);
+  if (number === null) throw noPassage(chunk);
+  if (chunkId(collection, row, number) !== chunk) throw passageGone(chunk);
+  if (number >= row.chunks) throw noPassage(chunk);
   const { writeId } = row;
   const [stored, whole] = await Promise.all([
     reader.get(keys.chunk(tenant, collection, id, writeId, number)),
     reader.get(keys.documentText(tenant, collection, id, writeId)),
   ]);
-  if (stored === undefined || whole === undefined) {
-    // Replaced between the two reads.
-    throw new RuntimeError("NOT_FOUND", `There is no passage ${chunk} in this document any more.`);
-  }
+  // Replaced between the two reads.
+  if (stored === undefined || whole === undefined) throw passageGone(chunk);
   const { text, headings, span, context, page } = preparedOf(stored);
   const bytes = Buffer.from(textOf(whole));
   return {
@@ -80,9 +89,17 @@ export async function readPassage(
   };
 }
 
-function numberOf({ id, chunks }: DocumentRow, chunk: string): number {
-  const number = chunk.startsWith(`${id}.`) ? Number(chunk.slice(id.length + 1)) : -1;
-  return Number.isInteger(number) && number < chunks && chunkId(id, number) === chunk ? number : -1;
+function noDocument(id: string): RuntimeError {
+  return new RuntimeError("NOT_FOUND", `There is no document ${id} in this collection.`);
+}
+
+function noPassage(chunk: string): RuntimeError {
+  return new RuntimeError("NOT_FOUND", `There is no passage ${chunk} in this document.`);
+}
+
+function passageGone(chunk: string): RuntimeError {
+  const message = `Passage ${chunk} is of an earlier version of the document, or of before the collection was embedded anew.`;
+  return new RuntimeError("PASSAGE_GONE", message);
 }
 
 /** A cut through a character leaves a part of it at either end, which is left out. */

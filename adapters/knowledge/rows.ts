@@ -162,14 +162,19 @@ export function preparedOf(bytes: Uint8Array): PreparedChunk {
 }
 
 /** A stored chunk of a document, for an index. */
-export function chunkOf(chunk: PreparedChunk, document: DocumentRow, number: number): IndexedChunk {
+export function chunkOf(
+  chunk: PreparedChunk,
+  edition: string,
+  document: DocumentRow,
+  number: number,
+): IndexedChunk {
   const { text, headings, span, context, page, vector } = chunk;
   const { id, title, metadata } = document;
   // Named one by one: a spread of the chunk takes as long as reading its row.
   const plain: IndexedChunk = {
     documentId: id,
     documentTitle: title,
-    chunkId: chunkId(id, number),
+    chunkId: chunkId(edition, document, number),
     text,
     headings,
     span,
@@ -184,9 +189,30 @@ export function chunkOf(chunk: PreparedChunk, document: DocumentRow, number: num
   };
 }
 
-/** Id of a chunk: the document's id and its number from 0. */
-export function chunkId(documentId: string, number: number): string {
-  return `${documentId}.${number}`;
+/**
+ * Id of a chunk: the document's id, its number from 0, and a mark of the version of the document and the
+ * edition of the collection. What is cited is that text: an id never names another one later.
+ */
+export function chunkId(
+  edition: string,
+  { id, writeId }: Pick<DocumentRow, "id" | "writeId">,
+  number: number,
+): string {
+  // FNV-1a: a word of 32 bits, cheap enough for every candidate of a search.
+  let mark = 0x811c9dc5;
+  for (const text of [edition, "\n", writeId]) {
+    for (let at = 0; at < text.length; at += 1) {
+      mark = Math.imul(mark ^ text.charCodeAt(at), 0x01000193);
+    }
+  }
+  return `${id}.${number}-${(mark >>> 0).toString(36)}`;
+}
+
+/** Number of a chunk by an id of any version of its document; null for what is no such id. */
+export function chunkNumberIn(documentId: string, chunk: string): number | null {
+  const rest = chunk.startsWith(`${documentId}.`) ? chunk.slice(documentId.length + 1) : "";
+  const number = /^(\d{1,10})-[0-9a-z]{1,7}$/.exec(rest)?.[1];
+  return number === undefined ? null : Number(number);
 }
 
 /** The index files of a collection that count: a cache, made anew when they are not what this says. */

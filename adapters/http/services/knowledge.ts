@@ -31,7 +31,7 @@ import { createSerial } from "./serial.ts";
 export interface Documents {
   /** @throws NOT_FOUND. */
   document(tenant: string, collection: string, id: string): Promise<DocumentWithText>;
-  /** @throws NOT_FOUND, also for a passage of an earlier version. */
+  /** @throws NOT_FOUND; PASSAGE_GONE for a passage of an earlier version. */
   passage(
     tenant: string,
     collection: string,

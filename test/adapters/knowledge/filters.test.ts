@@ -85,7 +85,9 @@ function randomFilter(random: () => number, depth = 2): Filter {
 
 const find = (by: Retriever, place: Place, query: string, mode: Mode, filter?: Filter) =>
   search(by, { ...place, query, topK: TOP, mode, ...(filter && { filter }) });
-const ids = (passages: readonly Passage[]) => passages.map(({ chunkId }) => chunkId);
+/** Without the mark of the version. */
+const ids = (passages: readonly Passage[]) =>
+  passages.map(({ chunkId }) => chunkId.replace(/-[0-9a-z]+$/, ""));
 
 /** What is there, and a collection of what a filter wants of it alone: its vectors are the answer. */
 class Model {

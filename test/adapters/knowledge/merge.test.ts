@@ -152,7 +152,11 @@ test("a change is seen by every connection's next search, with files and without
 
     for (const by of threads) {
       const found = await find(by, place, word, "lexical");
-      expect(found.map(({ chunkId }) => chunkId)).toEqual(["one.0", "one.1", "one.2"]);
+      expect(found.map(({ chunkId }) => chunkId.split("-")[0])).toEqual([
+        "one.0",
+        "one.1",
+        "one.2",
+      ]);
       if (round > 0) expect(await find(by, place, `w${round - 1}q`, "lexical")).toEqual([]);
     }
   }

@@ -287,10 +287,15 @@ test("a cited passage is shown in its document until that is replaced", async ()
 
   const shown = await host.call("GET", `${at}/${encodeURIComponent(cited.chunk_id)}`);
   const none = await host.call("GET", `${at}/${encodeURIComponent(`${document.id}.99`)}`);
-  await host.call("PUT", `${path}/documents/${encodeURIComponent(document.id)}`, {
-    text: "Short.",
-  });
-  const replaced = await host.call("GET", `${at}/${encodeURIComponent(`${document.id}.1`)}`);
+  const of = `${path}/documents/${encodeURIComponent(document.id)}`;
+  // The same text under another title is another version: nobody cited that.
+  await host.call("PUT", of, { title: "Bears", text: document.text });
+  const replaced = await host.call("GET", `${at}/${encodeURIComponent(cited.chunk_id)}`);
+  const { data: now } = (await host.call("POST", `${path}/search`, { query: "Zeile 40", top_k: 1 }))
+    .body;
+  const again = await host.call("GET", `${at}/${encodeURIComponent(now[0].chunk_id)}`);
+  await host.call("DELETE", of);
+  const deleted = await host.call("GET", `${at}/${encodeURIComponent(now[0].chunk_id)}`);
 
   const { before, text, after, span } = shown.body;
   expect(text).toBe(cited.text);
@@ -298,5 +303,11 @@ test("a cited passage is shown in its document until that is replaced", async ()
   expect(before.length + after.length).toBeGreaterThan(100);
   expect(Buffer.from(document.text).subarray(span[0], span[1]).toString()).toBe(text);
   expect(shown.body).toMatchObject({ document_id: document.id, headings: ["Bären"] });
-  expect([none.status, replaced.status]).toEqual([404, 404]);
+  expect(none.status).toBe(404);
+  expect([replaced.status, replaced.body.code]).toEqual([410, "PASSAGE_GONE"]);
+  expect([again.status, again.body.text]).toEqual([200, cited.text]);
+  expect([deleted.status, deleted.body.detail]).toEqual([
+    404,
+    `There is no document ${document.id} in this collection.`,
+  ]);
 });
