@@ -186,6 +186,11 @@ export interface Tokenizer {
 export interface EmbedderPin {
   readonly id: string;
   readonly dimension: number;
+  /**
+   * Tells the weights apart from others that go by the same id. Absent where the id alone says what
+   * the vectors are, and until an embedder is first used.
+   */
+  readonly weights?: string;
 }
 
 /** Texts to unit vectors of `dimension` floats. */
@@ -214,7 +219,10 @@ export interface Embedders {
    * package or a model's files are missing: the message says which and where they go).
    */
   find(name: string): Promise<Embedder>;
-  /** That of a collection. @throws as `find`, and EMBEDDER_MISMATCH when it gives other vectors now. */
+  /**
+   * That of a collection, with its `weights`. @throws as `find`, EMBEDDER_MISMATCH when it gives other
+   * vectors now, and as `Embedder.embed` where that is told by embedding a text.
+   */
   pinned(pin: EmbedderPin): Promise<Embedder>;
 }
 

@@ -74,10 +74,12 @@ async function load(
     import("../actors/collection.ts"),
     import("./knowledge/sources.ts"),
     import("./embed/rerankers.ts"),
+    import("./knowledge/pin.ts"),
   ]);
   const [{ createBuiltinEmbedder }, { createEmbedders }, { createKnowledgeStore }] = modules;
   const [, , , { createRetriever }, { createMerger }, actor] = modules;
   const { forgetSources, keepSources, sweepSources } = modules[6];
+  const { pinEdition } = modules[8];
   const embedder = createBuiltinEmbedder();
   const embedders = createEmbedders(embedder, { config, compute });
   const rerankers = modules[7].createRerankers({ config, compute });
@@ -112,6 +114,7 @@ async function load(
         return row && ((row.value as StoredCollection).retrieval ?? {});
       },
       ...{ embedder, embedders, rerankers },
+      adopt: (edition, pin) => pinEdition(bulk, edition, pin),
       elsewhere: searchesElsewhere({
         compute,
         data: config.data,

@@ -15,6 +15,7 @@ import { searchesElsewhere } from "./knowledge/elsewhere.ts";
 import { fetchDocument } from "./knowledge/fetch-document.ts";
 import { createIngest } from "./knowledge/ingest.ts";
 import { createMerger } from "./knowledge/merger.ts";
+import { pinEdition } from "./knowledge/pin.ts";
 import { createReembed } from "./knowledge/reembed.ts";
 import { createRetriever } from "./knowledge/retriever.ts";
 import type { Place } from "./knowledge/rows.ts";
@@ -54,6 +55,7 @@ export const workerHost: WorkerHost<HostConfig> = {
         reader: bulk,
         settingsOf: settingsFrom(hot),
         ...{ embedder, embedders },
+        adopt: (edition, pin) => pinEdition(bulk, edition, pin),
         elsewhere: searchesElsewhere({ compute, data: config.data, damaged }),
         rerankers: createRerankers({ config, compute }),
       }),

@@ -8,8 +8,10 @@ import type { EmbedderConfig } from "../config-embedders.ts";
 import { hostOf } from "../egress-address.ts";
 import { builtinEmbedder } from "./builtin.ts";
 import { BUILTIN } from "./kinds.ts";
-import { createRegistry, type EmbedderEntry } from "./registry.ts";
-import type { EmbeddersConfig } from "./tasks.ts";
+import type { LocalModel } from "./model-folder.ts";
+import { createRegistry, type EmbedderEntry, type MadeEmbedder } from "./registry.ts";
+import { type EmbeddersConfig, weightsTaskName } from "./tasks.ts";
+import type { WeightsInput } from "./weights-task.ts";
 
 /** What a configured embedder is made from. */
 interface Parts {
@@ -22,7 +24,7 @@ export function createEmbedders(builtin: Embedder, parts?: Parts): Embedders {
   const first: EmbedderEntry = {
     name: BUILTIN,
     id: builtinEmbedder.id,
-    make: () => Promise.resolve(builtin),
+    make: () => Promise.resolve({ embedder: builtin }),
   };
   if (parts === undefined) return createRegistry([first], BUILTIN);
   const entries = parts.config.embedders.map(
@@ -38,33 +40,33 @@ export function createEmbedders(builtin: Embedder, parts?: Parts): Embedders {
 type Local = Extract<EmbedderConfig, { kind: "local" }>;
 type Remote = Extract<EmbedderConfig, { kind: "openai" }>;
 
-async function make(entry: EmbedderConfig, parts: Parts): Promise<Embedder> {
-  const embedder =
+async function make(entry: EmbedderConfig, parts: Parts): Promise<MadeEmbedder> {
+  const made =
     entry.kind === "local" ? await makeLocal(entry, parts) : await makeOpenai(entry, parts);
-  const { embedding, data } = parts.config;
-  if (embedding.cacheMib === 0) return embedder;
+  const { embedding } = parts.config;
+  if (embedding.cacheMib === 0) return made;
   const [{ remembering }, { openVectorCache }] = await Promise.all([
     import("./remembering.ts"),
     import("./vector-cache.ts"),
   ]);
-  const { id, dimension } = embedder;
-  const path = join(data, "vectors", `${encodeURIComponent(id)}-${dimension}`);
-  const open = () => openVectorCache(path, dimension, embedding.cacheMib * 1_024 * 1_024);
-  return remembering(embedder, open, await versionOf(entry));
+  const { embedder, weights } = made;
+  const path = memoryPath(entry.id, embedder.dimension, parts);
+  const open = () => openVectorCache(path, embedder.dimension, embedding.cacheMib * 1_024 * 1_024);
+  return { ...made, embedder: remembering(embedder, open, weights) };
 }
 
-/** A folder may get other files under its name; a provider's model is what its name says. */
-async function versionOf(entry: EmbedderConfig): Promise<string> {
-  if (entry.kind !== "local") return "";
-  const { filesVersion } = await import("./model-folder.ts");
-  return await filesVersion(entry.folder, entry.dtype);
+/** Where the vectors of an embedder are remembered, and beside it what tells its weights. */
+function memoryPath(id: string, dimension: number, { config }: Parts): string {
+  return join(config.data, "vectors", `${encodeURIComponent(id)}-${dimension}`);
 }
 
-async function makeOpenai(entry: Remote, { config, compute }: Parts): Promise<Embedder> {
-  const [{ createOpenaiEmbedder }, { createEgress }] = await Promise.all([
+async function makeOpenai(entry: Remote, parts: Parts): Promise<MadeEmbedder> {
+  const [{ createOpenaiEmbedder }, { createEgress }, { probing }] = await Promise.all([
     import("./openai.ts"),
     import("../egress.ts"),
+    import("./probe.ts"),
   ]);
+  const { config, compute } = parts;
   const provider = config.providers.find(({ name }) => name === entry.provider);
   if (provider === undefined) {
     // The configuration was checked; its parts do not fit together.
@@ -72,27 +74,52 @@ async function makeOpenai(entry: Remote, { config, compute }: Parts): Promise<Em
   }
   // The operator's own address: private ones are allowed by that.
   const egress = createEgress({ allowedHosts: [hostOf(new URL(provider.baseUrl))] });
-  return createOpenaiEmbedder({ entry, provider, egress, compute });
+  const embedder = createOpenaiEmbedder({ entry, provider, egress, compute });
+  const memory = `${memoryPath(entry.id, entry.dimension, parts)}.weights`;
+  return { embedder, weights: probing(embedder, memory) };
 }
 
-async function makeLocal(entry: Local, { compute }: Parts): Promise<Embedder> {
-  const [{ createLocalEmbedder }, { readModelFolder }] = await Promise.all([
-    import("./local.ts"),
-    import("./model-folder.ts"),
-  ]);
-  const { id, model, folder, dtype, pooling, tokensMax, queryPrefix, documentPrefix } = entry;
-  const found = await readModelFolder(model, folder, dtype);
-  return createLocalEmbedder(
-    id,
-    {
-      ...found,
-      ...(pooling !== "auto" && { pooling }),
-      ...(tokensMax > 0 && { inputTokensMax: Math.min(tokensMax, found.inputTokensMax) }),
-      prompts: {
-        query: queryPrefix ?? found.prompts.query,
-        document: documentPrefix ?? found.prompts.document,
-      },
+/** How often a model's files are looked at, at most. */
+const LOOK_MS = 1_000;
+/** For hashing a model's files, its wait for a thread included. */
+const HASH_MS = 300_000;
+
+async function makeLocal(entry: Local, parts: Parts): Promise<MadeEmbedder> {
+  const [{ createLocalEmbedder }, { filesVersion, readModelFolder }, { weightsOfFiles }] =
+    await Promise.all([import("./local.ts"), import("./model-folder.ts"), import("./weights.ts")]);
+  const { compute } = parts;
+  const { id, model: name, folder, dtype, pooling, tokensMax, queryPrefix, documentPrefix } = entry;
+  const found = await readModelFolder(name, folder, dtype);
+  const model: LocalModel = {
+    ...found,
+    ...(pooling !== "auto" && { pooling }),
+    ...(tokensMax > 0 && { inputTokensMax: Math.min(tokensMax, found.inputTokensMax) }),
+    prompts: {
+      query: queryPrefix ?? found.prompts.query,
+      document: documentPrefix ?? found.prompts.document,
     },
-    compute,
-  );
+  };
+  const memory = `${memoryPath(id, model.dimension, parts)}.weights`;
+  const input: WeightsInput = { model, memory };
+  const hash = async (): Promise<string> => {
+    const options = { tenant: "models", timeoutMs: HASH_MS };
+    return weightsOfFiles(String(await compute.run(weightsTaskName, input, options)));
+  };
+  let weights: Promise<string> | undefined;
+  let lookedAt = Date.now();
+  return {
+    embedder: createLocalEmbedder(id, model, compute),
+    weights() {
+      weights ??= hash();
+      weights.catch(() => {
+        weights = undefined;
+      });
+      return weights;
+    },
+    async isCurrent() {
+      if (Date.now() - lookedAt < LOOK_MS) return true;
+      lookedAt = Date.now();
+      return (await filesVersion(folder, dtype)) === model.version;
+    },
+  };
 }

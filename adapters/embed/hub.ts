@@ -12,7 +12,7 @@ import type { Egress, EgressResponse } from "../egress.ts";
 import { providerError } from "../provider-error.ts";
 import { retryDelay } from "../provider-retry.ts";
 import type { Dtype } from "./kinds.ts";
-import { optionalFiles, requiredFiles, weightsFile } from "./model-folder.ts";
+import { optionalFiles, requiredFiles, weightsPart } from "./model-folder.ts";
 import { type ModelFile, readManifest, writeManifest } from "./model-manifest.ts";
 
 /** What is fetched and where to. */
@@ -107,11 +107,9 @@ async function listFiles(options: PullOptions): Promise<Listing> {
     const text = `The model ${id} has no ${missing.join(", ")} at ${revision}. ${has}`;
     throw new RuntimeError("NOT_FOUND", text, { model: id, missing });
   }
-  // Weights of more than 2 GB stand beside the graph.
-  const parts = new RegExp(`^${weightsFile(dtype).replaceAll(".", "\\.")}_data(_\\d+)?$`);
   const wanted = [
     ...[...requiredFiles(dtype), ...optionalFiles].filter((path) => there.has(path)),
-    ...[...there.keys()].filter((path) => parts.test(path)),
+    ...[...there.keys()].filter(weightsPart(dtype)),
   ];
   return { commit, files: wanted.flatMap((path) => fileOf(path, there.get(path))) };
 }

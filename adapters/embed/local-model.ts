@@ -2,13 +2,13 @@
 // waste little on padding, and makes one unit vector of each text's tokens. It blocks its thread
 // while it runs, so it is never loaded on main or a worker; and it never reaches for the network.
 
-import { type ErrorData, toErrorData } from "../../runtime/errors.ts";
+import { type ErrorData, RuntimeError, toErrorData } from "../../runtime/errors.ts";
 import type { BatchResults } from "../../runtime/threads/batch-lane.ts";
 import type { ComputeResult } from "../../runtime/threads/compute-task.ts";
 import type { Pooling } from "./kinds.ts";
 import { batchesOf, paddedBatch, paddingOf } from "./local-batch.ts";
 import { type Library, loadLibrary, modelOptions, type RunModel } from "./local-library.ts";
-import type { LocalModel } from "./model-folder.ts";
+import { filesVersion, type LocalModel } from "./model-folder.ts";
 import { loadModelTokenizer, type ModelTokenizer } from "./tokenizers.ts";
 import { saidBy, unavailable } from "./unavailable.ts";
 
@@ -29,6 +29,8 @@ export interface LocalOutput {
 const MODELS_MAX = 2;
 /** Characters a token can stand for, at most; the rest of a longer text is not looked at. */
 const TOKEN_CHARS_MAX = 32;
+/** By then whoever asks sees that the files are others. */
+const ASK_AGAIN_MS = 1_000;
 
 interface Loaded {
   readonly library: Library;
@@ -54,7 +56,7 @@ export async function embedLocal(inputs: unknown): Promise<BatchResults> {
   const results = new Array<ComputeResult>(all.length);
   const byModel = new Map<string, number[]>();
   for (const [at, { model }] of all.entries()) {
-    const name = `${model.folder}:${model.dtype}`;
+    const name = `${model.folder}:${model.dtype}:${model.version}`;
     const places = byModel.get(name) ?? [];
     places.push(at);
     byModel.set(name, places);
@@ -93,11 +95,14 @@ async function loadedModel(name: string, model: LocalModel): Promise<Loaded> {
   return await loading;
 }
 
-async function load({ folder, dtype }: LocalModel): Promise<Loaded> {
+async function load(model: LocalModel): Promise<Loaded> {
+  const { folder, dtype } = model;
   const library = await loadLibrary();
+  await checkFiles(model);
   const tokenizer = await loadModelTokenizer(folder);
   try {
     const run = await library.AutoModel.from_pretrained(folder, modelOptions(dtype));
+    await checkFiles(model);
     const whole = tokenizer.encode("a", true);
     const bare = tokenizer.encode("a", false);
     const begins = whole.findIndex((_, at) => bare.every((id, place) => whole[at + place] === id));
@@ -110,9 +115,17 @@ async function load({ folder, dtype }: LocalModel): Promise<Loaded> {
       padding: paddingOf(tokenizer),
     };
   } catch (cause) {
+    if (cause instanceof RuntimeError) throw cause;
     const text = `The model in ${folder} (${dtype}) could not be loaded: ${saidBy(cause)}`;
     throw unavailable(text, { folder, dtype }, cause);
   }
+}
+
+/** Other weights than those that were asked for would give vectors that cannot be compared. */
+async function checkFiles({ folder, dtype, version }: LocalModel): Promise<void> {
+  if ((await filesVersion(folder, dtype)) === version) return;
+  const text = `The files of the model in ${folder} (${dtype}) were replaced just now: ask again.`;
+  throw new RuntimeError("WORKER_LOST", text, { folder, dtype, retryAfterMs: ASK_AGAIN_MS });
 }
 
 async function embed(

@@ -3,8 +3,8 @@
 // words and not by a library.
 
 import { createHash } from "node:crypto";
-import { readFile, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { readdir, readFile, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import type { RuntimeError } from "../../runtime/errors.ts";
 import type { Dtype, Pooling } from "./kinds.ts";
 import { unavailable } from "./unavailable.ts";
@@ -12,6 +12,8 @@ import { unavailable } from "./unavailable.ts";
 /** A model that is there, as plain data. */
 export interface LocalModel {
   readonly folder: string;
+  /** Of the files it was read from, see `filesVersion`: it is loaded from these only. */
+  readonly version: string;
   readonly dtype: Dtype;
   readonly dimension: number;
   /** Tokens of one input, those included that the model adds itself. */
@@ -51,13 +53,34 @@ export async function missingFiles(folder: string, dtype: Dtype): Promise<readon
   return missing;
 }
 
-/** Tells whether a folder's files were replaced: by their sizes and times, without reading them. */
+/** Files of a dtype's weights: those of more than 2 GB stand beside their graph. */
+export async function weightsFiles(folder: string, dtype: Dtype): Promise<readonly string[]> {
+  const graph = weightsFile(dtype);
+  const beside = await readdir(join(folder, dirname(graph))).catch(() => []);
+  const isPart = weightsPart(dtype);
+  return [
+    graph,
+    ...beside
+      .map((name) => join(dirname(graph), name))
+      .filter(isPart)
+      .sort(),
+  ];
+}
+
+/** Tells the files that hold a dtype's weights beside its graph. */
+export function weightsPart(dtype: Dtype): (path: string) => boolean {
+  const start = `${weightsFile(dtype)}_data`;
+  return (path) => path.startsWith(start) && /^(_\d+)?$/.test(path.slice(start.length));
+}
+
+/** Tells whether a folder's files were replaced: by their sizes, times and places, without reading them. */
 export async function filesVersion(folder: string, dtype: Dtype): Promise<string> {
-  const paths = [...requiredFiles(dtype), ...optionalFiles];
+  const weights = await weightsFiles(folder, dtype);
+  const paths = new Set([...requiredFiles(dtype), ...optionalFiles, ...weights]);
   const found = await Promise.all(
-    paths.map((path) => stat(join(folder, path)).catch(() => undefined)),
+    [...paths].map((path) => stat(join(folder, path)).catch(() => undefined)),
   );
-  const said = found.map((file) => [file?.size, file?.mtimeMs]);
+  const said = found.map((file) => [file?.size, file?.mtimeMs, file?.ctimeMs, file?.ino]);
   return createHash("sha256").update(JSON.stringify(said)).digest("hex").slice(0, VERSION_CHARS);
 }
 
@@ -81,6 +104,7 @@ export async function readModelFolder(
 ): Promise<LocalModel> {
   const missing = await missingFiles(folder, dtype);
   if (missing.length > 0) throw filesMissing(name, folder, dtype, missing);
+  const version = await filesVersion(folder, dtype);
   const read = (path: string) => readJson(name, folder, path);
   const [config, tokenizer, pooling, sentences, prompted, modules] = await Promise.all([
     read("config.json"),
@@ -109,6 +133,7 @@ export async function readModelFolder(
   const prompts = objectOf(prompted["prompts"]);
   return {
     folder,
+    version,
     dtype,
     dimension,
     inputTokensMax: limits.length === 0 ? INPUT_TOKENS : Math.min(...limits),

@@ -10,9 +10,13 @@ const SLICE = 64;
 /**
  * `embedder` with a memory. One that fails (no room on the disk, say) is done without.
  * @param open called with the first text.
- * @param version of the model: what another one remembered is not found.
+ * @param weights of the model: what others remembered is not found.
  */
-export function remembering(embedder: Embedder, open: () => VectorCache, version = ""): Embedder {
+export function remembering(
+  embedder: Embedder,
+  open: () => VectorCache,
+  weights: () => Promise<string> = () => Promise.resolve(""),
+): Embedder {
   let cache: VectorCache | null | undefined;
   const withCache = <T>(use: (cache: VectorCache) => T): T | undefined => {
     try {
@@ -29,6 +33,7 @@ export function remembering(embedder: Embedder, open: () => VectorCache, version
     options: EmbedOptions,
   ): Promise<readonly Float32Array[]> => {
     const { tenant, purpose = "document" } = options;
+    const version = await weights();
     const vectors = new Array<Float32Array>(texts.length);
     // A text that stands twice is asked for once.
     const missing = new Map<string, { hash: Buffer; places: number[] }>();

@@ -19,6 +19,9 @@ export const rerankTaskName = "rerank.local";
 /** Name of the one that cuts a text to a number of tokens. */
 export const cutTaskName = "embed.cut";
 
+/** Name of the one that tells a model's weights by its files. */
+export const weightsTaskName = "embed.weights";
+
 /** Nobody waits longer than this for a batch, its model's loading included. */
 const BATCH_MS = 120_000;
 /** A thread that nobody needs gives its model's memory back after this. */
@@ -34,6 +37,10 @@ export function embeddersConfig(config: EmbeddersConfig): EmbeddersConfig {
 export function embedTasks(limits: Config["embedding"]): Readonly<Record<string, ComputeTask>> {
   return {
     [cutTaskName]: { url: new URL("./cut-task.js", import.meta.url).href, name: "cutText" },
+    [weightsTaskName]: {
+      url: new URL("./weights-task.js", import.meta.url).href,
+      name: "hashWeights",
+    },
     [localTaskName]: {
       url: new URL("./local-model.js", import.meta.url).href,
       name: "embedLocal",

@@ -30,6 +30,7 @@ import { again, distinct, isThere, reportOf, statusOf } from "./ingest-reports.t
 import { findDocument } from "./library.ts";
 import { isMergeDueAt } from "./merge-due.ts";
 import { publishPaced } from "./pace.ts";
+import { pinEdition, pinOf } from "./pin.ts";
 import type { Publication } from "./publish.ts";
 import {
   type ReadDocument,
@@ -37,7 +38,7 @@ import {
   type SourceReaderOptions,
   writeIdOf,
 } from "./read-source.ts";
-import type { Place, PreparedChunk } from "./rows.ts";
+import { headOf, type Place, type PreparedChunk } from "./rows.ts";
 import { forgetSources, removeKept } from "./sources.ts";
 import type { KnowledgeWriter, WritePart } from "./writer.ts";
 
@@ -292,7 +293,7 @@ class KnowledgeIngest implements Ingest {
     await writer.sweep(await currentPlace(bulk, place), FORGOTTEN_MS);
   }
 
-  /** The edition that counts, and whose vectors it holds. */
+  /** The edition that counts, and whose vectors it holds: from now on, if it holds none. */
   async #edition(place: IngestPlace): Promise<{ edition: Place; embedder: Embedder }> {
     const { tables, embedders, bulk } = this.#options;
     const { tenant, collection } = place;
@@ -301,15 +302,14 @@ class KnowledgeIngest implements Ingest {
       throw new RuntimeError("NOT_FOUND", `Collection ${collection} does not exist.`);
     }
     const { editions } = await readEditions(bulk, place);
+    const edition = { tenant, collection: editions.current };
+    const head = headOf(await bulk.get(keys.collectionHead(tenant, editions.current)));
     // A row of the tests may name none.
     const pin: EmbedderPin | undefined =
-      editions.embedder ?? (decode(stored) as Collection).embedder;
-    return {
-      edition: { tenant, collection: editions.current },
-      embedder: await (pin === undefined
-        ? embedders.find(embedders.defaultName)
-        : embedders.pinned(pin)),
-    };
+      head.embedder ?? editions.embedder ?? (decode(stored) as Collection).embedder;
+    const embedder = await embedders.pinned(pin ?? (await embedders.find(embedders.defaultName)));
+    await pinEdition(bulk, edition, embedder);
+    return { edition, embedder };
   }
 
   /** Texts, what will make the documents visible, pieces, and last the unit: by it all are known. */
@@ -376,5 +376,3 @@ class KnowledgeIngest implements Ingest {
     await commitAll(bulk, ops, "committed");
   }
 }
-
-const pinOf = ({ id, dimension }: Embedder): EmbedderPin => ({ id, dimension });

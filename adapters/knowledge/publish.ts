@@ -5,6 +5,7 @@ import { RuntimeError } from "../../runtime/errors.ts";
 import type { Bulk } from "../../runtime/store/bulk.ts";
 import { keys } from "../../runtime/store/keys.ts";
 import type { StoreOp } from "../../runtime/store/store.ts";
+import { isSamePin, mergedPin } from "./pin.ts";
 import {
   type CollectionHead,
   type DocumentChange,
@@ -91,10 +92,12 @@ function checkHead({ head, documents, removed = [], embedder }: Change): void {
   }
   const pinned = head.embedder;
   if (pinned === null || embedder === undefined) return;
-  if (pinned.id === embedder.id && pinned.dimension === embedder.dimension) return;
+  if (isSamePin(pinned, embedder)) return;
+  const isExchanged = pinned.id === embedder.id && pinned.dimension === embedder.dimension;
+  const other = isExchanged ? "its other weights" : `${embedder.id} (${embedder.dimension})`;
   throw new RuntimeError(
     "CONFLICT",
-    `The collection holds vectors of ${pinned.id} (${pinned.dimension} numbers), not of ${embedder.id} (${embedder.dimension}).`,
+    `The collection holds vectors of ${pinned.id} (${pinned.dimension} numbers), not of ${other}.`,
   );
 }
 
@@ -180,7 +183,7 @@ class Draft {
           nextSlot: this.#nextSlot,
           documents: this.#documents,
           chunks: this.#chunks,
-          embedder: head.embedder ?? pinOf(embedder),
+          embedder: embedder === undefined ? head.embedder : mergedPin(head.embedder, embedder),
         }
       : null;
     if (isChanged) {
@@ -239,10 +242,6 @@ class Draft {
     };
   }
 }
-
-/** Callers give an embedder with all it can do; its name is what is stored. */
-const pinOf = (embedder: EmbedderName | undefined): EmbedderName | null =>
-  embedder === undefined ? null : { id: embedder.id, dimension: embedder.dimension };
 
 const slotsOf = (row: DocumentRow | undefined): DocumentChange["before"] =>
   row === undefined ? null : [row.firstSlot, row.chunks];

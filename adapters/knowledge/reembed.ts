@@ -25,6 +25,7 @@ import { splitAll, vectorsOf } from "./embed-chunks.ts";
 import { findDocument } from "./library.ts";
 import { isMergeDueAt } from "./merge-due.ts";
 import { publishPaced } from "./pace.ts";
+import { pinEdition } from "./pin.ts";
 import type { Publication } from "./publish.ts";
 import { isRace } from "./remove-rows.ts";
 import {
@@ -149,12 +150,12 @@ class KnowledgeReembed implements Reembed {
     const { editions } = await readEditions(bulk, place);
     const { current, next } = editions;
     if (next?.job !== place.job) throw gone();
-    return {
-      from: { tenant: place.tenant, collection: current },
-      to: { tenant: place.tenant, collection: next.key },
-      embedder: await embedders.pinned(next.embedder),
-      signal,
-    };
+    const to = { tenant: place.tenant, collection: next.key };
+    // What a part of it was embedded with is what all of it is.
+    const { embedder: pin } = (await this.#head(to)).head;
+    const embedder = await embedders.pinned(pin ?? next.embedder);
+    await pinEdition(bulk, to, embedder);
+    return { from: { tenant: place.tenant, collection: current }, to, embedder, signal };
   }
 
   async #head({ tenant, collection }: Place) {

@@ -29,6 +29,8 @@ export interface RetrieverOptions extends IndexSources {
   readonly embedder: Embedder;
   /** Of all others; without it they are refused. */
   readonly embedders?: Pick<Embedders, "pinned">;
+  /** Told whose vectors are compared, where an edition does not say their weights yet. */
+  adopt?(edition: Place, embedder: EmbedderName): Promise<void>;
   /** Without it no search is re-ranked. */
   readonly rerankers?: Rerankers;
   /** Where collections with index files are searched. Default: here. */
@@ -76,7 +78,10 @@ export function createRetriever(options: RetrieverOptions): Retriever {
         const kind = head.embedder?.id.startsWith("builtin-") === false ? "meaning" : "words";
         const tuning = tuningOf(own, asked, { mode, kind });
         if (head.isRemoved || head.embedder === null) return [tuning, null];
-        const vector = await vectorOf(options, head.embedder, tuning, { ...request, query: text });
+        const vector = await vectorOf(options, { edition, pin: head.embedder }, tuning, {
+          ...request,
+          query: text,
+        });
         const found = await search(edition, {
           query: text,
           vector,
@@ -115,13 +120,16 @@ function checkReranker(name: string | null | undefined, rerankers: Rerankers | u
 /** The question's vector; zeros where none is compared. */
 async function vectorOf(
   options: RetrieverOptions,
-  pin: EmbedderName,
+  { edition, pin }: { readonly edition: Place; readonly pin: EmbedderName },
   { mode }: Tuning,
   { query, tenant, signal }: SearchRequest,
 ): Promise<Float32Array> {
   const none = new Float32Array(pin.dimension);
   if (mode === "lexical") return none;
   const using = await embedderOf(options, pin);
+  if (pin.weights === undefined && using.weights !== undefined) {
+    await options.adopt?.(edition, using);
+  }
   const asked = { tenant, purpose: "query", ...(signal && { signal }) } as const;
   const [vector] = await using.embed([query], asked);
   return vector ?? none;

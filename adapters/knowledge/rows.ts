@@ -4,6 +4,7 @@
 import type { IndexedChunk } from "../../actors/knowledge/retrieve.ts";
 import type { PostingsHeader, VectorHeader } from "../../actors/knowledge/segment.ts";
 import type { Chunk } from "../../actors/knowledge/split.ts";
+import type { EmbedderPin } from "../../actors/ports.ts";
 import type { DocumentView } from "../../actors/records/collection.ts";
 import { decode, encode } from "../../runtime/store/codec.ts";
 
@@ -16,11 +17,8 @@ export interface Place {
   readonly collection: string;
 }
 
-/** Whose vectors a collection holds; set by the first document, others are refused. */
-export interface EmbedderName {
-  readonly id: string;
-  readonly dimension: number;
-}
+/** Whose vectors a collection holds; set before the first of them, others are refused. */
+export type EmbedderName = EmbedderPin;
 
 /** Head of a collection. An absent row is a collection that never had a document. */
 export interface CollectionHead {

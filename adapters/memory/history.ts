@@ -6,6 +6,7 @@ import { nearestTo } from "../../actors/memory/rank.ts";
 import { type FoundMessage, memoryLimits } from "../../actors/records/memory.ts";
 import type { Bulk } from "../../runtime/store/bulk.ts";
 import { keyNumber, keys, type MemoryPlace, prefixRange } from "../../runtime/store/keys.ts";
+import { isSamePin } from "../knowledge/pin.ts";
 import { isGone } from "./marks.ts";
 import { entryOf, type HistoryRow, type ShelfHead } from "./rows.ts";
 import { changeShelf, readEntry, readHead, rowsWith } from "./shelf.ts";
@@ -68,7 +69,8 @@ export async function addHistory(
       const known = await Promise.all(
         rows.map(({ id }) => (head === undefined ? undefined : readEntry(bulk, place, head, id))),
       );
-      const isOther = head?.embedder != null && head.embedder.id !== embedded.embedder?.id;
+      const [pinned, used] = [head?.embedder ?? null, embedded.embedder];
+      const isOther = pinned !== null && (used === null || !isSamePin(pinned, used));
       const put = rows
         .filter((_, at) => known[at] === undefined)
         .map((row) => (isOther ? { ...row, vector: new Float32Array(0) } : row));

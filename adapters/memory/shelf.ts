@@ -8,6 +8,7 @@ import { newId } from "../../runtime/id.ts";
 import type { Bulk } from "../../runtime/store/bulk.ts";
 import { keys, type MemoryPlace, prefixRange } from "../../runtime/store/keys.ts";
 import type { Reader, Row, StoreOp } from "../../runtime/store/store.ts";
+import { mergedPin } from "../knowledge/pin.ts";
 import { doneOps, expiredOps } from "./marks.ts";
 import {
   doneOf,
@@ -172,7 +173,7 @@ function nextHead(
     ...before,
     generation,
     count: before.count + added - remove.length,
-    embedder: before.embedder ?? embedder ?? null,
+    embedder: embedder === undefined ? before.embedder : mergedPin(before.embedder, embedder),
     changed: changed.slice(-shelfLimits.changes),
   };
 }

@@ -2,6 +2,7 @@
 
 import type { EmbedderPin, Embedders } from "../../actors/ports.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
+import { pinOf } from "../knowledge/pin.ts";
 
 /** Vectors with whose they are. */
 export interface Embedded {
@@ -30,7 +31,9 @@ const none = new Float32Array(0);
 /** Over the embedders there are. */
 export function createMemoryVectors(embedders: Embedders): MemoryVectors {
   const find = (pin: EmbedderPin | null) =>
-    pin === null ? embedders.find(embedders.defaultName) : embedders.pinned(pin);
+    pin === null
+      ? embedders.find(embedders.defaultName).then((embedder) => embedders.pinned(embedder))
+      : embedders.pinned(pin);
   return {
     ofTexts: async (tenant, pin, texts) => {
       try {
@@ -38,7 +41,7 @@ export function createMemoryVectors(embedders: Embedders): MemoryVectors {
         const vectors = await embedder.embed(texts, { tenant });
         return {
           vectors: vectors.map(usable),
-          embedder: { id: embedder.id, dimension: embedder.dimension },
+          embedder: pinOf(embedder),
         };
       } catch (error) {
         if (!(error instanceof RuntimeError) || error.retryable) throw error;

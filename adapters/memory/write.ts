@@ -9,6 +9,7 @@ import { RuntimeError } from "../../runtime/errors.ts";
 import { newId } from "../../runtime/id.ts";
 import type { Bulk } from "../../runtime/store/bulk.ts";
 import type { MemoryPlace } from "../../runtime/store/keys.ts";
+import { isSamePin } from "../knowledge/pin.ts";
 import { isGone } from "./marks.ts";
 import type { MemoryRow } from "./rows.ts";
 import { changeShelf, type Decision, readEntry, readHead, type ShelfView } from "./shelf.ts";
@@ -134,7 +135,7 @@ async function decided(
 
 /** A shelf that was begun meanwhile with another embedder takes no vectors of this one. */
 function fitting({ vectors, embedder }: Embedded, pin: Embedded["embedder"]): Float32Array {
-  const isOther = pin !== null && (pin.id !== embedder?.id || pin.dimension !== embedder.dimension);
+  const isOther = pin !== null && (embedder === null || !isSamePin(pin, embedder));
   return isOther ? new Float32Array(0) : (vectors[0] ?? new Float32Array(0));
 }
 

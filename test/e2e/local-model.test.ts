@@ -79,10 +79,47 @@ test("after kill -9 its vectors are there, and what was taken in meanwhile is fi
   expect(await foundFirst([5, 42, 123, 299])).toEqual(["d5", "d42", "d123", "d299"]);
 });
 
-test("vectors of other weights in the same folder are not taken for the new ones", async () => {
-  await product.stop();
+test("other weights of the same size are refused, while it runs and after a start; embedding anew repairs it", async () => {
+  const made = await product.call("POST", collections, { name: "Kept" });
+  const kept = `${collections}/${made.body.id}`;
+  const documents = [1, 2, 3].map((number) => ({ id: `k${number}`, text: textOf(number) }));
+  await product.call("POST", `${kept}/documents?wait=true`, documents);
+  const ask = { query: textOf(2), mode: "vector", top_k: 3 };
+  const before = await product.call("POST", `${kept}/search`, ask);
+
   writeSmallModel(folder, { seed: 7 });
+  await expect
+    .poll(async () => (await product.call("POST", `${kept}/search`, ask)).status, {
+      timeout: 20_000,
+    })
+    .toBe(409);
+  await product.stop();
   await product.start();
+  const search = await product.call("POST", `${kept}/search`, ask);
+  const hybrid = await product.call("POST", `${kept}/search`, { ...ask, mode: "hybrid" });
+  const add = await product.call("POST", `${kept}/documents?wait=true`, { text: "a refund" });
+  const words = await product.call("POST", `${kept}/search`, { query: "refund", mode: "lexical" });
+  const repair = await product.call("POST", `${kept}/reembed`, { embedder: "small" });
+  await expect
+    .poll(
+      async () => (await product.call("GET", repair.headers.get("location") ?? "")).body.status,
+      { timeout: 20_000 },
+    )
+    .toBe("completed");
+  const after = await product.call("POST", `${kept}/search`, ask);
+
+  expect(before.body.data[0].document_id).toBe("k2");
+  for (const { status, body } of [search, hybrid, add]) {
+    expect([status, body.code]).toEqual([409, "EMBEDDER_MISMATCH"]);
+    expect(body.detail).toMatch(/other weights.*\/reembed with \{"embedder": "small"\}/);
+  }
+  expect(words.status).toBe(200);
+  expect(after.body.data[0].document_id).toBe("k2");
+  // The first collection was not embedded anew.
+  expect((await searched(textOf(5))).body.code).toBe("EMBEDDER_MISMATCH");
+});
+
+test("vectors of other weights in the same folder are not taken for the new ones", async () => {
   const made = await product.call("POST", collections, { name: "Other weights" });
   const other = `${collections}/${made.body.id}`;
 

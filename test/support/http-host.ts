@@ -23,6 +23,7 @@ import { createFailureLimiter, createRateLimiter } from "../../adapters/http/rat
 import type { Route } from "../../adapters/http/route.ts";
 import { createServices } from "../../adapters/http/services/services.ts";
 import { createSessions } from "../../adapters/http/sessions.ts";
+import { pinEdition } from "../../adapters/knowledge/pin.ts";
 import { createRetriever } from "../../adapters/knowledge/retriever.ts";
 import { settingsFrom } from "../../adapters/knowledge/settings.ts";
 import { forgetSources, keepSources } from "../../adapters/knowledge/sources.ts";
@@ -177,6 +178,7 @@ function makeRoutes(
     rerankers: { names: [] },
     retriever: createRetriever({
       ...{ reader: system.bulk, embedder, embedders },
+      adopt: (edition, pin) => pinEdition(system.bulk, edition, pin),
       settingsOf: async ({ tenant, collection }) => {
         const row = await system.tables.get(tenant, "collections", collection);
         return row && ((row.value as Collection).retrieval ?? {});

@@ -222,7 +222,14 @@ test("a model file that is damaged is an error of its texts, and the thread goes
   expect(bad).toMatchObject({ reason: { code: "EMBEDDER_UNAVAILABLE" } });
   expect(fine.status).toBe("fulfilled");
   writeSmallModel(folder);
-  expect(await damaged.embed(["refund"], one)).toHaveLength(1);
+  // What was made of the former files is not given vectors of the new ones.
+  await expect(damaged.embed(["refund"], one)).rejects.toMatchObject({
+    code: "WORKER_LOST",
+    message: expect.stringContaining("were replaced"),
+  });
+  const whole = await readModelFolder("damaged", folder, "fp32");
+  const again = createLocalEmbedder("local:damaged:fp32", whole, pool);
+  expect(await again.embed(["refund"], one)).toHaveLength(1);
 });
 
 test("the model's tokenizer counts as the model does, also in a long text", async () => {

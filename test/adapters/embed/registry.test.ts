@@ -1,10 +1,9 @@
 // The registry: by name and by id, and a collection never gets vectors of another kind than its own.
 
 import { expect, test } from "vitest";
-import type { Embedder } from "../../../actors/ports.ts";
 import { createBuiltinEmbedder } from "../../../adapters/embed/builtin.ts";
 import { createEmbedders } from "../../../adapters/embed/embedders.ts";
-import { createRegistry } from "../../../adapters/embed/registry.ts";
+import { createRegistry, type MadeEmbedder } from "../../../adapters/embed/registry.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 
 test("the built-in embedder is found by name and by id, and fits a collection pinned to it", async () => {
@@ -39,10 +38,10 @@ test("a collection of another embedder or of another dimension is refused in wor
 
 test("an embedder that could not be made is made when it is next asked for, and then once", async () => {
   let makings = 0;
-  const make = async (): Promise<Embedder> => {
+  const make = async (): Promise<MadeEmbedder> => {
     makings += 1;
     if (makings === 1) throw new RuntimeError("EMBEDDER_UNAVAILABLE", "No files yet.");
-    return createBuiltinEmbedder();
+    return { embedder: createBuiltinEmbedder() };
   };
   const embedders = createRegistry([{ name: "one", id: "builtin-1", make }], "one");
 

@@ -1,0 +1,65 @@
+// The weights behind a provider's name, by what they make of a fixed text. Asked at an embedder's first
+// use in a thread and again from time to time: a server may be given another model under the same name.
+
+import type { Embedder } from "../../actors/ports.ts";
+import { RuntimeError } from "../../runtime/errors.ts";
+import { readSmall, writeSmall } from "./small-file.ts";
+import { areSameWeights, probeText, weightsOfProbe } from "./weights.ts";
+
+/** Limits of asking. */
+export const probeLimits = {
+  /** What was said counts for so long. */
+  keptMs: 600_000,
+  /** Descriptions that are remembered of one embedder: a provider may go back to former weights. */
+  knownMax: 8,
+  /** The tenant in whose turn it is asked: none of the callers'. */
+  tenant: "probe",
+} as const;
+
+/**
+ * Tells an embedder's weights. @param memory file of the descriptions that were given before: weights
+ * that are the same get the same one, so that what was remembered for them is found again.
+ * @returns a function that throws as `Embedder.embed` when the provider cannot be asked the first time.
+ */
+export function probing(
+  embedder: Embedder,
+  memory: string,
+  nowMs: () => number = Date.now,
+): () => Promise<string> {
+  let last: { readonly weights: string; readonly atMs: number } | undefined;
+  let asking: Promise<string> | undefined;
+
+  const ask = async (): Promise<string> => {
+    try {
+      const [vector] = await embedder.embed([probeText], { tenant: probeLimits.tenant });
+      const found = weightsOfProbe(vector ?? new Float32Array(0));
+      const weights =
+        last !== undefined && areSameWeights(last.weights, found)
+          ? last.weights
+          : await sameAsBefore(memory, found);
+      last = { weights, atMs: nowMs() };
+      return weights;
+    } catch (error) {
+      // It was asked before, and only cannot answer now.
+      if (last !== undefined && error instanceof RuntimeError && error.retryable)
+        return last.weights;
+      throw error;
+    } finally {
+      asking = undefined;
+    }
+  };
+  return async () => {
+    if (last !== undefined && nowMs() - last.atMs < probeLimits.keptMs) return last.weights;
+    asking ??= ask();
+    return await asking;
+  };
+}
+
+async function sameAsBefore(memory: string, found: string): Promise<string> {
+  const stored = await readSmall(memory);
+  const known = Array.isArray(stored) ? stored.filter((one) => typeof one === "string") : [];
+  const same = known.find((one) => areSameWeights(one, found));
+  if (same !== undefined) return same;
+  await writeSmall(memory, [found, ...known].slice(0, probeLimits.knownMax));
+  return found;
+}
