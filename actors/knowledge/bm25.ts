@@ -1,6 +1,7 @@
 // BM25 over postings that lie in several parts, with exactly the scores of one index: counts of all
 // parts come first, then every chunk is scored with them. Pure but for the parts' own scratch memory.
 
+import { Best } from "./best.ts";
 import { countsOf, lexicalLimits, PREFIX, termsOf } from "./terms.ts";
 
 /** Okapi BM25 with the usual constants (Robertson and Zaragoza, 2009). */
@@ -14,11 +15,14 @@ export interface LexicalHit {
   readonly coverage: number;
 }
 
-/** Which chunks have a term, and how often: the first `size` places of both. */
+/**
+ * Which chunks have a term, and how often: the first `size` places of both, ordinals growing. A text
+ * has too few words for a count of more than 16 bits.
+ */
 export interface Postings {
   readonly size: number;
-  readonly ordinals: ArrayLike<number>;
-  readonly counts: ArrayLike<number>;
+  readonly ordinals: Uint32Array;
+  readonly counts: Uint16Array;
 }
 
 /** Postings of some chunks of a collection. A chunk has an ordinal within its part. */
@@ -29,11 +33,19 @@ export interface LexicalPart {
   /** Ordinals are below this. */
   readonly capacity: number;
   slotOf(ordinal: number): number;
-  lengthOf(ordinal: number): number;
-  /** Only chunks that count. The answer is good until the next call. */
+  /** Terms of each chunk, by ordinal. */
+  readonly lengths: Uint32Array;
+  /** Only chunks that count. The answer is good until chunks are added or removed. */
   read(term: string): Postings | undefined;
-  /** Two arrays of zeros of at least `capacity` numbers, to be left so. */
-  readonly scratch: { readonly scores: Float64Array; readonly covered: Float64Array };
+  /** At least `capacity` zeros, to be left so. */
+  readonly scratch: Float64Array;
+}
+
+/** A term that was looked up: its postings in each part, and what it weighs. */
+interface Found {
+  readonly postings: readonly (Postings | undefined)[];
+  readonly rarity: number;
+  readonly isAsked: boolean;
 }
 
 /**
@@ -50,16 +62,15 @@ export function searchLexical(
 ): LexicalHit[] {
   const total = parts.reduce((sum, part) => sum + part.total, 0);
   const mean = parts.reduce((sum, part) => sum + part.lengthSum, 0) / Math.max(1, total);
-  let mass = 0;
+  const found: Found[] = [];
   const take = (term: string, weight: number, isAsked: boolean): void => {
-    const found = parts.map((part) => part.read(term));
-    const documents = found.reduce((sum, postings) => sum + (postings?.size ?? 0), 0);
-    const idf = rarityOf(term, documents, total);
-    if (isAsked) mass += idf;
+    const postings = parts.map((part) => part.read(term));
+    const documents = postings.reduce((sum, one) => sum + (one?.size ?? 0), 0);
+    const rarity = rarityOf(term, documents, total);
+    found.push({ postings, rarity, isAsked });
     for (const [at, part] of parts.entries()) {
-      const postings = found[at];
-      if (postings === undefined) continue;
-      accumulate(part, postings, { score: idf * weight, covers: isAsked ? idf : 0, mean });
+      const one = postings[at];
+      if (one !== undefined) accumulate(part, one, rarity * weight, mean);
     }
   };
   for (const [term, repeats] of countsOf(termsOf(query, lexicalLimits.queryWords))) {
@@ -67,8 +78,14 @@ export function searchLexical(
   }
   for (const [term, weight] of added) take(term, weight, false);
   const best = new Best(limit);
-  for (const part of parts) collect(part, mass || 1, best, isWanted);
-  return best.hits();
+  for (const [at, part] of parts.entries()) collect(part, at, found, best, isWanted);
+  const asked = found.filter(({ isAsked }) => isAsked);
+  const mass = asked.reduce((sum, { rarity }) => sum + rarity, 0) || 1;
+  return best.sorted().map(({ slot, score, part, ordinal }) => ({
+    slot,
+    score,
+    coverage: coveredBy(asked, part, ordinal) / mass,
+  }));
 }
 
 const NONE: ReadonlyMap<string, number> = new Map();
@@ -89,65 +106,66 @@ function rarityOf(term: string, documents: number, total: number): number {
 }
 
 function accumulate(
-  part: LexicalPart,
+  { scratch: scores, lengths }: LexicalPart,
   { size, ordinals, counts }: Postings,
-  { score, covers, mean }: { score: number; covers: number; mean: number },
+  weight: number,
+  mean: number,
 ): void {
-  const { scores, covered } = part.scratch;
-  const most = score * (BM25.k1 + 1);
+  const most = weight * (BM25.k1 + 1);
   const least = BM25.k1 * (1 - BM25.b);
   const byLength = (BM25.k1 * BM25.b) / mean;
   for (let at = 0; at < size; at += 1) {
     const ordinal = ordinals[at] ?? 0;
     const count = counts[at] ?? 0;
-    const norm = least + byLength * part.lengthOf(ordinal);
+    const norm = least + byLength * (lengths[ordinal] ?? 0);
     scores[ordinal] = (scores[ordinal] ?? 0) + (most * count) / (count + norm);
-    covered[ordinal] = (covered[ordinal] ?? 0) + covers;
   }
 }
 
+/** Takes the best scores of a part and leaves zeros. */
 function collect(
   part: LexicalPart,
-  mass: number,
+  at: number,
+  found: readonly Found[],
   best: Best,
   isWanted: ((slot: number) => boolean) | undefined,
 ): void {
-  const { scores, covered } = part.scratch;
-  for (let ordinal = 0; ordinal < part.capacity; ordinal += 1) {
+  const { scratch: scores, capacity } = part;
+  const look = (ordinal: number): void => {
     const score = scores[ordinal] ?? 0;
-    if (score === 0 || score < best.least) continue;
+    scores[ordinal] = 0;
+    if (score === 0 || score < best.least) return;
     const slot = part.slotOf(ordinal);
-    if (isWanted !== undefined && !isWanted(slot)) continue;
-    best.take({ slot, score, coverage: (covered[ordinal] ?? 0) / mass });
-  }
-  scores.fill(0, 0, part.capacity);
-  covered.fill(0, 0, part.capacity);
+    if (isWanted === undefined || isWanted(slot)) best.take(score, slot, at, ordinal);
+  };
+  const read = found.flatMap(({ postings }) => postings[at] ?? []);
+  // Where few chunks are found, to go through all of them takes longer than finding them.
+  if (read.reduce((sum, { size }) => sum + size, 0) < capacity) {
+    for (const { size, ordinals } of read) {
+      for (let place = 0; place < size; place += 1) look(ordinals[place] ?? 0);
+    }
+  } else for (let ordinal = 0; ordinal < capacity; ordinal += 1) look(ordinal);
 }
 
-/** The best of many, by score and then by slot. */
-class Best {
-  readonly #limit: number;
-  #hits: LexicalHit[] = [];
-  /** What has less is not among the best. */
-  least = 0;
-
-  constructor(limit: number) {
-    this.#limit = limit;
+/** What the terms weigh that a chunk has. */
+function coveredBy(asked: readonly Found[], part: number, ordinal: number): number {
+  let covered = 0;
+  for (const { postings, rarity } of asked) {
+    const one = postings[part];
+    if (one !== undefined && hasOrdinal(one, ordinal)) covered += rarity;
   }
+  return covered;
+}
 
-  take(hit: LexicalHit): void {
-    this.#hits.push(hit);
-    if (this.#hits.length >= this.#limit * 2) this.#cut();
+function hasOrdinal({ size, ordinals }: Postings, ordinal: number): boolean {
+  let low = 0;
+  let high = size - 1;
+  while (low <= high) {
+    const middle = (low + high) >> 1;
+    const there = ordinals[middle] ?? 0;
+    if (there === ordinal) return true;
+    if (there < ordinal) low = middle + 1;
+    else high = middle - 1;
   }
-
-  hits(): LexicalHit[] {
-    this.#cut();
-    return this.#hits;
-  }
-
-  #cut(): void {
-    this.#hits.sort((a, b) => b.score - a.score || a.slot - b.slot);
-    this.#hits.length = Math.min(this.#hits.length, this.#limit);
-    if (this.#hits.length === this.#limit) this.least = this.#hits.at(-1)?.score ?? 0;
-  }
+  return false;
 }

@@ -21,10 +21,15 @@ export const feedbackLimits = {
   totalMax: 20_000,
 } as const;
 
+/** Whether the collection is small enough for a second search. */
+export function mayAskAgain(parts: readonly LexicalPart[]): boolean {
+  return parts.reduce((sum, part) => sum + part.total, 0) <= feedbackLimits.totalMax;
+}
+
 /** Part that added words would have, 0: none. */
 function shareFor(parts: readonly LexicalPart[], hits: readonly LexicalHit[]): number {
-  const { even, evenAt, shareMax, totalMax } = feedbackLimits;
-  if (parts.reduce((sum, part) => sum + part.total, 0) > totalMax) return 0;
+  const { even, evenAt, shareMax } = feedbackLimits;
+  if (!mayAskAgain(parts)) return 0;
   const [first] = hits;
   const other = hits[evenAt - 1];
   if (first === undefined || other === undefined) return 0;

@@ -27,12 +27,13 @@ export function createLexicalIndex(): LexicalIndex {
 class MemoryPostings implements LexicalIndex {
   total = 0;
   lengthSum = 0;
-  scratch = { scores: new Float64Array(0), covered: new Float64Array(0) };
+  scratch = new Float64Array(0);
+  /** By ordinal; longer than there are. */
+  lengths = new Uint32Array(0);
   /** Per term: ordinal, count, ordinal, count ... in growing order of ordinal. */
   readonly #postings = new Map<string, number[]>();
   /** By ordinal. */
   #slots: number[] = [];
-  #lengths: number[] = [];
   readonly #ordinals = new Map<number, number>();
   #pairs = 0;
 
@@ -44,16 +45,12 @@ class MemoryPostings implements LexicalIndex {
     return this.#slots[ordinal] ?? 0;
   }
 
-  lengthOf(ordinal: number): number {
-    return this.#lengths[ordinal] ?? 0;
-  }
-
   read(term: string): Postings | undefined {
     const row = this.#postings.get(term);
     if (row === undefined) return undefined;
     const size = row.length / 2;
     const ordinals = new Uint32Array(size);
-    const counts = new Uint32Array(size);
+    const counts = new Uint16Array(size);
     for (let at = 0; at < size; at += 1) {
       ordinals[at] = row[at * 2] ?? 0;
       counts[at] = row[at * 2 + 1] ?? 0;
@@ -65,7 +62,8 @@ class MemoryPostings implements LexicalIndex {
     const terms = termsOf(text, lexicalLimits.textWords);
     const ordinal = this.#slots.length;
     this.#slots.push(slot);
-    this.#lengths.push(terms.length);
+    if (ordinal >= this.lengths.length) this.#grow();
+    this.lengths[ordinal] = terms.length;
     this.#ordinals.set(slot, ordinal);
     this.total += 1;
     this.lengthSum += terms.length;
@@ -75,9 +73,6 @@ class MemoryPostings implements LexicalIndex {
       else row.push(ordinal, count);
       this.#pairs += 1;
     }
-    if (ordinal < this.scratch.scores.length) return;
-    const room = Math.max(64, this.#slots.length * 2);
-    this.scratch = { scores: new Float64Array(room), covered: new Float64Array(room) };
   }
 
   remove(slot: number, text: string): void {
@@ -107,11 +102,18 @@ class MemoryPostings implements LexicalIndex {
     return this.#pairs * POSTING_BYTES + this.#postings.size * TERM_BYTES;
   }
 
+  #grow(): void {
+    const lengths = new Uint32Array(Math.max(64, this.#slots.length * 2));
+    lengths.set(this.lengths);
+    this.lengths = lengths;
+    this.scratch = new Float64Array(lengths.length);
+  }
+
   /** The order of ordinals stays, so that rows need no sorting. */
   #renumber(): void {
     const renumbered = new Map<number, number>();
     const kept = [...this.#ordinals].sort(([, a], [, b]) => a - b);
-    this.#lengths = kept.map(([, ordinal]) => this.#lengths[ordinal] ?? 0);
+    this.lengths.set(kept.map(([, ordinal]) => this.lengths[ordinal] ?? 0));
     this.#slots = kept.map(([slot]) => slot);
     for (const [at, [slot, ordinal]] of kept.entries()) {
       renumbered.set(ordinal, at);

@@ -60,6 +60,8 @@ export interface PostingsHeader extends FileSeal {
 
 /** A postings file as one thread searches it. */
 export interface PostingsView extends LexicalPart {
+  /** Memory that it takes. */
+  readonly bytes: number;
   /** The chunk does not count any more, for this view. */
   remove(slot: number): void;
   has(slot: number): boolean;

@@ -3,7 +3,12 @@
 // visible before all of it is there.
 
 import { type LexicalHit, type LexicalPart, searchLexical } from "../../actors/knowledge/bm25.ts";
-import { feedbackFrom, feedbackLimits, searchAgain } from "../../actors/knowledge/feedback.ts";
+import {
+  feedbackFrom,
+  feedbackLimits,
+  mayAskAgain,
+  searchAgain,
+} from "../../actors/knowledge/feedback.ts";
 import { createMemoryChunks } from "../../actors/knowledge/memory-chunks.ts";
 import type { IndexedChunk } from "../../actors/knowledge/retrieve.ts";
 import type { NearHit, PostingsView, VectorView } from "../../actors/knowledge/segment.ts";
@@ -39,7 +44,6 @@ export type ChunkPlace = Pick<IndexedChunk, "documentId" | "chunkId">;
 
 /** More neighbours are asked of the segment, up to this many, when too few of them count. */
 const NEAR_MAX = 4_096;
-const SCRATCH_BYTES = 28;
 
 /** One collection in one thread. */
 export class CollectionIndex {
@@ -111,8 +115,8 @@ export class CollectionIndex {
 
   /** Estimated memory. */
   get bytes(): number {
-    const scratch = (this.segment?.postings.capacity ?? 0) * SCRATCH_BYTES;
-    return this.#memory.bytes() + scratch + this.#places.bytes + (this.#directory?.bytes ?? 0);
+    const postings = this.segment?.postings.bytes ?? 0;
+    return this.#memory.bytes() + postings + this.#places.bytes + (this.#directory?.bytes ?? 0);
   }
 
   /**
@@ -149,6 +153,7 @@ export class CollectionIndex {
     limit: number,
     wanted?: Wanted,
   ): Promise<readonly LexicalHit[]> {
+    if (!mayAskAgain(this.#parts())) return hits;
     // Of the whole collection: a filter changes no score.
     const all = wanted === undefined ? hits : this.byWords(query, feedbackLimits.evenAt);
     const from = feedbackFrom(this.#parts(), all);

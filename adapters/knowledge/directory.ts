@@ -41,6 +41,8 @@ const MATCHES_MAX = 8;
 const DOCUMENT_BYTES = 400;
 const BYTES_PER_STORED = 2;
 const MATCH_BYTES = 60;
+/** Slots between the first and the last that a filter wants, up to which each has a bit: 1 MiB. */
+const BITS_MAX = 8 * 1_024 * 1_024;
 
 /** The documents of one collection. */
 export class Directory {
@@ -155,8 +157,35 @@ function wantedOf(documents: DocumentRow[], total: number): Wanted {
     ({ firstSlot }, at) => at === 0 || firstSlot > (documents[at - 1]?.firstSlot ?? 0),
   );
   if (!isSorted) documents.sort((a, b) => a.firstSlot - b.firstSlot);
+  const has = membersOf(documents);
+  const chunks = documents.reduce((sum, document) => sum + document.chunks, 0);
+  return { chunks, total, documents, has };
+}
+
+/** Whether a slot is of one of these documents, which are in growing order of slots. */
+function membersOf(documents: readonly DocumentRow[]): (slot: number) => boolean {
+  const [first] = documents;
+  const last = documents.at(-1);
+  if (first === undefined || last === undefined) return () => false;
+  const from = first.firstSlot;
+  const span = last.firstSlot + last.chunks - from;
+  if (span > BITS_MAX) return bySearch(documents);
+  // Asked for every chunk that has a word of the question: a bit is there at once.
+  const bits = new Uint8Array((span >> 3) + 1);
+  for (const { firstSlot, chunks } of documents) {
+    for (let at = firstSlot - from; at < firstSlot - from + chunks; at += 1) {
+      bits[at >> 3] = (bits[at >> 3] ?? 0) | (1 << (at & 7));
+    }
+  }
+  return (slot) => {
+    const at = slot - from;
+    return at >= 0 && at < span && ((bits[at >> 3] ?? 0) & (1 << (at & 7))) !== 0;
+  };
+}
+
+function bySearch(documents: readonly DocumentRow[]): (slot: number) => boolean {
   const firsts = Float64Array.from(documents, ({ firstSlot }) => firstSlot);
-  const has = (slot: number): boolean => {
+  return (slot) => {
     let low = 0;
     let high = firsts.length;
     while (low < high) {
@@ -167,6 +196,4 @@ function wantedOf(documents: DocumentRow[], total: number): Wanted {
     const at = documents[low - 1];
     return at !== undefined && slot < at.firstSlot + at.chunks;
   };
-  const chunks = documents.reduce((sum, document) => sum + document.chunks, 0);
-  return { chunks, total, documents, has };
 }

@@ -115,6 +115,11 @@ export class VarintReader {
 
   /** Up to 2^53. */
   next(): number {
+    const first = this.#bytes[this.at] ?? 0;
+    if (first < 0x80) {
+      this.at += 1;
+      return first;
+    }
     let value = 0;
     let scale = 1;
     for (;;) {

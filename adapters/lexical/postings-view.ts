@@ -1,5 +1,6 @@
 // A postings file as one thread searches it: lengths and slots in memory (12 bytes a chunk), terms
-// and their postings read from the file, which the system keeps in its page cache.
+// and their postings read from the file, which the system keeps in its page cache, and kept decoded for
+// the next question that has them.
 
 import { closeSync, openSync, readSync } from "node:fs";
 import { join } from "node:path";
@@ -18,6 +19,10 @@ import {
   readEntry,
   VarintReader,
 } from "./postings-format.ts";
+import { TermCache } from "./term-cache.ts";
+
+/** Slot, length and score of a chunk. */
+const CHUNK_BYTES = 20;
 
 /** @throws DATA_DAMAGED. */
 export async function openPostings(folder: string, header: PostingsHeader): Promise<PostingsView> {
@@ -66,13 +71,12 @@ class FileView implements PostingsView {
   total = 0;
   lengthSum = 0;
   readonly capacity: number;
-  readonly scratch: { readonly scores: Float64Array; readonly covered: Float64Array };
+  readonly scratch: Float64Array;
+  readonly lengths: Uint32Array;
   readonly #file: number;
   readonly #head: Head;
   readonly #slots: Float64Array;
-  readonly #lengths: Uint32Array;
-  #ordinals = new Uint32Array(1_024);
-  #counts = new Uint32Array(1_024);
+  readonly #terms = new TermCache();
 
   constructor(file: number, head: Head) {
     const { chunks, slotsAt, lengthsAt } = head;
@@ -80,9 +84,9 @@ class FileView implements PostingsView {
     this.#head = head;
     this.capacity = chunks;
     this.#slots = new Float64Array(readAt(file, slotsAt, chunks * 8).buffer);
-    this.#lengths = new Uint32Array(readAt(file, lengthsAt, chunks * 4).buffer);
-    this.scratch = { scores: new Float64Array(chunks), covered: new Float64Array(chunks) };
-    for (const length of this.#lengths) {
+    this.lengths = new Uint32Array(readAt(file, lengthsAt, chunks * 4).buffer);
+    this.scratch = new Float64Array(chunks);
+    for (const length of this.lengths) {
       if (length === GONE) continue;
       this.total += 1;
       this.lengthSum += length;
@@ -93,50 +97,38 @@ class FileView implements PostingsView {
     return this.#slots[ordinal] ?? 0;
   }
 
-  lengthOf(ordinal: number): number {
-    return this.#lengths[ordinal] ?? 0;
+  get bytes(): number {
+    return this.capacity * CHUNK_BYTES + this.#terms.bytes;
   }
 
   read(term: string): Postings | undefined {
+    const known = this.#terms.get(term, this.#counts);
+    if (known !== undefined) return known;
     const entry = this.#find(term);
     if (entry === undefined) return undefined;
-    if (entry.chunks > this.#ordinals.length) {
-      this.#ordinals = new Uint32Array(entry.chunks * 2);
-      this.#counts = new Uint32Array(entry.chunks * 2);
-    }
-    const reader = new VarintReader(
-      readAt(this.#file, this.#head.postingsAt + entry.at, entry.bytes),
-    );
-    let ordinal = 0;
-    let size = 0;
-    for (let at = 0; at < entry.chunks; at += 1) {
-      ordinal += reader.next();
-      const count = reader.next();
-      if (this.#lengths[ordinal] === GONE) continue;
-      this.#ordinals[size] = ordinal;
-      this.#counts[size] = count;
-      size += 1;
-    }
-    return { size, ordinals: this.#ordinals, counts: this.#counts };
+    const postings = this.#decode(entry);
+    this.#terms.put(term, postings);
+    return postings;
   }
 
   remove(slot: number): void {
     const ordinal = this.#ordinalOf(slot);
-    const length = this.#lengths[ordinal];
+    const length = this.lengths[ordinal];
     if (length === undefined || length === GONE) return;
-    this.#lengths[ordinal] = GONE;
+    this.lengths[ordinal] = GONE;
     this.total -= 1;
     this.lengthSum -= length;
+    this.#terms.removed();
   }
 
   has(slot: number): boolean {
-    const length = this.#lengths[this.#ordinalOf(slot)];
+    const length = this.lengths[this.#ordinalOf(slot)];
     return length !== undefined && length !== GONE;
   }
 
   *slots(): Iterable<number> {
     for (let ordinal = 0; ordinal < this.capacity; ordinal += 1) {
-      if (this.#lengths[ordinal] !== GONE) yield this.slotOf(ordinal);
+      if (this.lengths[ordinal] !== GONE) yield this.slotOf(ordinal);
     }
   }
 
@@ -144,8 +136,30 @@ class FileView implements PostingsView {
     closeSync(this.#file);
   }
 
+  readonly #counts = (ordinal: number): boolean => this.lengths[ordinal] !== GONE;
+
+  #decode({ chunks, at, bytes }: Entry): Postings {
+    const reader = new VarintReader(readAt(this.#file, this.#head.postingsAt + at, bytes));
+    const ordinals = new Uint32Array(chunks);
+    const counts = new Uint16Array(chunks);
+    let ordinal = 0;
+    let size = 0;
+    for (let done = 0; done < chunks; done += 1) {
+      ordinal += reader.next();
+      const count = reader.next();
+      if (this.lengths[ordinal] === GONE) continue;
+      ordinals[size] = ordinal;
+      counts[size] = count;
+      size += 1;
+    }
+    return { size, ordinals, counts };
+  }
+
   /** -1 when it is not there. */
   #ordinalOf(slot: number): number {
+    // Slots are given one after the other: most are where they would be if none was missing.
+    const guess = slot - this.slotOf(0);
+    if (this.#slots[guess] === slot) return guess;
     let low = 0;
     let high = this.capacity - 1;
     while (low <= high) {

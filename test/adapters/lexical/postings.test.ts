@@ -46,7 +46,8 @@ test("scores are exactly those of one index in memory", async () => {
       fc.array(fc.nat(29), { maxLength: 10 }),
       fc.nat(2),
       text,
-      async (bodies, cuts, gone, when, query) => {
+      fc.boolean(),
+      async (bodies, cuts, gone, when, query, isReadBefore) => {
         const [one, two] = [...cuts].sort((a, b) => a - b);
         const slots = bodies.map((body, at): [number, string] => [at * 3 + 1, body]);
         const removed = new Set(gone.map((at) => at * 3 + 1));
@@ -56,6 +57,8 @@ test("scores are exactly those of one index in memory", async () => {
         const view = await files.view(folder, second);
         const rest = createLexicalIndex();
         for (const [slot, body] of slots.slice(two)) rest.add(slot, body);
+        // What was read before a removal is not found after it.
+        if (isReadBefore) searchLexical([view, rest], query, 10);
         for (const [slot, body] of slots) {
           if (!removed.has(slot)) continue;
           view.remove(slot);
