@@ -9,7 +9,6 @@ import type { Ports, Usage } from "./ports.ts";
 import { balanceCounter, type Charge, type RoutingInfo } from "./records/conversation.ts";
 import { settle, takeCharge } from "./reply.ts";
 import { chooseAction } from "./route-step.ts";
-import { toRoutingInfo } from "./routing/decision.ts";
 import { metered } from "./spend.ts";
 
 /** A message to route. */
@@ -66,11 +65,10 @@ export const dryRun = defineRun<DryRunInput, DryRunResult, Ports>({
   run: (input, context) =>
     metered(context, async (meter) => {
       const compiled = await loadAgent(context, input);
-      const { decision, usage } = await chooseAction(context, { compiled, asked: input, meter }, 1);
-      const isAsked =
-        usage.promptTokens + usage.completionTokens > 0 || decision.method === "model";
+      const { routing, usage } = await chooseAction(context, { compiled, asked: input, meter }, 1);
+      const isAsked = usage.promptTokens + usage.completionTokens > 0 || routing.method === "model";
       const model = isAsked ? (compiled.agent.model_name ?? null) : null;
-      return { routing: toRoutingInfo(decision), model, usage };
+      return { routing, model, usage };
     }),
 });
 

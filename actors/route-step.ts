@@ -9,16 +9,21 @@ import { callerOf } from "./caller.ts";
 import type { CompiledAgent } from "./compiled.ts";
 import { limits } from "./limits.ts";
 import type { Ports, Usage } from "./ports.ts";
-import type { Decision } from "./routing/decision.ts";
+import type { ChatEvent, RoutingInfo } from "./records/conversation.ts";
+import { type Decision, toRoutingInfo } from "./routing/decision.ts";
 import { decideByModel, doubtPrompt, route } from "./routing/router.ts";
 import type { Meter } from "./spend.ts";
 import { noUsage } from "./turn-input.ts";
 
 /** The choice, and what the model call for it cost. */
 export interface Chosen {
-  readonly decision: Decision;
+  readonly routing: RoutingInfo;
   readonly usage: Usage;
 }
+
+/** Key of the event that shows the choice of a round, and that is its record. */
+export const routingEvent = (round: number): string => `routing:${round}`;
+const modelStep = (round: number): string => (round === 1 ? "route-model" : `route-model:${round}`);
 
 /** What is routed, and where its spend is counted. */
 export interface RouteWork {
@@ -27,19 +32,54 @@ export interface RouteWork {
   readonly meter: Meter;
 }
 
-/** Routes `asked.text`. `round` numbers the answers of one run. Never fails because of a provider. */
+/**
+ * Routes `asked.text`. `round` numbers the answers of one run. Never fails because of a provider. What
+ * an earlier life of the run has shown stands, also where a newer router would decide otherwise.
+ */
 export async function chooseAction(
   context: RunContext<Ports>,
   work: RouteWork,
   round: number,
 ): Promise<Chosen> {
-  const { compiled, asked } = work;
-  // Pure computing over pinned input: a resumed run decides the same again without a step.
-  const decision = route(compiled.router, {
+  const event = context.emitted(routingEvent(round)) as ChatEvent | undefined;
+  const shown = event?.type === "routing" ? event.routing_info : undefined;
+  if (shown === undefined) {
+    const { decision, usage } = await decide(context, work, round);
+    return { routing: toRoutingInfo(decision), usage };
+  }
+  if (!context.isStored(modelStep(round))) return { routing: shown, usage: noUsage };
+  const doubt = doubtOf(shown);
+  const model = work.compiled.agent.model_name ?? "";
+  const { text, usage } = await askModel(context, work, { model, round, decision: doubt });
+  if (text === undefined) return { routing: shown, usage };
+  return { routing: toRoutingInfo(decideByModel(work.compiled.router, text, doubt)), usage };
+}
+
+/** A choice as it was shown, for the model's stored answer to settle once more. */
+function doubtOf(shown: RoutingInfo): Decision {
+  const { sub_agent_key: choice, action_name: name, confidence, threshold } = shown;
+  const { candidates, reason, intent } = shown;
+  const rest = { confidence, threshold, candidates, reason, intent, inScope: confidence };
+  return { ...rest, choice, name, method: "doubt" };
+}
+
+/** What the cheap ways of the cascade say. */
+function routed({ compiled, asked }: RouteWork): Decision {
+  return route(compiled.router, {
     message: asked.text,
     ...(asked.previous === undefined ? {} : { previous: asked.previous }),
     ...(asked.previousChoice === undefined ? {} : { previousChoice: asked.previousChoice }),
   });
+}
+
+async function decide(
+  context: RunContext<Ports>,
+  work: RouteWork,
+  round: number,
+): Promise<{ readonly decision: Decision; readonly usage: Usage }> {
+  const { compiled } = work;
+  // Pure computing over pinned input: no step before it is shown.
+  const decision = routed(work);
   if (decision.method !== "doubt") return { decision, usage: noUsage };
   const model = compiled.agent.model_name ?? "";
   if (context.ports.llm.isBuiltin(model)) {
@@ -71,7 +111,7 @@ async function askModel(
 ): Promise<Settled> {
   const { compiled, asked, meter } = work;
   const { model, round, decision } = wanted;
-  const key = round === 1 ? "route-model" : `route-model:${round}`;
+  const key = modelStep(round);
   const { messages, schema, maxTokens } = doubtPrompt(
     compiled.router,
     asked.text,

@@ -13,8 +13,7 @@ import { limits } from "./limits.ts";
 import type { Ports, PromptMessage } from "./ports.ts";
 import type { ChatEvent, RoutingInfo } from "./records/conversation.ts";
 import { memorySettings } from "./records/memory.ts";
-import { chooseAction } from "./route-step.ts";
-import { type Decision, toRoutingInfo } from "./routing/decision.ts";
+import { chooseAction, routingEvent } from "./route-step.ts";
 import { type Meter, metered } from "./spend.ts";
 import {
   type Answer,
@@ -101,9 +100,8 @@ async function round(
   number: number,
   extra: readonly PromptMessage[],
 ): Promise<TurnResult> {
-  const { decision, usage } = await chooseAction(context, work, number);
-  const routing = toRoutingInfo(decision);
-  emit(context, `routing:${number}`, { type: "routing", routing_info: routing });
+  const { routing, usage } = await chooseAction(context, work, number);
+  emit(context, routingEvent(number), { type: "routing", routing_info: routing });
   const base: AnswerInput = {
     owner: input.owner,
     agent: input.agent,
@@ -114,12 +112,12 @@ async function round(
     ...(input.user === undefined ? {} : { user: input.user }),
     ...(input.text === undefined ? {} : { text: input.text }),
     ...(extra.length === 0 ? {} : { extra }),
-    subAgent: decision.choice,
+    subAgent: routing.sub_agent_key,
     show: true,
   };
   const turn: Round = { context, base, work, number, routing };
   const answered =
-    decision.parts === undefined ? await single(turn) : await compound(turn, decision);
+    routing.parts === undefined ? await single(turn) : await compound(turn, routing.parts);
   return { ...answered, usage: addUsage(usage, answered.usage) };
 }
 
@@ -168,13 +166,17 @@ async function single(turn: Round): Promise<TurnResult> {
 }
 
 /** Every part by its own agent in turn, unseen; then the supervisor concludes for the viewer. */
-async function compound(turn: Round, decision: Decision): Promise<TurnResult> {
+async function compound(
+  turn: Round,
+  wanted: NonNullable<RoutingInfo["parts"]>,
+): Promise<TurnResult> {
   const { context, base, work, number, routing } = turn;
-  const parts = (decision.parts ?? []).slice(0, routesMax(work.compiled));
+  const parts = wanted.slice(0, routesMax(work.compiled));
   const answers: { readonly name: string; readonly text: string; readonly answer: Answer }[] = [];
   let trigger: TurnResult["trigger"] = null;
   for (const [index, part] of parts.entries()) {
-    const subAgent = part.choice === null ? undefined : work.compiled.subAgents.get(part.choice);
+    const subAgent =
+      part.sub_agent_key === null ? undefined : work.compiled.subAgents.get(part.sub_agent_key);
     trigger ??= subAgent?.action?.frontend_trigger ?? null;
     const given = await childAnswer(
       context,
@@ -187,7 +189,7 @@ async function compound(turn: Round, decision: Decision): Promise<TurnResult> {
       },
       work.meter,
     );
-    answers.push({ name: part.name, text: part.text, answer: given });
+    answers.push({ name: part.action_name, text: part.text, answer: given });
   }
   const rest = restingOn(answers.map((one) => one.answer));
   emitSources(context, number, rest);

@@ -245,6 +245,13 @@ export interface RunContext<Ports = Data> {
   now(key: string): Promise<number>;
   /** Durable event for viewers: commits with the steps so far and is shown after. Replays emit nothing twice. */
   emit(key: string, event: Data): void;
+  /**
+   * The event that an earlier life of this run, or the recorded one of a replay, emitted under `key`: what
+   * was decided then stands, whatever the code would decide today. Undefined in the run's first life.
+   */
+  emitted(key: string): Data;
+  /** Whether a step's end is stored under `key`. */
+  isStored(key: string): boolean;
   /** Records of any actor under the same root. Read what is immutable, or inside a step. */
   records(
     owner: Address,

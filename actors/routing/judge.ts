@@ -25,6 +25,8 @@ export interface Judgement {
   readonly confidence: number;
   /** Probability that any sub-agent is meant, 0..1. */
   readonly inScope: number;
+  /** `inScope` is a calibrated probability: all have examples, and no keyword spoke. */
+  readonly isCalibrated: boolean;
   readonly method: "keyword" | "semantic";
   /** Equal evidence that neither words nor priority could part. */
   readonly isTied: boolean;
@@ -106,6 +108,8 @@ export function judge(
   const share = best < 0 ? 0 : (shares[best] ?? 0);
   const anybody = (sum - nobody) / sum;
   const isTrained = trained !== undefined && best >= 0 && hasExamples(best);
+  const isCalibrated =
+    isTrained && !hasContentHit && indexes.active.every((_, at) => hasExamples(at));
   // Single words that are near somebody say little about strangers; a keyword was chosen for it.
   const own = hasContentHit ? 1 - part : 0;
   const inScope = isTrained ? own * anybody + (1 - own) * trained.inside : anybody;
@@ -114,6 +118,7 @@ export function judge(
     best,
     confidence: chosen.byPriority ? Math.max(share, threshold) : share,
     inScope: Math.max(share, inScope),
+    isCalibrated,
     method: best >= 0 && (byKeyword[best] ?? 0) > 0 ? "keyword" : "semantic",
     isTied: chosen.isTied,
     byPriority: chosen.byPriority,

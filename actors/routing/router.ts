@@ -7,6 +7,7 @@ import { type Word, wordsOf } from "../text/words.ts";
 import { isPraise, piecesOf } from "./compound.ts";
 import type { Candidate, Decision, RoutePart, RouteRequest } from "./decision.ts";
 import { promptOfDoubt, settleByModel } from "./doubt.ts";
+import { isFollowUp } from "./follow-up.ts";
 import { type Indexes, type Judgement, judge, threshold } from "./judge.ts";
 import { greetingLength, type SmallTalk, smallTalkOf } from "./small-talk.ts";
 import { intentOf, kindOf, listed, shown } from "./wording.ts";
@@ -28,15 +29,15 @@ export const routeLimits = {
   words: 1_600,
   candidates: 5,
   routes: 3,
-  /** A message of at most so many content words is read together with the one before it. */
-  shortWords: 3,
 } as const;
 
 /** Confidence of a follow-up that stays where the conversation was. */
 const FOLLOW_UP = 0.6;
 const SMALL_TALK = 0.97;
-/** Below it, or this near its follower, the best guess of a doubt is nobody. */
+/** Below it, or this near its follower, the best guess of a doubt is nobody, where nothing is calibrated. */
 const GUESS = { share: 0.3, lead: 1.25 } as const;
+/** What it costs to answer a stranger, beside a message refused that was meant for somebody. */
+const STRANGER_COST = 0.7;
 
 const WORDS = /[\p{L}\p{N}]/u;
 
@@ -83,12 +84,13 @@ function bySimilarity(
     judgement.confidence >= threshold && !judgement.isTied;
   if (isSure(alone)) return decided(router, message, alone);
   const previous = request.previous ?? request.history?.at(-1);
-  if (alone.contentWords <= routeLimits.shortWords) {
+  if (isFollowUp(words, alone.contentWords)) {
     const stays = stayingWith(router, request);
-    if (stays !== undefined && alone.best < 0) return followUp(router, stays, alone);
+    if (stays !== undefined && isForNobody(alone)) return followUp(router, stays, alone);
     if (previous !== undefined) {
-      const context = wordsOf(bounded(previous), routeLimits.words);
-      const together = judge(router, words, message, context);
+      const before = bounded(previous);
+      const context = wordsOf(before, routeLimits.words);
+      const together = judge(router, words, `${before}\n${message}`, context);
       if (isSure(together)) return decided(router, message, together, true);
     }
   }
@@ -203,23 +205,38 @@ function followUp(router: CompiledRouter, subAgent: SubAgent, judgement: Judgeme
   };
 }
 
-/** Left open: the best guess if it leads, else the fallback, else the supervisor. */
+/**
+ * Whether it is likelier that nobody is meant than that the best one is. Between two that are equally
+ * near the shares of both are small: only that the message is strange counts against them.
+ */
+function isForNobody({ best, shares, inScope, isCalibrated }: Judgement): boolean {
+  if (best < 0) return true;
+  return isCalibrated && (shares[best] ?? 0) < STRANGER_COST * (1 - inScope);
+}
+
+/** Who takes a doubt that no model settles; undefined when nobody seems to be meant. */
+function guessOf(router: CompiledRouter, judgement: Judgement): SubAgent | undefined {
+  const { shares, best, isCalibrated, isTied } = judgement;
+  if (isForNobody(judgement)) return undefined;
+  const chosen = router.active[best];
+  if (isTied || isCalibrated) return chosen;
+  const share = shares[best] ?? 0;
+  const second = Math.max(0, ...shares.filter((_, owner) => owner !== best));
+  return share >= GUESS.share && share >= second * GUESS.lead ? chosen : undefined;
+}
+
+/** Left open: the best guess if somebody seems to be meant, else the fallback, else the supervisor. */
 function inDoubt(router: CompiledRouter, judgement: Judgement): Decision {
   const candidates = candidatesOf(router, judgement);
-  const [first, second] = candidates;
-  const leads =
-    first !== undefined &&
-    first.score >= GUESS.share &&
-    first.score >= (second?.score ?? 0) * GUESS.lead;
-  const guess = leads
-    ? router.active.find(({ sub_agent_key: key }) => key === first.key)
-    : undefined;
-  const tied = judgement.isTied ? router.active[judgement.best] : undefined;
-  const chosen = tied ?? guess ?? router.fallback;
+  const guess = guessOf(router, judgement);
+  const chosen = guess ?? router.fallback;
   const inScope = rounded(judgement.inScope);
+  const why = judgement.isCalibrated
+    ? `The message is probably meant for no sub-agent (${inScope} that it is)`
+    : "No trigger fits the message clearly";
   const base = { method: "doubt" as const, threshold, inScope, candidates };
   if (chosen === undefined) {
-    const reason = "No trigger fits the message clearly, so the supervisor answers.";
+    const reason = `${why}, so the supervisor answers.`;
     return {
       ...base,
       choice: null,
@@ -229,13 +246,13 @@ function inDoubt(router: CompiledRouter, judgement: Judgement): Decision {
       intent: "out_of_scope",
     };
   }
-  const isFallback = tied === undefined && guess === undefined;
+  const isFallback = guess === undefined;
   return {
     ...base,
     ...named(chosen),
     confidence: rounded(Math.min(judgement.confidence, threshold)),
     reason: isFallback
-      ? `No trigger fits the message clearly, so the fallback ${shown(chosen.name)} takes it.`
+      ? `${why}, so the fallback ${shown(chosen.name)} takes it.`
       : `${shown(chosen.name)} fits best, but not clearly${
           judgement.words.length > 0 ? ` (words: ${unique(judgement.words)})` : ""
         }.`,

@@ -171,8 +171,17 @@ export class Context implements RunContext<Data> {
 
   emit(key: string, event: Data): void {
     if (this.#run.emitted.has(key) || this.#run.tree.isDropped) return;
-    this.#run.emitted.add(key);
+    // Not the event: nobody asks again in the life that emitted it.
+    this.#run.emitted.set(key, undefined);
     this.#run.tree.append({ type: "event", run: this.#run.id, key, event });
+  }
+
+  emitted(key: string): Data {
+    return this.#run.emitted.get(key);
+  }
+
+  isStored(key: string): boolean {
+    return this.#run.stored.has(key);
   }
 
   async records(

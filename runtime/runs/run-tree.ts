@@ -361,7 +361,7 @@ export class RunTree implements Saver {
         restoreStep(run, entry);
         return;
       case "event":
-        run.emitted.add(entry.key);
+        run.emitted.set(entry.key, entry.event);
         return;
       case "cancel":
         run.restoreCancel(new RuntimeError("CANCELLED", entry.reason));

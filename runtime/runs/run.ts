@@ -34,7 +34,7 @@ export class Run {
   readonly controller = new AbortController();
   readonly stored = new Map<string, StoredStep>();
   readonly tries = new Map<string, LogEntry & { readonly type: "try" }>();
-  readonly emitted = new Set<string>();
+  readonly emitted = new Map<string, Data>();
   readonly children = new Map<string, Run>();
   readonly decided = new Map<string, Data>();
   /** Who waits for a decision or a reply, by step key. */

@@ -69,6 +69,8 @@ export interface ReplayContextOptions {
   /** Real work under way; virtual time stands still for it. */
   readonly working: Set<Promise<unknown>>;
   readonly answer?: Answerer;
+  /** Whether the run is to do what is recorded, or what it does with something swapped. */
+  readonly compares?: boolean;
 }
 
 const performing = new AsyncLocalStorage<AskedStep>();
@@ -207,6 +209,14 @@ export class ReplayContext implements RunContext<Data> {
     this.#real.emit(key, event);
   }
 
+  emitted(key: string): Data {
+    return this.#isSame ? this.#recorded?.events.get(key)?.value : undefined;
+  }
+
+  isStored(key: string): boolean {
+    return this.#isSame && this.#recorded?.steps.has(key) === true;
+  }
+
   records(
     owner: Address,
     range: { from?: string; to?: string; limit: number; reverse?: boolean },
@@ -220,6 +230,10 @@ export class ReplayContext implements RunContext<Data> {
 
   /** Rows and counters at the end are the system's books, which a replay does not keep. */
   atEnd(): void {}
+
+  get #isSame(): boolean {
+    return this.#options.compares ?? this.#options.answer === undefined;
+  }
 
   #asked(
     key: string,

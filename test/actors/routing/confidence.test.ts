@@ -119,6 +119,57 @@ describe("with examples", () => {
   });
 });
 
+describe("nobody is meant", () => {
+  const fallen = compile(agentOf({ fallback: "sa_rooms" }), library);
+  const open = compile(agentOf(), library);
+
+  test.each([
+    "when is the train to berlin",
+    "which of the two penguins on the balcony is a better dentist",
+  ])("a doubt goes where the likelier is, not to the best of the wrong ones: %s", (message) => {
+    expect(route(open, { message })).toMatchObject({ choice: null, intent: "out_of_scope" });
+    expect(route(fallen, { message })).toMatchObject({
+      choice: "sa_rooms",
+      intent: "out_of_scope",
+    });
+  });
+
+  test("the decision says how likely it is that anybody is meant", () => {
+    const { inScope, reason } = route(open, { message: "do hedgehogs hibernate underground" });
+
+    expect(inScope).toBeLessThan(0.5);
+    expect(reason).toContain(String(inScope));
+  });
+});
+
+describe("after a turn that fines answered", () => {
+  const router = compile(agentOf({ fallback: "sa_rooms" }), library);
+  const before = { previous: "why is the fee so high", previousChoice: "sa_fines" };
+
+  test.each([
+    "and for last month?",
+    "why that?",
+    "what about december",
+    "ok",
+    "und im März?",
+    "那上个月呢",
+  ])("a short follow-up stays there: %s", (message) => {
+    expect(route(router, { message, ...before }).choice).toBe("sa_fines");
+  });
+
+  test.each(["do hedgehogs hibernate", "convert miles to kilometres", "capital of Mongolia?"])(
+    "a short message of its own does not: %s",
+    (message) => {
+      expect(route(router, { message, ...before }).choice).toBe("sa_rooms");
+    },
+  );
+
+  test("what another one clearly handles goes there", () => {
+    expect(route(router, { message: "renew my loan", ...before }).choice).toBe("sa_loans");
+    expect(route(router, { message: "and renew my loan", ...before }).choice).toBe("sa_loans");
+  });
+});
+
 describe("the curve", () => {
   const evidence = { score: 0.5, lead: 0.3, share: 0.9, known: 0.9, choices: 10 };
 

@@ -4,6 +4,7 @@
 import { afterEach, expect, test } from "vitest";
 import { loadAgent } from "../../../actors/compiled.ts";
 import type { Passage, Ports, Retriever } from "../../../actors/ports.ts";
+import { agentTables, versionId } from "../../../actors/records/agent-version.ts";
 import type { ChatReply } from "../../../actors/records/conversation.ts";
 import type { TurnInput } from "../../../actors/turn-input.ts";
 import { createBuiltinEmbedder } from "../../../adapters/embed/builtin.ts";
@@ -164,6 +165,67 @@ test("a forged routing choice and a forged answer are found where they first sho
   });
   expect(told.replay.divergence).toMatchObject({ type: "reply", pointer: "/response" });
 });
+
+test("old runs keep their choices when the router has learnt to choose otherwise", async () => {
+  const llm = createScriptedLlm(({ request }) =>
+    request.responseFormat ? '{"choice": 2, "intent": "odd"}' : "An answer.",
+  );
+  const agents = await start(llm);
+  const agent = newAgent();
+  await agents.putAgent({ agent_key: agent }, [billing, technical]);
+  for (const message of [
+    "my invoice",
+    "the odd thing",
+    "my invoice and then fix the login crash",
+  ]) {
+    await agents.chat(newConversation(), message, { agent }).reply();
+  }
+  await agents.idle();
+  const records = await recordedRuns(agents);
+
+  for (const [at, record] of records.entries()) {
+    const other = otherwise(record, at);
+    const { replay } = await replayRecord(other);
+
+    expect(replay.divergence).toBeNull();
+    expect(replay.outcome).toMatchObject({ status: "completed" });
+  }
+  expect(records).toHaveLength(3);
+});
+
+/** The record with the keywords of its two sub-agents exchanged: any router now chooses the other one. */
+function otherwise(record: RunRecord, at: number): RunRecord {
+  const swapped = JSON.stringify(record.rows)
+    .replaceAll('["invoice"]', '["@"]')
+    .replaceAll('["crash","login"]', '["invoice"]')
+    .replaceAll('["@"]', '["crash","login"]');
+  expect(swapped).not.toBe(JSON.stringify(record.rows));
+  // Compiled agents are kept by number.
+  const number = 900 + at;
+  const { input } = record.run;
+  const { agent, version } = input as TurnInput;
+  const own = versionId(agent, version);
+  const rows = (JSON.parse(swapped) as RunRecord["rows"]).map((row) =>
+    row.table === agentTables.agentVersions && row.id === own
+      ? {
+          ...row,
+          id: versionId(agent, number),
+          value: { ...(row.value as object), version: number },
+        }
+      : row,
+  );
+  const log = record.log.map((entry) =>
+    entry.type === "child"
+      ? { ...entry, input: { ...(entry.input as object), version: number } }
+      : entry,
+  );
+  return {
+    ...record,
+    rows,
+    log,
+    run: { ...record.run, input: { ...(input as object), version: number } },
+  };
+}
 
 const passage: Passage = {
   documentId: "dc_1",

@@ -1,6 +1,6 @@
 // The dry run of the router: what it says, and what it costs when a doubt is settled by the model.
 
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import { type HttpHost, startHttpHost } from "../../support/http-host.ts";
 
@@ -118,4 +118,73 @@ test("a short follow-up stays with who answered the turn before", async () => {
 
   expect(alone.body.routing_info.sub_agent_key).toBeNull();
   expect(after.body.routing_info.sub_agent_key).toBe(refunds);
+});
+
+describe("meant for nobody, by what the examples say", () => {
+  const examples = {
+    Loans: ["how long may i keep a book", "renew what i have borrowed", "extend my loan by a week"],
+    Rooms: ["book a group room for friday", "which rooms have a screen", "cancel the study room"],
+    Fines: ["why do i owe five euros", "pay what i owe", "dispute a fee"],
+  };
+  const stranger = "please explain how hedgehogs hibernate underground";
+
+  async function library(
+    fallback: string | null,
+  ): Promise<{ agent: string; keys: Map<string, string> }> {
+    const { body } = await host.call("POST", "/v2/agents", { name: "Library" });
+    const agent = `/v2/agents/${body.id}`;
+    const keys = new Map<string, string>();
+    for (const [name, texts] of Object.entries(examples)) {
+      const made = await host.call("POST", `${agent}/sub-agents`, {
+        name,
+        trigger: { examples: texts },
+      });
+      keys.set(name, made.body.id);
+    }
+    if (fallback !== null) {
+      const agent_config = { fallback: keys.get(fallback) };
+      const { status } = await host.call("PATCH", agent, { agent_config });
+      expect(status).toBe(200);
+    }
+    return { agent, keys };
+  }
+  const turn = async (agent: string, message: string, more: object = {}) => {
+    const agent_key = agent.split("/").at(-1);
+    const chat = { agent_key, message, ...more };
+    return (await host.call("POST", "/v1/proxy/core-agent-chat", chat)).body.data;
+  };
+
+  test("goes to the fallback agent when one is named, to the supervisor else; the dry run agrees", async () => {
+    const named = await library("Rooms");
+    const open = await library(null);
+
+    for (const [{ agent }, expected] of [
+      [named, named.keys.get("Rooms")],
+      [open, null],
+    ] as const) {
+      const dry = await host.call("POST", `${agent}/route`, { message: stranger });
+      const answered = await turn(agent, stranger);
+      expect(dry.body.in_scope).toBeLessThan(0.5);
+      expect(dry.body.routing_info).toMatchObject({
+        sub_agent_key: expected,
+        intent: "out_of_scope",
+      });
+      expect(dry.body.routing_info.reason).toContain(String(dry.body.in_scope));
+      expect(answered.routing_info).toMatchObject({
+        sub_agent_key: expected,
+        intent: "out_of_scope",
+      });
+    }
+  });
+
+  test("short follow-ups stay with who answered before; a stranger in between does not", async () => {
+    const { agent, keys } = await library("Rooms");
+    const { conversation_key, routing_info } = await turn(agent, "why do i owe five euros");
+    const after = await turn(agent, "and for last month?", { conversation_key });
+    const stray = await turn(agent, stranger, { conversation_key });
+
+    expect(routing_info.sub_agent_key).toBe(keys.get("Fines"));
+    expect(after.routing_info.sub_agent_key).toBe(keys.get("Fines"));
+    expect(stray.routing_info.sub_agent_key).toBe(keys.get("Rooms"));
+  });
 });
