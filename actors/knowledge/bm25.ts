@@ -2,7 +2,7 @@
 // parts come first, then every chunk is scored with them. Pure but for the parts' own scratch memory.
 
 import { Best } from "./best.ts";
-import { countsOf, lexicalLimits, PREFIX, termsOf } from "./terms.ts";
+import { countsOf, isPart, lexicalLimits, PART_WEIGHT, termsOf } from "./terms.ts";
 
 /** Okapi BM25 with the usual constants (Robertson and Zaragoza, 2009). */
 const BM25 = { k1: 1.2, b: 0.75 } as const;
@@ -102,7 +102,7 @@ export function rarityIn(
 
 function rarityOf(term: string, documents: number, total: number): number {
   const rarity = Math.log(1 + (total - documents + 0.5) / (documents + 0.5));
-  return term.endsWith("-") ? rarity * PREFIX.weight : rarity;
+  return isPart(term) ? rarity * PART_WEIGHT : rarity;
 }
 
 function accumulate(

@@ -4,7 +4,7 @@
 
 import { type LexicalHit, type LexicalPart, rarityIn, searchLexical } from "./bm25.ts";
 import { type IndexedChunk, searchText } from "./retrieve.ts";
-import { countsOf, isPrefix, lexicalLimits, termsOf } from "./terms.ts";
+import { countsOf, isPart, lexicalLimits, termsOf } from "./terms.ts";
 
 /** Constants of feedback. */
 export const feedbackLimits = {
@@ -83,7 +83,7 @@ function addedTerms(
     const each = (hits[at]?.score ?? 0) / Math.max(1, terms.length);
     for (const [term, count] of countsOf(terms)) {
       // The whole word is there too, and half the chunks have some word that begins so.
-      if (isPrefix(term)) continue;
+      if (isPart(term)) continue;
       weights.set(term, (weights.get(term) ?? 0) + each * count);
     }
   }

@@ -1,22 +1,40 @@
-// The terms under which a text is indexed and looked up: stems of words, and for scripts without
-// spaces neighbouring pairs of characters, because a tokenizer that waits for spaces finds nothing
-// in them.
+// The terms under which a text is indexed and looked up. Whole: stems of words, and for scripts without
+// spaces neighbouring pairs of characters, because a tokenizer that waits for spaces finds nothing in
+// them. Beside them parts, at less weight, for what a stem does not bring together: the start of a long
+// word, the runs of four or three letters in scripts of richly inflected languages (McNamee and
+// Mayfield, 2004), and single characters that are words.
 
 import { stem } from "../text/stem.ts";
+import { stemArabic } from "../text/stem-arabic.ts";
+import { stemRussian } from "../text/stem-russian.ts";
 import { isStopWord } from "../text/stop-words.ts";
 import { wordsOf } from "../text/words.ts";
 
 /** Names the computation of terms: stored postings of another one are made anew. */
-export const termsVersion = 1;
+export const termsVersion = 2;
 
 /** Words of one text that are indexed, and of one question that are looked up. */
 export const lexicalLimits = { textWords: 20_000, queryWords: 200 } as const;
 
-/** Long words are found by their start too, at a part of the weight: compounds and rare endings. */
-export const PREFIX = { fromChars: 7, chars: 5, weight: 0.4 } as const;
+/** What a part of a word weighs beside a whole one. */
+export const PART_WEIGHT = 0.4;
 
-/** Whether a term is the start of a long word. */
-export const isPrefix = (term: string): boolean => term.endsWith("-");
+/** Long words in Latin letters are found by their start: compounds and rare endings. */
+const START = { fromChars: 7, chars: 5 } as const;
+
+/** Letters of a run inside a word; in scripts that write no vowels words are short. */
+const RUN = { chars: 4, charsWithoutVowels: 3, wordCharsMax: 40 } as const;
+
+const LATIN = /[a-z]/;
+const CYRILLIC = /\p{Script=Cyrillic}/u;
+const ARABIC = /\p{Script=Arabic}/u;
+const WITHOUT_VOWELS = /[\p{Script=Arabic}\p{Script=Hebrew}]/u;
+const LETTERS = /\p{L}/u;
+/** One character of these is often a word. */
+const CHARACTER = /[\p{Script=Han}\p{Script=Hangul}]/u;
+
+/** Whether a term is only a part of a word. */
+export const isPart = (term: string): boolean => term.endsWith("-");
 
 /** Terms of a text as they are indexed; stop words left out unless there is nothing else. */
 export function termsOf(text: string, wordsMax: number): string[] {
@@ -26,18 +44,40 @@ export function termsOf(text: string, wordsMax: number): string[] {
   for (const [at, { text: word, dense }] of words.entries()) {
     if (!dense) {
       if (isStopWord(word)) stops.push(word);
-      else {
-        terms.push(stem(word));
-        if (word.length >= PREFIX.fromChars) terms.push(`${word.slice(0, PREFIX.chars)}-`);
-      }
+      else addWord(word, terms);
       continue;
     }
     const next = words[at + 1];
     const before = words[at - 1];
     if (next?.dense === true) terms.push(word + next.text);
-    else if (before?.dense !== true) terms.push(word);
+    else if (before?.dense !== true) {
+      terms.push(word);
+      continue;
+    }
+    if (CHARACTER.test(word)) terms.push(`${word}-`);
   }
   return terms.length > 0 ? terms : stops;
+}
+
+/** The stem of a word between spaces, then its parts. */
+function addWord(word: string, terms: string[]): void {
+  if (LATIN.test(word) || !LETTERS.test(word)) {
+    terms.push(stem(word));
+    if (word.length >= START.fromChars) terms.push(`${word.slice(0, START.chars)}-`);
+    return;
+  }
+  const stemmed = stemOf(word);
+  terms.push(stemmed);
+  const hasNoVowels = WITHOUT_VOWELS.test(word);
+  const size = hasNoVowels ? RUN.charsWithoutVowels : RUN.chars;
+  // What stands before such a stem is an article or the like, which would make all words alike.
+  const from = (hasNoVowels ? stemmed : word).slice(0, RUN.wordCharsMax);
+  for (let at = 0; at + size <= from.length; at += 1) terms.push(`${from.slice(at, at + size)}-`);
+}
+
+function stemOf(word: string): string {
+  if (CYRILLIC.test(word)) return stemRussian(word);
+  return ARABIC.test(word) ? stemArabic(word) : word;
 }
 
 /** How often each term is in a list, in order of first use. */
@@ -55,5 +95,12 @@ export function sharedWords(question: string, text: string): readonly string[] {
     const next = words[at + 1];
     return dense && next?.dense === true ? word + next.text : word;
   });
-  return [...new Set(shown)].filter((word) => termsOf(word, 2).some((term) => there.has(term)));
+  return [...new Set(shown)].filter((word) => isFoundBy(termsOf(word, 2), there));
+}
+
+/** By a whole term, or by most of its parts. */
+function isFoundBy(terms: readonly string[], there: ReadonlySet<string>): boolean {
+  const parts = terms.filter(isPart);
+  if (terms.some((term) => !isPart(term) && there.has(term))) return true;
+  return parts.filter((part) => there.has(part)).length > parts.length / 2;
 }

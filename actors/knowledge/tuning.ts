@@ -12,7 +12,7 @@ export const TOP_K = 5;
  * Lexical vectors see the same words as BM25, less well: they only part equals and mend typos.
  */
 const WEIGHTS = {
-  words: { vector: 0.1, lexical: 1 },
+  words: { vector: 0.05, lexical: 1 },
   meaning: { vector: 1, lexical: 1 },
 } as const;
 

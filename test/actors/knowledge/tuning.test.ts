@@ -23,7 +23,7 @@ test("what a search says counts before the collection's settings, and those befo
   const own = { top_k: 7, diversity: 0.3, weights: { vector: 0.5 }, reranker: "mine" };
 
   expect(tuningOf({}, {}, words)).toEqual({
-    ...{ mode: "hybrid", weights: { vector: 0.1, lexical: 1 }, topK: 5, diversity: 0 },
+    ...{ mode: "hybrid", weights: { vector: 0.05, lexical: 1 }, topK: 5, diversity: 0 },
     ...{ threshold: { best: 0.42, each: 0.25 }, reranker: null, rerankThreshold: null },
   });
   expect(tuningOf(own, {}, words)).toMatchObject({
@@ -34,7 +34,7 @@ test("what a search says counts before the collection's settings, and those befo
     ...{ weights: { vector: 0.5, lexical: 0.2 }, topK: 2, diversity: 0.3, reranker: null },
     threshold: { best: 0.6, each: 0.6 },
   });
-  expect(tuningOf(own, { weights: null }, words).weights).toEqual({ vector: 0.1, lexical: 1 });
+  expect(tuningOf(own, { weights: null }, words).weights).toEqual({ vector: 0.05, lexical: 1 });
   expect(tuningOf({}, {}, { mode: "hybrid", kind: "meaning" }).weights.vector).toBe(1);
 });
 

@@ -89,7 +89,7 @@ test("each passage says both scores and ranks, the words it has, and what came o
   expect(vector).toEqual({ score: expect.any(Number), rank: 1 });
   expect(lexical).toMatchObject({ rank: 1, coverage: 1, terms: ["invoices", "export"] });
   expect(lexical?.score).toBeGreaterThan(0);
-  expect(fused).toBeCloseTo(1.1 / 61, 5);
+  expect(fused).toBeCloseTo(1.05 / 61, 5);
   expect(first?.score).toBe(1);
   expect(first?.relevance).toBe(1);
   const refund = found.passages.find(({ documentId }) => documentId === "refund");
@@ -98,7 +98,7 @@ test("each passage says both scores and ranks, the words it has, and what came o
   const near = refund?.scores.vector.score ?? 0;
   expect(refund?.relevance).toBeCloseTo(1 - (1 - coverage) * (1 - near), 4);
   expect(found).toMatchObject({
-    tuning: { mode: "hybrid", weights: { vector: 0.1, lexical: 1 }, topK: 5 },
+    tuning: { mode: "hybrid", weights: { vector: 0.05, lexical: 1 }, topK: 5 },
     ...{ bestRelevance: 1, reranked: null },
   });
 });

@@ -110,7 +110,7 @@ test("a search uses the collection's settings and explains itself; its own count
   expect(plain).toMatchObject({
     ...{ nothing_relevant: false, best_relevance: 1 },
     search: {
-      ...{ mode: "hybrid", weights: { vector: 0.1, lexical: 1 }, top_k: 1, diversity: 0 },
+      ...{ mode: "hybrid", weights: { vector: 0.05, lexical: 1 }, top_k: 1, diversity: 0 },
       ...{ score_threshold: { best: 0.42, each: 0.25 }, reranker: null, rerank_threshold: null },
     },
   });
