@@ -24,6 +24,14 @@ export interface VectorView {
   readonly count: number;
   /** Nearest first, at most `limit`. @param vector unit length, of the file's dimension. */
   search(vector: Float32Array, limit: number): readonly NearHit[];
+  /** The nearest of these slots, each compared, nearest first. Slots that are not there are none. */
+  compare(
+    vector: Float32Array,
+    ranges: Iterable<readonly [first: number, count: number]>,
+    limit: number,
+  ): Promise<readonly NearHit[]>;
+  /** Nothing of it is compared any more. */
+  close(): void;
 }
 
 /** The next vector file, in the thread that makes it. */

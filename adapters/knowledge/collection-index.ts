@@ -167,13 +167,12 @@ export class CollectionIndex {
   }
 
   /**
-   * @param within what is wanted, at least so similar; `replaced` is called when a part of it was,
-   * and is missing.
+   * @param within what is wanted, at least so similar.
    */
   async byVector(
     vector: Float32Array,
     limit: number,
-    within?: { readonly wanted: Wanted; readonly similarityMin: number; replaced(): void },
+    within?: { readonly wanted: Wanted; readonly similarityMin: number },
   ): Promise<readonly NearHit[]> {
     // A question without words is near to nothing.
     if (!vector.some(Boolean)) return [];
@@ -184,13 +183,10 @@ export class CollectionIndex {
       within === undefined
         ? this.#inSegment(this.segment, vector, limit)
         : await nearestWanted(
-            {
-              ...{ reader: this.#reader, place: this.#place, ...this.segment },
-              similarityMin: within.similarityMin,
-              replaced: within.replaced,
-            },
+            { ...this.segment, similarityMin: within.similarityMin },
             ...([vector, limit, within.wanted, counts] as const),
           );
+    if (inMemory.length === 0) return inSegment.slice(0, limit);
     return [...inSegment, ...inMemory]
       .sort((a, b) => b.similarity - a.similarity || a.slot - b.slot)
       .slice(0, limit);
@@ -225,14 +221,19 @@ export class CollectionIndex {
 
   release(): void {
     this.#users -= 1;
-    if (this.#isClosed && this.#users === 0) this.segment?.postings.close();
+    if (this.#isClosed && this.#users === 0) this.#closeFiles();
   }
 
   /** Closes its files, once nobody holds it. */
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    if (this.#users === 0) this.segment?.postings.close();
+    if (this.#users === 0) this.#closeFiles();
+  }
+
+  #closeFiles(): void {
+    this.segment?.postings.close();
+    this.segment?.vectors.close();
   }
 
   #parts(): readonly LexicalPart[] {
@@ -241,7 +242,8 @@ export class CollectionIndex {
   }
 
   #counts(slot: number, wanted: Wanted | undefined): boolean {
-    if (slot >= this.#nextSlot || this.#gone.has(slot)) return false;
+    if (slot >= this.#nextSlot) return false;
+    if (this.#gone.size > 0 && this.#gone.has(slot)) return false;
     return wanted === undefined || wanted.has(slot);
   }
 

@@ -112,14 +112,15 @@ export class IndexCache {
   }
 
   async #fresh(cached: Cached, place: Place, withDocuments: boolean): Promise<CollectionIndex> {
+    const { reader } = this.#options;
     for (;;) {
       // What is under way may have read an older head than this search must see.
       await cached.changing;
       const { tenant, collection } = place;
       // Asked for at once they are read from one snapshot.
       const [headRow, segmentRow] = await Promise.all([
-        this.#read(keys.collectionHead(tenant, collection)),
-        this.#read(keys.segment(tenant, collection)),
+        reader.get(keys.collectionHead(tenant, collection)),
+        reader.get(keys.segment(tenant, collection)),
       ]);
       const head = cached.headOf(headRow);
       const row = cached.segmentOf(segmentRow);
@@ -207,7 +208,12 @@ export class IndexCache {
   ): Promise<OpenSegment> {
     const folder = folderOf(place);
     const vectors = await files.vectors.view(folder, row.vectors, row.embedder);
-    return { row, vectors, postings: await files.postings.view(folder, row.postings) };
+    try {
+      return { row, vectors, postings: await files.postings.view(folder, row.postings) };
+    } catch (error) {
+      vectors.close();
+      throw error;
+    }
   }
 
   async #segmentRow({ tenant, collection }: Place): Promise<SegmentRow | undefined> {

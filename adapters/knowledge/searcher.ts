@@ -79,7 +79,7 @@ async function searchIn(
   const find = async (wanted?: Wanted) => {
     const words = query.mode === "vector" ? [] : index.byWords(query.query, depth, wanted);
     const similarityMin = query.threshold.each;
-    const within = wanted === undefined ? undefined : { wanted, similarityMin, replaced };
+    const within = wanted === undefined ? undefined : { wanted, similarityMin };
     const isNear = query.mode !== "lexical";
     // Both begin before anything is waited for: they see the same moment.
     const [again, near] = await Promise.all([
@@ -107,10 +107,11 @@ async function nearestIn(
   const replaced = (): void => {
     isWhole = false;
   };
-  const within = { similarityMin: -1, replaced };
   const hits = await (filter === undefined
     ? index.byVector(vector, topK)
-    : index.wanted(filter, (wanted) => index.byVector(vector, topK, { wanted, ...within })));
+    : index.wanted(filter, (wanted) =>
+        index.byVector(vector, topK, { wanted, similarityMin: -1 }),
+      ));
   const found: NearChunk[] = [];
   for (const { slot, similarity } of hits) {
     const place = index.knownPlaceOf(slot) ?? (await index.placeOf(slot));

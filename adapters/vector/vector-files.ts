@@ -16,6 +16,7 @@ import type {
 import { RuntimeError } from "../../runtime/errors.ts";
 import { checkFile, sealFile } from "../../runtime/store/sealed-file.ts";
 import { expansionFor, expansionLimits, Sample } from "./expansion.ts";
+import { StoredVectors } from "./stored-vectors.ts";
 
 /** Shape of the graph. How many candidates a search looks at is measured; see expansion.ts. */
 export const vectorSettings = {
@@ -26,6 +27,7 @@ export const vectorSettings = {
 } as const;
 
 const THREADS = 1;
+const HALF = 2 ** 32;
 /** While a file is made it is asked for as many candidates as it shall look at. */
 const LEAST = 10;
 /** Vectors given to the library in one call. */
@@ -77,11 +79,20 @@ async function openView(
 ): Promise<VectorView> {
   await check(folder, header, embedder);
   const index = await emptyIndex(header.dimension, header.expansion);
-  index.view(join(folder, header.name));
+  const path = join(folder, header.name);
+  index.view(path);
   checkContent(index, header);
+  const stored = StoredVectors.open(path, header);
+  // Of another version of the library.
+  if (stored === undefined) throw damaged(header, "is laid out otherwise");
   return {
     count: header.count,
     search: (vector, limit) => search(index, header, vector, limit),
+    compare: async (vector, ranges, limit) => {
+      checkVector(vector, header.dimension);
+      return await stored.compare(vector, ranges, limit);
+    },
+    close: () => stored.close(),
   };
 }
 
@@ -95,15 +106,24 @@ function search(
   const wanted = Math.min(limit, count);
   if (wanted < 1) return [];
   const { keys, distances } = index.search(vector, wanted, THREADS);
-  return Array.from(distances, (distance, at) => ({
-    slot: Number(keys[at]),
-    similarity: 1 - distance,
-  }));
+  // By halves: a number of 64 bits is an object each.
+  const halves = new Uint32Array(keys.buffer, keys.byteOffset, keys.length * 2);
+  const hits: NearHit[] = [];
+  for (let at = 0; at < distances.length; at += 1) {
+    const slot = (halves[at * 2] ?? 0) + (halves[at * 2 + 1] ?? 0) * HALF;
+    hits.push({ slot, similarity: 1 - (distances[at] ?? 0) });
+  }
+  return hits;
 }
 
 function checkVector(vector: Float32Array, dimension: number): void {
-  if (vector.length === dimension && vector.every(Number.isFinite)) return;
+  if (vector.length === dimension && isAllFinite(vector)) return;
   throw new RuntimeError("INVALID", `A vector here has ${dimension} finite numbers.`);
+}
+
+function isAllFinite(vector: Float32Array): boolean {
+  for (let at = 0; at < vector.length; at += 1) if (!Number.isFinite(vector[at])) return false;
+  return true;
 }
 
 async function openBuild(

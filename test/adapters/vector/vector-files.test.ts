@@ -13,6 +13,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { dot } from "../../../actors/knowledge/retrieve.ts";
 import type { VectorHeader } from "../../../actors/knowledge/segment.ts";
 import { createVectorFiles } from "../../../adapters/vector/vector-files.ts";
 import { seeded } from "../../../runtime/testkit/schedule.ts";
@@ -93,6 +94,64 @@ test("goes on from a file with what was added and without what was removed", asy
   }
   const old = await files.view(folder, first, embedder);
   expect(old.search(vectors[0] ?? new Float32Array(64), 1)[0]?.slot).toBe(0);
+});
+
+test("compares with what it is told to, exactly as the library does, after additions and removals", async () => {
+  const vectors = clusteredVectors(900, 64);
+  const first = await made(vectors.slice(0, 400));
+  const build = await files.build(folder, embedder, first);
+  for (let slot = 50; slot < 150; slot += 1) build.remove(slot);
+  // Some take the places of those that were removed: not in the order of slots any more.
+  for (let at = 400; at < 880; at += 1) build.add(at, vectors[at] ?? new Float32Array(64));
+  const header = await build.save("b.vectors");
+  const view = await files.view(folder, header, embedder);
+  const isThere = (slot: number): boolean => slot < 50 || (slot >= 150 && slot < 880);
+
+  for (const question of vectors.slice(880)) {
+    const all = new Map(
+      view.search(question, header.count).map(({ slot, similarity }) => [slot, similarity]),
+    );
+    for (const ranges of [
+      [[0, 900]],
+      [
+        [40, 20],
+        [140, 30],
+        [395, 10],
+      ],
+      [[700, 1]],
+      [[60, 50]],
+      [],
+    ] as const) {
+      const wanted = ranges.flatMap(([from, count]) =>
+        Array.from({ length: count }, (_, at) => from + at).filter(isThere),
+      );
+      const hits = await view.compare(question, ranges, 12);
+
+      expect(hits).toHaveLength(Math.min(12, wanted.length));
+      expect(hits.every(({ slot }) => wanted.includes(slot))).toBe(true);
+      const exact = wanted
+        .map((slot) => ({ slot, like: dot(vectors[slot] ?? question, question) }))
+        .sort((a, b) => b.like - a.like);
+      for (const [at, { slot, similarity }] of hits.entries()) {
+        // A float of 16 bits has three digits.
+        expect(similarity).toBeCloseTo(exact[at]?.like ?? 9, 2);
+        expect(similarity).toBeCloseTo(dot(vectors[slot] ?? question, question), 2);
+        if (all.has(slot)) expect(Math.abs(similarity - (all.get(slot) ?? 9))).toBeLessThan(0.0015);
+      }
+      expect(hits.map(({ similarity }) => similarity)).toEqual(
+        hits.map(({ similarity }) => similarity).sort((a, b) => b - a),
+      );
+    }
+  }
+  view.close();
+});
+
+test("nothing is compared with vectors that are not finite or of another size", async () => {
+  const view = await files.view(folder, await made(clusteredVectors(20, 64)), embedder);
+  for (const vector of [new Float32Array(64).fill(Number.NaN), new Float32Array(32)]) {
+    await expect(view.compare(vector, [[0, 20]], 5)).rejects.toThrow("64 finite numbers");
+  }
+  view.close();
 });
 
 test("keys are slots of 53 bits, and one that is there keeps its vector", async () => {

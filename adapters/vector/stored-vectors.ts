@@ -1,0 +1,247 @@
+// The vectors of a file of the library, read without it: it has no way to compare a question with some
+// of them only. Such a file is, little-endian:
+//   2 numbers of 32 bits  vectors, bytes of one
+//   vectors               one after the other: 16-bit floats
+//   head                  64 bytes, which begin with a mark
+//   5 numbers of 64 bits  vectors, neighbours of one, those at the lowest level, highest level, entry
+//   levels                16 bits of each vector
+//   nodes                 of each: key (64 bits), level (16), then of every level a count (32) and neighbours
+
+import { closeSync, openSync, read, readSync } from "node:fs";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { promisify } from "node:util";
+import { Best } from "../../actors/knowledge/best.ts";
+import type { NearHit, VectorHeader } from "../../actors/knowledge/segment.ts";
+
+const readLater = promisify(read);
+const SIZES_BYTES = 8;
+const MARK = "usearch";
+const HEAD_BYTES = 64;
+const GRAPH_BYTES = 40;
+const KEY_BYTES = 8;
+const LEVEL_BYTES = 2;
+const NEIGHBOUR_BYTES = 4;
+const FLOAT_BYTES = 2;
+const SLICE_BYTES = 1_024 * 1_024;
+/** Bytes of vectors that are read in one call. */
+const RUN_BYTES = 256 * 1_024;
+/** Comparing goes on so long before the event loop gets its turn, in ms. */
+const WORK_MS = 4;
+
+interface Layout {
+  readonly rows: number;
+  readonly rowBytes: number;
+  readonly levelsAt: number;
+  readonly neighbours: number;
+  readonly lowest: number;
+  readonly bytes: number;
+}
+
+/** Slots in growing order, and where the vector of each lies. */
+interface Places {
+  readonly slots: Float64Array;
+  /** Undefined where they lie in the order of slots. */
+  readonly rows: Uint32Array | undefined;
+}
+
+/** Vectors in a sealed file. */
+export class StoredVectors {
+  readonly #file: number;
+  readonly #layout: Layout;
+  #places: Promise<Places> | undefined;
+  /** What is being compared. */
+  #run = new Uint16Array(0);
+
+  private constructor(file: number, layout: Layout) {
+    this.#file = file;
+    this.#layout = layout;
+  }
+
+  /** Undefined when the file is not laid out as above. */
+  static open(
+    path: string,
+    header: Pick<VectorHeader, "bytes" | "dimension" | "count">,
+  ): StoredVectors | undefined {
+    const file = openSync(path, "r");
+    const layout = layoutOf(file, header);
+    if (layout !== undefined) return new StoredVectors(file, layout);
+    closeSync(file);
+    return undefined;
+  }
+
+  /** The nearest of these slots, compared one by one, nearest first. Slots that are not there are none. */
+  async compare(
+    vector: Float32Array,
+    ranges: Iterable<readonly [first: number, count: number]>,
+    limit: number,
+  ): Promise<readonly NearHit[]> {
+    this.#places ??= this.#readPlaces();
+    const places = await this.#places;
+    const best = new Best(limit);
+    let sinceMs = performance.now();
+    for (const { slots, row } of this.#runs(places, ranges)) {
+      this.#compareRun(vector, slots, row, best);
+      if (performance.now() - sinceMs < WORK_MS) continue;
+      await nextTurn();
+      sinceMs = performance.now();
+    }
+    return best.sorted().map(({ slot, score }) => ({ slot, similarity: score }));
+  }
+
+  close(): void {
+    closeSync(this.#file);
+  }
+
+  /** Slots whose vectors lie one after the other, from `row` on. */
+  *#runs(
+    { slots, rows }: Places,
+    ranges: Iterable<readonly [first: number, count: number]>,
+  ): Iterable<{ readonly slots: readonly number[]; readonly row: number }> {
+    const most = Math.max(1, Math.floor(RUN_BYTES / this.#layout.rowBytes));
+    let run: number[] = [];
+    let from = 0;
+    for (const [first, count] of ranges) {
+      for (let at = placeOf(slots, first); at < slots.length; at += 1) {
+        const slot = slots[at] ?? 0;
+        if (slot >= first + count) break;
+        const row = rows?.[at] ?? at;
+        if (run.length === most || (run.length > 0 && row !== from + run.length)) {
+          yield { slots: run, row: from };
+          run = [];
+        }
+        if (run.length === 0) from = row;
+        run.push(slot);
+      }
+    }
+    if (run.length > 0) yield { slots: run, row: from };
+  }
+
+  #compareRun(vector: Float32Array, slots: readonly number[], row: number, best: Best): void {
+    const { rowBytes } = this.#layout;
+    // Read and compared in one go: nobody else writes into it meanwhile.
+    const length = slots.length * rowBytes;
+    if (this.#run.byteLength < length) this.#run = new Uint16Array(length / FLOAT_BYTES);
+    const floats = this.#run;
+    readSync(this.#file, floats, 0, length, SIZES_BYTES + row * rowBytes);
+    for (const [at, slot] of slots.entries()) {
+      best.take(similarityAt(floats, at * vector.length, vector), slot, 0, 0);
+    }
+  }
+
+  async #readPlaces(): Promise<Places> {
+    const { rows, levelsAt, neighbours, lowest, bytes } = this.#layout;
+    const levels = await this.#read(levelsAt, rows * LEVEL_BYTES);
+    const slots = new Float64Array(rows);
+    const base = KEY_BYTES + LEVEL_BYTES + NEIGHBOUR_BYTES * (1 + lowest);
+    const each = NEIGHBOUR_BYTES * (1 + neighbours);
+    let at = levelsAt + rows * LEVEL_BYTES;
+    let slice: Buffer = Buffer.alloc(0);
+    let sliceAt = at;
+    for (let row = 0; row < rows; row += 1) {
+      if (at + KEY_BYTES > sliceAt + slice.length) {
+        slice = await this.#read(at, Math.min(SLICE_BYTES, bytes - at));
+        sliceAt = at;
+      }
+      slots[row] = Number(slice.readBigUInt64LE(at - sliceAt));
+      at += base + each * levels.readInt16LE(row * LEVEL_BYTES);
+    }
+    return inOrder(slots);
+  }
+
+  async #read(at: number, length: number): Promise<Buffer> {
+    const bytes = Buffer.allocUnsafeSlow(length);
+    let done = 0;
+    while (done < length) {
+      const { bytesRead } = await readLater(this.#file, bytes, done, length - done, at + done);
+      if (bytesRead === 0) throw new Error("A vector file was cut after it was checked.");
+      done += bytesRead;
+    }
+    return bytes;
+  }
+}
+
+function layoutOf(
+  file: number,
+  { bytes, dimension, count }: Pick<VectorHeader, "bytes" | "dimension" | "count">,
+): Layout | undefined {
+  const sizes = readAt(file, 0, SIZES_BYTES);
+  if (sizes === undefined) return undefined;
+  const [rows, rowBytes] = [sizes.readUInt32LE(0), sizes.readUInt32LE(4)];
+  const headAt = SIZES_BYTES + rows * rowBytes;
+  const head = readAt(file, headAt, HEAD_BYTES + GRAPH_BYTES);
+  if (head?.toString("latin1", 0, MARK.length) !== MARK) return undefined;
+  const number = (at: number): number => Number(head.readBigUInt64LE(HEAD_BYTES + at * 8));
+  const isKnown = rowBytes === dimension * FLOAT_BYTES && rows >= count && number(0) === rows;
+  const levelsAt = headAt + HEAD_BYTES + GRAPH_BYTES;
+  const layout = { rows, rowBytes, levelsAt, neighbours: number(1), lowest: number(2), bytes };
+  return isKnown && endOf(file, layout) === bytes ? layout : undefined;
+}
+
+/** Where the last node ends. */
+function endOf(file: number, { rows, levelsAt, neighbours, lowest }: Layout): number {
+  const levels = readAt(file, levelsAt, rows * LEVEL_BYTES);
+  let above = 0;
+  for (let row = 0; row < rows; row += 1) above += levels?.readInt16LE(row * LEVEL_BYTES) ?? 0;
+  const base = LEVEL_BYTES + KEY_BYTES + LEVEL_BYTES + NEIGHBOUR_BYTES * (1 + lowest);
+  return levelsAt + rows * base + above * NEIGHBOUR_BYTES * (1 + neighbours);
+}
+
+function readAt(file: number, at: number, length: number): Buffer | undefined {
+  const bytes = Buffer.allocUnsafeSlow(length);
+  return readSync(file, bytes, 0, length, at) === length ? bytes : undefined;
+}
+
+/** What was removed has a key that is no slot. */
+function inOrder(slots: Float64Array): Places {
+  const isSlot = (slot: number): boolean => slot <= Number.MAX_SAFE_INTEGER;
+  const isInOrder = slots.every(
+    (slot, at) => isSlot(slot) && (at === 0 || slot > (slots[at - 1] ?? 0)),
+  );
+  if (isInOrder) return { slots, rows: undefined };
+  const rows = Uint32Array.from(slots.keys())
+    .filter((row) => isSlot(slots[row] ?? 0))
+    .sort((a, b) => (slots[a] ?? 0) - (slots[b] ?? 0));
+  return { slots: Float64Array.from(rows, (row) => slots[row] ?? 0), rows };
+}
+
+/** Place of the first slot that is not less. */
+function placeOf(slots: Float64Array, slot: number): number {
+  let low = 0;
+  let high = slots.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((slots[middle] ?? 0) < slot) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** The number that each 16-bit float is; Node has no such array in all versions. */
+const numbers = Float32Array.from({ length: 65_536 }, (_, bits) => {
+  const sign = bits >> 15 === 0 ? 1 : -1;
+  const exponent = (bits >> 10) & 31;
+  const fraction = (bits & 1_023) / 1_024;
+  if (exponent === 0) return sign * fraction * 2 ** -14;
+  if (exponent === 31) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
+  return sign * (1 + fraction) * 2 ** (exponent - 15);
+});
+
+/**
+ * Cosine of a stored vector and one, both of length 1 but for rounding. In four sums, so that each
+ * addition need not wait for the one before.
+ */
+function similarityAt(floats: Uint16Array, from: number, vector: Float32Array): number {
+  let [a, b, c, d] = [0, 0, 0, 0];
+  const whole = vector.length - (vector.length % 4);
+  for (let at = 0; at < whole; at += 4) {
+    const place = from + at;
+    a += (numbers[floats[place] ?? 0] ?? 0) * (vector[at] ?? 0);
+    b += (numbers[floats[place + 1] ?? 0] ?? 0) * (vector[at + 1] ?? 0);
+    c += (numbers[floats[place + 2] ?? 0] ?? 0) * (vector[at + 2] ?? 0);
+    d += (numbers[floats[place + 3] ?? 0] ?? 0) * (vector[at + 3] ?? 0);
+  }
+  for (let at = whole; at < vector.length; at += 1) {
+    a += (numbers[floats[from + at] ?? 0] ?? 0) * (vector[at] ?? 0);
+  }
+  return a + b + (c + d);
+}
