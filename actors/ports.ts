@@ -4,6 +4,7 @@
 import type { Ingest, Reembed } from "./ingestion/port.ts";
 import type { PassageScores, SearchRequest, SearchResult } from "./knowledge/search.ts";
 import type { Memories } from "./memory/memories.ts";
+import type { Removals } from "./removal.ts";
 
 /** Token counts as the provider reported them; `estimated` when it reported none. */
 export interface Usage {
@@ -331,5 +332,6 @@ export interface Ports {
   readonly ingest: Ingest;
   readonly memories: Memories;
   readonly reembed: Reembed;
+  readonly removals: Removals;
   readonly compute: Compute;
 }

@@ -17,6 +17,7 @@ import { createIngest } from "./knowledge/ingest.ts";
 import { createMerger } from "./knowledge/merger.ts";
 import { pinEdition } from "./knowledge/pin.ts";
 import { createReembed } from "./knowledge/reembed.ts";
+import { createRemovals } from "./knowledge/removals.ts";
 import { createRetriever } from "./knowledge/retriever.ts";
 import type { Place } from "./knowledge/rows.ts";
 import { settingsFrom } from "./knowledge/settings.ts";
@@ -46,6 +47,8 @@ export const workerHost: WorkerHost<HostConfig> = {
       merger.merge(place, { isForced: true }).catch(() => undefined);
     };
     const writer = createKnowledgeWriter({ bulk, nowMs: Date.now });
+    const memories = createMemories({ bulk, embedders });
+    const removal = { bulk, writer, removeFiles: (edition: Place) => merger.removeFiles(edition) };
     const web = createEgress({ allowedHosts: config.knowledge.fetchHosts });
     return {
       llm: withDefaultModel(createLlm(llmConfig(config)), config.defaultModel),
@@ -60,10 +63,8 @@ export const workerHost: WorkerHost<HostConfig> = {
         rerankers: createRerankers({ config, compute }),
       }),
       merger,
-      reembed: createReembed({
-        ...{ bulk, writer, embedders, compute, nowMs: Date.now },
-        removeFiles: (edition) => merger.removeFiles(edition),
-      }),
+      reembed: createReembed({ ...removal, embedders, compute, nowMs: Date.now }),
+      removals: createRemovals({ ...removal, tables: hot, memories }),
       ingest: createIngest({
         bulk,
         tables: hot,
@@ -73,7 +74,7 @@ export const workerHost: WorkerHost<HostConfig> = {
         compute,
         fetch: (url, signal) => fetchDocument(web, url, signal),
       }),
-      memories: createMemories({ bulk, embedders }),
+      memories,
       compute,
     };
   },

@@ -22,7 +22,9 @@ import {
   ingestionJobsTable,
   ingestionLimits,
   type JobStatus,
+  type ReembedReport,
 } from "../records/ingestion-job.ts";
+import type { KeyedReport, RefusedDocument } from "./port.ts";
 import type { Reembedded, ReembedInput } from "./reembed-run.ts";
 import type { ClearInput, IngestionInput } from "./run.ts";
 import { type Sized, unitsOf } from "./units.ts";
@@ -43,7 +45,14 @@ export type JobMessage =
       readonly documents: number;
     }
   /** Embedded anew so far, counted from the first document of the collection. */
-  | { readonly type: "progress"; readonly documents: number; readonly chunks: number }
+  | {
+      readonly type: "progress";
+      readonly documents: number;
+      readonly chunks: number;
+      readonly reports?: readonly KeyedReport[];
+      /** Keys of the reports on documents that are not there any more. */
+      readonly removed?: readonly string[];
+    }
   | { readonly type: "report"; readonly documents: readonly DocumentReport[] }
   | { readonly type: "pause" }
   | { readonly type: "resume" }
@@ -152,10 +161,12 @@ function newJob(
 /** Never backwards: a job that is resumed counts again what it finds done. */
 function progress(
   state: JobState,
-  { documents, chunks }: Extract<JobMessage, { type: "progress" }>,
+  { documents, chunks, reports = [], removed = [] }: Extract<JobMessage, { type: "progress" }>,
   turn: Turn,
 ): JobState {
   const { job } = state;
+  for (const { key, report } of reports) turn.put(key, report);
+  for (const key of removed) turn.remove(key);
   if (documents <= job.documents.updated) return state;
   const total = Math.max(job.documents.total, documents);
   return changed(
@@ -244,6 +255,12 @@ function endReembed(state: JobState, outcome: Outcome, turn: Turn): JobState {
   }
   if (state.stopping === "cancelled") return clearReembed(state, turn);
   if (state.stopping === "paused") return settled(state, "paused", null, turn);
+  const refused = outcome.error.details?.["document"] as RefusedDocument | undefined;
+  if (refused !== undefined) {
+    const { key, ...document } = refused;
+    const error = { code: outcome.error.code, message: outcome.error.message };
+    turn.put(key, { ...document, status: "failed", chunks: 0, error } satisfies ReembedReport);
+  }
   return settled(state, "failed", outcome.error, turn);
 }
 

@@ -2,7 +2,7 @@
 // made of calls that may come again after a crash.
 
 import type { ErrorData } from "../../runtime/errors.ts";
-import type { DocumentReport } from "../records/ingestion-job.ts";
+import type { DocumentReport, ReembedReport } from "../records/ingestion-job.ts";
 
 /** An ingestion job and the collection its documents go to. */
 export interface IngestPlace {
@@ -76,6 +76,22 @@ export interface Ingest {
   clear(place: IngestPlace): Promise<void>;
 }
 
+/**
+ * A report on a document that is embedded anew. Its key comes from the document and not from a number,
+ * because documents come and go meanwhile.
+ */
+export interface KeyedReport {
+  readonly key: string;
+  readonly report: ReembedReport;
+}
+
+/** `details.document` of the error that an embedder refuses a document with. */
+export interface RefusedDocument {
+  readonly key: string;
+  readonly id: string;
+  readonly title: string;
+}
+
 /** Documents that one step has embedded anew. */
 export interface BuiltDocuments {
   /** Where the next step begins; null: at the first document. */
@@ -83,6 +99,7 @@ export interface BuiltDocuments {
   readonly isLast: boolean;
   readonly documents: number;
   readonly chunks: number;
+  readonly reports: readonly KeyedReport[];
   /** The edition whose index files are due to be made anew. */
   readonly grown: string | null;
 }
@@ -95,6 +112,10 @@ export interface CaughtUp {
   readonly isCurrent: boolean;
   readonly documents: number;
   readonly chunks: number;
+  /** Of what this call has followed: at most `reembedLimits.roundReports`. */
+  readonly reports: readonly KeyedReport[];
+  /** Keys of the reports on documents that were removed, as many at most. */
+  readonly removed: readonly string[];
   readonly grown: string | null;
 }
 

@@ -62,7 +62,8 @@ export const reembedPartRun = defineRun<PartInput, Progress | null, Ports>({
       chunks += built.chunks;
       await tellGrown(context, `${slice}`, built.grown);
       const progress = { type: "progress", documents, chunks } as const;
-      await context.send(`progress:${slice}`, jobAddress(context), progress);
+      const told = { ...progress, reports: built.reports, removed: [] };
+      await context.send(`progress:${slice}`, jobAddress(context), told);
       context.emit(`built:${slice}`, progress);
       if (built.isLast) return null;
     }
@@ -112,6 +113,11 @@ async function catchUp(
       ({ signal }) => context.ports.reembed.catchUp(place, of, signal),
       long,
     );
+    const { reports, removed } = now;
+    if (reports.length + removed.length > 0) {
+      const told = { type: "progress", documents: 0, chunks: 0, reports, removed } as const;
+      await context.send(`changed:${round}`, jobAddress(context), told);
+    }
     if (isCurrent) return { documents, chunks };
     since = now.since;
     if (now.grown === null) {

@@ -163,7 +163,7 @@ async function embedAll(
 }
 
 /** An embedder that says no says so of these texts; one that is not there says it of all. */
-function isRefusal(error: unknown): boolean {
+export function isRefusal(error: unknown): error is RuntimeError {
   return error instanceof RuntimeError && ["INVALID", "PROVIDER_FAILED"].includes(error.code);
 }
 

@@ -54,6 +54,8 @@ export const reembedLimits = {
   roundsFree: 2,
   holdMs: 2_000,
   holdMsMax: 30_000,
+  /** Documents that one round reports: those of a larger change are counted and not listed. */
+  roundReports: 1_000,
   /** Between rounds that wait for index files. */
   waitMs: 200,
   waitMsMax: 30_000,
@@ -76,6 +78,9 @@ export interface DocumentReport {
   readonly warnings?: readonly string[];
   readonly error?: ErrorData;
 }
+
+/** What became of one document of a collection that is embedded anew. */
+export type ReembedReport = Pick<DocumentReport, "id" | "title" | "status" | "chunks" | "error">;
 
 /** A job's row. Times ISO. */
 export interface IngestionJob {

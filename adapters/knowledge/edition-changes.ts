@@ -39,11 +39,14 @@ export async function beginEdition(
   const since = headOf(head).generation;
   const next: EditionUnderWay = { key, embedder: { id, dimension }, job, since };
   const left = editions.next;
+  // The same request again.
+  if (left?.job === job || editions.job === job) return;
   if (left !== null && (await isKnown(left.job))) {
     throw new RuntimeError("CONFLICT", `The job ${left.job} embeds this collection anew already.`);
   }
   await changeEditions(bulk, place, (now) => {
     if (now.next === null) return { ...now, next };
+    if (now.next.job === job) return null;
     // Its process died before its job was started.
     if (now.next.job === left?.job) return { ...now, next, old: [...now.old, left.key] };
     throw new RuntimeError("CONFLICT", "The collection is being embedded anew already.");

@@ -8,8 +8,10 @@ import type {
   BuiltDocuments,
   CaughtUp,
   IngestPlace,
+  KeyedReport,
   Reembed,
 } from "../../actors/ingestion/port.ts";
+import { isRefusal } from "../../actors/ingestion/run.ts";
 import { withPages } from "../../actors/knowledge/pages.ts";
 import { searchText } from "../../actors/knowledge/retrieve.ts";
 import type { Chunk } from "../../actors/knowledge/split.ts";
@@ -27,6 +29,14 @@ import { isMergeDueAt } from "./merge-due.ts";
 import { publishPaced } from "./pace.ts";
 import { pinEdition } from "./pin.ts";
 import type { Publication } from "./publish.ts";
+import {
+  boundedTexts,
+  piecesOf,
+  publicationOf,
+  refusedAs,
+  reportKeyOf,
+  type Unwritten,
+} from "./reembed-pieces.ts";
 import { isRace } from "./remove-rows.ts";
 import {
   type DocumentRow,
@@ -105,9 +115,13 @@ class KnowledgeReembed implements Reembed {
     const isWhole = await this.#move(work, documents);
     const grown = (await isMergeDueAt(bulk, to)) ? to.collection : null;
     // There was no room for all of them: the same again, when the index files have been made.
-    if (!isWhole) return { after, documents: 0, chunks: 0, grown, isLast: false };
+    if (!isWhole) return { after, documents: 0, chunks: 0, reports: [], grown, isLast: false };
+    const reports = await this.#reports(
+      to,
+      documents.map(({ id }) => id),
+    );
     const isLast = documents.length === rows.length && rows.length < limits.sliceRows;
-    return { after: last, documents: documents.length, chunks, grown, isLast };
+    return { after: last, documents: documents.length, chunks, reports, grown, isLast };
   }
 
   async catchUp(
@@ -123,14 +137,20 @@ class KnowledgeReembed implements Reembed {
     if (holdMs > 0) await this.#hold(from, holdMs);
     const { head, bytes } = await this.#head(from);
     if (head.isRemoved) throw gone();
-    const isWhole = await this.#follow(work, since, head.generation);
+    const { isWhole, ids } = await this.#follow(work, since, head.generation);
+    const reports = await this.#reports(to, ids);
+    const there = new Set(reports.map(({ key }) => key));
+    const followed = { reports, removed: ids.map(reportKeyOf).filter((key) => !there.has(key)) };
+    const counts = { documents: 0, chunks: 0, ...followed };
     if (!isWhole || (await isMergeDueAt(bulk, to))) {
       // Whoever searches next finds files, and little beside them.
-      return { since, isCurrent: false, grown: to.collection, documents: 0, chunks: 0 };
+      return { since, isCurrent: false, grown: to.collection, ...counts };
     }
     signal.throwIfAborted();
-    if (await switchEdition(bulk, place, place.job, { bytes })) return await this.#done(place);
-    return { since: head.generation, isCurrent: false, grown: null, documents: 0, chunks: 0 };
+    if (await switchEdition(bulk, place, place.job, { bytes })) {
+      return { ...(await this.#done(place)), ...followed };
+    }
+    return { since: head.generation, isCurrent: false, grown: null, ...counts };
   }
 
   async clear(place: IngestPlace): Promise<{ isCurrent: boolean }> {
@@ -142,7 +162,17 @@ class KnowledgeReembed implements Reembed {
   async #done(place: IngestPlace): Promise<CaughtUp> {
     const { head } = await this.#head(await currentPlace(this.#options.bulk, place));
     const { generation: since, documents, chunks } = head;
-    return { since, isCurrent: true, grown: null, documents, chunks };
+    return { since, isCurrent: true, grown: null, documents, chunks, reports: [], removed: [] };
+  }
+
+  /** Of those documents that are there. */
+  async #reports(to: Place, ids: readonly string[]): Promise<readonly KeyedReport[]> {
+    const rows = await Promise.all(ids.map((id) => findDocument(this.#options.bulk, to, id)));
+    return rows.flatMap((row) => {
+      if (row === undefined) return [];
+      const { id, title, chunks } = row;
+      return [{ key: reportKeyOf(id), report: { id, title, status: "updated", chunks } } as const];
+    });
   }
 
   async #work(place: IngestPlace, signal: AbortSignal): Promise<Work> {
@@ -176,13 +206,20 @@ class KnowledgeReembed implements Reembed {
     });
   }
 
-  /** Does what changed after `since`; all there is, where the changes are not kept any more. */
-  async #follow(work: Work, since: number, until: number): Promise<boolean> {
+  /**
+   * Does what changed after `since`; all there is, where the changes are not kept any more. Gives the
+   * documents that it was about, as many as are reported.
+   */
+  async #follow(
+    work: Work,
+    since: number,
+    until: number,
+  ): Promise<{ readonly isWhole: boolean; readonly ids: readonly string[] }> {
     const { bulk } = this.#options;
     const { from } = work;
     const span = { since, until };
     const difference = await differenceOf(bulk, from, span, new Slices());
-    if (difference === undefined) return await this.#compareAll(work);
+    if (difference === undefined) return { isWhole: await this.#compareAll(work), ids: [] };
     const ids = new Set([...difference.added.keys(), ...difference.gone]);
     const rows: DocumentRow[] = [];
     for (const id of ids) {
@@ -190,7 +227,10 @@ class KnowledgeReembed implements Reembed {
       if (row === undefined) await this.#remove(work, [id]);
       else rows.push(row);
     }
-    return await this.#moveAll(work, rows);
+    return {
+      isWhole: await this.#moveAll(work, rows),
+      ids: [...ids].slice(0, limits.roundReports),
+    };
   }
 
   /** Every document of both editions. */
@@ -309,12 +349,25 @@ class KnowledgeReembed implements Reembed {
     return parts;
   }
 
-  async #embed({ to, embedder, signal }: Work, piece: readonly Unwritten[]): Promise<void> {
+  async #embed(
+    { to, embedder, signal }: Omit<Work, "from">,
+    piece: readonly Unwritten[],
+  ): Promise<void> {
     const { writer, compute } = this.#options;
     const texts = piece.flatMap(({ row, chunks }) =>
       chunks.map((chunk) => searchText({ ...chunk, documentTitle: row.title })),
     );
-    const vectors = await vectorsOf(compute, embedder, texts, { tenant: to.tenant, signal });
+    const vectors = await vectorsOf(compute, embedder, texts, { tenant: to.tenant, signal }).catch(
+      async (error: unknown) => {
+        if (!isRefusal(error)) throw error;
+        // Each alone, to say which one it is; what can be embedded is stored, and not asked for again.
+        const [only, ...more] = piece;
+        if (only !== undefined && more.length === 0) throw refusedAs(only.row, error);
+        for (const one of piece) await this.#embed({ to, embedder, signal }, [one]);
+        return null;
+      },
+    );
+    if (vectors === null) return;
     let next = 0;
     const parts = piece.map(({ row, from, chunks }): WritePart => {
       const own = vectors.slice(next, next + chunks.length);
@@ -328,51 +381,8 @@ class KnowledgeReembed implements Reembed {
   }
 }
 
-interface Unwritten {
-  readonly row: DocumentRow;
-  readonly from: number;
-  readonly chunks: readonly Chunk[];
-}
-
 const gone = (): RuntimeError =>
   new RuntimeError(
     "NOT_FOUND",
     "The collection was removed, or what was built of it was given up.",
   );
-
-/** The document as it was sent and when, with other chunks. */
-function publicationOf(row: DocumentRow, chunks: number): Publication {
-  const { id: documentId, writeId, title, metadata, bytes } = row;
-  const { content_hash: contentHash, created_at, updated_at } = row;
-  const times = { created_at, updated_at };
-  return { documentId, writeId, title, metadata, bytes, contentHash, chunks, times };
-}
-
-function* boundedTexts(texts: readonly string[]): Generator<readonly string[]> {
-  let some: string[] = [];
-  let chars = 0;
-  for (const text of texts) {
-    if (some.length > 0 && chars + text.length > limits.splitChars) {
-      yield some;
-      some = [];
-      chars = 0;
-    }
-    some.push(text);
-    chars += text.length;
-  }
-  if (some.length > 0) yield some;
-}
-
-function piecesOf(parts: readonly Unwritten[]): readonly (readonly Unwritten[])[] {
-  const pieces: Unwritten[][] = [];
-  let room = 0;
-  for (const part of parts) {
-    if (part.chunks.length > room) {
-      pieces.push([]);
-      room = limits.pieceChunks;
-    }
-    pieces.at(-1)?.push(part);
-    room -= part.chunks.length;
-  }
-  return pieces;
-}

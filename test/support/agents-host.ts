@@ -30,7 +30,7 @@ import { type Crash, MemoryDisk } from "../../runtime/store/memory.ts";
 import type { StoreOp } from "../../runtime/store/store.ts";
 import { emptyAgent, emptySubAgent } from "./agent-records.ts";
 import { resultOf } from "./find.ts";
-import { noIngest, noReembed } from "./no-ingest.ts";
+import { noIngest, noReembed, noRemovals } from "./no-ingest.ts";
 import { noMemories } from "./no-memories.ts";
 
 export const tenant = "tn_test";
@@ -100,6 +100,7 @@ export async function startAgents(options: {
     ingest: noIngest,
     memories: options.memories ?? noMemories,
     reembed: noReembed,
+    removals: noRemovals,
     compute: { run: async () => undefined },
   } satisfies Ports;
   const handlers = new Map<number, (item: WorkerItem) => void>();

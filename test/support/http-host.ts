@@ -24,10 +24,12 @@ import type { Route } from "../../adapters/http/route.ts";
 import { createServices } from "../../adapters/http/services/services.ts";
 import { createSessions } from "../../adapters/http/sessions.ts";
 import { pinEdition } from "../../adapters/knowledge/pin.ts";
+import { createRemovals } from "../../adapters/knowledge/removals.ts";
 import { createRetriever } from "../../adapters/knowledge/retriever.ts";
 import { settingsFrom } from "../../adapters/knowledge/settings.ts";
 import { forgetSources, keepSources } from "../../adapters/knowledge/sources.ts";
 import { createKnowledgeStore } from "../../adapters/knowledge/store.ts";
+import { createKnowledgeWriter } from "../../adapters/knowledge/writer.ts";
 import { createMemories } from "../../adapters/memory/memories.ts";
 import type { Definition } from "../../runtime/actor.ts";
 import { type RunningSystem, startSystem } from "../../runtime/pool.ts";
@@ -98,6 +100,11 @@ export async function startHttpHost(parts: HostParts = {}): Promise<HttpHost> {
         ingest: ingestOver({ bulk, tables: hot, embedders, compute }),
         reembed: reembedOver({ bulk, tables: hot, embedders, compute }),
         memories: createMemories({ bulk, embedders }),
+        removals: createRemovals({
+          ...{ bulk, tables: hot, memories: createMemories({ bulk, embedders }) },
+          writer: createKnowledgeWriter({ bulk, nowMs: Date.now }),
+          removeFiles: () => Promise.resolve(),
+        }),
         compute,
       }),
     }),

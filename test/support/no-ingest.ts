@@ -1,6 +1,7 @@
-// The Ingest and Reembed ports of tests that take nothing in.
+// The Ingest, Reembed and Removals ports of tests that take nothing in.
 
 import type { Ingest, Reembed } from "../../actors/ingestion/port.ts";
+import type { Removals } from "../../actors/removal.ts";
 
 const refuse = (): Promise<never> => Promise.reject(new Error("Nothing is taken in here."));
 
@@ -15,3 +16,6 @@ export const noIngest: Ingest = {
 
 /** Refuses every call. */
 export const noReembed: Reembed = { begin: refuse, build: refuse, catchUp: refuse, clear: refuse };
+
+/** Refuses every call. */
+export const noRemovals: Removals = { jobsOf: refuse, collection: refuse, agent: refuse };

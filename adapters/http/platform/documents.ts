@@ -11,6 +11,7 @@ import {
   type DocumentReport,
   type IngestionJob,
   ingestionLimits,
+  type ReembedReport,
   type Source,
 } from "../../../actors/records/ingestion-job.ts";
 import { fromErrorData, RuntimeError } from "../../../runtime/errors.ts";
@@ -201,7 +202,8 @@ function jobReply(job: IngestionJob): HttpResponse {
   });
 }
 
-function documentResource({ number: _, ...report }: DocumentReport): object {
+function documentResource(of: DocumentReport | ReembedReport): object {
+  const { number: _, ...report } = { number: 0, ...of };
   return { object: "document", ...report };
 }
 

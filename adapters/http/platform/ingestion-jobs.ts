@@ -1,10 +1,6 @@
 // /v2/knowledge/jobs: ingestion jobs as they go on; listed, watched, paused, resumed, cancelled.
 
-import {
-  type DocumentReport,
-  finished,
-  type IngestionJob,
-} from "../../../actors/records/ingestion-job.ts";
+import { finished, type IngestionJob } from "../../../actors/records/ingestion-job.ts";
 import { json } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
 import { pageRequest } from "../services/paging.ts";
@@ -55,7 +51,7 @@ export function ingestionRoutes({ ingestion, chat }: Services): readonly Route[]
       handler: async ({ principal, params, query }) => {
         const page = pageRequest(query, documentsPath);
         const reports = await ingestion.reports(principal.tenant, params["jb"] ?? "", page);
-        return pageReply(documentsPath, reports, (report: DocumentReport) => report);
+        return pageReply(documentsPath, reports, (report) => report);
       },
     }),
     defineRoute({

@@ -13,6 +13,7 @@ import type { Filter } from "../../../actors/records/filter.ts";
 import { json, noContent } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
 import type { HttpResponse } from "../server.ts";
+import { onceKeyOf } from "../services/once.ts";
 import { pageRequest } from "../services/paging.ts";
 import type { Services } from "../services/services.ts";
 import { documentRoutes } from "./documents.ts";
@@ -91,8 +92,8 @@ function reembedRoute({ knowledge }: Services): Route {
     method: "POST",
     pattern: `${path}/{cl}/reembed`,
     body: reembedInput,
-    handler: async ({ principal, params, body, request }) => {
-      const how = { waitMs: 0, signal: request.signal };
+    handler: async ({ principal, params, body, bodyBytes, request }) => {
+      const how = { once: onceKeyOf(request, bodyBytes), waitMs: 0, signal: request.signal };
       const collection = collectionOf(params);
       const job = await knowledge.reembed(principal.tenant, collection, body.embedder, how);
       return json(202, jobResource(job), { Location: jobPath(job.id) });

@@ -8,13 +8,14 @@ import {
   type IngestionJob,
   ingestionJobsTable,
   ingestionLimits,
+  type ReembedReport,
   type Source,
 } from "../../../actors/records/ingestion-job.ts";
 import { type Address, address } from "../../../runtime/address.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import { idTimeMs, newId } from "../../../runtime/id.ts";
-import type { SendOptions, System } from "../../../runtime/system.ts";
-import { KEY_HOURS, type OnceKey } from "./once.ts";
+import type { SendOptions, System, Tables, TableWrite } from "../../../runtime/system.ts";
+import { KEY_HOURS, type OnceKey, once } from "./once.ts";
 import { type Page, type PageRequest, pageOf } from "./paging.ts";
 
 /** Keeps what is sent until its job has taken it in. */
@@ -54,20 +55,24 @@ export interface IngestionService {
     options: AddOptions,
   ): Promise<IngestionJob>;
   /**
-   * Starts a job that embeds the `documents` of a collection anew. @throws CONFLICT while another one
-   * does.
+   * Starts a job that embeds the `documents` of a collection anew; a repeated request gets the job of the
+   * first. @throws CONFLICT while another one does.
    */
   reembed(
     tenant: string,
     collection: string,
     of: { readonly embedder: EmbedderPin; readonly documents: number },
-    options: Omit<AddOptions, "once">,
+    options: AddOptions,
   ): Promise<IngestionJob>;
   get(tenant: string, id: string): Promise<IngestionJob>;
   /** Newest first. */
   list(tenant: string, page: PageRequest): Promise<Page<IngestionJob>>;
   /** What became of documents, in the order in which they were sent; those under way are missing. */
-  reports(tenant: string, id: string, page: PageRequest): Promise<Page<DocumentReport>>;
+  reports(
+    tenant: string,
+    id: string,
+    page: PageRequest,
+  ): Promise<Page<DocumentReport | ReembedReport>>;
   /** The job after the change. @throws CONFLICT when it has ended. */
   change(tenant: string, id: string, what: "pause" | "resume" | "cancel"): Promise<IngestionJob>;
 }
@@ -92,7 +97,7 @@ export function createIngestionService(options: {
   };
   return {
     get,
-    async add(tenant, collection, sent, { once, waitMs, signal }) {
+    async add(tenant, collection, sent, { once: key, waitMs, signal }) {
       checkSize(sent);
       const id = newId("jb", nowMs());
       await sources.keep(tenant, id, sent);
@@ -104,7 +109,7 @@ export function createIngestionService(options: {
       const job = await start(system, {
         to: jobAddress(tenant, id),
         message,
-        once,
+        once: key,
         collection,
       }).catch(async (error: unknown) => {
         if (!mayHaveStarted(error)) await sources.forget(tenant, id);
@@ -115,8 +120,17 @@ export function createIngestionService(options: {
       if (waitMs > 0) await ended(system, tenant, job.run_id, { waitMs, signal });
       return await get(tenant, job.id);
     },
-    async reembed(tenant, collection, { embedder, documents }, { waitMs, signal }) {
-      const id = newId("jb", nowMs());
+    async reembed(tenant, collection, { embedder, documents }, { once: key, waitMs, signal }) {
+      // The id is kept under the key before anything is begun: who asks again goes on where it was cut.
+      const place = { tables, tenant, service: `reembed/${collection}` };
+      const named = await once<string>(place, key, nowMs(), async (remember) => {
+        const id = newId("jb", nowMs());
+        await writeAll(tables, tenant, remember(id));
+        return id;
+      });
+      const id = named.result;
+      const begun = named.isRepeat ? await tables.get(tenant, ingestionJobsTable, id) : undefined;
+      if (begun !== undefined) return begun.value as IngestionJob;
       // Of one that has just begun nobody can say yet.
       const isKnown = async (job: string): Promise<boolean> =>
         (idTimeMs(job) ?? 0) > nowMs() - STARTED_MS ||
@@ -124,9 +138,12 @@ export function createIngestionService(options: {
       await editions.beginEdition(tenant, collection, { job: id, embedder }, isKnown);
       const message: JobMessage = { type: "reembed", collection, embedder, documents };
       const to = jobAddress(tenant, id);
-      const job = await start(system, { to, message, once: null, collection }).catch(
+      const job = await start(system, { to, message, once: key, collection }).catch(
         async (error: unknown) => {
-          if (!mayHaveStarted(error)) await editions.dropEdition(tenant, collection, id);
+          const isStarted = (await tables.get(tenant, ingestionJobsTable, id)) !== undefined;
+          if (!isStarted && !mayHaveStarted(error)) {
+            await editions.dropEdition(tenant, collection, id);
+          }
           throw error;
         },
       );
@@ -145,7 +162,7 @@ export function createIngestionService(options: {
       const rows = await system.records(jobAddress(tenant, id), range);
       return pageOf(rows, limit, {
         id: ({ key }) => key,
-        item: ({ value }) => value as DocumentReport,
+        item: ({ value }) => value as DocumentReport | ReembedReport,
       });
     },
     async change(tenant, id, what) {
@@ -158,6 +175,14 @@ export function createIngestionService(options: {
 
 function jobAddress(tenant: string, id: string): Address {
   return address({ kind: "ingestion", tenant, root: id });
+}
+
+async function writeAll(
+  tables: Tables,
+  tenant: string,
+  writes: readonly TableWrite[],
+): Promise<void> {
+  if (writes.length > 0) await tables.write(tenant, writes);
 }
 
 function checkSize(sent: readonly Source[]): void {

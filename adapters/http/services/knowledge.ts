@@ -20,6 +20,7 @@ import {
   type RetrievalInput,
   type RetrievalSettings,
 } from "../../../actors/records/retrieval.ts";
+import { removalAddress } from "../../../actors/removal.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import { newId } from "../../../runtime/id.ts";
 import type { System } from "../../../runtime/system.ts";
@@ -77,12 +78,7 @@ export interface KnowledgeService {
     options: AddOptions,
   ): Promise<IngestionJob>;
   /** Starts a job that embeds the collection anew. @throws CONFLICT while another one does. */
-  reembed(
-    tenant: string,
-    id: string,
-    embedder: string,
-    options: Omit<AddOptions, "once">,
-  ): Promise<IngestionJob>;
+  reembed(tenant: string, id: string, embedder: string, options: AddOptions): Promise<IngestionJob>;
   document(tenant: string, id: string, document: string): Promise<DocumentWithText>;
   passage(tenant: string, id: string, document: string, chunk: string): Promise<PassageInDocument>;
   documents(tenant: string, id: string, page: PageRequest): Promise<Page<DocumentView>>;
@@ -107,7 +103,8 @@ export function createKnowledgeService(options: {
   nowMs(): number;
 }): KnowledgeService {
   const { documents, ingestion, retriever, embedders, rerankers, nowMs } = options;
-  const { tables } = options.system;
+  const { system } = options;
+  const { tables } = system;
   const serial = createSerial();
   /** The record says who embedded it first; its editions say who does now. */
   const shown = async (tenant: string, stored: unknown): Promise<Collection> => {
@@ -161,7 +158,9 @@ export function createKnowledgeService(options: {
     },
     remove: async (tenant, id) => {
       await get(tenant, id);
-      // The row goes first: from then on nobody finds the collection, whatever else is left of it.
+      // Whatever dies from here on, what is left after the row is removed by a run.
+      await system.ask(removalAddress(tenant), { type: "collection", id });
+      // From here on nobody finds the collection, whatever else is left of it.
       await tables.write(tenant, [{ type: "remove", table: collectionsTable, id }]);
       await documents.removeCollection(tenant, id);
     },

@@ -2,6 +2,7 @@
 // agent of a request must be of the tenant; its settings say where an entry lies and how much fits.
 
 import type { MemoryChange, MemoryFilter, MemoryStore } from "../../../actors/memory/store.ts";
+import type { Agent } from "../../../actors/records/agent.ts";
 import {
   type FoundMessage,
   type MemoryEntry,
@@ -56,8 +57,8 @@ export interface MemoryService {
   remove(tenant: string, id: string, ifMatch: number | null): Promise<void>;
   /** @throws INVALID when neither a user nor an agent is named. */
   removeAll(tenant: string, filter: MemoryFilter): Promise<number>;
-  /** After its agent was removed. */
-  agentRemoved(tenant: string, agent: string, hadMemory: boolean): Promise<void>;
+  /** Whether there may be memories of an agent. */
+  isUsed(tenant: string, agent: Pick<Agent, "agent_key" | "memory">): Promise<boolean>;
   /** Messages of a user's conversations with an agent, best first. @throws NOT_FOUND. */
   searchHistory(
     tenant: string,
@@ -112,11 +113,8 @@ export function createMemoryService(options: {
         ...(user === undefined ? {} : { user }),
       });
     },
-    agentRemoved: async (tenant, agent, hadMemory) => {
-      const isUsed =
-        hadMemory || (await memories.list(tenant, { agent }, { limit: 1 })).items.length > 0;
-      if (isUsed) await memories.removeAll(tenant, { agent });
-    },
+    isUsed: async (tenant, { agent_key: agent, memory }) =>
+      memory != null || (await memories.list(tenant, { agent }, { limit: 1 })).items.length > 0,
     searchHistory: async (tenant, { agent, user }, { text, limit }) => {
       await agents.get(tenant, agent);
       return await memories.searchHistory({ tenant, agent, user }, { query: text, topK: limit });

@@ -3,6 +3,7 @@
 
 import type { MemoryStore } from "../../../actors/memory/store.ts";
 import type { Compute, Embedders, Rerankers, Retriever } from "../../../actors/ports.ts";
+import { removalAddress } from "../../../actors/removal.ts";
 import type { System } from "../../../runtime/system.ts";
 import { createAgentStore } from "./agent-store.ts";
 import { createVersionService, type VersionService } from "./agent-versions.ts";
@@ -60,9 +61,14 @@ export function createServices(options: ServiceOptions): Services {
   const agents: AgentService = {
     ...made,
     remove: async (caller, id, ifMatch) => {
+      const { tenant } = caller;
+      const { agent } = await made.get(tenant, id);
+      const remembers = await memories.isUsed(tenant, agent);
+      // Whatever dies from here on, what is left after the agent is removed by a run.
+      if (remembers) await system.ask(removalAddress(tenant), { type: "agent", id });
       const row = await made.remove(caller, id, ifMatch);
       // From here on nobody finds the agent, whatever else is left of it.
-      await memories.agentRemoved(caller.tenant, id, row.agent.memory != null);
+      if (remembers) await memories.removeAll(tenant, { agent: id });
       return row;
     },
   };

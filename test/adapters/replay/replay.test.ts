@@ -23,7 +23,7 @@ import {
   startAgents,
 } from "../../support/agents-host.ts";
 import { noScores, resultOf } from "../../support/find.ts";
-import { noIngest, noReembed } from "../../support/no-ingest.ts";
+import { noIngest, noReembed, noRemovals } from "../../support/no-ingest.ts";
 import { noMemories } from "../../support/no-memories.ts";
 import { recordedRuns } from "../../support/recorded-runs.ts";
 import { createGate, createScriptedLlm, type ScriptedLlm } from "../../support/scripted-llm.ts";
@@ -254,6 +254,7 @@ function outsideOf(llm: ScriptedLlm, searched: unknown[]): Ports {
     ingest: noIngest,
     memories: noMemories,
     reembed: noReembed,
+    removals: noRemovals,
     compute: { run: async () => undefined },
   };
 }

@@ -1,0 +1,107 @@
+// What is left of a collection or of an agent after its row is gone: removed by a run, so that no death
+// in between leaves anything. Whoever removes the row says so to this actor first; the run waits until
+// the row is gone, and when it stays, nothing was removed and nothing is.
+
+import { defineActor, defineRun, type RunContext, type RunEnded } from "../runtime/actor.ts";
+import { type Address, address } from "../runtime/address.ts";
+import { safe } from "./ingestion/run.ts";
+import type { Ports } from "./ports.ts";
+import { agentTables } from "./records/agent-version.ts";
+import { collectionsTable } from "./records/collection.ts";
+
+/** What is being removed, by id. */
+export type Removed =
+  | { readonly type: "collection"; readonly id: string }
+  | { readonly type: "agent"; readonly id: string };
+
+/** What removing needs from outside. Every call may come again. */
+export interface Removals {
+  /** Ids of the jobs of a collection that have not ended. */
+  jobsOf(tenant: string, collection: string): Promise<readonly string[]>;
+  /** Removes rows and files of a collection. */
+  collection(tenant: string, collection: string): Promise<void>;
+  /** Removes what an agent remembered of everybody. */
+  agent(tenant: string, agent: string): Promise<void>;
+}
+
+/** Looks for the row before it is said to stay, and between them, ms. */
+const LOOKS_MAX = 30;
+const LOOK_MS = 2_000;
+/** Rows and files of a large collection. */
+const STEP_MS = 3_600_000;
+/** Jobs that are cancelled before it is looked for more, and times that it is. */
+const JOBS_AT_ONCE = 100;
+const ROUNDS_MAX = 8;
+
+const KIND = "removal";
+
+/** Address of a tenant's. */
+export function removalAddress(tenant: string): Address {
+  return address({ kind: KIND, tenant, root: "all" });
+}
+
+/** Kind `removal`: acknowledged once the run is on disk. */
+export const removalActor = defineActor<null, Removed | RunEnded>({
+  kind: KIND,
+  version: 1,
+  initial: () => null,
+  receive(state, message, turn) {
+    if (message.type === "run-ended") return state;
+    turn.startRun({ kind: "remove-rest", input: message, timeoutMs: 24 * STEP_MS });
+    turn.reply(null);
+    return state;
+  },
+});
+
+/** Kind `remove-rest`. Its result: whether there was something removed. */
+export const removeRestRun = defineRun<Removed, boolean, Ports>({
+  kind: "remove-rest",
+  async run(removed, context) {
+    if (!(await isGone(removed, context))) return false;
+    const { tenant } = context;
+    const { removals } = context.ports;
+    const { type, id } = removed;
+    const long = { ...safe, timeoutMs: STEP_MS } as const;
+    if (type === "collection") await cancelJobs(id, context);
+    await context.step(
+      "remove",
+      async () => {
+        await removals[type](tenant, id);
+        return null;
+      },
+      long,
+    );
+    return true;
+  },
+});
+
+/** Whether the row goes within a minute. */
+async function isGone({ type, id }: Removed, context: RunContext<Ports>): Promise<boolean> {
+  const table = type === "agent" ? agentTables.agents : collectionsTable;
+  for (let look = 0; look < LOOKS_MAX; look += 1) {
+    const isThere = await context.step(
+      `look:${look}`,
+      async () => (await context.row(table, id)) !== undefined,
+      safe,
+    );
+    if (!isThere) return true;
+    await context.sleep(`wait:${look}`, LOOK_MS);
+  }
+  return false;
+}
+
+/** What paused and failed jobs keep for their resuming, and what running ones still do, is of no use. */
+async function cancelJobs(collection: string, context: RunContext<Ports>): Promise<void> {
+  const { tenant, ports } = context;
+  for (let round = 0; round < ROUNDS_MAX; round += 1) {
+    const look = async (): Promise<readonly string[]> =>
+      (await ports.removals.jobsOf(tenant, collection)).slice(0, JOBS_AT_ONCE);
+    const jobs = await context.step(`jobs:${round}`, look, safe);
+    for (const job of jobs) {
+      const to = address({ kind: "ingestion", tenant, root: job });
+      await context.send(`cancel:${round}:${job}`, to, { type: "cancel" });
+    }
+    if (jobs.length < JOBS_AT_ONCE) return;
+    await context.sleep(`cancelled:${round}`, LOOK_MS);
+  }
+}

@@ -1,0 +1,48 @@
+// The Removals port: what is left of collections and agents that are gone.
+
+import { type IngestionJob, ingestionJobsTable } from "../../actors/records/ingestion-job.ts";
+import type { Removals } from "../../actors/removal.ts";
+import { decode } from "../../runtime/store/codec.ts";
+import { keys, prefixRange } from "../../runtime/store/keys.ts";
+import type { Reader } from "../../runtime/store/store.ts";
+import { type Removal, removeEditions } from "./edition-changes.ts";
+
+/** Rows read at a time. */
+const ROWS = 200;
+
+/** What the port works with. */
+export interface RemovalsOptions extends Removal {
+  /** The hot environment: the rows of jobs. */
+  readonly tables: Reader;
+  readonly memories: {
+    removeAll(tenant: string, of: { readonly agent: string }): Promise<number>;
+  };
+}
+
+/** The port over one thread's connections. */
+export function createRemovals(options: RemovalsOptions): Removals {
+  const { tables, memories } = options;
+  return {
+    async jobsOf(tenant, collection) {
+      const found: string[] = [];
+      const range = prefixRange(keys.tableOf(tenant, ingestionJobsTable), ROWS);
+      for (let { from } = range; ; ) {
+        const rows = await tables.range({ ...range, from });
+        for (const { value } of rows) {
+          const job = decode(value) as IngestionJob;
+          const hasEnded = job.status === "completed" || job.status === "cancelled";
+          if (job.collection === collection && !hasEnded) found.push(job.id);
+        }
+        const last = rows.at(-1);
+        if (last === undefined || rows.length < ROWS) return found;
+        from = `${last.key}!`;
+        // Others of the thread have their turn.
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    },
+    collection: (tenant, collection) => removeEditions(options, { tenant, collection }),
+    agent: async (tenant, agent) => {
+      await memories.removeAll(tenant, { agent });
+    },
+  };
+}
