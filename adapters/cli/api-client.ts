@@ -1,11 +1,16 @@
 // The platform's API as commands of the terminal call it: where the server is and which key is used
 // when neither is named, and an operator's key in the tenant that has what is asked for.
 
+import { randomUUID } from "node:crypto";
+import { setTimeout as pause } from "node:timers/promises";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { type Config, loadClientConfig } from "../config.ts";
 import { readSmall } from "../data-folder.ts";
 import { eventsOf, type ServerEvent } from "./event-lines.ts";
 
+/** How long a server that was there may be away, and how often it is looked for, ms. */
+const AWAY_MS = 120_000;
+const LOOK_MS = 500;
 /** Tenants an operator's key is tried in when none is named. */
 const TENANTS_MAX = 100;
 
@@ -21,9 +26,12 @@ export interface ServerOptions {
 export interface ApiClient {
   /** GET without a body, POST with one, unless a method is named. */
   call(path: string, body?: unknown, method?: string): Promise<unknown>;
-  /** POST of files. */
+  /** POST of files; once, also when the server dies before it has answered and comes back. */
   upload(path: string, form: FormData): Promise<unknown>;
-  /** Server-sent events, to their end. */
+  /**
+   * Server-sent events up to the one named `end`. Where the connection is cut they are taken up again,
+   * for two minutes after the last one.
+   */
   events(path: string): AsyncIterable<ServerEvent>;
   /** An operator's key sees one tenant at a time: looks once for the one that has this path. */
   findTenant(path: string): Promise<void>;
@@ -54,8 +62,9 @@ function createApiClient(place: {
       ...init,
       headers: {
         "X-API-Key": key,
-        ...(init.body instanceof FormData ? {} : { "Content-Type": "application/json" }),
+        "Content-Type": "application/json",
         ...(acting === undefined ? {} : { "X-Tenant": acting }),
+        ...init.headers,
       },
     }).catch((cause: unknown) => {
       throw new RuntimeError("WORKER_LOST", `No server answers at ${url}.`, {}, { cause });
@@ -73,9 +82,35 @@ function createApiClient(place: {
   };
   return {
     call,
-    upload: async (path, form) => (await send(path, { method: "POST", body: form })).json(),
+    upload: async (path, form) => {
+      // Its bytes are made once: the same key must come with the same body.
+      const made = new Response(form);
+      const headers = {
+        "Content-Type": made.headers.get("content-type") ?? "",
+        "Idempotency-Key": randomUUID(),
+      };
+      const body = await made.arrayBuffer();
+      return await patiently(async () =>
+        (await send(path, { method: "POST", body, headers })).json(),
+      );
+    },
     events: async function* (path) {
-      yield* eventsOf(await send(path, { method: "GET" }));
+      for (let last = "", endMs = Date.now() + AWAY_MS; ; ) {
+        try {
+          const headers = last === "" ? {} : { "Last-Event-ID": last };
+          for await (const event of eventsOf(await send(path, { method: "GET", headers }))) {
+            last = event.id ?? last;
+            endMs = Date.now() + AWAY_MS;
+            yield event;
+            if (event.event === "end") return;
+          }
+        } catch (error) {
+          if (!isAway(error)) throw error;
+        }
+        if (Date.now() > endMs)
+          throw new RuntimeError("WORKER_LOST", `No server answers at ${url}.`);
+        await pause(LOOK_MS);
+      }
     },
     findTenant: async (path) => {
       await call(path).catch(async (error: unknown) => {
@@ -91,6 +126,26 @@ function createApiClient(place: {
       });
     },
   };
+}
+
+/** Asks again while the server is away. */
+export async function patiently<T>(ask: () => Promise<T>): Promise<T> {
+  for (const endMs = Date.now() + AWAY_MS; ; ) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!isAway(error) || Date.now() > endMs) throw error;
+      await pause(LOOK_MS);
+    }
+  }
+}
+
+/** The connection was refused or cut, or the server is starting or stopping. */
+function isAway(error: unknown): boolean {
+  // What fetch says of a body that was cut.
+  if (error instanceof TypeError) return error.message === "terminated";
+  if (!(error instanceof RuntimeError)) return false;
+  return error.code === "WORKER_LOST" || error.details?.["status"] === 503;
 }
 
 const isUnknown = (error: unknown): boolean =>

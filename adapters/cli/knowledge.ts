@@ -7,7 +7,7 @@ import { basename } from "node:path";
 import { parseArgs } from "node:util";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { loadConfig } from "../config.ts";
-import { type ApiClient, openApi } from "./api-client.ts";
+import { type ApiClient, openApi, patiently } from "./api-client.ts";
 import { type FoundFile, filesOf } from "./folder-files.ts";
 import { createProgressBar, type ProgressBar } from "./progress-bar.ts";
 
@@ -104,7 +104,7 @@ async function reembed(api: ApiClient, collection: string, embedder: string): Pr
   const at = `/v2/knowledge/jobs/${encodeURIComponent(id)}`;
   const bar = createProgressBar();
   const show = async (): Promise<Job> => {
-    const job = (await api.call(at)) as Job;
+    const job = (await patiently(() => api.call(at))) as Job;
     bar.show(job.done, job.documents.total, `documents, ${job.chunks} chunks`);
     return job;
   };
@@ -114,7 +114,10 @@ async function reembed(api: ApiClient, collection: string, embedder: string): Pr
     const job = await show();
     bar.end();
     checkCompleted(job);
-    console.log(`${job.documents.updated} documents embedded by ${embedder}; ${job.chunks} chunks`);
+    const { updated } = job.documents;
+    const documents = `${updated} ${updated === 1 ? "document" : "documents"}`;
+    const chunks = `${job.chunks} ${job.chunks === 1 ? "chunk" : "chunks"}`;
+    console.log(`${documents} embedded by ${embedder}; ${chunks}`);
     return 0;
   } finally {
     bar.end();
@@ -223,7 +226,9 @@ async function followed(
     for (const report of documents) take(report);
   }
   // What the events left out: a job that had been there before them.
-  const { data } = (await api.call(`${path}/documents?limit=${PAGE}`)) as { data: Report[] };
+  const { data } = (await patiently(() => api.call(`${path}/documents?limit=${PAGE}`))) as {
+    data: Report[];
+  };
   for (const report of data) take(report);
-  checkCompleted((await api.call(path)) as Job);
+  checkCompleted((await patiently(() => api.call(path))) as Job);
 }
