@@ -2,10 +2,13 @@
 // parts come first, then every chunk is scored with them. Pure but for the parts' own scratch memory.
 
 import { Best } from "./best.ts";
-import { countsOf, isPart, lexicalLimits, PART_WEIGHT, termsOf } from "./terms.ts";
+import { countsOf, isPart, PART_WEIGHT, queryTermsOf } from "./terms.ts";
 
 /** Okapi BM25 with the usual constants (Robertson and Zaragoza, 2009). */
 const BM25 = { k1: 1.2, b: 0.75 } as const;
+
+/** Of a word that a chunk has in another form, as far as its parts tell, so much counts as there. */
+const COVERED_BY_PARTS = 0.6;
 
 /** A chunk that shares words with the question. */
 export interface LexicalHit {
@@ -45,7 +48,6 @@ export interface LexicalPart {
 interface Found {
   readonly postings: readonly (Postings | undefined)[];
   readonly rarity: number;
-  readonly isAsked: boolean;
 }
 
 /**
@@ -62,25 +64,25 @@ export function searchLexical(
 ): LexicalHit[] {
   const total = parts.reduce((sum, part) => sum + part.total, 0);
   const mean = parts.reduce((sum, part) => sum + part.lengthSum, 0) / Math.max(1, total);
-  const found: Found[] = [];
-  const take = (term: string, weight: number, isAsked: boolean): void => {
+  const found = new Map<string, Found>();
+  const take = (term: string, weight: number): void => {
     const postings = parts.map((part) => part.read(term));
     const documents = postings.reduce((sum, one) => sum + (one?.size ?? 0), 0);
     const rarity = rarityOf(term, documents, total);
-    found.push({ postings, rarity, isAsked });
+    found.set(term, { postings, rarity });
     for (const [at, part] of parts.entries()) {
       const one = postings[at];
       if (one !== undefined) accumulate(part, one, rarity * weight, mean);
     }
   };
-  for (const [term, repeats] of countsOf(termsOf(query, lexicalLimits.queryWords))) {
-    take(term, repeats, true);
-  }
-  for (const [term, weight] of added) take(term, weight, false);
+  const terms = queryTermsOf(query);
+  for (const [term, repeats] of countsOf(terms)) take(term, repeats);
+  const asked = askedWords(terms, found);
+  for (const [term, weight] of added) take(term, weight);
   const best = new Best(limit);
-  for (const [at, part] of parts.entries()) collect(part, at, found, best, isWanted);
-  const asked = found.filter(({ isAsked }) => isAsked);
-  const mass = asked.reduce((sum, { rarity }) => sum + rarity, 0) || 1;
+  const read = [...found.values()];
+  for (const [at, part] of parts.entries()) collect(part, at, read, best, isWanted);
+  const mass = asked.reduce((sum, { whole }) => sum + whole.rarity, 0) || 1;
   return best.sorted().map(({ slot, score, part, ordinal }) => ({
     slot,
     score,
@@ -147,12 +149,46 @@ function collect(
   } else for (let ordinal = 0; ordinal < capacity; ordinal += 1) look(ordinal);
 }
 
-/** What the terms weigh that a chunk has. */
-function coveredBy(asked: readonly Found[], part: number, ordinal: number): number {
-  let covered = 0;
-  for (const { postings, rarity } of asked) {
+/** A word of a question: its term, and its parts. */
+interface AskedWord {
+  readonly whole: Found;
+  readonly parts: readonly Found[];
+}
+
+/** In a list of terms, parts follow the whole that they are of. */
+function askedWords(terms: readonly string[], found: ReadonlyMap<string, Found>): AskedWord[] {
+  const words = new Map<string, { readonly whole: Found; readonly parts: Found[] }>();
+  let word: { readonly whole: Found; readonly parts: Found[] } | undefined;
+  for (const term of terms) {
+    const one = found.get(term);
+    if (one === undefined) continue;
+    if (isPart(term)) word?.parts.push(one);
+    else {
+      word = words.get(term) ?? { whole: one, parts: [] };
+      words.set(term, word);
+    }
+  }
+  return [...words.values()];
+}
+
+/** What the words weigh that a chunk has; of a word whose parts alone are there, a share. */
+function coveredBy(asked: readonly AskedWord[], part: number, ordinal: number): number {
+  const has = ({ postings }: Found): boolean => {
     const one = postings[part];
-    if (one !== undefined && hasOrdinal(one, ordinal)) covered += rarity;
+    return one !== undefined && hasOrdinal(one, ordinal);
+  };
+  let covered = 0;
+  for (const { whole, parts } of asked) {
+    if (has(whole)) {
+      covered += whole.rarity;
+      continue;
+    }
+    let [all, there] = [0, 0];
+    for (const one of parts) {
+      all += one.rarity;
+      if (has(one)) there += one.rarity;
+    }
+    if (there > 0) covered += (COVERED_BY_PARTS * whole.rarity * there) / all;
   }
   return covered;
 }

@@ -4,7 +4,7 @@
 
 import { type LexicalHit, type LexicalPart, rarityIn, searchLexical } from "./bm25.ts";
 import { type IndexedChunk, searchText } from "./retrieve.ts";
-import { countsOf, isPart, lexicalLimits, termsOf } from "./terms.ts";
+import { countsOf, isPart, lexicalLimits, queryTermsOf, termsOf } from "./terms.ts";
 
 /** Constants of feedback. */
 export const feedbackLimits = {
@@ -64,7 +64,7 @@ export function searchAgain(
   let sum = 0;
   for (const weight of added.values()) sum += weight;
   if (share === 0 || sum === 0) return undefined;
-  const asked = termsOf(query, lexicalLimits.queryWords).length;
+  const asked = queryTermsOf(query).length;
   const scale = ((share / (1 - share)) * asked) / sum;
   for (const [term, weight] of added) added.set(term, weight * scale);
   return searchLexical(parts, query, limit, isWanted, added);

@@ -9,6 +9,7 @@ import { stemArabic } from "../text/stem-arabic.ts";
 import { stemRussian } from "../text/stem-russian.ts";
 import { isStopWord } from "../text/stop-words.ts";
 import { wordsOf } from "../text/words.ts";
+import { isAsking, withoutPhrases } from "./asking.ts";
 
 /** Names the computation of terms: stored postings of another one are made anew. */
 export const termsVersion = 2;
@@ -36,13 +37,21 @@ const CHARACTER = /[\p{Script=Han}\p{Script=Hangul}]/u;
 /** Whether a term is only a part of a word. */
 export const isPart = (term: string): boolean => term.endsWith("-");
 
+/** Terms of a question as they are looked up: without the words that ask, unless there is nothing else. */
+export function queryTermsOf(question: string): string[] {
+  const { queryWords } = lexicalLimits;
+  const stated = termsOf(withoutPhrases(question), queryWords, isAsking);
+  return stated.length > 0 ? stated : termsOf(question, queryWords);
+}
+
 /** Terms of a text as they are indexed; stop words left out unless there is nothing else. */
-export function termsOf(text: string, wordsMax: number): string[] {
+export function termsOf(text: string, wordsMax: number, isLeftOut = isNothing): string[] {
   const words = wordsOf(text, wordsMax);
   const terms: string[] = [];
   const stops: string[] = [];
   for (const [at, { text: word, dense }] of words.entries()) {
     if (!dense) {
+      if (isLeftOut(word)) continue;
       if (isStopWord(word)) stops.push(word);
       else addWord(word, terms);
       continue;
@@ -58,6 +67,8 @@ export function termsOf(text: string, wordsMax: number): string[] {
   }
   return terms.length > 0 ? terms : stops;
 }
+
+const isNothing = (_: string): boolean => false;
 
 /** The stem of a word between spaces, then its parts. */
 function addWord(word: string, terms: string[]): void {

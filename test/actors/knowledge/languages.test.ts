@@ -4,10 +4,11 @@
 import { describe, expect, test } from "vitest";
 import { searchLexical } from "../../../actors/knowledge/bm25.ts";
 import { feedbackFrom, searchAgain } from "../../../actors/knowledge/feedback.ts";
-import { createMemoryChunks } from "../../../actors/knowledge/memory-chunks.ts";
-import { rank, ranking } from "../../../actors/knowledge/retrieve.ts";
+import { createMemoryChunks, type MemoryChunks } from "../../../actors/knowledge/memory-chunks.ts";
+import { choose, rank, ranking } from "../../../actors/knowledge/retrieve.ts";
 import { isPart, sharedWords, termsOf } from "../../../actors/knowledge/terms.ts";
 import { tuningOf } from "../../../actors/knowledge/tuning.ts";
+import type { Passage } from "../../../actors/ports.ts";
 import { createBuiltinEmbedder } from "../../../adapters/embed/builtin.ts";
 import { arabic, korean, thai } from "../../support/languages/arabic-korean-thai.ts";
 import { chinese } from "../../support/languages/chinese.ts";
@@ -31,10 +32,9 @@ function pairsOf(text: string): Pairs {
   };
 }
 
-/** As a server searches that has no settings. */
-function ours(passages: readonly string[], mode: "lexical" | "hybrid") {
-  const { embedNow } = createBuiltinEmbedder();
-  const tuning = tuningOf({}, {}, { mode, kind: "words" });
+const { embedNow } = createBuiltinEmbedder();
+
+function indexOf(passages: readonly string[]): MemoryChunks {
   const index = createMemoryChunks();
   for (const [slot, text] of passages.entries()) {
     index.add(slot, {
@@ -42,6 +42,26 @@ function ours(passages: readonly string[], mode: "lexical" | "hybrid") {
       ...{ headings: [], span: [0, 1], metadata: {}, vector: embedNow(text) },
     });
   }
+  return index;
+}
+
+/** What is given to who asks, after the threshold. */
+function searchOf(passages: readonly string[]) {
+  const index = indexOf(passages);
+  const tuning = tuningOf({}, {}, { mode: "hybrid", kind: "words" });
+  return async (question: string): Promise<readonly Passage[]> => {
+    const query = { ...tuning, query: question, vector: embedNow(question) };
+    const near = index.nearest(query.vector, ranking.depth, () => true);
+    const candidates = rank(index.lexical.search(question, ranking.depth), near, query);
+    const read = (slots: readonly number[]) => slots.map((slot) => index.get(slot));
+    return (await choose(candidates, query, "c", read)).passages;
+  };
+}
+
+/** As a server ranks that has no settings. */
+function ours(passages: readonly string[], mode: "lexical" | "hybrid") {
+  const tuning = tuningOf({}, {}, { mode, kind: "words" });
+  const index = indexOf(passages);
   const parts = [index.lexical];
   const limit = ranking.depth;
   return (question: string): number[] => {
@@ -77,6 +97,22 @@ describe.each([
       );
     }
   });
+});
+
+test.each([
+  { name: "Chinese", text: chinese, refusedMax: 0.1 },
+  { name: "Japanese", text: japanese, refusedMax: 0.05 },
+])("$name questions that reword are answered, those about something else are not", async (set) => {
+  const { passages, questions } = pairsOf(set.text);
+  const half = passages.length / 2;
+  const find = searchOf(passages.slice(0, half));
+  const refused = async (asked: readonly string[]): Promise<number> => {
+    const found = await Promise.all(asked.map(find));
+    return found.filter((passages) => passages.length === 0).length / asked.length;
+  };
+
+  expect(await refused(questions.slice(0, half))).toBeLessThanOrEqual(set.refusedMax);
+  expect(await refused(questions.slice(half))).toBeGreaterThanOrEqual(0.95);
 });
 
 test("several languages in one collection are found as well as each alone, nearly", () => {
