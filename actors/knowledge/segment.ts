@@ -11,6 +11,8 @@ export interface VectorHeader extends FileSeal {
   readonly count: number;
   /** Candidates that a search looks at, so that it finds nearly all of the nearest. */
   readonly expansion: number;
+  /** A question whose nearest is less similar looks at so many; absent: no question does. */
+  readonly far?: { readonly below: number; readonly expansion: number };
 }
 
 /** A chunk near to a question. `similarity` is the cosine, -1..1. */

@@ -15,7 +15,7 @@ import type {
 } from "../../actors/knowledge/segment.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { checkFile, sealFile } from "../../runtime/store/sealed-file.ts";
-import { expansionFor, expansionLimits, Sample } from "./expansion.ts";
+import { expansionFor, expansionLimits, farFor, Sample } from "./expansion.ts";
 import { StoredVectors } from "./stored-vectors.ts";
 
 /** Shape of the graph. How many candidates a search looks at is measured; see expansion.ts. */
@@ -98,18 +98,23 @@ async function openView(
 
 function search(
   index: Index,
-  { count, dimension }: VectorHeader,
+  { count, dimension, far }: VectorHeader,
   vector: Float32Array,
   limit: number,
 ): readonly NearHit[] {
   checkVector(vector, dimension);
   const wanted = Math.min(limit, count);
   if (wanted < 1) return [];
-  const { keys, distances } = index.search(vector, wanted, THREADS);
+  let found = index.search(vector, wanted, THREADS);
+  if (far !== undefined && wanted < far.expansion && 1 - (found.distances[0] ?? 2) < far.below) {
+    // It looks at as many as it is asked for.
+    found = index.search(vector, Math.min(far.expansion, count), THREADS);
+  }
+  const { keys, distances } = found;
   // By halves: a number of 64 bits is an object each.
   const halves = new Uint32Array(keys.buffer, keys.byteOffset, keys.length * 2);
   const hits: NearHit[] = [];
-  for (let at = 0; at < distances.length; at += 1) {
+  for (let at = 0; at < Math.min(wanted, distances.length); at += 1) {
     const slot = (halves[at * 2] ?? 0) + (halves[at * 2 + 1] ?? 0) * HALF;
     hits.push({ slot, similarity: 1 - (distances[at] ?? 0) });
   }
@@ -137,7 +142,7 @@ async function openBuild(
     index.load(join(folder, previous.name));
     checkContent(index, previous);
   }
-  return new Build(folder, embedder, index, previous?.expansion);
+  return new Build(folder, embedder, index, previous);
 }
 
 class Build implements VectorBuild {
@@ -147,14 +152,11 @@ class Build implements VectorBuild {
   readonly #waiting = new Map<number, Float32Array>();
   readonly #sample = new Sample();
   readonly #expansion: number;
+  readonly #far: VectorHeader["far"];
 
-  constructor(
-    folder: string,
-    embedder: EmbedderOf,
-    index: Index,
-    expansion: number = expansionLimits.smallLeast,
-  ) {
-    this.#expansion = expansion;
+  constructor(folder: string, embedder: EmbedderOf, index: Index, previous: VectorHeader | null) {
+    this.#expansion = previous?.expansion ?? expansionLimits.smallLeast;
+    this.#far = previous?.far;
     this.#folder = folder;
     this.#embedder = embedder;
     this.#index = index;
@@ -185,13 +187,23 @@ class Build implements VectorBuild {
 
   async save(name: string): Promise<VectorHeader> {
     this.#flush();
-    const expansion = expansionFor(this.#index, this.#sample) ?? this.#expansion;
+    const measured = expansionFor(this.#index, this.#sample);
+    const expansion = measured ?? this.#expansion;
+    // Too few are new to tell: most of the file is as it was.
+    const far = measured === undefined ? this.#far : farFor(this.#index, this.#sample, expansion);
     const temporary = `${name}.tmp`;
     // Never over a file that another thread may have mapped.
     this.#index.save(join(this.#folder, temporary));
     const seal = await sealFile(this.#folder, temporary, name);
     const { id: embedder, dimension } = this.#embedder;
-    return { ...seal, embedder, dimension, count: this.#index.size(), expansion };
+    return {
+      ...seal,
+      embedder,
+      dimension,
+      count: this.#index.size(),
+      expansion,
+      ...(far && { far }),
+    };
   }
 
   #flush(): void {

@@ -12,7 +12,8 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { Index } from "usearch";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { dot } from "../../../actors/knowledge/retrieve.ts";
 import type { VectorHeader } from "../../../actors/knowledge/segment.ts";
 import { createVectorFiles } from "../../../adapters/vector/vector-files.ts";
@@ -76,6 +77,46 @@ test("vectors that lie evenly are searched more thoroughly than clustered ones, 
   }
   expect(found / (queries.length * 10)).toBeGreaterThanOrEqual(0.98);
 }, 60_000);
+
+test("questions unlike everything find as many, and only they are searched more thoroughly", async () => {
+  const all = clusteredVectors(33_040, 64);
+  const [near, stored] = [all.slice(0, 40), all.slice(40)];
+  const header = await made(stored);
+  const view = await files.view(folder, header, embedder);
+  const random = seeded(4);
+  const normal = (): number =>
+    Math.sqrt(-2 * Math.log(random() + 1e-12)) * Math.cos(2 * Math.PI * random());
+  const anywhere = near.map((vector) => unit(vector.map(normal)));
+  const between = near.map((vector, at) => {
+    const others = [1, 2, 3].map((step) => near[(at + step) % near.length] ?? vector);
+    return unit(
+      vector.map((value, place) => others.reduce((sum, one) => sum + (one[place] ?? 0), value)),
+    );
+  });
+  const { far } = header;
+  if (far === undefined) throw new Error("It was not measured.");
+
+  expect(far.expansion).toBeGreaterThan(header.expansion);
+  const asked = vi.spyOn(Index.prototype, "search");
+  const timesAsked = (questions: readonly Float32Array[]): number => {
+    asked.mockClear();
+    for (const question of questions) view.search(question, 10);
+    return asked.mock.calls.length;
+  };
+  expect(timesAsked(near)).toBeLessThan(45);
+  expect(timesAsked(anywhere)).toBe(80);
+  asked.mockRestore();
+  for (const questions of [near, anywhere, between]) {
+    let found = 0;
+    for (const question of questions) {
+      const slots = new Set(view.search(question, 10).map(({ slot }) => slot));
+      found += nearest(stored, question, 10).filter((slot) => slots.has(slot)).length;
+    }
+    expect(found / (questions.length * 10)).toBeGreaterThanOrEqual(0.98);
+  }
+  expect(view.search(anywhere[0] ?? new Float32Array(64), 3)).toHaveLength(3);
+  view.close();
+}, 120_000);
 
 test("goes on from a file with what was added and without what was removed", async () => {
   const vectors = clusteredVectors(600, 64);
