@@ -32,6 +32,12 @@ export interface PreparedDocument {
   readonly error?: ErrorData;
 }
 
+/** A document of a piece that cannot be embedded: its place in the piece's `documents`, and why. */
+export interface RefusedPart {
+  readonly at: number;
+  readonly error: ErrorData;
+}
+
 /** One piece of a unit. */
 export interface PieceToEmbed {
   readonly unit: number;
@@ -62,8 +68,15 @@ export interface Ingest {
     numbers: readonly number[],
     signal: AbortSignal,
   ): Promise<PreparedUnit>;
-  /** Embeds the chunks of one piece and stores them, seen by nobody yet. */
-  embed(place: IngestPlace, piece: PieceToEmbed, signal: AbortSignal): Promise<void>;
+  /**
+   * Embeds the chunks of one piece and stores them, seen by nobody yet. Gives the documents whose chunks
+   * are refused for good; those of the others are stored.
+   */
+  embed(
+    place: IngestPlace,
+    piece: PieceToEmbed,
+    signal: AbortSignal,
+  ): Promise<readonly RefusedPart[]>;
   /** Makes documents visible, but not `without`, whose chunks could not be embedded, by number. */
   publish(
     place: IngestPlace,

@@ -3,7 +3,7 @@
 
 import { defineRun, type RunContext, type StepOptions } from "../../runtime/actor.ts";
 import { type Address, address, addressParts } from "../../runtime/address.ts";
-import { type ErrorData, RuntimeError, toErrorData } from "../../runtime/errors.ts";
+import { type ErrorData, RuntimeError } from "../../runtime/errors.ts";
 import { collectionAddress } from "../collection.ts";
 import type { Ports } from "../ports.ts";
 import { type DocumentReport, ingestionLimits } from "../records/ingestion-job.ts";
@@ -147,17 +147,14 @@ async function embedAll(
   const refused = new Map<number, ErrorData>();
   const pieces = [...prepared.pieces.entries()];
   await inLanes(pieces, ingestionLimits.piecesAtOnce, async ([piece, { chunks, documents }]) => {
-    try {
-      await context.step(
-        `embed:${name}:${piece}`,
-        ({ signal }) => ingest.embed(place, { unit: first, piece, edition }, signal),
-        { ...safe, timeoutMs: ingestionLimits.embedMs },
-      );
-      context.emit(`embedded:${name}:${piece}`, { type: "chunks", chunks });
-    } catch (error) {
-      if (!isRefusal(error)) throw error;
-      for (const number of documents) refused.set(number, toErrorData(error));
-    }
+    const without = await context.step(
+      `embed:${name}:${piece}`,
+      ({ signal }) => ingest.embed(place, { unit: first, piece, edition }, signal),
+      { ...safe, timeoutMs: ingestionLimits.embedMs },
+    );
+    // A journal of a former version holds no list.
+    for (const { at, error } of without ?? []) refused.set(documents[at] ?? -1, error);
+    context.emit(`embedded:${name}:${piece}`, { type: "chunks", chunks });
   });
   return refused;
 }

@@ -27,7 +27,8 @@ export const ingestionLimits = {
   /** Times that a unit is prepared, and is waited for while index files are made, of 20 s each. */
   preparations: 5,
   waits: 180,
-  prepareMs: 300_000,
+  /** Sixty-four documents that each come to the limits of reading and of dividing, with some waits. */
+  prepareMs: 3 * 3_600_000,
   embedMs: 300_000,
   publishMs: 60_000,
   /** Life of a job's run, seven days: a slow provider is waited for. */

@@ -12,7 +12,20 @@ export const ingestTasks = {
   prepare: "knowledge.prepare",
 } as const;
 
-const limits = { splitMs: 120_000, embedMs: 60_000 } as const;
+/** Limits of these tasks: on a thread; until one is free; and what the process may grow by. */
+export const ingestTaskLimits = {
+  splitMs: 60_000,
+  embedMs: 60_000,
+  waitMs: 600_000,
+  memoryMib: 1_024,
+} as const;
+
+const limits = ingestTaskLimits;
+const splitOptions = {
+  timeoutMs: limits.waitMs + limits.splitMs,
+  runMs: limits.splitMs,
+  memoryMib: limits.memoryMib,
+} as const;
 
 /** For whom it is done. */
 export interface EmbedCaller {
@@ -29,7 +42,7 @@ export async function splitAll(
 ): Promise<readonly (readonly Chunk[])[]> {
   if (texts.length === 0) return [];
   const { tokenizer, tokensMax } = embedder;
-  const options = { tenant, signal, timeoutMs: limits.splitMs };
+  const options = { tenant, signal, ...splitOptions };
   return (await compute.run(
     ingestTasks.split,
     { texts, tokenizer, tokensMax },
@@ -44,7 +57,8 @@ export async function vectorsOf(
   texts: readonly string[],
   { tenant, signal }: EmbedCaller,
 ): Promise<readonly Float32Array[]> {
-  const options = { tenant, signal, timeoutMs: limits.embedMs };
+  const timeoutMs = limits.waitMs + limits.embedMs;
+  const options = { tenant, signal, timeoutMs, runMs: limits.embedMs };
   const vectors =
     embedder.embedNow === undefined
       ? await embedder.embed(texts, { tenant, signal })
@@ -67,7 +81,7 @@ export async function splitAndEmbed(
   const texts = documents.map(({ text }) => text);
   const titles = documents.map(({ title }) => title);
   const input = { texts, titles, tokenizer, tokensMax };
-  const options = { tenant, signal, timeoutMs: limits.splitMs };
+  const options = { tenant, signal, ...splitOptions };
   const { chunks, vectors } = (await compute.run(ingestTasks.prepare, input, options)) as {
     readonly chunks: readonly (readonly Chunk[])[];
     readonly vectors: Float32Array;

@@ -4,6 +4,7 @@ import type { PreparedDocument } from "../../actors/ingestion/port.ts";
 import type { DocumentReport } from "../../actors/records/ingestion-job.ts";
 import type { ReadDocument } from "./read-source.ts";
 import type { DocumentRow } from "./rows.ts";
+import type { Split } from "./split-unit.ts";
 
 /** Whether the same document stands in the unit before. */
 export function isThere(read: readonly ReadDocument[], { publication }: ReadDocument): boolean {
@@ -15,6 +16,21 @@ export function isThere(read: readonly ReadDocument[], { publication }: ReadDocu
 export function again({ number, publication }: ReadDocument): PreparedDocument {
   const { documentId: id, title } = publication;
   return { number, id, title, status: "unchanged", chunks: 0 };
+}
+
+/** A document that was read, and is divided or cannot be. */
+export function preparedOf(
+  { number, publication, format, warnings }: ReadDocument,
+  split: Split,
+): PreparedDocument {
+  const { documentId: id, title } = publication;
+  const outcome =
+    "error" in split
+      ? ({ status: "failed", chunks: 0, error: split.error } as const)
+      : ({ status: "ready", chunks: split.chunks.length } as const);
+  const said = warnings.length === 0 ? {} : { warnings };
+  const form = format === undefined ? {} : { format };
+  return { number, id, title, ...outcome, ...form, ...said };
 }
 
 export function reportOf(

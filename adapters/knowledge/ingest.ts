@@ -10,6 +10,7 @@ import type {
   PreparedDocument,
   PreparedUnit,
   PublishedUnit,
+  RefusedPart,
 } from "../../actors/ingestion/port.ts";
 import { withPages } from "../../actors/knowledge/pages.ts";
 import { searchText } from "../../actors/knowledge/retrieve.ts";
@@ -24,9 +25,10 @@ import { keys, prefixRange } from "../../runtime/store/keys.ts";
 import type { Reader, StoreOp } from "../../runtime/store/store.ts";
 import { commitAll } from "./commit-all.ts";
 import { currentPlace, isCurrent, readEditions } from "./editions.ts";
-import { splitAll, splitAndEmbed, vectorsOf } from "./embed-chunks.ts";
+import { vectorsOf } from "./embed-chunks.ts";
+import { forgetUnit, type KeptDocument, keptHash } from "./ingest-kept.ts";
 import { type KeptChunks, type Piece, piecesOf } from "./ingest-pieces.ts";
-import { again, distinct, isThere, reportOf, statusOf } from "./ingest-reports.ts";
+import { again, distinct, isThere, preparedOf, reportOf, statusOf } from "./ingest-reports.ts";
 import { findDocument } from "./library.ts";
 import { isMergeDueAt } from "./merge-due.ts";
 import { publishPaced } from "./pace.ts";
@@ -38,8 +40,11 @@ import {
   type SourceReaderOptions,
   writeIdOf,
 } from "./read-source.ts";
+import { Readings } from "./readings.ts";
+import { refusedOf } from "./refused.ts";
 import { headOf, type Place, type PreparedChunk } from "./rows.ts";
-import { forgetSources, removeKept } from "./sources.ts";
+import { forgetSources } from "./sources.ts";
+import { areEmbeddedAtOnce, splitUnit } from "./split-unit.ts";
 import type { KnowledgeWriter, WritePart } from "./writer.ts";
 
 /** Rows read at a time when a job is cleared. */
@@ -57,9 +62,6 @@ export interface IngestOptions extends SourceReaderOptions {
   readonly compute: Compute;
 }
 
-/** What will make a document visible, and where it was written. */
-type KeptDocument = Publication & { readonly edition: string };
-
 /** A unit that is about to be kept. */
 interface Keeping {
   readonly read: readonly ReadDocument[];
@@ -69,6 +71,7 @@ interface Keeping {
   readonly pieces: readonly Piece[];
   readonly unit: PreparedUnit;
   readonly unitKey: string;
+  readonly forgetting: readonly StoreOp[];
 }
 
 /** The port over one thread's connections. */
@@ -100,76 +103,78 @@ class KnowledgeIngest implements Ingest {
     if (before !== undefined) await this.#discard(place, before);
     const documents: PreparedDocument[] = [];
     const read: ReadDocument[] = [];
+    const readings = await Readings.of(bulk, place, numbers[0] ?? 0);
     for (const number of numbers) {
-      const one = await this.#reader.read(place, { number, edition, signal });
+      const one = await this.#reader.read(place, { number, edition, readings, signal });
       if ("status" in one) documents.push(one);
       else if (isThere(read, one)) documents.push(again(one));
       else read.push(one);
     }
-    const { chunks, isEmbedded } = await this.#chunksOf(place, read, embedder, signal);
-    for (const [at, { number, publication, format, warnings }] of read.entries()) {
-      const { documentId: id, title } = publication;
-      const count = chunks[at]?.length ?? 0;
-      const said = warnings.length === 0 ? {} : { warnings };
-      const form = format === undefined ? {} : { format };
-      documents.push({ number, id, title, status: "ready", chunks: count, ...form, ...said });
+    const isEmbedded = areEmbeddedAtOnce(read, embedder);
+    const { compute } = this.#options;
+    const split = await splitUnit({ compute, embedder, place, signal }, read, isEmbedded);
+    const fit: ReadDocument[] = [];
+    const chunks: (readonly Chunk[])[] = [];
+    for (const [at, one] of split.entries()) {
+      const document = read[at];
+      if (document === undefined) continue;
+      if ("chunks" in one) {
+        fit.push(document);
+        chunks.push(withPages(one.chunks, document.pages));
+      }
+      documents.push(preparedOf(document, one));
     }
-    const pieces = isEmbedded ? [] : piecesOf(read, chunks);
+    const pieces = isEmbedded ? [] : piecesOf(fit, chunks);
     const unit: PreparedUnit = {
       edition: edition.collection,
       documents: documents.sort((a, b) => a.number - b.number),
       pieces: pieces.map(({ kept: _, ...piece }) => piece),
     };
-    const keeping = { read, chunks, isEmbedded, pieces, unit, unitKey };
+    const forgetting = readings.forgetting();
+    const keeping = { read: fit, chunks, isEmbedded, pieces, unit, unitKey, forgetting };
     await this.#keep(place, keeping, embedder);
     return unit;
-  }
-
-  /** A unit of small documents that a cheap embedder embeds is split and embedded in one go. */
-  async #chunksOf(
-    { tenant }: IngestPlace,
-    read: readonly ReadDocument[],
-    embedder: Embedder,
-    signal: AbortSignal,
-  ): Promise<Pick<Keeping, "chunks" | "isEmbedded">> {
-    const { compute } = this.#options;
-    const bytes = read.reduce((sum, { publication }) => sum + publication.bytes, 0);
-    const isEmbedded = embedder.embedNow !== undefined && bytes <= ingestionLimits.unitBytes;
-    const caller = { tenant, signal };
-    const texts = read.map(({ text, publication: { title } }) => ({ text, title }));
-    const split = isEmbedded
-      ? await splitAndEmbed(compute, embedder, texts, caller)
-      : await splitAll(
-          compute,
-          embedder,
-          texts.map(({ text }) => text),
-          caller,
-        );
-    return { chunks: split.map((some, at) => withPages(some, read[at]?.pages)), isEmbedded };
   }
 
   async embed(
     place: IngestPlace,
     { unit, piece, edition: key }: PieceToEmbed,
     signal: AbortSignal,
-  ): Promise<void> {
-    const { bulk, writer, compute } = this.#options;
+  ): Promise<readonly RefusedPart[]> {
     const edition = { tenant: place.tenant, collection: key };
-    const stored = await bulk.get(keys.jobPiece(place.tenant, place.job, unit, piece));
+    const stored = await this.#options.bulk.get(
+      keys.jobPiece(place.tenant, place.job, unit, piece),
+    );
     // Published before the step that did it was cut.
-    if (stored === undefined) return;
+    if (stored === undefined) return [];
     const kept: KeptChunks[] = [];
-    for (const part of decode(stored) as readonly KeptChunks[]) {
-      if (!(await this.#isEmbedded(edition, part))) kept.push(part);
+    const places: number[] = [];
+    for (const [at, part] of (decode(stored) as readonly KeptChunks[]).entries()) {
+      if (await this.#isEmbedded(edition, part)) continue;
+      kept.push(part);
+      places.push(at);
     }
-    if (kept.length === 0) return;
+    if (kept.length === 0) return [];
     const { embedder, edition: now } = await this.#edition(place);
     // Nobody will look there: the documents are taken in again where somebody does.
-    if (now.collection !== key) return;
+    if (now.collection !== key) return [];
+    const write = (parts: readonly KeptChunks[]) =>
+      this.#embedParts(edition, embedder, parts, signal);
+    const refused = await refusedOf(kept, write);
+    return refused.map(({ at, error }) => ({ at: places[at] ?? 0, error }));
+  }
+
+  async #embedParts(
+    edition: Place,
+    embedder: Embedder,
+    kept: readonly KeptChunks[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { writer, compute } = this.#options;
+    const { tenant } = edition;
     const texts = kept.flatMap(({ title, chunks }) =>
       chunks.map((chunk) => searchText({ ...chunk, documentTitle: title })),
     );
-    const { tenant } = place;
     const vectors = await vectorsOf(compute, embedder, texts, { tenant, signal });
     let next = 0;
     const parts = kept.map(({ chunks, ...write }): WritePart => {
@@ -201,8 +206,16 @@ class KnowledgeIngest implements Ingest {
       const isMergeDue = await isMergeDueAt(this.#options.bulk, edition);
       const grown = isMergeDue ? unit.edition : null;
       if (!isWhole) return { outcome: "waiting", documents: [], grown };
-      const documents = await this.#reports(edition, unit, without);
-      await this.#forget(place, unit);
+      const documents = await this.#reports(place, edition, unit, without);
+      await forgetUnit(this.#options.bulk, place, unit);
+      // Another job was faster with the same: what was written for this one is nobody's.
+      for (const { id, number, status } of documents) {
+        if (status !== "unchanged") continue;
+        await this.#options.writer.discard(edition, {
+          documentId: id,
+          writeId: writeIdOf(place, number),
+        });
+      }
       return { outcome: "visible", documents, grown };
     } catch (error) {
       if (await isCurrent(this.#options.bulk, place, edition)) throw error;
@@ -234,6 +247,7 @@ class KnowledgeIngest implements Ingest {
   }
 
   async #reports(
+    place: IngestPlace,
     edition: Place,
     { documents }: PreparedUnit,
     without: ReadonlyMap<number, ErrorData>,
@@ -245,7 +259,11 @@ class KnowledgeIngest implements Ingest {
       else if (document.status === "unchanged") reports.push(reportOf(document, "unchanged"));
       else {
         const row = await findDocument(this.#options.bulk, edition, document.id);
-        reports.push(reportOf(document, statusOf(row)));
+        const isOurs = row?.writeId === writeIdOf(place, document.number);
+        const isSame =
+          !isOurs &&
+          row?.content_hash === (await keptHash(this.#options.bulk, place, document.number));
+        reports.push(reportOf(document, isSame ? "unchanged" : statusOf(row)));
       }
     }
     return reports;
@@ -316,7 +334,7 @@ class KnowledgeIngest implements Ingest {
   async #keep(place: IngestPlace, of: Keeping, embedder: Embedder): Promise<void> {
     const { bulk, writer } = this.#options;
     const { tenant, job } = place;
-    const { read, chunks, isEmbedded, pieces, unit, unitKey } = of;
+    const { read, chunks, isEmbedded, pieces, unit, unitKey, forgetting } = of;
     const parts = read.map(({ text, pages, publication }, at): WritePart => {
       const { documentId, writeId } = publication;
       const own = isEmbedded ? { chunks: (chunks[at] ?? []) as readonly PreparedChunk[] } : {};
@@ -337,6 +355,7 @@ class KnowledgeIngest implements Ingest {
         return put(keys.jobDocument(tenant, job, number), kept);
       }),
       ...pieces.map(({ kept }, piece) => put(keys.jobPiece(tenant, job, first, piece), kept)),
+      ...forgetting,
       put(unitKey, unit),
     ];
     await commitAll(bulk, ops, "flushed");
@@ -359,20 +378,5 @@ class KnowledgeIngest implements Ingest {
       if (row?.writeId !== publication.writeId) publications.push(publication);
     }
     return publications;
-  }
-
-  /** What was kept for a unit but the unit's own row: a job that is resumed knows by it what it did. */
-  async #forget({ tenant, job }: IngestPlace, unit: PreparedUnit): Promise<void> {
-    const { bulk } = this.#options;
-    const numbers = unit.documents.map(({ number }) => number);
-    await removeKept(bulk, [
-      keys.jobPiecesOf(tenant, job, numbers[0] ?? 0),
-      ...numbers.map((number) => keys.jobSourceBytesOf(tenant, job, number)),
-    ]);
-    const ops = numbers.flatMap((number): StoreOp[] => [
-      { op: "remove", key: keys.jobDocument(tenant, job, number) },
-      { op: "remove", key: keys.jobSource(tenant, job, number) },
-    ]);
-    await commitAll(bulk, ops, "committed");
   }
 }

@@ -37,6 +37,8 @@ export interface Publication extends Write {
   readonly bytes: number;
   /** Recognises the same content: of what was sent and how it is split. */
   readonly contentHash: string;
+  /** A document that has the same content by then stays as it is, and this write is not its. */
+  readonly isLeftIfSame?: true;
   /** Of a document that is embedded anew: when it came and was changed. Default: now. */
   readonly times?: Pick<DocumentRow, "created_at" | "updated_at">;
 }
@@ -46,7 +48,7 @@ export interface Published {
   /** Of the collection after the change. */
   readonly generation: number;
   readonly chunks: number;
-  /** In the order given. `unchanged`: this very write was visible already. */
+  /** In the order given. `unchanged`: this very write was visible already, or its content. */
   readonly documents: readonly {
     readonly id: string;
     readonly status: "created" | "updated" | "unchanged" | "removed";
@@ -132,6 +134,10 @@ class Draft {
     if (before?.writeId === writeId) {
       // A repeated call: its rows were written over with what they held.
       if (write !== undefined) this.#ops.push({ op: "swap", key: writeKey, expected: write });
+      this.#done.push({ id, status: "unchanged" });
+      return;
+    }
+    if (document.isLeftIfSame && before?.content_hash === document.contentHash) {
       this.#done.push({ id, status: "unchanged" });
       return;
     }

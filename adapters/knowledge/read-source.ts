@@ -11,6 +11,7 @@ import type { Reader } from "../../runtime/store/store.ts";
 import { unreadable } from "../parse/limits.ts";
 import { findDocument } from "./library.ts";
 import type { Publication } from "./publish.ts";
+import type { Readings } from "./readings.ts";
 import type { Place } from "./rows.ts";
 import { readSource } from "./sources.ts";
 
@@ -50,10 +51,15 @@ export class SourceReader {
   /** Gives what is to be split, or what the document's report will say. */
   async read(
     place: IngestPlace,
-    of: { readonly number: number; readonly edition: Place; readonly signal: AbortSignal },
+    of: {
+      readonly number: number;
+      readonly edition: Place;
+      readonly readings: Readings;
+      readonly signal: AbortSignal;
+    },
   ): Promise<ReadDocument | PreparedDocument> {
     const { bulk } = this.#options;
-    const { number, edition, signal } = of;
+    const { number, edition, readings, signal } = of;
     const source = await readSource(bulk, place, number);
     if (source === undefined) return { ...failed(number, ""), error: gone(number) };
     try {
@@ -68,7 +74,11 @@ export class SourceReader {
         const { title, chunks } = before;
         return { number, id, title, chunks, status: isOurs ? "published" : "unchanged" };
       }
-      return await this.#parse(place, { number, source, file, id, contentHash, signal });
+      return await this.#parse(place, {
+        ...{ number, source, file, id, contentHash },
+        readings,
+        signal,
+      });
     } catch (error) {
       if (!isTheDocuments(error, source)) throw error;
       return {
@@ -96,15 +106,17 @@ export class SourceReader {
       readonly file: DocumentSource;
       readonly id: string;
       readonly contentHash: string;
+      readonly readings: Readings;
       readonly signal: AbortSignal;
     },
   ): Promise<ReadDocument> {
-    const { number, source, file, id, contentHash, signal } = of;
+    const { number, source, file, id, contentHash, readings, signal } = of;
     const { tenant } = place;
+    const { parser } = this.#options;
     const parsed: Pick<ParsedDocument, "text" | "metadata" | "warnings"> & Partial<ParsedDocument> =
       source.kind === "text"
         ? { text: textOf(file.bytes), metadata: {}, warnings: [] }
-        : await this.#options.parser.parse(file, { tenant, signal });
+        : await readings.during(number, () => parser.parse(file, { tenant, signal }));
     const title = (source.title ?? parsed.title ?? file.name ?? "").slice(0, limits.titleChars);
     const metadata = {
       ...parsed.metadata,
@@ -114,7 +126,10 @@ export class SourceReader {
     const bytes = Buffer.byteLength(parsed.text);
     check(bytes, metadata);
     const writeId = writeIdOf(place, number);
-    const publication = { documentId: id, writeId, title, metadata, bytes, contentHash };
+    const publication = {
+      ...{ documentId: id, writeId, title, metadata, bytes, contentHash },
+      isLeftIfSame: true,
+    } as const;
     const form = parsed.format === undefined ? {} : { format: parsed.format };
     const paged = parsed.pages === undefined ? {} : { pages: parsed.pages };
     const { text, warnings } = parsed;

@@ -236,6 +236,8 @@ export const keys = {
   jobUnitsOf: (tenant: string, job: string): string => `x/${tenant}/${job}/u/`,
   jobUnit: (tenant: string, job: string, unit: number): string =>
     `x/${tenant}/${job}/u/${keyNumber(unit)}`,
+  jobReading: (tenant: string, job: string, unit: number): string =>
+    `x/${tenant}/${job}/r/${keyNumber(unit)}`,
   jobPiece: (tenant: string, job: string, unit: number, piece: number): string =>
     `x/${tenant}/${job}/p/${keyNumber(unit)}/${keyNumber(piece)}`,
   jobPiecesOf: (tenant: string, job: string, unit: number): string =>

@@ -183,10 +183,11 @@ async function add(
   const { items } = await ingestion.reports(principal.tenant, job.id, page);
   if (items.length < job.documents.total) return jobReply(job);
   const headers = { Location: jobPath(job.id) };
-  if (isMany) return json(201, { data: items.map(documentResource), job_id: job.id }, headers);
+  const status = statusOf(job);
+  if (isMany) return json(status, { data: items.map(documentResource), job_id: job.id }, headers);
   const [only] = items;
   if (only?.error !== undefined) throw fromErrorData(only.error);
-  return json(201, documentResource(only as DocumentReport), headers);
+  return json(status, documentResource(only as DocumentReport), headers);
 }
 
 /** What stopped a job is not one document's fault, and what the job has done stays. */
@@ -195,11 +196,15 @@ function stoppedJob({ id, error }: IngestionJob): RuntimeError {
   return new RuntimeError(code, `${message} The ingestion job ${id} stopped.`, details);
 }
 
-/** 202 for what goes on, 201 for what has ended and is too long to show. */
+/** For what goes on, and for what has ended and is too long to show. */
 function jobReply(job: IngestionJob): HttpResponse {
-  return json(job.status === "running" ? 202 : 201, jobResource(job), {
-    Location: jobPath(job.id),
-  });
+  return json(statusOf(job), jobResource(job), { Location: jobPath(job.id) });
+}
+
+/** 202 while it goes on, 201 when a document was created, 200 when all that were sent were there. */
+function statusOf({ status, documents }: IngestionJob): number {
+  if (status === "running") return 202;
+  return documents.created > 0 ? 201 : 200;
 }
 
 function documentResource(of: DocumentReport | ReembedReport): object {

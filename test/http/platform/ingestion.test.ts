@@ -5,7 +5,9 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Compute } from "../../../actors/ports.ts";
 import { createBuiltinEmbedder } from "../../../adapters/embed/builtin.ts";
 import { createEmbedders } from "../../../adapters/embed/embedders.ts";
+import { headOf } from "../../../adapters/knowledge/rows.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
+import { keys } from "../../../runtime/store/keys.ts";
 import { type HttpHost, startHttpHost } from "../../support/http-host.ts";
 import { inlineCompute } from "../../support/inline-compute.ts";
 import { embeddersWith, otherEmbedder } from "../../support/other-embedder.ts";
@@ -112,7 +114,7 @@ test("the same documents again are unchanged and embedded by nobody; a changed o
   const put = await host.call("PUT", `${path}/documents/otter-0`, { text: "Nothing but a heron." });
 
   expect(again.body.data.map(({ status }: Json) => status)).toEqual(["unchanged", "updated"]);
-  expect([put.status, put.body.status]).toEqual([201, "updated"]);
+  expect([again.status, put.status, put.body.status]).toEqual([200, 200, "updated"]);
   expect(embedded).toHaveLength(2);
 });
 
@@ -198,6 +200,50 @@ test("an embedder that is away for a moment is asked again; one that refuses fai
     status: "failed",
     error: { code: "PROVIDER_FAILED", message: "It does not like this text." },
   });
+});
+
+test("201 is for what was created, alone, among others, by PUT or by its job; 200 for what was there", async () => {
+  const path = await newCollection();
+  const send = async (body: unknown) =>
+    (await host.call("POST", `${path}/documents?wait=true`, body)).status;
+  const put = async (text: string) =>
+    (await host.call("PUT", `${path}/documents/put?wait=true`, { text })).status;
+  const one = { id: "one", text: "The stork stands." };
+  const empty = { id: "empty", text: " " };
+
+  expect([await send(one), await send(one)]).toEqual([201, 200]);
+  expect(await send({ ...one, text: "The stork flies." })).toBe(200);
+  expect([await put("A crane."), await put("Two cranes."), await put("Two cranes.")]).toEqual([
+    201, 200, 200,
+  ]);
+  expect([await send([one, { id: "two", text: "A rook." }]), await send([empty, one])]).toEqual([
+    201, 200,
+  ]);
+  const many = textsOf(201, "finch");
+  expect([await send(many), await send(many)]).toEqual([201, 200]);
+});
+
+test("thirty who add the same at once: one creates it, for the others it is unchanged", async () => {
+  const path = await newCollection();
+  const document = { id: "same", text: "The plover runs on the sand." };
+  const sent = await Promise.all(
+    Array.from({ length: 30 }, () => host.call("POST", `${path}/documents?wait=true`, document)),
+  );
+
+  const said = sent.map(({ status, body }) => `${status} ${body.status}`).sort();
+  expect(said).toEqual([...Array.from({ length: 29 }, () => "200 unchanged"), "201 created"]);
+  const id = path.split("/").at(-1) ?? "";
+  const head = headOf(await host.system.bulk.get(keys.collectionHead(host.tenant, id)));
+  expect(head).toMatchObject({ generation: 1, documents: 1, chunks: 1 });
+  // And nothing is left of the twenty-nine.
+  const rowsOf = async (prefix: string) =>
+    await host.system.bulk.range({ from: prefix, to: `${prefix}~`, limit: 100 });
+  const left = async () => [
+    (await rowsOf(keys.chunksIn(host.tenant, id))).length,
+    (await rowsOf(keys.writesOf(host.tenant, id))).length,
+    (await rowsOf(keys.documentTextsOf(host.tenant, id))).length,
+  ];
+  await expect.poll(left, { timeout: 10_000 }).toEqual([1, 0, 1]);
 });
 
 test("a repeated request with its key is one job", async () => {
