@@ -9,6 +9,7 @@ import { ingestionActor } from "./ingestion/job.ts";
 import { reembedClearRun, reembedPartRun, reembedRun } from "./ingestion/reembed-run.ts";
 import { ingestClearRun, ingestPartRun, ingestRun } from "./ingestion/run.ts";
 import { memoryForgetRun, memoryTurnRun } from "./memory/turn.ts";
+import { purseActor } from "./purse.ts";
 import { removalActor, removeRestRun } from "./removal.ts";
 import { subAgentRun } from "./sub-agent.ts";
 import { supervisorRun, workflowRun } from "./supervisor.ts";
@@ -34,5 +35,6 @@ export const catalog: readonly Definition[] = [
   reembedPartRun,
   reembedClearRun,
   removalActor,
+  purseActor,
   removeRestRun,
 ];

@@ -2,6 +2,7 @@
 // ledger row, the money given back. Used by every actor that starts answering runs.
 
 import type { Outcome, Turn } from "../runtime/actor.ts";
+import type { ErrorData } from "../runtime/errors.ts";
 import {
   balanceCounter,
   type Charge,
@@ -22,15 +23,18 @@ export interface Paid {
   readonly calls: number;
 }
 
+/** The refusal of a call that the balance does not hold. */
+export function notCovered(priceMicros: number): ErrorData {
+  const message = `The balance does not cover this call, which costs ${unitsOf(priceMicros)}.`;
+  return { code: "BALANCE_EXHAUSTED", message };
+}
+
 /** Takes the price in the accept's transaction. The turn is undone when the balance does not hold it. */
 export function takeCharge(turn: Turn, priceMicros: number): void {
   if (priceMicros === 0) return;
   turn.add(balanceCounter, -priceMicros, {
     min: 0,
-    otherwise: {
-      code: "BALANCE_EXHAUSTED",
-      message: `The balance does not cover this call, which costs ${unitsOf(priceMicros)}.`,
-    },
+    otherwise: notCovered(priceMicros),
   });
 }
 

@@ -4,18 +4,22 @@
 
 import { defineRun, type RunContext, type StepOptions, type Turn } from "../../runtime/actor.ts";
 import { addressParts } from "../../runtime/address.ts";
+import { RuntimeError } from "../../runtime/errors.ts";
 import { messageTokens } from "../answer/history.ts";
 import { callerOf } from "../caller.ts";
 import { loadAgent } from "../compiled.ts";
 import { limits } from "../limits.ts";
 import type { Ports, Usage } from "../ports.ts";
+import { purseAddress, type TakeMessage } from "../purse.ts";
 import {
+  balanceCounter,
   type ChatEvent,
   type LedgerRow,
   ledgerTable,
   type MessageRecord,
   messageKey,
 } from "../records/conversation.ts";
+import { chargeOf, pricesMicros } from "../records/price.ts";
 import { type Meter, metered } from "../spend.ts";
 import { ownerOf } from "../turn-input.ts";
 import { extractRequest, type FoundFact, factsOf } from "./extract.ts";
@@ -38,20 +42,34 @@ const safe = { repeat: "safe", retry: PATIENT } as const satisfies StepOptions<u
 /** What a turn was good for. */
 export interface MemoryTurnResult {
   readonly written: readonly MemoryWritten[];
+  /** Why nobody looked for facts. */
+  readonly skipped?: "BALANCE_EXHAUSTED";
+}
+
+/** What a run has bought, and got. */
+interface Bill {
+  isPaid: boolean;
+  isDelivered: boolean;
+  spend: Usage | null;
+}
+
+/** The books of a run. */
+interface Books {
+  readonly meter: Meter;
+  readonly bill: Bill;
 }
 
 /** Kind `memory-turn`. */
 export const memoryTurnRun = defineRun<MemoryTurnInput, MemoryTurnResult, Ports>({
   kind: memoryTurnKind,
   async run(input, context) {
-    let spend: Usage | null = null;
-    // Of a run that does not complete, the meter writes the row.
-    context.atEnd((write) => {
-      if (spend !== null) settle(context, write, spend);
-    });
-    const done = await metered(context, (meter) => takeIn(input, context, meter));
-    spend = done.spend;
-    return { written: done.written };
+    const bill: Bill = { isPaid: false, isDelivered: false, spend: null };
+    context.atEnd((write) => settle(context, write, bill));
+    const done = await metered(context, (meter) => takeIn(input, context, { meter, bill }));
+    // Of a run that does not complete, the meter writes down what it spent.
+    bill.spend = done.spend;
+    const { written, skipped } = done;
+    return { written, ...(skipped === undefined ? {} : { skipped }) };
   },
 });
 
@@ -76,7 +94,7 @@ interface Learned extends MemoryTurnResult {
 async function takeIn(
   input: MemoryTurnInput,
   context: RunContext<Ports>,
-  meter: Meter,
+  books: Books,
 ): Promise<Learned> {
   const { agent } = await loadAgent(context, input);
   const memory = memoryOf(context.tenant, agent, input.user);
@@ -84,7 +102,7 @@ async function takeIn(
   const model = agent.model_name ?? "";
   const [noted, learned] = await Promise.allSettled([
     note(input, context, memory),
-    learn(input, context, { memory, model, meter }),
+    learn(input, context, { memory, model, books }),
   ]);
   if (noted.status === "rejected") throw noted.reason;
   if (learned.status === "rejected") throw learned.reason;
@@ -113,7 +131,7 @@ async function note(
 async function learn(
   input: MemoryTurnInput,
   context: RunContext<Ports>,
-  { memory, model, meter }: Pick<Extraction, "memory" | "model" | "meter">,
+  { memory, model, books }: Pick<Extraction, "memory" | "model" | "books">,
 ): Promise<Learned> {
   const { scope, settings } = memory;
   if (scope === null || !settings.extract || context.ports.llm.isBuiltin(model)) return nothing;
@@ -121,9 +139,27 @@ async function learn(
   const user = said.filter(({ role }) => role === "user").map(({ content }) => content);
   // The conversation was deleted meanwhile.
   if (user.length === 0) return nothing;
-  const wanted = { memory, model, meter, input, user: user.join("\n") };
+  if (!(await pay(context, books.bill))) {
+    const reason = "BALANCE_EXHAUSTED";
+    context.emit("skipped", { type: "memory_skipped", reason } satisfies ChatEvent);
+    return { ...nothing, skipped: reason };
+  }
+  const wanted = { memory, model, books, input, user: user.join("\n") };
   const { facts, usage: spend } = await extract(context, wanted);
   return { written: await keep(context, { ...memory, scope }, facts, said), spend };
+}
+
+/** Pays for the call; whether the balance held it. */
+async function pay(context: RunContext<Ports>, bill: Bill): Promise<boolean> {
+  const message: TakeMessage = { type: "take", priceMicros: pricesMicros.memoryExtract };
+  try {
+    await context.ask("pay", purseAddress(context.self), message);
+  } catch (error) {
+    if (error instanceof RuntimeError && error.code === "BALANCE_EXHAUSTED") return false;
+    throw error;
+  }
+  bill.isPaid = true;
+  return true;
 }
 
 /** The messages of the turn. They never change, but may be deleted. */
@@ -161,16 +197,17 @@ async function addHistory(input: MemoryTurnInput, context: RunContext<Ports>): P
 interface Extraction {
   readonly memory: RunMemory;
   readonly model: string;
-  readonly meter: Meter;
+  readonly books: Books;
   readonly input: MemoryTurnInput;
   readonly user: string;
 }
 
 async function extract(
   context: RunContext<Ports>,
-  { memory, model, meter, input, user }: Extraction,
+  { memory, model, books, input, user }: Extraction,
 ): Promise<{ readonly facts: readonly FoundFact[]; readonly usage: Usage }> {
   const { memories, llm } = context.ports;
+  const { meter, bill } = books;
   const { read, settings } = memory;
   const { halfLifeDays, entryChars } = settings.bounds;
   const topK = limits.memoryKnown;
@@ -195,6 +232,7 @@ async function extract(
     { ...safe, timeoutMs: limits.modelCallMs },
   );
   meter.settle("extract", found.usage);
+  bill.isDelivered = true;
   return found;
 }
 
@@ -243,12 +281,18 @@ async function keep(
   return written;
 }
 
-/** The call's tokens go into the tenant's books with the run's end, like those of an answer. */
+/**
+ * What was paid and got stands in the tenant's books with the run's end, like an answer; what was not got is
+ * given back.
+ */
 function settle(
   { id: run_id }: RunContext<Ports>,
-  write: Pick<Turn, "putRow" | "newId" | "nowMs">,
-  spend: Usage,
+  write: Pick<Turn, "putRow" | "add" | "newId" | "nowMs">,
+  { isPaid, isDelivered, spend }: Bill,
 ): void {
+  if (!isPaid) return;
+  const price = pricesMicros.memoryExtract;
+  if (!isDelivered) write.add(balanceCounter, price);
   const id = write.newId("le");
   const row: LedgerRow = {
     id,
@@ -256,9 +300,9 @@ function settle(
     service: memoryService,
     run_id,
     key_id: null,
-    charge: { units: 0, unitPriceMicros: 0, micros: 0 },
+    charge: chargeOf(price, isDelivered ? 1 : 0),
     spend,
-    outcome: "completed",
+    outcome: isDelivered ? "completed" : "failed",
   };
   write.putRow(ledgerTable, id, row);
 }

@@ -100,6 +100,7 @@ export type ChatEvent =
   /** What was remembered of the user and given to the model. */
   | { readonly type: "memories"; readonly memories: readonly RecalledMemory[] }
   /** A fact was written down after the turn. */
+  | { readonly type: "memory_skipped"; readonly reason: "BALANCE_EXHAUSTED" }
   | { readonly type: "memory_written"; readonly id: string | null; readonly status: string }
   | {
       readonly type: "tool_call";

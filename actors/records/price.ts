@@ -10,6 +10,8 @@ export const pricesMicros = {
   createAgent: 1_000_000,
   changeAgent: 500_000,
   chat: 1_000,
+  /** Finding facts to remember after a turn, by a call of a model. */
+  memoryExtract: 1_000,
 } as const;
 
 /** Charge of one operation. */

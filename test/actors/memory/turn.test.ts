@@ -249,7 +249,8 @@ test("facts are found after the turn, where nobody waits, and the call is in the
   const ledger = desk.rows("ledger") as LedgerRow[];
   expect(ledger.find(({ service }) => service === "memory")).toMatchObject({
     spend: { promptTokens: 10, completionTokens: 5 },
-    charge: { micros: 0 },
+    charge: { units: 1, micros: 1_000 },
+    outcome: "completed",
   });
   await say("Do you know my daughter?", "anna");
   const asked = llm.requests.findLast((request) => !isExtraction(request));

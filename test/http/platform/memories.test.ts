@@ -240,6 +240,29 @@ describe("chat", () => {
       .not.toBeNull();
   });
 
+  test("a search for facts that the balance does not hold is left out, and the run's events say so", async () => {
+    const own = await newAgent({ extract: "after_turn" });
+    await host.setBalance(0.0015);
+    const chat = { agent_key: own, message: "I sail.", user_key: "fred" };
+    expect((await host.call("POST", "/v1/proxy/core-agent-chat", chat)).status).toBe(200);
+    const runs = async () =>
+      (await host.call("GET", "/v2/runs?kind=memory-turn")).body.data.filter(
+        ({ agent_key }: Json) => agent_key === own,
+      );
+    await expect.poll(async () => (await runs())[0]?.status, { timeout: 5_000 }).toBe("completed");
+    const [run] = await runs();
+    const events = await (await host.events("GET", `/v2/runs/${run.id}/events`)).rest();
+    const balance = await host.balance();
+    await host.setBalance(100);
+
+    expect(balance).toBe(500);
+    const told = events.filter(({ event }) => event === "event");
+    expect(told.map(({ data }) => JSON.parse(data).event)).toContainEqual({
+      type: "memory_skipped",
+      reason: "BALANCE_EXHAUSTED",
+    });
+  });
+
   test("completions recall for the user that they name, and keep nothing", async () => {
     const sent = {
       model: `agent:${agent}`,

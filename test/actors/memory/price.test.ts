@@ -1,0 +1,129 @@
+// What finding facts after a turn costs: paid before the call, given back where there was none, and once
+// whatever dies meanwhile.
+
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import type { MemoryStore } from "../../../actors/memory/store.ts";
+import type { LlmRequest } from "../../../actors/ports.ts";
+import type { LedgerRow } from "../../../actors/records/conversation.ts";
+import { createBuiltinEmbedder } from "../../../adapters/embed/builtin.ts";
+import { createEmbedders } from "../../../adapters/embed/embedders.ts";
+import { createMemories } from "../../../adapters/memory/memories.ts";
+import { RuntimeError } from "../../../runtime/errors.ts";
+import {
+  type AgentsHost,
+  newAgent,
+  newConversation,
+  startAgents,
+  tenant,
+} from "../../support/agents-host.ts";
+import { type KnowledgeRows, startKnowledgeRows } from "../../support/knowledge-rows.ts";
+import { createScriptedLlm, type Script, type ScriptedLlm } from "../../support/scripted-llm.ts";
+
+let rows: KnowledgeRows;
+let memories: MemoryStore;
+let host: AgentsHost | undefined;
+
+beforeAll(async () => {
+  rows = await startKnowledgeRows();
+  memories = createMemories({
+    bulk: rows.bulk,
+    embedders: createEmbedders(createBuiltinEmbedder()),
+  });
+});
+afterEach(async () => {
+  await host?.stop();
+  host = undefined;
+});
+afterAll(() => rows.close());
+
+interface Desk {
+  readonly llm: ScriptedLlm;
+  readonly desk: AgentsHost;
+  say(text: string, user: string): Promise<void>;
+  kept(user: string): Promise<readonly string[]>;
+}
+
+/** An agent that finds facts, on a host of its own. */
+async function startDesk(script: Script): Promise<Desk> {
+  const llm = createScriptedLlm(script);
+  const desk = await startAgents({ llm, memories });
+  host = desk;
+  const agent = newAgent();
+  await desk.putAgent({ agent_key: agent, memory: { type: "vector_db", extract: "after_turn" } });
+  return {
+    ...{ llm, desk },
+    say: async (text, user) => {
+      await desk.chat(newConversation(), text, { agent, user }).reply();
+    },
+    kept: async (user) => {
+      const { items } = await memories.list(tenant, { agent, user }, { limit: 100 });
+      return items.map(({ text }) => text);
+    },
+  };
+}
+
+const facts = (...texts: string[]): string =>
+  JSON.stringify({
+    facts: texts.map((text) => ({ text, kind: "fact", importance: 0.7, replaces: "" })),
+  });
+const isExtraction = ({ responseFormat }: LlmRequest): boolean => responseFormat?.type === "schema";
+
+/** What runs of memory put into the books. */
+const ofMemory = (desk: AgentsHost): readonly LedgerRow[] =>
+  (desk.rows("ledger") as LedgerRow[]).filter(({ service }) => service === "memory");
+
+test("finding facts is paid before the call, and left out where the balance does not hold it", async () => {
+  const script: Script = ({ request }) =>
+    isExtraction(request) ? facts("The user sails.") : "Ahoy!";
+  const { say, desk, kept, llm } = await startDesk(script);
+  // One millionth less than an answer and the search for facts after it.
+  await desk.setBalance(1_999);
+  await say("I sail.", "anna");
+  await desk.idle();
+  expect([desk.balance(), await kept("anna")]).toEqual([999, []]);
+  expect(llm.requests.filter(isExtraction)).toEqual([]);
+  expect(ofMemory(desk)).toEqual([]);
+
+  await desk.setBalance(2_000);
+  await say("I sail.", "anna");
+  await desk.idle();
+  expect([desk.balance(), await kept("anna")]).toEqual([0, ["The user sails."]]);
+});
+
+test("of a search for facts that fails nothing is paid in the end", async () => {
+  const script: Script = ({ request }) => {
+    if (isExtraction(request)) throw new RuntimeError("PROVIDER_FAILED", "Refused.");
+    return "Ahoy!";
+  };
+  const { say, desk } = await startDesk(script);
+  await desk.setBalance(5_000);
+  await say("I sail.", "anna");
+  await desk.idle();
+  expect(desk.balance()).toBe(4_000);
+  expect(ofMemory(desk)).toMatchObject([{ charge: { units: 0, micros: 0 }, outcome: "failed" }]);
+});
+
+test("whenever the engine dies around a search for facts, it is paid once", async () => {
+  const script: Script = ({ request }) =>
+    isExtraction(request) ? facts("The user sails.") : "Ahoy!";
+  const { say, desk, kept } = await startDesk(script);
+  await desk.setBalance(1_000_000);
+  await say("I sail.", "before");
+  const before = desk.disk.commits;
+  await desk.idle();
+  const most = desk.disk.commits - before + 2;
+  expect(desk.balance()).toBe(998_000);
+  for (let commits = 1; commits <= most; commits += 1) {
+    await desk.setBalance(1_000_000);
+    await say("I sail.", `user${commits}`);
+    desk.disk.crashAfter(desk.disk.commits + commits);
+    await Promise.race([desk.crashed, desk.idle()]);
+    await desk.crash("process");
+    await desk.idle();
+    expect([commits, desk.balance(), await kept(`user${commits}`)]).toEqual([
+      commits,
+      998_000,
+      ["The user sails."],
+    ]);
+  }
+}, 30_000);
