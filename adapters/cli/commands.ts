@@ -47,7 +47,7 @@ export const commands: CommandTable = {
       "troupe eval routing FILE [--train FILE | --agent FILE|AG | --folds N] [--out PAGE.html] [--json]",
       "                         [--text FIELD] [--label FIELD] [--out-of-scope LABEL]",
       "troupe eval retrieval [FOLDER] [--corpus FILE] [--queries FILE] [--qrels FILE]",
-      "                         [--mode lexical|vector|hybrid] [--vector-weight 0.1] [--out PAGE.html] [--json]",
+      "                         [--mode lexical|vector|hybrid] [--vector-weight 0.05] [--out PAGE.html] [--json]",
       "                         [--score-threshold 0.42] [--outside FILE of questions about something else]",
       "",
       'routing: JSON lines {"text", "intent"} or CSV; intent "oos" is meant for nobody. The sub-agents are',

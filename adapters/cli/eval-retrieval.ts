@@ -36,7 +36,7 @@ const options = {
 } as const;
 
 /** Limits of one evaluation. */
-export const retrievalEvalLimits = { documents: 200_000, queries: 50_000 } as const;
+export const retrievalEvalLimits = { documents: 200_000, queries: 50_000, grade: 20 } as const;
 
 const DEPTH = 10;
 const MODES = ["lexical", "vector", "hybrid"] as const;
@@ -77,7 +77,10 @@ export async function evaluate(args: readonly string[]): Promise<number> {
   const files = await filesOf(values, positionals);
   const corpus = await readLines(files.corpus);
   const queries = await readLines(files.queries);
-  const wanted = relevanceOf(await readLines(files.qrels));
+  const judgements = await readLines(files.qrels);
+  const wanted = relevanceOf(judgements);
+  const note = strayNote(judgements, idsOf(corpus));
+  idsOf(queries);
   const outside = values.outside === undefined ? [] : await readLines(values.outside);
   const begun = performance.now();
   const index = indexOf(corpus, files.corpus);
@@ -87,7 +90,7 @@ export async function evaluate(args: readonly string[]): Promise<number> {
     figures.push(await figuresOf(index, { queries, wanted, outside }, { mode, settings }));
   }
   const chunks = index.count;
-  const about = `${corpus.length} documents, ${chunks} chunks (${Math.round(chunks / seconds)} a second), embedder builtin`;
+  const about = `${corpus.length} documents, ${chunks} chunks (${Math.round(chunks / seconds)} a second), embedder builtin${note}`;
   await deliver(
     {
       data: { about, figures },
@@ -128,13 +131,45 @@ function oneOf(line: Line, names: readonly string[]): string {
   return names.find((name) => line.fields[name] !== undefined) ?? names[0] ?? "";
 }
 
-/** Lines {q, d, r} or {query-id, corpus-id, score}. */
+/** Ids of a corpus or of queries. @throws INVALID naming the second line of the same id. */
+function idsOf(lines: readonly Line[]): Set<string> {
+  const ids = new Map<string, number>();
+  for (const line of lines) {
+    const id = textField(line, oneOf(line, ["_id", "id"]));
+    const before = ids.get(id);
+    if (before !== undefined) {
+      const where = `${line.file}:${line.number}`;
+      throw new RuntimeError("INVALID", `${where} has the id "${id}" of line ${before} again.`);
+    }
+    ids.set(id, line.number);
+  }
+  return new Set(ids.keys());
+}
+
+/** Lines that name a document or a query that is not there: they count as not found, and are said. */
+function strayNote(lines: readonly Line[], documents: ReadonlySet<string>): string {
+  const strays = lines.filter((line) => {
+    const names = oneOf(line, ["d", "corpus-id", "doc_id"]);
+    return !documents.has(textField(line, names));
+  });
+  const [first] = strays;
+  if (first === undefined) return "";
+  return `; judgements of documents that are not in the corpus: ${strays.length}, the first at ${first.file}:${first.number}`;
+}
+
+/** Lines {q, d, r} or {query-id, corpus-id, score}. Grades of 0 and less are of what is not relevant. */
 function relevanceOf(lines: readonly Line[]): Map<string, Map<string, number>> {
   const all = new Map<string, Map<string, number>>();
   for (const line of lines) {
     const query = textField(line, oneOf(line, ["q", "query-id", "query_id"]));
     const document = textField(line, oneOf(line, ["d", "corpus-id", "doc_id"]));
     const grade = numberField(line, oneOf(line, ["r", "score", "relevance"]));
+    if (grade > retrievalEvalLimits.grade) {
+      const where = `${line.file}:${line.number}`;
+      const most = retrievalEvalLimits.grade;
+      throw new RuntimeError("INVALID", `${where} has the grade ${grade}; at most ${most}.`);
+    }
+    if (grade <= 0) continue;
     const own = all.get(query) ?? new Map<string, number>();
     own.set(document, grade);
     all.set(query, own);

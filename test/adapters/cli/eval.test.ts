@@ -245,6 +245,55 @@ describe("troupe eval retrieval", () => {
     expect(readFileSync(page, "utf8")).toContain("nDCG@10 by query");
   });
 
+  const badly = async (name: "corpus" | "queries" | "qrels", text: string) => {
+    const file = join(sets, `bad-${name}.jsonl`);
+    writeFileSync(file, text);
+    return await run(["retrieval", sets, `--${name}`, file, "--json"]);
+  };
+
+  test.each([
+    [
+      "corpus",
+      `${jsonLines(corpus)}\n{"_id": "2", "text": "x"}\n`,
+      /bad-corpus.jsonl:4 has the id "2" of line 2/,
+    ],
+    [
+      "queries",
+      '{"_id": "a", "text": "x"}\n{"_id": "a", "text": "y"}\n',
+      /:2 has the id "a" of line 1/,
+    ],
+    ["qrels", '{"q": "a", "d": "1", "r": 1}\n{"q": "a", "d": "1"', /bad-qrels.jsonl:2 is not JSON/],
+    ["qrels", '{"q": "a", "d": "1", "r": "high"}\n', /bad-qrels.jsonl:1 field "r" is not a number/],
+    [
+      "qrels",
+      '\n{"q": "a", "d": "1", "r": 5000}\n',
+      /bad-qrels.jsonl:2 has the grade 5000; at most 20/,
+    ],
+    ["qrels", '{"q": "a", "d": "1", "r": -1}\n', /No query has a relevant document/],
+    ["corpus", '{"_id": "1"}\n', /bad-corpus.jsonl:1 has no field "text"/],
+  ] as const)("says where %s is wrong: %j", async (name, text, message) => {
+    expect(await badly(name, text)).toBe(1);
+    expect(failed.join("\n")).toMatch(message);
+  });
+
+  test("judgements that name no document count as not found, and are said; grades below 1 are none", async () => {
+    const lines = [
+      { q: "a", d: "1", r: 1 },
+      { q: "a", d: "2", r: -1 },
+      { q: "a", d: "99", r: 1 },
+      { q: "b", d: "2", r: 0 },
+    ];
+    expect(await badly("qrels", jsonLines(lines))).toBe(0);
+
+    const { about, figures } = JSON.parse(printed.join("\n"));
+    expect(about).toMatch(
+      /judgements of documents that are not in the corpus: 1, .*bad-qrels.jsonl:3/,
+    );
+    // One of two is found, in the first place; the second question has nothing to find.
+    expect(figures[0]).toMatchObject({ queries: 1, recall10: 0.5, mrr: 1 });
+    expect(figures[0].ndcg10).toBeCloseTo(1 / (1 + 1 / Math.log2(3)), 6);
+  });
+
   test.each([
     [["retrieval"], /name a folder or --corpus/],
     [["retrieval", "/nowhere"], /There is no folder \/nowhere/],
