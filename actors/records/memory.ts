@@ -23,6 +23,8 @@ export const memoryLimits = {
   topKMax: 50,
   /** Messages of one user's conversations with one agent that are found; the oldest leave first. */
   historyEntries: 4_096,
+  /** Messages that one search can be paged through. */
+  historyFound: 400,
   /** Characters of a message that it is found by. */
   historyChars: 4_000,
 } as const;
@@ -216,8 +218,10 @@ export const historySearchInput = Type.Object(
   {
     query: Type.String({ minLength: 1, maxLength: memoryLimits.queryChars }),
     user_key: Type.Optional(nullable(userKey)),
-    /** Default 10. */
+    /** Messages of a page, default 10. */
     top_k: Type.Optional(Type.Integer({ minimum: 1, maximum: memoryLimits.topKMax })),
+    /** `next_cursor` of the page before. */
+    cursor: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
   },
   closed,
 );

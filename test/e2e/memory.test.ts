@@ -2,6 +2,7 @@
 // after kill -9, to that user and to nobody else.
 
 import { afterAll, beforeAll, expect, test } from "vitest";
+import WebSocket from "ws";
 import { type Product, startProduct } from "../support/product.ts";
 import type { Json } from "../support/wire-client.ts";
 
@@ -97,4 +98,69 @@ test("facts found after the turn survive kill -9 in the middle of it, each once"
   const usage = await product.call("GET", "/admin/usage");
   const services = usage.body.services.filter(({ service }: Json) => service === "memory");
   expect(services).toHaveLength(1);
+});
+
+/** Says something over the WebSocket and waits for the end of the answer; the frames until then. */
+async function socketSay(params: object): Promise<readonly Json[]> {
+  const socket = new WebSocket(`${product.url.replace("http", "ws")}/ws`);
+  const frames: Json[] = [];
+  const send = (id: string, method: string, of: object): void =>
+    socket.send(JSON.stringify({ type: "req", id, method, params: of }));
+  await new Promise<void>((resolve, reject) => {
+    socket.on("error", reject);
+    socket.on("open", () => send("r1", "hello", { token: product.adminKey }));
+    socket.on("message", (bytes) => {
+      const frame: Json = JSON.parse(String(bytes));
+      frames.push(frame);
+      if (frame.id === "r1") send("r2", "chat", params);
+      if (frame.event === "end" || frame.ok === false) resolve();
+    });
+  });
+  socket.close();
+  return frames;
+}
+
+test("over the WebSocket a user is remembered too, by nobody else's name, and a wrong name is refused", async () => {
+  const agent_key = await newAgent({ type: "vector_db" });
+  const text = "The user's boat is called Swift.";
+  await product.call("POST", "/v2/memories", { agent_key, user_key: "dora", text });
+  const message = "What is my boat called, by wire?";
+
+  const own = await socketSay({ agent_key, message, user_key: "dora" });
+  const foreign = await socketSay({ agent_key, message, user_key: "emil" });
+  const nobody = await socketSay({ agent_key, message });
+  const wrong = await socketSay({ agent_key, message, user_key: "" });
+
+  const prompts = product.provider.calls(message).map(({ prompt }) => prompt.includes("Swift"));
+  expect(prompts).toEqual([true, false, false]);
+  expect(JSON.stringify(own)).toContain(text);
+  expect(JSON.stringify([foreign, nobody])).not.toContain("Swift");
+  expect(wrong.at(-1)?.error).toMatchObject({ code: "INVALID", pointer: "/user_key" });
+});
+
+test("kill -9 while agents are removed: one is there with its memories, or neither is", {
+  timeout: 90_000,
+}, async () => {
+  for (let kill = 0; kill < 5; kill += 1) {
+    const agents = await Promise.all([1, 2, 3].map(() => newAgent({ type: "vector_db" })));
+    for (const agent_key of agents) {
+      for (const user_key of ["anna", "bert"]) {
+        const entry = { agent_key, user_key, text: "Likes tea." };
+        await product.call("POST", "/v2/memories", entry);
+      }
+    }
+    const removals = agents.map((agent) =>
+      product.call("DELETE", `/v2/agents/${agent}`).catch(() => undefined),
+    );
+    await new Promise((resolve) => setTimeout(resolve, kill * 4));
+    await product.kill();
+    await Promise.all(removals);
+    await product.start();
+    for (const agent of agents) {
+      const isThere = (await product.call("GET", `/v2/agents/${agent}`)).status === 200;
+      await expect
+        .poll(async () => (await kept(agent)).length, { timeout: 15_000 })
+        .toBe(isThere ? 2 : 0);
+    }
+  }
 });

@@ -11,11 +11,11 @@ import { json } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
 import type { HttpResponse } from "../server.ts";
 import type { MemoryService } from "../services/memories.ts";
-import { pageRequest } from "../services/paging.ts";
+import { cursorOf, pageRequest } from "../services/paging.ts";
 import type { Services } from "../services/services.ts";
 
 const TOP_K_DEFAULT = 10;
-/** Name of the list of what was found: it has one page. */
+/** Name of the list of what was found. */
 const SEARCH = "history";
 
 /** The route. */
@@ -29,9 +29,27 @@ export function historyRoute({ memories }: Services): Route {
     sideEffects: false,
     handler: async ({ principal, params, body }) => {
       const of = { agent: params["id"] ?? "", user: body.user_key ?? null };
-      const query = { text: body.query, limit: body.top_k ?? TOP_K_DEFAULT };
-      return json(200, { data: await memories.searchHistory(principal.tenant, of, query) });
+      const limit = body.top_k ?? TOP_K_DEFAULT;
+      const from = placeIn(body.cursor);
+      const query = { text: body.query, limit: from + limit + 1 };
+      const found = await memories.searchHistory(principal.tenant, of, query);
+      const isMore = found.length > from + limit && from + limit < memoryLimits.historyFound;
+      const next = isMore ? String(from + limit) : null;
+      return json(200, {
+        data: found.slice(from, from + limit),
+        next_cursor: cursorOf(SEARCH, { next }),
+      });
     },
+  });
+}
+
+/** How many of the best messages were on the pages before. @throws INVALID. */
+function placeIn(cursor: string | undefined): number {
+  if (cursor === undefined) return 0;
+  const { after = "" } = pageRequest(new URLSearchParams({ cursor }), SEARCH);
+  if (/^[1-9]\d{0,2}$/.test(after)) return Math.min(Number(after), memoryLimits.historyFound);
+  throw new RuntimeError("INVALID", "cursor must be the next_cursor of an earlier page.", {
+    pointer: "/cursor",
   });
 }
 

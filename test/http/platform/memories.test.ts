@@ -240,6 +240,33 @@ describe("chat", () => {
       .not.toBeNull();
   });
 
+  test("a search of the history goes on page by page to its end, best first, each message once", async () => {
+    for (let at = 0; at < 13; at += 1) {
+      await say(`Tell me about lemurs ${"and more ".repeat(at)}please.`, { user_key: "gina" });
+    }
+    const search = (body: object) =>
+      host.call("POST", `/v2/agents/${agent}/history/search`, {
+        ...{ query: "lemurs", user_key: "gina", ...body },
+      });
+    const whole = async () => (await search({ top_k: 50 })).body.data;
+    await expect.poll(async () => (await whole()).length, { timeout: 10_000 }).toBe(13);
+    const paged: Json[] = [];
+    for (let cursor: string | null = null; ; ) {
+      const { body }: { body: Json } = await search({ top_k: 5, ...(cursor && { cursor }) });
+      paged.push(...body.data);
+      cursor = body.next_cursor;
+      if (cursor === null) break;
+    }
+    expect(paged).toEqual(await whole());
+    for (const cursor of [
+      "garbage",
+      "5",
+      (await host.call("GET", `${path}?limit=1`)).body.next_cursor,
+    ]) {
+      expect((await search({ cursor })).status).toBe(400);
+    }
+  });
+
   test("a search for facts that the balance does not hold is left out, and the run's events say so", async () => {
     const own = await newAgent({ extract: "after_turn" });
     await host.setBalance(0.0015);
