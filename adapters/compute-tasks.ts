@@ -3,6 +3,7 @@
 import { searchText } from "../actors/knowledge/retrieve.ts";
 import { type Chunk, splitDocument, splitLimits } from "../actors/knowledge/split.ts";
 import type { TokenizerSpec } from "../actors/ports.ts";
+import { shared } from "../actors/routing/share.ts";
 import { type TrainingInput, trainWeights, type Weights } from "../actors/routing/training.ts";
 import { createBuiltinEmbedder } from "./embed/builtin.ts";
 import { loadTokenizer } from "./embed/tokenizers.ts";
@@ -51,9 +52,9 @@ interface SplitInput {
 /** Reads a document. */
 export const parseKnowledge = parseTask;
 
-/** Trains the classifier of a router. */
+/** Trains the classifier of a router, in memory that the thread that asked reads as it is. */
 export function trainRouter(input: unknown): Weights {
-  return trainWeights(input as TrainingInput);
+  return shared(trainWeights(input as TrainingInput));
 }
 
 /** Vectors of the built-in embedder. */

@@ -2,7 +2,7 @@
 // weights. Training itself is in training.ts and may have run on another thread.
 
 import type { SubAgent } from "../records/sub-agent.ts";
-import { wordsOf } from "../text/words.ts";
+import { type Word, wordsOf } from "../text/words.ts";
 import { insideOf, probabilityOf } from "./calibration.ts";
 import { featureLimits, featuresOf } from "./features.ts";
 import type { TrainingText } from "./samples.ts";
@@ -19,7 +19,8 @@ export interface Classified {
 
 /** Compares texts with what it was trained on. */
 export interface Classifier {
-  classify(text: string): Classified;
+  /** @param words the words of the text, where they are known already. */
+  classify(text: string, words?: readonly Word[]): Classified;
 }
 
 /** Limits of what is trained on. */
@@ -66,8 +67,8 @@ function contentOf(text: string): string {
 /** The classifier of trained weights. */
 export function classifierOf(weights: Weights): Classifier {
   return {
-    classify(text) {
-      const { scores, known } = scoresOf(text, weights);
+    classify(text, words) {
+      const { scores, known } = scoresOf(text, weights, words);
       return classified(scores, known, weights.sizes);
     },
   };
@@ -77,11 +78,12 @@ export function classifierOf(weights: Weights): Classifier {
 export function scoresOf(
   text: string,
   weights: Weights,
+  words?: readonly Word[],
 ): { readonly scores: Float64Array; readonly known: number } {
   const scores = new Float64Array(weights.owners);
   const { table, rowAt, partAt, rarity, unknownRarity, starts, columns, values, biases } = weights;
   const mask = table.length - 1;
-  const bag = featuresOf(text);
+  const bag = featuresOf(text, words);
   let norm = 0;
   let known = 0;
   let length = 0;

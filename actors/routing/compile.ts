@@ -6,12 +6,12 @@
 import type { Agent } from "../records/agent.ts";
 import type { SubAgent } from "../records/sub-agent.ts";
 import { hashText } from "../text/vector.ts";
-import { wordsOf } from "../text/words.ts";
 import { classifierOf, trainingInputOf } from "./classifier.ts";
 import { type KeywordEntry, type KeywordIndex, keywordBuilder, keywordLimits } from "./keyword.ts";
+import { partOf } from "./parts.ts";
 import { type CompiledRouter, routeLimits } from "./router.ts";
 import { type SemanticIndex, semanticBuilder } from "./semantic.ts";
-import { type SmallTalk, smallTalkOf, smallTalkWordsMax } from "./small-talk.ts";
+import type { SmallTalk } from "./small-talk.ts";
 import { type TrainingInput, trainWeights, type Weights } from "./training.ts";
 
 /** Limits of building aside. */
@@ -80,11 +80,9 @@ function* indexSteps(active: readonly SubAgent[]): Generator<undefined, Built> {
     const written = (subAgent.trigger?.keywords ?? []).slice(0, perOwner);
     keywords.add(written.map((keyword): KeywordEntry => ({ owner, keyword })));
     yield;
-    yield* semantic.add(owner, subAgent);
-    for (const example of subAgent.trigger?.examples ?? []) {
-      const kind = smallTalkOf(wordsOf(example, smallTalkWordsMax + 1));
-      if (kind !== undefined) taught.add(kind);
-    }
+    const part = yield* partOf(subAgent);
+    semantic.add(owner, part.semantic);
+    for (const kind of part.taught) taught.add(kind);
     yield;
   }
   return { keywords: keywords.done(), semantic: semantic.done(), taught };

@@ -62,9 +62,17 @@ const index = buildKeywords(
   CONCEPTS.flatMap((line, owner) => line.split("|").map((keyword) => ({ owner, keyword }))),
 );
 
+type Concept = { readonly owner: number; readonly start: number; readonly end: number };
+
+/** Of the words of one message, which several parts of a router ask for in turn. */
+const conceptsOfWords = new WeakMap<readonly Word[], readonly Concept[]>();
+
 /** Concepts in a text, each with the words [start, end) that name it. */
-export function conceptsIn(
-  words: readonly Word[],
-): readonly { readonly owner: number; readonly start: number; readonly end: number }[] {
-  return index.find(words);
+export function conceptsIn(words: readonly Word[]): readonly Concept[] {
+  let concepts = conceptsOfWords.get(words);
+  if (concepts === undefined) {
+    concepts = index.find(words);
+    conceptsOfWords.set(words, concepts);
+  }
+  return concepts;
 }

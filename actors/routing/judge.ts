@@ -65,20 +65,26 @@ const EVIDENCE = {
   keywordsMax: 4,
 } as const;
 
-/** Judges a piece of a message. `context` adds the words of an earlier message at half weight. */
-export function judge(
-  indexes: Indexes,
-  words: readonly Word[],
-  text: string,
-  context?: readonly Word[],
-): Judgement {
+/** A piece of a message. */
+export interface Piece {
+  /** Without a greeting in front. */
+  readonly words: readonly Word[];
+  readonly text: string;
+  /** All words of `text`, where they are known. */
+  readonly all?: readonly Word[];
+  /** Words of an earlier message, which count half. */
+  readonly context?: readonly Word[];
+}
+
+/** Judges a piece of a message. */
+export function judge(indexes: Indexes, { words, text, all, context }: Piece): Judgement {
   const owners = indexes.active.length;
   const hits = indexes.keywords.find(words);
   const byKeyword = keywordEvidence(hits, owners);
   const affinity = indexes.semantic.affinity(words);
   const earlier = context === undefined ? undefined : indexes.semantic.affinity(context);
   const hasContentHit = hits.some((hit) => hit.weight >= EVIDENCE.contentHit);
-  const trained = indexes.classifier?.classify(text);
+  const trained = indexes.classifier?.classify(text, all);
   const hasExamples = (owner: number): boolean =>
     (indexes.active[owner]?.trigger?.examples?.length ?? 0) > 0;
   const factor = hasContentHit ? EVIDENCE.besideHit : 1;

@@ -111,6 +111,7 @@ export interface KeywordBuilder {
 }
 
 const howTo = new Set(HOW_TO);
+const howToWords = HOW_TO.map((way) => wordsOf(way, keywordLimits.keywordWords));
 
 /** @param options.isExactOnly inflections do not count. Default false. */
 export function keywordBuilder(options: { readonly isExactOnly?: boolean } = {}): KeywordBuilder {
@@ -133,13 +134,8 @@ export function keywordBuilder(options: { readonly isExactOnly?: boolean } = {})
         if (words.length === 0) continue;
         insert(words, { owner, keyword, weight: weightOf(words) });
         if (!howTo.has(words.map(({ text }) => text).join(" "))) continue;
-        for (const way of HOW_TO) {
-          insert(wordsOf(way, keywordLimits.keywordWords), {
-            owner,
-            keyword,
-            weight: WEIGHTS.functionPhrase,
-          });
-        }
+        const leaf = { owner, keyword, weight: WEIGHTS.functionPhrase };
+        for (const way of howToWords) insert(way, leaf);
       }
     },
     done() {

@@ -54,7 +54,7 @@ export function route(router: CompiledRouter, request: RouteRequest): Decision {
   }
   const parts = partsOf(router, message);
   if (parts !== undefined) return compound(router, message, parts);
-  const judgement = judge(router, words, message);
+  const judgement = judge(router, { words, text: message, all: words });
   if (judgement.method === "keyword" && judgement.confidence >= threshold) {
     return judgement.isTied ? inDoubt(router, judgement) : decided(router, message, judgement);
   }
@@ -69,7 +69,8 @@ export function route(router: CompiledRouter, request: RouteRequest): Decision {
   }
   const greeting = greetingLength(words);
   const asked = words.slice(greeting);
-  const alone = greeting === 0 ? judgement : judge(router, asked, message);
+  const alone =
+    greeting === 0 ? judgement : judge(router, { words: asked, text: message, all: words });
   return bySimilarity(router, request, { message, words: asked, alone });
 }
 
@@ -90,9 +91,10 @@ function bySimilarity(
     if (previous !== undefined) {
       const before = bounded(previous);
       const context = wordsOf(before, routeLimits.words);
-      const together = judge(router, words, `${before}\n${message}`, context);
+      const together = judge(router, { words, text: `${before}\n${message}`, context });
       if (isSure(together)) return decided(router, message, together, true);
     }
+    if (stays !== undefined) return followUp(router, stays, alone);
   }
   const only = router.active.length === 1 ? router.active[0] : undefined;
   if (only !== undefined) {
@@ -260,21 +262,26 @@ function inDoubt(router: CompiledRouter, judgement: Judgement): Decision {
   };
 }
 
-interface Piece {
+function judgeAll(router: CompiledRouter, text: string): Judgement {
+  const words = wordsOf(text, routeLimits.words);
+  return judge(router, { words, text, all: words });
+}
+
+interface Part {
   readonly text: string;
   readonly owner: number;
   readonly judgement: Judgement;
 }
 
 /** The parts of a message that clearly asks several sub-agents, or undefined. */
-function partsOf(router: CompiledRouter, message: string): readonly Piece[] | undefined {
+function partsOf(router: CompiledRouter, message: string): readonly Part[] | undefined {
   if (router.routesMax < 2 || router.active.length < 2) return undefined;
   const pieces = piecesOf(message);
   if (pieces.length < 2) return undefined;
-  const parts: Piece[] = [];
+  const parts: Part[] = [];
   let waiting = "";
   for (const text of pieces) {
-    const judgement = judge(router, wordsOf(text, routeLimits.words), text);
+    const judgement = judgeAll(router, text);
     const isClear = judgement.confidence >= threshold && !judgement.isTied && !isPraise(text);
     const last = parts.at(-1);
     const owner = isClear ? judgement.best : (last?.owner ?? -1);
@@ -293,8 +300,8 @@ function partsOf(router: CompiledRouter, message: string): readonly Piece[] | un
   return parts.slice(0, router.routesMax);
 }
 
-function compound(router: CompiledRouter, message: string, pieces: readonly Piece[]): Decision {
-  const whole = judge(router, wordsOf(message, routeLimits.words), message);
+function compound(router: CompiledRouter, message: string, pieces: readonly Part[]): Decision {
+  const whole = judgeAll(router, message);
   const parts: RoutePart[] = [];
   const reasons: string[] = [];
   for (const { text, owner, judgement } of pieces) {

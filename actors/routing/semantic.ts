@@ -58,15 +58,6 @@ export interface SemanticIndex {
 
 type Postings = Map<string, Map<number, number>>;
 
-function put(postings: Postings, label: string, owner: number, weight: number): void {
-  let row = postings.get(label);
-  if (row === undefined) {
-    row = new Map();
-    postings.set(label, row);
-  }
-  row.set(owner, Math.max(row.get(owner) ?? 0, weight));
-}
-
 /** Whether a normalised word says nothing about the subject of a trigger. */
 export function saysLittle(word: string): boolean {
   return word.length < 2 || isStopWord(word) || ABOUT_TRIGGERS.has(word);
@@ -111,10 +102,40 @@ function swaps(word: string): string[] {
   return forms;
 }
 
-/** Builds the index: sub-agents one after the other, in their order. */
+/** What one sub-agent brings to the index. */
+export interface SemanticPart {
+  /** Weight of each label that its texts have. */
+  readonly labels: ReadonlyMap<string, number>;
+  /** Words of its name and keywords, for misspellings. */
+  readonly spelt: readonly string[];
+}
+
+/** The part of one sub-agent; one step a text. */
+export function* semanticPart(subAgent: SubAgent): Generator<undefined, SemanticPart> {
+  const labels = new Map<string, number>();
+  const spelt: string[] = [];
+  const put = (label: string, weight: number): void => {
+    if (weight > (labels.get(label) ?? 0)) labels.set(label, weight);
+  };
+  for (const [text, weight] of textsOf(subAgent)) {
+    yield;
+    const words = wordsOf(text, semanticLimits.textWords);
+    for (let at = 0; at < words.length; at += 1) {
+      for (const label of labelsAt(words, at)) put(label, weight);
+    }
+    for (const { owner: concept } of conceptsIn(words)) {
+      put(`#${concept}`, weight * CONCEPT_FACTOR);
+    }
+    if (weight >= SOURCES.name) {
+      for (const { text: word, dense } of words) if (!dense && isSpelt(word)) spelt.push(word);
+    }
+  }
+  return { labels, spelt };
+}
+
+/** Builds the index: the parts of sub-agents one after the other, in their order. */
 export interface SemanticBuilder {
-  /** One step a text. */
-  add(owner: number, subAgent: SubAgent): Generator<undefined, void>;
+  add(owner: number, part: SemanticPart): void;
   done(): SemanticIndex;
 }
 
@@ -123,18 +144,13 @@ export function semanticBuilder(owners: number): SemanticBuilder {
   const postings: Postings = new Map();
   const spellings = new Map<string, string>();
   return {
-    *add(owner, subAgent) {
-      for (const [text, weight] of textsOf(subAgent)) {
-        yield;
-        const words = wordsOf(text, semanticLimits.textWords);
-        for (let at = 0; at < words.length; at += 1) {
-          for (const label of labelsAt(words, at)) put(postings, label, owner, weight);
-        }
-        for (const { owner: concept } of conceptsIn(words)) {
-          put(postings, `#${concept}`, owner, weight * CONCEPT_FACTOR);
-        }
-        if (weight >= SOURCES.name) addSpellings(spellings, words);
+    add(owner, { labels, spelt }) {
+      for (const [label, weight] of labels) {
+        const row = postings.get(label);
+        if (row === undefined) postings.set(label, new Map([[owner, weight]]));
+        else row.set(owner, weight);
       }
+      for (const word of spelt) addSpellings(spellings, word);
     },
     done() {
       return { affinity: (words) => affinityOf(words, postings, spellings, owners) };
@@ -142,16 +158,16 @@ export function semanticBuilder(owners: number): SemanticBuilder {
   };
 }
 
-function addSpellings(spellings: Map<string, string>, words: readonly Word[]): void {
-  for (const { text, dense } of words) {
-    const isLong = text.length >= TYPO_CHARS_MIN && text.length <= semanticLimits.typoChars;
-    if (dense || !isLong || saysLittle(text)) continue;
-    for (const form of deletions(text)) {
-      if (spellings.size >= semanticLimits.spellings) return;
-      if (form.length >= TYPO_CHARS_MIN - 1) spellings.set(form, text);
-    }
-    spellings.set(text, text);
+const isSpelt = (word: string): boolean =>
+  word.length >= TYPO_CHARS_MIN && word.length <= semanticLimits.typoChars && !saysLittle(word);
+
+function addSpellings(spellings: Map<string, string>, word: string): void {
+  if (spellings.get(word) === word) return;
+  for (const form of deletions(word)) {
+    if (spellings.size >= semanticLimits.spellings) return;
+    if (form.length >= TYPO_CHARS_MIN - 1) spellings.set(form, word);
   }
+  spellings.set(word, word);
 }
 
 /** Rarity of a label that `sharers` of the owners have: 1 for a word of one, less for a shared one. */

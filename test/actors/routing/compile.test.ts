@@ -1,16 +1,25 @@
 // Building a router: the same records give the same router, however and wherever it is built, and
 // nothing long is done on the calling thread.
 
+import { once } from "node:events";
+import { MessageChannel } from "node:worker_threads";
 import { describe, expect, test } from "vitest";
 import type { SubAgent } from "../../../actors/records/sub-agent.ts";
+import { classifierOf, trainingInputOf } from "../../../actors/routing/classifier.ts";
 import {
   type Aside,
   compile,
   compileAside,
   compileLimits,
 } from "../../../actors/routing/compile.ts";
+import { partOf } from "../../../actors/routing/parts.ts";
 import { route } from "../../../actors/routing/router.ts";
-import { type TrainingInput, trainWeights } from "../../../actors/routing/training.ts";
+import {
+  type TrainingInput,
+  trainWeights,
+  type Weights,
+} from "../../../actors/routing/training.ts";
+import { trainRouter } from "../../../adapters/compute-tasks.ts";
 import { agentOf, subAgentOf } from "./supervisors.ts";
 
 const SUBJECTS = "boats cheese tunnels violins glaciers orchards lanterns beetles harbours comets";
@@ -83,6 +92,60 @@ describe("equal records give an equal router", () => {
     expect(route(more, { message: "how are comets made" }).choice).toBe("sa_d9");
     expect(answers(more)).toEqual(answers(compile(agentOf(), desks("blue"))));
     expect(answers(await compileAside(agentOf(), nine, aside))).toEqual(before);
+  });
+});
+
+describe("a change of one sub-agent", () => {
+  const stepsOf = (subAgent: SubAgent): number => {
+    const steps = partOf(subAgent);
+    let count = 0;
+    while (steps.next().done !== true) count += 1;
+    return count;
+  };
+
+  test("reads its texts and nobody else's", () => {
+    const [first, second] = desks("gold");
+    if (first === undefined || second === undefined) throw new Error("There are ten.");
+    expect(stepsOf(first)).toBeGreaterThan(5);
+    expect(stepsOf(second)).toBeGreaterThan(5);
+
+    const again = { ...first, trigger: { ...first.trigger }, priority: 3, model_name: "other" };
+    const changed = { ...second, trigger: { examples: ["something else"] } };
+    expect(stepsOf(again)).toBe(0);
+    expect(stepsOf(changed)).toBeGreaterThan(0);
+  });
+
+  test("changes no weight by the way there: in whatever order others came and went", () => {
+    const ten = desks("silver");
+    const nine = ten.slice(1);
+    compile(agentOf(), nine);
+    compile(agentOf(), ten);
+    const input = trainingInputOf(nine);
+    const other = trainingInputOf([...ten].reverse());
+    if (input === undefined || other === undefined) throw new Error("There is enough.");
+    const weights = trainWeights(input);
+    trainWeights(other);
+
+    expect(trainWeights(input)).toEqual(weights);
+  });
+
+  test("hands the weights over in memory that threads share, the same to the bit", async () => {
+    const input = trainingInputOf(desks("tin"));
+    if (input === undefined) throw new Error("There is enough.");
+    const weights = trainRouter(structuredClone(input));
+    const { port1, port2 } = new MessageChannel();
+    port1.postMessage(weights);
+    const [received] = (await once(port2, "message")) as [Weights];
+    port1.close();
+
+    expect(received).toEqual(trainWeights(input));
+    for (const array of [received.values, received.columns, received.table, received.rarity]) {
+      expect(array.buffer).toBeInstanceOf(SharedArrayBuffer);
+    }
+    // One memory and not a copy: what one side writes the other reads.
+    weights.values[0] = 7;
+    expect(received.values[0]).toBe(7);
+    expect(classifierOf(received).classify("how are violins made").shares[3]).toBeGreaterThan(0.2);
   });
 });
 

@@ -1,0 +1,124 @@
+// The matrix that training moves, as only those cells of it that some text can push: who is near a
+// text is known before the first step. A tenth of the whole, so that it stays in a processor's cache.
+
+import type { Means, Places } from "./means.ts";
+import type { Samples } from "./samples.ts";
+
+/** Rows of weights side by side: row r is the places starts[r] to starts[r + 1] of the others. */
+export interface PackedRows {
+  readonly starts: Int32Array;
+  readonly columns: Uint16Array;
+  readonly values: Float32Array;
+}
+
+/** Weights below it are left out of the result. */
+const VALUE_MIN = 2e-3;
+
+/** For each text its owner and the sub-agents nearest to it: `width` places a text, counts[n] of them used. */
+export interface Near {
+  readonly width: number;
+  readonly owners: Uint16Array;
+  readonly counts: Uint8Array;
+}
+
+/** The cells of the matrix that a text can push: row r is the places starts[r] to starts[r + 1]. */
+export interface Cells {
+  readonly owners: number;
+  readonly starts: Int32Array;
+  readonly columns: Uint16Array;
+  /** At first the means. */
+  readonly values: Float32Array;
+  /**
+   * The cells of text n, those of one sub-agent near it after those of another, in the order of its
+   * rows: from samples.starts[n] * width on.
+   */
+  readonly ofTexts: Int32Array;
+}
+
+export function cellsOf(samples: Samples, places: Places, near: Near, owners: number): Cells {
+  const { rowCount, starts: textStarts } = samples;
+  const { width } = near;
+  const starts = new Int32Array(rowCount + 1);
+  const ofTexts = new Int32Array(places.at.length * width);
+  let columns: Uint16Array = new Uint16Array(places.at.length * 2);
+  const cellAt = new Int32Array(owners);
+  const marks = new Int32Array(cellAt.length);
+  let count = 0;
+  for (let row = 0; row < rowCount; row += 1) {
+    const end = places.from[row + 1] ?? 0;
+    for (let at = places.from[row] ?? 0; at < end; at += 1) {
+      const n = places.texts[at] ?? 0;
+      const first = textStarts[n] ?? 0;
+      const length = (textStarts[n + 1] ?? 0) - first;
+      let target = first * width + (places.at[at] ?? 0) - first;
+      const last = n * width + (near.counts[n] ?? 0);
+      if (count + width > columns.length) {
+        columns = grown(columns, new Uint16Array(columns.length * 2 + width));
+      }
+      for (let place = n * width; place < last; place += 1) {
+        const owner = near.owners[place] ?? 0;
+        if (marks[owner] !== row + 1) {
+          marks[owner] = row + 1;
+          cellAt[owner] = count;
+          columns[count] = owner;
+          count += 1;
+        }
+        ofTexts[target] = cellAt[owner] ?? 0;
+        target += length;
+      }
+    }
+    starts[row + 1] = count;
+  }
+  return { owners, starts, columns, values: new Float32Array(count), ofTexts };
+}
+
+function grown(from: Uint16Array, to: Uint16Array): Uint16Array {
+  to.set(from);
+  return to;
+}
+
+/** Adds to the cells of each row what comes of the means in it. */
+export function addMeans(
+  { starts, columns, values, owners }: Cells,
+  means: Means,
+  added: (mean: number, row: number) => number,
+): void {
+  const sums = new Float64Array(owners);
+  for (let row = 0; row + 1 < starts.length; row += 1) {
+    const end = means.from[row + 1] ?? 0;
+    for (let place = means.from[row] ?? 0; place < end; place += 1) {
+      sums[means.owners[place] ?? 0] = added(means.values[place] ?? 0, row);
+    }
+    const last = starts[row + 1] ?? 0;
+    for (let cell = starts[row] ?? 0; cell < last; cell += 1) {
+      const owner = columns[cell] ?? 0;
+      values[cell] = (values[cell] ?? 0) + (sums[owner] ?? 0);
+    }
+    for (let place = means.from[row] ?? 0; place < end; place += 1) {
+      sums[means.owners[place] ?? 0] = 0;
+    }
+  }
+}
+
+/** The cells without those that are next to nothing. */
+export function packed(
+  { starts: from, columns: owners, values: cells }: Cells,
+  rowCount: number,
+): PackedRows {
+  const starts = new Int32Array(rowCount + 1);
+  const columns = new Uint16Array(cells.length);
+  const values = new Float32Array(cells.length);
+  let kept = 0;
+  for (let row = 0; row < rowCount; row += 1) {
+    const last = from[row + 1] ?? 0;
+    for (let cell = from[row] ?? 0; cell < last; cell += 1) {
+      const value = cells[cell] ?? 0;
+      if (Math.abs(value) <= VALUE_MIN) continue;
+      columns[kept] = owners[cell] ?? 0;
+      values[kept] = value;
+      kept += 1;
+    }
+    starts[row + 1] = kept;
+  }
+  return { starts, columns: columns.slice(0, kept), values: values.slice(0, kept) };
+}
