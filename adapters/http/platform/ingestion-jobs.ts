@@ -62,7 +62,9 @@ export function ingestionRoutes({ ingestion, chat }: Services): readonly Route[]
         const { principal, params, request, query } = context;
         const job = await ingestion.get(principal.tenant, params["jb"] ?? "");
         const after = request.header("last-event-id") ?? query.get("after") ?? "";
-        const from = after.startsWith(`${job.run_id}:`) ? { after } : {};
+        // Of the run under way or one of its parts; of a run before a pause all was told.
+        const isOfRun = after.startsWith(`${job.run_id}:`) || after.startsWith(`${job.run_id}.`);
+        const from = isOfRun ? { after } : {};
         const options = { ...from, signal: request.signal };
         const frames = await chat.attach(principal.tenant, job.run_id, options);
         const head = { event: "job", data: JSON.stringify(jobResource(job)) };
