@@ -21,6 +21,7 @@ export interface MemoryChunks {
   add(slot: number, chunk: IndexedChunk): void;
   remove(slot: number): void;
   get(slot: number): IndexedChunk | undefined;
+  slots(): Iterable<number>;
   /** Nearest first, at most `limit`. */
   nearest(
     vector: Float32Array,
@@ -62,6 +63,10 @@ class Chunks implements MemoryChunks {
 
   get(slot: number): IndexedChunk | undefined {
     return this.#chunks.get(slot);
+  }
+
+  slots(): Iterable<number> {
+    return this.#chunks.keys();
   }
 
   nearest(

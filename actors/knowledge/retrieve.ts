@@ -39,6 +39,10 @@ export interface ChunkQuery extends Pick<Tuning, "mode" | "weights" | "threshold
   readonly explain?: boolean;
   /** The passages' vectors are given too. */
   readonly withVectors?: boolean;
+  /** The vectors are of a model: what any two of its texts have in common is no relevance. */
+  readonly isOfMeaning?: boolean;
+  /** That much, when it is known; see `floor.ts`. Default 0. */
+  readonly floor?: number;
 }
 
 /** Constants of ranking. */
@@ -110,22 +114,23 @@ export function rank(
 
 /**
  * How sure a chunk is to be about the question, 0..1. By words it is the share of the question that
- * the chunk has, by vectors their cosine; by both, that at least one of the two is not wrong.
+ * the chunk has, by vectors their cosine above the floor; by both, that at least one of the two is not wrong.
  */
 export function relevanceOf(
   coverage: number,
   similarity: number,
   mode: ChunkQuery["mode"],
+  floor = 0,
 ): number {
-  const near = Math.min(1, Math.max(0, similarity));
+  const near = Math.min(1, Math.max(0, (similarity - floor) / (1 - floor)));
   const covered = Math.min(1, coverage);
   if (mode === "lexical") return covered;
   return mode === "vector" ? near : 1 - (1 - covered) * (1 - near);
 }
 
 /** Its relevance before its chunk is read; where its likeness is not known yet, the highest it can be. */
-function relevanceMost({ word, near }: Candidate, { mode }: ChunkQuery): number {
-  return relevanceOf(word?.coverage ?? 0, near?.similarity ?? 1, mode);
+function relevanceMost({ word, near }: Candidate, { mode, floor }: ChunkQuery): number {
+  return relevanceOf(word?.coverage ?? 0, near?.similarity ?? 1, mode, floor);
 }
 
 /** A candidate as a passage, whatever its relevance. */
@@ -136,7 +141,7 @@ export function passageOf(
   collection: string,
 ): Passage {
   const { word, near, fused } = candidate;
-  const { mode, weights } = query;
+  const { mode, weights, floor = 0 } = query;
   const similarity =
     mode === "lexical" ? null : (near?.similarity ?? dot(chunk.vector, query.vector));
   const coverage = word?.coverage ?? 0;
@@ -155,11 +160,12 @@ export function passageOf(
     ...(chunk.page !== undefined && { page: chunk.page }),
     collection,
     score: rounded(fused / ((weights.vector + weights.lexical) * shareOf(1))),
-    relevance: rounded(relevanceOf(coverage, similarity ?? 0, mode)),
+    relevance: rounded(relevanceOf(coverage, similarity ?? 0, mode, floor)),
     scores: {
       vector: {
         score: similarity === null ? null : rounded(similarity),
         rank: near?.rank ?? null,
+        ...(floor > 0 && { floor: rounded(floor) }),
       },
       lexical: {
         score: rounded(word?.score ?? 0),

@@ -53,7 +53,12 @@ export interface SearchResult {
 /** How a passage's place came about. A rank is its place in that ranking from 1, null when it was not in it. */
 export interface PassageScores {
   /** Cosine of its vector and the question's, -1..1; null when vectors were not compared. */
-  readonly vector: { readonly score: number | null; readonly rank: number | null };
+  readonly vector: {
+    readonly score: number | null;
+    readonly rank: number | null;
+    /** What any two texts of this model have in common here; it is no relevance. Left out when 0. */
+    readonly floor?: number;
+  };
   readonly lexical: {
     /** BM25, without an upper bound. */
     readonly score: number;

@@ -9,6 +9,7 @@ import {
   mayAskAgain,
   searchAgain,
 } from "../../actors/knowledge/feedback.ts";
+import { floorOf, sampleOf } from "../../actors/knowledge/floor.ts";
 import { createMemoryChunks } from "../../actors/knowledge/memory-chunks.ts";
 import type { IndexedChunk } from "../../actors/knowledge/retrieve.ts";
 import type { NearHit, PostingsView, VectorView } from "../../actors/knowledge/segment.ts";
@@ -45,6 +46,9 @@ export type ChunkPlace = Pick<IndexedChunk, "documentId" | "chunkId">;
 /** More neighbours are asked of the segment, up to this many, when too few of them count. */
 const NEAR_MAX = 4_096;
 
+/** Part of the chunks that may change before the floor is measured again. */
+const FLOOR_CHANGE = 0.25;
+
 /** One collection in one thread. */
 export class CollectionIndex {
   readonly segment: OpenSegment | null;
@@ -56,6 +60,7 @@ export class CollectionIndex {
   readonly #gone = new Set<number>();
   /** From the first search with a filter on. */
   #directory: Directory | undefined;
+  #floor = { chunks: 0, value: 0 };
   #users = 0;
   #isClosed = false;
   #generation: number;
@@ -196,6 +201,17 @@ export class CollectionIndex {
   chunks(slots: readonly number[]): Promise<readonly (IndexedChunk | undefined)[]> {
     // Asked for at once they are read from one snapshot; to renew it takes longer than a row.
     return Promise.all(slots.map((slot) => this.#memory.get(slot) ?? this.#read(slot)));
+  }
+
+  /** See `floor.ts`; measured again when a quarter of the chunks is new or gone. */
+  async floor(): Promise<number> {
+    const count = this.#parts().reduce((sum, { total }) => sum + total, 0);
+    const { chunks, value } = this.#floor;
+    if (Math.abs(count - chunks) <= chunks * FLOOR_CHANGE) return value;
+    const slots = [...(this.segment?.postings.slots() ?? []), ...this.#memory.slots()];
+    const sample = await this.chunks(sampleOf(slots));
+    this.#floor = { chunks: count, value: floorOf(sample.filter((one) => one !== undefined)) };
+    return this.#floor.value;
   }
 
   /** The document of a chunk's slot and the chunk's number in it; no chunk is read. */

@@ -88,6 +88,7 @@ export function createRetriever(options: RetrieverOptions): Retriever {
           ...{ mode: tuning.mode, weights: tuning.weights, threshold: thresholdOf(tuning) },
           topK: poolOf(tuning),
           ...(filter !== undefined && { filter }),
+          ...(kind === "meaning" && { isOfMeaning: true }),
           ...(request.explain && { explain: true }),
           ...(tuning.diversity > 0 && { withVectors: true }),
         });

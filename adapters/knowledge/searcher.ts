@@ -95,7 +95,9 @@ async function searchIn(
     if (chunks.includes(undefined)) replaced();
     return chunks;
   };
-  const found = await choose(rank(words, near, query), query, collection, read);
+  const hasFloor = query.isOfMeaning === true && query.mode !== "lexical";
+  const judged = hasFloor ? { ...query, floor: await index.floor() } : query;
+  const found = await choose(rank(words, near, query), judged, collection, read);
   return { found, isWhole };
 }
 
