@@ -199,3 +199,70 @@ test("a re-ranker that is not configured is refused to a search, and forgiven to
   expect(found.passages).not.toEqual([]);
   expect(found.reranked).toMatchObject({ status: "failed" });
 });
+
+test("whatever is set, the scores of an explanation add up", async () => {
+  const settings: AskedSettings[] = [
+    {},
+    { weights: { vector: 1, lexical: 0.3 } },
+    { diversity: 1 },
+    { diversity: 0.5, top_k: 1 },
+    { score_threshold: 0 },
+    { score_threshold: 0, diversity: 1, top_k: 50 },
+  ];
+  for (const query of ["export invoices refund", "otters on water", "invoises sent by post"]) {
+    for (const mode of ["hybrid", "lexical", "vector"] as const) {
+      for (const asked of settings) {
+        const { passages, tuning } = await search(query, asked, { mode, explain: true });
+        const { vector, lexical } = tuning.weights;
+        const novelty = asked.diversity ?? 0;
+        for (const { score, relevance, scores } of passages) {
+          const part = (weight: number, rank: number | null) =>
+            rank === null ? 0 : weight / (60 + rank);
+          const fused = part(vector, scores.vector.rank) + part(lexical, scores.lexical.rank);
+          expect(scores.fused).toBeCloseTo(fused, 4);
+          expect(score).toBeCloseTo((fused * 61) / (vector + lexical), 3);
+          const near = mode === "lexical" ? 0 : Math.max(0, scores.vector.score ?? 0);
+          const covered = mode === "vector" ? 0 : scores.lexical.coverage;
+          expect(relevance).toBeCloseTo(1 - (1 - covered) * (1 - near), 3);
+          expect(relevance).toBeGreaterThanOrEqual(tuning.threshold.each);
+          const { diversity } = scores;
+          expect(diversity === undefined).toBe(novelty === 0);
+          if (diversity === undefined) continue;
+          expect(diversity.penalty).toBeCloseTo(novelty * diversity.likeness, 3);
+          expect(diversity.score).toBeCloseTo((1 - novelty) * score - diversity.penalty, 3);
+        }
+        expect(passages.length).toBeLessThanOrEqual(tuning.topK);
+      }
+    }
+  }
+});
+
+test("novelty alone still begins with the best, and takes the likest last", async () => {
+  const { passages } = await search("export invoices", { diversity: 1, score_threshold: 0 });
+
+  expect(passages[0]?.scores.diversity).toMatchObject({ likeness: 0, penalty: 0 });
+  expect(passages[0]?.scores.vector.rank === 1 || passages[0]?.scores.lexical.rank === 1).toBe(
+    true,
+  );
+  const likeness = passages.map(({ scores }) => scores.diversity?.likeness ?? 0);
+  expect(likeness).toEqual([...likeness].sort((a, b) => a - b));
+  expect(ids({ passages } as SearchResult).slice(0, 2)).not.toEqual(["export", "again"]);
+});
+
+test("a threshold of 0 leaves nothing found out, one of 1 all that is not certain", async () => {
+  const all = await search("invoices", { score_threshold: 0, top_k: 50 });
+  const none = await search("invoices of the moon", { score_threshold: 1 });
+
+  expect(ids(all)).toEqual(expect.arrayContaining(["export", "again", "refund"]));
+  expect(none.passages).toEqual([]);
+  expect(none.bestRelevance).toBeLessThan(1);
+  expect(ids(await search("export invoices", { score_threshold: 1 }))).toContain("export");
+});
+
+test("a filter that matches no document finds nothing, at any threshold", async () => {
+  const filter = { lang: "xx" };
+  for (const mode of ["hybrid", "lexical", "vector"] as const) {
+    const found = await search("export invoices", { score_threshold: 0 }, { mode, filter });
+    expect(found).toMatchObject({ passages: [], bestRelevance: null });
+  }
+});
