@@ -193,17 +193,22 @@ export function chunkOf(
  */
 export function chunkId(
   edition: string,
-  { id, writeId }: Pick<DocumentRow, "id" | "writeId">,
+  document: Pick<DocumentRow, "id" | "writeId">,
   number: number,
 ): string {
-  // FNV-1a: a word of 32 bits, cheap enough for every candidate of a search.
+  return `${document.id}.${number}-${chunkMark(edition, document)}`;
+}
+
+/** The mark in the ids of all chunks of a document. */
+export function chunkMark(edition: string, { writeId }: Pick<DocumentRow, "writeId">): string {
+  // FNV-1a: a word of 32 bits.
   let mark = 0x811c9dc5;
   for (const text of [edition, "\n", writeId]) {
     for (let at = 0; at < text.length; at += 1) {
       mark = Math.imul(mark ^ text.charCodeAt(at), 0x01000193);
     }
   }
-  return `${id}.${number}-${(mark >>> 0).toString(36)}`;
+  return (mark >>> 0).toString(36);
 }
 
 /** Number of a chunk by an id of any version of its document; null for what is no such id. */

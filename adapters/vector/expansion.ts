@@ -23,6 +23,8 @@ export const expansionLimits = {
   farCandidates: [48, 64, 96, 128, 192, 256, 384, 512],
   farQuestions: 16,
   farTexts: 5,
+  /** So much less similar than any text of the file to another: one in a hundred would be without it. */
+  farMargin: 0.02,
 } as const;
 
 const NEAREST = 10;
@@ -87,7 +89,7 @@ export function farFor(
   { vectors }: Sample,
   expansion: number,
 ): VectorHeader["far"] {
-  const { farCandidates, questionsLeast, recall } = expansionLimits;
+  const { farCandidates, farMargin, questionsLeast, recall } = expansionLimits;
   const [first] = vectors;
   if (first === undefined || vectors.length < questionsLeast) return undefined;
   const find = (question: Float32Array, asked: number) =>
@@ -112,7 +114,9 @@ export function farFor(
     else low = middle + 1;
   }
   const enough = farCandidates[low] ?? 0;
-  return enough > expansion ? { below: Math.min(...next), expansion: enough } : undefined;
+  return enough > expansion
+    ? { below: Math.min(...next) - farMargin, expansion: enough }
+    : undefined;
 }
 
 function farQuestions(vectors: readonly Float32Array[], dimension: number): Float32Array[] {

@@ -12,7 +12,7 @@ import { mergeTask } from "../../adapters/knowledge/merge-task.ts";
 import { indexFolder } from "../../adapters/knowledge/merger.ts";
 import { createRetriever } from "../../adapters/knowledge/retriever.ts";
 import { type SegmentRow, segmentBytes } from "../../adapters/knowledge/rows.ts";
-import { createSearcher } from "../../adapters/knowledge/searcher.ts";
+import { createSearcher, type Searcher } from "../../adapters/knowledge/searcher.ts";
 import { createKnowledgeWriter } from "../../adapters/knowledge/writer.ts";
 import type { SearchWork } from "../../adapters/search-tasks.ts";
 import { createSegmentFiles } from "../../adapters/segment-files.ts";
@@ -23,7 +23,7 @@ import { openStore } from "../../runtime/store/lmdb.ts";
 import { startStorage } from "../../runtime/store/storage.ts";
 import { seeded } from "../../runtime/testkit/schedule.ts";
 import { createComputePool } from "../../runtime/threads/compute.ts";
-import { clusteredVectors, nearest } from "../../test/support/vectors.ts";
+import { clusteredVectors, nearest, unit } from "../../test/support/vectors.ts";
 
 const [chunksGiven = "100000", dimensionGiven = "384", queriesGiven = "1000"] =
   process.argv.slice(2);
@@ -134,7 +134,6 @@ async function open(): Promise<Retriever> {
       },
     },
   });
-  const before = process.memoryUsage().rss;
   const delay = monitorEventLoopDelay({ resolution: 1 });
   delay.enable();
   const beganMs = performance.now();
@@ -142,7 +141,6 @@ async function open(): Promise<Retriever> {
   figures["openMs"] = performance.now() - beganMs;
   delay.disable();
   figures["openHeldMs"] = delay.max / 1e6;
-  figures["openMib"] = (process.memoryUsage().rss - before) / MIB;
   return retriever;
 }
 
@@ -164,7 +162,7 @@ async function measureSearch(retriever: Retriever): Promise<void> {
     const { passages } = await retriever.search({
       ...{ ...place, query: `${at}`, settings: top, mode: "vector" },
     });
-    const ids = new Set(passages.map(({ chunkId }) => chunkId));
+    const ids = new Set(passages.map(shortId));
     const exact = nearest(vectors, queries[at] ?? new Float32Array(0), TOP);
     found += exact.filter((place) => ids.has(idOf(place))).length;
   }
@@ -187,6 +185,11 @@ async function measureFiltered(retriever: Retriever, percent: number): Promise<v
     times.push((performance.now() - beganMs) * 1_000);
   }
   note(`filter${percent}`, times, beganCpuMs);
+}
+
+/** Without the mark of the document's version. */
+function shortId({ chunkId }: { readonly chunkId: string }): string {
+  return chunkId.slice(0, chunkId.lastIndexOf("-"));
 }
 
 function idOf(at: number): string {
@@ -236,6 +239,27 @@ async function measureNearest(): Promise<void> {
   }
   noteTimes("nearest", ours, cpu.ours);
   noteTimes("bare", bare, cpu.bare);
+  await measureFar(searcher);
+}
+
+/** Questions in any direction, which are like no document. */
+async function measureFar(searcher: Pick<Searcher, "nearest">): Promise<void> {
+  const normal = (): number =>
+    Math.sqrt(-2 * Math.log(random() + 1e-12)) * Math.cos(2 * Math.PI * random());
+  const times: number[] = [];
+  let found = 0;
+  let usedMs = 0;
+  for (let at = 0; at < RECALL_QUERIES; at += 1) {
+    const vector = unit(Float32Array.from({ length: dimension }, normal));
+    const [beganMs, beganCpuMs] = [performance.now(), cpuMs()];
+    const hits = await searcher.nearest(place, { vector, topK: TOP });
+    times.push((performance.now() - beganMs) * 1_000);
+    usedMs += cpuMs() - beganCpuMs;
+    const ids = new Set(hits.map(shortId));
+    found += nearest(vectors, vector, TOP).filter((one) => ids.has(idOf(one))).length;
+  }
+  noteTimes("far", times, usedMs);
+  figures["farRecall"] = found / (RECALL_QUERIES * TOP);
 }
 
 /** Whole searches through the threads that the server gives them, one a core. */

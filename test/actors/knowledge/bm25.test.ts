@@ -6,7 +6,7 @@ import { expect, test } from "vitest";
 import { Best } from "../../../actors/knowledge/best.ts";
 import { type LexicalHit, searchLexical } from "../../../actors/knowledge/bm25.ts";
 import { createLexicalIndex } from "../../../actors/knowledge/lexical.ts";
-import { countsOf, termsOf } from "../../../actors/knowledge/terms.ts";
+import { countsOf, isPart, queryTermsOf, termsOf } from "../../../actors/knowledge/terms.ts";
 
 const words = ["alpha", "beta", "gamma", "delta", "exporting", "invoices", "退款", "the", "zebra"];
 const text = (maxLength: number) =>
@@ -14,6 +14,9 @@ const text = (maxLength: number) =>
     // The first words are in nearly every text, as frequent words are.
     .array(fc.nat(words.length ** 2 - 1), { maxLength })
     .map((picked) => picked.map((at) => words[Math.floor(Math.sqrt(at))]).join(" "));
+
+/** Of a word that a chunk has in another form. */
+const PARTS_COVER = 0.6;
 
 function plain(
   texts: ReadonlyMap<number, string>,
@@ -30,22 +33,34 @@ function plain(
     const rarity = Math.log(1 + (chunks.length - holders + 0.5) / (holders + 0.5));
     return term.endsWith("-") ? rarity * 0.4 : rarity;
   };
-  const asked = [...countsOf(termsOf(query, 1_000))].map(
-    ([term, weight]) => ({ term, weight, rarity: rarityOf(term), covers: 1 }) as const,
-  );
-  const more = [...added].map(
-    ([term, weight]) => ({ term, weight, rarity: rarityOf(term), covers: 0 }) as const,
-  );
-  const mass = asked.reduce((sum, { rarity }) => sum + rarity, 0) || 1;
+  const asked = queryTermsOf(query);
+  const weighed = [...countsOf(asked), ...added];
+  // A word stands for its parts, which follow it.
+  const wordsAsked = new Map<string, string[]>();
+  let parts: string[] = [];
+  for (const term of asked) {
+    if (isPart(term)) parts.push(term);
+    else {
+      parts = wordsAsked.get(term) ?? [];
+      wordsAsked.set(term, parts);
+    }
+  }
+  const mass = [...wordsAsked.keys()].reduce((sum, term) => sum + rarityOf(term), 0) || 1;
   const hits = chunks.map(({ slot, terms }) => {
     let score = 0;
-    let covered = 0;
-    for (const { term, weight, rarity, covers } of [...asked, ...more]) {
+    for (const [term, weight] of weighed) {
       const count = terms.filter((one) => one === term).length;
       if (count === 0) continue;
       const norm = 1.2 * (1 - 0.75) + ((1.2 * 0.75) / mean) * terms.length;
-      score += (rarity * weight * (1.2 + 1) * count) / (count + norm);
-      covered += rarity * covers;
+      score += (rarityOf(term) * weight * (1.2 + 1) * count) / (count + norm);
+    }
+    let covered = 0;
+    for (const [whole, own] of wordsAsked) {
+      const sum = (some: readonly string[]): number =>
+        some.reduce((before, term) => before + rarityOf(term), 0);
+      const there = sum(own.filter((term) => terms.includes(term)));
+      if (terms.includes(whole)) covered += rarityOf(whole);
+      else if (there > 0) covered += (PARTS_COVER * rarityOf(whole) * there) / sum(own);
     }
     return { slot, score, coverage: covered / mass };
   });
