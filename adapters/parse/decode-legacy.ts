@@ -1,6 +1,7 @@
 // Encodings from before UTF-8, told by how often their bytes and pairs of bytes are used in languages.
 
 import chardet from "chardet";
+import { shortBytes, shortEncoding } from "./decode-short.ts";
 
 const SAMPLE_BYTES = 64 * 1024;
 /** In percent, as the library is sure. Of two bytes a character: such texts hardly fit by accident. */
@@ -20,6 +21,10 @@ const WRONG = /[\u0080-\u009f\ufffd]/;
 
 /** The encoding of a text that is no UTF-8, or undefined when it is Western or cannot be told. */
 export function legacyEncoding(bytes: Uint8Array): string | undefined {
+  if (isShort(bytes)) {
+    const short = shortEncoding(bytes);
+    if (short !== undefined) return short;
+  }
   const sample = bytes.subarray(0, SAMPLE_BYTES);
   for (const { name, confidence } of chardet.analyse(sample)) {
     if (western.has(name)) return undefined;
@@ -31,6 +36,15 @@ export function legacyEncoding(bytes: Uint8Array): string | undefined {
     return text === latin.decode(sample) ? undefined : encoding.encoding;
   }
   return undefined;
+}
+
+function isShort(bytes: Uint8Array): boolean {
+  let count = 0;
+  for (const byte of bytes) {
+    if (byte >= 0x80) count += 1;
+    if (count > shortBytes) return false;
+  }
+  return true;
 }
 
 function known(name: string): InstanceType<typeof TextDecoder> | undefined {

@@ -1,5 +1,8 @@
-// UTF-16 without a byte order mark, as some programs write it: told by its null bytes, of which most
-// stand at even or most at odd places, and by what it says when it is read as that.
+// UTF-16 and UTF-32 without a byte order mark, as some programs write them: told by their null bytes, of
+// which most stand at even or most at odd places (or in three places of four), and by what they say when
+// they are read as that.
+
+import { decodeAs } from "./decode-as.ts";
 
 const SAMPLE_BYTES = 64 * 1024;
 /** Some characters have their null byte on the other side. */
@@ -11,9 +14,11 @@ const COMMON =
   /[\t\n\r\x20-\x7e\u00a0-\u024f\u0370-\u06ff\u0900-\u0e7f\u1e00-\u1fff\u2010-\u203a\u20ac\u3000-\u30ff\u4e00-\u9fff\uac00-\ud7a3\uff00-\uffef]/g;
 const SPACE = /[\t\n\r \u3000-\u3002\uff0c]/g;
 
-/** "utf-16le" or "utf-16be" when bytes are such a text, else undefined. */
+/** "utf-16le", "utf-32be" ... when bytes are such a text, else undefined. */
 export function wideEncoding(bytes: Uint8Array): string | undefined {
   if (bytes.length % 2 !== 0) return undefined;
+  const four = bytes.length % 4 === 0 ? fourEncoding(bytes.subarray(0, SAMPLE_BYTES)) : undefined;
+  if (four !== undefined) return four;
   const sample = bytes.subarray(0, SAMPLE_BYTES);
   const nulls = [0, 0];
   for (const [at, byte] of sample.entries()) {
@@ -23,6 +28,25 @@ export function wideEncoding(bytes: Uint8Array): string | undefined {
   if (Math.min(even, odd) > Math.max(even, odd) * OTHER_SHARE) return undefined;
   const encoding = even > odd ? "utf-16be" : "utf-16le";
   return isText(new TextDecoder(encoding).decode(sample)) ? encoding : undefined;
+}
+
+/** No character has a first byte, and few have a second one. */
+function fourEncoding(sample: Uint8Array): string | undefined {
+  const nulls = [0, 0, 0, 0];
+  for (const [at, byte] of sample.entries()) {
+    if (byte === 0) nulls[at % 4] = (nulls[at % 4] ?? 0) + 1;
+  }
+  const all = sample.length / 4;
+  const [first = 0, second = 0, third = 0, fourth = 0] = nulls;
+  const isOf = (empty: number, mostly: number): boolean =>
+    empty === all && mostly >= all * (1 - OTHER_SHARE);
+  for (const [encoding, is] of [
+    ["utf-32le", isOf(fourth, third)],
+    ["utf-32be", isOf(first, second)],
+  ] as const) {
+    if (is && isText(decodeAs(sample, encoding))) return encoding;
+  }
+  return undefined;
 }
 
 function isText(text: string): boolean {

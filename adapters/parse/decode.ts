@@ -1,7 +1,8 @@
 // Bytes of a text file into text: by byte order mark, by declared charset, as UTF-8 when they are
-// that, as UTF-16 when it shows, else as the older encoding that they are most likely of, with a warning;
+// that, as UTF-16 or UTF-32 when it shows, else as the older encoding that they are most likely of, with a warning;
 // in the end as Windows-1252, in which any byte but a few means something. Noise is refused.
 
+import { decodeAs } from "./decode-as.ts";
 import { legacyEncoding } from "./decode-legacy.ts";
 import { wideEncoding } from "./decode-wide.ts";
 import { unreadable } from "./limits.ts";
@@ -17,9 +18,6 @@ export interface Decoded {
 const REPLACEMENT = "\ufffd";
 /** Of the first bytes, the share of control characters from which they are no text. */
 const CONTROL_SHARE = 0.01;
-/** What Windows-1252 has in place of control characters; five are none. */
-const WINDOWS = "€\u0081‚ƒ„…†‡ˆ‰Š‹Œ\u008dŽ\u008f\u0090‘’“”•–—˜™š›œ\u009džŸ";
-const C1 = /[\u0080-\u009f]/g;
 const SAMPLE_BYTES = 256 * 1024;
 /** Broken characters among those that are not ASCII, up to which a text still is UTF-8. */
 const BROKEN_SHARE = 0.1;
@@ -85,19 +83,16 @@ function plain(text: string, encoding: string): Decoded {
 }
 
 function markedEncoding(bytes: Uint8Array): string | undefined {
-  const [a, b, c] = bytes;
+  const [a, b, c, d] = bytes;
+  // Before UTF-16, whose mark is the beginning of one of these.
+  if (bytes.length % 4 === 0) {
+    if (a === 0xff && b === 0xfe && c === 0 && d === 0) return "utf-32le";
+    if (a === 0 && b === 0 && c === 0xfe && d === 0xff) return "utf-32be";
+  }
   if (a === 0xef && b === 0xbb && c === 0xbf) return "utf-8";
   if (a === 0xff && b === 0xfe) return "utf-16le";
   if (a === 0xfe && b === 0xff) return "utf-16be";
   return undefined;
-}
-
-function decodeAs(bytes: Uint8Array, encoding: string): string {
-  const text = new TextDecoder(encoding).decode(bytes);
-  // Some versions of Node.js read these bytes as Latin-1.
-  return encoding === "windows-1252"
-    ? text.replace(C1, (one) => WINDOWS[one.charCodeAt(0) - 0x80] ?? one)
-    : text;
 }
 
 function strictUtf8(bytes: Uint8Array): string | undefined {

@@ -225,6 +225,15 @@ describe("plain text", () => {
     const bytes = Buffer.from(`\ufeff${text}`, "utf16le");
     return isBig ? bytes.swap16() : bytes;
   };
+  const utf32 = (text: string, isBig: boolean): Buffer => {
+    const bytes = Buffer.alloc([...text].length * 4);
+    for (const [at, one] of [...text].entries()) {
+      const point = one.codePointAt(0) ?? 0;
+      if (isBig) bytes.writeUInt32BE(point, at * 4);
+      else bytes.writeUInt32LE(point, at * 4);
+    }
+    return bytes;
+  };
   const cases: readonly (readonly [string, Buffer, string])[] = [
     ["utf-8", Buffer.from("Grüße 😀"), "Grüße 😀"],
     ["utf-8", Buffer.from("\ufeffGrüße"), "Grüße"],
@@ -233,6 +242,10 @@ describe("plain text", () => {
     ["utf-16le", Buffer.from("Grüße an alle", "utf16le"), "Grüße an alle"],
     ["utf-16be", Buffer.from("Привет, это 一 текст\n", "utf16le").swap16(), "Привет, это 一 текст"],
     ["windows-1252", Buffer.from("Gr\xfc\xdfe \x80", "latin1"), "Grüße €"],
+    ["utf-32le", utf32("\ufeffGrüße 😀", false), "Grüße 😀"],
+    ["utf-32be", utf32("\ufeffGrüße 😀", true), "Grüße 😀"],
+    ["utf-32le", utf32("Guten Tag, это 一 текст.", false), "Guten Tag, это 一 текст."],
+    ["utf-32be", utf32("Guten Tag, это 一 текст.", true), "Guten Tag, это 一 текст."],
     ...legacy.map(([encoding, hex, text]) => [encoding, Buffer.from(hex, "hex"), text] as const),
   ];
 
