@@ -8,6 +8,7 @@ import { createEgress } from "../egress.ts";
 import { hostOf } from "../egress-address.ts";
 import { isHubId, pullModel } from "../embed/hub.ts";
 import { type Dtype, dtypes } from "../embed/kinds.ts";
+import { missingFiles } from "../embed/model-folder.ts";
 import { type ListedModel, listModel, listModels } from "../embed/model-list.ts";
 
 const options = {
@@ -108,8 +109,12 @@ async function list(config: Config, verify: boolean): Promise<number> {
     }
     if (!found.dtypes.includes(dtype)) {
       isWrong = true;
-      const problem = `the ${what} "${name}" needs ${dtype}: troupe models pull ${model} --dtype ${dtype}`;
-      models[models.indexOf(found)] = { ...found, problems: [...found.problems, problem] };
+      const need = `the ${what} "${name}" needs ${dtype}: troupe models pull ${model} --dtype ${dtype}`;
+      const lacks = (await missingFiles(folder, dtype)).map(
+        (path) => `missing: ${join(folder, path)}`,
+      );
+      const problems = new Set([...found.problems, ...lacks, need]);
+      models[models.indexOf(found)] = { ...found, problems: [...problems] };
     }
   }
   if (models.length === 0) {

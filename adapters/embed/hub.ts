@@ -94,10 +94,7 @@ interface Listing {
 async function listFiles(options: PullOptions): Promise<Listing> {
   const { hub, id, revision, dtype } = options;
   const address = `${base(hub)}/api/models/${id}/revision/${encodeURIComponent(revision)}?blobs=true`;
-  const answer = JSON.parse(await withAttempts(() => textOf(options, address))) as {
-    readonly sha?: unknown;
-    readonly siblings?: readonly HubFile[];
-  };
+  const answer = listingOf(await withAttempts(() => textOf(options, address)), hub);
   const commit = typeof answer.sha === "string" && /^[\w.-]+$/.test(answer.sha) ? answer.sha : "";
   const there = new Map((answer.siblings ?? []).map((file) => [file.rfilename, file]));
   const missing = requiredFiles(dtype).filter((path) => !there.has(path));
@@ -111,7 +108,24 @@ async function listFiles(options: PullOptions): Promise<Listing> {
     ...[...requiredFiles(dtype), ...optionalFiles].filter((path) => there.has(path)),
     ...[...there.keys()].filter(weightsPart(dtype)),
   ];
-  return { commit, files: wanted.flatMap((path) => fileOf(path, there.get(path))) };
+  return { commit, files: wanted.map((path) => fileOf(path, there.get(path))) };
+}
+
+interface HubListing {
+  readonly sha?: unknown;
+  readonly siblings?: readonly HubFile[];
+}
+
+/** A page that asks to sign in to a network is an answer too. */
+function listingOf(text: string, hub: string): HubListing {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === "object" && value !== null) return value;
+  } catch {
+    // Said below.
+  }
+  const what = `${hub} did not answer as a hub does, but with other content`;
+  throw new RuntimeError("PROVIDER_FAILED", `${what}. Is the address right, and the network open?`);
 }
 
 interface HubFile {
@@ -122,12 +136,16 @@ interface HubFile {
 }
 
 /** Large files have a SHA-256; small ones the hash that git gives a blob. */
-function fileOf(path: string, file: HubFile | undefined): ModelFile[] {
+function fileOf(path: string, file: HubFile | undefined): ModelFile {
   const sha256 = file?.lfs?.sha256;
   const size = file?.lfs?.size ?? file?.size;
-  if (typeof size !== "number") return [];
-  if (sha256 !== undefined) return [{ path, size, hash: `sha256:${sha256}` }];
-  return [{ path, size, hash: file?.blobId === undefined ? null : `git:${file.blobId}` }];
+  if (typeof size !== "number" || !(size >= 0) || size > pullLimits.fileBytes) {
+    const most = `${pullLimits.fileBytes / 2 ** 30} GiB`;
+    const text = `The hub gives no size of ${path} that can be fetched (at most ${most}).`;
+    throw new RuntimeError("PROVIDER_FAILED", text, { file: path });
+  }
+  if (sha256 !== undefined) return { path, size, hash: `sha256:${sha256}` };
+  return { path, size, hash: file?.blobId === undefined ? null : `git:${file.blobId}` };
 }
 
 async function isThere(folder: string, file: ModelFile): Promise<boolean> {
@@ -153,7 +171,12 @@ async function fetchFile(options: PullOptions, commit: string, file: ModelFile):
   const part = `${target}.${tag}.part`;
   await mkdir(dirname(target), { recursive: true });
   await withAttempts(async () => {
-    await appendTo(part, options, commit, file);
+    await appendTo(part, options, commit, file).catch(async (error: unknown) => {
+      // What does not end where it should is no beginning of the file.
+      const isWrong = error instanceof RuntimeError && error.code === "PROVIDER_FAILED";
+      if (isWrong) await rm(part, { force: true });
+      throw error;
+    });
     const found = await stat(part);
     const isRight = found.size === file.size;
     if (isRight && (file.hash === null || (await hashOfFile(part, file)) === file.hash)) return;
@@ -191,14 +214,20 @@ async function appendTo(
         await handle.truncate(0);
         bytes = 0;
       }
-      await write(handle, response, bytes, (now) =>
-        options.onProgress?.(file.path, now, file.size),
-      );
+      await write(handle, response, bytes, (now) => {
+        if (now > file.size) throw tooLong(options, file);
+        options.onProgress?.(file.path, now, file.size);
+      });
     }
     await handle.sync();
   } finally {
     await handle.close();
   }
+}
+
+function tooLong({ id }: PullOptions, { path, size }: ModelFile): RuntimeError {
+  const text = `${path} of ${id} came with more than the ${size} bytes that the hub says it has.`;
+  return new RuntimeError("PROVIDER_FAILED", text, { file: path });
 }
 
 function isContinued({ status, headers }: EgressResponse, from: number): boolean {

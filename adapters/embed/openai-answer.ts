@@ -27,7 +27,7 @@ export function readAnswer(text: string, count: number, expected: Expected): Emb
   }
   const vectors = new Array<Float32Array>(count);
   for (const [at, item] of data.entries()) {
-    const { index = at, embedding } = item as { index?: unknown; embedding?: unknown };
+    const { index = at, embedding } = (item ?? {}) as { index?: unknown; embedding?: unknown };
     const isPlace = typeof index === "number" && Number.isInteger(index);
     if (!isPlace || index < 0 || index >= count || vectors[index] !== undefined) {
       throw wrong(expected, `a vector with the index ${JSON.stringify(index)}`);
@@ -49,7 +49,11 @@ function parse(text: string, expected: Expected): Readonly<Record<string, unknow
 
 /** Little-endian floats as base64, or numbers. */
 function numbersOf(embedding: unknown, expected: Expected): Float32Array {
-  if (Array.isArray(embedding)) return Float32Array.from(embedding as readonly number[]);
+  if (Array.isArray(embedding)) {
+    // What is no number would be made one: null, of which JSON makes NaN, is zero.
+    if (embedding.every((value) => typeof value === "number")) return Float32Array.from(embedding);
+    throw wrong(expected, "a vector that is not finite");
+  }
   if (typeof embedding !== "string") throw wrong(expected, "a vector that is none");
   const bytes = Buffer.from(embedding, "base64");
   if (bytes.length % 4 !== 0) throw wrong(expected, `a vector of ${bytes.length} bytes`);

@@ -4,12 +4,13 @@
 
 import { approximateTokens } from "../../actors/knowledge/split.ts";
 import type { Compute, Embedder, EmbedOptions, TokenizerSpec } from "../../actors/ports.ts";
+import { RuntimeError } from "../../runtime/errors.ts";
 import { FairSlots } from "../../runtime/shared/fair-slots.ts";
 import type { ProviderConfig } from "../config.ts";
 import type { EmbedderConfig } from "../config-embedders.ts";
 import type { Egress } from "../egress.ts";
 import type { CutInput } from "./cut-task.ts";
-import { readAnswer } from "./openai-answer.ts";
+import { type EmbeddingAnswer, readAnswer } from "./openai-answer.ts";
 import { callProvider } from "./provider-call.ts";
 import { cutTaskName } from "./tasks.ts";
 
@@ -70,12 +71,20 @@ export function createOpenaiEmbedder(parts: OpenaiParts): Embedder {
       const failed = new AbortController();
       const { signal } = options;
       const stop = signal === undefined ? failed.signal : AbortSignal.any([signal, failed.signal]);
-      const run = async ({ places, tokens: guessed }: Batch): Promise<void> => {
+      const run = async (batch: Batch): Promise<void> => {
+        const { places, tokens: guessed } = batch;
         const inputs = places.map((at) => sent[at] ?? "");
         const read = (text: string) => readAnswer(text, inputs.length, entry);
         const call = { ...parts, slots, path, answerBytes, read };
         const whose = { tenant: options.tenant, signal: stop };
-        const answer = await callProvider(call, bodyOf(entry, inputs), whose);
+        let answer: EmbeddingAnswer;
+        try {
+          answer = await callProvider(call, bodyOf(entry, inputs), whose);
+        } catch (error) {
+          if (places.length === 1 || !isTooMuch(error)) throw error;
+          for (const half of halves(batch)) await run(half);
+          return;
+        }
         for (const [at, place] of places.entries()) {
           const vector = answer.vectors[at];
           if (vector !== undefined) vectors[place] = vector;
@@ -139,6 +148,23 @@ function batchesOf(texts: readonly string[]): Batch[] {
     }
   }
   return batches;
+}
+
+/** Servers have limits of texts and tokens that nobody tells: fewer of them may be taken. */
+function isTooMuch(error: unknown): boolean {
+  if (!(error instanceof RuntimeError) || error.code !== "PROVIDER_FAILED") return false;
+  return TOO_MUCH.includes(Number(error.details?.["status"]));
+}
+
+const TOO_MUCH = [400, 413, 422];
+
+function halves({ places, tokens }: Batch): readonly Batch[] {
+  const middle = places.length >> 1;
+  const share = tokens / places.length;
+  return [places.slice(0, middle), places.slice(middle)].map((some) => ({
+    places: some,
+    tokens: Math.ceil(share * some.length),
+  }));
 }
 
 function bodyOf(entry: OpenaiParts["entry"], inputs: readonly string[]): object {

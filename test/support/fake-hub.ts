@@ -14,6 +14,10 @@ export interface HubFault {
   readonly status?: number;
   /** Sends other bytes of the same length. */
   readonly isChanged?: boolean;
+  /** Goes on with so many bytes more than there are, without a length. */
+  readonly extra?: number;
+  /** Says nothing more after so many bytes, and keeps the connection. */
+  readonly hangAfter?: number;
   /** Ignores the range that was asked for. */
   readonly ignoresRange?: boolean;
 }
@@ -25,6 +29,13 @@ export interface HubRequest {
   readonly authorization: string | undefined;
 }
 
+/** What it says of a model. */
+export interface HubListing {
+  readonly id: string;
+  readonly sha: string;
+  readonly siblings: readonly { readonly rfilename: string; readonly size: number }[];
+}
+
 /** A running hub. */
 export interface FakeHub {
   readonly url: string;
@@ -33,6 +44,8 @@ export interface FakeHub {
   /** Files from now on; another content is another commit. */
   setFiles(files: Readonly<Record<string, Buffer>>): void;
   fault(path: string, fault: HubFault): void;
+  /** Changes what it lists; a text is sent as it is. */
+  setListing(change: (listing: HubListing) => unknown): void;
   /** Whether the model needs this key. */
   setToken(token: string | null): void;
   close(): Promise<void>;
@@ -48,6 +61,7 @@ export async function startFakeHub(id: string): Promise<FakeHub> {
   let files: Readonly<Record<string, Buffer>> = {};
   let commit = "";
   let token: string | null = null;
+  let changed = (listing: HubListing): unknown => listing;
   const sha = (kind: string, bytes: Buffer) => createHash(kind).update(bytes).digest("hex");
   const listing = () => ({
     id,
@@ -74,10 +88,15 @@ export async function startFakeHub(id: string): Promise<FakeHub> {
     if (fault.isChanged) bytes = Buffer.from(bytes.map((byte) => byte ^ 1));
     const asked = fault.ignoresRange ? undefined : request.headers.range;
     const from = Number(/^bytes=(\d+)-$/.exec(asked ?? "")?.[1] ?? 0);
+    if (fault.extra !== undefined) {
+      response.writeHead(200).end(Buffer.concat([bytes, Buffer.alloc(fault.extra, 1)]));
+      return;
+    }
     const head = { "content-length": bytes.length - from, "accept-ranges": "bytes" };
     const range = { "content-range": `bytes ${from}-${bytes.length - 1}/${bytes.length}` };
     response.writeHead(asked === undefined ? 200 : 206, { ...head, ...(asked && range) });
-    if (fault.cutAfter === undefined) response.end(bytes.subarray(from));
+    if (fault.hangAfter !== undefined) response.write(bytes.subarray(from, from + fault.hangAfter));
+    else if (fault.cutAfter === undefined) response.end(bytes.subarray(from));
     else {
       response.write(bytes.subarray(from, from + fault.cutAfter), () => response.destroy());
     }
@@ -97,7 +116,8 @@ export async function startFakeHub(id: string): Promise<FakeHub> {
     }
     if (path === `/api/models/${id}/revision/main`) {
       response.writeHead(200, { "content-type": "application/json" });
-      response.end(JSON.stringify(listing()));
+      const said = changed(listing());
+      response.end(typeof said === "string" ? said : JSON.stringify(said));
       return;
     }
     const prefix = `/${id}/resolve/${commit}/`;
@@ -124,6 +144,9 @@ export async function startFakeHub(id: string): Promise<FakeHub> {
     },
     fault: (path, fault) => {
       faults.set(path, { fault, left: fault.times ?? 1 });
+    },
+    setListing: (change) => {
+      changed = change;
     },
     setToken: (key) => {
       token = key;

@@ -1,15 +1,19 @@
 // Models fetched from a hub: whole, checked, gone on with after a cut, and never half in place. The
 // command itself runs as a process.
 
-import { execFile } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { once } from "node:events";
 import {
   appendFileSync,
   existsSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from "node:fs";
+import { writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -18,7 +22,7 @@ import { createEgress } from "../../../adapters/egress.ts";
 import { isHubId, type PullOptions, pullModel } from "../../../adapters/embed/hub.ts";
 import { readModelFolder } from "../../../adapters/embed/model-folder.ts";
 import { listModels } from "../../../adapters/embed/model-list.ts";
-import { type FakeHub, startFakeHub } from "../../support/fake-hub.ts";
+import { type FakeHub, type HubListing, startFakeHub } from "../../support/fake-hub.ts";
 import { smallModelFiles } from "../../support/small-model.ts";
 
 const id = "Some/small-model";
@@ -188,14 +192,111 @@ test("the commands: pull, what to write into the settings, list, and what is wro
   expect(wrong).toMatchObject({ code: 1, out: expect.stringContaining("--dtype is one of fp32") });
 });
 
-function troupe(...args: string[]): Promise<{ code: number; out: string }> {
-  const program = fileURLToPath(new URL("../../../../adapters/cli/troupe.js", import.meta.url));
+test("a command that is killed in the middle leaves nothing that counts, and the next goes on from there", async () => {
+  hub.fault(weights, { hangAfter: 30_000 });
+  const killed = troupeProcess("pull", id);
+  await expect.poll(() => partsOf().map(({ size }) => size), { timeout: 20_000 }).toEqual([30_000]);
+  killed.kill("SIGKILL");
+  await once(killed, "exit");
+
+  const listed = await troupe("list");
+  const [found] = await listModels(models, { verify: false });
+  const again = await troupe("pull", id);
+
+  expect([listed.code, found?.dtypes]).toEqual([1, []]);
+  expect(listed.out).toContain(`missing: ${join(models, id, weights)}`);
+  expect(again.code).toBe(0);
+  expect(asked("/store/").at(-1)?.range).toBe("bytes=30000-");
+  expect(placed(weights)).toEqual(weightsBytes);
+  expect(partsOf()).toEqual([]);
+  expect((await troupe("list", "--verify")).code).toBe(0);
+});
+
+test("a file without an end, or longer than it is said to be, is not written on and on", async () => {
+  hub.fault(weights, { extra: 5_000_000, times: 10 });
+
+  await expect(pull()).rejects.toMatchObject({
+    code: "PROVIDER_FAILED",
+    message: expect.stringContaining(`more than the ${weightsBytes.length} bytes`),
+  });
+  expect(existsSync(join(models, id, weights))).toBe(false);
+  expect(partsOf()).toEqual([]);
+});
+
+test.each([
+  [
+    "a page to sign in to a network",
+    () => "<html>Please sign in</html>",
+    "did not answer as a hub",
+  ],
+  ["nothing", () => "null", "did not answer as a hub"],
+  [
+    "files without sizes",
+    (listing: HubListing) => ({
+      ...listing,
+      siblings: listing.siblings.map(({ rfilename }) => ({ rfilename })),
+    }),
+    "gives no size of config.json",
+  ],
+  [
+    "a file of more than the limit",
+    (listing: HubListing) => ({
+      ...listing,
+      siblings: listing.siblings.map((file) => ({ ...file, size: 2 ** 40, lfs: undefined })),
+    }),
+    "at most 16 GiB",
+  ],
+])("a hub that lists %s is refused in words", async (_, change, words) => {
+  hub.setListing(change);
+
+  await expect(pull()).rejects.toMatchObject({
+    code: "PROVIDER_FAILED",
+    message: expect.stringContaining(words),
+  });
+  expect(await listModels(models, { verify: false })).toEqual([]);
+});
+
+test("without a hub the command says so, and the list says which files go where", async () => {
+  await hub.close();
+  const pulled = await troupe("pull", id);
+  await writeFile(join(models, "troupe.yaml"), `embedders:\n  - { name: mine, model: ${id} }\n`);
+  const listed = await troupe("list");
+
+  expect(pulled.code).toBe(1);
+  expect(pulled.out).toMatch(/^troupe models: .*localhost/);
+  expect(listed.code).toBe(1);
+  for (const path of ["config.json", "tokenizer.json", "tokenizer_config.json", weights]) {
+    expect(listed.out).toContain(`missing: ${join(models, id, path)}`);
+  }
+  expect(listed.out).toContain(`troupe models pull ${id} --dtype q8`);
+});
+
+/** Files that are not whole yet. */
+function partsOf(): readonly { path: string; size: number }[] {
+  return readdirSync(models, { recursive: true, encoding: "utf8" })
+    .filter((path) => path.endsWith(".part"))
+    .map((path) => ({ path, size: statSync(join(models, path)).size }));
+}
+
+const program = fileURLToPath(new URL("../../../../adapters/cli/troupe.js", import.meta.url));
+
+function optionsOfTroupe(): { cwd: string; env: NodeJS.ProcessEnv } {
   // The store's name is not the hub's: a model's files may only come from public hosts and the hub.
   const env = { ...process.env, HF_ENDPOINT: hub.url.replace("127.0.0.1", "localhost") };
   const mine = { TROUPE_MODELS: models, TROUPE_DATA: join(models, "data"), HF_TOKEN: "" };
+  return { env: { ...env, ...mine }, cwd: models };
+}
+
+function troupeProcess(...args: string[]): ChildProcess {
+  return spawn(process.execPath, [program, "models", ...args], {
+    ...{ ...optionsOfTroupe(), stdio: "ignore" },
+  });
+}
+
+function troupe(...args: string[]): Promise<{ code: number; out: string }> {
   return new Promise((resolve) => {
-    const options = { env: { ...env, ...mine }, cwd: models };
-    execFile(process.execPath, [program, "models", ...args], options, (error, out, err) => {
+    const given = [program, "models", ...args];
+    execFile(process.execPath, given, optionsOfTroupe(), (error, out, err) => {
       resolve({ code: error === null ? 0 : Number(error.code), out: out + err });
     });
   });

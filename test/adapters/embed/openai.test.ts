@@ -10,6 +10,7 @@ import { createEgress } from "../../../adapters/egress.ts";
 import { cutText } from "../../../adapters/embed/cut-task.ts";
 import { createOpenaiEmbedder, openaiLimits } from "../../../adapters/embed/openai.ts";
 import { createFakeProvider, type FakeProvider } from "../../support/fake-provider.ts";
+import { inputsOf } from "../../support/fake-provider-extras.ts";
 
 type Remote = Extract<EmbedderConfig, { kind: "openai" }>;
 
@@ -152,6 +153,25 @@ test.each([
   expect(fake.count()).toBe(behaviour.times + 1);
 });
 
+test("a server that takes fewer texts, or tokens, than are sent at once gets them in halves", async () => {
+  const most = 5;
+  fake.when(({ body }) => inputsOf(body).length > most, { error: { status: 413 } });
+  const texts = Array.from({ length: 40 }, (_, at) => `text ${at}`);
+  const uses: EmbedUse[] = [];
+
+  const vectors = await embedder().embed(texts, { ...one, onUse: (use) => uses.push(use) });
+  const alone = await embedder().embed([texts[33] ?? ""], one);
+
+  expect(vectors).toHaveLength(40);
+  expect(vectors[33]).toEqual(alone[0]);
+  expect(uses[0]?.tokens).toBeGreaterThan(0);
+  // 40, 20, 10 and 5, each once.
+  expect(fake.calls().filter(({ status }) => status === 413)).toHaveLength(7);
+  fake.reset();
+  fake.when(({ body }) => inputsOf(body).includes("text 7"), { error: { status: 400 } });
+  await expect(embedder().embed(texts, one)).rejects.toMatchObject({ code: "PROVIDER_FAILED" });
+});
+
 test("attempts are bounded, and what does not pass is not tried again", async () => {
   fake.otherwise({ error: { status: 429, retryAfterMs: 1 } });
   await expect(embedder().embed(["refund"], one)).rejects.toMatchObject({
@@ -182,6 +202,12 @@ test.each([
     ([first, second]: unknown[]) => [first, { ...(second as object), index: 2 }],
   ],
   ["NaN", "PROVIDER_FAILED", (data: unknown[]) => data.map((item) => withVector(item, Number.NaN))],
+  ["null, as JSON has NaN", "PROVIDER_FAILED", (data: unknown[]) => data.map(withNull)],
+  ["numbers as text", "PROVIDER_FAILED", (data: unknown[]) => data.map(withText)],
+  ["nothing", "PROVIDER_FAILED", () => []],
+  ["an entry that is null", "PROVIDER_FAILED", ([first]: unknown[]) => [first, null]],
+  ["no list", "PROVIDER_FAILED", () => ({ error: "busy" })],
+  ["infinity", "PROVIDER_FAILED", (data: unknown[]) => data.map((item) => withVector(item, 1 / 0))],
   ["zeros", "PROVIDER_FAILED", (data: unknown[]) => data.map((item) => withVector(item, 0))],
   [
     "another dimension",
@@ -198,6 +224,15 @@ test.each([
   fake.when(() => true, { embeddings: (answer) => ({ ...answer, data: change(answer.data) }) });
 
   await expect(embedder().embed(["refund", "order"], one)).rejects.toMatchObject({ code });
+});
+
+const withNull = (item: unknown) => ({
+  ...(item as object),
+  embedding: Array.from({ length: 64 }, (_, at) => (at === 3 ? null : 0.125)),
+});
+const withText = (item: unknown) => ({
+  ...(item as object),
+  embedding: Array.from({ length: 64 }, () => "0.125"),
 });
 
 function withVector(item: unknown, value: number): unknown {
