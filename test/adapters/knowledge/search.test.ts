@@ -205,6 +205,7 @@ test("whatever is set, the scores of an explanation add up", async () => {
     {},
     { weights: { vector: 1, lexical: 0.3 } },
     { diversity: 1 },
+    { diversity: 0.4 },
     { diversity: 0.5, top_k: 1 },
     { score_threshold: 0 },
     { score_threshold: 0, diversity: 1, top_k: 50 },
