@@ -102,6 +102,20 @@ test("equal text is embedded once, in order and in another life too, and only wh
   expect(second[1]).toEqual(embedder.embedNow?.("e f"));
 });
 
+test("what other weights gave is not found, and is again when the former ones are back", async () => {
+  const { embedder, asked } = counting();
+  const file = path();
+  const ask = async (weights: string) => {
+    const open = () => openVectorCache(file, embedder.dimension, 1_000_000);
+    const options = { tenant: "tn_1" };
+    await remembering(embedder, open, () => Promise.resolve(weights)).embed(["a b"], options);
+    return asked.length;
+  };
+
+  expect([await ask("one"), await ask("one")]).toEqual([1, 1]);
+  expect([await ask("two"), await ask("two"), await ask("one")]).toEqual([2, 2, 2]);
+});
+
 test("that a text was cut is said each time, at each of its places", async () => {
   const { embedder } = counting();
   const cached = remembering(embedder, () => openVectorCache(path(), 512, 1_000_000));
