@@ -4,8 +4,7 @@
 
 import { defineActor } from "../runtime/actor.ts";
 import { type Address, address, addressParts } from "../runtime/address.ts";
-import { balanceCounter } from "./records/conversation.ts";
-import { notCovered, takeCharge } from "./reply.ts";
+import { takeCharge } from "./reply.ts";
 
 /** What it is told. Refused with BALANCE_EXHAUSTED, nothing was taken. */
 export interface TakeMessage {
@@ -26,14 +25,9 @@ export const purseActor = defineActor<null, TakeMessage>({
   kind: KIND,
   version: 1,
   initial: () => null,
-  reads: () => ({ balance: { type: "counter", name: balanceCounter } }),
   receive(state, { priceMicros }, turn) {
-    // Looked at first: a run is then told at once, and the floor is for who was faster since.
-    if (Number(turn.loaded["balance"] ?? 0) < priceMicros) turn.refuse(notCovered(priceMicros));
-    else {
-      takeCharge(turn, priceMicros);
-      turn.reply(null);
-    }
+    takeCharge(turn, priceMicros);
+    turn.reply(null);
     return state;
   },
 });

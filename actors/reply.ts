@@ -24,7 +24,7 @@ export interface Paid {
 }
 
 /** The refusal of a call that the balance does not hold. */
-export function notCovered(priceMicros: number): ErrorData {
+function notCovered(priceMicros: number): ErrorData {
   const message = `The balance does not cover this call, which costs ${unitsOf(priceMicros)}.`;
   return { code: "BALANCE_EXHAUSTED", message };
 }

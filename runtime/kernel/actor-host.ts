@@ -194,6 +194,7 @@ export class ActorHost {
   /** Repairs memory after a refused batch: actors that took part start again from what is stored. */
   repair(refused: Refused, isLost: (shard: number) => boolean): void {
     const again = new Map<Address, MailItem[]>();
+    const wary = new Set<Address>();
     for (const participant of refused.participants) {
       if (!(participant instanceof TurnDone)) {
         participant.onRefused?.(refused.error, refused.batches);
@@ -203,12 +204,13 @@ export class ActorHost {
       const { cell, item } = participant;
       const items = again.get(cell.address) ?? [];
       again.set(cell.address, items);
-      if (participant === refused.guilty && this.#runner.refuseGuilty(participant, refused))
-        continue;
+      const isGuilty = participant === refused.guilty;
+      if (isGuilty && this.#runner.refuseGuilty(participant, refused)) continue;
       if (isLost(cell.shard)) {
         this.#handOn(cell, item);
         continue;
       }
+      if (cell.isWary) wary.add(cell.address);
       if (isStorageTrouble(refused.error.code)) {
         if (item.door) this.#engine.admission.refuse(item.door, toErrorData(refused.error));
         if (!(item.row || item.due)) continue;
@@ -235,13 +237,17 @@ export class ActorHost {
       // one's place.
       if (taken && isTakenKept) kept.unshift(taken);
       else if (taken) this.#engine.admission.left(cell, taken);
+      if (cell.isWary) wary.add(address);
       this.drop(cell);
       again.set(address, [...(waiting ?? []), ...kept]);
     }
     // Some left memory before their turns were judged: they come back like the others.
     for (const [address, items] of again) {
-      const cell = items.length > 0 ? this.cellFor(address) : null;
-      if (cell) for (const item of items) this.push(cell, item);
+      const isWary = wary.has(address);
+      const cell = isWary || items.length > 0 ? this.cellFor(address) : null;
+      if (cell === null) continue;
+      cell.isWary ||= isWary;
+      for (const item of items) this.push(cell, item);
     }
   }
 

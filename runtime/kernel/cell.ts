@@ -68,6 +68,11 @@ export class Cell implements Queued<Cell> {
   isQueued = false;
   /** Who was told next the last time after this one had been told: a guess that saves a look-up. */
   toldNext: Cell | null = null;
+  /**
+   * A turn of it was refused together with the row of its message: from then on it handles messages
+   * whose rows are on disk, so that one that is refused again is answered. Until it leaves memory.
+   */
+  isWary = false;
   /** Dropped from memory: another cell may stand for its address by now. */
   isGone = false;
   /** Its tenant's lane in the order of turns, when it has stood there. */

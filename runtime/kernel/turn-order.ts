@@ -56,6 +56,22 @@ export class TurnOrder {
     if (!this.#isSlicing) this.#schedule();
   }
 
+  /** Whether a message of an actor that has to be wary waits until the batch that brings it is judged. */
+  holds(cell: Cell, item: MailItem): boolean {
+    const { committer } = this.#engine;
+    if (!cell.isWary || item.row?.batch !== committer.current) return false;
+    cell.mailbox.putBack(item, item.lane);
+    cell.status = "held";
+    const goOn = (): void => {
+      if (cell.status !== "held" || cell.isGone) return;
+      cell.status = "ready";
+      this.enqueue(cell);
+    };
+    committer.join({ shard: cell.shard, onRefused: goOn });
+    committer.afterCommitted(goOn);
+    return true;
+  }
+
   /** Lets turns go on after a commit. */
   resume(): void {
     if (this.#queue.size > 0) this.#schedule();

@@ -35,6 +35,7 @@ export class TurnRunner {
 
   /** Handles one message of a cell that is ready. */
   turn(cell: Cell, item: MailItem): void {
+    if (this.#host.order.holds(cell, item)) return;
     const { pace } = this.#engine;
     const nowMs = pace.ofTurn();
     cell.metrics.queueWaitMs.observe(Math.max(0, nowMs - (item.queuedAt ?? nowMs)));
@@ -92,20 +93,25 @@ export class TurnRunner {
   /** Answers for the turn whose condition failed. False: it is to be tried again like the others. */
   refuseGuilty(done: TurnDone, { error, batches }: Refused): boolean {
     const { cell, item, draft } = done;
-    const { admission, committer } = this.#engine;
-    const key = error.details?.["key"];
-    const floor = draft?.floors.find((one) => one.key === key);
+    const floor = draft?.floors.find(({ key }) => key === error.details?.["key"]);
     if (error.code !== "CONDITION_FAILED" || !floor) return false;
-    // Its sender is to send it again, and may then be answered otherwise.
-    if (item.row && batches.has(item.row.batch)) return false;
-    admission.left(cell, item);
-    if (item.door) admission.refuse(item.door, floor.otherwise);
-    const settle = (owner: Participant): void => {
-      takeMessage(committer, owner, item);
-      this.#replyTo(owner, item, cell, { error: floor.otherwise });
-    };
+    if (item.row && batches.has(item.row.batch)) {
+      // Its sender sends it again: taken in the batch that brings it then too, it could go on for ever.
+      cell.isWary = true;
+      return false;
+    }
+    this.#engine.admission.left(cell, item);
+    const settle = (owner: Participant): void => this.#refuse(owner, item, cell, floor.otherwise);
     if (item.row || item.due) writeUntilStored(this.#engine, cell.shard, settle);
+    else settle(cell);
     return true;
+  }
+
+  /** Takes a message that changes nothing: a run that it ends has ended, and whoever waits is told. */
+  #refuse(owner: Participant, item: MailItem, cell: Cell, error: ErrorData): void {
+    takeMessage(this.#engine.committer, owner, item);
+    if (item.endedRun) this.#engine.runs.settleFailed(owner, item.endedRun);
+    this.#answerError(owner, item, cell, error);
   }
 
   #afterRead(cell: Cell, then: () => void): void {
@@ -189,10 +195,8 @@ export class TurnRunner {
       takeRoom(draft, cell.tenant, this.#engine.limits.seenKeysMax);
     }
     const broken = brokenFloor(this.#engine.committer, draft);
-    if (broken && !item.endedRun) {
-      takeMessage(this.#engine.committer, done, item);
-      this.#answerError(cell, item, broken);
-    } else this.#commit(done, draft, next);
+    if (broken) this.#refuse(done, item, cell, broken);
+    else this.#commit(done, draft, next);
   }
 
   /** A turn has not failed. */
@@ -270,11 +274,10 @@ export class TurnRunner {
     const { options, runs } = this.#engine;
     const answer = given ?? { type: "reply", value: undefined, follow: null };
     if (answer.type === "error") {
-      this.#answerError(cell, item, answer.error);
+      this.#answerError(done, item, cell, answer.error);
       return;
     }
-    if (item.ask && answer.follow === null)
-      this.#replyTo(done, item, cell, { value: answer.value });
+    if (answer.follow === null) this.#replyTo(done, item, cell, { value: answer.value });
     const { door } = item;
     if (!door || door.want === "nothing") return;
     const after = (call: () => void): void => this.#whenSafe(done, door, call);
@@ -319,7 +322,7 @@ export class TurnRunner {
     const { options } = this.#engine;
     if (door.key && seen.bodyHash !== door.key.bodyHash) {
       const message = "This Idempotency-Key was used with another body.";
-      this.#answerError(cell, item, { code: "KEY_REUSED", message });
+      this.#answerError(cell, item, cell, { code: "KEY_REUSED", message });
       return;
     }
     const done = new TurnDone(cell, item, null);
@@ -333,8 +336,8 @@ export class TurnRunner {
     });
   }
 
-  #answerError(cell: Cell, item: MailItem, error: ErrorData): void {
-    if (item.ask) this.#replyTo(cell, item, cell, { error });
+  #answerError(owner: Participant, item: MailItem, cell: Cell, error: ErrorData): void {
+    this.#replyTo(owner, item, cell, { error });
     if (item.door) this.#engine.admission.refuse(item.door, error);
   }
 

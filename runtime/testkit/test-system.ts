@@ -42,8 +42,11 @@ export interface TestSystemOptions {
   readonly startMs?: number;
   /** Longest time that a commit, a flush, or anything on its way takes, in ms. Default 0. */
   readonly delayMs?: number;
-  /** Reads of the store answer at once (as LMDB's do) or later. Default "later". */
-  readonly reads?: "at once" | "later";
+  /**
+   * Reads of the store answer at once (as LMDB's do), before anything else goes on ("soon"), or later.
+   * Default "later".
+   */
+  readonly reads?: "at once" | "soon" | "later";
   /** Told of each storage write at each stage, before anybody else: the place to make faults. */
   readonly onWrite?: (write: number, stage: WriteStage) => void;
 }
@@ -351,11 +354,14 @@ export class TestSystem {
     const toDoor: WorkerItem[] = [];
     const isAlive = (): boolean => !life.isOver;
     const place: Workplace = { worker, isAlive, clock: schedule.clock(lane, isAlive) };
-    const read = (call: () => void): void => schedule.defer(lane, call);
+    const read =
+      reads === "soon"
+        ? (call: () => void): void => call()
+        : (call: () => void): void => schedule.defer(lane, call);
     const store = this.disk.connect({
       send: (call) => this.#wires.carry(`${worker}>disk`, call),
       receive: (call) => schedule.defer(`disk>${worker}`, () => (isAlive() ? call() : undefined)),
-      ...(reads === "later" ? { read } : {}),
+      ...(reads === "at once" ? {} : { read }),
     });
     const kernel = createKernel({
       worker,

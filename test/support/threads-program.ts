@@ -3,6 +3,8 @@
 
 import { threadId } from "node:worker_threads";
 import { type Attempt, defineActor, defineRun, type RunEnded } from "../../runtime/actor.ts";
+import type { Address } from "../../runtime/address.ts";
+import type { RuntimeError } from "../../runtime/errors.ts";
 import { decode, encode } from "../../runtime/store/codec.ts";
 import type { WorkerHost } from "../../runtime/threads/host.ts";
 import { parties } from "./parties.ts";
@@ -243,6 +245,34 @@ const heavy = defineActor<
   },
 });
 
+/** Takes one of what is left in a counter of its tenant; tells how often. */
+const purse = defineActor<number, { readonly type: "spend" | "spent" }>({
+  kind: "purse",
+  version: 1,
+  initial: () => 0,
+  receive(state, { type }, turn) {
+    turn.reply(state);
+    if (type === "spent") return state;
+    const otherwise = { code: "BALANCE_EXHAUSTED", message: "Nothing is left." } as const;
+    turn.add("purses", -1, { min: 0, otherwise });
+    return state + 1;
+  },
+});
+
+/** Asks purses to spend, all at once, and tells what came of each. */
+const spender = defineRun<{ readonly purses: readonly Address[] }, readonly string[], unknown>({
+  kind: "spender",
+  run: ({ purses }, context) =>
+    Promise.all(
+      purses.map((purse, at) =>
+        context.ask(`ask:${at}`, purse, { type: "spend" }).then(
+          () => "spent",
+          (error: RuntimeError) => error.code,
+        ),
+      ),
+    ),
+});
+
 interface TestPorts {
   archive(key: string): Promise<unknown>;
   double(n: number): Promise<unknown>;
@@ -252,7 +282,7 @@ interface TestPorts {
 export const program: WorkerHost = {
   definitions: [
     ...[counter, relay, desk, writer, parts, hanging, stepper, spinner, patient, asking, flood],
-    ...[heavy, archivist, ...parties],
+    ...[heavy, archivist, purse, spender, ...parties],
   ],
   createPorts: ({ compute, bulk }): TestPorts => ({
     archive: async (key) => {
