@@ -4,6 +4,7 @@
 
 import { RuntimeError, toErrorData } from "../../runtime/errors.ts";
 import { newId } from "../../runtime/id.ts";
+import { LazyAbort } from "../../runtime/shared/lazy-abort.ts";
 import { errorReply } from "./reply.ts";
 import type { HttpRequest, HttpResponse, ServerLimits } from "./server.ts";
 import { Slots, type Slotted } from "./slots.ts";
@@ -177,23 +178,14 @@ function tooLarge(bytesMax: number): RuntimeError {
   });
 }
 
-/** Whether the client is still there; its signal is made only when somebody asks for it. */
-export class Presence {
-  #controller: AbortController | null = null;
-  isGone = false;
-
-  get signal(): AbortSignal {
-    if (this.#controller === null) {
-      this.#controller = new AbortController();
-      if (this.isGone) this.#controller.abort(gone());
-    }
-    return this.#controller.signal;
+/** Whether the client is still there. */
+export class Presence extends LazyAbort {
+  get isGone(): boolean {
+    return this.isAborted;
   }
 
   leave(): void {
-    if (this.isGone) return;
-    this.isGone = true;
-    this.#controller?.abort(gone());
+    if (!this.isAborted) this.abort(gone());
   }
 }
 

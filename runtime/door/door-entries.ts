@@ -1,7 +1,8 @@
 // Everything the door waits for, by number, counted by tenant: one tenant may have half of the door.
 // Numbers rise, and most entries are answered soon: each has a slot by the end of its number, and
-// only one whose slot is taken stands in a Map.
+// only one whose slot is taken stands in a map.
 
+import { ChurnMap } from "../shared/churn-map.ts";
 import { Tally } from "../shared/tally.ts";
 import type { Entry } from "./door-entry.ts";
 
@@ -11,7 +12,7 @@ const SLOTS = 1_024;
 /** The entries of a door. */
 export class DoorEntries {
   readonly #slots = new Array<Entry | null>(SLOTS).fill(null);
-  readonly #others = new Map<number, Entry>();
+  readonly #others = new ChurnMap<number, Entry>();
   readonly #counts = new Tally();
   size = 0;
 

@@ -20,8 +20,17 @@ interface Waiter {
   readonly call: () => void;
 }
 
+/**
+ * Stands for a batch with those who must know later which one it was. The batch itself would keep its
+ * turns, those their messages, and these the batches of their rows: under load all that ever was.
+ */
+export class BatchMark {
+  isRefused = false;
+}
+
 /** A batch. */
 export class CommitBatch {
+  readonly mark = new BatchMark();
   readonly ops: (StoreOp | null)[] = [];
   readonly owners: Participant[] = [];
   /** Index of the last plain write of a key: a later one replaces it. */
@@ -34,7 +43,6 @@ export class CommitBatch {
   waiters: Waiter[] = [];
   bytes = 0;
   isCommitted = false;
-  isRefused = false;
   sentMs = 0;
 
   isEmpty(): boolean {

@@ -8,7 +8,7 @@ import { isStorageTrouble, RuntimeError } from "../errors.ts";
 import { Histogram, SIZE_BOUNDS, TIME_BOUNDS_MS } from "../shared/metrics.ts";
 import { decode } from "../store/codec.ts";
 import type { Committed, Level, Range, Reader, Row, Store, StoreOp } from "../store/store.ts";
-import { CommitBatch, type Saver } from "./commit-batch.ts";
+import { BatchMark, CommitBatch, type Saver } from "./commit-batch.ts";
 
 /** Whoever wrote into a batch: a turn or a run tree. */
 export interface Participant {
@@ -94,7 +94,7 @@ export class Committer implements Reader {
 
   /** Identity of the open batch: a row put and taken under the same one is never written. */
   get current(): object {
-    return this.#open;
+    return this.#open.mark;
   }
 
   /** Adds an operation to the open batch. */
@@ -152,7 +152,7 @@ export class Committer implements Reader {
 
   /** Takes back a plain write of the open batch (an inbox row that was handled at once). */
   takeBack(batch: object, key: string): boolean {
-    return batch === this.#open && this.#open.takeBack(key);
+    return batch === this.#open.mark && this.#open.takeBack(key);
   }
 
   /** Notes that someone took part without writing. */
@@ -220,13 +220,13 @@ export class Committer implements Reader {
 
   /** The batch under way that writes this key and is not committed yet, as given by `current`. */
   batchOf(key: string): object | null {
-    if (this.#open.plain.has(key)) return this.#open;
-    return this.#sent.find((sent) => !sent.isCommitted && sent.plain.has(key)) ?? null;
+    if (this.#open.plain.has(key)) return this.#open.mark;
+    return this.#sent.find((sent) => !sent.isCommitted && sent.plain.has(key))?.mark ?? null;
   }
 
   /** Whether a batch, as given by `current`, was refused: nothing of it is stored. */
   wasRefused(batch: object): boolean {
-    return batch instanceof CommitBatch && batch.isRefused;
+    return batch instanceof BatchMark && batch.isRefused;
   }
 
   /** Resolves when everything written so far, or again, is flushed, or the disk takes nothing. */
@@ -340,14 +340,14 @@ export class Committer implements Reader {
     if (isStorageTrouble(error.code)) this.#pause();
     const participants = new Set<Participant>();
     for (const victim of victims) {
-      victim.isRefused = true;
+      victim.mark.isRefused = true;
       for (const one of victim.participants) participants.add(one);
     }
     this.#options.onRefused({
       error,
       guilty: owners[index] ?? null,
       participants: [...participants],
-      batches: new Set(victims),
+      batches: new Set(victims.map(({ mark }) => mark)),
       repeat: (goesOn) => this.#repeat(victims, goesOn),
     });
     // Entries of runs that took no part wait for the next batch: nobody else would save them.

@@ -4,6 +4,7 @@
 
 import { RuntimeError } from "../errors.ts";
 import type { Engine } from "../kernel/engine.ts";
+import { ChurnMap } from "../shared/churn-map.ts";
 import { decode } from "../store/codec.ts";
 import { keys, prefixRange } from "../store/keys.ts";
 import type { Row } from "../store/store.ts";
@@ -39,11 +40,11 @@ interface Coming {
 /** The activation of one kernel's runs. */
 export class RunActivation {
   readonly #engine: Engine;
-  readonly #trees: Map<string, RunTree>;
+  readonly #trees: ChurnMap<string, RunTree>;
   readonly #arrivals: Arrivals;
-  readonly #coming = new Map<string, Coming>();
+  readonly #coming = new ChurnMap<string, Coming>();
 
-  constructor(engine: Engine, trees: Map<string, RunTree>, arrivals: Arrivals) {
+  constructor(engine: Engine, trees: ChurnMap<string, RunTree>, arrivals: Arrivals) {
     this.#engine = engine;
     this.#trees = trees;
     this.#arrivals = arrivals;

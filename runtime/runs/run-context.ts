@@ -39,7 +39,7 @@ export class Context implements RunContext<Data> {
     return this.#run.deadlineMs;
   }
   get signal(): AbortSignal {
-    return this.#run.controller.signal;
+    return this.#run.abort.signal;
   }
   get ports(): Data {
     return this.#run.tree.engine.options.ports;
@@ -378,11 +378,11 @@ export class Context implements RunContext<Data> {
   /** Rejects when the run is stopped. */
   #cut(): Promise<never> {
     if (this.#cutting !== null) return this.#cutting;
-    const { signal } = this.#run.controller;
+    const { abort } = this.#run;
     // One listener for all waits of the run: each of its own would stay until the run ends.
     this.#cutting = new Promise<never>((_, reject) => {
-      if (signal.aborted) reject(signal.reason);
-      else signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+      if (abort.isAborted) reject(abort.reason);
+      else abort.onAbort(() => reject(abort.reason));
     });
     this.#cutting.catch(() => undefined);
     return this.#cutting;

@@ -4,6 +4,7 @@
 // reminder, a decision, a reply, a control message or a viewer takes it up again; a start does not.
 
 import type { Engine } from "../kernel/engine.ts";
+import type { ChurnMap } from "../shared/churn-map.ts";
 import { encode } from "../store/codec.ts";
 import { keys } from "../store/keys.ts";
 import type { RunTree } from "./run-tree.ts";
@@ -19,12 +20,12 @@ export const WAITING = "run";
 /** The hibernation of one kernel's runs. */
 export class RunHibernation {
   readonly #engine: Engine;
-  readonly #trees: Map<string, RunTree>;
+  readonly #trees: ChurnMap<string, RunTree>;
   /** Called with a tree that leaves memory. */
   readonly #leaving: (tree: RunTree) => void;
   #isPressed = false;
 
-  constructor(engine: Engine, trees: Map<string, RunTree>, leaving: (tree: RunTree) => void) {
+  constructor(engine: Engine, trees: ChurnMap<string, RunTree>, leaving: (tree: RunTree) => void) {
     this.#engine = engine;
     this.#trees = trees;
     this.#leaving = leaving;

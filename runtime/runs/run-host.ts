@@ -12,6 +12,7 @@ import { waitsOf } from "../kernel/kernel-look.ts";
 import type { TurnDraft } from "../kernel/turn.ts";
 import { writeUntilStored } from "../kernel/until-stored.ts";
 import type { Asker, RunControl } from "../message.ts";
+import { ChurnMap } from "../shared/churn-map.ts";
 import type { WaitView } from "../shared/look.ts";
 import { decode, encode } from "../store/codec.ts";
 import { keys } from "../store/keys.ts";
@@ -47,7 +48,7 @@ export interface StartRequest {
 /** The runs of one kernel. */
 export class RunHost {
   readonly #engine: Engine;
-  readonly trees = new Map<string, RunTree>();
+  readonly trees = new ChurnMap<string, RunTree>();
   /** What runs wait for that have left memory since this kernel started: only to be looked at. */
   readonly asleep = new Map<string, readonly WaitView[]>();
   readonly #held: HeldRuns;
@@ -263,7 +264,7 @@ export class RunHost {
   /** Forgets every run of the given shards. */
   forget(isGone: (shard: number) => boolean): void {
     this.viewers.forget(isGone);
-    for (const [id, tree] of [...this.trees]) {
+    for (const [id, tree] of [...this.trees.entries()]) {
       if (!isGone(tree.shard)) continue;
       tree.drop("The run has moved to another worker.");
       this.trees.delete(id);

@@ -128,7 +128,7 @@ export class RunTree implements Saver {
       const error = tooLarge(entry.run, bytes);
       const run = this.runs.get(entry.run);
       // What it wants to do next rests on what cannot be stored.
-      run?.controller.abort(error);
+      run?.abort.abort(error);
       run?.end({ status: "failed", error: toErrorData(error) });
     }
   }
@@ -282,8 +282,7 @@ export class RunTree implements Saver {
     if (this.isDropped) return;
     this.leave();
     for (const run of this.runs.values()) {
-      if (run.isStarted && !run.outcome)
-        run.controller.abort(new RuntimeError("STALE_EPOCH", reason));
+      if (run.isStarted && !run.outcome) run.abort.abort(new RuntimeError("STALE_EPOCH", reason));
     }
   }
 

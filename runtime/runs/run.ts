@@ -4,6 +4,7 @@
 import type { Data, Outcome, RunDefinition } from "../actor.ts";
 import { type Address, addressParts } from "../address.ts";
 import { RuntimeError, toErrorData } from "../errors.ts";
+import { LazyAbort } from "../shared/lazy-abort.ts";
 import type { LogEntry } from "./journal.ts";
 import { storable } from "./large.ts";
 import type { RunTree } from "./run-tree.ts";
@@ -31,7 +32,7 @@ export class Run {
   readonly deadlineMs: number;
   readonly parent: Run | null;
   readonly depth: number;
-  readonly controller = new AbortController();
+  readonly abort = new LazyAbort();
   readonly stored = new Map<string, StoredStep>();
   readonly tries = new Map<string, LogEntry & { readonly type: "try" }>();
   readonly emitted = new Map<string, Data>();
@@ -86,7 +87,7 @@ export class Run {
     if (this.outcome || this.#stopped) return;
     this.#stopped = { status, error };
     for (const child of this.children.values()) child.stop(status, error);
-    this.controller.abort(error);
+    this.abort.abort(error);
     if (!this.isStarted) {
       this.end({ status, error: toErrorData(error) });
       return;

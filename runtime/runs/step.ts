@@ -3,6 +3,7 @@
 
 import { ATTEMPTS_A_LIFE, type Attempt, type StepOptions } from "../actor.ts";
 import { RuntimeError, toErrorData } from "../errors.ts";
+import { LazyAbort } from "../shared/lazy-abort.ts";
 import type { Run } from "./run.ts";
 
 /** A step as its run asked for it. */
@@ -34,9 +35,9 @@ export async function perform<T>(run: Run, plan: StepPlan<T>): Promise<T> {
   }
   if (earlier && repeat === "reconcile" && options.reconcile) {
     const { reconcile } = options;
-    const controller = new AbortController();
-    const { attempt } = attemptOf(run, key, earlier.attempt, controller.signal);
-    const known = await cutAt(run, plan, controller, () => reconcile.call(options, attempt));
+    const abort = new LazyAbort();
+    const { attempt } = attemptOf(run, key, earlier.attempt, abort);
+    const known = await cutAt(run, plan, abort, () => reconcile.call(options, attempt));
     if (known !== undefined) return stored(run, plan, earlier.attempt, known, false);
   }
   const retry = repeat === "safe" ? (options.retry ?? RETRY) : { ...RETRY, times: 0 };
@@ -78,12 +79,12 @@ function backoffMs(
 
 function backoff(run: Run, ms: number): Promise<void> {
   return new Promise((resolve, reject) => {
-    const { signal } = run.controller;
-    const cut = (): void => reject(signal.reason);
-    if (signal.aborted) cut();
-    signal.addEventListener("abort", cut, { once: true });
+    const { abort } = run;
+    const cut = (): void => reject(abort.reason);
+    if (abort.isAborted) cut();
+    abort.onAbort(cut);
     run.tree.after(ms, () => {
-      signal.removeEventListener("abort", cut);
+      abort.off(cut);
       resolve();
     });
   });
@@ -95,9 +96,9 @@ async function once<T>(
   plan: StepPlan<T>,
   number: number,
 ): Promise<{ result: T; streamed: boolean }> {
-  const controller = new AbortController();
-  const { attempt, wrote } = attemptOf(run, plan.key, number, controller.signal);
-  const result = await cutAt(run, plan, controller, () => plan.call(attempt));
+  const abort = new LazyAbort();
+  const { attempt, wrote } = attemptOf(run, plan.key, number, abort);
+  const result = await cutAt(run, plan, abort, () => plan.call(attempt));
   return { result, streamed: wrote() };
 }
 
@@ -108,11 +109,11 @@ async function once<T>(
 async function cutAt<T, R>(
   run: Run,
   plan: StepPlan<T>,
-  controller: AbortController,
+  abort: LazyAbort,
   call: () => Promise<R> | R,
 ): Promise<R> {
-  const { signal } = run.controller;
-  if (signal.aborted) throw signal.reason;
+  const above = run.abort;
+  if (above.isAborted) throw above.reason;
   const given = run.tree.engine.attribution.call(run.address, call);
   // Pure computing is done when it returns.
   if (!(given instanceof Promise)) return await given;
@@ -120,18 +121,18 @@ async function cutAt<T, R>(
   let done = (): void => undefined;
   const cut = new Promise<never>((_, reject) => {
     const end = (reason: unknown): void => {
-      controller.abort(reason);
+      abort.abort(reason);
       reject(reason);
     };
-    const stop = (): void => end(signal.reason);
+    const stop = (): void => end(above.reason);
     const timer = run.tree.after(timeoutMs, () => {
       run.tree.engine.metrics.count("stepTimeouts");
       end(new RuntimeError("DEADLINE", `Step "${plan.key}" took longer than ${timeoutMs} ms.`));
     });
-    signal.addEventListener("abort", stop, { once: true });
+    above.onAbort(stop);
     done = () => {
       timer.cancel();
-      signal.removeEventListener("abort", stop);
+      above.off(stop);
     };
   });
   let result: R;
@@ -148,15 +149,17 @@ function attemptOf(
   run: Run,
   step: string,
   number: number,
-  signal: AbortSignal,
+  abort: LazyAbort,
 ): { attempt: Attempt; wrote: () => boolean } {
   let hasWritten = false;
   const of = { run: run.id, step, attempt: number };
   const attempt: Attempt = {
     number,
-    signal,
+    get signal() {
+      return abort.signal;
+    },
     write(text) {
-      if (signal.aborted || run.outcome || run.tree.isDropped || text === "") return;
+      if (abort.isAborted || run.outcome || run.tree.isDropped || text === "") return;
       hasWritten = true;
       run.tree.write(of, text);
     },

@@ -7,6 +7,7 @@ import { type ErrorData, toErrorData } from "../errors.ts";
 import { type Frame, parseFrameId, rootRunOf } from "../frame.ts";
 import type { Engine } from "../kernel/engine.ts";
 import type { DoorItem } from "../message.ts";
+import { ChurnMap } from "../shared/churn-map.ts";
 import { keys } from "../store/keys.ts";
 import { loadLog } from "./journal.ts";
 import { decodeRun } from "./run-row.ts";
@@ -21,8 +22,8 @@ export class Viewers {
   readonly #engine: Engine;
   readonly #treeOf: (run: string) => RunTree | undefined;
   readonly #isHeld: (run: string) => boolean;
-  readonly #waitingViewers = new Map<string, Viewer[]>();
-  readonly #viewers = new Map<number, { viewer: Viewer; run: string; shard: number }>();
+  readonly #waitingViewers = new ChurnMap<string, Viewer[]>();
+  readonly #viewers = new ChurnMap<number, { viewer: Viewer; run: string; shard: number }>();
   #toFlush: Viewer[] = [];
 
   constructor(
@@ -129,7 +130,7 @@ export class Viewers {
 
   /** Their shards go to another owner: the door follows there from what it was sent last. */
   forget(isGone: (shard: number) => boolean): void {
-    for (const [id, { viewer, shard }] of [...this.#viewers]) {
+    for (const [id, { viewer, shard }] of [...this.#viewers.entries()]) {
       if (!isGone(shard)) continue;
       viewer.flush();
       this.drop(id);

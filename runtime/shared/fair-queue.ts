@@ -3,6 +3,8 @@
 // have, so that one that asks rarely waits for nobody's flood. What no longer wants to wait leaves at
 // once. (run-queue.ts is the order of turns, where each actor is its own key.)
 
+import { ChurnMap } from "./churn-map.ts";
+
 /** How much may wait. */
 export interface FairQueueOptions {
   /** Items in all. */
@@ -20,7 +22,7 @@ export interface Place<T> {
 export class FairQueue<T> {
   readonly #options: FairQueueOptions;
   /** Tenants that wait, and those served in this round. */
-  readonly #tenants = new Map<string, TenantLane<T>>();
+  readonly #tenants = new ChurnMap<string, TenantLane<T>>();
   readonly #fresh = new Ring<TenantLane<T>>();
   readonly #served = new Ring<TenantLane<T>>();
   #size = 0;
@@ -118,13 +120,17 @@ class Ring<T> {
   }
 
   remove(node: Node<T>): void {
-    if (node.next === node) {
+    const { previous, next } = node;
+    if (next === node) {
       this.#first = null;
       return;
     }
-    node.previous.next = node.next;
-    node.next.previous = node.previous;
-    if (this.#first === node) this.#first = node.next;
+    previous.next = next;
+    next.previous = previous;
+    if (this.#first === node) this.#first = next;
+    // One that has left must keep nobody alive who came after it (see churn-map.ts).
+    node.previous = node;
+    node.next = node;
   }
 
   rotate(): void {
@@ -148,7 +154,7 @@ class TenantLane<T> {
   readonly tenant: string;
   size = 0;
   node: Node<TenantLane<T>> | null = null;
-  readonly #keys = new Map<string, KeyLane<T>>();
+  readonly #keys = new ChurnMap<string, KeyLane<T>>();
   readonly #rotation = new Ring<KeyLane<T>>();
 
   constructor(tenant: string) {

@@ -1,6 +1,7 @@
 // What one connection has written and not yet seen committed: its reads look here first. An entry
 // leaves when its commit is acknowledged and the read snapshot has been renewed.
 
+import { ChurnMap } from "../shared/churn-map.ts";
 import { decodeCounter, encode } from "./codec.ts";
 import type { Batch, Range, Row, StoreOp } from "./store.ts";
 
@@ -21,7 +22,7 @@ interface Entry {
 /** Pending writes of one connection over committed rows. */
 export class Overlay {
   readonly #base: Base;
-  readonly #entries = new Map<string, Entry>();
+  readonly #entries = new ChurnMap<string, Entry>();
   /** Keys in order, made when a range asks; undefined after a change of the key set. */
   #sorted: string[] | undefined;
 

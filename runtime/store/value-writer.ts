@@ -51,7 +51,7 @@ let pool = Buffer.allocUnsafeSlow(POOL_BYTES);
 let start = 0;
 let at = 0;
 let texts = 0;
-const places = new Map<string, number>();
+let places = new Map<string, number>();
 const longTexts: string[] = [];
 const longPlaces: number[] = [];
 
@@ -84,7 +84,8 @@ export function writeValue(value: unknown, headBytes: number): Buffer {
 
 function forgetTexts(): void {
   texts = 0;
-  places.clear();
+  // Cleared, its tables would pile up: see churn-map.ts.
+  places = new Map();
   longTexts.length = 0;
   longPlaces.length = 0;
 }

@@ -4,6 +4,7 @@
 
 import type { Piscina } from "piscina";
 import { type ErrorData, fromErrorData, RuntimeError, toErrorData } from "../errors.ts";
+import { ChurnMap } from "../shared/churn-map.ts";
 import { FairSlots } from "../shared/fair-slots.ts";
 import { BatchLane, type BatchLimits } from "./batch-lane.ts";
 import type { ComputeJob, ComputeResult } from "./compute-task.ts";
@@ -243,7 +244,7 @@ export type ComputeAnswer =
 export class ComputeServer {
   readonly #compute: Compute;
   readonly #post: (answer: ComputeAnswer) => void;
-  readonly #running = new Map<number, AbortController>();
+  readonly #running = new ChurnMap<number, AbortController>();
 
   constructor(compute: Compute, post: (answer: ComputeAnswer) => void) {
     this.#compute = compute;
@@ -281,7 +282,7 @@ interface Waiting {
 /** A worker's side. */
 export class ComputeClient implements Compute {
   readonly #post: (call: ComputeCall) => void;
-  readonly #waiting = new Map<number, Waiting>();
+  readonly #waiting = new ChurnMap<number, Waiting>();
   #lastId = 0;
 
   constructor(post: (call: ComputeCall) => void) {
