@@ -230,7 +230,7 @@ export class ActorHost {
       const { taken } = cell;
       const isTakenKept = taken === null || this.#isKept(taken, refused);
       if (waiting === undefined && isTakenKept) {
-        for (const item of kept) cell.mailbox.push(item, item.lane);
+        for (const item of kept) cell.mailbox.push(item, laneOf(cell, item));
         continue;
       }
       // What was being read for is read for again, if it still stands, by the actor that takes this
@@ -287,7 +287,7 @@ export class ActorHost {
       this.#engine.quarantine.turnAway(cell, item);
       return;
     }
-    cell.mailbox.push(item, item.lane);
+    cell.mailbox.push(item, laneOf(cell, item));
     if (cell.status === "cold") this.load(cell);
     else this.order.enqueue(cell);
   }
@@ -360,6 +360,12 @@ export class ActorHost {
       cell.metrics.hibernations += 1;
     }
   }
+}
+
+/** The end of a run overtakes what others have sent, but not what the run itself has. */
+function laneOf({ mailbox }: Cell, item: MailItem): MailItem["lane"] {
+  if (item.endedRun === undefined || mailbox.userSize === 0) return item.lane;
+  return mailbox.some(({ from }) => from === item.from) ? "user" : item.lane;
 }
 
 function endedRunOf(row: InboxRow): string | undefined {

@@ -95,11 +95,10 @@ export class TurnRunner {
     const { cell, item, draft } = done;
     const floor = draft?.floors.find(({ key }) => key === error.details?.["key"]);
     if (error.code !== "CONDITION_FAILED" || !floor) return false;
-    if (item.row && batches.has(item.row.batch)) {
-      // Its sender sends it again: taken in the batch that brings it then too, it could go on for ever.
-      cell.isWary = true;
-      return false;
-    }
+    // Its sender sends it again: taken in the batch that brings it then too, it could go on for ever.
+    const isSentAgain = item.row !== undefined && batches.has(item.row.batch);
+    cell.isWary ||= isSentAgain;
+    if (isSentAgain) return false;
     this.#engine.admission.left(cell, item);
     const settle = (owner: Participant): void => this.#refuse(owner, item, cell, floor.otherwise);
     if (item.row || item.due) writeUntilStored(this.#engine, cell.shard, settle);

@@ -252,7 +252,9 @@ describe("filters", () => {
     const by = rows.retriever();
 
     for (const filter of [{ kind: "far" }, { document_id: "far3" }]) {
-      const found = await search(by, { ...place, query: "", topK: 20, mode: "vector", filter });
+      const settings = { score_threshold: 0 };
+      const asked = { ...place, query: "", topK: 20, settings, filter };
+      const found = await search(by, { ...asked, mode: "vector" });
       expect(found).toHaveLength(20);
       expect(found.every(({ documentId }) => documentId.startsWith("far"))).toBe(true);
     }

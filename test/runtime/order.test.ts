@@ -1,0 +1,78 @@
+// What one sends to another arrives in the order in which it was sent, also when the last of it is the
+// end of a run, which goes before what others have sent.
+
+import { expect, test } from "vitest";
+import { type Data, defineActor, defineRun, type RunEnded } from "../../runtime/actor.ts";
+import { type Address, address } from "../../runtime/address.ts";
+import { TestSystem } from "../../runtime/testkit/test-system.ts";
+
+const TENANT = "tn_1";
+const SEEDS = 40;
+const DESKS = 6;
+const TOLD = 3;
+
+type DeskMessage =
+  | { readonly type: "start" | "said" | "busy" }
+  | { readonly type: "told"; readonly number: number }
+  | RunEnded;
+
+/** Keeps what its run tells it and that it has ended; each message waits for a row to be read. */
+const desk = defineActor<readonly Data[], DeskMessage>({
+  kind: "desk",
+  version: 1,
+  initial: () => [],
+  reads: () => ({ row: { type: "row", table: "rows", id: "x" } }),
+  receive(state, message, turn) {
+    switch (message.type) {
+      case "start":
+        turn.startRun({ kind: "teller", input: turn.self });
+        return state;
+      case "said":
+        turn.reply(state);
+        return state;
+      case "busy":
+        return state;
+      case "told":
+        return [...state, message.number];
+      default:
+        return [...state, "ended"];
+    }
+  },
+});
+
+const teller = defineRun<Address, null, unknown>({
+  kind: "teller",
+  async run(to, context) {
+    const sent = Array.from({ length: TOLD }, (_, number) =>
+      context.send(`tell-${number}`, to, { type: "told", number }),
+    );
+    await Promise.all(sent);
+    return null;
+  },
+});
+
+test.each(["at once", "soon", "later"] as const)(
+  "the end of a run does not overtake what the run has sent before (reads: %s)",
+  async (reads) => {
+    for (let seed = 1; seed <= SEEDS; seed += 1) {
+      const definitions = [desk, teller];
+      const system = new TestSystem({ seed, definitions, workers: 2, delayMs: 2, reads });
+      await system.start();
+      const desks = Array.from({ length: DESKS }, (_, n) =>
+        address({ kind: "desk", tenant: TENANT, root: `d${n}` }),
+      );
+      for (const to of desks) {
+        system.tell(to, { type: "start" });
+        for (let n = 0; n < 5; n += 1) system.tell(to, { type: "busy" });
+      }
+      await system.schedule.advance(1_000);
+
+      const expected = [...Array.from({ length: TOLD }, (_, number) => number), "ended"];
+      for (const to of desks) {
+        const said = system.ask(to, { type: "said" });
+        await system.schedule.advance(100);
+        expect(await said, `seed ${seed}`).toEqual(expected);
+      }
+    }
+  },
+);
