@@ -38,3 +38,12 @@ test("uWebSockets.js is known to one file of the product", () => {
 
   expect(knowing.every((path) => path === "adapters/http/listen.ts")).toBe(true);
 });
+
+test("however the server is started, its heap has the same room", () => {
+  const room = /node (--initial-old-space-size=\d+) /;
+  const start = JSON.parse(textOf("package.json")).scripts.start;
+  const command = textOf("adapters/cli/troupe.js").split("\n", 1)[0]?.concat(" ") ?? "";
+
+  expect(room.exec(start)?.[1]).toMatch(/^--initial-old-space-size=/);
+  expect(room.exec(command)?.[1]).toBe(room.exec(start)?.[1]);
+});

@@ -1,7 +1,7 @@
 // Our server under the bench: started as a user starts it, on a fresh data folder, with everything
 // on (keys, durability `flushed`, metrics, limits), and the support desk made over its own API.
 
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { projectFolder } from "./peers.ts";
@@ -51,7 +51,12 @@ export async function startTroupe(options: TroupeOptions): Promise<Troupe> {
   writeFileSync(file, configText(options));
   const running = await startProcess({
     name: "troupe",
-    args: [...(options.nodeArgs ?? []), join(projectFolder, "adapters/cli/troupe.js"), "start"],
+    args: [
+      ...startFlags(),
+      ...(options.nodeArgs ?? []),
+      join(projectFolder, "adapters/cli/troupe.js"),
+      "start",
+    ],
     core: cores.server,
     env: {
       TROUPE_CONFIG: file,
@@ -82,6 +87,12 @@ export async function startTroupe(options: TroupeOptions): Promise<Troupe> {
       if (options.folder === undefined) rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** What `npm start` tells Node.js. */
+function startFlags(): string[] {
+  const { scripts } = JSON.parse(readFileSync(join(projectFolder, "package.json"), "utf8"));
+  return `${scripts.start}`.split(" ").filter((word) => word.startsWith("--"));
 }
 
 /** Makes a tenant with credit, a key for every service, and the supervisor with three sub-agents. */
