@@ -5,6 +5,7 @@ import type { SubAgent } from "../records/sub-agent.ts";
 import { wordsOf } from "../text/words.ts";
 import type { Decision } from "./decision.ts";
 import { featuresOf } from "./features.ts";
+import { type Features, keptFeaturesOf } from "./kept-features.ts";
 import { type CompiledRouter, routeLimits } from "./router.ts";
 import { listed, shown } from "./wording.ts";
 
@@ -44,21 +45,29 @@ export function inWords(
 const TEXTS_MAX = 300;
 const SIMILARITY_MIN = 0.05;
 
-/** Explains what `key` has in common with a message; empty for a sub-agent that is not active. */
-export function explain(router: CompiledRouter, message: string, key: string): Explanation {
-  const owner = router.active.findIndex((subAgent) => subAgent.sub_agent_key === key);
-  const subAgent = router.active[owner];
-  if (subAgent === undefined) return { keywords: [], words: [], nearest: null };
+/** Says of a sub-agent what it has in common with the message. */
+export type Explainer = (subAgent: { readonly key: string }) => Explanation;
+
+/** Explains a message, which is read once; empty for a sub-agent that is not active. */
+export function explainer(router: CompiledRouter, message: string): Explainer {
   const words = wordsOf(message, routeLimits.words);
-  const hits = router.keywords.find(words).filter((hit) => hit.owner === owner);
-  return {
-    keywords: [...new Set(hits.map(({ keyword }) => keyword))],
-    words: [...new Set(router.semantic.affinity(words).matched[owner] ?? [])],
-    nearest: nearestOf(subAgent, message),
+  const hits = router.keywords.find(words);
+  const { matched } = router.semantic.affinity(words);
+  const asked = vectorOf(message);
+  return ({ key }) => {
+    const owner = router.active.findIndex((subAgent) => subAgent.sub_agent_key === key);
+    const subAgent = router.active[owner];
+    if (subAgent === undefined) return { keywords: [], words: [], nearest: null };
+    const own = hits.filter((hit) => hit.owner === owner);
+    return {
+      keywords: [...new Set(own.map(({ keyword }) => keyword))],
+      words: [...new Set(matched[owner] ?? [])],
+      nearest: nearestOf(subAgent, asked),
+    };
   };
 }
 
-function nearestOf(subAgent: SubAgent, message: string): Explanation["nearest"] {
+function nearestOf(subAgent: SubAgent, asked: Vector): Explanation["nearest"] {
   const { trigger, description } = subAgent;
   const texts = [
     ...(trigger?.examples ?? []),
@@ -66,34 +75,44 @@ function nearestOf(subAgent: SubAgent, message: string): Explanation["nearest"] 
     trigger?.description ?? "",
     description ?? "",
   ].slice(0, TEXTS_MAX);
-  const asked = vectorOf(message);
-  let nearest: Explanation["nearest"] = null;
+  let nearest: string | undefined;
+  let most = SIMILARITY_MIN;
   for (const text of texts) {
-    const similarity = cosine(asked, vectorOf(text));
-    if (similarity > (nearest?.similarity ?? SIMILARITY_MIN)) nearest = { text, similarity };
+    const similarity = cosine(asked, keptFeaturesOf(text));
+    if (similarity <= most) continue;
+    nearest = text;
+    most = similarity;
   }
-  return nearest === null
+  return nearest === undefined
     ? null
-    : { text: nearest.text, similarity: Math.round(nearest.similarity * 1_000) / 1_000 };
+    : { text: nearest, similarity: Math.round(most * 1_000) / 1_000 };
 }
 
-function vectorOf(text: string): Map<number, number> {
+/** The message: weight by feature, and the length of all. */
+interface Vector {
+  readonly weights: ReadonlyMap<number, number>;
+  readonly length: number;
+}
+
+function vectorOf(text: string): Vector {
   const bag = featuresOf(text);
-  const vector = new Map<number, number>();
+  const weights = new Map<number, number>();
+  let squares = 0;
   for (let at = 0; at < bag.count; at += 1) {
-    vector.set(bag.hashes[at] ?? 0, bag.weights[at] ?? 0);
+    const weight = bag.weights[at] ?? 0;
+    weights.set(bag.hashes[at] ?? 0, weight);
+    squares += weight * weight;
   }
-  return vector;
+  return { weights, length: Math.sqrt(squares) };
 }
 
-function cosine(a: ReadonlyMap<number, number>, b: ReadonlyMap<number, number>): number {
+function cosine(asked: Vector, { hashes, weights }: Features): number {
   let dot = 0;
-  let aa = 0;
-  let bb = 0;
-  for (const [feature, weight] of a) {
-    aa += weight * weight;
-    dot += weight * (b.get(feature) ?? 0);
+  let squares = 0;
+  for (let at = 0; at < hashes.length; at += 1) {
+    const weight = weights[at] ?? 0;
+    squares += weight * weight;
+    dot += weight * (asked.weights.get(hashes[at] ?? 0) ?? 0);
   }
-  for (const weight of b.values()) bb += weight * weight;
-  return aa === 0 || bb === 0 ? 0 : dot / Math.sqrt(aa * bb);
+  return dot === 0 ? 0 : dot / (asked.length * Math.sqrt(squares));
 }

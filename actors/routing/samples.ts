@@ -2,7 +2,7 @@
 // text has is one feature of that text: its parts would be pushed alike anyway, and most features
 // are of this kind, so that the matrix that is trained is a third of the size.
 
-import { featuresOf } from "./features.ts";
+import { type Features, keptFeaturesOf } from "./kept-features.ts";
 
 /** A text and whose it is. */
 export interface TrainingText {
@@ -36,26 +36,6 @@ export interface FeatureIndex {
   readonly partAt: Float32Array;
   /** Rarity of a row's feature; its weight in a message is multiplied by it. */
   readonly rarity: Float32Array;
-}
-
-/** Texts whose features are kept by one thread: training again after a small change is the rule. */
-export const featuresKept = 6_000;
-
-interface Features {
-  readonly hashes: Int32Array;
-  readonly weights: Float32Array;
-}
-
-const kept = new Map<string, Features>();
-
-function keptFeaturesOf(text: string): Features {
-  const known = kept.get(text);
-  if (known !== undefined) return known;
-  const { hashes, weights, count } = featuresOf(text);
-  const made = { hashes: hashes.slice(0, count), weights: weights.slice(0, count) };
-  if (kept.size >= featuresKept) kept.clear();
-  kept.set(text, made);
-  return made;
 }
 
 /** Rarity of a feature that `count` of `texts` have. */

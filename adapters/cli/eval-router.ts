@@ -4,7 +4,7 @@
 import type { Agent } from "../../actors/records/agent.ts";
 import type { SubAgent } from "../../actors/records/sub-agent.ts";
 import { compile } from "../../actors/routing/compile.ts";
-import { type Explanation, explain } from "../../actors/routing/explain.ts";
+import { type Explanation, explainer } from "../../actors/routing/explain.ts";
 import { type CompiledRouter, route } from "../../actors/routing/router.ts";
 import { snakeCase } from "../../actors/routing/wording.ts";
 import {
@@ -236,12 +236,12 @@ export function collisionsOf(
     const wanted = first?.label ?? "(nobody)";
     const got = first?.best ?? "";
     const surest = [...group].sort((a, b) => b.score - a.score);
-    const messages = surest.slice(0, collisionLimits.messages).map(({ text, score }) => ({
-      text,
-      score,
-      forGot: explain(router, text, keys.get(got) ?? ""),
-      forWanted: explain(router, text, keys.get(wanted) ?? ""),
-    }));
+    const messages = surest.slice(0, collisionLimits.messages).map(({ text, score }) => {
+      const explain = explainer(router, text);
+      const forGot = explain({ key: keys.get(got) ?? "" });
+      const forWanted = explain({ key: keys.get(wanted) ?? "" });
+      return { text, score, forGot, forWanted };
+    });
     return { wanted, got, count: group.length, messages };
   });
 }

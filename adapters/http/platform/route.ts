@@ -30,12 +30,14 @@ const body = Type.Object(
 /** The route. */
 export function dryRunRoute({ agents, conversations, dryRuns, compute }: Services): Route {
   const routers = new Map<string, CompiledRouter>();
+  let loaded: Awaited<ReturnType<typeof loadRouter>> | undefined;
   const routerOf = async (tenant: string, row: AgentRow): Promise<CompiledRouter> => {
     const key = `${tenant}/${row.agent.agent_key}.${row.version}`;
     const known = routers.get(key);
     if (known !== undefined) return known;
     const rows = await agents.subAgents(tenant, row.agent.agent_key);
-    const { compileAside, asideOf } = await loadRouter();
+    loaded ??= await loadRouter();
+    const { compileAside, asideOf } = loaded;
     const router = await compileAside(
       row.agent,
       rows.map((one) => one.subAgent),
@@ -59,7 +61,8 @@ export function dryRunRoute({ agents, conversations, dryRuns, compute }: Service
       const router = await routerOf(tenant, row);
       const id = asked.conversation_key ?? null;
       const before = id === null ? {} : await previousOf(tenant, row.agent.agent_key, id);
-      const { route, explain, inWords, toRoutingInfo } = await loadRouter();
+      loaded ??= await loadRouter();
+      const { route, explainer, inWords, toRoutingInfo } = loaded;
       const decision = route(router, { message: asked.message, ...before });
       const { agent_key: agent } = row.agent;
       const settled =
@@ -70,7 +73,7 @@ export function dryRunRoute({ agents, conversations, dryRuns, compute }: Service
               context.request.signal,
             )
           : undefined;
-      const why = decision.candidates.map(({ key }) => explain(router, asked.message, key));
+      const why = decision.candidates.map(explainer(router, asked.message));
       return json(200, {
         routing_info: settled?.routing ?? toRoutingInfo(decision),
         doubt: decision.method === "doubt",
@@ -120,9 +123,9 @@ function modelCallOf({ model, usage, charge }: DryRunReply): unknown {
   };
 }
 
-/** Runs route on workers; main needs the router for dry runs only. */
+/** Runs route on workers; main needs the router for dry runs only, and loads it at the first. */
 async function loadRouter() {
-  const [{ route }, { explain, inWords }, { compileAside }, { asideOf }, { toRoutingInfo }] =
+  const [{ route }, { explainer, inWords }, { compileAside }, { asideOf }, { toRoutingInfo }] =
     await Promise.all([
       import("../../../actors/routing/router.ts"),
       import("../../../actors/routing/explain.ts"),
@@ -130,5 +133,5 @@ async function loadRouter() {
       import("../../../actors/routing/aside.ts"),
       import("../../../actors/routing/decision.ts"),
     ]);
-  return { route, explain, inWords, compileAside, asideOf, toRoutingInfo };
+  return { route, explainer, inWords, compileAside, asideOf, toRoutingInfo };
 }
