@@ -5,7 +5,7 @@ import type { ChunkQuery, FoundPassages } from "../actors/knowledge/retrieve.ts"
 import { toErrorData } from "../runtime/errors.ts";
 import { openBulkReader } from "../runtime/store/bulk-reader.ts";
 import type { BatchResults } from "../runtime/threads/batch-lane.ts";
-import { indexFolder } from "./knowledge/merger.ts";
+import { indexFolder } from "./knowledge/index-folder.ts";
 import type { Place } from "./knowledge/rows.ts";
 import { createSearcher, type Searcher } from "./knowledge/searcher.ts";
 import { createSegmentFiles } from "./segment-files.ts";

@@ -10,6 +10,7 @@ import { newId } from "../../runtime/id.ts";
 import { keys } from "../../runtime/store/keys.ts";
 import type { Reader } from "../../runtime/store/store.ts";
 import { type Difference, differenceOf, everything, loadDocument } from "./changes.ts";
+import { removeIndexFolder } from "./index-folder.ts";
 import { isMergeDue, mergeLimits } from "./merge-due.ts";
 import {
   type CollectionHead,
@@ -54,7 +55,7 @@ type Tools = MergeTools & { readonly slices: Slices };
 
 /** @throws CANCELLED when the collection is removed meanwhile, STORE_FULL and what writing files throws. */
 export async function mergeTask(input: MergeInput, tools: MergeTools): Promise<Merged> {
-  const { tenant, collection, folder, isForced } = input;
+  const { tenant, collection, isForced } = input;
   const working = { ...tools, slices: new Slices() };
   const head = headOf(await tools.reader.get(keys.collectionHead(tenant, collection)));
   const stored = await tools.reader.get(keys.segment(tenant, collection));
@@ -62,7 +63,7 @@ export async function mergeTask(input: MergeInput, tools: MergeTools): Promise<M
   const { embedder } = head;
   if (head.isRemoved || embedder === null) return null;
   if (!isForced && !isMergeDue(head, before)) return null;
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await makeFolder(input, tools.reader);
   const builds =
     (await extend(input, working, head, before)) ?? (await begin(input, working, embedder));
   await fill(input, working, head, builds);
@@ -74,6 +75,20 @@ export async function mergeTask(input: MergeInput, tools: MergeTools): Promise<M
     row: { id, generation, nextSlot, embedder, vectors, postings },
     before: before?.id ?? null,
   };
+}
+
+/**
+ * Whoever removes the collection marks it before its folder goes: where no mark is seen once the folder
+ * is there, the folder goes with the removal, else this is what came too late for it.
+ */
+async function makeFolder(place: MergeInput, reader: Reader): Promise<void> {
+  await mkdir(place.folder, { recursive: true, mode: 0o700 });
+  try {
+    await checkThere(reader, place);
+  } catch (error) {
+    await removeIndexFolder(place.folder);
+    throw error;
+  }
 }
 
 /** From the files there are; undefined when they are of no use or have too much in them that is gone. */

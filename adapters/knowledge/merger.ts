@@ -6,8 +6,9 @@ import { join } from "node:path";
 import type { Compute } from "../../actors/ports.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import type { Bulk } from "../../runtime/store/bulk.ts";
-import { keyPart, keys } from "../../runtime/store/keys.ts";
+import { keys } from "../../runtime/store/keys.ts";
 import type { StoreOp } from "../../runtime/store/store.ts";
+import { indexFolder, removeIndexFolder } from "./index-folder.ts";
 import { isMergeDueAt } from "./merge-due.ts";
 import { type Merged, type MergeInput, mergeTaskName } from "./merge-task.ts";
 import { headOf, type Place, segmentBytes, segmentOf } from "./rows.ts";
@@ -28,17 +29,6 @@ export interface Merger {
   removeFiles(place: Place): Promise<void>;
 }
 
-/** Folder of a collection's files below the data folder. */
-export function indexFolder(data: string, { tenant, collection }: Place): string {
-  return join(data, "index", folderPart(tenant), folderPart(collection));
-}
-
-/** Never a name with a meaning, e.g. "..". */
-function folderPart(name: string): string {
-  const part = keyPart(name);
-  return part.startsWith(".") || part === "" ? `_${part}` : part;
-}
-
 /** A merger over one thread's connection. */
 export function createMerger(options: {
   readonly bulk: Bulk;
@@ -47,8 +37,7 @@ export function createMerger(options: {
   readonly data: string;
 }): Merger {
   const { bulk, compute, data } = options;
-  const removeFiles = (place: Place): Promise<void> =>
-    rm(indexFolder(data, place), { recursive: true, force: true });
+  const removeFiles = (place: Place): Promise<void> => removeIndexFolder(indexFolder(data, place));
   return {
     removeFiles,
     isDue: (place) => isMergeDueAt(bulk, place),

@@ -6,8 +6,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { SegmentFiles } from "../../actors/knowledge/segment.ts";
 import type { Embedder, Retriever } from "../../actors/ports.ts";
+import { indexFolder } from "../../adapters/knowledge/index-folder.ts";
 import { type MergeInput, mergeTask } from "../../adapters/knowledge/merge-task.ts";
-import { createMerger, indexFolder, type Merger } from "../../adapters/knowledge/merger.ts";
+import { createMerger, type Merger } from "../../adapters/knowledge/merger.ts";
 import { createRetriever } from "../../adapters/knowledge/retriever.ts";
 import type { Place, PreparedChunk } from "../../adapters/knowledge/rows.ts";
 import type { Searcher } from "../../adapters/knowledge/searcher.ts";
@@ -18,7 +19,7 @@ import { type Bulk, createBulk } from "../../runtime/store/bulk.ts";
 import { openBulkReader } from "../../runtime/store/bulk-reader.ts";
 import { openStore } from "../../runtime/store/lmdb.ts";
 import { startStorage } from "../../runtime/store/storage.ts";
-import type { Store } from "../../runtime/store/store.ts";
+import type { Reader, Store } from "../../runtime/store/store.ts";
 import { seeded } from "../../runtime/testkit/schedule.ts";
 import { clusteredVectors } from "./vectors.ts";
 
@@ -50,7 +51,13 @@ export interface KnowledgeRows {
     readonly elsewhere?: Pick<Searcher, "search">;
   }): Retriever;
   /** A merger whose task works with these. */
-  mergerWith(options: { readonly files?: SegmentFiles; readonly bulk?: Bulk }): Merger;
+  mergerWith(options: {
+    readonly files?: SegmentFiles;
+    readonly bulk?: Bulk;
+    readonly reader?: Reader;
+  }): Merger;
+  /** What merges read by. */
+  readonly reader: Reader;
   close(): Promise<void>;
 }
 
@@ -108,12 +115,11 @@ export async function startKnowledgeRows(folder?: string): Promise<KnowledgeRows
       bulk: using.bulk ?? bulk,
       data: path,
       compute: {
-        run: (_, input) =>
-          mergeTask(input as MergeInput, { reader, files: using.files ?? files, nowMs }),
+        run: (_, input) => mergeTask(input as MergeInput, { reader, files, nowMs, ...using }),
       },
     });
   return {
-    ...{ path, bulk, writer, embedder, connect, mergerWith },
+    ...{ path, bulk, writer, embedder, reader, connect, mergerWith },
     merger: mergerWith({}),
     async put(place, documents) {
       const writes = documents.map(({ id, chunks, metadata = {} }) => ({

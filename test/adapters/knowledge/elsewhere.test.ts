@@ -4,7 +4,7 @@ import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { searchesElsewhere, searchTaskName } from "../../../adapters/knowledge/elsewhere.ts";
-import { indexFolder } from "../../../adapters/knowledge/merger.ts";
+import { indexFolder } from "../../../adapters/knowledge/index-folder.ts";
 import type { Place } from "../../../adapters/knowledge/rows.ts";
 import { type ComputePool, createComputePool } from "../../../runtime/threads/compute.ts";
 import { find } from "../../support/find.ts";

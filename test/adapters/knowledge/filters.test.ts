@@ -7,7 +7,7 @@ import { compileFilter } from "../../../actors/knowledge/filter.ts";
 import type { Passage, Retriever } from "../../../actors/ports.ts";
 import type { Filter } from "../../../actors/records/filter.ts";
 import { IndexCache } from "../../../adapters/knowledge/index-cache.ts";
-import { indexFolder } from "../../../adapters/knowledge/merger.ts";
+import { indexFolder } from "../../../adapters/knowledge/index-folder.ts";
 import { nearLimits } from "../../../adapters/knowledge/near.ts";
 import type { Place } from "../../../adapters/knowledge/rows.ts";
 import { createSegmentFiles } from "../../../adapters/segment-files.ts";

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { indexFolder } from "../../../adapters/knowledge/merger.ts";
+import { indexFolder } from "../../../adapters/knowledge/index-folder.ts";
 import { documentOf, headOf, preparedOf, segmentOf } from "../../../adapters/knowledge/rows.ts";
 
 import { rowsWith, Slices } from "../../../adapters/knowledge/slices.ts";

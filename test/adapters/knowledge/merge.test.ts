@@ -7,12 +7,12 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { SegmentFiles } from "../../../actors/knowledge/segment.ts";
 import type { Passage, Retriever } from "../../../actors/ports.ts";
+import { indexFolder } from "../../../adapters/knowledge/index-folder.ts";
 import { mergeLimits } from "../../../adapters/knowledge/merge-due.ts";
-import { indexFolder } from "../../../adapters/knowledge/merger.ts";
 import { type Place, segmentOf } from "../../../adapters/knowledge/rows.ts";
 import { createSegmentFiles } from "../../../adapters/segment-files.ts";
 import { keys } from "../../../runtime/store/keys.ts";
-import type { StoreOp } from "../../../runtime/store/store.ts";
+import type { Reader, StoreOp } from "../../../runtime/store/store.ts";
 import { find as search } from "../../support/find.ts";
 import {
   documentsOf,
@@ -318,11 +318,34 @@ describe("a merge that dies", () => {
     await rows.writer.removeCollection(place);
     await rows.merger.removeFiles(place);
     await merging;
-    await rows.merger.removeFiles(place);
 
     expect(await segmentAt(place)).toBeUndefined();
     expect(existsSync(indexFolder(rows.path, place))).toBe(false);
     expect(await find(rows.retriever(), place, "q1z")).toEqual([]);
+  }, 30_000);
+
+  test("by a removal that is over before the merge has a folder leaves none", async () => {
+    const place = newPlace();
+    await rows.put(place, some);
+    let isRemoved = false;
+    const reader: Reader = {
+      ...rows.reader,
+      get: async (key) => {
+        const value = await rows.reader.get(key);
+        if (key === keys.segment(place.tenant, place.collection) && !isRemoved) {
+          isRemoved = true;
+          await rows.writer.removeCollection(place);
+          await rows.merger.removeFiles(place);
+        }
+        return value;
+      },
+    };
+
+    const merging = rows.mergerWith({ reader }).merge(place, { isForced: true });
+
+    await expect(merging).rejects.toMatchObject({ code: "CANCELLED" });
+    expect(isRemoved).toBe(true);
+    expect(existsSync(indexFolder(rows.path, place))).toBe(false);
   }, 30_000);
 
   test("two at once: one counts, the other's files go", async () => {

@@ -2,7 +2,7 @@
 // passages gives, in memory, in files and beside them, after documents were replaced.
 
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { indexFolder } from "../../../adapters/knowledge/merger.ts";
+import { indexFolder } from "../../../adapters/knowledge/index-folder.ts";
 import { createSearcher } from "../../../adapters/knowledge/searcher.ts";
 import { createSegmentFiles } from "../../../adapters/segment-files.ts";
 import { find } from "../../support/find.ts";
