@@ -8,6 +8,14 @@ const SENTENCES_MAX = 400;
 const SENTENCE_CHARS_MAX = 700;
 const ruler = /^[-=*_|: ]{3,}$/;
 
+/** What can be quoted of a text. */
+export interface Sentence {
+  readonly text: string;
+  readonly form: "prose" | "row" | "code";
+  /** Of a row: what its table's columns are called. */
+  readonly columns?: string;
+}
+
 /**
  * The content words of a text, reduced to their stems; Chinese and Japanese as pairs of signs.
  * Small words of all known languages are left out.
@@ -30,14 +38,20 @@ const pairsOf = (word: string): string[] => {
   return signs.slice(1).map((sign, at) => `${signs[at]}${sign}`);
 };
 
-// Endings are cut only where a recognisable word is left: "invoices", "invoice" -> "invoic".
+// Endings are cut only where a recognisable word is left: "invoices", "invoice" -> "invoic". Twice, so
+// that a plural meets its singular: "providers", "provider", "provide" -> "provid".
 function stemOf(word: string): string {
+  const once = withoutEnding(word);
+  return once === word ? word.replace(/s$/, "") : withoutEnding(once);
+}
+
+function withoutEnding(word: string): string {
   const stemCharsMin = 4;
   const stem = word.replace(
     /(?:ations?|ungen|ung|ings?|edly|ed|ies|es|s|en|er|e|n|y|а|ы|и|у)$/u,
     "",
   );
-  return stem.length >= stemCharsMin ? stem : word.replace(/s$/, "");
+  return stem.length >= stemCharsMin ? stem : word;
 }
 
 /**
@@ -45,20 +59,25 @@ function stemOf(word: string): string {
  * together; headings, tables' heads and rulers are left out (a heading names its sentences' subject,
  * it is no answer).
  */
-export function sentencesOf(text: string): string[] {
-  const sentences: string[] = [];
+export function sentencesOf(text: string): readonly Sentence[] {
+  const sentences: Sentence[] = [];
   let paragraph = "";
+  let columns = "";
   let code: string[] | undefined;
   const flush = () => {
-    if (paragraph !== "") sentences.push(...split(paragraph));
+    for (const sentence of split(paragraph)) sentences.push({ text: cut(sentence), form: "prose" });
     paragraph = "";
+  };
+  const endCode = () => {
+    if (!code || code.length === 0) return;
+    sentences.push({ text: `\`\`\`\n${cut(code.join("\n"))}\n\`\`\``, form: "code" });
   };
   const lines = text.split(/\r?\n/);
   for (const [at, line] of lines.entries()) {
     const trimmed = line.trim();
     if (trimmed.startsWith("```")) {
       flush();
-      if (code && code.length > 0) sentences.push(`\`\`\`\n${code.join("\n")}\n\`\`\``);
+      endCode();
       code = code ? undefined : [];
     } else if (code) {
       code.push(line);
@@ -66,8 +85,9 @@ export function sentencesOf(text: string): string[] {
       flush();
     } else if (trimmed.startsWith("|")) {
       flush();
-      const isHead = ruler.test(lines[at + 1]?.trim() ?? "");
-      if (!isHead) sentences.push(trimmed.replace(/^\|\s*|\s*\|$/g, ""));
+      const cells = trimmed.replace(/^\|\s*|\s*\|$/g, "");
+      if (ruler.test(lines[at + 1]?.trim() ?? "")) columns = cells;
+      else sentences.push({ text: cut(cells), form: "row", columns });
     } else {
       const item = trimmed.replace(/^(?:[-*+•]|\d{1,3}[.)])\s+/, "");
       if (item !== trimmed) flush();
@@ -76,9 +96,11 @@ export function sentencesOf(text: string): string[] {
     if (sentences.length >= SENTENCES_MAX) break;
   }
   flush();
-  if (code && code.length > 0) sentences.push(`\`\`\`\n${code.join("\n")}\n\`\`\``);
-  return sentences.slice(0, SENTENCES_MAX).map((sentence) => sentence.slice(0, SENTENCE_CHARS_MAX));
+  endCode();
+  return sentences.slice(0, SENTENCES_MAX);
 }
+
+const cut = (text: string): string => text.slice(0, SENTENCE_CHARS_MAX);
 
 // A dot ends a sentence when a space and something that may begin one follow; not after a single
 // letter or a usual abbreviation.

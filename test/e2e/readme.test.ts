@@ -53,6 +53,37 @@ test("the first curl streams an answer from the pages", async () => {
   expect(stream.trimEnd().endsWith("data: [DONE]")).toBe(true);
 });
 
+test.each([
+  // Two pages say it; either may come first.
+  [
+    "How do I set a provider?",
+    /^[^|]{0,80}\bset (`OPENAI_API_KEY`|one of these)[^|]* start again/i,
+  ],
+  ["How do I start the server?", /^This one runs the server:\n\n```\nnpm start\n```/],
+  ["What happens when a worker dies?", /^When a worker thread dies, /],
+  ["Which port does it listen on?", /^`port` \| `TROUPE_PORT` \| 8080 \|/],
+  ["What is the default of steps_max?", /^`steps_max` \| 1000 \|/],
+])(
+  "what answers a newcomer's question comes first, a row only where it does: %s",
+  async (question, first) => {
+    const [script = ""] = await blocksBelow("Ask with curl");
+
+    const whole = await paste(
+      script
+        .replace("How do I set a provider?", question)
+        .replace('"stream": true', '"stream": false'),
+    );
+
+    const { response, sources } = JSON.parse(whole).data;
+    expect(response).toMatch(first);
+    // The passage that comes first is the one that its mark names.
+    const [, mark = ""] = /\[(\d+)\]/.exec(response) ?? [];
+    expect(sources[Number(mark) - 1].text.replace(/\s+/g, " ")).toContain(
+      response.split("\n")[0].slice(0, 40),
+    );
+  },
+);
+
 test("the commands for an agent of one's own give an agent that answers from its document", async () => {
   const [agent = "", , key = ""] = await blocksBelow("Make an agent of your own");
 

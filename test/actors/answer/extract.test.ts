@@ -201,3 +201,98 @@ test("the sentence that begins with what was asked about comes before others tha
 
   expect(text).toBe("Acme is a shop for anvils. [1]");
 });
+
+const settings = [
+  "| setting | default | |",
+  "|---|---|---|",
+  "| `name` |  | Name under which an agent asks for the printer. |",
+  "| `kind` | local | `local` prints here, `remote` asks a printer with `/print`. |",
+  "| `pages_max` | 40 | Longest job, in pages. |",
+].join("\n");
+
+test("prose that covers a question better comes before the rows of the passage above it", () => {
+  const guide = { ...passage("Connect the cable and switch it on.", 1), headings: ["The printer"] };
+
+  const { text, cited } = extractAnswer({
+    ...grounded("How do I connect a printer?"),
+    passages: [passage(settings, 0), guide, passage("A connected lamp glows. It connects.", 2)],
+  });
+
+  expect(text).toMatch(/^Connect the cable and switch it on\. \[2\]/);
+  expect(text).not.toContain("|");
+  expect(cited[0]).toBe(2);
+});
+
+test("within one passage too, prose that answers comes before a row with the same words", () => {
+  const page = `${settings}\n\nA remote printer asks for a password.`;
+
+  const { text } = extractAnswer(grounded("What does a remote printer ask for?", [page]));
+
+  expect(text).toBe("A remote printer asks for a password. [1]");
+});
+
+test.each(["What is the default of pages_max?", "What does pages_max do?", "How many pages max?"])(
+  "a row is the answer to a question about what stands in its first cell: %s",
+  (question) => {
+    const guide = "Pages come out in order, a minute gives max forty.";
+
+    const { text } = extractAnswer(grounded(question, [settings, guide]));
+
+    expect(text).toMatch(/^`pages_max` \| 40 \| Longest job, in pages\. \[1\]/);
+  },
+);
+
+test("a row is known by its columns too, also where its table began in the chunk before", () => {
+  const prices = passage("| part | price |\n|---|---|\n| tray | 12 EUR |", 0);
+  const rows = passage("| tray | upper |\n| lamp | on |", 1);
+
+  const { text } = extractAnswer({
+    ...grounded("What is the default tray?"),
+    passages: [prices, { ...rows, context: "| setting | default |" }],
+  });
+
+  expect(text).toMatch(/^tray \| upper \[2\]/);
+});
+
+test("what is announced counts for the sentence that announces it", () => {
+  const trouble = "The server does not come up because its port is in use. Start another one.";
+  const start = "## Starting\n\nThis runs the server:\n\n```sh\nacme start\n```\n";
+
+  const { text } = extractAnswer(grounded("How do I start the server?", [trouble, start]));
+
+  expect(text).toMatch(/^This runs the server:\n\n```\nacme start\n```\n\n\[2\]/);
+});
+
+test("code that only shares a word with the question does not come before a sentence on it", () => {
+  const code = "```js\nlist.add(counter);\nlist.add(timer);\n```";
+  const guide = "A document is uploaded in the browser.";
+
+  const { text } = extractAnswer(grounded("How do I add a document?", [code, guide]));
+
+  expect(text).toBe("A document is uploaded in the browser. [2]");
+});
+
+test("a plural of the question is found in the singular", () => {
+  const { text } = extractAnswer(
+    grounded("Which providers are there?", ["Every provider has a name. Names are short."]),
+  );
+
+  expect(text).toBe("Every provider has a name. [1]");
+});
+
+test("a sentence that begins with an article and the one thing asked about says what it is", () => {
+  const page = "Anything thrown in a turn is a fault. A turn is a transaction.";
+
+  const { text } = extractAnswer(grounded("What is a turn?", [page]));
+
+  expect(text).toBe("A turn is a transaction. [1]");
+});
+
+test("a long block of code is cut inside its fences", () => {
+  const page = `Run this to start:\n\n\`\`\`sh\n${"start one\n".repeat(200)}\`\`\`\n`;
+
+  const { text } = extractAnswer(grounded("How do I start?", [page]));
+
+  expect(text).toMatch(/\n```\n\n\[1\]$/);
+  expect(text.length).toBeLessThan(1_000);
+});
