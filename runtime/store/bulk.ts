@@ -5,7 +5,11 @@ import { RuntimeError } from "../errors.ts";
 import { isFollowUp } from "./connection.ts";
 import type { Committed, Level, Reader, Store, StoreOp } from "./store.ts";
 
-/** Reads of snapshots, and commits of rows that belong together. */
+/**
+ * Reads of what is committed, and commits of rows that belong together. A write that another thread's
+ * may still overtake is not read before its commit: what is remembered of a generation of rows, or
+ * decided from it, would else rest on one that never was.
+ */
 export interface Bulk extends Reader {
   /**
    * Resolves when every thread sees the rows and they survive the death of the process, or power
@@ -21,8 +25,8 @@ const RESENDS_MAX = 100;
 /** `start` resolves when the environment has its storage thread; it is called with each commit. */
 export function createBulk(store: Store, start: () => Promise<void>): Bulk {
   return {
-    get: (key) => store.get(key),
-    range: (range) => store.range(range),
+    get: (key) => store.committed.get(key),
+    range: (range) => store.committed.range(range),
     async commit(ops, level) {
       await start();
       for (let resends = 0; ; resends += 1) {

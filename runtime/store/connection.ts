@@ -77,6 +77,11 @@ export class Connection {
     return this.#overlay.range(range);
   }
 
+  /** What is committed, by whomever. */
+  get committed(): Base {
+    return this.#link.base;
+  }
+
   /** Whether everything sent has been answered for good. */
   get isIdle(): boolean {
     return this.#uncommitted.length === 0 && this.#unflushed.length === 0;

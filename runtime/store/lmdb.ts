@@ -7,7 +7,7 @@ import { open, type RootDatabase } from "lmdb";
 import { RuntimeError } from "../errors.ts";
 import { type Answer, Connection, type Link, type Sent } from "./connection.ts";
 import { pack } from "./packing.ts";
-import type { Batch, Commit, Environment, Range, Row, Store } from "./store.ts";
+import type { Batch, Commit, Environment, Range, Reader, Row, Store } from "./store.ts";
 
 /** Where the rows are and who writes them. */
 export interface StoreOptions {
@@ -88,6 +88,10 @@ class LmdbStore implements Store {
 
   range(range: Range): readonly Row[] {
     return this.#connection.range(range);
+  }
+
+  get committed(): Reader {
+    return this.#connection.committed;
   }
 
   commit(batch: Batch): Commit {

@@ -7,7 +7,7 @@ import { RuntimeError } from "../errors.ts";
 import { type Answer, Connection, type Sent } from "./connection.ts";
 import { judge, type Write } from "./judge.ts";
 import { type Base, lowerBound } from "./overlay.ts";
-import type { Batch, Commit, Range, Row, Store } from "./store.ts";
+import type { Batch, Commit, Range, Reader, Row, Store } from "./store.ts";
 
 /** What a crash destroys: `process` keeps what was committed, `power` only what was flushed. */
 export type Crash = "process" | "power";
@@ -347,12 +347,18 @@ const AT_ONCE: DiskWire = {
 
 /** A connection to a disk in memory. */
 export class MemoryStore implements Store {
+  readonly committed: Reader;
   readonly #client: Client;
   readonly #defer: (call: () => void) => void;
 
   constructor(client: Client, defer: (call: () => void) => void) {
     this.#client = client;
     this.#defer = defer;
+    const { committed } = client.connection;
+    this.committed = {
+      get: (key) => this.#read(() => committed.get(key)),
+      range: (range) => this.#read(() => committed.range(range)),
+    };
   }
 
   get(key: string): Uint8Array | undefined | Promise<Uint8Array | undefined> {

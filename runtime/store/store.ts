@@ -75,6 +75,8 @@ export interface Reader {
  * (an overlay until they are committed) and everything committed by others.
  */
 export interface Store extends Reader {
+  /** Reads without this connection's pending writes: what nothing takes back any more. */
+  readonly committed: Reader;
   /** Sends a batch to the storage thread. Batches of one connection commit in the order sent. */
   commit(batch: Batch): Commit;
   /**

@@ -65,6 +65,7 @@ async function start(): Promise<{ one: OneKernel; batches: number[] }> {
   one = await startOneKernel({
     definitions: [desk, work],
     wrapStore: (store) => ({
+      committed: store.committed,
       get: (key) => store.get(key),
       range: (range) => store.range(range),
       commit: (batch) => {

@@ -40,10 +40,14 @@ export function conformance(subject: () => Promise<Subject>): void {
     const [own, other] = [connect(), connect()];
 
     const commit = own.commit({ ops: [put("a", 1), put("b", 2), remove("b")] });
+    const committed = own.committed.get("a");
+    const range = own.committed.range({ from: "a", to: "c", limit: 9 });
     const before = [await read(own, "a"), await read(own, "b")];
     await commit.committed;
 
     expect(before).toEqual([1, undefined]);
+    expect([await committed, await range]).toEqual([undefined, []]);
+    expect(decode((await own.committed.get("a")) ?? encode(null))).toBe(1);
     expect([await read(own, "a"), await read(other, "a"), await read(other, "b")]).toEqual([
       1,
       1,

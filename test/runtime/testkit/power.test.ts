@@ -45,6 +45,7 @@ class ClonedStore {
 
   constructor(inner: Store, clone: () => void) {
     this.store = {
+      committed: inner.committed,
       get: (key) => inner.get(key),
       range: (range) => inner.range(range),
       reset: () => inner.reset(),
