@@ -133,12 +133,12 @@ function relevanceMost({ word, near }: Candidate, { mode, floor }: ChunkQuery): 
   return relevanceOf(word?.coverage ?? 0, near?.similarity ?? 1, mode, floor);
 }
 
-/** A candidate as a passage, whatever its relevance. */
-export function passageOf(
+/** A candidate as a passage, whatever its relevance. @param shared tells words of the question. */
+function passageOf(
   candidate: Candidate,
   chunk: IndexedChunk,
   query: ChunkQuery,
-  collection: string,
+  { collection, shared }: Told,
 ): Passage {
   const { word, near, fused } = candidate;
   const { mode, weights, floor = 0 } = query;
@@ -146,7 +146,7 @@ export function passageOf(
     mode === "lexical" ? null : (near?.similarity ?? dot(chunk.vector, query.vector));
   const coverage = word?.coverage ?? 0;
   const { documentId, documentTitle, chunkId, text, headings, span, metadata } = chunk;
-  const terms = query.explain ? { terms: sharedWords(query.query, searchText(chunk)) } : {};
+  const terms = shared === undefined ? {} : { terms: shared(searchText(chunk)) };
   // Named one by one: what is left of a chunk without its vector takes as long as reading ten rows.
   return {
     documentId,
@@ -178,6 +178,13 @@ export function passageOf(
   };
 }
 
+/** What passages tell beside what was found. */
+interface Told {
+  readonly collection: string;
+  /** Words of the question that a text has, when an explanation was asked for. */
+  readonly shared: ((text: string) => readonly string[]) | undefined;
+}
+
 /** What a search of an index gives: at most `topK` passages, best first. */
 export interface FoundPassages {
   readonly passages: readonly Passage[];
@@ -203,6 +210,7 @@ export async function choose(
   const passages: Passage[] = [];
   const vectors: Float32Array[] = [];
   const wanted = pickedOf(topK);
+  const told = { collection, shared: query.explain ? sharedWords(query.query) : undefined };
   let best: number | null = null;
   for (let at = 0; passages.length < wanted && at < candidates.length; ) {
     const next: Candidate[] = [];
@@ -217,7 +225,7 @@ export async function choose(
     for (const [place, candidate] of next.entries()) {
       const chunk = chunks[place];
       if (chunk === undefined) continue;
-      const passage = passageOf(candidate, chunk, query, collection);
+      const passage = passageOf(candidate, chunk, query, told);
       best = Math.max(best ?? 0, passage.relevance);
       if (passage.relevance < threshold.each) continue;
       passages.push(passage);

@@ -46,6 +46,16 @@ export function queryTermsOf(question: string): string[] {
 
 /** Terms of a text as they are indexed; stop words left out unless there is nothing else. */
 export function termsOf(text: string, wordsMax: number, isLeftOut = isNothing): string[] {
+  const { terms, stops } = gather(text, wordsMax, isLeftOut);
+  return terms.length > 0 ? terms : stops;
+}
+
+/** Terms, and stop words apart. */
+function gather(
+  text: string,
+  wordsMax: number,
+  isLeftOut: (word: string) => boolean,
+): { readonly terms: string[]; readonly stops: string[] } {
   const words = wordsOf(text, wordsMax);
   const terms: string[] = [];
   const stops: string[] = [];
@@ -65,7 +75,7 @@ export function termsOf(text: string, wordsMax: number, isLeftOut = isNothing): 
     }
     if (CHARACTER.test(word)) terms.push(`${word}-`);
   }
-  return terms.length > 0 ? terms : stops;
+  return { terms, stops };
 }
 
 const isNothing = (_: string): boolean => false;
@@ -98,16 +108,41 @@ export function countsOf(terms: readonly string[]): Map<string, number> {
   return counts;
 }
 
-/** Words of a question under which a text is found, as they stand in the question, each once. */
-export function sharedWords(question: string, text: string): readonly string[] {
-  const there = new Set(termsOf(text, lexicalLimits.textWords));
+/** Tells the words of a question under which a text is found, as they stand in it, each once. */
+export function sharedWords(question: string): (text: string) => readonly string[] {
   const words = wordsOf(question, lexicalLimits.queryWords);
   const shown = words.map(({ text: word, dense }, at) => {
     const next = words[at + 1];
     return dense && next?.dense === true ? word + next.text : word;
   });
-  return [...new Set(shown)].filter((word) => isFoundBy(termsOf(word, 2), there));
+  const asked = [...new Set(shown)].map((word) => ({ word, terms: termsOf(word, 2) }));
+  const wanted = new Set(asked.flatMap(({ terms }) => terms));
+  // Most words of a text begin otherwise: they are not stemmed.
+  const starts = new Set([...wanted].map(startOf));
+  return (text) => {
+    let hasOthers = false;
+    const { terms, stops } = gather(text, lexicalLimits.textWords, (word) => {
+      if (!isLatin(word) || starts.has(startOf(word))) return false;
+      hasOthers ||= !isStopWord(word);
+      return true;
+    });
+    const all = terms.length > 0 || hasOthers ? terms : stops;
+    const there = new Set(all.filter((term) => wanted.has(term)));
+    return asked.filter((one) => isFoundBy(one.terms, there)).map(({ word }) => word);
+  };
 }
+
+/** By its first letter. Stemming leaves such a word its first two characters. */
+function isLatin(word: string): boolean {
+  const first = word.charCodeAt(0);
+  return first >= A && first <= Z;
+}
+
+const A = 97;
+const Z = 122;
+const CODES = 65_536;
+/** Its first two characters as one number. */
+const startOf = (word: string): number => word.charCodeAt(0) * CODES + word.charCodeAt(1);
 
 /** By a whole term, or by most of its parts. */
 function isFoundBy(terms: readonly string[], there: ReadonlySet<string>): boolean {

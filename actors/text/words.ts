@@ -48,7 +48,11 @@ export function wordsOf(text: string, limit: number): Word[] {
   const normal = normalise(text.length > wordsCharsMax ? text.slice(0, wordsCharsMax) : text);
   const found: Word[] = [];
   const isAscii = !NOT_ASCII.test(normal);
-  for (const [word] of normal.matchAll(isAscii ? ASCII_WORDS : WORDS)) {
+  // An iterator of matches takes twice as long.
+  const pattern = isAscii ? ASCII_WORDS : WORDS;
+  pattern.lastIndex = 0;
+  for (let match = pattern.exec(normal); match !== null; match = pattern.exec(normal)) {
+    const [word] = match;
     found.push({ text: word, dense: isAscii ? word === "$" : IS_DENSE.test(word) });
     if (found.length >= limit) break;
   }

@@ -9,7 +9,9 @@ import { choose, rank, ranking } from "../../../actors/knowledge/retrieve.ts";
 import { isPart, sharedWords, termsOf } from "../../../actors/knowledge/terms.ts";
 import { tuningOf } from "../../../actors/knowledge/tuning.ts";
 import type { Passage } from "../../../actors/ports.ts";
+import { wordsOf } from "../../../actors/text/words.ts";
 import { createBuiltinEmbedder } from "../../../adapters/embed/builtin.ts";
+import { seeded } from "../../../runtime/testkit/schedule.ts";
 import { arabic, korean, thai } from "../../support/languages/arabic-korean-thai.ts";
 import { chinese } from "../../support/languages/chinese.ts";
 import { japanese } from "../../support/languages/japanese.ts";
@@ -155,8 +157,41 @@ describe("terms", () => {
   });
 
   test("an explanation names words that are there, not such as have a run in common", () => {
-    expect(sharedWords("билета картофель", "Возврат билетов картой")).toEqual(["билета"]);
-    expect(sharedWords("退款", "申请退款")).toEqual(["退款"]);
-    expect(sharedWords("退款", "退休")).toEqual([]);
+    expect(sharedWords("билета картофель")("Возврат билетов картой")).toEqual(["билета"]);
+    expect(sharedWords("退款")("申请退款")).toEqual(["退款"]);
+    expect(sharedWords("退款")("退休")).toEqual([]);
+  });
+
+  test("an explanation names the same words as if all of a text had been stemmed", () => {
+    const random = seeded(3);
+    const some =
+      "the of is news asses flies ties tied cards carding retries über études straße 5gb c++ $ VPN接続 退款 билета возврат كتاب ร้าน running";
+    const words = some.split(" ");
+    const text = (most: number): string =>
+      Array.from({ length: 1 + Math.floor(random() * most) }, () => {
+        return words[Math.floor(random() * words.length)] ?? "";
+      }).join(" ");
+    let named = 0;
+    for (let at = 0; at < 3_000; at += 1) {
+      const [question, answer] = [text(3), text(5)];
+      const there = new Set(termsOf(answer, 100));
+      // A word of the question is there with a whole term of its own, or with most of its parts.
+      const isThere = (word: string): boolean => {
+        const terms = termsOf(word, 2);
+        const parts = terms.filter(isPart);
+        const has = (term: string): boolean => there.has(term);
+        return (
+          terms.some((term) => !isPart(term) && has(term)) ||
+          parts.filter(has).length > parts.length / 2
+        );
+      };
+      const shared = sharedWords(question)(answer);
+      for (const word of shared) expect(isThere(word)).toBe(true);
+      for (const { text: word, dense } of wordsOf(question, 100)) {
+        if (!dense && isThere(word)) expect(shared).toContain(word);
+      }
+      named += shared.length;
+    }
+    expect(named).toBeGreaterThan(500);
   });
 });
