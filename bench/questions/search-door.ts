@@ -18,15 +18,20 @@ const kinds = [
   ["doorFilter50", "hybrid searches with a filter that wants 50 of 100 documents"],
 ] as const;
 
-/** Rows of the question about searches. */
+/** Makes a folder that `doorRows` are measured in. */
+export const fillDoor = (folder: string, chunks: number): Promise<Measured> =>
+  measure("search-door-fill-main", [folder, chunks]);
+
+/** Rows of the question about searches. @param folder as `fillDoor` made it. */
 export async function doorRows(
+  folder: string,
   chunks: number,
   { rounds, isQuick }: { readonly rounds: number; readonly isQuick: boolean },
 ): Promise<readonly Row[]> {
   const all: Measured[] = [];
   const seconds = isQuick ? SECONDS_QUICK : SECONDS;
   for (let at = 0; at < Math.min(rounds, ROUNDS_MOST); at += 1) {
-    all.push(await measure("search-door-main", [chunks, seconds]));
+    all.push(await measure("search-door-main", [folder, chunks, seconds]));
   }
   const shown = (name: string, digits = 1): string => median(each(all, name)).toFixed(digits);
   const ms = (name: string): string => (median(each(all, name)) / 1_000).toFixed(1);

@@ -1,17 +1,17 @@
 // The index of one large collection measured in one process: what is added each second by a merge
 // and by the bare library, and how fast a thread searches, by itself and by the bare library.
-// Arguments: chunks, dimension, queries. Prints figures: rates per second of CPU, times in us of wall,
+// Arguments: what ("fill" a folder, its "adds" by the bare library, "search" it), folder, chunks,
+// dimension, queries. Prints figures: rates per second of CPU, times in us of wall,
 // memory in MiB.
 
-import { mkdtempSync, rmSync } from "node:fs";
-import { availableParallelism, tmpdir } from "node:os";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import type { Embedder, Retriever } from "../../actors/ports.ts";
 import { indexFolder } from "../../adapters/knowledge/index-folder.ts";
 import { mergeTask } from "../../adapters/knowledge/merge-task.ts";
 import { createRetriever } from "../../adapters/knowledge/retriever.ts";
-import { type SegmentRow, segmentBytes } from "../../adapters/knowledge/rows.ts";
+import { type SegmentRow, segmentBytes, segmentOf } from "../../adapters/knowledge/rows.ts";
 import { createSearcher, type Searcher } from "../../adapters/knowledge/searcher.ts";
 import { createKnowledgeWriter } from "../../adapters/knowledge/writer.ts";
 import type { SearchWork } from "../../adapters/search-tasks.ts";
@@ -25,8 +25,7 @@ import { seeded } from "../../runtime/testkit/schedule.ts";
 import { createComputePool } from "../../runtime/threads/compute.ts";
 import { clusteredVectors, nearest, unit } from "../../test/support/vectors.ts";
 
-const [chunksGiven = "100000", dimensionGiven = "384", queriesGiven = "1000"] =
-  process.argv.slice(2);
+const [what, path = "", chunksGiven, dimensionGiven, queriesGiven] = process.argv.slice(2);
 const chunkCount = Number(chunksGiven);
 const dimension = Number(dimensionGiven);
 const queryCount = Number(queriesGiven);
@@ -37,7 +36,6 @@ const RECALL_QUERIES = 50;
 const VOCABULARY = 20_000;
 const MIB = 1_048_576;
 
-const path = mkdtempSync(join(tmpdir(), "bench-index-"));
 const place = { tenant: "tn_1", collection: "cl_1" };
 const random = seeded(5);
 const all = clusteredVectors(chunkCount + queryCount, dimension);
@@ -59,16 +57,25 @@ const store = openStore({ path, environment: "bulk", port: storage.connect("bulk
 const bulk = createBulk(store, async () => undefined);
 const figures: Record<string, number> = {};
 
-await write();
-const segment = await merge();
-await rawAdds();
-const retriever = await open();
-await measureNearest();
-await measureSearch(retriever);
-await measureLane();
+if (what === "fill") {
+  await write();
+  await merge();
+} else if (what === "adds") {
+  await rawAdds();
+} else {
+  const stored = await bulk.get(keys.segment(place.tenant, place.collection));
+  if (stored === undefined) throw new Error("The folder was not filled.");
+  const segment = segmentOf(stored);
+  figures["vectorMib"] = segment.vectors.bytes / MIB;
+  figures["postingsMib"] = segment.postings.bytes / MIB;
+  figures["expansion"] = segment.vectors.expansion;
+  const retriever = await open();
+  await measureNearest(segment);
+  await measureSearch(retriever);
+  await measureLane();
+}
 await store.close();
 await storage.close();
-rmSync(path, { recursive: true, force: true });
 console.log(JSON.stringify(figures));
 process.exit(0);
 
@@ -89,7 +96,7 @@ async function write(): Promise<void> {
   figures["writes"] = perSecond(chunkCount, beganMs);
 }
 
-async function merge(): Promise<SegmentRow> {
+async function merge(): Promise<void> {
   const folder = indexFolder(path, place);
   const input = { ...place, data: path, folder, isForced: true };
   const tools = { reader: openBulkReader(path), files: createSegmentFiles(), nowMs: Date.now };
@@ -99,10 +106,6 @@ async function merge(): Promise<SegmentRow> {
   if (merged === null) throw new Error("There was nothing to merge.");
   const key = keys.segment(place.tenant, place.collection);
   await bulk.commit([{ op: "put", key, value: segmentBytes(merged.row) }]);
-  figures["vectorMib"] = merged.row.vectors.bytes / MIB;
-  figures["postingsMib"] = merged.row.postings.bytes / MIB;
-  figures["expansion"] = merged.row.vectors.expansion;
-  return merged.row;
 }
 
 /** @param expansion candidates of a search: as many as our file says. */
@@ -200,7 +203,7 @@ function idOf(at: number): string {
  * Ids and similarities of the ten nearest, by a thread's index and by the bare library over the same
  * file: in turns, of other questions each, so that neither finds the other's pages in the cache.
  */
-async function measureNearest(): Promise<void> {
+async function measureNearest(segment: SegmentRow): Promise<void> {
   const index = await emptyIndex(segment.vectors.expansion);
   index.view(join(indexFolder(path, place), segment.vectors.name));
   const searcher = createSearcher({

@@ -24,6 +24,9 @@ import { seeded } from "../../runtime/testkit/schedule.ts";
 import { createComputePool } from "../../runtime/threads/compute.ts";
 import { startProduct } from "../../test/support/product.ts";
 import { writeSmallModel } from "../../test/support/small-model.ts";
+import { endWithTheBench } from "./program-end.ts";
+
+endWithTheBench();
 
 const [kind = "builtin", countGiven = "400"] = process.argv.slice(2);
 const count = Number(countGiven);

@@ -50,12 +50,18 @@ export interface StartOptions {
   readonly portIn?: (output: string) => number | undefined;
 }
 
-const alive = new Set<ChildProcess>();
+const alive = new Map<ChildProcess, NodeJS.Signals>();
 process.on("exit", () => {
-  for (const child of alive) child.kill("SIGKILL");
+  for (const [child, signal] of alive) child.kill(signal);
 });
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.on(signal, () => process.exit(1));
+}
+
+/** Ends a child with this process. SIGTERM: it has children of its own, which it ends itself. */
+export function endWithUs(child: ChildProcess, signal: NodeJS.Signals = "SIGKILL"): void {
+  alive.set(child, signal);
+  child.once("exit", () => alive.delete(child));
 }
 
 /** Pins this process, which is the client, to the client's core. */
@@ -93,13 +99,8 @@ export async function startProcess(options: StartOptions): Promise<Running> {
     env: { ...baseEnvironment(), ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
-  alive.add(child);
-  const gone = new Promise<void>((resolve) => {
-    child.once("exit", () => {
-      alive.delete(child);
-      resolve();
-    });
-  });
+  endWithUs(child);
+  const gone = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   let output = "";
   const port = await new Promise<number>((resolve, reject) => {
     const fail = (why: string): void => reject(new Error(`${name} ${why}:\n${output}`));
@@ -157,7 +158,7 @@ export async function runToEnd({ command, args, core, cwd }: RunOptions): Promis
     timeout: RUN_MS,
     killSignal: "SIGKILL",
   });
-  alive.add(child);
+  endWithUs(child);
   let printed = "";
   let words = "";
   child.stdout?.on("data", (piece: Buffer) => {
@@ -169,7 +170,7 @@ export async function runToEnd({ command, args, core, cwd }: RunOptions): Promis
   const code = await new Promise<number | null>((resolve, reject) => {
     child.once("error", reject);
     child.once("close", resolve);
-  }).finally(() => alive.delete(child));
+  });
   if (code !== 0) throw new Error(`${command} ${args.join(" ")} ended with ${code}:\n${words}`);
   return printed;
 }

@@ -5,7 +5,7 @@ import { execFile } from "node:child_process";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { unpinned } from "./processes.ts";
+import { endWithUs, unpinned } from "./processes.ts";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const execute = promisify(execFile);
@@ -28,7 +28,9 @@ export async function measureScript(
 ): Promise<Measured> {
   const [command, rest] = unpinned(process.execPath, [script, ...args.map(String)]);
   const options = { timeout: PROGRAM_MS, cwd: dirname(script), env: { ...process.env, ...env } };
-  const { stdout } = await execute(command, rest, options);
+  const running = execute(command, rest, options);
+  endWithUs(running.child, "SIGTERM");
+  const { stdout } = await running;
   const line = stdout.trim().split("\n").at(-1) ?? "";
   return line === "" ? {} : (JSON.parse(line) as Measured);
 }

@@ -1,39 +1,18 @@
 // Searches of a large collection through the door of the real server, which has all cores; the client
-// takes its part of them. The collection's rows and files are written before the server starts; vectors
-// are the built-in embedder's, so that the server embeds each question itself.
-// Arguments: chunks, seconds of each measurement. Prints figures: searches per second of wall, times in us,
-// CPU seconds of the server per second of wall, memory in MiB.
+// takes its part of them. Arguments: a folder of search-door-fill-main, chunks in it, seconds of each
+// measurement. Prints figures: searches per second of wall, times in us, CPU seconds of the server per
+// second of wall, memory in MiB.
 
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { join } from "node:path";
-import { lexicalVector } from "../../actors/text/vector.ts";
-import { builtinEmbedder } from "../../adapters/embed/builtin.ts";
-import { defaultTenant } from "../../adapters/front.ts";
-import { indexFolder } from "../../adapters/knowledge/index-folder.ts";
-import { mergeTask } from "../../adapters/knowledge/merge-task.ts";
-import { type Place, segmentBytes } from "../../adapters/knowledge/rows.ts";
-import { createKnowledgeWriter } from "../../adapters/knowledge/writer.ts";
-import { createSegmentFiles } from "../../adapters/segment-files.ts";
-import { createBulk } from "../../runtime/store/bulk.ts";
-import { openBulkReader } from "../../runtime/store/bulk-reader.ts";
-import { keys } from "../../runtime/store/keys.ts";
-import { openStore } from "../../runtime/store/lmdb.ts";
-import { startStorage } from "../../runtime/store/storage.ts";
-import { seeded } from "../../runtime/testkit/schedule.ts";
-import { startProduct } from "../../test/support/product.ts";
 import { Connection } from "./client.ts";
+import { CHUNKS_EACH, collectionsOf, createTexts, SMALL, startDoor } from "./door-collections.ts";
+import { endWithTheBench } from "./program-end.ts";
 
-const [chunksGiven = "100000", secondsGiven = "5"] = process.argv.slice(2);
+endWithTheBench();
+const [folder = "", chunksGiven = "100000", secondsGiven = "5"] = process.argv.slice(2);
 const chunkCount = Number(chunksGiven);
 const seconds = Number(secondsGiven);
-/** Just large enough for index files: after it the threads of searches are there. */
-const SMALL = 5_000;
-const CHUNKS_EACH = 100;
-const WORDS = 60;
-const VOCABULARY = 20_000;
-/** Words of a document's own that two of three of its words are of. */
-const TOPIC = 200;
 const AT_ONCE = 16;
 const TICKS = 100;
 const KIB_A_MIB = 1_024;
@@ -48,80 +27,26 @@ const kinds = {
   doorFilter50: { filter: filterOf(50) },
 } as const;
 
-const random = seeded(11);
-const below = (limit: number): number => Math.floor(random() * limit);
-const rare = (): string => `q${Math.floor(random() ** 3 * VOCABULARY)}z`;
-const ofTopic = (topic: number): string =>
-  `q${(topic * 7_919 + Math.floor(random() ** 2 * TOPIC) * 31) % VOCABULARY}z`;
-const textOf = (topic: number, count: number): string =>
-  Array.from({ length: count }, (_, at) => (at % 3 === 0 ? rare() : ofTopic(topic))).join(" ");
-
+const { below, text } = createTexts(12);
 const figures: Record<string, number> = { cores: availableParallelism() };
-const http = "http:\n  requests_per_second: 1000000\n  requests_burst: 1000000\n";
-const product = await startProduct({ config: http });
-const [small, large] = [await made("Small"), await made("Large")];
-await product.stop();
-await fill(small, SMALL);
-await fill(large, chunkCount);
-await product.start();
-
-await measured(small, SMALL, "warm", kinds.doorHybrid, 1, 1);
-const before = memory();
-for (const [name, asked] of Object.entries(kinds)) {
-  await measured(large, chunkCount, "warm", asked, AT_ONCE, 1);
-  await measured(large, chunkCount, name, asked, 1, seconds);
-  await measured(large, chunkCount, `${name}Many`, asked, AT_ONCE, seconds);
+const { small, large } = collectionsOf(folder);
+const product = await startDoor(folder);
+try {
+  await measured(small, SMALL, "warm", kinds.doorHybrid, 1, 1);
+  const before = memory();
+  for (const [name, asked] of Object.entries(kinds)) {
+    await measured(large, chunkCount, "warm", asked, AT_ONCE, 1);
+    await measured(large, chunkCount, name, asked, 1, seconds);
+    await measured(large, chunkCount, `${name}Many`, asked, AT_ONCE, seconds);
+  }
+  const after = memory();
+  figures["anonymousMib"] = after.anonymous - before.anonymous;
+  figures["mappedMib"] = after.mapped - before.mapped;
+} finally {
+  await product.end();
 }
-const after = memory();
-figures["anonymousMib"] = after.anonymous - before.anonymous;
-figures["mappedMib"] = after.mapped - before.mapped;
-await product.end();
 console.log(JSON.stringify(figures));
 process.exit(0);
-
-async function made(name: string): Promise<string> {
-  const { status, body } = await product.call("POST", collections, { name });
-  if (status !== 201) throw new Error(`A collection was answered ${status}.`);
-  return body.id;
-}
-
-/** Writes a collection of the tenant that the operator key acts in. */
-async function fill(collection: string, count: number): Promise<void> {
-  const path = join(product.folder, "data");
-  const storage = await startStorage({
-    path,
-    onDeath: (_, error) => {
-      throw error;
-    },
-  });
-  const store = openStore({ path, environment: "bulk", port: storage.connect("bulk") });
-  const bulk = createBulk(store, async () => undefined);
-  const writer = createKnowledgeWriter({ bulk, nowMs: Date.now });
-  const place: Place = { tenant: defaultTenant, collection };
-  for (let from = 0; from < count; from += CHUNKS_EACH) {
-    const topic = from / CHUNKS_EACH;
-    const write = { documentId: `d${topic}`, writeId: `w${topic}` };
-    const chunks = Array.from({ length: CHUNKS_EACH }, (_, at) => {
-      const text = textOf(topic, WORDS);
-      const vector = lexicalVector(text, builtinEmbedder.dimension);
-      return { text, headings: [], span: [at, at + 1] as const, vector };
-    });
-    await writer.writeText(place, write, "text");
-    await writer.writeChunks(place, write, chunks, 0, builtinEmbedder);
-    const metadata = { percent: topic % 100 };
-    const shown = { title: "", metadata, bytes: 4, contentHash: "h", chunks: chunks.length };
-    await writer.publish(place, [{ ...write, ...shown }], builtinEmbedder);
-  }
-  const input = { ...place, data: path, folder: indexFolder(path, place), isForced: true };
-  const tools = { reader: openBulkReader(path), files: createSegmentFiles(), nowMs: Date.now };
-  const merged = await mergeTask(input, tools);
-  if (merged === null) throw new Error("There was nothing to merge.");
-  const key = keys.segment(place.tenant, place.collection);
-  await bulk.commit([{ op: "put", key, value: segmentBytes(merged.row) }]);
-  if (count === chunkCount) figures["doorExpansion"] = merged.row.vectors.expansion;
-  await store.close();
-  await storage.close();
-}
 
 /** Searches for so many seconds, `atOnce` under way at a time. */
 async function measured(
@@ -141,7 +66,7 @@ async function measured(
     const connection = new Connection({ port });
     await connection.open();
     while (performance.now() < untilMs) {
-      const query = textOf(below(count / CHUNKS_EACH), 6);
+      const query = text(below(count / CHUNKS_EACH), 6);
       const body = JSON.stringify({ query, top_k: 10, ...asked });
       const { status, latencyUs } = await connection.send(requestOf(collection, body));
       if (status !== 200) throw new Error(`A search was answered ${status}.`);

@@ -5,6 +5,12 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
+// A test or a bench that fails before it ends its servers leaves none behind.
+const alive = new Set<ChildProcess>();
+process.on("exit", () => {
+  for (const { pid } of alive) killGroup(pid);
+});
+
 const START_MS = 30_000;
 const STOP_MS = 30_000;
 
@@ -50,6 +56,7 @@ export function spawnServer(
     // A process group of its own: npm's children can be ended with it.
     detached: true,
   });
+  alive.add(child);
   let output = "";
   let errors = "";
   const changed = new Set<() => void>();
@@ -65,6 +72,7 @@ export function spawnServer(
   });
   const exited = new Promise<number | null>((resolve) => {
     child.on("close", (code) => {
+      alive.delete(child);
       resolve(code);
       note();
     });
