@@ -5,6 +5,7 @@ import { ATTEMPTS_A_LIFE, type Attempt, type StepOptions } from "../actor.ts";
 import { RuntimeError, toErrorData } from "../errors.ts";
 import { LazyAbort } from "../shared/lazy-abort.ts";
 import type { Run } from "./run.ts";
+import { StepAttempt } from "./step-attempt.ts";
 
 /** A step as its run asked for it. */
 export interface StepPlan<T> {
@@ -36,7 +37,7 @@ export async function perform<T>(run: Run, plan: StepPlan<T>): Promise<T> {
   if (earlier && repeat === "reconcile" && options.reconcile) {
     const { reconcile } = options;
     const abort = new LazyAbort();
-    const { attempt } = attemptOf(run, key, earlier.attempt, abort);
+    const attempt = new StepAttempt(run, { step: key, number: earlier.attempt, abort });
     const known = await cutAt(run, plan, abort, () => reconcile.call(options, attempt));
     if (known !== undefined) return stored(run, plan, earlier.attempt, known, false);
   }
@@ -97,9 +98,9 @@ async function once<T>(
   number: number,
 ): Promise<{ result: T; streamed: boolean }> {
   const abort = new LazyAbort();
-  const { attempt, wrote } = attemptOf(run, plan.key, number, abort);
+  const attempt = new StepAttempt(run, { step: plan.key, number, abort });
   const result = await cutAt(run, plan, abort, () => plan.call(attempt));
-  return { result, streamed: wrote() };
+  return { result, streamed: attempt.hasWritten };
 }
 
 /**
@@ -143,28 +144,6 @@ async function cutAt<T, R>(
   }
   await run.tree.engine.goingOn.turn(run.tree.tenant);
   return result;
-}
-
-function attemptOf(
-  run: Run,
-  step: string,
-  number: number,
-  abort: LazyAbort,
-): { attempt: Attempt; wrote: () => boolean } {
-  let hasWritten = false;
-  const of = { run: run.id, step, attempt: number };
-  const attempt: Attempt = {
-    number,
-    get signal() {
-      return abort.signal;
-    },
-    write(text) {
-      if (abort.isAborted || run.outcome || run.tree.isDropped || text === "") return;
-      hasWritten = true;
-      run.tree.write(of, text);
-    },
-  };
-  return { attempt, wrote: () => hasWritten };
 }
 
 function stored<T>(run: Run, plan: StepPlan<T>, number: number, result: T, streamed: boolean): T {

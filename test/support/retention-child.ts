@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { getHeapSpaceStatistics } from "node:v8";
-import { defineActor } from "../../runtime/actor.ts";
+import { defineActor, defineRun } from "../../runtime/actor.ts";
 import { address } from "../../runtime/address.ts";
 import { type RunningSystem, startSystem } from "../../runtime/pool.ts";
 import { ChurnMap } from "../../runtime/shared/churn-map.ts";
@@ -72,7 +72,29 @@ const ring = defineActor<{ readonly hops: number }, Hop>({
   },
 });
 
-const program: WorkerHost = { definitions: [ring], createPorts: () => null };
+const desk = defineActor({
+  kind: "desk",
+  version: 1,
+  initial: () => null,
+  receive(state, message: { readonly type: string }, turn) {
+    if (message.type !== "start") turn.reply(null);
+    else turn.reply(null, { follow: turn.startRun({ kind: "steps", input: null }) });
+    return state;
+  },
+});
+
+/** Its steps store a few KB each, and hold as much while they are performed. */
+const steps = defineRun({
+  kind: "steps",
+  run: async (_, context) => {
+    for (const key of ["a", "b", "c"]) {
+      await context.step(key, () => made() as never, { repeat: "safe" });
+    }
+    return "done";
+  },
+});
+
+const program: WorkerHost = { definitions: [ring, desk, steps], createPorts: () => null };
 
 function at(kind: string, number: number) {
   return address({ kind, tenant: "tn_test", root: `r${number}` });
@@ -103,10 +125,18 @@ const hops = (system: RunningSystem): Promise<number> =>
     await Promise.all(all);
   });
 
+/** Runs of three steps, one after another. */
+const runs = (system: RunningSystem): Promise<number> =>
+  measured(async (number) => {
+    const frames = system.stream(at("desk", number % 10), { type: "start" }, { endOnly: true });
+    for await (const frame of frames) void frame;
+  });
+
 const loads: Readonly<Record<string, () => Promise<number>>> = {
   map: () => measured(mapOf(new ChurnMap())),
   queue: () => measured(queued()),
   hops: () => withSystem(hops),
+  runs: () => withSystem(runs),
 };
 console.log(JSON.stringify(await loads[process.argv[2] ?? ""]?.()));
 process.exit(0);

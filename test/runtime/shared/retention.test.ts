@@ -11,6 +11,8 @@ const flags = ["--expose-gc", "--max-semi-space-size=4", "--initial-old-space-si
 const CHILD_MS_MAX = 60_000;
 /** Bytes of what one time makes (6,400 and more), of which so many may come into the old generation. */
 const FEW = 700;
+/** The same of a run, which makes 27,000 in its steps alone. */
+const FEW_OF_A_RUN = 5_000;
 
 async function promoted(what: string, times: number): Promise<number> {
   const args = [...flags, child, what, String(times)];
@@ -32,6 +34,14 @@ test(
     const perHop = (await promoted("hops", 100)) / (8 * 50);
 
     expect(perHop).toBeLessThan(FEW);
+  },
+  CHILD_MS_MAX,
+);
+
+test(
+  "an ended run leaves little of its steps behind",
+  async () => {
+    expect(await promoted("runs", 800)).toBeLessThan(FEW_OF_A_RUN);
   },
   CHILD_MS_MAX,
 );
