@@ -3,22 +3,14 @@
 // the documents it is about.
 
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { meaningEmbedder } from "../support/meaning-embedder.ts";
 import { type Product, startProduct } from "../support/product.ts";
 import type { Json } from "../support/wire-client.ts";
 
 const collections = "/v2/knowledge/collections";
-const config = `embedding:
-  cache_mib: 0
-embedders:
-  - name: meaning
-    kind: openai
-    provider: openai
-    model: small
-    dimension: 64
-`;
 let product: Product;
 beforeAll(async () => {
-  product = await startProduct({ env: { TROUPE_WORKERS: "1" }, config });
+  product = await startProduct({ env: { TROUPE_WORKERS: "1" }, config: meaningEmbedder });
 });
 afterAll(() => product.end());
 

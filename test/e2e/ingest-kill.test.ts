@@ -3,35 +3,28 @@
 // found twice, and what had been embedded is not sent to the provider again.
 
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { meaningEmbedder } from "../support/meaning-embedder.ts";
 import { type Product, startProduct } from "../support/product.ts";
 import type { Json } from "../support/wire-client.ts";
 
 const KILLS = 10;
 const DOCUMENTS = 600;
 const SENTENCES = 30;
-/** A process lives for some calls of the embedder and a moment more, but no longer than this, ms. */
-const LIFE_MS = 3_000;
+/** A process lives for some calls of the embedder and a moment more; each third until documents are done. */
 const CALLS = 4;
 const MOMENT_MS = 120;
+const LOOK_MS = 10;
+/** One that does neither within this has stopped working, ms. */
+const LIFE_MS = 60_000;
 /** What a call of the embedder takes, so that some are under way when it is killed, ms. */
 const CALL_MS = 60;
 /** Texts that one process can have under way when it is killed: two pieces of 64. */
 const UNDER_WAY = 2 * 64;
 const collections = "/v2/knowledge/collections";
-/** Vectors are not remembered, so that every embedding is a call. */
-const config = `embedding:
-  cache_mib: 0
-embedders:
-  - name: meaning
-    kind: openai
-    provider: openai
-    model: small
-    dimension: 64
-`;
 
 let product: Product;
 beforeAll(async () => {
-  product = await startProduct({ env: { TROUPE_WORKERS: "1" }, config });
+  product = await startProduct({ env: { TROUPE_WORKERS: "1" }, config: meaningEmbedder });
 });
 afterAll(() => product.end());
 
@@ -49,12 +42,21 @@ async function newCollection(embedder: string): Promise<string> {
   return `${collections}/${body.id}`;
 }
 
-async function life(): Promise<void> {
+/** How many documents are done when it is over. */
+async function life(job: string, hasToShow: boolean): Promise<number> {
   const endMs = Date.now() + LIFE_MS;
   const enough = product.provider.count() + 1 + Math.random() * CALLS;
   const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-  while (product.provider.count() < enough && Date.now() < endMs) await pause(5);
-  await pause(Math.random() * MOMENT_MS);
+  for (let first: number | undefined; ; await pause(LOOK_MS)) {
+    const { done, status } = (await product.call("GET", job)).body;
+    first ??= done as number;
+    const isEnough = hasToShow ? done > first : product.provider.count() >= enough;
+    if (isEnough || status === "completed") {
+      await pause(Math.random() * MOMENT_MS);
+      return done;
+    }
+    expect(Date.now(), `the job stays at ${done} documents`).toBeLessThan(endMs);
+  }
 }
 
 /** Kills it again and again while the job goes on; how far it had come each time. */
@@ -63,11 +65,13 @@ async function killed(
   look: () => Promise<void> = () => Promise.resolve(),
 ): Promise<readonly number[]> {
   const progress: number[] = [];
-  for (let kill = 0; kill < KILLS; kill += 1) {
-    await life();
+  for (let kill = 1; kill <= KILLS; kill += 1) {
+    const seen = await life(job, kill % 3 === 0);
     await product.kill();
     await product.start();
-    progress.push((await product.call("GET", job)).body.done);
+    const { done } = (await product.call("GET", job)).body;
+    expect(done).toBeGreaterThanOrEqual(seen);
+    progress.push(done);
     await look();
   }
   await expect

@@ -9,20 +9,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { meaningEmbedder } from "../support/meaning-embedder.ts";
 import { type Product, startProduct } from "../support/product.ts";
 import type { Json } from "../support/wire-client.ts";
 
 const collections = "/v2/knowledge/collections";
 const program = fileURLToPath(new URL("../../../adapters/cli/troupe.js", import.meta.url));
-const config = `embedding:
-  cache_mib: 0
-embedders:
-  - name: meaning
-    kind: openai
-    provider: openai
-    model: small
-    dimension: 64
-`;
 const FILES = 230;
 
 let product: Product;
@@ -39,7 +31,7 @@ async function freePort(): Promise<string> {
 beforeAll(async () => {
   // It comes back where it was.
   const env = { TROUPE_PORT: await freePort(), TROUPE_WORKERS: "1" };
-  product = await startProduct({ env, config });
+  product = await startProduct({ env, config: meaningEmbedder });
   folder = mkdtempSync(join(tmpdir(), "troupe-cli-"));
   mkdirSync(join(folder, "pages"));
   for (let at = 0; at < FILES; at += 1) {

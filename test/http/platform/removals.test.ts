@@ -48,6 +48,12 @@ async function removeRowAlone(type: "agent" | "collection", id: string): Promise
   await host.system.tables.write(host.tenant, [{ type: "remove", table, id }]);
 }
 
+/** Runs that remove what is left, and how each of them stands. */
+async function removalRuns(): Promise<readonly string[]> {
+  const { data } = (await host.call("GET", "/v2/runs?kind=remove-rest")).body;
+  return data.map(({ status }: { readonly status: string }) => status);
+}
+
 async function agentThatRemembers(): Promise<string> {
   const memory = { type: "vector_db", collection: "facts" };
   const { body } = await host.call("POST", "/v2/agents", { name: "A", description: "d", memory });
@@ -67,22 +73,18 @@ test("memories of an agent go with it though the process died between the two", 
 
   await removeRowAlone("agent", agent);
 
-  await expect.poll(() => entries(agent), patient).toEqual([]);
+  await expect.poll(removalRuns, patient).toEqual(["completed"]);
+  expect(await entries(agent)).toEqual([]);
   expect(await entries(stays)).toHaveLength(3);
   // What is left are marks that keep late writes out; they hold no text, and go after two days.
-  const left = async () => (await keysWith(agent)).filter((key) => !key.startsWith("j/"));
-  await expect.poll(left, patient).toEqual([]);
+  expect((await keysWith(agent)).filter((key) => !key.startsWith("j/"))).toEqual([]);
 }, 90_000);
 
 test("an agent that was not removed after all keeps its memories", async () => {
   const agent = await agentThatRemembers();
   await host.system.ask(removalAddress(host.tenant), { type: "agent", id: agent });
-  const runs = async () =>
-    (await host.call("GET", "/v2/runs?kind=remove-rest")).body.data.map(
-      ({ status }: { status: string }) => status,
-    );
 
-  await expect.poll(runs, patient).toContain("running");
+  await expect.poll(removalRuns, patient).toContain("running");
 
   expect((await host.call("GET", `/v2/memories?agent_key=${agent}`)).body.data).toHaveLength(3);
   expect((await host.call("DELETE", `/v2/agents/${agent}`)).status).toBe(204);
