@@ -1,7 +1,7 @@
 // What finding facts after a turn costs: paid before the call, given back where there was none, and once
 // whatever dies meanwhile.
 
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { afterEach, beforeAll, expect, test } from "vitest";
 import type { MemoryStore } from "../../../actors/memory/store.ts";
 import type { LlmRequest } from "../../../actors/ports.ts";
 import type { LedgerRow } from "../../../actors/records/conversation.ts";
@@ -16,17 +16,16 @@ import {
   startAgents,
   tenant,
 } from "../../support/agents-host.ts";
-import { type KnowledgeRows, startKnowledgeRows } from "../../support/knowledge-rows.ts";
+import { knowledgeRowsOfFile } from "../../support/knowledge-rows-of-file.ts";
 import { createScriptedLlm, type Script, type ScriptedLlm } from "../../support/scripted-llm.ts";
 
-let rows: KnowledgeRows;
+const rows = knowledgeRowsOfFile();
 let memories: MemoryStore;
 let host: AgentsHost | undefined;
 
-beforeAll(async () => {
-  rows = await startKnowledgeRows();
+beforeAll(() => {
   memories = createMemories({
-    bulk: rows.bulk,
+    bulk: rows().bulk,
     embedders: createEmbedders(createBuiltinEmbedder()),
   });
 });
@@ -34,7 +33,6 @@ afterEach(async () => {
   await host?.stop();
   host = undefined;
 });
-afterAll(() => rows.close());
 
 interface Desk {
   readonly llm: ScriptedLlm;

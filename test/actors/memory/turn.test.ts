@@ -1,7 +1,7 @@
 // Memory in a chat turn: facts that the model keeps by a tool or that are found after the turn come
 // back in other conversations of the same user, once each, whatever dies meanwhile.
 
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { afterEach, beforeAll, expect, test } from "vitest";
 import type { Memories } from "../../../actors/memory/memories.ts";
 import type { MemoryStore } from "../../../actors/memory/store.ts";
 import type { LlmRequest } from "../../../actors/ports.ts";
@@ -20,7 +20,7 @@ import {
   tenant,
 } from "../../support/agents-host.ts";
 import { codeOf } from "../../support/agents-test.ts";
-import { type KnowledgeRows, startKnowledgeRows } from "../../support/knowledge-rows.ts";
+import { knowledgeRowsOfFile } from "../../support/knowledge-rows-of-file.ts";
 import {
   createGate,
   createScriptedLlm,
@@ -29,14 +29,13 @@ import {
   type ScriptedLlm,
 } from "../../support/scripted-llm.ts";
 
-let rows: KnowledgeRows;
+const rows = knowledgeRowsOfFile();
 let memories: MemoryStore;
 let host: AgentsHost | undefined;
 
-beforeAll(async () => {
-  rows = await startKnowledgeRows();
+beforeAll(() => {
   memories = createMemories({
-    bulk: rows.bulk,
+    bulk: rows().bulk,
     embedders: createEmbedders(createBuiltinEmbedder()),
   });
 });
@@ -44,7 +43,6 @@ afterEach(async () => {
   await host?.stop();
   host = undefined;
 });
-afterAll(() => rows.close());
 
 /** An agent with memory on a host of its own. */
 async function startDesk(

@@ -1,37 +1,29 @@
 // The nearest by their vectors, without their texts: the chunks, ids and likenesses that a search for
 // passages gives, in memory, in files and beside them, after documents were replaced.
 
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { indexFolder } from "../../../adapters/knowledge/index-folder.ts";
 import { createSearcher } from "../../../adapters/knowledge/searcher.ts";
 import { createSegmentFiles } from "../../../adapters/segment-files.ts";
 import { find } from "../../support/find.ts";
-import {
-  documentsOf,
-  embedder,
-  type KnowledgeRows,
-  startKnowledgeRows,
-} from "../../support/knowledge-rows.ts";
+import { documentsOf, embedder } from "../../support/knowledge-rows.ts";
+import { knowledgeRowsOfFile } from "../../support/knowledge-rows-of-file.ts";
 
-let rows: KnowledgeRows;
-beforeAll(async () => {
-  rows = await startKnowledgeRows();
-});
-afterAll(() => rows.close());
+const rows = knowledgeRowsOfFile();
 
 test("the nearest are the passages of a search by vectors, by the same ids", async () => {
   const place = { tenant: "t1", collection: "cl_nearest" };
   const searcher = createSearcher({
-    reader: rows.bulk,
+    reader: rows().bulk,
     segments: {
       files: createSegmentFiles(),
-      folderOf: (of) => indexFolder(rows.path, of),
+      folderOf: (of) => indexFolder(rows().path, of),
       damaged: (_, error) => {
         throw error;
       },
     },
   });
-  const by = rows.retriever();
+  const by = rows().retriever();
   const seen = new Set<string>();
   const same = async (): Promise<void> => {
     for (const query of ["q1z q2z", "q7z", "q30z x"]) {
@@ -52,16 +44,16 @@ test("the nearest are the passages of a search by vectors, by the same ids", asy
       }
     }
   };
-  await rows.put(place, documentsOf(12, 20, 1));
+  await rows().put(place, documentsOf(12, 20, 1));
   await same();
-  await rows.merger.merge(place, { isForced: true });
+  await rows().merger.merge(place, { isForced: true });
   await same();
   const before = new Set(seen);
   // The same documents with other texts, some of which are beside the files.
   const others = documentsOf(6, 20, 2).map((one, at) => ({ ...one, id: `d1.${at}` }));
-  await rows.put(place, others);
+  await rows().put(place, others);
   await same();
-  await rows.merger.merge(place, { isForced: true });
+  await rows().merger.merge(place, { isForced: true });
   await same();
   const all = (await searcher.nearest(place, { vector: await first(), topK: 300 })).map(
     ({ chunkId }) => chunkId,

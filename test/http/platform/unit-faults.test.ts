@@ -81,6 +81,27 @@ async function upload(
   return { status: answer.status, body: await answer.json(), job };
 }
 
+async function standsAt(job: string, status: string): Promise<void> {
+  await expect
+    .poll(async () => (await host.call("GET", job)).body.status, { timeout: 10_000 })
+    .toBe(status);
+}
+
+/** Path of a job that was paused while it read a document. */
+async function pausedWhileReading(path: string): Promise<string> {
+  const gate = createGate();
+  before = (task, signal) => (task === "knowledge.parse" ? gate.wait(signal) : Promise.resolve());
+  const { job } = await upload(path, false);
+  await gate.reached;
+  await host.call("POST", `${job}/pause`);
+  await standsAt(job, "paused");
+  before = () => Promise.resolve();
+  return job;
+}
+
+const readingKey = (job: string): string =>
+  keys.jobReading(host.tenant, job.split("/").at(-1) ?? "", 0);
+
 const outcomes = (body: Json) =>
   Object.fromEntries(body.data.map(({ id, status, error }: Json) => [id, error?.code ?? status]));
 
@@ -154,24 +175,14 @@ test.each(["PROVIDER_FAILED", "INVALID"] as const)(
 test("a document that the process died of several times is not read again; fewer times it is", async () => {
   const path = await newCollection();
   for (const deaths of [deathsMax - 1, deathsMax]) {
-    const gate = createGate();
-    before = (task, signal) => (task === "knowledge.parse" ? gate.wait(signal) : Promise.resolve());
-    const { job: location } = await upload(path, false);
-    await gate.reached;
     // As a process leaves it that dies while it reads the second document.
-    await host.call("POST", `${location}/pause`);
-    await expect
-      .poll(async () => (await host.call("GET", location)).body.status, { timeout: 10_000 })
-      .toBe("paused");
-    before = () => Promise.resolve();
-    const key = keys.jobReading(host.tenant, location.split("/").at(-1) ?? "", 0);
+    const location = await pausedWhileReading(path);
+    const key = readingKey(location);
     const value = encode({ now: 1, deaths: { 1: deaths - 1 } });
     await host.system.bulk.commit([{ op: "put", key, value }], "flushed");
 
     await host.call("POST", `${location}/resume`);
-    await expect
-      .poll(async () => (await host.call("GET", location)).body.status, { timeout: 10_000 })
-      .toBe("completed");
+    await standsAt(location, "completed");
     const reports = (await host.call("GET", `${location}/documents`)).body.data;
 
     const failed = reports.filter(({ status }: Json) => status === "failed");
@@ -183,15 +194,7 @@ test("a document that the process died of several times is not read again; fewer
 
 test("a pause while a document is read does not count as a death", async () => {
   const path = await newCollection();
-  const gate = createGate();
-  before = (task, signal) => (task === "knowledge.parse" ? gate.wait(signal) : Promise.resolve());
-  const { job: location } = await upload(path, false);
-  await gate.reached;
-  await host.call("POST", `${location}/pause`);
-  await expect
-    .poll(async () => (await host.call("GET", location)).body.status, { timeout: 10_000 })
-    .toBe("paused");
-  const key = keys.jobReading(host.tenant, location.split("/").at(-1) ?? "", 0);
+  const key = readingKey(await pausedWhileReading(path));
 
   await expect
     .poll(async () => await host.system.bulk.get(key), { timeout: 10_000 })
