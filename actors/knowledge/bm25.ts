@@ -14,6 +14,8 @@ const COVERED_BY_PARTS = 0.6;
 export interface LexicalHit {
   readonly slot: number;
   readonly score: number;
+  /** Part of the score that its neighbours have brought or taken; see `smoothing.ts`. */
+  readonly neighbours?: number;
   /** Share of the question's words that it has, weighted by rarity, 0..1. */
   readonly coverage: number;
 }

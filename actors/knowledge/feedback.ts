@@ -26,15 +26,15 @@ export function mayAskAgain(parts: readonly LexicalPart[]): boolean {
   return parts.reduce((sum, part) => sum + part.total, 0) <= feedbackLimits.totalMax;
 }
 
-/** Part that added words would have, 0: none. */
-function shareFor(parts: readonly LexicalPart[], hits: readonly LexicalHit[]): number {
-  const { even, evenAt, shareMax } = feedbackLimits;
+/** How equally well the best answer, 0: one stands out, 1: all are alike. */
+export function evennessOf(parts: readonly LexicalPart[], hits: readonly LexicalHit[]): number {
+  const { even, evenAt } = feedbackLimits;
   if (!mayAskAgain(parts)) return 0;
   const [first] = hits;
   const other = hits[evenAt - 1];
   if (first === undefined || other === undefined) return 0;
   const evenness = (other.score / first.score - even.from) / (even.to - even.from);
-  return shareMax * Math.min(1, Math.max(0, evenness));
+  return Math.min(1, Math.max(0, evenness));
 }
 
 /** Slots of the chunks whose words would be taken; [] when none would. */
@@ -42,7 +42,7 @@ export function feedbackFrom(
   parts: readonly LexicalPart[],
   hits: readonly LexicalHit[],
 ): readonly number[] {
-  if (shareFor(parts, hits) === 0) return [];
+  if (evennessOf(parts, hits) === 0) return [];
   return hits.slice(0, feedbackLimits.chunks).map(({ slot }) => slot);
 }
 
@@ -59,7 +59,7 @@ export function searchAgain(
   chunks: readonly (IndexedChunk | undefined)[],
   { limit, isWanted }: { readonly limit: number; isWanted?(slot: number): boolean },
 ): readonly LexicalHit[] | undefined {
-  const share = shareFor(parts, hits);
+  const share = feedbackLimits.shareMax * evennessOf(parts, hits);
   const added = addedTerms(parts, hits, chunks);
   let sum = 0;
   for (const weight of added.values()) sum += weight;

@@ -99,8 +99,8 @@ export function rank(
 ): readonly Candidate[] {
   const joined = new Map<number, Candidate>();
   // Named one by one: two hundred spreads take as long as finding them.
-  for (const [at, { slot, score, coverage }] of words.entries()) {
-    const word = { slot, score, coverage, rank: at + 1 };
+  for (const [at, { slot, score, coverage, neighbours = 0 }] of words.entries()) {
+    const word = { slot, score, coverage, neighbours, rank: at + 1 };
     joined.set(slot, { slot, word, near: undefined, fused: weights.lexical * shareOf(at + 1) });
   }
   for (const [at, { slot, similarity }] of near.entries()) {
@@ -170,6 +170,7 @@ function passageOf(
       lexical: {
         score: rounded(word?.score ?? 0),
         rank: word?.rank ?? null,
+        ...(word?.neighbours && { neighbours: rounded(word.neighbours) }),
         coverage: rounded(coverage),
         ...terms,
       },

@@ -60,8 +60,10 @@ export interface PassageScores {
     readonly floor?: number;
   };
   readonly lexical: {
-    /** BM25, without an upper bound. */
+    /** BM25, without an upper bound; where neighbours count, with their part. */
     readonly score: number;
+    /** That part: what chunks alike, which score more or less, have moved it by. Left out when 0. */
+    readonly neighbours?: number;
     readonly rank: number | null;
     /** Share of the question's words that it has, weighted by how rare they are, 0..1. */
     readonly coverage: number;

@@ -13,6 +13,12 @@ import {
   ranking,
   searchText,
 } from "../../actors/knowledge/retrieve.ts";
+import {
+  bySmoothed,
+  smoothedScores,
+  smoothingFor,
+  smoothingLimits,
+} from "../../actors/knowledge/smoothing.ts";
 import { splitDocument } from "../../actors/knowledge/split.ts";
 import { tuningOf } from "../../actors/knowledge/tuning.ts";
 import type { RetrievalSettings } from "../../actors/records/retrieval.ts";
@@ -203,7 +209,12 @@ function wordsIn(index: MemoryChunks, query: string): readonly LexicalHit[] {
   const parts = [index.lexical];
   const hits = searchLexical(parts, query, ranking.depth);
   const chunks = feedbackFrom(parts, hits).map((slot) => index.get(slot));
-  return searchAgain(parts, query, hits, chunks, { limit: ranking.depth }) ?? hits;
+  const found = searchAgain(parts, query, hits, chunks, { limit: ranking.depth }) ?? hits;
+  const evenness = smoothingFor(parts, hits);
+  if (evenness === 0) return found;
+  const best = found.slice(0, smoothingLimits.hits);
+  const vectors = best.map(({ slot }) => index.get(slot)?.vector ?? new Float32Array(0));
+  return bySmoothed(found, smoothedScores(found, vectors, evenness));
 }
 
 /** Documents, best first: each stands where its best chunk does. And whether any is relevant. */

@@ -11,8 +11,14 @@ import {
 } from "../../actors/knowledge/feedback.ts";
 import { floorOf, sampleOf } from "../../actors/knowledge/floor.ts";
 import { createMemoryChunks } from "../../actors/knowledge/memory-chunks.ts";
-import type { IndexedChunk } from "../../actors/knowledge/retrieve.ts";
+import type { ChunkQuery, IndexedChunk } from "../../actors/knowledge/retrieve.ts";
 import type { NearHit, PostingsView, VectorView } from "../../actors/knowledge/segment.ts";
+import {
+  bySmoothed,
+  smoothedScores,
+  smoothingFor,
+  smoothingLimits,
+} from "../../actors/knowledge/smoothing.ts";
 import type { Filter } from "../../actors/records/filter.ts";
 import { keys } from "../../runtime/store/keys.ts";
 import type { Reader } from "../../runtime/store/store.ts";
@@ -48,6 +54,9 @@ const NEAR_MAX = 4_096;
 
 /** Part of the chunks that may change before the floor is measured again. */
 const FLOOR_CHANGE = 0.25;
+
+/** Of a chunk that was replaced a moment ago. */
+const NO_VECTOR = new Float32Array(0);
 
 /** One collection in one thread. */
 export class CollectionIndex {
@@ -153,9 +162,9 @@ export class CollectionIndex {
     return searchLexical(this.#parts(), query, limit, (slot) => this.#counts(slot, wanted));
   }
 
-  /** `hits` of `byWords`, or better ones by the words of the best, when those say more. */
+  /** `hits` of `byWords`, or better ones by the words of the best and by what is like them. */
   async byFeedback(
-    query: string,
+    { query, isOfMeaning = false }: Pick<ChunkQuery, "query" | "isOfMeaning">,
     hits: readonly LexicalHit[],
     limit: number,
     wanted?: Wanted,
@@ -169,8 +178,18 @@ export class CollectionIndex {
     const chunks = await this.chunks(from);
     // What was wanted is of before the change.
     if (this.#generation !== generation) return hits;
-    const isWanted = (slot: number): boolean => this.#counts(slot, wanted);
-    return searchAgain(this.#parts(), query, all, chunks, { limit, isWanted }) ?? hits;
+    const again = (wants: Wanted | undefined) => {
+      const isWanted = (slot: number): boolean => this.#counts(slot, wants);
+      return searchAgain(this.#parts(), query, all, chunks, { limit, isWanted });
+    };
+    const found = again(wanted) ?? hits;
+    // How alike texts are is measured by the words they share: models see that otherwise.
+    const evenness = isOfMeaning ? 0 : smoothingFor(this.#parts(), all);
+    if (evenness === 0) return found;
+    const pool = wanted === undefined ? found : (again(undefined) ?? this.byWords(query, limit));
+    const best = pool.slice(0, smoothingLimits.hits).map(({ slot }) => slot);
+    const vectors = (await this.chunks(best)).map((chunk) => chunk?.vector ?? NO_VECTOR);
+    return bySmoothed(found, smoothedScores(pool, vectors, evenness));
   }
 
   /**

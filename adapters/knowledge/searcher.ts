@@ -83,7 +83,7 @@ async function searchIn(
     const isNear = query.mode !== "lexical";
     // Both begin before anything is waited for: they see the same moment.
     const [again, near] = await Promise.all([
-      index.byFeedback(query.query, words, depth, wanted),
+      index.byFeedback(query, words, depth, wanted),
       isNear ? index.byVector(query.vector, depthOf(query), within) : [],
     ]);
     return { words: again, near };

@@ -6,6 +6,12 @@ import { searchLexical } from "../../../actors/knowledge/bm25.ts";
 import { feedbackFrom, searchAgain } from "../../../actors/knowledge/feedback.ts";
 import { createMemoryChunks, type MemoryChunks } from "../../../actors/knowledge/memory-chunks.ts";
 import { choose, rank, ranking } from "../../../actors/knowledge/retrieve.ts";
+import {
+  bySmoothed,
+  smoothedScores,
+  smoothingFor,
+  smoothingLimits,
+} from "../../../actors/knowledge/smoothing.ts";
 import { isPart, sharedWords, termsOf } from "../../../actors/knowledge/terms.ts";
 import { tuningOf } from "../../../actors/knowledge/tuning.ts";
 import type { Passage } from "../../../actors/ports.ts";
@@ -69,7 +75,11 @@ function ours(passages: readonly string[], mode: "lexical" | "hybrid") {
   return (question: string): number[] => {
     const hits = searchLexical(parts, question, limit);
     const chunks = feedbackFrom(parts, hits).map((slot) => index.get(slot));
-    const found = searchAgain(parts, question, hits, chunks, { limit }) ?? hits;
+    const again = searchAgain(parts, question, hits, chunks, { limit }) ?? hits;
+    const best = again.slice(0, smoothingLimits.hits);
+    const vectors = best.map(({ slot }) => index.get(slot)?.vector ?? new Float32Array(0));
+    const scores = smoothedScores(again, vectors, smoothingFor(parts, hits));
+    const found = bySmoothed(again, scores);
     const near = mode === "lexical" ? [] : index.nearest(embedNow(question), limit, () => true);
     return rank(found, near, tuning).map(({ slot }) => slot);
   };

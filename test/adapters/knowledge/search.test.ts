@@ -23,6 +23,14 @@ import { takeIn } from "../../support/take-in.ts";
 
 const tenant = "t1";
 const collection = "cl_1";
+/** Many of its texts answer a question about invoices equally well. */
+const alike = "cl_2";
+const things = ["paper", "letter", "ledger", "folder"];
+const alikeTexts = Array.from({ length: 40 }, (_, at) => ({
+  id: `i${at}`,
+  text: `Invoices number ${at} ${at % 3 > 0 ? "lie in the archive beside every" : "leave with a courier and no"} ${things[at % 4]}.`,
+  metadata: { third: at % 3 },
+}));
 const embedder = createBuiltinEmbedder();
 let path: string;
 let storage: Storage;
@@ -62,6 +70,12 @@ beforeAll(async () => {
     { id: "refund", text: "Invoices of a refund are sent by post within ten days." },
     { id: "otter", text: "Otters hold hands while they sleep on the water." },
   ]);
+  await hot.commit({
+    ops: [
+      { op: "put", key: keys.table(tenant, "collections", alike), value: encode({ id: alike }) },
+    ],
+  }).committed;
+  await takeIn({ bulk: door, tables: hot, embedders }, tenant, alike, alikeTexts);
   retriever = createRetriever({
     ...{ reader: bulk, settingsOf: settingsFrom(hot), embedder, rerankers },
   });
@@ -234,6 +248,39 @@ test("whatever is set, the scores of an explanation add up", async () => {
         }
         expect(passages.length).toBeLessThanOrEqual(tuning.topK);
       }
+    }
+  }
+});
+
+test("a score says what its neighbours have moved it by, and a filter moves none", async () => {
+  const ask = async (more: object) =>
+    await retriever.search({
+      ...{ tenant, collection: alike, query: "invoices by courier", explain: true },
+      ...{ settings: { top_k: 50, score_threshold: 0 }, ...more },
+    });
+  const { passages } = await ask({});
+  const lexical = new Map(passages.map(({ documentId, scores }) => [documentId, scores.lexical]));
+  const ranked = [...lexical.values()].sort((a, b) => (a.rank ?? 0) - (b.rank ?? 0));
+
+  expect(ranked).toHaveLength(40);
+  expect(ranked.some(({ neighbours = 0 }) => neighbours > 0)).toBe(true);
+  expect(ranked.some(({ neighbours = 0 }) => neighbours < 0)).toBe(true);
+  // The place is that of the whole score.
+  const whole = ranked.map(({ score }) => score);
+  expect(whole).toEqual([...whole].sort((a, b) => b - a));
+  // Without neighbours: the same words in the same places of a text have the same score.
+  const own = (id: string): number => {
+    const { score = 0, neighbours = 0 } = lexical.get(id) ?? {};
+    return score - neighbours;
+  };
+  expect(own("i12")).toBeCloseTo(own("i24"), 4);
+  expect(own("i13")).toBeCloseTo(own("i25"), 4);
+  for (const mode of ["hybrid", "lexical"]) {
+    const few = await ask({ mode, filter: { third: 1 } });
+    expect(few.passages).toHaveLength(13);
+    for (const { documentId, scores } of few.passages) {
+      const { score, neighbours } = lexical.get(documentId) ?? {};
+      expect(scores.lexical).toMatchObject({ score, ...(neighbours && { neighbours }) });
     }
   }
 });
