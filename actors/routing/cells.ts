@@ -28,15 +28,11 @@ export interface Cells {
   readonly columns: Uint16Array;
   /** At first the means. */
   readonly values: Float32Array;
-  /**
-   * The cells of text n, those of one sub-agent near it after those of another, in the order of its
-   * rows: from samples.starts[n] * width on.
-   */
+  /** The cells of place p of the samples, one a sub-agent near its text: from p * width on. */
   readonly ofTexts: Int32Array;
 }
 
-export function cellsOf(samples: Samples, places: Places, near: Near, owners: number): Cells {
-  const { rowCount, starts: textStarts } = samples;
+export function cellsOf({ rowCount }: Samples, places: Places, near: Near, owners: number): Cells {
   const { width } = near;
   const starts = new Int32Array(rowCount + 1);
   const ofTexts = new Int32Array(places.at.length * width);
@@ -48,9 +44,7 @@ export function cellsOf(samples: Samples, places: Places, near: Near, owners: nu
     const end = places.from[row + 1] ?? 0;
     for (let at = places.from[row] ?? 0; at < end; at += 1) {
       const n = places.texts[at] ?? 0;
-      const first = textStarts[n] ?? 0;
-      const length = (textStarts[n + 1] ?? 0) - first;
-      let target = first * width + (places.at[at] ?? 0) - first;
+      let target = (places.at[at] ?? 0) * width;
       const last = n * width + (near.counts[n] ?? 0);
       if (count + width > columns.length) {
         columns = grown(columns, new Uint16Array(columns.length * 2 + width));
@@ -64,7 +58,7 @@ export function cellsOf(samples: Samples, places: Places, near: Near, owners: nu
           count += 1;
         }
         ofTexts[target] = cellAt[owner] ?? 0;
-        target += length;
+        target += 1;
       }
     }
     starts[row + 1] = count;

@@ -7,7 +7,7 @@
 // Plain typed arrays, so that the compute pool can send them.
 
 import { addMeans, type Cells, cellsOf, type Near, type PackedRows, packed } from "./cells.ts";
-import { type Means, meansOf, placesOf } from "./means.ts";
+import { type Means, meansOf, type Places, placesOf } from "./means.ts";
 import {
   type FeatureIndex,
   rarityOf,
@@ -50,6 +50,9 @@ const TRAINING = {
   sharpness: 10,
   /** Sub-agents a text is pushed against: those nearest to it at the start. */
   rivals: 8,
+  /** They are found by what at most this part of the sub-agents have, or so many where there are few. */
+  sharers: 0.5,
+  sharersMin: 16,
   /** Gradients below it are not worth a step. */
   gradientMin: 0.02,
   /** A text whose owner has this share is not looked at again. */
@@ -82,7 +85,7 @@ export function trainWeights({ owners, texts }: TrainingInput): Weights {
     ...packed(cells, samples.rowCount),
     owners,
     unknownRarity: rarityOf(1, taken.length),
-    biases: biasesOf(samples, sizes),
+    biases: biasesOf(samples, places, sizes),
     sizes,
   };
 }
@@ -102,7 +105,10 @@ function nearOf(samples: Samples, means: Means, sizes: Int32Array): Near {
   return { width, owners, counts };
 }
 
-/** How near text n is to the mean of each sub-agent, instead of what stands in `scores`. */
+/**
+ * How near text n is to the mean of each sub-agent, instead of what stands in `scores`. By what few
+ * of them have: what most have tells nobody apart, and is most of the work.
+ */
 function addScores(
   scores: Float64Array,
   n: number,
@@ -110,12 +116,15 @@ function addScores(
   means: Means,
 ): void {
   scores.fill(0);
+  const most = Math.max(TRAINING.sharersMin, scores.length * TRAINING.sharers);
   const end = starts[n + 1] ?? 0;
   for (let at = starts[n] ?? 0; at < end; at += 1) {
     const row = rows[at] ?? 0;
     const value = values[at] ?? 0;
+    const first = means.from[row] ?? 0;
     const last = means.from[row + 1] ?? 0;
-    for (let place = means.from[row] ?? 0; place < last; place += 1) {
+    if (last - first > most) continue;
+    for (let place = first; place < last; place += 1) {
       const owner = means.owners[place] ?? 0;
       scores[owner] = (scores[owner] ?? 0) + value * (means.values[place] ?? 0);
     }
@@ -129,6 +138,9 @@ function descend(samples: Samples, near: Near, cells: Cells): void {
   const { width } = near;
   const count = starts.length - 1;
   const shares = new Float64Array(width);
+  // Whom a step pushes, and how far.
+  const active = new Uint8Array(width);
+  const factors = new Float64Array(width);
   const isSettled = new Uint8Array(count);
   for (let pass = 0; pass < TRAINING.passes; pass += 1) {
     const rate = TRAINING.rate / (1 + pass * TRAINING.decay);
@@ -138,26 +150,31 @@ function descend(samples: Samples, near: Near, cells: Cells): void {
       const from = starts[n] ?? 0;
       const to = starts[n + 1] ?? 0;
       const rivals = near.counts[n] ?? 0;
-      let cell = from * width;
-      for (let place = 0; place < rivals; place += 1) {
-        let sum = 0;
-        for (let at = from; at < to; at += 1) {
-          sum += (lengths[at] ?? 0) * (values[ofTexts[cell] ?? 0] ?? 0);
-          cell += 1;
+      shares.fill(0, 0, rivals);
+      for (let at = from; at < to; at += 1) {
+        const length = lengths[at] ?? 0;
+        const cell = at * width;
+        for (let place = 0; place < rivals; place += 1) {
+          const value = values[ofTexts[cell + place] ?? 0] ?? 0;
+          shares[place] = (shares[place] ?? 0) + length * value;
         }
-        shares[place] = sum;
       }
       softmax(shares, rivals);
       isSettled[n] = (shares[0] ?? 0) > TRAINING.settled ? 1 : 0;
+      let pushed = 0;
       for (let place = 0; place < rivals; place += 1) {
         const gradient = (place === 0 ? 1 : 0) - (shares[place] ?? 0);
         if (Math.abs(gradient) < TRAINING.gradientMin) continue;
-        const factor = rate * gradient;
-        cell = from * width + place * (to - from);
-        for (let at = from; at < to; at += 1) {
-          const target = ofTexts[cell] ?? 0;
-          values[target] = (values[target] ?? 0) + factor * (lengths[at] ?? 0);
-          cell += 1;
+        active[pushed] = place;
+        factors[pushed] = rate * gradient;
+        pushed += 1;
+      }
+      for (let at = from; at < to; at += 1) {
+        const length = lengths[at] ?? 0;
+        const cell = at * width;
+        for (let push = 0; push < pushed; push += 1) {
+          const target = ofTexts[cell + (active[push] ?? 0)] ?? 0;
+          values[target] = (values[target] ?? 0) + (factors[push] ?? 0) * length;
         }
       }
     }
@@ -165,16 +182,16 @@ function descend(samples: Samples, near: Near, cells: Cells): void {
 }
 
 /**
- * Naive Bayes: how much likelier than by chance a feature is in the texts of each that has it. The row
- * of what a text has alone stands for many features, taken as of one length.
+ * Naive Bayes: how much likelier than by chance a feature is in the texts of each that has it. A row
+ * stands for all its features, taken as of one length.
  */
 function addBayes(
   cells: Cells,
-  { sharedCount, singles }: Samples,
+  { spread }: Samples,
   { means, typical }: { readonly means: Means; readonly typical: number },
 ): void {
   addMeans(cells, means, (mean, row) => {
-    const parts = row < sharedCount ? 1 : Math.sqrt(singles[row - sharedCount] || 1);
+    const parts = spread[row] || 1;
     return BAYES.weight * parts * Math.log1p((mean * typical) / parts / BAYES.added);
   });
 }
@@ -190,16 +207,23 @@ function typicalSize(sizes: Int32Array): number {
   return texts / Math.max(1, trained);
 }
 
-/** The other half of naive Bayes: who has longer texts has each feature by chance too. */
+/**
+ * The other half of naive Bayes: who has longer texts has each feature by chance too. What only one
+ * text has is no chance, and counts as one feature.
+ */
 function biasesOf(
-  { starts, values, owners, featureCount }: Samples,
+  { starts, rows, values, owners, spread, featureCount }: Samples,
+  places: Places,
   sizes: Int32Array,
 ): Float32Array {
   const lengths = new Float64Array(sizes.length);
   for (let n = 0; n + 1 < starts.length; n += 1) {
     const owner = owners[n] ?? 0;
     for (let at = starts[n] ?? 0; at < (starts[n + 1] ?? 0); at += 1) {
-      lengths[owner] = (lengths[owner] ?? 0) + (values[at] ?? 0);
+      const row = rows[at] ?? 0;
+      const texts = (places.from[row + 1] ?? 0) - (places.from[row] ?? 0);
+      const length = (values[at] ?? 0) * (texts === 1 ? 1 : (spread[row] ?? 0));
+      lengths[owner] = (lengths[owner] ?? 0) + length;
     }
   }
   const size = typicalSize(sizes);
