@@ -2,17 +2,18 @@
 // spaces neighbouring pairs of characters, because a tokenizer that waits for spaces finds nothing in
 // them. Beside them parts, at less weight, for what a stem does not bring together: the start of a long
 // word, the runs of four or three letters in scripts of richly inflected languages (McNamee and
-// Mayfield, 2004), and single characters that are words.
+// Mayfield, 2004), and single characters that are words. A word that many names of a text share
+// (`acme_rows_total`, `acme_bytes_total` ...) counts only in the first of them: a text is not about its prefix.
 
 import { stem } from "../text/stem.ts";
 import { stemArabic } from "../text/stem-arabic.ts";
 import { stemRussian } from "../text/stem-russian.ts";
 import { isStopWord } from "../text/stop-words.ts";
-import { wordsOf } from "../text/words.ts";
+import { type Word, wordsOf } from "../text/words.ts";
 import { isAsking, withoutPhrases } from "./asking.ts";
 
 /** Names the computation of terms: stored postings of another one are made anew. */
-export const termsVersion = 2;
+export const termsVersion = 3;
 
 /** Words of one text that are indexed, and of one question that are looked up. */
 export const lexicalLimits = { textWords: 20_000, queryWords: 200 } as const;
@@ -59,9 +60,10 @@ function gather(
   const words = wordsOf(text, wordsMax);
   const terms: string[] = [];
   const stops: string[] = [];
+  const shared = sharedByNames(words);
   for (const [at, { text: word, dense }] of words.entries()) {
     if (!dense) {
-      if (isLeftOut(word)) continue;
+      if (isLeftOut(word) || shared.has(at)) continue;
       if (isStopWord(word)) stops.push(word);
       else addWord(word, terms);
       continue;
@@ -76,6 +78,27 @@ function gather(
     if (CHARACTER.test(word)) terms.push(`${word}-`);
   }
   return { terms, stops };
+}
+
+/** Places of words in names that another name had before them; the same name again counts again. */
+function sharedByNames(words: readonly Word[]): ReadonlySet<number> {
+  const shared = new Set<number>();
+  const names = new Map<string, string>();
+  for (let from = 0; from < words.length; ) {
+    let to = from + 1;
+    while (words[to]?.joined === true) to += 1;
+    if (to > from + 1) {
+      const parts = words.slice(from, to).map(({ text }) => text);
+      const name = parts.join("_");
+      for (const [at, part] of parts.entries()) {
+        const first = names.get(part);
+        if (first === undefined) names.set(part, name);
+        else if (first !== name) shared.add(from + at);
+      }
+    }
+    from = to;
+  }
+  return shared;
 }
 
 const isNothing = (_: string): boolean => false;

@@ -8,6 +8,8 @@ export interface Word {
   readonly text: string;
   /** A character of a script without spaces, or a symbol. */
   readonly dense: boolean;
+  /** Only underscores stand between it and the word before: `steps_max` is a name of two words. */
+  readonly joined: boolean;
 }
 
 /** Characters of one text that are looked at; the rest of a longer text is ignored. */
@@ -51,10 +53,22 @@ export function wordsOf(text: string, limit: number): Word[] {
   // An iterator of matches takes twice as long.
   const pattern = isAscii ? ASCII_WORDS : WORDS;
   pattern.lastIndex = 0;
+  let end = 0;
   for (let match = pattern.exec(normal); match !== null; match = pattern.exec(normal)) {
     const [word] = match;
-    found.push({ text: word, dense: isAscii ? word === "$" : IS_DENSE.test(word) });
+    const dense = isAscii ? word === "$" : IS_DENSE.test(word);
+    const joined = found.length > 0 && areUnderscores(normal, end, match.index);
+    found.push({ text: word, dense, joined });
+    end = match.index + word.length;
     if (found.length >= limit) break;
   }
   return found;
+}
+
+const UNDERSCORE = 95;
+
+function areUnderscores(text: string, from: number, to: number): boolean {
+  let at = from;
+  while (at < to && text.charCodeAt(at) === UNDERSCORE) at += 1;
+  return at === to && to > from;
 }

@@ -59,6 +59,7 @@ test.each([
     "How do I set a provider?",
     /^[^|]{0,80}\bset (`OPENAI_API_KEY`|one of these)[^|]* start again/i,
   ],
+  ["What is Troupe?", /^Troupe is a server for LLM agents/],
   ["How do I start the server?", /^This one runs the server:\n\n```\nnpm start\n```/],
   ["What happens when a worker dies?", /^When a worker thread dies, /],
   ["Which port does it listen on?", /^`port` \| `TROUPE_PORT` \| 8080 \|/],

@@ -69,3 +69,27 @@ describe("terms", () => {
     expect(termsOf("to be or not to be", 100).length).toBeGreaterThan(0);
   });
 });
+
+test("a word that many names of a text share does not make the text about it", () => {
+  const counted = ["rows", "bytes", "batches", "refusals", "threads", "merges"];
+  const metrics = counted.map((name) => `| \`acme_store_${name}_total\` | counter |`).join("\n");
+  const index = createLexicalIndex();
+  index.add(1, metrics);
+  index.add(2, "Acme is a shop for anvils. Acme opens at nine, and anvils are sold by the dozen.");
+
+  expect(index.search("What is Acme?", 2).map(({ slot }) => slot)).toEqual([2, 1]);
+  expect(index.search("acme_store_bytes_total", 1).map(({ slot }) => slot)).toEqual([1]);
+  expect(index.search("store threads", 1)[0]).toMatchObject({ slot: 1, coverage: 1 });
+});
+
+test("words of names count in the first name of each, and with it as often as it comes", () => {
+  expect(termsOf("max_rows, max_bulk; MAX__ROWS _max_ max", 100)).toEqual([
+    "max",
+    "row",
+    "bulk",
+    "max",
+    "row",
+    "max",
+    "max",
+  ]);
+});
