@@ -103,7 +103,7 @@ function finish(
   turn: Turn,
 ): void {
   const { entry, outcome, sequence } = ended;
-  const charge = settle(turn, { ...entry, calls: entry.sequences.length }, outcome);
+  const charge = settle(turn, { calls: entry.sequences.length, ...entry }, outcome);
   const id = turn.newId("ms");
   if (!state.deleted && sequence !== null) {
     turn.put(messageKey(sequence), recordOf(entry, outcome, { id, sequence, nowMs: turn.nowMs }));
@@ -135,12 +135,12 @@ function recordOf(
   if (outcome.status === "completed") {
     const { text, routing, sources, nothingRelevant, usage } = outcome.result as TurnResult;
     return {
-      ...base,
       content: text,
       routing_info: routing,
+      usage,
+      ...base,
       ...(sources.length === 0 ? {} : { sources }),
       ...(nothingRelevant && { nothing_relevant: true }),
-      usage,
     };
   }
   const { code, message } = outcome.error;

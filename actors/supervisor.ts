@@ -134,16 +134,13 @@ async function single(turn: Round): Promise<TurnResult> {
   const subAgent = base.subAgent === null ? undefined : work.compiled.subAgents.get(base.subAgent);
   if (subAgent === undefined) {
     const own = await answer(context, { ...base, subAgent: null }, { ...work, round: number });
-    return { ...own, routing, trigger: null };
+    return { routing, trigger: null, ...own };
   }
   const escalate = subAgent.action?.escalate ?? null;
   const trigger = subAgent.action?.frontend_trigger ?? null;
   if (escalate === null) {
-    return {
-      ...(await childAnswer(context, `sub-agent:${number}`, base, work.meter)),
-      routing,
-      trigger,
-    };
+    const given = await childAnswer(context, `sub-agent:${number}`, base, work.meter);
+    return { routing, trigger, ...given };
   }
   emit(context, `escalated:${number}`, {
     type: "escalated",

@@ -197,7 +197,8 @@ async function write(
       : {}),
   };
   const written = await callModel(work.context, call, meter);
-  return { ...written, collection: parameters.length > 0 ? gatherData(written.data) : null };
+  const collection = parameters.length > 0 ? gatherData(written.data) : null;
+  return { collection, ...written };
 }
 
 /** The memory's tools. A stateless completion stores nothing, so it has none; nor has a fixed form. */

@@ -221,7 +221,8 @@ function toStored(call: ModelCall, result: LlmResult): Stored {
   const suffix = call.suffix?.(shown, data) ?? "";
   const body = suffix === "" ? shown : shown === "" ? suffix : `${shown}\n\n${suffix}`;
   const text = call.frame.before + body + call.frame.after;
-  return { ...base, ...shownAs(call, text), ...collected };
+  const { usage, finish, ...model } = base;
+  return { usage, finish, ...model, ...shownAs(call, text), ...collected };
 }
 
 function shownAs(call: ModelCall, text: string): { text: string } | { hidden: string } {

@@ -67,7 +67,9 @@ function knownOf(word: string, dense: boolean): Known {
   const weight = isStopWord(word) ? WEIGHTS.stopWord : WEIGHTS.word;
   const length = Math.min(word.length, featureLimits.wordChars) + 2;
   const made = {
-    ...{ base, weight, hash: finished(hashOf(base, KIND.word)) },
+    base,
+    weight,
+    hash: finished(hashOf(base, KIND.word)),
     grams: dense ? noGrams : gramsOf(word, length),
     share: (weight * WEIGHTS.gram) / Math.sqrt(length),
   };

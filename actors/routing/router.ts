@@ -150,8 +150,15 @@ function bySupervisor(
 ): Decision {
   const name = router.agentName;
   return {
-    ...{ choice: null, name, method, confidence, threshold, inScope: 0 },
-    ...{ candidates: [], reason, intent },
+    choice: null,
+    name,
+    method,
+    confidence,
+    threshold,
+    inScope: 0,
+    candidates: [],
+    reason,
+    intent,
   };
 }
 
@@ -240,19 +247,19 @@ function inDoubt(router: CompiledRouter, judgement: Judgement): Decision {
   if (chosen === undefined) {
     const reason = `${why}, so the supervisor answers.`;
     return {
-      ...base,
       choice: null,
       name: router.agentName,
       confidence: rounded(judgement.confidence),
       reason,
       intent: "out_of_scope",
+      ...base,
     };
   }
   const isFallback = guess === undefined;
   return {
+    confidence: rounded(Math.min(judgement.confidence, threshold)),
     ...base,
     ...named(chosen),
-    confidence: rounded(Math.min(judgement.confidence, threshold)),
     reason: isFallback
       ? `${why}, so the fallback ${shown(chosen.name)} takes it.`
       : `${shown(chosen.name)} fits best, but not clearly${

@@ -24,7 +24,7 @@ type CallLimits = ProviderTimeouts & { readonly bytesMax: number };
  * it is ready, so that its first byte has the whole time.
  */
 export function limitsOf(config: ProviderConfig, isStreamed: boolean): CallLimits {
-  const limits = { ...providerTimeouts, ...config.timeouts, bytesMax: ANSWER_BYTES_MAX };
+  const limits = { bytesMax: ANSWER_BYTES_MAX, ...providerTimeouts, ...config.timeouts };
   return isStreamed ? limits : { ...limits, firstByteMs: limits.totalMs };
 }
 

@@ -77,7 +77,7 @@ export function createLlm(config: LlmConfig, parts: LlmParts = {}): Llm {
     async complete(request, { caller, signal, onEvent = () => {} }) {
       const { provider, model } = chooseModel(config, request.model);
       if (!provider) return builtin.attempt(request, { signal, onEvent });
-      const call = { ...lineOf(provider), caller };
+      const call = { caller, ...lineOf(provider) };
       return completeWith(call, { ...request, model }, signal, onEvent);
     },
     windowOf: (model) => windowOf(config, model),

@@ -157,8 +157,8 @@ export class Watch implements Entry, SubscriptionHost {
     this.#signal = signal;
     this.#start = start;
     const subscription = new Subscription(this, {
-      ...rest,
       bytesMax: door.config.viewerBytesMax,
+      ...rest,
     });
     this.#subscription = subscription;
     this.iterable = { [Symbol.asyncIterator]: () => subscription };
