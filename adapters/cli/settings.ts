@@ -29,6 +29,11 @@ Providers also come from the variables their own SDKs use: \`OPENAI_API_KEY\`, \
 \`TROUPE_ADMIN_KEY\` is the operator's key, 16 to 256 visible ASCII characters. Without it one is made on
 the first start, printed once and kept in \`admin-key\` in the data folder, readable by its owner only.
 \`troupe chat\` reads \`TROUPE_URL\` and \`TROUPE_KEY\`.
+
+**Memory.** \`npm start\` and the command \`troupe\` start Node.js with \`--initial-old-space-size=256\`: each thread
+may hold 256 MiB of old objects before its first and between its major collections. Under full load the
+process so takes a few hundred MiB more than it must, and chats are slow once a minute instead of each few
+seconds. On a machine with little memory start it without: \`node adapters/cli/troupe.js start\`.
 `;
 
 /** The whole page. */
