@@ -59,6 +59,8 @@ export class TurnGate {
   #stop: (() => void) | null = null;
   /** Looks since somebody was let in. */
   #looksInVain = 0;
+  /** Whether somebody waited already at the last look. */
+  #hasWaited = false;
   /** The tenant that came last, and until when the others count as company. */
   #last = "";
   #companyUntilMs = Number.NEGATIVE_INFINITY;
@@ -96,6 +98,7 @@ export class TurnGate {
     this.#letIn();
     if (this.#underWay > 0) return;
     this.#limit = UNDER_WAY_MIN;
+    this.#hasWaited = false;
     this.#stop?.();
     this.#stop = null;
   }
@@ -151,23 +154,27 @@ export class TurnGate {
   }
 
   #look(): void {
-    this.#adapt(this.#options.busy());
+    const busy = this.#options.busy();
+    if (busy > BUSY) this.#lower();
+    else if (this.#hasWaited) this.#raise(busy);
+    this.#hasWaited = this.#waiting.size > 0;
     this.#letIn();
     // Those under way may do nothing but wait, for an approval or a slow model: they stop nobody.
     this.#looksInVain += 1;
     if (this.#looksInVain >= LOOKS_IN_VAIN_MAX) this.#waiting.shift()?.();
   }
 
-  /** The limit follows what the threads can do; it falls again only when what it was has been reached. */
-  #adapt(busy: number): void {
-    if (busy > BUSY) {
-      if (this.#underWay > this.#limit) return;
-      this.#limit = Math.max(UNDER_WAY_MIN, Math.floor(this.#underWay * FEWER));
-    } else if (busy < HAS_MUCH_ROOM) {
-      this.#limit = this.#underWay * MANY_MORE + UNDER_WAY_MIN;
-    } else if (busy < HAS_ROOM && this.#waiting.size > 0) {
-      this.#limit = Math.ceil(this.#limit * MORE);
-    }
+  /** It falls again only when what it was has been reached. */
+  #lower(): void {
+    if (this.#underWay > this.#limit) return;
+    this.#limit = Math.max(UNDER_WAY_MIN, Math.floor(this.#underWay * FEWER));
+  }
+
+  // Only when somebody has waited all the time since the last look: how busy the threads were before
+  // a flood came says nothing of what they can do now.
+  #raise(busy: number): void {
+    if (busy < HAS_MUCH_ROOM) this.#limit = this.#underWay * MANY_MORE + UNDER_WAY_MIN;
+    else if (busy < HAS_ROOM) this.#limit = Math.ceil(this.#limit * MORE);
   }
 }
 

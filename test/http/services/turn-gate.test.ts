@@ -96,6 +96,18 @@ test("on busy threads a flood has a few chats under way, and a quiet tenant's ch
   });
 });
 
+test("a flood lets no more in because the threads were idle until it came", async () => {
+  busy = 0.1;
+  const { loud } = await flood(100);
+  await looks(1);
+  expect(loud.inside).toBe(UNDER_WAY_MIN);
+
+  busy = 1;
+  await looks(5);
+
+  expect(loud.inside).toBe(UNDER_WAY_MIN);
+});
+
 test("threads with time to spare let everybody in within a few looks", async () => {
   const { loud } = await flood(1_000);
 
