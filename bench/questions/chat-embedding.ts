@@ -5,9 +5,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { writeSmallModel } from "../../test/support/small-model.ts";
-import { type Bench, type Question, quantile, row } from "../question.ts";
-import { Connection } from "../support/client.ts";
-import { doubtfulMessage, marked, requestBytes, type Target } from "../support/target.ts";
+import { type Bench, type Question, row } from "../question.ts";
+import { pacedP99 } from "../support/paced.ts";
+import { calmly } from "../support/stolen.ts";
 import { makeDesk, startTroupe, type Troupe, targetOf } from "../support/troupe.ts";
 import { warm } from "../support/warm.ts";
 
@@ -18,39 +18,13 @@ const WORDS = "order refund weather flight paris berlin question answer ";
 
 const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-let chats = 0;
-
-/** Latencies in ms of one connection's chats. `phase`: where in the pause between two it begins. */
-async function paced(target: Target, seconds: number, phase: number): Promise<number[]> {
-  const latencyMs: number[] = [];
-  await wait((phase * 1_000) / PER_SECOND);
-  const connection = new Connection({ port: target.port });
-  await connection.open();
-  for (let at = 0; at < seconds * PER_SECOND; at += 1) {
-    chats += 1;
-    const bytes = requestBytes(target, target.body(`e${chats}`, marked(doubtfulMessage), false));
-    const [{ status, latencyUs }] = await Promise.all([
-      connection.send(bytes),
-      wait(1_000 / PER_SECOND),
-    ]);
-    if (status !== 200) throw new Error(`A chat was answered ${status}.`);
-    latencyMs.push(latencyUs / 1_000);
-  }
-  connection.close();
-  return latencyMs;
-}
-
-async function p99(target: Target, seconds: number): Promise<number> {
-  const all = await Promise.all(
-    Array.from({ length: CONNECTIONS }, (_, at) => paced(target, seconds, at / CONNECTIONS)),
-  );
-  return quantile(Float64Array.from(all.flat()).sort(), 0.99);
-}
+let jobs = 0;
 
 /** A job that embeds until it is cancelled; returns how to do that, and how many chunks came of it. */
-async function embedding(troupe: Troupe, round: number): Promise<() => Promise<number>> {
+async function embedding(troupe: Troupe): Promise<() => Promise<number>> {
   const path = "/v2/knowledge/collections";
-  const made = await troupe.call("POST", path, { name: `Many ${round}`, embedder: "small" });
+  jobs += 1;
+  const made = await troupe.call("POST", path, { name: `Many ${jobs}`, embedder: "small" });
   const documents = Array.from({ length: DOCUMENTS }, (_, at) => ({
     id: `d${at}`,
     text: `Note ${at}. ${WORDS.repeat(100)}`,
@@ -82,15 +56,21 @@ export const chatEmbedding: Question = {
     try {
       const target = targetOf(troupe, await makeDesk(troupe));
       await warm(bench, [target]);
+      const targets = Array.from({ length: CONNECTIONS }, () => target);
+      const pace = { perSecond: PER_SECOND, seconds };
       const alone: number[] = [];
       const beside: number[] = [];
       let note = "";
       for (let round = 0; round < bench.rounds; round += 1) {
-        alone.push(await p99(target, seconds));
-        const stop = await embedding(troupe, round);
-        beside.push(await p99(target, seconds));
-        const chunks = await stop();
-        note = `alone ${alone.at(-1)?.toFixed(1)} ms, beside ${beside.at(-1)?.toFixed(1)} ms, ${chunks} chunks meanwhile`;
+        const calm = await calmly(() => pacedP99(targets, pace));
+        const loaded = await calmly(async () => {
+          const stop = await embedding(troupe);
+          const p99Ms = await pacedP99(targets, pace);
+          return { p99Ms, chunks: await stop() };
+        });
+        alone.push(calm.value);
+        beside.push(loaded.value.p99Ms);
+        note = `alone ${calm.value.toFixed(1)} ms, beside ${loaded.value.p99Ms.toFixed(1)} ms, ${loaded.value.chunks} chunks meanwhile, ${(loaded.stolen * 100).toFixed(1)} % of the CPU stolen`;
         bench.say(note);
       }
       return [

@@ -3,10 +3,12 @@
 // the machine itself makes of that load is measured at the same time: puts with their flushes, one
 // after another, in a process of their own.
 
-import { type Bench, type Question, quantile, row } from "../question.ts";
+import { type Bench, type Question, row } from "../question.ts";
 import { Connection, runLoad } from "../support/client.ts";
+import { nextChat, pacedP99 } from "../support/paced.ts";
 import { measure } from "../support/run-program.ts";
-import { doubtfulMessage, marked, requestBytes, type Target } from "../support/target.ts";
+import { type Calm, calmly } from "../support/stolen.ts";
+import type { Target } from "../support/target.ts";
 import { makeDesk, startTroupe, targetOf } from "../support/troupe.ts";
 import { warm } from "../support/warm.ts";
 
@@ -20,49 +22,27 @@ const TICK_MS = 5;
 /** Load of a tenant that waits for each answer on so many connections. */
 const SATURATING = 100;
 
-const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-
-let chats = 0;
-function chat(target: Target): Buffer {
-  chats += 1;
-  return requestBytes(target, target.body(`t${chats}`, marked(doubtfulMessage), false));
-}
-
 /** What was measured at once: p99 of the quiet tenants' chats and of a put with its flush, ms. */
 interface Felt {
   readonly chatMs: number;
   readonly putMs: number;
+  /** Chats of the loud tenant that were answered. */
+  readonly loudPerSecond?: number;
 }
 
 async function feel(quiet: readonly Target[], seconds: number): Promise<Felt> {
-  const [put, ...chats] = await Promise.all([
+  const [put, chatMs] = await Promise.all([
     measure("put-batch-main", [1, seconds - 1]),
-    ...quiet.map((target, at) => quietChats(target, seconds, at / quiet.length)),
+    pacedP99(quiet, { perSecond: QUIET_PER_SECOND, seconds }),
   ]);
-  const all = Float64Array.from(chats.flat()).sort();
-  return { chatMs: quantile(all, 0.99), putMs: put["p99"] ?? Number.NaN };
+  return { chatMs, putMs: put["p99"] ?? Number.NaN };
 }
 
-/** Latencies in ms of one quiet tenant's chats. `phase`: where in the pause between two it begins. */
-async function quietChats(target: Target, seconds: number, phase: number): Promise<number[]> {
-  const latencyMs: number[] = [];
-  await wait((phase * 1_000) / QUIET_PER_SECOND);
-  const connection = new Connection({ port: target.port });
-  await connection.open();
-  for (let at = 0; at < seconds * QUIET_PER_SECOND; at += 1) {
-    const [{ status, latencyUs }] = await Promise.all([
-      connection.send(chat(target)),
-      wait(1_000 / QUIET_PER_SECOND),
-    ]);
-    if (status !== 200) throw new Error(`A quiet chat was answered ${status}.`);
-    latencyMs.push(latencyUs / 1_000);
-  }
-  connection.close();
-  return latencyMs;
+function said({ value: { chatMs, putMs, loudPerSecond }, stolen }: Calm<Felt>): string {
+  const load = loudPerSecond === undefined ? "" : `${loudPerSecond.toFixed(0)}/s `;
+  const taken = `${(stolen * 100).toFixed(1)} % of the CPU stolen`;
+  return `${load}${chatMs.toFixed(1)} ms (a put and flush ${putMs.toFixed(1)}; ${taken})`;
 }
-
-const said = ({ chatMs, putMs }: Felt): string =>
-  `${chatMs.toFixed(1)} ms (a put and flush ${putMs.toFixed(1)})`;
 
 /** Sends at a pace, whatever is answered; returns how many were answered when it is stopped. */
 async function loudChats(target: Target, perSecond: number): Promise<() => number> {
@@ -80,7 +60,7 @@ async function loudChats(target: Target, perSecond: number): Promise<() => numbe
     for (; sent < due; sent += 1) {
       const connection = idle.pop();
       if (connection === undefined) return;
-      connection.send(chat(target)).then(
+      connection.send(nextChat(target)).then(
         () => {
           answered += 1;
           idle.push(connection);
@@ -114,22 +94,25 @@ export const chatTenants: Question = {
       const flooded: number[] = [];
       let note = "";
       for (let round = 0; round < bench.rounds; round += 1) {
-        const calm = await feel(quiet, seconds);
-        const stop = await loudChats(loud, QUIET_PER_SECOND * TIMES);
-        const loaded = await feel(quiet, seconds);
-        const loudPerSecond = Math.round(stop() / seconds);
-        const [full, { perSecond }] = await Promise.all([
-          feel(quiet, seconds),
-          runLoad({
+        const calm = await calmly(() => feel(quiet, seconds));
+        const loaded = await calmly(async () => {
+          const stop = await loudChats(loud, QUIET_PER_SECOND * TIMES);
+          const felt = await feel(quiet, seconds);
+          return { ...felt, loudPerSecond: stop() / seconds };
+        });
+        const full = await calmly(async () => {
+          const load = runLoad({
             ...{ port: loud.port, inFlight: SATURATING, warmMs: 0 },
             durationMs: seconds * 1_000,
-            next: () => chat(loud),
-          }),
-        ]);
-        alone.push(calm.chatMs);
-        beside.push(loaded.chatMs);
-        flooded.push(full.chatMs);
-        note = `alone ${said(calm)}, beside ${loudPerSecond}/s ${said(loaded)}, beside ${Math.round(perSecond)}/s (all there is) ${said(full)}`;
+            next: () => nextChat(loud),
+          });
+          const [felt, done] = await Promise.all([feel(quiet, seconds), load]);
+          return { ...felt, loudPerSecond: done.perSecond };
+        });
+        alone.push(calm.value.chatMs);
+        beside.push(loaded.value.chatMs);
+        flooded.push(full.value.chatMs);
+        note = `alone ${said(calm)}, beside ${said(loaded)}, beside all there is ${said(full)}`;
         bench.say(note);
       }
       return [
