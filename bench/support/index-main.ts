@@ -16,13 +16,11 @@ import { createSearcher, type Searcher } from "../../adapters/knowledge/searcher
 import { createKnowledgeWriter } from "../../adapters/knowledge/writer.ts";
 import type { SearchWork } from "../../adapters/search-tasks.ts";
 import { createSegmentFiles } from "../../adapters/segment-files.ts";
-import { createBulk } from "../../runtime/store/bulk.ts";
 import { openBulkReader } from "../../runtime/store/bulk-reader.ts";
 import { keys } from "../../runtime/store/keys.ts";
-import { openStore } from "../../runtime/store/lmdb.ts";
-import { startStorage } from "../../runtime/store/storage.ts";
 import { seeded } from "../../runtime/testkit/schedule.ts";
 import { createComputePool } from "../../runtime/threads/compute.ts";
+import { openData } from "../../test/support/open-data.ts";
 import { clusteredVectors, nearest, unit } from "../../test/support/vectors.ts";
 
 const [what, path = "", chunksGiven, dimensionGiven, queriesGiven] = process.argv.slice(2);
@@ -47,14 +45,8 @@ const embedder: Embedder = {
   embed: async ([text = "0"]) => [queries[Number.parseInt(text, 10)] ?? new Float32Array(0)],
 };
 
-const storage = await startStorage({
-  path,
-  onDeath: (_, error) => {
-    throw error;
-  },
-});
-const store = openStore({ path, environment: "bulk", port: storage.connect("bulk") });
-const bulk = createBulk(store, async () => undefined);
+const data = await openData(path);
+const bulk = data.connectBulk();
 const figures: Record<string, number> = {};
 
 if (what === "fill") {
@@ -74,8 +66,7 @@ if (what === "fill") {
   await measureSearch(retriever);
   await measureLane();
 }
-await store.close();
-await storage.close();
+await data.close();
 console.log(JSON.stringify(figures));
 process.exit(0);
 

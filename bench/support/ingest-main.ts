@@ -16,12 +16,10 @@ import { indexFolder } from "../../adapters/knowledge/index-folder.ts";
 import { mergeTask } from "../../adapters/knowledge/merge-task.ts";
 import { createKnowledgeWriter } from "../../adapters/knowledge/writer.ts";
 import { createSegmentFiles } from "../../adapters/segment-files.ts";
-import { createBulk } from "../../runtime/store/bulk.ts";
 import { openBulkReader } from "../../runtime/store/bulk-reader.ts";
-import { openStore } from "../../runtime/store/lmdb.ts";
-import { startStorage } from "../../runtime/store/storage.ts";
 import { seeded } from "../../runtime/testkit/schedule.ts";
 import { createComputePool } from "../../runtime/threads/compute.ts";
+import { openData } from "../../test/support/open-data.ts";
 import { startProduct } from "../../test/support/product.ts";
 import { writeSmallModel } from "../../test/support/small-model.ts";
 import { endWithTheBench } from "./program-end.ts";
@@ -118,14 +116,8 @@ async function index(
   const path = join(folder, name);
   const place = { tenant: "tn_1", collection: "cl_1" };
   mkdirSync(path);
-  const onDeath = (_: unknown, error: unknown): void => {
-    throw error;
-  };
-  const storage = await startStorage({ path, onDeath });
-  const store = openStore({ path, environment: "bulk", port: storage.connect("bulk") });
-  const writer = createKnowledgeWriter({
-    ...{ bulk: createBulk(store, async () => undefined), nowMs: Date.now },
-  });
+  const data = await openData(path);
+  const writer = createKnowledgeWriter({ bulk: data.connectBulk(), nowMs: Date.now });
   for (let from = 0; from < documents.length; from += WRITE_AT_ONCE) {
     const some = documents.slice(from, from + WRITE_AT_ONCE).map((document, at) => ({
       ...{ ...document, documentId: `d${from + at}`, writeId: "w1" },
@@ -138,8 +130,7 @@ async function index(
   const merging = { ...place, data: path, folder: indexFolder(path, place), isForced: false };
   const tools = { reader: openBulkReader(path), files: createSegmentFiles(), nowMs: Date.now };
   await mergeTask(merging, tools);
-  await store.close();
-  await storage.close();
+  await data.close();
 }
 
 async function whole(texts: readonly string[], expected: number): Promise<void> {

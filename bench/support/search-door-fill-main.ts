@@ -10,11 +10,10 @@ import { mergeTask } from "../../adapters/knowledge/merge-task.ts";
 import { type Place, segmentBytes } from "../../adapters/knowledge/rows.ts";
 import { createKnowledgeWriter, type WritePart } from "../../adapters/knowledge/writer.ts";
 import { createSegmentFiles } from "../../adapters/segment-files.ts";
-import { type Bulk, createBulk } from "../../runtime/store/bulk.ts";
+import type { Bulk } from "../../runtime/store/bulk.ts";
 import { openBulkReader } from "../../runtime/store/bulk-reader.ts";
 import { keys } from "../../runtime/store/keys.ts";
-import { openStore } from "../../runtime/store/lmdb.ts";
-import { startStorage } from "../../runtime/store/storage.ts";
+import { openData } from "../../test/support/open-data.ts";
 import {
   CHUNKS_EACH,
   createTexts,
@@ -36,18 +35,11 @@ const { text } = createTexts(11);
 
 const made = await collections();
 noteCollections(folder, made);
-const storage = await startStorage({
-  path,
-  onDeath: (_, error) => {
-    throw error;
-  },
-});
-const store = openStore({ path, environment: "bulk", port: storage.connect("bulk") });
-const bulk = createBulk(store, async () => undefined);
+const data = await openData(path);
+const bulk = data.connectBulk();
 await fill(bulk, made.small, SMALL);
 const expansion = await fill(bulk, made.large, Number(chunksGiven));
-await store.close();
-await storage.close();
+await data.close();
 console.log(JSON.stringify({ doorExpansion: expansion }));
 process.exit(0);
 

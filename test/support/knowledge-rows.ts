@@ -15,12 +15,11 @@ import type { Searcher } from "../../adapters/knowledge/searcher.ts";
 import { createKnowledgeWriter, type KnowledgeWriter } from "../../adapters/knowledge/writer.ts";
 import { createSegmentFiles } from "../../adapters/segment-files.ts";
 import { newId } from "../../runtime/id.ts";
-import { type Bulk, createBulk } from "../../runtime/store/bulk.ts";
+import type { Bulk } from "../../runtime/store/bulk.ts";
 import { openBulkReader } from "../../runtime/store/bulk-reader.ts";
-import { openStore } from "../../runtime/store/lmdb.ts";
-import { startStorage } from "../../runtime/store/storage.ts";
-import type { Reader, Store } from "../../runtime/store/store.ts";
+import type { Reader } from "../../runtime/store/store.ts";
 import { seeded } from "../../runtime/testkit/schedule.ts";
+import { openData } from "./open-data.ts";
 import { clusteredVectors } from "./vectors.ts";
 
 export const dimension = 32;
@@ -93,18 +92,8 @@ export function documentsOf(count: number, chunksEach: number, seed: number): Te
 /** Starts one in a folder of its own, or in one that is there and stays. */
 export async function startKnowledgeRows(folder?: string): Promise<KnowledgeRows> {
   const path = folder ?? mkdtempSync(join(tmpdir(), "troupe-index-"));
-  const storage = await startStorage({
-    path,
-    onDeath: (_, error) => {
-      throw error;
-    },
-  });
-  const stores: Store[] = [];
-  const connect = (): Bulk => {
-    const store = openStore({ path, environment: "bulk", port: storage.connect("bulk") });
-    stores.push(store);
-    return createBulk(store, async () => undefined);
-  };
+  const data = await openData(path);
+  const connect = (): Bulk => data.connectBulk();
   const bulk = connect();
   const nowMs = Date.now;
   const writer = createKnowledgeWriter({ bulk, nowMs });
@@ -151,8 +140,7 @@ export async function startKnowledgeRows(folder?: string): Promise<KnowledgeRows
         ...more,
       }),
     async close() {
-      await Promise.all(stores.map((store) => store.close()));
-      await storage.close();
+      await data.close();
       if (folder === undefined) rmSync(path, { recursive: true, force: true });
     },
   };

@@ -8,14 +8,11 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import type { SearchMode, SearchResult } from "../../../actors/knowledge/search.ts";
 import type { Embedders, Retriever } from "../../../actors/ports.ts";
 import { createRetriever } from "../../../adapters/knowledge/retriever.ts";
-import { createBulk } from "../../../runtime/store/bulk.ts";
 import { encode } from "../../../runtime/store/codec.ts";
 import { keys } from "../../../runtime/store/keys.ts";
-import { openStore } from "../../../runtime/store/lmdb.ts";
-import { type Storage, startStorage } from "../../../runtime/store/storage.ts";
-import type { Store } from "../../../runtime/store/store.ts";
 import { japanese } from "../../support/languages/japanese.ts";
 import { leaningEmbedder } from "../../support/leaning-embedder.ts";
+import { type OpenData, openData } from "../../support/open-data.ts";
 import { takeIn } from "../../support/take-in.ts";
 
 const tenant = "t1";
@@ -29,22 +26,15 @@ const half = lines.length / 2;
 const own = lines.slice(0, half).map(([, question = ""]) => question);
 const outside = lines.slice(half).map(([, question = ""]) => question);
 let path: string;
-let storage: Storage;
-let stores: readonly [Store, Store];
+let data: OpenData;
 let retriever: Retriever;
 
 beforeAll(async () => {
   path = mkdtempSync(join(tmpdir(), "troupe-floor-"));
-  storage = await startStorage({
-    path,
-    onDeath: (_, error) => {
-      throw error;
-    },
-  });
-  const hot = openStore({ path, environment: "hot", port: storage.connect("hot") });
-  const bulk = openStore({ path, environment: "bulk", port: storage.connect("bulk") });
-  stores = [hot, bulk];
-  const door = createBulk(bulk, () => Promise.resolve());
+  data = await openData(path);
+  const hot = data.connect("hot");
+  const bulk = data.connect("bulk");
+  const door = data.connectBulk(bulk);
   const key = keys.table(tenant, "collections", collection);
   await hot.commit({ ops: [{ op: "put", key, value: encode({ id: collection }) }] }).committed;
   const embedders: Embedders = {
@@ -57,8 +47,7 @@ beforeAll(async () => {
   retriever = createRetriever({ reader: bulk, settingsOf: () => ({}), embedder });
 });
 afterAll(async () => {
-  await Promise.all(stores.map((store) => store.close()));
-  await storage.close();
+  await data.close();
   rmSync(path, { recursive: true });
 });
 

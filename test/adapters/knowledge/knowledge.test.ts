@@ -11,22 +11,19 @@ import { createRetriever } from "../../../adapters/knowledge/retriever.ts";
 import { settingsFrom } from "../../../adapters/knowledge/settings.ts";
 import { keepSources, readSource, sweepSources } from "../../../adapters/knowledge/sources.ts";
 import { createKnowledgeStore, type KnowledgeStore } from "../../../adapters/knowledge/store.ts";
-import { createBulk } from "../../../runtime/store/bulk.ts";
 import { encode } from "../../../runtime/store/codec.ts";
 import { keys } from "../../../runtime/store/keys.ts";
-import { openStore } from "../../../runtime/store/lmdb.ts";
-import { type Storage, startStorage } from "../../../runtime/store/storage.ts";
 import type { Store, StoreOp } from "../../../runtime/store/store.ts";
 import type { System } from "../../../runtime/system.ts";
 import { find as search } from "../../support/find.ts";
+import { type OpenData, openData } from "../../support/open-data.ts";
 import { type Text, takeIn } from "../../support/take-in.ts";
 
 const embedder = createBuiltinEmbedder();
 const embedders = createEmbedders(embedder);
 let path: string;
-let storage: Storage;
+let data: OpenData;
 let hot: Store;
-let bulk: Store;
 let reader: Store;
 let door: System["bulk"];
 let knowledge: KnowledgeStore;
@@ -34,23 +31,16 @@ let retriever: Retriever;
 
 beforeAll(async () => {
   path = mkdtempSync(join(tmpdir(), "troupe-knowledge-"));
-  storage = await startStorage({
-    path,
-    onDeath: (_, error) => {
-      throw error;
-    },
-  });
-  hot = openStore({ path, environment: "hot", port: storage.connect("hot") });
-  bulk = openStore({ path, environment: "bulk", port: storage.connect("bulk") });
-  reader = openStore({ path, environment: "bulk", port: storage.connect("bulk") });
-  door = createBulk(bulk, () => Promise.resolve());
+  data = await openData(path);
+  hot = data.connect("hot");
+  reader = data.connect("bulk");
+  door = data.connectBulk();
   knowledge = createKnowledgeStore({ bulk: door });
   retriever = createRetriever({ reader, settingsOf: settingsFrom(hot), embedder });
 });
 
 afterAll(async () => {
-  await Promise.all([hot.close(), bulk.close(), reader.close()]);
-  await storage.close();
+  await data.close();
   rmSync(path, { recursive: true });
 });
 

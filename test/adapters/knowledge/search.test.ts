@@ -13,12 +13,10 @@ import { createEmbedders } from "../../../adapters/embed/embedders.ts";
 import { createRetriever } from "../../../adapters/knowledge/retriever.ts";
 import { settingsFrom } from "../../../adapters/knowledge/settings.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
-import { createBulk } from "../../../runtime/store/bulk.ts";
 import { encode } from "../../../runtime/store/codec.ts";
 import { keys } from "../../../runtime/store/keys.ts";
-import { openStore } from "../../../runtime/store/lmdb.ts";
-import { type Storage, startStorage } from "../../../runtime/store/storage.ts";
 import type { Store } from "../../../runtime/store/store.ts";
+import { type OpenData, openData } from "../../support/open-data.ts";
 import { takeIn } from "../../support/take-in.ts";
 
 const tenant = "t1";
@@ -33,7 +31,7 @@ const alikeTexts = Array.from({ length: 40 }, (_, at) => ({
 }));
 const embedder = createBuiltinEmbedder();
 let path: string;
-let storage: Storage;
+let data: OpenData;
 let hot: Store;
 let bulk: Store;
 let retriever: Retriever;
@@ -53,16 +51,11 @@ const set = async (retrieval: RetrievalSettings | undefined): Promise<void> => {
 
 beforeAll(async () => {
   path = mkdtempSync(join(tmpdir(), "troupe-search-"));
-  storage = await startStorage({
-    path,
-    onDeath: (_, error) => {
-      throw error;
-    },
-  });
-  hot = openStore({ path, environment: "hot", port: storage.connect("hot") });
-  bulk = openStore({ path, environment: "bulk", port: storage.connect("bulk") });
+  data = await openData(path);
+  hot = data.connect("hot");
+  bulk = data.connect("bulk");
   await set(undefined);
-  const door = createBulk(bulk, () => Promise.resolve());
+  const door = data.connectBulk(bulk);
   const embedders = createEmbedders(embedder);
   await takeIn({ bulk: door, tables: hot, embedders }, tenant, collection, [
     { id: "export", text: "You can export all invoices as a table from the settings page." },
@@ -85,8 +78,7 @@ beforeEach(async () => {
   judge = () => [];
 });
 afterAll(async () => {
-  await Promise.all([hot.close(), bulk.close()]);
-  await storage.close();
+  await data.close();
   rmSync(path, { recursive: true });
 });
 

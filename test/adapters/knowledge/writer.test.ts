@@ -17,42 +17,28 @@ import {
   slotOf,
 } from "../../../adapters/knowledge/rows.ts";
 import { createKnowledgeWriter, type KnowledgeWriter } from "../../../adapters/knowledge/writer.ts";
-import { type Bulk, createBulk } from "../../../runtime/store/bulk.ts";
+import type { Bulk } from "../../../runtime/store/bulk.ts";
 import { keys, prefixRange } from "../../../runtime/store/keys.ts";
-import { openStore } from "../../../runtime/store/lmdb.ts";
-import { type Storage, startStorage } from "../../../runtime/store/storage.ts";
-import type { Store, StoreOp } from "../../../runtime/store/store.ts";
+import type { StoreOp } from "../../../runtime/store/store.ts";
+import { type OpenData, openData } from "../../support/open-data.ts";
 
 const embedder = { id: "test-1", dimension: 4 };
 const nowMs = (): number => Date.parse("2026-01-01T00:00:00Z");
 let path: string;
-let storage: Storage;
-const stores: Store[] = [];
+let data: OpenData;
 let bulk: Bulk;
 let writer: KnowledgeWriter;
 let collections = 0;
 
-function connect(): Bulk {
-  const store = openStore({ path, environment: "bulk", port: storage.connect("bulk") });
-  stores.push(store);
-  return createBulk(store, async () => undefined);
-}
-
 beforeAll(async () => {
   path = mkdtempSync(join(tmpdir(), "troupe-writer-"));
-  storage = await startStorage({
-    path,
-    onDeath: (_, error) => {
-      throw error;
-    },
-  });
-  bulk = connect();
+  data = await openData(path);
+  bulk = data.connectBulk();
   writer = createKnowledgeWriter({ bulk, nowMs });
 });
 
 afterAll(async () => {
-  await Promise.all(stores.map((store) => store.close()));
-  await storage.close();
+  await data.close();
   rmSync(path, { recursive: true });
 });
 
@@ -242,7 +228,7 @@ describe("a vector", () => {
 test("writers of several connections never lose a document, a slot or a generation", async () => {
   const place = newPlace();
   const writers = Array.from({ length: 4 }, () =>
-    createKnowledgeWriter({ bulk: connect(), nowMs }),
+    createKnowledgeWriter({ bulk: data.connectBulk(), nowMs }),
   );
   const each = Array.from({ length: 12 }, (_, at) => at);
 
