@@ -1,64 +1,19 @@
 // What finding facts after a turn costs: paid before the call, given back where there was none, and once
 // whatever dies meanwhile.
 
-import { afterEach, beforeAll, expect, test } from "vitest";
-import type { MemoryStore } from "../../../actors/memory/store.ts";
+import { expect, test } from "vitest";
 import type { LlmRequest } from "../../../actors/ports.ts";
 import type { LedgerRow } from "../../../actors/records/conversation.ts";
-import { createBuiltinEmbedder } from "../../../adapters/embed/builtin.ts";
-import { createEmbedders } from "../../../adapters/embed/embedders.ts";
-import { createMemories } from "../../../adapters/memory/memories.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
-import {
-  type AgentsHost,
-  newAgent,
-  newConversation,
-  startAgents,
-  tenant,
-} from "../../support/agents-host.ts";
-import { knowledgeRowsOfFile } from "../../support/knowledge-rows-of-file.ts";
-import { createScriptedLlm, type Script, type ScriptedLlm } from "../../support/scripted-llm.ts";
+import type { AgentsHost } from "../../support/agents-host.ts";
+import { type MemoryDesk, memoryDesksOfFile } from "../../support/memory-desk.ts";
+import type { Script } from "../../support/scripted-llm.ts";
 
-const rows = knowledgeRowsOfFile();
-let memories: MemoryStore;
-let host: AgentsHost | undefined;
+const desks = memoryDesksOfFile();
 
-beforeAll(() => {
-  memories = createMemories({
-    bulk: rows().bulk,
-    embedders: createEmbedders(createBuiltinEmbedder()),
-  });
-});
-afterEach(async () => {
-  await host?.stop();
-  host = undefined;
-});
-
-interface Desk {
-  readonly llm: ScriptedLlm;
-  readonly desk: AgentsHost;
-  say(text: string, user: string): Promise<void>;
-  kept(user: string): Promise<readonly string[]>;
-}
-
-/** An agent that finds facts, on a host of its own. */
-async function startDesk(script: Script): Promise<Desk> {
-  const llm = createScriptedLlm(script);
-  const desk = await startAgents({ llm, memories });
-  host = desk;
-  const agent = newAgent();
-  await desk.putAgent({ agent_key: agent, memory: { type: "vector_db", extract: "after_turn" } });
-  return {
-    ...{ llm, desk },
-    say: async (text, user) => {
-      await desk.chat(newConversation(), text, { agent, user }).reply();
-    },
-    kept: async (user) => {
-      const { items } = await memories.list(tenant, { agent, user }, { limit: 100 });
-      return items.map(({ text }) => text);
-    },
-  };
-}
+/** An agent that finds facts after each turn. */
+const startDesk = (script: Script): Promise<MemoryDesk> =>
+  desks.start(script, { extract: "after_turn" });
 
 const facts = (...texts: string[]): string =>
   JSON.stringify({

@@ -10,8 +10,8 @@ import { headOf, preparedOf, rowBytes } from "../../../adapters/knowledge/rows.t
 import { RuntimeError } from "../../../runtime/errors.ts";
 import { keys } from "../../../runtime/store/keys.ts";
 import { type HttpHost, startHttpHost } from "../../support/http-host.ts";
+import { jobAs } from "../../support/jobs.ts";
 import { otherEmbedder } from "../../support/other-embedder.ts";
-import type { Json } from "../../support/wire-client.ts";
 
 const collections = "/v2/knowledge/collections";
 const other = otherEmbedder("local:m:q8");
@@ -58,13 +58,6 @@ const add = (path: string, id: string, text: string) =>
 const search = (path: string, mode = "vector") =>
   host.call("POST", `${path}/search`, { query: "otters", mode, top_k: 5 });
 
-async function jobAs(path: string, status: string): Promise<Json> {
-  await expect
-    .poll(async () => (await host.call("GET", path)).body.status, { timeout: 20_000 })
-    .toBe(status);
-  return (await host.call("GET", path)).body;
-}
-
 const headKey = (id: string) => keys.collectionHead(host.tenant, id);
 const headAt = async (id: string) => headOf(await host.system.bulk.get(headKey(id)));
 
@@ -94,7 +87,7 @@ test("searches by meaning and additions are refused, words are found, and embedd
   expect([words.status, words.body.data[0].document_id]).toEqual([200, "one"]);
 
   const { headers } = await host.call("POST", `${path}/reembed`, { embedder: "mine" });
-  const job = await jobAs(headers.get("location") ?? "", "completed");
+  const job = await jobAs(host, headers.get("location") ?? "", "completed");
   const after = await search(path);
   const more = await add(path, "four", "Bears sleep.");
 
@@ -122,12 +115,12 @@ test("weights exchanged while the first documents are on their way never meet th
   const sent = await host.call("POST", `${path}/documents?wait=false`, documents);
   await expect.poll(() => calls, { timeout: 10_000 }).toBeGreaterThanOrEqual(2);
   other.before = () => Promise.resolve();
-  const job = await jobAs(sent.headers.get("location") ?? "", "failed");
+  const job = await jobAs(host, sent.headers.get("location") ?? "", "failed");
 
   expect(job.error).toMatchObject({ code: "EMBEDDER_MISMATCH" });
   model = "a";
   await host.call("POST", `${sent.headers.get("location")}/resume`);
-  await jobAs(sent.headers.get("location") ?? "", "completed");
+  await jobAs(host, sent.headers.get("location") ?? "", "completed");
   const stored = await vectorsIn(id);
   const expected = await other.embed(
     documents.map(({ text }) => text),

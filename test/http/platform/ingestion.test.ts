@@ -10,6 +10,7 @@ import { RuntimeError } from "../../../runtime/errors.ts";
 import { keys } from "../../../runtime/store/keys.ts";
 import { type HttpHost, startHttpHost } from "../../support/http-host.ts";
 import { inlineCompute } from "../../support/inline-compute.ts";
+import { jobAs } from "../../support/jobs.ts";
 import { embeddersWith, otherEmbedder } from "../../support/other-embedder.ts";
 import { createGate, type Gate } from "../../support/scripted-llm.ts";
 import type { Json, WireEvent } from "../../support/wire-client.ts";
@@ -55,16 +56,6 @@ const textsOf = (count: number, word: string) =>
   }));
 
 /** The job when it is as wanted. */
-async function jobAs(path: string, status: string): Promise<Json> {
-  const endMs = Date.now() + 20_000;
-  for (;;) {
-    const { body } = await host.call("GET", path);
-    if (body.status === status) return body;
-    if (Date.now() > endMs) throw new Error(`It stays ${body.status}, not ${status}.`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
-
 const dataOf = (events: readonly WireEvent[], name: string): readonly Json[] =>
   events.filter(({ event }) => event === name).map(({ data }) => JSON.parse(data));
 
@@ -74,7 +65,7 @@ test("a job is watched to its end, and each document has a report", async () => 
   const started = await host.call("POST", `${path}/documents?wait=false`, textsOf(150, "walrus"));
   const location = started.headers.get("location") ?? "";
   const events = await (await host.events("GET", `${location}/events`)).rest();
-  const job = await jobAs(location, "completed");
+  const job = await jobAs(host, location, "completed");
   const first = await host.call("GET", `${location}/documents?limit=100`);
   const rest = await host.call(
     "GET",
@@ -130,10 +121,10 @@ test("a paused job stops, and resumed it does not embed again what it had embedd
   await expect.poll(() => embedded.length, { timeout: 10_000 }).toBeGreaterThan(0);
   const before = [...embedded];
   const pause = await host.call("POST", `${location}/pause`);
-  const paused = await jobAs(location, "paused");
+  const paused = await jobAs(host, location, "paused");
   held = null;
   const resumed = await host.call("POST", `${location}/resume`);
-  const job = await jobAs(location, "completed");
+  const job = await jobAs(host, location, "completed");
   const again = await host.call("POST", `${location}/resume`);
 
   expect([pause.status, resumed.status, again.status]).toEqual([202, 202, 409]);
@@ -154,7 +145,7 @@ test("a cancelled job leaves whole documents and nothing else", async () => {
   const location = headers.get("location") ?? "";
   await gate.reached;
   await host.call("POST", `${location}/cancel`);
-  await jobAs(location, "cancelled");
+  await jobAs(host, location, "cancelled");
   held = null;
   const resumed = await host.call("POST", `${location}/resume`);
   const { data } = (await host.call("GET", `${path}/documents?limit=100`)).body;

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Compute } from "../../../actors/ports.ts";
 import { type HttpHost, startHttpHost } from "../../support/http-host.ts";
 import { inlineCompute } from "../../support/inline-compute.ts";
+import { jobAs } from "../../support/jobs.ts";
 import { createGate, type Gate } from "../../support/scripted-llm.ts";
 import type { Json, WireEvent } from "../../support/wire-client.ts";
 
@@ -49,15 +50,9 @@ const numbersIn = (events: readonly WireEvent[]): readonly number[] =>
     .flatMap(({ data }) => JSON.parse(data).event.documents ?? [])
     .map(({ number }: Json) => number);
 
-async function jobAs(path: string, status: string): Promise<Json> {
-  const now = async () => (await host.call("GET", path)).body;
-  await expect.poll(async () => (await now()).status, { timeout: 60_000 }).toBe(status);
-  return await now();
-}
-
 test("a thousand documents: every one has its report on one page, with the reason of those that failed", async () => {
   const job = await start(DOCUMENTS);
-  const done = await jobAs(job, "completed");
+  const done = await jobAs(host, job, "completed", 60_000);
   const reports: Json[] = [];
   for (let query = "limit=64"; ; ) {
     const { body } = await host.call("GET", `${job}/documents?${query}`);
@@ -95,7 +90,7 @@ test("events go on after the last one that was seen, over a pause, and none is m
   await host.call("POST", `${job}/pause`);
   gate.open();
   held = null;
-  await jobAs(job, "paused");
+  await jobAs(host, job, "paused", 60_000);
   const again = await host.events("GET", `${job}/events`, undefined, {
     headers: { "Last-Event-ID": last },
   });
@@ -105,7 +100,7 @@ test("events go on after the last one that was seen, over a pause, and none is m
     headers: { "Last-Event-ID": rest.at(-1)?.id ?? last },
   });
   const after = await resumed.rest();
-  const done = await jobAs(job, "completed");
+  const done = await jobAs(host, job, "completed", 60_000);
 
   expect(rest.at(0)?.event).toBe("job");
   const told = [seen, rest, after].flatMap(numbersIn);

@@ -6,6 +6,7 @@ import { createBuiltinEmbedder } from "../../../adapters/embed/builtin.ts";
 import { createEmbedders } from "../../../adapters/embed/embedders.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import { type HttpHost, startHttpHost } from "../../support/http-host.ts";
+import { jobAs } from "../../support/jobs.ts";
 import { embeddersWith, otherEmbedder } from "../../support/other-embedder.ts";
 import { createGate } from "../../support/scripted-llm.ts";
 import type { Json } from "../../support/wire-client.ts";
@@ -46,12 +47,6 @@ async function reembed({ path }: { readonly path: string }): Promise<string> {
   return headers.get("location") ?? "";
 }
 
-async function jobAs(path: string, status: string): Promise<Json> {
-  const now = async () => (await host.call("GET", path)).body;
-  await expect.poll(async () => (await now()).status, { timeout: 20_000 }).toBe(status);
-  return await now();
-}
-
 async function readAll(path: string): Promise<readonly Json[]> {
   const items: Json[] = [];
   for (let cursor = ""; ; ) {
@@ -72,7 +67,7 @@ test("each document has a report: where there were changes meanwhile, of what th
   await add(made, [...textsOf(2, "gull", 500), { id: "gull-0", text: "Another gull." }]);
   await host.call("DELETE", `${made.path}/documents/gull-7`);
   gate.open();
-  await jobAs(location, "completed");
+  await jobAs(host, location, "completed");
 
   const reports = await readAll(`${location}/documents`);
   const documents = (await readAll(`${made.path}/documents`)).map(({ id, title, chunks }) => [
@@ -95,12 +90,12 @@ test("a document that the embedder refuses is named, and is done when the job is
     }
   };
   const location = await reembed(made);
-  const failed = await jobAs(location, "failed");
+  const failed = await jobAs(host, location, "failed");
   const { body } = await host.call("GET", `${location}/documents?limit=100`);
   other.before = () => Promise.resolve();
   const before = other.texts.length;
   await host.call("POST", `${location}/resume`);
-  const job = await jobAs(location, "completed");
+  const job = await jobAs(host, location, "completed");
   const { body: after } = await host.call("GET", `${location}/documents?limit=100`);
 
   expect(failed.error.message).toBe("Document swan-13: This text is refused.");
@@ -122,7 +117,7 @@ test("a repeated request with its key is one job; with another body it is refuse
 
   const [first, ...same] = await Promise.all([1, 2, 3, 4].map(() => ask("other-1")));
   const location = first?.headers.get("location") ?? "";
-  await jobAs(location, "completed");
+  await jobAs(host, location, "completed");
   const later = await ask("other-1");
   const changed = await ask("other-2");
 
@@ -149,9 +144,9 @@ test("a key whose request was refused for another job's sake is good for a later
 
   const refused = await ask();
   gate.open();
-  await jobAs(location, "completed");
+  await jobAs(host, location, "completed");
   const taken = await ask();
-  await jobAs(taken.headers.get("location") ?? "", "completed");
+  await jobAs(host, taken.headers.get("location") ?? "", "completed");
 
   expect([refused.status, taken.status]).toEqual([409, 202]);
   expect((await host.call("GET", made.path)).body.embedder.id).toBe("other-2");

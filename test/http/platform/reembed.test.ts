@@ -6,6 +6,7 @@ import { createBuiltinEmbedder } from "../../../adapters/embed/builtin.ts";
 import { createEmbedders } from "../../../adapters/embed/embedders.ts";
 import { preparedOf } from "../../../adapters/knowledge/rows.ts";
 import { type HttpHost, startHttpHost } from "../../support/http-host.ts";
+import { jobAs } from "../../support/jobs.ts";
 import { embeddersWith, otherEmbedder } from "../../support/other-embedder.ts";
 import { createGate } from "../../support/scripted-llm.ts";
 import type { Json, WireEvent } from "../../support/wire-client.ts";
@@ -47,17 +48,6 @@ async function add({ path }: Made, documents: readonly object[]): Promise<Json> 
   const { body, status } = await host.call("POST", `${path}/documents?wait=true`, documents);
   expect([200, 201]).toContain(status);
   return body;
-}
-
-async function jobAs(path: string, status: string): Promise<Json> {
-  const endMs = Date.now() + 20_000;
-  for (;;) {
-    const { body } = await host.call("GET", path);
-    if (body.status === status) return body;
-    if (Date.now() > endMs)
-      throw new Error(`It stays ${body.status}, not ${status}: ${body.error}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
 }
 
 async function reembed({ path }: Made, embedder = "other-1"): Promise<string> {
@@ -128,7 +118,7 @@ test("a collection is embedded anew, and is what it would be had it been made so
 
   const location = await reembed(made);
   const events = await (await host.events("GET", `${location}/events`)).rest();
-  const job = await jobAs(location, "completed");
+  const job = await jobAs(host, location, "completed");
   const collection = (await host.call("GET", made.path)).body;
   const after = (await host.call("GET", `${made.path}/documents/walrus-7`)).body;
   const fresh = await newCollection("other-1");
@@ -176,7 +166,7 @@ test("until the switch searches see what was there, and another job is refused m
   const twice = await host.call("POST", `${made.path}/reembed`, { embedder: "other-2" });
   const collection = (await host.call("GET", made.path)).body;
   gate.open();
-  await jobAs(location, "completed");
+  await jobAs(host, location, "completed");
   const unknown = await host.call("POST", `${made.path}/reembed`, { embedder: "nobody" });
 
   expect(found[0]?.["document_id"]).toBe("otter-3");
@@ -210,7 +200,7 @@ test("what is added, replaced and removed meanwhile is there after it, and nothi
 
   const location = await reembed(made);
   const writing = Promise.all([write()]);
-  await jobAs(location, "completed").finally(() => {
+  await jobAs(host, location, "completed").finally(() => {
     isOver = true;
   });
   await writing;
@@ -227,7 +217,7 @@ test("a job that took documents in when the collection moved takes them in where
   await add(made, textsOf(3, "lynx"));
   const gate = createGate();
   let isHeld = true;
-  await jobAs(await reembed(made), "completed");
+  await jobAs(host, await reembed(made), "completed");
   other.before = async (texts) => {
     if (isHeld && texts.some((text) => text.includes("mole")))
       await gate.wait(new AbortController().signal);
@@ -235,10 +225,10 @@ test("a job that took documents in when the collection moved takes them in where
 
   const started = await host.call("POST", `${made.path}/documents?wait=false`, textsOf(3, "mole"));
   await gate.reached;
-  await jobAs(await reembed(made, "other-2"), "completed");
+  await jobAs(host, await reembed(made, "other-2"), "completed");
   isHeld = false;
   gate.open();
-  const job = await jobAs(started.headers.get("location") ?? "", "completed");
+  const job = await jobAs(host, started.headers.get("location") ?? "", "completed");
 
   expect(job.documents).toMatchObject({ created: 3, failed: 0 });
   const fresh = await newCollection("other-2");
@@ -262,12 +252,12 @@ test("it is paused and resumed, and what was embedded before is not embedded aga
   await gate.reached;
   const pause = await host.call("POST", `${location}/pause`);
   gate.open();
-  await jobAs(location, "paused");
+  await jobAs(host, location, "paused");
   const found = await search(made, "puffin number 9");
   const refused = await host.call("POST", `${made.path}/reembed`, { embedder: "other-2" });
   other.before = () => Promise.resolve();
   const resumed = await host.call("POST", `${location}/resume`);
-  const job = await jobAs(location, "completed");
+  const job = await jobAs(host, location, "completed");
 
   expect([pause.status, resumed.status, refused.status]).toEqual([202, 202, 409]);
   expect(found[0]?.["document_id"]).toBe("puffin-9");
@@ -292,14 +282,14 @@ test("cancelled, it leaves the collection as it was, and another one may begin",
   await gate.reached;
   await host.call("POST", `${location}/cancel`);
   gate.open();
-  await jobAs(location, "cancelled");
+  await jobAs(host, location, "cancelled");
   const resumed = await host.call("POST", `${location}/resume`);
 
   expect(resumed.status).toBe(409);
   expect(await contentOf(made)).toEqual(before);
   expect((await host.call("GET", made.path)).body.embedder.id).toBe("builtin-1");
   await expectTidy(made);
-  await jobAs(await reembed(made, "other-2"), "completed");
+  await jobAs(host, await reembed(made, "other-2"), "completed");
   expect((await host.call("GET", made.path)).body.embedder.id).toBe("other-2");
 });
 
@@ -313,7 +303,7 @@ test("a collection that is removed meanwhile goes with all that was built", asyn
   await gate.reached;
   const removed = await host.call("DELETE", made.path);
   gate.open();
-  await jobAs(location, "cancelled");
+  await jobAs(host, location, "cancelled");
 
   expect(removed.status).toBe(204);
   const left = async () =>
