@@ -41,6 +41,9 @@ export async function readUpload(
       const end = upload.file(name, mediaType);
       stream.on("data", (piece: Buffer) => pieces.push(piece));
       stream.on("end", () => end(Buffer.concat(pieces)));
+      // A body that ends within a file fails the whole reading below; without a listener it would
+      // end the process too.
+      stream.on("error", () => undefined);
     });
     busboy.on("filesLimit", () => upload.refuse(`One request brings at most ${files} files.`));
     busboy.on("fieldsLimit", () => upload.refuse(`One request brings at most ${fields} fields.`));
@@ -60,11 +63,11 @@ class Upload {
   #fields: Fields = {};
   #problem: RuntimeError | undefined;
 
-  field(name: string, value: string, isCut: boolean): void {
+  field(name: string | undefined, value: string, isCut: boolean): void {
     const { fieldBytes } = uploadLimits;
-    const shown = name.slice(0, 40);
+    const shown = name?.slice(0, 40) ?? "without a name";
     if (isCut) this.refuse(`The field ${shown} is longer than ${fieldBytes} bytes.`);
-    else if (isField(name)) this.#fields = { ...this.#fields, [name]: value };
+    else if (name !== undefined && isField(name)) this.#fields = { ...this.#fields, [name]: value };
     else this.refuse(`An upload has files and the fields id, title and metadata, not ${shown}.`);
   }
 
