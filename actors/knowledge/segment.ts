@@ -24,8 +24,15 @@ export interface NearHit {
 /** A vector file as one thread searches it. */
 export interface VectorView {
   readonly count: number;
-  /** Nearest first, at most `limit`. @param vector unit length, of the file's dimension. */
-  search(vector: Float32Array, limit: number): readonly NearHit[];
+  /**
+   * Nearest first, at least `least` where there are so many: what was found beside them is given too.
+   * @param vector unit length, of the file's dimension.
+   */
+  search(vector: Float32Array, least: number): readonly NearHit[];
+  /** Candidates that this question must have so that nearly all of its nearest are among them. */
+  candidates(vector: Float32Array): number;
+  /** The same of a question like those that the file was made for; others have more. */
+  readonly candidatesLeast: number;
   /** The nearest of these slots, each compared, nearest first. Slots that are not there are none. */
   compare(
     vector: Float32Array,

@@ -18,9 +18,14 @@ export const nearLimits = {
   /** Neighbours that are asked of the graph at most. */
   askedMax: 4_096,
   /** A neighbour takes about as long to find as so many chunks take to compare. */
-  comparedPerAsked: 6,
+  comparedPerAsked: 16,
+  /** To begin reading elsewhere in the file takes as long as to read and compare so many. */
+  comparedPerReading: 6,
   /** Of the number that would just do if what is wanted lay evenly. */
   askedMore: 1.5,
+  /** Each time it is asked again, for so many times as many, at least and where nothing was found. */
+  askedAgain: 2,
+  askedAfterNone: 4,
 } as const;
 
 /** Nearest first, at most `limit`. @param counts whether a slot is visible and wanted. */
@@ -43,12 +48,18 @@ function fromGraph(
   { vectors, postings, similarityMin }: WantedIn,
   vector: Float32Array,
   limit: number,
-  { chunks, total }: Wanted,
+  wanted: Wanted,
   counts: (slot: number) => boolean,
 ): readonly NearHit[] | undefined {
-  const { askedMax, comparedPerAsked, askedMore } = nearLimits;
-  const most = Math.min(askedMax, chunks / comparedPerAsked);
-  for (let asked = Math.ceil((limit * askedMore * total) / chunks); asked <= most; asked *= 4) {
+  const { askedMax, askedMore, askedAgain, askedAfterNone, comparedPerAsked } = nearLimits;
+  const most = Math.min(askedMax, comparingTakes(wanted) / comparedPerAsked);
+  // So many wanted ones are among those asked for as a search without a filter would have looked at:
+  // a graph is sure of the first of what it gives and not of the last.
+  const askedFor = (candidates: number): number =>
+    Math.ceil((Math.max(limit * askedMore, candidates) * wanted.total) / wanted.chunks);
+  if (askedFor(vectors.candidatesLeast) > most) return undefined;
+  let asked = askedFor(vectors.candidates(vector));
+  while (asked <= most) {
     const hits = vectors.search(vector, asked);
     const found = hits.filter(({ slot }) => postings.has(slot) && counts(slot));
     if (found.length >= limit) return found;
@@ -56,8 +67,16 @@ function fromGraph(
     if (last !== undefined && last.similarity < similarityMin) return found;
     // The graph has no more, and need not have reached every chunk.
     if (hits.length < asked) return undefined;
+    // What is wanted lies as thick further out as it did here, as far as anybody knows.
+    const enough = (limit * askedMore) / found.length;
+    asked = Math.ceil(asked * (found.length === 0 ? askedAfterNone : Math.max(askedAgain, enough)));
   }
   return undefined;
+}
+
+/** In chunks that lie together. What lies between two that are wanted is read along or skipped, whatever is less. */
+function comparingTakes({ chunks, total, documents }: Wanted): number {
+  return chunks + Math.min(documents.length * nearLimits.comparedPerReading, total - chunks);
 }
 
 function compared(

@@ -12,6 +12,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { promisify } from "node:util";
 import { Best } from "../../actors/knowledge/best.ts";
 import type { NearHit, VectorHeader } from "../../actors/knowledge/segment.ts";
+import { HalfDots, HalfQuestion, halfDotsLimits } from "./half-dots.ts";
 
 const readLater = promisify(read);
 const SIZES_BYTES = 8;
@@ -23,8 +24,11 @@ const LEVEL_BYTES = 2;
 const NEIGHBOUR_BYTES = 4;
 const FLOAT_BYTES = 2;
 const SLICE_BYTES = 1_024 * 1_024;
-/** Bytes of vectors that are read in one call. */
-const RUN_BYTES = 256 * 1_024;
+/**
+ * So many vectors in between are read along: to begin another reading takes as long as to read and
+ * compare them.
+ */
+const READ_ALONG = 6;
 /** Comparing goes on so long before the event loop gets its turn, in ms. */
 const WORK_MS = 4;
 
@@ -44,14 +48,51 @@ interface Places {
   readonly rows: Uint32Array | undefined;
 }
 
+/** Made by the first comparison of the thread. */
+let dots: HalfDots | undefined;
+
+/** Vectors that lie near one another in the file, which are read in one call. */
+class Run {
+  readonly slots: Float64Array;
+  /** Of each slot's vector, from the first. */
+  readonly offsets: Uint32Array;
+  readonly #most: number;
+  count = 0;
+  /** Where it begins in the file, and how many vectors long it is. */
+  first = 0;
+  rows = 0;
+
+  constructor(rowBytes: number) {
+    this.#most = Math.min(halfDotsLimits.rows, Math.floor(halfDotsLimits.rowsBytes / rowBytes));
+    this.slots = new Float64Array(this.#most);
+    this.offsets = new Uint32Array(this.#most);
+  }
+
+  goesOnWith(row: number): boolean {
+    if (this.count === 0) return true;
+    const between = row - this.first - this.rows;
+    return between >= 0 && between <= READ_ALONG && row - this.first < this.#most;
+  }
+
+  add(slot: number, row: number): void {
+    if (this.count === 0) this.first = row;
+    this.slots[this.count] = slot;
+    this.offsets[this.count] = row - this.first;
+    this.count += 1;
+    this.rows = row - this.first + 1;
+  }
+
+  clear(): void {
+    this.count = 0;
+    this.rows = 0;
+  }
+}
+
 /** Vectors in a sealed file. */
 export class StoredVectors {
   readonly #file: number;
   readonly #layout: Layout;
   #places: Promise<Places> | undefined;
-  /** What is being compared. */
-  #run = new Uint16Array(0);
-
   private constructor(file: number, layout: Layout) {
     this.#file = file;
     this.#layout = layout;
@@ -76,15 +117,28 @@ export class StoredVectors {
     limit: number,
   ): Promise<readonly NearHit[]> {
     this.#places ??= this.#readPlaces();
-    const places = await this.#places;
+    const { slots, rows } = await this.#places;
+    const question = new HalfQuestion(vector);
     const best = new Best(limit);
+    const run = new Run(this.#layout.rowBytes);
     let sinceMs = performance.now();
-    for (const { slots, row } of this.#runs(places, ranges)) {
-      this.#compareRun(vector, slots, row, best);
-      if (performance.now() - sinceMs < WORK_MS) continue;
-      await nextTurn();
-      sinceMs = performance.now();
+    for (const [first, count] of ranges) {
+      for (let at = placeOf(slots, first); at < slots.length; at += 1) {
+        const slot = slots[at] ?? 0;
+        if (slot >= first + count) break;
+        const row = rows?.[at] ?? at;
+        if (!run.goesOnWith(row)) {
+          this.#compareRun(question, run, best);
+          run.clear();
+          if (performance.now() - sinceMs >= WORK_MS) {
+            await nextTurn();
+            sinceMs = performance.now();
+          }
+        }
+        run.add(slot, row);
+      }
     }
+    this.#compareRun(question, run, best);
     return best.sorted().map(({ slot, score }) => ({ slot, similarity: score }));
   }
 
@@ -92,39 +146,16 @@ export class StoredVectors {
     closeSync(this.#file);
   }
 
-  /** Slots whose vectors lie one after the other, from `row` on. */
-  *#runs(
-    { slots, rows }: Places,
-    ranges: Iterable<readonly [first: number, count: number]>,
-  ): Iterable<{ readonly slots: readonly number[]; readonly row: number }> {
-    const most = Math.max(1, Math.floor(RUN_BYTES / this.#layout.rowBytes));
-    let run: number[] = [];
-    let from = 0;
-    for (const [first, count] of ranges) {
-      for (let at = placeOf(slots, first); at < slots.length; at += 1) {
-        const slot = slots[at] ?? 0;
-        if (slot >= first + count) break;
-        const row = rows?.[at] ?? at;
-        if (run.length === most || (run.length > 0 && row !== from + run.length)) {
-          yield { slots: run, row: from };
-          run = [];
-        }
-        if (run.length === 0) from = row;
-        run.push(slot);
-      }
-    }
-    if (run.length > 0) yield { slots: run, row: from };
-  }
-
-  #compareRun(vector: Float32Array, slots: readonly number[], row: number, best: Best): void {
+  #compareRun(question: HalfQuestion, run: Run, best: Best): void {
+    if (run.count === 0) return;
     const { rowBytes } = this.#layout;
+    dots ??= new HalfDots();
     // Read and compared in one go: nobody else writes into it meanwhile.
-    const length = slots.length * rowBytes;
-    if (this.#run.byteLength < length) this.#run = new Uint16Array(length / FLOAT_BYTES);
-    const floats = this.#run;
-    readSync(this.#file, floats, 0, length, SIZES_BYTES + row * rowBytes);
-    for (const [at, slot] of slots.entries()) {
-      best.take(similarityAt(floats, at * vector.length, vector), slot, 0, 0);
+    const from = SIZES_BYTES + run.first * rowBytes;
+    readSync(this.#file, dots.rows, 0, run.rows * rowBytes, from);
+    const products = dots.products(question, run.rows);
+    for (let at = 0; at < run.count; at += 1) {
+      best.take(products[run.offsets[at] ?? 0] ?? 0, run.slots[at] ?? 0, 0, 0);
     }
   }
 
@@ -214,34 +245,4 @@ function placeOf(slots: Float64Array, slot: number): number {
     else high = middle;
   }
   return low;
-}
-
-/** The number that each 16-bit float is; Node has no such array in all versions. */
-const numbers = Float32Array.from({ length: 65_536 }, (_, bits) => {
-  const sign = bits >> 15 === 0 ? 1 : -1;
-  const exponent = (bits >> 10) & 31;
-  const fraction = (bits & 1_023) / 1_024;
-  if (exponent === 0) return sign * fraction * 2 ** -14;
-  if (exponent === 31) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
-  return sign * (1 + fraction) * 2 ** (exponent - 15);
-});
-
-/**
- * Cosine of a stored vector and one, both of length 1 but for rounding. In four sums, so that each
- * addition need not wait for the one before.
- */
-function similarityAt(floats: Uint16Array, from: number, vector: Float32Array): number {
-  let [a, b, c, d] = [0, 0, 0, 0];
-  const whole = vector.length - (vector.length % 4);
-  for (let at = 0; at < whole; at += 4) {
-    const place = from + at;
-    a += (numbers[floats[place] ?? 0] ?? 0) * (vector[at] ?? 0);
-    b += (numbers[floats[place + 1] ?? 0] ?? 0) * (vector[at + 1] ?? 0);
-    c += (numbers[floats[place + 2] ?? 0] ?? 0) * (vector[at + 2] ?? 0);
-    d += (numbers[floats[place + 3] ?? 0] ?? 0) * (vector[at + 3] ?? 0);
-  }
-  for (let at = whole; at < vector.length; at += 1) {
-    a += (numbers[floats[from + at] ?? 0] ?? 0) * (vector[at] ?? 0);
-  }
-  return a + b + (c + d);
 }

@@ -4,7 +4,7 @@
 // vectors are checked before it takes them. One thread count (1) for all calls.
 
 import { join } from "node:path";
-import type { Index } from "usearch";
+import type { Index, Matches } from "usearch";
 import type {
   EmbedderOf,
   NearHit,
@@ -87,7 +87,9 @@ async function openView(
   if (stored === undefined) throw damaged(header, "is laid out otherwise");
   return {
     count: header.count,
-    search: (vector, limit) => search(index, header, vector, limit),
+    search: (vector, least) => search(index, header, vector, least),
+    candidates: (vector) => candidates(index, header, vector),
+    candidatesLeast: header.expansion,
     compare: async (vector, ranges, limit) => {
       checkVector(vector, header.dimension);
       return await stored.compare(vector, ranges, limit);
@@ -100,13 +102,13 @@ function search(
   index: Index,
   { count, dimension, far }: VectorHeader,
   vector: Float32Array,
-  limit: number,
+  least: number,
 ): readonly NearHit[] {
   checkVector(vector, dimension);
-  const wanted = Math.min(limit, count);
+  const wanted = Math.min(least, count);
   if (wanted < 1) return [];
   let found = index.search(vector, wanted, THREADS);
-  if (far !== undefined && wanted < far.expansion && 1 - (found.distances[0] ?? 2) < far.below) {
+  if (far !== undefined && wanted < far.expansion && isFar(found, far)) {
     // It looks at as many as it is asked for.
     found = index.search(vector, Math.min(far.expansion, count), THREADS);
   }
@@ -114,11 +116,25 @@ function search(
   // By halves: a number of 64 bits is an object each.
   const halves = new Uint32Array(keys.buffer, keys.byteOffset, keys.length * 2);
   const hits: NearHit[] = [];
-  for (let at = 0; at < Math.min(wanted, distances.length); at += 1) {
+  for (let at = 0; at < distances.length; at += 1) {
     const slot = (halves[at * 2] ?? 0) + (halves[at * 2 + 1] ?? 0) * HALF;
     hits.push({ slot, similarity: 1 - (distances[at] ?? 0) });
   }
   return hits;
+}
+
+function candidates(
+  index: Index,
+  { dimension, count, expansion, far }: VectorHeader,
+  vector: Float32Array,
+): number {
+  checkVector(vector, dimension);
+  if (far === undefined || count === 0) return expansion;
+  return isFar(index.search(vector, 1, THREADS), far) ? far.expansion : expansion;
+}
+
+function isFar({ distances }: Matches, far: NonNullable<VectorHeader["far"]>): boolean {
+  return 1 - (distances[0] ?? 2) < far.below;
 }
 
 function checkVector(vector: Float32Array, dimension: number): void {

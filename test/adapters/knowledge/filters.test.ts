@@ -11,6 +11,7 @@ import { indexFolder } from "../../../adapters/knowledge/index-folder.ts";
 import { nearLimits } from "../../../adapters/knowledge/near.ts";
 import type { Place } from "../../../adapters/knowledge/rows.ts";
 import { createSegmentFiles } from "../../../adapters/segment-files.ts";
+import { expansionLimits } from "../../../adapters/vector/expansion.ts";
 import { seeded } from "../../../runtime/testkit/schedule.ts";
 import { find as search } from "../../support/find.ts";
 import {
@@ -199,13 +200,13 @@ describe("filters", () => {
       await rows.put(place, documents);
       model.put(documents);
     };
-    await put(described(110, 12, 1));
+    const [first, each] = [110, 24];
+    await put(described(first, each, 1));
     await rows.merger.merge(place, { isForced: true });
     // Some go by the graph, some are compared.
-    const sizes = filters.map((filter) => model.wanted(filter).length * 12);
-    const { askedMore, comparedPerAsked } = nearLimits;
-    const even = Math.sqrt(TOP * askedMore * comparedPerAsked * 110 * 12);
-    expect(Math.max(...sizes)).toBeGreaterThan(even * 2);
+    const sizes = filters.map((filter) => model.wanted(filter).length * each);
+    const even = Math.sqrt(nearLimits.comparedPerAsked * expansionLimits.smallLeast * first * each);
+    expect(Math.max(...sizes)).toBeGreaterThan(even);
     expect(Math.min(...sizes.filter((size) => size > 0))).toBeLessThan(even / 2);
     await expectFiltered(by, place, model, filters);
 
