@@ -1,6 +1,7 @@
 // Blocks into what is not divided any more: sentences, list items, rows of tables, lines of code; and
 // what of these is too long, cut between words. Whoever packs them sees which belong together.
 
+import { lazy } from "../../runtime/shared/lazy.ts";
 import { type Block, isListItem, type Line, linesOf } from "./split-blocks.ts";
 import { cut, dividesPair, isSpace, type Measure, trimmed } from "./split-measure.ts";
 
@@ -41,7 +42,7 @@ const GROUP_UNITS = 256;
 /** A stretch of more characters for each token of a chunk is not measured as a whole. */
 const CHARS_PER_TOKEN = 32;
 
-const sentences = new Intl.Segmenter("en", { granularity: "sentence" });
+const sentences = lazy(() => new Intl.Segmenter("en", { granularity: "sentence" }));
 const WHOLE = [{ index: 0 }] as const;
 /** Without one of these there is one sentence; to look for them costs a tenth. */
 const SENTENCE_END = /[\p{Sentence_Terminal}\u0085\u2028\u2029]/u;
@@ -136,7 +137,7 @@ function* sentenceUnits(start: number, end: number, options: UnitOptions): Gener
     const window = text.slice(at, to).replace(/[\r\n]/g, " ");
     let next = at;
     let before: number | undefined;
-    const segments = SENTENCE_END.test(window) ? sentences.segment(window) : WHOLE;
+    const segments = SENTENCE_END.test(window) ? sentences().segment(window) : WHOLE;
     for (const { index } of segments) {
       if (before !== undefined) yield* fittingUnits(at + before, at + index, options);
       before = index;

@@ -2,6 +2,7 @@
 // a German message find a trigger written in English, and "money back" find "refund". Evidence of
 // the second kind only: a keyword of the trigger itself always says more.
 
+import { lazy } from "../../runtime/shared/lazy.ts";
 import type { Word } from "../text/words.ts";
 import { buildKeywords } from "./keyword.ts";
 
@@ -58,8 +59,10 @@ const CONCEPTS = [
   "recipe|food|restaurant|meal|menu|cook|rezept|essen|speisekarte|recette|repas|cuisine|receta|comida|menú|receita|ricetta|cibo|recept|eten|przepis|jedzenie|рецепт|еда|ресторан|меню|yemek|tarif|طعام|مطعم|भोजन|菜谱|食物|餐厅|菜单|レシピ|食事|料理|레시피|음식|식당",
 ];
 
-const index = buildKeywords(
-  CONCEPTS.flatMap((line, owner) => line.split("|").map((keyword) => ({ owner, keyword }))),
+const index = lazy(() =>
+  buildKeywords(
+    CONCEPTS.flatMap((line, owner) => line.split("|").map((keyword) => ({ owner, keyword }))),
+  ),
 );
 
 type Concept = { readonly owner: number; readonly start: number; readonly end: number };
@@ -71,7 +74,7 @@ const conceptsOfWords = new WeakMap<readonly Word[], readonly Concept[]>();
 export function conceptsIn(words: readonly Word[]): readonly Concept[] {
   let concepts = conceptsOfWords.get(words);
   if (concepts === undefined) {
-    concepts = index.find(words);
+    concepts = index().find(words);
     conceptsOfWords.set(words, concepts);
   }
   return concepts;

@@ -1,6 +1,7 @@
 // Short messages that go on with the turn before ("and for last month?", "why that?", "und im März?").
 // Being short is not enough: "capital of France?" is short too, and a matter of its own.
 
+import { lazy } from "../../runtime/shared/lazy.ts";
 import type { Word } from "../text/words.ts";
 import { buildKeywords } from "./keyword.ts";
 
@@ -30,8 +31,8 @@ const POINTING =
   "هذا|هذه|ذلك|نفس|यह|वह|这|那个|这个|它|这些|那些|これ|それ|あれ|その|この|이것|그것|그거|이거";
 
 const entriesOf = (list: string) => list.split("|").map((keyword) => ({ owner: 0, keyword }));
-const openings = buildKeywords(entriesOf(OPENINGS), { isExactOnly: true });
-const pointing = buildKeywords(entriesOf(POINTING), { isExactOnly: true });
+const openings = lazy(() => buildKeywords(entriesOf(OPENINGS), { isExactOnly: true }));
+const pointing = lazy(() => buildKeywords(entriesOf(POINTING), { isExactOnly: true }));
 
 /** @param contentWords words of it that could name a subject; a character of a dense script is half a one. */
 export function isFollowUp(words: readonly Word[], contentWords: number): boolean {
@@ -39,5 +40,9 @@ export function isFollowUp(words: readonly Word[], contentWords: number): boolea
   if (contentWords === 0) return true;
   const dense = words.filter((word) => word.dense).length;
   if (words.length - dense / 2 <= BARE_WORDS && contentWords <= 1) return true;
-  return openings.find(words).some(({ start }) => start === 0) || pointing.find(words).length > 0;
+  return (
+    openings()
+      .find(words)
+      .some(({ start }) => start === 0) || pointing().find(words).length > 0
+  );
 }

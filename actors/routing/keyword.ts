@@ -3,6 +3,7 @@
 // the same edge. Words have borders, so no hit lies inside a word; dense scripts are words of one
 // character, so a phrase of them is found as a substring.
 
+import { lazy } from "../../runtime/shared/lazy.ts";
 import { stemLabels } from "../text/stem.ts";
 import { isStopWord } from "../text/stop-words.ts";
 import { type Word, wordsOf } from "../text/words.ts";
@@ -48,12 +49,13 @@ interface Leaf {
   readonly weight: number;
 }
 
+/** Most nodes end a keyword and lead nowhere: what a node does not have takes no memory. */
 interface Node {
-  /** Children by exact word, for building. */
-  readonly words: Map<string, Node>;
+  /** Children by exact word. */
+  words: Map<string, Node> | undefined;
   /** Children by label: an inflection may lead to several. */
-  readonly labels: Map<string, Node[]>;
-  readonly leaves: Leaf[];
+  labels: Map<string, Node[]> | undefined;
+  leaves: Leaf[] | undefined;
 }
 
 /** Ways to ask for instructions: a keyword that is one of them stands for all. */
@@ -79,15 +81,17 @@ const HOW_TO = [
 ].flat();
 
 function newNode(): Node {
-  return { words: new Map(), labels: new Map(), leaves: [] };
+  return { words: undefined, labels: undefined, leaves: undefined };
 }
 
 function childOf(node: Node, word: Word, isExactOnly: boolean): Node {
-  const known = node.words.get(word.text);
+  const known = node.words?.get(word.text);
   if (known !== undefined) return known;
   const child = newNode();
+  node.words ??= new Map();
   node.words.set(word.text, child);
   for (const label of isExactOnly || word.dense ? [] : stemLabels(word.text)) {
+    node.labels ??= new Map();
     const there = node.labels.get(label);
     if (there === undefined) node.labels.set(label, [child]);
     else there.push(child);
@@ -111,7 +115,7 @@ export interface KeywordBuilder {
 }
 
 const howTo = new Set(HOW_TO);
-const howToWords = HOW_TO.map((way) => wordsOf(way, keywordLimits.keywordWords));
+const howToWords = lazy(() => HOW_TO.map((way) => wordsOf(way, keywordLimits.keywordWords)));
 
 /** @param options.isExactOnly inflections do not count. Default false. */
 export function keywordBuilder(options: { readonly isExactOnly?: boolean } = {}): KeywordBuilder {
@@ -121,6 +125,7 @@ export function keywordBuilder(options: { readonly isExactOnly?: boolean } = {})
   const insert = (words: readonly Word[], leaf: Leaf): void => {
     let node = root;
     for (const word of words) node = childOf(node, word, isExactOnly);
+    node.leaves ??= [];
     const isThere = node.leaves.some(
       ({ owner, keyword }) => owner === leaf.owner && keyword === leaf.keyword,
     );
@@ -135,7 +140,7 @@ export function keywordBuilder(options: { readonly isExactOnly?: boolean } = {})
         insert(words, { owner, keyword, weight: weightOf(words) });
         if (!howTo.has(words.map(({ text }) => text).join(" "))) continue;
         const leaf = { owner, keyword, weight: WEIGHTS.functionPhrase };
-        for (const way of howToWords) insert(way, leaf);
+        for (const way of howToWords()) insert(way, leaf);
       }
     },
     done() {
@@ -180,9 +185,9 @@ function findAll(root: Node, words: readonly Word[], isExactOnly: boolean): Keyw
       const word = words[at]?.text ?? "";
       const next = nextOf(front, word, labels?.[at] ?? []);
       if (next.length === 0) break;
-      isExact &&= front.every((node) => node.words.has(word));
+      isExact &&= front.every((node) => node.words?.has(word) === true);
       for (const node of next) {
-        for (const { owner, keyword, weight } of node.leaves) {
+        for (const { owner, keyword, weight } of node.leaves ?? []) {
           const factor = isExact ? 1 : WEIGHTS.inflected;
           hits.push({ owner, keyword, start, end: at + 1, weight: weight * factor });
           if (hits.length >= keywordLimits.hits) return hits;
@@ -200,14 +205,15 @@ const NOWHERE: readonly Node[] = [];
 function nextOf(front: readonly Node[], word: string, labels: readonly string[]): readonly Node[] {
   let next: Node[] | null = null;
   for (const node of front) {
-    const same = node.words.get(word);
+    const same = node.words?.get(word);
     if (same !== undefined) {
       next ??= [];
       if (!next.includes(same)) next.push(same);
     }
-    if (node.labels.size === 0) continue;
+    const inflected = node.labels;
+    if (inflected === undefined) continue;
     for (const label of labels) {
-      for (const child of node.labels.get(label) ?? NOWHERE) {
+      for (const child of inflected.get(label) ?? NOWHERE) {
         next ??= [];
         if (next.length < keywordLimits.front && !next.includes(child)) next.push(child);
       }

@@ -1,6 +1,7 @@
 // Greetings, thanks, farewells and questions about the assistant itself, in many languages: what a
 // supervisor answers alone. A message is small talk only when nothing else is left of it.
 
+import { lazy } from "../../runtime/shared/lazy.ts";
 import type { Word } from "../text/words.ts";
 import { buildKeywords, type KeywordEntry } from "./keyword.ts";
 
@@ -65,11 +66,12 @@ const FILLERS = new Set(
   ).split(" "),
 );
 
-const entries: KeywordEntry[] = PHRASES.flatMap((lists, owner) =>
-  lists.flatMap((list) => list.split("|").map((keyword) => ({ owner, keyword }))),
-);
+const entries = (): KeywordEntry[] =>
+  PHRASES.flatMap((lists, owner) =>
+    lists.flatMap((list) => list.split("|").map((keyword) => ({ owner, keyword }))),
+  );
 // Exact words only: an inflection of a greeting is another word ("welcome" is, "welcomed" is not).
-const phrases = buildKeywords(entries, { isExactOnly: true });
+const phrases = lazy(() => buildKeywords(entries(), { isExactOnly: true }));
 
 /** The kind of small talk that a whole message is, or undefined when it asks for something. */
 export function smallTalkOf(words: readonly Word[]): SmallTalk | undefined {
@@ -77,7 +79,7 @@ export function smallTalkOf(words: readonly Word[]): SmallTalk | undefined {
   if (words.length === 0 || words.length - dense / 2 > smallTalkWordsMax) return undefined;
   const covered = new Array<boolean>(words.length).fill(false);
   let kind: number | undefined;
-  for (const { owner, start, end } of phrases.find(words)) {
+  for (const { owner, start, end } of phrases().find(words)) {
     covered.fill(true, start, end);
     // A greeting beside a thank-you is a thank-you: the later kinds say more, "ok" says least.
     if (kind === undefined || kind > 3 || (owner <= 3 && owner > kind)) kind = owner;
@@ -89,6 +91,8 @@ export function smallTalkOf(words: readonly Word[]): SmallTalk | undefined {
 
 /** Where the request starts after a greeting in front: 0 when there is none, words otherwise. */
 export function greetingLength(words: readonly Word[]): number {
-  const front = phrases.find(words).find(({ start, owner }) => start === 0 && owner <= 1);
+  const front = phrases()
+    .find(words)
+    .find(({ start, owner }) => start === 0 && owner <= 1);
   return front === undefined ? 0 : front.end;
 }

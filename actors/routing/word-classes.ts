@@ -2,6 +2,7 @@
 // example with "Tuesday" says something of a message with "Friday", which no spelling shows. Weak
 // evidence by its nature, so only the trained classifier reads it, and learns whom it speaks for.
 
+import { lazy } from "../../runtime/shared/lazy.ts";
 import type { Word } from "../text/words.ts";
 import { buildKeywords } from "./keyword.ts";
 
@@ -63,14 +64,16 @@ const CLASSES = [
   "who is|who was|how old|born|president|capital|population|tall|wer ist|wer war|wie alt|geboren|präsident|hauptstadt|einwohner|qui est|quel âge|né|président|capitale|quién es|cuántos años|nació|presidente|capital|кто такой|сколько лет|родился|президент|столица|谁是|多大|总统|首都|人口|誰ですか|何歳|大統領",
 ];
 
-const index = buildKeywords(
-  CLASSES.flatMap((line, owner) => line.split("|").map((keyword) => ({ owner, keyword }))),
-  { isExactOnly: true },
+const index = lazy(() =>
+  buildKeywords(
+    CLASSES.flatMap((line, owner) => line.split("|").map((keyword) => ({ owner, keyword }))),
+    { isExactOnly: true },
+  ),
 );
 
 /** Classes whose words are in a text, each with the words [start, end) that belong to it. */
 export function classesIn(
   words: readonly Word[],
 ): readonly { readonly owner: number; readonly start: number; readonly end: number }[] {
-  return index.find(words);
+  return index().find(words);
 }

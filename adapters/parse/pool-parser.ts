@@ -4,7 +4,6 @@
 import type { Compute, DocumentSource, ParsedDocument, Parser } from "../../actors/ports.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { parseLimits, unreadable } from "./limits.ts";
-import { parseDocument } from "./parse.ts";
 
 /** Name of the compute pool's task; its function is `parseTask`. */
 export const parseTaskName = "knowledge.parse";
@@ -27,7 +26,7 @@ export function createPoolParser(compute: Compute, options: PoolParserOptions = 
   const { runMs, waitMs, memoryMib } = { ...parseLimits, ...options };
   return {
     async parse(source, { tenant, signal }) {
-      if (source.bytes.length > parseLimits.inputBytes) return await parseDocument(source);
+      if (source.bytes.length > parseLimits.inputBytes) return await parsed(source);
       const input: DocumentSource = { ...source, bytes: shared(source.bytes) };
       try {
         const result = await compute.run(parseTaskName, input, {
@@ -50,11 +49,17 @@ export function createPoolParser(compute: Compute, options: PoolParserOptions = 
 export async function parseTask(input: unknown): Promise<TaskResult> {
   const source = input as DocumentSource;
   // Libraries want memory of their own.
-  const { text, ...document } = await parseDocument({
+  const { text, ...document } = await parsed({
     ...source,
     bytes: Uint8Array.from(source.bytes),
   });
   return { document, text: shared(Buffer.from(text)) };
+}
+
+/** The readers load with the first document: in a thread of the pool, not where the parser is only asked. */
+async function parsed(source: DocumentSource): Promise<ParsedDocument> {
+  const { parseDocument } = await import("./parse.ts");
+  return await parseDocument(source);
 }
 
 function shared(bytes: Uint8Array): Uint8Array {

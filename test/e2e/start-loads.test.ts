@@ -1,0 +1,94 @@
+// What a start loads: Node itself says, thread by thread, which modules were evaluated and which
+// functions called until the server was stopped. What no request has asked for is not among them.
+
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { beforeAll, expect, test } from "vitest";
+import { startServer } from "../support/running-server.ts";
+
+interface Script {
+  readonly url: string;
+  readonly functions: readonly {
+    readonly functionName: string;
+    readonly ranges: readonly { readonly count: number }[];
+  }[];
+}
+
+/** Scripts of each thread. */
+let threads: readonly (readonly Script[])[] = [];
+
+beforeAll(async () => {
+  const folder = await mkdtemp(join(tmpdir(), "troupe-loads-"));
+  const coverage = join(folder, "coverage");
+  const server = await startServer({
+    NODE_V8_COVERAGE: coverage,
+    TROUPE_DATA: join(folder, "data"),
+    TROUPE_SAMPLE: "off",
+    TROUPE_WORKERS: "1",
+  });
+  try {
+    await server.printed(/login\?code=/);
+    await server.stop();
+    const names = await readdir(coverage);
+    threads = await Promise.all(
+      names.map(async (name) => {
+        const text = await readFile(join(coverage, name), "utf8");
+        return (JSON.parse(text) as { result: Script[] }).result.filter(isFile);
+      }),
+    );
+  } finally {
+    await server.end();
+    await rm(folder, { recursive: true, force: true });
+  }
+});
+
+const isFile = ({ url }: Script): boolean => url.startsWith("file:");
+const filesOf = (): readonly string[] => threads.flat().map(({ url }) => url);
+
+test("a start loads no library that only some requests need", () => {
+  const eager = /node_modules\/(.*node_modules\/)?((@[^/]+\/)?[^/]+)/;
+  const libraries = new Set(filesOf().flatMap((file) => eager.exec(file)?.[2] ?? []));
+
+  // Main, a storage thread and a worker.
+  expect(threads).toHaveLength(3);
+  expect([...libraries].sort()).toEqual(knownLibraries);
+});
+
+/** Storage, the front door and calls between threads, with what these need. */
+const knownLibraries = [
+  "@harperfast/extended-iterable",
+  "comlink",
+  "detect-libc",
+  "lmdb",
+  "msgpackr",
+  "msgpackr-extract",
+  "node-gyp-build-optional-packages",
+  "ordered-binary",
+  "uWebSockets.js",
+  "weak-lru-cache",
+];
+
+test("a start builds no table of words", () => {
+  const builders = ["wordsOf", "buildKeywords", "keywordBuilder"];
+  const calls = threads.flatMap((scripts) =>
+    scripts.flatMap(({ url, functions }) =>
+      functions
+        .filter(({ functionName }) => builders.includes(functionName))
+        .map(({ functionName, ranges: [range] }) => ({
+          call: `${functionName} of ${url.replace(/.*\/dist\//, "")}`,
+          count: range?.count,
+        })),
+    ),
+  );
+
+  expect(calls.map(({ call }) => call)).toContain("buildKeywords of actors/routing/keyword.js");
+  expect(calls.filter(({ count }) => count !== 0)).toEqual([]);
+});
+
+test("a start loads no more files than it did", () => {
+  expect(filesOf().length).toBeLessThanOrEqual(FILES_MAX);
+});
+
+/** Of all three threads. Each is half a millisecond to a millisecond of a start. */
+const FILES_MAX = 600;
