@@ -33,65 +33,89 @@ export interface Cells {
 }
 
 export function cellsOf({ rowCount }: Samples, places: Places, near: Near, owners: number): Cells {
-  const { width } = near;
   const starts = new Int32Array(rowCount + 1);
-  const ofTexts = new Int32Array(places.at.length * width);
+  const ofTexts = new Int32Array(places.at.length * near.width);
+  const cellAt = new Int32Array(owners).fill(-1);
   let columns: Uint16Array = new Uint16Array(places.at.length * 2);
-  const cellAt = new Int32Array(owners);
-  const marks = new Int32Array(cellAt.length);
-  let count = 0;
   for (let row = 0; row < rowCount; row += 1) {
-    const end = places.from[row + 1] ?? 0;
-    for (let at = places.from[row] ?? 0; at < end; at += 1) {
-      const n = places.texts[at] ?? 0;
-      let target = (places.at[at] ?? 0) * width;
-      const last = n * width + (near.counts[n] ?? 0);
-      if (count + width > columns.length) {
-        columns = grown(columns, new Uint16Array(columns.length * 2 + width));
-      }
-      for (let place = n * width; place < last; place += 1) {
-        const owner = near.owners[place] ?? 0;
-        if (marks[owner] !== row + 1) {
-          marks[owner] = row + 1;
-          cellAt[owner] = count;
-          columns[count] = owner;
-          count += 1;
-        }
-        ofTexts[target] = cellAt[owner] ?? 0;
-        target += 1;
-      }
-    }
-    starts[row + 1] = count;
+    const first = starts[row] ?? 0;
+    if (first + owners > columns.length) columns = grown(columns, first * 2 + owners);
+    starts[row + 1] = first + addRow({ places, near, ofTexts, cellAt, columns }, row, first);
   }
-  return { owners, starts, columns, values: new Float32Array(count), ofTexts };
+  const values = new Float32Array(starts[rowCount] ?? 0);
+  return { owners, starts, columns, values, ofTexts };
 }
 
-function grown(from: Uint16Array, to: Uint16Array): Uint16Array {
+interface Adding {
+  readonly places: Places;
+  readonly near: Near;
+  readonly ofTexts: Int32Array;
+  /** Where the cell of an owner stands; in the present row if it is not before its first. */
+  readonly cellAt: Int32Array;
+  readonly columns: Uint16Array;
+}
+
+/** Adds the cells of a row, from its first on; how many. */
+function addRow(adding: Adding, row: number, first: number): number {
+  const { places, near, ofTexts, cellAt, columns } = adding;
+  const { width } = near;
+  const end = places.from[row + 1] ?? 0;
+  let count = first;
+  for (let at = places.from[row] ?? 0; at < end; at += 1) {
+    const n = places.texts[at] ?? 0;
+    let target = (places.at[at] ?? 0) * width;
+    const last = n * width + (near.counts[n] ?? 0);
+    for (let place = n * width; place < last; place += 1) {
+      const owner = near.owners[place] ?? 0;
+      let cell = cellAt[owner] ?? 0;
+      if (cell < first) {
+        cell = count;
+        cellAt[owner] = count;
+        columns[count] = owner;
+        count += 1;
+      }
+      ofTexts[target] = cell;
+      target += 1;
+    }
+  }
+  return count - first;
+}
+
+function grown(from: Uint16Array, size: number): Uint16Array {
+  const to = new Uint16Array(size);
   to.set(from);
   return to;
 }
 
 /** Adds to the cells of each row what comes of the means in it. */
 export function addMeans(
-  { starts, columns, values, owners }: Cells,
+  cells: Cells,
   means: Means,
   added: (mean: number, row: number) => number,
 ): void {
-  const sums = new Float64Array(owners);
-  for (let row = 0; row + 1 < starts.length; row += 1) {
-    const end = means.from[row + 1] ?? 0;
-    for (let place = means.from[row] ?? 0; place < end; place += 1) {
-      sums[means.owners[place] ?? 0] = added(means.values[place] ?? 0, row);
-    }
-    const last = starts[row + 1] ?? 0;
-    for (let cell = starts[row] ?? 0; cell < last; cell += 1) {
-      const owner = columns[cell] ?? 0;
-      values[cell] = (values[cell] ?? 0) + (sums[owner] ?? 0);
-    }
-    for (let place = means.from[row] ?? 0; place < end; place += 1) {
-      sums[means.owners[place] ?? 0] = 0;
-    }
+  const sums = new Float64Array(cells.owners);
+  for (let row = 0; row + 1 < cells.starts.length; row += 1) {
+    addMeansOf(row, { cells, means, sums }, added);
   }
+}
+
+function addMeansOf(
+  row: number,
+  { cells, means, sums }: { cells: Cells; means: Means; sums: Float64Array },
+  added: (mean: number, row: number) => number,
+): void {
+  const { starts, columns, values } = cells;
+  const begin = means.from[row] ?? 0;
+  const end = means.from[row + 1] ?? 0;
+  for (let place = begin; place < end; place += 1) {
+    sums[means.owners[place] ?? 0] = added(means.values[place] ?? 0, row);
+  }
+  const last = starts[row + 1] ?? 0;
+  for (let cell = starts[row] ?? 0; cell < last; cell += 1) {
+    const owner = columns[cell] ?? 0;
+    values[cell] = (values[cell] ?? 0) + (sums[owner] ?? 0);
+  }
+  for (let place = begin; place < end; place += 1) sums[means.owners[place] ?? 0] = 0;
 }
 
 /** The cells without those that are next to nothing. */

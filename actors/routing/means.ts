@@ -51,25 +51,41 @@ export function meansOf(samples: Samples, places: Places, sizes: Int32Array): Me
   const from = new Int32Array(rowCount + 1);
   const owners = new Uint16Array(places.texts.length);
   const values = new Float32Array(places.texts.length);
-  // Where the mean of an owner stands, in the row whose number plus one is its mark.
-  const placeAt = new Int32Array(sizes.length);
-  const marks = new Int32Array(sizes.length);
-  let count = 0;
+  // Where the mean of an owner stands; in the present row if it is not before its first.
+  const placeAt = new Int32Array(sizes.length).fill(-1);
   for (let row = 0; row < rowCount; row += 1) {
-    const end = places.from[row + 1] ?? 0;
-    for (let at = places.from[row] ?? 0; at < end; at += 1) {
-      const owner = samples.owners[places.texts[at] ?? 0] ?? 0;
-      if (marks[owner] !== row + 1) {
-        marks[owner] = row + 1;
-        placeAt[owner] = count;
-        owners[count] = owner;
-        count += 1;
-      }
-      const place = placeAt[owner] ?? 0;
-      values[place] =
-        (values[place] ?? 0) + (samples.values[places.at[at] ?? 0] ?? 0) / (sizes[owner] || 1);
-    }
-    from[row + 1] = count;
+    const first = from[row] ?? 0;
+    from[row + 1] = first + addRow({ samples, places, sizes, owners, values, placeAt }, row, first);
   }
+  const count = from[rowCount] ?? 0;
   return { from, owners: owners.slice(0, count), values: values.slice(0, count) };
+}
+
+interface Adding {
+  readonly samples: Samples;
+  readonly places: Places;
+  readonly sizes: Int32Array;
+  readonly owners: Uint16Array;
+  readonly values: Float32Array;
+  readonly placeAt: Int32Array;
+}
+
+/** Adds the means of a row, from its first on; how many. */
+function addRow(adding: Adding, row: number, first: number): number {
+  const { samples, places, sizes, owners, values, placeAt } = adding;
+  const end = places.from[row + 1] ?? 0;
+  let count = first;
+  for (let at = places.from[row] ?? 0; at < end; at += 1) {
+    const owner = samples.owners[places.texts[at] ?? 0] ?? 0;
+    let place = placeAt[owner] ?? 0;
+    if (place < first) {
+      place = count;
+      placeAt[owner] = count;
+      owners[count] = owner;
+      count += 1;
+    }
+    const value = samples.values[places.at[at] ?? 0] ?? 0;
+    values[place] = (values[place] ?? 0) + value / (sizes[owner] || 1);
+  }
+  return count - first;
 }

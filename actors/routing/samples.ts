@@ -64,27 +64,16 @@ export function samplesOf(texts: readonly TrainingText[], rowsMax: number): Samp
   const starts = new Int32Array(texts.length + 1);
   const rows = new Int32Array(ids.length);
   const values = new Float32Array(ids.length);
-  let place = 0;
+  const into = { rows, values };
+  const by = { leads, rowOf, factors };
   let from = 0;
-  for (const [n, { weights }] of features.entries()) {
-    const start = place;
-    let whole = 0;
-    for (let at = 0; at < weights.length; at += 1) {
-      const id = ids[from + at] ?? 0;
-      const row = leads[id] ?? NONE;
-      if (row === NONE && rowOf[id] !== NONE) continue;
-      const value = (weights[at] ?? 0) * (factors[id] ?? 0);
-      whole += value * value;
-      if (row === NONE) continue;
-      rows[place] = row;
-      values[place] = value;
-      place += 1;
-    }
-    const scale = 1 / Math.sqrt(whole || 1);
-    for (let at = start; at < place; at += 1) values[at] = (values[at] ?? 0) * scale;
-    starts[n + 1] = place;
+  for (let n = 0; n < features.length; n += 1) {
+    const weights = features[n]?.weights ?? NOTHING;
+    const own = ids.subarray(from, from + weights.length);
+    starts[n + 1] = addVector(into, starts[n] ?? 0, weights, own, by);
     from += weights.length;
   }
+  const place = starts[features.length] ?? 0;
   return {
     starts,
     rows: rows.slice(0, place),
@@ -96,6 +85,41 @@ export function samplesOf(texts: readonly TrainingText[], rowsMax: number): Samp
     index: { ...tableOf(records, rowOf, parts), rarity },
   };
 }
+
+/** By feature: the row it stands for or NONE, the row it is in, and what its weight is times. */
+interface Leads {
+  readonly leads: Int32Array;
+  readonly rowOf: Int32Array;
+  readonly factors: Float32Array;
+}
+
+/** Writes the vector of a text, whose features are `ids`, from a place on; the place after it. */
+function addVector(
+  { rows, values }: { readonly rows: Int32Array; readonly values: Float32Array },
+  start: number,
+  weights: Float32Array,
+  ids: Int32Array,
+  { leads, rowOf, factors }: Leads,
+): number {
+  let place = start;
+  let whole = 0;
+  for (let at = 0; at < weights.length; at += 1) {
+    const id = ids[at] ?? 0;
+    const row = leads[id] ?? NONE;
+    if (row === NONE && rowOf[id] !== NONE) continue;
+    const value = (weights[at] ?? 0) * (factors[id] ?? 0);
+    whole += value * value;
+    if (row === NONE) continue;
+    rows[place] = row;
+    values[place] = value;
+    place += 1;
+  }
+  const scale = 1 / Math.sqrt(whole || 1);
+  for (let at = start; at < place; at += 1) values[at] = (values[at] ?? 0) * scale;
+  return place;
+}
+
+const NOTHING = new Float32Array(0);
 
 /** Instead of a row: a feature that is left out. */
 const NONE = -1;
@@ -116,46 +140,74 @@ const [HASH, COUNT, ONE, OTHER] = [0, 1, 2, 3] as const;
 /** Proportions of a weight that are told apart. */
 const RATIO_STEPS = 1_024;
 
+/** While features are being numbered. */
+interface Numbering extends Numbered {
+  idAt: Int32Array;
+  /** Features so far. */
+  count: number;
+}
+
 /** Numbers the different features in the order in which they come. */
 function numbered(features: readonly Features[]): Numbered {
   const places = features.reduce((sum, { hashes }) => sum + hashes.length, 0);
-  let idAt = new Int32Array(tableSize(places / 8));
   const records = new Int32Array(places * RECORD);
   const firsts = new Float32Array(places);
   const ids = new Int32Array(places);
-  let count = 0;
+  const idAt = new Int32Array(tableSize(places / 8));
+  const numbering: Numbering = { records, firsts, ids, idAt, count: 0 };
   let place = 0;
-  for (const [n, { hashes, weights }] of features.entries()) {
-    const text = Math.imul(n + 1, 0x9e3779b1);
-    for (let at = 0; at < hashes.length; at += 1) {
-      const hash = hashes[at] ?? 0;
-      let slot = slotOf(idAt, records, hash);
-      let id = (idAt[slot] ?? 0) - 1;
-      if (id < 0) {
-        id = count;
-        count += 1;
-        records[id * RECORD + HASH] = hash;
-        firsts[id] = weights[at] ?? 0;
-        if (count * 2 > idAt.length) {
-          idAt = new Int32Array(idAt.length * 4);
-          for (let other = 0; other < id; other += 1) {
-            idAt[slotOf(idAt, records, records[other * RECORD + HASH] ?? 0)] = other + 1;
-          }
-          slot = slotOf(idAt, records, hash);
-        }
-        idAt[slot] = count;
-      }
-      const ratio = Math.round((RATIO_STEPS * (weights[at] ?? 0)) / (firsts[id] || 1));
-      const step = text ^ Math.imul(ratio, 0x85ebca6b);
-      const record = id * RECORD;
-      records[record + COUNT] = (records[record + COUNT] ?? 0) + 1;
-      records[record + ONE] = mixed((records[record + ONE] ?? 0) ^ step);
-      records[record + OTHER] = mixed((records[record + OTHER] ?? 0) + step);
-      ids[place] = id;
-      place += 1;
-    }
+  for (const [n, one] of features.entries()) {
+    numberText(numbering, one, n, place);
+    place += one.hashes.length;
   }
+  const { count } = numbering;
   return { records: records.subarray(0, count * RECORD), firsts: firsts.subarray(0, count), ids };
+}
+
+function numberText(
+  numbering: Numbering,
+  { hashes, weights }: Features,
+  n: number,
+  place: number,
+): void {
+  const { records, firsts, ids } = numbering;
+  const text = Math.imul(n + 1, 0x9e3779b1);
+  for (let at = 0; at < hashes.length; at += 1) {
+    const weight = weights[at] ?? 0;
+    const id = numberOf(numbering, hashes[at] ?? 0, weight);
+    const first = firsts[id] ?? 0;
+    const ratio =
+      weight === first ? RATIO_STEPS : Math.round((RATIO_STEPS * weight) / (first || 1));
+    const step = text ^ Math.imul(ratio, 0x85ebca6b);
+    const record = id * RECORD;
+    records[record + COUNT] = (records[record + COUNT] ?? 0) + 1;
+    records[record + ONE] = mixed((records[record + ONE] ?? 0) ^ step);
+    records[record + OTHER] = mixed((records[record + OTHER] ?? 0) + step);
+    ids[place + at] = id;
+  }
+}
+
+/** The number of a feature, the next one where it is new. */
+function numberOf(numbering: Numbering, hash: number, weight: number): number {
+  const { idAt, records, count } = numbering;
+  const slot = slotOf(idAt, records, hash);
+  const known = (idAt[slot] ?? 0) - 1;
+  if (known >= 0) return known;
+  records[count * RECORD + HASH] = hash;
+  numbering.firsts[count] = weight;
+  idAt[slot] = count + 1;
+  numbering.count = count + 1;
+  if (numbering.count * 2 > idAt.length)
+    numbering.idAt = grown(idAt.length * 4, records, count + 1);
+  return count;
+}
+
+function grown(size: number, records: Int32Array, count: number): Int32Array {
+  const idAt = new Int32Array(size);
+  for (let id = 0; id < count; id += 1) {
+    idAt[slotOf(idAt, records, records[id * RECORD + HASH] ?? 0)] = id + 1;
+  }
+  return idAt;
 }
 
 /** Where the number of a feature plus one stands, or the free place for it. */

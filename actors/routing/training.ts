@@ -123,7 +123,8 @@ function addScores(
     const value = values[at] ?? 0;
     const first = means.from[row] ?? 0;
     const last = means.from[row + 1] ?? 0;
-    if (last - first > most) continue;
+    // What only its own sub-agent has brings no other nearer.
+    if (last - first > most || last - first === 1) continue;
     for (let place = first; place < last; place += 1) {
       const owner = means.owners[place] ?? 0;
       scores[owner] = (scores[owner] ?? 0) + value * (means.values[place] ?? 0);
@@ -133,51 +134,58 @@ function addScores(
 
 /** Stochastic gradient descent in a fixed order. */
 function descend(samples: Samples, near: Near, cells: Cells): void {
-  const { starts, values: lengths } = samples;
-  const { ofTexts, values } = cells;
-  const { width } = near;
-  const count = starts.length - 1;
-  const shares = new Float64Array(width);
-  // Whom a step pushes, and how far.
-  const active = new Uint8Array(width);
-  const factors = new Float64Array(width);
+  const count = samples.starts.length - 1;
+  const shares = new Float64Array(near.width);
   const isSettled = new Uint8Array(count);
   for (let pass = 0; pass < TRAINING.passes; pass += 1) {
     const rate = TRAINING.rate / (1 + pass * TRAINING.decay);
     for (let step = 0; step < count; step += 1) {
       const n = (step * TRAINING.stride + pass) % count;
       if (isSettled[n] === 1) continue;
-      const from = starts[n] ?? 0;
-      const to = starts[n + 1] ?? 0;
       const rivals = near.counts[n] ?? 0;
-      shares.fill(0, 0, rivals);
-      for (let at = from; at < to; at += 1) {
-        const length = lengths[at] ?? 0;
-        const cell = at * width;
-        for (let place = 0; place < rivals; place += 1) {
-          const value = values[ofTexts[cell + place] ?? 0] ?? 0;
-          shares[place] = (shares[place] ?? 0) + length * value;
-        }
+      for (let place = 0; place < rivals; place += 1) {
+        shares[place] = productOf(samples, cells, n, place, near.width);
       }
       softmax(shares, rivals);
       isSettled[n] = (shares[0] ?? 0) > TRAINING.settled ? 1 : 0;
-      let pushed = 0;
       for (let place = 0; place < rivals; place += 1) {
         const gradient = (place === 0 ? 1 : 0) - (shares[place] ?? 0);
         if (Math.abs(gradient) < TRAINING.gradientMin) continue;
-        active[pushed] = place;
-        factors[pushed] = rate * gradient;
-        pushed += 1;
-      }
-      for (let at = from; at < to; at += 1) {
-        const length = lengths[at] ?? 0;
-        const cell = at * width;
-        for (let push = 0; push < pushed; push += 1) {
-          const target = ofTexts[cell + (active[push] ?? 0)] ?? 0;
-          values[target] = (values[target] ?? 0) + (factors[push] ?? 0) * length;
-        }
+        push(samples, cells, n, place, near.width, rate * gradient);
       }
     }
+  }
+}
+
+/** The product of text n with the weights of the one who has this place among those near it. */
+function productOf(
+  { starts, values: lengths }: Samples,
+  { ofTexts, values }: Cells,
+  n: number,
+  place: number,
+  width: number,
+): number {
+  let product = 0;
+  const to = starts[n + 1] ?? 0;
+  for (let at = starts[n] ?? 0; at < to; at += 1) {
+    product += (lengths[at] ?? 0) * (values[ofTexts[at * width + place] ?? 0] ?? 0);
+  }
+  return product;
+}
+
+/** Adds `factor` times text n to them. */
+function push(
+  { starts, values: lengths }: Samples,
+  { ofTexts, values }: Cells,
+  n: number,
+  place: number,
+  width: number,
+  factor: number,
+): void {
+  const to = starts[n + 1] ?? 0;
+  for (let at = starts[n] ?? 0; at < to; at += 1) {
+    const cell = ofTexts[at * width + place] ?? 0;
+    values[cell] = (values[cell] ?? 0) + factor * (lengths[at] ?? 0);
   }
 }
 
