@@ -26,7 +26,7 @@ export const parseLimits = {
   metadataChars: 1_000,
   titleChars: 300,
   warnings: 20,
-  /** On a thread; then until one is free; and what the process may grow by. */
+  /** On a thread; then until one is free; and what the process may grow by while it is read alone. */
   runMs: 60_000,
   waitMs: 600_000,
   memoryMib: 1_024,

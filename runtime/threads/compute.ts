@@ -33,7 +33,11 @@ export interface ComputeOptions {
   readonly timeoutMs: number;
   /** Time of its own, counted from when a thread has it. Default: all of `timeoutMs`. */
   readonly runMs?: number;
-  /** What the process may grow by while it runs, in MiB; then its thread is ended. Default: no limit. */
+  /**
+   * What the process may grow by while it runs, in MiB; then its thread is ended. As something else may
+   * have grown, it is run again then, alone among tasks with such a limit, each time with its own
+   * `runMs`, before it is refused. Default: no limit.
+   */
   readonly memoryMib?: number;
 }
 
@@ -69,6 +73,11 @@ interface Ends {
   readonly caller: AbortSignal | undefined;
   readonly timeout: AbortSignal;
   readonly running?: { readonly timeout: AbortSignal; readonly memory: AbortSignal | undefined };
+}
+
+/** Of a task that has a slot. */
+interface Entered extends Ends {
+  readonly either: AbortSignal;
 }
 
 class PiscinaPool implements ComputePool {
@@ -154,19 +163,42 @@ class PiscinaPool implements ComputePool {
     }
   }
 
-  async #onThread(
+  /**
+   * A task that was ended because the process grew too much is run once more, alone: what ran beside it
+   * may have been what grew.
+   */
+  async #onThread(job: ComputeJob, options: ComputeOptions, of: Entered): Promise<ComputeResult> {
+    try {
+      return await this.#attempt(job, options, of, false);
+    } catch (cause) {
+      if (!isGrowth(cause)) throw cause;
+      return await this.#attempt(job, options, of, true);
+    }
+  }
+
+  async #attempt(
     job: ComputeJob,
     options: ComputeOptions,
-    of: Ends & { readonly either: AbortSignal },
+    of: Entered,
+    isAlone: boolean,
   ): Promise<ComputeResult> {
-    const { runMs, timeoutMs, memoryMib } = options;
+    const { runMs, timeoutMs, memoryMib: mib } = options;
+    const signal = of.either;
+    const watching = mib === undefined ? undefined : this.#memory.begin({ mib, isAlone, signal });
+    const watched = await watching?.catch((cause: unknown) => {
+      throw this.#failure(cause, of, options);
+    });
     const own = runMs === undefined ? of.timeout : AbortSignal.timeout(Math.min(runMs, timeoutMs));
-    const watched = memoryMib === undefined ? undefined : this.#memory.begin(memoryMib);
     const signals = watched === undefined ? [of.either, own] : [of.either, own, watched.signal];
     try {
       this.#pool ??= this.#start();
       const pool = await this.#pool;
-      return await pool.run(job, { signal: AbortSignal.any(signals), name: "runJob" });
+      const running = pool.run(job, { signal: AbortSignal.any(signals), name: "runJob" });
+      const { threads } = pool;
+      return await running.catch(async (cause: unknown) => {
+        if (watched?.signal.aborted) await endedOf(pool, threads);
+        throw cause;
+      });
     } catch (cause) {
       const running = { timeout: own, memory: watched?.signal };
       throw this.#failure(cause, { ...of, running }, options);
@@ -218,6 +250,18 @@ async function startThreads(threads: number, idleMs: number, heapMib: number): P
   // A thread that dies between tasks has nobody to tell: the next task starts another one.
   pool.on("error", () => undefined);
   return pool;
+}
+
+/** Those of `threads` that are no more of the pool are gone, and their memory is free. */
+async function endedOf(pool: Piscina, threads: Piscina["threads"]): Promise<void> {
+  const ending = threads.filter((thread) => !pool.threads.includes(thread));
+  await Promise.all(ending.map((thread) => thread.terminate()));
+}
+
+/** The process grew too much, for which a heap's own limit is no sign. */
+function isGrowth(cause: unknown): boolean {
+  const isMemory = cause instanceof RuntimeError && cause.code === "TASK_MEMORY";
+  return isMemory && !isOutOfMemory(cause.cause);
 }
 
 function isOutOfMemory(cause: unknown): boolean {

@@ -56,3 +56,17 @@ export function leap(): never {
 export function fill(): never {
   for (const kept: Buffer[] = []; ; ) kept.push(Buffer.alloc(4 * 1024 * 1024, 1));
 }
+
+/** Takes memory, and has it until so many have begun and some time has passed. */
+export function hold(input: unknown): number {
+  const { begun, mib, atLeast } = input as { begun: Int32Array; mib: number; atLeast: number };
+  Atomics.add(begun, 0, 1);
+  Atomics.notify(begun, 0);
+  const kept = Buffer.alloc(mib * 1024 * 1024, 1);
+  for (let seen = Atomics.load(begun, 0); seen < atLeast; seen = Atomics.load(begun, 0)) {
+    Atomics.wait(begun, 0, seen);
+  }
+  // Many times as long as the process is left unmeasured.
+  Atomics.wait(begun, 1, 0, 500);
+  return kept.length;
+}

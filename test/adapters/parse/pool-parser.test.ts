@@ -20,6 +20,13 @@ afterAll(() => pool.close());
 const tenant = "tn_1";
 const good = pdfOf([[{ text: "Größe", y: 700 }]]);
 
+/** Two hundred megabytes in a few kilobytes. */
+const bomb = (): Buffer =>
+  pdfOfStreams([deflateSync(deflateSync(Buffer.alloc(200_000_000, " ")))], {
+    filter: "[/FlateDecode /FlateDecode]",
+    isPacked: true,
+  });
+
 test("a document comes back whole, and the caller's bytes stay his", async () => {
   const bytes = Uint8Array.from(good);
 
@@ -57,18 +64,40 @@ test("a document that takes too long is ended, and the next one is read", async 
 
 // Slow where the machine is busy: two hundred megabytes are packed and unpacked.
 test("a document that unfolds in memory is ended, and the next one is read", async () => {
-  const bomb = pdfOfStreams([deflateSync(deflateSync(Buffer.alloc(200_000_000, " ")))], {
-    filter: "[/FlateDecode /FlateDecode]",
-    isPacked: true,
-  });
   const parser = createPoolParser(pool, { memoryMib: 96 });
 
-  expect(bomb.length).toBeLessThan(10_000);
-  await expect(parser.parse({ bytes: bomb, name: "a.pdf" }, { tenant })).rejects.toMatchObject({
+  expect(bomb().length).toBeLessThan(10_000);
+  await expect(parser.parse({ bytes: bomb(), name: "a.pdf" }, { tenant })).rejects.toMatchObject({
     code: "DOCUMENT_UNREADABLE",
     details: { reason: "memory" },
   });
   expect((await createPoolParser(pool).parse({ bytes: good }, { tenant })).text).toBe("Größe");
+}, 60_000);
+
+// As the one before; each of the two may be ended first, and runs again alone then.
+test("a document that unfolds in memory does not harm the one beside it", async () => {
+  const url = new URL("../../../adapters/compute-tasks.js", import.meta.url).href;
+  const tasks = { "knowledge.parse": { url, name: "parseKnowledge" } };
+  const two = createComputePool({ tasks, threads: 2, queueMax: 100, heapMib: 4_096 });
+  const parser = createPoolParser(two, { memoryMib: 160 });
+  const rows = `a,b,c\n${"1,2,3\n".repeat(150_000)}`;
+
+  try {
+    const ended = await Promise.allSettled([
+      parser.parse({ bytes: Buffer.from(rows), name: "a.csv" }, { tenant }),
+      parser.parse({ bytes: bomb(), name: "a.pdf" }, { tenant: "tn_2" }),
+      parser.parse({ bytes: Buffer.from(rows), name: "b.csv" }, { tenant }),
+    ]);
+
+    expect(ended).toMatchObject([
+      { value: { format: "csv" } },
+      { reason: { code: "DOCUMENT_UNREADABLE", details: { reason: "memory" } } },
+      { value: { format: "csv" } },
+    ]);
+    expect((await parser.parse({ bytes: good }, { tenant })).text).toBe("Größe");
+  } finally {
+    await two.close();
+  }
 }, 60_000);
 
 test("a document that never got a thread is not to blame", async () => {
