@@ -7,7 +7,7 @@ import { insideOf, probabilityOf } from "./calibration.ts";
 import { featureLimits, featuresOf } from "./features.ts";
 import type { TrainingText } from "./samples.ts";
 import { saysLittle } from "./semantic.ts";
-import { sharpness, type TrainingInput, type Weights } from "./training.ts";
+import { sharpness, type TrainingInput, trainingLimits, type Weights } from "./training.ts";
 
 /** What the trained weights say of a text. */
 export interface Classified {
@@ -34,15 +34,47 @@ export const classifierLimits = {
   keywordsPerOwner: 50,
 } as const;
 
-/** The texts to train on; undefined when there are too few. */
-export function trainingInputOf(subAgents: readonly SubAgent[]): TrainingInput | undefined {
-  const texts = subAgents.flatMap((subAgent, owner) =>
-    textsOf(subAgent).map((text): TrainingText => ({ text, owner })),
-  );
-  const owners = new Set(texts.map(({ owner }) => owner)).size;
+/**
+ * The texts to train on; undefined when there are too few. One step a sub-agent. Of more than can be
+ * trained on, those who have most lose their last ones: nobody is left without any.
+ */
+export function* trainingInputSteps(
+  subAgents: readonly SubAgent[],
+): Generator<undefined, TrainingInput | undefined> {
+  const all: string[][] = [];
+  for (const subAgent of subAgents) {
+    all.push(textsOf(subAgent));
+    yield;
+  }
+  const most = mostEach(all, trainingLimits.texts);
+  const texts: TrainingText[] = [];
+  for (const [owner, own] of all.entries()) {
+    for (const text of own.slice(0, most)) texts.push({ text, owner });
+  }
+  const owners = all.filter((own) => own.length > 0).length;
   const isEnough =
     owners >= classifierLimits.ownersMin && texts.length >= classifierLimits.textsMin;
   return isEnough ? { owners: subAgents.length, texts } : undefined;
+}
+
+/** The same at once. */
+export function trainingInputOf(subAgents: readonly SubAgent[]): TrainingInput | undefined {
+  const steps = trainingInputSteps(subAgents);
+  let step = steps.next();
+  while (step.done !== true) step = steps.next();
+  return step.value;
+}
+
+/** The most texts of each with which all together are at most `room`. */
+function mostEach(all: readonly (readonly string[])[], room: number): number {
+  const counts = all.map((own) => own.length).sort((a, b) => a - b);
+  let left = room;
+  for (const [at, count] of counts.entries()) {
+    const share = Math.floor(left / (counts.length - at));
+    if (count > share) return Math.max(1, share);
+    left -= count;
+  }
+  return Infinity;
 }
 
 function textsOf({ name, description, trigger }: SubAgent): string[] {

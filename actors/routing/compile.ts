@@ -6,7 +6,7 @@
 import type { Agent } from "../records/agent.ts";
 import type { SubAgent } from "../records/sub-agent.ts";
 import { hashText } from "../text/vector.ts";
-import { classifierOf, trainingInputOf } from "./classifier.ts";
+import { classifierOf, trainingInputOf, trainingInputSteps } from "./classifier.ts";
 import { type KeywordEntry, type KeywordIndex, keywordBuilder, keywordLimits } from "./keyword.ts";
 import { partOf } from "./parts.ts";
 import { type CompiledRouter, routeLimits } from "./router.ts";
@@ -49,19 +49,27 @@ export async function compileAside(
   aside: Aside,
 ): Promise<CompiledRouter> {
   const active = subAgents.filter((subAgent) => subAgent.is_active);
-  const input = trainingInputOf(active);
+  const input = await inSlices(trainingInputSteps(active), aside);
   const training = input === undefined ? undefined : weightsOf(input, aside);
-  const indexes = indexSteps(active);
+  const indexes = await inSlices(indexSteps(active), aside);
+  return assembled(agent, active, indexes, await training);
+}
+
+/** What steps come to, with a turn of the event loop between slices of them. */
+async function inSlices<Result>(
+  steps: Generator<undefined, Result>,
+  aside: Aside,
+): Promise<Result> {
   let begun = performance.now();
-  let step = indexes.next();
+  let step = steps.next();
   while (step.done !== true) {
     if (performance.now() - begun > compileLimits.sliceMs) {
       await aside.pause();
       begun = performance.now();
     }
-    step = indexes.next();
+    step = steps.next();
   }
-  return assembled(agent, active, step.value, await training);
+  return step.value;
 }
 
 interface Built {

@@ -1,8 +1,10 @@
 // Examples teach the router what keywords cannot say.
 
 import { expect, test } from "vitest";
+import { trainingInputOf } from "../../../actors/routing/classifier.ts";
 import { compile } from "../../../actors/routing/compile.ts";
 import { route } from "../../../actors/routing/router.ts";
+import { trainingLimits } from "../../../actors/routing/training.ts";
 import { agentOf, subAgentOf } from "./supervisors.ts";
 
 const lights = [
@@ -56,4 +58,22 @@ test("a sub-agent without examples still wins by what is written about it", () =
   ]);
 
   expect(route(home, { message: "where is the electricity invoice?" }).choice).toBe("sa_bills");
+});
+
+test("of more texts than are trained on, those who have most lose some and nobody all", () => {
+  const withExamples = (owner: number, count: number) =>
+    subAgentOf(`s${owner}`, `Name ${owner}`, {
+      examples: Array.from({ length: count }, (_, at) => `example ${at} of ${owner}`),
+    });
+  const few = Array.from({ length: 100 }, (_, owner) => withExamples(owner, 2));
+  const many = Array.from({ length: 60 }, (_, owner) => withExamples(100 + owner, 150));
+  const input = trainingInputOf([...few, ...many]);
+  const sizes = new Map<number, number>();
+  for (const { owner } of input?.texts ?? []) sizes.set(owner, (sizes.get(owner) ?? 0) + 1);
+
+  // An example is a text, and so is the name.
+  expect(sizes.get(0)).toBe(3);
+  expect(sizes.get(100)).toBe((trainingLimits.texts - 100 * 3) / 60);
+  expect(sizes.get(159)).toBe(sizes.get(100));
+  expect(input?.texts).toHaveLength(trainingLimits.texts);
 });

@@ -3,7 +3,7 @@
 
 import { once } from "node:events";
 import { MessageChannel } from "node:worker_threads";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import type { SubAgent } from "../../../actors/records/sub-agent.ts";
 import { classifierOf, trainingInputOf } from "../../../actors/routing/classifier.ts";
 import {
@@ -187,6 +187,22 @@ describe("the calling thread", () => {
     await compileAside(agentOf(), many, aside);
 
     expect(aside.pauses).toBeGreaterThan(0);
+  });
+
+  test("pauses while it reads what to train on", async () => {
+    let now = 0;
+    const clock = vi.spyOn(performance, "now").mockImplementation(() => now++);
+    const aside = counting();
+    let pausesBefore = 0;
+    const train = (input: TrainingInput): Promise<Weights> => {
+      pausesBefore = aside.pauses;
+      return aside.train(input);
+    };
+    await compileAside(agentOf(), desks("slow"), { ...aside, train, pause: aside.pause });
+    clock.mockRestore();
+
+    // Ten sub-agents are read, a millisecond each, and three are a slice.
+    expect(pausesBefore).toBe(2);
   });
 
   test("pauses within one sub-agent of many examples too", async () => {
