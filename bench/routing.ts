@@ -25,6 +25,7 @@ interface Figure {
 
 const OUT_OF_SCOPE = "oos";
 const COST_RUNS = 2_000;
+const CHANGES = 9;
 
 function read(data: string, file: string): Row[] | undefined {
   const path = join(data, "routing", file);
@@ -188,14 +189,21 @@ function quality(data: string): Figure[] {
   return figures;
 }
 
-/** Milliseconds to have the router back after one of 150 sub-agents with ten examples each left. */
+/**
+ * Milliseconds to have the router back after one of 150 sub-agents with ten examples each left: as a
+ * thread that has done it before takes, and as it takes the first time.
+ */
 function changeOf(rows: readonly Row[]): Figure[] {
-  const [first] = rows;
+  const intents = [...new Set(rows.map(({ intent }) => intent))];
   routerOf(rows);
-  const begun = performance.now();
-  routerOf(rows.filter(({ intent }) => intent !== first?.intent));
-  const ms = performance.now() - begun;
-  const question = "ms to remove one of 150 sub-agents with 10 examples (in the pool)";
+  const changes = intents.slice(0, 1 + CHANGES).map((left) => {
+    const others = rows.filter(({ intent }) => intent !== left);
+    const begun = performance.now();
+    routerOf(others);
+    return performance.now() - begun;
+  });
+  const ms = quantile(changes.slice(1), 0.5);
+  const question = "ms to remove one of 150 sub-agents with 10 examples (in the pool, p50)";
   const router = routerOf(rows);
   const times = rows.map(({ text }) => {
     const asked = performance.now();
@@ -205,6 +213,7 @@ function changeOf(rows: readonly Row[]): Figure[] {
   const us = Math.round(quantile(times, 0.5));
   return [
     { question, figure: Math.round(ms), goal: "< 50", holds: ms < 50 },
+    printedOnly("ms to remove the first one", changes[0] ?? 0),
     {
       ...{ question: "us a message (p50) at 150 sub-agents with 10 examples", figure: us },
       ...{ goal: "< 1000", holds: us < 1_000 },
