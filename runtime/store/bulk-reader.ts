@@ -2,8 +2,8 @@
 // sees what was committed before its slice of work; none holds a snapshot that would keep pages from
 // being reused.
 
-import { open } from "lmdb";
 import { environmentFile, READERS_MAX, readRange } from "./lmdb.ts";
+import { open } from "./lmdb-library.ts";
 import type { Reader } from "./store.ts";
 
 /** Opens it; it must have been written to. Stays open as long as the thread. */

@@ -3,10 +3,10 @@
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { open } from "lmdb";
 import { RuntimeError } from "../errors.ts";
 import { openFolder } from "./folder.ts";
 import { environmentFile, READERS_MAX, readRange } from "./lmdb.ts";
+import { open } from "./lmdb-library.ts";
 import type { Environment, Reader } from "./store.ts";
 
 /** A data folder opened for reading. */

@@ -3,9 +3,9 @@
 // thread may be terminated at any moment.
 
 import type { MessagePort } from "node:worker_threads";
-import { open, type RootDatabase } from "lmdb";
 import { RuntimeError } from "../errors.ts";
 import { type Answer, Connection, type Link, type Sent } from "./connection.ts";
+import { open, type RootDatabase } from "./lmdb-library.ts";
 import { pack } from "./packing.ts";
 import type { Batch, Commit, Environment, Range, Reader, Row, Store } from "./store.ts";
 

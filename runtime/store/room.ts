@@ -3,9 +3,9 @@
 // a buffer that is too small for it, and the process may die of that.
 
 import { closeSync, openSync, statSync, writeSync } from "node:fs";
-import type { RootDatabase } from "lmdb";
 import { RuntimeError } from "../errors.ts";
 import { PAGE_BYTES } from "./lmdb.ts";
+import type { RootDatabase } from "./lmdb-library.ts";
 
 /** Rows as they are about to be written; undefined removes. */
 export type Staged = ReadonlyMap<string, Uint8Array | undefined>;

@@ -3,7 +3,7 @@
 // but its native half calls back before the sync begins. That call is listened to here; should a later
 // version not make it, `committed` comes with the flush, as late and as true as without it.
 
-import type { RootDatabase } from "lmdb";
+import type { RootDatabase } from "./lmdb-library.ts";
 
 /** The native half, as lmdb-js calls it. `done` is called when visible and when all is over. */
 interface NativeEnvironment {

@@ -3,7 +3,6 @@
 // if it dies, the process must end (storage.ts says so to the host).
 
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
-import { open, type RootDatabase } from "lmdb";
 import { type RuntimeError, toErrorData } from "../errors.ts";
 import { decode, encode } from "../store/codec.ts";
 import type { Answer } from "../store/connection.ts";
@@ -11,6 +10,7 @@ import { nextHeader } from "../store/folder.ts";
 import { type Judged, judge, type Write } from "../store/judge.ts";
 import { keys, prefixRange } from "../store/keys.ts";
 import { environmentFile, PAGE_BYTES, type PackedBatches, READERS_MAX } from "../store/lmdb.ts";
+import { open, type RootDatabase } from "../store/lmdb-library.ts";
 import { unpack } from "../store/packing.ts";
 import { causeOf, Room, type Staged } from "../store/room.ts";
 import type { ThreadAnswer, ThreadCommand, ThreadOptions } from "../store/storage.ts";
