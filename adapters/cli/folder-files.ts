@@ -18,9 +18,12 @@ export interface FoundFile {
   readonly bytes: number;
 }
 
-/** Files in order of path. @throws INVALID when a path is not there or there are too many. */
+/**
+ * Files in order of path, each once; one that has gone since has no bytes.
+ * @throws INVALID when a path is not there, there are too many, or two would be one document.
+ */
 export async function filesOf(paths: readonly string[]): Promise<readonly FoundFile[]> {
-  const found: FoundFile[] = [];
+  const found = new Map<string, FoundFile>();
   for (const path of paths) {
     const whole = resolve(path);
     const about = await stat(whole).catch((cause: unknown) => {
@@ -29,16 +32,30 @@ export async function filesOf(paths: readonly string[]): Promise<readonly FoundF
     const names = about.isDirectory() ? await below(whole) : [whole];
     const base = about.isDirectory() ? whole : resolve(whole, "..");
     for (const name of names) {
-      if (found.length >= FILES_MAX) {
+      if (found.size >= FILES_MAX) {
         throw new RuntimeError("INVALID", `There are more than ${FILES_MAX} files.`);
       }
-      const { size } = await stat(name);
+      const bytes = await stat(name).then(
+        ({ size }) => size,
+        () => 0,
+      );
       const from = relative(base, name).split(sep).join("/");
-      const id = about.isDirectory() ? `${basename(whole)}/${from}` : from;
-      found.push({ path: name, id: shortened(id), bytes: size });
+      const id = idOf(about.isDirectory() ? `${basename(whole)}/${from}` : from);
+      const other = found.get(id);
+      if (other !== undefined && other.path !== name) {
+        const advice = "Name the folder that holds both.";
+        const text = `${other.path} and ${name} would be one document, ${id}. ${advice}`;
+        throw new RuntimeError("INVALID", text);
+      }
+      found.set(id, { path: name, id, bytes });
     }
   }
-  return found;
+  return [...found.values()];
+}
+
+/** Ids have no control characters and an end; names of files may. */
+function idOf(path: string): string {
+  return shortened(path.replace(/\p{Cc}/gu, "\ufffd"));
 }
 
 async function below(folder: string): Promise<readonly string[]> {

@@ -142,6 +142,12 @@ class Tally {
     if (error !== undefined) this.failures.push(`${file.id}: ${error.message}`);
   }
 
+  /** A file that was not sent. */
+  leave({ id }: FoundFile, why: unknown): void {
+    this.counts.failed += 1;
+    this.failures.push(`${id}: it cannot be read (${why instanceof Error ? why.message : why}).`);
+  }
+
   get done(): number {
     const { created, updated, unchanged, failed } = this.counts;
     return created + updated + unchanged + failed;
@@ -163,8 +169,10 @@ async function addAll(
   const path = `${collections}/${encodeURIComponent(collection)}/documents?wait=false`;
   try {
     for (const some of requestsOf(files)) {
-      const job = (await api.upload(path, await formOf(some))) as Job;
-      await followed(api, job.id, some, { bar, tally, total: files.length });
+      const { form, sent } = await formOf(some, tally);
+      if (sent.length === 0) continue;
+      const job = (await api.upload(path, form)) as Job;
+      await followed(api, job.id, sent, { bar, tally, total: files.length });
     }
   } finally {
     bar.end();
@@ -193,13 +201,22 @@ function* requestsOf(files: readonly FoundFile[]): Generator<readonly FoundFile[
   if (some.length > 0) yield some;
 }
 
-async function formOf(files: readonly FoundFile[]): Promise<FormData> {
+/** Files that went or cannot be read since they were found are failures of their own. */
+async function formOf(
+  files: readonly FoundFile[],
+  tally: Tally,
+): Promise<{ readonly form: FormData; readonly sent: readonly FoundFile[] }> {
   const form = new FormData();
-  for (const { path, id } of files) {
+  const sent: FoundFile[] = [];
+  for (const file of files) {
+    const { path, id } = file;
+    const content = await readFile(path).catch((error: unknown) => tally.leave(file, error));
+    if (content === undefined) continue;
     form.append("id", id);
-    form.append("file", new File([await readFile(path)], basename(path)));
+    form.append("file", new File([content], basename(path)));
+    sent.push(file);
   }
-  return form;
+  return { form, sent };
 }
 
 /** Shows a job to its end, and counts what became of its documents. */

@@ -8,7 +8,7 @@ import type { DocumentSource, ParsedDocument, Parser } from "../../actors/ports.
 import type { Source } from "../../actors/records/ingestion-job.ts";
 import { type ErrorData, RuntimeError, toErrorData } from "../../runtime/errors.ts";
 import type { Reader } from "../../runtime/store/store.ts";
-import { unreadable } from "../parse/limits.ts";
+import { isBlank, unreadable } from "../parse/limits.ts";
 import { findDocument } from "./library.ts";
 import type { Publication } from "./publish.ts";
 import type { Readings } from "./readings.ts";
@@ -140,7 +140,7 @@ export class SourceReader {
 /** @throws DOCUMENT_UNREADABLE as a file without text does. */
 function textOf(bytes: Uint8Array): string {
   const text = Buffer.from(bytes).toString();
-  if (text.trim() === "") throw unreadable("empty", "The document has no text.");
+  if (isBlank(text)) throw unreadable("empty", "The document has no text.");
   return text;
 }
 

@@ -58,3 +58,8 @@ export function unreadable(
 export function mebibytes(bytes: number): string {
   return `${Math.ceil((bytes / MIB) * 10) / 10} MiB`;
 }
+
+/** Whether a text shows nothing: spaces, control characters and marks without a width alone. */
+export function isBlank(text: string): boolean {
+  return !/[^\s\p{Cc}\p{Cf}]/u.test(text);
+}

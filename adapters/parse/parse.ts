@@ -3,7 +3,7 @@
 
 import type { DocumentSource, ParsedDocument } from "../../actors/ports.ts";
 import { charsetOf, type Decoded, decodeText } from "./decode.ts";
-import { mebibytes, parseLimits, unreadable } from "./limits.ts";
+import { isBlank, mebibytes, parseLimits, unreadable } from "./limits.ts";
 import type { Parsed } from "./parsed.ts";
 import { extensionOf, type Kind, namedFormat, sniff } from "./sniff.ts";
 
@@ -31,7 +31,7 @@ export async function parseDocument(source: DocumentSource): Promise<ParsedDocum
   const kind = sniff(source);
   const { format, parsed } = await parseAs(kind, source);
   const text = parsed.text.trimEnd();
-  if (text.trim() === "") throw unreadable("empty", "The document has no text.");
+  if (isBlank(text)) throw unreadable("empty", "The document has no text.");
   const named = namedFormat(name);
   const isNamedWrong = named !== undefined && named !== format && isOdd(named, format);
   const wrong = `The file is named .${extensionOf(name)}, but it is ${kindNames[format]}; it was read as that.`;

@@ -157,7 +157,17 @@ async function create(
     },
   );
   const { id, isNew } = made.result;
-  return { entry: await memories.get(tenant, id), isNew };
+  const entry = await memories.get(tenant, id).catch((error: unknown) => {
+    throw made.isRepeat ? error : takenFrom(error, memoryBounds(agent.memory).entries);
+  });
+  return { entry, isNew };
+}
+
+/** Of a full memory that many write to at once, an entry may be the next one that has to go. */
+function takenFrom(error: unknown, entries: number): unknown {
+  if (!(error instanceof RuntimeError && error.code === "NOT_FOUND")) return error;
+  const text = `The memory was kept and is gone again: others took its place, or it was deleted. There is room for ${entries} (memory.limits.entries).`;
+  return new RuntimeError("MEMORY_FULL", text, { limit: entries });
 }
 
 function checkMetadata(metadata: unknown): void {

@@ -39,6 +39,7 @@ describe("a document is refused with its reason", () => {
   test.each<[string, string, string | Buffer, string]>([
     ["an empty file", "empty", "", "a.txt"],
     ["white space", "empty", " \n\t\r\n ", "a.txt"],
+    ["marks without a width", "empty", "\u00a0\u200b\n\u2060\u00ad", "a.md"],
     ["HTML without words", "empty", "<html><script>1</script></html>", "a.html"],
     ["a PDF with a password", "encrypted", lockedPdf(), "a.pdf"],
     ["a PDF's beginning", "damaged", pdf.subarray(0, 200), "a.pdf"],

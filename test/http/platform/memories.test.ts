@@ -137,6 +137,21 @@ describe("entries", () => {
   });
 });
 
+test("of many written at once to a full memory, none that was kept is answered as unknown", async () => {
+  const small = await newAgent({ limits: { entries: 2 } });
+  const answers = await Promise.all(
+    Array.from({ length: 60 }, (_, at) =>
+      write(`Fact ${at} is about ${"abcdefgh"[at % 8]}${at}.`, { agent_key: small }),
+    ),
+  );
+  for (const { status, body } of answers) {
+    expect([201, 409]).toContain(status);
+    if (status === 409)
+      expect(body.detail).toContain("There is room for 2 (memory.limits.entries)");
+  }
+  expect(texts(await host.call("GET", `${path}?agent_key=${small}`))).toHaveLength(2);
+});
+
 describe("lists", () => {
   test("pages and an export hold every entry of a filter once", async () => {
     const own = await newAgent();
