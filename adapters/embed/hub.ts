@@ -3,7 +3,7 @@
 // beside its place, checked, and moved there whole; what was cut is gone on with from where it was.
 
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
+import { constants, createReadStream } from "node:fs";
 import { type FileHandle, mkdir, open, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -177,48 +177,59 @@ async function fetchFile(options: PullOptions, commit: string, file: ModelFile):
       if (isWrong) await rm(part, { force: true });
       throw error;
     });
-    const found = await stat(part);
-    const isRight = found.size === file.size;
-    if (isRight && (file.hash === null || (await hashOfFile(part, file)) === file.hash)) return;
+    if (await settle(part, target, file).catch(isThereFor(options, file))) return;
     await rm(part, { force: true });
     const text = `${file.path} of ${options.id} came with other bytes than the hub says it has.`;
     throw new RuntimeError("PROVIDER_FAILED", text, { file: file.path });
   });
-  await rename(part, target);
 }
 
-/** Asks for what is not there yet, and adds it. */
+/** Moves a part that is whole and right to its place. */
+async function settle(part: string, target: string, file: ModelFile): Promise<boolean> {
+  const { size } = await stat(part);
+  if (size !== file.size) return false;
+  if (file.hash !== null && (await hashOfFile(part, file)) !== file.hash) return false;
+  await rename(part, target);
+  return true;
+}
+
+/** Another pull of the same model that was at the same part may have moved it first. */
+function isThereFor({ folder }: PullOptions, file: ModelFile): (error: unknown) => Promise<true> {
+  return async (error) => {
+    if (await isThere(folder, file)) return true;
+    throw error;
+  };
+}
+
+/**
+ * Asks for what is not there yet, and adds it. Pulls at the same time write the same bytes at the same
+ * places, so that neither needs to know of the other.
+ */
 async function appendTo(
   part: string,
   options: PullOptions,
   commit: string,
   file: ModelFile,
 ): Promise<void> {
-  const handle = await open(part, "a");
+  const { size: there } = (await stat(part).catch(() => null)) ?? { size: 0 };
+  if (there > 0 && there === file.size) return;
+  const begun = there > file.size ? 0 : there;
+  const path = file.path.split("/").map(encodeURIComponent).join("/");
+  const address = `${base(options.hub)}/${options.id}/resolve/${commit}/${path}`;
+  const range = begun > 0 ? { range: `bytes=${begun}-` } : {};
+  const response = await followed(options, address, range, {
+    idleMs: pullLimits.idleMs,
+    totalMs: pullLimits.fileMs,
+    bytesMax: pullLimits.fileBytes,
+  });
+  const from = isContinued(response, begun) ? begun : 0;
+  if (from < there) await rm(part, { force: true });
+  const handle = await open(part, constants.O_RDWR | constants.O_CREAT);
   try {
-    let { size: bytes } = await handle.stat();
-    if (bytes > file.size) {
-      await handle.truncate(0);
-      bytes = 0;
-    }
-    if (bytes < file.size) {
-      const path = file.path.split("/").map(encodeURIComponent).join("/");
-      const address = `${base(options.hub)}/${options.id}/resolve/${commit}/${path}`;
-      const range = bytes > 0 ? { range: `bytes=${bytes}-` } : {};
-      const response = await followed(options, address, range, {
-        idleMs: pullLimits.idleMs,
-        totalMs: pullLimits.fileMs,
-        bytesMax: pullLimits.fileBytes,
-      });
-      if (!isContinued(response, bytes)) {
-        await handle.truncate(0);
-        bytes = 0;
-      }
-      await write(handle, response, bytes, (now) => {
-        if (now > file.size) throw tooLong(options, file);
-        options.onProgress?.(file.path, now, file.size);
-      });
-    }
+    await write(handle, response, from, (now) => {
+      if (now > file.size) throw tooLong(options, file);
+      options.onProgress?.(file.path, now, file.size);
+    });
     await handle.sync();
   } finally {
     await handle.close();
@@ -242,18 +253,26 @@ async function write(
   onProgress: (bytes: number) => void,
 ): Promise<void> {
   let bytes = from;
-  // Written in order, one after the other; the file is appended to.
+  // Written in order, one after the other, so that a part has no holes.
   let written: Promise<unknown> = Promise.resolve();
   try {
     await response.read((piece) => {
+      const at = bytes;
       bytes += piece.length;
       onProgress(bytes);
-      written = written.then(() => handle.write(piece));
+      written = written.then(() => writeAt(handle, piece, at));
       // A failed write ends the pull where it is awaited.
       written.catch(() => {});
     });
   } finally {
     await written;
+  }
+}
+
+async function writeAt(handle: FileHandle, piece: Uint8Array, at: number): Promise<void> {
+  for (let done = 0; done < piece.length; ) {
+    const { bytesWritten } = await handle.write(piece, done, piece.length - done, at + done);
+    done += bytesWritten;
   }
 }
 

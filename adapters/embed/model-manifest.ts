@@ -1,6 +1,7 @@
 // What was fetched into a model's folder, by file: sizes and hashes as the hub gave them. A folder
 // that was filled by hand has none.
 
+import { randomUUID } from "node:crypto";
 import { open, readFile, rename } from "node:fs/promises";
 import { join } from "node:path";
 
@@ -32,15 +33,16 @@ export async function readManifest(folder: string): Promise<ModelManifest | null
   }
 }
 
-/** Written whole or not at all. */
+/** Written whole or not at all; the last of several at once counts. */
 export async function writeManifest(folder: string, manifest: ModelManifest): Promise<void> {
   const path = join(folder, NAME);
-  const handle = await open(`${path}.part`, "w");
+  const part = `${path}.${randomUUID()}.part`;
+  const handle = await open(part, "w");
   try {
     await handle.writeFile(`${JSON.stringify(manifest, null, 2)}\n`);
     await handle.sync();
   } finally {
     await handle.close();
   }
-  await rename(`${path}.part`, path);
+  await rename(part, path);
 }

@@ -91,6 +91,14 @@ test("a transfer that is cut goes on where it was, in the same pull and in the n
   expect(existsSync(begun)).toBe(false);
 });
 
+test("pulls of one model at the same time all end with the right files", async () => {
+  await Promise.all([pull(), pull(), pull()]);
+  for (const path of ["config.json", "tokenizer.json", weights]) {
+    expect(placed(path)).toEqual(files[path]);
+  }
+  expect(await listModels(models, { verify: true })).toMatchObject([{ problems: [] }]);
+});
+
 /** Leaves a part as a pull that was killed leaves it. */
 function leavePart(bytes: Buffer): string {
   const manifest = JSON.parse(String(placed("troupe-model.json"))) as {
