@@ -26,13 +26,13 @@ import { openStore } from "./store/lmdb.ts";
 import { type Storage, startStorage } from "./store/storage.ts";
 import type { Row, Store } from "./store/store.ts";
 import type { ListPage, RunRow, System, SystemFigures } from "./system.ts";
-import { BusyMeter } from "./threads/busy-meter.ts";
 import { type ComputePool, type ComputeTask, createComputePool } from "./threads/compute.ts";
 import { EarlyThreads } from "./threads/early-threads.ts";
 import type { Engines } from "./threads/engines.ts";
 import { Epochs } from "./threads/epochs.ts";
 import type { WorkerHost } from "./threads/host.ts";
 import { LoopLag } from "./threads/loop-lag.ts";
+import { BusyMeter, type LoopLoad, PassMeter } from "./threads/loop-load.ts";
 import { WorkerPool } from "./threads/worker-pool.ts";
 
 /** What a system is started with. */
@@ -125,6 +125,7 @@ class ThreadedSystem implements RunningSystem {
   readonly #door: Door;
   readonly #lag = new LoopLag();
   readonly #busy = new BusyMeter(() => performance.eventLoopUtilization());
+  readonly #passes = new PassMeter();
   #engines: Engines | undefined;
   #stopped: Promise<void> | undefined;
 
@@ -265,8 +266,12 @@ class ThreadedSystem implements RunningSystem {
     };
   }
 
-  busy(): number {
-    return Math.max(this.#busy.take(), this.#engines?.busy() ?? 0);
+  load(): LoopLoad {
+    const { busy = 0, passMs = 0 } = this.#engines?.load() ?? {};
+    return {
+      busy: Math.max(this.#busy.take(), busy),
+      passMs: Math.max(this.#passes.take(), passMs),
+    };
   }
 
   async look(asked: Look): Promise<SystemSeen> {

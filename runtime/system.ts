@@ -15,6 +15,7 @@ import type { StorageFigures } from "./store/storage-meter.ts";
 import type { Environment, Level } from "./store/store.ts";
 import type { LostWorker, WorkerFigures } from "./threads/engines.ts";
 import type { LagFigures } from "./threads/loop-lag.ts";
+import type { LoopLoad } from "./threads/loop-load.ts";
 
 /** Recognises a message from outside when it comes again. */
 export interface MessageKey {
@@ -259,11 +260,8 @@ export interface System {
   readonly bulk: Bulk;
   /** Live figures: workers, mailboxes, runs, commits; plain data for /admin/runtime and metrics. */
   inspect(): Promise<SystemFigures>;
-  /**
-   * Share of its time, 0..1, that the main thread was busy since the last call, or the workers
-   * together, whichever is more. At 1 whatever is begun only makes everybody wait longer.
-   */
-  busy(): number;
+  /** How loaded the threads were since the last call: main, or the workers on average, whichever is more. */
+  load(): LoopLoad;
   /** What stands in memory, in detail, of all workers that answer within a second. */
   look(asked: Look): Promise<SystemSeen>;
   /**

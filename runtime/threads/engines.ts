@@ -4,6 +4,7 @@
 import type { KernelFigures } from "../kernel/kernel-port.ts";
 import type { Look, WorkerSeen } from "../shared/look.ts";
 import type { LagFigures } from "./loop-lag.ts";
+import type { LoopLoad } from "./loop-load.ts";
 
 /** State of one worker. */
 export interface WorkerFigures {
@@ -42,8 +43,8 @@ export interface Engines {
   /** Another number of worker threads, while everything goes on; resolves when shards are placed. */
   resize(workers: number): Promise<void>;
   figures(): Promise<readonly WorkerFigures[]>;
-  /** Share of their time, 0..1, that the threads were busy since the last call; 0 for main. */
-  busy(): number;
+  /** Of the threads on average since the last call; nothing for main. */
+  load(): LoopLoad;
   look(asked: Look): Promise<readonly WorkerSeen[]>;
   /** Worker threads that died since the start. */
   readonly deaths: number;

@@ -19,6 +19,7 @@ import type { Engines, WorkerFigures } from "./engines.ts";
 import type { Epochs } from "./epochs.ts";
 import type { WorkerHost } from "./host.ts";
 import { LocalLink } from "./local-link.ts";
+import type { LoopLoad } from "./loop-load.ts";
 
 /** What the engine on main is made of. */
 export interface LocalEngineOptions {
@@ -114,8 +115,8 @@ export class LocalEngine implements Engines {
     return Promise.reject(new RuntimeError("INVALID", "This system has no worker threads."));
   }
 
-  busy(): number {
-    return 0;
+  load(): LoopLoad {
+    return { busy: 0, passMs: 0 };
   }
 
   look(asked: Look): Promise<readonly WorkerSeen[]> {

@@ -26,11 +26,14 @@ import type {
   WorkerHost,
 } from "./host.ts";
 import { LoopLag } from "./loop-lag.ts";
+import { PassMeter } from "./loop-load.ts";
 import { Mesh } from "./mesh.ts";
 import { Slot } from "./slot.ts";
 import { Wire } from "./wire.ts";
 
 const BEATS_A_LIMIT = 8;
+/** Time over which passes of the event loop are averaged for main. */
+const PASSES_MS = 50;
 
 /**
  * Runs the engine of this worker thread until main ends it. A throw here ends the thread, and main
@@ -42,6 +45,10 @@ export function runWorker<Config>(host: WorkerHost<Config>): void {
     if (boot === null) return;
     const slot = new Slot(boot.slot);
     setInterval(() => slot.beat(), boot.config.watchdogMs / BEATS_A_LIMIT);
+    const passes = new PassMeter();
+    setInterval(() => {
+      slot.passMs = passes.take();
+    }, PASSES_MS);
     expose(new HostedWorker(boot, host as WorkerHost, slot), boot.control as unknown as Endpoint);
   });
 }

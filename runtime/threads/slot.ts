@@ -1,5 +1,5 @@
-// A few bytes shared by a worker and main: a beat that shows the worker's event loop turns, what it
-// handles at this moment, and how busy each shard keeps it. Main reads them without a message; when
+// A few bytes shared by a worker and main: a beat that shows the worker's event loop turns, how long it
+// takes to come round, what it handles at this moment, and how busy each shard keeps it. Main reads them without a message; when
 // the thread gives no sign or has died it can say nothing any more.
 
 import { SHARDS } from "../address.ts";
@@ -8,8 +8,9 @@ import { SHARDS } from "../address.ts";
 const UNIT_BYTES_MAX = 640;
 const BEAT = 0;
 const LENGTH = 1;
-const HEAD_BYTES = 16;
+const HEAD_BYTES = 24;
 const DOOR_AT = 8;
+const PASS_AT = 16;
 const LOADS_AT = HEAD_BYTES + UNIT_BYTES_MAX;
 
 /** What a thread handled when it died. */
@@ -27,6 +28,7 @@ export class Slot {
   readonly loads: Float64Array;
   readonly #head: Int32Array;
   readonly #door: Float64Array;
+  readonly #pass: Float64Array;
   readonly #unit: Buffer;
   #last = "";
 
@@ -35,6 +37,7 @@ export class Slot {
     this.memory = memory ?? new SharedArrayBuffer(LOADS_AT + SHARDS * 8);
     this.#head = new Int32Array(this.memory, 0, 2);
     this.#door = new Float64Array(this.memory, DOOR_AT, 1);
+    this.#pass = new Float64Array(this.memory, PASS_AT, 1);
     this.#unit = Buffer.from(this.memory, HEAD_BYTES, UNIT_BYTES_MAX);
     this.loads = new Float64Array(this.memory, LOADS_AT, SHARDS);
   }
@@ -47,6 +50,16 @@ export class Slot {
   /** Main: changes as long as the worker's event loop turns. */
   beats(): number {
     return Atomics.load(this.#head, BEAT);
+  }
+
+  /** Worker: how long a pass of its event loop takes at present, ms. */
+  set passMs(ms: number) {
+    this.#pass[0] = ms;
+  }
+
+  /** Main: what the worker said last. */
+  get passMs(): number {
+    return this.#pass[0] ?? 0;
   }
 
   /** Worker: this is being handled now; "" for nothing. Names are ASCII. */

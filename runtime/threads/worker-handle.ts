@@ -10,11 +10,11 @@ import type { Log } from "../log.ts";
 import { type DoorItem, tenantOf, type WorkerItem } from "../message.ts";
 import type { Look, Seen } from "../shared/look.ts";
 import type { Storage } from "../store/storage.ts";
-import { BusyMeter } from "./busy-meter.ts";
 import { type ComputePool, ComputeServer } from "./compute.ts";
 import { doorSide } from "./door-codec.ts";
 import { type EarlyThreads, startThread } from "./early-threads.ts";
 import type { SideAnswer, SideItem, WorkerBoot, WorkerControl } from "./host.ts";
+import { BusyMeter, type LoopLoad } from "./loop-load.ts";
 import { type Handled, Slot } from "./slot.ts";
 import { Wire } from "./wire.ts";
 
@@ -176,9 +176,9 @@ export class WorkerHandle {
     return this.#thread.performance.eventLoopUtilization(since);
   }
 
-  /** Share of its time, 0..1, that the thread was busy since the last call. */
-  busy(): number {
-    return this.#busy.take();
+  /** Since the last call; the pass is that of the last moments. */
+  load(): LoopLoad {
+    return { busy: this.#busy.take(), passMs: this.slot.passMs };
   }
 
   /**

@@ -13,6 +13,7 @@ import { Balancer } from "./balancer.ts";
 import type { Engines, LostWorker, WorkerFigures } from "./engines.ts";
 import type { Epochs } from "./epochs.ts";
 import { actorOf, GuiltBook } from "./guilt.ts";
+import { type LoopLoad, meanLoad } from "./loop-load.ts";
 import { Placement } from "./placement.ts";
 import { within } from "./within.ts";
 import { WorkerHandle, type WorkerOptions } from "./worker-handle.ts";
@@ -137,9 +138,8 @@ export class WorkerPool implements Engines {
     });
   }
 
-  busy(): number {
-    const shares = this.#living().map((worker) => worker.busy());
-    return shares.reduce((sum, share) => sum + share, 0) / Math.max(1, shares.length);
+  load(): LoopLoad {
+    return meanLoad(this.#living().map((worker) => worker.load()));
   }
 
   /** The last deaths, newest first. */

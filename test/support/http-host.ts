@@ -112,7 +112,8 @@ export async function startHttpHost(parts: HostParts = {}): Promise<HttpHost> {
     log: { write: () => undefined },
     exit: () => undefined,
   });
-  if (parts.busy !== undefined) system.busy = parts.busy;
+  const { busy } = parts;
+  if (busy !== undefined) system.load = () => ({ busy: busy(), passMs: 0 });
   const { routes, keys } = makeRoutes(system, embedder, embedders);
   const sessions = createSessions(60_000);
   const door = createDoor({

@@ -73,7 +73,7 @@ export function createServices(options: ServiceOptions): Services {
     },
   };
   const conversations = createConversationService(system);
-  const gate = new TurnGate({ busy: () => system.busy() });
+  const gate = new TurnGate({ load: () => system.load() });
   const ingestion = createIngestionService(options);
   return {
     system,

@@ -6,6 +6,7 @@
 
 import { RuntimeError } from "../../../runtime/errors.ts";
 import { FairQueue, type Place } from "../../../runtime/shared/fair-queue.ts";
+import type { LoopLoad } from "../../../runtime/threads/loop-load.ts";
 
 /** Chats that may wait, of one tenant half of them, and for how long, ms. */
 export const GATE_WAITING_MAX = 20_000;
@@ -22,6 +23,12 @@ export const COMPANY_MS = 60_000;
 const BUSY = 0.95;
 const HAS_ROOM = 0.85;
 const HAS_MUCH_ROOM = 0.5;
+/**
+ * Passes of the event loop that take longer than this, ms: no more are let in; much longer: fewer. On
+ * a core that others take away a loop waits, and is not busy, however many it keeps waiting.
+ */
+const LONG_PASS_MS = 1.25;
+const MUCH_TOO_LONG = 1.5;
 const FEWER = 0.75;
 const MORE = 1.1;
 const MANY_MORE = 2;
@@ -29,8 +36,8 @@ const RETRY_AFTER_MS = 1_000;
 
 /** What the gate needs to know. */
 export interface TurnGateOptions {
-  /** Share of their time, 0..1, that the threads were busy since the last call. */
-  readonly busy: () => number;
+  /** How loaded the threads were since the last call. */
+  readonly load: () => LoopLoad;
   /** Calls again and again until it is stopped. Default: a timer. */
   readonly every?: (ms: number, call: () => void) => () => void;
   /** Default: the process's clock, ms. */
@@ -123,7 +130,7 @@ export class TurnGate {
     this.#underWay += 1;
     this.#looksInVain = 0;
     if (this.#stop !== null) return;
-    this.#options.busy();
+    this.#options.load();
     this.#stop = (this.#options.every ?? repeat)(GATE_LOOK_MS, () => this.#look());
   }
 
@@ -154,9 +161,9 @@ export class TurnGate {
   }
 
   #look(): void {
-    const busy = this.#options.busy();
-    if (busy > BUSY) this.#lower();
-    else if (this.#hasWaited) this.#raise(busy);
+    const { busy, passMs } = this.#options.load();
+    if (busy > BUSY || passMs > LONG_PASS_MS * MUCH_TOO_LONG) this.#lower();
+    else if (this.#hasWaited && passMs < LONG_PASS_MS) this.#raise(busy, passMs);
     this.#hasWaited = this.#waiting.size > 0;
     this.#letIn();
     // Those under way may do nothing but wait, for an approval or a slow model: they stop nobody.
@@ -172,8 +179,9 @@ export class TurnGate {
 
   // Only when somebody has waited all the time since the last look: how busy the threads were before
   // a flood came says nothing of what they can do now.
-  #raise(busy: number): void {
-    if (busy < HAS_MUCH_ROOM) this.#limit = this.#underWay * MANY_MORE + UNDER_WAY_MIN;
+  #raise(busy: number, passMs: number): void {
+    const hasMuchRoom = busy < HAS_MUCH_ROOM && passMs < LONG_PASS_MS * HAS_MUCH_ROOM;
+    if (hasMuchRoom) this.#limit = this.#underWay * MANY_MORE + UNDER_WAY_MIN;
     else if (busy < HAS_ROOM) this.#limit = Math.ceil(this.#limit * MORE);
   }
 }

@@ -13,17 +13,19 @@ import {
 } from "../../../adapters/http/services/turn-gate.ts";
 
 let busy = 0;
+let passMs = 0.1;
 let nowMs = 0;
 
 beforeEach(() => {
   vi.useFakeTimers();
   busy = 0;
+  passMs = 0.1;
   nowMs = 1_000;
 });
 afterEach(() => vi.useRealTimers());
 
 function makeGate(): TurnGate {
-  return new TurnGate({ busy: () => busy, now: () => nowMs });
+  return new TurnGate({ load: () => ({ busy, passMs }), now: () => nowMs });
 }
 
 /** Chats of one tenant at a gate, and those that are in. */
@@ -106,6 +108,26 @@ test("a flood lets no more in because the threads were idle until it came", asyn
   await looks(5);
 
   expect(loud.inside).toBe(UNDER_WAY_MIN);
+});
+
+test("where a pass takes long no more are let in, though the threads seem to have time", async () => {
+  const { loud } = await flood(100);
+  busy = 0.6;
+  passMs = 1.3;
+  await looks(LOOKS_IN_VAIN_MAX - 1);
+  expect(loud.inside).toBe(UNDER_WAY_MIN);
+
+  passMs = 0.5;
+  await looks(10);
+  expect(loud.inside).toBeGreaterThan(UNDER_WAY_MIN);
+
+  passMs = 3;
+  for (let leaving = 0; leaving < 40; leaving += 1) {
+    await looks(1);
+    if (loud.inside > UNDER_WAY_MIN) loud.leave();
+    await settled();
+  }
+  expect(loud.inside).toBeLessThanOrEqual(UNDER_WAY_MIN + 1);
 });
 
 test("threads with time to spare let everybody in within a few looks", async () => {

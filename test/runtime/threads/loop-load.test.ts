@@ -1,0 +1,51 @@
+// How loaded event loops say they are: this thread's own, and a worker's as main hears it.
+
+import { setImmediate as nextPass } from "node:timers/promises";
+import { afterEach, expect, test } from "vitest";
+import { PassMeter } from "../../../runtime/threads/loop-load.ts";
+import { at, startTestSystem, stopAll } from "../../support/threads-system.ts";
+
+afterEach(stopAll);
+
+const TURN_MS = 8;
+
+function compute(ms: number): void {
+  const endMs = performance.now() + ms;
+  while (performance.now() < endMs);
+}
+
+test("a loop that works off much at once takes longer to come round than one that takes it piece by piece", async () => {
+  const meter = new PassMeter();
+  const lengthOf = async (pieces: readonly number[]): Promise<number> => {
+    await nextPass();
+    meter.take();
+    for (const ms of pieces) {
+      compute(ms);
+      await nextPass();
+    }
+    return meter.take();
+  };
+
+  const atOnce = await lengthOf([100, 100]);
+  const pieceByPiece = await lengthOf(Array.from({ length: 200 }, () => 1));
+
+  expect(atOnce).toBeGreaterThan(60);
+  expect(pieceByPiece).toBeLessThan(atOnce / 4);
+});
+
+test("main hears how long its workers take to come round, also when they have nothing to do any more", async () => {
+  const { system } = await startTestSystem({ workers: 1 });
+  let isOver = false;
+  const lane = async (): Promise<void> => {
+    for (let n = 0; !isOver; n += 1) await system.ask(at("heavy", "one"), { n, ms: TURN_MS });
+  };
+  const asking = lane();
+  const passMs = (): number => system.load().passMs;
+
+  await expect.poll(passMs, { timeout: 20_000 }).toBeGreaterThan(TURN_MS / 2);
+  isOver = true;
+  await asking;
+  // Main's own pass is in it too, and hardly any at rest.
+  const atRest = { timeout: 20_000, interval: 100 };
+  await expect.poll(passMs, atRest).toBeLessThan(TURN_MS / 4);
+});
