@@ -226,7 +226,10 @@ export interface RunContext<Ports = Data> {
   ): Promise<Outcome>;
   /** Cancels a child started by `child` under that key; it ends `cancelled`. */
   cancelChild(key: string, reason: string): void;
-  /** Durable request to an actor, as a step. @throws the refusal, DEADLINE or CYCLE. */
+  /**
+   * Durable request to an actor, as a step. @throws the refusal, DEADLINE, or CYCLE when it is asked of
+   * one that waits for this run: the actor that started it counts as one.
+   */
   ask(
     key: string,
     to: Address,

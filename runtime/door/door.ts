@@ -5,7 +5,7 @@
 import type { Data } from "../actor.ts";
 import { type Address, addressParts, SHARDS, shardOf, shardOfAddress } from "../address.ts";
 import type { RuntimeConfig } from "../config.ts";
-import { fromErrorData, RuntimeError } from "../errors.ts";
+import { fromErrorData, RuntimeError, toErrorData } from "../errors.ts";
 import { type Frame, rootRunOf } from "../frame.ts";
 import type { DoorItem, Operation, RunControl, Want, WorkerItem } from "../message.ts";
 import type { RunRow, SendOptions, System, SystemFigures, WatchOptions } from "../system.ts";
@@ -111,6 +111,16 @@ export class Door
       const isGone = error instanceof RuntimeError && error.code === "NOT_FOUND";
       if (!isGone || entry.deaths === 0) throw error;
     }
+  }
+
+  /** A message that cannot cross threads: who sent it is told, a tell is dropped. */
+  unsendable({ id }: DoorItem, error: unknown): void {
+    const entry = this.#entries.get(id);
+    if (entry === undefined) return;
+    this.#entries.remove(id);
+    this.#totals.refused += 1;
+    const message = `A message must be plain data: ${toErrorData(error).message}`;
+    entry.fail(new RuntimeError("INVALID", message));
   }
 
   /** What came from a worker. */

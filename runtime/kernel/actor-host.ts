@@ -3,8 +3,8 @@
 
 import { type Address, addressParts, kindOfAddress, shardOfAddress } from "../address.ts";
 import { isStorageTrouble, RuntimeError, toErrorData } from "../errors.ts";
-import type { Asker, InboxRow, LetterPast } from "../message.ts";
-import { decode, encode } from "../store/codec.ts";
+import type { InboxRow } from "../message.ts";
+import { decode } from "../store/codec.ts";
 import { keys } from "../store/keys.ts";
 import type { Row } from "../store/store.ts";
 import { stateFrom } from "./activation.ts";
@@ -12,6 +12,7 @@ import { Cell, type Due, type MailItem } from "./cell.ts";
 import type { Participant, Refused } from "./committer.ts";
 import { type Engine, whenRead } from "./engine.ts";
 import { Found, peerItem } from "./found.ts";
+import { makeRow, type Post } from "./post.ts";
 import { roughBytes } from "./size.ts";
 import { TellDelivery } from "./tell-delivery.ts";
 import { TurnDone } from "./turn-done.ts";
@@ -22,20 +23,6 @@ const IDLE_MS = 30_000;
 const SWEEP_MS = 5_000;
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
-
-/** A durable message to post. */
-export interface Post {
-  readonly to: Address;
-  readonly from: Address | null;
-  readonly message: unknown;
-  readonly deadlineMs: number;
-  readonly ask?: Asker;
-  readonly system?: boolean | undefined;
-  readonly trace?: string | undefined;
-  readonly past?: LetterPast;
-  /** Hand it over only when its row is on disk, not with the batch that puts it. */
-  readonly late?: boolean;
-}
 
 /** The actors of one kernel. */
 export class ActorHost {
@@ -60,18 +47,13 @@ export class ActorHost {
 
   /** Puts a durable message into its receiver's inbox, in the open batch. */
   post(owner: Participant, post: Post): void {
-    const { to, from, message, deadlineMs, ask, system, trace, past } = post;
+    const { to } = post;
     const { committer } = this.#engine;
+    const { row, value } = post.made ?? makeRow(post);
     const sequence = this.#engine.sequence(owner.shard);
     const key = keys.inbox(to, sequence);
-    // No spreads here: this is done for every durable message.
-    const row: Mutable<InboxRow> = { message, from, deadlineMs };
-    if (ask) row.ask = ask;
-    if (system) row.system = system;
-    if (trace) row.trace = trace;
-    if (past) row.past = past;
     const batch = committer.current;
-    committer.write(owner, { op: "put", key, value: encode(row) });
+    committer.write(owner, { op: "put", key, value });
     this.#engine.metrics.counters.sends += 1;
     const shard = shardOfAddress(to);
     const isHere = this.#engine.epochOf(shard) !== undefined;

@@ -1,7 +1,7 @@
 // What a batch remembers of a turn that wrote into it.
 
 import type { Cell, MailItem } from "./cell.ts";
-import type { Participant } from "./committer.ts";
+import type { Committer, Participant } from "./committer.ts";
 import type { TurnDraft } from "./turn.ts";
 
 /** A turn that took part in a batch: enough to undo it and do it again. */
@@ -28,4 +28,27 @@ export class TurnDone implements Participant {
   get shard(): number {
     return this.cell.shard;
   }
+}
+
+/** Answers when everything so far has reached the asked level; a refused batch brings the turn back. */
+export function whenSafe(
+  committer: Committer,
+  done: TurnDone,
+  { level }: NonNullable<MailItem["door"]>,
+  call: () => void,
+): void {
+  if (level === "memory") {
+    call();
+    return;
+  }
+  if (committer.hasReached(level)) {
+    done.isAnswered = true;
+    call();
+    return;
+  }
+  committer.join(done);
+  committer.after(level, () => {
+    done.isAnswered = true;
+    call();
+  });
 }

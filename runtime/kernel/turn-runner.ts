@@ -5,7 +5,6 @@ import { performance } from "node:perf_hooks";
 import type { Data, Loaded } from "../actor.ts";
 import { addressParts } from "../address.ts";
 import { type ErrorData, RuntimeError } from "../errors.ts";
-import { encode } from "../store/codec.ts";
 import type { ActorHost } from "./actor-host.ts";
 import type { Cell, Due, MailItem } from "./cell.ts";
 import type { Participant, Refused } from "./committer.ts";
@@ -16,7 +15,8 @@ import { reminderOf } from "./reminders.ts";
 import { remember, type SeenRow, takeRoom } from "./seen-keys.ts";
 import { judge } from "./supervise.ts";
 import { type Answer, askerOf, NOTHING, TurnDraft, type Wish } from "./turn.ts";
-import { TurnDone } from "./turn-done.ts";
+import { storable } from "./turn-check.ts";
+import { TurnDone, whenSafe } from "./turn-done.ts";
 import { load, readsOf, SEEN } from "./turn-reads.ts";
 import { writeUntilStored } from "./until-stored.ts";
 
@@ -187,6 +187,13 @@ export class TurnRunner {
 
   /** Writes what a turn wished for, and answers. */
   finish(cell: Cell, item: MailItem, draft: TurnDraft, next: Data): void {
+    let state: Uint8Array | null;
+    try {
+      state = storable(this.#engine, { cell, item, draft, next });
+    } catch (error) {
+      this.fail(cell, item, error);
+      return;
+    }
     this.took(cell, this.#engine.pace.tick);
     this.#engine.admission.left(cell, item);
     const done = new TurnDone(cell, item, draft);
@@ -195,7 +202,7 @@ export class TurnRunner {
     }
     const broken = brokenFloor(this.#engine.committer, draft);
     if (broken) this.#refuse(done, item, cell, broken);
-    else this.#commit(done, draft, next);
+    else this.#commit(done, draft, next, state);
   }
 
   /** A turn has not failed. */
@@ -204,17 +211,17 @@ export class TurnRunner {
     cell.lastUsedTick = tick;
   }
 
-  #commit(done: TurnDone, draft: TurnDraft, next: Data): void {
+  /** From here on nothing may throw: the batch has no way back. `state`: the next one, if it is another. */
+  #commit(done: TurnDone, draft: TurnDraft, next: Data, state: Uint8Array | null): void {
     const { cell, item } = done;
     const { committer } = this.#engine;
     const isRefusal = draft.answer?.type === "error";
     // First what brought the message: a handler may set the reminder again that has just fired.
     takeMessage(committer, done, item);
     for (const op of draft.ops) committer.write(done, op);
-    if (next !== cell.state) {
+    if (state !== null) {
       cell.state = next;
-      const value = encode({ version: cell.definition.version, state: next });
-      committer.write(done, { op: "put", key: cell.stateKey, value });
+      committer.write(done, { op: "put", key: cell.stateKey, value: state });
     }
     if (!isRefusal && item.door?.key) {
       remember(committer, done, { tenant: cell.tenant, key: item.door.key, draft });
@@ -230,13 +237,7 @@ export class TurnRunner {
     const { cell } = done;
     switch (wish.type) {
       case "send":
-        this.#host.post(done, {
-          to: wish.to,
-          from: cell.address,
-          message: wish.message,
-          deadlineMs: wish.deadlineMs,
-          trace: done.item.trace,
-        });
+        this.#host.post(done, wish.post);
         return;
       case "tell":
         if (done.item.isTold !== true) this.#host.tells.tell(wish.to, cell.address, wish.message);
@@ -279,7 +280,7 @@ export class TurnRunner {
     if (answer.follow === null) this.#replyTo(done, item, cell, { value: answer.value });
     const { door } = item;
     if (!door || door.want === "nothing") return;
-    const after = (call: () => void): void => this.#whenSafe(done, door, call);
+    const after = (call: () => void): void => whenSafe(this.#engine.committer, done, door, call);
     if (door.want === "reply") {
       after(() => options.toDoor({ type: "reply", id: door.id, value: answer.value }));
       return;
@@ -292,25 +293,6 @@ export class TurnRunner {
     const { tenant, root } = addressParts(cell.address);
     const place = { id: door.id, tenant, root, run: answer.follow, endOnly: door.want === "end" };
     after(() => runs.viewers.open({ type: "follow", ...place }, accepted));
-  }
-
-  /** Answers when everything so far has reached the asked level; a refused batch brings the turn back. */
-  #whenSafe(done: TurnDone, door: NonNullable<MailItem["door"]>, call: () => void): void {
-    if (door.level === "memory") {
-      call();
-      return;
-    }
-    const { committer } = this.#engine;
-    if (committer.hasReached(door.level)) {
-      done.isAnswered = true;
-      call();
-      return;
-    }
-    committer.join(done);
-    committer.after(door.level, () => {
-      done.isAnswered = true;
-      call();
-    });
   }
 
   /** A keyed message that was seen before gets the first one's answer. */

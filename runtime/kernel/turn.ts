@@ -9,6 +9,7 @@ import { encode } from "../store/codec.ts";
 import { keys } from "../store/keys.ts";
 import type { StoreOp } from "../store/store.ts";
 import type { Cell, MailItem } from "./cell.ts";
+import type { Post } from "./post.ts";
 
 /** Limits of what one turn may write. */
 export interface TurnLimits {
@@ -18,12 +19,7 @@ export interface TurnLimits {
 
 /** Something the turn wants done beside its rows, in the order asked. */
 export type Wish =
-  | {
-      readonly type: "send";
-      readonly to: Address;
-      readonly message: Data;
-      readonly deadlineMs: number;
-    }
+  | { readonly type: "send"; readonly post: Post }
   | { readonly type: "tell"; readonly to: Address; readonly message: Data }
   | { readonly type: "start"; readonly id: string; readonly spec: RunSpec }
   | { readonly type: "release"; readonly id: string; readonly input: Data }
@@ -43,6 +39,9 @@ interface Floor {
 }
 
 const KEY = /^[A-Za-z0-9_.-]{1,64}$/;
+
+/** The last moment that a reminder can be set to: the end of what a Date can say. */
+const AT_MS_MAX = 8_640_000_000_000_000;
 
 /** Tells of one turn whose places are kept for the next. */
 const TELLS_KEPT_MAX = 1_024;
@@ -161,7 +160,8 @@ export class TurnDraft implements Turn {
   }
 
   send(to: Address, message: Data, options?: { readonly deadlineMs?: number }): void {
-    this.#wish({ type: "send", to, message, deadlineMs: options?.deadlineMs ?? 0 });
+    const deadlineMs = options?.deadlineMs ?? 0;
+    this.#wish({ type: "send", post: { to, from: this.self, message, deadlineMs } });
   }
 
   tell(to: Address, message: Data): void {
@@ -176,6 +176,7 @@ export class TurnDraft implements Turn {
   }
 
   startRun(spec: RunSpec): string {
+    if (Number.isNaN(spec.timeoutMs)) throw new RuntimeError("INVALID", "timeoutMs is no number.");
     const id = spec.id ?? this.newId("rn");
     this.#wish({ type: "start", id, spec });
     return id;
@@ -194,7 +195,8 @@ export class TurnDraft implements Turn {
   }
 
   remind(name: string, atMs: number, message: Data): void {
-    const at = Math.max(0, Math.ceil(atMs));
+    if (Number.isNaN(atMs)) throw new RuntimeError("INVALID", `Reminder "${name}" has no time.`);
+    const at = Math.min(AT_MS_MAX, Math.max(0, Math.ceil(atMs)));
     const key = keys.reminderDue(this.#cell.shard, at, this.self, name);
     this.#write({ op: "put", key: keys.reminder(this.self, name), value: encode({ at, message }) });
     this.#write({ op: "put", key, value: encode({ address: this.self, name, at }) });

@@ -1,7 +1,7 @@
 // A message that a run tree has posted, as a part of a commit batch.
 
-import type { Post } from "../kernel/actor-host.ts";
 import type { Participant } from "../kernel/committer.ts";
+import type { Post } from "../kernel/post.ts";
 import type { RunTree } from "./run-tree.ts";
 
 /** A message that a tree has posted, as a part of its batch. */

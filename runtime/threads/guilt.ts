@@ -1,6 +1,7 @@
 // What main remembers of threads that died over a message or a run: by message, not by actor, so
 // that the others of that actor go on. Whoever owns the shard next is told.
 
+import { performance } from "node:perf_hooks";
 import { type Address, shardOfAddress } from "../address.ts";
 import type { Guilt } from "../kernel/kernel-port.ts";
 import { addressOfKey } from "../store/keys.ts";
@@ -13,9 +14,14 @@ const GUILTY_MS = 600_000;
 /** Deaths by what was being handled. */
 export class GuiltBook {
   readonly #known = new Map<string, Guilt & { readonly atMs: number }>();
+  #watchedUntilMs = 0;
 
-  /** Counts a death. */
-  note(handled: Handled, reason: string): void {
+  /** Counts a death by a thread's own fault. Handled it nothing, somebody is named should it happen again. */
+  note(handled: Handled | null, reason: string): void {
+    if (handled === null) {
+      this.#watchedUntilMs = performance.now() + GUILTY_MS;
+      return;
+    }
     const nowMs = Date.now();
     for (const [unit, { atMs }] of this.#known) {
       if (atMs > nowMs - GUILTY_MS && this.#known.size < GUILTY_MAX) break;
@@ -26,6 +32,11 @@ export class GuiltBook {
     const deaths = (this.#known.get(unit)?.deaths ?? 0) + 1;
     this.#known.delete(unit);
     this.#known.set(unit, { address: actorOf(handled), unit, deaths, reason, atMs: nowMs });
+  }
+
+  /** How long threads are still to watch for who is to blame (late-faults.ts); 0: not at all. */
+  get watchedMs(): number {
+    return Math.max(0, this.#watchedUntilMs - performance.now());
   }
 
   /** What the next owner of these shards must know. */

@@ -71,6 +71,8 @@ export interface WorkerControl {
   place(owners: Int16Array): Promise<void>;
   /** Resolves when worker `to` has taken everything that was sent to it before. */
   settled(to: number): Promise<void>;
+  /** For so long it names what throws outside of turns too, which costs it time (late-faults.ts). */
+  watch(ms: number): void;
   /** As Kernel.own: takes shards at these epochs and resumes what is stored of them. */
   own(...call: Parameters<Kernel["own"]>): Promise<void>;
   /** As Kernel.freeze: before a move. */

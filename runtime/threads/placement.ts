@@ -79,6 +79,7 @@ export class Placement {
   ): Promise<void> {
     const { door, guilt } = this.#options;
     for (const shard of epochs.keys()) this.#owners[shard] = worker.number;
+    worker.watch(guilt.watchedMs);
     await worker.own(epochs, guilt.of(new Set(epochs.keys())), after);
     door.assigned(epochs.keys(), worker.wire);
   }

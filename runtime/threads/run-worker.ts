@@ -5,6 +5,7 @@
 import { type MessagePort, parentPort } from "node:worker_threads";
 import { type Endpoint, expose } from "comlink";
 import { realClock } from "../clock.ts";
+import { type ErrorData, toErrorData } from "../errors.ts";
 import { systemRandom } from "../id.ts";
 import { createKernel } from "../kernel/kernel.ts";
 import type { Kernel } from "../kernel/kernel-port.ts";
@@ -25,6 +26,7 @@ import type {
   WorkerControl,
   WorkerHost,
 } from "./host.ts";
+import { LateFaults } from "./late-faults.ts";
 import { LoopLag } from "./loop-lag.ts";
 import { PassMeter } from "./loop-load.ts";
 import { Mesh } from "./mesh.ts";
@@ -63,6 +65,7 @@ class HostedWorker implements WorkerControl {
   readonly #door: Wire<WorkerItem, DoorItem>;
   readonly #frames: FrameGate;
   readonly #lag = new LoopLag();
+  readonly #late: LateFaults;
   #kernel: Kernel | undefined;
 
   constructor(boot: WorkerBoot, host: WorkerHost, slot: Slot) {
@@ -71,6 +74,7 @@ class HostedWorker implements WorkerControl {
     this.#boot = boot;
     this.#host = host;
     this.#slot = slot;
+    this.#late = new LateFaults(slot);
     this.#hot = openStore({ path: folder, environment: "hot", port: boot.hot });
     this.#bulk = openStore({ path: folder, environment: "bulk", port: boot.bulk });
     this.#mesh = new Mesh({
@@ -91,6 +95,7 @@ class HostedWorker implements WorkerControl {
       // A flooded peer holds up what comes in from outside, not what is under way.
       canGrant: () => !this.#mesh.isCongested,
       drained: () => this.#frames.drained(),
+      refused: ({ id }, error) => this.#door.push({ type: "error", id, error: notPlain(error) }),
     });
     this.#frames = new FrameGate(this.#door, backlogMax);
   }
@@ -111,7 +116,7 @@ class HostedWorker implements WorkerControl {
       defer: setImmediate,
       toDoor: (item) => frames.push(item),
       toPeer: (shard, item) => this.#mesh.send(shard, item),
-      handling: (unit, door) => this.#slot.handle(unit, door),
+      handling: (unit, door) => this.#late.handle(unit, door),
       loads: this.#slot.loads,
     });
   }
@@ -130,6 +135,10 @@ class HostedWorker implements WorkerControl {
 
   settled(to: number): Promise<void> {
     return this.#mesh.settled(to);
+  }
+
+  watch(ms: number): void {
+    this.#late.watch(ms);
   }
 
   own(...call: Parameters<Kernel["own"]>): Promise<void> {
@@ -196,6 +205,11 @@ class HostedWorker implements WorkerControl {
     };
     return { worker, config: hostConfig, hot: this.#hot, bulk, compute, log };
   }
+}
+
+/** What who asked is told of an answer that cannot leave this thread. */
+function notPlain(error: unknown): ErrorData {
+  return { code: "INVALID", message: `The answer is no plain data: ${toErrorData(error).message}` };
 }
 
 /**

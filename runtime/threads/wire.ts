@@ -46,6 +46,8 @@ export interface WireOptions<Out, In> {
   readonly tenantOf?: (item: Out) => string;
   /** Called when the backlog has become empty. */
   readonly drained?: (wire: Wire<Out, In>) => void;
+  /** Called with an item that cannot cross, because it holds what is no plain data. Default: it is dropped. */
+  readonly refused?: (item: Out, error: unknown) => void;
 }
 
 /**
@@ -133,17 +135,20 @@ export class Wire<Out, In> implements Link<Out> {
   flush(): void {
     if (this.#isClosed) return;
     const { drained } = this.#options;
-    if (this.#urgent.length > 0) {
-      this.#post(this.#urgent);
+    const urgent = this.#urgent;
+    if (urgent.length > 0) {
       this.#urgent = [];
+      this.#post(urgent);
     }
     const { backlog } = this;
     if (backlog === 0) this.#sendMarks();
     if (backlog === 0) return;
     if (this.#held.size === 0 && backlog <= this.#credit) {
-      this.#credit -= backlog;
-      this.#post(this.#waiting);
+      // Emptied first: an item that is refused may be followed by a new one that says so.
+      const items = this.#waiting;
       this.#waiting = [];
+      this.#credit -= backlog;
+      this.#post(items);
     } else {
       this.#hold();
       const items = this.#release(this.#credit);
@@ -157,7 +162,23 @@ export class Wire<Out, In> implements Link<Out> {
 
   #post(items: readonly Out[]): void {
     const { port, codec } = this.#options;
-    port.postMessage(codec === undefined ? items : codec.pack(items));
+    try {
+      port.postMessage(codec === undefined ? items : codec.pack(items));
+    } catch (error) {
+      this.#postApart(items, error);
+    }
+  }
+
+  /** Nothing of an array crosses when one item of it cannot: the others go on without that one. */
+  #postApart(items: readonly Out[], error: unknown): void {
+    const [item] = items;
+    if (item === undefined) return;
+    if (items.length > 1) {
+      for (const one of items) this.#post([one]);
+      return;
+    }
+    this.#credit = Math.min(this.#credit + 1, this.#options.itemsMax);
+    this.#options.refused?.(item, error);
   }
 
   #hold(): void {

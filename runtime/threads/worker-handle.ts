@@ -4,6 +4,7 @@ import type { EventLoopUtilization } from "node:perf_hooks";
 import { MessageChannel, type MessagePort, type Worker } from "node:worker_threads";
 import { type Endpoint, type Remote, transfer, wrap } from "comlink";
 import type { RuntimeConfig } from "../config.ts";
+import type { Door } from "../door/door.ts";
 import { type ErrorData, RuntimeError, toErrorData } from "../errors.ts";
 import type { KernelLimits } from "../kernel/kernel-port.ts";
 import type { Log } from "../log.ts";
@@ -31,7 +32,7 @@ export interface WorkerOptions {
   readonly hostConfig: unknown;
   readonly compute: ComputePool;
   readonly log: Log;
-  readonly receive: (items: readonly WorkerItem[], wire: Wire<DoorItem, WorkerItem>) => void;
+  readonly door: Pick<Door, "deliver" | "unsendable">;
   /** Wake-ups were left out somewhere: all workers must look again. */
   readonly rescan: () => void;
   readonly exited: (worker: WorkerHandle) => void;
@@ -83,7 +84,8 @@ export class WorkerHandle {
       codec: doorSide,
       itemsMax: config.wireItemsMax,
       tenantOf,
-      receive: (items) => options.receive(items, this.wire),
+      receive: (items) => options.door.deliver(items, this.wire),
+      refused: (item, error) => options.door.unsendable(item, error),
     });
     this.#compute = new ComputeServer(options.compute, (answer: SideAnswer) =>
       side.port1.postMessage(answer),
@@ -117,6 +119,12 @@ export class WorkerHandle {
     this.#started = this.#call(this.#control.start());
     await this.#started;
     this.#isWatched = true;
+  }
+
+  /** From the next `own` on it names whose code throws outside of turns, too; 0 ms: as before. */
+  watch(ms: number): void {
+    if (ms === 0) return;
+    this.#call(this.#control.watch(ms)).catch(() => undefined);
   }
 
   own(...call: Parameters<WorkerControl["own"]>): Promise<void> {

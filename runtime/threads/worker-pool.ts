@@ -20,7 +20,7 @@ import { WorkerHandle, type WorkerOptions } from "./worker-handle.ts";
 
 /** What a pool needs beside what its workers need. */
 export interface WorkerPoolOptions {
-  readonly workers: Omit<WorkerOptions, "receive" | "rescan" | "exited">;
+  readonly workers: Omit<WorkerOptions, "door" | "rescan" | "exited">;
   readonly config: RuntimeConfig;
   readonly door: Door;
   readonly epochs: Epochs;
@@ -205,7 +205,7 @@ export class WorkerPool implements Engines {
   #newWorker(number: number): WorkerHandle {
     return new WorkerHandle(number, {
       ...this.#options.workers,
-      receive: (items, wire) => this.#options.door.deliver(items, wire),
+      door: this.#options.door,
       rescan: () => void this.#rescan(this.#living()),
       exited: (worker) => this.#exited(worker),
     });
@@ -273,7 +273,7 @@ export class WorkerPool implements Engines {
     if (this.#isClosing) return;
     const reason = death?.reason ?? "";
     const actor = guilty === null ? "" : actorOf(guilty);
-    if (guilty !== null) this.#guilt.note(guilty, reason);
+    if (death?.isItsOwnFault) this.#guilt.note(guilty, reason);
     log.write("error", "A worker died and is replaced.", { worker: number, reason, actor });
     this.#lost.unshift({ worker: number, at: Date.now(), reason, actor });
     this.#lost.splice(LOST_MAX);

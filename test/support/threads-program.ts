@@ -18,6 +18,8 @@ type CounterMessage =
   | { type: "die" }
   /** A promise that nobody waits for is rejected. */
   | { type: "reject" }
+  /** Answers with what is no data. */
+  | { type: "give-call" }
   /** Takes memory until there is none. */
   | { type: "eat" };
 
@@ -45,6 +47,9 @@ const counter = defineActor<{ applied: readonly number[] }, CounterMessage>({
       case "reject":
         void Promise.reject(new Error("a rejection nobody handles"));
         turn.reply("soon");
+        return state;
+      case "give-call":
+        turn.reply(() => state);
         return state;
       case "eat": {
         const held: unknown[] = [];

@@ -63,3 +63,40 @@ test("what has not left can be taken back, and what has arrived is still taken a
   expect(batches.flat()).toHaveLength(64);
   expect(sender.takeUnsent()).toEqual([64, 65, 66, 67, 68, 69]);
 });
+
+test("what cannot cross is told to its sender, and all others cross in their order", async () => {
+  const { port1, port2 } = new MessageChannel();
+  const refused: unknown[] = [];
+  const came: unknown[] = [];
+  const call = (): number => 1;
+  const sender = new Wire<unknown, unknown>({
+    port: port1,
+    itemsMax: 64,
+    receive: () => undefined,
+    refused: (item) => {
+      refused.push(item);
+      sender.push("one could not");
+    },
+  });
+  const receiver = new Wire<unknown, unknown>({
+    port: port2,
+    itemsMax: 64,
+    receive: (items) => came.push(...items),
+  });
+  open.push(sender as Wire<number, number>, receiver as Wire<number, number>);
+  // More often than there is credit: what was refused has cost none.
+  for (let n = 0; n < 100; n += 1) {
+    sender.push(n);
+    sender.push(call);
+    sender.push(-n);
+    await sender.emptied();
+  }
+  sender.pushUrgent(call);
+  await sender.emptied();
+  await sender.emptied();
+
+  expect(refused).toEqual(Array(101).fill(call));
+  const numbers = came.filter((item) => typeof item === "number");
+  expect(numbers).toEqual(Array.from({ length: 100 }, (_, n) => [n, -n]).flat());
+  expect(came.filter((item) => item === "one could not")).toHaveLength(101);
+});

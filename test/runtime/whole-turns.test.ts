@@ -1,0 +1,120 @@
+// A turn is stored whole or not at all, also when what it wishes for turns out to be nothing that can
+// be stored after its handler has returned.
+
+import { afterEach, expect, test } from "vitest";
+import { defineActor, defineRun, type Turn } from "../../runtime/actor.ts";
+import { type Address, address } from "../../runtime/address.ts";
+import { TestSystem } from "../../runtime/testkit/test-system.ts";
+import { at as rootAt, startTestSystem, stopAll } from "../support/threads-system.ts";
+
+afterEach(stopAll);
+
+const at = (root: string): Address => address({ kind: "careless", tenant: "tn_1", root });
+const call = (): number => 1;
+
+/** What a turn wishes for at last, and the state it gives. */
+const ways: Readonly<Record<string, (turn: Turn, count: number) => unknown>> = {
+  "a state that is no data": () => call,
+  "a promise as its state": () => Promise.reject(new Error("nobody waits for it")),
+  "a message that is no data": (turn, count) => {
+    turn.send(at("other"), { call });
+    return count + 1;
+  },
+  "a run of a kind that nobody has defined": (turn, count) => {
+    turn.startRun({ kind: "nobody", input: null });
+    return count + 1;
+  },
+  "a run with an input that is no data": (turn, count) => {
+    turn.startRun({ kind: "idle", input: call });
+    return count + 1;
+  },
+  "a run without an end": (turn, count) => {
+    turn.startRun({ kind: "idle", input: null, timeoutMs: Number.NaN });
+    return count + 1;
+  },
+  "a reason that is no data": (turn, count) => {
+    turn.cancelRun("rn_1", call as unknown as string);
+    return count + 1;
+  },
+  "a reminder without a time": (turn, count) => {
+    turn.remind("later", Number.NaN, null);
+    return count + 1;
+  },
+};
+
+const careless = defineActor<unknown, { readonly way?: string; readonly add?: number }>({
+  kind: "careless",
+  version: 1,
+  initial: () => 0,
+  reads: () => ({
+    records: { type: "records", limit: 10 },
+    left: { type: "counter", name: "left" },
+  }),
+  receive(count, { way, add }, turn) {
+    if (add !== undefined) return (count as number) + add;
+    if (way === undefined) {
+      turn.reply([count, turn.loaded["records"], turn.loaded["left"]]);
+      return count;
+    }
+    turn.put("left", way);
+    turn.add("left", 1);
+    turn.send(at("other"), { add: 1 });
+    turn.reply("done");
+    return ways[way]?.(turn, count as number);
+  },
+});
+
+const idle = defineRun<unknown, null, unknown>({ kind: "idle", run: async () => null });
+
+test.each(
+  Object.keys(ways).flatMap((way) =>
+    ["asked", "sent", "keyed", "told"].map((how) => ({ way, how })),
+  ),
+)("a turn that wishes for $way leaves nothing ($how)", async ({ way, how }) => {
+  const system = new TestSystem({ seed: 1, definitions: [careless, idle] });
+  await system.start();
+  const key = { source: "test", key: "k", bodyHash: "-", hours: 1 };
+  const to = at("one");
+  const answer =
+    how === "told"
+      ? Promise.resolve(system.tell(to, { way }))
+      : how === "sent"
+        ? system.send(to, { way })
+        : system.ask(to, { way }, ...(how === "keyed" ? [key] : []));
+  const told = answer.then(
+    () => "taken",
+    (error: { code: string }) => error.code,
+  );
+  await system.schedule.advance(10_000);
+
+  expect(await told).toBe(how === "asked" || how === "keyed" ? "DEAD_LETTER" : "taken");
+  const asked = Promise.all([system.ask(to, {}), system.ask(at("other"), {})]);
+  await system.schedule.advance(100);
+  expect(await asked).toEqual([
+    [0, [], 0],
+    [0, [], 0],
+  ]);
+});
+
+test("what is no plain data is refused at the door, and an answer that is none is said to be", async () => {
+  const { system, exits } = await startTestSystem({ workers: 2 });
+  const counter = rootAt("counter", "a");
+  const no = { code: "INVALID", message: expect.stringContaining("plain data") };
+
+  const asked = system.ask(counter, { type: "add", n: call });
+  const sent = system.send(counter, { type: "add", n: call });
+  const streamed = (async () => {
+    for await (const frames of system.stream(counter, { call })) void frames;
+  })();
+  system.tell(counter, { call });
+  const added = system.ask(counter, { type: "add", n: 1 });
+  const answered = system.ask(rootAt("counter", "b"), { type: "give-call" });
+
+  for (const refused of [asked, sent, streamed, answered]) {
+    await expect(refused).rejects.toMatchObject(no);
+  }
+  expect(await added).toBe(1);
+  expect(await system.ask(counter, { type: "all" })).toEqual([1]);
+  expect((await system.inspect()).deaths).toBe(0);
+  expect(exits).toEqual([]);
+});
