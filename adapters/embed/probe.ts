@@ -10,6 +10,8 @@ import { areSameWeights, probeText, weightsOfProbe } from "./weights.ts";
 export const probeLimits = {
   /** What was said counts for so long. */
   keptMs: 600_000,
+  /** Who asks again waits for no longer; until there is an answer, what was said counts. */
+  againMs: 2_000,
   /** Descriptions that are remembered of one embedder: a provider may go back to former weights. */
   knownMax: 8,
   /** The tenant in whose turn it is asked: none of the callers'. */
@@ -51,8 +53,20 @@ export function probing(
   return async () => {
     if (last !== undefined && nowMs() - last.atMs < probeLimits.keptMs) return last.weights;
     asking ??= ask();
-    return await asking;
+    if (last === undefined) return await asking;
+    return await soon(asking, last.weights);
   };
+}
+
+/** A provider that hangs would hold up all its collections at once, whoever's. */
+async function soon(asked: Promise<string>, before: string): Promise<string> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<string>((resolve) => {
+    timer = setTimeout(resolve, probeLimits.againMs, before);
+  });
+  // Nobody may be there any more when it fails.
+  asked.catch(() => undefined);
+  return await Promise.race([asked, late]).finally(() => clearTimeout(timer));
 }
 
 async function sameAsBefore(memory: string, found: string): Promise<string> {

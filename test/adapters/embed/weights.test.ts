@@ -182,6 +182,26 @@ test("one that cannot answer for a moment is taken for what it was; one never as
   await expect(weights()).rejects.toMatchObject({ code: "EMBEDDER_MISMATCH" });
 });
 
+test("one that hangs when it is asked again holds nobody up, and counts when it has answered", async () => {
+  const provider = remote();
+  let answer: (() => void) | undefined;
+  let isHanging = false;
+  const embed: Embedder["embed"] = async (texts, options) => {
+    if (isHanging) await new Promise<void>((resolve) => (answer = resolve));
+    return await provider.embedder.embed(texts, options);
+  };
+  let nowMs = 0;
+  const weights = probing({ ...provider.embedder, embed }, fresh(), () => nowMs);
+  const before = await weights();
+
+  isHanging = true;
+  provider.seed = 2;
+  nowMs += probeLimits.keptMs;
+  expect(await Promise.all([weights(), weights()])).toEqual([before, before]);
+  answer?.();
+  await expect.poll(weights, { timeout: 5_000 }).not.toBe(before);
+});
+
 test("a collection of other weights is refused in words that say what repairs it; others go on", async () => {
   let now = weightsOfProbe(vectorOf(1));
   const embedder: Embedder = { ...createBuiltinEmbedder(), id: "local:m:q8" };
