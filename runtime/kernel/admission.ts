@@ -8,6 +8,7 @@ import { Tally } from "../shared/tally.ts";
 import type { Cell, MailItem } from "./cell.ts";
 import type { Participant } from "./committer.ts";
 import type { Engine } from "./engine.ts";
+import { makeRow, type Post } from "./post.ts";
 import { roughBytes } from "./size.ts";
 
 /** Messages waiting for one actor unless its definition says otherwise. */
@@ -128,6 +129,13 @@ export class Admission {
   #store(item: DoorItem & { type: "request" }): void {
     const { id, to, message, deadlineMs, level, trace } = item;
     const { actors, committer, options } = this.#engine;
+    const post: Post = { to, from: null, message, deadlineMs, trace, late: true };
+    try {
+      post.made = makeRow(post);
+    } catch (error) {
+      options.toDoor({ type: "error", id, error: toErrorData(error) });
+      return;
+    }
     let isStored = false;
     const owner: Participant = {
       shard: shardOfAddress(to),
@@ -139,7 +147,7 @@ export class Admission {
       },
     };
     // A message that kills its thread must be found on disk by the next owner, to be counted.
-    actors.post(owner, { to, from: null, message, deadlineMs, trace, late: true });
+    actors.post(owner, post);
     committer.after(level === "memory" ? "committed" : level, () => {
       isStored = true;
       options.toDoor({ type: "reply", id, value: null });

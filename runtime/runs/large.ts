@@ -4,6 +4,7 @@
 import type { Outcome } from "../actor.ts";
 import { RuntimeError, toErrorData } from "../errors.ts";
 import { roughBytes } from "../kernel/size.ts";
+import { encode } from "../store/codec.ts";
 
 /** Bytes of one chunk of a log, and of one message or result of a run. */
 export const SAVE_BYTES_MAX = 8 * 1024 * 1024;
@@ -20,9 +21,15 @@ export function checkMessage(run: string, message: unknown): void {
   if (bytes > SAVE_BYTES_MAX) throw tooLarge(run, bytes);
 }
 
-/** An outcome as it can be stored: one that is too large is a failure. */
+/** An outcome as it can be stored: one that is too large, or no plain data, is a failure. */
 export function storable(run: string, outcome: Outcome): Outcome {
   const bytes = roughBytes(outcome);
-  if (bytes <= SAVE_BYTES_MAX) return outcome;
-  return { status: "failed", error: toErrorData(tooLarge(run, bytes)) };
+  if (bytes > SAVE_BYTES_MAX) return { status: "failed", error: toErrorData(tooLarge(run, bytes)) };
+  if (outcome.status !== "completed") return outcome;
+  try {
+    encode(outcome.result);
+  } catch (error) {
+    return { status: "failed", error: toErrorData(error) };
+  }
+  return outcome;
 }

@@ -103,6 +103,10 @@ test("what is no plain data is refused at the door, and an answer that is none i
 
   const asked = system.ask(counter, { type: "add", n: call });
   const sent = system.send(counter, { type: "add", n: call });
+  // Threads can copy these, the disk cannot keep them.
+  const mapped = expect(system.send(counter, { type: "add", n: new Map() })).rejects.toMatchObject({
+    code: "INVALID",
+  });
   const streamed = (async () => {
     for await (const frames of system.stream(counter, { call })) void frames;
   })();
@@ -110,11 +114,39 @@ test("what is no plain data is refused at the door, and an answer that is none i
   const added = system.ask(counter, { type: "add", n: 1 });
   const answered = system.ask(rootAt("counter", "b"), { type: "give-call" });
 
-  for (const refused of [asked, sent, streamed, answered]) {
-    await expect(refused).rejects.toMatchObject(no);
-  }
+  await Promise.all(
+    [asked, sent, streamed, answered].map((refused) => expect(refused).rejects.toMatchObject(no)),
+  );
+  await mapped;
   expect(await added).toBe(1);
   expect(await system.ask(counter, { type: "all" })).toEqual([1]);
   expect((await system.inspect()).deaths).toBe(0);
   expect(exits).toEqual([]);
+});
+
+test("a run whose result is no data ends failed, and its parent is told", async () => {
+  const given = defineRun<unknown, unknown, unknown>({ kind: "given", run: async () => call });
+  const parent = defineActor<unknown, { readonly type: string; readonly outcome?: unknown }>({
+    kind: "parent",
+    version: 1,
+    initial: () => null,
+    receive(state, { type, outcome }, turn) {
+      if (type === "start") turn.startRun({ kind: "given", input: null });
+      turn.reply(state);
+      return outcome ?? state;
+    },
+  });
+  const system = new TestSystem({ seed: 1, definitions: [parent, given] });
+  await system.start();
+  const to = address({ kind: "parent", tenant: "tn_1", root: "a" });
+
+  const asked = [system.ask(to, { type: "start" })];
+  await system.schedule.advance(1_000);
+  asked.push(system.ask(to, { type: "look" }));
+  await system.schedule.advance(1_000);
+
+  expect(await Promise.all(asked)).toMatchObject([
+    null,
+    { status: "failed", error: { code: "INVALID" } },
+  ]);
 });
