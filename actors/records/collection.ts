@@ -134,10 +134,13 @@ export const searchInput = Type.Object(
     /** What counts before the collection's settings, for this search. */
     ...retrievalOverrides,
     mode: Type.Optional(
-      Type.Union((["hybrid", "vector", "lexical"] as const).map((mode) => Type.Literal(mode))),
+      Type.Union([
+        ...(["hybrid", "vector", "lexical"] as const).map((mode) => Type.Literal(mode)),
+        Type.Null(),
+      ]),
     ),
-    /** Of which documents. Default: all. */
-    filter: Type.Optional(filterInput),
+    /** Of which documents. Default, and null: all. */
+    filter: Type.Optional(Type.Union([filterInput, Type.Null()])),
   },
   closed,
 );

@@ -10,6 +10,10 @@ import { escapePointer, isValidatorLoaded, loadValidator, validate } from "./val
 /** Deepest nesting of a body. */
 export const JSON_DEPTH_MAX = 32;
 
+const ESCAPED_SURROGATE = /\\ud[89a-f]/i;
+
+const HALF_OF_A_PAIR = /\p{Surrogate}/u;
+
 const forbiddenNames = new Set(["__proto__", "constructor"]);
 
 /** A read and checked body. */
@@ -70,6 +74,8 @@ export function parseJson(bytes: Uint8Array): unknown {
   if (parsed.problem !== null) throw new RuntimeError("BAD_JSON", parsed.problem);
   const members = membersOf(parsed.value, JSON_DEPTH_MAX);
   if (members === SUSPECT || members !== countMembers(text)) inspect(text);
+  // UTF-8 has no half of a surrogate pair: one can only have been escaped.
+  if (members === SUSPECT || ESCAPED_SURROGATE.test(text)) refuseLossy(parsed.value, "");
   return parsed.value;
 }
 
@@ -111,9 +117,10 @@ interface Level {
 
 const SUSPECT = -1;
 
-// Members of a parsed value, or SUSPECT when it nests too deep or has a forbidden name: what
-// JSON.parse makes of a name is always its object's own, "__proto__" too.
+// Members of a parsed value, or SUSPECT when it nests too deep, has a forbidden name or a number that
+// is too large: what JSON.parse makes of a name is always its object's own, "__proto__" too.
 function membersOf(value: unknown, depthLeft: number): number {
+  if (typeof value === "number") return Number.isFinite(value) ? 0 : SUSPECT;
   if (typeof value !== "object" || value === null) return 0;
   if (depthLeft === 0) return SUSPECT;
   let members = 0;
@@ -203,6 +210,32 @@ function tooDeep(levels: readonly Level[]): RuntimeError {
   return new RuntimeError("TOO_DEEP", `A body nests at most ${JSON_DEPTH_MAX} levels.`, {
     pointer: pointerOf(levels),
   });
+}
+
+/**
+ * Refuses what would not be given back as it was sent: JSON.parse makes Infinity of 1e999, which is
+ * null when it is written again, and half of a surrogate pair has no UTF-8. The value is known not to
+ * nest too deep.
+ */
+function refuseLossy(value: unknown, pointer: string): void {
+  if (typeof value === "number" && !Number.isFinite(value)) {
+    throw new RuntimeError("INVALID", "The number is too large for a double.", {
+      pointer: pointer.slice(0, 1_000),
+    });
+  }
+  if (typeof value === "string") refuseHalf(value, pointer);
+  if (typeof value !== "object" || value === null) return;
+  for (const [name, item] of Object.entries(value)) {
+    const inside = `${pointer}/${escapePointer(name)}`;
+    refuseHalf(name, pointer);
+    refuseLossy(item, inside);
+  }
+}
+
+function refuseHalf(text: string, pointer: string): void {
+  if (!HALF_OF_A_PAIR.test(text)) return;
+  const why = "It has half of a surrogate pair, which is no character.";
+  throw new RuntimeError("INVALID", why, { pointer: pointer.slice(0, 1_000) });
 }
 
 function pointerOf(levels: readonly Level[]): string {

@@ -6,6 +6,7 @@ import { pipeline } from "node:stream/promises";
 import { collectionLimits } from "../../actors/records/collection.ts";
 import { ingestionLimits, type Source } from "../../actors/records/ingestion-job.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
+import { parseJson } from "./body.ts";
 import type { HttpRequest } from "./server.ts";
 import { checkDocumentId } from "./services/document-id.ts";
 
@@ -127,10 +128,11 @@ class Upload {
 
   #object(text: string): Readonly<Record<string, unknown>> {
     try {
-      const value: unknown = JSON.parse(text);
+      const value = parseJson(Buffer.from(text));
       if (typeof value === "object" && value !== null && !Array.isArray(value)) return { ...value };
-    } catch {
-      // Said below.
+    } catch (error) {
+      if (!(error instanceof RuntimeError)) throw error;
+      if (error.code !== "BAD_JSON") this.refuse(`The field metadata: ${error.message}`);
     }
     this.refuse("The field metadata must be a JSON object.");
     return {};

@@ -115,9 +115,9 @@ function searchRoute({ knowledge }: Services): Route {
         settings,
         explain: true,
         signal: request.signal,
-        ...(mode === undefined ? {} : { mode }),
+        ...(mode === undefined || mode === null ? {} : { mode }),
         // Checked by the search, which says where it is wrong.
-        ...(filter === undefined ? {} : { filter: filter as Filter }),
+        ...(filter === undefined || filter === null ? {} : { filter: filter as Filter }),
       });
       return json(200, searchResource(found));
     },

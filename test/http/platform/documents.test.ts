@@ -89,3 +89,43 @@ test("a job that stopped is answered with its error, and says which job", async 
   expect([status, body.code]).toEqual([409, "EMBEDDER_MISMATCH"]);
   expect(body.detail).toMatch(/^The folder has another model now\. The ingestion job jb_\w+ /);
 });
+
+test("what JSON cannot give back as it was sent is refused, wherever it stands", async () => {
+  const post = async (body: string, to = path) => {
+    const answer = await fetch(`${host.url}${to}`, {
+      ...{ method: "POST", body },
+      headers: { "X-API-Key": host.key, "content-type": "application/json" },
+    });
+    const { code, pointer } = (await answer.json()) as { code?: string; pointer?: string };
+    return [answer.status, code, pointer];
+  };
+  const half = "a\\ud83d";
+  const search = path.replace(/documents$/, "search");
+
+  expect([
+    await post('[{"text":"x"},{"text":"x","metadata":{"a/b":[0,-1e999]}}]'),
+    await post(`{"text":"${half}"}`),
+    await post(`{"text":"x","title":"${half}"}`),
+    await post(`{"text":"x","metadata":{"${half}":1}}`),
+    await post('{"query":"x","filter":{"size":{"lt":1e400}}}', search),
+  ]).toEqual([
+    [400, "INVALID", "/1/metadata/a~1b/1"],
+    [400, "INVALID", "/text"],
+    [400, "INVALID", "/title"],
+    [400, "INVALID", "/metadata"],
+    [400, "INVALID", "/filter/size/lt"],
+  ]);
+  // A whole pair, and what only looks like an escape, are as good as any text.
+  const [status] = await post(
+    '{"text":"Whole: \\ud83d\\ude00, told: \\\\ud83d"}',
+    `${path}?wait=true`,
+  );
+  expect(status).toBe(201);
+
+  const form = new FormData();
+  form.append("metadata", '{"size":1e999}');
+  form.append("file", new File(["A file."], "a.md"));
+  const headers = { "X-API-Key": host.key };
+  const upload = await fetch(`${host.url}${path}`, { method: "POST", body: form, headers });
+  expect(upload.status).toBe(400);
+});

@@ -290,6 +290,7 @@ test("a search can be narrowed by what is said of documents, and says where a fi
   expect(await found({ "by.year": { lt: 2025 } })).toEqual(["en"]);
   expect(await found({ not: { document_id: "en" } })).toEqual(["de"]);
   expect(await found({ lang: "fr" })).toEqual([]);
+  expect([...(await found(null))].sort()).toEqual(["de", "en"]);
   const [array, unknown, deep] = [
     await search([]),
     await search({ lang: { like: "d" } }),
