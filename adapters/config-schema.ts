@@ -84,7 +84,7 @@ const systemLimits = {
     [0, 0, 65_536],
   ),
   computeThreads: integer(
-    "Threads for heavy computing, started when first needed.",
+    "Threads for heavy computing, started when first needed; up to 4 more while slow tasks of several tenants run.",
     "threads",
     [1, 1, 64],
   ),

@@ -37,6 +37,11 @@ export class FairSlots {
     return this.#waiting.size;
   }
 
+  /** Whether somebody waits who is not of this tenant. */
+  hasWaitingBeside(tenant: string): boolean {
+    return this.#waiting.size > this.#waiting.sizeOf(tenant);
+  }
+
   /**
    * Takes a slot: at once (undefined), or when it is this caller's turn. Whoever has one gives it
    * back with `leave`. @throws POOL_FULL, or the signal's reason.

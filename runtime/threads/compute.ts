@@ -5,8 +5,8 @@
 import type { Piscina } from "piscina";
 import { type ErrorData, fromErrorData, RuntimeError, toErrorData } from "../errors.ts";
 import { ChurnMap } from "../shared/churn-map.ts";
-import { FairSlots } from "../shared/fair-slots.ts";
 import { BatchLane, type BatchLimits } from "./batch-lane.ts";
+import { ComputeSlots, LENT_MAX } from "./compute-slots.ts";
 import type { ComputeJob, ComputeResult } from "./compute-task.ts";
 import { MemoryWatch } from "./memory-watch.ts";
 
@@ -85,7 +85,7 @@ class PiscinaPool implements ComputePool {
   readonly #lanes = new Map<string, BatchLane>();
   readonly #threads: number;
   readonly #heapMib: number;
-  readonly #slots: FairSlots;
+  readonly #slots: ComputeSlots;
   readonly #memory = new MemoryWatch();
   #pool: Promise<Piscina> | undefined;
   #running: Piscina | undefined;
@@ -108,11 +108,7 @@ class PiscinaPool implements ComputePool {
     }
     this.#threads = options.threads;
     this.#heapMib = options.heapMib;
-    this.#slots = new FairSlots({
-      name: "compute tasks",
-      slots: options.threads,
-      waitingMax: options.queueMax,
-    });
+    this.#slots = new ComputeSlots({ slots: options.threads, waitingMax: options.queueMax });
   }
 
   async run(task: string, input: unknown, options: ComputeOptions): Promise<unknown> {
@@ -148,18 +144,15 @@ class PiscinaPool implements ComputePool {
     const { tenant, key = "", signal: caller, timeoutMs } = options;
     const timeout = AbortSignal.timeout(timeoutMs);
     const either = caller === undefined ? timeout : AbortSignal.any([caller, timeout]);
-    const entered = this.#slots.enter(tenant, key, either);
-    if (entered !== undefined) {
-      await entered.catch((cause: unknown) => {
-        throw this.#failure(cause, { caller, timeout }, options);
-      });
-    }
+    const leave = await this.#slots.enter(tenant, key, either).catch((cause: unknown) => {
+      throw this.#failure(cause, { caller, timeout }, options);
+    });
     try {
       const result = await this.#onThread(job, options, { caller, timeout, either });
       if (result.ok) return result.value;
       throw fromErrorData(result.error);
     } finally {
-      this.#slots.leave();
+      leave();
     }
   }
 
@@ -228,7 +221,7 @@ class PiscinaPool implements ComputePool {
   }
 
   async #start(): Promise<Piscina> {
-    this.#running = await startThreads(this.#threads, IDLE_MS, this.#heapMib);
+    this.#running = await startThreads(this.#threads + LENT_MAX, IDLE_MS, this.#heapMib);
     return this.#running;
   }
 }

@@ -11,7 +11,7 @@ afterEach(async () => {
 });
 
 function start(limits: { threads: number; queueMax: number; heapMib?: number }): ComputePool {
-  const names = ["double", "refuse", "spin", "hoard", "leap", "fill", "hold"];
+  const names = ["double", "refuse", "spin", "hoard", "leap", "fill"];
   const tasks = Object.fromEntries(names.map((name) => [name, { url, name }]));
   const pool = createComputePool({ tasks, heapMib: 2_048, ...limits });
   open.push(pool);
@@ -51,6 +51,23 @@ test("a task that takes too long is ended, and the next one runs", async () => {
   expect(await pool.run("double", 1, { tenant: "tn_1", timeoutMs: 10_000 })).toBe(2);
 });
 
+test("a tenant's slow tasks hold up nobody else's", async () => {
+  const pool = start({ threads: 1, queueMax: 10 });
+  const caller = new AbortController();
+  const slow = [1, 2, 3].map(() =>
+    pool.run("spin", null, { tenant: "tn_1", timeoutMs: 60_000, signal: caller.signal }),
+  );
+  const ended = Promise.allSettled(slow);
+
+  for (const n of [4, 5]) {
+    expect(await pool.run("double", n, { tenant: "tn_2", timeoutMs: 20_000 })).toBe(2 * n);
+  }
+  expect(pool.figures().threads).toBe(2);
+
+  caller.abort();
+  expect((await ended).map(({ status }) => status)).toEqual(["rejected", "rejected", "rejected"]);
+}, 30_000);
+
 test("a cancelled task is ended", async () => {
   const pool = start({ threads: 1, queueMax: 10 });
   const controller = new AbortController();
@@ -89,68 +106,6 @@ test.each(["hoard", "leap", "fill"])(
     expect(await pool.run("double", 1, options)).toBe(2);
   },
 );
-
-/** A task that holds so much until two have begun. */
-function holding(mib: number): { begun: Int32Array; mib: number; atLeast: number } {
-  return { begun: new Int32Array(new SharedArrayBuffer(8)), mib, atLeast: 2 };
-}
-
-test("tasks that need more than the limit together, and less each, all succeed", async () => {
-  const pool = start({ threads: 2, queueMax: 10 });
-  const options = { tenant: "tn_1", timeoutMs: 30_000, memoryMib: 256 };
-  const input = holding(160);
-
-  const [one, other] = await Promise.all([
-    pool.run("hold", input, options),
-    pool.run("hold", input, options),
-  ]);
-
-  expect([one, other]).toEqual([160 * 1024 * 1024, 160 * 1024 * 1024]);
-  // One of them was ended and ran again.
-  expect(Atomics.load(input.begun, 0)).toBe(3);
-});
-
-test("a task that needs too much is ended, and what runs beside it succeeds", async () => {
-  const pool = start({ threads: 2, queueMax: 10 });
-  const options = { tenant: "tn_1", timeoutMs: 60_000, memoryMib: 256 };
-  const input = { ...holding(160), atLeast: 1 };
-
-  const ended = await Promise.allSettled([
-    pool.run("hold", input, options),
-    pool.run("fill", null, options),
-    pool.run("hold", input, options),
-    pool.run("leap", null, options),
-  ]);
-
-  expect(ended).toMatchObject([
-    { value: 160 * 1024 * 1024 },
-    { reason: { code: "TASK_MEMORY" } },
-    { value: 160 * 1024 * 1024 },
-    { reason: { code: "TASK_MEMORY" } },
-  ]);
-  expect(await pool.run("double", 1, options)).toBe(2);
-}, 60_000);
-
-test("what waits to run alone is cancelled at once", async () => {
-  const pool = start({ threads: 2, queueMax: 10 });
-  const options = { tenant: "tn_1", timeoutMs: 30_000, memoryMib: 256 };
-  const controller = new AbortController();
-  const input = { ...holding(160), atLeast: 3 };
-  const cancel = { ...options, signal: controller.signal };
-
-  const ended = [pool.run("hold", input, cancel), pool.run("hold", input, cancel)];
-  const settled = Promise.allSettled(ended);
-  await expect.poll(() => Atomics.load(input.begun, 0), { timeout: 20_000 }).toBe(2);
-  // One was ended: its thread is gone, and it waits for the other one, which never ends.
-  await expect.poll(() => pool.figures().threads, { timeout: 20_000 }).toBe(1);
-  controller.abort();
-
-  expect(await settled).toMatchObject([
-    { reason: { code: "CANCELLED" } },
-    { reason: { code: "CANCELLED" } },
-  ]);
-  expect(await pool.run("double", 1, options)).toBe(2);
-});
 
 test("a task without a limit of its own has that of its thread's heap", async () => {
   const pool = start({ threads: 1, queueMax: 10, heapMib: 64 });
