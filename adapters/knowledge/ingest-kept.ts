@@ -6,20 +6,20 @@ import { decode } from "../../runtime/store/codec.ts";
 import { keys } from "../../runtime/store/keys.ts";
 import type { StoreOp } from "../../runtime/store/store.ts";
 import { commitAll } from "./commit-all.ts";
-import type { Publication } from "./publish.ts";
+import type { Publication, ToldRow } from "./publish.ts";
 import { removeKept } from "./sources.ts";
 
 /** What will make a document visible, and where it was written. */
 export type KeptDocument = Publication & { readonly edition: string };
 
-/** By what the content of a document of a job is recognised; null once it is forgotten. */
-export async function keptHash(
+/** What publishing a document of a job came to; undefined before. It is known until the job is cleared. */
+export async function toldOf(
   bulk: Bulk,
   { tenant, job }: IngestPlace,
   number: number,
-): Promise<string | null> {
-  const stored = await bulk.get(keys.jobDocument(tenant, job, number));
-  return stored === undefined ? null : (decode(stored) as KeptDocument).contentHash;
+): Promise<ToldRow | undefined> {
+  const stored = await bulk.get(keys.jobPublished(tenant, job, number));
+  return stored === undefined ? undefined : (decode(stored) as ToldRow);
 }
 
 /** All that was kept for a unit but the unit's own row: a job that is resumed knows by it what it did. */

@@ -3,7 +3,6 @@
 import type { PreparedDocument } from "../../actors/ingestion/port.ts";
 import type { DocumentReport } from "../../actors/records/ingestion-job.ts";
 import type { ReadDocument } from "./read-source.ts";
-import type { DocumentRow } from "./rows.ts";
 import type { Split } from "./split-unit.ts";
 
 /** Whether the same document stands in the unit before. */
@@ -43,11 +42,6 @@ export function reportOf(
     ...(format === undefined ? {} : { format }),
     ...(warnings === undefined ? {} : { warnings }),
   };
-}
-
-/** A document that was made by its newest write was created by it. */
-export function statusOf(row: DocumentRow | undefined): "created" | "updated" {
-  return row !== undefined && row.created_at !== row.updated_at ? "updated" : "created";
 }
 
 /** One change names each document once: the second of two with one id comes in a change after it. */

@@ -26,10 +26,9 @@ import type { Reader, StoreOp } from "../../runtime/store/store.ts";
 import { commitAll } from "./commit-all.ts";
 import { currentPlace, isCurrent, readEditions } from "./editions.ts";
 import { vectorsOf } from "./embed-chunks.ts";
-import { forgetUnit, type KeptDocument, keptHash } from "./ingest-kept.ts";
+import { forgetUnit, type KeptDocument, toldOf } from "./ingest-kept.ts";
 import { type KeptChunks, type Piece, piecesOf } from "./ingest-pieces.ts";
-import { again, distinct, isThere, preparedOf, reportOf, statusOf } from "./ingest-reports.ts";
-import { findDocument } from "./library.ts";
+import { again, distinct, isThere, preparedOf, reportOf } from "./ingest-reports.ts";
 import { isMergeDueAt } from "./merge-due.ts";
 import { publishPaced } from "./pace.ts";
 import { pinEdition, pinOf } from "./pin.ts";
@@ -206,7 +205,7 @@ class KnowledgeIngest implements Ingest {
       const isMergeDue = await isMergeDueAt(this.#options.bulk, edition);
       const grown = isMergeDue ? unit.edition : null;
       if (!isWhole) return { outcome: "waiting", documents: [], grown };
-      const documents = await this.#reports(place, edition, unit, without);
+      const documents = await this.#reports(place, unit, without);
       await forgetUnit(this.#options.bulk, place, unit);
       // Another job was faster with the same: what was written for this one is nobody's.
       for (const { id, number, status } of documents) {
@@ -248,7 +247,6 @@ class KnowledgeIngest implements Ingest {
 
   async #reports(
     place: IngestPlace,
-    edition: Place,
     { documents }: PreparedUnit,
     without: ReadonlyMap<number, ErrorData>,
   ): Promise<readonly DocumentReport[]> {
@@ -256,14 +254,9 @@ class KnowledgeIngest implements Ingest {
     for (const document of documents) {
       const error = without.get(document.number) ?? document.error;
       if (error !== undefined) reports.push({ ...reportOf(document, "failed"), chunks: 0, error });
-      else if (document.status === "unchanged") reports.push(reportOf(document, "unchanged"));
       else {
-        const row = await findDocument(this.#options.bulk, edition, document.id);
-        const isOurs = row?.writeId === writeIdOf(place, document.number);
-        const isSame =
-          !isOurs &&
-          row?.content_hash === (await keptHash(this.#options.bulk, place, document.number));
-        reports.push(reportOf(document, isSame ? "unchanged" : statusOf(row)));
+        const told = await toldOf(this.#options.bulk, place, document.number);
+        reports.push(reportOf(document, told?.status ?? "unchanged"));
       }
     }
     return reports;
@@ -281,13 +274,11 @@ class KnowledgeIngest implements Ingest {
   async visible(place: IngestPlace): Promise<readonly DocumentReport[]> {
     const { bulk } = this.#options;
     const reports: DocumentReport[] = [];
-    const edition = await currentPlace(bulk, place);
     const range = prefixRange(keys.jobUnitsOf(place.tenant, place.job), ingestionLimits.documents);
     for (const { value } of await bulk.range(range)) {
       for (const document of (decode(value) as PreparedUnit).documents) {
-        const row = await findDocument(bulk, edition, document.id);
-        const isOurs = row?.writeId === writeIdOf(place, document.number);
-        if (isOurs) reports.push(reportOf(document, statusOf(row)));
+        const told = await toldOf(bulk, place, document.number);
+        if (told !== undefined) reports.push(reportOf(document, told.status));
       }
     }
     return reports;
@@ -363,19 +354,21 @@ class KnowledgeIngest implements Ingest {
 
   /** What is to be made visible and is not yet. */
   async #publications(
-    { tenant, job }: IngestPlace,
+    place: IngestPlace,
     edition: Place,
     documents: readonly PreparedDocument[],
   ): Promise<readonly Publication[]> {
+    const { tenant, job } = place;
     const { bulk } = this.#options;
     const publications: Publication[] = [];
-    for (const { number, id } of documents) {
+    for (const { number } of documents) {
+      // Made visible before a crash; whoever changed it since then came after.
+      if ((await toldOf(bulk, place, number))?.edition === edition.collection) continue;
       const stored = await bulk.get(keys.jobDocument(tenant, job, number));
       // Not there any more: it was published by this very step before it was cut.
       if (stored === undefined) continue;
       const { edition: _, ...publication } = decode(stored) as KeptDocument;
-      const row = await findDocument(bulk, edition, id);
-      if (row?.writeId !== publication.writeId) publications.push(publication);
+      publications.push({ ...publication, toldAt: keys.jobPublished(tenant, job, number) });
     }
     return publications;
   }

@@ -3,6 +3,7 @@
 
 import { RuntimeError } from "../../runtime/errors.ts";
 import type { Bulk } from "../../runtime/store/bulk.ts";
+import { encode } from "../../runtime/store/codec.ts";
 import { keys } from "../../runtime/store/keys.ts";
 import type { StoreOp } from "../../runtime/store/store.ts";
 import { isSamePin, mergedPin } from "./pin.ts";
@@ -39,8 +40,17 @@ export interface Publication extends Write {
   readonly contentHash: string;
   /** A document that has the same content by then stays as it is, and this write is not its. */
   readonly isLeftIfSame?: true;
+  /** Key of a row that tells what became of it, a `ToldRow`, written by the change itself. */
+  readonly toldAt?: string;
   /** Of a document that is embedded anew: when it came and was changed. Default: now. */
   readonly times?: Pick<DocumentRow, "created_at" | "updated_at">;
+}
+
+/** What a change made of a document. Nobody can say it later: others may have changed it again. */
+export interface ToldRow {
+  /** Where it was made visible. */
+  readonly edition: string;
+  readonly status: "created" | "updated" | "unchanged";
 }
 
 /** What a change came to. */
@@ -138,7 +148,7 @@ class Draft {
       return;
     }
     if (document.isLeftIfSame && before?.content_hash === document.contentHash) {
-      this.#done.push({ id, status: "unchanged" });
+      this.#tell(document, "unchanged");
       return;
     }
     await checkWritten(bulk, this.#place, document);
@@ -165,7 +175,14 @@ class Draft {
       });
     }
     this.#changes.push({ id, before: slotsOf(before), after: [firstSlot, chunks] });
-    this.#done.push({ id, status: before === undefined ? "created" : "updated" });
+    this.#tell(document, before === undefined ? "created" : "updated");
+  }
+
+  #tell({ documentId: id, toldAt: key }: Publication, status: ToldRow["status"]): void {
+    this.#done.push({ id, status });
+    if (key === undefined) return;
+    const told: ToldRow = { edition: this.#place.collection, status };
+    this.#ops.push({ op: "put", key, value: encode(told) });
   }
 
   async remove(bulk: Bulk, id: string): Promise<void> {

@@ -232,6 +232,9 @@ export const keys = {
     `x/${tenant}/${job}/b/${keyNumber(number)}/`,
   jobDocument: (tenant: string, job: string, number: number): string =>
     `x/${tenant}/${job}/d/${keyNumber(number)}`,
+  /** What publishing a document of a job came to. */
+  jobPublished: (tenant: string, job: string, number: number): string =>
+    `x/${tenant}/${job}/o/${keyNumber(number)}`,
   jobDocumentsOf: (tenant: string, job: string): string => `x/${tenant}/${job}/d/`,
   jobUnitsOf: (tenant: string, job: string): string => `x/${tenant}/${job}/u/`,
   jobUnit: (tenant: string, job: string, unit: number): string =>

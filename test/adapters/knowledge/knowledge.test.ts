@@ -17,7 +17,7 @@ import type { Store, StoreOp } from "../../../runtime/store/store.ts";
 import type { System } from "../../../runtime/system.ts";
 import { find as search } from "../../support/find.ts";
 import { type OpenData, openData } from "../../support/open-data.ts";
-import { type Text, takeIn } from "../../support/take-in.ts";
+import { ingestOver, type Text, takeIn } from "../../support/take-in.ts";
 
 const embedder = createBuiltinEmbedder();
 const embedders = createEmbedders(embedder);
@@ -267,4 +267,31 @@ test("documents of a job that was never started are swept, those of others stay"
   const [lost, known, other] = await Promise.all(places.map((place) => readSource(door, place, 1)));
   expect([lost, other]).toEqual([undefined, undefined]);
   expect(Buffer.from(known?.bytes ?? []).toString()).toBe("left");
+});
+
+test("what publishing came to is what it said itself, when it is asked again after others' changes too", async () => {
+  const tenant = "told";
+  const collection = await newCollection(tenant);
+  const ingests = ingestOver({ bulk: door, tables: hot, embedders });
+  const place = { tenant, collection, job: "jb_told" };
+  const texts = ["The first text.", "The second text."];
+  await keepSources(
+    door,
+    place,
+    texts.map((text) => ({ kind: "text", id: "one", bytes: Buffer.from(text) })),
+  );
+  const unit = await ingests.prepare(place, [0, 1], new AbortController().signal);
+  const statuses = async () =>
+    (await ingests.publish(place, unit, new Map())).documents.map(({ status }) => status);
+
+  const first = await statuses();
+  await ingest(tenant, collection, [{ id: "one", text: "Changed by another." }]);
+
+  expect(first).toEqual(["created", "updated"]);
+  expect(await statuses()).toEqual(["created", "updated"]);
+  expect((await ingests.visible(place)).map(({ status }) => status)).toEqual([
+    "created",
+    "updated",
+  ]);
+  expect((await knowledge.document(tenant, collection, "one"))?.text).toBe("Changed by another.");
 });

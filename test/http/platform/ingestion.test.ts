@@ -214,6 +214,31 @@ test("201 is for what was created, alone, among others, by PUT or by its job; 20
   expect([await send(many), await send(many)]).toEqual([201, 200]);
 });
 
+test("of two documents of one request with one id the first creates it, the second changes it", async () => {
+  const path = await newCollection();
+  const send = (...texts: readonly string[]) => {
+    const documents = texts.map((text) => ({ id: "twice", text }));
+    return host.call("POST", `${path}/documents?wait=true`, documents);
+  };
+  const said = ({ status, body }: { readonly status: number; readonly body: Json }) => [
+    status,
+    ...body.data.map((document: Json) => document.status),
+  ];
+
+  expect(said(await send("A shrike sits.", "A shrike sings."))).toEqual([
+    201,
+    "created",
+    "updated",
+  ]);
+  expect(said(await send("A shrike eats.", "A shrike sleeps."))).toEqual([
+    200,
+    "updated",
+    "updated",
+  ]);
+  const { body } = await host.call("GET", `${path}/documents/twice`);
+  expect(body.text).toBe("A shrike sleeps.");
+});
+
 test("thirty who add the same at once: one creates it, for the others it is unchanged", async () => {
   const path = await newCollection();
   const document = { id: "same", text: "The plover runs on the sand." };
