@@ -38,7 +38,10 @@ export interface WorkerOptions {
   readonly exited: (worker: WorkerHandle) => void;
 }
 
-/** How a thread ended. `isItsOwnFault`: it threw, ran out of memory or stopped turning. */
+/**
+ * How a thread ended. `isItsOwnFault`: it threw, ran out of memory, stopped turning, or was ended by
+ * code in it (`process.exit`).
+ */
 export interface Death {
   readonly reason: string;
   readonly isItsOwnFault: boolean;
@@ -58,6 +61,7 @@ export class WorkerHandle {
   #death: Death | undefined;
   #started: Promise<void> | undefined;
   #isWatched = false;
+  #isEnding = false;
   #beats = -1;
   #missed = 0;
   #blame: string | undefined;
@@ -195,6 +199,7 @@ export class WorkerHandle {
    */
   async end(): Promise<void> {
     await this.#started?.catch(() => undefined);
+    this.#isEnding = true;
     await this.#thread.terminate();
   }
 
@@ -234,7 +239,7 @@ export class WorkerHandle {
     });
     this.#thread.once("exit", (code: number) => {
       const reason = this.#blame ?? thrown?.message ?? `exit code ${code}`;
-      const isItsOwnFault = this.#blame !== undefined || thrown !== undefined;
+      const isItsOwnFault = this.#blame !== undefined || thrown !== undefined || !this.#isEnding;
       this.#death = { reason, isItsOwnFault };
       for (const reject of this.#calls) reject(this.#lost());
       this.#calls.clear();

@@ -31,6 +31,7 @@ const ways = [
     reason: "a rejection nobody handles",
     isNamed: false,
   },
+  { way: "ends itself", type: "exit", reason: "exit code 3", isNamed: true },
   { way: "is out of memory", type: "eat", reason: "memory limit", isNamed: true },
   { way: "spins for ever", type: "spin", reason: "gave no sign", isNamed: true },
 ] as const;
@@ -112,26 +113,34 @@ test("a stored message that kills its thread is counted alone: those before and 
   expect(letters[0]?.error.message).toMatch(/Each of the 5 threads .* gave no sign for 1000 ms/);
 });
 
-test("a message that leaves a rejected promise behind is found after the first death, and given up", {
-  timeout: 60_000,
-}, async () => {
-  const { system, log } = await startTestSystem({ workers: 2 });
-  const counter = at("counter", "a");
+test.each([
+  ["leaves a rejected promise behind", "reject", "a rejection nobody handles"],
+  ["ends its thread", "exit", "exit code 3"],
+  ["ends its thread after its turn", "exit-later", "exit code 3"],
+])(
+  "a message that %s is found after the first death, and given up",
+  {
+    timeout: 60_000,
+  },
+  async (_way, type, reason) => {
+    const { system, log } = await startTestSystem({ workers: 2 });
+    const counter = at("counter", "a");
 
-  const relayed = { type: "relay", to: counter, message: { type: "reject" } };
-  await system.ask(at("relay", "r"), relayed, { key: key("left behind") });
-  const letters = () => system.deadLetters("tn_1", { limit: 10 });
-  await expect
-    .poll(letters, { timeout: 30_000 })
-    .toMatchObject([{ to: counter, message: { type: "reject" } }]);
+    const relayed = { type: "relay", to: counter, message: { type } };
+    await system.ask(at("relay", "r"), relayed, { key: key("left behind") });
+    const letters = () => system.deadLetters("tn_1", { limit: 10 });
+    await expect
+      .poll(letters, { timeout: 30_000 })
+      .toMatchObject([{ to: counter, message: { type } }]);
 
-  expect(await system.ask(counter, { type: "add", n: 1 }, { key: key("after") })).toBe(1);
-  const { deaths, lost } = await figures(system);
-  // Two that name nobody, one that repeats who sent it, five that count.
-  expect(deaths).toBeLessThanOrEqual(8);
-  expect(lost[0]).toMatchObject({ actor: counter, reason: "a rejection nobody handles" });
-  expect(log.filter((line) => line.includes("died"))).toHaveLength(deaths);
-});
+    expect(await system.ask(counter, { type: "add", n: 1 }, { key: key("after") })).toBe(1);
+    const { deaths, lost } = await figures(system);
+    // Two that name nobody, one that repeats who sent it, five that count.
+    expect(deaths).toBeLessThanOrEqual(8);
+    expect(lost[0]).toMatchObject({ actor: counter, reason });
+    expect(log.filter((line) => line.includes("died"))).toHaveLength(deaths);
+  },
+);
 
 test.each(["step", "function", "child"] as const)(
   "a run that spins in its %s ends failed after so many deaths, its parent is told, others resume",

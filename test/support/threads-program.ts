@@ -18,6 +18,9 @@ type CounterMessage =
   | { type: "die" }
   /** A promise that nobody waits for is rejected. */
   | { type: "reject" }
+  /** Ends its thread, in the turn or after it. */
+  | { type: "exit" }
+  | { type: "exit-later" }
   /** Answers with what is no data. */
   | { type: "give-call" }
   /** Takes memory until there is none. */
@@ -46,6 +49,13 @@ const counter = defineActor<{ applied: readonly number[] }, CounterMessage>({
         return state;
       case "reject":
         void Promise.reject(new Error("a rejection nobody handles"));
+        turn.reply("soon");
+        return state;
+      case "exit":
+        process.exit(3);
+        break;
+      case "exit-later":
+        setImmediate(() => process.exit(3));
         turn.reply("soon");
         return state;
       case "give-call":
