@@ -2,6 +2,9 @@
 // everything that crosses a thread or a socket is `ErrorData`, because a thrown error loses its
 // class and code in a structured clone.
 
+/** Levels of an error's details. */
+const DETAILS_DEPTH_MAX = 8;
+
 /** What a code means: HTTP status and whether the same request may succeed later. */
 interface ErrorKind {
   readonly status: number;
@@ -136,13 +139,36 @@ export function isStorageTrouble(code: ErrorCode): boolean {
   return code === "STORE_FULL" || code === "STORE_FAILED";
 }
 
-/** Any thrown value as data. A programmer error becomes INTERNAL and keeps only its message. */
+/**
+ * Any thrown value as data. A programmer error becomes INTERNAL and keeps only its message; details
+ * that are no plain data are left out. Never throws, also when looking at what was thrown does.
+ */
 export function toErrorData(error: unknown): ErrorData {
-  if (error instanceof RuntimeError) {
-    const { code, message, details } = error;
-    return details === undefined ? { code, message } : { code, message, details };
+  try {
+    if (!(error instanceof RuntimeError)) {
+      return { code: "INTERNAL", message: String(error instanceof Error ? error.message : error) };
+    }
+    const { code, details } = error;
+    const message = String(error.message);
+    return details === undefined || !isData(details, 0)
+      ? { code, message }
+      : { code, message, details };
+  } catch {
+    return { code: "INTERNAL", message: "What was thrown cannot be read." };
   }
-  return { code: "INTERNAL", message: error instanceof Error ? error.message : String(error) };
+}
+
+function isData(value: unknown, depth: number): boolean {
+  if (typeof value !== "object" || value === null) {
+    return typeof value !== "function" && typeof value !== "symbol" && typeof value !== "bigint";
+  }
+  if (depth > DETAILS_DEPTH_MAX) return false;
+  if (Array.isArray(value)) return value.every((item) => isData(item, depth + 1));
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype !== Object.prototype && prototype !== null) return false;
+  return Object.entries(value).every(
+    ([field, item]) => field !== "__proto__" && isData(item, depth + 1),
+  );
 }
 
 /** The thrown form of `ErrorData`. */

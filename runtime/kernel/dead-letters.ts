@@ -205,9 +205,16 @@ function pastOf({ replays, failures, history, at, error }: DeadLetter): LetterPa
 
 /** Where a programmer's error was thrown: functions and lines, without folders or the message. */
 function stackOf(cause: unknown): readonly string[] | null {
-  if (!(cause instanceof Error) || cause instanceof RuntimeError) return null;
-  const lines = (cause.stack ?? "").split("\n").filter((line) => /^\s+at /.test(line));
-  return lines
+  let stack: string;
+  try {
+    if (!(cause instanceof Error) || cause instanceof RuntimeError) return null;
+    stack = String(cause.stack ?? "");
+  } catch {
+    return null; // Looking at what was thrown throws.
+  }
+  return stack
+    .split("\n")
+    .filter((line) => /^\s+at /.test(line))
     .slice(0, STACK_LINES_MAX)
     .map((line) => line.trim().replace(/(?:[a-z]+:\/\/)?[^\s()]*\//g, ""));
 }

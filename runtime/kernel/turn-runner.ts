@@ -4,7 +4,7 @@
 import { performance } from "node:perf_hooks";
 import type { Data, Loaded } from "../actor.ts";
 import { addressParts } from "../address.ts";
-import { type ErrorData, RuntimeError } from "../errors.ts";
+import { type ErrorData, RuntimeError, toErrorData } from "../errors.ts";
 import type { ActorHost } from "./actor-host.ts";
 import type { Cell, Due, MailItem } from "./cell.ts";
 import type { Participant, Refused } from "./committer.ts";
@@ -340,7 +340,7 @@ export class TurnRunner {
     const { limits, options } = this.#engine;
     item.failures += 1;
     cell.metrics.turnFailures += 1;
-    const isHopeless = cause instanceof RuntimeError && cause.code === "TURN_TOO_LARGE";
+    const isHopeless = toErrorData(cause).code === "TURN_TOO_LARGE";
     const failures = isHopeless ? limits.failuresMax : item.failures;
     const jitter = (options.random(1)[0] ?? 0) / 255;
     const strategy = cell.definition.strategy ?? "restart";

@@ -2,7 +2,7 @@
 // stored of it. A step that has effects (`reconcile`, `never`) writes its attempt first.
 
 import { ATTEMPTS_A_LIFE, type Attempt, type StepOptions } from "../actor.ts";
-import { RuntimeError, toErrorData } from "../errors.ts";
+import { type ErrorData, errorTable, RuntimeError, toErrorData } from "../errors.ts";
 import { LazyAbort } from "../shared/lazy-abort.ts";
 import type { Run } from "./run.ts";
 import { StepAttempt } from "./step-attempt.ts";
@@ -57,17 +57,18 @@ export async function perform<T>(run: Run, plan: StepPlan<T>): Promise<T> {
       return stored(run, plan, number, result, streamed);
     } catch (error) {
       if (run.stopped) throw run.stopped;
-      if (tried >= retry.times || !(error instanceof RuntimeError) || !error.retryable) {
+      const data = toErrorData(error);
+      if (tried >= retry.times || !errorTable[data.code].retryable) {
         throw failed(run, plan, number, error);
       }
       metrics.count("stepRetries");
-      await backoff(run, backoffMs(error, tried, retry, run.tree.engine.options.random(1)[0] ?? 0));
+      await backoff(run, backoffMs(data, tried, retry, run.tree.engine.options.random(1)[0] ?? 0));
     }
   }
 }
 
 function backoffMs(
-  error: RuntimeError,
+  error: ErrorData,
   tried: number,
   retry: { readonly minMs: number; readonly maxMs: number },
   random: number,

@@ -4,6 +4,7 @@
 import { afterEach, expect, test } from "vitest";
 import { defineActor, defineRun, type Turn } from "../../runtime/actor.ts";
 import { type Address, address } from "../../runtime/address.ts";
+import { RuntimeError } from "../../runtime/errors.ts";
 import { TestSystem } from "../../runtime/testkit/test-system.ts";
 import { at as rootAt, startTestSystem, stopAll } from "../support/threads-system.ts";
 
@@ -150,3 +151,75 @@ test("a run whose result is no data ends failed, and its parent is told", async 
     { status: "failed", error: { code: "INVALID" } },
   ]);
 });
+
+/** What nobody can look at without an error. */
+const unreadable: Readonly<Record<string, () => unknown>> = {
+  "a proxy": () => {
+    const no = (): never => {
+      throw new Error("no looking");
+    };
+    return new Proxy({}, { get: no, getPrototypeOf: no, has: no });
+  },
+  "an error whose text and stack throw": () =>
+    Object.defineProperties(new Error(), {
+      message: {
+        get() {
+          throw new Error("no text");
+        },
+      },
+      stack: {
+        get() {
+          throw new Error("no stack");
+        },
+      },
+    }),
+  "an error with details that are no data": () =>
+    new RuntimeError("INVALID", "It is so.", { call, big: 1n, at: new Map() }),
+};
+
+test.each(Object.keys(unreadable))(
+  "%s that is thrown counts like any error, in a turn, a step and a run",
+  async (what) => {
+    const thrown = (): never => {
+      throw unreadable[what]?.();
+    };
+    let turns = 0;
+    const parent = defineActor<unknown, { readonly type: string; readonly outcome?: unknown }>({
+      kind: "parent",
+      version: 1,
+      initial: () => [],
+      receive(state, { type, outcome }, turn) {
+        turn.reply(state);
+        if (type === "throw") {
+          turns += 1;
+          return thrown();
+        }
+        if (type === "start") {
+          turn.startRun({ kind: "thrower", input: null });
+          turn.startRun({ kind: "stepper", input: null });
+        }
+        return outcome === undefined ? state : [...(state as unknown[]), outcome];
+      },
+    });
+    const thrower = defineRun<unknown, unknown, unknown>({ kind: "thrower", run: thrown });
+    const stepper = defineRun<unknown, unknown, unknown>({
+      kind: "stepper",
+      run: (_input, context) => context.step("it", thrown, { repeat: "safe" }),
+    });
+    const system = new TestSystem({ seed: 1, definitions: [parent, thrower, stepper] });
+    await system.start();
+    const to = address({ kind: "parent", tenant: "tn_1", root: "a" });
+
+    const asked = system.ask(to, { type: "throw" }).catch((error: { code: string }) => error.code);
+    await system.schedule.advance(10_000);
+    void system.ask(to, { type: "start" });
+    await system.schedule.advance(1_000);
+    const looked = system.ask(to, { type: "look" });
+    await system.schedule.advance(1_000);
+
+    expect(await asked).toBe("DEAD_LETTER");
+    expect(turns).toBe(5);
+    const failed = { status: "failed", error: { message: expect.any(String) } };
+    expect(await looked).toMatchObject([failed, failed]);
+  },
+);
