@@ -1,6 +1,7 @@
 // What actors need from outside, as types only. Each worker's composition root builds the
 // implementations from plain configuration and hands them to runs as `context.ports`.
 
+import type { Log } from "../runtime/log.ts";
 import type { Ingest, Reembed } from "./ingestion/port.ts";
 import type { PassageScores, SearchRequest, SearchResult } from "./knowledge/search.ts";
 import type { Memories } from "./memory/memories.ts";
@@ -334,4 +335,6 @@ export interface Ports {
   readonly reembed: Reembed;
   readonly removals: Removals;
   readonly compute: Compute;
+  /** What an operator should know. Default: nothing is said. */
+  readonly log?: Log;
 }

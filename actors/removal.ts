@@ -4,7 +4,7 @@
 
 import { defineActor, defineRun, type RunContext, type RunEnded } from "../runtime/actor.ts";
 import { type Address, address } from "../runtime/address.ts";
-import { safe } from "./ingestion/run.ts";
+import { safe } from "./ingestion/patience.ts";
 import type { Ports } from "./ports.ts";
 import { agentTables } from "./records/agent-version.ts";
 import { collectionsTable } from "./records/collection.ts";

@@ -37,7 +37,7 @@ export type HostConfig = Pick<
 /** The program of an engine. */
 export const workerHost: WorkerHost<HostConfig> = {
   definitions: catalog,
-  createPorts: ({ config, hot, bulk, compute }): Ports & MergePorts => {
+  createPorts: ({ config, hot, bulk, compute, log }): Ports & MergePorts => {
     const embedder = createBuiltinEmbedder();
     const embedders = createEmbedders(embedder, { config, compute });
     const merger = createMerger({ bulk, compute, data: config.data });
@@ -76,6 +76,7 @@ export const workerHost: WorkerHost<HostConfig> = {
       }),
       memories,
       compute,
+      log,
     };
   },
 };

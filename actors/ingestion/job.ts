@@ -22,6 +22,7 @@ import {
   ingestionJobsTable,
   ingestionLimits,
   type JobStatus,
+  type JobWaiting,
   type ReembedReport,
 } from "../records/ingestion-job.ts";
 import type { KeyedReport, RefusedDocument } from "./port.ts";
@@ -54,6 +55,9 @@ export type JobMessage =
       readonly removed?: readonly string[];
     }
   | { readonly type: "report"; readonly documents: readonly DocumentReport[] }
+  /** A step waits to be tried again. */
+  | ({ readonly type: "waiting" } & Omit<JobWaiting, "since">)
+  | { readonly type: "going-on" }
   | { readonly type: "pause" }
   | { readonly type: "resume" }
   | { readonly type: "cancel" };
@@ -102,6 +106,10 @@ export const ingestionActor = defineActor<JobState | null, JobMessage | RunEnded
         return report(state, message.documents, turn);
       case "progress":
         return progress(state, message, turn);
+      case "waiting":
+        return waits(state, message, turn);
+      case "going-on":
+        return goesOn(state) === state ? state : changed(goesOn(state), {}, turn);
       case "pause":
         return stop(state, "paused", turn);
       case "cancel":
@@ -170,7 +178,7 @@ function progress(
   if (documents <= job.documents.updated) return state;
   const total = Math.max(job.documents.total, documents);
   return changed(
-    state,
+    goesOn(state),
     { documents: { ...job.documents, total, updated: documents }, chunks },
     turn,
   );
@@ -187,7 +195,24 @@ function report(state: JobState, documents: readonly DocumentReport[], turn: Tur
     counts[document.status] += 1;
     chunks += document.status === "unchanged" ? 0 : document.chunks;
   }
-  return changed(state, { documents: counts, chunks }, turn);
+  return changed(goesOn(state), { documents: counts, chunks }, turn);
+}
+
+/** Since when is kept while it is for the same reason. */
+function waits(
+  state: JobState,
+  { type: _, ...why }: Extract<JobMessage, { type: "waiting" }>,
+  turn: Turn,
+): JobState {
+  const { status, waiting } = state.job;
+  if (status !== "running" || state.stopping !== null) return state;
+  const isSame = waiting?.code === why.code;
+  const since = isSame ? waiting.since : new Date(turn.nowMs).toISOString();
+  return changed(state, { waiting: { ...why, since } }, turn);
+}
+
+function goesOn(state: JobState): JobState {
+  return state.job.waiting ? { ...state, job: { ...state.job, waiting: null } } : state;
 }
 
 function stop(state: JobState, stopping: "paused" | "cancelled", turn: Turn): JobState {
@@ -284,7 +309,7 @@ function settled(
   turn: Turn,
 ): JobState {
   if (status === "completed" || status === "cancelled") clear(state, turn);
-  const next = changed({ ...state, stopping: null }, { status, error }, turn);
+  const next = changed({ ...goesOn(state), stopping: null }, { status, error }, turn);
   turn.reply(next.job);
   return next;
 }

@@ -6,8 +6,9 @@ import { RuntimeError } from "../../runtime/errors.ts";
 import { collectionAddress } from "../collection.ts";
 import type { Ports } from "../ports.ts";
 import { ingestionLimits, reembedLimits as limits } from "../records/ingestion-job.ts";
+import { patiently, safe } from "./patience.ts";
 import type { CaughtUp, IngestPlace } from "./port.ts";
-import { jobAddress, jobOf, safe } from "./run.ts";
+import { jobAddress, jobOf } from "./run.ts";
 
 const long = { ...safe, timeoutMs: limits.stepMs } as const;
 
@@ -52,11 +53,10 @@ export const reembedPartRun = defineRun<PartInput, Progress | null, Ports>({
     let { after, documents, chunks } = begun;
     for (let slice = 0; slice < limits.slices; slice += 1) {
       const from = after;
-      const built = await context.step(
-        `build:${slice}`,
-        ({ signal }) => reembed.build(place, from, signal),
-        long,
-      );
+      const built = await patiently(context, jobAddress(context), `build:${slice}`, {
+        perform: ({ signal }) => reembed.build(place, from, signal),
+        timeoutMs: limits.stepMs,
+      });
       after = built.after;
       documents += built.documents;
       chunks += built.chunks;
@@ -108,10 +108,15 @@ async function catchUp(
   for (let round = 0; round < limits.rounds; round += 1) {
     const longer = Math.max(0, outrun - limits.roundsFree + 1);
     const of = { since, holdMs: Math.min(limits.holdMs * longer, limits.holdMsMax) };
-    const { isCurrent, documents, chunks, ...now } = await context.step(
-      `catch-up:${round}`,
-      ({ signal }) => context.ports.reembed.catchUp(place, of, signal),
-      long,
+    const step = `catch-up:${round}`;
+    const { isCurrent, documents, chunks, ...now } = await patiently(
+      context,
+      jobAddress(context),
+      step,
+      {
+        perform: ({ signal }) => context.ports.reembed.catchUp(place, of, signal),
+        timeoutMs: limits.stepMs,
+      },
     );
     const { reports, removed } = now;
     if (reports.length + removed.length > 0) {

@@ -1,13 +1,14 @@
 // The work of an ingestion job: `ingest` plans and starts parts, a part takes in one unit after the
 // other. Each step can be repeated: what it wrote is found again, and what is stored is not done twice.
 
-import { defineRun, type RunContext, type StepOptions } from "../../runtime/actor.ts";
+import { defineRun, type RunContext } from "../../runtime/actor.ts";
 import { type Address, address, addressParts } from "../../runtime/address.ts";
 import { type ErrorData, RuntimeError } from "../../runtime/errors.ts";
 import { collectionAddress } from "../collection.ts";
 import type { Ports } from "../ports.ts";
 import { type DocumentReport, ingestionLimits } from "../records/ingestion-job.ts";
 import { inLanes } from "./lanes.ts";
+import { patiently, safe } from "./patience.ts";
 import type { Ingest, IngestPlace, PreparedUnit } from "./port.ts";
 import { partsOf, type Unit } from "./units.ts";
 
@@ -23,10 +24,6 @@ interface PartInput {
   readonly job: string;
   readonly units: readonly Unit[];
 }
-
-/** A provider that is down is asked again for some minutes before the job stops. */
-const PATIENT = { times: 8, minMs: 1_000, maxMs: 60_000 } as const;
-export const safe = { repeat: "safe", retry: PATIENT } as const satisfies StepOptions<unknown>;
 
 /** Kind `ingest`. Fails with what is not one document's fault; the job can then be resumed. */
 export const ingestRun = defineRun<IngestionInput, null, Ports>({
@@ -88,11 +85,10 @@ async function takeIn(context: RunContext<Ports>, place: IngestPlace, unit: Unit
   const first = unit[0] ?? 0;
   for (let tries = 0; tries < ingestionLimits.preparations; tries += 1) {
     const name = tries === 0 ? `${first}` : `${first}.${tries}`;
-    const prepared = await context.step(
-      `prepare:${name}`,
-      ({ signal }) => ingest.prepare(place, unit, signal),
-      { ...safe, timeoutMs: ingestionLimits.prepareMs },
-    );
+    const prepared = await patiently(context, jobAddress(context), `prepare:${name}`, {
+      perform: ({ signal }) => ingest.prepare(place, unit, signal),
+      timeoutMs: ingestionLimits.prepareMs,
+    });
     const without = await embedAll(context, ingest, { place, first, name, prepared });
     if (await publish(context, { place, name, prepared, without })) return;
   }
@@ -112,11 +108,11 @@ async function publish(
   const { place, name, prepared, without } = of;
   for (let tries = 0; tries < ingestionLimits.waits; tries += 1) {
     const at = tries === 0 ? name : `${name}:${tries}`;
-    const { outcome, documents, grown } = await context.step(
-      `publish:${at}`,
-      () => context.ports.ingest.publish(place, prepared, without),
-      { ...safe, timeoutMs: ingestionLimits.publishMs },
-    );
+    const job = jobAddress(context);
+    const { outcome, documents, grown } = await patiently(context, job, `publish:${at}`, {
+      perform: () => context.ports.ingest.publish(place, prepared, without),
+      timeoutMs: ingestionLimits.publishMs,
+    });
     if (grown !== null) {
       const to = collectionAddress(place.tenant, grown);
       await context.send(`grown:${at}`, to, { type: "grown" });
@@ -147,11 +143,10 @@ async function embedAll(
   const refused = new Map<number, ErrorData>();
   const pieces = [...prepared.pieces.entries()];
   await inLanes(pieces, ingestionLimits.piecesAtOnce, async ([piece, { chunks, documents }]) => {
-    const without = await context.step(
-      `embed:${name}:${piece}`,
-      ({ signal }) => ingest.embed(place, { unit: first, piece, edition }, signal),
-      { ...safe, timeoutMs: ingestionLimits.embedMs },
-    );
+    const without = await patiently(context, jobAddress(context), `embed:${name}:${piece}`, {
+      perform: ({ signal }) => ingest.embed(place, { unit: first, piece, edition }, signal),
+      timeoutMs: ingestionLimits.embedMs,
+    });
     // A journal of a former version holds no list.
     for (const { at, error } of without ?? []) refused.set(documents[at] ?? -1, error);
     context.emit(`embedded:${name}:${piece}`, { type: "chunks", chunks });

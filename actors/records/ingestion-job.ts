@@ -83,6 +83,16 @@ export interface DocumentReport {
 /** What became of one document of a collection that is embedded anew. */
 export type ReembedReport = Pick<DocumentReport, "id" | "title" | "status" | "chunks" | "error">;
 
+/**
+ * Why a job that runs does not go on: something is tried again, each time later, at most after a minute.
+ * After the last attempt the job is `failed` and can be resumed.
+ */
+export interface JobWaiting extends Pick<ErrorData, "code" | "message"> {
+  readonly since: string;
+  readonly attempts: number;
+  readonly attempts_max: number;
+}
+
 /** A job's row. Times ISO. */
 export interface IngestionJob {
   readonly id: string;
@@ -105,6 +115,8 @@ export interface IngestionJob {
   readonly bytes: number;
   /** Why it stopped. */
   readonly error: ErrorData | null;
+  /** Why it waits; null, or not there, while it goes on. */
+  readonly waiting?: JobWaiting | null;
   /** The run under way, or the last one. */
   readonly run_id: string;
   readonly created_at: string;

@@ -32,6 +32,7 @@ import { createKnowledgeStore } from "../../adapters/knowledge/store.ts";
 import { createKnowledgeWriter } from "../../adapters/knowledge/writer.ts";
 import { createMemories } from "../../adapters/memory/memories.ts";
 import type { Definition } from "../../runtime/actor.ts";
+import { type Log, silentLog } from "../../runtime/log.ts";
 import { type RunningSystem, startSystem } from "../../runtime/pool.ts";
 import { inlineCompute } from "./inline-compute.ts";
 import { createScriptedLlm, type ScriptedLlm } from "./scripted-llm.ts";
@@ -75,6 +76,8 @@ export interface HostParts {
   readonly embedders?: Embedders;
   /** How busy its threads say they are, 0..1. Default: as busy as they are. */
   readonly busy?: () => number;
+  /** Default: what is logged is dropped. */
+  readonly log?: Log;
 }
 
 /** Starts one. */
@@ -89,7 +92,7 @@ export async function startHttpHost(parts: HostParts = {}): Promise<HttpHost> {
     workerUrl: new URL("./unused.js", import.meta.url),
     loadHost: () => ({
       definitions: [...catalog, ...definitions],
-      createPorts: ({ hot, bulk }): Ports => ({
+      createPorts: ({ hot, bulk, log }): Ports => ({
         llm,
         embedder,
         embedders,
@@ -106,10 +109,11 @@ export async function startHttpHost(parts: HostParts = {}): Promise<HttpHost> {
           removeFiles: () => Promise.resolve(),
         }),
         compute,
+        log,
       }),
     }),
     config: { workers: 0 },
-    log: { write: () => undefined },
+    log: parts.log ?? silentLog,
     exit: () => undefined,
   });
   const { busy } = parts;

@@ -18,9 +18,9 @@ export const jobPath = (id: string): string => `${path}/${id}`;
 
 /** A job as a resource. */
 export function jobResource(job: IngestionJob): object {
-  const { collection, ...rest } = job;
+  const { collection, waiting = null, ...rest } = job;
   const done = finished(job);
-  return { object: "ingestion_job", ...rest, collection_id: collection, done };
+  return { object: "ingestion_job", ...rest, waiting, collection_id: collection, done };
 }
 
 /** Routes of jobs. */

@@ -1,0 +1,85 @@
+// A job that waits says why, in its record, in its events and once in the log, and that it goes on.
+
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { createBuiltinEmbedder } from "../../../adapters/embed/builtin.ts";
+import { createEmbedders } from "../../../adapters/embed/embedders.ts";
+import { type ErrorCode, RuntimeError } from "../../../runtime/errors.ts";
+import { type HttpHost, startHttpHost } from "../../support/http-host.ts";
+import { jobAs } from "../../support/jobs.ts";
+import { embeddersWith, otherEmbedder } from "../../support/other-embedder.ts";
+import type { Json } from "../../support/wire-client.ts";
+
+const collections = "/v2/knowledge/collections";
+const other = otherEmbedder();
+const warnings: unknown[] = [];
+const patient = { timeout: 15_000, interval: 25 } as const;
+
+let host: HttpHost;
+beforeAll(async () => {
+  const builtin = createEmbedders(createBuiltinEmbedder());
+  const log = {
+    write: (level: string, _message: string, fields: unknown) => {
+      if (level === "warn") warnings.push(fields);
+    },
+  };
+  host = await startHttpHost({ embedders: embeddersWith(builtin, [other]), log });
+});
+afterAll(() => host.stop());
+
+async function newCollection(embedder: string): Promise<string> {
+  const { body } = await host.call("POST", collections, { name: "Docs", embedder });
+  return `${collections}/${body.id}`;
+}
+
+test.each(["STORE_FULL", "PROVIDER_UNAVAILABLE"] as const)(
+  "a job that waits for what %s says so until it goes on, and the log says it once",
+  async (code: ErrorCode) => {
+    warnings.length = 0;
+    let isAway = true;
+    other.before = async () => {
+      if (isAway) throw new RuntimeError(code, "It is not there now.");
+    };
+    const path = await newCollection("other-1");
+
+    const sent = await host.call("POST", `${path}/documents?wait=false`, {
+      text: "The newt came.",
+    });
+    const job = sent.headers.get("location") ?? "";
+    const waiting = async (): Promise<Json> => (await host.call("GET", job)).body.waiting;
+
+    expect(sent.body.waiting).toBeNull();
+    await expect
+      .poll(waiting, patient)
+      .toMatchObject({ code, message: "It is not there now.", attempts: 2, attempts_max: 9 });
+    const { since } = await waiting();
+    expect(Date.parse(since)).toBeLessThanOrEqual(Date.now());
+    isAway = false;
+    const done = await jobAs(host, job, "completed");
+
+    expect([done.waiting, done.error, done.documents.created]).toEqual([null, null, 1]);
+    expect(warnings).toMatchObject([{ code, attempts: 1, tenant: host.tenant }]);
+    const events = await (await host.events("GET", `${job}/events`)).rest();
+    const told = events
+      .filter(({ event }) => event === "event")
+      .map(({ data }) => JSON.parse(data).event as Json)
+      .filter(({ type }) => type === "waiting" || type === "going-on");
+    expect(told[0]).toMatchObject({ type: "waiting", code, attempts: 1 });
+    expect(told.at(-1)).toEqual({ type: "going-on" });
+  },
+  30_000,
+);
+
+test("a job that embeds anew says it too, and forgets it when it is paused", async () => {
+  other.before = () => Promise.resolve();
+  const path = await newCollection("builtin");
+  await host.call("POST", `${path}/documents?wait=true`, { text: "The toad went." });
+  other.before = () => Promise.reject(new RuntimeError("PROVIDER_LIMITED", "Too many."));
+
+  const sent = await host.call("POST", `${path}/reembed`, { embedder: "other-1" });
+  const job = sent.headers.get("location") ?? "";
+  const waiting = async (): Promise<Json> => (await host.call("GET", job)).body.waiting;
+
+  await expect.poll(waiting, patient).toMatchObject({ code: "PROVIDER_LIMITED" });
+  await host.call("POST", `${job}/pause`);
+  expect((await jobAs(host, job, "paused")).waiting).toBeNull();
+});
