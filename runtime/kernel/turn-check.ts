@@ -4,6 +4,7 @@
 import type { Data } from "../actor.ts";
 import { RuntimeError } from "../errors.ts";
 import { encode } from "../store/codec.ts";
+import { checkPlain } from "../store/plain.ts";
 import type { Cell, MailItem } from "./cell.ts";
 import type { Engine } from "./engine.ts";
 import { makeRow } from "./post.ts";
@@ -45,16 +46,16 @@ function checkWish(engine: Engine, item: MailItem, wish: Wish): void {
       if (!engine.runKinds.has(wish.spec.kind)) {
         throw new RuntimeError("UNKNOWN_KIND", `There is no run of kind "${wish.spec.kind}".`);
       }
-      encode(wish.spec.input);
+      checkPlain(wish.spec.input);
       return;
     case "release":
-      if (wish.input !== undefined) encode(wish.input);
+      if (wish.input !== undefined) checkPlain(wish.input);
       return;
     case "cancel":
-      encode(wish.reason);
+      checkPlain(wish.reason);
       return;
     case "steer":
-      encode(wish.value);
+      checkPlain(wish.value);
       return;
     case "tell":
     case "remind": // Its rows are made already.
@@ -65,5 +66,5 @@ function checkWish(engine: Engine, item: MailItem, wish: Wish): void {
 /** An answer that is stored: with a key, for a run that asks, or with the end of a run. */
 function checkAnswer({ ask, door, endedRun }: MailItem, { answer }: TurnDraft): void {
   if (answer === null || (!ask && !door?.key && !endedRun)) return;
-  encode(answer.type === "reply" ? answer.value : answer.error);
+  checkPlain(answer.type === "reply" ? answer.value : answer.error);
 }

@@ -4,7 +4,7 @@
 import type { Outcome } from "../actor.ts";
 import { RuntimeError, toErrorData } from "../errors.ts";
 import { roughBytes } from "../kernel/size.ts";
-import { encode } from "../store/codec.ts";
+import { checkPlain } from "../store/plain.ts";
 
 /** Bytes of one chunk of a log, and of one message or result of a run. */
 export const SAVE_BYTES_MAX = 8 * 1024 * 1024;
@@ -21,13 +21,34 @@ export function checkMessage(run: string, message: unknown): void {
   if (bytes > SAVE_BYTES_MAX) throw tooLarge(run, bytes);
 }
 
+/** What a run or a step gave, by the name that its error has. */
+interface Given {
+  readonly run: string;
+  readonly what: string;
+  readonly key: string;
+}
+
+/** Why something that a run gave cannot be stored. */
+export function notPlain({ run, what, key }: Given, cause: unknown): RuntimeError {
+  const why = toErrorData(cause).message;
+  return new RuntimeError("INVALID", `The ${what} "${key}" of ${run} is no plain data: ${why}`);
+}
+
+/** @throws INVALID for what is no plain data, and says what it is. */
+export function checkGiven(of: Given, value: unknown): void {
+  try {
+    checkPlain(value);
+  } catch (error) {
+    throw notPlain(of, error);
+  }
+}
+
 /** An outcome as it can be stored: one that is too large, or no plain data, is a failure. */
 export function storable(run: string, outcome: Outcome): Outcome {
-  const bytes = roughBytes(outcome);
-  if (bytes > SAVE_BYTES_MAX) return { status: "failed", error: toErrorData(tooLarge(run, bytes)) };
-  if (outcome.status !== "completed") return outcome;
   try {
-    encode(outcome.result);
+    const bytes = roughBytes(outcome);
+    if (bytes > SAVE_BYTES_MAX) throw tooLarge(run, bytes);
+    if (outcome.status === "completed") checkPlain(outcome.result);
   } catch (error) {
     return { status: "failed", error: toErrorData(error) };
   }

@@ -3,11 +3,12 @@
 
 import type { Address } from "../address.ts";
 import { addressParts } from "../address.ts";
+import type { RuntimeError } from "../errors.ts";
 import type { Committer, Participant } from "../kernel/committer.ts";
 import { keys } from "../store/keys.ts";
 import type { LogEntry } from "./journal.ts";
 import { encodeChunk } from "./journal-codec.ts";
-import { SAVE_BYTES_MAX } from "./large.ts";
+import { notPlain, SAVE_BYTES_MAX, tooLarge } from "./large.ts";
 import { encodeRun, mergedRun, type StoredRun } from "./run-row.ts";
 
 /** A log of so many bytes in chunks is not tried for size at the run's end. */
@@ -18,6 +19,12 @@ interface Chunk {
   readonly number: number;
   readonly value: Uint8Array;
   readonly batch: object;
+}
+
+/** An entry that cannot be stored, and why. */
+interface Unwritten {
+  readonly entry: LogEntry;
+  readonly error: RuntimeError;
 }
 
 /** What of a committer they use. */
@@ -51,17 +58,28 @@ export class LogChunks {
     this.#next = next;
   }
 
-  /** Writes one chunk, or several when it would be too large. Returns entries that are too large alone. */
-  write(entries: readonly LogEntry[]): readonly { entry: LogEntry; bytes: number }[] {
-    const value = encodeChunk(entries);
+  /**
+   * Writes one chunk, or several when it would be too large. Returns entries that are too large alone,
+   * or no plain data (any more: what was looked at when it was given may have been changed since).
+   */
+  write(entries: readonly LogEntry[]): readonly Unwritten[] {
     const [entry] = entries;
-    if (value.byteLength <= SAVE_BYTES_MAX || entry === undefined) {
-      this.#put({ number: this.#next, value, batch: this.#committer.current });
-      this.#next += 1;
-      this.#bytes += value.byteLength;
-      return [];
+    if (entry === undefined) return [];
+    let error: RuntimeError;
+    try {
+      const value = encodeChunk(entries);
+      if (value.byteLength <= SAVE_BYTES_MAX) {
+        this.#put({ number: this.#next, value, batch: this.#committer.current });
+        this.#next += 1;
+        this.#bytes += value.byteLength;
+        return [];
+      }
+      error = tooLarge(entry.run, value.byteLength);
+    } catch (cause) {
+      const key = "key" in entry ? entry.key : "";
+      error = notPlain({ run: entry.run, what: `${entry.type} entry`, key }, cause);
     }
-    if (entries.length === 1) return [{ entry, bytes: value.byteLength }];
+    if (entries.length === 1) return [{ entry, error }];
     const middle = entries.length >> 1;
     return [...this.write(entries.slice(0, middle)), ...this.write(entries.slice(middle))];
   }

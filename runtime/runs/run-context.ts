@@ -7,6 +7,7 @@ import { fromErrorData, RuntimeError, toErrorData } from "../errors.ts";
 import { decode } from "../store/codec.ts";
 import { keys } from "../store/keys.ts";
 import { fingerprint } from "./journal.ts";
+import { checkGiven } from "./large.ts";
 import type { Run } from "./run.ts";
 import { perform, type StepPlan } from "./step.ts";
 
@@ -70,6 +71,7 @@ export class Context implements RunContext<Data> {
     const { tree } = this.#run;
     const known = this.#run.children.get(key);
     if (known?.outcome) return known.outcome;
+    checkGiven({ run: this.id, what: "input of child", key }, spec.input);
     await this.#begin(key);
     const limitMs = tree.engine.options.clock.now() + (spec.timeoutMs ?? CHILD_TIMEOUT_MS);
     const deadlineMs = Math.min(this.#run.deadlineMs, limitMs);
@@ -106,6 +108,7 @@ export class Context implements RunContext<Data> {
         cycle,
       });
     }
+    checkGiven({ run: this.id, what: "message of", key }, message);
     await this.#begin(key);
     const timeoutMs = options.timeoutMs ?? ASK_TIMEOUT_MS;
     const sent = fingerprint([to, message]);
@@ -131,6 +134,7 @@ export class Context implements RunContext<Data> {
 
   async send(key: string, to: Address, message: Data): Promise<void> {
     if (this.#stored(key, "")) return;
+    checkGiven({ run: this.id, what: "message of", key }, message);
     await this.#begin(key);
     const { tree } = this.#run;
     const { trace } = tree.row;
@@ -171,6 +175,7 @@ export class Context implements RunContext<Data> {
 
   emit(key: string, event: Data): void {
     if (this.#run.emitted.has(key) || this.#run.tree.isDropped) return;
+    checkGiven({ run: this.id, what: "event", key }, event);
     // Not the event: nobody asks again in the life that emitted it.
     this.#run.emitted.set(key, undefined);
     this.#run.tree.append({ type: "event", run: this.#run.id, key, event });

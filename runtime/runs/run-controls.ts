@@ -12,6 +12,7 @@ import type { Engine } from "../kernel/engine.ts";
 import { writeUntilStored } from "../kernel/until-stored.ts";
 import type { DoorItem, InboxRow, RunControl } from "../message.ts";
 import { decode } from "../store/codec.ts";
+import { checkPlain } from "../store/plain.ts";
 import type { Row } from "../store/store.ts";
 import type { Run } from "./run.ts";
 import type { RunTree } from "./run-tree.ts";
@@ -48,6 +49,12 @@ export class RunControls {
     const { options } = this.#engine;
     const { id, tenant, run, control } = item;
     if (this.#hasGone(item)) return;
+    try {
+      checkPlain(control);
+    } catch (error) {
+      options.toDoor({ type: "error", id, error: toErrorData(error) });
+      return;
+    }
     const refused = this.#take(tenant, run, control);
     if (refused?.code === "NOT_FOUND") {
       this.#wake(item, refused).catch((error: unknown) => {

@@ -2,20 +2,19 @@
 // Entries gather here and are written with the batch that closes next; they are shown to viewers
 // when that batch is committed.
 
-import type { Data, Outcome, Turn } from "../actor.ts";
+import type { Data, Outcome } from "../actor.ts";
 import { type Address, addressParts, shardOfAddress } from "../address.ts";
 import type { Timer } from "../clock.ts";
 import { RuntimeError, toErrorData } from "../errors.ts";
-import { newId } from "../id.ts";
 import type { Saver } from "../kernel/commit-batch.ts";
 import type { Participant } from "../kernel/committer.ts";
 import type { Engine } from "../kernel/engine.ts";
 import type { Post } from "../kernel/post.ts";
 import { encode } from "../store/codec.ts";
 import { keys } from "../store/keys.ts";
-import type { Level } from "../store/store.ts";
+import type { Level, StoreOp } from "../store/store.ts";
 import type { LogEntry } from "./journal.ts";
-import { checkMessage, tooLarge } from "./large.ts";
+import { checkMessage } from "./large.ts";
 import { LogChunks } from "./log-chunks.ts";
 import { Posted } from "./posted.ts";
 import { Run, type StoredStep } from "./run.ts";
@@ -120,12 +119,10 @@ export class RunTree implements Saver {
     this.engine.committer.afterOwn(this, "committed", () => this.#show(upTo));
   }
 
-  /** An entry that is too large by itself ends its run. */
+  /** An entry that cannot be stored ends its run. */
   #write(entries: readonly LogEntry[]): void {
-    const tooLong = this.#chunks.write(entries);
-    for (const { entry, bytes } of tooLong) {
+    for (const { entry, error } of this.#chunks.write(entries)) {
       this.log.splice(this.log.indexOf(entry), 1);
-      const error = tooLarge(entry.run, bytes);
       const run = this.runs.get(entry.run);
       // What it wants to do next rests on what cannot be stored.
       run?.abort.abort(error);
@@ -286,39 +283,14 @@ export class RunTree implements Saver {
     }
   }
 
-  /** A run of this tree has ended. */
-  runEnded(run: Run, outcome: Outcome): void {
-    this.writeAtEnd(run, (write) => {
-      for (const call of run.atEnd) call(write);
-    });
+  /** A run of this tree has ended; `ops` are written with its end. */
+  runEnded(run: Run, outcome: Outcome, ops: readonly StoreOp[]): void {
+    for (const op of ops) this.engine.committer.write(this, op);
     if (run === this.root) {
       this.engine.runs.rootEnded(this, outcome);
     } else {
       this.append({ type: "end", run: run.id, outcome });
     }
-  }
-
-  /** Lets `call` write rows and counters into the batch that holds the end of `run`. */
-  writeAtEnd(
-    run: Run,
-    call: (write: Pick<Turn, "putRow" | "add" | "newId" | "nowMs">) => void,
-  ): void {
-    if (run.atEnd.length === 0) return;
-    const { committer, options } = this.engine;
-    const nowMs = options.clock.now();
-    call({
-      nowMs,
-      newId: (prefix) => newId(prefix, nowMs, options.random),
-      putRow: (table, id, value) => {
-        const key = keys.table(this.tenant, table, id);
-        committer.write(
-          this,
-          value === undefined ? { op: "remove", key } : { op: "put", key, value: encode(value) },
-        );
-      },
-      add: (counter, delta) =>
-        committer.write(this, { op: "add", key: keys.counter(this.tenant, counter), delta }),
-    });
   }
 
   #show(upTo: number): void {

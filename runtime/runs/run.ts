@@ -5,6 +5,8 @@ import type { Data, Outcome, RunDefinition } from "../actor.ts";
 import { type Address, addressParts } from "../address.ts";
 import { RuntimeError, toErrorData } from "../errors.ts";
 import { LazyAbort } from "../shared/lazy-abort.ts";
+import type { StoreOp } from "../store/store.ts";
+import { type EndWriter, endOps } from "./at-end.ts";
 import type { LogEntry } from "./journal.ts";
 import { storable } from "./large.ts";
 import type { RunTree } from "./run-tree.ts";
@@ -45,7 +47,7 @@ export class Run {
   /** Whom its asks under way wait for, by step key. */
   readonly asking = new Map<string, Address>();
   readonly steers: Data[] = [];
-  readonly atEnd: ((write: Parameters<Parameters<RunTree["writeAtEnd"]>[1]>[0]) => void)[] = [];
+  readonly atEnd: ((write: EndWriter) => void)[] = [];
   steersTaken = 0;
   steps = 0;
   outcome: Outcome | null = null;
@@ -124,9 +126,15 @@ export class Run {
       if (child.outcome) continue;
       child.stop("cancelled", new RuntimeError("CANCELLED", "The run above has ended."));
     }
-    const kept = storable(this.id, outcome);
+    let kept = storable(this.id, outcome);
+    let ops: readonly StoreOp[] = [];
+    try {
+      ops = endOps(this.tree, this.atEnd);
+    } catch (error) {
+      kept = this.outcomeOf({ error });
+    }
     this.outcome = kept;
-    this.tree.runEnded(this, kept);
+    this.tree.runEnded(this, kept, ops);
     this.#settle?.(kept);
   }
 

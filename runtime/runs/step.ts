@@ -4,6 +4,7 @@
 import { ATTEMPTS_A_LIFE, type Attempt, type StepOptions } from "../actor.ts";
 import { type ErrorData, errorTable, RuntimeError, toErrorData } from "../errors.ts";
 import { LazyAbort } from "../shared/lazy-abort.ts";
+import { checkGiven } from "./large.ts";
 import type { Run } from "./run.ts";
 import { StepAttempt } from "./step-attempt.ts";
 
@@ -147,8 +148,10 @@ async function cutAt<T, R>(
   return result;
 }
 
+/** @throws INVALID for a result that is no plain data. */
 function stored<T>(run: Run, plan: StepPlan<T>, number: number, result: T, streamed: boolean): T {
   const { key, print } = plan;
+  checkGiven({ run: run.id, what: "result of step", key }, result);
   const text = streamed ? String((result as { text?: unknown } | null)?.text ?? "") : "";
   const attempt = streamed
     ? run.tree.recordedAttempt({ run: run.id, step: key, attempt: number }, text)

@@ -2,11 +2,11 @@
 // be stored after its handler has returned.
 
 import { afterEach, expect, test } from "vitest";
-import { defineActor, defineRun, type Turn } from "../../runtime/actor.ts";
+import { defineActor, defineRun, type RunContext, type Turn } from "../../runtime/actor.ts";
 import { type Address, address } from "../../runtime/address.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { TestSystem } from "../../runtime/testkit/test-system.ts";
-import { at as rootAt, startTestSystem, stopAll } from "../support/threads-system.ts";
+import { collect, at as rootAt, startTestSystem, stopAll } from "../support/threads-system.ts";
 
 afterEach(stopAll);
 
@@ -223,3 +223,92 @@ test.each(Object.keys(unreadable))(
     expect(await looked).toMatchObject([failed, failed]);
   },
 );
+
+const circle: unknown[] = [];
+circle.push(circle);
+
+/** What a run gives to be stored, and how the error names it. */
+const gifts: Readonly<
+  Record<string, readonly [string, (context: RunContext<unknown>) => unknown]>
+> = {
+  "a function as the result of a step": [
+    'result of step "it"',
+    (context) => context.step("it", () => call, { repeat: "safe", local: true }),
+  ],
+  "a Map as the result of a step with effects": [
+    'result of step "it"',
+    (context) => context.step("it", async () => ({ found: new Map() })),
+  ],
+  "a circle as the result of a step": [
+    'result of step "it"',
+    (context) => context.step("it", () => circle, { repeat: "safe" }),
+  ],
+  "a bigint in an event": ['event "it"', (context) => context.emit("it", { at: 1n })],
+  "a function as the input of a child": [
+    'input of child "it"',
+    (context) => context.child("it", { kind: "idle", input: { call } }),
+  ],
+  "a message to send": ['message of "it"', (context) => context.send("it", at("other"), { call })],
+  "a message to ask": ['message of "it"', (context) => context.ask("it", at("other"), { call })],
+  "a row for its end": [
+    "function",
+    (context) => context.atEnd((end) => end.putRow("t", "1", call)),
+  ],
+  "a result of a step that it changes afterwards": [
+    'step entry "it"',
+    async (context) => {
+      const held: unknown[] = await context.step("it", () => [], { repeat: "safe" });
+      held.push(call);
+      await context.sleep("a while", 100);
+    },
+  ],
+};
+
+test.each(Object.keys(gifts))(
+  "a run that gives %s fails with an error that names it, and its thread lives",
+  async (gift) => {
+    const [name, give] = gifts[gift] ?? ["", () => undefined];
+    const parent = defineActor<unknown, { readonly type: string; readonly outcome?: unknown }>({
+      kind: "parent",
+      version: 1,
+      initial: () => null,
+      receive(state, { type, outcome }, turn) {
+        if (type === "start") turn.startRun({ kind: "giver", input: null });
+        turn.reply(state);
+        return outcome ?? state;
+      },
+    });
+    const giver = defineRun<unknown, unknown, unknown>({
+      kind: "giver",
+      async run(_input, context) {
+        await give(context);
+        return "done";
+      },
+    });
+    const system = new TestSystem({ seed: 1, definitions: [parent, giver, idle, careless] });
+    await system.start();
+    const to = address({ kind: "parent", tenant: "tn_1", root: "a" });
+
+    void system.ask(to, { type: "start" });
+    await system.schedule.advance(1_000);
+    const looked = system.ask(to, { type: "look" });
+    await system.schedule.advance(1_000);
+
+    const message = expect.stringContaining(name);
+    expect(await looked).toMatchObject({ status: "failed", error: { code: "INVALID", message } });
+  },
+);
+
+test("what is told to a run and is no plain data is refused at the door", async () => {
+  const { system } = await startTestSystem({ workers: 1 });
+  const frames = collect(system.stream(rootAt("desk", "a"), { type: "start", kind: "parts" }));
+  const running = async () => (await system.runs("tn_1", { limit: 1 }))[0];
+  await expect.poll(running, { timeout: 10_000 }).toMatchObject({ status: "running" });
+  const run = (await running())?.id ?? "";
+
+  const told = system.decide("tn_1", run, "go", new Map());
+  await expect(told).rejects.toMatchObject({ code: "INVALID" });
+  await system.decide("tn_1", run, "go", "yes");
+  expect((await frames).at(-1)).toMatchObject({ outcome: { status: "completed" } });
+  expect((await system.inspect()).deaths).toBe(0);
+});
