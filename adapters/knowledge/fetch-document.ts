@@ -11,15 +11,25 @@ export const fetchLimits = {
   totalMs: 60_000,
 } as const;
 
+const failures = new Set(["PROVIDER_FAILED", "PROVIDER_UNAVAILABLE", "DEADLINE"]);
+
 const ACCEPT =
   "text/html, application/pdf, text/markdown, text/plain, application/vnd.openxmlformats-officedocument.wordprocessingml.document, application/json, text/csv, */*;q=0.5";
 
 /**
  * The document at an address.
- * @throws RuntimeError URL_REFUSED, PROVIDER_FAILED (no success, too large), PROVIDER_UNAVAILABLE,
- *   DEADLINE, CANCELLED.
+ * @throws RuntimeError URL_REFUSED; URL_FAILED: it cannot be reached, is too slow or too large, or has no
+ *   success to show; CANCELLED.
  */
 export async function fetchDocument(
+  egress: Egress,
+  address: string,
+  signal: AbortSignal,
+): Promise<DocumentSource> {
+  return await fetched(egress, address, signal).catch(ofAddress);
+}
+
+async function fetched(
   egress: Egress,
   address: string,
   signal: AbortSignal,
@@ -27,7 +37,7 @@ export async function fetchDocument(
   let url = address;
   for (let redirects = 0; redirects <= fetchLimits.redirects; redirects += 1) {
     const { totalMs, bytesMax } = fetchLimits;
-    const asked = egress.request({
+    const response = await egress.request({
       url,
       method: "GET",
       headers: { accept: ACCEPT, "user-agent": "Troupe" },
@@ -35,7 +45,6 @@ export async function fetchDocument(
       limits: { totalMs, bytesMax },
       redirects: "show",
     });
-    const response = await asked.catch(refuseToCaller);
     const { status, headers } = response;
     const location = status >= 300 && status < 400 ? headers["location"] : undefined;
     if (typeof location === "string" && URL.canParse(location, url)) {
@@ -45,7 +54,9 @@ export async function fetchDocument(
     }
     if (status !== 200) {
       response.discard();
-      throw new RuntimeError("PROVIDER_FAILED", `The address answered ${status}.`, { status });
+      throw new RuntimeError("URL_FAILED", `The document's address answered ${status}.`, {
+        status,
+      });
     }
     const pieces: Buffer[] = [];
     await response.read((piece) => pieces.push(Buffer.from(piece)));
@@ -58,16 +69,22 @@ export async function fetchDocument(
     };
   }
   throw new RuntimeError(
-    "PROVIDER_FAILED",
-    `The address redirects more than ${fetchLimits.redirects} times.`,
+    "URL_FAILED",
+    `The document's address redirects more than ${fetchLimits.redirects} times.`,
   );
 }
 
-/** The address is the caller's: that it may not be asked is no failure of the server. */
-function refuseToCaller(error: unknown): never {
-  if (!(error instanceof RuntimeError) || error.code !== "EGRESS_REFUSED") throw error;
+/** The address is the caller's: that it may not be asked, or fails, is no failure of a provider. */
+function ofAddress(error: unknown): never {
+  if (!(error instanceof RuntimeError)) throw error;
+  const { code, message } = error;
   const details = { ...error.details, pointer: "/url" };
-  throw new RuntimeError("URL_REFUSED", error.message, details, { cause: error });
+  if (code === "EGRESS_REFUSED") {
+    throw new RuntimeError("URL_REFUSED", message, details, { cause: error });
+  }
+  if (!failures.has(code)) throw error;
+  const text = `The document's address cannot be read. ${message}`;
+  throw new RuntimeError("URL_FAILED", text, details, { cause: error });
 }
 
 /** The last part of the path, as it is where its escapes are none. */

@@ -167,12 +167,7 @@ const gone = (number: number): ErrorData => ({
 });
 
 const documentsFault = new Set(["DOCUMENT_UNREADABLE", "INVALID", "BODY_TOO_LARGE"]);
-const addressFault = new Set([
-  "URL_REFUSED",
-  "PROVIDER_FAILED",
-  "PROVIDER_UNAVAILABLE",
-  "DEADLINE",
-]);
+const addressFault = new Set(["URL_REFUSED", "URL_FAILED", "DEADLINE"]);
 
 /** Whether an error is told in the report of one document; any other one stops the job. */
 function isTheDocuments(error: unknown, { kind }: Source): boolean {

@@ -66,8 +66,8 @@ test("an address that may not be reached, is not there or leads nowhere fails al
   expect(data.map(({ status, error }: Json) => error?.code ?? status)).toEqual([
     "URL_REFUSED",
     "URL_REFUSED",
-    "PROVIDER_FAILED",
-    "PROVIDER_FAILED",
+    "URL_FAILED",
+    "URL_FAILED",
     "URL_REFUSED",
     "created",
   ]);
