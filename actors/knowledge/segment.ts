@@ -13,6 +13,8 @@ export interface VectorHeader extends FileSeal {
   readonly expansion: number;
   /** A question whose nearest is less similar looks at so many; absent: no question does. */
   readonly far?: { readonly below: number; readonly expansion: number };
+  /** Vectors that it had when this was measured by comparing with them. */
+  readonly measured?: number;
 }
 
 /** A chunk near to a question. `similarity` is the cosine, -1..1. */
@@ -46,8 +48,12 @@ export interface VectorView {
 /** The next vector file, in the thread that makes it. */
 export interface VectorBuild {
   readonly count: number;
-  /** A slot that is there already keeps its vector. @throws INVALID for a vector of other size or not finite. */
-  add(slot: number, vector: Float32Array): void;
+  /**
+   * A slot that is there already keeps its vector.
+   * @param question the vector of a short question about it, asked for where it shall be measured with.
+   * @throws INVALID for a vector of other size or not finite.
+   */
+  add(slot: number, vector: Float32Array, question?: () => Float32Array): void;
   remove(slot: number): void;
   /** Writes it aside, then seals it as `name`. */
   save(name: string): Promise<VectorHeader>;

@@ -24,7 +24,7 @@ import { keys } from "../../runtime/store/keys.ts";
 import type { Reader } from "../../runtime/store/store.ts";
 import { type Difference, differenceOf, everything, type Loaded, loadDocument } from "./changes.ts";
 import { Directory, type Wanted } from "./directory.ts";
-import { nearestWanted } from "./near.ts";
+import { isAllCompared, nearestWanted } from "./near.ts";
 import {
   type CollectionHead,
   chunkMark,
@@ -51,6 +51,7 @@ export type ChunkPlace = Pick<IndexedChunk, "documentId" | "chunkId">;
 
 /** More neighbours are asked of the segment, up to this many, when too few of them count. */
 const NEAR_MAX = 4_096;
+const ALL_SLOTS = [[0, Number.MAX_SAFE_INTEGER]] as const;
 
 /** Part of the chunks that may change before the floor is measured again. */
 const FLOOR_CHANGE = 0.25;
@@ -207,7 +208,7 @@ export class CollectionIndex {
     if (this.segment === null) return inMemory;
     const inSegment =
       within === undefined
-        ? this.#inSegment(this.segment, vector, limit)
+        ? await this.#inSegment(this.segment, vector, limit)
         : await nearestWanted(
             { ...this.segment, similarityMin: within.similarityMin },
             ...([vector, limit, within.wanted, counts] as const),
@@ -311,13 +312,17 @@ export class CollectionIndex {
     return headOf(await this.#reader.get(keys.collectionHead(tenant, collection)));
   }
 
-  #inSegment(
+  async #inSegment(
     { vectors, postings }: OpenSegment,
     vector: Float32Array,
     limit: number,
-  ): readonly NearHit[] {
-    for (let asked = limit; ; asked *= 4) {
-      const hits = vectors.search(vector, asked);
+  ): Promise<readonly NearHit[]> {
+    const isCompared = isAllCompared(vectors);
+    // More of what is compared cost nothing, and some may be gone.
+    for (let asked = isCompared ? limit * 4 : limit; ; asked *= 4) {
+      const hits = isCompared
+        ? await vectors.compare(vector, ALL_SLOTS, asked)
+        : vectors.search(vector, asked);
       const found = hits.filter(({ slot }) => postings.has(slot) && this.#counts(slot, undefined));
       const isAll = hits.length < asked || asked >= NEAR_MAX;
       if (found.length >= limit || isAll) return found;

@@ -5,10 +5,12 @@
 import { mkdir } from "node:fs/promises";
 import { searchText } from "../../actors/knowledge/retrieve.ts";
 import type { PostingsBuild, SegmentFiles, VectorBuild } from "../../actors/knowledge/segment.ts";
+import { lexicalVector } from "../../actors/text/vector.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { newId } from "../../runtime/id.ts";
 import { keys } from "../../runtime/store/keys.ts";
 import type { Reader } from "../../runtime/store/store.ts";
+import { builtinEmbedder } from "../embed/builtin.ts";
 import { type Difference, differenceOf, everything, loadDocument } from "./changes.ts";
 import { removeIndexFolder } from "./index-folder.ts";
 import { isMergeDue, mergeLimits } from "./merge-due.ts";
@@ -52,6 +54,13 @@ interface Builds {
 }
 
 type Tools = MergeTools & { readonly slices: Slices };
+
+/** The vector of a short question about a text, made when it is asked for. */
+type Asker = (text: string) => () => Float32Array;
+
+/** People ask in so many words; a text of longer ones is cut. */
+const QUESTION_WORDS = 6;
+const QUESTION_LETTERS = 200;
 
 /** @throws CANCELLED when the collection is removed meanwhile, STORE_FULL and what writing files throws. */
 export async function mergeTask(input: MergeInput, tools: MergeTools): Promise<Merged> {
@@ -136,19 +145,20 @@ async function fill(
       postings.remove(slot);
     }
   }
+  const ask = askerOf(head.embedder);
   // What came after the head that was read is of the next merge.
   const added = [...difference.added]
     .filter(([, [first]]) => first < head.nextSlot)
     .sort(([, [a]], [, [b]]) => a - b);
   for (const [id, range] of added) {
     await checkThere(reader, place);
-    await put(place, { reader, slices }, { vectors, postings }, id, range);
+    await put(place, { reader, slices, ask }, { vectors, postings }, id, range);
   }
 }
 
 async function put(
   place: Place,
-  { reader, slices }: { readonly reader: Reader; readonly slices: Slices },
+  { reader, slices, ask }: Omit<Tools, "files" | "nowMs"> & { readonly ask: Asker | undefined },
   { vectors, postings }: Pick<Builds, "vectors" | "postings">,
   id: string,
   range: SlotRange,
@@ -157,10 +167,19 @@ async function put(
   if (loaded === undefined) return;
   for (const [number, chunk] of loaded.chunks.entries()) {
     const slot = range[0] + number;
-    if (chunk.vector.length > 0) vectors.add(slot, chunk.vector);
+    if (chunk.vector.length > 0) vectors.add(slot, chunk.vector, ask?.(chunk.text));
     postings.add(slot, searchText({ ...chunk, documentTitle: loaded.document.title }));
     await slices.breathe();
   }
+}
+
+/** Short questions about texts; undefined where they cannot be embedded at once. */
+function askerOf(embedder: EmbedderName | null): Asker | undefined {
+  if (embedder?.id !== builtinEmbedder.id) return undefined;
+  return (text) => () => {
+    const words = text.slice(0, QUESTION_LETTERS).split(/\s+/).filter(Boolean);
+    return lexicalVector(words.slice(0, QUESTION_WORDS).join(" "), builtinEmbedder.dimension);
+  };
 }
 
 /** A task is not ended from outside while native code may run in it: it looks itself. */

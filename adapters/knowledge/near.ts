@@ -74,6 +74,11 @@ function fromGraph(
   return undefined;
 }
 
+/** Whether a question about everything is better compared with each. */
+export function isAllCompared({ candidatesLeast, count }: VectorView): boolean {
+  return candidatesLeast * nearLimits.comparedPerAsked > count;
+}
+
 /** In chunks that lie together. What lies between two that are wanted is read along or skipped, whatever is less. */
 function comparingTakes({ chunks, total, documents }: Wanted): number {
   return chunks + Math.min(documents.length * nearLimits.comparedPerReading, total - chunks);

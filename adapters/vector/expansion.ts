@@ -1,26 +1,39 @@
-// How thoroughly a vector file must be searched: measured when it is made, on its own vectors. A graph
-// of clustered vectors finds nearly all at 32 candidates, one of vectors that lie evenly needs 256; the
-// file says which, so that no search of the first pays for the second. A question that is like nothing
+// How thoroughly a vector file must be searched: measured when it is made, on its own vectors and, where
+// they can be had, on short questions; what is found is held against comparing with every vector. A graph
+// of clustered vectors finds nearly all at 32 candidates, one of vectors that lie evenly needs thousands;
+// the file says which, so that no search of the first pays for the second. Where so many are needed that
+// comparing takes less, all are compared. A question that is like nothing
 // in the file finds its way less well than those it was measured with: it is known by its nearest, and
 // searched again with as many as such questions need.
 
-import type { Index } from "usearch";
+import type { Index, Matches } from "usearch";
 import type { VectorHeader } from "../../actors/knowledge/segment.ts";
+import { nearLimits } from "../knowledge/near.ts";
+import type { StoredVectors } from "./stored-vectors.ts";
 
 /** Limits of the measurement. */
 export const expansionLimits = {
   /** Candidates that are tried, least first. The last one is taken when none is enough. */
-  candidates: [32, 48, 64, 96, 128, 192, 256],
+  candidates: [
+    ...[32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1_024],
+    ...[1_536, 2_048, 3_072, 4_096],
+  ],
   /** A file of fewer vectors is searched in a tenth of a millisecond: it is not measured as closely. */
   small: 32_768,
   smallLeast: 128,
   /** Share of the ten nearest that must be found, a little above what is promised. */
   recall: 0.99,
+  /** The same of short questions: they are as hard as real ones, and harder than many. */
+  shortRecall: 0.98,
   /** Questions it is measured with. Fewer than `questionsLeast` tell nothing. */
-  questions: 64,
+  questions: 48,
   questionsLeast: 16,
+  /** Vectors that all questions together are compared with; of more vectors fewer questions are asked. */
+  comparisons: 32 * 1024 * 1024,
+  /** It is measured again when such a share of the vectors is new or gone. */
+  change: 0.25,
   /** The same of questions unlike everything: `farQuestions` between five texts, and as many anywhere. */
-  farCandidates: [48, 64, 96, 128, 192, 256, 384, 512],
+  farCandidates: [48, 64, 96, 128, 192, 256, 384, 512, 768, 1_024],
   farQuestions: 16,
   farTexts: 5,
   /** So much less similar than any text of the file to another: one in a hundred would be without it. */
@@ -28,55 +41,75 @@ export const expansionLimits = {
 } as const;
 
 const NEAREST = 10;
-/** Candidates with which a graph is taken to find all. */
-const EXACT = 600;
-const FAR_EXACT = 1_200;
 /** A question is near to one text, and has something of another. */
 const OTHER_SHARE = 0.3;
+const ALL = [[0, Number.MAX_SAFE_INTEGER]] as const;
+
+/** A graph, and the same vectors in the file to be compared. */
+export interface Measured {
+  /** Looks at as many candidates as it is asked for and no more. */
+  readonly index: Pick<Index, "search" | "size">;
+  readonly stored: Pick<StoredVectors, "compare">;
+}
+
+interface Sampled {
+  readonly vector: Float32Array;
+  readonly question: Float32Array | undefined;
+}
 
 /** Some vectors of many, each as likely as the others; the same for the same vectors. */
 export class Sample {
-  readonly vectors: Float32Array[] = [];
+  readonly #sampled: Sampled[] = [];
   #seen = 0;
   readonly #random = numbersFrom(1);
 
-  add(vector: Float32Array): void {
+  /** @param question a short one about the same, asked for when the vector is taken; zeros: there is none. */
+  add(vector: Float32Array, question?: () => Float32Array): void {
     this.#seen += 1;
-    if (this.vectors.length < expansionLimits.questions) {
-      this.vectors.push(vector);
-      return;
-    }
-    const at = Math.floor(this.#random() * this.#seen);
-    if (at < this.vectors.length) this.vectors[at] = vector;
+    const { questions } = expansionLimits;
+    const isFull = this.#sampled.length >= questions;
+    const at = isFull ? Math.floor(this.#random() * this.#seen) : this.#sampled.length;
+    if (at >= questions) return;
+    const asked = question?.();
+    this.#sampled[at] = { vector, question: asked?.some(Boolean) ? asked : undefined };
+  }
+
+  /** What a file of so many vectors is measured with; undefined when it is too little to tell. */
+  of(size: number): Questions | undefined {
+    const { comparisons, farQuestions: far, questionsLeast } = expansionLimits;
+    const most = Math.max(questionsLeast, Math.floor(comparisons / size) - 2 * far);
+    const sampled = this.#sampled.slice(0, most);
+    if (sampled.length < questionsLeast) return undefined;
+    const vectors = sampled.map(({ vector }) => vector);
+    const short = sampled.flatMap(({ question }) => (question === undefined ? [] : [question]));
+    return { vectors, short: short.length < questionsLeast ? [] : short };
   }
 }
 
-/**
- * Least number of candidates with which the sample's questions find enough; undefined when the sample
- * is too small to tell.
- * @param index must look at as many candidates as it is asked for and no more.
- */
-export function expansionFor(
-  index: Pick<Index, "search" | "size">,
-  { vectors }: Sample,
-): number | undefined {
-  const { candidates, questionsLeast, recall, small, smallLeast } = expansionLimits;
-  if (vectors.length < questionsLeast) return undefined;
-  const questions = vectors.map((vector, at) => mixed(vector, vectors.at(at - 1) ?? vector));
-  const find = (question: Float32Array, asked: number): BigUint64Array =>
-    index.search(question, Math.min(asked, index.size()), 1).keys.slice(0, NEAREST);
-  const wanted = questions.map((question) => new Set(find(question, EXACT)));
-  const total = wanted.reduce((sum, { size }) => sum + size, 0);
-  const least = index.size() < small ? smallLeast : 0;
-  const enough = candidates.find((asked) => {
-    if (asked < least) return false;
-    let found = 0;
-    for (const [at, question] of questions.entries()) {
-      for (const key of find(question, asked)) if (wanted[at]?.has(key)) found += 1;
-    }
-    return found >= total * recall;
-  });
-  return enough ?? candidates[candidates.length - 1];
+interface Questions {
+  readonly vectors: readonly Float32Array[];
+  /** Short questions; none where the file's embedder is not at hand. */
+  readonly short: readonly Float32Array[];
+}
+
+/** Least number of candidates with which the questions find enough; so many that comparing takes less say it does. */
+export async function expansionFor(
+  measured: Measured,
+  { vectors, short }: Questions,
+): Promise<number> {
+  const { candidates, recall, shortRecall, small, smallLeast } = expansionLimits;
+  const size = measured.index.size();
+  const isShort = short.length > 0;
+  const mixes = vectors.map((vector, at) => mixed(vector, vectors.at(at - 1) ?? vector));
+  const isEnough = await enoughFor(
+    measured,
+    isShort ? short : mixes,
+    isShort ? shortRecall : recall,
+  );
+  const least = size < small ? smallLeast : 0;
+  const tried = candidates.filter((asked) => asked >= least);
+  const compared = tried.findIndex((asked) => asked * nearLimits.comparedPerAsked > size);
+  return firstEnough(compared < 0 ? tried : tried.slice(0, compared + 1), isEnough);
 }
 
 /**
@@ -84,39 +117,62 @@ export function expansionFor(
  * all others.
  * @param expansion what all others look at.
  */
-export function farFor(
-  index: Pick<Index, "search" | "size">,
-  { vectors }: Sample,
+export async function farFor(
+  measured: Measured,
+  { vectors, short }: Questions,
   expansion: number,
-): VectorHeader["far"] {
-  const { farCandidates, farMargin, questionsLeast, recall } = expansionLimits;
+): Promise<VectorHeader["far"]> {
+  const { farCandidates, farMargin, recall } = expansionLimits;
   const [first] = vectors;
-  if (first === undefined || vectors.length < questionsLeast) return undefined;
-  const find = (question: Float32Array, asked: number) =>
-    index.search(question, Math.min(asked, index.size()), 1);
+  const most = farCandidates[farCandidates.length - 1] ?? 0;
+  if (first === undefined || expansion >= most) return undefined;
   // What is in the file finds itself first: the next is what a question like it would find.
-  const next = vectors.map((vector) => 1 - (find(vector, expansion).distances[1] ?? 1));
-  const questions = farQuestions(vectors, first.length);
-  const wanted = questions.map((question) => find(question, FAR_EXACT).keys.slice(0, NEAREST));
-  const isEnough = (asked: number): boolean => {
-    let [total, found] = [0, 0];
-    for (const [at, question] of questions.entries()) {
-      const keys = new Set(find(question, asked).keys.slice(0, NEAREST));
-      for (const key of wanted[at] ?? []) if (keys.has(key)) found += 1;
-      total += wanted[at]?.length ?? 0;
-    }
-    return found >= total * recall;
-  };
-  let [low, high] = [0, farCandidates.length - 1];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (isEnough(farCandidates[middle] ?? 0)) high = middle;
-    else low = middle + 1;
-  }
-  const enough = farCandidates[low] ?? 0;
+  const next = (short.length > 0 ? short : vectors).map(
+    (vector) => 1 - (find(measured, vector, expansion).distances[1] ?? 1),
+  );
+  const isEnough = await enoughFor(measured, farQuestions(vectors, first.length), recall);
+  const enough = firstEnough(farCandidates, isEnough);
   return enough > expansion
     ? { below: Math.min(...next) - farMargin, expansion: enough }
     : undefined;
+}
+
+function find({ index }: Measured, question: Float32Array, asked: number): Matches {
+  return index.search(question, Math.min(asked, index.size()), 1);
+}
+
+/** Tells whether with so many candidates enough is found of what comparing with all finds. */
+async function enoughFor(
+  measured: Measured,
+  questions: readonly Float32Array[],
+  recall: number,
+): Promise<(asked: number) => boolean> {
+  const wanted: ReadonlySet<number>[] = [];
+  for (const question of questions) {
+    const hits = await measured.stored.compare(question, ALL, NEAREST);
+    wanted.push(new Set(hits.map(({ slot }) => slot)));
+  }
+  const total = wanted.reduce((sum, { size }) => sum + size, 0);
+  return (asked) => {
+    let found = 0;
+    for (const [at, question] of questions.entries()) {
+      for (const key of find(measured, question, asked).keys.slice(0, NEAREST)) {
+        if (wanted[at]?.has(Number(key))) found += 1;
+      }
+    }
+    return found >= total * recall;
+  };
+}
+
+/** The first that is enough, of growing ones; the last is not tried. */
+function firstEnough(tried: readonly number[], isEnough: (asked: number) => boolean): number {
+  let [low, high] = [0, tried.length - 1];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (isEnough(tried[middle] ?? 0)) high = middle;
+    else low = middle + 1;
+  }
+  return tried[low] ?? 0;
 }
 
 function farQuestions(vectors: readonly Float32Array[], dimension: number): Float32Array[] {

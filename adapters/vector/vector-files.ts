@@ -167,12 +167,10 @@ class Build implements VectorBuild {
   readonly #index: Index;
   readonly #waiting = new Map<number, Float32Array>();
   readonly #sample = new Sample();
-  readonly #expansion: number;
-  readonly #far: VectorHeader["far"];
+  readonly #previous: VectorHeader | null;
 
   constructor(folder: string, embedder: EmbedderOf, index: Index, previous: VectorHeader | null) {
-    this.#expansion = previous?.expansion ?? expansionLimits.smallLeast;
-    this.#far = previous?.far;
+    this.#previous = previous;
     this.#folder = folder;
     this.#embedder = embedder;
     this.#index = index;
@@ -182,7 +180,7 @@ class Build implements VectorBuild {
     return this.#index.size() + this.#waiting.size;
   }
 
-  add(slot: number, vector: Float32Array): void {
+  add(slot: number, vector: Float32Array, question?: () => Float32Array): void {
     const { dimension } = this.#embedder;
     checkVector(vector, dimension);
     if (!Number.isSafeInteger(slot) || slot < 0) {
@@ -191,7 +189,7 @@ class Build implements VectorBuild {
     // The library throws at a key it has, after it has taken a part of the batch.
     if (this.#waiting.has(slot) || this.#index.contains(BigInt(slot))) return;
     this.#waiting.set(slot, vector);
-    this.#sample.add(vector);
+    this.#sample.add(vector, question);
     if (this.#waiting.size >= ADD_BATCH) this.#flush();
   }
 
@@ -203,23 +201,41 @@ class Build implements VectorBuild {
 
   async save(name: string): Promise<VectorHeader> {
     this.#flush();
-    const measured = expansionFor(this.#index, this.#sample);
-    const expansion = measured ?? this.#expansion;
-    // Too few are new to tell: most of the file is as it was.
-    const far = measured === undefined ? this.#far : farFor(this.#index, this.#sample, expansion);
     const temporary = `${name}.tmp`;
     // Never over a file that another thread may have mapped.
     this.#index.save(join(this.#folder, temporary));
     const seal = await sealFile(this.#folder, temporary, name);
     const { id: embedder, dimension } = this.#embedder;
-    return {
-      ...seal,
-      embedder,
-      dimension,
-      count: this.#index.size(),
-      expansion,
+    const header = { ...seal, embedder, dimension, count: this.#index.size() };
+    return { ...header, ...(await this.#measure(header)) };
+  }
+
+  /** How it is searched. Where little changed, or too little is new to tell, it is searched as it was. */
+  async #measure(
+    header: Omit<VectorHeader, "expansion">,
+  ): Promise<Pick<VectorHeader, "expansion" | "far" | "measured">> {
+    const { expansion: before = expansionLimits.smallLeast, far, measured } = this.#previous ?? {};
+    const { count } = header;
+    const asItWas = {
+      expansion: before,
       ...(far && { far }),
+      ...(measured !== undefined && { measured }),
     };
+    if (measured !== undefined) {
+      if (Math.abs(count - measured) < count * expansionLimits.change) return asItWas;
+    }
+    const questions = this.#sample.of(count);
+    const path = join(this.#folder, header.name);
+    const stored = questions && StoredVectors.open(path, header);
+    if (questions === undefined || stored === undefined) return asItWas;
+    try {
+      const both = { index: this.#index, stored };
+      const expansion = await expansionFor(both, questions);
+      const farther = await farFor(both, questions, expansion);
+      return { expansion, measured: count, ...(farther && { far: farther }) };
+    } finally {
+      stored.close();
+    }
   }
 
   #flush(): void {

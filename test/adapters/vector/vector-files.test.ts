@@ -55,15 +55,20 @@ test("finds at least 98 of 100 of the nearest that exact comparison finds", asyn
   expect(found / (queries.length * 10)).toBeGreaterThanOrEqual(0.98);
 }, 60_000);
 
-test("vectors that lie evenly are searched more thoroughly than clustered ones, and found as well", async () => {
+/** Unit vectors in any direction. */
+function evenVectors(count: number, dimension: number): Float32Array[] {
   const random = seeded(3);
   const normal = (): number =>
     Math.sqrt(-2 * Math.log(random() + 1e-12)) * Math.cos(2 * Math.PI * random());
-  const of = { id: "test-1", dimension: 128 };
-  const even = Array.from({ length: 3_100 }, () =>
-    unit(Float32Array.from({ length: of.dimension }, normal)),
+  return Array.from({ length: count }, () =>
+    unit(Float32Array.from({ length: dimension }, normal)),
   );
-  const [queries, stored] = [even.slice(0, 100), even.slice(100)];
+}
+
+test("vectors that lie evenly are searched as thoroughly as comparing with all says, and found as well", async () => {
+  const of = { id: "test-1", dimension: 96 };
+  const even = evenVectors(12_060, of.dimension);
+  const [queries, stored] = [even.slice(0, 60), even.slice(60)];
 
   const header = await made(stored, { of });
   const clustered = await made(clusteredVectors(1_000, 64), { name: "b.vectors" });
@@ -75,8 +80,23 @@ test("vectors that lie evenly are searched more thoroughly than clustered ones, 
     const slots = new Set(view.search(query, 10).map(({ slot }) => slot));
     found += nearest(stored, query, 10).filter((slot) => slots.has(slot)).length;
   }
+  view.close();
   expect(found / (queries.length * 10)).toBeGreaterThanOrEqual(0.98);
 }, 60_000);
+
+test("it is measured again when a quarter is new, and not before", async () => {
+  const all = clusteredVectors(4_000, 64);
+  const first = await made(all.slice(0, 3_000));
+  const little = await made(all.slice(3_000, 3_500), {
+    name: "b.vectors",
+    previous: first,
+    from: 3_000,
+  });
+  const more = await made(all.slice(3_500), { name: "c.vectors", previous: little, from: 3_500 });
+
+  expect([first, little, more].map(({ measured }) => measured)).toEqual([3_000, 3_000, 4_000]);
+  expect(little.expansion).toBe(first.expansion);
+});
 
 test("questions unlike everything find as many, and only they are searched more thoroughly", async () => {
   const all = clusteredVectors(33_040, 64);
