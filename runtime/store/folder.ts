@@ -4,8 +4,12 @@
 import { randomUUID } from "node:crypto";
 import {
   chmodSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
   linkSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -29,6 +33,8 @@ export interface Header {
   readonly environment: Environment;
   /** How often the environment was opened for writing. */
   readonly boots: number;
+  /** Environments whose files lie beside it, from the moment they did; absent for none. */
+  readonly beside?: readonly Environment[];
 }
 
 /** A data folder this process owns. */
@@ -122,7 +128,32 @@ export function nextHeader(stored: Uint8Array | undefined, environment: Environm
   if (header.shards !== SHARDS) {
     throw foreign(`it has ${header.shards} shards; this version has ${SHARDS}`);
   }
-  return { format: FOLDER_FORMAT, shards: SHARDS, environment, boots: (header.boots ?? 0) + 1 };
+  const { boots = 0, beside } = header;
+  const next = { format: FOLDER_FORMAT, shards: SHARDS, environment, boots: boots + 1 };
+  return beside === undefined ? next : { ...next, beside };
+}
+
+/**
+ * Before other environments are opened, which makes the files of those that are missing.
+ * @throws RuntimeError DATA_DAMAGED when one was there before: a folder that was copied in part.
+ */
+export function checkBeside(path: string, { environment, beside = [] }: Header): void {
+  const gone = beside.find((other) => !existsSync(join(path, `${other}.mdb`)));
+  if (gone === undefined) return;
+  const text = `The data folder ${path} is damaged: its ${gone}.mdb, which lay beside ${environment}.mdb, is missing. Put it back, or a whole copy from before in the folder's place.`;
+  throw new RuntimeError("DATA_DAMAGED", text);
+}
+
+/** The header that says that these files lie beside it. First their names are made to last. */
+export function withBeside(path: string, header: Header, beside: readonly Environment[]): Header {
+  if (beside.every((other) => header.beside?.includes(other))) return header;
+  const folder = openSync(path, "r");
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
+  }
+  return { ...header, beside: [...new Set([...(header.beside ?? []), ...beside])] };
 }
 
 function readHeader(stored: Uint8Array, environment: Environment): Partial<Header> | null {

@@ -6,7 +6,7 @@ import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { type RuntimeError, toErrorData } from "../errors.ts";
 import { decode, encode } from "../store/codec.ts";
 import type { Answer } from "../store/connection.ts";
-import { nextHeader } from "../store/folder.ts";
+import { checkBeside, nextHeader, withBeside } from "../store/folder.ts";
 import { type Judged, judge, type Write } from "../store/judge.ts";
 import { keys, prefixRange } from "../store/keys.ts";
 import { environmentFile, PAGE_BYTES, type PackedBatches, READERS_MAX } from "../store/lmdb.ts";
@@ -64,10 +64,7 @@ const room = new Room(
  * Opened so that others can read them. All handles of a process share what the first one opened, so
  * the first must be one that can write.
  */
-const held = options.holds.map((environment) => ({
-  environment,
-  database: openEnvironment(environment),
-}));
+const held: RootDatabase<Uint8Array, string>[] = [];
 const visibility = new Visibility(database);
 const meter = new StorageMeter(options.meter);
 const epochs = new Map<number, number>();
@@ -345,18 +342,23 @@ async function close(): Promise<void> {
       closing = resolve;
     });
   }
-  await Promise.all([database.close(), ...held.map((one) => one.database.close())]);
+  await Promise.all([database.close(), ...held.map((one) => one.close())]);
   tell({ type: "closed" });
   main?.close();
 }
 
 async function start(): Promise<void> {
-  for (const one of held) {
-    nextHeader(one.database.getBinary(keys.header), one.environment);
-    one.database.resetReadTxn();
-  }
+  const { path, environment, holds } = options;
   const stored = database.getBinary(keys.header);
-  const header = nextHeader(stored, options.environment);
+  const found = nextHeader(stored, environment);
+  checkBeside(path, found);
+  for (const other of holds) {
+    const one = openEnvironment(other);
+    held.push(one);
+    nextHeader(one.getBinary(keys.header), other);
+    one.resetReadTxn();
+  }
+  const header = withBeside(path, found, holds);
   const failure = await commit(new Map([[keys.header, encode(header)]]));
   // A full store still opens: what is in it can be read, and removing makes room.
   if (failure === undefined) await inTime(database.flushed, "flush");

@@ -4,9 +4,11 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { randomFillSync } from "node:crypto";
 import {
   chmodSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  renameSync,
   rmSync,
   truncateSync,
   writeFileSync,
@@ -149,4 +151,46 @@ test("a folder of another user is refused in words", () => {
   }
 
   expect(refusalOf(join(path, "data")).code).toBe("DATA_UNUSABLE");
+});
+
+/** Starts and ends the storage of a folder as a system does. */
+async function startAndEnd(path: string, later: readonly "bulk"[] = ["bulk"]): Promise<void> {
+  const folder = openFolder(path);
+  try {
+    const start = { path, environments: ["hot"], later, onDeath: () => {} } as const;
+    await (await startStorage(start)).close();
+  } finally {
+    folder.release();
+  }
+}
+
+test("a folder whose bulk.mdb is gone is refused, and as it was when the file is back", async () => {
+  const path = mkdtempSync(join(root, "folder-"));
+  await startAndEnd(path);
+  await startAndEnd(path);
+  const bulk = join(path, "bulk.mdb");
+  renameSync(bulk, join(root, "away.mdb"));
+  const hot = readFileSync(join(path, "hot.mdb"));
+
+  for (const _start of [1, 2]) {
+    const refused = startAndEnd(path);
+    await expect(refused).rejects.toMatchObject({
+      code: "DATA_DAMAGED",
+      message: expect.stringMatching(/its bulk\.mdb.* is missing\. Put it back/),
+    });
+  }
+  expect(existsSync(bulk)).toBe(false);
+  expect(readFileSync(join(path, "hot.mdb")).equals(hot)).toBe(true);
+  renameSync(join(root, "away.mdb"), bulk);
+  await startAndEnd(path);
+});
+
+test("a folder that never had a bulk.mdb, or was killed before it had, starts", async () => {
+  const never = mkdtempSync(join(root, "folder-"));
+  await startAndEnd(never, []);
+  for (const path of [never, folderWith(sound), folderWith(Buffer.alloc(0))]) {
+    await startAndEnd(path);
+    expect(existsSync(join(path, "bulk.mdb"))).toBe(true);
+    await startAndEnd(path);
+  }
 });
