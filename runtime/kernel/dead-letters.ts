@@ -219,10 +219,14 @@ function stackOf(cause: unknown): readonly string[] | null {
     .map((line) => line.trim().replace(/(?:[a-z]+:\/\/)?[^\s()]*\//g, ""));
 }
 
-/** What whoever waits for a message is told when it is given up. */
+/**
+ * What whoever waits for a message is told when it is given up. A programmer's error may say anything,
+ * of others' data too: its text is in the letter alone.
+ */
 export function toldOf(item: MailItem, cause: unknown): ErrorData {
   const error = toErrorData(cause);
   if (error.code === "DEADLINE") return error;
-  const text = `The message failed ${item.failures} times and was set aside: ${error.message}`;
-  return { code: "DEAD_LETTER", message: text };
+  const text = `The message failed ${item.failures} times and was set aside`;
+  const why = error.code === "INTERNAL" ? "." : `: ${error.message}`;
+  return { code: "DEAD_LETTER", message: `${text}${why}` };
 }

@@ -141,6 +141,17 @@ test("a letter that comes back goes on counting, and cannot be replayed for ever
   ]);
 });
 
+test("who waits is told that a message is given up, and nothing of what a programmer's error says", async () => {
+  const system = await begin();
+
+  const told = system.ask(noteAt("a"), { word: "bad" }).catch((error: RuntimeError) => error);
+
+  expect(await done(system, told)).toMatchObject({
+    code: "DEAD_LETTER",
+    message: "The message failed 5 times and was set aside.",
+  });
+});
+
 test("a discarded letter is gone and its message is not applied", async () => {
   const system = await begin();
   await done(system, system.send(noteAt("a"), { word: "bad" }));
