@@ -3,6 +3,7 @@
 
 import { type Address, addressParts, kindOfAddress, shardOfAddress } from "../address.ts";
 import { isStorageTrouble, RuntimeError, toErrorData } from "../errors.ts";
+import { rootRunOf } from "../frame.ts";
 import type { InboxRow } from "../message.ts";
 import { decode } from "../store/codec.ts";
 import { keys } from "../store/keys.ts";
@@ -344,10 +345,13 @@ export class ActorHost {
   }
 }
 
-/** The end of a run overtakes what others have sent, but not what the run itself has. */
-function laneOf({ mailbox }: Cell, item: MailItem): MailItem["lane"] {
-  if (item.endedRun === undefined || mailbox.userSize === 0) return item.lane;
-  return mailbox.some(({ from }) => from === item.from) ? "user" : item.lane;
+/** The end of a run overtakes what others have sent, but not what the run and its child runs have. */
+function laneOf({ mailbox, taken }: Cell, item: MailItem): MailItem["lane"] {
+  const { endedRun, lane } = item;
+  if (endedRun === undefined || (taken === null && mailbox.userSize === 0)) return lane;
+  const isOfRun = ({ from }: Pick<MailItem, "from">): boolean =>
+    from !== null && rootRunOf(from.slice(from.lastIndexOf("/") + 1)) === endedRun;
+  return (taken !== null && isOfRun(taken)) || mailbox.some(isOfRun) ? "user" : lane;
 }
 
 function endedRunOf(row: InboxRow): string | undefined {

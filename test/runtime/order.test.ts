@@ -12,7 +12,8 @@ const DESKS = 6;
 const TOLD = 3;
 
 type DeskMessage =
-  | { readonly type: "start" | "said" | "busy" }
+  | { readonly type: "start"; readonly by: string }
+  | { readonly type: "said" | "busy" }
   | { readonly type: "told"; readonly number: number }
   | RunEnded;
 
@@ -25,7 +26,7 @@ const desk = defineActor<readonly Data[], DeskMessage>({
   receive(state, message, turn) {
     switch (message.type) {
       case "start":
-        turn.startRun({ kind: "teller", input: turn.self });
+        turn.startRun({ kind: message.by, input: turn.self });
         return state;
       case "said":
         turn.reply(state);
@@ -51,18 +52,31 @@ const teller = defineRun<Address, null, unknown>({
   },
 });
 
-test.each(["at once", "soon", "later"] as const)(
-  "the end of a run does not overtake what the run has sent before (reads: %s)",
-  async (reads) => {
+/** Has a child run send for it. */
+const parent = defineRun<Address, null, unknown>({
+  kind: "parent",
+  async run(to, context) {
+    await context.child("teller", { kind: "teller", input: to });
+    return null;
+  },
+});
+
+const cases = (["at once", "soon", "later"] as const).flatMap((reads) =>
+  (["teller", "parent"] as const).map((by) => ({ reads, by })),
+);
+
+test.each(cases)(
+  "the end of a run does not overtake what the run or its child has sent before: $by, reads $reads",
+  async ({ reads, by }) => {
     for (let seed = 1; seed <= SEEDS; seed += 1) {
-      const definitions = [desk, teller];
+      const definitions = [desk, teller, parent];
       const system = new TestSystem({ seed, definitions, workers: 2, delayMs: 2, reads });
       await system.start();
       const desks = Array.from({ length: DESKS }, (_, n) =>
         address({ kind: "desk", tenant: TENANT, root: `d${n}` }),
       );
       for (const to of desks) {
-        system.tell(to, { type: "start" });
+        system.tell(to, { type: "start", by });
         for (let n = 0; n < 5; n += 1) system.tell(to, { type: "busy" });
       }
       await system.schedule.advance(1_000);
