@@ -5,7 +5,8 @@
 import type { RunContext } from "../runtime/actor.ts";
 import { RuntimeError } from "../runtime/errors.ts";
 import { loadExpressions } from "./expression.ts";
-import { compileGraph, type Graph } from "./graph.ts";
+import type { Graph } from "./graph.ts";
+import { compileGraph } from "./graph-compile.ts";
 import { limits } from "./limits.ts";
 import type { Ports } from "./ports.ts";
 import type { Agent } from "./records/agent.ts";

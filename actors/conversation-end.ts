@@ -4,6 +4,7 @@
 
 import type { Outcome, RunEnded, Turn } from "../runtime/actor.ts";
 import { addressParts } from "../runtime/address.ts";
+import { toldOfRun } from "../runtime/errors.ts";
 import type { ConversationState, Entry } from "./conversation-state.ts";
 import { limits } from "./limits.ts";
 import {
@@ -133,7 +134,8 @@ function recordOf(
     created_at: new Date(known.nowMs).toISOString(),
   } as const;
   if (outcome.status === "completed") {
-    const { text, routing, sources, nothingRelevant, usage } = outcome.result as TurnResult;
+    const { text, routing, sources, nothingRelevant, degraded, usage } =
+      outcome.result as TurnResult;
     return {
       content: text,
       routing_info: routing,
@@ -141,9 +143,10 @@ function recordOf(
       ...base,
       ...(sources.length === 0 ? {} : { sources }),
       ...(nothingRelevant && { nothing_relevant: true }),
+      ...(degraded && { degraded }),
     };
   }
-  const { code, message } = outcome.error;
+  const { code, message } = toldOfRun(outcome.error, entry.run);
   const cut = entry.interrupted ? "interrupted" : "cancelled";
   return {
     ...base,

@@ -1,5 +1,5 @@
 // Whether a graph can run to an end: reachability, a way out of every cycle, and parallel branches
-// that meet in one join and do not overwrite each other. Pure; called by graph.ts only.
+// that meet in one join and do not overwrite each other. Pure; called by graph-compile.ts only.
 
 import { RuntimeError } from "../runtime/errors.ts";
 import type { Graph, GraphEdge, GraphNode } from "./graph.ts";

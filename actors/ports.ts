@@ -3,9 +3,9 @@
 
 import type { Log } from "../runtime/log.ts";
 import type { Ingest, Reembed } from "./ingestion/port.ts";
-import type { PassageScores, SearchRequest, SearchResult } from "./knowledge/search.ts";
+import type { Passage, SearchRequest, SearchResult } from "./knowledge/search.ts";
 import type { Memories } from "./memory/memories.ts";
-import type { Removals } from "./removal.ts";
+import type { EmbedderPin } from "./records/embedder-pin.ts";
 
 /** Token counts as the provider reported them; `estimated` when it reported none. */
 export interface Usage {
@@ -37,27 +37,6 @@ export interface ToolSpec {
   readonly description: string;
   /** JSON Schema of the arguments. */
   readonly parameters: Readonly<Record<string, unknown>>;
-}
-
-/** A passage found in a collection. `span` is [start, end) in UTF-8 bytes of the document's text. */
-export interface Passage {
-  readonly documentId: string;
-  readonly documentTitle: string;
-  readonly chunkId: string;
-  readonly collection: string;
-  readonly text: string;
-  readonly headings: readonly string[];
-  readonly span: readonly [number, number];
-  /** What stands elsewhere in the document and is needed to read it, e.g. its table's header. */
-  readonly context?: string;
-  /** Of a paged document: the page it begins on, from 1. */
-  readonly page?: number;
-  /** What the order follows, 0..1: the re-ranker's score, else the share of the best possible fusion. */
-  readonly score: number;
-  /** How sure it is to be about the question, 0..1, comparable between questions: what thresholds are about. */
-  readonly relevance: number;
-  readonly scores: PassageScores;
-  readonly metadata: Readonly<Record<string, unknown>>;
 }
 
 /** What the built-in answerer works from; providers with a model never see it. */
@@ -182,17 +161,6 @@ export interface Tokenizer {
   readonly id: string;
   /** Tokens of a text, without what a model adds around it. */
   count(text: string): number;
-}
-
-/** What a collection is pinned to. Vectors of another id or dimension cannot be compared with its own. */
-export interface EmbedderPin {
-  readonly id: string;
-  readonly dimension: number;
-  /**
-   * Tells the weights apart from others that go by the same id. Absent where the id alone says what
-   * the vectors are, and until an embedder is first used.
-   */
-  readonly weights?: string;
 }
 
 /** Texts to unit vectors of `dimension` floats. */
@@ -321,6 +289,16 @@ export interface Compute {
       readonly memoryMib?: number;
     },
   ): Promise<unknown>;
+}
+
+/** What removing needs from outside. Every call may come again. */
+export interface Removals {
+  /** Ids of the jobs of a collection that have not ended. */
+  jobsOf(tenant: string, collection: string): Promise<readonly string[]>;
+  /** Removes rows and files of a collection. */
+  collection(tenant: string, collection: string): Promise<void>;
+  /** Removes what an agent remembered of everybody. */
+  agent(tenant: string, agent: string): Promise<void>;
 }
 
 /** The ports of a worker. */

@@ -14,16 +14,6 @@ export type Removed =
   | { readonly type: "collection"; readonly id: string }
   | { readonly type: "agent"; readonly id: string };
 
-/** What removing needs from outside. Every call may come again. */
-export interface Removals {
-  /** Ids of the jobs of a collection that have not ended. */
-  jobsOf(tenant: string, collection: string): Promise<readonly string[]>;
-  /** Removes rows and files of a collection. */
-  collection(tenant: string, collection: string): Promise<void>;
-  /** Removes what an agent remembered of everybody. */
-  agent(tenant: string, agent: string): Promise<void>;
-}
-
 /** Looks for the row before it is said to stay, and between them, ms. */
 const LOOKS_MAX = 30;
 const LOOK_MS = 2_000;

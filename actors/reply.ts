@@ -78,6 +78,7 @@ export function replyOf(
     data_collection: result.data,
     sources: result.sources,
     ...(result.nothingRelevant && { nothing_relevant: true }),
+    ...(result.degraded && { degraded: result.degraded }),
     ...(result.memories === undefined ? {} : { memories: result.memories }),
     usage: result.usage,
     model: result.model,

@@ -11,7 +11,8 @@ import { limits } from "./limits.ts";
 import type { Ports, Usage } from "./ports.ts";
 import type { ChatEvent, RoutingInfo } from "./records/conversation.ts";
 import { type Decision, toRoutingInfo } from "./routing/decision.ts";
-import { decideByModel, doubtPrompt, route } from "./routing/router.ts";
+import { promptOfDoubt, settleByModel } from "./routing/doubt.ts";
+import { route } from "./routing/router.ts";
 import type { Meter } from "./spend.ts";
 import { noUsage } from "./turn-input.ts";
 
@@ -52,7 +53,7 @@ export async function chooseAction(
   const model = work.compiled.agent.model_name ?? "";
   const { text, usage } = await askModel(context, work, { model, round, decision: doubt });
   if (text === undefined) return { routing: shown, usage };
-  return { routing: toRoutingInfo(decideByModel(work.compiled.router, text, doubt)), usage };
+  return { routing: toRoutingInfo(settleByModel(work.compiled.router, text, doubt)), usage };
 }
 
 /** A choice as it was shown, for the model's stored answer to settle once more. */
@@ -91,7 +92,7 @@ async function decide(
     return { decision: bestGuess(decision, why), usage: settled.usage };
   }
   const usage = settled.usage;
-  return { decision: decideByModel(compiled.router, settled.text, decision), usage };
+  return { decision: settleByModel(compiled.router, settled.text, decision), usage };
 }
 
 interface Settled {
@@ -112,7 +113,7 @@ async function askModel(
   const { compiled, asked, meter } = work;
   const { model, round, decision } = wanted;
   const key = modelStep(round);
-  const { messages, schema, maxTokens } = doubtPrompt(
+  const { messages, schema, maxTokens } = promptOfDoubt(
     compiled.router,
     asked.text,
     decision,

@@ -260,6 +260,7 @@ async function adopted(
     text: record.content,
     sources: record.sources ?? [],
     nothingRelevant: record.nothing_relevant ?? false,
+    ...(record.degraded && { degraded: record.degraded }),
     usage: noUsage,
     model: from.model,
     builtin: from.builtin,

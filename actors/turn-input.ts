@@ -2,6 +2,7 @@
 // holding them: history is read from the conversation's records, so that no text is stored twice.
 
 import { type Address, address, addressParts } from "../runtime/address.ts";
+import type { Degraded } from "./knowledge/search.ts";
 import type { FinishReason, PromptMessage, Usage } from "./ports.ts";
 import type { DataCollection, RoutingInfo, Source } from "./records/conversation.ts";
 import type { RecalledMemory } from "./records/memory.ts";
@@ -48,6 +49,8 @@ export interface Answer {
   readonly sources: readonly Source[];
   /** It should have rested on collections, and they hold nothing on the question. */
   readonly nothingRelevant?: boolean;
+  /** Of the collections the words of the question alone were looked for. */
+  readonly degraded?: Degraded;
   /** Absent for an agent without memory. */
   readonly memories?: readonly RecalledMemory[];
   readonly usage: Usage;

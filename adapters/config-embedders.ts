@@ -3,12 +3,11 @@
 
 import { createHash } from "node:crypto";
 import { basename, isAbsolute, resolve } from "node:path";
+import type { embedderFields } from "./config-embedding.ts";
 import type { ValuesOf } from "./config-field.ts";
-import type { configFields } from "./config-schema.ts";
 import { BUILTIN, type Dtype, type Pooling } from "./embed/kinds.ts";
 
-type Values = ValuesOf<typeof configFields>;
-type Entry = Values["embedders"][number];
+type Entry = ValuesOf<typeof embedderFields>;
 
 interface Common {
   readonly name: string;
@@ -52,7 +51,7 @@ const TOKENS_MAX = 512;
 
 /** The embedders of the configuration; what is wrong with them is added to `problems`. */
 export function embeddersOf(
-  values: Pick<Values, "embedders" | "defaultEmbedder">,
+  values: { readonly embedders: readonly Entry[]; readonly defaultEmbedder: string },
   at: { readonly folder: string; readonly models: string },
   providers: readonly { readonly name: string; readonly kind: string }[],
   problems: string[],

@@ -64,7 +64,7 @@ export const embedderFields = {
   },
 } as const satisfies Fields;
 
-/** What local embedders share. */
+/** What embedders share. */
 export const embeddingFields = {
   threads: integer(
     "Compute threads that run local models; each holds its own copy, 150 to 250 MB or more.",
@@ -73,6 +73,11 @@ export const embeddingFields = {
   ),
   batchTexts: integer("Texts a local model takes at once.", "texts", [8, 1, 64]),
   waitMs: integer("How long it waits for more texts before it takes fewer.", "ms", [2, 0, 100]),
+  queryMs: integer(
+    "How long a search or a chat waits for the vector of its question before it goes by words alone.",
+    "ms",
+    [2_500, 50, 60_000],
+  ),
   queueMax: integer(
     "Texts waiting, half of them of one tenant; one more is 429.",
     "texts",

@@ -113,10 +113,14 @@ const kernelLimits = {
     [64, 1, 10_000],
   ),
   sliceMs: integer("Longest slice of turns.", "ms", [4, 1, 1_000]),
-  batchRows: integer("Rows of one commit batch.", "rows", [1_000, 64, 1_000_000]),
-  batchBytes: integer("Bytes of one commit batch.", "bytes", [1_000_000, 64 * KIB, 256 * MIB]),
-  turnRows: integer("Rows one turn may write.", "rows", [1_000, 10, 100_000]),
-  turnBytes: integer("Bytes one turn may write.", "bytes", [1_000_000, 16 * KIB, 64 * MIB]),
+  // A turn, after what its batch has already, must find room in one packet (100,000 rows, 48 MiB).
+  batchRows: integer("Rows of one commit batch.", "rows", [1_000, 64, 10_000]),
+  batchBytes: integer("Bytes of one commit batch.", "bytes", [1_000_000, 64 * KIB, 4 * MIB]),
+  turnRows: integer("Rows one turn may write.", "rows", [1_000, 10, 40_000]),
+  turnBytes: integer("Bytes one turn may write.", "bytes", [1_000_000, 16 * KIB, 32 * MIB]),
+  turnSends: integer("Messages and runs a turn may send.", "sends", [10_000, 10, 10_000]),
+  stateBytes: integer("Bytes of an actor's state.", "bytes", [16 * MIB, 64 * KIB, 32 * MIB]),
+  turnTotalBytes: integer("All that a turn stores.", "bytes", [32 * MIB, 64 * KIB, 32 * MIB]),
   failuresMax: integer("Failures of a message before it is a dead letter.", "times", [5, 1, 100]),
   deadLettersMax: integer(
     "Dead letters of one tenant; past it the oldest are dropped (to within a tenth for each worker).",
@@ -258,7 +262,7 @@ export const configFields = {
     "TROUPE_SAMPLE",
   ),
   stopMs: integer(
-    "Time for what runs when the server is told to stop.",
+    "Time for what runs when the server is told to stop, or on a worker that is taken away.",
     "ms",
     [25_000, 100, 29_000],
   ),
@@ -363,7 +367,7 @@ export const configFields = {
   },
   embedding: {
     type: "group",
-    text: "Local embedders, and what is remembered.",
+    text: "What embedders share: local models, what is remembered, how long a question waits.",
     fields: embeddingFields,
   },
   embedders: {

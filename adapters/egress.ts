@@ -4,10 +4,11 @@
 // secrets and never appear in an error. undici's dispatch is used without its streams: a call of a
 // model cost 20 us of CPU this way, 30 with node:http.
 
-import type { Dispatcher, Pool } from "undici";
+import type { Dispatcher } from "undici";
 import { RuntimeError } from "../runtime/errors.ts";
 import { checkedLookup, checkedUrl, refused } from "./egress-address.ts";
 import { closeIdle, HostPool } from "./egress-pool.ts";
+import { poolClass } from "./undici-pool.ts";
 
 /** Limits of one request. */
 export interface EgressLimits {
@@ -105,9 +106,6 @@ export function createEgress(policy: EgressPolicy): Egress {
   const lookup = checkedLookup(allowed, policy.resolve);
   const checked = new Map<string, Destination>();
   const hosts = new Map<string, HostPool>();
-  // Loaded with the first request: a server whose answers are built in does not pay for it.
-  let undici: Promise<typeof import("undici")> | undefined;
-  let PoolOf: typeof Pool | undefined;
 
   const destinationOf = (text: string): Destination => {
     const known = checked.get(text);
@@ -119,12 +117,13 @@ export function createEgress(policy: EgressPolicy): Egress {
     checked.set(text, destination);
     return destination;
   };
-  const hostPoolOf = (origin: string, connectionsMax: number, Made: typeof Pool): HostPool => {
+  const hostPoolOf = (origin: string, connectionsMax: number): HostPool => {
     const key = `${connectionsMax} ${origin}`;
     let host = hosts.get(key);
     if (!host) {
       if (hosts.size >= HOSTS_KEPT) closeIdle(hosts);
-      const pool = new Made(origin, {
+      const Pool = poolClass();
+      const pool = new Pool(origin, {
         connections: connectionsMax,
         pipelining: 1,
         // Time is limited here, and by one timer for each limit.
@@ -141,12 +140,8 @@ export function createEgress(policy: EgressPolicy): Egress {
   return {
     async request(request) {
       const destination = destinationOf(request.url);
-      if (PoolOf === undefined) {
-        undici ??= import("undici");
-        PoolOf = (await undici).Pool;
-      }
       const connectionsMax = request.connectionsMax ?? CONNECTIONS_MAX;
-      const host = hostPoolOf(destination.origin, connectionsMax, PoolOf);
+      const host = hostPoolOf(destination.origin, connectionsMax);
       if (host.isFull) {
         const open = host.requestsMax;
         const message = `${destination.host} has ${open} requests open or waiting; the limit is ${open}.`;

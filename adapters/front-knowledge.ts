@@ -6,6 +6,7 @@ import { collectionsTable, type StoredCollection } from "../actors/records/colle
 import { ingestionJobsTable, type Source } from "../actors/records/ingestion-job.ts";
 import type { RunningSystem } from "../runtime/pool.ts";
 import { BUILTIN } from "./embed/kinds.ts";
+import type { QuestionParts, Questions } from "./embed/questions.ts";
 import type { EmbeddersConfig } from "./embed/tasks.ts";
 import { searchesElsewhere } from "./knowledge/elsewhere.ts";
 import type { Place } from "./knowledge/rows.ts";
@@ -21,14 +22,19 @@ export interface Knowledge {
   };
   readonly retriever: Retriever;
   readonly embedders: Embedders;
+  readonly questions: Questions;
   readonly rerankers: Pick<Rerankers, "names">;
 }
 
 /** Knowledge over the system's `bulk` environment. */
-export function createKnowledge(system: KnowledgeSystem, config: EmbeddersConfig): Knowledge {
+export function createKnowledge(
+  system: KnowledgeSystem,
+  config: EmbeddersConfig,
+  heard: Heard,
+): Knowledge {
   let loading: Promise<Knowledge> | undefined;
   const loaded = (): Promise<Knowledge> => {
-    loading ??= load(system, config);
+    loading ??= load(system, config, heard);
     return loading;
   };
   return {
@@ -49,6 +55,10 @@ export function createKnowledge(system: KnowledgeSystem, config: EmbeddersConfig
     retriever: {
       search: async (...of) => (await loaded()).retriever.search(...of),
     },
+    questions: {
+      of: async (...of) => (await loaded()).questions.of(...of),
+      missed: (...of) => void loaded().then(({ questions }) => questions.missed(...of)),
+    },
     rerankers: { names: config.rerankers.map(({ name }) => name) },
     embedders: {
       names: [BUILTIN, ...config.embedders.map(({ name }) => name)],
@@ -59,11 +69,15 @@ export function createKnowledge(system: KnowledgeSystem, config: EmbeddersConfig
   };
 }
 
+/** Who is told what was answered without a vector. */
+type Heard = Pick<QuestionParts, "log" | "figures">;
+
 type KnowledgeSystem = Pick<RunningSystem, "bulk" | "compute" | "tables" | "tell">;
 
 async function load(
   { bulk, compute, tables, tell }: KnowledgeSystem,
   config: EmbeddersConfig,
+  heard: Heard,
 ): Promise<Knowledge> {
   const modules = await Promise.all([
     import("./embed/builtin.ts"),
@@ -75,6 +89,7 @@ async function load(
     import("./knowledge/sources.ts"),
     import("./embed/rerankers.ts"),
     import("./knowledge/pin.ts"),
+    import("./embed/questions.ts"),
   ]);
   const [{ createBuiltinEmbedder }, { createEmbedders }, { createKnowledgeStore }] = modules;
   const [, , , { createRetriever }, { createMerger }, actor] = modules;
@@ -82,6 +97,8 @@ async function load(
   const { pinEdition } = modules[8];
   const embedder = createBuiltinEmbedder();
   const embedders = createEmbedders(embedder, { config, compute });
+  const { queryMs: waitMs } = config.embedding;
+  const questions = modules[9].createQuestions({ find: embedders.pinned, waitMs, ...heard });
   const rerankers = modules[7].createRerankers({ config, compute });
   const merger = createMerger({ bulk, compute, data: config.data });
   const say = ({ tenant, collection }: Place, type: "grown" | "damaged"): void =>
@@ -113,7 +130,7 @@ async function load(
         const row = await tables.get(tenant, collectionsTable, collection);
         return row && ((row.value as StoredCollection).retrieval ?? {});
       },
-      ...{ embedder, embedders, rerankers },
+      ...{ embedder, embedders, questions, rerankers },
       adopt: (edition, pin) => pinEdition(bulk, edition, pin),
       elsewhere: searchesElsewhere({
         compute,
@@ -122,6 +139,7 @@ async function load(
       }),
     }),
     embedders,
+    questions,
     rerankers,
   };
 }

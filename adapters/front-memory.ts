@@ -3,16 +3,17 @@
 import type { MemoryStore } from "../actors/memory/store.ts";
 import type { Embedders } from "../actors/ports.ts";
 import type { RunningSystem } from "../runtime/pool.ts";
+import type { Questions } from "./embed/questions.ts";
 
 /** Memories over the system's `bulk` environment. */
 export function createFrontMemories(
   { bulk }: Pick<RunningSystem, "bulk">,
-  embedders: Embedders,
+  { embedders, questions }: { readonly embedders: Embedders; readonly questions: Questions },
 ): MemoryStore {
   let loading: Promise<MemoryStore> | undefined;
   const loaded = (): Promise<MemoryStore> => {
     loading ??= import("./memory/memories.ts").then(({ createMemories }) =>
-      createMemories({ bulk, embedders }),
+      createMemories({ bulk, embedders, questions }),
     );
     return loading;
   };

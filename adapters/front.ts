@@ -1,6 +1,7 @@
 // Puts the front door together on the main thread: services over the system, routes over the
 // services, the door over the routes, a server that carries it. Loaded while the workers start.
 
+import type { Log } from "../runtime/log.ts";
 import type { RunningSystem } from "../runtime/pool.ts";
 import type { Config } from "./config.ts";
 import { loadAssets } from "./console/assets.ts";
@@ -25,6 +26,7 @@ import { createServices, type Services } from "./http/services/services.ts";
 import { createSessions, type Sessions } from "./http/sessions.ts";
 import { createSocketServices } from "./http/socket-services.ts";
 import { createMetrics, METRICS_TYPE } from "./telemetry/metrics.ts";
+import type { MissedVectors } from "./telemetry/missed-vectors.ts";
 
 /** Tenant the admin key acts in when it names none. */
 export const defaultTenant = "tn_default";
@@ -35,8 +37,14 @@ export interface FrontOptions {
   readonly system: RunningSystem;
   readonly adminKey: string;
   log(line: RequestLine): void;
+  /** What an operator should know beside requests. */
+  readonly diary: Log;
+  /** What all threads answered without a vector. */
+  readonly missed: MissedVectors;
   /** Takes secrets out of a text. */
   redact(text: string): string;
+  /** Whether what a start prepares is there. Default: yes. */
+  isReady?(): boolean;
 }
 
 /** A front door that is open. */
@@ -55,20 +63,22 @@ export async function openFront(options: FrontOptions): Promise<Front> {
   const { config, system, adminKey } = options;
   const { http } = config;
   const [{ listen }, assets] = await Promise.all([chooseListen(http.headerBytesMax), loadAssets()]);
-  const knowledge = createKnowledge(system, config);
+  const { diary, missed } = options;
+  const knowledge = createKnowledge(system, config, { log: diary, figures: missed });
   const services = createServices({
     system,
     compute: system.compute,
     nowMs: Date.now,
     ...knowledge,
-    memories: createFrontMemories(system, knowledge.embedders),
+    memories: createFrontMemories(system, knowledge),
   });
   const sessions = createSessions(http.sessionMs);
   let server: Server | undefined;
   const metrics = createMetrics({
     inspect: () => system.inspect(),
     connections: () => server?.connections() ?? 0,
-    chats: () => services.gate.figures(),
+    gate: () => services.gate.figures(),
+    missed: () => missed.counts(),
   });
   const isLocal = ["127.0.0.1", "::1", "localhost"].includes(config.host);
   const builtin = config.providers.length === 0;
@@ -96,10 +106,12 @@ export async function openFront(options: FrontOptions): Promise<Front> {
   const door = createDoor({
     routes: [...routes, ...adminRoutes(services, keys, options.redact)],
     system,
+    gate: services.gate,
     authenticator,
     rates,
     origins: createOriginRules({ hosts: hostsOf(config), origins: http.allowedOrigins }),
     log: (line) => options.log(line),
+    isReady: () => options.isReady?.() ?? true,
     socket: async (request, principal) => {
       const { createSocketHandler } = await import("./http/socket.ts");
       return createSocketHandler(sockets, request, principal);

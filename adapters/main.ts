@@ -15,6 +15,7 @@ import type { Front } from "./front.ts";
 import type { RequestLine } from "./http/door.ts";
 import { searchTaskName } from "./knowledge/elsewhere.ts";
 import { createLog, type Log } from "./telemetry/log.ts";
+import { createMissedVectors, missedMemory } from "./telemetry/missed-vectors.ts";
 
 /** Runs the server. Resolves to the exit code: 0 when stopped, 1 when it could not start. */
 export async function serve(): Promise<number> {
@@ -65,6 +66,7 @@ const computeTasks = new URL("./compute-tasks.js", import.meta.url).href;
 async function start(config: Config, log: Log): Promise<Running> {
   // The front door's modules load here while the workers start on their own threads.
   const frontModule = import("./front.ts");
+  const missed = missedMemory();
   const system = await startSystem({
     folder: config.data,
     workerUrl: new URL("./worker.js", import.meta.url),
@@ -74,6 +76,7 @@ async function start(config: Config, log: Log): Promise<Running> {
       defaultModel: config.defaultModel,
       ...embeddersConfig(config),
       knowledge: config.knowledge,
+      missed,
     },
     config: {
       ...config.runtime,
@@ -106,20 +109,28 @@ async function start(config: Config, log: Log): Promise<Running> {
     const admin = await adminKey(config.data, config.adminKey);
     log.addSecret(admin.key);
     const { openFront } = await frontModule;
+    let isPrepared = false;
     const front = await openFront({
       config,
       system,
       adminKey: admin.key,
       log: (line) => logRequest(log, line),
+      diary: log,
+      missed: createMissedVectors(missed),
       redact: (text) => log.redact(text),
+      isReady: () => isPrepared,
     });
     await announce(config, front, admin.isNew ? admin.key : null);
     const running: Running = { system, front, isStopping: false };
-    prepare(config, running).catch((error: unknown) => {
-      // Cut by a stop, it goes on with the next start.
-      if (!running.isStopping)
-        log.write("error", "The sample could not be loaded.", { err: error });
-    });
+    prepare(config, running)
+      .catch((error: unknown) => {
+        // Cut by a stop, it goes on with the next start.
+        if (!running.isStopping)
+          log.write("error", "The sample could not be loaded.", { err: error });
+      })
+      .finally(() => {
+        isPrepared = true;
+      });
     return running;
   } catch (error) {
     await system.stop(0);

@@ -9,6 +9,7 @@ import type { Config } from "./config.ts";
 import { createEgress } from "./egress.ts";
 import { createBuiltinEmbedder } from "./embed/builtin.ts";
 import { createEmbedders } from "./embed/embedders.ts";
+import { createQuestions } from "./embed/questions.ts";
 import { createRerankers } from "./embed/rerankers.ts";
 import type { EmbeddersConfig } from "./embed/tasks.ts";
 import { searchesElsewhere } from "./knowledge/elsewhere.ts";
@@ -26,13 +27,21 @@ import type { LlmConfig } from "./llm/config.ts";
 import { createLlm } from "./llm/llm.ts";
 import { createMemories } from "./memory/memories.ts";
 import { createPoolParser } from "./parse/pool-parser.ts";
+import { createMissedVectors } from "./telemetry/missed-vectors.ts";
+import { poolClass } from "./undici-pool.ts";
 
 /** What a worker's ports are built from. It holds keys: never logged. */
 export type HostConfig = Pick<
   Config,
   "providers" | "defaultProvider" | "defaultModel" | "knowledge"
 > &
-  EmbeddersConfig;
+  EmbeddersConfig & {
+    /** Where it is counted what was answered without a vector; see `missed-vectors.ts`. */
+    readonly missed: SharedArrayBuffer;
+  };
+
+/** The server listens by then, in most cases: what its first chat needs is loaded before it comes. */
+const WARM_AFTER_MS = 3_000;
 
 /** The program of an engine. */
 export const workerHost: WorkerHost<HostConfig> = {
@@ -40,6 +49,12 @@ export const workerHost: WorkerHost<HostConfig> = {
   createPorts: ({ config, hot, bulk, compute, log }): Ports & MergePorts => {
     const embedder = createBuiltinEmbedder();
     const embedders = createEmbedders(embedder, { config, compute });
+    const questions = createQuestions({
+      find: embedders.pinned,
+      waitMs: config.embedding.queryMs,
+      log,
+      figures: createMissedVectors(config.missed),
+    });
     const merger = createMerger({ bulk, compute, data: config.data });
     // A port cannot tell an actor. Another merge at the same time does no harm, and when this one
     // fails, main's next search or change has the collection's actor begin another.
@@ -47,9 +62,10 @@ export const workerHost: WorkerHost<HostConfig> = {
       merger.merge(place, { isForced: true }).catch(() => undefined);
     };
     const writer = createKnowledgeWriter({ bulk, nowMs: Date.now });
-    const memories = createMemories({ bulk, embedders });
+    const memories = createMemories({ bulk, embedders, questions });
     const removal = { bulk, writer, removeFiles: (edition: Place) => merger.removeFiles(edition) };
     const web = createEgress({ allowedHosts: config.knowledge.fetchHosts });
+    if (config.providers.length > 0) setTimeout(poolClass, WARM_AFTER_MS).unref();
     return {
       llm: withDefaultModel(createLlm(llmConfig(config)), config.defaultModel),
       embedder,
@@ -57,7 +73,7 @@ export const workerHost: WorkerHost<HostConfig> = {
       retriever: createRetriever({
         reader: bulk,
         settingsOf: settingsFrom(hot),
-        ...{ embedder, embedders },
+        ...{ embedder, embedders, questions },
         adopt: (edition, pin) => pinEdition(bulk, edition, pin),
         elsewhere: searchesElsewhere({ compute, data: config.data, damaged }),
         rerankers: createRerankers({ config, compute }),

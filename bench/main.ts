@@ -76,22 +76,17 @@ const questions: readonly Question[] = [
 const ROUNDS = 5;
 const QUICK_ROUNDS = 2;
 
-const { values } = parseArgs({
-  options: {
-    only: { type: "string" },
-    json: { type: "string" },
-    quick: { type: "boolean", default: false },
-    data: { type: "string" },
-    rounds: { type: "string" },
-  },
-});
+const USAGE = `usage: npm run bench -- [--only NAME,...] [--rounds N] [--quick] [--data DIR] [--json FILE]
+questions: ${questions.map(({ name }) => name).join(", ")}
+`;
+
+const values = options();
 const only = values.only?.split(",");
 const unknown = only?.filter((name) => !questions.some((question) => question.name === name)) ?? [];
-if (unknown.length > 0) {
-  const names = questions.map(({ name }) => name).join(", ");
-  process.stderr.write(`There is no question ${unknown.join(", ")}. There are: ${names}.\n`);
-  process.exit(2);
-}
+if (unknown.length > 0) refuse(`There is no question ${unknown.join(", ")}.`);
+const rounds = Number(values.rounds ?? (values.quick ? QUICK_ROUNDS : ROUNDS));
+if (!Number.isInteger(rounds) || rounds < 1)
+  refuse(`--rounds ${values.rounds} is no number above 0.`);
 
 pinSelf();
 const provider = await startFake();
@@ -104,7 +99,6 @@ for (const question of questions) {
   if (only !== undefined && !only.includes(question.name)) continue;
   process.stderr.write(`${question.name}\n`);
   try {
-    const rounds = Number(values.rounds ?? (values.quick ? QUICK_ROUNDS : ROUNDS));
     const bench = { isQuick: values.quick, rounds, data: values.data ?? null, provider, say };
     rows.push(...(await question.run(bench)));
   } catch (error) {
@@ -127,6 +121,31 @@ for (const [name, why] of missingPeers) console.log(`\nmissing peer ${name}: ${w
 for (const why of failed) console.log(`\nfailed ${why}`);
 if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(rows, null, 2)}\n`);
 process.exit(failed.length > 0 ? 1 : 0);
+
+function options() {
+  try {
+    const { values } = parseArgs({
+      options: {
+        only: { type: "string" },
+        json: { type: "string" },
+        quick: { type: "boolean", default: false },
+        data: { type: "string" },
+        rounds: { type: "string" },
+        help: { type: "boolean", default: false },
+      },
+    });
+    if (!values.help) return values;
+  } catch (error) {
+    return refuse((error as Error).message);
+  }
+  process.stdout.write(USAGE);
+  process.exit(0);
+}
+
+function refuse(why: string): never {
+  process.stderr.write(`${why}\n${USAGE}`);
+  process.exit(2);
+}
 
 function machine(): string {
   const [cpu] = cpus();

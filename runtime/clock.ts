@@ -12,6 +12,8 @@ export interface Timer {
 export interface Clock {
   /** Milliseconds since the epoch. */
   now(): number;
+  /** Milliseconds since some moment, by a clock that nobody sets: for how long something takes. */
+  elapsed(): number;
   /**
    * Milliseconds with their fraction since some moment, for what is too short for `now`. Virtual time
    * has none: what is decided by it could not be replayed.
@@ -27,6 +29,7 @@ const TIMEOUT_MS_MAX = 2_147_483_647;
 /** The machine's clock. */
 export const realClock: Clock = {
   now: Date.now,
+  elapsed: () => performance.now(),
   fine: () => performance.now(),
   after(ms, call) {
     let handle: NodeJS.Timeout;
@@ -39,3 +42,8 @@ export const realClock: Clock = {
     return { cancel: () => clearTimeout(handle) };
   },
 };
+
+/** A moment of the machine's clock by the one that nobody sets: how long it is until then, from now. */
+export function elapsedAt(clock: Clock, atMs: number): number {
+  return clock.elapsed() + (atMs - clock.now());
+}

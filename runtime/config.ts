@@ -27,7 +27,7 @@ export interface RuntimeConfig {
   readonly viewerBytesMax: number;
   /** Table writes waiting at the door, 1..100,000, half of them of one tenant; one more is refused (POOL_FULL). */
   readonly tableWritesMax: number;
-  /** How long steps may go on when the system stops, 0..600,000 ms. */
+  /** How long steps may go on when the system stops or their worker is taken away, 0..600,000 ms. */
   readonly drainMs: number;
   /** Deaths of one worker within a minute, 1..1,000; one more ends the process. */
   readonly deathsMax: number;

@@ -6,7 +6,7 @@
 const DETAILS_DEPTH_MAX = 8;
 
 /** What a code means: HTTP status and whether the same request may succeed later. */
-interface ErrorKind {
+export interface ErrorKind {
   readonly status: number;
   readonly retryable: boolean;
 }
@@ -170,6 +170,25 @@ function isData(value: unknown, depth: number): boolean {
   return Object.entries(value).every(
     ([field, item]) => field !== "__proto__" && isData(item, depth + 1),
   );
+}
+
+/** What whoever is not the operator is told of a programmer's error. */
+const INSIDE = "Something went wrong inside the server.";
+
+/** Whether an error's text may hold anything, of others' data too: it is for the operator alone. */
+export function isInside({ code }: Pick<ErrorData, "code">): boolean {
+  return code === "INTERNAL";
+}
+
+/** An error as whoever is not the operator is told it. `reference`: where the operator finds the rest. */
+export function toldError(error: ErrorData, reference?: string): ErrorData {
+  if (!isInside(error)) return error;
+  return { code: error.code, message: reference === undefined ? INSIDE : `${INSIDE} ${reference}` };
+}
+
+/** The same of what a run ended with, or a step of it. */
+export function toldOfRun(error: ErrorData, run: string): ErrorData {
+  return toldError(error, `Its operator finds more in the record of ${run}.`);
 }
 
 /** The thrown form of `ErrorData`. */

@@ -24,28 +24,67 @@ export type { Address, AddressParts } from "./address.ts";
 export { address, addressParts } from "./address.ts";
 export type { RuntimeConfig } from "./config.ts";
 export { runtimeDefaults } from "./config.ts";
-export type { ErrorCode, ErrorData } from "./errors.ts";
+export type { ErrorCode, ErrorData, ErrorKind } from "./errors.ts";
 export { errorTable, fromErrorData, RuntimeError, toErrorData } from "./errors.ts";
 export type { Frame } from "./frame.ts";
-export type { KernelLimits } from "./kernel/kernel-port.ts";
+export type { KernelFigures, KernelLimits, KindFigures } from "./kernel/kernel-port.ts";
 export type { Log, LogFields, LogLevel } from "./log.ts";
 export { silentLog } from "./log.ts";
+export type { MessageKey, SetAside } from "./message.ts";
 export type { RunningSystem, SystemOptions } from "./pool.ts";
 export { startSystem } from "./pool.ts";
 export type { Program } from "./program.ts";
 export { runProgram } from "./program.ts";
+export type { LogEntry } from "./runs/log-entry.ts";
+export type { LogPage } from "./runs/run-log.ts";
+export type { MergedFigures } from "./shared/figures.ts";
+export type {
+  ActorView,
+  Look,
+  RunView,
+  Seen,
+  StepView,
+  SystemSeen,
+  WaitView,
+} from "./shared/look.ts";
+export type { HistogramData } from "./shared/metrics.ts";
+export type { Bulk } from "./store/bulk.ts";
+export type { StorageFigures } from "./store/storage-meter.ts";
+export type {
+  Committed,
+  Environment,
+  Level,
+  Range,
+  Reader,
+  Row,
+  StoreOp,
+} from "./store/store.ts";
 export type {
   DeadLetter,
+  LetterPage,
   ListPage,
-  MessageKey,
+  Quarantined,
+  RunList,
+  RunPage,
   RunRow,
   SendOptions,
   System,
+  SystemFigures,
   TableRow,
   Tables,
   TableWrite,
   WatchOptions,
 } from "./system.ts";
-export type { Compute, ComputeTask } from "./threads/compute.ts";
+export type {
+  BatchLimits,
+  Compute,
+  ComputeOptions,
+  ComputePool,
+  ComputeTask,
+} from "./threads/compute-port.ts";
+export type { ComputeResult } from "./threads/compute-task.ts";
+export type { LostWorker, WorkerFigures } from "./threads/engines.ts";
 export type { HostContext, WorkerHost } from "./threads/host.ts";
+export type { LagFigures } from "./threads/loop-lag.ts";
+export type { LoopLoad, SystemLoad } from "./threads/loop-load.ts";
 export { runWorker } from "./threads/run-worker.ts";

@@ -6,7 +6,6 @@ import { type Address, tenantOfAddress } from "./address.ts";
 import type { ErrorData } from "./errors.ts";
 import type { Frame } from "./frame.ts";
 import type { Level } from "./store/store.ts";
-import type { MessageKey } from "./system.ts";
 
 /** What the asker at the door wants back. */
 export type Want =
@@ -20,6 +19,17 @@ export type Want =
   | "stored"
   /** Nothing; in memory, at most once. */
   | "nothing";
+
+/** Recognises a message from outside when it comes again. */
+export interface MessageKey {
+  /** Where it comes from: "http", "slack:T1" ... */
+  readonly source: string;
+  readonly key: string;
+  /** Fingerprint of the body: another one under the same key is KEY_REUSED. */
+  readonly bodyHash: string;
+  /** Remembered this long, in hours. HTTP: 24. */
+  readonly hours: number;
+}
 
 /** From the door to the worker that owns a shard. `id` is the door's; answers carry it. */
 export type DoorItem =

@@ -15,9 +15,9 @@ import type { KernelFigures, KernelLimits } from "./kernel/kernel-port.ts";
 import type { Log } from "./log.ts";
 import type { Operation } from "./message.ts";
 import { readLog } from "./runs/run-log.ts";
-import { decodeRun } from "./runs/run-row.ts";
+import { decodeRun, kindOfRun } from "./runs/run-row.ts";
 import { mergeFigures } from "./shared/figures.ts";
-import { type Look, mergeSeen, type SystemSeen } from "./shared/look.ts";
+import { LOOK_MAX, type Look, mergeSeen, type SystemSeen, type WorkerSeen } from "./shared/look.ts";
 import { createBulk } from "./store/bulk.ts";
 import { decode } from "./store/codec.ts";
 import { type Folder, openFolder } from "./store/folder.ts";
@@ -26,13 +26,14 @@ import { openStore } from "./store/lmdb.ts";
 import { type Storage, startStorage } from "./store/storage.ts";
 import type { Row, Store } from "./store/store.ts";
 import type { ListPage, RunRow, System, SystemFigures } from "./system.ts";
-import { type ComputePool, type ComputeTask, createComputePool } from "./threads/compute.ts";
+import { createComputePool } from "./threads/compute.ts";
+import type { ComputePool, ComputeTask } from "./threads/compute-port.ts";
 import { EarlyThreads } from "./threads/early-threads.ts";
 import type { Engines } from "./threads/engines.ts";
 import { Epochs } from "./threads/epochs.ts";
 import type { WorkerHost } from "./threads/host.ts";
 import { LoopLag } from "./threads/loop-lag.ts";
-import { BusyMeter, type LoopLoad, PassMeter } from "./threads/loop-load.ts";
+import { BusyMeter, CpuMeter, PassMeter, type SystemLoad } from "./threads/loop-load.ts";
 import { WorkerPool } from "./threads/worker-pool.ts";
 
 /** What a system is started with. */
@@ -126,6 +127,7 @@ class ThreadedSystem implements RunningSystem {
   readonly #lag = new LoopLag();
   readonly #busy = new BusyMeter(() => performance.eventLoopUtilization());
   readonly #passes = new PassMeter();
+  readonly #cpu = new CpuMeter();
   #engines: Engines | undefined;
   #stopped: Promise<void> | undefined;
 
@@ -178,8 +180,16 @@ class ThreadedSystem implements RunningSystem {
   log: System["log"] = async ({ address }, from, limit) =>
     await readLog(this.#hot, address, { from, limit });
 
-  runs: System["runs"] = async (tenant, page) =>
-    (await this.#newest(keys.runsOf(tenant), page)).map(({ key, value }) => decodeRun(key, value));
+  runs: System["runs"] = async (tenant, { kinds, ...page }) => {
+    const rows = await this.#newest(keys.runsOf(tenant), page);
+    const last = rows.length < page.limit ? undefined : rows.at(-1);
+    return {
+      rows: rows.flatMap(({ key, value }) =>
+        kinds === undefined || kinds.includes(kindOfRun(value)) ? [decodeRun(key, value)] : [],
+      ),
+      next: last === undefined ? null : decodeRun(last.key, last.value).id,
+    };
+  };
 
   deadLetters: System["deadLetters"] = (tenant, page) => listLetters(this.#hot, tenant, page);
   deadLetter: System["deadLetter"] = (tenant, letter) => readLetter(this.#hot, tenant, letter);
@@ -251,10 +261,14 @@ class ThreadedSystem implements RunningSystem {
 
   async inspect(): Promise<SystemFigures> {
     const workers = (await this.#engines?.figures()) ?? [];
+    const seen = (of: "deepest" | "waits"): WorkerSeen[] =>
+      workers.map((one) => ({ worker: one.worker, seen: one[of] }));
     const known = workers.flatMap(({ figures }): KernelFigures[] => (figures ? [figures] : []));
     return {
       workers,
       total: mergeFigures(known),
+      deepest: mergeSeen({ type: "actors", limit: LOOK_MAX }, seen("deepest")).actors,
+      waits: mergeSeen({ type: "waits", limit: LOOK_MAX }, seen("waits")),
       deaths: this.#engines?.deaths ?? 0,
       lag: this.#lag.figures(),
       storage: this.#parts.storage.figures(),
@@ -266,11 +280,12 @@ class ThreadedSystem implements RunningSystem {
     };
   }
 
-  load(): LoopLoad {
+  load(): SystemLoad {
     const { busy = 0, passMs = 0 } = this.#engines?.load() ?? {};
     return {
       busy: Math.max(this.#busy.take(), busy),
       passMs: Math.max(this.#passes.take(), passMs),
+      cpu: this.#cpu.take(),
     };
   }
 

@@ -8,7 +8,7 @@ import { RuntimeError } from "./errors.ts";
 import type { KernelLimits } from "./kernel/kernel-port.ts";
 import type { Log } from "./log.ts";
 import type { RunningSystem } from "./pool.ts";
-import type { ComputeTask } from "./threads/compute.ts";
+import type { ComputeTask } from "./threads/compute-port.ts";
 import type { HostContext, WorkerHost } from "./threads/host.ts";
 
 /** What one program runs, and on which data. */

@@ -6,27 +6,16 @@ import type { Data } from "./actor.ts";
 import type { Address } from "./address.ts";
 import type { ErrorData } from "./errors.ts";
 import type { Frame } from "./frame.ts";
-import type { SetAside } from "./message.ts";
+import type { MessageKey, SetAside } from "./message.ts";
 import type { LogPage } from "./runs/run-log.ts";
 import type { MergedFigures } from "./shared/figures.ts";
-import type { Look, SystemSeen } from "./shared/look.ts";
+import type { ActorView, Look, SystemSeen } from "./shared/look.ts";
 import type { Bulk } from "./store/bulk.ts";
 import type { StorageFigures } from "./store/storage-meter.ts";
 import type { Environment, Level } from "./store/store.ts";
 import type { LostWorker, WorkerFigures } from "./threads/engines.ts";
 import type { LagFigures } from "./threads/loop-lag.ts";
-import type { LoopLoad } from "./threads/loop-load.ts";
-
-/** Recognises a message from outside when it comes again. */
-export interface MessageKey {
-  /** Where it comes from: "http", "slack:T1" ... */
-  readonly source: string;
-  readonly key: string;
-  /** Fingerprint of the body: another one under the same key is KEY_REUSED. */
-  readonly bodyHash: string;
-  /** Remembered this long, in hours. HTTP: 24. */
-  readonly hours: number;
-}
+import type { SystemLoad } from "./threads/loop-load.ts";
 
 /** How a message is sent. */
 export interface SendOptions {
@@ -73,6 +62,18 @@ export interface ListPage {
   /** Id of the last row of the page before. */
   readonly after?: string;
   readonly limit: number;
+}
+
+/** Which runs are listed. */
+export interface RunPage extends ListPage {
+  /** Default: all kinds. */
+  readonly kinds?: readonly string[];
+}
+
+/** Runs, and the id after which the list goes on; null at its end. */
+export interface RunList {
+  readonly rows: readonly RunRow[];
+  readonly next: string | null;
 }
 
 /** A message that failed for good, with its error. `at` in ms since the epoch. */
@@ -168,6 +169,10 @@ export interface Tables {
 export interface SystemFigures {
   readonly workers: readonly WorkerFigures[];
   readonly total: MergedFigures;
+  /** Actors with the deepest mailboxes, at most 10 of each worker. */
+  readonly deepest: readonly ActorView[];
+  /** Runs that wait, the longest first, at most 1,000 of each worker. */
+  readonly waits: SystemSeen;
   /** Worker threads that died since the start. */
   readonly deaths: number;
   /** The last of them, newest first. */
@@ -216,8 +221,11 @@ export interface System {
   run(tenant: string, run: string): Promise<RunRow | undefined>;
   /** A page of the stored log of a root run, from a chunk on (0: the beginning). */
   log(run: RunRow, from: number, limit: number): Promise<LogPage>;
-  /** Rows of a tenant's root runs, newest first, after `after` (exclusive). `limit` 1..200. */
-  runs(tenant: string, page: ListPage): Promise<readonly RunRow[]>;
+  /**
+   * Rows of a tenant's root runs, newest first, after `after` (exclusive). `limit` 1..200: how many are
+   * looked at; those of other kinds than `kinds` are left out, and cost little.
+   */
+  runs(tenant: string, page: RunPage): Promise<RunList>;
   /**
    * Messages that failed for good, newest first. `limit` 1..200. Of all tenants with null: one tenant
    * after the other, and `after` is then `tenant/id`.
@@ -258,10 +266,16 @@ export interface System {
   ): Promise<readonly { key: string; value: Data }[]>;
   /** The `bulk` environment: chunks, vectors, postings. Never in one transaction with a turn. */
   readonly bulk: Bulk;
-  /** Live figures: workers, mailboxes, runs, commits; plain data for /admin/runtime and metrics. */
+  /**
+   * Live figures: workers, mailboxes, runs, commits; plain data for /admin/runtime and metrics. Those
+   * of a worker that does not answer within 100 ms are its last, some seconds old at most (`ageMs`).
+   */
   inspect(): Promise<SystemFigures>;
-  /** How loaded the threads were since the last call: main, or the workers on average, whichever is more. */
-  load(): LoopLoad;
+  /**
+   * How loaded the threads were since the last call: main, or the workers on average, whichever is
+   * more; and the cores.
+   */
+  load(): SystemLoad;
   /** What stands in memory, in detail, of all workers that answer within a second. */
   look(asked: Look): Promise<SystemSeen>;
   /**

@@ -6,10 +6,11 @@ import type { RunContext } from "../../runtime/actor.ts";
 import { addressParts } from "../../runtime/address.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import type { CompiledAgent } from "../compiled.ts";
+import type { Passage } from "../knowledge/search.ts";
 import { limits } from "../limits.ts";
 import { fitMemories, memoryBlock, memoryOf, type RunMemory, recallFor } from "../memory/recall.ts";
 import { memoryTools } from "../memory/tools.ts";
-import type { Grounding, LlmRequest, Passage, Ports, PromptMessage } from "../ports.ts";
+import type { Grounding, LlmRequest, Ports, PromptMessage } from "../ports.ts";
 import {
   builtinNotice,
   type ChatEvent,
@@ -29,11 +30,11 @@ import { collect, collectInstruction, parametersOf, questionFor } from "./parame
 import { smallTalkOf } from "./phrases.ts";
 import { answerLanguage, systemPrompt } from "./prompt.ts";
 import { type AnswerFormat, formatOf, samplingOf } from "./request.ts";
-import { emitSources, retrieve, toSource } from "./sources.ts";
+import { emitSources, type Retrieved, retrieve, toSource } from "./sources.ts";
 import { frameOf } from "./template.ts";
 
 /** What is being answered, gathered once. */
-interface Work {
+interface Work extends Retrieved {
   readonly context: RunContext<Ports>;
   readonly input: AnswerInput;
   readonly compiled: CompiledAgent;
@@ -42,7 +43,6 @@ interface Work {
   readonly question: string;
   readonly model: string;
   readonly isBuiltin: boolean;
-  readonly passages: readonly Passage[];
   readonly usesCollection: boolean;
   /** Null for an agent without memory. */
   readonly memory: RunMemory | null;
@@ -74,8 +74,9 @@ export async function answer(
   const work = await gather(context, input, options);
   const sources = work.passages.map(toSource);
   const nothingRelevant = work.usesCollection && sources.length === 0;
-  if (input.show) emitSources(context, options.round, { sources, nothingRelevant });
-  const { memories } = work;
+  const { memories, degraded } = work;
+  const ground = { sources, nothingRelevant, ...(degraded && { degraded }) };
+  if (input.show) emitSources(context, options.round, ground);
   if (memories.length > 0 && input.show) {
     emit(context, `memories:${options.round}`, { type: "memories", memories });
   }
@@ -85,8 +86,7 @@ export async function answer(
   const written = await write(work, options);
   return {
     text: written.text,
-    sources,
-    nothingRelevant,
+    ...ground,
     ...(work.memory === null ? {} : { memories }),
     usage: written.usage,
     model: written.model ?? work.model,
@@ -120,7 +120,7 @@ async function gather(
   const collections = isTalk ? [] : collectionsOf(compiled, subAgent);
   const { previous } = asked;
   const memory = memoryOf(context.tenant, agent, input.user);
-  const [passages, recalled] = await Promise.all([
+  const [retrieved, recalled] = await Promise.all([
     retrieve(context, { collections, question, previous, round }),
     memory === null ? [] : recallFor(context, memory, { question, previous, round }),
   ]);
@@ -133,7 +133,7 @@ async function gather(
     question,
     model,
     isBuiltin: context.ports.llm.isBuiltin(model),
-    passages,
+    ...retrieved,
     usesCollection: collections.length > 0,
     memory,
     memories: fitMemories(recalled, context.ports.llm.windowOf(model)),
@@ -232,6 +232,7 @@ async function requestFor(
     subAgent,
     passages,
     usesCollection: work.usesCollection,
+    isDegraded: work.degraded !== undefined,
     memories: memoryBlock(work.memories),
     instructions: [
       ...(input.instruction === undefined ? [] : [input.instruction]),

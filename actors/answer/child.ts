@@ -41,7 +41,7 @@ export async function showText(
 }
 
 /** What an answer rests on. */
-type Ground = Pick<Answer, "sources" | "nothingRelevant" | "memories">;
+type Ground = Pick<Answer, "sources" | "nothingRelevant" | "degraded" | "memories">;
 
 /**
  * What several answers rest on, together: each passage and memory once, in order of first use. Nothing
@@ -57,8 +57,10 @@ export function restingOn(
   }
   const memories = answers.flatMap((one) => (one.memories === undefined ? [] : [one.memories]));
   const byId = new Map(memories.flat().map((memory) => [memory.id, memory]));
+  const degraded = answers.find((one) => one.degraded !== undefined)?.degraded;
   return {
     sources: [...byChunk.values()],
+    ...(degraded && { degraded }),
     ...(memories.length === 0 ? {} : { memories: [...byId.values()] }),
     nothingRelevant: byChunk.size === 0 && answers.some((one) => one.nothingRelevant === true),
   };

@@ -1,7 +1,7 @@
 // The system prompt: every tuning field of the agent and the action of its sub-agent, in as few
 // tokens as say it. One text, because one system message is what every provider takes.
 
-import type { Passage } from "../ports.ts";
+import type { Passage } from "../knowledge/search.ts";
 import type { Agent } from "../records/agent.ts";
 import type { SubAgent } from "../records/sub-agent.ts";
 
@@ -13,6 +13,8 @@ export interface PromptParts {
   readonly passages: readonly Passage[];
   /** Whether the answer should have rested on a collection. */
   readonly usesCollection: boolean;
+  /** Only the words of the message were looked for. */
+  readonly isDegraded?: boolean;
   /** What is remembered of the user, as a block; "" for nothing. */
   readonly memories: string;
   /** More instructions: the schema, what to collect, a hand-over. */
@@ -24,6 +26,13 @@ const NOTHING_RELEVANT =
   "The knowledge base was searched for this message and holds nothing on it. If it asks for something, " +
   "say that the knowledge base holds nothing on that; do not answer from general knowledge and invent " +
   "nothing. Earlier messages of this conversation may be used.";
+
+/** What says it in other words was not looked for: that there is nothing would be invented too. */
+const NOTHING_BY_WORDS =
+  "The knowledge base could only be searched for the words of this message just now, and nothing with them " +
+  "was found. If it asks for something, say that nothing was found on that just now, and that it may be " +
+  "asked again later; do not answer from general knowledge and invent nothing. Earlier messages of this " +
+  "conversation may be used.";
 
 /** Builds the system prompt. Empty when the agent says nothing at all. */
 export function systemPrompt(parts: PromptParts): string {
@@ -41,7 +50,7 @@ export function systemPrompt(parts: PromptParts): string {
     ...parts.instructions,
     parts.memories,
     agent.pre_context_prompt ?? "",
-    passagesOf(parts.passages, parts.usesCollection),
+    passagesOf(parts),
     agent.post_context_prompt ?? "",
   ]
     .filter((part) => part !== "")
@@ -109,9 +118,10 @@ function templateOf(template: string | null | undefined): string {
   return `Write the answer in this form:\n${template}`;
 }
 
-function passagesOf(passages: readonly Passage[], usesCollection: boolean): string {
+function passagesOf({ passages, usesCollection, isDegraded }: PromptParts): string {
   if (passages.length === 0) {
-    return usesCollection ? NOTHING_RELEVANT : "";
+    if (!usesCollection) return "";
+    return isDegraded ? NOTHING_BY_WORDS : NOTHING_RELEVANT;
   }
   const lines = passages.map((passage, index) => {
     const path = [passage.documentTitle, ...passage.headings].filter((part) => part !== "");

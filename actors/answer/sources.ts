@@ -2,14 +2,22 @@
 // `sources`. The passages are a step's result, so a resumed run answers from the same ones.
 
 import type { RunContext } from "../../runtime/actor.ts";
-import type { SearchResult } from "../knowledge/search.ts";
+import type { Degraded, Passage, SearchResult } from "../knowledge/search.ts";
 import { limits } from "../limits.ts";
-import type { Passage, Ports } from "../ports.ts";
+import type { Ports } from "../ports.ts";
 import type { ChatEvent, Source } from "../records/conversation.ts";
 import type { Answer } from "../turn-input.ts";
 import { searchedFor } from "./follow-up.ts";
 
-/** The best passages of the collections, best first. @throws NOT_FOUND for an unknown collection. */
+/** What was found for an answer. */
+export interface Retrieved {
+  /** Best first. */
+  readonly passages: readonly Passage[];
+  /** Of one collection at least the words alone were compared. */
+  readonly degraded?: Degraded;
+}
+
+/** The best passages of the collections. @throws NOT_FOUND for an unknown collection. */
 export async function retrieve(
   context: RunContext<Ports>,
   wanted: {
@@ -19,9 +27,9 @@ export async function retrieve(
     /** Number of the answer within its run: each retrieves for itself. */
     readonly round: number;
   },
-): Promise<readonly Passage[]> {
+): Promise<Retrieved> {
   const { collections, question, previous } = wanted;
-  if (collections.length === 0) return [];
+  if (collections.length === 0) return { passages: [] };
   const query = searchedFor(question, previous);
   const found = await Promise.all(
     collections.map((collection) =>
@@ -33,7 +41,8 @@ export async function retrieve(
       ),
     ),
   );
-  return together(found);
+  const degraded = found.find((one) => one.degraded !== undefined)?.degraded;
+  return { passages: together(found), ...(degraded && { degraded }) };
 }
 
 /**
@@ -76,13 +85,14 @@ export function toSource(passage: Passage): Source {
 export function emitSources(
   context: RunContext<Ports>,
   round: number,
-  { sources, nothingRelevant }: Pick<Answer, "sources" | "nothingRelevant">,
+  { sources, nothingRelevant, degraded }: Pick<Answer, "sources" | "nothingRelevant" | "degraded">,
 ): void {
   if (sources.length === 0 && nothingRelevant !== true) return;
   const event: ChatEvent = {
     type: "sources",
     sources,
     ...(nothingRelevant && { nothing_relevant: true }),
+    ...(degraded && { degraded }),
   };
   context.emit(`sources:${round}`, event);
 }

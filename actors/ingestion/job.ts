@@ -13,8 +13,8 @@ import {
   type Turn,
 } from "../../runtime/actor.ts";
 import { addressParts } from "../../runtime/address.ts";
-import type { ErrorData } from "../../runtime/errors.ts";
-import type { EmbedderPin } from "../ports.ts";
+import { type ErrorData, toldOfRun } from "../../runtime/errors.ts";
+import type { EmbedderPin } from "../records/embedder-pin.ts";
 import {
   type DocumentReport,
   finished,
@@ -205,7 +205,8 @@ function waits(
   turn: Turn,
 ): JobState {
   const { status, waiting } = state.job;
-  if (status !== "running" || state.stopping !== null) return state;
+  const isAtWork = status === "running" && state.stopping === null;
+  if (!isAtWork && why.clearing === undefined) return state;
   const isSame = waiting?.code === why.code;
   const since = isSame ? waiting.since : new Date(turn.nowMs).toISOString();
   return changed(state, { waiting: { ...why, since } }, turn);
@@ -259,8 +260,11 @@ function reported(turn: Turn): ReadonlySet<number> {
   return new Set(rows.map(({ value }) => (value as DocumentReport).number));
 }
 
-function end(state: JobState, message: RunEnded, turn: Turn): JobState {
+function end(before: JobState, message: RunEnded, turn: Turn): JobState {
   const { run, outcome } = message;
+  // A clearing that is given up waits no longer either.
+  const isOver = before.job.waiting?.clearing === run;
+  const state = isOver ? changed(goesOn(before), {}, turn) : before;
   if (run === state.clearing) return cleared(state, outcome, turn);
   if (run !== state.job.run_id || state.job.status !== "running") return state;
   if (state.job.kind === "reembed") return endReembed(state, outcome, turn);
@@ -283,7 +287,8 @@ function endReembed(state: JobState, outcome: Outcome, turn: Turn): JobState {
   const refused = outcome.error.details?.["document"] as RefusedDocument | undefined;
   if (refused !== undefined) {
     const { key, ...document } = refused;
-    const error = { code: outcome.error.code, message: outcome.error.message };
+    const { code, message } = toldOfRun(outcome.error, state.job.run_id);
+    const error = { code, message };
     turn.put(key, { ...document, status: "failed", chunks: 0, error } satisfies ReembedReport);
   }
   return settled(state, "failed", outcome.error, turn);
@@ -309,7 +314,8 @@ function settled(
   turn: Turn,
 ): JobState {
   if (status === "completed" || status === "cancelled") clear(state, turn);
-  const next = changed({ ...goesOn(state), stopping: null }, { status, error }, turn);
+  const told = error === null ? null : toldOfRun(error, state.job.run_id);
+  const next = changed({ ...goesOn(state), stopping: null }, { status, error: told }, turn);
   turn.reply(next.job);
   return next;
 }

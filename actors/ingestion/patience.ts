@@ -4,6 +4,7 @@ import type { Attempt, RunContext, StepOptions } from "../../runtime/actor.ts";
 import type { Address } from "../../runtime/address.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import type { Ports } from "../ports.ts";
+import type { JobWaiting } from "../records/ingestion-job.ts";
 
 /** A provider that is down, or a full disk, is tried again for some minutes before the job stops. */
 const PATIENT = { times: 8, minMs: 1_000, maxMs: 60_000 } as const;
@@ -17,10 +18,15 @@ export async function patiently<T>(
   context: RunContext<Ports>,
   job: Address,
   key: string,
-  of: { perform(attempt: Attempt): Promise<T>; readonly timeoutMs?: number },
+  of: {
+    perform(attempt: Attempt): Promise<T>;
+    readonly timeoutMs?: number;
+    /** The run removes what the job leaves, whatever the job's status is by now. */
+    readonly isClearing?: boolean;
+  },
 ): Promise<T> {
-  const { timeoutMs } = of;
-  const wait = new Wait(context, job, key);
+  const { timeoutMs, isClearing = false } = of;
+  const wait = new Wait(context, job, key, isClearing);
   const perform = async (attempt: Attempt): Promise<T> => {
     try {
       return await of.perform(attempt);
@@ -43,14 +49,16 @@ class Wait {
   readonly #context: RunContext<Ports>;
   readonly #job: Address;
   readonly #key: string;
+  readonly #clearing: Pick<JobWaiting, "clearing">;
   readonly #causes = new Set<string>();
   #tries = 0;
   #number = 0;
 
-  constructor(context: RunContext<Ports>, job: Address, key: string) {
+  constructor(context: RunContext<Ports>, job: Address, key: string, isClearing: boolean) {
     this.#context = context;
     this.#job = job;
     this.#key = key;
+    this.#clearing = isClearing ? { clearing: context.id } : {};
   }
 
   /** Says nothing of what is not tried again. The job is told as well as can be: its disk may be full. */
@@ -68,7 +76,8 @@ class Wait {
     }
     const key = `waiting:${this.#key}:${number}`;
     this.#context.emit(key, { type: "waiting", ...why });
-    this.#context.send(key, this.#job, { type: "waiting", ...why }).catch(() => undefined);
+    const told = { type: "waiting", ...why, ...this.#clearing };
+    this.#context.send(key, this.#job, told).catch(() => undefined);
   }
 
   async goOn(): Promise<void> {

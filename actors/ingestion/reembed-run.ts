@@ -6,11 +6,9 @@ import { RuntimeError } from "../../runtime/errors.ts";
 import { collectionAddress } from "../collection.ts";
 import type { Ports } from "../ports.ts";
 import { ingestionLimits, reembedLimits as limits } from "../records/ingestion-job.ts";
-import { patiently, safe } from "./patience.ts";
+import { patiently } from "./patience.ts";
 import type { CaughtUp, IngestPlace } from "./port.ts";
 import { jobAddress, jobOf } from "./run.ts";
-
-const long = { ...safe, timeoutMs: limits.stepMs } as const;
 
 /** Input of `reembed`. */
 export interface ReembedInput {
@@ -38,7 +36,9 @@ export const reembedRun = defineRun<ReembedInput, Reembedded, Ports>({
   async run({ collection }, context) {
     const place = placeOf(context, collection);
     const { reembed } = context.ports;
-    const { generation, isCurrent } = await context.step("begin", () => reembed.begin(place), safe);
+    const { generation, isCurrent } = await patiently(context, jobAddress(context), "begin", {
+      perform: () => reembed.begin(place),
+    });
     if (!isCurrent) await buildAll(context, collection);
     return await catchUp(context, place, generation);
   },
@@ -76,7 +76,11 @@ export const reembedClearRun = defineRun<ReembedInput, { isCurrent: boolean }, P
   kind: "reembed-clear",
   async run({ collection }, context) {
     const place = placeOf(context, collection);
-    return await context.step("clear", () => context.ports.reembed.clear(place), long);
+    return await patiently(context, jobAddress(context), "clear", {
+      perform: () => context.ports.reembed.clear(place),
+      timeoutMs: limits.stepMs,
+      isClearing: true,
+    });
   },
 });
 

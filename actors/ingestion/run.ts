@@ -8,7 +8,7 @@ import { collectionAddress } from "../collection.ts";
 import type { Ports } from "../ports.ts";
 import { type DocumentReport, ingestionLimits } from "../records/ingestion-job.ts";
 import { inLanes } from "./lanes.ts";
-import { patiently, safe } from "./patience.ts";
+import { patiently } from "./patience.ts";
 import type { Ingest, IngestPlace, PreparedUnit } from "./port.ts";
 import { partsOf, type Unit } from "./units.ts";
 
@@ -69,12 +69,18 @@ export const ingestClearRun = defineRun<ClearInput, null, Ports>({
   async run({ collection, isCut }, context) {
     const { ingest } = context.ports;
     const place = { tenant: context.tenant, collection, job: jobOf(context) };
-    const visible = isCut ? await context.step("visible", () => ingest.visible(place), safe) : [];
+    const job = jobAddress(context);
+    const look = { perform: () => ingest.visible(place), isClearing: true };
+    const visible = isCut ? await patiently(context, job, "visible", look) : [];
     for (let at = 0; at < visible.length; at += ingestionLimits.reports) {
       const documents = visible.slice(at, at + ingestionLimits.reports);
-      await context.send(`report:${at}`, jobAddress(context), { type: "report", documents });
+      await context.send(`report:${at}`, job, { type: "report", documents });
     }
-    await context.step("clear", () => ingest.clear(place), safe);
+    const clear = async (): Promise<null> => {
+      await ingest.clear(place);
+      return null;
+    };
+    await patiently(context, job, "clear", { perform: clear, isClearing: true });
     return null;
   },
 });

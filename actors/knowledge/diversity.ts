@@ -1,8 +1,8 @@
 // Maximal marginal relevance (Carbonell and Goldstein, 1998): passages are chosen one after another,
 // each by its own score less its likeness to the nearest of those chosen before. Pure.
 
-import type { Passage } from "../ports.ts";
 import { dot, rounded } from "./retrieve.ts";
+import type { Passage } from "./search.ts";
 
 /** A passage and its vector; without numbers it is like no other. */
 export interface WithVector {

@@ -2,10 +2,9 @@
 // al., 2009). What is relevant to nothing is left out, so that "no passage" means that the collection
 // does not know. Pure: where chunks lie is the caller's.
 
-import type { Passage } from "../ports.ts";
 import type { Filter } from "../records/filter.ts";
 import type { LexicalHit } from "./bm25.ts";
-import type { Tuning } from "./search.ts";
+import type { Passage, Tuning } from "./search.ts";
 import type { NearHit } from "./segment.ts";
 import { sharedWords } from "./terms.ts";
 

@@ -1,8 +1,7 @@
 // A search as the Retriever port is asked for it and answers it: what is wanted, how it was done, and
 // how each passage came to its place. Types only.
 
-import type { ErrorData } from "../../runtime/errors.ts";
-import type { Passage } from "../ports.ts";
+import type { ErrorCode, ErrorData } from "../../runtime/errors.ts";
 import type { Filter } from "../records/filter.ts";
 import type { AskedSettings } from "../records/retrieval.ts";
 
@@ -39,6 +38,12 @@ export interface SearchRequest {
   readonly signal?: AbortSignal;
 }
 
+/** Why a question was compared by its words alone. */
+export interface Degraded {
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
 /** What a search found. */
 export interface SearchResult {
   /** Best first. None: the collection holds nothing on the question. */
@@ -48,6 +53,32 @@ export interface SearchResult {
   readonly bestRelevance: number | null;
   /** Whether the re-ranker was used; `failed`: the order is that of the fusion. */
   readonly reranked: { readonly status: "used" | "failed"; readonly error?: ErrorData } | null;
+  /**
+   * The question's vector could not be had. `tuning` is then that of a search by words, and no passage
+   * says that no word of the question is known.
+   */
+  readonly degraded?: Degraded;
+}
+
+/** A passage found in a collection. `span` is [start, end) in UTF-8 bytes of the document's text. */
+export interface Passage {
+  readonly documentId: string;
+  readonly documentTitle: string;
+  readonly chunkId: string;
+  readonly collection: string;
+  readonly text: string;
+  readonly headings: readonly string[];
+  readonly span: readonly [number, number];
+  /** What stands elsewhere in the document and is needed to read it, e.g. its table's header. */
+  readonly context?: string;
+  /** Of a paged document: the page it begins on, from 1. */
+  readonly page?: number;
+  /** What the order follows, 0..1: the re-ranker's score, else the share of the best possible fusion. */
+  readonly score: number;
+  /** How sure it is to be about the question, 0..1, comparable between questions: what thresholds are about. */
+  readonly relevance: number;
+  readonly scores: PassageScores;
+  readonly metadata: Readonly<Record<string, unknown>>;
 }
 
 /** How a passage's place came about. A rank is its place in that ranking from 1, null when it was not in it. */

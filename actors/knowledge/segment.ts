@@ -15,6 +15,8 @@ export interface VectorHeader extends FileSeal {
   readonly far?: { readonly below: number; readonly expansion: number };
   /** Vectors that it had when this was measured by comparing with them. */
   readonly measured?: number;
+  /** Whether all of it can be scanned; absent: of a version that could not. */
+  readonly columns?: boolean;
 }
 
 /** A chunk near to a question. `similarity` is the cosine, -1..1. */
@@ -41,6 +43,17 @@ export interface VectorView {
     ranges: Iterable<readonly [first: number, count: number]>,
     limit: number,
   ): Promise<readonly NearHit[]>;
+  /**
+   * The nearest of all that count, nearest first. It goes through all vectors, and may let others work
+   * meanwhile: what begins or ceases to count then is found or not.
+   */
+  scan(
+    vector: Float32Array,
+    limit: number,
+    counts: (slot: number) => boolean,
+  ): Promise<readonly NearHit[]>;
+  /** Vectors compared one by one in the time that `scan` takes; infinite where there is no such way. */
+  scanTakes(vector: Float32Array, limit: number): number;
   /** Nothing of it is compared any more. */
   close(): void;
 }

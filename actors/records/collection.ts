@@ -1,8 +1,8 @@
 // The collection and document records of the knowledge surface: what a client sends, and a
 // collection's row in the tenant's table. Chunks and documents lie in the bulk environment.
 
-import type { EmbedderPin } from "../ports.ts";
 import { type Static, Type } from "../schema.ts";
+import type { EmbedderPin } from "./embedder-pin.ts";
 import { filterInput } from "./filter.ts";
 import { type RetrievalSettings, retrievalInput, retrievalOverrides } from "./retrieval.ts";
 

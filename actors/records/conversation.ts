@@ -1,6 +1,7 @@
 // A conversation as others see it: what may be said to its actor, what it answers, and how its
 // messages and its entry in the tenant's list look.
 
+import type { Degraded } from "../knowledge/search.ts";
 import type { Usage } from "../ports.ts";
 import type { RecalledMemory } from "./memory.ts";
 
@@ -74,6 +75,11 @@ export interface ChatReply {
   readonly sources: readonly Source[];
   /** The collections were searched and hold nothing on the question: there are no sources. */
   readonly nothing_relevant?: true;
+  /**
+   * An embedder gave no vector of the question, and why: only its words were looked for, and
+   * `nothing_relevant` says no more than that they were not found.
+   */
+  readonly degraded?: Degraded;
   /** What was remembered of the user and given to the model; absent for an agent without memory. */
   readonly memories?: readonly RecalledMemory[];
   readonly usage: Usage;
@@ -96,6 +102,7 @@ export type ChatEvent =
       readonly type: "sources";
       readonly sources: readonly Source[];
       readonly nothing_relevant?: true;
+      readonly degraded?: Degraded;
     }
   /** What was remembered of the user and given to the model. */
   | { readonly type: "memories"; readonly memories: readonly RecalledMemory[] }
@@ -135,6 +142,7 @@ export interface MessageRecord {
   readonly routing_info?: RoutingInfo;
   readonly sources?: readonly Source[];
   readonly nothing_relevant?: true;
+  readonly degraded?: Degraded;
   readonly usage?: Usage;
   /** An answer that was cut: by an interrupt, a cancel or a failure. */
   readonly status?: "completed" | "interrupted" | "cancelled" | "failed";

@@ -2,7 +2,7 @@
 // tenant's table is what the API shows; a report for each document is a record of the job's actor.
 
 import type { ErrorData } from "../../runtime/errors.ts";
-import type { EmbedderPin } from "../ports.ts";
+import type { EmbedderPin } from "./embedder-pin.ts";
 
 /** Table of jobs, id `jb_...`. */
 export const ingestionJobsTable = "ingestion-jobs";
@@ -90,6 +90,8 @@ export type ReembedReport = Pick<DocumentReport, "id" | "title" | "status" | "ch
 export interface JobWaiting extends Pick<ErrorData, "code" | "message"> {
   readonly since: string;
   readonly attempts: number;
+  /** It is the run that removes what the job leaves, whatever the job's status is: its id. */
+  readonly clearing?: string;
   readonly attempts_max: number;
 }
 

@@ -6,7 +6,6 @@ import type { SubAgent } from "../records/sub-agent.ts";
 import { type Word, wordsOf } from "../text/words.ts";
 import { isPraise, piecesOf } from "./compound.ts";
 import type { Candidate, Decision, RoutePart, RouteRequest } from "./decision.ts";
-import { promptOfDoubt, settleByModel } from "./doubt.ts";
 import { isFollowUp } from "./follow-up.ts";
 import { type Indexes, type Judgement, judge, threshold } from "./judge.ts";
 import { greetingLength, type SmallTalk, smallTalkOf } from "./small-talk.ts";
@@ -40,10 +39,6 @@ const GUESS = { share: 0.3, lead: 1.25 } as const;
 const STRANGER_COST = 0.7;
 
 const WORDS = /[\p{L}\p{N}]/u;
-
-/** The prompt and the settlement of a doubt; see doubt.ts. */
-export const doubtPrompt = promptOfDoubt;
-export const decideByModel = settleByModel;
 
 /** Routes a message. Never throws, whatever the message; cost is bounded by `routeLimits`. */
 export function route(router: CompiledRouter, request: RouteRequest): Decision {

@@ -1,20 +1,7 @@
 // The command table of `troupe`: one record, one file a command. Loaded by troupe.js; a command's
 // file is loaded only when it is called.
 
-/** What a command's file exports. Resolves to the exit code, or null when it keeps running. */
-export interface CommandModule {
-  run(args: readonly string[], table: CommandTable): Promise<number | null>;
-}
-
-/** Commands by name. */
-export type CommandTable = Readonly<Record<string, Command>>;
-
-/** One command; `summary` and `usage` are what help prints. */
-export interface Command {
-  readonly summary: string;
-  readonly usage: string;
-  load(): Promise<CommandModule>;
-}
+import type { CommandTable } from "./command.ts";
 
 /** Every command by its name. */
 export const commands: CommandTable = {

@@ -1,6 +1,6 @@
 // `troupe help`: the command table in words.
 
-import type { CommandTable } from "./commands.ts";
+import type { CommandTable } from "./command.ts";
 
 /** Prints all commands, or the usage of the one named. */
 export function run(args: readonly string[], commands: CommandTable): Promise<number> {

@@ -1,8 +1,8 @@
 // The record of a run as the terminal gets it from a running server, over HTTP, page by page; and a
 // search in the server's collections for a replay that reads there again.
 
-import type { SearchResult, Tuning } from "../../actors/knowledge/search.ts";
-import type { Passage, Retriever } from "../../actors/ports.ts";
+import type { Degraded, Passage, SearchResult, Tuning } from "../../actors/knowledge/search.ts";
+import type { Retriever } from "../../actors/ports.ts";
 import type { RecordItem } from "../../actors/run-record.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import type { ApiClient } from "./api-client.ts";
@@ -64,6 +64,7 @@ interface Searched {
     readonly chunk_id: string;
   })[];
   readonly best_relevance: number | null;
+  readonly degraded?: Degraded;
   readonly search: Pick<Tuning, "mode" | "weights" | "diversity"> & {
     readonly top_k: number;
     readonly score_threshold: Tuning["threshold"];
@@ -72,7 +73,7 @@ interface Searched {
   };
 }
 
-function resultOf({ data, best_relevance, search }: Searched): SearchResult {
+function resultOf({ data, best_relevance, degraded, search }: Searched): SearchResult {
   const { top_k: topK, score_threshold: threshold, reranker, rerank_threshold, ...rest } = search;
   const status = reranker?.status;
   return {
@@ -88,5 +89,6 @@ function resultOf({ data, best_relevance, search }: Searched): SearchResult {
     },
     bestRelevance: best_relevance,
     reranked: status === "used" || status === "failed" ? { status } : null,
+    ...(degraded && { degraded }),
   };
 }

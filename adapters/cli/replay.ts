@@ -15,6 +15,7 @@ import { findRun, readRecord } from "../replay/folder.ts";
 import { replayRecord, replayWith } from "../replay/replay.ts";
 import type { Swap } from "../replay/swap.ts";
 import { comparisonLines, countsOf, headLine, stepLines, verdictLines } from "../replay/text.ts";
+import { missedMemory } from "../telemetry/missed-vectors.ts";
 import { workerHost } from "../worker-host.ts";
 import { openApi } from "./api-client.ts";
 import { createRecordClient } from "./record-client.ts";
@@ -42,6 +43,8 @@ interface Wanted {
 
 /** Where a record comes from, and what a swapped replay may read there. */
 interface Source {
+  /** In words, for who is told that something is not there. */
+  readonly place: string;
   record(): Promise<readonly RecordItem[]>;
   readonly readers: { readonly hot: Reader; readonly bulk: Reader } | null;
   readonly retriever: Ports["retriever"] | null;
@@ -66,7 +69,10 @@ export async function run(args: readonly string[]): Promise<number> {
 }
 
 async function replay(wanted: Wanted, config: Config, source: Source): Promise<number> {
-  const record = joinRecord(await source.record());
+  const items = await source.record().catch((error: unknown) => {
+    throw explained(error, source, config);
+  });
+  const record = joinRecord(items);
   if (wanted.swap === null) {
     const { replay: done } = await replayRecord(record);
     const { divergence, isOpen, entries, outcome } = done;
@@ -97,6 +103,18 @@ async function replay(wanted: Wanted, config: Config, source: Source): Promise<n
   return divergence === null ? 0 : 1;
 }
 
+/** Of what is not there, or not any more: where it was looked for, and how long it is kept. */
+function explained(error: unknown, { place, readers }: Source, config: Config): unknown {
+  if (!(error instanceof RuntimeError)) return error;
+  if (error.code !== "NOT_FOUND" && error.code !== "EVENTS_TRIMMED") return error;
+  const days = config.engine.retentionDays;
+  const time = days === 0 ? "for ever" : `for ${days} days`;
+  const kept =
+    readers === null ? "as long as the server's retention_days says" : `${time} (retention_days)`;
+  const text = `${error.message} It was looked for ${place}, where the records of ended runs are kept ${kept}.`;
+  return new RuntimeError(error.code, text, {}, { cause: error });
+}
+
 function print(wanted: Wanted, data: unknown, lines: readonly string[]): void {
   console.log(wanted.isJson ? JSON.stringify(data, null, 2) : lines.join("\n"));
 }
@@ -123,7 +141,7 @@ async function swapOf(texts: readonly string[]): Promise<Swap> {
     const value = rest.join("=");
     if (name === "model" && value !== "") swap = { ...swap, model: value };
     else if (name === "system_message" && value !== "") {
-      swap = { ...swap, systemMessage: (await readFile(value, "utf8")).trim() };
+      swap = { ...swap, systemMessage: (await textOf(value)).trim() };
     } else if (name === "agent" && /^[1-9]\d{0,14}$/.test(value)) {
       swap = { ...swap, version: Number(value) };
     } else {
@@ -134,6 +152,13 @@ async function swapOf(texts: readonly string[]): Promise<Swap> {
   return swap;
 }
 
+async function textOf(file: string): Promise<string> {
+  return await readFile(file, "utf8").catch((cause: NodeJS.ErrnoException) => {
+    const text = `--with system_message=FILE: the file "${file}" cannot be read (${cause.code}).`;
+    throw new RuntimeError("INVALID", text, {}, { cause });
+  });
+}
+
 /** A server that is named; else the folder; else, when that is in use, the server that uses it. */
 async function openSource(wanted: Wanted, config: Config): Promise<Source> {
   const fromEnv = loadClientConfig();
@@ -141,7 +166,7 @@ async function openSource(wanted: Wanted, config: Config): Promise<Source> {
   const data = wanted.data ?? config.data;
   if (url) return await remote(wanted, config, url);
   try {
-    return local(wanted, openFolderReader(data));
+    return local(wanted, openFolderReader(data), data);
   } catch (error) {
     const isInUse = error instanceof RuntimeError && error.code === "DATA_LOCKED";
     if (!isInUse || wanted.data !== undefined) throw error;
@@ -149,9 +174,11 @@ async function openSource(wanted: Wanted, config: Config): Promise<Source> {
   }
 }
 
-function local({ run, tenant, swap }: Wanted, folder: FolderReader): Source {
+function local({ run, tenant, swap }: Wanted, folder: FolderReader, path: string): Source {
   const tenants = tenant === undefined ? null : [tenant];
+  const of = tenant === undefined ? "all its tenants" : `the tenant ${tenant}`;
   return {
+    place: `in the data folder ${path} (${of})`,
     record: async () =>
       await readRecord(folder.hot, await findRun(folder.hot, run, tenants), swap?.version),
     readers: folder,
@@ -169,6 +196,7 @@ async function remote(wanted: Wanted, config: Config, url?: string): Promise<Sou
   };
   const client = createRecordClient(await openApi(server, config));
   return {
+    place: `at the server that ${url === undefined ? "has the data folder open" : `answers at ${url}`}`,
     record: () => client.record(run, swap?.version),
     readers: null,
     retriever: client.retriever,
@@ -185,7 +213,7 @@ const refuseWrite = (): Promise<never> =>
 function portsOf(config: Config, { readers, retriever }: Source): Ports {
   const ports = workerHost.createPorts({
     worker: 0,
-    config,
+    config: { ...config, missed: missedMemory() },
     hot: readers?.hot ?? nothing,
     bulk: { ...(readers?.bulk ?? nothing), commit: refuseWrite },
     compute: {

@@ -106,7 +106,7 @@ async function makeLocal(entry: Local, parts: Parts): Promise<MadeEmbedder> {
     return weightsOfFiles(String(await compute.run(weightsTaskName, input, options)));
   };
   let weights: Promise<string> | undefined;
-  let lookedAt = Date.now();
+  let lookedAt = performance.now();
   return {
     embedder: createLocalEmbedder(id, model, compute),
     weights() {
@@ -117,8 +117,8 @@ async function makeLocal(entry: Local, parts: Parts): Promise<MadeEmbedder> {
       return weights;
     },
     async isCurrent() {
-      if (Date.now() - lookedAt < LOOK_MS) return true;
-      lookedAt = Date.now();
+      if (performance.now() - lookedAt < LOOK_MS) return true;
+      lookedAt = performance.now();
       return (await filesVersion(folder, dtype)) === model.version;
     },
   };

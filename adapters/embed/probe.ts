@@ -12,6 +12,8 @@ export const probeLimits = {
   keptMs: 600_000,
   /** Who asks again waits for no longer; until there is an answer, what was said counts. */
   againMs: 2_000,
+  /** An endpoint that says nothing for so long is asked anew: all that wait for it wait for one call. */
+  askMs: 60_000,
   /** Descriptions that are remembered of one embedder: a provider may go back to former weights. */
   knownMax: 8,
   /** The tenant in whose turn it is asked: none of the callers'. */
@@ -26,14 +28,14 @@ export const probeLimits = {
 export function probing(
   embedder: Embedder,
   memory: string,
-  nowMs: () => number = Date.now,
+  nowMs: () => number = () => performance.now(),
 ): () => Promise<string> {
   let last: { readonly weights: string; readonly atMs: number } | undefined;
   let asking: Promise<string> | undefined;
 
   const ask = async (): Promise<string> => {
     try {
-      const [vector] = await embedder.embed([probeText], { tenant: probeLimits.tenant });
+      const [vector] = await embedInTime(embedder);
       const found = weightsOfProbe(vector ?? new Float32Array(0));
       const weights =
         last !== undefined && areSameWeights(last.weights, found)
@@ -56,6 +58,21 @@ export function probing(
     if (last === undefined) return await asking;
     return await soon(asking, last.weights);
   };
+}
+
+async function embedInTime(embedder: Embedder): Promise<readonly Float32Array[]> {
+  const { tenant, askMs } = probeLimits;
+  const signal = AbortSignal.timeout(askMs);
+  try {
+    return await embedder.embed([probeText], { tenant, signal });
+  } catch (cause) {
+    throw signal.aborted ? lateOf(embedder, cause) : cause;
+  }
+}
+
+function lateOf({ id }: Embedder, cause: unknown): RuntimeError {
+  const text = `The embedder ${id} gave no vector within ${probeLimits.askMs} ms.`;
+  return new RuntimeError("PROVIDER_UNAVAILABLE", text, { embedder: id }, { cause });
 }
 
 /** A provider that hangs would hold up all its collections at once, whoever's. */

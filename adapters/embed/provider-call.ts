@@ -38,7 +38,7 @@ export async function callProvider<T>(
 ): Promise<T> {
   const { provider, slots, totalMs = provider.totalMs, random = Math.random } = parts;
   const { attemptsMax } = provider;
-  const endsAt = Date.now() + totalMs;
+  const endsAt = performance.now() + totalMs;
   for (let attempt = 1; ; attempt += 1) {
     try {
       if (signal.aborted) throw cancelled(provider);
@@ -46,14 +46,14 @@ export async function callProvider<T>(
       const entered = slots.enter(tenant, "", signal);
       if (entered !== undefined) await entered;
       try {
-        return await post(parts, body, signal, endsAt - Date.now());
+        return await post(parts, body, signal, endsAt - performance.now());
       } finally {
         slots.leave();
       }
     } catch (error) {
       if (signal.aborted) throw error instanceof RuntimeError ? error : cancelled(provider);
       const waitMs = retryDelay(error, attempt, { attemptsMax, random });
-      if (waitMs === undefined || Date.now() + waitMs >= endsAt) throw error;
+      if (waitMs === undefined || performance.now() + waitMs >= endsAt) throw error;
       // It rejects only for the abort, which the next attempt sees.
       await pause(waitMs, undefined, { signal }).catch(() => {});
     }

@@ -1,7 +1,8 @@
 // The embedders of the configuration by name and by id. A collection keeps the id and the dimension
 // of the one it was filled with; anything that would give it other vectors is refused here, in words.
 
-import type { Embedder, EmbedderPin, Embedders } from "../../actors/ports.ts";
+import type { Embedder, Embedders } from "../../actors/ports.ts";
+import type { EmbedderPin } from "../../actors/records/embedder-pin.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { areSameWeights } from "./weights.ts";
 

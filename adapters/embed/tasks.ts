@@ -1,7 +1,7 @@
 // What the composition roots need of this folder before anything of it is loaded: the compute pool's
 // task with its limits, and the settings that travel to workers.
 
-import type { ComputeTask } from "../../runtime/threads/compute.ts";
+import type { ComputeTask } from "../../runtime/threads/compute-port.ts";
 import type { Config } from "../config.ts";
 
 /** The settings of embedders. They hold keys of providers: never logged. */
@@ -34,7 +34,9 @@ export function embeddersConfig(config: EmbeddersConfig): EmbeddersConfig {
 }
 
 /** Tasks of the compute pool. */
-export function embedTasks(limits: Config["embedding"]): Readonly<Record<string, ComputeTask>> {
+export function embedTasks(
+  limits: Pick<Config["embedding"], "threads" | "batchTexts" | "waitMs" | "queueMax">,
+): Readonly<Record<string, ComputeTask>> {
   return {
     [cutTaskName]: { url: new URL("./cut-task.js", import.meta.url).href, name: "cutText" },
     [weightsTaskName]: {

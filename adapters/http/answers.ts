@@ -7,14 +7,21 @@ import {
   type MessageRecord,
 } from "../../actors/records/conversation.ts";
 import { costOf } from "../../actors/records/price.ts";
+import type { Outcome } from "../../runtime/actor.ts";
+import { toldError, toldOfRun } from "../../runtime/errors.ts";
 import type { Frame } from "../../runtime/frame.ts";
 import { usageOf } from "./chunks.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
 /** What the answer rests on, or that there was nothing it could. */
-export function sourcesOf({ sources, nothing_relevant, memories }: ChatReply): Fields {
-  return { sources, ...(nothing_relevant && { nothing_relevant }), ...(memories && { memories }) };
+export function sourcesOf({ sources, nothing_relevant, degraded, memories }: ChatReply): Fields {
+  return {
+    sources,
+    ...(nothing_relevant && { nothing_relevant }),
+    ...(degraded && { degraded }),
+    ...(memories && { memories }),
+  };
 }
 
 /** Who answered; for the built-in answerer also what to do about it. */
@@ -47,9 +54,17 @@ export function messageView(message: MessageRecord): Fields {
 
 /** A frame of a run. */
 export function frameView(frame: Frame): Frame | Fields {
-  if (frame.type !== "end" || !isReply(frame.reply)) return frame;
-  const { counters, reply, ...rest } = frame;
+  if (frame.type === "refused") return { ...frame, error: toldError(frame.error) };
+  if (frame.type !== "end") return frame;
+  const { counters, reply, ...rest } = { ...frame, outcome: outcomeView(frame.outcome, frame.run) };
+  if (!isReply(reply)) return { ...rest, counters, reply };
   return { ...rest, reply: replyView(reply, counters["balance"]) };
+}
+
+/** How a run has ended, as those are told who are not the operator. */
+export function outcomeView<O extends Outcome>(outcome: O, run: string): O {
+  if (outcome.status === "completed") return outcome;
+  return { ...outcome, error: toldOfRun(outcome.error, run) };
 }
 
 function isReply(value: unknown): value is ChatReply {

@@ -6,6 +6,7 @@ import { FairPass } from "../../runtime/shared/fair-pass.ts";
 import type { System } from "../../runtime/system.ts";
 import { type Authenticator, authorize, presentedKey } from "./auth.ts";
 import { type ReadBody, readBody } from "./body.ts";
+import type { WorkGate } from "./gate/work-gate.ts";
 import type { OriginRules } from "./origin.ts";
 import type { RateLimiter } from "./rate.ts";
 import { errorReply, json, noContent } from "./reply.ts";
@@ -18,6 +19,7 @@ import {
   type RouteContext,
 } from "./route.ts";
 import type { FrontDoor, HttpRequest, HttpResponse, SocketHandler } from "./server.ts";
+import { checkQuery } from "./validate.ts";
 
 /** One line of the request log. Never a header, a query or a body: they hold secrets. */
 export interface RequestLine {
@@ -40,9 +42,10 @@ export interface DoorOptions {
   readonly authenticator: Authenticator;
   readonly origins: OriginRules;
   readonly rates: RateLimiter;
+  readonly gate: WorkGate;
   /** Called once for each answer. */
   readonly log?: (line: RequestLine) => void;
-  /** Whether the system takes work; `/health/ready` says so. Default: yes until `stop`. */
+  /** Whether what a start prepares is there; `/health/ready` says so. Default: yes, until `stop`. */
   readonly isReady?: () => boolean;
   /** Makes the handler of a WebSocket on `/ws`; null principal: it must say hello with a key. */
   readonly socket?: (
@@ -87,7 +90,8 @@ export function createDoor(options: DoorOptions): Door {
   function health(path: string): HttpResponse {
     const ready = !isStopping && (options.isReady?.() ?? true);
     const status = path === "/health/ready" && !ready ? 503 : 200;
-    return json(status, { status: ready ? "ok" : "stopping", live: true, ready }, safeHeaders);
+    const word = ready ? "ok" : isStopping ? "stopping" : "starting";
+    return json(status, { status: word, live: true, ready }, safeHeaders);
   }
 
   function refuseWhenStopping(): void {
@@ -166,18 +170,37 @@ class Visit {
     const { route } = match;
     this.#route = route;
     const admission = this.#admit(route);
-    return admission === null ? this.#inTurn(match) : admission.then(() => this.#inTurn(match));
+    return admission === null ? this.#gated(match) : admission.then(() => this.#gated(match));
   }
 
-  /** What it costs begins here: tenants take turns for it. Who stops something does not wait. */
-  #inTurn(match: RouteMatch): HttpResponse | Promise<HttpResponse> {
+  /** Who stops something does not wait at the gate, nor does the operator, who has no tenant. */
+  #gated(match: RouteMatch): HttpResponse | Promise<HttpResponse> {
+    const { tenant, keyId } = this.#principal;
+    const { isControl = false, hasOwnGate = false } = match.route;
+    if (isControl || tenant === "") return this.#answer(match);
+    const { requests } = this.#options.gate;
+    if (!hasOwnGate) {
+      return requests.pass(tenant, keyId ?? "", this.#request, () => this.#answer(match));
+    }
+    const body = requests.pass(tenant, keyId ?? "", this.#request, () => this.#read(match.route));
+    return this.#callWith(match, body);
+  }
+
+  #answer(match: RouteMatch): HttpResponse | Promise<HttpResponse> {
+    return this.#callWith(match, this.#read(match.route));
+  }
+
+  /** What it costs begins here: tenants take turns for it. */
+  #read(route: Route): ReadBody | Promise<ReadBody> {
     const turns = this.#turns;
-    if (match.route.isControl === true || turns.isNow()) return this.#read(match);
-    return turns.turn(this.#principal.tenant).then(() => this.#read(match));
+    if (route.isControl === true || turns.isNow()) return this.#body(route);
+    return turns.turn(this.#principal.tenant).then(() => this.#body(route));
   }
 
-  #read(match: RouteMatch): HttpResponse | Promise<HttpResponse> {
-    const body = this.#body(match.route);
+  #callWith(
+    match: RouteMatch,
+    body: ReadBody | Promise<ReadBody>,
+  ): HttpResponse | Promise<HttpResponse> {
     return body instanceof Promise
       ? body.then((read) => this.#call(match, read))
       : this.#call(match, body);
@@ -273,6 +296,7 @@ class Visit {
     const bucket = principal.keyId ?? `${principal.via}:admin`;
     this.#limits = rates.take(route.isControl === true ? `${bucket} control` : bucket);
     authorize(principal, route);
+    if (route.query !== undefined) checkQuery(this.#request.query, route.query);
   }
 
   #body(route: Route): ReadBody | Promise<ReadBody> {

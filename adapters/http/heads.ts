@@ -9,7 +9,7 @@ let dateAtMs = 0;
 /** The Date header, made once a second. */
 export function dateHeader(): string {
   const nowMs = Date.now();
-  if (nowMs - dateAtMs >= 1_000) {
+  if (Math.abs(nowMs - dateAtMs) >= 1_000) {
     dateAtMs = nowMs - (nowMs % 1_000);
     dateText = new Date(nowMs).toUTCString();
   }

@@ -6,6 +6,8 @@ import { RuntimeError } from "../../runtime/errors.ts";
 /** Keys and addresses remembered at once. */
 export const RATE_ENTRIES_MAX = 50_000;
 const MINUTE_MS = 60_000;
+/** Set back, the machine's clock would hold up a key for as long. */
+const monotonic = (): number => performance.now();
 
 interface Bucket {
   tokens: number;
@@ -24,7 +26,7 @@ export function createRateLimiter(options: {
   readonly burst: number;
   readonly now?: () => number;
 }): RateLimiter {
-  const { perSecond, burst, now = Date.now } = options;
+  const { perSecond, burst, now = monotonic } = options;
   const buckets = new Map<string, Bucket>();
   const windowS = Math.max(1, Math.ceil(burst / perSecond));
   const policy = `"key";q=${burst};w=${windowS}`;
@@ -60,7 +62,7 @@ export interface FailureLimiter {
 }
 
 /** Slows the guessing of keys: `perMinute` failures of one address, then 429 until the minute is over. */
-export function createFailureLimiter(perMinute: number, now = Date.now): FailureLimiter {
+export function createFailureLimiter(perMinute: number, now = monotonic): FailureLimiter {
   const failures = new Map<string, { count: number; sinceMs: number }>();
   return {
     check: (peer) => {

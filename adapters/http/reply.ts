@@ -2,7 +2,7 @@
 // RFC 9457 problem details, OpenAI's error object). An error says its code, a sentence and, for a
 // wrong body, the RFC 6901 pointer; never a stack, and of INTERNAL not even the message.
 
-import { type ErrorData, errorTable } from "../../runtime/errors.ts";
+import { type ErrorData, errorTable, toldError } from "../../runtime/errors.ts";
 import type { ErrorStyle, RouteContext } from "./route.ts";
 import type { HttpResponse } from "./server.ts";
 
@@ -102,11 +102,8 @@ export function errorBody(error: ErrorData, place: ErrorPlace): unknown {
   }
 }
 
-// A programmer error's text may hold anything; the log has it under the request's id.
 function messageOf(error: ErrorData): string {
-  return error.code === "INTERNAL"
-    ? "Something went wrong inside the server; the log has it under this request's id."
-    : error.message;
+  return toldError(error, "The log has it under this request's id.").message;
 }
 
 function titleOf(error: ErrorData): string {

@@ -61,11 +61,18 @@ export interface Route {
   readonly optionalBody?: boolean;
   /** Smaller (or larger) limit than the server's, in bytes. */
   readonly bodyBytesMax?: number;
+  /** Names of the query parameters it takes; another one is UNKNOWN_FIELD. Absent: not looked at. */
+  readonly query?: readonly string[];
   readonly errors: ErrorStyle;
   /** Whether a call changes something or costs money. Default: every method but GET. */
   readonly sideEffects?: boolean;
   /** Stops or decides what is under way: it has a rate of its own beside the load it may have to stop. */
   readonly isControl?: boolean;
+  /**
+   * Its handler passes the gate of work itself: its answer goes on after the handler has returned, and
+   * only its body is read as a request. Default: the gate is left when the handler has returned.
+   */
+  readonly hasOwnGate?: boolean;
   /** No key is asked for. Default false. */
   readonly isPublic?: boolean;
   /** Extra headers of every answer, e.g. a content policy of a page. */

@@ -29,7 +29,7 @@ interface Entry {
 }
 
 /** @param sessionMs life of a session. */
-export function createSessions(sessionMs: number, now = Date.now): Sessions {
+export function createSessions(sessionMs: number, now = () => performance.now()): Sessions {
   const codes = new Map<string, Entry>();
   const sessions = new Map<string, Entry>();
   return {

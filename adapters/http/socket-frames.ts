@@ -3,7 +3,7 @@
 
 import { userKey } from "../../actors/records/memory.ts";
 import { type Static, Type } from "../../actors/schema.ts";
-import { type ErrorData, errorTable, RuntimeError } from "../../runtime/errors.ts";
+import { type ErrorData, errorTable, RuntimeError, toldError } from "../../runtime/errors.ts";
 import { parseJson } from "./body.ts";
 import { validate } from "./validate.ts";
 
@@ -154,7 +154,7 @@ export function resultFrame(id: string, data: unknown): string {
 /** A refusal, in the words of problem details. */
 export function errorFrame(id: string, error: ErrorData): string {
   const { status, retryable } = errorTable[error.code];
-  const detail = error.code === "INTERNAL" ? "Something went wrong inside." : error.message;
+  const detail = toldError(error).message;
   const pointer = error.details?.["pointer"];
   const retryAfterMs = error.details?.["retryAfterMs"];
   return JSON.stringify({

@@ -2,7 +2,7 @@
 // socket takes them; else its frames wait where they come from, which coalesces previews or says
 // `gap`. Closing the socket ends subscriptions, never runs.
 
-import { type ErrorCode, RuntimeError, toErrorData } from "../../runtime/errors.ts";
+import { type ErrorCode, RuntimeError, toErrorData, toldError } from "../../runtime/errors.ts";
 import type { Frame } from "../../runtime/frame.ts";
 import { frameView } from "./answers.ts";
 import type { Principal } from "./route.ts";
@@ -157,7 +157,7 @@ class Connection {
     try {
       return parseFrame(text);
     } catch (error) {
-      this.#close(closeCodes.badFrame, toErrorData(error).message);
+      this.#close(closeCodes.badFrame, toldError(toErrorData(error)).message);
       return null;
     }
   }
@@ -293,8 +293,8 @@ class Connection {
   #fail(subscription: Subscription, error: unknown): void {
     this.#subscriptions.delete(subscription.id);
     if (subscription.abort.signal.aborted) return;
-    const { code, message } = toErrorData(error);
-    const data = { code, message: code === "INTERNAL" ? "Something went wrong inside." : message };
+    const { code, message } = toldError(toErrorData(error));
+    const data = { code, message };
     this.#send(
       JSON.stringify({ type: "event", sub: subscription.id, seq: 0, event: "error", data }),
     );

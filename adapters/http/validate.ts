@@ -44,6 +44,20 @@ export function validate(schema: TSchema, value: unknown): void {
   throw explain(findings as unknown as readonly Finding[]);
 }
 
+/** @throws UNKNOWN_FIELD for the first parameter that is none of `names`. */
+export function checkQuery(query: URLSearchParams, names: readonly string[]): void {
+  for (const name of query.keys()) {
+    if (names.includes(name)) continue;
+    const all =
+      names.length === 0 ? "none is taken here" : `those taken here are ${names.join(", ")}`;
+    throw new RuntimeError(
+      "UNKNOWN_FIELD",
+      `There is no query parameter "${name.slice(0, 100)}"; ${all}.`,
+      { parameter: name.slice(0, 100) },
+    );
+  }
+}
+
 /** A whole number from the query, e.g. a page's `limit`. @throws INVALID naming the parameter. */
 export function integerQuery(
   query: URLSearchParams,

@@ -24,7 +24,7 @@ import { keys } from "../../runtime/store/keys.ts";
 import type { Reader } from "../../runtime/store/store.ts";
 import { type Difference, differenceOf, everything, type Loaded, loadDocument } from "./changes.ts";
 import { Directory, type Wanted } from "./directory.ts";
-import { isAllCompared, nearestWanted } from "./near.ts";
+import { isAllCompared, isScanned, nearestWanted } from "./near.ts";
 import {
   type CollectionHead,
   chunkMark,
@@ -195,17 +195,20 @@ export class CollectionIndex {
 
   /**
    * @param within what is wanted, at least so similar.
+   * @param changed told when documents came and went meanwhile, of which neither may be found.
    */
   async byVector(
     vector: Float32Array,
     limit: number,
     within?: { readonly wanted: Wanted; readonly similarityMin: number },
+    changed?: () => void,
   ): Promise<readonly NearHit[]> {
     // A question without words is near to nothing.
     if (!vector.some(Boolean)) return [];
     const counts = (slot: number): boolean => this.#counts(slot, within?.wanted);
     const inMemory = this.#memory.nearest(vector, limit, counts);
     if (this.segment === null) return inMemory;
+    const generation = this.#generation;
     const inSegment =
       within === undefined
         ? await this.#inSegment(this.segment, vector, limit)
@@ -213,6 +216,7 @@ export class CollectionIndex {
             { ...this.segment, similarityMin: within.similarityMin },
             ...([vector, limit, within.wanted, counts] as const),
           );
+    if (this.#generation !== generation) changed?.();
     if (inMemory.length === 0) return inSegment.slice(0, limit);
     return [...inSegment, ...inMemory]
       .sort((a, b) => b.similarity - a.similarity || a.slot - b.slot)
@@ -317,13 +321,15 @@ export class CollectionIndex {
     vector: Float32Array,
     limit: number,
   ): Promise<readonly NearHit[]> {
+    const counts = (slot: number): boolean => postings.has(slot) && this.#counts(slot, undefined);
+    if (isScanned(vectors, vector, limit)) return await vectors.scan(vector, limit, counts);
     const isCompared = isAllCompared(vectors);
     // More of what is compared cost nothing, and some may be gone.
     for (let asked = isCompared ? limit * 4 : limit; ; asked *= 4) {
       const hits = isCompared
         ? await vectors.compare(vector, ALL_SLOTS, asked)
         : vectors.search(vector, asked);
-      const found = hits.filter(({ slot }) => postings.has(slot) && this.#counts(slot, undefined));
+      const found = hits.filter(({ slot }) => counts(slot));
       const isAll = hits.length < asked || asked >= NEAR_MAX;
       if (found.length >= limit || isAll) return found;
     }

@@ -15,8 +15,9 @@ import type {
 import { withPages } from "../../actors/knowledge/pages.ts";
 import { searchText } from "../../actors/knowledge/retrieve.ts";
 import type { Chunk } from "../../actors/knowledge/split.ts";
-import type { Compute, Embedder, EmbedderPin, Embedders } from "../../actors/ports.ts";
+import type { Compute, Embedder, Embedders } from "../../actors/ports.ts";
 import { type Collection, collectionsTable } from "../../actors/records/collection.ts";
+import type { EmbedderPin } from "../../actors/records/embedder-pin.ts";
 import { type DocumentReport, ingestionLimits } from "../../actors/records/ingestion-job.ts";
 import { type ErrorData, RuntimeError } from "../../runtime/errors.ts";
 import type { Bulk } from "../../runtime/store/bulk.ts";

@@ -1,6 +1,6 @@
 // The nearest of a segment's chunks among those that a filter wants: from the graph, asked for more
-// until enough are wanted, or, where it would be asked for too many, by comparison with each. What is
-// wanted and relevant is found, however rare it is.
+// until enough are wanted, or, where it would be asked for too many, by comparison with each, or with all
+// coarsely, whichever takes less. What is wanted and relevant is found, however rare it is.
 
 import type { NearHit, PostingsView, VectorView } from "../../actors/knowledge/segment.ts";
 import type { Wanted } from "./directory.ts";
@@ -37,22 +37,25 @@ export async function nearestWanted(
   counts: (slot: number) => boolean,
 ): Promise<readonly NearHit[]> {
   if (wanted.chunks === 0) return [];
-  return (
-    fromGraph(index, vector, limit, wanted, counts) ??
-    (await compared(index, vector, limit, wanted, counts))
-  );
+  const { vectors, postings } = index;
+  const scanning = vectors.scanTakes(vector, limit);
+  const comparing = comparingTakes(wanted);
+  const hits = fromGraph(index, vector, limit, Math.min(scanning, comparing), { wanted, counts });
+  if (hits !== undefined) return hits;
+  if (comparing <= scanning) return await compared(index, vector, limit, wanted, counts);
+  return await vectors.scan(vector, limit, (slot) => postings.has(slot) && counts(slot));
 }
 
-/** Undefined when comparing is the better way. */
+/** Undefined when another way is better. @param other what that takes. */
 function fromGraph(
   { vectors, postings, similarityMin }: WantedIn,
   vector: Float32Array,
   limit: number,
-  wanted: Wanted,
-  counts: (slot: number) => boolean,
+  other: number,
+  { wanted, counts }: { readonly wanted: Wanted; readonly counts: (slot: number) => boolean },
 ): readonly NearHit[] | undefined {
   const { askedMax, askedMore, askedAgain, askedAfterNone, comparedPerAsked } = nearLimits;
-  const most = Math.min(askedMax, comparingTakes(wanted) / comparedPerAsked);
+  const most = Math.min(askedMax, other / comparedPerAsked);
   // So many wanted ones are among those asked for as a search without a filter would have looked at:
   // a graph is sure of the first of what it gives and not of the last.
   const askedFor = (candidates: number): number =>
@@ -75,9 +78,21 @@ function fromGraph(
 }
 
 /** Whether a question about everything is better compared with each. */
-export function isAllCompared({ candidatesLeast, count }: VectorView): boolean {
+export function isAllCompared({ candidatesLeast, count }: Searched): boolean {
   return candidatesLeast * nearLimits.comparedPerAsked > count;
 }
+
+/** Whether it is better scanned. */
+export function isScanned(vectors: VectorView, vector: Float32Array, limit: number): boolean {
+  return vectors.scanTakes(vector, limit) < allTakes(vectors);
+}
+
+/** What a question about everything takes without a scan, in chunks that are compared. */
+export function allTakes({ candidatesLeast, count }: Searched): number {
+  return Math.min(candidatesLeast * nearLimits.comparedPerAsked, count);
+}
+
+type Searched = Pick<VectorView, "candidatesLeast" | "count">;
 
 /** In chunks that lie together. What lies between two that are wanted is read along or skipped, whatever is less. */
 function comparingTakes({ chunks, total, documents }: Wanted): number {

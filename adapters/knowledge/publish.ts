@@ -7,6 +7,7 @@ import { encode } from "../../runtime/store/codec.ts";
 import { keys } from "../../runtime/store/keys.ts";
 import type { StoreOp } from "../../runtime/store/store.ts";
 import { isSamePin, mergedPin } from "./pin.ts";
+import type { Write } from "./rows.ts";
 import {
   type CollectionHead,
   type DocumentChange,
@@ -17,16 +18,6 @@ import {
   rowBytes,
   writeOf,
 } from "./rows.ts";
-
-/** One write of one document. */
-export interface Write {
-  readonly documentId: string;
-  /**
-   * Chosen by the caller, 1..64 of A-Z a-z 0-9 _ . -: a step that is repeated uses the same one and
-   * overwrites its own rows; no other write of the document may have it.
-   */
-  readonly writeId: string;
-}
 
 /** A written document, to be made visible. */
 export interface Publication extends Write {

@@ -1,7 +1,7 @@
 // The Removals port: what is left of collections and agents that are gone.
 
+import type { Removals } from "../../actors/ports.ts";
 import { type IngestionJob, ingestionJobsTable } from "../../actors/records/ingestion-job.ts";
-import type { Removals } from "../../actors/removal.ts";
 import { decode } from "../../runtime/store/codec.ts";
 import { keys, prefixRange } from "../../runtime/store/keys.ts";
 import type { Reader } from "../../runtime/store/store.ts";

@@ -4,8 +4,7 @@ import { RuntimeError } from "../../runtime/errors.ts";
 import type { Bulk } from "../../runtime/store/bulk.ts";
 import { keys, prefixRange } from "../../runtime/store/keys.ts";
 import type { StoreOp } from "../../runtime/store/store.ts";
-import type { Write } from "./publish.ts";
-import { documentOf, type Place, rowBytes } from "./rows.ts";
+import { documentOf, type Place, rowBytes, type Write } from "./rows.ts";
 
 /** Rows of one commit. */
 export const REMOVE_ROWS = 200;

@@ -10,15 +10,22 @@ import {
   ranking,
   searchText,
 } from "../../actors/knowledge/retrieve.ts";
-import type { SearchRequest, SearchResult, Tuning } from "../../actors/knowledge/search.ts";
+import type {
+  Degraded,
+  Passage,
+  SearchRequest,
+  SearchResult,
+  Tuning,
+} from "../../actors/knowledge/search.ts";
 import { tuningOf } from "../../actors/knowledge/tuning.ts";
-import type { Embedder, Embedders, Passage, Rerankers, Retriever } from "../../actors/ports.ts";
+import type { Embedder, Embedders, Rerankers, Retriever } from "../../actors/ports.ts";
 import type { RetrievalSettings } from "../../actors/records/retrieval.ts";
 import { RuntimeError, toErrorData } from "../../runtime/errors.ts";
 import { keys } from "../../runtime/store/keys.ts";
+import { createQuestions, type QuestionParts, type Questions } from "../embed/questions.ts";
 import { readCurrent } from "./editions.ts";
 import type { IndexSources } from "./index-cache.ts";
-import { type CollectionHead, type EmbedderName, headOf, type Place } from "./rows.ts";
+import { type EmbedderName, headOf, type Place } from "./rows.ts";
 import { createSearcher, type Searcher } from "./searcher.ts";
 
 /** What a retriever reads. */
@@ -29,6 +36,8 @@ export interface RetrieverOptions extends IndexSources {
   readonly embedder: Embedder;
   /** Of all others; without it they are refused. */
   readonly embedders?: Pick<Embedders, "pinned">;
+  /** Vectors of questions. Default: of these embedders. */
+  readonly questions?: Questions;
   /** Told whose vectors are compared, where an edition does not say their weights yet. */
   adopt?(edition: Place, embedder: EmbedderName): Promise<void>;
   /** Without it no search is re-ranked. */
@@ -52,6 +61,7 @@ export const retrieverLimits = {
 export function createRetriever(options: RetrieverOptions): Retriever {
   const { reader, elsewhere } = options;
   const here = createSearcher(options, options.cacheBytesMax);
+  const { questions = createQuestions({ find: findIn(options) }) } = options;
 
   const search = async (place: Place, query: ChunkQuery): Promise<FoundPassages> => {
     const isLarge = (await reader.get(keys.segment(place.tenant, place.collection))) !== undefined;
@@ -73,15 +83,18 @@ export function createRetriever(options: RetrieverOptions): Retriever {
       }
       checkReranker(asked.reranker, options.rerankers);
       const text = request.query.slice(0, retrieverLimits.queryChars);
-      const searchIn = async (edition: Place): Promise<[Tuning, FoundPassages | null]> => {
+      const searchIn = async (edition: Place): Promise<Searched> => {
         const head = headOf(await reader.get(keys.collectionHead(tenant, edition.collection)));
         const kind = head.embedder?.id.startsWith("builtin-") === false ? "meaning" : "words";
-        const tuning = tuningOf(own, asked, { mode, kind });
-        if (head.isRemoved || head.embedder === null) return [tuning, null];
-        const vector = await vectorOf(options, { edition, pin: head.embedder }, tuning, {
+        const wanted = tuningOf(own, asked, { mode, kind });
+        if (head.isRemoved || head.embedder === null) return { tuning: wanted };
+        const of = { edition, pin: head.embedder };
+        const { vector, degraded } = await vectorOf({ ...options, questions }, of, wanted, {
           ...request,
           query: text,
         });
+        // By words alone the thresholds are others: what is not near may be relevant all the same.
+        const tuning = degraded ? tuningOf(own, asked, { mode: "lexical", kind }) : wanted;
         const found = await search(edition, {
           query: text,
           vector,
@@ -92,15 +105,24 @@ export function createRetriever(options: RetrieverOptions): Retriever {
           ...(request.explain && { explain: true }),
           ...(tuning.diversity > 0 && { withVectors: true }),
         });
-        return [tuning, found];
+        return { tuning, found, ...(degraded && { degraded }) };
       };
-      const [tuning, found] = await readCurrent(reader, place, searchIn);
-      if (found === null) return nothing(tuning);
+      const { tuning, found, degraded } = await readCurrent(reader, place, searchIn);
+      if (found === undefined) return nothing(tuning);
       // What is cited is the collection's, whatever its edition.
       const passages = found.passages.map((passage) => ({ ...passage, collection }));
-      return await finish(options, { ...request, query: text }, tuning, { ...found, passages });
+      const given = { ...found, passages };
+      const result = await finish(options, { ...request, query: text }, tuning, given);
+      return degraded === undefined ? result : { ...result, degraded };
     },
   };
+}
+
+interface Searched {
+  readonly tuning: Tuning;
+  /** Absent of a collection that is empty. */
+  readonly found?: FoundPassages;
+  readonly degraded?: Degraded;
 }
 
 const nothing = (tuning: Tuning): SearchResult => ({
@@ -118,34 +140,48 @@ function checkReranker(name: string | null | undefined, rerankers: Rerankers | u
   throw new RuntimeError("INVALID", text, { pointer: "/reranker" });
 }
 
-/** The question's vector; zeros where none is compared. */
+/** The question's vector; zeros where none is compared, or none can be had now and words will do. */
 async function vectorOf(
-  options: RetrieverOptions,
+  { questions, adopt }: RetrieverOptions & { readonly questions: Questions },
   { edition, pin }: { readonly edition: Place; readonly pin: EmbedderName },
   { mode }: Tuning,
-  { query, tenant, signal }: SearchRequest,
-): Promise<Float32Array> {
+  { query, tenant, mode: asked, signal }: SearchRequest,
+): Promise<{ readonly vector: Float32Array; readonly degraded?: Degraded }> {
   const none = new Float32Array(pin.dimension);
-  if (mode === "lexical") return none;
-  const using = await embedderOf(options, pin);
-  if (pin.weights === undefined && using.weights !== undefined) {
-    await options.adopt?.(edition, using);
+  if (mode === "lexical") return { vector: none };
+  // Who asks for vectors is told that there are none; a collection's weights are no such wish.
+  const isNeeded = asked === "vector";
+  try {
+    const how = { tenant, isNeeded, ...(signal && { signal }) };
+    const { vector, embedder } = await questions.of(pin, query, how);
+    if (pin.weights === undefined && embedder.weights !== undefined) {
+      await adopt?.(edition, embedder);
+    }
+    return { vector };
+  } catch (error) {
+    if (isNeeded || signal?.aborted || !isWithoutVector(error)) throw error;
+    questions.missed(pin, error, "search");
+    const { code, message } = error;
+    return { vector: none, degraded: { code, message: `Searched by words alone: ${message}` } };
   }
-  const asked = { tenant, purpose: "query", ...(signal && { signal }) } as const;
-  const [vector] = await using.embed([query], asked);
-  return vector ?? none;
 }
 
-async function embedderOf(
-  { embedder, embedders }: RetrieverOptions,
-  pin: NonNullable<CollectionHead["embedder"]>,
-): Promise<Embedder> {
-  if (pin.id === embedder.id && pin.dimension === embedder.dimension) return embedder;
-  if (embedders !== undefined) return await embedders.pinned(pin);
-  throw new RuntimeError(
-    "EMBEDDER_MISMATCH",
-    `The collection holds vectors of ${pin.id} (${pin.dimension} numbers).`,
-  );
+/** Whether the embedder only cannot be asked: that it is another one than the collection's stays an error. */
+function isWithoutVector(error: unknown): error is RuntimeError {
+  return error instanceof RuntimeError && !UNLIKE.includes(error.code);
+}
+
+const UNLIKE: readonly string[] = ["CANCELLED", "EMBEDDER_MISMATCH", "EMBEDDER_UNKNOWN"];
+
+function findIn({ embedder, embedders }: RetrieverOptions): QuestionParts["find"] {
+  return async (pin) => {
+    if (pin.id === embedder.id && pin.dimension === embedder.dimension) return embedder;
+    if (embedders !== undefined) return await embedders.pinned(pin);
+    throw new RuntimeError(
+      "EMBEDDER_MISMATCH",
+      `The collection holds vectors of ${pin.id} (${pin.dimension} numbers).`,
+    );
+  };
 }
 
 /** Passages that are found, to choose the wanted ones from. */

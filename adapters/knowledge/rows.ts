@@ -4,8 +4,8 @@
 import type { IndexedChunk } from "../../actors/knowledge/retrieve.ts";
 import type { PostingsHeader, VectorHeader } from "../../actors/knowledge/segment.ts";
 import type { Chunk } from "../../actors/knowledge/split.ts";
-import type { EmbedderPin } from "../../actors/ports.ts";
 import type { DocumentView } from "../../actors/records/collection.ts";
+import type { EmbedderPin } from "../../actors/records/embedder-pin.ts";
 import { decode, encode } from "../../runtime/store/codec.ts";
 
 /** Table of a tenant's collections in the hot environment: id `cl_...`. */
@@ -15,6 +15,16 @@ export const collectionsTable = "collections";
 export interface Place {
   readonly tenant: string;
   readonly collection: string;
+}
+
+/** One write of one document. */
+export interface Write {
+  readonly documentId: string;
+  /**
+   * Chosen by the caller, 1..64 of A-Z a-z 0-9 _ . -: a step that is repeated uses the same one and
+   * overwrites its own rows; no other write of the document may have it.
+   */
+  readonly writeId: string;
 }
 
 /** Whose vectors a collection holds; set before the first of them, others are refused. */

@@ -84,7 +84,7 @@ async function searchIn(
     // Both begin before anything is waited for: they see the same moment.
     const [again, near] = await Promise.all([
       index.byFeedback(query, words, depth, wanted),
-      isNear ? index.byVector(query.vector, depthOf(query), within) : [],
+      isNear ? index.byVector(query.vector, depthOf(query), within, replaced) : [],
     ]);
     return { words: again, near };
   };
@@ -110,9 +110,9 @@ async function nearestIn(
     isWhole = false;
   };
   const hits = await (filter === undefined
-    ? index.byVector(vector, topK)
+    ? index.byVector(vector, topK, undefined, replaced)
     : index.wanted(filter, (wanted) =>
-        index.byVector(vector, topK, { wanted, similarityMin: -1 }),
+        index.byVector(vector, topK, { wanted, similarityMin: -1 }, replaced),
       ));
   const found: NearChunk[] = [];
   for (const { slot, similarity } of hits) {

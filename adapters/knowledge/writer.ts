@@ -16,7 +16,6 @@ import {
   type Publication,
   type Published,
   publishOps,
-  type Write,
 } from "./publish.ts";
 import { isRace, REMOVE_ROWS, removeRange, removeWrite } from "./remove-rows.ts";
 import {
@@ -28,6 +27,7 @@ import {
   type PreparedChunk,
   rowBytes,
   textBytes,
+  type Write,
   writeOf,
 } from "./rows.ts";
 
@@ -106,6 +106,8 @@ export const writeLimits = {
 
 /** Rows of one commit; each may bring a condition of its own. */
 const ROWS_MAX = commitLimits.rows / 2;
+/** How long a head is held at most, in ms: more than a re-embedding asks for. */
+const HELD_MS_MAX = 60_000;
 /** How often a head that is held is looked at, in ms. */
 const HELD_LOOK_MS = 10;
 const WRITE_ID = /^[A-Za-z0-9_.-]{1,64}$/;
@@ -238,6 +240,11 @@ function fitting(
   return over === -1 ? documents : documents.slice(0, over);
 }
 
+/** Nobody holds it for longer at once: it seems so after the machine's clock was set back. */
+function isHeld({ heldUntil = 0 }: CollectionHead, nowMs: number): boolean {
+  return heldUntil > nowMs && heldUntil <= nowMs + HELD_MS_MAX;
+}
+
 /** Commits a plan made for the stored head; made anew when another thread was faster. */
 async function attempt(
   bulk: Bulk,
@@ -249,7 +256,7 @@ async function attempt(
   for (let attempts = 1; ; attempts += 1) {
     let expected = await bulk.get(key);
     // It is let go by time: who holds it may have died.
-    while ((headOf(expected).heldUntil ?? 0) > nowMs()) {
+    while (isHeld(headOf(expected), nowMs())) {
       await pause(HELD_LOOK_MS);
       expected = await bulk.get(key);
     }

@@ -106,7 +106,7 @@ async function completeWith(
   const { provider } = call;
   const { totalMs } = { ...providerTimeouts, ...provider.timeouts };
   const attemptsMax = provider.attemptsMax ?? attemptsMaxDefault;
-  const endsAt = Date.now() + totalMs;
+  const endsAt = performance.now() + totalMs;
   const whole = new AbortController();
   const timer = setTimeout(() => {
     const text = `${provider.name} has not answered within ${totalMs} ms.`;
@@ -129,7 +129,7 @@ async function completeWith(
         const waitMs = hasShown
           ? undefined
           : retryDelay(error, attempt, { attemptsMax, random: call.random });
-        if (waitMs === undefined || Date.now() + waitMs >= endsAt) throw error;
+        if (waitMs === undefined || performance.now() + waitMs >= endsAt) throw error;
         await pauseUnless(whole.signal, waitMs);
       }
     }

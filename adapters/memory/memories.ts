@@ -9,6 +9,7 @@ import { type MemoryEntry, memoryLimits } from "../../actors/records/memory.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import type { Bulk } from "../../runtime/store/bulk.ts";
 import { keys, type MemoryPlace } from "../../runtime/store/keys.ts";
+import { createQuestions, type Questions } from "../embed/questions.ts";
 import { addHistory, historyPlace, removeFrom, searchHistory } from "./history.ts";
 import { pageOf, placesOf } from "./list.ts";
 import { markGone } from "./marks.ts";
@@ -29,6 +30,8 @@ import { checkedText, hashOf, removeMemory, writeMemory } from "./write.ts";
 export interface MemoryOptions {
   readonly bulk: Bulk;
   readonly embedders: Embedders;
+  /** Vectors of questions. Default: of these embedders. */
+  readonly questions?: Questions;
   /** Milliseconds since the epoch. Default: the system's clock. */
   readonly nowMs?: () => number;
   /** Messages of one history. */
@@ -40,7 +43,8 @@ const notNear: Nearness = { vector: 0, words: 0 };
 /** The memories of a thread. */
 export function createMemories(options: MemoryOptions): MemoryStore {
   const { bulk, embedders, nowMs = Date.now, historyEntriesMax } = options;
-  const vectors = createMemoryVectors(embedders);
+  const { questions = createQuestions({ find: embedders.pinned }) } = options;
+  const vectors = createMemoryVectors(embedders, questions);
   const indexes = createShelfIndexes<MemoryRow>(bulk);
   const using = { bulk, indexes, vectors, nowMs };
   const most = historyEntriesMax === undefined ? {} : { entriesMax: historyEntriesMax };

@@ -2,7 +2,7 @@
 // runtime/store/keys.ts). A memory (one user, one agent, one name) is a shelf: a head, and one row an
 // entry. Every change swaps the head, so changes of one memory are in one order over all threads.
 
-import type { EmbedderPin } from "../../actors/ports.ts";
+import type { EmbedderPin } from "../../actors/records/embedder-pin.ts";
 import type { MemoryEntry } from "../../actors/records/memory.ts";
 import { decode, encode } from "../../runtime/store/codec.ts";
 import type { MemoryPlace } from "../../runtime/store/keys.ts";

@@ -2,7 +2,7 @@
 // overtook is decided again from what is there now.
 
 import { setImmediate as nextTurn } from "node:timers/promises";
-import type { EmbedderPin } from "../../actors/ports.ts";
+import type { EmbedderPin } from "../../actors/records/embedder-pin.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { newId } from "../../runtime/id.ts";
 import type { Bulk } from "../../runtime/store/bulk.ts";

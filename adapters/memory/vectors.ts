@@ -1,7 +1,9 @@
 // Vectors of what is remembered and of what is asked, by the embedder a shelf is pinned to.
 
-import type { EmbedderPin, Embedders } from "../../actors/ports.ts";
+import type { Embedders } from "../../actors/ports.ts";
+import type { EmbedderPin } from "../../actors/records/embedder-pin.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
+import type { Questions } from "../embed/questions.ts";
 import { pinOf } from "../knowledge/pin.ts";
 
 /** Vectors with whose they are. */
@@ -29,7 +31,7 @@ export interface MemoryVectors {
 const none = new Float32Array(0);
 
 /** Over the embedders there are. */
-export function createMemoryVectors(embedders: Embedders): MemoryVectors {
+export function createMemoryVectors(embedders: Embedders, questions: Questions): MemoryVectors {
   const find = (pin: EmbedderPin | null) =>
     pin === null
       ? embedders.find(embedders.defaultName).then((embedder) => embedders.pinned(embedder))
@@ -52,12 +54,11 @@ export function createMemoryVectors(embedders: Embedders): MemoryVectors {
       // Nothing has a vector to compare with.
       if (pin === null) return null;
       try {
-        const embedder = await find(pin);
-        const using = { tenant, purpose: "query", ...(signal && { signal }) } as const;
-        const [vector] = await embedder.embed([query], using);
-        return vector === undefined || usable(vector).length === 0 ? null : vector;
+        const { vector } = await questions.of(pin, query, { tenant, ...(signal && { signal }) });
+        return usable(vector).length === 0 ? null : vector;
       } catch (error) {
         if (!(error instanceof RuntimeError) || signal?.aborted) throw error;
+        questions.missed(pin, error, "memory");
         return null;
       }
     },

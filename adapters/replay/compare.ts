@@ -3,7 +3,7 @@
 
 import type { LlmRequest, Usage } from "../../actors/ports.ts";
 import { addUsage, noUsage } from "../../actors/turn-input.ts";
-import type { ReplayEntry } from "../../runtime/testkit/replay.ts";
+import type { ReplayEntry } from "../../runtime/testkit/replay-trace.ts";
 import { nameOf, type PortCall } from "./ports.ts";
 import { described, type SwappedReplay, type Watched } from "./replay.ts";
 

@@ -3,7 +3,8 @@
 // said for this step that it may.
 
 import type { Ports } from "../../actors/ports.ts";
-import { type AskedStep, stepBeingPerformed } from "../../runtime/testkit/replay-context.ts";
+import { stepBeingPerformed } from "../../runtime/testkit/replay-context.ts";
+import type { AskedStep } from "../../runtime/testkit/replay-step.ts";
 
 /** A call of a port. */
 export interface PortCall {

@@ -14,7 +14,7 @@ import type { Definition } from "../../runtime/actor.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import type { RunRecord } from "../../runtime/testkit/recording.ts";
 import { type Replay, replayRun } from "../../runtime/testkit/replay.ts";
-import type { Answer, Answerer, AskedStep } from "../../runtime/testkit/replay-context.ts";
+import type { Answer, Answerer, AskedStep } from "../../runtime/testkit/replay-step.ts";
 import { type ModelFacts, nameOf, type PortCall, type WatchedPorts, watchPorts } from "./ports.ts";
 import { modelsOf, type Swap, swapAgent } from "./swap.ts";
 

@@ -3,7 +3,8 @@
 import type { Usage } from "../../actors/ports.ts";
 import type { TurnInput } from "../../actors/turn-input.ts";
 import type { RunRecord } from "../../runtime/testkit/recording.ts";
-import type { Divergence, Replay, ReplayEntry } from "../../runtime/testkit/replay.ts";
+import type { Replay } from "../../runtime/testkit/replay.ts";
+import type { Divergence, ReplayEntry } from "../../runtime/testkit/replay-trace.ts";
 import { type Change, type Comparison, textOf } from "./compare.ts";
 import { differenceOf } from "./lines.ts";
 

@@ -7,14 +7,17 @@ import type { StorageFigures } from "../../runtime/store/storage-meter.ts";
 import type { SystemFigures } from "../../runtime/system.ts";
 import type { WorkerFigures } from "../../runtime/threads/engines.ts";
 import type { LagFigures } from "../../runtime/threads/loop-lag.ts";
-import type { TurnGateFigures } from "../http/services/turn-gate.ts";
+import type { LaneFigures } from "../http/gate/lane.ts";
+import type { WorkGateFigures } from "../http/gate/work-gate.ts";
+import type { MissedWhere } from "./missed-vectors.ts";
 
 /** What one scrape is made of. */
 export interface Scrape {
   readonly system: SystemFigures;
   /** Open HTTP requests and WebSockets. */
   readonly connections: number;
-  readonly chats: TurnGateFigures;
+  readonly gate: WorkGateFigures;
+  readonly missed: Readonly<Record<MissedWhere, number>>;
 }
 
 /** Values of a metric's labels, in the order of their names. */
@@ -84,9 +87,16 @@ export const families: readonly Family[] = [
   family("gauge", "troupe_connections", "Open requests and WebSockets.", [], ({ connections }) => [
     [[], connections],
   ]),
-  chats("troupe_chats_under_way", "Chats under way that someone waits for.", "underWay"),
-  chats("troupe_chats_waiting", "Chats that wait until they may begin.", "waiting"),
-  chats("troupe_chats_limit", "Chats that may be under way when several tenants chat.", "limit"),
+  gate("troupe_gate_under_way", "Chats, or other requests, that someone waits for.", "underWay"),
+  gate("troupe_gate_waiting", "Those that wait until they may begin.", "waiting"),
+  gate("troupe_gate_limit", "So many may be under way when there are several tenants.", "limit"),
+  family(
+    "counter",
+    "troupe_searches_degraded_total",
+    "Searches made by words alone because their embedder gave no vector.",
+    ["in"],
+    ({ missed }) => Object.entries(missed).map(([where, count]): Sample => [[where], count]),
+  ),
   ...doorFamilies(),
   ...workerFamilies(),
   ...kindFamilies(),
@@ -115,8 +125,11 @@ export const families: readonly Family[] = [
   ...processFamilies(),
 ];
 
-function chats(name: string, help: string, of: keyof TurnGateFigures): Family {
-  return family("gauge", name, help, [], (scrape) => [[[], scrape.chats[of]]]);
+function gate(name: string, help: string, of: keyof LaneFigures): Family {
+  return family("gauge", name, help, ["lane"], ({ gate: { chats, requests } }) => [
+    [["chats"], chats[of]],
+    [["requests"], requests[of]],
+  ]);
 }
 
 function doorFamilies(): readonly Family[] {
@@ -147,8 +160,10 @@ function workerFamilies(): readonly Family[] {
       system.workers.map((one) => [[String(one.worker)], of(one)]),
     );
   return [
-    perWorker("troupe_worker_up", "1 when the worker answered this scrape.", (one) =>
-      one.figures === null ? 0 : 1,
+    perWorker(
+      "troupe_worker_up",
+      "1 when the worker has said something of itself within 5 s.",
+      (one) => (one.isSilent ? 0 : 1),
     ),
     perWorker("troupe_shards", "Shards the worker owns.", (one) => one.shards),
     perWorker(

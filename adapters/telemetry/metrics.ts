@@ -6,7 +6,7 @@ import type { Registry } from "prom-client";
 import type { HistogramData } from "../../runtime/shared/metrics.ts";
 import type { SystemFigures } from "../../runtime/system.ts";
 import type { LagFigures } from "../../runtime/threads/loop-lag.ts";
-import type { TurnGateFigures } from "../http/services/turn-gate.ts";
+import type { WorkGateFigures } from "../http/gate/work-gate.ts";
 import { type Family, families, type LabelValues, type Scrape } from "./families.ts";
 
 /** Content type of the text. */
@@ -18,8 +18,10 @@ export interface MetricsSources {
   inspect(): Promise<SystemFigures>;
   /** Open HTTP requests and WebSockets. */
   connections(): number;
-  /** Chats at the gate. */
-  chats(): TurnGateFigures;
+  /** What is at the gate. */
+  gate(): WorkGateFigures;
+  /** What was answered without its question's vector. */
+  missed(): Scrape["missed"];
 }
 
 /** The text of one scrape. */
@@ -41,7 +43,8 @@ export function createMetrics(sources: MetricsSources): Metrics {
     text: async () => {
       registry ??= processRegistry();
       const [system, process] = await Promise.all([sources.inspect(), registry]);
-      const scrape: Scrape = { system, connections: sources.connections(), chats: sources.chats() };
+      const [connections, gate, missed] = [sources.connections(), sources.gate(), sources.missed()];
+      const scrape: Scrape = { system, connections, gate, missed };
       const own = families.map((family) => textOf(family, scrape)).join("");
       return own + (await process.metrics());
     },

@@ -8,7 +8,7 @@
 
 import type { Index, Matches } from "usearch";
 import type { VectorHeader } from "../../actors/knowledge/segment.ts";
-import { nearLimits } from "../knowledge/near.ts";
+import { allTakes, nearLimits } from "../knowledge/near.ts";
 import type { StoredVectors } from "./stored-vectors.ts";
 
 /** Limits of the measurement. */
@@ -135,6 +135,21 @@ export async function farFor(
   return enough > expansion
     ? { below: Math.min(...next) - farMargin, expansion: enough }
     : undefined;
+}
+
+/**
+ * Whether a file is scanned rather than its graph searched: where that takes half the time, for a question
+ * as it is usual, because the file grows by half.
+ */
+export function isScanned(
+  stored: Pick<StoredVectors, "scanWouldTake">,
+  { vectors, short }: Questions,
+  { expansion, count }: { readonly expansion: number; readonly count: number },
+): boolean {
+  const asked = short.length > 0 ? short : vectors;
+  const takes = asked.map((vector) => stored.scanWouldTake(vector, NEAREST)).sort((a, b) => a - b);
+  const usual = takes[takes.length >> 1] ?? Number.POSITIVE_INFINITY;
+  return usual * 2 <= allTakes({ count, candidatesLeast: expansion });
 }
 
 function find({ index }: Measured, question: Float32Array, asked: number): Matches {

@@ -3,11 +3,23 @@
 // moved by 13, are those of a 32-bit float, but for 2^112, which the one vector is multiplied by instead.
 // Every such pattern is a finite number: what lies behind a vector is multiplied by zeros.
 
-/** What is used of it; the types of Node.js do not name it. */
-declare const WebAssembly: {
-  readonly Module: new (code: Uint8Array) => object;
-  readonly Instance: new (module: object) => { readonly exports: unknown };
-};
+import {
+  addFloat,
+  advanced,
+  again,
+  type Code,
+  end,
+  get,
+  instanceOf,
+  isLess,
+  load,
+  loopFrom,
+  number,
+  set,
+  storeFloat,
+  tee,
+  wide,
+} from "./wasm-code.ts";
 
 interface Exports {
   readonly memory: { readonly buffer: ArrayBuffer };
@@ -38,7 +50,6 @@ const HALF_BYTES = 2;
 /** Numbers that one step of the loop takes. */
 const STEP = 8;
 const SCALE = 2 ** 112;
-const PAGE_BYTES = 64 * 1_024;
 const PRODUCTS_AT = halfDotsLimits.dimension * FLOAT_BYTES;
 const ROWS_AT = PRODUCTS_AT + halfDotsLimits.rows * FLOAT_BYTES;
 const END = ROWS_AT + halfDotsLimits.rowsBytes + STEP * HALF_BYTES;
@@ -64,8 +75,10 @@ export class HalfDots {
   readonly #products: Float32Array;
 
   constructor() {
-    const instance = new WebAssembly.Instance(new WebAssembly.Module(moduleOf(loop())));
-    this.#exports = instance.exports as Exports;
+    this.#exports = instanceOf({
+      ...{ name: "dots", parameters: 6, numbers: 2, wides: 3 },
+      ...{ body: loop(), memoryBytes: END },
+    }) as Exports;
     const { buffer } = this.#exports.memory;
     this.#vector = new Float32Array(buffer, 0, halfDotsLimits.dimension);
     this.#products = new Float32Array(buffer, PRODUCTS_AT, halfDotsLimits.rows);
@@ -82,31 +95,10 @@ export class HalfDots {
   }
 }
 
-type Code = readonly number[];
-
 // Locals of the function, parameters first.
 const [ROWS, ROWS_END, ROW_BYTES, VECTOR, VECTOR_END, PRODUCTS] = [0, 1, 2, 3, 4, 5];
 const [HALVES_PLACE, VECTOR_PLACE, SUM, OTHER_SUM, HALVES] = [6, 7, 8, 9, 10];
-const I32 = 0x7f;
-const V128 = 0x7b;
 
-const get = (local: number): Code => [0x20, local];
-const set = (local: number): Code => [0x21, local];
-const tee = (local: number): Code => [0x22, local];
-const number = (value: number): Code => [0x41, ...unsigned(value)];
-const addInt: Code = [0x6a];
-const isLess: Code = [0x49];
-const add: Code = [0x92];
-const store: Code = [0x38, 2, 0];
-const end: Code = [0x0b];
-const loopFrom: Code = [0x03, 0x40];
-const again: Code = [0x0d, 0];
-const wide = (instruction: number, ...rest: Code): Code => [
-  0xfd,
-  ...unsigned(instruction),
-  ...rest,
-];
-const load = (offset: number): Code => wide(0x00, 0, offset);
 const four = (bytes: Code): Code => wide(0x0c, ...bytes, ...bytes, ...bytes, ...bytes);
 const lane = (at: number): Code => wide(0x1f, at);
 const [lowHalves, highHalves] = [wide(0xa7), wide(0xa8)];
@@ -125,7 +117,6 @@ function loop(): Code {
     ...[...floats(halves), ...get(VECTOR_PLACE), ...load(offset), ...multiplyFour],
     ...[...addFour, ...set(into)],
   ];
-  const advance = (local: number, by: Code): Code => [...get(local), ...by, ...addInt];
   return [
     ...loopFrom,
     ...[...get(ROWS), ...set(HALVES_PLACE), ...get(VECTOR), ...set(VECTOR_PLACE)],
@@ -133,49 +124,18 @@ function loop(): Code {
     ...loopFrom,
     ...[...get(HALVES_PLACE), ...load(0), ...set(HALVES)],
     ...[...sum(SUM, lowHalves, 0), ...sum(OTHER_SUM, highHalves, 16)],
-    ...[...advance(HALVES_PLACE, number(16)), ...set(HALVES_PLACE)],
-    ...[...advance(VECTOR_PLACE, number(32)), ...tee(VECTOR_PLACE)],
+    ...[...advanced(HALVES_PLACE, number(16)), ...set(HALVES_PLACE)],
+    ...[...advanced(VECTOR_PLACE, number(32)), ...tee(VECTOR_PLACE)],
     ...[...get(VECTOR_END), ...isLess, ...again],
     ...end,
     ...[...get(SUM), ...get(OTHER_SUM), ...addFour, ...set(SUM)],
     ...get(PRODUCTS),
-    ...[...get(SUM), ...lane(0), ...get(SUM), ...lane(1), ...add],
-    ...[...get(SUM), ...lane(2), ...get(SUM), ...lane(3), ...add],
-    ...[...add, ...store],
-    ...[...advance(PRODUCTS, number(4)), ...set(PRODUCTS)],
-    ...[...advance(ROWS, get(ROW_BYTES)), ...tee(ROWS)],
+    ...[...get(SUM), ...lane(0), ...get(SUM), ...lane(1), ...addFloat],
+    ...[...get(SUM), ...lane(2), ...get(SUM), ...lane(3), ...addFloat],
+    ...[...addFloat, ...storeFloat],
+    ...[...advanced(PRODUCTS, number(4)), ...set(PRODUCTS)],
+    ...[...advanced(ROWS, get(ROW_BYTES)), ...tee(ROWS)],
     ...[...get(ROWS_END), ...isLess, ...again],
     ...end,
   ];
-}
-
-/** A module of one function and its memory. */
-function moduleOf(body: Code): Uint8Array {
-  const locals = [2, 2, I32, 3, V128];
-  const code = [...locals, ...body, ...end];
-  const named = (name: string, kind: number): Code => [
-    ...[name.length, ...Buffer.from(name)],
-    ...[kind, 0],
-  ];
-  const section = (id: number, bytes: Code): Code => [id, ...unsigned(bytes.length), ...bytes];
-  return Uint8Array.from([
-    ...[...Buffer.from("\0asm"), 1, 0, 0, 0],
-    ...section(1, [1, 0x60, 6, I32, I32, I32, I32, I32, I32, 0]),
-    ...section(3, [1, 0]),
-    ...section(5, [1, 0, ...unsigned(Math.ceil(END / PAGE_BYTES))]),
-    ...section(7, [2, ...named("memory", 2), ...named("dots", 0)]),
-    ...section(10, [1, ...unsigned(code.length), ...code]),
-  ]);
-}
-
-/** Seven bits a byte, the lowest first; also a signed number's, where it is below 64. */
-function unsigned(value: number): Code {
-  const bytes: number[] = [];
-  let left = value;
-  do {
-    const more = left > 127;
-    bytes.push((left & 127) | (more ? 128 : 0));
-    left >>>= 7;
-  } while (left > 0);
-  return bytes;
 }

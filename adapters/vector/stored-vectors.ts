@@ -6,12 +6,21 @@
 //   5 numbers of 64 bits  vectors, neighbours of one, those at the lowest level, highest level, entry
 //   levels                16 bits of each vector
 //   nodes                 of each: key (64 bits), level (16), then of every level a count (32) and neighbours
+// Behind that, where the header says so, come the columns (columns.ts).
 
 import { closeSync, openSync, read, readSync } from "node:fs";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { promisify } from "node:util";
 import { Best } from "../../actors/knowledge/best.ts";
 import type { NearHit, VectorHeader } from "../../actors/knowledge/segment.ts";
+import {
+  appendColumns,
+  type ColumnsLayout,
+  columnsBytes,
+  columnsQuestion,
+  scanColumns,
+  scanTakes,
+} from "./columns.ts";
 import { HalfDots, HalfQuestion, halfDotsLimits } from "./half-dots.ts";
 
 const readLater = promisify(read);
@@ -38,14 +47,20 @@ interface Layout {
   readonly levelsAt: number;
   readonly neighbours: number;
   readonly lowest: number;
+  /** Without the columns. */
   readonly bytes: number;
 }
+
+/** What is known of a file before it is opened. */
+type Known = Pick<VectorHeader, "bytes" | "dimension" | "count" | "columns">;
 
 /** Slots in growing order, and where the vector of each lies. */
 interface Places {
   readonly slots: Float64Array;
   /** Undefined where they lie in the order of slots. */
   readonly rows: Uint32Array | undefined;
+  /** Of each row; no slot where the vector was removed. */
+  readonly byRow: Float64Array;
 }
 
 /** Made by the first comparison of the thread. */
@@ -92,20 +107,23 @@ class Run {
 export class StoredVectors {
   readonly #file: number;
   readonly #layout: Layout;
+  readonly #columns: ColumnsLayout;
+  readonly #hasColumns: boolean;
   #places: Promise<Places> | undefined;
-  private constructor(file: number, layout: Layout) {
+
+  private constructor(file: number, layout: Layout, { dimension, columns = false }: Known) {
     this.#file = file;
     this.#layout = layout;
+    const { rows, bytes: columnsAt } = layout;
+    this.#columns = { rows, dimension, vectorsAt: SIZES_BYTES, columnsAt };
+    this.#hasColumns = columns;
   }
 
   /** Undefined when the file is not laid out as above. */
-  static open(
-    path: string,
-    header: Pick<VectorHeader, "bytes" | "dimension" | "count">,
-  ): StoredVectors | undefined {
+  static open(path: string, known: Known): StoredVectors | undefined {
     const file = openSync(path, "r");
-    const layout = layoutOf(file, header);
-    if (layout !== undefined) return new StoredVectors(file, layout);
+    const layout = layoutOf(file, known);
+    if (layout !== undefined) return new StoredVectors(file, layout, known);
     closeSync(file);
     return undefined;
   }
@@ -140,6 +158,35 @@ export class StoredVectors {
     }
     this.#compareRun(question, run, best);
     return best.sorted().map(({ slot, score }) => ({ slot, similarity: score }));
+  }
+
+  /** The nearest of all that count: exactly, as far as what is coarsely nearest is. */
+  async scan(
+    vector: Float32Array,
+    limit: number,
+    counts: (slot: number) => boolean,
+  ): Promise<readonly NearHit[]> {
+    this.#places ??= this.#readPlaces();
+    const { byRow } = await this.#places;
+    const scanned = { file: this.#file, layout: this.#columns, slots: byRow };
+    const slots = await scanColumns(scanned, columnsQuestion(vector), limit, counts);
+    const ranges = slots.map((slot) => [slot, 1] as const);
+    return await this.compare(vector, ranges, limit);
+  }
+
+  /** Vectors that `compare` takes in the time that a scan with this question takes; without columns too many. */
+  scanTakes(vector: Float32Array, limit: number): number {
+    return this.#hasColumns ? this.scanWouldTake(vector, limit) : Number.POSITIVE_INFINITY;
+  }
+
+  /** The same if there were columns. */
+  scanWouldTake(vector: Float32Array, limit: number): number {
+    return scanTakes(this.#columns, columnsQuestion(vector), limit);
+  }
+
+  /** Writes the columns behind the file, which nobody reads yet. */
+  async appendColumns(path: string): Promise<void> {
+    await appendColumns(path, this.#columns);
   }
 
   close(): void {
@@ -193,7 +240,7 @@ export class StoredVectors {
 
 function layoutOf(
   file: number,
-  { bytes, dimension, count }: Pick<VectorHeader, "bytes" | "dimension" | "count">,
+  { bytes: allBytes, dimension, count, columns }: Known,
 ): Layout | undefined {
   const sizes = readAt(file, 0, SIZES_BYTES);
   if (sizes === undefined) return undefined;
@@ -202,6 +249,7 @@ function layoutOf(
   const head = readAt(file, headAt, HEAD_BYTES + GRAPH_BYTES);
   if (head?.toString("latin1", 0, MARK.length) !== MARK) return undefined;
   const number = (at: number): number => Number(head.readBigUInt64LE(HEAD_BYTES + at * 8));
+  const bytes = allBytes - (columns ? columnsBytes({ rows, dimension }) : 0);
   const isKnown = rowBytes === dimension * FLOAT_BYTES && rows >= count && number(0) === rows;
   const levelsAt = headAt + HEAD_BYTES + GRAPH_BYTES;
   const layout = { rows, rowBytes, levelsAt, neighbours: number(1), lowest: number(2), bytes };
@@ -228,11 +276,11 @@ function inOrder(slots: Float64Array): Places {
   const isInOrder = slots.every(
     (slot, at) => isSlot(slot) && (at === 0 || slot > (slots[at - 1] ?? 0)),
   );
-  if (isInOrder) return { slots, rows: undefined };
+  if (isInOrder) return { slots, rows: undefined, byRow: slots };
   const rows = Uint32Array.from(slots.keys())
     .filter((row) => isSlot(slots[row] ?? 0))
     .sort((a, b) => (slots[a] ?? 0) - (slots[b] ?? 0));
-  return { slots: Float64Array.from(rows, (row) => slots[row] ?? 0), rows };
+  return { slots: Float64Array.from(rows, (row) => slots[row] ?? 0), rows, byRow: slots };
 }
 
 /** Place of the first slot that is not less. */

@@ -3,6 +3,7 @@
 // finds NaN nearest of all: so files are sealed and never changed, checked before it sees them, and
 // vectors are checked before it takes them. One thread count (1) for all calls.
 
+import { statSync } from "node:fs";
 import { join } from "node:path";
 import type { Index, Matches } from "usearch";
 import type {
@@ -15,7 +16,7 @@ import type {
 } from "../../actors/knowledge/segment.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { checkFile, sealFile } from "../../runtime/store/sealed-file.ts";
-import { expansionFor, expansionLimits, farFor, Sample } from "./expansion.ts";
+import { expansionFor, expansionLimits, farFor, isScanned, Sample } from "./expansion.ts";
 import { StoredVectors } from "./stored-vectors.ts";
 
 /** Shape of the graph. How many candidates a search looks at is measured; see expansion.ts. */
@@ -25,6 +26,9 @@ export const vectorSettings = {
   /** Candidates looked at when one is added. */
   expansionAdd: 64,
 } as const;
+
+/** How a file is searched. */
+type Searched = Pick<VectorHeader, "expansion" | "far" | "measured" | "columns">;
 
 const THREADS = 1;
 const HALF = 2 ** 32;
@@ -94,6 +98,11 @@ async function openView(
       checkVector(vector, header.dimension);
       return await stored.compare(vector, ranges, limit);
     },
+    scan: async (vector, limit, counts) => {
+      checkVector(vector, header.dimension);
+      return await stored.scan(vector, limit, counts);
+    },
+    scanTakes: (vector, limit) => stored.scanTakes(vector, limit),
     close: () => stored.close(),
   };
 }
@@ -204,38 +213,53 @@ class Build implements VectorBuild {
     const temporary = `${name}.tmp`;
     // Never over a file that another thread may have mapped.
     this.#index.save(join(this.#folder, temporary));
-    const seal = await sealFile(this.#folder, temporary, name);
     const { id: embedder, dimension } = this.#embedder;
-    const header = { ...seal, embedder, dimension, count: this.#index.size() };
-    return { ...header, ...(await this.#measure(header)) };
+    const count = this.#index.size();
+    const found = await this.#measure(join(this.#folder, temporary), { dimension, count });
+    const seal = await sealFile(this.#folder, temporary, name);
+    return { ...seal, embedder, dimension, count, ...found };
   }
 
   /** How it is searched. Where little changed, or too little is new to tell, it is searched as it was. */
   async #measure(
-    header: Omit<VectorHeader, "expansion">,
-  ): Promise<Pick<VectorHeader, "expansion" | "far" | "measured">> {
-    const { expansion: before = expansionLimits.smallLeast, far, measured } = this.#previous ?? {};
-    const { count } = header;
-    const asItWas = {
-      expansion: before,
-      ...(far && { far }),
-      ...(measured !== undefined && { measured }),
-    };
-    if (measured !== undefined) {
-      if (Math.abs(count - measured) < count * expansionLimits.change) return asItWas;
-    }
-    const questions = this.#sample.of(count);
-    const path = join(this.#folder, header.name);
-    const stored = questions && StoredVectors.open(path, header);
-    if (questions === undefined || stored === undefined) return asItWas;
+    path: string,
+    { dimension, count }: Pick<VectorHeader, "dimension" | "count">,
+  ): Promise<Searched> {
+    const stored = StoredVectors.open(path, { bytes: statSync(path).size, dimension, count });
+    // Of another version of the library; it is refused when it is opened.
+    if (stored === undefined) return { expansion: expansionLimits.smallLeast };
     try {
-      const both = { index: this.#index, stored };
-      const expansion = await expansionFor(both, questions);
-      const farther = await farFor(both, questions, expansion);
-      return { expansion, measured: count, ...(farther && { far: farther }) };
+      const searched = this.#asItWas(count) ?? (await this.#measured(stored, count));
+      if (searched.columns) await stored.appendColumns(path);
+      return searched;
     } finally {
       stored.close();
     }
+  }
+
+  /** Undefined where it is to be measured. */
+  #asItWas(count: number): Searched | undefined {
+    const { expansion = expansionLimits.smallLeast, far, measured, columns } = this.#previous ?? {};
+    const isNear =
+      measured !== undefined && Math.abs(count - measured) < count * expansionLimits.change;
+    if (this.#sample.of(count) !== undefined && !(isNear && columns !== undefined))
+      return undefined;
+    return {
+      expansion,
+      ...(far && { far }),
+      ...(measured !== undefined && { measured }),
+      ...(columns !== undefined && { columns }),
+    };
+  }
+
+  async #measured(stored: StoredVectors, count: number): Promise<Searched> {
+    const questions = this.#sample.of(count);
+    if (questions === undefined) return { expansion: expansionLimits.smallLeast };
+    const both = { index: this.#index, stored };
+    const expansion = await expansionFor(both, questions);
+    const far = await farFor(both, questions, expansion);
+    const columns = isScanned(stored, questions, { expansion, count });
+    return { expansion, measured: count, columns, ...(far && { far }) };
   }
 
   #flush(): void {

@@ -1,18 +1,18 @@
-// Does a tenant feel another one that sends a hundred times as much? A quiet tenant sends a chat at a
-// fixed pace, alone and beside a loud one; then beside one that sends as fast as it is answered. What
-// the machine itself makes of that load is measured at the same time: puts with their flushes, one
-// after another, in a process of their own.
+// Does a tenant feel another one that sends a hundred times as much? Quiet tenants send chats at a fixed
+// pace, alone, beside a loud one, and beside one that sends as fast as it is answered. The three take
+// turns every few seconds, so that a machine that is slower for a while is so for all of them. What it
+// makes of that load itself is measured at the same time: puts with their flushes, in another process.
 
-import { type Bench, type Question, row } from "../question.ts";
+import { type Bench, median, type Question, row } from "../question.ts";
 import { Connection, runLoad } from "../support/client.ts";
-import { nextChat, pacedP99 } from "../support/paced.ts";
+import { nextChat, p99Of, pacedChats } from "../support/paced.ts";
 import { measure } from "../support/run-program.ts";
-import { type Calm, calmly } from "../support/stolen.ts";
+import { calmly } from "../support/stolen.ts";
 import type { Target } from "../support/target.ts";
 import { makeDesk, startTroupe, targetOf } from "../support/troupe.ts";
 import { warm } from "../support/warm.ts";
 
-/** Chats a second of the quiet tenant; the loud one sends `TIMES` as many. */
+/** Chats a second of a quiet tenant; the loud one sends `TIMES` as many. */
 const QUIET_PER_SECOND = 4;
 /** Quiet tenants that are measured at once: the slowest of too few chats is not their p99. */
 const QUIET_TENANTS = 5;
@@ -21,31 +21,65 @@ const LOUD_CONNECTIONS = 100;
 const TICK_MS = 5;
 /** Load of a tenant that waits for each answer on so many connections. */
 const SATURATING = 100;
+/** Turns of a round, and how long each of the three takes in one, s. */
+const TURNS = 4;
+const SECONDS = 4;
 
-/** What was measured at once: p99 of the quiet tenants' chats and of a put with its flush, ms. */
+/** What was measured in one turn: latencies of the quiet tenants' chats and p99 of a put, ms. */
 interface Felt {
-  readonly chatMs: number;
+  readonly chatsMs: readonly number[];
   readonly putMs: number;
   /** Chats of the loud tenant that were answered. */
-  readonly loudPerSecond?: number;
+  readonly loudPerSecond: number;
 }
 
-async function feel(quiet: readonly Target[], seconds: number): Promise<Felt> {
-  const [put, chatMs] = await Promise.all([
-    measure("put-batch-main", [1, seconds - 1]),
-    pacedP99(quiet, { perSecond: QUIET_PER_SECOND, seconds }),
+/** The turns of one kind in a round. */
+class Turns {
+  readonly #name: string;
+  readonly #measure: () => Promise<Felt>;
+  readonly #felt: Felt[] = [];
+  readonly #stolen: number[] = [];
+
+  constructor(name: string, measure: () => Promise<Felt>) {
+    this.#name = name;
+    this.#measure = measure;
+  }
+
+  async next(): Promise<void> {
+    const { value, stolen } = await calmly(this.#measure);
+    this.#felt.push(value);
+    this.#stolen.push(stolen);
+  }
+
+  /** p99 of all its chats, ms. */
+  p99Ms(): number {
+    return p99Of(this.#felt.flatMap(({ chatsMs }) => chatsMs));
+  }
+
+  said(): string {
+    const perSecond = median(this.#felt.map(({ loudPerSecond }) => loudPerSecond));
+    const load = perSecond === 0 ? "" : `${perSecond.toFixed(0)}/s `;
+    const put = median(this.#felt.map(({ putMs }) => putMs)).toFixed(1);
+    const taken = `${(Math.max(...this.#stolen) * 100).toFixed(1)} % of the CPU stolen at most`;
+    return `${this.#name} ${load}${this.p99Ms().toFixed(1)} ms (a put and flush ${put}; ${taken})`;
+  }
+}
+
+async function feel(quiet: readonly Target[], load: () => Promise<Load>): Promise<Felt> {
+  const stop = await load();
+  const [put, chatsMs] = await Promise.all([
+    measure("put-batch-main", [1, SECONDS - 1]),
+    pacedChats(quiet, { perSecond: QUIET_PER_SECOND, seconds: SECONDS }),
   ]);
-  return { chatMs, putMs: put["p99"] ?? Number.NaN };
+  const answered = await stop();
+  return { chatsMs, putMs: put["p99"] ?? Number.NaN, loudPerSecond: answered / SECONDS };
 }
 
-function said({ value: { chatMs, putMs, loudPerSecond }, stolen }: Calm<Felt>): string {
-  const load = loudPerSecond === undefined ? "" : `${loudPerSecond.toFixed(0)}/s `;
-  const taken = `${(stolen * 100).toFixed(1)} % of the CPU stolen`;
-  return `${load}${chatMs.toFixed(1)} ms (a put and flush ${putMs.toFixed(1)}; ${taken})`;
-}
+/** Ends a load; how many of its chats were answered. */
+type Load = () => number | Promise<number>;
 
 /** Sends at a pace, whatever is answered; returns how many were answered when it is stopped. */
-async function loudChats(target: Target, perSecond: number): Promise<() => number> {
+async function loudChats(target: Target, perSecond: number): Promise<Load> {
   const idle = Array.from(
     { length: LOUD_CONNECTIONS },
     () => new Connection({ port: target.port }),
@@ -76,11 +110,21 @@ async function loudChats(target: Target, perSecond: number): Promise<() => numbe
   };
 }
 
+/** Sends as fast as it is answered, for as long as a turn takes. */
+async function allThereIs(target: Target): Promise<Load> {
+  const load = runLoad({
+    ...{ port: target.port, inFlight: SATURATING, warmMs: 0 },
+    durationMs: SECONDS * 1_000,
+    next: () => nextChat(target),
+  });
+  return async () => (await load).perSecond * SECONDS;
+}
+
 /** The question. */
 export const chatTenants: Question = {
   name: "chat-tenants",
   async run(bench: Bench) {
-    const seconds = bench.isQuick ? 4 : 10;
+    const turns = bench.isQuick ? 1 : TURNS;
     const troupe = await startTroupe({ providerPort: bench.provider.port });
     try {
       const quiet: Target[] = [];
@@ -89,41 +133,29 @@ export const chatTenants: Question = {
       }
       const loud = targetOf(troupe, await makeDesk(troupe));
       await warm(bench, [...quiet, loud]);
-      const alone: number[] = [];
-      const beside: number[] = [];
-      const flooded: number[] = [];
+      const p99s: number[][] = [];
+      const ofKind = (kind: number): number[] => p99s.map((ms) => ms[kind] ?? Number.NaN);
       let note = "";
       for (let round = 0; round < bench.rounds; round += 1) {
-        const calm = await calmly(() => feel(quiet, seconds));
-        const loaded = await calmly(async () => {
-          const stop = await loudChats(loud, QUIET_PER_SECOND * TIMES);
-          const felt = await feel(quiet, seconds);
-          return { ...felt, loudPerSecond: stop() / seconds };
-        });
-        const full = await calmly(async () => {
-          const load = runLoad({
-            ...{ port: loud.port, inFlight: SATURATING, warmMs: 0 },
-            durationMs: seconds * 1_000,
-            next: () => nextChat(loud),
-          });
-          const [felt, done] = await Promise.all([feel(quiet, seconds), load]);
-          return { ...felt, loudPerSecond: done.perSecond };
-        });
-        alone.push(calm.value.chatMs);
-        beside.push(loaded.value.chatMs);
-        flooded.push(full.value.chatMs);
-        note = `alone ${said(calm)}, beside ${said(loaded)}, beside all there is ${said(full)}`;
+        const kinds = [
+          new Turns("alone", () => feel(quiet, async () => () => 0)),
+          new Turns("beside", () => feel(quiet, () => loudChats(loud, QUIET_PER_SECOND * TIMES))),
+          new Turns("beside all there is", () => feel(quiet, () => allThereIs(loud))),
+        ];
+        for (let turn = 0; turn < turns; turn += 1) for (const kind of kinds) await kind.next();
+        p99s.push(kinds.map((kind) => kind.p99Ms()));
+        note = kinds.map((kind) => kind.said()).join(", ");
         bench.say(note);
       }
       return [
-        row(`p99 of a quiet tenant beside ${TIMES} times its load, against alone`, beside, {
-          peer: alone,
+        row(`p99 of a quiet tenant beside ${TIMES} times its load, against alone`, ofKind(1), {
+          peer: ofKind(0),
           goal: "<= 2x",
           holds: (_, ratio) => ratio <= 2,
           note,
         }),
-        row(`p99 of a quiet tenant beside ${SATURATING} chats at once, against alone`, flooded, {
-          peer: alone,
+        row(`p99 of a quiet tenant beside ${SATURATING} chats at once, against alone`, ofKind(2), {
+          peer: ofKind(0),
           note: "the loud tenant takes all the CPU there is",
         }),
       ];

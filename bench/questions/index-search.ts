@@ -6,7 +6,7 @@
 import { median, type Question, type Row, row } from "../question.ts";
 import { withFolder } from "../support/folder.ts";
 import { each, type Measured, measure } from "../support/run-program.ts";
-import { doorRows, fillDoor } from "./search-door.ts";
+import { doorRows, fillDoor, textRows } from "./search-door.ts";
 
 const CHUNKS = 100_000;
 const CHUNKS_QUICK = 20_000;
@@ -41,7 +41,12 @@ export const indexSearch: Question = {
         for (let at = 0; at < bench.rounds; at += 1) {
           all.push(await step("search", thread, chunks));
         }
-        return [...threadRows(chunks, all), ...(await doorRows(door, chunks, bench))];
+        const asked = { rounds: bench.rounds, recall: RECALL, ratio: NEAREST_SHARE };
+        return [
+          ...threadRows(chunks, all),
+          ...(await textRows(door, chunks, asked)),
+          ...(await doorRows(door, chunks, bench)),
+        ];
       }),
     ),
 };

@@ -5,6 +5,8 @@ import { median, type Row, row } from "../question.ts";
 import { each, type Measured, measure } from "../support/run-program.ts";
 
 const ROUNDS_MOST = 3;
+/** Of one thread. */
+const QUESTIONS = 200;
 const SECONDS = 5;
 const SECONDS_QUICK = 2;
 /** Of the cores, by server and client together: the rest is waiting for one another. */
@@ -21,6 +23,37 @@ const kinds = [
 /** Makes a folder that `doorRows` are measured in. */
 export const fillDoor = (folder: string, chunks: number): Promise<Measured> =>
   measure("search-door-fill-main", [folder, chunks]);
+
+/** Rows of what one thread does in that folder, against the library at the same recall. */
+export async function textRows(
+  folder: string,
+  chunks: number,
+  { rounds, recall, ratio: least }: Record<"rounds" | "recall" | "ratio", number>,
+): Promise<readonly Row[]> {
+  const all: Measured[] = [];
+  for (let at = 0; at < Math.min(rounds, ROUNDS_MOST); at += 1) {
+    all.push(await measure("search-texts-main", [folder, QUESTIONS, recall]));
+  }
+  const shown = (name: string, digits = 0): string => median(each(all, name)).toFixed(digits);
+  const of = (who: string): string =>
+    `p50 ${shown(`${who}P50`)} us, p99 ${shown(`${who}P99`)} us, recall ${shown(`${who}Share`, 3)}`;
+  return [
+    row(
+      `the ten nearest of ${chunks} texts to six words/s of one thread`,
+      each(all, "oursPerSecond"),
+      {
+        peer: each(all, "barePerSecond"),
+        goal: `>= ${least}x the library with so many candidates that it finds ${recall} too`,
+        holds: (_figure, ratio) => ratio >= least,
+        note: `built-in embedder; ${of("ours")}; the library ${shown("barePerSecond")}/s with ${shown("candidates")} candidates, ${of("bare")}`,
+      },
+    ),
+    row(`recall@10 against exact search of ${chunks} texts`, each(all, "oursShare"), {
+      goal: `>= ${recall}`,
+      holds: (figure) => figure >= recall,
+    }),
+  ];
+}
 
 /** Rows of the question about searches. @param folder as `fillDoor` made it. */
 export async function doorRows(

@@ -14,21 +14,33 @@ export function nextChat(target: Target): Buffer {
   return requestBytes(target, target.body(`t${chats}`, marked(doubtfulMessage), false));
 }
 
+/** How fast and how long. */
+export interface Pace {
+  readonly perSecond: number;
+  readonly seconds: number;
+}
+
 /** p99 in ms of the chats of all targets, a connection each, that begin one after the other. */
-export async function pacedP99(
-  targets: readonly Target[],
-  pace: { readonly perSecond: number; readonly seconds: number },
-): Promise<number> {
+export async function pacedP99(targets: readonly Target[], pace: Pace): Promise<number> {
+  return p99Of(await pacedChats(targets, pace));
+}
+
+/** Latencies in ms of the chats of all targets, a connection each. */
+export async function pacedChats(targets: readonly Target[], pace: Pace): Promise<number[]> {
   const all = await Promise.all(
     targets.map((target, at) => paced(target, pace, at / targets.length)),
   );
-  return quantile(Float64Array.from(all.flat()).sort(), 0.99);
+  return all.flat();
+}
+
+export function p99Of(latencies: readonly number[]): number {
+  return quantile(Float64Array.from(latencies).sort(), 0.99);
 }
 
 /** Latencies in ms. `phase`: where in the pause between two chats it begins. */
 async function paced(
   target: Target,
-  { perSecond, seconds }: { readonly perSecond: number; readonly seconds: number },
+  { perSecond, seconds }: Pace,
   phase: number,
 ): Promise<number[]> {
   const latencyMs: number[] = [];

@@ -2,6 +2,7 @@
 // has the next turn is turn-order.ts; what happens inside a turn is turn-runner.ts.
 
 import { type Address, addressParts, kindOfAddress, shardOfAddress } from "../address.ts";
+import { elapsedAt } from "../clock.ts";
 import { isStorageTrouble, RuntimeError, toErrorData } from "../errors.ts";
 import { rootRunOf } from "../frame.ts";
 import type { InboxRow } from "../message.ts";
@@ -10,8 +11,9 @@ import { keys } from "../store/keys.ts";
 import type { Row } from "../store/store.ts";
 import { stateFrom } from "./activation.ts";
 import { Cell, type Due, type MailItem } from "./cell.ts";
-import type { Participant, Refused } from "./committer.ts";
-import { type Engine, whenRead } from "./engine.ts";
+import type { Participant } from "./commit-batch.ts";
+import type { Refused } from "./committer.ts";
+import { type ActorsPort, type Engine, whenRead } from "./engine.ts";
 import { Found, peerItem } from "./found.ts";
 import { makeRow, type Post } from "./post.ts";
 import { roughBytes } from "./size.ts";
@@ -26,7 +28,7 @@ const SWEEP_MS = 5_000;
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 
 /** The actors of one kernel. */
-export class ActorHost {
+export class ActorHost implements ActorsPort {
   readonly #engine: Engine;
   readonly #runner: TurnRunner;
   readonly cells = new Map<Address, Cell>();
@@ -97,6 +99,7 @@ export class ActorHost {
       queuedAt,
       failures: this.#engine.blame.deathsOf(at.key),
     };
+    if (deadlineMs !== 0) item.lateAtMs = elapsedAt(this.#engine.options.clock, deadlineMs);
     if (ask) item.ask = ask;
     if (endedRun) item.endedRun = endedRun;
     if (trace) item.trace = trace;

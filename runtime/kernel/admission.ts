@@ -2,14 +2,14 @@
 // when the system is stopping, the shard is elsewhere, or a mailbox or a tenant has its fill.
 
 import { shardOfAddress } from "../address.ts";
-import { type ErrorCode, type ErrorData, isStorageTrouble, toErrorData } from "../errors.ts";
+import { elapsedAt } from "../clock.ts";
+import type { ErrorCode, ErrorData } from "../errors.ts";
 import type { DoorItem } from "../message.ts";
 import { Tally } from "../shared/tally.ts";
 import type { Cell, MailItem } from "./cell.ts";
-import type { Participant } from "./committer.ts";
-import type { Engine } from "./engine.ts";
-import { makeRow, type Post } from "./post.ts";
+import type { AdmissionPort, Engine } from "./engine.ts";
 import { roughBytes } from "./size.ts";
+import { storeSend } from "./stored-send.ts";
 
 /** Messages waiting for one actor unless its definition says otherwise. */
 export const MAILBOX_MAX = 1_024;
@@ -20,7 +20,7 @@ const RETRY_AFTER_MS = 1_000;
 type Door = NonNullable<MailItem["door"]>;
 
 /** Admission to one kernel. */
-export class Admission {
+export class Admission implements AdmissionPort {
   readonly #engine: Engine;
   /** Bytes of what waits in mailboxes, by tenant: from the door, and sent by actors. */
   readonly #waiting = new Tally();
@@ -32,7 +32,7 @@ export class Admission {
   /** A request from the door: refused at once, or given to its actor. */
   request(item: DoorItem & { type: "request" }, shard = shardOfAddress(item.to)): void {
     const { id, to, message, deadlineMs, want, level, key, trace } = item;
-    const { actors, pace } = this.#engine;
+    const { actors, options, pace } = this.#engine;
     if (this.#engine.epochOf(shard) === undefined) {
       this.moved(item);
       return;
@@ -53,7 +53,7 @@ export class Admission {
       return;
     }
     if (want === "stored") {
-      this.#store(item);
+      storeSend(this.#engine, item);
       return;
     }
     const mail: MailItem = {
@@ -61,6 +61,7 @@ export class Admission {
       from: null,
       lane: "user",
       deadlineMs,
+      lateAtMs: elapsedAt(options.clock, deadlineMs),
       door,
       queuedAt: pace.nowMs,
       bytes: this.entered(cell, roughBytes(message)),
@@ -123,34 +124,5 @@ export class Admission {
       return { code: "INBOX_FULL", message };
     }
     return null;
-  }
-
-  /** A durable message: acknowledged when its row is on disk. */
-  #store(item: DoorItem & { type: "request" }): void {
-    const { id, to, message, deadlineMs, level, trace } = item;
-    const { actors, committer, options } = this.#engine;
-    const post: Post = { to, from: null, message, deadlineMs, trace, late: true };
-    try {
-      post.made = makeRow(post);
-    } catch (error) {
-      options.toDoor({ type: "error", id, error: toErrorData(error) });
-      return;
-    }
-    let isStored = false;
-    const owner: Participant = {
-      shard: shardOfAddress(to),
-      // Somebody else's fault, or the shard has gone: asked again, it is stored or refused.
-      onRefused: (error) => {
-        if (isStored) return;
-        if (!isStorageTrouble(error.code)) this.request(item);
-        else options.toDoor({ type: "error", id, error: toErrorData(error) });
-      },
-    };
-    // A message that kills its thread must be found on disk by the next owner, to be counted.
-    actors.post(owner, post);
-    committer.after(level === "memory" ? "committed" : level, () => {
-      isStored = true;
-      options.toDoor({ type: "reply", id, value: null });
-    });
   }
 }

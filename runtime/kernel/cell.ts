@@ -3,11 +3,10 @@
 
 import type { ActorDefinition, Data } from "../actor.ts";
 import { type Address, tenantOfAddress } from "../address.ts";
-import type { Asker, LetterPast, Want } from "../message.ts";
+import type { Asker, LetterPast, MessageKey, Want } from "../message.ts";
 import type { KindMetrics } from "../shared/metrics.ts";
 import { keys } from "../store/keys.ts";
 import type { Level } from "../store/store.ts";
-import type { MessageKey } from "../system.ts";
 import { Mailbox } from "./mailbox.ts";
 import type { Lane, Queued } from "./run-queue.ts";
 
@@ -26,6 +25,8 @@ export interface MailItem {
   readonly lane: "system" | "user";
   /** Absolute, 0 for none. */
   readonly deadlineMs: number;
+  /** Its deadline by a clock that nobody sets (`Clock.elapsed`); absent without one. */
+  readonly lateAtMs?: number;
   /** Its inbox row, and the batch that puts it (so that put and taken in one batch is never written). */
   readonly row?: { readonly key: string; readonly batch: object };
   /** The door's request, when it came from outside. */

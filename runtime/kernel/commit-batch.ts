@@ -1,8 +1,18 @@
 // One batch of a kernel's committer while it gathers, and until it is flushed: what is written by
 // whom, how rows look with it, and who waits for it.
 
+import type { RuntimeError } from "../errors.ts";
 import type { Committed, Level, Range, Row, StoreOp } from "../store/store.ts";
-import type { Participant } from "./committer.ts";
+
+/** Whoever wrote into a batch: a turn or a run tree. */
+export interface Participant {
+  readonly shard: number;
+  /**
+   * Called when the batch was refused, unless it is a turn or a run, which the kernel repairs.
+   * `batches` are the refused ones, as given by `current`.
+   */
+  onRefused?(error: RuntimeError, batches: ReadonlySet<object>): void;
+}
 
 /** A run tree: what it gathers is written when the open batch closes, or with a later one. */
 export interface Saver extends Participant {

@@ -8,17 +8,8 @@ import { isStorageTrouble, RuntimeError } from "../errors.ts";
 import { Histogram, SIZE_BOUNDS, TIME_BOUNDS_MS } from "../shared/metrics.ts";
 import { decode } from "../store/codec.ts";
 import type { Committed, Level, Range, Reader, Row, Store, StoreOp } from "../store/store.ts";
+import type { Participant } from "./commit-batch.ts";
 import { BatchMark, CommitBatch, type Saver } from "./commit-batch.ts";
-
-/** Whoever wrote into a batch: a turn or a run tree. */
-export interface Participant {
-  readonly shard: number;
-  /**
-   * Called when the batch was refused, unless it is a turn or a run, which the kernel repairs.
-   * `batches` are the refused ones, as given by `current`.
-   */
-  onRefused?(error: RuntimeError, batches: ReadonlySet<object>): void;
-}
 
 /** What the kernel must repair: all participants in order, and the one whose condition failed. */
 export interface Refused {
@@ -79,6 +70,7 @@ export class Committer implements Reader {
   #scheduled = false;
   #isPaused = false;
   #savers: Saver[] = [];
+  #onOpened: (() => void)[] = [];
   /** Totals since start, for the figures. */
   readonly totals = { commits: 0, rows: 0, bytes: 0, refused: 0 };
   /** Rows of a batch; from its sending to its commit and to its flush. */
@@ -153,6 +145,12 @@ export class Committer implements Reader {
   /** Takes back a plain write of the open batch (an inbox row that was handled at once). */
   takeBack(batch: object, key: string): boolean {
     return batch === this.#open.mark && this.#open.takeBack(key);
+  }
+
+  /** Calls when what is open now has gone and a new batch is open. */
+  afterOpened(call: () => void): void {
+    this.#onOpened.push(call);
+    this.#schedule();
   }
 
   /** Notes that someone took part without writing. */
@@ -243,7 +241,8 @@ export class Committer implements Reader {
 
   /** Whether nothing is waiting to be written or flushed. */
   isIdle(): boolean {
-    return this.#open.isEmpty() && this.#sent.length === 0 && this.#savers.length === 0;
+    const isWaiting = this.#savers.length > 0 || this.#onOpened.length > 0;
+    return this.#open.isEmpty() && this.#sent.length === 0 && !isWaiting;
   }
 
   #schedule(): void {
@@ -288,7 +287,15 @@ export class Committer implements Reader {
       () => this.#flushed(batch),
       () => undefined, // Told by `committed`, or the storage thread died and the process with it.
     );
+    this.#opened();
     this.#options.onRoom();
+  }
+
+  #opened(): void {
+    const calls = this.#onOpened;
+    if (calls.length === 0) return;
+    this.#onOpened = [];
+    for (const call of calls) call();
   }
 
   #pause(): void {
@@ -350,6 +357,7 @@ export class Committer implements Reader {
       batches: new Set(victims.map(({ mark }) => mark)),
       repeat: (goesOn) => this.#repeat(victims, goesOn),
     });
+    this.#opened();
     // Entries of runs that took no part wait for the next batch: nobody else would save them.
     this.#schedule();
   }

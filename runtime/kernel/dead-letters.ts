@@ -4,15 +4,22 @@
 
 import { type Address, addressParts, shardOfAddress } from "../address.ts";
 import { unknownLetter } from "../door/letter-list.ts";
-import { type ErrorData, isStorageTrouble, RuntimeError, toErrorData } from "../errors.ts";
+import {
+  type ErrorData,
+  isInside,
+  isStorageTrouble,
+  RuntimeError,
+  toErrorData,
+} from "../errors.ts";
 import { newId } from "../id.ts";
 import type { DoorItem, LetterPast, SetAside } from "../message.ts";
 import { decode, encode } from "../store/codec.ts";
 import { keys, prefixRange } from "../store/keys.ts";
 import type { DeadLetter } from "../system.ts";
 import type { MailItem } from "./cell.ts";
-import type { Committer, Participant } from "./committer.ts";
-import { type Engine, whenRead } from "./engine.ts";
+import type { Participant } from "./commit-batch.ts";
+import type { Committer } from "./committer.ts";
+import { type Also, type Engine, type LettersPort, whenRead } from "./engine.ts";
 import { writeUntilStored } from "./until-stored.ts";
 
 /** Times of being set aside that a letter tells of. */
@@ -33,7 +40,7 @@ export type LetterItem = DoorItem & {
 type StoredLetter = DeadLetter & { readonly isSystem?: boolean };
 
 /** The dead letters of one kernel. */
-export class DeadLetters {
+export class DeadLetters implements LettersPort {
   readonly #engine: Engine;
   /** Letters of a tenant that were written since its letters were counted last. */
   readonly #uncounted = new Map<string, number>();
@@ -46,7 +53,7 @@ export class DeadLetters {
    * Sets a message aside for good: kept with its error, visible, replayable. `also` writes what must
    * commit with it (an error for whoever waits).
    */
-  setAside(to: Address, item: MailItem, cause: unknown, also?: (owner: Participant) => void): void {
+  setAside(to: Address, item: MailItem, cause: unknown, also?: Also): void {
     const { options, metrics, actorKinds } = this.#engine;
     const nowMs = options.clock.now();
     const letter = letterOf(to, item, cause, { nowMs, id: newId("dl", nowMs, options.random) });
@@ -70,13 +77,13 @@ export class DeadLetters {
     }
   }
 
-  #write(letter: StoredLetter, item: MailItem, also?: (owner: Participant) => void): void {
+  #write(letter: StoredLetter, item: MailItem, also?: Also): void {
     const { committer } = this.#engine;
     const key = keys.deadLetter(letter.tenant, letter.id);
-    const write = (owner: Participant): void => {
+    const write: Also = (owner, refused) => {
       committer.write(owner, { op: "put", key, value: encode(letter) });
       takeMessage(committer, owner, item);
-      also?.(owner);
+      also?.(owner, refused);
     };
     writeUntilStored(this.#engine, shardOfAddress(letter.to), write, item.row?.batch);
   }
@@ -227,6 +234,6 @@ export function toldOf(item: MailItem, cause: unknown): ErrorData {
   const error = toErrorData(cause);
   if (error.code === "DEADLINE") return error;
   const text = `The message failed ${item.failures} times and was set aside`;
-  const why = error.code === "INTERNAL" ? "." : `: ${error.message}`;
+  const why = isInside(error) ? "." : `: ${error.message}`;
   return { code: "DEAD_LETTER", message: `${text}${why}` };
 }

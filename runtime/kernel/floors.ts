@@ -5,7 +5,10 @@ import type { Committer } from "./committer.ts";
 import type { TurnDraft } from "./turn.ts";
 
 /** A floor of a turn that already fails here; null when the store is to judge. */
-export function brokenFloor(committer: Committer, draft: TurnDraft): ErrorData | null {
+export function brokenFloor(
+  committer: Committer,
+  draft: Pick<TurnDraft, "ops" | "floors">,
+): ErrorData | null {
   for (const { key, otherwise } of draft.floors) {
     const value = committer.counter(key);
     if (value instanceof Promise) return null;

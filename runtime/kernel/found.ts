@@ -20,7 +20,7 @@ export class Found {
   }
 
   add(key: string): void {
-    const nowMs = this.#clock.now();
+    const nowMs = this.#clock.elapsed();
     if (nowMs - this.#bornMs > WAKE_UP_MS_MAX) {
       this.#old = this.#young;
       this.#young = new Set();

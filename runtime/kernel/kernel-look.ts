@@ -20,8 +20,17 @@ import { Tell } from "./tell.ts";
 
 const NOTHING: Seen = { actors: [], runs: [], waits: [], leftOut: 0 };
 
+/** An engine whose runs can be looked into. */
+interface Looked extends Omit<Engine, "runs"> {
+  readonly runs: {
+    readonly trees: { values(): Iterable<RunTree> };
+    /** What runs wait for that have left memory. */
+    readonly asleep: ReadonlyMap<string, readonly WaitView[]>;
+  };
+}
+
 /** What this engine has to say. */
-export function look(engine: Engine, asked: Look): Seen {
+export function look(engine: Looked, asked: Look): Seen {
   const limit = Math.min(asked.limit, LOOK_MAX);
   switch (asked.type) {
     case "actors":
@@ -33,7 +42,7 @@ export function look(engine: Engine, asked: Look): Seen {
   }
 }
 
-function actors(engine: Engine, asked: Look & { readonly type: "actors" }): Seen {
+function actors(engine: Looked, asked: Look & { readonly type: "actors" }): Seen {
   const { tenant, kind, root, state, limit } = asked;
   const top = new Top<Cell>(limit, (a, b) => a.mailbox.size - b.mailbox.size);
   for (const cell of engine.actors.cells.values()) {
@@ -47,7 +56,7 @@ function actors(engine: Engine, asked: Look & { readonly type: "actors" }): Seen
   return { ...NOTHING, actors: found, leftOut: top.leftOut };
 }
 
-function tree(engine: Engine, asked: Look & { readonly type: "tree" }): Seen {
+function tree(engine: Looked, asked: Look & { readonly type: "tree" }): Seen {
   const { tenant, root, limit } = asked;
   // Everything under one root is on one worker.
   const shard = shardOf(tenant, root);
@@ -71,7 +80,7 @@ function tree(engine: Engine, asked: Look & { readonly type: "tree" }): Seen {
   return { ...NOTHING, actors: found, runs, leftOut };
 }
 
-function waits(engine: Engine, { tenant, limit }: Look & { readonly type: "waits" }): Seen {
+function waits(engine: Looked, { tenant, limit }: Look & { readonly type: "waits" }): Seen {
   const top = new Top<WaitView>(limit, (a, b) => b.since - a.since);
   const { worker } = engine.options;
   for (const one of engine.runs.trees.values()) {
@@ -112,7 +121,7 @@ function stateOf({ status, mailbox }: Cell): ActorView["state"] {
   return status;
 }
 
-function actorView({ pace, options }: Engine, cell: Cell): ActorView {
+function actorView({ pace, options }: Looked, cell: Cell): ActorView {
   const { address, tenant, definition, mailbox, lastUsedTick } = cell;
   // The kernel counts its own milliseconds (pace.ts).
   const timeOf = (tick: number): number => pace.nowMs - pace.tick + tick;

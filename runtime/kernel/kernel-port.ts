@@ -53,6 +53,12 @@ export interface KernelLimits {
   /** Rows and bytes one turn may write (TURN_TOO_LARGE). */
   readonly turnRows: number;
   readonly turnBytes: number;
+  /** Messages and runs one turn may send, start, release, steer and cancel (TURN_TOO_LARGE). */
+  readonly turnSends: number;
+  /** Bytes of one actor's state, as it is stored (TURN_TOO_LARGE). */
+  readonly stateBytes: number;
+  /** Bytes of all that one turn stores: its rows, state, answer, and what it sends (TURN_TOO_LARGE). */
+  readonly turnTotalBytes: number;
   /** Failures of one message before it becomes a dead letter. */
   readonly failuresMax: number;
   /** Dead letters of a tenant; past it the oldest are dropped. Kept to within a tenth for each worker. */
@@ -108,11 +114,12 @@ export interface Kernel {
    */
   rescan(): Promise<void>;
   /**
-   * Before a move: no step of these shards begins any more, messages are still handled. Resolves
-   * when no step is performed, or after `graceMs`, with the shards that are at rest; the others go on.
+   * Before a move: no step of these shards begins any more, messages are still handled. Resolves with
+   * those in which no step is performed: at once if there are some, else with the first, or with none
+   * after `graceMs`. All stay frozen, until they are released or thawed.
    */
   freeze(shards: readonly number[], graceMs: number): Promise<readonly number[]>;
-  /** Frozen shards that are not moved after all go on. */
+  /** Frozen shards that are not moved (yet) go on. */
   thaw(shards: readonly number[]): void;
   /**
    * Gives shards up at their next step boundaries; a step that is still performed after `graceMs` is

@@ -39,6 +39,9 @@ export const KERNEL_LIMITS: KernelLimits = {
   batchBytes: 1_000_000,
   turnRows: 1_000,
   turnBytes: 1_000_000,
+  turnSends: 10_000,
+  stateBytes: 16_777_216,
+  turnTotalBytes: 33_554_432,
   failuresMax: 5,
   deadLettersMax: 10_000,
   letterReplaysMax: 10,
@@ -65,8 +68,19 @@ export function createKernel(options: KernelOptions): Kernel {
   return new KernelOfThread(options);
 }
 
+/** The engine whose parts the kernel itself knows whole. */
+interface Assembled extends Engine {
+  actors: ActorHost;
+  admission: Admission;
+  letters: DeadLetters;
+  quarantine: Quarantine;
+  runs: RunHost;
+  reminders: Reminders;
+  rest: Rest;
+}
+
 class KernelOfThread implements Kernel {
-  readonly #engine: Engine;
+  readonly #engine: Assembled;
   readonly #shards = new Shards();
   #sequence = 0;
 
@@ -98,7 +112,7 @@ class KernelOfThread implements Kernel {
       ownedShards: () => this.#shards.served(),
       sequence: (shard: number) => this.#nextSequence(shard),
       isDraining: false,
-    } as unknown as Engine;
+    } as unknown as Assembled;
     this.#engine = engine;
     engine.actors = new ActorHost(engine);
     engine.admission = new Admission(engine);
@@ -131,9 +145,8 @@ class KernelOfThread implements Kernel {
     const { rest } = this.#engine;
     const going = new Set(shards);
     rest.freeze(going);
-    await rest.rested(going, graceMs);
+    await rest.someRested(going, graceMs);
     const performing = rest.performing(going);
-    rest.thaw(performing);
     return shards.filter((shard) => !performing.has(shard));
   }
 

@@ -17,10 +17,10 @@ const LONG_MS = 0.25;
 /** Clock readings of one kernel. */
 export class Pace {
   readonly #clock: Clock;
-  readonly #startMs: number;
+  #startMs: number;
   /** Milliseconds since the epoch at the last reading. */
   nowMs: number;
-  /** The same since the kernel was made: small whole numbers. */
+  /** The same since the kernel was made, never less than before: small whole numbers. */
   tick = 0;
   /** Turns that the next sample stands for. */
   stride = 1;
@@ -30,6 +30,7 @@ export class Pace {
   #isUnused = false;
   #tells = 0;
   #endMs = 0;
+  #beganMs = 0;
   /** Until when a slice of cheap turns may go on, by the fine clock; 0 when it may not. */
   #cheapMs = 0;
 
@@ -41,9 +42,12 @@ export class Pace {
 
   /** Reads the clock. */
   read(): number {
-    this.nowMs = this.#clock.now();
+    const nowMs = this.#clock.now();
+    // Set back, the clock would let nothing become idle and no slice end until it has caught up.
+    if (nowMs < this.nowMs) this.#startMs += nowMs - this.nowMs;
+    this.nowMs = nowMs;
     this.#isUnused = true;
-    this.isOver = this.nowMs > this.#endMs;
+    this.isOver = nowMs > this.#endMs || nowMs < this.#beganMs;
     this.tick = Math.trunc(this.nowMs - this.#startMs);
     return this.nowMs;
   }
@@ -60,6 +64,7 @@ export class Pace {
     const { fine } = this.#clock;
     this.#cheapMs = isFresh || fine === undefined ? 0 : fine() + SLICE_MS_MIN;
     if (!isFresh) this.read();
+    this.#beganMs = this.nowMs;
     this.#endMs = this.nowMs + sliceMs;
     this.isOver = false;
   }

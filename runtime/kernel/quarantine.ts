@@ -3,7 +3,7 @@
 // stay where they are, whoever waits gets an error, and an operator releases it after a repair.
 
 import { type Address, addressParts, shardOfAddress } from "../address.ts";
-import { type ErrorData, RuntimeError, toErrorData } from "../errors.ts";
+import { type ErrorData, isInside, RuntimeError, toErrorData } from "../errors.ts";
 import type { DoorItem, InboxRow } from "../message.ts";
 import { decode, encode } from "../store/codec.ts";
 import { keys, prefixRange } from "../store/keys.ts";
@@ -11,15 +11,15 @@ import type { Row } from "../store/store.ts";
 import type { Quarantined } from "../system.ts";
 import { stateFrom } from "./activation.ts";
 import type { Cell, MailItem } from "./cell.ts";
-import type { Participant } from "./committer.ts";
-import type { Engine } from "./engine.ts";
+import type { Participant } from "./commit-batch.ts";
+import type { Engine, QuarantinePort } from "./engine.ts";
 import { writeUntilStored } from "./until-stored.ts";
 
 const PAGE_ROWS = 1_000;
 const RETRY_AFTER_MS = 1_000;
 
 /** The quarantined actors of one kernel. */
-export class Quarantine {
+export class Quarantine implements QuarantinePort {
   readonly #engine: Engine;
   readonly #rows = new Map<Address, Quarantined>();
 
@@ -35,10 +35,11 @@ export class Quarantine {
     return this.#rows.size > 0 && this.#rows.has(address);
   }
 
-  /** What whoever speaks to this actor is told. */
+  /** What whoever speaks to this actor is told; the list of the operator has all of it. */
   errorOf(address: Address): ErrorData {
-    const reason = this.#rows.get(address)?.error.message ?? "it was stopped";
-    return { code: "QUARANTINED", message: `"${address}" is quarantined: ${reason}` };
+    const error = this.#rows.get(address)?.error;
+    const why = error === undefined || isInside(error) ? "." : `: ${error.message}`;
+    return { code: "QUARANTINED", message: `"${address}" is quarantined${why}` };
   }
 
   /** Reads which actors of these shards were stopped before. Before anything is handed to them. */

@@ -7,7 +7,7 @@ import { type Address, addressParts } from "../address.ts";
 import type { Timer } from "../clock.ts";
 import { decode } from "../store/codec.ts";
 import { keys, shardOfKey } from "../store/keys.ts";
-import type { Engine } from "./engine.ts";
+import type { Engine, RemindersPort } from "./engine.ts";
 
 /** Rows due within this window are held in memory; the rest is found by the next look. */
 const WINDOW_MS = 600_000;
@@ -46,7 +46,7 @@ export function reminderOf(row: Uint8Array | undefined): Reminder | null {
 }
 
 /** The durable timers of one kernel. */
-export class Reminders {
+export class Reminders implements RemindersPort {
   readonly #engine: Engine;
   /** Timers by due key, with the time they are for. */
   readonly #armed = new Map<string, Armed>();

@@ -1,10 +1,10 @@
 // Brings the runs of some shards to rest at their step boundaries, for a move of the shards or the
 // end of the process. A frozen run begins no further step; thawed, it goes on as if nothing had been.
 
-import type { Engine } from "./engine.ts";
+import type { Engine, RestPort } from "./engine.ts";
 
 /** Which runs of one kernel rest. */
-export class Rest {
+export class Rest implements RestPort {
   readonly #engine: Engine;
   readonly #frozen = new Set<number>();
   /** Functions of runs that wait at a step boundary, by shard. */
@@ -59,8 +59,18 @@ export class Rest {
   }
 
   /** Resolves when no step of the frozen `shards` is performed any more, or after `graceMs`. */
-  async rested(shards: ReadonlySet<number>, graceMs: number): Promise<void> {
-    if (graceMs === 0 || this.performing(shards).size === 0) return;
+  rested(shards: ReadonlySet<number>, graceMs: number): Promise<void> {
+    return this.#until(() => this.performing(shards).size === 0, graceMs);
+  }
+
+  /** Resolves when one of the frozen `shards` is at rest, or after `graceMs`. */
+  someRested(shards: ReadonlySet<number>, graceMs: number): Promise<void> {
+    return this.#until(() => this.performing(shards).size < shards.size, graceMs);
+  }
+
+  /** Resolves when it holds, looked at whenever a step ends, or after `graceMs`. */
+  async #until(holds: () => boolean, graceMs: number): Promise<void> {
+    if (graceMs === 0 || holds()) return;
     await new Promise<void>((resolve) => {
       const done = (): void => {
         timer.cancel();
@@ -68,7 +78,7 @@ export class Rest {
         resolve();
       };
       const watcher = (): void => {
-        if (this.performing(shards).size === 0) done();
+        if (holds()) done();
       };
       const timer = this.#engine.options.clock.after(graceMs, done);
       this.#watchers.add(watcher);

@@ -3,10 +3,9 @@
 
 import type { Data } from "../actor.ts";
 import { type Address, shardOfAddress } from "../address.ts";
-import type { ActorHost } from "./actor-host.ts";
 import { MAILBOX_MAX } from "./admission.ts";
 import type { Cell } from "./cell.ts";
-import type { Engine } from "./engine.ts";
+import type { ActorsPort, Engine } from "./engine.ts";
 import { ITEM } from "./mailbox.ts";
 import type { Pace } from "./pace.ts";
 import { Tell } from "./tell.ts";
@@ -18,12 +17,12 @@ const TELLS_A_RUN = 32;
 /** Delivers tells for one ActorHost. */
 export class TellDelivery {
   readonly #engine: Engine;
-  readonly #host: ActorHost;
+  readonly #host: ActorsPort;
   readonly #pace: Pace;
   /** Who was told last: whoever was told after him the last time is likely to be next. */
   #last: Cell | null = null;
 
-  constructor(engine: Engine, host: ActorHost) {
+  constructor(engine: Engine, host: ActorsPort) {
     this.#engine = engine;
     this.#host = host;
     this.#pace = engine.pace;

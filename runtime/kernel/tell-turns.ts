@@ -6,9 +6,8 @@
 import { performance } from "node:perf_hooks";
 import type { Data } from "../actor.ts";
 import type { Address } from "../address.ts";
-import type { ActorHost } from "./actor-host.ts";
 import type { Cell } from "./cell.ts";
-import type { Engine } from "./engine.ts";
+import type { ActorsPort, Engine } from "./engine.ts";
 import { type Pace, TELLS_A_SAMPLE } from "./pace.ts";
 import { Tell } from "./tell.ts";
 import { TurnDraft } from "./turn.ts";
@@ -17,13 +16,13 @@ import type { TurnRunner } from "./turn-runner.ts";
 /** Runs turns of tells for one ActorHost. */
 export class TellTurns {
   readonly #engine: Engine;
-  readonly #host: ActorHost;
+  readonly #host: ActorsPort;
   readonly #runner: TurnRunner;
   readonly #pace: Pace;
   readonly #handling: ((address: string, door: number) => void) | null;
   #draft: TurnDraft;
 
-  constructor(engine: Engine, host: ActorHost, runner: TurnRunner) {
+  constructor(engine: Engine, host: ActorsPort, runner: TurnRunner) {
     this.#engine = engine;
     this.#host = host;
     this.#runner = runner;

@@ -1,7 +1,8 @@
 // What a batch remembers of a turn that wrote into it.
 
 import type { Cell, MailItem } from "./cell.ts";
-import type { Committer, Participant } from "./committer.ts";
+import type { Participant } from "./commit-batch.ts";
+import type { Committer } from "./committer.ts";
 import type { TurnDraft } from "./turn.ts";
 
 /** A turn that took part in a batch: enough to undo it and do it again. */

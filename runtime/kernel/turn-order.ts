@@ -1,9 +1,8 @@
 // Who of one kernel has the next turn: actors stand in a fair queue, and get their turns in slices
 // that leave the event loop free between them.
 
-import type { ActorHost } from "./actor-host.ts";
 import type { Cell, MailItem } from "./cell.ts";
-import type { Engine } from "./engine.ts";
+import type { ActorsPort, Engine } from "./engine.ts";
 import { ITEM, type Taken } from "./mailbox.ts";
 import { RunQueue } from "./run-queue.ts";
 import { Tell } from "./tell.ts";
@@ -20,7 +19,7 @@ const TENANT_SHARE = 0.5;
 /** The order of turns of one ActorHost. */
 export class TurnOrder {
   readonly #engine: Engine;
-  readonly #host: ActorHost;
+  readonly #host: ActorsPort;
   readonly #runner: TurnRunner;
   readonly #tells: TellTurns;
   readonly #queue = new RunQueue<Cell>();
@@ -35,7 +34,7 @@ export class TurnOrder {
     this.slice();
   };
 
-  constructor(engine: Engine, host: ActorHost, runner: TurnRunner) {
+  constructor(engine: Engine, host: ActorsPort, runner: TurnRunner) {
     this.#engine = engine;
     this.#host = host;
     this.#runner = runner;

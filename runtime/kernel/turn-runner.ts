@@ -5,14 +5,21 @@ import { performance } from "node:perf_hooks";
 import type { Data, Loaded } from "../actor.ts";
 import { addressParts } from "../address.ts";
 import { type ErrorData, RuntimeError, toErrorData } from "../errors.ts";
-import type { ActorHost } from "./actor-host.ts";
 import type { Cell, Due, MailItem } from "./cell.ts";
-import type { Participant, Refused } from "./committer.ts";
+import type { Participant } from "./commit-batch.ts";
+import type { Refused } from "./committer.ts";
 import { takeMessage, toldOf } from "./dead-letters.ts";
-import type { Engine } from "./engine.ts";
+import type { ActorsPort, Engine } from "./engine.ts";
 import { brokenFloor } from "./floors.ts";
 import { reminderOf } from "./reminders.ts";
-import { remember, type SeenRow, takeRoom } from "./seen-keys.ts";
+import {
+  keyReused,
+  letterSeen,
+  remember,
+  rememberLetter,
+  type SeenRow,
+  takeRoom,
+} from "./seen-keys.ts";
 import { judge } from "./supervise.ts";
 import { type Answer, askerOf, NOTHING, TurnDraft, type Wish } from "./turn.ts";
 import { storable } from "./turn-check.ts";
@@ -23,11 +30,11 @@ import { writeUntilStored } from "./until-stored.ts";
 /** Runs turns for one ActorHost. */
 export class TurnRunner {
   readonly #engine: Engine;
-  readonly #host: ActorHost;
+  readonly #host: ActorsPort;
   /** Used for turn after turn as long as they write nothing. */
   #draft: TurnDraft;
 
-  constructor(engine: Engine, host: ActorHost) {
+  constructor(engine: Engine, host: ActorsPort) {
     this.#engine = engine;
     this.#host = host;
     this.#draft = this.#newDraft();
@@ -40,13 +47,18 @@ export class TurnRunner {
     const nowMs = pace.ofTurn();
     cell.metrics.queueWaitMs.observe(Math.max(0, nowMs - (item.queuedAt ?? nowMs)));
     cell.metrics.mailboxDepth.observe(cell.mailbox.size + 1);
-    if (item.deadlineMs !== 0 && item.deadlineMs < nowMs) {
+    if (item.deadlineMs !== 0 && item.deadlineMs < nowMs && this.#isLate(item)) {
       const message = `The deadline passed ${nowMs - item.deadlineMs} ms before the turn of "${cell.address}".`;
       this.#give(cell, item, new RuntimeError("DEADLINE", message));
       return;
     }
     if (item.due) this.#beginDue(cell, item, item.due);
     else this.#begin(cell, item);
+  }
+
+  /** Whether its deadline has passed, or the clock was only set forward while it waited. */
+  #isLate({ lateAtMs = 0 }: MailItem): boolean {
+    return lateAtMs <= this.#engine.options.clock.elapsed();
   }
 
   /** The turns before may have replaced or forgotten a reminder that fired: what stands now counts. */
@@ -224,7 +236,8 @@ export class TurnRunner {
       committer.write(done, { op: "put", key: cell.stateKey, value: state });
     }
     if (!isRefusal && item.door?.key) {
-      remember(committer, done, { tenant: cell.tenant, key: item.door.key, draft });
+      const { answer, nowMs } = draft;
+      remember(committer, done, { tenant: cell.tenant, key: item.door.key, nowMs, answer });
     }
     if (item.isTold !== true) this.#host.tells.ofTurn(cell.address, draft);
     for (const wish of draft.wishes) this.#grant(done, wish, draft.answer);
@@ -300,10 +313,9 @@ export class TurnRunner {
     this.#engine.admission.left(cell, item);
     const { door } = item;
     if (!door) return;
-    const { options } = this.#engine;
+    const { options, admission } = this.#engine;
     if (door.key && seen.bodyHash !== door.key.bodyHash) {
-      const message = "This Idempotency-Key was used with another body.";
-      this.#answerError(cell, item, cell, { code: "KEY_REUSED", message });
+      admission.refuse(door, keyReused());
       return;
     }
     const done = new TurnDone(cell, item, null);
@@ -312,7 +324,9 @@ export class TurnRunner {
     // The first one may have come to another worker, and not be flushed yet.
     committer.afterAll(() => {
       done.isAnswered = true;
-      if (door.want === "reply") options.toDoor({ type: "reply", id: door.id, value: seen.reply });
+      if (seen.error) admission.refuse(door, seen.error);
+      else if (door.want === "reply")
+        options.toDoor({ type: "reply", id: door.id, value: seen.reply });
       else options.toDoor({ type: "elsewhere", id: door.id, reply: seen.reply, run: seen.run });
     });
   }
@@ -366,11 +380,13 @@ export class TurnRunner {
 
   /** Gives a message up: a dead letter, and an error for whoever waits. */
   #give(cell: Cell, item: MailItem, cause: unknown): void {
-    const { admission, committer, letters, runs } = this.#engine;
+    const { admission, committer, letters, runs, options } = this.#engine;
     const { door } = item;
     const told = toldOf(item, cause);
+    const seen = letterSeen(cell, item, told, options.clock.now());
     admission.left(cell, item);
-    letters.setAside(cell.address, item, cause, (owner) => {
+    letters.setAside(cell.address, item, cause, (owner, refused) => {
+      if (seen) rememberLetter(committer, owner, seen, refused);
       if (item.endedRun) runs.settleFailed(owner, item.endedRun);
       this.#replyTo(owner, item, cell, { error: told });
       if (!door) return;

@@ -15,6 +15,7 @@ import type { Post } from "./post.ts";
 export interface TurnLimits {
   readonly turnRows: number;
   readonly turnBytes: number;
+  readonly turnSends: number;
 }
 
 /** Something the turn wants done beside its rows, in the order asked. */
@@ -79,6 +80,11 @@ export class TurnDraft implements Turn {
   constructor(random: RandomBytes, limits: TurnLimits) {
     this.#random = random;
     this.#limits = limits;
+  }
+
+  /** Bytes of the rows it wrote. */
+  get bytes(): number {
+    return this.#bytes;
   }
 
   get self(): Address {
@@ -227,6 +233,11 @@ export class TurnDraft implements Turn {
     this.#check();
     this.isLight = false;
     this.wishes.push(wish);
+    const { turnSends } = this.#limits;
+    if (this.wishes.length > turnSends) {
+      const message = `A turn of ${this.self} sent or started more than ${turnSends} messages and runs.`;
+      throw new RuntimeError("TURN_TOO_LARGE", message, { turnSends });
+    }
   }
 
   #write(op: StoreOp): void {

@@ -2,7 +2,7 @@
 // somebody else's fault or a full disk's, would be the end of them until the next start.
 
 import { isStorageTrouble, type RuntimeError } from "../errors.ts";
-import type { Participant } from "./committer.ts";
+import type { Participant } from "./commit-batch.ts";
 import type { Engine } from "./engine.ts";
 
 /**
@@ -10,11 +10,12 @@ import type { Engine } from "./engine.ts";
  * that no later write of the same rows is undone. A full disk is asked again as the committer does. It
  * ends when the shard goes: its next owner finds what is stored and does the same. `restsOn`: the
  * batch of a message that this is about; refused with it, the message comes again from its sender.
+ * From the second time on `write` is told why the batch before was refused.
  */
 export function writeUntilStored(
   engine: Engine,
   shard: number,
-  write: (owner: Participant) => void,
+  write: (owner: Participant, refused?: RuntimeError) => void,
   restsOn?: object,
 ): void {
   const epoch = engine.epochOf(shard);
@@ -23,7 +24,7 @@ export function writeUntilStored(
     onRefused: (error, batches) => {
       if (restsOn !== undefined && batches.has(restsOn)) return;
       if (epoch === undefined || engine.epochOf(shard) !== epoch || isOver(engine, error)) return;
-      write(owner);
+      write(owner, error);
     },
   };
   write(owner);

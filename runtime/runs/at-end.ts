@@ -3,10 +3,10 @@
 import type { Turn } from "../actor.ts";
 import { RuntimeError } from "../errors.ts";
 import { newId } from "../id.ts";
+import type { Engine } from "../kernel/engine.ts";
 import { encode } from "../store/codec.ts";
 import { keys } from "../store/keys.ts";
 import type { StoreOp } from "../store/store.ts";
-import type { RunTree } from "./run-tree.ts";
 
 /** What such code is given. */
 export type EndWriter = Pick<Turn, "putRow" | "add" | "newId" | "nowMs">;
@@ -16,7 +16,7 @@ export type EndWriter = Pick<Turn, "putRow" | "add" | "newId" | "nowMs">;
  * @throws what the code throws, INVALID for what is no plain data or no whole number.
  */
 export function endOps(
-  { engine, tenant }: RunTree,
+  { engine, tenant }: { readonly engine: Engine; readonly tenant: string },
   calls: readonly ((write: EndWriter) => void)[],
 ): readonly StoreOp[] {
   if (calls.length === 0) return [];

@@ -3,7 +3,8 @@
 // that the end of a run need not write one of its own.
 
 import { idTimeMs } from "../id.ts";
-import type { Committer, Participant } from "../kernel/committer.ts";
+import type { Participant } from "../kernel/commit-batch.ts";
+import type { Committer } from "../kernel/committer.ts";
 import { encode } from "../store/codec.ts";
 import { keys } from "../store/keys.ts";
 

@@ -3,7 +3,7 @@
 
 import type { Data } from "../actor.ts";
 import { shardOfAddress } from "../address.ts";
-import type { Participant } from "../kernel/committer.ts";
+import type { Participant } from "../kernel/commit-batch.ts";
 import type { Engine } from "../kernel/engine.ts";
 import { encode } from "../store/codec.ts";
 import { keys } from "../store/keys.ts";

@@ -6,7 +6,7 @@
 import { RuntimeError } from "../errors.ts";
 import { rootRunOf } from "../frame.ts";
 import { decode, encode } from "../store/codec.ts";
-import type { LogEntry } from "./journal.ts";
+import type { LogEntry } from "./log-entry.ts";
 
 type Type = LogEntry["type"];
 type FieldOf<T extends Type> = Exclude<keyof Extract<LogEntry, { type: T }>, "type" | "run">;

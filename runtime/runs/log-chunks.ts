@@ -4,11 +4,12 @@
 import type { Address } from "../address.ts";
 import { addressParts } from "../address.ts";
 import type { RuntimeError } from "../errors.ts";
-import type { Committer, Participant } from "../kernel/committer.ts";
+import type { Participant } from "../kernel/commit-batch.ts";
+import type { Committer } from "../kernel/committer.ts";
 import { keys } from "../store/keys.ts";
-import type { LogEntry } from "./journal.ts";
 import { encodeChunk } from "./journal-codec.ts";
 import { notPlain, SAVE_BYTES_MAX, tooLarge } from "./large.ts";
+import type { LogEntry } from "./log-entry.ts";
 import { encodeRun, mergedRun, type StoredRun } from "./run-row.ts";
 
 /** A log of so many bytes in chunks is not tried for size at the run's end. */

@@ -9,9 +9,8 @@ import { decode } from "../store/codec.ts";
 import { keys, prefixRange } from "../store/keys.ts";
 import type { Row } from "../store/store.ts";
 import { loadLog } from "./journal.ts";
-import { WAITING } from "./run-hibernation.ts";
 import { decodeRun, type StoredRun } from "./run-row.ts";
-import { RunTree } from "./run-tree.ts";
+import { RunTree, WAITING } from "./run-tree.ts";
 
 /** Rows of one page of a run's inbox. */
 const MAIL_ROWS = 1_000;
@@ -25,6 +24,8 @@ export interface RunPlace {
 
 /** What a run that is in memory again is given first. */
 export interface Arrivals {
+  /** It is in memory: viewers that came before it join it. */
+  taken(tree: RunTree): void;
   /** A row of its inbox. */
   mail(tree: RunTree, row: Row): void;
   /** Everything of it is there: its function may be called. */
@@ -89,7 +90,7 @@ export class RunActivation {
     const tree = new RunTree(this.#engine, row, stored);
     this.#trees.set(id, tree);
     if (waiting) tree.wakeAtMs = (decode(waiting) as { at: number }).at;
-    this.#engine.runs.viewers.joinWaiting(tree);
+    this.#arrivals.taken(tree);
     // Its end is in the parent's inbox already: what still comes for it is dropped.
     if (!tree.root.outcome) this.#resumed(tree);
     for (const one of mail) this.#arrivals.mail(tree, one);

@@ -21,10 +21,13 @@ const never = new Promise<never>(() => undefined);
 /** The context of one run. */
 export class Context implements RunContext<Data> {
   readonly #run: Run;
+  readonly #start: (child: Run) => void;
   #cutting: Promise<never> | null = null;
 
-  constructor(run: Run) {
+  /** @param start calls the function of a child run. */
+  constructor(run: Run, start: (child: Run) => void) {
     this.#run = run;
+    this.#start = start;
   }
 
   get self(): Address {
@@ -77,7 +80,7 @@ export class Context implements RunContext<Data> {
     const deadlineMs = Math.min(this.#run.deadlineMs, limitMs);
     const child =
       known ?? tree.addChild(this.#run, key, { kind: spec.kind, input: spec.input, deadlineMs });
-    tree.engine.runs.startRun(child);
+    this.#start(child);
     try {
       return await this.#performing(key, () => Promise.race([child.ended(), this.#cut()]));
     } finally {

@@ -7,7 +7,7 @@ import { type Address, addressParts, shardOf, shardOfAddress } from "../address.
 import { type ErrorData, isStorageTrouble, RuntimeError, toErrorData } from "../errors.ts";
 import { rootRunOf } from "../frame.ts";
 import type { MailItem } from "../kernel/cell.ts";
-import type { Participant } from "../kernel/committer.ts";
+import type { Participant } from "../kernel/commit-batch.ts";
 import type { Engine } from "../kernel/engine.ts";
 import { writeUntilStored } from "../kernel/until-stored.ts";
 import type { DoorItem, InboxRow, RunControl } from "../message.ts";
@@ -15,6 +15,7 @@ import { decode } from "../store/codec.ts";
 import { checkPlain } from "../store/plain.ts";
 import type { Row } from "../store/store.ts";
 import type { Run } from "./run.ts";
+import type { StoredRun } from "./run-row.ts";
 import type { RunTree } from "./run-tree.ts";
 
 /** Kind in the inbox keys of controls: whoever sends them knows the run's id and not its kind. */
@@ -27,12 +28,25 @@ type RunMail =
 
 type RunState = "open" | "held" | "ended" | "unknown";
 
+/** The runs that are controlled (run-host.ts). */
+interface ControlledRuns {
+  readonly trees: { get(id: string): RunTree | undefined; has(id: string): boolean };
+  row(tenant: string, id: string): Promise<StoredRun | null>;
+  /** The tree of a run, taken up if it hibernates. */
+  up(tenant: string, root: string, run: string): Promise<RunTree | null>;
+  /** A held run of this kernel's memory, if a cancel ends it. */
+  cancelledHeld(id: string, control: RunControl): RunTree | undefined;
+  cancelHeld(held: StoredRun): RunTree;
+}
+
 /** The controls of one kernel's runs. */
 export class RunControls {
   readonly #engine: Engine;
+  readonly #runs: ControlledRuns;
 
-  constructor(engine: Engine) {
+  constructor(engine: Engine, runs: ControlledRuns) {
     this.#engine = engine;
+    this.#runs = runs;
   }
 
   /** A control message of a turn: the run has it when the turn is committed. */
@@ -72,7 +86,8 @@ export class RunControls {
 
   /** Answers the door when the run's log with its control is on disk. */
   #acknowledge(item: DoorItem & { type: "control" }): void {
-    const { committer, options, runs } = this.#engine;
+    const { committer, options } = this.#engine;
+    const runs = this.#runs;
     const { id } = item;
     const tree = runs.trees.get(rootRunOf(item.run));
     let isTaken = false;
@@ -92,7 +107,8 @@ export class RunControls {
 
   /** A reply or a control: its row leaves the inbox as the run's log takes it. */
   deliver(to: Address, item: MailItem): void {
-    const { metrics, runs } = this.#engine;
+    const { metrics } = this.#engine;
+    const runs = this.#runs;
     const id = runOf(to);
     const mail = item.message as RunMail;
     const tree =
@@ -108,7 +124,8 @@ export class RunControls {
 
   /** Mail of a run that is not in memory: it is taken up, or its mail comes too late. */
   async #toAbsent(to: Address, item: MailItem): Promise<void> {
-    const { committer, runs } = this.#engine;
+    const { committer } = this.#engine;
+    const runs = this.#runs;
     const { tenant, root } = addressParts(to);
     const run = runOf(to);
     const { control = null } = item.message as { readonly control?: RunControl };
@@ -156,7 +173,8 @@ export class RunControls {
 
   /** Takes up the run a control is for, and tries again. */
   async #wake(item: DoorItem & { type: "control" }, refused: ErrorData): Promise<void> {
-    const { options, runs } = this.#engine;
+    const { options } = this.#engine;
+    const runs = this.#runs;
     const { id, tenant, root, run, control } = item;
     const tree = await runs.up(tenant, root, run);
     const state =
@@ -180,7 +198,8 @@ export class RunControls {
     readonly run: string;
     readonly control: RunControl | null;
   }): Promise<RunState> {
-    const { epochOf, runs } = this.#engine;
+    const { epochOf } = this.#engine;
+    const runs = this.#runs;
     const { tenant, root, run, control } = of;
     const id = rootRunOf(run);
     const row = await runs.row(tenant, id);
@@ -206,7 +225,7 @@ export class RunControls {
 
   /** Null when the run has taken it. */
   #take(tenant: string, id: string, control: RunControl): ErrorData | null {
-    const { runs } = this.#engine;
+    const runs = this.#runs;
     const tree = runs.trees.get(rootRunOf(id)) ?? runs.cancelledHeld(id, control);
     const run = tree?.runs.get(id);
     if (!tree || !run || tree.tenant !== tenant) {

@@ -7,15 +7,12 @@ import type { Engine } from "../kernel/engine.ts";
 import type { ChurnMap } from "../shared/churn-map.ts";
 import { encode } from "../store/codec.ts";
 import { keys } from "../store/keys.ts";
-import type { RunTree } from "./run-tree.ts";
+import { type RunTree, WAITING } from "./run-tree.ts";
 
 const SWEEP_MS = 5_000;
 /** Runs that hibernate in one sweep, so that their rows are no flood; the rest follows soon. */
 const SWEPT_MAX = 250;
 const SWEEP_AGAIN_MS = 100;
-
-/** Name of the reminder that is a run's waiting row. */
-export const WAITING = "run";
 
 /** The hibernation of one kernel's runs. */
 export class RunHibernation {
@@ -52,7 +49,7 @@ export class RunHibernation {
 
   #sweep(): void {
     const { limits, options } = this.#engine;
-    const nowMs = options.clock.now();
+    const nowMs = options.clock.elapsed();
     const over = this.#trees.size - limits.runsMax;
     let swept = 0;
     for (const tree of this.#trees.values()) {

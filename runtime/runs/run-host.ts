@@ -2,12 +2,13 @@
 // parent's turn. What is told to them is run-controls.ts; how they leave memory and come back is
 // run-hibernation.ts and run-activation.ts.
 
-import type { Data, Outcome, RunSpec } from "../actor.ts";
+import type { Data, Outcome } from "../actor.ts";
 import { type Address, addressParts, shardOf } from "../address.ts";
 import { RuntimeError } from "../errors.ts";
 import { rootRunOf } from "../frame.ts";
-import type { Participant, Refused } from "../kernel/committer.ts";
-import type { Engine } from "../kernel/engine.ts";
+import type { Participant } from "../kernel/commit-batch.ts";
+import type { Refused } from "../kernel/committer.ts";
+import type { Engine, RunsPort } from "../kernel/engine.ts";
 import { waitsOf } from "../kernel/kernel-look.ts";
 import type { TurnDraft } from "../kernel/turn.ts";
 import { writeUntilStored } from "../kernel/until-stored.ts";
@@ -26,6 +27,7 @@ import { RunControls } from "./run-controls.ts";
 import { RunHibernation } from "./run-hibernation.ts";
 import { decodeRun, encodeRun, type StoredRun } from "./run-row.ts";
 import { RunTree } from "./run-tree.ts";
+import type { StartRequest } from "./start-request.ts";
 import type { RunEnd } from "./viewer.ts";
 import { Viewers } from "./viewers.ts";
 
@@ -36,17 +38,8 @@ const LATE_MS_MAX = 10_000;
 /** Hibernated runs whose waits are remembered. */
 const ASLEEP_MAX = 10_000;
 
-/** A run to start. */
-export interface StartRequest {
-  readonly id: string;
-  readonly spec: RunSpec;
-  readonly parent: Address;
-  readonly asker?: Asker;
-  readonly trace?: string | undefined;
-}
-
 /** The runs of one kernel. */
-export class RunHost {
+export class RunHost implements RunsPort {
   readonly #engine: Engine;
   readonly trees = new ChurnMap<string, RunTree>();
   /** What runs wait for that have left memory since this kernel started: only to be looked at. */
@@ -57,10 +50,11 @@ export class RunHost {
   readonly #activation: RunActivation;
   readonly #hibernation: RunHibernation;
   readonly #ended: EndedMarks;
+  readonly #starts = (run: Run): void => this.startRun(run);
 
   constructor(engine: Engine) {
     this.#engine = engine;
-    this.controls = new RunControls(engine);
+    this.controls = new RunControls(engine, this);
     this.#ended = new EndedMarks(engine.committer);
     this.#held = new HeldRuns(engine, (owner, row) => this.#begin(owner, row));
     this.#activation = new RunActivation(engine, this.trees, {
@@ -69,6 +63,7 @@ export class RunHost {
         this.asleep.delete(tree.root.id);
         this.#start(tree);
       },
+      taken: (tree) => this.viewers.joinWaiting(tree),
     });
     this.#hibernation = new RunHibernation(engine, this.trees, (tree) => {
       this.viewers.keep(tree.root.id, [...tree.viewers]);
@@ -172,7 +167,7 @@ export class RunHost {
       return;
     }
     run.tree.after(Math.max(0, run.deadlineMs - options.clock.now()), () => expire(run));
-    const context = new Context(run);
+    const context = new Context(run, this.#starts);
     goingOn
       .turn(run.tree.tenant)
       .then(() =>
@@ -184,20 +179,6 @@ export class RunHost {
         (result) => run.end(run.outcomeOf({ result })),
         (error: unknown) => run.end(run.outcomeOf({ error })),
       );
-  }
-
-  /** The root run of a tree has ended: its parent hears of it, in the same batch. */
-  rootEnded(tree: RunTree, outcome: Outcome): void {
-    const { root, parent } = tree;
-    // A completed result lies in the parent's message and in the row: not a third time in the log.
-    const logged = outcome.status === "completed" ? { ...outcome, result: null } : outcome;
-    tree.append({ type: "end", run: root.id, outcome: logged });
-    tree.save();
-    const message = { type: "run-ended", run: root.id, kind: root.definition.kind, outcome };
-    this.#engine.metrics.count("runsEnded");
-    const { trace } = tree.row;
-    const end = { to: parent, from: root.address, message, deadlineMs: 0, system: true, trace };
-    tree.post(end);
   }
 
   /** The parent has taken the end of its run: row, reply and end frame. */

@@ -4,8 +4,9 @@
 import { type Address, addressParts } from "../address.ts";
 import { keys, prefixRange } from "../store/keys.ts";
 import type { Reader } from "../store/store.ts";
-import { type LogEntry, loadMerged } from "./journal.ts";
+import { loadMerged } from "./journal.ts";
 import { decodeChunk } from "./journal-codec.ts";
+import type { LogEntry } from "./log-entry.ts";
 
 /** Chunks of one page at most. */
 export const LOG_PAGE_CHUNKS = 50;

@@ -6,10 +6,10 @@
 import type { Data, Outcome } from "../actor.ts";
 import { type Address, addressParts } from "../address.ts";
 import type { Asker } from "../message.ts";
-import { decode, encode } from "../store/codec.ts";
+import { decode, decodeFirst, encode } from "../store/codec.ts";
 import { keys } from "../store/keys.ts";
-import type { LogEntry } from "./journal.ts";
 import { packEntries, unpackEntries } from "./journal-codec.ts";
+import type { LogEntry } from "./log-entry.ts";
 
 /** What a root run's row holds; runtime/system.ts shows it to the door. */
 export interface StoredRun {
@@ -67,6 +67,9 @@ export function mergedRun(row: StoredRun, log: readonly LogEntry[]): Uint8Array 
   const bytes = encodeRun(row, log);
   return bytes.byteLength <= MERGED_BYTES_MAX ? bytes : null;
 }
+
+/** The kind of a row, without the rest of it. @throws RuntimeError FOREIGN_DATA. */
+export const kindOfRun = (bytes: Uint8Array): string => String(decodeFirst(bytes));
 
 /** The row under `key`. @throws RuntimeError FOREIGN_DATA. */
 export function decodeRun(key: string, bytes: Uint8Array): StoredRun {

@@ -6,27 +6,28 @@ import type { Data, Outcome } from "../actor.ts";
 import { type Address, addressParts, shardOfAddress } from "../address.ts";
 import type { Timer } from "../clock.ts";
 import { RuntimeError, toErrorData } from "../errors.ts";
-import type { Saver } from "../kernel/commit-batch.ts";
-import type { Participant } from "../kernel/committer.ts";
+import type { Participant, Saver } from "../kernel/commit-batch.ts";
 import type { Engine } from "../kernel/engine.ts";
 import type { Post } from "../kernel/post.ts";
 import { encode } from "../store/codec.ts";
 import { keys } from "../store/keys.ts";
 import type { Level, StoreOp } from "../store/store.ts";
-import type { LogEntry } from "./journal.ts";
 import { checkMessage } from "./large.ts";
 import { LogChunks } from "./log-chunks.ts";
+import type { LogEntry } from "./log-entry.ts";
 import { Posted } from "./posted.ts";
-import { Run, type StoredStep } from "./run.ts";
-import { WAITING } from "./run-hibernation.ts";
+import { Run, type StoredStep, type TreeOfRun } from "./run.ts";
 import type { StoredRun } from "./run-row.ts";
 import type { LiveText, Viewer } from "./viewer.ts";
 
 /** Entries that nobody but their run waits for: they may be written with a later batch. */
 const MAY_WAIT: ReadonlySet<LogEntry["type"]> = new Set(["try", "step", "failed", "event"]);
 
+/** Name of the reminder that is a run's waiting row. */
+export const WAITING = "run";
+
 /** A root run and its children in memory. */
-export class RunTree implements Saver {
+export class RunTree implements Saver, TreeOfRun {
   readonly engine: Engine;
   readonly parent: Address;
   readonly tenant: string;
@@ -287,10 +288,23 @@ export class RunTree implements Saver {
   runEnded(run: Run, outcome: Outcome, ops: readonly StoreOp[]): void {
     for (const op of ops) this.engine.committer.write(this, op);
     if (run === this.root) {
-      this.engine.runs.rootEnded(this, outcome);
+      this.#rootEnded(outcome);
     } else {
       this.append({ type: "end", run: run.id, outcome });
     }
+  }
+
+  /** The root run has ended: its parent hears of it, in the same batch. */
+  #rootEnded(outcome: Outcome): void {
+    const { root, parent } = this;
+    // A completed result lies in the parent's message and in the row: not a third time in the log.
+    const logged = outcome.status === "completed" ? { ...outcome, result: null } : outcome;
+    this.append({ type: "end", run: root.id, outcome: logged });
+    this.save();
+    const message = { type: "run-ended", run: root.id, kind: root.definition.kind, outcome };
+    this.engine.metrics.count("runsEnded");
+    const { trace } = this.row;
+    this.post({ to: parent, from: root.address, message, deadlineMs: 0, system: true, trace });
   }
 
   #show(upTo: number): void {

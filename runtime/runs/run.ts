@@ -3,16 +3,52 @@
 
 import type { Data, Outcome, RunDefinition } from "../actor.ts";
 import { type Address, addressParts } from "../address.ts";
+import type { Timer } from "../clock.ts";
 import { RuntimeError, toErrorData } from "../errors.ts";
+import type { Engine } from "../kernel/engine.ts";
+import type { Post } from "../kernel/post.ts";
 import { LazyAbort } from "../shared/lazy-abort.ts";
-import type { StoreOp } from "../store/store.ts";
+import type { Level, StoreOp } from "../store/store.ts";
 import { type EndWriter, endOps } from "./at-end.ts";
-import type { LogEntry } from "./journal.ts";
 import { storable } from "./large.ts";
-import type { RunTree } from "./run-tree.ts";
+import type { LogEntry } from "./log-entry.ts";
+import type { StoredRun } from "./run-row.ts";
 
 /** A step's stored end. */
 export type StoredStep = LogEntry & { readonly type: "step" | "failed" };
+
+/** The tree that a run is in, as the run sees it (run-tree.ts). */
+export interface TreeOfRun {
+  readonly engine: Engine;
+  readonly tenant: string;
+  readonly shard: number;
+  /** Of the root run: who started it, and its row. */
+  readonly parent: Address;
+  readonly row: StoredRun;
+  readonly incarnation: number;
+  readonly isDropped: boolean;
+  /** Steps and reads under way: what only memory knows of. */
+  working: number;
+  /** Adds an entry to the log. */
+  append(entry: LogEntry): void;
+  /** Something goes on. */
+  stir(): void;
+  /** Resolves when everything written so far has reached the level; never when the tree is dropped. */
+  reached(level: Exclude<Level, "memory">): Promise<void>;
+  post(post: Post): void;
+  /** Adds a child run for the step `key` of `parent`. @throws STEPS_EXHAUSTED, DEPTH_EXHAUSTED, UNKNOWN_KIND. */
+  addChild(parent: Run, key: string, spec: { kind: string; input: Data; deadlineMs: number }): Run;
+  /** Shows text of a step at once. */
+  write(of: { run: string; step: string; attempt: number }, text: string): void;
+  /** The attempt under which a streamed step is recorded. */
+  recordedAttempt(of: { run: string; step: string; attempt: number }, text: string): number;
+  /** Text shown so far by a run or its children and not yet recorded. */
+  shownText(run: string): string;
+  /** Calls after `ms` unless the tree is dropped first. */
+  after(ms: number, call: () => void): Timer;
+  /** A run has ended; `ops` are written with its end. */
+  runEnded(run: Run, outcome: Outcome, ops: readonly StoreOp[]): void;
+}
 
 /** What a run is made of. */
 export interface RunSeed {
@@ -26,7 +62,7 @@ export interface RunSeed {
 
 /** One run. */
 export class Run {
-  readonly tree: RunTree;
+  readonly tree: TreeOfRun;
   readonly id: string;
   readonly address: Address;
   readonly definition: RunDefinition<Data, Data, Data>;
@@ -57,7 +93,7 @@ export class Run {
   #settle: ((outcome: Outcome) => void) | null = null;
   #ended: Promise<Outcome> | null = null;
 
-  constructor(tree: RunTree, seed: RunSeed) {
+  constructor(tree: TreeOfRun, seed: RunSeed) {
     this.tree = tree;
     this.id = seed.id;
     this.definition = seed.definition;

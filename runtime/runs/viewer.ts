@@ -4,7 +4,7 @@
 import type { Data, Outcome } from "../actor.ts";
 import { type Cursor, type Frame, frameId } from "../frame.ts";
 import type { WorkerItem } from "../message.ts";
-import type { LogEntry } from "./journal.ts";
+import type { LogEntry } from "./log-entry.ts";
 
 /** A text being written by a step now. */
 export interface LiveText {

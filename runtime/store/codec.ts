@@ -4,7 +4,7 @@
 // by its first place (value-format.ts): of a short chat that is less than half of msgpack's bytes.
 
 import { RuntimeError } from "../errors.ts";
-import { readValue } from "./value-reader.ts";
+import { readFirst, readValue } from "./value-reader.ts";
 import { writeValue } from "./value-writer.ts";
 
 /** First byte of every value. Never 1: lmdb-js gives values that start with 01 01 01 a meaning. */
@@ -27,6 +27,17 @@ export function encode(value: unknown): Uint8Array {
 
 /** The data `encode` was given. @throws RuntimeError FOREIGN_DATA for another format or key. */
 export function decode(bytes: Uint8Array): unknown {
+  check(bytes);
+  return readValue(bytes, HEADER_BYTES);
+}
+
+/** The first item of a list that `encode` was given. @throws as `decode`. */
+export function decodeFirst(bytes: Uint8Array): unknown {
+  check(bytes);
+  return readFirst(bytes, HEADER_BYTES);
+}
+
+function check(bytes: Uint8Array): void {
   const [format, key] = bytes;
   if (format !== FORMAT || key !== KEY_NONE) {
     throw new RuntimeError(
@@ -34,7 +45,6 @@ export function decode(bytes: Uint8Array): unknown {
       `A stored value has format ${format} and key ${key}; this version reads ${FORMAT} and ${KEY_NONE}.`,
     );
   }
-  return readValue(bytes, HEADER_BYTES);
 }
 
 /** The number in a counter row; an absent one counts as 0. */

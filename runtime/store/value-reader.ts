@@ -40,6 +40,17 @@ export function readValue(bytes: Uint8Array, from: number): unknown {
   return read();
 }
 
+/** The first item of the list that begins at `from`: the others are not looked at. */
+export function readFirst(bytes: Uint8Array, from: number): unknown {
+  const tag = bytes[from] ?? TAGS.null;
+  const isShort = tag >= LIST && tag < TAGS.null;
+  if (!isShort && tag !== TAGS.list) return unreadable("what is no list");
+  // What stands before the first item: the tag, and of a long list its length.
+  let first = from + 1;
+  if (!isShort) while ((bytes[first++] ?? 0) >= VARINT);
+  return readValue(bytes, first);
+}
+
 function read(): unknown {
   const tag = next();
   if (tag < WORD) return tag;

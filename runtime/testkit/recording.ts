@@ -4,7 +4,7 @@
 
 import type { Data, Outcome } from "../actor.ts";
 import type { Address } from "../address.ts";
-import type { LogEntry } from "../runs/journal.ts";
+import type { LogEntry } from "../runs/log-entry.ts";
 import type { StoredStep } from "../runs/run.ts";
 import type { RunRow } from "../system.ts";
 

@@ -16,8 +16,8 @@ import type { Address } from "../address.ts";
 import type { Clock } from "../clock.ts";
 import { fromErrorData, toErrorData } from "../errors.ts";
 import { fingerprint } from "../runs/journal.ts";
-import type { StoredStep } from "../runs/run.ts";
 import { childPath, type Placed, type RecordedRun, type Recording } from "./recording.ts";
+import type { Answer, Answerer, AskedStep } from "./replay-step.ts";
 import type { ReplayTrace } from "./replay-trace.ts";
 
 /** No wait of a replay ends by its own timeout, ms of virtual time. */
@@ -31,33 +31,6 @@ export interface WrappedInput {
   readonly path: string;
   readonly input: Data;
 }
-
-/** A step that a replayed run asks for. */
-export interface AskedStep {
-  readonly path: string;
-  readonly key: string;
-  readonly what: "step" | "ask" | "send" | "sleep" | "decision" | "now";
-  readonly repeat: Repeat;
-  /** Performed without a call to the outside. */
-  readonly isLocal: boolean;
-  readonly stored: StoredStep | undefined;
-  /** It is stored under another input, as far as the step names its input. */
-  readonly isChanged: boolean;
-  /** Performs it for real. Only for `what` "step". */
-  call(): Promise<Data>;
-}
-
-/** How a step is answered. */
-export type Answer =
-  | { readonly type: "stored" }
-  | { readonly type: "called"; readonly result: Data }
-  | { readonly type: "failed"; readonly error: unknown }
-  /** The branch stops here: the step would have been performed. */
-  | { readonly type: "would"; readonly what: string }
-  | { readonly type: "missing" };
-
-/** Answers the steps of a replay. */
-export type Answerer = (step: AskedStep) => Answer | Promise<Answer>;
 
 /** What a context works with. */
 export interface ReplayContextOptions {

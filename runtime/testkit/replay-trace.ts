@@ -1,10 +1,36 @@
 // The account of a replay: what happened, in order, and where it left the record for the first time.
 
 import type { Data, Outcome } from "../actor.ts";
+import { type ErrorData, isInside } from "../errors.ts";
 import { fingerprint } from "../runs/journal.ts";
 import type { RecordedRun, Recording } from "./recording.ts";
-import type { Divergence, ReplayEntry } from "./replay.ts";
-import type { AskedStep } from "./replay-context.ts";
+import type { AskedStep } from "./replay-step.ts";
+
+/** How a replay differs from the record for the first time. */
+export interface Divergence {
+  /** Path of the run, "" for the root run. */
+  readonly path: string;
+  readonly type: "step" | "event" | "run" | "message" | "end" | "reply";
+  /** Key of the step or event; "" for an end. */
+  readonly key: string;
+  readonly reason: string;
+  /** JSON pointer to the first difference inside; "" for the whole. */
+  readonly pointer: string;
+  readonly expected: Data;
+  readonly got: Data;
+}
+
+/** One thing that happened in a replay. */
+export type ReplayEntry = { readonly path: string; readonly key: string } & (
+  | { readonly type: "step"; readonly result: Data; readonly source: "record" | "called" }
+  | { readonly type: "failed"; readonly error: ErrorData; readonly source: "record" | "called" }
+  | { readonly type: "event"; readonly event: Data }
+  | { readonly type: "run"; readonly kind: string; readonly input: Data }
+  | { readonly type: "message"; readonly to: string; readonly message: Data }
+  /** A step that was not performed: its branch stops here. */
+  | { readonly type: "would"; readonly what: string }
+  | { readonly type: "end"; readonly outcome: Outcome }
+);
 
 type Of<T extends ReplayEntry["type"]> = Extract<ReplayEntry, { readonly type: T }>;
 
@@ -204,11 +230,14 @@ const stuck: Divergence = {
 const nameOf = (type: string, at: { readonly path: string; readonly key: string }): string =>
   `${type}\n${at.path}\n${at.key}`;
 
-/** An end without the preview text that a cut step had shown: previews are not recorded. */
+/**
+ * An end without the preview text that a cut step had shown: previews are not recorded. Nor is what a
+ * programmer's error says, in the record of whoever is not the operator.
+ */
 function settled(outcome: Outcome): Data {
   if (outcome.status === "completed") return outcome;
   const { status, error } = outcome;
-  return { status, code: error.code, message: error.message };
+  return { status, code: error.code, message: isInside(error) ? "" : error.message };
 }
 
 /** Data as JSON has it: the form in which a record may have travelled. */

@@ -13,12 +13,13 @@ import {
   type RunEnded,
 } from "../actor.ts";
 import { addressParts } from "../address.ts";
-import type { ErrorData } from "../errors.ts";
 import { encode } from "../store/codec.ts";
 import { keys } from "../store/keys.ts";
 import type { StoreOp } from "../store/store.ts";
 import { Recording, type RunRecord } from "./recording.ts";
-import { type Answerer, ReplayContext, type WrappedInput } from "./replay-context.ts";
+import { ReplayContext, type WrappedInput } from "./replay-context.ts";
+import type { Answerer } from "./replay-step.ts";
+import type { Divergence, ReplayEntry } from "./replay-trace.ts";
 import { ReplayTrace } from "./replay-trace.ts";
 import { TestSystem } from "./test-system.ts";
 
@@ -44,32 +45,6 @@ export interface ReplayOptions {
   /** What the run's parent replied for this result, to compare with the recorded reply. */
   reply?(result: Data): Data;
 }
-
-/** How a replay differs from the record for the first time. */
-export interface Divergence {
-  /** Path of the run, "" for the root run. */
-  readonly path: string;
-  readonly type: "step" | "event" | "run" | "message" | "end" | "reply";
-  /** Key of the step or event; "" for an end. */
-  readonly key: string;
-  readonly reason: string;
-  /** JSON pointer to the first difference inside; "" for the whole. */
-  readonly pointer: string;
-  readonly expected: Data;
-  readonly got: Data;
-}
-
-/** One thing that happened in a replay. */
-export type ReplayEntry = { readonly path: string; readonly key: string } & (
-  | { readonly type: "step"; readonly result: Data; readonly source: "record" | "called" }
-  | { readonly type: "failed"; readonly error: ErrorData; readonly source: "record" | "called" }
-  | { readonly type: "event"; readonly event: Data }
-  | { readonly type: "run"; readonly kind: string; readonly input: Data }
-  | { readonly type: "message"; readonly to: string; readonly message: Data }
-  /** A step that was not performed: its branch stops here. */
-  | { readonly type: "would"; readonly what: string }
-  | { readonly type: "end"; readonly outcome: Outcome }
-);
 
 /** What a replay found. */
 export interface Replay {

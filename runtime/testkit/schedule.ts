@@ -135,6 +135,7 @@ export class Schedule {
   clock(lane: string, isAlive: () => boolean): Clock {
     return {
       now: () => this.nowMs,
+      elapsed: () => this.passedMs,
       after: (ms, call) => this.after(lane, ms, () => (isAlive() ? call() : undefined)),
     };
   }

@@ -5,25 +5,24 @@
 
 import type { Definition } from "../actor.ts";
 import { type Address, addressParts, SHARDS, shardOfAddress } from "../address.ts";
-import type { Clock } from "../clock.ts";
 import type { Frame } from "../frame.ts";
 import { createKernel } from "../kernel/kernel.ts";
 import type { Kernel, KernelLimits } from "../kernel/kernel-port.ts";
-import type { DoorItem, Operation, PeerItem, RunControl, Want, WorkerItem } from "../message.ts";
+import type {
+  DoorItem,
+  MessageKey,
+  Operation,
+  PeerItem,
+  RunControl,
+  Want,
+  WorkerItem,
+} from "../message.ts";
 import { decodeRun } from "../runs/run-row.ts";
 import { type Crash, MemoryDisk, type MemoryStore, type WriteStage } from "../store/memory.ts";
-import type { MessageKey } from "../system.ts";
 import { Schedule } from "./schedule.ts";
 import { TestDoor } from "./test-door.ts";
 import { TestWires } from "./test-wires.ts";
-
-/** One worker for as long as it lives, as what runs on it sees it. */
-export interface Workplace {
-  readonly worker: number;
-  /** Timers of a worker that has died do not fire. */
-  readonly clock: Clock;
-  isAlive(): boolean;
-}
+import type { Workplace } from "./workplace.ts";
 
 /** How a simulated system is made. */
 export interface TestSystemOptions {
@@ -205,8 +204,8 @@ export class TestSystem {
   }
 
   /** Durable message; resolves when it is on disk. */
-  send(to: Address, message: unknown): Promise<unknown> {
-    return this.#request({ to, message, want: "stored" });
+  send(to: Address, message: unknown, key?: MessageKey): Promise<unknown> {
+    return this.#request({ to, message, want: "stored", key });
   }
 
   /** Message in memory, at most once. */

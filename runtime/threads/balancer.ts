@@ -45,7 +45,8 @@ export class Balancer {
   readonly #sparedAtMs = new Map<number, number>();
   #state: BalanceState = NEW_BALANCE;
   #isLooking = false;
-  #flow: Promise<unknown> = Promise.resolve();
+  /** What is being moved away from each worker. */
+  readonly #flows = new WeakMap<WorkerHandle, Promise<unknown>>();
   #timer: NodeJS.Timeout | undefined;
   /** Shards moved for balance since the start. */
   moves = 0;
@@ -65,46 +66,83 @@ export class Balancer {
 
   /** A worker of this number has died by its own fault. */
   spare(worker: number): void {
-    this.#sparedAtMs.set(worker, Date.now());
+    this.#sparedAtMs.set(worker, performance.now());
   }
 
   /** Gives new workers their share now. */
   async fill(): Promise<void> {
-    await this.#alone(() => this.#run(fill(this.#measure()), 0));
-  }
-
-  /** Moves all shards of a worker away: those that rest after `graceMs`, with `isForced` the others too. */
-  async clear(worker: WorkerHandle, graceMs: number, isForced: boolean): Promise<void> {
-    await this.#alone(() => this.#clear(worker, graceMs, isForced));
-  }
-
-  /** Moves what comes to a step boundary within `graceMs`. */
-  async run(moves: readonly ShardMove[], graceMs = REST_MS): Promise<void> {
-    await this.#alone(() => this.#run(moves, graceMs));
+    await this.run(fill(this.#measure()), 0);
   }
 
   /**
-   * One after the other, from the freezing to the end of the move: another one could thaw what this
-   * one has brought to rest, and a step that has begun since would be cut.
+   * Moves all shards of a worker away, each when it comes to a step boundary; what is performed for
+   * longer than `graceMs` is cut.
    */
-  #alone(call: () => Promise<void>): Promise<void> {
-    const done = this.#flow.then(call);
-    this.#flow = done.catch(() => undefined);
+  async clear(worker: WorkerHandle, graceMs: number): Promise<void> {
+    const { placement } = this.#options;
+    const move = (shards: readonly number[]): Promise<void> => this.#moveAway(worker, shards);
+    await this.#alone(worker, async () => {
+      if (worker.death !== undefined) return;
+      const shards = placement.shardsOf(worker.number);
+      await move(await this.#eachAtRest(worker, shards, graceMs, move));
+    });
+  }
+
+  /** Moves what comes to a step boundary within `graceMs`; the number of shards that did. */
+  async run(moves: readonly ShardMove[], graceMs = REST_MS): Promise<number> {
+    const given = this.#options.members().map((from) => {
+      const own = moves.filter((move) => move.from === from.number);
+      // No shard is in two of them, so none thaws what another one has brought to rest.
+      return this.#alone(from, () =>
+        Promise.all(own.map((move) => this.#give(from, move, graceMs))),
+      );
+    });
+    return (await Promise.all(given)).flat().reduce((sum, moved) => sum + moved, 0);
+  }
+
+  /**
+   * One after the other for each worker, from the freezing to the end of the move: another one could
+   * thaw what this one has brought to rest, and a step that has begun since would be cut.
+   */
+  #alone<T>(worker: WorkerHandle, call: () => Promise<T>): Promise<T> {
+    const done = (this.#flows.get(worker) ?? Promise.resolve()).then(call);
+    this.#flows.set(
+      worker,
+      done.catch(() => undefined),
+    );
     return done;
   }
 
-  async #clear(worker: WorkerHandle, graceMs: number, isForced: boolean): Promise<void> {
+  /** Calls `move` with shards as they come to rest; gives those that do not within `graceMs`, frozen. */
+  async #eachAtRest(
+    from: WorkerHandle,
+    shards: readonly number[],
+    graceMs: number,
+    move: (rested: readonly number[]) => Promise<unknown>,
+  ): Promise<readonly number[]> {
+    const untilMs = performance.now() + graceMs;
+    let left = shards;
+    while (left.length > 0) {
+      const leftMs = Math.max(0, Math.ceil(untilMs - performance.now()));
+      const rested = new Set(await from.freeze(left, leftMs).catch(() => []));
+      if (rested.size === 0) break;
+      await move([...rested]);
+      left = left.filter((shard) => !rested.has(shard));
+    }
+    return left;
+  }
+
+  /** To those that have the fewest. */
+  async #moveAway(worker: WorkerHandle, shards: readonly number[]): Promise<void> {
     const { placement, members, isStaying } = this.#options;
-    const shards = placement.shardsOf(worker.number);
-    if (shards.length === 0 || worker.death !== undefined) return;
-    const rested = await worker.freeze(shards, graceMs).catch(() => []);
-    const going = isForced ? shards : rested;
-    for (let at = 0; at < going.length; at += SHARDS_A_MOVE) {
-      const size = (one: WorkerHandle): number => placement.shardsOf(one.number).length;
+    const size = (one: WorkerHandle): number => placement.shardsOf(one.number).length;
+    for (let at = 0; at < shards.length; at += SHARDS_A_MOVE) {
       const [to] = members()
         .filter((one) => one !== worker && isStaying(one.number))
         .sort((a, b) => size(a) - size(b));
-      if (to) await this.#move(worker, to, going.slice(at, at + SHARDS_A_MOVE));
+      const some = shards.slice(at, at + SHARDS_A_MOVE);
+      if (to === undefined) await worker.thaw(some).catch(() => undefined);
+      else await this.#move(worker, to, some);
     }
   }
 
@@ -112,7 +150,7 @@ export class Balancer {
     if (this.#isLooking) return;
     this.#isLooking = true;
     try {
-      const { moves, state } = balance(this.#measure(), this.#state, Date.now());
+      const { moves, state } = balance(this.#measure(), this.#state, performance.now());
       this.#state = state;
       await this.run(moves);
     } finally {
@@ -120,36 +158,38 @@ export class Balancer {
     }
   }
 
-  async #run(moves: readonly ShardMove[], graceMs: number): Promise<void> {
-    const { members } = this.#options;
-    for (const move of moves) {
-      const from = members().find(({ number }) => number === move.from);
-      const to = members().find(({ number }) => number === move.to);
-      if (!from || !to) continue;
-      for (let at = 0; at < move.shards.length; at += SHARDS_A_MOVE) {
-        const shards = move.shards.slice(at, at + SHARDS_A_MOVE);
-        const rested = await from.freeze(shards, graceMs).catch(() => []);
-        await this.#move(from, to, rested);
+  async #give(from: WorkerHandle, move: ShardMove, graceMs: number): Promise<number> {
+    const to = this.#options.members().find(({ number }) => number === move.to);
+    if (to === undefined) return 0;
+    let moved = 0;
+    const left = await this.#eachAtRest(from, move.shards, graceMs, async (rested) => {
+      for (let at = 0; at < rested.length; at += SHARDS_A_MOVE) {
+        moved += await this.#move(from, to, rested.slice(at, at + SHARDS_A_MOVE));
       }
-    }
+    });
+    if (left.length > 0) await from.thaw(left).catch(() => undefined);
+    return moved;
   }
 
-  /** Moves frozen shards, as one change. */
-  #move(from: WorkerHandle, to: WorkerHandle, shards: readonly number[]): Promise<void> {
+  /** Moves frozen shards, as one change; how many. */
+  async #move(from: WorkerHandle, to: WorkerHandle, shards: readonly number[]): Promise<number> {
     const { placement, members, change } = this.#options;
-    return change(async () => {
+    let moved = 0;
+    await change(async () => {
       const owned = new Set(placement.shardsOf(from.number));
       const going = shards.filter((shard) => owned.has(shard));
       if (going.length === 0 || from.death !== undefined) return;
       if (!members().includes(to)) await from.thaw(going);
-      else if (await placement.move(from, to, going)) this.moves += going.length;
+      else if (await placement.move(from, to, going)) moved = going.length;
     });
+    this.moves += moved;
+    return moved;
   }
 
   /** What each member did since the last look. */
   #measure(): readonly WorkerLoad[] {
     const { placement, members, isStaying } = this.#options;
-    const nowMs = Date.now();
+    const nowMs = performance.now();
     return members().map((worker) => {
       const before = this.#seen.get(worker);
       const loads = worker.slot.loads.slice();
@@ -163,11 +203,11 @@ export class Balancer {
       const scale = total === 0 ? 0 : utilization.utilization / total;
       const own = placement.shardsOf(worker.number);
       const { number } = worker;
-      const sparedMs = nowMs - (this.#sparedAtMs.get(number) ?? 0);
+      const sparedMs = nowMs - (this.#sparedAtMs.get(number) ?? -SPARE_MS);
       return {
         worker: number,
         busy: utilization.utilization,
-        canTake: sparedMs > SPARE_MS && isStaying(number),
+        canTake: sparedMs >= SPARE_MS && isStaying(number),
         shards: new Map(own.map((shard) => [shard, work(shard) * scale])),
       };
     });

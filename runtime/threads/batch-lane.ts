@@ -8,24 +8,8 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { Piscina } from "piscina";
 import { fromErrorData, RuntimeError, toErrorData } from "../errors.ts";
 import { FairQueue, type Place } from "../shared/fair-queue.ts";
-import type { ComputeOptions } from "./compute.ts";
+import type { BatchLimits, ComputeOptions } from "./compute-port.ts";
 import type { ComputeJob, ComputeResult } from "./compute-task.ts";
-
-/** How inputs are gathered. */
-export interface BatchLimits {
-  /** Threads that only this task runs on, started when first needed. */
-  readonly threads: number;
-  /** Inputs of one batch. */
-  readonly itemsMax: number;
-  /** How long an idle thread waits for more inputs before it takes fewer. Milliseconds. */
-  readonly waitMs: number;
-  /** Inputs that may wait, half of them of one tenant. */
-  readonly waitingMax: number;
-  /** Callers wait for a batch no longer than this; its thread is free when it comes back. Milliseconds. */
-  readonly batchMs: number;
-  /** An unused thread ends after this. Milliseconds. */
-  readonly idleMs: number;
-}
 
 interface Item {
   readonly input: unknown;

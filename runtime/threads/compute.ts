@@ -5,56 +5,17 @@
 import type { Piscina } from "piscina";
 import { type ErrorData, fromErrorData, RuntimeError, toErrorData } from "../errors.ts";
 import { ChurnMap } from "../shared/churn-map.ts";
-import { BatchLane, type BatchLimits } from "./batch-lane.ts";
+import { BatchLane } from "./batch-lane.ts";
+import type {
+  BatchLimits,
+  Compute,
+  ComputeOptions,
+  ComputePool,
+  ComputeTask,
+} from "./compute-port.ts";
 import { ComputeSlots, LENT_MAX } from "./compute-slots.ts";
 import type { ComputeJob, ComputeResult } from "./compute-task.ts";
 import { MemoryWatch } from "./memory-watch.ts";
-
-/** Where a task's function lives. Tasks are registered by the host, never named by a user. */
-export interface ComputeTask {
-  /** Module, a file URL. */
-  readonly url: string;
-  /** Exported function. */
-  readonly name: string;
-  /**
-   * Inputs are run several at a time, on threads of the task's own: the function takes an array of
-   * inputs and gives a `ComputeResult` for each.
-   */
-  readonly batch?: BatchLimits;
-}
-
-/** How one task is run. */
-export interface ComputeOptions {
-  /** Whose task it is: tenants take turns, and within one its keys. */
-  readonly tenant: string;
-  readonly key?: string;
-  readonly signal?: AbortSignal;
-  /** Waiting in the queue included; then its thread is ended. */
-  readonly timeoutMs: number;
-  /** Time of its own, counted from when a thread has it. Default: all of `timeoutMs`. */
-  readonly runMs?: number;
-  /**
-   * What the process may grow by while it runs, in MiB; then its thread is ended. As something else may
-   * have grown, it is run again then, alone among tasks with such a limit, each time with its own
-   * `runMs`, before it is refused. Default: no limit.
-   */
-  readonly memoryMib?: number;
-}
-
-/** CPU work on other threads. */
-export interface Compute {
-  /**
-   * @throws RuntimeError POOL_FULL, DEADLINE (`details.phase` is "waiting" or "running"), TASK_MEMORY,
-   * CANCELLED, INVALID (no such task), or the task's own.
-   */
-  run(task: string, input: unknown, options: ComputeOptions): Promise<unknown>;
-}
-
-/** A compute pool. */
-export interface ComputePool extends Compute {
-  figures(): { readonly threads: number; readonly waiting: number; readonly done: number };
-  close(): Promise<void>;
-}
 
 const IDLE_MS = 30_000;
 

@@ -2,7 +2,7 @@
 // or one on main (local-engine.ts).
 
 import type { KernelFigures } from "../kernel/kernel-port.ts";
-import type { Look, WorkerSeen } from "../shared/look.ts";
+import type { Look, Seen, WorkerSeen } from "../shared/look.ts";
 import type { LagFigures } from "./loop-lag.ts";
 import type { LoopLoad } from "./loop-load.ts";
 
@@ -12,10 +12,18 @@ export interface WorkerFigures {
   readonly shards: number;
   /** Messages at the door that wait for credit. */
   readonly backlog: number;
-  /** Null when the worker gave no answer in time. */
+  /** Age of what follows, ms; null when it has not said anything yet. */
+  readonly ageMs: number | null;
+  /** It has said nothing of itself for 5 s, or not yet. */
+  readonly isSilent: boolean;
+  /** The last it has said; null while it starts. */
   readonly figures: KernelFigures | null;
   /** Of its event loop; null on main, which is told of apart. */
   readonly lag: LagFigures | null;
+  /** Its deepest mailboxes. */
+  readonly deepest: Seen | null;
+  /** Its runs that wait, the longest first. */
+  readonly waits: Seen | null;
 }
 
 /** A worker thread that has died. */

@@ -22,7 +22,7 @@ export class GuiltBook {
       this.#watchedUntilMs = performance.now() + GUILTY_MS;
       return;
     }
-    const nowMs = Date.now();
+    const nowMs = performance.now();
     for (const [unit, { atMs }] of this.#known) {
       if (atMs > nowMs - GUILTY_MS && this.#known.size < GUILTY_MAX) break;
       this.#known.delete(unit);

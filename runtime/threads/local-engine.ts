@@ -14,12 +14,15 @@ import type { DoorItem, WorkerItem } from "../message.ts";
 import type { Look, WorkerSeen } from "../shared/look.ts";
 import type { Bulk } from "../store/bulk.ts";
 import type { Store } from "../store/store.ts";
-import type { Compute } from "./compute.ts";
+import type { Compute } from "./compute-port.ts";
 import type { Engines, WorkerFigures } from "./engines.ts";
 import type { Epochs } from "./epochs.ts";
 import type { WorkerHost } from "./host.ts";
+import { copied } from "./local-copy.ts";
 import { LocalLink } from "./local-link.ts";
 import type { LoopLoad } from "./loop-load.ts";
+import { figuresOf, reportOf } from "./report.ts";
+import { notPlain } from "./worker-control.ts";
 
 /** What the engine on main is made of. */
 export interface LocalEngineOptions {
@@ -49,7 +52,7 @@ export class LocalEngine implements Engines {
   constructor(options: LocalEngineOptions) {
     this.#options = options;
     this.#down = new LocalLink((items) => this.#fromDoor(items));
-    this.#up = new LocalLink((items) => options.door.deliver(items, this.#down));
+    this.#up = new LocalLink((items) => options.door.deliver(items.map(answer), this.#down));
   }
 
   async start(): Promise<void> {
@@ -86,10 +89,24 @@ export class LocalEngine implements Engines {
   #fromDoor(items: readonly DoorItem[]): void {
     this.#up.gather();
     try {
-      this.#kernel?.fromDoor(items);
+      this.#kernel?.fromDoor(this.#copied(items));
     } finally {
       this.#up.flush();
     }
+  }
+
+  /** Whoever sent what no thread can be sent is told. */
+  #copied(items: readonly DoorItem[]): readonly DoorItem[] {
+    const copies: DoorItem[] = [];
+    for (const item of items) {
+      try {
+        if (item.type === "request") copies.push({ ...item, message: copied(item.message) });
+        else copies.push(item.type === "control" ? copied(item) : item);
+      } catch (error) {
+        this.#options.door.unsendable(item, error);
+      }
+    }
+    return copies;
   }
 
   async drain(graceMs: number): Promise<void> {
@@ -124,7 +141,16 @@ export class LocalEngine implements Engines {
   }
 
   figures(): Promise<readonly WorkerFigures[]> {
-    const figures = this.#kernel?.inspect() ?? null;
-    return Promise.resolve([{ worker: 0, shards: SHARDS, backlog: 0, figures, lag: null }]);
+    const report = this.#kernel === undefined ? undefined : reportOf(this.#kernel);
+    return Promise.resolve([figuresOf({ worker: 0, shards: SHARDS, backlog: 0 }, report)]);
+  }
+}
+
+/** What of an engine's answer the door is given. */
+function answer(item: WorkerItem): WorkerItem {
+  try {
+    return item.type === "reply" ? { ...item, value: copied(item.value) } : copied(item);
+  } catch (error) {
+    return { type: "error", id: item.id, error: notPlain(error) };
   }
 }

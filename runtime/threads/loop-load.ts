@@ -2,7 +2,8 @@
 // to come round. All that has become ready is worked off in one pass, and whoever becomes ready
 // meanwhile waits for all of it. Node counts both, outside JavaScript.
 
-import { type EventLoopUtilization, performance } from "node:perf_hooks";
+import { availableParallelism } from "node:os";
+import { performance } from "node:perf_hooks";
 
 /** How loaded one is. */
 export interface LoopLoad {
@@ -12,13 +13,47 @@ export interface LoopLoad {
   readonly passMs: number;
 }
 
+/** Time of a loop since its start, ms, as Node's `eventLoopUtilization` gives it. */
+interface LoopTime {
+  readonly active: number;
+  readonly idle: number;
+}
+
+/** How loaded a system is: its loops, and the cores that they share with threads that have no loop. */
+export interface SystemLoad extends LoopLoad {
+  /** Share of the time of all cores, 0..1, that the process used. */
+  readonly cpu: number;
+}
+
+/** Measures how much of the cores the process uses from call to call. */
+export class CpuMeter {
+  readonly #cores = availableParallelism();
+  #usedUs = 0;
+  #atMs = 0;
+
+  constructor() {
+    this.take();
+  }
+
+  /** Share of all cores' time, 0..1, since the last call. */
+  take(): number {
+    const { user, system } = process.cpuUsage();
+    const nowMs = performance.now();
+    const usedMs = (user + system - this.#usedUs) / 1_000;
+    const share = usedMs / ((nowMs - this.#atMs) * this.#cores);
+    this.#usedUs = user + system;
+    this.#atMs = nowMs;
+    return Math.min(1, share);
+  }
+}
+
 /** Measures how busy a loop is from call to call, of this thread or from outside. */
 export class BusyMeter {
-  readonly #read: () => EventLoopUtilization;
-  #before = { active: 0, idle: 0 };
+  readonly #read: () => LoopTime;
+  #before: LoopTime = { active: 0, idle: 0 };
 
   /** @param read totals of the loop since its start. */
-  constructor(read: () => EventLoopUtilization) {
+  constructor(read: () => LoopTime) {
     this.#read = read;
   }
 

@@ -1,11 +1,10 @@
 // Hosts one engine on a worker thread. The composition root of the worker calls `runWorker` once;
-// everything else is told to it over ports (host.ts, message.ts). Main may end the thread at any
+// everything else is told to it over ports (worker-control.ts, message.ts). Main may end the thread at any
 // moment: nothing here writes to disk or holds what cannot be lost.
 
 import { type MessagePort, parentPort } from "node:worker_threads";
 import { type Endpoint, expose } from "comlink";
 import { realClock } from "../clock.ts";
-import { type ErrorData, toErrorData } from "../errors.ts";
 import { systemRandom } from "../id.ts";
 import { createKernel } from "../kernel/kernel.ts";
 import type { Kernel } from "../kernel/kernel-port.ts";
@@ -17,25 +16,28 @@ import { openStore } from "../store/lmdb.ts";
 import { BulkStart } from "./bulk-start.ts";
 import { ComputeClient } from "./compute.ts";
 import { workerSide } from "./door-codec.ts";
-import type {
-  HostContext,
-  SideAnswer,
-  SideItem,
-  ThreadFigures,
-  WorkerBoot,
-  WorkerControl,
-  WorkerHost,
-} from "./host.ts";
+import type { HostContext, WorkerHost } from "./host.ts";
 import { LateFaults } from "./late-faults.ts";
 import { LoopLag } from "./loop-lag.ts";
 import { PassMeter } from "./loop-load.ts";
 import { Mesh } from "./mesh.ts";
+import { reportOf, type ThreadReport } from "./report.ts";
 import { Slot } from "./slot.ts";
 import { Wire } from "./wire.ts";
+import {
+  notPlain,
+  type SideAnswer,
+  type SideItem,
+  type WorkerBoot,
+  type WorkerControl,
+} from "./worker-control.ts";
 
 const BEATS_A_LIMIT = 8;
 /** Time over which passes of the event loop are averaged for main. */
 const PASSES_MS = 50;
+/** Main is told how things are so often; more seldom when that takes more than a 200th of the time. */
+const REPORT_MS = 1_000;
+const REPORT_SHARE = 200;
 
 /**
  * Runs the engine of this worker thread until main ends it. A throw here ends the thread, and main
@@ -119,6 +121,7 @@ class HostedWorker implements WorkerControl {
       handling: (unit, door) => this.#late.handle(unit, door),
       loads: this.#slot.loads,
     });
+    setTimeout(() => this.#report(), REPORT_MS);
   }
 
   connect(worker: number, port: MessagePort): void {
@@ -169,8 +172,8 @@ class HostedWorker implements WorkerControl {
     await this.#door.emptied();
   }
 
-  inspect(): ThreadFigures {
-    return { kernel: this.#engine().inspect(), lag: this.#lag.figures() };
+  inspect(): ThreadReport {
+    return { ...reportOf(this.#engine()), lag: this.#lag.figures() };
   }
 
   look(asked: Look): Seen {
@@ -184,6 +187,14 @@ class HostedWorker implements WorkerControl {
   #engine(): Kernel {
     if (this.#kernel === undefined) throw new Error("The worker was not started.");
     return this.#kernel;
+  }
+
+  /** Whoever asks main how things are does not wait for this thread. */
+  #report(): void {
+    const beganMs = performance.now();
+    this.#side({ type: "report", report: this.inspect() });
+    const tookMs = performance.now() - beganMs;
+    setTimeout(() => this.#report(), Math.max(REPORT_MS, tookMs * REPORT_SHARE));
   }
 
   #side(item: SideItem): void {
@@ -205,11 +216,6 @@ class HostedWorker implements WorkerControl {
     };
     return { worker, config: hostConfig, hot: this.#hot, bulk, compute, log };
   }
-}
-
-/** What who asked is told of an answer that cannot leave this thread. */
-function notPlain(error: unknown): ErrorData {
-  return { code: "INVALID", message: `The answer is no plain data: ${toErrorData(error).message}` };
 }
 
 /**

@@ -11,13 +11,15 @@ import type { Log } from "../log.ts";
 import { type DoorItem, tenantOf, type WorkerItem } from "../message.ts";
 import type { Look, Seen } from "../shared/look.ts";
 import type { Storage } from "../store/storage.ts";
-import { type ComputePool, ComputeServer } from "./compute.ts";
+import { ComputeServer } from "./compute.ts";
+import type { ComputePool } from "./compute-port.ts";
 import { doorSide } from "./door-codec.ts";
 import { type EarlyThreads, startThread } from "./early-threads.ts";
-import type { SideAnswer, SideItem, WorkerBoot, WorkerControl } from "./host.ts";
 import { BusyMeter, type LoopLoad } from "./loop-load.ts";
+import type { ThreadReport } from "./report.ts";
 import { type Handled, Slot } from "./slot.ts";
 import { Wire } from "./wire.ts";
+import type { SideAnswer, SideItem, WorkerBoot, WorkerControl } from "./worker-control.ts";
 
 /** What every worker of a system is started with. */
 export interface WorkerOptions {
@@ -65,6 +67,8 @@ export class WorkerHandle {
   #beats = -1;
   #missed = 0;
   #blame: string | undefined;
+  #report: ThreadReport | undefined;
+  #asked: Promise<void> | undefined;
 
   constructor(number: number, options: WorkerOptions) {
     const { storage, config, limits, hostConfig, folder } = options;
@@ -97,7 +101,8 @@ export class WorkerHandle {
     side.port1.on("message", (item: SideItem) => {
       if (item.type === "log") {
         options.log.write(item.level, item.message, { ...item.fields, worker: number });
-      } else if (item.type === "rescan") options.rescan();
+      } else if (item.type === "report") this.#take(item.report);
+      else if (item.type === "rescan") options.rescan();
       else if (item.type === "start-bulk") startBulk(storage, side.port1);
       else this.#compute.take(item);
     });
@@ -171,8 +176,19 @@ export class WorkerHandle {
     return this.#call(this.#control.drain(graceMs));
   }
 
-  inspect(): Promise<ReturnType<WorkerControl["inspect"]>> {
-    return this.#call(this.#control.inspect());
+  /** The last it has said of itself; undefined until it has started. */
+  get report(): ThreadReport | undefined {
+    return this.#report;
+  }
+
+  /** Asks for a new report; one question at a time, however many ask. */
+  inspect(): Promise<void> {
+    this.#asked ??= this.#call(this.#control.inspect())
+      .then((report) => this.#take(report))
+      .finally(() => {
+        this.#asked = undefined;
+      });
+    return this.#asked;
   }
 
   look(asked: Look): Promise<Seen> {
@@ -217,6 +233,10 @@ export class WorkerHandle {
   async endStuck(reason: string): Promise<void> {
     this.#blame = reason;
     await this.#thread.terminate();
+  }
+
+  #take(report: ThreadReport): void {
+    if (this.#report === undefined || report.at >= this.#report.at) this.#report = report;
   }
 
   #call<T>(answer: Promise<T>): Promise<T> {

@@ -10,11 +10,13 @@ import { RuntimeError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { Look, WorkerSeen } from "../shared/look.ts";
 import { Balancer } from "./balancer.ts";
+import { Deaths } from "./deaths.ts";
 import type { Engines, LostWorker, WorkerFigures } from "./engines.ts";
 import type { Epochs } from "./epochs.ts";
 import { actorOf, GuiltBook } from "./guilt.ts";
 import { type LoopLoad, meanLoad } from "./loop-load.ts";
 import { Placement } from "./placement.ts";
+import { figuresOf } from "./report.ts";
 import { within } from "./within.ts";
 import { WorkerHandle, type WorkerOptions } from "./worker-handle.ts";
 
@@ -30,8 +32,9 @@ export interface WorkerPoolOptions {
 }
 
 const LOOKS_A_LIMIT = 4;
-const MINUTE_MS = 60_000;
-const INSPECT_MS = 1_000;
+const LOOK_MS = 1_000;
+/** How long new figures of a worker may take; then its last ones serve. */
+const FRESH_MS = 100;
 /** A stuck worker must not keep a system from stopping: what it has not flushed it repeats later. */
 const FLUSH_MS = 2_000;
 /** A thread that has not loaded its program by then is ended, and another one is started. */
@@ -40,8 +43,6 @@ const START_MS_MAX = 60_000;
 const PEERS_MS = 500;
 /** A worker whose shards cannot be moved so often, because another one does not answer, stays. */
 const CLEAR_TRIES = 5;
-/** Deaths shown by figures(). */
-const LOST_MAX = 20;
 
 /** Engines on worker threads. */
 export class WorkerPool implements Engines {
@@ -57,10 +58,7 @@ export class WorkerPool implements Engines {
   readonly #guilt = new GuiltBook();
   /** Shards that wait for a thread of their own: every other owner would be at risk. */
   #orphans: number[] = [];
-  /** Times of the deaths of the last minute, by worker. */
-  readonly #recent: number[][] = [];
-  readonly #lost: LostWorker[] = [];
-  #deaths = 0;
+  readonly #deaths: Deaths;
   #target: number;
   #isClosing = false;
   #changes: Promise<void> = Promise.resolve();
@@ -71,6 +69,7 @@ export class WorkerPool implements Engines {
     const { door, epochs, config } = options;
     this.#options = options;
     this.#target = config.workers;
+    this.#deaths = new Deaths(config.deathsMax);
     const members = (): WorkerHandle[] => this.#living();
     this.#placement = new Placement({ door, epochs, guilt: this.#guilt, members });
     this.#balancer = new Balancer({
@@ -82,7 +81,7 @@ export class WorkerPool implements Engines {
   }
 
   get deaths(): number {
-    return this.#deaths;
+    return this.#deaths.count;
   }
 
   get moves(): number {
@@ -131,10 +130,10 @@ export class WorkerPool implements Engines {
 
   figures(): Promise<readonly WorkerFigures[]> {
     return this.#each(async (worker) => {
-      const answer = await within(INSPECT_MS, worker.inspect());
-      const shards = this.#placement.shardsOf(worker.number).length;
-      const { kernel: figures = null, lag = null } = answer ?? {};
-      return { worker: worker.number, shards, backlog: worker.wire.backlog, figures, lag };
+      await within(FRESH_MS, worker.inspect());
+      const { number, wire, report } = worker;
+      const shards = this.#placement.shardsOf(number).length;
+      return figuresOf({ worker: number, shards, backlog: wire.backlog }, report);
     });
   }
 
@@ -144,12 +143,12 @@ export class WorkerPool implements Engines {
 
   /** The last deaths, newest first. */
   get lost(): readonly LostWorker[] {
-    return this.#lost;
+    return this.#deaths.lost;
   }
 
   look(asked: Look): Promise<readonly WorkerSeen[]> {
     return this.#each(async (worker) => {
-      const seen = await within(INSPECT_MS, worker.look(asked));
+      const seen = await within(LOOK_MS, worker.look(asked));
       return { worker: worker.number, seen };
     });
   }
@@ -162,19 +161,18 @@ export class WorkerPool implements Engines {
     if (!this.#living().some(({ number }) => number === worker)) {
       throw new RuntimeError("INVALID", `There is no worker ${worker}.`);
     }
-    const before = this.#balancer.moves;
     const wanted = new Set(shards);
     const moves = this.#living().map(({ number }) => ({
       from: number,
       to: worker,
       shards: this.#placement.shardsOf(number).filter((shard) => wanted.has(shard)),
     }));
-    await this.#balancer.run(moves.filter(({ from }) => from !== worker));
-    return this.#balancer.moves - before;
+    return await this.#balancer.run(moves.filter(({ from }) => from !== worker));
   }
 
   /**
-   * Another number of workers, while everything goes on. Resolves when the shards are placed.
+   * Another number of workers, while everything goes on. Resolves when the shards are placed: a step
+   * that is performed on a worker that leaves may go on for `drainMs`, and only its shard waits for it.
    * @throws INVALID outside 1..WORKERS_MAX, SHUTTING_DOWN.
    */
   async resize(workers: number): Promise<void> {
@@ -269,16 +267,15 @@ export class WorkerPool implements Engines {
     door.lost(worker.wire, guilty);
     worker.wire.close();
     if (this.#retired.has(worker)) return;
-    this.#deaths += 1;
+    this.#deaths.add();
     if (this.#isClosing) return;
     const reason = death?.reason ?? "";
     const actor = guilty === null ? "" : actorOf(guilty);
     if (death?.isItsOwnFault) this.#guilt.note(guilty, reason);
     log.write("error", "A worker died and is replaced.", { worker: number, reason, actor });
-    this.#lost.unshift({ worker: number, at: Date.now(), reason, actor });
-    this.#lost.splice(LOST_MAX);
+    this.#deaths.keep({ worker: number, at: Date.now(), reason, actor });
     if (death?.isItsOwnFault) this.#balancer.spare(number);
-    if (this.#isDyingTooOften(number)) {
+    if (this.#deaths.isTooOften(number)) {
       this.#options.fatal(`Worker ${number} died too often within a minute: ${reason}.`);
       return;
     }
@@ -356,10 +353,9 @@ export class WorkerPool implements Engines {
   /** Moves everything a worker has to the others and ends its thread. */
   async #retire(worker: WorkerHandle): Promise<void> {
     const { number } = worker;
-    // First what is idle, then what comes to rest in time; a step that does not is cut.
-    await this.#balancer.clear(worker, 0, false);
+    const untilMs = performance.now() + this.#options.config.drainMs;
     for (let tries = 0; tries < CLEAR_TRIES; tries += 1) {
-      await this.#balancer.clear(worker, this.#options.config.drainMs, true);
+      await this.#balancer.clear(worker, Math.max(0, untilMs - performance.now()));
     }
     await this.#change(async () => {
       if (worker.death !== undefined || this.#placement.shardsOf(number).length > 0) return;
@@ -372,14 +368,6 @@ export class WorkerPool implements Engines {
     await within(FLUSH_MS, worker.close());
     await worker.end();
     if (this.#workers.get(number) === worker) this.#workers.delete(number);
-  }
-
-  #isDyingTooOften(worker: number): boolean {
-    const nowMs = Date.now();
-    const recent = (this.#recent[worker] ?? []).filter((atMs) => atMs > nowMs - MINUTE_MS);
-    recent.push(nowMs);
-    this.#recent[worker] = recent;
-    return recent.length > this.#options.config.deathsMax;
   }
 
   #look(): void {

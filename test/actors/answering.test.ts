@@ -2,7 +2,8 @@
 // window, schemas, collected parameters.
 
 import { expect, test } from "vitest";
-import type { Passage, Retriever } from "../../actors/ports.ts";
+import type { Passage } from "../../actors/knowledge/search.ts";
+import type { Retriever } from "../../actors/ports.ts";
 import type { SubAgent } from "../../actors/records/sub-agent.ts";
 import type { RuntimeError } from "../../runtime/errors.ts";
 import { askOnce, startTalk } from "../support/agents-test.ts";

@@ -2,7 +2,7 @@
 
 import { beforeAll, expect, test } from "vitest";
 import { compileExpression, loadExpressions } from "../../actors/expression.ts";
-import { compileGraph, validateGraph } from "../../actors/graph.ts";
+import { compileGraph, validateGraph } from "../../actors/graph-compile.ts";
 import { reduceState } from "../../actors/graph-state.ts";
 import type { RuntimeError } from "../../runtime/errors.ts";
 

@@ -2,6 +2,7 @@
 // without end, servers that dawdle, and the limits on time and connections.
 
 import { createServer, type RequestListener, type Server } from "node:http";
+import { createRequire } from "node:module";
 import type { AddressInfo } from "node:net";
 import { afterAll, expect, test } from "vitest";
 import { createEgress, type EgressPolicy } from "../../adapters/egress.ts";
@@ -26,6 +27,25 @@ async function serve(listener: RequestListener): Promise<{ port: number; server:
 
 const local: EgressPolicy = { allowedHosts: ["127.0.0.1"] };
 const strict = createEgress({ allowedHosts: [] });
+
+/** Files of undici that this thread has loaded. */
+const loadedOfUndici = (): readonly string[] =>
+  Object.keys(createRequire(import.meta.url).cache).flatMap(
+    (file) => /[\\/]undici[\\/](.*)$/.exec(file)?.[1] ?? [],
+  );
+
+test("the first request loads the connections of undici and nothing else of it", async () => {
+  const { port } = await serve((_request, response) => void response.end("yes"));
+  const way = createEgress(local);
+  expect(loadedOfUndici()).toEqual([]);
+
+  await (await way.request({ url: `http://127.0.0.1:${port}/`, method: "GET" })).text();
+  way.close();
+
+  expect(loadedOfUndici()).toContain("lib/dispatcher/pool.js");
+  // Its entry loads 130 files: fetch, WebSockets, caches, mocks.
+  expect(loadedOfUndici().filter((file) => /^index|^lib.(web|mock|cache)/.test(file))).toEqual([]);
+});
 
 const codeOf = (work: Promise<unknown>) =>
   work.then(

@@ -52,12 +52,16 @@ async function realText(): Promise<string> {
       system.stream(rootOn("desk", worker, 2), { type: "start", kind: "writer", input }),
     );
   }
-  const metrics = createMetrics({ inspect: () => system.inspect(), connections: () => 5, chats });
+  const metrics = createMetrics({
+    ...{ inspect: () => system.inspect(), connections: () => 5, gate },
+    missed: () => ({ search: 3, memory: 1 }),
+  });
   return await metrics.text();
 }
 
 const input = { pieces: ["a"] };
-const chats = () => ({ underWay: 2, waiting: 7, limit: 4 });
+const lane = { underWay: 2, waiting: 7, limit: 4 };
+const gate = () => ({ chats: lane, requests: lane });
 afterEach(stopAll);
 
 const linesOf = (text: string): string[] => text.split("\n").filter((line) => line !== "");
@@ -67,6 +71,8 @@ test("figures of engines, storage threads, loops and the process are one Prometh
   const has = (line: RegExp): boolean => lines.some((one) => line.test(one));
 
   expect(lines).toContain("troupe_connections 5");
+  expect(lines).toContain('troupe_searches_degraded_total{in="search"} 3');
+  expect(lines).toContain('troupe_searches_degraded_total{in="memory"} 1');
   expect(lines).toContain('troupe_shards{worker="1"} 512');
   expect(lines).toContain('troupe_turns_total{worker="0",kind="counter"} 1');
   expect(lines).toContain('troupe_turn_seconds_count{worker="1",kind="desk"} 2');
@@ -124,7 +130,8 @@ test("a label's value is escaped, and bounds of buckets are round", async () => 
   const metrics = createMetrics({
     inspect: () => Promise.resolve(odd),
     connections: () => 0,
-    chats,
+    gate,
+    missed: () => ({ search: 0, memory: 0 }),
   });
 
   const text = await metrics.text();

@@ -161,8 +161,13 @@ test("a folder without its files is said, file by file", async () => {
 
   const search = await searched(textOf(1));
   const made: Json = await product.call("POST", collections, { name: "None" });
+  const both = await product.call("POST", `${path}/search`, { query: textOf(1) });
 
   expect([search.status, search.body.code]).toEqual([503, "EMBEDDER_UNAVAILABLE"]);
-  expect(search.body.detail).toContain(join(folder, "onnx/model.onnx"));
+  expect([both.status, both.body.degraded.code]).toEqual([200, "EMBEDDER_UNAVAILABLE"]);
+  expect(both.body.data.length).toBeGreaterThan(0);
+  for (const said of [search.body.detail, both.body.degraded.message]) {
+    expect(said).toContain(join(folder, "onnx/model.onnx"));
+  }
   expect([made.status, made.body.code]).toEqual([503, "EMBEDDER_UNAVAILABLE"]);
 });

@@ -146,6 +146,22 @@ test("an unknown run, a wrong swap and a missing key are said in a line", async 
   expect(denied).toMatchObject({ code: 1, out: "" });
 });
 
+test("a run that is not there, or not any more, is said with where it was looked for and how long it is kept", async () => {
+  const { url } = product;
+  const remote = await troupe(["replay", "rn_nobody", "--url", url]);
+  const file = await troupe(["replay", run, "--with", "system_message=nowhere.txt"]);
+  await product.stop();
+  const local = await troupe(["replay", "rn_nobody"]);
+  await product.start();
+
+  expect(remote.errors).toContain(`at the server that answers at ${url},`);
+  expect(remote.errors).toMatch(/retention_days/);
+  expect(local.errors).toMatch(/There is no run rn_nobody\. It was looked for in the data folder/);
+  expect(local.errors).toContain(join(product.folder, "data"));
+  expect(local.errors).toMatch(/kept for 30 days \(retention_days\)/);
+  expect(file.errors).toMatch(/"nowhere.txt" cannot be read \(ENOENT\)/);
+});
+
 test("another version of the agent is tried on a recorded message, and versions outlive a restart", async () => {
   const path = `/v2/agents/${agent}`;
   const draft = await product.call("POST", `${path}/versions`, { system_message: "Be kind." });

@@ -79,6 +79,20 @@ test("npm start prints a curl line that works as pasted and answers from the pro
   expect(await server.stop()).toBe(0);
 });
 
+test("a first start is not ready before its sample is there, and lives meanwhile", async () => {
+  const server = await start();
+  const look = async (path: string) => (await fetch(`${server.url}/health/${path}`)).status;
+  const alive = await look("live");
+
+  // The file of the sample's key is written when all else of the sample is there.
+  await expect.poll(() => look("ready"), { timeout: 20_000, interval: 5 }).toBe(200);
+  const { size } = await stat(join(data, "sample-key"));
+
+  expect(alive).toBe(200);
+  expect(size).toBeGreaterThan(0);
+  await server.printed(CURL_LINE);
+});
+
 test("a second start keeps the conversation, prints the sample again and the admin key not", async () => {
   const first = await start();
   const [, adminKey = ""] = await first.printed(/Admin key +(\S+)/);

@@ -2,7 +2,7 @@
 // have cost nothing yet, and a quiet tenant's chat goes past them. Every way of leaving makes room.
 
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { UNDER_WAY_MIN } from "../../adapters/http/services/turn-gate.ts";
+import { UNDER_WAY_MIN } from "../../adapters/http/gate/lane.ts";
 import { type HttpHost, startHttpHost } from "../support/http-host.ts";
 import { createGate, type Gate } from "../support/scripted-llm.ts";
 

@@ -2,15 +2,11 @@
 
 import { expect, test, vi } from "vitest";
 import { Type } from "../../actors/schema.ts";
-import type { Authenticator } from "../../adapters/http/auth.ts";
-import { createDoor } from "../../adapters/http/door.ts";
-import { createOriginRules } from "../../adapters/http/origin.ts";
-import { createRateLimiter } from "../../adapters/http/rate.ts";
 import { json } from "../../adapters/http/reply.ts";
-import { defineRoute, type Principal } from "../../adapters/http/route.ts";
+import { defineRoute } from "../../adapters/http/route.ts";
 import type { HttpRequest, HttpResponse } from "../../adapters/http/server.ts";
 import { loadValidator } from "../../adapters/http/validate.ts";
-import { memoryTables, tablesOnly } from "./memory-tables.ts";
+import { bareDoor, bareRequest } from "./bare-door.ts";
 
 const FLOOD = 200;
 /** Work of one request, ms. */
@@ -42,39 +38,7 @@ const work = (name: string, isControl: boolean) =>
     },
   });
 
-const who = (request: HttpRequest): Principal => ({
-  tenant: request.header("x-api-key") ?? "",
-  keyId: null,
-  role: "member",
-  allowedServices: ["*"],
-  via: "key",
-});
-
-const door = createDoor({
-  routes: [work("work", false), work("stop", true)],
-  system: tablesOnly(memoryTables()),
-  authenticator: {
-    known: who,
-    authenticate: (request) => Promise.resolve(who(request)),
-    authenticateKey: () => Promise.reject(new Error("Nobody says hello here.")),
-  } satisfies Authenticator,
-  origins: createOriginRules({ hosts: [], origins: [] }),
-  rates: createRateLimiter({ perSecond: 10_000, burst: 10_000 }),
-});
-
-function request(tenant: string, path: string): HttpRequest {
-  const headers: Readonly<Record<string, string>> = { host: "127.0.0.1", "x-api-key": tenant };
-  return {
-    id: "req_test",
-    method: "POST",
-    path,
-    query: new URLSearchParams(),
-    header: (name) => headers[name],
-    peer: "127.0.0.1",
-    signal: new AbortController().signal,
-    body: () => Buffer.from("{}"),
-  };
-}
+const door = bareDoor([work("work", false), work("stop", true)]);
 
 /** As the server does: what can be done of a request is done before the next one, in the same pass. */
 async function arrive(
@@ -89,9 +53,9 @@ test("beside a flood in one pass a quiet tenant's request is among the next, and
   // Else the first bodies wait for it, and what they cost is not seen when the next one comes.
   await loadValidator();
   const answering: (HttpResponse | Promise<HttpResponse>)[] = [];
-  for (let at = 0; at < FLOOD; at += 1) await arrive(answering, request("loud", "/v2/work"));
-  await arrive(answering, request("quiet", "/v2/work"));
-  await arrive(answering, request("quiet", "/v2/stop"));
+  for (let at = 0; at < FLOOD; at += 1) await arrive(answering, bareRequest("loud", "/v2/work"));
+  await arrive(answering, bareRequest("quiet", "/v2/work"));
+  await arrive(answering, bareRequest("quiet", "/v2/stop"));
   const answers = await Promise.all(answering);
 
   expect(answers.every(({ status }) => status === 200)).toBe(true);

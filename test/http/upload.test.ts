@@ -1,7 +1,7 @@
 // Bodies of multipart/form-data that no client should send: whatever comes, one request is refused and
 // nothing else happens.
 
-import { expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import type { HttpRequest } from "../../adapters/http/server.ts";
 import { readUpload } from "../../adapters/http/upload.ts";
 
@@ -34,6 +34,16 @@ const outcome = (bytes: Uint8Array): Promise<string> =>
     (sources) => sources.map((source) => Buffer.from(source.bytes).toString()).join(", "),
     (error: { readonly code?: string }) => String(error.code ?? error),
   );
+
+/** What a parser throws beside its reader: nobody catches it, and it ends a server. */
+const beside: unknown[] = [];
+const note = (error: unknown): void => void beside.push(error);
+beforeAll(() => void process.on("uncaughtException", note));
+afterAll(() => void process.off("uncaughtException", note));
+afterEach(async () => {
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(beside.splice(0)).toEqual([]);
+});
 
 test("an upload that is cut off anywhere is refused, or has all of its files", async () => {
   const bytes = Buffer.from(body);

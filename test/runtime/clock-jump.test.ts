@@ -132,6 +132,39 @@ test("a step of the network's time moves a reminder by no more than the step", a
   expect(Math.abs((world.rang[0] ?? 0) - atMs)).toBeLessThanOrEqual(1_000);
 });
 
+test("a message that waits for its turn is handled though the clock goes forward an hour", async () => {
+  const world = newWorld();
+  const system = new TestSystem({ seed: 5, definitions: definitions(world), workers: 2 });
+  await system.start();
+  const taker = one("taker", "t1");
+
+  world.isBlocked = true;
+  const first = system.ask(taker, { type: "take", n: 1 });
+  await system.schedule.advance(5);
+  const second = system.ask(taker, { type: "take", n: 2 });
+  await system.schedule.advance(5);
+  world.isBlocked = false;
+  system.schedule.jump(HOUR_MS);
+  await system.schedule.advance(10_000);
+
+  expect(await Promise.all([first, second])).toEqual(["done", "done"]);
+  expect(world.taken).toEqual([1, 2]);
+});
+
+test("an actor hibernates in its time though the clock goes back an hour", async () => {
+  const world = newWorld();
+  const system = new TestSystem({ seed: 5, definitions: definitions(world), workers: 1 });
+  await system.start();
+  const asked = system.ask(one("taker", "t1"), { type: "take", n: 1 });
+  await system.schedule.advance(10);
+  await asked;
+
+  system.schedule.jump(-HOUR_MS);
+  await system.schedule.advance(10 * 60_000);
+
+  expect(system.kernelOf(one("taker", "t1"))?.inspect().cells).toBe(0);
+});
+
 test("who waits at the door is told in time when the clock goes back an hour", async () => {
   const { system } = await startTestSystem({ workers: 1, watchdogMs: 5_000 });
   const busy = at("counter", "r1");

@@ -162,7 +162,7 @@ test.each(["step", "function", "child"] as const)(
     expect(lost.map(({ actor, reason }) => `${actor} ${reason}`)).toEqual(
       Array(2).fill(expect.stringMatching(/^spinner:tn_1\/a\/rn_\S+ .* gave no sign/)),
     );
-    const runs = await system.runs("tn_1", { limit: 10 });
+    const { rows: runs } = await system.runs("tn_1", { limit: 10 });
     expect(runs.find(({ kind }) => kind === "spinner")).toMatchObject({ status: "failed" });
     const patient = runs.find(({ kind }) => kind === "patient");
     await system.cancel("tn_1", patient?.id ?? "", "seen enough");

@@ -1,6 +1,6 @@
 // The runtime as its users meet it: the package's entry, its page, and the page's example as it stands.
 
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -66,37 +66,6 @@ test("the example of the page has at most 20 lines and counts on after kill -9, 
     expect(first === before + 1 || first === before + 2, `${before} then ${first}`).toBe(true);
     expect(life).toEqual(life.map((_, n) => first + n));
   }
-});
-
-test("a program in TypeScript is checked against the entry's types", () => {
-  const code = `import { defineActor, type RunningSystem, RuntimeError } from "troupe/runtime";
-export const counter = defineActor<number, { add: number }>({
-  kind: "counter",
-  version: 1,
-  initial: () => 0,
-  receive: (count, message, turn) => {
-    turn.reply(turn.nowMs);
-    // @ts-expect-error A message of this actor has no such field.
-    message.take;
-    return count + message.add;
-  },
-});
-export const stop = (system: RunningSystem): Promise<void> => system.stop();
-export const isFull = (error: unknown): boolean =>
-  error instanceof RuntimeError && error.code === "STORE_FULL";
-`;
-  writeFileSync(join(folder, "counter.ts"), code);
-  const compiler = join(root, "node_modules/typescript/bin/tsc");
-  const options =
-    "--noEmit --strict --module nodenext --target es2023 --skipLibCheck --types".split(" ");
-
-  const done = spawnSync(process.execPath, [compiler, ...options, "", "counter.ts"], {
-    cwd: folder,
-    encoding: "utf8",
-  });
-
-  expect(done.stdout).toBe("");
-  expect(done.status).toBe(0);
 });
 
 test("the package names the entry and its types, and both are built", () => {

@@ -40,7 +40,7 @@ async function writesWaited(loudMessages: number): Promise<number[]> {
     definitions: [writer],
     ports: {},
     store: disk.connect(),
-    clock: { now: () => 1_000_000, after: () => ({ cancel: () => undefined }) },
+    clock: { now: () => 1_000_000, elapsed: () => 0, after: () => ({ cancel: () => undefined }) },
     random: systemRandom,
     durability: "flushed",
     defer,

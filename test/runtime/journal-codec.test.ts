@@ -1,8 +1,8 @@
 // Log entries as they are stored.
 
 import { expect, test } from "vitest";
-import type { LogEntry } from "../../runtime/runs/journal.ts";
 import { decodeChunk, encodeChunk } from "../../runtime/runs/journal-codec.ts";
+import type { LogEntry } from "../../runtime/runs/log-entry.ts";
 import { encode } from "../../runtime/store/codec.ts";
 
 const root = "rn_01m7z3a6rejb7f09yr0pexhz3d";

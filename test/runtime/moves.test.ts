@@ -5,7 +5,14 @@ import { type Address, SHARDS, shardOfAddress } from "../../runtime/address.ts";
 import type { Frame } from "../../runtime/frame.ts";
 import type { RunningSystem } from "../../runtime/pool.ts";
 import type { System } from "../../runtime/system.ts";
-import { at, collect, startTestSystem, stopAll, textOf } from "../support/threads-system.ts";
+import {
+  at,
+  collect,
+  rootOn,
+  startTestSystem,
+  stopAll,
+  textOf,
+} from "../support/threads-system.ts";
 
 afterEach(stopAll);
 
@@ -157,6 +164,71 @@ test("a shard whose step does not end in time stays, and the run goes on", async
 
   expect(frames.filter((frame) => frame.type === "reset")).toEqual([]);
   expect(frames.at(-1)).toMatchObject({ outcome: { status: "cancelled" } });
+});
+
+/** Follows a run until its step writes; its frames go on coming. */
+async function startPatient(system: System, desk: Address) {
+  const frames: Frame[] = [];
+  let run = "";
+  const ended = (async () => {
+    for await (const batch of system.stream(desk, { type: "start", kind: "patient" })) {
+      frames.push(...batch);
+      for (const frame of batch) if (frame.type === "accepted") run = String(frame.run);
+    }
+  })();
+  await expect.poll(() => textOf(frames), { timeout: 10_000 }).toBe("waiting");
+  return {
+    frames,
+    end: async (): Promise<void> => {
+      await system.cancel("tn_1", run, "seen enough");
+      await ended;
+    },
+  };
+}
+
+test("a pool that shrinks leaves behind only what has a step under way, and each only its own shard", {
+  timeout: 30_000,
+}, async () => {
+  const { system } = await startTestSystem({ workers: 4, drainMs: 60_000 });
+  const slow = [];
+  for (const worker of [1, 2]) slow.push(await startPatient(system, rootOn("desk", worker, 4)));
+  const pieces = numbers(50).map((n) => `piece ${n}. `);
+  const message = { type: "start", kind: "stepper", input: { pieces } };
+  const roots = numbers(12).map((n) => at("desk", `brisk-${n}`));
+  const brisk = Promise.all(roots.map((desk) => collect(system.stream(desk, message))));
+  const resized = system.resize(1);
+
+  // Nobody but the two waits: the others go on, and the worker without them is gone.
+  for (const frames of await brisk) expect(textOf(frames)).toBe(pieces.join(""));
+  const workers = (): Promise<readonly number[]> => shardsOfWorkers(system);
+  await expect.poll(workers, { timeout: 10_000 }).toEqual([SHARDS - 2, 1, 1]);
+  // The second one does not wait for the first.
+  await slow[1]?.end();
+  await expect.poll(workers, { timeout: 10_000 }).toEqual([SHARDS - 1, 1]);
+  await slow[0]?.end();
+  await resized;
+  expect(await workers()).toEqual([SHARDS]);
+  for (const { frames } of slow) {
+    expect(frames.filter(({ type }) => type === "reset")).toEqual([]);
+    expect(frames.at(-1)).toMatchObject({ outcome: { status: "cancelled" } });
+  }
+});
+
+test("a step that outlasts the time it has on a worker that leaves is cut, and repeated elsewhere", async () => {
+  const { system, log } = await startTestSystem({ workers: 2, drainMs: 300 });
+  const stream = system.stream(rootOn("desk", 1, 2), { type: "start", kind: "hanging" });
+  const frames: Frame[] = [];
+  let resized: Promise<void> | undefined;
+  for await (const batch of stream) {
+    frames.push(...batch);
+    if (textOf(frames) === "abc") resized ??= system.resize(1);
+  }
+  await resized;
+
+  expect(textOf(frames)).toBe("abcdef");
+  expect(frames.filter(({ type }) => type === "reset")).toHaveLength(1);
+  expect(await shardsOfWorkers(system)).toEqual([SHARDS]);
+  expect(log).toEqual([]);
 });
 
 test("an idle shard moves within milliseconds", async () => {

@@ -1,6 +1,7 @@
 // The same system over no, one and two workers: everything an adapter uses works alike.
 
 import { afterEach, describe, expect, test } from "vitest";
+import type { RunList } from "../../runtime/system.ts";
 import { at, collect, startTestSystem, stopAll, textOf } from "../support/threads-system.ts";
 
 afterEach(stopAll);
@@ -18,12 +19,18 @@ describe.each([0, 1, 2])("a system with %i workers", (workers) => {
     const message = { type: "start", kind: "writer", input: { pieces: ["a"] } };
     for (const root of ["a", "b", "c"]) await collect(system.stream(at("desk", root), message));
 
-    const [last, middle] = await system.runs("tn_1", { limit: 2 });
-    const [first, none] = await system.runs("tn_1", { limit: 2, after: middle?.id ?? "" });
+    const rootsOf = ({ rows }: RunList): unknown[] => rows.map((run) => run.address.split("/")[1]);
+    const newest = await system.runs("tn_1", { limit: 2 });
+    const oldest = await system.runs("tn_1", { limit: 2, after: newest.next ?? "" });
+    const others = await system.runs("tn_1", { limit: 2, kinds: ["nobody"] });
 
-    expect([last, middle, first].map((run) => run?.address.split("/")[1])).toEqual(["c", "b", "a"]);
-    expect(none).toBeUndefined();
-    expect(await system.runs("tn_2", { limit: 2 })).toEqual([]);
+    expect([rootsOf(newest), rootsOf(oldest)]).toEqual([["c", "b"], ["a"]]);
+    expect(newest.next).toBe(newest.rows[1]?.id);
+    expect(oldest.next).toBeNull();
+    // Those of other kinds are left out, and the list goes on after them.
+    expect(others).toEqual({ rows: [], next: newest.next });
+    expect(rootsOf(await system.runs("tn_1", { limit: 9, kinds: ["writer"] }))).toHaveLength(3);
+    expect(await system.runs("tn_2", { limit: 2 })).toEqual({ rows: [], next: null });
     expect(await system.deadLetters("tn_1", { limit: 2 })).toEqual([]);
   });
 

@@ -97,33 +97,38 @@ test.each(
   ]);
 });
 
-test("what is no plain data is refused at the door, and an answer that is none is said to be", async () => {
-  const { system, exits } = await startTestSystem({ workers: 2 });
-  const counter = rootAt("counter", "a");
-  const no = { code: "INVALID", message: expect.stringContaining("plain data") };
+test.each([0, 2])(
+  "what is no plain data is refused at the door, and an answer that is none is said to be (%i workers)",
+  async (workers) => {
+    const { system, exits } = await startTestSystem({ workers });
+    const counter = rootAt("counter", "a");
+    const no = { code: "INVALID", message: expect.stringContaining("plain data") };
 
-  const asked = system.ask(counter, { type: "add", n: call });
-  const sent = system.send(counter, { type: "add", n: call });
-  // Threads can copy these, the disk cannot keep them.
-  const mapped = expect(system.send(counter, { type: "add", n: new Map() })).rejects.toMatchObject({
-    code: "INVALID",
-  });
-  const streamed = (async () => {
-    for await (const frames of system.stream(counter, { call })) void frames;
-  })();
-  system.tell(counter, { call });
-  const added = system.ask(counter, { type: "add", n: 1 });
-  const answered = system.ask(rootAt("counter", "b"), { type: "give-call" });
+    const asked = system.ask(counter, { type: "add", n: call });
+    const sent = system.send(counter, { type: "add", n: call });
+    // Threads can copy these, the disk cannot keep them.
+    const mapped = expect(
+      system.send(counter, { type: "add", n: new Map() }),
+    ).rejects.toMatchObject({
+      code: "INVALID",
+    });
+    const streamed = (async () => {
+      for await (const frames of system.stream(counter, { call })) void frames;
+    })();
+    system.tell(counter, { call });
+    const added = system.ask(counter, { type: "add", n: 1 });
+    const answered = system.ask(rootAt("counter", "b"), { type: "give-call" });
 
-  await Promise.all(
-    [asked, sent, streamed, answered].map((refused) => expect(refused).rejects.toMatchObject(no)),
-  );
-  await mapped;
-  expect(await added).toBe(1);
-  expect(await system.ask(counter, { type: "all" })).toEqual([1]);
-  expect((await system.inspect()).deaths).toBe(0);
-  expect(exits).toEqual([]);
-});
+    await Promise.all(
+      [asked, sent, streamed, answered].map((refused) => expect(refused).rejects.toMatchObject(no)),
+    );
+    await mapped;
+    expect(await added).toBe(1);
+    expect(await system.ask(counter, { type: "all" })).toEqual([1]);
+    expect((await system.inspect()).deaths).toBe(0);
+    expect(exits).toEqual([]);
+  },
+);
 
 test("a run whose result is no data ends failed, and its parent is told", async () => {
   const given = defineRun<unknown, unknown, unknown>({ kind: "given", run: async () => call });
@@ -302,7 +307,7 @@ test.each(Object.keys(gifts))(
 test("what is told to a run and is no plain data is refused at the door", async () => {
   const { system } = await startTestSystem({ workers: 1 });
   const frames = collect(system.stream(rootAt("desk", "a"), { type: "start", kind: "parts" }));
-  const running = async () => (await system.runs("tn_1", { limit: 1 }))[0];
+  const running = async () => (await system.runs("tn_1", { limit: 1 })).rows[0];
   await expect.poll(running, { timeout: 10_000 }).toMatchObject({ status: "running" });
   const run = (await running())?.id ?? "";
 
@@ -311,4 +316,18 @@ test("what is told to a run and is no plain data is refused at the door", async 
   await system.decide("tn_1", run, "go", "yes");
   expect((await frames).at(-1)).toMatchObject({ outcome: { status: "completed" } });
   expect((await system.inspect()).deaths).toBe(0);
+});
+
+test.each([0, 1])("who sends and who handles share no data (%i workers)", async (workers) => {
+  const { system } = await startTestSystem({ workers });
+  const counter = rootAt("counter", "a");
+  const sent = [1];
+
+  const answer = (await system.ask(counter, { type: "add", n: sent })) as number[];
+  sent.push(2);
+  answer.push(3);
+  const all = (await system.ask(counter, { type: "all" })) as unknown[];
+  all.push(4);
+
+  expect(await system.ask(counter, { type: "all" })).toEqual([[1]]);
 });

@@ -1,7 +1,7 @@
 // A search whose passages alone are looked at.
 
-import type { SearchRequest, SearchResult } from "../../actors/knowledge/search.ts";
-import type { Passage, Retriever } from "../../actors/ports.ts";
+import type { Passage, SearchRequest, SearchResult } from "../../actors/knowledge/search.ts";
+import type { Retriever } from "../../actors/ports.ts";
 
 /** What is asked, with the number of passages at hand. */
 export type Asked = SearchRequest & { readonly topK?: number };

@@ -13,6 +13,7 @@ import { createEmbedders } from "../../adapters/embed/embedders.ts";
 import { adminRoutes } from "../../adapters/http/admin/routes.ts";
 import { createAuthenticator } from "../../adapters/http/auth.ts";
 import { createDoor } from "../../adapters/http/door.ts";
+import type { WorkGate } from "../../adapters/http/gate/work-gate.ts";
 import { createKeyStore } from "../../adapters/http/keys.ts";
 import { listenOnNode } from "../../adapters/http/listen-node.ts";
 import { openaiRoutes } from "../../adapters/http/openai/routes.ts";
@@ -74,6 +75,8 @@ export interface HostParts {
   readonly compute?: Compute;
   /** Default: the built-in one alone. */
   readonly embedders?: Embedders;
+  /** Before each call of the ports that jobs work with, e.g. "ingest.clear". */
+  readonly before?: (call: string) => Promise<void>;
   /** How busy its threads say they are, 0..1. Default: as busy as they are. */
   readonly busy?: () => number;
   /** Default: what is logged is dropped. */
@@ -82,7 +85,7 @@ export interface HostParts {
 
 /** Starts one. */
 export async function startHttpHost(parts: HostParts = {}): Promise<HttpHost> {
-  const { definitions = [], compute = inlineCompute } = parts;
+  const { definitions = [], compute = inlineCompute, before = async () => undefined } = parts;
   const folder = mkdtempSync(join(tmpdir(), "troupe-http-"));
   const llm = createScriptedLlm(() => "You can export from Settings.");
   const embedder = createBuiltinEmbedder();
@@ -100,8 +103,8 @@ export async function startHttpHost(parts: HostParts = {}): Promise<HttpHost> {
           ...{ reader: bulk, embedder, embedders },
           settingsOf: settingsFrom(hot),
         }),
-        ingest: ingestOver({ bulk, tables: hot, embedders, compute }),
-        reembed: reembedOver({ bulk, tables: hot, embedders, compute }),
+        ingest: hooked("ingest", ingestOver({ bulk, tables: hot, embedders, compute }), before),
+        reembed: hooked("reembed", reembedOver({ bulk, tables: hot, embedders, compute }), before),
         memories: createMemories({ bulk, embedders }),
         removals: createRemovals({
           ...{ bulk, tables: hot, memories: createMemories({ bulk, embedders }) },
@@ -117,12 +120,13 @@ export async function startHttpHost(parts: HostParts = {}): Promise<HttpHost> {
     exit: () => undefined,
   });
   const { busy } = parts;
-  if (busy !== undefined) system.load = () => ({ busy: busy(), passMs: 0 });
-  const { routes, keys } = makeRoutes(system, embedder, embedders);
+  if (busy !== undefined) system.load = () => ({ busy: busy(), passMs: 0, cpu: 0 });
+  const { routes, keys, gate } = makeRoutes(system, embedder, embedders);
   const sessions = createSessions(60_000);
   const door = createDoor({
     routes,
     system,
+    gate,
     origins: createOriginRules({ hosts: [], origins: [] }),
     rates: createRateLimiter({ perSecond: 100_000, burst: 100_000 }),
     authenticator: createAuthenticator({
@@ -172,11 +176,29 @@ export async function startHttpHost(parts: HostParts = {}): Promise<HttpHost> {
   };
 }
 
+/** A port whose calls wait for `before`. */
+function hooked<T extends object>(
+  name: string,
+  port: T,
+  before: (call: string) => Promise<void>,
+): T {
+  return new Proxy(port, {
+    get: (of, method) => {
+      const own: unknown = Reflect.get(of, method);
+      if (typeof own !== "function") return own;
+      return async (...args: readonly unknown[]): Promise<unknown> => {
+        await before(`${name}.${String(method)}`);
+        return own.apply(of, args);
+      };
+    },
+  });
+}
+
 function makeRoutes(
   system: RunningSystem,
   embedder: ReturnType<typeof createBuiltinEmbedder>,
   embedders: Embedders,
-): { routes: readonly Route[]; keys: ReturnType<typeof createKeyStore> } {
+): { routes: readonly Route[]; keys: ReturnType<typeof createKeyStore>; gate: WorkGate } {
   const services = createServices({
     system,
     compute: system.compute,
@@ -207,6 +229,7 @@ function makeRoutes(
       ...adminRoutes(services, keys, (text) => text.replaceAll("sk-secret", "[redacted]")),
     ],
     keys,
+    gate: services.gate,
   };
 }
 

@@ -6,8 +6,9 @@
 import { writeSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { isMainThread } from "node:worker_threads";
+import type { MessageKey } from "../../runtime/message.ts";
 import { type RunningSystem, startSystem } from "../../runtime/pool.ts";
-import type { MessageKey, RunRow } from "../../runtime/system.ts";
+import type { RunList } from "../../runtime/system.ts";
 import type { WorkerHost } from "../../runtime/threads/host.ts";
 import { runWorker } from "../../runtime/threads/run-worker.ts";
 import { of, print, program, REMIND_EVERY, type State, TENANT } from "./kill-program.ts";
@@ -136,13 +137,13 @@ async function settle(system: RunningSystem, lives: readonly number[]): Promise<
   }
   let runs = 0;
   for (let after: string | undefined; ; ) {
-    const page: readonly RunRow[] = await system.runs(TENANT, {
+    const page: RunList = await system.runs(TENANT, {
       limit: 200,
       ...(after === undefined ? {} : { after }),
     });
-    runs += page.length;
-    after = page.at(-1)?.id;
-    if (page.length < 200) break;
+    runs += page.rows.length;
+    if (page.next === null) break;
+    after = page.next;
   }
   print(["rows", { rows, counter: await system.tables.counter(TENANT, "numbers"), runs }]);
 }

@@ -1,7 +1,7 @@
 // The Ingest, Reembed and Removals ports of tests that take nothing in.
 
 import type { Ingest, Reembed } from "../../actors/ingestion/port.ts";
-import type { Removals } from "../../actors/removal.ts";
+import type { Removals } from "../../actors/ports.ts";
 
 const refuse = (): Promise<never> => Promise.reject(new Error("Nothing is taken in here."));
 

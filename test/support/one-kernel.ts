@@ -12,12 +12,11 @@ import type { Frame } from "../../runtime/frame.ts";
 import { systemRandom } from "../../runtime/id.ts";
 import { createKernel } from "../../runtime/kernel/kernel.ts";
 import type { Kernel, KernelLimits } from "../../runtime/kernel/kernel-port.ts";
-import type { RunControl, Want, WorkerItem } from "../../runtime/message.ts";
+import type { MessageKey, RunControl, Want, WorkerItem } from "../../runtime/message.ts";
 import { openFolder } from "../../runtime/store/folder.ts";
 import { openStore } from "../../runtime/store/lmdb.ts";
 import { startStorage } from "../../runtime/store/storage.ts";
 import type { Store } from "../../runtime/store/store.ts";
-import type { MessageKey } from "../../runtime/system.ts";
 
 /** A kernel, its store, and ways to speak to it. */
 export interface OneKernel {
@@ -73,7 +72,7 @@ export async function startOneKernel(options: {
     definitions: options.definitions,
     ports: options.ports ?? {},
     store,
-    clock: { now: realClock.now, after: (ms, call) => realClock.after(ms, alive(call)) },
+    clock: { ...realClock, after: (ms, call) => realClock.after(ms, alive(call)) },
     random: systemRandom,
     durability: "flushed",
     defer: (call) => void setImmediate(alive(call)),

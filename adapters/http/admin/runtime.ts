@@ -12,6 +12,7 @@ import {
   type ActorView,
   circlesOf,
   type RunView,
+  type SystemSeen,
   type WaitView,
 } from "../../../runtime/shared/look.ts";
 import type { StorageFigures } from "../../../runtime/store/storage-meter.ts";
@@ -170,25 +171,22 @@ function quarantineRoutes(system: System, keys: KeyStore, redact: Redact): reado
 }
 
 async function summaryOf(system: System) {
-  const [figures, { actors, silent }, waits] = await Promise.all([
-    system.inspect(),
-    system.look({ type: "actors", limit: DEEPEST }),
-    waitsOf(system, null, 0),
-  ]);
-  const { workers, total, deaths, lost, moves, lag, storage, door, compute, boots } = figures;
-  const { count, circles } = waits;
+  const { workers, total, deepest, waits, ...figures } = await system.inspect();
+  const { deaths, lost, moves, lag, storage, door, compute, boots } = figures;
+  const silent = workers.flatMap(({ worker, isSilent }) => (isSilent ? [worker] : []));
+  const { count, circles } = waitsShown(waits, 0);
   return {
     ...{ boots, worker_deaths: deaths, lost_workers: lost, shard_moves: moves },
     ...{ silent_workers: silent, main: { lag }, door, compute },
-    workers: workers.map(({ worker, shards, backlog, lag: its, figures: of }) => ({
-      ...{ worker, up: of !== null, shards, backlog, lag: its },
+    workers: workers.map(({ worker, shards, backlog, isSilent, ageMs, lag: its, figures: of }) => ({
+      ...{ worker, up: !isSilent, age_ms: ageMs, shards, backlog, lag: its },
       ...(of === null ? {} : engineOf(of)),
     })),
     total: engineOf(total),
     storage: Object.fromEntries(
       Object.entries(storage).map(([name, of]) => [name, storageOf(of)] as const),
     ),
-    deepest: actors.map(actorOf),
+    deepest: deepest.slice(0, DEEPEST).map(actorOf),
     waits: { count, circles },
   };
 }
@@ -199,15 +197,17 @@ async function waitsOf(system: System, tenant: string | null, limit: number) {
     limit: WAITS_MAX,
     ...(tenant === null ? {} : { tenant }),
   });
-  const circles = circlesOf(all.waits, CIRCLES_MAX);
+  return { ...waitsShown(all, limit), silent_workers: all.silent };
+}
+
+function waitsShown(all: SystemSeen, limit: number) {
   return {
     count: all.waits.length + all.leftOut,
     data: all.waits.slice(0, limit).map(waitOf),
-    circles: circles.map((circle) => ({
+    circles: circlesOf(all.waits, CIRCLES_MAX).map((circle) => ({
       addresses: [...circle.map(({ from }) => from), circle[0]?.from],
       waits: circle.map(waitOf),
     })),
-    silent_workers: all.silent,
   };
 }
 

@@ -31,6 +31,7 @@ export function completionRoute(services: Services): Route {
     pattern: "/v1/chat/completions",
     service: "chat-completions",
     errors: "openai",
+    hasOwnGate: true,
     body: completionBody,
     handler: async (context) => {
       const created = Math.floor(services.nowMs() / 1000);

@@ -13,7 +13,7 @@ import { json, noContent } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
 import { callerOf } from "../services/caller.ts";
 import { onceKeyOf } from "../services/once.ts";
-import { pageRequest } from "../services/paging.ts";
+import { pageQuery, pageRequest } from "../services/paging.ts";
 import type { Services } from "../services/services.ts";
 import { agentResource, etag, ifMatchOf, pageReply, subAgentResource } from "./shapes.ts";
 
@@ -44,6 +44,7 @@ function agentCollection({ agents }: Services): readonly Route[] {
     defineRoute({
       ...list,
       method: "GET",
+      query: pageQuery,
       handler: async ({ principal, query }) =>
         pageReply(
           path,
@@ -122,6 +123,7 @@ function subAgentCollection({ agents }: Services): readonly Route[] {
     defineRoute({
       ...subList,
       method: "GET",
+      query: pageQuery,
       handler: async ({ principal, params }) => {
         const rows = await agents.subAgents(principal.tenant, params["id"] ?? "");
         return pageReply(subList.pattern, { items: rows, next: null }, subAgentResource);

@@ -4,7 +4,7 @@ import { Type } from "../../../actors/schema.ts";
 import { messageView } from "../answers.ts";
 import { json, noContent } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
-import { pageRequest } from "../services/paging.ts";
+import { pageQuery, pageRequest } from "../services/paging.ts";
 import type { Services } from "../services/services.ts";
 import { searchConversations } from "./history.ts";
 import { pageReply } from "./shapes.ts";
@@ -29,6 +29,7 @@ export function conversationRoutes({ conversations, memories }: Services): reado
       ...common,
       method: "GET",
       pattern: path,
+      query: [...pageQuery, "agent_key", "user_key", "q"],
       handler: async ({ principal, query }) => {
         if (query.get("q")) return await searchConversations(memories, principal.tenant, query);
         const agent = query.get("agent_key");
@@ -60,6 +61,7 @@ export function conversationRoutes({ conversations, memories }: Services): reado
       ...common,
       method: "GET",
       pattern: messagesPath,
+      query: pageQuery,
       handler: async ({ principal, params, query }) => {
         const page = pageRequest(query, messagesPath);
         const rows = await conversations.messages(principal.tenant, params["cv"] ?? "", page);

@@ -21,7 +21,7 @@ import { defineRoute, type Route, type RouteContext } from "../route.ts";
 import type { HttpResponse } from "../server.ts";
 import { checkDocumentId } from "../services/document-id.ts";
 import { onceKeyOf } from "../services/once.ts";
-import { PAGE_MAX, pageRequest } from "../services/paging.ts";
+import { PAGE_MAX, pageQuery, pageRequest } from "../services/paging.ts";
 import type { Services } from "../services/services.ts";
 import { isUpload, readUpload } from "../upload.ts";
 import { jobPath, jobResource } from "./ingestion-jobs.ts";
@@ -58,12 +58,14 @@ export function documentRoutes(services: Services): readonly Route[] {
     defineRoute({
       ...list,
       method: "POST",
+      query: ["wait"],
       body: "raw",
       handler: async (context) => add(services, context, await readSent(context)),
     }),
     defineRoute({
       ...list,
       method: "GET",
+      query: pageQuery,
       handler: async ({ principal, params, query }) => {
         const page = pageRequest(query, pattern);
         const rows = await knowledge.documents(principal.tenant, collectionOf(params), page);
@@ -95,6 +97,7 @@ export function documentRoutes(services: Services): readonly Route[] {
     defineRoute({
       ...one,
       method: "PUT",
+      query: ["wait"],
       body: documentInput,
       bodyBytesMax: ingestionLimits.bytes,
       handler: async (context) => {

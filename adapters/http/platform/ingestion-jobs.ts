@@ -3,7 +3,7 @@
 import { finished, type IngestionJob } from "../../../actors/records/ingestion-job.ts";
 import { json } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
-import { pageRequest } from "../services/paging.ts";
+import { pageQuery, pageRequest } from "../services/paging.ts";
 import type { Services } from "../services/services.ts";
 import { frameStream } from "./runs.ts";
 import { pageReply } from "./shapes.ts";
@@ -30,6 +30,7 @@ export function ingestionRoutes({ ingestion, chat }: Services): readonly Route[]
       ...common,
       method: "GET",
       pattern: path,
+      query: pageQuery,
       handler: async ({ principal, query }) =>
         pageReply(
           path,
@@ -48,6 +49,7 @@ export function ingestionRoutes({ ingestion, chat }: Services): readonly Route[]
       ...common,
       method: "GET",
       pattern: documentsPath,
+      query: pageQuery,
       handler: async ({ principal, params, query }) => {
         const page = pageRequest(query, documentsPath);
         const reports = await ingestion.reports(principal.tenant, params["jb"] ?? "", page);
@@ -58,6 +60,7 @@ export function ingestionRoutes({ ingestion, chat }: Services): readonly Route[]
       ...common,
       method: "GET",
       pattern: `${one}/events`,
+      query: ["after"],
       handler: async (context) => {
         const { principal, params, request, query } = context;
         const job = await ingestion.get(principal.tenant, params["jb"] ?? "");

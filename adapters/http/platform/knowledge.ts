@@ -1,7 +1,6 @@
 // /v2/knowledge: collections, and search in one of them.
 
-import type { SearchResult } from "../../../actors/knowledge/search.ts";
-import type { Passage } from "../../../actors/ports.ts";
+import type { Passage, SearchResult } from "../../../actors/knowledge/search.ts";
 import {
   type Collection,
   collectionInput,
@@ -10,11 +9,12 @@ import {
   searchInput,
 } from "../../../actors/records/collection.ts";
 import type { Filter } from "../../../actors/records/filter.ts";
+import { toldError } from "../../../runtime/errors.ts";
 import { json, noContent } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
 import type { HttpResponse } from "../server.ts";
 import { onceKeyOf } from "../services/once.ts";
-import { pageRequest } from "../services/paging.ts";
+import { pageQuery, pageRequest } from "../services/paging.ts";
 import type { Services } from "../services/services.ts";
 import { documentRoutes } from "./documents.ts";
 import { ingestionRoutes, jobPath, jobResource } from "./ingestion-jobs.ts";
@@ -44,6 +44,7 @@ function collectionRoutes({ knowledge }: Services): readonly Route[] {
     defineRoute({
       ...list,
       method: "GET",
+      query: pageQuery,
       handler: async ({ principal, query }) =>
         pageReply(
           path,
@@ -128,21 +129,26 @@ const one200 = (row: Collection): HttpResponse => json(200, row, etag(row.versio
 
 /** Passages, and how the search was done: what was asked, set or left to the defaults. */
 function searchResource(found: SearchResult): Readonly<Record<string, unknown>> {
-  const { passages, tuning, bestRelevance, reranked } = found;
+  const { passages, tuning, bestRelevance, reranked, degraded } = found;
   const { topK, threshold, reranker, rerankThreshold, ...rest } = tuning;
   return {
     data: passages.map(shape),
     nothing_relevant: passages.length === 0,
     best_relevance: bestRelevance,
+    ...(degraded && { degraded }),
     search: {
       ...rest,
       top_k: topK,
       score_threshold: threshold,
-      reranker:
-        reranker === null ? null : { name: reranker, ...(reranked ?? { status: "unused" }) },
+      reranker: reranker === null ? null : { name: reranker, ...rerankedView(reranked) },
       rerank_threshold: rerankThreshold,
     },
   };
+}
+
+function rerankedView(reranked: SearchResult["reranked"]): Readonly<Record<string, unknown>> {
+  if (reranked?.error === undefined) return reranked ?? { status: "unused" };
+  return { ...reranked, error: toldError(reranked.error) };
 }
 
 function shape(passage: Passage): Readonly<Record<string, unknown>> {

@@ -15,7 +15,7 @@ import type { HttpResponse } from "../server.ts";
 import { callerOf } from "../services/caller.ts";
 import type { MemoryService } from "../services/memories.ts";
 import { onceKeyOf } from "../services/once.ts";
-import { PAGE_MAX, pageRequest } from "../services/paging.ts";
+import { PAGE_MAX, pageQuery, pageRequest } from "../services/paging.ts";
 import type { Services } from "../services/services.ts";
 import { etag, ifMatchOf, pageReply } from "./shapes.ts";
 
@@ -28,6 +28,8 @@ const one = { ...common, pattern: `${path}/{me}` };
 export function memoryRoutes({ memories }: Services): readonly Route[] {
   return [...listRoutes(memories), ...entryRoutes(memories)];
 }
+
+const filterQuery = ["agent_key", "user_key", "collection"] as const;
 
 /** `agent_key`, `user_key` (empty: no user) and `collection` of a query. @throws INVALID. */
 function filterOf(query: URLSearchParams): MemoryFilter {
@@ -50,6 +52,7 @@ function listRoutes(memories: MemoryService): readonly Route[] {
     defineRoute({
       ...list,
       method: "GET",
+      query: [...pageQuery, ...filterQuery, "q"],
       handler: async ({ principal, query }) => {
         const filter = filterOf(query);
         const page = pageRequest(query, path);
@@ -76,6 +79,7 @@ function listRoutes(memories: MemoryService): readonly Route[] {
     defineRoute({
       ...list,
       method: "DELETE",
+      query: filterQuery,
       handler: async ({ principal, query }) =>
         json(200, { deleted: await memories.removeAll(principal.tenant, filterOf(query)) }),
     }),
@@ -83,6 +87,7 @@ function listRoutes(memories: MemoryService): readonly Route[] {
       ...common,
       method: "GET",
       pattern: `${path}/export`,
+      query: filterQuery,
       handler: ({ principal, query }) => exported(memories, principal.tenant, filterOf(query)),
     }),
   ];

@@ -1,8 +1,12 @@
 // GET /v2/runs/{rn}/record: everything a replay of the run needs, in pages. It holds what was said
-// and the agent's own texts, so it is for owners of the tenant and for the operator.
+// and the agent's own texts, so it is for owners of the tenant and for the operator, to whom alone it
+// says what a programmer's errors do.
 
-import { recordPage } from "../../../actors/run-record.ts";
-import { RuntimeError } from "../../../runtime/errors.ts";
+import { type RecordItem, recordPage } from "../../../actors/run-record.ts";
+import type { Outcome } from "../../../runtime/actor.ts";
+import { RuntimeError, toldOfRun } from "../../../runtime/errors.ts";
+import type { LogEntry } from "../../../runtime/runs/log-entry.ts";
+import { outcomeView } from "../answers.ts";
 import { json } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
 import type { Services } from "../services/services.ts";
@@ -15,6 +19,7 @@ export function recordRoute({ chat, system }: Services): Route {
     role: "owner",
     method: "GET",
     pattern: "/v2/runs/{rn}/record",
+    query: ["cursor", "agent_version"],
     handler: async ({ principal, params, query }) => {
       const { tenant } = principal;
       const { row: run } = await chat.find(tenant, params["rn"] ?? "");
@@ -32,9 +37,23 @@ export function recordRoute({ chat, system }: Services): Route {
           ...(version === null ? {} : { version: numberOf(version) }),
         },
       );
-      return json(200, { data: page.items, next_cursor: page.next });
+      const data = principal.role === "admin" ? page.items : page.items.map(toldItem);
+      return json(200, { data, next_cursor: page.next });
     },
   });
+}
+
+function toldItem(item: RecordItem): RecordItem {
+  if (item.type === "log") return { ...item, entries: item.entries.map(toldEntry) };
+  if (item.type !== "run" || item.run.outcome == null) return item;
+  const { run } = item;
+  return { ...item, run: { ...run, outcome: outcomeView(run.outcome as Outcome, run.id) } };
+}
+
+function toldEntry(entry: LogEntry): LogEntry {
+  if (entry.type === "failed") return { ...entry, error: toldOfRun(entry.error, entry.run) };
+  if (entry.type === "end") return { ...entry, outcome: outcomeView(entry.outcome, entry.run) };
+  return entry;
 }
 
 function numberOf(text: string): number {

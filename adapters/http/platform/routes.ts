@@ -12,9 +12,9 @@ import { dryRunRoute } from "./route.ts";
 import { runRoutes } from "./runs.ts";
 import { versionRoutes } from "./versions.ts";
 
-/** All routes of the surface. */
+/** All routes of the surface. A parameter that none of them reads would be a filter left out in silence. */
 export function platformRoutes(services: Services): readonly Route[] {
-  return [
+  const routes = [
     ...agentRoutes(services),
     ...versionRoutes(services),
     dryRunRoute(services),
@@ -25,4 +25,5 @@ export function platformRoutes(services: Services): readonly Route[] {
     ...memoryRoutes(services),
     historyRoute(services),
   ];
+  return routes.map((route) => ({ query: [], ...route }));
 }

@@ -13,7 +13,7 @@ import { callerOf } from "../services/caller.ts";
 import type { ChatAsk } from "../services/chat.ts";
 import { MESSAGE_CHARS_MAX } from "../services/chat.ts";
 import { onceKeyOf } from "../services/once.ts";
-import { pageRequest } from "../services/paging.ts";
+import { pageQuery, pageRequest } from "../services/paging.ts";
 import { kindOf, listRuns } from "../services/run-list.ts";
 import type { Services } from "../services/services.ts";
 import { eventStream, type SseEvent } from "../sse.ts";
@@ -50,6 +50,7 @@ function startRoute(services: Services): Route {
     ...common,
     method: "POST",
     pattern: "/v2/agents/{id}/runs",
+    hasOwnGate: true,
     body: runBody,
     handler: async (context) => {
       const { chat } = services;
@@ -80,6 +81,7 @@ function readRoutes({ chat, system }: Services): readonly Route[] {
       ...common,
       method: "GET",
       pattern: list,
+      query: [...pageQuery, "kind"],
       handler: async ({ principal, query }) => {
         const page = pageRequest(query, list);
         return pageReply(
@@ -100,6 +102,7 @@ function readRoutes({ chat, system }: Services): readonly Route[] {
       ...common,
       method: "GET",
       pattern: `${pattern}/events`,
+      query: ["after"],
       handler: async (context) => {
         const { principal, params, request, query } = context;
         const run = params["rn"] ?? "";

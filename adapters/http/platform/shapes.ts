@@ -2,7 +2,7 @@
 // next_cursor}`, and entity tags from versions.
 
 import type { AgentRow, SubAgentRow } from "../../../actors/records/agent-version.ts";
-import { RuntimeError } from "../../../runtime/errors.ts";
+import { type ErrorData, RuntimeError, toldOfRun } from "../../../runtime/errors.ts";
 import type { RunRow } from "../../../runtime/system.ts";
 import { resultView } from "../answers.ts";
 import { agentDetails, subAgentDetails } from "../details.ts";
@@ -27,7 +27,7 @@ export function subAgentResource(row: SubAgentRow): Fields {
 export function runResource(row: RunRow): Fields {
   const { id, kind, status, startedAt, endedAt } = row;
   const input = row.input as { readonly agent?: unknown; readonly version?: unknown } | null;
-  const outcome = row.outcome as { readonly error?: unknown } | null;
+  const outcome = row.outcome as { readonly error?: ErrorData } | null;
   const [, root = ""] = row.parent.split("/");
   return {
     id,
@@ -39,7 +39,7 @@ export function runResource(row: RunRow): Fields {
     started_at: new Date(startedAt).toISOString(),
     ended_at: endedAt === null ? null : new Date(endedAt).toISOString(),
     result: resultView(row.reply),
-    error: outcome?.error ?? null,
+    error: outcome?.error == null ? null : toldOfRun(outcome.error, id),
   };
 }
 

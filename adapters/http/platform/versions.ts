@@ -8,7 +8,7 @@ import { json } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
 import type { VersionItem } from "../services/agent-versions.ts";
 import { callerOf } from "../services/caller.ts";
-import { pageRequest } from "../services/paging.ts";
+import { pageQuery, pageRequest } from "../services/paging.ts";
 import type { Services } from "../services/services.ts";
 import { agentResource, etag, ifMatchOf, pageReply, subAgentResource } from "./shapes.ts";
 
@@ -28,6 +28,7 @@ function readRoutes({ versions }: Services): readonly Route[] {
       ...common,
       method: "GET",
       pattern: list,
+      query: pageQuery,
       handler: async ({ principal, params, query }) => {
         const page = pageRequest(query, list);
         const versionsOf = await versions.list(principal.tenant, idOf(params), page);

@@ -51,6 +51,7 @@ export function chatRoutes(services: Services): readonly Route[] {
       pattern: "/v1/proxy/core-agent-chat",
       service: "core-agent-chat",
       errors: "envelope",
+      hasOwnGate: true,
       body: chatBody,
       handler: async (context) => {
         const after = context.request.header("last-event-id");

@@ -15,13 +15,13 @@ import { fromErrorData, RuntimeError } from "../../../runtime/errors.ts";
 import { type Frame, parseFrameId, rootRunOf } from "../../../runtime/frame.ts";
 import { newId } from "../../../runtime/id.ts";
 import type { RunRow, SendOptions, System } from "../../../runtime/system.ts";
+import type { WorkGate } from "../gate/work-gate.ts";
 import type { Caller } from "./agent-store.ts";
 import type { AgentService } from "./agents.ts";
 import { type ConversationService, conversationAddress } from "./conversations.ts";
 import { balanceOf } from "./money.ts";
 import { KEY_HOURS, type OnceKey } from "./once.ts";
 import { createSubscribers, type Subscribers, type Subscription } from "./subscribers.ts";
-import type { TurnGate } from "./turn-gate.ts";
 
 /** Longest message of a user, in characters. */
 export const MESSAGE_CHARS_MAX = 200_000;
@@ -105,7 +105,7 @@ interface Parts {
   readonly system: System;
   readonly agents: AgentService;
   readonly conversations: ConversationService;
-  readonly gate: TurnGate;
+  readonly gate: WorkGate;
   nowMs(): number;
 }
 
@@ -134,8 +134,11 @@ export function createChatService(parts: Parts): ChatService {
         return await follow(frames, { tenant, cancelOnLeave: false, subscribers });
       }),
     background: async (ask) => {
-      const { to, message } = await prepare(parts, ask);
-      return (await system.ask(to, message, sendOptions(ask))) as ChatAccepted;
+      const accept = async (): Promise<ChatAccepted> => {
+        const { to, message } = await prepare(parts, ask);
+        return (await system.ask(to, message, sendOptions(ask))) as ChatAccepted;
+      };
+      return await gate.chats.pass(ask.caller.tenant, ask.caller.keyId ?? "", ask, accept);
     },
     wait: async (caller, answering) => await waitFor(system, caller, answering),
     find: async (tenant, run) => {
@@ -159,16 +162,16 @@ export function runOfFrameId(id: string): string {
 
 /** Begins an answer when the gate lets it in; it has left when the answer or its reader has ended. */
 async function inGate(
-  gate: TurnGate,
+  gate: WorkGate,
   { caller, signal }: Ask,
   begin: () => Promise<Answering>,
 ): Promise<Answering> {
-  const entering = gate.enter(caller.tenant, caller.keyId ?? "", signal);
+  const entering = gate.chats.enter(caller.tenant, caller.keyId ?? "", { signal });
   if (entering !== undefined) await entering;
   // Frames that nobody begins to read end with their reader, which the signal tells of.
   const leave = (): void => {
     signal.removeEventListener("abort", leave);
-    if (isIn) gate.leave(caller.tenant);
+    if (isIn) gate.chats.leave(caller.tenant);
     isIn = false;
   };
   let isIn = true;

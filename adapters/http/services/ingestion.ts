@@ -2,7 +2,7 @@
 // the job's acknowledgement is on disk before the sender is.
 
 import { type JobMessage, reportKeys } from "../../../actors/ingestion/job.ts";
-import type { EmbedderPin } from "../../../actors/ports.ts";
+import type { EmbedderPin } from "../../../actors/records/embedder-pin.ts";
 import {
   type DocumentReport,
   type IngestionJob,

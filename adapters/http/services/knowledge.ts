@@ -3,7 +3,7 @@
 
 import type { SearchRequest, SearchResult } from "../../../actors/knowledge/search.ts";
 import { checkWeights } from "../../../actors/knowledge/tuning.ts";
-import type { EmbedderPin, Embedders, Rerankers, Retriever } from "../../../actors/ports.ts";
+import type { Embedders, Rerankers, Retriever } from "../../../actors/ports.ts";
 import {
   type Collection,
   type CollectionInput,
@@ -14,6 +14,7 @@ import {
   type PassageInDocument,
   type StoredCollection,
 } from "../../../actors/records/collection.ts";
+import type { EmbedderPin } from "../../../actors/records/embedder-pin.ts";
 import type { IngestionJob, Source } from "../../../actors/records/ingestion-job.ts";
 import {
   patchedRetrieval,

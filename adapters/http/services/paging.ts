@@ -6,6 +6,9 @@ import { RuntimeError } from "../../../runtime/errors.ts";
 export const PAGE_DEFAULT = 50;
 export const PAGE_MAX = 100;
 
+/** Query parameters of a list in pages. */
+export const pageQuery = ["limit", "cursor"] as const;
+
 /** Longest cursor: that of a document whose id has only characters of four bytes. */
 const CURSOR_CHARS_MAX = 4_096;
 

@@ -27,24 +27,21 @@ export async function listRuns(
   { limit, after }: PageRequest,
   kind?: string,
 ): Promise<Page<RunRow>> {
-  const isListed = (row: RunRow): boolean =>
-    kind === undefined ? answering.includes(row.kind) : row.kind === kind;
+  const kinds = kind === undefined ? answering : [kind];
   const items: RunRow[] = [];
   let last = after;
   for (let read = 0; read < ROWS_MAX; ) {
     const count = read === 0 ? limit + 1 : ROWS_AT_ONCE;
-    const page = { limit: count, ...(last === undefined ? {} : { after: last }) };
-    const rows = await system.runs(tenant, page);
+    const from = last === undefined ? {} : { after: last };
+    const { rows, next } = await system.runs(tenant, { limit: count, kinds, ...from });
     for (const row of rows) {
-      if (isListed(row)) {
-        // There is one more, so the cursor is of the last that is shown or passed over.
-        if (items.length === limit) return { items, next: last ?? null };
-        items.push(row);
-      }
-      last = row.id;
+      // There is one more, so the cursor is of the last that is shown.
+      if (items.length === limit) return { items, next: items.at(-1)?.id ?? null };
+      items.push(row);
     }
-    if (rows.length < count) return { items, next: null };
-    read += rows.length;
+    if (next === null) return { items, next };
+    last = next;
+    read += count;
   }
   return { items, next: last ?? null };
 }

@@ -5,6 +5,7 @@ import type { MemoryStore } from "../../../actors/memory/store.ts";
 import type { Compute, Embedders, Rerankers, Retriever } from "../../../actors/ports.ts";
 import { removalAddress } from "../../../actors/removal.ts";
 import type { System } from "../../../runtime/system.ts";
+import { WorkGate } from "../gate/work-gate.ts";
 import { createAgentStore } from "./agent-store.ts";
 import { createVersionService, type VersionService } from "./agent-versions.ts";
 import { type AgentService, createAgentService } from "./agents.ts";
@@ -19,7 +20,6 @@ import {
 } from "./ingestion.ts";
 import { createKnowledgeService, type Documents, type KnowledgeService } from "./knowledge.ts";
 import { createMemoryService, type MemoryService } from "./memories.ts";
-import { TurnGate } from "./turn-gate.ts";
 
 /** What the services work with. */
 export interface ServiceOptions {
@@ -41,7 +41,7 @@ export interface Services {
   readonly agents: AgentService;
   readonly versions: VersionService;
   readonly chat: ChatService;
-  readonly gate: TurnGate;
+  readonly gate: WorkGate;
   readonly conversations: ConversationService;
   readonly dryRuns: DryRunService;
   readonly knowledge: KnowledgeService;
@@ -73,7 +73,7 @@ export function createServices(options: ServiceOptions): Services {
     },
   };
   const conversations = createConversationService(system);
-  const gate = new TurnGate({ load: () => system.load() });
+  const gate = new WorkGate({ load: () => system.load() });
   const ingestion = createIngestionService(options);
   return {
     system,

@@ -2,7 +2,8 @@
 
 import { expect, test } from "vitest";
 import { extractAnswer } from "../../../actors/answer/extract.ts";
-import type { Grounding, Passage } from "../../../actors/ports.ts";
+import type { Passage } from "../../../actors/knowledge/search.ts";
+import type { Grounding } from "../../../actors/ports.ts";
 import { noScores } from "../../support/find.ts";
 
 const exporting = `## Exporting your data

@@ -6,6 +6,7 @@ import { searchLexical } from "../../../actors/knowledge/bm25.ts";
 import { feedbackFrom, searchAgain } from "../../../actors/knowledge/feedback.ts";
 import { createMemoryChunks, type MemoryChunks } from "../../../actors/knowledge/memory-chunks.ts";
 import { choose, rank, ranking } from "../../../actors/knowledge/retrieve.ts";
+import type { Passage } from "../../../actors/knowledge/search.ts";
 import {
   bySmoothed,
   smoothedScores,
@@ -14,7 +15,6 @@ import {
 } from "../../../actors/knowledge/smoothing.ts";
 import { isPart, sharedWords, termsOf } from "../../../actors/knowledge/terms.ts";
 import { tuningOf } from "../../../actors/knowledge/tuning.ts";
-import type { Passage } from "../../../actors/ports.ts";
 import { wordsOf } from "../../../actors/text/words.ts";
 import { createBuiltinEmbedder } from "../../../adapters/embed/builtin.ts";
 import { seeded } from "../../../runtime/testkit/schedule.ts";

@@ -12,8 +12,8 @@ import {
   rank,
   relevanceOf,
 } from "../../../actors/knowledge/retrieve.ts";
+import type { Passage } from "../../../actors/knowledge/search.ts";
 import { tuningOf } from "../../../actors/knowledge/tuning.ts";
-import type { Passage } from "../../../actors/ports.ts";
 import { patchedRetrieval } from "../../../actors/records/retrieval.ts";
 import { noScores } from "../../support/find.ts";
 

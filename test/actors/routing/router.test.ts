@@ -4,7 +4,8 @@ import { describe, expect, test } from "vitest";
 import { compile } from "../../../actors/routing/compile.ts";
 import type { Decision } from "../../../actors/routing/decision.ts";
 import { toRoutingInfo } from "../../../actors/routing/decision.ts";
-import { decideByModel, doubtPrompt, route } from "../../../actors/routing/router.ts";
+import { promptOfDoubt, settleByModel } from "../../../actors/routing/doubt.ts";
+import { route } from "../../../actors/routing/router.ts";
 import { agentOf, subAgentOf, supportDesk, supportSubAgents } from "./supervisors.ts";
 
 describe("the reason and the intent", () => {
@@ -203,7 +204,7 @@ describe("a doubt", () => {
   const doubt = route(desk, { message: "tell me about penguins" });
 
   test("is asked in at most 235 tokens for three sub-agents", () => {
-    const { messages, schema } = doubtPrompt(desk, "x".repeat(90));
+    const { messages, schema } = promptOfDoubt(desk, "x".repeat(90));
     const sent = messages.map(({ content }) => content).join("\n");
     const chars = sent.length + JSON.stringify(schema.schema).length;
 
@@ -213,7 +214,7 @@ describe("a doubt", () => {
   });
 
   test("is settled by the model's number", () => {
-    const decision = decideByModel(desk, '{"choice":2,"intent":"Refund Request"}', doubt);
+    const decision = settleByModel(desk, '{"choice":2,"intent":"Refund Request"}', doubt);
 
     expect(decision).toMatchObject({
       choice: "sa_billing",
@@ -225,24 +226,24 @@ describe("a doubt", () => {
   test.each(["2", "Billing Agent", '```json\n{"choice": 2, "intent": "x"}\n```', '{"choice":"2"}'])(
     "takes a careless answer: %s",
     (answer) => {
-      expect(decideByModel(desk, answer, doubt).choice).toBe("sa_billing");
+      expect(settleByModel(desk, answer, doubt).choice).toBe("sa_billing");
     },
   );
 
   test("0 means the fallback, else the supervisor", () => {
     const withFallback = supportDesk({ fallback: "sa_docs" });
 
-    expect(decideByModel(desk, '{"choice":0}', doubt)).toMatchObject({
+    expect(settleByModel(desk, '{"choice":0}', doubt)).toMatchObject({
       choice: null,
       method: "model",
     });
-    expect(decideByModel(withFallback, '{"choice":0}', doubt).choice).toBe("sa_docs");
+    expect(settleByModel(withFallback, '{"choice":0}', doubt).choice).toBe("sa_docs");
   });
 
   test.each(["", "no idea", '{"choice":99}', "[]", "9".repeat(5_000)])(
     "keeps its best guess when the answer names nobody: %s",
     (answer) => {
-      expect(decideByModel(desk, answer, doubt)).toMatchObject({ choice: null });
+      expect(settleByModel(desk, answer, doubt)).toMatchObject({ choice: null });
     },
   );
 });
@@ -299,7 +300,7 @@ describe("limits", () => {
     const router = compile(agentOf(), many);
 
     expect(route(router, { message: "about subject321 please" }).choice).toBe("sa_n321");
-    const prompt = doubtPrompt(router, "x", route(router, { message: "penguins" }));
+    const prompt = promptOfDoubt(router, "x", route(router, { message: "penguins" }));
     expect(JSON.stringify(prompt).length).toBeLessThan(8_000);
   });
 });

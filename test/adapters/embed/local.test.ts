@@ -17,7 +17,8 @@ import { loadLibrary } from "../../../adapters/embed/local-library.ts";
 import { readModelFolder } from "../../../adapters/embed/model-folder.ts";
 import { embedTasks } from "../../../adapters/embed/tasks.ts";
 import { loadTokenizer } from "../../../adapters/embed/tokenizers.ts";
-import { type ComputePool, createComputePool } from "../../../runtime/threads/compute.ts";
+import { createComputePool } from "../../../runtime/threads/compute.ts";
+import type { ComputePool } from "../../../runtime/threads/compute-port.ts";
 import { type SmallModel, writeSmallModel } from "../../support/small-model.ts";
 
 const run = promisify(execFile);

@@ -16,7 +16,8 @@ import {
 } from "../../../adapters/embed/rerank-provider.ts";
 import { createRerankers } from "../../../adapters/embed/rerankers.ts";
 import { embedTasks } from "../../../adapters/embed/tasks.ts";
-import { type ComputePool, createComputePool } from "../../../runtime/threads/compute.ts";
+import { createComputePool } from "../../../runtime/threads/compute.ts";
+import type { ComputePool } from "../../../runtime/threads/compute-port.ts";
 import { type FakeReranker, startFakeReranker } from "../../support/fake-reranker.ts";
 import { type SmallModel, writeSmallModel } from "../../support/small-model.ts";
 

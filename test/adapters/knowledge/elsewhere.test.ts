@@ -6,7 +6,8 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { searchesElsewhere, searchTaskName } from "../../../adapters/knowledge/elsewhere.ts";
 import { indexFolder } from "../../../adapters/knowledge/index-folder.ts";
 import type { Place } from "../../../adapters/knowledge/rows.ts";
-import { type ComputePool, createComputePool } from "../../../runtime/threads/compute.ts";
+import { createComputePool } from "../../../runtime/threads/compute.ts";
+import type { ComputePool } from "../../../runtime/threads/compute-port.ts";
 import { find } from "../../support/find.ts";
 import {
   documentsOf,

@@ -4,7 +4,8 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { compileFilter } from "../../../actors/knowledge/filter.ts";
-import type { Passage, Retriever } from "../../../actors/ports.ts";
+import type { Passage } from "../../../actors/knowledge/search.ts";
+import type { Retriever } from "../../../actors/ports.ts";
 import type { Filter } from "../../../actors/records/filter.ts";
 import { IndexCache } from "../../../adapters/knowledge/index-cache.ts";
 import { indexFolder } from "../../../adapters/knowledge/index-folder.ts";

@@ -5,8 +5,9 @@ import { existsSync, readdirSync, rmSync, truncateSync, writeFileSync } from "no
 import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Passage } from "../../../actors/knowledge/search.ts";
 import type { SegmentFiles } from "../../../actors/knowledge/segment.ts";
-import type { Passage, Retriever } from "../../../actors/ports.ts";
+import type { Retriever } from "../../../actors/ports.ts";
 import { indexFolder } from "../../../adapters/knowledge/index-folder.ts";
 import { mergeLimits } from "../../../adapters/knowledge/merge-due.ts";
 import { type Place, segmentOf } from "../../../adapters/knowledge/rows.ts";

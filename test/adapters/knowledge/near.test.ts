@@ -23,6 +23,8 @@ let folder: string;
 let vectors: VectorView;
 /** How often vectors were compared with what is wanted. */
 let comparisons = 0;
+let scans = 0;
+let scanned: readonly number[] = [];
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "troupe-near-"));
@@ -143,10 +145,11 @@ describe("the way that takes less is chosen", () => {
   async function ways(
     limit: number,
     wanted: Wanted,
-    { candidates = 48, isWanted = wanted.has } = {},
+    { candidates = 48, isWanted = wanted.has, scanning = Number.POSITIVE_INFINITY } = {},
   ): Promise<{ readonly asked: readonly number[]; readonly comparisons: number }> {
     const asked: number[] = [];
     comparisons = 0;
+    scans = 0;
     const even: VectorView = {
       ...{ count: MANY, candidatesLeast: 48, close: () => undefined },
       candidates: () => candidates,
@@ -161,6 +164,14 @@ describe("the way that takes less is chosen", () => {
         comparisons += 1;
         return [];
       },
+      scan: async (_vector, most, counts) => {
+        scans += 1;
+        scanned = Array.from({ length: MANY }, (_, slot) => slot)
+          .filter(counts)
+          .slice(0, most);
+        return scanned.map((slot) => ({ slot, similarity: 1 }));
+      },
+      scanTakes: () => scanning,
     };
     const index = { vectors: even, postings, similarityMin: -1 };
     await nearestWanted(index, new Float32Array(0), limit, wanted, isWanted);
@@ -189,6 +200,25 @@ describe("the way that takes less is chosen", () => {
     // As many wanted ones are among them as a search without a filter looks at.
     expect(asked[0]).toBeGreaterThanOrEqual(Math.max(limit, 48) * of);
   });
+
+  test.each([
+    [10, 100, 20, 4_000],
+    [10, 100, 10, 7_000],
+    [100, 100, 2, 3_000],
+    [10, 1, 1, 700],
+  ])(
+    "%i of documents of %i chunks, one of %i: all are scanned where that takes %i",
+    async (limit, each, of, scanning) => {
+      const wanted = every(each, of);
+      expect(await ways(limit, wanted, { scanning })).toEqual({ asked: [], comparisons: 0 });
+      expect(scans).toBe(1);
+      expect(scanned).toHaveLength(limit);
+      expect(scanned.every(wanted.has)).toBe(true);
+      // What takes longer is not done.
+      await ways(limit, wanted, { scanning: 20_000 });
+      expect(scans).toBe(0);
+    },
+  );
 
   test("a question that needs more candidates is asked for more, or compared", async () => {
     expect(await ways(10, every(100, 10), { candidates: 500 })).toMatchObject({ comparisons: 1 });

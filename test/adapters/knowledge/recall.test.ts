@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { lexicalVector } from "../../../actors/text/vector.ts";
 import { builtinEmbedder } from "../../../adapters/embed/builtin.ts";
 import { indexFolder } from "../../../adapters/knowledge/index-folder.ts";
-import { isAllCompared } from "../../../adapters/knowledge/near.ts";
+import { isAllCompared, isScanned } from "../../../adapters/knowledge/near.ts";
 import { type Place, segmentOf } from "../../../adapters/knowledge/rows.ts";
 import { createSearcher, type Searcher } from "../../../adapters/knowledge/searcher.ts";
 import type { WritePart } from "../../../adapters/knowledge/writer.ts";
@@ -95,8 +95,9 @@ test("short questions about texts that lie evenly find 98 of 100 of their neares
     return found / all;
   };
   expect(await share()).toBeGreaterThanOrEqual(0.98);
-  // The graph would have to look at more than comparing takes.
+  // The graph would have to look at more than comparing takes, and scanning takes less than both.
   expect(isAllCompared(view)).toBe(true);
+  expect(questions.every((question) => isScanned(view, question, 10))).toBe(true);
   view.close();
   // Documents are gone, which the files still have.
   await rows.writer.removeDocuments(

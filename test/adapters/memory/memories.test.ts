@@ -8,11 +8,13 @@ import type { Embedders } from "../../../actors/ports.ts";
 import { type MemoryBounds, memoryBounds } from "../../../actors/records/memory.ts";
 import { createBuiltinEmbedder } from "../../../adapters/embed/builtin.ts";
 import { createEmbedders } from "../../../adapters/embed/embedders.ts";
+import { createQuestions } from "../../../adapters/embed/questions.ts";
 import { createMemories } from "../../../adapters/memory/memories.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import type { Bulk } from "../../../runtime/store/bulk.ts";
 import { codeOf } from "../../support/agents-test.ts";
 import { type KnowledgeRows, startKnowledgeRows } from "../../support/knowledge-rows.ts";
+import { otherEmbedder } from "../../support/other-embedder.ts";
 
 let rows: KnowledgeRows;
 let memories: MemoryStore;
@@ -68,6 +70,18 @@ async function rowsHolding(text: string): Promise<readonly string[]> {
   const all = await rows.bulk.range({ from: "", to: "~", limit: 100_000 });
   return all.filter(({ value }) => Buffer.from(value).includes(text)).map(({ key }) => key);
 }
+
+test("an embedder that hangs is waited for a little, then words recall", async () => {
+  const far = otherEmbedder("far-1");
+  const scope = newScope();
+  const named = { embedders: { ...embedders, find: async () => far, pinned: async () => far } };
+  const questions = createQuestions({ find: async () => far, waitMs: 50 });
+  const by = over(rows.connect(), { ...named, questions });
+  await write(scope, "The user's dog is called Rex.", { by });
+  far.before = () => new Promise(() => undefined);
+
+  expect(await recalled(scope, "what is my dog called?", by)).toHaveLength(1);
+});
 
 describe("writing", () => {
   test("a fact is found again by another thread that searched before it was written", async () => {

@@ -7,7 +7,8 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { createPoolParser } from "../../../adapters/parse/pool-parser.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import { seeded } from "../../../runtime/testkit/schedule.ts";
-import { type ComputePool, createComputePool } from "../../../runtime/threads/compute.ts";
+import { createComputePool } from "../../../runtime/threads/compute.ts";
+import type { ComputePool } from "../../../runtime/threads/compute-port.ts";
 import { docxFiles, docxParagraph, docxTable, pdfOf, zipOf } from "../../support/documents.ts";
 import { mutated } from "../../support/mutate.ts";
 

@@ -4,7 +4,8 @@ import { deflateSync } from "node:zlib";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createPoolParser } from "../../../adapters/parse/pool-parser.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
-import { type ComputePool, createComputePool } from "../../../runtime/threads/compute.ts";
+import { createComputePool } from "../../../runtime/threads/compute.ts";
+import type { ComputePool } from "../../../runtime/threads/compute-port.ts";
 import { docxFiles, docxParagraph, pdfOf, pdfOfStreams, zipOf } from "../../support/documents.ts";
 
 let pool: ComputePool;

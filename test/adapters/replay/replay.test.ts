@@ -3,7 +3,8 @@
 
 import { afterEach, expect, test } from "vitest";
 import { loadAgent } from "../../../actors/compiled.ts";
-import type { Passage, Ports, Retriever } from "../../../actors/ports.ts";
+import type { Passage } from "../../../actors/knowledge/search.ts";
+import type { Ports, Retriever } from "../../../actors/ports.ts";
 import { agentTables, versionId } from "../../../actors/records/agent-version.ts";
 import type { ChatReply } from "../../../actors/records/conversation.ts";
 import type { TurnInput } from "../../../actors/turn-input.ts";
@@ -13,7 +14,7 @@ import { compareReplays } from "../../../adapters/replay/compare.ts";
 import { differenceOf } from "../../../adapters/replay/lines.ts";
 import { replayRecord, replayWith } from "../../../adapters/replay/replay.ts";
 import { type Definition, defineRun } from "../../../runtime/actor.ts";
-import type { LogEntry } from "../../../runtime/runs/journal.ts";
+import type { LogEntry } from "../../../runtime/runs/log-entry.ts";
 import type { RunRecord } from "../../../runtime/testkit/recording.ts";
 import {
   type AgentsHost,

@@ -152,7 +152,9 @@ test("the summary has the figures of every thread, and is the operator's", async
     storage: { hot: { queuedBatches: 0, commit_ms: { p99: expect.any(Number) } } },
     compute: { waiting: 0 },
   });
-  expect(summary.workers).toMatchObject([{ worker: 0, up: true, shards: 1_024 }]);
+  expect(summary.workers).toMatchObject([
+    { worker: 0, up: true, age_ms: expect.any(Number), shards: 1_024 },
+  ]);
   expect(summary.total.kinds.sour).toMatchObject({
     counters: { turns: expect.any(Number) },
     turn_ms: { count: expect.any(Number), p50: expect.any(Number), p99: expect.any(Number) },

@@ -81,6 +81,32 @@ test("a dry run says where a message would go and runs nothing", async () => {
   expect(host.llm.requests.length).toBe(before);
 });
 
+test("a query parameter that nothing reads is refused, and those that are read are named", async () => {
+  const paths = [
+    "/v2/runs?status=failed",
+    "/v2/runs?limit=1&kinds=supervisor",
+    "/v2/agents?name=Desk",
+    `/v2/agents/${agent}/sub-agents?active=true`,
+    `/v2/agents/${agent}/versions?from=1`,
+    "/v2/conversations?agent=ag_1",
+    "/v2/memories?agent=ag_1",
+    "/v2/knowledge/collections?name=docs",
+    "/v2/knowledge/jobs?status=failed",
+  ];
+
+  const answers = await Promise.all(paths.map((path) => host.call("GET", path)));
+  const removal = await host.call("DELETE", "/v2/memories?agent_kye=ag_1");
+  const taken = await host.call("GET", "/v2/runs?limit=1&kind=supervisor");
+
+  expect(answers.map(({ status }) => status)).toEqual(paths.map(() => 400));
+  expect(answers[0]?.body).toMatchObject({
+    code: "UNKNOWN_FIELD",
+    detail: 'There is no query parameter "status"; those taken here are limit, cursor, kind.',
+  });
+  expect(removal.status).toBe(400);
+  expect(taken.status).toBe(200);
+});
+
 test("a run is waited for, looked at and listed", async () => {
   const input = { input: "How do I export?" };
 

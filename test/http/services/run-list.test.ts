@@ -9,9 +9,11 @@ import type { RunRow, System } from "../../../runtime/system.ts";
 function systemOf(kinds: readonly string[]): Pick<System, "runs"> {
   const rows = kinds.map((kind, at) => ({ id: `rn_${99_999 - at}`, kind }) as RunRow);
   return {
-    runs: async (_, { after, limit }) => {
+    runs: async (_, { after, limit, kinds }) => {
       const from = after === undefined ? 0 : rows.findIndex(({ id }) => id === after) + 1;
-      return rows.slice(from, from + limit);
+      const looked = rows.slice(from, from + limit);
+      const next = looked.length < limit ? null : (looked.at(-1)?.id ?? null);
+      return { rows: looked.filter(({ kind }) => kinds?.includes(kind)), next };
     },
   };
 }

@@ -4,7 +4,7 @@ import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { newId } from "../../../runtime/id.ts";
-import { decode, decodeCounter, encode } from "../../../runtime/store/codec.ts";
+import { decode, decodeCounter, decodeFirst, encode } from "../../../runtime/store/codec.ts";
 import { FREQUENT_WORDS, ID_PREFIXES, OTHER_WORDS } from "../../../runtime/store/words.ts";
 
 const text = fc.oneof(
@@ -65,6 +65,22 @@ test("any plain data comes back as it was", () => {
     }),
     { numRuns: 500 },
   );
+});
+
+test("the first item of a list is read without the others, however long it is", () => {
+  const lists = fc.oneof(
+    fc.array(data, { minLength: 1, maxLength: 5 }),
+    fc.array(fc.integer(), { minLength: 60, maxLength: 300 }),
+  );
+  fc.assert(
+    fc.property(lists, (list) => {
+      expect(isDeepStrictEqual(decodeFirst(encode(list)), list[0])).toBe(true);
+    }),
+    { numRuns: 300 },
+  );
+  for (const value of [{ a: 1 }, "text", null, 7]) {
+    expect(() => decodeFirst(encode(value))).toThrow(/no list/);
+  }
 });
 
 test("bytes come back as bytes, alone and inside, and do not share memory with the row", () => {

@@ -4,7 +4,8 @@
 import { expect, test } from "vitest";
 import { type Data, defineActor, defineRun, type RunContext } from "../../../runtime/actor.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
-import { type LogEntry, loadLog } from "../../../runtime/runs/journal.ts";
+import { loadLog } from "../../../runtime/runs/journal.ts";
+import type { LogEntry } from "../../../runtime/runs/log-entry.ts";
 import { decodeRun } from "../../../runtime/runs/run-row.ts";
 import { keys } from "../../../runtime/store/keys.ts";
 import type { RunRecord } from "../../../runtime/testkit/recording.ts";

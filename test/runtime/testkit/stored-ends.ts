@@ -1,7 +1,7 @@
 // Which steps have their end in rows that were written: what is gone when the power takes those rows.
 
-import type { LogEntry } from "../../../runtime/runs/journal.ts";
 import { decodeChunk } from "../../../runtime/runs/journal-codec.ts";
+import type { LogEntry } from "../../../runtime/runs/log-entry.ts";
 
 /** A chunk of the log of the root run that is named in it. */
 const CHUNK = /^a\/[^/]+\/[^/]+\/([^/:]+):[^/]+\/j\//;

@@ -4,7 +4,7 @@
 import type { Attempt } from "../../../runtime/actor.ts";
 import type { Timer } from "../../../runtime/clock.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
-import type { Workplace } from "../../../runtime/testkit/test-system.ts";
+import type { Workplace } from "../../../runtime/testkit/workplace.ts";
 import type { How } from "./script.ts";
 
 /** Something the other side has seen. `token` names the effect or the answer. */

@@ -7,20 +7,20 @@ import type { WorkerHandle } from "../../../runtime/threads/worker-handle.ts";
 
 const pass = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-test("one move ends before the next one brings its shards to rest", async () => {
+/** Two workers, of which the first has shards 1, 2 and 3; `freeze` says which are at rest. */
+function twoWorkers(freeze: (shards: readonly number[]) => Promise<readonly number[]>) {
   const course: string[] = [];
   const worker = (number: number): WorkerHandle =>
     ({
       number,
       death: undefined,
-      freeze: async (shards: readonly number[]) => {
+      freeze: (shards: readonly number[]) => {
         course.push(`freeze ${shards.join()}`);
-        await pass();
-        return shards;
+        return freeze(shards);
       },
       thaw: async (shards: readonly number[]) => void course.push(`thaw ${shards.join()}`),
     }) as unknown as WorkerHandle;
-  const members = [worker(0), worker(1)];
+  const [first, second] = [worker(0), worker(1)];
   const placement = {
     shardsOf: (number: number) => (number === 0 ? [1, 2, 3] : []),
     move: async (_from: unknown, _to: unknown, shards: readonly number[]) => {
@@ -32,19 +32,25 @@ test("one move ends before the next one brings its shards to rest", async () => 
   let changes: Promise<void> = Promise.resolve();
   const balancer = new Balancer({
     placement,
-    members: () => members,
+    members: () => [first, second],
     isStaying: () => true,
     change: (call) => {
       changes = changes.then(call);
       return changes;
     },
   });
-  const [first] = members;
-  if (first === undefined) throw new Error("There are two workers.");
+  return { balancer, first, course };
+}
+
+test("one move ends before the next one brings its shards to rest", async () => {
+  const { balancer, first, course } = twoWorkers(async (shards) => {
+    await pass();
+    return shards;
+  });
 
   await Promise.all([
     balancer.run([{ from: 0, to: 1, shards: [1, 2] }]),
-    balancer.clear(first, 0, false),
+    balancer.clear(first, 0),
     balancer.run([{ from: 0, to: 1, shards: [3] }]),
   ]);
 
@@ -53,4 +59,17 @@ test("one move ends before the next one brings its shards to rest", async () => 
     ...["freeze 1,2,3", "move 1,2,3"],
     ...["freeze 3", "move 3"],
   ]);
+});
+
+test("each shard moves when it is at rest itself; one that is not in time goes on, or is cut", async () => {
+  const { balancer, first, course } = twoWorkers(async (shards) => {
+    await pass();
+    return shards.filter((shard) => shard !== 3).slice(0, 1);
+  });
+
+  expect(await balancer.run([{ from: 0, to: 1, shards: [1, 2, 3] }])).toBe(2);
+  await balancer.clear(first, 1_000);
+
+  const moves = ["freeze 1,2,3", "move 1", "freeze 2,3", "move 2", "freeze 3"];
+  expect(course).toEqual([...moves, "thaw 3", ...moves, "move 3"]);
 });

@@ -2,8 +2,8 @@
 // result, error, cancel and deadline.
 
 import { afterEach, expect, test } from "vitest";
-import type { BatchLimits } from "../../../runtime/threads/batch-lane.ts";
-import { type ComputePool, createComputePool } from "../../../runtime/threads/compute.ts";
+import { createComputePool } from "../../../runtime/threads/compute.ts";
+import type { BatchLimits, ComputePool } from "../../../runtime/threads/compute-port.ts";
 
 const url = new URL("../../support/threads-tasks.js", import.meta.url).href;
 const open: ComputePool[] = [];

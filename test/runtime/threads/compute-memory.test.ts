@@ -2,7 +2,8 @@
 // In a file of its own: what other tests held and is given back meanwhile would hide what these take.
 
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { type ComputePool, createComputePool } from "../../../runtime/threads/compute.ts";
+import { createComputePool } from "../../../runtime/threads/compute.ts";
+import type { ComputePool } from "../../../runtime/threads/compute-port.ts";
 
 const url = new URL("../../support/threads-tasks.js", import.meta.url).href;
 const MIB = 1_024 * 1_024;

@@ -1,7 +1,8 @@
 // The compute pool on real threads: results, errors with their code, limits of queue and time.
 
 import { afterEach, expect, test } from "vitest";
-import { type ComputePool, createComputePool } from "../../../runtime/threads/compute.ts";
+import { createComputePool } from "../../../runtime/threads/compute.ts";
+import type { ComputePool } from "../../../runtime/threads/compute-port.ts";
 
 const url = new URL("../../support/threads-tasks.js", import.meta.url).href;
 const open: ComputePool[] = [];

@@ -2,7 +2,7 @@
 
 import { setImmediate as nextPass } from "node:timers/promises";
 import { afterEach, expect, test } from "vitest";
-import { PassMeter } from "../../../runtime/threads/loop-load.ts";
+import { CpuMeter, PassMeter } from "../../../runtime/threads/loop-load.ts";
 import { at, startTestSystem, stopAll } from "../../support/threads-system.ts";
 
 afterEach(stopAll);
@@ -31,6 +31,16 @@ test("a loop that works off much at once takes longer to come round than one tha
 
   expect(atOnce).toBeGreaterThan(60);
   expect(pieceByPiece).toBeLessThan(atOnce / 4);
+});
+
+test("a thread that computes is seen in how much of the cores is used", async () => {
+  const meter = new CpuMeter();
+  compute(100);
+  const busy = meter.take();
+  await new Promise((resolve) => setTimeout(resolve, 100));
+
+  expect(busy).toBeGreaterThan(2 * meter.take());
+  expect(busy).toBeLessThanOrEqual(1);
 });
 
 test("main hears how long its workers take to come round, also when they have nothing to do any more", async () => {

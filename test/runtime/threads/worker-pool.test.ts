@@ -145,6 +145,39 @@ test("a spinning worker is replaced, and the others answer meanwhile", async () 
   expect(log.some((line) => line.includes("stuck"))).toBe(true);
 });
 
+test("how a worker is with its hands full is what it said last, unasked, and nobody waits for it", async () => {
+  const workers = 2;
+  const { system } = await startTestSystem({ workers });
+  const [counter, heavy] = [rootOn("counter", 0, workers), rootOn("heavy", 0, workers)];
+  // Nobody asks for figures: the worker tells them after its first second.
+  const untilMs = performance.now() + 1_500;
+  let turns = 0;
+  for (; performance.now() < untilMs; turns += 1) await system.ask(counter, { type: "all" });
+  let isFree = false;
+  const working = system.ask(heavy, { n: 1, ms: 4_000 }).then(() => {
+    isFree = true;
+  });
+  // Ahead of the question how it is: the long turn has begun.
+  await new Promise((resolve) => setImmediate(resolve));
+
+  const busy = await system.inspect();
+  const later = await system.inspect();
+
+  expect(isFree).toBe(false);
+  const [first] = busy.workers;
+  expect(first).toMatchObject({
+    isSilent: false,
+    figures: { worker: 0 },
+    ageMs: expect.any(Number),
+  });
+  expect(busy.total.kinds["counter"]?.counters.turns).toBeGreaterThan(0);
+  // What was counted does not become less because nobody answers.
+  expect(later.total.kinds["counter"]).toEqual(busy.total.kinds["counter"]);
+  await working;
+  const after = await system.inspect();
+  expect(after.total.kinds["counter"]?.counters.turns).toBe(turns);
+});
+
 test("a message that kills its thread five times becomes a dead letter", async () => {
   const { system } = await startTestSystem({ workers: 1, watchdogMs: 400 });
   const counter = at("counter", "a");

@@ -1,31 +1,32 @@
-// The gate of chats: how many are let in, in whose turn, and that whoever waits gets in or is told.
+// The gate of work: how many are let in, in whose turn, and that whoever waits gets in or is told.
 
 import fc from "fast-check";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import {
-  COMPANY_MS,
-  GATE_LOOK_MS,
   GATE_WAIT_MS_MAX,
   GATE_WAITING_MAX,
   LOOKS_IN_VAIN_MAX,
-  TurnGate,
   UNDER_WAY_MIN,
-} from "../../../adapters/http/services/turn-gate.ts";
+} from "../../../adapters/http/gate/lane.ts";
+import { HELD_MS_MAX } from "../../../adapters/http/gate/quiet-tenants.ts";
+import { COMPANY_MS, GATE_LOOK_MS, WorkGate } from "../../../adapters/http/gate/work-gate.ts";
 
 let busy = 0;
 let passMs = 0.1;
+let cpu = 0;
 let nowMs = 0;
 
 beforeEach(() => {
   vi.useFakeTimers();
   busy = 0;
   passMs = 0.1;
+  cpu = 0;
   nowMs = 1_000;
 });
 afterEach(() => vi.useRealTimers());
 
-function makeGate(): TurnGate {
-  return new TurnGate({ load: () => ({ busy, passMs }), now: () => nowMs });
+function makeGate(): WorkGate {
+  return new WorkGate({ load: () => ({ busy, passMs, cpu }), now: () => nowMs });
 }
 
 /** Chats of one tenant at a gate, and those that are in. */
@@ -33,17 +34,17 @@ class Chats {
   inside = 0;
   readonly errors: unknown[] = [];
 
-  readonly gate: TurnGate;
+  readonly gate: WorkGate;
   readonly tenant: string;
 
-  constructor(gate: TurnGate, tenant: string) {
+  constructor(gate: WorkGate, tenant: string) {
     this.gate = gate;
     this.tenant = tenant;
   }
 
   /** Whether it got in at once. */
   come(signal = new AbortController().signal): boolean {
-    const entering = this.gate.enter(this.tenant, "key", signal);
+    const entering = this.gate.chats.enter(this.tenant, "key", { signal });
     if (entering === undefined) {
       this.inside += 1;
       return true;
@@ -59,12 +60,12 @@ class Chats {
 
   leave(): void {
     this.inside -= 1;
-    this.gate.leave(this.tenant);
+    this.gate.chats.leave(this.tenant);
   }
 }
 
 /** A loud tenant with so many chats at the gate, after another one has chatted. */
-async function flood(count: number): Promise<{ gate: TurnGate; loud: Chats; quiet: Chats }> {
+async function flood(count: number): Promise<{ gate: WorkGate; loud: Chats; quiet: Chats }> {
   const gate = makeGate();
   const [loud, quiet] = [new Chats(gate, "loud"), new Chats(gate, "quiet")];
   loud.come();
@@ -76,8 +77,12 @@ async function flood(count: number): Promise<{ gate: TurnGate; loud: Chats; quie
 }
 
 const settled = (): Promise<unknown> => vi.advanceTimersByTimeAsync(0);
-const looks = (count: number): Promise<unknown> =>
-  vi.advanceTimersByTimeAsync(count * GATE_LOOK_MS);
+async function looks(count: number): Promise<void> {
+  for (let look = 0; look < count; look += 1) {
+    nowMs += GATE_LOOK_MS;
+    await vi.advanceTimersByTimeAsync(GATE_LOOK_MS);
+  }
+}
 
 test("on busy threads a flood has a few chats under way, and a quiet tenant's chat never waits", async () => {
   busy = 1;
@@ -91,11 +96,103 @@ test("on busy threads a flood has a few chats under way, and a quiet tenant's ch
     loud.leave();
     await settled();
   }
-  expect(gate.figures()).toEqual({
+  expect(gate.chats.figures()).toEqual({
     underWay: UNDER_WAY_MIN,
     waiting: 100 - 50 - UNDER_WAY_MIN,
     limit: UNDER_WAY_MIN,
   });
+});
+
+test("on loaded threads a flood begins nothing more until a quiet tenant's chat is answered", async () => {
+  busy = 0.6;
+  passMs = 1.3;
+  const { loud, quiet, gate } = await flood(100);
+  await looks(1);
+  const third = new Chats(gate, "third");
+
+  expect(quiet.come()).toBe(true);
+  loud.leave();
+  loud.leave();
+  await settled();
+  expect(loud.inside).toBe(UNDER_WAY_MIN - 2);
+  expect(third.come()).toBe(true);
+  quiet.leave();
+  await settled();
+  expect(loud.inside).toBe(UNDER_WAY_MIN - 2);
+
+  third.leave();
+  await settled();
+  expect(loud.inside).toBe(UNDER_WAY_MIN);
+});
+
+test("a quiet tenant's chat holds back the requests of others too, which wait in a lane of their own", async () => {
+  busy = 1;
+  const { gate, loud, quiet } = await flood(100);
+  const { requests } = gate;
+  const signal = new AbortController().signal;
+  const asked = Array.from({ length: 10 }, () => requests.enter("loud", "key", { signal }));
+  expect(asked.filter((entering) => entering === undefined)).toHaveLength(UNDER_WAY_MIN);
+  await looks(1);
+
+  quiet.come();
+  requests.leave("loud");
+  expect(requests.figures()).toMatchObject({ underWay: UNDER_WAY_MIN - 1, waiting: 6 });
+  expect(loud.inside).toBe(UNDER_WAY_MIN);
+  quiet.leave();
+
+  expect(requests.figures()).toMatchObject({ underWay: UNDER_WAY_MIN, waiting: 5 });
+});
+
+test("a flood that computes in threads without a loop holds back too", async () => {
+  busy = 0.4;
+  passMs = 1;
+  cpu = 0.95;
+  const { loud, quiet } = await flood(100);
+  await looks(1);
+
+  quiet.come();
+  loud.leave();
+  loud.leave();
+  await settled();
+
+  expect(loud.inside).toBe(UNDER_WAY_MIN - 2);
+});
+
+test("beside requests alone a chat of a quiet tenant is told from theirs", async () => {
+  busy = 1;
+  const gate = makeGate();
+  const signal = new AbortController().signal;
+  new Chats(gate, "other").come();
+  for (let at = 0; at < 10; at += 1) void gate.requests.enter("loud", "key", { signal });
+  await looks(1);
+
+  new Chats(gate, "quiet").come();
+  gate.requests.leave("loud");
+
+  expect(gate.requests.figures().underWay).toBe(UNDER_WAY_MIN - 1);
+});
+
+test("a quiet tenant's chat holds the others back for a while at most, though it goes on", async () => {
+  busy = 1;
+  const { loud, quiet } = await flood(100);
+  await looks(1);
+  quiet.come();
+  for (let at = 0; at < UNDER_WAY_MIN; at += 1) loud.leave();
+  await settled();
+  expect(loud.inside).toBe(0);
+
+  await looks(HELD_MS_MAX / GATE_LOOK_MS);
+
+  expect(loud.inside).toBe(UNDER_WAY_MIN - 1);
+});
+
+test("threads with time to spare hold nobody back", async () => {
+  busy = 0.3;
+  const { loud, quiet } = await flood(100);
+  quiet.come();
+  await looks(2);
+
+  expect(loud.inside).toBeGreaterThan(UNDER_WAY_MIN);
 });
 
 test("a flood lets no more in because the threads were idle until it came", async () => {
@@ -151,12 +248,12 @@ test("threads that are nearly busy let a few more in at each look, and fewer aga
   await looks(4);
   busy = 1;
   await looks(1);
-  const { limit } = gate.figures();
+  const { limit } = gate.chats.figures();
   expect(limit).toBeLessThan(loud.inside);
   // What it was let down to has not been reached: it stays until it is.
   loud.leave();
   await looks(5);
-  expect(gate.figures().limit).toBe(limit);
+  expect(gate.chats.figures().limit).toBe(limit);
 });
 
 test("a tenant that is alone is let in whatever it brings, also when the other one has long gone", async () => {
@@ -176,7 +273,7 @@ test("a tenant that is alone is let in whatever it brings, also when the other o
 test("whoever waits gets in, whatever tenants come and go meanwhile on busy threads", async () => {
   busy = 1;
   const tenant = fc.integer({ min: 0, max: 7 });
-  const step = fc.record({ tenant, comes: fc.boolean() });
+  const step = fc.record({ tenant, comes: fc.boolean(), looksAfter: fc.nat({ max: 2 }) });
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 120 }), async (steps) => {
       const gate = makeGate();
@@ -188,11 +285,12 @@ test("whoever waits gets in, whatever tenants come and go meanwhile on busy thre
         chats.leave();
         left += 1;
       };
-      for (const { tenant: at, comes } of steps) {
+      for (const { tenant: at, comes, looksAfter } of steps) {
         if (comes) {
           came += 1;
           all[at]?.come();
         } else leave(all[at]);
+        await looks(looksAfter);
         await settled();
       }
       while (left < came) {
@@ -201,7 +299,7 @@ test("whoever waits gets in, whatever tenants come and go meanwhile on busy thre
         await settled();
         if (left === before) return false;
       }
-      const { underWay, waiting } = gate.figures();
+      const { underWay, waiting } = gate.chats.figures();
       return underWay === 0 && waiting === 0;
     }),
     { numRuns: 200 },
@@ -266,12 +364,12 @@ test("whoever goes away while it waits takes no place, and whoever waits too lon
   away.abort(new Error("gone"));
   await settled();
   expect(loud.errors).toEqual([new Error("gone")]);
-  expect(gate.figures().waiting).toBe(100);
+  expect(gate.chats.figures().waiting).toBe(100);
 
   await vi.advanceTimersByTimeAsync(GATE_WAIT_MS_MAX);
 
   expect(loud.errors[1]).toMatchObject({ code: "DEADLINE" });
-  expect(gate.figures()).toMatchObject({ waiting: 0, underWay: loud.inside });
+  expect(gate.chats.figures()).toMatchObject({ waiting: 0, underWay: loud.inside });
   expect(loud.inside + loud.errors.length).toBe(UNDER_WAY_MIN + 101);
 });
 
@@ -293,6 +391,7 @@ test("when the last one has left nobody looks any more", async () => {
 
   loud.leave();
   loud.leave();
+  await looks(1);
 
   expect(vi.getTimerCount()).toBe(0);
 });

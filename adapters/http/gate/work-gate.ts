@@ -1,0 +1,116 @@
+// The gate before all that costs something: chats go through one lane (they take long, mostly waiting
+// for a model), other requests through another, so that nobody's list waits for its own chats. What
+// the lanes share is here: how loaded the threads are, who has company, and who holds back for whom.
+
+import type { SystemLoad } from "../../../runtime/threads/loop-load.ts";
+import { type GateWatch, Lane, type LaneFigures } from "./lane.ts";
+import { QuietTenants } from "./quiet-tenants.ts";
+
+/** Time between two looks at how loaded the threads are, ms. */
+export const GATE_LOOK_MS = 50;
+/** A tenant counts as alone when no other has come for so long, ms. */
+export const COMPANY_MS = 60_000;
+/**
+ * Busier than this, or a pass of a loop that takes longer, ms: one more is felt by the others. Or more
+ * of the cores in use: by threads that compute and are no loop.
+ */
+const LOADED = { busy: 0.5, passMs: 1.25, cpu: 0.75 } as const;
+
+/** What the gate needs to know. */
+export interface WorkGateOptions {
+  /** How loaded the threads were since the last call. */
+  readonly load: () => SystemLoad;
+  /** Calls again and again until it is stopped. Default: a timer. */
+  readonly every?: (ms: number, call: () => void) => () => void;
+  /** Default: the process's clock, ms. */
+  readonly now?: () => number;
+}
+
+/** The gate at one moment, by lane. */
+export interface WorkGateFigures {
+  readonly chats: LaneFigures;
+  readonly requests: LaneFigures;
+}
+
+/** The way in. */
+export class WorkGate implements GateWatch {
+  readonly chats = new Lane("chats", this);
+  readonly requests = new Lane("requests", this);
+  readonly #options: WorkGateOptions;
+  readonly #quiet = new QuietTenants();
+  /** Whether at the last look the threads were so loaded that one more is felt by the others. */
+  #isLoaded = false;
+  #stop: (() => void) | null = null;
+  /** The tenant that came last, and until when the others count as company. */
+  #last = "";
+  #companyUntilMs = Number.NEGATIVE_INFINITY;
+
+  constructor(options: WorkGateOptions) {
+    this.#options = options;
+  }
+
+  figures(): WorkGateFigures {
+    return { chats: this.chats.figures(), requests: this.requests.figures() };
+  }
+
+  come(tenant: string): void {
+    if (tenant === this.#last) return;
+    if (this.#last !== "") this.#companyUntilMs = this.#now() + COMPANY_MS;
+    this.#last = tenant;
+  }
+
+  isAlone(): boolean {
+    return this.#now() >= this.#companyUntilMs;
+  }
+
+  isCrowded(): boolean {
+    return this.chats.isCrowded() || this.requests.isCrowded();
+  }
+
+  quietBegins(name: string): void {
+    this.#quiet.begin(name, this.#now());
+  }
+
+  quietEnds(name: string): void {
+    if (this.#quiet.has(name)) this.#quiet.end(name, this.#now());
+  }
+
+  holdsBack(name?: string): boolean {
+    if (!this.#isLoaded || (name !== undefined && this.#quiet.has(name))) return false;
+    return this.#quiet.holdOthers(this.#now());
+  }
+
+  begin(): void {
+    if (this.#stop !== null) return;
+    this.#options.load();
+    this.#stop = (this.#options.every ?? repeat)(GATE_LOOK_MS, () => this.#look());
+  }
+
+  letIn(): void {
+    this.chats.letIn();
+    this.requests.letIn();
+  }
+
+  #look(): void {
+    const load = this.#options.load();
+    const { busy, passMs, cpu } = load;
+    this.#isLoaded = busy > LOADED.busy || passMs > LOADED.passMs || cpu > LOADED.cpu;
+    if (this.chats.isIdle() && this.requests.isIdle()) {
+      this.#stop?.();
+      this.#stop = null;
+      return;
+    }
+    this.chats.look(load);
+    this.requests.look(load);
+  }
+
+  #now(): number {
+    return this.#options.now?.() ?? performance.now();
+  }
+}
+
+function repeat(ms: number, call: () => void): () => void {
+  const timer = setInterval(call, ms);
+  timer.unref();
+  return () => clearInterval(timer);
+}

@@ -1,0 +1,55 @@
+// What the log of a run is made of: what it was told, what its steps gave, what it showed, its end.
+// journal.ts reads logs, journal-codec.ts says how entries are stored.
+
+import type { Data, Outcome } from "../actor.ts";
+import type { ErrorData } from "../errors.ts";
+
+/** One entry of a run's log. `run` is the id of the run or child it belongs to. */
+export type LogEntry =
+  /** A child run was started by the step `key` of `parent`. */
+  | {
+      readonly type: "child";
+      readonly run: string;
+      readonly parent: string;
+      readonly key: string;
+      readonly kind: string;
+      readonly input: Data;
+      readonly deadlineMs: number;
+    }
+  /** A step that has effects is about to be tried, or a timer or an ask was begun (`untilMs`). */
+  | {
+      readonly type: "try";
+      readonly run: string;
+      readonly key: string;
+      readonly attempt: number;
+      readonly untilMs?: number;
+      /** Fingerprint of what an ask sent. */
+      readonly sent?: string;
+    }
+  /** A step's result. `streamed`: its text was shown. */
+  | {
+      readonly type: "step";
+      readonly run: string;
+      readonly key: string;
+      readonly attempt: number;
+      readonly print: string;
+      readonly result: Data;
+      readonly streamed?: boolean;
+      /** Fingerprint of what a send sent. */
+      readonly sent?: string;
+    }
+  | {
+      readonly type: "failed";
+      readonly run: string;
+      readonly key: string;
+      readonly attempt: number;
+      readonly print: string;
+      readonly error: ErrorData;
+    }
+  | { readonly type: "event"; readonly run: string; readonly key: string; readonly event: Data }
+  | { readonly type: "cancel"; readonly run: string; readonly reason: string }
+  | { readonly type: "steer"; readonly run: string; readonly value: Data }
+  | { readonly type: "decide"; readonly run: string; readonly key: string; readonly value: Data }
+  /** The run was taken up again after a restart or a move. */
+  | { readonly type: "resumed"; readonly run: string; readonly incarnation: number }
+  | { readonly type: "end"; readonly run: string; readonly outcome: Outcome };

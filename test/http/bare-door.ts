@@ -1,0 +1,55 @@
+// A door without a server before it and a system behind it: whoever comes is the tenant its key says.
+
+import { createDoor, type Door } from "../../adapters/http/door.ts";
+import { WorkGate } from "../../adapters/http/gate/work-gate.ts";
+import { createOriginRules } from "../../adapters/http/origin.ts";
+import { createRateLimiter } from "../../adapters/http/rate.ts";
+import type { Principal, Route } from "../../adapters/http/route.ts";
+import type { HttpRequest } from "../../adapters/http/server.ts";
+import { memoryTables, tablesOnly } from "./memory-tables.ts";
+
+const who = (request: HttpRequest): Principal => ({
+  tenant: request.header("x-api-key") ?? "",
+  keyId: null,
+  role: "member",
+  allowedServices: ["*"],
+  via: "key",
+});
+
+/** The door. @param gate default: one of threads that are idle. */
+export function bareDoor(
+  routes: readonly Route[],
+  gate = new WorkGate({ load: () => ({ busy: 0, passMs: 0, cpu: 0 }) }),
+): Door {
+  return createDoor({
+    routes,
+    gate,
+    system: tablesOnly(memoryTables()),
+    authenticator: {
+      known: who,
+      authenticate: (request) => Promise.resolve(who(request)),
+      authenticateKey: () => Promise.reject(new Error("Nobody says hello here.")),
+    },
+    origins: createOriginRules({ hosts: [], origins: [] }),
+    rates: createRateLimiter({ perSecond: 10_000, burst: 10_000 }),
+  });
+}
+
+/** A POST of a tenant. @param tenant "" for the operator. */
+export function bareRequest(
+  tenant: string,
+  path: string,
+  signal: AbortSignal = new AbortController().signal,
+): HttpRequest {
+  const headers: Readonly<Record<string, string>> = { host: "127.0.0.1", "x-api-key": tenant };
+  return {
+    id: "req_test",
+    method: "POST",
+    path,
+    query: new URLSearchParams(),
+    header: (name) => headers[name],
+    peer: "127.0.0.1",
+    signal,
+    body: () => Buffer.from("{}"),
+  };
+}

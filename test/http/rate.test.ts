@@ -1,0 +1,57 @@
+// Rates of keys and of wrong keys, by a clock that nobody sets.
+
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { createFailureLimiter, createRateLimiter } from "../../adapters/http/rate.ts";
+import { createSessions } from "../../adapters/http/sessions.ts";
+
+const HOUR_MS = 3_600_000;
+const operator = {
+  tenant: "tn_1",
+  keyId: null,
+  role: "admin",
+  allowedServices: ["*"],
+  via: "key",
+} as const;
+
+const shown = Date.now;
+let skewMs = 0;
+beforeEach(() => {
+  skewMs = 0;
+  vi.spyOn(Date, "now").mockImplementation(() => shown() + skewMs);
+});
+afterEach(() => vi.restoreAllMocks());
+
+function setClock(byMs: number): void {
+  skewMs += byMs;
+}
+
+test("a key is not refused because the clock was set back", () => {
+  const rates = createRateLimiter({ perSecond: 10, burst: 10 });
+  rates.take("ak_1");
+
+  setClock(-HOUR_MS);
+
+  expect(rates.take("ak_1")).toMatchObject({ RateLimit: expect.stringContaining("r=8") });
+});
+
+test("wrong keys are forgotten after a minute, whatever the clock shows", () => {
+  const nowMs = performance.now();
+  const failures = createFailureLimiter(1);
+  failures.note("10.0.0.1");
+
+  setClock(HOUR_MS);
+  expect(() => failures.check("10.0.0.1")).toThrow(/wrong keys/);
+  setClock(-3 * HOUR_MS);
+  vi.spyOn(performance, "now").mockImplementation(() => nowMs + 61_000);
+
+  expect(() => failures.check("10.0.0.1")).not.toThrow();
+});
+
+test("a session lasts as long as it should, whatever the clock shows", () => {
+  const sessions = createSessions(HOUR_MS);
+  const cookie = sessions.open(sessions.createCode(operator)) ?? undefined;
+
+  setClock(24 * HOUR_MS);
+
+  expect(sessions.find(cookie)?.role).toBe("admin");
+});
