@@ -5,8 +5,8 @@
 import type { RunContext } from "../runtime/actor.ts";
 import { RuntimeError } from "../runtime/errors.ts";
 import { loadExpressions } from "./expression.ts";
-import type { Graph } from "./graph.ts";
-import { compileGraph } from "./graph-compile.ts";
+import { compileGraph } from "./flow/compile.ts";
+import type { Graph } from "./flow/graph.ts";
 import { limits } from "./limits.ts";
 import type { Ports } from "./ports.ts";
 import type { Agent } from "./records/agent.ts";

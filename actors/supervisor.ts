@@ -9,6 +9,7 @@ import { childAnswer, restingOn, showText } from "./answer/child.ts";
 import { type Asked, loadAsked, loadMessage } from "./answer/history.ts";
 import { emitSources } from "./answer/sources.ts";
 import { type CompiledAgent, loadAgent } from "./compiled.ts";
+import { runGraph } from "./flow/graph-turn.ts";
 import { limits } from "./limits.ts";
 import type { Ports, PromptMessage } from "./ports.ts";
 import type { ChatEvent, RoutingInfo } from "./records/conversation.ts";
@@ -24,7 +25,6 @@ import {
   type TurnInput,
   type TurnResult,
 } from "./turn-input.ts";
-import { runGraph } from "./workflow.ts";
 
 /** Kind `supervisor`. */
 export const supervisorRun = defineRun<TurnInput, TurnResult, Ports>({

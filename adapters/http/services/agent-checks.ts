@@ -95,7 +95,7 @@ async function checkGraph(next: AgentRow, set: Fields): Promise<void> {
   }
   const keys = next.subAgents.map((entry) => entry.key);
   const { loadExpressions } = await import("../../../actors/expression.ts");
-  const { validateGraph } = await import("../../../actors/graph-compile.ts");
+  const { validateGraph } = await import("../../../actors/flow/compile.ts");
   await loadExpressions();
   validateGraph(agent.graph_definition, agent.state_schema, agent.entry_node, keys);
 }

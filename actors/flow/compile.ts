@@ -1,11 +1,11 @@
 // A graph as a client defines it, parsed and checked. The door validates with it at PUT, a run
 // compiles the pinned definition with it.
 
-import { RuntimeError } from "../runtime/errors.ts";
-import { compileExpression } from "./expression.ts";
+import { RuntimeError } from "../../runtime/errors.ts";
+import { compileExpression } from "../expression.ts";
+import { limits } from "../limits.ts";
+import { checkShape } from "./check.ts";
 import type { Graph, GraphEdge, GraphNode, NodeType, Reducer } from "./graph.ts";
-import { checkShape } from "./graph-check.ts";
-import { limits } from "./limits.ts";
 
 const nodeTypes: readonly string[] = [
   "sub_agent",

@@ -1,7 +1,7 @@
-// A graph as it runs: nodes, edges with CEL conditions, reducers of the state. graph-compile.ts makes
-// it of a client's definition; what a graph does is workflow.ts.
+// A graph as it runs: nodes, edges with CEL conditions, reducers of the state. compile.ts makes
+// it of a client's definition; what its nodes do is walk.ts and the files it is given.
 
-import type { Expression } from "./expression.ts";
+import type { Expression } from "../expression.ts";
 
 /** What a node does. */
 export type NodeType = "sub_agent" | "supervisor" | "condition" | "parallel" | "join" | "end";

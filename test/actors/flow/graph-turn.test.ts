@@ -1,15 +1,15 @@
 // Graphs as they run: conditions, parallel branches, reducers, errors, and versions.
 
 import { afterEach, expect, test } from "vitest";
-import { RuntimeError } from "../../runtime/errors.ts";
+import { RuntimeError } from "../../../runtime/errors.ts";
 import {
   type AgentsHost,
   newAgent,
   newConversation,
   startAgents,
   type Viewing,
-} from "../support/agents-host.ts";
-import { createGate, createScriptedLlm, type ScriptedLlm } from "../support/scripted-llm.ts";
+} from "../../support/agents-host.ts";
+import { createGate, createScriptedLlm, type ScriptedLlm } from "../../support/scripted-llm.ts";
 
 let host: AgentsHost | undefined;
 afterEach(async () => {

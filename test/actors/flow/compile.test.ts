@@ -1,10 +1,10 @@
 // What a graph must be to be accepted, and what its expressions may do.
 
 import { beforeAll, expect, test } from "vitest";
-import { compileExpression, loadExpressions } from "../../actors/expression.ts";
-import { compileGraph, validateGraph } from "../../actors/graph-compile.ts";
-import { reduceState } from "../../actors/graph-state.ts";
-import type { RuntimeError } from "../../runtime/errors.ts";
+import { compileExpression, loadExpressions } from "../../../actors/expression.ts";
+import { compileGraph, validateGraph } from "../../../actors/flow/compile.ts";
+import { reduceState } from "../../../actors/flow/state.ts";
+import type { RuntimeError } from "../../../runtime/errors.ts";
 
 beforeAll(loadExpressions);
 

@@ -1,9 +1,9 @@
 // How a node's result joins the state of a graph. Pure: the same writes in the same order give the
 // same state, also when a run is resumed.
 
-import { RuntimeError } from "../runtime/errors.ts";
+import { RuntimeError } from "../../runtime/errors.ts";
+import { limits } from "../limits.ts";
 import type { Graph } from "./graph.ts";
-import { limits } from "./limits.ts";
 
 /** Fields of the graph's schema, the user's `message` and the `last` result. Never changed in place. */
 export type State = Readonly<Record<string, unknown>>;

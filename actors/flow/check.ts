@@ -1,9 +1,9 @@
 // Whether a graph can run to an end: reachability, a way out of every cycle, and parallel branches
-// that meet in one join and do not overwrite each other. Pure; called by graph-compile.ts only.
+// that meet in one join and do not overwrite each other. Pure; called by compile.ts only.
 
-import { RuntimeError } from "../runtime/errors.ts";
+import { RuntimeError } from "../../runtime/errors.ts";
+import { limits } from "../limits.ts";
 import type { Graph, GraphEdge, GraphNode } from "./graph.ts";
-import { limits } from "./limits.ts";
 
 type Shape = Pick<Graph, "nodes" | "edges" | "entry" | "reducers">;
 
