@@ -4,11 +4,10 @@
 
 import { defineActor, type ReadRequest, type RunEnded, type Turn } from "../runtime/actor.ts";
 import { addressParts } from "../runtime/address.ts";
-import { pinnedVersion } from "./canary.ts";
 import { limits } from "./limits.ts";
-import { type AgentRow, agentTables } from "./records/agent-version.ts";
 import type { ChatAccepted, CompletionMessage } from "./records/conversation.ts";
 import { replyOf, settle, takeCharge } from "./reply.ts";
+import { accepting, targetNamed, targetPlace } from "./targets.ts";
 import { sentKey, type TurnInput, type TurnResult } from "./turn-input.ts";
 
 /** The one run of a completion; null before and after. Version 1. */
@@ -29,7 +28,8 @@ export const completionActor = defineActor<CompletionState, CompletionMessage | 
   initial: () => ({ run: null }),
   reads(message): Readonly<Record<string, ReadRequest>> {
     if (message.type !== "complete") return {};
-    return { agent: { type: "row", table: agentTables.agents, id: message.agent } };
+    const { current } = targetPlace(message.agent);
+    return { target: { type: "row", table: current, id: message.agent } };
   },
   receive(state, message, turn) {
     return message.type === "complete" ? accept(state, message, turn) : end(state, message, turn);
@@ -37,9 +37,11 @@ export const completionActor = defineActor<CompletionState, CompletionMessage | 
 });
 
 function accept(state: CompletionState, message: CompletionMessage, turn: Turn): CompletionState {
-  const row = turn.loaded["agent"] as AgentRow | undefined;
-  if (row === undefined) {
-    turn.refuse({ code: "NOT_FOUND", message: `Agent ${message.agent} does not exist.` });
+  const { root } = addressParts(turn.self);
+  const target = accepting(message.agent, turn.loaded["target"], root);
+  if (target === undefined) {
+    const named = targetNamed(message.agent);
+    turn.refuse({ code: "NOT_FOUND", message: `${named} does not exist.` });
     return state;
   }
   if (state.run !== null) {
@@ -55,7 +57,7 @@ function accept(state: CompletionState, message: CompletionMessage, turn: Turn):
     return state;
   }
   takeCharge(turn, message.priceMicros);
-  const version = pinnedVersion(row, addressParts(turn.self).root);
+  const { version } = target;
   const input: TurnInput = {
     owner: "completion",
     agent: message.agent,
@@ -65,7 +67,7 @@ function accept(state: CompletionState, message: CompletionMessage, turn: Turn):
     ...(message.user === undefined ? {} : { user: message.user }),
   };
   const run = turn.startRun({
-    kind: row.agent.graph_definition ? "workflow" : "supervisor",
+    kind: target.runKind,
     input,
     timeoutMs: message.timeoutMs ?? limits.runMs,
   });
@@ -75,7 +77,7 @@ function accept(state: CompletionState, message: CompletionMessage, turn: Turn):
     conversation_key: null,
     message_id: turn.newId("ms"),
     agent_version: version,
-    model: row.agent.model_name ?? "",
+    model: target.model,
   };
   turn.reply(accepted, { follow: run });
   const { agent, priceMicros, service, keyId } = message;

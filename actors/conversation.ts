@@ -5,7 +5,6 @@
 import { defineActor, type ReadRequest, type RunEnded, type Turn } from "../runtime/actor.ts";
 import { addressParts } from "../runtime/address.ts";
 import type { ErrorCode } from "../runtime/errors.ts";
-import { pinnedVersion } from "./canary.ts";
 import { endRun, startForgetting, startNext } from "./conversation-end.ts";
 import {
   type ConversationState,
@@ -15,7 +14,6 @@ import {
   rowOf,
 } from "./conversation-state.ts";
 import { limits } from "./limits.ts";
-import { type AgentRow, agentTables } from "./records/agent-version.ts";
 import {
   type ChatAccepted,
   type ChatMessage,
@@ -27,6 +25,7 @@ import {
 } from "./records/conversation.ts";
 import { memorySettings } from "./records/memory.ts";
 import { takeCharge } from "./reply.ts";
+import { type Accepting, accepting, targetNamed, targetPlace } from "./targets.ts";
 import type { SteerValue, TurnInput } from "./turn-input.ts";
 
 /** Everything a conversation is told: from outside, by its runs, and by itself while it is deleted. */
@@ -67,7 +66,9 @@ export const conversationActor = defineActor<ConversationState, ConversationMess
 
 function reads(message: ConversationMessage): Readonly<Record<string, ReadRequest>> {
   if (message.type === "chat") {
-    return { agent: { type: "row", table: agentTables.agents, id: message.agent } };
+    return {
+      target: { type: "row", table: targetPlace(message.agent).current, id: message.agent },
+    };
   }
   if (message.type === "purge") return { rows: { type: "records", limit: limits.purgeRecords } };
   return {};
@@ -76,17 +77,18 @@ function reads(message: ConversationMessage): Readonly<Record<string, ReadReques
 /** Takes a message: its record, its price and its run commit together, or nothing of it. */
 function chat(state: ConversationState, message: ChatMessage, turn: Turn): ConversationState {
   const { root } = addressParts(turn.self);
-  const row = turn.loaded["agent"] as AgentRow | undefined;
+  const target = accepting(message.agent, turn.loaded["target"], root);
+  const named = targetNamed(message.agent);
   if (state.deleted || (state.agent !== null && state.agent !== message.agent)) {
-    return refuse(state, turn, "NOT_FOUND", `Agent ${message.agent} has no conversation ${root}.`);
+    return refuse(state, turn, "NOT_FOUND", `${named} has no conversation ${root}.`);
   }
-  if (row === undefined) {
-    return refuse(state, turn, "NOT_FOUND", `Agent ${message.agent} does not exist.`);
+  if (target === undefined) {
+    return refuse(state, turn, "NOT_FOUND", `${named} does not exist.`);
   }
   if (state.agent !== null && message.user !== undefined && message.user !== state.user) {
     return refuse(state, turn, "NOT_FOUND", `This user has no conversation ${root}.`);
   }
-  const mode = message.on_busy ?? row.agent.agent_config?.on_busy ?? "enqueue";
+  const mode = message.on_busy ?? target.onBusy ?? "enqueue";
   if (state.current !== null && mode === "reject") {
     const code = "CONVERSATION_BUSY";
     return refuse(state, turn, code, `Conversation ${root} is answering; on_busy is reject.`);
@@ -101,21 +103,21 @@ function chat(state: ConversationState, message: ChatMessage, turn: Turn): Conve
     );
   }
   takeCharge(turn, message.priceMicros);
-  const version = pinnedVersion(row, root);
   const sequence = state.next;
-  const base = remembering(opened(state, message, turn), row);
+  const base = remembering(opened(state, message, turn), target);
   const merged =
     mode === "merge" ? base.waiting.findLast((_, at, all) => at === all.length - 1) : null;
   const next =
     base.current !== null && merged?.mode === "merge"
       ? mergeInto(base, merged, sequence, message)
-      : startOrWait(base, { message, mode, version, sequence, hasGraph: hasGraph(row) }, turn);
+      : startOrWait(base, { message, mode, target, sequence }, turn);
   const run = runOf(next, sequence);
   const record: MessageRecord = {
     id: turn.newId("ms"),
     sequence,
     role: "user",
     content: message.text,
+    ...(message.data === undefined ? {} : { data: message.data }),
     run_id: run,
     created_at: new Date(turn.nowMs).toISOString(),
   };
@@ -128,8 +130,8 @@ function chat(state: ConversationState, message: ChatMessage, turn: Turn): Conve
     run,
     conversation_key: root,
     message_id: record.id,
-    agent_version: version,
-    model: row.agent.model_name ?? "",
+    agent_version: target.version,
+    model: target.model,
   };
   turn.reply(accepted, { follow: run });
   return next;
@@ -150,20 +152,21 @@ function opened(state: ConversationState, message: ChatMessage, turn: Turn): Con
   };
 }
 
-function remembering(state: ConversationState, { agent }: AgentRow): ConversationState {
-  return memorySettings(agent.memory) === null ? state : { ...state, isRemembered: true };
+function remembering(state: ConversationState, { agent }: Accepting): ConversationState {
+  const isRemembered = memorySettings(agent?.memory ?? null) !== null;
+  return isRemembered ? { ...state, isRemembered } : state;
 }
 
 interface NewRun {
   readonly message: ChatMessage;
   readonly mode: Entry["mode"];
-  readonly version: number;
+  readonly target: Accepting;
   readonly sequence: number;
-  readonly hasGraph: boolean;
 }
 
 function startOrWait(state: ConversationState, wanted: NewRun, turn: Turn): ConversationState {
-  const { message, mode, version, sequence } = wanted;
+  const { message, mode, target, sequence } = wanted;
+  const { version, runKind } = target;
   const isBusy = state.current !== null;
   const input: TurnInput = {
     owner: "conversation",
@@ -175,7 +178,7 @@ function startOrWait(state: ConversationState, wanted: NewRun, turn: Turn): Conv
     ...(state.user === undefined ? {} : { user: state.user }),
   };
   const run = turn.startRun({
-    kind: wanted.hasGraph ? "workflow" : "supervisor",
+    kind: runKind,
     input,
     timeoutMs: message.timeoutMs ?? limits.runMs,
     ...(isBusy ? { held: true } : {}),
@@ -240,10 +243,6 @@ function runOf(state: ConversationState, sequence: number): string {
 
 function waitingMessages(state: ConversationState): number {
   return state.waiting.reduce((sum, entry) => sum + entry.sequences.length, 0);
-}
-
-function hasGraph(row: AgentRow): boolean {
-  return row.agent.graph_definition !== null && row.agent.graph_definition !== undefined;
 }
 
 function titleOf(text: string): string {

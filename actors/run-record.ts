@@ -7,9 +7,11 @@ import { RuntimeError } from "../runtime/errors.ts";
 import type { LogPage } from "../runtime/runs/run-log.ts";
 import type { RunRow } from "../runtime/system.ts";
 import type { RunRecord } from "../runtime/testkit/recording.ts";
+import { PIN_PREFIX, type TargetPin } from "./ask-target.ts";
 import { limits } from "./limits.ts";
 import { type AgentRow, agentTables, versionId } from "./records/agent-version.ts";
 import { messageKey } from "./records/conversation.ts";
+import { targetPlace } from "./targets.ts";
 import { ownerOf, sentKey, type TurnInput } from "./turn-input.ts";
 
 /** Where records come from. */
@@ -145,7 +147,7 @@ const readers: Readonly<Record<Place["section"], Reader>> = {
   },
 };
 
-/** The versions of the agent and of its sub-agents that the run reads, and those asked for. */
+/** The versions that the run reads, and those asked for: of what answers, and of whom that asked. */
 async function rowsOf(
   source: RecordSource,
   { run, version }: RecordRequest,
@@ -155,16 +157,38 @@ async function rowsOf(
   const want = (table: string, id: string): void => {
     wanted.set(`${table}/${id}`, { table, id });
   };
-  for (const number of new Set([input.version, version ?? input.version])) {
-    const id = versionId(input.agent, number);
-    const row = (await source.row(agentTables.agentVersions, id)) as AgentRow | undefined;
+  const own = [input.version, version ?? input.version];
+  const pinned = await pinsOf(source, run);
+  for (const pin of [
+    ...own.map((number) => ({ target: input.agent, version: number })),
+    ...pinned,
+  ]) {
+    const { kind, versions } = targetPlace(pin.target);
+    const id = versionId(pin.target, pin.version);
+    const row = await source.row(versions, id);
     if (row === undefined) throw gone(id);
-    want(agentTables.agentVersions, id);
-    for (const sub of row.subAgents) {
+    want(versions, id);
+    if (kind !== "agent") continue;
+    for (const sub of (row as AgentRow).subAgents) {
       want(agentTables.subAgentVersions, versionId(sub.key, sub.version));
     }
   }
   return [...wanted.values()];
+}
+
+/** The versions that the run, or one below it, has pinned while it went on. */
+async function pinsOf(source: RecordSource, run: RunRow): Promise<readonly TargetPin[]> {
+  const pins: TargetPin[] = [];
+  let from: number | null = 0;
+  while (from !== null) {
+    const page: LogPage = await source.log(run, from, limits.recordRows);
+    for (const entry of page.entries) {
+      if (entry.type !== "step" || !entry.key.startsWith(PIN_PREFIX)) continue;
+      pins.push(entry.result as TargetPin);
+    }
+    from = page.next;
+  }
+  return pins;
 }
 
 /** Messages the run may have read: those it answers, those steered into it, and its history. */

@@ -22,6 +22,7 @@ import {
   addUsage,
   noUsage,
   type SteerValue,
+  type Task,
   type TurnInput,
   type TurnResult,
 } from "./turn-input.ts";
@@ -47,14 +48,15 @@ async function answerTurn(
   // Which of the two ways is decided by the pinned version, not by the one that was current when
   // the run was named: a canary may differ.
   const compiled = await loadAgent(context, input);
-  const asked = await loadAsked(context, input);
+  const asked = input.task ?? (await loadAsked(context, input));
   const work = { compiled, asked, meter };
   const result =
     compiled.graph === null
       ? await supervise(context, input, work)
       : await runGraph(context, input, { ...work, graph: compiled.graph });
-  const isRemembered =
-    input.owner === "conversation" && memorySettings(compiled.agent.memory) !== null;
+  // What other runs ask of an agent is no talk of the user with it.
+  const isTalk = input.owner === "conversation" && input.task === undefined;
+  const isRemembered = isTalk && memorySettings(compiled.agent.memory) !== null;
   return isRemembered ? { ...result, isRemembered } : result;
 }
 
@@ -70,8 +72,9 @@ async function supervise(
   input: TurnInput,
   work: Work,
 ): Promise<TurnResult> {
-  const canSteer = input.owner === "conversation";
-  let result = await round(context, input, work, 1, []);
+  const { task } = input;
+  const canSteer = input.owner === "conversation" && task === undefined;
+  let result = await round(context, { ...input, ...task }, work, 1, task?.transcript ?? []);
   const steered: number[] = [];
   const extra: PromptMessage[] = [{ role: "user", content: work.asked.text }];
   for (let number = 2; canSteer && number <= limits.steerRounds; number += 1) {
@@ -95,7 +98,7 @@ async function supervise(
 /** Routes one message and answers it. */
 async function round(
   context: RunContext<Ports>,
-  input: TurnInput & { readonly text?: string },
+  input: TurnInput & Partial<Pick<Task, "text" | "show" | "instruction">>,
   work: Work,
   number: number,
   extra: readonly PromptMessage[],
@@ -112,8 +115,9 @@ async function round(
     ...(input.user === undefined ? {} : { user: input.user }),
     ...(input.text === undefined ? {} : { text: input.text }),
     ...(extra.length === 0 ? {} : { extra }),
+    ...(input.instruction === undefined ? {} : { instruction: input.instruction }),
     subAgent: routing.sub_agent_key,
-    show: true,
+    show: input.show ?? true,
   };
   const turn: Round = { context, base, work, number, routing };
   const answered =
@@ -155,7 +159,7 @@ async function single(turn: Round): Promise<TurnResult> {
           `sub-agent:${number}`,
           {
             ...base,
-            instruction: `This request is being handed over to ${escalate === "inbox" ? "a person" : escalate}. Say so in one sentence.`,
+            instruction: `${base.instruction ?? ""}This request is being handed over to ${escalate === "inbox" ? "a person" : escalate}. Say so in one sentence.`,
           },
           work.meter,
         );
@@ -189,7 +193,7 @@ async function compound(
     answers.push({ name: part.action_name, text: part.text, answer: given });
   }
   const rest = restingOn(answers.map((one) => one.answer));
-  emitSources(context, number, rest);
+  if (base.show) emitSources(context, number, rest);
   const usage = answers.reduce((sum, one) => addUsage(sum, one.answer.usage), noUsage);
   const concluded = await conclude(turn, answers);
   return {
@@ -211,7 +215,7 @@ async function conclude(
   if (context.ports.llm.isBuiltin(model)) {
     // The built-in answerer cannot weave texts together: the parts' answers stand in order.
     const text = answers.map((one) => one.answer.text).join("\n\n");
-    await showText(context, `conclude:${number}`, text);
+    if (base.show) await showText(context, `conclude:${number}`, text);
     return {
       text,
       sources: [],
@@ -223,7 +227,8 @@ async function conclude(
     };
   }
   const notes = answers.map((one) => `Question: ${one.text}\nAnswer: ${one.answer.text}`);
-  const instruction = `Your specialists have answered the parts. Conclude in one answer from this only:\n${notes.join("\n")}`;
+  const own = base.instruction === undefined ? "" : `${base.instruction}\n`;
+  const instruction = `${own}Your specialists have answered the parts. Conclude in one answer from this only:\n${notes.join("\n")}`;
   return answer(context, { ...base, subAgent: null, instruction }, { ...work, round: number });
 }
 

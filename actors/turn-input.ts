@@ -7,10 +7,11 @@ import type { FinishReason, PromptMessage, Usage } from "./ports.ts";
 import type { DataCollection, RoutingInfo, Source } from "./records/conversation.ts";
 import type { RecalledMemory } from "./records/memory.ts";
 
-/** Where the messages of a run are, and which agent version it is pinned to. */
+/** Where the messages of a run are, and what answers them at which version. */
 export interface TurnReference {
   /** Kind of the root actor whose records hold the messages. */
   readonly owner: "conversation" | "completion";
+  /** Id of what answers: an agent, a team or a workflow (targets.ts). */
   readonly agent: string;
   readonly version: number;
   /** Sequences of the user messages to answer, ascending; [] for a completion. */
@@ -23,8 +24,23 @@ export interface TurnReference {
   readonly user?: string;
 }
 
-/** Input of a root run (kinds `supervisor` and `workflow`). */
+/** What a run asks of another one of its own tree, in place of the user's message. */
+export interface Task {
+  readonly text: string;
+  /** What has been said before `text` in this work, e.g. by other members of a team. */
+  readonly transcript?: readonly PromptMessage[];
+  /** Typed input of a workflow; `text` is then its JSON. */
+  readonly data?: Readonly<Record<string, unknown>>;
+  /** Whether viewers see the text as a part of the answer. */
+  readonly show: boolean;
+  /** More to say to the model. */
+  readonly instruction?: string;
+}
+
+/** Input of a run that answers a message (kinds `supervisor`, `workflow`, `team` and `flow`). */
 export interface TurnInput extends TurnReference {
+  /** Set for a run within another one; absent: the user's messages are answered. */
+  readonly task?: Task;
   /** A steered message that another run has answered: nothing is done but to repeat its answer. */
   readonly adopt?: { readonly sequence: number; readonly model: string; readonly builtin: boolean };
 }

@@ -34,6 +34,8 @@ export function messageTokens(message: PromptMessage): number {
 export interface Asked {
   /** The message, or all merged ones with a line between. */
   readonly text: string;
+  /** Typed input of a workflow, of the last of merged messages. */
+  readonly data?: Readonly<Record<string, unknown>>;
   /** The user's previous message and who answered it, for routing. */
   readonly previous?: string;
   readonly previousChoice?: string | null;
@@ -74,9 +76,10 @@ export async function loadAsked(
   }
   const previous = before.find((message) => message.role === "user")?.content;
   const answered = before.find((message) => message.role === "assistant")?.routing_info;
-  const messageId = messages.at(-1)?.id;
+  const { id: messageId, data } = messages.at(-1) ?? {};
   return {
     text,
+    ...(data === undefined ? {} : { data }),
     ...(messageId === undefined ? {} : { messageId }),
     ...(previous === undefined ? {} : { previous }),
     ...(answered === undefined ? {} : { previousChoice: answered.sub_agent_key }),

@@ -60,8 +60,9 @@ export function routingOf(walk: Walk, node: GraphNode): RoutingInfo {
 
 function inputOf(walk: Walk, node: GraphNode, value: unknown, show: boolean): AnswerInput {
   const { owner, agent, version, sequences, stream, collected, user } = walk.input;
-  const text =
-    value === undefined ? undefined : typeof value === "string" ? value : JSON.stringify(value);
+  const { task } = walk.input;
+  const wanted = value ?? task?.text;
+  const text = wanted === undefined || typeof wanted === "string" ? wanted : JSON.stringify(wanted);
   return {
     owner,
     agent,
@@ -71,7 +72,9 @@ function inputOf(walk: Walk, node: GraphNode, value: unknown, show: boolean): An
     ...(collected === undefined ? {} : { collected }),
     ...(user === undefined ? {} : { user }),
     ...(text === undefined ? {} : { text }),
+    ...(task?.transcript === undefined ? {} : { extra: task.transcript }),
+    ...(task?.instruction === undefined ? {} : { instruction: task.instruction }),
     subAgent: node.ref,
-    show,
+    show: show && task?.show !== false,
   };
 }

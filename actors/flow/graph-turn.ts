@@ -60,7 +60,8 @@ async function finish(walk: Walk): Promise<TurnResult> {
     throw new RuntimeError("NO_EDGE", "The graph came to an end without a node that answers.");
   }
   announce(walk, final.node);
-  if (shown.length === 0) await showText(context, "show", final.answer.text);
+  const isSeen = shown.length > 0 || walk.input.task?.show === false;
+  if (!isSeen) await showText(context, "show", final.answer.text);
   const subAgent =
     final.node.ref === null ? undefined : walk.compiled.subAgents.get(final.node.ref);
   return {

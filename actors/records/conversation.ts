@@ -136,6 +136,8 @@ export interface MessageRecord {
   readonly sequence: number;
   readonly role: "user" | "assistant";
   readonly content: string;
+  /** Typed input of a workflow, whose JSON is the content. */
+  readonly data?: Readonly<Record<string, unknown>>;
   readonly run_id: string;
   readonly created_at: string;
   /** Set on answers. */
@@ -174,11 +176,14 @@ export function messageKey(sequence: number): string {
   return `m${String(sequence).padStart(8, "0")}`;
 }
 
-/** A message of the user to an agent. */
+/** A message of the user to an agent, a team or a workflow. */
 export interface ChatMessage {
   readonly type: "chat";
+  /** Id of what is to answer. */
   readonly agent: string;
   readonly text: string;
+  /** Typed input of a workflow; `text` is then its JSON. */
+  readonly data?: Readonly<Record<string, unknown>>;
   /** Who speaks; the first message of a conversation decides for all of it. */
   readonly user?: string;
   /** Whether text is shown as it comes (the provider is asked to stream). */

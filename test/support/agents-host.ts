@@ -13,8 +13,10 @@ import type {
   MessageRecord,
 } from "../../actors/records/conversation.ts";
 import type { SubAgent } from "../../actors/records/sub-agent.ts";
+import { targetPlace } from "../../actors/targets.ts";
 import { createBuiltinEmbedder } from "../../adapters/embed/builtin.ts";
 import { createEmbedders } from "../../adapters/embed/embedders.ts";
+import type { Definition } from "../../runtime/actor.ts";
 import { type Address, address, SHARDS } from "../../runtime/address.ts";
 import { realClock } from "../../runtime/clock.ts";
 import type { ErrorData } from "../../runtime/errors.ts";
@@ -59,6 +61,8 @@ export interface AgentsHost {
   /** Resolves when the disk has crashed by `disk.crashAfter`. */
   readonly crashed: Promise<void>;
   putAgent(agent: Partial<Agent>, subAgents?: readonly Partial<SubAgent>[]): Promise<void>;
+  /** Puts a record of a team or a workflow, current and as its version. */
+  putTarget(id: string, record: Readonly<Record<string, unknown>>, version?: number): Promise<void>;
   setBalance(micros: number): Promise<void>;
   balance(): number;
   ask(to: Address, message: unknown): Promise<unknown>;
@@ -85,6 +89,8 @@ export async function startAgents(options: {
   readonly llm: Llm;
   readonly retriever?: Retriever;
   readonly memories?: Memories;
+  /** Beside the catalog's, or in place of those of the same kind. */
+  readonly definitions?: readonly Definition[];
 }): Promise<AgentsHost> {
   let onCrash: () => void = () => undefined;
   const crashed = new Promise<void>((resolve) => {
@@ -103,6 +109,7 @@ export async function startAgents(options: {
     removals: noRemovals,
     compute: { run: async () => undefined },
   } satisfies Ports;
+  const own = options.definitions ?? [];
   const handlers = new Map<number, (item: WorkerItem) => void>();
   let nextId = 1;
   let epoch = 0;
@@ -117,7 +124,10 @@ export async function startAgents(options: {
     await disk.setEpochs(shards);
     kernel = createKernel({
       worker: 0,
-      definitions: catalog,
+      definitions: [
+        ...catalog.filter(({ kind }) => !own.some((definition) => definition.kind === kind)),
+        ...own,
+      ],
       ports,
       store: disk.connect(),
       clock: realClock,
@@ -162,6 +172,14 @@ export async function startAgents(options: {
     disk,
     crashed,
     putAgent: (agent, subAgents = []) => put(agentRows(agent, subAgents)),
+    putTarget: (id, record, version = 1) => {
+      const { current, versions } = targetPlace(id);
+      const row = { record: { ...record, id, version }, version };
+      return put([
+        [keys.table(tenant, current, id), row],
+        [keys.table(tenant, versions, versionId(id, version)), row],
+      ]);
+    },
     setBalance: (micros) => put([[balanceKey, micros]]),
     balance: () => decodeCounter(disk.rows.find(({ key }) => key === balanceKey)?.value),
     ask: (to, message) => answered(request(to, message, "reply")),

@@ -1,9 +1,10 @@
-// /v2 runs: start one on an agent, list, look at, follow, cancel; and the dry run of the router.
+// /v2 runs: start one on an agent, a team or a workflow, list, look at, follow, cancel.
 
 import { onBusy, onDisconnect } from "../../../actors/records/agent.ts";
 import { userKey } from "../../../actors/records/memory.ts";
 import { type Static, Type } from "../../../actors/schema.ts";
-import { type ErrorData, toErrorData } from "../../../runtime/errors.ts";
+import { type TargetKind, targetPlace } from "../../../actors/targets.ts";
+import { type ErrorData, RuntimeError, toErrorData } from "../../../runtime/errors.ts";
 import { type Frame, rootRunOf } from "../../../runtime/frame.ts";
 import { frameView, replyView } from "../answers.ts";
 import { errorBody, json } from "../reply.ts";
@@ -22,9 +23,14 @@ import { pageReply, runResource } from "./shapes.ts";
 
 const common = { service: "runs", errors: "problem" } as const;
 
+const text = Type.String({ minLength: 1, maxLength: MESSAGE_CHARS_MAX });
+/** A workflow's typed input. */
+const data = Type.Record(Type.String({ maxLength: 64 }), Type.Unknown());
+
 const runBody = Type.Object(
   {
-    input: Type.String({ minLength: 1, maxLength: MESSAGE_CHARS_MAX }),
+    /** An object only for a workflow. */
+    input: Type.Union([text, data]),
     conversation_key: Type.Optional(Type.Union([Type.String({ maxLength: 64 }), Type.Null()])),
     /** Who speaks; decides whose memory is used. */
     user_key: Type.Optional(Type.Union([userKey, Type.Null()])),
@@ -38,23 +44,29 @@ const runBody = Type.Object(
   { additionalProperties: false },
 );
 
+type Data = Static<typeof data>;
 type StartContext = RouteContext<Static<typeof runBody>>;
 
 /** Routes of runs. */
 export function runRoutes(services: Services): readonly Route[] {
-  return [startRoute(services), ...readRoutes(services), cancelRoute(services)];
+  const kinds = ["agent", "team", "workflow"] as const;
+  return [
+    ...kinds.map((kind) => startRoute(services, kind)),
+    ...readRoutes(services),
+    cancelRoute(services),
+  ];
 }
 
-function startRoute(services: Services): Route {
+function startRoute(services: Services, kind: TargetKind): Route {
   return defineRoute({
     ...common,
     method: "POST",
-    pattern: "/v2/agents/{id}/runs",
+    pattern: `/v2/${kind}s/{id}/runs`,
     hasOwnGate: true,
     body: runBody,
     handler: async (context) => {
       const { chat } = services;
-      const ask = askOf(context);
+      const ask = askOf(context, kind);
       if (context.body.mode === "background") {
         const { run, ...accepted } = await chat.background(ask);
         const id = { id: run, run_id: run };
@@ -133,15 +145,19 @@ function cancelRoute({ chat, system }: Services): Route {
   });
 }
 
-function askOf(context: StartContext): ChatAsk {
+function askOf(context: StartContext, kind: TargetKind): ChatAsk {
   const { body, request, params } = context;
+  const id = params["id"] ?? "";
+  if (targetPlace(id).kind !== kind) {
+    throw new RuntimeError("NOT_FOUND", `There is no ${kind} ${id.slice(0, 64)}.`);
+  }
   const trace = request.header("traceparent");
   return {
     caller: callerOf(context),
     once: onceKeyOf(request, context.bodyBytes),
     signal: request.signal,
-    agent: params["id"] ?? "",
-    text: body.input,
+    agent: id,
+    ...inputOf(body.input, kind),
     conversation: body.conversation_key ?? null,
     stream: body.mode === "stream",
     ...(body.user_key == null ? {} : { user: body.user_key }),
@@ -149,6 +165,18 @@ function askOf(context: StartContext): ChatAsk {
     ...(body.on_disconnect === undefined ? {} : { onDisconnect: body.on_disconnect }),
     ...(trace === undefined ? {} : { trace }),
   };
+}
+
+function inputOf(input: string | Data, kind: TargetKind): Pick<ChatAsk, "text" | "data"> {
+  if (typeof input === "string") return { text: input };
+  const pointer = "/input";
+  if (kind !== "workflow") {
+    throw new RuntimeError("INVALID", `The input of a run of a ${kind} is a text.`, { pointer });
+  }
+  const json = JSON.stringify(input);
+  if (json.length <= MESSAGE_CHARS_MAX) return { text: json, data: input };
+  const most = `at most ${MESSAGE_CHARS_MAX} characters of JSON`;
+  throw new RuntimeError("INVALID", `The input of a run has ${most}.`, { pointer });
 }
 
 const locationOf = (run: string): { readonly Location: string } => ({

@@ -10,6 +10,7 @@ import type {
 } from "../../../actors/records/conversation.ts";
 import { balanceCounter } from "../../../actors/records/conversation.ts";
 import { pricesMicros } from "../../../actors/records/price.ts";
+import { type Accepting, accepting, targetNamed, targetPlace } from "../../../actors/targets.ts";
 import { type Address, address, addressParts } from "../../../runtime/address.ts";
 import { fromErrorData, RuntimeError } from "../../../runtime/errors.ts";
 import { type Frame, parseFrameId, rootRunOf } from "../../../runtime/frame.ts";
@@ -17,7 +18,6 @@ import { newId } from "../../../runtime/id.ts";
 import type { RunRow, SendOptions, System } from "../../../runtime/system.ts";
 import type { WorkGate } from "../gate/work-gate.ts";
 import type { Caller } from "./agent-store.ts";
-import type { AgentService } from "./agents.ts";
 import { type ConversationService, conversationAddress } from "./conversations.ts";
 import { balanceOf } from "./money.ts";
 import { KEY_HOURS, type OnceKey } from "./once.ts";
@@ -35,10 +35,13 @@ export interface Ask {
   readonly trace?: string;
 }
 
-/** One user message to an agent. */
+/** One user message to an agent, a team or a workflow. */
 export interface ChatAsk extends Ask {
+  /** Id of what is to answer. */
   readonly agent: string;
   readonly text: string;
+  /** Typed input of a workflow, whose JSON is the text. */
+  readonly data?: Readonly<Record<string, unknown>>;
   /** Null opens a new conversation. */
   readonly conversation: string | null;
   /** Who speaks, as the application names its users. */
@@ -98,12 +101,12 @@ export interface Found {
   readonly accepted: ChatAccepted;
 }
 
+const TARGET_ID = /^(ag|tm|wf)_[A-Za-z0-9]{1,61}$/;
 /** How long an answer's head waits for a follower's first frames, ms: an error can still be a status. */
 const FIRST_FRAMES_MS = 250;
 
 interface Parts {
   readonly system: System;
-  readonly agents: AgentService;
   readonly conversations: ConversationService;
   readonly gate: WorkGate;
   nowMs(): number;
@@ -127,7 +130,7 @@ export function createChatService(parts: Parts): ChatService {
     complete: (ask) =>
       inGate(gate, ask, async () => {
         const { tenant } = ask.caller;
-        await parts.agents.get(tenant, ask.agent);
+        await targetOf(system, tenant, ask.agent);
         const to = address({ kind: "completion", tenant, root: newId("cm", parts.nowMs()) });
         const options = { ...sendOptions(ask), signal: ask.signal, endOnly: !ask.stream };
         const frames = system.stream(to, completionMessage(ask), options);
@@ -207,7 +210,17 @@ async function conversationOf(parts: Parts, ask: ChatAsk): Promise<string> {
   // Nothing in this agent's list: the actor knows whether it is another agent's, or nobody's.
   const { row } = await conversations.describe(tenant, id);
   if (row.agent_key === ask.agent) return id;
-  throw new RuntimeError("NOT_FOUND", `Agent ${ask.agent} has no conversation ${id}.`);
+  throw new RuntimeError("NOT_FOUND", `${targetNamed(ask.agent)} has no conversation ${id}.`);
+}
+
+/** What is asked, as it is now. @throws NOT_FOUND. */
+async function targetOf(system: System, tenant: string, id: string): Promise<Accepting> {
+  const found = TARGET_ID.test(id)
+    ? await system.tables.get(tenant, targetPlace(id).current, id)
+    : undefined;
+  const target = accepting(id, found?.value, "");
+  if (target !== undefined) return target;
+  throw new RuntimeError("NOT_FOUND", `${targetNamed(id.slice(0, 64))} does not exist.`);
 }
 
 async function prepare(
@@ -215,12 +228,13 @@ async function prepare(
   ask: ChatAsk,
 ): Promise<{ to: Address; message: ChatMessage; cancelOnLeave: boolean }> {
   const { tenant, keyId, service } = ask.caller;
-  const { agent } = await parts.agents.get(tenant, ask.agent);
+  const target = await targetOf(parts.system, tenant, ask.agent);
   const to = conversationAddress(tenant, await conversationOf(parts, ask));
   const message: ChatMessage = {
     type: "chat",
     agent: ask.agent,
     text: ask.text,
+    ...(ask.data === undefined ? {} : { data: ask.data }),
     stream: ask.stream,
     priceMicros: pricesMicros.chat,
     service,
@@ -228,7 +242,7 @@ async function prepare(
     ...(ask.onBusy === undefined ? {} : { on_busy: ask.onBusy }),
     ...(keyId === null ? {} : { keyId }),
   };
-  const onDisconnect = ask.onDisconnect ?? agent.agent_config?.on_disconnect ?? "continue";
+  const onDisconnect = ask.onDisconnect ?? target.onDisconnect ?? "continue";
   return { to, message, cancelOnLeave: onDisconnect === "cancel" };
 }
 

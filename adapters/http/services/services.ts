@@ -82,7 +82,7 @@ export function createServices(options: ServiceOptions): Services {
     agents,
     versions: createVersionService(options, store),
     conversations,
-    chat: createChatService({ system, agents, conversations, gate, nowMs }),
+    chat: createChatService({ system, conversations, gate, nowMs }),
     gate,
     dryRuns: createDryRunService({ system, nowMs }),
     knowledge: createKnowledgeService({ ...options, ingestion }),

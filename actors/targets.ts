@@ -1,0 +1,92 @@
+// What a conversation can be with: an agent, a team or a workflow. Their ids say which; each has a
+// table of current rows, one of versions, and a kind of run that answers for it. Runs are pinned to the
+// version that was current when their message was accepted.
+
+import { pinnedVersion } from "./canary.ts";
+import type { onBusy } from "./records/agent.ts";
+import { type AgentRow, agentTables } from "./records/agent-version.ts";
+import type { Static } from "./schema.ts";
+
+/** Kinds of what answers. */
+export type TargetKind = "agent" | "team" | "workflow";
+
+/** Where the records of a kind are. */
+export interface TargetPlace {
+  readonly kind: TargetKind;
+  /** Table of the current rows, by id. */
+  readonly current: string;
+  /** Table of rows that never change, by `versionId`. */
+  readonly versions: string;
+}
+
+const agents: TargetPlace = {
+  kind: "agent",
+  current: agentTables.agents,
+  versions: agentTables.agentVersions,
+};
+
+const places: ReadonlyMap<string, TargetPlace> = new Map([
+  ["ag", agents],
+  ["tm", { kind: "team", current: "teams", versions: "teams-versions" }],
+  ["wf", { kind: "workflow", current: "workflows", versions: "workflows-versions" }],
+]);
+
+/** The place of an id; what has an unknown prefix is looked for among the agents, where it is not. */
+export function targetPlace(id: string): TargetPlace {
+  return places.get(id.slice(0, id.indexOf("_"))) ?? agents;
+}
+
+/** "Team tm_1": for messages. */
+export function targetNamed(id: string): string {
+  const { kind } = targetPlace(id);
+  return `${kind.charAt(0).toUpperCase()}${kind.slice(1)} ${id}`;
+}
+
+/** What a target's current row says about a message that is accepted now. */
+export interface Accepting {
+  readonly version: number;
+  /** Kind of the run that answers. */
+  readonly runKind: "supervisor" | "workflow" | "team" | "flow";
+  readonly onBusy: Static<typeof onBusy> | null;
+  readonly onDisconnect: "continue" | "cancel" | null;
+  /** Model the answer is expected from, "" when the target says none. */
+  readonly model: string;
+  /** The agent's record, of an agent. */
+  readonly agent: AgentRow["agent"] | null;
+}
+
+/** The row of a team or a workflow, as far as accepting needs it (records/resource.ts). */
+interface PlainRow {
+  readonly version: number;
+  readonly record: {
+    readonly on_busy?: Accepting["onBusy"];
+    readonly on_disconnect?: Accepting["onDisconnect"];
+  };
+}
+
+/** Reads a target's current row for the conversation, or completion, `root`. */
+export function accepting(id: string, row: unknown, root: string): Accepting | undefined {
+  if (row === undefined) return undefined;
+  const { kind } = targetPlace(id);
+  if (kind !== "agent") {
+    const { version, record } = row as PlainRow;
+    return {
+      version,
+      runKind: kind === "team" ? "team" : "flow",
+      onBusy: record.on_busy ?? null,
+      onDisconnect: record.on_disconnect ?? null,
+      model: "",
+      agent: null,
+    };
+  }
+  const agentRow = row as AgentRow;
+  const { agent } = agentRow;
+  return {
+    version: pinnedVersion(agentRow, root),
+    runKind: agent.graph_definition ? "workflow" : "supervisor",
+    onBusy: agent.agent_config?.on_busy ?? null,
+    onDisconnect: agent.agent_config?.on_disconnect ?? null,
+    model: agent.model_name ?? "",
+    agent,
+  };
+}
