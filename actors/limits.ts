@@ -8,6 +8,10 @@ export const limits = {
   /** Records removed in one turn of a deletion. */
   purgeRecords: 200,
   titleChars: 80,
+  /** Versions of one record (an agent, a prompt, ...) that are kept, beside those in use. */
+  versionsKept: 200,
+  /** With those in use; a change that would make one more is refused for a while (429). */
+  versionsMax: 1_000,
   /** A page of a run's record, bytes of JSON, and rows read for it at once. */
   recordPageBytes: 1_024 * 1_024,
   recordRows: 20,

@@ -15,10 +15,6 @@ export const agentLimits = {
   collections: 20,
   subAgents: 500,
   modelChars: 200,
-  /** Versions of one agent that are kept, beside those in use. */
-  versionsKept: 200,
-  /** With those in use; a change that would make one more is refused for a while (429). */
-  versionsMax: 1_000,
 } as const;
 
 const text = (max: number = agentLimits.textChars) => Type.String({ maxLength: max });

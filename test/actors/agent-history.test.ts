@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { droppable, historyWith } from "../../actors/agent-history.ts";
 import { pinnedVersion } from "../../actors/canary.ts";
 import { limits } from "../../actors/limits.ts";
-import { type Agent, agentLimits } from "../../actors/records/agent.ts";
+import type { Agent } from "../../actors/records/agent.ts";
 import type { AgentHistory, AgentRow } from "../../actors/records/agent-version.ts";
 import { newId } from "../../runtime/id.ts";
 
@@ -45,7 +45,7 @@ function changed(times: number, everyMs: number): { history: AgentHistory; nowMs
 }
 
 test("the newest versions are kept, and older ones go a slice at a time", () => {
-  const kept = agentLimits.versionsKept;
+  const kept = limits.versionsKept;
   const some = changed(kept + 19, limits.runMs);
   const more = changed(kept + 20, limits.runMs);
 
@@ -56,7 +56,7 @@ test("the newest versions are kept, and older ones go a slice at a time", () => 
 });
 
 test("a version that runs may still be pinned to is kept, and so is the canary", () => {
-  const times = agentLimits.versionsKept + 20;
+  const times = limits.versionsKept + 20;
   const quick = changed(times, 10);
   const slow = changed(times, limits.runMs);
   const withCanary = row(times, { version: 5, share: 0.1 });

@@ -1,5 +1,6 @@
 // The platform's own surface: plain resources under /v2.
 
+import { kindRoutes } from "../resources/resource-routes.ts";
 import type { Route } from "../route.ts";
 import type { Services } from "../services/services.ts";
 import { agentRoutes } from "./agents.ts";
@@ -24,6 +25,7 @@ export function platformRoutes(services: Services): readonly Route[] {
     ...knowledgeRoutes(services),
     ...memoryRoutes(services),
     historyRoute(services),
+    ...kindRoutes(services.resources),
   ];
   return routes.map((route) => ({ query: [], ...route }));
 }

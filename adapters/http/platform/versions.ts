@@ -3,13 +3,13 @@
 
 import { agentInput, canaryInput } from "../../../actors/records/agent.ts";
 import { Type } from "../../../actors/schema.ts";
-import { RuntimeError } from "../../../runtime/errors.ts";
 import { json } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
 import type { VersionItem } from "../services/agent-versions.ts";
 import { callerOf } from "../services/caller.ts";
 import { pageQuery, pageRequest } from "../services/paging.ts";
 import type { Services } from "../services/services.ts";
+import { versionNumber } from "../services/version-page.ts";
 import { agentResource, etag, ifMatchOf, pageReply, subAgentResource } from "./shapes.ts";
 
 const common = { service: "agents", errors: "problem" } as const;
@@ -41,7 +41,11 @@ function readRoutes({ versions }: Services): readonly Route[] {
       pattern: `${list}/{n}`,
       handler: async ({ principal, params }) => {
         const { tenant } = principal;
-        const { row, subAgents } = await versions.get(tenant, idOf(params), numberOf(params));
+        const { row, subAgents } = await versions.get(
+          tenant,
+          idOf(params),
+          versionNumber(params["n"] ?? ""),
+        );
         const more = { sub_agent_records: subAgents.map(subAgentResource) };
         return json(200, { ...agentResource(row), ...more }, etag(row.version));
       },
@@ -69,7 +73,7 @@ function makeRoutes({ versions }: Services): readonly Route[] {
       pattern: `${list}/{n}/rollback`,
       handler: async (context) => {
         const { params, request } = context;
-        const [id, version] = [idOf(params), numberOf(params)];
+        const [id, version] = [idOf(params), versionNumber(params["n"] ?? "")];
         const row = await versions.rollback(callerOf(context), id, version, ifMatchOf(request));
         return json(200, agentResource(row), etag(row.version));
       },
@@ -130,9 +134,3 @@ function versionItem(item: VersionItem): Readonly<Record<string, unknown>> {
 }
 
 const idOf = (params: Readonly<Record<string, string>>): string => params["id"] ?? "";
-
-function numberOf(params: Readonly<Record<string, string>>): number {
-  const text = params["n"] ?? "";
-  if (/^[1-9]\d{0,14}$/.test(text)) return Number(text);
-  throw new RuntimeError("NOT_FOUND", `There is no version ${text.slice(0, 64)}.`);
-}

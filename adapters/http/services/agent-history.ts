@@ -1,7 +1,7 @@
 // The kept versions of an agent in the tenant's tables: what a change adds to them and what it drops.
 
 import { droppable, historyWith } from "../../../actors/agent-history.ts";
-import { agentLimits } from "../../../actors/records/agent.ts";
+import { limits } from "../../../actors/limits.ts";
 import {
   type AgentHistory,
   type AgentRow,
@@ -38,7 +38,7 @@ export async function readHistory(
   // An agent from before there were histories: its version rows say what there is.
   const versions: VersionEntry[] = [];
   let after: string | undefined;
-  while (versions.length < agentLimits.versionsMax) {
+  while (versions.length < limits.versionsMax) {
     const page = {
       prefix: `${agent}.`,
       limit: PAGE_ROWS,
@@ -70,8 +70,8 @@ export async function historyWrites(
   const dropped = droppable(history, to, nowMs);
   const removals = dropped.length === 0 ? none : await removalsOf(tables, change, history, dropped);
   const versions = history.versions.filter(({ version }) => !removals.versions.has(version));
-  if (versions.length > agentLimits.versionsMax) {
-    const text = `${agentLimits.versionsMax} versions of ${agent} are in use; change it less often.`;
+  if (versions.length > limits.versionsMax) {
+    const text = `${limits.versionsMax} versions of ${agent} are in use; change it less often.`;
     throw new RuntimeError("RATE_LIMITED", text, { retryAfterMs: RETRY_AFTER_MS });
   }
   return [

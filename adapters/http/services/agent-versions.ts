@@ -32,6 +32,7 @@ import {
   put,
 } from "./agent-store.ts";
 import type { Page, PageRequest } from "./paging.ts";
+import { pageOfVersions } from "./version-page.ts";
 
 /** A kept version as lists show it. */
 export interface VersionItem extends VersionEntry {
@@ -110,7 +111,7 @@ export function createVersionService(
   return {
     list: async (tenant, agent, page) => {
       const { row } = await store.load(tenant, agent);
-      return pageOfVersions((await readHistory(tables, tenant, agent)).versions, row, page);
+      return pageOfAgent((await readHistory(tables, tenant, agent)).versions, row, page);
     },
     get: async (tenant, agent, version) => {
       await store.load(tenant, agent);
@@ -144,25 +145,19 @@ export function createVersionService(
   };
 }
 
-function pageOfVersions(
+function pageOfAgent(
   versions: readonly VersionEntry[],
   row: AgentRow,
-  { limit, after }: PageRequest,
+  page: PageRequest,
 ): Page<VersionItem> {
-  const before = after === undefined ? Number.POSITIVE_INFINITY : Number(after);
-  if (Number.isNaN(before)) {
-    throw new RuntimeError("INVALID", "cursor must be the next_cursor of an earlier page.");
-  }
   const { canary } = row.agent.agent_config ?? {};
-  const rest = versions.filter(({ version }) => version < before).reverse();
-  const shown = rest.slice(0, limit).map((entry) => ({
+  const { items, next } = pageOfVersions(versions, page);
+  const shown = items.map((entry) => ({
     ...entry,
     isCurrent: entry.version === row.version,
     canaryShare: entry.version === canary?.version ? canary.share : null,
   }));
-  const last = shown.at(-1);
-  const hasMore = rest.length > limit && last !== undefined;
-  return { items: shown, next: hasMore ? String(last.version) : null };
+  return { items: shown, next };
 }
 
 async function readVersion(

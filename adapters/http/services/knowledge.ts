@@ -26,6 +26,7 @@ import { RuntimeError } from "../../../runtime/errors.ts";
 import { newId } from "../../../runtime/id.ts";
 import type { System } from "../../../runtime/system.ts";
 import type { AddOptions, IngestionService } from "./ingestion.ts";
+import { mergePatch } from "./merge-patch.ts";
 import { type Page, type PageRequest, pageOf } from "./paging.ts";
 import { createSerial } from "./serial.ts";
 
@@ -242,7 +243,7 @@ function patched(
   return {
     ...before,
     name,
-    metadata: metadata === undefined ? before.metadata : merged(before.metadata, metadata),
+    metadata: metadata === undefined ? before.metadata : mergePatch(before.metadata, metadata),
     retrieval: settingsOf(before.retrieval, retrieval, rerankers),
     version: before.version + 1,
   };
@@ -262,24 +263,4 @@ function settingsOf(
   throw new RuntimeError("INVALID", `There is no re-ranker "${reranker}" (there are: ${there}).`, {
     pointer: "/retrieval/reranker",
   });
-}
-
-type Fields = Readonly<Record<string, unknown>>;
-
-/** A merge patch (RFC 7396): null takes a member away, objects are merged, all else is set. */
-function merged(before: Fields, patch: Fields | null): Fields {
-  if (patch === null) return {};
-  const members = new Map(Object.entries(before));
-  for (const [name, value] of Object.entries(patch)) {
-    if (value === null) members.delete(name);
-    else {
-      const old = members.get(name);
-      members.set(name, isObject(value) ? merged(isObject(old) ? old : {}, value) : value);
-    }
-  }
-  return Object.fromEntries(members);
-}
-
-function isObject(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

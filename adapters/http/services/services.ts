@@ -6,6 +6,7 @@ import type { Compute, Embedders, Rerankers, Retriever } from "../../../actors/p
 import { removalAddress } from "../../../actors/removal.ts";
 import type { System } from "../../../runtime/system.ts";
 import { WorkGate } from "../gate/work-gate.ts";
+import { createResources, type Resources } from "../resources/kinds.ts";
 import { createAgentStore } from "./agent-store.ts";
 import { createVersionService, type VersionService } from "./agent-versions.ts";
 import { type AgentService, createAgentService } from "./agents.ts";
@@ -20,6 +21,7 @@ import {
 } from "./ingestion.ts";
 import { createKnowledgeService, type Documents, type KnowledgeService } from "./knowledge.ts";
 import { createMemoryService, type MemoryService } from "./memories.ts";
+import { createSerial } from "./serial.ts";
 
 /** What the services work with. */
 export interface ServiceOptions {
@@ -48,6 +50,7 @@ export interface Services {
   readonly compute: Compute;
   readonly ingestion: IngestionService;
   readonly memories: MemoryService;
+  readonly resources: Resources;
   nowMs(): number;
 }
 
@@ -88,5 +91,6 @@ export function createServices(options: ServiceOptions): Services {
     knowledge: createKnowledgeService({ ...options, ingestion }),
     ingestion,
     memories,
+    resources: createResources({ system, nowMs, serial: createSerial() }),
   };
 }

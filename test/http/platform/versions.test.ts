@@ -2,7 +2,7 @@
 // and brings sub-agents with it, a canary answers its share, and runs under way finish on their own.
 
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { agentLimits } from "../../../actors/records/agent.ts";
+import { limits } from "../../../actors/limits.ts";
 import { type HttpHost, startHttpHost } from "../../support/http-host.ts";
 import { createGate } from "../../support/scripted-llm.ts";
 import type { Json } from "../../support/wire-client.ts";
@@ -207,7 +207,7 @@ test("versions in use are kept however many there are, and too many are refused 
   const path = await makeAgent("first");
   const key = path.slice("/v2/agents/".length);
   const { tables } = host.system;
-  const others = Array.from({ length: agentLimits.versionsMax }, (_, at) => ({
+  const others = Array.from({ length: limits.versionsMax }, (_, at) => ({
     version: 10_000 + at,
     at: "2026-01-01T00:00:00.000Z",
     reason: "changed",
@@ -220,14 +220,14 @@ test("versions in use are kept however many there are, and too many are refused 
 
   await put([...others.map((one) => ({ ...one, servedUntilMs: Date.now() })), own]);
   const refused = await host.call("PATCH", path, { description: "one more" });
-  await put([...others.slice(0, agentLimits.versionsKept + 25), own]);
+  await put([...others.slice(0, limits.versionsKept + 25), own]);
   const taken = await host.call("PATCH", path, { description: "one more" });
   const stored = await tables.get(host.tenant, "agent-histories", key);
 
   expect(refused.status).toBe(429);
   expect(taken.status).toBe(200);
   const { versions } = (stored?.value ?? {}) as { versions: readonly { version: number }[] };
-  expect(versions).toHaveLength(agentLimits.versionsKept);
+  expect(versions).toHaveLength(limits.versionsKept);
   expect(versions.slice(-2).map(({ version }) => version)).toEqual([1, 2]);
 });
 
@@ -242,7 +242,7 @@ test("what is dropped is gone with the versions of sub-agents that only it names
   const stored = await tables.get(host.tenant, "agent-histories", key);
   const { versions } = (stored?.value ?? {}) as { versions: readonly object[] };
   const old = versions.map((one) => ({ ...one, servedUntilMs: 1 }));
-  const newer = Array.from({ length: agentLimits.versionsKept + 17 }, (_, at) => ({
+  const newer = Array.from({ length: limits.versionsKept + 17 }, (_, at) => ({
     ...old[0],
     version: 100 + at,
   }));

@@ -1,0 +1,184 @@
+// Routes of a kind of resource: /v2/<path> and what is below it.
+
+import type { ResourceKind, ResourceRow } from "../../../actors/records/resource.ts";
+import type { TSchema } from "../../../actors/schema.ts";
+import { Type } from "../../../actors/schema.ts";
+import { etag, ifMatchOf, pageReply } from "../platform/shapes.ts";
+import { json, noContent } from "../reply.ts";
+import { defineRoute, type Route } from "../route.ts";
+import { callerOf } from "../services/caller.ts";
+import { onceKeyOf } from "../services/once.ts";
+import { pageQuery, pageRequest } from "../services/paging.ts";
+import { versionNumber } from "../services/version-page.ts";
+import type { Resources } from "./kinds.ts";
+import { fieldsOf, type ResourceService, type ResourceVersion } from "./resource-service.ts";
+
+type Fields = Readonly<Record<string, unknown>>;
+
+const errors = "problem";
+/** A merge patch: what it makes of the record is checked as the record is. */
+const patchBody = Type.Record(Type.String(), Type.Unknown());
+
+/** The routes that all kinds have. */
+export function kindRoutes(resources: Resources): readonly Route[] {
+  return Object.values(resources).flatMap((service) => resourceRoutes(service));
+}
+
+/** All routes of a kind. */
+function resourceRoutes<Input extends object>(service: ResourceService<Input>): readonly Route[] {
+  return [...listRoutes(service), ...recordRoutes(service), ...versionRoutes(service)];
+}
+
+/** A record as it is shown: every field, unset ones null. */
+export function resourceView<Input extends object>(
+  kind: ResourceKind<Input>,
+  { record }: ResourceRow<Input>,
+): Fields {
+  const { id, version, created_at, updated_at } = record;
+  const fields = record as Fields;
+  const shown = fieldsOf(kind).map((name) => [name, fields[name] ?? null]);
+  return { id, ...Object.fromEntries(shown), version, created_at, updated_at };
+}
+
+function listRoutes<Input extends object>(service: ResourceService<Input>): readonly Route[] {
+  const { kind } = service;
+  const pattern = `/v2/${kind.path}`;
+  const common = { service: kind.path, errors, pattern } as const;
+  return [
+    defineRoute({
+      ...common,
+      method: "GET",
+      query: pageQuery,
+      handler: async ({ principal, query }) => {
+        const page = await service.list(principal.tenant, pageRequest(query, pattern));
+        return pageReply(pattern, page, (row) => resourceView(kind, row));
+      },
+    }),
+    defineRoute({
+      ...common,
+      method: "POST",
+      body: settable(kind),
+      handler: async (context) => {
+        const key = onceKeyOf(context.request, context.bodyBytes);
+        const row = await service.create(callerOf(context), context.body as Input, key);
+        const location = { Location: `${pattern}/${row.record.id}` };
+        return json(201, resourceView(kind, row), { ...etag(row.version), ...location });
+      },
+    }),
+  ];
+}
+
+function recordRoutes<Input extends object>(service: ResourceService<Input>): readonly Route[] {
+  const { kind } = service;
+  const common = { service: kind.path, errors, pattern: `/v2/${kind.path}/{id}` } as const;
+  const shown = (row: ResourceRow<Input>) => json(200, resourceView(kind, row), etag(row.version));
+  return [
+    defineRoute({
+      ...common,
+      method: "GET",
+      handler: async ({ principal, params }) =>
+        shown(await service.get(principal.tenant, idOf(params))),
+    }),
+    defineRoute({
+      ...common,
+      method: "PUT",
+      body: settable(kind),
+      handler: async (context) => {
+        const [caller, id, ifMatch] = changeOf(context);
+        return shown(await service.replace(caller, id, context.body as Input, ifMatch));
+      },
+    }),
+    defineRoute({
+      ...common,
+      method: "PATCH",
+      body: patchBody,
+      handler: async (context) => {
+        const [caller, id, ifMatch] = changeOf(context);
+        return shown(await service.patch(caller, id, context.body, ifMatch));
+      },
+    }),
+    defineRoute({
+      ...common,
+      method: "DELETE",
+      handler: async (context) => {
+        await service.remove(...changeOf(context));
+        return noContent();
+      },
+    }),
+  ];
+}
+
+function versionRoutes<Input extends object>(service: ResourceService<Input>): readonly Route[] {
+  const { kind } = service;
+  const list = `/v2/${kind.path}/{id}/versions`;
+  const common = { service: kind.path, errors } as const;
+  return [
+    defineRoute({
+      ...common,
+      pattern: list,
+      method: "GET",
+      query: pageQuery,
+      handler: async ({ principal, params, query }) => {
+        const page = pageRequest(query, list);
+        return pageReply(list, await service.versions(principal.tenant, idOf(params), page), item);
+      },
+    }),
+    defineRoute({
+      ...common,
+      pattern: `${list}/{n}`,
+      method: "GET",
+      handler: async ({ principal, params }) => {
+        const number = versionNumber(params["n"] ?? "");
+        const row = await service.version(principal.tenant, idOf(params), number);
+        return json(200, resourceView(kind, row), etag(row.version));
+      },
+    }),
+    defineRoute({
+      ...common,
+      pattern: `${list}/{n}/rollback`,
+      method: "POST",
+      handler: async (context) => {
+        const number = versionNumber(context.params["n"] ?? "");
+        const [caller, id, ifMatch] = changeOf(context);
+        const row = await service.rollback(caller, id, number, ifMatch);
+        return json(200, resourceView(kind, row), etag(row.version));
+      },
+    }),
+  ];
+}
+
+function item({ version, at, reason, restored, isCurrent }: ResourceVersion): Fields {
+  return {
+    version,
+    created_at: at,
+    reason,
+    restored_from: restored ?? null,
+    is_current: isCurrent,
+  };
+}
+
+type Params = Readonly<Record<string, string>>;
+const idOf = (params: Params): string => params["id"] ?? "";
+
+/** Who changes which record, from which version. */
+function changeOf(
+  context: Parameters<typeof callerOf>[0] & {
+    readonly params: Params;
+    readonly request: Parameters<typeof ifMatchOf>[0];
+  },
+): [ReturnType<typeof callerOf>, string, number | null] {
+  return [callerOf(context), idOf(context.params), ifMatchOf(context.request)];
+}
+
+/** The schema of a whole record as it is sent: what is optional may be null, which unsets it. */
+function settable({ input }: Pick<ResourceKind<object>, "input">): TSchema {
+  const { properties, required = [] } = input as {
+    readonly properties: Readonly<Record<string, TSchema>>;
+    readonly required?: readonly string[];
+  };
+  const all = Object.entries(properties).map(([name, schema]) => [
+    name,
+    required.includes(name) ? schema : Type.Union([schema, Type.Null()]),
+  ]);
+  return { ...input, properties: Object.fromEntries(all) };
+}

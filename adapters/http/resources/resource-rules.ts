@@ -1,0 +1,60 @@
+// What a kind of resource adds to the code that all kinds share: checks that no schema can say, and
+// which other records one names.
+
+import { RuntimeError } from "../../../runtime/errors.ts";
+import type { Tables } from "../../../runtime/system.ts";
+
+/** Where a record is checked. */
+export interface RulePlace {
+  readonly tables: Tables;
+  readonly tenant: string;
+  /** The record that is changed; null for a new one. */
+  readonly id: string | null;
+}
+
+/** Rules of one kind. All of them are called while no other record of the tenant changes. */
+export interface ResourceRules<Input extends object> {
+  /** What no schema can say. @throws RuntimeError with `details.pointer`. */
+  check?(input: Input, place: RulePlace): Promise<void> | void;
+  /**
+   * Records that one names: as what or where, and the id. None of them can be removed meanwhile.
+   * @throws RuntimeError with `details.pointer` for one that does not exist.
+   */
+  links?(input: Input, place: RulePlace): Promise<Links> | Links;
+}
+
+/** As what or where a record names another, and its id. */
+export type Links = Readonly<Record<string, string>>;
+
+/** Tables of current rows by the prefix of their ids. */
+const tablesOfPrefix: Readonly<Record<string, { readonly table: string; readonly name: string }>> =
+  {
+    ag: { table: "agents", name: "Agent" },
+    cl: { table: "collections", name: "Collection" },
+    pr: { table: "prompts", name: "Prompt" },
+    tl: { table: "tools", name: "Tool" },
+    tm: { table: "teams", name: "Team" },
+    wf: { table: "workflows", name: "Workflow" },
+  };
+
+const ID = /^([a-z]{2})_[A-Za-z0-9]{1,61}$/;
+
+/**
+ * Checks that a record exists in the tenant. Another tenant's looks like one that does not exist.
+ * @param prefixes which kinds it may be of, e.g. ["ag", "tm"].
+ * @throws INVALID with the pointer.
+ */
+export async function checkExists(
+  { tables, tenant }: Pick<RulePlace, "tables" | "tenant">,
+  id: string,
+  { prefixes, pointer }: { readonly prefixes: readonly string[]; readonly pointer: string },
+): Promise<void> {
+  const prefix = ID.exec(id)?.[1] ?? "";
+  const kinds = prefixes.map((one) => tablesOfPrefix[one]);
+  const kind = prefixes.includes(prefix) ? tablesOfPrefix[prefix] : undefined;
+  const row = kind === undefined ? undefined : await tables.get(tenant, kind.table, id);
+  if (row !== undefined) return;
+  const names = kinds.flatMap((one) => (one === undefined ? [] : [one.name]));
+  const name = kind?.name ?? names.join(" or ");
+  throw new RuntimeError("INVALID", `${name} ${id.slice(0, 64)} does not exist.`, { pointer });
+}

@@ -1,0 +1,276 @@
+// One service for every kind of resource: create once, list, get, replace, patch, remove, versions and
+// going back to one. Changes of a tenant's records go one after the other, so that what a record names
+// is still there when it is stored, and nothing is removed that another has just named.
+
+import type { VersionEntry } from "../../../actors/records/agent-version.ts";
+import {
+  type ResourceKind,
+  type ResourceRecord,
+  type ResourceRow,
+  type ResourceStamp,
+  resourceTables,
+} from "../../../actors/records/resource.ts";
+import { RuntimeError } from "../../../runtime/errors.ts";
+import { newId } from "../../../runtime/id.ts";
+import type { System, TableWrite } from "../../../runtime/system.ts";
+import { type Caller, checkMatch } from "../services/agent-store.ts";
+import { mergePatch } from "../services/merge-patch.ts";
+import { type OnceKey, once } from "../services/once.ts";
+import { type Page, type PageRequest, pageOf } from "../services/paging.ts";
+import type { Serial } from "../services/serial.ts";
+import { pageOfVersions } from "../services/version-page.ts";
+import { loadValidator, validate } from "../validate.ts";
+import type { Links, ResourceRules } from "./resource-rules.ts";
+import { createResourceStore, type LoadedResource, type ResourceStore } from "./resource-store.ts";
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** What every service works with. */
+export interface ResourceContext {
+  readonly system: Pick<System, "tables">;
+  /** Changes of a tenant's records, one after the other; shared by everything that names records. */
+  readonly serial: Serial;
+  /** Milliseconds since the epoch. */
+  nowMs(): number;
+}
+
+/** A kept version as lists show it. */
+export interface ResourceVersion extends VersionEntry {
+  readonly isCurrent: boolean;
+}
+
+/** Records of one kind, of all tenants. `ifMatch` is the version a change must be made from. */
+export interface ResourceService<Input extends object> {
+  readonly kind: ResourceKind<Input>;
+  /** @throws INVALID, CONFLICT when there are too many, KEY_REUSED, and what the kind refuses. */
+  create(caller: Caller, input: Input, key: OnceKey | null): Promise<ResourceRow<Input>>;
+  /** @throws NOT_FOUND. */
+  get(tenant: string, id: string): Promise<ResourceRow<Input>>;
+  list(tenant: string, page: PageRequest): Promise<Page<ResourceRow<Input>>>;
+  /** The next version with all fields as sent; the same one when nothing changes. */
+  replace(
+    caller: Caller,
+    id: string,
+    input: Input,
+    ifMatch: number | null,
+  ): Promise<ResourceRow<Input>>;
+  /** The next version with a merge patch (RFC 7396) applied; the same one when nothing changes. */
+  patch(
+    caller: Caller,
+    id: string,
+    patch: Fields,
+    ifMatch: number | null,
+  ): Promise<ResourceRow<Input>>;
+  /** @throws CONFLICT naming the records that name it. */
+  remove(caller: Caller, id: string, ifMatch: number | null): Promise<void>;
+  /** Newest first. @throws NOT_FOUND. */
+  versions(tenant: string, id: string, page: PageRequest): Promise<Page<ResourceVersion>>;
+  /** @throws NOT_FOUND for one that is not kept. */
+  version(tenant: string, id: string, version: number): Promise<ResourceRow<Input>>;
+  /** A new version with the fields of an earlier one. @throws as `replace`. */
+  rollback(
+    caller: Caller,
+    id: string,
+    version: number,
+    ifMatch: number | null,
+  ): Promise<ResourceRow<Input>>;
+}
+
+/** The service of a kind. */
+export function createResourceService<Input extends object>(
+  context: ResourceContext,
+  kind: ResourceKind<Input>,
+  rules: ResourceRules<Input> = {},
+): ResourceService<Input> {
+  const { system, nowMs } = context;
+  const { tables } = system;
+  const store = createResourceStore(tables, kind);
+  const work: Work<Input> = { context, kind, rules, store };
+  return {
+    kind,
+    create: async (caller, input, key) => {
+      const place = { tables, tenant: caller.tenant, service: caller.service };
+      const { result } = await once<ResourceRow<Input>>(place, key, nowMs(), (remember) =>
+        create(work, caller, input, remember),
+      );
+      return result;
+    },
+    get: async (tenant, id) => (await store.load(tenant, id)).row,
+    list: async (tenant, { limit, after }) => {
+      const range = { limit: limit + 1, ...(after === undefined ? {} : { after }) };
+      const rows = await tables.list(tenant, resourceTables(kind).current, range);
+      return pageOf(rows, limit, {
+        id: (row) => row.id,
+        item: (row) => row.value as ResourceRow<Input>,
+      });
+    },
+    replace: (caller, id, input, ifMatch) =>
+      change(work, caller, { id, ifMatch, reason: "changed", next: async () => input }),
+    patch: (caller, id, patch, ifMatch) =>
+      change(work, caller, {
+        ...{ id, ifMatch, reason: "changed" },
+        next: async (before) => mergePatch(before, patch),
+      }),
+    remove: (caller, id, ifMatch) =>
+      changing(work, caller, id, ifMatch, async (from) => {
+        await store.remove(caller.tenant, from);
+      }),
+    versions: async (tenant, id, page) => {
+      const { row } = await store.load(tenant, id);
+      const { items, next } = pageOfVersions(await store.history(tenant, id), page);
+      const isCurrent = ({ version }: VersionEntry): boolean => version === row.version;
+      return { items: items.map((entry) => ({ ...entry, isCurrent: isCurrent(entry) })), next };
+    },
+    version: async (tenant, id, version) => {
+      await store.load(tenant, id);
+      return await store.version(tenant, id, version);
+    },
+    rollback: (caller, id, version, ifMatch) =>
+      change(work, caller, {
+        ...{ id, ifMatch, reason: "restored", restored: version },
+        next: async () => inputOf(kind, await store.version(caller.tenant, id, version)),
+      }),
+  };
+}
+
+/** What a client set of a record, and no more. */
+export function inputOf<Input extends object>(
+  kind: ResourceKind<Input>,
+  { record }: ResourceRow<Input>,
+): Fields {
+  const fields = record as Fields;
+  const names = fieldsOf(kind).filter((name) => fields[name] !== undefined);
+  return Object.fromEntries(names.map((name) => [name, fields[name]]));
+}
+
+/** Names of the fields that a client sets, in the order of the schema. */
+export function fieldsOf({ input }: Pick<ResourceKind<object>, "input">): readonly string[] {
+  return Object.keys((input as { readonly properties: Fields }).properties);
+}
+
+interface Work<Input extends object> {
+  readonly context: ResourceContext;
+  readonly kind: ResourceKind<Input>;
+  readonly rules: ResourceRules<Input>;
+  readonly store: ResourceStore<Input>;
+}
+
+function create<Input extends object>(
+  { context, kind, rules, store }: Work<Input>,
+  { tenant }: Caller,
+  input: Input,
+  remember: (row: ResourceRow<Input>) => readonly TableWrite[],
+): Promise<ResourceRow<Input>> {
+  return context.serial.run(lockOf(tenant), async () => {
+    const fields = settled(kind, input as Fields);
+    const links = await checked({ context, kind, rules, store }, fields, { tenant, id: null });
+    const nowMs = context.nowMs();
+    const at = new Date(nowMs).toISOString();
+    const stamp = { id: newId(kind.prefix, nowMs), version: 1, created_at: at, updated_at: at };
+    const row = rowOf<Input>(fields, stamp, links);
+    const more = remember(row);
+    await store.commit({ tenant, from: null, row, reason: "created", named: [], more, nowMs });
+    return row;
+  });
+}
+
+interface Step {
+  readonly id: string;
+  readonly ifMatch: number | null;
+  readonly reason: VersionEntry["reason"];
+  readonly restored?: number;
+  next(before: Fields): Promise<object>;
+}
+
+function change<Input extends object>(
+  work: Work<Input>,
+  caller: Caller,
+  { id, ifMatch, reason, restored, next }: Step,
+): Promise<ResourceRow<Input>> {
+  const { context, kind, store } = work;
+  return changing(work, caller, id, ifMatch, async (from) => {
+    const before = inputOf(kind, from.row);
+    const sent = await next(before);
+    await loadValidator();
+    const fields = settled(kind, sent as Fields);
+    validate(kind.input, fields);
+    if (isSame(before, fields)) return from.row;
+    const { tenant } = caller;
+    const links = await checked(work, fields, { tenant, id });
+    const nowMs = context.nowMs();
+    const { created_at, version } = from.row.record;
+    const updated_at = new Date(nowMs).toISOString();
+    const row = rowOf<Input>(fields, { id, version: version + 1, created_at, updated_at }, links);
+    const made = { tenant, from, row, reason, named: [], more: [], nowMs };
+    await store.commit(restored === undefined ? made : { ...made, restored });
+    return row;
+  });
+}
+
+/** One change at a time, from the current row. */
+function changing<Input extends object, T>(
+  { context, store }: Work<Input>,
+  { tenant }: Caller,
+  id: string,
+  ifMatch: number | null,
+  make: (from: LoadedResource<Input>) => Promise<T>,
+): Promise<T> {
+  return context.serial.run(lockOf(tenant), async () => {
+    const from = await store.load(tenant, id);
+    checkMatch(ifMatch, from.row.version);
+    return await make(from);
+  });
+}
+
+/** Under which all records of a tenant change. */
+export function lockOf(tenant: string): string {
+  return `${tenant}/its records`;
+}
+
+async function checked<Input extends object>(
+  { context, rules }: Work<Input>,
+  fields: Fields,
+  of: { readonly tenant: string; readonly id: string | null },
+): Promise<Links> {
+  const place = { tables: context.system.tables, ...of };
+  await rules.check?.(fields as Input, place);
+  return (await rules.links?.(fields as Input, place)) ?? {};
+}
+
+function rowOf<Input>(fields: Fields, stamp: ResourceStamp, links: Links): ResourceRow<Input> {
+  // The fields were just checked against the schema that the type is made from.
+  const record = { ...fields, ...stamp } as unknown as ResourceRecord<Input>;
+  const row = { record, version: stamp.version };
+  return Object.keys(links).length === 0 ? row : { ...row, links };
+}
+
+/** A record's fields: what is null is unset, and what is not set has the kind's default. */
+function settled<Input extends object>(kind: ResourceKind<Input>, sent: Fields): Fields {
+  const { defaults = {} } = kind;
+  const required = (kind.input as { readonly required?: readonly string[] }).required ?? [];
+  const isSet = ([name, value]: readonly [string, unknown]): boolean =>
+    value !== undefined && (value !== null || required.includes(name));
+  return { ...defaults, ...Object.fromEntries(Object.entries(sent).filter(isSet)) };
+}
+
+/** Whether two records say the same, whatever the order of their members. */
+function isSame(left: unknown, right: unknown): boolean {
+  if (Object.is(left, right)) return true;
+  if (typeof left !== "object" || typeof right !== "object") return false;
+  if (left === null || right === null || Array.isArray(left) !== Array.isArray(right)) return false;
+  const names = Object.keys(left);
+  if (names.length !== Object.keys(right).length) return false;
+  const [one, other] = [left as Fields, right as Fields];
+  return names.every((name) => name in other && isSame(one[name], other[name]));
+}
+
+/** @throws CONFLICT naming some of the records that need this one. */
+export function refuseUsed(what: string, users: readonly string[]): void {
+  if (users.length === 0) return;
+  const named = users.slice(0, USERS_NAMED).join(", ");
+  const more = users.length > USERS_NAMED ? ` and ${users.length - USERS_NAMED} more` : "";
+  throw new RuntimeError("CONFLICT", `${what} is used by ${named}${more}; change those first.`);
+}
+
+/** Records that a refusal names. */
+const USERS_NAMED = 10;

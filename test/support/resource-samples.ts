@@ -1,0 +1,44 @@
+// Samples of every kind of resource, for the tests that all kinds have to pass
+// (test/http/resources/kinds.test.ts). A new kind is tested by its line here.
+
+import type { Resources } from "../../adapters/http/resources/kinds.ts";
+import type { HttpHost } from "./http-host.ts";
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** What a kind's tests begin with. Every body has a `name`. */
+export interface ResourceSample {
+  /** Whole records, different from each other. */
+  readonly one: Fields;
+  readonly other: Fields;
+  /** A merge patch of `one` that changes it, and what the fields are then. */
+  readonly patch: Fields;
+  readonly patched: Fields;
+  /** Whole records that are refused with 400, and where. */
+  readonly refused: readonly { readonly body: Fields; readonly pointer: string }[];
+}
+
+/** Makes the sample of a kind; what its records name is made before, through the door. */
+export type SampleMaker = (host: HttpHost) => Promise<ResourceSample>;
+
+/** A line for each kind. */
+export const resourceSamples: Readonly<Record<keyof Resources, SampleMaker>> = {
+  prompts: async () => ({
+    one: { name: "Greeting", template: "Hello!", description: "Says hello." },
+    other: {
+      name: "Farewell",
+      template: "Bye, {{who}}!",
+      variables: [{ name: "who", type: "string" }],
+    },
+    patch: { template: "Hi!", description: null },
+    patched: { name: "Greeting", template: "Hi!", description: null },
+    refused: [
+      { body: { name: "", template: "x" }, pointer: "/name" },
+      { body: { name: "A" }, pointer: "/template" },
+      {
+        body: { name: "A", template: "x", variables: [{ name: "1", type: "string" }] },
+        pointer: "/variables/0/name",
+      },
+    ],
+  }),
+};
