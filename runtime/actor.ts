@@ -199,10 +199,22 @@ export interface StepOptions<T> {
   readonly local?: boolean;
 }
 
+/** A child run to start. */
+export interface ChildSpec {
+  readonly kind: string;
+  readonly input: Data;
+  /** At most the time its parent has left. Default 600,000. */
+  readonly timeoutMs?: number;
+  /** What it shows is no part of the answer: `isAside` of its id and of those below it. Default false. */
+  readonly aside?: boolean;
+  /** Given its id before it is called, in every life of its parent. */
+  onStart?(run: string): void;
+}
+
 /** What a run can do. Calls on one context may be concurrent (Promise.all). */
 export interface RunContext<Ports = Data> {
   readonly self: Address;
-  /** Run id; children have their parent's id, a dot and a number. */
+  /** Run id; children have their parent's id, a dot and a number, and an `a` when they speak aside. */
   readonly id: string;
   readonly tenant: string;
   readonly deadlineMs: number;
@@ -220,10 +232,7 @@ export interface RunContext<Ports = Data> {
     options?: StepOptions<T>,
   ): Promise<T>;
   /** A child run, as a step. Its failure is returned, not thrown. Depth at most 8, children at most 100. */
-  child(
-    key: string,
-    spec: { readonly kind: string; readonly input: Data; readonly timeoutMs?: number },
-  ): Promise<Outcome>;
+  child(key: string, spec: ChildSpec): Promise<Outcome>;
   /** Cancels a child started by `child` under that key; it ends `cancelled`. */
   cancelChild(key: string, reason: string): void;
   /**

@@ -73,6 +73,19 @@ export function parseFrameId(id: string): Cursor | null {
   return { run, step, attempt: Number(attempt), offset: Number(offset) };
 }
 
+/** Id of the child run `number` (1-based) of a run: of one that speaks aside it ends in an `a`. */
+export function childRunId(parent: string, number: number, isAside: boolean): string {
+  return `${parent}.${number}${isAside ? "a" : ""}`;
+}
+
+/**
+ * Whether a run speaks aside: what it and those below it show is no part of what its root run answers.
+ * @param run id of a run, or what such an id has behind that of a run above it.
+ */
+export function isAside(run: string): boolean {
+  return /\.\d+a(\.|$)/.test(run);
+}
+
 /** The root run of a run: children carry their root's id up to the first dot. */
 export function rootRunOf(run: string): string {
   const dot = run.indexOf(".");

@@ -4,6 +4,7 @@
 export type {
   ActorDefinition,
   Attempt,
+  ChildSpec,
   Data,
   Definition,
   Loaded,
@@ -27,6 +28,7 @@ export { runtimeDefaults } from "./config.ts";
 export type { ErrorCode, ErrorData, ErrorKind } from "./errors.ts";
 export { errorTable, fromErrorData, RuntimeError, toErrorData } from "./errors.ts";
 export type { Frame } from "./frame.ts";
+export { isAside } from "./frame.ts";
 export type { KernelFigures, KernelLimits, KindFigures } from "./kernel/kernel-port.ts";
 export type { Log, LogFields, LogLevel } from "./log.ts";
 export { silentLog } from "./log.ts";

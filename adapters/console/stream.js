@@ -153,7 +153,11 @@ function* ofChunk(chunk) {
   if (chunk.error) yield { error: chunk.error.message };
 }
 
+/** Id of a run whose text is no part of the answer, e.g. of a member of a team. */
+const ASIDE = /\.\d+a(\.|$)/;
+
 function* ofFrame(frame) {
+  if (ASIDE.test(frame.run ?? "")) return;
   if (frame.type === "text") yield { text: frame.text };
   if (frame.type === "reset") yield { restart: true };
   if (frame.type === "event") {

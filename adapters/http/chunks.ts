@@ -4,7 +4,7 @@
 
 import type { ChatAccepted, ChatEvent, ChatReply } from "../../actors/records/conversation.ts";
 import type { ErrorData } from "../../runtime/errors.ts";
-import { type Frame, parseFrameId } from "../../runtime/frame.ts";
+import { type Frame, isAside, parseFrameId } from "../../runtime/frame.ts";
 import type { SseEvent } from "./sse.ts";
 
 /** How a surface writes chunks. */
@@ -83,6 +83,8 @@ export function createChunkWriter(style: ChunkStyle): ChunkWriter {
 
 function eventsOf(style: ChunkStyle, state: State, frame: Frame): readonly SseEvent[] {
   if ("id" in frame) state.lastId = frame.id;
+  // What the members of a team say among themselves is in the run's own events.
+  if ("run" in frame && frame.run !== null && isAside(frame.run)) return [];
   switch (frame.type) {
     case "event":
       return chatEvents(style, state, frame.event as ChatEvent);

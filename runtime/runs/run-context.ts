@@ -1,14 +1,23 @@
 // What a run's function is given. Everything it does outside goes through a step here, so that a
 // second call of the function (after a crash, a move, a refused batch) finds what was done.
 
-import type { Attempt, Data, Outcome, RecordRow, RunContext, StepOptions, Turn } from "../actor.ts";
+import type {
+  Attempt,
+  ChildSpec,
+  Data,
+  Outcome,
+  RecordRow,
+  RunContext,
+  StepOptions,
+} from "../actor.ts";
 import { type Address, addressParts } from "../address.ts";
 import { fromErrorData, RuntimeError, toErrorData } from "../errors.ts";
 import { decode } from "../store/codec.ts";
 import { keys } from "../store/keys.ts";
+import type { EndWriter } from "./at-end.ts";
 import { fingerprint } from "./journal.ts";
 import { checkGiven } from "./large.ts";
-import type { Run } from "./run.ts";
+import type { Run, StoredStep } from "./run.ts";
 import { perform, type StepPlan } from "./step.ts";
 
 const ASK_TIMEOUT_MS = 30_000;
@@ -67,19 +76,18 @@ export class Context implements RunContext<Data> {
     }
   }
 
-  async child(
-    key: string,
-    spec: { readonly kind: string; readonly input: Data; readonly timeoutMs?: number },
-  ): Promise<Outcome> {
+  async child(key: string, spec: ChildSpec): Promise<Outcome> {
     const { tree } = this.#run;
     const known = this.#run.children.get(key);
+    if (known) spec.onStart?.(known.id);
     if (known?.outcome) return known.outcome;
     checkGiven({ run: this.id, what: "input of child", key }, spec.input);
     await this.#begin(key);
     const limitMs = tree.engine.options.clock.now() + (spec.timeoutMs ?? CHILD_TIMEOUT_MS);
     const deadlineMs = Math.min(this.#run.deadlineMs, limitMs);
-    const child =
-      known ?? tree.addChild(this.#run, key, { kind: spec.kind, input: spec.input, deadlineMs });
+    const { kind, input, aside = false } = spec;
+    const child = known ?? tree.addChild(this.#run, key, { kind, input, deadlineMs }, aside);
+    if (!known) spec.onStart?.(child.id);
     this.#start(child);
     try {
       return await this.#performing(key, () => Promise.race([child.ended(), this.#cut()]));
@@ -220,7 +228,7 @@ export class Context implements RunContext<Data> {
     return bytes === undefined ? undefined : decode(bytes);
   }
 
-  atEnd(write: (turn: Pick<Turn, "putRow" | "add" | "newId" | "nowMs">) => void): void {
+  atEnd(write: (writer: EndWriter) => void): void {
     this.#run.atEnd.push(write);
   }
 
@@ -294,18 +302,16 @@ export class Context implements RunContext<Data> {
     this.#run.tree.engine.attribution.goesOn(this.#run.address);
   }
 
+  /** What every stored end of a wait has. */
+  #waitOf(key: string): Pick<StoredStep, "run" | "key" | "attempt" | "print"> {
+    return { run: this.#run.id, key, attempt: 1, print: "" };
+  }
+
   /** Stores a result. */
   #keep<T>(key: string, result: T, sent?: string): T {
     this.#goesOn();
-    const entry = {
-      type: "step",
-      run: this.#run.id,
-      key,
-      attempt: 1,
-      print: "",
-      result,
-      ...(sent === undefined ? {} : { sent }),
-    } as const;
+    const of = sent === undefined ? {} : { sent };
+    const entry = { type: "step", ...this.#waitOf(key), result, ...of } as const;
     this.#run.stored.set(key, entry);
     this.#run.tree.append(entry);
     return result;
@@ -314,15 +320,7 @@ export class Context implements RunContext<Data> {
   /** Stores a failure and gives it back to be thrown. */
   #fail(key: string, error: RuntimeError): RuntimeError {
     this.#goesOn();
-    const data = toErrorData(error);
-    const entry = {
-      type: "failed",
-      run: this.#run.id,
-      key,
-      attempt: 1,
-      print: "",
-      error: data,
-    } as const;
+    const entry = { type: "failed", ...this.#waitOf(key), error: toErrorData(error) } as const;
     this.#run.stored.set(key, entry);
     this.#run.tree.append(entry);
     return error;

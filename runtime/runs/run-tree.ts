@@ -6,6 +6,7 @@ import type { Data, Outcome } from "../actor.ts";
 import { type Address, addressParts, shardOfAddress } from "../address.ts";
 import type { Timer } from "../clock.ts";
 import { RuntimeError, toErrorData } from "../errors.ts";
+import { childRunId, isAside } from "../frame.ts";
 import type { Participant, Saver } from "../kernel/commit-batch.ts";
 import type { Engine } from "../kernel/engine.ts";
 import type { Post } from "../kernel/post.ts";
@@ -16,7 +17,7 @@ import { checkMessage } from "./large.ts";
 import { LogChunks } from "./log-chunks.ts";
 import type { LogEntry } from "./log-entry.ts";
 import { Posted } from "./posted.ts";
-import { Run, type StoredStep, type TreeOfRun } from "./run.ts";
+import { type ChildSeed, Run, type StoredStep, type TreeOfRun } from "./run.ts";
 import type { StoredRun } from "./run-row.ts";
 import type { LiveText, Viewer } from "./viewer.ts";
 
@@ -173,7 +174,7 @@ export class RunTree implements Saver, TreeOfRun {
   }
 
   /** Starts a child run for the step `key` of `parent`. */
-  addChild(parent: Run, key: string, spec: { kind: string; input: Data; deadlineMs: number }): Run {
+  addChild(parent: Run, key: string, spec: ChildSeed, isAside: boolean): Run {
     const { childrenMax, depthMax } = this.engine.limits;
     if (parent.children.size >= childrenMax) {
       throw new RuntimeError("STEPS_EXHAUSTED", `A run has at most ${childrenMax} children.`, {
@@ -183,7 +184,7 @@ export class RunTree implements Saver, TreeOfRun {
     if (parent.depth + 1 > depthMax) {
       throw new RuntimeError("DEPTH_EXHAUSTED", `Runs are at most ${depthMax} deep.`, { depthMax });
     }
-    const id = `${parent.id}.${parent.children.size + 1}`;
+    const id = childRunId(parent.id, parent.children.size + 1, isAside);
     this.append({ type: "child", run: id, parent: parent.id, key, ...spec });
     const child = this.#add({ id, parent, ...spec });
     parent.children.set(key, child);
@@ -212,10 +213,11 @@ export class RunTree implements Saver, TreeOfRun {
     return live && !text.startsWith(live.text) ? of.attempt + 1 : of.attempt;
   }
 
-  /** Text shown so far by a run or its children and not yet recorded. */
+  /** Text shown so far by a run or its children, but aside, and not yet recorded. */
   shownText(run: string): string {
     for (const live of this.live.values()) {
-      if (live.run === run || live.run.startsWith(`${run}.`)) return live.text;
+      const isOwn = live.run === run || live.run.startsWith(`${run}.`);
+      if (isOwn && !isAside(live.run.slice(run.length))) return live.text;
     }
     return "";
   }

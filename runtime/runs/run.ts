@@ -37,18 +37,21 @@ export interface TreeOfRun {
   reached(level: Exclude<Level, "memory">): Promise<void>;
   post(post: Post): void;
   /** Adds a child run for the step `key` of `parent`. @throws STEPS_EXHAUSTED, DEPTH_EXHAUSTED, UNKNOWN_KIND. */
-  addChild(parent: Run, key: string, spec: { kind: string; input: Data; deadlineMs: number }): Run;
+  addChild(parent: Run, key: string, spec: ChildSeed, isAside: boolean): Run;
   /** Shows text of a step at once. */
   write(of: { run: string; step: string; attempt: number }, text: string): void;
   /** The attempt under which a streamed step is recorded. */
   recordedAttempt(of: { run: string; step: string; attempt: number }, text: string): number;
-  /** Text shown so far by a run or its children and not yet recorded. */
+  /** Text shown so far by a run or its children, but aside, and not yet recorded. */
   shownText(run: string): string;
   /** Calls after `ms` unless the tree is dropped first. */
   after(ms: number, call: () => void): Timer;
   /** A run has ended; `ops` are written with its end. */
   runEnded(run: Run, outcome: Outcome, ops: readonly StoreOp[]): void;
 }
+
+/** What a child run is made of beside its place. */
+export type ChildSeed = Pick<RunSeed, "input" | "deadlineMs"> & { readonly kind: string };
 
 /** What a run is made of. */
 export interface RunSeed {

@@ -5,6 +5,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type {
   Attempt,
+  ChildSpec,
   Data,
   Outcome,
   RecordRow,
@@ -103,17 +104,16 @@ export class ReplayContext implements RunContext<Data> {
     }) as Promise<T>;
   }
 
-  async child(
-    key: string,
-    spec: { readonly kind: string; readonly input: Data; readonly timeoutMs?: number },
-  ): Promise<Outcome> {
+  async child(key: string, spec: ChildSpec): Promise<Outcome> {
     const { trace, recording, path } = this.#options;
     const at = childPath(path, key);
     trace.child(path, key, { kind: spec.kind, input: spec.input });
     const input: WrappedInput = { path: at, input: spec.input };
     const end = recording.runs.get(at)?.end;
     const expires = end?.value.status === "expired" ? { timeoutMs: this.#waitMs(end) } : {};
-    const outcome = await this.#real.child(key, { ...spec, input, ...expires });
+    // What the run says of its child was said of the recorded one.
+    const onStart = (run: string): void => spec.onStart?.(recording.runs.get(at)?.id ?? run);
+    const outcome = await this.#real.child(key, { ...spec, input, ...expires, onStart });
     trace.end(at, outcome);
     return outcome;
   }

@@ -207,3 +207,31 @@ test("usage comes in a chunk of its own with empty choices when asked for", () =
   expect(chunks.at(-1)).toMatchObject({ choices: [], usage: { total_tokens: 104 } });
   expect(chunks.at(-2).usage).toBeUndefined();
 });
+
+test("what is said aside is in no chunk, and does not end the stream when it begins again", () => {
+  const writer = createChunkWriter(style());
+  const aside = (frame: Frame): Frame => ({ ...frame, run: `${run}.1a.1` }) as Frame;
+  const again = {
+    type: "reset",
+    id: `${run}.1a.1:model:1@2:2:0`,
+    run,
+    step: "model:1",
+    attempt: 2,
+  };
+  const frames = [
+    routed,
+    aside(routed),
+    aside(text(0, "Let me think.")),
+    aside(again as Frame),
+    aside(truth("Let me think again.")),
+    text(0, answer),
+    truth(answer),
+    ended,
+  ];
+
+  const events = writer.take(frames);
+
+  expect(contentOf(events)).toBe(answer);
+  expect(events.map(({ data }) => data).join("")).not.toContain("think");
+  expect(events.at(-1)?.data).toBe("[DONE]");
+});

@@ -21,7 +21,7 @@ import { type Address, address, SHARDS } from "../../runtime/address.ts";
 import { realClock } from "../../runtime/clock.ts";
 import type { ErrorData } from "../../runtime/errors.ts";
 import { fromErrorData } from "../../runtime/errors.ts";
-import type { Frame } from "../../runtime/frame.ts";
+import { type Frame, isAside } from "../../runtime/frame.ts";
 import { newId, systemRandom } from "../../runtime/id.ts";
 import { createKernel } from "../../runtime/kernel/kernel.ts";
 import type { Kernel } from "../../runtime/kernel/kernel-port.ts";
@@ -315,6 +315,7 @@ function createViewing(): Viewing & { readonly take: (item: WorkerItem) => void 
 function textOf(frames: readonly Frame[]): string {
   const steps = new Map<string, string>();
   for (const frame of frames) {
+    if ("run" in frame && frame.run !== null && isAside(frame.run)) continue;
     if (frame.type === "text") {
       const key = `${frame.run}:${frame.step}`;
       steps.set(key, (steps.get(key) ?? "").slice(0, frame.offset) + frame.text);
