@@ -22,7 +22,7 @@ export interface ResourceSample {
 export type SampleMaker = (host: HttpHost) => Promise<ResourceSample>;
 
 /** A line for each kind. */
-export const resourceSamples: Readonly<Record<keyof Resources, SampleMaker>> = {
+export const resourceSamples: Readonly<Record<keyof Resources["kinds"], SampleMaker>> = {
   prompts: async () => ({
     one: { name: "Greeting", template: "Hello!", description: "Says hello." },
     other: {

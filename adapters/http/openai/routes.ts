@@ -27,7 +27,7 @@ export function openaiRoutes(services: Services): readonly Route[] {
         let after: string | undefined;
         while (rows.length < MODELS_MAX) {
           const range = { limit: PAGE_MAX, ...(after === undefined ? {} : { after }) };
-          const page = await agents.list(principal.tenant, range);
+          const page = await agents.list(principal.tenant, { page: range, question: null });
           rows.push(...page.items);
           if (page.next === null) break;
           after = page.next;

@@ -11,9 +11,11 @@ import { subAgentInput } from "../../../actors/records/sub-agent.ts";
 import { Type } from "../../../actors/schema.ts";
 import { json, noContent } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
+import { agentListing } from "../services/agent-listing.ts";
 import { callerOf } from "../services/caller.ts";
+import { listQuery, listRequest } from "../services/listing.ts";
 import { onceKeyOf } from "../services/once.ts";
-import { pageQuery, pageRequest } from "../services/paging.ts";
+import { pageQuery } from "../services/paging.ts";
 import type { Services } from "../services/services.ts";
 import { agentResource, etag, ifMatchOf, pageReply, subAgentResource } from "./shapes.ts";
 
@@ -44,13 +46,11 @@ function agentCollection({ agents }: Services): readonly Route[] {
     defineRoute({
       ...list,
       method: "GET",
-      query: pageQuery,
-      handler: async ({ principal, query }) =>
-        pageReply(
-          path,
-          await agents.list(principal.tenant, pageRequest(query, path)),
-          agentResource,
-        ),
+      query: listQuery(agentListing),
+      handler: async ({ principal, query }) => {
+        const request = listRequest(query, path, agentListing);
+        return pageReply(request.list, await agents.list(principal.tenant, request), agentResource);
+      },
     }),
     defineRoute({
       ...list,

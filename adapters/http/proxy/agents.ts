@@ -45,7 +45,8 @@ function createAndRead({ agents }: Services): readonly Route[] {
       errors: "envelope",
       handler: async (context) => {
         const request = pageRequest(context.query, list);
-        const page = await agents.list(context.principal.tenant, request);
+        const { tenant } = context.principal;
+        const page = await agents.list(tenant, { page: request, question: null });
         const pagination = {
           limit: request.limit,
           total: page.total,

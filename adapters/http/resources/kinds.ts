@@ -2,14 +2,25 @@
 // versions and the tests that every kind has to pass (test/http/resources) come with the line.
 
 import { promptKind } from "../../../actors/records/prompt.ts";
+import type { ResourceKind } from "../../../actors/records/resource.ts";
+import { agentListing } from "../services/agent-listing.ts";
+import type { IndexEntry } from "../services/record-index.ts";
+import type { ResourceRules } from "./resource-rules.ts";
 import { createResourceService, type ResourceContext } from "./resource-service.ts";
 
-/** The services of all kinds. */
-export function createResources(context: ResourceContext) {
-  return {
-    prompts: createResourceService(context, promptKind),
+/** The services of all kinds, and which records name one. */
+export function createResources(context: Omit<ResourceContext, "usersOf">) {
+  const of = <Input extends object>(kind: ResourceKind<Input>, rules?: ResourceRules<Input>) =>
+    createResourceService({ ...context, usersOf }, kind, rules);
+  const resources = {
+    prompts: of(promptKind),
   };
+  function usersOf(tenant: string, id: string): Promise<readonly IndexEntry[]> {
+    const listings = Object.values(resources).map(({ listing }) => listing);
+    return context.index.usersOf(tenant, [agentListing, ...listings], id);
+  }
+  return { kinds: resources, usersOf };
 }
 
-/** The services of all kinds. */
+/** The services of all kinds, and which records name one. */
 export type Resources = ReturnType<typeof createResources>;

@@ -7,6 +7,7 @@ import { etag, ifMatchOf, pageReply } from "../platform/shapes.ts";
 import { json, noContent } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
 import { callerOf } from "../services/caller.ts";
+import { listQuery, listRequest } from "../services/listing.ts";
 import { onceKeyOf } from "../services/once.ts";
 import { pageQuery, pageRequest } from "../services/paging.ts";
 import { versionNumber } from "../services/version-page.ts";
@@ -20,8 +21,8 @@ const errors = "problem";
 const patchBody = Type.Record(Type.String(), Type.Unknown());
 
 /** The routes that all kinds have. */
-export function kindRoutes(resources: Resources): readonly Route[] {
-  return Object.values(resources).flatMap((service) => resourceRoutes(service));
+export function kindRoutes({ kinds }: Resources): readonly Route[] {
+  return Object.values(kinds).flatMap((service) => resourceRoutes(service));
 }
 
 /** All routes of a kind. */
@@ -48,10 +49,11 @@ function listRoutes<Input extends object>(service: ResourceService<Input>): read
     defineRoute({
       ...common,
       method: "GET",
-      query: pageQuery,
+      query: listQuery(service.listing),
       handler: async ({ principal, query }) => {
-        const page = await service.list(principal.tenant, pageRequest(query, pattern));
-        return pageReply(pattern, page, (row) => resourceView(kind, row));
+        const request = listRequest(query, pattern, service.listing);
+        const page = await service.list(principal.tenant, request);
+        return pageReply(request.list, page, (row) => resourceView(kind, row));
       },
     }),
     defineRoute({
@@ -95,6 +97,16 @@ function recordRoutes<Input extends object>(service: ResourceService<Input>): re
       handler: async (context) => {
         const [caller, id, ifMatch] = changeOf(context);
         return shown(await service.patch(caller, id, context.body, ifMatch));
+      },
+    }),
+    defineRoute({
+      ...common,
+      pattern: `${common.pattern}/used-by`,
+      method: "GET",
+      handler: async ({ principal, params }) => {
+        const users = await service.usedBy(principal.tenant, idOf(params));
+        const data = users.map(({ id, kind: of, name }) => ({ id, kind: of, name }));
+        return json(200, { data, next_cursor: null });
       },
     }),
     defineRoute({

@@ -14,20 +14,30 @@ import { RuntimeError } from "../../../runtime/errors.ts";
 import { newId } from "../../../runtime/id.ts";
 import type { System, TableWrite } from "../../../runtime/system.ts";
 import { type Caller, checkMatch } from "../services/agent-store.ts";
+import { type ListRequest, listRows } from "../services/listing.ts";
 import { mergePatch } from "../services/merge-patch.ts";
 import { type OnceKey, once } from "../services/once.ts";
-import { type Page, type PageRequest, pageOf } from "../services/paging.ts";
+import type { Page, PageRequest } from "../services/paging.ts";
+import type { IndexEntry, Listing, RecordIndex } from "../services/record-index.ts";
 import type { Serial } from "../services/serial.ts";
 import { pageOfVersions } from "../services/version-page.ts";
 import { loadValidator, validate } from "../validate.ts";
 import type { Links, ResourceRules } from "./resource-rules.ts";
-import { createResourceStore, type LoadedResource, type ResourceStore } from "./resource-store.ts";
+import {
+  createResourceStore,
+  type LoadedResource,
+  type ResourceStore,
+  titleOf,
+} from "./resource-store.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
 /** What every service works with. */
 export interface ResourceContext {
   readonly system: Pick<System, "tables">;
+  readonly index: RecordIndex;
+  /** Records of every kind that name one. */
+  usersOf(tenant: string, id: string): Promise<readonly IndexEntry[]>;
   /** Changes of a tenant's records, one after the other; shared by everything that names records. */
   readonly serial: Serial;
   /** Milliseconds since the epoch. */
@@ -46,7 +56,10 @@ export interface ResourceService<Input extends object> {
   create(caller: Caller, input: Input, key: OnceKey | null): Promise<ResourceRow<Input>>;
   /** @throws NOT_FOUND. */
   get(tenant: string, id: string): Promise<ResourceRow<Input>>;
-  list(tenant: string, page: PageRequest): Promise<Page<ResourceRow<Input>>>;
+  readonly listing: Listing;
+  list(tenant: string, request: ListRequest): Promise<Page<ResourceRow<Input>>>;
+  /** Records that name it, in order of kind and creation. @throws NOT_FOUND. */
+  usedBy(tenant: string, id: string): Promise<readonly IndexEntry[]>;
   /** The next version with all fields as sent; the same one when nothing changes. */
   replace(
     caller: Caller,
@@ -82,9 +95,10 @@ export function createResourceService<Input extends object>(
   kind: ResourceKind<Input>,
   rules: ResourceRules<Input> = {},
 ): ResourceService<Input> {
-  const { system, nowMs } = context;
+  const { system, index, nowMs } = context;
   const { tables } = system;
-  const store = createResourceStore(tables, kind);
+  const store = createResourceStore({ tables, index }, kind);
+  const listing = listingOf(kind);
   const work: Work<Input> = { context, kind, rules, store };
   return {
     kind,
@@ -96,13 +110,14 @@ export function createResourceService<Input extends object>(
       return result;
     },
     get: async (tenant, id) => (await store.load(tenant, id)).row,
-    list: async (tenant, { limit, after }) => {
-      const range = { limit: limit + 1, ...(after === undefined ? {} : { after }) };
-      const rows = await tables.list(tenant, resourceTables(kind).current, range);
-      return pageOf(rows, limit, {
-        id: (row) => row.id,
-        item: (row) => row.value as ResourceRow<Input>,
-      });
+    listing,
+    list: async (tenant, request) => {
+      const { items, next } = await listRows({ tables, index, listing }, tenant, request);
+      return { items: items.map(({ value }) => value as ResourceRow<Input>), next };
+    },
+    usedBy: async (tenant, id) => {
+      await store.load(tenant, id);
+      return await context.usersOf(tenant, id);
     },
     replace: (caller, id, input, ifMatch) =>
       change(work, caller, { id, ifMatch, reason: "changed", next: async () => input }),
@@ -113,6 +128,7 @@ export function createResourceService<Input extends object>(
       }),
     remove: (caller, id, ifMatch) =>
       changing(work, caller, id, ifMatch, async (from) => {
+        refuseUsed(`${titleOf(kind)} ${id}`, await context.usersOf(caller.tenant, id));
         await store.remove(caller.tenant, from);
       }),
     versions: async (tenant, id, page) => {
@@ -130,6 +146,17 @@ export function createResourceService<Input extends object>(
         ...{ id, ifMatch, reason: "restored", restored: version },
         next: async () => inputOf(kind, await store.version(caller.tenant, id, version)),
       }),
+  };
+}
+
+/** How records of a kind are listed. */
+export function listingOf<Input extends object>(kind: ResourceKind<Input>): Listing {
+  const { name, path, searched, filters, sorts } = kind;
+  return {
+    ...{ name, path, searched, filters, sorts, table: resourceTables(kind).current },
+    properties: (kind.input as { readonly properties: Fields }).properties,
+    recordOf: (value) => (value as ResourceRow<Fields>).record,
+    linksOf: (value) => Object.values((value as ResourceRow<Fields>).links ?? {}),
   };
 }
 
@@ -265,9 +292,10 @@ function isSame(left: unknown, right: unknown): boolean {
 }
 
 /** @throws CONFLICT naming some of the records that need this one. */
-export function refuseUsed(what: string, users: readonly string[]): void {
+export function refuseUsed(what: string, users: readonly IndexEntry[]): void {
   if (users.length === 0) return;
-  const named = users.slice(0, USERS_NAMED).join(", ");
+  const shown = users.slice(0, USERS_NAMED);
+  const named = shown.map(({ id, kind, name }) => `${kind} ${id} (${name})`).join(", ");
   const more = users.length > USERS_NAMED ? ` and ${users.length - USERS_NAMED} more` : "";
   throw new RuntimeError("CONFLICT", `${what} is used by ${named}${more}; change those first.`);
 }

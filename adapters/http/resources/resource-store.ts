@@ -12,6 +12,7 @@ import {
 import { droppableVersions, versionsWith } from "../../../actors/version-history.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import type { Tables, TableWrite } from "../../../runtime/system.ts";
+import type { RecordIndex } from "../services/record-index.ts";
 
 const RETRY_AFTER_MS = 60_000;
 
@@ -50,7 +51,7 @@ export interface ResourceStore<Input> {
 
 /** The store of a kind. */
 export function createResourceStore<Input extends object>(
-  tables: Tables,
+  { tables, index }: { readonly tables: Tables; readonly index: Pick<RecordIndex, "changed"> },
   kind: ResourceKind<Input>,
 ): ResourceStore<Input> {
   const names = resourceTables(kind);
@@ -58,6 +59,14 @@ export function createResourceStore<Input extends object>(
   const history = async (tenant: string, of: string): Promise<readonly VersionEntry[]> => {
     const row = await tables.get(tenant, names.histories, of);
     return row === undefined ? [] : (row.value as ResourceHistory).versions;
+  };
+  const write = async (tenant: string, of: string, writes: readonly TableWrite[]) => {
+    try {
+      await tables.write(tenant, writes);
+    } finally {
+      // A write that failed may be there even so.
+      index.changed(tenant, names.current, of);
+    }
   };
   return {
     load: async (tenant, of) => {
@@ -77,7 +86,7 @@ export function createResourceStore<Input extends object>(
       if (from === null) await checkRoom(tables, tenant, kind);
       const kept = from === null ? [] : await history(tenant, of);
       const { versions, dropped } = versionsAfter(kind, kept, change);
-      await tables.write(tenant, [
+      await write(tenant, of, [
         {
           ...{ type: "put-if", table: names.current, id: of, value: row },
           revision: from?.revision ?? null,
@@ -93,7 +102,7 @@ export function createResourceStore<Input extends object>(
     },
     remove: async (tenant, { row, revision }) => {
       const { id: of } = row.record;
-      await tables.write(tenant, [
+      await write(tenant, of, [
         { type: "remove", table: names.current, id: of, revision },
         { type: "add", counter: kind.path, delta: -1 },
       ]);

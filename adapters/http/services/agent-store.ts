@@ -16,6 +16,7 @@ import type { System, TableWrite } from "../../../runtime/system.ts";
 import type { CheckPlace } from "./agent-checks.ts";
 import { historyWrites } from "./agent-history.ts";
 import { balanceOf, chargeWrites } from "./money.ts";
+import type { RecordIndex } from "./record-index.ts";
 import { createSerial } from "./serial.ts";
 
 /** Who changes something, for the ledger. */
@@ -35,6 +36,8 @@ export interface Paid<T> {
 /** What the agent service works with. */
 export interface AgentServiceOptions {
   readonly system: System;
+  /** Told of every write of an agent. */
+  readonly index: RecordIndex;
   /** Milliseconds since the epoch. */
   nowMs(): number;
 }
@@ -91,7 +94,7 @@ const SUB_AGENT_ID = /^sa_[A-Za-z0-9]{1,61}$/;
 
 /** The store over a system's tables. */
 export function createAgentStore(options: AgentServiceOptions): AgentStore {
-  const { system, nowMs } = options;
+  const { system, index, nowMs } = options;
   const { tables } = system;
   const serial = createSerial();
   const load = async (tenant: string, id: string): Promise<Loaded> => {
@@ -127,7 +130,11 @@ export function createAgentStore(options: AgentServiceOptions): AgentStore {
         ...{ tenant: caller.tenant, from: from?.row ?? null, to: row, entry, nowMs: nowMs() },
       });
       const writes = [current, put(agentVersionRow(version)), ...history, ...more, ...paid];
-      const { counters } = await tables.write(caller.tenant, writes).catch(inMoney(charge));
+      const { counters } = await tables
+        .write(caller.tenant, writes)
+        .catch(inMoney(charge))
+        // A write that failed may be there even so.
+        .finally(() => index.changed(caller.tenant, agentTables.agents, row.agent.agent_key));
       return counters[balanceCounter] ?? (await balanceOf(system, caller.tenant));
     },
     changing: (caller, id, ifMatch, change) =>

@@ -14,6 +14,7 @@ import { RuntimeError } from "../../../runtime/errors.ts";
 import { newId } from "../../../runtime/id.ts";
 import type { TableWrite } from "../../../runtime/system.ts";
 import { checkAgent, checkSubAgent } from "./agent-checks.ts";
+import { agentListing } from "./agent-listing.ts";
 import {
   type AgentServiceOptions,
   type AgentStore,
@@ -23,8 +24,9 @@ import {
   type Paid,
   put,
 } from "./agent-store.ts";
+import { type ListRequest, listRows } from "./listing.ts";
 import { type OnceKey, once } from "./once.ts";
-import { type Page, type PageRequest, pageOf } from "./paging.ts";
+import type { Page } from "./paging.ts";
 
 /** Counter of a tenant's agents. */
 export const agentsCounter = "agents";
@@ -46,7 +48,11 @@ export interface AgentOperations {
   create(caller: Caller, input: AgentInput, key: OnceKey | null): Promise<Paid<AgentRow>>;
   /** @throws NOT_FOUND. */
   get(tenant: string, id: string): Promise<AgentRow>;
-  list(tenant: string, page: PageRequest): Promise<Page<AgentRow> & { readonly total: number }>;
+  /** `total`: all there are, whatever is asked for. @throws INVALID, CONFLICT as `listRows`. */
+  list(
+    tenant: string,
+    request: Omit<ListRequest, "list">,
+  ): Promise<Page<AgentRow> & { readonly total: number }>;
   update(
     caller: Caller,
     id: string,
@@ -89,7 +95,7 @@ export function createAgentService(
 }
 
 function agentOperations(store: AgentStore, options: AgentServiceOptions): AgentOperations {
-  const { nowMs } = options;
+  const { index, nowMs } = options;
   const { tables } = options.system;
   return {
     create: async (caller, input, key) => {
@@ -108,17 +114,12 @@ function agentOperations(store: AgentStore, options: AgentServiceOptions): Agent
 
     get: async (tenant, id) => (await store.load(tenant, id)).row,
 
-    list: async (tenant, { limit, after }) => {
-      const range = { limit: limit + 1, ...(after === undefined ? {} : { after }) };
-      const [rows, total] = await Promise.all([
-        tables.list(tenant, agentTables.agents, range),
+    list: async (tenant, request) => {
+      const [{ items, next }, total] = await Promise.all([
+        listRows({ tables, index, listing: agentListing }, tenant, request),
         tables.counter(tenant, agentsCounter),
       ]);
-      const page = pageOf(rows, limit, {
-        id: (row) => row.id,
-        item: (row) => row.value as AgentRow,
-      });
-      return { ...page, total };
+      return { items: items.map(({ value }) => value as AgentRow), next, total };
     },
 
     update: (caller, id, change, ifMatch) =>
@@ -134,11 +135,13 @@ function agentOperations(store: AgentStore, options: AgentServiceOptions): Agent
       store.changing(caller, id, ifMatch, async ({ row, revision }) => {
         const { agents, subAgents } = agentTables;
         // Versions stay: runs that were started with one finish on it.
-        await tables.write(caller.tenant, [
+        const writes: readonly TableWrite[] = [
           { type: "remove", table: agents, id, revision },
           ...row.subAgents.map(({ key }) => remove(subAgents, key)),
           { type: "add", counter: agentsCounter, delta: -1 },
-        ]);
+        ];
+        const { tenant } = caller;
+        await tables.write(tenant, writes).finally(() => index.changed(tenant, agents, id));
         return row;
       }),
   };

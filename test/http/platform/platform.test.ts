@@ -85,7 +85,7 @@ test("a query parameter that nothing reads is refused, and those that are read a
   const paths = [
     "/v2/runs?status=failed",
     "/v2/runs?limit=1&kinds=supervisor",
-    "/v2/agents?name=Desk",
+    "/v2/agents?nome=Desk",
     `/v2/agents/${agent}/sub-agents?active=true`,
     `/v2/agents/${agent}/versions?from=1`,
     "/v2/conversations?agent=ag_1",

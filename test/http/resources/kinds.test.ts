@@ -3,19 +3,19 @@
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createResources } from "../../../adapters/http/resources/kinds.ts";
+import { RecordIndex } from "../../../adapters/http/services/record-index.ts";
 import { createSerial } from "../../../adapters/http/services/serial.ts";
 import { type HttpHost, startHttpHost } from "../../support/http-host.ts";
 import { type ResourceSample, resourceSamples } from "../../support/resource-samples.ts";
 import type { Json } from "../../support/wire-client.ts";
 import { memoryTables } from "../memory-tables.ts";
 
-const kinds = Object.values(
-  createResources({
-    system: { tables: memoryTables() },
-    serial: createSerial(),
-    nowMs: Date.now,
-  }),
-).map(({ kind }) => kind);
+const tables = memoryTables();
+const resources = createResources({
+  ...{ system: { tables }, index: new RecordIndex(tables) },
+  ...{ serial: createSerial(), nowMs: Date.now },
+});
+const kinds = Object.values(resources.kinds).map(({ kind }) => kind);
 
 let host: HttpHost;
 beforeAll(async () => {
