@@ -64,6 +64,19 @@ export interface RunSpec {
    * goes on: released too late, it ends `expired` without having been called.
    */
   readonly held?: boolean;
+  /** Begins with what another run has done, instead of with nothing. */
+  readonly fork?: Fork;
+}
+
+/**
+ * The first `entries` entries of the log of `run`, a root run of the same actor and kind: steps that
+ * are stored there give their results again, and events are shown again. What came after is done anew,
+ * as after a crash: a step that was begun there and has no end is decided by its `repeat`.
+ * A log that is gone, or shorter, ends the new run `failed` (EVENTS_TRIMMED).
+ */
+export interface Fork {
+  readonly run: string;
+  readonly entries: number;
 }
 
 /** What a handler can do in a turn. Nothing here waits, and nothing happens unless the turn commits. */

@@ -2,13 +2,15 @@
 // something comes for them. A run is made again from its row, its log and its inbox. What comes for
 // it is a row of that inbox first, so that a wake-up is only a hint, as it is for actors.
 
-import { RuntimeError } from "../errors.ts";
+import { type ErrorData, RuntimeError, toErrorData } from "../errors.ts";
 import type { Engine } from "../kernel/engine.ts";
 import { ChurnMap } from "../shared/churn-map.ts";
 import { decode } from "../store/codec.ts";
 import { keys, prefixRange } from "../store/keys.ts";
 import type { Row } from "../store/store.ts";
+import { forkedLog } from "./forked-log.ts";
 import { loadLog } from "./journal.ts";
+import type { LogEntry } from "./log-entry.ts";
 import { decodeRun, type StoredRun } from "./run-row.ts";
 import { RunTree, WAITING } from "./run-tree.ts";
 
@@ -30,6 +32,13 @@ export interface Arrivals {
   mail(tree: RunTree, row: Row): void;
   /** Everything of it is there: its function may be called. */
   start(tree: RunTree): void;
+}
+
+/** The log of a run that begins with another one's. */
+interface Begun {
+  readonly log: LogEntry[];
+  readonly nextChunk: 0;
+  readonly error?: ErrorData;
 }
 
 interface Coming {
@@ -70,14 +79,13 @@ export class RunActivation {
   }
 
   async #take(place: RunPlace): Promise<RunTree | null> {
-    const { tenant, id } = place;
     const { committer } = this.#engine;
-    const key = keys.run(tenant, id);
-    const bytes = await committer.get(key);
-    const row = bytes === undefined ? null : decodeRun(key, bytes);
-    this.#checkOwner(place);
+    const row = await this.#row(place);
     if (row === null || row.endedAt !== null || row.status === "held") return null;
+    const { id } = place;
     const stored = await loadLog(committer, row.address);
+    const begun = row.fork && stored.log.length === 0 ? await this.#forked(place, row) : null;
+    if (begun === "refused") return null;
     const waiting = await committer.get(keys.reminder(row.address, WAITING));
     let mail: readonly Row[];
     do {
@@ -87,8 +95,10 @@ export class RunActivation {
     this.#checkOwner(place);
     const known = this.#trees.get(id);
     if (known) return known;
-    const tree = new RunTree(this.#engine, row, stored);
+    const tree = new RunTree(this.#engine, row, begun ?? stored);
     this.#trees.set(id, tree);
+    if (begun !== null) tree.keepAll();
+    if (begun?.error) tree.root.end({ status: "failed", error: begun.error });
     if (waiting) tree.wakeAtMs = (decode(waiting) as { at: number }).at;
     this.#arrivals.taken(tree);
     // Its end is in the parent's inbox already: what still comes for it is dropped.
@@ -96,6 +106,28 @@ export class RunActivation {
     for (const one of mail) this.#arrivals.mail(tree, one);
     if (!tree.root.outcome) this.#arrivals.start(tree);
     return tree;
+  }
+
+  async #row(place: RunPlace): Promise<StoredRun | null> {
+    const key = keys.run(place.tenant, place.id);
+    const bytes = await this.#engine.committer.get(key);
+    this.#checkOwner(place);
+    return bytes === undefined ? null : decodeRun(key, bytes);
+  }
+
+  /** What a run begins with. It waits for its row to be committed: a refused turn leaves nothing. */
+  async #forked(place: RunPlace, row: StoredRun): Promise<Begun | "refused"> {
+    const { committer } = this.#engine;
+    await new Promise<void>((resolve) => {
+      committer.join({ shard: place.shard, onRefused: () => resolve() });
+      committer.after("committed", resolve);
+    });
+    if ((await this.#row(place)) === null) return "refused";
+    try {
+      return { log: await forkedLog(this.#engine, row), nextChunk: 0 };
+    } catch (error) {
+      return { log: [], nextChunk: 0, error: toErrorData(error) };
+    }
   }
 
   #checkOwner({ shard, id }: RunPlace): void {

@@ -96,6 +96,7 @@ export class RunHost implements RunsPort {
       reply: null,
       ...(asker ? { asker } : {}),
       ...(trace ? { trace } : {}),
+      ...(spec.fork ? { fork: spec.fork } : {}),
     };
     if (spec.held) this.#held.hold(owner, tenant, row);
     else this.#begin(owner, row);
@@ -216,6 +217,12 @@ export class RunHost implements RunsPort {
     }
   }
 
+  #takeUp(shard: number, { parent, id }: StoredRun): void {
+    const place = { shard, tenant: addressParts(parent).tenant, id };
+    // Another owner of its shard takes it up by its mark.
+    this.#activation.up(place).catch(() => this.#engine.metrics.count("resumeFailures"));
+  }
+
   #takeUpAgain(tree: RunTree): void {
     this.#drop(tree);
     this.viewers.keep(tree.root.id, [...tree.viewers]);
@@ -286,8 +293,14 @@ export class RunHost implements RunsPort {
 
   /** The first of a run; one that was held past its deadline ends without having been called. */
   #begin(owner: Participant, row: StoredRun): void {
-    const { metrics, options } = this.#engine;
+    const { committer, metrics, options } = this.#engine;
     this.#writeOpen(owner, row);
+    if (row.fork) {
+      metrics.count("runsStarted");
+      // What it begins with is read when its row is there for good.
+      committer.afterCommitted(() => this.#takeUp(owner.shard, row));
+      return;
+    }
     const tree = new RunTree(this.#engine, row, { log: [], nextChunk: 0 });
     this.trees.set(row.id, tree);
     tree.begin();

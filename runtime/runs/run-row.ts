@@ -3,7 +3,7 @@
 // into the row: one row instead of several, in which a text that step, reply and event share stands
 // once.
 
-import type { Data, Outcome } from "../actor.ts";
+import type { Data, Fork, Outcome } from "../actor.ts";
 import { type Address, addressParts } from "../address.ts";
 import type { Asker } from "../message.ts";
 import { decode, decodeFirst, encode } from "../store/codec.ts";
@@ -28,6 +28,8 @@ export interface StoredRun {
   readonly asker?: Asker;
   /** W3C traceparent of the message that started it. */
   readonly trace?: string;
+  /** What its log begins with. */
+  readonly fork?: Fork;
 }
 
 /** Bytes up to which row and log are one row: LMDB gives a larger one pages of its own. */
@@ -38,7 +40,7 @@ const COMPLETED = 0;
 /** The row's bytes. `log` as `mergedLog` takes it. */
 export function encodeRun(row: StoredRun, log?: readonly LogEntry[]): Uint8Array {
   const { kind, root, path } = addressParts(row.parent);
-  const { startedAt, deadlineMs, endedAt, asker, trace, id } = row;
+  const { startedAt, deadlineMs, endedAt, asker, trace, id, fork } = row;
   const { tenant } = addressParts(row.parent);
   const values: unknown[] = [
     row.kind,
@@ -57,6 +59,7 @@ export function encodeRun(row: StoredRun, log?: readonly LogEntry[]): Uint8Array
     trace,
     // A long id is in the key by its hash only.
     keys.run(tenant, id).endsWith(`/${id}`) ? undefined : id,
+    fork,
   ];
   while (values.at(-1) === undefined) values.pop();
   return encode(values);
@@ -79,6 +82,7 @@ export function decodeRun(key: string, bytes: Uint8Array): StoredRun {
   const [kind, parentKind, root] = values as readonly string[];
   const [startedAt, timeoutMs] = [Number(values[6]), Number(values[7])];
   const id = (values[14] as string | undefined) ?? keyId;
+  const fork = values[15] as Fork | undefined;
   return {
     id,
     kind: kind ?? "",
@@ -93,6 +97,7 @@ export function decodeRun(key: string, bytes: Uint8Array): StoredRun {
     reply: reply === undefined ? null : reply,
     ...(asker === undefined ? {} : { asker: asker as Asker }),
     ...(trace === undefined ? {} : { trace: trace as string }),
+    ...(fork === undefined ? {} : { fork }),
   };
 }
 

@@ -91,6 +91,17 @@ export class RunTree implements Saver, TreeOfRun {
     committer.beforeClose(this);
   }
 
+  /** All that it was made with is not stored yet: it is written before anything of its own. */
+  keepAll(): void {
+    this.#unsaved = [...this.log];
+    this.shown = 0;
+    const { committer } = this.engine;
+    committer.join(this);
+    if (this.#isScheduled || this.#unsaved.length === 0) return;
+    this.#isScheduled = true;
+    committer.beforeClose(this);
+  }
+
   get hasUnsaved(): boolean {
     return this.#unsaved.length > 0 && !this.isDropped;
   }
