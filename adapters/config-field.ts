@@ -43,6 +43,8 @@ export interface TextListField extends Described {
   readonly default: readonly string[];
   readonly itemsMax: number;
   readonly charsMax: number;
+  /** In the file only references `${NAME}` to environment variables are accepted. */
+  readonly secret?: boolean;
 }
 
 /** Settings under a name of their own. */

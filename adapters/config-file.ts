@@ -2,7 +2,7 @@
 // stands, what was expected and which known name is nearest. Used by config.ts alone.
 
 import type { Document, Node, ParsedNode } from "yaml";
-import type { EntriesField, Field, Fields, TextField } from "./config-field.ts";
+import type { EntriesField, Field, Fields, TextField, TextListField } from "./config-field.ts";
 
 /** Values as read; what the file does not set is absent. */
 export type RawValues = { [name: string]: unknown };
@@ -57,7 +57,9 @@ export function expected(field: Field): string {
       if (field.secret) return `a reference like $\{NAME} to an environment variable`;
       return field.expected ?? `a text of 1 to ${field.charsMax} characters`;
     case "texts":
-      return `a list of at most ${field.itemsMax} texts`;
+      return field.secret
+        ? `a list of at most ${field.itemsMax} references like $\{NAME} to environment variables`
+        : `a list of at most ${field.itemsMax} texts`;
     case "group":
       return "settings, one a line, indented under it";
     case "entries":
@@ -170,6 +172,7 @@ class Reader {
     if (field.type === "entries") return this.#entries(node, field, path);
     const value = this.#valueOf(node);
     if (field.type === "texts") {
+      if (field.secret) return this.#secrets(node, path, field);
       const isList =
         Array.isArray(value) &&
         value.length <= field.itemsMax &&
@@ -194,6 +197,17 @@ class Reader {
       }
       return entry;
     });
+  }
+
+  #secrets(node: unknown, path: string, field: TextListField): string[] {
+    if (!this.#yaml.isSeq(node) || node.items.length > field.itemsMax) {
+      this.#say(node, `${path}: expected ${expected(field)}`);
+      return [];
+    }
+    const item: TextField = { ...field, type: "text", default: null };
+    return node.items.flatMap(
+      (one, at) => this.#secret(one, `${path}[${at}]`, item, this.#valueOf(one)) ?? [],
+    );
   }
 
   /** A literal is refused and not repeated in the message: it may be a real key. */

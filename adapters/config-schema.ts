@@ -7,6 +7,7 @@ import { availableParallelism } from "node:os";
 import type { KernelLimits } from "../runtime/kernel/kernel-port.ts";
 import { embedderFields, embeddingFields } from "./config-embedding.ts";
 import { choice, type Fields, type IntegerField, integer } from "./config-field.ts";
+import { providerFields } from "./config-providers.ts";
 import { rerankerFields } from "./config-rerankers.ts";
 import type { ServerLimits } from "./http/server.ts";
 
@@ -167,54 +168,6 @@ const kernelLimits = {
     [100_000, 1, 10_000_000],
   ),
 } satisfies Record<keyof KernelLimits, IntegerField>;
-
-const provider = {
-  name: {
-    type: "text",
-    text: "Name in model names: `name/model`.",
-    default: "",
-    charsMax: 64,
-    pattern: /^[a-z][a-z0-9_-]*$/,
-    expected: "lower-case letters, digits, - and _, starting with a letter",
-  },
-  kind: choice("Protocol the provider speaks.", ["openai", "anthropic"], "openai"),
-  baseUrl: {
-    type: "text",
-    text: "Where its API begins, e.g. http://127.0.0.1:11434/v1. Default: the vendor's own.",
-    default: null as string | null,
-    charsMax: 2_000,
-    pattern: /^https?:\/\/[^\s]+$/,
-    expected: "an http:// or https:// address",
-  },
-  apiKey: {
-    type: "text",
-    text: "A reference to the environment variable that holds the key, written `$\u007bNAME}`.",
-    default: null as string | null,
-    charsMax: 4_000,
-    secret: true,
-  },
-  models: {
-    type: "texts",
-    text: "Beginnings of the model names it answers, e.g. gpt-. Default: by kind.",
-    default: [],
-    itemsMax: 1_000,
-    charsMax: 200,
-  },
-  transport: choice("Own stream reader, or the vendor's SDK.", ["direct", "sdk"], "direct"),
-  firstByteMs: integer("From the request to the first byte of the answer.", "ms", [
-    MINUTE_MS,
-    100,
-    60 * MINUTE_MS,
-  ]),
-  idleMs: integer("Between two pieces of a stream.", "ms", [MINUTE_MS, 100, 60 * MINUTE_MS]),
-  totalMs: integer("A whole call with its retries.", "ms", [10 * MINUTE_MS, 100, 120 * MINUTE_MS]),
-  connectionsMax: integer(
-    "Sockets open to it at once, from one worker.",
-    "sockets",
-    [256, 1, 100_000],
-  ),
-  attemptsMax: integer("Attempts of one call, before any text was shown.", "attempts", [3, 1, 10]),
-} as const satisfies Fields;
 
 /** The whole configuration. */
 export const configFields = {
@@ -389,6 +342,6 @@ export const configFields = {
     text: "Model providers, beside those of the environment variables.",
     itemsMax: 50,
     required: ["name"],
-    fields: provider,
+    fields: providerFields,
   },
 } as const satisfies Fields;

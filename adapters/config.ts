@@ -15,6 +15,7 @@ import {
   readConfigFile,
   shown,
 } from "./config-file.ts";
+import { type ProviderConfig, providersOf } from "./config-providers.ts";
 import { type RerankerConfig, rerankersOf } from "./config-rerankers.ts";
 import { configFields } from "./config-schema.ts";
 
@@ -22,11 +23,6 @@ import { configFields } from "./config-schema.ts";
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 type Values = ValuesOf<typeof configFields>;
-
-/** A provider of models; `baseUrl` is the vendor's own when none was given. */
-export type ProviderConfig = Omit<Values["providers"][number], "baseUrl"> & {
-  readonly baseUrl: string;
-};
 
 /** The configuration, as plain data that may cross threads. Field by field: config-schema.ts. */
 export interface Config extends Omit<Values, "providers" | "embedders" | "rerankers" | "models"> {
@@ -55,18 +51,6 @@ const ADMIN_KEY_CHARS_MIN = 16;
 
 /** Variables that are read outside the table of settings. */
 const otherVariables = ["TROUPE_ADMIN_KEY", "TROUPE_CONFIG", "TROUPE_URL", "TROUPE_KEY"];
-
-/** Vendors whose SDKs' own variable names make a provider. */
-const vendors = [
-  { name: "openai", kind: "openai", key: "OPENAI_API_KEY", url: "OPENAI_BASE_URL" },
-  { name: "anthropic", kind: "anthropic", key: "ANTHROPIC_API_KEY", url: "ANTHROPIC_BASE_URL" },
-] as const;
-
-/** Where a vendor's API begins when nothing else is said. */
-const baseUrls = {
-  openai: "https://api.openai.com/v1",
-  anthropic: "https://api.anthropic.com",
-} as const;
 
 /** Models of agents that name none. */
 const defaultModels = { openai: "gpt-5-mini", anthropic: "claude-haiku-4-5" } as const;
@@ -112,7 +96,8 @@ export async function readConfig(environment: Environment, folder: string): Prom
   problems.push(...unknownVariables(env));
   const values = complete(configFields, fromFile, env, problems) as unknown as Values;
   const adminKey = adminKeyOf(env, problems);
-  const providers = providersOf(values.providers, env, problems);
+  const entryOf = (set: RawValues) => complete(configFields.providers.fields, set, {}, problems);
+  const providers = providersOf(values.providers, env, entryOf, problems);
   const defaults = defaultsOf(values, providers, problems);
   const data = isAbsolute(values.data) ? values.data : resolve(folder, values.data);
   const models = values.models === null ? join(data, "models") : resolve(folder, values.models);
@@ -225,36 +210,4 @@ function adminKeyOf(env: Environment, problems: string[]): string | null {
     );
   }
   return key;
-}
-
-/** The file's providers, then those of the vendors' variables that the file does not name. */
-function providersOf(
-  given: Values["providers"],
-  env: Environment,
-  problems: string[],
-): ProviderConfig[] {
-  const providers = given.map((one) => ({ ...one, baseUrl: one.baseUrl ?? baseUrls[one.kind] }));
-  const names = new Set<string>();
-  for (const { name } of providers) {
-    if (names.has(name)) problems.push(`providers: the name "${name}" is used twice`);
-    names.add(name);
-  }
-  const { baseUrl: urlField } = configFields.providers.fields;
-  for (const vendor of vendors) {
-    const apiKey = env[vendor.key] ?? null;
-    const url = env[vendor.url];
-    if (url !== undefined && !accepts(urlField, url)) {
-      problems.push(`${vendor.url}: expected ${expected(urlField)}, found ${shown(url)}`);
-    }
-    if ((apiKey === null && url === undefined) || names.has(vendor.name)) continue;
-    const set = {
-      name: vendor.name,
-      kind: vendor.kind,
-      baseUrl: url ?? baseUrls[vendor.kind],
-      apiKey,
-    };
-    const entry = complete(configFields.providers.fields, set, {}, problems);
-    providers.push(entry as unknown as ProviderConfig);
-  }
-  return providers;
 }

@@ -7,6 +7,8 @@ import type { Config } from "./config.ts";
 import { loadAssets } from "./console/assets.ts";
 import { createKnowledge } from "./front-knowledge.ts";
 import { createFrontMemories } from "./front-memory.ts";
+import { lookAtProviders } from "./front-providers.ts";
+import { providersRoute } from "./http/admin/providers.ts";
 import { adminRoutes } from "./http/admin/routes.ts";
 import { createAuthenticator } from "./http/auth.ts";
 import { consoleRoutes } from "./http/console/routes.ts";
@@ -41,6 +43,8 @@ export interface FrontOptions {
   readonly diary: Log;
   /** What all threads answered without a vector. */
   readonly missed: MissedVectors;
+  /** What all threads know of the providers. */
+  readonly providerMemory: SharedArrayBuffer;
   /** Takes secrets out of a text. */
   redact(text: string): string;
   /** Whether what a start prepares is there. Default: yes. */
@@ -74,11 +78,13 @@ export async function openFront(options: FrontOptions): Promise<Front> {
   });
   const sessions = createSessions(http.sessionMs);
   let server: Server | undefined;
+  const providers = lookAtProviders(config, options.providerMemory);
   const metrics = createMetrics({
     inspect: () => system.inspect(),
     connections: () => server?.connections() ?? 0,
     gate: () => services.gate.figures(),
     missed: () => missed.counts(),
+    providers,
   });
   const isLocal = ["127.0.0.1", "::1", "localhost"].includes(config.host);
   const builtin = config.providers.length === 0;
@@ -104,7 +110,7 @@ export async function openFront(options: FrontOptions): Promise<Front> {
   const rates = createRateLimiter({ perSecond: http.requestsPerSecond, burst: http.requestsBurst });
   const sockets = createSocketServices({ system, chat: services.chat, authenticator, rates });
   const door = createDoor({
-    routes: [...routes, ...adminRoutes(services, keys, options.redact)],
+    routes: [...routes, ...adminRoutes(services, keys, options.redact), providersRoute(providers)],
     system,
     gate: services.gate,
     authenticator,

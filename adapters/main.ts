@@ -14,6 +14,7 @@ import { embeddersConfig, embedTasks } from "./embed/tasks.ts";
 import type { Front } from "./front.ts";
 import type { RequestLine } from "./http/door.ts";
 import { searchTaskName } from "./knowledge/elsewhere.ts";
+import { providerMemory } from "./llm/provider-memory.ts";
 import { createLog, type Log } from "./telemetry/log.ts";
 import { createMissedVectors, missedMemory } from "./telemetry/missed-vectors.ts";
 
@@ -23,7 +24,7 @@ export async function serve(): Promise<number> {
     const config = await loadConfig();
     const log = createLog({
       level: config.logLevel,
-      secrets: [config.adminKey, ...config.providers.map((one) => one.apiKey)].flatMap(
+      secrets: [config.adminKey, ...config.providers.flatMap((one) => one.apiKeys)].flatMap(
         (secret) => secret ?? [],
       ),
     });
@@ -67,6 +68,7 @@ async function start(config: Config, log: Log): Promise<Running> {
   // The front door's modules load here while the workers start on their own threads.
   const frontModule = import("./front.ts");
   const missed = missedMemory();
+  const providers = providerMemory(config.providers);
   const system = await startSystem({
     folder: config.data,
     workerUrl: new URL("./worker.js", import.meta.url),
@@ -77,6 +79,7 @@ async function start(config: Config, log: Log): Promise<Running> {
       ...embeddersConfig(config),
       knowledge: config.knowledge,
       missed,
+      providerMemory: providers,
     },
     config: {
       ...config.runtime,
@@ -117,6 +120,7 @@ async function start(config: Config, log: Log): Promise<Running> {
       log: (line) => logRequest(log, line),
       diary: log,
       missed: createMissedVectors(missed),
+      providerMemory: providers,
       redact: (text) => log.redact(text),
       isReady: () => isPrepared,
     });

@@ -7,9 +7,14 @@ import { RuntimeError } from "../runtime/errors.ts";
 const BACKOFF_MS = 250;
 const BACKOFF_MS_MAX = 8_000;
 /** A provider that asks for a longer wait than this is not waited for. */
-const RETRY_AFTER_MS_MAX = 60_000;
+export const RETRY_AFTER_MS_MAX = 60_000;
 /** Share of a wait that is left to chance, so that many callers do not come back at once. */
 const JITTER = 0.25;
+
+/** A wait that is not shortened, and by chance a little longer. @param chance a number in [0, 1). */
+export function withJitter(ms: number, chance: number): number {
+  return ms * (1 + JITTER * chance);
+}
 
 /**
  * Milliseconds to wait before the next attempt, or undefined when there is none.
@@ -28,7 +33,7 @@ export function retryDelay(
   if (error.details?.["isReused"] === true && attempt === 1) return 0;
   const asked = error.details?.["retryAfterMs"];
   if (typeof asked === "number") {
-    return asked > RETRY_AFTER_MS_MAX ? undefined : asked * (1 + JITTER * random());
+    return asked > RETRY_AFTER_MS_MAX ? undefined : withJitter(asked, random());
   }
   const backoffMs = Math.min(BACKOFF_MS * 2 ** (attempt - 1), BACKOFF_MS_MAX);
   return backoffMs * (1 - JITTER * random());

@@ -23,8 +23,8 @@ import { createRetriever } from "./knowledge/retriever.ts";
 import type { Place } from "./knowledge/rows.ts";
 import { settingsFrom } from "./knowledge/settings.ts";
 import { createKnowledgeWriter } from "./knowledge/writer.ts";
-import type { LlmConfig } from "./llm/config.ts";
 import { createLlm } from "./llm/llm.ts";
+import { llmConfigOf } from "./llm-config.ts";
 import { createMemories } from "./memory/memories.ts";
 import { createPoolParser } from "./parse/pool-parser.ts";
 import { createMissedVectors } from "./telemetry/missed-vectors.ts";
@@ -38,6 +38,8 @@ export type HostConfig = Pick<
   EmbeddersConfig & {
     /** Where it is counted what was answered without a vector; see `missed-vectors.ts`. */
     readonly missed: SharedArrayBuffer;
+    /** What all threads know of the providers; see `provider-memory.ts`. */
+    readonly providerMemory: SharedArrayBuffer;
   };
 
 /** The server listens by then, in most cases: what its first chat needs is loaded before it comes. */
@@ -67,7 +69,10 @@ export const workerHost: WorkerHost<HostConfig> = {
     const web = createEgress({ allowedHosts: config.knowledge.fetchHosts });
     if (config.providers.length > 0) setTimeout(poolClass, WARM_AFTER_MS).unref();
     return {
-      llm: withDefaultModel(createLlm(llmConfig(config)), config.defaultModel),
+      llm: withDefaultModel(
+        createLlm(llmConfigOf(config), { memory: config.providerMemory, log }),
+        config.defaultModel,
+      ),
       embedder,
       embedders,
       retriever: createRetriever({
@@ -96,18 +101,6 @@ export const workerHost: WorkerHost<HostConfig> = {
     };
   },
 };
-
-function llmConfig({ providers, defaultProvider }: HostConfig): LlmConfig {
-  return {
-    providers: providers.map(({ firstByteMs, idleMs, totalMs, models, apiKey, ...provider }) => ({
-      ...provider,
-      apiKey: apiKey ?? "",
-      ...(models.length > 0 && { models }),
-      timeouts: { firstByteMs, idleMs, totalMs },
-    })),
-    ...(defaultProvider !== null && { defaultProvider }),
-  };
-}
 
 /** An agent that names no model is answered by the configured one. */
 function withDefaultModel(llm: Llm, byDefault: string | null): Llm {

@@ -112,6 +112,28 @@ describe("providers", () => {
     ]);
   });
 
+  test("a pool of keys holds each once, and the first is the provider's own", async () => {
+    const list = ["A", "B", "A"].map((name) => `      - $\{${name}}\n`).join("");
+    const file = `providers:\n  - name: lab\n    api_keys:\n${list}  - name: bare\n`;
+    const config = await withFile(file, { A: "key-a", B: "key-b" });
+
+    expect(config.providers).toMatchObject([
+      { name: "lab", apiKey: "key-a", apiKeys: ["key-a", "key-b"] },
+      { name: "bare", apiKey: null, apiKeys: [] },
+    ]);
+  });
+
+  test("a key of a pool written into the file is refused and not repeated", async () => {
+    const message = await refusal(
+      withFile("providers:\n  - name: lab\n    api_keys:\n      - sk-secret\n"),
+    );
+
+    expect(message).toMatch(
+      /^troupe\.yaml:4:9: providers\[0\]\.api_keys\[0\]: expected a reference/,
+    );
+    expect(message).not.toContain("sk-secret");
+  });
+
   test("a key written into the file is refused and not repeated", async () => {
     const message = await refusal(
       withFile("providers:\n  - name: local\n    api_key: sk-secret\n"),

@@ -10,6 +10,7 @@ import { RuntimeError } from "../../runtime/errors.ts";
 import { type FolderReader, openFolderReader } from "../../runtime/store/folder-reader.ts";
 import type { Reader } from "../../runtime/store/store.ts";
 import { type Config, loadClientConfig, loadConfig } from "../config.ts";
+import { providerMemory } from "../llm/provider-memory.ts";
 import { compareReplays } from "../replay/compare.ts";
 import { findRun, readRecord } from "../replay/folder.ts";
 import { replayRecord, replayWith } from "../replay/replay.ts";
@@ -213,7 +214,11 @@ const refuseWrite = (): Promise<never> =>
 function portsOf(config: Config, { readers, retriever }: Source): Ports {
   const ports = workerHost.createPorts({
     worker: 0,
-    config: { ...config, missed: missedMemory() },
+    config: {
+      ...config,
+      missed: missedMemory(),
+      providerMemory: providerMemory(config.providers),
+    },
     hot: readers?.hot ?? nothing,
     bulk: { ...(readers?.bulk ?? nothing), commit: refuseWrite },
     compute: {

@@ -6,18 +6,17 @@ import { approximateTokens } from "../../actors/knowledge/split.ts";
 import type { Compute, Embedder, EmbedOptions, TokenizerSpec } from "../../actors/ports.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { FairSlots } from "../../runtime/shared/fair-slots.ts";
-import type { ProviderConfig } from "../config.ts";
 import type { EmbedderConfig } from "../config-embedders.ts";
 import type { Egress } from "../egress.ts";
 import type { CutInput } from "./cut-task.ts";
 import { type EmbeddingAnswer, readAnswer } from "./openai-answer.ts";
-import { callProvider } from "./provider-call.ts";
+import { type CalledProvider, callProvider } from "./provider-call.ts";
 import { cutTaskName } from "./tasks.ts";
 
 /** What it is made from. */
 export interface OpenaiParts {
   readonly entry: Extract<EmbedderConfig, { kind: "openai" }>;
-  readonly provider: ProviderConfig;
+  readonly provider: CalledProvider;
   readonly egress: Egress;
   /** Cuts what is too long. */
   readonly compute: Pick<Compute, "run">;

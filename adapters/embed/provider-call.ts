@@ -4,14 +4,20 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { RuntimeError } from "../../runtime/errors.ts";
 import type { FairSlots } from "../../runtime/shared/fair-slots.ts";
-import type { ProviderConfig } from "../config.ts";
+import type { ProviderConfig } from "../config-providers.ts";
 import type { Egress } from "../egress.ts";
 import { refusedBy } from "../provider-error.ts";
 import { retryDelay } from "../provider-retry.ts";
 
+/** What a call needs to know of its provider. */
+export type CalledProvider = Pick<
+  ProviderConfig,
+  "name" | "baseUrl" | "apiKey" | "idleMs" | "totalMs" | "connectionsMax" | "attemptsMax"
+>;
+
 /** What is called, and how. */
 export interface ProviderCallParts<T> {
-  readonly provider: ProviderConfig;
+  readonly provider: CalledProvider;
   readonly egress: Egress;
   /** Requests at once; more wait in fair order. */
   readonly slots: FairSlots;
@@ -90,6 +96,6 @@ async function post<T>(
   throw refusedBy(response, text, { provider: provider.name, secret: apiKey ?? "" });
 }
 
-function cancelled({ name }: ProviderConfig): RuntimeError {
+function cancelled({ name }: CalledProvider): RuntimeError {
   return new RuntimeError("CANCELLED", `The call to ${name} was cancelled.`);
 }

@@ -4,16 +4,15 @@
 import type { Reranker } from "../../actors/ports.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { FairSlots } from "../../runtime/shared/fair-slots.ts";
-import type { ProviderConfig } from "../config.ts";
 import type { RerankerConfig } from "../config-rerankers.ts";
 import type { Egress } from "../egress.ts";
 import { shareOf } from "./logistic.ts";
-import { callProvider } from "./provider-call.ts";
+import { type CalledProvider, callProvider } from "./provider-call.ts";
 
 /** What it is made from. */
 export interface RerankProviderParts {
   readonly entry: Extract<RerankerConfig, { kind: "provider" }>;
-  readonly provider: ProviderConfig;
+  readonly provider: CalledProvider;
   readonly egress: Egress;
   /** A number in [0, 1) for jitter. Default Math.random. */
   readonly random?: () => number;

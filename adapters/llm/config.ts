@@ -24,6 +24,8 @@ export interface ProviderConfig {
   readonly baseUrl: string;
   /** Sent as the protocol wants it. Empty for servers that need none. */
   readonly apiKey: string;
+  /** All of its keys, when there are several: calls take them in turn. Default: `apiKey` alone. */
+  readonly apiKeys?: readonly string[];
   /** Prefixes of the model names it serves, e.g. ["gpt-", "o3"]. Default: by kind, see llm.ts. */
   readonly models?: readonly string[];
   /** `direct` reads the wire itself, `sdk` goes through the official package. Default direct. */
@@ -34,6 +36,10 @@ export interface ProviderConfig {
   readonly connectionsMax?: number;
   /** Attempts of one call, the first included, before any text was shown. Default 3, 1..10. */
   readonly attemptsMax?: number;
+  /** Calls that fail in a row before it is left alone; 0: never. Default 5. */
+  readonly breakerFailures?: number;
+  /** How long it is left alone then, ms. Default 10,000. */
+  readonly breakerOpenMs?: number;
 }
 
 /** Everything `createLlm` needs. */
@@ -58,3 +64,6 @@ export const connectionsMaxDefault = 256;
 
 /** Attempts of one call where the provider's configuration names no limit. */
 export const attemptsMaxDefault = 3;
+
+/** When a provider is left alone where its configuration says nothing. */
+export const breakerDefaults = { breakerFailures: 5, breakerOpenMs: 10_000 } as const;

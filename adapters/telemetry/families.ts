@@ -6,38 +6,9 @@ import type { HistogramData } from "../../runtime/shared/metrics.ts";
 import type { StorageFigures } from "../../runtime/store/storage-meter.ts";
 import type { SystemFigures } from "../../runtime/system.ts";
 import type { WorkerFigures } from "../../runtime/threads/engines.ts";
-import type { LagFigures } from "../../runtime/threads/loop-lag.ts";
 import type { LaneFigures } from "../http/gate/lane.ts";
-import type { WorkGateFigures } from "../http/gate/work-gate.ts";
-import type { MissedWhere } from "./missed-vectors.ts";
-
-/** What one scrape is made of. */
-export interface Scrape {
-  readonly system: SystemFigures;
-  /** Open HTTP requests and WebSockets. */
-  readonly connections: number;
-  readonly gate: WorkGateFigures;
-  readonly missed: Readonly<Record<MissedWhere, number>>;
-}
-
-/** Values of a metric's labels, in the order of their names. */
-export type LabelValues = readonly string[];
-
-/** One sample, or one whole histogram or summary. */
-export type Sample = readonly [LabelValues, number | HistogramData | LagFigures];
-
-/** A metric. */
-export interface Family {
-  readonly name: string;
-  readonly type: "gauge" | "counter" | "histogram" | "summary";
-  readonly help: string;
-  readonly labels: readonly string[];
-  /** What a unit of the samples is in the unit of the name; times are in ms and shown in seconds. */
-  readonly scale: number;
-  samples(scrape: Scrape): readonly Sample[];
-}
-
-const SECONDS_A_MS = 0.001;
+import { type Family, family, type Sample } from "./family.ts";
+import { providerFamilies } from "./provider-families.ts";
 
 /** Engine counters that are counted by name, with what they say. */
 const engineCounters: readonly (readonly [counter: string, name: string, help: string])[] = [
@@ -97,6 +68,7 @@ export const families: readonly Family[] = [
     ["in"],
     ({ missed }) => Object.entries(missed).map(([where, count]): Sample => [[where], count]),
   ),
+  ...providerFamilies(),
   ...doorFamilies(),
   ...workerFamilies(),
   ...kindFamilies(),
@@ -332,17 +304,6 @@ function perEngine(
   return family(type, name, help, ["worker"], ({ system }) =>
     enginesOf(system).map((one) => [[String(one.worker)], of(one)]),
   );
-}
-
-function family(
-  type: Family["type"],
-  name: string,
-  help: string,
-  labels: readonly string[],
-  samples: Family["samples"],
-): Family {
-  const scale = name.endsWith("_seconds") ? SECONDS_A_MS : 1;
-  return { name, type, help, labels, scale, samples };
 }
 
 /** Engines that answered; one that does not is left out of this scrape. */

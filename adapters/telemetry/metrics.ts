@@ -7,7 +7,8 @@ import type { HistogramData } from "../../runtime/shared/metrics.ts";
 import type { SystemFigures } from "../../runtime/system.ts";
 import type { LagFigures } from "../../runtime/threads/loop-lag.ts";
 import type { WorkGateFigures } from "../http/gate/work-gate.ts";
-import { type Family, families, type LabelValues, type Scrape } from "./families.ts";
+import { families } from "./families.ts";
+import type { Family, LabelValues, Scrape } from "./family.ts";
 
 /** Content type of the text. */
 export const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
@@ -22,6 +23,8 @@ export interface MetricsSources {
   gate(): WorkGateFigures;
   /** What was answered without its question's vector. */
   missed(): Scrape["missed"];
+  /** How the model providers stand. */
+  providers(): Promise<Scrape["providers"]>;
 }
 
 /** The text of one scrape. */
@@ -42,9 +45,10 @@ export function createMetrics(sources: MetricsSources): Metrics {
   return {
     text: async () => {
       registry ??= processRegistry();
-      const [system, process] = await Promise.all([sources.inspect(), registry]);
+      const looks = [sources.inspect(), sources.providers(), registry] as const;
+      const [system, providers, process] = await Promise.all(looks);
       const [connections, gate, missed] = [sources.connections(), sources.gate(), sources.missed()];
-      const scrape: Scrape = { system, connections, gate, missed };
+      const scrape: Scrape = { system, connections, gate, missed, providers };
       const own = families.map((family) => textOf(family, scrape)).join("");
       return own + (await process.metrics());
     },

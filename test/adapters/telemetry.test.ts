@@ -3,6 +3,8 @@
 import { spawnSync } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { afterEach, expect, test } from "vitest";
+import { createProviderFigures } from "../../adapters/llm/provider-figures.ts";
+import { providerMemory } from "../../adapters/llm/provider-memory.ts";
 import { families } from "../../adapters/telemetry/families.ts";
 import { createLog } from "../../adapters/telemetry/log.ts";
 import { createMetrics } from "../../adapters/telemetry/metrics.ts";
@@ -55,12 +57,19 @@ async function realText(): Promise<string> {
   const metrics = createMetrics({
     ...{ inspect: () => system.inspect(), connections: () => 5, gate },
     missed: () => ({ search: 3, memory: 1 }),
+    providers,
   });
   return await metrics.text();
 }
 
 const input = { pieces: ["a"] };
 const lane = { underWay: 2, waiting: 7, limit: 4 };
+const lab = {
+  ...({ name: "lab", kind: "openai", baseUrl: "http://127.0.0.1:1", apiKey: "" } as const),
+  apiKeys: [],
+};
+const look = createProviderFigures({ providers: [lab] }, providerMemory([lab]));
+const providers = () => Promise.resolve(look());
 const gate = () => ({ chats: lane, requests: lane });
 afterEach(stopAll);
 
@@ -132,6 +141,7 @@ test("a label's value is escaped, and bounds of buckets are round", async () => 
     connections: () => 0,
     gate,
     missed: () => ({ search: 0, memory: 0 }),
+    providers,
   });
 
   const text = await metrics.text();

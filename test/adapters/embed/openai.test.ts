@@ -4,11 +4,11 @@
 import OpenAI from "openai";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { Compute, Embedder, EmbedUse } from "../../../actors/ports.ts";
-import type { ProviderConfig } from "../../../adapters/config.ts";
 import type { EmbedderConfig } from "../../../adapters/config-embedders.ts";
 import { createEgress } from "../../../adapters/egress.ts";
 import { cutText } from "../../../adapters/embed/cut-task.ts";
 import { createOpenaiEmbedder, openaiLimits } from "../../../adapters/embed/openai.ts";
+import type { CalledProvider } from "../../../adapters/embed/provider-call.ts";
 import { createFakeProvider, type FakeProvider } from "../../support/fake-provider.ts";
 import { inputsOf } from "../../support/fake-provider-extras.ts";
 
@@ -28,14 +28,14 @@ afterAll(async () => {
   await fake.close();
 });
 
-function embedder(more: Partial<Remote> = {}, of: Partial<ProviderConfig> = {}): Embedder {
+function embedder(more: Partial<Remote> = {}, of: Partial<CalledProvider> = {}): Embedder {
   const entry: Remote = {
     ...{ kind: "openai", name: "small", provider: "openai", model: "text-embedding-3-small" },
     ...{ id: "openai:openai:text-embedding-3-small:64", dimension: 64, sendDimension: true },
     ...{ tokensMax: 8_191, tokenizer: "cl100k_base", queryPrefix: null, documentPrefix: null },
     ...more,
   };
-  const provider: ProviderConfig = {
+  const provider: CalledProvider = {
     ...{ name: "openai", kind: "openai", baseUrl: fake.openaiUrl, apiKey: "key-1", models: [] },
     ...{ transport: "direct", firstByteMs: 5_000, idleMs: 5_000, totalMs: 10_000 },
     ...{ connectionsMax: 16, attemptsMax: 3 },

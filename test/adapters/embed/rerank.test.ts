@@ -6,9 +6,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { Reranker } from "../../../actors/ports.ts";
-import type { ProviderConfig } from "../../../adapters/config.ts";
 import { createEgress } from "../../../adapters/egress.ts";
 import { readModelFolder } from "../../../adapters/embed/model-folder.ts";
+import type { CalledProvider } from "../../../adapters/embed/provider-call.ts";
 import { createLocalReranker } from "../../../adapters/embed/rerank-local.ts";
 import {
   createProviderReranker,
@@ -140,7 +140,7 @@ describe("a local cross-encoder", () => {
 });
 
 describe("a provider", () => {
-  const remote = (more: Partial<ProviderConfig> = {}, timeoutMs = 5_000): Reranker =>
+  const remote = (more: Partial<CalledProvider> = {}, timeoutMs = 5_000): Reranker =>
     createProviderReranker({
       entry: {
         ...{ kind: "provider", name: "jina", provider: "jina", model: "jina-reranker-v2" },

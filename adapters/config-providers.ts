@@ -1,0 +1,133 @@
+// The settings of model providers, and what they mean together: part of config-schema.ts and config.ts.
+
+import { choice, type Fields, integer, type ValuesOf } from "./config-field.ts";
+import { accepts, expected, type RawValues, shown } from "./config-file.ts";
+
+const MINUTE_MS = 60_000;
+
+/** One provider of models. */
+export const providerFields = {
+  name: {
+    type: "text",
+    text: "Name in model names: `name/model`.",
+    default: "",
+    charsMax: 64,
+    pattern: /^[a-z][a-z0-9_-]*$/,
+    expected: "lower-case letters, digits, - and _, starting with a letter",
+  },
+  kind: choice("Protocol the provider speaks.", ["openai", "anthropic"], "openai"),
+  baseUrl: {
+    type: "text",
+    text: "Where its API begins, e.g. http://127.0.0.1:11434/v1. Default: the vendor's own.",
+    default: null as string | null,
+    charsMax: 2_000,
+    pattern: /^https?:\/\/[^\s]+$/,
+    expected: "an http:// or https:// address",
+  },
+  apiKey: {
+    type: "text",
+    text: "A reference to the environment variable that holds the key, written `$\u007bNAME}`.",
+    default: null as string | null,
+    charsMax: 4_000,
+    secret: true,
+  },
+  apiKeys: {
+    type: "texts",
+    text: "Further keys, each a reference as `api_key` is. Calls take them in turn; one that is limited or refused is left aside.",
+    default: [],
+    itemsMax: 100,
+    charsMax: 4_000,
+    secret: true,
+  },
+  models: {
+    type: "texts",
+    text: "Beginnings of the model names it answers, e.g. gpt-. Default: by kind.",
+    default: [],
+    itemsMax: 1_000,
+    charsMax: 200,
+  },
+  transport: choice("Own stream reader, or the vendor's SDK.", ["direct", "sdk"], "direct"),
+  firstByteMs: integer("From the request to the first byte of the answer.", "ms", [
+    MINUTE_MS,
+    100,
+    60 * MINUTE_MS,
+  ]),
+  idleMs: integer("Between two pieces of a stream.", "ms", [MINUTE_MS, 100, 60 * MINUTE_MS]),
+  totalMs: integer("A whole call with its retries.", "ms", [10 * MINUTE_MS, 100, 120 * MINUTE_MS]),
+  connectionsMax: integer(
+    "Sockets open to it at once, from one worker.",
+    "sockets",
+    [256, 1, 100_000],
+  ),
+  attemptsMax: integer("Attempts of one call, before any text was shown.", "attempts", [3, 1, 10]),
+  breakerFailures: integer(
+    "Calls that fail in a row, on all threads, before it is left alone; 0: never.",
+    "calls",
+    [5, 0, 10_000],
+  ),
+  breakerOpenMs: integer(
+    "How long it is left alone, then one call tries it; twice as long after each that fails, at most eight times.",
+    "ms",
+    [10_000, 10, 10 * MINUTE_MS],
+  ),
+} as const satisfies Fields;
+
+type Entry = ValuesOf<typeof providerFields>;
+
+/** A provider of models; `baseUrl` is the vendor's own when none was given. */
+export type ProviderConfig = Omit<Entry, "baseUrl"> & {
+  readonly baseUrl: string;
+  /** The first of its keys; null for a server that needs none. */
+  readonly apiKey: string | null;
+  /** All of its keys, each once; none for a server that needs none. */
+  readonly apiKeys: readonly string[];
+};
+
+/** Vendors whose SDKs' own variable names make a provider. */
+const vendors = [
+  { name: "openai", kind: "openai", key: "OPENAI_API_KEY", url: "OPENAI_BASE_URL" },
+  { name: "anthropic", kind: "anthropic", key: "ANTHROPIC_API_KEY", url: "ANTHROPIC_BASE_URL" },
+] as const;
+
+/** Where a vendor's API begins when nothing else is said. */
+const baseUrls = {
+  openai: "https://api.openai.com/v1",
+  anthropic: "https://api.anthropic.com",
+} as const;
+
+/**
+ * The file's providers, then those of the vendors' variables that the file does not name; what is wrong
+ * with them is added to `problems`. `complete` fills an entry up with the defaults.
+ */
+export function providersOf(
+  given: readonly Entry[],
+  env: Readonly<Record<string, string | undefined>>,
+  complete: (set: RawValues) => RawValues,
+  problems: string[],
+): ProviderConfig[] {
+  const providers = given.map(named);
+  const names = new Set<string>();
+  for (const { name } of providers) {
+    if (names.has(name)) problems.push(`providers: the name "${name}" is used twice`);
+    names.add(name);
+  }
+  const { baseUrl: urlField } = providerFields;
+  for (const vendor of vendors) {
+    const apiKey = env[vendor.key] ?? null;
+    const url = env[vendor.url];
+    if (url !== undefined && !accepts(urlField, url)) {
+      problems.push(`${vendor.url}: expected ${expected(urlField)}, found ${shown(url)}`);
+    }
+    if ((apiKey === null && url === undefined) || names.has(vendor.name)) continue;
+    const { name, kind } = vendor;
+    const entry = complete({ name, kind, baseUrl: url ?? null, apiKey }) as unknown as Entry;
+    providers.push(named(entry));
+  }
+  return providers;
+}
+
+function named(entry: Entry): ProviderConfig {
+  const { kind, apiKey, baseUrl } = entry;
+  const apiKeys = [...new Set([...(apiKey === null ? [] : [apiKey]), ...entry.apiKeys])];
+  return { ...entry, apiKey: apiKeys[0] ?? null, apiKeys, baseUrl: baseUrl ?? baseUrls[kind] };
+}

@@ -1,0 +1,269 @@
+// The way to one provider from one thread: a slot, a key, the breaker, a bound in time, and further
+// attempts where the error says that they may help and nothing has been shown yet.
+
+import { setTimeout as pause } from "node:timers/promises";
+import type { LlmEvent, LlmRequest, LlmResult } from "../../actors/ports.ts";
+import { RuntimeError } from "../../runtime/errors.ts";
+import { type Log, silentLog } from "../../runtime/log.ts";
+import { FairSlots } from "../../runtime/shared/fair-slots.ts";
+import type { Egress } from "../egress.ts";
+import { RETRY_AFTER_MS_MAX, retryDelay, withJitter } from "../provider-retry.ts";
+import type { Transport } from "./answer.ts";
+import { createAnthropicDirect } from "./anthropic-direct.ts";
+import { createAnthropicSdk } from "./anthropic-sdk.ts";
+import {
+  attemptsMaxDefault,
+  connectionsMaxDefault,
+  type ProviderConfig,
+  providerTimeouts,
+} from "./config.ts";
+import type { TransportParts } from "./direct.ts";
+import { keyFaultOf } from "./key-pool.ts";
+import { createOpenaiDirect } from "./openai-direct.ts";
+import { createOpenaiSdk } from "./openai-sdk.ts";
+import type { ProviderCounter } from "./provider-memory.ts";
+import type { ProviderState } from "./provider-state.ts";
+
+/** Calls of one worker that may wait for one provider. */
+const WAITING_MAX = 4_096;
+
+const transports: Readonly<Record<string, (parts: TransportParts) => Transport>> = {
+  "openai direct": createOpenaiDirect,
+  "openai sdk": createOpenaiSdk,
+  "anthropic direct": createAnthropicDirect,
+  "anthropic sdk": createAnthropicSdk,
+};
+
+/** What a line is made from. */
+export interface LineParts {
+  readonly provider: ProviderConfig;
+  readonly state: ProviderState;
+  readonly egress: Egress;
+  /** A number in [0, 1) for jitter. */
+  readonly random: () => number;
+  readonly log?: Log;
+}
+
+/** How one call is made. */
+export interface LineOptions {
+  readonly caller: { readonly tenant: string; readonly key: string };
+  readonly signal: AbortSignal;
+  readonly onEvent: (event: LlmEvent) => void;
+  /** Another model can be asked instead: a limited provider is not waited for. */
+  readonly hasOther: boolean;
+}
+
+/** One call under way. */
+interface Call {
+  readonly request: LlmRequest;
+  readonly options: LineOptions;
+  /** The caller's end, or that of the call's time. */
+  readonly signal: AbortSignal;
+  readonly endsAtMs: number;
+  hasShown: boolean;
+}
+
+/** The way to one provider. */
+export class ProviderLine {
+  readonly #parts: LineParts;
+  readonly #log: Log;
+  readonly #slots: FairSlots;
+  /** One for each key. */
+  readonly #transports: readonly Transport[];
+
+  constructor(parts: LineParts) {
+    const { provider, egress, log = silentLog } = parts;
+    const create = transports[`${provider.kind} ${provider.transport ?? "direct"}`];
+    if (!create) {
+      const text = `Provider ${provider.name} has an unknown kind or transport.`;
+      throw new RuntimeError("CONFIG_INVALID", text);
+    }
+    const keys = provider.apiKeys?.length ? provider.apiKeys : [provider.apiKey];
+    this.#parts = parts;
+    this.#log = log;
+    this.#transports = keys.map((apiKey) => create({ config: { ...provider, apiKey }, egress }));
+    this.#slots = new FairSlots({
+      name: `calls to ${provider.name}`,
+      slots: provider.connectionsMax ?? connectionsMaxDefault,
+      waitingMax: WAITING_MAX,
+    });
+  }
+
+  /** Counts something that was done about this provider. */
+  count(what: ProviderCounter): void {
+    this.#parts.state.count(what);
+  }
+
+  /**
+   * One call with its attempts. `request.model` is the provider's own name of the model.
+   * @throws as `Llm.complete`; PROVIDER_UNAVAILABLE with `details.isOpen` at once while it is left alone.
+   */
+  async complete(request: LlmRequest, options: LineOptions): Promise<LlmResult> {
+    const { state, provider } = this.#parts;
+    const admission = state.breaker.enter();
+    if (admission.isProbe === undefined) {
+      state.count("turned_away");
+      throw leftAlone(provider, admission.retryAfterMs);
+    }
+    const { totalMs } = { ...providerTimeouts, ...provider.timeouts };
+    const whole = new AbortController();
+    const timer = setTimeout(() => whole.abort(late(provider, totalMs)), totalMs);
+    const onAbort = () => whole.abort(cancelled(provider, options.signal));
+    options.signal.addEventListener("abort", onAbort);
+    if (options.signal.aborted) onAbort();
+    try {
+      const endsAtMs = performance.now() + totalMs;
+      const call = { request, options, signal: whole.signal, endsAtMs, hasShown: false };
+      const result = await this.#attempts(call);
+      this.#answered();
+      return result;
+    } catch (error) {
+      this.#judge(error, { isProbe: admission.isProbe, isLeft: options.signal.aborted });
+      throw error;
+    } finally {
+      clearTimeout(timer);
+      options.signal.removeEventListener("abort", onAbort);
+    }
+  }
+
+  async #attempts(call: Call): Promise<LlmResult> {
+    const { provider, state, random } = this.#parts;
+    const attemptsMax = provider.attemptsMax ?? attemptsMaxDefault;
+    let last: unknown;
+    let attempt = 1;
+    // Every pass ends in an attempt that counts, in a key that rests from then on, or in a pause.
+    for (let others = state.keys.count - 1; ; ) {
+      call.signal.throwIfAborted();
+      const choice = state.keys.take();
+      if (choice.key === undefined) {
+        await this.#awaitKey(call, choice.waitMs, last);
+        continue;
+      }
+      try {
+        return await this.#attempt(call, choice.key);
+      } catch (error) {
+        last = error;
+        if (call.hasShown) throw error;
+        if (keyFaultOf(error) !== undefined && others > 0) {
+          others -= 1;
+          continue;
+        }
+        const waitMs = retryDelay(error, attempt, { attemptsMax, random });
+        if (waitMs === undefined || performance.now() + waitMs >= call.endsAtMs) throw error;
+        attempt += 1;
+        // A limited key is waited for where the next one is taken.
+        if (keyFaultOf(error) === undefined) await pauseUnless(call.signal, waitMs);
+      }
+    }
+  }
+
+  /** All keys rest: waits for the first that may be good again. @throws what its provider said last. */
+  async #awaitKey(call: Call, restMs: number | undefined, last: unknown): Promise<void> {
+    const { provider, random } = this.#parts;
+    const error = last ?? withoutKey(provider, restMs);
+    if (restMs === undefined || restMs > RETRY_AFTER_MS_MAX || call.options.hasOther) throw error;
+    const waitMs = withJitter(restMs, random());
+    if (performance.now() + waitMs >= call.endsAtMs) throw error;
+    await pauseUnless(call.signal, waitMs);
+  }
+
+  /** Once, with one key. A call waits between its attempts without a slot. */
+  async #attempt(call: Call, key: number): Promise<LlmResult> {
+    const { state } = this.#parts;
+    const { request, options, signal } = call;
+    const { caller, onEvent } = options;
+    const entered = this.#slots.enter(caller.tenant, caller.key, signal);
+    if (entered !== undefined) await entered;
+    try {
+      const transport = this.#transports[key] as Transport;
+      const result = await transport.attempt(request, {
+        signal,
+        onEvent(event) {
+          call.hasShown = true;
+          onEvent(event);
+        },
+      });
+      state.keys.accepted(key);
+      state.count("answered");
+      return result;
+    } catch (error) {
+      const fault = keyFaultOf(error);
+      if (fault !== undefined) state.keys.rest(key, fault, retryAfterOf(error));
+      state.count(outcomeOf(error, options.signal));
+      throw error;
+    } finally {
+      this.#slots.leave();
+    }
+  }
+
+  /** What the end of a call says of the provider. */
+  #judge(error: unknown, call: { readonly isProbe: boolean; readonly isLeft: boolean }): void {
+    const { state, provider } = this.#parts;
+    const { breaker } = state;
+    if (call.isLeft || !(error instanceof RuntimeError)) {
+      if (call.isProbe) breaker.left();
+      return;
+    }
+    if (error.code === "PROVIDER_LIMITED" || error.code === "PROVIDER_FAILED") {
+      this.#answered();
+      return;
+    }
+    if (error.code !== "PROVIDER_UNAVAILABLE" && error.code !== "DEADLINE") {
+      if (call.isProbe) breaker.left();
+      return;
+    }
+    const openMs = breaker.failed(call.isProbe);
+    if (openMs === undefined) return;
+    const fields = { provider: provider.name, ms: openMs, code: error.code, error: error.message };
+    this.#log.write("warn", "A provider does not answer: it is left alone for a while.", fields);
+  }
+
+  #answered(): void {
+    const { state, provider } = this.#parts;
+    if (!state.breaker.answered()) return;
+    this.#log.write("warn", "A provider answers again.", { provider: provider.name });
+  }
+}
+
+function outcomeOf(error: unknown, signal: AbortSignal): ProviderCounter {
+  if (signal.aborted || !(error instanceof RuntimeError)) return "cancelled";
+  if (error.code === "PROVIDER_LIMITED") return "limited";
+  return error.code === "PROVIDER_FAILED" ? "refused" : "unavailable";
+}
+
+function retryAfterOf(error: unknown): number | undefined {
+  const asked = error instanceof RuntimeError ? error.details?.["retryAfterMs"] : undefined;
+  return typeof asked === "number" ? asked : undefined;
+}
+
+function leftAlone({ name }: ProviderConfig, retryAfterMs: number): RuntimeError {
+  const text = `${name} did not answer the last calls and is left alone for ${retryAfterMs} ms more.`;
+  return new RuntimeError("PROVIDER_UNAVAILABLE", text, {
+    ...{ provider: name, retryAfterMs, isOpen: true },
+  });
+}
+
+function withoutKey({ name }: ProviderConfig, waitMs: number | undefined): RuntimeError {
+  if (waitMs === undefined) {
+    const text = `${name} did not accept any of its keys, the last time they were tried.`;
+    return new RuntimeError("PROVIDER_FAILED", text, { provider: name, status: 401 });
+  }
+  const text = `${name} limits all of its keys, the first of them for ${waitMs} ms more.`;
+  return new RuntimeError("PROVIDER_LIMITED", text, { provider: name, retryAfterMs: waitMs });
+}
+
+function late({ name }: ProviderConfig, totalMs: number): RuntimeError {
+  const text = `${name} has not answered within ${totalMs} ms.`;
+  return new RuntimeError("DEADLINE", text, { provider: name, limitMs: totalMs });
+}
+
+function cancelled({ name }: ProviderConfig, signal: AbortSignal): RuntimeError {
+  if (signal.reason instanceof RuntimeError) return signal.reason;
+  return new RuntimeError("CANCELLED", `The call to ${name} was cancelled.`);
+}
+
+async function pauseUnless(signal: AbortSignal, ms: number): Promise<void> {
+  // The pause rejects only for the abort, whose reason is what counts.
+  await pause(ms, undefined, { signal }).catch(() => {});
+  signal.throwIfAborted();
+}
