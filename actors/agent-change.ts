@@ -122,6 +122,7 @@ export function newSubAgent(
     use_rag: false,
     collection_key: null,
     is_active: true,
+    tools: null,
     created_at: at,
     updated_at: at,
   };

@@ -13,6 +13,7 @@ import { purseActor } from "./purse.ts";
 import { removalActor, removeRestRun } from "./removal.ts";
 import { subAgentRun } from "./sub-agent.ts";
 import { supervisorRun, workflowRun } from "./supervisor.ts";
+import { toolRateActor } from "./tools/rate.ts";
 
 /** All actors and runs. */
 export const catalog: readonly Definition[] = [
@@ -36,5 +37,6 @@ export const catalog: readonly Definition[] = [
   reembedClearRun,
   removalActor,
   purseActor,
+  toolRateActor,
   removeRestRun,
 ];

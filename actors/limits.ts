@@ -52,6 +52,13 @@ export const limits = {
   toolCalls: 16,
   toolResultChars: 16_000,
   toolMs: 60_000,
+  /** Share of a model's window that the results of one answer may take together. */
+  toolResultsShare: 0.5,
+  /** Times a turn is handed over. */
+  handoffs: 3,
+  /** An expression of the calculator. */
+  calculatorChars: 1_000,
+  calculatorDepth: 64,
   /** Room of recalled memories in a prompt: tokens, and share of the model's window. */
   memoryTokens: 1_500,
   memoryShare: 0.1,

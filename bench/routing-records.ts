@@ -15,7 +15,7 @@ export function agentRecord(): Agent {
     ...{ response_language: null, pre_context_prompt: null, post_context_prompt: null },
     ...{ context_prompt: null, response_template: null, agent_config: null, examples: null },
     ...{ required_parameters: null, graph_definition: null, state_schema: null },
-    ...{ entry_node: null, memory: null, created_at: AT, updated_at: AT },
+    ...{ entry_node: null, memory: null, tools: null, created_at: AT, updated_at: AT },
   };
 }
 

@@ -3,13 +3,11 @@
 // reply needs. Runs inside a run; everything it does outside is a step.
 
 import type { RunContext } from "../../runtime/actor.ts";
-import { addressParts } from "../../runtime/address.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import type { CompiledAgent } from "../compiled.ts";
 import type { Passage } from "../knowledge/search.ts";
 import { limits } from "../limits.ts";
-import { fitMemories, memoryBlock, memoryOf, type RunMemory, recallFor } from "../memory/recall.ts";
-import { memoryTools } from "../memory/tools.ts";
+import { fitMemories, memoryBlock, memoryOf, recallFor } from "../memory/recall.ts";
 import type { Grounding, LlmRequest, Ports, PromptMessage } from "../ports.ts";
 import {
   builtinNotice,
@@ -17,10 +15,12 @@ import {
   type CompletionMessage,
   type DataCollection,
 } from "../records/conversation.ts";
-import type { RecalledMemory } from "../records/memory.ts";
 import type { SubAgent } from "../records/sub-agent.ts";
 import type { Meter } from "../spend.ts";
+import type { Tool } from "../tools/tool.ts";
 import type { Answer, AnswerInput } from "../turn-input.ts";
+import { answerTools, TOOLS_ARE_DATA } from "./answer-tools.ts";
+import { restingOn } from "./child.ts";
 import { collectParameters } from "./collect-parameters.ts";
 import { extractAnswer } from "./extract.ts";
 import { type Asked, fitSent, loadAsked, loadHistory, messageTokens, tokensOf } from "./history.ts";
@@ -29,26 +29,10 @@ import { loadSchemas } from "./output-schema.ts";
 import { collect, collectInstruction, parametersOf, questionFor } from "./parameters.ts";
 import { smallTalkOf } from "./phrases.ts";
 import { answerLanguage, systemPrompt } from "./prompt.ts";
-import { type AnswerFormat, formatOf, samplingOf } from "./request.ts";
-import { emitSources, type Retrieved, retrieve, toSource } from "./sources.ts";
+import { type AnswerFormat, formatOf, formWithTools, samplingOf } from "./request.ts";
+import { emitSources, retrieve, toSource } from "./sources.ts";
 import { frameOf } from "./template.ts";
-
-/** What is being answered, gathered once. */
-interface Work extends Retrieved {
-  readonly context: RunContext<Ports>;
-  readonly input: AnswerInput;
-  readonly compiled: CompiledAgent;
-  readonly subAgent: SubAgent | null;
-  readonly asked: Asked;
-  readonly question: string;
-  readonly model: string;
-  readonly isBuiltin: boolean;
-  readonly usesCollection: boolean;
-  /** Null for an agent without memory. */
-  readonly memory: RunMemory | null;
-  /** Those that the prompt holds. */
-  readonly memories: readonly RecalledMemory[];
-}
+import type { Work } from "./work.ts";
 
 const noFrame = { before: "", after: "" };
 
@@ -84,9 +68,11 @@ export async function answer(
     emit(context, "notice", { type: "notice", text: builtinNotice });
   }
   const written = await write(work, options);
+  const { toolSources = [] } = written;
   return {
     text: written.text,
     ...ground,
+    ...(toolSources.length > 0 && restingOn([ground, { sources: toolSources }])),
     ...(work.memory === null ? {} : { memories }),
     usage: written.usage,
     model: written.model ?? work.model,
@@ -163,7 +149,9 @@ async function write(
   const { input, compiled, subAgent, isBuiltin } = work;
   const { round, meter } = options;
   const { agent } = compiled;
-  const format = formatOf(subAgent, agent, work.asked.sent);
+  const tools = answerTools(work);
+  const asked = formatOf(subAgent, agent, work.asked.sent);
+  const format = tools.length === 0 ? asked : formWithTools(asked);
   const parameters = format.schema === null ? parametersOf(agent.required_parameters) : [];
   if (format.schema !== null || parameters.length > 0) await loadSchemas();
   const before = input.collected ?? {};
@@ -185,12 +173,16 @@ async function write(
   const follow = round > 1 && input.show ? "\n\n" : "";
   const call: ModelCall = {
     round,
-    request: await requestFor(work, format, parameters.length > 0 && !isBuiltin),
+    request: await requestFor(work, {
+      format,
+      tools,
+      collects: parameters.length > 0 && !isBuiltin,
+    }),
     show: input.show,
     frame: { before: follow + (frame ?? noFrame).before, after: (frame ?? noFrame).after },
     schema: format.schema,
     hidesData: parameters.length > 0 && !isBuiltin,
-    ...toolsFor(work, format),
+    ...(tools.length > 0 && { tools }),
     // A model asks by itself, as it was told to; the built-in answerer cannot.
     ...(parameters.length > 0 && isBuiltin
       ? { suffix: (_text, data) => questionFor(parameters, gatherData(data).missing) }
@@ -201,27 +193,16 @@ async function write(
   return { collection, ...written };
 }
 
-/** The memory's tools. A stateless completion stores nothing, so it has none; nor has a fixed form. */
-function toolsFor(
-  { context, memory, isBuiltin, asked }: Work,
-  format: AnswerFormat,
-): Pick<ModelCall, "tools"> {
-  const isFree = format.responseFormat === undefined && asked.sent === undefined;
-  const scope = memory?.scope ?? null;
-  if (memory === null || scope === null) return {};
-  if (!memory.settings.tools || isBuiltin || !isFree) return {};
-  const source = {
-    conversation_key: addressParts(context.self).root,
-    message_id: asked.messageId ?? null,
-  };
-  return { tools: memoryTools(context, { ...memory, scope }, source) };
-}
-
 async function requestFor(
   work: Work,
-  format: AnswerFormat,
-  collects: boolean,
+  wanted: {
+    readonly format: AnswerFormat;
+    readonly tools: readonly Tool[];
+    /** Whether the model is to report what it collected. */
+    readonly collects: boolean;
+  },
 ): Promise<LlmRequest> {
+  const { format, tools, collects } = wanted;
   const { compiled, subAgent, input, model, isBuiltin } = work;
   const { agent } = compiled;
   const sampling = samplingOf(agent, subAgent, work.asked.sent);
@@ -237,6 +218,7 @@ async function requestFor(
     instructions: [
       ...(input.instruction === undefined ? [] : [input.instruction]),
       ...(format.instruction === "" ? [] : [format.instruction]),
+      ...(tools.length === 0 ? [] : [TOOLS_ARE_DATA]),
       ...(collects
         ? [collectInstruction(parametersOf(agent.required_parameters), input.collected ?? {})]
         : []),

@@ -15,14 +15,16 @@ import type {
   ToolCall,
   Usage,
 } from "../ports.ts";
+import type { Source } from "../records/conversation.ts";
 import type { Meter } from "../spend.ts";
+import { type Handoff, performCalls, type RoundResult } from "../tools/calls.ts";
+import type { Tool } from "../tools/tool.ts";
 import { addUsage } from "../turn-input.ts";
 import { messageTokens } from "./history.ts";
 import { createLiveText } from "./live-text.ts";
 import { type Checked, checkOutput } from "./output-schema.ts";
 import { splitData } from "./parameters.ts";
 import type { Frame } from "./template.ts";
-import { performCalls, type Tool } from "./tools.ts";
 
 /** One answer to get from a model. */
 export interface ModelCall {
@@ -38,7 +40,10 @@ export interface ModelCall {
   /** Enforced: the text is JSON that fits, and is shown only then. */
   readonly schema: Readonly<Record<string, unknown>> | null;
   readonly hidesData: boolean;
-  /** What the model may call; never together with a schema. */
+  /**
+   * What the model may call. Together with a schema, the rounds ask for no form (many providers let a
+   * model write JSON or call tools, not choose): what it says at last is checked, and the repair asks for it.
+   */
   readonly tools?: readonly Tool[];
   /** Text to put after the model's, e.g. a question for what is missing. */
   suffix?(text: string, data: Readonly<Record<string, unknown>> | null): string;
@@ -53,6 +58,10 @@ export interface ModelAnswer {
   /** Set when the request left the model to the operator's default. */
   readonly model?: string;
   readonly output?: unknown;
+  /** What results of tools that were used rest on. */
+  readonly toolSources?: readonly Source[];
+  /** Set when the model handed the turn over: `text` is what it said before. */
+  readonly handoff?: Handoff;
 }
 
 /** Stored result of a model step. `text` is for viewers, `hidden` is not. */
@@ -92,24 +101,12 @@ export async function callModel(
         meter.settle(key, stored.usage);
         return stored;
       });
-  let turn = withTools(call);
-  let stored = await one(`model:${call.round}`, turn.request);
-  let { usage, data } = stored;
-  let before = textOf(stored);
-  for (let number = 1; stored.calls !== undefined && number <= limits.toolRounds; number += 1) {
-    const name = `${call.round}.${number}`;
-    const { show, tools = [] } = call;
-    const answers = await performCalls(context, tools, stored.calls, { name, show });
-    turn = turnAfter(turn, stored, answers, { call, hasText: before !== "" });
-    if (number === limits.toolRounds) turn = withoutTools(turn);
-    stored = await one(`model:${name}`, turn.request, turn);
-    usage = addUsage(usage, stored.usage);
-    data = stored.data ?? data;
-    before += textOf(stored);
-  }
+  const rounds = await callRounds(context, call, one);
+  let { stored, usage } = rounds;
+  const { turn, data, text: shown, sources, handoff } = rounds;
   for (let repair = 1; stored.fault !== undefined && repair <= limits.repairs; repair += 1) {
-    const request = repairRequest(call.request, stored.hidden ?? "", stored.fault.reason);
-    stored = await one(`repair:${call.round}.${repair}`, request);
+    const request = repairRequest(turn.request, stored.hidden ?? "", stored.fault.reason);
+    stored = await one(`repair:${call.round}.${repair}`, withForm(request, call));
     usage = addUsage(usage, stored.usage);
   }
   if (stored.fault !== undefined) {
@@ -120,7 +117,7 @@ export async function callModel(
       { pointer },
     );
   }
-  const text = call.schema === null ? before : textOf(stored);
+  const text = call.schema === null ? shown : textOf(stored);
   const answer: ModelAnswer = {
     text,
     data: data ?? null,
@@ -128,22 +125,86 @@ export async function callModel(
     // Nobody else is to make the calls of a model that goes on calling.
     finishReason: stored.calls === undefined ? stored.finish : "stop",
     ...(stored.model === undefined ? {} : { model: stored.model }),
+    ...(sources.length > 0 && { toolSources: sources }),
+    ...(handoff && { handoff }),
   };
-  if (call.schema === null) return answer;
+  if (call.schema === null || handoff !== undefined) return answer;
   const checked = checkOutput(call.schema, text);
   return checked.ok ? { ...answer, output: checked.value } : answer;
 }
 
+/** What the rounds of an answer have come to. */
+interface Rounds extends Pick<RoundResult, "sources" | "handoff"> {
+  /** The last call, with all that was said before it. */
+  readonly turn: ModelCall;
+  readonly stored: Stored;
+  readonly usage: Usage;
+  readonly data: Readonly<Record<string, unknown>> | undefined;
+  /** All that was said, over the rounds. */
+  readonly text: string;
+}
+
+/** Calls the model until it calls no tool any more, hands over, or has had its rounds. */
+async function callRounds(
+  context: RunContext<Ports>,
+  call: ModelCall,
+  one: (key: string, request: LlmRequest, of: ModelCall) => Promise<Stored>,
+): Promise<Rounds> {
+  const { show, tools = [] } = call;
+  let turn = withTools(call);
+  let stored = await one(`model:${call.round}`, turn.request, turn);
+  let { usage, data } = stored;
+  let text = textOf(stored);
+  let sources: readonly Source[] = [];
+  let charsMax = roomFor(context, call.request.model);
+  for (let number = 1; stored.calls !== undefined && number <= limits.toolRounds; number += 1) {
+    const name = `${call.round}.${number}`;
+    const done = await performCalls(context, tools, stored.calls, { name, show, charsMax });
+    charsMax = done.messages.reduce(
+      (left, { content }) => Math.max(0, left - content.length),
+      charsMax,
+    );
+    sources = [...sources, ...done.sources];
+    const { handoff } = done;
+    if (handoff !== undefined) return { turn, stored, usage, data, text, sources, handoff };
+    turn = turnAfter(turn, stored, done.messages, { call, hasText: text !== "" });
+    if (number === limits.toolRounds) turn = withoutTools(turn, call);
+    stored = await one(`model:${name}`, turn.request, turn);
+    usage = addUsage(usage, stored.usage);
+    data = stored.data ?? data;
+    text += textOf(stored);
+  }
+  return { turn, stored, usage, data, text, sources };
+}
+
 const textOf = ({ text, hidden }: Stored): string => text ?? hidden ?? "";
+
+/** Characters that results of tools may take of a model's window, at the usual four a token. */
+function roomFor(context: RunContext<Ports>, model: string): number {
+  return Math.floor(context.ports.llm.windowOf(model) * limits.toolResultsShare * 4);
+}
 
 function withTools(call: ModelCall): ModelCall {
   const { request, tools = [] } = call;
   if (tools.length === 0) return call;
-  return { ...call, request: { ...request, tools: tools.map(({ spec }) => spec) } };
+  const { responseFormat, ...free } = request;
+  const asked = call.schema === null ? request : free;
+  return { ...call, request: { ...asked, tools: tools.map(({ spec }) => spec) } };
 }
 
-function withoutTools(call: ModelCall): ModelCall {
-  return { ...call, request: { ...call.request, toolChoice: "none" } };
+/** The last call of an answer that has had its rounds. */
+function withoutTools(turn: ModelCall, call: ModelCall): ModelCall {
+  return { ...turn, request: withForm(turn.request, call) };
+}
+
+/** In the form that the answer must have; what the tools are is still said, as they stand in the messages. */
+function withForm(request: LlmRequest, { request: first, tools = [] }: ModelCall): LlmRequest {
+  const { responseFormat } = first;
+  return {
+    ...request,
+    ...(tools.length > 0 && { toolChoice: "none" as const }),
+    ...(responseFormat && { responseFormat }),
+  };
 }
 
 /** The call after a round of tools: it goes on where the text stands. */
@@ -153,7 +214,7 @@ function turnAfter(
   answers: readonly PromptMessage[],
   { call, hasText }: { readonly call: ModelCall; readonly hasText: boolean },
 ): ModelCall {
-  const content = textOf(stored).slice(turn.frame.before.length);
+  const content = call.schema === null ? textOf(stored).slice(turn.frame.before.length) : "";
   const asked: PromptMessage = { role: "assistant", content, toolCalls: stored.calls ?? [] };
   return {
     ...turn,
@@ -193,18 +254,20 @@ async function perform(
     if (!hasText && !attempt.signal.aborted) meter.release(key);
     throw error;
   });
-  const stored = toStored(call, result);
+  const stored = toStored(call, request, result);
   if (isLive && stored.text !== undefined) live.end(stored.text);
   return stored;
 }
 
-function toStored(call: ModelCall, result: LlmResult): Stored {
+function toStored(call: ModelCall, request: LlmRequest, result: LlmResult): Stored {
+  const calls = call.tools === undefined ? [] : result.toolCalls;
   const base = {
     usage: result.usage,
     finish: result.finishReason,
     ...(call.request.model === "" ? { model: result.model } : {}),
   };
   if (call.schema !== null) {
+    if (calls.length > 0 && request.toolChoice !== "none") return { ...base, hidden: "", calls };
     const checked: Checked = checkOutput(call.schema, result.text);
     if (checked.ok) return { ...base, ...shownAs(call, JSON.stringify(checked.value)) };
     const { reason, pointer } = checked;
@@ -214,9 +277,9 @@ function toStored(call: ModelCall, result: LlmResult): Stored {
     ? splitData(result.text)
     : { shown: result.text, data: null };
   const collected = data === null ? {} : { data };
-  if (call.tools !== undefined && result.toolCalls.length > 0) {
+  if (calls.length > 0) {
     const begun = shown === "" ? "" : call.frame.before + shown;
-    return { ...base, ...shownAs(call, begun), ...collected, calls: result.toolCalls };
+    return { ...base, ...shownAs(call, begun), ...collected, calls };
   }
   const suffix = call.suffix?.(shown, data) ?? "";
   const body = suffix === "" ? shown : shown === "" ? suffix : `${shown}\n\n${suffix}`;

@@ -58,8 +58,13 @@ export function checkOutput(schema: Schema, text: string): Checked {
   const parsed = parseJson(text);
   if (parsed === undefined)
     return { ok: false, pointer: "", reason: "The answer is no valid JSON." };
+  return checkValue(schema, parsed.value);
+}
+
+/** Checks a value: one sentence on the first place where it does not fit. */
+export function checkValue(schema: Schema, value: unknown): Checked {
   const validate = compileSchema(schema);
-  if (validate(parsed.value)) return { ok: true, value: parsed.value };
+  if (validate(value)) return { ok: true, value };
   const first = validate.errors?.[0];
   const pointer = first?.instancePath ?? "";
   const what = first?.message ?? "does not fit the schema";

@@ -65,6 +65,15 @@ export function formatOf(
   return { schema: null, instruction: "" };
 }
 
+/**
+ * The form of an answer that tools are used for: any JSON object is one too that is checked at last, since
+ * what was said between calls would spoil it.
+ */
+export function formWithTools(format: AnswerFormat): AnswerFormat {
+  if (format.responseFormat?.type !== "json") return format;
+  return { ...format, schema: { type: "object" } };
+}
+
 function enforced(name: string, schema: Schema): AnswerFormat {
   return {
     schema,

@@ -3,9 +3,9 @@
 
 import type { RunContext } from "../../runtime/actor.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
-import type { Tool } from "../answer/tools.ts";
 import type { Ports } from "../ports.ts";
 import { type MemorySource, memoryLimits } from "../records/memory.ts";
+import type { Tool } from "../tools/tool.ts";
 import type { MemoryScope } from "./memories.ts";
 import { acceptedMs, type RunMemory, recallAll } from "./recall.ts";
 

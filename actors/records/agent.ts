@@ -3,6 +3,7 @@
 
 import { type Static, Type } from "../schema.ts";
 import { agentMemory } from "./memory.ts";
+import { toolUses } from "./tool.ts";
 
 const nullable = <S extends Parameters<typeof Type.Union>[0][number]>(schema: S) =>
   Type.Union([schema, Type.Null()]);
@@ -96,6 +97,8 @@ export const agentInput = Type.Object(
     entry_node: Type.Optional(nullable(Type.String({ maxLength: 64 }))),
     /** What is kept of users beyond one conversation. */
     memory: Type.Optional(nullable(agentMemory)),
+    /** What its model may call when the supervisor answers itself. */
+    tools: Type.Optional(nullable(toolUses)),
   },
   { additionalProperties: false },
 );

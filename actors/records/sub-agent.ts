@@ -1,6 +1,7 @@
 // The sub-agent record: when it is chosen (trigger, priority) and how it answers (action).
 
 import { type Static, Type } from "../schema.ts";
+import { type ToolUse, toolUses } from "./tool.ts";
 
 const text = (max: number) => Type.String({ maxLength: max });
 const open = { additionalProperties: true } as const;
@@ -77,6 +78,8 @@ export const subAgentInput = Type.Object(
     use_rag: Type.Optional(Type.Boolean()),
     collection_key: Type.Optional(Type.Union([Type.String({ maxLength: 64 }), Type.Null()])),
     is_active: Type.Optional(Type.Boolean()),
+    /** What its model may call; the supervisor's tools are not its own. */
+    tools: Type.Optional(Type.Union([toolUses, Type.Null()])),
   },
   closed,
 );
@@ -99,6 +102,8 @@ export interface SubAgent {
   readonly use_rag: boolean;
   readonly collection_key: string | null;
   readonly is_active: boolean;
+  /** Absent in records of before there were tools. */
+  readonly tools?: readonly ToolUse[] | null;
   readonly created_at: string;
   readonly updated_at: string;
 }

@@ -88,7 +88,8 @@ function toolsOf(request: LlmRequest): Json {
   if (tools.length === 0) return {};
   if (answer) {
     // With tools of its own the model may call those first; it ends by calling the answer tool.
-    const tool_choice = own.length > 0 ? { type: "any" } : { type: "tool", name: ANSWER_TOOL };
+    const isOpen = own.length > 0 && request.toolChoice !== "none";
+    const tool_choice = isOpen ? { type: "any" } : { type: "tool", name: ANSWER_TOOL };
     return { tools, tool_choice };
   }
   const choice = request.toolChoice;

@@ -36,6 +36,7 @@ export const emptyAgent: Agent = {
   state_schema: null,
   entry_node: null,
   memory: null,
+  tools: null,
   version: 1,
   ...times,
 };
@@ -55,5 +56,6 @@ export const emptySubAgent: SubAgent = {
   use_rag: false,
   collection_key: null,
   is_active: true,
+  tools: null,
   ...times,
 };

@@ -7,6 +7,7 @@ import { collectionsTable } from "../../../actors/records/collection.ts";
 import type { SubAgent } from "../../../actors/records/sub-agent.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import type { Tables } from "../../../runtime/system.ts";
+import { checkTools } from "./tool-checks.ts";
 
 /** Depth of free-form objects of a client. */
 const OBJECT_DEPTH_MAX = 32;
@@ -30,6 +31,8 @@ export async function checkAgent(place: CheckPlace, next: AgentRow, set: Fields)
   for (const field of ["required_parameters", "state_schema"] as const) {
     if (isObject(set[field])) await checkSchema(set[field], `/${field}`);
   }
+  if (set["tools"]) checkObject(set["tools"], "/tools");
+  if ("tools" in set) await checkTools(next.agent.tools ?? [], "/tools");
   checkFallback(next, set);
   await checkCanary(place, next, set);
   await checkGraph(next, set);
@@ -43,6 +46,8 @@ export async function checkSubAgent(place: CheckPlace, next: SubAgent, set: Fiel
     checkObject(set["output_schema"], "/output_schema");
     await checkSchema(set["output_schema"], "/output_schema");
   }
+  if (set["tools"]) checkObject(set["tools"], "/tools");
+  if ("tools" in set) await checkTools(next.tools ?? [], "/tools");
   if (isObject(set["action"])) checkObject(set["action"], "/action");
   if (next.use_rag && next.collection_key === null) {
     throw invalid("use_rag needs a collection_key to read from.", "/collection_key");

@@ -1,0 +1,243 @@
+// The calls of one round: each is checked, counted and performed as steps of its own, those that do not
+// depend on each other side by side, and what a tool says, errors too, goes back to the model. A run
+// that is resumed takes the stored results; what of a call was under way is decided by its `repeat`.
+
+import type { RunContext } from "../../runtime/actor.ts";
+import { RuntimeError } from "../../runtime/errors.ts";
+import { checkValue, loadSchemas } from "../answer/output-schema.ts";
+import { limits } from "../limits.ts";
+import type { Ports, PromptMessage, ToolCall } from "../ports.ts";
+import type { ChatEvent, Source } from "../records/conversation.ts";
+import { takeCall } from "./rate.ts";
+import { bounded, failure, saidOf } from "./result.ts";
+import type { Arguments, HandoffTarget, StepTool, Tool } from "./tool.ts";
+
+/** Where a call stands. */
+export interface CallPlace {
+  /** `answer.turn`, unique within the run; of a call with its number. */
+  readonly name: string;
+  /** Whether viewers are told. */
+  readonly show: boolean;
+}
+
+/** Where a round of calls stands. */
+export interface ToolRound extends CallPlace {
+  /** Room for all results together, characters. */
+  readonly charsMax: number;
+}
+
+/** What came of a round. */
+export interface RoundResult {
+  /** The answers as messages, in the order of the calls. */
+  readonly messages: readonly PromptMessage[];
+  /** What the results rest on, in the same order. */
+  readonly sources: readonly Source[];
+  /** Set when a call hands the turn over; of several the first. */
+  readonly handoff?: Handoff;
+}
+
+/** A turn that is handed over. */
+export interface Handoff extends HandoffTarget {
+  /** The model's own words, or "". */
+  readonly reason: string;
+}
+
+interface Performed {
+  readonly result: unknown;
+  readonly sources?: readonly Source[];
+  readonly handoff?: Handoff;
+}
+
+/** Performs the calls of one round. @throws what ends the run: CANCELLED, its deadline, exhaustion. */
+export async function performCalls(
+  context: RunContext<Ports>,
+  tools: readonly Tool[],
+  calls: readonly ToolCall[],
+  round: ToolRound,
+): Promise<RoundResult> {
+  await loadSchemas();
+  let line: Promise<unknown> = Promise.resolve();
+  const performed = await Promise.all(
+    calls.map((call, at) => {
+      const tool = tools.find(({ spec }) => spec.name === call.name);
+      const place = { ...round, name: `${round.name}.${at + 1}`, isExtra: at >= limits.toolCalls };
+      const start = () => performCall(context, tool, call, place);
+      if (tool?.isSerial !== true) return start();
+      const mine = line.then(start);
+      line = mine.catch(() => undefined);
+      return mine;
+    }),
+  );
+  const handoff = performed.find((one) => one.handoff !== undefined)?.handoff;
+  let left = round.charsMax;
+  return {
+    messages: calls.map((call, at) => {
+      const content = saidOf(call.name, bounded(performed[at]?.result, left));
+      left = Math.max(0, left - content.length);
+      return { role: "tool", content, toolCallId: call.id };
+    }),
+    sources: performed.flatMap(({ sources = [] }) => sources),
+    ...(handoff && { handoff }),
+  };
+}
+
+/** One call for callers that are no model: a node of a graph. Its result or a failure. */
+export async function performCall(
+  context: RunContext<Ports>,
+  tool: Tool | undefined,
+  call: ToolCall,
+  { name, show, isExtra = false }: CallPlace & { readonly isExtra?: boolean },
+): Promise<Performed> {
+  const { id } = call;
+  const given = argumentsOf(call);
+  const emit = (key: string, event: ChatEvent): void => {
+    if (show) context.emit(key, event);
+  };
+  emit(`tool-call:${name}`, {
+    ...{ type: "tool_call", id, name: call.name },
+    arguments: given ?? call.arguments,
+  });
+  const performed = isExtra
+    ? { result: failure("INVALID", `At most ${limits.toolCalls} calls are made at once.`) }
+    : await checkedCall(context, tool, { name: call.name, given, key: `tool:${name}` });
+  const { result } = performed;
+  emit(`tool-result:${name}`, { type: "tool_result", id, name: call.name, result });
+  return performed;
+}
+
+interface Wanted {
+  readonly name: string;
+  /** Null: no JSON object. */
+  readonly given: Arguments | null;
+  /** Of its step. */
+  readonly key: string;
+}
+
+/** What must hold before a tool is touched: it exists, its arguments fit, it is permitted. */
+async function checkedCall(
+  context: RunContext<Ports>,
+  tool: Tool | undefined,
+  { name, given, key }: Wanted,
+): Promise<Performed> {
+  if (tool === undefined) return { result: failure("NOT_FOUND", `There is no tool ${name}.`) };
+  if (given === null) return { result: failure("BAD_JSON", "The arguments are no JSON object.") };
+  const checked = checkValue(tool.spec.parameters, given);
+  if (!checked.ok) {
+    const { pointer, reason } = checked;
+    return { result: failure("INVALID", `The arguments do not fit. ${reason}`, pointer) };
+  }
+  const refusal = tool.refuses?.(given) ?? null;
+  if (refusal !== null) return { result: failure("FORBIDDEN", refusal) };
+  return await told(context, () => perform(context, tool, given, key));
+}
+
+async function perform(
+  context: RunContext<Ports>,
+  tool: Tool,
+  given: Arguments,
+  key: string,
+): Promise<Performed> {
+  if (tool.rate !== undefined) await takeCall(context, tool.rate, `rate:${key}`);
+  if ("target" in tool) {
+    const reason = typeof given["reason"] === "string" ? given["reason"] : "";
+    return {
+      result: { handed_over_to: tool.target.name },
+      handoff: { ...tool.target, reason },
+    };
+  }
+  const result =
+    "within" in tool
+      ? bounded(await tool.within({ arguments: given, key }), charsOf(tool))
+      : await stepOf(context, tool, key, given);
+  const sources = tool.sourcesOf?.(result) ?? [];
+  return { result, ...(sources.length > 0 && { sources }) };
+}
+
+async function stepOf(
+  context: RunContext<Ports>,
+  tool: StepTool,
+  key: string,
+  given: Arguments,
+): Promise<unknown> {
+  const operation = `${context.id}/${key}`;
+  const repeat = typeof tool.repeat === "function" ? tool.repeat(given) : tool.repeat;
+  const { reconcile } = tool;
+  const timeoutMs = tool.timeoutMs ?? limits.toolMs;
+  try {
+    return await context.step<unknown>(
+      key,
+      async ({ signal }) => {
+        try {
+          const result = await tool.perform({ arguments: given, operation, signal });
+          return bounded(result, charsOf(tool));
+        } catch (error) {
+          // What may be better later is tried again by the step, where it may be repeated.
+          if (!(error instanceof RuntimeError) || error.retryable || signal.aborted) throw error;
+          return failureOf(error);
+        }
+      },
+      {
+        repeat,
+        timeoutMs,
+        input: { name: tool.spec.name, given },
+        ...(reconcile && {
+          reconcile: async ({ signal }) => {
+            const known = await reconcile.call(tool, { arguments: given, operation, signal });
+            return known === undefined ? undefined : bounded(known, charsOf(tool));
+          },
+        }),
+      },
+    );
+  } catch (error) {
+    const isOpen = error instanceof RuntimeError && cut.has(error.code) && repeat !== "safe";
+    if (!isOpen || context.signal.aborted) throw error;
+    throw unsure(error);
+  }
+}
+
+/** After these nobody knows what the other side has done. */
+const cut: ReadonlySet<string> = new Set(["DEADLINE", "PROVIDER_UNAVAILABLE"]);
+
+function unsure(error: RuntimeError): RuntimeError {
+  const { code, message, details } = error;
+  return new RuntimeError(code, `${message} ${MAY_HAVE_HAPPENED}`, details, { cause: error });
+}
+
+const MAY_HAVE_HAPPENED =
+  "It may have happened and was not repeated: find out before you call it again.";
+
+/** What ends a run is thrown on; everything else the model is told. */
+async function told(
+  context: RunContext<Ports>,
+  call: () => Promise<Performed>,
+): Promise<Performed> {
+  try {
+    return await call();
+  } catch (error) {
+    if (!(error instanceof RuntimeError) || context.signal.aborted) throw error;
+    if (error.code === "STEP_UNKNOWN") {
+      const text = `The server stopped while this call was under way. ${MAY_HAVE_HAPPENED}`;
+      return { result: failure("STEP_UNKNOWN", text) };
+    }
+    if (ending.has(error.code)) throw error;
+    return { result: failureOf(error) };
+  }
+}
+
+const ending: ReadonlySet<string> = new Set(["STEP_CHANGED", "STEPS_EXHAUSTED", "INTERNAL"]);
+
+function failureOf({ code, message, details }: RuntimeError) {
+  return failure(code, message, details?.["pointer"]);
+}
+
+const charsOf = (tool: Tool): number => tool.resultChars ?? limits.toolResultChars;
+
+function argumentsOf(call: ToolCall): Arguments | null {
+  try {
+    const value: unknown = JSON.parse(call.arguments === "" ? "{}" : call.arguments);
+    const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
+    return isObject ? (value as Arguments) : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,73 @@
+// A tool as the model loop has it: what the model is told of it, what bounds its calls, and what does
+// the work. Types only.
+
+import type { Repeat } from "../../runtime/actor.ts";
+import type { ToolSpec } from "../ports.ts";
+import type { Source } from "../records/conversation.ts";
+
+/** Arguments of a call, as an object that fits the tool's parameters. */
+export type Arguments = Readonly<Record<string, unknown>>;
+
+/** A call as its tool gets it. */
+export interface ToolUse {
+  readonly arguments: Arguments;
+  /** Names this call over crashes and repetitions. */
+  readonly operation: string;
+  readonly signal: AbortSignal;
+}
+
+/** At most so many calls in any stretch of time of so many seconds, counted under one name a tenant. */
+export interface ToolRate {
+  readonly name: string;
+  readonly calls: number;
+  readonly perSeconds: number;
+}
+
+/** What every tool has. */
+interface ToolBase {
+  readonly spec: ToolSpec;
+  /** Default `limits.toolMs`. */
+  readonly timeoutMs?: number;
+  /** Characters of a result that the model is shown. Default `limits.toolResultChars`. */
+  readonly resultChars?: number;
+  /** Calls of tools so marked follow each other within a round; others run side by side. */
+  readonly isSerial?: boolean;
+  readonly rate?: ToolRate;
+  /** Why a call with these arguments is not permitted, or null. */
+  refuses?(given: Arguments): string | null;
+  /** What an answer rests on that used this result. */
+  sourcesOf?(result: unknown): readonly Source[];
+}
+
+/** A tool whose call is one step. */
+export interface StepTool extends ToolBase {
+  /** What a call that was under way when the process died means; it may depend on the arguments. */
+  readonly repeat: Repeat | ((given: Arguments) => Repeat);
+  /** Plain data for the model. @throws RuntimeError: the model is told code and message. */
+  perform(use: ToolUse): Promise<unknown>;
+  /** Of `reconcile`: what became of a call that was cut; undefined: it did not happen. */
+  reconcile?(use: ToolUse): Promise<unknown>;
+}
+
+/** A tool whose call is made of steps of the run itself, e.g. a child run. */
+export interface RunTool extends ToolBase {
+  /** @param key prefix of the keys of its steps. @throws RuntimeError: the model is told. */
+  within(use: { readonly arguments: Arguments; readonly key: string }): Promise<unknown>;
+}
+
+/** Who is to answer instead. */
+export interface HandoffTarget {
+  /** `sa_` of the same agent, or `ag_`. */
+  readonly to: string;
+  readonly name: string;
+  /** Of an agent: the version that was current when the tools were looked up. */
+  readonly version?: number;
+}
+
+/** A tool that ends the answer: the rest of the turn is its target's. */
+export interface HandoffTool extends ToolBase {
+  readonly target: HandoffTarget;
+}
+
+/** A tool that a model may call. */
+export type Tool = StepTool | RunTool | HandoffTool;

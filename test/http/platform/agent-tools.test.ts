@@ -1,0 +1,46 @@
+// Tools as they are set on agents and sub-agents: what is stored, and what is refused and where.
+
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type HttpHost, startHttpHost } from "../../support/http-host.ts";
+
+let host: HttpHost;
+let agent: string;
+beforeAll(async () => {
+  host = await startHttpHost();
+  agent = (await host.call("POST", "/v2/agents", { name: "Desk" })).body.id;
+});
+afterAll(() => host.stop());
+
+const set = (tools: unknown) => host.call("PATCH", `/v2/agents/${agent}`, { tools });
+
+test("tools are kept as they were set, on an agent and on a sub-agent, and null unsets them", async () => {
+  const tools = [
+    { tool: "calculator" },
+    { tool: "date_time", name: "clock", config: { timezone: "Europe/Paris" }, result_chars: 500 },
+  ];
+  expect((await set(tools)).body.tools).toEqual(tools);
+  expect((await set(null)).body.tools).toBe(null);
+  const path = `/v2/agents/${agent}/sub-agents`;
+  const made = await host.call("POST", path, { name: "Sums", tools });
+  expect(made.body.tools).toEqual(tools);
+  expect((await host.call("POST", path, { name: "None" })).body.tools).toBe(null);
+});
+
+test.each([
+  [[{ tool: "launch" }], "/tools/0/tool"],
+  [[{ tool: "calculator" }, { tool: "calculator" }], "/tools/1/name"],
+  [[{ tool: "calculator", name: "recall" }], "/tools/0/name"],
+  [[{ tool: "calculator", name: "not a name" }], "/tools/0/name"],
+  [[{ tool: "date_time", config: { timezone: 7 } }], "/tools/0/config/timezone"],
+  [[{ tool: "calculator", config: { more: 1 } }], "/tools/0/config/more"],
+  [[{ tool: "calculator", rate: { calls: 0, per_seconds: 1 } }], "/tools/0/rate/calls"],
+  [[{ tool: "calculator", parameters: { type: "string" } }], "/tools/0/parameters/type"],
+  [
+    [{ tool: "calculator", parameters: { type: "object", $ref: "http://a.b" } }],
+    "/tools/0/parameters/$ref",
+  ],
+  [Array.from({ length: 65 }, (_, at) => ({ tool: "calculator", name: `t${at}` })), "/tools"],
+])("%j is refused at its place", async (tools, pointer) => {
+  const refused = await set(tools);
+  expect([refused.status, refused.body.pointer]).toEqual([400, pointer]);
+});
