@@ -2,7 +2,6 @@
 // handler, answer. What is thrown anywhere on it becomes an answer in the style of its surface.
 
 import { type ErrorData, RuntimeError, toErrorData } from "../../runtime/errors.ts";
-import { FairPass } from "../../runtime/shared/fair-pass.ts";
 import type { System } from "../../runtime/system.ts";
 import { type Authenticator, authorize, presentedKey } from "./auth.ts";
 import { type ReadBody, readBody } from "./body.ts";
@@ -61,12 +60,6 @@ export interface Door extends FrontDoor {
 }
 
 const SOCKET_PATH = "/ws";
-/**
- * Requests that are read in one pass of the event loop when others wait, and for how long one after
- * another may be when nobody does. As many wait as there are connections at most.
- */
-const REQUESTS_A_PASS = 8;
-const REQUESTS_FREE_MS = 2;
 const RETRY_AFTER_STOP_MS = 5_000;
 const NOBODY: Principal = {
   tenant: "",
@@ -80,11 +73,6 @@ const safeHeaders = { "X-Content-Type-Options": "nosniff", "Cache-Control": "no-
 /** Ties the parts together. */
 export function createDoor(options: DoorOptions): Door {
   const table = createRouteTable(options.routes);
-  const turns = new FairPass({
-    defer: setImmediate,
-    most: REQUESTS_A_PASS,
-    freeMs: REQUESTS_FREE_MS,
-  });
   let isStopping = false;
 
   function health(path: string): HttpResponse {
@@ -102,7 +90,7 @@ export function createDoor(options: DoorOptions): Door {
   }
 
   async function serve(request: HttpRequest): Promise<HttpResponse> {
-    const visit = new Visit(request, options, turns);
+    const visit = new Visit(request, options);
     try {
       refuseWhenStopping();
       options.origins.checkHost(request);
@@ -122,7 +110,7 @@ export function createDoor(options: DoorOptions): Door {
       return path.startsWith("/health") && isHealth(path, method) ? health(path) : serve(request);
     },
     upgrade: (request) => {
-      const visit = new Visit(request, options, turns);
+      const visit = new Visit(request, options);
       try {
         refuseWhenStopping();
         options.origins.checkHost(request);
@@ -145,17 +133,15 @@ type RouteMatch = Extract<Match, { type: "route" }>;
 class Visit {
   readonly #request: HttpRequest;
   readonly #options: DoorOptions;
-  readonly #turns: FairPass;
   readonly #startedMs = performance.now();
   #route: Route | null = null;
   #principal: Principal = NOBODY;
   #limits: Readonly<Record<string, string>> = NONE;
   #cors: Readonly<Record<string, string>> = NONE;
 
-  constructor(request: HttpRequest, options: DoorOptions, turns: FairPass) {
+  constructor(request: HttpRequest, options: DoorOptions) {
     this.#request = request;
     this.#options = options;
-    this.#turns = turns;
   }
 
   // Waits only where there is something to wait for: each turn of the queue of promises costs CPU.
@@ -180,20 +166,24 @@ class Visit {
     if (isControl || tenant === "") return this.#answer(match);
     const { requests } = this.#options.gate;
     if (!hasOwnGate) {
-      return requests.pass(tenant, keyId ?? "", this.#request, () => this.#answer(match));
+      return requests.pass(tenant, keyId ?? "", this.#request, (isItsTurn) =>
+        this.#answer(match, isItsTurn),
+      );
     }
-    const body = requests.pass(tenant, keyId ?? "", this.#request, () => this.#read(match.route));
+    const body = requests.pass(tenant, keyId ?? "", this.#request, (isItsTurn) =>
+      this.#read(match.route, isItsTurn),
+    );
     return this.#callWith(match, body);
   }
 
-  #answer(match: RouteMatch): HttpResponse | Promise<HttpResponse> {
-    return this.#callWith(match, this.#read(match.route));
+  #answer(match: RouteMatch, isItsTurn = false): HttpResponse | Promise<HttpResponse> {
+    return this.#callWith(match, this.#read(match.route, isItsTurn));
   }
 
   /** What it costs begins here: tenants take turns for it. */
-  #read(route: Route): ReadBody | Promise<ReadBody> {
-    const turns = this.#turns;
-    if (route.isControl === true || turns.isNow()) return this.#body(route);
+  #read(route: Route, isItsTurn: boolean): ReadBody | Promise<ReadBody> {
+    const { turns } = this.#options.gate;
+    if (route.isControl === true || isItsTurn || turns.isNow()) return this.#body(route);
     return turns.turn(this.#principal.tenant).then(() => this.#body(route));
   }
 

@@ -10,8 +10,13 @@ export interface FairPassOptions {
   readonly defer: (call: () => void) => void;
   /** How many go on in one pass. */
   readonly most: number;
-  /** More go on at once for so long, ms of real time: many small ones need no pass for each few. */
+  /**
+   * More go on for so long after the first, ms of real time: many small ones need no pass for each few,
+   * and of large ones there are not more in a pass than there must be.
+   */
   readonly freeMs?: number;
+  /** Default: the process's clock, ms. */
+  readonly now?: () => number;
 }
 
 /** The order in which they go on. */
@@ -25,15 +30,16 @@ export class FairPass {
   #left: number;
   #beganMs = 0;
   #isArmed = false;
+  /** Whether the last one has promises that are still to go on: how long it takes is not known yet. */
+  #isGoingOn = false;
   readonly #pass = (): void => {
     this.#isArmed = false;
     this.#left = this.#options.most;
-    while (this.#left > 0) {
-      const call = this.#waiting.shift();
-      if (call === undefined) return;
-      this.#count();
-      call();
-    }
+    while (this.#left > 0) if (!this.#callNext()) return;
+  };
+  readonly #done = (): void => {
+    this.#isGoingOn = false;
+    if (this.#isFree()) this.#callNext();
   };
 
   constructor(options: FairPassOptions) {
@@ -64,16 +70,39 @@ export class FairPass {
     return true;
   }
 
+  #callNext(): boolean {
+    const call = this.#waiting.shift();
+    if (call === undefined) return false;
+    this.#count();
+    call();
+    return true;
+  }
+
   #isFree(): boolean {
     const { freeMs = 0 } = this.#options;
-    return freeMs > 0 && performance.now() - this.#beganMs < freeMs;
+    return freeMs > 0 && !this.#isGoingOn && this.#now() - this.#beganMs < freeMs;
   }
 
   #count(): void {
     this.#left -= 1;
+    const isTimed = this.#options.freeMs !== undefined;
+    if (isTimed && !this.#isGoingOn) {
+      this.#isGoingOn = true;
+      afterPromises(this.#done);
+    }
     if (this.#isArmed) return;
     this.#isArmed = true;
-    if (this.#options.freeMs !== undefined) this.#beganMs = performance.now();
+    if (isTimed) this.#beganMs = this.#now();
     this.#options.defer(this.#pass);
   }
+
+  #now(): number {
+    return this.#options.now?.() ?? performance.now();
+  }
+}
+
+/** Calls in this pass of the loop, when no promise that is settled has anything left to do. */
+export function afterPromises(call: () => void): void {
+  // From within the queue of promises: a tick that is asked for elsewhere comes before it.
+  queueMicrotask(() => process.nextTick(call));
 }

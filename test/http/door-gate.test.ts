@@ -3,7 +3,7 @@
 import { afterEach, expect, test } from "vitest";
 import { Type } from "../../actors/schema.ts";
 import { UNDER_WAY_MIN } from "../../adapters/http/gate/lane.ts";
-import { WorkGate } from "../../adapters/http/gate/work-gate.ts";
+import { BEGINS_MS, WorkGate } from "../../adapters/http/gate/work-gate.ts";
 import { json } from "../../adapters/http/reply.ts";
 import { defineRoute, type PlainRouteSpec, type Route } from "../../adapters/http/route.ts";
 import type { HttpResponse } from "../../adapters/http/server.ts";
@@ -82,6 +82,41 @@ test("beside a flood a quiet tenant's request, a control, the operator's and one
   held.open();
   await Promise.all([...answers, ...more]);
 });
+
+test.each(["one that is alone", "one that has company"])(
+  "of a flood's requests that take long in one piece, of %s, each has a pass of the event loop to itself",
+  async (whose) => {
+    let pass = 0;
+    const count = (): void => {
+      pass += 1;
+      counting = setImmediate(count);
+    };
+    let counting = setImmediate(count);
+    const passes: number[] = [];
+    const route = defineRoute({
+      ...{ method: "POST", pattern: "/v2/list", service: "agents", errors: "problem" },
+      handler: async () => {
+        await undefined;
+        passes.push(pass);
+        const untilMs = performance.now() + BEGINS_MS;
+        while (performance.now() < untilMs);
+        return json(200, {});
+      },
+    });
+    const door = bareDoor([route], makeGate());
+    if (whose === "one that has company") await door.handle(bareRequest("other", "/v2/list"));
+    passes.length = 0;
+
+    const answers = Array.from({ length: LOUD }, async () => {
+      const { status } = await door.handle(bareRequest("loud", "/v2/list"));
+      return status;
+    });
+
+    expect(new Set(await Promise.all(answers))).toEqual(new Set([200]));
+    clearImmediate(counting);
+    expect(new Set(passes).size).toBe(LOUD);
+  },
+);
 
 test("a handler that fails and a caller that goes away while it waits make room", async () => {
   const { answers, come } = await flood(UNDER_WAY_MIN);

@@ -7,6 +7,7 @@
 // of many cost less.
 
 import { RuntimeError } from "../../../runtime/errors.ts";
+import { afterPromises, type FairPass } from "../../../runtime/shared/fair-pass.ts";
 import { FairQueue, type Place } from "../../../runtime/shared/fair-queue.ts";
 import type { LoopLoad } from "../../../runtime/threads/loop-load.ts";
 
@@ -54,7 +55,12 @@ export interface GateWatch {
   begin(): void;
   /** Somebody has left: there may be room in every lane. */
   letIn(): void;
+  /** The turns in which work begins, of both lanes. */
+  readonly turns: FairPass;
 }
+
+/** What somebody comes for. @param isItsTurn whether it has waited, and been let in in its turn. */
+export type Work<T> = (isItsTurn: boolean) => T | Promise<T>;
 
 /** A lane at one moment. */
 export interface LaneFigures {
@@ -80,6 +86,16 @@ export class Lane {
   #looksInVain = 0;
   /** Whether somebody waited already at the last look. */
   #hasWaited = false;
+  /** Whether somebody is to be let in when it is this lane's turn. */
+  #isInTurn = false;
+  readonly #turn = (): void => {
+    this.#isInTurn = false;
+    // Meanwhile somebody quiet may have come.
+    if (this.#waiting.size === 0 || !this.#hasRoom()) return;
+    this.#waiting.shift()?.();
+    afterPromises(this.#next);
+  };
+  readonly #next = (): void => this.letIn();
 
   constructor(name: string, gate: GateWatch) {
     this.#name = name;
@@ -107,7 +123,7 @@ export class Lane {
     this.#gate.come(tenant);
     const isItsFirst = !this.#ofTenant.has(tenant) && this.#waiting.sizeOf(tenant) === 0;
     if (isItsFirst && this.#gate.isCrowded()) this.#gate.quietBegins(this.#nameOf(tenant));
-    if (isItsFirst || this.#hasRoom(tenant)) {
+    if (isItsFirst || (this.#waiting.size === 0 && this.#hasRoom(tenant))) {
       this.#take(tenant);
       return undefined;
     }
@@ -115,17 +131,17 @@ export class Lane {
   }
 
   /** What `work` gives; it begins when it is let in and leaves when it has ended. @throws as both. */
-  pass<T>(tenant: string, key: string, asker: Asker, work: () => T | Promise<T>): T | Promise<T> {
+  pass<T>(tenant: string, key: string, asker: Asker, work: Work<T>): T | Promise<T> {
     const entering = this.enter(tenant, key, asker);
     return entering === undefined
-      ? this.#within(tenant, work)
-      : entering.then(() => this.#within(tenant, work));
+      ? this.#within(tenant, work, false)
+      : entering.then(() => this.#within(tenant, work, true));
   }
 
-  #within<T>(tenant: string, work: () => T | Promise<T>): T | Promise<T> {
+  #within<T>(tenant: string, work: Work<T>, isItsTurn: boolean): T | Promise<T> {
     let isGoingOn = false;
     try {
-      const result = work();
+      const result = work(isItsTurn);
       if (!(result instanceof Promise)) return result;
       isGoingOn = true;
       return result.finally(() => this.leave(tenant));
@@ -146,9 +162,14 @@ export class Lane {
     this.#hasWaited = false;
   }
 
-  /** Lets in who waits, as far as there is room. */
+  /**
+   * Lets in who waits, as far as there is room, and not all in one pass of the event loop: what they
+   * came for is done at once, and whoever else becomes ready would wait for all of it.
+   */
   letIn(): void {
-    while (this.#waiting.size > 0 && this.#hasRoom()) this.#waiting.shift()?.();
+    if (this.#isInTurn || this.#waiting.size === 0 || !this.#hasRoom()) return;
+    this.#isInTurn = true;
+    this.#gate.turns.next(this.#name, this.#turn);
   }
 
   /** Looks at how loaded the threads have been since the last look. */

@@ -2,6 +2,7 @@
 // for a model), other requests through another, so that nobody's list waits for its own chats. What
 // the lanes share is here: how loaded the threads are, who has company, and who holds back for whom.
 
+import { FairPass } from "../../../runtime/shared/fair-pass.ts";
 import type { SystemLoad } from "../../../runtime/threads/loop-load.ts";
 import { type GateWatch, Lane, type LaneFigures } from "./lane.ts";
 import { QuietTenants } from "./quiet-tenants.ts";
@@ -16,6 +17,12 @@ export const COMPANY_MS = 60_000;
  */
 const LOADED = { busy: 0.5, passMs: 1.25, cpu: 0.75 } as const;
 
+/**
+ * How long work is begun in one pass of the event loop, ms: one piece of work at least. Whatever becomes
+ * ready, the next step of a chat too, waits for the pass to end.
+ */
+export const BEGINS_MS = 2;
+
 /** What the gate needs to know. */
 export interface WorkGateOptions {
   /** How loaded the threads were since the last call. */
@@ -24,6 +31,8 @@ export interface WorkGateOptions {
   readonly every?: (ms: number, call: () => void) => () => void;
   /** Default: the process's clock, ms. */
   readonly now?: () => number;
+  /** Calls in the next pass of the event loop. Default: setImmediate. */
+  readonly defer?: (call: () => void) => void;
 }
 
 /** The gate at one moment, by lane. */
@@ -36,6 +45,7 @@ export interface WorkGateFigures {
 export class WorkGate implements GateWatch {
   readonly chats = new Lane("chats", this);
   readonly requests = new Lane("requests", this);
+  readonly turns: FairPass;
   readonly #options: WorkGateOptions;
   readonly #quiet = new QuietTenants();
   /** Whether at the last look the threads were so loaded that one more is felt by the others. */
@@ -47,6 +57,13 @@ export class WorkGate implements GateWatch {
 
   constructor(options: WorkGateOptions) {
     this.#options = options;
+    const { defer = setImmediate } = options;
+    this.turns = new FairPass({
+      defer: (call) => defer(call),
+      most: 1,
+      freeMs: BEGINS_MS,
+      now: () => this.#now(),
+    });
   }
 
   figures(): WorkGateFigures {

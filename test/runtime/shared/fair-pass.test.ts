@@ -3,7 +3,12 @@
 import { expect, test } from "vitest";
 import { FairPass } from "../../../runtime/shared/fair-pass.ts";
 
-function passes(most: number): { pass: FairPass; end: () => void } {
+/** `freeMs` is counted on a clock that stands. */
+function passes(
+  most: number,
+  freeMs?: number,
+): { pass: FairPass; end: () => void; work: (ms: number) => void } {
+  let nowMs = 0;
   let deferred: (() => void) | undefined;
   const defer = (call: () => void): void => {
     deferred = call;
@@ -13,8 +18,26 @@ function passes(most: number): { pass: FairPass; end: () => void } {
     deferred = undefined;
     call?.();
   };
-  return { pass: new FairPass({ defer, most }), end };
+  const work = (ms: number): void => {
+    nowMs += ms;
+  };
+  const options = { defer, most, now: () => nowMs, ...(freeMs === undefined ? {} : { freeMs }) };
+  return { pass: new FairPass(options), end, work };
 }
+
+/** Whoever waits comes, works after a few promises, and says its name. */
+async function worksFor(
+  { pass, work }: Pick<ReturnType<typeof passes>, "pass" | "work">,
+  [name, ms]: readonly [string, number],
+  order: string[],
+): Promise<void> {
+  await pass.turn(name);
+  for (let at = 0; at < 10; at += 1) await undefined;
+  work(ms);
+  order.push(name);
+}
+
+const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 test("so many go on in a pass; of those that wait a quiet tenant's comes in the next one", () => {
   const { pass, end } = passes(3);
@@ -40,4 +63,40 @@ test("with nobody waiting one goes on at once, however many went in passes befor
   }
   expect(pass.isNow()).toBe(true);
   expect(pass.isNow()).toBe(false);
+});
+
+test("of work that takes long one piece is done in a pass, also when promises lie between turn and work", async () => {
+  const { pass, end, work } = passes(1, 2);
+  const order: string[] = [];
+  for (const name of ["loud", "loud", "loud", "quiet"]) {
+    void worksFor({ pass, work }, [name, 3], order);
+  }
+  await settled();
+  expect(order).toEqual(["loud"]);
+
+  end();
+  await settled();
+  expect(order).toEqual(["loud", "loud"]);
+
+  end();
+  await settled();
+  expect(order).toEqual(["loud", "loud", "quiet"]);
+});
+
+test("of small work as much is done in a pass as there is time for, each piece after the one before", async () => {
+  const { pass, end, work } = passes(1, 2);
+  const order: string[] = [];
+  expect(pass.isNow()).toBe(true);
+  work(2);
+  for (let at = 0; at < 9; at += 1) void worksFor({ pass, work }, [`t${at}`, 0.5], order);
+  await settled();
+  expect(order).toEqual([]);
+
+  end();
+  await settled();
+  expect(order).toEqual(["t0", "t1", "t2", "t3"]);
+
+  end();
+  await settled();
+  expect(order).toHaveLength(8);
 });

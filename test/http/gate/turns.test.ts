@@ -1,0 +1,93 @@
+// Those that wait at the gate are let in in the turns of the event loop's passes, and not all at once.
+
+import { afterEach, expect, test } from "vitest";
+import { type Asker, UNDER_WAY_MIN } from "../../../adapters/http/gate/lane.ts";
+import { BEGINS_MS, WorkGate } from "../../../adapters/http/gate/work-gate.ts";
+
+const away: AbortController[] = [];
+afterEach(() => {
+  for (const one of away.splice(0)) one.abort(new Error("The test is over."));
+});
+function asker(): Asker {
+  const one = new AbortController();
+  away.push(one);
+  return { signal: one.signal };
+}
+
+const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** A flood of requests at a gate of busy threads, with room for a few; each works so long at once. */
+async function flood(workMs: number): Promise<{
+  gate: WorkGate;
+  /** Requests that were let in after they had waited. */
+  begun: () => number;
+  endPass: () => Promise<void>;
+}> {
+  let nowMs = 1_000;
+  let look = (): void => undefined;
+  const deferred: (() => void)[] = [];
+  const gate = new WorkGate({
+    load: () => ({ busy: 1, passMs: 1, cpu: 1 }),
+    now: () => nowMs,
+    every: (_, call) => {
+      look = call;
+      return () => undefined;
+    },
+    defer: (call) => deferred.push(call),
+  });
+  const endPass = async (): Promise<void> => {
+    for (const call of deferred.splice(0)) call();
+    await settled();
+  };
+  await gate.chats.enter("other", "key", asker());
+  let begun = 0;
+  const come = async (): Promise<void> => {
+    await gate.requests.enter("loud", "key", asker());
+    begun += 1;
+    nowMs += workMs;
+  };
+  for (let at = 0; at < 50; at += 1) come().catch(() => undefined);
+  await settled();
+  expect(begun).toBe(UNDER_WAY_MIN);
+  look();
+  await endPass();
+  for (let at = 0; at < UNDER_WAY_MIN; at += 1) gate.requests.leave("loud");
+  await settled();
+  return { gate, begun: () => begun - UNDER_WAY_MIN, endPass };
+}
+
+test("one is let in in a pass when its work takes long, however many have room", async () => {
+  const { begun, endPass } = await flood(BEGINS_MS);
+
+  for (let pass = 1; pass <= UNDER_WAY_MIN; pass += 1) {
+    expect(begun()).toBe(pass);
+    await endPass();
+  }
+  expect(begun()).toBe(UNDER_WAY_MIN);
+});
+
+test("all that have room are let in in one pass when they have little to do", async () => {
+  const { begun } = await flood(0);
+
+  expect(begun()).toBe(UNDER_WAY_MIN);
+});
+
+test("whoever comes while there is room but not yet time goes behind those that wait", async () => {
+  const { gate, begun } = await flood(BEGINS_MS);
+  expect(begun()).toBe(1);
+
+  expect(gate.requests.enter("loud", "key", asker())?.catch(() => 0)).toBeInstanceOf(Promise);
+});
+
+test("a quiet tenant that comes before the pass ends holds back those that have room in the next", async () => {
+  const { gate, begun, endPass } = await flood(BEGINS_MS);
+
+  expect(gate.chats.enter("quiet", "key", asker())).toBe(undefined);
+  await endPass();
+  await endPass();
+  expect(begun()).toBe(1);
+
+  gate.chats.leave("quiet");
+  await settled();
+  expect(begun()).toBe(2);
+});
