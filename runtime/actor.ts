@@ -115,6 +115,12 @@ export interface Turn {
   /** A held run takes no steering: only `releaseRun` and `cancelRun` reach it. */
   steerRun(id: string, value: Data): void;
   /**
+   * Decides what a run under this actor's root, or a child of one, waits for with `decision(key)`: the
+   * run has it when this turn is committed. The first decision counts; what comes for a run that is
+   * held or has ended is dropped.
+   */
+  decideRun(id: string, key: string, value: Data): void;
+  /**
    * Durable timer: `message` comes to this actor at `atMs`, after a restart too; a name replaces its
    * earlier one. Replaced or forgotten before its turn, it does not come, though its time may have.
    */
@@ -224,6 +230,15 @@ export interface ChildSpec {
   onStart?(run: string): void;
 }
 
+/** How a run waits. */
+export interface WaitOptions {
+  /**
+   * Its time stands still: the deadline of the run, and of those above it, moves on by as long as it has
+   * waited, however long that was. What runs beside it keeps its own. Default false.
+   */
+  readonly pausing?: boolean;
+}
+
 /** What a run can do. Calls on one context may be concurrent (Promise.all). */
 export interface RunContext<Ports = Data> {
   readonly self: Address;
@@ -260,10 +275,18 @@ export interface RunContext<Ports = Data> {
   ): Promise<Data>;
   /** Durable message, once, as a step. */
   send(key: string, to: Address, message: Data): Promise<void>;
+  /**
+   * Durable message, once, when this run ends: in the transaction of its end, however it ends, also when
+   * its function is not called again. None is sent if the step `unless` has a stored result by then.
+   */
+  sendAtEnd(key: string, to: Address, message: Data, options?: { readonly unless?: string }): void;
   /** Durable wait, as a step: survives restarts and hibernates with the run. */
-  sleep(key: string, ms: number): Promise<void>;
-  /** Waits for `system.decide(run, key, value)`, as a step. @throws DEADLINE after `timeoutMs`. */
-  decision(key: string, options: { readonly timeoutMs: number }): Promise<Data>;
+  sleep(key: string, ms: number, options?: WaitOptions): Promise<void>;
+  /**
+   * Waits for `system.decide(run, key, value)` or a turn's `decideRun`, as a step. @throws DEADLINE
+   * after `timeoutMs`.
+   */
+  decision(key: string, options: WaitOptions & { readonly timeoutMs: number }): Promise<Data>;
   /** Steering messages taken at this point, oldest first, as a step; [] when none is waiting. */
   steered(key: string): Promise<readonly Data[]>;
   /** The current time, as a step. */

@@ -79,6 +79,7 @@ function bytesOf(engine: Engine, item: MailItem, wish: Wish): number {
     case "cancel":
       return measured(wish.reason) + SEND_BYTES;
     case "steer":
+    case "decide":
       return measured(wish.value) + SEND_BYTES;
     case "tell":
     case "remind": // Its rows are made already, and counted.

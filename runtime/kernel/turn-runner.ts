@@ -268,14 +268,12 @@ export class TurnRunner {
         runs.release(done, cell.tenant, wish.id, wish.input);
         return;
       case "cancel":
-        runs.controls.fromTurn(done, cell.address, wish.id, {
-          type: "cancel",
-          reason: wish.reason,
-        });
-        return;
       case "steer":
-        runs.controls.fromTurn(done, cell.address, wish.id, { type: "steer", value: wish.value });
+      case "decide": {
+        const { id, ...control } = wish;
+        runs.controls.fromTurn(done, cell.address, id, control);
         return;
+      }
       case "remind":
         reminders.add(wish.atMs, wish.key);
         return;

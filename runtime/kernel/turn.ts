@@ -26,6 +26,7 @@ export type Wish =
   | { readonly type: "release"; readonly id: string; readonly input: Data }
   | { readonly type: "cancel"; readonly id: string; readonly reason: string }
   | { readonly type: "steer"; readonly id: string; readonly value: Data }
+  | { readonly type: "decide"; readonly id: string; readonly key: string; readonly value: Data }
   | { readonly type: "remind"; readonly atMs: number; readonly key: string };
 
 /** What the asker gets. */
@@ -198,6 +199,10 @@ export class TurnDraft implements Turn {
 
   steerRun(id: string, value: Data): void {
     this.#wish({ type: "steer", id, value });
+  }
+
+  decideRun(id: string, key: string, value: Data): void {
+    this.#wish({ type: "decide", id, key, value });
   }
 
   remind(name: string, atMs: number, message: Data): void {

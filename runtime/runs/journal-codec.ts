@@ -23,24 +23,33 @@ const CODES: Readonly<Record<Type, number>> = {
   decide: 7,
   resumed: 8,
   end: 9,
+  "at-end": 10,
 };
 
 /** Place of each field; a new field gets the next one. */
 const PLACES: { readonly [T in Type]: Readonly<Record<FieldOf<T>, number>> } = {
   child: { parent: 0, key: 1, kind: 2, deadlineMs: 3, input: 4 },
-  try: { key: 0, attempt: 1, untilMs: 2, sent: 3 },
-  step: { key: 0, attempt: 1, print: 2, result: 3, streamed: 4, sent: 5 },
-  failed: { key: 0, attempt: 1, print: 2, error: 3 },
+  try: { key: 0, attempt: 1, untilMs: 2, sent: 3, sinceMs: 4 },
+  step: { key: 0, attempt: 1, print: 2, result: 3, streamed: 4, sent: 5, atMs: 6 },
+  failed: { key: 0, attempt: 1, print: 2, error: 3, atMs: 4 },
   event: { key: 0, event: 1 },
   cancel: { reason: 0 },
   steer: { value: 0 },
   decide: { key: 0, value: 1 },
   resumed: { incarnation: 0 },
-  end: { outcome: 0 },
+  end: { outcome: 0, atMs: 1 },
+  "at-end": { key: 0, to: 1, message: 2, unless: 3 },
 };
 
 /** Fields that an entry need not have. */
-const OPTIONAL: ReadonlySet<string> = new Set(["untilMs", "streamed", "sent"]);
+const OPTIONAL: ReadonlySet<string> = new Set([
+  "untilMs",
+  "streamed",
+  "sent",
+  "sinceMs",
+  "atMs",
+  "unless",
+]);
 /** The field that names another run. */
 const RUN = "parent";
 

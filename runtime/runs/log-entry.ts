@@ -2,6 +2,7 @@
 // journal.ts reads logs, journal-codec.ts says how entries are stored.
 
 import type { Data, Outcome } from "../actor.ts";
+import type { Address } from "../address.ts";
 import type { ErrorData } from "../errors.ts";
 
 /** One entry of a run's log. `run` is the id of the run or child it belongs to. */
@@ -23,6 +24,8 @@ export type LogEntry =
       readonly key: string;
       readonly attempt: number;
       readonly untilMs?: number;
+      /** When a wait began in which its run's time stands still. */
+      readonly sinceMs?: number;
       /** Fingerprint of what an ask sent. */
       readonly sent?: string;
     }
@@ -37,6 +40,8 @@ export type LogEntry =
       readonly streamed?: boolean;
       /** Fingerprint of what a send sent. */
       readonly sent?: string;
+      /** When a wait ended in which its run's time stood still. */
+      readonly atMs?: number;
     }
   | {
       readonly type: "failed";
@@ -45,11 +50,27 @@ export type LogEntry =
       readonly attempt: number;
       readonly print: string;
       readonly error: ErrorData;
+      readonly atMs?: number;
     }
   | { readonly type: "event"; readonly run: string; readonly key: string; readonly event: Data }
   | { readonly type: "cancel"; readonly run: string; readonly reason: string }
   | { readonly type: "steer"; readonly run: string; readonly value: Data }
   | { readonly type: "decide"; readonly run: string; readonly key: string; readonly value: Data }
+  /** A message to send when the run ends, unless the step `unless` has a result. */
+  | {
+      readonly type: "at-end";
+      readonly run: string;
+      readonly key: string;
+      readonly to: Address;
+      readonly message: Data;
+      readonly unless?: string;
+    }
   /** The run was taken up again after a restart or a move. */
   | { readonly type: "resumed"; readonly run: string; readonly incarnation: number }
-  | { readonly type: "end"; readonly run: string; readonly outcome: Outcome };
+  | {
+      readonly type: "end";
+      readonly run: string;
+      readonly outcome: Outcome;
+      /** When it ended, if its time stood still until then. */
+      readonly atMs?: number;
+    };

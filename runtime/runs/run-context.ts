@@ -9,16 +9,18 @@ import type {
   RecordRow,
   RunContext,
   StepOptions,
+  WaitOptions,
 } from "../actor.ts";
 import { type Address, addressParts } from "../address.ts";
-import { fromErrorData, RuntimeError, toErrorData } from "../errors.ts";
+import { fromErrorData, RuntimeError } from "../errors.ts";
 import { decode } from "../store/codec.ts";
 import { keys } from "../store/keys.ts";
 import type { EndWriter } from "./at-end.ts";
 import { fingerprint } from "./journal.ts";
-import { checkGiven } from "./large.ts";
-import type { Run, StoredStep } from "./run.ts";
+import { checkGiven, checkMessage } from "./large.ts";
+import type { Run } from "./run.ts";
 import { perform, type StepPlan } from "./step.ts";
+import { fail, goesOn, keep } from "./step-end.ts";
 
 const ASK_TIMEOUT_MS = 30_000;
 const CHILD_TIMEOUT_MS = 600_000;
@@ -72,7 +74,7 @@ export class Context implements RunContext<Data> {
     try {
       return await this.#working(() => this.#performing(key, () => perform(this.#run, plan)));
     } finally {
-      this.#goesOn();
+      goesOn(this.#run);
     }
   }
 
@@ -92,7 +94,7 @@ export class Context implements RunContext<Data> {
     try {
       return await this.#performing(key, () => Promise.race([child.ended(), this.#cut()]));
     } finally {
-      this.#goesOn();
+      goesOn(this.#run);
     }
   }
 
@@ -139,8 +141,8 @@ export class Context implements RunContext<Data> {
       value?: Data;
       error?: Parameters<typeof fromErrorData>[0];
     };
-    if (error) throw this.#fail(key, fromErrorData(error));
-    return this.#keep(key, value);
+    if (error) throw fail(this.#run, key, fromErrorData(error));
+    return keep(this.#run, key, value);
   }
 
   async send(key: string, to: Address, message: Data): Promise<void> {
@@ -150,23 +152,41 @@ export class Context implements RunContext<Data> {
     const { tree } = this.#run;
     const { trace } = tree.row;
     tree.post({ to, from: this.#run.address, message, deadlineMs: 0, trace });
-    this.#keep(key, null, fingerprint([to, message]));
+    keep(this.#run, key, null, fingerprint([to, message]));
   }
 
-  async sleep(key: string, ms: number): Promise<void> {
+  sendAtEnd(
+    key: string,
+    to: Address,
+    message: Data,
+    { unless }: { readonly unless?: string } = {},
+  ): void {
+    const { farewells, tree, address, outcome } = this.#run;
+    if (farewells.has(key) || outcome || tree.isDropped) return;
+    checkGiven({ run: this.id, what: "message of", key }, message);
+    checkMessage(this.id, message);
+    const farewell = { to, message, ...(unless === undefined ? {} : { unless }) };
+    farewells.set(key, { ...farewell, from: address });
+    tree.append({ type: "at-end", run: this.id, key, ...farewell });
+  }
+
+  async sleep(key: string, ms: number, options: WaitOptions = {}): Promise<void> {
     if (this.#stored(key, "")) return;
     await this.#begin(key);
-    const untilMs = this.#until(key, ms, {});
+    const untilMs = this.#until(key, ms, { pausing: options.pausing });
     await this.#performing(key, () => Promise.race([this.#timer(untilMs), this.#cut()]));
-    this.#keep(key, null);
+    keep(this.#run, key, null);
   }
 
-  async decision(key: string, options: { readonly timeoutMs: number }): Promise<Data> {
+  async decision(
+    key: string,
+    options: WaitOptions & { readonly timeoutMs: number },
+  ): Promise<Data> {
     const stored = this.#stored(key, "");
     if (stored) return stored.result;
     await this.#begin(key);
     const value = await this.#waited(key, options, () => undefined);
-    return this.#keep(key, value);
+    return keep(this.#run, key, value);
   }
 
   async steered(key: string): Promise<readonly Data[]> {
@@ -176,7 +196,7 @@ export class Context implements RunContext<Data> {
     const taken = steers.slice(steersTaken);
     if (taken.length === 0) return taken;
     this.#run.steersTaken = steers.length;
-    return this.#keep(`steered:${key}`, taken) as readonly Data[];
+    return keep(this.#run, `steered:${key}`, taken) as readonly Data[];
   }
 
   now(key: string): Promise<number> {
@@ -236,7 +256,7 @@ export class Context implements RunContext<Data> {
   #stored(key: string, print: string): { readonly result: Data } | undefined {
     const stored = this.#run.stored.get(key);
     if (stored === undefined) return undefined;
-    this.#goesOn();
+    goesOn(this.#run);
     if (stored.print !== print) {
       throw new RuntimeError(
         "STEP_CHANGED",
@@ -297,65 +317,39 @@ export class Context implements RunContext<Data> {
     }
   }
 
-  /** Said last: the run's own code comes next. */
-  #goesOn(): void {
-    this.#run.tree.engine.attribution.goesOn(this.#run.address);
-  }
-
-  /** What every stored end of a wait has. */
-  #waitOf(key: string): Pick<StoredStep, "run" | "key" | "attempt" | "print"> {
-    return { run: this.#run.id, key, attempt: 1, print: "" };
-  }
-
-  /** Stores a result. */
-  #keep<T>(key: string, result: T, sent?: string): T {
-    this.#goesOn();
-    const of = sent === undefined ? {} : { sent };
-    const entry = { type: "step", ...this.#waitOf(key), result, ...of } as const;
-    this.#run.stored.set(key, entry);
-    this.#run.tree.append(entry);
-    return result;
-  }
-
-  /** Stores a failure and gives it back to be thrown. */
-  #fail(key: string, error: RuntimeError): RuntimeError {
-    this.#goesOn();
-    const entry = { type: "failed", ...this.#waitOf(key), error: toErrorData(error) } as const;
-    this.#run.stored.set(key, entry);
-    this.#run.tree.append(entry);
-    return error;
-  }
-
-  /** The absolute end of a wait, stored when it was begun; at most the run's own unless it may be longer. */
-  #until(key: string, ms: number, wait: { sent?: string; inDeadline?: boolean }): number {
+  /** The absolute end of a wait, stored when it was begun; at most the run's own if it is `inDeadline`. */
+  #until(
+    key: string,
+    ms: number,
+    wait: { sent?: string; inDeadline?: boolean; pausing?: boolean | undefined },
+  ): number {
     const begun = this.#run.tries.get(key)?.untilMs;
     if (begun !== undefined) return begun;
-    const wished = this.#run.tree.engine.options.clock.now() + ms;
-    const untilMs = wait.inDeadline ? Math.min(wished, this.#run.deadlineMs) : wished;
+    const sinceMs = this.#run.tree.engine.options.clock.now();
+    const { sent, inDeadline, pausing } = wait;
+    const untilMs = inDeadline ? Math.min(sinceMs + ms, this.#run.deadlineMs) : sinceMs + ms;
     const entry = {
-      type: "try",
-      run: this.#run.id,
-      key,
-      attempt: 1,
-      untilMs,
-      ...(wait.sent === undefined ? {} : { sent: wait.sent }),
-    } as const;
+      ...({ type: "try", run: this.#run.id, key, attempt: 1, untilMs } as const),
+      ...(sent === undefined ? {} : { sent }),
+      ...(pausing ? { sinceMs } : {}),
+    };
     this.#run.tries.set(key, entry);
     this.#run.tree.append(entry);
+    if (pausing) this.#run.beginPause(key, sinceMs, untilMs);
     return untilMs;
   }
 
   /** Waits for a value delivered to this key; `begin` is called the first time only. */
   async #waited(
     key: string,
-    wait: { readonly timeoutMs: number; readonly sent?: string },
+    wait: WaitOptions & { readonly timeoutMs: number; readonly sent?: string },
     begin: (untilMs: number) => void,
   ): Promise<Data> {
-    const { timeoutMs } = wait;
+    const { timeoutMs, pausing } = wait;
     if (this.#run.decided.has(key)) return this.#run.decided.get(key);
     const isNew = !this.#run.tries.has(key);
     const sent = wait.sent === undefined ? {} : { sent: wait.sent };
-    const untilMs = this.#until(key, timeoutMs, { ...sent, inDeadline: true });
+    const untilMs = this.#until(key, timeoutMs, { ...sent, inDeadline: !pausing, pausing });
     const delivered = new Promise<Data>((resolve) => this.#run.waiters.set(key, resolve));
     // Sent too late it would not be handled, and be a dead letter that nobody made.
     if (isNew && untilMs > this.#run.tree.engine.options.clock.now()) begin(untilMs);
@@ -364,7 +358,7 @@ export class Context implements RunContext<Data> {
         "DEADLINE",
         `Nothing came for "${key}" within ${timeoutMs} ms.`,
       );
-      throw this.#run.stopped ?? this.#fail(key, error);
+      throw this.#run.stopped ?? fail(this.#run, key, error);
     });
     try {
       return await this.#performing(key, () => Promise.race([delivered, late, this.#cut()]));

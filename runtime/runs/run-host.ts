@@ -4,7 +4,6 @@
 
 import type { Data, Outcome } from "../actor.ts";
 import { type Address, addressParts, shardOf } from "../address.ts";
-import { RuntimeError } from "../errors.ts";
 import { rootRunOf } from "../frame.ts";
 import type { Participant } from "../kernel/commit-batch.ts";
 import type { Refused } from "../kernel/committer.ts";
@@ -24,6 +23,7 @@ import type { Run } from "./run.ts";
 import { RunActivation } from "./run-activation.ts";
 import { Context } from "./run-context.ts";
 import { RunControls } from "./run-controls.ts";
+import { expire, watchDeadline } from "./run-deadline.ts";
 import { RunHibernation } from "./run-hibernation.ts";
 import { decodeRun, encodeRun, type StoredRun } from "./run-row.ts";
 import { RunTree } from "./run-tree.ts";
@@ -161,13 +161,13 @@ export class RunHost implements RunsPort {
   startRun(run: Run): void {
     if (run.isStarted || run.outcome || run.tree.isDropped) return;
     run.isStarted = true;
-    const { attribution, blame, goingOn, limits, options } = this.#engine;
+    const { attribution, blame, goingOn, limits } = this.#engine;
     const ended = run.stopped ?? blame.ends(run.address, limits.failuresMax);
     if (ended) {
       run.end(run.outcomeOf({ error: ended }));
       return;
     }
-    run.tree.after(Math.max(0, run.deadlineMs - options.clock.now()), () => expire(run));
+    watchDeadline(run);
     const context = new Context(run, this.#starts);
     goingOn
       .turn(run.tree.tenant)
@@ -360,8 +360,4 @@ export class RunHost implements RunsPort {
       late: true,
     });
   }
-}
-
-function expire(run: Run): void {
-  run.stop("expired", new RuntimeError("DEADLINE", `The run "${run.id}" passed its deadline.`));
 }

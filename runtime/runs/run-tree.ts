@@ -22,7 +22,13 @@ import type { StoredRun } from "./run-row.ts";
 import type { LiveText, Viewer } from "./viewer.ts";
 
 /** Entries that nobody but their run waits for: they may be written with a later batch. */
-const MAY_WAIT: ReadonlySet<LogEntry["type"]> = new Set(["try", "step", "failed", "event"]);
+const MAY_WAIT: ReadonlySet<LogEntry["type"]> = new Set([
+  "try",
+  "step",
+  "failed",
+  "event",
+  "at-end",
+]);
 
 /** Name of the reminder that is a run's waiting row. */
 export const WAITING = "run";
@@ -300,10 +306,15 @@ export class RunTree implements Saver, TreeOfRun {
   /** A run of this tree has ended; `ops` are written with its end. */
   runEnded(run: Run, outcome: Outcome, ops: readonly StoreOp[]): void {
     for (const op of ops) this.engine.committer.write(this, op);
+    for (const { to, from, message } of run.takeFarewells()) {
+      this.post({ to, from, message, deadlineMs: 0, trace: this.row.trace });
+    }
     if (run === this.root) {
       this.#rootEnded(outcome);
     } else {
-      this.append({ type: "end", run: run.id, outcome });
+      const atMs = this.engine.options.clock.now();
+      const paused = run.endPauses(atMs) ? { atMs } : {};
+      this.append({ type: "end", run: run.id, outcome, ...paused });
     }
   }
 
@@ -353,6 +364,9 @@ export class RunTree implements Saver, TreeOfRun {
     switch (entry.type) {
       case "try":
         run.tries.set(entry.key, entry);
+        if (entry.sinceMs !== undefined) {
+          run.beginPause(entry.key, entry.sinceMs, entry.untilMs ?? entry.sinceMs);
+        }
         return;
       case "step":
       case "failed":
@@ -370,11 +384,16 @@ export class RunTree implements Saver, TreeOfRun {
       case "decide":
         run.decided.set(entry.key, entry.value);
         return;
+      case "at-end":
+        run.farewells.set(entry.key, { ...entry, from: run.address });
+        return;
       case "resumed":
         this.incarnation = entry.incarnation;
         return;
       case "end":
         run.restoreEnd(entry.outcome);
+        run.farewells.clear();
+        if (entry.atMs !== undefined) run.endPauses(entry.atMs);
         return;
     }
   }
@@ -382,6 +401,7 @@ export class RunTree implements Saver, TreeOfRun {
 
 function restoreStep(run: Run, entry: StoredStep): void {
   run.stored.set(entry.key, entry);
+  if (entry.atMs !== undefined) run.endPause(entry.key, entry.atMs);
   if (entry.type === "step" && entry.key.startsWith("steered:")) {
     run.steersTaken += (entry.result as readonly Data[]).length;
   }

@@ -12,10 +12,16 @@ import type { Level, StoreOp } from "../store/store.ts";
 import { type EndWriter, endOps } from "./at-end.ts";
 import { storable } from "./large.ts";
 import type { LogEntry } from "./log-entry.ts";
+import { type Pause, Pauses } from "./pauses.ts";
 import type { StoredRun } from "./run-row.ts";
 
 /** A step's stored end. */
 export type StoredStep = LogEntry & { readonly type: "step" | "failed" };
+
+/** A message that a run sends when it ends, and the address it comes from. */
+export type Farewell = Omit<LogEntry & { readonly type: "at-end" }, "type" | "run" | "key"> & {
+  readonly from: Address;
+};
 
 /** The tree that a run is in, as the run sees it (run-tree.ts). */
 export interface TreeOfRun {
@@ -70,7 +76,6 @@ export class Run {
   readonly address: Address;
   readonly definition: RunDefinition<Data, Data, Data>;
   readonly input: Data;
-  readonly deadlineMs: number;
   readonly parent: Run | null;
   readonly depth: number;
   readonly abort = new LazyAbort();
@@ -85,12 +90,19 @@ export class Run {
   readonly performing = new Map<string, number>();
   /** Whom its asks under way wait for, by step key. */
   readonly asking = new Map<string, Address>();
+  /** What it sends when it ends, by key. */
+  readonly farewells = new Map<string, Farewell>();
   readonly steers: Data[] = [];
   readonly atEnd: ((write: EndWriter) => void)[] = [];
   steersTaken = 0;
   steps = 0;
   outcome: Outcome | null = null;
   isStarted = false;
+  /** Called when its deadline came nearer: a wait in which its time stood still is over. */
+  deadlineMoved: (() => void) | null = null;
+  readonly #givenDeadlineMs: number;
+  readonly #pauses = new Pauses();
+  readonly #pausing = new Map<string, Pause>();
   #stopped: { readonly status: "cancelled" | "expired"; readonly error: RuntimeError } | null =
     null;
   #settle: ((outcome: Outcome) => void) | null = null;
@@ -101,7 +113,7 @@ export class Run {
     this.id = seed.id;
     this.definition = seed.definition;
     this.input = seed.input;
-    this.deadlineMs = seed.deadlineMs;
+    this.#givenDeadlineMs = seed.deadlineMs;
     this.parent = seed.parent;
     this.depth = seed.depth;
     const { tenant, root } = addressParts(tree.parent);
@@ -121,6 +133,54 @@ export class Run {
   /** The error with which waiting steps are cut, when the run was cancelled or has expired. */
   get stopped(): RuntimeError | null {
     return this.#stopped?.error ?? null;
+  }
+
+  /** Its deadline: as it was given, and moved on by the time that stood still. */
+  get deadlineMs(): number {
+    return this.#givenDeadlineMs + this.pausedMs;
+  }
+
+  /** How much of its time stood still so far, and will until what it waits for ends by itself, ms. */
+  get pausedMs(): number {
+    return this.#pauses.countedMs(() => this.tree.engine.options.clock.now());
+  }
+
+  /** Its time, and that of the runs above it, stands still for the wait under `key`. */
+  beginPause(key: string, sinceMs: number, untilMs: number): void {
+    const pause: Pause = { sinceMs, untilMs, endMs: null };
+    this.#pausing.set(key, pause);
+    for (let run: Run | null = this; run !== null; run = run.parent) run.#pauses.add(pause);
+  }
+
+  /** Its time goes on; whether it stood still for that wait. */
+  endPause(key: string, atMs: number): boolean {
+    const pause = this.#pausing.get(key);
+    if (!pause) return false;
+    this.#pausing.delete(key);
+    pause.endMs = atMs;
+    for (let run: Run | null = this; run !== null; run = run.parent) run.deadlineMoved?.();
+    return true;
+  }
+
+  /** It has ended: whether its time or that of a run below stood still until then. */
+  endPauses(atMs: number): boolean {
+    let hasPaused = false;
+    for (const key of [...this.#pausing.keys()]) hasPaused = this.endPause(key, atMs) || hasPaused;
+    for (const child of this.children.values()) hasPaused = child.endPauses(atMs) || hasPaused;
+    return hasPaused;
+  }
+
+  /** What it and the runs below that have not ended yet send now: given once. */
+  takeFarewells(): readonly Farewell[] {
+    const taken = [...this.children.values()].flatMap((child) =>
+      child.outcome ? [] : child.takeFarewells(),
+    );
+    for (const one of this.farewells.values()) {
+      const done = one.unless === undefined ? undefined : this.stored.get(one.unless);
+      if (done?.type !== "step") taken.push(one);
+    }
+    this.farewells.clear();
+    return taken;
   }
 
   /** Stops the run: children first, then its own signal. A run that has ended stays as it is. */

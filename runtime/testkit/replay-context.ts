@@ -159,6 +159,9 @@ export class ReplayContext implements RunContext<Data> {
     await this.#answered(asked);
   }
 
+  /** What a run says when it ends is for actors that a replay does not have. */
+  sendAtEnd(): void {}
+
   async sleep(key: string): Promise<void> {
     await this.#answered(this.#asked(key, "sleep"));
   }
