@@ -1,6 +1,7 @@
 // Everything the runtime hosts for this product, by kind. Every worker is given the same list.
 
 import type { Definition } from "../runtime/actor.ts";
+import { approvalActor } from "./approvals/approval.ts";
 import { collectionActor, collectionMergeRun } from "./collection.ts";
 import { completionActor } from "./completion.ts";
 import { conversationActor } from "./conversation.ts";
@@ -38,5 +39,6 @@ export const catalog: readonly Definition[] = [
   removalActor,
   purseActor,
   toolRateActor,
+  approvalActor,
   removeRestRun,
 ];

@@ -5,6 +5,7 @@
 import { defineActor, type ReadRequest, type RunEnded, type Turn } from "../runtime/actor.ts";
 import { addressParts } from "../runtime/address.ts";
 import type { ErrorCode } from "../runtime/errors.ts";
+import { approvalsAddress } from "./approvals/approval.ts";
 import { endRun, startForgetting, startNext } from "./conversation-end.ts";
 import {
   type ConversationState,
@@ -294,6 +295,7 @@ function remove(state: ConversationState, turn: Turn): ConversationState {
   cancelAll(state, "the conversation was deleted", turn);
   turn.putRow(conversationsTable, rowId(row.agent_key, root), undefined);
   turn.send(turn.self, { type: "purge" });
+  turn.send(approvalsAddress(addressParts(turn.self).tenant, root), { type: "purge" });
   startForgetting(state, turn);
   turn.reply({ deleted: true });
   return { ...state, title: "", collected: null, deleted: true };

@@ -59,6 +59,20 @@ export const limits = {
   /** An expression of the calculator. */
   calculatorChars: 1_000,
   calculatorDepth: 64,
+  /** How long people have to decide about a call, ms: default, least and most. */
+  approvalMs: 7 * 24 * 3_600_000,
+  approvalMsMin: 60_000,
+  approvalMsMax: 30 * 24 * 3_600_000,
+  /** How much longer a run waits whose approval is not decided then: its actor was stopped. */
+  approvalGraceMs: 30 * 24 * 3_600_000,
+  /** Calls under one conversation that may wait for a decision; one more is declined. */
+  approvalsPending: 256,
+  /** Characters of the arguments that a person is shown, as JSON, and of the reason. */
+  approvalBytes: 64 * 1_024,
+  approvalReasonChars: 1_000,
+  /** A decided approval is kept so long, ms; looked for again after the second. */
+  approvalKeptMs: 90 * 24 * 3_600_000,
+  approvalSweepMs: 24 * 3_600_000,
   /** Room of recalled memories in a prompt: tokens, and share of the model's window. */
   memoryTokens: 1_500,
   memoryShare: 0.1,

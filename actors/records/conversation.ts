@@ -126,6 +126,26 @@ export type ChatEvent =
       readonly node: string;
       readonly state: "started" | "completed" | "failed";
     }
+  /** A call waits for a person: /v2/approvals/{id}/decide. `run_id` may be of a child run. */
+  | {
+      readonly type: "approval_requested";
+      readonly id: string;
+      readonly run_id: string;
+      readonly agent_key: string | null;
+      readonly tool: string;
+      readonly arguments: Readonly<Record<string, unknown>>;
+      readonly reason: string;
+      readonly expires_at: string;
+    }
+  | {
+      readonly type: "approval_decided";
+      readonly id: string;
+      readonly tool: string;
+      readonly decision: "approve" | "reject";
+      /** An API key (`ak_`), "admin", "rule", "expiry" or "limit". */
+      readonly by: string;
+      readonly note?: string;
+    }
   | { readonly type: "escalated"; readonly to: string; readonly reason: string }
   /** One line for people, e.g. that the built-in answerer answers and how to set a provider. */
   | { readonly type: "notice"; readonly text: string };

@@ -32,8 +32,25 @@ export async function forkedLog(
   if (log.length < fork.entries) {
     throw new RuntimeError("EVENTS_TRIMMED", `The record of ${fork.run} is not kept any more.`);
   }
-  const begun = log.slice(0, fork.entries).filter((entry) => !isOver(entry, fork.run));
+  const taken = log.slice(0, fork.entries).filter((entry) => !isOver(entry, fork.run));
+  const begun = withoutWaits(taken);
   return begun.map((entry) => renamed(entry, fork.run, id));
+}
+
+/**
+ * What the other run still waits for will come to it alone, and what it is to say at its end is about
+ * itself: both are begun anew.
+ */
+function withoutWaits(log: readonly LogEntry[]): readonly LogEntry[] {
+  const ended = new Set<string>();
+  for (const entry of log) {
+    if (entry.type === "step" || entry.type === "failed") ended.add(`${entry.run} ${entry.key}`);
+  }
+  return log.filter((entry) => {
+    if (entry.type === "at-end") return false;
+    if (entry.type !== "try" || entry.untilMs === undefined) return true;
+    return ended.has(`${entry.run} ${entry.key}`);
+  });
 }
 
 /** How the other run came to its end is nothing that it has done. */

@@ -17,7 +17,8 @@ import { checkMessage } from "./large.ts";
 import { LogChunks } from "./log-chunks.ts";
 import type { LogEntry } from "./log-entry.ts";
 import { Posted } from "./posted.ts";
-import { type ChildSeed, Run, type StoredStep, type TreeOfRun } from "./run.ts";
+import { type ChildSeed, Run, type TreeOfRun } from "./run.ts";
+import { restoreEntry } from "./run-restore.ts";
 import type { StoredRun } from "./run-row.ts";
 import type { LiveText, Viewer } from "./viewer.ts";
 
@@ -359,50 +360,8 @@ export class RunTree implements Saver, TreeOfRun {
       parent.children.set(entry.key, this.#add({ id, kind, input, deadlineMs, parent }));
       return;
     }
+    if (entry.type === "resumed") this.incarnation = entry.incarnation;
     const run = this.runs.get(entry.run);
-    if (!run) return;
-    switch (entry.type) {
-      case "try":
-        run.tries.set(entry.key, entry);
-        if (entry.sinceMs !== undefined) {
-          run.beginPause(entry.key, entry.sinceMs, entry.untilMs ?? entry.sinceMs);
-        }
-        return;
-      case "step":
-      case "failed":
-        restoreStep(run, entry);
-        return;
-      case "event":
-        run.emitted.set(entry.key, entry.event);
-        return;
-      case "cancel":
-        run.restoreCancel(new RuntimeError("CANCELLED", entry.reason));
-        return;
-      case "steer":
-        run.steers.push(entry.value);
-        return;
-      case "decide":
-        run.decided.set(entry.key, entry.value);
-        return;
-      case "at-end":
-        run.farewells.set(entry.key, { ...entry, from: run.address });
-        return;
-      case "resumed":
-        this.incarnation = entry.incarnation;
-        return;
-      case "end":
-        run.restoreEnd(entry.outcome);
-        run.farewells.clear();
-        if (entry.atMs !== undefined) run.endPauses(entry.atMs);
-        return;
-    }
-  }
-}
-
-function restoreStep(run: Run, entry: StoredStep): void {
-  run.stored.set(entry.key, entry);
-  if (entry.atMs !== undefined) run.endPause(entry.key, entry.atMs);
-  if (entry.type === "step" && entry.key.startsWith("steered:")) {
-    run.steersTaken += (entry.result as readonly Data[]).length;
+    if (run) restoreEntry(run, entry);
   }
 }

@@ -1,0 +1,82 @@
+// A call that waits for a person, and what was decided about it.
+
+import { type Static, Type } from "../schema.ts";
+
+/** Tables of a tenant. Ids of `approvals` and `pending` are `ap_...`, of `byRun` `<root run>.<ap>`. */
+export const approvalTables = {
+  approvals: "approvals",
+  /** Those nobody has decided; value null. */
+  pending: "approvals-pending",
+  /** Value: the status. */
+  byRun: "approvals-run",
+} as const;
+
+/** What became of an approval. `expired`: nobody decided in time, and its `default` was taken. */
+export const approvalStatuses = [
+  "pending",
+  "approved",
+  "rejected",
+  "expired",
+  "cancelled",
+] as const;
+
+export type ApprovalStatus = (typeof approvalStatuses)[number];
+
+/** What a person or a default may say. */
+export type ApprovalDecision = "approve" | "reject";
+
+/** A stored approval. Times are ISO 8601. */
+export interface Approval {
+  readonly id: string;
+  /** The run that waits, and the root run above it: the same unless it is a child. */
+  readonly run_id: string;
+  readonly root_run_id: string;
+  /** Root of the run's address, and whether that is a conversation. */
+  readonly root: string;
+  readonly conversation_key: string | null;
+  /** Who wants it: an agent, sub-agent, team or workflow. */
+  readonly agent_key: string | null;
+  /** Name of the tool or node. */
+  readonly tool: string;
+  readonly arguments: Readonly<Record<string, unknown>>;
+  /** JSON Schema that edited arguments must fit; null: any object. */
+  readonly parameters: Readonly<Record<string, unknown>> | null;
+  /** Why it needs a decision, for people. */
+  readonly reason: string;
+  readonly status: ApprovalStatus;
+  readonly requested_at: string;
+  readonly expires_at: string;
+  /** What is taken when nobody decides in time. */
+  readonly default: ApprovalDecision;
+  readonly decided_at: string | null;
+  /** An API key (`ak_`), "admin", "rule", "expiry", or "run" for a run that ended before. */
+  readonly decided_by: string | null;
+  readonly note: string | null;
+  /** Arguments as the person changed them; null: as they were. */
+  readonly decided_arguments: Readonly<Record<string, unknown>> | null;
+}
+
+/** Characters of a note. */
+const NOTE_CHARS_MAX = 2_000;
+
+/** What a client sends to decide. */
+export const decisionInput = Type.Object(
+  {
+    decision: Type.Union([Type.Literal("approve"), Type.Literal("reject")]),
+    /** Instead of the call's own; only with approve. */
+    arguments: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+    /** Told to the model when it is a rejection. */
+    note: Type.Optional(Type.String({ maxLength: NOTE_CHARS_MAX })),
+  },
+  { additionalProperties: false },
+);
+
+export type DecisionInput = Static<typeof decisionInput>;
+
+/** What the run that waits is told. */
+export interface Decided {
+  readonly decision: ApprovalDecision;
+  readonly by: string;
+  readonly note: string | null;
+  readonly arguments: Readonly<Record<string, unknown>> | null;
+}
