@@ -28,6 +28,12 @@ export function endRun(state: ConversationState, ended: RunEnded, turn: Turn): C
     finish(rest, { entry: repeated, outcome: ended.outcome, sequence: null }, turn);
     return rest;
   }
+  const fork = state.forks?.find((entry) => entry.run === ended.run);
+  if (fork !== undefined) {
+    const rest = { ...state, forks: state.forks?.filter((entry) => entry !== fork) ?? [] };
+    finish(rest, { entry: fork, outcome: ended.outcome, sequence: null }, turn);
+    return rest;
+  }
   const waiting = state.waiting.find((entry) => entry.run === ended.run);
   if (waiting !== undefined) {
     const rest = { ...state, waiting: state.waiting.filter((entry) => entry !== waiting) };

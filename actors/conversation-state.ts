@@ -36,6 +36,8 @@ export interface ConversationState {
   readonly waiting: readonly Entry[];
   /** Steered messages whose run repeats an answer that is there already. */
   readonly adopting: readonly Entry[];
+  /** Forks under way: their answers are no messages. */
+  readonly forks?: readonly Entry[];
   /** What `required_parameters` has collected. */
   readonly collected: Readonly<Record<string, unknown>> | null;
   readonly deleted: boolean;

@@ -6,6 +6,7 @@ import { defineActor, type ReadRequest, type RunEnded, type Turn } from "../runt
 import { addressParts } from "../runtime/address.ts";
 import type { ErrorCode } from "../runtime/errors.ts";
 import { approvalsAddress } from "./approvals/approval.ts";
+import { type AgainMessage, again } from "./conversation-again.ts";
 import { endRun, startForgetting, startNext } from "./conversation-end.ts";
 import {
   type ConversationState,
@@ -32,6 +33,7 @@ import type { SteerValue, TurnInput } from "./turn-input.ts";
 /** Everything a conversation is told: from outside, by its runs, and by itself while it is deleted. */
 export type ConversationMessage =
   | ConversationRequest
+  | AgainMessage
   | RunEnded
   | { readonly type: "purge" }
   | { readonly type: "forget" };
@@ -46,6 +48,8 @@ export const conversationActor = defineActor<ConversationState, ConversationMess
     switch (message.type) {
       case "chat":
         return chat(state, message, turn);
+      case "again":
+        return again(state, message, turn);
       case "run-ended":
         return endRun(state, message, turn);
       case "describe":
@@ -273,7 +277,8 @@ function cancel(state: ConversationState, reason: string, turn: Turn): Conversat
 }
 
 function cancelAll(state: ConversationState, reason: string, turn: Turn): readonly string[] {
-  const entries = state.current === null ? state.waiting : [state.current, ...state.waiting];
+  const own = state.current === null ? state.waiting : [state.current, ...state.waiting];
+  const entries = [...own, ...(state.forks ?? [])];
   for (const entry of entries) turn.cancelRun(entry.run, reason);
   return entries.map((entry) => entry.run);
 }

@@ -3,7 +3,7 @@
 import { toErrorData } from "../../runtime/errors.ts";
 import { type ChunkStyle, createChunkWriter } from "./chunks.ts";
 import type { HttpResponse } from "./server.ts";
-import type { Answering } from "./services/chat.ts";
+import type { Answering } from "./services/answering.ts";
 import { eventStream } from "./sse.ts";
 
 /** Writes frames as they come; a slow client is waited for, a gone one leaves the run to itself. */

@@ -10,6 +10,7 @@ import { knowledgeRoutes } from "./knowledge.ts";
 import { memoryRoutes } from "./memories.ts";
 import { recordRoute } from "./record.ts";
 import { dryRunRoute } from "./route.ts";
+import { runAgainRoutes } from "./run-again.ts";
 import { runRoutes } from "./runs.ts";
 import { versionRoutes } from "./versions.ts";
 
@@ -20,6 +21,7 @@ export function platformRoutes(services: Services): readonly Route[] {
     ...versionRoutes(services),
     dryRunRoute(services),
     ...runRoutes(services),
+    ...runAgainRoutes(services),
     recordRoute(services),
     ...conversationRoutes(services),
     ...knowledgeRoutes(services),

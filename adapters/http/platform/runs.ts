@@ -11,7 +11,7 @@ import { errorBody, json } from "../reply.ts";
 import { defineRoute, type Route, type RouteContext } from "../route.ts";
 import type { HttpResponse } from "../server.ts";
 import { callerOf } from "../services/caller.ts";
-import type { ChatAsk } from "../services/chat.ts";
+import type { AgainAsk, ChatAsk } from "../services/chat.ts";
 import { MESSAGE_CHARS_MAX } from "../services/chat.ts";
 import { onceKeyOf } from "../services/once.ts";
 import { pageQuery, pageRequest } from "../services/paging.ts";
@@ -27,6 +27,13 @@ const text = Type.String({ minLength: 1, maxLength: MESSAGE_CHARS_MAX });
 /** A workflow's typed input. */
 const data = Type.Record(Type.String({ maxLength: 64 }), Type.Unknown());
 
+/** How a caller gets the answer. */
+export const runMode = Type.Union([
+  Type.Literal("wait"),
+  Type.Literal("stream"),
+  Type.Literal("background"),
+]);
+
 const runBody = Type.Object(
   {
     /** An object only for a workflow. */
@@ -35,9 +42,7 @@ const runBody = Type.Object(
     /** Who speaks; decides whose memory is used. */
     user_key: Type.Optional(Type.Union([userKey, Type.Null()])),
     /** Default "wait". */
-    mode: Type.Optional(
-      Type.Union((["wait", "stream", "background"] as const).map((mode) => Type.Literal(mode))),
-    ),
+    mode: Type.Optional(runMode),
     on_busy: Type.Optional(onBusy),
     on_disconnect: Type.Optional(onDisconnect),
   },
@@ -64,25 +69,31 @@ function startRoute(services: Services, kind: TargetKind): Route {
     pattern: `/v2/${kind}s/{id}/runs`,
     hasOwnGate: true,
     body: runBody,
-    handler: async (context) => {
-      const { chat } = services;
-      const ask = askOf(context, kind);
-      if (context.body.mode === "background") {
-        const { run, ...accepted } = await chat.background(ask);
-        const id = { id: run, run_id: run };
-        return json(202, { ...id, status: "running", ...accepted }, locationOf(run));
-      }
-      const answering = await chat.start(ask);
-      const { run } = answering.accepted;
-      if (ask.stream) {
-        const head = { event: "accepted", data: JSON.stringify(answering.accepted) };
-        return frameStream(context, answering.frames, [head]);
-      }
-      const { reply, balanceMicros } = await chat.wait(callerOf(context), answering);
-      const result = replyView(reply, balanceMicros);
-      return json(200, { id: run, status: "completed", ...result }, locationOf(run));
-    },
+    handler: (context) => startRun(context, services, askOf(context, kind), context.body.mode),
   });
+}
+
+/** Starts what is asked for and answers in the given mode, default "wait". */
+export async function startRun(
+  context: RouteContext,
+  { chat }: Services,
+  ask: ChatAsk | AgainAsk,
+  mode: Static<typeof runMode> = "wait",
+): Promise<HttpResponse> {
+  if (mode === "background") {
+    const { run, ...accepted } = await chat.background(ask);
+    const id = { id: run, run_id: run };
+    return json(202, { ...id, status: "running", ...accepted }, locationOf(run));
+  }
+  const answering = await chat.start(ask);
+  const { run } = answering.accepted;
+  if (mode === "stream") {
+    const head = { event: "accepted", data: JSON.stringify(answering.accepted) };
+    return frameStream(context, answering.frames, [head]);
+  }
+  const { reply, balanceMicros } = await chat.wait(callerOf(context), answering);
+  const result = replyView(reply, balanceMicros);
+  return json(200, { id: run, status: "completed", ...result }, locationOf(run));
 }
 
 function readRoutes({ chat, system }: Services): readonly Route[] {

@@ -13,14 +13,9 @@ import { type ChunkStyle, type StreamError, usageOf } from "../chunks.ts";
 import { envelope, errorBody } from "../reply.ts";
 import { defineRoute, type Route, type RouteContext } from "../route.ts";
 import type { HttpResponse } from "../server.ts";
+import type { Answering } from "../services/answering.ts";
 import { callerOf } from "../services/caller.ts";
-import {
-  type Answering,
-  type ChatAsk,
-  type Found,
-  MESSAGE_CHARS_MAX,
-  runOfFrameId,
-} from "../services/chat.ts";
+import { type ChatAsk, type Found, MESSAGE_CHARS_MAX, runOfFrameId } from "../services/chat.ts";
 import { onceKeyOf } from "../services/once.ts";
 import type { Services } from "../services/services.ts";
 

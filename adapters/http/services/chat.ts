@@ -2,6 +2,7 @@
 // attaching to a run that is under way. What the surfaces differ in is only how they write frames.
 
 import { setTimeout as delay } from "node:timers/promises";
+import type { AgainMessage } from "../../../actors/conversation-again.ts";
 import type {
   ChatAccepted,
   ChatMessage,
@@ -11,6 +12,7 @@ import type {
 import { balanceCounter } from "../../../actors/records/conversation.ts";
 import { pricesMicros } from "../../../actors/records/price.ts";
 import { type Accepting, accepting, targetNamed, targetPlace } from "../../../actors/targets.ts";
+import type { TurnInput } from "../../../actors/turn-input.ts";
 import { type Address, address, addressParts } from "../../../runtime/address.ts";
 import { fromErrorData, RuntimeError } from "../../../runtime/errors.ts";
 import { type Frame, parseFrameId, rootRunOf } from "../../../runtime/frame.ts";
@@ -18,22 +20,14 @@ import { newId } from "../../../runtime/id.ts";
 import type { RunRow, SendOptions, System } from "../../../runtime/system.ts";
 import type { WorkGate } from "../gate/work-gate.ts";
 import type { Caller } from "./agent-store.ts";
+import { type Answering, type Ask, follow, inGate, watched } from "./answering.ts";
 import { type ConversationService, conversationAddress } from "./conversations.ts";
 import { balanceOf } from "./money.ts";
-import { KEY_HOURS, type OnceKey } from "./once.ts";
-import { createSubscribers, type Subscribers, type Subscription } from "./subscribers.ts";
+import { KEY_HOURS } from "./once.ts";
+import { createSubscribers, type Subscription } from "./subscribers.ts";
 
 /** Longest message of a user, in characters. */
 export const MESSAGE_CHARS_MAX = 200_000;
-
-/** What every way of asking has in common. */
-export interface Ask {
-  readonly caller: Caller;
-  readonly once: OnceKey | null;
-  /** Aborts when the client has gone away. */
-  readonly signal: AbortSignal;
-  readonly trace?: string;
-}
 
 /** One user message to an agent, a team or a workflow. */
 export interface ChatAsk extends Ask {
@@ -60,10 +54,13 @@ export interface CompletionAsk extends Ask {
   readonly stream: boolean;
 }
 
-/** An answer on its way. Frames are read once; stopping to read leaves the run to itself. */
-export interface Answering {
-  readonly accepted: ChatAccepted;
-  readonly frames: AsyncIterable<readonly Frame[]>;
+/** A run once more, from an entry of its log on (actors/conversation-again.ts). */
+export interface AgainAsk extends Ask {
+  /** Row of the run. */
+  readonly of: RunRow;
+  readonly way: "resume" | "fork";
+  readonly entries: number;
+  readonly stream: boolean;
 }
 
 /** A whole answer. */
@@ -75,10 +72,10 @@ export interface Answered {
 /** Starts, waits for and watches answers. */
 export interface ChatService {
   /** Resolves when the accept is on disk. @throws what it was refused with. */
-  start(ask: ChatAsk): Promise<Answering>;
+  start(ask: ChatAsk | AgainAsk): Promise<Answering>;
   complete(ask: CompletionAsk): Promise<Answering>;
   /** Starts and does not wait. */
-  background(ask: ChatAsk): Promise<ChatAccepted>;
+  background(ask: ChatAsk | AgainAsk): Promise<ChatAccepted>;
   /** Reads an answer to its end. @throws the error the run ended with. */
   wait(caller: Caller, answering: Answering): Promise<Answered>;
   /** A run of the tenant. @throws NOT_FOUND. */
@@ -163,43 +160,6 @@ export function runOfFrameId(id: string): string {
   throw new RuntimeError("INVALID", "Last-Event-ID must be the id of an event of a run.");
 }
 
-/** Begins an answer when the gate lets it in; it has left when the answer or its reader has ended. */
-async function inGate(
-  gate: WorkGate,
-  { caller, signal }: Ask,
-  begin: () => Promise<Answering>,
-): Promise<Answering> {
-  const entering = gate.chats.enter(caller.tenant, caller.keyId ?? "", { signal });
-  if (entering !== undefined) await entering;
-  // Frames that nobody begins to read end with their reader, which the signal tells of.
-  const leave = (): void => {
-    signal.removeEventListener("abort", leave);
-    if (isIn) gate.chats.leave(caller.tenant);
-    isIn = false;
-  };
-  let isIn = true;
-  signal.addEventListener("abort", leave);
-  try {
-    const { accepted, frames } = await begin();
-    if (signal.aborted) leave();
-    return { accepted, frames: leaving(frames, leave) };
-  } catch (error) {
-    leave();
-    throw error;
-  }
-}
-
-async function* leaving(
-  frames: AsyncIterable<readonly Frame[]>,
-  leave: () => void,
-): AsyncGenerator<readonly Frame[]> {
-  try {
-    yield* frames;
-  } finally {
-    leave();
-  }
-}
-
 /** The id of a new conversation, or the given one if it is this agent's. @throws NOT_FOUND. */
 async function conversationOf(parts: Parts, ask: ChatAsk): Promise<string> {
   const { conversations } = parts;
@@ -223,10 +183,37 @@ async function targetOf(system: System, tenant: string, id: string): Promise<Acc
   throw new RuntimeError("NOT_FOUND", `${targetNamed(id.slice(0, 64))} does not exist.`);
 }
 
-async function prepare(
-  parts: Parts,
-  ask: ChatAsk,
-): Promise<{ to: Address; message: ChatMessage; cancelOnLeave: boolean }> {
+interface Prepared {
+  readonly to: Address;
+  readonly message: ChatMessage | AgainMessage;
+  readonly cancelOnLeave: boolean;
+}
+
+async function prepare(parts: Parts, ask: ChatAsk | AgainAsk): Promise<Prepared> {
+  return "of" in ask ? prepareAgain(ask) : await prepareChat(parts, ask);
+}
+
+/** @throws CONFLICT for a run without a conversation: what it was to answer is gone. */
+function prepareAgain({ of, way, entries, stream, caller }: AgainAsk): Prepared {
+  if (addressParts(of.parent).kind !== "conversation") {
+    throw new RuntimeError("CONFLICT", `Run ${of.id} answers no message of a conversation.`);
+  }
+  const { keyId, service } = caller;
+  const message: AgainMessage = {
+    type: "again",
+    way,
+    from: { run: of.id, entries },
+    kind: of.kind,
+    input: of.input as TurnInput,
+    stream,
+    priceMicros: pricesMicros.chat,
+    service,
+    ...(keyId === null ? {} : { keyId }),
+  };
+  return { to: of.parent, message, cancelOnLeave: false };
+}
+
+async function prepareChat(parts: Parts, ask: ChatAsk): Promise<Prepared> {
   const { tenant, keyId, service } = ask.caller;
   const target = await targetOf(parts.system, tenant, ask.agent);
   const to = conversationAddress(tenant, await conversationOf(parts, ask));
@@ -276,57 +263,6 @@ function sendOptions(ask: Ask): SendOptions {
           },
         }),
   };
-}
-
-/** Reads the first frame, which says whether the message was taken, and hands on the rest. */
-async function follow(
-  frames: AsyncIterable<readonly Frame[]>,
-  watch: {
-    readonly tenant: string;
-    readonly cancelOnLeave: boolean;
-    readonly subscribers: Subscribers;
-  },
-): Promise<Answering> {
-  const batches = frames[Symbol.asyncIterator]();
-  const first = await batches.next();
-  const [head, ...rest] = first.done ? [] : first.value;
-  if (head?.type === "refused") throw fromErrorData(head.error);
-  if (head?.type !== "accepted") {
-    throw new RuntimeError("INTERNAL", "The first frame neither accepts nor refuses.");
-  }
-  const accepted = head.reply as ChatAccepted;
-  const { tenant, cancelOnLeave } = watch;
-  const join = (): Subscription => watch.subscribers.join(tenant, accepted.run, cancelOnLeave);
-  return { accepted, frames: watched(withHead(rest, batches), join) };
-}
-
-async function* withHead(
-  head: readonly Frame[],
-  batches: AsyncIterator<readonly Frame[]>,
-): AsyncGenerator<readonly Frame[]> {
-  try {
-    if (head.length > 0) yield head;
-    for (let next = await batches.next(); !next.done; next = await batches.next()) yield next.value;
-  } finally {
-    await batches.return?.();
-  }
-}
-
-/** Hands frames on; the viewer is one from its first read to its last. */
-async function* watched(
-  frames: AsyncIterable<readonly Frame[]>,
-  join: () => Subscription,
-): AsyncGenerator<readonly Frame[]> {
-  const subscription = join();
-  let hasEnded = false;
-  try {
-    for await (const batch of frames) {
-      hasEnded ||= batch.at(-1)?.type === "end";
-      yield batch;
-    }
-  } finally {
-    subscription.leave(hasEnded);
-  }
 }
 
 /** The same frames, with the first ones asked for already: what fails at once is thrown here. */

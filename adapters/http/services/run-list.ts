@@ -7,7 +7,7 @@ import type { RunRow, System } from "../../../runtime/system.ts";
 import type { Page, PageRequest } from "./paging.ts";
 
 /** Kinds of root runs that answer a message. */
-const answering: readonly string[] = ["supervisor", "workflow"];
+const answering: readonly string[] = ["supervisor", "workflow", "team", "flow"];
 const KIND = /^[a-z-]{1,64}$/;
 /** Rows read for one page; where more were passed over, the page is short and has a cursor. */
 const ROWS_MAX = 2_000;

@@ -1,0 +1,112 @@
+// An answer as it is waited for or watched: let in by the gate, its first frame read, its viewer counted.
+
+import type { ChatAccepted } from "../../../actors/records/conversation.ts";
+import { fromErrorData, RuntimeError } from "../../../runtime/errors.ts";
+import type { Frame } from "../../../runtime/frame.ts";
+import type { WorkGate } from "../gate/work-gate.ts";
+import type { Caller } from "./agent-store.ts";
+import type { OnceKey } from "./once.ts";
+import type { Subscribers, Subscription } from "./subscribers.ts";
+
+/** What every way of asking has in common. */
+export interface Ask {
+  readonly caller: Caller;
+  readonly once: OnceKey | null;
+  /** Aborts when the client has gone away. */
+  readonly signal: AbortSignal;
+  readonly trace?: string;
+}
+
+/** An answer on its way. Frames are read once; stopping to read leaves the run to itself. */
+export interface Answering {
+  readonly accepted: ChatAccepted;
+  readonly frames: AsyncIterable<readonly Frame[]>;
+}
+
+/** Begins an answer when the gate lets it in; it has left when the answer or its reader has ended. */
+export async function inGate(
+  gate: WorkGate,
+  { caller, signal }: Ask,
+  begin: () => Promise<Answering>,
+): Promise<Answering> {
+  const entering = gate.chats.enter(caller.tenant, caller.keyId ?? "", { signal });
+  if (entering !== undefined) await entering;
+  // Frames that nobody begins to read end with their reader, which the signal tells of.
+  const leave = (): void => {
+    signal.removeEventListener("abort", leave);
+    if (isIn) gate.chats.leave(caller.tenant);
+    isIn = false;
+  };
+  let isIn = true;
+  signal.addEventListener("abort", leave);
+  try {
+    const { accepted, frames } = await begin();
+    if (signal.aborted) leave();
+    return { accepted, frames: leaving(frames, leave) };
+  } catch (error) {
+    leave();
+    throw error;
+  }
+}
+
+async function* leaving(
+  frames: AsyncIterable<readonly Frame[]>,
+  leave: () => void,
+): AsyncGenerator<readonly Frame[]> {
+  try {
+    yield* frames;
+  } finally {
+    leave();
+  }
+}
+
+/** Reads the first frame, which says whether the message was taken, and hands on the rest. */
+export async function follow(
+  frames: AsyncIterable<readonly Frame[]>,
+  watch: {
+    readonly tenant: string;
+    readonly cancelOnLeave: boolean;
+    readonly subscribers: Subscribers;
+  },
+): Promise<Answering> {
+  const batches = frames[Symbol.asyncIterator]();
+  const first = await batches.next();
+  const [head, ...rest] = first.done ? [] : first.value;
+  if (head?.type === "refused") throw fromErrorData(head.error);
+  if (head?.type !== "accepted") {
+    throw new RuntimeError("INTERNAL", "The first frame neither accepts nor refuses.");
+  }
+  const accepted = head.reply as ChatAccepted;
+  const { tenant, cancelOnLeave } = watch;
+  const join = (): Subscription => watch.subscribers.join(tenant, accepted.run, cancelOnLeave);
+  return { accepted, frames: watched(withHead(rest, batches), join) };
+}
+
+async function* withHead(
+  head: readonly Frame[],
+  batches: AsyncIterator<readonly Frame[]>,
+): AsyncGenerator<readonly Frame[]> {
+  try {
+    if (head.length > 0) yield head;
+    for (let next = await batches.next(); !next.done; next = await batches.next()) yield next.value;
+  } finally {
+    await batches.return?.();
+  }
+}
+
+/** Hands frames on; the viewer is one from its first read to its last. */
+export async function* watched(
+  frames: AsyncIterable<readonly Frame[]>,
+  join: () => Subscription,
+): AsyncGenerator<readonly Frame[]> {
+  const subscription = join();
+  let hasEnded = false;
+  try {
+    for await (const batch of frames) {
+      hasEnded ||= batch.at(-1)?.type === "end";
+      yield batch;
+    }
+  } finally {
+    subscription.leave(hasEnded);
+  }
+}
