@@ -283,7 +283,7 @@ export const configFields = {
   },
   defaultModel: {
     type: "text",
-    text: "Model of agents that name none. Default: gpt-5-mini or claude-haiku-4-5, as the default provider speaks.",
+    text: "Model of agents that name none; `a, b` asks b when a cannot answer. Default: gpt-5-mini or claude-haiku-4-5, as the default provider speaks.",
     env: "TROUPE_DEFAULT_MODEL",
     default: null as string | null,
     charsMax: 200,

@@ -3,6 +3,7 @@
 
 import { readFile, stat } from "node:fs/promises";
 import { isAbsolute, join, resolve } from "node:path";
+import { chainProblem } from "../actors/model-chain.ts";
 import { RuntimeError } from "../runtime/errors.ts";
 import { type EmbedderConfig, embeddersOf } from "./config-embedders.ts";
 import type { Field, Fields, ValuesOf } from "./config-field.ts";
@@ -196,6 +197,8 @@ function defaultsOf(
     problems.push(`default_provider: there is no provider "${name}"`);
   }
   const model = provider && defaultModels[provider.kind];
+  const problem = values.defaultModel === null ? undefined : chainProblem(values.defaultModel);
+  if (problem !== undefined) problems.push(`default_model: ${problem}`);
   return {
     defaultProvider: provider?.name ?? null,
     defaultModel: values.defaultModel ?? model ?? null,

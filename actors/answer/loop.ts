@@ -6,6 +6,7 @@ import type { Attempt, RunContext } from "../../runtime/actor.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { callerOf } from "../caller.ts";
 import { limits } from "../limits.ts";
+import { isOneModel } from "../model-chain.ts";
 import type {
   FinishReason,
   LlmRequest,
@@ -55,7 +56,7 @@ export interface ModelAnswer {
   readonly data: Readonly<Record<string, unknown>> | null;
   readonly usage: Usage;
   readonly finishReason: FinishReason;
-  /** Set when the request left the model to the operator's default. */
+  /** Set when the request left the model to the operator's default or to a chain. */
   readonly model?: string;
   readonly output?: unknown;
   /** What results of tools that were used rest on. */
@@ -70,7 +71,7 @@ interface Stored {
   readonly hidden?: string;
   readonly usage: Usage;
   readonly finish: FinishReason;
-  /** The model that answered, when the request named none. */
+  /** The model that answered, when the request did not name one alone. */
   readonly model?: string;
   readonly data?: Readonly<Record<string, unknown>>;
   /** Tools that the model calls before it goes on. */
@@ -264,7 +265,7 @@ function toStored(call: ModelCall, request: LlmRequest, result: LlmResult): Stor
   const base = {
     usage: result.usage,
     finish: result.finishReason,
-    ...(call.request.model === "" ? { model: result.model } : {}),
+    ...(isOneModel(call.request.model) ? {} : { model: result.model }),
   };
   if (call.schema !== null) {
     if (calls.length > 0 && request.toolChoice !== "none") return { ...base, hidden: "", calls };

@@ -1,5 +1,7 @@
-// The Llm port: chooses the model's provider, or the built-in answerer. Built once in each worker.
+// The Llm port: chooses the model's provider, a chain of them, or the built-in answerer. Built once in
+// each worker.
 
+import { modelsOfChain } from "../../actors/model-chain.ts";
 import type { Llm } from "../../actors/ports.ts";
 import type { Log } from "../../runtime/log.ts";
 import { createEgress, type Egress } from "../egress.ts";
@@ -37,13 +39,20 @@ export function createLlm(config: LlmConfig, parts: LlmParts = {}): Llm {
   lines?.catch(() => undefined);
   return {
     async complete(request, { caller, signal, onEvent = () => {} }) {
-      const { provider, model } = chooseModel(config, request.model);
+      const models = modelsOfChain(request.model);
       const lineOf = await lines;
+      if (lineOf && models.length > 1) {
+        const choose = (one: string) => chooseModel(config, one);
+        const { askChain } = await import("./chain.ts");
+        return askChain(models, request, { caller, signal, onEvent, lineOf, choose });
+      }
+      const { provider, model } = chooseModel(config, request.model);
       if (!provider || !lineOf) return builtin.attempt(request, { signal, onEvent });
       const asked = model === request.model ? request : { ...request, model };
       return lineOf(provider).complete(asked, { caller, signal, onEvent, hasOther: false });
     },
-    windowOf: (model) => windowOf(config, model),
+    // What is sent must fit whichever of a chain is asked.
+    windowOf: (model) => Math.min(...modelsOfChain(model).map((one) => windowOf(config, one))),
     isBuiltin: (model) => providers.length === 0 || model === BUILTIN,
   };
 }

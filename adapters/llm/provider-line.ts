@@ -48,7 +48,8 @@ export interface LineParts {
 export interface LineOptions {
   readonly caller: { readonly tenant: string; readonly key: string };
   readonly signal: AbortSignal;
-  readonly onEvent: (event: LlmEvent) => void;
+  /** Absent: nothing of the answer is shown, and a cut stream may be asked for again. */
+  readonly onEvent?: (event: LlmEvent) => void;
   /** Another model can be asked instead: a limited provider is not waited for. */
   readonly hasOther: boolean;
 }
@@ -179,6 +180,7 @@ export class ProviderLine {
       const result = await transport.attempt(request, {
         signal,
         onEvent(event) {
+          if (onEvent === undefined) return;
           call.hasShown = true;
           onEvent(event);
         },

@@ -2,6 +2,7 @@
 // supplied schemas must be safe to run, a graph must hang together, a fallback must be a sub-agent.
 // Only what a request sets is checked, so that an old reference never blocks an unrelated change.
 
+import { chainProblem } from "../../../actors/model-chain.ts";
 import { type AgentRow, agentTables, versionId } from "../../../actors/records/agent-version.ts";
 import { collectionsTable } from "../../../actors/records/collection.ts";
 import type { SubAgent } from "../../../actors/records/sub-agent.ts";
@@ -33,6 +34,7 @@ export async function checkAgent(place: CheckPlace, next: AgentRow, set: Fields)
   }
   if (set["tools"]) checkObject(set["tools"], "/tools");
   if ("tools" in set) await checkTools(next.agent.tools ?? [], "/tools");
+  checkModel(set);
   checkFallback(next, set);
   await checkCanary(place, next, set);
   await checkGraph(next, set);
@@ -49,6 +51,7 @@ export async function checkSubAgent(place: CheckPlace, next: SubAgent, set: Fiel
   if (set["tools"]) checkObject(set["tools"], "/tools");
   if ("tools" in set) await checkTools(next.tools ?? [], "/tools");
   if (isObject(set["action"])) checkObject(set["action"], "/action");
+  checkModel(set);
   if (next.use_rag && next.collection_key === null) {
     throw invalid("use_rag needs a collection_key to read from.", "/collection_key");
   }
@@ -66,6 +69,12 @@ async function checkCollection(place: CheckPlace, id: string, pointer: string): 
     ? await place.tables.get(place.tenant, collectionsTable, id)
     : undefined;
   if (row === undefined) throw invalid(`Collection ${id} does not exist.`, pointer);
+}
+
+function checkModel(set: Fields): void {
+  const name = set["model_name"];
+  const problem = typeof name === "string" ? chainProblem(name) : undefined;
+  if (problem !== undefined) throw invalid(problem, "/model_name");
 }
 
 function checkFallback(next: AgentRow, set: Fields): void {

@@ -135,7 +135,7 @@ test("neither a caller's cancel nor a refusal of a bad request counts against a 
 
 test("a provider that hangs is left alone after so many calls ran out of time", async () => {
   fake.otherwise({ hang: "at-once" });
-  const { one, two } = workers(lab({ breakerFailures: 2, timeouts: { firstByteMs: 60 } }));
+  const { one, two } = workers(lab({ breakerFailures: 2, timeouts: { firstByteMs: 1_000 } }));
 
   const late = await Promise.all([codeOf(ask(one)), codeOf(ask(two))]);
   const next = await codeOf(ask(two));

@@ -350,3 +350,15 @@ test("the same Idempotency-Key creates once and pays once; another body is refus
   expect(other.status).toBe(422);
   expect(other.body.error.code).toBe("KEY_REUSED");
 });
+
+test("a chain of models is kept as it was written; one that is none is refused with its pointer", async () => {
+  const agent = await createAgent();
+  const path = `/v1/proxy/core-agent-update/${agent}`;
+
+  const kept = await host.call("PATCH", path, { model_name: "gpt-5-mini, lab/llama3" });
+  const refused = await host.call("PATCH", path, { model_name: "gpt-5-mini, builtin" });
+
+  expect([kept.status, kept.body.data.model_name]).toEqual([200, "gpt-5-mini, lab/llama3"]);
+  expect(refused.status).toBe(400);
+  expect(refused.body.error).toMatchObject({ code: "INVALID", pointer: "/model_name" });
+});
