@@ -1,6 +1,6 @@
 // What a viewer of a run sees, in order. Durable frames are shown after their commit; text is a
-// preview and `text-end` is its truth. An id is `run:step:attempt:offset`; a viewer that gives the
-// last id it saw gets exactly the rest.
+// preview and `text-end` is its truth. An id is `run:step:attempt:offset` (place.ts says what of); a
+// viewer that gives the last id it saw gets exactly the rest.
 
 import type { Data, Outcome } from "./actor.ts";
 import type { ErrorData } from "./errors.ts";
@@ -23,7 +23,10 @@ export type Frame =
       readonly offset: number;
       readonly text: string;
     }
-  /** The step was run again: forget its text, it starts from 0 under a new attempt. */
+  /**
+   * Forget the text, it starts from 0: the step was run again, under a new attempt, while this viewer
+   * had a part of it. A text of which a viewer has nothing is never reset.
+   */
   | {
       readonly type: "reset";
       readonly id: string;
@@ -67,7 +70,7 @@ export function frameId(cursor: Cursor): string {
 
 /** Parses a frame id, or null when it is none. */
 export function parseFrameId(id: string): Cursor | null {
-  const match = /^(rn_[A-Za-z0-9.]{1,128}):(.{1,200}):(\d{1,15}):(\d{1,15})$/s.exec(id);
+  const match = /^(rn_[A-Za-z0-9.]{1,128}):(.{1,400}):(\d{1,15}):(\d{1,15})$/s.exec(id);
   if (!match) return null;
   const [, run = "", step = "", attempt, offset] = match;
   return { run, step, attempt: Number(attempt), offset: Number(offset) };

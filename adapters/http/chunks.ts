@@ -4,7 +4,8 @@
 
 import type { ChatAccepted, ChatEvent, ChatReply } from "../../actors/records/conversation.ts";
 import type { ErrorData } from "../../runtime/errors.ts";
-import { type Frame, isAside, parseFrameId } from "../../runtime/frame.ts";
+import { type Frame, isAside } from "../../runtime/frame.ts";
+import { parsePlace } from "../../runtime/place.ts";
 import type { SseEvent } from "./sse.ts";
 
 /** How a surface writes chunks. */
@@ -250,9 +251,8 @@ function event(state: State, value: unknown): SseEvent {
 }
 
 function shownBefore(after: string | undefined): Shown | null {
-  const cursor = after === undefined ? null : parseFrameId(after);
-  if (cursor === null) return null;
-  // In an id the step's key is followed by the number of log entries before it: `model:1@2`.
-  const step = cursor.step.replace(/@\d+$/, "");
-  return { key: `${cursor.run}:${step}:${cursor.attempt}`, from: cursor.offset, text: "" };
+  const texts = after === undefined ? undefined : parsePlace(after)?.texts;
+  const text = texts?.find(({ run }) => !isAside(run));
+  if (text === undefined) return null;
+  return { key: `${text.run}:${text.step}:${text.attempt}`, from: text.offset, text: "" };
 }

@@ -4,6 +4,7 @@
 import { userKey } from "../../actors/records/memory.ts";
 import { type Static, Type } from "../../actors/schema.ts";
 import { type ErrorData, errorTable, RuntimeError, toldError } from "../../runtime/errors.ts";
+import { FRAME_ID_CHARS_MAX } from "../../runtime/place.ts";
 import { parseJson } from "./body.ts";
 import { validate } from "./validate.ts";
 
@@ -36,7 +37,7 @@ export const closeCodes = {
 
 const closed = { additionalProperties: false } as const;
 const runId = Type.String({ pattern: "^rn_[a-zA-Z0-9.]{1,128}$" });
-const frameId = Type.String({ minLength: 1, maxLength: 400 });
+const frameId = Type.String({ minLength: 1, maxLength: FRAME_ID_CHARS_MAX });
 const subId = Type.String({ minLength: 1, maxLength: 40 });
 const credit = Type.Integer({ minimum: 1, maximum: socketLimits.creditMax });
 

@@ -3,16 +3,9 @@
 // last frame it was given once it reads on; so it ends up with the whole text and nothing grows.
 
 import { RuntimeError } from "../errors.ts";
-import { type Frame, frameId } from "../frame.ts";
+import { type Frame, frameId, parseFrameId } from "../frame.ts";
 import { roughBytes } from "../kernel/size.ts";
-
-/** How much of a live text the viewer has been given. */
-interface Shown {
-  readonly run: string;
-  readonly step: string;
-  readonly attempt: number;
-  readonly offset: number;
-}
+import { parsePlace, placeId, type SeenText, START } from "../place.ts";
 
 type Batch = IteratorResult<readonly Frame[], undefined>;
 
@@ -46,9 +39,13 @@ export class Subscription implements AsyncIterator<readonly Frame[], undefined> 
   #error: RuntimeError | undefined;
   #resolve: ((batch: Batch) => void) | undefined;
   #reject: ((error: RuntimeError) => void) | undefined;
-  readonly #shown: Shown[] = [];
-  /** Goes on after a cursor of its viewer's: what that one has is not known here. */
-  readonly #isLater: boolean;
+  /**
+   * How much of each text that has not ended the viewer has: what it came with, and what it was given
+   * or will be before anything that comes later.
+   */
+  readonly #shown: SeenText[];
+  /** It came with parts of more texts than its id could name. */
+  readonly #hasOthers: boolean;
   /** Id of the last frame given to the viewer. */
   #lastId: string | undefined;
 
@@ -61,7 +58,10 @@ export class Subscription implements AsyncIterator<readonly Frame[], undefined> 
     this.endOnly = options.endOnly;
     this.run = options.run;
     this.#lastId = options.after;
-    this.#isLater = options.after !== undefined;
+    const place = options.after === undefined ? null : parsePlace(options.after);
+    const { texts, hasOthers } = place ?? START;
+    this.#shown = [...texts];
+    this.#hasOthers = hasOthers;
   }
 
   /** Whether nothing more will be pushed. */
@@ -71,7 +71,6 @@ export class Subscription implements AsyncIterator<readonly Frame[], undefined> 
 
   /** Id to follow from so that what comes continues what is buffered. */
   cursor(): string | undefined {
-    for (const frame of this.#frames) this.#note(frame);
     return lastIdOf(this.#frames) ?? this.#lastId;
   }
 
@@ -169,6 +168,7 @@ export class Subscription implements AsyncIterator<readonly Frame[], undefined> 
 
   #keep(frame: Frame): void {
     this.#frames.push(frame);
+    this.#note(frame);
     // A reader that waits takes it at once; only what is kept is measured.
     if (this.#resolve === undefined) this.#bytes += FRAME_BYTES + roughBytes(frame);
   }
@@ -185,25 +185,24 @@ export class Subscription implements AsyncIterator<readonly Frame[], undefined> 
       const text = last.text + frame.text;
       this.#frames[this.#frames.length - 1] = { ...last, id: frame.id, text };
       this.#bytes += frame.text.length * 2;
+      this.#note(frame);
       return;
     }
     const rest = this.#unseen(frame);
     if (rest === undefined) return;
     this.#frames.push(rest);
     this.#bytes += FRAME_BYTES + rest.text.length * 2;
+    this.#note(rest);
   }
 
   /**
-   * The worker resets every text that a cursor does not name, because a part of it may have been
-   * shown; here it is known of which text one was, and of which attempt.
+   * The worker knows of its viewer what an id says, and an id has room for some texts only: of others
+   * it resets each. Here it is known of which the viewer has a part, and of which attempt; unless it
+   * came with such an id itself.
    */
   #isNews({ run, step, attempt }: Frame & { type: "reset" }): boolean {
-    const kept = this.#frames.findLast(
-      (one) => "attempt" in one && one.run === run && one.step === step,
-    );
-    const known = kept ?? this.#shown.find((one) => one.step === step && one.run === run);
-    if (known === undefined) return this.#isLater;
-    return !("attempt" in known) || known.attempt !== attempt;
+    const shown = this.#shown.find((one) => one.step === step && one.run === run);
+    return shown === undefined ? this.#hasOthers : shown.attempt !== attempt;
   }
 
   /** The part of a text that the viewer was not given before it was followed again, if any. */
@@ -212,12 +211,8 @@ export class Subscription implements AsyncIterator<readonly Frame[], undefined> 
     if (shown === undefined) return frame;
     const { id, run, step, attempt } = frame;
     if (shown.attempt !== attempt) {
-      const isTold = this.#frames.some(
-        (one) =>
-          "attempt" in one && one.run === run && one.step === step && one.attempt === attempt,
-      );
       // Run again while nobody followed: the viewer has to forget what it has.
-      if (!isTold) this.#frames.push({ type: "reset", id, run, step, attempt });
+      if (shown.offset > 0) this.#keep({ type: "reset", id: idAtStart(id), run, step, attempt });
       return frame;
     }
     const seen = shown.offset - frame.offset;
@@ -239,8 +234,7 @@ export class Subscription implements AsyncIterator<readonly Frame[], undefined> 
       this.#frames[this.#frames.length - 1] = { ...last, frames: last.frames + frames };
       return;
     }
-    const start = frameId({ run: this.run, step: "@0", attempt: 0, offset: 0 });
-    const id = lastIdOf(this.#frames) ?? this.#lastId ?? start;
+    const id = lastIdOf(this.#frames) ?? this.#lastId ?? placeId(this.run, START);
     this.#frames.push({ type: "gap", id, run: this.run, frames });
     this.#isBehind = true;
     this.#host.close(this, false);
@@ -261,7 +255,6 @@ export class Subscription implements AsyncIterator<readonly Frame[], undefined> 
     this.#frames = [];
     this.#bytes = 0;
     this.#lastId = lastIdOf(value) ?? this.#lastId;
-    for (const frame of value) this.#note(frame);
     if (this.#isBehind) {
       this.#isBehind = false;
       this.#host.follow(this);
@@ -269,7 +262,7 @@ export class Subscription implements AsyncIterator<readonly Frame[], undefined> 
     return { done: false, value };
   }
 
-  /** Notes what the viewer has, or will have before anything that comes later. */
+  /** Notes what the viewer has with this frame. */
   #note(frame: Frame): void {
     if (frame.type !== "text" && frame.type !== "reset" && frame.type !== "text-end") return;
     const { run, step, attempt } = frame;
@@ -281,6 +274,12 @@ export class Subscription implements AsyncIterator<readonly Frame[], undefined> 
     const offset = frame.type === "reset" ? 0 : frame.offset + frame.text.length;
     this.#shown[at === -1 ? this.#shown.length : at] = { run, step, attempt, offset };
   }
+}
+
+/** The id of a text frame with nothing of its text: whoever has it and not the frame has no more. */
+function idAtStart(id: string): string {
+  const cursor = parseFrameId(id);
+  return cursor === null ? id : frameId({ ...cursor, offset: 0 });
 }
 
 /** Id of the last frame that has one. */

@@ -1,9 +1,10 @@
-// One subscription to a root run. It knows what its viewer has been sent, so that whatever happens
-// to a step (stored, running, run again) the viewer gets exactly the rest, or a `reset` first.
+// One subscription to a root run. It knows what its viewer has, so that whatever happens to a step
+// (stored, running, run again) the viewer gets exactly the rest, or a `reset` first.
 
 import type { Data, Outcome } from "../actor.ts";
-import { type Cursor, type Frame, frameId } from "../frame.ts";
+import type { Frame } from "../frame.ts";
 import type { WorkerItem } from "../message.ts";
+import { type Place, placeId, type SeenText } from "../place.ts";
 import type { LogEntry } from "./log-entry.ts";
 
 /** A text being written by a step now. */
@@ -21,39 +22,36 @@ export interface RunEnd {
   readonly counters: Readonly<Record<string, number>>;
 }
 
-interface Sent {
+/** A text that the viewer has a part of. */
+interface Sent extends SeenText {
   attempt: number;
   offset: number;
 }
 
-/** Where a viewer begins: the number of log entries it has seen, and how much of one text. */
-export interface Start {
-  readonly entries: number;
-  readonly text: Cursor | null;
-}
-
-/** Reads a cursor: its step part is `key@entries`. Null when it is not one of this runtime's. */
-export function startOf(cursor: Cursor | null): Start | null {
-  if (cursor === null) return { entries: 0, text: null };
-  const mark = cursor.step.lastIndexOf("@");
-  const entries = Number(cursor.step.slice(mark + 1));
-  if (mark === -1 || !Number.isSafeInteger(entries) || entries < 0) return null;
-  const step = cursor.step.slice(0, mark);
-  return { entries, text: step === "" ? null : { ...cursor, step } };
-}
-
-/** One subscription. */
+/**
+ * One subscription, from the beginning of a run or from the place that an id names.
+ *
+ * Every frame's id names every text that the viewer has a part of and not the end: the one that is
+ * shown, and on an event too those that were being written beside it. So what a viewer has is known
+ * exactly, whoever wrote the text (another attempt, a worker that died, this process before a restart)
+ * and whatever came between. A text that is to be shown is
+ * - continued from its offset, when the viewer has a part of this attempt of it;
+ * - reset and given from 0, when the viewer has a part of another attempt;
+ * - given from 0 without a reset, when the viewer has nothing of it. How far it was shown to others,
+ *   and in how many attempts, does not matter.
+ * A position in the log cannot decide this: previews are shown ahead of the log, and an event may be
+ * committed before, while or after a text is written. Where more texts are open than an id has room
+ * for, it says that there are others (`@*`), and those it does not name are reset, had or not.
+ */
 export class Viewer {
   readonly id: number;
   readonly endOnly: boolean;
   /** Log entries seen. */
   entries: number;
+  /** The one shown last is the last. */
   readonly #texts = new Map<string, Sent>();
-  /**
-   * Goes on after a cursor, which names one text at most: of others, written side by side with it,
-   * the viewer may have a part already.
-   */
-  readonly #isLater: boolean;
+  #last: Sent | undefined;
+  readonly #hasOthers: boolean;
   readonly #toDoor: (item: WorkerItem) => void;
   readonly #soon: (viewer: Viewer) => void;
   #pending: Frame[] = [];
@@ -61,7 +59,7 @@ export class Viewer {
   constructor(options: {
     readonly id: number;
     readonly endOnly: boolean;
-    readonly start: Start;
+    readonly start: Place;
     readonly toDoor: (item: WorkerItem) => void;
     /** Asks for `flush` at the end of this pass. */
     readonly soon: (viewer: Viewer) => void;
@@ -71,11 +69,8 @@ export class Viewer {
     this.entries = options.start.entries;
     this.#toDoor = options.toDoor;
     this.#soon = options.soon;
-    const text = options.start.text;
-    this.#isLater = text !== null || options.start.entries > 0;
-    if (text) {
-      this.#texts.set(`${text.run}|${text.step}`, { attempt: text.attempt, offset: text.offset });
-    }
+    this.#hasOthers = options.start.hasOthers;
+    for (const text of options.start.texts.toReversed()) this.#has({ ...text });
   }
 
   /** Shows a frame that comes before those of the run. */
@@ -94,8 +89,8 @@ export class Viewer {
     if (entry.type === "step" && entry.streamed) this.#textRest(entry);
     this.entries = at + 1;
     if (entry.type === "event") {
-      const id = frameId({ run: entry.run, step: `@${at + 1}`, attempt: 0, offset: 0 });
-      this.#push({ type: "event", id, run: entry.run, event: entry.event });
+      const { run, event } = entry;
+      this.#push({ type: "event", id: this.#id(run), run, event });
     } else if (entry.type === "step" && entry.streamed) {
       this.#textEnd(entry);
     }
@@ -109,8 +104,7 @@ export class Viewer {
 
   /** Shows the end; nothing follows. */
   end(run: string, end: RunEnd): void {
-    const id = frameId({ run, step: `@${this.entries}`, attempt: 0, offset: 0 });
-    this.#push({ type: "end", id, run, ...end });
+    this.#push({ type: "end", id: this.#id(run), run, ...end });
     this.flush();
   }
 
@@ -128,29 +122,28 @@ export class Viewer {
 
   #textEnd(entry: LogEntry & { type: "step" }): void {
     const { run, key: step, attempt } = entry;
-    const text = textOf(entry);
-    this.#texts.delete(`${run}|${step}`);
-    const id = frameId({ run, step: `@${this.entries}`, attempt, offset: text.length });
-    this.#push({ type: "text-end", id, run, step, attempt, text });
+    const key = `${run}|${step}`;
+    const isLast = this.#texts.get(key) === this.#last;
+    this.#texts.delete(key);
+    if (isLast) this.#last = [...this.#texts.values()].at(-1);
+    this.#push({ type: "text-end", id: this.#id(run), run, step, attempt, text: textOf(entry) });
   }
 
   #textTo(of: Omit<LiveText, "text">, text: string): void {
     const { run, step, attempt } = of;
-    const key = `${run}|${step}`;
-    let sent = this.#texts.get(key);
-    if (sent ? sent.attempt !== attempt || sent.offset > text.length : this.#isLater) {
-      this.#push({ type: "reset", id: this.#textId(of, 0), run, step, attempt });
-      sent = undefined;
-    }
-    if (sent === undefined) {
-      sent = { attempt, offset: 0 };
-      this.#texts.set(key, sent);
+    const known = this.#texts.get(`${run}|${step}`);
+    const isAnother = known?.attempt !== attempt || known.offset > text.length;
+    const sent = isAnother ? { run, step, attempt, offset: 0 } : known;
+    if (isAnother && (known ? known.offset > 0 : this.#hasOthers)) {
+      this.#has(sent);
+      this.#push({ type: "reset", id: this.#id(run), run, step, attempt });
     }
     if (sent.offset === text.length) return;
+    this.#has(sent);
     const piece = text.slice(sent.offset);
     const offset = sent.offset;
     sent.offset = text.length;
-    const id = this.#textId(of, text.length);
+    const id = this.#id(run);
     const last = this.#pending.at(-1);
     if (last?.type === "text" && last.run === run && last.step === step) {
       this.#pending[this.#pending.length - 1] = { ...last, id, text: last.text + piece };
@@ -159,9 +152,21 @@ export class Viewer {
     this.#push({ type: "text", id, run, step, attempt, offset, text: piece });
   }
 
-  #textId(of: Omit<LiveText, "text">, offset: number): string {
-    const { run, step, attempt } = of;
-    return frameId({ run, step: `${step}@${this.entries}`, attempt, offset });
+  /** Notes what the viewer has of a text, as the one shown last. */
+  #has(sent: Sent): void {
+    if (this.#last === sent) return;
+    const key = `${sent.run}|${sent.step}`;
+    this.#texts.delete(key);
+    this.#texts.set(key, sent);
+    this.#last = sent;
+  }
+
+  /** The id of where the viewer is now; `run` is named when it has no text in part. */
+  #id(run: string): string {
+    const { entries } = this;
+    const last = this.#last === undefined ? [] : [this.#last];
+    const texts = this.#texts.size > 1 ? [...this.#texts.values()].reverse() : last;
+    return placeId(run, { entries, texts, hasOthers: this.#hasOthers });
   }
 
   #push(frame: Frame): void {

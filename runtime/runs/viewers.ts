@@ -4,15 +4,16 @@
 import type { Outcome } from "../actor.ts";
 import { shardOf } from "../address.ts";
 import { type ErrorData, toErrorData } from "../errors.ts";
-import { type Frame, parseFrameId, rootRunOf } from "../frame.ts";
+import { type Frame, rootRunOf } from "../frame.ts";
 import type { Engine } from "../kernel/engine.ts";
 import type { DoorItem } from "../message.ts";
+import { parsePlace, START } from "../place.ts";
 import { ChurnMap } from "../shared/churn-map.ts";
 import { keys } from "../store/keys.ts";
 import { loadLog } from "./journal.ts";
 import { decodeRun } from "./run-row.ts";
 import type { RunTree } from "./run-tree.ts";
-import { startOf, Viewer } from "./viewer.ts";
+import { Viewer } from "./viewer.ts";
 
 /** After this long a refused viewer may try again. */
 const RETRY_AFTER_MS = 1_000;
@@ -154,14 +155,10 @@ export class Viewers {
     after: string | null;
   }): Viewer {
     const { id, run, shard, endOnly, after } = of;
-    const start = startOf(after === null ? null : parseFrameId(after)) ?? {
-      entries: 0,
-      text: null,
-    };
     const viewer = new Viewer({
       id,
       endOnly,
-      start,
+      start: (after === null ? null : parsePlace(after)) ?? START,
       toDoor: this.#engine.options.toDoor,
       soon: (one) => this.#flushSoon(one),
     });

@@ -145,6 +145,17 @@ test("a viewer that resumes gets exactly the rest of the text and no second role
   expect(parse(events)[0].choices[0].delta).toEqual({ content: " export." });
 });
 
+test("after an event the text goes on where its id says, from the start when it names none", () => {
+  const rest = (after: string, frames: readonly Frame[]): string =>
+    contentOf(createChunkWriter(style({ after })).take([...frames, truth(answer), ended]));
+
+  expect(rest(`${run}:model:1@4:1:7`, [])).toBe(" export.");
+  expect(rest(`${run}:model:1@4@1:12:.1:model:1:1:7`, [text(7, " ex")])).toBe(" export.");
+  expect(rest(`${run}.1a:model:1@4@1:7::model:1:1:12`, [])).toBe(" export.");
+  expect(rest(`${run}:@1:0:0`, [])).toBe(answer);
+  expect(rest(`${run}.1:@4:0:0`, [text(0, "You can"), text(7, " ex")])).toBe(answer);
+});
+
 test("text that overlaps what was shown is written once, and a hole is filled by the truth", () => {
   const writer = createChunkWriter(style());
 

@@ -12,7 +12,7 @@ function text(offset: number, written: string, attempt = 1): Frame {
   return { type: "text", id, run, step: "m", attempt, offset, text: written };
 }
 
-function start(bytesMax = 1_000_000) {
+function start(bytesMax = 1_000_000, after?: string) {
   const calls: string[] = [];
   const subscription = new Subscription(
     {
@@ -20,7 +20,7 @@ function start(bytesMax = 1_000_000) {
       follow: (one) => calls.push(`follow ${one.cursor()}`),
       close: (_, hasEnded) => calls.push(hasEnded ? "ended" : "drop"),
     },
-    { bytesMax, endOnly: false, run },
+    { bytesMax, endOnly: false, run, ...(after === undefined ? {} : { after }) },
   );
   return { subscription, calls };
 }
@@ -75,7 +75,11 @@ test("text of another attempt is preceded by a reset", async () => {
   await first;
   subscription.push([text(0, "ABC", 2)]);
 
-  expect((await read(subscription)).map((frame) => frame.type)).toEqual(["reset", "text"]);
+  const frames = await read(subscription);
+
+  expect(frames.map((frame) => frame.type)).toEqual(["reset", "text"]);
+  // Whoever is cut between the two has nothing of the text.
+  expect(frames[0]).toMatchObject({ id: "rn_1:m:2:0" });
 });
 
 test("a reset is passed on only for a text of which the viewer may have another attempt", async () => {
@@ -91,6 +95,24 @@ test("a reset is passed on only for a text of which the viewer may have another 
 
   subscription.push([reset("m", 2), text(0, "ABC", 2)]);
   expect(await read(subscription)).toEqual([reset("m", 2), text(0, "ABC", 2)]);
+});
+
+test("a viewer that comes back is told of a reset only of what its id says or leaves open", async () => {
+  const reset = (step: string, attempt: number): Frame => ({
+    ...{ type: "reset", id: `rn_1:${step}@5:${attempt}:0`, run: "rn_1", step, attempt },
+  });
+  const resets = [reset("m", 1), reset("m", 2), reset("other", 1)];
+  const given = async (after: string): Promise<readonly Frame[]> => {
+    const { subscription } = start(1_000_000, after);
+    const first = read(subscription);
+    subscription.push([...resets, text(0, "ABC", 2)]);
+    return await first;
+  };
+
+  expect(await given("rn_1:@4:0:0")).toEqual([text(0, "ABC", 2)]);
+  expect(await given("rn_1:m@4:1:3")).toEqual([reset("m", 2), text(0, "ABC", 2)]);
+  expect(await given("rn_1:m@4:2:1")).toEqual([reset("m", 1), reset("m", 2), text(0, "ABC", 2)]);
+  expect(await given("rn_1:n@4@*:1:3")).toEqual([...resets, text(0, "ABC", 2)]);
 });
 
 test("an error comes after what is buffered, and then the end", async () => {

@@ -1,7 +1,9 @@
 // Reads the frames of one run as a viewer does, over as many subscriptions as it takes, and says what
-// a viewer should never see: an event twice or out of order, a text that does not add up, two ends.
+// a viewer should never see: an event twice or out of order, a text that does not add up, a reset of a
+// text of which it has nothing, two ends.
 
-import { type Frame, parseFrameId } from "../../../runtime/frame.ts";
+import type { Frame } from "../../../runtime/frame.ts";
+import { parsePlace } from "../../../runtime/place.ts";
 
 /** One viewer of one run. */
 export class FrameReader {
@@ -9,24 +11,35 @@ export class FrameReader {
   readonly #texts = new Map<string, { attempt: number; text: string }>();
   /** Events seen, as JSON, by the run that emitted them. */
   readonly events = new Map<string, string[]>();
+  /** Texts that have ended, by run and step. */
+  readonly ended = new Map<string, string>();
   run: string | undefined;
   /** The last id seen: where to go on. */
   cursor: string | undefined;
   end: (Frame & { readonly type: "end" }) | undefined;
   #isOpen = false;
+  /** It came with an id that had no room for all its texts: those it lacks may be reset, seen or not. */
+  #hasOthers = false;
 
   constructor(wrong: (what: string) => void) {
     this.#wrong = wrong;
   }
 
-  /** Another subscription begins, after the cursor: it names one text, others begin anew. */
+  /** Another viewer that has seen the same. */
+  copy(): FrameReader {
+    const copy = new FrameReader(this.#wrong);
+    for (const [key, text] of this.#texts) copy.#texts.set(key, { ...text });
+    for (const [run, events] of this.events) copy.events.set(run, [...events]);
+    for (const [key, text] of this.ended) copy.ended.set(key, text);
+    copy.run = this.run;
+    copy.cursor = this.cursor;
+    return copy;
+  }
+
+  /** Another subscription begins, after the cursor. */
   again(): void {
     this.#isOpen = true;
-    const cursor = this.cursor === undefined ? null : parseFrameId(this.cursor);
-    const step = cursor?.step.replace(/@\d+$/, "");
-    for (const key of this.#texts.keys()) {
-      if (key !== `${cursor?.run}|${step}`) this.#texts.delete(key);
-    }
+    this.#hasOthers = this.cursor !== undefined && parsePlace(this.cursor)?.hasOthers === true;
   }
 
   take(frame: Frame): void {
@@ -47,7 +60,7 @@ export class FrameReader {
         this.#text(frame);
         return;
       case "reset":
-        this.#texts.delete(`${frame.run}|${frame.step}`);
+        this.#reset(frame);
         return;
       case "text-end":
         this.#textEnd(frame);
@@ -78,10 +91,17 @@ export class FrameReader {
     this.#texts.set(key, { attempt: frame.attempt, text: known.text + frame.text });
   }
 
+  #reset({ run, step }: Frame & { type: "reset" }): void {
+    const hadSome = this.#texts.delete(`${run}|${step}`);
+    if (!hadSome && !this.#hasOthers) this.#wrong(`reset of unseen ${run}|${step}`);
+  }
+
   #textEnd(frame: Frame & { type: "text-end" }): void {
     const key = `${frame.run}|${frame.step}`;
     const shown = this.#texts.get(key)?.text ?? "";
     if (shown !== frame.text) this.#wrong(`shown "${shown}" where the text is "${frame.text}"`);
+    if (this.ended.has(key)) this.#wrong(`two ends of ${key}`);
+    this.ended.set(key, frame.text);
     this.#texts.delete(key);
   }
 }
