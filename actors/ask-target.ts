@@ -18,6 +18,10 @@ export interface TargetAsk {
   readonly of: TurnReference;
   readonly task: Task;
   readonly timeoutMs?: number;
+  /** What it shows is no part of the answer. Default false. */
+  readonly aside?: boolean;
+  /** Given the id of its run before it begins. */
+  onStart?(run: string): void;
 }
 
 /** Prefix of the keys under which versions are pinned; a record of the run finds them by it. */
@@ -52,7 +56,7 @@ export async function pinTarget(context: RunContext<Ports>, target: string): Pro
 export async function askTarget(
   context: RunContext<Ports>,
   key: string,
-  { target, of, task, timeoutMs }: TargetAsk,
+  { target, of, task, timeoutMs, aside, onStart }: TargetAsk,
   meter: Meter,
 ): Promise<TurnResult> {
   const { version, runKind } = await pinTarget(context, target);
@@ -69,6 +73,8 @@ export async function askTarget(
     kind: runKind,
     input,
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    ...(aside && { aside }),
+    ...(onStart && { onStart }),
   });
   if (outcome.status !== "completed") throw fromErrorData(outcome.error);
   const result = outcome.result as TurnResult;

@@ -14,6 +14,7 @@ import { purseActor } from "./purse.ts";
 import { removalActor, removeRestRun } from "./removal.ts";
 import { subAgentRun } from "./sub-agent.ts";
 import { supervisorRun, workflowRun } from "./supervisor.ts";
+import { teamRun } from "./team/team.ts";
 import { toolRateActor } from "./tools/rate.ts";
 
 /** All actors and runs. */
@@ -23,6 +24,7 @@ export const catalog: readonly Definition[] = [
   supervisorRun,
   workflowRun,
   subAgentRun,
+  teamRun,
   dryRunActor,
   dryRun,
   collectionActor,

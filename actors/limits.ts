@@ -91,6 +91,23 @@ export const limits = {
   forgetAgainMs: 60_000,
   /** Model calls that may try to put an invalid answer right. */
   repairs: 1,
+  /** Turns of members in one run of a team: with a second try each, as many as a run has child runs. */
+  teamTurns: 48,
+  /** Turns of a team and of all teams below it. */
+  teamTurnsBelow: 200,
+  /** Teams inside each other, the outermost included. */
+  teamDepth: 3,
+  /** Tasks that a leader may split a message into, and tokens of one word of a leader. */
+  teamTasks: 24,
+  teamLeaderTokens: 4_000,
+  /** Members of a team that work side by side unless it says otherwise. */
+  teamParallel: 4,
+  /** Characters of what was said before that a member is given; the newest stay. */
+  teamTranscriptChars: 48_000,
+  /** What of a team's time one turn of a member may take, so that time is left when it hangs. */
+  teamTurnShare: 1 / 3,
+  /** History that a leader reads before it splits or judges, tokens. */
+  teamHistoryTokens: 4_000,
   graphNodes: 200,
   graphEdges: 1_000,
   graphSteps: 50,

@@ -3,10 +3,9 @@
 // is answered by its graph instead. Called by the runtime; started by the conversation.
 
 import { defineRun, type RunContext } from "../runtime/actor.ts";
-import { RuntimeError } from "../runtime/errors.ts";
 import { answer } from "./answer/answer.ts";
 import { childAnswer, restingOn, showText } from "./answer/child.ts";
-import { type Asked, loadAsked, loadMessage } from "./answer/history.ts";
+import { type Asked, loadAsked } from "./answer/history.ts";
 import { emitSources } from "./answer/sources.ts";
 import { type CompiledAgent, loadAgent } from "./compiled.ts";
 import { runGraph } from "./flow/graph-turn.ts";
@@ -16,12 +15,12 @@ import type { ChatEvent, RoutingInfo } from "./records/conversation.ts";
 import { memorySettings } from "./records/memory.ts";
 import { chooseAction, routingEvent } from "./route-step.ts";
 import { type Meter, metered } from "./spend.ts";
+import { repeatAnswer, takeSteered } from "./steering.ts";
 import {
   type Answer,
   type AnswerInput,
   addUsage,
   noUsage,
-  type SteerValue,
   type Task,
   type TurnInput,
   type TurnResult,
@@ -44,7 +43,7 @@ async function answerTurn(
   context: RunContext<Ports>,
   meter: Meter,
 ): Promise<TurnResult> {
-  if (input.adopt !== undefined) return adopted(context, input.adopt);
+  if (input.adopt !== undefined) return repeatAnswer(context, input.adopt);
   // Which of the two ways is decided by the pinned version, not by the one that was current when
   // the run was named: a canary may differ.
   const compiled = await loadAgent(context, input);
@@ -78,7 +77,7 @@ async function supervise(
   const steered: number[] = [];
   const extra: PromptMessage[] = [{ role: "user", content: work.asked.text }];
   for (let number = 2; canSteer && number <= limits.steerRounds; number += 1) {
-    const taken = await takeSteered(context, number);
+    const taken = await takeSteered(context, `steer:${number}`);
     if (taken.text === "") break;
     steered.push(...taken.sequences);
     extra.push({ role: "assistant", content: result.text });
@@ -230,50 +229,6 @@ async function conclude(
   const own = base.instruction === undefined ? "" : `${base.instruction}\n`;
   const instruction = `${own}Your specialists have answered the parts. Conclude in one answer from this only:\n${notes.join("\n")}`;
   return answer(context, { ...base, subAgent: null, instruction }, { ...work, round: number });
-}
-
-async function takeSteered(
-  context: RunContext<Ports>,
-  number: number,
-): Promise<{ readonly text: string; readonly sequences: readonly number[] }> {
-  const values = (await context.steered(`steer:${number}`)) as readonly SteerValue[];
-  if (values.length === 0) return none;
-  const messages = await Promise.all(values.map(({ sequence }) => loadMessage(context, sequence)));
-  return {
-    text: messages.map((message) => message?.content ?? "").join("\n"),
-    sequences: values.map(({ sequence }) => sequence),
-  };
-}
-
-const none = { text: "", sequences: [] } as const;
-
-/** The result of a steered message: what the run that took it answered. */
-async function adopted(
-  context: RunContext<Ports>,
-  from: NonNullable<TurnInput["adopt"]>,
-): Promise<TurnResult> {
-  const record = await loadMessage(context, from.sequence);
-  if (record?.routing_info === undefined) {
-    throw new RuntimeError(
-      "NOT_FOUND",
-      "The answer to this message is gone with its conversation.",
-    );
-  }
-  emit(context, "routing:1", { type: "routing", routing_info: record.routing_info });
-  await showText(context, "adopt", record.content);
-  return {
-    text: record.content,
-    sources: record.sources ?? [],
-    nothingRelevant: record.nothing_relevant ?? false,
-    ...(record.degraded && { degraded: record.degraded }),
-    usage: noUsage,
-    model: from.model,
-    builtin: from.builtin,
-    finishReason: "stop",
-    data: null,
-    routing: record.routing_info,
-    trigger: null,
-  };
 }
 
 function joined(first: TurnResult, next: TurnResult): TurnResult {

@@ -35,6 +35,20 @@ export interface Task {
   readonly show: boolean;
   /** More to say to the model. */
   readonly instruction?: string;
+  /** What the user said before, for routing and retrieval. */
+  readonly previous?: string;
+  /** Set for a member of a team: where the team is, and what it may spend. */
+  readonly within?: Within;
+}
+
+/** The teams above a run, and what they leave to it. */
+export interface Within {
+  /** Ids of the teams above, outermost first. */
+  readonly teams: readonly string[];
+  /** Turns of members that it may take, those of teams below it included. */
+  readonly turns: number;
+  /** Tokens that it may spend; null: no limit. */
+  readonly tokens: number | null;
 }
 
 /** Input of a run that answers a message (kinds `supervisor`, `workflow`, `team` and `flow`). */

@@ -246,8 +246,14 @@ async function conversation(
   const extra = input.extra ?? [];
   const head: PromptMessage[] = system === "" ? [] : [{ role: "system", content: system }];
   const spent = [...head, ...extra].reduce((sum, message) => sum + messageTokens(message), 0);
-  if (asked.sent !== undefined)
-    return [...sentHead(head, asked.sent), ...sentTail(work, asked.sent, budget - spent)];
+  if (asked.sent !== undefined) {
+    const tail = sentTail(work, asked.sent, budget - spent);
+    const last = Math.max(
+      0,
+      tail.findLastIndex(({ role }) => role === "user"),
+    );
+    return [...sentHead(head, asked.sent), ...tail.slice(0, last), ...extra, ...tail.slice(last)];
+  }
   const last: PromptMessage = { role: "user", content: work.question };
   const history = await loadHistory(work.context, input, budget - spent - messageTokens(last));
   return [...head, ...history, ...extra, last];

@@ -40,6 +40,8 @@ export interface ModelCall {
   readonly frame: Frame;
   /** Enforced: the text is JSON that fits, and is shown only then. */
   readonly schema: Readonly<Record<string, unknown>> | null;
+  /** What no schema can say of the value: a sentence for the model when it is wrong. */
+  check?(value: unknown): { readonly reason: string; readonly pointer: string } | null;
   readonly hidesData: boolean;
   /**
    * What the model may call. Together with a schema, the rounds ask for no form (many providers let a
@@ -269,7 +271,7 @@ function toStored(call: ModelCall, request: LlmRequest, result: LlmResult): Stor
   };
   if (call.schema !== null) {
     if (calls.length > 0 && request.toolChoice !== "none") return { ...base, hidden: "", calls };
-    const checked: Checked = checkOutput(call.schema, result.text);
+    const checked = checkedBy(call, checkOutput(call.schema, result.text));
     if (checked.ok) return { ...base, ...shownAs(call, JSON.stringify(checked.value)) };
     const { reason, pointer } = checked;
     return { ...base, hidden: result.text, fault: { reason, pointer } };
@@ -287,6 +289,11 @@ function toStored(call: ModelCall, request: LlmRequest, result: LlmResult): Stor
   const text = call.frame.before + body + call.frame.after;
   const { usage, finish, ...model } = base;
   return { usage, finish, ...model, ...shownAs(call, text), ...collected };
+}
+
+function checkedBy(call: ModelCall, checked: Checked): Checked {
+  const wrong = checked.ok ? (call.check?.(checked.value) ?? null) : null;
+  return wrong === null ? checked : { ok: false, ...wrong };
 }
 
 function shownAs(call: ModelCall, text: string): { text: string } | { hidden: string } {

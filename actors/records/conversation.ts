@@ -7,7 +7,8 @@ import type { RecalledMemory } from "./memory.ts";
 
 /** Which action the router took and why. */
 export interface RoutingInfo {
-  readonly selected_action: "SUB_AGENT" | "SUPERVISOR";
+  /** `TEAM`: the members of a team, and how it goes on. */
+  readonly selected_action: "SUB_AGENT" | "SUPERVISOR" | "TEAM";
   readonly action_name: string;
   readonly reason: string;
   readonly intent: string;
@@ -15,7 +16,7 @@ export interface RoutingInfo {
   readonly confidence: number;
   /** Below it a choice is in doubt. */
   readonly threshold: number;
-  readonly method: "keyword" | "semantic" | "model" | "graph" | "only";
+  readonly method: "keyword" | "semantic" | "model" | "graph" | "only" | "team";
   readonly candidates: readonly {
     readonly name: string;
     readonly key: string;
@@ -147,8 +148,42 @@ export type ChatEvent =
       readonly note?: string;
     }
   | { readonly type: "escalated"; readonly to: string; readonly reason: string }
+  | TeamEvent
   /** One line for people, e.g. that the built-in answerer answers and how to set a provider. */
   | { readonly type: "notice"; readonly text: string };
+
+/** What a team shows beside what its members show in their own runs. */
+export type TeamEvent =
+  /** Mode supervisor: how the leader has split the message. */
+  | {
+      readonly type: "team_plan";
+      readonly tasks: readonly {
+        readonly id: string;
+        readonly member: string;
+        readonly task: string;
+        readonly after: readonly string[];
+      }[];
+    }
+  /** A member's turn: `round.place` in a discussion, the id of its task under a leader. */
+  | {
+      readonly type: "member";
+      readonly turn: string;
+      readonly member: string;
+      /** Id of who takes the turn: the member, or its substitute. */
+      readonly target: string;
+      readonly state: "started" | "completed" | "failed";
+      /** Its run, whose frames are what the member shows; null when it could not be started. */
+      readonly run: string | null;
+      /** Set when it failed, with what happens now. */
+      readonly error?: { readonly code: string; readonly message: string };
+      readonly next?: "fail" | "skip" | "retry" | "substitute";
+    }
+  /** The members have been heard; what ended it. */
+  | {
+      readonly type: "team_stop";
+      readonly by: "rounds" | "tasks" | "leader" | "phrase" | "tokens" | "turns" | "failures";
+      readonly reason: string;
+    };
 
 /** A stored message. Key in the actor's records: `m` and the sequence in 8 digits. */
 export interface MessageRecord {

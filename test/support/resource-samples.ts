@@ -23,6 +23,35 @@ export type SampleMaker = (host: HttpHost) => Promise<ResourceSample>;
 
 /** A line for each kind. */
 export const resourceSamples: Readonly<Record<keyof Resources["kinds"], SampleMaker>> = {
+  teams: async (host) => {
+    const make = async (name: string): Promise<string> =>
+      (await host.call("POST", "/v2/agents", { name })).body.agent_key;
+    const [ann, ben] = [await make("Ann"), await make("Ben")];
+    const one = { name: "Desk", mode: "coordinate", members: [{ agent: ann }, { agent: ben }] };
+    return {
+      one,
+      other: {
+        name: "Board",
+        description: "Decides.",
+        mode: "supervisor",
+        leader: ann,
+        members: [{ agent: ben, name: "Ben", role: "finds facts" }],
+        on_member_failure: "substitute",
+        substitute: ann,
+        max_parallel: 2,
+      },
+      patch: { max_rounds: 3, stop: { phrase: "DONE" } },
+      patched: { ...one, max_rounds: 3, stop: { phrase: "DONE" } },
+      refused: [
+        { body: { ...one, mode: "chat" }, pointer: "/mode" },
+        { body: { ...one, members: [] }, pointer: "/members" },
+        { body: { ...one, mode: "supervisor" }, pointer: "/leader" },
+        { body: { ...one, members: [{ agent: "ag_none" }] }, pointer: "/members/0/agent" },
+        { body: { ...one, members: [{ agent: ann, as: "x" }] }, pointer: "/members/0/as" },
+        { body: { ...one, max_rounds: 0 }, pointer: "/max_rounds" },
+      ],
+    };
+  },
   prompts: async () => ({
     one: { name: "Greeting", template: "Hello!", description: "Says hello." },
     other: {

@@ -1,0 +1,183 @@
+// The leader of a team: splits the message, says when a discussion is over, concludes. Its words are
+// calls of its own agent's model in the team's run, so that only the conclusion is an answer.
+
+import { answer } from "../answer/answer.ts";
+import { showText } from "../answer/child.ts";
+import { loadHistory } from "../answer/history.ts";
+import { callModel } from "../answer/loop.ts";
+import { loadSchemas } from "../answer/output-schema.ts";
+import { systemPrompt } from "../answer/prompt.ts";
+import { samplingOf } from "../answer/request.ts";
+import { limits } from "../limits.ts";
+import type { PromptMessage } from "../ports.ts";
+import { type Answer, type AnswerInput, noUsage } from "../turn-input.ts";
+import type { Leader } from "./crew.ts";
+import { type Plan, planFault, planForAll, planSchema } from "./plan.ts";
+import { concludeInstruction, judgeInstruction, planInstruction } from "./prompt.ts";
+import { transcriptOf } from "./transcript.ts";
+import { spend, type TeamWork } from "./work.ts";
+
+/** What a leader says after a round. */
+export interface Word {
+  readonly done: boolean;
+  readonly reason: string;
+  /** What the members should do next, "" for nothing. */
+  readonly next: string;
+}
+
+/** Numbers of the leader's calls within the run: steps are named by them. */
+const CONCLUSION = 1;
+const PLAN = 2;
+
+const wordSchema = {
+  type: "object",
+  additionalProperties: false,
+  required: ["done", "reason", "next"],
+  properties: {
+    done: { type: "boolean" },
+    reason: { type: "string", maxLength: 2_000 },
+    next: { type: "string", maxLength: 8_000 },
+  },
+} as const;
+
+/** Whether no model stands behind the leader. */
+export function isBuiltin({ context }: TeamWork, { compiled }: Leader): boolean {
+  return context.ports.llm.isBuiltin(compiled.agent.model_name ?? "");
+}
+
+/**
+ * Splits the message. Without a model every member answers it whole.
+ * @throws OUTPUT_INVALID when also the repaired plan is none; what the provider threw.
+ */
+export async function splitMessage(work: TeamWork, leader: Leader): Promise<Plan> {
+  const names = work.crew.members.map(({ name }) => name);
+  if (isBuiltin(work, leader)) return planForAll(names, work.asked.text);
+  return (await askLeader(work, leader, {
+    number: PLAN,
+    name: "plan",
+    instruction: planInstruction(work),
+    schema: planSchema(names),
+    check: (value) => planFault(value as Plan),
+  })) as Plan;
+}
+
+/**
+ * Whether the discussion is over after `round`. Without a model it is: members that quote would quote
+ * the same again.
+ * @throws what the provider threw, OUTPUT_INVALID.
+ */
+export async function judgeRound(work: TeamWork, leader: Leader, round: number): Promise<Word> {
+  if (isBuiltin(work, leader)) {
+    return { done: true, reason: "Without a model another round would say the same.", next: "" };
+  }
+  return (await askLeader(work, leader, {
+    number: PLAN + round,
+    name: "word",
+    instruction: judgeInstruction(work),
+    schema: wordSchema,
+  })) as Word;
+}
+
+/** Concludes from what was said, as the answer. */
+export async function conclude(work: TeamWork, leader: Leader): Promise<Answer> {
+  const { context, input, asked, meter } = work;
+  if (isBuiltin(work, leader) && work.heard.length > 0) return await together(work, leader);
+  const base: AnswerInput = {
+    owner: input.owner,
+    agent: leader.target,
+    version: leader.version,
+    sequences: input.sequences,
+    stream: input.stream,
+    ...(input.user === undefined ? {} : { user: input.user }),
+    text: asked.text,
+    extra: [...work.before, ...transcriptOf(work.said)],
+    subAgent: null,
+    show: input.task?.show ?? true,
+    instruction: concludeInstruction(work),
+  };
+  const { compiled } = leader;
+  const given = await answer(context, base, { compiled, asked, round: CONCLUSION, meter });
+  spend(work, given.usage);
+  return given;
+}
+
+/** Number of the answer that concludes: its sources, and those of all members, are shown under it. */
+export const conclusionRound: number = CONCLUSION;
+
+/**
+ * The built-in answerer cannot weave texts together: what was said stands in order, each text once, and
+ * of those that found nothing none where another found something.
+ */
+export async function together(work: TeamWork, leader: Leader | null): Promise<Answer> {
+  const found = work.heard.filter(({ result }) => result.nothingRelevant !== true);
+  const used = found.length > 0 ? found : work.heard;
+  const texts = new Set(used.map(({ result }) => result.text));
+  const text = [...texts].join("\n\n");
+  const model = leader?.compiled.agent.model_name ?? used.at(-1)?.result.model ?? "";
+  if (work.input.task?.show ?? true) await showText(work.context, "together", text);
+  return {
+    text,
+    sources: [],
+    usage: noUsage,
+    model,
+    builtin: used.every(({ result }) => result.builtin),
+    finishReason: "stop",
+    data: null,
+  };
+}
+
+interface LeaderAsk {
+  readonly number: number;
+  readonly name: string;
+  readonly instruction: string;
+  readonly schema: Readonly<Record<string, unknown>>;
+  check?(value: unknown): { readonly reason: string; readonly pointer: string } | null;
+}
+
+/** One word of the leader as JSON that fits, repaired once. */
+async function askLeader(work: TeamWork, leader: Leader, ask: LeaderAsk): Promise<unknown> {
+  const { context, input, asked, meter } = work;
+  const { agent } = leader.compiled;
+  const { schema, name } = ask;
+  await loadSchemas();
+  // The form of an answer is not that of a plan.
+  const plain = { ...agent, response_template: null, examples: null };
+  const content = systemPrompt({
+    agent: plain,
+    subAgent: null,
+    passages: [],
+    usesCollection: false,
+    memories: "",
+    instructions: [
+      ask.instruction,
+      `Answer with JSON only, fitting this JSON Schema: ${JSON.stringify(schema)}`,
+    ],
+  });
+  const history = await loadHistory(context, input, limits.teamHistoryTokens);
+  const messages: readonly PromptMessage[] = [
+    { role: "system", content },
+    ...history,
+    ...work.before,
+    ...transcriptOf(work.said),
+    { role: "user", content: asked.text },
+  ];
+  const call = {
+    round: ask.number,
+    request: {
+      model: agent.model_name ?? "",
+      messages,
+      ...samplingOf(agent, null, undefined),
+      maxTokens: limits.teamLeaderTokens,
+      responseFormat: { type: "schema", name, schema },
+      stream: false,
+    },
+    show: false,
+    frame: { before: "", after: "" },
+    schema,
+    hidesData: false,
+    ...(ask.check && { check: ask.check }),
+  } as const;
+  const written = await callModel(context, call, meter);
+  spend(work, written.usage);
+  return written.output;
+}
