@@ -33,7 +33,13 @@ import type { Engines } from "./threads/engines.ts";
 import { Epochs } from "./threads/epochs.ts";
 import type { WorkerHost } from "./threads/host.ts";
 import { LoopLag } from "./threads/loop-lag.ts";
-import { BusyMeter, CpuMeter, PassMeter, type SystemLoad } from "./threads/loop-load.ts";
+import {
+  BusyMeter,
+  CpuMeter,
+  type LoopLoad,
+  PassMeter,
+  type SystemLoad,
+} from "./threads/loop-load.ts";
 import { WorkerPool } from "./threads/worker-pool.ts";
 
 /** What a system is started with. */
@@ -281,10 +287,12 @@ class ThreadedSystem implements RunningSystem {
   }
 
   load(): SystemLoad {
-    const { busy = 0, passMs = 0 } = this.#engines?.load() ?? {};
+    const main: LoopLoad = { busy: this.#busy.take(), passMs: this.#passes.take() };
+    const workers = this.#engines?.load() ?? { busy: 0, passMs: 0 };
     return {
-      busy: Math.max(this.#busy.take(), busy),
-      passMs: Math.max(this.#passes.take(), passMs),
+      busy: Math.max(main.busy, workers.busy),
+      passMs: Math.max(main.passMs, workers.passMs),
+      turns: this.#parts.config.workers === 0 ? main : workers,
       cpu: this.#cpu.take(),
     };
   }

@@ -273,7 +273,7 @@ export interface System {
   inspect(): Promise<SystemFigures>;
   /**
    * How loaded the threads were since the last call: main, or the workers on average, whichever is
-   * more; and the cores.
+   * more; those in which turns are run; and the cores.
    */
   load(): SystemLoad;
   /** What stands in memory, in detail, of all workers that answer within a second. */

@@ -21,6 +21,8 @@ interface LoopTime {
 
 /** How loaded a system is: its loops, and the cores that they share with threads that have no loop. */
 export interface SystemLoad extends LoopLoad {
+  /** Of the loops that turns are run in: the workers on average, or main where there are none. */
+  readonly turns: LoopLoad;
   /** Share of the time of all cores, 0..1, that the process used. */
   readonly cpu: number;
 }

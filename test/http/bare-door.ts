@@ -16,11 +16,14 @@ const who = (request: HttpRequest): Principal => ({
   via: "key",
 });
 
+/** A gate of threads that have nothing to do. */
+export function idleGate(): WorkGate {
+  const nothing = { busy: 0, passMs: 0 };
+  return new WorkGate({ load: () => ({ ...nothing, turns: nothing, cpu: 0 }) });
+}
+
 /** The door. @param gate default: one of threads that are idle. */
-export function bareDoor(
-  routes: readonly Route[],
-  gate = new WorkGate({ load: () => ({ busy: 0, passMs: 0, cpu: 0 }) }),
-): Door {
+export function bareDoor(routes: readonly Route[], gate = idleGate()): Door {
   return createDoor({
     routes,
     gate,

@@ -35,7 +35,8 @@ function work(name: string, more: Partial<PlainRouteSpec> = {}): Route {
   });
 }
 
-const makeGate = (): WorkGate => new WorkGate({ load: () => ({ busy: 1, passMs: 1, cpu: 1 }) });
+const makeGate = (): WorkGate =>
+  new WorkGate({ load: () => ({ busy: 1, passMs: 1, turns: { busy: 1, passMs: 1 }, cpu: 1 }) });
 
 /** Requests of a loud tenant beside one of another, on busy threads. */
 async function flood(count = LOUD): Promise<{

@@ -4,7 +4,6 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Type } from "../../actors/schema.ts";
 import { createAuthenticator } from "../../adapters/http/auth.ts";
 import { createDoor, type Door, type RequestLine } from "../../adapters/http/door.ts";
-import { WorkGate } from "../../adapters/http/gate/work-gate.ts";
 import { createKeyStore, type KeyStore } from "../../adapters/http/keys.ts";
 import { createLoginRoutes } from "../../adapters/http/login.ts";
 import { createOriginRules } from "../../adapters/http/origin.ts";
@@ -13,6 +12,7 @@ import { envelope, json } from "../../adapters/http/reply.ts";
 import { createRouteTable, defineRoute } from "../../adapters/http/route.ts";
 import type { Server } from "../../adapters/http/server.ts";
 import { createSessions, type Sessions } from "../../adapters/http/sessions.ts";
+import { idleGate } from "./bare-door.ts";
 import { memoryTables, tablesOnly } from "./memory-tables.ts";
 import { Raw, servers, testLimits } from "./servers.ts";
 
@@ -103,7 +103,7 @@ describe.each(servers)("the door on the %s server", (_name, listen) => {
       }),
       origins: createOriginRules({ hosts: [], origins: ["https://app.example.com"] }),
       rates: createRateLimiter({ perSecond, burst: perSecond }),
-      gate: new WorkGate({ load: () => ({ busy: 0, passMs: 0, cpu: 0 }) }),
+      gate: idleGate(),
       log: (line) => lines.push(line),
     });
     server = await listen({ host: "127.0.0.1", port: 0, limits: testLimits, door });

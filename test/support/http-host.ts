@@ -120,7 +120,10 @@ export async function startHttpHost(parts: HostParts = {}): Promise<HttpHost> {
     exit: () => undefined,
   });
   const { busy } = parts;
-  if (busy !== undefined) system.load = () => ({ busy: busy(), passMs: 0, cpu: 0 });
+  if (busy !== undefined) {
+    const load = () => ({ busy: busy(), passMs: 0 });
+    system.load = () => ({ ...load(), turns: load(), cpu: 0 });
+  }
   const { routes, keys, gate } = makeRoutes(system, embedder, embedders);
   const sessions = createSessions(60_000);
   const door = createDoor({

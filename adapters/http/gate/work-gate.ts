@@ -12,8 +12,9 @@ export const GATE_LOOK_MS = 50;
 /** A tenant counts as alone when no other has come for so long, ms. */
 export const COMPANY_MS = 60_000;
 /**
- * Busier than this, or a pass of a loop that takes longer, ms: one more is felt by the others. Or more
- * of the cores in use: by threads that compute and are no loop.
+ * Loops that run turns are busier than this, or take longer to come round, ms: one more is felt by the
+ * others. Or more of the cores is in use, by main or by threads that compute. Main alone may be busy: it
+ * begins little in a pass, and to begin nothing would only keep a core idle.
  */
 const LOADED = { busy: 0.5, passMs: 1.25, cpu: 0.75 } as const;
 
@@ -110,8 +111,8 @@ export class WorkGate implements GateWatch {
 
   #look(): void {
     const load = this.#options.load();
-    const { busy, passMs, cpu } = load;
-    this.#isLoaded = busy > LOADED.busy || passMs > LOADED.passMs || cpu > LOADED.cpu;
+    const { turns, cpu } = load;
+    this.#isLoaded = turns.busy > LOADED.busy || turns.passMs > LOADED.passMs || cpu > LOADED.cpu;
     if (this.chats.isIdle() && this.requests.isIdle()) {
       this.#stop?.();
       this.#stop = null;

@@ -3,6 +3,7 @@
 import { afterEach, expect, test } from "vitest";
 import { type Asker, UNDER_WAY_MIN } from "../../../adapters/http/gate/lane.ts";
 import { BEGINS_MS, WorkGate } from "../../../adapters/http/gate/work-gate.ts";
+import type { SystemLoad } from "../../../runtime/threads/loop-load.ts";
 
 const away: AbortController[] = [];
 afterEach(() => {
@@ -16,8 +17,14 @@ function asker(): Asker {
 
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
+const busy = { busy: 1, passMs: 3 };
+const saturated: SystemLoad = { ...busy, turns: busy, cpu: 1 };
+
 /** A flood of requests at a gate of busy threads, with room for a few; each works so long at once. */
-async function flood(workMs: number): Promise<{
+async function flood(
+  workMs: number,
+  load: () => SystemLoad = () => saturated,
+): Promise<{
   gate: WorkGate;
   /** Requests that were let in after they had waited. */
   begun: () => number;
@@ -27,7 +34,7 @@ async function flood(workMs: number): Promise<{
   let look = (): void => undefined;
   const deferred: (() => void)[] = [];
   const gate = new WorkGate({
-    load: () => ({ busy: 1, passMs: 1, cpu: 1 }),
+    load,
     now: () => nowMs,
     every: (_, call) => {
       look = call;
@@ -91,3 +98,20 @@ test("a quiet tenant that comes before the pass ends holds back those that have 
   await settled();
   expect(begun()).toBe(2);
 });
+
+test.each([
+  ["cores are idle", { turns: { busy: 0.3, passMs: 0.5 }, cpu: 0.6 }, UNDER_WAY_MIN],
+  ["cores are in use", { turns: { busy: 0.3, passMs: 0.5 }, cpu: 0.8 }, 1],
+  ["the loops of turns are busy", { turns: { busy: 0.6, passMs: 0.5 }, cpu: 0.6 }, 1],
+  ["their passes take long", { turns: { busy: 0.3, passMs: 1.5 }, cpu: 0.6 }, 1],
+])(
+  "beside a main that is busy, while %s, a quiet tenant's chat holds others back or not",
+  async (...[, load, inTheEnd]) => {
+    const { gate, begun, endPass } = await flood(BEGINS_MS, () => ({ ...busy, ...load }));
+
+    expect(gate.chats.enter("quiet", "key", asker())).toBe(undefined);
+    for (let pass = 0; pass < UNDER_WAY_MIN; pass += 1) await endPass();
+
+    expect(begun()).toBe(inTheEnd);
+  },
+);

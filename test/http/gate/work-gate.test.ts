@@ -26,7 +26,10 @@ beforeEach(() => {
 afterEach(() => vi.useRealTimers());
 
 function makeGate(): WorkGate {
-  return new WorkGate({ load: () => ({ busy, passMs, cpu }), now: () => nowMs });
+  return new WorkGate({
+    load: () => ({ busy, passMs, turns: { busy, passMs }, cpu }),
+    now: () => nowMs,
+  });
 }
 
 /** Chats of one tenant at a gate, and those that are in. */

@@ -53,9 +53,26 @@ test("main hears how long its workers take to come round, also when they have no
   const passMs = (): number => system.load().passMs;
 
   await expect.poll(passMs, { timeout: 20_000 }).toBeGreaterThan(TURN_MS / 2);
+  expect(system.load().turns.passMs).toBeGreaterThan(TURN_MS / 2);
   isOver = true;
   await asking;
   // Main's own pass is in it too, and hardly any at rest.
   const atRest = { timeout: 20_000, interval: 100 };
   await expect.poll(passMs, atRest).toBeLessThan(TURN_MS / 4);
 });
+
+test.each([0, 1])(
+  "with %i workers main's own work is that of the loops that run turns only when there is no other",
+  async (workers) => {
+    const { system } = await startTestSystem({ workers });
+    system.load();
+    compute(100);
+    await nextPass();
+
+    const { busy, turns } = system.load();
+
+    expect(busy).toBeGreaterThan(0.8);
+    if (workers === 0) expect(turns.busy).toBe(busy);
+    else expect(turns.busy).toBeLessThan(0.5);
+  },
+);
