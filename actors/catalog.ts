@@ -6,6 +6,7 @@ import { collectionActor, collectionMergeRun } from "./collection.ts";
 import { completionActor } from "./completion.ts";
 import { conversationActor } from "./conversation.ts";
 import { dryRun, dryRunActor } from "./dry-run.ts";
+import { flowRun } from "./flow/flow-run.ts";
 import { ingestionActor } from "./ingestion/job.ts";
 import { reembedClearRun, reembedPartRun, reembedRun } from "./ingestion/reembed-run.ts";
 import { ingestClearRun, ingestPartRun, ingestRun } from "./ingestion/run.ts";
@@ -23,6 +24,7 @@ export const catalog: readonly Definition[] = [
   completionActor,
   supervisorRun,
   workflowRun,
+  flowRun,
   subAgentRun,
   teamRun,
   dryRunActor,

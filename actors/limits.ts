@@ -41,6 +41,8 @@ export const limits = {
   sourceChars: 600,
   /** Compiled agents kept in memory by one worker. */
   compiledAgents: 500,
+  /** Compiled workflows kept in memory by one worker. */
+  compiledFlows: 200,
   /** Compiled output schemas kept in memory by one worker. */
   compiledSchemas: 500,
   schemaBytes: 64 * 1_024,
@@ -111,6 +113,19 @@ export const limits = {
   graphNodes: 200,
   graphEdges: 1_000,
   graphSteps: 50,
+  /** Nodes that one run of a workflow enters; an agent's graph: `graphSteps`. */
+  flowSteps: 250,
+  /** Records that are looked at to see that a workflow does not lead back to itself. */
+  flowsReached: 200,
+  /** Loops and maps inside each other, rounds of one loop, items of one map and how many at once. */
+  bodyDepth: 4,
+  loopRounds: 100,
+  mapItems: 100,
+  mapConcurrency: 20,
+  /** Longest sleep, and longest wait for an event, ms. */
+  flowWaitMs: 366 * 24 * 3_600_000,
+  /** Characters of a state that a checkpoint shows; a longer one is left out of it. */
+  checkpointChars: 16 * 1_024,
   /** Branches of one parallel node, and parallel nodes inside each other. */
   graphBranches: 20,
   graphDepth: 8,

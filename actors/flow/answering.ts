@@ -1,68 +1,61 @@
-// Nodes of an agent's graph that answer: a sub-agent, or the supervisor itself, as a child run.
+// Nodes that answer: a sub-agent or the supervisor of the agent whose graph it is, or any agent, team
+// or workflow of the tenant. Each is a child run.
 
+import { RuntimeError } from "../../runtime/errors.ts";
 import { childAnswer } from "../answer/child.ts";
-import type { RoutingInfo } from "../records/conversation.ts";
-import { type Answer, type AnswerInput, addUsage } from "../turn-input.ts";
-import type { GraphNode } from "./graph.ts";
-import { emit, type Line, visitKey, type Walk, write } from "./walk.ts";
+import { askTarget, pinTarget } from "../ask-target.ts";
+import { limits } from "../limits.ts";
+import { type Answer, type AnswerInput, addUsage, type Task } from "../turn-input.ts";
+import { announce } from "./announce.ts";
+import type { AnswerNode, GraphNode, TargetNode } from "./graph.ts";
+import { childOf, shared } from "./together.ts";
+import type { Line } from "./walk.ts";
+import { work } from "./work.ts";
 
 /** Lets a sub-agent or the supervisor answer; its output, or its text, is the node's result. */
-export async function answeringNode(line: Line, node: GraphNode): Promise<null> {
-  const { walk } = line;
-  const key = visitKey(line, node);
-  const isShown = walk.graph.shown.has(node.id);
-  if (isShown) announce(walk, node);
-  emit(walk, `node:${key}:started`, { type: "node", node: node.id, state: "started" });
-  const value = node.input?.(line.state);
-  line.child = `node:${key}`;
-  let answer: Answer;
-  try {
-    const wanted = inputOf(walk, node, value, isShown);
-    answer = await childAnswer(walk.context, line.child, wanted, walk.meter);
-  } catch (error) {
-    emit(walk, `node:${key}:failed`, { type: "node", node: node.id, state: "failed" });
-    throw error;
-  } finally {
-    line.child = null;
-  }
-  emit(walk, `node:${key}:completed`, { type: "node", node: node.id, state: "completed" });
-  walk.usage = addUsage(walk.usage, answer.usage);
-  walk.answers.push({ node, answer });
-  const result = answer.output ?? answer.text;
-  line.state = { ...line.state, last: result };
-  if (node.save !== null) write(line, node.save, result);
+export async function answeringNode(line: Line, node: AnswerNode, key: string): Promise<null> {
+  const { context, meter } = line.walk;
+  await answered(line, node, key, (show) => {
+    const input = inputOf(line, node, show);
+    return childAnswer(context, `node:${key}`, input, meter);
+  });
   return null;
 }
 
-/** Says which action answers, before its first word. */
-export function announce(walk: Walk, node: GraphNode): void {
-  if (walk.routing !== null) return;
-  walk.routing = routingOf(walk, node);
-  emit(walk, "routing", { type: "routing", routing_info: walk.routing });
+/** Asks an agent, a team or a workflow, on the version that was current when this run first did. */
+export async function targetNode(line: Line, node: TargetNode, key: string): Promise<null> {
+  const { walk } = line;
+  const { context, meter, input } = walk;
+  await answered(line, node, key, async (show) => {
+    const task = taskOf(line, node, show);
+    await shared(walk, `pin:${node.ref}`, () => pinTarget(context, node.ref));
+    const ask = { target: node.ref, of: input, task, timeoutMs: limits.flowWaitMs };
+    return askTarget(context, `node:${key}`, ask, meter);
+  });
+  return null;
 }
 
-/** Why a node answers, in the terms of routing. */
-export function routingOf(walk: Walk, node: GraphNode): RoutingInfo {
-  const { agent, subAgents } = walk.compiled;
-  const subAgent = node.ref === null ? undefined : subAgents.get(node.ref);
-  return {
-    selected_action: subAgent === undefined ? "SUPERVISOR" : "SUB_AGENT",
-    action_name: subAgent?.name ?? agent.name,
-    reason: `The graph led to node "${node.id}" (${walk.path.join(", ")}).`,
-    intent: node.id,
-    confidence: 1,
-    threshold: 0,
-    method: "graph",
-    candidates: [],
-    sub_agent_key: subAgent?.sub_agent_key ?? null,
-  };
+async function answered(
+  line: Line,
+  node: GraphNode,
+  key: string,
+  ask: (show: boolean) => Promise<Answer>,
+): Promise<void> {
+  const { walk } = line;
+  const isShown = walk.graph.shown.has(node.id);
+  if (isShown) announce(walk, node);
+  await work(line, node, key, async () => {
+    const show = isShown && walk.input.task?.show !== false;
+    const answer = await childOf(walk, `node:${key}`, () => ask(show));
+    walk.usage = addUsage(walk.usage, answer.usage);
+    walk.answers.push({ node, answer });
+    return answer.output ?? answer.text;
+  });
 }
 
-function inputOf(walk: Walk, node: GraphNode, value: unknown, show: boolean): AnswerInput {
-  const { owner, agent, version, sequences, stream, collected, user } = walk.input;
-  const { task } = walk.input;
-  const wanted = value ?? task?.text;
-  const text = wanted === undefined || typeof wanted === "string" ? wanted : JSON.stringify(wanted);
+function inputOf({ walk, state }: Line, node: AnswerNode, show: boolean): AnswerInput {
+  const { owner, agent, version, sequences, stream, collected, user, task } = walk.input;
+  const text = textOf(node.input?.(state) ?? task?.text);
   return {
     owner,
     agent,
@@ -75,6 +68,25 @@ function inputOf(walk: Walk, node: GraphNode, value: unknown, show: boolean): An
     ...(task?.transcript === undefined ? {} : { extra: task.transcript }),
     ...(task?.instruction === undefined ? {} : { instruction: task.instruction }),
     subAgent: node.ref,
-    show: show && task?.show !== false,
+    show,
   };
+}
+
+function taskOf({ walk, state }: Line, node: TargetNode, show: boolean): Task {
+  const { text, data } = walk.asked;
+  const given = node.input?.(state) ?? (node.type === "sub_workflow" ? data : undefined) ?? text;
+  if (node.type === "agent") return { text: textOf(given) ?? "", show };
+  if (typeof given === "string") return { text: given, show };
+  if (isObject(given)) return { text: JSON.stringify(given), data: given, show };
+  const pointer = `${node.pointer}/input`;
+  throw new RuntimeError("INVALID", `The input of "${node.id}" is no object.`, { pointer });
+}
+
+/** A value as a text. */
+export function textOf(value: unknown): string | undefined {
+  return value === undefined || typeof value === "string" ? value : JSON.stringify(value);
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

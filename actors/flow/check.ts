@@ -3,15 +3,18 @@
 
 import { RuntimeError } from "../../runtime/errors.ts";
 import { limits } from "../limits.ts";
-import type { Graph, GraphEdge, GraphNode } from "./graph.ts";
+import { bodyOf, type GraphEdge, type GraphNode, type Reducer, type Shape } from "./graph.ts";
 
-type Shape = Pick<Graph, "nodes" | "edges" | "entry" | "reducers">;
+interface Checked extends Omit<Shape, "joins"> {
+  readonly reducers: ReadonlyMap<string, Reducer>;
+}
 
 /**
- * Checks the shape of a graph and finds the join of every parallel node.
+ * Checks the shape of a graph, or of a body, and finds the join of every parallel node. The bodies in
+ * it were checked before.
  * @throws GRAPH_INVALID with the pointer of the node or edge at fault.
  */
-export function checkShape(shape: Shape): ReadonlyMap<string, string> {
+export function checkShape(shape: Checked): ReadonlyMap<string, string> {
   const { nodes } = shape;
   checkEdges(shape);
   const reached = reachedFrom(shape, shape.entry);
@@ -39,7 +42,7 @@ export function checkShape(shape: Shape): ReadonlyMap<string, string> {
  * An edge after one that is always taken is never tried; refusing it also means that every cycle
  * with a way to an end has a condition in it, so no cycle is without a bound.
  */
-function checkEdges({ nodes, edges }: Shape): void {
+function checkEdges({ nodes, edges }: Checked): void {
   for (const [id, leaving] of edges) {
     const node = nodes.get(id);
     if (node?.type === "end" && leaving[0] !== undefined) {
@@ -60,7 +63,7 @@ function checkEdges({ nodes, edges }: Shape): void {
 }
 
 /** Every node on a way from `from`, itself included; `stop` is not walked through. */
-function reachedFrom({ edges }: Shape, from: string, stop?: string): ReadonlySet<string> {
+function reachedFrom({ edges }: Checked, from: string, stop?: string): ReadonlySet<string> {
   const reached = new Set([from]);
   const open = [from];
   for (let id = open.pop(); id !== undefined; id = open.pop()) {
@@ -75,7 +78,7 @@ function reachedFrom({ edges }: Shape, from: string, stop?: string): ReadonlySet
 }
 
 /** The join where all branches of `parallel` meet, with nested ones stepped over. */
-function joinOf(shape: Shape, parallel: GraphNode, depth: number): string {
+function joinOf(shape: Checked, parallel: GraphNode, depth: number): string {
   if (depth > limits.graphDepth) {
     throw invalid(parallel, `Parallel nodes are at most ${limits.graphDepth} deep.`);
   }
@@ -92,7 +95,7 @@ function joinOf(shape: Shape, parallel: GraphNode, depth: number): string {
 
 /** The joins at which one branch ends. */
 function branchEnds(
-  shape: Shape,
+  shape: Checked,
   branch: { readonly edge: GraphEdge; readonly parallel: GraphNode; readonly depth: number },
 ): ReadonlySet<string> {
   const { edge, parallel, depth } = branch;
@@ -124,25 +127,39 @@ function branchEnds(
 }
 
 /** Two branches that run at once must not both replace one field: which one won would be chance. */
-function checkWriters(shape: Shape, parallel: string, join: string): void {
+function checkWriters(shape: Checked, parallel: string, join: string): void {
   const writers = new Map<string, number>();
   for (const [index, edge] of (shape.edges.get(parallel) ?? []).entries()) {
     for (const id of reachedFrom(shape, edge.to, join)) {
       const node = shape.nodes.get(id);
-      const field = node?.save ?? null;
-      if (node === undefined || field === null || id === join) continue;
-      if ((shape.reducers.get(field) ?? "replace") !== "replace") continue;
-      const other = writers.get(field);
-      if (other !== undefined && other !== index) {
-        throw new RuntimeError(
-          "GRAPH_INVALID",
-          `Branches of parallel "${parallel}" both replace "${field}": give it a reducer.`,
-          { pointer: `${node.pointer}/save` },
-        );
+      if (node === undefined || id === join) continue;
+      for (const { field, pointer } of replacedBy(node, shape.reducers)) {
+        const other = writers.get(field);
+        if (other !== undefined && other !== index) {
+          throw new RuntimeError(
+            "GRAPH_INVALID",
+            `Branches of parallel "${parallel}" both replace "${field}": give it a reducer.`,
+            { pointer },
+          );
+        }
+        writers.set(field, index);
       }
-      writers.set(field, index);
     }
   }
+}
+
+/** Fields that a node, or what is in it, replaces for all that comes after. */
+function replacedBy(
+  node: GraphNode,
+  reducers: ReadonlyMap<string, Reducer>,
+): readonly { readonly field: string; readonly pointer: string }[] {
+  const field = node.save;
+  const isReplaced = field !== null && (reducers.get(field) ?? "replace") === "replace";
+  const own = isReplaced ? [{ field, pointer: `${node.pointer}/save` }] : [];
+  // What the items of a map replace is theirs alone.
+  const body = node.type === "map" ? null : bodyOf(node);
+  const inside = body === null ? [] : [...body.nodes.values()];
+  return [...own, ...inside.flatMap((one) => replacedBy(one, reducers))];
 }
 
 function invalid(node: GraphNode, message: string): RuntimeError {

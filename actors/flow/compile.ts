@@ -1,33 +1,33 @@
 // A graph as a client defines it, parsed and checked. The door validates with it at PUT, a run
 // compiles the pinned definition with it.
 
-import { RuntimeError } from "../../runtime/errors.ts";
 import { compileExpression } from "../expression.ts";
 import { limits } from "../limits.ts";
 import { checkShape } from "./check.ts";
-import type { Graph, GraphEdge, GraphNode, NodeType, Reducer } from "./graph.ts";
+import { compileNode, type NodePlace } from "./compile-node.ts";
+import { compileState } from "./compile-state.ts";
+import {
+  allNodes,
+  type Graph,
+  type GraphEdge,
+  type GraphNode,
+  type Reducer,
+  type Shape,
+} from "./graph.ts";
+import { type Fields, invalid, objectOf, refuseUnknown } from "./node-reader.ts";
 
-const nodeTypes: readonly string[] = [
-  "sub_agent",
-  "supervisor",
-  "condition",
-  "parallel",
-  "join",
-  "end",
-];
-const reducers: readonly string[] = ["replace", "append", "merge", "sum"];
-const nodeFields = new Set(["id", "type", "ref", "input", "save", "output"]);
 const edgeFields = new Set(["from", "to", "when"]);
-const ID = /^[A-Za-z0-9_.-]{1,64}$/;
-const FIELD = /^[A-Za-z_][A-Za-z0-9_]{0,63}$/;
+const ROOT = "/graph_definition";
 /** Fields every state has; `state` names the whole in expressions. */
-const builtinFields = new Set(["message", "last"]);
-const forbiddenFields = new Set(["state", "__proto__", "constructor", "prototype"]);
-
-type Fields = Readonly<Record<string, unknown>>;
+const builtinFields: readonly string[] = ["message", "last"];
+/** Names that nodes of a type put into the expressions inside them. */
+const namesInside: Readonly<Record<string, readonly string[]>> = {
+  loop: ["round"],
+  map: ["item", "index"],
+};
 
 /**
- * Checks a graph as a whole, for PUT and create.
+ * Checks an agent's graph as a whole, for PUT and create.
  * @param subAgentKeys keys of the agent's sub-agents, which `ref` may name.
  * @throws GRAPH_INVALID with `details.pointer` (under /graph_definition, /state_schema, /entry_node).
  */
@@ -38,35 +38,106 @@ export function validateGraph(
   subAgentKeys: Iterable<string>,
 ): void {
   const graph = compileGraph(definition, stateSchema, entryNode);
-  const known = new Set(subAgentKeys);
-  for (const node of graph.nodes.values()) {
-    if (node.ref !== null && !known.has(node.ref)) {
+  const keys = new Set(subAgentKeys);
+  for (const node of allNodes(graph)) {
+    if (node.type === "sub_agent" && node.ref !== null && !keys.has(node.ref)) {
       throw invalid(`${node.pointer}/ref`, `Sub-agent "${node.ref}" is not one of this agent's.`);
     }
   }
 }
 
-/** Parses and checks a graph, all but whether its refs exist. @throws GRAPH_INVALID with a pointer. */
+/**
+ * Parses and checks a graph, all but whether its refs exist. Expressions (expression.ts) must be loaded,
+ * and for a workflow schemas (output-schema.ts): what is written into its state is checked.
+ * @throws GRAPH_INVALID with a pointer.
+ */
 export function compileGraph(
   definition: Fields,
   stateSchema: Fields | null | undefined,
   entryNode: string | null | undefined,
+  owner: NodePlace["owner"] = "agent",
 ): Graph {
-  const root = "/graph_definition";
-  refuseUnknown(definition, new Set(["nodes", "edges"]), root);
-  const state = stateOf(stateSchema);
-  const nodes = nodesOf(definition["nodes"], state.reducers, `${root}/nodes`);
-  const edges = edgesOf(definition["edges"], nodes, `${root}/edges`);
-  const first = nodes.keys().next().value ?? "";
-  const entry = entryNode ?? first;
-  if (!nodes.has(entry)) throw invalid("/entry_node", `The graph has no node "${entry}".`);
-  const joins = checkShape({ nodes, edges, entry, reducers: state.reducers });
-  return { nodes, edges, entry, ...state, joins, shown: shownOf(nodes, edges) };
+  const isFlow = owner === "workflow";
+  const builtin = new Set([...builtinFields, ...(isFlow ? ["input"] : [])]);
+  const state = compileState(stateSchema, builtin, isFlow);
+  const entry = { id: entryNode ?? null, pointer: "/entry_node" };
+  const shape = compileShape(
+    definition,
+    { owner, reducers: state.reducers, depth: 0 },
+    ROOT,
+    entry,
+  );
+  const nodes = allNodes(shape);
+  refuseTwice(nodes);
+  refuseNames(nodes, state.reducers);
+  if (nodes.length > limits.graphNodes) {
+    throw invalid(`${ROOT}/nodes`, `A graph has at most ${limits.graphNodes} nodes.`);
+  }
+  return { ...shape, ...state, shown: shownOf(shape, nodes) };
+}
+
+interface Inside {
+  readonly owner: NodePlace["owner"];
+  readonly reducers: ReadonlyMap<string, Reducer>;
+  /** Bodies around this one. */
+  readonly depth: number;
+}
+
+function compileShape(
+  definition: Fields,
+  inside: Inside,
+  pointer: string,
+  entry: { readonly id: string | null; readonly pointer: string },
+): Shape {
+  refuseUnknown(definition, new Set(["nodes", "edges", "entry_node"]), pointer);
+  const nodes = nodesOf(definition["nodes"], placeOf(inside), `${pointer}/nodes`);
+  const edges = edgesOf(definition["edges"], nodes, `${pointer}/edges`);
+  const first = entry.id ?? nodes.keys().next().value ?? "";
+  if (!nodes.has(first)) throw invalid(entry.pointer, `The graph has no node "${first}".`);
+  const shape = { nodes, edges, entry: first };
+  return { ...shape, joins: checkShape({ ...shape, reducers: inside.reducers }) };
+}
+
+function placeOf(inside: Inside): NodePlace {
+  const { owner, reducers } = inside;
+  const place: NodePlace = {
+    owner,
+    reducers,
+    body(value, pointer) {
+      if (inside.depth >= limits.bodyDepth) {
+        throw invalid(pointer, `Loops and maps are at most ${limits.bodyDepth} deep.`);
+      }
+      const definition = objectOf(value, pointer);
+      const id = definition["entry_node"] ?? null;
+      const at = `${pointer}/entry_node`;
+      if (id !== null && typeof id !== "string") throw invalid(at, "entry_node is a node's id.");
+      const deeper = { ...inside, depth: inside.depth + 1 };
+      return compileShape(definition, deeper, pointer, { id, pointer: at });
+    },
+    single(fields, pointer) {
+      const node = compileNode(fields, place, { pointer, index: 0 });
+      const end: GraphNode = {
+        ...{ id: `${node.id.slice(-60)}.end`, type: "end", save: null, output: false },
+        ...{ index: 1, pointer },
+      };
+      const edge = { from: node.id, to: end.id, when: null, pointer };
+      return {
+        nodes: new Map([node, end].map((one) => [one.id, one])),
+        edges: new Map([
+          [node.id, [edge]],
+          [end.id, []],
+        ]),
+        entry: node.id,
+        joins: new Map(),
+      };
+    },
+  };
+  return place;
 }
 
 function nodesOf(
   value: unknown,
-  fields: ReadonlyMap<string, Reducer>,
+  place: NodePlace,
   pointer: string,
 ): ReadonlyMap<string, GraphNode> {
   if (!Array.isArray(value) || value.length === 0) throw invalid(pointer, "A graph has nodes.");
@@ -75,62 +146,38 @@ function nodesOf(
   }
   const nodes = new Map<string, GraphNode>();
   for (const [index, item] of value.entries()) {
-    const node = { ...nodeOf(item, fields, `${pointer}/${index}`), index };
-    if (nodes.has(node.id))
-      throw invalid(`${node.pointer}/id`, `Node "${node.id}" is there twice.`);
+    const node = compileNode(item, place, { pointer: `${pointer}/${index}`, index });
+    if (nodes.has(node.id)) throw twice(node);
     nodes.set(node.id, node);
   }
-  const outputs = [...nodes.values()].filter((node) => node.output);
-  const second = outputs[1];
-  if (second !== undefined)
-    throw invalid(`${second.pointer}/output`, "Only one node is the output.");
   return nodes;
 }
 
-function nodeOf(
-  value: unknown,
-  fields: ReadonlyMap<string, Reducer>,
-  pointer: string,
-): Omit<GraphNode, "index"> {
-  const node = objectOf(value, pointer);
-  refuseUnknown(node, nodeFields, pointer);
-  const { id, type, ref, input, save, output } = node as Record<string, unknown>;
-  if (typeof id !== "string" || !ID.test(id)) {
-    throw invalid(`${pointer}/id`, "A node's id is 1 to 64 of A-Z a-z 0-9 _ . -");
+/** Ids are those of the whole graph, so that an event or a fork names one node. */
+function refuseTwice(nodes: readonly GraphNode[]): void {
+  const seen = new Set<string>();
+  for (const node of nodes) {
+    if (seen.has(node.id)) throw twice(node);
+    seen.add(node.id);
   }
-  if (typeof type !== "string" || !nodeTypes.includes(type)) {
-    throw invalid(`${pointer}/type`, `A node's type is one of ${nodeTypes.join(", ")}.`);
-  }
-  const answers = type === "sub_agent" || type === "supervisor";
-  if (type === "sub_agent" && typeof ref !== "string") {
-    throw invalid(`${pointer}/ref`, "A sub_agent node names its sub-agent in ref.");
-  }
-  if (type !== "sub_agent" && ref !== undefined && ref !== null) {
-    throw invalid(`${pointer}/ref`, "Only sub_agent nodes have a ref.");
-  }
-  for (const [name, given] of Object.entries({ input, save, output })) {
-    if (!answers && given !== undefined && given !== null && given !== false) {
-      throw invalid(`${pointer}/${name}`, `Only nodes that answer have ${name}.`);
+  const second = nodes.filter((node) => node.output)[1];
+  if (second === undefined) return;
+  throw invalid(`${second.pointer}/output`, "Only one node is the output.");
+}
+
+function twice(node: GraphNode): Error {
+  return invalid(`${node.pointer}/id`, `Node "${node.id}" is there twice.`);
+}
+
+/** A field of the state may not hide what loops and maps tell their bodies. */
+function refuseNames(nodes: readonly GraphNode[], fields: ReadonlyMap<string, Reducer>): void {
+  for (const node of nodes) {
+    for (const name of namesInside[node.type] ?? []) {
+      if (!fields.has(name)) continue;
+      const message = `In a graph with a ${node.type}, "${name}" is no name for a field of the state.`;
+      throw invalid(`/state_schema/properties/${name}`, message);
     }
   }
-  if (input !== undefined && input !== null && typeof input !== "string") {
-    throw invalid(`${pointer}/input`, "input is a CEL expression.");
-  }
-  if (save !== undefined && save !== null && (typeof save !== "string" || !fields.has(save))) {
-    throw invalid(`${pointer}/save`, `state_schema has no property "${String(save)}".`);
-  }
-  if (output !== undefined && typeof output !== "boolean") {
-    throw invalid(`${pointer}/output`, "output is true or false.");
-  }
-  return {
-    id,
-    type: type as NodeType,
-    ref: typeof ref === "string" ? ref : null,
-    input: typeof input === "string" ? compileExpression(input, `${pointer}/input`) : null,
-    save: typeof save === "string" ? save : null,
-    output: output === true,
-    pointer,
-  };
 }
 
 function edgesOf(
@@ -164,65 +211,31 @@ function edgesOf(
   return edges;
 }
 
-function stateOf(schema: Fields | null | undefined): {
-  readonly reducers: ReadonlyMap<string, Reducer>;
-  readonly initial: Fields;
-} {
-  const properties = schema?.["properties"] ?? {};
-  const found = new Map<string, Reducer>();
-  const initial: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(objectOf(properties, "/state_schema/properties"))) {
-    const pointer = `/state_schema/properties/${name}`;
-    if (!FIELD.test(name) || forbiddenFields.has(name) || builtinFields.has(name)) {
-      throw invalid(pointer, `"${name}" is no name for a field of the state.`);
-    }
-    const property = objectOf(value, pointer);
-    const reducer = property["reducer"] ?? "replace";
-    if (typeof reducer !== "string" || !reducers.includes(reducer)) {
-      throw invalid(`${pointer}/reducer`, `A reducer is one of ${reducers.join(", ")}.`);
-    }
-    found.set(name, reducer as Reducer);
-    initial[name] = property["default"] ?? emptyOf(reducer as Reducer);
-  }
-  return { reducers: found, initial };
-}
-
-function emptyOf(reducer: Reducer): unknown {
-  if (reducer === "append") return [];
-  if (reducer === "merge") return {};
-  return reducer === "sum" ? 0 : null;
-}
-
 /** The marked output node, else every answering node that nothing but the end follows. */
-function shownOf(
-  nodes: ReadonlyMap<string, GraphNode>,
-  edges: ReadonlyMap<string, readonly GraphEdge[]>,
-): ReadonlySet<string> {
-  const all = [...nodes.values()];
+function shownOf(shape: Shape, all: readonly GraphNode[]): ReadonlySet<string> {
   const marked = all.filter((node) => node.output);
   if (marked.length > 0) return new Set(marked.map((node) => node.id));
-  const last = all.filter((node) => {
-    if (node.type !== "sub_agent" && node.type !== "supervisor") return false;
-    const leaving = edges.get(node.id) ?? [];
-    return leaving.length > 0 && leaving.every((edge) => nodes.get(edge.to)?.type === "end");
+  const last = [...shape.nodes.values()].filter((node) => {
+    if (!answers(node)) return false;
+    const leaving = shape.edges.get(node.id) ?? [];
+    return leaving.length > 0 && leaving.every((edge) => shape.nodes.get(edge.to)?.type === "end");
   });
   return new Set(last.map((node) => node.id));
 }
 
-function objectOf(value: unknown, pointer: string): Fields {
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Fields;
-  throw invalid(pointer, "An object is expected here.");
-}
-
-function refuseUnknown(value: Fields, known: ReadonlySet<string>, pointer: string): void {
-  const unknown = Object.keys(value).find((key) => !known.has(key));
-  if (unknown === undefined) return;
-  throw invalid(
-    `${pointer}/${unknown}`,
-    `"${unknown}" is unknown; known are ${[...known].join(", ")}.`,
+function answers({ type }: GraphNode): boolean {
+  return (
+    type === "sub_agent" || type === "supervisor" || type === "agent" || type === "sub_workflow"
   );
 }
 
-function invalid(pointer: string, message: string): RuntimeError {
-  return new RuntimeError("GRAPH_INVALID", message, { pointer });
+/** Ids that nodes refer to outside of their graph, with the places where they do. */
+export function refsOf(
+  graph: Shape,
+): readonly { readonly ref: string; readonly pointer: string }[] {
+  return allNodes(graph).flatMap((node) =>
+    node.type === "agent" || node.type === "sub_workflow"
+      ? [{ ref: node.ref, pointer: `${node.pointer}/ref` }]
+      : [],
+  );
 }

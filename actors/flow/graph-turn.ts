@@ -6,19 +6,14 @@ import { RuntimeError } from "../../runtime/errors.ts";
 import { restingOn, showText } from "../answer/child.ts";
 import type { Asked } from "../answer/history.ts";
 import type { CompiledAgent } from "../compiled.ts";
+import { limits } from "../limits.ts";
 import type { Ports } from "../ports.ts";
 import type { Meter } from "../spend.ts";
-import { noUsage, type TurnInput, type TurnResult } from "../turn-input.ts";
-import { announce, answeringNode, routingOf } from "./answering.ts";
+import type { TurnInput, TurnResult } from "../turn-input.ts";
+import { announce } from "./announce.ts";
 import type { Graph } from "./graph.ts";
-import { parallelNode } from "./parallel.ts";
-import { lineOf, type NodeTable, type Walk, walkFrom } from "./walk.ts";
-
-const nodes: NodeTable = {
-  sub_agent: answeringNode,
-  supervisor: answeringNode,
-  parallel: parallelNode,
-};
+import { nodes } from "./nodes.ts";
+import { lineOf, type Walk, walkFrom, walkOf } from "./walk.ts";
 
 /**
  * Runs a graph for one chat turn.
@@ -29,25 +24,16 @@ export async function runGraph(
   input: TurnInput,
   options: {
     readonly compiled: CompiledAgent;
-    readonly asked: Asked;
+    readonly asked: Pick<Asked, "text">;
     readonly meter: Meter;
     readonly graph: Graph;
   },
 ): Promise<TurnResult> {
-  const { graph, asked } = options;
-  const walk: Walk = {
-    context,
-    input,
-    ...options,
-    nodes,
-    steps: 0,
-    usage: noUsage,
-    answers: [],
-    path: [],
-    routing: null,
-  };
+  const { graph, asked, compiled } = options;
+  const { name } = compiled.agent;
+  const walk = walkOf({ context, input, ...options, nodes, name, stepsMax: limits.graphSteps });
   const state = { ...graph.initial, message: asked.text, last: null };
-  await walkFrom(lineOf(walk, "", state), graph.entry, null);
+  await walkFrom(lineOf(walk, graph, { prefix: "", state, atMs: 0 }), graph.entry, null);
   return finish(walk);
 }
 
@@ -59,11 +45,11 @@ async function finish(walk: Walk): Promise<TurnResult> {
   if (final === undefined) {
     throw new RuntimeError("NO_EDGE", "The graph came to an end without a node that answers.");
   }
-  announce(walk, final.node);
+  const routing = announce(walk, final.node);
   const isSeen = shown.length > 0 || walk.input.task?.show === false;
   if (!isSeen) await showText(context, "show", final.answer.text);
-  const subAgent =
-    final.node.ref === null ? undefined : walk.compiled.subAgents.get(final.node.ref);
+  const key = final.node.type === "sub_agent" ? final.node.ref : null;
+  const subAgent = key === null ? undefined : walk.compiled?.subAgents.get(key);
   return {
     ...final.answer,
     // A shown node in a loop answers more than once: the text is all that viewers saw.
@@ -74,7 +60,7 @@ async function finish(walk: Walk): Promise<TurnResult> {
       final.answer.data ??
       answers.findLast(({ answer }) => answer.data !== null)?.answer.data ??
       null,
-    routing: walk.routing ?? routingOf(walk, final.node),
+    routing,
     trigger: subAgent?.action?.frontend_trigger ?? null,
   };
 }

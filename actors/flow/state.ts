@@ -3,17 +3,26 @@
 
 import { RuntimeError } from "../../runtime/errors.ts";
 import { limits } from "../limits.ts";
-import type { Graph } from "./graph.ts";
+import type { StateFields } from "./graph.ts";
 
 /** Fields of the graph's schema, the user's `message` and the `last` result. Never changed in place. */
 export type State = Readonly<Record<string, unknown>>;
 
 /**
  * The state after `value` was written to `field`.
- * @throws OUTPUT_INVALID when the value does not suit the reducer, TURN_TOO_LARGE past the limit.
+ * @throws OUTPUT_INVALID when the value does not suit the reducer or the field's schema, TURN_TOO_LARGE
+ *   past the limit.
  */
-export function reduceState(graph: Graph, state: State, field: string, value: unknown): State {
-  const next = { ...state, [field]: reduced(graph, state[field], field, value) };
+export function reduceState(
+  graph: StateFields,
+  state: State,
+  field: string,
+  value: unknown,
+): State {
+  const joined = reduced(graph, state[field], field, value);
+  const wrong = graph.checks.get(field)?.(joined);
+  if (wrong) throw unfit(field, wrong);
+  const next = { ...state, [field]: joined };
   if (JSON.stringify(next).length <= limits.graphStateBytes) return next;
   throw new RuntimeError(
     "TURN_TOO_LARGE",
@@ -21,7 +30,24 @@ export function reduceState(graph: Graph, state: State, field: string, value: un
   );
 }
 
-function reduced(graph: Graph, old: unknown, field: string, value: unknown): unknown {
+/**
+ * Checks values that somebody sets by hand, whatever the reducers.
+ * @returns the values. @throws INVALID for a field that the schema does not have, OUTPUT_INVALID.
+ */
+export function checkValues(graph: StateFields, values: State): State {
+  for (const [field, value] of Object.entries(values)) {
+    const pointer = `/state/${field}`;
+    if (!graph.reducers.has(field)) {
+      const message = `state_schema has no property "${field}".`;
+      throw new RuntimeError("INVALID", message, { pointer });
+    }
+    const wrong = graph.checks.get(field)?.(value);
+    if (wrong) throw unfit(field, wrong);
+  }
+  return values;
+}
+
+function reduced(graph: StateFields, old: unknown, field: string, value: unknown): unknown {
   switch (graph.reducers.get(field) ?? "replace") {
     case "replace":
       return value;
@@ -47,4 +73,14 @@ function unsuited(field: string, wanted: string): RuntimeError {
   return new RuntimeError("OUTPUT_INVALID", `The state field "${field}" takes ${wanted}.`, {
     pointer: `/state/${field}`,
   });
+}
+
+function unfit(field: string, wrong: string): RuntimeError {
+  return new RuntimeError(
+    "OUTPUT_INVALID",
+    `The state field "${field}" does not take this: ${wrong}`,
+    {
+      pointer: `/state/${field}`,
+    },
+  );
 }

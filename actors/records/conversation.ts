@@ -125,7 +125,8 @@ export type ChatEvent =
   | {
       readonly type: "node";
       readonly node: string;
-      readonly state: "started" | "completed" | "failed";
+      /** Waiting: for a time, an event or a decision. */
+      readonly state: "started" | "waiting" | "completed" | "failed";
     }
   /** A call waits for a person: /v2/approvals/{id}/decide. `run_id` may be of a child run. */
   | {

@@ -70,4 +70,42 @@ export const resourceSamples: Readonly<Record<keyof Resources["kinds"], SampleMa
       },
     ],
   }),
+  workflows: async () => {
+    const end = { id: "end", type: "end" };
+    const graph = (...nodes: readonly Fields[]): Fields => ({
+      nodes: [...nodes, end],
+      edges: nodes.map(({ id }, at) => ({ from: id, to: nodes[at + 1]?.["id"] ?? "end" })),
+    });
+    const one = { name: "Nap", graph_definition: graph({ id: "nap", type: "sleep", ms: 1_000 }) };
+    const wrong = (node: Fields) => ({ ...one, graph_definition: graph(node) });
+    return {
+      one,
+      other: {
+        name: "Twice",
+        graph_definition: graph({ id: "double", type: "set", value: "input.n * 2", save: "n" }),
+        state_schema: { properties: { n: { type: "integer" } } },
+        input_schema: { type: "object", required: ["n"] },
+        output: "n",
+      },
+      patch: { output: "1 + 1", description: "Sleeps." },
+      patched: { ...one, output: "1 + 1", description: "Sleeps." },
+      refused: [
+        { body: { ...one, graph_definition: {} }, pointer: "/graph_definition/nodes" },
+        { body: { ...one, entry_node: "no" }, pointer: "/entry_node" },
+        { body: { ...one, output: "1 +" }, pointer: "/output" },
+        {
+          body: { ...one, state_schema: { properties: { n: { type: "integer", default: "x" } } } },
+          pointer: "/state_schema/properties/n/default",
+        },
+        {
+          body: wrong({ id: "a", type: "agent", ref: "ag_none" }),
+          pointer: "/graph_definition/nodes/0/ref",
+        },
+        {
+          body: wrong({ id: "a", type: "sub_agent", ref: "sa_1" }),
+          pointer: "/graph_definition/nodes/0/type",
+        },
+      ],
+    };
+  },
 };

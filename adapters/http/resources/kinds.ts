@@ -4,11 +4,13 @@
 import { promptKind } from "../../../actors/records/prompt.ts";
 import type { ResourceKind } from "../../../actors/records/resource.ts";
 import { teamKind } from "../../../actors/records/team.ts";
+import { workflowKind } from "../../../actors/records/workflow.ts";
 import { agentListing } from "../services/agent-listing.ts";
 import type { IndexEntry } from "../services/record-index.ts";
 import type { ResourceRules } from "./resource-rules.ts";
 import { createResourceService, type ResourceContext } from "./resource-service.ts";
 import { teamRules } from "./team-rules.ts";
+import { workflowRules } from "./workflow-rules.ts";
 
 /** The services of all kinds, and which records name one. */
 export function createResources(context: Omit<ResourceContext, "usersOf">) {
@@ -17,6 +19,7 @@ export function createResources(context: Omit<ResourceContext, "usersOf">) {
   const resources = {
     prompts: of(promptKind),
     teams: of(teamKind, teamRules),
+    workflows: of(workflowKind, workflowRules),
   };
   function usersOf(tenant: string, id: string): Promise<readonly IndexEntry[]> {
     const listings = Object.values(resources).map(({ listing }) => listing);

@@ -115,7 +115,7 @@ async function checkGraph(next: AgentRow, set: Fields): Promise<void> {
 }
 
 // Names that mean something to JavaScript objects are refused wherever a client may name members.
-function checkObject(value: unknown, pointer: string): void {
+export function checkObject(value: unknown, pointer: string): void {
   if (JSON.stringify(value).length > OBJECT_CHARS_MAX) {
     throw invalid(`An object has at most ${OBJECT_CHARS_MAX} characters as JSON.`, pointer);
   }
