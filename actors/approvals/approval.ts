@@ -144,15 +144,11 @@ function decide(
   if (open === null) {
     const row = turn.loaded["row"] as Approval | undefined;
     if (row === undefined) return refused(state, turn, "NOT_FOUND", `There is no approval ${id}.`);
+    const { status, decided_by, decided_at } = row;
     turn.refuse({
       code: "CONFLICT",
-      message: `The approval ${id} is ${row.status} already, by ${row.decided_by}.`,
-      details: {
-        status: row.status,
-        decided_by: row.decided_by,
-        decided_at: row.decided_at,
-        note: row.note,
-      },
+      message: `The approval ${id} is ${status} already, by ${decided_by}.`,
+      details: { current: { status, decided_by, decided_at, note: row.note } },
     });
     return state;
   }

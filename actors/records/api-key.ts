@@ -16,11 +16,13 @@ export const systemTables = {
 /**
  * Services a new key is not given unless they are named (FAQ of the supervisor chat API);
  * `conversations` is the platform's way to the same,
- * and memories are what was said in them.
+ * and memories are what was said in them. A key that may have something done is not the one that
+ * approves it.
  */
 export const servicesNotByDefault: readonly string[] = [
   "conversations",
   "memories",
+  "approvals",
   "core-agent-conversations",
   "core-agent-conversation-details",
   "core-agent-conversation-delete",

@@ -97,6 +97,7 @@ export function errorBody(error: ErrorData, place: ErrorPlace): unknown {
         retryable: errorTable[error.code].retryable,
         ...pointerOf(error),
         ...reasonOf(error),
+        ...currentOf(error),
         request_id: place.requestId,
       };
   }
@@ -120,6 +121,12 @@ function pointerOf(error: ErrorData): { readonly pointer?: string } {
 function reasonOf(error: ErrorData): { readonly reason?: string } {
   const reason = error.code === "DOCUMENT_UNREADABLE" ? error.details?.["reason"] : undefined;
   return typeof reason === "string" ? { reason } : {};
+}
+
+/** What stands already, of a conflict that says so. */
+function currentOf(error: ErrorData): { readonly current?: object } {
+  const current = error.code === "CONFLICT" ? error.details?.["current"] : undefined;
+  return typeof current === "object" && current !== null ? { current } : {};
 }
 
 function errorHeaders(error: ErrorData, style: ErrorStyle): Record<string, string> {

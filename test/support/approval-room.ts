@@ -45,6 +45,7 @@ export interface Call {
   readonly expiresMs?: number;
   readonly default?: ApprovalDecision;
   readonly approveWhen?: string;
+  readonly parameters?: Readonly<Record<string, unknown>>;
 }
 
 /** What a run does: its calls one after the other or all at once, then those of its child runs. */
@@ -68,7 +69,8 @@ type DeskMessage =
   | { readonly type: "ended" }
   | RunEnded;
 
-export const deskAt = (root: string): Address => address({ kind: "desk", tenant: TENANT, root });
+export const deskAt = (root: string, tenant = TENANT): Address =>
+  address({ kind: "desk", tenant, root });
 
 const desk = defineActor<Readonly<Record<string, Told>>, DeskMessage>({
   kind: "desk",
@@ -139,6 +141,12 @@ function workOf(effects: Effect[]): Definition {
   }) as Definition;
 }
 
+/** A desk and its runs, which ask before they note an effect. */
+export const askingWork = (effects: Effect[]): readonly Definition[] => [
+  desk as Definition,
+  workOf(effects),
+];
+
 /** A system with a desk, and what was done outside. */
 export interface Room {
   readonly system: TestSystem;
@@ -164,7 +172,7 @@ export async function openRoom(options: Partial<TestSystemOptions> = {}): Promis
   const effects: Effect[] = [];
   const system = new TestSystem({
     seed: 1,
-    definitions: [approvalActor as Definition, desk as Definition, workOf(effects)],
+    definitions: [approvalActor as Definition, ...askingWork(effects)],
     limits: { runIdleMs: 5_000 },
     ...options,
   });

@@ -4,6 +4,7 @@ import { kindRoutes } from "../resources/resource-routes.ts";
 import type { Route } from "../route.ts";
 import type { Services } from "../services/services.ts";
 import { agentRoutes } from "./agents.ts";
+import { approvalRoutes } from "./approvals.ts";
 import { conversationRoutes } from "./conversations.ts";
 import { historyRoute } from "./history.ts";
 import { knowledgeRoutes } from "./knowledge.ts";
@@ -24,6 +25,7 @@ export function platformRoutes(services: Services): readonly Route[] {
     ...runAgainRoutes(services),
     recordRoute(services),
     ...conversationRoutes(services),
+    ...approvalRoutes(services),
     ...knowledgeRoutes(services),
     ...memoryRoutes(services),
     historyRoute(services),

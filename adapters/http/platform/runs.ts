@@ -96,7 +96,7 @@ export async function startRun(
   return json(200, { id: run, status: "completed", ...result }, locationOf(run));
 }
 
-function readRoutes({ chat, system }: Services): readonly Route[] {
+function readRoutes({ approvals, chat, system }: Services): readonly Route[] {
   const list = "/v2/runs";
   const pattern = `${list}/{rn}`;
   return [
@@ -107,19 +107,20 @@ function readRoutes({ chat, system }: Services): readonly Route[] {
       query: [...pageQuery, "kind"],
       handler: async ({ principal, query }) => {
         const page = pageRequest(query, list);
-        return pageReply(
-          list,
-          await listRuns(system, principal.tenant, page, kindOf(query)),
-          runResource,
-        );
+        const runs = await listRuns(system, principal.tenant, page, kindOf(query));
+        const waiting = await approvals.waiting(principal.tenant, runs.items);
+        return pageReply(list, runs, (row) => runResource(row, waiting));
       },
     }),
     defineRoute({
       ...common,
       method: "GET",
       pattern,
-      handler: async ({ principal, params }) =>
-        json(200, runResource((await chat.find(principal.tenant, params["rn"] ?? "")).row)),
+      handler: async ({ principal, params }) => {
+        const { row } = await chat.find(principal.tenant, params["rn"] ?? "");
+        const waiting = await approvals.waiting(principal.tenant, [row]);
+        return json(200, runResource(row, waiting));
+      },
     }),
     defineRoute({
       ...common,

@@ -23,16 +23,16 @@ export function subAgentResource(row: SubAgentRow): Fields {
   return { id: row.subAgent.sub_agent_key, ...subAgentDetails(row) };
 }
 
-/** A run as a resource. */
-export function runResource(row: RunRow): Fields {
-  const { id, kind, status, startedAt, endedAt } = row;
+/** A run as a resource. `waiting`: runs that wait for the decision of a person. */
+export function runResource(row: RunRow, waiting: ReadonlySet<string>): Fields {
+  const { id, kind, startedAt, endedAt } = row;
   const input = row.input as { readonly agent?: unknown; readonly version?: unknown } | null;
   const outcome = row.outcome as { readonly error?: ErrorData } | null;
   const [, root = ""] = row.parent.split("/");
   return {
     id,
     kind,
-    status,
+    status: waiting.has(id) ? "waiting" : row.status,
     agent_key: input?.agent ?? null,
     agent_version: input?.version ?? null,
     conversation_key: root.startsWith("cv_") ? root : null,

@@ -11,6 +11,7 @@ import { lockOf, refuseUsed } from "../resources/resource-service.ts";
 import { createAgentStore } from "./agent-store.ts";
 import { createVersionService, type VersionService } from "./agent-versions.ts";
 import { type AgentService, createAgentService } from "./agents.ts";
+import { type ApprovalService, createApprovalService } from "./approvals.ts";
 import { type ChatService, createChatService } from "./chat.ts";
 import { type ConversationService, createConversationService } from "./conversations.ts";
 import { createDryRunService, type DryRunService } from "./dry-runs.ts";
@@ -46,6 +47,7 @@ export interface Services {
   readonly versions: VersionService;
   readonly chat: ChatService;
   readonly gate: WorkGate;
+  readonly approvals: ApprovalService;
   readonly conversations: ConversationService;
   readonly dryRuns: DryRunService;
   readonly knowledge: KnowledgeService;
@@ -96,6 +98,7 @@ export function createServices(options: ServiceOptions): Services {
     conversations,
     chat: createChatService({ system, conversations, gate, nowMs }),
     gate,
+    approvals: createApprovalService(system),
     dryRuns: createDryRunService({ system, nowMs }),
     knowledge: createKnowledgeService({ ...options, ingestion }),
     ingestion,

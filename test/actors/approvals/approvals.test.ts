@@ -96,7 +96,8 @@ test("of two decisions at once one counts, and the other is told what was decide
     expect(answers.map(codeOf).sort(), `seed ${seed}`).toEqual(["CONFLICT", "none"]);
     const refusal = answers.find((answer) => codeOf(answer) === "CONFLICT") as RuntimeError;
     const [row] = room.approvals();
-    expect(refusal.details).toMatchObject({ status: row?.status, decided_by: row?.decided_by });
+    const { status, decided_by, decided_at, note } = row ?? {};
+    expect(refusal.details).toEqual({ current: { status, decided_by, decided_at, note } });
     expect(room.effects.length).toBe(row?.status === "approved" ? 1 : 0);
     expect(Object.keys(await room.ended(ROOT))).toEqual([run]);
     expect(room.audit().length).toBe(1);
@@ -139,7 +140,7 @@ test("a run that is cancelled takes its approvals with it, in memory or not, chi
     expect(room.approvals().map(({ status }) => status)).toEqual(["cancelled", "cancelled"]);
     expect(room.rows(approvalTables.pending)).toEqual([]);
     const late = await room.decide(ROOT, ids[0] ?? "", {});
-    expect((late as RuntimeError).details).toMatchObject({ status: "cancelled" });
+    expect((late as RuntimeError).details).toMatchObject({ current: { status: "cancelled" } });
     expect([room.effects, room.audit()]).toEqual([[], []]);
   }
 });

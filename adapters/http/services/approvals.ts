@@ -1,0 +1,179 @@
+// Approvals as the door has them: listed, looked at, decided. What decides is their actor; here is
+// what can be known before it is asked.
+
+import { approvalsAddress } from "../../../actors/approvals/approval.ts";
+import { limits } from "../../../actors/limits.ts";
+import {
+  type Approval,
+  type ApprovalStatus,
+  approvalStatuses,
+  approvalTables,
+  type DecisionInput,
+} from "../../../actors/records/approval.ts";
+import { RuntimeError } from "../../../runtime/errors.ts";
+import { rootRunOf } from "../../../runtime/frame.ts";
+import type { RunRow, System, Tables } from "../../../runtime/system.ts";
+import type { Caller } from "./agent-store.ts";
+import { KEY_HOURS, type OnceKey } from "./once.ts";
+import type { Page, PageRequest } from "./paging.ts";
+
+/** Rows read for one page; where more were passed over, the page is short and has a cursor. */
+const ROWS_MAX = 2_000;
+const ROWS_AT_ONCE = 200;
+const ID = /^ap_[0-9a-z]{26}$/;
+const RUN_ID = /^[A-Za-z0-9_.-]{1,200}$/;
+
+/** Which approvals are asked for. */
+export interface ApprovalFilter {
+  readonly status: ApprovalStatus | null;
+  readonly agent: string | null;
+  /** A root run with all below it, or a child run. */
+  readonly run: string | null;
+}
+
+/** The approvals of a system. */
+export interface ApprovalService {
+  /** Newest first. */
+  list(tenant: string, page: PageRequest, filter: ApprovalFilter): Promise<Page<Approval>>;
+  /** @throws NOT_FOUND. */
+  get(tenant: string, id: string): Promise<Approval>;
+  /**
+   * Decides, once. With a key, the same decision again gets the same answer.
+   * @throws NOT_FOUND, INVALID for arguments that do not fit, CONFLICT with `details.current`: what was
+   *   decided; KEY_REUSED.
+   */
+  decide(caller: Caller, id: string, input: DecisionInput, once: OnceKey | null): Promise<Approval>;
+  /** Those of the runs that wait for a decision. */
+  waiting(tenant: string, runs: readonly RunRow[]): Promise<ReadonlySet<string>>;
+}
+
+/** Reads a filter of a query. @throws INVALID. */
+export function approvalFilter(query: URLSearchParams): ApprovalFilter {
+  const status = query.get("status");
+  const known = approvalStatuses.find((one) => one === status) ?? null;
+  if (status !== null && known === null) {
+    const all = approvalStatuses.join(", ");
+    throw new RuntimeError("INVALID", `status must be one of ${all}.`, { parameter: "status" });
+  }
+  const run = query.get("run_id");
+  if (run !== null && !RUN_ID.test(run)) {
+    throw new RuntimeError("INVALID", "run_id must be the id of a run.", { parameter: "run_id" });
+  }
+  return { status: known, agent: query.get("agent_key"), run };
+}
+
+/** The service over a system. */
+export function createApprovalService(system: Pick<System, "ask" | "tables">): ApprovalService {
+  const { tables } = system;
+  const get = async (tenant: string, id: string): Promise<Approval> => {
+    const row = ID.test(id) ? await tables.get(tenant, approvalTables.approvals, id) : undefined;
+    if (row !== undefined) return row.value as Approval;
+    throw new RuntimeError("NOT_FOUND", `Approval ${id.slice(0, 64)} does not exist.`);
+  };
+  return {
+    get,
+    list: (tenant, page, filter) => listed(tables, tenant, page, filter),
+    decide: async ({ tenant, keyId, service }, id, input, once) => {
+      const approval = await get(tenant, id);
+      if (input.arguments !== undefined) await checkArguments(approval, input);
+      const message = {
+        type: "decide",
+        id,
+        decision: input.decision,
+        by: keyId ?? "admin",
+        note: input.note ?? null,
+        arguments: input.arguments ?? null,
+      };
+      const key = once === null ? {} : { key: keyOf(service, id, once) };
+      return (await system.ask(approvalsAddress(tenant, approval.root), message, key)) as Approval;
+    },
+    waiting: async (tenant, runs) => {
+      const open = runs.filter(({ endedAt }) => endedAt === null);
+      const found = await Promise.all(
+        open.map(async ({ id }) => {
+          const page = { prefix: `${id}.`, limit: ROWS_AT_ONCE, reverse: true };
+          const rows = await tables.list(tenant, approvalTables.byRun, page);
+          return rows.some(({ value }) => value === "pending") ? [id] : [];
+        }),
+      );
+      return new Set(found.flat());
+    },
+  };
+}
+
+function keyOf(service: string, id: string, { key, bodyHash }: OnceKey) {
+  return { source: "http", key: `${service}\n${id}\n${key}`, bodyHash, hours: KEY_HOURS };
+}
+
+/** @throws INVALID with a pointer. */
+async function checkArguments(approval: Approval, input: DecisionInput): Promise<void> {
+  const { decision, arguments: given } = input;
+  const pointer = "/arguments";
+  if (decision === "reject") {
+    throw new RuntimeError("INVALID", "arguments go with approve only.", { pointer });
+  }
+  if (JSON.stringify(given).length > limits.approvalBytes) {
+    const message = `arguments have at most ${limits.approvalBytes} characters as JSON.`;
+    throw new RuntimeError("INVALID", message, { pointer });
+  }
+  if (approval.parameters === null) return;
+  const { checkValue, loadSchemas } = await import("../../../actors/answer/output-schema.ts");
+  await loadSchemas();
+  const checked = checkValue(approval.parameters, given);
+  if (checked.ok) return;
+  throw new RuntimeError(
+    "INVALID",
+    `The arguments do not fit the parameters of ${approval.tool}. ${checked.reason}`,
+    { pointer: `${pointer}${checked.pointer}` },
+  );
+}
+
+/** Where a filter is read from: the rows, those that are pending, or those of a run. */
+function sourceOf({ status, run }: ApprovalFilter): { table: string; prefix?: string } {
+  if (run !== null) return { table: approvalTables.byRun, prefix: `${rootRunOf(run)}.` };
+  const { approvals, pending } = approvalTables;
+  return { table: status === "pending" ? pending : approvals };
+}
+
+async function listed(
+  tables: Tables,
+  tenant: string,
+  { limit, after }: PageRequest,
+  filter: ApprovalFilter,
+): Promise<Page<Approval>> {
+  const { table, ...prefix } = sourceOf(filter);
+  const items: Approval[] = [];
+  let last = after;
+  for (let read = 0; read < ROWS_MAX; read += ROWS_AT_ONCE) {
+    const from = last === undefined ? {} : { after: last };
+    const page = { ...prefix, ...from, limit: ROWS_AT_ONCE, reverse: true };
+    const rows = await tables.list(tenant, table, page);
+    for (const { id, value } of rows) {
+      const approval =
+        table === approvalTables.approvals
+          ? (value as Approval)
+          : await approvalOf(tables, tenant, id);
+      if (approval !== null && fits(approval, filter)) {
+        // There is one more, so the cursor is of the last that was looked at.
+        if (items.length === limit) return { items, next: last ?? null };
+        items.push(approval);
+      }
+      last = id;
+    }
+    if (rows.length < ROWS_AT_ONCE) return { items, next: null };
+  }
+  return { items, next: last ?? null };
+}
+
+/** Null for one that was removed since its index was read. */
+async function approvalOf(tables: Tables, tenant: string, at: string): Promise<Approval | null> {
+  const id = at.slice(at.lastIndexOf(".") + 1);
+  const row = await tables.get(tenant, approvalTables.approvals, id);
+  return row === undefined ? null : (row.value as Approval);
+}
+
+function fits(approval: Approval, { status, agent, run }: ApprovalFilter): boolean {
+  if (status !== null && approval.status !== status) return false;
+  if (agent !== null && approval.agent_key !== agent) return false;
+  return run === null || approval.run_id === run || approval.root_run_id === run;
+}
