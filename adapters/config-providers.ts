@@ -72,6 +72,29 @@ export const providerFields = {
   ),
 } as const satisfies Fields;
 
+/** What is known of models beside what comes with the server. */
+export const knownModelFields = {
+  name: {
+    type: "text",
+    text: "Name of a model as agents write it, or its beginning: `gpt-5`, `lab/llama3`. The longest that fits counts.",
+    default: "",
+    charsMax: 200,
+  },
+  windowTokens: integer("Its context window; 0: as is known without this.", "tokens", [
+    ...([0, 0, 100_000_000] as const),
+  ]),
+  inputMicros: integer(
+    "Price of a million tokens it reads, in millionths of your unit of money; -1: not known.",
+    "millionths",
+    [-1, -1, 1_000_000_000_000],
+  ),
+  outputMicros: integer(
+    "Price of a million tokens it writes.",
+    "millionths",
+    [-1, -1, 1_000_000_000_000],
+  ),
+} as const satisfies Fields;
+
 type Entry = ValuesOf<typeof providerFields>;
 
 /** A provider of models; `baseUrl` is the vendor's own when none was given. */

@@ -7,7 +7,7 @@ import { availableParallelism } from "node:os";
 import type { KernelLimits } from "../runtime/kernel/kernel-port.ts";
 import { embedderFields, embeddingFields } from "./config-embedding.ts";
 import { choice, type Fields, type IntegerField, integer } from "./config-field.ts";
-import { providerFields } from "./config-providers.ts";
+import { knownModelFields, providerFields } from "./config-providers.ts";
 import { rerankerFields } from "./config-rerankers.ts";
 import type { ServerLimits } from "./http/server.ts";
 
@@ -336,6 +336,13 @@ export const configFields = {
     itemsMax: 10,
     required: ["name", "model"],
     fields: rerankerFields,
+  },
+  knownModels: {
+    type: "entries",
+    text: "Windows and prices of models, as `GET /v2/models` shows them. No price comes with the server: a wrong one is worse than none.",
+    itemsMax: 1_000,
+    required: ["name"],
+    fields: knownModelFields,
   },
   providers: {
     type: "entries",

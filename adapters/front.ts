@@ -7,7 +7,7 @@ import type { Config } from "./config.ts";
 import { loadAssets } from "./console/assets.ts";
 import { createKnowledge } from "./front-knowledge.ts";
 import { createFrontMemories } from "./front-memory.ts";
-import { lookAtProviders } from "./front-providers.ts";
+import { listModels, lookAtProviders } from "./front-providers.ts";
 import { providersRoute } from "./http/admin/providers.ts";
 import { adminRoutes } from "./http/admin/routes.ts";
 import { createAuthenticator } from "./http/auth.ts";
@@ -19,6 +19,7 @@ import { createLoginRoutes } from "./http/login.ts";
 import { metricsRoute } from "./http/metrics-route.ts";
 import { openaiRoutes } from "./http/openai/routes.ts";
 import { createOriginRules } from "./http/origin.ts";
+import { modelsRoute } from "./http/platform/models.ts";
 import { platformRoutes } from "./http/platform/routes.ts";
 import { proxyRoutes } from "./http/proxy/routes.ts";
 import { createFailureLimiter, createRateLimiter } from "./http/rate.ts";
@@ -91,6 +92,7 @@ export async function openFront(options: FrontOptions): Promise<Front> {
   const routes: Route[] = [
     ...proxyRoutes(services),
     ...platformRoutes(services),
+    modelsRoute({ list: listModels(config), byDefault: config.defaultModel }),
     ...openaiRoutes(services),
     ...consoleRoutes(assets, { builtin, providers: config.providers.map(({ name }) => name) }),
     ...createLoginRoutes(sessions),

@@ -7,8 +7,19 @@ import type { LlmConfig } from "./llm/config.ts";
 export function llmConfigOf({
   providers,
   defaultProvider,
-}: Pick<Config, "providers" | "defaultProvider">): LlmConfig {
+  knownModels,
+}: Pick<Config, "providers" | "defaultProvider" | "knownModels">): LlmConfig {
   return {
+    windows: Object.fromEntries(
+      knownModels.flatMap(({ name, windowTokens }) =>
+        windowTokens > 0 ? [[name, windowTokens]] : [],
+      ),
+    ),
+    prices: Object.fromEntries(
+      knownModels.flatMap(({ name, inputMicros, outputMicros }) =>
+        inputMicros < 0 || outputMicros < 0 ? [] : [[name, { inputMicros, outputMicros }]],
+      ),
+    ),
     providers: providers.map(({ firstByteMs, idleMs, totalMs, models, apiKey, ...provider }) => ({
       ...provider,
       apiKey: apiKey ?? "",

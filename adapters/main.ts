@@ -76,6 +76,7 @@ async function start(config: Config, log: Log): Promise<Running> {
     hostConfig: {
       defaultProvider: config.defaultProvider,
       defaultModel: config.defaultModel,
+      knownModels: config.knownModels,
       ...embeddersConfig(config),
       knowledge: config.knowledge,
       missed,

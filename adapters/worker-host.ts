@@ -33,7 +33,7 @@ import { poolClass } from "./undici-pool.ts";
 /** What a worker's ports are built from. It holds keys: never logged. */
 export type HostConfig = Pick<
   Config,
-  "providers" | "defaultProvider" | "defaultModel" | "knowledge"
+  "providers" | "defaultProvider" | "defaultModel" | "knownModels" | "knowledge"
 > &
   EmbeddersConfig & {
     /** Where it is counted what was answered without a vector; see `missed-vectors.ts`. */

@@ -50,6 +50,14 @@ export interface LlmConfig {
   readonly defaultProvider?: string;
   /** Context window by model name or prefix, in tokens; goes before the known figures. */
   readonly windows?: Readonly<Record<string, number>>;
+  /** Prices by model name or prefix. */
+  readonly prices?: Readonly<Record<string, ModelPrice>>;
+}
+
+/** Of a million tokens, in millionths of the operator's unit of money. */
+export interface ModelPrice {
+  readonly inputMicros: number;
+  readonly outputMicros: number;
 }
 
 /** Timeouts where a provider's configuration names none. */

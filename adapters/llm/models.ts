@@ -63,14 +63,26 @@ const knownWindows: readonly (readonly [string, number])[] = [
   [BUILTIN, 1_000_000],
 ];
 
+/**
+ * The figure for a model of those that are given by name or prefix, with the provider's name or without:
+ * that of the longest that fits.
+ */
+export function figureOf<T>(figures: Readonly<Record<string, T>>, model: string): T | undefined {
+  const bare = model.slice(model.indexOf("/") + 1);
+  let best: { readonly chars: number; readonly figure: T } | undefined;
+  for (const [prefix, figure] of Object.entries(figures)) {
+    const fits = model.startsWith(prefix) || bare.startsWith(prefix);
+    if (fits && prefix.length > (best?.chars ?? -1)) best = { chars: prefix.length, figure };
+  }
+  return best?.figure;
+}
+
 /** Context window in tokens: configured (exact name, then longest prefix), known, or 128,000. */
 export function windowOf(config: LlmConfig, model: string): number {
-  const bare = config.providers.length === 0 ? BUILTIN : model;
-  const own = Object.entries(config.windows ?? {})
-    .filter(([prefix]) => bare.startsWith(prefix))
-    .sort(([a], [b]) => b.length - a.length)[0];
-  if (own) return own[1];
-  const name = bare.slice(bare.indexOf("/") + 1);
-  const known = knownWindows.find(([prefix]) => name.startsWith(prefix));
+  const name = config.providers.length === 0 ? BUILTIN : model;
+  const own = figureOf(config.windows ?? {}, name);
+  if (own !== undefined) return own;
+  const bare = name.slice(name.indexOf("/") + 1);
+  const known = knownWindows.find(([prefix]) => bare.startsWith(prefix));
   return known?.[1] ?? WINDOW_DEFAULT;
 }

@@ -25,6 +25,11 @@ beforeAll(async () => {
     "    breaker_failures: 2",
     "    breaker_open_ms: 600000",
     "    attempts_max: 1",
+    "known_models:",
+    "  - name: other/m-1",
+    "    window_tokens: 32000",
+    "    input_micros: 250000",
+    "    output_micros: 2000000",
   ];
   product = await startProduct({
     config: config.join("\n"),
@@ -101,4 +106,21 @@ test("only the operator sees the providers", async () => {
   });
 
   expect([made.status, status]).toEqual([201, 403]);
+});
+
+test("the models are listed with their windows and prices, and whose are missing", async () => {
+  const { status, body } = await product.call("GET", "/v2/models");
+  const byId = new Map<string, Json>(body.data.map((one: Json) => [one.id, one]));
+
+  expect(status).toBe(200);
+  expect(byId.get("other/m-1")).toEqual({
+    ...{ id: "other/m-1", provider: "other", window_tokens: 32_000 },
+    price: { input: 0.25, output: 2 },
+  });
+  const listed = body.data.filter(({ provider }: Json) => provider === "openai");
+  expect(listed.length).toBeGreaterThan(1);
+  expect(listed.every(({ price }: Json) => price === null)).toBe(true);
+  expect(byId.get("builtin")).toMatchObject({ price: { input: 0, output: 0 } });
+  expect(body.missing).toEqual([]);
+  await expect(product.call("GET", "/v2/models?x=1")).resolves.toMatchObject({ status: 400 });
 });
