@@ -80,9 +80,11 @@ export const knownModelFields = {
     default: "",
     charsMax: 200,
   },
-  windowTokens: integer("Its context window; 0: as is known without this.", "tokens", [
-    ...([0, 0, 100_000_000] as const),
-  ]),
+  windowTokens: integer(
+    "Its context window; 0: as is known without this.",
+    "tokens",
+    [0, 0, 100_000_000],
+  ),
   inputMicros: integer(
     "Price of a million tokens it reads, in millionths of your unit of money; -1: not known.",
     "millionths",
@@ -92,6 +94,26 @@ export const knownModelFields = {
     "Price of a million tokens it writes.",
     "millionths",
     [-1, -1, 1_000_000_000_000],
+  ),
+} as const satisfies Fields;
+
+/** Which calls of models are made once for several. */
+export const answerFields = {
+  coalesce: choice(
+    "Whether identical calls of one tenant that are under way at the same time are made once.",
+    ["off", "on"],
+    "off",
+  ),
+  cacheMs: integer(
+    "How long an answer is given again to the same call of its tenant; 0: not at all.",
+    "ms",
+    [0, 0, 30 * 24 * 60 * MINUTE_MS],
+  ),
+  cacheMib: integer("Answers that are kept, half of it for one tenant.", "MiB", [64, 1, 65_536]),
+  cacheTemperature: choice(
+    "Whose answers are kept: calls at temperature 0, or all.",
+    ["zero", "any"],
+    "zero",
   ),
 } as const satisfies Fields;
 

@@ -7,7 +7,7 @@ import { availableParallelism } from "node:os";
 import type { KernelLimits } from "../runtime/kernel/kernel-port.ts";
 import { embedderFields, embeddingFields } from "./config-embedding.ts";
 import { choice, type Fields, type IntegerField, integer } from "./config-field.ts";
-import { knownModelFields, providerFields } from "./config-providers.ts";
+import { answerFields, knownModelFields, providerFields } from "./config-providers.ts";
 import { rerankerFields } from "./config-rerankers.ts";
 import type { ServerLimits } from "./http/server.ts";
 
@@ -336,6 +336,11 @@ export const configFields = {
     itemsMax: 10,
     required: ["name", "model"],
     fields: rerankerFields,
+  },
+  answers: {
+    type: "group",
+    text: "Calls of models that are made once for several. What is spent is counted for the one call alone.",
+    fields: answerFields,
   },
   knownModels: {
     type: "entries",

@@ -28,6 +28,7 @@ import type { Server } from "./http/server.ts";
 import { createServices, type Services } from "./http/services/services.ts";
 import { createSessions, type Sessions } from "./http/sessions.ts";
 import { createSocketServices } from "./http/socket-services.ts";
+import type { HubCounts } from "./llm/answer-hub.ts";
 import { createMetrics, METRICS_TYPE } from "./telemetry/metrics.ts";
 import type { MissedVectors } from "./telemetry/missed-vectors.ts";
 
@@ -46,6 +47,8 @@ export interface FrontOptions {
   readonly missed: MissedVectors;
   /** What all threads know of the providers. */
   readonly providerMemory: SharedArrayBuffer;
+  /** Calls of models that were not made. Default: none. */
+  reused?(): HubCounts;
   /** Takes secrets out of a text. */
   redact(text: string): string;
   /** Whether what a start prepares is there. Default: yes. */
@@ -86,6 +89,7 @@ export async function openFront(options: FrontOptions): Promise<Front> {
     gate: () => services.gate.figures(),
     missed: () => missed.counts(),
     providers,
+    reused: () => options.reused?.() ?? { cached: 0, followed: 0 },
   });
   const isLocal = ["127.0.0.1", "::1", "localhost"].includes(config.host);
   const builtin = config.providers.length === 0;

@@ -14,6 +14,7 @@ import { embeddersConfig, embedTasks } from "./embed/tasks.ts";
 import type { Front } from "./front.ts";
 import type { RequestLine } from "./http/door.ts";
 import { searchTaskName } from "./knowledge/elsewhere.ts";
+import type { AnswerHub } from "./llm/answer-hub.ts";
 import { providerMemory } from "./llm/provider-memory.ts";
 import { createLog, type Log } from "./telemetry/log.ts";
 import { createMissedVectors, missedMemory } from "./telemetry/missed-vectors.ts";
@@ -69,6 +70,7 @@ async function start(config: Config, log: Log): Promise<Running> {
   const frontModule = import("./front.ts");
   const missed = missedMemory();
   const providers = providerMemory(config.providers);
+  const hub = await answerHub(config);
   const system = await startSystem({
     folder: config.data,
     workerUrl: new URL("./worker.js", import.meta.url),
@@ -77,6 +79,7 @@ async function start(config: Config, log: Log): Promise<Running> {
       defaultProvider: config.defaultProvider,
       defaultModel: config.defaultModel,
       knownModels: config.knownModels,
+      answers: config.answers,
       ...embeddersConfig(config),
       knowledge: config.knowledge,
       missed,
@@ -89,6 +92,7 @@ async function start(config: Config, log: Log): Promise<Running> {
       drainMs: config.stopMs,
     },
     limits: config.engine,
+    ...(hub && { connectEngine: hub.connect }),
     tasks: {
       "knowledge.parse": { url: computeTasks, name: "parseKnowledge" },
       "knowledge.split": { url: computeTasks, name: "splitTexts" },
@@ -122,6 +126,7 @@ async function start(config: Config, log: Log): Promise<Running> {
       diary: log,
       missed: createMissedVectors(missed),
       providerMemory: providers,
+      ...(hub && { reused: () => hub.counts() }),
       redact: (text) => log.redact(text),
       isReady: () => isPrepared,
     });
@@ -141,6 +146,13 @@ async function start(config: Config, log: Log): Promise<Running> {
     await system.stop(0);
     throw error;
   }
+}
+
+/** Where calls of models meet that may be made once for several; none, when the settings share none. */
+async function answerHub({ answers }: Config): Promise<AnswerHub | undefined> {
+  if (answers.coalesce === "off" && answers.cacheMs === 0) return undefined;
+  const { createAnswerHub } = await import("./llm/answer-hub.ts");
+  return createAnswerHub(answers);
 }
 
 async function announce(config: Config, front: Front, newAdminKey: string | null): Promise<void> {

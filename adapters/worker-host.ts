@@ -24,6 +24,7 @@ import type { Place } from "./knowledge/rows.ts";
 import { settingsFrom } from "./knowledge/settings.ts";
 import { createKnowledgeWriter } from "./knowledge/writer.ts";
 import { createLlm } from "./llm/llm.ts";
+import { shareCalls } from "./llm/share-calls.ts";
 import { llmConfigOf } from "./llm-config.ts";
 import { createMemories } from "./memory/memories.ts";
 import { createPoolParser } from "./parse/pool-parser.ts";
@@ -33,7 +34,7 @@ import { poolClass } from "./undici-pool.ts";
 /** What a worker's ports are built from. It holds keys: never logged. */
 export type HostConfig = Pick<
   Config,
-  "providers" | "defaultProvider" | "defaultModel" | "knownModels" | "knowledge"
+  "providers" | "defaultProvider" | "defaultModel" | "knownModels" | "answers" | "knowledge"
 > &
   EmbeddersConfig & {
     /** Where it is counted what was answered without a vector; see `missed-vectors.ts`. */
@@ -48,7 +49,7 @@ const WARM_AFTER_MS = 3_000;
 /** The program of an engine. */
 export const workerHost: WorkerHost<HostConfig> = {
   definitions: catalog,
-  createPorts: ({ config, hot, bulk, compute, log }): Ports & MergePorts => {
+  createPorts: ({ config, hot, bulk, compute, log, main }): Ports & MergePorts => {
     const embedder = createBuiltinEmbedder();
     const embedders = createEmbedders(embedder, { config, compute });
     const questions = createQuestions({
@@ -67,12 +68,10 @@ export const workerHost: WorkerHost<HostConfig> = {
     const memories = createMemories({ bulk, embedders, questions });
     const removal = { bulk, writer, removeFiles: (edition: Place) => merger.removeFiles(edition) };
     const web = createEgress({ allowedHosts: config.knowledge.fetchHosts });
+    const llm = createLlm(llmConfigOf(config), { memory: config.providerMemory, log });
     if (config.providers.length > 0) setTimeout(poolClass, WARM_AFTER_MS).unref();
     return {
-      llm: withDefaultModel(
-        createLlm(llmConfigOf(config), { memory: config.providerMemory, log }),
-        config.defaultModel,
-      ),
+      llm: withDefaultModel(shareCalls(llm, main, config.answers), config.defaultModel),
       embedder,
       embedders,
       retriever: createRetriever({

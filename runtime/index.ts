@@ -86,7 +86,7 @@ export type {
 } from "./threads/compute-port.ts";
 export type { ComputeResult } from "./threads/compute-task.ts";
 export type { LostWorker, WorkerFigures } from "./threads/engines.ts";
-export type { HostContext, WorkerHost } from "./threads/host.ts";
+export type { ConnectEngine, HostContext, HostLine, WorkerHost } from "./threads/host.ts";
 export type { LagFigures } from "./threads/loop-lag.ts";
 export type { LoopLoad, SystemLoad } from "./threads/loop-load.ts";
 export { runWorker } from "./threads/run-worker.ts";

@@ -31,7 +31,7 @@ import type { ComputePool, ComputeTask } from "./threads/compute-port.ts";
 import { EarlyThreads } from "./threads/early-threads.ts";
 import type { Engines } from "./threads/engines.ts";
 import { Epochs } from "./threads/epochs.ts";
-import type { WorkerHost } from "./threads/host.ts";
+import type { ConnectEngine, WorkerHost } from "./threads/host.ts";
 import { LoopLag } from "./threads/loop-lag.ts";
 import {
   BusyMeter,
@@ -52,6 +52,8 @@ export interface SystemOptions {
   readonly loadHost: () => Promise<WorkerHost> | WorkerHost;
   /** Plain data for `createPorts` on every thread. */
   readonly hostConfig?: unknown;
+  /** Called for each engine that is started, so that the program's parts can speak with each other. */
+  readonly connectEngine?: ConnectEngine;
   readonly config?: Partial<RuntimeConfig>;
   readonly limits?: Partial<KernelLimits>;
   /** Tasks of the compute pool by name. */
@@ -338,7 +340,7 @@ class ThreadedSystem implements RunningSystem {
 
   async #makeEngines(): Promise<Engines> {
     const { options, config, folder, storage, early, fatal } = this.#parts;
-    const { log, hostConfig = null, limits = {}, workerUrl } = options;
+    const { log, hostConfig = null, connectEngine, limits = {}, workerUrl } = options;
     const epochs = new Epochs(storage);
     const { compute } = this;
     const door = this.#door;
@@ -348,7 +350,8 @@ class ThreadedSystem implements RunningSystem {
       const host = await options.loadHost();
       const [hot, bulk] = [this.#connect("hot"), this.bulk];
       return new LocalEngine({
-        ...{ host, hostConfig, config, limits, hot, bulk, compute, log, door, epochs },
+        ...{ host, hostConfig, connectEngine, config, limits },
+        ...{ hot, bulk, compute, log, door, epochs },
       });
     }
     const workers = {
@@ -359,6 +362,7 @@ class ThreadedSystem implements RunningSystem {
       config,
       limits,
       hostConfig,
+      connectEngine,
       compute,
     };
     return new WorkerPool({ workers: { ...workers, log }, config, door, epochs, log, fatal });

@@ -4,6 +4,7 @@ import type { HistogramData } from "../../runtime/shared/metrics.ts";
 import type { SystemFigures } from "../../runtime/system.ts";
 import type { LagFigures } from "../../runtime/threads/loop-lag.ts";
 import type { WorkGateFigures } from "../http/gate/work-gate.ts";
+import type { HubCounts } from "../llm/answer-hub.ts";
 import type { ProviderFigures } from "../llm/provider-figures.ts";
 import type { MissedWhere } from "./missed-vectors.ts";
 
@@ -17,6 +18,7 @@ export interface Scrape {
   readonly gate: WorkGateFigures;
   readonly missed: Readonly<Record<MissedWhere, number>>;
   readonly providers: readonly ProviderFigures[];
+  readonly reused: HubCounts;
 }
 
 /** Values of a metric's labels, in the order of their names. */

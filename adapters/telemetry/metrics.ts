@@ -25,6 +25,8 @@ export interface MetricsSources {
   missed(): Scrape["missed"];
   /** How the model providers stand. */
   providers(): Promise<Scrape["providers"]>;
+  /** Calls of models that were not made. */
+  reused(): Scrape["reused"];
 }
 
 /** The text of one scrape. */
@@ -48,7 +50,8 @@ export function createMetrics(sources: MetricsSources): Metrics {
       const looks = [sources.inspect(), sources.providers(), registry] as const;
       const [system, providers, process] = await Promise.all(looks);
       const [connections, gate, missed] = [sources.connections(), sources.gate(), sources.missed()];
-      const scrape: Scrape = { system, connections, gate, missed, providers };
+      const reused = sources.reused();
+      const scrape: Scrape = { system, connections, gate, missed, providers, reused };
       const own = families.map((family) => textOf(family, scrape)).join("");
       return own + (await process.metrics());
     },

@@ -17,6 +17,13 @@ export function providerFamilies(): readonly Family[] {
   return [
     family(
       "counter",
+      "troupe_model_answers_reused_total",
+      "Calls of models that were not made: answered from the cache, or by an equal call under way.",
+      ["how"],
+      ({ reused }) => Object.entries(reused).map(([how, count]): Sample => [[how], count]),
+    ),
+    family(
+      "counter",
       "troupe_provider_calls_total",
       "Calls of model providers and what came of them, each attempt for itself.",
       ["provider", "outcome"],

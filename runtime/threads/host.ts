@@ -7,6 +7,16 @@ import type { Bulk } from "../store/bulk.ts";
 import type { Reader } from "../store/store.ts";
 import type { Compute } from "./compute-port.ts";
 
+/** Between the program's part on an engine's thread and its part on main. What it carries is plain data. */
+export interface HostLine {
+  send(message: unknown): void;
+  /** Takes what the other side sends, from now on. */
+  receive(take: (message: unknown) => void): void;
+}
+
+/** Called on main with the line to an engine that is started; what it returns, when that engine is gone. */
+export type ConnectEngine = (line: HostLine) => () => void;
+
 /** What the ports of a worker are built from. */
 export interface HostContext<Config = unknown> {
   readonly worker: number;
@@ -17,6 +27,8 @@ export interface HostContext<Config = unknown> {
   readonly bulk: Bulk;
   readonly compute: Compute;
   readonly log: Log;
+  /** To the program's part on main, when it listens (`connectEngine` of `startSystem`). */
+  readonly main?: HostLine;
 }
 
 /** The program that runs on the engines. The same on every thread. */

@@ -17,7 +17,7 @@ import type { Store } from "../store/store.ts";
 import type { Compute } from "./compute-port.ts";
 import type { Engines, WorkerFigures } from "./engines.ts";
 import type { Epochs } from "./epochs.ts";
-import type { WorkerHost } from "./host.ts";
+import type { ConnectEngine, HostLine, WorkerHost } from "./host.ts";
 import { copied } from "./local-copy.ts";
 import { LocalLink } from "./local-link.ts";
 import type { LoopLoad } from "./loop-load.ts";
@@ -28,6 +28,7 @@ import { notPlain } from "./worker-control.ts";
 export interface LocalEngineOptions {
   readonly host: WorkerHost;
   readonly hostConfig: unknown;
+  readonly connectEngine?: ConnectEngine | undefined;
   readonly config: RuntimeConfig;
   readonly limits: Partial<KernelLimits>;
   /** A connection of its own: the tables commit through another one. */
@@ -57,6 +58,9 @@ export class LocalEngine implements Engines {
 
   async start(): Promise<void> {
     const { host, hostConfig, config, limits, hot, bulk, compute, log } = this.#options;
+    const { connectEngine } = this.#options;
+    const line = connectEngine && localLine();
+    if (line) connectEngine(line.near);
     const ports = await host.createPorts({
       worker: 0,
       config: hostConfig,
@@ -64,6 +68,7 @@ export class LocalEngine implements Engines {
       bulk,
       compute,
       log,
+      ...(line && { main: line.far }),
     });
     const kernel = createKernel({
       worker: 0,
@@ -153,4 +158,19 @@ function answer(item: WorkerItem): WorkerItem {
   } catch (error) {
     return { type: "error", id: item.id, error: notPlain(error) };
   }
+}
+
+/** A line within one thread: each side gets copies, and not while the other is sending. */
+function localLine(): { readonly near: HostLine; readonly far: HostLine } {
+  const takes: ((message: unknown) => void)[] = [];
+  const side = (own: number, other: number): HostLine => ({
+    send: (message) => {
+      const copy = structuredClone(message);
+      setImmediate(() => takes[other]?.(copy));
+    },
+    receive: (take) => {
+      takes[own] = take;
+    },
+  });
+  return { near: side(0, 1), far: side(1, 0) };
 }

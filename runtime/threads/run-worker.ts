@@ -16,7 +16,7 @@ import { openStore } from "../store/lmdb.ts";
 import { BulkStart } from "./bulk-start.ts";
 import { ComputeClient } from "./compute.ts";
 import { workerSide } from "./door-codec.ts";
-import type { HostContext, WorkerHost } from "./host.ts";
+import type { HostContext, HostLine, WorkerHost } from "./host.ts";
 import { LateFaults } from "./late-faults.ts";
 import { LoopLag } from "./loop-lag.ts";
 import { PassMeter } from "./loop-load.ts";
@@ -202,11 +202,19 @@ class HostedWorker implements WorkerControl {
   }
 
   #context(): HostContext {
-    const { worker, hostConfig, side } = this.#boot;
+    const { worker, hostConfig, hasLine, side } = this.#boot;
     const compute = new ComputeClient((call) => this.#side(call));
     const bulkStart = new BulkStart(() => this.#side({ type: "start-bulk" }));
+    let take: (message: unknown) => void = () => undefined;
+    const main: HostLine = {
+      send: (message) => this.#side({ type: "program", message }),
+      receive: (listener) => {
+        take = listener;
+      },
+    };
     side.on("message", (answer: SideAnswer) => {
       if (answer.type === "bulk-started") bulkStart.take(answer.error);
+      else if (answer.type === "program") take(answer.message);
       else compute.take(answer);
     });
     const bulk = createBulk(this.#bulk, () => bulkStart.started());
@@ -214,7 +222,8 @@ class HostedWorker implements WorkerControl {
       write: (level, message, fields) =>
         this.#side({ type: "log", level, message, ...(fields === undefined ? {} : { fields }) }),
     };
-    return { worker, config: hostConfig, hot: this.#hot, bulk, compute, log };
+    const context = { worker, config: hostConfig, hot: this.#hot, bulk, compute, log };
+    return hasLine ? { ...context, main } : context;
   }
 }
 

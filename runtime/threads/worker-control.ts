@@ -17,6 +17,8 @@ export interface WorkerBoot {
   readonly config: RuntimeConfig;
   readonly limits: Partial<KernelLimits>;
   readonly hostConfig: unknown;
+  /** Whether the program's part on main listens to this engine. */
+  readonly hasLine: boolean;
   readonly slot: SharedArrayBuffer;
   readonly control: MessagePort;
   readonly door: MessagePort;
@@ -76,13 +78,16 @@ export type SideItem =
   /** How things are with it: comes unasked, every second or so. */
   | { readonly type: "report"; readonly report: ThreadReport }
   /** It is about to write to `bulk`, whose storage thread may not have been started. */
-  | { readonly type: "start-bulk" };
+  | { readonly type: "start-bulk" }
+  /** From the program's part there to its part here. */
+  | { readonly type: "program"; readonly message: unknown };
 
 /** From main to a worker, beside messages. */
 export type SideAnswer =
   | ComputeAnswer
   /** The storage thread of `bulk` runs, or could not be started. */
-  | { readonly type: "bulk-started"; readonly error?: ErrorData };
+  | { readonly type: "bulk-started"; readonly error?: ErrorData }
+  | { readonly type: "program"; readonly message: unknown };
 
 /** What who asked is told of an answer that cannot leave this thread. */
 export function notPlain(error: unknown): ErrorData {

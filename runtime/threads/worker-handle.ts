@@ -15,6 +15,7 @@ import { ComputeServer } from "./compute.ts";
 import type { ComputePool } from "./compute-port.ts";
 import { doorSide } from "./door-codec.ts";
 import { type EarlyThreads, startThread } from "./early-threads.ts";
+import type { ConnectEngine } from "./host.ts";
 import { BusyMeter, type LoopLoad } from "./loop-load.ts";
 import type { ThreadReport } from "./report.ts";
 import { type Handled, Slot } from "./slot.ts";
@@ -32,6 +33,7 @@ export interface WorkerOptions {
   readonly config: RuntimeConfig;
   readonly limits: Partial<KernelLimits>;
   readonly hostConfig: unknown;
+  readonly connectEngine?: ConnectEngine | undefined;
   readonly compute: ComputePool;
   readonly log: Log;
   readonly door: Pick<Door, "deliver" | "unsendable">;
@@ -71,7 +73,7 @@ export class WorkerHandle {
   #asked: Promise<void> | undefined;
 
   constructor(number: number, options: WorkerOptions) {
-    const { storage, config, limits, hostConfig, folder } = options;
+    const { storage, config, limits, hostConfig, folder, connectEngine } = options;
     const [control, door, side] = [
       new MessageChannel(),
       new MessageChannel(),
@@ -81,7 +83,7 @@ export class WorkerHandle {
     const bulk = storage.connect("bulk");
     const ports = { control: control.port2, door: door.port2, side: side.port2, hot, bulk };
     const boot = { worker: number, folder, config, limits, hostConfig, slot: this.slot.memory };
-    const message: WorkerBoot = { ...boot, ...ports };
+    const message: WorkerBoot = { ...boot, ...ports, hasLine: connectEngine !== undefined };
     this.number = number;
     this.#thread =
       options.early.take(number) ?? startThread(options.workerUrl, number, config.workerHeapMib);
@@ -98,17 +100,26 @@ export class WorkerHandle {
     this.#compute = new ComputeServer(options.compute, (answer: SideAnswer) =>
       side.port1.postMessage(answer),
     );
+    let take: (message: unknown) => void = () => undefined;
+    const disconnect = connectEngine?.({
+      send: (message) => side.port1.postMessage({ type: "program", message } satisfies SideAnswer),
+      receive: (listener) => {
+        take = listener;
+      },
+    });
     side.port1.on("message", (item: SideItem) => {
       if (item.type === "log") {
         options.log.write(item.level, item.message, { ...item.fields, worker: number });
       } else if (item.type === "report") this.#take(item.report);
       else if (item.type === "rescan") options.rescan();
       else if (item.type === "start-bulk") startBulk(storage, side.port1);
+      else if (item.type === "program") take(item.message);
       else this.#compute.take(item);
     });
     this.#whenLost(() => {
       for (const port of [control.port1, side.port1]) port.close();
       this.#compute.close();
+      disconnect?.();
       options.exited(this);
     });
   }

@@ -58,6 +58,7 @@ async function realText(): Promise<string> {
     ...{ inspect: () => system.inspect(), connections: () => 5, gate },
     missed: () => ({ search: 3, memory: 1 }),
     providers,
+    reused: () => ({ cached: 0, followed: 0 }),
   });
   return await metrics.text();
 }
@@ -142,6 +143,7 @@ test("a label's value is escaped, and bounds of buckets are round", async () => 
     gate,
     missed: () => ({ search: 0, memory: 0 }),
     providers,
+    reused: () => ({ cached: 0, followed: 0 }),
   });
 
   const text = await metrics.text();
