@@ -11,6 +11,7 @@ import { type CompiledAgent, loadAgent } from "./compiled.ts";
 import { runGraph } from "./flow/graph-turn.ts";
 import { limits } from "./limits.ts";
 import type { Ports, PromptMessage } from "./ports.ts";
+import { systemMessageFor } from "./prompts/system-message.ts";
 import type { ChatEvent, RoutingInfo } from "./records/conversation.ts";
 import { memorySettings } from "./records/memory.ts";
 import { chooseAction, routingEvent } from "./route-step.ts";
@@ -49,10 +50,12 @@ async function answerTurn(
   const compiled = await loadAgent(context, input);
   const asked = input.task ?? (await loadAsked(context, input));
   const work = { compiled, asked, meter };
+  const said = await systemMessageFor(context, compiled.agent, input.variables);
+  const turn = { ...input, ...said };
   const result =
     compiled.graph === null
-      ? await supervise(context, input, work)
-      : await runGraph(context, input, { ...work, graph: compiled.graph });
+      ? await supervise(context, turn, work)
+      : await runGraph(context, turn, { ...work, graph: compiled.graph });
   // What other runs ask of an agent is no talk of the user with it.
   const isTalk = input.owner === "conversation" && input.task === undefined;
   const isRemembered = isTalk && memorySettings(compiled.agent.memory) !== null;
@@ -112,6 +115,7 @@ async function round(
     stream: input.stream,
     ...(input.collected === undefined ? {} : { collected: input.collected }),
     ...(input.user === undefined ? {} : { user: input.user }),
+    ...(input.systemMessage === undefined ? {} : { systemMessage: input.systemMessage }),
     ...(input.text === undefined ? {} : { text: input.text }),
     ...(extra.length === 0 ? {} : { extra }),
     ...(input.instruction === undefined ? {} : { instruction: input.instruction }),

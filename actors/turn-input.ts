@@ -22,6 +22,10 @@ export interface TurnReference {
   readonly collected?: Readonly<Record<string, unknown>>;
   /** Who speaks. */
   readonly user?: string;
+  /** Values of the variables of the agent's prompt. */
+  readonly variables?: Readonly<Record<string, unknown>>;
+  /** What the agent's prompt says in this run; it takes the place of its `system_message`. */
+  readonly systemMessage?: string;
 }
 
 /** What a run asks of another one of its own tree, in place of the user's message. */

@@ -211,6 +211,7 @@ async function requestFor(
   const system = systemPrompt({
     agent,
     subAgent,
+    systemMessage: input.systemMessage,
     passages,
     usesCollection: work.usesCollection,
     isDegraded: work.degraded !== undefined,

@@ -10,6 +10,8 @@ export interface PromptParts {
   readonly agent: Agent;
   /** Null: the supervisor itself answers. */
   readonly subAgent: SubAgent | null;
+  /** What the agent's prompt says in this run, in place of its `system_message`. */
+  readonly systemMessage?: string | undefined;
   readonly passages: readonly Passage[];
   /** Whether the answer should have rested on a collection. */
   readonly usesCollection: boolean;
@@ -39,7 +41,8 @@ export function systemPrompt(parts: PromptParts): string {
   const { agent, subAgent } = parts;
   const style = subAgent?.action?.response_style;
   return [
-    agent.system_message ??
+    parts.systemMessage ??
+      agent.system_message ??
       (subAgent === null ? (agent.description ?? `You are ${agent.name}.`) : ""),
     subAgent === null ? "" : roleOf(subAgent),
     styleOf(style),

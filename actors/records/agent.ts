@@ -67,6 +67,11 @@ export const agentInput = Type.Object(
     description: Type.Optional(nullable(text(4_000))),
     agent_type: Type.Optional(Type.Literal("supervisor")),
     system_message: Type.Optional(nullable(text())),
+    /** A prompt whose text takes the place of `system_message`, the newest version or one. */
+    prompt_id: Type.Optional(nullable(Type.String({ pattern: "^pr_[A-Za-z0-9]{1,61}$" }))),
+    prompt_version: Type.Optional(nullable(Type.Integer({ minimum: 1 }))),
+    /** Constants of the prompt's variables. */
+    prompt_variables: Type.Optional(nullable(jsonObject)),
     model_name: Type.Optional(
       nullable(Type.String({ minLength: 1, maxLength: agentLimits.modelChars })),
     ),

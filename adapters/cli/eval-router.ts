@@ -81,6 +81,7 @@ const AT = "1970-01-01T00:00:00Z";
 const supervisor: Agent = {
   ...{ agent_key: "ag_eval", name: "Supervisor", agent_type: "supervisor", version: 1 },
   ...{ description: null, system_message: null, model_name: null, temperature: null },
+  ...{ prompt_id: null, prompt_version: null, prompt_variables: null },
   ...{ top_p: null, max_tokens: null, frequency_penalty: null, presence_penalty: null },
   ...{ response_format: null, requires_collection: null, collection_ids: null },
   ...{ response_language: null, pre_context_prompt: null, post_context_prompt: null },

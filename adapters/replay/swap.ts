@@ -26,6 +26,9 @@ export interface Swapped {
   readonly input: TurnInput;
 }
 
+/** A prompt would take the place of the system message. */
+const withoutPrompt = { prompt_id: null, prompt_version: null, prompt_variables: null };
+
 /** Above every number that an agent's versions reach. */
 const FIRST = 1_000_000_000;
 let made = 0;
@@ -41,7 +44,9 @@ export function swapAgent(record: RunRecord, swap: Swap): Swapped {
     ...from.agent,
     version,
     ...(swap.model === undefined ? {} : { model_name: swap.model }),
-    ...(swap.systemMessage === undefined ? {} : { system_message: swap.systemMessage }),
+    ...(swap.systemMessage === undefined
+      ? {}
+      : { ...withoutPrompt, system_message: swap.systemMessage }),
   };
   const subAgents = from.subAgents.map(({ key, version: number }) => {
     const { subAgent } = rowOf(record, agentTables.subAgentVersions, key, number) as SubAgentRow;

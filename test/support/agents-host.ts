@@ -63,6 +63,8 @@ export interface AgentsHost {
   putAgent(agent: Partial<Agent>, subAgents?: readonly Partial<SubAgent>[]): Promise<void>;
   /** Puts a record of a team or a workflow, current and as its version. */
   putTarget(id: string, record: Readonly<Record<string, unknown>>, version?: number): Promise<void>;
+  /** Writes a row of the tenant, as the front door does. */
+  putRow(table: string, id: string, value: unknown): Promise<void>;
   setBalance(micros: number): Promise<void>;
   balance(): number;
   ask(to: Address, message: unknown): Promise<unknown>;
@@ -180,6 +182,7 @@ export async function startAgents(options: {
         [keys.table(tenant, versions, versionId(id, version)), row],
       ]);
     },
+    putRow: (table, id, value) => put([[keys.table(tenant, table, id), value]]),
     setBalance: (micros) => put([[balanceKey, micros]]),
     balance: () => decodeCounter(disk.rows.find(({ key }) => key === balanceKey)?.value),
     ask: (to, message) => answered(request(to, message, "reply")),

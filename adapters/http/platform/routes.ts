@@ -1,5 +1,6 @@
 // The platform's own surface: plain resources under /v2.
 
+import { promptRoutes } from "../resources/prompt-routes.ts";
 import { kindRoutes } from "../resources/resource-routes.ts";
 import type { Route } from "../route.ts";
 import type { Services } from "../services/services.ts";
@@ -30,6 +31,7 @@ export function platformRoutes(services: Services): readonly Route[] {
     ...memoryRoutes(services),
     historyRoute(services),
     ...kindRoutes(services.resources),
+    ...promptRoutes(services),
   ];
   return routes.map((route) => ({ query: [], ...route }));
 }

@@ -7,6 +7,7 @@ import { teamKind } from "../../../actors/records/team.ts";
 import { workflowKind } from "../../../actors/records/workflow.ts";
 import { agentListing } from "../services/agent-listing.ts";
 import type { IndexEntry } from "../services/record-index.ts";
+import { promptRules } from "./prompt-rules.ts";
 import type { ResourceRules } from "./resource-rules.ts";
 import { createResourceService, type ResourceContext } from "./resource-service.ts";
 import { teamRules } from "./team-rules.ts";
@@ -17,7 +18,7 @@ export function createResources(context: Omit<ResourceContext, "usersOf">) {
   const of = <Input extends object>(kind: ResourceKind<Input>, rules?: ResourceRules<Input>) =>
     createResourceService({ ...context, usersOf }, kind, rules);
   const resources = {
-    prompts: of(promptKind),
+    prompts: of(promptKind, promptRules),
     teams: of(teamKind, teamRules),
     workflows: of(workflowKind, workflowRules),
   };

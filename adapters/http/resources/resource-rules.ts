@@ -10,6 +10,8 @@ export interface RulePlace {
   readonly tenant: string;
   /** The record that is changed; null for a new one. */
   readonly id: string | null;
+  /** Ids of the tenant's records of this kind that have a name. */
+  named(name: string): Promise<readonly string[]>;
 }
 
 /** Rules of one kind. All of them are called while no other record of the tenant changes. */
@@ -17,7 +19,8 @@ export interface ResourceRules<Input extends object> {
   /** What no schema can say. @throws RuntimeError with `details.pointer`. */
   check?(input: Input, place: RulePlace): Promise<void> | void;
   /**
-   * Records that one names: as what or where, and the id. None of them can be removed meanwhile.
+   * Records that one names: as what or where, and the id, or "id@3" for a version. None of them can be
+   * removed meanwhile.
    * @throws RuntimeError with `details.pointer` for one that does not exist.
    */
   links?(input: Input, place: RulePlace): Promise<Links> | Links;
@@ -25,6 +28,14 @@ export interface ResourceRules<Input extends object> {
 
 /** As what or where a record names another, and its id. */
 export type Links = Readonly<Record<string, string>>;
+
+/** Reads rows of a tenant as runs do. */
+export function rowReader({
+  tables,
+  tenant,
+}: Pick<RulePlace, "tables" | "tenant">): (table: string, id: string) => Promise<unknown> {
+  return async (table, id) => (await tables.get(tenant, table, id))?.value;
+}
 
 /** Tables of current rows by the prefix of their ids. */
 const tablesOfPrefix: Readonly<Record<string, { readonly table: string; readonly name: string }>> =
@@ -45,7 +56,7 @@ const ID = /^([a-z]{2})_[A-Za-z0-9]{1,61}$/;
  * @throws INVALID with the pointer.
  */
 export async function checkExists(
-  { tables, tenant }: Pick<RulePlace, "tables" | "tenant">,
+  { tables, tenant }: { readonly tables: Tables; readonly tenant: string },
   id: string,
   { prefixes, pointer }: { readonly prefixes: readonly string[]; readonly pointer: string },
 ): Promise<void> {

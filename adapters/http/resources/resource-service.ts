@@ -10,7 +10,6 @@ import {
   type ResourceStamp,
   resourceTables,
 } from "../../../actors/records/resource.ts";
-import { RuntimeError } from "../../../runtime/errors.ts";
 import { newId } from "../../../runtime/id.ts";
 import type { System, TableWrite } from "../../../runtime/system.ts";
 import { type Caller, checkMatch } from "../services/agent-store.ts";
@@ -19,6 +18,7 @@ import { mergePatch } from "../services/merge-patch.ts";
 import { type OnceKey, once } from "../services/once.ts";
 import type { Page, PageRequest } from "../services/paging.ts";
 import type { IndexEntry, Listing, RecordIndex } from "../services/record-index.ts";
+import { lockOf, refuseUsed, versionsNamed } from "../services/record-links.ts";
 import type { Serial } from "../services/serial.ts";
 import { pageOfVersions } from "../services/version-page.ts";
 import { loadValidator, validate } from "../validate.ts";
@@ -196,7 +196,15 @@ function create<Input extends object>(
     const stamp = { id: newId(kind.prefix, nowMs), version: 1, created_at: at, updated_at: at };
     const row = rowOf<Input>(fields, stamp, links);
     const more = remember(row);
-    await store.commit({ tenant, from: null, row, reason: "created", named: [], more, nowMs });
+    await store.commit({
+      tenant,
+      from: null,
+      row,
+      reason: "created",
+      named: async () => [],
+      more,
+      nowMs,
+    });
     return row;
   });
 }
@@ -228,7 +236,9 @@ function change<Input extends object>(
     const { created_at, version } = from.row.record;
     const updated_at = new Date(nowMs).toISOString();
     const row = rowOf<Input>(fields, { id, version: version + 1, created_at, updated_at }, links);
-    const made = { tenant, from, row, reason, named: [], more: [], nowMs };
+    const named = async (): Promise<readonly number[]> =>
+      versionsNamed(await context.usersOf(tenant, id), id);
+    const made = { tenant, from, row, reason, named, more: [], nowMs };
     await store.commit(restored === undefined ? made : { ...made, restored });
     return row;
   });
@@ -249,17 +259,16 @@ function changing<Input extends object, T>(
   });
 }
 
-/** Under which all records of a tenant change. */
-export function lockOf(tenant: string): string {
-  return `${tenant}/its records`;
-}
-
 async function checked<Input extends object>(
-  { context, rules }: Work<Input>,
+  { context, kind, rules }: Work<Input>,
   fields: Fields,
   of: { readonly tenant: string; readonly id: string | null },
 ): Promise<Links> {
-  const place = { tables: context.system.tables, ...of };
+  const named = async (name: string): Promise<readonly string[]> => {
+    const all = await context.index.ordered(of.tenant, listingOf(kind), "created_at");
+    return all.filter(({ entry }) => entry.name === name).map(({ id }) => id);
+  };
+  const place = { tables: context.system.tables, ...of, named };
   await rules.check?.(fields as Input, place);
   return (await rules.links?.(fields as Input, place)) ?? {};
 }
@@ -290,15 +299,3 @@ function isSame(left: unknown, right: unknown): boolean {
   const [one, other] = [left as Fields, right as Fields];
   return names.every((name) => name in other && isSame(one[name], other[name]));
 }
-
-/** @throws CONFLICT naming some of the records that need this one. */
-export function refuseUsed(what: string, users: readonly IndexEntry[]): void {
-  if (users.length === 0) return;
-  const shown = users.slice(0, USERS_NAMED);
-  const named = shown.map(({ id, kind, name }) => `${kind} ${id} (${name})`).join(", ");
-  const more = users.length > USERS_NAMED ? ` and ${users.length - USERS_NAMED} more` : "";
-  throw new RuntimeError("CONFLICT", `${what} is used by ${named}${more}; change those first.`);
-}
-
-/** Records that a refusal names. */
-const USERS_NAMED = 10;

@@ -30,7 +30,7 @@ export interface ResourceChange<Input> {
   readonly reason: VersionEntry["reason"];
   readonly restored?: number;
   /** Versions that other records name and that are kept therefore. */
-  readonly named: readonly number[];
+  named(): Promise<readonly number[]>;
   readonly more: readonly TableWrite[];
   readonly nowMs: number;
 }
@@ -85,7 +85,7 @@ export function createResourceStore<Input extends object>(
       const { id: of } = row.record;
       if (from === null) await checkRoom(tables, tenant, kind);
       const kept = from === null ? [] : await history(tenant, of);
-      const { versions, dropped } = versionsAfter(kind, kept, change);
+      const { versions, dropped } = await versionsAfter(kind, kept, change);
       await write(tenant, of, [
         {
           ...{ type: "put-if", table: names.current, id: of, value: row },
@@ -130,11 +130,11 @@ async function checkRoom(
   throw new RuntimeError("CONFLICT", message, { limit: max });
 }
 
-function versionsAfter<Input extends object>(
+async function versionsAfter<Input extends object>(
   kind: ResourceKind<Input>,
   kept: readonly VersionEntry[],
   { from, row, reason, restored, named, nowMs }: ResourceChange<Input>,
-): { readonly versions: readonly VersionEntry[]; readonly dropped: readonly number[] } {
+): Promise<{ readonly versions: readonly VersionEntry[]; readonly dropped: readonly number[] }> {
   const entry: VersionEntry = {
     version: row.version,
     at: row.record.updated_at,
@@ -145,7 +145,10 @@ function versionsAfter<Input extends object>(
   const was = from === null ? [] : [from.row.version];
   const all = versionsWith(kept, { was, now, entry }, nowMs);
   const { runMs = limits.runMs } = kind;
-  const dropped = droppableVersions(all, [...now, ...named], { nowMs, runMs });
+  const drop = (inUse: readonly number[]): readonly VersionEntry[] =>
+    droppableVersions(all, inUse, { nowMs, runMs });
+  // Who names which is looked up only where something would go.
+  const dropped = drop(now).length === 0 ? [] : drop([...now, ...(await named())]);
   const numbers = new Set(dropped.map(({ version }) => version));
   const versions = all.filter(({ version }) => !numbers.has(version));
   if (versions.length > limits.versionsMax) {

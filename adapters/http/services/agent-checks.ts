@@ -26,7 +26,8 @@ export interface CheckPlace {
 
 /** Checks what `set` sets on an agent. @throws INVALID, SCHEMA_INVALID, GRAPH_INVALID with a pointer. */
 export async function checkAgent(place: CheckPlace, next: AgentRow, set: Fields): Promise<void> {
-  for (const field of ["required_parameters", "state_schema", "response_format"] as const) {
+  const objects = ["required_parameters", "state_schema", "response_format", "prompt_variables"];
+  for (const field of objects) {
     if (isObject(set[field])) checkObject(set[field], `/${field}`);
   }
   for (const field of ["required_parameters", "state_schema"] as const) {
@@ -38,6 +39,7 @@ export async function checkAgent(place: CheckPlace, next: AgentRow, set: Fields)
   checkFallback(next, set);
   await checkCanary(place, next, set);
   await checkGraph(next, set);
+  await checkPrompt(place, next, set);
   const ids = (set["collection_ids"] ?? []) as readonly string[];
   for (const [at, id] of ids.entries()) await checkCollection(place, id, `/collection_ids/${at}`);
 }
@@ -75,6 +77,31 @@ function checkModel(set: Fields): void {
   const name = set["model_name"];
   const problem = typeof name === "string" ? chainProblem(name) : undefined;
   if (problem !== undefined) throw invalid(problem, "/model_name");
+}
+
+/** Whether the prompt can be filled as far as the agent's own constants go. */
+async function checkPrompt(place: CheckPlace, { agent }: AgentRow, set: Fields): Promise<void> {
+  const fields = ["prompt_id", "prompt_version", "prompt_variables"] as const;
+  if (!fields.some((name) => name in set)) return;
+  const { promptOf } = await import("../../../actors/prompts/system-message.ts");
+  const reference = promptOf(agent);
+  if (reference === null) {
+    const lone = fields.find((name) => agent[name] != null);
+    if (lone !== undefined) throw invalid(`${lone} needs a prompt_id.`, `/${lone}`);
+    return;
+  }
+  const { loadPrompt, pinPrompts } = await import("../../../actors/prompts/prompt.ts");
+  const { checkValues } = await import("../../../actors/prompts/variables.ts");
+  const read = async (table: string, id: string): Promise<unknown> =>
+    (await place.tables.get(place.tenant, table, id))?.value;
+  const isThere = (error: unknown): never => {
+    if (!(error instanceof RuntimeError && error.code === "NOT_FOUND")) throw error;
+    const pointer = reference.version === null ? "/prompt_id" : "/prompt_version";
+    throw new RuntimeError("INVALID", error.message, { pointer }, { cause: error });
+  };
+  const pins = await pinPrompts(read, reference).catch(isThere);
+  const prompt = await loadPrompt(read, reference, pins).catch(isThere);
+  checkValues(prompt.variables, agent.prompt_variables ?? {}, "/prompt_variables");
 }
 
 function checkFallback(next: AgentRow, set: Fields): void {

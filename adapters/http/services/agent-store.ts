@@ -12,12 +12,15 @@ import {
 import { balanceCounter, type Charge } from "../../../actors/records/conversation.ts";
 import { noCharge, unitsOf } from "../../../actors/records/price.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
-import type { System, TableWrite } from "../../../runtime/system.ts";
+import type { System, Tables, TableWrite } from "../../../runtime/system.ts";
+import { checkExists } from "../resources/resource-rules.ts";
 import type { CheckPlace } from "./agent-checks.ts";
 import { historyWrites } from "./agent-history.ts";
+import { agentLinks } from "./agent-listing.ts";
 import { balanceOf, chargeWrites } from "./money.ts";
 import type { RecordIndex } from "./record-index.ts";
-import { createSerial } from "./serial.ts";
+import { lockOf, type RecordUser } from "./record-links.ts";
+import { createSerial, type Serial } from "./serial.ts";
 
 /** Who changes something, for the ledger. */
 export interface Caller {
@@ -38,6 +41,10 @@ export interface AgentServiceOptions {
   readonly system: System;
   /** Told of every write of an agent. */
   readonly index: RecordIndex;
+  /** Changes of records that name others, shared by all services. */
+  readonly serial: Serial;
+  /** Records of every kind that name one. */
+  usersOf(tenant: string, id: string): Promise<readonly RecordUser[]>;
   /** Milliseconds since the epoch. */
   nowMs(): number;
 }
@@ -130,11 +137,19 @@ export function createAgentStore(options: AgentServiceOptions): AgentStore {
         ...{ tenant: caller.tenant, from: from?.row ?? null, to: row, entry, nowMs: nowMs() },
       });
       const writes = [current, put(agentVersionRow(version)), ...history, ...more, ...paid];
-      const { counters } = await tables
-        .write(caller.tenant, writes)
-        .catch(inMoney(charge))
-        // A write that failed may be there even so.
-        .finally(() => index.changed(caller.tenant, agentTables.agents, row.agent.agent_key));
+      const write = (): ReturnType<Tables["write"]> =>
+        tables
+          .write(caller.tenant, writes)
+          .catch(inMoney(charge))
+          // A write that failed may be there even so.
+          .finally(() => index.changed(caller.tenant, agentTables.agents, row.agent.agent_key));
+      const links = newLinks(from?.row ?? null, version);
+      const { counters } = await (links.length === 0
+        ? write()
+        : options.serial.run(lockOf(caller.tenant), async () => {
+            await checkLinks({ tables, tenant: caller.tenant }, links);
+            return await write();
+          }));
       return counters[balanceCounter] ?? (await balanceOf(system, caller.tenant));
     },
     changing: (caller, id, ifMatch, change) =>
@@ -150,6 +165,23 @@ export function createAgentStore(options: AgentServiceOptions): AgentStore {
       balanceMicros: balanceMicros ?? (await balanceOf(system, caller.tenant)),
     }),
   };
+}
+
+/** What a version names that the one before does not. */
+function newLinks(from: AgentRow | null, row: AgentRow): readonly (readonly [string, string])[] {
+  const before = from === null ? [] : Object.values(agentLinks(from));
+  return Object.entries(agentLinks(row)).filter(([, link]) => !before.includes(link));
+}
+
+/** @throws INVALID with the pointer of one that does not exist. */
+async function checkLinks(
+  place: CheckPlace,
+  links: readonly (readonly [string, string])[],
+): Promise<void> {
+  for (const [pointer, link] of links) {
+    const [id = ""] = link.split("@", 1);
+    await checkExists(place, id, { prefixes: [id.slice(0, 2)], pointer });
+  }
 }
 
 /** A row as a write. */

@@ -27,6 +27,7 @@ import {
 import { type ListRequest, listRows } from "./listing.ts";
 import { type OnceKey, once } from "./once.ts";
 import type { Page } from "./paging.ts";
+import { lockOf, refuseUsed } from "./record-links.ts";
 
 /** Counter of a tenant's agents. */
 export const agentsCounter = "agents";
@@ -95,7 +96,7 @@ export function createAgentService(
 }
 
 function agentOperations(store: AgentStore, options: AgentServiceOptions): AgentOperations {
-  const { index, nowMs } = options;
+  const { index, serial, usersOf, nowMs } = options;
   const { tables } = options.system;
   return {
     create: async (caller, input, key) => {
@@ -141,7 +142,11 @@ function agentOperations(store: AgentStore, options: AgentServiceOptions): Agent
           { type: "add", counter: agentsCounter, delta: -1 },
         ];
         const { tenant } = caller;
-        await tables.write(tenant, writes).finally(() => index.changed(tenant, agents, id));
+        // Nothing that is stored meanwhile names it.
+        await serial.run(lockOf(tenant), async () => {
+          refuseUsed(`Agent ${id}`, await usersOf(tenant, id));
+          await tables.write(tenant, writes).finally(() => index.changed(tenant, agents, id));
+        });
         return row;
       }),
   };

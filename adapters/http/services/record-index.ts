@@ -5,6 +5,7 @@
 import { setImmediate as nextPass } from "node:timers/promises";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import type { TableRow, Tables } from "../../../runtime/system.ts";
+import { isLinkTo } from "./record-links.ts";
 import { comparePlaces, fold, type ListPlace, sortKey } from "./record-order.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -27,7 +28,7 @@ export interface Listing {
   readonly properties: Fields;
   /** The record in a row, with `created_at` and `updated_at`. */
   recordOf(value: unknown): Fields;
-  /** Ids of other records that one names. */
+  /** Ids of other records that one names, or "id@3" for a version of one. */
   linksOf(value: unknown): readonly string[];
 }
 
@@ -139,7 +140,7 @@ export class RecordIndex {
     const users: IndexEntry[] = [];
     for (const listing of listings) {
       await this.#each(tenant, listing, (entry) => {
-        if (entry.links.includes(id)) users.push(entry);
+        if (entry.links.some((link) => isLinkTo(link, id))) users.push(entry);
       });
     }
     return users;

@@ -7,7 +7,6 @@ import { removalAddress } from "../../../actors/removal.ts";
 import type { System } from "../../../runtime/system.ts";
 import { WorkGate } from "../gate/work-gate.ts";
 import { createResources, type Resources } from "../resources/kinds.ts";
-import { lockOf, refuseUsed } from "../resources/resource-service.ts";
 import { createAgentStore } from "./agent-store.ts";
 import { createVersionService, type VersionService } from "./agent-versions.ts";
 import { type AgentService, createAgentService } from "./agents.ts";
@@ -24,6 +23,7 @@ import {
 import { createKnowledgeService, type Documents, type KnowledgeService } from "./knowledge.ts";
 import { createMemoryService, type MemoryService } from "./memories.ts";
 import { RecordIndex } from "./record-index.ts";
+import { refuseUsed } from "./record-links.ts";
 import { createSerial } from "./serial.ts";
 
 /** What the services work with. */
@@ -64,27 +64,26 @@ export function createServices(options: ServiceOptions): Services {
   const index = new RecordIndex(system.tables);
   const serial = createSerial();
   const resources = createResources({ system, index, serial, nowMs });
+  const stored = { system, index, serial, usersOf: resources.usersOf, nowMs };
   // One store: changes of an agent wait for each other, whichever service makes them.
-  const store = createAgentStore({ system, index, nowMs });
-  const made = createAgentService({ system, index, nowMs }, store);
+  const store = createAgentStore(stored);
+  const made = createAgentService(stored, store);
   const memories = createMemoryService({ ...options, agents: made });
-  const removeAgent: AgentService["remove"] = async (caller, id, ifMatch) => {
-    const { tenant } = caller;
-    const { agent } = await made.get(tenant, id);
-    refuseUsed(`Agent ${id}`, await resources.usersOf(tenant, id));
-    const remembers = await memories.isUsed(tenant, agent);
-    // Whatever dies from here on, what is left after the agent is removed by a run.
-    if (remembers) await system.ask(removalAddress(tenant), { type: "agent", id });
-    const row = await made.remove(caller, id, ifMatch);
-    // From here on nobody finds the agent, whatever else is left of it.
-    if (remembers) await memories.removeAll(tenant, { agent: id });
-    return row;
-  };
   const agents: AgentService = {
     ...made,
-    // Nothing that is stored meanwhile names it.
-    remove: (caller, id, ifMatch) =>
-      serial.run(lockOf(caller.tenant), () => removeAgent(caller, id, ifMatch)),
+    remove: async (caller, id, ifMatch) => {
+      const { tenant } = caller;
+      const { agent } = await made.get(tenant, id);
+      // Looked at once more when it is removed: here before anything is begun.
+      refuseUsed(`Agent ${id}`, await resources.usersOf(tenant, id));
+      const remembers = await memories.isUsed(tenant, agent);
+      // Whatever dies from here on, what is left after the agent is removed by a run.
+      if (remembers) await system.ask(removalAddress(tenant), { type: "agent", id });
+      const row = await made.remove(caller, id, ifMatch);
+      // From here on nobody finds the agent, whatever else is left of it.
+      if (remembers) await memories.removeAll(tenant, { agent: id });
+      return row;
+    },
   };
   const conversations = createConversationService(system);
   const gate = new WorkGate({ load: () => system.load() });
@@ -94,7 +93,7 @@ export function createServices(options: ServiceOptions): Services {
     compute,
     nowMs,
     agents,
-    versions: createVersionService({ system, index, nowMs }, store),
+    versions: createVersionService(stored, store),
     conversations,
     chat: createChatService({ system, conversations, gate, nowMs }),
     gate,

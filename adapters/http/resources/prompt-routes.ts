@@ -1,0 +1,74 @@
+// POST /v2/prompts/{id}/preview: what a prompt says with some values, without a run.
+
+import {
+  fillPrompt,
+  type LoadedPrompt,
+  loadPrompt,
+  pinPrompts,
+  variablesUsed,
+} from "../../../actors/prompts/prompt.ts";
+import { checkValues } from "../../../actors/prompts/variables.ts";
+import { promptLimits } from "../../../actors/records/prompt.ts";
+import { Type } from "../../../actors/schema.ts";
+import { json } from "../reply.ts";
+import { defineRoute, type Route } from "../route.ts";
+import type { Services } from "../services/services.ts";
+import { rowReader } from "./resource-rules.ts";
+
+const body = Type.Object(
+  {
+    variables: Type.Optional(
+      Type.Record(Type.String(), Type.Unknown(), { maxProperties: promptLimits.variables }),
+    ),
+    /** Default: the newest. */
+    version: Type.Optional(Type.Integer({ minimum: 1 })),
+  },
+  { additionalProperties: false },
+);
+
+/** Routes of prompts beside those of every kind. */
+export function promptRoutes({ system, resources }: Services): readonly Route[] {
+  return [
+    defineRoute({
+      service: "prompts",
+      errors: "problem",
+      method: "POST",
+      pattern: "/v2/prompts/{id}/preview",
+      body,
+      optionalBody: true,
+      sideEffects: false,
+      handler: async ({ principal, params, body: asked }) => {
+        const { tenant } = principal;
+        const { variables = {}, version = null } = asked;
+        const { record } = await resources.kinds.prompts.get(tenant, params["id"] ?? "");
+        const read = rowReader({ tables: system.tables, tenant });
+        const reference = { id: record.id, version };
+        const prompt = await loadPrompt(read, reference, await pinPrompts(read, reference));
+        checkValues(prompt.variables, variables, "/variables");
+        const { text, values } = fillPrompt(prompt, variables, "/variables");
+        const used = variablesUsed(prompt);
+        const shown = Object.entries(values).filter(([name]) => used.has(name));
+        return json(200, {
+          text,
+          version: prompt.version,
+          variables: Object.fromEntries(shown),
+          partials: partialsOf(prompt),
+        });
+      },
+    }),
+  ];
+}
+
+/** Which versions of which prompts are in it. */
+function partialsOf(prompt: LoadedPrompt): readonly unknown[] {
+  const all = new Map<string, unknown>();
+  const look = ({ partials }: LoadedPrompt): void => {
+    for (const partial of partials.values()) {
+      const { id, name, version } = partial;
+      all.set(`${id}.${version}`, { id, name, version });
+      look(partial);
+    }
+  };
+  look(prompt);
+  return [...all.values()];
+}
