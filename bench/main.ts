@@ -34,6 +34,7 @@ import { runtimeTell } from "./questions/runtime-tell.ts";
 import { runtimeWake } from "./questions/runtime-wake.ts";
 import { startup } from "./questions/startup.ts";
 import { streams } from "./questions/streams.ts";
+import { teamTurns } from "./questions/team-turns.ts";
 import { turnCost } from "./questions/turn-cost.ts";
 import { startFake } from "./support/fake.ts";
 import { missingPeers } from "./support/peers.ts";
@@ -56,6 +57,7 @@ const questions: readonly Question[] = [
   relayCpu,
   openStreams,
   turnCost,
+  teamTurns,
   memory,
   kill,
   providerCalls,

@@ -24,7 +24,7 @@ export async function childAnswer(
   throw fromErrorData(outcome.error);
 }
 
-/** Shows a text that is known already, as a step of its own. */
+/** Shows a text that is known already, as a step of its own, after the events before it are shown. */
 export async function showText(
   context: RunContext<Ports>,
   key: string,
@@ -36,7 +36,7 @@ export async function showText(
       attempt.write(text);
       return { text };
     },
-    { repeat: "safe", local: true },
+    { repeat: "safe" },
   );
 }
 

@@ -55,7 +55,7 @@ async function speak(
   const text = ended || (ended === "" && work.heard.length > 0 ? "" : result.text);
   if (text !== "") {
     work.heard.push({ member, result: { ...result, text } });
-    work.said.push({ speaker: member.name, text });
+    work.said.push({ speaker: member.name, text, sources: result.sources });
   }
   if (ended === null) return null;
   return { by: "phrase", reason: `${member.name} said the closing phrase.` };

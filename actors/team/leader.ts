@@ -10,7 +10,9 @@ import { systemPrompt } from "../answer/prompt.ts";
 import { samplingOf } from "../answer/request.ts";
 import { limits } from "../limits.ts";
 import type { PromptMessage } from "../ports.ts";
+import type { Source } from "../records/conversation.ts";
 import { type Answer, type AnswerInput, noUsage } from "../turn-input.ts";
+import { citingAll } from "./citations.ts";
 import type { Leader } from "./crew.ts";
 import { type Plan, planFault, planForAll, planSchema } from "./plan.ts";
 import { concludeInstruction, judgeInstruction, planInstruction } from "./prompt.ts";
@@ -78,10 +80,19 @@ export async function judgeRound(work: TeamWork, leader: Leader, round: number):
   })) as Word;
 }
 
-/** Concludes from what was said, as the answer. */
-export async function conclude(work: TeamWork, leader: Leader): Promise<Answer> {
+/** Whether the leader's own citations would name its own passages. */
+export function hasPassages({ compiled: { agent } }: Leader): boolean {
+  return agent.requires_collection === true && (agent.collection_ids ?? []).length > 0;
+}
+
+/** Concludes from what was said, as the answer. `all`: the sources of all that was heard. */
+export async function conclude(
+  work: TeamWork,
+  leader: Leader,
+  all: readonly Source[],
+): Promise<Answer> {
   const { context, input, asked, meter } = work;
-  if (isBuiltin(work, leader) && work.heard.length > 0) return await together(work, leader);
+  if (isBuiltin(work, leader) && work.heard.length > 0) return await together(work, leader, all);
   const base: AnswerInput = {
     owner: input.owner,
     agent: leader.target,
@@ -90,7 +101,7 @@ export async function conclude(work: TeamWork, leader: Leader): Promise<Answer> 
     stream: input.stream,
     ...(input.user === undefined ? {} : { user: input.user }),
     text: asked.text,
-    extra: [...work.before, ...transcriptOf(work.said)],
+    extra: [...work.before, ...transcriptOf(work.said, hasPassages(leader) ? null : all)],
     subAgent: null,
     show: input.task?.show ?? true,
     instruction: concludeInstruction(work),
@@ -101,17 +112,23 @@ export async function conclude(work: TeamWork, leader: Leader): Promise<Answer> 
   return given;
 }
 
-/** Number of the answer that concludes: its sources, and those of all members, are shown under it. */
-export const conclusionRound: number = CONCLUSION;
+/** Number under which the sources of all members are shown: the conclusion's, which then shows none, or one of its own. */
+export function sourcesRound(leader: Leader | null): number {
+  return leader !== null && hasPassages(leader) ? PLAN : CONCLUSION;
+}
 
 /**
  * The built-in answerer cannot weave texts together: what was said stands in order, each text once, and
  * of those that found nothing none where another found something.
  */
-export async function together(work: TeamWork, leader: Leader | null): Promise<Answer> {
+export async function together(
+  work: TeamWork,
+  leader: Leader | null,
+  all: readonly Source[],
+): Promise<Answer> {
   const found = work.heard.filter(({ result }) => result.nothingRelevant !== true);
   const used = found.length > 0 ? found : work.heard;
-  const texts = new Set(used.map(({ result }) => result.text));
+  const texts = new Set(used.map(({ result }) => citingAll(result.text, result.sources, all)));
   const text = [...texts].join("\n\n");
   const model = leader?.compiled.agent.model_name ?? used.at(-1)?.result.model ?? "";
   if (work.input.task?.show ?? true) await showText(work.context, "together", text);

@@ -56,7 +56,7 @@ export function judgeInstruction(work: TeamWork): string {
 export function concludeInstruction(work: TeamWork): string {
   return lines([
     whoLeads(work),
-    "The members have worked on the user's message; what they said stands before it. Answer the message from that, as one answer to the user. Say openly what they disagree on and what is missing, and do not speak of the members or of this work unless the user asks.",
+    "The members have worked on the user's message; what they said stands before it. Answer the message from that, as one answer to the user. Numbers in brackets name their sources: keep them where you use what they stand behind. Say openly what they disagree on and what is missing, and do not speak of the members or of this work unless the user asks.",
   ]);
 }
 

@@ -101,5 +101,5 @@ async function perform(work: TeamWork, task: PlannedTask, results: readonly Said
 function saidOf({ member, task }: PlannedTask, done: Done): Said {
   return "failed" in done
     ? { speaker: member, task, text: "", failed: done.failed }
-    : { speaker: member, task, text: done.result.text };
+    : { speaker: member, task, text: done.result.text, sources: done.result.sources };
 }

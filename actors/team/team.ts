@@ -9,14 +9,15 @@ import { loadAsked } from "../answer/history.ts";
 import { emitSources } from "../answer/sources.ts";
 import { limits } from "../limits.ts";
 import type { Ports } from "../ports.ts";
-import type { RoutingInfo } from "../records/conversation.ts";
+import type { RoutingInfo, Source } from "../records/conversation.ts";
 import { type Meter, metered } from "../spend.ts";
 import { repeatAnswer } from "../steering.ts";
 import { type Answer, noUsage, type TurnInput, type TurnResult } from "../turn-input.ts";
 import { turnsOf } from "./check.ts";
+import { citingAll } from "./citations.ts";
 import { concludes, discuss } from "./coordinate.ts";
 import { type Crew, type Leader, loadCrew } from "./crew.ts";
-import { conclude, conclusionRound, together } from "./leader.ts";
+import { conclude, hasPassages, sourcesRound, together } from "./leader.ts";
 import type { Plan } from "./plan.ts";
 import { doTasks, planTasks } from "./supervise.ts";
 import { emitTeam, hearSteered, type Stop, type TeamWork } from "./work.ts";
@@ -102,12 +103,14 @@ async function finish(work: TeamWork, outcome: Outcome): Promise<TurnResult> {
   if (heard.length === 0 && !isAlone) throw nobody(work, outcome.stop);
   const rest = restingOn(heard.map(({ result }) => result));
   const show = input.task?.show ?? true;
-  if (show) emitSources(context, conclusionRound, rest);
-  const answer = await answerOf(work, outcome, show);
+  const { leader } = outcome;
+  if (show) emitSources(context, sourcesRound(leader), rest);
+  const answer = await answerOf(work, outcome, { show, all: rest.sources });
   const results = heard.map(({ result }) => result);
   return {
     ...answer,
-    ...restingOn([rest, answer]),
+    // Citations of the answer name these, of a leader with passages its own first.
+    ...restingOn(leader !== null && hasPassages(leader) ? [answer, rest] : [rest, answer]),
     usage: work.usage,
     builtin: answer.builtin && results.every(({ builtin }) => builtin),
     data: answer.data ?? null,
@@ -117,13 +120,18 @@ async function finish(work: TeamWork, outcome: Outcome): Promise<TurnResult> {
   };
 }
 
-async function answerOf(work: TeamWork, { plan, leader }: Outcome, show: boolean): Promise<Answer> {
+async function answerOf(
+  work: TeamWork,
+  { plan, leader }: Outcome,
+  { show, all }: { readonly show: boolean; readonly all: readonly Source[] },
+): Promise<Answer> {
   const isAlone = plan?.tasks.length === 0;
-  if (leader !== null && (isAlone || concludes(work))) return await conclude(work, leader);
+  if (leader !== null && (isAlone || concludes(work))) return await conclude(work, leader, all);
   const last = work.heard.at(-1)?.result;
-  if (plan !== null || last === undefined) return await together(work, leader);
-  if (show) await showText(work.context, "last", last.text);
-  return last;
+  if (plan !== null || last === undefined) return await together(work, leader, all);
+  const text = citingAll(last.text, last.sources, all);
+  if (show) await showText(work.context, "last", text);
+  return { ...last, text };
 }
 
 /** Why a team of which nobody answered fails: as the last of them did. */

@@ -8,6 +8,7 @@ import {
   type SubAgentRow,
   versionId,
 } from "../../actors/records/agent-version.ts";
+import { targetPlace } from "../../actors/targets.ts";
 import type { TurnInput } from "../../actors/turn-input.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import type { RunRecord } from "../../runtime/testkit/recording.ts";
@@ -77,17 +78,23 @@ export function swapAgent(record: RunRecord, swap: Swap): Swapped {
   };
 }
 
-/** The models that the recorded agent and its sub-agents name, "" for the default. */
+/** The models that the recorded agent and its sub-agents name, "" for the default; of a team or workflow all of its. */
 export function modelsOf(record: RunRecord): ReadonlySet<string> {
   const input = record.run.input as TurnInput;
-  const row = agentRow(record, input.agent, input.version);
-  return new Set([
-    row.agent.model_name ?? "",
-    ...row.subAgents.map(({ key, version }) => {
-      const sub = rowOf(record, agentTables.subAgentVersions, key, version) as SubAgentRow;
-      return sub.subAgent.model_name ?? "";
-    }),
-  ]);
+  const all = record.rows.flatMap(({ table, value }) =>
+    table === agentTables.agentVersions ? [value as AgentRow] : [],
+  );
+  const isAgent = targetPlace(input.agent).kind === "agent";
+  const rows = isAgent ? [agentRow(record, input.agent, input.version)] : all;
+  return new Set(
+    rows.flatMap((row) => [
+      row.agent.model_name ?? "",
+      ...row.subAgents.map(({ key, version }) => {
+        const sub = rowOf(record, agentTables.subAgentVersions, key, version) as SubAgentRow;
+        return sub.subAgent.model_name ?? "";
+      }),
+    ]),
+  );
 }
 
 function agentRow(record: RunRecord, key: string, version: number): AgentRow {

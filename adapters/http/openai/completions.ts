@@ -13,7 +13,7 @@ import { callerOf } from "../services/caller.ts";
 import { runOfFrameId } from "../services/chat.ts";
 import { onceKeyOf } from "../services/once.ts";
 import type { Services } from "../services/services.ts";
-import { agentOfModel } from "./model.ts";
+import { targetOfModel } from "./model.ts";
 import {
   type CompletionBody,
   completionBody,
@@ -53,11 +53,11 @@ export function completionRoute(services: Services): Route {
 }
 
 function agentOf(model: string): string {
-  const agent = agentOfModel(model);
+  const agent = targetOfModel(model);
   if (agent !== null) return agent;
   throw new RuntimeError(
     "NOT_FOUND",
-    `The model ${model.slice(0, 80)} does not exist: models are agents, named agent:<agent_key>.`,
+    `The model ${model.slice(0, 80)} does not exist: models are agents, named agent:<agent_key>, and teams, named team:<id>.`,
     { pointer: "/model" },
   );
 }

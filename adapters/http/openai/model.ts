@@ -1,13 +1,14 @@
-// Agents as model ids: `agent:ag_...`.
+// What answers as model ids: `agent:ag_...`, `team:tm_...`.
 
-const PREFIX = "agent:";
+const PREFIXES = ["agent:ag_", "team:tm_"] as const;
 
-/** Model id of an agent. */
-export function modelOfAgent(agentKey: string): string {
-  return PREFIX + agentKey;
+/** Model id of an agent or a team. */
+export function modelOf(id: string): string {
+  return id.startsWith("tm_") ? `team:${id}` : `agent:${id}`;
 }
 
-/** The agent a model id names, or null when it names none. */
-export function agentOfModel(model: string): string | null {
-  return model.startsWith(`${PREFIX}ag_`) ? model.slice(PREFIX.length) : null;
+/** The agent or team that a model id names, or null when it names none. */
+export function targetOfModel(model: string): string | null {
+  const prefix = PREFIXES.find((one) => model.startsWith(one));
+  return prefix === undefined ? null : model.slice(prefix.indexOf(":") + 1);
 }

@@ -1,13 +1,15 @@
-// OpenAI's protocol: agents are models, so that its official SDK works unchanged.
+// OpenAI's protocol: agents and teams are models, so that its official SDK works unchanged.
 
 import type { AgentRow } from "../../../actors/records/agent-version.ts";
+import type { ResourceRow } from "../../../actors/records/resource.ts";
+import type { TeamInput } from "../../../actors/records/team.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import { json } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
-import { PAGE_MAX } from "../services/paging.ts";
+import { PAGE_MAX, type Page, type PageRequest } from "../services/paging.ts";
 import type { Services } from "../services/services.ts";
 import { completionRoute } from "./completions.ts";
-import { agentOfModel, modelOfAgent } from "./model.ts";
+import { modelOf, targetOfModel } from "./model.ts";
 
 /** Models listed in one response; the protocol has no pages. */
 const MODELS_MAX = 1_000;
@@ -15,6 +17,7 @@ const MODELS_MAX = 1_000;
 /** All routes of the surface. */
 export function openaiRoutes(services: Services): readonly Route[] {
   const { agents } = services;
+  const { teams } = services.resources.kinds;
   return [
     completionRoute(services),
     defineRoute({
@@ -23,16 +26,13 @@ export function openaiRoutes(services: Services): readonly Route[] {
       service: "models",
       errors: "openai",
       handler: async ({ principal }) => {
-        const rows: AgentRow[] = [];
-        let after: string | undefined;
-        while (rows.length < MODELS_MAX) {
-          const range = { limit: PAGE_MAX, ...(after === undefined ? {} : { after }) };
-          const page = await agents.list(principal.tenant, { page: range, question: null });
-          rows.push(...page.items);
-          if (page.next === null) break;
-          after = page.next;
-        }
-        return json(200, { object: "list", data: rows.map(shape) });
+        const { tenant } = principal;
+        const of = { list: "/v1/models", question: null };
+        const data = [
+          ...(await all((page) => agents.list(tenant, { page, ...of }))).map(ofAgent),
+          ...(await all((page) => teams.list(tenant, { page, ...of }))).map(ofTeam),
+        ];
+        return json(200, { object: "list", data: data.slice(0, MODELS_MAX) });
       },
     }),
     defineRoute({
@@ -42,23 +42,57 @@ export function openaiRoutes(services: Services): readonly Route[] {
       errors: "openai",
       handler: async ({ principal, params }) => {
         const model = params["id"] ?? "";
-        const agent = agentOfModel(model);
-        if (agent === null) {
+        const id = targetOfModel(model);
+        if (id === null) {
           throw new RuntimeError("NOT_FOUND", `The model ${model.slice(0, 80)} does not exist.`);
         }
-        return json(200, shape(await agents.get(principal.tenant, agent)));
+        const { tenant } = principal;
+        return json(
+          200,
+          id.startsWith("tm_")
+            ? ofTeam(await teams.get(tenant, id))
+            : ofAgent(await agents.get(tenant, id)),
+        );
       },
     }),
   ];
 }
 
-function shape({ agent }: AgentRow): Readonly<Record<string, unknown>> {
+/** Everything that a list has, as far as one response goes. */
+async function all<T>(list: (page: PageRequest) => Promise<Page<T>>): Promise<readonly T[]> {
+  const rows: T[] = [];
+  let after: string | undefined;
+  while (rows.length < MODELS_MAX) {
+    const page = await list({ limit: PAGE_MAX, ...(after === undefined ? {} : { after }) });
+    rows.push(...page.items);
+    if (page.next === null) break;
+    after = page.next;
+  }
+  return rows;
+}
+
+function ofAgent({ agent }: AgentRow): Shape {
+  return shape({ ...agent, id: agent.agent_key });
+}
+
+function ofTeam({ record }: ResourceRow<TeamInput>): Shape {
+  return shape(record);
+}
+
+type Shape = Readonly<Record<string, unknown>>;
+
+function shape(of: {
+  readonly id: string;
+  readonly name: string;
+  readonly description?: string | null;
+  readonly created_at: string;
+}): Shape {
   return {
-    id: modelOfAgent(agent.agent_key),
+    id: modelOf(of.id),
     object: "model",
-    created: Math.floor(Date.parse(agent.created_at) / 1000),
+    created: Math.floor(Date.parse(of.created_at) / 1000),
     owned_by: "troupe",
-    name: agent.name,
-    description: agent.description,
+    name: of.name,
+    description: of.description ?? null,
   };
 }
