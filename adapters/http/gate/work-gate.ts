@@ -2,7 +2,7 @@
 // for a model), other requests through another, so that nobody's list waits for its own chats. What
 // the lanes share is here: how loaded the threads are, who has company, and who holds back for whom.
 
-import { FairPass } from "../../../runtime/shared/fair-pass.ts";
+import { afterPromises, FairPass } from "../../../runtime/shared/fair-pass.ts";
 import type { SystemLoad } from "../../../runtime/threads/loop-load.ts";
 import { type GateWatch, Lane, type LaneFigures } from "./lane.ts";
 import { QuietTenants } from "./quiet-tenants.ts";
@@ -51,6 +51,7 @@ export class WorkGate implements GateWatch {
   readonly #quiet = new QuietTenants();
   /** Whether at the last look the threads were so loaded that one more is felt by the others. */
   #isLoaded = false;
+  #isLettingIn = false;
   #stop: (() => void) | null = null;
   /** The tenant that came last, and until when the others count as company. */
   #last = "";
@@ -104,9 +105,15 @@ export class WorkGate implements GateWatch {
     this.#stop = (this.#options.every ?? repeat)(GATE_LOOK_MS, () => this.#look());
   }
 
+  // Whoever has left has its answer still to send, which would wait for the work of the next.
   letIn(): void {
-    this.chats.letIn();
-    this.requests.letIn();
+    if (this.#isLettingIn) return;
+    this.#isLettingIn = true;
+    afterPromises(() => {
+      this.#isLettingIn = false;
+      this.chats.letIn();
+      this.requests.letIn();
+    });
   }
 
   #look(): void {

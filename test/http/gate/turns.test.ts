@@ -99,6 +99,23 @@ test("a quiet tenant that comes before the pass ends holds back those that have 
   expect(begun()).toBe(2);
 });
 
+test("whoever leaves sends its answer before the next one's work begins", async () => {
+  const { gate, begun } = await flood(0);
+  const before = begun();
+  let begunWhenSent = -1;
+
+  const answer = async (): Promise<void> => {
+    gate.requests.leave("loud");
+    for (let step = 0; step < 20; step += 1) await undefined;
+    begunWhenSent = begun();
+  };
+  await answer();
+  await settled();
+
+  expect(begunWhenSent).toBe(before);
+  expect(begun()).toBeGreaterThan(before);
+});
+
 test.each([
   ["cores are idle", { turns: { busy: 0.3, passMs: 0.5 }, cpu: 0.6 }, UNDER_WAY_MIN],
   ["cores are in use", { turns: { busy: 0.3, passMs: 0.5 }, cpu: 0.8 }, 1],

@@ -15,6 +15,7 @@ let busy = 0;
 let passMs = 0.1;
 let cpu = 0;
 let nowMs = 0;
+const { signal } = new AbortController();
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -132,17 +133,17 @@ test("a quiet tenant's chat holds back the requests of others too, which wait in
   busy = 1;
   const { gate, loud, quiet } = await flood(100);
   const { requests } = gate;
-  const signal = new AbortController().signal;
   const asked = Array.from({ length: 10 }, () => requests.enter("loud", "key", { signal }));
   expect(asked.filter((entering) => entering === undefined)).toHaveLength(UNDER_WAY_MIN);
   await looks(1);
 
   quiet.come();
   requests.leave("loud");
+  await settled();
   expect(requests.figures()).toMatchObject({ underWay: UNDER_WAY_MIN - 1, waiting: 6 });
   expect(loud.inside).toBe(UNDER_WAY_MIN);
   quiet.leave();
-
+  await settled();
   expect(requests.figures()).toMatchObject({ underWay: UNDER_WAY_MIN, waiting: 5 });
 });
 
@@ -164,14 +165,13 @@ test("a flood that computes in threads without a loop holds back too", async () 
 test("beside requests alone a chat of a quiet tenant is told from theirs", async () => {
   busy = 1;
   const gate = makeGate();
-  const signal = new AbortController().signal;
   new Chats(gate, "other").come();
   for (let at = 0; at < 10; at += 1) void gate.requests.enter("loud", "key", { signal });
   await looks(1);
 
   new Chats(gate, "quiet").come();
   gate.requests.leave("loud");
-
+  await settled();
   expect(gate.requests.figures().underWay).toBe(UNDER_WAY_MIN - 1);
 });
 
