@@ -7,6 +7,7 @@ import { parseArgs } from "node:util";
 import type { Question, Row } from "./question.ts";
 import { chatEmbedding } from "./questions/chat-embedding.ts";
 import { chatFairness } from "./questions/chat-fairness.ts";
+import { chatFloods } from "./questions/chat-floods.ts";
 import { chatLatency } from "./questions/chat-latency.ts";
 import { chatTenants } from "./questions/chat-tenants.ts";
 import { chatThroughput } from "./questions/chat-throughput.ts";
@@ -52,6 +53,7 @@ const questions: readonly Question[] = [
   chatFairness,
   chatEmbedding,
   chatTenants,
+  chatFloods,
   chatsInFlight,
   streams,
   relayCpu,
