@@ -7,6 +7,7 @@ import { shared } from "../actors/routing/share.ts";
 import { type TrainingInput, trainWeights, type Weights } from "../actors/routing/training.ts";
 import { createBuiltinEmbedder } from "./embed/builtin.ts";
 import { loadTokenizer } from "./embed/tokenizers.ts";
+import { layoutGraph } from "./graphs/graph-layout.ts";
 import { parseTask } from "./parse/pool-parser.ts";
 
 const embedder = createBuiltinEmbedder();
@@ -48,6 +49,9 @@ interface SplitInput {
   readonly tokenizer: TokenizerSpec;
   readonly tokensMax: number;
 }
+
+/** Places the nodes and lines of a picture. */
+export const layoutPicture = layoutGraph;
 
 /** Reads a document. */
 export const parseKnowledge = parseTask;

@@ -12,6 +12,7 @@ import { type Config, loadConfig } from "./config.ts";
 import { adminKey, readSmall, writeSmall } from "./data-folder.ts";
 import { embeddersConfig, embedTasks } from "./embed/tasks.ts";
 import type { Front } from "./front.ts";
+import { layoutTaskName } from "./graphs/task-name.ts";
 import type { RequestLine } from "./http/door.ts";
 import { searchTaskName } from "./knowledge/elsewhere.ts";
 import type { AnswerHub } from "./llm/answer-hub.ts";
@@ -98,6 +99,7 @@ async function start(config: Config, log: Log): Promise<Running> {
       "knowledge.split": { url: computeTasks, name: "splitTexts" },
       "knowledge.embed": { url: computeTasks, name: "embedTexts" },
       "knowledge.prepare": { url: computeTasks, name: "prepareTexts" },
+      [layoutTaskName]: { url: computeTasks, name: "layoutPicture" },
       [trainTaskName]: { url: computeTasks, name: "trainRouter" },
       ...embedTasks(config.embedding),
       "knowledge.merge": {

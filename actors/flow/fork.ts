@@ -2,13 +2,9 @@
 // log before that point into the log of another run (RunSpec.fork), so that nothing of it happens twice;
 // from the point on that run works, on another state if somebody wants it so.
 
-import { RuntimeError } from "../../runtime/errors.ts";
 import type { LogEntry } from "../../runtime/runs/log-entry.ts";
+import { CHECKPOINT, type Checkpoint, visitOf } from "./checkpoint.ts";
 import type { State } from "./state.ts";
-import { CHECKPOINT, type Checkpoint, visitOf } from "./work.ts";
-
-/** Where a run is forked: before a visit of a node, or before the last visit of a node. */
-export type ForkPoint = { readonly step: string } | { readonly node: string };
 
 /** What the input of a forked run says beside what its log begins with. */
 export interface FlowFork {
@@ -19,28 +15,26 @@ export interface FlowFork {
 }
 
 /**
- * The place of a point in a run's log.
- * @param log whole and in order.
- * @returns the visit, and how many entries come before it. @throws NOT_FOUND when the run did not come there.
+ * The last visit of a node in a run's log, and how many entries come before it; undefined when the run
+ * did not come there. @param log whole and in order.
  */
 export function forkPointOf(
   run: string,
   log: readonly LogEntry[],
-  point: ForkPoint,
-): { readonly at: string; readonly entries: number } {
+  node: string,
+): { readonly at: string; readonly entries: number } | undefined {
   for (let entries = log.length - 1; entries >= 0; entries -= 1) {
     const entry = log[entries];
     if (entry?.type !== "event" || entry.run !== run) continue;
     const at = visitOf(entry);
-    if (at === null) continue;
-    const { node } = entry.event as { readonly node: string };
-    if ("step" in point ? at === point.step : node === point.node) return { at, entries };
+    if (at !== null && (entry.event as { readonly node: string }).node === node) {
+      return { at, entries };
+    }
   }
-  const name = "step" in point ? `step "${point.step}"` : `node "${point.node}"`;
-  throw new RuntimeError("NOT_FOUND", `The run ${run} did not come to ${name}.`);
+  return undefined;
 }
 
-/** The checkpoints of a run in the order of its log; `step` names one for `forkPointOf`. */
+/** The checkpoints of a run in the order of its log; `step` names the visit. */
 export function checkpointsOf(
   run: string,
   log: readonly LogEntry[],

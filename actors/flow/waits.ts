@@ -3,13 +3,11 @@
 
 import { RuntimeError } from "../../runtime/errors.ts";
 import { limits } from "../limits.ts";
+import { eventKey, isEventName } from "./event-name.ts";
 import type { EventNode, SleepNode } from "./graph.ts";
 import { shared, waiting } from "./together.ts";
 import type { Line } from "./walk.ts";
 import { emitWaiting, work } from "./work.ts";
-
-const EVENT = "event:";
-const NAME = /^[A-Za-z0-9_-]{1,64}(\.[A-Za-z0-9_.-]{1,64})?$/;
 
 /** Sleeps for its time, or until one; a moment that has passed is no sleep. */
 export async function sleepNode(line: Line, node: SleepNode, key: string): Promise<null> {
@@ -31,7 +29,7 @@ export async function eventNode(line: Line, node: EventNode, key: string): Promi
     const name = nameOf(line, node);
     emitWaiting(line, node, key);
     // It comes once in a run: whoever waits for it gets the same.
-    const event = shared(walk, `${EVENT}${name}`, () =>
+    const event = shared(walk, eventKey(name), () =>
       context.decision(eventKey(name), { timeoutMs: node.timeoutMs, pausing: true }),
     );
     try {
@@ -43,16 +41,6 @@ export async function eventNode(line: Line, node: EventNode, key: string): Promi
     }
   });
   return null;
-}
-
-/** Key under which a run waits for an event from outside. */
-export function eventKey(name: string): string {
-  return `${EVENT}${name}`;
-}
-
-/** Whether an event may have this name. */
-export function isEventName(name: string): boolean {
-  return NAME.test(name);
 }
 
 function nameOf(line: Line, node: EventNode): string {

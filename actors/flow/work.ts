@@ -2,24 +2,10 @@
 // in a workflow a checkpoint is left behind, at which another run can be forked.
 
 import { limits } from "../limits.ts";
+import { CHECKPOINT, type Checkpoint, startedKey } from "./checkpoint.ts";
 import type { GraphNode } from "./graph.ts";
-import { checkValues, type State } from "./state.ts";
+import { checkValues } from "./state.ts";
 import { emit, type Line, write } from "./walk.ts";
-
-/** What stands in the journal under `checkpoint:<key>` when a node of a workflow has ended. */
-export interface Checkpoint {
-  readonly node: string;
-  readonly startedAtMs: number;
-  readonly endedAtMs: number;
-  /** The state of its line after it; left out when it is long. */
-  readonly state?: State;
-}
-
-const BEFORE = "node:";
-const STARTED = ":started";
-
-/** Prefix of the steps that are checkpoints. */
-export const CHECKPOINT = "checkpoint:";
 
 /** @param perform gives the node's result; undefined: it has none, and `last` stays. */
 export async function work(
@@ -29,7 +15,7 @@ export async function work(
   perform: () => Promise<unknown>,
 ): Promise<void> {
   const { walk } = line;
-  emit(walk, `${BEFORE}${key}${STARTED}`, { type: "node", node: node.id, state: "started" });
+  emit(walk, startedKey(key), { type: "node", node: node.id, state: "started" });
   let value: unknown;
   try {
     if (walk.forkedAt?.key === key) {
@@ -43,12 +29,6 @@ export async function work(
   }
   emit(walk, `node:${key}:completed`, { type: "node", node: node.id, state: "completed" });
   if (walk.compiled === null) await checkpoint(line, node, key);
-}
-
-/** The visit of a node that an event of a run's log begins; null for other events. */
-export function visitOf({ key }: { readonly key: string }): string | null {
-  const isStart = key.startsWith(BEFORE) && key.endsWith(STARTED);
-  return isStart ? key.slice(BEFORE.length, -STARTED.length) : null;
 }
 
 /** Says that a node waits for something from outside, or for a time. */

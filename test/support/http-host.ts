@@ -204,7 +204,7 @@ function makeRoutes(
 ): { routes: readonly Route[]; keys: ReturnType<typeof createKeyStore>; gate: WorkGate } {
   const services = createServices({
     system,
-    compute: system.compute,
+    compute: inlineCompute,
     documents: createKnowledgeStore({ bulk: system.bulk }),
     sources: {
       keep: (tenant, job, sources) => keepSources(system.bulk, { tenant, job }, sources),

@@ -3,13 +3,16 @@
 import type { Compute } from "../../actors/ports.ts";
 import {
   embedTexts,
+  layoutPicture,
   parseKnowledge,
   prepareTexts,
   splitTexts,
 } from "../../adapters/compute-tasks.ts";
+import { layoutTaskName } from "../../adapters/graphs/task-name.ts";
 
 const tasks: Readonly<Record<string, (input: unknown) => unknown>> = {
   "knowledge.parse": parseKnowledge,
+  [layoutTaskName]: layoutPicture,
   "knowledge.split": splitTexts,
   "knowledge.embed": embedTexts,
   "knowledge.prepare": prepareTexts,

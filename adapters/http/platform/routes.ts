@@ -7,6 +7,7 @@ import type { Services } from "../services/services.ts";
 import { agentRoutes } from "./agents.ts";
 import { approvalRoutes } from "./approvals.ts";
 import { conversationRoutes } from "./conversations.ts";
+import { flowRoutes } from "./flows.ts";
 import { historyRoute } from "./history.ts";
 import { knowledgeRoutes } from "./knowledge.ts";
 import { memoryRoutes } from "./memories.ts";
@@ -24,6 +25,7 @@ export function platformRoutes(services: Services): readonly Route[] {
     dryRunRoute(services),
     ...runRoutes(services),
     ...runAgainRoutes(services),
+    ...flowRoutes(services),
     recordRoute(services),
     ...conversationRoutes(services),
     ...approvalRoutes(services),

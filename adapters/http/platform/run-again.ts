@@ -1,6 +1,10 @@
 // A run as a tree of what it has done, and runs that begin with what another one has done: forked at a
 // step, or resumed where it came to a bad end.
 
+import { forkPointOf } from "../../../actors/flow/fork.ts";
+import { versionId } from "../../../actors/records/agent-version.ts";
+import { type ResourceRow, resourceTables } from "../../../actors/records/resource.ts";
+import { type WorkflowInput, workflowKind } from "../../../actors/records/workflow.ts";
 import {
   entriesBefore,
   entriesBeforeEnd,
@@ -8,6 +12,7 @@ import {
   type RunOutline,
 } from "../../../actors/run-outline.ts";
 import { type Static, Type } from "../../../actors/schema.ts";
+import type { TurnInput } from "../../../actors/turn-input.ts";
 import type { Outcome } from "../../../runtime/actor.ts";
 import { type ErrorData, RuntimeError, toldOfRun } from "../../../runtime/errors.ts";
 import type { RunRow } from "../../../runtime/system.ts";
@@ -28,7 +33,11 @@ const resumeBody = Type.Object({ mode: Type.Optional(runMode) }, { additionalPro
 const forkBody = Type.Object(
   {
     /** A step of the root run, or `<run id>/<step>`, as `/tree` names them. It is done anew. */
-    step: Type.String({ minLength: 1, maxLength: STEP_CHARS_MAX }),
+    step: Type.Optional(Type.String({ minLength: 1, maxLength: STEP_CHARS_MAX })),
+    /** In place of `step`: a node of the run's graph, whose last visit is done anew. */
+    node: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
+    /** Of a workflow: values of the state at that node, in place of those it had. */
+    state: Type.Optional(Type.Record(Type.String({ maxLength: 64 }), Type.Unknown())),
     mode: Type.Optional(runMode),
   },
   { additionalProperties: false },
@@ -65,16 +74,69 @@ function forkRoute(services: Services): Route {
     hasOwnGate: true,
     body: forkBody,
     handler: async (context) => {
-      const { step, mode } = context.body;
       const row = await rootOf(services, context);
-      const entries = entriesBefore(await wholeLog(services.system, row), row.id, step);
-      if (entries === undefined) {
-        const message = `Run ${row.id} has no step "${step}"; its tree names those it has.`;
-        throw new RuntimeError("INVALID", message, { pointer: "/step" });
-      }
-      return await startRun(context, services, askOf(context, row, "fork", entries), mode);
+      const { entries, fork } = await forkedAt(services, context, row);
+      const ask = { ...askOf(context, row, "fork", entries), ...(fork && { fork }) };
+      return await startRun(context, services, ask, context.body.mode);
     },
   });
+}
+
+/** Where the new run begins. @throws INVALID, OUTPUT_INVALID with the pointer of what is wrong. */
+async function forkedAt(
+  services: Services,
+  { body, principal }: RouteContext<Static<typeof forkBody>>,
+  row: RunRow,
+): Promise<Pick<AgainAsk, "entries" | "fork">> {
+  const { step, node, state } = body;
+  const log = await wholeLog(services.system, row);
+  if ((step === undefined) === (node === undefined)) {
+    throw new RuntimeError("INVALID", "A fork names either a step or a node.", {
+      pointer: "/step",
+    });
+  }
+  if (node !== undefined) {
+    const point = forkPointOf(row.id, log, node);
+    if (point === undefined) {
+      const message = `Run ${row.id} did not come to a node "${node}".`;
+      throw new RuntimeError("INVALID", message, { pointer: "/node" });
+    }
+    const { entries, at } = point;
+    if (state === undefined) return { entries };
+    await checkState(services, principal.tenant, row, state);
+    return { entries, fork: { at, state } };
+  }
+  if (state !== undefined)
+    throw new RuntimeError("INVALID", "Only a fork at a node sets a state.", { pointer: "/state" });
+  const entries = entriesBefore(log, row.id, step ?? "");
+  if (entries !== undefined) return { entries };
+  const message = `Run ${row.id} has no step "${step}"; its tree names those it has.`;
+  throw new RuntimeError("INVALID", message, { pointer: "/step" });
+}
+
+/** @throws INVALID for a run that is not of a workflow, and for values that its state does not take. */
+async function checkState(
+  { system }: Services,
+  tenant: string,
+  { input, kind }: RunRow,
+  state: Readonly<Record<string, unknown>>,
+): Promise<void> {
+  const { agent, version } = input as TurnInput;
+  const table = resourceTables(workflowKind).versions;
+  const row =
+    kind === "flow" ? await system.tables.get(tenant, table, versionId(agent, version)) : undefined;
+  if (row === undefined) {
+    throw new RuntimeError("INVALID", "Only a run of a workflow has a state.", {
+      pointer: "/state",
+    });
+  }
+  // With its expressions and schemas: loaded when first needed.
+  const [{ compileFlow, loadFlowLibraries }, { checkValues }] = await Promise.all([
+    import("../../../actors/flow/compile-flow.ts"),
+    import("../../../actors/flow/state.ts"),
+  ]);
+  await loadFlowLibraries();
+  checkValues(compileFlow((row.value as ResourceRow<WorkflowInput>).record).graph, state);
 }
 
 function resumeRoute(services: Services): Route {

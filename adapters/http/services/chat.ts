@@ -3,6 +3,7 @@
 
 import { setTimeout as delay } from "node:timers/promises";
 import type { AgainMessage } from "../../../actors/conversation-again.ts";
+import type { FlowFork } from "../../../actors/flow/fork.ts";
 import type {
   ChatAccepted,
   ChatMessage,
@@ -60,6 +61,8 @@ export interface AgainAsk extends Ask {
   readonly of: RunRow;
   readonly way: "resume" | "fork";
   readonly entries: number;
+  /** Of a workflow: where it begins to work, and on which state. */
+  readonly fork?: FlowFork;
   readonly stream: boolean;
 }
 
@@ -194,7 +197,7 @@ async function prepare(parts: Parts, ask: ChatAsk | AgainAsk): Promise<Prepared>
 }
 
 /** @throws CONFLICT for a run without a conversation: what it was to answer is gone. */
-function prepareAgain({ of, way, entries, stream, caller }: AgainAsk): Prepared {
+function prepareAgain({ of, way, entries, stream, caller, fork }: AgainAsk): Prepared {
   if (addressParts(of.parent).kind !== "conversation") {
     throw new RuntimeError("CONFLICT", `Run ${of.id} answers no message of a conversation.`);
   }
@@ -204,7 +207,7 @@ function prepareAgain({ of, way, entries, stream, caller }: AgainAsk): Prepared 
     way,
     from: { run: of.id, entries },
     kind: of.kind,
-    input: of.input as TurnInput,
+    input: { ...(of.input as TurnInput), ...(fork && { fork }) },
     stream,
     priceMicros: pricesMicros.chat,
     service,

@@ -1,0 +1,203 @@
+// Workflows through the door: runs on typed input, events that tell them what they wait for, pictures.
+
+import { Parser } from "htmlparser2";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type HttpHost, startHttpHost } from "../../support/http-host.ts";
+
+let host: HttpHost;
+beforeAll(async () => {
+  host = await startHttpHost();
+});
+afterAll(() => host.stop());
+
+const end = { id: "end", type: "end" };
+
+async function newFlow(record: object): Promise<string> {
+  const made = await host.call("POST", "/v2/workflows", { name: 'Orders <&> "more"', ...record });
+  expect(made.body).toMatchObject({ version: 1 });
+  return made.body.id;
+}
+
+const waiting = {
+  graph_definition: {
+    nodes: [{ id: "wait", type: "event", event: "paid", save: "paid" }, end],
+    edges: [{ from: "wait", to: "end" }],
+  },
+  state_schema: { properties: { paid: { type: "object" } } },
+  output: '{"order": input.order, "paid": paid}',
+};
+
+test("a workflow is run on an object and waits for its event, which it takes once", async () => {
+  const flow = await newFlow(waiting);
+  const started = await host.call("POST", `/v2/workflows/${flow}/runs`, {
+    ...{ input: { order: 7 }, mode: "background" },
+  });
+  const run = `/v2/runs/${started.body.run_id}`;
+
+  const unknown = await host.call("POST", `${run}/events/payed`, {});
+  const told = await host.call("POST", `${run}/events/paid`, { euros: 5 });
+  const again = await host.call("POST", `${run}/events/paid`, { euros: 6 });
+  await expect
+    .poll(async () => (await host.call("GET", run)).body.status, { timeout: 10_000 })
+    .toBe("completed");
+  const late = await host.call("POST", `${run}/events/paid`, {});
+  const none = await host.call("POST", "/v2/runs/rn_none/events/paid", {});
+
+  expect(started.status).toBe(202);
+  expect([unknown.status, unknown.body.detail]).toEqual([404, expect.stringContaining("paid")]);
+  expect([told.status, told.body]).toEqual([202, { id: started.body.run_id, event: "paid" }]);
+  expect([again.status, late.status, none.status]).toEqual([409, 409, 404]);
+});
+
+test("a waited for run gives its output", async () => {
+  const flow = await newFlow({
+    graph_definition: { nodes: [end], edges: [] },
+    input_schema: { type: "object", required: ["n"], properties: { n: { type: "integer" } } },
+    output: '{"twice": input.n * 2}',
+  });
+
+  const done = await host.call("POST", `/v2/workflows/${flow}/runs`, { input: { n: 4 } });
+  const wrong = await host.call("POST", `/v2/workflows/${flow}/runs`, { input: { n: "x" } });
+
+  expect(done.body).toMatchObject({ status: "completed", output: { twice: 8 } });
+  expect([wrong.status, wrong.body.pointer]).toEqual([400, "/input/n"]);
+});
+
+test("a workflow that would go on into itself is refused, and one that is used is not removed", async () => {
+  const inner = await newFlow({ graph_definition: { nodes: [end], edges: [] } });
+  const calling = (ref: string) => ({
+    graph_definition: {
+      nodes: [{ id: "sub", type: "sub_workflow", ref }, end],
+      edges: [{ from: "sub", to: "end" }],
+    },
+  });
+  const outer = await newFlow(calling(inner));
+
+  const circle = await host.call("PATCH", `/v2/workflows/${inner}`, calling(outer));
+  const removed = await host.call("DELETE", `/v2/workflows/${inner}`);
+
+  expect([circle.status, circle.body.pointer]).toEqual([400, "/graph_definition/nodes/0/ref"]);
+  expect(removed.status).toBe(409);
+});
+
+/** Elements of a picture with their attributes and texts. @throws when it is no well-formed XML. */
+function elementsOf(svg: string): { names: string[]; classes: string[]; texts: string[] } {
+  const open: string[] = [];
+  const found = { names: [] as string[], classes: [] as string[], texts: [] as string[] };
+  const parser = new Parser(
+    {
+      onopentag(name, attributes) {
+        open.push(name);
+        found.names.push(name);
+        if (attributes["class"]) found.classes.push(attributes["class"]);
+      },
+      ontext: (text) => void (text.trim() && found.texts.push(text.trim())),
+      onclosetag(name, isImplied) {
+        if (isImplied && !svg.includes(`<${name}`)) throw new Error(`${name} is not closed.`);
+        expect(open.pop()).toBe(name);
+      },
+    },
+    { xmlMode: true },
+  );
+  parser.end(svg);
+  expect(open).toEqual([]);
+  return found;
+}
+
+test("a picture of a workflow is safe SVG of all its nodes, and of a run it says how far it has come", async () => {
+  const flow = await newFlow({
+    graph_definition: {
+      nodes: [
+        {
+          ...{ id: "again", type: "loop", max: 2, while: "'<script>' != \"&\"" },
+          body: {
+            nodes: [
+              { id: "count", type: "set", value: "round", save: "n" },
+              { id: "done", type: "end" },
+            ],
+            edges: [{ from: "count", to: "done" }],
+          },
+        },
+        { id: "wait", type: "event", event: "paid" },
+        end,
+      ],
+      edges: [
+        { from: "again", to: "wait" },
+        { from: "wait", to: "end" },
+      ],
+    },
+    state_schema: { properties: { n: { reducer: "sum", type: "number" } } },
+  });
+  const started = await host.call("POST", `/v2/workflows/${flow}/runs`, {
+    ...{ input: {}, mode: "background" },
+  });
+  const run = `/v2/runs/${started.body.run_id}`;
+  const drawn = async (path: string) => {
+    const headers = { "X-API-Key": host.key };
+    const answer = await fetch(`${host.url}${path}/graph.svg`, { headers });
+    return { type: answer.headers.get("content-type"), svg: await answer.text() };
+  };
+
+  const plain = await drawn(`/v2/workflows/${flow}`);
+  await expect
+    .poll(async () => elementsOf((await drawn(run)).svg).classes, { timeout: 10_000 })
+    .toContain("waiting");
+  const { svg } = await drawn(run);
+
+  expect(plain.type).toContain("image/svg+xml");
+  const { names, texts } = elementsOf(plain.svg);
+  expect(new Set(names)).toEqual(
+    new Set(["svg", "style", "defs", "marker", "path", "g", "title", "rect", "text"]),
+  );
+  expect(plain.svg).not.toContain("<script>");
+  for (const id of ["again", "count", "done", "wait", "end"]) expect(texts).toContain(id);
+  const said = elementsOf(svg);
+  expect(said.classes.filter((one) => one === "completed")).toHaveLength(2);
+  expect(said.texts.some((text) => /^completed 2× .*ms$/.test(text))).toBe(true);
+});
+
+test("a run is forked before a node with another state, and what was done before is not done again", async () => {
+  const asked: string[] = [];
+  host.llm.script = ({ request }) => {
+    asked.push(String(request.messages.at(-1)?.content));
+    return "draft";
+  };
+  const agent = await host.call("POST", "/v2/agents", { name: "Writer", model_name: "m-1" });
+  const flow = await newFlow({
+    graph_definition: {
+      nodes: [
+        { id: "write", type: "agent", ref: agent.body.id, input: '"write"', save: "text" },
+        { id: "count", type: "set", value: "n + 1", save: "n" },
+        end,
+      ],
+      edges: [
+        { from: "write", to: "count" },
+        { from: "count", to: "end" },
+      ],
+    },
+    state_schema: { properties: { text: { type: "string" }, n: { type: "integer", default: 1 } } },
+    output: '{"text": text, "n": n}',
+  });
+  const first = await host.call("POST", `/v2/workflows/${flow}/runs`, { input: {} });
+  const fork = (body: object) => host.call("POST", `/v2/runs/${first.body.id}/fork`, body);
+
+  const forked = await fork({ node: "count", state: { n: 41, text: "mine" } });
+  const plain = await fork({ node: "count" });
+  const refused = [
+    await fork({ node: "nowhere" }),
+    await fork({ node: "count", state: { n: "x" } }),
+    await fork({ node: "count", state: { m: 1 } }),
+    await fork({}),
+  ];
+
+  expect(first.body.output).toEqual({ text: "draft", n: 2 });
+  expect(forked.body.output).toEqual({ text: "mine", n: 42 });
+  expect(plain.body.output).toEqual({ text: "draft", n: 2 });
+  expect(asked).toEqual(["write"]);
+  expect(refused.map(({ status, body }) => [status, body.pointer])).toEqual([
+    [400, "/node"],
+    [expect.any(Number), "/state/n"],
+    [400, "/state/m"],
+    [400, "/step"],
+  ]);
+});
