@@ -70,6 +70,11 @@ export const providerFields = {
     "ms",
     [10_000, 10, 10 * MINUTE_MS],
   ),
+  hedgeAfterMs: integer(
+    "A call without a word for so long is made a second time beside it; who speaks first answers, both are paid. 0: never.",
+    "ms",
+    [0, 0, 10 * MINUTE_MS],
+  ),
 } as const satisfies Fields;
 
 /** What is known of models beside what comes with the server. */

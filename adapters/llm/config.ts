@@ -40,6 +40,8 @@ export interface ProviderConfig {
   readonly breakerFailures?: number;
   /** How long it is left alone then, ms. Default 10,000. */
   readonly breakerOpenMs?: number;
+  /** A call without a word for so long is made a second time beside it, ms; 0, the default: never. */
+  readonly hedgeAfterMs?: number;
 }
 
 /** Everything `createLlm` needs. */

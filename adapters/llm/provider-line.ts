@@ -18,6 +18,7 @@ import {
   providerTimeouts,
 } from "./config.ts";
 import type { TransportParts } from "./direct.ts";
+import { type Attempt, hedged } from "./hedge.ts";
 import { keyFaultOf } from "./key-pool.ts";
 import { createOpenaiDirect } from "./openai-direct.ts";
 import { createOpenaiSdk } from "./openai-sdk.ts";
@@ -69,6 +70,7 @@ export class ProviderLine {
   readonly #parts: LineParts;
   readonly #log: Log;
   readonly #slots: FairSlots;
+  readonly #slotsMax: number;
   /** One for each key. */
   readonly #transports: readonly Transport[];
 
@@ -83,9 +85,10 @@ export class ProviderLine {
     this.#parts = parts;
     this.#log = log;
     this.#transports = keys.map((apiKey) => create({ config: { ...provider, apiKey }, egress }));
+    this.#slotsMax = provider.connectionsMax ?? connectionsMaxDefault;
     this.#slots = new FairSlots({
       name: `calls to ${provider.name}`,
-      slots: provider.connectionsMax ?? connectionsMaxDefault,
+      slots: this.#slotsMax,
       waitingMax: WAITING_MAX,
     });
   }
@@ -141,7 +144,7 @@ export class ProviderLine {
         continue;
       }
       try {
-        return await this.#attempt(call, choice.key);
+        return await this.#ask(call, choice.key);
       } catch (error) {
         last = error;
         if (call.hasShown) throw error;
@@ -168,30 +171,53 @@ export class ProviderLine {
     await pauseUnless(call.signal, waitMs);
   }
 
-  /** Once, with one key. A call waits between its attempts without a slot. */
-  async #attempt(call: Call, key: number): Promise<LlmResult> {
+  /** With one key; beside it with another one, when it is slow and the provider is hedged. */
+  #ask(call: Call, key: number): Promise<LlmResult> {
+    const { hedgeAfterMs = 0 } = this.#parts.provider;
+    const { request, signal } = call;
+    const onEvent = (event: LlmEvent): void => {
+      const { onEvent: show } = call.options;
+      if (show === undefined) return;
+      call.hasShown = true;
+      show(event);
+    };
+    if (hedgeAfterMs === 0) return this.#attempt(call, key, { signal, onEvent });
+    return hedged((options) => this.#attempt(call, key, options), {
+      ...{ request, signal, onEvent, afterMs: hedgeAfterMs },
+      second: () => this.#second(call),
+      onWon: () => this.count("hedges_won"),
+    });
+  }
+
+  /** A second attempt, where nobody waits for a slot and there is a key for it. */
+  #second(call: Call): Attempt | undefined {
     const { state } = this.#parts;
-    const { request, options, signal } = call;
-    const { caller, onEvent } = options;
+    if (this.#slots.taken >= this.#slotsMax) return undefined;
+    const { key } = state.keys.take();
+    if (key === undefined) return undefined;
+    state.count("hedges");
+    return (options) => this.#attempt(call, key, options);
+  }
+
+  /** Once, with one key. A call waits between its attempts without a slot. */
+  async #attempt(
+    { request, options: { caller } }: Call,
+    key: number,
+    { signal, onEvent }: Parameters<Attempt>[0],
+  ): Promise<LlmResult> {
+    const { state } = this.#parts;
     const entered = this.#slots.enter(caller.tenant, caller.key, signal);
     if (entered !== undefined) await entered;
     try {
       const transport = this.#transports[key] as Transport;
-      const result = await transport.attempt(request, {
-        signal,
-        onEvent(event) {
-          if (onEvent === undefined) return;
-          call.hasShown = true;
-          onEvent(event);
-        },
-      });
+      const result = await transport.attempt(request, { signal, onEvent });
       state.keys.accepted(key);
       state.count("answered");
       return result;
     } catch (error) {
       const fault = keyFaultOf(error);
       if (fault !== undefined) state.keys.rest(key, fault, retryAfterOf(error));
-      state.count(outcomeOf(error, options.signal));
+      state.count(outcomeOf(error));
       throw error;
     } finally {
       this.#slots.leave();
@@ -227,8 +253,8 @@ export class ProviderLine {
   }
 }
 
-function outcomeOf(error: unknown, signal: AbortSignal): ProviderCounter {
-  if (signal.aborted || !(error instanceof RuntimeError)) return "cancelled";
+function outcomeOf(error: unknown): ProviderCounter {
+  if (!(error instanceof RuntimeError) || error.code === "CANCELLED") return "cancelled";
   if (error.code === "PROVIDER_LIMITED") return "limited";
   return error.code === "PROVIDER_FAILED" ? "refused" : "unavailable";
 }

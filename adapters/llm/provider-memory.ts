@@ -5,7 +5,7 @@ import type { ProviderConfig } from "./config.ts";
 /** What is counted of a provider: how its calls ended, and what was done about them. */
 export const providerCounters = [
   ...(["answered", "limited", "refused", "unavailable", "cancelled", "turned_away"] as const),
-  ...(["fallbacks"] as const),
+  ...(["fallbacks", "hedges", "hedges_won"] as const),
 ];
 
 /** One of them. */

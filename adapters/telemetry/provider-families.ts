@@ -28,8 +28,9 @@ export function providerFamilies(): readonly Family[] {
       "Calls of model providers and what came of them, each attempt for itself.",
       ["provider", "outcome"],
       ({ providers }) =>
-        providers.flatMap(({ name, calls: { fallbacks: _, ...calls } }) =>
-          Object.entries(calls).map(([outcome, count]): Sample => [[name, outcome], count]),
+        providers.flatMap(
+          ({ name, calls: { fallbacks: _, hedges: __, hedges_won: ___, ...calls } }) =>
+            Object.entries(calls).map(([outcome, count]): Sample => [[name, outcome], count]),
         ),
     ),
     perProvider(
@@ -37,6 +38,18 @@ export function providerFamilies(): readonly Family[] {
       "troupe_provider_fallbacks_total",
       "Calls that went on to the next model of their chain.",
       ({ calls }) => calls.fallbacks,
+    ),
+    perProvider(
+      "counter",
+      "troupe_provider_hedges_total",
+      "Second attempts beside one that was slow.",
+      ({ calls }) => calls.hedges,
+    ),
+    perProvider(
+      "counter",
+      "troupe_provider_hedges_won_total",
+      "Of these, those that spoke first.",
+      ({ calls }) => calls.hedges_won,
     ),
     perProvider(
       "gauge",
