@@ -55,6 +55,8 @@ export interface Job {
   readonly children?: readonly Job[];
   /** Sleeps so long at its end, using up its time. */
   readonly thenMs?: number;
+  /** Lets go of nothing when it is stopped. */
+  readonly isStubborn?: boolean;
 }
 
 /** How a run ended, as its desk was told. */
@@ -105,11 +107,15 @@ export interface Effect {
 }
 
 function workOf(effects: Effect[]): Definition {
-  const one = async (context: RunContext, call: Call): Promise<unknown> => {
+  const one = async (context: RunContext, job: Job, call: Call): Promise<unknown> => {
     const { key, args = { amount: 5 }, ...rest } = call;
-    const answer = await confirm(context, {
+    const asked = confirm(context, {
       ...{ key, agent: "ag_1", tool: "pay", arguments: args, reason: "It costs money." },
       ...rest,
+    });
+    const answer = await asked.catch(async (error: unknown) => {
+      if (job.isStubborn) await new Promise<never>(() => undefined);
+      throw error;
     });
     if (!answer.approved) return answer.reason;
     return await context
@@ -127,8 +133,8 @@ function workOf(effects: Effect[]): Definition {
     async run(job, context) {
       const results: unknown[] = [];
       if (job.isParallel)
-        results.push(...(await Promise.all(job.calls.map((call) => one(context, call)))));
-      else for (const call of job.calls) results.push(await one(context, call));
+        results.push(...(await Promise.all(job.calls.map((call) => one(context, job, call)))));
+      else for (const call of job.calls) results.push(await one(context, job, call));
       const children = (job.children ?? []).map((input, at) =>
         context.child(`child:${at}`, { kind: "work", input }),
       );

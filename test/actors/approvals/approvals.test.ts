@@ -125,7 +125,8 @@ test("when nobody decides in time the default is taken, a restart in between", a
 });
 
 test("a run that is cancelled takes its approvals with it, in memory or not, child runs too", async () => {
-  const job = { calls: [], children: [pay, { calls: [], children: [pay] }] };
+  const stubborn = { ...pay, isStubborn: true };
+  const job = { calls: [], children: [pay, { calls: [], children: [stubborn] }] };
   for (const sleeps of [false, true]) {
     const { room, run } = await waiting(job);
     if (sleeps) await room.pass(DAY_MS);

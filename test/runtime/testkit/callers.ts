@@ -172,6 +172,12 @@ export class Callers {
     if (cancelAfterMs !== undefined) {
       this.#do(async () => {
         await this.#pause(cancelAfterMs);
+        // Every other one is for the desk to do: its run may have ended when that is acknowledged.
+        if (cancelAfterMs % 2 === 0) {
+          const message = { type: "cancel", run };
+          await this.#said(job.name, () => this.#system.ask(to, message, keyOf(`cancel ${run}`)));
+          return;
+        }
         const code = await this.#control(at, { type: "cancel", reason: "not wanted" });
         if (code === null) this.told.cancelled.add(job.name);
       });

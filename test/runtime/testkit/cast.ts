@@ -10,6 +10,7 @@ import {
 } from "../../../runtime/actor.ts";
 import type { Address } from "../../../runtime/address.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
+import { keeper, keeperOf } from "./keeper.ts";
 import { ALWAYS, badId, type Job, MONEY, type NodeMessage, type PlanStep } from "./script.ts";
 import type { Outside, World } from "./world.ts";
 
@@ -41,12 +42,15 @@ export interface DeskState {
 export type DeskMessage =
   | { readonly type: "job"; readonly job: Job; readonly held?: boolean }
   | { readonly type: "release"; readonly run: string }
+  | { readonly type: "cancel"; readonly run: string }
   | { readonly type: "steer"; readonly run: string; readonly value: string }
   | RunEnded;
 
 const STEP_MS = 1_500;
 const DECISION_MS = 8_000;
 const ASK_MS = 30_000;
+/** A year: whatever the clock does, a question is decided. */
+const QUESTION_MS = 365 * 24 * 3_600_000;
 
 const recordKey = (at: number): string => `p${String(at).padStart(5, "0")}`;
 
@@ -143,6 +147,10 @@ const desk = defineActor<DeskState, DeskMessage>({
       case "release":
         turn.releaseRun(message.run);
         turn.reply("released");
+        return state;
+      case "cancel":
+        turn.cancelRun(message.run, "not wanted");
+        turn.reply("cancelled");
         return state;
       case "steer":
         turn.steerRun(message.run, message.value);
@@ -245,12 +253,19 @@ async function perform(of: Job, step: PlanStep, context: RunContext<Outside>): P
       return context.decision(key, { timeoutMs: DECISION_MS });
     case "steered":
       return context.steered(key);
+    case "question": {
+      const { id, inMs } = step;
+      const to = keeperOf(context.self);
+      context.sendAtEnd(`${key}.over`, to, { type: "over", id }, { unless: key });
+      await context.send(`${key}.asked`, to, { type: "question", id, run: context.id, key, inMs });
+      return context.decision(key, { timeoutMs: QUESTION_MS, pausing: true });
+    }
   }
 }
 
 /** The definitions of a simulation over its world. */
 export function castOf(world: World): readonly Definition[] {
-  return [nodeDefinition(world), desk, job as Definition];
+  return [nodeDefinition(world), desk, keeper, job as Definition];
 }
 
 /** Id of an item that a node passes on. */

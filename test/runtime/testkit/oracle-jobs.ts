@@ -262,6 +262,7 @@ function checkResults(
         });
         break;
       case "steered":
+      case "question":
         break;
     }
   }

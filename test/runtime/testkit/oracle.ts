@@ -7,6 +7,7 @@ import { keys } from "../../../runtime/store/keys.ts";
 import type { DeadLetter } from "../../../runtime/system.ts";
 import type { NodeState } from "./cast.ts";
 import { checkJobs } from "./oracle-jobs.ts";
+import { checkKeepers } from "./oracle-keepers.ts";
 import { ALWAYS, badId, everyJob, MONEY, type Request } from "./script.ts";
 import type { Course } from "./simulate.ts";
 
@@ -18,6 +19,7 @@ export function violations(course: Course): readonly string[] {
   checkMessages(course, wrong);
   checkDeadLetters(course, wrong);
   checkJobs(course, wrong);
+  checkKeepers(course, wrong);
   checkRows(course, wrong);
   return wrong;
 }

@@ -31,7 +31,14 @@ export type PlanStep =
     }
   | { readonly do: "sleep"; readonly key: string; readonly ms: number }
   | { readonly do: "decision"; readonly key: string }
-  | { readonly do: "steered"; readonly key: string };
+  | { readonly do: "steered"; readonly key: string }
+  /** Decided by the turn of an actor, after `inMs`. */
+  | {
+      readonly do: "question";
+      readonly key: string;
+      readonly id: string;
+      readonly inMs: number;
+    };
 
 /** What a run is to do. */
 export interface Job {
@@ -119,6 +126,8 @@ const DESKS = ["d1", "d2", "d3"];
 const SPAN_MS = 7_000;
 const PLAN_STEPS_MAX = 4;
 const DEPTH_MAX = 3;
+/** Share of jobs that ask a question. */
+const QUESTIONS = 0.3;
 
 /** Id of the message that goes to `bad` for a pass. */
 export const badId = (id: string): string => `${id} bad`;
@@ -130,10 +139,14 @@ export function makeScript(seed: number, size = 12): Script {
 
 class Maker {
   readonly #random: () => number;
+  /** Of its own, so that scripts are otherwise what they were without questions. */
+  readonly #asks: () => number;
   #ids = 0;
+  #questions = 0;
 
   constructor(seed: number) {
     this.#random = seeded(seed * 7 + 1);
+    this.#asks = seeded(seed * 11 + 5);
   }
 
   script(size: number): Script {
@@ -144,6 +157,7 @@ class Maker {
     const actors = TENANTS.flatMap((tenant) => [
       ...NODES.map((root) => address({ kind: "node", tenant, root })),
       ...DESKS.map((root) => address({ kind: "desk", tenant, root })),
+      ...DESKS.map((root) => address({ kind: "keeper", tenant, root })),
     ]);
     return { requests: requests.sort((a, b) => a.atMs - b.atMs), actors };
   }
@@ -218,6 +232,13 @@ class Maker {
     );
     if (steps.some((step) => step.do === "steered")) {
       steps.push({ do: "sleep", key: "rest", ms: 2_000 }, { do: "steered", key: "last" });
+    }
+    if (this.#asks() < QUESTIONS) {
+      this.#questions += 1;
+      const id = `question${this.#questions}`;
+      const inMs = this.#asks() < 0.3 ? 0 : Math.floor(this.#asks() * 4_000);
+      const place = Math.floor(this.#asks() * (steps.length + 1));
+      steps.splice(place, 0, { do: "question", key: "question", id, inMs });
     }
     return {
       name,

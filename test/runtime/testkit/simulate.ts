@@ -12,6 +12,7 @@ import { TestSystem } from "../../../runtime/testkit/test-system.ts";
 import { Callers, type Told } from "./callers.ts";
 import { castOf, type DeskState, type NodeState } from "./cast.ts";
 import { type Fault, PARTS } from "./faults.ts";
+import type { KeeperState } from "./keeper.ts";
 import { makeScript, type Script } from "./script.ts";
 import { storedEnds } from "./stored-ends.ts";
 import { World } from "./world.ts";
@@ -23,6 +24,7 @@ export interface Course {
   readonly told: Told;
   readonly nodes: ReadonlyMap<Address, NodeState>;
   readonly desks: ReadonlyMap<Address, DeskState>;
+  readonly keepers: ReadonlyMap<Address, KeeperState>;
   /** All rows at the end, and those that differ after one more restart. */
   readonly rows: readonly Row[];
   readonly changed: readonly string[];
@@ -124,6 +126,7 @@ class Simulation {
       ...{ script: this.#script, world: this.#world, told: this.#callers.told, rows, trace },
       nodes: this.#states<NodeState>("node", rows),
       desks: this.#states<DeskState>("desk", rows),
+      keepers: this.#states<KeeperState>("keeper", rows),
       changed: changes(rows, this.#system.disk.rows),
       struck: this.#struck,
       writes: this.#system.disk.commits,
