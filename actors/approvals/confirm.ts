@@ -21,8 +21,9 @@ export interface ConfirmRequest {
   /** Names the call within its run, at most 120 characters and no "@": asked again, it is the same call. */
   readonly key: string;
   /**
-   * Key of the step that makes the call, in the same run. A run that was forked from another is asked
-   * about anew, unless the other one has made the call already.
+   * Key of the step that makes the call, in the same run. What a run was forked from may have been
+   * approved to make it: this one asks anew, unless the other has made it already. Without a step the
+   * decision itself is what was asked for, and a fork that begins after it has it.
    */
   readonly step?: string;
   /** Who wants it: an agent, sub-agent, team or workflow by its id. */
@@ -108,8 +109,12 @@ interface Asked {
 async function asked(context: RunContext, request: ConfirmRequest): Promise<Asked> {
   const { key, step } = request;
   const approval = await drawnUp(context, request, key);
-  const isMade = step !== undefined && context.isStored(step);
-  if (approval.run_id === context.id || isMade) return { approval, key };
+  if (approval.run_id === context.id) return { approval, key };
+  const isDone =
+    step === undefined
+      ? context.isStored(decisionKey(key)) || context.isStored(`approval-record:${key}`)
+      : context.isStored(step);
+  if (isDone) return { approval, key };
   // One that another run was given, from which this one was forked, was for its own call.
   const own = `${key}~${context.id}`;
   return { approval: await drawnUp(context, request, own), key: own };

@@ -17,6 +17,7 @@ import {
   type Definition,
   defineActor,
   defineRun,
+  type Fork,
   type RunContext,
   type RunEnded,
 } from "../../runtime/actor.ts";
@@ -24,6 +25,7 @@ import { type Address, address } from "../../runtime/address.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import type { Frame } from "../../runtime/frame.ts";
 import type { MessageKey } from "../../runtime/message.ts";
+import { readLog } from "../../runtime/runs/run-log.ts";
 import { decode } from "../../runtime/store/codec.ts";
 import { keys, prefixRange } from "../../runtime/store/keys.ts";
 import { TestSystem, type TestSystemOptions } from "../../runtime/testkit/test-system.ts";
@@ -66,7 +68,7 @@ export interface Told {
 }
 
 type DeskMessage =
-  | { readonly type: "start"; readonly job: Job }
+  | { readonly type: "start"; readonly job: Job; readonly fork?: Fork }
   | { readonly type: "cancel"; readonly run: string }
   | { readonly type: "ended" }
   | RunEnded;
@@ -80,9 +82,12 @@ const desk = defineActor<Readonly<Record<string, Told>>, DeskMessage>({
   initial: () => ({}),
   receive(state, message, turn) {
     switch (message.type) {
-      case "start":
-        turn.reply(turn.startRun({ kind: "work", input: message.job, timeoutMs: RUN_MS }));
+      case "start": {
+        const fork = message.fork === undefined ? {} : { fork: message.fork };
+        const spec = { kind: "work", input: message.job, timeoutMs: RUN_MS, ...fork };
+        turn.reply(turn.startRun(spec));
         return state;
+      }
       case "cancel":
         turn.cancelRun(message.run, "not wanted");
         turn.reply(null);
@@ -111,6 +116,7 @@ function workOf(effects: Effect[]): Definition {
     const { key, args = { amount: 5 }, ...rest } = call;
     const asked = confirm(context, {
       ...{ key, agent: "ag_1", tool: "pay", arguments: args, reason: "It costs money." },
+      step: `pay:${key}`,
       ...rest,
     });
     const answer = await asked.catch(async (error: unknown) => {
@@ -158,7 +164,9 @@ export interface Room {
   readonly system: TestSystem;
   readonly effects: Effect[];
   /** Starts a run and gives its id. */
-  start(root: string, job: Job): Promise<string>;
+  start(root: string, job: Job, fork?: Fork): Promise<string>;
+  /** Entries of the log of a run: type and key. */
+  entries(root: string, run: string): Promise<readonly string[]>;
   /** Says something to an actor; the system is driven until it answers. Errors are given, not thrown. */
   say(to: Address, message: unknown, key?: MessageKey): Promise<unknown>;
   decide(root: string, id: string, what: Partial<ApprovalMessage>): Promise<unknown>;
@@ -206,7 +214,17 @@ export async function openRoom(options: Partial<TestSystemOptions> = {}): Promis
     effects,
     say,
     rows,
-    start: async (root, job) => String(await say(deskAt(root), { type: "start", job })),
+    start: async (root, job, fork) =>
+      String(await say(deskAt(root), { type: "start", job, ...(fork && { fork }) })),
+    entries: async (root, run) => {
+      const page = { from: 0, limit: 50 };
+      const { entries } = await readLog(
+        system.disk.connect(),
+        `work:${TENANT}/${root}/${run}`,
+        page,
+      );
+      return entries.map((entry) => ("key" in entry ? `${entry.type} ${entry.key}` : entry.type));
+    },
     decide: (root, id, what) =>
       say(approvalsAddress(TENANT, root), {
         ...{ type: "decide", id, decision: "approve", by: "ak_1", note: null, arguments: null },

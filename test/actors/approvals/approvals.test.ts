@@ -257,3 +257,48 @@ test("what was decided is removed when it is old, what is pending is not", async
   expect(room.approvals()).toMatchObject([{ status: "pending" }]);
   expect(room.rows(approvalTables.byRun)).toEqual(["pending"]);
 });
+
+test("a fork of a run that waits asks for itself, and what becomes of it is nothing to the other", async () => {
+  const { room, run } = await waiting();
+  const { length } = await room.entries(ROOT, run);
+
+  const fork = await room.start(ROOT, pay, { run, entries: length });
+  await room.system.schedule.advance(1_000);
+  const pending = room.approvals().map((one) => [one.run_id, one.status]);
+  await room.say(deskAt(ROOT), { type: "cancel", run: fork });
+  await room.pass(DAY_MS);
+
+  expect(pending.sort()).toEqual([
+    [run, "pending"],
+    [fork, "pending"],
+  ]);
+  const statusOf = (of: string) => room.approvals().find(({ run_id }) => run_id === of)?.status;
+  expect([statusOf(run), statusOf(fork)]).toEqual(["pending", "cancelled"]);
+  const id = room.approvals().find(({ run_id }) => run_id === run)?.id ?? "";
+  await room.decide(ROOT, id, {});
+  await room.system.schedule.advance(1_000);
+  expect(room.effects).toEqual([{ run, key: "pay", arguments: { amount: 5 } }]);
+});
+
+test("a fork asks again before it makes a call, and not about one that was made", async () => {
+  const { room, run, id } = await waiting();
+  await room.decide(ROOT, id, {});
+  await room.system.schedule.advance(1_000);
+  const entries = await room.entries(ROOT, run);
+  const made = entries.indexOf("step pay:pay");
+  expect(made).toBeGreaterThan(entries.indexOf("step approval:pay"));
+
+  const after = await room.start(ROOT, pay, { run, entries: made + 1 });
+  const before = await room.start(ROOT, pay, { run, entries: made });
+  await room.pass(DAY_MS);
+
+  expect((await room.ended(ROOT))[after]).toEqual({ status: "completed", result: ["paid"] });
+  expect(room.approvals().map((one) => [one.run_id, one.status])).toEqual([
+    [run, "approved"],
+    [before, "pending"],
+  ]);
+  expect(room.effects.length).toBe(1);
+  await room.decide(ROOT, room.approvals()[1]?.id ?? "", { decision: "reject" });
+  await room.system.schedule.advance(1_000);
+  expect(room.effects.length).toBe(1);
+});
