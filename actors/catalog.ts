@@ -17,6 +17,7 @@ import { subAgentRun } from "./sub-agent.ts";
 import { supervisorRun, workflowRun } from "./supervisor.ts";
 import { teamRun } from "./team/team.ts";
 import { toolRateActor } from "./tools/rate.ts";
+import { webhookRun } from "./webhook.ts";
 
 /** All actors and runs. */
 export const catalog: readonly Definition[] = [
@@ -45,4 +46,5 @@ export const catalog: readonly Definition[] = [
   toolRateActor,
   approvalActor,
   removeRestRun,
+  webhookRun,
 ];

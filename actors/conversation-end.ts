@@ -16,6 +16,7 @@ import {
 import { type ChatReply, type MessageRecord, messageKey } from "./records/conversation.ts";
 import { replyOf, settle } from "./reply.ts";
 import type { TurnInput, TurnResult } from "./turn-input.ts";
+import { startWebhooks } from "./webhook.ts";
 
 /** Handles the end of a run: the one under way, one that repeats an answer, or one that never started. */
 export function endRun(state: ConversationState, ended: RunEnded, turn: Turn): ConversationState {
@@ -25,23 +26,23 @@ export function endRun(state: ConversationState, ended: RunEnded, turn: Turn): C
   const repeated = state.adopting.find((entry) => entry.run === ended.run);
   if (repeated !== undefined) {
     const rest = { ...state, adopting: state.adopting.filter((entry) => entry !== repeated) };
-    finish(rest, { entry: repeated, outcome: ended.outcome, sequence: null }, turn);
+    finish(rest, { ...ended, entry: repeated, sequence: null }, turn);
     return rest;
   }
   const fork = state.forks?.find((entry) => entry.run === ended.run);
   if (fork !== undefined) {
     const rest = { ...state, forks: state.forks?.filter((entry) => entry !== fork) ?? [] };
-    finish(rest, { entry: fork, outcome: ended.outcome, sequence: null }, turn);
+    finish(rest, { ...ended, entry: fork, sequence: null }, turn);
     return rest;
   }
   const waiting = state.waiting.find((entry) => entry.run === ended.run);
   if (waiting !== undefined) {
     const rest = { ...state, waiting: state.waiting.filter((entry) => entry !== waiting) };
-    return conclude(rest, waiting, ended.outcome, turn);
+    return conclude(rest, waiting, ended, turn);
   }
   if (state.current?.run !== ended.run) return state;
   const { current } = state;
-  return startNext(conclude({ ...state, current: null }, current, ended.outcome, turn), turn);
+  return startNext(conclude({ ...state, current: null }, current, ended, turn), turn);
 }
 
 /** What is remembered of a deleted conversation elsewhere goes too, however often it takes. */
@@ -65,7 +66,7 @@ export function startNext(state: ConversationState, turn: Turn): ConversationSta
 function conclude(
   state: ConversationState,
   entry: Entry,
-  outcome: Outcome,
+  { kind, outcome }: RunEnded,
   turn: Turn,
 ): ConversationState {
   const result = outcome.status === "completed" ? (outcome.result as TurnResult) : null;
@@ -75,7 +76,7 @@ function conclude(
   // After the last message it answers, so that the conversation reads in order.
   const last = Math.max(...entry.sequences, ...taken.flatMap((one) => one.sequences));
   const sequence = last + 1;
-  finish(state, { entry, outcome, sequence }, turn);
+  finish(state, { entry, kind, outcome, sequence }, turn);
   if (state.deleted) return state;
   if (result?.isRemembered) {
     const sequences = [...entry.sequences, ...(result.steered ?? [])];
@@ -106,7 +107,12 @@ function conclude(
 /** Settles one run, keeps its answer under `sequence` (null: kept already) and replies. */
 function finish(
   state: ConversationState,
-  ended: { readonly entry: Entry; readonly outcome: Outcome; readonly sequence: number | null },
+  ended: {
+    readonly entry: Entry;
+    readonly kind: string;
+    readonly outcome: Outcome;
+    readonly sequence: number | null;
+  },
   turn: Turn,
 ): void {
   const { entry, outcome, sequence } = ended;
@@ -115,15 +121,24 @@ function finish(
   if (!state.deleted && sequence !== null) {
     turn.put(messageKey(sequence), recordOf(entry, outcome, { id, sequence, nowMs: turn.nowMs }));
   }
-  if (outcome.status !== "completed") return;
-  const reply: ChatReply = replyOf(outcome.result as TurnResult, {
-    agent_key: state.agent ?? "",
-    conversation_key: addressParts(turn.self).root,
-    message_id: id,
-    run_id: entry.run,
-    charge,
-  });
-  turn.reply(reply);
+  const conversation = addressParts(turn.self).root;
+  const target = state.agent ?? "";
+  const reply: ChatReply | null =
+    outcome.status !== "completed"
+      ? null
+      : replyOf(outcome.result as TurnResult, {
+          agent_key: target,
+          conversation_key: conversation,
+          message_id: id,
+          run_id: entry.run,
+          charge,
+        });
+  if (reply !== null) turn.reply(reply);
+  if (entry.webhooks === undefined) return;
+  const { status } = outcome;
+  const error = outcome.status === "completed" ? null : outcome.error;
+  const run = { run: entry.run, kind: ended.kind, status, target, conversation };
+  startWebhooks(turn, entry.webhooks, { ...run, endedAtMs: turn.nowMs, reply, error });
 }
 
 /** The answer as it is kept; of a run that did not complete, what viewers saw of it. */

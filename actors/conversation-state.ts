@@ -16,6 +16,8 @@ export interface Entry {
   readonly priceMicros: number;
   readonly service: string;
   readonly keyId?: string;
+  /** Who is told of its end. */
+  readonly webhooks?: readonly string[];
   /** A later message interrupted it: its cancelled end is an interruption. */
   readonly interrupted?: boolean;
   /** Set when another run has answered it; it only repeats that answer. */

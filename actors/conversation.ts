@@ -197,6 +197,7 @@ function startOrWait(state: ConversationState, wanted: NewRun, turn: Turn): Conv
     priceMicros: message.priceMicros,
     service: message.service,
     ...(message.keyId === undefined ? {} : { keyId: message.keyId }),
+    ...(message.webhook === undefined ? {} : { webhooks: [message.webhook] }),
   };
   if (state.current === null) return { ...state, current: entry };
   const waiting = { ...state, waiting: [...state.waiting, entry] };
@@ -237,6 +238,9 @@ function mergeInto(
     ...into,
     sequences: [...into.sequences, sequence],
     stream: into.stream || message.stream,
+    ...(message.webhook === undefined
+      ? {}
+      : { webhooks: [...(into.webhooks ?? []), message.webhook] }),
   };
   return { ...state, waiting: state.waiting.map((one) => (one === into ? entry : one)) };
 }

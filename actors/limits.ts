@@ -89,6 +89,12 @@ export const limits = {
   /** Life of the run that takes in a turn, and of the one that forgets a conversation, ms. */
   memoryRunMs: 3_600_000,
   forgetRunMs: 7 * 24 * 3_600_000,
+  /** One delivery of a webhook, ms; waits after each that was not taken, ms; all of them, ms. */
+  webhookMs: 30_000,
+  webhookWaitsMs: [5_000, 30_000, 120_000, 600_000, 3_600_000, 6 * 3_600_000, 16 * 3_600_000],
+  webhookRunMs: 48 * 3_600_000,
+  /** Webhooks of one run: each of several merged messages may have one. */
+  webhooks: 32,
   /** A failed forgetting is begun again after this, ms. */
   forgetAgainMs: 60_000,
   /** Model calls that may try to put an invalid answer right. */

@@ -1,6 +1,8 @@
 // What actors need from outside, as types only. Each worker's composition root builds the
 // implementations from plain configuration and hands them to runs as `context.ports`.
 
+import type { Outcome } from "../runtime/actor.ts";
+import type { ErrorData } from "../runtime/errors.ts";
 import type { Log } from "../runtime/log.ts";
 import type { Ingest, Reembed } from "./ingestion/port.ts";
 import type { Passage, SearchRequest, SearchResult } from "./knowledge/search.ts";
@@ -301,6 +303,34 @@ export interface Removals {
   agent(tenant: string, agent: string): Promise<void>;
 }
 
+/** A run's end, for who wants to hear of it. */
+export interface WebhookEvent {
+  readonly run: string;
+  readonly kind: string;
+  readonly status: Outcome["status"];
+  /** What answered: an agent, a team or a workflow. */
+  readonly target: string;
+  readonly conversation: string;
+  readonly endedAtMs: number;
+  /** What the run's caller got; null unless it completed. */
+  readonly reply: unknown;
+  readonly error: ErrorData | null;
+}
+
+/** Tells other systems. */
+export interface Webhooks {
+  /**
+   * One signed delivery. Resolves with the status of the answer, whatever it is, and how long it wants
+   * to be left alone, ms. @throws RuntimeError EGRESS_REFUSED, PROVIDER_UNAVAILABLE, DEADLINE, CANCELLED.
+   */
+  deliver(call: {
+    readonly tenant: string;
+    readonly url: string;
+    readonly event: WebhookEvent;
+    readonly signal: AbortSignal;
+  }): Promise<{ readonly status: number; readonly retryAfterMs: number }>;
+}
+
 /** The ports of a worker. */
 export interface Ports {
   readonly llm: Llm;
@@ -312,6 +342,7 @@ export interface Ports {
   readonly memories: Memories;
   readonly reembed: Reembed;
   readonly removals: Removals;
+  readonly webhooks: Webhooks;
   readonly compute: Compute;
   /** What an operator should know. Default: nothing is said. */
   readonly log?: Log;

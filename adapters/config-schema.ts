@@ -273,6 +273,19 @@ export const configFields = {
       },
     },
   },
+  webhooks: {
+    type: "group",
+    text: "What is told of the ends of runs.",
+    fields: {
+      hosts: {
+        type: "texts",
+        text: "Hosts of private networks that webhooks may go to.",
+        default: [],
+        itemsMax: 100,
+        charsMax: 255,
+      },
+    },
+  },
   runtime: { type: "group", text: "Threads, queues and storage.", fields: systemLimits },
   engine: { type: "group", text: "The engine of each worker.", fields: kernelLimits },
   defaultProvider: {

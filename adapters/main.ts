@@ -19,6 +19,7 @@ import type { AnswerHub } from "./llm/answer-hub.ts";
 import { providerMemory } from "./llm/provider-memory.ts";
 import { createLog, type Log } from "./telemetry/log.ts";
 import { createMissedVectors, missedMemory } from "./telemetry/missed-vectors.ts";
+import type { HostConfig } from "./worker-host.ts";
 
 /** Runs the server. Resolves to the exit code: 0 when stopped, 1 when it could not start. */
 export async function serve(): Promise<number> {
@@ -66,6 +67,19 @@ const searchLane = {
 } as const;
 const computeTasks = new URL("./compute-tasks.js", import.meta.url).href;
 
+/** What of the configuration the engines' ports are built from. */
+function hostConfig(config: Config): Omit<HostConfig, "missed" | "providerMemory"> {
+  return {
+    defaultProvider: config.defaultProvider,
+    defaultModel: config.defaultModel,
+    knownModels: config.knownModels,
+    answers: config.answers,
+    ...embeddersConfig(config),
+    knowledge: config.knowledge,
+    webhooks: config.webhooks,
+  };
+}
+
 async function start(config: Config, log: Log): Promise<Running> {
   // The front door's modules load here while the workers start on their own threads.
   const frontModule = import("./front.ts");
@@ -76,16 +90,7 @@ async function start(config: Config, log: Log): Promise<Running> {
     folder: config.data,
     workerUrl: new URL("./worker.js", import.meta.url),
     loadHost: async () => (await import("./worker-host.ts")).workerHost,
-    hostConfig: {
-      defaultProvider: config.defaultProvider,
-      defaultModel: config.defaultModel,
-      knownModels: config.knownModels,
-      answers: config.answers,
-      ...embeddersConfig(config),
-      knowledge: config.knowledge,
-      missed,
-      providerMemory: providers,
-    },
+    hostConfig: { ...hostConfig(config), missed, providerMemory: providers },
     config: {
       ...config.runtime,
       workers: config.workers,

@@ -30,11 +30,18 @@ import { createMemories } from "./memory/memories.ts";
 import { createPoolParser } from "./parse/pool-parser.ts";
 import { createMissedVectors } from "./telemetry/missed-vectors.ts";
 import { poolClass } from "./undici-pool.ts";
+import { createWebhooks } from "./webhooks/deliver.ts";
 
 /** What a worker's ports are built from. It holds keys: never logged. */
 export type HostConfig = Pick<
   Config,
-  "providers" | "defaultProvider" | "defaultModel" | "knownModels" | "answers" | "knowledge"
+  | "providers"
+  | "defaultProvider"
+  | "defaultModel"
+  | "knownModels"
+  | "answers"
+  | "knowledge"
+  | "webhooks"
 > &
   EmbeddersConfig & {
     /** Where it is counted what was answered without a vector; see `missed-vectors.ts`. */
@@ -95,6 +102,11 @@ export const workerHost: WorkerHost<HostConfig> = {
         fetch: (url, signal) => fetchDocument(web, url, signal),
       }),
       memories,
+      webhooks: createWebhooks({
+        egress: createEgress({ allowedHosts: config.webhooks.hosts }),
+        tables: hot,
+        nowMs: Date.now,
+      }),
       compute,
       log,
     };

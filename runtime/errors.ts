@@ -73,6 +73,7 @@ export const errorTable = {
   OUTPUT_INVALID: fail(502),
   PROVIDER_FAILED: fail(502),
   URL_FAILED: fail(502),
+  WEBHOOK_FAILED: fail(502),
   PROVIDER_UNAVAILABLE: later(502),
   PROVIDER_LIMITED: later(502),
   EGRESS_REFUSED: fail(502),

@@ -253,6 +253,8 @@ export interface ChatMessage {
   readonly keyId?: string;
   /** Run deadline, ms. Default 600,000. */
   readonly timeoutMs?: number;
+  /** Address that is told of the run's end. */
+  readonly webhook?: string;
 }
 
 /** What may be said to a conversation from outside. */

@@ -32,7 +32,7 @@ import { type Crash, MemoryDisk } from "../../runtime/store/memory.ts";
 import type { StoreOp } from "../../runtime/store/store.ts";
 import { emptyAgent, emptySubAgent } from "./agent-records.ts";
 import { resultOf } from "./find.ts";
-import { noIngest, noReembed, noRemovals } from "./no-ingest.ts";
+import { noIngest, noReembed, noRemovals, noWebhooks } from "./no-ingest.ts";
 import { noMemories } from "./no-memories.ts";
 
 export const tenant = "tn_test";
@@ -109,6 +109,7 @@ export async function startAgents(options: {
     memories: options.memories ?? noMemories,
     reembed: noReembed,
     removals: noRemovals,
+    webhooks: noWebhooks,
     compute: { run: async () => undefined },
   } satisfies Ports;
   const own = options.definitions ?? [];

@@ -8,6 +8,7 @@ import { catalog } from "../../actors/catalog.ts";
 import type { Compute, Embedders, Ports } from "../../actors/ports.ts";
 import type { Collection } from "../../actors/records/collection.ts";
 import { balanceCounter } from "../../actors/records/conversation.ts";
+import { createEgress } from "../../adapters/egress.ts";
 import { createBuiltinEmbedder } from "../../adapters/embed/builtin.ts";
 import { createEmbedders } from "../../adapters/embed/embedders.ts";
 import { adminRoutes } from "../../adapters/http/admin/routes.ts";
@@ -32,6 +33,7 @@ import { forgetSources, keepSources } from "../../adapters/knowledge/sources.ts"
 import { createKnowledgeStore } from "../../adapters/knowledge/store.ts";
 import { createKnowledgeWriter } from "../../adapters/knowledge/writer.ts";
 import { createMemories } from "../../adapters/memory/memories.ts";
+import { createWebhooks } from "../../adapters/webhooks/deliver.ts";
 import type { Definition } from "../../runtime/actor.ts";
 import { type Log, silentLog } from "../../runtime/log.ts";
 import { type RunningSystem, startSystem } from "../../runtime/pool.ts";
@@ -57,7 +59,7 @@ export interface HttpHost {
   /** Key of the tenant with every service. */
   readonly key: string;
   readonly otherKey: string;
-  makeKey(services: readonly string[], tenant?: string): Promise<string>;
+  makeKey(services: readonly string[], tenant?: string, role?: "owner" | "member"): Promise<string>;
   setBalance(units: number): Promise<void>;
   balance(): Promise<number>;
   call(method: string, path: string, body?: unknown, more?: CallOptions): Promise<Answer>;
@@ -111,6 +113,11 @@ export async function startHttpHost(parts: HostParts = {}): Promise<HttpHost> {
           writer: createKnowledgeWriter({ bulk, nowMs: Date.now }),
           removeFiles: () => Promise.resolve(),
         }),
+        webhooks: createWebhooks({
+          egress: createEgress({ allowedHosts: ["127.0.0.1"] }),
+          tables: hot,
+          nowMs: Date.now,
+        }),
         compute,
         log,
       }),
@@ -144,9 +151,8 @@ export async function startHttpHost(parts: HostParts = {}): Promise<HttpHost> {
   const url = `http://127.0.0.1:${server.port}`;
   const tenant = (await keys.createTenant({ name: "One" })).id;
   const other = (await keys.createTenant({ name: "Other" })).id;
-  const makeKey = async (services: readonly string[], owner = tenant): Promise<string> =>
-    (await keys.createKey(owner, { name: "k", role: "owner", allowed_services: [...services] }))
-      .key;
+  const makeKey: HttpHost["makeKey"] = async (services, owner = tenant, role = "owner") =>
+    (await keys.createKey(owner, { name: "k", role, allowed_services: [...services] })).key;
   const key = await makeKey(["*"]);
   const otherKey = await makeKey(["*"], other);
   const balance = () => system.tables.counter(tenant, balanceCounter);

@@ -1,7 +1,7 @@
-// The Ingest, Reembed and Removals ports of tests that take nothing in.
+// Ports of tests that use none of them.
 
 import type { Ingest, Reembed } from "../../actors/ingestion/port.ts";
-import type { Removals } from "../../actors/ports.ts";
+import type { Removals, Webhooks } from "../../actors/ports.ts";
 
 const refuse = (): Promise<never> => Promise.reject(new Error("Nothing is taken in here."));
 
@@ -16,6 +16,9 @@ export const noIngest: Ingest = {
 
 /** Refuses every call. */
 export const noReembed: Reembed = { begin: refuse, build: refuse, catchUp: refuse, clear: refuse };
+
+/** Refuses every call. */
+export const noWebhooks: Webhooks = { deliver: refuse };
 
 /** Refuses every call. */
 export const noRemovals: Removals = { jobsOf: refuse, collection: refuse, agent: refuse };

@@ -16,6 +16,7 @@ import { dryRunRoute } from "./route.ts";
 import { runAgainRoutes } from "./run-again.ts";
 import { runRoutes } from "./runs.ts";
 import { versionRoutes } from "./versions.ts";
+import { webhookRoutes } from "./webhooks.ts";
 
 /** All routes of the surface. A parameter that none of them reads would be a filter left out in silence. */
 export function platformRoutes(services: Services): readonly Route[] {
@@ -26,6 +27,7 @@ export function platformRoutes(services: Services): readonly Route[] {
     ...runRoutes(services),
     ...runAgainRoutes(services),
     ...flowRoutes(services),
+    ...webhookRoutes(services),
     recordRoute(services),
     ...conversationRoutes(services),
     ...approvalRoutes(services),

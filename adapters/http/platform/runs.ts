@@ -21,6 +21,7 @@ import { eventStream, type SseEvent } from "../sse.ts";
 import { CANCEL_REASON, cancelBody } from "./conversations.ts";
 import { pageReply, runResource } from "./shapes.ts";
 
+const URL_CHARS_MAX = 2_000;
 const common = { service: "runs", errors: "problem" } as const;
 
 const text = Type.String({ minLength: 1, maxLength: MESSAGE_CHARS_MAX });
@@ -45,6 +46,16 @@ const runBody = Type.Object(
     mode: Type.Optional(runMode),
     on_busy: Type.Optional(onBusy),
     on_disconnect: Type.Optional(onDisconnect),
+    /** Told of the run's end, however it ends. */
+    webhook: Type.Optional(
+      Type.Union([
+        Type.Object(
+          { url: Type.String({ maxLength: URL_CHARS_MAX }) },
+          { additionalProperties: false },
+        ),
+        Type.Null(),
+      ]),
+    ),
   },
   { additionalProperties: false },
 );
@@ -175,6 +186,7 @@ function askOf(context: StartContext, kind: TargetKind): ChatAsk {
     ...(body.user_key == null ? {} : { user: body.user_key }),
     ...(body.on_busy === undefined ? {} : { onBusy: body.on_busy }),
     ...(body.on_disconnect === undefined ? {} : { onDisconnect: body.on_disconnect }),
+    ...(body.webhook == null ? {} : { webhook: checkedWebhook(body.webhook.url) }),
     ...(trace === undefined ? {} : { trace }),
   };
 }
@@ -189,6 +201,15 @@ function inputOf(input: string | Data, kind: TargetKind): Pick<ChatAsk, "text" |
   if (json.length <= MESSAGE_CHARS_MAX) return { text: json, data: input };
   const most = `at most ${MESSAGE_CHARS_MAX} characters of JSON`;
   throw new RuntimeError("INVALID", `The input of a run has ${most}.`, { pointer });
+}
+
+/** @throws INVALID for what is no address of a web server. Whether it may be asked is seen then. */
+function checkedWebhook(url: string): string {
+  const parsed = URL.canParse(url) ? new URL(url) : null;
+  const isWeb = parsed !== null && ["http:", "https:"].includes(parsed.protocol);
+  if (isWeb && parsed.username === "" && parsed.password === "") return parsed.href;
+  const message = "A webhook's url is http or https, without a user or password.";
+  throw new RuntimeError("INVALID", message, { pointer: "/webhook/url" });
 }
 
 const locationOf = (run: string): { readonly Location: string } => ({

@@ -19,6 +19,7 @@ import { fromErrorData, RuntimeError } from "../../../runtime/errors.ts";
 import { type Frame, parseFrameId, rootRunOf } from "../../../runtime/frame.ts";
 import { newId } from "../../../runtime/id.ts";
 import type { RunRow, SendOptions, System } from "../../../runtime/system.ts";
+import type { WebhookSecrets } from "../../webhooks/secrets.ts";
 import type { WorkGate } from "../gate/work-gate.ts";
 import type { Caller } from "./agent-store.ts";
 import { type Answering, type Ask, follow, inGate, watched } from "./answering.ts";
@@ -43,6 +44,8 @@ export interface ChatAsk extends Ask {
   readonly user?: string;
   readonly stream: boolean;
   readonly onBusy?: ChatMessage["on_busy"];
+  /** Address that is told of the run's end. */
+  readonly webhook?: string;
   readonly onDisconnect?: "continue" | "cancel";
 }
 
@@ -109,6 +112,7 @@ interface Parts {
   readonly system: System;
   readonly conversations: ConversationService;
   readonly gate: WorkGate;
+  readonly webhookSecrets: WebhookSecrets;
   nowMs(): number;
 }
 
@@ -219,6 +223,8 @@ function prepareAgain({ of, way, entries, stream, caller, fork }: AgainAsk): Pre
 async function prepareChat(parts: Parts, ask: ChatAsk): Promise<Prepared> {
   const { tenant, keyId, service } = ask.caller;
   const target = await targetOf(parts.system, tenant, ask.agent);
+  // Signed with a secret that its owner can look at before the run has ended.
+  if (ask.webhook !== undefined) await parts.webhookSecrets.get(tenant);
   const to = conversationAddress(tenant, await conversationOf(parts, ask));
   const message: ChatMessage = {
     type: "chat",
@@ -230,6 +236,7 @@ async function prepareChat(parts: Parts, ask: ChatAsk): Promise<Prepared> {
     service,
     ...(ask.user === undefined ? {} : { user: ask.user }),
     ...(ask.onBusy === undefined ? {} : { on_busy: ask.onBusy }),
+    ...(ask.webhook === undefined ? {} : { webhook: ask.webhook }),
     ...(keyId === null ? {} : { keyId }),
   };
   const onDisconnect = ask.onDisconnect ?? target.onDisconnect ?? "continue";

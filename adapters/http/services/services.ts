@@ -5,6 +5,7 @@ import type { MemoryStore } from "../../../actors/memory/store.ts";
 import type { Compute, Embedders, Rerankers, Retriever } from "../../../actors/ports.ts";
 import { removalAddress } from "../../../actors/removal.ts";
 import type { System } from "../../../runtime/system.ts";
+import { createWebhookSecrets, type WebhookSecrets } from "../../webhooks/secrets.ts";
 import { WorkGate } from "../gate/work-gate.ts";
 import { createResources, type Resources } from "../resources/kinds.ts";
 import { createAgentStore } from "./agent-store.ts";
@@ -55,6 +56,7 @@ export interface Services {
   readonly ingestion: IngestionService;
   readonly memories: MemoryService;
   readonly resources: Resources;
+  readonly webhookSecrets: WebhookSecrets;
   nowMs(): number;
 }
 
@@ -86,6 +88,7 @@ export function createServices(options: ServiceOptions): Services {
     },
   };
   const conversations = createConversationService(system);
+  const webhookSecrets = createWebhookSecrets(system.tables, nowMs);
   const gate = new WorkGate({ load: () => system.load() });
   const ingestion = createIngestionService(options);
   return {
@@ -95,7 +98,7 @@ export function createServices(options: ServiceOptions): Services {
     agents,
     versions: createVersionService(stored, store),
     conversations,
-    chat: createChatService({ system, conversations, gate, nowMs }),
+    chat: createChatService({ system, conversations, gate, webhookSecrets, nowMs }),
     gate,
     approvals: createApprovalService(system),
     dryRuns: createDryRunService({ system, nowMs }),
@@ -103,5 +106,6 @@ export function createServices(options: ServiceOptions): Services {
     ingestion,
     memories,
     resources,
+    webhookSecrets,
   };
 }
