@@ -1,6 +1,7 @@
 // One node of a definition, parsed: what its type wants, and nothing else.
 
 import { limits } from "../limits.ts";
+import { toolTypes } from "../records/tool.ts";
 import type { GraphNode, NodeBase, NodeType, Reducer, Shape } from "./graph.ts";
 import { FieldReader, type Fields, invalid, objectOf, refuseUnknown } from "./node-reader.ts";
 
@@ -16,6 +17,8 @@ export interface NodePlace {
 
 const ID = /^[A-Za-z0-9_.-]{1,64}$/;
 const EVENT = /^[A-Za-z0-9_-]{1,64}$/;
+/** Tools that a graph may call; agents have nodes of their own. */
+const callable = toolTypes.filter((type: string) => type !== "delegate" && type !== "handoff");
 const DAY_MS = 24 * 3_600_000;
 
 /** Fields of each type, beside id and type. */
@@ -24,6 +27,7 @@ const fieldsOf: Readonly<Record<NodeType, readonly string[]>> = {
   supervisor: ["input", "save", "output"],
   agent: ["ref", "input", "save", "output"],
   sub_workflow: ["ref", "input", "save", "output"],
+  tool: ["ref", "arguments", "on_error", "save"],
   set: ["value", "save"],
   sleep: ["ms", "until"],
   event: ["event", "key", "timeout_ms", "on_timeout", "save"],
@@ -93,6 +97,14 @@ function typed(type: NodeType, base: NodeBase, reader: FieldReader, place: NodeP
     case "agent":
     case "sub_workflow":
       return { ...base, type, ref: targetOf(type, reader), input: reader.expression("input") };
+    case "tool":
+      return {
+        ...base,
+        type,
+        ref: reader.oneOf("ref", callable, null),
+        arguments: reader.expression("arguments"),
+        onError: reader.oneOf("on_error", ["fail", "continue"], "fail"),
+      };
     case "set": {
       if (base.save === null) throw reader.fault("save", "A set node names its field in save.");
       const value = reader.needed("value", "value is a CEL expression over the state.");

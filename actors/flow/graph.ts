@@ -34,6 +34,16 @@ export interface TargetNode extends NodeBase {
   readonly input: Expression | null;
 }
 
+/** A call of a tool. */
+export interface ToolNode extends NodeBase {
+  readonly type: "tool";
+  /** Name of a built-in tool. */
+  readonly ref: string;
+  /** An object; null: none. */
+  readonly arguments: Expression | null;
+  readonly onError: "fail" | "continue";
+}
+
 /** A value of the state. */
 export interface SetNode extends NodeBase {
   readonly type: "set";
@@ -101,6 +111,7 @@ export interface WayNode extends NodeBase {
 export type GraphNode =
   | AnswerNode
   | TargetNode
+  | ToolNode
   | SetNode
   | SleepNode
   | EventNode

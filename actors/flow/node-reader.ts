@@ -63,7 +63,8 @@ export class FieldReader {
     throw this.fault(name, what);
   }
 
-  oneOf<T extends string>(name: string, values: readonly T[], usual: T): T {
+  /** @param usual the default; null: the field is needed. */
+  oneOf<T extends string>(name: string, values: readonly T[], usual: T | null): T {
     const given = this.given(name) ?? usual;
     const found = values.find((value) => value === given);
     if (found !== undefined) return found;

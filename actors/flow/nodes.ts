@@ -2,6 +2,7 @@
 
 import { answeringNode, targetNode } from "./answering.ts";
 import { approvalNode } from "./approving.ts";
+import { toolNode } from "./calling.ts";
 import { parallelNode } from "./parallel.ts";
 import { loopNode, mapNode } from "./repeating.ts";
 import { setNode } from "./set.ts";
@@ -14,6 +15,7 @@ export const nodes: NodeTable = {
   supervisor: answeringNode,
   agent: targetNode,
   sub_workflow: targetNode,
+  tool: toolNode,
   set: setNode,
   sleep: sleepNode,
   event: eventNode,

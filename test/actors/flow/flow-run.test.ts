@@ -1,6 +1,7 @@
 // Workflows as they run: loops, maps, sub-workflows, typed state.
 
 import { expect, test } from "vitest";
+import { loadDecimals } from "../../../actors/tools/arithmetic.ts";
 import { end, runFlow, set, through } from "../../support/flow-graphs.ts";
 import { answerOf, type FlowSystem, startFlows } from "../../support/flow-system.ts";
 
@@ -242,4 +243,30 @@ test("branches that ask one agent first pin its version once", async () => {
   });
 
   expect(ended.output).toEqual(["ag_1(a)", "ag_1(b)"]);
+});
+
+test("a tool is called with what the graph says, and one that fails fails the node or is gone on with", async () => {
+  // Virtual time does not wait for a module.
+  await loadDecimals();
+  const calling = (more: object) => ({
+    graph_definition: {
+      nodes: [{ id: "sum", type: "tool", ref: "calculator", ...more }, end],
+      edges: through("sum", "end"),
+    },
+    output: "last",
+  });
+  const good = calling({ arguments: '{"expression": "6 * " + string(input.n)}' });
+  const bad = { arguments: '{"expression": "1 / "}' };
+
+  const done = await runFlow(await startFlows(), good, { n: 7 });
+  const failed = await runFlow(await startFlows(), calling(bad));
+  const went = await runFlow(await startFlows(), calling({ ...bad, on_error: "continue" }));
+
+  expect(JSON.stringify(done.output)).toContain("42");
+  expect(failed).toMatchObject({ status: "failed", error: { code: expect.any(String) } });
+  expect(failed.error?.message).toContain('of node "sum"');
+  expect(went).toMatchObject({
+    status: "completed",
+    output: { error: { code: failed.error?.code } },
+  });
 });
