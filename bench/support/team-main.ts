@@ -1,5 +1,6 @@
 // Turns of members, one team at a time, with a model that answers at once: what is left is our own work,
-// stored on a real disk. `team-main MEMBERS COUNT`: median and 99th percentile of a team's turn, in us.
+// stored on a real disk. `team-main MEMBERS COUNT`: median and 99th percentile of a team's turn, and its
+// CPU on all threads, in us.
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -58,7 +59,10 @@ const system = await startSystem({
 });
 const team = await putTeam(system, members);
 await latencies(WARM, turn);
-process.stdout.write(`${JSON.stringify(await latencies(count, turn))}\n`);
+const before = process.cpuUsage();
+const figures = await latencies(count, turn);
+const { user, system: inSystem } = process.cpuUsage(before);
+process.stdout.write(`${JSON.stringify({ ...figures, cpu: (user + inSystem) / count })}\n`);
 await system.stop(1_000);
 
 /** A message to the team in a new conversation, until its run has ended. */

@@ -213,3 +213,37 @@ test("tasks that are not begun when the tokens are spent are left out", async ()
   expect(llm.requests.map(nameOf)).toEqual(["Lee", "Ann", "Lee"]);
   expect(teamEvents(viewing.frames).at(-1)).toMatchObject({ type: "team_stop", by: "tokens" });
 });
+
+test("a task that had begun goes on after a crash, whatever was spent since", async () => {
+  const begun = createGate();
+  let isLost = false;
+  const llm = voices(
+    planned([task("a", "Ann"), task("b", "Ben"), task("c", "Cat")], async (name, { signal }) => {
+      // Ben's answer, after Cat has begun, is what spends the tokens.
+      if (name === "Ben") await begun.opened;
+      if (name === "Cat") begun.open();
+      if (name === "Cat" && !isLost)
+        await new Promise((_, cut) => signal.addEventListener("abort", cut));
+      return `${name}'s part`;
+    }),
+  );
+  const talk = await startTeam(llm, {
+    agents,
+    // The plan and one task leave room, two tasks do not.
+    team: (id) => ({ ...desk(id), max_tokens: 40, max_parallel: 2 }),
+  });
+  const viewing = talk.chat("Go.");
+  const { run } = await viewing.accepted();
+  await viewing.waitFor("event", ({ event }) => {
+    const { member, state } = event as { member?: string; state?: string };
+    return member === "Ben" && state === "completed";
+  });
+
+  isLost = true;
+  await talk.host.crash();
+  const again = talk.host.follow(run, talk.cv);
+  const reply = await again.reply();
+
+  expect(reply.response).toBe("All in all.");
+  expect(memberEvents(again)).toContain("c Cat completed");
+});
