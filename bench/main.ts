@@ -12,6 +12,7 @@ import { chatLatency } from "./questions/chat-latency.ts";
 import { chatTenants } from "./questions/chat-tenants.ts";
 import { chatThroughput } from "./questions/chat-throughput.ts";
 import { chatsInFlight } from "./questions/chats-in-flight.ts";
+import { crudReads } from "./questions/crud-reads.ts";
 import { frontDoor } from "./questions/front-door.ts";
 import { indexIngest, indexSearch } from "./questions/index-search.ts";
 import { ingest } from "./questions/ingest.ts";
@@ -65,6 +66,7 @@ const questions: readonly Question[] = [
   providerCalls,
   startup,
   frontDoor,
+  crudReads,
   routing,
   runtimeDurable,
   runtimeAck,

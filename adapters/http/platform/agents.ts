@@ -41,16 +41,17 @@ export function agentRoutes(services: Services): readonly Route[] {
   ];
 }
 
-function agentCollection({ agents }: Services): readonly Route[] {
+function agentCollection({ agents, bodies }: Services): readonly Route[] {
   return [
     defineRoute({
       ...list,
       method: "GET",
       query: listQuery(agentListing),
-      handler: async ({ principal, query }) => {
-        const request = listRequest(query, path, agentListing);
-        return pageReply(request.list, await agents.list(principal.tenant, request), agentResource);
-      },
+      handler: ({ principal: { tenant }, query }) =>
+        bodies.page({ tenant, table: agentListing.table }, query.toString(), async () => {
+          const request = listRequest(query, path, agentListing);
+          return pageReply(request.list, await agents.list(tenant, request), agentResource);
+        }),
     }),
     defineRoute({
       ...list,
@@ -66,9 +67,12 @@ function agentCollection({ agents }: Services): readonly Route[] {
     defineRoute({
       ...one,
       method: "GET",
-      handler: async ({ principal, params }) => {
-        const row = await agents.get(principal.tenant, params["id"] ?? "");
-        return json(200, agentResource(row), etag(row.version));
+      handler: ({ principal: { tenant }, params }) => {
+        const id = params["id"] ?? "";
+        return bodies.record({ tenant, table: agentListing.table }, id, async () => {
+          const row = await agents.get(tenant, id);
+          return json(200, agentResource(row), etag(row.version));
+        });
       },
     }),
   ];

@@ -52,11 +52,16 @@ function listRoutes<Input extends object>(service: ResourceService<Input>): read
       ...common,
       method: "GET",
       query: listQuery(service.listing),
-      handler: async ({ principal, query }) => {
-        const request = listRequest(query, pattern, service.listing);
-        const page = await service.list(principal.tenant, request);
-        return pageReply(request.list, page, (row) => resourceView(kind, row));
-      },
+      handler: ({ principal: { tenant }, query }) =>
+        service.bodies.page(
+          { tenant, table: service.listing.table },
+          query.toString(),
+          async () => {
+            const request = listRequest(query, pattern, service.listing);
+            const page = await service.list(tenant, request);
+            return pageReply(request.list, page, (row) => resourceView(kind, row));
+          },
+        ),
     }),
     defineRoute({
       ...common,
@@ -80,8 +85,10 @@ function recordRoutes<Input extends object>(service: ResourceService<Input>): re
     defineRoute({
       ...common,
       method: "GET",
-      handler: async ({ principal, params }) =>
-        shown(await service.get(principal.tenant, idOf(params))),
+      handler: ({ principal: { tenant }, params }) =>
+        service.bodies.record({ tenant, table: service.listing.table }, idOf(params), async () =>
+          shown(await service.get(tenant, idOf(params))),
+        ),
     }),
     defineRoute({
       ...common,

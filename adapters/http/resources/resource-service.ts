@@ -17,6 +17,7 @@ import { type ListRequest, listRows } from "../services/listing.ts";
 import { mergePatch } from "../services/merge-patch.ts";
 import { type OnceKey, once } from "../services/once.ts";
 import type { Page, PageRequest } from "../services/paging.ts";
+import type { RecordBodies } from "../services/record-bodies.ts";
 import type { IndexEntry, Listing, RecordIndex } from "../services/record-index.ts";
 import { lockOf, refuseUsed, versionsNamed } from "../services/record-links.ts";
 import type { Serial } from "../services/serial.ts";
@@ -57,6 +58,8 @@ export interface ResourceService<Input extends object> {
   /** @throws NOT_FOUND. */
   get(tenant: string, id: string): Promise<ResourceRow<Input>>;
   readonly listing: Listing;
+  /** Answers on its records that are kept. */
+  readonly bodies: RecordBodies;
   list(tenant: string, request: ListRequest): Promise<Page<ResourceRow<Input>>>;
   /** Records that name it, in order of kind and creation. @throws NOT_FOUND. */
   usedBy(tenant: string, id: string): Promise<readonly IndexEntry[]>;
@@ -111,6 +114,7 @@ export function createResourceService<Input extends object>(
     },
     get: async (tenant, id) => (await store.load(tenant, id)).row,
     listing,
+    bodies: index.bodies,
     list: async (tenant, request) => {
       const { items, next } = await listRows({ tables, index, listing }, tenant, request);
       return { items: items.map(({ value }) => value as ResourceRow<Input>), next };

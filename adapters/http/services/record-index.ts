@@ -5,6 +5,7 @@
 import { setImmediate as nextPass } from "node:timers/promises";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import type { TableRow, Tables } from "../../../runtime/system.ts";
+import { RecordBodies } from "./record-bodies.ts";
 import { isLinkTo } from "./record-links.ts";
 import { comparePlaces, fold, type ListPlace, sortKey } from "./record-order.ts";
 
@@ -111,6 +112,8 @@ class TableIndex {
 
 /** The index of all tables and tenants. */
 export class RecordIndex {
+  /** Answers made of the same records; told of the same changes. */
+  readonly bodies = new RecordBodies();
   readonly #tables: Tables;
   readonly #indexes = new Map<string, TableIndex>();
 
@@ -121,6 +124,7 @@ export class RecordIndex {
   /** A row was written, or may have been: called when the write has ended, however it did. */
   changed(tenant: string, table: string, id: string): void {
     this.#indexes.get(`${tenant}/${table}`)?.dirty.add(id);
+    this.bodies.changed(tenant, table, id);
   }
 
   /**

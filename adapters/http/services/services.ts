@@ -23,6 +23,7 @@ import {
 } from "./ingestion.ts";
 import { createKnowledgeService, type Documents, type KnowledgeService } from "./knowledge.ts";
 import { createMemoryService, type MemoryService } from "./memories.ts";
+import type { RecordBodies } from "./record-bodies.ts";
 import { RecordIndex } from "./record-index.ts";
 import { refuseUsed } from "./record-links.ts";
 import { createSerial } from "./serial.ts";
@@ -57,6 +58,8 @@ export interface Services {
   readonly memories: MemoryService;
   readonly resources: Resources;
   readonly webhookSecrets: WebhookSecrets;
+  /** Answers on records that are kept. */
+  readonly bodies: RecordBodies;
   nowMs(): number;
 }
 
@@ -107,5 +110,6 @@ export function createServices(options: ServiceOptions): Services {
     memories,
     resources,
     webhookSecrets,
+    bodies: index.bodies,
   };
 }
