@@ -242,6 +242,12 @@ test("branches that ask one agent first pin its version once", async () => {
     output: "said",
   });
 
+  const [row] = flows.system.disk.rows.filter(({ key }) => key.startsWith("n/"));
+  const run = row?.key.split("/").at(-1) ?? "";
+  const pins = (await flows.log("cv_1", run)).filter(
+    (one) => one.type === "step" && one.key.startsWith("pin:"),
+  );
+  expect(pins).toHaveLength(1);
   expect(ended.output).toEqual(["ag_1(a)", "ag_1(b)"]);
 });
 

@@ -131,3 +131,33 @@ test("a branch that fails ends what the others wait for, however long that is", 
   const { outcome } = await flows.end("cv_1", run, 1_000);
   expect(outcome).toMatchObject({ status: "failed", error: { code: "OUTPUT_INVALID" } });
 });
+
+test("branches that wait for one event all get it", async () => {
+  const flows = await startFlows();
+  const ids = ["one", "two"];
+  await flows.putFlow("wf_1", {
+    graph_definition: {
+      nodes: [
+        { id: "fork", type: "parallel" },
+        ...ids.map((id) => ({ id, type: "event", event: "paid", save: "paid" })),
+        { id: "meet", type: "join" },
+        end,
+      ],
+      edges: [
+        ...ids.flatMap((id) => [
+          { from: "fork", to: id },
+          { from: id, to: "meet" },
+        ]),
+        { from: "meet", to: "end" },
+      ],
+    },
+    state_schema: { properties: { paid: { reducer: "append" } } },
+    output: "paid",
+  });
+  const run = await flows.start("wf_1", "cv_1");
+
+  await flows.tell("cv_1", run, "paid", 5);
+  const { reply } = await flows.end("cv_1", run);
+
+  expect(reply).toMatchObject({ output: [5, 5] });
+});
