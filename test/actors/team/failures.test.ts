@@ -205,6 +205,8 @@ test("a cancelled team stops its members, and nobody takes their place", async (
 
   expect(outcome).toMatchObject({ status: "cancelled" });
   expect(isCut).toBe(true);
+  // To be stopped is no failure of the member.
+  expect(memberEvents(viewing)).toEqual(["1.1 Ann started"]);
   expect(talk.llm.requests.map(nameOf)).toEqual(["Ann"]);
 });
 
