@@ -14,6 +14,8 @@ type Fields = Readonly<Record<string, unknown>>;
 
 const CHAR_WIDTH = 7;
 const BOX_HEIGHT = 44;
+/** Room for how far a run has come: "completed 12× 3.5 min". */
+const MARK_CHARS = 21;
 const TEXT_CHARS = 32;
 const PADDING = 24;
 const LABEL_HEIGHT = 16;
@@ -26,7 +28,7 @@ export function drawingOf(definition: Fields): Drawing {
     const detail = shortened(
       [type, ref ?? event].filter((one) => typeof one === "string").join(" "),
     );
-    const chars = Math.max(shortened(String(id)).length, detail.length);
+    const chars = Math.max(MARK_CHARS, shortened(String(id)).length, detail.length);
     return {
       ...{ id: String(id), type: String(type), detail },
       ...{ width: chars * CHAR_WIDTH + PADDING, height: BOX_HEIGHT },
