@@ -103,8 +103,10 @@ export class RunActivation {
     this.#arrivals.taken(tree);
     // Its end is in the parent's inbox already: what still comes for it is dropped.
     if (!tree.root.outcome) this.#resumed(tree);
-    for (const one of mail) this.#arrivals.mail(tree, one);
+    // Its function is called when its mail has been taken. Started already, it has a say in its end when
+    // it is cancelled: what it writes then is not left out because it hibernated.
     if (!tree.root.outcome) this.#arrivals.start(tree);
+    for (const one of mail) this.#arrivals.mail(tree, one);
     return tree;
   }
 

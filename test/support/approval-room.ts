@@ -26,7 +26,7 @@ import { RuntimeError } from "../../runtime/errors.ts";
 import type { Frame } from "../../runtime/frame.ts";
 import type { MessageKey } from "../../runtime/message.ts";
 import { readLog } from "../../runtime/runs/run-log.ts";
-import { decode } from "../../runtime/store/codec.ts";
+import { decode, decodeCounter } from "../../runtime/store/codec.ts";
 import { keys, prefixRange } from "../../runtime/store/keys.ts";
 import { TestSystem, type TestSystemOptions } from "../../runtime/testkit/test-system.ts";
 
@@ -137,6 +137,7 @@ function workOf(effects: Effect[]): Definition {
   return defineRun<Job, unknown, unknown>({
     kind: "work",
     async run(job, context) {
+      context.atEnd((write) => write.add(`end.${context.id}`, 1));
       const results: unknown[] = [];
       if (job.isParallel)
         results.push(...(await Promise.all(job.calls.map((call) => one(context, job, call)))));
@@ -172,6 +173,8 @@ export interface Room {
   decide(root: string, id: string, what: Partial<ApprovalMessage>): Promise<unknown>;
   ended(root: string): Promise<Readonly<Record<string, Told>>>;
   rows<T>(table: string): readonly T[];
+  /** Times that a run has written what it writes at its end. */
+  endsWritten(run: string): number;
   approvals(): readonly Approval[];
   audit(): readonly AuditRow[];
   /** Days go by: the runs that wait leave memory, and then the clock is that much later. */
@@ -214,6 +217,10 @@ export async function openRoom(options: Partial<TestSystemOptions> = {}): Promis
     effects,
     say,
     rows,
+    endsWritten: (run) => {
+      const key = keys.counter(TENANT, `end.${run}`);
+      return decodeCounter(system.disk.rows.find((row) => row.key === key)?.value);
+    },
     start: async (root, job, fork) =>
       String(await say(deskAt(root), { type: "start", job, ...(fork && { fork }) })),
     entries: async (root, run) => {

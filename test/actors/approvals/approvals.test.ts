@@ -138,6 +138,7 @@ test("a run that is cancelled takes its approvals with it, in memory or not, chi
     await room.system.schedule.advance(10_000);
 
     expect((await room.ended(ROOT))[run]?.status).toBe("cancelled");
+    expect(room.endsWritten(run)).toBe(1);
     expect(room.approvals().map(({ status }) => status)).toEqual(["cancelled", "cancelled"]);
     expect(room.rows(approvalTables.pending)).toEqual([]);
     const late = await room.decide(ROOT, ids[0] ?? "", {});
