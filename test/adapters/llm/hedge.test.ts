@@ -127,6 +127,7 @@ test("there is no second attempt without a free slot", async () => {
 
   expect(result?.text).toBe("Echo: hello there");
   expect(fake.count()).toBe(1);
+  expect(made.counts()).toMatchObject({ hedges: 0 });
 });
 
 test("a caller who leaves cuts both", async () => {

@@ -7,6 +7,7 @@ import type { ProviderConfig } from "../../../adapters/llm/config.ts";
 import { createLlm } from "../../../adapters/llm/llm.ts";
 import { providerMemory } from "../../../adapters/llm/provider-memory.ts";
 import { type ProviderState, providerStates } from "../../../adapters/llm/provider-state.ts";
+import { RuntimeError } from "../../../runtime/errors.ts";
 import { createFakeProvider, type LoggedCall } from "../../support/fake-provider.ts";
 
 const fake = await createFakeProvider();
@@ -131,6 +132,35 @@ test("neither a caller's cancel nor a refusal of a bad request counts against a 
   expect([bad, await codeOf(slow)]).toEqual(["PROVIDER_FAILED", "CANCELLED"]);
   expect(state.breaker.look().state).toBe("closed");
   expect(state.counts()).toMatchObject({ refused: 1, cancelled: 1, answered: 1 });
+});
+
+test("a caller who is out of time says nothing of the provider", async () => {
+  const { one, state } = workers(lab({ breakerFailures: 1 }));
+  fake.when("slow", { hang: "at-once" });
+  const late = new AbortController();
+
+  const slow = codeOf(ask(one, "slow", late.signal));
+  await fake.until(({ lastUser }) => lastUser === "slow");
+  late.abort(new RuntimeError("DEADLINE", "The run has no time left."));
+
+  expect(await slow).toBe("DEADLINE");
+  expect(state.breaker.look()).toMatchObject({ state: "closed", failures: 0 });
+});
+
+test("a refusal is an answer: failures before it and after it are not in a row", async () => {
+  const { one, two, state } = workers(lab({ breakerFailures: 2 }));
+  fake.when("down", { error: { status: 503 } });
+  fake.when("bad", { error: { status: 400 } });
+
+  for (const [llm, text] of [
+    [one, "down"],
+    [two, "bad"],
+    [one, "down"],
+  ] as const) {
+    await codeOf(ask(llm, text));
+  }
+
+  expect(state.breaker.look()).toMatchObject({ state: "closed", failures: 1 });
 });
 
 test("a provider that hangs is left alone after so many calls ran out of time", async () => {
