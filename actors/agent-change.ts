@@ -5,10 +5,12 @@ import { type Agent, type AgentInput, agentInput } from "./records/agent.ts";
 import {
   type AgentRow,
   agentTables,
+  type SubAgentEntry,
   type SubAgentRow,
   versionId,
 } from "./records/agent-version.ts";
 import type { SubAgent, SubAgentInput } from "./records/sub-agent.ts";
+import { useLinks } from "./tools/links.ts";
 
 /** Fields a client may set, in the order of the record. */
 export const agentFields = Object.keys(agentInput.properties) as (keyof AgentInput)[];
@@ -54,20 +56,27 @@ export function replaceAgent(row: AgentRow, input: AgentInput, at: string): Agen
   return nextVersion(row, at, { ...row.agent, ...(agentFieldsOf(input) as Partial<Agent>) });
 }
 
-/** The next version after a sub-agent came, changed or went (`version` null). */
+/** The next version after a sub-agent came, changed or went (`sub` null). */
 export function withSubAgent(
   row: AgentRow,
   key: string,
-  version: number | null,
+  sub: SubAgentRow | null,
   at: string,
 ): AgentRow {
   const isKnown = row.subAgents.some((entry) => entry.key === key);
   let subAgents = row.subAgents;
-  if (version === null) subAgents = subAgents.filter((entry) => entry.key !== key);
+  if (sub === null) subAgents = subAgents.filter((entry) => entry.key !== key);
   else if (isKnown) {
-    subAgents = subAgents.map((entry) => (entry.key === key ? { key, version } : entry));
-  } else subAgents = [...subAgents, { key, version }];
+    const entry = subAgentEntry(sub);
+    subAgents = subAgents.map((one) => (one.key === key ? entry : one));
+  } else subAgents = [...subAgents, subAgentEntry(sub)];
   return { ...nextVersion(row, at, row.agent), subAgents };
+}
+
+/** A sub-agent as its agent's row has it. */
+export function subAgentEntry({ subAgent, version }: SubAgentRow): SubAgentEntry {
+  const names = Object.values(useLinks(subAgent.tools ?? [], ""));
+  return { key: subAgent.sub_agent_key, version, ...(names.length > 0 && { names }) };
 }
 
 /** The next version with a canary, or without one (null). */

@@ -56,6 +56,16 @@ export const limits = {
   toolMs: 60_000,
   /** Share of a model's window that the results of one answer may take together. */
   toolResultsShare: 0.5,
+  /** Requests of tools: redirects followed, a body sent, characters; one received, bytes, and at most. */
+  webRedirects: 5,
+  webBodyChars: 64 * 1_024,
+  webBytes: 256 * 1_024,
+  webBytesMax: 4 * 1_024 * 1_024,
+  webHeaders: 32,
+  webHeaderChars: 4_096,
+  webHosts: 100,
+  /** Passages of one search by a tool. */
+  toolPassages: 10,
   /** Times a turn is handed over. */
   handoffs: 3,
   /** An expression of the calculator. */

@@ -331,6 +331,40 @@ export interface Webhooks {
   }): Promise<{ readonly status: number; readonly retryAfterMs: number }>;
 }
 
+/** A request to another machine. */
+export interface WebRequest {
+  /** http or https, without credentials. */
+  readonly url: string;
+  readonly method: string;
+  /** They go to the URL's own origin and, after a redirect, to no other one. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+  /** Hosts that may be asked, also by a redirect; "*.example.com" for those below one. Null: any. */
+  readonly allowedHosts: readonly string[] | null;
+  readonly signal: AbortSignal;
+  readonly timeoutMs: number;
+  /** Bytes of the body that are read. */
+  readonly bytesMax: number;
+}
+
+/** What another machine answered. */
+export interface WebAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Null for one that is no text. */
+  readonly body: string | null;
+  /** Whether there was more than `bytesMax`. */
+  readonly isCut: boolean;
+}
+
+/**
+ * The way out for tools. GET and HEAD follow redirects, each checked as the first address was.
+ * @throws RuntimeError EGRESS_REFUSED, INVALID, POOL_FULL, PROVIDER_UNAVAILABLE, DEADLINE, CANCELLED.
+ */
+export interface Web {
+  request(request: WebRequest): Promise<WebAnswer>;
+}
+
 /** The ports of a worker. */
 export interface Ports {
   readonly llm: Llm;
@@ -343,6 +377,7 @@ export interface Ports {
   readonly reembed: Reembed;
   readonly removals: Removals;
   readonly webhooks: Webhooks;
+  readonly web: Web;
   readonly compute: Compute;
   /** What an operator should know. Default: nothing is said. */
   readonly log?: Log;

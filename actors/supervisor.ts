@@ -9,6 +9,7 @@ import { type Asked, loadAsked } from "./answer/history.ts";
 import { emitSources } from "./answer/sources.ts";
 import { type CompiledAgent, loadAgent } from "./compiled.ts";
 import { runGraph } from "./flow/graph-turn.ts";
+import { followHandoffs } from "./follow-handoff.ts";
 import { limits } from "./limits.ts";
 import type { Ports, PromptMessage } from "./ports.ts";
 import { systemMessageFor } from "./prompts/system-message.ts";
@@ -122,9 +123,17 @@ async function round(
     subAgent: routing.sub_agent_key,
     show: input.show ?? true,
   };
-  const turn: Round = { context, base, work, number, routing };
-  const answered =
+  // Neither one of several parts nor another's task is a turn that could be handed over.
+  const canHandOver = routing.parts === undefined && input.task === undefined;
+  const turn: Round = {
+    ...{ context, work, number, routing },
+    base: canHandOver ? { ...base, handoffs: limits.handoffs } : base,
+  };
+  const first =
     routing.parts === undefined ? await single(turn) : await compound(turn, routing.parts);
+  const { compiled, meter, asked } = work;
+  const handed = { context, base, compiled, meter, number, question: asked.text };
+  const answered = await followHandoffs(handed, first);
   return { ...answered, usage: addUsage(usage, answered.usage) };
 }
 

@@ -6,6 +6,7 @@ import type { Degraded } from "./knowledge/search.ts";
 import type { FinishReason, PromptMessage, Usage } from "./ports.ts";
 import type { DataCollection, RoutingInfo, Source } from "./records/conversation.ts";
 import type { RecalledMemory } from "./records/memory.ts";
+import type { Handoff } from "./tools/tool.ts";
 
 /** Where the messages of a run are, and what answers them at which version. */
 export interface TurnReference {
@@ -75,6 +76,8 @@ export interface AnswerInput extends TurnReference {
   readonly show: boolean;
   /** More to say to the model, e.g. that a person takes over. */
   readonly instruction?: string;
+  /** Times that the answer may be handed over. Default 0. */
+  readonly handoffs?: number;
 }
 
 /** What one answering agent gives. */
@@ -94,6 +97,8 @@ export interface Answer {
   readonly data: DataCollection | null;
   /** Parsed answer when a schema was enforced. */
   readonly output?: unknown;
+  /** Who is to answer the rest; `text` is what was said before. */
+  readonly handoff?: Handoff;
 }
 
 /** Result of a root run: everything a chat reply needs that the conversation does not know. */

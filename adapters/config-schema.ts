@@ -286,6 +286,19 @@ export const configFields = {
       },
     },
   },
+  tools: {
+    type: "group",
+    text: "What models may call.",
+    fields: {
+      hosts: {
+        type: "texts",
+        text: "Hosts of private networks that tools may send requests to.",
+        default: [],
+        itemsMax: 100,
+        charsMax: 255,
+      },
+    },
+  },
   runtime: { type: "group", text: "Threads, queues and storage.", fields: systemLimits },
   engine: { type: "group", text: "The engine of each worker.", fields: kernelLimits },
   defaultProvider: {

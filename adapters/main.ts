@@ -76,6 +76,7 @@ function hostConfig(config: Config): Omit<HostConfig, "missed" | "providerMemory
     answers: config.answers,
     ...embeddersConfig(config),
     knowledge: config.knowledge,
+    tools: config.tools,
     webhooks: config.webhooks,
   };
 }

@@ -30,6 +30,7 @@ import { createMemories } from "./memory/memories.ts";
 import { createPoolParser } from "./parse/pool-parser.ts";
 import { createMissedVectors } from "./telemetry/missed-vectors.ts";
 import { poolClass } from "./undici-pool.ts";
+import { createWeb } from "./web.ts";
 import { createWebhooks } from "./webhooks/deliver.ts";
 
 /** What a worker's ports are built from. It holds keys: never logged. */
@@ -42,6 +43,7 @@ export type HostConfig = Pick<
   | "answers"
   | "knowledge"
   | "webhooks"
+  | "tools"
 > &
   EmbeddersConfig & {
     /** Where it is counted what was answered without a vector; see `missed-vectors.ts`. */
@@ -107,6 +109,7 @@ export const workerHost: WorkerHost<HostConfig> = {
         tables: hot,
         nowMs: Date.now,
       }),
+      web: createWeb(createEgress({ allowedHosts: config.tools.hosts })),
       compute,
       log,
     };

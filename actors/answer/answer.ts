@@ -80,6 +80,7 @@ export async function answer(
     finishReason: written.finishReason,
     data: written.collection,
     ...(written.output === undefined ? {} : { output: written.output }),
+    ...(written.handoff && { handoff: written.handoff }),
   };
 }
 
@@ -149,7 +150,7 @@ async function write(
   const { input, compiled, subAgent, isBuiltin } = work;
   const { round, meter } = options;
   const { agent } = compiled;
-  const tools = answerTools(work);
+  const tools = await answerTools(work, options);
   const asked = formatOf(subAgent, agent, work.asked.sent);
   const format = tools.length === 0 ? asked : formWithTools(asked);
   const parameters = format.schema === null ? parametersOf(agent.required_parameters) : [];

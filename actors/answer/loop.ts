@@ -16,10 +16,10 @@ import type {
   ToolCall,
   Usage,
 } from "../ports.ts";
-import type { Source } from "../records/conversation.ts";
+import type { ChatEvent, Source } from "../records/conversation.ts";
 import type { Meter } from "../spend.ts";
-import { type Handoff, performCalls, type RoundResult } from "../tools/calls.ts";
-import type { Tool } from "../tools/tool.ts";
+import { performCalls, type RoundResult } from "../tools/calls.ts";
+import type { Handoff, Tool } from "../tools/tool.ts";
 import { addUsage } from "../turn-input.ts";
 import { messageTokens } from "./history.ts";
 import { createLiveText } from "./live-text.ts";
@@ -168,6 +168,8 @@ async function callRounds(
       charsMax,
     );
     sources = [...sources, ...done.sources];
+    usage = addUsage(usage, done.usage);
+    if (show) tellSources(context, name, done.sources);
     const { handoff } = done;
     if (handoff !== undefined) return { turn, stored, usage, data, text, sources, handoff };
     turn = turnAfter(turn, stored, done.messages, { call, hasText: text !== "" });
@@ -181,6 +183,13 @@ async function callRounds(
 }
 
 const textOf = ({ text, hidden }: Stored): string => text ?? hidden ?? "";
+
+/** Before the first word that rests on them. */
+function tellSources(context: RunContext<Ports>, name: string, sources: readonly Source[]): void {
+  if (sources.length === 0) return;
+  const event: ChatEvent = { type: "sources", sources };
+  context.emit(`sources:${name}`, event);
+}
 
 /** Characters that results of tools may take of a model's window, at the usual four a token. */
 function roomFor(context: RunContext<Ports>, model: string): number {

@@ -49,7 +49,7 @@ export async function retrieve(
  * Passages of several collections, each in its collection's own order: the next one is of the
  * collection whose next is the most relevant. As many as the most generous collection gives.
  */
-function together(found: readonly SearchResult[]): readonly Passage[] {
+export function together(found: readonly SearchResult[]): readonly Passage[] {
   const queues = found.map(({ passages }) => [...passages]);
   const most = Math.max(...found.map(({ tuning }) => tuning.topK));
   const chosen: Passage[] = [];

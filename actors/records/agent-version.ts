@@ -26,7 +26,15 @@ export interface AgentRow {
   readonly version: number;
   /** The highest number given, when a draft has a higher one than the current version. */
   readonly latest?: number;
-  readonly subAgents: readonly { readonly key: string; readonly version: number }[];
+  readonly subAgents: readonly SubAgentEntry[];
+}
+
+/** A sub-agent in its agent's row. */
+export interface SubAgentEntry {
+  readonly key: string;
+  readonly version: number;
+  /** Ids of the records that its tools name. */
+  readonly names?: readonly string[];
 }
 
 /** A sub-agent at one version. */

@@ -30,6 +30,13 @@ export interface RoutingInfo {
     readonly action_name: string;
     readonly sub_agent_key: string | null;
   }[];
+  /** Who handed the turn over to whom, in order; the fields above are then of the last one. */
+  readonly handoffs?: readonly {
+    readonly from: string;
+    readonly to: string;
+    readonly name: string;
+    readonly reason: string;
+  }[];
 }
 
 /** A passage an answer rests on. */
@@ -150,6 +157,14 @@ export type ChatEvent =
     }
   | { readonly type: "escalated"; readonly to: string; readonly reason: string }
   | TeamEvent
+  /** The rest of the turn is answered by `to` (`sa_` or `ag_`), which `name` is the name of. */
+  | {
+      readonly type: "handoff";
+      readonly from: string;
+      readonly to: string;
+      readonly name: string;
+      readonly reason: string;
+    }
   /** One line for people, e.g. that the built-in answerer answers and how to set a provider. */
   | { readonly type: "notice"; readonly text: string };
 

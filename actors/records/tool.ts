@@ -21,7 +21,14 @@ export const toolLimits = {
 } as const;
 
 /** What a tool is made of. */
-export const toolTypes = ["calculator", "date_time"] as const;
+export const toolTypes = [
+  "calculator",
+  "date_time",
+  "knowledge_search",
+  "http_request",
+  "delegate",
+  "handoff",
+] as const;
 
 /** Name of a built-in type. */
 export type ToolTypeName = (typeof toolTypes)[number];
@@ -49,7 +56,14 @@ const permission = Type.Union([
   Type.Literal("execute"),
   Type.Literal("network"),
 ]);
-const toolType = Type.Union([Type.Literal("calculator"), Type.Literal("date_time")]);
+const toolType = Type.Union([
+  Type.Literal("calculator"),
+  Type.Literal("date_time"),
+  Type.Literal("knowledge_search"),
+  Type.Literal("http_request"),
+  Type.Literal("delegate"),
+  Type.Literal("handoff"),
+]);
 const toolName = Type.String({ pattern: "^[a-zA-Z0-9_-]{1,64}$" });
 const condition = Type.String({ minLength: 1, maxLength: toolLimits.conditionChars });
 
@@ -89,7 +103,7 @@ export type ToolInput = Static<typeof toolInput>;
 export const toolUse = Type.Object(
   {
     /** A type's name, or `tl_`. */
-    tool: Type.String({ pattern: `^(${toolTypes.join("|")})$` }),
+    tool: Type.String({ pattern: `^(${toolTypes.join("|")}|tl_[A-Za-z0-9]{1,61})$` }),
     /** As the model knows it. Default the record's name, or the type's. */
     name: Type.Optional(toolName),
     ...settings,
@@ -102,3 +116,6 @@ export type ToolUse = Static<typeof toolUse>;
 
 /** `tools` of an agent or a sub-agent. */
 export const toolUses = Type.Array(toolUse, { maxItems: toolLimits.uses });
+
+/** Whether a use names a record. */
+export const isRecordId = (tool: string): boolean => tool.startsWith("tl_");

@@ -8,7 +8,7 @@ import { argumentsSchema, type ToolType } from "./tool-type.ts";
 /** Type `calculator`. */
 export const calculatorTool: ToolType = {
   type: "calculator",
-  description:
+  describe: () =>
     "Calculates an expression exactly, on decimal numbers. Operators + - * / % (remainder) ^ (power), " +
     `parentheses, pi, e, and the functions ${functionNames.join(", ")}; angles in radians. ` +
     "A decimal point, no thousands separators.",

@@ -6,11 +6,13 @@ import type { RunContext } from "../../runtime/actor.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { checkValue, loadSchemas } from "../answer/output-schema.ts";
 import { limits } from "../limits.ts";
-import type { Ports, PromptMessage, ToolCall } from "../ports.ts";
+import type { Ports, PromptMessage, ToolCall, Usage } from "../ports.ts";
 import type { ChatEvent, Source } from "../records/conversation.ts";
+import { addUsage, noUsage } from "../turn-input.ts";
+import { confirmed } from "./confirmed.ts";
 import { takeCall } from "./rate.ts";
 import { bounded, failure, saidOf } from "./result.ts";
-import type { Arguments, HandoffTarget, StepTool, Tool } from "./tool.ts";
+import type { Arguments, Handoff, StepTool, Tool } from "./tool.ts";
 
 /** Where a call stands. */
 export interface CallPlace {
@@ -32,19 +34,17 @@ export interface RoundResult {
   readonly messages: readonly PromptMessage[];
   /** What the results rest on, in the same order. */
   readonly sources: readonly Source[];
+  /** What models used for the calls. */
+  readonly usage: Usage;
   /** Set when a call hands the turn over; of several the first. */
   readonly handoff?: Handoff;
 }
 
-/** A turn that is handed over. */
-export interface Handoff extends HandoffTarget {
-  /** The model's own words, or "". */
-  readonly reason: string;
-}
-
-interface Performed {
+/** What came of one call. */
+export interface Performed {
   readonly result: unknown;
   readonly sources?: readonly Source[];
+  readonly usage?: Usage;
   readonly handoff?: Handoff;
 }
 
@@ -77,6 +77,7 @@ export async function performCalls(
       return { role: "tool", content, toolCallId: call.id };
     }),
     sources: performed.flatMap(({ sources = [] }) => sources),
+    usage: performed.reduce((sum, { usage = noUsage }) => addUsage(sum, usage), noUsage),
     ...(handoff && { handoff }),
   };
 }
@@ -99,7 +100,7 @@ export async function performCall(
   });
   const performed = isExtra
     ? { result: failure("INVALID", `At most ${limits.toolCalls} calls are made at once.`) }
-    : await checkedCall(context, tool, { name: call.name, given, key: `tool:${name}` });
+    : await checkedCall(context, tool, { name: call.name, given, show, key: `tool:${name}` });
   const { result } = performed;
   emit(`tool-result:${name}`, { type: "tool_result", id, name: call.name, result });
   return performed;
@@ -111,13 +112,14 @@ interface Wanted {
   readonly given: Arguments | null;
   /** Of its step. */
   readonly key: string;
+  readonly show: boolean;
 }
 
 /** What must hold before a tool is touched: it exists, its arguments fit, it is permitted. */
 async function checkedCall(
   context: RunContext<Ports>,
   tool: Tool | undefined,
-  { name, given, key }: Wanted,
+  { name, given, key, show }: Wanted,
 ): Promise<Performed> {
   if (tool === undefined) return { result: failure("NOT_FOUND", `There is no tool ${name}.`) };
   if (given === null) return { result: failure("BAD_JSON", "The arguments are no JSON object.") };
@@ -128,7 +130,11 @@ async function checkedCall(
   }
   const refusal = tool.refuses?.(given) ?? null;
   if (refusal !== null) return { result: failure("FORBIDDEN", refusal) };
-  return await told(context, () => perform(context, tool, given, key));
+  const agreed = await confirmed(context, tool, given, { key, show });
+  if (!agreed.approved) return { result: failure("FORBIDDEN", agreed.reason) };
+  const changed = tool.refuses?.(agreed.arguments) ?? null;
+  if (changed !== null) return { result: failure("FORBIDDEN", changed) };
+  return await told(context, () => perform(context, tool, agreed.arguments, key));
 }
 
 async function perform(
@@ -145,10 +151,11 @@ async function perform(
       handoff: { ...tool.target, reason },
     };
   }
-  const result =
-    "within" in tool
-      ? bounded(await tool.within({ arguments: given, key }), charsOf(tool))
-      : await stepOf(context, tool, key, given);
+  if ("within" in tool) {
+    const { result, usage } = await tool.within({ arguments: given, key });
+    return { result: bounded(result, charsOf(tool)), usage };
+  }
+  const result = await stepOf(context, tool, key, given);
   const sources = tool.sourcesOf?.(result) ?? [];
   return { result, ...(sources.length > 0 && { sources }) };
 }

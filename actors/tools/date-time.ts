@@ -29,7 +29,7 @@ const weekdays = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Frida
 /** Type `date_time`. */
 export const dateTimeTool: ToolType = {
   type: "date_time",
-  description:
+  describe: () =>
     "The current date and time, or another one: in any IANA time zone, with an amount of time added, or " +
     "with the time until another. Without arguments: now.",
   config: Type.Object(

@@ -1,37 +1,166 @@
-// The tools of one answer: what an agent or a sub-agent names, made ready for the model loop.
+// The tools of one answer: what an agent or a sub-agent names, with what its records say, made ready
+// for the model loop. Records are looked up in a step, so that a run that is resumed goes on with the
+// versions it began with.
 
-import type { Permission, ToolTypeName, ToolUse } from "../records/tool.ts";
+import { RuntimeError } from "../../runtime/errors.ts";
+import { limits } from "../limits.ts";
+import { versionId } from "../records/agent-version.ts";
+import { type ResourceRow, resourceTables } from "../records/resource.ts";
+import {
+  isRecordId,
+  type Permission,
+  type ToolInput,
+  type ToolTypeName,
+  type ToolUse,
+} from "../records/tool.ts";
+import { toolKind } from "../records/tool-kind.ts";
+import { targetPlace } from "../targets.ts";
+import { configLinks } from "./links.ts";
 import type { Tool } from "./tool.ts";
 import type { ToolPlace } from "./tool-type.ts";
 import { builtinTools } from "./tool-types.ts";
 
 /** Whose tools they are, and where they are used. */
-export interface Offered extends Omit<ToolPlace, "permissions"> {
+export interface Offered extends ToolPlace {
   /** `ag_` or `sa_`: limits of built-in tools are counted under it. */
   readonly owner: string;
+  /** Of the step that looks up what they name, unique within the run. */
+  readonly key: string;
 }
 
-/** The tools that `uses` name, in that order. Checked when they were saved. */
-export function offerTools(uses: readonly ToolUse[], place: Offered): readonly Tool[] {
-  return uses.map((use) => toolOf(use, place));
+const tables = resourceTables(toolKind);
+
+/**
+ * The tools that `uses` name, in that order; what they say was checked when they were saved.
+ * @throws NOT_FOUND for a record that does not exist any more.
+ */
+export async function offerTools(
+  uses: readonly ToolUse[],
+  place: Offered,
+): Promise<readonly Tool[]> {
+  if (uses.length === 0) return [];
+  const found = await lookUp(uses, place);
+  const names = new Map([...place.names, ...Object.entries(found.names)]);
+  const settings = await Promise.all(uses.map((use) => settingsOf(use, place, found)));
+  return settings.map((one) => toolOf(one, { ...place, names }));
 }
 
-function toolOf(use: ToolUse, { owner, ...place }: Offered): Tool {
-  const type = builtinTools[use.tool as ToolTypeName];
-  const { config = {}, rate } = use;
-  const permissions: ReadonlySet<Permission> = new Set(use.permissions ?? type.needs);
-  return {
-    ...type.make(config, { ...place, permissions }),
-    spec: {
-      name: use.name ?? type.type,
-      description: use.description ?? type.description,
-      parameters: use.parameters ?? type.parameters(config),
+/** What is looked up: current versions of records, and names of agents that tools lead to. */
+interface Found {
+  readonly versions: Readonly<Record<string, number>>;
+  readonly names: Readonly<Record<string, string>>;
+}
+
+const nothing: Found = { versions: {}, names: {} };
+
+async function lookUp(uses: readonly ToolUse[], { context, key }: Offered): Promise<Found> {
+  if (!uses.some(({ tool }) => isRecordId(tool) || tool === "delegate" || tool === "handoff")) {
+    return nothing;
+  }
+  const row = (table: string, id: string) => context.row(table, id);
+  return await context.step(
+    key,
+    async () => {
+      const versions: Record<string, number> = {};
+      const names: Record<string, string> = {};
+      for (const use of uses) {
+        const current = isRecordId(use.tool)
+          ? ((await row(tables.current, use.tool)) as ResourceRow<ToolInput> | undefined)
+          : undefined;
+        if (current === undefined && isRecordId(use.tool)) throw gone(use.tool);
+        if (current !== undefined) versions[use.tool] = current.version;
+        const { type, config = {} } = current?.record ?? { type: use.tool, config: use.config };
+        const links = configLinks(type as ToolTypeName, config);
+        for (const id of Object.values(links)) {
+          const named = /^(ag|tm)_/.test(id) ? await row(targetPlace(id).current, id) : undefined;
+          const name = nameIn(named);
+          if (name !== undefined) names[id] = name;
+        }
+      }
+      return { versions, names };
     },
-    ...(use.timeout_ms !== undefined && { timeoutMs: use.timeout_ms }),
-    ...(use.result_chars !== undefined && { resultChars: use.result_chars }),
-    ...(use.serial !== undefined && { isSerial: use.serial }),
+    { repeat: "safe" },
+  );
+}
+
+function nameIn(row: unknown): string | undefined {
+  const { agent, record } = (row ?? {}) as Partial<Record<"agent" | "record", { name?: string }>>;
+  return agent?.name ?? record?.name;
+}
+
+/** A tool's settings, whoever made them. */
+interface Settings extends Omit<ToolInput, "name"> {
+  readonly name: string;
+  /** Under which its calls are counted. */
+  readonly countedAs: string;
+}
+
+async function settingsOf(
+  use: ToolUse,
+  { context, owner }: Offered,
+  { versions }: Found,
+): Promise<Settings> {
+  const { tool, ...own } = use;
+  if (!isRecordId(tool)) {
+    const type = tool as ToolTypeName;
+    return { ...own, type, name: use.name ?? type, countedAs: `${owner}.${tool}` };
+  }
+  const id = versionId(tool, versions[tool] ?? 0);
+  const row = (await context.row(tables.versions, id)) as ResourceRow<ToolInput> | undefined;
+  if (row === undefined) throw gone(tool);
+  const { record } = row;
+  const granted = permissionsOf(record);
+  const permissions = (own.permissions ?? granted).filter((one) => granted.includes(one));
+  const { confirm_when: _, ...always } = record;
+  const base = own.requires_confirmation === true ? always : record;
+  return { ...base, ...own, permissions, countedAs: tool };
+}
+
+function toolOf(settings: Settings, place: Offered): Tool {
+  const type = builtinTools[settings.type];
+  const { config = {}, rate, repeat, timeout_ms, result_chars } = settings;
+  const permissions: ReadonlySet<Permission> = new Set(permissionsOf(settings));
+  const timeoutMs = timeout_ms ?? limits.toolMs;
+  const resultChars = result_chars ?? limits.toolResultChars;
+  const missing = type.needs.find((need) => !permissions.has(need));
+  const refusal = `This tool does not have the permission "${missing}".`;
+  const work = type.make(config, place, { permissions, timeoutMs, resultChars });
+  return {
+    ...work,
+    ...("perform" in work && repeat !== undefined && { repeat }),
+    ...(missing !== undefined && { refuses: () => refusal }),
+    spec: {
+      name: settings.name,
+      description: settings.description ?? type.describe(config, place.names),
+      parameters: settings.parameters ?? type.parameters(config),
+    },
+    timeoutMs,
+    resultChars,
+    ...(settings.serial !== undefined && { isSerial: settings.serial }),
+    ...confirmationOf(settings, place.owner),
     ...(rate && {
-      rate: { name: `${owner}.${use.tool}`, calls: rate.calls, perSeconds: rate.per_seconds },
+      rate: { name: settings.countedAs, calls: rate.calls, perSeconds: rate.per_seconds },
     }),
   };
+}
+
+function confirmationOf(settings: Settings, agent: string): Pick<Tool, "confirmation"> {
+  const { requires_confirmation, confirm_when: when, approve_when: approveWhen } = settings;
+  if (requires_confirmation !== true && when === undefined) return {};
+  return {
+    confirmation: {
+      agent,
+      ...(when !== undefined && { when }),
+      ...(approveWhen !== undefined && { approveWhen }),
+    },
+  };
+}
+
+function permissionsOf({ type, permissions }: Pick<ToolInput, "type" | "permissions">) {
+  const { granted, needs } = builtinTools[type];
+  return permissions ?? granted ?? needs;
+}
+
+function gone(id: string): RuntimeError {
+  return new RuntimeError("NOT_FOUND", `Tool ${id} does not exist any more.`);
 }

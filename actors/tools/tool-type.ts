@@ -5,16 +5,30 @@ import type { RunContext } from "../../runtime/actor.ts";
 import type { Ports } from "../ports.ts";
 import type { Permission, ToolTypeName } from "../records/tool.ts";
 import type { TSchema } from "../schema.ts";
+import type { Meter } from "../spend.ts";
+import type { TurnReference } from "../turn-input.ts";
 import type { HandoffTool, RunTool, StepTool } from "./tool.ts";
 
 /** A JSON object that the type's schema has let through. */
 export type ToolConfig = Readonly<Record<string, unknown>>;
 
-/** Where a tool is used. */
+/** Where tools are used. */
 export interface ToolPlace {
   readonly context: RunContext<Ports>;
-  /** What the record or the use grants. */
+  /** The messages that the run answers, and who speaks. */
+  readonly input: TurnReference;
+  readonly meter: Meter;
+  /** Collections of whoever uses them. */
+  readonly collections: readonly string[];
+  /** Names of agents and sub-agents that tools lead to, by their ids. */
+  readonly names: ReadonlyMap<string, string>;
+}
+
+/** What is said of one tool beside its configuration. */
+export interface ToolTerms {
   readonly permissions: ReadonlySet<Permission>;
+  readonly timeoutMs: number;
+  readonly resultChars: number;
 }
 
 type Common = "refuses" | "sourcesOf";
@@ -28,15 +42,21 @@ export type ToolWork =
 /** A built-in type. */
 export interface ToolType {
   readonly type: ToolTypeName;
-  /** For the model, when the record has none. */
-  readonly description: string;
   /** What `config` may hold. */
   readonly config: TSchema;
   /** Without these it can do nothing: a record must grant them. */
   readonly needs: readonly Permission[];
+  /** What is granted when nothing is said. Default `needs`. */
+  readonly granted?: readonly Permission[];
+  /** What no schema can say of a configuration. @throws RuntimeError with a pointer within `config`. */
+  check?(config: ToolConfig): void;
+  /** Whether a call that was cut can be asked about, so configured. Default false. */
+  canReconcile?(config: ToolConfig): boolean;
+  /** For the model, when the record has none. */
+  describe(config: ToolConfig, names: ReadonlyMap<string, string>): string;
   /** JSON Schema of the arguments, when the record has none. */
   parameters(config: ToolConfig): Readonly<Record<string, unknown>>;
-  make(config: ToolConfig, place: ToolPlace): ToolWork;
+  make(config: ToolConfig, place: ToolPlace, terms: ToolTerms): ToolWork;
 }
 
 /** Schema of an object without other members. */

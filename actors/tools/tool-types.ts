@@ -3,10 +3,18 @@
 import type { ToolTypeName } from "../records/tool.ts";
 import { calculatorTool } from "./calculator.ts";
 import { dateTimeTool } from "./date-time.ts";
+import { delegateTool } from "./delegate.ts";
+import { handoffTool } from "./handoff.ts";
+import { httpRequestTool } from "./http-request.ts";
+import { knowledgeSearchTool } from "./knowledge-search.ts";
 import type { ToolType } from "./tool-type.ts";
 
 /** All of them. */
 export const builtinTools: Readonly<Record<ToolTypeName, ToolType>> = {
   calculator: calculatorTool,
   date_time: dateTimeTool,
+  knowledge_search: knowledgeSearchTool,
+  http_request: httpRequestTool,
+  delegate: delegateTool,
+  handoff: handoffTool,
 };

@@ -2,7 +2,7 @@
 // the work. Types only.
 
 import type { Repeat } from "../../runtime/actor.ts";
-import type { ToolSpec } from "../ports.ts";
+import type { ToolSpec, Usage } from "../ports.ts";
 import type { Source } from "../records/conversation.ts";
 
 /** Arguments of a call, as an object that fits the tool's parameters. */
@@ -23,6 +23,16 @@ export interface ToolRate {
   readonly perSeconds: number;
 }
 
+/** Which calls a person decides about. */
+export interface ToolConfirmation {
+  /** Who calls: `ag_` or `sa_`. */
+  readonly agent: string;
+  /** CEL over `args`; default: all. */
+  readonly when?: string;
+  /** CEL over `args`: those that are approved without asking anybody. */
+  readonly approveWhen?: string;
+}
+
 /** What every tool has. */
 interface ToolBase {
   readonly spec: ToolSpec;
@@ -33,6 +43,7 @@ interface ToolBase {
   /** Calls of tools so marked follow each other within a round; others run side by side. */
   readonly isSerial?: boolean;
   readonly rate?: ToolRate;
+  readonly confirmation?: ToolConfirmation;
   /** Why a call with these arguments is not permitted, or null. */
   refuses?(given: Arguments): string | null;
   /** What an answer rests on that used this result. */
@@ -52,7 +63,11 @@ export interface StepTool extends ToolBase {
 /** A tool whose call is made of steps of the run itself, e.g. a child run. */
 export interface RunTool extends ToolBase {
   /** @param key prefix of the keys of its steps. @throws RuntimeError: the model is told. */
-  within(use: { readonly arguments: Arguments; readonly key: string }): Promise<unknown>;
+  within(use: { readonly arguments: Arguments; readonly key: string }): Promise<{
+    readonly result: unknown;
+    /** What models used for it. */
+    readonly usage: Usage;
+  }>;
 }
 
 /** Who is to answer instead. */
@@ -60,8 +75,12 @@ export interface HandoffTarget {
   /** `sa_` of the same agent, or `ag_`. */
   readonly to: string;
   readonly name: string;
-  /** Of an agent: the version that was current when the tools were looked up. */
-  readonly version?: number;
+}
+
+/** A turn that is handed over. */
+export interface Handoff extends HandoffTarget {
+  /** The model's own words, or "". */
+  readonly reason: string;
 }
 
 /** A tool that ends the answer: the rest of the turn is its target's. */

@@ -11,6 +11,7 @@ import {
   withSubAgent,
 } from "../../actors/agent-change.ts";
 import { chargeOf, costOf, microsOf } from "../../actors/records/price.ts";
+import { emptySubAgent } from "../support/agent-records.ts";
 
 const at = "2026-01-01T00:00:00.000Z";
 const later = "2026-01-02T00:00:00.000Z";
@@ -21,7 +22,7 @@ test("a new agent has every field, unset ones null", () => {
   expect(agent).toMatchObject({ name: "Desk", temperature: 0.7, agent_type: "supervisor" });
   expect(agent.top_p).toBeNull();
   expect(agent.entry_node).toBeNull();
-  expect(Object.keys(agent)).toHaveLength(29);
+  expect(Object.keys(agent)).toHaveLength(30);
 });
 
 test("a patch keeps what it does not name and null unsets", () => {
@@ -51,9 +52,18 @@ test("a replacement unsets what was not sent", () => {
 
 test("sub-agents stay in order of creation when they change", () => {
   const empty = newAgent({ name: "Desk" }, "ag_1", at);
-  const two = withSubAgent(withSubAgent(empty, "sa_1", 1, at), "sa_2", 1, at);
+  const sub = (key: string, version: number) => ({
+    subAgent: { ...emptySubAgent, sub_agent_key: key },
+    version,
+  });
+  const two = withSubAgent(
+    withSubAgent(empty, "sa_1", sub("sa_1", 1), at),
+    "sa_2",
+    sub("sa_2", 1),
+    at,
+  );
 
-  const changed = withSubAgent(two, "sa_1", 2, later);
+  const changed = withSubAgent(two, "sa_1", sub("sa_1", 2), later);
   const gone = withSubAgent(changed, "sa_1", null, later);
 
   expect(changed.subAgents.map((one) => `${one.key}.${one.version}`)).toEqual(["sa_1.2", "sa_2.1"]);

@@ -3,7 +3,7 @@
 
 import { catalog } from "../../actors/catalog.ts";
 import type { Memories } from "../../actors/memory/memories.ts";
-import type { Llm, Ports, Retriever } from "../../actors/ports.ts";
+import type { Llm, Ports, Retriever, Web } from "../../actors/ports.ts";
 import type { Agent } from "../../actors/records/agent.ts";
 import { agentTables, versionId } from "../../actors/records/agent-version.ts";
 import type {
@@ -32,7 +32,7 @@ import { type Crash, MemoryDisk } from "../../runtime/store/memory.ts";
 import type { StoreOp } from "../../runtime/store/store.ts";
 import { emptyAgent, emptySubAgent } from "./agent-records.ts";
 import { resultOf } from "./find.ts";
-import { noIngest, noReembed, noRemovals, noWebhooks } from "./no-ingest.ts";
+import { noIngest, noReembed, noRemovals, noWeb, noWebhooks } from "./no-ingest.ts";
 import { noMemories } from "./no-memories.ts";
 
 export const tenant = "tn_test";
@@ -91,6 +91,7 @@ export async function startAgents(options: {
   readonly llm: Llm;
   readonly retriever?: Retriever;
   readonly memories?: Memories;
+  readonly web?: Web;
   /** Beside the catalog's, or in place of those of the same kind. */
   readonly definitions?: readonly Definition[];
 }): Promise<AgentsHost> {
@@ -110,6 +111,7 @@ export async function startAgents(options: {
     reembed: noReembed,
     removals: noRemovals,
     webhooks: noWebhooks,
+    web: options.web ?? noWeb,
     compute: { run: async () => undefined },
   } satisfies Ports;
   const own = options.definitions ?? [];

@@ -33,6 +33,7 @@ import { forgetSources, keepSources } from "../../adapters/knowledge/sources.ts"
 import { createKnowledgeStore } from "../../adapters/knowledge/store.ts";
 import { createKnowledgeWriter } from "../../adapters/knowledge/writer.ts";
 import { createMemories } from "../../adapters/memory/memories.ts";
+import { createWeb } from "../../adapters/web.ts";
 import { createWebhooks } from "../../adapters/webhooks/deliver.ts";
 import type { Definition } from "../../runtime/actor.ts";
 import { type Log, silentLog } from "../../runtime/log.ts";
@@ -81,6 +82,8 @@ export interface HostParts {
   readonly before?: (call: string) => Promise<void>;
   /** How busy its threads say they are, 0..1. Default: as busy as they are. */
   readonly busy?: () => number;
+  /** Private hosts that tools may ask. Default none. */
+  readonly webHosts?: readonly string[];
   /** Default: what is logged is dropped. */
   readonly log?: Log;
 }
@@ -108,6 +111,7 @@ export async function startHttpHost(parts: HostParts = {}): Promise<HttpHost> {
         ingest: hooked("ingest", ingestOver({ bulk, tables: hot, embedders, compute }), before),
         reembed: hooked("reembed", reembedOver({ bulk, tables: hot, embedders, compute }), before),
         memories: createMemories({ bulk, embedders }),
+        web: createWeb(createEgress({ allowedHosts: parts.webHosts ?? [] })),
         removals: createRemovals({
           ...{ bulk, tables: hot, memories: createMemories({ bulk, embedders }) },
           writer: createKnowledgeWriter({ bulk, nowMs: Date.now }),

@@ -1,7 +1,7 @@
 // Ports of tests that use none of them.
 
 import type { Ingest, Reembed } from "../../actors/ingestion/port.ts";
-import type { Removals, Webhooks } from "../../actors/ports.ts";
+import type { Removals, Web, Webhooks } from "../../actors/ports.ts";
 
 const refuse = (): Promise<never> => Promise.reject(new Error("Nothing is taken in here."));
 
@@ -22,3 +22,6 @@ export const noWebhooks: Webhooks = { deliver: refuse };
 
 /** Refuses every call. */
 export const noRemovals: Removals = { jobsOf: refuse, collection: refuse, agent: refuse };
+
+/** Refuses every call. */
+export const noWeb: Web = { request: refuse };

@@ -108,4 +108,29 @@ export const resourceSamples: Readonly<Record<keyof Resources["kinds"], SampleMa
       ],
     };
   },
+  tools: async () => ({
+    one: {
+      name: "orders",
+      type: "http_request",
+      description: "Looks up an order.",
+      config: { url: "https://api.example.com/orders/{id}" },
+      rate: { calls: 5, per_seconds: 60 },
+    },
+    other: { name: "sums", type: "calculator", result_chars: 500 },
+    patch: { rate: { calls: 6 }, description: null, timeout_ms: 5_000 },
+    patched: {
+      ...{ name: "orders", type: "http_request", description: null, timeout_ms: 5_000 },
+      rate: { calls: 6, per_seconds: 60 },
+    },
+    refused: [
+      { body: { name: "no name", type: "calculator" }, pointer: "/name" },
+      { body: { name: "a", type: "launch" }, pointer: "/type" },
+      {
+        body: { name: "a", type: "http_request", config: { url: "ftp://a.b" } },
+        pointer: "/config/url",
+      },
+      { body: { name: "a", type: "delegate" }, pointer: "/config/agent" },
+      { body: { name: "a", type: "calculator", timeout_ms: 0 }, pointer: "/timeout_ms" },
+    ],
+  }),
 };

@@ -4,9 +4,11 @@
 import { promptKind } from "../../../actors/records/prompt.ts";
 import type { ResourceKind } from "../../../actors/records/resource.ts";
 import { teamKind } from "../../../actors/records/team.ts";
+import { toolKind } from "../../../actors/records/tool-kind.ts";
 import { workflowKind } from "../../../actors/records/workflow.ts";
 import { agentListing } from "../services/agent-listing.ts";
 import type { IndexEntry } from "../services/record-index.ts";
+import { toolRules } from "../services/tool-checks.ts";
 import { promptRules } from "./prompt-rules.ts";
 import type { ResourceRules } from "./resource-rules.ts";
 import { createResourceService, type ResourceContext } from "./resource-service.ts";
@@ -21,6 +23,7 @@ export function createResources(context: Omit<ResourceContext, "usersOf">) {
     prompts: of(promptKind, promptRules),
     teams: of(teamKind, teamRules),
     workflows: of(workflowKind, workflowRules),
+    tools: of(toolKind, toolRules),
   };
   function usersOf(tenant: string, id: string): Promise<readonly IndexEntry[]> {
     const listings = Object.values(resources).map(({ listing }) => listing);

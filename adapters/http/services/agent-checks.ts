@@ -34,7 +34,11 @@ export async function checkAgent(place: CheckPlace, next: AgentRow, set: Fields)
     if (isObject(set[field])) await checkSchema(set[field], `/${field}`);
   }
   if (set["tools"]) checkObject(set["tools"], "/tools");
-  if ("tools" in set) await checkTools(next.agent.tools ?? [], "/tools");
+  if ("tools" in set) {
+    const subAgents = next.subAgents.map(({ key }) => key);
+    const owner = next.agent.agent_key;
+    await checkTools(next.agent.tools ?? [], { ...place, owner, subAgents });
+  }
   checkModel(set);
   checkFallback(next, set);
   await checkCanary(place, next, set);
@@ -45,13 +49,19 @@ export async function checkAgent(place: CheckPlace, next: AgentRow, set: Fields)
 }
 
 /** Checks what `set` sets on a sub-agent. @throws INVALID, SCHEMA_INVALID with a pointer. */
-export async function checkSubAgent(place: CheckPlace, next: SubAgent, set: Fields): Promise<void> {
+export async function checkSubAgent(
+  place: CheckPlace & { readonly subAgents: readonly string[] },
+  next: SubAgent,
+  set: Fields,
+): Promise<void> {
   if (isObject(set["output_schema"])) {
     checkObject(set["output_schema"], "/output_schema");
     await checkSchema(set["output_schema"], "/output_schema");
   }
   if (set["tools"]) checkObject(set["tools"], "/tools");
-  if ("tools" in set) await checkTools(next.tools ?? [], "/tools");
+  if ("tools" in set) {
+    await checkTools(next.tools ?? [], { ...place, owner: next.sub_agent_key });
+  }
   if (isObject(set["action"])) checkObject(set["action"], "/action");
   checkModel(set);
   if (next.use_rag && next.collection_key === null) {

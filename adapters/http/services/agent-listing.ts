@@ -2,6 +2,7 @@
 
 import { agentInput } from "../../../actors/records/agent.ts";
 import { type AgentRow, agentTables } from "../../../actors/records/agent-version.ts";
+import { useLinks } from "../../../actors/tools/links.ts";
 import type { Listing } from "./record-index.ts";
 
 /** Agents as lists filter, sort and search them. */
@@ -16,8 +17,13 @@ export const agentListing: Listing = {
 };
 
 /** Records that an agent names: the pointer of the field, and the id, or "id@3" for a version. */
-export function agentLinks({ agent }: AgentRow): Readonly<Record<string, string>> {
+export function agentLinks({ agent, subAgents }: AgentRow): Readonly<Record<string, string>> {
   const { prompt_id: prompt, prompt_version: version } = agent;
-  if (prompt == null) return {};
-  return { "/prompt_id": version == null ? prompt : `${prompt}@${version}` };
+  const ofPrompt =
+    prompt == null ? {} : { "/prompt_id": version == null ? prompt : `${prompt}@${version}` };
+  const ofSubAgents = subAgents.flatMap(({ key, names = [] }) =>
+    names.map((id, at) => [`/sub_agents/${key}/tools (${at + 1})`, id] as const),
+  );
+  const ofTools = useLinks(agent.tools ?? [], "/tools");
+  return { ...ofPrompt, ...ofTools, ...Object.fromEntries(ofSubAgents) };
 }

@@ -167,10 +167,12 @@ export function createAgentStore(options: AgentServiceOptions): AgentStore {
   };
 }
 
-/** What a version names that the one before does not. */
+/** What a version names that the one before does not, beside its own sub-agents. */
 function newLinks(from: AgentRow | null, row: AgentRow): readonly (readonly [string, string])[] {
   const before = from === null ? [] : Object.values(agentLinks(from));
-  return Object.entries(agentLinks(row)).filter(([, link]) => !before.includes(link));
+  return Object.entries(agentLinks(row)).filter(
+    ([, link]) => !link.startsWith("sa_") && !before.includes(link),
+  );
 }
 
 /** @throws INVALID with the pointer of one that does not exist. */

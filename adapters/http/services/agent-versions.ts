@@ -7,6 +7,7 @@ import {
   patchAgent,
   restoredAgent,
   restoredSubAgent,
+  subAgentEntry,
   subAgentRows,
   withCanary,
   withDraft,
@@ -15,6 +16,7 @@ import type { AgentInput } from "../../../actors/records/agent.ts";
 import {
   type AgentRow,
   agentTables,
+  type SubAgentEntry,
   type SubAgentRow,
   type VersionEntry,
   versionId,
@@ -193,19 +195,20 @@ async function restoredSubs(
 ): Promise<{ readonly named: AgentRow["subAgents"]; readonly writes: readonly TableWrite[] }> {
   const { current, earlier, at } = of;
   const now = new Map(current.subAgents.map(({ key, version }) => [key, version]));
-  const named: { key: string; version: number }[] = [];
+  const named: SubAgentEntry[] = [];
   const writes: TableWrite[] = [];
   for (const sub of await readSubs(tables, tenant, earlier)) {
     const key = sub.subAgent.sub_agent_key;
     const latest = now.get(key);
     if (latest === sub.version) {
-      named.push({ key, version: latest });
+      named.push(subAgentEntry(sub));
       continue;
     }
     // Numbers only grow: one that was given is never given to other fields.
     const version = (latest ?? (await highestVersion(tables, tenant, key))) + 1;
-    named.push({ key, version });
-    writes.push(...subAgentRows(restoredSubAgent(sub.subAgent, version, at)).map(put));
+    const restored = restoredSubAgent(sub.subAgent, version, at);
+    named.push(subAgentEntry(restored));
+    writes.push(...subAgentRows(restored).map(put));
   }
   const kept = new Set(named.map(({ key }) => key));
   for (const { key } of current.subAgents) {

@@ -14,7 +14,7 @@ import { RuntimeError } from "../../../runtime/errors.ts";
 import { newId } from "../../../runtime/id.ts";
 import type { TableWrite } from "../../../runtime/system.ts";
 import { checkAgent, checkSubAgent } from "./agent-checks.ts";
-import { agentListing } from "./agent-listing.ts";
+import { agentLinks, agentListing } from "./agent-listing.ts";
 import {
   type AgentServiceOptions,
   type AgentStore,
@@ -165,8 +165,8 @@ function subAgentOperations(store: AgentStore, options: AgentServiceOptions): Su
           checkRoom(from.row);
           const keys = { agent, subAgent: newId("sa", nowMs()) };
           const sub = newSubAgent(input, keys, at);
-          await checkSubAgent(store.placeOf(caller.tenant), sub.subAgent, input);
-          const row = withSubAgent(from.row, keys.subAgent, sub.version, at);
+          await checkSubAgent(placeIn(store, caller, from.row), sub.subAgent, input);
+          const row = withSubAgent(from.row, keys.subAgent, sub, at);
           const more = [...subAgentRows(sub).map(put), ...remember(sub)];
           balanceMicros = await store.commit(caller, { from, row, more, charge });
           return sub;
@@ -196,9 +196,9 @@ function subAgentOperations(store: AgentStore, options: AgentServiceOptions): Su
         const before = await store.loadSub(caller.tenant, from.row, ids.subAgent);
         checkMatch(ifMatch, before.version);
         const sub = change.next(before, at);
-        const place = store.placeOf(caller.tenant);
+        const place = placeIn(store, caller, from.row);
         await checkSubAgent(place, sub.subAgent, change.set as Record<string, unknown>);
-        const row = withSubAgent(from.row, ids.subAgent, sub.version, at);
+        const row = withSubAgent(from.row, ids.subAgent, sub, at);
         const charge = chargeOf(pricesMicros.changeAgent);
         const more = subAgentRows(sub).map(put);
         const balanceMicros = await store.commit(caller, { from, row, more, charge });
@@ -215,6 +215,11 @@ function subAgentOperations(store: AgentStore, options: AgentServiceOptions): Su
         await store.commit(caller, { from, row, more, charge: noCharge });
       }),
   };
+}
+
+/** Where a sub-agent of this agent is checked. */
+function placeIn(store: AgentStore, { tenant }: Caller, { subAgents }: AgentRow) {
+  return { ...store.placeOf(tenant), subAgents: subAgents.map(({ key }) => key) };
 }
 
 /** Rows read at the same time, so that a large agent does not hold the door. */
@@ -240,6 +245,12 @@ function checkRoom(row: AgentRow): void {
 
 // A graph that names a sub-agent which is gone could not run.
 function checkUnused(row: AgentRow, subAgent: SubAgent): void {
+  const { sub_agent_key: key } = subAgent;
+  const user = Object.entries(agentLinks(row)).find(([, id]) => id === key)?.[0];
+  if (user !== undefined) {
+    const text = `${user} of the agent names ${key}; change that first.`;
+    throw new RuntimeError("CONFLICT", text);
+  }
   const nodes = row.agent.graph_definition?.["nodes"];
   if (!Array.isArray(nodes)) return;
   const node = nodes.find((one: { ref?: unknown }) => one.ref === subAgent.sub_agent_key);

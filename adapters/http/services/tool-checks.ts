@@ -1,71 +1,187 @@
-// What a schema cannot say about the tools of an agent: their settings are those of their type, their
-// names differ, and what a type needs is granted.
+// What a schema cannot say about tools: their settings are those of their type, names differ, what a
+// type needs is granted, what they name exists. An agent that uses a record may narrow it and no more:
+// where it goes and with which secrets was decided by whoever made it.
 
-import type { ToolTypeName, ToolUse } from "../../../actors/records/tool.ts";
-import { builtinTools } from "../../../actors/tools/tool-types.ts";
+import type { ResourceRow } from "../../../actors/records/resource.ts";
+import {
+  isRecordId,
+  type ToolInput,
+  type ToolTypeName,
+  type ToolUse,
+} from "../../../actors/records/tool.ts";
+import { toolKind } from "../../../actors/records/tool-kind.ts";
+import { configLinks, useLinks } from "../../../actors/tools/links.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
+import type { Tables } from "../../../runtime/system.ts";
+import { checkExists, type ResourceRules } from "../resources/resource-rules.ts";
 import { loadValidator, validate } from "../validate.ts";
+
+/** A type with what it checks by: loaded with the first tool, as most agents have none. */
+async function typeOf(name: ToolTypeName) {
+  const { builtinTools } = await import("../../../actors/tools/tool-types.ts");
+  return builtinTools[name];
+}
 
 /** Those of the memory. */
 const RESERVED = ["remember", "recall", "forget"];
+/** Of a record, an agent may not say these. */
+const DECIDED = ["config", "parameters", "repeat", "rate", "confirm_when", "approve_when"] as const;
 
-/** Checks what `tools` sets. @throws INVALID, UNKNOWN_FIELD, SCHEMA_INVALID with a pointer. */
-export async function checkTools(uses: readonly ToolUse[], pointer: string): Promise<void> {
+/** Where tools are checked. */
+export interface ToolCheckPlace {
+  readonly tables: Tables;
+  readonly tenant: string;
+  /** Whoever has the tools: `ag_` or `sa_`. */
+  readonly owner: string;
+  /** Keys of the agent's sub-agents. */
+  readonly subAgents: readonly string[];
+}
+
+/** Checks `tools`. @throws INVALID, UNKNOWN_FIELD, SCHEMA_INVALID with a pointer. */
+export async function checkTools(uses: readonly ToolUse[], place: ToolCheckPlace): Promise<void> {
   const taken = new Set(RESERVED);
   for (const [at, use] of uses.entries()) {
-    const place = `${pointer}/${at}`;
-    await checkToolSettings(use.tool as ToolTypeName, use, place);
-    const name = use.name ?? use.tool;
+    const pointer = `/tools/${at}`;
+    const name = isRecordId(use.tool)
+      ? await checkRecordUse(use, place, pointer)
+      : await checkBuiltinUse(use, pointer);
     if (taken.has(name)) {
-      throw invalid(
-        `There is another tool with the name ${name}; give this one its own.`,
-        `${place}/name`,
-      );
+      const text = `There is another tool with the name ${name}; give this one its own.`;
+      throw invalid(text, `${pointer}/name`);
     }
     taken.add(name);
   }
+  for (const [pointer, id] of Object.entries(useLinks(uses, "/tools"))) {
+    await checkNamed(id, place, pointer);
+  }
+}
+
+/** Rules of the records. */
+export const toolRules: ResourceRules<ToolInput> = {
+  check: async (input) => {
+    await checkSettings(input.type, input, "");
+    if (!String(input.config?.["to"]).startsWith("sa_")) return;
+    const text = "A sub-agent is named in the tools of its own agent, not in a record.";
+    throw invalid(text, "/config/to");
+  },
+  links: async ({ type, config = {} }, place) => {
+    const links = Object.entries(configLinks(type, config));
+    for (const [inner, id] of links) {
+      const pointer = `/config${inner}`;
+      await checkExists(place, id, { prefixes: [id.slice(0, 2)], pointer });
+    }
+    return Object.fromEntries(links.map(([inner, id]) => [`/config${inner}`, id]));
+  },
+};
+
+async function checkBuiltinUse(use: ToolUse, pointer: string): Promise<string> {
+  const type = use.tool as ToolTypeName;
+  await checkSettings(type, use, pointer);
+  return use.name ?? type;
+}
+
+async function checkRecordUse(
+  use: ToolUse,
+  { tables, tenant }: ToolCheckPlace,
+  pointer: string,
+): Promise<string> {
+  const said = DECIDED.find((name) => use[name] !== undefined);
+  if (said !== undefined) {
+    throw invalid(`The ${said} of a tool is set in its record.`, `${pointer}/${said}`);
+  }
+  const found = await tables.get(tenant, toolKind.path, use.tool);
+  if (found === undefined) throw invalid(`Tool ${use.tool} does not exist.`, `${pointer}/tool`);
+  const { record } = found.value as ResourceRow<ToolInput>;
+  if (use.requires_confirmation === false && record.requires_confirmation === true) {
+    const text = "The record says that calls are confirmed; an agent cannot take that back.";
+    throw invalid(text, `${pointer}/requires_confirmation`);
+  }
+  const type = await typeOf(record.type);
+  const granted = record.permissions ?? type.granted ?? type.needs;
+  const wider = use.permissions?.find((one) => !granted.includes(one));
+  if (wider === undefined) return use.name ?? record.name;
+  throw invalid(`The record does not grant "${wider}".`, `${pointer}/permissions`);
 }
 
 /** Checks the settings of a tool of this type. */
-export async function checkToolSettings(
-  type: ToolTypeName,
+async function checkSettings(
+  name: ToolTypeName,
   settings: Omit<ToolUse, "tool" | "name">,
   pointer: string,
 ): Promise<void> {
-  const { config, needs } = builtinTools[type];
-  await checkConfig(config, settings.config ?? {}, `${pointer}/config`);
-  const { permissions, parameters } = settings;
-  const missing = needs.find((need) => permissions?.includes(need) === false);
+  const type = await typeOf(name);
+  const { config = {}, permissions, parameters, repeat } = settings;
+  await loadValidator();
+  within(`${pointer}/config`, () => {
+    validate(type.config, config);
+    type.check?.(config);
+  });
+  const missing = type.needs.find((need) => permissions?.includes(need) === false);
   if (missing !== undefined) {
-    throw invalid(`A ${type} needs the permission "${missing}".`, `${pointer}/permissions`);
+    throw invalid(`A ${name} needs the permission "${missing}".`, `${pointer}/permissions`);
+  }
+  if (repeat === "reconcile" && type.canReconcile?.(config) !== true) {
+    const text = `A ${name} so configured cannot be asked what became of a call.`;
+    throw invalid(text, `${pointer}/repeat`);
   }
   if (parameters) await checkParameters(parameters, `${pointer}/parameters`);
-  const asks = (["requires_confirmation", "confirm_when", "approve_when"] as const).find(
-    (name) => settings[name],
-  );
-  if (asks === undefined) return;
-  throw invalid("Calls cannot be confirmed by a person yet.", `${pointer}/${asks}`);
+  await checkConfirmation(settings, pointer);
 }
 
-async function checkConfig(
-  schema: Parameters<typeof validate>[0],
-  config: object,
+async function checkConfirmation(
+  settings: Omit<ToolUse, "tool" | "name">,
   pointer: string,
 ): Promise<void> {
-  await loadValidator();
-  try {
-    validate(schema, config);
-  } catch (error) {
-    throw within(error, pointer);
+  const { requires_confirmation, confirm_when, approve_when } = settings;
+  if (approve_when !== undefined && confirm_when === undefined && requires_confirmation !== true) {
+    const text = "No call of this tool is confirmed, so there is none to approve by rule.";
+    throw invalid(text, `${pointer}/approve_when`);
+  }
+  for (const [name, source] of Object.entries({ confirm_when, approve_when })) {
+    if (source !== undefined) await checkCondition(source, `${pointer}/${name}`);
   }
 }
 
-/** An error of a part, as one of the whole. */
-function within(error: unknown, pointer: string): unknown {
+async function checkCondition(source: string, pointer: string): Promise<void> {
+  const { compileExpression, loadExpressions } = await import("../../../actors/expression.ts");
+  await loadExpressions();
+  try {
+    compileExpression(source, pointer);
+  } catch (error) {
+    throw asInvalid(error, pointer);
+  }
+}
+
+function asInvalid(error: unknown, pointer: string): unknown {
+  if (!(error instanceof RuntimeError)) return error;
+  return new RuntimeError("INVALID", error.message, { pointer }, { cause: error });
+}
+
+async function checkNamed(id: string, place: ToolCheckPlace, pointer: string): Promise<void> {
+  const { owner, subAgents } = place;
+  if (id === owner) throw invalid(`${id} cannot call itself.`, pointer);
+  if (!id.startsWith("sa_")) {
+    await checkExists(place, id, { prefixes: [id.slice(0, 2)], pointer });
+  } else if (!subAgents.includes(id)) {
+    throw invalid(`${id} is no sub-agent of this agent.`, pointer);
+  }
+}
+
+/** Errors of a part as those of the whole. */
+function within(pointer: string, check: () => void): void {
+  try {
+    check();
+  } catch (error) {
+    throw placed(error, pointer);
+  }
+}
+
+function placed(error: unknown, pointer: string): unknown {
   if (!(error instanceof RuntimeError)) return error;
   const inner = String(error.details?.["pointer"] ?? "");
   const details = { ...error.details, pointer: `${pointer}${inner}` };
-  const message = `${pointer}: ${error.message}`;
+  // A message may begin with the place that it is about.
+  const message = error.message.startsWith(inner) ? pointer + error.message : error.message;
   return new RuntimeError(error.code, message, details, { cause: error });
 }
 

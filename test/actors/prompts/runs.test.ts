@@ -13,7 +13,7 @@ import {
   startAgents,
 } from "../../support/agents-host.ts";
 import { resultOf } from "../../support/find.ts";
-import { noIngest, noReembed, noRemovals, noWebhooks } from "../../support/no-ingest.ts";
+import { noIngest, noReembed, noRemovals, noWeb, noWebhooks } from "../../support/no-ingest.ts";
 import { noMemories } from "../../support/no-memories.ts";
 import { recordedRuns } from "../../support/recorded-runs.ts";
 import { createGate, createScriptedLlm, type ScriptedLlm } from "../../support/scripted-llm.ts";
@@ -30,7 +30,7 @@ function portsOf(llm: ScriptedLlm): Ports {
     ...{ llm, embedder, embedders: createEmbedders(embedder) },
     retriever: { search: async () => resultOf([]) },
     ...{ ingest: noIngest, memories: noMemories, reembed: noReembed, removals: noRemovals },
-    ...{ webhooks: noWebhooks, compute: { run: async () => undefined } },
+    ...{ web: noWeb, webhooks: noWebhooks, compute: { run: async () => undefined } },
   };
 }
 

@@ -24,7 +24,7 @@ import {
   startAgents,
 } from "../../support/agents-host.ts";
 import { noScores, resultOf } from "../../support/find.ts";
-import { noIngest, noReembed, noRemovals, noWebhooks } from "../../support/no-ingest.ts";
+import { noIngest, noReembed, noRemovals, noWeb, noWebhooks } from "../../support/no-ingest.ts";
 import { noMemories } from "../../support/no-memories.ts";
 import { recordedRuns } from "../../support/recorded-runs.ts";
 import { createGate, createScriptedLlm, type ScriptedLlm } from "../../support/scripted-llm.ts";
@@ -257,6 +257,7 @@ function outsideOf(llm: ScriptedLlm, searched: unknown[]): Ports {
     reembed: noReembed,
     removals: noRemovals,
     webhooks: noWebhooks,
+    web: noWeb,
     compute: { run: async () => undefined },
   };
 }

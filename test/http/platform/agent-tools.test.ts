@@ -39,6 +39,18 @@ test.each([
     [{ tool: "calculator", parameters: { type: "object", $ref: "http://a.b" } }],
     "/tools/0/parameters/$ref",
   ],
+  [[{ tool: "calculator", confirm_when: "args.a ==" }], "/tools/0/confirm_when"],
+  [[{ tool: "calculator", approve_when: "args.a == 1" }], "/tools/0/approve_when"],
+  [[{ tool: "calculator", repeat: "reconcile" }], "/tools/0/repeat"],
+  [[{ tool: "http_request", permissions: ["read"] }], "/tools/0/permissions"],
+  [[{ tool: "http_request", config: { headers: { "a b": "1" } } }], "/tools/0/config/headers/a b"],
+  [
+    [{ tool: "knowledge_search", config: { collections: ["cl_none"] } }],
+    "/tools/0/config/collections/0",
+  ],
+  [[{ tool: "handoff", config: { to: "sa_none" } }], "/tools/0/config/to"],
+  [[{ tool: "delegate", config: { agent: "ag_none" } }], "/tools/0/config/agent"],
+  [[{ tool: "tl_none" }], "/tools/0/tool"],
   [Array.from({ length: 65 }, (_, at) => ({ tool: "calculator", name: `t${at}` })), "/tools"],
 ])("%j is refused at its place", async (tools, pointer) => {
   const refused = await set(tools);

@@ -1,0 +1,111 @@
+// The way out for tools, over the egress guard: redirects one by one, each as a new request, bodies up
+// to a limit and only where they are text. Headers carry secrets: none of them is in an error, and none
+// goes to another origin than the one it was meant for.
+
+import { limits } from "../actors/limits.ts";
+import type { Web, WebAnswer, WebRequest } from "../actors/ports.ts";
+import type { RuntimeError } from "../runtime/errors.ts";
+import type { Egress, EgressResponse } from "./egress.ts";
+import { hostOf, refused } from "./egress-address.ts";
+
+/** What the guard may take in beyond what is read, so that the reader and not the guard stops. */
+const SLACK_BYTES = 1_024 * 1_024;
+const TEXT =
+  /^(text\/|application\/(json|xml|javascript|x-www-form-urlencoded|graphql|yaml|x-ndjson)|[a-z]+\/[a-z0-9.-]+\+(json|xml|yaml))/i;
+
+/** The port over one guard. */
+export function createWeb(egress: Egress): Web {
+  return {
+    async request(wanted) {
+      let { url, headers } = wanted;
+      const mayFollow = wanted.method === "GET" || wanted.method === "HEAD";
+      for (let redirects = 0; redirects <= limits.webRedirects; redirects += 1) {
+        const response = await sent(egress, { ...wanted, url, headers });
+        const location = mayFollow ? locationOf(response, url) : null;
+        if (location === null) return await answerOf(response, wanted.bytesMax);
+        response.discard();
+        if (new URL(location).origin !== new URL(url).origin) headers = {};
+        url = location;
+      }
+      throw refused(hostOf(new URL(url)), `it redirects more than ${limits.webRedirects} times`);
+    },
+  };
+}
+
+function sent(egress: Egress, wanted: WebRequest): Promise<EgressResponse> {
+  const { url, method, headers, body, signal, timeoutMs, bytesMax } = wanted;
+  checkHost(url, wanted.allowedHosts);
+  return egress.request({
+    url,
+    method,
+    headers: { "user-agent": "Troupe", accept: "*/*", ...headers },
+    ...(body !== undefined && { body }),
+    signal,
+    redirects: "show",
+    limits: {
+      firstByteMs: timeoutMs,
+      idleMs: timeoutMs,
+      totalMs: timeoutMs,
+      bytesMax: bytesMax + SLACK_BYTES,
+    },
+  });
+}
+
+/** @throws EGRESS_REFUSED for a host that is not among those allowed. The guard checks the rest. */
+function checkHost(text: string, allowed: readonly string[] | null): void {
+  if (allowed === null) return;
+  const host = URL.canParse(text) ? hostOf(new URL(text)) : "";
+  const isAllowed = allowed.some((one) => {
+    const name = one.toLowerCase();
+    return name.startsWith("*.") ? host.endsWith(name.slice(1)) : host === name;
+  });
+  if (!isAllowed) throw refused(host, "the tool may not ask this host");
+}
+
+function locationOf({ status, headers }: EgressResponse, from: string): string | null {
+  const { location } = headers;
+  if (status < 300 || status >= 400 || typeof location !== "string") return null;
+  return URL.canParse(location, from) ? new URL(location, from).href : null;
+}
+
+async function answerOf(response: EgressResponse, bytesMax: number): Promise<WebAnswer> {
+  const headers = Object.fromEntries(
+    Object.entries(response.headers).flatMap(([name, value]) =>
+      value === undefined ? [] : [[name, Array.isArray(value) ? value.join(", ") : value]],
+    ),
+  );
+  const { status } = response;
+  const type = headers["content-type"] ?? "text/plain";
+  if (!TEXT.test(type)) {
+    response.discard();
+    return { status, headers, body: null, isCut: false };
+  }
+  const pieces: Buffer[] = [];
+  let bytes = 0;
+  const isFull = (): boolean => bytes > bytesMax;
+  await response
+    .read((piece) => {
+      pieces.push(Buffer.from(piece));
+      bytes += piece.length;
+      if (isFull()) throw new Full();
+    })
+    .catch((error: RuntimeError | Full) => {
+      if (!(error instanceof Full)) throw error;
+    });
+  const whole = Buffer.concat(pieces).subarray(0, bytesMax);
+  const text = decoderOf(type).decode(whole);
+  // A character that was cut in two is left out.
+  return { status, headers, body: isFull() ? text.replace(/\uFFFD$/, "") : text, isCut: isFull() };
+}
+
+/** As much has come as is wanted. */
+class Full extends Error {}
+
+function decoderOf(type: string): InstanceType<typeof TextDecoder> {
+  const charset = /charset="?([\w-]{1,40})/i.exec(type)?.[1] ?? "utf-8";
+  try {
+    return new TextDecoder(charset);
+  } catch {
+    return new TextDecoder("utf-8");
+  }
+}

@@ -1,0 +1,130 @@
+// The way out for tools: what may be asked, over redirects too, what is sent on and how much is read.
+
+import { createServer, type IncomingMessage, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { WebRequest } from "../../actors/ports.ts";
+import { createEgress } from "../../adapters/egress.ts";
+import { createWeb } from "../../adapters/web.ts";
+import type { RuntimeError } from "../../runtime/errors.ts";
+
+const asked: IncomingMessage[] = [];
+let server: Server;
+let other: Server;
+let url: string;
+let otherUrl: string;
+
+const listen = (one: Server): Promise<string> =>
+  new Promise((resolve) => {
+    one.listen(0, "127.0.0.1", () => {
+      resolve(`http://localhost:${(one.address() as AddressInfo).port}`);
+    });
+  });
+
+beforeAll(async () => {
+  other = createServer((request, response) => {
+    asked.push(request);
+    response.end("other");
+  });
+  otherUrl = await listen(other);
+  server = createServer((request, response) => {
+    asked.push(request);
+    const { pathname, searchParams } = new URL(request.url ?? "", "http://x");
+    if (pathname === "/redirect") {
+      response.writeHead(302, { location: searchParams.get("to") ?? "" }).end();
+    } else if (pathname === "/long") response.end("é".repeat(1_500_000));
+    else if (pathname === "/image") {
+      response.writeHead(200, { "content-type": "image/png" }).end(Buffer.alloc(10));
+    } else if (pathname === "/latin") {
+      response.writeHead(200, { "content-type": "text/plain; charset=iso-8859-1" });
+      response.end(Buffer.from([0xe9]));
+    } else if (pathname === "/slow") setTimeout(() => response.end("late"), 15_000).unref();
+    else response.end("hello");
+  });
+  url = await listen(server);
+});
+afterAll(() => {
+  for (const one of [server, other]) {
+    one.closeAllConnections();
+    one.close();
+  }
+});
+
+const web = createWeb(createEgress({ allowedHosts: ["localhost"] }));
+const ask = (path: string, more: Partial<WebRequest> = {}) => {
+  asked.length = 0;
+  return web.request({
+    url: /^\w+:/.test(path) ? path : url + path,
+    method: "GET",
+    headers: { authorization: "Bearer secret-value" },
+    allowedHosts: null,
+    signal: new AbortController().signal,
+    timeoutMs: 20_000,
+    bytesMax: 1_000,
+    ...more,
+  });
+};
+const refusal = async (asking: Promise<unknown>): Promise<string> => {
+  const error = await asking.then(
+    () => null,
+    (thrown: RuntimeError) => thrown,
+  );
+  expect(error?.message ?? "").not.toContain("secret-value");
+  return `${error?.code} ${error?.message}`;
+};
+
+test("an answer is its status, its headers and its text", async () => {
+  expect(await ask("/")).toMatchObject({ status: 200, body: "hello", isCut: false });
+  expect((await ask("/latin")).body).toBe("é");
+});
+
+test.each([
+  ["http://127.0.0.1:1/", "the address is not public"],
+  ["http://10.0.0.1/", "the address is not public"],
+  ["http://169.254.169.254/latest/meta-data", "the address is not public"],
+  ["http://[::1]/", "the address is not public"],
+  ["http://2130706433/", "the address is not public"],
+  ["http://user:pass@example.com/", "its URL has credentials"],
+  ["file://example.com/etc/passwd", "is not http or https"],
+])("%s is refused", async (address, why) => {
+  const told = await refusal(ask(address));
+  expect(told).toContain("EGRESS_REFUSED");
+  expect(told).toContain(why);
+  expect(asked).toHaveLength(0);
+});
+
+test("a host that the tool may not ask is refused, also when a redirect leads to it", async () => {
+  const allowedHosts = ["api.example.com", "*.localhost"];
+  expect(await refusal(ask("/", { allowedHosts }))).toContain("may not ask this host");
+  expect(asked).toHaveLength(0);
+  const only = { allowedHosts: ["localhost"] };
+  expect((await ask("/redirect?to=/", only)).body).toBe("hello");
+  const away = await refusal(ask("/redirect?to=http://example.com/", only));
+  expect(away).toContain("example.com was refused: the tool may not ask this host");
+  const inside = await refusal(ask("/redirect?to=http://127.0.0.1:1/"));
+  expect(inside).toContain("the address is not public");
+});
+
+test("headers are not sent on to another origin", async () => {
+  const answer = await ask(`/redirect?to=${encodeURIComponent(otherUrl)}`);
+  expect(answer.body).toBe("other");
+  const sent = asked.map(({ headers }) => headers.authorization ?? null);
+  expect(sent).toEqual(["Bearer secret-value", null]);
+});
+
+test("a request that changes something follows no redirect, and endless ones end", async () => {
+  const posted = await ask("/redirect?to=/", { method: "POST", body: "x" });
+  expect([posted.status, posted.headers["location"], asked.length]).toEqual([302, "/", 1]);
+  const loop = "/redirect?to=/redirect?to=%252Fredirect";
+  expect(await refusal(ask(loop))).toMatch(/^(EGRESS_REFUSED .*more than 5 times|undefined)/);
+});
+
+test("a long body is read up to the limit, and one that is no text not at all", async () => {
+  const cut = await ask("/long", { bytesMax: 101 });
+  expect([cut.isCut, cut.body]).toEqual([true, "é".repeat(50)]);
+  expect(await ask("/image")).toMatchObject({ status: 200, body: null, isCut: false });
+});
+
+test("a slow answer ends at the time limit", async () => {
+  expect(await refusal(ask("/slow", { timeoutMs: 50 }))).toContain("DEADLINE");
+});
