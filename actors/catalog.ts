@@ -6,16 +6,15 @@ import { collectionActor, collectionMergeRun } from "./collection.ts";
 import { completionActor } from "./completion.ts";
 import { conversationActor } from "./conversation.ts";
 import { dryRun, dryRunActor } from "./dry-run.ts";
-import { flowRun } from "./flow/flow-run.ts";
 import { ingestionActor } from "./ingestion/job.ts";
 import { reembedClearRun, reembedPartRun, reembedRun } from "./ingestion/reembed-run.ts";
 import { ingestClearRun, ingestPartRun, ingestRun } from "./ingestion/run.ts";
+import { laterRun } from "./later-run.ts";
 import { memoryForgetRun, memoryTurnRun } from "./memory/turn.ts";
 import { purseActor } from "./purse.ts";
 import { removalActor, removeRestRun } from "./removal.ts";
 import { subAgentRun } from "./sub-agent.ts";
 import { supervisorRun, workflowRun } from "./supervisor.ts";
-import { teamRun } from "./team/team.ts";
 import { toolRateActor } from "./tools/rate.ts";
 import { webhookRun } from "./webhook.ts";
 
@@ -25,9 +24,9 @@ export const catalog: readonly Definition[] = [
   completionActor,
   supervisorRun,
   workflowRun,
-  flowRun,
+  laterRun("flow", async () => (await import("./flow/flow-run.ts")).flowRun),
   subAgentRun,
-  teamRun,
+  laterRun("team", async () => (await import("./team/team.ts")).teamRun),
   dryRunActor,
   dryRun,
   collectionActor,

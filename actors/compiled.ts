@@ -5,7 +5,6 @@
 import type { RunContext } from "../runtime/actor.ts";
 import { RuntimeError } from "../runtime/errors.ts";
 import { loadExpressions } from "./expression.ts";
-import { compileGraph } from "./flow/compile.ts";
 import type { Graph } from "./flow/graph.ts";
 import { limits } from "./limits.ts";
 import type { Ports } from "./ports.ts";
@@ -85,6 +84,7 @@ async function read(context: RunContext<Ports>, id: string): Promise<CompiledAge
 async function graphOf(agent: Agent): Promise<Graph | null> {
   const { graph_definition: definition, state_schema, entry_node } = agent;
   if (definition === null || definition === undefined) return null;
+  const { compileGraph } = await import("./flow/compile.ts");
   await loadExpressions();
   return compileGraph(definition, state_schema, entry_node);
 }

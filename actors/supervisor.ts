@@ -8,7 +8,6 @@ import { childAnswer, restingOn, showText } from "./answer/child.ts";
 import { type Asked, loadAsked } from "./answer/history.ts";
 import { emitSources } from "./answer/sources.ts";
 import { type CompiledAgent, loadAgent } from "./compiled.ts";
-import { runGraph } from "./flow/graph-turn.ts";
 import { followHandoffs } from "./follow-handoff.ts";
 import { limits } from "./limits.ts";
 import type { Ports, PromptMessage } from "./ports.ts";
@@ -56,7 +55,9 @@ async function answerTurn(
   const result =
     compiled.graph === null
       ? await supervise(context, turn, work)
-      : await runGraph(context, turn, { ...work, graph: compiled.graph });
+      : await (await import("./flow/graph-turn.ts")).runGraph(context, turn, {
+          ...{ ...work, graph: compiled.graph },
+        });
   // What other runs ask of an agent is no talk of the user with it.
   const isTalk = input.owner === "conversation" && input.task === undefined;
   const isRemembered = isTalk && memorySettings(compiled.agent.memory) !== null;

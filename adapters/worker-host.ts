@@ -3,7 +3,7 @@
 
 import { catalog } from "../actors/catalog.ts";
 import type { MergePorts } from "../actors/collection.ts";
-import type { Llm, Ports } from "../actors/ports.ts";
+import type { Llm, Ports, Webhooks } from "../actors/ports.ts";
 import type { WorkerHost } from "../runtime/threads/host.ts";
 import type { Config } from "./config.ts";
 import { createEgress } from "./egress.ts";
@@ -31,7 +31,7 @@ import { createPoolParser } from "./parse/pool-parser.ts";
 import { createMissedVectors } from "./telemetry/missed-vectors.ts";
 import { poolClass } from "./undici-pool.ts";
 import { createWeb } from "./web.ts";
-import { createWebhooks } from "./webhooks/deliver.ts";
+import type { DeliverOptions } from "./webhooks/deliver.ts";
 
 /** What a worker's ports are built from. It holds keys: never logged. */
 export type HostConfig = Pick<
@@ -104,7 +104,7 @@ export const workerHost: WorkerHost<HostConfig> = {
         fetch: (url, signal) => fetchDocument(web, url, signal),
       }),
       memories,
-      webhooks: createWebhooks({
+      webhooks: laterWebhooks({
         egress: createEgress({ allowedHosts: config.webhooks.hosts }),
         tables: hot,
         nowMs: Date.now,
@@ -124,5 +124,18 @@ function withDefaultModel(llm: Llm, byDefault: string | null): Llm {
       llm.complete({ ...request, model: named(request.model) }, options),
     windowOf: (model) => llm.windowOf(named(model)),
     isBuiltin: (model) => llm.isBuiltin(named(model)),
+  };
+}
+
+/** Loaded when the first end of a run is told. */
+function laterWebhooks(options: DeliverOptions): Webhooks {
+  const made = async (): Promise<Webhooks> =>
+    (await import("./webhooks/deliver.ts")).createWebhooks(options);
+  let port: Promise<Webhooks> | undefined;
+  return {
+    deliver: async (call) => {
+      port ??= made();
+      return await (await port).deliver(call);
+    },
   };
 }

@@ -7,6 +7,7 @@ export type {
   ChildSpec,
   Data,
   Definition,
+  Fork,
   Loaded,
   Outcome,
   ReadRequest,
@@ -19,6 +20,7 @@ export type {
   StepOptions,
   Strategy,
   Turn,
+  WaitOptions,
 } from "./actor.ts";
 export { defineActor, defineRun } from "./actor.ts";
 export type { Address, AddressParts } from "./address.ts";
