@@ -3,6 +3,7 @@
 
 import type { Log } from "../runtime/log.ts";
 import type { RunningSystem } from "../runtime/pool.ts";
+import { packageVersion } from "./cli/version.ts";
 import type { Config } from "./config.ts";
 import { loadAssets } from "./console/assets.ts";
 import { createKnowledge } from "./front-knowledge.ts";
@@ -18,6 +19,7 @@ import { chooseListen } from "./http/listen-any.ts";
 import { createLoginRoutes } from "./http/login.ts";
 import { metricsRoute } from "./http/metrics-route.ts";
 import { openaiRoutes } from "./http/openai/routes.ts";
+import { openApiRoutes } from "./http/openapi/routes.ts";
 import { createOriginRules } from "./http/origin.ts";
 import { modelsRoute } from "./http/platform/models.ts";
 import { platformRoutes } from "./http/platform/routes.ts";
@@ -115,8 +117,14 @@ export async function openFront(options: FrontOptions): Promise<Front> {
   });
   const rates = createRateLimiter({ perSecond: http.requestsPerSecond, burst: http.requestsBurst });
   const sockets = createSocketServices({ system, chat: services.chat, authenticator, rates });
+  const all: readonly Route[] = [
+    ...routes,
+    ...adminRoutes(services, keys, options.redact),
+    providersRoute(providers),
+    ...openApiRoutes({ version: packageVersion, routes: () => all }),
+  ];
   const door = createDoor({
-    routes: [...routes, ...adminRoutes(services, keys, options.redact), providersRoute(providers)],
+    routes: all,
     system,
     gate: services.gate,
     authenticator,

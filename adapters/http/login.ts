@@ -9,6 +9,7 @@ import type { Sessions } from "./sessions.ts";
 export function createLoginRoutes(sessions: Sessions): readonly Route[] {
   return [
     defineRoute({
+      summary: "Sign a browser in with a one-time link",
       method: "GET",
       pattern: "/login",
       service: "console",
@@ -30,6 +31,7 @@ export function createLoginRoutes(sessions: Sessions): readonly Route[] {
       },
     }),
     defineRoute({
+      summary: "Sign a browser out",
       method: "POST",
       pattern: "/logout",
       service: "console",

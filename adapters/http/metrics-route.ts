@@ -10,6 +10,7 @@ export function metricsRoute(options: {
   text(): Promise<string>;
 }): Route {
   return defineRoute({
+    summary: "Read metrics as Prometheus does",
     method: "GET",
     pattern: "/metrics",
     service: "metrics",

@@ -44,6 +44,17 @@ export interface RouteContext<Body = unknown> {
   readonly system: System;
 }
 
+/** Headers of a request that decide what a route does. */
+export type RequestHeader = "Idempotency-Key" | "If-Match" | "Last-Event-ID";
+
+/** What a route answers with one status, as the API's description says it. */
+export interface RouteResponse {
+  readonly description: string;
+  /** Schemas of the body by media type; absent: no body. */
+  readonly content?: Readonly<Record<string, TSchema>>;
+  readonly headers?: readonly ("ETag" | "Location")[];
+}
+
 /** One row of the table. */
 export interface Route {
   readonly method: Method;
@@ -63,6 +74,15 @@ export interface Route {
   readonly bodyBytesMax?: number;
   /** Names of the query parameters it takes; another one is UNKNOWN_FIELD. Absent: not looked at. */
   readonly query?: readonly string[];
+  /** Headers it reads. */
+  readonly reads?: readonly RequestHeader[];
+  /** What it does, in a few words, and what a caller has to know besides; for the description. */
+  readonly summary?: string;
+  readonly description?: string;
+  /** Bodies that a "raw" route reads, by media type; for the description. */
+  readonly accepts?: Readonly<Record<string, TSchema>>;
+  /** What it answers when nothing is wrong, by status; for the description, which tests hold it to. */
+  readonly responses?: Readonly<Record<number, RouteResponse>>;
   readonly errors: ErrorStyle;
   /** Whether a call changes something or costs money. Default: every method but GET. */
   readonly sideEffects?: boolean;

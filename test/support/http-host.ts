@@ -18,6 +18,7 @@ import type { WorkGate } from "../../adapters/http/gate/work-gate.ts";
 import { createKeyStore } from "../../adapters/http/keys.ts";
 import { listenOnNode } from "../../adapters/http/listen-node.ts";
 import { openaiRoutes } from "../../adapters/http/openai/routes.ts";
+import { openApiRoutes } from "../../adapters/http/openapi/routes.ts";
 import { createOriginRules } from "../../adapters/http/origin.ts";
 import { platformRoutes } from "../../adapters/http/platform/routes.ts";
 import { proxyRoutes } from "../../adapters/http/proxy/routes.ts";
@@ -53,6 +54,7 @@ import {
 /** The running product and ways to speak to it. */
 export interface HttpHost {
   readonly url: string;
+  readonly routes: readonly Route[];
   readonly system: RunningSystem;
   readonly llm: ScriptedLlm;
   readonly adminKey: string;
@@ -170,6 +172,7 @@ export async function startHttpHost(parts: HostParts = {}): Promise<HttpHost> {
     request(url + path, { method, body, key: more.key ?? key, headers: more.headers ?? {} });
   return {
     url,
+    routes,
     system,
     llm,
     adminKey,
@@ -236,11 +239,13 @@ function makeRoutes(
   const open = [...proxyRoutes(services), ...platformRoutes(services), ...openaiRoutes(services)];
   const names = open.map((route) => route.service);
   const keys = createKeyStore({ tables: system.tables, services: names });
+  const routes: readonly Route[] = [
+    ...open,
+    ...adminRoutes(services, keys, (text) => text.replaceAll("sk-secret", "[redacted]")),
+    ...openApiRoutes({ version: async () => "0.0.0", routes: () => routes }),
+  ];
   return {
-    routes: [
-      ...open,
-      ...adminRoutes(services, keys, (text) => text.replaceAll("sk-secret", "[redacted]")),
-    ],
+    routes,
     keys,
     gate: services.gate,
   };

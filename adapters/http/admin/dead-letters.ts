@@ -22,6 +22,7 @@ export function deadLetterRoutes(
   const clean = (error: ErrorData): ErrorData => ({ ...error, message: redact(error.message) });
   return [
     defineRoute({
+      summary: "List messages that failed for good",
       ...common,
       method: "GET",
       pattern: path,
@@ -41,6 +42,7 @@ export function deadLetterRoutes(
       },
     }),
     defineRoute({
+      summary: "Read a dead letter",
       ...common,
       method: "GET",
       pattern: `${path}/{dl}`,
@@ -56,6 +58,7 @@ export function deadLetterRoutes(
       },
     }),
     defineRoute({
+      summary: "Put a dead letter back into its mailbox",
       ...common,
       method: "POST",
       pattern: `${path}/{dl}/replay`,
@@ -68,6 +71,7 @@ export function deadLetterRoutes(
       },
     }),
     defineRoute({
+      summary: "Delete a dead letter",
       ...common,
       method: "DELETE",
       pattern: `${path}/{dl}`,

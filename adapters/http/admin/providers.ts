@@ -8,6 +8,7 @@ import { common } from "./common.ts";
 /** The route. */
 export function providersRoute(look: () => Promise<readonly ProviderFigures[]>): Route {
   return defineRoute({
+    summary: "Read how providers and their keys are doing",
     ...common,
     method: "GET",
     pattern: "/admin/providers",

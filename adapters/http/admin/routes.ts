@@ -52,6 +52,7 @@ export function adminRoutes(services: Services, keys: KeyStore, redact: Redact):
 function tenantRoutes(services: Services, keys: KeyStore): readonly Route[] {
   return [
     defineRoute({
+      summary: "Create a tenant",
       ...common,
       method: "POST",
       pattern: tenantsPath,
@@ -60,6 +61,7 @@ function tenantRoutes(services: Services, keys: KeyStore): readonly Route[] {
       handler: async ({ body }) => json(201, await keys.createTenant(body)),
     }),
     defineRoute({
+      summary: "List tenants",
       ...common,
       method: "GET",
       pattern: tenantsPath,
@@ -71,6 +73,7 @@ function tenantRoutes(services: Services, keys: KeyStore): readonly Route[] {
       },
     }),
     defineRoute({
+      summary: "Add to the balance of a tenant",
       ...common,
       method: "POST",
       pattern: "/admin/tenants/{tn}/credit",
@@ -94,6 +97,7 @@ function tenantRoutes(services: Services, keys: KeyStore): readonly Route[] {
 function keyRoutes(services: Services, keys: KeyStore): readonly Route[] {
   return [
     defineRoute({
+      summary: "Create an API key",
       ...common,
       method: "POST",
       pattern: keysPath,
@@ -107,6 +111,7 @@ function keyRoutes(services: Services, keys: KeyStore): readonly Route[] {
       },
     }),
     defineRoute({
+      summary: "List API keys",
       ...common,
       method: "GET",
       pattern: keysPath,
@@ -119,6 +124,7 @@ function keyRoutes(services: Services, keys: KeyStore): readonly Route[] {
       },
     }),
     defineRoute({
+      summary: "Revoke an API key",
       ...common,
       method: "DELETE",
       pattern: "/admin/keys/{ak}",
@@ -142,6 +148,7 @@ function keyRoutes(services: Services, keys: KeyStore): readonly Route[] {
 function usageRoutes(services: Services, keys: KeyStore): readonly Route[] {
   return [
     defineRoute({
+      summary: "Read what was used and paid",
       ...common,
       method: "GET",
       pattern: "/admin/usage",

@@ -51,6 +51,7 @@ export function runtimeRoutes(
 ): readonly Route[] {
   return [
     defineRoute({
+      summary: "Read how the runtime is doing",
       ...common,
       method: "GET",
       pattern: "/admin/runtime",
@@ -58,6 +59,7 @@ export function runtimeRoutes(
       handler: async () => json(200, await summaryOf(system)),
     }),
     defineRoute({
+      summary: "Set how many worker threads there are",
       ...common,
       method: "POST",
       pattern: "/admin/runtime/workers",
@@ -69,6 +71,7 @@ export function runtimeRoutes(
       },
     }),
     defineRoute({
+      summary: "List actors",
       ...common,
       method: "GET",
       pattern: "/admin/runtime/actors",
@@ -91,6 +94,7 @@ export function runtimeRoutes(
       },
     }),
     defineRoute({
+      summary: "Read the actors and runs below a root",
       ...common,
       method: "GET",
       pattern: "/admin/runtime/tree",
@@ -110,6 +114,7 @@ export function runtimeRoutes(
       },
     }),
     defineRoute({
+      summary: "Read who waits for whom",
       ...common,
       method: "GET",
       pattern: "/admin/runtime/waits",
@@ -126,6 +131,7 @@ export function runtimeRoutes(
 function quarantineRoutes(system: System, keys: KeyStore, redact: Redact): readonly Route[] {
   return [
     defineRoute({
+      summary: "List actors that are in quarantine",
       ...common,
       method: "GET",
       pattern: quarantinedPath,
@@ -149,6 +155,7 @@ function quarantineRoutes(system: System, keys: KeyStore, redact: Redact): reado
       },
     }),
     defineRoute({
+      summary: "Let an actor out of quarantine",
       ...common,
       method: "POST",
       pattern: "/admin/runtime/actors/{address}/release",

@@ -36,6 +36,7 @@ export function consoleRoutes(files: readonly PageFile[], info: AnswererInfo): r
   return [
     ...files.map(fileRoute),
     defineRoute({
+      summary: "Read who answers on this server",
       method: "GET",
       pattern: "/console/info",
       service: SERVICE,
@@ -50,6 +51,7 @@ function fileRoute({ path, type, body }: PageFile): Route {
   const tag = `"${createHash("sha256").update(body).digest("base64url").slice(0, 22)}"`;
   const headers = { "Content-Type": type, ETag: tag };
   return defineRoute({
+    summary: `Read ${path}, a file of the chat page`,
     method: "GET",
     pattern: path,
     service: SERVICE,

@@ -28,8 +28,10 @@ type Context = RouteContext<CompletionBody>;
 /** The route. */
 export function completionRoute(services: Services): Route {
   return defineRoute({
+    summary: "Ask an agent or a team as a model",
     method: "POST",
     pattern: "/v1/chat/completions",
+    reads: ["Idempotency-Key", "Last-Event-ID"],
     service: "chat-completions",
     errors: "openai",
     hasOwnGate: true,

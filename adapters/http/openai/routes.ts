@@ -21,6 +21,7 @@ export function openaiRoutes(services: Services): readonly Route[] {
   return [
     completionRoute(services),
     defineRoute({
+      summary: "List agents and teams as models",
       method: "GET",
       pattern: "/v1/models",
       service: "models",
@@ -36,6 +37,7 @@ export function openaiRoutes(services: Services): readonly Route[] {
       },
     }),
     defineRoute({
+      summary: "Read an agent or team as a model",
       method: "GET",
       pattern: "/v1/models/{id}",
       service: "models",

@@ -44,6 +44,7 @@ export function agentRoutes(services: Services): readonly Route[] {
 function agentCollection({ agents, bodies }: Services): readonly Route[] {
   return [
     defineRoute({
+      summary: "List agents",
       ...list,
       method: "GET",
       query: listQuery(agentListing),
@@ -54,6 +55,8 @@ function agentCollection({ agents, bodies }: Services): readonly Route[] {
         }),
     }),
     defineRoute({
+      summary: "Create an agent",
+      reads: ["Idempotency-Key"],
       ...list,
       method: "POST",
       body: agentInput,
@@ -65,6 +68,7 @@ function agentCollection({ agents, bodies }: Services): readonly Route[] {
       },
     }),
     defineRoute({
+      summary: "Read an agent",
       ...one,
       method: "GET",
       handler: ({ principal: { tenant }, params }) => {
@@ -81,6 +85,8 @@ function agentCollection({ agents, bodies }: Services): readonly Route[] {
 function agentChanges({ agents }: Services): readonly Route[] {
   return [
     defineRoute({
+      summary: "Replace an agent",
+      reads: ["If-Match"],
       ...one,
       method: "PUT",
       body: agentInput,
@@ -96,6 +102,8 @@ function agentChanges({ agents }: Services): readonly Route[] {
       },
     }),
     defineRoute({
+      summary: "Change some fields of an agent",
+      reads: ["If-Match"],
       ...one,
       method: "PATCH",
       body: agentPatch,
@@ -111,6 +119,8 @@ function agentChanges({ agents }: Services): readonly Route[] {
       },
     }),
     defineRoute({
+      summary: "Delete an agent and its sub-agents",
+      reads: ["If-Match"],
       ...one,
       method: "DELETE",
       handler: async (context) => {
@@ -125,6 +135,7 @@ function agentChanges({ agents }: Services): readonly Route[] {
 function subAgentCollection({ agents }: Services): readonly Route[] {
   return [
     defineRoute({
+      summary: "List the sub-agents of an agent",
       ...subList,
       method: "GET",
       query: pageQuery,
@@ -134,6 +145,8 @@ function subAgentCollection({ agents }: Services): readonly Route[] {
       },
     }),
     defineRoute({
+      summary: "Add a sub-agent to an agent",
+      reads: ["Idempotency-Key"],
       ...subList,
       method: "POST",
       body: subAgentInput,
@@ -146,6 +159,7 @@ function subAgentCollection({ agents }: Services): readonly Route[] {
       },
     }),
     defineRoute({
+      summary: "Read a sub-agent",
       ...subOne,
       method: "GET",
       handler: async ({ principal, params }) => {
@@ -160,6 +174,8 @@ function subAgentCollection({ agents }: Services): readonly Route[] {
 function subAgentChanges({ agents }: Services): readonly Route[] {
   return [
     defineRoute({
+      summary: "Replace a sub-agent",
+      reads: ["If-Match"],
       ...subOne,
       method: "PUT",
       body: subAgentInput,
@@ -175,6 +191,8 @@ function subAgentChanges({ agents }: Services): readonly Route[] {
       },
     }),
     defineRoute({
+      summary: "Change some fields of a sub-agent",
+      reads: ["If-Match"],
       ...subOne,
       method: "PATCH",
       body: subAgentPatch,
@@ -190,6 +208,8 @@ function subAgentChanges({ agents }: Services): readonly Route[] {
       },
     }),
     defineRoute({
+      summary: "Delete a sub-agent",
+      reads: ["If-Match"],
       ...subOne,
       method: "DELETE",
       handler: async (context) => {

@@ -22,6 +22,7 @@ function approvalResource({ root: _, ...approval }: Approval): object {
 export function approvalRoutes({ approvals }: Services): readonly Route[] {
   return [
     defineRoute({
+      summary: "List approvals",
       ...common,
       method: "GET",
       pattern: path,
@@ -35,6 +36,7 @@ export function approvalRoutes({ approvals }: Services): readonly Route[] {
       },
     }),
     defineRoute({
+      summary: "Read an approval",
       ...common,
       method: "GET",
       pattern: `${path}/{ap}`,
@@ -42,6 +44,8 @@ export function approvalRoutes({ approvals }: Services): readonly Route[] {
         json(200, approvalResource(await approvals.get(principal.tenant, params["ap"] ?? ""))),
     }),
     defineRoute({
+      summary: "Decide about a call that waits",
+      reads: ["Idempotency-Key"],
       ...common,
       method: "POST",
       pattern: `${path}/{ap}/decide`,

@@ -26,6 +26,7 @@ export const CANCEL_REASON = "cancelled by the caller";
 export function conversationRoutes({ conversations, memories }: Services): readonly Route[] {
   return [
     defineRoute({
+      summary: "List conversations, or search them",
       ...common,
       method: "GET",
       pattern: path,
@@ -41,6 +42,7 @@ export function conversationRoutes({ conversations, memories }: Services): reado
       },
     }),
     defineRoute({
+      summary: "Read a conversation",
       ...one,
       method: "GET",
       handler: async ({ principal, params }) => {
@@ -50,6 +52,7 @@ export function conversationRoutes({ conversations, memories }: Services): reado
       },
     }),
     defineRoute({
+      summary: "Delete a conversation and its messages",
       ...one,
       method: "DELETE",
       handler: async ({ principal, params }) => {
@@ -58,6 +61,7 @@ export function conversationRoutes({ conversations, memories }: Services): reado
       },
     }),
     defineRoute({
+      summary: "List the messages of a conversation",
       ...common,
       method: "GET",
       pattern: messagesPath,
@@ -69,6 +73,7 @@ export function conversationRoutes({ conversations, memories }: Services): reado
       },
     }),
     defineRoute({
+      summary: "Cancel what a conversation is doing",
       ...common,
       method: "POST",
       pattern: "/v2/conversations/{cv}/cancel",

@@ -56,6 +56,8 @@ export function documentRoutes(services: Services): readonly Route[] {
   const { knowledge } = services;
   return [
     defineRoute({
+      summary: "Add documents to a collection",
+      reads: ["Idempotency-Key"],
       ...list,
       method: "POST",
       query: ["wait"],
@@ -63,6 +65,7 @@ export function documentRoutes(services: Services): readonly Route[] {
       handler: async (context) => add(services, context, await readSent(context)),
     }),
     defineRoute({
+      summary: "List the documents of a collection",
       ...list,
       method: "GET",
       query: pageQuery,
@@ -73,6 +76,7 @@ export function documentRoutes(services: Services): readonly Route[] {
       },
     }),
     defineRoute({
+      summary: "Read a document",
       ...one,
       method: "GET",
       handler: async ({ principal, params }) => {
@@ -84,6 +88,7 @@ export function documentRoutes(services: Services): readonly Route[] {
       },
     }),
     defineRoute({
+      summary: "Read a passage of a document",
       ...common,
       pattern: `${pattern}/{dc}/chunks/{chunk}`,
       method: "GET",
@@ -95,6 +100,8 @@ export function documentRoutes(services: Services): readonly Route[] {
       },
     }),
     defineRoute({
+      summary: "Put a document under its id",
+      reads: ["Idempotency-Key"],
       ...one,
       method: "PUT",
       query: ["wait"],
@@ -113,6 +120,7 @@ export function documentRoutes(services: Services): readonly Route[] {
       },
     }),
     defineRoute({
+      summary: "Delete a document",
       ...one,
       method: "DELETE",
       handler: async ({ principal, params }) => {

@@ -34,6 +34,7 @@ export function flowRoutes(services: Services): readonly Route[] {
 function eventRoute(services: Services): Route {
   const { chat, system } = services;
   return defineRoute({
+    summary: "Tell a run an event that it waits for",
     method: "POST",
     pattern: "/v2/runs/{rn}/events/{name}",
     service: "runs",
@@ -58,6 +59,7 @@ function eventRoute(services: Services): Route {
 
 function workflowGraphRoute(services: Services): Route {
   return defineRoute({
+    summary: "Draw the graph of a workflow",
     method: "GET",
     pattern: "/v2/workflows/{id}/graph.svg",
     service: "workflows",
@@ -73,6 +75,7 @@ function workflowGraphRoute(services: Services): Route {
 function runGraphRoute(services: Services): Route {
   const { chat, system } = services;
   return defineRoute({
+    summary: "Draw how far a run has come in its graph",
     method: "GET",
     pattern: "/v2/runs/{rn}/graph.svg",
     service: "runs",

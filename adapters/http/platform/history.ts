@@ -21,6 +21,7 @@ const SEARCH = "history";
 /** The route. */
 export function historyRoute({ memories }: Services): Route {
   return defineRoute({
+    summary: "Search a user's earlier conversations with an agent",
     service: "conversations",
     errors: "problem",
     method: "POST",

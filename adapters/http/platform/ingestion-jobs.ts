@@ -27,6 +27,7 @@ export function jobResource(job: IngestionJob): object {
 export function ingestionRoutes({ ingestion, chat }: Services): readonly Route[] {
   return [
     defineRoute({
+      summary: "List ingestion jobs",
       ...common,
       method: "GET",
       pattern: path,
@@ -39,6 +40,7 @@ export function ingestionRoutes({ ingestion, chat }: Services): readonly Route[]
         ),
     }),
     defineRoute({
+      summary: "Read an ingestion job",
       ...common,
       method: "GET",
       pattern: one,
@@ -46,6 +48,7 @@ export function ingestionRoutes({ ingestion, chat }: Services): readonly Route[]
         json(200, jobResource(await ingestion.get(principal.tenant, params["jb"] ?? ""))),
     }),
     defineRoute({
+      summary: "List what became of the documents of a job",
       ...common,
       method: "GET",
       pattern: documentsPath,
@@ -57,6 +60,8 @@ export function ingestionRoutes({ ingestion, chat }: Services): readonly Route[]
       },
     }),
     defineRoute({
+      summary: "Follow an ingestion job",
+      reads: ["Last-Event-ID"],
       ...common,
       method: "GET",
       pattern: `${one}/events`,
@@ -76,6 +81,7 @@ export function ingestionRoutes({ ingestion, chat }: Services): readonly Route[]
     }),
     ...(["pause", "resume", "cancel"] as const).map((what) =>
       defineRoute({
+        summary: `${what.charAt(0).toUpperCase()}${what.slice(1)} an ingestion job`,
         ...common,
         method: "POST",
         pattern: `${one}/${what}`,

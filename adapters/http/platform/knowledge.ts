@@ -42,6 +42,7 @@ export function knowledgeRoutes(services: Services): readonly Route[] {
 function collectionRoutes({ knowledge }: Services): readonly Route[] {
   return [
     defineRoute({
+      summary: "List collections",
       ...list,
       method: "GET",
       query: pageQuery,
@@ -53,6 +54,7 @@ function collectionRoutes({ knowledge }: Services): readonly Route[] {
         ),
     }),
     defineRoute({
+      summary: "Create a collection",
       ...list,
       method: "POST",
       body: collectionInput,
@@ -62,12 +64,15 @@ function collectionRoutes({ knowledge }: Services): readonly Route[] {
       },
     }),
     defineRoute({
+      summary: "Read a collection",
       ...one,
       method: "GET",
       handler: async ({ principal, params }) =>
         one200(await knowledge.get(principal.tenant, collectionOf(params))),
     }),
     defineRoute({
+      summary: "Change some fields of a collection",
+      reads: ["If-Match"],
       ...one,
       method: "PATCH",
       body: collectionPatch,
@@ -77,6 +82,7 @@ function collectionRoutes({ knowledge }: Services): readonly Route[] {
       },
     }),
     defineRoute({
+      summary: "Delete a collection and its documents",
       ...one,
       method: "DELETE",
       handler: async ({ principal, params }) => {
@@ -89,6 +95,8 @@ function collectionRoutes({ knowledge }: Services): readonly Route[] {
 
 function reembedRoute({ knowledge }: Services): Route {
   return defineRoute({
+    summary: "Embed a collection anew with another embedder",
+    reads: ["Idempotency-Key"],
     ...common,
     method: "POST",
     pattern: `${path}/{cl}/reembed`,
@@ -104,6 +112,7 @@ function reembedRoute({ knowledge }: Services): Route {
 
 function searchRoute({ knowledge }: Services): Route {
   return defineRoute({
+    summary: "Search a collection",
     ...common,
     method: "POST",
     pattern: `${path}/{cl}/search`,

@@ -50,6 +50,7 @@ function filterOf(query: URLSearchParams): MemoryFilter {
 function listRoutes(memories: MemoryService): readonly Route[] {
   return [
     defineRoute({
+      summary: "List memories, or search them",
       ...list,
       method: "GET",
       query: [...pageQuery, ...filterQuery, "q"],
@@ -66,6 +67,8 @@ function listRoutes(memories: MemoryService): readonly Route[] {
       },
     }),
     defineRoute({
+      summary: "Write a memory",
+      reads: ["Idempotency-Key"],
       ...list,
       method: "POST",
       body: memoryInput,
@@ -77,6 +80,7 @@ function listRoutes(memories: MemoryService): readonly Route[] {
       },
     }),
     defineRoute({
+      summary: "Delete all memories of an agent or user",
       ...list,
       method: "DELETE",
       query: filterQuery,
@@ -84,6 +88,7 @@ function listRoutes(memories: MemoryService): readonly Route[] {
         json(200, { deleted: await memories.removeAll(principal.tenant, filterOf(query)) }),
     }),
     defineRoute({
+      summary: "Export memories, a JSON object a line",
       ...common,
       method: "GET",
       pattern: `${path}/export`,
@@ -96,6 +101,7 @@ function listRoutes(memories: MemoryService): readonly Route[] {
 function entryRoutes(memories: MemoryService): readonly Route[] {
   return [
     defineRoute({
+      summary: "Read a memory",
       ...one,
       method: "GET",
       handler: async ({ principal, params }) => {
@@ -110,6 +116,8 @@ function entryRoutes(memories: MemoryService): readonly Route[] {
       ] as const
     ).map(([method, body]) =>
       defineRoute({
+        summary: method === "PUT" ? "Replace a memory" : "Change some fields of a memory",
+        reads: ["If-Match"],
         ...one,
         method,
         body,
@@ -125,6 +133,8 @@ function entryRoutes(memories: MemoryService): readonly Route[] {
       }),
     ),
     defineRoute({
+      summary: "Delete a memory",
+      reads: ["If-Match"],
       ...one,
       method: "DELETE",
       handler: async ({ principal, params, request }) => {

@@ -16,6 +16,7 @@ export interface ModelSource {
 /** The route. */
 export function modelsRoute({ list, byDefault }: ModelSource): Route {
   return defineRoute({
+    summary: "List the models that agents can use",
     method: "GET",
     pattern: "/v2/models",
     service: "models",

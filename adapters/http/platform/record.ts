@@ -14,6 +14,7 @@ import type { Services } from "../services/services.ts";
 /** The route. */
 export function recordRoute({ chat, system }: Services): Route {
   return defineRoute({
+    summary: "Read all that a replay of a run needs",
     service: "runs",
     errors: "problem",
     role: "owner",

@@ -27,6 +27,14 @@ const body = Type.Object(
   { additionalProperties: false },
 );
 
+const common = {
+  method: "POST",
+  pattern: "/v2/agents/{id}/route",
+  summary: "Ask who would answer a message, without a run",
+  service: "route",
+  errors: "problem",
+} as const;
+
 /** The route. */
 export function dryRunRoute({ agents, conversations, dryRuns, compute }: Services): Route {
   const routers = new Map<string, CompiledRouter>();
@@ -49,10 +57,7 @@ export function dryRunRoute({ agents, conversations, dryRuns, compute }: Service
     return router;
   };
   return defineRoute({
-    method: "POST",
-    pattern: "/v2/agents/{id}/route",
-    service: "route",
-    errors: "problem",
+    ...common,
     body,
     handler: async (context) => {
       const { params, body: asked } = context;

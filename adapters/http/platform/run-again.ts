@@ -50,6 +50,7 @@ export function runAgainRoutes(services: Services): readonly Route[] {
 
 function treeRoute({ chat, system }: Services): Route {
   return defineRoute({
+    summary: "Read the tree of runs and steps below a run",
     ...common,
     method: "GET",
     pattern: "/v2/runs/{rn}/tree",
@@ -68,6 +69,8 @@ function told(run: RunOutline): RunOutline {
 
 function forkRoute(services: Services): Route {
   return defineRoute({
+    summary: "Run again from a step on, as a new run",
+    reads: ["Idempotency-Key"],
     ...common,
     method: "POST",
     pattern: "/v2/runs/{rn}/fork",
@@ -141,6 +144,8 @@ async function checkState(
 
 function resumeRoute(services: Services): Route {
   return defineRoute({
+    summary: "Go on with a run that failed or was cancelled",
+    reads: ["Idempotency-Key"],
     ...common,
     method: "POST",
     pattern: "/v2/runs/{rn}/resume",

@@ -75,6 +75,10 @@ export function runRoutes(services: Services): readonly Route[] {
 
 function startRoute(services: Services, kind: TargetKind): Route {
   return defineRoute({
+    summary: `Start a run of ${kind === "agent" ? "an" : "a"} ${kind}`,
+    reads: ["Idempotency-Key"],
+    description:
+      "`mode` says how the answer comes: `wait` (default) with it, `stream` as events, `background` at once with the run.",
     ...common,
     method: "POST",
     pattern: `/v2/${kind}s/{id}/runs`,
@@ -112,6 +116,7 @@ function readRoutes({ approvals, chat, system }: Services): readonly Route[] {
   const pattern = `${list}/{rn}`;
   return [
     defineRoute({
+      summary: "List runs",
       ...common,
       method: "GET",
       pattern: list,
@@ -124,6 +129,7 @@ function readRoutes({ approvals, chat, system }: Services): readonly Route[] {
       },
     }),
     defineRoute({
+      summary: "Read a run",
       ...common,
       method: "GET",
       pattern,
@@ -134,6 +140,8 @@ function readRoutes({ approvals, chat, system }: Services): readonly Route[] {
       },
     }),
     defineRoute({
+      summary: "Follow a run",
+      reads: ["Last-Event-ID"],
       ...common,
       method: "GET",
       pattern: `${pattern}/events`,
@@ -153,6 +161,7 @@ function readRoutes({ approvals, chat, system }: Services): readonly Route[] {
 
 function cancelRoute({ chat, system }: Services): Route {
   return defineRoute({
+    summary: "Cancel a run",
     ...common,
     method: "POST",
     pattern: "/v2/runs/{rn}/cancel",

@@ -25,6 +25,7 @@ export function versionRoutes(services: Services): readonly Route[] {
 function readRoutes({ versions }: Services): readonly Route[] {
   return [
     defineRoute({
+      summary: "List the versions of an agent",
       ...common,
       method: "GET",
       pattern: list,
@@ -36,6 +37,7 @@ function readRoutes({ versions }: Services): readonly Route[] {
       },
     }),
     defineRoute({
+      summary: "Read an agent at a version",
       ...common,
       method: "GET",
       pattern: `${list}/{n}`,
@@ -56,6 +58,8 @@ function readRoutes({ versions }: Services): readonly Route[] {
 function makeRoutes({ versions }: Services): readonly Route[] {
   return [
     defineRoute({
+      summary: "Save a version that does not answer yet",
+      reads: ["If-Match"],
       ...common,
       method: "POST",
       pattern: list,
@@ -68,6 +72,8 @@ function makeRoutes({ versions }: Services): readonly Route[] {
       },
     }),
     defineRoute({
+      summary: "Make an earlier version of an agent the newest",
+      reads: ["If-Match"],
       ...common,
       method: "POST",
       pattern: `${list}/{n}/rollback`,
@@ -84,6 +90,8 @@ function makeRoutes({ versions }: Services): readonly Route[] {
 function canaryRoutes({ versions }: Services): readonly Route[] {
   return [
     defineRoute({
+      summary: "Let a version answer a share of conversations",
+      reads: ["If-Match"],
       ...common,
       method: "PUT",
       pattern: canary,
@@ -97,6 +105,8 @@ function canaryRoutes({ versions }: Services): readonly Route[] {
       },
     }),
     defineRoute({
+      summary: "End the trial of a version",
+      reads: ["If-Match"],
       ...common,
       method: "DELETE",
       pattern: canary,
@@ -109,6 +119,8 @@ function canaryRoutes({ versions }: Services): readonly Route[] {
       },
     }),
     defineRoute({
+      summary: "Let the version on trial answer everybody",
+      reads: ["If-Match"],
       ...common,
       method: "POST",
       pattern: `${canary}/promote`,

@@ -14,6 +14,7 @@ export function webhookRoutes({
 }): readonly Route[] {
   return [
     defineRoute({
+      summary: "Read what webhooks are signed with",
       ...common,
       method: "GET",
       pattern: "/v2/webhooks/secret",
@@ -21,6 +22,7 @@ export function webhookRoutes({
         json(200, secretView(await webhookSecrets.get(principal.tenant))),
     }),
     defineRoute({
+      summary: "Replace what webhooks are signed with",
       ...common,
       method: "POST",
       pattern: "/v2/webhooks/secret/rotate",

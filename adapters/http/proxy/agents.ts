@@ -27,6 +27,8 @@ export function agentRoutes(services: Services): readonly Route[] {
 function createAndRead({ agents }: Services): readonly Route[] {
   return [
     defineRoute({
+      summary: "Create a supervisor",
+      reads: ["Idempotency-Key"],
       method: "POST",
       pattern: "/v1/proxy/core-agent-create",
       service: "core-agent-create",
@@ -39,6 +41,7 @@ function createAndRead({ agents }: Services): readonly Route[] {
       },
     }),
     defineRoute({
+      summary: "List agents",
       method: "GET",
       pattern: list,
       service: "core-agents",
@@ -58,6 +61,7 @@ function createAndRead({ agents }: Services): readonly Route[] {
       },
     }),
     defineRoute({
+      summary: "Read every field of an agent",
       method: "GET",
       pattern: "/v1/proxy/core-agent-details/{agent_key}",
       service: "core-agent-details",
@@ -69,6 +73,7 @@ function createAndRead({ agents }: Services): readonly Route[] {
       },
     }),
     defineRoute({
+      summary: "Delete an agent and its sub-agents",
       method: "DELETE",
       pattern: "/v1/proxy/core-agent-delete/{agent_key}",
       service: "core-agent-delete",
@@ -98,6 +103,7 @@ function changes({ agents }: Services): readonly Route[] {
   } as const;
   const routes = (["PUT", "PATCH"] as const).map((method) =>
     defineRoute({
+      summary: "Change some fields of an agent",
       ...update,
       method,
       handler: async (context) => {
@@ -113,6 +119,7 @@ function changes({ agents }: Services): readonly Route[] {
     }),
   );
   const putGraph = defineRoute({
+    summary: "Replace the graph of an agent",
     ...graph,
     method: "PUT",
     handler: async (context) => {

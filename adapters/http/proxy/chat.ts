@@ -42,6 +42,8 @@ type Context = RouteContext<Static<typeof chatBody>>;
 export function chatRoutes(services: Services): readonly Route[] {
   return [
     defineRoute({
+      summary: "Send a message",
+      reads: ["Idempotency-Key", "Last-Event-ID"],
       method: "POST",
       pattern: "/v1/proxy/core-agent-chat",
       service: "core-agent-chat",

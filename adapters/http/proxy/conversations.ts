@@ -14,6 +14,7 @@ const list = "/v1/proxy/core-agent-conversations";
 export function conversationRoutes({ agents, conversations }: Services): readonly Route[] {
   return [
     defineRoute({
+      summary: "List the conversations of an agent",
       method: "GET",
       pattern: list,
       service: "core-agent-conversations",
@@ -34,6 +35,7 @@ export function conversationRoutes({ agents, conversations }: Services): readonl
       },
     }),
     defineRoute({
+      summary: "Read a conversation with its messages",
       method: "GET",
       pattern: "/v1/proxy/core-agent-conversation-details/{conversation_key}",
       service: "core-agent-conversation-details",
@@ -53,6 +55,7 @@ export function conversationRoutes({ agents, conversations }: Services): readonl
       },
     }),
     defineRoute({
+      summary: "Delete a conversation",
       method: "DELETE",
       pattern: "/v1/proxy/core-agent-conversation-delete/{conversation_key}",
       service: "core-agent-conversation-delete",

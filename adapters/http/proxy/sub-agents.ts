@@ -24,6 +24,7 @@ export function subAgentRoutes(services: Services): readonly Route[] {
 function createAndRead({ agents }: Services): readonly Route[] {
   return [
     defineRoute({
+      summary: "List the sub-agents of an agent",
       method: "GET",
       pattern: "/v1/proxy/core-agent-subagents/{agent_key}",
       service: "core-agent-subagents",
@@ -42,6 +43,8 @@ function createAndRead({ agents }: Services): readonly Route[] {
       },
     }),
     defineRoute({
+      summary: "Add a sub-agent",
+      reads: ["Idempotency-Key"],
       method: "POST",
       pattern: "/v1/proxy/core-agent-subagent-create/{agent_key}",
       service: "core-agent-subagent-create",
@@ -63,6 +66,7 @@ function createAndRead({ agents }: Services): readonly Route[] {
 function changes({ agents }: Services): readonly Route[] {
   const updates = (["PUT", "PATCH"] as const).map((method) =>
     defineRoute({
+      summary: "Change a sub-agent",
       method,
       pattern: "/v1/proxy/core-agent-subagent-update/{agent_key}/{sub_agent_key}",
       service: "core-agent-subagent-update",
@@ -81,6 +85,7 @@ function changes({ agents }: Services): readonly Route[] {
     }),
   );
   const remove = defineRoute({
+    summary: "Delete a sub-agent",
     method: "DELETE",
     pattern: "/v1/proxy/core-agent-subagent-delete/{agent_key}/{sub_agent_key}",
     service: "core-agent-subagent-delete",

@@ -30,6 +30,7 @@ const body = Type.Object(
 export function promptRoutes({ system, resources }: Services): readonly Route[] {
   return [
     defineRoute({
+      summary: "Fill a prompt with values, without a run",
       service: "prompts",
       errors: "problem",
       method: "POST",

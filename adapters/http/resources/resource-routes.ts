@@ -1,8 +1,9 @@
 // Routes of a kind of resource: /v2/<path> and what is below it.
 
 import type { ResourceKind, ResourceRow } from "../../../actors/records/resource.ts";
-import type { TSchema } from "../../../actors/schema.ts";
-import { Type } from "../../../actors/schema.ts";
+import { type TSchema, Type } from "../../../actors/schema.ts";
+import { named } from "../openapi/named.ts";
+import { answers, nothing, pageOf, shownRecord, time } from "../openapi/responses.ts";
 import { etag, ifMatchOf, pageReply } from "../platform/shapes.ts";
 import { json, noContent } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
@@ -13,6 +14,7 @@ import { pageQuery, pageRequest } from "../services/paging.ts";
 import { versionNumber } from "../services/version-page.ts";
 import type { Resources } from "./kinds.ts";
 import { fieldsOf, type ResourceService, type ResourceVersion } from "./resource-service.ts";
+import { titleOf } from "./resource-store.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -29,8 +31,52 @@ export function kindRoutes({ kinds }: Resources): readonly Route[] {
 
 /** All routes of a kind. */
 function resourceRoutes<Input extends object>(service: ResourceService<Input>): readonly Route[] {
-  return [...listRoutes(service), ...recordRoutes(service), ...versionRoutes(service)];
+  const shapes = shapesOf(service.kind);
+  return [
+    ...listRoutes(service, shapes),
+    ...recordRoutes(service, shapes),
+    ...usersRoute(service),
+    ...versionRoutes(service, shapes),
+  ];
 }
+
+/** The schemas of a kind: what is sent, and what is shown. */
+interface Shapes {
+  readonly input: TSchema;
+  readonly record: TSchema;
+}
+
+function shapesOf(kind: Pick<ResourceKind<object>, "name" | "prefix" | "input">): Shapes {
+  const { name, prefix } = kind;
+  const title = titleOf(kind);
+  const id = Type.String({
+    pattern: `^${prefix}_[A-Za-z0-9]{1,61}$`,
+    description: `Id of a ${name}.`,
+  });
+  return {
+    input: named(`${title}Input`, settable(kind)),
+    record: named(title, shownRecord(kind.input, { id })),
+  };
+}
+
+const closed = { additionalProperties: false } as const;
+const user = named(
+  "RecordUser",
+  Type.Object({ id: Type.String(), kind: Type.String(), name: Type.String() }, closed),
+);
+const versionEntry = named(
+  "RecordVersion",
+  Type.Object(
+    {
+      version: Type.Integer({ minimum: 1 }),
+      created_at: time,
+      reason: Type.String(),
+      restored_from: Type.Union([Type.Integer({ minimum: 1 }), Type.Null()]),
+      is_current: Type.Boolean(),
+    },
+    closed,
+  ),
+);
 
 /** A record as it is shown: every field, unset ones null. */
 export function resourceView<Input extends object>(
@@ -43,7 +89,10 @@ export function resourceView<Input extends object>(
   return { id, ...Object.fromEntries(shown), version, created_at, updated_at };
 }
 
-function listRoutes<Input extends object>(service: ResourceService<Input>): readonly Route[] {
+function listRoutes<Input extends object>(
+  service: ResourceService<Input>,
+  { input, record }: Shapes,
+): readonly Route[] {
   const { kind } = service;
   const pattern = `/v2/${kind.path}`;
   const common = { service: kind.path, errors, pattern } as const;
@@ -51,7 +100,9 @@ function listRoutes<Input extends object>(service: ResourceService<Input>): read
     defineRoute({
       ...common,
       method: "GET",
+      summary: `List ${kind.path}`,
       query: listQuery(service.listing),
+      responses: answers(200, pageOf(record), `A page of ${kind.path}.`),
       handler: ({ principal: { tenant }, query }) =>
         service.bodies.page(
           { tenant, table: service.listing.table },
@@ -66,7 +117,10 @@ function listRoutes<Input extends object>(service: ResourceService<Input>): read
     defineRoute({
       ...common,
       method: "POST",
-      body: settable(kind),
+      summary: `Create a ${kind.name}`,
+      reads: ["Idempotency-Key"],
+      body: input,
+      responses: answers(201, record, `The ${kind.name}.`, ["ETag", "Location"]),
       handler: async (context) => {
         const key = onceKeyOf(context.request, context.bodyBytes);
         const row = await service.create(callerOf(context), context.body as Input, key);
@@ -77,14 +131,20 @@ function listRoutes<Input extends object>(service: ResourceService<Input>): read
   ];
 }
 
-function recordRoutes<Input extends object>(service: ResourceService<Input>): readonly Route[] {
+function recordRoutes<Input extends object>(
+  service: ResourceService<Input>,
+  { input, record }: Shapes,
+): readonly Route[] {
   const { kind } = service;
   const common = { service: kind.path, errors, pattern: `/v2/${kind.path}/{id}` } as const;
+  const responses = answers(200, record, `The ${kind.name}.`, ["ETag"]);
   const shown = (row: ResourceRow<Input>) => json(200, resourceView(kind, row), etag(row.version));
   return [
     defineRoute({
       ...common,
       method: "GET",
+      summary: `Read a ${kind.name}`,
+      responses,
       handler: ({ principal: { tenant }, params }) =>
         service.bodies.record({ tenant, table: service.listing.table }, idOf(params), async () =>
           shown(await service.get(tenant, idOf(params))),
@@ -93,7 +153,11 @@ function recordRoutes<Input extends object>(service: ResourceService<Input>): re
     defineRoute({
       ...common,
       method: "PUT",
-      body: settable(kind),
+      summary: `Replace a ${kind.name}`,
+      description: "What is not sent has its default again. The change is a new version.",
+      reads: ["If-Match"],
+      body: input,
+      responses,
       handler: async (context) => {
         const [caller, id, ifMatch] = changeOf(context);
         return shown(await service.replace(caller, id, context.body as Input, ifMatch));
@@ -102,7 +166,11 @@ function recordRoutes<Input extends object>(service: ResourceService<Input>): re
     defineRoute({
       ...common,
       method: "PATCH",
+      summary: `Change some fields of a ${kind.name}`,
+      description: "A merge patch (RFC 7396). The change is a new version.",
+      reads: ["If-Match"],
       body: patchBody,
+      responses,
       handler: async (context) => {
         const [caller, id, ifMatch] = changeOf(context);
         return shown(await service.patch(caller, id, context.body, ifMatch));
@@ -110,17 +178,11 @@ function recordRoutes<Input extends object>(service: ResourceService<Input>): re
     }),
     defineRoute({
       ...common,
-      pattern: `${common.pattern}/used-by`,
-      method: "GET",
-      handler: async ({ principal, params }) => {
-        const users = await service.usedBy(principal.tenant, idOf(params));
-        const data = users.map(({ id, kind: of, name }) => ({ id, kind: of, name }));
-        return json(200, { data, next_cursor: null });
-      },
-    }),
-    defineRoute({
-      ...common,
       method: "DELETE",
+      summary: `Delete a ${kind.name}`,
+      description: "Refused while other records name it. Runs that were started with it finish.",
+      reads: ["If-Match"],
+      responses: nothing,
       handler: async (context) => {
         await service.remove(...changeOf(context));
         return noContent();
@@ -129,16 +191,41 @@ function recordRoutes<Input extends object>(service: ResourceService<Input>): re
   ];
 }
 
-function versionRoutes<Input extends object>(service: ResourceService<Input>): readonly Route[] {
+function usersRoute<Input extends object>(service: ResourceService<Input>): readonly Route[] {
+  const { kind } = service;
+  return [
+    defineRoute({
+      service: kind.path,
+      errors,
+      method: "GET",
+      pattern: `/v2/${kind.path}/{id}/used-by`,
+      summary: `List the records that name a ${kind.name}`,
+      responses: answers(200, pageOf(user), "All of them."),
+      handler: async ({ principal, params }) => {
+        const users = await service.usedBy(principal.tenant, idOf(params));
+        const data = users.map(({ id, kind: of, name }) => ({ id, kind: of, name }));
+        return json(200, { data, next_cursor: null });
+      },
+    }),
+  ];
+}
+
+function versionRoutes<Input extends object>(
+  service: ResourceService<Input>,
+  { record }: Shapes,
+): readonly Route[] {
   const { kind } = service;
   const list = `/v2/${kind.path}/{id}/versions`;
   const common = { service: kind.path, errors } as const;
+  const responses = answers(200, record, `The ${kind.name}.`, ["ETag"]);
   return [
     defineRoute({
       ...common,
       pattern: list,
       method: "GET",
+      summary: `List the versions of a ${kind.name}`,
       query: pageQuery,
+      responses: answers(200, pageOf(versionEntry), "A page of versions, the oldest first."),
       handler: async ({ principal, params, query }) => {
         const page = pageRequest(query, list);
         return pageReply(list, await service.versions(principal.tenant, idOf(params), page), item);
@@ -148,6 +235,8 @@ function versionRoutes<Input extends object>(service: ResourceService<Input>): r
       ...common,
       pattern: `${list}/{n}`,
       method: "GET",
+      summary: `Read a ${kind.name} at a version`,
+      responses,
       handler: async ({ principal, params }) => {
         const number = versionNumber(params["n"] ?? "");
         const row = await service.version(principal.tenant, idOf(params), number);
@@ -158,6 +247,9 @@ function versionRoutes<Input extends object>(service: ResourceService<Input>): r
       ...common,
       pattern: `${list}/{n}/rollback`,
       method: "POST",
+      summary: `Make an earlier version of a ${kind.name} the newest`,
+      reads: ["If-Match"],
+      responses,
       handler: async (context) => {
         const number = versionNumber(context.params["n"] ?? "");
         const [caller, id, ifMatch] = changeOf(context);

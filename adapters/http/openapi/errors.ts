@@ -1,0 +1,132 @@
+// Errors in the description: the shape of each style, and for each status the codes that have it,
+// from the one table of errors.
+
+import { Type } from "../../../actors/schema.ts";
+import { type ErrorCode, errorTable } from "../../../runtime/errors.ts";
+import type { ErrorStyle, Route } from "../route.ts";
+import type { Components, Json } from "./components.ts";
+import { named } from "./named.ts";
+
+const codes = Object.keys(errorTable) as readonly ErrorCode[];
+const code = named("ErrorCode", { type: "string", enum: codes });
+const closed = { additionalProperties: false } as const;
+const pointer = Type.String({ description: "RFC 6901 pointer to what is wrong in the body." });
+
+const problem = named(
+  "Problem",
+  Type.Object(
+    {
+      type: Type.String({ description: "`urn:troupe:error:` and the code in lower case." }),
+      title: Type.String(),
+      status: Type.Integer(),
+      detail: Type.String({ description: "One sentence: what, where and the limit." }),
+      code,
+      retryable: Type.Boolean({ description: "Whether the same request may succeed later." }),
+      pointer: Type.Optional(pointer),
+      reason: Type.Optional(Type.String({ description: "Why a document cannot be read." })),
+      current: Type.Optional(
+        Type.Record(Type.String(), Type.Unknown(), { description: "What stands already." }),
+      ),
+      request_id: Type.String(),
+    },
+    { ...closed, description: "RFC 9457 problem details." },
+  ),
+);
+
+const envelopeError = named(
+  "EnvelopeError",
+  Type.Object(
+    {
+      status: Type.Literal("error"),
+      error: Type.Object({ code, message: Type.String(), pointer: Type.Optional(pointer) }, closed),
+      gateway: Type.Object({ request_id: Type.String(), service: Type.String() }, closed),
+    },
+    closed,
+  ),
+);
+
+const openaiError = named(
+  "OpenAIError",
+  Type.Object(
+    {
+      error: Type.Object(
+        {
+          message: Type.String(),
+          type: Type.String(),
+          param: Type.Union([Type.String(), Type.Null()]),
+          code: Type.String(),
+        },
+        closed,
+      ),
+    },
+    closed,
+  ),
+);
+
+const styles = {
+  problem: { name: "Problem", type: "application/problem+json", schema: problem },
+  envelope: { name: "Envelope", type: "application/json", schema: envelopeError },
+  openai: { name: "OpenAI", type: "application/json", schema: openaiError },
+} as const satisfies Record<ErrorStyle, object>;
+
+/** Statuses that say in a word what went wrong; the others are the `default`. */
+const told = new Map([
+  [400, "The request is wrong"],
+  [401, "No valid key"],
+  [402, "The balance is used up"],
+  [403, "The key may not do this"],
+  [404, "There is no such thing, or it is another tenant's"],
+  [409, "The state of things does not allow it"],
+  [412, "It was changed since the version in If-Match"],
+  [413, "The body is too large"],
+  [422, "The key of idempotency was used for another request, or what was sent cannot be used"],
+  [429, "Too much at once; try again after Retry-After"],
+]);
+
+/** Error answers of a route, by status, as references. `used` is told which. */
+export function errorResponses(
+  route: Route,
+  used: Set<string>,
+): Readonly<Record<string, { readonly $ref: string }>> {
+  const { body, isPublic, pattern, reads = [], errors } = route;
+  const statuses = [
+    400,
+    ...(isPublic ? [] : [401, 403]),
+    ...(pattern.includes("{") ? [404] : []),
+    ...(route.method === "GET" ? [] : [409]),
+    ...(reads.includes("If-Match") ? [412] : []),
+    ...(body === undefined ? [] : [413]),
+    ...(reads.includes("Idempotency-Key") ? [402, 422] : []),
+    429,
+    "default",
+  ];
+  const { name } = styles[errors];
+  for (const status of statuses) used.add(`${name}-${status}`);
+  return Object.fromEntries(
+    statuses.map((status) => [status, { $ref: `#/components/responses/${name}-${status}` }]),
+  );
+}
+
+/** What the references above lead to. */
+export function sharedErrorResponses(components: Components, used: ReadonlySet<string>): Json {
+  const all = Object.values(styles).flatMap(({ name, type, schema }) => {
+    const content = () => ({ [type]: { schema: components.write(schema) } });
+    const ofStatus = [...told]
+      .filter(([status]) => used.has(`${name}-${status}`))
+      .map(([status, what]) => {
+        const which = codes.filter((one) => errorTable[one].status === status).join(", ");
+        const description = `${what}. Codes: ${which}.`;
+        const answer = { description, headers: headersOf(status), content: content() };
+        return [`${name}-${status}`, answer] as const;
+      });
+    if (!used.has(`${name}-default`)) return ofStatus;
+    const description = "Any other error, of the request or of the server.";
+    return [...ofStatus, [`${name}-default`, { description, content: content() }] as const];
+  });
+  return Object.fromEntries(all);
+}
+
+function headersOf(status: number): Json {
+  const description = "Seconds after which the same request may succeed.";
+  return status === 429 ? { "Retry-After": { description, schema: { type: "integer" } } } : {};
+}

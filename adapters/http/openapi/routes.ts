@@ -1,0 +1,66 @@
+// GET /openapi.json: the description of the API, made of the routes when it is first asked for.
+
+import { createHash } from "node:crypto";
+import { Type } from "../../../actors/schema.ts";
+import { defineRoute, type Route } from "../route.ts";
+import type { HttpRequest, HttpResponse } from "../server.ts";
+import type { OpenApiDocument } from "./document.ts";
+import { answers } from "./responses.ts";
+
+/** A text with the tag by which a client keeps it. */
+interface Page {
+  readonly body: string;
+  readonly tag: string;
+}
+
+/** What the description is made of. */
+export interface DescribedApi {
+  version(): Promise<string>;
+  /** The whole table, with the routes of this file. */
+  routes(): readonly Route[];
+}
+
+/** Routes that describe the API. They are public: what is described is no secret. */
+export function openApiRoutes(api: DescribedApi): readonly Route[] {
+  const common = { service: "openapi", errors: "problem", isPublic: true, query: [] } as const;
+  const text = kept(async () => JSON.stringify(await documentOf(api)));
+  return [
+    defineRoute({
+      ...common,
+      method: "GET",
+      pattern: "/openapi.json",
+      summary: "The description of this API in OpenAPI 3.1",
+      responses: answers(200, Type.Record(Type.String(), Type.Unknown()), "The document."),
+      handler: async ({ request }) =>
+        send(request, await text(), "application/json; charset=utf-8"),
+    }),
+  ];
+}
+
+async function documentOf(api: DescribedApi): Promise<OpenApiDocument> {
+  // No start waits for it.
+  const { openApiDocument } = await import("./document.ts");
+  return openApiDocument(api.routes(), { version: await api.version() });
+}
+
+function kept(make: () => Promise<string>): () => Promise<Page> {
+  let page: Promise<Page> | undefined;
+  return () => {
+    page ??= make().then((body) => {
+      const digest = createHash("sha256").update(body).digest("base64url");
+      return { body, tag: `"${digest.slice(0, 22)}"` };
+    });
+    return page;
+  };
+}
+
+function send(
+  request: HttpRequest,
+  { body, tag }: Page,
+  type: string,
+  more: Readonly<Record<string, string>> = {},
+): HttpResponse {
+  const headers = { ETag: tag, "Cache-Control": "no-cache", ...more };
+  if (request.header("if-none-match") === tag) return { status: 304, headers, body: "" };
+  return { status: 200, headers: { ...headers, "Content-Type": type }, body };
+}
