@@ -127,7 +127,10 @@ export async function together(
   all: readonly Source[],
 ): Promise<Answer> {
   const found = work.heard.filter(({ result }) => result.nothingRelevant !== true);
-  const used = found.length > 0 ? found : work.heard;
+  // In a discussion all answer the same question: passages before what stands in an agent's own texts.
+  const isDiscussion = work.crew.team.mode === "coordinate";
+  const quoting = isDiscussion ? found.filter(({ result }) => result.sources.length > 0) : [];
+  const used = [quoting, found, work.heard].find((some) => some.length > 0) ?? [];
   const texts = new Set(used.map(({ result }) => citingAll(result.text, result.sources, all)));
   const text = [...texts].join("\n\n");
   const model = leader?.compiled.agent.model_name ?? used.at(-1)?.result.model ?? "";

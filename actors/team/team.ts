@@ -128,7 +128,9 @@ async function answerOf(
   const isAlone = plan?.tasks.length === 0;
   if (leader !== null && (isAlone || concludes(work))) return await conclude(work, leader, all);
   const last = work.heard.at(-1)?.result;
-  if (plan !== null || last === undefined) return await together(work, leader, all);
+  // Who quotes does not go on from what was said before: what was said last is no better than the first.
+  const isQuoted = work.heard.every(({ result }) => result.builtin);
+  if (plan !== null || last === undefined || isQuoted) return await together(work, leader, all);
   const text = citingAll(last.text, last.sources, all);
   if (show) await showText(work.context, "last", text);
   return { ...last, text };

@@ -48,7 +48,7 @@ async function startDesk(more: Partial<TeamInput>, ...collections: readonly stri
   const members: TeamInput["members"] = [];
   for (const cl of collections) {
     const agent_key = newAgent();
-    const fields = { requires_collection: true, collection_ids: [cl] };
+    const fields = cl === "" ? {} : { requires_collection: true, collection_ids: [cl] };
     await running.putAgent({ agent_key, name: cl.slice(3), ...fields });
     members.push({ agent: agent_key });
   }
@@ -116,4 +116,25 @@ test("a discussion ends after one round, because another would quote the same", 
   expect(reply.response).toBe(`${found["cl_price"]} [1]\n\n${found["cl_law"]} [2]`);
   expect(memberEvents(viewing)).toHaveLength(4);
   expect(teamEvents(viewing.frames).at(-1)).toMatchObject({ type: "team_stop", by: "leader" });
+});
+
+test("in rounds without a conclusion all that was found is the answer, whoever spoke last", async () => {
+  const ask = await startDesk(
+    { mode: "coordinate", synthesis: false },
+    "cl_price",
+    "cl_law",
+    "cl_none",
+  );
+
+  const reply = await ask().reply();
+
+  expect(reply.response).toBe(`${found["cl_price"]} [1]\n\n${found["cl_law"]} [2]`);
+});
+
+test("a member without documents that has nothing to say does not answer for the others", async () => {
+  const ask = await startDesk({ mode: "coordinate", synthesis: false }, "cl_price", "");
+
+  const reply = await ask().reply();
+
+  expect(reply.response).toBe(`${found["cl_price"]} [1]`);
 });
