@@ -103,6 +103,24 @@ test("the commands for an agent of one's own give an agent that answers from its
   expect(JSON.parse(answered).key).toMatch(/^troupe_/);
 });
 
+test("the commands for a team and a workflow give an answer and a decision", async () => {
+  const [agent = ""] = await blocksBelow("Make an agent of your own");
+  const [team = "", flow = ""] = await blocksBelow("Teams, workflows and approvals");
+
+  const lines = (await paste(`${agent}\n${team}\n${flow}`))
+    .split("\n")
+    .filter((line) => line !== "");
+  const [answered, decided, ended] = lines.slice(-3).map((line) => JSON.parse(line));
+
+  expect(answered).toMatchObject({ status: "completed", sources: [{ title: "Opening hours" }] });
+  expect(answered.response).toMatch(/On Mondays it is closed/);
+  expect(decided).toMatchObject({ status: "approved", note: "by all means" });
+  expect(ended).toMatchObject({
+    status: "completed",
+    result: { output: { approved: true, arguments: { euros: 40 } } },
+  });
+});
+
 test("a folder goes in from the terminal, and a second time nothing of it is new", async () => {
   const [, add = ""] = await blocksBelow("Make an agent of your own");
   const here = add.replace(" adapters/http README.md", ` ${root}adapters/http ${root}README.md`);
