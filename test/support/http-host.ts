@@ -39,6 +39,7 @@ import { createWebhooks } from "../../adapters/webhooks/deliver.ts";
 import type { Definition } from "../../runtime/actor.ts";
 import { type Log, silentLog } from "../../runtime/log.ts";
 import { type RunningSystem, startSystem } from "../../runtime/pool.ts";
+import { createApiContract } from "./api-contract.ts";
 import { inlineCompute } from "./inline-compute.ts";
 import { createScriptedLlm, type ScriptedLlm } from "./scripted-llm.ts";
 import { ingestOver, reembedOver } from "./take-in.ts";
@@ -65,6 +66,7 @@ export interface HttpHost {
   makeKey(services: readonly string[], tenant?: string, role?: "owner" | "member"): Promise<string>;
   setBalance(units: number): Promise<void>;
   balance(): Promise<number>;
+  /** Also compares the answer with what the API's description says of it. */
   call(method: string, path: string, body?: unknown, more?: CallOptions): Promise<Answer>;
   /** Events of a stream: each its id, event name and data. */
   events(method: string, path: string, body?: unknown, more?: CallOptions): Promise<Streamed>;
@@ -153,6 +155,7 @@ export async function startHttpHost(parts: HostParts = {}): Promise<HttpHost> {
       adminTenant: "tn_admin",
     }),
   });
+  const contract = createApiContract(routes);
   const server = await listenOnNode({ host: "127.0.0.1", port: 0, limits, door });
   const url = `http://127.0.0.1:${server.port}`;
   const tenant = (await keys.createTenant({ name: "One" })).id;
@@ -182,7 +185,11 @@ export async function startHttpHost(parts: HostParts = {}): Promise<HttpHost> {
     makeKey,
     setBalance,
     balance,
-    call: async (method, path, body, more = {}) => answerOf(await send(method, path, body, more)),
+    call: async (method, path, body, more = {}) => {
+      const answer = await answerOf(await send(method, path, body, more));
+      contract.check(method, path, answer);
+      return answer;
+    },
     events: async (method, path, body, more = {}) => streamOf(await send(method, path, body, more)),
     stop: async () => {
       await server.close();

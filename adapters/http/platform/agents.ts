@@ -9,6 +9,7 @@ import {
 import { agentInput } from "../../../actors/records/agent.ts";
 import { subAgentInput } from "../../../actors/records/sub-agent.ts";
 import { Type } from "../../../actors/schema.ts";
+import { answers, nothing, pageOf } from "../openapi/responses.ts";
 import { json, noContent } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
 import { agentListing } from "../services/agent-listing.ts";
@@ -17,6 +18,7 @@ import { listQuery, listRequest } from "../services/listing.ts";
 import { onceKeyOf } from "../services/once.ts";
 import { pageQuery } from "../services/paging.ts";
 import type { Services } from "../services/services.ts";
+import { agentSchema, subAgentSchema } from "./agent-schemas.ts";
 import { agentResource, etag, ifMatchOf, pageReply, subAgentResource } from "./shapes.ts";
 
 const agentPatch = Type.Partial(agentInput, { additionalProperties: false, minProperties: 1 });
@@ -45,6 +47,7 @@ function agentCollection({ agents, bodies }: Services): readonly Route[] {
   return [
     defineRoute({
       summary: "List agents",
+      responses: answers(200, pageOf(agentSchema), "A page of agents."),
       ...list,
       method: "GET",
       query: listQuery(agentListing),
@@ -56,6 +59,7 @@ function agentCollection({ agents, bodies }: Services): readonly Route[] {
     }),
     defineRoute({
       summary: "Create an agent",
+      responses: answers(201, agentSchema, "The agent.", ["ETag", "Location"]),
       reads: ["Idempotency-Key"],
       ...list,
       method: "POST",
@@ -69,6 +73,7 @@ function agentCollection({ agents, bodies }: Services): readonly Route[] {
     }),
     defineRoute({
       summary: "Read an agent",
+      responses: answers(200, agentSchema, "The agent.", ["ETag"]),
       ...one,
       method: "GET",
       handler: ({ principal: { tenant }, params }) => {
@@ -86,6 +91,7 @@ function agentChanges({ agents }: Services): readonly Route[] {
   return [
     defineRoute({
       summary: "Replace an agent",
+      responses: answers(200, agentSchema, "The agent.", ["ETag"]),
       reads: ["If-Match"],
       ...one,
       method: "PUT",
@@ -103,6 +109,7 @@ function agentChanges({ agents }: Services): readonly Route[] {
     }),
     defineRoute({
       summary: "Change some fields of an agent",
+      responses: answers(200, agentSchema, "The agent.", ["ETag"]),
       reads: ["If-Match"],
       ...one,
       method: "PATCH",
@@ -120,6 +127,7 @@ function agentChanges({ agents }: Services): readonly Route[] {
     }),
     defineRoute({
       summary: "Delete an agent and its sub-agents",
+      responses: nothing,
       reads: ["If-Match"],
       ...one,
       method: "DELETE",
@@ -136,6 +144,7 @@ function subAgentCollection({ agents }: Services): readonly Route[] {
   return [
     defineRoute({
       summary: "List the sub-agents of an agent",
+      responses: answers(200, pageOf(subAgentSchema), "All of them."),
       ...subList,
       method: "GET",
       query: pageQuery,
@@ -146,6 +155,7 @@ function subAgentCollection({ agents }: Services): readonly Route[] {
     }),
     defineRoute({
       summary: "Add a sub-agent to an agent",
+      responses: answers(201, subAgentSchema, "The sub-agent.", ["ETag", "Location"]),
       reads: ["Idempotency-Key"],
       ...subList,
       method: "POST",
@@ -160,6 +170,7 @@ function subAgentCollection({ agents }: Services): readonly Route[] {
     }),
     defineRoute({
       summary: "Read a sub-agent",
+      responses: answers(200, subAgentSchema, "The sub-agent.", ["ETag"]),
       ...subOne,
       method: "GET",
       handler: async ({ principal, params }) => {
@@ -175,6 +186,7 @@ function subAgentChanges({ agents }: Services): readonly Route[] {
   return [
     defineRoute({
       summary: "Replace a sub-agent",
+      responses: answers(200, subAgentSchema, "The sub-agent.", ["ETag"]),
       reads: ["If-Match"],
       ...subOne,
       method: "PUT",
@@ -192,6 +204,7 @@ function subAgentChanges({ agents }: Services): readonly Route[] {
     }),
     defineRoute({
       summary: "Change some fields of a sub-agent",
+      responses: answers(200, subAgentSchema, "The sub-agent.", ["ETag"]),
       reads: ["If-Match"],
       ...subOne,
       method: "PATCH",
@@ -209,6 +222,7 @@ function subAgentChanges({ agents }: Services): readonly Route[] {
     }),
     defineRoute({
       summary: "Delete a sub-agent",
+      responses: nothing,
       reads: ["If-Match"],
       ...subOne,
       method: "DELETE",

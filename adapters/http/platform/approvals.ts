@@ -1,6 +1,13 @@
 // /v2/approvals: calls that wait for a person, and the decision.
 
-import { type Approval, decisionInput } from "../../../actors/records/approval.ts";
+import {
+  type Approval,
+  approvalStatuses,
+  decisionInput,
+} from "../../../actors/records/approval.ts";
+import { Type } from "../../../actors/schema.ts";
+import { named } from "../openapi/named.ts";
+import { answers, orNull, pageOf, time } from "../openapi/responses.ts";
 import { json } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
 import { approvalFilter } from "../services/approvals.ts";
@@ -13,6 +20,34 @@ import { pageReply } from "./shapes.ts";
 const common = { service: "approvals", errors: "problem" } as const;
 const path = "/v2/approvals";
 
+const text = Type.String();
+const anyObject = Type.Record(Type.String(), Type.Unknown());
+const approvalSchema = named(
+  "Approval",
+  Type.Object(
+    {
+      id: text,
+      run_id: text,
+      root_run_id: text,
+      conversation_key: orNull(text),
+      agent_key: orNull(text),
+      tool: text,
+      arguments: anyObject,
+      parameters: orNull(anyObject),
+      reason: text,
+      status: Type.String({ enum: approvalStatuses }),
+      requested_at: time,
+      expires_at: time,
+      default: Type.Union([Type.Literal("approve"), Type.Literal("reject")]),
+      decided_at: orNull(time),
+      decided_by: orNull(text),
+      note: orNull(text),
+      decided_arguments: orNull(anyObject),
+    },
+    { additionalProperties: false },
+  ),
+);
+
 /** An approval as a resource. */
 function approvalResource({ root: _, ...approval }: Approval): object {
   return approval;
@@ -23,6 +58,7 @@ export function approvalRoutes({ approvals }: Services): readonly Route[] {
   return [
     defineRoute({
       summary: "List approvals",
+      responses: answers(200, pageOf(approvalSchema), "A page of approvals."),
       ...common,
       method: "GET",
       pattern: path,
@@ -37,6 +73,7 @@ export function approvalRoutes({ approvals }: Services): readonly Route[] {
     }),
     defineRoute({
       summary: "Read an approval",
+      responses: answers(200, approvalSchema, "The approval."),
       ...common,
       method: "GET",
       pattern: `${path}/{ap}`,
@@ -45,6 +82,7 @@ export function approvalRoutes({ approvals }: Services): readonly Route[] {
     }),
     defineRoute({
       summary: "Decide about a call that waits",
+      responses: answers(200, approvalSchema, "The approval as decided."),
       reads: ["Idempotency-Key"],
       ...common,
       method: "POST",

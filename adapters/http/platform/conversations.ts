@@ -2,11 +2,19 @@
 
 import { Type } from "../../../actors/schema.ts";
 import { messageView } from "../answers.ts";
+import { answers, nothing, pageOf } from "../openapi/responses.ts";
 import { json, noContent } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
 import { pageQuery, pageRequest } from "../services/paging.ts";
 import type { Services } from "../services/services.ts";
 import { searchConversations } from "./history.ts";
+import {
+  cancelResponses,
+  conversationSchema,
+  conversationState,
+  foundConversation,
+  messageSchema,
+} from "./run-schemas.ts";
 import { pageReply } from "./shapes.ts";
 
 const common = { service: "conversations", errors: "problem" } as const;
@@ -27,6 +35,11 @@ export function conversationRoutes({ conversations, memories }: Services): reado
   return [
     defineRoute({
       summary: "List conversations, or search them",
+      responses: answers(
+        200,
+        pageOf(Type.Union([conversationSchema, foundConversation])),
+        "A page of conversations.",
+      ),
       ...common,
       method: "GET",
       pattern: path,
@@ -43,6 +56,7 @@ export function conversationRoutes({ conversations, memories }: Services): reado
     }),
     defineRoute({
       summary: "Read a conversation",
+      responses: answers(200, conversationState, "The conversation."),
       ...one,
       method: "GET",
       handler: async ({ principal, params }) => {
@@ -53,6 +67,7 @@ export function conversationRoutes({ conversations, memories }: Services): reado
     }),
     defineRoute({
       summary: "Delete a conversation and its messages",
+      responses: nothing,
       ...one,
       method: "DELETE",
       handler: async ({ principal, params }) => {
@@ -62,6 +77,7 @@ export function conversationRoutes({ conversations, memories }: Services): reado
     }),
     defineRoute({
       summary: "List the messages of a conversation",
+      responses: answers(200, pageOf(messageSchema), "A page of messages."),
       ...common,
       method: "GET",
       pattern: messagesPath,
@@ -74,6 +90,7 @@ export function conversationRoutes({ conversations, memories }: Services): reado
     }),
     defineRoute({
       summary: "Cancel what a conversation is doing",
+      responses: cancelResponses,
       ...common,
       method: "POST",
       pattern: "/v2/conversations/{cv}/cancel",

@@ -16,6 +16,7 @@ import {
 } from "../../../actors/records/ingestion-job.ts";
 import { fromErrorData, RuntimeError } from "../../../runtime/errors.ts";
 import { readBody } from "../body.ts";
+import { nothing } from "../openapi/responses.ts";
 import { json, noContent } from "../reply.ts";
 import { defineRoute, type Route, type RouteContext } from "../route.ts";
 import type { HttpResponse } from "../server.ts";
@@ -121,6 +122,7 @@ export function documentRoutes(services: Services): readonly Route[] {
     }),
     defineRoute({
       summary: "Delete a document",
+      responses: nothing,
       ...one,
       method: "DELETE",
       handler: async ({ principal, params }) => {

@@ -10,6 +10,7 @@ import {
 } from "../../../actors/records/collection.ts";
 import type { Filter } from "../../../actors/records/filter.ts";
 import { toldError } from "../../../runtime/errors.ts";
+import { nothing } from "../openapi/responses.ts";
 import { json, noContent } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
 import type { HttpResponse } from "../server.ts";
@@ -83,6 +84,7 @@ function collectionRoutes({ knowledge }: Services): readonly Route[] {
     }),
     defineRoute({
       summary: "Delete a collection and its documents",
+      responses: nothing,
       ...one,
       method: "DELETE",
       handler: async ({ principal, params }) => {

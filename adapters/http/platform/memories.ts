@@ -9,6 +9,7 @@ import {
   memoryReplacement,
 } from "../../../actors/records/memory.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
+import { answers, nothing, pageOf } from "../openapi/responses.ts";
 import { json, noContent } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
 import type { HttpResponse } from "../server.ts";
@@ -17,6 +18,7 @@ import type { MemoryService } from "../services/memories.ts";
 import { onceKeyOf } from "../services/once.ts";
 import { PAGE_MAX, pageQuery, pageRequest } from "../services/paging.ts";
 import type { Services } from "../services/services.ts";
+import { deleted, listedMemory, memorySchema } from "./memory-schemas.ts";
 import { etag, ifMatchOf, pageReply } from "./shapes.ts";
 
 const path = "/v2/memories";
@@ -51,6 +53,7 @@ function listRoutes(memories: MemoryService): readonly Route[] {
   return [
     defineRoute({
       summary: "List memories, or search them",
+      responses: answers(200, pageOf(listedMemory), "A page of memories, or the best."),
       ...list,
       method: "GET",
       query: [...pageQuery, ...filterQuery, "q"],
@@ -68,6 +71,10 @@ function listRoutes(memories: MemoryService): readonly Route[] {
     }),
     defineRoute({
       summary: "Write a memory",
+      responses: {
+        ...answers(200, memorySchema, "It was known.", ["ETag", "Location"]),
+        ...answers(201, memorySchema, "It is new.", ["ETag", "Location"]),
+      },
       reads: ["Idempotency-Key"],
       ...list,
       method: "POST",
@@ -81,6 +88,7 @@ function listRoutes(memories: MemoryService): readonly Route[] {
     }),
     defineRoute({
       summary: "Delete all memories of an agent or user",
+      responses: answers(200, deleted, "How many were deleted."),
       ...list,
       method: "DELETE",
       query: filterQuery,
@@ -89,6 +97,9 @@ function listRoutes(memories: MemoryService): readonly Route[] {
     }),
     defineRoute({
       summary: "Export memories, a JSON object a line",
+      responses: {
+        200: { description: "A memory a line.", content: { "application/x-ndjson": memorySchema } },
+      },
       ...common,
       method: "GET",
       pattern: `${path}/export`,
@@ -102,6 +113,7 @@ function entryRoutes(memories: MemoryService): readonly Route[] {
   return [
     defineRoute({
       summary: "Read a memory",
+      responses: answers(200, memorySchema, "The memory.", ["ETag"]),
       ...one,
       method: "GET",
       handler: async ({ principal, params }) => {
@@ -116,6 +128,7 @@ function entryRoutes(memories: MemoryService): readonly Route[] {
       ] as const
     ).map(([method, body]) =>
       defineRoute({
+        responses: answers(200, memorySchema, "The memory.", ["ETag"]),
         summary: method === "PUT" ? "Replace a memory" : "Change some fields of a memory",
         reads: ["If-Match"],
         ...one,
@@ -134,6 +147,7 @@ function entryRoutes(memories: MemoryService): readonly Route[] {
     ),
     defineRoute({
       summary: "Delete a memory",
+      responses: nothing,
       reads: ["If-Match"],
       ...one,
       method: "DELETE",

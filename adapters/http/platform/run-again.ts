@@ -23,6 +23,7 @@ import type { AgainAsk } from "../services/chat.ts";
 import { onceKeyOf } from "../services/once.ts";
 import { wholeLog } from "../services/run-log.ts";
 import type { Services } from "../services/services.ts";
+import { runResponses } from "./run-schemas.ts";
 import { runMode, startRun } from "./runs.ts";
 
 const common = { service: "runs", errors: "problem" } as const;
@@ -70,6 +71,7 @@ function told(run: RunOutline): RunOutline {
 function forkRoute(services: Services): Route {
   return defineRoute({
     summary: "Run again from a step on, as a new run",
+    responses: runResponses,
     reads: ["Idempotency-Key"],
     ...common,
     method: "POST",
@@ -145,6 +147,7 @@ async function checkState(
 function resumeRoute(services: Services): Route {
   return defineRoute({
     summary: "Go on with a run that failed or was cancelled",
+    responses: runResponses,
     reads: ["Idempotency-Key"],
     ...common,
     method: "POST",

@@ -7,6 +7,7 @@ import { type TargetKind, targetPlace } from "../../../actors/targets.ts";
 import { type ErrorData, RuntimeError, toErrorData } from "../../../runtime/errors.ts";
 import { type Frame, rootRunOf } from "../../../runtime/frame.ts";
 import { frameView, replyView } from "../answers.ts";
+import { answers, pageOf } from "../openapi/responses.ts";
 import { errorBody, json } from "../reply.ts";
 import { defineRoute, type Route, type RouteContext } from "../route.ts";
 import type { HttpResponse } from "../server.ts";
@@ -19,6 +20,7 @@ import { kindOf, listRuns } from "../services/run-list.ts";
 import type { Services } from "../services/services.ts";
 import { eventStream, type SseEvent } from "../sse.ts";
 import { CANCEL_REASON, cancelBody } from "./conversations.ts";
+import { cancelResponses, eventResponses, runResponses, runSchema } from "./run-schemas.ts";
 import { pageReply, runResource } from "./shapes.ts";
 
 const URL_CHARS_MAX = 2_000;
@@ -75,6 +77,7 @@ export function runRoutes(services: Services): readonly Route[] {
 
 function startRoute(services: Services, kind: TargetKind): Route {
   return defineRoute({
+    responses: runResponses,
     summary: `Start a run of ${kind === "agent" ? "an" : "a"} ${kind}`,
     reads: ["Idempotency-Key"],
     description:
@@ -117,6 +120,7 @@ function readRoutes({ approvals, chat, system }: Services): readonly Route[] {
   return [
     defineRoute({
       summary: "List runs",
+      responses: answers(200, pageOf(runSchema), "A page of runs."),
       ...common,
       method: "GET",
       pattern: list,
@@ -130,6 +134,7 @@ function readRoutes({ approvals, chat, system }: Services): readonly Route[] {
     }),
     defineRoute({
       summary: "Read a run",
+      responses: answers(200, runSchema, "The run."),
       ...common,
       method: "GET",
       pattern,
@@ -141,6 +146,7 @@ function readRoutes({ approvals, chat, system }: Services): readonly Route[] {
     }),
     defineRoute({
       summary: "Follow a run",
+      responses: eventResponses,
       reads: ["Last-Event-ID"],
       ...common,
       method: "GET",
@@ -162,6 +168,7 @@ function readRoutes({ approvals, chat, system }: Services): readonly Route[] {
 function cancelRoute({ chat, system }: Services): Route {
   return defineRoute({
     summary: "Cancel a run",
+    responses: cancelResponses,
     ...common,
     method: "POST",
     pattern: "/v2/runs/{rn}/cancel",

@@ -3,6 +3,7 @@
 
 import { agentInput, canaryInput } from "../../../actors/records/agent.ts";
 import { Type } from "../../../actors/schema.ts";
+import { answers } from "../openapi/responses.ts";
 import { json } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
 import type { VersionItem } from "../services/agent-versions.ts";
@@ -10,6 +11,7 @@ import { callerOf } from "../services/caller.ts";
 import { pageQuery, pageRequest } from "../services/paging.ts";
 import type { Services } from "../services/services.ts";
 import { versionNumber } from "../services/version-page.ts";
+import { agentSchema, agentVersionSchema } from "./agent-schemas.ts";
 import { agentResource, etag, ifMatchOf, pageReply, subAgentResource } from "./shapes.ts";
 
 const common = { service: "agents", errors: "problem" } as const;
@@ -38,6 +40,7 @@ function readRoutes({ versions }: Services): readonly Route[] {
     }),
     defineRoute({
       summary: "Read an agent at a version",
+      responses: answers(200, agentVersionSchema, "The agent with its sub-agents.", ["ETag"]),
       ...common,
       method: "GET",
       pattern: `${list}/{n}`,
@@ -59,6 +62,7 @@ function makeRoutes({ versions }: Services): readonly Route[] {
   return [
     defineRoute({
       summary: "Save a version that does not answer yet",
+      responses: answers(201, agentSchema, "The version.", ["ETag", "Location"]),
       reads: ["If-Match"],
       ...common,
       method: "POST",
@@ -73,6 +77,7 @@ function makeRoutes({ versions }: Services): readonly Route[] {
     }),
     defineRoute({
       summary: "Make an earlier version of an agent the newest",
+      responses: answers(200, agentSchema, "The agent.", ["ETag"]),
       reads: ["If-Match"],
       ...common,
       method: "POST",
@@ -91,6 +96,7 @@ function canaryRoutes({ versions }: Services): readonly Route[] {
   return [
     defineRoute({
       summary: "Let a version answer a share of conversations",
+      responses: answers(200, agentSchema, "The agent.", ["ETag"]),
       reads: ["If-Match"],
       ...common,
       method: "PUT",
@@ -106,6 +112,7 @@ function canaryRoutes({ versions }: Services): readonly Route[] {
     }),
     defineRoute({
       summary: "End the trial of a version",
+      responses: answers(200, agentSchema, "The agent.", ["ETag"]),
       reads: ["If-Match"],
       ...common,
       method: "DELETE",
@@ -120,6 +127,7 @@ function canaryRoutes({ versions }: Services): readonly Route[] {
     }),
     defineRoute({
       summary: "Let the version on trial answer everybody",
+      responses: answers(200, agentSchema, "The agent.", ["ETag"]),
       reads: ["If-Match"],
       ...common,
       method: "POST",

@@ -1,10 +1,22 @@
 // /v2/webhooks/secret: what a tenant's webhooks are signed with, for its owner.
 
+import { Type } from "../../../actors/schema.ts";
 import type { WebhookSecret, WebhookSecrets } from "../../webhooks/secrets.ts";
+import { named } from "../openapi/named.ts";
+import { answers, orNull, time } from "../openapi/responses.ts";
 import { json } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
 
 const common = { service: "webhooks", errors: "problem", role: "owner" } as const;
+
+const secretSchema = named(
+  "WebhookSecret",
+  Type.Object(
+    { secret: Type.String(), created_at: time, previous_until: orNull(time) },
+    { additionalProperties: false },
+  ),
+);
+const responses = answers(200, secretSchema, "The secret; owners alone see it.");
 
 /** Routes of the signing secret. */
 export function webhookRoutes({
@@ -15,6 +27,7 @@ export function webhookRoutes({
   return [
     defineRoute({
       summary: "Read what webhooks are signed with",
+      responses,
       ...common,
       method: "GET",
       pattern: "/v2/webhooks/secret",
@@ -23,6 +36,7 @@ export function webhookRoutes({
     }),
     defineRoute({
       summary: "Replace what webhooks are signed with",
+      responses,
       ...common,
       method: "POST",
       pattern: "/v2/webhooks/secret/rotate",

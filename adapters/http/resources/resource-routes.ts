@@ -225,7 +225,7 @@ function versionRoutes<Input extends object>(
       method: "GET",
       summary: `List the versions of a ${kind.name}`,
       query: pageQuery,
-      responses: answers(200, pageOf(versionEntry), "A page of versions, the oldest first."),
+      responses: answers(200, pageOf(versionEntry), "A page of versions, the newest first."),
       handler: async ({ principal, params, query }) => {
         const page = pageRequest(query, list);
         return pageReply(list, await service.versions(principal.tenant, idOf(params), page), item);

@@ -1,0 +1,240 @@
+// What runs, answers and conversations look like when they are shown, as schemas.
+
+import { type TSchema, Type } from "../../../actors/schema.ts";
+import { named } from "../openapi/named.ts";
+import { answers, orNull, time } from "../openapi/responses.ts";
+import type { Route } from "../route.ts";
+
+const closed = { additionalProperties: false } as const;
+const anyObject = Type.Record(Type.String(), Type.Unknown());
+const text = Type.String();
+const maybeText = orNull(text);
+const count = Type.Integer({ minimum: 0 });
+const share = Type.Number({ minimum: 0, maximum: 1 });
+
+const told = Type.Object({ code: text, message: text }, { additionalProperties: true });
+
+const usage = named(
+  "Usage",
+  Type.Object({ prompt_tokens: count, completion_tokens: count, total_tokens: count }, closed),
+);
+
+const cost = named(
+  "Cost",
+  Type.Object(
+    {
+      units: Type.Number(),
+      unit_price: Type.Number(),
+      tokens: Type.Number({ description: "What was charged, in units of the account." }),
+      balance: Type.Optional(Type.Number()),
+    },
+    closed,
+  ),
+);
+
+const routing = named(
+  "RoutingInfo",
+  Type.Object(
+    {
+      selected_action: Type.Union([
+        Type.Literal("SUB_AGENT"),
+        Type.Literal("SUPERVISOR"),
+        Type.Literal("TEAM"),
+      ]),
+      action_name: text,
+      reason: text,
+      intent: text,
+      confidence: share,
+      threshold: Type.Number(),
+      method: text,
+      candidates: Type.Array(
+        Type.Object(
+          { name: text, key: text, score: Type.Number() },
+          { additionalProperties: true },
+        ),
+      ),
+      sub_agent_key: maybeText,
+      parts: Type.Optional(
+        Type.Array(Type.Object({ text, action_name: text, sub_agent_key: maybeText }, closed)),
+      ),
+    },
+    { additionalProperties: true, description: "Who answered, and why." },
+  ),
+);
+
+const source = named(
+  "Source",
+  Type.Object(
+    {
+      document_id: text,
+      title: text,
+      chunk_id: text,
+      collection_key: text,
+      score: share,
+      relevance: share,
+      text,
+      headings: Type.Array(text),
+      span: Type.Array(count, { minItems: 2, maxItems: 2 }),
+      page: Type.Optional(Type.Integer({ minimum: 1 })),
+    },
+    { additionalProperties: true, description: "A passage that an answer rests on." },
+  ),
+);
+
+const reply = {
+  response: text,
+  agent_key: text,
+  conversation_key: maybeText,
+  message_id: text,
+  run_id: text,
+  routing_info: routing,
+  frontend_trigger: orNull(
+    Type.Object({ name: text, payload: Type.Optional(Type.Unknown()) }, closed),
+  ),
+  data_collection: orNull(anyObject),
+  sources: Type.Array(source),
+  nothing_relevant: Type.Optional(Type.Literal(true)),
+  degraded: Type.Optional(told),
+  memories: Type.Optional(Type.Array(anyObject)),
+  usage,
+  model: text,
+  builtin: Type.Boolean(),
+  notice: Type.Optional(text),
+  finish_reason: text,
+  escalated_to: Type.Optional(text),
+  output: Type.Optional(Type.Unknown()),
+  cost,
+};
+
+/** How a run is doing. `waiting`: for the decision of a person. */
+const status = Type.String({
+  enum: ["running", "waiting", "completed", "failed", "cancelled", "interrupted"],
+});
+
+/** A run. */
+export const runSchema: TSchema = named(
+  "Run",
+  Type.Object(
+    {
+      id: text,
+      kind: text,
+      status,
+      agent_key: maybeText,
+      agent_version: orNull(Type.Integer()),
+      conversation_key: maybeText,
+      started_at: time,
+      ended_at: orNull(time),
+      result: Type.Unknown({ description: "What it gave; of a run that answers an Answer." }),
+      error: orNull(told),
+    },
+    closed,
+  ),
+);
+
+const answer = named(
+  "Answer",
+  Type.Object({ id: text, status: Type.Literal("completed"), ...reply }, closed),
+);
+
+const accepted = named(
+  "AcceptedRun",
+  Type.Object(
+    {
+      id: text,
+      run_id: text,
+      status: Type.Literal("running"),
+      conversation_key: maybeText,
+      message_id: text,
+      agent_version: Type.Integer(),
+      model: text,
+    },
+    { additionalProperties: true },
+  ),
+);
+
+const events = Type.String({ description: "Server-sent events, each with an id to go on behind." });
+
+/** A stream of events. */
+export const eventResponses: NonNullable<Route["responses"]> = {
+  200: { description: "Events as they come.", content: { "text/event-stream": events } },
+};
+
+/** What the start of a run answers, as its `mode` says. */
+export const runResponses: NonNullable<Route["responses"]> = {
+  200: {
+    description: "The answer, or with `mode: stream` the events of the run.",
+    content: { "application/json": answer, "text/event-stream": events },
+    headers: ["Location"],
+  },
+  ...answers(202, accepted, "With `mode: background`: the run is under way.", ["Location"]),
+};
+
+/** What a cancel answers. */
+export const cancelResponses = answers(
+  202,
+  named("Cancelling", Type.Object({ id: text, status: Type.Literal("cancelling") }, closed)),
+  "It is on its way; the run's end says when it is done.",
+);
+
+const conversation = {
+  id: text,
+  conversation_key: text,
+  agent_key: text,
+  user_key: maybeText,
+};
+const conversationRow = {
+  title: text,
+  message_count: count,
+  created_at: time,
+  updated_at: time,
+};
+
+/** A conversation in a list. */
+export const conversationSchema: TSchema = named(
+  "Conversation",
+  Type.Object({ ...conversation, ...conversationRow }, { additionalProperties: true }),
+);
+
+/** A conversation that was found. */
+export const foundConversation: TSchema = named(
+  "FoundConversation",
+  Type.Object({ ...conversation, score: Type.Number(), matches: Type.Array(anyObject) }, closed),
+);
+
+/** A conversation with what it is doing. */
+export const conversationState: TSchema = named(
+  "ConversationState",
+  Type.Object(
+    {
+      ...conversation,
+      ...conversationRow,
+      running_run_id: maybeText,
+      waiting_run_ids: Type.Array(text),
+    },
+    { additionalProperties: true },
+  ),
+);
+
+/** A message of a conversation. */
+export const messageSchema: TSchema = named(
+  "Message",
+  Type.Object(
+    {
+      id: text,
+      sequence: count,
+      role: Type.Union([Type.Literal("user"), Type.Literal("assistant")]),
+      content: text,
+      data: Type.Optional(anyObject),
+      run_id: text,
+      created_at: time,
+      routing_info: Type.Optional(routing),
+      sources: Type.Optional(Type.Array(source)),
+      nothing_relevant: Type.Optional(Type.Literal(true)),
+      degraded: Type.Optional(told),
+      usage: Type.Optional(usage),
+      status: Type.Optional(text),
+      error: Type.Optional(told),
+    },
+    { additionalProperties: true },
+  ),
+);
