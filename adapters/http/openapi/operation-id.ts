@@ -8,13 +8,16 @@ const VERBS = { GET: "get", POST: "create", PUT: "replace", PATCH: "update", DEL
 const SURFACES = new Set(["v1", "v2", "proxy"]);
 
 /** The name of a route's operation, made of its method and pattern. */
-export function operationIdOf({ method, pattern, query = [] }: Route): string {
+export function operationIdOf({ errors, method, pattern, query = [] }: Route): string {
   const parts = pattern.slice(1).split("/");
-  const nouns = parts.flatMap((part, at) => {
+  // OpenAI's protocol has names that the platform has too, such as its models.
+  const surface = errors === "openai" ? ["openai"] : pattern === "/" ? ["page"] : [];
+  const inPath = parts.flatMap((part, at) => {
     if (part.startsWith("{") || SURFACES.has(part)) return [];
     const isOne = parts[at + 1]?.startsWith("{") ?? false;
     return [isOne ? singular(part) : part];
   });
+  const nouns = [...surface, ...inPath];
   const last = parts.at(-1) ?? "";
   const isList = method === "GET" && query.includes("cursor");
   if (method !== "POST" || last.startsWith("{"))

@@ -1,4 +1,5 @@
-// GET /openapi.json: the description of the API, made of the routes when it is first asked for.
+// GET /openapi.json and /docs: the description of the API, for programs and for people, made of the
+// routes when it is first asked for.
 
 import { createHash } from "node:crypto";
 import { Type } from "../../../actors/schema.ts";
@@ -24,6 +25,10 @@ export interface DescribedApi {
 export function openApiRoutes(api: DescribedApi): readonly Route[] {
   const common = { service: "openapi", errors: "problem", isPublic: true, query: [] } as const;
   const text = kept(async () => JSON.stringify(await documentOf(api)));
+  const page = kept(async () => {
+    const { docsPage } = await import("./page.ts");
+    return docsPage(await documentOf(api));
+  });
   return [
     defineRoute({
       ...common,
@@ -33,6 +38,21 @@ export function openApiRoutes(api: DescribedApi): readonly Route[] {
       responses: answers(200, Type.Record(Type.String(), Type.Unknown()), "The document."),
       handler: async ({ request }) =>
         send(request, await text(), "application/json; charset=utf-8"),
+    }),
+    defineRoute({
+      ...common,
+      method: "GET",
+      pattern: "/docs",
+      summary: "The description of this API as a page",
+      responses: { 200: { description: "The page.", content: { "text/html": Type.String() } } },
+      handler: async ({ request }) => {
+        const { docsPolicy } = await import("./page.ts");
+        return send(request, await page(), "text/html; charset=utf-8", {
+          "Content-Security-Policy": docsPolicy,
+          "X-Content-Type-Options": "nosniff",
+          "Referrer-Policy": "no-referrer",
+        });
+      },
     }),
   ];
 }
