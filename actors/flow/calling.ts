@@ -1,34 +1,65 @@
-// Nodes that call a tool, without a model: what the graph says is called, and the result is data.
+// Nodes that call a tool, a built-in one or a record, without a model: what the graph says is called, on
+// the terms of the tool as a model would, and the result is data.
 
 import { type ErrorCode, errorTable, RuntimeError } from "../../runtime/errors.ts";
 import { loadSchemas } from "../answer/output-schema.ts";
 import { performCall } from "../tools/calls.ts";
 import { offerTools } from "../tools/offer.ts";
 import type { ToolFailure } from "../tools/result.ts";
+import type { Tool } from "../tools/tool.ts";
+import { addUsage } from "../turn-input.ts";
 import type { ToolNode } from "./graph.ts";
-import type { Line } from "./walk.ts";
-import { work } from "./work.ts";
+import { childOf, shared, waiting } from "./together.ts";
+import type { Line, Walk } from "./walk.ts";
+import { emitWaiting, work } from "./work.ts";
 
-/** Calls the tool; a call that fails fails the node, unless the graph goes on with what went wrong. */
+/**
+ * Calls the tool, where a person has to agree not before one did; a call that fails, or is declined,
+ * fails the node, unless the graph goes on with what went wrong.
+ */
 export async function toolNode(line: Line, node: ToolNode, key: string): Promise<null> {
-  const { context, input, meter } = line.walk;
+  const { walk } = line;
   await work(line, node, key, async () => {
     await loadSchemas();
-    const place = {
-      ...{ context, input, meter, owner: input.agent, key: `tools:${key}` },
-      ...{ collections: [], names: new Map<string, string>() },
-    };
-    const [tool] = await offerTools([{ tool: node.ref }], place);
+    // One version in all visits, from the first on.
+    const tool = await shared(walk, `tools:${node.ref}`, () => toolOf(walk, node.ref));
+    const name = `node:${key}`;
     const call = {
-      id: `node:${key}`,
-      name: tool?.spec.name ?? node.ref,
+      ...{ id: name, name: tool?.spec.name ?? node.ref },
       arguments: JSON.stringify(node.arguments?.(line.state) ?? {}),
     };
-    const { result } = await performCall(context, tool, call, { name: `node:${key}`, show: true });
+    const place = {
+      ...{ name, show: true },
+      asking: <T>(answer: Promise<T>): Promise<T> => {
+        emitWaiting(line, node, key);
+        return waiting(walk, answer);
+      },
+    };
+    // The work of a tool may be a child run, which has the key of its step.
+    const { result, usage, handoff } = await childOf(walk, `tool:${name}`, () =>
+      performCall(walk.context, tool, call, place),
+    );
+    if (usage !== undefined) walk.usage = addUsage(walk.usage, usage);
+    if (handoff !== undefined) throw noHandoff(node);
     if (isFailure(result) && node.onError === "fail") throw failureOf(result, node);
     return result ?? null;
   });
   return null;
+}
+
+async function toolOf({ context, input, meter }: Walk, ref: string): Promise<Tool | undefined> {
+  const place = {
+    ...{ context, input, meter, owner: input.agent, key: `tools:${ref}` },
+    ...{ collections: [], names: new Map<string, string>() },
+  };
+  const [tool] = await offerTools([{ tool: ref }], place);
+  return tool;
+}
+
+/** Refused when the graph is saved; the record may have become one since. */
+function noHandoff({ id, ref, pointer }: ToolNode): RuntimeError {
+  const message = `Tool ${ref} of node "${id}" hands over the turn, which a node cannot.`;
+  return new RuntimeError("INVALID", message, { pointer: `${pointer}/ref` });
 }
 
 function isFailure(result: unknown): result is ToolFailure {

@@ -17,8 +17,11 @@ export interface NodePlace {
 
 const ID = /^[A-Za-z0-9_.-]{1,64}$/;
 const EVENT = /^[A-Za-z0-9_-]{1,64}$/;
-/** Tools that a graph may call; agents have nodes of their own. */
-const callable = toolTypes.filter((type: string) => type !== "delegate" && type !== "handoff");
+const TOOL = /^tl_[A-Za-z0-9]{1,61}$/;
+/** Built-in tools that a graph may call beside records; agents have nodes of their own. */
+const callable: readonly string[] = toolTypes.filter(
+  (type: string) => type !== "delegate" && type !== "handoff",
+);
 const DAY_MS = 24 * 3_600_000;
 
 /** Fields of each type, beside id and type. */
@@ -101,7 +104,7 @@ function typed(type: NodeType, base: NodeBase, reader: FieldReader, place: NodeP
       return {
         ...base,
         type,
-        ref: reader.oneOf("ref", callable, null),
+        ref: toolOf(reader),
         arguments: reader.expression("arguments"),
         onError: reader.oneOf("on_error", ["fail", "continue"], "fail"),
       };
@@ -149,6 +152,12 @@ function targetOf(type: "agent" | "sub_workflow", reader: FieldReader): string {
         "An agent node names an agent (ag_) or a team (tm_).",
       )
     : reader.text("ref", /^wf_\w{1,61}$/, "A sub_workflow node names a workflow (wf_) in ref.");
+}
+
+function toolOf(reader: FieldReader): string {
+  const ref = reader.given("ref");
+  if (typeof ref === "string" && (callable.includes(ref) || TOOL.test(ref))) return ref;
+  throw reader.fault("ref", `A tool node names ${callable.join(", ")} or a record (tl_) in ref.`);
 }
 
 function sleepOf(base: NodeBase, reader: FieldReader): GraphNode {

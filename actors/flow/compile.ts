@@ -3,6 +3,7 @@
 
 import { compileExpression } from "../expression.ts";
 import { limits } from "../limits.ts";
+import { isRecordId } from "../records/tool.ts";
 import { checkShape } from "./check.ts";
 import { compileNode, type NodePlace } from "./compile-node.ts";
 import { compileState } from "./compile-state.ts";
@@ -229,12 +230,14 @@ function answers({ type }: GraphNode): boolean {
   );
 }
 
-/** Ids that nodes refer to outside of their graph, with the places where they do. */
+/** Ids of records that nodes refer to, with the places where they do. */
 export function refsOf(
   graph: Shape,
 ): readonly { readonly ref: string; readonly pointer: string }[] {
   return allNodes(graph).flatMap((node) =>
-    node.type === "agent" || node.type === "sub_workflow"
+    node.type === "agent" ||
+    node.type === "sub_workflow" ||
+    (node.type === "tool" && isRecordId(node.ref))
       ? [{ ref: node.ref, pointer: `${node.pointer}/ref` }]
       : [],
   );

@@ -37,7 +37,7 @@ export interface TargetNode extends NodeBase {
 /** A call of a tool. */
 export interface ToolNode extends NodeBase {
   readonly type: "tool";
-  /** Name of a built-in tool. */
+  /** Name of a built-in tool, or `tl_`. */
   readonly ref: string;
   /** An object; null: none. */
   readonly arguments: Expression | null;

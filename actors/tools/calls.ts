@@ -20,6 +20,8 @@ export interface CallPlace {
   readonly name: string;
   /** Whether viewers are told. */
   readonly show: boolean;
+  /** Given what a person is asked: it may leave before there is an answer. */
+  asking?<T>(answer: Promise<T>): Promise<T>;
 }
 
 /** Where a round of calls stands. */
@@ -87,7 +89,7 @@ export async function performCall(
   context: RunContext<Ports>,
   tool: Tool | undefined,
   call: ToolCall,
-  { name, show, isExtra = false }: CallPlace & { readonly isExtra?: boolean },
+  { name, show, asking, isExtra = false }: CallPlace & { readonly isExtra?: boolean },
 ): Promise<Performed> {
   const { id } = call;
   const given = argumentsOf(call);
@@ -100,26 +102,27 @@ export async function performCall(
   });
   const performed = isExtra
     ? { result: failure("INVALID", `At most ${limits.toolCalls} calls are made at once.`) }
-    : await checkedCall(context, tool, { name: call.name, given, show, key: `tool:${name}` });
+    : await checkedCall(context, tool, {
+        ...{ name: call.name, given, show, key: `tool:${name}` },
+        ...(asking && { asking }),
+      });
   const { result } = performed;
   emit(`tool-result:${name}`, { type: "tool_result", id, name: call.name, result });
   return performed;
 }
 
-interface Wanted {
-  readonly name: string;
+interface Wanted extends CallPlace {
   /** Null: no JSON object. */
   readonly given: Arguments | null;
   /** Of its step. */
   readonly key: string;
-  readonly show: boolean;
 }
 
 /** What must hold before a tool is touched: it exists, its arguments fit, it is permitted. */
 async function checkedCall(
   context: RunContext<Ports>,
   tool: Tool | undefined,
-  { name, given, key, show }: Wanted,
+  { name, given, ...place }: Wanted,
 ): Promise<Performed> {
   if (tool === undefined) return { result: failure("NOT_FOUND", `There is no tool ${name}.`) };
   if (given === null) return { result: failure("BAD_JSON", "The arguments are no JSON object.") };
@@ -130,11 +133,11 @@ async function checkedCall(
   }
   const refusal = tool.refuses?.(given) ?? null;
   if (refusal !== null) return { result: failure("FORBIDDEN", refusal) };
-  const agreed = await confirmed(context, tool, given, { key, show });
+  const agreed = await confirmed(context, tool, given, place);
   if (!agreed.approved) return { result: failure("FORBIDDEN", agreed.reason) };
   const changed = tool.refuses?.(agreed.arguments) ?? null;
   if (changed !== null) return { result: failure("FORBIDDEN", changed) };
-  return await told(context, () => perform(context, tool, agreed.arguments, key));
+  return await told(context, () => perform(context, tool, agreed.arguments, place.key));
 }
 
 async function perform(

@@ -11,6 +11,8 @@ import type { Arguments, Tool } from "./tool.ts";
 export interface ConfirmPlace {
   readonly key: string;
   readonly show: boolean;
+  /** Given what a person is asked: it may leave before there is an answer. */
+  asking?<T>(answer: Promise<T>): Promise<T>;
 }
 
 /** The arguments to call with, which a person may have changed, or why it is not to be called. */
@@ -18,7 +20,7 @@ export async function confirmed(
   context: RunContext<Ports>,
   tool: Tool,
   given: Arguments,
-  { key, show }: ConfirmPlace,
+  { key, show, asking = (answer) => answer }: ConfirmPlace,
 ): Promise<Confirmed> {
   const { confirmation, spec } = tool;
   if (confirmation === undefined) return { approved: true, arguments: given };
@@ -26,12 +28,13 @@ export async function confirmed(
   if (when !== undefined && !(await holds(when, given))) {
     return { approved: true, arguments: given };
   }
-  return await confirm(context, {
+  const answer = confirm(context, {
     ...{ key, step: key, show, agent, tool: spec.name, arguments: given },
     reason: `Calls of ${spec.name} are made only when a person agrees.`,
     parameters: spec.parameters,
     ...(approveWhen !== undefined && { approveWhen }),
   });
+  return await asking(answer);
 }
 
 /** A rule that fails on these arguments is one that a person looks at. */

@@ -6,13 +6,8 @@ import type { ResourceRow } from "../../../actors/records/resource.ts";
 import { type WorkflowInput, workflowKind } from "../../../actors/records/workflow.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import { checkObject } from "../services/agent-checks.ts";
-import { checkExists, type ResourceRules, type RulePlace } from "./resource-rules.ts";
-
-/** A place of a workflow where it names another record. */
-interface Ref {
-  readonly ref: string;
-  readonly pointer: string;
-}
+import { checkNodeRefs, type NodeRef } from "./node-refs.ts";
+import type { ResourceRules, RulePlace } from "./resource-rules.ts";
 
 /** Rules of workflows. */
 export const workflowRules: ResourceRules<WorkflowInput> = {
@@ -30,15 +25,13 @@ export const workflowRules: ResourceRules<WorkflowInput> = {
   },
   async links(input, place) {
     const refs = await refsIn(input);
-    for (const { ref, pointer } of refs) {
-      await checkExists(place, ref, { prefixes: ["ag", "tm", "wf"], pointer });
-    }
+    await checkNodeRefs(place, refs);
     return Object.fromEntries(refs.map(({ ref, pointer }) => [pointer, ref]));
   },
 };
 
 /** @throws GRAPH_INVALID, SCHEMA_INVALID with the pointer of what is wrong with the workflow. */
-async function refsIn(input: WorkflowInput): Promise<readonly Ref[]> {
+async function refsIn(input: WorkflowInput): Promise<readonly NodeRef[]> {
   // The interpreter brings an expression and a schema engine with it: main loads them when first needed.
   const [{ refsOf }, { compileFlow, loadFlowLibraries }] = await Promise.all([
     import("../../../actors/flow/compile.ts"),
