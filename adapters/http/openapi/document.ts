@@ -49,6 +49,7 @@ export function openApiDocument(
       title: "Troupe",
       version,
       summary: "The server on which a company runs its LLM agents.",
+      description: "Agents, teams and workflows, their runs, knowledge and memories.",
       license: { name: "MIT", identifier: "MIT" },
     },
     servers: [{ url: "/" }],

@@ -4,7 +4,7 @@ import { agentInput } from "../../../actors/records/agent.ts";
 import { subAgentInput } from "../../../actors/records/sub-agent.ts";
 import { type TSchema, Type } from "../../../actors/schema.ts";
 import { named } from "../openapi/named.ts";
-import { shownRecord } from "../openapi/responses.ts";
+import { orNull, shownRecord, time } from "../openapi/responses.ts";
 
 named("AgentInput", agentInput);
 named("SubAgentInput", subAgentInput);
@@ -35,6 +35,22 @@ export const agentVersionSchema: TSchema = named(
     ...subAgents,
     sub_agent_records: Type.Array(subAgentSchema),
   }),
+);
+
+/** A version in the list of an agent's. */
+export const agentVersionEntry: TSchema = named(
+  "AgentVersionEntry",
+  Type.Object(
+    {
+      version: Type.Integer({ minimum: 1 }),
+      created_at: time,
+      reason: Type.String(),
+      restored_from: orNull(Type.Integer({ minimum: 1 })),
+      is_current: Type.Boolean(),
+      canary_share: orNull(Type.Number({ minimum: 0, maximum: 1 })),
+    },
+    { additionalProperties: false },
+  ),
 );
 
 /** An object schema with more fields, all of which are there. */

@@ -12,6 +12,8 @@ import type { RunRow } from "../../../runtime/system.ts";
 import { drawingOf, svgOf } from "../../graphs/graph-drawing.ts";
 import type { Layout } from "../../graphs/graph-layout.ts";
 import { layoutTaskName } from "../../graphs/task-name.ts";
+import { named } from "../openapi/named.ts";
+import { answers } from "../openapi/responses.ts";
 import { json } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
 import type { HttpResponse } from "../server.ts";
@@ -26,6 +28,14 @@ const EVENT_BYTES_MAX = 64 * 1_024;
 /** One picture, ms. */
 const LAYOUT_MS = 10_000;
 
+const toldEvent = named(
+  "ToldEvent",
+  Type.Object({ id: Type.String(), event: Type.String() }, { additionalProperties: false }),
+);
+const pictureResponses: NonNullable<Route["responses"]> = {
+  200: { description: "The picture.", content: { "image/svg+xml": Type.String() } },
+};
+
 /** The routes. */
 export function flowRoutes(services: Services): readonly Route[] {
   return [eventRoute(services), workflowGraphRoute(services), runGraphRoute(services)];
@@ -35,6 +45,7 @@ function eventRoute(services: Services): Route {
   const { chat, system } = services;
   return defineRoute({
     summary: "Tell a run an event that it waits for",
+    responses: answers(202, toldEvent, "The run is told."),
     method: "POST",
     pattern: "/v2/runs/{rn}/events/{name}",
     service: "runs",
@@ -60,6 +71,7 @@ function eventRoute(services: Services): Route {
 function workflowGraphRoute(services: Services): Route {
   return defineRoute({
     summary: "Draw the graph of a workflow",
+    responses: pictureResponses,
     method: "GET",
     pattern: "/v2/workflows/{id}/graph.svg",
     service: "workflows",
@@ -76,6 +88,7 @@ function runGraphRoute(services: Services): Route {
   const { chat, system } = services;
   return defineRoute({
     summary: "Draw how far a run has come in its graph",
+    responses: pictureResponses,
     method: "GET",
     pattern: "/v2/runs/{rn}/graph.svg",
     service: "runs",

@@ -3,7 +3,7 @@
 
 import { agentInput, canaryInput } from "../../../actors/records/agent.ts";
 import { Type } from "../../../actors/schema.ts";
-import { answers } from "../openapi/responses.ts";
+import { answers, pageOf } from "../openapi/responses.ts";
 import { json } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
 import type { VersionItem } from "../services/agent-versions.ts";
@@ -11,7 +11,7 @@ import { callerOf } from "../services/caller.ts";
 import { pageQuery, pageRequest } from "../services/paging.ts";
 import type { Services } from "../services/services.ts";
 import { versionNumber } from "../services/version-page.ts";
-import { agentSchema, agentVersionSchema } from "./agent-schemas.ts";
+import { agentSchema, agentVersionEntry, agentVersionSchema } from "./agent-schemas.ts";
 import { agentResource, etag, ifMatchOf, pageReply, subAgentResource } from "./shapes.ts";
 
 const common = { service: "agents", errors: "problem" } as const;
@@ -28,6 +28,7 @@ function readRoutes({ versions }: Services): readonly Route[] {
   return [
     defineRoute({
       summary: "List the versions of an agent",
+      responses: answers(200, pageOf(agentVersionEntry), "A page of versions, the newest first."),
       ...common,
       method: "GET",
       pattern: list,

@@ -10,6 +10,8 @@ import {
 import { checkValues } from "../../../actors/prompts/variables.ts";
 import { promptLimits } from "../../../actors/records/prompt.ts";
 import { Type } from "../../../actors/schema.ts";
+import { named } from "../openapi/named.ts";
+import { answers } from "../openapi/responses.ts";
 import { json } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
 import type { Services } from "../services/services.ts";
@@ -26,11 +28,30 @@ const body = Type.Object(
   { additionalProperties: false },
 );
 
+const version = Type.Integer({ minimum: 1 });
+const closed = { additionalProperties: false } as const;
+const partial = Type.Object({ id: Type.String(), name: Type.String(), version }, closed);
+const preview = named(
+  "PromptPreview",
+  Type.Object(
+    {
+      text: Type.String(),
+      version,
+      variables: Type.Record(Type.String(), Type.Unknown(), {
+        description: "The values that are in the text.",
+      }),
+      partials: Type.Array(partial, { description: "Versions of the prompts that are in it." }),
+    },
+    closed,
+  ),
+);
+
 /** Routes of prompts beside those of every kind. */
 export function promptRoutes({ system, resources }: Services): readonly Route[] {
   return [
     defineRoute({
       summary: "Fill a prompt with values, without a run",
+      responses: answers(200, preview, "What the prompt says."),
       service: "prompts",
       errors: "problem",
       method: "POST",

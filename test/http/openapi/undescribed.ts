@@ -41,7 +41,6 @@ export const undescribed: ReadonlySet<string> = new Set([
   "GET /v1/proxy/core-agents",
   "POST /v2/agents/{id}/history/search",
   "POST /v2/agents/{id}/route",
-  "GET /v2/agents/{id}/versions",
   "GET /v2/knowledge/collections",
   "POST /v2/knowledge/collections",
   "GET /v2/knowledge/collections/{cl}",
@@ -60,10 +59,6 @@ export const undescribed: ReadonlySet<string> = new Set([
   "GET /v2/knowledge/jobs/{jb}/events",
   "POST /v2/knowledge/jobs/{jb}/pause",
   "POST /v2/knowledge/jobs/{jb}/resume",
-  "POST /v2/prompts/{id}/preview",
-  "POST /v2/runs/{rn}/events/{name}",
-  "GET /v2/runs/{rn}/graph.svg",
   "GET /v2/runs/{rn}/record",
   "GET /v2/runs/{rn}/tree",
-  "GET /v2/workflows/{id}/graph.svg",
 ]);
