@@ -45,6 +45,11 @@ export type Frame =
     }
   /** Frames were left out because this viewer was too slow or the log was trimmed. */
   | { readonly type: "gap"; readonly id: string; readonly run: string; readonly frames: number }
+  /**
+   * The run has begun a wait in which its time stands still: for a decision, an event or a moment. Only
+   * callers that wait for the end are told, so that they need not wait for days.
+   */
+  | { readonly type: "paused"; readonly id: string; readonly run: string }
   /** The root run has ended; nothing follows. `counters` are values after the end's commit. */
   | {
       readonly type: "end";

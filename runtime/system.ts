@@ -31,7 +31,7 @@ export interface SendOptions {
 
 /** How frames are watched. */
 export interface WatchOptions extends SendOptions {
-  /** Only the end frame is sent: for callers that wait for the whole answer. */
+  /** Only pauses and the end are sent: for callers that wait for the whole answer. */
   readonly endOnly?: boolean;
 }
 

@@ -3,11 +3,11 @@
 import { toErrorData } from "../../runtime/errors.ts";
 import { type ChunkStyle, createChunkWriter } from "./chunks.ts";
 import type { HttpResponse } from "./server.ts";
-import type { Answering } from "./services/answering.ts";
+import type { Attached } from "./services/answering.ts";
 import { eventStream } from "./sse.ts";
 
 /** Writes frames as they come; a slow client is waited for, a gone one leaves the run to itself. */
-export function chunkStream(answering: Answering, style: ChunkStyle): HttpResponse {
+export function chunkStream(answering: Attached, style: ChunkStyle): HttpResponse {
   const writer = createChunkWriter(style);
   return eventStream(async ({ send, signal }) => {
     try {

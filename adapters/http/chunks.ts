@@ -105,6 +105,7 @@ function eventsOf(style: ChunkStyle, state: State, frame: Frame): readonly SseEv
       return failed(style, state, frame.error);
     case "accepted":
     case "gap":
+    case "paused":
       return [];
   }
 }

@@ -83,6 +83,9 @@ export class Viewer {
     if (at < this.entries) return;
     if (this.endOnly) {
       this.entries = at + 1;
+      const { run } = entry;
+      const isPause = entry.type === "try" && entry.sinceMs !== undefined;
+      if (isPause) this.#push({ type: "paused", id: this.#id(run), run });
       return;
     }
     // The text's rest still counts as seen before this entry, the entry itself only after it.

@@ -6,12 +6,12 @@ import { parsePlace, START } from "../../runtime/place.ts";
 import type { LogEntry } from "../../runtime/runs/log-entry.ts";
 import { Viewer } from "../../runtime/runs/viewer.ts";
 
-function watch(after: string | null): { viewer: Viewer; frames: Frame[] } {
+function watch(after: string | null, endOnly = false): { viewer: Viewer; frames: Frame[] } {
   const frames: Frame[] = [];
   const start = (after === null ? null : parsePlace(after)) ?? START;
   const viewer = new Viewer({
     id: 1,
-    endOnly: false,
+    endOnly,
     start,
     toDoor: (item) => {
       if (item.type === "frames") frames.push(...item.frames);
@@ -124,4 +124,20 @@ test("an id that had no room for all texts has each reset that it does not name"
     { type: "reset", run: "rn_1.2", id: "rn_1.2:model@4@1:9:.1:model@*:1:0" },
     { type: "text", run: "rn_1.2", offset: 0 },
   ]);
+});
+
+test("who waits for the end is told of pauses and of nothing else before it, others of none", () => {
+  const waits: LogEntry = { type: "try", run: "rn_1.1", key: "w", attempt: 1, untilMs: 9 };
+  const shown = [true, false].map((endOnly) => {
+    const { viewer, frames } = watch(null, endOnly);
+    viewer.live(live);
+    viewer.entry(event, 0);
+    viewer.entry(waits, 1);
+    viewer.entry({ ...waits, sinceMs: 0 }, 2);
+    viewer.flush();
+    return frames;
+  });
+
+  expect(shown[0]).toEqual([{ type: "paused", id: "rn_1.1:@3:0:0", run: "rn_1.1" }]);
+  expect(kindsOf(shown[1] ?? [])).not.toContain("paused");
 });

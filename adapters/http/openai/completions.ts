@@ -1,14 +1,16 @@
 // POST /v1/chat/completions: stateless as its protocol is; with `metadata.conversation_key` the last
 // user message goes to that conversation instead.
 
+import type { Approval } from "../../../actors/records/approval.ts";
 import type { ChatReply } from "../../../actors/records/conversation.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import { answererOf, sourcesOf } from "../answers.ts";
 import { chunkStream } from "../chunk-stream.ts";
 import { type ChunkStyle, type StreamError, usageOf } from "../chunks.ts";
-import { errorBody, json } from "../reply.ts";
+import { errorBody, errorReply, json } from "../reply.ts";
 import { defineRoute, type Route, type RouteContext } from "../route.ts";
-import type { Answering, Ask } from "../services/answering.ts";
+import type { HttpResponse } from "../server.ts";
+import type { Answering, Ask, Attached } from "../services/answering.ts";
 import { callerOf } from "../services/caller.ts";
 import { runOfFrameId } from "../services/chat.ts";
 import { onceKeyOf } from "../services/once.ts";
@@ -24,6 +26,9 @@ import {
 } from "./request.ts";
 
 type Context = RouteContext<CompletionBody>;
+
+/** Approvals that one message names. */
+const DECIDE_MAX = 5;
 
 /** The route. */
 export function completionRoute(services: Services): Route {
@@ -48,8 +53,9 @@ export function completionRoute(services: Services): Route {
       if (context.body.stream) {
         return chunkStream(answering, styleOf(context, answering, created));
       }
-      const { reply } = await services.chat.wait(callerOf(context), answering);
-      return json(200, completionOf(context.body.model, reply, created));
+      const waited = await services.chat.wait(callerOf(context), answering);
+      if (waited.status === "waiting") return waitsForPeople(context, answering, waited.approvals);
+      return json(200, completionOf(context.body.model, waited.reply, created));
     },
   });
 }
@@ -92,7 +98,7 @@ async function resumed(
   { chat }: Services,
   context: Context,
   from: { readonly agent: string; readonly after: string },
-): Promise<Answering> {
+): Promise<Attached> {
   const { tenant } = context.principal;
   const run = runOfFrameId(from.after);
   const found = await chat.find(tenant, run);
@@ -101,6 +107,24 @@ async function resumed(
   }
   const options = { after: from.after, signal: context.request.signal };
   return { accepted: found.accepted, frames: await chat.attach(tenant, run, options) };
+}
+
+/** The protocol has no answer that is still to come: an error that says where it is decided. */
+function waitsForPeople(
+  { request, route }: Context,
+  { accepted }: Attached,
+  approvals: readonly Approval[],
+): HttpResponse {
+  const { run } = accepted;
+  const decide = approvals.map(({ id }) => `POST /v2/approvals/${id}/decide`).slice(0, DECIDE_MAX);
+  const message =
+    `Run ${run} waits for the decision of a person and goes on by itself then. ` +
+    `Decide: ${decide.join(", ")}. The answer comes at GET /v2/runs/${run}.`;
+  const error = { code: "APPROVAL_REQUIRED", message } as const;
+  const place = { style: "openai", requestId: request.id, service: route.service } as const;
+  // Clients of this protocol send what was a 409 again, which would be another run.
+  const headers = { Location: `/v2/runs/${run}`, "X-Should-Retry": "false" };
+  return errorReply(error, place, headers);
 }
 
 function completionOf(model: string, reply: ChatReply, created: number): unknown {
@@ -126,7 +150,7 @@ function completionOf(model: string, reply: ChatReply, created: number): unknown
   };
 }
 
-function styleOf(context: Context, { accepted }: Answering, created: number): ChunkStyle {
+function styleOf(context: Context, { accepted }: Attached, created: number): ChunkStyle {
   const { body, request, route } = context;
   const place = { style: "openai", requestId: request.id, service: route.service } as const;
   return {

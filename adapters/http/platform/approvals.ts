@@ -1,13 +1,7 @@
 // /v2/approvals: calls that wait for a person, and the decision.
 
-import {
-  type Approval,
-  approvalStatuses,
-  decisionInput,
-} from "../../../actors/records/approval.ts";
-import { Type } from "../../../actors/schema.ts";
-import { named } from "../openapi/named.ts";
-import { answers, orNull, pageOf, time } from "../openapi/responses.ts";
+import { decisionInput } from "../../../actors/records/approval.ts";
+import { answers, pageOf } from "../openapi/responses.ts";
 import { json } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
 import { approvalFilter } from "../services/approvals.ts";
@@ -15,43 +9,12 @@ import { callerOf } from "../services/caller.ts";
 import { onceKeyOf } from "../services/once.ts";
 import { pageQuery, pageRequest } from "../services/paging.ts";
 import type { Services } from "../services/services.ts";
+import { approvalView } from "../services/waiting.ts";
+import { approvalSchema } from "./approval-schema.ts";
 import { pageReply } from "./shapes.ts";
 
 const common = { service: "approvals", errors: "problem" } as const;
 const path = "/v2/approvals";
-
-const text = Type.String();
-const anyObject = Type.Record(Type.String(), Type.Unknown());
-const approvalSchema = named(
-  "Approval",
-  Type.Object(
-    {
-      id: text,
-      run_id: text,
-      root_run_id: text,
-      conversation_key: orNull(text),
-      agent_key: orNull(text),
-      tool: text,
-      arguments: anyObject,
-      parameters: orNull(anyObject),
-      reason: text,
-      status: Type.String({ enum: approvalStatuses }),
-      requested_at: time,
-      expires_at: time,
-      default: Type.Union([Type.Literal("approve"), Type.Literal("reject")]),
-      decided_at: orNull(time),
-      decided_by: orNull(text),
-      note: orNull(text),
-      decided_arguments: orNull(anyObject),
-    },
-    { additionalProperties: false },
-  ),
-);
-
-/** An approval as a resource. */
-function approvalResource({ root: _, ...approval }: Approval): object {
-  return approval;
-}
 
 /** Routes of approvals. */
 export function approvalRoutes({ approvals }: Services): readonly Route[] {
@@ -68,7 +31,7 @@ export function approvalRoutes({ approvals }: Services): readonly Route[] {
         // Places in the list of a run are no places in the list of all.
         const list = filter.run === null ? path : `${path}?run_id=${filter.run}`;
         const page = await approvals.list(principal.tenant, pageRequest(query, list), filter);
-        return pageReply(list, page, approvalResource);
+        return pageReply(list, page, approvalView);
       },
     }),
     defineRoute({
@@ -78,7 +41,7 @@ export function approvalRoutes({ approvals }: Services): readonly Route[] {
       method: "GET",
       pattern: `${path}/{ap}`,
       handler: async ({ principal, params }) =>
-        json(200, approvalResource(await approvals.get(principal.tenant, params["ap"] ?? ""))),
+        json(200, approvalView(await approvals.get(principal.tenant, params["ap"] ?? ""))),
     }),
     defineRoute({
       summary: "Decide about a call that waits",
@@ -93,10 +56,7 @@ export function approvalRoutes({ approvals }: Services): readonly Route[] {
         const { params, body, bodyBytes, request } = context;
         const once = onceKeyOf(request, bodyBytes);
         const id = params["ap"] ?? "";
-        return json(
-          200,
-          approvalResource(await approvals.decide(callerOf(context), id, body, once)),
-        );
+        return json(200, approvalView(await approvals.decide(callerOf(context), id, body, once)));
       },
     }),
   ];

@@ -4,6 +4,7 @@ import { type TSchema, Type } from "../../../actors/schema.ts";
 import { named } from "../openapi/named.ts";
 import { answers, orNull, time } from "../openapi/responses.ts";
 import type { Route } from "../route.ts";
+import { approvalSchema } from "./approval-schema.ts";
 
 const closed = { additionalProperties: false } as const;
 const anyObject = Type.Record(Type.String(), Type.Unknown());
@@ -152,6 +153,20 @@ const accepted = named(
   ),
 );
 
+const waiting = named(
+  "WaitingRun",
+  Type.Object(
+    {
+      id: text,
+      run_id: text,
+      status: Type.Literal("waiting"),
+      conversation_key: maybeText,
+      approvals: Type.Array(approvalSchema, { description: "Pending ones, the first 100." }),
+    },
+    closed,
+  ),
+);
+
 const events = Type.String({ description: "Server-sent events, each with an id to go on behind." });
 
 /** A stream of events. */
@@ -166,7 +181,12 @@ export const runResponses: NonNullable<Route["responses"]> = {
     content: { "application/json": answer, "text/event-stream": events },
     headers: ["Location"],
   },
-  ...answers(202, accepted, "With `mode: background`: the run is under way.", ["Location"]),
+  ...answers(
+    202,
+    Type.Union([accepted, waiting]),
+    "With `mode: background`: the run is under way. With `mode: wait`: it waits for the decision of a person, and goes on by itself.",
+    ["Location"],
+  ),
 };
 
 /** What a cancel answers. */

@@ -18,6 +18,7 @@ import { onceKeyOf } from "../services/once.ts";
 import { pageQuery, pageRequest } from "../services/paging.ts";
 import { kindOf, listRuns } from "../services/run-list.ts";
 import type { Services } from "../services/services.ts";
+import { waitingView } from "../services/waiting.ts";
 import { eventStream, type SseEvent } from "../sse.ts";
 import { CANCEL_REASON, cancelBody } from "./conversations.ts";
 import { cancelResponses, eventResponses, runResponses, runSchema } from "./run-schemas.ts";
@@ -109,8 +110,12 @@ export async function startRun(
     const head = { event: "accepted", data: JSON.stringify(answering.accepted) };
     return frameStream(context, answering.frames, [head]);
   }
-  const { reply, balanceMicros } = await chat.wait(callerOf(context), answering);
-  const result = replyView(reply, balanceMicros);
+  const waited = await chat.wait(callerOf(context), answering);
+  if (waited.status === "waiting") {
+    const view = waitingView(answering.accepted, waited.approvals);
+    return json(202, { id: run, ...view }, locationOf(run));
+  }
+  const result = replyView(waited.reply, waited.balanceMicros);
   return json(200, { id: run, status: "completed", ...result }, locationOf(run));
 }
 

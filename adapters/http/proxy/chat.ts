@@ -13,11 +13,12 @@ import { type ChunkStyle, type StreamError, usageOf } from "../chunks.ts";
 import { envelope, errorBody } from "../reply.ts";
 import { defineRoute, type Route, type RouteContext } from "../route.ts";
 import type { HttpResponse } from "../server.ts";
-import type { Answering } from "../services/answering.ts";
+import type { Answering, Attached } from "../services/answering.ts";
 import { callerOf } from "../services/caller.ts";
 import { type ChatAsk, type Found, MESSAGE_CHARS_MAX, runOfFrameId } from "../services/chat.ts";
 import { onceKeyOf } from "../services/once.ts";
 import type { Services } from "../services/services.ts";
+import { waitingView } from "../services/waiting.ts";
 
 /** What a client sends. */
 export const chatBody = Type.Object(
@@ -85,7 +86,15 @@ async function whole(
   context: Context,
   answering: Answering,
 ): Promise<HttpResponse> {
-  const { reply, balanceMicros } = await chat.wait(callerOf(context), answering);
+  const waited = await chat.wait(callerOf(context), answering);
+  if (waited.status === "waiting") {
+    const { accepted } = answering;
+    const view = waitingView(accepted, waited.approvals);
+    const data = { agent_key: context.body.agent_key, ...view };
+    const headers = { Location: `/v2/runs/${accepted.run}` };
+    return envelope(context, data, { status: 202, headers });
+  }
+  const { reply, balanceMicros } = waited;
   const cost = costOf(reply.charge, balanceMicros);
   return envelope(context, chatData(reply), { cost });
 }
@@ -137,7 +146,7 @@ async function modelOf(services: Services, tenant: string, run: Found): Promise<
   return (row?.value as AgentRow | undefined)?.agent.model_name ?? "";
 }
 
-function styleOf(services: Services, context: Context, { accepted }: Answering): ChunkStyle {
+function styleOf(services: Services, context: Context, { accepted }: Attached): ChunkStyle {
   const place = {
     style: "envelope",
     requestId: context.request.id,

@@ -17,10 +17,16 @@ export interface Ask {
   readonly trace?: string;
 }
 
-/** An answer on its way. Frames are read once; stopping to read leaves the run to itself. */
-export interface Answering {
+/** An answer as it is watched. Frames are read once; stopping to read leaves the run to itself. */
+export interface Attached {
   readonly accepted: ChatAccepted;
   readonly frames: AsyncIterable<readonly Frame[]>;
+}
+
+/** An answer on its way to who has asked for it. */
+export interface Answering extends Attached {
+  /** Ends the frames and leaves the run to itself, also one that is cancelled when its viewers go. */
+  letGo(): void;
 }
 
 /** Begins an answer when the gate lets it in; it has left when the answer or its reader has ended. */
@@ -40,9 +46,9 @@ export async function inGate(
   let isIn = true;
   signal.addEventListener("abort", leave);
   try {
-    const { accepted, frames } = await begin();
+    const answering = await begin();
     if (signal.aborted) leave();
-    return { accepted, frames: leaving(frames, leave) };
+    return { ...answering, frames: leaving(answering.frames, leave) };
   } catch (error) {
     leave();
     throw error;
@@ -78,8 +84,16 @@ export async function follow(
   }
   const accepted = head.reply as ChatAccepted;
   const { tenant, cancelOnLeave } = watch;
-  const join = (): Subscription => watch.subscribers.join(tenant, accepted.run, cancelOnLeave);
-  return { accepted, frames: watched(withHead(rest, batches), join) };
+  let joined: Subscription | undefined;
+  const join = (): Subscription => {
+    joined = watch.subscribers.join(tenant, accepted.run, cancelOnLeave);
+    return joined;
+  };
+  const letGo = (): void => {
+    joined?.leave(true);
+    void batches.return?.();
+  };
+  return { accepted, frames: watched(withHead(rest, batches), join), letGo };
 }
 
 async function* withHead(

@@ -7,15 +7,13 @@ import type { FlowFork } from "../../../actors/flow/fork.ts";
 import type {
   ChatAccepted,
   ChatMessage,
-  ChatReply,
   CompletionMessage,
 } from "../../../actors/records/conversation.ts";
-import { balanceCounter } from "../../../actors/records/conversation.ts";
 import { pricesMicros } from "../../../actors/records/price.ts";
 import { type Accepting, accepting, targetNamed, targetPlace } from "../../../actors/targets.ts";
 import type { TurnInput } from "../../../actors/turn-input.ts";
 import { type Address, address, addressParts } from "../../../runtime/address.ts";
-import { fromErrorData, RuntimeError } from "../../../runtime/errors.ts";
+import { RuntimeError } from "../../../runtime/errors.ts";
 import { type Frame, parseFrameId, rootRunOf } from "../../../runtime/frame.ts";
 import { newId } from "../../../runtime/id.ts";
 import type { RunRow, SendOptions, System } from "../../../runtime/system.ts";
@@ -23,10 +21,11 @@ import type { WebhookSecrets } from "../../webhooks/secrets.ts";
 import type { WorkGate } from "../gate/work-gate.ts";
 import type { Caller } from "./agent-store.ts";
 import { type Answering, type Ask, follow, inGate, watched } from "./answering.ts";
+import type { ApprovalService } from "./approvals.ts";
 import { type ConversationService, conversationAddress } from "./conversations.ts";
-import { balanceOf } from "./money.ts";
 import { KEY_HOURS } from "./once.ts";
 import { createSubscribers, type Subscription } from "./subscribers.ts";
+import { type Waited, waitFor } from "./waiting.ts";
 
 /** Longest message of a user, in characters. */
 export const MESSAGE_CHARS_MAX = 200_000;
@@ -69,12 +68,6 @@ export interface AgainAsk extends Ask {
   readonly stream: boolean;
 }
 
-/** A whole answer. */
-export interface Answered {
-  readonly reply: ChatReply;
-  readonly balanceMicros: number;
-}
-
 /** Starts, waits for and watches answers. */
 export interface ChatService {
   /** Resolves when the accept is on disk. @throws what it was refused with. */
@@ -82,8 +75,8 @@ export interface ChatService {
   complete(ask: CompletionAsk): Promise<Answering>;
   /** Starts and does not wait. */
   background(ask: ChatAsk | AgainAsk): Promise<ChatAccepted>;
-  /** Reads an answer to its end. @throws the error the run ended with. */
-  wait(caller: Caller, answering: Answering): Promise<Answered>;
+  /** Reads an answer to its end, or until people have to decide. @throws the error the run ended with. */
+  wait(caller: Caller, answering: Answering): Promise<Waited>;
   /** A run of the tenant. @throws NOT_FOUND. */
   find(tenant: string, run: string): Promise<Found>;
   /**
@@ -110,6 +103,7 @@ const FIRST_FRAMES_MS = 250;
 
 interface Parts {
   readonly system: System;
+  readonly approvals: Pick<ApprovalService, "list">;
   readonly conversations: ConversationService;
   readonly gate: WorkGate;
   readonly webhookSecrets: WebhookSecrets;
@@ -147,7 +141,7 @@ export function createChatService(parts: Parts): ChatService {
       };
       return await gate.chats.pass(ask.caller.tenant, ask.caller.keyId ?? "", ask, accept);
     },
-    wait: async (caller, answering) => await waitFor(system, caller, answering),
+    wait: async (caller, answering) => await waitFor(parts, caller, answering),
     find: async (tenant, run) => {
       const row = await system.run(tenant, rootRunOf(run));
       if (row === undefined) throw unknownRun(run);
@@ -294,18 +288,6 @@ async function peeked(
       yield* frames;
     },
   };
-}
-
-async function waitFor(system: System, caller: Caller, answering: Answering): Promise<Answered> {
-  for await (const batch of answering.frames) {
-    const last = batch.at(-1);
-    if (last?.type !== "end") continue;
-    if (last.outcome.status !== "completed") throw fromErrorData(last.outcome.error);
-    const balance = last.counters[balanceCounter];
-    const balanceMicros = balance ?? (await balanceOf(system, caller.tenant));
-    return { reply: last.reply as ChatReply, balanceMicros };
-  }
-  throw new RuntimeError("CANCELLED", `The connection to run ${answering.accepted.run} ended.`);
 }
 
 function agentOf(row: RunRow): string {

@@ -92,6 +92,7 @@ export function createServices(options: ServiceOptions): Services {
   };
   const conversations = createConversationService(system);
   const webhookSecrets = createWebhookSecrets(system.tables, nowMs);
+  const approvals = createApprovalService(system);
   const gate = new WorkGate({ load: () => system.load() });
   const ingestion = createIngestionService(options);
   return {
@@ -101,9 +102,9 @@ export function createServices(options: ServiceOptions): Services {
     agents,
     versions: createVersionService(stored, store),
     conversations,
-    chat: createChatService({ system, conversations, gate, webhookSecrets, nowMs }),
+    chat: createChatService({ system, approvals, conversations, gate, webhookSecrets, nowMs }),
     gate,
-    approvals: createApprovalService(system),
+    approvals,
     dryRuns: createDryRunService({ system, nowMs }),
     knowledge: createKnowledgeService({ ...options, ingestion }),
     ingestion,
