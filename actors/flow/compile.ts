@@ -28,7 +28,7 @@ const namesInside: Readonly<Record<string, readonly string[]>> = {
 };
 
 /**
- * Checks an agent's graph as a whole, for PUT and create.
+ * Checks an agent's graph as a whole, for PUT and create, all but whether the records it names exist.
  * @param subAgentKeys keys of the agent's sub-agents, which `ref` may name.
  * @throws GRAPH_INVALID with `details.pointer` (under /graph_definition, /state_schema, /entry_node).
  */
@@ -37,7 +37,7 @@ export function validateGraph(
   stateSchema: Fields | null | undefined,
   entryNode: string | null | undefined,
   subAgentKeys: Iterable<string>,
-): void {
+): Graph {
   const graph = compileGraph(definition, stateSchema, entryNode);
   const keys = new Set(subAgentKeys);
   for (const node of allNodes(graph)) {
@@ -45,6 +45,7 @@ export function validateGraph(
       throw invalid(`${node.pointer}/ref`, `Sub-agent "${node.ref}" is not one of this agent's.`);
     }
   }
+  return graph;
 }
 
 /**

@@ -8,6 +8,7 @@ import { collectionsTable } from "../../../actors/records/collection.ts";
 import type { SubAgent } from "../../../actors/records/sub-agent.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import type { Tables } from "../../../runtime/system.ts";
+import { checkNodeRefs } from "../resources/node-refs.ts";
 import { checkTools } from "./tool-checks.ts";
 
 /** Depth of free-form objects of a client. */
@@ -42,7 +43,7 @@ export async function checkAgent(place: CheckPlace, next: AgentRow, set: Fields)
   checkModel(set);
   checkFallback(next, set);
   await checkCanary(place, next, set);
-  await checkGraph(next, set);
+  await checkGraph(place, next, set);
   await checkPrompt(place, next, set);
   const ids = (set["collection_ids"] ?? []) as readonly string[];
   for (const [at, id] of ids.entries()) await checkCollection(place, id, `/collection_ids/${at}`);
@@ -137,7 +138,7 @@ async function checkSchema(schema: Fields, pointer: string): Promise<void> {
   compileSchema(schema, pointer);
 }
 
-async function checkGraph(next: AgentRow, set: Fields): Promise<void> {
+async function checkGraph(place: CheckPlace, next: AgentRow, set: Fields): Promise<void> {
   const { agent } = next;
   const isTouched = ["graph_definition", "state_schema", "entry_node"].some((name) => name in set);
   if (!isTouched || agent.graph_definition === null) return;
@@ -146,9 +147,17 @@ async function checkGraph(next: AgentRow, set: Fields): Promise<void> {
   }
   const keys = next.subAgents.map((entry) => entry.key);
   const { loadExpressions } = await import("../../../actors/expression.ts");
-  const { validateGraph } = await import("../../../actors/flow/compile.ts");
+  const { refsOf, validateGraph } = await import("../../../actors/flow/compile.ts");
   await loadExpressions();
-  validateGraph(agent.graph_definition, agent.state_schema, agent.entry_node, keys);
+  const { graph_definition: definition, state_schema, entry_node } = agent;
+  const refs = refsOf(validateGraph(definition, state_schema, entry_node, keys));
+  if (!("graph_definition" in set)) return;
+  const own = refs.find(({ ref }) => ref === agent.agent_key);
+  if (own !== undefined) {
+    const message = `Agent ${own.ref} goes on into itself: it would never end.`;
+    throw new RuntimeError("GRAPH_INVALID", message, { pointer: own.pointer });
+  }
+  await checkNodeRefs(place, refs);
 }
 
 // Names that mean something to JavaScript objects are refused wherever a client may name members.

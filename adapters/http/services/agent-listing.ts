@@ -1,5 +1,6 @@
 // How agents are listed, and which other records one names.
 
+import { graphLinks } from "../../../actors/flow/links.ts";
 import { agentInput } from "../../../actors/records/agent.ts";
 import { type AgentRow, agentTables } from "../../../actors/records/agent-version.ts";
 import { useLinks } from "../../../actors/tools/links.ts";
@@ -25,5 +26,6 @@ export function agentLinks({ agent, subAgents }: AgentRow): Readonly<Record<stri
     names.map((id, at) => [`/sub_agents/${key}/tools (${at + 1})`, id] as const),
   );
   const ofTools = useLinks(agent.tools ?? [], "/tools");
-  return { ...ofPrompt, ...ofTools, ...Object.fromEntries(ofSubAgents) };
+  const ofGraph = graphLinks(agent.graph_definition, "/graph_definition");
+  return { ...ofPrompt, ...ofTools, ...ofGraph, ...Object.fromEntries(ofSubAgents) };
 }

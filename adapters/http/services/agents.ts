@@ -251,12 +251,4 @@ function checkUnused(row: AgentRow, subAgent: SubAgent): void {
     const text = `${user} of the agent names ${key}; change that first.`;
     throw new RuntimeError("CONFLICT", text);
   }
-  const nodes = row.agent.graph_definition?.["nodes"];
-  if (!Array.isArray(nodes)) return;
-  const node = nodes.find((one: { ref?: unknown }) => one.ref === subAgent.sub_agent_key);
-  if (node === undefined) return;
-  throw new RuntimeError(
-    "CONFLICT",
-    `Node ${String(node.id)} of the agent's graph uses ${subAgent.sub_agent_key}; change the graph first.`,
-  );
 }

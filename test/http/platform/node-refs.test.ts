@@ -1,4 +1,4 @@
-// Records that nodes of graphs name: refused at their place when they are not there or of no use to a
+// Records that nodes of graphs name, of workflows and of agents: refused at their place when they are not there or of no use to a
 // node, and not to be removed while they are named.
 
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -59,4 +59,51 @@ test("a tool that a workflow calls is not removed until it calls another", async
   expect(users.body.data).toMatchObject([{ id: flow }]);
   expect([kept.status, kept.body.detail]).toEqual([409, expect.stringContaining(flow)]);
   expect(removed.status).toBe(204);
+});
+
+test("an agent's graph names what exists, and not the agent itself", async () => {
+  const agent = await make("/v2/agents", {});
+  const handoff = await make("/v2/tools", { type: "handoff", config: { to: agent } });
+  const wrong = [
+    ["agent", "ag_none"],
+    ["agent", "tm_none"],
+    ["agent", agent],
+    ["sub_workflow", "wf_none"],
+    ["tool", "tl_none"],
+    ["tool", handoff],
+  ] as const;
+  for (const [type, ref] of wrong) {
+    const graph = graphOf({ type, ref });
+    const refused = await host.call("PATCH", `/v2/agents/${agent}`, graph);
+
+    expect([type, ref, refused.status, refused.body.pointer]).toEqual([type, ref, 400, POINTER]);
+  }
+  const created = await host.call("POST", "/v2/agents", {
+    ...{ name: "New", ...graphOf({ type: "agent", ref: "ag_none" }) },
+  });
+  expect([created.status, created.body.pointer]).toEqual([400, POINTER]);
+});
+
+test("what an agent's graph names is not removed until it names it no more", async () => {
+  const flow = await make("/v2/workflows", {
+    graph_definition: { nodes: [{ id: "end", type: "end" }], edges: [] },
+  });
+  const tool = await make("/v2/tools", { type: "calculator" });
+  const agent = await make("/v2/agents", graphOf({ type: "sub_workflow", ref: flow }));
+  const subAgents = `/v2/agents/${agent}/sub-agents`;
+  const sub = String((await host.call("POST", subAgents, { name: "Part" })).body.id);
+  const set = (node: object) => host.call("PATCH", `/v2/agents/${agent}`, graphOf(node));
+  const named = [
+    [{ type: "sub_workflow", ref: flow }, `/v2/workflows/${flow}`],
+    [{ type: "tool", ref: tool }, `/v2/tools/${tool}`],
+    [{ type: "sub_agent", ref: sub }, `${subAgents}/${sub}`],
+  ] as const;
+  for (const [node, path] of named) {
+    const saved = await set(node);
+    const kept = await host.call("DELETE", path);
+    await set({ type: "supervisor" });
+    const removed = await host.call("DELETE", path);
+
+    expect([path, saved.status, kept.status, removed.status]).toEqual([path, 200, 409, 204]);
+  }
 });
