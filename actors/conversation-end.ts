@@ -186,5 +186,6 @@ function inputOf(state: ConversationState, entry: Entry): TurnInput {
     stream: entry.stream,
     ...(state.collected === null ? {} : { collected: state.collected }),
     ...(state.user === undefined ? {} : { user: state.user }),
+    ...(entry.variables && { variables: entry.variables }),
   };
 }

@@ -16,6 +16,8 @@ export interface Entry {
   readonly priceMicros: number;
   readonly service: string;
   readonly keyId?: string;
+  /** Values of variables of the agent's prompt. */
+  readonly variables?: Readonly<Record<string, unknown>>;
   /** Who is told of its end. */
   readonly webhooks?: readonly string[];
   /** A later message interrupted it: its cancelled end is an interruption. */

@@ -181,6 +181,7 @@ function startOrWait(state: ConversationState, wanted: NewRun, turn: Turn): Conv
     stream: message.stream,
     ...(state.collected === null ? {} : { collected: state.collected }),
     ...(state.user === undefined ? {} : { user: state.user }),
+    ...(message.variables && { variables: message.variables }),
   };
   const run = turn.startRun({
     kind: runKind,
@@ -197,6 +198,7 @@ function startOrWait(state: ConversationState, wanted: NewRun, turn: Turn): Conv
     priceMicros: message.priceMicros,
     service: message.service,
     ...(message.keyId === undefined ? {} : { keyId: message.keyId }),
+    ...(message.variables && { variables: message.variables }),
     ...(message.webhook === undefined ? {} : { webhooks: [message.webhook] }),
   };
   if (state.current === null) return { ...state, current: entry };
@@ -238,6 +240,8 @@ function mergeInto(
     ...into,
     sequences: [...into.sequences, sequence],
     stream: into.stream || message.stream,
+    // One prompt is filled for both: of values with one name the last counts.
+    ...(message.variables && { variables: { ...into.variables, ...message.variables } }),
     ...(message.webhook === undefined
       ? {}
       : { webhooks: [...(into.webhooks ?? []), message.webhook] }),

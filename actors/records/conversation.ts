@@ -255,6 +255,8 @@ export interface ChatMessage {
   readonly text: string;
   /** Typed input of a workflow; `text` is then its JSON. */
   readonly data?: Readonly<Record<string, unknown>>;
+  /** Values of variables of the agent's prompt, checked; they count before its constants. */
+  readonly variables?: Readonly<Record<string, unknown>>;
   /** Who speaks; the first message of a conversation decides for all of it. */
   readonly user?: string;
   /** Whether text is shown as it comes (the provider is asked to stream). */

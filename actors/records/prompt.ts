@@ -13,6 +13,8 @@ export const promptLimits = {
   variableChars: 64,
   choices: 100,
   choiceChars: 200,
+  /** Of all values that come with a run, as JSON: what waits is kept in a conversation's state. */
+  valuesChars: 16_000,
   /** Prompts of a tenant. */
   records: 5_000,
 } as const;

@@ -122,6 +122,8 @@ export const runSchema: TSchema = named(
       status,
       agent_key: maybeText,
       agent_version: orNull(Type.Integer()),
+      /** Values of variables of the agent's prompt that came with the run. */
+      variables: orNull(Type.Record(Type.String(), Type.Unknown())),
       conversation_key: maybeText,
       started_at: time,
       ended_at: orNull(time),

@@ -2,6 +2,7 @@
 
 import { onBusy, onDisconnect } from "../../../actors/records/agent.ts";
 import { userKey } from "../../../actors/records/memory.ts";
+import { promptLimits } from "../../../actors/records/prompt.ts";
 import { type Static, Type } from "../../../actors/schema.ts";
 import { type TargetKind, targetPlace } from "../../../actors/targets.ts";
 import { type ErrorData, RuntimeError, toErrorData } from "../../../runtime/errors.ts";
@@ -30,6 +31,13 @@ const common = { service: "runs", errors: "problem" } as const;
 const text = Type.String({ minLength: 1, maxLength: MESSAGE_CHARS_MAX });
 /** A workflow's typed input. */
 const data = Type.Record(Type.String({ maxLength: 64 }), Type.Unknown());
+const variables = Type.Record(
+  Type.String({ maxLength: promptLimits.variableChars }),
+  Type.Unknown(),
+  {
+    maxProperties: promptLimits.variables,
+  },
+);
 
 /** How a caller gets the answer. */
 export const runMode = Type.Union([
@@ -42,6 +50,8 @@ const runBody = Type.Object(
   {
     /** An object only for a workflow. */
     input: Type.Union([text, data]),
+    /** Values of variables of an agent's prompt. */
+    variables: Type.Optional(Type.Union([variables, Type.Null()])),
     conversation_key: Type.Optional(Type.Union([Type.String({ maxLength: 64 }), Type.Null()])),
     /** Who speaks; decides whose memory is used. */
     user_key: Type.Optional(Type.Union([userKey, Type.Null()])),
@@ -202,6 +212,7 @@ function askOf(context: StartContext, kind: TargetKind): ChatAsk {
     signal: request.signal,
     agent: id,
     ...inputOf(body.input, kind),
+    ...(body.variables == null ? {} : { variables: body.variables }),
     conversation: body.conversation_key ?? null,
     stream: body.mode === "stream",
     ...(body.user_key == null ? {} : { user: body.user_key }),

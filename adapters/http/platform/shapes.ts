@@ -26,7 +26,9 @@ export function subAgentResource(row: SubAgentRow): Fields {
 /** A run as a resource. `waiting`: runs that wait for the decision of a person. */
 export function runResource(row: RunRow, waiting: ReadonlySet<string>): Fields {
   const { id, kind, startedAt, endedAt } = row;
-  const input = row.input as { readonly agent?: unknown; readonly version?: unknown } | null;
+  const input = row.input as Readonly<
+    Partial<Record<"agent" | "version" | "variables", unknown>>
+  > | null;
   const outcome = row.outcome as { readonly error?: ErrorData } | null;
   const [, root = ""] = row.parent.split("/");
   return {
@@ -35,6 +37,7 @@ export function runResource(row: RunRow, waiting: ReadonlySet<string>): Fields {
     status: waiting.has(id) ? "waiting" : row.status,
     agent_key: input?.agent ?? null,
     agent_version: input?.version ?? null,
+    variables: input?.variables ?? null,
     conversation_key: root.startsWith("cv_") ? root : null,
     started_at: new Date(startedAt).toISOString(),
     ended_at: endedAt === null ? null : new Date(endedAt).toISOString(),

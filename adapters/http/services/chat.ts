@@ -24,6 +24,7 @@ import { type Answering, type Ask, follow, inGate, watched } from "./answering.t
 import type { ApprovalService } from "./approvals.ts";
 import { type ConversationService, conversationAddress } from "./conversations.ts";
 import { KEY_HOURS } from "./once.ts";
+import { checkRunVariables } from "./run-variables.ts";
 import { createSubscribers, type Subscription } from "./subscribers.ts";
 import { type Waited, waitFor } from "./waiting.ts";
 
@@ -37,6 +38,8 @@ export interface ChatAsk extends Ask {
   readonly text: string;
   /** Typed input of a workflow, whose JSON is the text. */
   readonly data?: Readonly<Record<string, unknown>>;
+  /** Values of variables of the agent's prompt. */
+  readonly variables?: Readonly<Record<string, unknown>>;
   /** Null opens a new conversation. */
   readonly conversation: string | null;
   /** Who speaks, as the application names its users. */
@@ -219,12 +222,19 @@ async function prepareChat(parts: Parts, ask: ChatAsk): Promise<Prepared> {
   const target = await targetOf(parts.system, tenant, ask.agent);
   // Signed with a secret that its owner can look at before the run has ended.
   if (ask.webhook !== undefined) await parts.webhookSecrets.get(tenant);
-  const to = conversationAddress(tenant, await conversationOf(parts, ask));
+  const conversation = await conversationOf(parts, ask);
+  const to = conversationAddress(tenant, conversation);
+  const { variables } = ask;
+  if (variables !== undefined) {
+    const place = { tables: parts.system.tables, tenant };
+    await checkRunVariables(place, { target: ask.agent, conversation }, variables);
+  }
   const message: ChatMessage = {
     type: "chat",
     agent: ask.agent,
     text: ask.text,
     ...(ask.data === undefined ? {} : { data: ask.data }),
+    ...(variables && { variables }),
     stream: ask.stream,
     priceMicros: pricesMicros.chat,
     service,
