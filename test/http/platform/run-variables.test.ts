@@ -78,7 +78,7 @@ test("what does not fit is refused at its place, before anything is stored or pa
   ] as const;
 
   for (const [variables, code, pointer] of wrong) {
-    const { status, body } = await start({ variables });
+    const { status, body } = await start({ variables, mode: "background" });
     expect([status, body.code, body.pointer]).toEqual([400, code, pointer]);
   }
   for (const of of [`agents/${plain}`, `teams/${team}`, `workflows/${flow}`]) {
