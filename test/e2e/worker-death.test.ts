@@ -80,10 +80,13 @@ test("a worker dies under load, 50 times: no turn lost, doubled or out of order"
   );
   expect(await faultsOf(product, load.talks)).toEqual([]);
   for (const { turn, routes, answers } of turns) {
-    // Between two calls for one step lies a death; what was routed stays routed.
+    // Between two calls for one step lies a death; what was routed stays routed. What a worker sent just
+    // before its death may be read by a busy provider after it: one call of each client at most.
     const isParted = answers
       .slice(1)
-      .every((at, n) => deaths.some(({ from, to }) => (answers[n] ?? 0) < to && at >= from));
+      .every((at, n) =>
+        deaths.some(({ from, to }) => (answers[n] ?? 0) < to + CLIENTS && at >= from),
+      );
     expect([turn.marker, isParted]).toEqual([turn.marker, true]);
     expect(routes.every((at) => at < (answers[0] ?? 0))).toBe(true);
   }
