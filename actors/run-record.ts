@@ -11,7 +11,10 @@ import { PIN_PREFIX, type TargetPin } from "./ask-target.ts";
 import { limits } from "./limits.ts";
 import { type AgentRow, agentTables, versionId } from "./records/agent-version.ts";
 import { messageKey } from "./records/conversation.ts";
+import { resourceTables } from "./records/resource.ts";
+import { toolKind } from "./records/tool-kind.ts";
 import { targetPlace } from "./targets.ts";
+import { toolVersionsOf } from "./tools/found.ts";
 import { ownerOf, sentKey, type TurnInput } from "./turn-input.ts";
 
 /** Where records come from. */
@@ -49,6 +52,7 @@ interface Place {
   readonly at: string;
 }
 
+const toolTables = resourceTables(toolKind);
 const CURSOR = /^(log|row|record)\.([A-Za-z0-9_-]{0,64})$/;
 
 /**
@@ -158,10 +162,11 @@ async function rowsOf(
     wanted.set(`${table}/${id}`, { table, id });
   };
   const own = [input.version, version ?? input.version];
-  const pinned = await pinsOf(source, run);
+  const found = await foundBy(source, run);
+  for (const id of found.tools) want(toolTables.versions, id);
   for (const pin of [
     ...own.map((number) => ({ target: input.agent, version: number })),
-    ...pinned,
+    ...found.pins,
   ]) {
     const { kind, versions } = targetPlace(pin.target);
     const id = versionId(pin.target, pin.version);
@@ -176,19 +181,24 @@ async function rowsOf(
   return [...wanted.values()];
 }
 
-/** The versions that the run, or one below it, has pinned while it went on. */
-async function pinsOf(source: RecordSource, run: RunRow): Promise<readonly TargetPin[]> {
+/** The versions that the run, or one below it, has looked up while it went on. */
+async function foundBy(
+  source: RecordSource,
+  run: RunRow,
+): Promise<{ readonly pins: readonly TargetPin[]; readonly tools: readonly string[] }> {
   const pins: TargetPin[] = [];
+  const tools: string[] = [];
   let from: number | null = 0;
   while (from !== null) {
     const page: LogPage = await source.log(run, from, limits.recordRows);
     for (const entry of page.entries) {
-      if (entry.type !== "step" || !entry.key.startsWith(PIN_PREFIX)) continue;
-      pins.push(entry.result as TargetPin);
+      if (entry.type !== "step") continue;
+      if (entry.key.startsWith(PIN_PREFIX)) pins.push(entry.result as TargetPin);
+      tools.push(...toolVersionsOf(entry.result));
     }
     from = page.next;
   }
-  return pins;
+  return { pins, tools };
 }
 
 /** Messages the run may have read: those it answers, those steered into it, and its history. */

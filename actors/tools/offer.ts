@@ -15,6 +15,7 @@ import {
 } from "../records/tool.ts";
 import { toolKind } from "../records/tool-kind.ts";
 import { targetPlace } from "../targets.ts";
+import type { Found } from "./found.ts";
 import { configLinks } from "./links.ts";
 import type { Tool } from "./tool.ts";
 import type { ToolPlace } from "./tool-type.ts";
@@ -43,12 +44,6 @@ export async function offerTools(
   const names = new Map([...place.names, ...Object.entries(found.names)]);
   const settings = await Promise.all(uses.map((use) => settingsOf(use, place, found)));
   return settings.map((one) => toolOf(one, { ...place, names }));
-}
-
-/** What is looked up: current versions of records, and names of agents that tools lead to. */
-interface Found {
-  readonly versions: Readonly<Record<string, number>>;
-  readonly names: Readonly<Record<string, string>>;
 }
 
 const nothing: Found = { versions: {}, names: {} };

@@ -45,7 +45,7 @@ export interface Outside {
 /** Runs a run again as it was. @throws NOT_FOUND when the messages it read are gone. */
 export async function replayRecord(record: RunRecord): Promise<Watched> {
   checkMessages(record);
-  await Promise.all([loadExpressions(), loadSchemas(), loadLinearPatterns()]);
+  await loadCode();
   return await watch(record, factsOf(record, null), catalog);
 }
 
@@ -58,7 +58,7 @@ export async function replayWith(
 ): Promise<SwappedReplay> {
   checkMessages(record);
   const { record: other, input } = swapAgent(record, swap);
-  await Promise.all([loadExpressions(), loadSchemas(), loadLinearPatterns()]);
+  await loadCode();
   const facts = factsOf(record, { real: outside.ports, swap });
   const real = builtinAsRecorded(outside.ports, facts);
   const base = await watch(record, facts, definitions);
@@ -228,4 +228,16 @@ function checkMessages({ run, records }: RunRecord): void {
       ? "the messages of a completion without a conversation are not kept"
       : "its conversation was deleted";
   throw new RuntimeError("NOT_FOUND", `The run ${run.id} cannot be replayed: ${why}.`);
+}
+
+/** What a run may load when it is first needed: a replay has no time of its own for that. */
+async function loadCode(): Promise<void> {
+  await Promise.all([loadExpressions(), loadSchemas(), loadLinearPatterns()]);
+  await Promise.all([
+    import("../../actors/flow/graph-turn.ts"),
+    import("../../actors/flow/compile.ts"),
+    import("../../actors/flow/flow-run.ts"),
+    import("../../actors/team/team.ts"),
+    import("../../actors/tools/offer.ts"),
+  ]);
 }
