@@ -1,27 +1,44 @@
 // Ends a run that has used up its time. Time that stood still (pauses.ts) does not count, so the timer
-// of a run that waits so is set again when it fires, and when the wait is over.
+// of a run that waits so is set again when it fires, and when the wait is over. A class: closures that
+// a run holds and that hold the run stayed, with all that its steps gave, until the next major collection.
 
 import type { Timer } from "../clock.ts";
 import { RuntimeError } from "../errors.ts";
 import type { Run } from "./run.ts";
 
-/** Watches the deadline of a run whose function is called now. */
-export function watchDeadline(run: Run): void {
-  const { clock } = run.tree.engine.options;
-  let timer: Timer | null = null;
-  // By a clock that nobody sets, from here on: only what is counted anew is added.
-  const arm = (ms: number, countedMs: number): void => {
-    timer = run.tree.after(Math.max(0, ms), () => {
-      const moreMs = run.pausedMs - countedMs;
-      if (moreMs > 0) arm(moreMs, countedMs + moreMs);
-      else expire(run);
-    });
-  };
-  run.deadlineMoved = () => {
-    timer?.cancel();
-    if (!run.outcome) arm(run.deadlineMs - clock.now(), run.pausedMs);
-  };
-  run.deadlineMoved();
+/** The deadline of a run whose function is called now. */
+export class RunDeadline {
+  readonly #run: Run;
+  #timer: Timer | null = null;
+  /** Of the time that stood still, what the timer has been set for. */
+  #countedMs = 0;
+
+  constructor(run: Run) {
+    this.#run = run;
+    this.moved();
+  }
+
+  /** It came nearer: a wait in which the run's time stood still is over. */
+  moved(): void {
+    this.#timer?.cancel();
+    const run = this.#run;
+    if (run.outcome) return;
+    this.#countedMs = run.pausedMs;
+    this.#arm(run.deadlineMs - run.tree.engine.options.clock.now());
+  }
+
+  /** By a clock that nobody sets, from here on: only what is counted anew is added. */
+  #arm(ms: number): void {
+    this.#timer = this.#run.tree.after(Math.max(0, ms), () => this.#due());
+  }
+
+  #due(): void {
+    const moreMs = this.#run.pausedMs - this.#countedMs;
+    if (moreMs > 0) {
+      this.#countedMs += moreMs;
+      this.#arm(moreMs);
+    } else expire(this.#run);
+  }
 }
 
 /** Ends a run as `expired`. */

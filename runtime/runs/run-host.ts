@@ -23,7 +23,7 @@ import type { Run } from "./run.ts";
 import { RunActivation } from "./run-activation.ts";
 import { Context } from "./run-context.ts";
 import { RunControls } from "./run-controls.ts";
-import { expire, watchDeadline } from "./run-deadline.ts";
+import { expire, RunDeadline } from "./run-deadline.ts";
 import { RunHibernation } from "./run-hibernation.ts";
 import { decodeRun, encodeRun, type StoredRun } from "./run-row.ts";
 import { RunTree } from "./run-tree.ts";
@@ -167,7 +167,7 @@ export class RunHost implements RunsPort {
       run.end(run.outcomeOf({ error: ended }));
       return;
     }
-    watchDeadline(run);
+    run.deadline = new RunDeadline(run);
     const context = new Context(run, this.#starts);
     goingOn
       .turn(run.tree.tenant)

@@ -98,8 +98,8 @@ export class Run {
   steps = 0;
   outcome: Outcome | null = null;
   isStarted = false;
-  /** Called when its deadline came nearer: a wait in which its time stood still is over. */
-  deadlineMoved: (() => void) | null = null;
+  /** What ends it when its time is over; null until its function is called. */
+  deadline: { moved(): void } | null = null;
   readonly #givenDeadlineMs: number;
   readonly #pauses = new Pauses();
   readonly #pausing = new Map<string, Pause>();
@@ -158,7 +158,7 @@ export class Run {
     if (!pause) return false;
     this.#pausing.delete(key);
     pause.endMs = atMs;
-    for (let run: Run | null = this; run !== null; run = run.parent) run.deadlineMoved?.();
+    for (let run: Run | null = this; run !== null; run = run.parent) run.deadline?.moved();
     return true;
   }
 

@@ -51,9 +51,13 @@ test("main hears how long its workers take to come round, also when they have no
   };
   const asking = lane();
   const passMs = (): number => system.load().passMs;
+  // One look gives both: the next one is of what has come since.
+  const bothMs = (): number => {
+    const { passMs: all, turns } = system.load();
+    return Math.min(all, turns.passMs);
+  };
 
-  await expect.poll(passMs, { timeout: 20_000 }).toBeGreaterThan(TURN_MS / 2);
-  expect(system.load().turns.passMs).toBeGreaterThan(TURN_MS / 2);
+  await expect.poll(bothMs, { timeout: 20_000 }).toBeGreaterThan(TURN_MS / 2);
   isOver = true;
   await asking;
   // Main's own pass is in it too, and hardly any at rest.
