@@ -6,6 +6,7 @@ import type { AddressInfo } from "node:net";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import type { ProviderCall } from "../support/fake-provider-call.ts";
 import { type Product, startProduct } from "../support/product.ts";
+import { toolTalk } from "../support/tool-talk.ts";
 import type { Json } from "../support/wire-client.ts";
 
 const SECRET = "Bearer very-secret-key-of-the-shop";
@@ -68,22 +69,7 @@ const make = async (path: string, body: object): Promise<string> => {
 const newAgent = (more: object): Promise<string> =>
   make("/v2/agents", { name: "Desk", model_name: "gpt-4o-mini", ...more });
 const newTool = (more: object): Promise<string> => make("/v2/tools", { name: "shop", ...more });
-const say = (agent: string, input: string) =>
-  product.call("POST", `/v2/agents/${agent}/runs`, { input });
-const calling = (
-  tools: readonly { name: string; arguments: unknown }[],
-  text: string | ((call: ProviderCall) => string) = "Done.",
-): void => {
-  product.provider.when((call) => !call.prompt.includes("Result of "), { tools });
-  product.provider.otherwise({ text });
-};
-const eventsOf = async (run: string): Promise<readonly Json[]> => {
-  const stream = await product.events("GET", `/v2/runs/${run}/events`);
-  const frames = (await stream.rest()).map(({ data }) => JSON.parse(data));
-  return frames.flatMap(({ event }: Json) => (event === undefined ? [] : [event]));
-};
-const results = async (run: string): Promise<readonly Json[]> =>
-  (await eventsOf(run)).flatMap((event) => (event.type === "tool_result" ? [event.result] : []));
+const { say, calling, eventsOf, results } = toolTalk(() => product);
 
 test("a search of the knowledge gives passages to the model, and they are among the sources", async () => {
   const collection = await make("/v2/knowledge/collections", { name: "Handbook" });

@@ -2,9 +2,8 @@
 // are none, and everybody who follows the run sees both.
 
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import type { ProviderCall } from "../support/fake-provider-call.ts";
 import { type Product, startProduct } from "../support/product.ts";
-import type { Json } from "../support/wire-client.ts";
+import { toolTalk } from "../support/tool-talk.ts";
 
 describe.each([
   { wire: "openai", model: "gpt-4o-mini" },
@@ -23,24 +22,7 @@ describe.each([
     expect(made.body).toMatchObject({ id: expect.any(String) });
     return String(made.body.id);
   };
-  const say = (agent: string, input: string) =>
-    product.call("POST", `/v2/agents/${agent}/runs`, { input });
-  /** In its first call the model asks for these, afterwards it says `text`. */
-  const calling = (
-    tools: readonly { name: string; arguments: unknown }[],
-    text: string | ((call: ProviderCall) => string) = "Done.",
-  ): void => {
-    product.provider.when((call) => !call.prompt.includes("Result of "), { tools });
-    product.provider.otherwise({ text });
-  };
-  /** Events of the last run of an agent. */
-  const eventsOf = async (run: string): Promise<readonly Json[]> => {
-    const stream = await product.events("GET", `/v2/runs/${run}/events`);
-    const frames = (await stream.rest()).map(({ data }) => JSON.parse(data));
-    return frames.flatMap(({ event }: Json) => (event === undefined ? [] : [event]));
-  };
-  const results = async (run: string): Promise<readonly Json[]> =>
-    (await eventsOf(run)).flatMap((event) => (event.type === "tool_result" ? [event.result] : []));
+  const { say, calling, eventsOf, results } = toolTalk(() => product);
 
   test("two calls of one round are answered in their order, as data, and seen in the stream", async () => {
     const agent = await newAgent({ tools: [{ tool: "calculator" }, { tool: "date_time" }] });
