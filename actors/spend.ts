@@ -1,7 +1,8 @@
 // What a run has spent at providers, for the runs that do not end well: a completed run hands its
 // usage to whoever started it, a failed or cancelled one settles its own in a ledger row that commits
 // with its end. A call that was cut counts at its reservation and what it had written, also when it
-// was made again: by a retry, or after a crash, when nobody knows any more how far it had come.
+// was made again: by a retry, or after a crash, when nobody knows any more how far it had come. What a
+// run was forked with was paid by another one, and is neither in its result's usage nor in the ledger.
 
 import { ATTEMPTS_A_LIFE, type RunContext } from "../runtime/actor.ts";
 import { rootRunOf } from "../runtime/frame.ts";
@@ -25,8 +26,11 @@ export interface Meter {
   release(call: string): void;
 }
 
-/** Runs `work` with a meter whose total is written down unless the work completes. */
-export async function metered<T>(
+/**
+ * Runs `work` with a meter whose total is written down unless the work completes. The `usage` of its
+ * result counts what this run has spent itself.
+ */
+export async function metered<T extends object>(
   context: RunContext<Ports>,
   work: (meter: Meter) => Promise<T>,
 ): Promise<T> {
@@ -34,6 +38,7 @@ export async function metered<T>(
   let settled = noUsage;
   let lost = noUsage;
   let hasCalled = false;
+  let hasCopied = false;
   const open = new Map<string, Usage>();
   context.atEnd((write) => {
     // What a completed run used is in its result; calls that were lost on the way are not.
@@ -69,10 +74,11 @@ export async function metered<T>(
     },
     settle(call, usage) {
       open.delete(call);
-      settled = addUsage(settled, usage);
+      if (context.isCopied(call)) hasCopied = true;
+      else settled = addUsage(settled, usage);
     },
     release: (call) => open.delete(call),
   });
   isCompleted = true;
-  return result;
+  return hasCopied && "usage" in result ? { ...result, usage: settled } : result;
 }

@@ -300,6 +300,11 @@ export interface RunContext<Ports = Data> {
   emitted(key: string): Data;
   /** Whether a step's end is stored under `key`. */
   isStored(key: string): boolean;
+  /**
+   * Whether the step or child run under `key` ended in the run that this one was forked from: what it
+   * cost was paid there.
+   */
+  isCopied(key: string): boolean;
   /** Records of any actor under the same root. Read what is immutable, or inside a step. */
   records(
     owner: Address,

@@ -33,13 +33,16 @@ export async function forkedLog(
     throw new RuntimeError("EVENTS_TRIMMED", `The record of ${fork.run} is not kept any more.`);
   }
   const taken = log.slice(0, fork.entries).filter((entry) => !isOver(entry, fork.run));
-  const begun = withoutWaits(taken);
-  return begun.map((entry) => renamed(entry, fork.run, id));
+  const begun = withoutWaits(taken).map((entry) => renamed(entry, fork.run, id));
+  return [...begun, { type: "forked", run: id }];
 }
+
+/** What says something of the other run alone: what it leaves at its end, its lives, where it came from. */
+const OF_ITSELF: ReadonlySet<LogEntry["type"]> = new Set(["at-end", "resumed", "forked"]);
 
 /**
  * What the other run still waits for will come to it alone, and what it is to say at its end is about
- * itself: both are begun anew.
+ * itself: both are begun anew, in a first life.
  */
 function withoutWaits(log: readonly LogEntry[]): readonly LogEntry[] {
   const ended = new Set<string>();
@@ -47,7 +50,7 @@ function withoutWaits(log: readonly LogEntry[]): readonly LogEntry[] {
     if (entry.type === "step" || entry.type === "failed") ended.add(`${entry.run} ${entry.key}`);
   }
   return log.filter((entry) => {
-    if (entry.type === "at-end") return false;
+    if (OF_ITSELF.has(entry.type)) return false;
     if (entry.type !== "try" || entry.untilMs === undefined) return true;
     return ended.has(`${entry.run} ${entry.key}`);
   });

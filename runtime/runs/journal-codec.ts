@@ -24,6 +24,7 @@ const CODES: Readonly<Record<Type, number>> = {
   resumed: 8,
   end: 9,
   "at-end": 10,
+  forked: 11,
 };
 
 /** Place of each field; a new field gets the next one. */
@@ -39,6 +40,7 @@ const PLACES: { readonly [T in Type]: Readonly<Record<FieldOf<T>, number>> } = {
   resumed: { incarnation: 0 },
   end: { outcome: 0, atMs: 1 },
   "at-end": { key: 0, to: 1, message: 2, unless: 3 },
+  forked: {},
 };
 
 /** Fields that an entry need not have. */

@@ -65,6 +65,8 @@ export type LogEntry =
       readonly message: Data;
       readonly unless?: string;
     }
+  /** All that comes before it is a copy of what the run has done that the root run was forked from. */
+  | { readonly type: "forked"; readonly run: string }
   /** The run was taken up again after a restart or a move. */
   | { readonly type: "resumed"; readonly run: string; readonly incarnation: number }
   | {

@@ -102,7 +102,7 @@ export class RunActivation {
     if (waiting) tree.wakeAtMs = (decode(waiting) as { at: number }).at;
     this.#arrivals.taken(tree);
     // Its end is in the parent's inbox already: what still comes for it is dropped.
-    if (!tree.root.outcome) this.#resumed(tree);
+    if (!tree.root.outcome && begun === null) this.#resumed(tree);
     // Its function is called when its mail has been taken. Started already, it has a say in its end when
     // it is cancelled: what it writes then is not left out because it hibernated.
     if (!tree.root.outcome) this.#arrivals.start(tree);

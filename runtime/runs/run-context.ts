@@ -220,6 +220,10 @@ export class Context implements RunContext<Data> {
     return this.#run.stored.has(key);
   }
 
+  isCopied(key: string): boolean {
+    return this.#run.copied.has(key);
+  }
+
   async records(
     owner: Address,
     range: { from?: string; to?: string; limit: number; reverse?: boolean },

@@ -39,6 +39,7 @@ export function restoreEntry(run: Run, entry: LogEntry): void {
       if (entry.atMs !== undefined) run.endPauses(entry.atMs);
       return;
     case "child":
+    case "forked":
     case "resumed":
       return;
   }

@@ -360,6 +360,7 @@ export class RunTree implements Saver, TreeOfRun {
       parent.children.set(entry.key, this.#add({ id, kind, input, deadlineMs, parent }));
       return;
     }
+    if (entry.type === "forked") for (const run of this.runs.values()) run.markCopied();
     if (entry.type === "resumed") this.incarnation = entry.incarnation;
     const run = this.runs.get(entry.run);
     if (run) restoreEntry(run, entry);

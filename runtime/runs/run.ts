@@ -69,6 +69,8 @@ export interface RunSeed {
   readonly depth: number;
 }
 
+const NOTHING: ReadonlySet<string> = new Set();
+
 /** One run. */
 export class Run {
   readonly tree: TreeOfRun;
@@ -92,6 +94,8 @@ export class Run {
   readonly asking = new Map<string, Address>();
   /** What it sends when it ends, by key. */
   readonly farewells = new Map<string, Farewell>();
+  /** Keys of its steps and child runs that ended in the run that this tree was forked from. */
+  copied: ReadonlySet<string> = NOTHING;
   readonly steers: Data[] = [];
   readonly atEnd: ((write: EndWriter) => void)[] = [];
   steersTaken = 0;
@@ -196,6 +200,12 @@ export class Run {
     // A function that does not let go is left behind: its late results are not taken.
     const { graceMs } = this.tree.engine.limits;
     this.tree.after(graceMs, () => this.end(this.outcomeOf({ error })));
+  }
+
+  /** What is restored of it so far was done by the run that this tree was forked from. */
+  markCopied(): void {
+    const ended = [...this.children].flatMap(([key, child]) => (child.outcome ? [key] : []));
+    this.copied = new Set([...this.stored.keys(), ...ended]);
   }
 
   /** Restores a cancel that the log holds; it takes effect when the run is taken up again. */

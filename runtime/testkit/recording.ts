@@ -50,6 +50,8 @@ export function childPath(parent: string, key: string): string {
 export class Recording {
   readonly record: RunRecord;
   readonly runs = new Map<string, RecordedRun>();
+  /** What comes before this place was done by the run that this one was forked from. */
+  forkedAt = 0;
   /** Cancels from outside. */
   readonly cancels: Placed<string>[] = [];
 
@@ -101,6 +103,9 @@ export class Recording {
         return;
       case "cancel":
         if (run.path === "") this.cancels.push({ position, value: entry.reason });
+        return;
+      case "forked":
+        this.forkedAt = position;
         return;
       case "end":
         run.end = { position, value: entry.outcome };

@@ -193,6 +193,12 @@ export class ReplayContext implements RunContext<Data> {
     return this.#isSame && this.#recorded?.steps.has(key) === true;
   }
 
+  isCopied(key: string): boolean {
+    const { recording, path } = this.#options;
+    const done = this.#recorded?.steps.get(key) ?? recording.runs.get(childPath(path, key))?.end;
+    return (done?.position ?? recording.forkedAt) < recording.forkedAt;
+  }
+
   records(
     owner: Address,
     range: { from?: string; to?: string; limit: number; reverse?: boolean },

@@ -14,6 +14,8 @@ interface World {
   readonly done: string[];
   isBroken: boolean;
   readonly repeat: "safe" | "never";
+  /** What each life of a run says is copied, before its third step. */
+  readonly copied?: string[];
 }
 
 const part = defineRun<string, string, World>({
@@ -47,6 +49,8 @@ const work = defineRun<string, string, World>({
     const child = await context.child("part", { kind: "part", input: first });
     const second = await doing("second");
     if (ports.isBroken) throw new TypeError("out of order");
+    const own = ["first", "part", "second", "third"].filter((key) => context.isCopied(key));
+    ports.copied?.push(own.join(" "));
     const third = await doing("third");
     const inner = child.status === "completed" ? child.result : child.status;
     return [first, inner, second, third].join(" ");
@@ -135,6 +139,31 @@ test("what is stored of the other run is not done again, what came after is", as
   expect(ends[run]).toMatchObject({ status: "failed" });
   expect(ends[whole]?.result).toBe("n.first <n.first> n.second n.third");
   expect(ends[earlier]?.result).toBe("n.first <n.first> n.second n.third");
+});
+
+test("a run knows what was done by the one it was forked from, also after a crash", async () => {
+  const world: World = { done: [], isBroken: false, repeat: "safe", copied: [] };
+  const system = await begin(world);
+  const { run, entries } = await failedRun(system, world);
+  const fork = { run, entries: entries.indexOf("step second") };
+
+  const first = String(await say(system, { type: "start", input: "n", fork }));
+  const ofFirst = (await entriesOf(system, first)).indexOf("step third");
+  world.copied?.splice(0);
+  system.disk.crashAfter(system.disk.commits + 2);
+  const of = { run: first, entries: ofFirst };
+  await say(system, { type: "start", input: "n", fork: of });
+  system.disk.crashAfter(Number.POSITIVE_INFINITY);
+  await system.start();
+  await system.schedule.advance(60_000);
+
+  expect(await entriesOf(system, first)).toEqual([
+    ...entries.slice(0, fork.entries),
+    ...["forked", "step second", "step third", "end"],
+  ]);
+  expect(system.crashes).toBe(1);
+  expect(world.copied?.length).toBeGreaterThan(0);
+  expect(new Set(world.copied)).toEqual(new Set(["first part second"]));
 });
 
 test("a run of another actor is nothing to begin with, nor is a log that is shorter", async () => {

@@ -109,6 +109,49 @@ test("a fork does a step anew and what follows it; its answer is no message", as
   expect(messages.body.data).toHaveLength(2);
 });
 
+/** Tokens of prompts that the tenant has paid, by the ledger. A call of the model is 10. */
+const paid = async (): Promise<number> => {
+  const { body } = await host.call("GET", `/admin/usage?tenant=${host.tenant}`, undefined, {
+    key: host.adminKey,
+  });
+  const services: readonly { readonly prompt_tokens: number }[] = body.services;
+  return services.reduce((sum, { prompt_tokens }) => sum + prompt_tokens, 0);
+};
+
+test("a fork counts what it spends itself, and so does a fork of it", async () => {
+  const { body } = await start("c");
+  const before = await paid();
+
+  const late = await host.call("POST", `/v2/runs/${body.id}/fork`, { step: "node:1#1" });
+  const whole = await host.call("POST", `/v2/runs/${body.id}/fork`, { step: "node:0#1" });
+  const between = await paid();
+  const [first] = (await treeOf(late.body.id)).children;
+  const inside = `${first?.id}/model:1`;
+  const again = await host.call("POST", `/v2/runs/${late.body.id}/fork`, { step: "node:1#1" });
+  const early = await host.call("POST", `/v2/runs/${late.body.id}/fork`, { step: inside });
+
+  const usages = [body, late.body, whole.body, again.body, early.body].map(({ usage }) => usage);
+  expect(usages.map(({ prompt_tokens }) => prompt_tokens)).toEqual([20, 10, 20, 10, 20]);
+  expect([between - before, (await paid()) - between]).toEqual([30, 30]);
+});
+
+test("a fork that fails, and a run that is resumed, count no call again", async () => {
+  const before = await paid();
+  isDown = true;
+  await start("b");
+  const [failed] = (await host.call("GET", "/v2/runs?limit=1")).body.data;
+  const afterFailed = await paid();
+  await host.call("POST", `/v2/runs/${failed.id}/fork`, { step: "node:1#1" });
+  const afterFork = await paid();
+  isDown = false;
+
+  const resumed = await host.call("POST", `/v2/runs/${failed.id}/resume`);
+
+  expect([afterFailed - before, afterFork - afterFailed]).toEqual([10, 0]);
+  expect(resumed.body.usage).toMatchObject({ prompt_tokens: 10, completion_tokens: 5 });
+  expect((await paid()) - afterFork).toBe(10);
+});
+
 test("a cancelled run is resumed; a stream shows what is new to its end", async () => {
   let release = (): void => undefined;
   const held = new Promise<void>((resolve) => {
