@@ -22,11 +22,15 @@ const macros = new Set([
 ]);
 
 let environment: Environment | undefined;
+/** Knows the arguments of a call and nothing else. */
+let ofCalls: Environment | undefined;
 
 /** Loads what `compileExpression` needs: only graphs have expressions. Awaited once before it. */
 export async function loadExpressions(): Promise<void> {
   if (environment !== undefined) return;
   const [library] = await Promise.all([import("@marcbachmann/cel-js"), loadLinearPatterns()]);
+  ofCalls = new library.Environment({ homogeneousAggregateLiterals: false });
+  ofCalls.registerVariable("args", "dyn");
   environment = new library.Environment({
     unlistedVariablesAreDyn: true,
     homogeneousAggregateLiterals: false,
@@ -72,6 +76,23 @@ export function compileExpression(source: string, pointer: string): Expression {
       throw failed(source, pointer, error);
     }
   };
+}
+
+/**
+ * Whether an expression is a condition on a call: over its `args` alone, and true or false as far as that
+ * can be known before there is a call.
+ * @throws GRAPH_INVALID with the pointer.
+ */
+export function checkCondition(source: string, pointer: string): void {
+  compileExpression(source, pointer);
+  const { valid, type = "dyn", error } = ofCalls?.check(source) ?? { valid: true };
+  if (!valid)
+    throw invalid(pointer, `The condition is over args alone: ${firstLine(error)}`, error);
+  if (type === "bool" || type === "dyn") return;
+  throw invalid(
+    pointer,
+    `A condition gives true or false; this one gives a value of type ${type}.`,
+  );
 }
 
 function children(node: ASTNode): readonly ASTNode[] {

@@ -266,13 +266,16 @@ function sweepLater(state: ApprovalState, turn: Turn): ApprovalState {
 }
 
 function auditOf(approval: Approval, decision: ApprovalDecision, turn: Turn): void {
-  const { id, decided_by: by, run_id, tool, status, decided_arguments } = approval;
+  const { id, decided_by: by, run_id, tool, status, decided_arguments, rule = null } = approval;
   audit(turn, {
     action: `approval.${decision}`,
     by: by ?? "",
     subject: id,
     run_id,
-    details: { tool, status, edited: decided_arguments !== null },
+    details: {
+      ...{ tool, status, edited: decided_arguments !== null },
+      ...(by === "rule" && { rule }),
+    },
   });
 }
 

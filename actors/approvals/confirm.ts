@@ -4,7 +4,7 @@
 
 import type { RunContext } from "../../runtime/actor.ts";
 import { addressParts } from "../../runtime/address.ts";
-import { RuntimeError } from "../../runtime/errors.ts";
+import { RuntimeError, toErrorData } from "../../runtime/errors.ts";
 import { rootRunOf } from "../../runtime/frame.ts";
 import { newId } from "../../runtime/id.ts";
 import { compileExpression, loadExpressions } from "../expression.ts";
@@ -37,7 +37,8 @@ export interface ConfirmRequest {
   readonly parameters?: Readonly<Record<string, unknown>>;
   /**
    * CEL over `args`: when it gives true, the call is approved by rule, which is recorded, and nobody is
-   * asked. One that fails approves nothing.
+   * asked. One that fails, or gives neither true nor false, approves nothing: a person is asked, and
+   * told why the rule did not decide.
    */
   readonly approveWhen?: string;
   /** How long people have, ms: 1 minute to 30 days. Default 7 days. */
@@ -131,7 +132,7 @@ async function drawnUp(
   return await context.step(
     `approval-draft:${key}`,
     async (): Promise<Approval> => {
-      const isApproved = await approvesByRule(request);
+      const { isApproved, problem } = await judgedByRule(request);
       const expiresMs = Math.min(
         limits.approvalMsMax,
         Math.max(limits.approvalMsMin, request.expiresMs ?? limits.approvalMs),
@@ -147,7 +148,7 @@ async function drawnUp(
         tool: request.tool,
         arguments: request.arguments,
         parameters: request.parameters ?? null,
-        reason: request.reason.slice(0, limits.approvalReasonChars),
+        reason: reasonOf(request.reason, problem),
         status: isApproved ? "approved" : "pending",
         requested_at: at,
         expires_at: new Date(nowMs + expiresMs).toISOString(),
@@ -156,22 +157,39 @@ async function drawnUp(
         decided_by: isApproved ? "rule" : null,
         note: null,
         decided_arguments: null,
+        rule: request.approveWhen ?? null,
+        rule_error: problem,
       };
     },
     { repeat: "safe", local: true, input: { tool: request.tool, given: request.arguments } },
   );
 }
 
-/** Only a plain `true` approves. */
-async function approvesByRule({ approveWhen, arguments: args }: ConfirmRequest): Promise<boolean> {
-  if (approveWhen === undefined) return false;
+interface Judgement {
+  readonly isApproved: boolean;
+  /** Why the rule could not be judged; null: it could, or there is none. */
+  readonly problem: string | null;
+}
+
+/** Only a plain `true` approves. A rule that cannot be judged is no approval: a person is asked. */
+async function judgedByRule({ approveWhen, arguments: args }: ConfirmRequest): Promise<Judgement> {
+  if (approveWhen === undefined) return { isApproved: false, problem: null };
   await loadExpressions();
   try {
-    return compileExpression(approveWhen, "/approve_when")({ args }) === true;
-  } catch {
-    // A rule that cannot be judged is no approval: a person is asked.
-    return false;
+    const said = compileExpression(approveWhen, "/approve_when")({ args });
+    if (typeof said === "boolean") return { isApproved: said, problem: null };
+    return { isApproved: false, problem: "It gave neither true nor false." };
+  } catch (error) {
+    const problem = toErrorData(error).message.slice(0, limits.approvalReasonChars / 2);
+    return { isApproved: false, problem };
   }
+}
+
+/** The reason for people, with what kept a rule from deciding. */
+function reasonOf(reason: string, problem: string | null): string {
+  if (problem === null) return reason.slice(0, limits.approvalReasonChars);
+  const told = ` The rule for automatic approval did not decide: ${problem}`;
+  return reason.slice(0, limits.approvalReasonChars - told.length) + told;
 }
 
 /** Null when its actor is kept from deciding, long after its time. */

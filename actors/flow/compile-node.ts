@@ -170,8 +170,6 @@ function sleepOf(base: NodeBase, reader: FieldReader): GraphNode {
 }
 
 function approvalOf(base: NodeBase, reader: FieldReader): GraphNode {
-  const rule = reader.given("approve_when");
-  if (rule !== undefined) reader.expression("approve_when");
   return {
     ...base,
     type: "approval",
@@ -181,7 +179,7 @@ function approvalOf(base: NodeBase, reader: FieldReader): GraphNode {
       ...{ min: limits.approvalMsMin, max: limits.approvalMsMax, usual: limits.approvalMs },
     }),
     byDefault: reader.oneOf("default", ["approve", "reject"], "reject"),
-    approveWhen: typeof rule === "string" ? rule : null,
+    approveWhen: reader.condition("approve_when"),
   };
 }
 

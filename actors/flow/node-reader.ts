@@ -1,7 +1,7 @@
 // Reads the fields of a node's definition, one at a time, each with its pointer in the error.
 
 import { RuntimeError } from "../../runtime/errors.ts";
-import { compileExpression, type Expression } from "../expression.ts";
+import { checkCondition, compileExpression, type Expression } from "../expression.ts";
 
 /** What a client sent, once it is known to be an object. */
 export type Fields = Readonly<Record<string, unknown>>;
@@ -31,6 +31,14 @@ export class FieldReader {
     if (given === undefined) return null;
     if (typeof given !== "string") throw this.fault(name, `${name} is a CEL expression.`);
     return compileExpression(given, this.at(name));
+  }
+
+  /** A condition on a call, as it is written. */
+  condition(name: string): string | null {
+    if (this.expression(name) === null) return null;
+    const source = String(this.given(name));
+    checkCondition(source, this.at(name));
+    return source;
   }
 
   needed(name: string, why: string): Expression {

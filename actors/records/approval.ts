@@ -54,6 +54,10 @@ export interface Approval {
   readonly note: string | null;
   /** Arguments as the person changed them; null: as they were. */
   readonly decided_arguments: Readonly<Record<string, unknown>> | null;
+  /** The CEL that was asked before a person; null: none. Absent in rows of earlier releases. */
+  readonly rule?: string | null;
+  /** Why that could not be judged; null: it could. */
+  readonly rule_error?: string | null;
 }
 
 /** Characters of a note. */

@@ -29,6 +29,8 @@ export const approvalSchema: TSchema = named(
       decided_by: orNull(text),
       note: orNull(text),
       decided_arguments: orNull(anyObject),
+      rule: orNull(text),
+      rule_error: orNull(text),
     },
     { additionalProperties: false },
   ),

@@ -138,15 +138,15 @@ async function checkConfirmation(
     throw invalid(text, `${pointer}/approve_when`);
   }
   for (const [name, source] of Object.entries({ confirm_when, approve_when })) {
-    if (source !== undefined) await checkCondition(source, `${pointer}/${name}`);
+    if (source !== undefined) await checkRule(source, `${pointer}/${name}`);
   }
 }
 
-async function checkCondition(source: string, pointer: string): Promise<void> {
-  const { compileExpression, loadExpressions } = await import("../../../actors/expression.ts");
+async function checkRule(source: string, pointer: string): Promise<void> {
+  const { checkCondition, loadExpressions } = await import("../../../actors/expression.ts");
   await loadExpressions();
   try {
-    compileExpression(source, pointer);
+    checkCondition(source, pointer);
   } catch (error) {
     throw asInvalid(error, pointer);
   }

@@ -42,7 +42,7 @@ export function waitingView(
 
 /** An approval as a resource. */
 export function approvalView({ root: _, ...approval }: Approval): object {
-  return approval;
+  return { ...approval, rule: approval.rule ?? null, rule_error: approval.rule_error ?? null };
 }
 
 interface Parts {

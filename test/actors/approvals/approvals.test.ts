@@ -104,6 +104,50 @@ test("of two decisions at once one counts, and the other is told what was decide
   }
 });
 
+test("a decision and the end of its time in either order, or in one turn of the clock: one counts", async () => {
+  const orders = ["before", "after", "together, decision first", "together, expiry first"] as const;
+  for (const order of orders) {
+    for (const choice of ["reject", "approve"] as const) {
+      const job = { calls: [{ key: "pay", expiresMs: MINUTE_MS, default: choice }] };
+      const { room, run, id } = await waiting(job);
+      const decision = choice === "approve" ? "reject" : "approve";
+      const leftMs = MINUTE_MS - 1_000;
+      let answer: unknown;
+      if (order === "before") {
+        await room.system.schedule.advance(leftMs - 100);
+        answer = await room.decide(ROOT, id, { decision });
+      } else if (order === "after") {
+        await room.system.schedule.advance(leftMs + 100);
+        answer = await room.decide(ROOT, id, { decision });
+      } else {
+        // Both lie in its mailbox when it is its turn: one commit takes them.
+        const expire = () => room.say(approvalsAddress(TENANT, ROOT), { type: "expire", id });
+        const decide = () => room.decide(ROOT, id, { decision });
+        const isFirst = order === "together, decision first";
+        const both = isFirst ? [decide(), expire()] : [expire(), decide()];
+        answer = await both[isFirst ? 0 : 1];
+      }
+      await room.system.schedule.advance(2 * MINUTE_MS);
+
+      const isDecided = order === "before" || order === "together, decision first";
+      const status = isDecided ? (decision === "approve" ? "approved" : "rejected") : "expired";
+      const by = isDecided ? "ak_1" : "expiry";
+      const taken = isDecided ? decision : choice;
+      const at = `${order}, default ${choice}`;
+      expect(room.approvals(), at).toMatchObject([{ id, status, decided_by: by }]);
+      expect(codeOf(answer), at).toBe(isDecided ? "none" : "CONFLICT");
+      if (!isDecided) {
+        const { details, message } = answer as RuntimeError;
+        expect(details, at).toMatchObject({ current: { status: "expired", decided_by: "expiry" } });
+        expect(message, at).toBe(`The approval ${id} is expired already, by expiry.`);
+      }
+      expect(room.effects.length, at).toBe(taken === "approve" ? 1 : 0);
+      expect(room.audit(), at).toMatchObject([{ action: `approval.${taken}`, by }]);
+      expect((await room.ended(ROOT))[run]?.status, at).toBe("completed");
+    }
+  }
+});
+
 test("when nobody decides in time the default is taken, a restart in between", async () => {
   for (const choice of ["reject", "approve"] as const) {
     const { room, run, id } = await waiting({
@@ -190,7 +234,26 @@ test("a rule approves without a person and is recorded; one that fails or says a
   const found = room.approvals().map(({ status, decided_by }) => `${status} ${decided_by}`);
   expect(found.sort()).toEqual(["approved rule", ...Array(3).fill("pending null")]);
   expect(room.effects).toMatchObject([{ run, key: "k0" }]);
-  expect(room.audit()).toMatchObject([{ action: "approval.approve", by: "rule" }]);
+  expect(room.audit()).toMatchObject([
+    { action: "approval.approve", by: "rule", details: { rule: "args.amount < 10" } },
+  ]);
+  const told = room.approvals().filter(({ status }) => status === "pending");
+  for (const { reason, rule, rule_error } of told) {
+    expect(calls.map(({ approveWhen }) => approveWhen)).toContain(rule);
+    expect(rule_error).toMatch(/\S/);
+    expect(reason).toBe(
+      `It costs money. The rule for automatic approval did not decide: ${rule_error}`,
+    );
+  }
+});
+
+test("a rule that says no is no news: a person is asked as without one", async () => {
+  await loadExpressions();
+  const { room } = await waiting({ calls: [{ key: "pay", approveWhen: "args.amount > 10" }] });
+
+  expect(room.approvals()).toMatchObject([
+    { status: "pending", reason: "It costs money.", rule: "args.amount > 10", rule_error: null },
+  ]);
 });
 
 test("calls that wait side by side are decided each by itself", async () => {

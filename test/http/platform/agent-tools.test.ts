@@ -41,6 +41,7 @@ test.each([
   ],
   [[{ tool: "calculator", confirm_when: "args.a ==" }], "/tools/0/confirm_when"],
   [[{ tool: "calculator", approve_when: "args.a == 1" }], "/tools/0/approve_when"],
+  [[{ tool: "calculator", confirm_when: "size(args)" }], "/tools/0/confirm_when"],
   [[{ tool: "calculator", repeat: "reconcile" }], "/tools/0/repeat"],
   [[{ tool: "http_request", permissions: ["read"] }], "/tools/0/permissions"],
   [[{ tool: "http_request", config: { headers: { "a b": "1" } } }], "/tools/0/config/headers/a b"],
@@ -55,4 +56,38 @@ test.each([
 ])("%j is refused at its place", async (tools, pointer) => {
   const refused = await set(tools);
   expect([refused.status, refused.body.pointer]).toEqual([400, pointer]);
+});
+
+test.each(["args.a ==", "'a' < 3", "1 + 1", "arg.a == 1", "args.a ? 'yes' : 'no'"])(
+  "%s is no rule for automatic approval",
+  async (approve_when) => {
+    const refused = await set([{ tool: "calculator", requires_confirmation: true, approve_when }]);
+    expect([refused.status, refused.body.pointer]).toEqual([400, "/tools/0/approve_when"]);
+  },
+);
+
+test("a rule that could never be judged is refused however a tool or a workflow is stored", async () => {
+  const approve_when = "argument.amount < 10";
+  const tool = { name: "sums", type: "calculator", requires_confirmation: true };
+  const made = await host.call("POST", "/v2/tools", tool);
+  const path = `/v2/tools/${made.body.id}`;
+  const node = { id: "ask", type: "approval", reason: "Sure?", approve_when };
+  const graph_definition = {
+    nodes: [node, { id: "end", type: "end" }],
+    edges: [{ from: "ask", to: "end" }],
+  };
+
+  const answers = [
+    await host.call("POST", "/v2/tools", { ...tool, approve_when }),
+    await host.call("PUT", path, { ...tool, approve_when }),
+    await host.call("PATCH", path, { approve_when }),
+    await host.call("POST", "/v2/workflows", { name: "W", graph_definition, entry_node: "ask" }),
+  ];
+
+  expect(answers.map(({ status, body }) => [status, body.pointer])).toEqual([
+    ...Array(3).fill([400, "/approve_when"]),
+    [400, "/graph_definition/nodes/0/approve_when"],
+  ]);
+  expect(answers[0]?.body.detail).toMatch(/over args alone/);
+  expect((await host.call("GET", path)).body.approve_when).toBeNull();
 });
