@@ -286,6 +286,17 @@ export const configFields = {
       },
     },
   },
+  audit: {
+    type: "group",
+    text: "What was decided, and by whom.",
+    fields: {
+      retentionDays: integer(
+        "An entry of the audit is kept this long; 0: for ever.",
+        "days",
+        [365, 0, 3_650],
+      ),
+    },
+  },
   tools: {
     type: "group",
     text: "What models may call.",

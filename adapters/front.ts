@@ -27,6 +27,7 @@ import { proxyRoutes } from "./http/proxy/routes.ts";
 import { createFailureLimiter, createRateLimiter } from "./http/rate.ts";
 import { createRouteTable, type Route } from "./http/route.ts";
 import type { Server } from "./http/server.ts";
+import { keepAudit } from "./http/services/audit-retention.ts";
 import { createServices, type Services } from "./http/services/services.ts";
 import { createSessions, type Sessions } from "./http/sessions.ts";
 import { createSocketServices } from "./http/socket-services.ts";
@@ -66,6 +67,8 @@ export interface Front {
   readonly sessions: Sessions;
   /** Address for people and for curl. */
   readonly url: string;
+  /** Ends what goes on beside requests. */
+  stop(): void;
 }
 
 /** Opens the door. @throws CONFIG_INVALID when the port is taken. */
@@ -108,6 +111,10 @@ export async function openFront(options: FrontOptions): Promise<Front> {
     tables: system.tables,
     services: createRouteTable(routes).services,
   });
+  const stop = keepAudit({
+    ...{ tables: system.tables, keys, days: config.audit.retentionDays, log: diary },
+    nowMs: Date.now,
+  });
   const authenticator = createAuthenticator({
     keys,
     sessions,
@@ -138,7 +145,7 @@ export async function openFront(options: FrontOptions): Promise<Front> {
     },
   });
   server = await listen({ host: config.host, port: config.port, limits: http, door });
-  return { server, door, services, keys, sessions, url: urlOf(config.host, server.port) };
+  return { server, door, services, keys, sessions, url: urlOf(config.host, server.port), stop };
 }
 
 function hostsOf({ host, http }: Config): readonly string[] {

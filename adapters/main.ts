@@ -191,6 +191,7 @@ async function prepare(config: Config, { system, front }: Running): Promise<void
 async function stop(config: Config, running: Running): Promise<void> {
   const { system, front } = running;
   running.isStopping = true;
+  front.stop();
   front.door.stop();
   front.server.stopAccepting();
   await system.stop(config.stopMs);

@@ -17,6 +17,7 @@ import { defineRoute, type Route } from "../route.ts";
 import { addCredit, usageOf } from "../services/ledger.ts";
 import { pageOf, pageRequest } from "../services/paging.ts";
 import type { Services } from "../services/services.ts";
+import { auditRoutes } from "./audit.ts";
 import { common, known, type Redact, shown, tenantOf } from "./common.ts";
 import { deadLetterRoutes } from "./dead-letters.ts";
 import { runtimeRoutes } from "./runtime.ts";
@@ -44,6 +45,7 @@ export function adminRoutes(services: Services, keys: KeyStore, redact: Redact):
     ...tenantRoutes(services, keys),
     ...keyRoutes(services, keys),
     ...usageRoutes(services, keys),
+    ...auditRoutes(services, keys),
     ...deadLetterRoutes(services, keys, redact),
     ...runtimeRoutes(services, keys, redact),
   ];

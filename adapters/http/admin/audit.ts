@@ -1,0 +1,59 @@
+// GET /admin/audit: what was decided in a tenant, by whom and when. An owner looks through that of its
+// tenant, the operator through that of any.
+
+import { Type } from "../../../actors/schema.ts";
+import type { KeyStore } from "../keys.ts";
+import { named } from "../openapi/named.ts";
+import { answers, orNull, pageOf, time } from "../openapi/responses.ts";
+import { defineRoute, type Route } from "../route.ts";
+import { auditFilter, auditFilters, listAudit } from "../services/audit.ts";
+import { pageQuery, pageRequest } from "../services/paging.ts";
+import type { Services } from "../services/services.ts";
+import { common, shown, tenantOf } from "./common.ts";
+
+const path = "/admin/audit";
+const text = Type.String();
+const anyObject = Type.Record(Type.String(), Type.Unknown());
+
+const auditSchema = named(
+  "AuditEntry",
+  Type.Object(
+    {
+      id: text,
+      at: time,
+      action: Type.String({ description: 'What was done, e.g. "approval.approve".' }),
+      by: Type.String({ description: 'An API key (`ak_`), "admin", "rule" or "expiry".' }),
+      by_name: orNull(Type.String({ description: "Name of the key." })),
+      subject: Type.String({ description: "Id of what it was done to." }),
+      run_id: orNull(text),
+      details: anyObject,
+      arguments: orNull(
+        Type.Object({ before: anyObject, after: anyObject }, { additionalProperties: false }),
+      ),
+    },
+    { additionalProperties: false },
+  ),
+);
+
+/** The route of the audit. */
+export function auditRoutes({ system }: Services, keys: KeyStore): readonly Route[] {
+  return [
+    defineRoute({
+      summary: "List what was decided",
+      description:
+        "Newest first. `from` and `to` are times; `arguments` is what a person changed, while the approval is kept.",
+      responses: answers(200, pageOf(auditSchema), "A page of the audit."),
+      ...common,
+      method: "GET",
+      pattern: path,
+      role: "owner",
+      query: [...pageQuery, "tenant", ...auditFilters, "from", "to"],
+      handler: async (context) => {
+        const { query } = context;
+        const tenant = await tenantOf(keys, context, query.get("tenant"));
+        const page = pageRequest(query, path);
+        return shown(path, await listAudit(system.tables, tenant, page, auditFilter(query)));
+      },
+    }),
+  ];
+}
