@@ -33,7 +33,7 @@ export const providerFields = {
   },
   apiKeys: {
     type: "texts",
-    text: "Further keys, each a reference as `api_key` is. Calls take them in turn; one that is limited or refused is left aside.",
+    text: "Further keys, each a reference as `api_key` is. Calls take them in turn; one that is limited (for that model) or refused is left aside.",
     default: [],
     itemsMax: 100,
     charsMax: 4_000,

@@ -18,8 +18,8 @@ export interface ProviderRefusal {
   readonly status?: number | undefined;
   /** The body (or the stream's error frame), parsed or not. */
   readonly body: unknown;
-  readonly retryAfter?: string | undefined;
-  readonly retryAfterMs?: string | undefined;
+  /** A header of the answer, by its name in lower case. */
+  readonly header?: ((name: string) => string | undefined) | undefined;
   /** Removed from whatever the provider says. */
   readonly secret: string;
 }
@@ -38,8 +38,7 @@ export function refusedBy(
     provider,
     status,
     body: text.slice(0, REFUSAL_CHARS_MAX),
-    retryAfter: header("retry-after"),
-    retryAfterMs: header("retry-after-ms"),
+    header,
     secret,
   });
 }
@@ -51,19 +50,26 @@ export function providerError(refusal: ProviderRefusal): RuntimeError {
   const said = status === 401 || status === 403 ? "the key was not accepted" : message;
   const secretless = refusal.secret === "" ? said : said.replaceAll(refusal.secret, "***");
   const shown = secretless.slice(0, MESSAGE_CHARS_MAX);
-  const retryAfterMs = readRetryAfter(refusal.retryAfter, refusal.retryAfterMs);
+  const retryAfterMs = refusal.header === undefined ? undefined : readWait(refusal.header);
   const what = status === undefined ? "failed in its stream" : `answered ${status}`;
   return new RuntimeError(codeOf(status, type, code), `${provider} ${what}: ${shown}`, {
     provider,
     ...(status !== undefined && { status }),
-    ...(type !== "" && { type }),
+    ...(isOutOfQuota(status, code, message) ? { type: QUOTA } : type !== "" && { type }),
     ...(retryAfterMs !== undefined && { retryAfterMs }),
   });
 }
 
+/** OpenAI's word for a key without money; it comes as 429, but waiting does not help. */
+const QUOTA = "insufficient_quota";
+
+/** Also as Anthropic says it: 400 and a sentence. */
+function isOutOfQuota(status: number | undefined, code: string, message: string): boolean {
+  return code === QUOTA || (status === 400 && /credit balance is too low/i.test(message));
+}
+
 function codeOf(status: number | undefined, type: string, code: string) {
-  // Comes as 429, but waiting does not help.
-  if (code === "insufficient_quota") return "PROVIDER_FAILED";
+  if (code === QUOTA || type === QUOTA) return "PROVIDER_FAILED";
   if (status === 429 || type.includes("rate_limit")) return "PROVIDER_LIMITED";
   if (status !== undefined) {
     return status >= 500 || status === 408 || status === 409
@@ -93,6 +99,44 @@ function readBody(body: unknown): { message: string; type: string; code: string 
     type: text(inner["type"]),
     code: text(inner["code"]),
   };
+}
+
+/** Milliseconds until what is used up is there again: `retry-after`, else when the limits that are at 0 end. */
+function readWait(header: (name: string) => string | undefined): number | undefined {
+  const asked = readRetryAfter(header("retry-after"), header("retry-after-ms"));
+  if (asked !== undefined) return asked;
+  const waits = limitHeaders
+    .filter(({ left }) => Number(header(left) ?? 1) <= 0)
+    .map(({ reset }) => readReset(header(reset)))
+    .filter((ms) => ms !== undefined);
+  return waits.length === 0 ? undefined : Math.max(...waits);
+}
+
+// https://platform.openai.com/docs/guides/rate-limits, https://docs.anthropic.com/en/api/rate-limits
+const limitHeaders = [
+  ...["requests", "tokens"].map((what) => ({
+    left: `x-ratelimit-remaining-${what}`,
+    reset: `x-ratelimit-reset-${what}`,
+  })),
+  ...["requests", "tokens", "input-tokens", "output-tokens"].map((what) => ({
+    left: `anthropic-ratelimit-${what}-remaining`,
+    reset: `anthropic-ratelimit-${what}-reset`,
+  })),
+];
+
+/** When a limit ends, as OpenAI writes it ("6m0s", "120ms") or as a date; milliseconds from now. */
+export function readReset(text: string | undefined, now = Date.now()): number | undefined {
+  if (text === undefined) return undefined;
+  const parts = /^(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?$/.exec(
+    text,
+  );
+  if (parts === null || text === "") {
+    const date = Date.parse(text);
+    return Number.isNaN(date) ? undefined : Math.max(0, date - now);
+  }
+  const [hours, minutes, seconds, ms] = parts.slice(1).map((part) => Number(part ?? 0));
+  const whole = ((hours ?? 0) * 60 + (minutes ?? 0)) * 60 + (seconds ?? 0);
+  return Math.ceil(whole * 1_000 + (ms ?? 0));
 }
 
 /**

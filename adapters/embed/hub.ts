@@ -326,12 +326,14 @@ async function refusal(
       token === null ? "if it is not public, set HF_TOKEN" : "or HF_TOKEN may not read it";
     return new RuntimeError("NOT_FOUND", `The hub has no model ${id} (${status}); ${why}.`);
   }
-  const retryAfter = headers["retry-after"];
   return providerError({
     provider: "the hub",
     status,
     body: (await response.text()).slice(0, 8_192),
-    retryAfter: typeof retryAfter === "string" ? retryAfter : undefined,
+    header: (name) => {
+      const value = headers[name];
+      return typeof value === "string" ? value : undefined;
+    },
     secret: token ?? "",
   });
 }

@@ -21,6 +21,8 @@ export interface KeyFigures {
   readonly state: KeyState;
   /** How long it is left aside yet, ms. */
   readonly restMs: number;
+  /** Models that it is left aside for alone. */
+  readonly models: number;
   /** How often it was left aside. */
   readonly rests: number;
 }

@@ -138,7 +138,7 @@ export class ProviderLine {
     // Every pass ends in an attempt that counts, in a key that rests from then on, or in a pause.
     for (let others = state.keys.count - 1; ; ) {
       call.signal.throwIfAborted();
-      const choice = state.keys.take();
+      const choice = state.keys.take(call.request.model);
       if (choice.key === undefined) {
         await this.#awaitKey(call, choice.waitMs, last);
         continue;
@@ -184,16 +184,16 @@ export class ProviderLine {
     if (hedgeAfterMs === 0) return this.#attempt(call, key, { signal, onEvent });
     return hedged((options) => this.#attempt(call, key, options), {
       ...{ request, signal, onEvent, afterMs: hedgeAfterMs },
-      second: () => this.#second(call),
+      second: () => this.#second(call, key),
       onWon: () => this.count("hedges_won"),
     });
   }
 
   /** A second attempt, where nobody waits for a slot and there is a key for it. */
-  #second(call: Call): Attempt | undefined {
+  #second(call: Call, first: number): Attempt | undefined {
     const { state } = this.#parts;
     if (this.#slots.taken >= this.#slotsMax) return undefined;
-    const { key } = state.keys.take();
+    const { key } = state.keys.take(call.request.model, first);
     if (key === undefined) return undefined;
     state.count("hedges");
     return (options) => this.#attempt(call, key, options);
@@ -211,12 +211,12 @@ export class ProviderLine {
     try {
       const transport = this.#transports[key] as Transport;
       const result = await transport.attempt(request, { signal, onEvent });
-      state.keys.accepted(key);
+      state.keys.accepted(key, request.model);
       state.count("answered");
       return result;
     } catch (error) {
       const fault = keyFaultOf(error);
-      if (fault !== undefined) state.keys.rest(key, fault, retryAfterOf(error));
+      if (fault !== undefined) state.keys.rest(key, request.model, fault, retryAfterOf(error));
       state.count(outcomeOf(error));
       throw error;
     } finally {

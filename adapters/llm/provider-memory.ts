@@ -18,9 +18,14 @@ export const breakerCells = {
 const BREAKER_CELLS = 5;
 
 /** Numbers of one key; before those of the keys stands whose turn it is. */
-export const keyCells = { limitedUntilMs: 0, refusedUntilMs: 1, again: 2, rests: 3 } as const;
+export const keyCells = { restsUntilMs: 0, refusedUntilMs: 1, rests: 2, models: 3 } as const;
+/** Numbers of each model that a key was limited for, from `keyCells.models`. */
+export const modelCells = { name: 0, untilMs: 1, again: 2, isRefused: 3 } as const;
+export const MODEL_CELLS = 4;
+/** Models that one key is left aside for at once; of one more, the one whose rest ends first is forgotten. */
+export const KEY_MODELS_MAX = 16;
 /** How many a key has. */
-export const KEY_CELLS = 4;
+export const KEY_CELLS = keyCells.models + KEY_MODELS_MAX * MODEL_CELLS;
 
 /** What the memory depends on. */
 export type KeyCount = Pick<ProviderConfig, "apiKeys">;

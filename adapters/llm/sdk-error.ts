@@ -27,8 +27,7 @@ export function fromSdkError(error: unknown, config: ProviderConfig, signal: Abo
     provider: config.name,
     status: typeof status === "number" ? status : undefined,
     body,
-    retryAfter: headers?.get("retry-after") ?? undefined,
-    retryAfterMs: headers?.get("retry-after-ms") ?? undefined,
+    header: (name) => headers?.get(name) ?? undefined,
     secret: config.apiKey,
   });
 }

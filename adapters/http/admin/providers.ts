@@ -30,9 +30,9 @@ function shape({ name, kind, baseUrl, breaker, calls, keys }: ProviderFigures): 
       retry_after_ms: breaker.retryAfterMs,
     },
     calls,
-    keys: keys.map(({ fingerprint, endsWith, state, restMs, rests }) => ({
+    keys: keys.map(({ fingerprint, endsWith, state, restMs, rests, models }) => ({
       ...{ fingerprint, ends_with: endsWith, state },
-      ...{ retry_after_ms: restMs, times_aside: rests },
+      ...{ retry_after_ms: restMs, times_aside: rests, models_aside: models },
     })),
   };
 }

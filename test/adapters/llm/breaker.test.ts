@@ -1,10 +1,14 @@
 // The breaker of a provider and its keys as several threads see them: one memory, a clock of the test's.
 
 import { expect, test } from "vitest";
-import { keyFaultOf } from "../../../adapters/llm/key-pool.ts";
-import { providerMemory } from "../../../adapters/llm/provider-memory.ts";
+import { KEY_REST_MS_MAX, type KeyFault, keyFaultOf } from "../../../adapters/llm/key-pool.ts";
+import { KEY_MODELS_MAX, providerMemory } from "../../../adapters/llm/provider-memory.ts";
 import { providerStates } from "../../../adapters/llm/provider-state.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
+
+const limited: KeyFault = { why: "limited", of: "model" };
+const forbidden: KeyFault = { why: "refused", of: "model" };
+const refused: KeyFault = { why: "refused", of: "key" };
 
 /** Two threads that share what they know of one provider. */
 function threads(more: { apiKeys?: readonly string[]; breakerFailures?: number } = {}) {
@@ -117,7 +121,7 @@ test("a breaker of no failures never opens", () => {
 test("keys are taken in turn by all threads together", () => {
   const { one, two } = threads({ apiKeys: ["a", "b", "c"] });
 
-  const taken = [one, two, one, two, one, two].map(({ keys }) => keys.take().key);
+  const taken = [one, two, one, two, one, two].map(({ keys }) => keys.take("m").key);
 
   expect(taken).toEqual([0, 1, 2, 0, 1, 2]);
 });
@@ -125,10 +129,10 @@ test("keys are taken in turn by all threads together", () => {
 test("a limited key rests on every thread for as long as was asked, then it is taken again", () => {
   const { one, two, clock } = threads({ apiKeys: ["a", "b"] });
 
-  one.keys.rest(0, "limited", 500);
-  const meanwhile = [two, two, one].map(({ keys }) => keys.take().key);
+  one.keys.rest(0, "m", limited, 500);
+  const meanwhile = [two, two, one].map(({ keys }) => keys.take("m").key);
   clock.ms += 500;
-  const after = new Set([two, one].map(({ keys }) => keys.take().key));
+  const after = new Set([two, one].map(({ keys }) => keys.take("m").key));
 
   expect(meanwhile).toEqual([1, 1, 1]);
   expect(after).toEqual(new Set([0, 1]));
@@ -137,39 +141,91 @@ test("a limited key rests on every thread for as long as was asked, then it is t
 test("when all keys rest it is said how long the first one does, if it may be good again", () => {
   const { one, two } = threads({ apiKeys: ["a", "b"] });
 
-  one.keys.rest(0, "refused", undefined);
-  one.keys.rest(1, "limited", 300);
-  const limited = two.keys.take();
-  two.keys.rest(1, "refused", undefined);
-  const refused = one.keys.take();
+  one.keys.rest(0, "m", refused);
+  one.keys.rest(1, "m", limited, 300);
+  const one429 = two.keys.take("m");
+  two.keys.rest(1, "m", refused);
+  const none = one.keys.take("m");
 
-  expect(limited).toEqual({ waitMs: 300 });
-  expect(refused).toEqual({});
+  expect(one429).toEqual({ waitMs: 300 });
+  expect(none).toEqual({});
   expect(one.keys.look(0)).toMatchObject({ state: "refused", rests: 1 });
 });
 
 test("without a wait that was asked for, a key rests longer each time until it is taken", () => {
   const { one, clock } = threads();
   const rests = () => {
-    one.keys.rest(0, "limited", undefined);
+    one.keys.rest(0, "m", limited);
     return one.keys.look(0).restMs;
   };
 
   const growing = [rests(), rests(), rests()];
   clock.ms += 10_000;
-  one.keys.accepted(0);
+  one.keys.accepted(0, "m");
 
   expect(growing).toEqual([250, 500, 1_000]);
   expect(rests()).toBe(250);
 });
 
+test("a key that is limited for one model serves the others, and one that is refused serves none", () => {
+  const { one, two } = threads();
+
+  one.keys.rest(0, "big", limited, 500);
+  one.keys.rest(0, "secret", forbidden);
+  const choices = ["big", "secret", "small"].map((model) => two.keys.take(model));
+  const look = two.keys.look(0);
+  one.keys.rest(0, "small", refused);
+
+  expect(choices).toEqual([{ waitMs: 500 }, {}, { key: 0 }]);
+  expect(look).toEqual({ state: "refused", restMs: 60_000, rests: 2, models: 2 });
+  expect(two.keys.take("other")).toEqual({});
+});
+
+test("an accepted call to one model does not shorten the rest of a key for another", () => {
+  const { one, two } = threads();
+
+  one.keys.rest(0, "big", limited, 500);
+  two.keys.accepted(0, "small");
+
+  expect(one.keys.take("big")).toEqual({ waitMs: 500 });
+});
+
+test("of one model more than fits, that whose rest ends first is forgotten", () => {
+  const { one, two } = threads();
+  const names = Array.from({ length: KEY_MODELS_MAX + 1 }, (_, at) => `model-${at}`);
+
+  for (const [at, name] of names.entries()) one.keys.rest(0, name, limited, 1_000 - at);
+
+  const resting = names.filter((name) => two.keys.take(name).key === undefined);
+  expect(resting).toEqual(names.filter((_, at) => at !== KEY_MODELS_MAX - 1));
+});
+
+test("whatever wait is asked for, a key rests at most its limit", () => {
+  const { one, two } = threads();
+
+  one.keys.rest(0, "m", limited, 86_400_000);
+
+  expect(two.keys.take("m")).toEqual({ waitMs: KEY_REST_MS_MAX });
+});
+
+test("where it can be, another key is taken than one", () => {
+  const { one } = threads({ apiKeys: ["a", "b"] });
+
+  const others = [1, 2, 3, 4].map(() => one.keys.take("m", 0).key);
+  one.keys.rest(1, "m", limited, 500);
+
+  expect(others).toEqual([1, 1, 1, 1]);
+  expect(one.keys.take("m", 0)).toEqual({ key: 0 });
+});
+
 test.each([
-  ["a limit", "PROVIDER_LIMITED", { status: 429 }, "limited"],
-  ["a wrong key", "PROVIDER_FAILED", { status: 401 }, "refused"],
-  ["a used-up quota", "PROVIDER_FAILED", { status: 429, type: "insufficient_quota" }, "refused"],
-  ["a model that the key may not use", "PROVIDER_FAILED", { status: 403 }, undefined],
+  ["a limit", "PROVIDER_LIMITED", { status: 429 }, limited],
+  ["a wrong key", "PROVIDER_FAILED", { status: 401 }, refused],
+  ["a bill that is not paid", "PROVIDER_FAILED", { status: 402 }, refused],
+  ["a used-up quota", "PROVIDER_FAILED", { status: 429, type: "insufficient_quota" }, refused],
+  ["a model that the key may not use", "PROVIDER_FAILED", { status: 403 }, forbidden],
   ["a bad request", "PROVIDER_FAILED", { status: 400 }, undefined],
   ["a server that fails", "PROVIDER_UNAVAILABLE", { status: 500 }, undefined],
-] as const)("of the key speaks %s: %s %o is %s", (_, code, details, fault) => {
-  expect(keyFaultOf(new RuntimeError(code, "refused", details))).toBe(fault);
+] as const)("of the key speaks %s: %s %o", (_, code, details, fault) => {
+  expect(keyFaultOf(new RuntimeError(code, "refused", details))).toEqual(fault);
 });

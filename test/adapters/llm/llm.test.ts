@@ -5,7 +5,7 @@ import type { LlmEvent, LlmRequest } from "../../../actors/ports.ts";
 import type { ProviderConfig } from "../../../adapters/llm/config.ts";
 import { createLlm } from "../../../adapters/llm/llm.ts";
 import { chooseModel, windowOf } from "../../../adapters/llm/models.ts";
-import { readRetryAfter } from "../../../adapters/provider-error.ts";
+import { readReset, readRetryAfter, refusedBy } from "../../../adapters/provider-error.ts";
 
 const provider = (
   name: string,
@@ -75,6 +75,44 @@ test("a wait is read from milliseconds, seconds or a date", () => {
   expect(readRetryAfter("Fri, 20 Nov 2026 10:00:03 GMT", undefined, now)).toBe(3_000);
   expect(readRetryAfter("soon", "later", now)).toBeUndefined();
   expect(readRetryAfter(undefined, undefined, now)).toBeUndefined();
+});
+
+test.each([
+  ["openai's limit that is used up", { "x-ratelimit-remaining-tokens": "0" }, 360_000],
+  ["the later one of two", { "x-ratelimit-remaining-requests": "0" }, 1_500],
+  ["what is asked for goes before", { "retry-after": "2" }, 2_000],
+  ["nothing used up", {}, undefined],
+] as const)("a wait is read from the headers of limits: %s", (_name, more, waitMs) => {
+  const headers = {
+    ...{ "x-ratelimit-remaining-requests": "5", "x-ratelimit-reset-requests": "1s500ms" },
+    ...{ "x-ratelimit-remaining-tokens": "7", "x-ratelimit-reset-tokens": "6m0s", ...more },
+  };
+
+  const error = refusedBy({ status: 429, headers }, "{}", { provider: "lab", secret: "k" });
+
+  expect([error.code, error.details?.["retryAfterMs"]]).toEqual(["PROVIDER_LIMITED", waitMs]);
+});
+
+test("the end of a limit is read as a duration or a date", () => {
+  const now = Date.parse("2026-11-20T10:00:00Z");
+
+  const ends = ["2026-11-20T10:00:03Z", "1h2m3.5s", "20ms", "soon", "", undefined];
+
+  const all = [3_000, 3_723_500, 20, undefined, undefined, undefined];
+  expect(ends.map((end) => readReset(end, now))).toEqual(all);
+});
+
+test.each([
+  [429, { error: { code: "insufficient_quota", message: "You exceeded your quota" } }],
+  [429, { error: { type: "insufficient_quota", message: "You exceeded your quota" } }],
+  [400, { error: { type: "invalid_request_error", message: "Your credit balance is too low" } }],
+])("a key without money is known by %i %o", (status, body) => {
+  const refusal = { status, headers: {} };
+
+  const error = refusedBy(refusal, JSON.stringify(body), { provider: "lab", secret: "k" });
+
+  const { code, details } = error;
+  expect([code, details?.["type"]]).toEqual(["PROVIDER_FAILED", "insufficient_quota"]);
 });
 
 const request = (more: Partial<LlmRequest>): LlmRequest => ({

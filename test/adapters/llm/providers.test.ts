@@ -32,9 +32,14 @@ function workers(provider: ProviderConfig): {
   return { one: llm(), two: llm(), state };
 }
 
-const ask = (llm: Llm, text = "hello", signal = new AbortController().signal): Promise<LlmResult> =>
+const ask = (
+  llm: Llm,
+  text = "hello",
+  signal = new AbortController().signal,
+  model = "m-1",
+): Promise<LlmResult> =>
   llm.complete(
-    { model: "m-1", messages: [{ role: "user", content: text }], stream: true },
+    { model, messages: [{ role: "user", content: text }], stream: true },
     { caller: { tenant: "tn_1", key: "cv_1" }, signal },
   );
 const codeOf = (asking: Promise<unknown>): Promise<string> =>
@@ -64,6 +69,18 @@ test("a limited key is left aside by every worker for as long as was asked; no c
 
   expect(texts).toEqual(Array.from({ length: 5 }, () => "Echo: hello"));
   expect(fake.calls().filter(withKey("key-a"))).toHaveLength(1);
+});
+
+test("a limit of one model leaves the key to the others, on every worker", async () => {
+  fake.when(({ body }) => body["model"] === "big", { error: { status: 429, retryAfterS: 600 } });
+  const { one, two } = workers(lab());
+
+  const big = await codeOf(ask(one, "hello", undefined, "big"));
+  const again = await codeOf(ask(two, "hello", undefined, "big"));
+  const small = await codeOf(ask(two, "hello", undefined, "small"));
+
+  expect([big, again, small]).toEqual(["PROVIDER_LIMITED", "PROVIDER_LIMITED", "answered"]);
+  expect(fake.calls().map(({ body }) => body["model"])).toEqual(["big", "small"]);
 });
 
 test("a key that is not accepted is left aside, and when none is, calls fail without being sent", async () => {
