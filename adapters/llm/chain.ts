@@ -3,6 +3,8 @@
 
 import type { LlmEvent, LlmRequest, LlmResult } from "../../actors/ports.ts";
 import { type ErrorCode, errorTable, RuntimeError } from "../../runtime/errors.ts";
+import type { ProviderConfig } from "./config.ts";
+import type { Attempt } from "./hedge.ts";
 import type { ModelChoice } from "./models.ts";
 import type { LineOptions } from "./provider-line.ts";
 import type { FindLine } from "./provider-lines.ts";
@@ -14,7 +16,7 @@ const othersMayAnswer: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 ]);
 
 /** What a chain is called with. */
-export interface ChainCall extends Omit<LineOptions, "onEvent" | "hasOther"> {
+export interface ChainCall extends Omit<LineOptions, "onEvent" | "hasOther" | "other"> {
   readonly onEvent: (event: LlmEvent) => void;
   readonly lineOf: FindLine;
   /** @throws RuntimeError MODEL_UNKNOWN. */
@@ -43,7 +45,7 @@ export async function askChain(
   };
   for (const [at, model] of models.entries()) {
     try {
-      return await askOne(model, request, { ...call, onEvent: show }, at < models.length - 1);
+      return await askOne(model, request, { ...call, onEvent: show }, models.slice(at + 1));
     } catch (error) {
       const isOver = hasShown || call.signal.aborted || !(error instanceof RuntimeError);
       if (isOver || !othersMayAnswer.has(error.code)) throw error;
@@ -57,8 +59,9 @@ async function askOne(
   model: string,
   request: LlmRequest,
   { choose, lineOf, ...options }: ChainCall,
-  hasOther: boolean,
+  others: readonly string[],
 ): Promise<LlmResult> {
+  const hasOther = others.length > 0;
   const choice = choose(model);
   // `chainProblem` keeps the built-in answerer out of chains.
   if (choice.provider === undefined) throw unknown(model);
@@ -66,16 +69,45 @@ async function askOne(
   // A whole answer may take minutes, and a provider that hangs as long: a stream shows sooner that it lives.
   const isAside = hasOther && !request.stream;
   const asked = { ...request, model: choice.model, stream: request.stream || isAside };
+  const other = (): Attempt | undefined => {
+    for (const { provider, model: theirs } of othersOf(others, choice, choose)) {
+      const next = { ...asked, model: theirs };
+      const attempt = lineOf(provider).standIn(next, options.caller);
+      if (attempt !== undefined) return attempt;
+    }
+    return undefined;
+  };
   try {
-    if (!isAside) return await line.complete(asked, { ...options, hasOther });
+    if (!isAside) return await line.complete(asked, { ...options, hasOther, other });
     const { onEvent, ...silent } = options;
-    const result = await line.complete(asked, { ...silent, hasOther });
+    const result = await line.complete(asked, { ...silent, hasOther, other });
     if (result.text !== "") onEvent({ type: "text", text: result.text });
     return result;
   } catch (error) {
     if (hasOther && !options.signal.aborted) line.count("fallbacks");
     throw error;
   }
+}
+
+/** The models of other providers, in order; a name that nobody serves is passed over. */
+function othersOf(
+  models: readonly string[],
+  { provider: own }: ModelChoice,
+  choose: ChainCall["choose"],
+): readonly Served[] {
+  return models.flatMap((name) => {
+    try {
+      const { provider, model } = choose(name);
+      return provider === undefined || provider === own ? [] : [{ provider, model }];
+    } catch (error) {
+      if (error instanceof RuntimeError && error.code === "MODEL_UNKNOWN") return [];
+      throw error;
+    }
+  });
+}
+
+interface Served extends ModelChoice {
+  readonly provider: ProviderConfig;
 }
 
 function failureOf(failures: readonly Failure[]): RuntimeError {

@@ -53,6 +53,8 @@ export interface LineOptions {
   readonly onEvent?: (event: LlmEvent) => void;
   /** Another model can be asked instead: a limited provider is not waited for. */
   readonly hasOther: boolean;
+  /** The attempt that is made beside a slow one, of another provider; undefined: there is none now. */
+  other?(): Attempt | undefined;
 }
 
 /** One call under way. */
@@ -63,6 +65,15 @@ interface Call {
   readonly signal: AbortSignal;
   readonly endsAtMs: number;
   hasShown: boolean;
+  /** What the attempt under way has failed with, when it has one beside it. */
+  failure: unknown;
+  /** Another provider has answered. */
+  isElsewhere: boolean;
+}
+
+/** What is asked, and for whom. */
+interface Asked extends Pick<LineOptions, "caller"> {
+  readonly request: LlmRequest;
 }
 
 /** The way to one provider. */
@@ -117,9 +128,14 @@ export class ProviderLine {
     if (options.signal.aborted) onAbort();
     try {
       const endsAtMs = performance.now() + totalMs;
-      const call = { request, options, signal: whole.signal, endsAtMs, hasShown: false };
+      const call: Call = {
+        ...{ request, options, signal: whole.signal, endsAtMs },
+        ...{ hasShown: false, failure: undefined, isElsewhere: false },
+      };
       const result = await this.#attempts(call);
-      this.#answered();
+      // Of a provider that was only too slow nothing is known.
+      if (!call.isElsewhere) this.#answered();
+      else this.#judge(call.failure, { isProbe: admission.isProbe, isLeft: false });
       return result;
     } catch (error) {
       this.#judge(error, { isProbe: admission.isProbe, isLeft: options.signal.aborted });
@@ -128,6 +144,27 @@ export class ProviderLine {
       clearTimeout(timer);
       options.signal.removeEventListener("abort", onAbort);
     }
+  }
+
+  /**
+   * An attempt beside a slow one of another provider, where the breaker is closed, nobody waits for a slot
+   * and there is a key. `request.model` is the provider's own name of the model.
+   */
+  standIn(request: LlmRequest, caller: LineOptions["caller"]): Attempt | undefined {
+    const { breaker, keys } = this.#parts.state;
+    if (breaker.look().state !== "closed" || !this.#hasRoom()) return undefined;
+    const { key } = keys.take(request.model);
+    if (key === undefined) return undefined;
+    return async (options) => {
+      try {
+        const result = await this.#attempt({ request, caller }, key, options);
+        this.#answered();
+        return result;
+      } catch (error) {
+        this.#judge(error, { isProbe: false, isLeft: options.signal.aborted });
+        throw error;
+      }
+    };
   }
 
   async #attempts(call: Call): Promise<LlmResult> {
@@ -171,37 +208,56 @@ export class ProviderLine {
     await pauseUnless(call.signal, waitMs);
   }
 
-  /** With one key; beside it with another one, when it is slow and the provider is hedged. */
+  /** With one key; when it is slow and the provider is hedged, beside it another provider, or another key. */
   #ask(call: Call, key: number): Promise<LlmResult> {
     const { hedgeAfterMs = 0 } = this.#parts.provider;
-    const { request, signal } = call;
+    const { signal, request } = call;
+    const { caller } = call.options;
     const onEvent = (event: LlmEvent): void => {
       const { onEvent: show } = call.options;
       if (show === undefined) return;
       call.hasShown = true;
       show(event);
     };
-    if (hedgeAfterMs === 0) return this.#attempt(call, key, { signal, onEvent });
-    return hedged((options) => this.#attempt(call, key, options), {
+    const asked = { request, caller };
+    if (hedgeAfterMs === 0) return this.#attempt(asked, key, { signal, onEvent });
+    let isElsewhere = false;
+    call.failure = undefined;
+    const first: Attempt = (options) =>
+      this.#attempt(asked, key, options).catch((error: unknown) => {
+        if (!options.signal.aborted) call.failure = error;
+        throw error;
+      });
+    return hedged(first, {
       ...{ request, signal, onEvent, afterMs: hedgeAfterMs },
-      second: () => this.#second(call, key),
-      onWon: () => this.count("hedges_won"),
+      second: () => {
+        const other = call.options.other?.();
+        isElsewhere = other !== undefined;
+        const attempt = other ?? this.#second(asked, key);
+        if (attempt !== undefined) this.count("hedges");
+        return attempt;
+      },
+      onWon: () => {
+        call.isElsewhere = isElsewhere;
+        this.count("hedges_won");
+      },
     });
   }
 
-  /** A second attempt, where nobody waits for a slot and there is a key for it. */
-  #second(call: Call, first: number): Attempt | undefined {
-    const { state } = this.#parts;
-    if (this.#slots.taken >= this.#slotsMax) return undefined;
-    const { key } = state.keys.take(call.request.model, first);
-    if (key === undefined) return undefined;
-    state.count("hedges");
-    return (options) => this.#attempt(call, key, options);
+  /** A second attempt, where nobody waits for a slot and there is a key for it: another one, if it can be. */
+  #second(asked: Asked, first: number): Attempt | undefined {
+    if (!this.#hasRoom()) return undefined;
+    const { key } = this.#parts.state.keys.take(asked.request.model, first);
+    return key === undefined ? undefined : (options) => this.#attempt(asked, key, options);
+  }
+
+  #hasRoom(): boolean {
+    return this.#slots.taken < this.#slotsMax;
   }
 
   /** Once, with one key. A call waits between its attempts without a slot. */
   async #attempt(
-    { request, options: { caller } }: Call,
+    { request, caller }: Asked,
     key: number,
     { signal, onEvent }: Parameters<Attempt>[0],
   ): Promise<LlmResult> {

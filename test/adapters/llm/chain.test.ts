@@ -6,6 +6,8 @@ import { chainProblem } from "../../../actors/model-chain.ts";
 import type { LlmEvent, LlmRequest, LlmResult } from "../../../actors/ports.ts";
 import type { LlmConfig, ProviderConfig } from "../../../adapters/llm/config.ts";
 import { createLlm } from "../../../adapters/llm/llm.ts";
+import { providerMemory } from "../../../adapters/llm/provider-memory.ts";
+import { providerStates } from "../../../adapters/llm/provider-state.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import { createFakeProvider } from "../../support/fake-provider.ts";
 
@@ -37,6 +39,10 @@ const llmOf = (more: Partial<ProviderConfig> = {}) => {
   };
   return createLlm(config, { random: () => 0 });
 };
+
+const open = (name: string, baseUrl: string): ProviderConfig => ({
+  ...{ name, kind: "openai", baseUrl, apiKey: "k", attemptsMax: 1 },
+});
 
 interface Outcome {
   readonly result?: LlmResult;
@@ -96,6 +102,54 @@ test.each([
     }
   },
 );
+
+test("a slow call is made beside at the next provider, which answers with its own model", async () => {
+  first.when(() => true, { hang: "at-once" });
+
+  const { result, text } = await ask(llmOf({ hedgeAfterMs: 60 }));
+  await first.until(({ outcome }) => outcome === "closed");
+
+  expect(text).toBe("Echo: hello");
+  expect(result).toMatchObject({ provider: "two", model: "b", usage: { estimated: true } });
+  expect([first.calls().length, second.calls().length]).toEqual([1, 1]);
+});
+
+test("a provider that is left alone, and a name that nobody serves, do not stand in for a slow one", async () => {
+  const config: LlmConfig = {
+    providers: [
+      { ...open("one", first.openaiUrl), hedgeAfterMs: 60, apiKeys: ["k-1", "k-2"] },
+      { ...open("two", second.openaiUrl), breakerFailures: 1 },
+    ],
+  };
+  const llm = createLlm(config, { random: () => 0 });
+  second.when(() => true, { error: { status: 500 } });
+  expect((await ask(llm, { model: "two/b" })).error?.code).toBe("PROVIDER_UNAVAILABLE");
+  first.when(() => true, { hang: "at-once", times: 1 });
+
+  const { result } = await ask(llm, { model: "one/a, odd-name, two/b" });
+
+  expect(result).toMatchObject({ provider: "one", text: "Echo: hello" });
+  const keys = first.calls().map(({ headers }) => headers["authorization"]);
+  expect(new Set(keys)).toEqual(new Set(["Bearer k-1", "Bearer k-2"]));
+  expect(second.calls()).toHaveLength(1);
+});
+
+test("what fails beside an answer of another provider counts against who failed, not who answered", async () => {
+  const providers = [
+    { ...open("one", first.openaiUrl), hedgeAfterMs: 40, breakerFailures: 1 },
+    open("two", second.openaiUrl),
+  ];
+  const memory = providerMemory(providers);
+  const [one, two] = providerStates(memory, providers);
+  const llm = createLlm({ providers }, { random: () => 0, memory });
+  first.when(() => true, { error: { status: 500 }, firstByteMs: 120 });
+  second.when(() => true, { text: "Mine.", firstTokenMs: 400 });
+
+  const { result } = await ask(llm, { model: "one/a, two/b" });
+
+  expect(result).toMatchObject({ provider: "two", text: "Mine." });
+  expect([one?.breaker.look().state, two?.breaker.look().state]).toEqual(["open", "closed"]);
+});
 
 test("an answer that has begun is not begun anew by another model", async () => {
   first.otherwise({ pieces: ["Half ", "of it"], cutAfter: 1, tokenMs: 5 });
