@@ -15,7 +15,7 @@ import {
 } from "./memory/turn-input.ts";
 import { type ChatReply, type MessageRecord, messageKey } from "./records/conversation.ts";
 import { replyOf, settle } from "./reply.ts";
-import type { TurnInput, TurnResult } from "./turn-input.ts";
+import type { Remembering, TurnInput, TurnResult } from "./turn-input.ts";
 import { startWebhooks } from "./webhook.ts";
 
 /** Handles the end of a run: the one under way, one that repeats an answer, or one that never started. */
@@ -47,10 +47,13 @@ export function endRun(state: ConversationState, ended: RunEnded, turn: Turn): C
 
 /** What is remembered of a deleted conversation elsewhere goes too, however often it takes. */
 export function startForgetting(state: ConversationState, turn: Turn): void {
-  const { agent, user = null, isRemembered } = state;
-  if (!isRemembered || agent === null) return;
-  const input: ForgetInput = { agent, user, conversation: addressParts(turn.self).root };
-  turn.startRun({ kind: forgetKind, input, timeoutMs: limits.forgetRunMs });
+  const { agent, user = null, isRemembered, rememberedBy = [] } = state;
+  const own = isRemembered && agent !== null ? [agent] : [];
+  const conversation = addressParts(turn.self).root;
+  for (const one of new Set([...own, ...rememberedBy])) {
+    const input: ForgetInput = { agent: one, user, conversation };
+    turn.startRun({ kind: forgetKind, input, timeoutMs: limits.forgetRunMs });
+  }
 }
 
 /** Releases the next waiting run when none is under way. */
@@ -78,19 +81,20 @@ function conclude(
   const sequence = last + 1;
   finish(state, { entry, kind, outcome, sequence }, turn);
   if (state.deleted) return state;
-  if (result?.isRemembered) {
-    const sequences = [...entry.sequences, ...(result.steered ?? [])];
-    const recalled = (result.memories ?? []).map(({ id }) => id);
+  const takers = takersOf(state, result?.remembering ?? []);
+  for (const one of takers) {
+    const sequences = [...entry.sequences, ...(result?.steered ?? [])];
     const input: MemoryTurnInput = {
       ...inputOf(state, entry),
+      ...one,
       sequences,
       answer: sequence,
-      recalled,
     };
     turn.startRun({ kind: memoryTurnKind, input, timeoutMs: limits.memoryRunMs });
   }
   const next: ConversationState = {
     ...state,
+    ...rememberedBy(state, takers),
     count: state.count + 1,
     updatedAtMs: turn.nowMs,
     collected: result?.data == null ? state.collected : result.data.collected,
@@ -102,6 +106,29 @@ function conclude(
     turn.releaseRun(one.run, { ...inputOf(next, one), adopt });
   }
   return next;
+}
+
+/** Those who take in a turn: of a conversation that many remember already, none but these. */
+function takersOf(
+  { agent, rememberedBy = [] }: ConversationState,
+  remembering: readonly Remembering[],
+): readonly Remembering[] {
+  let room = limits.conversationMemories - rememberedBy.length;
+  return remembering.filter((one) => {
+    if (one.agent === agent || rememberedBy.includes(one.agent)) return true;
+    room -= 1;
+    return room >= 0;
+  });
+}
+
+/** Of a team its agents remember, whoever they are at the time. */
+function rememberedBy(
+  { agent, rememberedBy: known = [] }: ConversationState,
+  remembering: readonly Remembering[],
+): Pick<ConversationState, "rememberedBy"> {
+  const others = remembering.map((one) => one.agent).filter((one) => one !== agent);
+  const all = new Set([...known, ...others]);
+  return all.size === 0 ? {} : { rememberedBy: [...all] };
 }
 
 /** Settles one run, keeps its answer under `sequence` (null: kept already) and replies. */

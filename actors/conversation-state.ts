@@ -49,6 +49,8 @@ export interface ConversationState {
   readonly user?: string;
   /** Something of it may be remembered elsewhere: it must be forgotten there too. */
   readonly isRemembered?: true;
+  /** Agents of the team that remember something of it. */
+  readonly rememberedBy?: readonly string[];
 }
 
 /** A conversation nobody has spoken in. */

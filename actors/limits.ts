@@ -96,6 +96,9 @@ export const limits = {
   memoryReadChars: 16_000,
   /** Entries that it is shown, so that it can replace instead of repeat. */
   memoryKnown: 10,
+  /** Agents that take in one turn of a team, and that may remember one conversation: no more take it in. */
+  memoryAgents: 24,
+  conversationMemories: 100,
   /** Life of the run that takes in a turn, and of the one that forgets a conversation, ms. */
   memoryRunMs: 3_600_000,
   forgetRunMs: 7 * 24 * 3_600_000,

@@ -10,10 +10,10 @@ import { emitSources } from "./answer/sources.ts";
 import { type CompiledAgent, loadAgent } from "./compiled.ts";
 import { followHandoffs } from "./follow-handoff.ts";
 import { limits } from "./limits.ts";
+import { isTalk, remembering } from "./memory/remembering.ts";
 import type { Ports, PromptMessage } from "./ports.ts";
 import { systemMessageFor } from "./prompts/system-message.ts";
 import type { ChatEvent, RoutingInfo } from "./records/conversation.ts";
-import { memorySettings } from "./records/memory.ts";
 import { chooseAction, routingEvent } from "./route-step.ts";
 import { type Meter, metered } from "./spend.ts";
 import { repeatAnswer, takeSteered } from "./steering.ts";
@@ -58,10 +58,7 @@ async function answerTurn(
       : await (await import("./flow/graph-turn.ts")).runGraph(context, turn, {
           ...{ ...work, graph: compiled.graph },
         });
-  // What other runs ask of an agent is no talk of the user with it.
-  const isTalk = input.owner === "conversation" && input.task === undefined;
-  const isRemembered = isTalk && memorySettings(compiled.agent.memory) !== null;
-  return isRemembered ? { ...result, isRemembered } : result;
+  return isTalk(input) ? { ...result, ...remembering(input, compiled.agent, result) } : result;
 }
 
 interface Work {

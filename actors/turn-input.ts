@@ -42,6 +42,8 @@ export interface Task {
   readonly instruction?: string;
   /** What the user said before, for routing and retrieval. */
   readonly previous?: string;
+  /** What the user said is meant for it too: an agent with memory takes it in. */
+  readonly isTalk?: true;
   /** Set for a member of a team: where the team is, and what it may spend. */
   readonly within?: Within;
 }
@@ -108,8 +110,14 @@ export interface TurnResult extends Answer {
   readonly escalatedTo?: string;
   /** Sequences of steered messages this run has answered too. */
   readonly steered?: readonly number[];
-  /** The agent has a memory: what was said is taken in after the turn. */
-  readonly isRemembered?: true;
+  /** Those with a memory, who take in what was said after the turn. */
+  readonly remembering?: readonly Remembering[];
+}
+
+/** An agent that takes in what was said. */
+export interface Remembering extends Pick<TurnReference, "agent" | "version"> {
+  /** Ids of the memories that it was given. */
+  readonly recalled: readonly string[];
 }
 
 /** Key of the record that holds a completion as sent. */

@@ -9,6 +9,7 @@ import { loadSchemas } from "../answer/output-schema.ts";
 import { systemPrompt } from "../answer/prompt.ts";
 import { samplingOf } from "../answer/request.ts";
 import { limits } from "../limits.ts";
+import { fitMemories, memoryBlock, memoryOf, recallFor } from "../memory/recall.ts";
 import type { PromptMessage } from "../ports.ts";
 import type { Source } from "../records/conversation.ts";
 import { type Answer, type AnswerInput, noUsage } from "../turn-input.ts";
@@ -60,6 +61,7 @@ export async function splitMessage(work: TeamWork, leader: Leader): Promise<Plan
     instruction: planInstruction(work),
     schema: planSchema(names),
     check: (value) => planFault(value as Plan),
+    recalls: true,
   })) as Plan;
 }
 
@@ -152,6 +154,21 @@ interface LeaderAsk {
   readonly instruction: string;
   readonly schema: Readonly<Record<string, unknown>>;
   check?(value: unknown): { readonly reason: string; readonly pointer: string } | null;
+  /** What it remembers of the user is recalled for it. */
+  readonly recalls?: true;
+}
+
+/** What a leader with a memory remembers that is near to the message, as a block of its prompt. */
+async function remembered(
+  { context, input, asked }: TeamWork,
+  { compiled: { agent } }: Leader,
+  round: number,
+): Promise<string> {
+  const memory = memoryOf(context.tenant, agent, input.user);
+  if (memory === null) return "";
+  const { text: question, previous } = asked;
+  const recalled = await recallFor(context, memory, { question, previous, round });
+  return memoryBlock(fitMemories(recalled, context.ports.llm.windowOf(agent.model_name ?? "")));
 }
 
 /** One word of the leader as JSON that fits, repaired once. */
@@ -167,7 +184,7 @@ async function askLeader(work: TeamWork, leader: Leader, ask: LeaderAsk): Promis
     subAgent: null,
     passages: [],
     usesCollection: false,
-    memories: "",
+    memories: ask.recalls ? await remembered(work, leader, ask.number) : "",
     instructions: [
       ask.instruction,
       `Answer with JSON only, fitting this JSON Schema: ${JSON.stringify(schema)}`,

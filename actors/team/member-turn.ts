@@ -3,6 +3,7 @@
 import { type ErrorData, RuntimeError, toErrorData, toldError } from "../../runtime/errors.ts";
 import { askTarget } from "../ask-target.ts";
 import { limits } from "../limits.ts";
+import { isTalk } from "../memory/remembering.ts";
 import { targetPlace } from "../targets.ts";
 import type { Task, TurnResult, Within } from "../turn-input.ts";
 import type { Member } from "./crew.ts";
@@ -64,7 +65,11 @@ async function attempt(work: TeamWork, ask: MemberAsk, one: Try): Promise<Tried>
       {
         target,
         of: work.input,
-        task: { ...ask.task, show: true, ...(within && { within }) },
+        task: {
+          ...{ ...ask.task, show: true },
+          ...(isTalk(work.input) && { isTalk: true }),
+          ...(within && { within }),
+        },
         timeoutMs: work.turnMs,
         aside: true,
         onStart(id) {

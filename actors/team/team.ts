@@ -8,6 +8,7 @@ import { restingOn, showText } from "../answer/child.ts";
 import { loadAsked } from "../answer/history.ts";
 import { emitSources } from "../answer/sources.ts";
 import { limits } from "../limits.ts";
+import { allRemembering, isTalk, remembering } from "../memory/remembering.ts";
 import type { Ports } from "../ports.ts";
 import type { RoutingInfo, Source } from "../records/conversation.ts";
 import { type Meter, metered } from "../spend.ts";
@@ -116,8 +117,16 @@ async function finish(work: TeamWork, outcome: Outcome): Promise<TurnResult> {
     data: answer.data ?? null,
     routing: outcome.routing,
     trigger: results.findLast(({ trigger }) => trigger !== null)?.trigger ?? null,
+    ...(isTalk(input) && allRemembering([...results, leaderRemembers(leader, answer)])),
     ...(steered.length === 0 ? {} : { steered }),
   };
+}
+
+/** The leader has led what the user reads, whoever has written it. */
+function leaderRemembers(leader: Leader | null, answer: Answer): Pick<TurnResult, "remembering"> {
+  if (leader === null) return {};
+  const { target, version, compiled } = leader;
+  return remembering({ agent: target, version }, compiled.agent, answer);
 }
 
 async function answerOf(
