@@ -137,6 +137,7 @@ function chat(state: ConversationState, message: ChatMessage, turn: Turn): Conve
     message_id: record.id,
     agent_version: target.version,
     model: target.model,
+    ...(next.waiting.some((entry) => entry.run === run) && { queued: true }),
   };
   turn.reply(accepted, { follow: run });
   return next;

@@ -39,6 +39,7 @@ export const errorTable = {
   DUPLICATE: fail(409),
   RUN_ENDED: fail(409),
   APPROVAL_REQUIRED: fail(409),
+  RUN_WAITING: fail(409),
   EMBEDDER_MISMATCH: fail(409),
   MEMORY_FULL: fail(409),
   EVENTS_TRIMMED: fail(410),

@@ -8,6 +8,11 @@ export function eventKey(name: string): string {
   return `${EVENT}${name}`;
 }
 
+/** The event that a run waits for under a key; null for other keys. */
+export function eventOfKey(key: string): string | null {
+  return key.startsWith(EVENT) ? key.slice(EVENT.length) : null;
+}
+
 /** Whether an event may have this name. */
 export function isEventName(name: string): boolean {
   return NAME.test(name);

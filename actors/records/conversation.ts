@@ -298,6 +298,8 @@ export interface ChatAccepted {
   readonly agent_version: number;
   /** Model the answer is expected from (the supervisor's; a sub-agent may have its own). */
   readonly model: string;
+  /** The conversation was answering: the run begins when those before it have ended. */
+  readonly queued?: true;
 }
 
 /** A stateless completion: the messages are used as sent, nothing is stored but the run. */

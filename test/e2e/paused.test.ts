@@ -1,5 +1,6 @@
-// A caller that waits for the whole answer, while the run comes to wait for a person: it is told what
-// is to be decided, on every surface in its own words, and the run goes on without it.
+// A caller that waits for the whole answer, while the run, or the one before it in its conversation,
+// comes to wait for a person, an event or a time: it is told what is waited for, on every surface in
+// its own words, and the run goes on without it.
 
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { CHAT, type Product, startProduct } from "../support/product.ts";
@@ -117,7 +118,7 @@ test("what a delegated task waits for is told to who waits for the run above it"
   expect((await ended(run)).result.response).toBe("Done.");
 });
 
-test("a workflow and a run forked from it are answered so; one that only sleeps is waited for", async () => {
+test("a workflow and a run forked from it are answered so; one that sleeps for a moment is waited for", async () => {
   const asks = { type: "approval", reason: "It costs.", arguments: "{}" };
   const inner = await newWorkflow({ ...asks, save: "answer" });
   const flow = await newWorkflow({ type: "sub_workflow", ref: inner, save: "answer" });
@@ -210,4 +211,164 @@ test("a stream stays open and has the answer after the decision", async () => {
   const rest = await stream.rest();
   const end = JSON.parse(rest.at(-1)?.data ?? "{}");
   expect(end).toMatchObject({ type: "end", outcome: { status: "completed" } });
+});
+
+const DAY_MS = 24 * 3_600_000;
+const waitsForPaid = { type: "event", event: "paid", timeout_ms: DAY_MS, save: "answer" };
+/** Told of waits: 202, where the run is, and what it waits for. */
+const expectHeldUp = (answer: Answer, status: string, waits: readonly object[]): Json => {
+  expect(answer.status, JSON.stringify(answer.body)).toBe(202);
+  expect(answer.body).toMatchObject({ status, waits });
+  expect(answer.body.waits).toHaveLength(waits.length);
+  expect(answer.headers.get("location")).toBe(`/v2/runs/${answer.body.run_id}`);
+  return answer.body;
+};
+const inOneDay = (until: string): void => {
+  const ms = Date.parse(until) - Date.now();
+  expect(ms).toBeGreaterThan(DAY_MS - 60_000);
+  expect(ms).toBeLessThanOrEqual(DAY_MS);
+};
+
+test("a caller whose run waits for an event is told its name and where to tell it", async () => {
+  const inner = await newWorkflow(waitsForPaid);
+  const flow = await newWorkflow({ type: "sub_workflow", ref: inner, save: "answer" });
+
+  const answer = await start("workflow", flow, { input: {} });
+
+  const wait = { kind: "event", event: "paid" };
+  const { run_id: run, waits, approvals } = expectHeldUp(answer, "waiting", [wait]);
+  expect(approvals).toEqual([]);
+  inOneDay(waits[0].until);
+  expect(waits[0].url).toBe(`/v2/runs/${waits[0].run_id}/events/paid`);
+  expect((await product.call("POST", waits[0].url, { euros: 5 })).status).toBe(202);
+  expect((await ended(run)).result.output).toEqual({ euros: 5 });
+});
+
+test("a caller whose run sleeps for long is told until when", async () => {
+  const flow = await newWorkflow({ type: "sleep", ms: DAY_MS });
+
+  const answer = await start("workflow", flow, { input: {} });
+
+  const { run_id: run, waits } = expectHeldUp(answer, "waiting", [{ kind: "sleep", event: null }]);
+  inOneDay(waits[0].until);
+  const shown = await product.call("GET", `/v2/runs/${run}`);
+  expect([shown.status, shown.body.ended_at]).toEqual([200, null]);
+  await product.call("POST", `/v2/runs/${run}/cancel`);
+  expect((await ended(run)).status).toBe("cancelled");
+});
+
+test("who is queued behind a run that waits is told of it, and its run goes on by itself", async () => {
+  product.provider.when(
+    (call) => call.prompt.includes("How much?") && !call.prompt.includes("Result of "),
+    {
+      tools: [sum],
+      times: 1,
+    },
+  );
+  product.provider.otherwise({ text: "Done." });
+  const first = await expectWaiting(await start("agent", agent, { input: "How much?" }));
+  const { conversation_key } = first;
+
+  const behind = { input: "And then?", conversation_key };
+  const [second, third] = await Promise.all([
+    start("agent", agent, behind),
+    product.call("POST", CHAT, { agent_key: agent, message: "Well?", conversation_key }),
+  ]);
+
+  const waits = [
+    { kind: "queue", run_id: first.run_id, url: `/v2/runs/${first.run_id}` },
+    { kind: "approval", url: `/v2/approvals/${first.approvals[0].id}` },
+  ];
+  const { run_id: run, approvals } = expectHeldUp(second, "queued", waits);
+  expect(run).not.toBe(first.run_id);
+  expect(approvals).toEqual(first.approvals);
+  expect([third.status, third.body.data]).toMatchObject([202, { status: "queued", waits }]);
+  expect((await product.call("GET", `/v2/runs/${run}`)).body.status).toBe("queued");
+  await approve(approvals);
+  for (const one of [run, third.body.data.run_id]) {
+    expect((await ended(one)).status).toBe("completed");
+  }
+  expect((await product.history(conversation_key)).map(([role]) => role)).toEqual([
+    "user",
+    "assistant",
+    "user",
+    "assistant",
+    "user",
+    "assistant",
+  ]);
+});
+
+test("who is queued is told when the run before it begins to wait, and of the one after that", async () => {
+  const flow = await make("/v2/workflows", {
+    name: "Late",
+    graph_definition: {
+      nodes: [
+        { id: "nap", type: "sleep", ms: "input.nap" },
+        { id: "wait", ...waitsForPaid },
+        { id: "end", type: "end" },
+      ],
+      edges: [
+        { from: "nap", to: "wait", when: "input.nap > 0" },
+        { from: "nap", to: "end" },
+        { from: "wait", to: "end" },
+      ],
+    },
+    state_schema: { properties: { answer: {} } },
+    output: "answer",
+  });
+  const opened = await start("workflow", flow, { input: { nap: 0 } });
+  const { conversation_key } = opened.body;
+  const asks = (nap: number, mode: string) =>
+    start("workflow", flow, { input: { nap }, conversation_key, mode });
+  const first = await asks(1_000, "background");
+  const second = await asks(2_000, "background");
+  expect([first.body.status, second.body.status]).toEqual(["running", "queued"]);
+
+  const third = asks(0, "wait");
+  const tell = (run: string): Promise<Answer> =>
+    product.call("POST", `/v2/runs/${run}/events/paid`, {});
+  // Told before it waits: the run before the last goes on without a wait of its own.
+  expect((await tell(first.body.run_id)).status).toBe(202);
+
+  const waits = [
+    { kind: "queue", run_id: second.body.run_id },
+    { kind: "event", run_id: second.body.run_id, event: "paid" },
+  ];
+  const { run_id: run } = expectHeldUp(await third, "queued", waits);
+  expect((await tell(second.body.run_id)).status).toBe(202);
+  expect((await ended(run)).status).toBe("completed");
+});
+
+test("OpenAI's protocol says of an event and of a queue what is waited for", async () => {
+  const graph_definition = {
+    nodes: [
+      { id: "wait", ...waitsForPaid },
+      { id: "say", type: "supervisor", output: true },
+      { id: "end", type: "end" },
+    ],
+    edges: [
+      { from: "wait", to: "say" },
+      { from: "say", to: "end" },
+    ],
+  };
+  const state_schema = { properties: { answer: {} } };
+  const waiter = await make("/v2/agents", {
+    ...{ name: "Waiter", model_name: "gpt-4o-mini", graph_definition, state_schema },
+  });
+  product.provider.otherwise({ text: "Done." });
+  const opened = await start("agent", waiter, { input: "?" });
+  const { conversation_key } = opened.body;
+  const messages = [{ role: "user", content: "?" }];
+  const asks = (more: object): Promise<Answer> =>
+    product.call("POST", "/v1/chat/completions", { model: `agent:${waiter}`, messages, ...more });
+
+  const alone = await asks({});
+  const queued = await asks({ metadata: { conversation_key } });
+
+  for (const { status, headers, body } of [alone, queued]) {
+    expect([status, headers.get("x-should-retry")]).toEqual([409, "false"]);
+    expect(body.error).toMatchObject({ code: "run_waiting", type: "invalid_request_error" });
+    expect(body.error.message).toMatch(/waits .*for the event paid until 20.*GET \/v2\/runs\/rn_/);
+  }
+  expect(queued.body.error.message).toContain(`behind run ${opened.body.run_id}`);
 });

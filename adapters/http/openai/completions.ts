@@ -1,7 +1,6 @@
 // POST /v1/chat/completions: stateless as its protocol is; with `metadata.conversation_key` the last
 // user message goes to that conversation instead.
 
-import type { Approval } from "../../../actors/records/approval.ts";
 import type { ChatReply } from "../../../actors/records/conversation.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import { answererOf, sourcesOf } from "../answers.ts";
@@ -13,6 +12,7 @@ import type { HttpResponse } from "../server.ts";
 import type { Answering, Ask, Attached } from "../services/answering.ts";
 import { callerOf } from "../services/caller.ts";
 import { runOfFrameId } from "../services/chat.ts";
+import type { HeldUp, WaitNote } from "../services/held-up.ts";
 import { onceKeyOf } from "../services/once.ts";
 import type { Services } from "../services/services.ts";
 import { targetOfModel } from "./model.ts";
@@ -27,8 +27,8 @@ import {
 
 type Context = RouteContext<CompletionBody>;
 
-/** Approvals that one message names. */
-const DECIDE_MAX = 5;
+/** Approvals, or other waits, that one message names. */
+const NAMED_MAX = 5;
 
 /** The route. */
 export function completionRoute(services: Services): Route {
@@ -54,7 +54,7 @@ export function completionRoute(services: Services): Route {
         return chunkStream(answering, styleOf(context, answering, created));
       }
       const waited = await services.chat.wait(callerOf(context), answering);
-      if (waited.status === "waiting") return waitsForPeople(context, answering, waited.approvals);
+      if (waited.status !== "completed") return isHeldUp(context, answering, waited.held);
       return json(200, completionOf(context.body.model, waited.reply, created));
     },
   });
@@ -109,22 +109,32 @@ async function resumed(
   return { accepted: found.accepted, frames: await chat.attach(tenant, run, options) };
 }
 
-/** The protocol has no answer that is still to come: an error that says where it is decided. */
-function waitsForPeople(
+/** The protocol has no answer that is still to come: an error that says what it waits for, and where. */
+function isHeldUp(
   { request, route }: Context,
   { accepted }: Attached,
-  approvals: readonly Approval[],
+  { approvals, waits }: HeldUp,
 ): HttpResponse {
   const { run } = accepted;
-  const decide = approvals.map(({ id }) => `POST /v2/approvals/${id}/decide`).slice(0, DECIDE_MAX);
-  const message =
-    `Run ${run} waits for the decision of a person and goes on by itself then. ` +
-    `Decide: ${decide.join(", ")}. The answer comes at GET /v2/runs/${run}.`;
-  const error = { code: "APPROVAL_REQUIRED", message } as const;
+  const decide = approvals.map(({ id }) => `POST /v2/approvals/${id}/decide`).slice(0, NAMED_MAX);
+  const [first] = waits;
+  const queued = first?.kind === "queue" ? `, behind run ${first.run} of its conversation` : "";
+  const what =
+    decide.length > 0
+      ? `for the decision of a person${queued}, and goes on by itself then. Decide: ${decide.join(", ")}.`
+      : `${waits.slice(0, NAMED_MAX).map(saidOf).join(", ")}, and goes on by itself then.`;
+  const message = `Run ${run} waits ${what} The answer comes at GET /v2/runs/${run}.`;
+  const code = decide.length > 0 ? "APPROVAL_REQUIRED" : "RUN_WAITING";
   const place = { style: "openai", requestId: request.id, service: route.service } as const;
   // Clients of this protocol send what was a 409 again, which would be another run.
   const headers = { Location: `/v2/runs/${run}`, "X-Should-Retry": "false" };
-  return errorReply(error, place, headers);
+  return errorReply({ code, message }, place, headers);
+}
+
+function saidOf({ kind, run, event, untilMs }: WaitNote): string {
+  if (kind === "queue") return `behind run ${run} of its conversation`;
+  const until = untilMs === null ? "" : ` until ${new Date(untilMs).toISOString()}`;
+  return event === null ? until.trim() : `for the event ${event}${until}`;
 }
 
 function completionOf(model: string, reply: ChatReply, created: number): unknown {

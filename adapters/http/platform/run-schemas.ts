@@ -107,9 +107,20 @@ const reply = {
   cost,
 };
 
-/** How a run is doing. `waiting`: for the decision of a person. */
+/** How a run is doing. */
 const status = Type.String({
-  enum: ["running", "waiting", "completed", "failed", "cancelled", "interrupted"],
+  enum: [
+    "queued",
+    "running",
+    "waiting",
+    "completed",
+    "failed",
+    "cancelled",
+    "expired",
+    "exhausted",
+  ],
+  description:
+    "`queued`: behind another run of its conversation; `waiting`: for the decision of a person.",
 });
 
 /** A run. */
@@ -145,7 +156,7 @@ const accepted = named(
     {
       id: text,
       run_id: text,
-      status: Type.Literal("running"),
+      status: Type.String({ enum: ["running", "queued"] }),
       conversation_key: maybeText,
       message_id: text,
       agent_version: Type.Integer(),
@@ -155,14 +166,37 @@ const accepted = named(
   ),
 );
 
+const wait = named(
+  "RunWait",
+  Type.Object(
+    {
+      kind: Type.String({
+        enum: ["approval", "event", "sleep", "queue"],
+        description: "`queue`: it begins when the run before it in its conversation has ended.",
+      }),
+      run_id: { ...text, description: "Who waits; of a queue the run before it." },
+      event: { ...maybeText, description: "Name of the event that ends the wait." },
+      since: orNull(time),
+      until: { ...orNull(time), description: "When it ends by itself." },
+      url: { ...text, description: "Path at which it is decided, told or looked at." },
+    },
+    closed,
+  ),
+);
+
 const waiting = named(
   "WaitingRun",
   Type.Object(
     {
       id: text,
       run_id: text,
-      status: Type.Literal("waiting"),
+      status: Type.String({ enum: ["waiting", "queued"] }),
       conversation_key: maybeText,
+      waits: Type.Array(wait, {
+        minItems: 1,
+        description:
+          "What holds the run up; of a queued one, the run before it and what that waits for.",
+      }),
       approvals: Type.Array(approvalSchema, { description: "Pending ones, the first 100." }),
     },
     closed,
@@ -186,7 +220,7 @@ export const runResponses: NonNullable<Route["responses"]> = {
   ...answers(
     202,
     Type.Union([accepted, waiting]),
-    "With `mode: background`: the run is under way. With `mode: wait`: it waits for the decision of a person, and goes on by itself.",
+    "With `mode: background`: the run is under way. With `mode: wait`: it waits for a person, an event or a time, or behind a run that does, and goes on by itself.",
     ["Location"],
   ),
 };

@@ -110,9 +110,9 @@ export async function startRun(
   mode: Static<typeof runMode> = "wait",
 ): Promise<HttpResponse> {
   if (mode === "background") {
-    const { run, ...accepted } = await chat.background(ask);
-    const id = { id: run, run_id: run };
-    return json(202, { ...id, status: "running", ...accepted }, locationOf(run));
+    const { run, queued, ...accepted } = await chat.background(ask);
+    const id = { id: run, run_id: run, status: queued ? "queued" : "running" };
+    return json(202, { ...id, ...accepted }, locationOf(run));
   }
   const answering = await chat.start(ask);
   const { run } = answering.accepted;
@@ -121,8 +121,8 @@ export async function startRun(
     return frameStream(context, answering.frames, [head]);
   }
   const waited = await chat.wait(callerOf(context), answering);
-  if (waited.status === "waiting") {
-    const view = waitingView(answering.accepted, waited.approvals);
+  if (waited.status !== "completed") {
+    const view = waitingView(answering.accepted, waited);
     return json(202, { id: run, ...view }, locationOf(run));
   }
   const result = replyView(waited.reply, waited.balanceMicros);

@@ -34,7 +34,7 @@ export function runResource(row: RunRow, waiting: ReadonlySet<string>): Fields {
   return {
     id,
     kind,
-    status: waiting.has(id) ? "waiting" : row.status,
+    status: waiting.has(id) ? "waiting" : row.status === "held" ? "queued" : row.status,
     agent_key: input?.agent ?? null,
     agent_version: input?.version ?? null,
     variables: input?.variables ?? null,

@@ -87,9 +87,9 @@ async function whole(
   answering: Answering,
 ): Promise<HttpResponse> {
   const waited = await chat.wait(callerOf(context), answering);
-  if (waited.status === "waiting") {
+  if (waited.status !== "completed") {
     const { accepted } = answering;
-    const view = waitingView(accepted, waited.approvals);
+    const view = waitingView(accepted, waited);
     const data = { agent_key: context.body.agent_key, ...view };
     const headers = { Location: `/v2/runs/${accepted.run}` };
     return envelope(context, data, { status: 202, headers });
