@@ -1,10 +1,10 @@
-// Threads that only compute give way to those that answer: on a machine whose cores are all busy the
-// scheduler then runs main and the workers first.
+// Threads that only compute, or write what nobody waits for, give way to those that answer: on a machine
+// whose cores are all busy the scheduler then runs main and the workers first.
 
 import { readlinkSync } from "node:fs";
-import { setPriority } from "node:os";
+import { constants, getPriority, setPriority } from "node:os";
 
-/** Of 19 at most. At 10 a thread gets a tenth of a core's time beside one that wants all of it. */
+/** Steps below what the process was started with. At 10 a thread gets a tenth of a core's time beside one that wants all of it. */
 const NICENESS = 10;
 
 /**
@@ -14,7 +14,8 @@ const NICENESS = 10;
 export function giveWay(): void {
   try {
     const thread = Number(readlinkSync("/proc/thread-self").split("/").at(-1));
-    if (Number.isSafeInteger(thread)) setPriority(thread, NICENESS);
+    if (!Number.isSafeInteger(thread)) return;
+    setPriority(thread, Math.min(constants.priority.PRIORITY_LOW, getPriority(thread) + NICENESS));
   } catch {
     // No /proc, or not allowed: the thread is as urgent as the others.
   }

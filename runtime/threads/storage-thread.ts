@@ -17,6 +17,8 @@ import type { ThreadAnswer, ThreadCommand, ThreadOptions } from "../store/storag
 import { StorageMeter } from "../store/storage-meter.ts";
 import type { Batch, Environment } from "../store/store.ts";
 import { Visibility } from "../store/visibility.ts";
+import { giveWay } from "./priority.ts";
+import { WriteWatch } from "./write-watch.ts";
 
 /** One thread that commits. `refusedGeneration`: batches up to it rest on a refused one. */
 interface Client {
@@ -44,10 +46,13 @@ interface Outcome {
 
 /** Bytes of one transaction; what is over waits for the next. */
 const GROUP_BYTES_MAX = 8 * 1024 * 1024;
-/** A commit or flush that takes longer than this means the disk is gone: the thread ends. */
-const WRITE_MS_MAX = 120_000;
-const WATCH_MS = 10_000;
 const options = workerData as ThreadOptions;
+/**
+ * Nobody waits for `bulk` as somebody waits for an answer: its thread gives way to those of chats, and
+ * begins no transaction while one is being flushed, so that it leaves the disk to `hot` as often as it
+ * can. What comes meanwhile is one group: it writes as much, with fewer flushes.
+ */
+const isInBackground = options.environment === "bulk";
 const main = parentPort;
 if (main === null) throw new Error("storage-thread.ts is the entry of a worker thread.");
 
@@ -82,9 +87,8 @@ let isFlushing = false;
 /** Of the transaction committed last: settles when it and all before it are flushed. */
 let flushed: Promise<unknown> = Promise.resolve();
 let closing: (() => void) | undefined;
-/** When the commit and the flush under way began; 0 for none. */
-const beganMs = { commit: 0, flush: 0 };
-setInterval(watch, WATCH_MS).unref();
+const watch = new WriteWatch(options.environment);
+if (isInBackground) giveWay();
 
 function openEnvironment(environment: Environment): RootDatabase<Uint8Array, string> {
   try {
@@ -134,7 +138,10 @@ function enqueue(queued: Queued): void {
 
 async function drain(): Promise<void> {
   isWriting = true;
-  while (queue.length > 0) await writeGroup(takeGroup());
+  while (queue.length > 0) {
+    await writeGroup(takeGroup());
+    if (isInBackground) await flushed.catch(() => undefined);
+  }
   isWriting = false;
   closing?.();
 }
@@ -200,7 +207,7 @@ async function flush(): Promise<void> {
     const ids = raised.splice(0);
     unflushed.clear();
     const sinceMs = performance.now();
-    await inTime(flushed, "flush");
+    await watch.inTime(flushed, "flush");
     meter.flushMs.observe(performance.now() - sinceMs);
     for (const [client, sequence] of through) {
       client.port.postMessage([{ type: "flushed", through: sequence }]);
@@ -269,7 +276,7 @@ async function commit(staged: Staged): Promise<RuntimeError | undefined> {
   const onDisk = Promise.all([written, database.flushed]);
   const sinceMs = performance.now();
   try {
-    await inTime(Promise.race([visible, written]), "commit");
+    await watch.inTime(Promise.race([visible, written]), "commit");
     flushed = onDisk;
     // What was told to be committed cannot be refused any more: a flush that fails ends the thread,
     // and a restart goes on from what the disk has.
@@ -318,24 +325,6 @@ function answersOf(outcome: Outcome): readonly Answer[] {
   return [committed, ...refusals];
 }
 
-/** Waits for the disk; the watch ends the thread if that takes too long. */
-async function inTime(work: PromiseLike<unknown>, what: "commit" | "flush"): Promise<void> {
-  beganMs[what] = performance.now();
-  try {
-    await work;
-  } finally {
-    beganMs[what] = 0;
-  }
-}
-
-/** One timer for all of them: one for each commit and flush cost as much as the rest of it. */
-function watch(): void {
-  for (const [what, sinceMs] of Object.entries(beganMs)) {
-    if (sinceMs === 0 || performance.now() - sinceMs < WRITE_MS_MAX) continue;
-    throw new Error(`A ${what} of ${options.environment} took over ${WRITE_MS_MAX} ms.`);
-  }
-}
-
 async function close(): Promise<void> {
   while (isWriting || isFlushing) {
     await new Promise<void>((resolve) => {
@@ -361,7 +350,7 @@ async function start(): Promise<void> {
   const header = withBeside(path, found, holds);
   const failure = await commit(new Map([[keys.header, encode(header)]]));
   // A full store still opens: what is in it can be read, and removing makes room.
-  if (failure === undefined) await inTime(database.flushed, "flush");
+  if (failure === undefined) await watch.inTime(database.flushed, "flush");
   else if (stored === undefined) throw failure;
   for (const { key, value } of database.getRange({
     start: prefixRange("e/", 0).from,

@@ -1,7 +1,7 @@
 // The LMDB store through its storage thread: the shared suite, and what only it can show.
 
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -9,7 +9,7 @@ import { afterEach, expect, test } from "vitest";
 import { decode, encode } from "../../../runtime/store/codec.ts";
 import { openStore } from "../../../runtime/store/lmdb.ts";
 import { type Storage, startStorage } from "../../../runtime/store/storage.ts";
-import type { Store } from "../../../runtime/store/store.ts";
+import type { Environment, Store } from "../../../runtime/store/store.ts";
 import { conformance } from "./conformance.ts";
 
 const cleanUps: (() => Promise<void> | void)[] = [];
@@ -24,10 +24,14 @@ function folder(): string {
   return path;
 }
 
-async function start(path: string, mapBytes?: number): Promise<Storage> {
+async function start(
+  path: string,
+  mapBytes?: number,
+  environments: readonly Environment[] = ["hot"],
+): Promise<Storage> {
   const storage = await startStorage({
     path,
-    environments: ["hot"],
+    environments,
     ...(mapBytes === undefined ? {} : { mapBytes: { hot: mapBytes } }),
     onDeath: (_, error) => {
       throw error;
@@ -37,8 +41,8 @@ async function start(path: string, mapBytes?: number): Promise<Storage> {
   return storage;
 }
 
-function connect(storage: Storage, path: string): Store {
-  const store = openStore({ path, environment: "hot", port: storage.connect("hot") });
+function connect(storage: Storage, path: string, environment: Environment = "hot"): Store {
+  const store = openStore({ path, environment, port: storage.connect(environment) });
   cleanUps.push(() => store.close());
   return store;
 }
@@ -147,3 +151,41 @@ test("past the limit of its size a store refuses what adds rows and takes remova
   expect([await store.get("more"), await store.get("k1")]).toEqual([undefined, undefined]);
   expect((await store.get("k2"))?.length).toBe(value.length);
 });
+
+test("bulk begins no transaction while one is being flushed", async () => {
+  const path = folder();
+  const store = connect(await start(path, undefined, ["hot", "bulk"]), path, "bulk");
+  const first: string[] = [];
+
+  for (let at = 0; at < 40; at += 1) {
+    const one = store.commit({ ops: [{ op: "put", key: `one/${at}`, value: encode(at) }] });
+    await one.committed;
+    const next = store.commit({ ops: [{ op: "put", key: `next/${at}`, value: encode(at) }] });
+    const flushed = one.flushed.then(() => "flushed");
+    first.push(await Promise.race([flushed, next.committed.then(() => "the next")]));
+  }
+
+  expect(new Set(first)).toEqual(new Set(["flushed"]));
+});
+
+test.skipIf(process.platform !== "linux")("the thread that writes bulk gives way", async () => {
+  const path = folder();
+  const hot = await start(path);
+  const before = givingWay();
+  await hot.close();
+
+  await start(path, undefined, ["hot", "bulk"]);
+
+  expect(givingWay()).toBeGreaterThan(before);
+});
+
+/** Threads of this process with a lower priority than its first one. */
+function givingWay(): number {
+  // Priority and niceness are the 16th and 17th field behind the name, which may hold spaces.
+  const niceness = (thread: string): number => {
+    const fields = readFileSync(`/proc/self/task/${thread}/stat`, "utf8").split(") ").at(-1);
+    return Number(fields?.split(" ")[16]);
+  };
+  const own = niceness(String(process.pid));
+  return readdirSync("/proc/self/task").filter((thread) => niceness(thread) > own).length;
+}
