@@ -1,24 +1,29 @@
-// Does a tenant feel what another one asks for beside chats? One sends a chat after the other, alone and
-// beside 50 requests of one kind at once: lists, searches, documents, runs in the background. Kinds take
-// turns with the time alone, so that a machine that is slower for a while is so for both. Such a request
-// may take milliseconds of the thread that every chat passes, and 50 of them are always ready.
+// Do tenants feel what another one asks for beside chats? Quiet ones send chats at a fixed pace, alone and
+// beside a hundred times as many requests of one kind, and beside as many as are answered: lists, searches,
+// documents. They take turns with the time alone, so that a machine that is slower for a while is so for
+// all. Such a request may take milliseconds of the thread that every chat passes.
 
-import { type Bench, median, type Question, quantile, type Row, row } from "../question.ts";
-import { Connection, runLoad } from "../support/client.ts";
+import { type Bench, median, type Question, type Row, row } from "../question.ts";
 import { createTexts } from "../support/door-collections.ts";
-import { nextChat } from "../support/paced.ts";
+import { fullLoad, type Load, type Loud, pacedLoad } from "../support/loud.ts";
+import { p99Of, pacedChats } from "../support/paced.ts";
+import { calmly } from "../support/stolen.ts";
 import { getBytes, requestBytes, type Target } from "../support/target.ts";
 import { type Desk, makeDesk, startTroupe, type Troupe, targetOf } from "../support/troupe.ts";
 import { warm } from "../support/warm.ts";
 
-/** Requests of the loud tenant under way at once. */
+/** Or it has as many under way, and takes all the CPU there is. */
 const AT_ONCE = 50;
-/** How long one kind is beside the chats, and how long they are alone before it, s. */
-const SECONDS = 4;
-const ALONE_SECONDS = 2;
-/** Before it counts: the gate needs a few looks at a flood that has just come. */
-const SETTLE_MS = 300;
-const HTTP_REFUSED = 300;
+/** Requests a second of a quiet tenant; the loud one sends a hundred times as many. */
+const QUIET_PER_SECOND = 1;
+const LOUD_PER_SECOND = 100;
+/** Quiet tenants that are measured at once: the slowest of too few chats is not their p99. */
+const QUIET_TENANTS = 10;
+/** Turns of a round, each alone and beside every kind, and how long one is, s. */
+const TURNS = 5;
+const SECONDS = 5;
+/** The last quiet tenant begins so much later. */
+const LOUD_SECONDS = SECONDS + 1;
 /** What the loud tenant has: runs, agents, and a collection that is searched in memory. */
 const RUNS = 120;
 const AGENTS = 40;
@@ -31,49 +36,44 @@ const DOCUMENTS_A_REQUEST = 10;
 const REWRITTEN = 500;
 
 /** A kind of request: its name, and the next one's bytes. */
-interface Kind {
+interface Kind extends Loud {
   readonly name: string;
-  next(): Buffer;
 }
 
-/** What is said of a kind in one round. */
-interface Felt {
-  readonly p50Ms: number;
-  readonly p99Ms: number;
-  readonly loudPerSecond: number;
-}
+/** What the quiet tenants felt, turn after turn: latencies of their chats, ms. */
+class Felt {
+  readonly name: string;
+  readonly chatsMs: number[] = [];
+  readonly loudPerSecond: number[] = [];
 
-/** Latencies in ms of chats, one after the other, for so long. */
-async function chatsFor(target: Target, seconds: number): Promise<number[]> {
-  const connection = new Connection({ port: target.port });
-  await connection.open();
-  const latencyMs: number[] = [];
-  const untilMs = performance.now() + seconds * 1_000;
-  while (performance.now() < untilMs) {
-    const { status, latencyUs } = await connection.send(nextChat(target));
-    if (status !== 200) throw new Error(`A chat was answered ${status}.`);
-    latencyMs.push(latencyUs / 1_000);
+  constructor(name: string) {
+    this.name = name;
   }
-  connection.close();
-  return latencyMs;
+
+  p99Ms(): number {
+    return p99Of(this.chatsMs);
+  }
+
+  said(): string {
+    const p50 = median(this.chatsMs).toFixed(1);
+    return `${this.name}: p50 ${p50}, p99 ${this.p99Ms().toFixed(1)} ms (${median(this.loudPerSecond).toFixed(0)}/s answered)`;
+  }
 }
 
-async function feel(quiet: Target, kind: Kind): Promise<Felt> {
-  const load = runLoad({
-    ...{ port: quiet.port, inFlight: AT_ONCE, warmMs: SETTLE_MS, durationMs: SECONDS * 1_000 },
-    next: () => kind.next(),
+/** One turn: chats of the quiet tenants beside nothing, or beside a load. */
+async function feel(
+  quiet: readonly Target[],
+  felt: Felt,
+  load?: () => Promise<Load>,
+): Promise<void> {
+  const pace = { perSecond: QUIET_PER_SECOND, seconds: SECONDS };
+  const { value } = await calmly(async () => {
+    const stop = await load?.();
+    const chatsMs = await pacedChats(quiet, pace);
+    return { chatsMs, answered: (await stop?.()) ?? 0 };
   });
-  await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
-  const chatsMs = Float64Array.from(await chatsFor(quiet, SECONDS)).sort();
-  const { statuses } = await load;
-  const answered = Object.entries(statuses);
-  const refused = answered.filter(([status]) => Number(status) >= HTTP_REFUSED);
-  if (refused.length > 0) throw new Error(`${kind.name} were answered ${refused.join(" ")}.`);
-  return {
-    p50Ms: quantile(chatsMs, 0.5),
-    p99Ms: quantile(chatsMs, 0.99),
-    loudPerSecond: answered.reduce((sum, [, count]) => sum + count, 0) / SECONDS,
-  };
+  felt.chatsMs.push(...value.chatsMs);
+  felt.loudPerSecond.push(value.answered / LOUD_SECONDS);
 }
 
 /** What the loud tenant asks for, made of what it has. */
@@ -112,7 +112,7 @@ async function makeKinds(troupe: Troupe, desk: Desk): Promise<readonly Kind[]> {
   let asked = 0;
   const question = (): string => texts.text(asked++ % DOCUMENTS, QUESTION_WORDS);
   const list = (path: string) => () => getBytes({ port, headers }, `${path}?limit=50`);
-  return [
+  const kinds: readonly Omit<Kind, "port">[] = [
     {
       name: "searches of 600 chunks",
       next: () => bytes(`${paths.collections}/${searched}/search`, { query: question() }),
@@ -132,6 +132,41 @@ async function makeKinds(troupe: Troupe, desk: Desk): Promise<readonly Kind[]> {
       },
     },
   ];
+  return kinds.map((kind) => ({ ...kind, port }));
+}
+
+/** One round: what was felt alone, then of each kind beside a hundred times the load, and beside all. */
+async function feelAll(
+  bench: Bench,
+  quiet: readonly Target[],
+  kinds: readonly Kind[],
+): Promise<readonly Felt[]> {
+  const alone = new Felt("alone");
+  const paced = kinds.map(({ name }) => new Felt(`beside ${LOUD_PER_SECOND} ${name} a second`));
+  const full = kinds.map(({ name }) => new Felt(`beside ${AT_ONCE} ${name} at once`));
+  for (let turn = 0; turn < (bench.isQuick ? 1 : TURNS); turn += 1) {
+    for (const [at, kind] of kinds.entries()) {
+      await feel(quiet, alone);
+      await feel(quiet, paced[at] ?? alone, () => pacedLoad(kind, LOUD_PER_SECOND));
+      await feel(quiet, full[at] ?? alone, () => fullLoad(kind, AT_ONCE, LOUD_SECONDS));
+    }
+  }
+  return [alone, ...paced, ...full];
+}
+
+function rows(kinds: readonly Kind[], rounds: readonly (readonly Felt[])[]): readonly Row[] {
+  const column = (at: number): readonly Felt[] => rounds.flatMap((felt) => felt[at] ?? []);
+  const p99s = (at: number): number[] => column(at).map((felt) => felt.p99Ms());
+  const [first = []] = rounds;
+  return first.slice(1).map((felt, before) =>
+    row(`p99 of quiet tenants ${felt.name}, against alone`, p99s(before + 1), {
+      peer: p99s(0),
+      note: column(before + 1)
+        .map((one) => one.said())
+        .join("; "),
+      ...(before < kinds.length && { goal: "<= 2x", holds: (_, ratio) => ratio <= 2 }),
+    }),
+  );
 }
 
 /** The question. */
@@ -140,38 +175,22 @@ export const chatFloods: Question = {
   async run(bench: Bench): Promise<readonly Row[]> {
     const troupe = await startTroupe({ providerPort: bench.provider.port });
     try {
-      const quiet = targetOf(troupe, await makeDesk(troupe));
-      const desk = await makeDesk(troupe);
-      await warm(bench, [quiet, targetOf(troupe, desk)]);
-      const kinds = await makeKinds(troupe, desk);
-      const alone: number[][] = kinds.map(() => []);
-      const beside: Felt[][] = kinds.map(() => []);
-      for (let round = 0; round < bench.rounds; round += 1) {
-        for (const [at, kind] of kinds.entries()) {
-          alone[at]?.push(median(await chatsFor(quiet, ALONE_SECONDS)));
-          const felt = await feel(quiet, kind);
-          beside[at]?.push(felt);
-          bench.say(`${kind.name}: ${said(felt)}, alone ${alone[at]?.at(-1)?.toFixed(1)} ms`);
-        }
+      const quiet: Target[] = [];
+      for (let at = 0; at < QUIET_TENANTS; at += 1) {
+        quiet.push(targetOf(troupe, await makeDesk(troupe)));
       }
-      return kinds.map(({ name }, at) => {
-        const felt = beside[at] ?? [];
-        return row(
-          `p50 of chats one after the other beside ${AT_ONCE} ${name} at once, against alone`,
-          felt.map(({ p50Ms }) => p50Ms),
-          {
-            peer: alone[at] ?? [],
-            goal: "<= 2x",
-            holds: (_, ratio) => ratio <= 2,
-            note: felt.map(said).join("; "),
-          },
-        );
-      });
+      const desk = await makeDesk(troupe);
+      await warm(bench, [...quiet, targetOf(troupe, desk)]);
+      const kinds = await makeKinds(troupe, desk);
+      const rounds: (readonly Felt[])[] = [];
+      for (let round = 0; round < bench.rounds; round += 1) {
+        const felt = await feelAll(bench, quiet, kinds);
+        rounds.push(felt);
+        for (const one of felt) bench.say(one.said());
+      }
+      return rows(kinds, rounds);
     } finally {
       await troupe.stop();
     }
   },
 };
-
-const said = ({ p50Ms, p99Ms, loudPerSecond }: Felt): string =>
-  `p50 ${p50Ms.toFixed(1)}, p99 ${p99Ms.toFixed(1)} ms beside ${loudPerSecond.toFixed(0)}/s`;

@@ -4,7 +4,7 @@
 // makes of that load itself is measured at the same time: puts with their flushes, in another process.
 
 import { type Bench, median, type Question, row } from "../question.ts";
-import { Connection, runLoad } from "../support/client.ts";
+import { fullLoad, type Load, type Loud, pacedLoad } from "../support/loud.ts";
 import { nextChat, p99Of, pacedChats } from "../support/paced.ts";
 import { measure } from "../support/run-program.ts";
 import { calmly } from "../support/stolen.ts";
@@ -17,8 +17,6 @@ const QUIET_PER_SECOND = 4;
 /** Quiet tenants that are measured at once: the slowest of too few chats is not their p99. */
 const QUIET_TENANTS = 5;
 const TIMES = 100;
-const LOUD_CONNECTIONS = 100;
-const TICK_MS = 5;
 /** Load of a tenant that waits for each answer on so many connections. */
 const SATURATING = 100;
 /** Turns of a round, and how long each of the three takes in one, s. */
@@ -65,6 +63,8 @@ class Turns {
   }
 }
 
+const chatsOf = (target: Target): Loud => ({ port: target.port, next: () => nextChat(target) });
+
 async function feel(quiet: readonly Target[], load: () => Promise<Load>): Promise<Felt> {
   const stop = await load();
   const [put, chatsMs] = await Promise.all([
@@ -73,51 +73,6 @@ async function feel(quiet: readonly Target[], load: () => Promise<Load>): Promis
   ]);
   const answered = await stop();
   return { chatsMs, putMs: put["p99"] ?? Number.NaN, loudPerSecond: answered / SECONDS };
-}
-
-/** Ends a load; how many of its chats were answered. */
-type Load = () => number | Promise<number>;
-
-/** Sends at a pace, whatever is answered; returns how many were answered when it is stopped. */
-async function loudChats(target: Target, perSecond: number): Promise<Load> {
-  const idle = Array.from(
-    { length: LOUD_CONNECTIONS },
-    () => new Connection({ port: target.port }),
-  );
-  const all = [...idle];
-  await Promise.all(all.map((connection) => connection.open()));
-  const startMs = performance.now();
-  let sent = 0;
-  let answered = 0;
-  const timer = setInterval(() => {
-    const due = ((performance.now() - startMs) / 1_000) * perSecond;
-    for (; sent < due; sent += 1) {
-      const connection = idle.pop();
-      if (connection === undefined) return;
-      connection.send(nextChat(target)).then(
-        () => {
-          answered += 1;
-          idle.push(connection);
-        },
-        () => undefined,
-      );
-    }
-  }, TICK_MS);
-  return () => {
-    clearInterval(timer);
-    for (const connection of all) connection.close();
-    return answered;
-  };
-}
-
-/** Sends as fast as it is answered, for as long as a turn takes. */
-async function allThereIs(target: Target): Promise<Load> {
-  const load = runLoad({
-    ...{ port: target.port, inFlight: SATURATING, warmMs: 0 },
-    durationMs: SECONDS * 1_000,
-    next: () => nextChat(target),
-  });
-  return async () => (await load).perSecond * SECONDS;
 }
 
 /** The question. */
@@ -139,8 +94,12 @@ export const chatTenants: Question = {
       for (let round = 0; round < bench.rounds; round += 1) {
         const kinds = [
           new Turns("alone", () => feel(quiet, async () => () => 0)),
-          new Turns("beside", () => feel(quiet, () => loudChats(loud, QUIET_PER_SECOND * TIMES))),
-          new Turns("beside all there is", () => feel(quiet, () => allThereIs(loud))),
+          new Turns("beside", () =>
+            feel(quiet, () => pacedLoad(chatsOf(loud), QUIET_PER_SECOND * TIMES)),
+          ),
+          new Turns("beside all there is", () =>
+            feel(quiet, () => fullLoad(chatsOf(loud), SATURATING, SECONDS)),
+          ),
         ];
         for (let turn = 0; turn < turns; turn += 1) for (const kind of kinds) await kind.next();
         p99s.push(kinds.map((kind) => kind.p99Ms()));
