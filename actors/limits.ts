@@ -121,6 +121,8 @@ export const limits = {
   /** Tasks that a leader may split a message into, and tokens of one word of a leader. */
   teamTasks: 24,
   teamLeaderTokens: 4_000,
+  /** Times that a leader is told what is wrong with its plan. */
+  teamPlanRepairs: 2,
   /** Members of a team that work side by side unless it says otherwise. */
   teamParallel: 4,
   /** Characters of what was said before that a member is given; the newest stay. */

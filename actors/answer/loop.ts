@@ -42,6 +42,8 @@ export interface ModelCall {
   readonly schema: Readonly<Record<string, unknown>> | null;
   /** What no schema can say of the value: a sentence for the model when it is wrong. */
   check?(value: unknown): { readonly reason: string; readonly pointer: string } | null;
+  /** Calls that may try to put an answer right that does not fit. Default `limits.repairs`. */
+  readonly repairs?: number;
   readonly hidesData: boolean;
   /**
    * What the model may call. Together with a schema, the rounds ask for no form (many providers let a
@@ -81,16 +83,33 @@ interface Stored {
   readonly fault?: { readonly reason: string; readonly pointer: string };
 }
 
+/** An answer that does not fit: why, after all repairs, and what it has cost. */
+export interface Misfit {
+  readonly fault: RuntimeError;
+  readonly usage: Usage;
+}
+
 /**
  * Calls the model; again with the results of the tools it calls, at most `limits.toolRounds` times; and
- * once more when its answer does not fit the schema.
- * @throws OUTPUT_INVALID naming the path after the repair; what the model's provider threw.
+ * again when its answer does not fit the schema, at most `repairs` times.
+ * @throws OUTPUT_INVALID naming the path after the repairs; what the model's provider threw.
  */
 export async function callModel(
   context: RunContext<Ports>,
   call: ModelCall,
   meter: Meter,
 ): Promise<ModelAnswer> {
+  const answer = await tryModel(context, call, meter);
+  if ("fault" in answer) throw answer.fault;
+  return answer;
+}
+
+/** As `callModel`, for who can go on without an answer that fits. @throws what the provider threw. */
+export async function tryModel(
+  context: RunContext<Ports>,
+  call: ModelCall,
+  meter: Meter,
+): Promise<ModelAnswer | Misfit> {
   const options = {
     repeat: "safe",
     timeoutMs: limits.modelCallMs,
@@ -107,19 +126,13 @@ export async function callModel(
   const rounds = await callRounds(context, call, one);
   let { stored, usage } = rounds;
   const { turn, data, text: shown, sources, handoff } = rounds;
-  for (let repair = 1; stored.fault !== undefined && repair <= limits.repairs; repair += 1) {
+  const { repairs = limits.repairs } = call;
+  for (let repair = 1; stored.fault !== undefined && repair <= repairs; repair += 1) {
     const request = repairRequest(turn.request, stored.hidden ?? "", stored.fault.reason);
     stored = await one(`repair:${call.round}.${repair}`, withForm(request, call));
     usage = addUsage(usage, stored.usage);
   }
-  if (stored.fault !== undefined) {
-    const { pointer, reason } = stored.fault;
-    throw new RuntimeError(
-      "OUTPUT_INVALID",
-      `The model's answer does not fit output_schema, also after ${limits.repairs} repair. ${reason}`,
-      { pointer },
-    );
-  }
+  if (stored.fault !== undefined) return { usage, fault: faultOf(stored.fault, repairs) };
   const text = call.schema === null ? shown : textOf(stored);
   const answer: ModelAnswer = {
     text,
@@ -134,6 +147,12 @@ export async function callModel(
   if (call.schema === null || handoff !== undefined) return answer;
   const checked = checkOutput(call.schema, text);
   return checked.ok ? { ...answer, output: checked.value } : answer;
+}
+
+function faultOf({ pointer, reason }: NonNullable<Stored["fault"]>, repairs: number): RuntimeError {
+  const after = `also after ${repairs} ${repairs === 1 ? "repair" : "repairs"}`;
+  const text = `The model's answer does not fit output_schema, ${after}. ${reason}`;
+  return new RuntimeError("OUTPUT_INVALID", text, { pointer });
 }
 
 /** What the rounds of an answer have come to. */

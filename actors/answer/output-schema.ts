@@ -14,6 +14,9 @@ export type Checked =
 
 type Schema = Readonly<Record<string, unknown>>;
 
+/** Characters of the values of an enum that a model is told. */
+const CHOICE_CHARS = 1_000;
+
 let Ajv: typeof Ajv2020 | undefined;
 const compiled = new Map<string, ValidateFunction>();
 
@@ -69,7 +72,14 @@ export function checkValue(schema: Schema, value: unknown): Checked {
   const pointer = first?.instancePath ?? "";
   const what = first?.message ?? "does not fit the schema";
   const extra = first?.params["additionalProperty"];
-  const named = typeof extra === "string" ? ` ("${extra}")` : "";
+  const allowed: unknown = first?.params["allowedValues"];
+  const choice = Array.isArray(allowed) ? allowed.map((one) => JSON.stringify(one)).join(", ") : "";
+  const named =
+    typeof extra === "string"
+      ? ` ("${extra}")`
+      : choice === ""
+        ? ""
+        : ` (${choice.slice(0, CHOICE_CHARS)})`;
   return { ok: false, pointer, reason: `At "${pointer === "" ? "/" : pointer}": ${what}${named}.` };
 }
 

@@ -179,6 +179,8 @@ export type TeamEvent =
         readonly task: string;
         readonly after: readonly string[];
       }[];
+      /** Set when the leader's plan could not be used: who answers instead, as `on_plan_failure` says. */
+      readonly fallback?: "members" | "leader";
     }
   /** A member's turn: `round.place` in a discussion, the id of its task under a leader. */
   | {

@@ -75,6 +75,14 @@ export const teamInput = Type.Object(
     ),
     substitute: Type.Optional(agentId),
     /**
+     * Of `supervisor`: what is done when the leader's plan is none, also after it was told twice what is
+     * wrong. Every member answers the whole message (`members`, the default), the `leader` answers
+     * alone, or the run fails (`fail`).
+     */
+    on_plan_failure: Type.Optional(
+      Type.Union([Type.Literal("members"), Type.Literal("leader"), Type.Literal("fail")]),
+    ),
+    /**
      * Whether the leader concludes from what was said. Default: when there is one. Else the answer is
      * what was said last, or the results of the tasks in their order.
      */
@@ -105,6 +113,7 @@ export const teamKind: ResourceKind<TeamInput> = {
   defaults: {
     max_rounds: 1,
     on_member_failure: "skip",
+    on_plan_failure: "members",
     max_parallel: limits.teamParallel,
   },
 };

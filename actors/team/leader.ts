@@ -1,10 +1,11 @@
 // The leader of a team: splits the message, says when a discussion is over, concludes. Its words are
 // calls of its own agent's model in the team's run, so that only the conclusion is an answer.
 
+import { RuntimeError } from "../../runtime/errors.ts";
 import { answer } from "../answer/answer.ts";
 import { showText } from "../answer/child.ts";
 import { loadHistory } from "../answer/history.ts";
-import { callModel } from "../answer/loop.ts";
+import { tryModel } from "../answer/loop.ts";
 import { loadSchemas } from "../answer/output-schema.ts";
 import { systemPrompt } from "../answer/prompt.ts";
 import { samplingOf } from "../answer/request.ts";
@@ -15,7 +16,7 @@ import type { Source } from "../records/conversation.ts";
 import { type Answer, type AnswerInput, noUsage } from "../turn-input.ts";
 import { citingAll } from "./citations.ts";
 import type { Leader } from "./crew.ts";
-import { type Plan, planFault, planForAll, planSchema } from "./plan.ts";
+import { type Plan, planFault, planForAll, planSchema, planWithout } from "./plan.ts";
 import { concludeInstruction, judgeInstruction, planInstruction } from "./prompt.ts";
 import { transcriptOf } from "./transcript.ts";
 import { spend, type TeamWork } from "./work.ts";
@@ -49,20 +50,30 @@ export function isBuiltin({ context }: TeamWork, { compiled }: Leader): boolean 
 }
 
 /**
- * Splits the message. Without a model every member answers it whole.
- * @throws OUTPUT_INVALID when also the repaired plan is none; what the provider threw.
+ * Splits the message. Without a model every member answers it whole; what becomes of a plan that stays
+ * wrong is said by the team's `on_plan_failure`.
+ * @throws OUTPUT_INVALID when the team fails with a wrong plan; what the provider threw.
  */
 export async function splitMessage(work: TeamWork, leader: Leader): Promise<Plan> {
-  const names = work.crew.members.map(({ name }) => name);
+  const { team, members } = work.crew;
+  const names = members.map(({ name }) => name);
   if (isBuiltin(work, leader)) return planForAll(names, work.asked.text);
-  return (await askLeader(work, leader, {
-    number: PLAN,
-    name: "plan",
-    instruction: planInstruction(work),
-    schema: planSchema(names),
-    check: (value) => planFault(value as Plan),
-    recalls: true,
-  })) as Plan;
+  try {
+    return (await askLeader(work, leader, {
+      number: PLAN,
+      name: "plan",
+      instruction: planInstruction(work),
+      schema: planSchema(names),
+      check: (value) => planFault(value as Plan),
+      repairs: limits.teamPlanRepairs,
+      recalls: true,
+    })) as Plan;
+  } catch (error) {
+    const policy = team.on_plan_failure ?? "members";
+    const isWrong = error instanceof RuntimeError && error.code === "OUTPUT_INVALID";
+    if (!isWrong || policy === "fail") throw error;
+    return planWithout(policy, names, work.asked.text);
+  }
 }
 
 /**
@@ -154,6 +165,7 @@ interface LeaderAsk {
   readonly instruction: string;
   readonly schema: Readonly<Record<string, unknown>>;
   check?(value: unknown): { readonly reason: string; readonly pointer: string } | null;
+  readonly repairs?: number;
   /** What it remembers of the user is recalled for it. */
   readonly recalls?: true;
 }
@@ -171,7 +183,7 @@ async function remembered(
   return memoryBlock(fitMemories(recalled, context.ports.llm.windowOf(agent.model_name ?? "")));
 }
 
-/** One word of the leader as JSON that fits, repaired once. */
+/** One word of the leader as JSON that fits. @throws OUTPUT_INVALID when also the repaired one does not. */
 async function askLeader(work: TeamWork, leader: Leader, ask: LeaderAsk): Promise<unknown> {
   const { context, input, asked, meter } = work;
   const { agent } = leader.compiled;
@@ -213,8 +225,11 @@ async function askLeader(work: TeamWork, leader: Leader, ask: LeaderAsk): Promis
     schema,
     hidesData: false,
     ...(ask.check && { check: ask.check }),
+    ...(ask.repairs !== undefined && { repairs: ask.repairs }),
   } as const;
-  const written = await callModel(context, call, meter);
+  const written = await tryModel(context, call, meter);
+  // What was of no use is paid too.
   spend(work, written.usage);
+  if ("fault" in written) throw written.fault;
   return written.output;
 }

@@ -17,6 +17,8 @@ export interface PlannedTask {
 export interface Plan {
   readonly reason: string;
   readonly tasks: readonly PlannedTask[];
+  /** Set when it stands in for a plan that could not be used. */
+  readonly fallback?: "members" | "leader";
 }
 
 /** Characters of a task as a leader writes it, and of its reasons. */
@@ -87,11 +89,26 @@ function fault(pointer: string, what: string) {
 
 /** The plan that needs no model: all members answer the whole message, side by side. */
 export function planForAll(members: readonly string[], message: string): Plan {
-  const tasks = members.map((member, at) => ({
-    id: `t${at + 1}`,
-    member,
-    task: message,
-    after: [],
-  }));
-  return { reason: "Without a model the message is not split: every member answers it.", tasks };
+  const reason = "Without a model the message is not split: every member answers it.";
+  return { reason, tasks: tasksForAll(members, message) };
+}
+
+/** What is done when the leader's plan stays wrong: as `on_plan_failure` of a team says. */
+export function planWithout(
+  policy: "members" | "leader",
+  members: readonly string[],
+  message: string,
+): Plan {
+  const why = `The leader's plan could not be used, also after ${limits.teamPlanRepairs} repairs`;
+  return policy === "leader"
+    ? { reason: `${why}: the leader answers alone.`, tasks: [], fallback: policy }
+    : {
+        reason: `${why}: every member answers the whole message.`,
+        tasks: tasksForAll(members, message),
+        fallback: policy,
+      };
+}
+
+function tasksForAll(members: readonly string[], message: string): readonly PlannedTask[] {
+  return members.map((member, at) => ({ id: `t${at + 1}`, member, task: message, after: [] }));
 }

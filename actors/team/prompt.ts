@@ -54,6 +54,8 @@ export function judgeInstruction(work: TeamWork): string {
 
 /** For the leader that concludes. */
 export function concludeInstruction(work: TeamWork): string {
+  if (work.said.length === 0)
+    return lines([whoLeads(work), "Nobody else is needed: answer alone."]);
   return lines([
     whoLeads(work),
     "The members have worked on the user's message; what they said stands before it. Answer the message from that, as one answer to the user. Numbers in brackets name their sources: keep them where you use what they stand behind. Say openly what they disagree on and what is missing, and do not speak of the members or of this work unless the user asks.",

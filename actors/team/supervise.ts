@@ -26,7 +26,8 @@ interface Execution {
 export async function planTasks(work: TeamWork, leader: Leader): Promise<Plan> {
   const plan = await splitMessage(work, leader);
   work.turnsPlanned = plan.tasks.length;
-  emitTeam(work, "plan", { type: "team_plan", tasks: plan.tasks });
+  const { tasks, fallback } = plan;
+  emitTeam(work, "plan", { type: "team_plan", tasks, ...(fallback && { fallback }) });
   return plan;
 }
 

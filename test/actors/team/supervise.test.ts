@@ -155,26 +155,68 @@ test("a plan that cannot be carried out is sent back once, with what is wrong an
   );
 });
 
-test.each([
-  ["no JSON at all", "Ann should do it."],
-  ["a member that does not exist", { tasks: [{ ...task("a", "Zoe") }] }],
-  ["an id that is there twice", { tasks: [task("a", "Ann"), task("a", "Ben")] }],
-  ["a task it builds on that does not exist", { tasks: [task("a", "Ann", "z")] }],
-])("a leader that goes on to plan %s ends the run saying where", async (_, plan) => {
-  const said = typeof plan === "string" ? plan : JSON.stringify({ reason: "", ...plan });
-  const llm = voices(planned(said));
-  const talk = await startTeam(llm, { agents, team: desk });
+const planOf = (...tasks: Tasks): string => JSON.stringify({ reason: "", tasks });
+const wrongPlans = [
+  ["no JSON at all", "Ann should do it.", "no valid JSON"],
+  ["a member that does not exist", planOf(task("a", "Zoe")), '("Ann", "Ben", "Cat")'],
+  ["an id that is there twice", planOf(task("a", "Ann"), task("a", "Ben")), '"/tasks/1/id"'],
+  ["a task it builds on that is not there", planOf(task("a", "Ann", "z")), '"/tasks/0/after/0"'],
+] as const;
 
-  const { outcome } = await talk.chat("Go.").end();
+test.each(wrongPlans)(
+  "a leader that goes on to plan %s is told what is wrong, and then all members answer",
+  async (_, said, fault) => {
+    const llm = voices(planned(said));
+    const talk = await startTeam(llm, { agents, team: desk });
 
-  expect(outcome).toMatchObject({ status: "failed", error: { code: "OUTPUT_INVALID" } });
-  expect(llm.requests).toHaveLength(2);
-  // Nothing was delivered: the price comes back, the spend is written down.
-  expect(talk.host.balance()).toBe(100_000);
-  expect(talk.host.rows("ledger")).toContainEqual(
-    expect.objectContaining({ spend: { promptTokens: 20, completionTokens: 10 } }),
-  );
+    const viewing = talk.chat("Go.");
+    const reply = await viewing.reply();
+
+    expect(reply.response).toBe("All in all.");
+    const calls = llm.requests.map(nameOf);
+    expect(calls.slice(0, 3)).toEqual(["Lee", "Lee", "Lee"]);
+    expect(calls.slice(3, -1).toSorted()).toEqual(["Ann", "Ben", "Cat"]);
+    for (const { messages } of llm.requests.slice(1, 3)) {
+      expect(messages.at(-1)?.content).toContain(fault);
+    }
+    // What was of no use is counted too.
+    expect(reply.usage).toMatchObject({ promptTokens: 70, completionTokens: 35 });
+    expect(reply.routing_info.reason).toContain("every member answers");
+    const fallback = teamEvents(viewing.frames).find(({ type }) => type === "team_plan");
+    expect(fallback).toMatchObject({ fallback: "members" });
+  },
+);
+
+test("with on_plan_failure leader a wrong plan leaves the answer to the leader alone", async () => {
+  const llm = voices(planned("Ann should do it."));
+  const team: typeof desk = (id) => ({ ...desk(id), on_plan_failure: "leader" });
+  const talk = await startTeam(llm, { agents, team });
+
+  const reply = await talk.chat("Go.").reply();
+
+  expect(reply.response).toBe("All in all.");
+  expect(llm.requests.map(nameOf)).toEqual(["Lee", "Lee", "Lee", "Lee"]);
+  expect(reply.routing_info.reason).toContain("the leader answers alone");
 });
+
+test.each(wrongPlans)(
+  "with on_plan_failure fail a leader that goes on to plan %s ends the run saying where",
+  async (_, said) => {
+    const llm = voices(planned(said));
+    const team: typeof desk = (id) => ({ ...desk(id), on_plan_failure: "fail" });
+    const talk = await startTeam(llm, { agents, team });
+
+    const { outcome } = await talk.chat("Go.").end();
+
+    expect(outcome).toMatchObject({ status: "failed", error: { code: "OUTPUT_INVALID" } });
+    expect(llm.requests).toHaveLength(3);
+    // Nothing was delivered: the price comes back, the spend is written down.
+    expect(talk.host.balance()).toBe(100_000);
+    expect(talk.host.rows("ledger")).toContainEqual(
+      expect.objectContaining({ spend: { promptTokens: 30, completionTokens: 15 } }),
+    );
+  },
+);
 
 test("a task whose basis failed is told so, and the conclusion too", async () => {
   const llm = voices(
