@@ -286,7 +286,8 @@ class Visit {
     const bucket = principal.keyId ?? `${principal.via}:admin`;
     this.#limits = rates.take(route.isControl === true ? `${bucket} control` : bucket);
     authorize(principal, route);
-    if (route.query !== undefined) checkQuery(this.#request.query, route.query);
+    const { query, ignoresOtherQuery = false } = route;
+    if (query !== undefined && !ignoresOtherQuery) checkQuery(this.#request.query, query);
   }
 
   #body(route: Route): ReadBody | Promise<ReadBody> {

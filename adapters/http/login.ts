@@ -1,6 +1,7 @@
 // The routes of the browser's sign-in: the one-time link, and signing out.
 
 import { RuntimeError } from "../../runtime/errors.ts";
+import { nothing } from "./openapi/responses.ts";
 import { noContent } from "./reply.ts";
 import { defineRoute, type Route } from "./route.ts";
 import type { Sessions } from "./sessions.ts";
@@ -10,6 +11,9 @@ export function createLoginRoutes(sessions: Sessions): readonly Route[] {
   return [
     defineRoute({
       summary: "Sign a browser in with a one-time link",
+      description:
+        "For people: the link that a start prints. It sets a cookie and goes to the chat page; a link works once and for a few minutes.",
+      responses: { 303: { description: "Signed in: on to the page.", headers: ["Location"] } },
       method: "GET",
       pattern: "/login",
       service: "console",
@@ -32,6 +36,8 @@ export function createLoginRoutes(sessions: Sessions): readonly Route[] {
     }),
     defineRoute({
       summary: "Sign a browser out",
+      description: "Ends the session of the cookie that is sent; without one it does nothing.",
+      responses: nothing,
       method: "POST",
       pattern: "/logout",
       service: "console",

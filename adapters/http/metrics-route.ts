@@ -1,6 +1,7 @@
 // `/metrics`, as Prometheus reads it. On a loopback address anyone who reaches the port may read
 // it; elsewhere it needs the admin key, because figures tell how a company uses its agents.
 
+import { Type } from "../../actors/schema.ts";
 import { defineRoute, type Route } from "./route.ts";
 
 /** The route. `type` is the text's content type. */
@@ -11,6 +12,11 @@ export function metricsRoute(options: {
 }): Route {
   return defineRoute({
     summary: "Read metrics as Prometheus does",
+    description:
+      "Figures since the start in Prometheus' text format. On a loopback address no key is asked for, else the operator's.",
+    responses: {
+      200: { description: "The metrics.", content: { "text/plain": Type.String() } },
+    },
     method: "GET",
     pattern: "/metrics",
     service: "metrics",

@@ -55,6 +55,15 @@ export interface RouteResponse {
   readonly headers?: readonly ("ETag" | "Location")[];
 }
 
+/** What the description says of a parameter. */
+export interface RouteParameter {
+  readonly description: string;
+  /** Default: a text. */
+  readonly schema?: TSchema;
+  /** Of the query; one of the path always is. Default false. */
+  readonly required?: boolean;
+}
+
 /** One row of the table. */
 export interface Route {
   readonly method: Method;
@@ -74,6 +83,10 @@ export interface Route {
   readonly bodyBytesMax?: number;
   /** Names of the query parameters it takes; another one is UNKNOWN_FIELD. Absent: not looked at. */
   readonly query?: readonly string[];
+  /** Others are let through unread: what clients of a protocol of others may add. Default false. */
+  readonly ignoresOtherQuery?: boolean;
+  /** Of parameters of the path or query that are not what their name says elsewhere; for the description. */
+  readonly parameters?: Readonly<Record<string, RouteParameter>>;
   /** Headers it reads. */
   readonly reads?: readonly RequestHeader[];
   /** What it does, in a few words, and what a caller has to know besides; for the description. */

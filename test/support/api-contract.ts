@@ -1,9 +1,15 @@
-// Holds a front door to its own description: every JSON answer is compared with what /openapi.json
-// says of its route and status. An answer that is described nowhere is refused too.
+// Holds a front door to its own description: every answer is compared with what /openapi.json says of
+// its route and status, and every event of a stream. What is described nowhere is refused too.
 
 import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
-import { openApiDocument } from "../../adapters/http/openapi/document.ts";
-import { createRouteTable, type Route } from "../../adapters/http/route.ts";
+import { type OpenApiDocument, openApiDocument } from "../../adapters/http/openapi/document.ts";
+import {
+  createRouteTable,
+  defineRoute,
+  type Method,
+  type Route,
+} from "../../adapters/http/route.ts";
+import type { WireEvent } from "./wire-client.ts";
 
 /** An answer as it came. */
 export interface SeenAnswer {
@@ -16,25 +22,41 @@ export interface SeenAnswer {
 export interface ApiContract {
   /** @throws Error naming the route and what is wrong with the answer. */
   check(method: string, path: string, answer: SeenAnswer): void;
+  /** @throws Error naming the route and what is wrong with an event of its stream. */
+  checkEvent(method: string, path: string, event: WireEvent): void;
 }
 
 type Content = Readonly<Record<string, { readonly schema: object }>>;
 
-/** The contract of a table. Routes that do not say what they answer are held to their errors only. */
+/** The contract of a table. */
 export function createApiContract(routes: readonly Route[]): ApiContract {
-  const table = createRouteTable(routes);
-  const { paths, components } = openApiDocument(routes, { version: "0.0.0" });
+  return createDocumentContract(openApiDocument(routes, { version: "0.0.0" }));
+}
+
+/** The contract that a document is. */
+export function createDocumentContract({ paths, components }: OpenApiDocument): ApiContract {
+  const table = createRouteTable(routesOf(paths));
   const ajv = new Ajv2020({ strict: false, validateFormats: false, allErrors: true });
   const checkers = new Map<string, ValidateFunction>();
   const shared = components.responses as Readonly<Record<string, { readonly content: Content }>>;
+  const hold = (key: string, schema: object, value: unknown): void => {
+    const fits = checkers.get(key) ?? ajv.compile({ allOf: [schema], components });
+    checkers.set(key, fits);
+    if (fits(value)) return;
+    throw new Error(`${key} is not what is described: ${wrongOf(fits)}`);
+  };
+  const matched = (method: string, path: string) => {
+    const match = table.match(method, path.split("?", 1)[0] ?? "");
+    if (match.type !== "route") return undefined;
+    const { route } = match;
+    const said = paths[route.pattern]?.[route.method.toLowerCase()]?.responses ?? {};
+    return { name: `${route.method} ${route.pattern}`, said };
+  };
   return {
     check: (method, path, { status, headers, body }) => {
-      const match = table.match(method, path.split("?", 1)[0] ?? "");
-      if (match.type !== "route") return;
-      const { route } = match;
-      if (status < 400 && route.responses === undefined) return;
-      const name = `${route.method} ${route.pattern}`;
-      const said = paths[route.pattern]?.[route.method.toLowerCase()]?.responses ?? {};
+      const route = matched(method, path);
+      if (route === undefined) return;
+      const { name, said } = route;
       const which = status in said || status < 400 ? String(status) : "default";
       const found = said[which];
       if (found === undefined)
@@ -43,23 +65,70 @@ export function createApiContract(routes: readonly Route[]): ApiContract {
       const { content } = $ref === undefined ? found : (shared[$ref.split("/").at(-1) ?? ""] ?? {});
       const type = headers.get("content-type")?.split(";", 1)[0] ?? "";
       const schema = (content as Content | undefined)?.[type]?.schema;
-      if (schema === undefined) {
-        if (body === null && content === undefined) return;
-        throw new Error(
-          `${name} answered ${status} with ${type || "no body"}, which is not described.`,
-        );
-      }
-      const key = `${name} ${which} ${type}`;
-      const fits = checkers.get(key) ?? ajv.compile({ allOf: [schema], components });
-      checkers.set(key, fits);
-      if (fits(body)) return;
-      const wrong = (fits.errors ?? [])
-        .slice(0, 5)
-        .map(
-          ({ instancePath, message, params }) =>
-            `${instancePath} ${message} ${JSON.stringify(params)}`,
-        );
-      throw new Error(`${key} is not what is described: ${wrong.join("; ")}`);
+      if (schema !== undefined) return hold(`${name} ${which} ${type}`, schema, body);
+      if ((body === null || body === "") && content === undefined) return;
+      throw new Error(
+        `${name} answered ${status} with ${type || "no body"}, which is not described.`,
+      );
+    },
+    checkEvent: (method, path, event) => {
+      const route = matched(method, path);
+      const content = route?.said["200"]?.["content"] as Content | undefined;
+      const stream = content?.["text/event-stream"]?.schema as StreamSchema | undefined;
+      if (route === undefined || stream?.contentSchema === undefined) return;
+      const name = `${route.name} event ${event.event ?? "message"}`;
+      const { anyOf } = stream.contentSchema.items;
+      const known = anyOf.filter(({ properties }) => properties.event?.const === nameOf(event));
+      if (known.length === 0) throw new Error(`${name} is not described.`);
+      const written = Object.fromEntries(Object.entries(event).filter(([, one]) => one !== null));
+      const problems = known.flatMap((schema, at) => {
+        try {
+          hold(`${name} ${at}`, schema, written);
+          const data = schema.properties.data.contentSchema;
+          if (data !== undefined) hold(`${name} ${at} data`, data, JSON.parse(event.data));
+          return [];
+        } catch (error) {
+          return [(error as Error).message];
+        }
+      });
+      if (problems.length === known.length) throw new Error(problems.join(" "));
     },
   };
+}
+
+/** As adapters/http/openapi/event-streams.ts writes them. */
+interface StreamSchema {
+  readonly contentSchema?: {
+    readonly items: { readonly anyOf: readonly EventSchema[] };
+  };
+}
+
+interface EventSchema {
+  readonly properties: {
+    readonly event?: { readonly const: string };
+    readonly data: { readonly contentSchema?: object };
+  };
+}
+
+const nameOf = ({ event }: WireEvent): string | undefined => event ?? undefined;
+
+/** The table that a document is of: for finding what a path is of. */
+function routesOf(paths: OpenApiDocument["paths"]): readonly Route[] {
+  return Object.entries(paths).flatMap(([pattern, methods]) =>
+    Object.keys(methods).map((method) =>
+      defineRoute({
+        ...{ method: method.toUpperCase() as Method, pattern, service: "any", errors: "problem" },
+        handler: () => ({ status: 204, body: "" }),
+      }),
+    ),
+  );
+}
+
+function wrongOf({ errors }: ValidateFunction): string {
+  const wrong = (errors ?? [])
+    .slice(0, 5)
+    .map(
+      ({ instancePath, message, params }) => `${instancePath} ${message} ${JSON.stringify(params)}`,
+    );
+  return wrong.join("; ");
 }

@@ -50,6 +50,7 @@ import {
   request,
   type Streamed,
   streamOf,
+  type WireEvent,
 } from "./wire-client.ts";
 
 /** The running product and ways to speak to it. */
@@ -68,7 +69,7 @@ export interface HttpHost {
   balance(): Promise<number>;
   /** Also compares the answer with what the API's description says of it. */
   call(method: string, path: string, body?: unknown, more?: CallOptions): Promise<Answer>;
-  /** Events of a stream: each its id, event name and data. */
+  /** Events of a stream: each its id, event name and data, compared with the description too. */
   events(method: string, path: string, body?: unknown, more?: CallOptions): Promise<Streamed>;
   stop(): Promise<void>;
 }
@@ -190,13 +191,32 @@ export async function startHttpHost(parts: HostParts = {}): Promise<HttpHost> {
       contract.check(method, path, answer);
       return answer;
     },
-    events: async (method, path, body, more = {}) => streamOf(await send(method, path, body, more)),
+    events: async (method, path, body, more = {}) => {
+      const streamed = streamOf(await send(method, path, body, more));
+      return heldTo(streamed, (event) => contract.checkEvent(method, path, event));
+    },
     stop: async () => {
       await server.close();
       await system.stop(1_000);
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** A stream each of whose events is checked as it is read. */
+function heldTo(streamed: Streamed, check: (event: WireEvent) => void): Streamed {
+  const { status, cut } = streamed;
+  const next = async (): Promise<WireEvent | undefined> => {
+    const event = await streamed.next();
+    if (event !== undefined) check(event);
+    return event;
+  };
+  const rest = async (): Promise<readonly WireEvent[]> => {
+    const events = await streamed.rest();
+    for (const event of events) check(event);
+    return events;
+  };
+  return { status, cut, next, rest };
 }
 
 /** A port whose calls wait for `before`. */

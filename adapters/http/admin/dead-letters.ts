@@ -2,13 +2,15 @@
 // actor's inbox and removed. An owner has those of its tenant; the operator those of any.
 
 import { type ErrorData, RuntimeError } from "../../../runtime/errors.ts";
-import type { DeadLetter } from "../../../runtime/system.ts";
+import type { DeadLetter, System } from "../../../runtime/system.ts";
 import type { KeyStore } from "../keys.ts";
+import { answers, pageOf as pageSchema } from "../openapi/responses.ts";
 import { json } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
-import { pageOf, pageRequest } from "../services/paging.ts";
+import { pageOf, pageQuery, pageRequest } from "../services/paging.ts";
 import type { Services } from "../services/services.ts";
 import { common, type Redact, scopeOf, shown, tenantOf, toTime } from "./common.ts";
+import { letterDone, letterEntry, letterSchema } from "./schemas.ts";
 
 const path = "/admin/dead-letters";
 const KIND = /^[A-Za-z0-9_.~@-]{1,64}$/;
@@ -20,9 +22,22 @@ export function deadLetterRoutes(
   redact: Redact,
 ): readonly Route[] {
   const clean = (error: ErrorData): ErrorData => ({ ...error, message: redact(error.message) });
+  return [...readRoutes(system, keys, clean), ...changeRoutes(system, keys)];
+}
+
+function readRoutes(system: System, keys: KeyStore, clean: Clean): readonly Route[] {
   return [
     defineRoute({
       summary: "List messages that failed for good",
+      description:
+        "Newest first. A message becomes one when its actor has failed at it too often; the oldest are dropped past a limit of each tenant. The operator sees those of all tenants, one tenant after the other, or of the one it names.",
+      responses: answers(
+        200,
+        pageSchema(letterEntry),
+        "A page of letters, without their messages.",
+      ),
+      query: [...pageQuery, "kind", "tenant"],
+      parameters: { kind: { description: "Kind of the actors that they are for." } },
       ...common,
       method: "GET",
       pattern: path,
@@ -43,6 +58,10 @@ export function deadLetterRoutes(
     }),
     defineRoute({
       summary: "Read a dead letter",
+      description:
+        "With its message, which may hold what users have said, where its error was thrown, and its earlier failures.",
+      responses: answers(200, letterSchema, "The letter."),
+      query: ["tenant"],
       ...common,
       method: "GET",
       pattern: `${path}/{dl}`,
@@ -57,8 +76,17 @@ export function deadLetterRoutes(
         return json(200, letterOf(letter, clean));
       },
     }),
+  ];
+}
+
+function changeRoutes(system: System, keys: KeyStore): readonly Route[] {
+  return [
     defineRoute({
       summary: "Put a dead letter back into its mailbox",
+      description:
+        "The letter is gone in the same transaction, so that it is done once. What it says is applied although its sender may have sent it again since. One that fails again comes back and goes on counting; when it was put back too often it is a 409.",
+      responses: answers(200, letterDone("replayed"), "It is in the actor's inbox."),
+      query: ["tenant"],
       ...common,
       method: "POST",
       pattern: `${path}/{dl}/replay`,
@@ -72,6 +100,9 @@ export function deadLetterRoutes(
     }),
     defineRoute({
       summary: "Delete a dead letter",
+      description: "Its message is lost. A second time it is a 404.",
+      responses: answers(200, letterDone("deleted"), "It is gone."),
+      query: ["tenant"],
       ...common,
       method: "DELETE",
       pattern: `${path}/{dl}`,

@@ -1,14 +1,19 @@
 // How the model providers stand: breakers, keys and what came of calls, on all threads. The operator's.
 
 import type { ProviderFigures } from "../../llm/provider-figures.ts";
+import { answers } from "../openapi/responses.ts";
 import { json } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
 import { common } from "./common.ts";
+import { providersSchema } from "./schemas.ts";
 
 /** The route. */
 export function providersRoute(look: () => Promise<readonly ProviderFigures[]>): Route {
   return defineRoute({
     summary: "Read how providers and their keys are doing",
+    description:
+      "In the order of the configuration: each provider's breaker, what came of calls since the start, and its keys, told apart by a fingerprint. Asks no provider.",
+    responses: answers(200, providersSchema, "The providers."),
     ...common,
     method: "GET",
     pattern: "/admin/providers",

@@ -12,15 +12,17 @@ import { costOf, microsOf, noCharge } from "../../../actors/records/price.ts";
 import { Type } from "../../../actors/schema.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import type { KeyStore } from "../keys.ts";
+import { answers, pageOf as pageSchema } from "../openapi/responses.ts";
 import { json } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
 import { addCredit, usageOf } from "../services/ledger.ts";
-import { pageOf, pageRequest } from "../services/paging.ts";
+import { pageOf, pageQuery, pageRequest } from "../services/paging.ts";
 import type { Services } from "../services/services.ts";
 import { auditRoutes } from "./audit.ts";
 import { common, known, type Redact, shown, tenantOf } from "./common.ts";
 import { deadLetterRoutes } from "./dead-letters.ts";
 import { runtimeRoutes } from "./runtime.ts";
+import { creditSchema, keySchema, newKeySchema, tenantSchema, usageSchema } from "./schemas.ts";
 
 const tenantsPath = "/admin/tenants";
 const keysPath = "/admin/keys";
@@ -55,6 +57,10 @@ function tenantRoutes(services: Services, keys: KeyStore): readonly Route[] {
   return [
     defineRoute({
       summary: "Create a tenant",
+      description:
+        "A tenant has its own agents, runs, knowledge, keys and balance, which begins at 0. Sent twice it makes two.",
+      responses: answers(201, tenantSchema, "The tenant."),
+      query: [],
       ...common,
       method: "POST",
       pattern: tenantsPath,
@@ -64,6 +70,9 @@ function tenantRoutes(services: Services, keys: KeyStore): readonly Route[] {
     }),
     defineRoute({
       summary: "List tenants",
+      description: "All of them, in the order of their ids, which is that of their creation.",
+      responses: answers(200, pageSchema(tenantSchema), "A page of tenants."),
+      query: pageQuery,
       ...common,
       method: "GET",
       pattern: tenantsPath,
@@ -76,6 +85,10 @@ function tenantRoutes(services: Services, keys: KeyStore): readonly Route[] {
     }),
     defineRoute({
       summary: "Add to the balance of a tenant",
+      description:
+        "Adds an amount and writes it into the ledger as `credit`. Sent twice it adds twice. Operations that cost something are 402 while the balance is used up.",
+      responses: answers(200, creditSchema, "The balance after it."),
+      query: [],
       ...common,
       method: "POST",
       pattern: "/admin/tenants/{tn}/credit",
@@ -100,6 +113,10 @@ function keyRoutes(services: Services, keys: KeyStore): readonly Route[] {
   return [
     defineRoute({
       summary: "Create an API key",
+      description:
+        "The answer shows the key itself, once: only its SHA-256 is stored. Without `allowed_services` it may use all but those of conversations, memories and approvals. The operator names the tenant; an owner makes keys of its own, none with more than its role.",
+      responses: answers(201, newKeySchema, "The key with its secret."),
+      query: [],
       ...common,
       method: "POST",
       pattern: keysPath,
@@ -114,6 +131,10 @@ function keyRoutes(services: Services, keys: KeyStore): readonly Route[] {
     }),
     defineRoute({
       summary: "List API keys",
+      description:
+        "Of one tenant, also those that were revoked or have expired, without their secrets.",
+      responses: answers(200, pageSchema(keySchema), "A page of keys."),
+      query: [...pageQuery, "tenant"],
       ...common,
       method: "GET",
       pattern: keysPath,
@@ -127,6 +148,10 @@ function keyRoutes(services: Services, keys: KeyStore): readonly Route[] {
     }),
     defineRoute({
       summary: "Revoke an API key",
+      description:
+        "Requests with it are 401 from the next one on; what it has started goes on. The record stays, with `revoked_at`. Done again it stays revoked.",
+      responses: answers(200, keySchema, "The key, revoked."),
+      query: [],
       ...common,
       method: "DELETE",
       pattern: "/admin/keys/{ak}",
@@ -151,6 +176,10 @@ function usageRoutes(services: Services, keys: KeyStore): readonly Route[] {
   return [
     defineRoute({
       summary: "Read what was used and paid",
+      description:
+        "Sums of a tenant's ledger by service, between `from` and `to`, and its balance. One answer sums up at most 50,000 rows: `is_cut` says that there were more, and shorter times give all.",
+      responses: answers(200, usageSchema, "The sums."),
+      query: ["from", "to", "tenant"],
       ...common,
       method: "GET",
       pattern: "/admin/usage",

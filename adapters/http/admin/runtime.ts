@@ -6,32 +6,33 @@ import { Type } from "../../../actors/schema.ts";
 import { addressParts } from "../../../runtime/address.ts";
 import { WORKERS_MAX } from "../../../runtime/config.ts";
 import { RuntimeError, toErrorData } from "../../../runtime/errors.ts";
-import type { KernelFigures, KindFigures } from "../../../runtime/kernel/kernel-port.ts";
-import { quantilesOf } from "../../../runtime/shared/figures.ts";
-import {
-  type ActorView,
-  circlesOf,
-  type RunView,
-  type SystemSeen,
-  type WaitView,
-} from "../../../runtime/shared/look.ts";
-import type { StorageFigures } from "../../../runtime/store/storage-meter.ts";
+import type { ActorView } from "../../../runtime/shared/look.ts";
 import type { System } from "../../../runtime/system.ts";
 import type { KeyStore } from "../keys.ts";
+import { answers, pageOf as pageSchema } from "../openapi/responses.ts";
 import { json } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
-import { pageOf, pageRequest } from "../services/paging.ts";
+import { pageOf, pageQuery, pageRequest } from "../services/paging.ts";
 import type { Services } from "../services/services.ts";
-import { common, type Redact, scopeOf, shown, timeOrNull, toTime } from "./common.ts";
+import { common, type Redact, scopeOf, shown, toTime } from "./common.ts";
+import {
+  actorsSchema,
+  releasedSchema,
+  runtimeSchema,
+  treeSchema,
+  waitsSchema,
+  workersSchema,
+} from "./runtime-schemas.ts";
+import { actorOf, engineOf, runOf, storageOf, waitsShown } from "./runtime-views.ts";
+import { quarantinedSchema } from "./schemas.ts";
 
 const quarantinedPath = "/admin/runtime/quarantined";
 const LIMIT_DEFAULT = 100;
 const LIMIT_MAX = 1_000;
 /** Actors in the summary. */
 const DEEPEST = 10;
-/** Waits among which circles are looked for, of each worker, and circles shown. */
+/** Waits among which circles are looked for, of each worker. */
 const WAITS_MAX = 10_000;
-const CIRCLES_MAX = 20;
 const NAME = /^[A-Za-z0-9_.~@-]{1,64}$/;
 const ADDRESS = /^[A-Za-z0-9_.~@:/-]{1,512}$/;
 const STATES: readonly ActorView["state"][] = [
@@ -43,6 +44,17 @@ const workersBody = Type.Object(
   { additionalProperties: false },
 );
 
+const all = "The operator sees all tenants, or the one it names; an owner its own.";
+const parameters = {
+  limit: {
+    description: "Rows of the answer.",
+    schema: Type.Integer({ minimum: 1, maximum: LIMIT_MAX, default: LIMIT_DEFAULT }),
+  },
+  kind: { description: "Kind of the actors, e.g. `conversation`." },
+  root: { description: "Beginning of the names of their roots." },
+  state: { description: "What they are doing.", schema: Type.String({ enum: STATES }) },
+} as const;
+
 /** All routes of the live runtime. */
 export function runtimeRoutes(
   { system }: Services,
@@ -50,8 +62,20 @@ export function runtimeRoutes(
   redact: Redact,
 ): readonly Route[] {
   return [
+    ...figureRoutes(system),
+    ...lookRoutes(system, keys),
+    ...quarantineRoutes(system, keys, redact),
+  ];
+}
+
+function figureRoutes(system: System): readonly Route[] {
+  return [
     defineRoute({
       summary: "Read how the runtime is doing",
+      description:
+        "Figures of all threads. Workers are not waited for: each says how it is about every second, `age_ms` ago; one that has said nothing for 5 s is in `silent_workers`. Times are in ms, counters since the start.",
+      responses: answers(200, runtimeSchema, "The figures."),
+      query: [],
       ...common,
       method: "GET",
       pattern: "/admin/runtime",
@@ -60,6 +84,10 @@ export function runtimeRoutes(
     }),
     defineRoute({
       summary: "Set how many worker threads there are",
+      description:
+        "Moves actors and runs to other threads while everything goes on: runs give their threads up at the ends of their steps. Answers when all are placed. Not kept: the next start has what the settings say.",
+      responses: answers(200, workersSchema, "The number there is now."),
+      query: [],
       ...common,
       method: "POST",
       pattern: "/admin/runtime/workers",
@@ -70,8 +98,17 @@ export function runtimeRoutes(
         return json(200, { workers: body.workers });
       },
     }),
+  ];
+}
+
+function lookRoutes(system: System, keys: KeyStore): readonly Route[] {
+  return [
     defineRoute({
       summary: "List actors",
+      description: `Actors in memory, the deepest mailboxes first. ${all} An actor that rests on disk is not among them.`,
+      responses: answers(200, actorsSchema, "The actors, and how many were left out."),
+      query: ["kind", "root", "state", "limit", "tenant"],
+      parameters,
       ...common,
       method: "GET",
       pattern: "/admin/runtime/actors",
@@ -95,6 +132,18 @@ export function runtimeRoutes(
     }),
     defineRoute({
       summary: "Read the actors and runs below a root",
+      description:
+        "Everything in memory under one root of one tenant, such as a conversation: mailboxes, runs with their children, and steps under way. The operator names the tenant.",
+      responses: answers(200, treeSchema, "What stands below the root."),
+      query: ["root", "limit", "tenant"],
+      parameters: {
+        ...parameters,
+        root: {
+          ...parameters.root,
+          description: "The root's name, e.g. `cv_...`.",
+          required: true,
+        },
+      },
       ...common,
       method: "GET",
       pattern: "/admin/runtime/tree",
@@ -115,6 +164,10 @@ export function runtimeRoutes(
     }),
     defineRoute({
       summary: "Read who waits for whom",
+      description: `Runs that wait for another actor or for a decision, the longest first, and circles among them, which end by their deadlines. ${all}`,
+      responses: answers(200, waitsSchema, "The waits, and their circles."),
+      query: ["limit", "tenant"],
+      parameters,
       ...common,
       method: "GET",
       pattern: "/admin/runtime/waits",
@@ -124,7 +177,6 @@ export function runtimeRoutes(
         return json(200, await waitsOf(system, tenant, limitOf(context.query)));
       },
     }),
-    ...quarantineRoutes(system, keys, redact),
   ];
 }
 
@@ -132,6 +184,9 @@ function quarantineRoutes(system: System, keys: KeyStore, redact: Redact): reado
   return [
     defineRoute({
       summary: "List actors that are in quarantine",
+      description: `Actors that were stopped: their state or a message cannot be read, or they failed for good. Their messages are kept. ${all}`,
+      responses: answers(200, pageSchema(quarantinedSchema), "A page of actors."),
+      query: [...pageQuery, "tenant"],
       ...common,
       method: "GET",
       pattern: quarantinedPath,
@@ -156,6 +211,11 @@ function quarantineRoutes(system: System, keys: KeyStore, redact: Redact): reado
     }),
     defineRoute({
       summary: "Let an actor out of quarantine",
+      description:
+        "After a repair: its kept messages are handled in their order. An actor that is not stopped, or another tenant's, is a 404; what fails again stops it again.",
+      responses: answers(200, releasedSchema, "It goes on."),
+      query: ["tenant"],
+      parameters: { address: { description: "Address of the actor, percent-encoded." } },
       ...common,
       method: "POST",
       pattern: "/admin/runtime/actors/{address}/release",
@@ -205,78 +265,6 @@ async function waitsOf(system: System, tenant: string | null, limit: number) {
     ...(tenant === null ? {} : { tenant }),
   });
   return { ...waitsShown(all, limit), silent_workers: all.silent };
-}
-
-function waitsShown(all: SystemSeen, limit: number) {
-  return {
-    count: all.waits.length + all.leftOut,
-    data: all.waits.slice(0, limit).map(waitOf),
-    circles: circlesOf(all.waits, CIRCLES_MAX).map((circle) => ({
-      addresses: [...circle.map(({ from }) => from), circle[0]?.from],
-      waits: circle.map(waitOf),
-    })),
-  };
-}
-
-function engineOf(of: Omit<KernelFigures, "worker">) {
-  const { cells: actors, runs, waiting, quarantined, counters, runKinds } = of;
-  return {
-    ...{ actors, runs, waiting, quarantined, counters, run_kinds: runKinds },
-    batch_rows: quantilesOf(of.batchRows),
-    commit_ms: quantilesOf(of.commitMs),
-    flush_ms: quantilesOf(of.flushMs),
-    kinds: Object.fromEntries(
-      Object.entries(of.kinds).map(([kind, one]) => [kind, kindOf(one)] as const),
-    ),
-  };
-}
-
-function kindOf({ cells: actors, waiting, deepest, counters, ...of }: KindFigures) {
-  return {
-    ...{ actors, waiting, deepest, counters },
-    turn_ms: quantilesOf(of.turnMs),
-    queue_wait_ms: quantilesOf(of.queueWaitMs),
-    mailbox_depth: quantilesOf(of.mailboxDepth),
-  };
-}
-
-function storageOf({ groupBatches, commitMs, flushMs, ...of }: StorageFigures) {
-  return {
-    ...of,
-    group_batches: quantilesOf(groupBatches),
-    commit_ms: quantilesOf(commitMs),
-    flush_ms: quantilesOf(flushMs),
-  };
-}
-
-function actorOf({ waitingSince, lastUsed, ...actor }: ActorView) {
-  return {
-    ...actor,
-    waiting_since: timeOrNull(waitingSince),
-    last_used: toTime(lastUsed),
-  };
-}
-
-interface ShownRun {
-  readonly [field: string]: unknown;
-  readonly children: readonly ShownRun[];
-}
-
-function runOf({ startedAt, deadline, stepsDone, steps, children, ...run }: RunView): ShownRun {
-  return {
-    ...run,
-    ...{ started_at: timeOrNull(startedAt), deadline: toTime(deadline), steps_done: stepsDone },
-    steps: steps.map((step) => ({
-      ...step,
-      since: toTime(step.since),
-      until: timeOrNull(step.until),
-    })),
-    children: children.map(runOf),
-  };
-}
-
-function waitOf(wait: WaitView) {
-  return { ...wait, since: toTime(wait.since), until: toTime(wait.until) };
 }
 
 function nameOf(query: URLSearchParams, parameter: string): string | null {

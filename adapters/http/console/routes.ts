@@ -2,6 +2,9 @@
 // from the API with the session's cookie. The policy lets the page load and call this server only.
 
 import { createHash } from "node:crypto";
+import { Type } from "../../../actors/schema.ts";
+import { named } from "../openapi/named.ts";
+import { answers } from "../openapi/responses.ts";
 import { json } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
 
@@ -30,6 +33,13 @@ const pageHeaders = {
 } as const;
 
 const SERVICE = "console";
+const infoSchema = named(
+  "AnswererInfo",
+  Type.Object(
+    { builtin: Type.Boolean(), providers: Type.Array(Type.String()) },
+    { additionalProperties: false },
+  ),
+);
 
 /** Routes of the page: its files, and what it says about the answerer. */
 export function consoleRoutes(files: readonly PageFile[], info: AnswererInfo): readonly Route[] {
@@ -37,6 +47,9 @@ export function consoleRoutes(files: readonly PageFile[], info: AnswererInfo): r
     ...files.map(fileRoute),
     defineRoute({
       summary: "Read who answers on this server",
+      description:
+        "What the chat page says about it: the names of the providers, never their keys.",
+      responses: answers(200, infoSchema, "Who answers."),
       method: "GET",
       pattern: "/console/info",
       service: SERVICE,
@@ -52,6 +65,12 @@ function fileRoute({ path, type, body }: PageFile): Route {
   const headers = { "Content-Type": type, ETag: tag };
   return defineRoute({
     summary: `Read ${path}, a file of the chat page`,
+    description:
+      "For browsers. Its ETag is its digest: with If-None-Match it is sent when it has changed.",
+    responses: {
+      200: { description: "The file.", content: { [type.split(";", 1)[0] ?? ""]: Type.String() } },
+      304: { description: "It is as it was." },
+    },
     method: "GET",
     pattern: path,
     service: SERVICE,

@@ -4,8 +4,10 @@
 import type { ChatReply } from "../../../actors/records/conversation.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import { answererOf, sourcesOf } from "../answers.ts";
+import { chunkEvents } from "../chunk-schemas.ts";
 import { chunkStream } from "../chunk-stream.ts";
 import { type ChunkStyle, type StreamError, usageOf } from "../chunks.ts";
+import { answers } from "../openapi/responses.ts";
 import { errorBody, errorReply, json } from "../reply.ts";
 import { defineRoute, type Route, type RouteContext } from "../route.ts";
 import type { HttpResponse } from "../server.ts";
@@ -24,16 +26,29 @@ import {
   overridesOf,
   userOf,
 } from "./request.ts";
+import { completionSchema } from "./schemas.ts";
 
 type Context = RouteContext<CompletionBody>;
 
 /** Approvals, or other waits, that one message names. */
 const NAMED_MAX = 5;
 
+const whole = answers(200, completionSchema, "The answer, or with `stream: true` its chunks.")[200];
+const completionResponses: NonNullable<Route["responses"]> = {
+  200: {
+    description: "",
+    ...whole,
+    content: { ...whole?.content, "text/event-stream": chunkEvents },
+  },
+};
+
 /** The route. */
 export function completionRoute(services: Services): Route {
   return defineRoute({
     summary: "Ask an agent or a team as a model",
+    description:
+      "OpenAI's protocol: its SDKs work with this server as base URL. `model` is `agent:<agent_key>` or `team:<id>`; fields of the protocol that are not listed are taken and left alone. Nothing is stored but the run, unless `metadata.conversation_key` names a conversation: then only the last message of the user counts. A run that is held up is a 409 and goes on by itself: `approval_required` while a person has to decide, else `run_waiting`.",
+    responses: completionResponses,
     method: "POST",
     pattern: "/v1/chat/completions",
     reads: ["Idempotency-Key", "Last-Event-ID"],

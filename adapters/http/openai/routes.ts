@@ -4,12 +4,14 @@ import type { AgentRow } from "../../../actors/records/agent-version.ts";
 import type { ResourceRow } from "../../../actors/records/resource.ts";
 import type { TeamInput } from "../../../actors/records/team.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
+import { answers } from "../openapi/responses.ts";
 import { json } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
 import { PAGE_MAX, type Page, type PageRequest } from "../services/paging.ts";
 import type { Services } from "../services/services.ts";
 import { completionRoute } from "./completions.ts";
 import { modelOf, targetOfModel } from "./model.ts";
+import { modelListSchema, modelSchema } from "./schemas.ts";
 
 /** Models listed in one response; the protocol has no pages. */
 const MODELS_MAX = 1_000;
@@ -22,6 +24,9 @@ export function openaiRoutes(services: Services): readonly Route[] {
     completionRoute(services),
     defineRoute({
       summary: "List agents and teams as models",
+      description:
+        "At most 1,000, agents before teams: the protocol has no pages. `/v2/agents` and `/v2/teams` list all of them.",
+      responses: answers(200, modelListSchema, "The models."),
       method: "GET",
       pattern: "/v1/models",
       service: "models",
@@ -38,6 +43,9 @@ export function openaiRoutes(services: Services): readonly Route[] {
     }),
     defineRoute({
       summary: "Read an agent or team as a model",
+      description: "By its id as a model, e.g. `agent:ag_...`.",
+      responses: answers(200, modelSchema, "The model."),
+      parameters: { id: { description: "`agent:<agent_key>` or `team:<id>`." } },
       method: "GET",
       pattern: "/v1/models/{id}",
       service: "models",

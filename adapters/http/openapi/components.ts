@@ -1,7 +1,7 @@
 // Schemas as the description writes them: named ones once under `components/schemas` and a reference
 // wherever they occur, the others in place.
 
-import { nameOf } from "./named.ts";
+import { nameOf, originalOf } from "./named.ts";
 
 /** Any part of the document. */
 export type Json = Readonly<Record<string, unknown>>;
@@ -21,7 +21,8 @@ const DATA = new Set(["const", "default", "enum", "examples"]);
 export function createComponents(): Components {
   const sources = new Map<string, object>();
   const written = new Map<string, Json>();
-  const write = (schema: object): Json => {
+  const write = (given: object): Json => {
+    const schema = originalOf(given);
     const name = nameOf(schema);
     if (name === undefined) return inPlace(schema);
     const known = sources.get(name);

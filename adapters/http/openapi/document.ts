@@ -50,6 +50,7 @@ export function openApiDocument(
       version,
       summary: "The server on which a company runs its LLM agents.",
       description: "Agents, teams and workflows, their runs, knowledge and memories.",
+      contact: { name: "Troupe" },
       license: { name: "MIT", identifier: "MIT" },
     },
     servers: [{ url: "/" }],

@@ -47,18 +47,28 @@ const parts: Readonly<Record<string, string>> = {
   me: "Id of the memory.",
   tn: "Id of the tenant (`tn_...`).",
   ak: "Id of the API key (`ak_...`).",
-  dl: "Id of the dead letter.",
+  dl: "Id of the dead letter (`dl_...`).",
+  agent_key: "Key of the agent (`ag_...`).",
+  sub_agent_key: "Key of the sub-agent (`sa_...`).",
+  conversation_key: "Key of the conversation (`cv_...`).",
+  chunk: "Id of the passage, as `chunk_id` of a source names it.",
 };
 
 /** All parameters of a route. */
-export function parametersOf({ pattern, query = [], reads = [] }: Route): readonly Json[] {
+export function parametersOf(route: Route): readonly Json[] {
+  const { pattern, query = [], reads = [], parameters: own = {} } = route;
+  const said = (name: string): Json | undefined => {
+    const { description, schema, required } = own[name] ?? {};
+    if (description === undefined) return undefined;
+    return { ...text(description), ...(schema && { schema }), ...(required && { required }) };
+  };
   const inPath = [...pattern.matchAll(/\{(\w+)\}/g)].map(([, name = ""]) => ({
+    ...(said(name) ?? text(parts[name] ?? `Part \`${name}\` of the path.`)),
     ...{ name, in: "path", required: true },
-    ...text(parts[name] ?? `Part \`${name}\` of the path.`),
   }));
   const inQuery = query.map((name) => ({
     ...{ name, in: "query" },
-    ...(queries[name] ?? text(`Only those whose \`${name}\` is this.`)),
+    ...(said(name) ?? queries[name] ?? text(`Only those whose \`${name}\` is this.`)),
   }));
   const inHeaders = reads.map((name) => ({ name, in: "header", ...headers[name] }));
   return [...inPath, ...inQuery, ...inHeaders];

@@ -2,6 +2,7 @@
 
 import { type TSchema, Type } from "../../../actors/schema.ts";
 import type { Route, RouteResponse } from "../route.ts";
+import { named } from "./named.ts";
 
 /** Responses by status. */
 type Responses = NonNullable<Route["responses"]>;
@@ -10,6 +11,28 @@ const closed = { additionalProperties: false } as const;
 
 /** A time as the API writes it. */
 export const time = Type.String({ format: "date-time" });
+
+/** A number of things. */
+export const count = Type.Integer({ minimum: 0 });
+
+/** 0 to 1. */
+export const share = Type.Number({ minimum: 0, maximum: 1 });
+
+/** Any JSON object. */
+export const anyObject = Type.Record(Type.String(), Type.Unknown());
+
+/** An error that is a part of an answer: of a run, of a document. */
+export const toldError = named(
+  "ToldError",
+  Type.Object(
+    {
+      code: Type.String({ description: "A code, as `ErrorCode` has them." }),
+      message: Type.String({ description: "One sentence for a person." }),
+      details: Type.Optional(anyObject),
+    },
+    closed,
+  ),
+);
 
 /** What may be null. */
 export function orNull(schema: TSchema): TSchema {

@@ -21,6 +21,8 @@ export interface DescribedApi {
   routes(): readonly Route[];
 }
 
+const unchanged = { 304: { description: "It is as If-None-Match has it." } } as const;
+
 /** Routes that describe the API. They are public: what is described is no secret. */
 export function openApiRoutes(api: DescribedApi): readonly Route[] {
   const common = { service: "openapi", errors: "problem", isPublic: true, query: [] } as const;
@@ -35,7 +37,12 @@ export function openApiRoutes(api: DescribedApi): readonly Route[] {
       method: "GET",
       pattern: "/openapi.json",
       summary: "The description of this API in OpenAPI 3.1",
-      responses: answers(200, Type.Record(Type.String(), Type.Unknown()), "The document."),
+      description:
+        "Made of the routes and schemas that answer and validate. Keep it by its ETag: it changes with the server's version alone.",
+      responses: {
+        ...answers(200, Type.Record(Type.String(), Type.Unknown()), "The document.", ["ETag"]),
+        ...unchanged,
+      },
       handler: async ({ request }) =>
         send(request, await text(), "application/json; charset=utf-8"),
     }),
@@ -44,7 +51,11 @@ export function openApiRoutes(api: DescribedApi): readonly Route[] {
       method: "GET",
       pattern: "/docs",
       summary: "The description of this API as a page",
-      responses: { 200: { description: "The page.", content: { "text/html": Type.String() } } },
+      description: "The same for people, whole by itself: the page loads nothing.",
+      responses: {
+        200: { description: "The page.", content: { "text/html": Type.String() } },
+        ...unchanged,
+      },
       handler: async ({ request }) => {
         const { docsPolicy } = await import("./page.ts");
         return send(request, await page(), "text/html; charset=utf-8", {

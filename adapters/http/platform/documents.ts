@@ -16,7 +16,7 @@ import {
 } from "../../../actors/records/ingestion-job.ts";
 import { fromErrorData, RuntimeError } from "../../../runtime/errors.ts";
 import { readBody } from "../body.ts";
-import { nothing } from "../openapi/responses.ts";
+import { answers, nothing, pageOf } from "../openapi/responses.ts";
 import { json, noContent } from "../reply.ts";
 import { defineRoute, type Route, type RouteContext } from "../route.ts";
 import type { HttpResponse } from "../server.ts";
@@ -26,6 +26,13 @@ import { PAGE_MAX, pageQuery, pageRequest } from "../services/paging.ts";
 import type { Services } from "../services/services.ts";
 import { isUpload, readUpload } from "../upload.ts";
 import { jobPath, jobResource } from "./ingestion-jobs.ts";
+import {
+  addedResponses,
+  documentBodies,
+  documentEntry,
+  documentSchema,
+  passageSchema,
+} from "./knowledge-schemas.ts";
 import { pageReply } from "./shapes.ts";
 
 /** How long an answer waits for its job: without `?wait`, and with `?wait=true`; ms. */
@@ -54,10 +61,17 @@ interface Sent {
 
 /** Routes of documents. */
 export function documentRoutes(services: Services): readonly Route[] {
-  const { knowledge } = services;
+  return [...sendRoutes(services), ...readRoutes(services), removeRoute(services)];
+}
+
+function sendRoutes(services: Services): readonly Route[] {
   return [
     defineRoute({
       summary: "Add documents to a collection",
+      description:
+        "One document, an array of at most 1,000, or files; 64 MiB in all. They become an ingestion job, whose documents are the answer when it ends within two seconds (`wait=true`: two minutes; `wait=false`: at once the job). What is there already with the same content is `unchanged` and costs nothing. One document that cannot be read is a 422 with the reason; of several it is reported and the others go on.",
+      accepts: documentBodies,
+      responses: addedResponses,
       reads: ["Idempotency-Key"],
       ...list,
       method: "POST",
@@ -66,42 +80,10 @@ export function documentRoutes(services: Services): readonly Route[] {
       handler: async (context) => add(services, context, await readSent(context)),
     }),
     defineRoute({
-      summary: "List the documents of a collection",
-      ...list,
-      method: "GET",
-      query: pageQuery,
-      handler: async ({ principal, params, query }) => {
-        const page = pageRequest(query, pattern);
-        const rows = await knowledge.documents(principal.tenant, collectionOf(params), page);
-        return pageReply(pattern, rows, (row) => row);
-      },
-    }),
-    defineRoute({
-      summary: "Read a document",
-      ...one,
-      method: "GET",
-      handler: async ({ principal, params }) => {
-        const { tenant } = principal;
-        return json(
-          200,
-          await knowledge.document(tenant, collectionOf(params), documentOf(params)),
-        );
-      },
-    }),
-    defineRoute({
-      summary: "Read a passage of a document",
-      ...common,
-      pattern: `${pattern}/{dc}/chunks/{chunk}`,
-      method: "GET",
-      handler: async ({ principal, params }) => {
-        const { tenant } = principal;
-        const chunk = params["chunk"] ?? "";
-        const [collection, document] = [collectionOf(params), documentOf(params)];
-        return json(200, await knowledge.passage(tenant, collection, document, chunk));
-      },
-    }),
-    defineRoute({
       summary: "Put a document under its id",
+      description:
+        "Creates or replaces it, as a job of one document; the same content again is `unchanged`. Searches have the old one until the new one is there. `wait` as where documents are added.",
+      responses: addedResponses,
       reads: ["Idempotency-Key"],
       ...one,
       method: "PUT",
@@ -120,18 +102,69 @@ export function documentRoutes(services: Services): readonly Route[] {
         return add(services, context, { sources: [source], bytes: bodyBytes, isMany: false });
       },
     }),
+  ];
+}
+
+function readRoutes({ knowledge }: Services): readonly Route[] {
+  return [
     defineRoute({
-      summary: "Delete a document",
-      responses: nothing,
+      summary: "List the documents of a collection",
+      description: "Without their texts, in the order of their ids.",
+      responses: answers(200, pageOf(documentEntry), "A page of documents."),
+      ...list,
+      method: "GET",
+      query: pageQuery,
+      handler: async ({ principal, params, query }) => {
+        const page = pageRequest(query, pattern);
+        const rows = await knowledge.documents(principal.tenant, collectionOf(params), page);
+        return pageReply(pattern, rows, (row) => row);
+      },
+    }),
+    defineRoute({
+      summary: "Read a document",
+      description: "With its text, as it was read from what was sent.",
+      responses: answers(200, documentSchema, "The document."),
       ...one,
-      method: "DELETE",
+      method: "GET",
       handler: async ({ principal, params }) => {
         const { tenant } = principal;
-        await knowledge.removeDocument(tenant, collectionOf(params), documentOf(params));
-        return noContent();
+        return json(
+          200,
+          await knowledge.document(tenant, collectionOf(params), documentOf(params)),
+        );
+      },
+    }),
+    defineRoute({
+      summary: "Read a passage of a document",
+      description:
+        "What an answer cites, with what stands before and after it. An id never names another text: once the document was replaced or embedded anew it is a 410 `PASSAGE_GONE`.",
+      responses: answers(200, passageSchema, "The passage."),
+      ...common,
+      pattern: `${pattern}/{dc}/chunks/{chunk}`,
+      method: "GET",
+      handler: async ({ principal, params }) => {
+        const { tenant } = principal;
+        const chunk = params["chunk"] ?? "";
+        const [collection, document] = [collectionOf(params), documentOf(params)];
+        return json(200, await knowledge.passage(tenant, collection, document, chunk));
       },
     }),
   ];
+}
+
+function removeRoute({ knowledge }: Services): Route {
+  return defineRoute({
+    summary: "Delete a document",
+    description: "No search that begins after the answer finds it. Again it is a 404.",
+    responses: nothing,
+    ...one,
+    method: "DELETE",
+    handler: async ({ principal, params }) => {
+      const { tenant } = principal;
+      await knowledge.removeDocument(tenant, collectionOf(params), documentOf(params));
+      return noContent();
+    },
+  });
 }
 
 async function readSent({ request }: Pick<RouteContext, "request">): Promise<Sent> {

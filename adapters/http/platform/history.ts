@@ -7,12 +7,14 @@ import {
   memoryLimits,
 } from "../../../actors/records/memory.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
+import { answers, pageOf } from "../openapi/responses.ts";
 import { json } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
 import type { HttpResponse } from "../server.ts";
 import type { MemoryService } from "../services/memories.ts";
 import { cursorOf, pageRequest } from "../services/paging.ts";
 import type { Services } from "../services/services.ts";
+import { foundMessage } from "./run-schemas.ts";
 
 const TOP_K_DEFAULT = 10;
 /** Name of the list of what was found. */
@@ -22,6 +24,9 @@ const SEARCH = "history";
 export function historyRoute({ memories }: Services): Route {
   return defineRoute({
     summary: "Search a user's earlier conversations with an agent",
+    description:
+      "By words and meaning, the best first, among the newest messages of a user (`user_key`; without one, of nobody) with the agent. Only agents with memory have a history. Pages are of one search: at most 400 messages in all. Changes nothing.",
+    responses: answers(200, pageOf(foundMessage), "A page of messages."),
     service: "conversations",
     errors: "problem",
     method: "POST",

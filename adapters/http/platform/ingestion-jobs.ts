@@ -1,10 +1,14 @@
 // /v2/knowledge/jobs: ingestion jobs as they go on; listed, watched, paused, resumed, cancelled.
 
 import { finished, type IngestionJob } from "../../../actors/records/ingestion-job.ts";
+import { Type } from "../../../actors/schema.ts";
+import { answers, pageOf } from "../openapi/responses.ts";
 import { json } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
 import { pageQuery, pageRequest } from "../services/paging.ts";
 import type { Services } from "../services/services.ts";
+import { jobSchema } from "./job-schemas.ts";
+import { reportSchema } from "./knowledge-schemas.ts";
 import { frameStream } from "./runs.ts";
 import { pageReply } from "./shapes.ts";
 
@@ -23,11 +27,26 @@ export function jobResource(job: IngestionJob): object {
   return { object: "ingestion_job", ...rest, waiting, collection_id: collection, done };
 }
 
+const changes = {
+  pause:
+    "It stops behind the documents under way and keeps its place, for as long as it takes. Paused already: nothing changes.",
+  resume:
+    "A job that was paused or has failed goes on where it was; nothing that is done is done again.",
+  cancel:
+    "It stops for good; documents that are in the collection stay. A job that embeds anew leaves the collection as it was.",
+} as const;
+
 /** Routes of jobs. */
-export function ingestionRoutes({ ingestion, chat }: Services): readonly Route[] {
+export function ingestionRoutes(services: Services): readonly Route[] {
+  return [...readRoutes(services), ...changeRoutes(services)];
+}
+
+function readRoutes({ ingestion, chat }: Services): readonly Route[] {
   return [
     defineRoute({
       summary: "List ingestion jobs",
+      description: "Of all collections, the newest first; of those that were removed none.",
+      responses: answers(200, pageOf(jobSchema), "A page of jobs."),
       ...common,
       method: "GET",
       pattern: path,
@@ -41,6 +60,9 @@ export function ingestionRoutes({ ingestion, chat }: Services): readonly Route[]
     }),
     defineRoute({
       summary: "Read an ingestion job",
+      description:
+        "How far it is. While something that it needs is away or full it is `running` and says in `waiting` why; after the last attempt it is `failed`, and `/resume` goes on where it was.",
+      responses: answers(200, jobSchema, "The job."),
       ...common,
       method: "GET",
       pattern: one,
@@ -49,6 +71,8 @@ export function ingestionRoutes({ ingestion, chat }: Services): readonly Route[]
     }),
     defineRoute({
       summary: "List what became of the documents of a job",
+      description: "A report for each document that is done, in the order in which they were sent.",
+      responses: answers(200, pageOf(reportSchema), "A page of reports."),
       ...common,
       method: "GET",
       pattern: documentsPath,
@@ -61,6 +85,11 @@ export function ingestionRoutes({ ingestion, chat }: Services): readonly Route[]
     }),
     defineRoute({
       summary: "Follow an ingestion job",
+      description:
+        "First the job as it is, then each document as it is done, to the job's end. A connection that is cut goes on behind `Last-Event-ID`.",
+      responses: {
+        200: { description: "Events.", content: { "text/event-stream": Type.String() } },
+      },
       reads: ["Last-Event-ID"],
       ...common,
       method: "GET",
@@ -79,19 +108,21 @@ export function ingestionRoutes({ ingestion, chat }: Services): readonly Route[]
         return frameStream(context, frames, [head]);
       },
     }),
-    ...(["pause", "resume", "cancel"] as const).map((what) =>
-      defineRoute({
-        summary: `${what.charAt(0).toUpperCase()}${what.slice(1)} an ingestion job`,
-        ...common,
-        method: "POST",
-        pattern: `${one}/${what}`,
-        isControl: true,
-        handler: async ({ principal, params }) =>
-          json(
-            202,
-            jobResource(await ingestion.change(principal.tenant, params["jb"] ?? "", what)),
-          ),
-      }),
-    ),
   ];
+}
+
+function changeRoutes({ ingestion }: Services): readonly Route[] {
+  return (["pause", "resume", "cancel"] as const).map((what) =>
+    defineRoute({
+      summary: `${what.charAt(0).toUpperCase()}${what.slice(1)} an ingestion job`,
+      description: changes[what],
+      responses: answers(202, jobSchema, "The job; the change is on its way."),
+      ...common,
+      method: "POST",
+      pattern: `${one}/${what}`,
+      isControl: true,
+      handler: async ({ principal, params }) =>
+        json(202, jobResource(await ingestion.change(principal.tenant, params["jb"] ?? "", what))),
+    }),
+  );
 }

@@ -10,7 +10,7 @@ import {
 } from "../../../actors/records/collection.ts";
 import type { Filter } from "../../../actors/records/filter.ts";
 import { toldError } from "../../../runtime/errors.ts";
-import { nothing } from "../openapi/responses.ts";
+import { answers, nothing, pageOf } from "../openapi/responses.ts";
 import { json, noContent } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
 import type { HttpResponse } from "../server.ts";
@@ -19,6 +19,8 @@ import { pageQuery, pageRequest } from "../services/paging.ts";
 import type { Services } from "../services/services.ts";
 import { documentRoutes } from "./documents.ts";
 import { ingestionRoutes, jobPath, jobResource } from "./ingestion-jobs.ts";
+import { jobSchema } from "./job-schemas.ts";
+import { collectionSchema, foundSchema } from "./knowledge-schemas.ts";
 import { etag, ifMatchOf, pageReply } from "./shapes.ts";
 
 const path = "/v2/knowledge/collections";
@@ -44,6 +46,8 @@ function collectionRoutes({ knowledge }: Services): readonly Route[] {
   return [
     defineRoute({
       summary: "List collections",
+      description: "All of the tenant, in the order of their creation.",
+      responses: answers(200, pageOf(collectionSchema), "A page of collections."),
       ...list,
       method: "GET",
       query: pageQuery,
@@ -56,6 +60,9 @@ function collectionRoutes({ knowledge }: Services): readonly Route[] {
     }),
     defineRoute({
       summary: "Create a collection",
+      description:
+        "Its vectors are of one embedder, by default the server's, which only `/reembed` changes. Sent twice it makes two.",
+      responses: answers(201, collectionSchema, "The collection.", ["ETag", "Location"]),
       ...list,
       method: "POST",
       body: collectionInput,
@@ -66,6 +73,8 @@ function collectionRoutes({ knowledge }: Services): readonly Route[] {
     }),
     defineRoute({
       summary: "Read a collection",
+      description: "With what is set of how it is searched; the rest has its default.",
+      responses: answers(200, collectionSchema, "The collection.", ["ETag"]),
       ...one,
       method: "GET",
       handler: async ({ principal, params }) =>
@@ -73,6 +82,9 @@ function collectionRoutes({ knowledge }: Services): readonly Route[] {
     }),
     defineRoute({
       summary: "Change some fields of a collection",
+      description:
+        "A merge patch (RFC 7396) of `name`, `metadata` and `retrieval`, for searches from the next one on. Another `embedder` is a 409: see `/reembed`.",
+      responses: answers(200, collectionSchema, "The collection.", ["ETag"]),
       reads: ["If-Match"],
       ...one,
       method: "PATCH",
@@ -84,6 +96,8 @@ function collectionRoutes({ knowledge }: Services): readonly Route[] {
     }),
     defineRoute({
       summary: "Delete a collection and its documents",
+      description:
+        "At once for searches; what it holds and its jobs are removed in the background, also after a crash. Agents that name it go on without it.",
       responses: nothing,
       ...one,
       method: "DELETE",
@@ -98,6 +112,9 @@ function collectionRoutes({ knowledge }: Services): readonly Route[] {
 function reembedRoute({ knowledge }: Services): Route {
   return defineRoute({
     summary: "Embed a collection anew with another embedder",
+    description:
+      "As a job, which is answered at once. The collection is searched as it was until the job switches it; what is added or removed meanwhile is there after it. One job at a time; cancelled or failed it leaves the collection as it was. Needs the room of both on disk.",
+    responses: answers(202, jobSchema, "The job; it is at `Location`.", ["Location"]),
     reads: ["Idempotency-Key"],
     ...common,
     method: "POST",
@@ -115,6 +132,9 @@ function reembedRoute({ knowledge }: Services): Route {
 function searchRoute({ knowledge }: Services): Route {
   return defineRoute({
     summary: "Search a collection",
+    description:
+      "Passages by words and vectors, the best first, with how each came to its place. `nothing_relevant` without data: the collection holds nothing on the question. What the collection has set is overridden for this search by the same fields here; null is the default. Changes and costs nothing.",
+    responses: answers(200, foundSchema, "The passages, and how the search was done."),
     ...common,
     method: "POST",
     pattern: `${path}/{cl}/search`,

@@ -18,7 +18,7 @@ import type { MemoryService } from "../services/memories.ts";
 import { onceKeyOf } from "../services/once.ts";
 import { PAGE_MAX, pageQuery, pageRequest } from "../services/paging.ts";
 import type { Services } from "../services/services.ts";
-import { deleted, listedMemory, memorySchema } from "./memory-schemas.ts";
+import { deleted, listedMemory, memoryLines, memorySchema } from "./memory-schemas.ts";
 import { etag, ifMatchOf, pageReply } from "./shapes.ts";
 
 const path = "/v2/memories";
@@ -98,7 +98,7 @@ function listRoutes(memories: MemoryService): readonly Route[] {
     defineRoute({
       summary: "Export memories, a JSON object a line",
       responses: {
-        200: { description: "A memory a line.", content: { "application/x-ndjson": memorySchema } },
+        200: { description: "A memory a line.", content: { "application/x-ndjson": memoryLines } },
       },
       ...common,
       method: "GET",

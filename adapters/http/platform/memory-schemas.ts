@@ -35,6 +35,13 @@ export const memorySchema: TSchema = named(
   ),
 );
 
+/** Memories, one a line. */
+export const memoryLines: TSchema = {
+  ...text,
+  contentMediaType: "application/x-ndjson",
+  contentSchema: { type: "array", items: memorySchema },
+};
+
 const found = named(
   "FoundMemory",
   Type.Object(

@@ -7,14 +7,20 @@ import type { Outcome } from "../../../runtime/actor.ts";
 import { RuntimeError, toldOfRun } from "../../../runtime/errors.ts";
 import type { LogEntry } from "../../../runtime/runs/log-entry.ts";
 import { outcomeView } from "../answers.ts";
+import { answers, pageOf } from "../openapi/responses.ts";
 import { json } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
 import type { Services } from "../services/services.ts";
+import { recordItem } from "./record-schemas.ts";
 
 /** The route. */
 export function recordRoute({ chat, system }: Services): Route {
   return defineRoute({
     summary: "Read all that a replay of a run needs",
+    description:
+      "In pages of about 1 MiB: the run, its log, the versions it reads, and the messages that it may have read, which hold what users have said. `agent_version` adds another version of the agent, to replay the run on it.",
+    responses: answers(200, pageOf(recordItem), "A page of the record."),
+    parameters: { agent_version: { description: "Number of a version to add." } },
     service: "runs",
     errors: "problem",
     role: "owner",

@@ -8,11 +8,14 @@ import { unitsOf } from "../../../actors/records/price.ts";
 import type { CompiledRouter } from "../../../actors/routing/router.ts";
 import { Type } from "../../../actors/schema.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
+import { named } from "../openapi/named.ts";
+import { answers, orNull } from "../openapi/responses.ts";
 import { json } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
 import { callerOf } from "../services/caller.ts";
 import { MESSAGE_CHARS_MAX } from "../services/chat.ts";
 import type { Services } from "../services/services.ts";
+import { routingSchema, usageSchema } from "./run-schemas.ts";
 
 /** Routers kept, by agent and version. */
 const ROUTERS_MAX = 100;
@@ -27,10 +30,52 @@ const body = Type.Object(
   { additionalProperties: false },
 );
 
+const closed = { additionalProperties: false } as const;
+const text = Type.String();
+const modelCall = Type.Object(
+  {
+    model: orNull(
+      Type.String({ description: "Null: none could be asked, and nothing was charged." }),
+    ),
+    usage: usageSchema,
+    charged: Type.Number({ description: "In units of the account." }),
+  },
+  closed,
+);
+const reason = Type.Object(
+  {
+    sub_agent_key: text,
+    name: text,
+    score: Type.Number(),
+    keywords: Type.Array(text),
+    words: Type.Array(text),
+    nearest: orNull(Type.Object({ text, similarity: Type.Number() }, closed)),
+  },
+  closed,
+);
+const decisionSchema = named(
+  "RoutingDecision",
+  Type.Object(
+    {
+      routing_info: routingSchema,
+      doubt: Type.Boolean({ description: "What is cheap to ask could not tell." }),
+      stage: Type.String({ description: "What has decided, e.g. `keyword`, `semantic`, `model`." }),
+      in_scope: Type.Number({ description: "That any sub-agent is meant, 0 to 1." }),
+      model_call: orNull(modelCall),
+      explanation: Type.Array(text),
+      why: Type.Array(reason),
+    },
+    closed,
+  ),
+);
+
 const common = {
   method: "POST",
   pattern: "/v2/agents/{id}/route",
   summary: "Ask who would answer a message, without a run",
+  description:
+    "How the message would be routed, and why, in words and numbers. Costs nothing; with `use_model` a doubt is settled by the agent's model as in a turn, at the price of a turn. Nothing is stored in the conversation, which only says what came before.",
+  responses: answers(200, decisionSchema, "The decision."),
   service: "route",
   errors: "problem",
 } as const;

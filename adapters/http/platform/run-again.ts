@@ -16,6 +16,7 @@ import type { TurnInput } from "../../../actors/turn-input.ts";
 import type { Outcome } from "../../../runtime/actor.ts";
 import { type ErrorData, RuntimeError, toldOfRun } from "../../../runtime/errors.ts";
 import type { RunRow } from "../../../runtime/system.ts";
+import { answers } from "../openapi/responses.ts";
 import { json } from "../reply.ts";
 import { defineRoute, type Route, type RouteContext } from "../route.ts";
 import { callerOf } from "../services/caller.ts";
@@ -23,6 +24,7 @@ import type { AgainAsk } from "../services/chat.ts";
 import { onceKeyOf } from "../services/once.ts";
 import { wholeLog } from "../services/run-log.ts";
 import type { Services } from "../services/services.ts";
+import { treeSchema } from "./record-schemas.ts";
 import { runResponses } from "./run-schemas.ts";
 import { runMode, startRun } from "./runs.ts";
 
@@ -52,6 +54,9 @@ export function runAgainRoutes(services: Services): readonly Route[] {
 function treeRoute({ chat, system }: Services): Route {
   return defineRoute({
     summary: "Read the tree of runs and steps below a run",
+    description:
+      "The run, the runs that it has started, and the steps of each, whose keys name them for `/fork`. Of a run under way as far as it has come; kept as long as its events are.",
+    responses: answers(200, treeSchema, "The tree."),
     ...common,
     method: "GET",
     pattern: "/v2/runs/{rn}/tree",

@@ -1,26 +1,23 @@
 // What runs, answers and conversations look like when they are shown, as schemas.
 
 import { type TSchema, Type } from "../../../actors/schema.ts";
-import { named } from "../openapi/named.ts";
-import { answers, orNull, time } from "../openapi/responses.ts";
+import { named, optional } from "../openapi/named.ts";
+import { answers, anyObject, count, orNull, share, time, toldError } from "../openapi/responses.ts";
 import type { Route } from "../route.ts";
 import { approvalSchema } from "./approval-schema.ts";
 
 const closed = { additionalProperties: false } as const;
-const anyObject = Type.Record(Type.String(), Type.Unknown());
 const text = Type.String();
 const maybeText = orNull(text);
-const count = Type.Integer({ minimum: 0 });
-const share = Type.Number({ minimum: 0, maximum: 1 });
 
-const told = Type.Object({ code: text, message: text }, { additionalProperties: true });
-
-const usage = named(
+/** Tokens of a call. */
+export const usageSchema = named(
   "Usage",
   Type.Object({ prompt_tokens: count, completion_tokens: count, total_tokens: count }, closed),
 );
 
-const cost = named(
+/** What a call has cost. */
+export const costSchema = named(
   "Cost",
   Type.Object(
     {
@@ -33,7 +30,8 @@ const cost = named(
   ),
 );
 
-const routing = named(
+/** Who answered, and why. */
+export const routingSchema = named(
   "RoutingInfo",
   Type.Object(
     {
@@ -63,7 +61,8 @@ const routing = named(
   ),
 );
 
-const source = named(
+/** A passage that an answer rests on. */
+export const sourceSchema = named(
   "Source",
   Type.Object(
     {
@@ -82,29 +81,30 @@ const source = named(
   ),
 );
 
-const reply = {
+/** Fields of an answer. */
+export const replyFields = {
   response: text,
   agent_key: text,
   conversation_key: maybeText,
   message_id: text,
   run_id: text,
-  routing_info: routing,
+  routing_info: routingSchema,
   frontend_trigger: orNull(
     Type.Object({ name: text, payload: Type.Optional(Type.Unknown()) }, closed),
   ),
   data_collection: orNull(anyObject),
-  sources: Type.Array(source),
+  sources: Type.Array(sourceSchema),
   nothing_relevant: Type.Optional(Type.Literal(true)),
-  degraded: Type.Optional(told),
+  degraded: optional(toldError),
   memories: Type.Optional(Type.Array(anyObject)),
-  usage,
+  usage: usageSchema,
   model: text,
   builtin: Type.Boolean(),
   notice: Type.Optional(text),
   finish_reason: text,
   escalated_to: Type.Optional(text),
   output: Type.Optional(Type.Unknown()),
-  cost,
+  cost: costSchema,
 };
 
 /** How a run is doing. */
@@ -139,7 +139,7 @@ export const runSchema: TSchema = named(
       started_at: time,
       ended_at: orNull(time),
       result: Type.Unknown({ description: "What it gave; of a run that answers an Answer." }),
-      error: orNull(told),
+      error: orNull(toldError),
     },
     closed,
   ),
@@ -147,7 +147,7 @@ export const runSchema: TSchema = named(
 
 const answer = named(
   "Answer",
-  Type.Object({ id: text, status: Type.Literal("completed"), ...reply }, closed),
+  Type.Object({ id: text, status: Type.Literal("completed"), ...replyFields }, closed),
 );
 
 const accepted = named(
@@ -184,24 +184,20 @@ const wait = named(
   ),
 );
 
-const waiting = named(
-  "WaitingRun",
-  Type.Object(
-    {
-      id: text,
-      run_id: text,
-      status: Type.String({ enum: ["waiting", "queued"] }),
-      conversation_key: maybeText,
-      waits: Type.Array(wait, {
-        minItems: 1,
-        description:
-          "What holds the run up; of a queued one, the run before it and what that waits for.",
-      }),
-      approvals: Type.Array(approvalSchema, { description: "Pending ones, the first 100." }),
-    },
-    closed,
-  ),
-);
+/** Fields of a run that is held up. */
+export const waitingFields = {
+  run_id: text,
+  status: Type.String({ enum: ["waiting", "queued"] }),
+  conversation_key: maybeText,
+  waits: Type.Array(wait, {
+    minItems: 1,
+    description:
+      "What holds the run up; of a queued one, the run before it and what that waits for.",
+  }),
+  approvals: Type.Array(approvalSchema, { description: "Pending ones, the first 100." }),
+};
+
+const waiting = named("WaitingRun", Type.Object({ id: text, ...waitingFields }, closed));
 
 const events = Type.String({ description: "Server-sent events, each with an id to go on behind." });
 
@@ -233,12 +229,14 @@ export const cancelResponses = answers(
 );
 
 const conversation = {
-  id: text,
   conversation_key: text,
   agent_key: text,
   user_key: maybeText,
 };
-const conversationRow = {
+
+/** Fields of a conversation in a list. */
+export const conversationFields = {
+  ...conversation,
   title: text,
   message_count: count,
   created_at: time,
@@ -248,13 +246,33 @@ const conversationRow = {
 /** A conversation in a list. */
 export const conversationSchema: TSchema = named(
   "Conversation",
-  Type.Object({ ...conversation, ...conversationRow }, { additionalProperties: true }),
+  Type.Object({ id: text, ...conversationFields }, { additionalProperties: true }),
+);
+
+/** A message that a search of the history found. */
+export const foundMessage: TSchema = named(
+  "FoundMessage",
+  Type.Object(
+    {
+      conversation_key: text,
+      sequence: count,
+      role: Type.Union([Type.Literal("user"), Type.Literal("assistant")]),
+      text,
+      created_at: time,
+      score: Type.Number(),
+      scores: Type.Object({ vector: Type.Number(), words: Type.Number() }, closed),
+    },
+    closed,
+  ),
 );
 
 /** A conversation that was found. */
 export const foundConversation: TSchema = named(
   "FoundConversation",
-  Type.Object({ ...conversation, score: Type.Number(), matches: Type.Array(anyObject) }, closed),
+  Type.Object(
+    { id: text, ...conversation, score: Type.Number(), matches: Type.Array(foundMessage) },
+    closed,
+  ),
 );
 
 /** A conversation with what it is doing. */
@@ -262,8 +280,8 @@ export const conversationState: TSchema = named(
   "ConversationState",
   Type.Object(
     {
-      ...conversation,
-      ...conversationRow,
+      id: text,
+      ...conversationFields,
       running_run_id: maybeText,
       waiting_run_ids: Type.Array(text),
     },
@@ -283,13 +301,13 @@ export const messageSchema: TSchema = named(
       data: Type.Optional(anyObject),
       run_id: text,
       created_at: time,
-      routing_info: Type.Optional(routing),
-      sources: Type.Optional(Type.Array(source)),
+      routing_info: optional(routingSchema),
+      sources: Type.Optional(Type.Array(sourceSchema)),
       nothing_relevant: Type.Optional(Type.Literal(true)),
-      degraded: Type.Optional(told),
-      usage: Type.Optional(usage),
+      degraded: optional(toldError),
+      usage: optional(usageSchema),
       status: Type.Optional(text),
-      error: Type.Optional(told),
+      error: optional(toldError),
     },
     { additionalProperties: true },
   ),

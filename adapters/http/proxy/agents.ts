@@ -8,8 +8,16 @@ import { envelope } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
 import { callerOf } from "../services/caller.ts";
 import { onceKeyOf } from "../services/once.ts";
-import { cursorOf, pageRequest } from "../services/paging.ts";
+import { cursorOf, pageQuery, pageRequest } from "../services/paging.ts";
 import type { Services } from "../services/services.ts";
+import {
+  agentDetailsSchema,
+  agentSummarySchema,
+  counted,
+  deletedAgent,
+  enveloped,
+  graphSchema,
+} from "./schemas.ts";
 import { agentSummary, freeCost, paidCost } from "./shapes.ts";
 
 const list = "/v1/proxy/core-agents";
@@ -28,6 +36,9 @@ function createAndRead({ agents }: Services): readonly Route[] {
   return [
     defineRoute({
       summary: "Create a supervisor",
+      description:
+        "Costs 1 unit. A supervisor answers and routes messages to the sub-agents that are added to it. With an `Idempotency-Key` a repeated request creates and costs nothing.",
+      responses: enveloped(agentSummarySchema, "The agent, without the fields that are not set."),
       reads: ["Idempotency-Key"],
       method: "POST",
       pattern: "/v1/proxy/core-agent-create",
@@ -42,6 +53,10 @@ function createAndRead({ agents }: Services): readonly Route[] {
     }),
     defineRoute({
       summary: "List agents",
+      description: "In pages: `pagination` has the cursor of the next one. Costs nothing.",
+      responses: enveloped(Type.Array(agentSummarySchema), "A page of agents.", counted),
+      query: pageQuery,
+      ignoresOtherQuery: true,
       method: "GET",
       pattern: list,
       service: "core-agents",
@@ -62,6 +77,8 @@ function createAndRead({ agents }: Services): readonly Route[] {
     }),
     defineRoute({
       summary: "Read every field of an agent",
+      description: "Fields that are not set are null. Costs nothing.",
+      responses: enveloped(agentDetailsSchema, "The agent with every field."),
       method: "GET",
       pattern: "/v1/proxy/core-agent-details/{agent_key}",
       service: "core-agent-details",
@@ -74,6 +91,9 @@ function createAndRead({ agents }: Services): readonly Route[] {
     }),
     defineRoute({
       summary: "Delete an agent and its sub-agents",
+      description:
+        "Runs that are under way finish; conversations stay until they are deleted, memories are removed. Costs nothing. Again it is a 404.",
+      responses: enveloped(deletedAgent, "What was deleted."),
       method: "DELETE",
       pattern: "/v1/proxy/core-agent-delete/{agent_key}",
       service: "core-agent-delete",
@@ -104,6 +124,9 @@ function changes({ agents }: Services): readonly Route[] {
   const routes = (["PUT", "PATCH"] as const).map((method) =>
     defineRoute({
       summary: "Change some fields of an agent",
+      description:
+        "Costs 0.5 units. Fields that are not sent stay; null unsets one. The change is a new version, and runs under way finish on the old one. PUT and PATCH do the same.",
+      responses: enveloped(agentSummarySchema, "The agent, without the fields that are not set."),
       ...update,
       method,
       handler: async (context) => {
@@ -120,6 +143,9 @@ function changes({ agents }: Services): readonly Route[] {
   );
   const putGraph = defineRoute({
     summary: "Replace the graph of an agent",
+    description:
+      "Costs 0.5 units. Sets `graph_definition`, `state_schema` and `entry_node`, those that are sent. A graph that is wrong is a 400 with the pointer of its node or edge; messages are answered by the graph from the next one on.",
+    responses: enveloped(graphSchema, "The graph as it is now."),
     ...graph,
     method: "PUT",
     handler: async (context) => {

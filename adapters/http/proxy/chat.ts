@@ -8,6 +8,7 @@ import { costOf } from "../../../actors/records/price.ts";
 import { type Static, Type } from "../../../actors/schema.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import { answererOf, sourcesOf } from "../answers.ts";
+import { chunkEvents } from "../chunk-schemas.ts";
 import { chunkStream } from "../chunk-stream.ts";
 import { type ChunkStyle, type StreamError, usageOf } from "../chunks.ts";
 import { envelope, errorBody } from "../reply.ts";
@@ -19,6 +20,7 @@ import { type ChatAsk, type Found, MESSAGE_CHARS_MAX, runOfFrameId } from "../se
 import { onceKeyOf } from "../services/once.ts";
 import type { Services } from "../services/services.ts";
 import { waitingView } from "../services/waiting.ts";
+import { chatSchema, enveloped, waitingSchema } from "./schemas.ts";
 
 /** What a client sends. */
 export const chatBody = Type.Object(
@@ -39,11 +41,27 @@ export const chatBody = Type.Object(
 
 type Context = RouteContext<Static<typeof chatBody>>;
 
+const answered = enveloped(chatSchema, "The answer, or with `stream: true` its chunks.")[200];
+const chatResponses: NonNullable<Route["responses"]> = {
+  200: {
+    description: "",
+    ...answered,
+    content: { ...answered?.content, "text/event-stream": chunkEvents },
+  },
+  ...enveloped(waitingSchema, "The run is held up, `waits` says by what, and goes on by itself.", {
+    status: 202,
+    headers: ["Location"],
+  }),
+};
+
 /** The chat route. */
 export function chatRoutes(services: Services): readonly Route[] {
   return [
     defineRoute({
       summary: "Send a message",
+      description:
+        "Costs 0.001 units when it is answered. Without `conversation_key` it begins a conversation. With `stream: true` the answer comes as chunks; a connection that is cut loses nothing: the same request with `Last-Event-ID` goes on behind that event and starts no run. `on_busy` says what becomes of a message while another is answered.",
+      responses: chatResponses,
       reads: ["Idempotency-Key", "Last-Event-ID"],
       method: "POST",
       pattern: "/v1/proxy/core-agent-chat",

@@ -1,11 +1,19 @@
 // Document 001's conversation endpoints: list by agent, details with the whole history, delete.
 
+import { Type } from "../../../actors/schema.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import { messageView } from "../answers.ts";
 import { envelope } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
-import { cursorOf, pageRequest } from "../services/paging.ts";
+import { cursorOf, pageQuery, pageRequest } from "../services/paging.ts";
 import type { Services } from "../services/services.ts";
+import {
+  conversationDetails,
+  conversationEntry,
+  deletedConversation,
+  enveloped,
+  paged,
+} from "./schemas.ts";
 import { freeCost } from "./shapes.ts";
 
 const list = "/v1/proxy/core-agent-conversations";
@@ -15,6 +23,12 @@ export function conversationRoutes({ agents, conversations }: Services): readonl
   return [
     defineRoute({
       summary: "List the conversations of an agent",
+      description:
+        "In pages, without their messages. Keys reach conversations only when the service is named in their `allowed_services`. Costs nothing.",
+      responses: enveloped(Type.Array(conversationEntry), "A page of conversations.", paged),
+      query: [...pageQuery, "agent_key"],
+      ignoresOtherQuery: true,
+      parameters: { agent_key: { description: "Whose conversations (`ag_...`).", required: true } },
       method: "GET",
       pattern: list,
       service: "core-agent-conversations",
@@ -36,6 +50,9 @@ export function conversationRoutes({ agents, conversations }: Services): readonl
     }),
     defineRoute({
       summary: "Read a conversation with its messages",
+      description:
+        "The newest messages, oldest first: `messages_truncated` says that older ones were left out, which `/v2/conversations/{cv}/messages` has in pages. Costs nothing.",
+      responses: enveloped(conversationDetails, "The conversation."),
       method: "GET",
       pattern: "/v1/proxy/core-agent-conversation-details/{conversation_key}",
       service: "core-agent-conversation-details",
@@ -56,6 +73,9 @@ export function conversationRoutes({ agents, conversations }: Services): readonl
     }),
     defineRoute({
       summary: "Delete a conversation",
+      description:
+        "With its messages, for good; a run that is answering in it is cancelled. Costs nothing. Again it is a 404.",
+      responses: enveloped(deletedConversation, "What was deleted."),
       method: "DELETE",
       pattern: "/v1/proxy/core-agent-conversation-delete/{conversation_key}",
       service: "core-agent-conversation-delete",

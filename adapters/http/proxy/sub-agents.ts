@@ -9,6 +9,13 @@ import { defineRoute, type Route } from "../route.ts";
 import { callerOf } from "../services/caller.ts";
 import { onceKeyOf } from "../services/once.ts";
 import type { Services } from "../services/services.ts";
+import {
+  counted,
+  deletedSubAgent,
+  enveloped,
+  subAgentDetailsSchema,
+  subAgentSummarySchema,
+} from "./schemas.ts";
 import { freeCost, paidCost, subAgentSummary } from "./shapes.ts";
 
 const subAgentPatch = Type.Partial(subAgentInput, {
@@ -25,6 +32,8 @@ function createAndRead({ agents }: Services): readonly Route[] {
   return [
     defineRoute({
       summary: "List the sub-agents of an agent",
+      description: "All of them with every field: the list has one page. Costs nothing.",
+      responses: enveloped(Type.Array(subAgentDetailsSchema), "The sub-agents.", counted),
       method: "GET",
       pattern: "/v1/proxy/core-agent-subagents/{agent_key}",
       service: "core-agent-subagents",
@@ -44,6 +53,12 @@ function createAndRead({ agents }: Services): readonly Route[] {
     }),
     defineRoute({
       summary: "Add a sub-agent",
+      description:
+        "Costs 0.5 units. The supervisor routes by its keywords, examples and description, from the next message on. With an `Idempotency-Key` a repeated request adds and costs nothing.",
+      responses: enveloped(
+        subAgentSummarySchema,
+        "The sub-agent, without fields that are not set.",
+      ),
       reads: ["Idempotency-Key"],
       method: "POST",
       pattern: "/v1/proxy/core-agent-subagent-create/{agent_key}",
@@ -67,6 +82,12 @@ function changes({ agents }: Services): readonly Route[] {
   const updates = (["PUT", "PATCH"] as const).map((method) =>
     defineRoute({
       summary: "Change a sub-agent",
+      description:
+        "Costs 0.5 units. Fields that are not sent stay; null unsets one. PUT and PATCH do the same. The change is a new version of its agent.",
+      responses: enveloped(
+        subAgentSummarySchema,
+        "The sub-agent, without fields that are not set.",
+      ),
       method,
       pattern: "/v1/proxy/core-agent-subagent-update/{agent_key}/{sub_agent_key}",
       service: "core-agent-subagent-update",
@@ -86,6 +107,9 @@ function changes({ agents }: Services): readonly Route[] {
   );
   const remove = defineRoute({
     summary: "Delete a sub-agent",
+    description:
+      "Its agent routes no more messages to it; what it has under way finishes. Costs nothing. Again it is a 404.",
+    responses: enveloped(deletedSubAgent, "What was deleted."),
     method: "DELETE",
     pattern: "/v1/proxy/core-agent-subagent-delete/{agent_key}/{sub_agent_key}",
     service: "core-agent-subagent-delete",

@@ -1,0 +1,72 @@
+// What OpenAI's protocol answers, as schemas: its own fields, and beside them what this server says.
+
+import { type TSchema, Type } from "../../../actors/schema.ts";
+import { named } from "../openapi/named.ts";
+import { orNull } from "../openapi/responses.ts";
+import { replyFields, usageSchema } from "../platform/run-schemas.ts";
+
+const closed = { additionalProperties: false } as const;
+const text = Type.String();
+const seconds = Type.Integer({ description: "Seconds since the epoch." });
+const { builtin, conversation_key, degraded, memories, notice } = replyFields;
+const { nothing_relevant, routing_info, run_id, sources, finish_reason } = replyFields;
+
+const choice = Type.Object(
+  {
+    index: Type.Literal(0),
+    message: Type.Object(
+      { role: Type.Literal("assistant"), content: text, refusal: Type.Null() },
+      closed,
+    ),
+    logprobs: Type.Null(),
+    finish_reason,
+  },
+  closed,
+);
+
+/** A whole answer. */
+export const completionSchema: TSchema = named(
+  "ChatCompletion",
+  Type.Object(
+    {
+      id: text,
+      object: Type.Literal("chat.completion"),
+      created: seconds,
+      model: text,
+      choices: Type.Array(choice, { minItems: 1, maxItems: 1 }),
+      usage: usageSchema,
+      run_id,
+      conversation_key,
+      routing_info,
+      sources,
+      nothing_relevant,
+      degraded,
+      memories,
+      builtin,
+      notice,
+    },
+    closed,
+  ),
+);
+
+/** An agent or a team as a model. */
+export const modelSchema: TSchema = named(
+  "OpenAIModel",
+  Type.Object(
+    {
+      id: Type.String({ description: "`agent:ag_...` or `team:tm_...`." }),
+      object: Type.Literal("model"),
+      created: seconds,
+      owned_by: text,
+      name: text,
+      description: orNull(text),
+    },
+    closed,
+  ),
+);
+
+/** All of them. */
+export const modelListSchema: TSchema = Type.Object(
+  { object: Type.Literal("list"), data: Type.Array(modelSchema) },
+  closed,
+);

@@ -1,0 +1,114 @@
+// Runs as a whole, as schemas: their trees, and the items of their records.
+
+import { type TSchema, Type } from "../../../actors/schema.ts";
+import { named, optional, reference } from "../openapi/named.ts";
+import { count, orNull, toldError } from "../openapi/responses.ts";
+
+const closed = { additionalProperties: false } as const;
+const text = Type.String();
+const any = Type.Unknown();
+const runStatus = Type.String({
+  enum: ["held", "running", "completed", "failed", "cancelled", "expired", "exhausted"],
+});
+const ms = Type.Number({ description: "Ms since the epoch." });
+
+const step = Type.Object(
+  {
+    key: Type.String({ description: "Names it for a fork; of a child run behind its id and `/`." }),
+    status: Type.String({ enum: ["begun", "completed", "failed"] }),
+    attempt: count,
+  },
+  closed,
+);
+
+/** A run with the runs that it has started. */
+export const treeSchema: TSchema = named(
+  "RunTree",
+  Type.Object(
+    {
+      id: text,
+      kind: text,
+      key: orNull(Type.String({ description: "Step of the run above that started it." })),
+      status: runStatus,
+      target: orNull(Type.String({ description: "What answers in it: an agent, a team ..." })),
+      error: orNull(toldError),
+      steps: Type.Array(step),
+      children: Type.Array(reference("RunTree")),
+    },
+    closed,
+  ),
+);
+
+const outcome = Type.Object(
+  {
+    status: Type.String({ enum: ["completed", "failed", "cancelled", "expired", "exhausted"] }),
+    result: Type.Optional(any),
+    error: optional(toldError),
+  },
+  closed,
+);
+
+const run = Type.Object(
+  {
+    id: text,
+    kind: text,
+    address: text,
+    parent: text,
+    status: runStatus,
+    input: any,
+    startedAt: ms,
+    deadlineMs: Type.Number(),
+    endedAt: orNull(ms),
+    outcome: any,
+    reply: any,
+  },
+  closed,
+);
+
+const of = { run: text, key: text };
+const tried = { ...of, attempt: count };
+const entry = (type: string, fields: Readonly<Record<string, TSchema>>): TSchema =>
+  Type.Object({ type: Type.Literal(type), ...fields }, closed);
+const done = { print: text, atMs: Type.Optional(ms) };
+
+const logEntry = named(
+  "RunLogEntry",
+  Type.Union([
+    entry("child", { ...of, parent: text, kind: text, input: any, deadlineMs: Type.Number() }),
+    entry("try", {
+      ...tried,
+      untilMs: Type.Optional(ms),
+      sinceMs: Type.Optional(ms),
+      sent: Type.Optional(text),
+    }),
+    entry("step", {
+      ...tried,
+      ...done,
+      result: any,
+      streamed: Type.Optional(Type.Boolean()),
+      sent: Type.Optional(text),
+    }),
+    entry("failed", { ...tried, ...done, error: toldError }),
+    entry("event", { ...of, event: any }),
+    entry("cancel", { run: text, reason: text }),
+    entry("steer", { run: text, value: any }),
+    entry("decide", { ...of, value: any }),
+    entry("at-end", { ...of, to: text, message: any, unless: Type.Optional(text) }),
+    entry("resumed", { run: text, incarnation: count }),
+    entry("end", { run: text, outcome, atMs: Type.Optional(ms) }),
+  ]),
+);
+
+const row = Type.Object({ table: text, id: text, value: any }, closed);
+const record = Type.Object({ owner: text, key: text, value: any }, closed);
+
+/** A piece of a record: the run, entries of its log, versions that it reads, messages. */
+export const recordItem: TSchema = named(
+  "RunRecordItem",
+  Type.Union([
+    entry("run", { run }),
+    entry("log", { entries: Type.Array(logEntry) }),
+    entry("row", { row }),
+    entry("record", { record }),
+  ]),
+);
