@@ -5,15 +5,16 @@
 import { defineRun, type RunContext } from "../runtime/actor.ts";
 import { answer } from "./answer/answer.ts";
 import { childAnswer, restingOn, showText } from "./answer/child.ts";
+import { citingAll, withoutCitations } from "./answer/citations.ts";
 import { type Asked, loadAsked } from "./answer/history.ts";
-import { emitSources } from "./answer/sources.ts";
+import { emitSources, hasPassages } from "./answer/sources.ts";
 import { type CompiledAgent, loadAgent } from "./compiled.ts";
 import { followHandoffs } from "./follow-handoff.ts";
 import { limits } from "./limits.ts";
 import { isTalk, remembering } from "./memory/remembering.ts";
 import type { Ports, PromptMessage } from "./ports.ts";
 import { systemMessageFor } from "./prompts/system-message.ts";
-import type { ChatEvent, RoutingInfo } from "./records/conversation.ts";
+import type { ChatEvent, RoutingInfo, Source } from "./records/conversation.ts";
 import { chooseAction, routingEvent } from "./route-step.ts";
 import { type Meter, metered } from "./spend.ts";
 import { repeatAnswer, takeSteered } from "./steering.ts";
@@ -203,12 +204,13 @@ async function compound(
     answers.push({ name: part.action_name, text: part.text, answer: given });
   }
   const rest = restingOn(answers.map((one) => one.answer));
-  if (base.show) emitSources(context, number, rest);
+  if (base.show) emitSources(context, `${number}.parts`, rest);
   const usage = answers.reduce((sum, one) => addUsage(sum, one.answer.usage), noUsage);
-  const concluded = await conclude(turn, answers);
+  const concluded = await conclude(turn, answers, rest.sources);
   return {
     ...concluded,
-    ...restingOn([rest, concluded]),
+    // Citations of the answer name these; of a supervisor with passages its own come first.
+    ...restingOn(hasPassages(work.compiled.agent) ? [concluded, rest] : [rest, concluded]),
     usage: addUsage(usage, concluded.usage),
     data: concluded.data ?? answers.find((one) => one.answer.data !== null)?.answer.data ?? null,
     routing,
@@ -216,15 +218,19 @@ async function compound(
   };
 }
 
+/** `all`: the sources of the parts together, whose places their citations are made to name. */
 async function conclude(
   turn: Round,
   answers: readonly { readonly text: string; readonly answer: Answer }[],
+  all: readonly Source[],
 ): Promise<Answer> {
   const { context, base, work, number } = turn;
   const model = work.compiled.agent.model_name ?? "";
   if (context.ports.llm.isBuiltin(model)) {
     // The built-in answerer cannot weave texts together: the parts' answers stand in order.
-    const text = answers.map((one) => one.answer.text).join("\n\n");
+    const text = answers
+      .map(({ answer: { text: part, sources } }) => citingAll(part, sources, all))
+      .join("\n\n");
     if (base.show) await showText(context, `conclude:${number}`, text);
     return {
       text,
@@ -236,9 +242,13 @@ async function conclude(
       data: null,
     };
   }
-  const notes = answers.map((one) => `Question: ${one.text}\nAnswer: ${one.answer.text}`);
+  const isCiting = hasPassages(work.compiled.agent);
+  const notes = answers.map(({ text, answer: { text: part, sources } }) => {
+    const cited = isCiting ? withoutCitations(part, sources) : citingAll(part, sources, all);
+    return `Question: ${text}\nAnswer: ${cited}`;
+  });
   const own = base.instruction === undefined ? "" : `${base.instruction}\n`;
-  const instruction = `${own}Your specialists have answered the parts. Conclude in one answer from this only:\n${notes.join("\n")}`;
+  const instruction = `${own}Your specialists have answered the parts. Conclude in one answer from this only; numbers in brackets name their sources, keep them:\n${notes.join("\n")}`;
   return answer(context, { ...base, subAgent: null, instruction }, { ...work, round: number });
 }
 

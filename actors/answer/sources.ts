@@ -5,6 +5,7 @@ import type { RunContext } from "../../runtime/actor.ts";
 import type { Degraded, Passage, SearchResult } from "../knowledge/search.ts";
 import { limits } from "../limits.ts";
 import type { Ports } from "../ports.ts";
+import type { Agent } from "../records/agent.ts";
 import type { ChatEvent, Source } from "../records/conversation.ts";
 import type { Answer } from "../turn-input.ts";
 import { searchedFor } from "./follow-up.ts";
@@ -81,10 +82,18 @@ export function toSource(passage: Passage): Source {
   };
 }
 
+/** Whether an agent's own words cite passages of its own. */
+export function hasPassages({
+  requires_collection,
+  collection_ids,
+}: Pick<Agent, "requires_collection" | "collection_ids">): boolean {
+  return requires_collection === true && (collection_ids ?? []).length > 0;
+}
+
 /** Says what an answer rests on, or that there is nothing it could; once a round. */
 export function emitSources(
   context: RunContext<Ports>,
-  round: number,
+  round: number | string,
   { sources, nothingRelevant, degraded }: Pick<Answer, "sources" | "nothingRelevant" | "degraded">,
 ): void {
   if (sources.length === 0 && nothingRelevant !== true) return;

@@ -4,17 +4,18 @@
 import { RuntimeError } from "../../runtime/errors.ts";
 import { answer } from "../answer/answer.ts";
 import { showText } from "../answer/child.ts";
+import { citingAll } from "../answer/citations.ts";
 import { loadHistory } from "../answer/history.ts";
 import { tryModel } from "../answer/loop.ts";
 import { loadSchemas } from "../answer/output-schema.ts";
 import { systemPrompt } from "../answer/prompt.ts";
 import { samplingOf } from "../answer/request.ts";
+import { hasPassages } from "../answer/sources.ts";
 import { limits } from "../limits.ts";
 import { fitMemories, memoryBlock, memoryOf, recallFor } from "../memory/recall.ts";
 import type { PromptMessage } from "../ports.ts";
 import type { Source } from "../records/conversation.ts";
 import { type Answer, type AnswerInput, noUsage } from "../turn-input.ts";
-import { citingAll } from "./citations.ts";
 import type { Leader } from "./crew.ts";
 import { type Plan, planFault, planForAll, planSchema, planWithout } from "./plan.ts";
 import { concludeInstruction, judgeInstruction, planInstruction } from "./prompt.ts";
@@ -93,11 +94,6 @@ export async function judgeRound(work: TeamWork, leader: Leader, round: number):
   })) as Word;
 }
 
-/** Whether the leader's own citations would name its own passages. */
-export function hasPassages({ compiled: { agent } }: Leader): boolean {
-  return agent.requires_collection === true && (agent.collection_ids ?? []).length > 0;
-}
-
 /** Concludes from what was said, as the answer. `all`: the sources of all that was heard. */
 export async function conclude(
   work: TeamWork,
@@ -114,7 +110,10 @@ export async function conclude(
     stream: input.stream,
     ...(input.user === undefined ? {} : { user: input.user }),
     text: asked.text,
-    extra: [...work.before, ...transcriptOf(work.said, hasPassages(leader) ? null : all)],
+    extra: [
+      ...work.before,
+      ...transcriptOf(work.said, hasPassages(leader.compiled.agent) ? null : all),
+    ],
     subAgent: null,
     show: input.task?.show ?? true,
     instruction: concludeInstruction(work),
@@ -127,7 +126,7 @@ export async function conclude(
 
 /** Number under which the sources of all members are shown: the conclusion's, which then shows none, or one of its own. */
 export function sourcesRound(leader: Leader | null): number {
-  return leader !== null && hasPassages(leader) ? PLAN : CONCLUSION;
+  return leader !== null && hasPassages(leader.compiled.agent) ? PLAN : CONCLUSION;
 }
 
 /**

@@ -5,8 +5,9 @@
 import { defineRun, type RunContext } from "../../runtime/actor.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { restingOn, showText } from "../answer/child.ts";
+import { citingAll } from "../answer/citations.ts";
 import { loadAsked } from "../answer/history.ts";
-import { emitSources } from "../answer/sources.ts";
+import { emitSources, hasPassages } from "../answer/sources.ts";
 import { limits } from "../limits.ts";
 import { allRemembering, isTalk, remembering } from "../memory/remembering.ts";
 import type { Ports } from "../ports.ts";
@@ -15,10 +16,9 @@ import { type Meter, metered } from "../spend.ts";
 import { repeatAnswer } from "../steering.ts";
 import { type Answer, noUsage, type TurnInput, type TurnResult } from "../turn-input.ts";
 import { turnsOf } from "./check.ts";
-import { citingAll } from "./citations.ts";
 import { concludes, discuss } from "./coordinate.ts";
 import { type Crew, type Leader, loadCrew } from "./crew.ts";
-import { conclude, hasPassages, sourcesRound, together } from "./leader.ts";
+import { conclude, sourcesRound, together } from "./leader.ts";
 import type { Plan } from "./plan.ts";
 import { doTasks, planTasks } from "./supervise.ts";
 import { emitTeam, hearSteered, type Stop, type TeamWork } from "./work.ts";
@@ -111,7 +111,9 @@ async function finish(work: TeamWork, outcome: Outcome): Promise<TurnResult> {
   return {
     ...answer,
     // Citations of the answer name these, of a leader with passages its own first.
-    ...restingOn(leader !== null && hasPassages(leader) ? [answer, rest] : [rest, answer]),
+    ...restingOn(
+      leader !== null && hasPassages(leader.compiled.agent) ? [answer, rest] : [rest, answer],
+    ),
     usage: work.usage,
     builtin: answer.builtin && results.every(({ builtin }) => builtin),
     data: answer.data ?? null,

@@ -1,10 +1,10 @@
 // What was said in a team, as its members and its leader are given it: one JSON object a line, so that
 // no text can pass for another speaker's, in a message of its own that says it is data.
 
+import { citingAll, withoutCitations } from "../answer/citations.ts";
 import { limits } from "../limits.ts";
 import type { PromptMessage } from "../ports.ts";
 import type { Source } from "../records/conversation.ts";
-import { citingAll, withoutCitations } from "./citations.ts";
 
 /** One thing that was said. */
 export interface Said {
