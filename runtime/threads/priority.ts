@@ -4,7 +4,7 @@
 import { readlinkSync } from "node:fs";
 import { constants, getPriority, setPriority } from "node:os";
 
-/** Steps below what the process was started with. At 10 a thread gets a tenth of a core's time beside one that wants all of it. */
+/** Steps below the process. At 10 a thread gets a tenth of a core's time beside one that wants all of it. */
 const NICENESS = 10;
 
 /**
