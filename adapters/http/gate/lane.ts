@@ -44,8 +44,8 @@ export interface GateWatch {
   come(tenant: string): void;
   /** Whether no other tenant has come for a while. */
   isAlone(): boolean;
-  /** Whether somebody has more than one thing under way, or more that waits, in a lane. */
-  isCrowded(): boolean;
+  /** Whether this tenant sends little while another has sent much, or has much under way or waiting. */
+  isQuiet(tenant: string): boolean;
   /** A tenant begins the only thing it has under way in its lane beside such; and it has ended. */
   quietBegins(name: string): void;
   quietEnds(name: string): void;
@@ -122,7 +122,7 @@ export class Lane {
   enter(tenant: string, key: string, asker: Asker): Promise<void> | undefined {
     this.#gate.come(tenant);
     const isItsFirst = !this.#ofTenant.has(tenant) && this.#waiting.sizeOf(tenant) === 0;
-    if (isItsFirst && this.#gate.isCrowded()) this.#gate.quietBegins(this.#nameOf(tenant));
+    if (isItsFirst && this.#gate.isQuiet(tenant)) this.#gate.quietBegins(this.#nameOf(tenant));
     if (isItsFirst || (this.#waiting.size === 0 && this.#hasRoom(tenant))) {
       this.#take(tenant);
       return undefined;

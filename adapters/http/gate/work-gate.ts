@@ -4,6 +4,7 @@
 
 import { afterPromises, FairPass } from "../../../runtime/shared/fair-pass.ts";
 import type { SystemLoad } from "../../../runtime/threads/loop-load.ts";
+import { Arrivals } from "./arrivals.ts";
 import { type GateWatch, Lane, type LaneFigures } from "./lane.ts";
 import { QuietTenants } from "./quiet-tenants.ts";
 
@@ -49,6 +50,7 @@ export class WorkGate implements GateWatch {
   readonly turns: FairPass;
   readonly #options: WorkGateOptions;
   readonly #quiet = new QuietTenants();
+  readonly #arrivals = new Arrivals();
   /** Whether at the last look the threads were so loaded that one more is felt by the others. */
   #isLoaded = false;
   #isLettingIn = false;
@@ -73,6 +75,7 @@ export class WorkGate implements GateWatch {
   }
 
   come(tenant: string): void {
+    this.#arrivals.add(tenant);
     if (tenant === this.#last) return;
     if (this.#last !== "") this.#companyUntilMs = this.#now() + COMPANY_MS;
     this.#last = tenant;
@@ -82,8 +85,9 @@ export class WorkGate implements GateWatch {
     return this.#now() >= this.#companyUntilMs;
   }
 
-  isCrowded(): boolean {
-    return this.chats.isCrowded() || this.requests.isCrowded();
+  isQuiet(tenant: string): boolean {
+    if (this.#arrivals.isMany(tenant)) return false;
+    return this.#arrivals.hasMany() || this.chats.isCrowded() || this.requests.isCrowded();
   }
 
   quietBegins(name: string): void {
@@ -117,6 +121,7 @@ export class WorkGate implements GateWatch {
   }
 
   #look(): void {
+    this.#arrivals.look();
     const load = this.#options.load();
     const { turns, cpu } = load;
     this.#isLoaded = turns.busy > LOADED.busy || turns.passMs > LOADED.passMs || cpu > LOADED.cpu;

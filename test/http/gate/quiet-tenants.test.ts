@@ -1,12 +1,14 @@
-// How long quiet tenants hold the others back.
+// For whom, and how long, quiet tenants hold the others back.
 
 import { expect, test } from "vitest";
+import { ARRIVALS_MANY } from "../../../adapters/http/gate/arrivals.ts";
 import {
   HELD_MS_MAX,
   HELD_SAVED_MS_MAX,
   HELD_SHARE,
   QuietTenants,
 } from "../../../adapters/http/gate/quiet-tenants.ts";
+import { WorkGate } from "../../../adapters/http/gate/work-gate.ts";
 
 test("others are held back while a quiet tenant's chat is under way, for so long at most", () => {
   const chats = new QuietTenants();
@@ -35,4 +37,62 @@ test("however many quiet tenants come, others are held back for a share of the t
 
   expect(heldMs).toBeGreaterThan(HELD_SHARE * 0.95 * lastMs);
   expect(heldMs).toBeLessThanOrEqual(HELD_SAVED_MS_MAX + HELD_SHARE * 1.05 * lastMs);
+});
+
+const { signal } = new AbortController();
+const asker = { signal };
+
+/** A gate of busy threads, at which tenants have sent requests that were done at once. */
+function gateAfter(sent: Readonly<Record<string, number>>) {
+  let look = (): void => undefined;
+  const load = { busy: 1, passMs: 2 };
+  const gate = new WorkGate({
+    load: () => ({ ...load, turns: load, cpu: 1 }),
+    now: () => 1_000,
+    every: (_, call) => {
+      look = call;
+      return () => undefined;
+    },
+  });
+  const send = (): void => {
+    for (const [tenant, count] of Object.entries(sent)) {
+      for (let at = 0; at < count; at += 1)
+        void gate.requests.pass(tenant, "key", asker, () => "done");
+    }
+  };
+  send();
+  look();
+  send();
+  return { gate, look: () => look() };
+}
+
+test("who sends much that is done at once holds back for a quiet tenant's chat as well", () => {
+  const { gate } = gateAfter({ loud: ARRIVALS_MANY, quiet: 1 });
+
+  expect(gate.chats.enter("quiet", "key", asker)).toBe(undefined);
+
+  expect(gate.holdsBack()).toBe(true);
+  gate.chats.leave("quiet");
+  expect(gate.holdsBack()).toBe(false);
+});
+
+test.each([
+  ["who sends much is not quiet itself", { loud: ARRIVALS_MANY, quiet: ARRIVALS_MANY }],
+  ["where nobody sends much nobody holds back", { loud: ARRIVALS_MANY - 1, quiet: 1 }],
+])("%s", (_, sent) => {
+  const { gate } = gateAfter(sent);
+
+  expect(gate.chats.enter("quiet", "key", asker)).toBe(undefined);
+
+  expect(gate.holdsBack()).toBe(false);
+});
+
+test("who has sent much is forgotten two looks later", () => {
+  const { gate, look } = gateAfter({ loud: ARRIVALS_MANY, quiet: 1 });
+  look();
+  look();
+
+  expect(gate.chats.enter("quiet", "key", asker)).toBe(undefined);
+
+  expect(gate.holdsBack()).toBe(false);
 });
