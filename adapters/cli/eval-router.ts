@@ -1,7 +1,7 @@
 // Routing a labelled file and grading it: a router from a training file, from an agent's records, or
 // one a fold of the file itself, and the figures of its decisions. No model is asked.
 
-import type { Agent } from "../../actors/records/agent.ts";
+import { newAgent, newSubAgent } from "../../actors/agent-change.ts";
 import type { SubAgent } from "../../actors/records/sub-agent.ts";
 import { compile } from "../../actors/routing/compile.ts";
 import { type Explanation, explainer } from "../../actors/routing/explain.ts";
@@ -78,30 +78,15 @@ export const collisionLimits = { pairs: 20, messages: 3 } as const;
 const AT = "1970-01-01T00:00:00Z";
 
 /** A supervisor without settings. */
-const supervisor: Agent = {
-  ...{ agent_key: "ag_eval", name: "Supervisor", agent_type: "supervisor", version: 1 },
-  ...{ description: null, system_message: null, model_name: null, temperature: null },
-  ...{ prompt_id: null, prompt_version: null, prompt_variables: null },
-  ...{ top_p: null, max_tokens: null, frequency_penalty: null, presence_penalty: null },
-  ...{ response_format: null, requires_collection: null, collection_ids: null },
-  ...{ response_language: null, pre_context_prompt: null, post_context_prompt: null },
-  ...{ context_prompt: null, response_template: null, agent_config: null, examples: null },
-  ...{ required_parameters: null, graph_definition: null, state_schema: null },
-  ...{ entry_node: null, memory: null, tools: null, created_at: AT, updated_at: AT },
-};
+const supervisor = newAgent({ name: "Supervisor", agent_type: "supervisor" }, "ag_eval", AT).agent;
 
 /** What a record file or a server says of a sub-agent. */
 export type SubAgentFields = Pick<SubAgent, "name"> & Partial<SubAgent>;
 
 /** A whole sub-agent record from what was given. */
 export function subAgentOf(fields: SubAgentFields, at: number): SubAgent {
-  return {
-    ...{ sub_agent_key: `sa_${at}`, agent_key: "ag_eval", description: null, trigger: null },
-    ...{ priority: 100, action: null, model_name: null, temperature: null },
-    ...{ output_schema: null, use_rag: false, collection_key: null, is_active: true },
-    ...{ created_at: AT, updated_at: AT },
-    ...fields,
-  };
+  const keys = { agent: "ag_eval", subAgent: `sa_${at}` };
+  return { ...newSubAgent({ name: fields.name }, keys, AT).subAgent, ...fields };
 }
 
 /** A router, and which label each of its sub-agents stands for. */

@@ -1,12 +1,13 @@
 // Dead letters: kept with their error, replayed once whatever happens, bounded for each tenant.
 
 import { expect, test } from "vitest";
-import { defineActor, defineRun, type RunEnded } from "../../runtime/actor.ts";
+import { defineActor } from "../../runtime/actor.ts";
 import { type Address, address } from "../../runtime/address.ts";
 import { listLetters } from "../../runtime/door/letter-list.ts";
 import type { RuntimeError } from "../../runtime/errors.ts";
 import { keys } from "../../runtime/store/keys.ts";
 import { TestSystem, type TestSystemOptions } from "../../runtime/testkit/test-system.ts";
+import { askingDesk } from "../support/asking-desk.ts";
 
 type Message = { readonly word: string } | { readonly to: Address; readonly word: string };
 
@@ -211,22 +212,7 @@ test("a letter whose batch is refused for another's fault is written again, once
 });
 
 test("an ask that nobody can handle ends at once with an error, and its letter names the run", async () => {
-  const asker = defineRun<Address, unknown, unknown>({
-    kind: "asker",
-    run: (to, context) => context.ask("question", to, { word: "bad" }, { timeoutMs: 60_000 }),
-  });
-  const desk = defineActor<null, { readonly start: Address } | RunEnded>({
-    kind: "desk",
-    version: 1,
-    initial: () => null,
-    receive(state, message, turn) {
-      if ("type" in message) return state;
-      const run = turn.startRun({ kind: "asker", input: message.start });
-      turn.reply({ run }, { follow: run });
-      return state;
-    },
-  });
-  const system = await begin({ definitions: [note, desk, asker] });
+  const system = await begin({ definitions: [note, ...askingDesk("bad")] });
 
   const frames = await done(
     system,

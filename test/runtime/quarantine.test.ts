@@ -2,13 +2,14 @@
 // and released; what was stored for it is kept and handled then.
 
 import { expect, test } from "vitest";
-import { type Definition, defineActor, defineRun, type RunEnded } from "../../runtime/actor.ts";
+import { type Definition, defineActor } from "../../runtime/actor.ts";
 import { type Address, address } from "../../runtime/address.ts";
 import { listQuarantined } from "../../runtime/door/quarantine-list.ts";
 import type { RuntimeError } from "../../runtime/errors.ts";
 import { encode } from "../../runtime/store/codec.ts";
 import { keys } from "../../runtime/store/keys.ts";
 import { TestSystem } from "../../runtime/testkit/test-system.ts";
+import { askingDesk } from "../support/asking-desk.ts";
 
 type Message = { readonly word: string };
 
@@ -157,22 +158,7 @@ test("an actor that escalates is stopped after its last failure, and released as
 });
 
 test("a run that asks a stopped actor hears so at once, not at its deadline", async () => {
-  const asker = defineRun<Address, unknown, unknown>({
-    kind: "asker",
-    run: (to, context) => context.ask("question", to, { word: "x" }, { timeoutMs: 60_000 }),
-  });
-  const desk = defineActor<null, { readonly start: Address } | RunEnded>({
-    kind: "desk",
-    version: 1,
-    initial: () => null,
-    receive(state, message, turn) {
-      if ("type" in message) return state;
-      const run = turn.startRun({ kind: "asker", input: message.start });
-      turn.reply({ run }, { follow: run });
-      return state;
-    },
-  });
-  const system = await begin([note, desk, asker]);
+  const system = await begin([note, ...askingDesk("x")]);
   await put(system, keys.state(noteAt("bad")), encode({ version: 9, state: [] }));
 
   const deskAt = address({ kind: "desk", tenant: "tn_1", root: "d" });

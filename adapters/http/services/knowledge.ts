@@ -14,7 +14,6 @@ import {
   type PassageInDocument,
   type StoredCollection,
 } from "../../../actors/records/collection.ts";
-import type { EmbedderPin } from "../../../actors/records/embedder-pin.ts";
 import type { IngestionJob, Source } from "../../../actors/records/ingestion-job.ts";
 import {
   patchedRetrieval,
@@ -25,36 +24,17 @@ import { removalAddress } from "../../../actors/removal.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import { newId } from "../../../runtime/id.ts";
 import type { System } from "../../../runtime/system.ts";
+import type { KnowledgeStore } from "../../knowledge/store.ts";
 import type { AddOptions, IngestionService } from "./ingestion.ts";
 import { mergePatch } from "./merge-patch.ts";
 import { type Page, type PageRequest, pageOf } from "./paging.ts";
 import { createSerial } from "./serial.ts";
 
 /** Stored documents of collections that exist. */
-export interface Documents {
-  /** @throws NOT_FOUND. */
-  document(tenant: string, collection: string, id: string): Promise<DocumentWithText>;
-  /** @throws NOT_FOUND; PASSAGE_GONE for a passage of an earlier version. */
-  passage(
-    tenant: string,
-    collection: string,
-    id: string,
-    chunk: string,
-  ): Promise<PassageInDocument>;
-  documents(
-    tenant: string,
-    collection: string,
-    options: { readonly after?: string; readonly limit: number },
-  ): Promise<readonly DocumentView[]>;
-  /** @throws NOT_FOUND. */
-  removeDocument(tenant: string, collection: string, id: string): Promise<void>;
-  removeCollection(tenant: string, collection: string): Promise<void>;
-  /** Whose vectors a collection holds since it was embedded anew, and how many documents it has. */
-  edition(
-    tenant: string,
-    collection: string,
-  ): Promise<{ readonly embedder: EmbedderPin | null; readonly documents: number }>;
-}
+export type Documents = Pick<
+  KnowledgeStore,
+  "document" | "passage" | "documents" | "removeDocument" | "removeCollection" | "edition"
+>;
 
 /** Collections of all tenants. Every call on one that does not exist throws NOT_FOUND. */
 export interface KnowledgeService {
