@@ -2,50 +2,21 @@
 // again under its key.
 
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { createBuiltinEmbedder } from "../../../adapters/embed/builtin.ts";
-import { createEmbedders } from "../../../adapters/embed/embedders.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
-import { type HttpHost, startHttpHost } from "../../support/http-host.ts";
+import type { HttpHost } from "../../support/http-host.ts";
 import { jobAs } from "../../support/jobs.ts";
-import { embeddersWith, otherEmbedder } from "../../support/other-embedder.ts";
+import { reembedding, textsOf } from "../../support/reembedding.ts";
 import { createGate } from "../../support/scripted-llm.ts";
 import type { Json } from "../../support/wire-client.ts";
 
-const collections = "/v2/knowledge/collections";
-const other = otherEmbedder();
-const second = otherEmbedder("other-2");
-
+const room = reembedding();
+const { other, newCollection, add, reembed } = room;
 let host: HttpHost;
 beforeAll(async () => {
-  const builtin = createEmbedders(createBuiltinEmbedder());
-  host = await startHttpHost({ embedders: embeddersWith(builtin, [other, second]) });
+  host = await room.start();
 });
 afterAll(() => host.stop());
-afterEach(() => {
-  other.before = () => Promise.resolve();
-});
-
-const textsOf = (count: number, word: string, from = 0) =>
-  Array.from({ length: count }, (_, at) => ({
-    id: `${word}-${from + at}`,
-    title: `About ${word}`,
-    text: `# Page ${from + at}\n\nThe ${word} number ${from + at} stands on its page.`,
-  }));
-
-async function newCollection(): Promise<{ readonly path: string; readonly id: string }> {
-  const { body } = await host.call("POST", collections, { name: "Docs" });
-  return { path: `${collections}/${body.id}`, id: body.id };
-}
-
-async function add({ path }: { readonly path: string }, documents: readonly object[]) {
-  const { status } = await host.call("POST", `${path}/documents?wait=true`, documents);
-  expect(status).toBe(201);
-}
-
-async function reembed({ path }: { readonly path: string }): Promise<string> {
-  const { headers } = await host.call("POST", `${path}/reembed`, { embedder: "other-1" });
-  return headers.get("location") ?? "";
-}
+afterEach(() => room.release());
 
 async function readAll(path: string): Promise<readonly Json[]> {
   const items: Json[] = [];

@@ -2,59 +2,21 @@
 // that come meanwhile, switched at once; paused, resumed, cancelled, removed.
 
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { createBuiltinEmbedder } from "../../../adapters/embed/builtin.ts";
-import { createEmbedders } from "../../../adapters/embed/embedders.ts";
 import { preparedOf } from "../../../adapters/knowledge/rows.ts";
-import { type HttpHost, startHttpHost } from "../../support/http-host.ts";
+import type { HttpHost } from "../../support/http-host.ts";
 import { jobAs } from "../../support/jobs.ts";
-import { embeddersWith, otherEmbedder } from "../../support/other-embedder.ts";
+import { type Made, reembedding, textsOf } from "../../support/reembedding.ts";
 import { createGate } from "../../support/scripted-llm.ts";
 import type { Json, WireEvent } from "../../support/wire-client.ts";
 
-const collections = "/v2/knowledge/collections";
-const other = otherEmbedder();
-const second = otherEmbedder("other-2");
-
+const room = reembedding();
+const { other, newCollection, add, reembed } = room;
 let host: HttpHost;
 beforeAll(async () => {
-  const builtin = createEmbedders(createBuiltinEmbedder());
-  host = await startHttpHost({ embedders: embeddersWith(builtin, [other, second]) });
+  host = await room.start();
 });
 afterAll(() => host.stop());
-afterEach(() => {
-  other.before = () => Promise.resolve();
-});
-
-const textsOf = (count: number, word: string, from = 0) =>
-  Array.from({ length: count }, (_, at) => ({
-    id: `${word}-${from + at}`,
-    title: `About ${word}`,
-    text: `# Page ${from + at}\n\n${Array.from({ length: 6 }, (__, line) => `Line ${line} of the ${word} number ${from + at} stands on its page.`).join(" ")}`,
-    metadata: { at: from + at },
-  }));
-
-interface Made {
-  readonly path: string;
-  readonly id: string;
-}
-
-async function newCollection(embedder?: string): Promise<Made> {
-  const named = embedder === undefined ? {} : { embedder };
-  const { body } = await host.call("POST", collections, { name: "Docs", ...named });
-  return { path: `${collections}/${body.id}`, id: body.id };
-}
-
-async function add({ path }: Made, documents: readonly object[]): Promise<Json> {
-  const { body, status } = await host.call("POST", `${path}/documents?wait=true`, documents);
-  expect([200, 201]).toContain(status);
-  return body;
-}
-
-async function reembed({ path }: Made, embedder = "other-1"): Promise<string> {
-  const { status, headers } = await host.call("POST", `${path}/reembed`, { embedder });
-  expect(status).toBe(202);
-  return headers.get("location") ?? "";
-}
+afterEach(() => room.release());
 
 async function search({ path }: Made, query: string, topK = 5): Promise<readonly Json[]> {
   const { body, status } = await host.call("POST", `${path}/search`, {
