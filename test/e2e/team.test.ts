@@ -1,0 +1,132 @@
+// Teams in the real process: killed with kill -9 while a member speaks in a round and while workers
+// work side by side. What a member had finished is not paid again, and the team answers once.
+
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import type { ProviderCall } from "../support/fake-provider-call.ts";
+import { type Product, startProduct } from "../support/product.ts";
+import type { Json } from "../support/wire-client.ts";
+
+const ENDED_MS = 30_000;
+const PRICE_MICROS = 1_000;
+
+let product: Product;
+const ids = new Map<string, string>();
+
+beforeAll(async () => {
+  product = await startProduct({ env: { TROUPE_WORKERS: "2" } });
+  for (const name of ["Ann", "Ben", "Cat", "Lee"]) {
+    const agent = { name, model_name: "gpt-4o-mini", system_message: `#${name}#` };
+    ids.set(name, await make("/v2/agents", agent));
+  }
+});
+afterAll(() => product.end());
+beforeEach(() => product.provider.reset());
+
+async function make(path: string, body: object): Promise<string> {
+  const answer = await product.call("POST", path, body);
+  expect(answer.body).toMatchObject({ id: expect.any(String) });
+  return String(answer.body.id);
+}
+
+const id = (name: string): string => ids.get(name) ?? "";
+const members = () => ["Ann", "Ben", "Cat"].map((name) => ({ agent: id(name) }));
+const speaker = ({ prompt }: ProviderCall): string => /#(\w+)#/.exec(prompt)?.[1] ?? "";
+const isPlan = ({ prompt }: ProviderCall): boolean => prompt.includes("Split the user's last");
+/** Who was asked, in order. */
+const asked = (): readonly string[] => product.provider.calls().map(speaker);
+const timesOf = (): Json => {
+  const times: Record<string, number> = {};
+  for (const name of asked()) times[name] = (times[name] ?? 0) + 1;
+  return times;
+};
+
+const restart = async (): Promise<void> => {
+  await product.kill();
+  await product.start();
+};
+
+/** Everybody speaks; the leader gives each a task. */
+function speak(): void {
+  const tasks = ["Ann", "Ben", "Cat"].map((member) => ({
+    ...{ id: member, member, task: `What ${member} does.`, after: [] },
+  }));
+  const plan = { reason: "Each has a part.", tasks };
+  product.provider.when(isPlan, { json: plan });
+  product.provider.otherwise({ text: (call) => `${speaker(call)} has spoken.` });
+}
+
+/** Starts a run, which ends after the deaths in `meanwhile`; once, with an answer, paid once. */
+async function runThrough(team: string, meanwhile: (run: string) => Promise<void>): Promise<Json> {
+  const before = await product.balance();
+  const body = { input: "What do we do?", mode: "background" };
+  const { body: started } = await product.call("POST", `/v2/teams/${team}/runs`, body);
+  await meanwhile(started.run_id);
+  const status = async (): Promise<string> =>
+    (await product.call("GET", `/v2/runs/${started.run_id}`)).body.status;
+  await expect.poll(status, { timeout: ENDED_MS }).toBe("completed");
+  expect(before - (await product.balance())).toBe(PRICE_MICROS);
+  const said = await product.history(started.conversation_key);
+  expect(said).toEqual([
+    ["user", "What do we do?"],
+    ["assistant", "Lee has spoken."],
+  ]);
+  return (await product.call("GET", `/v2/runs/${started.run_id}`)).body;
+}
+
+test("kill -9 in two rounds: who had spoken does not speak again, and the team answers once", {
+  timeout: 90_000,
+}, async () => {
+  const team = await make("/v2/teams", {
+    ...{ name: "Rounds", mode: "coordinate", members: members(), leader: id("Lee"), max_rounds: 2 },
+  });
+  const hanging = (name: string, round: number) => (call: ProviderCall) =>
+    speaker(call) === name && call.prompt.includes(`this is round ${round} of`);
+  product.provider.when(hanging("Cat", 1), { hang: "at-once", times: 1 });
+  product.provider.when(hanging("Ben", 2), { hang: "at-once", times: 1 });
+  speak();
+
+  await runThrough(team, async () => {
+    await expect.poll(asked, { timeout: ENDED_MS }).toEqual(["Ann", "Ben", "Cat"]);
+    await restart();
+    await expect.poll(() => asked().length, { timeout: ENDED_MS }).toBe(6);
+    await restart();
+  });
+
+  expect(asked()).toEqual([
+    ...["Ann", "Ben", "Cat"],
+    ...["Cat", "Ann", "Ben"],
+    ...["Ben", "Cat", "Lee"],
+  ]);
+});
+
+test("kill -9 while workers work side by side: who was done is not asked again", {
+  timeout: 90_000,
+}, async () => {
+  const team = await make("/v2/teams", {
+    ...{
+      name: "Workers",
+      mode: "supervisor",
+      members: members(),
+      leader: id("Lee"),
+      max_parallel: 3,
+    },
+  });
+  for (const name of ["Ben", "Cat"]) {
+    const isOf = (call: ProviderCall): boolean => speaker(call) === name;
+    product.provider.when(isOf, { hang: "at-once", times: 1 });
+  }
+  speak();
+
+  await runThrough(team, async (run) => {
+    await expect.poll(timesOf, { timeout: ENDED_MS }).toEqual({ Lee: 1, Ann: 1, Ben: 1, Cat: 1 });
+    // Asked is not answered: only what is on disk is not done again.
+    const done = async (): Promise<readonly string[]> =>
+      (await product.call("GET", `/v2/runs/${run}/tree`)).body.children
+        .filter(({ status }: Json) => status === "completed")
+        .map(({ key }: Json) => key);
+    await expect.poll(done, { timeout: ENDED_MS }).toEqual(["turn:Ann"]);
+    await restart();
+  });
+
+  expect(timesOf()).toEqual({ Lee: 2, Ann: 1, Ben: 2, Cat: 2 });
+});
