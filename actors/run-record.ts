@@ -40,8 +40,10 @@ export interface RecordPage {
 /** What is asked for. */
 export interface RecordRequest {
   readonly run: RunRow;
-  /** Version of the agent to add, so that the run can be replayed on it. */
+  /** Version to add, so that the run can be replayed on it. */
   readonly version?: number;
+  /** Whose version that is. Default: of what answers the run. */
+  readonly target?: string;
   /** `next` of the page before. */
   readonly cursor?: string;
 }
@@ -154,20 +156,17 @@ const readers: Readonly<Record<Place["section"], Reader>> = {
 /** The versions that the run reads, and those asked for: of what answers, and of whom that asked. */
 async function rowsOf(
   source: RecordSource,
-  { run, version }: RecordRequest,
+  { run, version, target }: RecordRequest,
 ): Promise<readonly { readonly table: string; readonly id: string }[]> {
   const input = inputOf(run);
   const wanted = new Map<string, { readonly table: string; readonly id: string }>();
   const want = (table: string, id: string): void => {
     wanted.set(`${table}/${id}`, { table, id });
   };
-  const own = [input.version, version ?? input.version];
+  const added = version === undefined ? [] : [{ target: target ?? input.agent, version }];
   const found = await foundBy(source, run);
   for (const id of found.tools) want(toolTables.versions, id);
-  for (const pin of [
-    ...own.map((number) => ({ target: input.agent, version: number })),
-    ...found.pins,
-  ]) {
+  for (const pin of [{ target: input.agent, version: input.version }, ...added, ...found.pins]) {
     const { kind, versions } = targetPlace(pin.target);
     const id = versionId(pin.target, pin.version);
     const row = await source.row(versions, id);

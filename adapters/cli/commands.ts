@@ -18,13 +18,14 @@ export const commands: CommandTable = {
   replay: {
     summary: "Run a recorded run again: the same, or with something swapped.",
     usage: [
-      "troupe replay RUN [--with model=NAME | system_message=FILE | agent=VERSION]... [--dry] [--json]",
+      "troupe replay RUN [--with model=NAME | system_message=FILE | agent=[AG.]VERSION]... [--dry] [--json]",
       "                    [--data FOLDER] [--url URL] [--key KEY] [--tenant TN]",
       "",
       "Reads the run's record from the data folder, or from the server that has it open, and runs it",
       'again without calling anything. Prints each step and "identical: ...", or where it first differs',
       "(exit code 1). --with swaps something and shows the difference step by step: models are asked",
-      "only where the prompt has changed, and no effect is repeated; --dry asks nobody.",
+      "only where the prompt has changed, and no effect is repeated; --dry asks nobody. Of a team or a",
+      "workflow, model= is that of all its agents, and agent=ag_1.3 the version of one of them.",
     ].join("\n  "),
     load: () => import("./replay.ts"),
   },

@@ -3,7 +3,8 @@
 
 import type { Degraded, Passage, SearchResult, Tuning } from "../../actors/knowledge/search.ts";
 import type { Retriever } from "../../actors/ports.ts";
-import type { RecordItem } from "../../actors/run-record.ts";
+import { versionId } from "../../actors/records/agent-version.ts";
+import type { RecordItem, RecordRequest } from "../../actors/run-record.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import type { ApiClient } from "./api-client.ts";
 
@@ -12,21 +13,24 @@ const PAGES_MAX = 1_000;
 /** Reads from a running server. Errors are RuntimeError with the server's own words. */
 export interface RecordClient {
   /** @throws NOT_FOUND for an unknown run or version. */
-  record(run: string, version?: number): Promise<readonly RecordItem[]>;
+  record(
+    run: string,
+    added: Pick<RecordRequest, "version" | "target">,
+  ): Promise<readonly RecordItem[]>;
   readonly retriever: Retriever;
 }
 
 /** Makes a client. */
 export function createRecordClient({ call, findTenant }: ApiClient): RecordClient {
   return {
-    record: async (run, version) => {
+    record: async (run, { version, target }) => {
       await findTenant(`/v2/runs/${encodeURIComponent(run)}`);
       const items: RecordItem[] = [];
       let cursor: string | null = null;
       for (let page = 0; page < PAGES_MAX; page += 1) {
         const query = new URLSearchParams({
           ...(cursor === null ? {} : { cursor }),
-          ...(version === undefined ? {} : { agent_version: String(version) }),
+          ...(version === undefined ? {} : { agent_version: versionText(version, target) }),
         });
         const path: string = `/v2/runs/${encodeURIComponent(run)}/record?${query}`;
         const { data, next_cursor } = (await call(path)) as RecordPage;
@@ -49,6 +53,10 @@ export function createRecordClient({ call, findTenant }: ApiClient): RecordClien
       },
     },
   };
+}
+
+function versionText(version: number, target?: string): string {
+  return target === undefined ? String(version) : versionId(target, version);
 }
 
 interface RecordPage {

@@ -31,6 +31,9 @@ const options = {
   tenant: { type: "string" },
 } as const;
 
+/** Of the agent that answers, or "ag_1.3": of one that takes part. */
+const VERSION = /^(?:(ag_[A-Za-z0-9]{1,61})\.)?([1-9]\d{0,14})$/;
+
 interface Wanted {
   readonly run: string;
   readonly swap: Swap | null;
@@ -143,10 +146,11 @@ async function swapOf(texts: readonly string[]): Promise<Swap> {
     if (name === "model" && value !== "") swap = { ...swap, model: value };
     else if (name === "system_message" && value !== "") {
       swap = { ...swap, systemMessage: (await textOf(value)).trim() };
-    } else if (name === "agent" && /^[1-9]\d{0,14}$/.test(value)) {
-      swap = { ...swap, version: Number(value) };
+    } else if (name === "agent" && VERSION.test(value)) {
+      const [, target, version] = VERSION.exec(value) ?? [];
+      swap = { ...swap, ...(target && { target }), version: Number(version) };
     } else {
-      const forms = "model=NAME, system_message=FILE or agent=VERSION";
+      const forms = "model=NAME, system_message=FILE, agent=VERSION or agent=AGENT.VERSION";
       throw new RuntimeError("INVALID", `--with takes ${forms}, not "${text}".`);
     }
   }
@@ -181,11 +185,17 @@ function local({ run, tenant, swap }: Wanted, folder: FolderReader, path: string
   return {
     place: `in the data folder ${path} (${of})`,
     record: async () =>
-      await readRecord(folder.hot, await findRun(folder.hot, run, tenants), swap?.version),
+      await readRecord(folder.hot, await findRun(folder.hot, run, tenants), addedBy(swap)),
     readers: folder,
     retriever: null,
     close: () => folder.close(),
   };
+}
+
+/** What the record must hold beside what the run has read. */
+function addedBy(swap: Swap | null): Pick<Swap, "version" | "target"> {
+  const { version, target } = swap ?? {};
+  return { ...(version !== undefined && { version }), ...(target !== undefined && { target }) };
 }
 
 async function remote(wanted: Wanted, config: Config, url?: string): Promise<Source> {
@@ -198,7 +208,7 @@ async function remote(wanted: Wanted, config: Config, url?: string): Promise<Sou
   const client = createRecordClient(await openApi(server, config));
   return {
     place: `at the server that ${url === undefined ? "has the data folder open" : `answers at ${url}`}`,
-    record: () => client.record(run, swap?.version),
+    record: () => client.record(run, addedBy(swap)),
     readers: null,
     retriever: client.retriever,
     close: async () => undefined,

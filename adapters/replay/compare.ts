@@ -131,6 +131,11 @@ export function textOf(entry: ReplayEntry): string {
 function resultText(result: unknown): string {
   if (Array.isArray(result)) return passagesText(result);
   if (!isObject(result)) return JSON.stringify(result) ?? "nothing";
+  // A version that stands in for another one has a number that nobody knows.
+  if (typeof result["runKind"] === "string") {
+    const { target, version, madeOf = version } = result;
+    return `${String(target)}, version ${String(madeOf)}`;
+  }
   if (typeof result["choice"] === "string") return result["choice"];
   if (typeof result["failed"] === "string") return `failed: ${result["failed"]}`;
   const text = result["text"] ?? result["hidden"];

@@ -1,7 +1,7 @@
 // The record of a run from a data folder that no server has open.
 
 import { systemTables, systemTenant, type Tenant } from "../../actors/records/api-key.ts";
-import { type RecordItem, recordPage } from "../../actors/run-record.ts";
+import { type RecordItem, type RecordRequest, recordPage } from "../../actors/run-record.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { rootRunOf } from "../../runtime/frame.ts";
 import { readLog } from "../../runtime/runs/run-log.ts";
@@ -38,14 +38,14 @@ export async function findRun(
 export async function readRecord(
   hot: Reader,
   { tenant, run }: FoundRun,
-  version?: number,
+  added: Pick<RecordRequest, "version" | "target"> = {},
 ): Promise<readonly RecordItem[]> {
   const items: RecordItem[] = [];
   let cursor: string | null = null;
   do {
     const page: Awaited<ReturnType<typeof recordPage>> = await recordPage(sourceOf(hot, tenant), {
       run,
-      ...(version === undefined ? {} : { version }),
+      ...added,
       ...(cursor === null ? {} : { cursor }),
     });
     items.push(...page.items);

@@ -3,10 +3,12 @@
 // effect: what it would have to do is said and its branch stops there.
 
 import { loadSchemas } from "../../actors/answer/output-schema.ts";
+import { PIN_PREFIX, type TargetPin } from "../../actors/ask-target.ts";
 import { catalog } from "../../actors/catalog.ts";
 import { loadExpressions } from "../../actors/expression.ts";
 import { loadLinearPatterns } from "../../actors/linear-pattern.ts";
 import type { LlmRequest, Ports } from "../../actors/ports.ts";
+import { versionId } from "../../actors/records/agent-version.ts";
 import type { ChatReply } from "../../actors/records/conversation.ts";
 import { replyOf } from "../../actors/reply.ts";
 import type { TurnInput, TurnResult } from "../../actors/turn-input.ts";
@@ -16,7 +18,7 @@ import type { RunRecord } from "../../runtime/testkit/recording.ts";
 import { type Replay, replayRun } from "../../runtime/testkit/replay.ts";
 import type { Answer, Answerer, AskedStep } from "../../runtime/testkit/replay-step.ts";
 import { type ModelFacts, nameOf, type PortCall, type WatchedPorts, watchPorts } from "./ports.ts";
-import { modelsOf, type Swap, swapAgent } from "./swap.ts";
+import { modelsOf, type StandIn, type Swap, swapRecord } from "./swap.ts";
 
 /** The model that is always there. */
 const BUILTIN = "builtin";
@@ -57,7 +59,7 @@ export async function replayWith(
   definitions: readonly Definition[] = catalog,
 ): Promise<SwappedReplay> {
   checkMessages(record);
-  const { record: other, input } = swapAgent(record, swap);
+  const { record: other, input, pins } = swapRecord(record, swap);
   await loadCode();
   const facts = factsOf(record, { real: outside.ports, swap });
   const real = builtinAsRecorded(outside.ports, facts);
@@ -65,7 +67,7 @@ export async function replayWith(
   const watched = watchPorts(facts, real);
   const calls = new Map<string, PortCall>();
   const answer = swappedAnswers(watched, {
-    ...{ calls, before: base.calls, isDry: outside.isDry },
+    ...{ calls, pins, before: base.calls, isDry: outside.isDry },
     refuses: (request) => refusal(request, facts, outside.ports),
   });
   const replay = await replayRun({
@@ -106,10 +108,14 @@ function replyAgain(result: TurnResult, recorded: ChatReply): ChatReply {
   return replyOf(result, { agent_key, conversation_key, message_id, run_id, charge });
 }
 
+/** A pin on a version that stands in for another one. */
+interface SwappedPin extends TargetPin, StandIn {}
+
 interface SwappedParts {
   readonly calls: Map<string, PortCall>;
   readonly before: ReadonlyMap<string, PortCall>;
   readonly isDry: boolean;
+  readonly pins: ReadonlyMap<string, StandIn>;
   /** Why a model cannot be asked, or null. */
   refuses(request: LlmRequest): string | null;
 }
@@ -120,6 +126,8 @@ function swappedAnswers(watched: WatchedPorts, parts: SwappedParts): Answerer {
     if (step.what === "now" && step.stored === undefined) return await performed(step.call());
     // Nobody waits for a nap on virtual time.
     if (step.what === "sleep") return { type: "called", result: null };
+    const pinned = pinnedAnew(step, parts.pins);
+    if (pinned !== null) return { type: "called", result: pinned };
     if (!isReading(step)) return effect(step);
     const call = await watched.look(step).catch((error: unknown) => {
       // It reads rows that the record does not hold, and gave what is stored.
@@ -136,6 +144,14 @@ function swappedAnswers(watched: WatchedPorts, parts: SwappedParts): Answerer {
     if (parts.isDry) return { type: "would", what: described(call) };
     return await performed(watched.perform(step));
   };
+}
+
+/** The version that stands in for the one that the run was pinned to, if one does. */
+function pinnedAnew({ key, stored }: AskedStep, pins: SwappedParts["pins"]): SwappedPin | null {
+  if (!key.startsWith(PIN_PREFIX) || stored?.type !== "step") return null;
+  const pin = stored.result as TargetPin;
+  const other = pins.get(versionId(pin.target, pin.version));
+  return other === undefined ? null : { ...pin, ...other };
 }
 
 /** What is not only read gives what is stored and is never done again. */

@@ -8,10 +8,11 @@ import { keys } from "../../runtime/store/keys.ts";
 import type { RunRecord } from "../../runtime/testkit/recording.ts";
 import { type AgentsHost, tenant } from "./agents-host.ts";
 
-/** The record of every run of the host, oldest first. `version`: with that version of the agent too. */
+/** The record of every run of the host, oldest first. `version`: with that version of the agent, or of `target`, too. */
 export async function recordedRuns(
   { disk }: Pick<AgentsHost, "disk">,
   version?: number,
+  target?: string,
 ): Promise<readonly RunRecord[]> {
   const hot = disk.connect();
   const runs = disk.rows.filter(({ key }) => key.startsWith(keys.runsOf(tenant)));
@@ -40,6 +41,7 @@ export async function recordedRuns(
         {
           run,
           ...(version === undefined ? {} : { version }),
+          ...(target === undefined ? {} : { target }),
           ...(cursor === null ? {} : { cursor }),
         },
       );

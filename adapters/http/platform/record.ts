@@ -41,7 +41,7 @@ export function recordRoute({ chat, system }: Services): Route {
         {
           run,
           ...(cursor === null || cursor === "" ? {} : { cursor }),
-          ...(version === null ? {} : { version: numberOf(version) }),
+          ...(version === null ? {} : versionOf(version)),
         },
       );
       const data = principal.role === "admin" ? page.items : page.items.map(toldItem);
@@ -63,9 +63,10 @@ function toldEntry(entry: LogEntry): LogEntry {
   return entry;
 }
 
-function numberOf(text: string): number {
-  if (/^[1-9]\d{0,14}$/.test(text)) return Number(text);
-  throw new RuntimeError("INVALID", "agent_version must be a version's number.", {
-    parameter: "agent_version",
-  });
+/** "3": of what answers; "ag_1.3": of an agent that takes part. */
+function versionOf(text: string): { readonly target?: string; readonly version: number } {
+  const [, target, number] = /^(?:(ag_[A-Za-z0-9]{1,61})\.)?([1-9]\d{0,14})$/.exec(text) ?? [];
+  if (number !== undefined) return { ...(target && { target }), version: Number(number) };
+  const form = "agent_version must be a version's number, or an agent's id, a dot and that";
+  throw new RuntimeError("INVALID", `${form}: ag_1.3.`, { parameter: "agent_version" });
 }
