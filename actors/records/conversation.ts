@@ -187,6 +187,8 @@ export type TeamEvent =
       readonly type: "member";
       readonly turn: string;
       readonly member: string;
+      /** 1 for a member of the team that was asked, one more for each team between. */
+      readonly depth: number;
       /** Id of who takes the turn: the member, or its substitute. */
       readonly target: string;
       readonly state: "started" | "completed" | "failed";

@@ -55,7 +55,9 @@ async function attempt(work: TeamWork, ask: MemberAsk, one: Try): Promise<Tried>
   const { context, meter } = work;
   const { key, target } = one;
   let run: string | null = null;
-  const event = { type: "member", turn: ask.turn, member: ask.member.name, target } as const;
+  const depth = 1 + (work.input.task?.within?.teams.length ?? 0);
+  const { turn, member } = ask;
+  const event = { type: "member", turn, member: member.name, depth, target } as const;
   try {
     const within = withinFor(work, target);
     work.open.add(key);

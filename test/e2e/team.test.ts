@@ -99,6 +99,42 @@ test("kill -9 in two rounds: who had spoken does not speak again, and the team a
   ]);
 });
 
+test("viewers see at once who speaks, in teams below too, and a cancelled team asks nobody any more", {
+  timeout: 60_000,
+}, async () => {
+  const inner = await make("/v2/teams", {
+    ...{ name: "Inner", mode: "coordinate", members: members().slice(0, 2) },
+  });
+  const both = [{ agent: inner }, { agent: id("Cat") }];
+  const team = await make("/v2/teams", {
+    ...{ name: "Outer", mode: "coordinate", members: both, leader: id("Lee") },
+  });
+  product.provider.when((call) => speaker(call) === "Ben", { hang: "at-once" });
+  speak();
+  const started = await product.call("POST", `/v2/teams/${team}/runs`, {
+    ...{ input: "Go on.", mode: "background" },
+  });
+  const run = `/v2/runs/${started.body.run_id}`;
+  const viewer = await product.events("GET", `${run}/events`);
+  const seen: string[] = [];
+  // They come while Ben is silent: nothing waits for the end.
+  while (!seen.includes("2 Ben started")) {
+    const { event } = JSON.parse((await viewer.next())?.data ?? "{}") as Json;
+    if (event?.type === "member") seen.push(`${event.depth} ${event.member} ${event.state}`);
+  }
+  await product.provider.until((call) => speaker(call) === "Ben");
+
+  expect((await product.call("POST", `${run}/cancel`, {})).status).toBe(202);
+  await product.provider.until((call) => speaker(call) === "Ben" && call.outcome === "closed");
+  const last = (await viewer.rest()).at(-1);
+
+  expect(seen).toEqual([
+    ...["1 Inner started", "2 Ann started", "2 Ann completed", "2 Ben started"],
+  ]);
+  expect(JSON.parse(last?.data ?? "{}")).toMatchObject({ outcome: { status: "cancelled" } });
+  expect(asked()).toEqual(["Ann", "Ben"]);
+});
+
 test("kill -9 while workers work side by side: who was done is not asked again", {
   timeout: 90_000,
 }, async () => {
