@@ -13,7 +13,7 @@ import { type AgentRow, agentTables, versionId } from "./records/agent-version.t
 import { messageKey } from "./records/conversation.ts";
 import { resourceTables } from "./records/resource.ts";
 import { toolKind } from "./records/tool-kind.ts";
-import { targetPlace } from "./targets.ts";
+import { targetNamed, targetPlace } from "./targets.ts";
 import { toolVersionsOf } from "./tools/found.ts";
 import { ownerOf, sentKey, type TurnInput } from "./turn-input.ts";
 
@@ -59,7 +59,7 @@ const CURSOR = /^(log|row|record)\.([A-Za-z0-9_-]{0,64})$/;
 
 /**
  * One page: whole items until it has about 1 MiB of JSON, at least one.
- * @throws INVALID for a cursor that is none, NOT_FOUND for a version that is not kept,
+ * @throws INVALID for a cursor that is none and a version of a team's own, NOT_FOUND for one that is not kept,
  *   EVENTS_TRIMMED when the record's time is over.
  */
 export async function recordPage(
@@ -165,6 +165,7 @@ async function rowsOf(
   };
   const added = version === undefined ? [] : [{ target: target ?? input.agent, version }];
   const found = await foundBy(source, run);
+  if (version !== undefined && target === undefined) checkOwn(input.agent, found.pins);
   for (const id of found.tools) want(toolTables.versions, id);
   for (const pin of [{ target: input.agent, version: input.version }, ...added, ...found.pins]) {
     const { kind, versions } = targetPlace(pin.target);
@@ -178,6 +179,16 @@ async function rowsOf(
     }
   }
   return [...wanted.values()];
+}
+
+/** @throws INVALID for a team or a workflow: on another version others would take part, who were not recorded. */
+function checkOwn(answering: string, pins: readonly TargetPin[]): void {
+  if (targetPlace(answering).kind === "agent") return;
+  const agents = pins.filter(({ target }) => targetPlace(target).kind === "agent");
+  const ids = [...new Set(agents.map(({ target }) => target))].join(", ");
+  const named = targetNamed(answering);
+  const text = `${named} is not run again on another version of its own. Name the agent whose version it is, as AGENT.VERSION, one of them: ${ids}.`;
+  throw new RuntimeError("INVALID", text);
 }
 
 /** The versions that the run, or one below it, has looked up while it went on. */

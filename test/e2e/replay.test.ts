@@ -202,3 +202,34 @@ test("a member's key may not read a record", async () => {
 
   expect(status).toBe(403);
 });
+
+test("a team is replayed with a member on another version, over HTTP and from the folder; what makes no sense is refused", async () => {
+  const record = { name: "Ann", model_name: "gpt-4o-mini", system_message: "You are Ann." };
+  const { body: ann } = await product.call("POST", "/v2/agents", record);
+  const members = [{ agent: ann.id }, { agent, name: "Desk" }];
+  const team = { name: "Two", mode: "coordinate", members };
+  const { body: made } = await product.call("POST", "/v2/teams", team);
+  const { body: reply } = await product.call("POST", `/v2/teams/${made.id}/runs`, {
+    ...{ input: "What about the invoice?" },
+  });
+  const other = { ...record, system_message: "You are Ann, and brief." };
+  expect((await product.call("PUT", `/v2/agents/${ann.id}`, other)).status).toBe(200);
+  const before = calls();
+  const swapped = (value: string): readonly string[] => [
+    ...["replay", String(reply.run_id), "--with", value, "--dry"],
+  ];
+
+  const remote = await troupe([...swapped(`agent=${ann.id}.2`), "--url", product.url]);
+  const refused = await troupe([...swapped("agent=2"), "--url", product.url]);
+  await product.stop();
+  const local = await troupe(swapped(`agent=${ann.id}.2`));
+  await product.start();
+
+  expect(remote).toMatchObject({ code: 0, errors: "" });
+  expect(remote.out).toContain("would call gpt-4o-mini");
+  expect(remote.out).toMatch(/\+ system: You are Ann, and brief\./);
+  expect(local.out).toBe(remote.out);
+  expect(refused.code).toBe(1);
+  expect(refused.errors).toContain(`one of them: ${ann.id}, ${agent}`);
+  expect(calls()).toBe(before);
+});

@@ -58,7 +58,9 @@ test("a wrong cursor, a version that is not there and another tenant are refused
   const path = `/v2/runs/${run}/record`;
   const wrong = await host.call("GET", `${path}?cursor=nonsense`, undefined, asOperator());
   const version = await host.call("GET", `${path}?agent_version=7`, undefined, asOperator());
+  const form = await host.call("GET", `${path}?agent_version=ag_1.x`, undefined, asOperator());
   const foreign = await host.call("GET", path, undefined, { key: host.adminKey });
 
   expect([wrong.status, version.status, foreign.status]).toEqual([400, 404, 404]);
+  expect([form.status, form.body.detail]).toEqual([400, expect.stringContaining("ag_1.3")]);
 });
