@@ -240,7 +240,9 @@ function placeOf(cursor: string | undefined): Place {
   if (cursor === undefined) return { section: "log", at: "0" };
   const [, section, at = ""] = CURSOR.exec(cursor) ?? [];
   if (section !== undefined) return { section: section as Place["section"], at };
-  throw new RuntimeError("INVALID", "cursor must be the next_cursor of an earlier page.");
+  throw new RuntimeError("INVALID", "cursor must be the next_cursor of an earlier page.", {
+    parameter: "cursor",
+  });
 }
 
 function gone(id: string): RuntimeError {

@@ -269,7 +269,10 @@ class Visit {
     const { authenticator, origins } = this.#options;
     const hasEffects = route.sideEffects ?? route.method !== "GET";
     if (hasEffects) origins.checkOrigin(this.#request, false);
-    if (route.isPublic) return null;
+    if (route.isPublic) {
+      this.#checkQuery(route);
+      return null;
+    }
     const known = authenticator.known(this.#request);
     if (known === null) {
       return authenticator.authenticate(this.#request).then((who) => this.#enter(route, who));
@@ -286,7 +289,10 @@ class Visit {
     const bucket = principal.keyId ?? `${principal.via}:admin`;
     this.#limits = rates.take(route.isControl === true ? `${bucket} control` : bucket);
     authorize(principal, route);
-    const { query, ignoresOtherQuery = false } = route;
+    this.#checkQuery(route);
+  }
+
+  #checkQuery({ query, ignoresOtherQuery = false }: Route): void {
     if (query !== undefined && !ignoresOtherQuery) checkQuery(this.#request.query, query);
   }
 

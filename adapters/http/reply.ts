@@ -75,7 +75,7 @@ export function errorBody(error: ErrorData, place: ErrorPlace): unknown {
     case "envelope":
       return {
         status: "error",
-        error: { code: error.code, message: messageOf(error), ...pointerOf(error) },
+        error: { code: error.code, message: messageOf(error), ...placeOf(error) },
         gateway: { request_id: place.requestId, service: place.service },
       };
     case "openai":
@@ -95,7 +95,7 @@ export function errorBody(error: ErrorData, place: ErrorPlace): unknown {
         detail: messageOf(error),
         code: error.code,
         retryable: errorTable[error.code].retryable,
-        ...pointerOf(error),
+        ...placeOf(error),
         ...reasonOf(error),
         ...currentOf(error),
         request_id: place.requestId,
@@ -112,9 +112,13 @@ function titleOf(error: ErrorData): string {
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
-function pointerOf(error: ErrorData): { readonly pointer?: string } {
-  const pointer = error.details?.["pointer"];
-  return typeof pointer === "string" ? { pointer } : {};
+/** What is wrong: a place in the body, or a parameter of the query. */
+function placeOf(error: ErrorData): { readonly pointer?: string; readonly parameter?: string } {
+  const { pointer, parameter } = error.details ?? {};
+  return {
+    ...(typeof pointer === "string" && { pointer }),
+    ...(typeof parameter === "string" && { parameter }),
+  };
 }
 
 /** Why a document cannot be read, in a word. */
@@ -171,8 +175,8 @@ function openaiCode(error: ErrorData): string {
 
 // OpenAI names a parameter as "messages[0].content", not as a pointer.
 function openaiParam(error: ErrorData): string | null {
-  const pointer = error.details?.["pointer"];
-  if (typeof pointer !== "string" || pointer === "") return null;
+  const { pointer, parameter = null } = placeOf(error);
+  if (pointer === undefined || pointer === "") return parameter;
   return pointer
     .slice(1)
     .split("/")

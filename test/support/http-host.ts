@@ -24,8 +24,8 @@ import { platformRoutes } from "../../adapters/http/platform/routes.ts";
 import { proxyRoutes } from "../../adapters/http/proxy/routes.ts";
 import { createFailureLimiter, createRateLimiter } from "../../adapters/http/rate.ts";
 import type { Route } from "../../adapters/http/route.ts";
-import { createServices } from "../../adapters/http/services/services.ts";
-import { createSessions } from "../../adapters/http/sessions.ts";
+import { createServices, type Services } from "../../adapters/http/services/services.ts";
+import { createSessions, type Sessions } from "../../adapters/http/sessions.ts";
 import { pinEdition } from "../../adapters/knowledge/pin.ts";
 import { createRemovals } from "../../adapters/knowledge/removals.ts";
 import { createRetriever } from "../../adapters/knowledge/retriever.ts";
@@ -91,6 +91,15 @@ export interface HostParts {
   readonly webHosts?: readonly string[];
   /** Default: what is logged is dropped. */
   readonly log?: Log;
+  /** Routes of the started product that it has beside those of its services. Default none. */
+  readonly routes?: (of: HostWithin) => Promise<readonly Route[]>;
+}
+
+/** What further routes may be made of. */
+export interface HostWithin {
+  readonly system: RunningSystem;
+  readonly services: Services;
+  readonly sessions: Sessions;
 }
 
 /** Starts one. */
@@ -140,8 +149,10 @@ export async function startHttpHost(parts: HostParts = {}): Promise<HttpHost> {
     const load = () => ({ busy: busy(), passMs: 0 });
     system.load = () => ({ ...load(), turns: load(), cpu: 0 });
   }
-  const { routes, keys, gate } = makeRoutes(system, embedder, embedders);
+  const services = makeServices(system, embedder, embedders);
   const sessions = createSessions(60_000);
+  const more = await parts.routes?.({ system, services, sessions });
+  const { routes, keys, gate } = makeRoutes(system, services, more ?? []);
   const door = createDoor({
     routes,
     system,
@@ -237,12 +248,12 @@ function hooked<T extends object>(
   });
 }
 
-function makeRoutes(
+function makeServices(
   system: RunningSystem,
   embedder: ReturnType<typeof createBuiltinEmbedder>,
   embedders: Embedders,
-): { routes: readonly Route[]; keys: ReturnType<typeof createKeyStore>; gate: WorkGate } {
-  const services = createServices({
+): Services {
+  return createServices({
     system,
     compute: inlineCompute,
     documents: createKnowledgeStore({ bulk: system.bulk }),
@@ -263,7 +274,19 @@ function makeRoutes(
     }),
     nowMs: Date.now,
   });
-  const open = [...proxyRoutes(services), ...platformRoutes(services), ...openaiRoutes(services)];
+}
+
+function makeRoutes(
+  system: RunningSystem,
+  services: Services,
+  more: readonly Route[],
+): { routes: readonly Route[]; keys: ReturnType<typeof createKeyStore>; gate: WorkGate } {
+  const open = [
+    ...proxyRoutes(services),
+    ...platformRoutes(services),
+    ...openaiRoutes(services),
+    ...more,
+  ];
   const names = open.map((route) => route.service);
   const keys = createKeyStore({ tables: system.tables, services: names });
   const routes: readonly Route[] = [

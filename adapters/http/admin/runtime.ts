@@ -153,7 +153,9 @@ function lookRoutes(system: System, keys: KeyStore): readonly Route[] {
         const tenant = await scopeOf(keys, context);
         const root = nameOf(query, "root");
         if (tenant === null || root === null) {
-          throw new RuntimeError("INVALID", "A tree is of one tenant and one root.");
+          throw new RuntimeError("INVALID", "A tree is of one tenant and one root.", {
+            parameter: tenant === null ? "tenant" : "root",
+          });
         }
         const seen = await system.look({ type: "tree", tenant, root, limit: limitOf(query) });
         return json(200, {
@@ -286,5 +288,7 @@ function limitOf(query: URLSearchParams): number {
   const given = query.get("limit");
   const limit = given === null ? LIMIT_DEFAULT : Number(given);
   if (Number.isInteger(limit) && limit >= 1 && limit <= LIMIT_MAX) return limit;
-  throw new RuntimeError("INVALID", `limit must be a whole number from 1 to ${LIMIT_MAX}.`);
+  throw new RuntimeError("INVALID", `limit must be a whole number from 1 to ${LIMIT_MAX}.`, {
+    parameter: "limit",
+  });
 }

@@ -12,6 +12,8 @@ const code = named("ErrorCode", { type: "string", enum: codes });
 const closed = { additionalProperties: false } as const;
 const pointer = Type.String({ description: "RFC 6901 pointer to what is wrong in the body." });
 
+const parameter = Type.String({ description: "The query parameter that is wrong." });
+
 const problem = named(
   "Problem",
   Type.Object(
@@ -23,6 +25,7 @@ const problem = named(
       code,
       retryable: Type.Boolean({ description: "Whether the same request may succeed later." }),
       pointer: Type.Optional(pointer),
+      parameter: Type.Optional(parameter),
       reason: Type.Optional(Type.String({ description: "Why a document cannot be read." })),
       current: Type.Optional(
         Type.Record(Type.String(), Type.Unknown(), { description: "What stands already." }),
@@ -38,7 +41,13 @@ const envelopeError = named(
   Type.Object(
     {
       status: Type.Literal("error"),
-      error: Type.Object({ code, message: Type.String(), pointer: Type.Optional(pointer) }, closed),
+      error: Type.Object(
+        {
+          ...{ code, message: Type.String() },
+          ...{ pointer: Type.Optional(pointer), parameter: Type.Optional(parameter) },
+        },
+        closed,
+      ),
       gateway: Type.Object({ request_id: Type.String(), service: Type.String() }, closed),
     },
     closed,

@@ -16,7 +16,7 @@ import { agentListing } from "../services/agent-listing.ts";
 import { callerOf } from "../services/caller.ts";
 import { listQuery, listRequest } from "../services/listing.ts";
 import { onceKeyOf } from "../services/once.ts";
-import { pageQuery } from "../services/paging.ts";
+import { pageQuery, pageRequest, pageOf as rowsPage } from "../services/paging.ts";
 import type { Services } from "../services/services.ts";
 import { agentSchema, subAgentSchema } from "./agent-schemas.ts";
 import { agentResource, etag, ifMatchOf, pageReply, subAgentResource } from "./shapes.ts";
@@ -144,13 +144,20 @@ function subAgentCollection({ agents }: Services): readonly Route[] {
   return [
     defineRoute({
       summary: "List the sub-agents of an agent",
-      responses: answers(200, pageOf(subAgentSchema), "All of them."),
+      responses: answers(200, pageOf(subAgentSchema), "A page of sub-agents, the oldest first."),
       ...subList,
       method: "GET",
       query: pageQuery,
-      handler: async ({ principal, params }) => {
+      handler: async ({ principal, params, query }) => {
+        const { limit, after = "" } = pageRequest(query, subList.pattern);
         const rows = await agents.subAgents(principal.tenant, params["id"] ?? "");
-        return pageReply(subList.pattern, { items: rows, next: null }, subAgentResource);
+        const id = ({ subAgent }: (typeof rows)[number]) => subAgent.sub_agent_key;
+        const rest = rows.filter((row) => id(row) > after);
+        return pageReply(
+          subList.pattern,
+          rowsPage(rest, limit, { id, item: (row) => row }),
+          subAgentResource,
+        );
       },
     }),
     defineRoute({

@@ -262,6 +262,8 @@ function waitOf(query: URLSearchParams, bytes: Uint8Array): number {
   const asked = query.get("wait");
   if (asked === "true") return WAIT_MS.asked;
   if (asked === "false") return 0;
-  if (asked !== null) throw new RuntimeError("INVALID", "wait is true or false.");
+  if (asked !== null) {
+    throw new RuntimeError("INVALID", "wait is true or false.", { parameter: "wait" });
+  }
   return bytes.byteLength <= SHORT_BYTES ? WAIT_MS.short : 0;
 }

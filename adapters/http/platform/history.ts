@@ -12,7 +12,7 @@ import { json } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
 import type { HttpResponse } from "../server.ts";
 import type { MemoryService } from "../services/memories.ts";
-import { cursorOf, pageRequest } from "../services/paging.ts";
+import { cursorOf, pageRequest, placeIn } from "../services/paging.ts";
 import type { Services } from "../services/services.ts";
 import { foundMessage } from "./run-schemas.ts";
 
@@ -36,7 +36,7 @@ export function historyRoute({ memories }: Services): Route {
     handler: async ({ principal, params, body }) => {
       const of = { agent: params["id"] ?? "", user: body.user_key ?? null };
       const limit = body.top_k ?? TOP_K_DEFAULT;
-      const from = placeIn(body.cursor);
+      const from = foundBefore(body.cursor);
       const query = { text: body.query, limit: from + limit + 1 };
       const found = await memories.searchHistory(principal.tenant, of, query);
       const isMore = found.length > from + limit && from + limit < memoryLimits.historyFound;
@@ -50,9 +50,9 @@ export function historyRoute({ memories }: Services): Route {
 }
 
 /** How many of the best messages were on the pages before. @throws INVALID. */
-function placeIn(cursor: string | undefined): number {
+function foundBefore(cursor: string | undefined): number {
   if (cursor === undefined) return 0;
-  const { after = "" } = pageRequest(new URLSearchParams({ cursor }), SEARCH);
+  const after = placeIn(SEARCH, cursor) ?? "";
   if (/^[1-9]\d{0,2}$/.test(after)) return Math.min(Number(after), memoryLimits.historyFound);
   throw new RuntimeError("INVALID", "cursor must be the next_cursor of an earlier page.", {
     pointer: "/cursor",

@@ -37,7 +37,9 @@ export function conversationRoutes({ agents, conversations }: Services): readonl
         const { tenant } = context.principal;
         const agent = context.query.get("agent_key");
         if (agent === null || agent === "") {
-          throw new RuntimeError("INVALID", "agent_key is required: pass it as ?agent_key=...");
+          throw new RuntimeError("INVALID", "agent_key is required: pass it as ?agent_key=...", {
+            parameter: "agent_key",
+          });
         }
         await agents.get(tenant, agent);
         const { limit, ...request } = pageRequest(context.query, list);

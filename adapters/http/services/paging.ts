@@ -33,11 +33,17 @@ export function pageRequest(query: URLSearchParams, list: string): PageRequest {
   const given = query.get("limit");
   const limit = given === null ? PAGE_DEFAULT : Number(given);
   if (!Number.isInteger(limit) || limit < 1 || limit > PAGE_MAX) {
-    throw new RuntimeError("INVALID", `limit must be a whole number from 1 to ${PAGE_MAX}.`);
+    throw new RuntimeError("INVALID", `limit must be a whole number from 1 to ${PAGE_MAX}.`, {
+      parameter: "limit",
+    });
   }
   const cursor = query.get("cursor");
   if (cursor === null || cursor === "") return { limit };
-  return { limit, after: placeIn(list, cursor) };
+  const after = placeIn(list, cursor);
+  if (after !== null) return { limit, after };
+  throw new RuntimeError("INVALID", "cursor must be the next_cursor of an earlier page.", {
+    parameter: "cursor",
+  });
 }
 
 /** The cursor of the page after this one, as it is answered; null after the last. */
@@ -45,14 +51,12 @@ export function cursorOf(list: string, { next }: Pick<Page<unknown>, "next">): s
   return next === null ? null : Buffer.from(`${list}\n${next}`).toString("base64url");
 }
 
-function placeIn(list: string, cursor: string): string {
+/** The place in the list after which a cursor goes on; null for what is no cursor of it. */
+export function placeIn(list: string, cursor: string): string | null {
   const text = Buffer.from(cursor.slice(0, CURSOR_CHARS_MAX), "base64url").toString();
   const next = text.slice(list.length + 1);
   // Written again it is the same: what is no base64 would be read past.
-  if (next !== "" && cursorOf(list, { next }) === cursor) return next;
-  throw new RuntimeError("INVALID", "cursor must be the next_cursor of an earlier page.", {
-    parameter: "cursor",
-  });
+  return next !== "" && cursorOf(list, { next }) === cursor ? next : null;
 }
 
 /**

@@ -17,7 +17,9 @@ const ROWS_AT_ONCE = 200;
 export function kindOf(query: URLSearchParams): string | undefined {
   const kind = query.get("kind") ?? undefined;
   if (kind === undefined || KIND.test(kind)) return kind;
-  throw new RuntimeError("INVALID", "kind must be the kind of a run, such as supervisor.");
+  throw new RuntimeError("INVALID", "kind must be the kind of a run, such as supervisor.", {
+    parameter: "kind",
+  });
 }
 
 /** Newest first. @param kind of these alone; default: those that answer a message. */

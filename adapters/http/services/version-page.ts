@@ -15,7 +15,9 @@ export function pageOfVersions(
 ): Page<VersionEntry> {
   const before = after === undefined ? Number.POSITIVE_INFINITY : Number(after);
   if (Number.isNaN(before)) {
-    throw new RuntimeError("INVALID", "cursor must be the next_cursor of an earlier page.");
+    throw new RuntimeError("INVALID", "cursor must be the next_cursor of an earlier page.", {
+      parameter: "cursor",
+    });
   }
   const rest = versions.filter(({ version }) => version < before).reverse();
   const items = rest.slice(0, limit);

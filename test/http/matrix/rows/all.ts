@@ -1,0 +1,19 @@
+// The rows of all routes, in areas of which each is tested in a file of its own.
+
+import type { Rows } from "../row.ts";
+import { adminRows } from "./admin.ts";
+import { agentRows } from "./agents.ts";
+import { frontRows } from "./front.ts";
+import { knowledgeRows } from "./knowledge.ts";
+import { memoryRows } from "./memories.ts";
+import { proxyRows } from "./proxy.ts";
+import { resourceRows } from "./resources.ts";
+import { runRows } from "./runs.ts";
+
+/** The rows of each test file. */
+export const areas = {
+  agents: { ...proxyRows, ...agentRows },
+  runs: { ...runRows, ...memoryRows },
+  knowledge: { ...knowledgeRows, ...adminRows, ...frontRows },
+  resources: resourceRows,
+} as const satisfies Readonly<Record<string, Rows>>;

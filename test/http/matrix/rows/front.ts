@@ -1,0 +1,42 @@
+// Rows of what the started product has beside its services: its pages, its own description, the
+// sign-in of browsers, metrics and models.
+
+import { expect } from "vitest";
+import { again, type Row, type Rows } from "../row.ts";
+
+const page = (shows: RegExp): Row => ({ good: () => ({}), status: 200, shows });
+
+/** The rows. */
+export const frontRows: Rows = {
+  "GET /openapi.json": { good: () => ({}), status: 200, shows: { openapi: "3.1.1" } },
+  "GET /docs": page(/<html/),
+  "GET /": page(/<html/),
+  "GET /console/chat.css": page(/\{/),
+  "GET /console/chat.js": page(/import/),
+  "GET /console/stream.js": page(/export/),
+  "GET /console/markdown.js": page(/export/),
+  "GET /console/icon.svg": page(/<svg/),
+  "GET /console/info": { good: () => ({}), status: 200, shows: { builtin: true } },
+  "GET /login": {
+    good: ({ host, sessions }) => {
+      const { tenant } = host;
+      const code = sessions.createCode({
+        ...{ tenant, keyId: null, role: "owner", allowedServices: ["*"], via: "none" },
+      });
+      return { query: `code=${code}` };
+    },
+    status: 303,
+    conflict: [again(401, "UNAUTHENTICATED", "a link that was used")],
+  },
+  "POST /logout": {
+    good: () => ({}),
+    status: 204,
+    conflict: "cannot: who is signed out is as wanted",
+  },
+  "GET /metrics": page(/^# HELP/m),
+  "GET /v2/models": {
+    good: () => ({}),
+    status: 200,
+    shows: { default_model: "builtin", data: expect.any(Array) },
+  },
+};

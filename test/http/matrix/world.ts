@@ -1,0 +1,200 @@
+// The server of the matrix, with the whole table of the started product, and how requests are sent to
+// it. Every answer is held to the API's description.
+
+import { loadAssets } from "../../../adapters/console/assets.ts";
+import { createBuiltinEmbedder } from "../../../adapters/embed/builtin.ts";
+import { createEmbedders } from "../../../adapters/embed/embedders.ts";
+import { listModels, lookAtProviders } from "../../../adapters/front-providers.ts";
+import { providersRoute } from "../../../adapters/http/admin/providers.ts";
+import { consoleRoutes } from "../../../adapters/http/console/routes.ts";
+import { createLoginRoutes } from "../../../adapters/http/login.ts";
+import { metricsRoute } from "../../../adapters/http/metrics-route.ts";
+import { modelsRoute } from "../../../adapters/http/platform/models.ts";
+import type { Route } from "../../../adapters/http/route.ts";
+import type { Sessions } from "../../../adapters/http/sessions.ts";
+import { providerMemory } from "../../../adapters/llm/provider-memory.ts";
+import { createMetrics, METRICS_TYPE } from "../../../adapters/telemetry/metrics.ts";
+import { createMissedVectors, missedMemory } from "../../../adapters/telemetry/missed-vectors.ts";
+import { defineActor } from "../../../runtime/actor.ts";
+import { type ApiContract, createApiContract } from "../../support/api-contract.ts";
+import { askingWork } from "../../support/approval-room.ts";
+import { type HostWithin, type HttpHost, startHttpHost } from "../../support/http-host.ts";
+import { inlineCompute } from "../../support/inline-compute.ts";
+import { embeddersWith, otherEmbedder } from "../../support/other-embedder.ts";
+import type { Json } from "../../support/wire-client.ts";
+import type { Sent } from "./sent.ts";
+
+/** An answer as it came. */
+export interface Told {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+  /** Parsed JSON; the text when it is none. */
+  readonly body: Json;
+}
+
+/** The server and what the rows need of it. */
+export interface World {
+  readonly host: HttpHost;
+  readonly sessions: Sessions;
+  /** Ids that the tenant of the matrix has been shown. */
+  readonly ids: ReadonlySet<string>;
+  /** What the test of a stopped actor breaks and repairs. */
+  readonly sour: { isBroken: boolean };
+  /** Texts with this word are taken in when a test lets them. */
+  readonly held: { word: string };
+  /** Sends a request to a route, as who may call it unless it says otherwise; `base`: by way of that. */
+  send(route: Route, sent: Sent, base?: string): Promise<Told>;
+  /** Body of an answer that must be a success. */
+  make(method: string, path: string, body?: unknown): Promise<Json>;
+  /** A key with every service but this one. */
+  keyWithout(service: string): Promise<string>;
+  stop(): Promise<void>;
+}
+
+const ID = /\b[a-z]{2}_[0-9a-z]{26}\b/g;
+/** A secret is shown once, and is no id. */
+const idsIn = (text: string): readonly string[] => text.match(ID) ?? [];
+
+/** Starts it. */
+export async function startWorld(): Promise<World> {
+  const sour = { isBroken: false };
+  const held = { word: "" };
+  let within: HostWithin | undefined;
+  const host = await startHttpHost({
+    definitions: [...askingWork([]), sourActor(sour)],
+    embedders: embeddersWith(createEmbedders(createBuiltinEmbedder()), [otherEmbedder()]),
+    compute: {
+      run: async (task, input, options) => {
+        const { texts = [] } = (input ?? {}) as { readonly texts?: readonly string[] };
+        const isHeld = held.word !== "" && texts.some((text) => String(text).includes(held.word));
+        if (isHeld) await aborted(options.signal);
+        return await inlineCompute.run(task, input, options);
+      },
+    },
+    routes: async (of) => {
+      within = of;
+      return await frontRoutes(of);
+    },
+  });
+  if (within === undefined) throw new Error("The host made no routes.");
+  const ids = new Set([host.tenant]);
+  const contract = createApiContract(host.routes);
+  const keys = new Map<string, Promise<string>>();
+  const services = [...new Set(host.routes.map(({ service }) => service))].filter(
+    (service) => service !== "openapi",
+  );
+  return {
+    ...{ host, ids, sour, held, sessions: within.sessions },
+    send: async (route, sent, base = host.url) => {
+      const key = sent.key ?? (route.role === "admin" ? host.adminKey : host.key);
+      const told = await sendTo(base, contract, route, { ...sent, key });
+      if (key === host.key) for (const id of idsIn(told.text)) ids.add(id);
+      return told;
+    },
+    make: async (method, path, body) => {
+      const answer = await host.call(method, path, body);
+      if (answer.status >= 300) {
+        throw new Error(`${method} ${path}: ${answer.status} ${JSON.stringify(answer.body)}`);
+      }
+      for (const id of idsIn(JSON.stringify(answer.body) ?? "")) ids.add(id);
+      return answer.body;
+    },
+    keyWithout: (service) => {
+      const made =
+        keys.get(service) ??
+        host.makeKey(services.filter((one) => one !== service && one !== "openapi"));
+      keys.set(service, made);
+      return made;
+    },
+    stop: () => host.stop(),
+  };
+}
+
+/** The path of a request. */
+export function pathOf({ pattern }: Route, { params = {}, query = "" }: Sent): string {
+  const path = pattern.replace(/\{(\w+)\}/g, (_, name: string) => {
+    const value = params[name];
+    if (value === undefined) throw new Error(`The row of ${pattern} has no ${name}.`);
+    return encodeURIComponent(value);
+  });
+  return query === "" ? path : `${path}?${query}`;
+}
+
+async function sendTo(
+  base: string,
+  contract: ApiContract,
+  route: Route,
+  sent: Sent,
+): Promise<Told> {
+  const path = pathOf(route, sent);
+  const { body, key = "", headers = {} } = sent;
+  const response = await fetch(base + path, {
+    method: route.method,
+    redirect: "manual",
+    headers: {
+      ...(key === "" ? {} : { "X-API-Key": key }),
+      ...(body === undefined ? {} : { "Content-Type": "application/json" }),
+      ...headers,
+    },
+    ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
+  });
+  const text = await response.text();
+  const type = response.headers.get("content-type") ?? "";
+  const isJson = /^application\/(?:[a-z]+\+)?json\b/.test(type) && text !== "";
+  const told = {
+    status: response.status,
+    headers: response.headers,
+    text,
+    body: isJson ? JSON.parse(text) : text,
+  };
+  contract.check(route.method, path, told);
+  return told;
+}
+
+function aborted(signal: AbortSignal | undefined): Promise<never> {
+  return new Promise((_, reject) => {
+    const stop = (): void => reject(signal?.reason ?? new Error("It was held without a signal."));
+    if (signal === undefined || signal.aborted) stop();
+    else signal.addEventListener("abort", stop, { once: true });
+  });
+}
+
+/** Cannot come to life while it is broken. */
+const sourActor = (sour: { readonly isBroken: boolean }) =>
+  defineActor<null, null>({
+    kind: "sour",
+    version: 1,
+    initial: () => {
+      if (sour.isBroken) throw new Error("no state");
+      return null;
+    },
+    receive: (state, _message, turn) => {
+      turn.reply(null);
+      return state;
+    },
+  });
+
+/** What the started product's front door has beside the routes of its services (adapters/front.ts). */
+async function frontRoutes({ system, services, sessions }: HostWithin): Promise<readonly Route[]> {
+  const config = {
+    ...{ providers: [], defaultProvider: null, knownModels: [], defaultModel: null },
+  };
+  const providers = lookAtProviders(config, providerMemory([]));
+  const missed = createMissedVectors(missedMemory());
+  const metrics = createMetrics({
+    inspect: () => system.inspect(),
+    connections: () => 0,
+    gate: () => services.gate.figures(),
+    missed: () => missed.counts(),
+    providers,
+    reused: () => ({ cached: 0, followed: 0 }),
+  });
+  return [
+    modelsRoute({ list: listModels(config), byDefault: null }),
+    ...consoleRoutes(await loadAssets(), { builtin: true, providers: [] }),
+    ...createLoginRoutes(sessions),
+    metricsRoute({ type: METRICS_TYPE, isPublic: false, text: () => metrics.text() }),
+    providersRoute(providers),
+  ];
+}
