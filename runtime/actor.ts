@@ -312,7 +312,11 @@ export interface RunContext<Ports = Data> {
   ): Promise<readonly RecordRow[]>;
   /** Row of a table of this tenant. Read what is immutable (a pinned version), or inside a step. */
   row(table: string, id: string): Promise<Data>;
-  /** Rows and counters that commit with the run's end, in the same transaction. */
+  /**
+   * Rows and counters that commit with the run's end, in the same transaction. A run that was cancelled
+   * while it hibernated, or before a crash, is called once more for it: what is stored is given again,
+   * the first thing that is new throws the cancel.
+   */
   atEnd(write: (turn: Pick<Turn, "putRow" | "add" | "newId" | "nowMs">) => void): void;
 }
 

@@ -84,6 +84,7 @@ export class Context implements RunContext<Data> {
     if (known) spec.onStart?.(known.id);
     if (known?.outcome) return known.outcome;
     checkGiven({ run: this.id, what: "input of child", key }, spec.input);
+    if (known && this.#run.stopped) await this.#run.endBelow(known, this.#start);
     await this.#begin(key);
     const limitMs = tree.engine.options.clock.now() + (spec.timeoutMs ?? CHILD_TIMEOUT_MS);
     const deadlineMs = Math.min(this.#run.deadlineMs, limitMs);
@@ -279,7 +280,7 @@ export class Context implements RunContext<Data> {
       rest.ended();
       await rest.thawed(run.tree.shard);
     }
-    if (run.stopped) throw run.stopped;
+    run.caughtUp();
     if (run.outcome || run.tree.isDropped) await never;
     if (key.length === 0 || key.length > KEY_CHARS_MAX || key.includes("@")) {
       throw new RuntimeError(

@@ -162,11 +162,13 @@ export class RunHost implements RunsPort {
     if (run.isStarted || run.outcome || run.tree.isDropped) return;
     run.isStarted = true;
     const { attribution, blame, goingOn, limits } = this.#engine;
-    const ended = run.stopped ?? blame.ends(run.address, limits.failuresMax);
-    if (ended) {
-      run.end(run.outcomeOf({ error: ended }));
+    const barred = blame.ends(run.address, limits.failuresMax);
+    if (barred) {
+      run.end(run.outcomeOf({ error: barred }));
       return;
     }
+    // Stopped in an earlier life, it comes to where it was, and ends there with what it has to write.
+    run.endInTime();
     run.deadline = new RunDeadline(run);
     const context = new Context(run, this.#starts);
     goingOn

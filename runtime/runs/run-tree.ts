@@ -81,6 +81,7 @@ export class RunTree implements Saver, TreeOfRun {
       next: stored.nextChunk,
     });
     this.root = this.#add({ id, kind: row.kind, input, deadlineMs, parent: null });
+    this.root.isBehind = stored.log.length > 0;
     for (const entry of stored.log) this.#restore(entry);
   }
 
@@ -357,7 +358,9 @@ export class RunTree implements Saver, TreeOfRun {
       const parent = this.runs.get(entry.parent);
       if (!parent) return;
       const { run: id, kind, input, deadlineMs } = entry;
-      parent.children.set(entry.key, this.#add({ id, kind, input, deadlineMs, parent }));
+      const child = this.#add({ id, kind, input, deadlineMs, parent });
+      child.isBehind = true;
+      parent.children.set(entry.key, child);
       return;
     }
     if (entry.type === "forked") for (const run of this.runs.values()) run.markCopied();

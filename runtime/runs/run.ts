@@ -102,6 +102,8 @@ export class Run {
   steps = 0;
   outcome: Outcome | null = null;
   isStarted = false;
+  /** An earlier life has been further: what comes first is stored, and only what comes after it is new. */
+  isBehind = false;
   /** What ends it when its time is over; null until its function is called. */
   deadline: { moved(): void } | null = null;
   readonly #givenDeadlineMs: number;
@@ -187,19 +189,17 @@ export class Run {
     return taken;
   }
 
-  /** Stops the run: children first, then its own signal. A run that has ended stays as it is. */
+  /**
+   * Stops the run: children first, then its own signal. A run that has ended stays as it is; one that is
+   * behind goes on to where it was first, so that it knows at its end what it has done.
+   */
   stop(status: "cancelled" | "expired", error: RuntimeError): void {
     if (this.outcome || this.#stopped) return;
     this.#stopped = { status, error };
     for (const child of this.children.values()) child.stop(status, error);
-    this.abort.abort(error);
-    if (!this.isStarted) {
-      this.end({ status, error: toErrorData(error) });
-      return;
-    }
-    // A function that does not let go is left behind: its late results are not taken.
-    const { graceMs } = this.tree.engine.limits;
-    this.tree.after(graceMs, () => this.end(this.outcomeOf({ error })));
+    if (!this.isBehind) this.abort.abort(error);
+    if (this.isStarted || this.isBehind) this.endInTime();
+    else this.end({ status, error: toErrorData(error) });
   }
 
   /** What is restored of it so far was done by the run that this tree was forked from. */
@@ -208,7 +208,29 @@ export class Run {
     this.copied = new Set([...this.stored.keys(), ...ended]);
   }
 
-  /** Restores a cancel that the log holds; it takes effect when the run is taken up again. */
+  /** A function that does not let go of what was stopped is left behind: its late results are not taken. */
+  endInTime(): void {
+    const { graceMs } = this.tree.engine.limits;
+    const stopped = this.stopped;
+    if (stopped) this.tree.after(graceMs, () => this.end(this.outcomeOf({ error: stopped })));
+  }
+
+  /** A run below, of an earlier life, is stopped with this one; called once more, it writes its end. */
+  endBelow(child: Run, start: (child: Run) => void): Promise<Outcome> {
+    if (this.#stopped) child.stop(this.#stopped.status, this.#stopped.error);
+    start(child);
+    return child.ended();
+  }
+
+  /** Its function has come to what is new. @throws what has stopped it. */
+  caughtUp(): void {
+    this.isBehind = false;
+    if (!this.#stopped) return;
+    this.abort.abort(this.#stopped.error);
+    throw this.#stopped.error;
+  }
+
+  /** Restores a cancel that the log holds; it takes effect when the run has come to where it was. */
   restoreCancel(error: RuntimeError): void {
     this.#stopped = { status: "cancelled", error };
   }
@@ -233,7 +255,10 @@ export class Run {
     if (this.outcome || this.tree.isDropped) return;
     for (const child of this.children.values()) {
       if (child.outcome) continue;
-      child.stop("cancelled", new RuntimeError("CANCELLED", "The run above has ended."));
+      const error = new RuntimeError("CANCELLED", "The run above has ended.");
+      child.stop("cancelled", error);
+      // One that was not called again has nobody left to call it.
+      if (!child.isStarted) child.end(child.outcomeOf({ error }));
     }
     let kept = storable(this.id, outcome);
     let ops: readonly StoreOp[] = [];

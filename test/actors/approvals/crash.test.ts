@@ -76,6 +76,11 @@ class Course {
     const ended = await this.#ended();
     for (const run of this.runs.keys()) if (!ended.has(run)) say(`${run} never ended`);
     for (const row of rows) this.#checkRow(row, ended.get(row.root_run_id), say);
+    // Who asked was called: it writes what it writes at its end once, however it ended.
+    for (const run of new Set([...this.runs.keys(), ...rows.map(({ run_id }) => run_id)])) {
+      const written = this.#room.endsWritten(run);
+      if (written !== 1) say(`${run} has written its end ${written} times`);
+    }
     const pending = this.#room.rows(approvalTables.pending).length;
     if (pending > 0) say(`${pending} are listed as pending`);
     for (const [id, { decision, by }] of this.acknowledged) {
@@ -239,3 +244,71 @@ test("nor do several crashes at any time, under any order of what happens", asyn
     expect(wrong, `seed ${seed}, ${JSON.stringify(faults)}`).toEqual([]);
   }
 }, 120_000);
+
+/** What was wrong after a cancel of runs that wait, child runs too, with a crash at this write. */
+async function cancelled(of: {
+  readonly hibernates: boolean;
+  readonly fault: Fault | null;
+}): Promise<{ readonly wrong: readonly string[]; readonly from: number; readonly to: number }> {
+  let room: Room | undefined;
+  let fault = of.fault;
+  room = await openRoom({
+    seed: 5,
+    limits: { runIdleMs: of.hibernates ? 50 : 60_000 },
+    onWrite: (write, stage) => {
+      if (room === undefined || write !== fault?.write || stage !== "committed") return;
+      const { kind } = fault;
+      fault = null;
+      room.system.crash(kind);
+    },
+  });
+  const { system } = room;
+  const [root = ""] = ROOTS;
+  const child: Job = { calls: [{ key: "inner" }] };
+  const run = await room.start(root, { calls: [], children: [{ ...child, children: [] }, child] });
+  await system.schedule.advance(2_000);
+  const from = system.disk.commits + 1;
+  const key = { source: "test", key: "cancel", bodyHash: "b", hours: 24 };
+  let crashes = 0;
+  const up = async (): Promise<void> => {
+    if (crashes === system.crashes) return;
+    crashes = system.crashes;
+    await system.start();
+  };
+  let answer: unknown;
+  do {
+    await up();
+    answer = await room.say(deskAt(root), { type: "cancel", run }, key);
+  } while (answer instanceof RuntimeError && AGAIN.has(answer.code));
+  await system.schedule.until(() => crashes !== system.crashes, 3_000);
+  const to = system.disk.commits;
+  await up();
+  await system.schedule.advance(10_000);
+
+  const wrong: string[] = [];
+  const status = (await room.ended(root))[run]?.status;
+  if (status !== "cancelled") wrong.push(`it is ${status}`);
+  for (const one of [run, `${run}.1`, `${run}.2`]) {
+    const written = room.endsWritten(one);
+    if (written !== 1) wrong.push(`${one} has written its end ${written} times`);
+  }
+  for (const { id, status } of room.approvals()) {
+    if (status !== "cancelled") wrong.push(`${id} is ${status}`);
+  }
+  if (room.effects.length > 0) wrong.push("something was done");
+  return { wrong, from, to };
+}
+
+test("a run that is cancelled while it waits writes what it has to at its end, whatever crashes", async () => {
+  for (const hibernates of [false, true]) {
+    const calm = await cancelled({ hibernates, fault: null });
+    expect(calm.wrong, `hibernates: ${hibernates}`).toEqual([]);
+    expect(calm.to).toBeGreaterThan(calm.from);
+    for (let write = calm.from; write <= calm.to; write += 1) {
+      for (const kind of ["process", "power"] as const) {
+        const { wrong } = await cancelled({ hibernates, fault: { write, kind } });
+        expect(wrong, `hibernates: ${hibernates}, ${kind} at write ${write}`).toEqual([]);
+      }
+    }
+  }
+}, 60_000);

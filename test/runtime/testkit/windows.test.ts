@@ -167,7 +167,8 @@ test("a cancel that was acknowledged is not forgotten by a crash", async () => {
     await said(system, system.control(place, { type: "cancel", reason: "enough" }));
     system.crash("process");
     await system.start();
-    await system.schedule.advance(2_000);
+    // It waits outside of steps: it has its time to let go again.
+    await system.schedule.advance(6_000);
 
     const ended = await said(system, system.ask(at("d", "desk"), { type: "look" }));
 
