@@ -119,7 +119,9 @@ test("viewers see at once who speaks, in teams below too, and a cancelled team a
   const seen: string[] = [];
   // They come while Ben is silent: nothing waits for the end.
   while (!seen.includes("2 Ben started")) {
-    const { event } = JSON.parse((await viewer.next())?.data ?? "{}") as Json;
+    const frame = await viewer.next();
+    if (frame === undefined) break;
+    const { event } = JSON.parse(frame.data) as Json;
     if (event?.type === "member") seen.push(`${event.depth} ${event.member} ${event.state}`);
   }
   await product.provider.until((call) => speaker(call) === "Ben");
