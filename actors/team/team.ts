@@ -101,7 +101,9 @@ interface Outcome {
 async function finish(work: TeamWork, outcome: Outcome): Promise<TurnResult> {
   const { heard, context, input, steered } = work;
   const isAlone = outcome.plan?.tasks.length === 0;
-  if (heard.length === 0 && !isAlone) throw nobody(work, outcome.stop);
+  // Tokens that the plan has spent already end the turns before the first, and never the conclusion.
+  const isSpent = outcome.stop.by === "tokens" && work.failure === null && concludes(work);
+  if (heard.length === 0 && !isAlone && !isSpent) throw nobody(work, outcome.stop);
   const rest = restingOn(heard.map(({ result }) => result));
   const show = input.task?.show ?? true;
   const { leader } = outcome;

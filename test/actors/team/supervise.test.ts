@@ -289,3 +289,18 @@ test("a task that had begun goes on after a crash, whatever was spent since", as
   expect(reply.response).toBe("All in all.");
   expect(memberEvents(again)).toContain("c Cat completed");
 });
+
+test("a plan that spends all tokens leaves no turn to the members, and the leader still concludes", async () => {
+  const llm = voices(planned([task("a", "Ann"), task("b", "Ben")]));
+  // Each call of the scripted model is 15 tokens.
+  const talk = await startTeam(llm, { agents, team: (id) => ({ ...desk(id), max_tokens: 10 }) });
+
+  const viewing = talk.chat("Do it all.");
+  const reply = await viewing.reply();
+
+  expect(reply.response).toBe("All in all.");
+  expect(llm.requests.map(nameOf)).toEqual(["Lee", "Lee"]);
+  const told = saidBefore(llm.requests.at(-1) as never).map(({ failed }) => failed);
+  expect(told).toEqual(["10 tokens are spent (max_tokens).", "10 tokens are spent (max_tokens)."]);
+  expect(teamEvents(viewing.frames).at(-1)).toMatchObject({ type: "team_stop", by: "tokens" });
+});
