@@ -10,7 +10,9 @@ import {
   versionId,
 } from "./records/agent-version.ts";
 import type { SubAgent, SubAgentInput } from "./records/sub-agent.ts";
+import type { ToolUse } from "./records/tool.ts";
 import { useLinks } from "./tools/links.ts";
+import { storedUses } from "./tools/secret-headers.ts";
 
 /** Fields a client may set, in the order of the record. */
 export const agentFields = Object.keys(agentInput.properties) as (keyof AgentInput)[];
@@ -32,7 +34,7 @@ type Fields = Readonly<Record<string, unknown>>;
 
 /** A new agent at version 1, every field that was not sent null. */
 export function newAgent(input: AgentInput, key: string, at: string): AgentRow {
-  const agent = { agent_key: key, ...agentFieldsOf(input) };
+  const agent = { agent_key: key, ...agentFieldsOf(withTools(input, null)) };
   return {
     agent: {
       ...agent,
@@ -48,12 +50,16 @@ export function newAgent(input: AgentInput, key: string, at: string): AgentRow {
 
 /** The next version with `patch` laid over the fields (null unsets one). */
 export function patchAgent(row: AgentRow, patch: Partial<AgentInput>, at: string): AgentRow {
-  return nextVersion(row, at, { ...row.agent, ...(patch as Partial<Agent>) });
+  return nextVersion(row, at, {
+    ...row.agent,
+    ...(withTools(patch, row.agent) as Partial<Agent>),
+  });
 }
 
 /** The next version with all fields as sent; what was not sent is unset. */
 export function replaceAgent(row: AgentRow, input: AgentInput, at: string): AgentRow {
-  return nextVersion(row, at, { ...row.agent, ...(agentFieldsOf(input) as Partial<Agent>) });
+  const fields = agentFieldsOf(withTools(input, row.agent)) as Partial<Agent>;
+  return nextVersion(row, at, { ...row.agent, ...fields });
 }
 
 /** The next version after a sub-agent came, changed or went (`sub` null). */
@@ -105,17 +111,26 @@ export function restoredSubAgent(earlier: SubAgent, version: number, at: string)
   return { subAgent: { ...earlier, updated_at: at }, version };
 }
 
+/** With the secrets of tools that were sent as they are shown. @throws INVALID with the pointer. */
+function withTools<Sent extends Pick<AgentInput, "tools">>(
+  sent: Sent,
+  before: { readonly tools?: readonly ToolUse[] | null } | null,
+): Sent {
+  return sent.tools == null ? sent : { ...sent, tools: storedUses(sent.tools, before?.tools) };
+}
+
 function configWith(agent: Agent, canary: Canary | null): Agent["agent_config"] {
   const { canary: _, ...config } = agent.agent_config ?? {};
   if (canary !== null) return { ...config, canary };
   return Object.keys(config).length === 0 ? null : config;
 }
 
-/** A new sub-agent at version 1 with the defaults of what was not sent. */
+/** A new sub-agent at version 1 with the defaults of what was not sent. `before`: the one it replaces. */
 export function newSubAgent(
   input: SubAgentInput,
   keys: { readonly agent: string; readonly subAgent: string },
   at: string,
+  before: SubAgent | null = null,
 ): SubAgentRow {
   const base: SubAgent = {
     sub_agent_key: keys.subAgent,
@@ -135,7 +150,8 @@ export function newSubAgent(
     created_at: at,
     updated_at: at,
   };
-  return { subAgent: { ...base, ...(input as Partial<SubAgent>) }, version: 1 };
+  const fields = withTools(input, before) as Partial<SubAgent>;
+  return { subAgent: { ...base, ...fields }, version: 1 };
 }
 
 /** The next version of a sub-agent with `patch` laid over its fields. */
@@ -145,7 +161,11 @@ export function patchSubAgent(
   at: string,
 ): SubAgentRow {
   return {
-    subAgent: { ...row.subAgent, ...(patch as Partial<SubAgent>), updated_at: at },
+    subAgent: {
+      ...row.subAgent,
+      ...(withTools(patch, row.subAgent) as Partial<SubAgent>),
+      updated_at: at,
+    },
     version: row.version + 1,
   };
 }
@@ -153,7 +173,8 @@ export function patchSubAgent(
 /** The next version of a sub-agent with all fields as sent. */
 export function replaceSubAgent(row: SubAgentRow, input: SubAgentInput, at: string): SubAgentRow {
   const { agent_key, sub_agent_key, created_at } = row.subAgent;
-  const fresh = newSubAgent(input, { agent: agent_key, subAgent: sub_agent_key }, at);
+  const keys = { agent: agent_key, subAgent: sub_agent_key };
+  const fresh = newSubAgent(input, keys, at, row.subAgent);
   return { subAgent: { ...fresh.subAgent, created_at }, version: row.version + 1 };
 }
 

@@ -9,12 +9,19 @@ import type { RunRow } from "../runtime/system.ts";
 import type { RunRecord } from "../runtime/testkit/recording.ts";
 import { PIN_PREFIX, type TargetPin } from "./ask-target.ts";
 import { limits } from "./limits.ts";
-import { type AgentRow, agentTables, versionId } from "./records/agent-version.ts";
+import {
+  type AgentRow,
+  agentTables,
+  type SubAgentRow,
+  versionId,
+} from "./records/agent-version.ts";
 import { messageKey } from "./records/conversation.ts";
-import { resourceTables } from "./records/resource.ts";
+import { type ResourceRow, resourceTables } from "./records/resource.ts";
+import type { ToolInput } from "./records/tool.ts";
 import { toolKind } from "./records/tool-kind.ts";
 import { targetNamed, targetPlace } from "./targets.ts";
 import { toolVersionsOf } from "./tools/found.ts";
+import { shownTool, shownUses } from "./tools/secret-headers.ts";
 import { ownerOf, sentKey, type TurnInput } from "./turn-input.ts";
 
 /** Where records come from. */
@@ -125,7 +132,7 @@ const readers: Readonly<Record<Place["section"], Reader>> = {
       wanted.slice(from, from + limits.recordRows).map(async ({ table, id }) => {
         const value = await source.row(table, id);
         if (value === undefined) throw gone(id);
-        return { type: "row", row: { table, id, value } } as const;
+        return { type: "row", row: { table, id, value: withoutSecrets(table, value) } } as const;
       }),
     );
     const to = from + limits.recordRows;
@@ -243,6 +250,22 @@ function placeOf(cursor: string | undefined): Place {
   throw new RuntimeError("INVALID", "cursor must be the next_cursor of an earlier page.", {
     parameter: "cursor",
   });
+}
+
+/** A row without the secrets of its tools: a replay does not ask anybody. */
+function withoutSecrets(table: string, value: Data): Data {
+  const row = value as object;
+  if (table === toolTables.versions) {
+    const { record } = row as ResourceRow<ToolInput>;
+    return { ...row, record: shownTool(record) } as Data;
+  }
+  if (table === agentTables.agentVersions) {
+    const { agent } = row as AgentRow;
+    return { ...row, agent: { ...agent, tools: shownUses(agent.tools) } } as Data;
+  }
+  if (table !== agentTables.subAgentVersions) return value;
+  const { subAgent } = row as SubAgentRow;
+  return { ...row, subAgent: { ...subAgent, tools: shownUses(subAgent.tools) } } as Data;
 }
 
 function gone(id: string): RuntimeError {

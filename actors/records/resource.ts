@@ -32,6 +32,13 @@ export interface ResourceKind<Input extends object> {
   readonly max: number;
   /** What fields have that are not set. Default: they are null. */
   readonly defaults?: Partial<Input>;
+  /** The fields as readers get them, without secrets. Default: as they are stored. */
+  shown?<Fields extends object>(fields: Fields): Fields;
+  /**
+   * The fields as they are stored: what `shown` has hidden and is sent so is as before. They may not fit the schema yet.
+   * @param before undefined for a new record. @throws INVALID with the pointer.
+   */
+  stored?<Fields extends object>(sent: Fields, before: object | undefined): Fields;
   /** How long a run may live that was started with a version, ms. Default: `limits.runMs`. */
   readonly runMs?: number;
 }

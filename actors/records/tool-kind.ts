@@ -1,6 +1,7 @@
 // The kind of resource that tools are. A file of its own: agents name tools, and records of every kind
 // have versions as agents do.
 
+import { shownTool, storedTool } from "../tools/secret-headers.ts";
 import type { ResourceKind } from "./resource.ts";
 import { type ToolInput, toolInput, toolLimits } from "./tool.ts";
 
@@ -14,4 +15,6 @@ export const toolKind: ResourceKind<ToolInput> = {
   filters: ["name", "type"],
   sorts: ["name", "type"],
   max: toolLimits.records,
+  shown: shownTool,
+  stored: (sent, before) => storedTool(sent, before, ""),
 };

@@ -11,6 +11,7 @@ export interface RequestConfig {
   readonly url?: string;
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
+  readonly secret_headers?: readonly string[];
   readonly allowed_hosts?: readonly string[];
   readonly max_bytes?: number;
   readonly reconcile_url?: string;

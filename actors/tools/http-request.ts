@@ -46,6 +46,8 @@ export const httpRequestTool: ToolType = {
       ),
       /** Sent with every request; they are not shown to the model, nor sent on to another origin. */
       headers: Type.Optional(headers),
+      /** Of `headers` those that nobody is shown, beside names like authorization, cookie, x-api-key. */
+      secret_headers: Type.Optional(Type.Array(text(64), { maxItems: limits.webHeaders })),
       /** "api.example.com", "*.example.com". Default: that of `url`, else every public one. */
       allowed_hosts: Type.Optional(
         Type.Array(text(255), { minItems: 1, maxItems: limits.webHosts }),

@@ -2,6 +2,7 @@
 
 import { agentFields } from "../../actors/agent-change.ts";
 import type { AgentRow, SubAgentRow } from "../../actors/records/agent-version.ts";
+import { shownUses } from "../../actors/tools/secret-headers.ts";
 
 type Fields = Record<string, unknown>;
 
@@ -9,11 +10,13 @@ type Fields = Record<string, unknown>;
 export function agentDetails({ agent }: AgentRow): Fields {
   const { agent_key, version, created_at, updated_at } = agent;
   const fields = Object.fromEntries(agentFields.map((name) => [name, agent[name] ?? null]));
-  return { agent_key, ...fields, version, created_at, updated_at };
+  const tools = shownUses(agent.tools ?? null);
+  return { agent_key, ...fields, tools, version, created_at, updated_at };
 }
 
 /** Every field of a sub-agent. */
 export function subAgentDetails({ subAgent, version }: SubAgentRow): Fields {
   const { sub_agent_key, agent_key, created_at, updated_at, ...fields } = subAgent;
-  return { sub_agent_key, agent_key, ...fields, version, created_at, updated_at };
+  const tools = shownUses(fields.tools);
+  return { sub_agent_key, agent_key, ...fields, tools, version, created_at, updated_at };
 }

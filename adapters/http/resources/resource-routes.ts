@@ -84,7 +84,7 @@ export function resourceView<Input extends object>(
   { record }: ResourceRow<Input>,
 ): Fields {
   const { id, version, created_at, updated_at } = record;
-  const fields = record as Fields;
+  const fields = (kind.shown?.(record) ?? record) as Fields;
   const shown = fieldsOf(kind).map((name) => [name, fields[name] ?? null]);
   return { id, ...Object.fromEntries(shown), version, created_at, updated_at };
 }

@@ -193,7 +193,8 @@ function create<Input extends object>(
   remember: (row: ResourceRow<Input>) => readonly TableWrite[],
 ): Promise<ResourceRow<Input>> {
   return context.serial.run(lockOf(tenant), async () => {
-    const fields = settled(kind, input as Fields);
+    const settings = settled(kind, input as Fields);
+    const fields = kind.stored?.(settings, undefined) ?? settings;
     const links = await checked({ context, kind, rules, store }, fields, { tenant, id: null });
     const nowMs = context.nowMs();
     const at = new Date(nowMs).toISOString();
@@ -229,9 +230,10 @@ function change<Input extends object>(
   const { context, kind, store } = work;
   return changing(work, caller, id, ifMatch, async (from) => {
     const before = inputOf(kind, from.row);
-    const sent = await next(before);
+    const sent = await next(kind.shown?.(before) ?? before);
     await loadValidator();
-    const fields = settled(kind, sent as Fields);
+    const settings = settled(kind, sent as Fields);
+    const fields = kind.stored?.(settings, before) ?? settings;
     validate(kind.input, fields);
     if (isSame(before, fields)) return from.row;
     const { tenant } = caller;
