@@ -5,12 +5,17 @@ import type { RunContext } from "../runtime/actor.ts";
 import { childAnswer, restingOn, showText } from "./answer/child.ts";
 import { askTarget } from "./ask-target.ts";
 import type { CompiledAgent } from "./compiled.ts";
-import { limits } from "./limits.ts";
 import type { Ports } from "./ports.ts";
 import type { ChatEvent, RoutingInfo } from "./records/conversation.ts";
 import type { Meter } from "./spend.ts";
 import type { Handoff } from "./tools/tool.ts";
-import { type Answer, type AnswerInput, addUsage, type TurnResult } from "./turn-input.ts";
+import {
+  type Answer,
+  type AnswerInput,
+  addUsage,
+  type Handovers,
+  type TurnResult,
+} from "./turn-input.ts";
 
 /** What was being answered. */
 export interface HandedTurn {
@@ -25,9 +30,14 @@ export interface HandedTurn {
 }
 
 /** The whole answer: `first`, and what those say that it was handed over to. */
-export async function followHandoffs(turn: HandedTurn, first: TurnResult): Promise<TurnResult> {
+export async function followHandoffs(
+  turn: HandedTurn,
+  first: TurnResult,
+  room: Handovers = { left: 0, made: [] },
+): Promise<TurnResult> {
   let result = first;
-  for (let count = 1; result.handoff !== undefined && count <= limits.handoffs; count += 1) {
+  let { left, made } = room;
+  for (let count = 1; result.handoff !== undefined && left > 0; count += 1) {
     const key = `handoff:${turn.number}:${count}`;
     const { handoff, ...before } = result;
     const from = before.routing.action_name;
@@ -38,45 +48,59 @@ export async function followHandoffs(turn: HandedTurn, first: TurnResult): Promi
     if (turn.base.show) turn.context.emit(key, event);
     const gap = /^$|\n\n$/.test(before.text) ? "" : "\n\n";
     if (turn.base.show && gap !== "") await showText(turn.context, `${key}:gap`, gap);
-    const left = limits.handoffs - count;
-    const next = await answerOf(turn, handoff, { key, left, from });
+    left -= 1;
+    made = [...made, { from: handoff.by, to: handoff.to }];
+    const next = await answerOf(turn, handoff, { key, handovers: { left, made }, from });
     result = {
       ...next,
       text: before.text + gap + next.text,
       ...restingOn([before, next]),
       usage: addUsage(before.usage, next.usage),
       data: next.data ?? before.data,
-      routing: routingAfter(before.routing, handoff, from),
+      routing: routingAfter(before.routing, handoff, { from, next: next.routing }),
       trigger: before.trigger,
     };
   }
   return result;
 }
 
+/** `routing` is there where another agent answered, which may have handed it over itself. */
 function answerOf(
   { context, base, compiled, question, meter }: HandedTurn,
   { to, name, reason }: Handoff,
-  { key, left, from }: { readonly key: string; readonly left: number; readonly from: string },
-): Promise<Answer> {
+  given: { readonly key: string; readonly handovers: Handovers; readonly from: string },
+): Promise<Answer & { readonly routing?: RoutingInfo }> {
+  const { key, handovers, from } = given;
   const why = reason === "" ? "" : ` The reason: ${JSON.stringify(reason)}.`;
   const instruction = `${from} has handed this conversation over to you, ${name}: answer the user now.${why}`;
   if (compiled.subAgents.has(to)) {
-    const input = { ...base, subAgent: to, instruction, handoffs: left };
+    const input = { ...base, subAgent: to, instruction, handovers };
     return childAnswer(context, key, input, meter);
   }
-  const task = { text: question, show: base.show, instruction };
+  const task = { text: question, show: base.show, instruction, handovers };
   return askTarget(context, key, { target: to, of: base, task }, meter);
 }
 
-function routingAfter(routing: RoutingInfo, to: Handoff, from: string): RoutingInfo {
+function routingAfter(
+  routing: RoutingInfo,
+  to: Handoff,
+  { from, next }: { readonly from: string; readonly next: RoutingInfo | undefined },
+): RoutingInfo {
   const isOwn = to.to.startsWith("sa_");
   const why = to.reason === "" ? "." : `: ${to.reason}`;
+  const one = { from, to: to.to, name: to.name, reason: to.reason };
+  const handoffs = [...(routing.handoffs ?? []), one, ...(next?.handoffs ?? [])];
+  if (next?.handoffs !== undefined) {
+    // It went further: who has it now is said by the last one.
+    const { selected_action, action_name, reason, sub_agent_key } = next;
+    return { ...routing, selected_action, action_name, reason, sub_agent_key, handoffs };
+  }
   return {
     ...routing,
     selected_action: isOwn ? "SUB_AGENT" : "SUPERVISOR",
     action_name: to.name,
     reason: `${from} handed the turn over${why}`,
     sub_agent_key: isOwn ? to.to : null,
-    handoffs: [...(routing.handoffs ?? []), { from, to: to.to, name: to.name, reason: to.reason }],
+    handoffs,
   };
 }

@@ -100,7 +100,7 @@ async function supervise(
 /** Routes one message and answers it. */
 async function round(
   context: RunContext<Ports>,
-  input: TurnInput & Partial<Pick<Task, "text" | "show" | "instruction">>,
+  input: TurnInput & Partial<Pick<Task, "text" | "show" | "instruction" | "handovers">>,
   work: Work,
   number: number,
   extra: readonly PromptMessage[],
@@ -122,17 +122,18 @@ async function round(
     subAgent: routing.sub_agent_key,
     show: input.show ?? true,
   };
-  // Neither one of several parts nor another's task is a turn that could be handed over.
-  const canHandOver = routing.parts === undefined && input.task === undefined;
+  // Neither one of several parts nor another's task is a turn that could be handed over, unless it was.
+  const fresh = input.task === undefined ? { left: limits.handoffs, made: [] } : undefined;
+  const handovers = routing.parts === undefined ? (input.handovers ?? fresh) : undefined;
   const turn: Round = {
     ...{ context, work, number, routing },
-    base: canHandOver ? { ...base, handoffs: limits.handoffs } : base,
+    base: handovers === undefined ? base : { ...base, handovers },
   };
   const first =
     routing.parts === undefined ? await single(turn) : await compound(turn, routing.parts);
   const { compiled, meter, asked } = work;
   const handed = { context, base, compiled, meter, number, question: asked.text };
-  const answered = await followHandoffs(handed, first);
+  const answered = await followHandoffs(handed, first, handovers);
   return { ...answered, usage: addUsage(usage, answered.usage) };
 }
 

@@ -46,6 +46,14 @@ export interface Task {
   readonly isTalk?: true;
   /** Set for a member of a team: where the team is, and what it may spend. */
   readonly within?: Within;
+  /** Set where the task is a turn that was handed over. */
+  readonly handovers?: Handovers;
+}
+
+/** How often a turn may be handed over yet, and from whom to whom it was. */
+export interface Handovers {
+  readonly left: number;
+  readonly made: readonly { readonly from: string; readonly to: string }[];
 }
 
 /** The teams above a run, and what they leave to it. */
@@ -78,8 +86,8 @@ export interface AnswerInput extends TurnReference {
   readonly show: boolean;
   /** More to say to the model, e.g. that a person takes over. */
   readonly instruction?: string;
-  /** Times that the answer may be handed over. Default 0. */
-  readonly handoffs?: number;
+  /** Default: it may not be handed over. */
+  readonly handovers?: Handovers;
 }
 
 /** What one answering agent gives. */

@@ -42,13 +42,17 @@ async function offeredTools(
   return await offerTools(uses, place);
 }
 
-/** Only who answers the user hands over, to another one that is there. */
-function canHandOver({ input, compiled, subAgent }: Work, tool: Tool): boolean {
+/**
+ * Only who answers the user hands over, to another one that is there. Nobody does so twice to the same one in
+ * a turn: two that hand it to each other come to an end, and the one who has it then answers.
+ */
+function canHandOver({ input: { handovers }, compiled, subAgent }: Work, tool: Tool): boolean {
   if (!("target" in tool)) return true;
-  const { to } = tool.target;
+  const { by, to } = tool.target;
   const isSelf = to === (subAgent?.sub_agent_key ?? compiled.agent.agent_key);
   const isThere = !to.startsWith("sa_") || compiled.subAgents.get(to)?.is_active === true;
-  return (input.handoffs ?? 0) > 0 && !isSelf && isThere;
+  if (handovers === undefined || handovers.left <= 0 || isSelf || !isThere) return false;
+  return !handovers.made.some((one) => one.from === by && one.to === to);
 }
 
 /** A stateless completion stores nothing, so its memory has no tools. */

@@ -19,7 +19,7 @@ export const handoffTool: ToolType = {
     argumentsSchema([], {
       reason: { type: "string", maxLength: 1_000, description: "For whoever takes over." },
     }),
-  make: ({ to }, { names }) => ({
-    target: { to: String(to), name: names.get(String(to)) ?? String(to) },
+  make: ({ to }, { names, owner }) => ({
+    target: { by: owner, to: String(to), name: names.get(String(to)) ?? String(to) },
   }),
 };

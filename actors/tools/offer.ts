@@ -23,8 +23,6 @@ import { builtinTools } from "./tool-types.ts";
 
 /** Whose tools they are, and where they are used. */
 export interface Offered extends ToolPlace {
-  /** `ag_` or `sa_`: limits of built-in tools are counted under it. */
-  readonly owner: string;
   /** Of the step that looks up what they name, unique within the run. */
   readonly key: string;
 }

@@ -15,6 +15,8 @@ export type ToolConfig = Readonly<Record<string, unknown>>;
 /** Where tools are used. */
 export interface ToolPlace {
   readonly context: RunContext<Ports>;
+  /** Whose tools they are: `ag_` or `sa_`. Limits of built-in tools are counted under it. */
+  readonly owner: string;
   /** The messages that the run answers, and who speaks. */
   readonly input: TurnReference;
   readonly meter: Meter;

@@ -67,11 +67,15 @@ export interface RunTool extends ToolBase {
     readonly result: unknown;
     /** What models used for it. */
     readonly usage: Usage;
+    /** What it rests on; `[n]` in a text of `result.answer` names the n-th of them. */
+    readonly sources?: readonly Source[];
   }>;
 }
 
 /** Who is to answer instead. */
 export interface HandoffTarget {
+  /** Who hands over: `ag_` or `sa_`. */
+  readonly by: string;
   /** `sa_` of the same agent, or `ag_`. */
   readonly to: string;
   readonly name: string;

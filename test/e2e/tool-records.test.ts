@@ -308,3 +308,57 @@ test("a turn that is handed over is answered by the other one, which the reply a
   const gone = await product.call("DELETE", `${path}/${sub}`);
   expect([gone.status, gone.body.code]).toEqual([409, "CONFLICT"]);
 });
+
+test("an agent that was handed the conversation hands it on, and back, but never twice the same way", async () => {
+  const [a, b, c] = [
+    await newAgent({ name: "Alpha" }),
+    await newAgent({ name: "Beta" }),
+    await newAgent({ name: "Gamma" }),
+  ];
+  const to = (id: string, name: string) => ({ tool: "handoff", name, config: { to: id } });
+  const change = async (id: string, tools: readonly object[]) =>
+    expect((await product.call("PATCH", `/v2/agents/${id}`, { tools })).status).toBe(200);
+  await change(a, [to(b, "to_beta"), to(c, "to_gamma")]);
+  await change(b, [to(a, "to_alpha"), to(c, "to_gamma")]);
+  await change(c, [to(a, "to_alpha")]);
+  const says = (name: string) => (call: ProviderCall) => call.system.includes(`You are ${name}`);
+  const offered = (call: ProviderCall) => call.tools.map(({ name }) => name);
+  const hands = (name: string, tool: string) =>
+    product.provider.when((call) => says(name)(call) && offered(call).includes(tool), {
+      text: `${name} passes.`,
+      tools: [{ name: tool, arguments: {} }],
+    });
+  hands("Alpha", "to_beta");
+  hands("Beta", "to_alpha");
+  product.provider.when(says("Alpha"), { text: "Alpha answers." });
+  const looped = await say(a, "Whose is this?");
+  const loopCalls = product.provider.calls().map(offered);
+  product.provider.reset();
+  hands("Alpha", "to_beta");
+  hands("Beta", "to_gamma");
+  hands("Gamma", "to_alpha");
+  product.provider.when(says("Alpha"), { text: "Alpha ends it." });
+  const bounded = await say(a, "And this?");
+
+  expect(looped.body.response).toBe("Alpha passes.\n\nBeta passes.\n\nAlpha answers.");
+  expect(looped.body.routing_info).toMatchObject({
+    action_name: "Alpha",
+    handoffs: [
+      { to: b, name: "Beta" },
+      { to: a, name: "Alpha" },
+    ],
+  });
+  expect(loopCalls).toEqual([["to_beta", "to_gamma"], ["to_alpha", "to_gamma"], ["to_gamma"]]);
+  const handed = (await eventsOf(looped.body.id)).filter(({ type }) => type === "handoff");
+  expect(handed.map(({ name }) => name)).toEqual(["Beta", "Alpha"]);
+  // Three times is the limit of a turn: a fourth one, from Alpha to Gamma, would have been a new way.
+  expect(bounded.body.response).toBe(
+    "Alpha passes.\n\nBeta passes.\n\nGamma passes.\n\nAlpha ends it.",
+  );
+  expect(bounded.body.routing_info.handoffs).toHaveLength(3);
+  expect(product.provider.calls().map(offered).at(-1)).toEqual([]);
+  const used = product.provider.calls().map(({ prompt }) => Math.ceil(prompt.length / 4));
+  expect(bounded.body.usage.prompt_tokens ?? bounded.body.usage.promptTokens).toBe(
+    used.reduce((sum, tokens) => sum + tokens, 0),
+  );
+});
