@@ -183,7 +183,7 @@ async function write(
     frame: { before: follow + (frame ?? noFrame).before, after: (frame ?? noFrame).after },
     schema: format.schema,
     hidesData: parameters.length > 0 && !isBuiltin,
-    ...(tools.length > 0 && { tools }),
+    ...(tools.length > 0 && { tools, sources: work.passages.map(toSource) }),
     // A model asks by itself, as it was told to; the built-in answerer cannot.
     ...(parameters.length > 0 && isBuiltin
       ? { suffix: (_text, data) => questionFor(parameters, gatherData(data).missing) }

@@ -50,6 +50,8 @@ export interface ModelCall {
    * model write JSON or call tools, not choose): what it says at last is checked, and the repair asks for it.
    */
   readonly tools?: readonly Tool[];
+  /** What the answer rests on before any tool is called: `[1]` is the first of them. */
+  readonly sources?: readonly Source[];
   /** Text to put after the model's, e.g. a question for what is missing. */
   suffix?(text: string, data: Readonly<Record<string, unknown>> | null): string;
 }
@@ -181,7 +183,9 @@ async function callRounds(
   let charsMax = roomFor(context, call.request.model);
   for (let number = 1; stored.calls !== undefined && number <= limits.toolRounds; number += 1) {
     const name = `${call.round}.${number}`;
-    const done = await performCalls(context, tools, stored.calls, { name, show, charsMax });
+    const known = [...(call.sources ?? []), ...sources];
+    const place = { name, show, charsMax, sources: known };
+    const done = await performCalls(context, tools, stored.calls, place);
     charsMax = done.messages.reduce(
       (left, { content }) => Math.max(0, left - content.length),
       charsMax,

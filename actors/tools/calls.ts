@@ -4,6 +4,8 @@
 
 import type { RunContext } from "../../runtime/actor.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
+import { restingOn } from "../answer/child.ts";
+import { citingAll } from "../answer/citations.ts";
 import { checkValue, loadSchemas } from "../answer/output-schema.ts";
 import { limits } from "../limits.ts";
 import type { Ports, PromptMessage, ToolCall, Usage } from "../ports.ts";
@@ -28,6 +30,8 @@ export interface CallPlace {
 export interface ToolRound extends CallPlace {
   /** Room for all results together, characters. */
   readonly charsMax: number;
+  /** What the answer rests on already. Default nothing. */
+  readonly sources?: readonly Source[];
 }
 
 /** What came of a round. */
@@ -46,6 +50,8 @@ export interface RoundResult {
 export interface Performed {
   readonly result: unknown;
   readonly sources?: readonly Source[];
+  /** `[n]` in a text of `result.answer` names the n-th of its sources. */
+  readonly isCiting?: boolean;
   readonly usage?: Usage;
   readonly handoff?: Handoff;
 }
@@ -71,10 +77,11 @@ export async function performCalls(
     }),
   );
   const handoff = performed.find((one) => one.handoff !== undefined)?.handoff;
+  const results = citing(performed, round.sources ?? []);
   let left = round.charsMax;
   return {
     messages: calls.map((call, at) => {
-      const content = saidOf(call.name, bounded(performed[at]?.result, left));
+      const content = saidOf(call.name, bounded(results[at], left));
       left = Math.max(0, left - content.length);
       return { role: "tool", content, toolCallId: call.id };
     }),
@@ -82,6 +89,17 @@ export async function performCalls(
     usage: performed.reduce((sum, { usage = noUsage }) => addUsage(sum, usage), noUsage),
     ...(handoff && { handoff }),
   };
+}
+
+/** The results, with what they cite counted as the sources of the whole answer are: before them, and in order. */
+function citing(performed: readonly Performed[], before: readonly Source[]): readonly unknown[] {
+  let all = before;
+  return performed.map(({ result, sources = [], isCiting = false }) => {
+    all = restingOn([{ sources: all }, { sources }]).sources;
+    const { answer } = (result ?? {}) as { readonly answer?: unknown };
+    if (!isCiting || typeof answer !== "string") return result;
+    return { ...(result as object), answer: citingAll(answer, sources, all) };
+  });
 }
 
 /** One call for callers that are no model: a node of a graph. Its result or a failure. */
@@ -155,8 +173,9 @@ async function perform(
     };
   }
   if ("within" in tool) {
-    const { result, usage } = await tool.within({ arguments: given, key });
-    return { result: bounded(result, charsOf(tool)), usage };
+    const { result, usage, sources = [] } = await tool.within({ arguments: given, key });
+    const more = sources.length > 0 && { sources, isCiting: true };
+    return { result: bounded(result, charsOf(tool)), usage, ...more };
   }
   const result = await stepOf(context, tool, key, given);
   const sources = tool.sourcesOf?.(result) ?? [];

@@ -22,8 +22,8 @@ export const delegateTool: ToolType = {
     async within({ arguments: given, key }) {
       const task = { text: String(given["task"]), show: false };
       const ask = { target: String(agent), of: input, task, timeoutMs };
-      const { text, output, usage } = await askTarget(context, key, ask, meter);
-      return { result: { answer: output ?? text }, usage };
+      const { text, output, usage, sources } = await askTarget(context, key, ask, meter);
+      return { result: { answer: output ?? text }, usage, sources };
     },
   }),
 };

@@ -362,3 +362,34 @@ test("an agent that was handed the conversation hands it on, and back, but never
     used.reduce((sum, tokens) => sum + tokens, 0),
   );
 });
+
+test("what a delegated task rests on is among the sources, and its citations count as those do", async () => {
+  const shelf = async (name: string, text: string): Promise<string> => {
+    const collection = await make("/v2/knowledge/collections", { name });
+    const path = `/v2/knowledge/collections/${collection}/documents?wait=true`;
+    await product.call("POST", path, { title: name, text });
+    return collection;
+  };
+  const own = await shelf("Canteen", "The canteen serves pumpkin soup on Thursdays.");
+  const theirs = await shelf("Opening", "The canteen opens at eleven, on Thursdays at twelve.");
+  const reads = (collection: string) => ({
+    ...{ requires_collection: true, collection_ids: [collection] },
+  });
+  const clerk = await newAgent({ name: "Clerk", ...reads(theirs) });
+  const tools = [{ tool: "delegate", name: "ask_clerk", config: { agent: clerk } }];
+  const agent = await newAgent({ name: "Front", tools, ...reads(own) });
+  const isClerk = (call: ProviderCall) => call.system.includes("You are Clerk");
+  product.provider.when(isClerk, { text: "It opens at twelve [1]." });
+  const task = "When does the canteen open on Thursdays?";
+  calling([{ name: "ask_clerk", arguments: { task } }], (call) =>
+    call.prompt.includes("at twelve [2]") ? "Soup [1], from twelve [2]." : "Not told.",
+  );
+
+  const reply = await say(agent, "When does the canteen serve soup on Thursdays?");
+
+  expect(reply.body.response).toBe("Soup [1], from twelve [2].");
+  expect(reply.body.sources).toMatchObject([
+    { title: "Canteen", collection_key: own },
+    { title: "Opening", collection_key: theirs },
+  ]);
+});
