@@ -62,6 +62,8 @@ interface CallInProgress {
 
 /** Limit of tool calls in one answer; more is a fault of the provider. */
 const TOOL_CALLS_MAX = 128;
+/** What both protocols take as a name when the call is sent back to them. */
+const NAME_CHARS_MAX = 64;
 
 /** Assembles an answer from its pieces and tells each piece to the caller. */
 export class AnswerBuilder {
@@ -118,15 +120,20 @@ export class AnswerBuilder {
     };
   }
 
+  /** @throws RuntimeError PROVIDER_UNAVAILABLE for one without anything, not even why it ended. */
   result(): LlmResult {
     // A provider may leave gaps in its numbering of calls.
-    const toolCalls: ToolCall[] = this.#calls
-      .filter(() => true)
-      .map((call, at) => ({
-        ...call,
-        id: call.id || `call_${at}`,
-        arguments: call.arguments || "{}",
-      }));
+    const calls = this.#calls.filter(() => true);
+    if (this.#text === "" && calls.length === 0 && this.finishReason === undefined) {
+      const text = `${this.#provider} sent an answer with nothing in it.`;
+      throw new RuntimeError("PROVIDER_UNAVAILABLE", text, { provider: this.#provider });
+    }
+    const taken = new Set<string>();
+    const toolCalls: ToolCall[] = calls.map((call, at) => ({
+      id: ownId(call.id, at, taken),
+      name: callName(call.name),
+      arguments: call.arguments || "{}",
+    }));
     return {
       text: this.#text,
       toolCalls,
@@ -136,6 +143,19 @@ export class AnswerBuilder {
       model: this.model,
     };
   }
+}
+
+/** The id of a call, its own in this answer: results are sent back under it, and one for two is refused. */
+function ownId(id: string, at: number, taken: Set<string>): string {
+  let own = id === "" ? `call_${at}` : id;
+  while (taken.has(own)) own = `${own}_${at}`;
+  taken.add(own);
+  return own;
+}
+
+/** A name that may be sent back: a model that makes one up is told so, its provider must not refuse it. */
+function callName(name: string): string {
+  return name.replace(/[^a-zA-Z0-9_-]/g, "_").slice(0, NAME_CHARS_MAX) || "unnamed";
 }
 
 /** A count the provider reported, or undefined where it is no count. */

@@ -2,7 +2,7 @@
 
 import { AnswerBuilder, parseObject, type Transport } from "./answer.ts";
 import { AnthropicAnswer, anthropicBody, anthropicVersion } from "./anthropic-wire.ts";
-import { post, readStream, type TransportParts } from "./direct.ts";
+import { post, readStream, type TransportParts, wholeAnswer } from "./direct.ts";
 
 /** A transport to any server that speaks Anthropic's messages. */
 export function createAnthropicDirect(parts: TransportParts): Transport {
@@ -26,7 +26,8 @@ export function createAnthropicDirect(parts: TransportParts): Transport {
           isComplete: () => answer.isComplete,
         });
       } else {
-        answer.takeMessage(parseObject(await response.text(), config.name));
+        const message = parseObject(await response.text(), config.name);
+        answer.takeMessage(wholeAnswer(message, config));
       }
       return builder.result();
     },

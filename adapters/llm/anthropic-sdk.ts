@@ -6,7 +6,7 @@ import { createEgressFetch } from "../egress-fetch.ts";
 import { AnswerBuilder, cutShort, isObject, type Transport, unreadable } from "./answer.ts";
 import { AnthropicAnswer, anthropicBody } from "./anthropic-wire.ts";
 import { connectionsMaxDefault } from "./config.ts";
-import { limitsOf, type TransportParts } from "./direct.ts";
+import { limitsOf, type TransportParts, wholeAnswer } from "./direct.ts";
 import { fromSdkError } from "./sdk-error.ts";
 
 type Params = Anthropic.MessageCreateParams;
@@ -47,7 +47,7 @@ export function createAnthropicSdk({ config, egress }: TransportParts): Transpor
           if (!reading.isComplete) throw cutShort(config.name);
         } else {
           if (!isObject(answer)) throw unreadable(config.name);
-          reading.takeMessage(answer);
+          reading.takeMessage(wholeAnswer(answer, config));
         }
       } catch (error) {
         throw fromSdkError(error, config, signal);

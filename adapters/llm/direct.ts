@@ -50,6 +50,12 @@ export async function post(
   throw refusedBy(response, text, { provider: config.name, secret: config.apiKey });
 }
 
+/** The whole answer, where it is none of an error. Some services say theirs with the status of success. */
+export function wholeAnswer(answer: Json, config: ProviderConfig): Json {
+  if (answer["error"] == null) return answer;
+  throw providerError({ provider: config.name, body: answer, secret: config.apiKey });
+}
+
 /** Where a stream's events go. */
 export interface StreamReading {
   /** Returns true when nothing more is to come. */

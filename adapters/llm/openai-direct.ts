@@ -1,7 +1,7 @@
 // The OpenAI protocol read from the wire itself: the streaming path of the product.
 
 import { AnswerBuilder, parseObject, type Transport } from "./answer.ts";
-import { post, readStream, type TransportParts } from "./direct.ts";
+import { post, readStream, type TransportParts, wholeAnswer } from "./direct.ts";
 import { openaiBody, takeOpenaiAnswer, takeOpenaiChunk } from "./openai-wire.ts";
 
 /** A transport to any server that speaks OpenAI's chat completions. */
@@ -23,7 +23,8 @@ export function createOpenaiDirect(parts: TransportParts): Transport {
           isComplete: () => builder.finishReason !== undefined,
         });
       } else {
-        takeOpenaiAnswer(parseObject(await response.text(), config.name), builder);
+        const answer = parseObject(await response.text(), config.name);
+        takeOpenaiAnswer(wholeAnswer(answer, config), builder);
       }
       return builder.result();
     },

@@ -5,7 +5,7 @@ import type OpenAI from "openai";
 import { createEgressFetch } from "../egress-fetch.ts";
 import { AnswerBuilder, cutShort, isObject, type Transport, unreadable } from "./answer.ts";
 import { connectionsMaxDefault } from "./config.ts";
-import { limitsOf, type TransportParts } from "./direct.ts";
+import { limitsOf, type TransportParts, wholeAnswer } from "./direct.ts";
 import { openaiBody, takeOpenaiAnswer, takeOpenaiChunk } from "./openai-wire.ts";
 import { fromSdkError } from "./sdk-error.ts";
 
@@ -48,7 +48,7 @@ export function createOpenaiSdk({ config, egress }: TransportParts): Transport {
           if (builder.finishReason === undefined) throw cutShort(config.name);
         } else {
           if (!isObject(answer)) throw unreadable(config.name);
-          takeOpenaiAnswer(answer, builder);
+          takeOpenaiAnswer(wholeAnswer(answer, config), builder);
         }
       } catch (error) {
         throw fromSdkError(error, config, signal);

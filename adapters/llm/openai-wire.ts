@@ -48,9 +48,18 @@ function toMessage(message: PromptMessage): Json {
   const tool_calls = message.toolCalls.map(({ id, name, arguments: args }) => ({
     id,
     type: "function",
-    function: { name, arguments: args },
+    // Some servers read them for the model's template and fail on what is no JSON.
+    function: { name, arguments: isJsonObject(args) ? args : "{}" },
   }));
   return { role, content: content === "" ? null : content, tool_calls };
+}
+
+function isJsonObject(text: string): boolean {
+  try {
+    return isObject(JSON.parse(text));
+  } catch {
+    return false;
+  }
 }
 
 function toolChoiceOf(choice: NonNullable<LlmRequest["toolChoice"]>): unknown {

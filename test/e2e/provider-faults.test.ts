@@ -20,6 +20,7 @@ import type { Json } from "../support/wire-client.ts";
 const START_MS = 60_000;
 /** A whole call of a provider, each time it is made. */
 const TOTAL_MS = 2_000;
+const KEY = "key-of-the-liar";
 
 const refuse =
   (status: number, headers: Record<string, string> = {}, body = '{"error":{"message":"no"}}') =>
@@ -36,13 +37,20 @@ const afterBeginning =
     response.write(call.stream ? beginning(call) + more : more);
     if (isEnded) response.end();
   };
+const answering =
+  (whole: string, streamed: string): Fault =>
+  (response, call) => {
+    head(response, call);
+    response.end(call.stream ? streamed : whole);
+  };
+const html = { "content-type": "text/html" };
 const cut = (response: ServerResponse): void => void setImmediate(() => response.destroy());
 
 /** What comes of it: `fails`, or `answers` where the lie does no harm. */
 const faults: Readonly<Record<string, readonly ["fails" | "answers", Fault]>> = {
   // It fails.
   "server-error": ["fails", refuse(500)],
-  "html-page": ["fails", refuse(502, { "content-type": "text/html" }, "<html>Bad Gateway</html>")],
+  "html-page": ["fails", refuse(502, html, "<html>Bad Gateway</html>")],
   "wrong-key": ["fails", refuse(401)],
   "bad-request": ["fails", refuse(400)],
   "cut-at-once": ["fails", cut],
@@ -62,6 +70,11 @@ const faults: Readonly<Record<string, readonly ["fails" | "answers", Fault]>> = 
       cut(response);
     },
   ],
+  reset: ["fails", (response) => void response.socket?.resetAndDestroy()],
+  overloaded: ["fails", refuse(529, {}, '{"type":"error","error":{"type":"overloaded_error"}}')],
+  "echoes-the-key": ["fails", refuse(400, {}, `{"error":{"message":"bad key ${KEY}"}}`)],
+  "echoes-the-key-in-html": ["fails", refuse(503, html, `<h1>Bad key: ${KEY}</h1>`)],
+  "echoes-the-key-in-the-stream": ["fails", afterBeginning(event({ error: { message: KEY } }))],
   // It limits.
   limits: ["fails", refuse(429, { "retry-after": "3600" })],
   "limits-oddly": ["fails", refuse(429, { "retry-after": "tomorrow" }, "slow down")],
@@ -82,7 +95,48 @@ const faults: Readonly<Record<string, readonly ["fails" | "answers", Fault]>> = 
       every(response, () => response.write(": still there\n\n"));
     },
   ],
+  pings: [
+    "fails",
+    (response, call) => {
+      head(response, call);
+      const ping = 'event: ping\ndata: {"type": "ping"}\n\n';
+      every(response, () => response.write(call.stream ? ping : " "));
+    },
+  ],
+  drips: [
+    "fails",
+    (response, call) => {
+      head(response, call);
+      const whole = call.stream ? beginning(call) + ending(call) : JSON.stringify({ x: "y" });
+      let at = 0;
+      every(response, () => response.write(whole.charAt(at++) || " "), 250);
+    },
+  ],
   // It lies.
+  "html-with-success": ["fails", refuse(200, html, "<html>Please log in</html>")],
+  "nothing-with-success": ["fails", refuse(200, {}, "")],
+  "no-answer-in-it": ["fails", answering("{}", "data: {}\n\ndata: [DONE]\n\n")],
+  "no-choice-in-it": [
+    "fails",
+    answering(
+      '{"choices":[],"content":[]}',
+      'data: {"choices":[]}\n\ndata: {"type":"message_stop"}\n\ndata: [DONE]\n\n',
+    ),
+  ],
+  "an-error-with-success": [
+    "fails",
+    (response, call) => {
+      const error = { message: "no capacity" };
+      const half = call.stream ? {} : (oddlyRight(call) as object);
+      refuse(200, {}, JSON.stringify({ ...half, error }))(response);
+    },
+  ],
+  "an-error-event": [
+    "fails",
+    afterBeginning(
+      `event: error\n${event({ type: "error", error: { type: "overloaded_error", message: "o" } })}`,
+    ),
+  ],
   "ends-without-an-end": ["fails", afterBeginning("")],
   "no-json": ["fails", afterBeginning("data: {no json\n\n")],
   "no-json-at-once": [
@@ -123,11 +177,38 @@ const faults: Readonly<Record<string, readonly ["fails" | "answers", Fault]>> = 
     "answers",
     (response, call) => {
       head(response, call);
-      const odd = wrongTypes(call);
-      response.end(call.stream ? odd.map(event).join("") + ending(call) : JSON.stringify(odd[0]));
+      const odd = wrongTypes(call).map(event).join("");
+      response.end(call.stream ? odd + ending(call) : JSON.stringify(oddlyRight(call)));
+    },
+  ],
+  "odd-lines": [
+    "answers",
+    (response, call) => {
+      head(response, call);
+      if (!call.stream) return void response.end(` \r\n${JSON.stringify(oddlyRight(call))}\n`);
+      const odd = (beginning(call) + ending(call))
+        .replaceAll("\n", "\r\n")
+        .replaceAll(/data: \{/g, ": a comment\r\nid: 7\r\nretry: 10\r\ndata:{\r\ndata: ");
+      response.end(`\ufeff${odd}`);
+    },
+  ],
+  "no-reason-for-its-end": [
+    "answers",
+    (response, call) => {
+      head(response, call);
+      const stop = event({ type: "message_stop" });
+      const whole = JSON.stringify(oddlyRight(call));
+      response.end(call.stream ? `${beginning(call)}${stop}data: [DONE]\n\n` : whole);
     },
   ],
 };
+
+/** A whole answer that says neither why it ended nor what it used. */
+function oddlyRight({ wire }: LyingCall): unknown {
+  if (wire === "openai")
+    return { model: 7, usage: "many", choices: [{ message: { content: "w" } }] };
+  return { model: 7, usage: [], stop_reason: {}, content: [7, { type: "text", text: "w" }] };
+}
 
 function toolCall({ wire }: LyingCall, index: number): string {
   if (wire === "openai") {
@@ -162,11 +243,11 @@ function wrongTypes({ wire }: LyingCall): readonly unknown[] {
 }
 
 /** Writes again and again until the client has had enough. */
-function every(response: ServerResponse, write: () => void): void {
+function every(response: ServerResponse, write: () => void, ms = 5): void {
   const timer = setInterval(() => {
     if (response.writableNeedDrain) return;
     write();
-  }, 5);
+  }, ms);
   response.on("close", () => clearInterval(timer));
 }
 
@@ -189,7 +270,7 @@ beforeAll(async () => {
     attempts_max: 1
     breaker_failures: 0`;
   const config = `providers:${provider("left", "openai", "/v1")}${provider("right", "anthropic", "")}`;
-  product = await startProduct({ config, env: { LIAR_KEY: "key-of-the-liar" } });
+  product = await startProduct({ config, env: { LIAR_KEY: KEY } });
   for (const model_name of ["left/m", "right/m", "left/m, openai/stands-in"]) {
     const { body } = await product.call("POST", "/v2/agents", { name: "Desk", model_name });
     agents[model_name] = body.id;
@@ -199,6 +280,9 @@ afterAll(async () => {
   await product.end();
   await liar.close();
 });
+
+/** All that clients were told. */
+const said: string[] = [];
 
 interface Ended {
   readonly how: "fails" | "answers";
@@ -210,10 +294,12 @@ async function chat(model: string, message: string, stream: boolean): Promise<En
   const body = { agent_key: agents[model], message, stream };
   if (!stream) {
     const answer = await product.call("POST", CHAT, body);
+    said.push(JSON.stringify(answer.body));
     const code = answer.body.error?.code;
     return { how: answer.status === 200 ? "answers" : "fails", code };
   }
   const events = await (await product.events("POST", CHAT, body)).rest();
+  said.push(JSON.stringify(events));
   const chunks = chunksOf(events);
   const error = chunks.find((chunk: Json) => chunk.error !== undefined)?.error;
   const isDone = events.at(-1)?.data === "[DONE]";
@@ -260,7 +346,8 @@ test.each(["left/m", "right/m"])(
 
 test("where another model stands in, whatever fails before its first word is answered", async () => {
   const begins = ["hangs-in-the-middle", "cut-in-the-middle", "ends-without-an-end", "no-json"];
-  const late = [...begins, "half-an-event", "an-error-in-the-stream", "a-list", "null"];
+  const errors = ["an-error-in-the-stream", "an-error-event", "echoes-the-key-in-the-stream"];
+  const late = [...begins, ...errors, "half-an-event", "a-list", "null"];
   const silent = names.filter((name) => !late.includes(name) && !name.includes("endless-answer"));
   const model = "left/m, openai/stands-in";
 
@@ -286,6 +373,14 @@ test("a key that is limited or refused ends its chats too, and at once", async (
   }
   expect(await underWay()).toBe(0);
 }, 60_000);
+
+test("whatever a provider says of its key, nobody is told", () => {
+  const { server } = product;
+  const everything = [...said, server.output(), server.errors()].join("\n");
+
+  expect(said.length).toBeGreaterThan(100);
+  expect(everything).not.toContain(KEY);
+});
 
 test("a provider that is cut off leaves no connection behind", async () => {
   await expect.poll(() => liar.open(), { timeout: 45_000, interval: 250 }).toBeLessThan(60);

@@ -123,6 +123,19 @@ describe.each(variants)("$kind through $transport", (variant) => {
     expect(first[0]).toMatchObject({ id: "t1", name: "look_up" });
   });
 
+  test.each([true, false])(
+    "calls that are made up can be sent back (stream: %s)",
+    async (stream) => {
+      const calls = ["one", "two"].map((query) => ({ name: "look.up", arguments: { query } }));
+      provider.when("invoice", { tools: calls.map((call) => ({ ...call, id: "same" })) });
+
+      const { result } = await ask(llmOf(variant), model, { stream, tools });
+
+      const made = result?.toolCalls.map(({ id, name }) => `${id} ${name}`);
+      expect(made).toEqual(["same look_up", "same_1 look_up"]);
+    },
+  );
+
   test("sends tool results and earlier calls back in the provider's form", async () => {
     const { result, error } = await ask(llmOf(variant), model, {
       tools,
