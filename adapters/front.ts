@@ -50,6 +50,8 @@ export interface FrontOptions {
   readonly missed: MissedVectors;
   /** What all threads know of the providers. */
   readonly providerMemory: SharedArrayBuffer;
+  /** Of them as embedders and re-rankers. */
+  readonly embedMemory: SharedArrayBuffer;
   /** Calls of models that were not made. Default: none. */
   reused?(): HubCounts;
   /** Takes secrets out of a text. */
@@ -76,8 +78,9 @@ export async function openFront(options: FrontOptions): Promise<Front> {
   const { config, system, adminKey } = options;
   const { http } = config;
   const [{ listen }, assets] = await Promise.all([chooseListen(http.headerBytesMax), loadAssets()]);
-  const { diary, missed } = options;
-  const knowledge = createKnowledge(system, config, { log: diary, figures: missed });
+  const { diary, missed, embedMemory } = options;
+  const embedding = { ...config, embedMemory };
+  const knowledge = createKnowledge(system, embedding, { log: diary, figures: missed });
   const services = createServices({
     system,
     compute: system.compute,

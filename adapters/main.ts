@@ -10,13 +10,13 @@ import { banner, pageLine, sampleLines } from "./cli/banner.ts";
 import { packageVersion } from "./cli/version.ts";
 import { type Config, loadConfig } from "./config.ts";
 import { adminKey, readSmall, writeSmall } from "./data-folder.ts";
-import { embeddersConfig, embedTasks } from "./embed/tasks.ts";
+import { createEmbedMemory, embeddersConfig, embedTasks } from "./embed/tasks.ts";
 import type { Front } from "./front.ts";
 import { layoutTaskName } from "./graphs/task-name.ts";
 import type { RequestLine } from "./http/door.ts";
 import { searchTaskName } from "./knowledge/elsewhere.ts";
 import type { AnswerHub } from "./llm/answer-hub.ts";
-import { providerMemory } from "./llm/provider-memory.ts";
+import { providerMemory } from "./provider-memory.ts";
 import { createLog, type Log } from "./telemetry/log.ts";
 import { createMissedVectors, missedMemory } from "./telemetry/missed-vectors.ts";
 import type { HostConfig } from "./worker-host.ts";
@@ -86,12 +86,13 @@ async function start(config: Config, log: Log): Promise<Running> {
   const frontModule = import("./front.ts");
   const missed = missedMemory();
   const providers = providerMemory(config.providers);
+  const embedMemory = createEmbedMemory(config.providers);
   const hub = await answerHub(config);
   const system = await startSystem({
     folder: config.data,
     workerUrl: new URL("./worker.js", import.meta.url),
     loadHost: async () => (await import("./worker-host.ts")).workerHost,
-    hostConfig: { ...hostConfig(config), missed, providerMemory: providers },
+    hostConfig: { ...hostConfig(config), missed, providerMemory: providers, embedMemory },
     config: {
       ...config.runtime,
       workers: config.workers,
@@ -134,6 +135,7 @@ async function start(config: Config, log: Log): Promise<Running> {
       diary: log,
       missed: createMissedVectors(missed),
       providerMemory: providers,
+      embedMemory,
       ...(hub && { reused: () => hub.counts() }),
       redact: (text) => log.redact(text),
       isReady: () => isPrepared,

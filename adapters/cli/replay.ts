@@ -10,7 +10,7 @@ import { RuntimeError } from "../../runtime/errors.ts";
 import { type FolderReader, openFolderReader } from "../../runtime/store/folder-reader.ts";
 import type { Reader } from "../../runtime/store/store.ts";
 import { type Config, loadClientConfig, loadConfig } from "../config.ts";
-import { providerMemory } from "../llm/provider-memory.ts";
+import { providerMemory } from "../provider-memory.ts";
 import { compareReplays } from "../replay/compare.ts";
 import { findRun, readRecord } from "../replay/folder.ts";
 import { replayRecord, replayWith } from "../replay/replay.ts";

@@ -61,11 +61,13 @@ function memoryPath(id: string, dimension: number, { config }: Parts): string {
 }
 
 async function makeOpenai(entry: Remote, parts: Parts): Promise<MadeEmbedder> {
-  const [{ createOpenaiEmbedder }, { createEgress }, { probing }] = await Promise.all([
-    import("./openai.ts"),
-    import("../egress.ts"),
-    import("./probe.ts"),
-  ]);
+  const [{ createOpenaiEmbedder }, { createEgress }, { probing }, { callStates }] =
+    await Promise.all([
+      import("./openai.ts"),
+      import("../egress.ts"),
+      import("./probe.ts"),
+      import("./provider-call.ts"),
+    ]);
   const { config, compute } = parts;
   const provider = config.providers.find(({ name }) => name === entry.provider);
   if (provider === undefined) {
@@ -74,7 +76,8 @@ async function makeOpenai(entry: Remote, parts: Parts): Promise<MadeEmbedder> {
   }
   // The operator's own address: private ones are allowed by that.
   const egress = createEgress({ allowedHosts: [hostOf(new URL(provider.baseUrl))] });
-  const embedder = createOpenaiEmbedder({ entry, provider, egress, compute });
+  const { embedding: state } = callStates(config.providers, provider, config.embedMemory);
+  const embedder = createOpenaiEmbedder({ entry, provider, state, egress, compute });
   const memory = `${memoryPath(entry.id, entry.dimension, parts)}.weights`;
   return { embedder, weights: probing(embedder, memory) };
 }

@@ -10,13 +10,20 @@ import type { EmbedderConfig } from "../config-embedders.ts";
 import type { Egress } from "../egress.ts";
 import type { CutInput } from "./cut-task.ts";
 import { type EmbeddingAnswer, readAnswer } from "./openai-answer.ts";
-import { type CalledProvider, callProvider } from "./provider-call.ts";
+import {
+  type CalledProvider,
+  callProvider,
+  callStates,
+  type ProviderCallParts,
+} from "./provider-call.ts";
 import { cutTaskName } from "./tasks.ts";
 
 /** What it is made from. */
 export interface OpenaiParts {
   readonly entry: Extract<EmbedderConfig, { kind: "openai" }>;
   readonly provider: CalledProvider;
+  /** Default: of this embedder alone. */
+  readonly state?: ProviderCallParts<unknown>["state"];
   readonly egress: Egress;
   /** Cuts what is too long. */
   readonly compute: Pick<Compute, "run">;
@@ -44,7 +51,8 @@ interface Batch {
 
 /** An embedder of a provider. */
 export function createOpenaiEmbedder(parts: OpenaiParts): Embedder {
-  const { entry } = parts;
+  const { entry, provider } = parts;
+  const { state = callStates([provider], provider).embedding } = parts;
   const tokenizer: TokenizerSpec =
     entry.tokenizer === "approximate"
       ? { kind: "approximate" }
@@ -74,7 +82,7 @@ export function createOpenaiEmbedder(parts: OpenaiParts): Embedder {
         const { places, tokens: guessed } = batch;
         const inputs = places.map((at) => sent[at] ?? "");
         const read = (text: string) => readAnswer(text, inputs.length, entry);
-        const call = { ...parts, slots, path, answerBytes, read };
+        const call = { ...parts, state, model: entry.model, slots, path, answerBytes, read };
         const whose = { tenant: options.tenant, signal: stop };
         let answer: EmbeddingAnswer;
         try {

@@ -7,12 +7,19 @@ import { FairSlots } from "../../runtime/shared/fair-slots.ts";
 import type { RerankerConfig } from "../config-rerankers.ts";
 import type { Egress } from "../egress.ts";
 import { shareOf } from "./logistic.ts";
-import { type CalledProvider, callProvider } from "./provider-call.ts";
+import {
+  type CalledProvider,
+  callProvider,
+  callStates,
+  type ProviderCallParts,
+} from "./provider-call.ts";
 
 /** What it is made from. */
 export interface RerankProviderParts {
   readonly entry: Extract<RerankerConfig, { kind: "provider" }>;
   readonly provider: CalledProvider;
+  /** Default: of this re-ranker alone. */
+  readonly state?: ProviderCallParts<unknown>["state"];
   readonly egress: Egress;
   /** A number in [0, 1) for jitter. Default Math.random. */
   readonly random?: () => number;
@@ -31,14 +38,18 @@ export const rerankProviderLimits = {
 
 /** A re-ranker of a provider. */
 export function createProviderReranker(parts: RerankProviderParts): Reranker {
-  const { entry } = parts;
+  const { entry, provider } = parts;
+  const { state = callStates([provider], provider).reranking } = parts;
   const { textChars, requestsMax, requestsWaitingMax, answerBytes } = rerankProviderLimits;
   const slots = new FairSlots({
     name: `re-ranking requests to ${entry.provider}`,
     slots: requestsMax,
     waitingMax: requestsWaitingMax,
   });
-  const call = { ...parts, slots, path: "/rerank", answerBytes, totalMs: entry.timeoutMs };
+  const call = {
+    ...{ ...parts, state, model: entry.model, slots },
+    ...{ path: "/rerank", answerBytes, totalMs: entry.timeoutMs },
+  };
   return {
     id: entry.id,
     async rerank(query, texts, { tenant, signal = new AbortController().signal }) {

@@ -9,7 +9,7 @@ import type { EmbeddersConfig } from "./tasks.ts";
 
 /** What a configured re-ranker is made from. */
 interface Parts {
-  readonly config: Pick<EmbeddersConfig, "rerankers" | "providers">;
+  readonly config: Pick<EmbeddersConfig, "rerankers" | "providers" | "embedMemory">;
   readonly compute: Pick<Compute, "run">;
 }
 
@@ -67,9 +67,10 @@ async function makeRemote(
   entry: Extract<RerankerConfig, { kind: "provider" }>,
   { config }: Parts,
 ): Promise<Reranker> {
-  const [{ createProviderReranker }, { createEgress }] = await Promise.all([
+  const [{ createProviderReranker }, { createEgress }, { callStates }] = await Promise.all([
     import("./rerank-provider.ts"),
     import("../egress.ts"),
+    import("./provider-call.ts"),
   ]);
   const provider = config.providers.find(({ name }) => name === entry.provider);
   if (provider === undefined) {
@@ -78,5 +79,6 @@ async function makeRemote(
   }
   // The operator's own address: private ones are allowed by that.
   const egress = createEgress({ allowedHosts: [hostOf(new URL(provider.baseUrl))] });
-  return createProviderReranker({ entry, provider, egress });
+  const { reranking: state } = callStates(config.providers, provider, config.embedMemory);
+  return createProviderReranker({ entry, provider, state, egress });
 }

@@ -3,12 +3,16 @@
 
 import type { ComputeTask } from "../../runtime/threads/compute-port.ts";
 import type { Config } from "../config.ts";
+import { providerMemory } from "../provider-memory.ts";
 
 /** The settings of embedders. They hold keys of providers: never logged. */
 export type EmbeddersConfig = Pick<
   Config,
   "embedders" | "rerankers" | "defaultEmbedder" | "embedding" | "providers" | "data"
->;
+> & {
+  /** What all threads know of the providers, of `createEmbedMemory`. Default: each thread knows its own. */
+  readonly embedMemory?: SharedArrayBuffer;
+};
 
 /** Name of the compute pool's task that runs local models. */
 export const localTaskName = "embed.local";
@@ -29,8 +33,18 @@ const IDLE_MS = 300_000;
 
 /** The part of the configuration that `createEmbedders` uses, as plain data. */
 export function embeddersConfig(config: EmbeddersConfig): EmbeddersConfig {
-  const { embedders, rerankers, defaultEmbedder, embedding, providers, data } = config;
-  return { embedders, rerankers, defaultEmbedder, embedding, providers, data };
+  const { embedders, rerankers, defaultEmbedder, embedding, providers, data, embedMemory } = config;
+  return {
+    ...{ embedders, rerankers, defaultEmbedder, embedding, providers, data },
+    ...(embedMemory && { embedMemory }),
+  };
+}
+
+/** What all threads know of the providers: of each as one that embeds, and apart as one that re-ranks. */
+export function createEmbedMemory(
+  providers: readonly Partial<Pick<Config["providers"][number], "apiKeys">>[],
+): SharedArrayBuffer {
+  return providerMemory([...providers, ...providers]);
 }
 
 /** Tasks of the compute pool. */

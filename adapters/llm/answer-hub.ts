@@ -5,9 +5,9 @@
 import type { LlmEvent } from "../../actors/ports.ts";
 import type { ErrorData } from "../../runtime/errors.ts";
 import type { HostLine } from "../../runtime/threads/host.ts";
+import { sharedNowMs } from "../shared-cells.ts";
 import { AnswerCache } from "./answer-cache.ts";
 import { type HubAsk, type HubTell, type SharingSettings, unpaidUsage } from "./hub-messages.ts";
-import { sharedNowMs } from "./shared-cells.ts";
 
 /** Calls under way that others may follow, and who may follow one; more are made for themselves. */
 const FLIGHTS_MAX = 10_000;

@@ -5,11 +5,11 @@ import { modelsOfChain } from "../../actors/model-chain.ts";
 import type { Llm } from "../../actors/ports.ts";
 import type { Log } from "../../runtime/log.ts";
 import { createEgress, type Egress } from "../egress.ts";
+import { providerMemory } from "../provider-memory.ts";
 import { createBuiltin } from "./builtin.ts";
 import type { LlmConfig } from "./config.ts";
 import { BUILTIN, chooseModel, windowOf } from "./models.ts";
 import type { FindLine } from "./provider-lines.ts";
-import { providerMemory } from "./provider-memory.ts";
 
 /** What `createLlm` may be given from outside. */
 export interface LlmParts {

@@ -1,11 +1,11 @@
 // How the providers stand, for /metrics and /admin/providers. Keys are told apart without being shown.
 
 import { createHash } from "node:crypto";
-import type { BreakerState } from "./breaker.ts";
+import type { BreakerState } from "../provider-breaker.ts";
+import type { KeyState } from "../provider-keys.ts";
+import type { ProviderCounter } from "../provider-memory.ts";
+import { providerStates } from "../provider-state.ts";
 import type { LlmConfig } from "./config.ts";
-import type { KeyState } from "./key-pool.ts";
-import type { ProviderCounter } from "./provider-memory.ts";
-import { providerStates } from "./provider-state.ts";
 
 /** A key with fewer characters shows none of them. */
 const SHOWN_FROM_CHARS = 20;

@@ -7,7 +7,17 @@ import { RuntimeError } from "../../runtime/errors.ts";
 import { type Log, silentLog } from "../../runtime/log.ts";
 import { FairSlots } from "../../runtime/shared/fair-slots.ts";
 import type { Egress } from "../egress.ts";
+import { keyFaultOf } from "../provider-keys.ts";
+import type { ProviderCounter } from "../provider-memory.ts";
+import {
+  type JudgedCall,
+  judge,
+  leftAlone,
+  retryAfterOf,
+  withoutKey,
+} from "../provider-outcome.ts";
 import { RETRY_AFTER_MS_MAX, retryDelay, withJitter } from "../provider-retry.ts";
+import type { ProviderState } from "../provider-state.ts";
 import type { Transport } from "./answer.ts";
 import { createAnthropicDirect } from "./anthropic-direct.ts";
 import { createAnthropicSdk } from "./anthropic-sdk.ts";
@@ -19,12 +29,10 @@ import {
 } from "./config.ts";
 import type { TransportParts } from "./direct.ts";
 import { type Attempt, hedged } from "./hedge.ts";
-import { keyFaultOf } from "./key-pool.ts";
 import { createOpenaiDirect } from "./openai-direct.ts";
 import { createOpenaiSdk } from "./openai-sdk.ts";
-import type { ProviderCounter } from "./provider-memory.ts";
-import type { ProviderState } from "./provider-state.ts";
 
+const ANSWERS_AGAIN = "A provider answers again.";
 /** Calls of one worker that may wait for one provider. */
 const WAITING_MAX = 4_096;
 
@@ -118,7 +126,7 @@ export class ProviderLine {
     const admission = state.breaker.enter();
     if (admission.isProbe === undefined) {
       state.count("turned_away");
-      throw leftAlone(provider, admission.retryAfterMs);
+      throw leftAlone(provider.name, admission.retryAfterMs);
     }
     const { totalMs } = { ...providerTimeouts, ...provider.timeouts };
     const whole = new AbortController();
@@ -201,7 +209,7 @@ export class ProviderLine {
   /** All keys rest: waits for the first that may be good again. @throws what its provider said last. */
   async #awaitKey(call: Call, restMs: number | undefined, last: unknown): Promise<void> {
     const { provider, random } = this.#parts;
-    const error = last ?? withoutKey(provider, restMs);
+    const error = last ?? withoutKey(provider.name, restMs);
     if (restMs === undefined || restMs > RETRY_AFTER_MS_MAX || call.options.hasOther) throw error;
     const waitMs = withJitter(restMs, random());
     if (performance.now() + waitMs >= call.endsAtMs) throw error;
@@ -281,23 +289,11 @@ export class ProviderLine {
   }
 
   /** What the end of a call says of the provider. */
-  #judge(error: unknown, call: { readonly isProbe: boolean; readonly isLeft: boolean }): void {
+  #judge(error: unknown, call: JudgedCall): void {
     const { state, provider } = this.#parts;
-    const { breaker } = state;
-    if (call.isLeft || !(error instanceof RuntimeError)) {
-      if (call.isProbe) breaker.left();
-      return;
-    }
-    if (error.code === "PROVIDER_LIMITED" || error.code === "PROVIDER_FAILED") {
-      this.#answered();
-      return;
-    }
-    if (error.code !== "PROVIDER_UNAVAILABLE" && error.code !== "DEADLINE") {
-      if (call.isProbe) breaker.left();
-      return;
-    }
-    const openMs = breaker.failed(call.isProbe);
-    if (openMs === undefined) return;
+    const { isClosed, openMs } = judge(state.breaker, error, call);
+    if (isClosed) this.#log.write("warn", ANSWERS_AGAIN, { provider: provider.name });
+    if (openMs === undefined || !(error instanceof RuntimeError)) return;
     const fields = { provider: provider.name, ms: openMs, code: error.code, error: error.message };
     this.#log.write("warn", "A provider does not answer: it is left alone for a while.", fields);
   }
@@ -305,7 +301,7 @@ export class ProviderLine {
   #answered(): void {
     const { state, provider } = this.#parts;
     if (!state.breaker.answered()) return;
-    this.#log.write("warn", "A provider answers again.", { provider: provider.name });
+    this.#log.write("warn", ANSWERS_AGAIN, { provider: provider.name });
   }
 }
 
@@ -313,27 +309,6 @@ function outcomeOf(error: unknown): ProviderCounter {
   if (!(error instanceof RuntimeError) || error.code === "CANCELLED") return "cancelled";
   if (error.code === "PROVIDER_LIMITED") return "limited";
   return error.code === "PROVIDER_FAILED" ? "refused" : "unavailable";
-}
-
-function retryAfterOf(error: unknown): number | undefined {
-  const asked = error instanceof RuntimeError ? error.details?.["retryAfterMs"] : undefined;
-  return typeof asked === "number" ? asked : undefined;
-}
-
-function leftAlone({ name }: ProviderConfig, retryAfterMs: number): RuntimeError {
-  const text = `${name} did not answer the last calls and is left alone for ${retryAfterMs} ms more.`;
-  return new RuntimeError("PROVIDER_UNAVAILABLE", text, {
-    ...{ provider: name, retryAfterMs, isOpen: true },
-  });
-}
-
-function withoutKey({ name }: ProviderConfig, waitMs: number | undefined): RuntimeError {
-  if (waitMs === undefined) {
-    const text = `${name} did not accept any of its keys, the last time they were tried.`;
-    return new RuntimeError("PROVIDER_FAILED", text, { provider: name, status: 401 });
-  }
-  const text = `${name} limits all of its keys, the first of them for ${waitMs} ms more.`;
-  return new RuntimeError("PROVIDER_LIMITED", text, { provider: name, retryAfterMs: waitMs });
 }
 
 function late({ name }: ProviderConfig, totalMs: number): RuntimeError {

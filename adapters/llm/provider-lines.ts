@@ -2,9 +2,9 @@
 
 import type { Log } from "../../runtime/log.ts";
 import type { Egress } from "../egress.ts";
+import { type ProviderState, providerStates } from "../provider-state.ts";
 import type { LlmConfig, ProviderConfig } from "./config.ts";
 import { ProviderLine } from "./provider-line.ts";
-import { type ProviderState, providerStates } from "./provider-state.ts";
 
 /** What the lines share. */
 export interface LinesParts {

@@ -4,7 +4,7 @@ import { spawnSync } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { afterEach, expect, test } from "vitest";
 import { createProviderFigures } from "../../adapters/llm/provider-figures.ts";
-import { providerMemory } from "../../adapters/llm/provider-memory.ts";
+import { providerMemory } from "../../adapters/provider-memory.ts";
 import { families } from "../../adapters/telemetry/families.ts";
 import { createLog } from "../../adapters/telemetry/log.ts";
 import { createMetrics } from "../../adapters/telemetry/metrics.ts";

@@ -1,7 +1,7 @@
 // What the operator's routes answer of tenants, keys, usage, dead letters and providers, as schemas.
 
 import { type TSchema, Type } from "../../../actors/schema.ts";
-import { providerCounters } from "../../llm/provider-memory.ts";
+import { providerCounters } from "../../provider-memory.ts";
 import { named } from "../openapi/named.ts";
 import { count, orNull, time, toldError } from "../openapi/responses.ts";
 

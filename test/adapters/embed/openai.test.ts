@@ -8,7 +8,9 @@ import type { EmbedderConfig } from "../../../adapters/config-embedders.ts";
 import { createEgress } from "../../../adapters/egress.ts";
 import { cutText } from "../../../adapters/embed/cut-task.ts";
 import { createOpenaiEmbedder, openaiLimits } from "../../../adapters/embed/openai.ts";
-import type { CalledProvider } from "../../../adapters/embed/provider-call.ts";
+import { type CalledProvider, callStates } from "../../../adapters/embed/provider-call.ts";
+import { createEmbedMemory } from "../../../adapters/embed/tasks.ts";
+import type { ProviderState } from "../../../adapters/provider-state.ts";
 import { createFakeProvider, type FakeProvider } from "../../support/fake-provider.ts";
 import { inputsOf } from "../../support/fake-provider-extras.ts";
 
@@ -28,21 +30,90 @@ afterAll(async () => {
   await fake.close();
 });
 
-function embedder(more: Partial<Remote> = {}, of: Partial<CalledProvider> = {}): Embedder {
+const providerOf = (of: Partial<CalledProvider> = {}): CalledProvider => ({
+  ...{ name: "openai", kind: "openai", baseUrl: fake.openaiUrl, apiKey: "key-1", models: [] },
+  ...{ transport: "direct", firstByteMs: 5_000, idleMs: 5_000, totalMs: 10_000 },
+  ...{ connectionsMax: 16, attemptsMax: 3 },
+  ...of,
+});
+
+function embedder(
+  more: Partial<Remote> = {},
+  of: Partial<CalledProvider> = {},
+  state?: ProviderState,
+): Embedder {
   const entry: Remote = {
     ...{ kind: "openai", name: "small", provider: "openai", model: "text-embedding-3-small" },
     ...{ id: "openai:openai:text-embedding-3-small:64", dimension: 64, sendDimension: true },
     ...{ tokensMax: 8_191, tokenizer: "cl100k_base", queryPrefix: null, documentPrefix: null },
     ...more,
   };
-  const provider: CalledProvider = {
-    ...{ name: "openai", kind: "openai", baseUrl: fake.openaiUrl, apiKey: "key-1", models: [] },
-    ...{ transport: "direct", firstByteMs: 5_000, idleMs: 5_000, totalMs: 10_000 },
-    ...{ connectionsMax: 16, attemptsMax: 3 },
-    ...of,
-  };
-  return createOpenaiEmbedder({ entry, provider, egress, compute, random: () => 0 });
+  const provider = providerOf(of);
+  const parts = { entry, provider, egress, compute, random: () => 0 };
+  return createOpenaiEmbedder({ ...parts, ...(state && { state }) });
 }
+
+const keyOf = ({ headers }: { headers: Readonly<Record<string, string>> }) =>
+  headers["authorization"]?.replace("Bearer ", "");
+const withKey = (key: string) => (call: { headers: Readonly<Record<string, string>> }) =>
+  keyOf(call) === key;
+const codeOf = (work: Promise<unknown>): Promise<string> =>
+  work.then(
+    () => "answered",
+    (error: { code: string }) => error.code,
+  );
+
+test("keys are taken in turn by all threads, and one that is limited or refused is left aside", async () => {
+  const apiKeys = ["key-1", "key-2", "key-3"];
+  const providers = [providerOf({ apiKeys })];
+  const [provider = providerOf()] = providers;
+  const memory = createEmbedMemory(providers);
+  const thread = () => embedder({}, provider, callStates(providers, provider, memory).embedding);
+  const [one1, two] = [thread(), thread()];
+
+  for (const on of [one1, two, one1]) await on.embed(["refund"], one);
+  const inTurn = fake.calls().map(keyOf);
+  fake.reset();
+  fake.when(withKey("key-1"), { error: { status: 429, retryAfterS: 600 } });
+  fake.when(withKey("key-2"), { error: { status: 401 } });
+  for (const on of [one1, two, one1, two]) await on.embed(["refund"], one);
+
+  expect(inTurn).toEqual(apiKeys);
+  expect(fake.calls().map(keyOf).sort()).toEqual(["key-1", "key-2", ...Array(4).fill("key-3")]);
+});
+
+test("a provider that fails is left alone by all threads, then one call tries it", async () => {
+  const providers = [providerOf({ attemptsMax: 1, breakerFailures: 2, breakerOpenMs: 150 })];
+  const [provider = providerOf()] = providers;
+  const memory = createEmbedMemory(providers);
+  const states = callStates(providers, provider, memory);
+  const one1 = embedder({}, provider, states.embedding);
+  const two = embedder({}, provider, callStates(providers, provider, memory).embedding);
+  fake.when(() => true, { error: { status: 503 }, times: 2 });
+
+  const failed = [await codeOf(one1.embed(["a"], one)), await codeOf(two.embed(["b"], one))];
+  const alone = await one1.embed(["c"], one).catch((error: unknown) => error);
+  const asked = fake.calls().length;
+  const { reranking } = states;
+
+  expect(failed).toEqual(["PROVIDER_UNAVAILABLE", "PROVIDER_UNAVAILABLE"]);
+  expect(alone).toMatchObject({ code: "PROVIDER_UNAVAILABLE", details: { isOpen: true } });
+  expect(asked).toBe(2);
+  // What fails as an embedder may re-rank.
+  expect(reranking.breaker.look().state).toBe("closed");
+  await expect.poll(() => codeOf(two.embed(["d"], one)), { timeout: 5_000 }).toBe("answered");
+  expect(states.embedding.breaker.look().state).toBe("closed");
+});
+
+test("when no key is accepted, calls fail without being sent", async () => {
+  fake.when(() => true, { error: { status: 401 } });
+  const of = embedder({}, { apiKeys: ["key-1", "key-2"] });
+
+  const codes = [await codeOf(of.embed(["a"], one)), await codeOf(of.embed(["b"], one))];
+
+  expect(codes).toEqual(["PROVIDER_FAILED", "PROVIDER_FAILED"]);
+  expect(fake.calls()).toHaveLength(2);
+});
 
 test("the request and the vectors are those of the official SDK", async () => {
   const sdk = new OpenAI({ baseURL: fake.openaiUrl, apiKey: "key-1" });

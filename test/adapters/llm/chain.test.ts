@@ -6,8 +6,8 @@ import { chainProblem } from "../../../actors/model-chain.ts";
 import type { LlmEvent, LlmRequest, LlmResult } from "../../../actors/ports.ts";
 import type { LlmConfig, ProviderConfig } from "../../../adapters/llm/config.ts";
 import { createLlm } from "../../../adapters/llm/llm.ts";
-import { providerMemory } from "../../../adapters/llm/provider-memory.ts";
-import { providerStates } from "../../../adapters/llm/provider-state.ts";
+import { providerMemory } from "../../../adapters/provider-memory.ts";
+import { providerStates } from "../../../adapters/provider-state.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import { createFakeProvider } from "../../support/fake-provider.ts";
 

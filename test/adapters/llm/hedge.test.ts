@@ -5,8 +5,8 @@ import { afterAll, beforeEach, expect, test } from "vitest";
 import type { LlmResult } from "../../../actors/ports.ts";
 import type { ProviderConfig } from "../../../adapters/llm/config.ts";
 import { createLlm } from "../../../adapters/llm/llm.ts";
-import { providerMemory } from "../../../adapters/llm/provider-memory.ts";
-import { providerStates } from "../../../adapters/llm/provider-state.ts";
+import { providerMemory } from "../../../adapters/provider-memory.ts";
+import { providerStates } from "../../../adapters/provider-state.ts";
 import { createFakeProvider } from "../../support/fake-provider.ts";
 
 const fake = await createFakeProvider();

@@ -5,8 +5,8 @@ import { afterAll, beforeEach, expect, test } from "vitest";
 import type { Llm, LlmResult } from "../../../actors/ports.ts";
 import type { ProviderConfig } from "../../../adapters/llm/config.ts";
 import { createLlm } from "../../../adapters/llm/llm.ts";
-import { providerMemory } from "../../../adapters/llm/provider-memory.ts";
-import { type ProviderState, providerStates } from "../../../adapters/llm/provider-state.ts";
+import { providerMemory } from "../../../adapters/provider-memory.ts";
+import { type ProviderState, providerStates } from "../../../adapters/provider-state.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import { createFakeProvider, type LoggedCall } from "../../support/fake-provider.ts";
 

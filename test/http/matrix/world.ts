@@ -12,7 +12,7 @@ import { metricsRoute } from "../../../adapters/http/metrics-route.ts";
 import { modelsRoute } from "../../../adapters/http/platform/models.ts";
 import type { Route } from "../../../adapters/http/route.ts";
 import type { Sessions } from "../../../adapters/http/sessions.ts";
-import { providerMemory } from "../../../adapters/llm/provider-memory.ts";
+import { providerMemory } from "../../../adapters/provider-memory.ts";
 import { createMetrics, METRICS_TYPE } from "../../../adapters/telemetry/metrics.ts";
 import { createMissedVectors, missedMemory } from "../../../adapters/telemetry/missed-vectors.ts";
 import { defineActor } from "../../../runtime/actor.ts";

@@ -2,7 +2,7 @@
 // (429) or does not accept (401, no quota) is left aside until it may be good again. Providers limit by
 // model, and may forbid a model to a key (403): such a key rests for that model, and serves the others.
 
-import { RuntimeError } from "../../runtime/errors.ts";
+import { RuntimeError } from "../runtime/errors.ts";
 import { KEY_CELLS, KEY_MODELS_MAX, keyCells, MODEL_CELLS, modelCells } from "./provider-memory.ts";
 import type { SharedCells } from "./shared-cells.ts";
 

@@ -1,6 +1,6 @@
 // The memory that holds what all threads know of the providers, and where in it what stands.
 
-import type { ProviderConfig } from "./config.ts";
+import type { ProviderConfig } from "./llm/config.ts";
 
 /** What is counted of a provider: how its calls ended, and what was done about them. */
 export const providerCounters = [

@@ -1,10 +1,10 @@
 // The breaker of a provider and its keys as several threads see them: one memory, a clock of the test's.
 
 import { expect, test } from "vitest";
-import { KEY_REST_MS_MAX, type KeyFault, keyFaultOf } from "../../../adapters/llm/key-pool.ts";
-import { KEY_MODELS_MAX, providerMemory } from "../../../adapters/llm/provider-memory.ts";
-import { providerStates } from "../../../adapters/llm/provider-state.ts";
-import { RuntimeError } from "../../../runtime/errors.ts";
+import { KEY_REST_MS_MAX, type KeyFault, keyFaultOf } from "../../adapters/provider-keys.ts";
+import { KEY_MODELS_MAX, providerMemory } from "../../adapters/provider-memory.ts";
+import { providerStates } from "../../adapters/provider-state.ts";
+import { RuntimeError } from "../../runtime/errors.ts";
 
 const limited: KeyFault = { why: "limited", of: "model" };
 const forbidden: KeyFault = { why: "refused", of: "model" };

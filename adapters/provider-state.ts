@@ -1,9 +1,9 @@
 // What is known of each provider, in one memory that all threads share: its breaker, its keys, and
 // counters. Workers write it as they call; main reads it for /metrics and /admin/providers.
 
-import { Breaker } from "./breaker.ts";
-import { breakerDefaults, type ProviderConfig, providerTimeouts } from "./config.ts";
-import { KeyPool } from "./key-pool.ts";
+import { breakerDefaults, type ProviderConfig, providerTimeouts } from "./llm/config.ts";
+import { Breaker } from "./provider-breaker.ts";
+import { KeyPool } from "./provider-keys.ts";
 import { cellsOf, keysOf, type ProviderCounter, providerCounters } from "./provider-memory.ts";
 import { SharedCells, sharedNowMs } from "./shared-cells.ts";
 
