@@ -71,6 +71,8 @@ export const limits = {
   /** An expression of the calculator. */
   calculatorChars: 1_000,
   calculatorDepth: 64,
+  /** Roots, logarithms, angles, e and powers of no whole number in one: each takes up to ten milliseconds. */
+  calculatorHard: 24,
   /** How long people have to decide about a call, ms: default, least and most. */
   approvalMs: 7 * 24 * 3_600_000,
   approvalMsMin: 60_000,

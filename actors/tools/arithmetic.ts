@@ -1,7 +1,8 @@
 // Arithmetic as people write it, read by precedence climbing and computed on decimal.js: 0.1 + 0.2 is
 // 0.3, and 2^64 has all its digits. Not mathjs, whose matrices, units and symbolic functions let a
 // short text take much time and memory, and which says itself that it needs a process around it; not
-// CEL, whose 7 / 2 is 3 and whose 1 + 0.5 is a type error. Text, depth and exponents are bounded.
+// CEL, whose 7 / 2 is 3 and whose 1 + 0.5 is a type error. Text, depth, exponents and what takes long are
+// bounded: it is computed where runs are.
 
 import type { Decimal as DecimalNumber } from "decimal.js";
 import { RuntimeError } from "../../runtime/errors.ts";
@@ -87,6 +88,12 @@ const functions: ReadonlyMap<string, FunctionEntry> = new Map([
   ["avg", many((of, decimals) => sum(of, decimals).div(of.length))],
 ]);
 
+/** Those that take long: series of many steps. */
+const hard: ReadonlySet<string> = new Set([
+  ...["sqrt", "cbrt", "exp", "ln", "log10", "log2", "log"],
+  ...["sin", "cos", "tan", "asin", "acos", "atan"],
+]);
+
 /** What may be called. */
 export const functionNames: readonly string[] = [...functions.keys()];
 
@@ -113,6 +120,7 @@ class Reader {
   readonly #decimals: Decimals;
   #at = 0;
   #depth = 0;
+  #hard = 0;
 
   constructor(text: string, decimals: Decimals) {
     if (text.length > limits.calculatorChars) {
@@ -181,7 +189,9 @@ class Reader {
     if (this.#depth > limits.calculatorDepth) {
       throw invalid(`Powers are at most ${limits.calculatorDepth} deep.`);
     }
-    const power = this.#checked(base.pow(this.#signed()), "^");
+    const exponent = this.#signed();
+    if (!exponent.isInteger()) this.#takesLong();
+    const power = this.#checked(base.pow(exponent), "^");
     this.#depth -= 1;
     return power;
   }
@@ -197,7 +207,10 @@ class Reader {
     const word = this.#match(WORD);
     if (word === null) return this.#fail("a number is missing");
     if (word === "pi") return this.#decimals.acos(-1);
-    if (word === "e") return this.#decimals.exp(1);
+    if (word === "e") {
+      this.#takesLong();
+      return this.#decimals.exp(1);
+    }
     return this.#call(word);
   }
 
@@ -214,7 +227,18 @@ class Reader {
       const count = least === most ? `${least}` : `${least} to ${most}`;
       throw invalid(`${name} takes ${count} numbers, not ${given.length}.`);
     }
+    if (hard.has(name)) this.#takesLong();
     return this.#checked(apply(given, this.#decimals), name);
+  }
+
+  /** Counted before it is computed. */
+  #takesLong(): void {
+    this.#hard += 1;
+    if (this.#hard <= limits.calculatorHard) return;
+    const what = "roots, logarithms, angles, e and powers of no whole number";
+    throw invalid(
+      `An expression has at most ${limits.calculatorHard} ${what}: calculate it in parts.`,
+    );
   }
 
   #checked(value: DecimalNumber, what: string): DecimalNumber {

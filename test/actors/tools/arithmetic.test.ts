@@ -1,6 +1,7 @@
 // The calculator: what it computes, and what it refuses and where.
 
 import { beforeAll, expect, test } from "vitest";
+import { limits } from "../../../actors/limits.ts";
 import { calculate, loadDecimals } from "../../../actors/tools/arithmetic.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 
@@ -62,4 +63,23 @@ test("an expression that grows beyond all bounds ends soon", () => {
     expect(refusal(expression)).toContain("beyond");
   }
   expect(performance.now() - startedMs).toBeLessThan(1_000);
+});
+
+test.each(["sqrt(2)", "sin(1)", "2^0.5", "e", "ln(3)"])(
+  "as many of %s as an expression may have are computed, one more is refused before it is",
+  (one) => {
+    const many = (count: number): string => Array(count).fill(one).join("+");
+
+    expect(Number(calculate(many(limits.calculatorHard)))).toBeGreaterThan(1);
+    expect(() => calculate(many(limits.calculatorHard + 1))).toThrow(
+      `at most ${limits.calculatorHard} roots`,
+    );
+  },
+);
+
+test("whole powers and what is quick are not counted", () => {
+  const many = (one: string): string => Array(60).fill(one).join("+");
+
+  expect(calculate(many("1.05^2"))).toBe("66.15");
+  expect(calculate(many("round(pi, 2)"))).toBe("188.4");
 });
