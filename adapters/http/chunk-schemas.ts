@@ -4,7 +4,7 @@ import { type TSchema, Type } from "../../actors/schema.ts";
 import { type DescribedEvent, eventStreamOf } from "./openapi/event-streams.ts";
 import { named, optional } from "./openapi/named.ts";
 import { anyObject, orNull } from "./openapi/responses.ts";
-import { costSchema, replyFields, usageSchema } from "./platform/run-schemas.ts";
+import { costSchema, replyFields, usageSchema } from "./platform/reply-schemas.ts";
 
 const text = Type.String();
 const open = { additionalProperties: true } as const;

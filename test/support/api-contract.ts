@@ -75,7 +75,9 @@ export function createDocumentContract({ paths, components }: OpenApiDocument): 
       const route = matched(method, path);
       const content = route?.said["200"]?.["content"] as Content | undefined;
       const stream = content?.["text/event-stream"]?.schema as StreamSchema | undefined;
-      if (route === undefined || stream?.contentSchema === undefined) return;
+      if (route === undefined) return;
+      if (stream?.contentSchema === undefined)
+        throw new Error(`${route.name} streamed, which is not described.`);
       const name = `${route.name} event ${event.event ?? "message"}`;
       const { anyOf } = stream.contentSchema.items;
       const known = anyOf.filter(({ properties }) => properties.event?.const === nameOf(event));

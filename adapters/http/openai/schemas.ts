@@ -3,7 +3,7 @@
 import { type TSchema, Type } from "../../../actors/schema.ts";
 import { named } from "../openapi/named.ts";
 import { orNull } from "../openapi/responses.ts";
-import { replyFields, usageSchema } from "../platform/run-schemas.ts";
+import { replyFields, usageSchema } from "../platform/reply-schemas.ts";
 
 const closed = { additionalProperties: false } as const;
 const text = Type.String();

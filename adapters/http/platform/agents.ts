@@ -47,6 +47,8 @@ function agentCollection({ agents, bodies }: Services): readonly Route[] {
   return [
     defineRoute({
       summary: "List agents",
+      description:
+        "By `name`, `model_name` and `prompt_id`, by words in name and description (`q`), and in an order (`sort`). A cursor is of its own filters and order.",
       responses: answers(200, pageOf(agentSchema), "A page of agents."),
       ...list,
       method: "GET",
@@ -59,6 +61,8 @@ function agentCollection({ agents, bodies }: Services): readonly Route[] {
     }),
     defineRoute({
       summary: "Create an agent",
+      description:
+        "Costs 1 unit. What it names (a prompt, tools, collections, nodes of its graph) has to exist; what is wrong is a 400 with its pointer. With an `Idempotency-Key` a repeated request creates and costs nothing.",
       responses: answers(201, agentSchema, "The agent.", ["ETag", "Location"]),
       reads: ["Idempotency-Key"],
       ...list,
@@ -73,6 +77,7 @@ function agentCollection({ agents, bodies }: Services): readonly Route[] {
     }),
     defineRoute({
       summary: "Read an agent",
+      description: "As it is now, unset fields null; its `ETag` is for `If-Match` of a change.",
       responses: answers(200, agentSchema, "The agent.", ["ETag"]),
       ...one,
       method: "GET",
@@ -91,6 +96,8 @@ function agentChanges({ agents }: Services): readonly Route[] {
   return [
     defineRoute({
       summary: "Replace an agent",
+      description:
+        "Costs 0.5 units. What is not sent has its default again; sub-agents stay. A new version: messages from the next one on are answered by it, runs under way finish on theirs.",
       responses: answers(200, agentSchema, "The agent.", ["ETag"]),
       reads: ["If-Match"],
       ...one,
@@ -109,6 +116,8 @@ function agentChanges({ agents }: Services): readonly Route[] {
     }),
     defineRoute({
       summary: "Change some fields of an agent",
+      description:
+        "Costs 0.5 units. Fields that are not sent stay, null unsets one. A new version: messages from the next one on are answered by it, runs under way finish on theirs.",
       responses: answers(200, agentSchema, "The agent.", ["ETag"]),
       reads: ["If-Match"],
       ...one,
@@ -127,6 +136,8 @@ function agentChanges({ agents }: Services): readonly Route[] {
     }),
     defineRoute({
       summary: "Delete an agent and its sub-agents",
+      description:
+        "Refused with 409 while other records name it. Runs that were started finish, its conversations stay, its memories are removed in the background. Costs nothing.",
       responses: nothing,
       reads: ["If-Match"],
       ...one,
@@ -144,6 +155,7 @@ function subAgentCollection({ agents }: Services): readonly Route[] {
   return [
     defineRoute({
       summary: "List the sub-agents of an agent",
+      description: "In the order in which they were added, in pages.",
       responses: answers(200, pageOf(subAgentSchema), "A page of sub-agents, the oldest first."),
       ...subList,
       method: "GET",
@@ -162,6 +174,8 @@ function subAgentCollection({ agents }: Services): readonly Route[] {
     }),
     defineRoute({
       summary: "Add a sub-agent to an agent",
+      description:
+        "Costs 0.5 units and makes a new version of the agent, which routes messages to it by its keywords, examples and description. With an `Idempotency-Key` a repeated request adds and costs nothing.",
       responses: answers(201, subAgentSchema, "The sub-agent.", ["ETag", "Location"]),
       reads: ["Idempotency-Key"],
       ...subList,
@@ -177,6 +191,7 @@ function subAgentCollection({ agents }: Services): readonly Route[] {
     }),
     defineRoute({
       summary: "Read a sub-agent",
+      description: "As it is now, unset fields null; its `ETag` is for `If-Match` of a change.",
       responses: answers(200, subAgentSchema, "The sub-agent.", ["ETag"]),
       ...subOne,
       method: "GET",
@@ -193,6 +208,8 @@ function subAgentChanges({ agents }: Services): readonly Route[] {
   return [
     defineRoute({
       summary: "Replace a sub-agent",
+      description:
+        "Costs 0.5 units. What is not sent has its default again. A new version of it and of its agent.",
       responses: answers(200, subAgentSchema, "The sub-agent.", ["ETag"]),
       reads: ["If-Match"],
       ...subOne,
@@ -211,6 +228,8 @@ function subAgentChanges({ agents }: Services): readonly Route[] {
     }),
     defineRoute({
       summary: "Change some fields of a sub-agent",
+      description:
+        "Costs 0.5 units. Fields that are not sent stay, null unsets one. A new version of it and of its agent.",
       responses: answers(200, subAgentSchema, "The sub-agent.", ["ETag"]),
       reads: ["If-Match"],
       ...subOne,
@@ -229,6 +248,8 @@ function subAgentChanges({ agents }: Services): readonly Route[] {
     }),
     defineRoute({
       summary: "Delete a sub-agent",
+      description:
+        "Its agent routes no more messages to it; runs under way finish. Refused with 409 while a graph or another record names it. Costs nothing.",
       responses: nothing,
       reads: ["If-Match"],
       ...subOne,

@@ -21,6 +21,8 @@ export function approvalRoutes({ approvals }: Services): readonly Route[] {
   return [
     defineRoute({
       summary: "List approvals",
+      description:
+        "Newest first, by `status`, by who asks, or of one run and those below it. Kept while the run's record is.",
       responses: answers(200, pageOf(approvalSchema), "A page of approvals."),
       ...common,
       method: "GET",
@@ -36,6 +38,8 @@ export function approvalRoutes({ approvals }: Services): readonly Route[] {
     }),
     defineRoute({
       summary: "Read an approval",
+      description:
+        "What is to be decided, until when, and what is taken when nobody decides; afterwards who decided what.",
       responses: answers(200, approvalSchema, "The approval."),
       ...common,
       method: "GET",
@@ -45,6 +49,8 @@ export function approvalRoutes({ approvals }: Services): readonly Route[] {
     }),
     defineRoute({
       summary: "Decide about a call that waits",
+      description:
+        "Counts once: whoever decides second gets 409 with `current`, what was decided. `arguments` replace those of the call and must fit its `parameters`; the `note` of a rejection is told to the model. The run goes on at once. Needs a key that names the service `approvals`.",
       responses: answers(200, approvalSchema, "The approval as decided."),
       reads: ["Idempotency-Key"],
       ...common,

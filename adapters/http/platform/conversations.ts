@@ -31,10 +31,16 @@ export const cancelBody = Type.Object(
 export const CANCEL_REASON = "cancelled by the caller";
 
 /** Routes of conversations. */
-export function conversationRoutes({ conversations, memories }: Services): readonly Route[] {
+export function conversationRoutes(services: Services): readonly Route[] {
+  return [...readRoutes(services), ...changeRoutes(services)];
+}
+
+function readRoutes({ conversations, memories }: Services): readonly Route[] {
   return [
     defineRoute({
       summary: "List conversations, or search them",
+      description:
+        "Of one agent newest first, of all one agent after the other; of all users or of one (`user_key`; empty: of nobody). With `q` and `agent_key` those with the messages that are nearest to the words, best first, in one page.",
       responses: answers(
         200,
         pageOf(Type.Union([conversationSchema, foundConversation])),
@@ -56,6 +62,7 @@ export function conversationRoutes({ conversations, memories }: Services): reado
     }),
     defineRoute({
       summary: "Read a conversation",
+      description: "With the run that is under way in it, and those that wait for it to end.",
       responses: answers(200, conversationState, "The conversation."),
       ...one,
       method: "GET",
@@ -66,17 +73,9 @@ export function conversationRoutes({ conversations, memories }: Services): reado
       },
     }),
     defineRoute({
-      summary: "Delete a conversation and its messages",
-      responses: nothing,
-      ...one,
-      method: "DELETE",
-      handler: async ({ principal, params }) => {
-        await conversations.remove(principal.tenant, params["cv"] ?? "");
-        return noContent();
-      },
-    }),
-    defineRoute({
       summary: "List the messages of a conversation",
+      description:
+        "In the order in which they were said. An answer has what it rests on, and what its tokens were.",
       responses: answers(200, pageOf(messageSchema), "A page of messages."),
       ...common,
       method: "GET",
@@ -88,8 +87,27 @@ export function conversationRoutes({ conversations, memories }: Services): reado
         return pageReply(messagesPath, rows, messageView);
       },
     }),
+  ];
+}
+
+function changeRoutes({ conversations }: Services): readonly Route[] {
+  return [
+    defineRoute({
+      summary: "Delete a conversation and its messages",
+      description:
+        "For good. Runs in it are cancelled; what was said in it leaves the history and its approvals. Again it is a 404.",
+      responses: nothing,
+      ...one,
+      method: "DELETE",
+      handler: async ({ principal, params }) => {
+        await conversations.remove(principal.tenant, params["cv"] ?? "");
+        return noContent();
+      },
+    }),
     defineRoute({
       summary: "Cancel what a conversation is doing",
+      description:
+        "The run under way and those that wait behind it. What has been written stays as an answer that was cut. Without one under way nothing happens.",
       responses: cancelResponses,
       ...common,
       method: "POST",

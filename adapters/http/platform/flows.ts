@@ -45,6 +45,8 @@ function eventRoute(services: Services): Route {
   const { chat, system } = services;
   return defineRoute({
     summary: "Tell a run an event that it waits for",
+    description:
+      "Once: told again it is a 409, also before the run has come to wait for it, which then finds it. The body is any JSON of up to 64 KiB, which the node gives. An event that no node of the graph can wait for is a 404.",
     responses: answers(202, toldEvent, "The run is told."),
     method: "POST",
     pattern: "/v2/runs/{rn}/events/{name}",
@@ -71,6 +73,7 @@ function eventRoute(services: Services): Route {
 function workflowGraphRoute(services: Services): Route {
   return defineRoute({
     summary: "Draw the graph of a workflow",
+    description: "An SVG of its nodes and edges, without scripts and links.",
     responses: pictureResponses,
     method: "GET",
     pattern: "/v2/workflows/{id}/graph.svg",
@@ -88,6 +91,8 @@ function runGraphRoute(services: Services): Route {
   const { chat, system } = services;
   return defineRoute({
     summary: "Draw how far a run has come in its graph",
+    description:
+      "The graph of the version that the run is on, each node with its status, visits and times. Of a workflow, or of an agent with a graph; else a 404.",
     responses: pictureResponses,
     method: "GET",
     pattern: "/v2/runs/{rn}/graph.svg",

@@ -1,12 +1,12 @@
 // /v2/knowledge/jobs: ingestion jobs as they go on; listed, watched, paused, resumed, cancelled.
 
 import { finished, type IngestionJob } from "../../../actors/records/ingestion-job.ts";
-import { Type } from "../../../actors/schema.ts";
 import { answers, pageOf } from "../openapi/responses.ts";
 import { json } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
 import { pageQuery, pageRequest } from "../services/paging.ts";
 import type { Services } from "../services/services.ts";
+import { jobEvents } from "./event-schemas.ts";
 import { jobSchema } from "./job-schemas.ts";
 import { reportSchema } from "./knowledge-schemas.ts";
 import { frameStream } from "./runs.ts";
@@ -88,7 +88,7 @@ function readRoutes({ ingestion, chat }: Services): readonly Route[] {
       description:
         "First the job as it is, then each document as it is done, to the job's end. A connection that is cut goes on behind `Last-Event-ID`.",
       responses: {
-        200: { description: "Events.", content: { "text/event-stream": Type.String() } },
+        200: { description: "Events.", content: { "text/event-stream": jobEvents } },
       },
       reads: ["Last-Event-ID"],
       ...common,

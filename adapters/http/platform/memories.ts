@@ -53,6 +53,8 @@ function listRoutes(memories: MemoryService): readonly Route[] {
   return [
     defineRoute({
       summary: "List memories, or search them",
+      description:
+        "Of an agent, a user (empty: of no user) or a collection, in the order in which they were written. With `q` the best by meaning, words, age and importance, at most 50, in one page; a search names its agent.",
       responses: answers(200, pageOf(listedMemory), "A page of memories, or the best."),
       ...list,
       method: "GET",
@@ -71,6 +73,8 @@ function listRoutes(memories: MemoryService): readonly Route[] {
     }),
     defineRoute({
       summary: "Write a memory",
+      description:
+        "For an agent and a user, or without a user for all of them. The same text again is the same memory: 200 in place of 201. A full memory drops its least valuable entry, or refuses with MEMORY_FULL, as the agent says.",
       responses: {
         ...answers(200, memorySchema, "It was known.", ["ETag", "Location"]),
         ...answers(201, memorySchema, "It is new.", ["ETag", "Location"]),
@@ -88,6 +92,8 @@ function listRoutes(memories: MemoryService): readonly Route[] {
     }),
     defineRoute({
       summary: "Delete all memories of an agent or user",
+      description:
+        "For good. `agent_key`, `user_key` or both have to be named. Done again it deletes 0.",
       responses: answers(200, deleted, "How many were deleted."),
       ...list,
       method: "DELETE",
@@ -97,6 +103,8 @@ function listRoutes(memories: MemoryService): readonly Route[] {
     }),
     defineRoute({
       summary: "Export memories, a JSON object a line",
+      description:
+        "All that the filters let through, read as the client reads; memories that are written meanwhile may be among them.",
       responses: {
         200: { description: "A memory a line.", content: { "application/x-ndjson": memoryLines } },
       },
@@ -113,6 +121,7 @@ function entryRoutes(memories: MemoryService): readonly Route[] {
   return [
     defineRoute({
       summary: "Read a memory",
+      description: "What it says, where it comes from and when it was last used.",
       responses: answers(200, memorySchema, "The memory.", ["ETag"]),
       ...one,
       method: "GET",
@@ -130,6 +139,10 @@ function entryRoutes(memories: MemoryService): readonly Route[] {
       defineRoute({
         responses: answers(200, memorySchema, "The memory.", ["ETag"]),
         summary: method === "PUT" ? "Replace a memory" : "Change some fields of a memory",
+        description:
+          method === "PUT"
+            ? "What is not sent has its default again. Its agent and user stay."
+            : "Fields that are not sent stay. Its agent and user stay.",
         reads: ["If-Match"],
         ...one,
         method,
@@ -147,6 +160,7 @@ function entryRoutes(memories: MemoryService): readonly Route[] {
     ),
     defineRoute({
       summary: "Delete a memory",
+      description: "For good: no run that begins after the answer is given it.",
       responses: nothing,
       reads: ["If-Match"],
       ...one,

@@ -39,13 +39,18 @@ export const treeSchema: TSchema = named(
   ),
 );
 
-const outcome = Type.Object(
-  {
-    status: Type.String({ enum: ["completed", "failed", "cancelled", "expired", "exhausted"] }),
-    result: Type.Optional(any),
-    error: optional(toldError),
-  },
-  closed,
+/** How a run has ended. */
+export const outcomeSchema: TSchema = named(
+  "RunOutcome",
+  Type.Object(
+    {
+      status: Type.String({ enum: ["completed", "failed", "cancelled", "expired", "exhausted"] }),
+      result: Type.Optional(any),
+      error: optional(toldError),
+      shown: Type.Optional(Type.String({ description: "Text of the step that was cut." })),
+    },
+    closed,
+  ),
 );
 
 const run = Type.Object(
@@ -95,7 +100,7 @@ const logEntry = named(
     entry("decide", { ...of, value: any }),
     entry("at-end", { ...of, to: text, message: any, unless: Type.Optional(text) }),
     entry("resumed", { run: text, incarnation: count }),
-    entry("end", { run: text, outcome, atMs: Type.Optional(ms) }),
+    entry("end", { run: text, outcome: outcomeSchema, atMs: Type.Optional(ms) }),
   ]),
 );
 

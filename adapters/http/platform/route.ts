@@ -15,7 +15,7 @@ import { defineRoute, type Route } from "../route.ts";
 import { callerOf } from "../services/caller.ts";
 import { MESSAGE_CHARS_MAX } from "../services/chat.ts";
 import type { Services } from "../services/services.ts";
-import { routingSchema, usageSchema } from "./run-schemas.ts";
+import { routingSchema, usageSchema } from "./reply-schemas.ts";
 
 /** Routers kept, by agent and version. */
 const ROUTERS_MAX = 100;

@@ -76,6 +76,8 @@ function told(run: RunOutline): RunOutline {
 function forkRoute(services: Services): Route {
   return defineRoute({
     summary: "Run again from a step on, as a new run",
+    description:
+      "What came before the step is taken over, and the step and the rest are done anew, effects too. `step` is a key of the tree, or `node` a node of the graph, for which a workflow may get other `state`. The answer is no message of the conversation. Costs what a start costs. `mode` as there.",
     responses: runResponses,
     reads: ["Idempotency-Key"],
     ...common,
@@ -152,6 +154,8 @@ async function checkState(
 function resumeRoute(services: Services): Route {
   return defineRoute({
     summary: "Go on with a run that failed or was cancelled",
+    description:
+      "What its steps have given is kept, the step that failed is done again, and the answer takes the place of the failed message, which must be the last of its conversation. A run under way or completed is a 409. `mode` as where a run is started.",
     responses: runResponses,
     reads: ["Idempotency-Key"],
     ...common,

@@ -2,110 +2,15 @@
 
 import { type TSchema, Type } from "../../../actors/schema.ts";
 import { named, optional } from "../openapi/named.ts";
-import { answers, anyObject, count, orNull, share, time, toldError } from "../openapi/responses.ts";
+import { answers, anyObject, count, orNull, time, toldError } from "../openapi/responses.ts";
 import type { Route } from "../route.ts";
 import { approvalSchema } from "./approval-schema.ts";
+import { runEvents, startedEvents } from "./event-schemas.ts";
+import { replyFields, routingSchema, sourceSchema, usageSchema } from "./reply-schemas.ts";
 
 const closed = { additionalProperties: false } as const;
 const text = Type.String();
 const maybeText = orNull(text);
-
-/** Tokens of a call. */
-export const usageSchema = named(
-  "Usage",
-  Type.Object({ prompt_tokens: count, completion_tokens: count, total_tokens: count }, closed),
-);
-
-/** What a call has cost. */
-export const costSchema = named(
-  "Cost",
-  Type.Object(
-    {
-      units: Type.Number(),
-      unit_price: Type.Number(),
-      tokens: Type.Number({ description: "What was charged, in units of the account." }),
-      balance: Type.Optional(Type.Number()),
-    },
-    closed,
-  ),
-);
-
-/** Who answered, and why. */
-export const routingSchema = named(
-  "RoutingInfo",
-  Type.Object(
-    {
-      selected_action: Type.Union([
-        Type.Literal("SUB_AGENT"),
-        Type.Literal("SUPERVISOR"),
-        Type.Literal("TEAM"),
-      ]),
-      action_name: text,
-      reason: text,
-      intent: text,
-      confidence: share,
-      threshold: Type.Number(),
-      method: text,
-      candidates: Type.Array(
-        Type.Object(
-          { name: text, key: text, score: Type.Number() },
-          { additionalProperties: true },
-        ),
-      ),
-      sub_agent_key: maybeText,
-      parts: Type.Optional(
-        Type.Array(Type.Object({ text, action_name: text, sub_agent_key: maybeText }, closed)),
-      ),
-    },
-    { additionalProperties: true, description: "Who answered, and why." },
-  ),
-);
-
-/** A passage that an answer rests on. */
-export const sourceSchema = named(
-  "Source",
-  Type.Object(
-    {
-      document_id: text,
-      title: text,
-      chunk_id: text,
-      collection_key: text,
-      score: share,
-      relevance: share,
-      text,
-      headings: Type.Array(text),
-      span: Type.Array(count, { minItems: 2, maxItems: 2 }),
-      page: Type.Optional(Type.Integer({ minimum: 1 })),
-    },
-    { additionalProperties: true, description: "A passage that an answer rests on." },
-  ),
-);
-
-/** Fields of an answer. */
-export const replyFields = {
-  response: text,
-  agent_key: text,
-  conversation_key: maybeText,
-  message_id: text,
-  run_id: text,
-  routing_info: routingSchema,
-  frontend_trigger: orNull(
-    Type.Object({ name: text, payload: Type.Optional(Type.Unknown()) }, closed),
-  ),
-  data_collection: orNull(anyObject),
-  sources: Type.Array(sourceSchema),
-  nothing_relevant: Type.Optional(Type.Literal(true)),
-  degraded: optional(toldError),
-  memories: Type.Optional(Type.Array(anyObject)),
-  usage: usageSchema,
-  model: text,
-  builtin: Type.Boolean(),
-  notice: Type.Optional(text),
-  finish_reason: text,
-  escalated_to: Type.Optional(text),
-  output: Type.Optional(Type.Unknown()),
-  cost: costSchema,
-};
 
 /** How a run is doing. */
 const status = Type.String({
@@ -199,18 +104,16 @@ export const waitingFields = {
 
 const waiting = named("WaitingRun", Type.Object({ id: text, ...waitingFields }, closed));
 
-const events = Type.String({ description: "Server-sent events, each with an id to go on behind." });
-
 /** A stream of events. */
 export const eventResponses: NonNullable<Route["responses"]> = {
-  200: { description: "Events as they come.", content: { "text/event-stream": events } },
+  200: { description: "Events as they come.", content: { "text/event-stream": runEvents } },
 };
 
 /** What the start of a run answers, as its `mode` says. */
 export const runResponses: NonNullable<Route["responses"]> = {
   200: {
     description: "The answer, or with `mode: stream` the events of the run.",
-    content: { "application/json": answer, "text/event-stream": events },
+    content: { "application/json": answer, "text/event-stream": startedEvents },
     headers: ["Location"],
   },
   ...answers(

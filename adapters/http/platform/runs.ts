@@ -135,6 +135,8 @@ function readRoutes({ approvals, chat, system }: Services): readonly Route[] {
   return [
     defineRoute({
       summary: "List runs",
+      description:
+        "Newest first: those that answer a message, or with `kind` those of another kind, such as `ingest` or `webhook`. A page may be short and still have a cursor.",
       responses: answers(200, pageOf(runSchema), "A page of runs."),
       ...common,
       method: "GET",
@@ -149,6 +151,8 @@ function readRoutes({ approvals, chat, system }: Services): readonly Route[] {
     }),
     defineRoute({
       summary: "Read a run",
+      description:
+        "How it is doing, and when it has ended its result or error. Kept as long as the settings say; a child run is named by its own id.",
       responses: answers(200, runSchema, "The run."),
       ...common,
       method: "GET",
@@ -161,6 +165,8 @@ function readRoutes({ approvals, chat, system }: Services): readonly Route[] {
     }),
     defineRoute({
       summary: "Follow a run",
+      description:
+        "Its events from the start or behind `Last-Event-ID`, to its end, also after a restart, for any number of viewers. Text is a preview until `text-end`, which has all of it; `reset` takes back what was shown. A slow viewer is told by `gap` what it was not sent. Events that are not kept any more are a 410.",
       responses: eventResponses,
       reads: ["Last-Event-ID"],
       ...common,
@@ -183,6 +189,8 @@ function readRoutes({ approvals, chat, system }: Services): readonly Route[] {
 function cancelRoute({ chat, system }: Services): Route {
   return defineRoute({
     summary: "Cancel a run",
+    description:
+      "With all that it has started. Steps under way are told to stop; text that was written stays as an answer that was cut. Of a run that has ended nothing changes.",
     responses: cancelResponses,
     ...common,
     method: "POST",

@@ -28,6 +28,7 @@ function readRoutes({ versions }: Services): readonly Route[] {
   return [
     defineRoute({
       summary: "List the versions of an agent",
+      description: "Those that are kept: the newest 200, and those in use.",
       responses: answers(200, pageOf(agentVersionEntry), "A page of versions, the newest first."),
       ...common,
       method: "GET",
@@ -41,6 +42,8 @@ function readRoutes({ versions }: Services): readonly Route[] {
     }),
     defineRoute({
       summary: "Read an agent at a version",
+      description:
+        "As it was, with its sub-agents in `sub_agent_records`. A version that is not kept is a 404.",
       responses: answers(200, agentVersionSchema, "The agent with its sub-agents.", ["ETag"]),
       ...common,
       method: "GET",
@@ -63,6 +66,8 @@ function makeRoutes({ versions }: Services): readonly Route[] {
   return [
     defineRoute({
       summary: "Save a version that does not answer yet",
+      description:
+        "A draft: the agent as it is now with some fields changed. It answers nobody until it is a canary or is rolled back to. Costs what a change costs.",
       responses: answers(201, agentSchema, "The version.", ["ETag", "Location"]),
       reads: ["If-Match"],
       ...common,
@@ -78,6 +83,8 @@ function makeRoutes({ versions }: Services): readonly Route[] {
     }),
     defineRoute({
       summary: "Make an earlier version of an agent the newest",
+      description:
+        "A new version with the fields and sub-agents of the old one and without a canary; it answers from the next message on. Also how a draft is taken. Costs nothing.",
       responses: answers(200, agentSchema, "The agent.", ["ETag"]),
       reads: ["If-Match"],
       ...common,
@@ -97,6 +104,8 @@ function canaryRoutes({ versions }: Services): readonly Route[] {
   return [
     defineRoute({
       summary: "Let a version answer a share of conversations",
+      description:
+        "A conversation always gets the same one of the two versions, and keeps the canary when its share grows. One at a time: another one takes its place. Costs nothing.",
       responses: answers(200, agentSchema, "The agent.", ["ETag"]),
       reads: ["If-Match"],
       ...common,
@@ -113,6 +122,8 @@ function canaryRoutes({ versions }: Services): readonly Route[] {
     }),
     defineRoute({
       summary: "End the trial of a version",
+      description:
+        "All conversations are answered by the current version from the next message on. Costs nothing.",
       responses: answers(200, agentSchema, "The agent.", ["ETag"]),
       reads: ["If-Match"],
       ...common,
@@ -128,6 +139,7 @@ function canaryRoutes({ versions }: Services): readonly Route[] {
     }),
     defineRoute({
       summary: "Let the version on trial answer everybody",
+      description: "The canary becomes the newest version. Without one it is a 409. Costs nothing.",
       responses: answers(200, agentSchema, "The agent.", ["ETag"]),
       reads: ["If-Match"],
       ...common,

@@ -27,6 +27,8 @@ export function webhookRoutes({
   return [
     defineRoute({
       summary: "Read what webhooks are signed with",
+      description:
+        "Made when it is first read or needed. Signatures are those of Standard Webhooks, whose libraries take the secret as it is.",
       responses,
       ...common,
       method: "GET",
@@ -36,6 +38,8 @@ export function webhookRoutes({
     }),
     defineRoute({
       summary: "Replace what webhooks are signed with",
+      description:
+        "For a day messages have a signature of each, so that receivers can change over. Done again the one before is forgotten at once.",
       responses,
       ...common,
       method: "POST",

@@ -92,7 +92,7 @@ function createAndRead({ agents }: Services): readonly Route[] {
     defineRoute({
       summary: "Delete an agent and its sub-agents",
       description:
-        "Runs that are under way finish; conversations stay until they are deleted, memories are removed. Costs nothing. Again it is a 404.",
+        "Refused with 409 while other records name it. Runs that were started finish, its conversations stay, its memories are removed in the background. Costs nothing. Again it is a 404.",
       responses: enveloped(deletedAgent, "What was deleted."),
       method: "DELETE",
       pattern: "/v1/proxy/core-agent-delete/{agent_key}",

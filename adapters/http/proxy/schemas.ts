@@ -5,13 +5,8 @@ import { subAgentInput } from "../../../actors/records/sub-agent.ts";
 import { type TSchema, Type } from "../../../actors/schema.ts";
 import { named } from "../openapi/named.ts";
 import { answers, count, orNull, shownRecord, time } from "../openapi/responses.ts";
-import {
-  conversationFields,
-  costSchema,
-  messageSchema,
-  replyFields,
-  waitingFields,
-} from "../platform/run-schemas.ts";
+import { costSchema, replyFields } from "../platform/reply-schemas.ts";
+import { conversationFields, messageSchema, waitingFields } from "../platform/run-schemas.ts";
 import type { Route, RouteResponse } from "../route.ts";
 
 type Properties = Readonly<Record<string, TSchema>>;

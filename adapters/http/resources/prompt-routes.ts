@@ -51,6 +51,8 @@ export function promptRoutes({ system, resources }: Services): readonly Route[] 
   return [
     defineRoute({
       summary: "Fill a prompt with values, without a run",
+      description:
+        "What a model would be given: partials put in, values checked by their types, defaults taken. A value that is missing, unknown or of another type is a 400 with its pointer. `version` takes an earlier one.",
       responses: answers(200, preview, "What the prompt says."),
       service: "prompts",
       errors: "problem",

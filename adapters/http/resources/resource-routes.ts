@@ -101,6 +101,8 @@ function listRoutes<Input extends object>(
       ...common,
       method: "GET",
       summary: `List ${kind.path}`,
+      description:
+        "By the fields that are parameters here, by words (`q`) and in an order (`sort`). A cursor is of its own filters and order.",
       query: listQuery(service.listing),
       responses: answers(200, pageOf(record), `A page of ${kind.path}.`),
       handler: ({ principal: { tenant }, query }) =>
@@ -118,6 +120,8 @@ function listRoutes<Input extends object>(
       ...common,
       method: "POST",
       summary: `Create a ${kind.name}`,
+      description:
+        "What it names has to exist; what is wrong is a 400 with its pointer. With an `Idempotency-Key` a repeated request creates nothing and has the first one's answer.",
       reads: ["Idempotency-Key"],
       body: input,
       responses: answers(201, record, `The ${kind.name}.`, ["ETag", "Location"]),
@@ -144,6 +148,7 @@ function recordRoutes<Input extends object>(
       ...common,
       method: "GET",
       summary: `Read a ${kind.name}`,
+      description: "As it is now, unset fields null; its `ETag` is for `If-Match` of a change.",
       responses,
       handler: ({ principal: { tenant }, params }) =>
         service.bodies.record({ tenant, table: service.listing.table }, idOf(params), async () =>
@@ -200,6 +205,7 @@ function usersRoute<Input extends object>(service: ResourceService<Input>): read
       method: "GET",
       pattern: `/v2/${kind.path}/{id}/used-by`,
       summary: `List the records that name a ${kind.name}`,
+      description: "What a deletion would be refused for: the list has one page.",
       responses: answers(200, pageOf(user), "All of them."),
       handler: async ({ principal, params }) => {
         const users = await service.usedBy(principal.tenant, idOf(params));
@@ -224,6 +230,7 @@ function versionRoutes<Input extends object>(
       pattern: list,
       method: "GET",
       summary: `List the versions of a ${kind.name}`,
+      description: "Every change makes one. Those that are kept: the newest, and those in use.",
       query: pageQuery,
       responses: answers(200, pageOf(versionEntry), "A page of versions, the newest first."),
       handler: async ({ principal, params, query }) => {
@@ -236,6 +243,7 @@ function versionRoutes<Input extends object>(
       pattern: `${list}/{n}`,
       method: "GET",
       summary: `Read a ${kind.name} at a version`,
+      description: "As it was. A version that is not kept is a 404.",
       responses,
       handler: async ({ principal, params }) => {
         const number = versionNumber(params["n"] ?? "");
@@ -248,6 +256,8 @@ function versionRoutes<Input extends object>(
       pattern: `${list}/{n}/rollback`,
       method: "POST",
       summary: `Make an earlier version of a ${kind.name} the newest`,
+      description:
+        "A new version with the fields of the old one, which is checked as if it were sent now. Runs under way finish on theirs.",
       reads: ["If-Match"],
       responses,
       handler: async (context) => {

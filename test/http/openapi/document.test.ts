@@ -97,6 +97,19 @@ describe("the document", () => {
     expect(unread.map(nameOf)).toEqual([]);
   });
 
+  test("says of every operation what it does, beside its name", () => {
+    const operations = host.routes.map((route) => ({ name: nameOf(route), ...operationOf(route) }));
+    const textOf = (of: object, word: "summary" | "description") =>
+      String((of as Record<string, unknown>)[word] ?? "");
+    const nameless = operations.filter((one) => textOf(one, "summary") === one.operationId);
+    const silent = operations.filter(
+      (one) => textOf(one, "description").length <= textOf(one, "summary").length,
+    );
+
+    expect(nameless.map(({ name }) => name)).toEqual([]);
+    expect(silent.map(({ name }) => name)).toEqual([]);
+  });
+
   test("is sent again only when it has changed", async () => {
     const first = await fetch(`${host.url}/openapi.json`);
     const tag = first.headers.get("etag") ?? "";

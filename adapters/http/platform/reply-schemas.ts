@@ -1,0 +1,125 @@
+// What an answer is made of, as schemas: who answered and why, what it rests on, what it has cost.
+
+import { Type } from "../../../actors/schema.ts";
+import { named, optional } from "../openapi/named.ts";
+import { anyObject, count, orNull, share, time, toldError } from "../openapi/responses.ts";
+
+const closed = { additionalProperties: false } as const;
+const text = Type.String();
+const maybeText = orNull(text);
+
+/** A memory that was given to the model, and how its score came about. */
+export const recalledMemory = named(
+  "RecalledMemory",
+  Type.Object(
+    {
+      id: text,
+      text,
+      kind: text,
+      updated_at: time,
+      score: Type.Number(),
+      scores: Type.Object(
+        { vector: share, words: share, recency: share, importance: share },
+        closed,
+      ),
+    },
+    closed,
+  ),
+);
+
+/** Tokens of a call. */
+export const usageSchema = named(
+  "Usage",
+  Type.Object({ prompt_tokens: count, completion_tokens: count, total_tokens: count }, closed),
+);
+
+/** What a call has cost. */
+export const costSchema = named(
+  "Cost",
+  Type.Object(
+    {
+      units: Type.Number(),
+      unit_price: Type.Number(),
+      tokens: Type.Number({ description: "What was charged, in units of the account." }),
+      balance: Type.Optional(Type.Number()),
+    },
+    closed,
+  ),
+);
+
+/** Who answered, and why. */
+export const routingSchema = named(
+  "RoutingInfo",
+  Type.Object(
+    {
+      selected_action: Type.Union([
+        Type.Literal("SUB_AGENT"),
+        Type.Literal("SUPERVISOR"),
+        Type.Literal("TEAM"),
+      ]),
+      action_name: text,
+      reason: text,
+      intent: text,
+      confidence: share,
+      threshold: Type.Number(),
+      method: text,
+      candidates: Type.Array(
+        Type.Object(
+          { name: text, key: text, score: Type.Number() },
+          { additionalProperties: true },
+        ),
+      ),
+      sub_agent_key: maybeText,
+      parts: Type.Optional(
+        Type.Array(Type.Object({ text, action_name: text, sub_agent_key: maybeText }, closed)),
+      ),
+    },
+    { additionalProperties: true, description: "Who answered, and why." },
+  ),
+);
+
+/** A passage that an answer rests on. */
+export const sourceSchema = named(
+  "Source",
+  Type.Object(
+    {
+      document_id: text,
+      title: text,
+      chunk_id: text,
+      collection_key: text,
+      score: share,
+      relevance: share,
+      text,
+      headings: Type.Array(text),
+      span: Type.Array(count, { minItems: 2, maxItems: 2 }),
+      page: Type.Optional(Type.Integer({ minimum: 1 })),
+    },
+    { additionalProperties: true, description: "A passage that an answer rests on." },
+  ),
+);
+
+/** Fields of an answer. */
+export const replyFields = {
+  response: text,
+  agent_key: text,
+  conversation_key: maybeText,
+  message_id: text,
+  run_id: text,
+  routing_info: routingSchema,
+  frontend_trigger: orNull(
+    Type.Object({ name: text, payload: Type.Optional(Type.Unknown()) }, closed),
+  ),
+  data_collection: orNull(anyObject),
+  sources: Type.Array(sourceSchema),
+  nothing_relevant: Type.Optional(Type.Literal(true)),
+  degraded: optional(toldError),
+  memories: Type.Optional(Type.Array(recalledMemory)),
+  usage: usageSchema,
+  model: text,
+  builtin: Type.Boolean(),
+  notice: Type.Optional(text),
+  finish_reason: text,
+  escalated_to: Type.Optional(text),
+  output: Type.Optional(Type.Unknown()),
+  cost: costSchema,
+};
