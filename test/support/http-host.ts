@@ -40,6 +40,7 @@ import type { Definition } from "../../runtime/actor.ts";
 import { type Log, silentLog } from "../../runtime/log.ts";
 import { type RunningSystem, startSystem } from "../../runtime/pool.ts";
 import { createApiContract } from "./api-contract.ts";
+import { listenToHeaders } from "./heard-headers.ts";
 import { inlineCompute } from "./inline-compute.ts";
 import { createScriptedLlm, type ScriptedLlm } from "./scripted-llm.ts";
 import { ingestOver, reembedOver } from "./take-in.ts";
@@ -57,6 +58,8 @@ import {
 export interface HttpHost {
   readonly url: string;
   readonly routes: readonly Route[];
+  /** Of the headers that routes have to state, those that were read so far, by "METHOD /pattern". */
+  readonly headersRead: ReadonlyMap<string, ReadonlySet<string>>;
   readonly system: RunningSystem;
   readonly llm: ScriptedLlm;
   readonly adminKey: string;
@@ -67,7 +70,7 @@ export interface HttpHost {
   makeKey(services: readonly string[], tenant?: string, role?: "owner" | "member"): Promise<string>;
   setBalance(units: number): Promise<void>;
   balance(): Promise<number>;
-  /** Also compares the answer with what the API's description says of it. */
+  /** Also compares the answer, and the headers that routes read, with what the API's description says. */
   call(method: string, path: string, body?: unknown, more?: CallOptions): Promise<Answer>;
   /** Events of a stream: each its id, event name and data, compared with the description too. */
   events(method: string, path: string, body?: unknown, more?: CallOptions): Promise<Streamed>;
@@ -153,8 +156,9 @@ export async function startHttpHost(parts: HostParts = {}): Promise<HttpHost> {
   const sessions = createSessions(60_000);
   const more = await parts.routes?.({ system, services, sessions });
   const { routes, keys, gate } = makeRoutes(system, services, more ?? []);
+  const heard = listenToHeaders(routes);
   const door = createDoor({
-    routes,
+    routes: heard.routes,
     system,
     gate,
     origins: createOriginRules({ hosts: [], origins: [] }),
@@ -188,6 +192,7 @@ export async function startHttpHost(parts: HostParts = {}): Promise<HttpHost> {
   return {
     url,
     routes,
+    headersRead: heard.read,
     system,
     llm,
     adminKey,
@@ -200,6 +205,7 @@ export async function startHttpHost(parts: HostParts = {}): Promise<HttpHost> {
     call: async (method, path, body, more = {}) => {
       const answer = await answerOf(await send(method, path, body, more));
       contract.check(method, path, answer);
+      heard.check();
       return answer;
     },
     events: async (method, path, body, more = {}) => {

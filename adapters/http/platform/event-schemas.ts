@@ -19,8 +19,13 @@ const any = Type.Unknown();
 const why = Type.Object({ code: text, message: text }, closed);
 const call = { id: text, name: text };
 
+/** A schema for each field of a member of a union that its `type` tells. */
+type FieldsOf<Union extends { readonly type: string }, T> = {
+  readonly [F in Exclude<keyof Extract<Union, { readonly type: T }>, "type">]-?: TSchema;
+};
+
 /** What a run that answers shows between its text, by type. */
-const shown: { readonly [T in ChatEvent["type"]]: Properties } = {
+const shown: { readonly [T in ChatEvent["type"]]: FieldsOf<ChatEvent, T> } = {
   routing: { routing_info: routingSchema },
   sources: {
     sources: Type.Array(sourceSchema),
@@ -59,10 +64,12 @@ const shown: { readonly [T in ChatEvent["type"]]: Properties } = {
     tasks: Type.Array(
       Type.Object({ id: text, member: text, task: text, after: Type.Array(text) }, closed),
     ),
+    fallback: Type.Optional(Type.String({ enum: ["members", "leader"] })),
   },
   member: {
     turn: text,
     member: text,
+    depth: count,
     target: text,
     state: Type.String({ enum: ["started", "completed", "failed"] }),
     run: orNull(text),

@@ -1,0 +1,116 @@
+// Headers that decide what a route does are stated beside it, for the description. Each route that states
+// some is called here, and what its handler has read is what it states; a route that reads more than it
+// states is found by every test that calls it (test/support/heard-headers.ts).
+
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Route } from "../../../adapters/http/route.ts";
+import { RuntimeError } from "../../../runtime/errors.ts";
+import { type HttpHost, startHttpHost } from "../../support/http-host.ts";
+
+type Fields = Readonly<Record<string, unknown>>;
+
+let host: HttpHost;
+beforeAll(async () => {
+  host = await startHttpHost();
+});
+afterAll(() => host.stop());
+
+/** Ids that have the form of those of each kind; nothing has to be there. */
+const ids: Readonly<Record<string, string>> = {
+  agents: "ag_nobody",
+  prompts: "pr_nobody",
+  teams: "tm_nobody",
+  workflows: "wf_nobody",
+  tools: "tl_nobody",
+};
+
+/** Where a handler looks for something before it reads a header: that has to be there. */
+interface Placed {
+  readonly run: string;
+  readonly step: string;
+  readonly job: string;
+  readonly agent: string;
+}
+
+async function place(): Promise<Placed> {
+  const agent = (await host.call("POST", "/v2/agents", { name: "A", model_name: "m-1" })).body.id;
+  host.llm.script = () => {
+    throw new RuntimeError("PROVIDER_FAILED", "The provider refused.");
+  };
+  await host.call("POST", `/v2/agents/${agent}/runs`, { input: "Hello?" });
+  const run = (await host.call("GET", "/v2/runs")).body.data[0].id;
+  const step = (await host.call("GET", `/v2/runs/${run}/tree`)).body.steps[0].key;
+  const collections = "/v2/knowledge/collections";
+  const { id } = (await host.call("POST", collections, { name: "Docs" })).body;
+  const sent = await host.call("POST", `${collections}/${id}/documents?wait=false`, { text: "a" });
+  return { agent, run, step, job: sent.body.id };
+}
+
+const pathOf = ({ pattern }: Route, { run, job }: Placed): string =>
+  pattern.replaceAll(/\{(\w+)\}/g, (_, name: string) => {
+    if (name === "rn") return run;
+    if (name === "jb") return job;
+    return name === "n" ? "1" : (ids[pattern.split("/")[2] ?? ""] ?? "nobody");
+  });
+
+const bodyOf = ({ method, pattern, body }: Route, { agent, step }: Placed): unknown => {
+  if (pattern.includes("/documents")) return { text: "b" };
+  if (pattern.endsWith("/fork")) return { step, mode: "background" };
+  if (pattern.endsWith("/resume")) return { mode: "background" };
+  if (/^\/v2\/teams(\/\{id\})?$/.test(pattern) && method !== "PATCH") {
+    return { name: "T", mode: "coordinate", members: [{ agent }] };
+  }
+  if (pattern === "/v1/chat/completions") {
+    return { model: `agent:${agent}`, messages: [{ role: "user", content: "a" }] };
+  }
+  return body === undefined || method === "GET" ? undefined : sampleOf(body as object as Fields);
+};
+
+test("every route reads the headers that it states, and no others of these", async () => {
+  const placed = await place();
+  const routes = host.routes.filter(({ reads = [] }) => reads.length > 0);
+
+  for (const route of routes) {
+    const [path, body] = [pathOf(route, placed), bodyOf(route, placed)];
+    if (route.pattern.endsWith("/events")) await (await host.events("GET", path)).rest();
+    else await host.call(route.method, path, body);
+  }
+
+  const nameOf = ({ method, pattern }: Route) => `${method} ${pattern}`;
+  const stated = routes.map((route) => [nameOf(route), [...(route.reads ?? [])].sort()]);
+  const read = routes.map((route) => [
+    nameOf(route),
+    [...(host.headersRead.get(nameOf(route)) ?? [])].sort(),
+  ]);
+  expect(stated.length).toBeGreaterThan(40);
+  expect(read).toEqual(stated);
+});
+
+/** The smallest value that a schema of a body lets through. */
+function sampleOf(schema: Fields): unknown {
+  if ("const" in schema) return schema["const"];
+  const [first] = (schema["anyOf"] ?? schema["enum"] ?? []) as readonly unknown[];
+  if (first !== undefined) return "enum" in schema ? first : sampleOf(first as Fields);
+  switch (schema["type"]) {
+    case "object": {
+      const properties = (schema["properties"] ?? {}) as Readonly<Record<string, Fields>>;
+      const least =
+        schema["minProperties"] === undefined ? [] : Object.keys(properties).slice(0, 1);
+      const names = (schema["required"] ?? least) as readonly string[];
+      return Object.fromEntries(names.map((name) => [name, sampleOf(properties[name] ?? {})]));
+    }
+    case "array":
+      return Array.from({ length: Number(schema["minItems"] ?? 0) }, () =>
+        sampleOf(schema["items"] as Fields),
+      );
+    case "integer":
+    case "number":
+      return schema["minimum"] ?? 1;
+    case "boolean":
+      return true;
+    case "string":
+      return "a".repeat(Number(schema["minLength"] ?? 1));
+    default:
+      return {};
+  }
+}
