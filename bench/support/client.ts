@@ -69,6 +69,8 @@ export class Connection {
 
   /** Sends a request; resolves when its answer is complete. */
   send(bytes: Buffer): Promise<Exchange> {
+    const socket = this.#socket;
+    if (socket === undefined) return Promise.reject(new Error("the connection is not open"));
     this.#text = "";
     this.#headLength = -1;
     this.#length = -1;
@@ -80,7 +82,7 @@ export class Connection {
       this.#resolve = resolve;
       this.#reject = reject;
       this.#sentUs = nowUs();
-      this.#socket?.write(bytes);
+      socket.write(bytes);
     });
   }
 
