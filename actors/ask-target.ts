@@ -6,8 +6,11 @@ import type { RunContext } from "../runtime/actor.ts";
 import { addressParts } from "../runtime/address.ts";
 import { fromErrorData, RuntimeError } from "../runtime/errors.ts";
 import type { Ports } from "./ports.ts";
+import type { PinnedPrompts } from "./prompts/prompt.ts";
+import { pinnedPrompts } from "./prompts/system-message.ts";
+import { type AgentRow, versionId } from "./records/agent-version.ts";
 import type { Meter } from "./spend.ts";
-import { type Accepting, accepting, targetNamed, targetPlace } from "./targets.ts";
+import { accepting, PIN_PREFIX, type TargetPin, targetNamed, targetPlace } from "./targets.ts";
 import type { Task, TurnInput, TurnReference, TurnResult } from "./turn-input.ts";
 
 /** Whom to ask for what. */
@@ -24,14 +27,6 @@ export interface TargetAsk {
   onStart?(run: string): void;
 }
 
-/** Prefix of the keys under which versions are pinned; a record of the run finds them by it. */
-export const PIN_PREFIX = "pin:";
-
-/** The version of a target that this run uses from its first use on. */
-export interface TargetPin extends Pick<Accepting, "version" | "runKind"> {
-  readonly target: string;
-}
-
 /** @throws NOT_FOUND when the target does not exist any more. */
 export async function pinTarget(context: RunContext<Ports>, target: string): Promise<TargetPin> {
   return await context.step(
@@ -41,12 +36,31 @@ export async function pinTarget(context: RunContext<Ports>, target: string): Pro
       const found = accepting(target, row, addressParts(context.self).root);
       if (found !== undefined) {
         const { version, runKind } = found;
-        return { target, version, runKind };
+        const prompts = await promptsOf(context, target, version);
+        return { target, version, runKind, ...(prompts && { prompts }) };
       }
       throw new RuntimeError("NOT_FOUND", `${targetNamed(target)} does not exist.`);
     },
     { repeat: "safe" },
   );
+}
+
+/** Null also for prompts that are gone: the run that needs them says so. */
+async function promptsOf(
+  context: RunContext<Ports>,
+  target: string,
+  version: number,
+): Promise<PinnedPrompts | null> {
+  const { kind, versions } = targetPlace(target);
+  if (kind !== "agent") return null;
+  const row = (await context.row(versions, versionId(target, version))) as AgentRow | undefined;
+  if (row === undefined) return null;
+  try {
+    return await pinnedPrompts((table, id) => context.row(table, id), row.agent);
+  } catch (error) {
+    if (error instanceof RuntimeError && error.code === "NOT_FOUND") return null;
+    throw error;
+  }
 }
 
 /**
@@ -59,7 +73,7 @@ export async function askTarget(
   { target, of, task, timeoutMs, aside, onStart }: TargetAsk,
   meter: Meter,
 ): Promise<TurnResult> {
-  const { version, runKind } = await pinTarget(context, target);
+  const { version, runKind, prompts } = await pinTarget(context, target);
   const input: TurnInput = {
     owner: of.owner,
     agent: target,
@@ -67,6 +81,8 @@ export async function askTarget(
     sequences: of.sequences,
     stream: of.stream,
     ...(of.user === undefined ? {} : { user: of.user }),
+    ...(of.variables && { variables: of.variables }),
+    ...(prompts && { prompts }),
     task,
   };
   const outcome = await context.child(key, {

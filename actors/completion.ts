@@ -65,6 +65,7 @@ function accept(state: CompletionState, message: CompletionMessage, turn: Turn):
     sequences: [],
     stream: message.stream,
     ...(message.user === undefined ? {} : { user: message.user }),
+    ...(message.prompts && { prompts: message.prompts }),
   };
   const run = turn.startRun({
     kind: target.runKind,

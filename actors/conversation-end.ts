@@ -214,5 +214,6 @@ function inputOf(state: ConversationState, entry: Entry): TurnInput {
     ...(state.collected === null ? {} : { collected: state.collected }),
     ...(state.user === undefined ? {} : { user: state.user }),
     ...(entry.variables && { variables: entry.variables }),
+    ...(entry.prompts && { prompts: entry.prompts }),
   };
 }

@@ -1,6 +1,7 @@
 // What a conversation's actor remembers: who is answered by which run, and what waits. Small, because
 // it is rewritten with every turn; the messages themselves are records.
 
+import type { PinnedPrompts } from "./prompts/prompt.ts";
 import type { ConversationRow } from "./records/conversation.ts";
 
 /** One run of the conversation: under way, or waiting for its turn. */
@@ -18,6 +19,8 @@ export interface Entry {
   readonly keyId?: string;
   /** Values of variables of the agent's prompt. */
   readonly variables?: Readonly<Record<string, unknown>>;
+  /** Versions of the agent's prompts, as they were when it was accepted. */
+  readonly prompts?: PinnedPrompts;
   /** Who is told of its end. */
   readonly webhooks?: readonly string[];
   /** A later message interrupted it: its cancelled end is an interruption. */

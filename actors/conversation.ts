@@ -183,6 +183,7 @@ function startOrWait(state: ConversationState, wanted: NewRun, turn: Turn): Conv
     ...(state.collected === null ? {} : { collected: state.collected }),
     ...(state.user === undefined ? {} : { user: state.user }),
     ...(message.variables && { variables: message.variables }),
+    ...(message.prompts && { prompts: message.prompts }),
   };
   const run = turn.startRun({
     kind: runKind,
@@ -200,6 +201,7 @@ function startOrWait(state: ConversationState, wanted: NewRun, turn: Turn): Conv
     service: message.service,
     ...(message.keyId === undefined ? {} : { keyId: message.keyId }),
     ...(message.variables && { variables: message.variables }),
+    ...(message.prompts && { prompts: message.prompts }),
     ...(message.webhook === undefined ? {} : { webhooks: [message.webhook] }),
   };
   if (state.current === null) return { ...state, current: entry };

@@ -7,7 +7,6 @@ import { RuntimeError } from "../runtime/errors.ts";
 import type { LogPage } from "../runtime/runs/run-log.ts";
 import type { RunRow } from "../runtime/system.ts";
 import type { RunRecord } from "../runtime/testkit/recording.ts";
-import { PIN_PREFIX, type TargetPin } from "./ask-target.ts";
 import { limits } from "./limits.ts";
 import {
   type AgentRow,
@@ -19,7 +18,7 @@ import { messageKey } from "./records/conversation.ts";
 import { type ResourceRow, resourceTables } from "./records/resource.ts";
 import type { ToolInput } from "./records/tool.ts";
 import { toolKind } from "./records/tool-kind.ts";
-import { targetNamed, targetPlace } from "./targets.ts";
+import { PIN_PREFIX, type TargetPin, targetNamed, targetPlace } from "./targets.ts";
 import { toolVersionsOf } from "./tools/found.ts";
 import { shownTool, shownUses } from "./tools/secret-headers.ts";
 import { ownerOf, sentKey, type TurnInput } from "./turn-input.ts";

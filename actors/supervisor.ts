@@ -51,7 +51,7 @@ async function answerTurn(
   const compiled = await loadAgent(context, input);
   const asked = input.task ?? (await loadAsked(context, input));
   const work = { compiled, asked, meter };
-  const said = await systemMessageFor(context, compiled.agent, input.variables);
+  const said = await systemMessageFor(context, compiled.agent, input);
   const turn = { ...input, ...said };
   const result =
     compiled.graph === null

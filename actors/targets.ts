@@ -3,6 +3,7 @@
 // version that was current when their message was accepted.
 
 import { pinnedVersion } from "./canary.ts";
+import type { PinnedPrompts } from "./prompts/prompt.ts";
 import type { onBusy } from "./records/agent.ts";
 import { type AgentRow, agentTables } from "./records/agent-version.ts";
 import type { Static } from "./schema.ts";
@@ -89,4 +90,14 @@ export function accepting(id: string, row: unknown, root: string): Accepting | u
     model: agent.model_name ?? "",
     agent,
   };
+}
+
+/** Prefix of the keys under which versions are pinned; a record of the run finds them by it. */
+export const PIN_PREFIX = "pin:";
+
+/** The version of a target that this run uses from its first use on. */
+export interface TargetPin extends Pick<Accepting, "version" | "runKind"> {
+  readonly target: string;
+  /** Versions of an agent's prompts, from then on. */
+  readonly prompts?: PinnedPrompts;
 }

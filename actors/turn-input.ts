@@ -4,6 +4,7 @@
 import { type Address, address, addressParts } from "../runtime/address.ts";
 import type { Degraded } from "./knowledge/search.ts";
 import type { FinishReason, PromptMessage, Usage } from "./ports.ts";
+import type { PinnedPrompts } from "./prompts/prompt.ts";
 import type { DataCollection, RoutingInfo, Source } from "./records/conversation.ts";
 import type { RecalledMemory } from "./records/memory.ts";
 import type { Handoff } from "./tools/tool.ts";
@@ -25,6 +26,8 @@ export interface TurnReference {
   readonly user?: string;
   /** Values of the variables of the agent's prompt. */
   readonly variables?: Readonly<Record<string, unknown>>;
+  /** Versions of the agent's prompts, as they were when the run was accepted. */
+  readonly prompts?: PinnedPrompts;
   /** What the agent's prompt says in this run; it takes the place of its `system_message`. */
   readonly systemMessage?: string;
 }

@@ -23,6 +23,13 @@ export type ReadRow = (table: string, id: string) => Promise<unknown>;
 /** Versions of prompts by their ids: those that are not named with a version. */
 export type PromptPins = Readonly<Record<string, number>>;
 
+/** Which prompt an agent runs by, and the versions of it and of all in it, settled once. */
+export interface PinnedPrompts {
+  /** As the agent names it: "pr_x" or "pr_x@3". */
+  readonly of: string;
+  readonly versions: PromptPins;
+}
+
 /** A prompt, or one in it, as it is named. */
 export interface PromptReference {
   readonly id: string;
@@ -49,6 +56,11 @@ const REFERENCE = /^(pr_[A-Za-z0-9]{1,61})(?:@([1-9]\d{0,14}))?$/;
 export function promptReference(text: string): PromptReference | null {
   const [, id, version] = REFERENCE.exec(text) ?? [];
   return id === undefined ? null : { id, version: version === undefined ? null : Number(version) };
+}
+
+/** As it is named: "pr_x" or "pr_x@3". */
+export function referenceText({ id, version }: PromptReference): string {
+  return version === null ? id : `${id}@${version}`;
 }
 
 /**

@@ -3,6 +3,7 @@
 
 import type { Degraded } from "../knowledge/search.ts";
 import type { Usage } from "../ports.ts";
+import type { PinnedPrompts } from "../prompts/prompt.ts";
 import type { RecalledMemory } from "./memory.ts";
 
 /** Which action the router took and why. */
@@ -261,6 +262,8 @@ export interface ChatMessage {
   readonly data?: Readonly<Record<string, unknown>>;
   /** Values of variables of the agent's prompt, checked; they count before its constants. */
   readonly variables?: Readonly<Record<string, unknown>>;
+  /** Versions of the agent's prompts, as they are now. */
+  readonly prompts?: PinnedPrompts;
   /** Who speaks; the first message of a conversation decides for all of it. */
   readonly user?: string;
   /** Whether text is shown as it comes (the provider is asked to stream). */
@@ -314,6 +317,8 @@ export interface CompletionMessage {
     readonly role: "system" | "user" | "assistant";
     readonly content: string;
   }[];
+  /** Versions of the agent's prompts, as they are now. */
+  readonly prompts?: PinnedPrompts;
   /** Who speaks. */
   readonly user?: string;
   readonly stream: boolean;

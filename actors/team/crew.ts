@@ -3,13 +3,15 @@
 
 import type { RunContext } from "../../runtime/actor.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
-import { pinTarget, type TargetPin } from "../ask-target.ts";
+import { pinTarget } from "../ask-target.ts";
 import { type CompiledAgent, loadAgent } from "../compiled.ts";
 import type { Ports } from "../ports.ts";
+import { systemMessageFor } from "../prompts/system-message.ts";
 import { versionId } from "../records/agent-version.ts";
 import type { ResourceRecord, ResourceRow } from "../records/resource.ts";
 import type { TeamInput, TeamMember } from "../records/team.ts";
-import { targetPlace } from "../targets.ts";
+import { type TargetPin, targetPlace } from "../targets.ts";
+import type { TurnInput } from "../turn-input.ts";
 
 /** A member as the run knows it. */
 export interface Member {
@@ -26,6 +28,8 @@ export interface Member {
 export interface Leader extends Pick<TargetPin, "target" | "version"> {
   readonly name: string;
   readonly compiled: CompiledAgent;
+  /** What its prompt says in this run. */
+  readonly systemMessage?: string;
 }
 
 /** All that take part. */
@@ -37,11 +41,8 @@ export interface Crew {
 }
 
 /** @throws NOT_FOUND for a version of the team that is not kept, or a leader that does not exist. */
-export async function loadCrew(
-  context: RunContext<Ports>,
-  pinned: { readonly agent: string; readonly version: number },
-): Promise<Crew> {
-  const team = await teamAt(context, pinned.agent, pinned.version);
+export async function loadCrew(context: RunContext<Ports>, input: TurnInput): Promise<Crew> {
+  const team = await teamAt(context, input.agent, input.version);
   const { leader, substitute } = team;
   // All at once, so that what they are pinned to is written once; and before any is asked, because
   // the same one may be asked side by side.
@@ -65,7 +66,7 @@ export async function loadCrew(
       name: names[at] ?? agent,
       role: role ?? null,
     })),
-    leader: leader ? await leaderOf(context, leader, pins.get(leader) ?? null) : null,
+    leader: leader ? await leaderOf(context, leader, pins.get(leader) ?? null, input) : null,
     substitute: substitute ?? null,
   };
 }
@@ -74,11 +75,15 @@ async function leaderOf(
   context: RunContext<Ports>,
   target: string,
   pin: TargetPin | null,
+  { variables }: TurnInput,
 ): Promise<Leader> {
   if (pin === null) throw new RuntimeError("NOT_FOUND", `Agent ${target} does not exist.`);
-  const { version } = pin;
+  const { version, prompts } = pin;
   const compiled = await loadAgent(context, { agent: target, version });
-  return { target, version, compiled, name: compiled.agent.name };
+  // Its own values are among those of all that take part.
+  const values = { ...(variables && { variables }), ...(prompts && { prompts }), task: target };
+  const said = await systemMessageFor(context, compiled.agent, values);
+  return { target, version, compiled, name: compiled.agent.name, ...said };
 }
 
 /** One that was removed is a member whose turns fail, as the team says. */

@@ -109,6 +109,7 @@ export async function conclude(
     sequences: input.sequences,
     stream: input.stream,
     ...(input.user === undefined ? {} : { user: input.user }),
+    ...(leader.systemMessage === undefined ? {} : { systemMessage: leader.systemMessage }),
     text: asked.text,
     extra: [
       ...work.before,
@@ -192,6 +193,7 @@ async function askLeader(work: TeamWork, leader: Leader, ask: LeaderAsk): Promis
   const plain = { ...agent, response_template: null, examples: null };
   const content = systemPrompt({
     agent: plain,
+    systemMessage: leader.systemMessage,
     subAgent: null,
     passages: [],
     usesCollection: false,

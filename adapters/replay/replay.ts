@@ -3,7 +3,6 @@
 // effect: what it would have to do is said and its branch stops there.
 
 import { loadSchemas } from "../../actors/answer/output-schema.ts";
-import { PIN_PREFIX, type TargetPin } from "../../actors/ask-target.ts";
 import { catalog } from "../../actors/catalog.ts";
 import { loadExpressions } from "../../actors/expression.ts";
 import { loadLinearPatterns } from "../../actors/linear-pattern.ts";
@@ -11,6 +10,7 @@ import type { LlmRequest, Ports } from "../../actors/ports.ts";
 import { versionId } from "../../actors/records/agent-version.ts";
 import type { ChatReply } from "../../actors/records/conversation.ts";
 import { replyOf } from "../../actors/reply.ts";
+import { PIN_PREFIX, type TargetPin } from "../../actors/targets.ts";
 import type { TurnInput, TurnResult } from "../../actors/turn-input.ts";
 import type { Definition } from "../../runtime/actor.ts";
 import { RuntimeError } from "../../runtime/errors.ts";

@@ -2,7 +2,6 @@
 // the model of all its agents or the version of one. A swapped agent is one more version, beside the
 // recorded ones, that the replayed run is pinned to.
 
-import { PIN_PREFIX, type TargetPin } from "../../actors/ask-target.ts";
 import type { Agent } from "../../actors/records/agent.ts";
 import {
   type AgentRow,
@@ -10,7 +9,7 @@ import {
   type SubAgentRow,
   versionId,
 } from "../../actors/records/agent-version.ts";
-import { targetNamed, targetPlace } from "../../actors/targets.ts";
+import { PIN_PREFIX, type TargetPin, targetNamed, targetPlace } from "../../actors/targets.ts";
 import type { TurnInput } from "../../actors/turn-input.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import type { RunRecord } from "../../runtime/testkit/recording.ts";

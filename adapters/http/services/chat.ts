@@ -4,6 +4,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { AgainMessage } from "../../../actors/conversation-again.ts";
 import type { FlowFork } from "../../../actors/flow/fork.ts";
+import type { PinnedPrompts } from "../../../actors/prompts/prompt.ts";
 import type {
   ChatAccepted,
   ChatMessage,
@@ -24,7 +25,7 @@ import { type Answering, type Ask, follow, inGate, watched } from "./answering.t
 import type { ApprovalService } from "./approvals.ts";
 import { type ConversationService, conversationAddress } from "./conversations.ts";
 import { KEY_HOURS } from "./once.ts";
-import { checkRunVariables } from "./run-variables.ts";
+import { mayHavePrompts, settlePrompts } from "./run-prompts.ts";
 import { createSubscribers, type Subscription } from "./subscribers.ts";
 import { type Waited, waitFor } from "./waiting.ts";
 
@@ -131,10 +132,12 @@ export function createChatService(parts: Parts): ChatService {
     complete: (ask) =>
       inGate(gate, ask, async () => {
         const { tenant } = ask.caller;
-        await targetOf(system, tenant, ask.agent);
-        const to = address({ kind: "completion", tenant, root: newId("cm", parts.nowMs()) });
+        const target = await targetOf(system, tenant, ask.agent);
+        const conversation = newId("cm", parts.nowMs());
+        const to = address({ kind: "completion", tenant, root: conversation });
+        const prompts = await promptsFor(parts, ask, { target, conversation });
         const options = { ...sendOptions(ask), signal: ask.signal, endOnly: !ask.stream };
-        const frames = system.stream(to, completionMessage(ask), options);
+        const frames = system.stream(to, completionMessage(ask, prompts), options);
         return await follow(frames, { tenant, cancelOnLeave: false, subscribers });
       }),
     background: async (ask) => {
@@ -225,16 +228,14 @@ async function prepareChat(parts: Parts, ask: ChatAsk): Promise<Prepared> {
   const conversation = await conversationOf(parts, ask);
   const to = conversationAddress(tenant, conversation);
   const { variables } = ask;
-  if (variables !== undefined) {
-    const place = { tables: parts.system.tables, tenant };
-    await checkRunVariables(place, { target: ask.agent, conversation }, variables);
-  }
+  const prompts = await promptsFor(parts, ask, { target, conversation });
   const message: ChatMessage = {
     type: "chat",
     agent: ask.agent,
     text: ask.text,
     ...(ask.data === undefined ? {} : { data: ask.data }),
     ...(variables && { variables }),
+    ...(prompts && { prompts }),
     stream: ask.stream,
     priceMicros: pricesMicros.chat,
     service,
@@ -247,7 +248,18 @@ async function prepareChat(parts: Parts, ask: ChatAsk): Promise<Prepared> {
   return { to, message, cancelOnLeave: onDisconnect === "cancel" };
 }
 
-function completionMessage(ask: CompletionAsk): CompletionMessage {
+/** What is settled of the prompts of whom is asked. @throws as settlePrompts. */
+async function promptsFor(
+  { system }: Parts,
+  { agent: id, caller, variables }: Pick<ChatAsk, "agent" | "caller" | "variables">,
+  { target, conversation }: { readonly target: Accepting; readonly conversation: string },
+): Promise<PinnedPrompts | null> {
+  if (variables === undefined && !mayHavePrompts(target.agent)) return null;
+  const place = { tables: system.tables, tenant: caller.tenant };
+  return await settlePrompts(place, { target: id, conversation }, variables);
+}
+
+function completionMessage(ask: CompletionAsk, prompts: PinnedPrompts | null): CompletionMessage {
   const { keyId, service } = ask.caller;
   return {
     type: "complete",
@@ -255,6 +267,7 @@ function completionMessage(ask: CompletionAsk): CompletionMessage {
     messages: ask.messages,
     stream: ask.stream,
     overrides: ask.overrides,
+    ...(prompts && { prompts }),
     priceMicros: pricesMicros.chat,
     service,
     ...(ask.user === undefined ? {} : { user: ask.user }),

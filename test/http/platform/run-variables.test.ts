@@ -152,3 +152,112 @@ test("a fork and a resumed run keep the values", async () => {
     expect((await runOf(body.id)).variables).toEqual(variables);
   }
 });
+
+test("a run takes the versions of its prompts that were current when it was accepted, partials too", async () => {
+  const part = await make("/v2/prompts", { name: "Part", template: "part one" });
+  const whole = await make("/v2/prompts", { name: "Whole", template: "whole one, {{> Part}}." });
+  const id = await make("/v2/agents", { name: "Late", model_name: "m-1", prompt_id: whole });
+  const gate = createGate();
+  host.llm.script = async () => {
+    await gate.opened;
+    return "ok";
+  };
+  const from = host.llm.requests.length;
+  const background = async (body: object): Promise<Json> =>
+    (await start({ mode: "background", ...body }, `agents/${id}`)).body;
+  const first = await background({});
+  await expect.poll(() => host.llm.requests.length, { timeout: 10_000 }).toBe(from + 1);
+
+  const { conversation_key } = first;
+  const waits = await background({ conversation_key, on_busy: "enqueue" });
+  await host.call("PATCH", `/v2/prompts/${part}`, { template: "part two" });
+  await host.call("PATCH", `/v2/prompts/${whole}`, { template: "whole two, {{> Part}}." });
+  gate.open();
+  await ended(waits.run_id);
+  const next = await start({}, `agents/${id}`);
+  const forked = await host.call("POST", `/v2/runs/${waits.run_id}/fork`, { step: "prompt" });
+
+  expect([next.body.status, forked.body.status]).toEqual(["completed", "completed"]);
+  const said = systems(from).map((text) => text.slice(0, "whole one, part one.".length));
+  const [one, two] = ["whole one, part one.", "whole two, part two."];
+  expect(said).toEqual([one, one, two, one]);
+});
+
+test("a variable that is needed and not given is refused before the accept, whichever way a run begins", async () => {
+  const team = await make("/v2/teams", {
+    ...{ name: "Team", mode: "coordinate", members: [{ agent }] },
+  });
+  const above = await make("/v2/teams", {
+    ...{ name: "Above", mode: "coordinate", members: [{ agent: team }] },
+  });
+  const graph_definition = {
+    nodes: [
+      { id: "ask", type: "agent", ref: agent },
+      { id: "end", type: "end" },
+    ],
+    edges: [{ from: "ask", to: "end" }],
+  };
+  const flow = await make("/v2/workflows", { name: "Flow", graph_definition, entry_node: "ask" });
+  const calls = host.llm.requests.length;
+  const balance = await host.balance();
+  const message = { agent_key: agent, message: "Tell me about it" };
+  const messages = [{ role: "user", content: "Tell me about it" }];
+
+  const platform = [
+    await start({}),
+    await start({ mode: "background" }),
+    await start({}, `teams/${team}`),
+    await start({}, `teams/${above}`),
+    await start({}, `workflows/${flow}`),
+  ];
+  const proxy = await host.call("POST", "/v1/proxy/core-agent-chat", message);
+  const openai = await host.call("POST", "/v1/chat/completions", {
+    ...{ model: `agent:${agent}`, messages },
+  });
+
+  for (const { status, body } of platform) {
+    expect([status, body.code, body.pointer]).toEqual([400, "INVALID", "/variables/who"]);
+    expect(body.detail).toContain("The prompt needs the variable who (string).");
+  }
+  expect(platform.at(-1)?.body.detail).toContain(`Of agent ${agent} (Desk)`);
+  expect([proxy.status, proxy.body.error.pointer]).toEqual([400, "/variables/who"]);
+  expect([openai.status, openai.body.error.message]).toEqual([
+    400,
+    expect.stringContaining("The prompt needs the variable who (string)."),
+  ]);
+  expect(host.llm.requests.length).toBe(calls);
+  expect(await host.balance()).toBe(balance);
+});
+
+test("values of a team's or a workflow's run fill the prompts of those that take part, the leader's too", async () => {
+  const tone = await make("/v2/prompts", {
+    ...{ name: "Tone", template: "In a {{tone}} tone." },
+    variables: [{ name: "tone", type: "string", required: true }],
+  });
+  const leader = await make("/v2/agents", { name: "Head", model_name: "m-1", prompt_id: tone });
+  const team = await make("/v2/teams", {
+    ...{ name: "Team", mode: "coordinate", members: [{ agent }], leader, max_rounds: 1 },
+  });
+  const graph_definition = {
+    nodes: [
+      { id: "ask", type: "agent", ref: agent },
+      { id: "end", type: "end" },
+    ],
+    edges: [{ from: "ask", to: "end" }],
+  };
+  const flow = await make("/v2/workflows", { name: "Flow", graph_definition, entry_node: "ask" });
+  const from = host.llm.requests.length;
+
+  const all = await start({ variables: { who: "Ann", tone: "warm" } }, `teams/${team}`);
+  const lacks = await start({ variables: { who: "Ann" } }, `teams/${team}`);
+  const other = await start({ variables: { who: "Ann", tone: "w", no: 1 } }, `teams/${team}`);
+  const ofTeam = systems(from);
+  const node = await start({ variables: { who: "Bob" } }, `workflows/${flow}`);
+
+  expect([all.body.status, node.body.status]).toEqual(["completed", "completed"]);
+  expect(ofTeam[0]).toContain("You serve Ann in Rome");
+  expect(ofTeam.at(-1)).toContain("In a warm tone.");
+  expect([lacks.status, lacks.body.pointer]).toEqual([400, "/variables/tone"]);
+  expect([other.status, other.body.pointer]).toEqual([400, "/variables/no"]);
+  expect(systems().at(-1)).toContain("You serve Bob in Rome");
+});
