@@ -27,7 +27,6 @@ import { proxyRoutes } from "./http/proxy/routes.ts";
 import { createFailureLimiter, createRateLimiter } from "./http/rate.ts";
 import { createRouteTable, type Route } from "./http/route.ts";
 import type { Server } from "./http/server.ts";
-import { keepAudit } from "./http/services/audit-retention.ts";
 import { createServices, type Services } from "./http/services/services.ts";
 import { createSessions, type Sessions } from "./http/sessions.ts";
 import { createSocketServices } from "./http/socket-services.ts";
@@ -37,6 +36,9 @@ import type { MissedVectors } from "./telemetry/missed-vectors.ts";
 
 /** Tenant the admin key acts in when it names none. */
 export const defaultTenant = "tn_default";
+
+/** A start, and what people do first, is over by then, ms. */
+const AFTER_START_MS = 60_000;
 
 /** What the front door stands on. */
 export interface FrontOptions {
@@ -114,9 +116,10 @@ export async function openFront(options: FrontOptions): Promise<Front> {
     tables: system.tables,
     services: createRouteTable(routes).services,
   });
-  const stop = keepAudit({
-    ...{ tables: system.tables, keys, days: config.audit.retentionDays, log: diary },
-    nowMs: Date.now,
+  const stop = afterStart(async () => {
+    const { keepAudit } = await import("./http/services/audit-retention.ts");
+    const { retentionDays: days } = config.audit;
+    return keepAudit({ tables: system.tables, keys, days, log: diary, nowMs: Date.now });
   });
   const authenticator = createAuthenticator({
     keys,
@@ -149,6 +152,22 @@ export async function openFront(options: FrontOptions): Promise<Front> {
   });
   server = await listen({ host: config.host, port: config.port, limits: http, door });
   return { server, door, services, keys, sessions, url: urlOf(config.host, server.port), stop };
+}
+
+/** What can wait begins when a start is over. @returns what stops it. */
+function afterStart(begin: () => Promise<() => void>): () => void {
+  let stop: (() => void) | null = null;
+  let isStopped = false;
+  const timer = setTimeout(async () => {
+    stop = await begin();
+    if (isStopped) stop();
+  }, AFTER_START_MS);
+  timer.unref();
+  return () => {
+    isStopped = true;
+    clearTimeout(timer);
+    stop?.();
+  };
 }
 
 function hostsOf({ host, http }: Config): readonly string[] {

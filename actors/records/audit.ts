@@ -23,6 +23,9 @@ export interface AuditRow {
   readonly details: Readonly<Record<string, string | number | boolean | null>>;
 }
 
+/** Fields that rows are found by. */
+export const auditFilters = ["action", "by", "subject", "run_id"] as const;
+
 /** Writes the row with the turn. */
 export function audit(
   turn: Pick<Turn, "newId" | "nowMs" | "putRow">,

@@ -1,12 +1,12 @@
 // GET /admin/audit: what was decided in a tenant, by whom and when. An owner looks through that of its
 // tenant, the operator through that of any.
 
+import { auditFilters } from "../../../actors/records/audit.ts";
 import { Type } from "../../../actors/schema.ts";
 import type { KeyStore } from "../keys.ts";
 import { named } from "../openapi/named.ts";
 import { answers, orNull, pageOf, time } from "../openapi/responses.ts";
 import { defineRoute, type Route } from "../route.ts";
-import { auditFilter, auditFilters, listAudit } from "../services/audit.ts";
 import { pageQuery, pageRequest } from "../services/paging.ts";
 import type { Services } from "../services/services.ts";
 import { common, shown, tenantOf } from "./common.ts";
@@ -51,6 +51,8 @@ export function auditRoutes({ system }: Services, keys: KeyStore): readonly Rout
       handler: async (context) => {
         const { query } = context;
         const tenant = await tenantOf(keys, context, query.get("tenant"));
+        // Loaded when it is first looked through.
+        const { auditFilter, listAudit } = await import("../services/audit.ts");
         const page = pageRequest(query, path);
         return shown(path, await listAudit(system.tables, tenant, page, auditFilter(query)));
       },

@@ -1,5 +1,5 @@
-// Keeps the audit of every tenant for as long as the operator says: looked through at the start and
-// every few hours after. One that is cut is done again by the next.
+// Keeps the audit of every tenant for as long as the operator says: looked through soon after a start and
+// every few hours from then on. One that is cut is done again by the next.
 
 import type { Log } from "../../../runtime/log.ts";
 import type { Tables } from "../../../runtime/system.ts";

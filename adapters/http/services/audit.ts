@@ -4,7 +4,7 @@
 
 import { type ApiKey, systemTables, systemTenant } from "../../../actors/records/api-key.ts";
 import { type Approval, approvalTables } from "../../../actors/records/approval.ts";
-import { type AuditRow, auditTable } from "../../../actors/records/audit.ts";
+import { type AuditRow, auditFilters, auditTable } from "../../../actors/records/audit.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import { idsFrom } from "../../../runtime/id.ts";
 import type { Tables } from "../../../runtime/system.ts";
@@ -13,9 +13,6 @@ import type { Page, PageRequest } from "./paging.ts";
 /** Rows read for one page; where more were passed over, the page is short and has a cursor. */
 const ROWS_MAX = 2_000;
 const ROWS_AT_ONCE = 200;
-
-/** Fields that a row is found by, as they are asked for. */
-export const auditFilters = ["action", "by", "subject", "run_id"] as const;
 
 /** Which rows are asked for; null: all. */
 export interface AuditFilter
