@@ -10,6 +10,8 @@ export const limits = {
   titleChars: 80,
   /** Versions of one record (an agent, a prompt, ...) that are kept, beside those in use. */
   versionsKept: 200,
+  /** Drafts of one agent, the newest, whose prompts and other records cannot be removed. */
+  draftsHeld: 20,
   /** With those in use; a change that would make one more is refused for a while (429). */
   versionsMax: 1_000,
   /** A page of a run's record, bytes of JSON, and rows read for it at once. */

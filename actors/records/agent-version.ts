@@ -27,6 +27,16 @@ export interface AgentRow {
   /** The highest number given, when a draft has a higher one than the current version. */
   readonly latest?: number;
   readonly subAgents: readonly SubAgentEntry[];
+  /** The canary and the newest drafts. */
+  readonly held?: readonly HeldVersion[];
+}
+
+/** A version beside the current one that answers, or is made to. */
+export interface HeldVersion {
+  readonly version: number;
+  readonly isDraft: boolean;
+  /** Ids of the records that it names, or "id@3" for a version of one. */
+  readonly links: readonly string[];
 }
 
 /** A sub-agent in its agent's row. */

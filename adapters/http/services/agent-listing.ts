@@ -14,7 +14,10 @@ export const agentListing: Listing = {
   sorts: ["name", "model_name"],
   properties: agentInput.properties,
   recordOf: (value) => (value as AgentRow).agent,
-  linksOf: (value) => Object.values(agentLinks(value as AgentRow)),
+  linksOf: (value) => {
+    const row = value as AgentRow;
+    return [...Object.values(agentLinks(row)), ...(row.held ?? []).flatMap(({ links }) => links)];
+  },
 };
 
 /** Records that an agent names: the pointer of the field, and the id, or "id@3" for a version. */

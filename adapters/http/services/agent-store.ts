@@ -15,6 +15,7 @@ import { RuntimeError } from "../../../runtime/errors.ts";
 import type { System, Tables, TableWrite } from "../../../runtime/system.ts";
 import { checkExists } from "../resources/resource-rules.ts";
 import type { CheckPlace } from "./agent-checks.ts";
+import { heldAfter, newlyHeld } from "./agent-held.ts";
 import { historyWrites } from "./agent-history.ts";
 import { agentLinks } from "./agent-listing.ts";
 import { balanceOf, chargeWrites } from "./money.ts";
@@ -118,7 +119,14 @@ export function createAgentStore(options: AgentServiceOptions): AgentStore {
       return found.value as SubAgentRow;
     },
     commit: async (caller, change) => {
-      const { from, row, version = row, more, charge, restored } = change;
+      const { from, more, charge, restored } = change;
+      const before = from?.row ?? null;
+      const held = await heldAfter(tables, caller.tenant, {
+        ...{ from: before, to: change.row, draft: change.version ?? null, restored },
+      });
+      const { held: _, ...made } = change.row;
+      const row: AgentRow = held.length === 0 ? made : { ...made, held };
+      const version = change.version ?? row;
       const current: TableWrite = {
         type: "put-if",
         table: agentTables.agents,
@@ -134,7 +142,7 @@ export function createAgentStore(options: AgentServiceOptions): AgentStore {
         ...(restored === undefined ? {} : { restored }),
       } as const;
       const history = await historyWrites(tables, {
-        ...{ tenant: caller.tenant, from: from?.row ?? null, to: row, entry, nowMs: nowMs() },
+        ...{ tenant: caller.tenant, from: before, to: row, entry, nowMs: nowMs() },
       });
       const writes = [current, put(agentVersionRow(version)), ...history, ...more, ...paid];
       const write = (): ReturnType<Tables["write"]> =>
@@ -143,7 +151,7 @@ export function createAgentStore(options: AgentServiceOptions): AgentStore {
           .catch(inMoney(charge))
           // A write that failed may be there even so.
           .finally(() => index.changed(caller.tenant, agentTables.agents, row.agent.agent_key));
-      const links = newLinks(from?.row ?? null, version);
+      const links = [...newLinks(before, version), ...newlyHeld(before, held)];
       const { counters } = await (links.length === 0
         ? write()
         : options.serial.run(lockOf(caller.tenant), async () => {

@@ -197,6 +197,37 @@ test("a prompt in use is not removed, and says by whom; then it is", async () =>
   expect([foreign.status, half.status, gone.status]).toEqual([404, 409, 204]);
 });
 
+test("a prompt that only a draft or the canary of an agent names is in use", async () => {
+  const [first, second, third] = [
+    await make({ name: "One", template: "1" }),
+    await make({ name: "Two", template: "2" }),
+    await make({ name: "Three", template: "3" }),
+  ];
+  const made = await post("/v2/agents", { name: "Tried", prompt_id: first.id });
+  const agent = `/v2/agents/${made.body.id}`;
+  const remove = async ({ id }: Json): Promise<number> =>
+    (await host.call("DELETE", `/v2/prompts/${id}`)).status;
+
+  const draft = await post(`${agent}/versions`, { prompt_id: second.id });
+  // Others come and go between the draft and its use, and the first version is another's canary.
+  await host.call("PATCH", agent, { prompt_id: third.id });
+  const used = await host.call("GET", `/v2/prompts/${second.id}/used-by`);
+  const ofDraft = await remove(second);
+  const canary = await host.call("PUT", `${agent}/canary`, { version: 1, share: 0.5 });
+  const ofCanary = await remove(first);
+  const patched = await host.call("PATCH", agent, { agent_config: null });
+  const free = await remove(first);
+  const gone = await host.call("PUT", `${agent}/canary`, { version: 1, share: 0.5 });
+  const back = await post(`${agent}/versions/1/rollback`, {});
+  const promoted = await post(`${agent}/versions/${draft.body.version}/rollback`, {});
+
+  expect([draft.status, canary.status, patched.status]).toEqual([201, 200, 200]);
+  expect(used.body.data).toEqual([{ id: made.body.id, kind: "agent", name: "Tried" }]);
+  expect([ofDraft, ofCanary, free]).toEqual([409, 409, 204]);
+  expect([gone.status, gone.body.pointer, back.status]).toEqual([400, "/version", 400]);
+  expect([promoted.status, await remove(second), await remove(third)]).toEqual([200, 409, 204]);
+});
+
 test("of an agent that takes a prompt while it is removed, one is refused", async () => {
   for (let round = 0; round < 5; round += 1) {
     const { id } = await make({ name: `Race ${round}`, template: "x" });
