@@ -8,6 +8,7 @@ import type { LogPage } from "../runtime/runs/run-log.ts";
 import type { RunRow } from "../runtime/system.ts";
 import type { RunRecord } from "../runtime/testkit/recording.ts";
 import { limits } from "./limits.ts";
+import { loadPrompt, type PinnedPrompts, pinPrompts, referenceText } from "./prompts/prompt.ts";
 import {
   type AgentRow,
   agentTables,
@@ -180,6 +181,10 @@ async function rowsOf(
     if (row === undefined) throw gone(id);
     want(versions, id);
     if (kind !== "agent") continue;
+    if (added.some((one) => one.target === pin.target && one.version === pin.version)) {
+      const recorded = found.pins.find(({ target: asked }) => asked === pin.target) ?? input;
+      await promptRows(source, (row as AgentRow).agent, { prompts: recorded.prompts, want });
+    }
     for (const sub of (row as AgentRow).subAgents) {
       want(agentTables.subAgentVersions, versionId(sub.key, sub.version));
     }
@@ -195,6 +200,31 @@ function checkOwn(answering: string, pins: readonly TargetPin[]): void {
   const named = targetNamed(answering);
   const text = `${named} is not run again on another version of its own. Name the agent whose version it is, as AGENT.VERSION, one of them: ${ids}.`;
   throw new RuntimeError("INVALID", text);
+}
+
+/** What the prompt of a version that is asked for is filled from: the run has it of its own only. */
+async function promptRows(
+  source: RecordSource,
+  agent: AgentRow["agent"],
+  {
+    prompts,
+    want,
+  }: {
+    readonly prompts: PinnedPrompts | undefined;
+    want(table: string, id: string): void;
+  },
+): Promise<void> {
+  const { promptOf } = await import("./prompts/system-message.ts");
+  const reference = promptOf(agent);
+  if (reference === null) return;
+  const read = async (table: string, id: string): Promise<Data> => {
+    const row = await source.row(table, id);
+    if (row !== undefined) want(table, id);
+    return row;
+  };
+  const isSame = prompts?.of === referenceText(reference);
+  const versions = isSame ? prompts.versions : await pinPrompts(read, reference);
+  await loadPrompt(read, reference, versions);
 }
 
 /** The versions that the run, or one below it, has looked up while it went on. */

@@ -34,13 +34,18 @@ function portsOf(llm: ScriptedLlm): Ports {
   };
 }
 
-async function putPrompt(agents: AgentsHost, version: number, template: string): Promise<void> {
+async function putPrompt(
+  agents: AgentsHost,
+  version: number,
+  template: string,
+  id = "pr_1",
+): Promise<void> {
   const at = "2026-01-01T00:00:00.000Z";
-  const stamp = { id: "pr_1", version, created_at: at, updated_at: at };
+  const stamp = { id, version, created_at: at, updated_at: at };
   const variables = [{ name: "who", type: "string" }];
   const row = { record: { name: "P", template, variables, ...stamp }, version };
-  await agents.putRow("prompts", "pr_1", row);
-  await agents.putRow("prompts-versions", versionId("pr_1", version), row);
+  await agents.putRow("prompts", id, row);
+  await agents.putRow("prompts-versions", versionId(id, version), row);
 }
 
 test("after a crash in a run, and in its replays, the prompt is the one it began with", async () => {
@@ -88,4 +93,30 @@ test("after a crash in a run, and in its replays, the prompt is the one it began
   expect(sameSystem.every((text) => text.includes("First, me."))).toBe(true);
   expect(otherSystem.some((text) => text.includes("Instead."))).toBe(true);
   expect(otherSystem.some((text) => text.includes("First, me."))).toBe(false);
+});
+
+test("a replay with another version of the agent is asked by the prompt of that version", async () => {
+  const llm = createScriptedLlm(() => "ok");
+  host = await startAgents({ llm });
+  await host.setBalance(100_000);
+  await putPrompt(host, 1, "First, {{who}}.");
+  await putPrompt(host, 3, "Second, {{who}}.", "pr_2");
+  const agent = newAgent();
+  const fields = { agent_key: agent, prompt_variables: { who: "me" } };
+  await host.putAgent({ ...fields, prompt_id: "pr_1" });
+  await host.chat(newConversation(), "Tell me about it", { agent }).end();
+  await host.putAgent({ ...fields, prompt_id: "pr_2", version: 2 });
+  await host.idle();
+
+  const [record] = await recordedRuns(host, 2);
+  if (record === undefined) throw new Error("There is no record.");
+  const before = llm.requests.length;
+  const outside = { ports: portsOf(llm), isDry: false };
+  const { base, swapped } = await replayWith(record, { version: 2 }, outside);
+
+  expect(base.replay.divergence).toBeNull();
+  expect(swapped.replay.outcome).toMatchObject({ status: "completed" });
+  const systems = llm.requests.slice(before).map(({ messages }) => String(messages[0]?.content));
+  expect(systems.length).toBeGreaterThan(0);
+  expect(systems.every((text) => text.includes("Second, me."))).toBe(true);
 });
