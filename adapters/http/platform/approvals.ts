@@ -27,7 +27,7 @@ export function approvalRoutes({ approvals }: Services): readonly Route[] {
       ...common,
       method: "GET",
       pattern: path,
-      query: [...pageQuery, "status", "agent_key", "run_id"],
+      query: [...pageQuery, "status", "agent_key", "tool", "run_id"],
       handler: async ({ principal, query }) => {
         const filter = approvalFilter(query);
         // Places in the list of a run are no places in the list of all.

@@ -27,6 +27,8 @@ const RUN_ID = /^[A-Za-z0-9_.-]{1,200}$/;
 export interface ApprovalFilter {
   readonly status: ApprovalStatus | null;
   readonly agent: string | null;
+  /** Name of the tool or node. */
+  readonly tool: string | null;
   /** A root run with all below it, or a child run. */
   readonly run: string | null;
 }
@@ -59,7 +61,7 @@ export function approvalFilter(query: URLSearchParams): ApprovalFilter {
   if (run !== null && !RUN_ID.test(run)) {
     throw new RuntimeError("INVALID", "run_id must be the id of a run.", { parameter: "run_id" });
   }
-  return { status: known, agent: query.get("agent_key"), run };
+  return { status: known, agent: query.get("agent_key"), tool: query.get("tool"), run };
 }
 
 /** The service over a system. */
@@ -172,8 +174,9 @@ async function approvalOf(tables: Tables, tenant: string, at: string): Promise<A
   return row === undefined ? null : (row.value as Approval);
 }
 
-function fits(approval: Approval, { status, agent, run }: ApprovalFilter): boolean {
+function fits(approval: Approval, { status, agent, tool, run }: ApprovalFilter): boolean {
   if (status !== null && approval.status !== status) return false;
   if (agent !== null && approval.agent_key !== agent) return false;
+  if (tool !== null && approval.tool !== tool) return false;
   return run === null || approval.run_id === run || approval.root_run_id === run;
 }

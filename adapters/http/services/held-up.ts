@@ -51,7 +51,7 @@ export async function heldUp(
   tenant: string,
   run: string,
 ): Promise<HeldUp | null> {
-  const filter = { status: "pending", agent: null, run } as const;
+  const filter = { status: "pending", agent: null, tool: null, run } as const;
   const pending = await approvals.list(tenant, { limit: NOTES_MAX }, filter);
   const row = await system.run(tenant, run);
   const log = row === undefined || row.endedAt !== null ? [] : await wholeLog(system, row);

@@ -157,6 +157,8 @@ test("a list is filtered by status, agent and run, and other parameters are refu
   expect(await ids(`run_id=${run}&status=rejected`)).toEqual([approvals[0]?.id]);
   expect(await ids(`run_id=${run}&status=pending&agent_key=ag_1`)).toEqual([approvals[1]?.id]);
   expect(await ids(`run_id=${run}&agent_key=ag_2`)).toEqual([]);
+  expect((await ids(`run_id=${run}&tool=pay`)).length).toBe(approvals.length);
+  expect(await ids(`run_id=${run}&tool=other`)).toEqual([]);
   expect(await ids("status=pending")).toContain(approvals[1]?.id);
   expect(await ids("status=pending")).not.toContain(approvals[0]?.id);
   expect(await ids("status=rejected")).toContain(approvals[0]?.id);
