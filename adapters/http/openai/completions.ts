@@ -11,6 +11,7 @@ import { answers } from "../openapi/responses.ts";
 import { errorBody, errorReply, json } from "../reply.ts";
 import { defineRoute, type Route, type RouteContext } from "../route.ts";
 import type { HttpResponse } from "../server.ts";
+import { checkFormat } from "../services/agent-checks.ts";
 import type { Answering, Ask, Attached } from "../services/answering.ts";
 import { callerOf } from "../services/caller.ts";
 import { runOfFrameId } from "../services/chat.ts";
@@ -86,6 +87,7 @@ function agentOf(model: string): string {
 }
 
 async function started(services: Services, context: Context, agent: string): Promise<Answering> {
+  await checkFormat(context.body.response_format, "/response_format");
   const { body, request } = context;
   const trace = request.header("traceparent");
   const ask: Ask & { agent: string; stream: boolean } = {

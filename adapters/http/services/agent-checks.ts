@@ -34,6 +34,7 @@ export async function checkAgent(place: CheckPlace, next: AgentRow, set: Fields)
   for (const field of ["required_parameters", "state_schema"] as const) {
     if (isObject(set[field])) await checkSchema(set[field], `/${field}`);
   }
+  await checkFormat(set["response_format"], "/response_format");
   if (set["tools"]) checkObject(set["tools"], "/tools");
   if ("tools" in set) {
     const subAgents = next.subAgents.map(({ key }) => key);
@@ -82,6 +83,21 @@ async function checkCollection(place: CheckPlace, id: string, pointer: string): 
     ? await place.tables.get(place.tenant, collectionsTable, id)
     : undefined;
   if (row === undefined) throw invalid(`Collection ${id} does not exist.`, pointer);
+}
+
+/**
+ * Whether answers can be held to the schema of a `json_schema` format: known before a model is paid.
+ * @throws SCHEMA_INVALID with the pointer.
+ */
+export async function checkFormat(format: unknown, pointer: string): Promise<void> {
+  if (!isObject(format) || format["type"] !== "json_schema") return;
+  const inner = format["json_schema"];
+  const [schema, at] = isObject(inner)
+    ? [inner["schema"], `${pointer}/json_schema/schema`]
+    : [format["schema"], `${pointer}/schema`];
+  if (!isObject(schema)) return;
+  checkObject(schema, at);
+  await checkSchema(schema, at);
 }
 
 function checkModel(set: Fields): void {
