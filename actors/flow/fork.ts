@@ -34,14 +34,22 @@ export function forkPointOf(
   return undefined;
 }
 
-/** The checkpoints of a run in the order of its log; `step` names the visit. */
-export function checkpointsOf(
-  run: string,
-  log: readonly LogEntry[],
-): readonly (Checkpoint & { readonly step: string })[] {
-  return log.flatMap((entry) =>
-    entry.type === "step" && entry.run === run && entry.key.startsWith(CHECKPOINT)
-      ? [{ step: entry.key.slice(CHECKPOINT.length), ...(entry.result as Checkpoint) }]
-      : [],
-  );
+/** A checkpoint, as one of its run. */
+export interface PlacedCheckpoint extends Checkpoint {
+  /** Its step: a fork at it goes on behind the node, with what that gave. */
+  readonly step: string;
+  /** Which visit of the node it ended, from 1, in order of their ends: rounds of loops, items of maps. */
+  readonly visit: number;
+}
+
+/** The checkpoints of a run in the order of its log, which is whole. */
+export function checkpointsOf(run: string, log: readonly LogEntry[]): readonly PlacedCheckpoint[] {
+  const visits = new Map<string, number>();
+  return log.flatMap((entry) => {
+    if (entry.type !== "step" || entry.run !== run || !entry.key.startsWith(CHECKPOINT)) return [];
+    const checkpoint = entry.result as Checkpoint;
+    const visit = (visits.get(checkpoint.node) ?? 0) + 1;
+    visits.set(checkpoint.node, visit);
+    return [{ ...checkpoint, step: entry.key, visit }];
+  });
 }

@@ -6,6 +6,7 @@ import type { Route } from "../route.ts";
 import type { Services } from "../services/services.ts";
 import { agentRoutes } from "./agents.ts";
 import { approvalRoutes } from "./approvals.ts";
+import { checkpointsRoute } from "./checkpoints.ts";
 import { conversationRoutes } from "./conversations.ts";
 import { flowRoutes } from "./flows.ts";
 import { historyRoute } from "./history.ts";
@@ -27,6 +28,7 @@ export function platformRoutes(services: Services): readonly Route[] {
     ...runRoutes(services),
     ...runAgainRoutes(services),
     ...flowRoutes(services),
+    checkpointsRoute(services),
     ...webhookRoutes(services),
     recordRoute(services),
     ...conversationRoutes(services),

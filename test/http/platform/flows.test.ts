@@ -201,3 +201,103 @@ test("a run is forked before a node with another state, and what was done before
     [400, "/step"],
   ]);
 });
+
+test("checkpoints say what each visit of a node left, in pages, and a fork goes on behind one", async () => {
+  const flow = await newFlow({
+    graph_definition: {
+      nodes: [
+        {
+          ...{ id: "twice", type: "loop", max: 2 },
+          body: {
+            nodes: [
+              { id: "add", type: "set", value: "state.round", save: "rounds" },
+              { id: "stop", type: "end" },
+            ],
+            edges: [{ from: "add", to: "stop" }],
+          },
+        },
+        { id: "count", type: "set", value: "size(rounds) + extra", save: "total" },
+        end,
+      ],
+      edges: [
+        { from: "twice", to: "count" },
+        { from: "count", to: "end" },
+      ],
+    },
+    state_schema: {
+      properties: {
+        rounds: { type: "array", reducer: "append", default: [] },
+        extra: { type: "integer", default: 0 },
+        total: { type: "integer" },
+      },
+    },
+    output: "total",
+  });
+  const { body } = await host.call("POST", `/v2/workflows/${flow}/runs`, { input: {} });
+  const path = `/v2/runs/${body.id}/checkpoints`;
+
+  const all = await host.call("GET", path);
+  const first = await host.call("GET", `${path}?limit=2`);
+  const rest = await host.call("GET", `${path}?limit=2&cursor=${first.body.next_cursor}`);
+  const points = all.body.data;
+  const forked = await host.call("POST", `/v2/runs/${body.id}/fork`, { step: points[0].step });
+  const changed = await host.call("POST", `/v2/runs/${body.id}/fork`, {
+    ...{ node: points.at(-1).node, state: { extra: 5 } },
+  });
+  const ofFork = await host.call("GET", `/v2/runs/${forked.body.id}/checkpoints`);
+  const noPart = await host.call("GET", `/v2/runs/${body.id}.7/checkpoints`);
+  const foreign = await host.call("GET", path, undefined, { key: host.otherKey });
+  const wrong = await host.call("GET", `${path}?cursor=x`);
+
+  expect(points.map(({ node, visit }: { node: string; visit: number }) => [node, visit])).toEqual([
+    ["add", 1],
+    ["add", 2],
+    ["twice", 1],
+    ["count", 1],
+  ]);
+  expect(points[0].state).toMatchObject({ rounds: [1] });
+  expect(points[3].state).toMatchObject({ rounds: [1, 2], total: 2 });
+  expect(Date.parse(points[0].ended_at)).toBeGreaterThanOrEqual(Date.parse(points[0].started_at));
+  expect([...first.body.data, ...rest.body.data]).toEqual(points);
+  expect([first.body.data.length, rest.body.next_cursor]).toEqual([2, null]);
+  expect([forked.body.output, changed.body.output]).toEqual([2, 7]);
+  expect(ofFork.body.data).toHaveLength(4);
+  expect([noPart.status, foreign.status, wrong.status]).toEqual([404, 404, 400]);
+});
+
+test("a sub-workflow's checkpoints are those of its part of the run; an agent's run has none", async () => {
+  const inner = await newFlow({
+    graph_definition: {
+      nodes: [{ id: "one", type: "set", value: "1", save: "n" }, end],
+      edges: [{ from: "one", to: "end" }],
+    },
+    state_schema: { properties: { n: { type: "integer" } } },
+    output: "n",
+  });
+  const outer = await newFlow({
+    graph_definition: {
+      nodes: [{ id: "sub", type: "sub_workflow", ref: inner, save: "n" }, end],
+      edges: [{ from: "sub", to: "end" }],
+    },
+    state_schema: { properties: { n: { type: "integer" } } },
+    output: "n",
+  });
+  const { body } = await host.call("POST", `/v2/workflows/${outer}/runs`, { input: {} });
+  const tree = await host.call("GET", `/v2/runs/${body.id}/tree`);
+  const part = tree.body.children[0].id;
+
+  const own = await host.call("GET", `/v2/runs/${body.id}/checkpoints`);
+  const below = await host.call("GET", `/v2/runs/${part}/checkpoints`);
+  const forked = await host.call("POST", `/v2/runs/${body.id}/fork`, {
+    step: below.body.data[0].step,
+  });
+  const agent = await host.call("POST", "/v2/agents", { name: "A", model_name: "m-1" });
+  const run = await host.call("POST", `/v2/agents/${agent.body.id}/runs`, { input: "Hello" });
+  const none = await host.call("GET", `/v2/runs/${run.body.id}/checkpoints`);
+
+  expect(own.body.data.map(({ node }: { node: string }) => node)).toEqual(["sub"]);
+  expect(below.body.data.map(({ node }: { node: string }) => node)).toEqual(["one"]);
+  expect(below.body.data[0].step).toBe(`${part}/checkpoint:0#1`);
+  expect(forked.body.output).toBe(1);
+  expect([none.status, none.body]).toEqual([200, { data: [], next_cursor: null }]);
+});

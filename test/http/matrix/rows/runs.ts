@@ -64,6 +64,7 @@ export const runRows: Rows = {
       },
     ],
   },
+  [`GET ${one}/checkpoints`]: { good: ended, status: 200, shows: { next_cursor: null } },
   [`GET ${one}/tree`]: { good: ended, status: 200, shows: { status: "completed" } },
   [`POST ${one}/fork`]: {
     good: async (world) => ({ ...(await ended(world)), body: { step: "model:1" } }),
