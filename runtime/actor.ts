@@ -57,11 +57,11 @@ export interface RunSpec {
   /** Given, or made by the runtime with prefix `rn`. Must be new. */
   readonly id?: string;
   readonly input: Data;
-  /** Latest end, milliseconds from now; then the run ends `expired`. Default 600,000. */
+  /** Latest end, milliseconds from its start; then the run ends `expired`. Default 600,000. */
   readonly timeoutMs?: number;
   /**
    * Hold: the run's row exists and can be followed, but it starts only with `releaseRun`. Its time
-   * goes on: released too late, it ends `expired` without having been called.
+   * begins then: what it waits for may be what takes days.
    */
   readonly held?: boolean;
   /** Begins with what another run has done, instead of with nothing. */

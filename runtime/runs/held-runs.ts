@@ -73,10 +73,12 @@ export class HeldRuns {
       .catch(() => metrics.count("releaseFailures"));
   }
 
-  /** Starts a run that was held, with another input if given. */
+  /** Starts a run that was held, with another input if given: its time begins now. */
   start(owner: Participant, held: StoredRun, input: Data): void {
-    const isSame = input === undefined;
-    this.#begin(owner, { ...held, status: "running", input: isSame ? held.input : input });
+    const given = input === undefined ? held.input : input;
+    const nowMs = this.#engine.options.clock.now();
+    const deadlineMs = nowMs + (held.deadlineMs - held.startedAt);
+    this.#begin(owner, { ...held, status: "running", input: given, deadlineMs });
   }
 
   /** Forgets those of shards that have gone. */

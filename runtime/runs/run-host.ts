@@ -293,7 +293,7 @@ export class RunHost implements RunsPort {
     this.startRun(tree.root);
   }
 
-  /** The first of a run; one that was held past its deadline ends without having been called. */
+  /** The first of a run; one that has no time at all ends without having been called. */
   #begin(owner: Participant, row: StoredRun): void {
     const { committer, metrics, options } = this.#engine;
     this.#writeOpen(owner, row);

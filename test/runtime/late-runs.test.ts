@@ -1,4 +1,4 @@
-// Runs whose time is over before they come to do something: released too late, or taken up too late.
+// Runs that come to do something late: released late, or taken up when their time is over.
 
 import { expect, test } from "vitest";
 import { defineActor, defineRun, type RunEnded } from "../../runtime/actor.ts";
@@ -70,17 +70,28 @@ const letters = (system: TestSystem): number =>
 
 const last = (frames: readonly Frame[]): Frame | undefined => frames.at(-1);
 
-test("a held run that is released after its deadline ends expired without being called", async () => {
-  const { system, calls } = await begin(1);
-  const frames = system.stream(at("d"), { type: "start", held: true });
-  await system.schedule.advance(TIMEOUT_MS * 2);
+test("the time of a held run begins with its release, also when another process releases it", async () => {
+  for (const restarts of [false, true]) {
+    const { system, calls } = await begin(1);
+    const frames = system.stream(at("d"), { type: "start", held: true });
+    frames.catch(() => undefined);
+    await system.schedule.advance(TIMEOUT_MS * 5);
+    const run = runOf(system);
+    if (restarts) {
+      system.crash("process");
+      await system.start();
+    }
+    const ended = system.follow({ tenant: "tn_1", root: "d", run });
 
-  const released = system.ask(at("d"), { type: "release", run: runOf(system) });
-  await system.schedule.advance(100);
+    const released = system.ask(at("d"), { type: "release", run });
+    await system.schedule.advance(TIMEOUT_MS * 0.9);
+    const isCalled = calls();
+    await system.schedule.advance(TIMEOUT_MS * 0.2);
 
-  expect(await released).toBe("released");
-  expect(last(await frames)).toMatchObject({ outcome: { status: "expired" }, reply: "expired" });
-  expect(calls()).toBe(0);
+    expect(await released).toBe("released");
+    expect(isCalled).toBe(1);
+    expect(last(await ended)).toMatchObject({ outcome: { status: "expired" }, reply: "expired" });
+  }
 });
 
 test("a run that is taken up after its deadline asks nobody: no dead letter is made of it", async () => {
