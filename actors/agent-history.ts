@@ -1,6 +1,5 @@
 // Which versions of an agent are kept: those that new runs are given are two while it has a canary. Pure.
 
-import { limits } from "./limits.ts";
 import type { AgentHistory, AgentRow, VersionEntry } from "./records/agent-version.ts";
 import { droppableVersions, versionsWith } from "./version-history.ts";
 
@@ -27,5 +26,5 @@ export function droppable(
   row: AgentRow,
   nowMs: number,
 ): readonly VersionEntry[] {
-  return droppableVersions(history.versions, served(row), { nowMs, runMs: limits.runMs });
+  return droppableVersions(history.versions, served(row), nowMs);
 }

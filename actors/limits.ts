@@ -14,6 +14,11 @@ export const limits = {
   draftsHeld: 20,
   /** With those in use; a change that would make one more is refused for a while (429). */
   versionsMax: 1_000,
+  /**
+   * A version is kept for so long after new runs were given another one, ms: a run may wait for people,
+   * events and times, and finds it when it goes on. The oldest of them go when `versionsMax` is near.
+   */
+  versionWaitMs: 400 * 24 * 3_600_000,
   /** A page of a run's record, bytes of JSON, and rows read for it at once. */
   recordPageBytes: 1_024 * 1_024,
   recordRows: 20,

@@ -1,6 +1,7 @@
 // Which versions of a record are kept: the newest ones, and those in use. A run pinned to a version
-// was started while that version was given to new runs and ends within its own deadline, so a version
-// is in use as long after it stopped being given as a run may live. Pure.
+// was started while that version was given to new runs. It works within its own deadline, and may wait
+// for people, events and times beside it: a version that stopped being given is needed as long as a run
+// may work, and kept as long as one may wait, while there is room. Pure.
 
 import { limits } from "./limits.ts";
 import type { VersionEntry } from "./records/agent-version.ts";
@@ -9,6 +10,8 @@ import type { VersionEntry } from "./records/agent-version.ts";
 const GRACE_MS = 60_000;
 /** Versions are dropped a slice at a time, so that most changes drop none. */
 const DROP_SLICE = 20;
+/** With more versions than this, those that only runs that wait may need go too, the oldest first. */
+const ROOM = limits.versionsMax - DROP_SLICE;
 
 /** A version that is made. `was` and `now`: the versions that new runs are given before and after. */
 export interface VersionStep {
@@ -34,20 +37,20 @@ export function versionsWith(
 /**
  * The oldest versions that need not be kept, when there are a slice too many; else [].
  * @param inUse given to new runs, or named by other records.
- * @param runMs how long a run that was given a version may live.
  */
 export function droppableVersions(
   versions: readonly VersionEntry[],
   inUse: readonly number[],
-  { nowMs, runMs }: { readonly nowMs: number; readonly runMs: number },
+  nowMs: number,
 ): readonly VersionEntry[] {
   const excess = versions.length - limits.versionsKept;
   if (excess < DROP_SLICE) return [];
-  const sinceMs = nowMs - runMs - GRACE_MS;
-  return versions
-    .slice(0, excess)
-    .filter(
-      ({ version, servedUntilMs }) =>
-        !inUse.includes(version) && (servedUntilMs === undefined || servedUntilMs < sinceMs),
-    );
+  const worksSinceMs = nowMs - limits.runMs - GRACE_MS;
+  const waitsSinceMs = nowMs - limits.versionWaitMs;
+  let over = versions.length > ROOM ? versions.length - ROOM + DROP_SLICE : 0;
+  return versions.slice(0, excess).filter(({ version, servedUntilMs = 0 }) => {
+    if (inUse.includes(version) || servedUntilMs >= worksSinceMs) return false;
+    over -= 1;
+    return servedUntilMs < waitsSinceMs || over >= 0;
+  });
 }

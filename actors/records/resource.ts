@@ -39,8 +39,6 @@ export interface ResourceKind<Input extends object> {
    * @param before undefined for a new record. @throws INVALID with the pointer.
    */
   stored?<Fields extends object>(sent: Fields, before: object | undefined): Fields;
-  /** How long a run may live that was started with a version, ms. Default: `limits.runMs`. */
-  readonly runMs?: number;
 }
 
 /** What the server adds to a record. Times are ISO 8601. */

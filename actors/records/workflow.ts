@@ -1,7 +1,6 @@
 // The workflow record: a graph of its own, that agents, teams, waits and other workflows are nodes of.
 // What its nodes are is said in actors/flow.
 
-import { limits } from "../limits.ts";
 import { type Static, Type } from "../schema.ts";
 import { onBusy, onDisconnect } from "./agent.ts";
 import type { ResourceKind } from "./resource.ts";
@@ -51,6 +50,4 @@ export const workflowKind: ResourceKind<WorkflowInput> = {
   filters: ["name"],
   sorts: ["name"],
   max: workflowLimits.records,
-  // A run may sleep that long; its version must be there when it wakes up.
-  runMs: limits.flowWaitMs,
 };

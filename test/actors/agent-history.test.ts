@@ -46,8 +46,8 @@ function changed(times: number, everyMs: number): { history: AgentHistory; nowMs
 
 test("the newest versions are kept, and older ones go a slice at a time", () => {
   const kept = limits.versionsKept;
-  const some = changed(kept + 19, limits.runMs);
-  const more = changed(kept + 20, limits.runMs);
+  const some = changed(kept + 19, limits.versionWaitMs);
+  const more = changed(kept + 20, limits.versionWaitMs);
 
   expect(droppable(some.history, row(kept + 19), some.nowMs)).toEqual([]);
   expect(droppable(more.history, row(kept + 20), more.nowMs).map(({ version }) => version)).toEqual(
@@ -58,11 +58,30 @@ test("the newest versions are kept, and older ones go a slice at a time", () => 
 test("a version that runs may still be pinned to is kept, and so is the canary", () => {
   const times = limits.versionsKept + 20;
   const quick = changed(times, 10);
-  const slow = changed(times, limits.runMs);
+  const slow = changed(times, limits.versionWaitMs);
   const withCanary = row(times, { version: 5, share: 0.1 });
 
   expect(droppable(quick.history, row(times), quick.nowMs)).toEqual([]);
   expect(
     droppable(slow.history, withCanary, slow.nowMs).map(({ version }) => version),
   ).not.toContain(5);
+});
+
+test("a version that a run which waits may need is kept for its time, and while there is room", () => {
+  const { versionWaitMs, versionsKept, versionsMax } = limits;
+  const dropped = (times: number, everyMs: number): readonly number[] => {
+    const { history, nowMs } = changed(times, everyMs);
+    return droppable(history, row(times), nowMs).map(({ version }) => version);
+  };
+
+  // One version a day: those of the last 400 days are needed, and the newest 200 are among them.
+  const days = versionWaitMs / (24 * 3_600_000);
+  expect(dropped(days + 10, 24 * 3_600_000)).toEqual(Array.from({ length: 8 }, (_, at) => at + 1));
+  expect(dropped(versionsKept + 500, 3_600_000)).toEqual([]);
+  // One an hour, for more than there is room for: the oldest go, and no more than a slice.
+  expect(dropped(versionsMax - 19, 3_600_000)).toEqual(
+    Array.from({ length: 21 }, (_, at) => at + 1),
+  );
+  // What a run at work may need never goes.
+  expect(dropped(versionsMax - 19, 10)).toEqual([]);
 });

@@ -85,7 +85,7 @@ export function createResourceStore<Input extends object>(
       const { id: of } = row.record;
       if (from === null) await checkRoom(tables, tenant, kind);
       const kept = from === null ? [] : await history(tenant, of);
-      const { versions, dropped } = await versionsAfter(kind, kept, change);
+      const { versions, dropped } = await versionsAfter(kept, change);
       await write(tenant, of, [
         {
           ...{ type: "put-if", table: names.current, id: of, value: row },
@@ -131,7 +131,6 @@ async function checkRoom(
 }
 
 async function versionsAfter<Input extends object>(
-  kind: ResourceKind<Input>,
   kept: readonly VersionEntry[],
   { from, row, reason, restored, named, nowMs }: ResourceChange<Input>,
 ): Promise<{ readonly versions: readonly VersionEntry[]; readonly dropped: readonly number[] }> {
@@ -144,9 +143,8 @@ async function versionsAfter<Input extends object>(
   const now = [row.version];
   const was = from === null ? [] : [from.row.version];
   const all = versionsWith(kept, { was, now, entry }, nowMs);
-  const { runMs = limits.runMs } = kind;
   const drop = (inUse: readonly number[]): readonly VersionEntry[] =>
-    droppableVersions(all, inUse, { nowMs, runMs });
+    droppableVersions(all, inUse, nowMs);
   // Who names which is looked up only where something would go.
   const dropped = drop(now).length === 0 ? [] : drop([...now, ...(await named())]);
   const numbers = new Set(dropped.map(({ version }) => version));

@@ -231,6 +231,46 @@ test("versions in use are kept however many there are, and too many are refused 
   expect(versions.slice(-2).map(({ version }) => version)).toEqual([1, 2]);
 });
 
+test("a run that has waited for months goes on with the version it began with", async () => {
+  const graph_definition = {
+    nodes: [
+      { id: "wait", type: "event", event: "go" },
+      { id: "say", type: "supervisor" },
+      { id: "end", type: "end" },
+    ],
+    edges: [
+      { from: "wait", to: "say" },
+      { from: "say", to: "end" },
+    ],
+  };
+  const made = await host.call("POST", "/v2/agents", { name: "Slow", graph_definition });
+  const path = `/v2/agents/${made.body.id}`;
+  const run = { input: "Hello", mode: "background" };
+  const { body } = await host.call("POST", `${path}/runs`, run);
+  const monthsAgo = Date.now() - 200 * 24 * 3_600_000;
+  const at = "2026-01-01T00:00:00.000Z";
+  const own = { version: 1, at, reason: "created", servedUntilMs: monthsAgo };
+  const newer = Array.from({ length: limits.versionsKept + 100 }, (_, index) => ({
+    ...{ version: 2 + index, at, reason: "changed", servedUntilMs: 1 },
+  }));
+  const value = { versions: [own, ...newer] };
+  const { tables } = host.system;
+  const put = { type: "put", table: "agent-histories", id: made.body.id, value } as const;
+  await tables.write(host.tenant, [put]);
+
+  await host.call("PATCH", path, { graph_definition: null });
+  const kept = await host.call("GET", `${path}/versions/1`);
+  const told = await host.call("POST", `/v2/runs/${body.id}/events/go`, {});
+  const rest = await (await host.events("GET", `/v2/runs/${body.id}/events`)).rest();
+
+  const stored = await tables.get(host.tenant, "agent-histories", made.body.id);
+  const left = (stored?.value ?? value) as typeof value;
+  expect(left.versions.length).toBeLessThan(newer.length);
+  expect([kept.status, told.status]).toEqual([200, 202]);
+  const end = JSON.parse(rest.at(-1)?.data ?? "{}");
+  expect(end).toMatchObject({ type: "end", outcome: { status: "completed" } });
+});
+
 test("what is dropped is gone with the versions of sub-agents that only it names", async () => {
   const path = await makeAgent("first");
   const key = path.slice("/v2/agents/".length);
