@@ -43,6 +43,7 @@ export const errorTable = {
   EMBEDDER_MISMATCH: fail(409),
   MEMORY_FULL: fail(409),
   EVENTS_TRIMMED: fail(410),
+  EVENTS_LOST: fail(410),
   PASSAGE_GONE: fail(410),
   REVISION_MISMATCH: fail(412),
   BODY_TOO_LARGE: fail(413),

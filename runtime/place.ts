@@ -20,6 +20,8 @@ export interface SeenText {
 export interface Place {
   /** Log entries seen. */
   readonly entries: number;
+  /** Mark of the life of the run in which the last of them was written; "" in its first. */
+  readonly life: string;
   /** Texts that the viewer has a part of and not the end, the one that was shown last first. */
   readonly texts: readonly SeenText[];
   /** It has parts of other texts too: they were too many for an id. */
@@ -27,17 +29,19 @@ export interface Place {
 }
 
 /** Before the first frame. */
-export const START: Place = { entries: 0, texts: [], hasOthers: false };
+export const START: Place = { entries: 0, life: "", texts: [], hasOthers: false };
 
 const OTHERS = "@*";
 
 /**
  * The id of a place: `run:step@entries:attempt:offset` of the text that was shown last. Other texts
  * stand behind the entries, each as `@attempt:offset:path:step` with its run's path below the root run;
- * `@*` stands for those that find no room. With no text it is `run:@entries:0:0`.
+ * `@*` stands for those that find no room. With no text it is `run:@entries:0:0`. Behind the entries
+ * stands `.life` when the run is not in its first.
  * @param run root run or a child, named when there is no text.
  */
-export function placeId(run: string, { entries, texts, hasOthers }: Place): string {
+export function placeId(run: string, { life, texts, hasOthers, ...seen }: Place): string {
+  const entries = life === "" ? seen.entries : `${seen.entries}.${life}`;
   const [shown, ...others] = texts;
   if (shown === undefined || (others.length === 0 && !hasOthers)) {
     const mark = `@${entries}${hasOthers ? OTHERS : ""}`;
@@ -62,8 +66,9 @@ export function parsePlace(id: string): Place | null {
   const cursor = parseFrameId(id);
   if (cursor === null) return null;
   // A step's key has no "@".
-  const [step = "", entries = "", ...others] = cursor.step.split("@");
-  if (!/^\d{1,15}$/.test(entries)) return null;
+  const [step = "", seen = "", ...others] = cursor.step.split("@");
+  const [, entries, life = ""] = /^(\d{1,15})(?:\.([0-9a-z]{1,16}))?$/.exec(seen) ?? [];
+  if (entries === undefined) return null;
   const texts: SeenText[] = step === "" ? [] : [{ ...cursor, step }];
   const root = rootRunOf(cursor.run);
   let hasOthers = false;
@@ -77,5 +82,5 @@ export function parsePlace(id: string): Place | null {
       texts.push({ run, step: key, attempt: Number(attempt), offset: Number(offset) });
     }
   }
-  return { entries: Number(entries), texts, hasOthers };
+  return { entries: Number(entries), life, texts, hasOthers };
 }

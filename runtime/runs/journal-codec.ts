@@ -37,7 +37,7 @@ const PLACES: { readonly [T in Type]: Readonly<Record<FieldOf<T>, number>> } = {
   cancel: { reason: 0 },
   steer: { value: 0 },
   decide: { key: 0, value: 1 },
-  resumed: { incarnation: 0 },
+  resumed: { incarnation: 0, mark: 1 },
   end: { outcome: 0, atMs: 1 },
   "at-end": { key: 0, to: 1, message: 2, unless: 3 },
   forked: {},
@@ -51,6 +51,7 @@ const OPTIONAL: ReadonlySet<string> = new Set([
   "sinceMs",
   "atMs",
   "unless",
+  "mark",
 ]);
 /** The field that names another run. */
 const RUN = "parent";

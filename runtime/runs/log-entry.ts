@@ -67,8 +67,16 @@ export type LogEntry =
     }
   /** All that comes before it is a copy of what the run has done that the root run was forked from. */
   | { readonly type: "forked"; readonly run: string }
-  /** The run was taken up again after a restart or a move. */
-  | { readonly type: "resumed"; readonly run: string; readonly incarnation: number }
+  /**
+   * The run was taken up again after a restart or a move. `mark` is this life's alone: its number may have
+   * been another one's, which the power took.
+   */
+  | {
+      readonly type: "resumed";
+      readonly run: string;
+      readonly incarnation: number;
+      readonly mark?: string;
+    }
   | {
       readonly type: "end";
       readonly run: string;

@@ -102,7 +102,7 @@ export class RunActivation {
     if (waiting) tree.wakeAtMs = (decode(waiting) as { at: number }).at;
     this.#arrivals.taken(tree);
     // Its end is in the parent's inbox already: what still comes for it is dropped.
-    if (!tree.root.outcome && begun === null) this.#resumed(tree);
+    if (!tree.root.outcome) this.#resumed(tree, begun !== null);
     // Its function is called when its mail has been taken. Started already, it has a say in its end when
     // it is cancelled: what it writes then is not left out because it hibernated.
     if (!tree.root.outcome) this.#arrivals.start(tree);
@@ -138,15 +138,18 @@ export class RunActivation {
   }
 
   /** Nothing of a run that hibernated was under way: only one that was cut is in another life. */
-  #resumed(tree: RunTree): void {
+  #resumed(tree: RunTree, isForked: boolean): void {
     const { metrics } = this.#engine;
+    if (isForked) {
+      tree.beginLife(tree.incarnation);
+      return;
+    }
     if (tree.wakeAtMs !== null) {
+      tree.isWoken = true;
       metrics.count("runActivations");
       return;
     }
-    const incarnation = tree.incarnation + 1;
-    tree.incarnation = incarnation;
-    tree.append({ type: "resumed", run: tree.root.id, incarnation });
+    tree.beginLife(tree.incarnation + 1);
     metrics.count("runsResumed");
   }
 

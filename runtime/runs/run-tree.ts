@@ -31,6 +31,9 @@ const MAY_WAIT: ReadonlySet<LogEntry["type"]> = new Set([
   "at-end",
 ]);
 
+/** Of the mark of a life. */
+const MARK_BYTES = 5;
+
 /** Name of the reminder that is a run's waiting row. */
 export const WAITING = "run";
 
@@ -49,6 +52,8 @@ export class RunTree implements Saver, TreeOfRun {
   /** Log entries shown to viewers: those whose batch is committed. */
   shown: number;
   incarnation = 1;
+  /** It has been taken up from its waiting row, and nothing has gone on since. */
+  isWoken = false;
   isDropped = false;
   /** Steps and reads under way: what only memory knows of. */
   working = 0;
@@ -127,6 +132,19 @@ export class RunTree implements Saver, TreeOfRun {
     committer.write(this, { op: "remove", key: keys.reminder(address, WAITING) });
     const due = keys.reminderDue(this.shard, at, address, WAITING);
     committer.write(this, { op: "remove", key: due });
+    if (this.isWoken) this.beginLife(this.incarnation);
+  }
+
+  /**
+   * Notes that another process, worker or activation goes on with it from here. Steps that were cut are
+   * in another `incarnation` then; of a run that only waited none was.
+   */
+  beginLife(incarnation: number): void {
+    this.isWoken = false;
+    this.incarnation = incarnation;
+    const bytes = this.engine.options.random(MARK_BYTES);
+    const mark = bytes.reduce((number, byte) => number * 256 + byte, 0).toString(36);
+    this.append({ type: "resumed", run: this.root.id, incarnation, mark });
   }
 
   /** Writes what is unsaved into the open batch. */

@@ -48,6 +48,8 @@ export class Viewer {
   readonly endOnly: boolean;
   /** Log entries seen. */
   entries: number;
+  /** Mark of the life in which the last of them was written. */
+  #life: string;
   /** The one shown last is the last. */
   readonly #texts = new Map<string, Sent>();
   #last: Sent | undefined;
@@ -67,6 +69,7 @@ export class Viewer {
     this.id = options.id;
     this.endOnly = options.endOnly;
     this.entries = options.start.entries;
+    this.#life = options.start.life;
     this.#toDoor = options.toDoor;
     this.#soon = options.soon;
     this.#hasOthers = options.start.hasOthers;
@@ -78,9 +81,21 @@ export class Viewer {
     this.#push(frame);
   }
 
+  /**
+   * Whether a log begins with what it has seen. Frames are shown when they are committed, and what is
+   * not flushed then goes with the power: the log may end before, or have another life in that place.
+   */
+  continues(log: readonly LogEntry[]): boolean {
+    if (this.entries > log.length) return false;
+    let life = "";
+    for (let at = 0; at < this.entries; at += 1) life = lifeFrom(log[at], life);
+    return life === this.#life;
+  }
+
   /** Shows the log entry at position `at`; entries that are no frame only move the position. */
   entry(entry: LogEntry, at: number): void {
     if (at < this.entries) return;
+    this.#life = lifeFrom(entry, this.#life);
     if (this.endOnly) {
       this.entries = at + 1;
       const { run } = entry;
@@ -166,16 +181,22 @@ export class Viewer {
 
   /** The id of where the viewer is now; `run` is named when it has no text in part. */
   #id(run: string): string {
-    const { entries } = this;
+    const entries = this.entries;
+    const life = this.#life;
     const last = this.#last === undefined ? [] : [this.#last];
     const texts = this.#texts.size > 1 ? [...this.#texts.values()].reverse() : last;
-    return placeId(run, { entries, texts, hasOthers: this.#hasOthers });
+    return placeId(run, { entries, life, texts, hasOthers: this.#hasOthers });
   }
 
   #push(frame: Frame): void {
     if (this.#pending.length === 0) this.#soon(this);
     this.#pending.push(frame);
   }
+}
+
+/** The life that goes on after an entry. */
+function lifeFrom(entry: LogEntry | undefined, before: string): string {
+  return entry?.type === "resumed" ? (entry.mark ?? String(entry.incarnation)) : before;
 }
 
 /** The text of a streamed step's result. */

@@ -93,6 +93,7 @@ export class Viewers {
     }
     const { log } = await loadLog(this.#engine.committer, row.address);
     this.#viewers.delete(id);
+    if (log.length > 0 && !viewer.continues(log)) return refuse(lost(rootId));
     if (log.length === 0) {
       return refuse({
         code: "EVENTS_TRIMMED",
@@ -144,7 +145,7 @@ export class Viewers {
     const waiting = this.#waitingViewers.get(tree.root.id);
     if (!waiting) return;
     this.#waitingViewers.delete(tree.root.id);
-    for (const viewer of waiting) tree.attach(viewer);
+    for (const viewer of waiting) this.#attach(viewer, tree);
   }
 
   #viewer(of: {
@@ -173,12 +174,21 @@ export class Viewers {
   #join(viewer: Viewer, run: string): void {
     const tree = this.#treeOf(run);
     if (tree) {
-      tree.attach(viewer);
+      this.#attach(viewer, tree);
       return;
     }
     const waiting = this.#waitingViewers.get(run);
     if (waiting) waiting.push(viewer);
     else this.#waitingViewers.set(run, [viewer]);
+  }
+
+  #attach(viewer: Viewer, tree: RunTree): void {
+    if (viewer.continues(tree.log)) {
+      tree.attach(viewer);
+      return;
+    }
+    this.#viewers.delete(viewer.id);
+    this.#refuse(viewer.id, lost(tree.root.id));
   }
 
   #flushSoon(viewer: Viewer): void {
@@ -190,4 +200,11 @@ export class Viewers {
       for (const one of viewers) one.flush();
     });
   }
+}
+
+function lost(run: string): ErrorData {
+  const message =
+    `What was shown of "${run}" up to this id was lost when the power failed, and went another way ` +
+    "since: follow it from its start, without an id.";
+  return { code: "EVENTS_LOST", message };
 }

@@ -159,7 +159,7 @@ test("a run knows what was done by the one it was forked from, also after a cras
 
   expect(await entriesOf(system, first)).toEqual([
     ...entries.slice(0, fork.entries),
-    ...["forked", "step second", "step third", "end"],
+    ...["forked", "resumed", "step second", "step third", "end"],
   ]);
   expect(system.crashes).toBe(1);
   expect(world.copied?.length).toBeGreaterThan(0);

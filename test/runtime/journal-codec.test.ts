@@ -29,6 +29,7 @@ const entries: readonly LogEntry[] = [
   { type: "steer", run: root, value: ["left"] },
   { type: "decide", run: root, key: "ok", value: true },
   { type: "resumed", run: root, incarnation: 2 },
+  { type: "resumed", run: root, incarnation: 3, mark: "8z" },
   { type: "forked", run: root },
   { type: "end", run: root, outcome: { status: "failed", error } },
 ];

@@ -12,6 +12,7 @@ const seen: fc.Arbitrary<SeenText> = fc
   .map((text) => ({ ...text, run: ["rn_01h", ...text.run].join(".") }));
 const place = fc.record({
   entries: number,
+  life: fc.constantFrom("", "2", "zzzzzzzz"),
   texts: fc.array(seen, { maxLength: 5 }),
   hasOthers: fc.boolean(),
 });
@@ -19,10 +20,10 @@ const place = fc.record({
 test("an id names every text it has room for, and says when there are others", () => {
   const property = fc.property(place, (one) => {
     const id = placeId("rn_01h.7", one);
-    const { entries, texts, hasOthers } = parsePlace(id) ?? {};
+    const { entries, life, texts, hasOthers } = parsePlace(id) ?? {};
 
     expect(id.length).toBeLessThanOrEqual(FRAME_ID_CHARS_MAX);
-    expect(entries).toBe(one.entries);
+    expect([entries, life]).toEqual([one.entries, one.life]);
     expect(texts).toEqual(one.texts.slice(0, texts?.length));
     expect(texts?.length).toBeGreaterThanOrEqual(Math.min(1, one.texts.length));
     const next = one.texts[texts?.length ?? 0];
@@ -39,12 +40,23 @@ test("a few texts with keys as they are find room", () => {
     ...{ attempt: 1, offset: 4_000 },
   }));
 
-  const id = placeId("rn_01ky2f7yat000s5qbx6mmzs78r8", { entries: 40, texts, hasOthers: false });
+  const id = placeId("rn_01ky2f7yat000s5qbx6mmzs78r8", {
+    entries: 40,
+    life: "",
+    texts,
+    hasOthers: false,
+  });
 
-  expect(parsePlace(id)).toEqual({ entries: 40, texts, hasOthers: false });
+  expect(parsePlace(id)).toEqual({ entries: 40, life: "", texts, hasOthers: false });
 });
 
-test.each(["", "rn_1", "rn_1:model:1:1:0", "rn_1:m@:1:0", "rn_1:m@x:1:0", "rn_1:m@1@2:1:0", "42"])(
-  "%j is no id of a place",
-  (id) => expect(parsePlace(id)).toBeNull(),
-);
+test.each([
+  "",
+  "rn_1",
+  "rn_1:model:1:1:0",
+  "rn_1:m@:1:0",
+  "rn_1:m@x:1:0",
+  "rn_1:m@1@2:1:0",
+  "rn_1:m@1.:1:0",
+  "42",
+])("%j is no id of a place", (id) => expect(parsePlace(id)).toBeNull());

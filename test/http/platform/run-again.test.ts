@@ -225,3 +225,21 @@ test("what cannot be done again says why", async () => {
   expect([child.status, foreign.status, foreignTree.status]).toEqual([404, 404, 404]);
   expect(noConversation).toMatchObject({ status: 409, body: { code: "CONFLICT" } });
 });
+
+test("an id past what a run's log holds is answered as lost, not waited for", async () => {
+  const { body } = await start("i");
+  const path = `/v2/runs/${body.id}/events`;
+  const past = { "Last-Event-ID": `${body.id}:@500:0:0` };
+  const another = { "Last-Event-ID": `${body.id}:@3.zzz:0:0` };
+
+  const lost = await host.call("GET", path, undefined, { headers: past });
+  const other = await host.call("GET", path, undefined, { headers: another });
+  const whole = await (await host.events("GET", path)).rest();
+  const last = { "Last-Event-ID": whole.at(-2)?.id ?? "" };
+  const rest = await (await host.events("GET", path, undefined, { headers: last })).rest();
+
+  expect([lost.status, lost.body.code]).toEqual([410, "EVENTS_LOST"]);
+  expect([other.status, other.body.code]).toEqual([410, "EVENTS_LOST"]);
+  expect(lost.body.detail).toContain("from its start");
+  expect(rest.map(({ event }) => event)).toEqual(["end"]);
+});

@@ -1,6 +1,7 @@
 // A stream that is cut at any frame and taken up again, by a door that has buffers of its own, while
 // its run goes on and when it has ended: the viewer gets exactly the rest, or a reset of what it has,
-// and never a reset of what it has not; whatever fails meanwhile. What goes wrong is shrunk.
+// and never a reset of what it has not; whatever fails meanwhile. When the power fails, a viewer is told
+// when what it has seen went with it, and only then. What goes wrong is shrunk.
 
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
@@ -25,13 +26,19 @@ const AGAIN_MS = 15;
 const tenant = "tn_1";
 const root = "d";
 
+/** How often a viewer was told that what it has seen is lost. */
+let timesLost = 0;
+
 interface Plan {
   readonly seed: number;
   readonly parts: readonly Part[];
   readonly workers: number;
   /** Longest time of a commit. */
   readonly delayMs: number;
-  readonly faults: readonly { readonly atMs: number; readonly what: "crash" | "kill" | "move" }[];
+  readonly faults: readonly {
+    readonly atMs: number;
+    readonly what: "crash" | "power" | "kill" | "move";
+  }[];
   /** Buffer of the door, in bytes: a small one has viewers fall behind. Null: they have no door. */
   readonly bytesMax: number | null;
   /** Begin of the steps' keys; with a long one an id has no room for two. */
@@ -68,7 +75,7 @@ const plans: fc.Arbitrary<Plan> = fc.record({
   workers: fc.integer({ min: 1, max: 2 }),
   delayMs: fc.constantFrom(0, 5, 30),
   faults: fc.array(
-    fc.record({ atMs: fc.nat(400), what: fc.constantFrom("crash", "kill", "move") }),
+    fc.record({ atMs: fc.nat(400), what: fc.constantFrom("crash", "power", "kill", "move") }),
     { maxLength: 3 },
   ),
   bytesMax: fc.constantFrom(null, 1, 1_000, 1_000_000),
@@ -143,7 +150,9 @@ class Audience {
       isCut = isCutAt(frame);
       if (isCut) resolve();
     };
-    const followed = this.#follow(reader.cursor, take).catch(lostOnly);
+    const followed = this.#follow(reader.cursor, take).catch((error: unknown) => {
+      if (isLost(error)) reader.forget();
+    });
     await Promise.race([followed, cut]);
     isCut = true;
     await this.#pause(AGAIN_MS);
@@ -156,7 +165,11 @@ class Audience {
     isCutAt: (frame: Frame) => boolean,
   ): Promise<void> {
     for (;;) {
-      const batch = await subscription.next();
+      const batch = await subscription.next().catch((error: unknown) => {
+        if (!isLost(error)) throw error;
+        reader.forget();
+        return { done: true } as const;
+      });
       if (batch.done) return;
       for (const frame of batch.value) {
         if (frame.type === "gap") continue;
@@ -177,7 +190,7 @@ class Audience {
         if (mine === life) subscription.push([frame]);
       };
       this.#follow(after, take).catch(async (error: unknown) => {
-        lostOnly(error);
+        if (isLost(error)) return subscription.fail(error);
         await this.#pause(AGAIN_MS);
         if (mine === life) follow(subscription.cursor());
       });
@@ -205,9 +218,14 @@ class Audience {
   }
 }
 
-/** A worker or the process has died; anything else is a failure. */
-function lostOnly(error: unknown): void {
+/**
+ * Whether what a viewer has seen was lost with the power; else a worker or the process has died, and
+ * anything else is a failure.
+ */
+function isLost(error: unknown): error is RuntimeError {
   if (!(error instanceof RuntimeError)) throw error;
+  if (error.code === "EVENTS_LOST") timesLost += 1;
+  return error.code === "EVENTS_LOST";
 }
 
 function settleable(): { readonly promise: Promise<void>; readonly resolve: () => void } {
@@ -233,10 +251,11 @@ async function live(system: TestSystem, isDone: () => boolean): Promise<void> {
 
 function strike(system: TestSystem, { what }: Plan["faults"][number], workers: number): void {
   if (what === "crash") system.crash("process");
+  if (what === "power") system.crash("power");
   const all = Array.from({ length: SHARDS }, (_, shard) => shard);
   const change =
     what === "kill" ? system.killWorker(0, workers - 1) : system.move(all, workers - 1, 20);
-  if (what !== "crash") change.catch(() => undefined);
+  if (what === "kill" || what === "move") change.catch(() => undefined);
 }
 
 /** What is wrong with what the viewers of a plan were shown. */
@@ -279,4 +298,5 @@ test("a stream that is cut anywhere goes on with exactly the rest, and resets on
     expect(await wrongOf(plan)).toEqual([]);
   });
   await fc.assert(property, { seed: SEED, numRuns: RUNS });
+  expect(timesLost).toBeGreaterThan(0);
 }, 120_000);

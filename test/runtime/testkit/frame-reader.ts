@@ -36,6 +36,14 @@ export class FrameReader {
     return copy;
   }
 
+  /** What it has seen was lost: it begins anew. */
+  forget(): void {
+    this.#texts.clear();
+    this.events.clear();
+    this.ended.clear();
+    this.cursor = undefined;
+  }
+
   /** Another subscription begins, after the cursor. */
   again(): void {
     this.#isOpen = true;
