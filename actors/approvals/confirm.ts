@@ -85,9 +85,9 @@ export async function confirm(context: RunContext, request: ConfirmRequest): Pro
   const message: ApprovalMessage = { type: "request", approval, key };
   context.sendAtEnd(`approval-over:${key}`, to, over, { unless: decisionKey(key) });
   await context.send(`approval-request:${key}`, to, message);
-  const { agent_key, reason, expires_at } = approval;
+  const { agent_key, reason, expires_at, run_id } = approval;
   const shown = { agent_key, tool, arguments: approval.arguments, reason, expires_at };
-  emit("requested", { type: "approval_requested", id, run_id: context.id, ...shown });
+  emit("requested", { type: "approval_requested", id, run_id, ...shown });
   const decided = await decidedOn(context, key);
   if (decided === null) {
     // Whatever keeps its actor from deciding: from here on it is too late for it.

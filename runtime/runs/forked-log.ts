@@ -37,8 +37,8 @@ export async function forkedLog(
   return [...begun, { type: "forked", run: id }];
 }
 
-/** What says something of the other run alone: what it leaves at its end, its lives, where it came from. */
-const OF_ITSELF: ReadonlySet<LogEntry["type"]> = new Set(["at-end", "resumed", "forked"]);
+/** What says something of the other run alone: what it leaves at its end, its lives. */
+const OF_ITSELF: ReadonlySet<LogEntry["type"]> = new Set(["at-end", "resumed"]);
 
 /**
  * What the other run still waits for will come to it alone, and what it is to say at its end is about

@@ -50,8 +50,8 @@ export function childPath(parent: string, key: string): string {
 export class Recording {
   readonly record: RunRecord;
   readonly runs = new Map<string, RecordedRun>();
-  /** What comes before this place was done by the run that this one was forked from. */
-  forkedAt = 0;
+  /** Places up to which it was done by the run that this one was forked from, and that one's. */
+  readonly forks: number[] = [];
   /** Cancels from outside. */
   readonly cancels: Placed<string>[] = [];
 
@@ -105,7 +105,7 @@ export class Recording {
         if (run.path === "") this.cancels.push({ position, value: entry.reason });
         return;
       case "forked":
-        this.forkedAt = position;
+        this.forks.push(position);
         return;
       case "end":
         run.end = { position, value: entry.outcome };

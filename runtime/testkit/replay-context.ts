@@ -196,7 +196,10 @@ export class ReplayContext implements RunContext<Data> {
   isCopied(key: string): boolean {
     const { recording, path } = this.#options;
     const done = this.#recorded?.steps.get(key) ?? recording.runs.get(childPath(path, key))?.end;
-    return (done?.position ?? recording.forkedAt) < recording.forkedAt;
+    const endAt = this.#recorded?.end?.position ?? Number.POSITIVE_INFINITY;
+    // Of a run that was copied as a whole: what was so when it ended.
+    const forkedAt = recording.forks.findLast((position) => position < endAt) ?? 0;
+    return done != null && done.position < forkedAt;
   }
 
   records(

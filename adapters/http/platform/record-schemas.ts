@@ -66,6 +66,14 @@ const run = Type.Object(
     endedAt: orNull(ms),
     outcome: any,
     reply: any,
+    fork: Type.Optional(
+      Type.Object(
+        { run: text, entries: count },
+        { ...closed, description: "The run with whose first log entries it began." },
+      ),
+    ),
+    asker: Type.Optional(any),
+    trace: Type.Optional(any),
   },
   closed,
 );
@@ -99,7 +107,8 @@ const logEntry = named(
     entry("steer", { run: text, value: any }),
     entry("decide", { ...of, value: any }),
     entry("at-end", { ...of, to: text, message: any, unless: Type.Optional(text) }),
-    entry("resumed", { run: text, incarnation: count }),
+    entry("resumed", { run: text, incarnation: count, mark: Type.Optional(text) }),
+    entry("forked", { run: text }),
     entry("end", { run: text, outcome: outcomeSchema, atMs: Type.Optional(ms) }),
   ]),
 );
