@@ -143,7 +143,7 @@ export const limits = {
   graphNodes: 200,
   graphEdges: 1_000,
   graphSteps: 50,
-  /** Nodes that one run of a workflow enters; an agent's graph: `graphSteps`. */
+  /** Nodes that one run of a workflow enters unless it says otherwise; an agent's graph: `graphSteps`. */
   flowSteps: 250,
   /** Records that are looked at to see that a workflow does not lead back to itself. */
   flowsReached: 200,

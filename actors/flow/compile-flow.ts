@@ -19,6 +19,8 @@ export interface CompiledFlow {
   readonly graph: Graph;
   /** What a run gives; null: the last result. */
   readonly output: Expression | null;
+  /** Nodes that a run may enter. */
+  readonly stepsMax: number;
   /** @throws INVALID with the pointer when the input does not fit input_schema. */
   checkInput(input: Readonly<Record<string, unknown>>): void;
 }
@@ -42,6 +44,7 @@ export function compileFlow(record: WorkflowInput): CompiledFlow {
     name,
     graph,
     output,
+    stepsMax: record.max_steps ?? limits.flowSteps,
     checkInput(input) {
       if (validate === null || validate(input)) return;
       const first = validate.errors?.[0];

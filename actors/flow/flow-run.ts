@@ -4,7 +4,6 @@
 import { defineRun, type RunContext } from "../../runtime/actor.ts";
 import { restingOn, showText } from "../answer/child.ts";
 import { loadAsked } from "../answer/history.ts";
-import { limits } from "../limits.ts";
 import type { Ports } from "../ports.ts";
 import { type Meter, metered } from "../spend.ts";
 import type { TurnInput, TurnResult } from "../turn-input.ts";
@@ -41,7 +40,7 @@ async function runFlow(
   const walk = walkOf({
     ...{ context, input, asked, graph, meter, nodes, name },
     compiled: null,
-    stepsMax: limits.flowSteps,
+    stepsMax: flow.stepsMax,
     ...(fork && { forkedAt: { key: fork.at, state: fork.state ?? {} } }),
   });
   const state = { ...graph.initial, message: asked.text, input: data, last: null };

@@ -150,9 +150,12 @@ export function branchesOf(
 function count(walk: Walk): void {
   walk.steps += 1;
   if (walk.steps <= walk.stepsMax) return;
+  const whose =
+    walk.compiled === null ? "max_steps of the workflow" : "the limit of an agent's graph";
   throw new RuntimeError(
     "STEPS_EXHAUSTED",
-    `The graph entered more than ${walk.stepsMax} nodes (max_steps).`,
+    `The run entered more than ${walk.stepsMax} nodes, ${whose}.`,
+    { stepsMax: walk.stepsMax },
   );
 }
 

@@ -10,6 +10,8 @@ export const workflowLimits = {
   nameChars: 200,
   descriptionChars: 4_000,
   outputChars: 2_000,
+  /** The most `max_steps`: with more a run comes to its own steps (server setting `stepsMax`) first. */
+  steps: 10_000,
   /** Workflows of a tenant. */
   records: 2_000,
 } as const;
@@ -31,6 +33,8 @@ export const workflowInput = Type.Object(
     input_schema: Type.Optional(jsonObject),
     /** CEL over the state at the end: what a run gives. Default: the last result. */
     output: Type.Optional(Type.String({ maxLength: workflowLimits.outputChars })),
+    /** Nodes that one run may enter. Default `limits.flowSteps`. */
+    max_steps: Type.Optional(Type.Integer({ minimum: 1, maximum: workflowLimits.steps })),
     on_busy: Type.Optional(onBusy),
     on_disconnect: Type.Optional(onDisconnect),
   },

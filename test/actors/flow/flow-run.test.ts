@@ -96,6 +96,27 @@ const mapped = (more: object, state: object = {}) => ({
   output: "said",
 });
 
+test("a workflow says how many nodes its runs may enter, and the error says which limit it was", async () => {
+  const endless = {
+    graph_definition: {
+      nodes: [set("a", "1", "n"), end],
+      edges: [{ from: "a", to: "a", when: "n > 0" }, ...through("a", "end")],
+    },
+    state_schema: { properties: { n: { type: "integer" } } },
+  };
+  const flows = await startFlows();
+
+  const own = await runFlow(flows, { ...endless, max_steps: 3 });
+  const usual = await runFlow(await startFlows(), endless);
+
+  const error = { code: "STEPS_EXHAUSTED", details: { stepsMax: 3 } };
+  expect(own).toMatchObject({ status: "exhausted", error });
+  expect(own.error).toMatchObject({
+    message: "The run entered more than 3 nodes, max_steps of the workflow.",
+  });
+  expect(usual.error).toMatchObject({ details: { stepsMax: 250 } });
+});
+
 test("a map asks an agent for each item, several at once, and keeps the order of the items", async () => {
   let now = 0;
   let most = 0;

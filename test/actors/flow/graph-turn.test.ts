@@ -169,7 +169,7 @@ test("the first branch that fails cancels the others, down to the provider", asy
   expect(cut).toMatchObject({ code: "CANCELLED" });
 });
 
-test("a loop ends by its condition, and by max_steps when that never holds", async () => {
+test("a loop ends by its condition, and by its limit when that never holds", async () => {
   const loop = (when: string) => ({
     nodes: [node("a", { save: "count" }), end],
     edges: [
