@@ -142,7 +142,7 @@ async function forkedOr(system: TestSystem, first: string, message: object): Pro
 
 test.each([
   ["a run in its first life", {}, 3],
-  ["a run that had hibernated", { naps: true }, 4],
+  ["a run that had hibernated", { naps: true }, 3],
   ["a fork", { forks: true }, 4],
 ] as const)(
   "of %s, a viewer is told when what it has seen is lost, and sees the rest else",

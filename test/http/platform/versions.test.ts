@@ -247,18 +247,19 @@ test("a run that has waited for months goes on with the version it began with", 
   const path = `/v2/agents/${made.body.id}`;
   const run = { input: "Hello", mode: "background" };
   const { body } = await host.call("POST", `${path}/runs`, run);
+  await host.call("PATCH", path, { graph_definition: null });
   const monthsAgo = Date.now() - 200 * 24 * 3_600_000;
   const at = "2026-01-01T00:00:00.000Z";
   const own = { version: 1, at, reason: "created", servedUntilMs: monthsAgo };
   const newer = Array.from({ length: limits.versionsKept + 100 }, (_, index) => ({
-    ...{ version: 2 + index, at, reason: "changed", servedUntilMs: 1 },
+    ...{ version: 100 + index, at, reason: "changed", servedUntilMs: 1 },
   }));
   const value = { versions: [own, ...newer] };
   const { tables } = host.system;
   const put = { type: "put", table: "agent-histories", id: made.body.id, value } as const;
   await tables.write(host.tenant, [put]);
 
-  await host.call("PATCH", path, { graph_definition: null });
+  await host.call("PATCH", path, { description: "Months later." });
   const kept = await host.call("GET", `${path}/versions/1`);
   const told = await host.call("POST", `/v2/runs/${body.id}/events/go`, {});
   const rest = await (await host.events("GET", `/v2/runs/${body.id}/events`)).rest();
