@@ -32,7 +32,7 @@ export interface Told {
 }
 
 /** Errors after which the same request is made again. */
-const AGAIN = new Set(["WORKER_LOST", "STORE_FULL", "STALE_EPOCH", "SHUTTING_DOWN"]);
+const AGAIN = new Set(["EVENTS_LOST", "WORKER_LOST", "STORE_FULL", "STALE_EPOCH", "SHUTTING_DOWN"]);
 const PAUSE_MS = 150;
 const TRIES_MAX = 200;
 
@@ -138,7 +138,12 @@ export class Callers {
       if (run === undefined) return this.#system.stream(to, message, keyOf(id), seen);
       reader.again();
       const cursor = after === undefined ? {} : { after };
-      return this.#system.follow({ tenant, root, run, ...cursor }, seen);
+      const following = this.#system.follow({ tenant, root, run, ...cursor }, seen);
+      return following.catch((error: unknown) => {
+        // The power took what it has seen: it begins anew.
+        if (codeOf(error) === "EVENTS_LOST") reader.forget();
+        throw error;
+      });
     });
     if (told.error !== undefined) this.told.wrong.push(`${job.name} got ${told.error}`);
     else if (reader.end === undefined) this.told.wrong.push(`${job.name} has no end`);
