@@ -9,6 +9,7 @@ import type { Bulk } from "../../runtime/store/bulk.ts";
 import { keys, type MemoryPlace, prefixRange } from "../../runtime/store/keys.ts";
 import type { Reader, Row, StoreOp } from "../../runtime/store/store.ts";
 import { mergedPin } from "../knowledge/pin.ts";
+import { createSerial, type Serial } from "../serial.ts";
 import { doneOps, expiredOps } from "./marks.ts";
 import {
   doneOf,
@@ -92,11 +93,26 @@ export interface ShelfOperation {
   readonly nowMs: number;
 }
 
+/** Of one thread's changes the first come first: only other threads can be faster. */
+const serials = new WeakMap<Bulk, Serial>();
+
 /**
  * Changes a shelf. `decide` may be called more than once.
- * @throws what `decide` throws, STORE_FULL, CONFLICT when others were faster every time.
+ * @throws what `decide` throws, STORE_FULL, POOL_FULL when too many wait for this shelf, CONFLICT when
+ * other threads were faster every time.
  */
-export async function changeShelf<Entry extends ShelfRow, Result>(
+export function changeShelf<Entry extends ShelfRow, Result>(
+  bulk: Bulk,
+  place: MemoryPlace,
+  operation: ShelfOperation,
+  decide: (view: ShelfView) => Promise<Decision<Entry, Result>>,
+): Promise<Result> {
+  const serial = serials.get(bulk) ?? createSerial();
+  serials.set(bulk, serial);
+  return serial.run(keys.memoryHead(place), () => changeNow(bulk, place, operation, decide));
+}
+
+async function changeNow<Entry extends ShelfRow, Result>(
   bulk: Bulk,
   place: MemoryPlace,
   operation: ShelfOperation,

@@ -12,6 +12,7 @@ import {
 } from "../../../actors/records/resource.ts";
 import { newId } from "../../../runtime/id.ts";
 import type { System, TableWrite } from "../../../runtime/system.ts";
+import type { Serial } from "../../serial.ts";
 import { type Caller, checkMatch } from "../services/agent-store.ts";
 import { type ListRequest, listRows } from "../services/listing.ts";
 import { mergePatch } from "../services/merge-patch.ts";
@@ -20,7 +21,6 @@ import type { Page, PageRequest } from "../services/paging.ts";
 import type { RecordBodies } from "../services/record-bodies.ts";
 import type { IndexEntry, Listing, RecordIndex } from "../services/record-index.ts";
 import { lockOf, refuseUsed, versionsNamed } from "../services/record-links.ts";
-import type { Serial } from "../services/serial.ts";
 import { pageOfVersions } from "../services/version-page.ts";
 import { loadValidator, validate } from "../validate.ts";
 import type { Links, ResourceRules } from "./resource-rules.ts";

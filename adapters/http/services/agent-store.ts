@@ -13,6 +13,7 @@ import { balanceCounter, type Charge } from "../../../actors/records/conversatio
 import { noCharge, unitsOf } from "../../../actors/records/price.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import type { System, Tables, TableWrite } from "../../../runtime/system.ts";
+import { createSerial, type Serial } from "../../serial.ts";
 import { checkExists } from "../resources/resource-rules.ts";
 import type { CheckPlace } from "./agent-checks.ts";
 import { heldAfter, newlyHeld } from "./agent-held.ts";
@@ -21,7 +22,6 @@ import { agentLinks } from "./agent-listing.ts";
 import { balanceOf, chargeWrites } from "./money.ts";
 import type { RecordIndex } from "./record-index.ts";
 import { lockOf, type RecordUser } from "./record-links.ts";
-import { createSerial, type Serial } from "./serial.ts";
 
 /** Who changes something, for the ledger. */
 export interface Caller {

@@ -25,10 +25,10 @@ import { RuntimeError } from "../../../runtime/errors.ts";
 import { newId } from "../../../runtime/id.ts";
 import type { System } from "../../../runtime/system.ts";
 import type { KnowledgeStore } from "../../knowledge/store.ts";
+import { createSerial } from "../../serial.ts";
 import type { AddOptions, IngestionService } from "./ingestion.ts";
 import { mergePatch } from "./merge-patch.ts";
 import { type Page, type PageRequest, pageOf } from "./paging.ts";
-import { createSerial } from "./serial.ts";
 
 /** Stored documents of collections that exist. */
 export type Documents = Pick<

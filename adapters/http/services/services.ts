@@ -5,6 +5,7 @@ import type { MemoryStore } from "../../../actors/memory/store.ts";
 import type { Compute, Embedders, Rerankers, Retriever } from "../../../actors/ports.ts";
 import { removalAddress } from "../../../actors/removal.ts";
 import type { System } from "../../../runtime/system.ts";
+import { createSerial } from "../../serial.ts";
 import { createWebhookSecrets, type WebhookSecrets } from "../../webhooks/secrets.ts";
 import { WorkGate } from "../gate/work-gate.ts";
 import { createResources, type Resources } from "../resources/kinds.ts";
@@ -26,7 +27,6 @@ import { createMemoryService, type MemoryService } from "./memories.ts";
 import type { RecordBodies } from "./record-bodies.ts";
 import { RecordIndex } from "./record-index.ts";
 import { refuseUsed } from "./record-links.ts";
-import { createSerial } from "./serial.ts";
 
 /** What the services work with. */
 export interface ServiceOptions {

@@ -4,7 +4,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createResources } from "../../../adapters/http/resources/kinds.ts";
 import { RecordIndex } from "../../../adapters/http/services/record-index.ts";
-import { createSerial } from "../../../adapters/http/services/serial.ts";
+import { createSerial } from "../../../adapters/serial.ts";
 import { type HttpHost, startHttpHost } from "../../support/http-host.ts";
 import { type ResourceSample, resourceSamples } from "../../support/resource-samples.ts";
 import type { Json } from "../../support/wire-client.ts";

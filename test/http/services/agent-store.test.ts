@@ -6,7 +6,7 @@ import { noCharge } from "../../../actors/records/price.ts";
 import { createAgentStore } from "../../../adapters/http/services/agent-store.ts";
 import { RecordIndex } from "../../../adapters/http/services/record-index.ts";
 import { lockOf } from "../../../adapters/http/services/record-links.ts";
-import { createSerial } from "../../../adapters/http/services/serial.ts";
+import { createSerial } from "../../../adapters/serial.ts";
 import { memoryTables, tablesOnly } from "../memory-tables.ts";
 
 const caller = { tenant: "tn_1", keyId: null, service: "agents" };

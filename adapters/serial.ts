@@ -1,7 +1,7 @@
 // One change at a time for each key, first come first served: two updates of one agent that arrive
 // together are both applied instead of one being refused. The stored revision stays the judge.
 
-import { RuntimeError } from "../../../runtime/errors.ts";
+import { RuntimeError } from "../runtime/errors.ts";
 
 /** Changes of one key that may wait; one more is refused. */
 const WAITING_MAX = 256;
