@@ -61,7 +61,8 @@ export function again(
   turn.reply(accepted, { follow: run });
   if (way === "fork") return { ...state, forks: [...(state.forks ?? []), entry] };
   // Its answer replaces the message that says how the other run ended.
-  return { ...state, current: entry, count: state.count - 1, updatedAtMs: turn.nowMs };
+  const resumed = { run, next: state.next };
+  return { ...state, current: entry, count: state.count - 1, resumed, updatedAtMs: turn.nowMs };
 }
 
 function refusalOf(state: ConversationState, message: AgainMessage, root: string) {
@@ -79,6 +80,11 @@ function refusalOf(state: ConversationState, message: AgainMessage, root: string
   if (state.current !== null) {
     const text = `Conversation ${root} is answering; run ${from.run} can be resumed after that.`;
     return { code: "CONVERSATION_BUSY", message: text } as const;
+  }
+  const { resumed } = state;
+  if (resumed?.next === state.next && resumed.run !== from.run) {
+    const text = `Run ${from.run} has been resumed: run ${resumed.run} has taken its place.`;
+    return { code: "CONFLICT", message: text } as const;
   }
   if (Math.max(...input.sequences) + 2 === state.next) return null;
   const text = `Run ${from.run} is not the last one of its conversation: fork it instead.`;

@@ -45,6 +45,8 @@ export interface ConversationState {
   readonly adopting: readonly Entry[];
   /** Forks under way: their answers are no messages. */
   readonly forks?: readonly Entry[];
+  /** Who has taken the place of the run that answered last, while `next` stands there. */
+  readonly resumed?: { readonly run: string; readonly next: number };
   /** What `required_parameters` has collected. */
   readonly collected: Readonly<Record<string, unknown>> | null;
   readonly deleted: boolean;

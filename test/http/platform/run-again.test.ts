@@ -79,6 +79,7 @@ test("a failed run is resumed where it failed, and its answer takes its place", 
   const before = [...asked];
 
   const resumed = await host.call("POST", `/v2/runs/${run.id}/resume`);
+  const twice = await host.call("POST", `/v2/runs/${run.id}/resume`);
   const messages = await host.call("GET", `/v2/conversations/${run.conversation_key}/messages`);
   const conversation = await host.call("GET", `/v2/conversations/${run.conversation_key}`);
 
@@ -86,6 +87,8 @@ test("a failed run is resumed where it failed, and its answer takes its place", 
   expect(before).toEqual(["b", "polish: <b>"]);
   expect(asked).toEqual(["b", "polish: <b>", "polish: <b>"]);
   expect(resumed.body).toMatchObject({ status: "completed", response: "<polish: <b>>" });
+  expect(twice).toMatchObject({ status: 409, body: { code: "CONFLICT" } });
+  expect(twice.body.detail).toContain(`run ${resumed.body.run_id} has taken its place`);
   expect(messages.body.data.map(({ content }: { content: string }) => content)).toEqual([
     "b",
     "<polish: <b>>",
