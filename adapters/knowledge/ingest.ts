@@ -24,6 +24,7 @@ import type { Bulk } from "../../runtime/store/bulk.ts";
 import { decode, encode } from "../../runtime/store/codec.ts";
 import { keys, prefixRange } from "../../runtime/store/keys.ts";
 import type { Reader, StoreOp } from "../../runtime/store/store.ts";
+import { AtWork } from "./at-work.ts";
 import { commitAll } from "./commit-all.ts";
 import { currentPlace, isCurrent, readEditions } from "./editions.ts";
 import { vectorsOf } from "./embed-chunks.ts";
@@ -76,7 +77,24 @@ interface Keeping {
 
 /** The port over one thread's connections. */
 export function createIngest(options: IngestOptions): Ingest {
-  return new KnowledgeIngest(options);
+  const ingest = new KnowledgeIngest(options);
+  const atWork = new AtWork();
+  const during = <T>({ job }: IngestPlace, work: () => Promise<T>): Promise<T> =>
+    atWork.run(job, work);
+  return {
+    prepare: (place, numbers, signal) =>
+      during(place, () => ingest.prepare(place, numbers, signal)),
+    embed: (place, piece, signal) => during(place, () => ingest.embed(place, piece, signal)),
+    publish: (place, unit, without) => during(place, () => ingest.publish(place, unit, without)),
+    async visible(place) {
+      await atWork.ended(place.job);
+      return await ingest.visible(place);
+    },
+    async clear(place) {
+      await atWork.ended(place.job);
+      await ingest.clear(place);
+    },
+  };
 }
 
 class KnowledgeIngest implements Ingest {
@@ -290,11 +308,14 @@ class KnowledgeIngest implements Ingest {
     const range = prefixRange(keys.jobDocumentsOf(place.tenant, place.job), CLEAR_ROWS);
     for (let { from } = range; ; ) {
       const rows = await bulk.range({ ...range, from });
-      for (const { value } of rows) {
-        const { documentId, writeId, edition } = decode(value) as KeptDocument;
-        const written = { tenant: place.tenant, collection: edition };
-        await writer.discard(written, { documentId, writeId });
-      }
+      // Side by side: each takes three commits, and those of all of them are a few groups.
+      await Promise.all(
+        rows.map(({ value }) => {
+          const { documentId, writeId, edition } = decode(value) as KeptDocument;
+          const written = { tenant: place.tenant, collection: edition };
+          return writer.discard(written, { documentId, writeId });
+        }),
+      );
       const last = rows.at(-1);
       if (last === undefined) break;
       from = `${last.key}!`;
