@@ -64,6 +64,7 @@ const figures = await latencies(count, turn);
 const { user, system: inSystem } = process.cpuUsage(before);
 process.stdout.write(`${JSON.stringify({ ...figures, cpu: (user + inSystem) / count })}\n`);
 await system.stop(1_000);
+process.exit(0);
 
 /** A message to the team in a new conversation, until its run has ended. */
 async function turn(): Promise<void> {
