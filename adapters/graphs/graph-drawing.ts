@@ -2,6 +2,7 @@
 // cut, so that neither a name nor an expression can become markup.
 
 import type { NodeMark } from "../../actors/flow/marks.ts";
+import { escaped } from "../markup.ts";
 import type { Box, Layout, Line, Point } from "./graph-layout.ts";
 
 /** What is drawn: a definition that was checked when it was saved. */
@@ -59,7 +60,7 @@ export function svgOf(
 ): string {
   const { width, height } = layout;
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-label="${escaped(name)}">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-label="${xmlText(name)}">`,
     STYLE,
     ...lines.map((line, at) => drawLine(line, layout.lines[at])),
     ...boxes.map((box) => drawBox(box, layout.boxes[box.id] ?? { x: 0, y: 0 }, marks.get(box.id))),
@@ -91,9 +92,9 @@ function drawBox(
   const said = mark === undefined ? "" : ` · ${saidOf(mark)}`;
   const rect = `<rect x="${x - width / 2}" y="${y - height / 2}" width="${width}" height="${height}" rx="6"/>`;
   return [
-    `<g class="${mark?.status ?? "idle"}"><title>${escaped(`${id} · ${detail}${said}`)}</title>${rect}`,
-    `<text x="${x}" y="${y - 3}">${escaped(shortened(id))}</text>`,
-    `<text class="small" x="${x}" y="${y + 13}">${escaped(mark === undefined ? detail : saidOf(mark))}</text></g>`,
+    `<g class="${mark?.status ?? "idle"}"><title>${xmlText(`${id} · ${detail}${said}`)}</title>${rect}`,
+    `<text x="${x}" y="${y - 3}">${xmlText(shortened(id))}</text>`,
+    `<text class="small" x="${x}" y="${y + 13}">${xmlText(mark === undefined ? detail : saidOf(mark))}</text></g>`,
   ].join("");
 }
 
@@ -108,9 +109,9 @@ function drawLine(
   const { x, y } = place.label;
   const width = shortened(text).length * CHAR_WIDTH;
   return [
-    `${path}<g><title>${escaped(text)}</title>`,
+    `${path}<g><title>${xmlText(text)}</title>`,
     `<rect class="label" x="${x - width / 2}" y="${y - 8}" width="${width}" height="${LABEL_HEIGHT}"/>`,
-    `<text class="small" x="${x}" y="${y + 4}">${escaped(shortened(text))}</text></g>`,
+    `<text class="small" x="${x}" y="${y + 4}">${xmlText(shortened(text))}</text></g>`,
   ].join("");
 }
 
@@ -146,19 +147,11 @@ function shortened(text: string): string {
   return chars.length <= TEXT_CHARS ? text : `${chars.slice(0, TEXT_CHARS - 1).join("")}…`;
 }
 
-const entities: Readonly<Record<string, string>> = {
-  "&": "&amp;",
-  "<": "&lt;",
-  ">": "&gt;",
-  '"': "&quot;",
-  "'": "&#39;",
-};
-
 /** As XML takes it: markup escaped, and what XML 1.0 has no character for replaced. */
-function escaped(text: string): string {
-  return text
-    .replaceAll(/[^\t\n\r\u0020-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/gu, "\uFFFD")
-    .replaceAll(/[&<>"']/g, (char) => entities[char] ?? "");
+function xmlText(text: string): string {
+  return escaped(
+    text.replaceAll(/[^\t\n\r\u0020-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/gu, "\uFFFD"),
+  );
 }
 
 function listOf(value: unknown): readonly Fields[] {

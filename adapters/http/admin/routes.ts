@@ -13,6 +13,7 @@ import { Type } from "../../../actors/schema.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import type { KeyStore } from "../keys.ts";
 import { answers, pageOf as pageSchema } from "../openapi/responses.ts";
+import { timeOf } from "../query-time.ts";
 import { json } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
 import { addCredit, usageOf } from "../services/ledger.ts";
@@ -193,12 +194,4 @@ function usageRoutes(services: Services, keys: KeyStore): readonly Route[] {
       },
     }),
   ];
-}
-
-function timeOf(query: URLSearchParams, name: string): number | null {
-  const text = query.get(name);
-  if (text === null) return null;
-  const ms = Date.parse(text);
-  if (Number.isFinite(ms) && ms >= 0) return ms;
-  throw new RuntimeError("INVALID", `${name} must be a time in ISO 8601.`, { parameter: name });
 }

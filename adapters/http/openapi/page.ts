@@ -2,6 +2,7 @@
 // without any script, so that it needs nothing from elsewhere and its policy can forbid all else.
 
 import { createHash } from "node:crypto";
+import { escaped } from "../../markup.ts";
 import type { Json } from "./components.ts";
 import type { OpenApiDocument, Operation } from "./document.ts";
 
@@ -157,18 +158,6 @@ function bodyParts({ requestBody }: Operation): readonly string[] {
   if (type === undefined) return [];
   if (type === "multipart/form-data") return ["-F file=@document.pdf"];
   return [`-H "Content-Type: ${type}"`, "-d '{...}'"];
-}
-
-const marks: Readonly<Record<string, string>> = {
-  "&": "&amp;",
-  "<": "&lt;",
-  ">": "&gt;",
-  '"': "&quot;",
-  "'": "&#39;",
-};
-
-function escaped(text: string): string {
-  return text.replaceAll(/[&<>"']/g, (mark) => marks[mark] ?? "");
 }
 
 /** A name as an id of the page. */

@@ -5,9 +5,9 @@
 import { type ApiKey, systemTables, systemTenant } from "../../../actors/records/api-key.ts";
 import { type Approval, approvalTables } from "../../../actors/records/approval.ts";
 import { type AuditRow, auditFilters, auditTable } from "../../../actors/records/audit.ts";
-import { RuntimeError } from "../../../runtime/errors.ts";
 import { idsFrom } from "../../../runtime/id.ts";
 import type { Tables } from "../../../runtime/system.ts";
+import { timeOf } from "../query-time.ts";
 import type { Page, PageRequest } from "./paging.ts";
 
 /** Rows read for one page; where more were passed over, the page is short and has a cursor. */
@@ -126,12 +126,4 @@ async function changed(
   if (row === undefined) return null;
   const { arguments: before, decided_arguments: after } = row.value as Approval;
   return { before, after };
-}
-
-function timeOf(query: URLSearchParams, name: string): number | null {
-  const text = query.get(name);
-  if (text === null) return null;
-  const ms = Date.parse(text);
-  if (Number.isFinite(ms) && ms >= 0) return ms;
-  throw new RuntimeError("INVALID", `${name} must be a time in ISO 8601.`, { parameter: name });
 }
