@@ -1,14 +1,17 @@
-// Who sends much. What is done in a moment is never seen under way, however often it comes: a thousand
+// Who sends much. What is done in a moment is never seen under way, however often it comes: a hundred
 // short lists a second show only in how many have come.
 
-/** So many from one look to the next, or the one after it, are many. */
-export const ARRIVALS_MANY = 8;
+/** How long is counted before it begins anew, ms. */
+export const ARRIVALS_MS = 500;
+/** So many in that time, or in the one before it, are many. */
+export const ARRIVALS_MANY = 16;
 
-/** Counts what comes of each tenant between two looks. */
+/** Counts what comes of each tenant. Times are of one clock, ms. */
 export class Arrivals {
   readonly #counts = new Map<string, number>();
   #many = new Set<string>();
   #manyBefore = new Set<string>();
+  #sinceMs = Number.NEGATIVE_INFINITY;
 
   add(tenant: string): void {
     const count = (this.#counts.get(tenant) ?? 0) + 1;
@@ -26,8 +29,10 @@ export class Arrivals {
     return this.#many.size > 0 || this.#manyBefore.size > 0;
   }
 
-  /** The next time between two looks begins. */
-  look(): void {
+  /** Looks at the clock. */
+  look(nowMs: number): void {
+    if (nowMs - this.#sinceMs < ARRIVALS_MS) return;
+    this.#sinceMs = nowMs;
     this.#counts.clear();
     [this.#many, this.#manyBefore] = [this.#manyBefore, this.#many];
     this.#many.clear();

@@ -1,10 +1,9 @@
 // How many of one kind, chats or requests, are under way at once. While the threads that answer are
 // busy all the time, one more makes nothing faster and everybody slower: at each of its steps it waits
 // for all the others. So a lane lets in as many as keep the threads busy and no more; the others wait
-// here, tenants in turn, before anything of theirs has cost something. A tenant that has nothing under
-// way never waits; while the threads are loaded the others begin nothing until it is answered
-// (quiet-tenants.ts). And one that is alone never waits: nobody is in its way but itself, and commits
-// of many cost less.
+// here, tenants in turn, before anything of theirs has cost something. A tenant that sends little and has
+// nothing under way never waits, and the others begin nothing until it is answered (quiet-tenants.ts).
+// And one that is alone never waits: nobody is in its way but itself, and commits of many cost less.
 
 import { RuntimeError } from "../../../runtime/errors.ts";
 import { afterPromises, type FairPass } from "../../../runtime/shared/fair-pass.ts";
@@ -44,6 +43,8 @@ export interface GateWatch {
   come(tenant: string): void;
   /** Whether no other tenant has come for a while. */
   isAlone(): boolean;
+  /** Whether this tenant has sent much. */
+  isMany(tenant: string): boolean;
   /** Whether this tenant sends little while another has sent much, or has much under way or waiting. */
   isQuiet(tenant: string): boolean;
   /** A tenant begins the only thing it has under way in its lane beside such; and it has ended. */
@@ -123,7 +124,9 @@ export class Lane {
     this.#gate.come(tenant);
     const isItsFirst = !this.#ofTenant.has(tenant) && this.#waiting.sizeOf(tenant) === 0;
     if (isItsFirst && this.#gate.isQuiet(tenant)) this.#gate.quietBegins(this.#nameOf(tenant));
-    if (isItsFirst || (this.#waiting.size === 0 && this.#hasRoom(tenant))) {
+    // A hundred short lists a second are each the only one under way.
+    const isFree = isItsFirst && !this.#gate.isMany(tenant);
+    if (isFree || (this.#waiting.size === 0 && this.#hasRoom(tenant))) {
       this.#take(tenant);
       return undefined;
     }

@@ -51,8 +51,6 @@ export class WorkGate implements GateWatch {
   readonly #options: WorkGateOptions;
   readonly #quiet = new QuietTenants();
   readonly #arrivals = new Arrivals();
-  /** Whether at the last look the threads were so loaded that one more is felt by the others. */
-  #isLoaded = false;
   #isLettingIn = false;
   #stop: (() => void) | null = null;
   /** The tenant that came last, and until when the others count as company. */
@@ -85,8 +83,12 @@ export class WorkGate implements GateWatch {
     return this.#now() >= this.#companyUntilMs;
   }
 
+  isMany(tenant: string): boolean {
+    return this.#arrivals.isMany(tenant);
+  }
+
   isQuiet(tenant: string): boolean {
-    if (this.#arrivals.isMany(tenant)) return false;
+    if (this.isMany(tenant)) return false;
     return this.#arrivals.hasMany() || this.chats.isCrowded() || this.requests.isCrowded();
   }
 
@@ -99,7 +101,7 @@ export class WorkGate implements GateWatch {
   }
 
   holdsBack(name?: string): boolean {
-    if (!this.#isLoaded || (name !== undefined && this.#quiet.has(name))) return false;
+    if (name !== undefined && this.#quiet.has(name)) return false;
     return this.#quiet.holdOthers(this.#now());
   }
 
@@ -121,10 +123,11 @@ export class WorkGate implements GateWatch {
   }
 
   #look(): void {
-    this.#arrivals.look();
+    this.#arrivals.look(this.#now());
     const load = this.#options.load();
     const { turns, cpu } = load;
-    this.#isLoaded = turns.busy > LOADED.busy || turns.passMs > LOADED.passMs || cpu > LOADED.cpu;
+    const { busy, passMs } = LOADED;
+    this.#quiet.look(turns.busy > busy || turns.passMs > passMs || cpu > LOADED.cpu);
     if (this.chats.isIdle() && this.requests.isIdle()) {
       this.#stop?.();
       this.#stop = null;

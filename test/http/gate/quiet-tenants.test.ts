@@ -1,7 +1,7 @@
 // For whom, and how long, quiet tenants hold the others back.
 
 import { expect, test } from "vitest";
-import { ARRIVALS_MANY } from "../../../adapters/http/gate/arrivals.ts";
+import { ARRIVALS_MANY, ARRIVALS_MS } from "../../../adapters/http/gate/arrivals.ts";
 import {
   HELD_MS_MAX,
   HELD_SAVED_MS_MAX,
@@ -12,6 +12,7 @@ import { WorkGate } from "../../../adapters/http/gate/work-gate.ts";
 
 test("others are held back while a quiet tenant's chat is under way, for so long at most", () => {
   const chats = new QuietTenants();
+  chats.look(true);
   expect(chats.holdOthers(1_000)).toBe(false);
   chats.begin("a", 1_000);
   chats.begin("b", 1_010);
@@ -22,12 +23,18 @@ test("others are held back while a quiet tenant's chat is under way, for so long
   expect(chats.holdOthers(1_040)).toBe(false);
 
   chats.begin("c", 2_000);
-  expect(chats.holdOthers(2_000 + HELD_MS_MAX - 1)).toBe(true);
-  expect(chats.holdOthers(2_000 + HELD_MS_MAX)).toBe(false);
+  expect(chats.holdOthers(2_000 + HELD_MS_MAX.loaded - 1)).toBe(true);
+  expect(chats.holdOthers(2_000 + HELD_MS_MAX.loaded)).toBe(false);
+
+  chats.look(false);
+  chats.begin("d", 3_000);
+  expect(chats.holdOthers(3_000 + HELD_MS_MAX.unloaded - 1)).toBe(true);
+  expect(chats.holdOthers(3_000 + HELD_MS_MAX.unloaded)).toBe(false);
 });
 
 test("however many quiet tenants come, others are held back for a share of the time", () => {
   const chats = new QuietTenants();
+  chats.look(true);
   const lastMs = 60_000;
   let heldMs = 0;
   for (let nowMs = 0; nowMs < lastMs; nowMs += 1) {
@@ -42,13 +49,14 @@ test("however many quiet tenants come, others are held back for a share of the t
 const { signal } = new AbortController();
 const asker = { signal };
 
-/** A gate of busy threads, at which tenants have sent requests that were done at once. */
-function gateAfter(sent: Readonly<Record<string, number>>) {
+/** A gate of busy threads, or not, at which tenants have sent requests that were done at once. */
+function gateAfter(sent: Readonly<Record<string, number>>, busy = 1) {
   let look = (): void => undefined;
-  const load = { busy: 1, passMs: 2 };
+  let nowMs = 1_000;
+  const load = { busy, passMs: 2 * busy };
   const gate = new WorkGate({
-    load: () => ({ ...load, turns: load, cpu: 1 }),
-    now: () => 1_000,
+    load: () => ({ ...load, turns: load, cpu: busy }),
+    now: () => nowMs,
     every: (_, call) => {
       look = call;
       return () => undefined;
@@ -60,10 +68,14 @@ function gateAfter(sent: Readonly<Record<string, number>>) {
         void gate.requests.pass(tenant, "key", asker, () => "done");
     }
   };
+  const lookAfter = (ms: number): void => {
+    nowMs += ms;
+    look();
+  };
   send();
-  look();
+  lookAfter(ARRIVALS_MS);
   send();
-  return { gate, look: () => look() };
+  return { gate, lookAfter };
 }
 
 test("who sends much that is done at once holds back for a quiet tenant's chat as well", () => {
@@ -74,6 +86,34 @@ test("who sends much that is done at once holds back for a quiet tenant's chat a
   expect(gate.holdsBack()).toBe(true);
   gate.chats.leave("quiet");
   expect(gate.holdsBack()).toBe(false);
+});
+
+test("of who sends much even the only one waits until the quiet tenant is answered, though the threads have room", async () => {
+  const { gate } = gateAfter({ loud: ARRIVALS_MANY, quiet: 1, other: 1 }, 0.3);
+  gate.chats.enter("quiet", "key", asker);
+
+  const entering = gate.requests.enter("loud", "key", asker);
+
+  expect(entering).toBeInstanceOf(Promise);
+  expect(gate.requests.enter("other", "key", asker)).toBe(undefined);
+  gate.requests.leave("other");
+  expect(gate.requests.figures()).toMatchObject({ underWay: 0, waiting: 1 });
+  gate.chats.leave("quiet");
+  await entering;
+  expect(gate.requests.figures()).toMatchObject({ underWay: 1, waiting: 0 });
+});
+
+test("a quiet tenant that is not answered soon holds nobody back while the threads have room", async () => {
+  const { gate, lookAfter } = gateAfter({ loud: ARRIVALS_MANY, quiet: 1 }, 0.3);
+  gate.chats.enter("quiet", "key", asker);
+  lookAfter(0);
+  const entering = gate.requests.enter("loud", "key", asker);
+  expect(entering).toBeInstanceOf(Promise);
+
+  lookAfter(HELD_MS_MAX.unloaded);
+
+  await entering;
+  expect(gate.chats.figures().underWay).toBe(1);
 });
 
 test.each([
@@ -87,12 +127,16 @@ test.each([
   expect(gate.holdsBack()).toBe(false);
 });
 
-test("who has sent much is forgotten two looks later", () => {
-  const { gate, look } = gateAfter({ loud: ARRIVALS_MANY, quiet: 1 });
-  look();
-  look();
+test("who has sent much is forgotten when it has sent little twice as long", () => {
+  const { gate, lookAfter } = gateAfter({ loud: ARRIVALS_MANY, quiet: 1 });
+  lookAfter(ARRIVALS_MS);
+  lookAfter(ARRIVALS_MS - 1);
+  expect(gate.chats.enter("quiet", "key", asker)).toBe(undefined);
+  expect(gate.holdsBack()).toBe(true);
+  gate.chats.leave("quiet");
+
+  lookAfter(1);
 
   expect(gate.chats.enter("quiet", "key", asker)).toBe(undefined);
-
   expect(gate.holdsBack()).toBe(false);
 });

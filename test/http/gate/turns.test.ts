@@ -2,6 +2,7 @@
 
 import { afterEach, expect, test } from "vitest";
 import { type Asker, UNDER_WAY_MIN } from "../../../adapters/http/gate/lane.ts";
+import { HELD_MS_MAX } from "../../../adapters/http/gate/quiet-tenants.ts";
 import { BEGINS_MS, WorkGate } from "../../../adapters/http/gate/work-gate.ts";
 import type { SystemLoad } from "../../../runtime/threads/loop-load.ts";
 
@@ -29,6 +30,8 @@ async function flood(
   /** Requests that were let in after they had waited. */
   begun: () => number;
   endPass: () => Promise<void>;
+  /** Time passes. */
+  pass: (ms: number) => void;
 }> {
   let nowMs = 1_000;
   let look = (): void => undefined;
@@ -60,7 +63,10 @@ async function flood(
   await endPass();
   for (let at = 0; at < UNDER_WAY_MIN; at += 1) gate.requests.leave("loud");
   await settled();
-  return { gate, begun: () => begun - UNDER_WAY_MIN, endPass };
+  const pass = (ms: number): void => {
+    nowMs += ms;
+  };
+  return { gate, begun: () => begun - UNDER_WAY_MIN, endPass, pass };
 }
 
 test("one is let in in a pass when its work takes long, however many have room", async () => {
@@ -117,18 +123,29 @@ test("whoever leaves sends its answer before the next one's work begins", async 
 });
 
 test.each([
-  ["cores are idle", { turns: { busy: 0.3, passMs: 0.5 }, cpu: 0.6 }, UNDER_WAY_MIN],
-  ["cores are in use", { turns: { busy: 0.3, passMs: 0.5 }, cpu: 0.8 }, 1],
-  ["the loops of turns are busy", { turns: { busy: 0.6, passMs: 0.5 }, cpu: 0.6 }, 1],
-  ["their passes take long", { turns: { busy: 0.3, passMs: 1.5 }, cpu: 0.6 }, 1],
+  ["cores are idle", { turns: { busy: 0.3, passMs: 0.5 }, cpu: 0.6 }, HELD_MS_MAX.unloaded],
+  ["cores are in use", { turns: { busy: 0.3, passMs: 0.5 }, cpu: 0.8 }, HELD_MS_MAX.loaded],
+  [
+    "the loops of turns are busy",
+    { turns: { busy: 0.6, passMs: 0.5 }, cpu: 0.6 },
+    HELD_MS_MAX.loaded,
+  ],
+  ["their passes take long", { turns: { busy: 0.3, passMs: 1.5 }, cpu: 0.6 }, HELD_MS_MAX.loaded],
 ])(
-  "beside a main that is busy, while %s, a quiet tenant's chat holds others back or not",
-  async (...[, load, inTheEnd]) => {
-    const { gate, begun, endPass } = await flood(BEGINS_MS, () => ({ ...busy, ...load }));
-
+  "beside a main that is busy, while %s, a quiet tenant's chat holds others back longer or not",
+  async (...[, load, heldMs]) => {
+    const { gate, begun, endPass, pass } = await flood(0, () => ({ ...busy, ...load }));
     expect(gate.chats.enter("quiet", "key", asker())).toBe(undefined);
-    for (let pass = 0; pass < UNDER_WAY_MIN; pass += 1) await endPass();
+    const before = begun();
 
-    expect(begun()).toBe(inTheEnd);
+    pass(heldMs - 1);
+    gate.requests.leave("loud");
+    for (let at = 0; at < UNDER_WAY_MIN; at += 1) await endPass();
+    expect(begun()).toBe(before);
+
+    pass(1);
+    gate.requests.leave("loud");
+    for (let at = 0; at < UNDER_WAY_MIN; at += 1) await endPass();
+    expect(begun()).toBeGreaterThan(before);
   },
 );
