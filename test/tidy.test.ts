@@ -47,3 +47,17 @@ test("however the server is started, its heap has the same room", () => {
   expect(room.exec(start)?.[1]).toMatch(/^--initial-old-space-size=/);
   expect(room.exec(command)?.[1]).toBe(room.exec(start)?.[1]);
 });
+
+test("the product is built and run without the packages of its tests", () => {
+  const { devDependencies } = JSON.parse(textOf("package.json"));
+  const named = files
+    .filter((path) => !path.startsWith("test/") && !path.startsWith("bench/"))
+    .flatMap((path) =>
+      [...textOf(path).matchAll(/(?:from|import\(?)\s*"((?:@[^/"]+\/)?[^./"@][^/"]*)/g)].map(
+        ([, name = ""]) => ({ path, name }),
+      ),
+    );
+
+  expect(named.length).toBeGreaterThan(50);
+  expect(named.filter(({ name }) => name in devDependencies)).toEqual([]);
+});

@@ -1,12 +1,22 @@
-// Makes a fresh clone ready: installs and builds what is missing or out of date, and nothing else.
-// Plain JavaScript without dependencies, because it runs before there are any.
+// Makes a fresh clone ready: installs and builds what is missing or out of date, and nothing else. For a
+// start that is the product; the tests bring five times as many packages and half of the sources, and come
+// with `npm test`. Plain JavaScript without dependencies, because it runs before there are any.
 
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, utimesSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
-const sources = ["runtime", "actors", "adapters", "bench", "test"];
+const product = {
+  project: "adapters/cli/tsconfig.json",
+  buildInfo: "dist/.product.tsbuildinfo",
+  sources: ["runtime", "actors", "adapters"],
+};
+const whole = {
+  project: "tsconfig.json",
+  buildInfo: "dist/.tsbuildinfo",
+  sources: [...product.sources, "bench", "test"],
+};
 
 function modifiedMs(file) {
   return statSync(`${root}${file}`, { throwIfNoEntry: false })?.mtimeMs ?? 0;
@@ -25,22 +35,32 @@ function packagesOf(file) {
   return existsSync(path) ? JSON.parse(readFileSync(path, "utf8")).packages : {};
 }
 
+/** Whether packages of the tests are there: they are kept up to date then, and never taken away. */
+function hasTests() {
+  return Object.values(packagesOf("node_modules/.package-lock.json")).some(({ dev }) => dev);
+}
+
 /** Contents are compared, not times: a checkout gives every file the time of the checkout. */
-function isInstalled() {
+function isInstalled(isWhole) {
   const installed = packagesOf("node_modules/.package-lock.json");
   return Object.entries(packagesOf("package-lock.json")).every(([path, wanted]) => {
     // An optional package may be missing: it is for another platform.
-    if (path === "" || (wanted.optional && !installed[path])) return true;
+    if (path === "" || (isOptional(wanted, isWhole) && !installed[path])) return true;
     return installed[path]?.version === wanted.version;
   });
 }
 
-function install() {
+function isOptional({ optional, dev, devOptional }, isWhole) {
+  return optional || (!isWhole && (dev || devOptional));
+}
+
+function install(isWhole) {
   console.error("troupe: installing packages (once) ...");
   // Exactly the lockfile on a fresh clone. What is installed already is brought up to the lockfile and
   // not removed first: another process may be running on it.
   const command = existsSync(`${root}node_modules`) ? ["install", "--no-save"] : ["ci"];
-  run("npm", [...command, "--no-audit", "--no-fund", "--loglevel=error"]);
+  const omitted = isWhole ? [] : ["--omit=dev"];
+  run("npm", [...command, ...omitted, "--no-audit", "--no-fund", "--loglevel=error"]);
 }
 
 /** Newest change below a folder of TypeScript, in ms since the epoch. */
@@ -55,18 +75,24 @@ function newestMs(folder) {
   return newest;
 }
 
-function isBuilt() {
-  const builtMs = modifiedMs("dist/.tsbuildinfo");
-  if (builtMs === 0 || builtMs < modifiedMs("tsconfig.json")) return false;
+function isBuilt({ project, buildInfo, sources }) {
+  const builtMs = modifiedMs(buildInfo);
+  if (builtMs === 0 || builtMs < Math.max(modifiedMs("tsconfig.json"), modifiedMs(project)))
+    return false;
   return sources.every((folder) => !existsSync(`${root}${folder}`) || newestMs(folder) <= builtMs);
 }
 
-/** Installs when something the lockfile names is not there; builds when a source is newer. */
-export function setUp({ build }) {
-  if (!isInstalled()) install();
-  if (!build || isBuilt()) return;
-  const buildInfo = `${root}dist/.tsbuildinfo`;
-  const compiler = [`${root}node_modules/typescript/bin/tsc`, "-p", "."];
+/**
+ * Installs when something the lockfile names is not there; builds when a source is newer.
+ * @param {{build: boolean, tests: boolean}} what Whether to build, and whether what the tests need too.
+ */
+export function setUp({ build, tests }) {
+  const isWhole = tests || hasTests();
+  if (!isInstalled(isWhole)) install(isWhole);
+  const part = isWhole ? whole : product;
+  if (!build || isBuilt(part)) return;
+  const buildInfo = `${root}${part.buildInfo}`;
+  const compiler = [`${root}node_modules/typescript/bin/tsc`, "-p", part.project];
   console.error("troupe: building ...");
   // What did not compile is not built, though the compiler leaves its notes as if it were.
   run(process.execPath, compiler, () => rmSync(buildInfo, { force: true }));
@@ -75,5 +101,5 @@ export function setUp({ build }) {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  setUp({ build: process.argv.includes("--build") });
+  setUp({ build: process.argv.includes("--build"), tests: true });
 }

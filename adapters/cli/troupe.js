@@ -8,7 +8,7 @@
 
 import { setUp } from "./setup.js";
 
-setUp({ build: true });
+setUp({ build: true, tests: false });
 const { runCommand } = await import("../../dist/adapters/cli/commands.js");
 const code = await runCommand(process.argv.slice(2));
 if (code !== null) process.exitCode = code;
