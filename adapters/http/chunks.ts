@@ -1,11 +1,11 @@
-// Frames of a run as chat.completion.chunk events: the stream of document 001's chat and of
-// OpenAI's protocol. Text is cut by its offsets, so a viewer that resumes gets exactly the rest;
-// where text was taken back the stream ends with `stream_restarted`, because a chunk cannot say so.
+// An answer as chat.completion.chunk events: the stream of document 001's chat and of OpenAI's
+// protocol. Where text was taken back the stream ends with `stream_restarted`, because a chunk cannot
+// say so.
 
 import type { ChatAccepted, ChatEvent, ChatReply } from "../../actors/records/conversation.ts";
 import type { ErrorData } from "../../runtime/errors.ts";
-import { type Frame, isAside } from "../../runtime/frame.ts";
-import { parsePlace } from "../../runtime/place.ts";
+import type { Frame } from "../../runtime/frame.ts";
+import { createAnswerReader, type Told } from "./answer-reader.ts";
 import type { SseEvent } from "./sse.ts";
 
 /** How a surface writes chunks. */
@@ -42,20 +42,10 @@ export interface ChunkWriter {
   isDone(): boolean;
 }
 
-/** Text of one step as far as this viewer has it. `from`: where this connection's part begins. */
-interface Shown {
-  readonly key: string;
-  readonly from: number;
-  text: string;
-}
-
 interface State {
   hasRole: boolean;
   isDone: boolean;
   lastId: string;
-  shown: Shown | null;
-  /** All text of this connection, null when it began in the middle. */
-  all: string | null;
 }
 
 type Choice = { readonly delta: object; readonly finish_reason: string | null };
@@ -66,14 +56,16 @@ export function createChunkWriter(style: ChunkStyle): ChunkWriter {
     hasRole: style.after !== undefined,
     isDone: false,
     lastId: style.after ?? "",
-    shown: shownBefore(style.after),
-    all: style.after === undefined ? "" : null,
   };
+  const reader = createAnswerReader(style.after);
   return {
     take: (frames) => {
       const events: SseEvent[] = [];
       for (const frame of frames) {
-        if (!state.isDone) events.push(...eventsOf(style, state, frame));
+        if (state.isDone) break;
+        if ("id" in frame) state.lastId = frame.id;
+        const told = reader.take(frame);
+        if (told !== null) events.push(...eventsOf(style, state, told));
       }
       return events;
     },
@@ -82,31 +74,18 @@ export function createChunkWriter(style: ChunkStyle): ChunkWriter {
   };
 }
 
-function eventsOf(style: ChunkStyle, state: State, frame: Frame): readonly SseEvent[] {
-  if ("id" in frame) state.lastId = frame.id;
-  // What the members of a team say among themselves is in the run's own events.
-  if ("run" in frame && frame.run !== null && isAside(frame.run)) return [];
-  switch (frame.type) {
+function eventsOf(style: ChunkStyle, state: State, told: Told): readonly SseEvent[] {
+  switch (told.type) {
     case "event":
-      return chatEvents(style, state, frame.event as ChatEvent);
-    case "text": {
-      const key = `${frame.run}:${frame.step}:${frame.attempt}`;
-      return textEvents(style, state, { key, offset: frame.offset, text: frame.text });
-    }
-    case "text-end": {
-      const key = `${frame.run}:${frame.step}:${frame.attempt}`;
-      return truthEvents(style, state, key, frame.text);
-    }
-    case "reset":
+      return chatEvents(style, state, told.event);
+    case "text":
+      return contentEvents(style, state, told.text);
+    case "restarted":
       return restarted(style, state);
     case "end":
-      return endEvents(style, state, frame);
-    case "refused":
-      return failed(style, state, frame.error);
-    case "accepted":
-    case "gap":
-    case "paused":
-      return [];
+      return endEvents(style, state, told);
+    case "failed":
+      return failed(style, state, told.error);
   }
 }
 
@@ -130,47 +109,8 @@ function roleEvent(style: ChunkStyle, state: State, extra: object): SseEvent {
   return chunkEvent(style, state, { delta: style.roleDelta, finish_reason: null }, extra);
 }
 
-/** New text; what comes behind a hole waits for the step's whole text. */
-function textEvents(
-  style: ChunkStyle,
-  state: State,
-  piece: { readonly key: string; readonly offset: number; readonly text: string },
-): readonly SseEvent[] {
-  const shown = shownOf(state, piece.key, piece.offset);
-  const skip = shown.from + shown.text.length - piece.offset;
-  if (skip < 0 || skip >= piece.text.length) return [];
-  return contentEvents(style, state, shown, piece.text.slice(skip));
-}
-
-function truthEvents(
-  style: ChunkStyle,
-  state: State,
-  key: string,
-  text: string,
-): readonly SseEvent[] {
-  const shown = shownOf(state, key, 0);
-  const end = shown.from + shown.text.length;
-  if (text.slice(shown.from, end) !== shown.text) return restarted(style, state);
-  return end >= text.length ? [] : contentEvents(style, state, shown, text.slice(end));
-}
-
-function shownOf(state: State, key: string, offset: number): Shown {
-  if (state.shown?.key === key) return state.shown;
-  // A viewer that comes without a cursor has nothing before what it is first given.
-  const from = state.all === null ? offset : 0;
-  state.shown = { key, from, text: "" };
-  return state.shown;
-}
-
-function contentEvents(
-  style: ChunkStyle,
-  state: State,
-  shown: Shown | null,
-  text: string,
-): readonly SseEvent[] {
+function contentEvents(style: ChunkStyle, state: State, text: string): readonly SseEvent[] {
   const events = state.hasRole ? [] : [roleEvent(style, state, style.first())];
-  if (shown !== null) shown.text += text;
-  if (state.all !== null) state.all += text;
   const choice = { delta: { content: text }, finish_reason: null };
   return [...events, chunkEvent(style, state, choice, {})];
 }
@@ -178,18 +118,13 @@ function contentEvents(
 function endEvents(
   style: ChunkStyle,
   state: State,
-  frame: Extract<Frame, { type: "end" }>,
+  { reply, rest, counters }: Extract<Told, { type: "end" }>,
 ): readonly SseEvent[] {
-  if (frame.outcome.status !== "completed") return failed(style, state, frame.outcome.error);
-  const reply = frame.reply as ChatReply;
-  // An answer that was not shown while it was written comes as one piece.
-  const isWhole = state.all !== null && reply.response.startsWith(state.all);
-  const rest = isWhole ? reply.response.slice(state.all?.length) : "";
-  const text = rest === "" ? [] : contentEvents(style, state, null, rest);
+  const text = rest === "" ? [] : contentEvents(style, state, rest);
   const role = state.hasRole ? [] : [roleEvent(style, state, style.first())];
   const usage = usageOf(reply);
   const extra = {
-    ...style.last(reply, frame.counters["balance"]),
+    ...style.last(reply, counters["balance"]),
     ...(style.usage === "with-finish" ? { usage } : {}),
   };
   const finish = { delta: {}, finish_reason: reply.finish_reason };
@@ -249,11 +184,4 @@ function chunkEvent(style: ChunkStyle, state: State, choice: Choice, extra: obje
 function event(state: State, value: unknown): SseEvent {
   const data = JSON.stringify(value);
   return state.lastId === "" ? { data } : { id: state.lastId, data };
-}
-
-function shownBefore(after: string | undefined): Shown | null {
-  const texts = after === undefined ? undefined : parsePlace(after)?.texts;
-  const text = texts?.find(({ run }) => !isAside(run));
-  if (text === undefined) return null;
-  return { key: `${text.run}:${text.step}:${text.attempt}`, from: text.offset, text: "" };
 }

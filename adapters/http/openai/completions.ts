@@ -15,7 +15,8 @@ import { checkFormat } from "../services/agent-checks.ts";
 import type { Answering, Ask, Attached } from "../services/answering.ts";
 import { callerOf } from "../services/caller.ts";
 import { runOfFrameId } from "../services/chat.ts";
-import type { HeldUp, WaitNote } from "../services/held-up.ts";
+import type { HeldUp } from "../services/held-up.ts";
+import { heldUpError } from "../services/held-up-error.ts";
 import { onceKeyOf } from "../services/once.ts";
 import type { Services } from "../services/services.ts";
 import { targetOfModel } from "./model.ts";
@@ -30,9 +31,6 @@ import {
 import { completionSchema } from "./schemas.ts";
 
 type Context = RouteContext<CompletionBody>;
-
-/** Approvals, or other waits, that one message names. */
-const NAMED_MAX = 5;
 
 const whole = answers(200, completionSchema, "The answer, or with `stream: true` its chunks.")[200];
 const completionResponses: NonNullable<Route["responses"]> = {
@@ -127,31 +125,12 @@ async function resumed(
 }
 
 /** The protocol has no answer that is still to come: an error that says what it waits for, and where. */
-function isHeldUp(
-  { request, route }: Context,
-  { accepted }: Attached,
-  { approvals, waits }: HeldUp,
-): HttpResponse {
+function isHeldUp({ request, route }: Context, { accepted }: Attached, held: HeldUp): HttpResponse {
   const { run } = accepted;
-  const decide = approvals.map(({ id }) => `POST /v2/approvals/${id}/decide`).slice(0, NAMED_MAX);
-  const [first] = waits;
-  const queued = first?.kind === "queue" ? `, behind run ${first.run} of its conversation` : "";
-  const what =
-    decide.length > 0
-      ? `for the decision of a person${queued}, and goes on by itself then. Decide: ${decide.join(", ")}.`
-      : `${waits.slice(0, NAMED_MAX).map(saidOf).join(", ")}, and goes on by itself then.`;
-  const message = `Run ${run} waits ${what} The answer comes at GET /v2/runs/${run}.`;
-  const code = decide.length > 0 ? "APPROVAL_REQUIRED" : "RUN_WAITING";
   const place = { style: "openai", requestId: request.id, service: route.service } as const;
   // Clients of this protocol send what was a 409 again, which would be another run.
   const headers = { Location: `/v2/runs/${run}`, "X-Should-Retry": "false" };
-  return errorReply({ code, message }, place, headers);
-}
-
-function saidOf({ kind, run, event, untilMs }: WaitNote): string {
-  if (kind === "queue") return `behind run ${run} of its conversation`;
-  const until = untilMs === null ? "" : ` until ${new Date(untilMs).toISOString()}`;
-  return event === null ? until.trim() : `for the event ${event}${until}`;
+  return errorReply(heldUpError(run, held), place, headers);
 }
 
 function completionOf(model: string, reply: ChatReply, created: number): unknown {
