@@ -4,6 +4,7 @@
 
 import { defineActor, type ReadRequest, type RunEnded, type Turn } from "../runtime/actor.ts";
 import { addressParts } from "../runtime/address.ts";
+import { clientFault } from "./answer/client-tools.ts";
 import { limits } from "./limits.ts";
 import type { ChatAccepted, CompletionMessage } from "./records/conversation.ts";
 import { replyOf, settle, takeCharge } from "./reply.ts";
@@ -55,6 +56,13 @@ function accept(state: CompletionState, message: CompletionMessage, turn: Turn):
       details: { pointer: "/messages" },
     });
     return state;
+  }
+  if (target.runKind !== "supervisor") {
+    const fault = clientFault(message, targetNamed(message.agent));
+    if (fault !== null) {
+      turn.refuse(fault);
+      return state;
+    }
   }
   takeCharge(turn, message.priceMicros);
   const { version } = target;

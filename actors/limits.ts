@@ -61,6 +61,17 @@ export const limits = {
   toolCalls: 16,
   toolResultChars: 16_000,
   toolMs: 60_000,
+  /** Tools of a caller in one completion, characters of all of them as JSON, and of one's description. */
+  clientTools: 128,
+  clientToolsChars: 256 * 1_024,
+  clientToolDescriptionChars: 4_000,
+  /** Images of one completion, characters of one's address, of one as data, and of all as data. */
+  images: 20,
+  imageUrlChars: 4_096,
+  imageDataChars: 4 * 1_024 * 1_024,
+  imagesDataChars: 6 * 1_024 * 1_024,
+  /** What an image is reckoned to take of a model's window: more than any provider's usual size. */
+  imageTokens: 1_600,
   /** Share of a model's window that the results of one answer may take together. */
   toolResultsShare: 0.5,
   /** Requests of tools: redirects followed, a body sent, characters; one received, bytes, and at most. */

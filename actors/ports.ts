@@ -8,6 +8,7 @@ import type { Ingest, Reembed } from "./ingestion/port.ts";
 import type { Passage, SearchRequest, SearchResult } from "./knowledge/search.ts";
 import type { Memories } from "./memory/memories.ts";
 import type { EmbedderPin } from "./records/embedder-pin.ts";
+import type { ImageRef } from "./records/image.ts";
 
 /** Token counts as the provider reported them; `estimated` when it reported none. */
 export interface Usage {
@@ -25,7 +26,8 @@ export interface ToolCall {
 
 /** One message of a prompt. */
 export type PromptMessage =
-  | { readonly role: "system" | "user"; readonly content: string }
+  | { readonly role: "system"; readonly content: string }
+  | { readonly role: "user"; readonly content: string; readonly images?: readonly ImageRef[] }
   | {
       readonly role: "assistant";
       readonly content: string;
@@ -39,7 +41,12 @@ export interface ToolSpec {
   readonly description: string;
   /** JSON Schema of the arguments. */
   readonly parameters: Readonly<Record<string, unknown>>;
+  /** Whether a provider that can hold arguments to the schema is asked to. */
+  readonly strict?: boolean;
 }
+
+/** Which of the tools a model may or must call. */
+export type ToolChoice = "auto" | "none" | "required" | { readonly name: string };
 
 /** What the built-in answerer works from; providers with a model never see it. */
 export interface Grounding {
@@ -71,7 +78,9 @@ export interface LlmRequest {
   readonly presencePenalty?: number;
   readonly stop?: readonly string[];
   readonly tools?: readonly ToolSpec[];
-  readonly toolChoice?: "auto" | "none" | "required" | { readonly name: string };
+  readonly toolChoice?: ToolChoice;
+  /** At most one call in an answer. */
+  readonly parallelToolCalls?: false;
   /** `json` any object; a schema where the provider can enforce it (always validated again by us). */
   readonly responseFormat?:
     | { readonly type: "text" }
@@ -129,6 +138,8 @@ export interface Llm {
   windowOf(model: string): number;
   /** Whether this model is the built-in answerer (no provider configured for it). */
   isBuiltin(model: string): boolean;
+  /** Whether a model takes images, as far as is configured or known; of a chain every one of it. */
+  takesImages(model: string): boolean;
 }
 
 /** What an `embed` call used, for spend and for whoever must be told that a text was cut. */

@@ -84,6 +84,8 @@ export function replyOf(
     model: result.model,
     builtin: result.builtin,
     finish_reason: result.finishReason,
+    ...(result.toolCalls && { tool_calls: result.toolCalls }),
+    ...(result.unperformedCalls && { unperformed_calls: result.unperformedCalls }),
     ...(result.escalatedTo === undefined ? {} : { escalated_to: result.escalatedTo }),
     ...(result.output === undefined ? {} : { output: result.output }),
   };

@@ -6,6 +6,7 @@ import { defineRun, type RunContext } from "../runtime/actor.ts";
 import { answer } from "./answer/answer.ts";
 import { childAnswer, restingOn, showText } from "./answer/child.ts";
 import { citingAll, withoutCitations } from "./answer/citations.ts";
+import { refuseClientParts } from "./answer/client-tools.ts";
 import { type Asked, loadAsked } from "./answer/history.ts";
 import { emitSources, hasPassages } from "./answer/sources.ts";
 import { type CompiledAgent, loadAgent } from "./compiled.ts";
@@ -51,6 +52,7 @@ async function answerTurn(
   const compiled = await loadAgent(context, input);
   const asked = input.task ?? (await loadAsked(context, input));
   const work = { compiled, asked, meter };
+  if (compiled.graph !== null && "sent" in asked) refuseClientParts(asked.sent, input.agent);
   const said = await systemMessageFor(context, compiled.agent, input);
   const turn = { ...input, ...said };
   const result =
@@ -121,6 +123,7 @@ async function round(
     ...(input.instruction === undefined ? {} : { instruction: input.instruction }),
     subAgent: routing.sub_agent_key,
     show: input.show ?? true,
+    ...(input.task === undefined && { clientTools: true as const }),
   };
   // Neither one of several parts nor another's task is a turn that could be handed over, unless it was.
   const fresh = input.task === undefined ? { left: limits.handoffs, made: [] } : undefined;
@@ -185,6 +188,8 @@ async function compound(
 ): Promise<TurnResult> {
   const { context, base, work, number, routing } = turn;
   const parts = wanted.slice(0, routesMax(work.compiled));
+  // Who concludes has the tools of the caller: a call ends the run, with all parts answered.
+  const { clientTools: _, ...one } = base;
   const answers: { readonly name: string; readonly text: string; readonly answer: Answer }[] = [];
   let trigger: TurnResult["trigger"] = null;
   for (const [index, part] of parts.entries()) {
@@ -195,7 +200,7 @@ async function compound(
       context,
       `part:${number}:${index + 1}`,
       {
-        ...base,
+        ...one,
         subAgent: subAgent?.sub_agent_key ?? null,
         text: part.text,
         show: false,

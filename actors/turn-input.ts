@@ -3,7 +3,7 @@
 
 import { type Address, address, addressParts } from "../runtime/address.ts";
 import type { Degraded } from "./knowledge/search.ts";
-import type { FinishReason, PromptMessage, Usage } from "./ports.ts";
+import type { FinishReason, PromptMessage, ToolCall, Usage } from "./ports.ts";
 import type { PinnedPrompts } from "./prompts/prompt.ts";
 import type { DataCollection, RoutingInfo, Source } from "./records/conversation.ts";
 import type { RecalledMemory } from "./records/memory.ts";
@@ -91,6 +91,8 @@ export interface AnswerInput extends TurnReference {
   readonly instruction?: string;
   /** Default: it may not be handed over. */
   readonly handovers?: Handovers;
+  /** Whether the model is offered the tools of the caller: it writes what the user reads. */
+  readonly clientTools?: true;
 }
 
 /** What one answering agent gives. */
@@ -112,6 +114,9 @@ export interface Answer {
   readonly output?: unknown;
   /** Who is to answer the rest; `text` is what was said before. */
   readonly handoff?: Handoff;
+  /** Calls of the caller's tools, and what of the own ones was called beside them and not performed. */
+  readonly toolCalls?: readonly ToolCall[];
+  readonly unperformedCalls?: readonly ToolCall[];
 }
 
 /** Result of a root run: everything a chat reply needs that the conversation does not know. */

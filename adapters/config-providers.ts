@@ -90,6 +90,11 @@ export const knownModelFields = {
     "tokens",
     [0, 0, 100_000_000],
   ),
+  images: choice(
+    "Whether it takes images in messages; unknown: as is known without this, else its provider is asked.",
+    ["unknown", "yes", "no"],
+    "unknown",
+  ),
   inputMicros: integer(
     "Price of a million tokens it reads, in millionths of your unit of money; -1: not known.",
     "millionths",

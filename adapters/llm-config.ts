@@ -15,6 +15,11 @@ export function llmConfigOf({
         windowTokens > 0 ? [[name, windowTokens]] : [],
       ),
     ),
+    images: Object.fromEntries(
+      knownModels.flatMap(({ name, images }) =>
+        images === "unknown" ? [] : [[name, images === "yes"]],
+      ),
+    ),
     prices: Object.fromEntries(
       knownModels.flatMap(({ name, inputMicros, outputMicros }) =>
         inputMicros < 0 || outputMicros < 0 ? [] : [[name, { inputMicros, outputMicros }]],

@@ -124,6 +124,7 @@ function withDefaultModel(llm: Llm, byDefault: string | null): Llm {
       llm.complete({ ...request, model: named(request.model) }, options),
     windowOf: (model) => llm.windowOf(named(model)),
     isBuiltin: (model) => llm.isBuiltin(named(model)),
+    takesImages: (model) => llm.takesImages(named(model)),
   };
 }
 

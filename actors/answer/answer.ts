@@ -17,10 +17,10 @@ import {
 } from "../records/conversation.ts";
 import type { SubAgent } from "../records/sub-agent.ts";
 import type { Meter } from "../spend.ts";
-import type { Tool } from "../tools/tool.ts";
 import type { Answer, AnswerInput } from "../turn-input.ts";
 import { answerTools, TOOLS_ARE_DATA } from "./answer-tools.ts";
 import { restingOn } from "./child.ts";
+import { checkTakesImages, clientToolsOf } from "./client-tools.ts";
 import { collectParameters } from "./collect-parameters.ts";
 import { extractAnswer } from "./extract.ts";
 import { type Asked, fitSent, loadAsked, loadHistory, messageTokens, tokensOf } from "./history.ts";
@@ -56,6 +56,7 @@ export async function answer(
   options: AnswerOptions,
 ): Promise<Answer> {
   const work = await gather(context, input, options);
+  checkTakesImages(work);
   const sources = work.passages.map(toSource);
   const nothingRelevant = work.usesCollection && sources.length === 0;
   const { memories, degraded } = work;
@@ -81,6 +82,8 @@ export async function answer(
     data: written.collection,
     ...(written.output === undefined ? {} : { output: written.output }),
     ...(written.handoff && { handoff: written.handoff }),
+    ...(written.toolCalls && { toolCalls: written.toolCalls }),
+    ...(written.unperformedCalls && { unperformedCalls: written.unperformedCalls }),
   };
 }
 
@@ -151,8 +154,10 @@ async function write(
   const { round, meter } = options;
   const { agent } = compiled;
   const tools = await answerTools(work, options);
+  const client = clientToolsOf(work, tools);
+  const hasTools = tools.length > 0 || client !== undefined;
   const asked = formatOf(subAgent, agent, work.asked.sent);
-  const format = tools.length === 0 ? asked : formWithTools(asked);
+  const format = hasTools ? formWithTools(asked) : asked;
   const parameters = format.schema === null ? parametersOf(agent.required_parameters) : [];
   if (format.schema !== null || parameters.length > 0) await loadSchemas();
   const before = input.collected ?? {};
@@ -176,7 +181,7 @@ async function write(
     round,
     request: await requestFor(work, {
       format,
-      tools,
+      hasTools,
       collects: parameters.length > 0 && !isBuiltin,
     }),
     show: input.show,
@@ -184,6 +189,7 @@ async function write(
     schema: format.schema,
     hidesData: parameters.length > 0 && !isBuiltin,
     ...(tools.length > 0 && { tools, sources: work.passages.map(toSource) }),
+    ...(client && { client }),
     // A model asks by itself, as it was told to; the built-in answerer cannot.
     ...(parameters.length > 0 && isBuiltin
       ? { suffix: (_text, data) => questionFor(parameters, gatherData(data).missing) }
@@ -198,12 +204,12 @@ async function requestFor(
   work: Work,
   wanted: {
     readonly format: AnswerFormat;
-    readonly tools: readonly Tool[];
+    readonly hasTools: boolean;
     /** Whether the model is to report what it collected. */
     readonly collects: boolean;
   },
 ): Promise<LlmRequest> {
-  const { format, tools, collects } = wanted;
+  const { format, hasTools, collects } = wanted;
   const { compiled, subAgent, input, model, isBuiltin } = work;
   const { agent } = compiled;
   const sampling = samplingOf(agent, subAgent, work.asked.sent);
@@ -220,7 +226,7 @@ async function requestFor(
     instructions: [
       ...(input.instruction === undefined ? [] : [input.instruction]),
       ...(format.instruction === "" ? [] : [format.instruction]),
-      ...(tools.length === 0 ? [] : [TOOLS_ARE_DATA]),
+      ...(hasTools ? [TOOLS_ARE_DATA] : []),
       ...(collects
         ? [collectInstruction(parametersOf(agent.required_parameters), input.collected ?? {})]
         : []),
@@ -275,14 +281,14 @@ function sentHead(
 
 function sentTail(work: Work, sent: CompletionMessage, budget: number): readonly PromptMessage[] {
   const turns = sent.messages.filter(({ role }) => role !== "system");
+  const { text } = work.input;
+  if (text === undefined) return fitSent(turns, budget);
+  // A part of a compound message stands in for the message it is a part of; calls that the whole answer
+  // made, with their results, are not the part's.
   const last = turns.findLastIndex(({ role }) => role === "user");
-  // A part of a compound message stands in for the message it is a part of.
-  const asked = turns.map((message, index) =>
-    index === last && work.input.text !== undefined
-      ? { ...message, content: work.input.text }
-      : message,
-  );
-  return fitSent(asked, budget);
+  const asked = turns[last];
+  const part: PromptMessage[] = asked?.role === "user" ? [{ ...asked, content: text }] : [];
+  return fitSent([...turns.slice(0, Math.max(0, last)), ...part], budget);
 }
 
 function fitPassages(passages: readonly Passage[], budget: number): readonly Passage[] {

@@ -27,7 +27,11 @@ export function tokensOf(text: string): number {
 
 /** Estimated tokens of a message in a prompt. */
 export function messageTokens(message: PromptMessage): number {
-  return tokensOf(message.content) + MESSAGE_TOKENS;
+  const text = tokensOf(message.content) + MESSAGE_TOKENS;
+  if (message.role === "user") return text + (message.images?.length ?? 0) * limits.imageTokens;
+  if (message.role !== "assistant") return text;
+  const calls = message.toolCalls ?? [];
+  return calls.reduce((sum, call) => sum + tokensOf(call.name + call.arguments), text);
 }
 
 /** What a run is to answer. */
@@ -126,20 +130,26 @@ export async function loadHistory(
   return trimmed(newestFirst);
 }
 
-/** The messages of a completion that fit, oldest dropped first; the last one always stays. */
+/**
+ * The messages of a completion that fit, oldest dropped first; the user's last one always stays with all
+ * that follows it, and no result of a tool stays without its call.
+ */
 export function fitSent(
   messages: readonly PromptMessage[],
   budget: number,
 ): readonly PromptMessage[] {
+  const last = messages.findLastIndex(({ role }) => role === "user");
+  const always = last === -1 ? messages.length - 1 : last;
   let left = budget;
   let from = messages.length;
   while (from > 0) {
     const message = messages[from - 1];
     if (message === undefined) break;
     left -= messageTokens(message);
-    if (left < 0 && from < messages.length) break;
+    if (left < 0 && from <= always) break;
     from -= 1;
   }
+  while (messages[from]?.role === "tool") from += 1;
   return messages.slice(from);
 }
 

@@ -21,6 +21,13 @@ import type { Meter } from "../spend.ts";
 import { performCalls, type RoundResult } from "../tools/calls.ts";
 import type { Handoff, Tool } from "../tools/tool.ts";
 import { addUsage } from "../turn-input.ts";
+import {
+  type ClientTools,
+  offeredTools,
+  type SplitCalls,
+  splitCalls,
+  tellCalls,
+} from "./client-tools.ts";
 import { messageTokens } from "./history.ts";
 import { createLiveText } from "./live-text.ts";
 import { type Checked, checkOutput } from "./output-schema.ts";
@@ -50,6 +57,8 @@ export interface ModelCall {
    * model write JSON or call tools, not choose): what it says at last is checked, and the repair asks for it.
    */
   readonly tools?: readonly Tool[];
+  /** What the caller performs itself: a call of it ends the answer. */
+  readonly client?: ClientTools;
   /** What the answer rests on before any tool is called: `[1]` is the first of them. */
   readonly sources?: readonly Source[];
   /** Text to put after the model's, e.g. a question for what is missing. */
@@ -69,6 +78,9 @@ export interface ModelAnswer {
   readonly toolSources?: readonly Source[];
   /** Set when the model handed the turn over: `text` is what it said before. */
   readonly handoff?: Handoff;
+  /** Calls of the caller's tools, which ended it; and those of own ones beside them, not performed. */
+  readonly toolCalls?: readonly ToolCall[];
+  readonly unperformedCalls?: readonly ToolCall[];
 }
 
 /** Stored result of a model step. `text` is for viewers, `hidden` is not. */
@@ -127,7 +139,7 @@ export async function tryModel(
       });
   const rounds = await callRounds(context, call, one);
   let { stored, usage } = rounds;
-  const { turn, data, text: shown, sources, handoff } = rounds;
+  const { turn, data, text: shown, sources, handoff, ended } = rounds;
   const { repairs = limits.repairs } = call;
   for (let repair = 1; stored.fault !== undefined && repair <= repairs; repair += 1) {
     const request = repairRequest(turn.request, stored.hidden ?? "", stored.fault.reason);
@@ -140,15 +152,22 @@ export async function tryModel(
     text,
     data: data ?? null,
     usage,
-    // Nobody else is to make the calls of a model that goes on calling.
-    finishReason: stored.calls === undefined ? stored.finish : "stop",
+    finishReason: finishOf(stored, ended),
     ...(stored.model === undefined ? {} : { model: stored.model }),
     ...(sources.length > 0 && { toolSources: sources }),
     ...(handoff && { handoff }),
+    ...(ended && { toolCalls: ended.client }),
+    ...(ended && ended.own.length > 0 && { unperformedCalls: ended.own }),
   };
-  if (call.schema === null || handoff !== undefined) return answer;
+  if (call.schema === null || handoff !== undefined || ended !== undefined) return answer;
   const checked = checkOutput(call.schema, text);
   return checked.ok ? { ...answer, output: checked.value } : answer;
+}
+
+/** Nobody else is to make the calls of a model that goes on calling its own tools. */
+function finishOf({ calls, finish }: Stored, ended: SplitCalls | undefined): FinishReason {
+  if (ended !== undefined) return "tool_calls";
+  return calls === undefined && finish !== "tool_calls" ? finish : "stop";
 }
 
 function faultOf({ pointer, reason }: NonNullable<Stored["fault"]>, repairs: number): RuntimeError {
@@ -166,9 +185,11 @@ interface Rounds extends Pick<RoundResult, "sources" | "handoff"> {
   readonly data: Readonly<Record<string, unknown>> | undefined;
   /** All that was said, over the rounds. */
   readonly text: string;
+  /** The calls that ended them, some of which are the caller's. */
+  readonly ended?: SplitCalls;
 }
 
-/** Calls the model until it calls no tool any more, hands over, or has had its rounds. */
+/** Calls the model until it calls no tool any more or one of the caller's, hands over, or has had its rounds. */
 async function callRounds(
   context: RunContext<Ports>,
   call: ModelCall,
@@ -183,6 +204,11 @@ async function callRounds(
   let charsMax = roomFor(context, call.request.model);
   for (let number = 1; stored.calls !== undefined && number <= limits.toolRounds; number += 1) {
     const name = `${call.round}.${number}`;
+    const split = splitCalls(stored.calls, call.client);
+    if (split.client.length > 0) {
+      tellCalls(context, split, { name, show });
+      return { turn, stored, usage, data, text, sources, ended: split };
+    }
     const known = [...(call.sources ?? []), ...sources];
     const place = { name, show, charsMax, sources: known };
     const done = await performCalls(context, tools, stored.calls, place);
@@ -220,11 +246,15 @@ function roomFor(context: RunContext<Ports>, model: string): number {
 }
 
 function withTools(call: ModelCall): ModelCall {
-  const { request, tools = [] } = call;
-  if (tools.length === 0) return call;
+  const { request, tools = [], client } = call;
+  if (tools.length === 0 && client === undefined) return call;
   const { responseFormat, ...free } = request;
   const asked = call.schema === null ? request : free;
-  return { ...call, request: { ...asked, tools: tools.map(({ spec }) => spec) } };
+  const offered = offeredTools(
+    tools.map(({ spec }) => spec),
+    client,
+  );
+  return { ...call, request: { ...asked, ...offered } };
 }
 
 /** The last call of an answer that has had its rounds. */
@@ -233,8 +263,8 @@ function withoutTools(turn: ModelCall, call: ModelCall): ModelCall {
 }
 
 /** In the form that the answer must have; what the tools are is still said, as they stand in the messages. */
-function withForm(request: LlmRequest, { request: first, tools = [] }: ModelCall): LlmRequest {
-  const { responseFormat } = first;
+function withForm(request: LlmRequest, { request: { responseFormat } }: ModelCall): LlmRequest {
+  const { tools = [] } = request;
   return {
     ...request,
     ...(tools.length > 0 && { toolChoice: "none" as const }),
@@ -295,7 +325,8 @@ async function perform(
 }
 
 function toStored(call: ModelCall, request: LlmRequest, result: LlmResult): Stored {
-  const calls = call.tools === undefined ? [] : result.toolCalls;
+  const isOffered = call.tools !== undefined || call.client !== undefined;
+  const calls = isOffered ? result.toolCalls : [];
   const base = {
     usage: result.usage,
     finish: result.finishReason,

@@ -36,10 +36,7 @@ export function compileSchema(schema: Schema, pointer = "/output_schema"): Valid
   const text = JSON.stringify(schema);
   const known = compiled.get(text);
   if (known !== undefined) return known;
-  if (text.length > limits.schemaBytes) {
-    throw invalid(pointer, `A schema has at most ${limits.schemaBytes} characters.`);
-  }
-  refuseDangerous(schema, pointer, 0);
+  checkSchemaLimits(schema, pointer);
   const validate = build(schema, pointer);
   compiled.set(text, validate);
   if (compiled.size > limits.compiledSchemas) {
@@ -47,6 +44,14 @@ export function compileSchema(schema: Schema, pointer = "/output_schema"): Valid
     if (oldest !== undefined) compiled.delete(oldest);
   }
   return validate;
+}
+
+/** What `compileSchema` refuses before it compiles, for schemas that no value is checked with here. */
+export function checkSchemaLimits(schema: Schema, pointer: string): void {
+  if (JSON.stringify(schema).length > limits.schemaBytes) {
+    throw invalid(pointer, `A schema has at most ${limits.schemaBytes} characters.`);
+  }
+  refuseDangerous(schema, pointer, 0);
 }
 
 /** Checks a model's text: JSON (a surrounding code fence is forgiven) that fits the schema. */

@@ -2,7 +2,7 @@
 // messages and its entry in the tenant's list look.
 
 import type { Degraded } from "../knowledge/search.ts";
-import type { Usage } from "../ports.ts";
+import type { PromptMessage, ToolCall, ToolChoice, ToolSpec, Usage } from "../ports.ts";
 import type { PinnedPrompts } from "../prompts/prompt.ts";
 import type { RecalledMemory } from "./memory.ts";
 
@@ -96,6 +96,13 @@ export interface ChatReply {
   readonly model: string;
   readonly builtin: boolean;
   readonly finish_reason: "stop" | "length" | "tool_calls" | "content_filter";
+  /** Calls of the caller's own tools, with `finish_reason: "tool_calls"`: it asks again with the results. */
+  readonly tool_calls?: readonly ToolCall[];
+  /**
+   * What the model called of the agent's own tools beside those: not performed, since their results would
+   * be lost. The model calls them again when it goes on and still wants them.
+   */
+  readonly unperformed_calls?: readonly ToolCall[];
   readonly charge: Charge;
   /** Set when the sub-agent escalated. */
   readonly escalated_to?: string;
@@ -129,6 +136,15 @@ export type ChatEvent =
       readonly id: string;
       readonly name: string;
       readonly result: unknown;
+    }
+  /** A call of one of the caller's tools, which ends the run; `arguments` as the model wrote them. */
+  | {
+      readonly type: "client_tool_call";
+      /** Place among the calls of the answer, from 0. */
+      readonly index: number;
+      readonly id: string;
+      readonly name: string;
+      readonly arguments: string;
     }
   | {
       readonly type: "node";
@@ -313,10 +329,8 @@ export interface ChatAccepted {
 export interface CompletionMessage {
   readonly type: "complete";
   readonly agent: string;
-  readonly messages: readonly {
-    readonly role: "system" | "user" | "assistant";
-    readonly content: string;
-  }[];
+  /** Checked (client-tools.ts): results of tools follow the calls that they answer. */
+  readonly messages: readonly PromptMessage[];
   /** Versions of the agent's prompts, as they are now. */
   readonly prompts?: PinnedPrompts;
   /** Who speaks. */
@@ -330,6 +344,12 @@ export interface CompletionMessage {
     readonly presence_penalty?: number;
     readonly stop?: readonly string[];
     readonly response_format?: unknown;
+    /** Tools that the caller runs. */
+    readonly tools?: readonly ToolSpec[];
+    /** Of the caller's tools. `none`: none of them; `required`, or one by name: nothing but them. */
+    readonly tool_choice?: ToolChoice;
+    /** False: at most one call in an answer. Default true. */
+    readonly parallel_tool_calls?: boolean;
   };
   readonly priceMicros: number;
   readonly service: string;

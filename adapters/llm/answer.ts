@@ -1,11 +1,13 @@
 // What both wires have in common: the answer as it is assembled, the form of a transport, and an
 // estimate of tokens for providers that report none.
 
+import { limits } from "../../actors/limits.ts";
 import type {
   FinishReason,
   LlmEvent,
   LlmRequest,
   LlmResult,
+  PromptMessage,
   ToolCall,
   Usage,
 } from "../../actors/ports.ts";
@@ -173,8 +175,18 @@ export function estimateTokens(text: string): number {
 export function estimatePromptTokens(request: LlmRequest): number {
   const perMessage = 4;
   const texts = request.messages.reduce(
-    (sum, message) => sum + perMessage + estimateTokens(message.content),
+    (sum, message) => sum + perMessage + estimateTokens(textOf(message)) + imagesOf(message),
     0,
   );
   return texts + (request.tools ? estimateTokens(JSON.stringify(request.tools)) : 0);
+}
+
+function textOf(message: PromptMessage): string {
+  if (message.role !== "assistant") return message.content;
+  const calls = message.toolCalls ?? [];
+  return message.content + calls.map((call) => call.name + call.arguments).join("");
+}
+
+function imagesOf(message: PromptMessage): number {
+  return message.role === "user" ? (message.images?.length ?? 0) * limits.imageTokens : 0;
 }

@@ -2,6 +2,7 @@
 // the direct and by the SDK transport.
 
 import type { FinishReason, LlmRequest, PromptMessage } from "../../actors/ports.ts";
+import type { ImageRef } from "../../actors/records/image.ts";
 import { type AnswerBuilder, countOf, isObject, type Json } from "./answer.ts";
 
 /** The protocol's version, a required header. */
@@ -40,6 +41,7 @@ const block = (message: PromptMessage): Json[] => {
     return [{ type: "tool_result", tool_use_id: message.toolCallId, content: message.content }];
   }
   const text = message.content.trim() === "" ? [] : [{ type: "text", text: message.content }];
+  if (message.role === "user") return [...(message.images ?? []).map(imageOf), ...text];
   if (message.role !== "assistant") return text;
   const calls = (message.toolCalls ?? []).map(({ id, name, arguments: args }) => ({
     type: "tool_use",
@@ -49,6 +51,17 @@ const block = (message: PromptMessage): Json[] => {
   }));
   return [...text, ...calls];
 };
+
+const IMAGE_DATA = /^data:([^;]+);base64,/;
+
+function imageOf({ url }: ImageRef): Json {
+  const type = IMAGE_DATA.exec(url);
+  const source =
+    type === null
+      ? { type: "url", url }
+      : { type: "base64", media_type: type[1], data: url.slice(type[0].length) };
+  return { type: "image", source };
+}
 
 function inputOf(args: string): unknown {
   try {
@@ -85,17 +98,35 @@ function toolsOf(request: LlmRequest): Json {
   }));
   const answer = answerToolOf(request.responseFormat);
   const tools = answer ? [...own, answer] : own;
-  if (tools.length === 0) return {};
+  if (tools.length === 0) return calledBefore(request.messages);
   if (answer) {
     // With tools of its own the model may call those first; it ends by calling the answer tool.
     const isOpen = own.length > 0 && request.toolChoice !== "none";
     const tool_choice = isOpen ? { type: "any" } : { type: "tool", name: ANSWER_TOOL };
     return { tools, tool_choice };
   }
-  const choice = request.toolChoice;
-  if (choice === undefined) return { tools };
-  if (typeof choice === "object") return { tools, tool_choice: { type: "tool", ...choice } };
-  return { tools, tool_choice: { type: choice === "required" ? "any" : choice } };
+  const choice = choiceOf(request);
+  return { tools, ...(choice && { tool_choice: choice }) };
+}
+
+function choiceOf({ toolChoice, parallelToolCalls }: LlmRequest): Json | undefined {
+  if (toolChoice === "none") return { type: "none" };
+  const single = parallelToolCalls === false ? { disable_parallel_tool_use: true } : {};
+  if (toolChoice === undefined) {
+    return parallelToolCalls === false ? { type: "auto", ...single } : undefined;
+  }
+  if (typeof toolChoice === "object") return { type: "tool", ...toolChoice, ...single };
+  return { type: toolChoice === "required" ? "any" : toolChoice, ...single };
+}
+
+/** Messages with calls are refused where no tools are declared: those that were called stand for them. */
+function calledBefore(messages: readonly PromptMessage[]): Json {
+  const calls = messages.flatMap((one) => (one.role === "assistant" ? (one.toolCalls ?? []) : []));
+  const names = [...new Set(calls.map(({ name }) => name))];
+  if (names.length === 0) return {};
+  const description = "Not available any more.";
+  const tools = names.map((name) => ({ name, description, input_schema: { type: "object" } }));
+  return { tools, tool_choice: { type: "none" } };
 }
 
 function answerToolOf(format: LlmRequest["responseFormat"]): Json | undefined {

@@ -52,6 +52,8 @@ export interface LlmConfig {
   readonly defaultProvider?: string;
   /** Context window by model name or prefix, in tokens; goes before the known figures. */
   readonly windows?: Readonly<Record<string, number>>;
+  /** Whether a model takes images, by name or prefix; goes before what is known. */
+  readonly images?: Readonly<Record<string, boolean>>;
   /** Prices by model name or prefix. */
   readonly prices?: Readonly<Record<string, ModelPrice>>;
 }

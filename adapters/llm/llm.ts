@@ -8,7 +8,7 @@ import { createEgress, type Egress } from "../egress.ts";
 import { providerMemory } from "../provider-memory.ts";
 import { createBuiltin } from "./builtin.ts";
 import type { LlmConfig } from "./config.ts";
-import { BUILTIN, chooseModel, windowOf } from "./models.ts";
+import { BUILTIN, chooseModel, takesImages, windowOf } from "./models.ts";
 import type { FindLine } from "./provider-lines.ts";
 
 /** What `createLlm` may be given from outside. */
@@ -53,6 +53,7 @@ export function createLlm(config: LlmConfig, parts: LlmParts = {}): Llm {
     },
     // What is sent must fit whichever of a chain is asked.
     windowOf: (model) => Math.min(...modelsOfChain(model).map((one) => windowOf(config, one))),
+    takesImages: (model) => modelsOfChain(model).every((one) => takesImages(config, one)),
     isBuiltin: (model) => providers.length === 0 || model === BUILTIN,
   };
 }

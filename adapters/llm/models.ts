@@ -77,6 +77,27 @@ export function figureOf<T>(figures: Readonly<Record<string, T>>, model: string)
   return best?.figure;
 }
 
+// Models that read text alone, longest prefix first where one begins another; newer ones all take images.
+const knownImages: Readonly<Record<string, boolean>> = {
+  "gpt-3.5": false,
+  "gpt-4": false,
+  "gpt-4-turbo": true,
+  "gpt-4-vision": true,
+  "gpt-4.": true,
+  "gpt-4o": true,
+  "o1-mini": false,
+  "o1-preview": false,
+  "o3-mini": false,
+  "claude-2": false,
+  "claude-instant": false,
+};
+
+/** Whether a model takes images: as configured, as known, or it is left to its provider to refuse them. */
+export function takesImages(config: LlmConfig, model: string): boolean {
+  if (config.providers.length === 0 || model === BUILTIN) return false;
+  return figureOf(config.images ?? {}, model) ?? figureOf(knownImages, model) ?? true;
+}
+
 /** Context window in tokens: configured (exact name, then longest prefix), known, or 128,000. */
 export function windowOf(config: LlmConfig, model: string): number {
   const name = config.providers.length === 0 ? BUILTIN : model;

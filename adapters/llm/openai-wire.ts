@@ -24,6 +24,7 @@ export function openaiBody(request: LlmRequest): Json {
       tools.length > 0 && {
         tools: tools.map((tool) => ({ type: "function", function: { ...tool } })),
         ...(request.toolChoice !== undefined && { tool_choice: toolChoiceOf(request.toolChoice) }),
+        ...(request.parallelToolCalls === false && { parallel_tool_calls: false }),
       }),
     ...formatOf(request.responseFormat),
     ...(request.stream && { stream: true, stream_options: { include_usage: true } }),
@@ -44,6 +45,14 @@ function samplingOf(request: LlmRequest): Json {
 function toMessage(message: PromptMessage): Json {
   const { role, content } = message;
   if (role === "tool") return { role, content, tool_call_id: message.toolCallId };
+  if (role === "user" && message.images?.length) {
+    const text = content === "" ? [] : [{ type: "text", text: content }];
+    const images = message.images.map(({ url, detail }) => ({
+      type: "image_url",
+      image_url: { url, ...(detail && { detail }) },
+    }));
+    return { role, content: [...text, ...images] };
+  }
   if (role !== "assistant" || !message.toolCalls?.length) return { role, content };
   const tool_calls = message.toolCalls.map(({ id, name, arguments: args }) => ({
     id,

@@ -15,6 +15,7 @@ export function shareCalls(llm: Llm, line: HostLine | undefined, settings: Shari
   return {
     windowOf: (model) => llm.windowOf(model),
     isBuiltin: (model) => llm.isBuiltin(model),
+    takesImages: (model) => llm.takesImages(model),
     async complete(request, options) {
       const isFixed = request.temperature === 0 || cacheTemperature === "any";
       const isCached = cacheMs > 0 && isFixed;

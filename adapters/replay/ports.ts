@@ -37,6 +37,7 @@ class Caught extends Error {
 export interface ModelFacts {
   isBuiltin(model: string): boolean;
   windowOf(model: string): number;
+  takesImages(model: string): boolean;
 }
 
 /** Methods that compute and call nobody. */

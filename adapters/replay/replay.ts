@@ -207,6 +207,7 @@ function factsOf(
       return were && model !== now.swap.model && llm?.isBuiltin(model) === true;
     },
     windowOf: (model) => llm?.windowOf(model) ?? WINDOW_TOKENS,
+    takesImages: (model) => llm?.takesImages(model) ?? true,
   };
 }
 
@@ -225,6 +226,7 @@ function builtinAsRecorded(real: Ports, facts: ModelFacts): Ports {
         ),
       windowOf: (model) => llm.windowOf(model),
       isBuiltin: facts.isBuiltin,
+      takesImages: (model) => llm.takesImages(model),
     },
   };
 }

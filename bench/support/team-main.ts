@@ -33,6 +33,7 @@ process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
 const llm: Llm = {
   windowOf: () => 128_000,
   isBuiltin: () => false,
+  takesImages: () => true,
   async complete(request, { onEvent }) {
     const text = `Here is what I found on the ${request.messages.length} messages before.`;
     onEvent?.({ type: "text", text });

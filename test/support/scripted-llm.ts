@@ -48,6 +48,7 @@ export function createScriptedLlm(script: Script, windowTokens = 128_000): Scrip
     script,
     windowOf: () => windowTokens,
     isBuiltin: (model) => model === "builtin",
+    takesImages: (model) => model !== "builtin" && !model.startsWith("blind-"),
     async complete(request, { signal, onEvent }): Promise<LlmResult> {
       requests.push(request);
       let written = "";

@@ -37,6 +37,7 @@ const shown: { readonly [T in ChatEvent["type"]]: FieldsOf<ChatEvent, T> } = {
   memory_written: { id: orNull(text), status: text },
   tool_call: { ...call, arguments: any },
   tool_result: { ...call, result: any },
+  client_tool_call: { ...call, index: count, arguments: text },
   node: {
     node: text,
     state: Type.String({ enum: ["started", "waiting", "completed", "failed"] }),

@@ -98,6 +98,12 @@ export const sourceSchema = named(
   ),
 );
 
+/** A call of a tool as the model wrote it. */
+export const toolCallSchema = named(
+  "ToolCall",
+  Type.Object({ id: text, name: text, arguments: text }, closed),
+);
+
 /** Fields of an answer. */
 export const replyFields = {
   response: text,
@@ -119,6 +125,8 @@ export const replyFields = {
   builtin: Type.Boolean(),
   notice: Type.Optional(text),
   finish_reason: text,
+  tool_calls: Type.Optional(Type.Array(toolCallSchema)),
+  unperformed_calls: Type.Optional(Type.Array(toolCallSchema)),
   escalated_to: Type.Optional(text),
   output: Type.Optional(Type.Unknown()),
   cost: costSchema,

@@ -2,6 +2,7 @@
 // attaching to a run that is under way. What the surfaces differ in is only how they write frames.
 
 import { setTimeout as delay } from "node:timers/promises";
+import { checkClientParts, type Pointers } from "../../../actors/client-tools.ts";
 import type { AgainMessage } from "../../../actors/conversation-again.ts";
 import type { FlowFork } from "../../../actors/flow/fork.ts";
 import type { PinnedPrompts } from "../../../actors/prompts/prompt.ts";
@@ -58,6 +59,8 @@ export interface CompletionAsk extends Ask {
   readonly user?: string;
   readonly messages: CompletionMessage["messages"];
   readonly overrides: CompletionMessage["overrides"];
+  /** Where tools and messages stand in the request. Default `/tools/n`, `/messages/n`. */
+  readonly pointers?: Pointers;
   readonly stream: boolean;
 }
 
@@ -132,6 +135,7 @@ export function createChatService(parts: Parts): ChatService {
     complete: (ask) =>
       inGate(gate, ask, async () => {
         const { tenant } = ask.caller;
+        checkClientParts(ask, ask.pointers);
         const target = await targetOf(system, tenant, ask.agent);
         const conversation = newId("cm", parts.nowMs());
         const to = address({ kind: "completion", tenant, root: conversation });
