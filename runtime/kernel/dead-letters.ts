@@ -12,7 +12,7 @@ import {
   toErrorData,
 } from "../errors.ts";
 import { newId } from "../id.ts";
-import type { DoorItem, LetterPast, SetAside } from "../message.ts";
+import type { DoorItem, LetterPast, MessageKey, SetAside } from "../message.ts";
 import { decode, encode } from "../store/codec.ts";
 import { keys, prefixRange } from "../store/keys.ts";
 import type { DeadLetter } from "../system.ts";
@@ -20,6 +20,7 @@ import type { MailItem } from "./cell.ts";
 import type { Participant } from "./commit-batch.ts";
 import type { Committer } from "./committer.ts";
 import { type Also, type Engine, type LettersPort, whenRead } from "./engine.ts";
+import { lateKeyOf, rememberReplayed } from "./seen-keys.ts";
 import { writeUntilStored } from "./until-stored.ts";
 
 /** Times of being set aside that a letter tells of. */
@@ -36,8 +37,11 @@ export type LetterItem = DoorItem & {
   readonly operation: { readonly letter: string };
 };
 
-/** A letter as it is stored. `isSystem`: it goes back into the system lane. */
-type StoredLetter = DeadLetter & { readonly isSystem?: boolean };
+/**
+ * A letter as it is stored. `isSystem`: it goes back into the system lane. `key`: of a message that only came
+ * too late, which its client may have sent again since.
+ */
+type StoredLetter = DeadLetter & { readonly isSystem?: boolean; readonly key?: MessageKey };
 
 /** The dead letters of one kernel. */
 export class DeadLetters implements LettersPort {
@@ -102,12 +106,16 @@ export class DeadLetters implements LettersPort {
       const message = `The letter ${letter.id} has been replayed ${letter.replays} times, the limit.`;
       throw new RuntimeError("CONFLICT", message, { letterReplaysMax: limits.letterReplaysMax });
     }
+    const late = isReplay ? letter.key : undefined;
+    const seen = late && keys.seen(letter.tenant, late.source, late.key);
     let isTold = false;
     const owner: Participant = {
       shard,
       onRefused: (error) => {
         if (isTold) return;
-        if (isStorageTrouble(error.code)) this.#refuse(item, error);
+        if (seen !== undefined && error.details?.["key"] === seen)
+          this.#refuse(item, sentAgain(letter));
+        else if (isStorageTrouble(error.code)) this.#refuse(item, error);
         else this.operate(item);
       },
     };
@@ -115,6 +123,7 @@ export class DeadLetters implements LettersPort {
     if (isReplay) {
       const { to, from, message, trace, isSystem: system } = letter;
       const past = pastOf(letter);
+      if (late) rememberReplayed(committer, owner, letter.tenant, late, options.clock.now());
       actors.post(owner, { to, from, message, deadlineMs: 0, system, trace, past, late: true });
     }
     committer.after("flushed", () => {
@@ -201,7 +210,13 @@ function letterOf(
     ...(trace === undefined ? {} : { trace }),
     ...(ask === undefined ? {} : { ask: { run: ask.run, step: ask.key } }),
     ...(item.lane === "system" ? { isSystem: true } : {}),
+    ...lateKeyOf(item, toErrorData(cause)),
   };
+}
+
+function sentAgain({ id }: StoredLetter): RuntimeError {
+  const message = `The message of the letter ${id} was sent again by its client since, and handled.`;
+  return new RuntimeError("CONFLICT", message);
 }
 
 function pastOf({ replays, failures, history, at, error }: DeadLetter): LetterPast {

@@ -89,6 +89,30 @@ export function letterSeen(
   return { tenant, key: door.key, nowMs, answer: { type: "error", error } };
 }
 
+/** The key of a message that was only late: it is not remembered, so that its client may send it again. */
+export function lateKeyOf({ door }: MailItem, { code }: ErrorData): { readonly key?: MessageKey } {
+  return door?.key && code === "DEADLINE" ? { key: door.key } : {};
+}
+
+/**
+ * Remembers a late message in the batch in which an operator replays its letter. Refused with the key
+ * when its client has sent it again before; sent again after, it is not handled a second time.
+ */
+export function rememberReplayed(
+  committer: Committer,
+  owner: Participant,
+  tenant: string,
+  key: MessageKey,
+  nowMs: number,
+): void {
+  const error: ErrorData = {
+    code: "CONFLICT",
+    message: "The message came too late, and was handled since on behalf of an operator.",
+  };
+  remember(committer, owner, { tenant, key, nowMs, answer: { type: "error", error } });
+  committer.write(owner, { op: "add", key: keys.seenRoom(tenant), delta: -1 });
+}
+
 /** What another body under a key that is remembered is told. */
 export function keyReused(): ErrorData {
   return { code: "KEY_REUSED", message: "This Idempotency-Key was used with another body." };

@@ -153,6 +153,47 @@ test("who waits is told that a message is given up, and nothing of what a progra
   });
 });
 
+/** A keyed question that came too late: its letter, and what its client and an operator may do then. */
+async function lateQuestion() {
+  const system = await begin();
+  const ahead = Array.from({ length: 280 }, (_, at) =>
+    system.send(noteAt("a"), { word: `bad${at}` }),
+  );
+  await system.schedule.advance(1); // They are on disk, and first.
+  const key = { source: "http", key: "k1", bodyHash: "h", hours: 24 };
+  const say = () => codeOf(system.ask(noteAt("a"), { word: "late" }, key));
+  const first = say();
+  await done(system, Promise.all(ahead), 3_600_000);
+  expect(await first).toBe("DEADLINE");
+  const letters = await lettersOf(system);
+  const letter = letters.find(({ message }) => (message as { word: string }).word === "late");
+  const replay = { type: "replay", letter: letter?.id ?? "" } as const;
+  return {
+    say: () => done(system, say()),
+    replay: () => done(system, codeOf(system.operate(noteAt("a"), replay))),
+    words: () => done(system, system.ask(noteAt("a"), { word: "end" })),
+  };
+}
+
+test("a late message that its client has sent again is not applied once more by a replay", async () => {
+  const { say, replay, words } = await lateQuestion();
+
+  expect(await say()).toBe("done");
+
+  expect(await replay()).toBe("CONFLICT");
+  expect(await words()).toBe("late end");
+});
+
+test("a late message that was replayed is not applied once more when its client sends it again", async () => {
+  const { say, replay, words } = await lateQuestion();
+
+  expect(await replay()).toBe("done");
+
+  expect(await say()).toBe("CONFLICT");
+  expect(await say()).toBe("CONFLICT");
+  expect(await words()).toBe("late end");
+});
+
 test("a discarded letter is gone and its message is not applied", async () => {
   const system = await begin();
   await done(system, system.send(noteAt("a"), { word: "bad" }));
