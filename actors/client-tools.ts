@@ -44,9 +44,16 @@ export function checkClientParts(
   if (choice === "required" && (tools ?? []).length === 0) {
     throw invalid("tool_choice requires a call, and there are no tools.", pointers);
   }
+  const asked = messages.findLast(({ role }) => role === "user");
+  if (asked === undefined || (asked.content === "" && !hasImages(asked))) {
+    throw at("messages must hold a message of the user with text.", "/messages");
+  }
   checkCalls(messages, pointers);
   checkImages(messages, pointers);
 }
+
+const hasImages = (message: PromptMessage): boolean =>
+  message.role === "user" && (message.images ?? []).length > 0;
 
 function checkTools(tools: readonly ToolSpec[], pointers: Pointers): void {
   if (tools.length > limits.clientTools) {
@@ -115,28 +122,23 @@ function checkImages(messages: readonly PromptMessage[], pointers: Pointers): vo
       const pointer = image.pointer ?? pointers.message(place);
       count += 1;
       if (count > limits.images) throw at(`At most ${limits.images} images are taken.`, pointer);
-      if (checkImage(image, pointer)) dataChars += image.url.length;
+      if (image.url.startsWith("data:")) dataChars += image.url.length;
       if (dataChars > limits.imagesDataChars) {
         const text = `Images have at most ${limits.imagesDataChars} characters as data, together.`;
         throw at(text, pointer);
       }
+      checkImage(image, pointer);
     }
   }
 }
 
-/** Whether it comes as data. */
-function checkImage({ url }: ImageRef, pointer: string): boolean {
+function checkImage({ url }: ImageRef, pointer: string): void {
   if (url.startsWith("data:")) {
-    if (url.length > limits.imageDataChars) {
-      throw at(`An image has at most ${limits.imageDataChars} characters as data.`, pointer);
-    }
-    if (IMAGE_DATA.test(url)) return true;
+    if (IMAGE_DATA.test(url)) return;
     const text = "An image as data is data:image/<type>;base64,<data> of png, jpeg, gif or webp.";
     throw at(text, pointer);
   }
-  if (url.startsWith("https://") && url.length <= limits.imageUrlChars && URL.canParse(url)) {
-    return false;
-  }
+  if (url.startsWith("https://") && url.length <= limits.imageUrlChars && URL.canParse(url)) return;
   const text = `An image is an https address of at most ${limits.imageUrlChars} characters, or data.`;
   throw at(text, pointer);
 }

@@ -65,11 +65,10 @@ export const limits = {
   clientTools: 128,
   clientToolsChars: 256 * 1_024,
   clientToolDescriptionChars: 4_000,
-  /** Images of one completion, characters of one's address, of one as data, and of all as data. */
+  /** Images of one completion, characters of one's address, and of all as data: a turn writes them down. */
   images: 20,
   imageUrlChars: 4_096,
-  imageDataChars: 4 * 1_024 * 1_024,
-  imagesDataChars: 6 * 1_024 * 1_024,
+  imagesDataChars: 768 * 1_024,
   /** What an image is reckoned to take of a model's window: more than any provider's usual size. */
   imageTokens: 1_600,
   /** Share of a model's window that the results of one answer may take together. */

@@ -111,7 +111,9 @@ function build(schema: Schema, pointer: string): ValidateFunction {
     code: { regExp: patterns },
   });
   try {
-    return ajv.compile(schema);
+    // Libraries write of which draft their schemas are; what they write is the same in all of them.
+    const { $schema: _, ...rest } = schema;
+    return ajv.compile(rest);
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     throw invalid(pointer, `The schema cannot be used: ${message.slice(0, 300)}.`, error);

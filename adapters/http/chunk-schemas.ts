@@ -3,20 +3,34 @@
 import { type TSchema, Type } from "../../actors/schema.ts";
 import { type DescribedEvent, eventStreamOf } from "./openapi/event-streams.ts";
 import { named, optional } from "./openapi/named.ts";
-import { anyObject, orNull } from "./openapi/responses.ts";
+import { anyObject, count, orNull } from "./openapi/responses.ts";
 import { costSchema, replyFields, usageSchema } from "./platform/reply-schemas.ts";
 
 const text = Type.String();
 const open = { additionalProperties: true } as const;
 const closed = { additionalProperties: false } as const;
 const { routing_info, sources, nothing_relevant, degraded, memories } = replyFields;
-const { notice, frontend_trigger, data_collection } = replyFields;
+const { notice, frontend_trigger, data_collection, unperformed_calls } = replyFields;
+
+const toolCallDelta = Type.Object(
+  {
+    index: count,
+    id: text,
+    type: Type.Literal("function"),
+    function: Type.Object({ name: text, arguments: text }, closed),
+  },
+  closed,
+);
 
 const choice = Type.Object(
   {
     index: Type.Literal(0),
     delta: Type.Object(
-      { role: Type.Optional(Type.Literal("assistant")), content: Type.Optional(text) },
+      {
+        role: Type.Optional(Type.Literal("assistant")),
+        content: Type.Optional(text),
+        tool_calls: Type.Optional(Type.Array(toolCallDelta)),
+      },
       closed,
     ),
     finish_reason: orNull(text),
@@ -43,9 +57,10 @@ const chunk = named(
       memories,
       builtin: Type.Optional(Type.Boolean()),
       notice,
+      unperformed_calls,
       frontend_trigger: optional(frontend_trigger),
       data_collection: optional(data_collection),
-      usage: optional(usageSchema),
+      usage: Type.Optional(orNull(usageSchema)),
       cost: optional(costSchema),
     },
     closed,

@@ -91,6 +91,7 @@ function eventsOf(style: ChunkStyle, state: State, told: Told): readonly SseEven
 
 /** What an answer rests on is a chunk without text, before the text. */
 function chatEvents(style: ChunkStyle, state: State, event: ChatEvent): readonly SseEvent[] {
+  if (event.type === "client_tool_call") return callEvents(style, state, event);
   if (event.type !== "sources") return roleOf(style, state, event);
   const { type: _, ...extra } = event;
   const role = state.hasRole ? [] : [roleEvent(style, state, style.first())];
@@ -113,6 +114,18 @@ function contentEvents(style: ChunkStyle, state: State, text: string): readonly 
   const events = state.hasRole ? [] : [roleEvent(style, state, style.first())];
   const choice = { delta: { content: text }, finish_reason: null };
   return [...events, chunkEvent(style, state, choice, {})];
+}
+
+/** A call of the caller's: in one delta, as its arguments are whole. */
+function callEvents(
+  style: ChunkStyle,
+  state: State,
+  { index, id, name, arguments: given }: Extract<ChatEvent, { type: "client_tool_call" }>,
+): readonly SseEvent[] {
+  const role = state.hasRole ? [] : [roleEvent(style, state, style.first())];
+  const call = { index, id, type: "function", function: { name, arguments: given } };
+  const choice = { delta: { tool_calls: [call] }, finish_reason: null };
+  return [...role, chunkEvent(style, state, choice, {})];
 }
 
 function endEvents(
@@ -178,7 +191,9 @@ function head(style: ChunkStyle): object {
 function chunkEvent(style: ChunkStyle, state: State, choice: Choice, extra: object): SseEvent {
   const { delta, finish_reason } = choice;
   const choices = [{ index: 0, delta, finish_reason }];
-  return event(state, { ...head(style), choices, ...extra });
+  // Who asked for usage in a chunk of its own is told in the others that it is not there.
+  const usage = style.usage === "own-chunk" ? { usage: null } : {};
+  return event(state, { ...head(style), choices, ...usage, ...extra });
 }
 
 function event(state: State, value: unknown): SseEvent {

@@ -239,11 +239,18 @@ class Visit {
 
   #withDefaults(reply: HttpResponse): HttpResponse {
     const own = this.#route?.headers ?? NONE;
-    const defaults = [own, this.#limits, this.#cors, safeHeaders];
+    const isOpenai = this.#route?.errors === "openai";
+    const took = isOpenai ? { "openai-processing-ms": String(this.#tookMs()) } : NONE;
+    const defaults = [own, took, this.#limits, this.#cors, safeHeaders];
     const { status, headers = NONE } = reply;
     return "stream" in reply
       ? { status, headers, defaults, stream: (sink) => reply.stream(sink) }
       : { status, headers, defaults, body: reply.body };
+  }
+
+  /** Until the head of the answer. */
+  #tookMs(): number {
+    return Math.round(performance.now() - this.#startedMs);
   }
 
   #wrongMethod(match: Extract<Match, { type: "wrong-method" }>): HttpResponse {
@@ -287,7 +294,10 @@ class Visit {
     const hasEffects = route.sideEffects ?? route.method !== "GET";
     if (hasEffects && principal.via === "cookie") origins.checkOrigin(this.#request, true);
     const bucket = principal.keyId ?? `${principal.via}:admin`;
-    this.#limits = rates.take(route.isControl === true ? `${bucket} control` : bucket);
+    this.#limits = rates.take(
+      route.isControl === true ? `${bucket} control` : bucket,
+      route.errors,
+    );
     authorize(principal, route);
     this.#checkQuery(route);
   }

@@ -2,6 +2,8 @@
 // entry that was made first is forgotten, so that names nobody uses cannot fill memory.
 
 import { RuntimeError } from "../../runtime/errors.ts";
+import { openaiRates } from "./openai/rate-headers.ts";
+import type { ErrorStyle } from "./route.ts";
 
 /** Keys and addresses remembered at once. */
 export const RATE_ENTRIES_MAX = 50_000;
@@ -17,7 +19,7 @@ interface Bucket {
 /** Requests of each key. */
 export interface RateLimiter {
   /** Takes one token; the headers of the answer. @throws RATE_LIMITED with retryAfterMs. */
-  take(key: string): Readonly<Record<string, string>>;
+  take(key: string, style?: ErrorStyle): Readonly<Record<string, string>>;
 }
 
 /** @param options `perSecond` refills, `burst` is what a rested key may do at once. */
@@ -31,7 +33,7 @@ export function createRateLimiter(options: {
   const windowS = Math.max(1, Math.ceil(burst / perSecond));
   const policy = `"key";q=${burst};w=${windowS}`;
   return {
-    take: (key) => {
+    take: (key, style) => {
       const nowMs = now();
       const bucket = buckets.get(key) ?? addEntry(buckets, key, { tokens: burst, atMs: nowMs });
       bucket.tokens = Math.min(burst, bucket.tokens + ((nowMs - bucket.atMs) / 1_000) * perSecond);
@@ -41,15 +43,16 @@ export function createRateLimiter(options: {
         throw new RuntimeError(
           "RATE_LIMITED",
           `This key may send ${perSecond} requests a second (${burst} at once).`,
-          { retryAfterMs, rateLimitPolicy: policy },
+          { retryAfterMs, rateLimitPolicy: policy, burst },
         );
       }
       bucket.tokens -= 1;
       const resetS = Math.ceil((burst - bucket.tokens) / perSecond);
-      return {
-        "RateLimit-Policy": policy,
-        RateLimit: `"key";r=${Math.floor(bucket.tokens)};t=${resetS}`,
-      };
+      const remaining = Math.floor(bucket.tokens);
+      const headers = { "RateLimit-Policy": policy, RateLimit: `"key";r=${remaining};t=${resetS}` };
+      if (style !== "openai") return headers;
+      const resetMs = ((burst - bucket.tokens) / perSecond) * 1_000;
+      return { ...headers, ...openaiRates({ burst, remaining, resetMs }) };
     },
   };
 }

@@ -3,6 +3,7 @@
 // wrong body, the RFC 6901 pointer; never a stack, and of INTERNAL not even the message.
 
 import { type ErrorData, errorTable, toldError } from "../../runtime/errors.ts";
+import { openaiRates } from "./openai/rate-headers.ts";
 import type { ErrorStyle, RouteContext } from "./route.ts";
 import type { HttpResponse } from "./server.ts";
 
@@ -143,6 +144,10 @@ function errorHeaders(error: ErrorData, style: ErrorStyle): Record<string, strin
   } else if (errorTable[error.code].retryable) {
     headers["Retry-After"] = "1";
   }
+  const burst = error.details?.["burst"];
+  if (style === "openai" && typeof burst === "number" && typeof retryAfterMs === "number") {
+    Object.assign(headers, openaiRates({ burst, remaining: 0, resetMs: retryAfterMs }));
+  }
   const allow = error.details?.["allow"];
   if (Array.isArray(allow)) headers["Allow"] = allow.join(", ");
   return headers;
@@ -169,6 +174,9 @@ function openaiCode(error: ErrorData): string {
   if (error.code === "BALANCE_EXHAUSTED") return "insufficient_quota";
   if (error.code === "UNAUTHENTICATED") return "invalid_api_key";
   if (error.code === "MODEL_UNKNOWN") return "model_not_found";
+  if (error.code === "NOT_FOUND" && error.details?.["pointer"] === "/model") {
+    return "model_not_found";
+  }
   if (error.code === "RATE_LIMITED") return "rate_limit_exceeded";
   return error.code.toLowerCase();
 }

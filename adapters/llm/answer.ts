@@ -12,6 +12,7 @@ import type {
   Usage,
 } from "../../actors/ports.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
+import { StopCut } from "./stop-cut.ts";
 
 /** One attempt at one provider. */
 export interface Transport {
@@ -73,6 +74,7 @@ export class AnswerBuilder {
   readonly #request: LlmRequest;
   readonly #onEvent: (event: LlmEvent) => void;
   readonly #calls: CallInProgress[] = [];
+  readonly #cut: StopCut;
   #text = "";
   finishReason: FinishReason | undefined;
   promptTokens: number | undefined;
@@ -83,10 +85,15 @@ export class AnswerBuilder {
     this.#provider = provider;
     this.#request = request;
     this.#onEvent = onEvent;
+    this.#cut = new StopCut(request.stop ?? []);
     this.model = request.model;
   }
 
-  text(text: string): void {
+  text(piece: string): void {
+    this.#show(this.#cut.push(piece));
+  }
+
+  #show(text: string): void {
     if (text === "") return;
     this.#text += text;
     this.#onEvent({ type: "text", text });
@@ -124,9 +131,11 @@ export class AnswerBuilder {
 
   /** @throws RuntimeError PROVIDER_UNAVAILABLE for one without anything, not even why it ended. */
   result(): LlmResult {
+    this.#show(this.#cut.end());
+    const { isCut } = this.#cut;
     // A provider may leave gaps in its numbering of calls.
-    const calls = this.#calls.filter(() => true);
-    if (this.#text === "" && calls.length === 0 && this.finishReason === undefined) {
+    const calls = isCut ? [] : this.#calls.filter(() => true);
+    if (this.#text === "" && calls.length === 0 && this.finishReason === undefined && !isCut) {
       const text = `${this.#provider} sent an answer with nothing in it.`;
       throw new RuntimeError("PROVIDER_UNAVAILABLE", text, { provider: this.#provider });
     }
@@ -139,7 +148,9 @@ export class AnswerBuilder {
     return {
       text: this.#text,
       toolCalls,
-      finishReason: this.finishReason ?? (toolCalls.length > 0 ? "tool_calls" : "stop"),
+      finishReason: isCut
+        ? "stop"
+        : (this.finishReason ?? (toolCalls.length > 0 ? "tool_calls" : "stop")),
       usage: this.usage(),
       provider: this.#provider,
       model: this.model,

@@ -216,7 +216,7 @@ test("usage comes in a chunk of its own with empty choices when asked for", () =
   const chunks = parse(writer.take([routed, ended]));
 
   expect(chunks.at(-1)).toMatchObject({ choices: [], usage: { total_tokens: 104 } });
-  expect(chunks.at(-2).usage).toBeUndefined();
+  expect(chunks.at(-2).usage).toBeNull();
 });
 
 test("what is said aside is in no chunk, and does not end the stream when it begins again", () => {

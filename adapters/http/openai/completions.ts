@@ -19,16 +19,17 @@ import type { HeldUp } from "../services/held-up.ts";
 import { heldUpError } from "../services/held-up-error.ts";
 import { onceKeyOf } from "../services/once.ts";
 import type { Services } from "../services/services.ts";
+import { lastUserText, messagesOf } from "./messages.ts";
 import { targetOfModel } from "./model.ts";
 import {
   type CompletionBody,
+  checkRequest,
   completionBody,
-  lastUserText,
-  messagesOf,
   overridesOf,
   userOf,
 } from "./request.ts";
 import { completionSchema } from "./schemas.ts";
+import { shownCalls, toolPointers } from "./tools.ts";
 
 type Context = RouteContext<CompletionBody>;
 
@@ -46,7 +47,7 @@ export function completionRoute(services: Services): Route {
   return defineRoute({
     summary: "Ask an agent or a team as a model",
     description:
-      "OpenAI's protocol: its SDKs work with this server as base URL. `model` is `agent:<agent_key>` or `team:<id>`; fields of the protocol that are not listed are taken and left alone. Nothing is stored but the run, unless `metadata.conversation_key` names a conversation: then only the last message of the user counts. A run that is held up is a 409 and goes on by itself: `approval_required` while a person has to decide, else `run_waiting`.",
+      "OpenAI's protocol: its SDKs work with this server as base URL. `model` is `agent:<agent_key>` or `team:<id>`; fields of the protocol that are not listed are taken and left alone. `tools` are run by the caller: a call ends the answer with `finish_reason` `tool_calls`, and the caller asks again with the whole history and the results. Nothing is stored but the run, unless `metadata.conversation_key` names a conversation: then only the last message of the user counts. A run that is held up is a 409 and goes on by itself: `approval_required` while a person has to decide, else `run_waiting`.",
     responses: completionResponses,
     method: "POST",
     pattern: "/v1/chat/completions",
@@ -85,8 +86,9 @@ function agentOf(model: string): string {
 }
 
 async function started(services: Services, context: Context, agent: string): Promise<Answering> {
-  await checkFormat(context.body.response_format, "/response_format");
   const { body, request } = context;
+  checkRequest(body);
+  await checkFormat(body.response_format, "/response_format");
   const trace = request.header("traceparent");
   const ask: Ask & { agent: string; stream: boolean } = {
     caller: callerOf(context),
@@ -96,16 +98,20 @@ async function started(services: Services, context: Context, agent: string): Pro
     stream: body.stream ?? false,
     ...(trace === undefined ? {} : { trace }),
   };
-  const messages = messagesOf(body);
-  const text = lastUserText(messages);
+  const messages = messagesOf(body.messages);
+  const overrides = overridesOf(body);
   const conversation = body.metadata?.conversation_key;
-  return conversation === undefined
-    ? await services.chat.complete({
-        ...ask,
-        ...userOf(body, true),
-        ...{ messages, overrides: overridesOf(body) },
-      })
-    : await services.chat.start({ ...ask, ...userOf(body, false), text, conversation });
+  if (conversation === undefined) {
+    const sent = { messages, overrides, pointers: toolPointers };
+    return await services.chat.complete({ ...ask, ...userOf(body, true), ...sent });
+  }
+  if (overrides.tools !== undefined) {
+    const why =
+      "A conversation keeps texts alone: tools go with the whole history of a completion.";
+    throw new RuntimeError("INVALID", why, { pointer: "/tools" });
+  }
+  const text = lastUserText(messages);
+  return await services.chat.start({ ...ask, ...userOf(body, false), text, conversation });
 }
 
 /** Watches the run on that the event id names; it must be one of this model. */
@@ -142,7 +148,7 @@ function completionOf(model: string, reply: ChatReply, created: number): unknown
     choices: [
       {
         index: 0,
-        message: { role: "assistant", content: reply.response, refusal: null },
+        message: messageOf(reply),
         logprobs: null,
         finish_reason: reply.finish_reason,
       },
@@ -153,7 +159,19 @@ function completionOf(model: string, reply: ChatReply, created: number): unknown
     routing_info: reply.routing_info,
     ...sourcesOf(reply),
     ...answererOf(reply),
+    ...unperformed(reply),
   };
+}
+
+/** Its content is null where there are calls alone, as clients of the protocol expect. */
+function messageOf({ response, tool_calls: calls }: ChatReply): object {
+  const content = response === "" && calls !== undefined ? null : response;
+  const message = { role: "assistant", content, refusal: null };
+  return calls === undefined ? message : { ...message, tool_calls: shownCalls(calls) };
+}
+
+function unperformed({ unperformed_calls }: ChatReply): object {
+  return unperformed_calls === undefined ? {} : { unperformed_calls };
 }
 
 function styleOf(context: Context, { accepted }: Attached, created: number): ChunkStyle {
@@ -166,7 +184,7 @@ function styleOf(context: Context, { accepted }: Attached, created: number): Chu
     roleDelta: { role: "assistant", content: "" },
     usage: body.stream_options?.include_usage ? "own-chunk" : "none",
     first: () => ({ run_id: accepted.run, conversation_key: accepted.conversation_key }),
-    last: (reply) => ({ ...sourcesOf(reply), ...answererOf(reply) }),
+    last: (reply) => ({ ...sourcesOf(reply), ...answererOf(reply), ...unperformed(reply) }),
     error: (error) => errorBody(error, place) as StreamError,
   };
 }

@@ -1,38 +1,24 @@
 // A chat completion request: the fields this server uses, with everything else of the protocol
-// accepted and left alone, and what the messages become.
+// accepted and left alone, and what they set over the agent's own tuning.
 
 import type { CompletionMessage } from "../../../actors/records/conversation.ts";
-import { memoryLimits, userKey } from "../../../actors/records/memory.ts";
+import { userKey } from "../../../actors/records/memory.ts";
 import { type Static, Type } from "../../../actors/schema.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
+import { completionMessages, nullable, text, userIdOf } from "./messages.ts";
+import { clientToolsOf, toolFields } from "./tools.ts";
 
 const open = { additionalProperties: true } as const;
-const nullable = <S extends Parameters<typeof Type.Union>[0][number]>(schema: S) =>
-  Type.Optional(Type.Union([schema, Type.Null()]));
 
-const MESSAGES_MAX = 2_000;
 const STOPS_MAX = 16;
-const TEXT_CHARS_MAX = 1_000_000;
-const text = Type.String({ maxLength: TEXT_CHARS_MAX });
 const count = Type.Integer({ minimum: 1, maximum: 1_000_000 });
 const penalty = Type.Number({ minimum: -2, maximum: 2 });
-
-const part = Type.Object({ type: Type.String(), text: Type.Optional(text) }, open);
 
 /** Body of POST /v1/chat/completions. */
 export const completionBody = Type.Object(
   {
     model: Type.String({ minLength: 1, maxLength: 200 }),
-    messages: Type.Array(
-      Type.Object(
-        {
-          role: Type.String({ maxLength: 20 }),
-          content: nullable(Type.Union([text, Type.Array(part, { maxItems: 200 })])),
-        },
-        open,
-      ),
-      { minItems: 1, maxItems: MESSAGES_MAX },
-    ),
+    messages: completionMessages,
     stream: nullable(Type.Boolean()),
     stream_options: nullable(Type.Object({ include_usage: Type.Optional(Type.Boolean()) }, open)),
     n: nullable(Type.Integer({ minimum: 1, maximum: 1 })),
@@ -44,6 +30,8 @@ export const completionBody = Type.Object(
     presence_penalty: nullable(penalty),
     stop: nullable(Type.Union([text, Type.Array(text, { maxItems: STOPS_MAX })])),
     response_format: nullable(Type.Object({ type: Type.String({ maxLength: 50 }) }, open)),
+    ...toolFields,
+    modalities: nullable(Type.Array(Type.String({ maxLength: 50 }), { maxItems: 10 })),
     user: nullable(text),
     metadata: nullable(
       Type.Object(
@@ -61,41 +49,30 @@ export const completionBody = Type.Object(
 /** A checked request. */
 export type CompletionBody = Static<typeof completionBody>;
 
-type Messages = CompletionMessage["messages"];
-
-const roles: Readonly<Record<string, "system" | "user" | "assistant">> = {
-  system: "system",
-  developer: "system",
-  user: "user",
-  assistant: "assistant",
-};
-
-/** The messages as plain text. @throws INVALID with a pointer for what has no text form. */
-export function messagesOf(body: CompletionBody): Messages {
-  return body.messages.map((message, at) => {
-    const role = roles[message.role];
-    if (role === undefined || !Object.hasOwn(roles, message.role)) {
-      const known = Object.keys(roles).join(", ");
-      throw invalid(`role must be one of ${known}.`, `/messages/${at}/role`);
-    }
-    return { role, content: contentOf(message.content, `/messages/${at}/content`) };
-  });
+/** What a schema cannot say. @throws INVALID with a pointer. */
+export function checkRequest({ response_format: format, modalities }: CompletionBody): void {
+  const other = (modalities ?? []).findIndex((one) => one !== "text");
+  if (other !== -1) throw invalid("Answers are text.", `/modalities/${other}`);
+  if (format === undefined || format === null) return;
+  if (!formats.includes(format.type)) {
+    throw invalid(`type is one of ${formats.join(", ")}.`, "/response_format/type");
+  }
+  if (format.type !== "json_schema") return;
+  const { json_schema: inner } = format as Readonly<Record<string, unknown>>;
+  const schema = isObject(inner) ? inner["schema"] : undefined;
+  if (!isObject(schema)) {
+    throw invalid("A schema is required.", "/response_format/json_schema/schema");
+  }
 }
 
-/** The last message of the user. @throws INVALID when there is none. */
-export function lastUserText(messages: Messages): string {
-  const last = messages.findLast((message) => message.role === "user");
-  if (last !== undefined && last.content !== "") return last.content;
-  throw invalid("messages must hold a message of the user with text.", "/messages");
-}
+const formats = ["text", "json_object", "json_schema"];
 
 /** Who speaks: `metadata.user_key`; for a stateless completion the protocol's own `user`, too. */
 export function userOf(body: CompletionBody, isStateless: boolean): { readonly user?: string } {
-  const user = body.metadata?.user_key ?? (isStateless ? body.user : undefined) ?? "";
-  return user === "" || user.length > memoryLimits.userChars ? {} : { user };
+  return userIdOf(body.metadata?.user_key ?? (isStateless ? body.user : undefined));
 }
 
-/** What the request sets over the agent's own tuning. */
+/** What the request sets over the agent's own tuning, and the caller's tools. @throws INVALID. */
 export function overridesOf(body: CompletionBody): CompletionMessage["overrides"] {
   const stop = typeof body.stop === "string" ? [body.stop] : body.stop;
   const all = {
@@ -104,25 +81,16 @@ export function overridesOf(body: CompletionBody): CompletionMessage["overrides"
     max_tokens: body.max_completion_tokens ?? body.max_tokens,
     frequency_penalty: body.frequency_penalty,
     presence_penalty: body.presence_penalty,
-    stop,
+    stop: stop?.filter((one) => one !== ""),
     response_format: body.response_format,
+    ...clientToolsOf(body),
   };
   const set = Object.entries(all).filter(([, value]) => value !== undefined && value !== null);
   return Object.fromEntries(set) as CompletionMessage["overrides"];
 }
 
-function contentOf(
-  content: CompletionBody["messages"][number]["content"],
-  pointer: string,
-): string {
-  if (content === null || content === undefined) return "";
-  if (typeof content === "string") return content;
-  return content
-    .map((one, at) => {
-      if (one.type === "text" && one.text !== undefined) return one.text;
-      throw invalid("Only parts of type text are taken.", `${pointer}/${at}/type`);
-    })
-    .join("\n");
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function invalid(message: string, pointer: string): RuntimeError {

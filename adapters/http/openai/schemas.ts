@@ -9,13 +9,28 @@ const closed = { additionalProperties: false } as const;
 const text = Type.String();
 const seconds = Type.Integer({ description: "Seconds since the epoch." });
 const { builtin, conversation_key, degraded, memories, notice } = replyFields;
-const { nothing_relevant, routing_info, run_id, sources, finish_reason } = replyFields;
+const { nothing_relevant, unperformed_calls, routing_info, run_id, sources, finish_reason } =
+  replyFields;
+
+const toolCall = Type.Object(
+  {
+    id: text,
+    type: Type.Literal("function"),
+    function: Type.Object({ name: text, arguments: text }, closed),
+  },
+  closed,
+);
 
 const choice = Type.Object(
   {
     index: Type.Literal(0),
     message: Type.Object(
-      { role: Type.Literal("assistant"), content: text, refusal: Type.Null() },
+      {
+        role: Type.Literal("assistant"),
+        content: orNull(text),
+        refusal: Type.Null(),
+        tool_calls: Type.Optional(Type.Array(toolCall)),
+      },
       closed,
     ),
     logprobs: Type.Null(),
@@ -44,6 +59,7 @@ export const completionSchema: TSchema = named(
       memories,
       builtin,
       notice,
+      unperformed_calls,
     },
     closed,
   ),

@@ -130,7 +130,7 @@ test("errors are the SDK's own classes with code and parameter", async () => {
   ]);
   expect(many.param).toBe("n");
   expect(tokens.param).toBe("max_tokens");
-  expect(image.param).toBe("messages[0].content[0].type");
+  expect(image.param).toBe("messages[0].content[0].image_url.url");
   expect(nobody).toBeInstanceOf(OpenAI.AuthenticationError);
   expect(unknown).toBeInstanceOf(OpenAI.NotFoundError);
 });
