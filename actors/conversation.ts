@@ -8,6 +8,7 @@ import type { ErrorCode } from "../runtime/errors.ts";
 import { approvalsAddress } from "./approvals/approval.ts";
 import { type AgainMessage, again } from "./conversation-again.ts";
 import { endRun, startForgetting, startNext } from "./conversation-end.ts";
+import { type NotifyMessage, notify } from "./conversation-notify.ts";
 import {
   type ConversationState,
   type Entry,
@@ -34,6 +35,7 @@ import type { SteerValue, TurnInput } from "./turn-input.ts";
 export type ConversationMessage =
   | ConversationRequest
   | AgainMessage
+  | NotifyMessage
   | RunEnded
   | { readonly type: "purge" }
   | { readonly type: "forget" };
@@ -50,6 +52,8 @@ export const conversationActor = defineActor<ConversationState, ConversationMess
         return chat(state, message, turn);
       case "again":
         return again(state, message, turn);
+      case "notify":
+        return notify(state, message, turn);
       case "run-ended":
         return endRun(state, message, turn);
       case "describe":

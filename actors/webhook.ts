@@ -12,6 +12,7 @@ export const webhookKind = "webhook";
 
 /** Its input. */
 export interface WebhookInput {
+  /** Where it goes; or a name under which the port keeps an address with its secrets. */
   readonly url: string;
   readonly event: WebhookEvent;
 }

@@ -3,6 +3,7 @@
 
 import type { Log } from "../runtime/log.ts";
 import type { RunningSystem } from "../runtime/pool.ts";
+import { a2aRoutes } from "./a2a/routes.ts";
 import { packageVersion } from "./cli/version.ts";
 import type { Config } from "./config.ts";
 import { loadAssets } from "./console/assets.ts";
@@ -108,6 +109,7 @@ export async function openFront(options: FrontOptions): Promise<Front> {
     ...platformRoutes(services),
     modelsRoute({ list: listModels(config), byDefault: config.defaultModel }),
     ...openaiRoutes(services),
+    ...a2aRoutes(services),
     ...consoleRoutes(assets, { builtin, providers: config.providers.map(({ name }) => name) }),
     ...createLoginRoutes(sessions),
     metricsRoute({ type: METRICS_TYPE, isPublic: isLocal, text: () => metrics.text() }),

@@ -5,6 +5,7 @@
 import { type ErrorData, errorTable, toldError } from "../../runtime/errors.ts";
 import { openaiRates } from "./openai/rate-headers.ts";
 import type { ErrorStyle, RouteContext } from "./route.ts";
+import { rpcBody, statusBody } from "./rpc-errors.ts";
 import type { HttpResponse } from "./server.ts";
 
 type Headers = Readonly<Record<string, string>>;
@@ -88,6 +89,10 @@ export function errorBody(error: ErrorData, place: ErrorPlace): unknown {
           code: openaiCode(error),
         },
       };
+    case "rpc-status":
+      return statusBody(error);
+    case "json-rpc":
+      return rpcBody(error);
     case "problem":
       return {
         type: `urn:troupe:error:${error.code.toLowerCase().replaceAll("_", "-")}`,

@@ -10,8 +10,11 @@ import type { HttpRequest, HttpResponse } from "./server.ts";
 /** Methods a route can have. HEAD is answered by the GET route, OPTIONS by the door. */
 export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 
-/** How errors of a route look: document 001's envelope, RFC 9457 problem details, or OpenAI's. */
-export type ErrorStyle = "envelope" | "problem" | "openai";
+/**
+ * How errors of a route look: document 001's envelope, RFC 9457 problem details, OpenAI's, google.rpc.Status,
+ * or JSON-RPC's.
+ */
+export type ErrorStyle = "envelope" | "problem" | "openai" | "rpc-status" | "json-rpc";
 
 /** What a key may do. `admin` is the operator; `owner` runs one tenant; `member` uses it. */
 export type Role = "admin" | "owner" | "member";

@@ -9,11 +9,13 @@ import { keys } from "../../runtime/store/keys.ts";
 import type { Reader } from "../../runtime/store/store.ts";
 import type { Egress } from "../egress.ts";
 import { resultView } from "../http/answers.ts";
+import { type PushRow, pushBody, pushHeaders, pushRowOf, pushTable } from "./push.ts";
 import { secretRow, type WebhookSecret, webhookSecretsTable } from "./secrets.ts";
 
 /** Limits of one delivery; the body of the answer is not read. */
 const LIMITS = { firstByteMs: 10_000, totalMs: 15_000, bytesMax: 64 * 1024 };
 const RETRY_AFTER_MAX_S = 3_600;
+const GONE = 410;
 
 /** What deliveries are made of. */
 export interface DeliverOptions {
@@ -31,14 +33,20 @@ export function createWebhooks({ egress, tables, nowMs }: DeliverOptions): Webho
       if (row === undefined) {
         throw new RuntimeError("WEBHOOK_FAILED", "The tenant has no secret to sign webhooks with.");
       }
-      const body = JSON.stringify(bodyOf(event));
+      const pushed = pushRowOf(url);
+      const kept =
+        pushed === null ? undefined : await tables.get(keys.table(tenant, pushTable, pushed));
+      // Its client has removed it: the same as a receiver that wants no more.
+      if (pushed !== null && kept === undefined) return { status: GONE, retryAfterMs: 0 };
+      const push = kept === undefined ? null : (decode(kept) as PushRow);
+      const body = JSON.stringify(push === null ? bodyOf(event) : pushBody(event, push.version));
       const id = `msg_${event.run}`;
       const now = new Date(Math.floor(nowMs() / 1_000) * 1_000);
       const response = await egress.request({
-        url,
+        url: push?.url ?? url,
         method: "POST",
         headers: {
-          "content-type": "application/json",
+          ...(push === null ? { "content-type": "application/json" } : pushHeaders(push)),
           "user-agent": "Troupe",
           "webhook-id": id,
           "webhook-timestamp": String(now.getTime() / 1_000),

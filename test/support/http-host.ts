@@ -8,6 +8,7 @@ import { catalog } from "../../actors/catalog.ts";
 import type { Compute, Embedders, Ports } from "../../actors/ports.ts";
 import type { Collection } from "../../actors/records/collection.ts";
 import { balanceCounter } from "../../actors/records/conversation.ts";
+import { a2aRoutes } from "../../adapters/a2a/routes.ts";
 import { createEgress } from "../../adapters/egress.ts";
 import { createBuiltinEmbedder } from "../../adapters/embed/builtin.ts";
 import { createEmbedders } from "../../adapters/embed/embedders.ts";
@@ -291,6 +292,7 @@ function makeRoutes(
     ...proxyRoutes(services),
     ...platformRoutes(services),
     ...openaiRoutes(services),
+    ...a2aRoutes(services),
     ...more,
   ];
   const names = open.map((route) => route.service);

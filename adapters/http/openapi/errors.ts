@@ -72,10 +72,46 @@ const openaiError = named(
   ),
 );
 
+const errorInfo = Type.Array(
+  Type.Object({ "@type": Type.String() }, { additionalProperties: true }),
+);
+
+const statusError = named(
+  "StatusError",
+  Type.Object(
+    {
+      error: Type.Object(
+        {
+          code: Type.Integer({ description: "The HTTP status." }),
+          status: Type.String({ description: "A name of google.rpc.Code." }),
+          message: Type.String(),
+          details: errorInfo,
+        },
+        closed,
+      ),
+    },
+    closed,
+  ),
+);
+
+const rpcError = named(
+  "RpcError",
+  Type.Object(
+    {
+      jsonrpc: Type.Literal("2.0"),
+      id: Type.Null(),
+      error: Type.Object({ code: Type.Integer(), message: Type.String(), data: errorInfo }, closed),
+    },
+    { ...closed, description: "Of a request that was refused before it was read." },
+  ),
+);
+
 const styles = {
   problem: { name: "Problem", type: "application/problem+json", schema: problem },
   envelope: { name: "Envelope", type: "application/json", schema: envelopeError },
   openai: { name: "OpenAI", type: "application/json", schema: openaiError },
+  "rpc-status": { name: "Status", type: "application/json", schema: statusError },
+  "json-rpc": { name: "Rpc", type: "application/json", schema: rpcError },
 } as const satisfies Record<ErrorStyle, object>;
 
 /** Statuses that say in a word what went wrong; the others are the `default`. */

@@ -29,6 +29,12 @@ function errorOf({ errors }: Route, { headers, body }: Told): Problem {
     expect(body).toMatchObject({ status: "error", gateway: { request_id: expect.any(String) } });
     return body.error;
   }
+  if (errors === "rpc-status" || errors === "json-rpc") {
+    const { details, data } = body.error as Json;
+    const [{ reason, metadata }] = details ?? data;
+    const own: Json = { TASK_NOT_FOUND: "NOT_FOUND", INVALID_PARAMS: "INVALID" };
+    return { ...metadata, code: own[reason] ?? reason };
+  }
   const { code, param } = body.error as Json;
   const pointer = param === null ? "" : `/${String(param).replaceAll(".", "/")}`;
   const isOwn = code !== "invalid_api_key";

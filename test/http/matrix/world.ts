@@ -141,7 +141,7 @@ async function sendTo(
   });
   const text = await response.text();
   const type = response.headers.get("content-type") ?? "";
-  const isJson = /^application\/(?:[a-z]+\+)?json\b/.test(type) && text !== "";
+  const isJson = /^application\/(?:[a-z0-9]+\+)?json\b/.test(type) && text !== "";
   const told = {
     status: response.status,
     headers: response.headers,

@@ -1,6 +1,7 @@
 // The rows of all routes, in areas of which each is tested in a file of its own.
 
 import type { Rows } from "../row.ts";
+import { a2aRows } from "./a2a.ts";
 import { adminRows } from "./admin.ts";
 import { agentRows } from "./agents.ts";
 import { frontRows } from "./front.ts";
@@ -12,6 +13,7 @@ import { runRows } from "./runs.ts";
 
 /** The rows of each test file. */
 export const areas = {
+  a2a: a2aRows,
   agents: { ...proxyRows, ...agentRows },
   runs: { ...runRows, ...memoryRows },
   knowledge: { ...knowledgeRows, ...adminRows, ...frontRows },

@@ -1,0 +1,131 @@
+// A run as a task: its state, its answer as an artifact, and the messages that it answers.
+
+import { type Artifact, type Message, type Part, Role, type Task, TaskState } from "@a2a-js/sdk";
+import type { Approval } from "../../actors/records/approval.ts";
+import type { ChatReply, MessageRecord } from "../../actors/records/conversation.ts";
+import { addressParts } from "../../runtime/address.ts";
+import { type ErrorData, toldOfRun } from "../../runtime/errors.ts";
+import type { RunRow } from "../../runtime/system.ts";
+
+/** Id of the artifact that is the answer. */
+export const ANSWER = "answer";
+
+/** What a task is made of. */
+export interface TaskParts {
+  readonly row: RunRow;
+  /** What people have to decide about it, newest first. */
+  readonly approvals: readonly Approval[];
+  /** Null: it is not asked for. */
+  readonly history: readonly MessageRecord[] | null;
+  readonly withArtifacts: boolean;
+}
+
+/** States after which nothing follows. */
+export const endStates: ReadonlySet<TaskState> = new Set([
+  TaskState.TASK_STATE_COMPLETED,
+  TaskState.TASK_STATE_FAILED,
+  TaskState.TASK_STATE_CANCELED,
+  TaskState.TASK_STATE_REJECTED,
+]);
+
+const ends: Readonly<Record<Exclude<RunRow["status"], "held" | "running">, TaskState>> = {
+  completed: TaskState.TASK_STATE_COMPLETED,
+  failed: TaskState.TASK_STATE_FAILED,
+  expired: TaskState.TASK_STATE_FAILED,
+  exhausted: TaskState.TASK_STATE_FAILED,
+  cancelled: TaskState.TASK_STATE_CANCELED,
+};
+
+/** The state of a run. @param isAsking it waits for the decision of a person. */
+export function stateOf(status: RunRow["status"], isAsking: boolean): TaskState {
+  if (status === "held") return TaskState.TASK_STATE_SUBMITTED;
+  if (status !== "running") return ends[status];
+  return isAsking ? TaskState.TASK_STATE_INPUT_REQUIRED : TaskState.TASK_STATE_WORKING;
+}
+
+/** The conversation of a run; null for one that is no task. */
+export function contextOf(row: RunRow): string | null {
+  const { kind, root } = addressParts(row.parent);
+  return kind === "conversation" ? root : null;
+}
+
+/** The task. */
+export function taskOf({ row, approvals, history, withArtifacts }: TaskParts): Task {
+  const contextId = contextOf(row) ?? "";
+  const of = { taskId: row.id, contextId };
+  const state = stateOf(row.status, approvals.length > 0);
+  const error = (row.outcome as { readonly error?: ErrorData } | null)?.error;
+  const [approval] = approvals;
+  const message =
+    state === TaskState.TASK_STATE_INPUT_REQUIRED && approval !== undefined
+      ? question(of, approval)
+      : error === undefined
+        ? undefined
+        : failure(of, error);
+  const reply = row.status === "completed" ? (row.reply as ChatReply | null) : null;
+  return {
+    id: row.id,
+    contextId,
+    status: { state, message, timestamp: new Date(row.endedAt ?? row.startedAt).toISOString() },
+    artifacts: withArtifacts && reply !== null ? [answerOf(reply)] : [],
+    history: (history ?? []).map((record) => messageOf(of, record)),
+    metadata: undefined,
+  };
+}
+
+/** The answer: its text and, where a schema was asked for, its data. */
+export function answerOf(reply: Pick<ChatReply, "response" | "output">): Artifact {
+  const data = reply.output === undefined ? [] : [dataPart(reply.output)];
+  return artifactOf([textPart(reply.response), ...data]);
+}
+
+/** An artifact that is the answer, or a piece of it. */
+export function artifactOf(parts: Part[]): Artifact {
+  const none = { description: "", metadata: undefined, extensions: [] };
+  return { artifactId: ANSWER, name: ANSWER, parts, ...none };
+}
+
+/** A part that is text. */
+export function textPart(value: string): Part {
+  const content = { $case: "text", value } as const;
+  return { content, metadata: undefined, filename: "", mediaType: "text/plain" };
+}
+
+function dataPart(value: unknown): Part {
+  const content = { $case: "data", value } as const;
+  return { content, metadata: undefined, filename: "", mediaType: "application/json" };
+}
+
+interface Of {
+  readonly taskId: string;
+  readonly contextId: string;
+}
+
+/** What a person has to decide, in words and as data to answer with. */
+export function question(
+  of: Of,
+  asked: Pick<Approval, "id" | "tool" | "arguments" | "reason" | "expires_at">,
+): Message {
+  const { id, tool, arguments: args, reason, expires_at } = asked;
+  const text = `${reason} Approve or reject ${tool}.`.trim();
+  const data = { approval_id: id, tool, arguments: args, reason, expires_at };
+  return agentMessage(of, `${id}`, [textPart(text), dataPart(data)]);
+}
+
+/** Why a task failed, as its tenant is told. */
+export function failure(of: Of, error: ErrorData): Message {
+  const { code, message } = toldOfRun(error, of.taskId);
+  return agentMessage(of, `${of.taskId}-error`, [textPart(message), dataPart({ code })]);
+}
+
+function agentMessage(of: Of, messageId: string, parts: Part[]): Message {
+  const none = { metadata: undefined, extensions: [], referenceTaskIds: [] };
+  return { ...of, messageId, role: Role.ROLE_AGENT, parts, ...none };
+}
+
+function messageOf(of: Of, { id, role, content, data }: MessageRecord): Message {
+  const parts = [data === undefined ? textPart(content) : dataPart(data)];
+  const none = { metadata: undefined, extensions: [], referenceTaskIds: [] };
+  const by = role === "user" ? Role.ROLE_USER : Role.ROLE_AGENT;
+  return { ...of, messageId: id, role: by, parts, ...none };
+}
