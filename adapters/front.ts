@@ -12,6 +12,7 @@ import { createFrontMemories } from "./front-memory.ts";
 import { listModels, lookAtProviders } from "./front-providers.ts";
 import { providersRoute } from "./http/admin/providers.ts";
 import { adminRoutes } from "./http/admin/routes.ts";
+import { anthropicRoutes } from "./http/anthropic/messages.ts";
 import { createAuthenticator } from "./http/auth.ts";
 import { consoleRoutes } from "./http/console/routes.ts";
 import { createDoor, type Door, type RequestLine } from "./http/door.ts";
@@ -110,6 +111,7 @@ export async function openFront(options: FrontOptions): Promise<Front> {
     modelsRoute({ list: listModels(config), byDefault: config.defaultModel }),
     ...openaiRoutes(services),
     ...a2aRoutes(services),
+    ...anthropicRoutes(services),
     ...consoleRoutes(assets, { builtin, providers: config.providers.map(({ name }) => name) }),
     ...createLoginRoutes(sessions),
     metricsRoute({ type: METRICS_TYPE, isPublic: isLocal, text: () => metrics.text() }),

@@ -5,9 +5,11 @@ import { type ErrorData, RuntimeError, toErrorData } from "../../runtime/errors.
 import type { System } from "../../runtime/system.ts";
 import { type Authenticator, authorize, presentedKey } from "./auth.ts";
 import { type ReadBody, readBody } from "./body.ts";
+import { errorStyle } from "./error-style.ts";
 import type { WorkGate } from "./gate/work-gate.ts";
 import type { OriginRules } from "./origin.ts";
-import type { RateLimiter } from "./rate.ts";
+import type { Allowance, RateLimiter } from "./rate.ts";
+import { rateHeaders } from "./rate-headers.ts";
 import { errorReply, json, noContent } from "./reply.ts";
 import {
   createRouteTable,
@@ -136,7 +138,7 @@ class Visit {
   readonly #startedMs = performance.now();
   #route: Route | null = null;
   #principal: Principal = NOBODY;
-  #limits: Readonly<Record<string, string>> = NONE;
+  #allowance: Allowance | null = null;
   #cors: Readonly<Record<string, string>> = NONE;
 
   constructor(request: HttpRequest, options: DoorOptions) {
@@ -226,7 +228,7 @@ class Visit {
   failed(error: unknown): HttpResponse {
     const data = toErrorData(error);
     const place = {
-      style: this.#route?.errors ?? styleOf(this.#request.path),
+      style: errorStyle(this.#route, this.#request),
       requestId: this.#request.id,
       service: this.#route?.service ?? "gateway",
     };
@@ -239,18 +241,21 @@ class Visit {
 
   #withDefaults(reply: HttpResponse): HttpResponse {
     const own = this.#route?.headers ?? NONE;
-    const isOpenai = this.#route?.errors === "openai";
-    const took = isOpenai ? { "openai-processing-ms": String(this.#tookMs()) } : NONE;
-    const defaults = [own, took, this.#limits, this.#cors, safeHeaders];
+    const style = errorStyle(this.#route, this.#request);
+    const allowance = this.#allowance;
+    const limits = allowance === null ? NONE : rateHeaders(allowance, style, Date.now());
+    const defaults = [own, this.#named(style), limits, this.#cors, safeHeaders];
     const { status, headers = NONE } = reply;
     return "stream" in reply
       ? { status, headers, defaults, stream: (sink) => reply.stream(sink) }
       : { status, headers, defaults, body: reply.body };
   }
 
-  /** Until the head of the answer. */
-  #tookMs(): number {
-    return Math.round(performance.now() - this.#startedMs);
+  /** What clients of a protocol read of an answer beside its rate. */
+  #named(style: ErrorStyle): Readonly<Record<string, string>> {
+    if (style === "anthropic") return { "request-id": this.#request.id };
+    if (style !== "openai" || this.#route === null) return NONE;
+    return { "openai-processing-ms": String(Math.round(performance.now() - this.#startedMs)) };
   }
 
   #wrongMethod(match: Extract<Match, { type: "wrong-method" }>): HttpResponse {
@@ -294,10 +299,13 @@ class Visit {
     const hasEffects = route.sideEffects ?? route.method !== "GET";
     if (hasEffects && principal.via === "cookie") origins.checkOrigin(this.#request, true);
     const bucket = principal.keyId ?? `${principal.via}:admin`;
-    this.#limits = rates.take(
-      route.isControl === true ? `${bucket} control` : bucket,
-      route.errors,
-    );
+    const key = route.isControl === true ? `${bucket} control` : bucket;
+    try {
+      this.#allowance = rates.take(key);
+    } catch (error) {
+      this.#allowance = rates.look(key);
+      throw error;
+    }
     authorize(principal, route);
     this.#checkQuery(route);
   }
@@ -367,9 +375,3 @@ class Context implements RouteContext {
 
 const NO_BODY: ReadBody = { value: undefined, bytes: new Uint8Array(0) };
 const NONE: Readonly<Record<string, string>> = {};
-
-// Of a path that no route knows: the surface it lies in says how its errors look.
-function styleOf(path: string): ErrorStyle {
-  if (path.startsWith("/v1/proxy/")) return "envelope";
-  return path.startsWith("/v1/") ? "openai" : "problem";
-}

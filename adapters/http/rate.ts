@@ -2,8 +2,6 @@
 // entry that was made first is forgotten, so that names nobody uses cannot fill memory.
 
 import { RuntimeError } from "../../runtime/errors.ts";
-import { openaiRates } from "./openai/rate-headers.ts";
-import type { ErrorStyle } from "./route.ts";
 
 /** Keys and addresses remembered at once. */
 export const RATE_ENTRIES_MAX = 50_000;
@@ -16,10 +14,23 @@ interface Bucket {
   atMs: number;
 }
 
+/** What a key may still do. */
+export interface Allowance {
+  /** Requests that a rested key may send at once, and in which time they come back, s. */
+  readonly limit: number;
+  readonly windowS: number;
+  /** Requests that it may send now. */
+  readonly remaining: number;
+  /** Until it has rested, ms. */
+  readonly resetMs: number;
+}
+
 /** Requests of each key. */
 export interface RateLimiter {
-  /** Takes one token; the headers of the answer. @throws RATE_LIMITED with retryAfterMs. */
-  take(key: string, style?: ErrorStyle): Readonly<Record<string, string>>;
+  /** Takes one token; what is left then. @throws RATE_LIMITED with retryAfterMs. */
+  take(key: string): Allowance;
+  /** What a key has, and takes nothing. */
+  look(key: string): Allowance;
 }
 
 /** @param options `perSecond` refills, `burst` is what a rested key may do at once. */
@@ -31,28 +42,33 @@ export function createRateLimiter(options: {
   const { perSecond, burst, now = monotonic } = options;
   const buckets = new Map<string, Bucket>();
   const windowS = Math.max(1, Math.ceil(burst / perSecond));
-  const policy = `"key";q=${burst};w=${windowS}`;
+  const filled = (key: string): Bucket => {
+    const nowMs = now();
+    const bucket = buckets.get(key) ?? addEntry(buckets, key, { tokens: burst, atMs: nowMs });
+    bucket.tokens = Math.min(burst, bucket.tokens + ((nowMs - bucket.atMs) / 1_000) * perSecond);
+    bucket.atMs = nowMs;
+    return bucket;
+  };
+  const allowanceOf = ({ tokens }: Bucket): Allowance => ({
+    limit: burst,
+    windowS,
+    remaining: Math.floor(tokens),
+    resetMs: ((burst - tokens) / perSecond) * 1_000,
+  });
   return {
-    take: (key, style) => {
-      const nowMs = now();
-      const bucket = buckets.get(key) ?? addEntry(buckets, key, { tokens: burst, atMs: nowMs });
-      bucket.tokens = Math.min(burst, bucket.tokens + ((nowMs - bucket.atMs) / 1_000) * perSecond);
-      bucket.atMs = nowMs;
+    look: (key) => allowanceOf(filled(key)),
+    take: (key) => {
+      const bucket = filled(key);
       if (bucket.tokens < 1) {
         const retryAfterMs = Math.ceil(((1 - bucket.tokens) / perSecond) * 1_000);
         throw new RuntimeError(
           "RATE_LIMITED",
           `This key may send ${perSecond} requests a second (${burst} at once).`,
-          { retryAfterMs, rateLimitPolicy: policy, burst },
+          { retryAfterMs },
         );
       }
       bucket.tokens -= 1;
-      const resetS = Math.ceil((burst - bucket.tokens) / perSecond);
-      const remaining = Math.floor(bucket.tokens);
-      const headers = { "RateLimit-Policy": policy, RateLimit: `"key";r=${remaining};t=${resetS}` };
-      if (style !== "openai") return headers;
-      const resetMs = ((burst - bucket.tokens) / perSecond) * 1_000;
-      return { ...headers, ...openaiRates({ burst, remaining, resetMs }) };
+      return allowanceOf(bucket);
     },
   };
 }

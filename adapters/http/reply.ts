@@ -1,9 +1,9 @@
 // Answers: success bodies, and any error in the style of its surface (document 001's envelope,
-// RFC 9457 problem details, OpenAI's error object). An error says its code, a sentence and, for a
+// RFC 9457 problem details, OpenAI's or Anthropic's error object). An error says its code, a sentence and, for a
 // wrong body, the RFC 6901 pointer; never a stack, and of INTERNAL not even the message.
 
 import { type ErrorData, errorTable, toldError } from "../../runtime/errors.ts";
-import { openaiRates } from "./openai/rate-headers.ts";
+import { anthropicError, anthropicStatus } from "./anthropic/errors.ts";
 import type { ErrorStyle, RouteContext } from "./route.ts";
 import { rpcBody, statusBody } from "./rpc-errors.ts";
 import type { HttpResponse } from "./server.ts";
@@ -64,9 +64,10 @@ export interface ErrorPlace {
   readonly service: string;
 }
 
-/** An error as an answer: status of its code, body in the style, `Retry-After` and `Allow` from its details. */
+/** An error as an answer: status and body in the style, `Retry-After` and `Allow` from its details. */
 export function errorReply(error: ErrorData, place: ErrorPlace, headers?: Headers): HttpResponse {
-  const status = errorTable[error.code].status;
+  const isAnthropic = place.style === "anthropic";
+  const status = isAnthropic ? anthropicStatus(error) : errorTable[error.code].status;
   const all = { ...errorHeaders(error, place.style), ...headers };
   return { status, headers: all, body: JSON.stringify(errorBody(error, place)) };
 }
@@ -93,6 +94,10 @@ export function errorBody(error: ErrorData, place: ErrorPlace): unknown {
       return statusBody(error);
     case "json-rpc":
       return rpcBody(error);
+    case "anthropic": {
+      const { requestId } = place;
+      return anthropicError(error, { message: messageOf(error), place: placeOf(error), requestId });
+    }
     case "problem":
       return {
         type: `urn:troupe:error:${error.code.toLowerCase().replaceAll("_", "-")}`,
@@ -148,10 +153,6 @@ function errorHeaders(error: ErrorData, style: ErrorStyle): Record<string, strin
     headers["Retry-After"] = String(Math.max(1, Math.ceil(retryAfterMs / 1000)));
   } else if (errorTable[error.code].retryable) {
     headers["Retry-After"] = "1";
-  }
-  const burst = error.details?.["burst"];
-  if (style === "openai" && typeof burst === "number" && typeof retryAfterMs === "number") {
-    Object.assign(headers, openaiRates({ burst, remaining: 0, resetMs: retryAfterMs }));
   }
   const allow = error.details?.["allow"];
   if (Array.isArray(allow)) headers["Allow"] = allow.join(", ");

@@ -11,10 +11,16 @@ import type { HttpRequest, HttpResponse } from "./server.ts";
 export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 
 /**
- * How errors of a route look: document 001's envelope, RFC 9457 problem details, OpenAI's, google.rpc.Status,
- * or JSON-RPC's.
+ * How errors look: document 001's envelope, RFC 9457 problem details, OpenAI's, Anthropic's,
+ * google.rpc.Status, or JSON-RPC's.
  */
-export type ErrorStyle = "envelope" | "problem" | "openai" | "rpc-status" | "json-rpc";
+export type ErrorStyle =
+  | "envelope"
+  | "problem"
+  | "openai"
+  | "anthropic"
+  | "rpc-status"
+  | "json-rpc";
 
 /** What a key may do. `admin` is the operator; `owner` runs one tenant; `member` uses it. */
 export type Role = "admin" | "owner" | "member";

@@ -1,10 +1,10 @@
-// Server-sent events over a response: ids for resume, a comment every 15 s so that proxies keep
+// Server-sent events over a response: ids for resume, a ping every 15 s so that proxies keep
 // the connection, and back-pressure: `send` waits while the client reads too slowly, so that a
 // producer that waits for it coalesces what comes meanwhile instead of filling memory.
 
 import type { HttpResponse, ResponseSink } from "./server.ts";
 
-/** Silence after which a comment is sent, ms. */
+/** Silence after which a ping is sent, ms. */
 export const SSE_PING_MS = 15_000;
 /** What clients are told to wait before they reconnect, ms. */
 export const SSE_RETRY_MS = 2_000;
@@ -30,6 +30,8 @@ export interface SseOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** Default `SSE_PING_MS`. */
   readonly pingMs?: number;
+  /** What is sent where nothing else was. Default: a comment. */
+  readonly ping?: SseEvent;
 }
 
 /** A streamed answer. It ends when `produce` returns; a throw cuts the connection. */
@@ -45,7 +47,7 @@ export function eventStream(
       "X-Accel-Buffering": "no",
       ...options.headers,
     },
-    stream: (sink) => pump(sink, produce, options.pingMs ?? SSE_PING_MS),
+    stream: (sink) => pump(sink, produce, options),
   };
 }
 
@@ -62,8 +64,9 @@ export function sseText(event: SseEvent): string {
 async function pump(
   sink: ResponseSink,
   produce: (writer: SseWriter) => Promise<void>,
-  pingMs: number,
+  { pingMs = SSE_PING_MS, ping }: SseOptions,
 ): Promise<void> {
+  const pingText = ping === undefined ? ": ping\n\n" : sseText(ping);
   let wroteSincePing = false;
   let isFull = false;
   const write = (piece: string): boolean => {
@@ -72,9 +75,9 @@ async function pump(
     return !isFull;
   };
   write(`retry: ${SSE_RETRY_MS}\n\n`);
-  const ping = setInterval(() => {
+  const pinging = setInterval(() => {
     // A client that reads too slowly has bytes waiting already: a ping would only add to them.
-    if (!wroteSincePing && !isFull) sink.write(": ping\n\n");
+    if (!wroteSincePing && !isFull) sink.write(pingText);
     wroteSincePing = false;
   }, pingMs);
   try {
@@ -90,6 +93,6 @@ async function pump(
       },
     });
   } finally {
-    clearInterval(ping);
+    clearInterval(pinging);
   }
 }

@@ -13,6 +13,7 @@ import { createEgress } from "../../adapters/egress.ts";
 import { createBuiltinEmbedder } from "../../adapters/embed/builtin.ts";
 import { createEmbedders } from "../../adapters/embed/embedders.ts";
 import { adminRoutes } from "../../adapters/http/admin/routes.ts";
+import { anthropicRoutes } from "../../adapters/http/anthropic/messages.ts";
 import { createAuthenticator } from "../../adapters/http/auth.ts";
 import { createDoor } from "../../adapters/http/door.ts";
 import type { WorkGate } from "../../adapters/http/gate/work-gate.ts";
@@ -91,6 +92,8 @@ export interface HostParts {
   readonly before?: (call: string) => Promise<void>;
   /** How busy its threads say they are, 0..1. Default: as busy as they are. */
   readonly busy?: () => number;
+  /** Requests that a key may send a second, and at once. Default 100,000. */
+  readonly requestsPerSecond?: number;
   /** Private hosts that tools may ask. Default none. */
   readonly webHosts?: readonly string[];
   /** Default: what is logged is dropped. */
@@ -112,7 +115,7 @@ export async function startHttpHost(parts: HostParts = {}): Promise<HttpHost> {
   const folder = mkdtempSync(join(tmpdir(), "troupe-http-"));
   const llm = createScriptedLlm(() => "You can export from Settings.");
   const embedder = createBuiltinEmbedder();
-  const { embedders = createEmbedders(embedder) } = parts;
+  const { embedders = createEmbedders(embedder), requestsPerSecond = 100_000 } = parts;
   const system = await startSystem({
     folder,
     workerUrl: new URL("./unused.js", import.meta.url),
@@ -163,7 +166,7 @@ export async function startHttpHost(parts: HostParts = {}): Promise<HttpHost> {
     system,
     gate,
     origins: createOriginRules({ hosts: [], origins: [] }),
-    rates: createRateLimiter({ perSecond: 100_000, burst: 100_000 }),
+    rates: createRateLimiter({ perSecond: requestsPerSecond, burst: requestsPerSecond }),
     authenticator: createAuthenticator({
       keys,
       sessions,
@@ -293,6 +296,7 @@ function makeRoutes(
     ...platformRoutes(services),
     ...openaiRoutes(services),
     ...a2aRoutes(services),
+    ...anthropicRoutes(services),
     ...more,
   ];
   const names = open.map((route) => route.service);

@@ -20,7 +20,7 @@ import { heldUpError } from "../services/held-up-error.ts";
 import { onceKeyOf } from "../services/once.ts";
 import type { Services } from "../services/services.ts";
 import { lastUserText, messagesOf } from "./messages.ts";
-import { targetOfModel } from "./model.ts";
+import { targetOf } from "./model.ts";
 import {
   type CompletionBody,
   checkRequest,
@@ -58,7 +58,7 @@ export function completionRoute(services: Services): Route {
     body: completionBody,
     handler: async (context) => {
       const created = Math.floor(services.nowMs() / 1000);
-      const agent = agentOf(context.body.model);
+      const agent = targetOf(context.body.model);
       const after = context.request.header("last-event-id");
       if (after !== undefined && after !== "" && context.body.stream) {
         const answering = await resumed(services, context, { agent, after });
@@ -73,16 +73,6 @@ export function completionRoute(services: Services): Route {
       return json(200, completionOf(context.body.model, waited.reply, created));
     },
   });
-}
-
-function agentOf(model: string): string {
-  const agent = targetOfModel(model);
-  if (agent !== null) return agent;
-  throw new RuntimeError(
-    "NOT_FOUND",
-    `The model ${model.slice(0, 80)} does not exist: models are agents, named agent:<agent_key>, and teams, named team:<id>.`,
-    { pointer: "/model" },
-  );
 }
 
 async function started(services: Services, context: Context, agent: string): Promise<Answering> {

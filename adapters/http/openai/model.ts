@@ -1,5 +1,7 @@
 // What answers as model ids: `agent:ag_...`, `team:tm_...`.
 
+import { RuntimeError } from "../../../runtime/errors.ts";
+
 const PREFIXES = ["agent:ag_", "team:tm_"] as const;
 
 /** Model id of an agent or a team. */
@@ -11,4 +13,15 @@ export function modelOf(id: string): string {
 export function targetOfModel(model: string): string | null {
   const prefix = PREFIXES.find((one) => model.startsWith(one));
   return prefix === undefined ? null : model.slice(prefix.indexOf(":") + 1);
+}
+
+/** The same of a request's `model`. @throws NOT_FOUND when it names none. */
+export function targetOf(model: string): string {
+  const target = targetOfModel(model);
+  if (target !== null) return target;
+  throw new RuntimeError(
+    "NOT_FOUND",
+    `The model ${model.slice(0, 80)} does not exist: models are agents, named agent:<agent_key>, and teams, named team:<id>.`,
+    { pointer: "/model" },
+  );
 }

@@ -3,7 +3,10 @@
 import type { AgentRow } from "../../../actors/records/agent-version.ts";
 import type { ResourceRow } from "../../../actors/records/resource.ts";
 import type { TeamInput } from "../../../actors/records/team.ts";
+import { Type } from "../../../actors/schema.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
+import { anthropicModelPage, anthropicModelSchema } from "../anthropic/schemas.ts";
+import { speaksAnthropic } from "../anthropic/version.ts";
 import { answers } from "../openapi/responses.ts";
 import { json } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
@@ -25,44 +28,48 @@ export function openaiRoutes(services: Services): readonly Route[] {
     defineRoute({
       summary: "List agents and teams as models",
       description:
-        "At most 1,000, agents before teams: the protocol has no pages. `/v2/agents` and `/v2/teams` list all of them.",
-      responses: answers(200, modelListSchema, "The models."),
+        "At most 1,000, agents before teams: the protocol has no pages. `/v2/agents` and `/v2/teams` list all of them. With the header `anthropic-version` the answer is a page of Anthropic's protocol, by `limit` (20, at most 1,000), `after_id` and `before_id`.",
+      responses: answers(200, Type.Union([modelListSchema, anthropicModelPage]), "The models."),
       method: "GET",
       pattern: "/v1/models",
       service: "models",
       errors: "openai",
-      handler: async ({ principal }) => {
+      handler: async ({ principal, request, query }) => {
         const { tenant } = principal;
         const of = { list: "/v1/models", question: null };
         const data = [
           ...(await all((page) => agents.list(tenant, { page, ...of }))).map(ofAgent),
           ...(await all((page) => teams.list(tenant, { page, ...of }))).map(ofTeam),
         ];
-        return json(200, { object: "list", data: data.slice(0, MODELS_MAX) });
+        const models = data.slice(0, MODELS_MAX);
+        if (!speaksAnthropic(request)) return json(200, { object: "list", data: models });
+        const { modelPage } = await import("../anthropic/models.ts");
+        return json(200, modelPage(models, query));
       },
     }),
     defineRoute({
       summary: "Read an agent or team as a model",
-      description: "By its id as a model, e.g. `agent:ag_...`.",
-      responses: answers(200, modelSchema, "The model."),
+      description:
+        "By its id as a model, e.g. `agent:ag_...`; with the header `anthropic-version` as Anthropic's protocol has it.",
+      responses: answers(200, Type.Union([modelSchema, anthropicModelSchema]), "The model."),
       parameters: { id: { description: "`agent:<agent_key>` or `team:<id>`." } },
       method: "GET",
       pattern: "/v1/models/{id}",
       service: "models",
       errors: "openai",
-      handler: async ({ principal, params }) => {
+      handler: async ({ principal, params, request }) => {
         const model = params["id"] ?? "";
         const id = targetOfModel(model);
         if (id === null) {
           throw new RuntimeError("NOT_FOUND", `The model ${model.slice(0, 80)} does not exist.`);
         }
         const { tenant } = principal;
-        return json(
-          200,
-          id.startsWith("tm_")
-            ? ofTeam(await teams.get(tenant, id))
-            : ofAgent(await agents.get(tenant, id)),
-        );
+        const found = id.startsWith("tm_")
+          ? ofTeam(await teams.get(tenant, id))
+          : ofAgent(await agents.get(tenant, id));
+        if (!speaksAnthropic(request)) return json(200, found);
+        const { anthropicModel } = await import("../anthropic/models.ts");
+        return json(200, anthropicModel(found));
       },
     }),
   ];
@@ -89,7 +96,15 @@ function ofTeam({ record }: ResourceRow<TeamInput>): Shape {
   return shape(record);
 }
 
-type Shape = Readonly<Record<string, unknown>>;
+interface Shape {
+  readonly id: string;
+  readonly object: "model";
+  /** Seconds since the epoch. */
+  readonly created: number;
+  readonly owned_by: string;
+  readonly name: string;
+  readonly description: string | null;
+}
 
 function shape(of: {
   readonly id: string;

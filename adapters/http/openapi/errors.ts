@@ -72,6 +72,33 @@ const openaiError = named(
   ),
 );
 
+const anthropicError = named(
+  "AnthropicError",
+  Type.Object(
+    {
+      type: Type.Literal("error"),
+      error: Type.Object(
+        {
+          type: Type.String(),
+          message: Type.String(),
+          details: Type.Object(
+            {
+              error_code: Type.String({
+                description: "A code, as `ErrorCode` has them, in lower case.",
+              }),
+              ...{ pointer: Type.Optional(pointer), parameter: Type.Optional(parameter) },
+            },
+            closed,
+          ),
+        },
+        closed,
+      ),
+      request_id: Type.String(),
+    },
+    closed,
+  ),
+);
+
 const errorInfo = Type.Array(
   Type.Object({ "@type": Type.String() }, { additionalProperties: true }),
 );
@@ -112,6 +139,7 @@ const styles = {
   openai: { name: "OpenAI", type: "application/json", schema: openaiError },
   "rpc-status": { name: "Status", type: "application/json", schema: statusError },
   "json-rpc": { name: "Rpc", type: "application/json", schema: rpcError },
+  anthropic: { name: "Anthropic", type: "application/json", schema: anthropicError },
 } as const satisfies Record<ErrorStyle, object>;
 
 /** Statuses that say in a word what went wrong; the others are the `default`. */

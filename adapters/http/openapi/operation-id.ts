@@ -22,8 +22,11 @@ export function operationIdOf({ errors, method, pattern, query = [] }: Route): s
   const isList = method === "GET" && query.includes("cursor");
   if (method !== "POST" || last.startsWith("{"))
     return camel(isList ? "list" : VERBS[method], nouns);
-  const isPlural = last.endsWith("s");
   const of = nouns.slice(0, -1);
+  // What is done and to what, as in `count_tokens`.
+  const [verb = "", ...objects] = last.split("_");
+  if (objects.length > 0) return camel(verb, [...of.map(singular), ...objects]);
+  const isPlural = last.endsWith("s");
   return isPlural ? camel("create", [...of, singular(last)]) : camel(last, of);
 }
 

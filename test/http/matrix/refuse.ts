@@ -29,6 +29,11 @@ function errorOf({ errors }: Route, { headers, body }: Told): Problem {
     expect(body).toMatchObject({ status: "error", gateway: { request_id: expect.any(String) } });
     return body.error;
   }
+  if (errors === "anthropic") {
+    expect(body).toMatchObject({ type: "error", request_id: headers.get("request-id") });
+    const { error_code, ...place } = body.error.details;
+    return { ...place, code: String(error_code).toUpperCase() };
+  }
   if (errors === "rpc-status" || errors === "json-rpc") {
     const { details, data } = body.error as Json;
     const [{ reason, metadata }] = details ?? data;

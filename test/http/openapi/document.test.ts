@@ -64,6 +64,7 @@ describe("the document", () => {
     expect(idOf("post", "/v2/teams/{id}/versions/{n}/rollback")).toBe("rollbackTeamVersion");
     expect(idOf("post", "/v2/runs/{rn}/cancel")).toBe("cancelRun");
     expect(idOf("post", "/v2/agents/{id}/runs")).toBe("createAgentRun");
+    expect(idOf("post", "/v1/messages/count_tokens")).toBe("countMessageTokens");
   });
 
   test("says which keys and headers a route looks at", () => {
@@ -84,6 +85,7 @@ describe("the document", () => {
 
     expect(errorOf("/v2/teams", "get")).toBe("#/components/responses/Problem-400");
     expect(errorOf("/v1/proxy/core-agents", "get")).toBe("#/components/responses/Envelope-400");
+    expect(errorOf("/v1/messages", "post")).toBe("#/components/responses/Anthropic-400");
     expect(errorOf("/v1/chat/completions", "post")).toBe("#/components/responses/OpenAI-400");
   });
 

@@ -63,6 +63,9 @@ const bodyOf = ({ method, pattern, body }: Route, { agent, step }: Placed): unkn
   if (pattern === "/v1/chat/completions") {
     return { model: `agent:${agent}`, messages: [{ role: "user", content: "a" }] };
   }
+  if (pattern === "/v1/messages") {
+    return { model: `agent:${agent}`, messages: [{ role: "user", content: "a" }], max_tokens: 9 };
+  }
   return body === undefined || method === "GET" ? undefined : sampleOf(body as object as Fields);
 };
 

@@ -2,7 +2,16 @@
 
 import { expect } from "vitest";
 import { agent, run, subAgent, waitingGraph } from "../makers.ts";
-import { again, type Cannot, type Row, type Rows, withBody, withQuery } from "../row.ts";
+import {
+  again,
+  type Cannot,
+  type Fields,
+  type Row,
+  type Rows,
+  withBody,
+  withQuery,
+} from "../row.ts";
+import type { Sent } from "../sent.ts";
 import type { World } from "../world.ts";
 
 const path = "/v1/proxy/core-agent";
@@ -32,6 +41,28 @@ const updateSub: Row = {
   shows: { data: { name: "Docs", priority: 7 } },
   conflict: newest,
 };
+
+const messageTo = async (world: World): Promise<Fields> => ({
+  model: `agent:${await agent(world)}`,
+  messages: [{ role: "user", content: "export?" }],
+});
+const wrongMessages = [
+  withBody(
+    "a role that is none",
+    { messages: [{ role: "oracle", content: "a" }] },
+    { status: 400, code: "INVALID", pointer: "/messages/0/role" },
+  ),
+  withBody(
+    "a block that has no text",
+    { messages: [{ role: "user", content: [{ type: "document" }] }] },
+    { status: 400, code: "INVALID", pointer: "/messages/0/content/0/type" },
+  ),
+  withBody("top_k", { top_k: 4 }, { status: 400, code: "INVALID", pointer: "/top_k" }),
+  {
+    ...{ what: "a version that is none", status: 400, code: "INVALID" },
+    sent: (good: Sent): Sent => ({ ...good, headers: { "anthropic-version": "2020-01-01" } }),
+  },
+];
 
 /** The rows. */
 export const proxyRows: Rows = {
@@ -125,6 +156,21 @@ export const proxyRows: Rows = {
         },
       ),
     ],
+  },
+  "POST /v1/messages": {
+    good: async (world) => ({
+      body: { ...(await messageTo(world)), max_tokens: 100 },
+    }),
+    status: 200,
+    shows: { type: "message", role: "assistant", stop_reason: "end_turn" },
+    wrong: wrongMessages,
+  },
+  "POST /v1/messages/count_tokens": {
+    good: async (world) => ({ body: await messageTo(world) }),
+    status: 200,
+    shows: { input_tokens: expect.any(Number) },
+    wrong: wrongMessages,
+    conflict: "cannot: it changes nothing",
   },
   "GET /v1/models": { good: () => ({}), status: 200, shows: { object: "list" } },
   "GET /v1/models/{id}": {
