@@ -28,6 +28,7 @@ export const toolTypes = [
   "http_request",
   "delegate",
   "handoff",
+  "remote_agent",
 ] as const;
 
 /** Name of a built-in type. */
@@ -63,6 +64,7 @@ const toolType = Type.Union([
   Type.Literal("http_request"),
   Type.Literal("delegate"),
   Type.Literal("handoff"),
+  Type.Literal("remote_agent"),
 ]);
 const toolName = Type.String({ pattern: "^[a-zA-Z0-9_-]{1,64}$" });
 const condition = Type.String({ minLength: 1, maxLength: toolLimits.conditionChars });

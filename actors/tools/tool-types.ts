@@ -7,6 +7,7 @@ import { delegateTool } from "./delegate.ts";
 import { handoffTool } from "./handoff.ts";
 import { httpRequestTool } from "./http-request.ts";
 import { knowledgeSearchTool } from "./knowledge-search.ts";
+import { remoteAgentTool } from "./remote-agent.ts";
 import type { ToolType } from "./tool-type.ts";
 
 /** All of them. */
@@ -17,4 +18,5 @@ export const builtinTools: Readonly<Record<ToolTypeName, ToolType>> = {
   http_request: httpRequestTool,
   delegate: delegateTool,
   handoff: handoffTool,
+  remote_agent: remoteAgentTool,
 };
