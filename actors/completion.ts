@@ -7,6 +7,7 @@ import { addressParts } from "../runtime/address.ts";
 import { clientFault } from "./answer/client-tools.ts";
 import { limits } from "./limits.ts";
 import type { ChatAccepted, CompletionMessage } from "./records/conversation.ts";
+import { type ForgetResponse, forgetResponse, keepResponse } from "./records/response.ts";
 import { replyOf, settle, takeCharge } from "./reply.ts";
 import { accepting, targetNamed, targetPlace } from "./targets.ts";
 import { sentKey, type TurnInput, type TurnResult } from "./turn-input.ts";
@@ -23,7 +24,10 @@ export interface CompletionState {
 }
 
 /** Kind `completion`. */
-export const completionActor = defineActor<CompletionState, CompletionMessage | RunEnded>({
+export const completionActor = defineActor<
+  CompletionState,
+  CompletionMessage | ForgetResponse | RunEnded
+>({
   kind: "completion",
   version: 1,
   initial: () => ({ run: null }),
@@ -33,7 +37,15 @@ export const completionActor = defineActor<CompletionState, CompletionMessage | 
     return { target: { type: "row", table: current, id: message.agent } };
   },
   receive(state, message, turn) {
-    return message.type === "complete" ? accept(state, message, turn) : end(state, message, turn);
+    switch (message.type) {
+      case "complete":
+        return accept(state, message, turn);
+      case "forget-response":
+        forgetResponse(turn, message);
+        return state;
+      case "run-ended":
+        return end(state, message, turn);
+    }
   },
 });
 
@@ -80,7 +92,9 @@ function accept(state: CompletionState, message: CompletionMessage, turn: Turn):
     input,
     timeoutMs: message.timeoutMs ?? limits.runMs,
   });
-  turn.put(sentKey, message);
+  const { response: note, ...sent } = message;
+  turn.put(sentKey, sent);
+  if (note !== undefined) keepResponse(turn, { run, note, expires: true });
   const accepted: ChatAccepted = {
     run,
     conversation_key: null,

@@ -27,6 +27,7 @@ import {
   messageKey,
 } from "./records/conversation.ts";
 import { memorySettings } from "./records/memory.ts";
+import { type ForgetResponse, forgetResponse, keepResponse } from "./records/response.ts";
 import { takeCharge } from "./reply.ts";
 import { type Accepting, accepting, targetNamed, targetPlace } from "./targets.ts";
 import type { SteerValue, TurnInput } from "./turn-input.ts";
@@ -36,6 +37,7 @@ export type ConversationMessage =
   | ConversationRequest
   | AgainMessage
   | NotifyMessage
+  | ForgetResponse
   | RunEnded
   | { readonly type: "purge" }
   | { readonly type: "forget" };
@@ -68,6 +70,9 @@ export const conversationActor = defineActor<ConversationState, ConversationMess
         return purge(state, turn);
       case "forget":
         startForgetting(state, turn);
+        return state;
+      case "forget-response":
+        forgetResponse(turn, message);
         return state;
     }
   },
@@ -131,6 +136,7 @@ function chat(state: ConversationState, message: ChatMessage, turn: Turn): Conve
     created_at: new Date(turn.nowMs).toISOString(),
   };
   turn.put(messageKey(sequence), record);
+  if (message.response) keepResponse(turn, { run, note: message.response, expires: false });
   if (state.agent === null) {
     // Its place in the list; what the list shows of it is its state.
     turn.putRow(conversationsTable, rowId(message.agent, root), null);

@@ -5,6 +5,7 @@ import type { Degraded } from "../knowledge/search.ts";
 import type { PromptMessage, ToolCall, ToolChoice, ToolSpec, Usage } from "../ports.ts";
 import type { PinnedPrompts } from "../prompts/prompt.ts";
 import type { RecalledMemory } from "./memory.ts";
+import type { ResponseNote } from "./response.ts";
 
 /** Which action the router took and why. */
 export interface RoutingInfo {
@@ -295,6 +296,8 @@ export interface ChatMessage {
   readonly timeoutMs?: number;
   /** Address that is told of the run's end. */
   readonly webhook?: string;
+  /** Kept beside the message. */
+  readonly response?: ResponseNote;
 }
 
 /** What may be said to a conversation from outside. */
@@ -355,6 +358,8 @@ export interface CompletionMessage {
   readonly service: string;
   readonly keyId?: string;
   readonly timeoutMs?: number;
+  /** Kept beside the run. */
+  readonly response?: ResponseNote;
 }
 
 /** Counter of a tenant's balance, in millionths. */

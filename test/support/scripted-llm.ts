@@ -18,6 +18,8 @@ export interface Scripted {
 export interface ScriptedCalls {
   readonly text?: string;
   readonly calls: readonly { readonly name: string; readonly arguments: unknown }[];
+  /** Why it stopped. Default: as the calls say. */
+  readonly finish?: LlmResult["finishReason"];
 }
 
 type Said = string | ScriptedCalls;
@@ -59,7 +61,8 @@ export function createScriptedLlm(script: Script, windowTokens = 128_000): Scrip
       };
       const call = requests.length;
       const said = await llm.script({ request, signal, call, write });
-      const { text = "", calls } = typeof said === "string" ? { text: said, calls: [] } : said;
+      const whole: ScriptedCalls = typeof said === "string" ? { text: said, calls: [] } : said;
+      const { text = "", calls, finish } = whole;
       if (signal.aborted) throw signal.reason;
       if (text.length > written.length) write(text.slice(written.length));
       return {
@@ -69,7 +72,7 @@ export function createScriptedLlm(script: Script, windowTokens = 128_000): Scrip
           name,
           arguments: typeof given === "string" ? given : JSON.stringify(given),
         })),
-        finishReason: calls.length > 0 ? "tool_calls" : "stop",
+        finishReason: finish ?? (calls.length > 0 ? "tool_calls" : "stop"),
         usage: { promptTokens: 10, completionTokens: 5 },
         provider: "scripted",
         model: request.model === "" ? "operator-default" : request.model,

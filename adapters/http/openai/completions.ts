@@ -69,7 +69,7 @@ export function completionRoute(services: Services): Route {
         return chunkStream(answering, styleOf(context, answering, created));
       }
       const waited = await services.chat.wait(callerOf(context), answering);
-      if (waited.status !== "completed") return isHeldUp(context, answering, waited.held);
+      if (waited.status !== "completed") return heldUpReply(context, answering, waited.held);
       return json(200, completionOf(context.body.model, waited.reply, created));
     },
   });
@@ -120,8 +120,12 @@ async function resumed(
   return { accepted: found.accepted, frames: await chat.attach(tenant, run, options) };
 }
 
-/** The protocol has no answer that is still to come: an error that says what it waits for, and where. */
-function isHeldUp({ request, route }: Context, { accepted }: Attached, held: HeldUp): HttpResponse {
+/** These protocols have no answer that is still to come: an error that says what it waits for, and where. */
+export function heldUpReply(
+  { request, route }: Pick<RouteContext, "request" | "route">,
+  { accepted }: Pick<Attached, "accepted">,
+  held: HeldUp,
+): HttpResponse {
   const { run } = accepted;
   const place = { style: "openai", requestId: request.id, service: route.service } as const;
   // Clients of this protocol send what was a 409 again, which would be another run.

@@ -14,6 +14,7 @@ import { PAGE_MAX, type Page, type PageRequest } from "../services/paging.ts";
 import type { Services } from "../services/services.ts";
 import { completionRoute } from "./completions.ts";
 import { modelOf, targetOfModel } from "./model.ts";
+import { responseRoutes } from "./responses/routes.ts";
 import { modelListSchema, modelSchema } from "./schemas.ts";
 
 /** Models listed in one response; the protocol has no pages. */
@@ -25,6 +26,7 @@ export function openaiRoutes(services: Services): readonly Route[] {
   const { teams } = services.resources.kinds;
   return [
     completionRoute(services),
+    ...responseRoutes(services),
     defineRoute({
       summary: "List agents and teams as models",
       description:

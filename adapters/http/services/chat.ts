@@ -12,6 +12,7 @@ import type {
   CompletionMessage,
 } from "../../../actors/records/conversation.ts";
 import { pricesMicros } from "../../../actors/records/price.ts";
+import type { ResponseNote } from "../../../actors/records/response.ts";
 import { type Accepting, accepting, targetNamed, targetPlace } from "../../../actors/targets.ts";
 import type { TurnInput } from "../../../actors/turn-input.ts";
 import { type Address, address, addressParts } from "../../../runtime/address.ts";
@@ -51,6 +52,8 @@ export interface ChatAsk extends Ask {
   /** Address that is told of the run's end. */
   readonly webhook?: string;
   readonly onDisconnect?: "continue" | "cancel";
+  /** Kept beside the message. */
+  readonly response?: ResponseNote;
 }
 
 /** A stateless completion. */
@@ -62,6 +65,8 @@ export interface CompletionAsk extends Ask {
   /** Where tools and messages stand in the request. Default `/tools/n`, `/messages/n`. */
   readonly pointers?: Pointers;
   readonly stream: boolean;
+  /** Kept beside the run. */
+  readonly response?: ResponseNote;
 }
 
 /** A run once more, from an entry of its log on (actors/conversation-again.ts). */
@@ -81,7 +86,7 @@ export interface ChatService {
   start(ask: ChatAsk | AgainAsk): Promise<Answering>;
   complete(ask: CompletionAsk): Promise<Answering>;
   /** Starts and does not wait. */
-  background(ask: ChatAsk | AgainAsk): Promise<ChatAccepted>;
+  background(ask: ChatAsk | CompletionAsk | AgainAsk): Promise<ChatAccepted>;
   /** Reads an answer to its end, or until people have to decide. @throws the error the run ended with. */
   wait(caller: Caller, answering: Answering): Promise<Waited>;
   /** A run of the tenant. @throws NOT_FOUND. */
@@ -123,27 +128,17 @@ export function createChatService(parts: Parts): ChatService {
   const subscribers = createSubscribers((tenant, run) =>
     system.cancel(tenant, run, "its caller went away").catch(ignoreEnded),
   );
+  const begin = (ask: AnyAsk): Promise<Answering> =>
+    inGate(gate, ask, async () => {
+      const { to, message, cancelOnLeave } = await prepare(parts, ask);
+      const options = { ...sendOptions(ask), signal: ask.signal, endOnly: !ask.stream };
+      const frames = system.stream(to, message, options);
+      const watch = { tenant: ask.caller.tenant, cancelOnLeave, subscribers };
+      return await follow(frames, watch);
+    });
   return {
-    start: (ask) =>
-      inGate(gate, ask, async () => {
-        const { to, message, cancelOnLeave } = await prepare(parts, ask);
-        const options = { ...sendOptions(ask), signal: ask.signal, endOnly: !ask.stream };
-        const frames = system.stream(to, message, options);
-        const watch = { tenant: ask.caller.tenant, cancelOnLeave, subscribers };
-        return await follow(frames, watch);
-      }),
-    complete: (ask) =>
-      inGate(gate, ask, async () => {
-        const { tenant } = ask.caller;
-        checkClientParts(ask, ask.pointers);
-        const target = await targetOf(system, tenant, ask.agent);
-        const conversation = newId("cm", parts.nowMs());
-        const to = address({ kind: "completion", tenant, root: conversation });
-        const prompts = await promptsFor(parts, ask, { target, conversation });
-        const options = { ...sendOptions(ask), signal: ask.signal, endOnly: !ask.stream };
-        const frames = system.stream(to, completionMessage(ask, prompts), options);
-        return await follow(frames, { tenant, cancelOnLeave: false, subscribers });
-      }),
+    start: begin,
+    complete: begin,
     background: async (ask) => {
       const accept = async (): Promise<ChatAccepted> => {
         const { to, message } = await prepare(parts, ask);
@@ -194,14 +189,27 @@ async function targetOf(system: System, tenant: string, id: string): Promise<Acc
   throw new RuntimeError("NOT_FOUND", `${targetNamed(id.slice(0, 64))} does not exist.`);
 }
 
+type AnyAsk = ChatAsk | CompletionAsk | AgainAsk;
+
 interface Prepared {
   readonly to: Address;
-  readonly message: ChatMessage | AgainMessage;
+  readonly message: ChatMessage | CompletionMessage | AgainMessage;
   readonly cancelOnLeave: boolean;
 }
 
-async function prepare(parts: Parts, ask: ChatAsk | AgainAsk): Promise<Prepared> {
-  return "of" in ask ? prepareAgain(ask) : await prepareChat(parts, ask);
+async function prepare(parts: Parts, ask: AnyAsk): Promise<Prepared> {
+  if ("of" in ask) return prepareAgain(ask);
+  return "messages" in ask ? await prepareCompletion(parts, ask) : await prepareChat(parts, ask);
+}
+
+async function prepareCompletion(parts: Parts, ask: CompletionAsk): Promise<Prepared> {
+  const { tenant } = ask.caller;
+  checkClientParts(ask, ask.pointers);
+  const target = await targetOf(parts.system, tenant, ask.agent);
+  const conversation = newId("cm", parts.nowMs());
+  const to = address({ kind: "completion", tenant, root: conversation });
+  const prompts = await promptsFor(parts, ask, { target, conversation });
+  return { to, message: completionMessage(ask, prompts), cancelOnLeave: false };
 }
 
 /** @throws CONFLICT for a run without a conversation: what it was to answer is gone. */
@@ -246,6 +254,7 @@ async function prepareChat(parts: Parts, ask: ChatAsk): Promise<Prepared> {
     ...(ask.user === undefined ? {} : { user: ask.user }),
     ...(ask.onBusy === undefined ? {} : { on_busy: ask.onBusy }),
     ...(ask.webhook === undefined ? {} : { webhook: ask.webhook }),
+    ...(ask.response && { response: ask.response }),
     ...(keyId === null ? {} : { keyId }),
   };
   const onDisconnect = ask.onDisconnect ?? target.onDisconnect ?? "continue";
@@ -275,6 +284,7 @@ function completionMessage(ask: CompletionAsk, prompts: PinnedPrompts | null): C
     priceMicros: pricesMicros.chat,
     service,
     ...(ask.user === undefined ? {} : { user: ask.user }),
+    ...(ask.response && { response: ask.response }),
     ...(keyId === null ? {} : { keyId }),
   };
 }

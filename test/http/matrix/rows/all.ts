@@ -9,13 +9,14 @@ import { knowledgeRows } from "./knowledge.ts";
 import { memoryRows } from "./memories.ts";
 import { proxyRows } from "./proxy.ts";
 import { resourceRows } from "./resources.ts";
+import { responseRows } from "./responses.ts";
 import { runRows } from "./runs.ts";
 
 /** The rows of each test file. */
 export const areas = {
   a2a: a2aRows,
   agents: { ...proxyRows, ...agentRows },
-  runs: { ...runRows, ...memoryRows },
+  runs: { ...runRows, ...memoryRows, ...responseRows },
   knowledge: { ...knowledgeRows, ...adminRows, ...frontRows },
   resources: resourceRows,
 } as const satisfies Readonly<Record<string, Rows>>;
