@@ -9,6 +9,7 @@ import {
   type SubAgentRow,
   versionId,
 } from "./records/agent-version.ts";
+import { skillLinks } from "./records/skill.ts";
 import type { SubAgent, SubAgentInput } from "./records/sub-agent.ts";
 import type { ToolUse } from "./records/tool.ts";
 import { useLinks } from "./tools/links.ts";
@@ -81,7 +82,9 @@ export function withSubAgent(
 
 /** A sub-agent as its agent's row has it. */
 export function subAgentEntry({ subAgent, version }: SubAgentRow): SubAgentEntry {
-  const names = Object.values(useLinks(subAgent.tools ?? [], ""));
+  const { tools, skills } = subAgent;
+  const links = { ...useLinks(tools ?? [], "/tools"), ...skillLinks(skills ?? [], "/skills") };
+  const names = Object.values(links);
   return { key: subAgent.sub_agent_key, version, ...(names.length > 0 && { names }) };
 }
 
@@ -147,6 +150,7 @@ export function newSubAgent(
     collection_key: null,
     is_active: true,
     tools: null,
+    skills: null,
     created_at: at,
     updated_at: at,
   };

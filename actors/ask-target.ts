@@ -7,10 +7,17 @@ import { addressParts } from "../runtime/address.ts";
 import { fromErrorData, RuntimeError } from "../runtime/errors.ts";
 import type { Ports } from "./ports.ts";
 import type { PinnedPrompts } from "./prompts/prompt.ts";
-import { pinnedPrompts } from "./prompts/system-message.ts";
+import { pinnedPrompts, withSkills } from "./prompts/system-message.ts";
 import { type AgentRow, versionId } from "./records/agent-version.ts";
 import type { Meter } from "./spend.ts";
-import { accepting, PIN_PREFIX, type TargetPin, targetNamed, targetPlace } from "./targets.ts";
+import {
+  accepting,
+  namesSkills,
+  PIN_PREFIX,
+  type TargetPin,
+  targetNamed,
+  targetPlace,
+} from "./targets.ts";
 import type { Task, TurnInput, TurnReference, TurnResult } from "./turn-input.ts";
 
 /** Whom to ask for what. */
@@ -55,11 +62,16 @@ async function promptsOf(
   if (kind !== "agent") return null;
   const row = (await context.row(versions, versionId(target, version))) as AgentRow | undefined;
   if (row === undefined) return null;
+  const read = (table: string, id: string) => context.row(table, id);
+  // Loaded by the first agent that names one.
+  const skills = namesSkills(row)
+    ? await (await import("./skills/pins.ts")).pinnedSkills(read, row)
+    : null;
   try {
-    return await pinnedPrompts((table, id) => context.row(table, id), row.agent);
+    return withSkills(await pinnedPrompts(read, row.agent), skills);
   } catch (error) {
-    if (error instanceof RuntimeError && error.code === "NOT_FOUND") return null;
-    throw error;
+    if (!(error instanceof RuntimeError && error.code === "NOT_FOUND")) throw error;
+    return withSkills(null, skills);
   }
 }
 

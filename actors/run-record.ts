@@ -17,8 +17,11 @@ import {
 } from "./records/agent-version.ts";
 import { messageKey } from "./records/conversation.ts";
 import { type ResourceRow, resourceTables } from "./records/resource.ts";
+import { skillLinks } from "./records/skill.ts";
+import { skillKind } from "./records/skill-kind.ts";
 import type { ToolInput } from "./records/tool.ts";
 import { toolKind } from "./records/tool-kind.ts";
+import { pinnedSkills, rowsOfPins, skillVersionsOf } from "./skills/pins.ts";
 import { PIN_PREFIX, type TargetPin, targetNamed, targetPlace } from "./targets.ts";
 import { toolVersionsOf } from "./tools/found.ts";
 import { shownTool, shownUses } from "./tools/secret-headers.ts";
@@ -61,6 +64,7 @@ interface Place {
   readonly at: string;
 }
 
+const skillRows = resourceTables(skillKind);
 const toolTables = resourceTables(toolKind);
 const CURSOR = /^(log|row|record)\.([A-Za-z0-9_-]{0,64})$/;
 
@@ -170,10 +174,18 @@ async function rowsOf(
   const want = (table: string, id: string): void => {
     wanted.set(`${table}/${id}`, { table, id });
   };
+  // One that was deleted since is none of what the run has now: it goes on without it.
+  const wantSkill = async (id: string): Promise<void> => {
+    if ((await source.row(skillRows.versions, id)) !== undefined) want(skillRows.versions, id);
+  };
   const added = version === undefined ? [] : [{ target: target ?? input.agent, version }];
   const found = await foundBy(source, run);
   if (version !== undefined && target === undefined) checkOwn(input.agent, found.pins);
   for (const id of found.tools) want(toolTables.versions, id);
+  for (const id of [...found.skills, ...rowsOfPins(input.prompts?.skills)]) await wantSkill(id);
+  for (const { prompts } of found.pins) {
+    for (const id of rowsOfPins(prompts?.skills)) await wantSkill(id);
+  }
   for (const pin of [{ target: input.agent, version: input.version }, ...added, ...found.pins]) {
     const { kind, versions } = targetPlace(pin.target);
     const id = versionId(pin.target, pin.version);
@@ -181,15 +193,26 @@ async function rowsOf(
     if (row === undefined) throw gone(id);
     want(versions, id);
     if (kind !== "agent") continue;
+    for (const link of skillsNamed(row as AgentRow)) await wantSkill(link.replace("@", "."));
     if (added.some((one) => one.target === pin.target && one.version === pin.version)) {
       const recorded = found.pins.find(({ target: asked }) => asked === pin.target) ?? input;
       await promptRows(source, (row as AgentRow).agent, { prompts: recorded.prompts, want });
+      const newest = await pinnedSkills((table, of) => source.row(table, of), row as AgentRow);
+      for (const of of Object.keys(newest ?? {})) want(skillRows.current, of);
+      for (const of of rowsOfPins(newest)) await wantSkill(of);
     }
     for (const sub of (row as AgentRow).subAgents) {
       want(agentTables.subAgentVersions, versionId(sub.key, sub.version));
     }
   }
   return [...wanted.values()];
+}
+
+/** Versions of skills that an agent and its sub-agents name, as "id@3". */
+function skillsNamed({ agent, subAgents }: AgentRow): readonly string[] {
+  const own = Object.values(skillLinks(agent.skills ?? [], ""));
+  const all = [...own, ...subAgents.flatMap(({ names = [] }) => names)];
+  return all.filter((link) => link.startsWith("sk_") && link.includes("@"));
 }
 
 /** @throws INVALID for a team or a workflow: on another version others would take part, who were not recorded. */
@@ -227,13 +250,18 @@ async function promptRows(
   await loadPrompt(read, reference, versions);
 }
 
+/** What a run has looked up. Ids of versions. */
+interface Found {
+  readonly pins: readonly TargetPin[];
+  readonly tools: readonly string[];
+  readonly skills: readonly string[];
+}
+
 /** The versions that the run, or one below it, has looked up while it went on. */
-async function foundBy(
-  source: RecordSource,
-  run: RunRow,
-): Promise<{ readonly pins: readonly TargetPin[]; readonly tools: readonly string[] }> {
+async function foundBy(source: RecordSource, run: RunRow): Promise<Found> {
   const pins: TargetPin[] = [];
   const tools: string[] = [];
+  const skills: string[] = [];
   let from: number | null = 0;
   while (from !== null) {
     const page: LogPage = await source.log(run, from, limits.recordRows);
@@ -241,10 +269,11 @@ async function foundBy(
       if (entry.type !== "step") continue;
       if (entry.key.startsWith(PIN_PREFIX)) pins.push(entry.result as TargetPin);
       tools.push(...toolVersionsOf(entry.result));
+      skills.push(...skillVersionsOf(entry.result));
     }
     from = page.next;
   }
-  return { pins, tools };
+  return { pins, tools, skills };
 }
 
 /** Messages the run may have read: those it answers, those steered into it, and its history. */

@@ -118,6 +118,7 @@ async function round(
     ...(input.collected === undefined ? {} : { collected: input.collected }),
     ...(input.user === undefined ? {} : { user: input.user }),
     ...(input.systemMessage === undefined ? {} : { systemMessage: input.systemMessage }),
+    ...(input.prompts?.skills && { skills: input.prompts.skills }),
     ...(input.text === undefined ? {} : { text: input.text }),
     ...(extra.length === 0 ? {} : { extra }),
     ...(input.instruction === undefined ? {} : { instruction: input.instruction }),

@@ -54,6 +54,8 @@ export interface Accepting {
   readonly model: string;
   /** The agent's record, of an agent. */
   readonly agent: AgentRow["agent"] | null;
+  /** Whether it or one of its sub-agents names skills. */
+  readonly hasSkills: boolean;
 }
 
 /** The row of a team or a workflow, as far as accepting needs it (records/resource.ts). */
@@ -78,6 +80,7 @@ export function accepting(id: string, row: unknown, root: string): Accepting | u
       onDisconnect: record.on_disconnect ?? null,
       model: "",
       agent: null,
+      hasSkills: false,
     };
   }
   const agentRow = row as AgentRow;
@@ -89,7 +92,14 @@ export function accepting(id: string, row: unknown, root: string): Accepting | u
     onDisconnect: agent.agent_config?.on_disconnect ?? null,
     model: agent.model_name ?? "",
     agent,
+    hasSkills: namesSkills(agentRow),
   };
+}
+
+/** Whether an agent or one of its sub-agents names a skill. */
+export function namesSkills({ agent, subAgents }: AgentRow): boolean {
+  if ((agent.skills ?? []).length > 0) return true;
+  return subAgents.some(({ names = [] }) => names.some((name) => name.startsWith("sk_")));
 }
 
 /** Prefix of the keys under which versions are pinned; a record of the run finds them by it. */
@@ -98,6 +108,6 @@ export const PIN_PREFIX = "pin:";
 /** The version of a target that this run uses from its first use on. */
 export interface TargetPin extends Pick<Accepting, "version" | "runKind"> {
   readonly target: string;
-  /** Versions of an agent's prompts, from then on. */
+  /** Versions of an agent's prompts and skills, from then on. */
   readonly prompts?: PinnedPrompts;
 }

@@ -7,6 +7,7 @@ import type { FinishReason, PromptMessage, ToolCall, Usage } from "./ports.ts";
 import type { PinnedPrompts } from "./prompts/prompt.ts";
 import type { DataCollection, RoutingInfo, Source } from "./records/conversation.ts";
 import type { RecalledMemory } from "./records/memory.ts";
+import type { SkillPins } from "./skills/pins.ts";
 import type { Handoff } from "./tools/tool.ts";
 
 /** Where the messages of a run are, and what answers them at which version. */
@@ -28,6 +29,8 @@ export interface TurnReference {
   readonly variables?: Readonly<Record<string, unknown>>;
   /** Versions of the agent's prompts, as they were when the run was accepted. */
   readonly prompts?: PinnedPrompts;
+  /** Versions of the agent's skills, for those that answer in it. */
+  readonly skills?: SkillPins;
   /** What the agent's prompt says in this run; it takes the place of its `system_message`. */
   readonly systemMessage?: string;
 }

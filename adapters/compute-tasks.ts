@@ -9,6 +9,7 @@ import { createBuiltinEmbedder } from "./embed/builtin.ts";
 import { loadTokenizer } from "./embed/tokenizers.ts";
 import { layoutGraph } from "./graphs/graph-layout.ts";
 import { parseTask } from "./parse/pool-parser.ts";
+import type { ReadSkill } from "./skills/read-skill.ts";
 
 const embedder = createBuiltinEmbedder();
 
@@ -55,6 +56,12 @@ export const layoutPicture = layoutGraph;
 
 /** Reads a document. */
 export const parseKnowledge = parseTask;
+
+/** Reads what was sent as a skill. */
+export async function readSkills(input: unknown): Promise<ReadSkill> {
+  // A zip and a YAML reader come with it: few threads ever need them.
+  return await (await import("./skills/read-skill.ts")).readSkill(input);
+}
 
 /** Trains the classifier of a router, in memory that the thread that asked reads as it is. */
 export function trainRouter(input: unknown): Weights {

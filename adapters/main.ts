@@ -17,6 +17,7 @@ import type { RequestLine } from "./http/door.ts";
 import { searchTaskName } from "./knowledge/elsewhere.ts";
 import type { AnswerHub } from "./llm/answer-hub.ts";
 import { providerMemory } from "./provider-memory.ts";
+import { readSkillTaskName } from "./skills/reading.ts";
 import { createLog, type Log } from "./telemetry/log.ts";
 import { createMissedVectors, missedMemory } from "./telemetry/missed-vectors.ts";
 import type { HostConfig } from "./worker-host.ts";
@@ -107,6 +108,7 @@ async function start(config: Config, log: Log): Promise<Running> {
       "knowledge.embed": { url: computeTasks, name: "embedTexts" },
       "knowledge.prepare": { url: computeTasks, name: "prepareTexts" },
       [layoutTaskName]: { url: computeTasks, name: "layoutPicture" },
+      [readSkillTaskName]: { url: computeTasks, name: "readSkills" },
       [trainTaskName]: { url: computeTasks, name: "trainRouter" },
       ...embedTasks(config.embedding),
       "knowledge.merge": {

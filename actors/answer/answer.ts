@@ -18,7 +18,7 @@ import {
 import type { SubAgent } from "../records/sub-agent.ts";
 import type { Meter } from "../spend.ts";
 import type { Answer, AnswerInput } from "../turn-input.ts";
-import { answerTools, TOOLS_ARE_DATA } from "./answer-tools.ts";
+import { answerTools, toolInstructions } from "./answer-tools.ts";
 import { restingOn } from "./child.ts";
 import { checkTakesImages, clientToolsOf } from "./client-tools.ts";
 import { collectParameters } from "./collect-parameters.ts";
@@ -153,7 +153,7 @@ async function write(
   const { input, compiled, subAgent, isBuiltin } = work;
   const { round, meter } = options;
   const { agent } = compiled;
-  const tools = await answerTools(work, options);
+  const { tools, skills } = await answerTools(work, options);
   const client = clientToolsOf(work, tools);
   const hasTools = tools.length > 0 || client !== undefined;
   const asked = formatOf(subAgent, agent, work.asked.sent);
@@ -181,7 +181,7 @@ async function write(
     round,
     request: await requestFor(work, {
       format,
-      hasTools,
+      toolInstructions: toolInstructions({ tools, skills }, client !== undefined),
       collects: parameters.length > 0 && !isBuiltin,
     }),
     show: input.show,
@@ -204,12 +204,13 @@ async function requestFor(
   work: Work,
   wanted: {
     readonly format: AnswerFormat;
-    readonly hasTools: boolean;
+    /** What the prompt says of tools and skills. */
+    readonly toolInstructions: readonly string[];
     /** Whether the model is to report what it collected. */
     readonly collects: boolean;
   },
 ): Promise<LlmRequest> {
-  const { format, hasTools, collects } = wanted;
+  const { format, toolInstructions: ofTools, collects } = wanted;
   const { compiled, subAgent, input, model, isBuiltin } = work;
   const { agent } = compiled;
   const sampling = samplingOf(agent, subAgent, work.asked.sent);
@@ -226,7 +227,7 @@ async function requestFor(
     instructions: [
       ...(input.instruction === undefined ? [] : [input.instruction]),
       ...(format.instruction === "" ? [] : [format.instruction]),
-      ...(hasTools ? [TOOLS_ARE_DATA] : []),
+      ...ofTools,
       ...(collects
         ? [collectInstruction(parametersOf(agent.required_parameters), input.collected ?? {})]
         : []),

@@ -55,7 +55,7 @@ async function answered(
 
 function inputOf({ walk, state }: Line, node: AnswerNode, show: boolean): AnswerInput {
   const { owner, agent, version, sequences, stream, collected, user, task } = walk.input;
-  const { systemMessage } = walk.input;
+  const { systemMessage, prompts } = walk.input;
   const text = textOf(node.input?.(state) ?? task?.text);
   return {
     owner,
@@ -66,6 +66,7 @@ function inputOf({ walk, state }: Line, node: AnswerNode, show: boolean): Answer
     ...(collected === undefined ? {} : { collected }),
     ...(user === undefined ? {} : { user }),
     ...(systemMessage === undefined ? {} : { systemMessage }),
+    ...(prompts?.skills && { skills: prompts.skills }),
     ...(text === undefined ? {} : { text }),
     ...(task?.transcript === undefined ? {} : { extra: task.transcript }),
     ...(task?.instruction === undefined ? {} : { instruction: task.instruction }),

@@ -6,6 +6,7 @@ import { RuntimeError } from "../../runtime/errors.ts";
 import { versionId } from "../records/agent-version.ts";
 import { type PromptInput, type PromptVariable, promptKind } from "../records/prompt.ts";
 import { type ResourceRow, resourceTables } from "../records/resource.ts";
+import type { SkillPins } from "../skills/pins.ts";
 import {
   type FilledTemplate,
   fillTemplate,
@@ -25,9 +26,11 @@ export type PromptPins = Readonly<Record<string, number>>;
 
 /** Which prompt an agent runs by, and the versions of it and of all in it, settled once. */
 export interface PinnedPrompts {
-  /** As the agent names it: "pr_x" or "pr_x@3". */
+  /** As the agent names it: "pr_x" or "pr_x@3"; "" without one. */
   readonly of: string;
   readonly versions: PromptPins;
+  /** Versions of the agent's skills, settled with them. */
+  readonly skills?: SkillPins;
 }
 
 /** A prompt, or one in it, as it is named. */

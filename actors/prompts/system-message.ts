@@ -5,6 +5,7 @@
 
 import type { RunContext } from "../../runtime/actor.ts";
 import type { Agent } from "../records/agent.ts";
+import type { SkillPins } from "../skills/pins.ts";
 import {
   fillPrompt,
   loadPrompt,
@@ -48,6 +49,14 @@ export async function pinnedPrompts(
   const prompt = promptOf(agent);
   if (prompt === null) return null;
   return { of: referenceText(prompt), versions: await pinPrompts(read, prompt) };
+}
+
+/** What is pinned of an agent's prompts together with its skills; null when it has neither. */
+export function withSkills(
+  prompts: PinnedPrompts | null,
+  skills: SkillPins | null,
+): PinnedPrompts | null {
+  return skills === null ? prompts : { of: "", versions: {}, ...prompts, skills };
 }
 
 /**

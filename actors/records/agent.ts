@@ -3,6 +3,7 @@
 
 import { type Static, Type } from "../schema.ts";
 import { agentMemory } from "./memory.ts";
+import { skillUses } from "./skill.ts";
 import { toolUses } from "./tool.ts";
 
 const nullable = <S extends Parameters<typeof Type.Union>[0][number]>(schema: S) =>
@@ -104,6 +105,8 @@ export const agentInput = Type.Object(
     memory: Type.Optional(nullable(agentMemory)),
     /** What its model may call when the supervisor answers itself. */
     tools: Type.Optional(nullable(toolUses)),
+    /** Skills that it may read when it answers itself. */
+    skills: Type.Optional(nullable(skillUses)),
   },
   { additionalProperties: false },
 );

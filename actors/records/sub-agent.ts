@@ -1,6 +1,7 @@
 // The sub-agent record: when it is chosen (trigger, priority) and how it answers (action).
 
 import { type Static, Type } from "../schema.ts";
+import { type SkillUse, skillUses } from "./skill.ts";
 import { type ToolUse, toolUses } from "./tool.ts";
 
 const text = (max: number) => Type.String({ maxLength: max });
@@ -80,6 +81,8 @@ export const subAgentInput = Type.Object(
     is_active: Type.Optional(Type.Boolean()),
     /** What its model may call; the supervisor's tools are not its own. */
     tools: Type.Optional(Type.Union([toolUses, Type.Null()])),
+    /** Skills that it may read; the supervisor's are not its own. */
+    skills: Type.Optional(Type.Union([skillUses, Type.Null()])),
   },
   closed,
 );
@@ -104,6 +107,8 @@ export interface SubAgent {
   readonly is_active: boolean;
   /** Absent in records of before there were tools. */
   readonly tools?: readonly ToolUse[] | null;
+  /** Absent in records of before there were skills. */
+  readonly skills?: readonly SkillUse[] | null;
   readonly created_at: string;
   readonly updated_at: string;
 }

@@ -81,7 +81,8 @@ export async function performCalls(
   let left = round.charsMax;
   return {
     messages: calls.map((call, at) => {
-      const content = saidOf(call.name, bounded(results[at], left));
+      const tool = tools.find(({ spec }) => spec.name === call.name);
+      const content = saidOf(call.name, bounded(results[at], left), tool?.isGuidance);
       left = Math.max(0, left - content.length);
       return { role: "tool", content, toolCallId: call.id };
     }),

@@ -43,6 +43,8 @@ interface ToolBase {
   /** Calls of tools so marked follow each other within a round; others run side by side. */
   readonly isSerial?: boolean;
   readonly rate?: ToolRate;
+  /** What it gives is meant to be followed: the model is not told that it is data. Default false. */
+  readonly isGuidance?: boolean;
   readonly confirmation?: ToolConfirmation;
   /** Why a call with these arguments is not permitted, or null. */
   refuses?(given: Arguments): string | null;

@@ -18,5 +18,6 @@ export function agentDetails({ agent }: AgentRow): Fields {
 export function subAgentDetails({ subAgent, version }: SubAgentRow): Fields {
   const { sub_agent_key, agent_key, created_at, updated_at, ...fields } = subAgent;
   const tools = shownUses(fields.tools);
-  return { sub_agent_key, agent_key, ...fields, tools, version, created_at, updated_at };
+  const skills = fields.skills ?? null;
+  return { sub_agent_key, agent_key, ...fields, tools, skills, version, created_at, updated_at };
 }

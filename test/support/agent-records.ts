@@ -40,6 +40,7 @@ export const emptyAgent: Agent = {
   entry_node: null,
   memory: null,
   tools: null,
+  skills: null,
   version: 1,
   ...times,
 };

@@ -6,13 +6,16 @@ import {
   layoutPicture,
   parseKnowledge,
   prepareTexts,
+  readSkills,
   splitTexts,
 } from "../../adapters/compute-tasks.ts";
 import { layoutTaskName } from "../../adapters/graphs/task-name.ts";
+import { readSkillTaskName } from "../../adapters/skills/reading.ts";
 
 const tasks: Readonly<Record<string, (input: unknown) => unknown>> = {
   "knowledge.parse": parseKnowledge,
   [layoutTaskName]: layoutPicture,
+  [readSkillTaskName]: readSkills,
   "knowledge.split": splitTexts,
   "knowledge.embed": embedTexts,
   "knowledge.prepare": prepareTexts,

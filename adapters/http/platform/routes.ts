@@ -16,6 +16,7 @@ import { recordRoute } from "./record.ts";
 import { dryRunRoute } from "./route.ts";
 import { runAgainRoutes } from "./run-again.ts";
 import { runRoutes } from "./runs.ts";
+import { skillRoutes } from "./skills.ts";
 import { versionRoutes } from "./versions.ts";
 import { webhookRoutes } from "./webhooks.ts";
 
@@ -38,6 +39,7 @@ export function platformRoutes(services: Services): readonly Route[] {
     historyRoute(services),
     ...kindRoutes(services.resources),
     ...promptRoutes(services),
+    ...skillRoutes(services),
   ];
   return routes.map((route) => ({ query: [], ...route }));
 }

@@ -30,8 +30,10 @@ export function kindRoutes({ kinds }: Resources): readonly Route[] {
 }
 
 /** All routes of a kind. */
-function resourceRoutes<Input extends object>(service: ResourceService<Input>): readonly Route[] {
-  const shapes = shapesOf(service.kind);
+export function resourceRoutes<Input extends object>(
+  service: ResourceService<Input>,
+  shapes: Shapes = shapesOf(service.kind),
+): readonly Route[] {
   return [
     ...listRoutes(service, shapes),
     ...recordRoutes(service, shapes),
@@ -41,7 +43,7 @@ function resourceRoutes<Input extends object>(service: ResourceService<Input>): 
 }
 
 /** The schemas of a kind: what is sent, and what is shown. */
-interface Shapes {
+export interface Shapes {
   readonly input: TSchema;
   readonly record: TSchema;
 }

@@ -2,7 +2,7 @@
 // which other records one names.
 
 import { RuntimeError } from "../../../runtime/errors.ts";
-import type { Tables } from "../../../runtime/system.ts";
+import type { Tables, TableWrite } from "../../../runtime/system.ts";
 
 /** Where a record is checked. */
 export interface RulePlace {
@@ -24,6 +24,15 @@ export interface ResourceRules<Input extends object> {
    * @throws RuntimeError with `details.pointer` for one that does not exist.
    */
   links?(input: Input, place: RulePlace): Promise<Links> | Links;
+  /** What goes in one write with a record that is removed. */
+  withRemoved?(input: Input, id: string): readonly TableWrite[];
+  /** After versions of a record, or all of it, are not kept any more. */
+  afterDropped?(place: DroppedPlace): Promise<void>;
+}
+
+/** A record that has fewer versions than before, or none. */
+export interface DroppedPlace extends Pick<RulePlace, "tables" | "tenant"> {
+  readonly id: string;
 }
 
 /** As what or where a record names another, and its id. */
@@ -43,6 +52,7 @@ const tablesOfPrefix: Readonly<Record<string, { readonly table: string; readonly
     ag: { table: "agents", name: "Agent" },
     cl: { table: "collections", name: "Collection" },
     pr: { table: "prompts", name: "Prompt" },
+    sk: { table: "skills", name: "Skill" },
     tl: { table: "tools", name: "Tool" },
     tm: { table: "teams", name: "Team" },
     wf: { table: "workflows", name: "Workflow" },

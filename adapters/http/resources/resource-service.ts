@@ -50,11 +50,21 @@ export interface ResourceVersion extends VersionEntry {
   readonly isCurrent: boolean;
 }
 
+/** Writes that go with a version, given the record's id, in one commit with it. */
+export type Beside = (id: string) => Promise<readonly TableWrite[]>;
+
+const nothingBeside: Beside = async () => [];
+
 /** Records of one kind, of all tenants. `ifMatch` is the version a change must be made from. */
 export interface ResourceService<Input extends object> {
   readonly kind: ResourceKind<Input>;
   /** @throws INVALID, CONFLICT when there are too many, KEY_REUSED, and what the kind refuses. */
-  create(caller: Caller, input: Input, key: OnceKey | null): Promise<ResourceRow<Input>>;
+  create(
+    caller: Caller,
+    input: Input,
+    key: OnceKey | null,
+    beside?: Beside,
+  ): Promise<ResourceRow<Input>>;
   /** @throws NOT_FOUND. */
   get(tenant: string, id: string): Promise<ResourceRow<Input>>;
   readonly listing: Listing;
@@ -69,6 +79,7 @@ export interface ResourceService<Input extends object> {
     id: string,
     input: Input,
     ifMatch: number | null,
+    beside?: Beside,
   ): Promise<ResourceRow<Input>>;
   /** The next version with a merge patch (RFC 7396) applied; the same one when nothing changes. */
   patch(
@@ -105,10 +116,10 @@ export function createResourceService<Input extends object>(
   const work: Work<Input> = { context, kind, rules, store };
   return {
     kind,
-    create: async (caller, input, key) => {
+    create: async (caller, input, key, beside = nothingBeside) => {
       const place = { tables, tenant: caller.tenant, service: caller.service };
       const { result } = await once<ResourceRow<Input>>(place, key, nowMs(), (remember) =>
-        create(work, caller, input, remember),
+        create(work, caller, { input, remember, beside }),
       );
       return result;
     },
@@ -123,8 +134,8 @@ export function createResourceService<Input extends object>(
       await store.load(tenant, id);
       return await context.usersOf(tenant, id);
     },
-    replace: (caller, id, input, ifMatch) =>
-      change(work, caller, { id, ifMatch, reason: "changed", next: async () => input }),
+    replace: (caller, id, input, ifMatch, beside = nothingBeside) =>
+      change(work, caller, { id, ifMatch, reason: "changed", next: async () => input, beside }),
     patch: (caller, id, patch, ifMatch) =>
       change(work, caller, {
         ...{ id, ifMatch, reason: "changed" },
@@ -132,8 +143,10 @@ export function createResourceService<Input extends object>(
       }),
     remove: (caller, id, ifMatch) =>
       changing(work, caller, id, ifMatch, async (from) => {
-        refuseUsed(`${titleOf(kind)} ${id}`, await context.usersOf(caller.tenant, id));
-        await store.remove(caller.tenant, from);
+        const { tenant } = caller;
+        refuseUsed(`${titleOf(kind)} ${id}`, await context.usersOf(tenant, id));
+        await store.remove(tenant, from, rules.withRemoved?.(from.row.record, id) ?? []);
+        await rules.afterDropped?.({ tables, tenant, id });
       }),
     versions: async (tenant, id, page) => {
       const { row } = await store.load(tenant, id);
@@ -186,11 +199,17 @@ interface Work<Input extends object> {
   readonly store: ResourceStore<Input>;
 }
 
+/** What a new record is made of. */
+interface Made<Input> {
+  readonly input: Input;
+  remember(row: ResourceRow<Input>): readonly TableWrite[];
+  readonly beside: Beside;
+}
+
 function create<Input extends object>(
   { context, kind, rules, store }: Work<Input>,
   { tenant }: Caller,
-  input: Input,
-  remember: (row: ResourceRow<Input>) => readonly TableWrite[],
+  { input, remember, beside }: Made<Input>,
 ): Promise<ResourceRow<Input>> {
   return context.serial.run(lockOf(tenant), async () => {
     const settings = settled(kind, input as Fields);
@@ -200,7 +219,7 @@ function create<Input extends object>(
     const at = new Date(nowMs).toISOString();
     const stamp = { id: newId(kind.prefix, nowMs), version: 1, created_at: at, updated_at: at };
     const row = rowOf<Input>(fields, stamp, links);
-    const more = remember(row);
+    const more = [...remember(row), ...(await beside(stamp.id))];
     await store.commit({
       tenant,
       from: null,
@@ -220,14 +239,15 @@ interface Step {
   readonly reason: VersionEntry["reason"];
   readonly restored?: number;
   next(before: Fields): Promise<object>;
+  readonly beside?: Beside;
 }
 
 function change<Input extends object>(
   work: Work<Input>,
   caller: Caller,
-  { id, ifMatch, reason, restored, next }: Step,
+  { id, ifMatch, reason, restored, next, beside = nothingBeside }: Step,
 ): Promise<ResourceRow<Input>> {
-  const { context, kind, store } = work;
+  const { context, kind, rules, store } = work;
   return changing(work, caller, id, ifMatch, async (from) => {
     const before = inputOf(kind, from.row);
     const sent = await next(kind.shown?.(before) ?? before);
@@ -244,8 +264,10 @@ function change<Input extends object>(
     const row = rowOf<Input>(fields, { id, version: version + 1, created_at, updated_at }, links);
     const named = async (): Promise<readonly number[]> =>
       versionsNamed(await context.usersOf(tenant, id), id);
-    const made = { tenant, from, row, reason, named, more: [], nowMs };
-    await store.commit(restored === undefined ? made : { ...made, restored });
+    const made = { tenant, from, row, reason, named, more: await beside(id), nowMs };
+    const dropped = await store.commit(restored === undefined ? made : { ...made, restored });
+    const { tables } = context.system;
+    if (dropped.length > 0) await rules.afterDropped?.({ tables, tenant, id });
     return row;
   });
 }

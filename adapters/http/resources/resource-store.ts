@@ -43,10 +43,13 @@ export interface ResourceStore<Input> {
   version(tenant: string, id: string, version: number): Promise<ResourceRow<Input>>;
   /** The kept versions, ascending. */
   history(tenant: string, id: string): Promise<readonly VersionEntry[]>;
-  /** @throws CONFLICT when the tenant has as many as it may; RATE_LIMITED, REVISION_MISMATCH. */
-  commit(change: ResourceChange<Input>): Promise<void>;
+  /**
+   * @returns versions that are not kept any more.
+   * @throws CONFLICT when the tenant has as many as it may; RATE_LIMITED, REVISION_MISMATCH.
+   */
+  commit(change: ResourceChange<Input>): Promise<readonly number[]>;
   /** Versions stay: runs that were started with one finish on it. */
-  remove(tenant: string, from: LoadedResource<Input>): Promise<void>;
+  remove(tenant: string, from: LoadedResource<Input>, more: readonly TableWrite[]): Promise<void>;
 }
 
 /** The store of a kind. */
@@ -99,12 +102,14 @@ export function createResourceStore<Input extends object>(
         ...(from === null ? [{ type: "add", counter: kind.path, delta: 1 } as const] : []),
         ...more,
       ]);
+      return dropped;
     },
-    remove: async (tenant, { row, revision }) => {
+    remove: async (tenant, { row, revision }, more) => {
       const { id: of } = row.record;
       await write(tenant, of, [
         { type: "remove", table: names.current, id: of, revision },
         { type: "add", counter: kind.path, delta: -1 },
+        ...more,
       ]);
     },
   };

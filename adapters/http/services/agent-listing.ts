@@ -3,6 +3,7 @@
 import { graphLinks } from "../../../actors/flow/links.ts";
 import { agentInput } from "../../../actors/records/agent.ts";
 import { type AgentRow, agentTables } from "../../../actors/records/agent-version.ts";
+import { skillLinks } from "../../../actors/records/skill.ts";
 import { useLinks } from "../../../actors/tools/links.ts";
 import type { Listing } from "./record-index.ts";
 
@@ -26,9 +27,10 @@ export function agentLinks({ agent, subAgents }: AgentRow): Readonly<Record<stri
   const ofPrompt =
     prompt == null ? {} : { "/prompt_id": version == null ? prompt : `${prompt}@${version}` };
   const ofSubAgents = subAgents.flatMap(({ key, names = [] }) =>
-    names.map((id, at) => [`/sub_agents/${key}/tools (${at + 1})`, id] as const),
+    names.map((id, at) => [`/sub_agents/${key} (${at + 1})`, id] as const),
   );
   const ofTools = useLinks(agent.tools ?? [], "/tools");
+  const ofSkills = skillLinks(agent.skills ?? [], "/skills");
   const ofGraph = graphLinks(agent.graph_definition, "/graph_definition");
-  return { ...ofPrompt, ...ofTools, ...ofGraph, ...Object.fromEntries(ofSubAgents) };
+  return { ...ofPrompt, ...ofTools, ...ofSkills, ...ofGraph, ...Object.fromEntries(ofSubAgents) };
 }

@@ -34,6 +34,7 @@ import {
   put,
 } from "./agent-store.ts";
 import type { Page, PageRequest } from "./paging.ts";
+import { withSkillIds } from "./skill-names.ts";
 import { pageOfVersions } from "./version-page.ts";
 
 /** A kept version as lists show it. */
@@ -122,8 +123,10 @@ export function createVersionService(
     },
     draft: (caller, agent, patch, ifMatch) =>
       store.changing(caller, agent, ifMatch, async (from, at) => {
-        const version = patchAgent(from.row, patch, at);
-        await checkAgent(store.placeOf(caller.tenant), version, patch);
+        const place = store.placeOf(caller.tenant);
+        const next = patchAgent(from.row, patch, at);
+        const version = "skills" in patch ? await withSkillIds(place, next) : next;
+        await checkAgent(place, version, patch);
         const charge = chargeOf(pricesMicros.changeAgent);
         const row = withDraft(from.row, version);
         await store.commit(caller, { from, row, version, more: [], charge, reason: "draft" });

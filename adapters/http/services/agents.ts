@@ -28,6 +28,7 @@ import { type ListRequest, listRows } from "./listing.ts";
 import { type OnceKey, once } from "./once.ts";
 import type { Page } from "./paging.ts";
 import { lockOf, refuseUsed } from "./record-links.ts";
+import { withSkillIds, withSubSkillIds } from "./skill-names.ts";
 
 /** Counter of a tenant's agents. */
 export const agentsCounter = "agents";
@@ -103,8 +104,10 @@ function agentOperations(store: AgentStore, options: AgentServiceOptions): Agent
       const charge = chargeOf(pricesMicros.createAgent);
       let balanceMicros: number | null = null;
       const made = await once<AgentRow>({ tables, ...caller }, key, nowMs(), async (remember) => {
-        const row = newAgent(input, newId("ag", nowMs()), new Date(nowMs()).toISOString());
-        await checkAgent(store.placeOf(caller.tenant), row, input);
+        const place = store.placeOf(caller.tenant);
+        const at = new Date(nowMs()).toISOString();
+        const row = await withSkillIds(place, newAgent(input, newId("ag", nowMs()), at));
+        await checkAgent(place, row, input);
         const counted: TableWrite = { type: "add", counter: agentsCounter, delta: 1 };
         const more = [counted, ...remember(row)];
         balanceMicros = await store.commit(caller, { from: null, row, more, charge });
@@ -125,8 +128,10 @@ function agentOperations(store: AgentStore, options: AgentServiceOptions): Agent
 
     update: (caller, id, change, ifMatch) =>
       store.changing(caller, id, ifMatch, async (from, at) => {
-        const row = change.next(from.row, at);
-        await checkAgent(store.placeOf(caller.tenant), row, change.set as Record<string, unknown>);
+        const place = store.placeOf(caller.tenant);
+        const next = change.next(from.row, at);
+        const row = "skills" in change.set ? await withSkillIds(place, next) : next;
+        await checkAgent(place, row, change.set as Record<string, unknown>);
         const charge = chargeOf(pricesMicros.changeAgent);
         const balanceMicros = await store.commit(caller, { from, row, more: [], charge });
         return { value: row, charge, balanceMicros };
@@ -164,8 +169,9 @@ function subAgentOperations(store: AgentStore, options: AgentServiceOptions): Su
         store.changing(caller, agent, null, async (from, at) => {
           checkRoom(from.row);
           const keys = { agent, subAgent: newId("sa", nowMs()) };
-          const sub = newSubAgent(input, keys, at);
-          await checkSubAgent(placeIn(store, caller, from.row), sub.subAgent, input);
+          const place = placeIn(store, caller, from.row);
+          const sub = await withSubSkillIds(place, newSubAgent(input, keys, at));
+          await checkSubAgent(place, sub.subAgent, input);
           const row = withSubAgent(from.row, keys.subAgent, sub, at);
           const more = [...subAgentRows(sub).map(put), ...remember(sub)];
           balanceMicros = await store.commit(caller, { from, row, more, charge });
@@ -195,8 +201,9 @@ function subAgentOperations(store: AgentStore, options: AgentServiceOptions): Su
       store.changing(caller, ids.agent, null, async (from, at) => {
         const before = await store.loadSub(caller.tenant, from.row, ids.subAgent);
         checkMatch(ifMatch, before.version);
-        const sub = change.next(before, at);
+        const next = change.next(before, at);
         const place = placeIn(store, caller, from.row);
+        const sub = "skills" in change.set ? await withSubSkillIds(place, next) : next;
         await checkSubAgent(place, sub.subAgent, change.set as Record<string, unknown>);
         const row = withSubAgent(from.row, ids.subAgent, sub, at);
         const charge = chargeOf(pricesMicros.changeAgent);

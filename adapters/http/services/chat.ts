@@ -267,7 +267,7 @@ async function promptsFor(
   { agent: id, caller, variables }: Pick<ChatAsk, "agent" | "caller" | "variables">,
   { target, conversation }: { readonly target: Accepting; readonly conversation: string },
 ): Promise<PinnedPrompts | null> {
-  if (variables === undefined && !mayHavePrompts(target.agent)) return null;
+  if (variables === undefined && !mayHavePrompts(target)) return null;
   const place = { tables: system.tables, tenant: caller.tenant };
   return await settlePrompts(place, { target: id, conversation }, variables);
 }

@@ -1,4 +1,4 @@
-// Prompts of a run, settled before it is accepted: which versions it takes, and whether the values that
+// Prompts and skills of a run, settled before it is accepted: which versions it takes, and whether the values that
 // come with it, and the constants of the agents, fill them. Values are for the prompt of whom is asked,
 // and for those of the agents that a team or a graph names. So who sent them is told, and nothing is paid.
 
@@ -9,7 +9,14 @@ import type { Agent } from "../../../actors/records/agent.ts";
 import { type AgentRow, agentTables, versionId } from "../../../actors/records/agent-version.ts";
 import { promptLimits } from "../../../actors/records/prompt.ts";
 import type { ResourceRow } from "../../../actors/records/resource.ts";
-import { accepting, targetNamed, targetPlace } from "../../../actors/targets.ts";
+import type { SkillPins } from "../../../actors/skills/pins.ts";
+import {
+  type Accepting,
+  accepting,
+  namesSkills,
+  targetNamed,
+  targetPlace,
+} from "../../../actors/targets.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import { rowReader } from "../resources/resource-rules.ts";
 import { type CheckPlace, checkObject } from "./agent-checks.ts";
@@ -26,14 +33,18 @@ export interface PromptsOf {
   readonly conversation: string;
 }
 
-/** Whether a target may have prompts: of most agents that is known without looking further. */
-export function mayHavePrompts(agent: Agent | null): boolean {
+/** Whether a target may have prompts or skills: of most agents that is known without looking further. */
+export function mayHavePrompts({
+  agent,
+  hasSkills,
+}: Pick<Accepting, "agent" | "hasSkills">): boolean {
   if (agent === null || agent.prompt_id != null || agent.agent_config?.canary) return true;
+  if (hasSkills) return true;
   return agent.graph_definition !== null;
 }
 
 /**
- * The versions of the prompts of whom is asked; null without one.
+ * The versions of the prompts and skills of whom is asked; null without any.
  * @throws INVALID, UNKNOWN_FIELD, TOO_DEEP with the pointer of a value that is missing or does not fit;
  *   INVALID for values when nobody has a prompt; NOT_FOUND for a prompt that is gone.
  */
@@ -53,7 +64,26 @@ export async function settlePrompts(
     throw invalid(`${targetNamed(of.target)} has no prompt whose variables could be set.`);
   }
   for (const one of filled) await checkFilled(one, values ?? {}, names, of.target);
-  return filled.find(({ agent }) => agent.agent_key === of.target)?.pins ?? null;
+  const pins = filled.find(({ agent }) => agent.agent_key === of.target)?.pins ?? null;
+  const skills = await skillsOf(rowReader(place), of);
+  return skills === null ? pins : { of: "", versions: {}, ...pins, skills };
+}
+
+/** The versions of the target's skills; others' are settled when they are first asked. */
+async function skillsOf(
+  read: Read,
+  { target, conversation }: PromptsOf,
+): Promise<SkillPins | null> {
+  const { kind, current } = targetPlace(target);
+  const row =
+    kind === "agent" ? ((await read(current, target)) as AgentRow | undefined) : undefined;
+  if (row === undefined) return null;
+  const version = accepting(target, row, conversation)?.version ?? row.version;
+  const answering = await rowAt(read, row, version);
+  if (!namesSkills(answering)) return null;
+  // Loaded by the first agent that names one.
+  const { pinnedSkills } = await import("../../../actors/skills/pins.ts");
+  return await pinnedSkills(read, answering);
 }
 
 /** An agent that answers in the run, by this prompt. */
@@ -78,7 +108,7 @@ async function promptsOf(read: Read, of: PromptsOf): Promise<readonly Prompted[]
       continue;
     }
     const target = accepting(id, row, of.conversation);
-    const agent = await agentAt(read, row as AgentRow, target?.version ?? 0);
+    const { agent } = await rowAt(read, row as AgentRow, target?.version ?? 0);
     for (const named of Object.values(graphLinks(agent.graph_definition, ""))) {
       if (/^(ag|tm|wf)_/.test(named)) seen.add(named);
     }
@@ -89,11 +119,11 @@ async function promptsOf(read: Read, of: PromptsOf): Promise<readonly Prompted[]
 }
 
 /** The agent as it is in this version. */
-async function agentAt(read: Read, current: AgentRow, version: number): Promise<Agent> {
-  if (version === current.version) return current.agent;
+async function rowAt(read: Read, current: AgentRow, version: number): Promise<AgentRow> {
+  if (version === current.version) return current;
   const id = versionId(current.agent.agent_key, version);
   const row = (await read(agentTables.agentVersions, id)) as AgentRow | undefined;
-  return (row ?? current).agent;
+  return row ?? current;
 }
 
 /** Null for one without a prompt, and for a part whose prompt is gone: the run knows what to do without it. */

@@ -27,6 +27,7 @@ import { createMemoryService, type MemoryService } from "./memories.ts";
 import type { RecordBodies } from "./record-bodies.ts";
 import { RecordIndex } from "./record-index.ts";
 import { refuseUsed } from "./record-links.ts";
+import { createSkillService, type SkillService } from "./skills.ts";
 
 /** What the services work with. */
 export interface ServiceOptions {
@@ -57,6 +58,7 @@ export interface Services {
   readonly ingestion: IngestionService;
   readonly memories: MemoryService;
   readonly resources: Resources;
+  readonly skills: SkillService;
   readonly webhookSecrets: WebhookSecrets;
   /** Answers on records that are kept. */
   readonly bodies: RecordBodies;
@@ -110,6 +112,7 @@ export function createServices(options: ServiceOptions): Services {
     ingestion,
     memories,
     resources,
+    skills: createSkillService({ ...stored, compute }),
     webhookSecrets,
     bodies: index.bodies,
   };

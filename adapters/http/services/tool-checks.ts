@@ -3,6 +3,7 @@
 // where it goes and with which secrets was decided by whoever made it.
 
 import type { ResourceRow } from "../../../actors/records/resource.ts";
+import { readSkillName } from "../../../actors/records/skill.ts";
 import {
   isRecordId,
   type ToolInput,
@@ -22,8 +23,8 @@ async function typeOf(name: ToolTypeName) {
   return builtinTools[name];
 }
 
-/** Those of the memory. */
-const RESERVED = ["remember", "recall", "forget"];
+/** Those of the memory and of skills. */
+const RESERVED = ["remember", "recall", "forget", readSkillName];
 /** Of a record, an agent may not say these. */
 const DECIDED = ["config", "parameters", "repeat", "rate", "confirm_when", "approve_when"] as const;
 

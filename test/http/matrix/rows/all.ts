@@ -11,6 +11,7 @@ import { proxyRows } from "./proxy.ts";
 import { resourceRows } from "./resources.ts";
 import { responseRows } from "./responses.ts";
 import { runRows } from "./runs.ts";
+import { skillRows } from "./skills.ts";
 
 /** The rows of each test file. */
 export const areas = {
@@ -18,5 +19,5 @@ export const areas = {
   agents: { ...proxyRows, ...agentRows },
   runs: { ...runRows, ...memoryRows, ...responseRows },
   knowledge: { ...knowledgeRows, ...adminRows, ...frontRows },
-  resources: resourceRows,
+  resources: { ...resourceRows, ...skillRows },
 } as const satisfies Readonly<Record<string, Rows>>;
