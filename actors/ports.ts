@@ -114,6 +114,8 @@ export interface LlmResult {
   readonly text: string;
   readonly toolCalls: readonly ToolCall[];
   readonly finishReason: FinishReason;
+  /** Which of the request's stop sequences ended it, where that is known. */
+  readonly stopSequence?: string;
   readonly usage: Usage;
   /** Provider's name in our configuration ("openai", "anthropic", "builtin") and the model it named. */
   readonly provider: string;

@@ -84,6 +84,7 @@ export function replyOf(
     model: result.model,
     builtin: result.builtin,
     finish_reason: result.finishReason,
+    ...(result.stopSequence !== undefined && { stop_sequence: result.stopSequence }),
     ...(result.toolCalls && { tool_calls: result.toolCalls }),
     ...(result.unperformedCalls && { unperformed_calls: result.unperformedCalls }),
     ...(result.escalatedTo === undefined ? {} : { escalated_to: result.escalatedTo }),

@@ -112,6 +112,8 @@ export interface Answer {
   readonly model: string;
   readonly builtin: boolean;
   readonly finishReason: FinishReason;
+  /** Which of the caller's stop sequences ended it, where that is known. */
+  readonly stopSequence?: string;
   readonly data: DataCollection | null;
   /** Parsed answer when a schema was enforced. */
   readonly output?: unknown;

@@ -79,6 +79,7 @@ export async function answer(
     model: written.model ?? work.model,
     builtin: work.isBuiltin,
     finishReason: written.finishReason,
+    ...(written.stopSequence !== undefined && { stopSequence: written.stopSequence }),
     data: written.collection,
     ...(written.output === undefined ? {} : { output: written.output }),
     ...(written.handoff && { handoff: written.handoff }),

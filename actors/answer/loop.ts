@@ -71,6 +71,7 @@ export interface ModelAnswer {
   readonly data: Readonly<Record<string, unknown>> | null;
   readonly usage: Usage;
   readonly finishReason: FinishReason;
+  readonly stopSequence?: string;
   /** Set when the request left the model to the operator's default or to a chain. */
   readonly model?: string;
   readonly output?: unknown;
@@ -89,6 +90,8 @@ interface Stored {
   readonly hidden?: string;
   readonly usage: Usage;
   readonly finish: FinishReason;
+  /** The stop sequence that ended it. */
+  readonly stop?: string;
   /** The model that answered, when the request did not name one alone. */
   readonly model?: string;
   readonly data?: Readonly<Record<string, unknown>>;
@@ -153,6 +156,7 @@ export async function tryModel(
     data: data ?? null,
     usage,
     finishReason: finishOf(stored, ended),
+    ...(stored.stop !== undefined && { stopSequence: stored.stop }),
     ...(stored.model === undefined ? {} : { model: stored.model }),
     ...(sources.length > 0 && { toolSources: sources }),
     ...(handoff && { handoff }),
@@ -330,6 +334,7 @@ function toStored(call: ModelCall, request: LlmRequest, result: LlmResult): Stor
   const base = {
     usage: result.usage,
     finish: result.finishReason,
+    ...(result.stopSequence !== undefined && { stop: result.stopSequence }),
     ...(isOneModel(call.request.model) ? {} : { model: result.model }),
   };
   if (call.schema !== null) {

@@ -97,6 +97,8 @@ export interface ChatReply {
   readonly model: string;
   readonly builtin: boolean;
   readonly finish_reason: "stop" | "length" | "tool_calls" | "content_filter";
+  /** Which of the caller's stop sequences ended it, where the provider says so. */
+  readonly stop_sequence?: string;
   /** Calls of the caller's own tools, with `finish_reason: "tool_calls"`: it asks again with the results. */
   readonly tool_calls?: readonly ToolCall[];
   /**

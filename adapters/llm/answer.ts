@@ -77,6 +77,8 @@ export class AnswerBuilder {
   readonly #cut: StopCut;
   #text = "";
   finishReason: FinishReason | undefined;
+  /** Which sequence the provider has stopped at, if it says so. */
+  stopSequence: string | undefined;
   promptTokens: number | undefined;
   completionTokens: number | undefined;
   model: string;
@@ -132,7 +134,10 @@ export class AnswerBuilder {
   /** @throws RuntimeError PROVIDER_UNAVAILABLE for one without anything, not even why it ended. */
   result(): LlmResult {
     this.#show(this.#cut.end());
-    const { isCut } = this.#cut;
+    const isCut = this.#cut.by !== null;
+    const stopSequence = this.#request.stop?.find(
+      (stop) => stop === (this.#cut.by ?? this.stopSequence),
+    );
     // A provider may leave gaps in its numbering of calls.
     const calls = isCut ? [] : this.#calls.filter(() => true);
     if (this.#text === "" && calls.length === 0 && this.finishReason === undefined && !isCut) {
@@ -151,6 +156,7 @@ export class AnswerBuilder {
       finishReason: isCut
         ? "stop"
         : (this.finishReason ?? (toolCalls.length > 0 ? "tool_calls" : "stop")),
+      ...(stopSequence !== undefined && { stopSequence }),
       usage: this.usage(),
       provider: this.#provider,
       model: this.model,

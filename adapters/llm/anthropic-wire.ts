@@ -162,7 +162,7 @@ export class AnthropicAnswer {
         this.#input(index, JSON.stringify(content["input"] ?? {}));
       }
     }
-    this.#finish(message["stop_reason"]);
+    this.#finish(message);
     this.isComplete = true;
   }
 
@@ -182,7 +182,7 @@ export class AnthropicAnswer {
       this.#takeHead(event["message"]);
     } else if (type === "message_delta") {
       this.#takeUsage(event["usage"]);
-      this.#finish(delta["stop_reason"]);
+      this.#finish(delta);
     } else if (type === "message_stop") {
       this.isComplete = true;
     }
@@ -233,7 +233,8 @@ export class AnthropicAnswer {
     else if (call !== undefined) this.#builder.toolCall(call, { argumentsDelta: json });
   }
 
-  #finish(reason: unknown): void {
+  #finish({ stop_reason: reason, stop_sequence: stop }: Json): void {
+    if (typeof stop === "string") this.#builder.stopSequence = stop;
     if (typeof reason !== "string") return;
     const isAnswer = reason === "tool_use" && this.#answered && this.#callCount === 0;
     this.#builder.finishReason = isAnswer ? "stop" : (reasons[reason] ?? "stop");

@@ -136,6 +136,9 @@ function takeDelta(delta: Json, builder: AnswerBuilder): void {
 function takeFinish(choice: Json | undefined, builder: AnswerBuilder): void {
   const reason = choice?.["finish_reason"];
   if (typeof reason !== "string" || reason === "") return;
+  // Of the protocol's servers vLLM and SGLang say it, each under a name of its own.
+  const stop = choice?.["stop_reason"] ?? choice?.["matched_stop"];
+  if (typeof stop === "string") builder.stopSequence = stop;
   builder.finishReason = reasons[reason] ?? "stop";
 }
 

@@ -5,8 +5,8 @@
 export class StopCut {
   readonly #stops: readonly string[];
   #held = "";
-  /** Whether a sequence has come: nothing is shown any more. */
-  isCut = false;
+  /** The sequence that has come: nothing is shown any more. */
+  by: string | null = null;
 
   constructor(stops: readonly string[]) {
     this.#stops = stops.filter((stop) => stop !== "");
@@ -14,19 +14,22 @@ export class StopCut {
 
   /** What of the text so far can be shown; the rest may be the beginning of a sequence. */
   push(piece: string): string {
-    if (this.isCut || this.#stops.length === 0) return this.isCut ? "" : piece;
+    if (this.by !== null || this.#stops.length === 0) return this.by === null ? piece : "";
     this.#held += piece;
-    const places = this.#stops.map((stop) => this.#held.indexOf(stop)).filter((at) => at !== -1);
-    if (places.length > 0) {
-      this.isCut = true;
-      return this.#take(Math.min(...places));
+    const [first] = this.#stops
+      .map((stop) => ({ stop, at: this.#held.indexOf(stop) }))
+      .filter(({ at }) => at !== -1)
+      .sort((a, b) => a.at - b.at);
+    if (first !== undefined) {
+      this.by = first.stop;
+      return this.#take(first.at);
     }
     return this.#take(this.#held.length - this.#openChars());
   }
 
   /** What was held back, when nothing comes any more. */
   end(): string {
-    return this.isCut ? "" : this.#take(this.#held.length);
+    return this.by !== null ? "" : this.#take(this.#held.length);
   }
 
   #take(chars: number): string {

@@ -55,8 +55,10 @@ export function inputOf({ arguments: given }: Pick<ToolCall, "arguments">): unkn
 }
 
 /** Why an answer stopped. */
-export function stopOf({ finish_reason: reason }: ChatReply): Fields {
-  return { stop_reason: stopReasons[reason], stop_sequence: null };
+export function stopOf({ finish_reason: reason, stop_sequence: sequence }: ChatReply): Fields {
+  return reason === "stop" && sequence !== undefined
+    ? { stop_reason: "stop_sequence", stop_sequence: sequence }
+    : { stop_reason: stopReasons[reason], stop_sequence: null };
 }
 
 /** Token counts; what a provider had cached is among those of the input. */

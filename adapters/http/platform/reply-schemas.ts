@@ -125,6 +125,7 @@ export const replyFields = {
   builtin: Type.Boolean(),
   notice: Type.Optional(text),
   finish_reason: text,
+  stop_sequence: Type.Optional(text),
   tool_calls: Type.Optional(Type.Array(toolCallSchema)),
   unperformed_calls: Type.Optional(Type.Array(toolCallSchema)),
   escalated_to: Type.Optional(text),

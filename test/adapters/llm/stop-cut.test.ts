@@ -3,6 +3,8 @@
 import { expect, test } from "vitest";
 import type { LlmEvent } from "../../../actors/ports.ts";
 import { AnswerBuilder } from "../../../adapters/llm/answer.ts";
+import { AnthropicAnswer } from "../../../adapters/llm/anthropic-wire.ts";
+import { takeOpenaiAnswer } from "../../../adapters/llm/openai-wire.ts";
 import { StopCut } from "../../../adapters/llm/stop-cut.ts";
 
 const cut = (stops: readonly string[], pieces: readonly string[]): string => {
@@ -34,7 +36,40 @@ test("an answer that was cut has stopped, without the calls behind, and shows wh
   builder.toolCall(0, { id: "c", name: "t" });
   builder.finishReason = "length";
 
-  expect(builder.result()).toMatchObject({ text: "It is ", finishReason: "stop", toolCalls: [] });
+  expect(builder.result()).toMatchObject({
+    ...{ text: "It is ", finishReason: "stop", toolCalls: [] },
+    stopSequence: "END",
+  });
   const shown = events.map((event) => (event.type === "text" ? event.text : "")).join("");
   expect(shown).toBe("It is ");
+});
+
+test("the sequence at which a provider has stopped is the one that it names, if it was asked for", () => {
+  const stop = ["END"];
+  const request = { model: "m", messages: [], stream: false, stop };
+  const builderOf = () => new AnswerBuilder("p", request, () => undefined);
+  const ofAnthropic = (sequence: string | null) => {
+    const builder = builderOf();
+    const content = [{ type: "text", text: "It is" }];
+    const stop_reason = sequence === null ? "end_turn" : "stop_sequence";
+    new AnthropicAnswer(builder, request).takeMessage({
+      content,
+      stop_reason,
+      stop_sequence: sequence,
+    });
+    return builder.result().stopSequence;
+  };
+  const ofOpenai = (more: object) => {
+    const builder = builderOf();
+    const choice = { message: { content: "It is" }, finish_reason: "stop", ...more };
+    takeOpenaiAnswer({ choices: [choice] }, builder);
+    return builder.result().stopSequence;
+  };
+
+  expect([ofAnthropic("END"), ofAnthropic("other"), ofAnthropic(null)]).toEqual([
+    ...["END", undefined, undefined],
+  ]);
+  expect(
+    [{ stop_reason: "END" }, { matched_stop: "END" }, { stop_reason: 7 }, {}].map(ofOpenai),
+  ).toEqual(["END", "END", undefined, undefined]);
 });

@@ -1,0 +1,36 @@
+// Anthropic's SDK against the started product, whose model is reached by either protocol.
+
+import Anthropic from "@anthropic-ai/sdk";
+import { expect, onTestFinished, test } from "vitest";
+import { startProduct } from "../support/product.ts";
+
+test.each([
+  { wire: "openai", model_name: "gpt-4o-mini" },
+  { wire: "anthropic", model_name: "claude-sonnet-5" },
+] as const)(
+  "a message stops at a sequence of its caller and says at which, by $wire",
+  async ({ wire, model_name }) => {
+    const product = await startProduct({ wire });
+    onTestFinished(() => product.end());
+    product.provider.otherwise({ text: "One, two STOP three." });
+    const { body } = await product.call("POST", "/v2/agents", { name: "Desk", model_name });
+    const client = new Anthropic({ apiKey: product.adminKey, baseURL: product.url, maxRetries: 0 });
+    const asked = {
+      ...{ model: `agent:${body.id}`, max_tokens: 50, stop_sequences: ["END", "STOP"] },
+      messages: [{ role: "user" as const, content: "Count." }],
+    };
+
+    const whole = await client.messages.create(asked);
+    const streamed = await client.messages.stream(asked).finalMessage();
+    product.provider.otherwise({ text: "One, two." });
+    const own = await client.messages.create({ ...asked, max_tokens: 60 });
+
+    for (const message of [whole, streamed]) {
+      expect(message).toMatchObject({
+        content: [{ type: "text", text: "One, two " }],
+        ...{ stop_reason: "stop_sequence", stop_sequence: "STOP" },
+      });
+    }
+    expect(own).toMatchObject({ stop_reason: "end_turn", stop_sequence: null });
+  },
+);
