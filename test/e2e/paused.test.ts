@@ -174,6 +174,29 @@ test("document 001's chat says it in its envelope", async () => {
   expect((await ended(data.run_id)).result.response).toBe("Done.");
 });
 
+test("a response is the same error, and in the background in_progress until it is decided", async () => {
+  calling("sum", sum.arguments);
+  const body = { model: `agent:${agent}`, input: "How much?" };
+  const path = "/v1/responses";
+
+  const refused = await product.call("POST", path, body);
+  const { id, run_id } = (await product.call("POST", path, { ...body, background: true })).body;
+  const asked = async () => (await product.call("GET", `/v2/approvals?run_id=${run_id}`)).body.data;
+  await expect.poll(async () => (await asked()).length, { timeout: 10_000 }).toBe(1);
+  const waiting = await product.call("GET", `${path}/${id}`);
+  await approve(await asked());
+  await ended(run_id);
+
+  expect([refused.status, refused.body.error.code]).toEqual([409, "approval_required"]);
+  expect(refused.headers.get("x-should-retry")).toBe("false");
+  expect(waiting.body).toMatchObject({ status: "in_progress", output: [] });
+  const done = await product.call("GET", `${path}/${id}`);
+  expect(done.body).toMatchObject({
+    status: "completed",
+    output: [{ content: [{ text: "Done." }] }],
+  });
+});
+
 test("OpenAI's protocol has an error for it, which its clients do not send again", async () => {
   calling("sum", sum.arguments);
   const messages = [{ role: "user", content: "How much?" }];

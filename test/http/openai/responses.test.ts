@@ -2,6 +2,7 @@
 
 import OpenAI, { APIError } from "openai";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { keepResponse } from "../../../actors/records/response.ts";
 import { type HttpHost, startHttpHost } from "../../support/http-host.ts";
 import { createGate } from "../../support/scripted-llm.ts";
 import type { Json } from "../../support/wire-client.ts";
@@ -139,6 +140,25 @@ test("a response that is under way cannot be gone on from", async () => {
   gate.open();
 
   expect([error.status, error.param]).toEqual([400, "previous_response_id"]);
+});
+
+test("a stored response asks to be forgotten after 30 days, and is then gone", async () => {
+  const made = await client.responses.create({ model, input: "one" });
+  const run = String((made as Json).run_id);
+  const row = await host.system.run(host.tenant, run);
+  const reminded: Json[] = [];
+  const nowMs = Date.now();
+  const turn: Json = {
+    ...{ nowMs, put: () => undefined },
+    remind: (...all: readonly Json[]) => reminded.push(all),
+  };
+  keepResponse(turn, { run, note: {} as never, expires: true });
+  const [[, atMs, message]] = reminded as Json;
+
+  await host.system.ask(row?.parent ?? ("" as never), message);
+
+  expect(atMs - nowMs).toBe(30 * 86_400_000);
+  expect((await errorOf(client.responses.retrieve(made.id))).status).toBe(404);
 });
 
 test("a conversation gets the last message of the user, and the answer", async () => {
