@@ -70,6 +70,11 @@ export function loadClientConfig(): ClientConfig {
   return { url: env["TROUPE_URL"] ?? null, key: env["TROUPE_KEY"] ?? null };
 }
 
+/** Where a command of the terminal looks up `{secret: env:NAME}`. The server never does. */
+export function secretEnvironment(): Readonly<Record<string, string | undefined>> {
+  return withoutEmpty(process.env);
+}
+
 /** Whether the terminal asked for no colours (https://no-color.org). */
 export function wantsColour(): boolean {
   return !process.env["NO_COLOR"] && process.env["TERM"] !== "dumb";

@@ -33,6 +33,7 @@ import { createServices, type Services } from "./http/services/services.ts";
 import { createSessions, type Sessions } from "./http/sessions.ts";
 import { createSocketServices } from "./http/socket-services.ts";
 import type { HubCounts } from "./llm/answer-hub.ts";
+import { recoverPacks } from "./packs/recover.ts";
 import { createMetrics, METRICS_TYPE } from "./telemetry/metrics.ts";
 import type { MissedVectors } from "./telemetry/missed-vectors.ts";
 
@@ -79,10 +80,9 @@ export interface Front {
 
 /** Opens the door. @throws CONFIG_INVALID when the port is taken. */
 export async function openFront(options: FrontOptions): Promise<Front> {
-  const { config, system, adminKey } = options;
+  const { config, system, adminKey, diary, missed, embedMemory } = options;
   const { http } = config;
   const [{ listen }, assets] = await Promise.all([chooseListen(http.headerBytesMax), loadAssets()]);
-  const { diary, missed, embedMemory } = options;
   const embedding = { ...config, embedMemory };
   const knowledge = createKnowledge(system, embedding, { log: diary, figures: missed });
   const services = createServices({
@@ -154,6 +154,7 @@ export async function openFront(options: FrontOptions): Promise<Front> {
       return createSocketHandler(sockets, request, principal);
     },
   });
+  void recoverPacks(system, services.packs, diary);
   server = await listen({ host: config.host, port: config.port, limits: http, door });
   return { server, door, services, keys, sessions, url: urlOf(config.host, server.port), stop };
 }

@@ -24,6 +24,9 @@ const metadata = Type.Record(Type.String(), Type.Unknown());
 /** Table of collections, id `cl_...`. */
 export const collectionsTable = "collections";
 
+/** Table of collections that are about to be: they take documents in, and nobody finds them yet. */
+export const comingCollectionsTable = "collections-coming";
+
 /** What a client sends to create a collection. */
 export const collectionInput = Type.Object(
   {

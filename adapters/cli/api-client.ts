@@ -25,7 +25,12 @@ export interface ServerOptions {
 /** Calls a server. Errors are RuntimeError with the server's own words. */
 export interface ApiClient {
   /** GET without a body, POST with one, unless a method is named. */
-  call(path: string, body?: unknown, method?: string): Promise<unknown>;
+  call(
+    path: string,
+    body?: unknown,
+    method?: string,
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<unknown>;
   /** POST of files; once, also when the server dies before it has answered and comes back. */
   upload(path: string, form: FormData): Promise<unknown>;
   /**
@@ -73,12 +78,13 @@ function createApiClient(place: {
     const code = response.status === 404 ? "NOT_FOUND" : "INVALID";
     throw new RuntimeError(code, await messageOf(response), { status: response.status });
   };
-  const call: ApiClient["call"] = async (path, body, method) => {
+  const call: ApiClient["call"] = async (path, body, method, headers = {}) => {
     const response = await send(path, {
       method: method ?? (body === undefined ? "GET" : "POST"),
+      headers,
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
-    return await response.json();
+    return response.status === 204 ? null : await response.json();
   };
   return {
     call,

@@ -80,6 +80,22 @@ export const commands: CommandTable = {
     ].join("\n  "),
     load: () => import("./knowledge.ts"),
   },
+  pack: {
+    summary: "Plan, apply, take back or write out a pack: records of all kinds in one file.",
+    usage: [
+      "troupe pack plan FILE [--param NAME=VALUE]...",
+      "troupe pack apply FILE [--param NAME=VALUE]... [--revision of a plan]",
+      "troupe pack rollback PACK [--to VERSION]",
+      "troupe pack export PACK [--out FILE], or export --name NAME ID... [--out FILE]",
+      "troupe pack list | show PACK | delete PACK",
+      "          [--json] [--url URL] [--key KEY] [--tenant TN]",
+      "",
+      "PACK is an id (pk_...) or a name. An apply is all or nothing, and the same file applied again changes",
+      "nothing. Files that documents name lie below the pack's folder; {secret: env:NAME} is taken from the",
+      "environment of this command.",
+    ].join("\n  "),
+    load: () => import("./pack.ts"),
+  },
   settings: {
     summary: "Print every setting with default, unit and limit.",
     usage: "troupe settings",

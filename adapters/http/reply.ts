@@ -109,6 +109,7 @@ export function errorBody(error: ErrorData, place: ErrorPlace): unknown {
         ...placeOf(error),
         ...reasonOf(error),
         ...currentOf(error),
+        ...problemsOf(error),
         request_id: place.requestId,
       };
   }
@@ -142,6 +143,12 @@ function reasonOf(error: ErrorData): { readonly reason?: string } {
 function currentOf(error: ErrorData): { readonly current?: object } {
   const current = error.code === "CONFLICT" ? error.details?.["current"] : undefined;
   return typeof current === "object" && current !== null ? { current } : {};
+}
+
+/** All that is wrong with a file that was sent, with the lines where it is. */
+function problemsOf(error: ErrorData): { readonly problems?: readonly unknown[] } {
+  const problems = error.code === "INVALID" ? error.details?.["problems"] : undefined;
+  return Array.isArray(problems) ? { problems } : {};
 }
 
 function errorHeaders(error: ErrorData, style: ErrorStyle): Record<string, string> {

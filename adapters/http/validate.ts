@@ -44,6 +44,36 @@ export function validate(schema: TSchema, value: unknown): void {
   throw explain(findings as unknown as readonly Finding[]);
 }
 
+/** Something that a value must not be. */
+export interface Fault {
+  readonly code: "INVALID" | "UNKNOWN_FIELD";
+  readonly message: string;
+  readonly pointer: string;
+}
+
+/** Everything that the schema says is wrong, each place once. */
+export function validateAll(schema: TSchema, value: unknown): readonly Fault[] {
+  const checker = checkerOf(schema);
+  if (checker.Check(value)) return [];
+  const [, all] = checker.Errors(value);
+  const findings = all as unknown as readonly Finding[];
+  const faults = new Map<string, Fault>();
+  // Of a union the member that came furthest is meant: what is wrong around it is no fault of its own.
+  const isAround = ({ instancePath: path }: Finding): boolean =>
+    findings.some((other) => other.instancePath.startsWith(`${path}/`));
+  const isOwn = (finding: Finding): boolean =>
+    ["additionalProperties", "required"].includes(finding.keyword) || !isAround(finding);
+  for (const finding of findings.filter(isOwn)) {
+    const isAlone = ["additionalProperties", "required"].includes(finding.keyword);
+    const same = findings.filter(({ instancePath }) => instancePath === finding.instancePath);
+    const { code, message, details } = explain(isAlone ? [finding] : same);
+    const pointer = String(details?.["pointer"] ?? finding.instancePath);
+    if (!faults.has(pointer))
+      faults.set(pointer, { code: code as Fault["code"], message, pointer });
+  }
+  return [...faults.values()];
+}
+
 /** @throws UNKNOWN_FIELD for the first parameter that is none of `names`. */
 export function checkQuery(query: URLSearchParams, names: readonly string[]): void {
   for (const name of query.keys()) {

@@ -16,10 +16,9 @@ import { withPages } from "../../actors/knowledge/pages.ts";
 import { searchText } from "../../actors/knowledge/retrieve.ts";
 import type { Chunk } from "../../actors/knowledge/split.ts";
 import type { Compute, Embedder, Embedders } from "../../actors/ports.ts";
-import { type Collection, collectionsTable } from "../../actors/records/collection.ts";
 import type { EmbedderPin } from "../../actors/records/embedder-pin.ts";
 import { type DocumentReport, ingestionLimits } from "../../actors/records/ingestion-job.ts";
-import { type ErrorData, RuntimeError } from "../../runtime/errors.ts";
+import type { ErrorData } from "../../runtime/errors.ts";
 import type { Bulk } from "../../runtime/store/bulk.ts";
 import { decode, encode } from "../../runtime/store/codec.ts";
 import { keys, prefixRange } from "../../runtime/store/keys.ts";
@@ -44,6 +43,7 @@ import {
 import { Readings } from "./readings.ts";
 import { refusedOf } from "./refused.ts";
 import { headOf, type Place, type PreparedChunk } from "./rows.ts";
+import { collectionRecord } from "./settings.ts";
 import { forgetSources } from "./sources.ts";
 import { areEmbeddedAtOnce, splitUnit } from "./split-unit.ts";
 import type { KnowledgeWriter, WritePart } from "./writer.ts";
@@ -327,17 +327,12 @@ class KnowledgeIngest implements Ingest {
   /** The edition that counts, and whose vectors it holds: from now on, if it holds none. */
   async #edition(place: IngestPlace): Promise<{ edition: Place; embedder: Embedder }> {
     const { tables, embedders, bulk } = this.#options;
-    const { tenant, collection } = place;
-    const stored = await tables.get(keys.table(tenant, collectionsTable, collection));
-    if (stored === undefined) {
-      throw new RuntimeError("NOT_FOUND", `Collection ${collection} does not exist.`);
-    }
+    const { tenant } = place;
+    const record = await collectionRecord(tables, place);
     const { editions } = await readEditions(bulk, place);
     const edition = { tenant, collection: editions.current };
     const head = headOf(await bulk.get(keys.collectionHead(tenant, editions.current)));
-    // A row of the tests may name none.
-    const pin: EmbedderPin | undefined =
-      head.embedder ?? editions.embedder ?? (decode(stored) as Collection).embedder;
+    const pin: EmbedderPin | undefined = head.embedder ?? editions.embedder ?? record.embedder;
     const embedder = await embedders.pinned(pin ?? (await embedders.find(embedders.defaultName)));
     await pinEdition(bulk, edition, embedder);
     return { edition, embedder };

@@ -37,7 +37,8 @@ async function blocksBelow(heading: string): Promise<readonly string[]> {
 async function paste(script: string): Promise<string> {
   const here = script
     .replaceAll("http://127.0.0.1:8080", server.url)
-    .replaceAll("node adapters/cli/troupe.js", `node ${root}adapters/cli/troupe.js`);
+    .replaceAll("node adapters/cli/troupe.js", `node ${root}adapters/cli/troupe.js`)
+    .replaceAll(" adapters/packs/", ` ${root}adapters/packs/`);
   // The commands know the port from the settings, as the server does.
   const env = { ...process.env, TROUPE_PORT: new URL(server.url).port };
   const { stdout } = await run("bash", ["-c", here], { cwd: folder, timeout: 30_000, env });
@@ -141,4 +142,15 @@ test("the newest answer is run again, the same and with another model", async ()
 
   expect(output).toMatch(/^identical: \d+ steps?, 2 runs, \d+ events?$/m);
   expect(output).toContain("would call gpt-5-mini: no provider is configured here");
+});
+
+test("the commands for a pack plan it, apply it and list it", async () => {
+  const [script = ""] = await blocksBelow("Packs");
+
+  const output = await paste(script);
+
+  expect(output).toMatch(/customer-support: \d+ to create, 0 to update, 0 to delete/);
+  expect(output).toMatch(/customer-support is at version 1: \d+ created/);
+  expect(output).toMatch(/agents desk: ag_\w+/);
+  expect(output.trimEnd().split("\n").at(-1)).toMatch(/^pk_\w+ {2}customer-support 1\.0\.0/);
 });

@@ -30,6 +30,18 @@ const problem = named(
       current: Type.Optional(
         Type.Record(Type.String(), Type.Unknown(), { description: "What stands already." }),
       ),
+      problems: Type.Optional(
+        Type.Array(
+          Type.Object(
+            {
+              ...{ file: Type.String(), line: Type.Integer(), column: Type.Integer() },
+              ...{ code, message: Type.String(), pointer: Type.String() },
+            },
+            closed,
+          ),
+          { description: "All that is wrong with a file that was sent." },
+        ),
+      ),
       request_id: Type.String(),
     },
     { ...closed, description: "RFC 9457 problem details." },

@@ -12,6 +12,7 @@ import { flowRoutes } from "./flows.ts";
 import { historyRoute } from "./history.ts";
 import { knowledgeRoutes } from "./knowledge.ts";
 import { memoryRoutes } from "./memories.ts";
+import { packRoutes } from "./packs.ts";
 import { recordRoute } from "./record.ts";
 import { dryRunRoute } from "./route.ts";
 import { runAgainRoutes } from "./run-again.ts";
@@ -40,6 +41,7 @@ export function platformRoutes(services: Services): readonly Route[] {
     ...kindRoutes(services.resources),
     ...promptRoutes(services),
     ...skillRoutes(services),
+    ...packRoutes(services),
   ];
   return routes.map((route) => ({ query: [], ...route }));
 }

@@ -21,6 +21,7 @@ import type { Page, PageRequest } from "../services/paging.ts";
 import type { RecordBodies } from "../services/record-bodies.ts";
 import type { IndexEntry, Listing, RecordIndex } from "../services/record-index.ts";
 import { lockOf, refuseUsed, versionsNamed } from "../services/record-links.ts";
+import { isSame } from "../services/same.ts";
 import { pageOfVersions } from "../services/version-page.ts";
 import { loadValidator, validate } from "../validate.ts";
 import type { Links, ResourceRules } from "./resource-rules.ts";
@@ -315,15 +316,4 @@ function settled<Input extends object>(kind: ResourceKind<Input>, sent: Fields):
   const isSet = ([name, value]: readonly [string, unknown]): boolean =>
     value !== undefined && (value !== null || required.includes(name));
   return { ...defaults, ...Object.fromEntries(Object.entries(sent).filter(isSet)) };
-}
-
-/** Whether two records say the same, whatever the order of their members. */
-function isSame(left: unknown, right: unknown): boolean {
-  if (Object.is(left, right)) return true;
-  if (typeof left !== "object" || typeof right !== "object") return false;
-  if (left === null || right === null || Array.isArray(left) !== Array.isArray(right)) return false;
-  const names = Object.keys(left);
-  if (names.length !== Object.keys(right).length) return false;
-  const [one, other] = [left as Fields, right as Fields];
-  return names.every((name) => name in other && isSame(one[name], other[name]));
 }

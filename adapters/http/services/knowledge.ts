@@ -38,7 +38,8 @@ export type Documents = Pick<
 
 /** Collections of all tenants. Every call on one that does not exist throws NOT_FOUND. */
 export interface KnowledgeService {
-  create(tenant: string, input: CollectionInput): Promise<Collection>;
+  /** @param id of the collection; default: a new one. */
+  create(tenant: string, input: CollectionInput, id?: string): Promise<Collection>;
   list(tenant: string, page: PageRequest): Promise<Page<Collection>>;
   get(tenant: string, id: string): Promise<Collection>;
   /**
@@ -115,11 +116,10 @@ export function createKnowledgeService(options: {
         await tables.write(tenant, [{ type: "put-if", ...row }]);
         return value;
       }),
-    create: async (tenant, input) => {
+    create: async (tenant, input, id = newId("cl", nowMs())) => {
       const { name, embedder = embedders.defaultName, metadata = {} } = input;
       const retrieval = settingsOf({}, input.retrieval, rerankers.names);
       const { id: embedderId, dimension } = await embedders.find(embedder);
-      const id = newId("cl", nowMs());
       const created_at = new Date(nowMs()).toISOString();
       const pin = { id: embedderId, dimension };
       const value: Collection = {

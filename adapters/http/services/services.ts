@@ -5,6 +5,8 @@ import type { MemoryStore } from "../../../actors/memory/store.ts";
 import type { Compute, Embedders, Rerankers, Retriever } from "../../../actors/ports.ts";
 import { removalAddress } from "../../../actors/removal.ts";
 import type { System } from "../../../runtime/system.ts";
+import type { PackContext } from "../../packs/context.ts";
+import type { PackService } from "../../packs/pack-service.ts";
 import { createSerial } from "../../serial.ts";
 import { createWebhookSecrets, type WebhookSecrets } from "../../webhooks/secrets.ts";
 import { WorkGate } from "../gate/work-gate.ts";
@@ -60,6 +62,10 @@ export interface Services {
   readonly resources: Resources;
   readonly skills: SkillService;
   readonly webhookSecrets: WebhookSecrets;
+  /** Loaded when it is first asked for. */
+  packs(): Promise<PackService>;
+  /** What it is made of. */
+  readonly packContext: PackContext;
   /** Answers on records that are kept. */
   readonly bodies: RecordBodies;
   nowMs(): number;
@@ -97,6 +103,9 @@ export function createServices(options: ServiceOptions): Services {
   const approvals = createApprovalService(system);
   const gate = new WorkGate({ load: () => system.load() });
   const ingestion = createIngestionService(options);
+  const knowledge = createKnowledgeService({ ...options, ingestion });
+  let packs: Promise<PackService> | undefined;
+  const packContext: PackContext = { ...options, index, serial, ingestion, knowledge, memories };
   return {
     system,
     compute,
@@ -108,12 +117,19 @@ export function createServices(options: ServiceOptions): Services {
     gate,
     approvals,
     dryRuns: createDryRunService({ system, nowMs }),
-    knowledge: createKnowledgeService({ ...options, ingestion }),
+    knowledge,
     ingestion,
     memories,
     resources,
     skills: createSkillService({ ...stored, compute }),
     webhookSecrets,
+    packContext,
+    packs: () => {
+      packs ??= import("../../packs/pack-service.ts").then((made) =>
+        made.createPackService(packContext),
+      );
+      return packs;
+    },
     bodies: index.bodies,
   };
 }

@@ -7,6 +7,7 @@ import { agentRows } from "./agents.ts";
 import { frontRows } from "./front.ts";
 import { knowledgeRows } from "./knowledge.ts";
 import { memoryRows } from "./memories.ts";
+import { packRows } from "./packs.ts";
 import { proxyRows } from "./proxy.ts";
 import { resourceRows } from "./resources.ts";
 import { responseRows } from "./responses.ts";
@@ -19,5 +20,5 @@ export const areas = {
   agents: { ...proxyRows, ...agentRows },
   runs: { ...runRows, ...memoryRows, ...responseRows },
   knowledge: { ...knowledgeRows, ...adminRows, ...frontRows },
-  resources: { ...resourceRows, ...skillRows },
+  resources: { ...resourceRows, ...skillRows, ...packRows },
 } as const satisfies Readonly<Record<string, Rows>>;
