@@ -87,16 +87,22 @@ test("a run keeps the version it was accepted with, and the next one has the new
   const run = (await product.call("POST", path, { input: "Old", mode: "background" })).body;
   const pending = async () => (await product.call("GET", "/v2/approvals")).body.data ?? [];
   await expect.poll(async () => (await pending()).length, { timeout: 10_000 }).toBe(1);
+  const queue = { input: "Queued", mode: "background", conversation_key: run.conversation_key };
+  const queued = (await product.call("POST", path, queue)).body;
   const changed = skillBody("pinned", {}, "The second word is blue.");
   expect((await product.call("PUT", `/v2/skills/${id}`, changed)).body.version).toBe(2);
   const [{ id: approval }] = await pending();
   await product.call("POST", `/v2/approvals/${approval}/decide`, { decision: "approve" });
   const ended = async () => (await product.call("GET", `/v2/runs/${run.id}`)).body.status;
   await expect.poll(ended, { timeout: 10_000 }).toBe("completed");
+  const after = async () => (await product.call("GET", `/v2/runs/${queued.id}`)).body.status;
+  await expect.poll(after, { timeout: 10_000 }).toBe("completed");
   const fresh = await say(agent.id, "New");
 
   const [, old] = await results(run.id);
   expect(old).toMatchObject({ content: "The first word is red.\n" });
+  // Accepted before the change, begun after it.
+  expect(await results(queued.id)).toMatchObject([{ content: "The first word is red.\n" }]);
   expect(await results(fresh.body.id)).toMatchObject([{ content: "The second word is blue.\n" }]);
   await product.call("PATCH", `/v2/agents/${agent.id}`, { skills: [{ id, version: 1 }] });
   const named = await say(agent.id, "Named");
