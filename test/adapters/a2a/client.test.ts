@@ -187,7 +187,13 @@ test("a call that is out of time cancels the task there too", async () => {
 });
 
 test("a card that leads elsewhere gets no secret there, and private addresses are not asked", async () => {
-  const agent = await desk(`http://localhost:${new URL(base).port}/card.json`);
+  const card = await (await fetch(`${base}/card.json`)).text();
+  const shows = createServer((_, response) => {
+    response.setHeader("content-type", "application/json").end(card);
+  });
+  await new Promise<void>((resolve) => shows.listen(0, "127.0.0.1", resolve));
+  // The same host, at another port.
+  const agent = await desk(`http://127.0.0.1:${(shows.address() as AddressInfo).port}/card.json`);
   const closed = await startHttpHost();
   const tool = { tool: "remote_agent", config: { url: `${base}/card.json` } };
   const made = await closed.call("POST", "/v2/agents", {
@@ -206,15 +212,17 @@ test("a card that leads elsewhere gets no secret there, and private addresses ar
   const path = `/v2/agents/${made.body.id}/runs`;
   const refused = (await closed.call("POST", path, { input: "hi" })).body;
   await closed.stop();
+  shows.closeAllConnections();
+  await new Promise((resolve) => shows.close(resolve));
 
   expect([elsewhere.response, refused.response]).toEqual([
     expect.stringContaining("EGRESS_REFUSED"),
     expect.stringContaining("EGRESS_REFUSED"),
   ]);
-  expect([heard.messages, heard.cards - before <= 1]).toEqual([[], true]);
+  expect([heard.messages, heard.cards - before]).toEqual([[], 0]);
 });
 
-test("another Troupe is asked by its card, and the same message again is no other task", async () => {
+test("another Troupe is asked by its card, and its task is a run there", async () => {
   const other = await startHttpHost();
   other.llm.script = () => "Answered elsewhere.";
   const theirs = await other.call("POST", "/v2/agents", { name: "Theirs", model_name: "m-1" });
