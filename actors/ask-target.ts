@@ -52,9 +52,12 @@ export async function pinTarget(context: RunContext<Ports>, target: string): Pro
   );
 }
 
-/** Null also for prompts that are gone: the run that needs them says so. */
-async function promptsOf(
-  context: RunContext<Ports>,
+/**
+ * The versions that the prompts of a target have now; null without one, and for prompts that are gone: the
+ * run that needs them says so.
+ */
+export async function promptsOf(
+  context: Pick<RunContext, "row">,
   target: string,
   version: number,
 ): Promise<PinnedPrompts | null> {

@@ -6,6 +6,7 @@ import { collectionActor, collectionMergeRun } from "./collection.ts";
 import { completionActor } from "./completion.ts";
 import { conversationActor } from "./conversation.ts";
 import { dryRun, dryRunActor } from "./dry-run.ts";
+import { evaluationActor, evaluationProgressRun } from "./evaluation/evaluation.ts";
 import { ingestionActor } from "./ingestion/job.ts";
 import { reembedClearRun, reembedPartRun, reembedRun } from "./ingestion/reembed-run.ts";
 import { ingestClearRun, ingestPartRun, ingestRun } from "./ingestion/run.ts";
@@ -29,6 +30,12 @@ export const catalog: readonly Definition[] = [
   laterRun("team", async () => (await import("./team/team.ts")).teamRun),
   dryRunActor,
   dryRun,
+  evaluationActor,
+  evaluationProgressRun,
+  laterRun(
+    "evaluation-item",
+    async () => (await import("./evaluation/item-run.ts")).evaluationItemRun,
+  ),
   collectionActor,
   collectionMergeRun,
   ingestionActor,

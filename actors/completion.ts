@@ -6,7 +6,13 @@ import { defineActor, type ReadRequest, type RunEnded, type Turn } from "../runt
 import { addressParts } from "../runtime/address.ts";
 import { clientFault } from "./answer/client-tools.ts";
 import { limits } from "./limits.ts";
-import type { ChatAccepted, CompletionMessage } from "./records/conversation.ts";
+import { versionId } from "./records/agent-version.ts";
+import type {
+  CompletionControl,
+  CompletionEnded,
+  CompletionReport,
+} from "./records/completion-report.ts";
+import type { ChatAccepted, ChatReply, CompletionMessage } from "./records/conversation.ts";
 import { type ForgetResponse, forgetResponse, keepResponse } from "./records/response.ts";
 import { replyOf, settle, takeCharge } from "./reply.ts";
 import { accepting, targetNamed, targetPlace } from "./targets.ts";
@@ -20,21 +26,28 @@ export interface CompletionState {
     readonly priceMicros: number;
     readonly service: string;
     readonly keyId?: string;
+    readonly report?: CompletionReport;
+    readonly atMs?: number;
   } | null;
 }
 
 /** Kind `completion`. */
 export const completionActor = defineActor<
   CompletionState,
-  CompletionMessage | ForgetResponse | RunEnded
+  CompletionMessage | CompletionControl | ForgetResponse | RunEnded
 >({
   kind: "completion",
   version: 1,
   initial: () => ({ run: null }),
   reads(message): Readonly<Record<string, ReadRequest>> {
     if (message.type !== "complete") return {};
-    const { current } = targetPlace(message.agent);
-    return { target: { type: "row", table: current, id: message.agent } };
+    const { agent, version } = message;
+    const { current, versions } = targetPlace(agent);
+    const target: ReadRequest =
+      version === undefined
+        ? { type: "row", table: current, id: agent }
+        : { type: "row", table: versions, id: versionId(agent, version) };
+    return { target };
   },
   receive(state, message, turn) {
     switch (message.type) {
@@ -42,6 +55,12 @@ export const completionActor = defineActor<
         return accept(state, message, turn);
       case "forget-response":
         forgetResponse(turn, message);
+        return state;
+      case "cancel":
+        if (state.run !== null) turn.cancelRun(state.run.id, message.reason);
+        return state;
+      case "forget":
+        turn.remove(sentKey);
         return state;
       case "run-ended":
         return end(state, message, turn);
@@ -77,7 +96,7 @@ function accept(state: CompletionState, message: CompletionMessage, turn: Turn):
     }
   }
   takeCharge(turn, message.priceMicros);
-  const { version } = target;
+  const version = message.version ?? target.version;
   const input: TurnInput = {
     owner: "completion",
     agent: message.agent,
@@ -85,6 +104,7 @@ function accept(state: CompletionState, message: CompletionMessage, turn: Turn):
     sequences: [],
     stream: message.stream,
     ...(message.user === undefined ? {} : { user: message.user }),
+    ...(message.variables && { variables: message.variables }),
     ...(message.prompts && { prompts: message.prompts }),
   };
   const run = turn.startRun({
@@ -103,26 +123,40 @@ function accept(state: CompletionState, message: CompletionMessage, turn: Turn):
     model: target.model,
   };
   turn.reply(accepted, { follow: run });
-  const { agent, priceMicros, service, keyId } = message;
+  const { agent, priceMicros, service, keyId, report } = message;
   const kept = { id: run, agent, priceMicros, service };
-  return { run: keyId === undefined ? kept : { ...kept, keyId } };
+  return {
+    run: {
+      ...kept,
+      ...(keyId !== undefined && { keyId }),
+      ...(report && { report, atMs: turn.nowMs }),
+    },
+  };
 }
 
 function end(state: CompletionState, ended: RunEnded, turn: Turn): CompletionState {
   const { run } = state;
   if (run?.id !== ended.run) return state;
   const charge = settle(turn, { ...run, run: run.id, calls: 1 }, ended.outcome);
-  turn.remove(sentKey);
-  if (ended.outcome.status === "completed") {
-    turn.reply(
-      replyOf(ended.outcome.result as TurnResult, {
-        agent_key: run.agent,
-        conversation_key: null,
-        message_id: turn.newId("ms"),
-        run_id: run.id,
-        charge,
-      }),
-    );
+  const { outcome } = ended;
+  const reply: ChatReply | null =
+    outcome.status !== "completed"
+      ? null
+      : replyOf(outcome.result as TurnResult, {
+          agent_key: run.agent,
+          conversation_key: null,
+          message_id: turn.newId("ms"),
+          run_id: run.id,
+          charge,
+        });
+  if (reply !== null) turn.reply(reply);
+  if (run.report === undefined) turn.remove(sentKey);
+  else {
+    const { to, ...of } = run.report;
+    const error = outcome.status === "completed" ? null : outcome.error;
+    const tookMs = turn.nowMs - (run.atMs ?? turn.nowMs);
+    const told = { run: run.id, tookMs, micros: charge.micros, reply, error };
+    turn.send(to, { type: "completion-ended", ...of, ended: told } satisfies CompletionEnded);
   }
   return { run: null };
 }

@@ -186,5 +186,11 @@ async function loadSent(context: RunContext<Ports>, reference: TurnReference): P
   const users = sent.messages.filter((message) => message.role === "user");
   const text = users.at(-1)?.content ?? "";
   const previous = users.at(-2)?.content;
-  return { text, sent, ...(previous === undefined ? {} : { previous }) };
+  const { data } = sent;
+  return {
+    text,
+    sent,
+    ...(data === undefined ? {} : { data }),
+    ...(previous === undefined ? {} : { previous }),
+  };
 }

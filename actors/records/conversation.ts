@@ -1,6 +1,7 @@
 // A conversation as others see it: what may be said to its actor, what it answers, and how its
 // messages and its entry in the tenant's list look.
 
+import type { Address } from "../../runtime/address.ts";
 import type { Degraded } from "../knowledge/search.ts";
 import type { PromptMessage, ToolCall, ToolChoice, ToolSpec, Usage } from "../ports.ts";
 import type { PinnedPrompts } from "../prompts/prompt.ts";
@@ -334,6 +335,14 @@ export interface ChatAccepted {
 export interface CompletionMessage {
   readonly type: "complete";
   readonly agent: string;
+  /** Default: the current one, or its canary. */
+  readonly version?: number;
+  /** Typed input of a workflow; the last message is its JSON. */
+  readonly data?: Readonly<Record<string, unknown>>;
+  /** Values of variables of the agent's prompt. */
+  readonly variables?: Readonly<Record<string, unknown>>;
+  /** Who is told of the end. The messages are then kept until they are forgotten. */
+  readonly report?: { readonly to: Address; readonly run: string; readonly key: string };
   /** Checked (client-tools.ts): results of tools follow the calls that they answer. */
   readonly messages: readonly PromptMessage[];
   /** Versions of the agent's prompts, as they are now. */

@@ -3,7 +3,8 @@
 
 import type { Charge } from "./conversation.ts";
 
-const MICROS = 1_000_000;
+/** Millionths of the account's unit. */
+export const MICROS = 1_000_000;
 
 /** Prices of operations in millionths of the account's unit. What is not listed is free. */
 export const pricesMicros = {
@@ -12,6 +13,8 @@ export const pricesMicros = {
   chat: 1_000,
   /** Finding facts to remember after a turn, by a call of a model. */
   memoryExtract: 1_000,
+  /** A model that grades an answer of an evaluation, all its attempts together. */
+  evaluationJudge: 1_000,
 } as const;
 
 /** Charge of one operation. */

@@ -108,6 +108,17 @@ export const resourceSamples: Readonly<Record<keyof Resources["kinds"], SampleMa
       ],
     };
   },
+  datasets: async () => ({
+    one: { name: "Questions", description: "What people ask.", tags: ["support"] },
+    other: { name: "Greetings" },
+    patch: { tags: ["desk"], description: null },
+    patched: { name: "Questions", tags: ["desk"], description: null },
+    refused: [
+      { body: { name: "" }, pointer: "/name" },
+      { body: { name: "A", tags: [""] }, pointer: "/tags/0" },
+      { body: { name: "A", items: [] }, pointer: "/items" },
+    ],
+  }),
   tools: async () => ({
     one: {
       name: "orders",

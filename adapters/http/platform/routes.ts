@@ -8,6 +8,8 @@ import { agentRoutes } from "./agents.ts";
 import { approvalRoutes } from "./approvals.ts";
 import { checkpointsRoute } from "./checkpoints.ts";
 import { conversationRoutes } from "./conversations.ts";
+import { datasetItemRoutes } from "./dataset-items.ts";
+import { evaluationRoutes } from "./evaluations.ts";
 import { flowRoutes } from "./flows.ts";
 import { historyRoute } from "./history.ts";
 import { knowledgeRoutes } from "./knowledge.ts";
@@ -37,6 +39,8 @@ export function platformRoutes(services: Services): readonly Route[] {
     ...approvalRoutes(services),
     ...knowledgeRoutes(services),
     ...memoryRoutes(services),
+    ...datasetItemRoutes(services),
+    ...evaluationRoutes(services),
     historyRoute(services),
     ...kindRoutes(services.resources),
     ...promptRoutes(services),

@@ -17,7 +17,9 @@ import { type AgentService, createAgentService } from "./agents.ts";
 import { type ApprovalService, createApprovalService } from "./approvals.ts";
 import { type ChatService, createChatService } from "./chat.ts";
 import { type ConversationService, createConversationService } from "./conversations.ts";
+import type { DatasetItems } from "./dataset-items.ts";
 import { createDryRunService, type DryRunService } from "./dry-runs.ts";
+import { createEvaluationService, type EvaluationService } from "./evaluations.ts";
 import {
   createIngestionService,
   type EditionBegins,
@@ -61,6 +63,9 @@ export interface Services {
   readonly memories: MemoryService;
   readonly resources: Resources;
   readonly skills: SkillService;
+  /** Items of data sets. */
+  readonly items: DatasetItems;
+  readonly evaluations: EvaluationService;
   readonly webhookSecrets: WebhookSecrets;
   /** Loaded when it is first asked for. */
   packs(): Promise<PackService>;
@@ -77,6 +82,7 @@ export function createServices(options: ServiceOptions): Services {
   const index = new RecordIndex(system.tables);
   const serial = createSerial();
   const resources = createResources({ system, index, serial, nowMs });
+  const { items } = resources;
   const stored = { system, index, serial, usersOf: resources.usersOf, nowMs };
   // One store: changes of an agent wait for each other, whichever service makes them.
   const store = createAgentStore(stored);
@@ -122,6 +128,12 @@ export function createServices(options: ServiceOptions): Services {
     memories,
     resources,
     skills: createSkillService({ ...stored, compute }),
+    items,
+    evaluations: createEvaluationService({
+      ...options,
+      items,
+      dataset: (tenant, id) => resources.kinds.datasets.get(tenant, id),
+    }),
     webhookSecrets,
     packContext,
     packs: () => {

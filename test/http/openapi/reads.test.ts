@@ -55,6 +55,11 @@ const pathOf = ({ pattern }: Route, { run, job }: Placed): string =>
 
 const bodyOf = ({ method, pattern, body }: Route, { agent, step }: Placed): unknown => {
   if (pattern.includes("/documents")) return { text: "b" };
+  if (pattern === "/v2/evaluations") {
+    const targets = [{ target: agent }];
+    return { dataset_id: "ds_1", targets, scorers: [{ type: "exact" }] };
+  }
+  if (pattern.endsWith("/items")) return { messages: [{ role: "user", content: "a" }] };
   if (pattern.endsWith("/fork")) return { step, mode: "background" };
   if (pattern.endsWith("/resume")) return { mode: "background" };
   if (/^\/v2\/teams(\/\{id\})?$/.test(pattern) && method !== "PATCH") {

@@ -4,6 +4,7 @@ import type { Rows } from "../row.ts";
 import { a2aRows } from "./a2a.ts";
 import { adminRows } from "./admin.ts";
 import { agentRows } from "./agents.ts";
+import { datasetRows } from "./datasets.ts";
 import { frontRows } from "./front.ts";
 import { knowledgeRows } from "./knowledge.ts";
 import { memoryRows } from "./memories.ts";
@@ -20,5 +21,5 @@ export const areas = {
   agents: { ...proxyRows, ...agentRows },
   runs: { ...runRows, ...memoryRows, ...responseRows },
   knowledge: { ...knowledgeRows, ...adminRows, ...frontRows },
-  resources: { ...resourceRows, ...skillRows, ...packRows },
+  resources: { ...resourceRows, ...skillRows, ...packRows, ...datasetRows },
 } as const satisfies Readonly<Record<string, Rows>>;

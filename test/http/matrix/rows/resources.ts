@@ -3,7 +3,7 @@
 import { expect } from "vitest";
 import { type ResourceSample, resourceSamples } from "../../../support/resource-samples.ts";
 import { agent } from "../makers.ts";
-import { again, type Row, type Rows, withBody } from "../row.ts";
+import { again, type Refusal, type Row, type Rows, withBody } from "../row.ts";
 import type { World } from "../world.ts";
 
 type Kind = keyof typeof resourceSamples;
@@ -16,8 +16,8 @@ function sampleOf(world: World, kind: Kind): Promise<ResourceSample> {
   return made;
 }
 
-/** Makes a record that names one of the kind. */
-const users: Readonly<Record<Kind, (world: World, id: string) => Promise<void>>> = {
+/** Makes a record that names one of the kind; of data sets there is none. */
+const users: Readonly<Partial<Record<Kind, (world: World, id: string) => Promise<void>>>> = {
   prompts: async (world, id) => {
     await agent(world, { prompt_id: id });
   },
@@ -64,6 +64,20 @@ function rowsOf(kind: Kind): Rows {
     status: 200,
     shows: { version: 2 },
   };
+  const use = users[kind];
+  const named: readonly Refusal[] =
+    use === undefined
+      ? []
+      : [
+          {
+            ...{ what: "a record that another one names", status: 409, code: "CONFLICT" },
+            sent: async (_, world) => {
+              const { id } = await made(world);
+              await use(world, id);
+              return { params: { id } };
+            },
+          },
+        ];
   return {
     [`GET ${list}`]: { good: () => ({ query: "sort=-created_at&limit=2" }), status: 200 },
     [`POST ${list}`]: {
@@ -83,26 +97,16 @@ function rowsOf(kind: Kind): Rows {
     [`DELETE ${one}`]: {
       good: ofOne,
       status: 204,
-      conflict: [
-        again(404, "NOT_FOUND"),
-        {
-          ...{ what: "a record that another one names", status: 409, code: "CONFLICT" },
-          sent: async (_, world) => {
-            const { id } = await made(world);
-            await users[kind](world, id);
-            return { params: { id } };
-          },
-        },
-      ],
+      conflict: [again(404, "NOT_FOUND"), ...named],
     },
     [`GET ${one}/used-by`]: {
       good: async (world) => {
         const { id } = await made(world);
-        await users[kind](world, id);
+        await use?.(world, id);
         return { params: { id } };
       },
       status: 200,
-      shows: { data: [{ name: expect.any(String) }] },
+      shows: { data: use === undefined ? [] : [{ name: expect.any(String) }] },
     },
     [`GET ${one}/versions`]: {
       good: async (world) => ({ params: { id: (await twice(world)).params.id } }),
@@ -120,6 +124,7 @@ export const resourceRows: Rows = {
   ...rowsOf("teams"),
   ...rowsOf("workflows"),
   ...rowsOf("tools"),
+  ...rowsOf("datasets"),
   "POST /v2/prompts/{id}/preview": {
     good: async (world) => {
       const body = { name: "Bye", template: "Bye, {{who}}!", variables: [variable] };

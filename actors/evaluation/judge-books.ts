@@ -1,0 +1,58 @@
+// What the judges of an item cost: the price of a grade is taken before the model is asked, and given
+// back for one that did not come. The rest stands in the tenant's books with the run's end.
+
+import type { RunContext, Turn } from "../../runtime/actor.ts";
+import { RuntimeError } from "../../runtime/errors.ts";
+import type { Ports, Usage } from "../ports.ts";
+import { purseAddress, type TakeMessage } from "../purse.ts";
+import { balanceCounter, type LedgerRow, ledgerTable } from "../records/conversation.ts";
+import { chargeOf, pricesMicros } from "../records/price.ts";
+
+/** Service of the ledger's rows. */
+const SERVICE = "evaluation-judge";
+
+/** What was paid, and what came. */
+export interface JudgeBooks {
+  paid: number;
+  graded: number;
+  usage: Usage;
+}
+
+/** Pays for a grade; false when the balance does not hold it. */
+export async function payJudge(
+  context: RunContext<Ports>,
+  key: string,
+  books: JudgeBooks,
+): Promise<boolean> {
+  const message: TakeMessage = { type: "take", priceMicros: pricesMicros.evaluationJudge };
+  try {
+    await context.ask(`pay:${key}`, purseAddress(context.self), message);
+  } catch (error) {
+    if (error instanceof RuntimeError && error.code === "BALANCE_EXHAUSTED") return false;
+    throw error;
+  }
+  books.paid += 1;
+  return true;
+}
+
+/** In the transaction of the run's end. */
+export function closeBooks(
+  { id: run_id }: RunContext<Ports>,
+  write: Pick<Turn, "putRow" | "add" | "newId" | "nowMs">,
+  { paid, graded, usage }: JudgeBooks,
+  keyId: string | undefined,
+): void {
+  if (paid === 0) return;
+  const price = pricesMicros.evaluationJudge;
+  if (paid > graded) write.add(balanceCounter, (paid - graded) * price);
+  const id = write.newId("le");
+  const row: LedgerRow = {
+    id,
+    at: new Date(write.nowMs).toISOString(),
+    ...{ service: SERVICE, run_id, key_id: keyId ?? null },
+    charge: chargeOf(price, graded),
+    spend: usage,
+    outcome: graded === paid ? "completed" : "failed",
+  };
+  write.putRow(ledgerTable, id, row);
+}
