@@ -1,4 +1,5 @@
-// `troupe eval routing|retrieval`: how good are the answers' places, on labelled files of the user's.
+// `troupe eval`: how good are answers, on a data set over a running server; and `troupe eval
+// routing|retrieval`: how good are the answers' places, on labelled files of the user's.
 
 import { RuntimeError } from "../../runtime/errors.ts";
 
@@ -8,7 +9,9 @@ export async function run(args: readonly string[]): Promise<number> {
   try {
     if (kind === "routing") return await (await import("./eval-routing.ts")).evaluate(rest);
     if (kind === "retrieval") return await (await import("./eval-retrieval.ts")).evaluate(rest);
-    throw new RuntimeError("INVALID", "say what to evaluate: routing or retrieval");
+    if (kind !== undefined) return await (await import("./eval-run.ts")).evaluate(args);
+    const what = "routing, retrieval, or a data set with --target";
+    throw new RuntimeError("INVALID", `say what to evaluate: ${what}`);
   } catch (error) {
     console.error(`troupe eval: ${error instanceof Error ? error.message : String(error)}`);
     return 1;
