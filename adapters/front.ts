@@ -33,6 +33,7 @@ import { createServices, type Services } from "./http/services/services.ts";
 import { createSessions, type Sessions } from "./http/sessions.ts";
 import { createSocketServices } from "./http/socket-services.ts";
 import type { HubCounts } from "./llm/answer-hub.ts";
+import { mcpRoute } from "./mcp/route.ts";
 import { recoverPacks } from "./packs/recover.ts";
 import { createMetrics, METRICS_TYPE } from "./telemetry/metrics.ts";
 import type { MissedVectors } from "./telemetry/missed-vectors.ts";
@@ -110,8 +111,8 @@ export async function openFront(options: FrontOptions): Promise<Front> {
     ...platformRoutes(services),
     modelsRoute({ list: listModels(config), byDefault: config.defaultModel }),
     ...openaiRoutes(services),
-    ...a2aRoutes(services),
-    ...anthropicRoutes(services),
+    ...[a2aRoutes, anthropicRoutes].flatMap((routesOf) => routesOf(services)),
+    mcpRoute(services, packageVersion),
     ...consoleRoutes(assets, { builtin, providers: config.providers.map(({ name }) => name) }),
     ...createLoginRoutes(sessions),
     metricsRoute({ type: METRICS_TYPE, isPublic: isLocal, text: () => metrics.text() }),

@@ -103,6 +103,17 @@ export const commands: CommandTable = {
     ].join("\n  "),
     load: () => import("./pack.ts"),
   },
+  mcp: {
+    summary: "Speak MCP on standard input and output, for clients that start their servers.",
+    usage: [
+      "troupe mcp [--url URL]",
+      "",
+      "Carries messages of the Model Context Protocol to /mcp of a running server and back, in every",
+      "revision of the protocol. The key comes from TROUPE_KEY, the server from --url, TROUPE_URL or",
+      "the settings. At most 4 MiB a line.",
+    ].join("\n  "),
+    load: () => import("./mcp.ts"),
+  },
   settings: {
     summary: "Print every setting with default, unit and limit.",
     usage: "troupe settings",

@@ -67,6 +67,7 @@ export function outcomeView<O extends Outcome>(outcome: O, run: string): O {
   return { ...outcome, error: toldOfRun(outcome.error, run) };
 }
 
-function isReply(value: unknown): value is ChatReply {
+/** Whether what a run left is an answer. */
+export function isReply(value: unknown): value is ChatReply {
   return typeof value === "object" && value !== null && "charge" in value && "response" in value;
 }

@@ -35,6 +35,7 @@ import { settingsFrom } from "../../adapters/knowledge/settings.ts";
 import { forgetSources, keepSources } from "../../adapters/knowledge/sources.ts";
 import { createKnowledgeStore } from "../../adapters/knowledge/store.ts";
 import { createKnowledgeWriter } from "../../adapters/knowledge/writer.ts";
+import { mcpRoute } from "../../adapters/mcp/route.ts";
 import { createMemories } from "../../adapters/memory/memories.ts";
 import { createWeb } from "../../adapters/web.ts";
 import { createWebhooks } from "../../adapters/webhooks/deliver.ts";
@@ -297,6 +298,7 @@ function makeRoutes(
     ...openaiRoutes(services),
     ...a2aRoutes(services),
     ...anthropicRoutes(services),
+    mcpRoute(services, async () => "0.0.0"),
     ...more,
   ];
   const names = open.map((route) => route.service);

@@ -231,7 +231,8 @@ function askOf(context: StartContext, kind: TargetKind): ChatAsk {
   };
 }
 
-function inputOf(input: string | Data, kind: TargetKind): Pick<ChatAsk, "text" | "data"> {
+/** What a run is started with. @throws INVALID for an object of what is no workflow, or too much of it. */
+export function inputOf(input: string | Data, kind: TargetKind): Pick<ChatAsk, "text" | "data"> {
   if (typeof input === "string") return { text: input };
   const pointer = "/input";
   if (kind !== "workflow") {

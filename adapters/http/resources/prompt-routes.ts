@@ -65,11 +65,8 @@ export function promptRoutes({ system, resources }: Services): readonly Route[] 
         const { tenant } = principal;
         const { variables = {}, version = null } = asked;
         const { record } = await resources.kinds.prompts.get(tenant, params["id"] ?? "");
-        const read = rowReader({ tables: system.tables, tenant });
-        const reference = { id: record.id, version };
-        const prompt = await loadPrompt(read, reference, await pinPrompts(read, reference));
-        checkValues(prompt.variables, variables, "/variables");
-        const { text, values } = fillPrompt(prompt, variables, "/variables");
+        const reference = { id: record.id, version, variables };
+        const { prompt, text, values } = await filledPrompt({ system }, tenant, reference);
         const used = variablesUsed(prompt);
         const shown = Object.entries(values).filter(([name]) => used.has(name));
         return json(200, {
@@ -81,6 +78,24 @@ export function promptRoutes({ system, resources }: Services): readonly Route[] 
       },
     }),
   ];
+}
+
+/** A prompt with values in it; version null: the newest. @throws INVALID with a pointer. */
+export async function filledPrompt(
+  { system }: Pick<Services, "system">,
+  tenant: string,
+  of: {
+    readonly id: string;
+    readonly version: number | null;
+    readonly variables: Readonly<Record<string, unknown>>;
+  },
+): Promise<ReturnType<typeof fillPrompt> & { readonly prompt: LoadedPrompt }> {
+  const { id, version, variables } = of;
+  const read = rowReader({ tables: system.tables, tenant });
+  const pins = await pinPrompts(read, { id, version });
+  const prompt = await loadPrompt(read, { id, version }, pins);
+  checkValues(prompt.variables, variables, "/variables");
+  return { ...fillPrompt(prompt, variables, "/variables"), prompt };
 }
 
 /** Which versions of which prompts are in it. */

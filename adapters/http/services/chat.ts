@@ -48,6 +48,8 @@ export interface ChatAsk extends Ask {
   /** Who speaks, as the application names its users. */
   readonly user?: string;
   readonly stream: boolean;
+  /** No frames but what a caller needs who waits for the end. Default: of what is not streamed. */
+  readonly endOnly?: boolean;
   readonly onBusy?: ChatMessage["on_busy"];
   /** Address that is told of the run's end. */
   readonly webhook?: string;
@@ -131,7 +133,8 @@ export function createChatService(parts: Parts): ChatService {
   const begin = (ask: AnyAsk): Promise<Answering> =>
     inGate(gate, ask, async () => {
       const { to, message, cancelOnLeave } = await prepare(parts, ask);
-      const options = { ...sendOptions(ask), signal: ask.signal, endOnly: !ask.stream };
+      const endOnly = ("endOnly" in ask ? ask.endOnly : undefined) ?? !ask.stream;
+      const options = { ...sendOptions(ask), signal: ask.signal, endOnly };
       const frames = system.stream(to, message, options);
       const watch = { tenant: ask.caller.tenant, cancelOnLeave, subscribers };
       return await follow(frames, watch);

@@ -34,6 +34,15 @@ export const frontRows: Rows = {
     conflict: "cannot: who is signed out is as wanted",
   },
   "GET /metrics": page(/^# HELP/m),
+  "POST /mcp": {
+    good: () => ({
+      headers: { Accept: "application/json, text/event-stream" },
+      body: { jsonrpc: "2.0", id: 7, method: "tools/list" },
+    }),
+    status: 200,
+    shows: { jsonrpc: "2.0", id: 7, result: { tools: expect.any(Array) } },
+    conflict: "cannot: it lists",
+  },
   "GET /v2/models": {
     good: () => ({}),
     status: 200,

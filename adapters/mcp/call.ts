@@ -1,0 +1,71 @@
+// One HTTP request to /mcp as tools see it: who has sent it, whether the client is still there, and how
+// fast it reads. Handlers of the SDK find it by the `authInfo` that the SDK hands through unchanged.
+
+import type { AuthInfo } from "@modelcontextprotocol/server";
+import type { RouteContext } from "../http/route.ts";
+import type { Caller } from "../http/services/agent-store.ts";
+import { callerOf } from "../http/services/caller.ts";
+import type { Session } from "./calls-under-way.ts";
+
+/** A request, and the connection that it came by. */
+export interface McpCall {
+  readonly context: Pick<RouteContext, "request" | "principal" | "route">;
+  readonly caller: Caller;
+  /** Of the revisions before 2026-07-28: what the client was told to call its session; else null. */
+  readonly session: Session | null;
+  /** Whether the end of the connection means that the answer is not wanted, as 2026-07-28 says. */
+  readonly isModern: boolean;
+  readonly flow: Flow;
+}
+
+/** Back-pressure between who writes the response and who would send one more notification. */
+export class Flow {
+  #drained: Promise<void> | null = null;
+
+  /** Told by the writer: the client reads too slowly until then. */
+  hold(drained: Promise<void>): void {
+    this.#drained = drained;
+  }
+
+  /** Told by the writer: the client has caught up. */
+  free(): void {
+    this.#drained = null;
+  }
+
+  /** Resolves when the client can take more. */
+  async ready(): Promise<void> {
+    await this.#drained;
+  }
+}
+
+const calls = new WeakMap<AuthInfo, McpCall>();
+
+/** The form in which a call passes through the SDK. */
+export function passOf(call: McpCall): AuthInfo {
+  const { keyId, allowedServices } = call.context.principal;
+  // The key itself is no business of tools.
+  const pass: AuthInfo = { token: "", clientId: keyId ?? "admin", scopes: [...allowedServices] };
+  calls.set(pass, call);
+  return pass;
+}
+
+/** The call of a pass. */
+export function callOf(pass: AuthInfo | undefined): McpCall {
+  const call = pass === undefined ? undefined : calls.get(pass);
+  if (call === undefined) throw new Error("This request did not come through the front door.");
+  return call;
+}
+
+/** The call of a request. */
+export function createCall(
+  context: McpCall["context"],
+  of: Pick<McpCall, "session" | "isModern">,
+): McpCall {
+  return { context, caller: callerOf(context), ...of, flow: new Flow() };
+}
+
+/** Whether the key may use a service besides. */
+export function may({ context }: McpCall, service: string): boolean {
+  const { allowedServices } = context.principal;
+  return allowedServices.includes("*") || allowedServices.includes(service);
+}
