@@ -1,4 +1,4 @@
-// What answers as model ids: `agent:ag_...`, `team:tm_...`.
+// What there is as model ids: `agent:ag_...` and `team:tm_...` answer, `embedder:...` gives vectors.
 
 import { RuntimeError } from "../../../runtime/errors.ts";
 
@@ -24,4 +24,16 @@ export function targetOf(model: string): string {
     `The model ${model.slice(0, 80)} does not exist: models are agents, named agent:<agent_key>, and teams, named team:<id>.`,
     { pointer: "/model" },
   );
+}
+
+const EMBEDDER = "embedder:";
+
+/** Model id of an embedder. */
+export function modelOfEmbedder(name: string): string {
+  return EMBEDDER + name;
+}
+
+/** The embedder that a model id names, or null when it names none. */
+export function embedderOfModel(model: string): string | null {
+  return model.startsWith(EMBEDDER) ? model.slice(EMBEDDER.length) : null;
 }

@@ -1,4 +1,4 @@
-// OpenAI's protocol: agents and teams are models, so that its official SDK works unchanged.
+// OpenAI's protocol: agents, teams and embedders are models, so that its official SDK works unchanged.
 
 import type { AgentRow } from "../../../actors/records/agent-version.ts";
 import type { ResourceRow } from "../../../actors/records/resource.ts";
@@ -13,7 +13,8 @@ import { defineRoute, type Route } from "../route.ts";
 import { PAGE_MAX, type Page, type PageRequest } from "../services/paging.ts";
 import type { Services } from "../services/services.ts";
 import { completionRoute } from "./completions.ts";
-import { modelOf, targetOfModel } from "./model.ts";
+import { embeddingsRoute } from "./embeddings.ts";
+import { embedderOfModel, modelOf, modelOfEmbedder, targetOfModel } from "./model.ts";
 import { responseRoutes } from "./responses/routes.ts";
 import { modelListSchema, modelSchema } from "./schemas.ts";
 
@@ -22,15 +23,16 @@ const MODELS_MAX = 1_000;
 
 /** All routes of the surface. */
 export function openaiRoutes(services: Services): readonly Route[] {
-  const { agents } = services;
+  const { agents, embedders } = services;
   const { teams } = services.resources.kinds;
   return [
     completionRoute(services),
     ...responseRoutes(services),
+    embeddingsRoute(services),
     defineRoute({
-      summary: "List agents and teams as models",
+      summary: "List agents, teams and embedders as models",
       description:
-        "At most 1,000, agents before teams: the protocol has no pages. `/v2/agents` and `/v2/teams` list all of them. With the header `anthropic-version` the answer is a page of Anthropic's protocol, by `limit` (20, at most 1,000), `after_id` and `before_id`.",
+        "At most 1,000, agents before teams before embedders: the protocol has no pages. `/v2/agents` and `/v2/teams` list all of them. With the header `anthropic-version` the answer is a page of Anthropic's protocol, without embedders, by `limit` (20, at most 1,000), `after_id` and `before_id`.",
       responses: answers(200, Type.Union([modelListSchema, anthropicModelPage]), "The models."),
       method: "GET",
       pattern: "/v1/models",
@@ -43,24 +45,31 @@ export function openaiRoutes(services: Services): readonly Route[] {
           ...(await all((page) => agents.list(tenant, { page, ...of }))).map(ofAgent),
           ...(await all((page) => teams.list(tenant, { page, ...of }))).map(ofTeam),
         ];
-        const models = data.slice(0, MODELS_MAX);
-        if (!speaksAnthropic(request)) return json(200, { object: "list", data: models });
-        const { modelPage } = await import("../anthropic/models.ts");
-        return json(200, modelPage(models, query));
+        if (speaksAnthropic(request)) {
+          const { modelPage } = await import("../anthropic/models.ts");
+          return json(200, modelPage(data.slice(0, MODELS_MAX), query));
+        }
+        const vectors = embedders.names.map(ofEmbedder);
+        const shown = data.slice(0, MODELS_MAX - vectors.length);
+        return json(200, { object: "list", data: [...shown, ...vectors] });
       },
     }),
     defineRoute({
-      summary: "Read an agent or team as a model",
+      summary: "Read an agent, team or embedder as a model",
       description:
         "By its id as a model, e.g. `agent:ag_...`; with the header `anthropic-version` as Anthropic's protocol has it.",
       responses: answers(200, Type.Union([modelSchema, anthropicModelSchema]), "The model."),
-      parameters: { id: { description: "`agent:<agent_key>` or `team:<id>`." } },
+      parameters: { id: { description: "`agent:<agent_key>`, `team:<id>` or `embedder:<name>`." } },
       method: "GET",
       pattern: "/v1/models/{id}",
       service: "models",
       errors: "openai",
       handler: async ({ principal, params, request }) => {
         const model = params["id"] ?? "";
+        const embedder = embedderOfModel(model);
+        if (embedder !== null && embedders.names.includes(embedder)) {
+          return json(200, ofEmbedder(embedder));
+        }
         const id = targetOfModel(model);
         if (id === null) {
           throw new RuntimeError("NOT_FOUND", `The model ${model.slice(0, 80)} does not exist.`);
@@ -96,6 +105,17 @@ function ofAgent({ agent }: AgentRow): Shape {
 
 function ofTeam({ record }: ResourceRow<TeamInput>): Shape {
   return shape(record);
+}
+
+function ofEmbedder(name: string): Shape {
+  return {
+    id: modelOfEmbedder(name),
+    object: "model",
+    created: 0,
+    owned_by: "troupe",
+    name,
+    description: "Gives vectors of texts: POST /v1/embeddings.",
+  };
 }
 
 interface Shape {

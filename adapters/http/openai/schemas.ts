@@ -2,7 +2,7 @@
 
 import { type TSchema, Type } from "../../../actors/schema.ts";
 import { named } from "../openapi/named.ts";
-import { orNull } from "../openapi/responses.ts";
+import { count, orNull } from "../openapi/responses.ts";
 import { replyFields, usageSchema } from "../platform/reply-schemas.ts";
 
 const closed = { additionalProperties: false } as const;
@@ -65,12 +65,38 @@ export const completionSchema: TSchema = named(
   ),
 );
 
-/** An agent or a team as a model. */
+/** Vectors of texts. */
+export const embeddingListSchema: TSchema = named(
+  "EmbeddingList",
+  Type.Object(
+    {
+      object: Type.Literal("list"),
+      data: Type.Array(
+        Type.Object(
+          {
+            object: Type.Literal("embedding"),
+            index: count,
+            embedding: Type.Union([
+              Type.Array(Type.Number()),
+              Type.String({ description: "32-bit floats, little-endian, as base64." }),
+            ]),
+          },
+          closed,
+        ),
+      ),
+      model: text,
+      usage: Type.Object({ prompt_tokens: count, total_tokens: count }, closed),
+    },
+    closed,
+  ),
+);
+
+/** An agent, a team or an embedder as a model. */
 export const modelSchema: TSchema = named(
   "OpenAIModel",
   Type.Object(
     {
-      id: Type.String({ description: "`agent:ag_...` or `team:tm_...`." }),
+      id: Type.String({ description: "`agent:ag_...`, `team:tm_...` or `embedder:...`." }),
       object: Type.Literal("model"),
       created: seconds,
       owned_by: text,

@@ -59,6 +59,7 @@ export interface Services {
   readonly dryRuns: DryRunService;
   readonly knowledge: KnowledgeService;
   readonly compute: Compute;
+  readonly embedders: Embedders;
   readonly ingestion: IngestionService;
   readonly memories: MemoryService;
   readonly resources: Resources;
@@ -115,6 +116,7 @@ export function createServices(options: ServiceOptions): Services {
   return {
     system,
     compute,
+    embedders: options.embedders,
     nowMs,
     agents,
     versions: createVersionService(stored, store),

@@ -151,6 +151,6 @@ test("agents are listed and found as models", async () => {
   const list = await client.models.list();
   const one = await client.models.retrieve(model);
 
-  expect(list.data.map((entry) => entry.id)).toEqual([model]);
+  expect(list.data.map((entry) => entry.id)).toEqual([model, "embedder:builtin"]);
   expect(one).toMatchObject({ id: model, object: "model", owned_by: "troupe" });
 });

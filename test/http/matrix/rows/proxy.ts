@@ -172,6 +172,19 @@ export const proxyRows: Rows = {
     wrong: wrongMessages,
     conflict: "cannot: it changes nothing",
   },
+  "POST /v1/embeddings": {
+    good: () => ({ body: { model: "embedder:builtin", input: ["one", "two"] } }),
+    status: 200,
+    shows: { object: "list", data: [{ index: 0 }, { index: 1 }] },
+    conflict: "cannot: it changes nothing",
+    wrong: [
+      withBody("tokens", { input: [1, 2] }, { status: 400, pointer: "/input" }),
+      withBody("other dimensions", { dimensions: 7 }, { status: 400, pointer: "/dimensions" }),
+    ],
+    missing: [
+      withBody("an unknown model", { model: "embedder:none" }, { status: 404, pointer: "/model" }),
+    ],
+  },
   "GET /v1/models": { good: () => ({}), status: 200, shows: { object: "list" } },
   "GET /v1/models/{id}": {
     good: async (world) => ({ params: { id: `agent:${await agent(world)}` } }),
