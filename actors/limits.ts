@@ -65,6 +65,8 @@ export const limits = {
   clientTools: 128,
   clientToolsChars: 256 * 1_024,
   clientToolDescriptionChars: 4_000,
+  /** Characters of results of own tools that a run which ends with a caller's call leaves to the next one. */
+  ownRoundsChars: 64 * 1_024,
   /** Images of one completion, characters of one's address, and of all as data: a turn writes them down. */
   images: 20,
   imageUrlChars: 4_096,

@@ -87,6 +87,7 @@ export function replyOf(
     ...(result.stopSequence !== undefined && { stop_sequence: result.stopSequence }),
     ...(result.toolCalls && { tool_calls: result.toolCalls }),
     ...(result.unperformedCalls && { unperformed_calls: result.unperformedCalls }),
+    ...(result.ownRounds && { own_rounds: result.ownRounds }),
     ...(result.escalatedTo === undefined ? {} : { escalated_to: result.escalatedTo }),
     ...(result.output === undefined ? {} : { output: result.output }),
   };

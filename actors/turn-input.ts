@@ -122,6 +122,8 @@ export interface Answer {
   /** Calls of the caller's tools, and what of the own ones was called beside them and not performed. */
   readonly toolCalls?: readonly ToolCall[];
   readonly unperformedCalls?: readonly ToolCall[];
+  /** With calls of the caller: the calls of own tools before them, and their results. */
+  readonly ownRounds?: readonly PromptMessage[];
 }
 
 /** Result of a root run: everything a chat reply needs that the conversation does not know. */

@@ -85,6 +85,7 @@ export async function answer(
     ...(written.handoff && { handoff: written.handoff }),
     ...(written.toolCalls && { toolCalls: written.toolCalls }),
     ...(written.unperformedCalls && { unperformedCalls: written.unperformedCalls }),
+    ...(written.ownRounds && { ownRounds: written.ownRounds }),
   };
 }
 

@@ -4,11 +4,14 @@
 
 import type { RunContext } from "../../runtime/actor.ts";
 import { type ErrorData, fromErrorData, RuntimeError } from "../../runtime/errors.ts";
-import type { LlmRequest, Ports, ToolCall, ToolChoice, ToolSpec } from "../ports.ts";
+import { clientCallId } from "../client-call.ts";
+import { limits } from "../limits.ts";
+import type { LlmRequest, Ports, PromptMessage, ToolCall, ToolChoice, ToolSpec } from "../ports.ts";
 import type { ChatEvent, CompletionMessage } from "../records/conversation.ts";
 import { targetNamed } from "../targets.ts";
-import { failure } from "../tools/result.ts";
+import { beginningOf, failure } from "../tools/result.ts";
 import type { Tool } from "../tools/tool.ts";
+import type { Answer } from "../turn-input.ts";
 import type { Asked } from "./history.ts";
 import type { Work } from "./work.ts";
 
@@ -64,17 +67,49 @@ export function offeredTools(
   };
 }
 
-/** Who performs what; of a caller that takes one call at a time the first. */
+/**
+ * Who performs what; of a caller that takes one call at a time the first. The caller's have ids that name the
+ * run: what it did before them is found by those when their results come.
+ */
 export function splitCalls(
   calls: readonly ToolCall[],
   client: ClientTools | undefined,
+  run: string,
 ): SplitCalls {
   const names = new Set(client?.specs.map(({ name }) => name));
   const theirs = calls.filter(({ name }) => names.has(name));
+  const taken = client?.isParallel === false ? theirs.slice(0, 1) : theirs;
   return {
-    client: client?.isParallel === false ? theirs.slice(0, 1) : theirs,
+    client: taken.map((call, at) => ({ ...call, id: clientCallId(run, at) })),
     own: calls.filter(({ name }) => !names.has(name)),
   };
+}
+
+/**
+ * What an answer that ended so is given back with. `before`: what the model was sent since its first call, the
+ * rounds of its own tools.
+ */
+export function endedWith(
+  { client, own }: SplitCalls,
+  before: readonly PromptMessage[],
+): Pick<Answer, "toolCalls" | "unperformedCalls" | "ownRounds"> {
+  return {
+    toolCalls: client,
+    ...(own.length > 0 && { unperformedCalls: own }),
+    ...(before.length > 0 && { ownRounds: keptRounds(before) }),
+  };
+}
+
+/** Results cut to their share of the room; what was said meanwhile is a part of the answer already. */
+function keptRounds(rounds: readonly PromptMessage[]): readonly PromptMessage[] {
+  const results = rounds.filter(({ role }) => role === "tool").length;
+  const charsMax = Math.floor(limits.ownRoundsChars / Math.max(1, results));
+  return rounds.map((message) => {
+    if (message.role !== "tool") return { ...message, content: "" };
+    const { content } = message;
+    if (content.length <= charsMax) return message;
+    return { ...message, content: `${beginningOf(content, charsMax)} [cut]` };
+  });
 }
 
 const NOT_PERFORMED =

@@ -4,6 +4,7 @@
 
 import type { Attempt, RunContext } from "../../runtime/actor.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
+import { rootRunOf } from "../../runtime/frame.ts";
 import { callerOf } from "../caller.ts";
 import { limits } from "../limits.ts";
 import { isOneModel } from "../model-chain.ts";
@@ -23,6 +24,7 @@ import type { Handoff, Tool } from "../tools/tool.ts";
 import { addUsage } from "../turn-input.ts";
 import {
   type ClientTools,
+  endedWith,
   offeredTools,
   type SplitCalls,
   splitCalls,
@@ -82,6 +84,8 @@ export interface ModelAnswer {
   /** Calls of the caller's tools, which ended it; and those of own ones beside them, not performed. */
   readonly toolCalls?: readonly ToolCall[];
   readonly unperformedCalls?: readonly ToolCall[];
+  /** The rounds of own tools before them. */
+  readonly ownRounds?: readonly PromptMessage[];
 }
 
 /** Stored result of a model step. `text` is for viewers, `hidden` is not. */
@@ -160,8 +164,7 @@ export async function tryModel(
     ...(stored.model === undefined ? {} : { model: stored.model }),
     ...(sources.length > 0 && { toolSources: sources }),
     ...(handoff && { handoff }),
-    ...(ended && { toolCalls: ended.client }),
-    ...(ended && ended.own.length > 0 && { unperformedCalls: ended.own }),
+    ...(ended && endedWith(ended, turn.request.messages.slice(call.request.messages.length))),
   };
   if (call.schema === null || handoff !== undefined || ended !== undefined) return answer;
   const checked = checkOutput(call.schema, text);
@@ -208,7 +211,7 @@ async function callRounds(
   let charsMax = roomFor(context, call.request.model);
   for (let number = 1; stored.calls !== undefined && number <= limits.toolRounds; number += 1) {
     const name = `${call.round}.${number}`;
-    const split = splitCalls(stored.calls, call.client);
+    const split = splitCalls(stored.calls, call.client, rootRunOf(context.id));
     if (split.client.length > 0) {
       tellCalls(context, split, { name, show });
       return { turn, stored, usage, data, text, sources, ended: split };

@@ -107,6 +107,11 @@ export interface ChatReply {
    * be lost. The model calls them again when it goes on and still wants them.
    */
   readonly unperformed_calls?: readonly ToolCall[];
+  /**
+   * The calls of own tools before the caller's, with their results: put back when those come (own-rounds.ts),
+   * so that the model does nothing twice.
+   */
+  readonly own_rounds?: readonly PromptMessage[];
   readonly charge: Charge;
   /** Set when the sub-agent escalated. */
   readonly escalated_to?: string;

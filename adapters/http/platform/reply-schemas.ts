@@ -128,6 +128,7 @@ export const replyFields = {
   stop_sequence: Type.Optional(text),
   tool_calls: Type.Optional(Type.Array(toolCallSchema)),
   unperformed_calls: Type.Optional(Type.Array(toolCallSchema)),
+  own_rounds: Type.Optional(Type.Array(anyObject)),
   escalated_to: Type.Optional(text),
   output: Type.Optional(Type.Unknown()),
   cost: costSchema,

@@ -27,6 +27,7 @@ import { type Answering, type Ask, follow, inGate, watched } from "./answering.t
 import type { ApprovalService } from "./approvals.ts";
 import { type ConversationService, conversationAddress } from "./conversations.ts";
 import { KEY_HOURS } from "./once.ts";
+import { withOwnRounds } from "./own-rounds.ts";
 import { mayHavePrompts, settlePrompts } from "./run-prompts.ts";
 import { createSubscribers, type Subscription } from "./subscribers.ts";
 import { type Waited, waitFor } from "./waiting.ts";
@@ -208,11 +209,13 @@ async function prepare(parts: Parts, ask: AnyAsk): Promise<Prepared> {
 async function prepareCompletion(parts: Parts, ask: CompletionAsk): Promise<Prepared> {
   const { tenant } = ask.caller;
   checkClientParts(ask, ask.pointers);
+  const { agent } = ask;
+  const messages = await withOwnRounds(parts.system, { tenant, agent }, ask.messages);
   const target = await targetOf(parts.system, tenant, ask.agent);
   const conversation = newId("cm", parts.nowMs());
   const to = address({ kind: "completion", tenant, root: conversation });
   const prompts = await promptsFor(parts, ask, { target, conversation });
-  return { to, message: completionMessage(ask, prompts), cancelOnLeave: false };
+  return { to, message: completionMessage({ ...ask, messages }, prompts), cancelOnLeave: false };
 }
 
 /** @throws CONFLICT for a run without a conversation: what it was to answer is gone. */

@@ -2,6 +2,7 @@
 // the agent's own calls beside it, and what is refused before anything is asked.
 
 import { afterEach, expect, test } from "vitest";
+import { fitSent } from "../../../actors/answer/history.ts";
 import { checkClientParts } from "../../../actors/client-tools.ts";
 import { limits } from "../../../actors/limits.ts";
 import type { PromptMessage, ToolSpec } from "../../../actors/ports.ts";
@@ -76,7 +77,8 @@ test("a call of the caller's tool ends the run with the text before it, and is c
   const { llm, complete, host } = await desk(() => ({ text: "Let me look.", calls: [asks] }));
   const viewing = complete({ tools: [weather] });
   const reply = await viewing.reply();
-  const call = { id: "call_1_0", name: "weather", arguments: '{"city":"Rome"}' };
+  const id = `${reply.run_id}_0`;
+  const call = { id, name: "weather", arguments: '{"city":"Rome"}' };
   expect(reply).toMatchObject({
     response: "Let me look.",
     finish_reason: "tool_calls",
@@ -128,6 +130,7 @@ test("own calls alone are performed, and the caller's end the run in a later rou
   expect(llm.requests[1]?.messages.at(-1)?.content).toContain("42");
   expect(reply.tool_calls?.map(({ name }) => name)).toEqual(["weather"]);
   expect(reply.unperformed_calls).toBeUndefined();
+  expect(reply.own_rounds?.map(({ role }) => role)).toEqual(["assistant", "tool"]);
 });
 
 test("own calls beside the caller's are not performed, asked of nobody, and said to be so", async () => {
@@ -268,6 +271,22 @@ test("a run that dies at any write ends with its calls all the same, once and ch
   }
   expect(crashes).toBeGreaterThan(2);
   host = undefined;
+});
+
+test("a history that is cut keeps the user's last message with all behind it, and no result without its call", () => {
+  const long = "word ".repeat(400);
+  const calling = (id: string): PromptMessage => ({
+    ...{ role: "assistant", content: "" },
+    toolCalls: [{ id, name: "weather", arguments: "{}" }],
+  });
+  const result = (toolCallId: string): PromptMessage => ({
+    ...{ role: "tool", content: long, toolCallId },
+  });
+  const early = [{ ...user, content: long }, calling("a"), result("a"), result("b")];
+  const late = [user, calling("c"), result("c")];
+  expect(fitSent([...early, ...late], 100)).toEqual(late);
+  expect(fitSent([...early, ...late], 1_100)).toEqual(late);
+  expect(fitSent([...early, ...late], 10_000)).toEqual([...early, ...late]);
 });
 
 const faultOf = (

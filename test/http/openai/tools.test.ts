@@ -155,6 +155,39 @@ test("a schema of zod is held to, and the SDK parses the answer", async () => {
   expect(times).toBe(2);
 });
 
+test("what own tools did before a call of the caller's is there when its result comes", async () => {
+  const own = { name: "calculator", arguments: { expression: "6*7" } };
+  host.llm.script = ({ request }) => {
+    const said = request.messages.map(({ content }) => content).join(" ");
+    if (!said.includes("42")) return { text: "I count.", calls: [own] };
+    return said.includes("sunny") ? "It is sunny." : { text: "I look.", calls: [asks] };
+  };
+  const first = await client.chat.completions.create({ model, messages, tools: [weather] });
+  const [choice] = first.choices;
+  if (choice === undefined) throw new Error("There is no choice.");
+  const id = choice.message.tool_calls?.[0]?.id ?? "";
+  expect(id.length).toBeLessThanOrEqual(40);
+  const history = [
+    ...[...messages, choice.message],
+    { role: "tool" as const, tool_call_id: id, content: "sunny" },
+  ];
+  const before = host.llm.requests.length;
+  const second = await client.chat.completions.create({
+    ...{ model, tools: [weather], messages: history },
+  });
+  expect(second.choices[0]?.message.content).toBe("It is sunny.");
+  expect(host.llm.requests.length).toBe(before + 1);
+  const roles = host.llm.requests.at(-1)?.messages.map(({ role }) => role);
+  expect(roles?.slice(-5)).toEqual(["user", "assistant", "tool", "assistant", "tool"]);
+  // Another agent is told nothing of it.
+  const { body } = await host.call("POST", "/v2/agents", { name: "Other", model_name: "m-1" });
+  host.llm.script = () => "Hm.";
+  await client.chat.completions.create({
+    ...{ model: `agent:${body.id}`, tools: [weather], messages: history },
+  });
+  expect(host.llm.requests.at(-1)?.messages.filter(({ role }) => role === "tool")).toHaveLength(1);
+});
+
 test("which tools may be called is as the request says", async () => {
   host.llm.script = () => "No.";
   const time = { type: "function" as const, function: { name: "time" } };
