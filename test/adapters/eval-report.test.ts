@@ -1,6 +1,6 @@
 // The page of an evaluation, and how sure it is of a difference.
 
-import { array, assert, double, property } from "fast-check";
+import fc from "fast-check";
 import { expect, test } from "vitest";
 import { bootstrap, signTest } from "../../adapters/cli/eval-interval.ts";
 import { lineOf, reportPage } from "../../adapters/cli/eval-report.ts";
@@ -58,9 +58,9 @@ test("an evaluation of one target has no comparison, and an empty one is a page 
 });
 
 test("the interval holds its mean, is the same every time, and is 0 wide where all are even", () => {
-  const score = double({ min: -1, max: 1, noNaN: true });
-  assert(
-    property(array(score, { minLength: 1, maxLength: 40 }), (differences) => {
+  const score = fc.double({ min: -1, max: 1, noNaN: true });
+  fc.assert(
+    fc.property(fc.array(score, { minLength: 1, maxLength: 40 }), (differences) => {
       const interval = bootstrap(differences);
       expect(interval).toEqual(bootstrap(differences));
       expect(interval?.low).toBeLessThanOrEqual(interval?.high ?? Number.NaN);
