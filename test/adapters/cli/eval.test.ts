@@ -170,7 +170,8 @@ describe("troupe eval routing", () => {
   });
 
   test.each([
-    [["nothing"], /routing or retrieval/],
+    [[], /routing, retrieval, or a data set/],
+    [["nothing"], /use: troupe eval DATA --target/],
     [["routing"], /name one labelled file/],
     [["routing", "/nowhere/x.jsonl"], /There is no file \/nowhere\/x.jsonl/],
     [["routing", messages, "--folds", "1"], /--folds is 2 to 20/],
