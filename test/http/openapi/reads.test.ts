@@ -22,6 +22,7 @@ const ids: Readonly<Record<string, string>> = {
   teams: "tm_nobody",
   workflows: "wf_nobody",
   tools: "tl_nobody",
+  skills: "sk_nobody",
 };
 
 /** Where a handler looks for something before it reads a header: that has to be there. */
@@ -58,6 +59,9 @@ const bodyOf = ({ method, pattern, body }: Route, { agent, step }: Placed): unkn
   if (pattern === "/v2/evaluations") {
     const targets = [{ target: agent }];
     return { dataset_id: "ds_1", targets, scorers: [{ type: "exact" }] };
+  }
+  if (pattern.startsWith("/v2/skills")) {
+    return { files: [{ path: "SKILL.md", text: "---\nname: s\ndescription: d\n---\n" }] };
   }
   if (pattern.endsWith("/items")) return { messages: [{ role: "user", content: "a" }] };
   if (pattern.endsWith("/fork")) return { step, mode: "background" };
