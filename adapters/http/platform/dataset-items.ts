@@ -67,9 +67,10 @@ function addRoute(services: Services): Route {
     handler: async (context) => {
       const { principal, params, request } = context;
       const dataset = datasetOf(params);
-      const { sent, isMany, bytes } = await readItems(services, context);
+      const find = () => services.resources.kinds.datasets.get(principal.tenant, dataset);
+      const { sent, isMany, bytes } = await readItems(services, context, find);
       const key = onceKeyOf(request, bytes);
-      await services.resources.kinds.datasets.get(principal.tenant, dataset);
+      await find();
       const added = await items.add(callerOf(context), dataset, { items: sent, isMany }, key);
       const [only] = added;
       if (isMany || only === undefined) return json(201, { data: added.map(itemView) });
@@ -85,9 +86,11 @@ interface Sent {
   readonly bytes: Uint8Array;
 }
 
+/** @param find Whether the data set is there is said before whether a run is. */
 async function readItems(
   services: Services,
   { principal, request }: Pick<RouteContext, "principal" | "request">,
+  find: () => Promise<unknown>,
 ): Promise<Sent> {
   const bytesMax = datasetLimits.uploadBytes;
   const type = (request.header("content-type") ?? "").split(";")[0]?.trim().toLowerCase() ?? "";
@@ -108,6 +111,7 @@ async function readItems(
   if (typeof value === "object" && value !== null && "run_id" in value) {
     validate(runItemInput, value);
     const { run_id, ...more } = value as Static<typeof runItemInput>;
+    await find();
     const { row } = await services.chat.find(principal.tenant, run_id);
     const { recordedItem } = await import("../services/recorded-item.ts");
     return { sent: [await recordedItem(services.system, row, more)], isMany: false, bytes };

@@ -56,6 +56,9 @@ const ID = /\b[a-z]{2}_[0-9a-z]{26}\b/g;
 /** A secret is shown once, and is no id. */
 const idsIn = (text: string): readonly string[] => text.match(ID) ?? [];
 
+/** Enough for a request to every route. */
+const BALANCE = 10_000;
+
 /** Starts it. */
 export async function startWorld(): Promise<World> {
   const sour = { isBroken: false };
@@ -78,6 +81,7 @@ export async function startWorld(): Promise<World> {
     },
   });
   if (within === undefined) throw new Error("The host made no routes.");
+  await host.setBalance(BALANCE);
   const ids = new Set([host.tenant]);
   const contract = createApiContract(host.routes);
   const keys = new Map<string, Promise<string>>();
