@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Product, startProduct } from "../support/product.ts";
+import type { Json } from "../support/wire-client.ts";
 
 const command = fileURLToPath(new URL("../../../adapters/cli/troupe.js", import.meta.url));
 let product: Product;
@@ -31,11 +32,13 @@ interface Typed {
   readonly errors: string;
 }
 
-function typed(...args: readonly string[]): Promise<Typed> {
+const typed = (...args: readonly string[]): Promise<Typed> => troupe("eval", ...args);
+
+function troupe(...args: readonly string[]): Promise<Typed> {
   const env = { ...process.env, TROUPE_URL: product.url, TROUPE_KEY: product.adminKey };
   const options = { env, cwd: product.folder };
   return new Promise((resolve) => {
-    execFile(process.execPath, [command, "eval", ...args], options, (error, out, errors) => {
+    execFile(process.execPath, [command, ...args], options, (error, out, errors) => {
       const code = error === null ? 0 : Number(error.code);
       resolve({ code, lines: out.trim().split("\n"), errors });
     });
@@ -79,4 +82,32 @@ test("a budget that does not last is exit code 1, and what is wrong is said in o
   expect(scorer.errors).toContain("--scorer is one of contains");
   expect(missing.errors).toContain("nowhere.jsonl");
   expect(none.errors).toContain("--target");
+});
+
+test("the runs of an evaluation's answers are replayed as they were, and the one that scores says it is none", {
+  timeout: 60_000,
+}, async () => {
+  const versions = ["--target", `${agent}@1`, "--target", agent];
+  const scored = await typed(file, ...versions, "--scorer", "exact");
+  const id = /ev_[0-9a-z]{26}/.exec(scored.lines.at(-1) ?? "")?.[0] ?? "";
+  const { body } = await product.call("GET", `/v2/evaluations/${id}/results`);
+  const answers: string[] = body.data.flatMap(({ sides }: Json) =>
+    sides.map(({ run_id }: Json) => run_id),
+  );
+  const own = await product.call("GET", "/v2/runs?kind=evaluation-item&limit=1");
+  const asked = product.provider.calls().length;
+
+  const replays = await Promise.all(answers.map((run) => troupe("replay", run)));
+  const scoring = await troupe("replay", own.body.data[0].id);
+
+  expect(replays).toHaveLength(4);
+  for (const { code, lines, errors } of replays) {
+    expect([code, errors]).toEqual([0, ""]);
+    expect(lines).toContainEqual(expect.stringMatching(/^identical: /));
+  }
+  expect([scoring.code, scoring.errors]).toEqual([
+    1,
+    expect.stringContaining("is not one that answers a message"),
+  ]);
+  expect(product.provider.calls()).toHaveLength(asked);
 });

@@ -83,6 +83,18 @@ test("routing knows who answered by name, key or action, and of several the shar
   expect(await of("Docs", null)).toBe(0);
 });
 
+test("who answered counts for one of those who were expected, by name or by key", async () => {
+  const routed = { ...by, type: "routing" } as const;
+  const of = async (route: string[], ...parts: readonly (readonly [string, string])[]) => {
+    const answered = parts.map(([action_name, sub_agent_key]) => ({ action_name, sub_agent_key }));
+    const both = { ...routing("Desk", "SUPERVISOR"), parts: answered };
+    return (await scoreLocally(routed, said("", { route }, { routing: both }))).score;
+  };
+
+  expect(await of(["Docs", "sa_1"], ["Docs", "sa_1"], ["Billing", "sa_2"])).toBe(1 / 2);
+  expect(await of(["sa_1", "Billing"], ["Docs", "sa_1"], ["Billing", "sa_2"])).toBe(1);
+});
+
 test("a scorer whose expectation an item has not does not apply, and is no part of the mean", async () => {
   for (const type of ["exact", "schema", "contains", "routing"] as const) {
     expect((await scoreLocally({ ...by, type }, said("x"))).score).toBeNull();
