@@ -72,15 +72,16 @@ export async function documentWork(
   return { name: object.name, collection: made.id, isNew, put, remove, changes, kept };
 }
 
-/** Takes documents in. @throws what keeps one of them out. */
+/** Takes documents in. @param job its id. @throws what keeps one of them out. */
 export async function takeIn(
   { ingestion }: Pick<PackContext, "ingestion">,
   tenant: string,
   collection: string,
-  documents: readonly PackDocument[],
+  { documents, job: id }: { readonly documents: readonly PackDocument[]; readonly job: string },
 ): Promise<void> {
   if (documents.length === 0) return;
-  const wait = { once: null, waitMs: packLimits.documentsMs, signal: new AbortController().signal };
+  const { signal } = new AbortController();
+  const wait = { id, once: null, waitMs: packLimits.documentsMs, signal };
   const job = await ingestion.add(tenant, collection, documents.map(sourceOf), wait);
   if (job.status !== "completed") {
     if (job.status === "running") await ingestion.change(tenant, job.id, "cancel");

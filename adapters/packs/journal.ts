@@ -6,9 +6,11 @@
 //   pack-documents  id.n     {collection, document} as it was before
 
 import { systemTenant } from "../../actors/records/api-key.ts";
+import { newId } from "../../runtime/id.ts";
 import type { System, TableWrite } from "../../runtime/system.ts";
 import type { PackContext } from "./context.ts";
 import { type DocumentWork, dropCollection, removeDocuments, takeIn } from "./documents.ts";
+import { packLimits } from "./limits.ts";
 import type { PackDocument } from "./pack-source.ts";
 import { type PackRow, packTables } from "./records.ts";
 import { appliesTable } from "./schemas.ts";
@@ -21,6 +23,8 @@ export interface Entry {
   readonly pack: string;
   /** Collections that it makes. */
   readonly made: readonly string[];
+  /** Jobs that take documents in, by their collections: they go on in the process that comes after. */
+  readonly jobs: Readonly<Record<string, string>>;
   /** Documents that were not there before, and those that go at the end. */
   readonly added: readonly DocumentPlace[];
   readonly removed: readonly DocumentPlace[];
@@ -44,7 +48,7 @@ const PAGE = 100;
 
 /** Writes down what is about to be done to documents; durable when it resolves. */
 export async function beginEntry(
-  { system, documents }: Pick<PackContext, "system" | "documents">,
+  { system, documents, nowMs }: Pick<PackContext, "system" | "documents" | "nowMs">,
   of: Pick<Entry, "id" | "tenant" | "pack">,
   works: readonly DocumentWork[],
 ): Promise<Entry> {
@@ -61,6 +65,7 @@ export async function beginEntry(
   const entry: Entry = {
     ...of,
     made: works.filter(({ isNew }) => isNew).map(({ collection }) => collection),
+    jobs: Object.fromEntries(works.map(({ collection }) => [collection, newId("jb", nowMs())])),
     added: places(puts.filter(({ isThere }) => !isThere)),
     removed: old.flatMap(({ collection, remove }) => remove.map((id) => ({ collection, id }))),
     replaced: replaced.length,
@@ -78,18 +83,23 @@ export async function beginEntry(
 /** Ends an apply as its records say: finishes it when they are stored, else puts everything back. */
 export async function endEntry(context: PackContext, entry: Entry): Promise<void> {
   const { system } = context;
-  const { tenant, id, pack, made, added, removed, replaced } = entry;
+  const { tenant, id, pack, made, jobs, added, removed, replaced } = entry;
   const row = (await system.tables.get(tenant, packTables.packs, pack))?.value;
   if ((row as PackRow | undefined)?.applied === id) {
     await eachOf(removed, (collection, ids) => removeDocuments(context, tenant, collection, ids));
   } else {
+    // What is still taken in would be there again after it was put back.
+    for (const job of Object.values(jobs)) {
+      await context.ingestion.stop(tenant, job, packLimits.documentsMs);
+    }
     for (const collection of made) await dropCollection(context, tenant, collection);
     await eachOf(added, (collection, ids) => removeDocuments(context, tenant, collection, ids));
     for (let at = 0; at < replaced; at += 1) {
       const kept = (await system.tables.get(systemTenant, table.documents, rowOf(id, at)))?.value;
       const { collection, document } = (kept ?? {}) as Partial<Replaced>;
       if (collection !== undefined && document !== undefined) {
-        await takeIn(context, tenant, collection, [document]);
+        const job = newId("jb", context.nowMs());
+        await takeIn(context, tenant, collection, { documents: [document], job });
       }
     }
   }

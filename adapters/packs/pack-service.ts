@@ -21,7 +21,7 @@ import {
   takeIn,
 } from "./documents.ts";
 import type { Exported } from "./export.ts";
-import { beginEntry, endEntry, openEntries } from "./journal.ts";
+import { beginEntry, type Entry, endEntry, openEntries } from "./journal.ts";
 import { packLimits } from "./limits.ts";
 import { type Pack, type PackRequest, type PackSource, readPack } from "./pack-source.ts";
 import {
@@ -209,7 +209,7 @@ async function apply(
   applying.add(apply);
   try {
     const entry = await beginEntry(context, { id: apply, tenant, pack: id }, works);
-    const made = await withDocuments(context, tenant, built, works, again).catch(
+    const made = await withDocuments(context, entry, { built, works }, again).catch(
       async (error: unknown) => {
         // What cannot be put back now is with the next apply or start; what was wrong first is told.
         await endEntry(context, entry).catch(() => undefined);
@@ -228,13 +228,14 @@ const hasWork = ({ put, remove }: DocumentWork): boolean => put.length + remove.
 /** Takes the documents in, then has the records stored. */
 async function withDocuments<T>(
   context: PackContext,
-  tenant: string,
-  built: Built,
-  works: readonly DocumentWork[],
+  { tenant, jobs }: Entry,
+  { built, works }: Pick<Looked, "built" | "works">,
   then: () => Promise<T>,
 ): Promise<T> {
   await letIn(context, tenant, built, works);
-  for (const { collection, put } of works) await takeIn(context, tenant, collection, put);
+  for (const { collection, put: documents } of works) {
+    await takeIn(context, tenant, collection, { documents, job: jobs[collection] ?? "" });
+  }
   return await then();
 }
 

@@ -39,6 +39,8 @@ export interface EditionBegins {
 
 /** What a caller wants of a new job. */
 export interface AddOptions {
+  /** Of the job that is made, for who has to know it before; default: a new one. */
+  readonly id?: string;
   readonly once: OnceKey | null;
   /** How long it waits for the job to end, ms; 0: not at all. */
   readonly waitMs: number;
@@ -75,6 +77,8 @@ export interface IngestionService {
   ): Promise<Page<DocumentReport | ReembedReport>>;
   /** The job after the change. @throws CONFLICT when it has ended. */
   change(tenant: string, id: string, what: "pause" | "resume" | "cancel"): Promise<IngestionJob>;
+  /** Cancels a job that may have been started, and waits for its end. One that was not is none. */
+  stop(tenant: string, id: string, waitMs: number): Promise<void>;
 }
 
 /** A job that was begun so long ago has been started, or its process died. */
@@ -97,9 +101,8 @@ export function createIngestionService(options: {
   };
   return {
     get,
-    async add(tenant, collection, sent, { once: key, waitMs, signal }) {
+    async add(tenant, collection, sent, { once: key, waitMs, signal, id = newId("jb", nowMs()) }) {
       checkSize(sent);
-      const id = newId("jb", nowMs());
       await sources.keep(tenant, id, sent);
       const message: JobMessage = {
         type: "start",
@@ -170,7 +173,21 @@ export function createIngestionService(options: {
       const message: JobMessage = { type: what };
       return (await system.ask(jobAddress(tenant, id), message)) as IngestionJob;
     },
+    stop: (tenant, id, waitMs) => stop(system, tenant, id, waitMs),
   };
+}
+
+/** Told to the job itself, whose row may not be there yet: what came before is heard before. */
+async function stop(system: System, tenant: string, id: string, waitMs: number): Promise<void> {
+  const message: JobMessage = { type: "cancel" };
+  try {
+    const job = (await system.ask(jobAddress(tenant, id), message)) as IngestionJob;
+    const { signal } = new AbortController();
+    if (job.status === "running") await ended(system, tenant, job.run_id, { waitMs, signal });
+  } catch (error) {
+    const isOver = error instanceof RuntimeError && ["NOT_FOUND", "CONFLICT"].includes(error.code);
+    if (!isOver) throw error;
+  }
 }
 
 function jobAddress(tenant: string, id: string): Address {
