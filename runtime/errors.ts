@@ -26,6 +26,10 @@ export const errorTable = {
   SCHEMA_INVALID: fail(400),
   MODEL_UNKNOWN: fail(400),
   EMBEDDER_UNKNOWN: fail(400),
+  // Answers of protocols that know none that is still to come. Sent again they would be another run, and clients
+  // send again what is not 400 to 407: the AI SDK a 409, LangChain a 422, whatever the headers say.
+  APPROVAL_REQUIRED: fail(400),
+  RUN_WAITING: fail(400),
   // Who is asking.
   UNAUTHENTICATED: fail(401),
   BALANCE_EXHAUSTED: fail(402),
@@ -38,8 +42,6 @@ export const errorTable = {
   CONFLICT: fail(409),
   DUPLICATE: fail(409),
   RUN_ENDED: fail(409),
-  APPROVAL_REQUIRED: fail(409),
-  RUN_WAITING: fail(409),
   EMBEDDER_MISMATCH: fail(409),
   MEMORY_FULL: fail(409),
   EVENTS_TRIMMED: fail(410),

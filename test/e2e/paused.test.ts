@@ -187,7 +187,7 @@ test("a response is the same error, and in the background in_progress until it i
   await approve(await asked());
   await ended(run_id);
 
-  expect([refused.status, refused.body.error.code]).toEqual([409, "approval_required"]);
+  expect([refused.status, refused.body.error.code]).toEqual([400, "approval_required"]);
   expect(refused.headers.get("x-should-retry")).toBe("false");
   expect(waiting.body).toMatchObject({ status: "in_progress", output: [] });
   const done = await product.call("GET", `${path}/${id}`);
@@ -204,7 +204,7 @@ test("OpenAI's protocol has an error for it, which its clients do not send again
 
   const answer = await product.call("POST", "/v1/chat/completions", body);
 
-  expect(answer.status).toBe(409);
+  expect(answer.status).toBe(400);
   expect(answer.headers.get("x-should-retry")).toBe("false");
   const { error } = answer.body;
   expect(error).toMatchObject({ code: "approval_required", type: "invalid_request_error" });
@@ -389,7 +389,7 @@ test("OpenAI's protocol says of an event and of a queue what is waited for", asy
   const queued = await asks({ metadata: { conversation_key } });
 
   for (const { status, headers, body } of [alone, queued]) {
-    expect([status, headers.get("x-should-retry")]).toEqual([409, "false"]);
+    expect([status, headers.get("x-should-retry")]).toEqual([400, "false"]);
     expect(body.error).toMatchObject({ code: "run_waiting", type: "invalid_request_error" });
     expect(body.error.message).toMatch(/waits .*for the event paid until 20.*GET \/v2\/runs\/rn_/);
   }

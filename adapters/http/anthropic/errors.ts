@@ -6,9 +6,6 @@ import { type ErrorCode, type ErrorData, errorTable } from "../../../runtime/err
 
 /** Codes with a status of their own here. */
 const own: Partial<Record<ErrorCode, number>> = {
-  // Clients of this protocol send what was a 409 again, which would be another run.
-  APPROVAL_REQUIRED: 422,
-  RUN_WAITING: 422,
   PROVIDER_LIMITED: 529,
   CANCELLED: 500,
 };

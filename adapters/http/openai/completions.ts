@@ -47,7 +47,7 @@ export function completionRoute(services: Services): Route {
   return defineRoute({
     summary: "Ask an agent or a team as a model",
     description:
-      "OpenAI's protocol: its SDKs work with this server as base URL. `model` is `agent:<agent_key>` or `team:<id>`; fields of the protocol that are not listed are taken and left alone. `tools` are run by the caller: a call ends the answer with `finish_reason` `tool_calls`, and the caller asks again with the whole history and the results. Nothing is stored but the run, unless `metadata.conversation_key` names a conversation: then only the last message of the user counts. A run that is held up is a 409 and goes on by itself: `approval_required` while a person has to decide, else `run_waiting`.",
+      "OpenAI's protocol: its SDKs work with this server as base URL. `model` is `agent:<agent_key>` or `team:<id>`; fields of the protocol that are not listed are taken and left alone. `tools` are run by the caller: a call ends the answer with `finish_reason` `tool_calls`, and the caller asks again with the whole history and the results. Nothing is stored but the run, unless `metadata.conversation_key` names a conversation: then only the last message of the user counts. A run that is held up is a 400 and goes on by itself: `approval_required` while a person has to decide, else `run_waiting`.",
     responses: completionResponses,
     method: "POST",
     pattern: "/v1/chat/completions",
@@ -128,7 +128,7 @@ export function heldUpReply(
 ): HttpResponse {
   const { run } = accepted;
   const place = { style: "openai", requestId: request.id, service: route.service } as const;
-  // Clients of this protocol send what was a 409 again, which would be another run.
+  // The status alone keeps most clients from sending it again; OpenAI's own asks this header.
   const headers = { Location: `/v2/runs/${run}`, "X-Should-Retry": "false" };
   return errorReply(heldUpError(run, held), place, headers);
 }

@@ -112,7 +112,7 @@ test("a run that waits for a person is an error that names the approval, and is 
   expect(pending).toHaveLength(1);
   const [{ id, run_id: run }] = pending;
   expect(error).toMatchObject({
-    statusCode: 422,
+    statusCode: 400,
     message: expect.stringContaining(`/v2/approvals/${id}/decide`),
     responseHeaders: { location: `/v2/runs/${run}`, "x-should-retry": "false" },
   });

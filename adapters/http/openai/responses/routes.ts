@@ -25,7 +25,7 @@ function createRoute(services: Services): Route {
   return defineRoute({
     summary: "Ask an agent or a team for a response",
     description:
-      "OpenAI's Responses protocol: its SDKs work with this server as base URL. `model` is `agent:<agent_key>` or `team:<id>`. `previous_response_id` goes on from a stored response, `conversation` (a key of ours) sends the last message of the user to that conversation. `background: true` answers at once; `store: false` keeps nothing but the run. A response that is held up is a 409 unless it is streamed or in the background: `approval_required` while a person has to decide, else `run_waiting`.",
+      "OpenAI's Responses protocol: its SDKs work with this server as base URL. `model` is `agent:<agent_key>` or `team:<id>`. `previous_response_id` goes on from a stored response, `conversation` (a key of ours) sends the last message of the user to that conversation. `background: true` answers at once; `store: false` keeps nothing but the run. A response that is held up is a 400 unless it is streamed or in the background: `approval_required` while a person has to decide, else `run_waiting`.",
     responses: responseResponses,
     ...common,
     method: "POST",
