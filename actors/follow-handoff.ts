@@ -77,7 +77,9 @@ function answerOf(
     const input = { ...base, subAgent: to, instruction, handovers };
     return childAnswer(context, key, input, meter);
   }
-  const task = { text: question, show: base.show, instruction, handovers };
+  const sent = base.clientTools === true &&
+    base.owner === "completion" && { asSent: true as const };
+  const task = { text: question, show: base.show, instruction, handovers, ...sent };
   return askTarget(context, key, { target: to, of: base, task }, meter);
 }
 

@@ -50,9 +50,9 @@ async function answerTurn(
   // Which of the two ways is decided by the pinned version, not by the one that was current when
   // the run was named: a canary may differ.
   const compiled = await loadAgent(context, input);
-  const asked = input.task ?? (await loadAsked(context, input));
+  const asked = await askedOf(context, input);
   const work = { compiled, asked, meter };
-  if (compiled.graph !== null && "sent" in asked) refuseClientParts(asked.sent, input.agent);
+  if (compiled.graph !== null) refuseClientParts(asked.sent, input.agent);
   const said = await systemMessageFor(context, compiled.agent, input);
   const turn = { ...input, ...said };
   const result =
@@ -62,6 +62,11 @@ async function answerTurn(
           ...{ ...work, graph: compiled.graph },
         });
   return isTalk(input) ? { ...result, ...remembering(input, compiled.agent, result) } : result;
+}
+
+async function askedOf(context: RunContext<Ports>, input: TurnInput): Promise<Asked> {
+  const { task } = input;
+  return task === undefined || task.asSent ? await loadAsked(context, input) : task;
 }
 
 interface Work {
@@ -102,7 +107,7 @@ async function supervise(
 /** Routes one message and answers it. */
 async function round(
   context: RunContext<Ports>,
-  input: TurnInput & Partial<Pick<Task, "text" | "show" | "instruction" | "handovers">>,
+  input: TurnInput & Partial<Pick<Task, "text" | "show" | "instruction" | "handovers" | "asSent">>,
   work: Work,
   number: number,
   extra: readonly PromptMessage[],
@@ -119,12 +124,12 @@ async function round(
     ...(input.user === undefined ? {} : { user: input.user }),
     ...(input.systemMessage === undefined ? {} : { systemMessage: input.systemMessage }),
     ...(input.prompts?.skills && { skills: input.prompts.skills }),
-    ...(input.text === undefined ? {} : { text: input.text }),
+    ...(input.text === undefined || input.asSent ? {} : { text: input.text }),
     ...(extra.length === 0 ? {} : { extra }),
     ...(input.instruction === undefined ? {} : { instruction: input.instruction }),
     subAgent: routing.sub_agent_key,
     show: input.show ?? true,
-    ...(input.task === undefined && { clientTools: true as const }),
+    ...((input.task === undefined || input.asSent) && { clientTools: true as const }),
   };
   // Neither one of several parts nor another's task is a turn that could be handed over, unless it was.
   const fresh = input.task === undefined ? { left: limits.handoffs, made: [] } : undefined;

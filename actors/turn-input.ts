@@ -54,6 +54,11 @@ export interface Task {
   readonly within?: Within;
   /** Set where the task is a turn that was handed over. */
   readonly handovers?: Handovers;
+  /**
+   * Of a turn of a completion that was handed over: it is answered as it was sent, with all messages, the
+   * tools of its caller and the form that was asked for.
+   */
+  readonly asSent?: true;
 }
 
 /** How often a turn may be handed over yet, and from whom to whom it was. */

@@ -44,10 +44,8 @@ export function clientToolsOf(
     throw invalid("The built-in answerer calls no tools, so none can be required.", "/tool_choice");
   }
   const names = new Set(own.map(({ spec }) => spec.name));
-  const clash = tools.findIndex(({ name }) => names.has(name));
-  if (clash !== -1) {
-    const text = `The agent has a tool ${tools[clash]?.name} of its own: name yours otherwise.`;
-    throw invalid(text, `/tools/${clash}`);
+  for (const [at, { name }] of tools.entries()) {
+    if (names.has(name)) throw nameTaken(name, `/tools/${at}`);
   }
   return { specs: tools, choice, isParallel: rest.parallel_tool_calls !== false };
 }
@@ -171,6 +169,11 @@ function clientPartOf({ overrides, messages }: CompletionMessage) {
     }
   }
   return null;
+}
+
+/** Of a tool whose name one of the agent's own has. */
+export function nameTaken(name: string, pointer: string): RuntimeError {
+  return invalid(`The agent has a tool ${name} of its own: name yours otherwise.`, pointer);
 }
 
 function invalid(message: string, pointer: string): RuntimeError {

@@ -213,6 +213,7 @@ async function prepareCompletion(parts: Parts, ask: CompletionAsk): Promise<Prep
   const messages = await withOwnRounds(parts.system, { tenant, agent }, ask.messages);
   const target = await targetOf(parts.system, tenant, ask.agent);
   const conversation = newId("cm", parts.nowMs());
+  await checkNames(parts, ask, conversation);
   const to = address({ kind: "completion", tenant, root: conversation });
   const prompts = await promptsFor(parts, ask, { target, conversation });
   return { to, message: completionMessage({ ...ask, messages }, prompts), cancelOnLeave: false };
@@ -236,6 +237,25 @@ function prepareAgain({ of, way, entries, stream, caller, fork }: AgainAsk): Pre
     ...(keyId === null ? {} : { keyId }),
   };
   return { to: of.parent, message, cancelOnLeave: false };
+}
+
+/** Of tools for an agent; what is a team or has a graph refuses them all. */
+async function checkNames(
+  { system }: Parts,
+  { agent, caller, overrides, pointers }: CompletionAsk,
+  conversation: string,
+): Promise<void> {
+  const { tools = [] } = overrides;
+  if (tools.length === 0) return;
+  const { tables } = system;
+  const row = await tables.get(caller.tenant, targetPlace(agent).current, agent);
+  // A canary answers some of them.
+  const target = accepting(agent, row?.value, conversation);
+  if (target?.runKind !== "supervisor") return;
+  const place = { tables, tenant: caller.tenant };
+  // Loaded by the first caller that has tools.
+  const { checkToolNames } = await import("./tool-names.ts");
+  await checkToolNames(place, { agent, version: target.version }, tools, pointers);
 }
 
 async function prepareChat(parts: Parts, ask: ChatAsk): Promise<Prepared> {

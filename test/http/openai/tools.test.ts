@@ -220,7 +220,7 @@ test("what cannot be done with tools is refused where it stands", async () => {
   expect(await refused({ functions: [{ name: "x" }] })).toEqual([400, "functions"]);
   expect(await refused({ function_call: "auto" })).toEqual([400, "function_call"]);
   expect(await refused({ tools: [custom] })).toEqual([400, "tools[0].type"]);
-  expect(await refused({ tools: [weather, clash] })).toEqual([400, "tools[1]"]);
+  expect(await refused({ tools: [weather, clash] })).toEqual([400, "tools[1].function.name"]);
   expect(await refused({ tools: [weather, weather] })).toEqual([400, "tools[1].function"]);
   expect(await refused({ tool_choice: "some" })).toEqual([400, "tool_choice"]);
   expect(await refused({ tool_choice: "required" })).toEqual([400, "tool_choice"]);
