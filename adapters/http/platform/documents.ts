@@ -223,6 +223,8 @@ async function add(
     waitMs: waitOf(query, bytes),
     signal: request.signal,
   });
+  // Who asked for the job gets the job, also when it has ended by now.
+  if (query.get("wait") === "false") return jobReply(job);
   if (job.status === "failed") throw stoppedJob(job);
   if (job.status === "running" || sources.length > SHOWN_MAX) return jobReply(job);
   const page = { limit: SHOWN_MAX };

@@ -92,6 +92,21 @@ test("a job is watched to its end, and each document has a report", async () => 
   expect(list.data[0].id).toBe(job.id);
 });
 
+test("who does not want to wait gets the job, also when it has ended by then", async () => {
+  const path = await newCollection();
+  const more = { headers: { "Idempotency-Key": `once-${path}` } };
+  const add = () => host.call("POST", `${path}/documents?wait=false`, textsOf(2, "crane"), more);
+  const started = await add();
+  await jobAs(host, started.headers.get("location") ?? "", "completed");
+
+  const again = await add();
+
+  expect(started.status).toBe(202);
+  expect(again.status).toBe(201);
+  const { id } = started.body;
+  expect(again.body).toMatchObject({ object: "ingestion_job", id, status: "completed", done: 2 });
+}, 60_000);
+
 test("the same documents again are unchanged and embedded by nobody; a changed one is updated", async () => {
   const path = await newCollection();
   await host.call("POST", `${path}/documents?wait=true`, textsOf(3, "otter"));
