@@ -133,7 +133,10 @@ test("a paused job stops, and resumed it does not embed again what it had embedd
   const { headers } = await host.call("POST", `${path}/documents?wait=false`, textsOf(90, "lynx"));
   const location = headers.get("location") ?? "";
   await gate.reached;
-  await expect.poll(() => embedded.length, { timeout: 10_000 }).toBeGreaterThan(0);
+  // What was embedded and not kept yet when the pause comes is embedded again.
+  const kept = async () => (await host.call("GET", location)).body.done;
+  await expect.poll(kept, { timeout: 10_000 }).toBeGreaterThan(0);
+  await expect.poll(async () => (await kept()) === embedded.length, { timeout: 10_000 }).toBe(true);
   const before = [...embedded];
   const pause = await host.call("POST", `${location}/pause`);
   const paused = await jobAs(host, location, "paused");
