@@ -1,6 +1,6 @@
 // What packs work with: the services of the front door, over the real tables or over a draft of them.
 
-import type { Embedders, Rerankers, Retriever } from "../../actors/ports.ts";
+import type { Compute, Embedders, Rerankers, Retriever } from "../../actors/ports.ts";
 import { newId } from "../../runtime/id.ts";
 import type { System } from "../../runtime/system.ts";
 import { createResources } from "../http/resources/kinds.ts";
@@ -14,6 +14,7 @@ import {
 } from "../http/services/knowledge.ts";
 import type { MemoryService } from "../http/services/memories.ts";
 import { RecordIndex } from "../http/services/record-index.ts";
+import { createSkillService } from "../http/services/skills.ts";
 import { createSerial, type Serial } from "../serial.ts";
 import { DraftTables } from "./draft-tables.ts";
 import type { Draft } from "./kinds/kind.ts";
@@ -30,6 +31,7 @@ export interface PackContext {
   readonly knowledge: KnowledgeService;
   readonly memories: Pick<MemoryService, "isUsed" | "removeAll">;
   readonly retriever: Retriever;
+  readonly compute: Compute;
   readonly embedders: Embedders;
   readonly rerankers: Pick<Rerankers, "names">;
   /** Milliseconds since the epoch. */
@@ -41,7 +43,7 @@ export type GivenIds = Map<string, string>;
 
 /** A draft of the caller's tenant, in which nothing was written yet. */
 export function createDraft(context: PackContext, caller: Caller, ids: GivenIds): Draft {
-  const { nowMs, embedders } = context;
+  const { nowMs, embedders, compute } = context;
   const tables = new DraftTables(context.system.tables, caller.tenant);
   // Services of records ask nobody; what would be asked is asked when the draft is stored.
   const system = { tables } as unknown as System;
@@ -49,10 +51,17 @@ export function createDraft(context: PackContext, caller: Caller, ids: GivenIds)
   const resources = createResources({ system, index, serial, nowMs });
   const stored = { system, index, serial, usersOf: resources.usersOf, nowMs };
   const agentStore = createAgentStore(stored);
+  const unswept = new Set<string>();
+  // Files that nothing has any more go when what let go of them is stored.
+  const sweep = async ({ id }: { readonly id: string }): Promise<void> => {
+    unswept.add(id);
+  };
   return {
     ...{ caller, tables, agentStore, resources, embedders },
     agents: createAgentService(stored, agentStore),
     knowledge: createKnowledgeService({ ...context, system }),
+    skills: createSkillService({ ...stored, compute, sweep }),
+    unswept,
     at: new Date(nowMs()).toISOString(),
     newId: (prefix, name) => {
       const key = `${prefix} ${name}`;

@@ -28,7 +28,7 @@ interface Taken {
   readonly made: Made;
 }
 
-const ID = /^(?:ag|cl|pr|tl|tm|wf)_[A-Za-z0-9]{1,61}$/;
+const ID = /^(?:ag|cl|pr|sk|tl|tm|wf)_[A-Za-z0-9]{1,61}$/;
 const PARTIAL = /(\{\{>\s*)(pr_[A-Za-z0-9]{1,61})/g;
 const PAGE = 100;
 
@@ -66,6 +66,11 @@ export async function exportRecords(
   const file = { pack: name, ...label, ...about, ...Object.fromEntries(sections) };
   // Aliases would count as repetitions where the file is read.
   const source = stringify(file, { aliasDuplicateObjects: false, lineWidth: 0 });
+  const bytes = Buffer.byteLength(source);
+  if (bytes > packLimits.sourceBytes) {
+    const text = `The pack would have ${bytes} bytes; a pack's file has at most ${packLimits.sourceBytes}: export fewer records.`;
+    throw new RuntimeError("INVALID", text, { limit: packLimits.sourceBytes });
+  }
   return { pack: name, source, secrets: [...secrets] };
 }
 
@@ -143,6 +148,8 @@ async function written(
   { name, kind, made }: Taken,
   { nameOf, titles, secrets }: Writing,
 ): Promise<unknown> {
+  // What a skill's files hold is text, whatever it looks like.
+  if (kind.written) return { key: name, ...(literals(await kind.written(draft, made)) as Fields) };
   refusePin(made.fields);
   const open = secretsOut(literals(made.fields), name, secrets);
   const fields = withNames(named(open, titles), nameOf) as Fields;
@@ -209,7 +216,7 @@ async function documentsOf(
     for (const { id } of items) {
       const { title, text, metadata } = await documents.document(tenant, collection, id);
       const more = Object.keys(metadata).length === 0 ? {} : { metadata };
-      all.push({ id, title, text, ...more });
+      all.push(literals({ id, title, text, ...more }) as Fields);
     }
     if (all.length > packLimits.documents) {
       const text = `Collection ${collection} has more than ${packLimits.documents} documents, which is the limit of a pack.`;

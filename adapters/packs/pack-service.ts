@@ -308,10 +308,22 @@ async function commit(
   }
   try {
     await system.tables.write(tenant, writes);
+    await sweepSkills(system, tenant, draft.unswept);
   } finally {
     // A write that failed may be there even so.
     for (const { table, id } of draft.tables.touched()) index.changed(tenant, table, id);
   }
+}
+
+/** What the process dies before is swept with the tenant's next skill. */
+async function sweepSkills(
+  { tables }: PackContext["system"],
+  tenant: string,
+  ids: ReadonlySet<string>,
+): Promise<void> {
+  if (ids.size === 0) return;
+  const { sweep } = await import("../http/services/skill-storage.ts");
+  for (const id of ids) await sweep({ tables, tenant, id });
 }
 
 function rowOf(

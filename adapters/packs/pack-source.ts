@@ -8,7 +8,7 @@ import { checkDocumentId } from "../http/services/document-id.ts";
 import { isSame } from "../http/services/same.ts";
 import { loadValidator, validateAll } from "../http/validate.ts";
 import { expand, type Given, secretsIn } from "./expand.ts";
-import { isBelow } from "./file-path.ts";
+import { fileNamed, fileProblem, type PackFiles } from "./file-path.ts";
 import type { Fields, PackKind } from "./kinds/kind.ts";
 import { packKinds } from "./kinds/kinds.ts";
 import { packLimits } from "./limits.ts";
@@ -142,11 +142,11 @@ function isOf(type: string, value: unknown): boolean {
 interface Reading {
   readonly problems: Problems;
   readonly missing: Set<string>;
-  readonly files: Readonly<Record<string, string>>;
+  readonly files: PackFiles;
 }
 
 function objectsOf(file: PackFile, given: Given, reading: Reading): readonly PackObject[] {
-  const { problems, missing } = reading;
+  const { problems, missing, files } = reading;
   const sections = file.value as Readonly<Record<string, readonly Fields[] | null | undefined>>;
   const objects: PackObject[] = [];
   let parts = 0;
@@ -154,7 +154,8 @@ function objectsOf(file: PackFile, given: Given, reading: Reading): readonly Pac
     for (const [at, sent] of (sections[kind.section] ?? []).entries()) {
       const pointer = `/${kind.section}/${at}`;
       const value = expand(sent, given, { problems, pointer, missing }) as Fields;
-      const { key, documents, ...fields } = value;
+      const { key, documents, ...said } = value;
+      const fields = kind.filled?.(said, { files, problems, pointer }) ?? said;
       const list = kind.parts === undefined ? undefined : fields[kind.parts];
       parts += 1 + (Array.isArray(list) ? list.length : 0);
       const ofCollection = kind.section === "collections" ? (documents ?? []) : [];
@@ -212,16 +213,6 @@ function documentsOf(
     const data = (metadata ?? null) as Fields | null;
     return [{ id: name, title: title ?? null, text: content, metadata: data }];
   });
-}
-
-/** A file beside the pack's, by a path below it. */
-function fileNamed(path: string, files: Readonly<Record<string, string>>): string | undefined {
-  return isBelow(path) && Object.hasOwn(files, path) ? files[path] : undefined;
-}
-
-function fileProblem(path: string): string {
-  if (isBelow(path)) return `The file ${path} was not sent with the pack.`;
-  return "A file is named by a path below the pack's own folder, such as docs/terms.md.";
 }
 
 /** Whether each is what its kind takes, and whether what it names is there. */

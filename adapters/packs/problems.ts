@@ -49,8 +49,13 @@ export class Problems {
   /** Takes a refusal of a part of the file. @throws what is no refusal of what was sent. */
   take(error: unknown, pointer: string): void {
     if (!(error instanceof RuntimeError) || !isRefusal(error.code)) throw error;
-    const inner = error.details?.["pointer"];
-    this.add(`${pointer}${typeof inner === "string" ? inner : ""}`, error.message, error.code);
+    const { message, code, details = {} } = error;
+    const { pointer: inner, file, line, column } = details;
+    const place = `${pointer}${typeof inner === "string" ? inner : ""}`;
+    // It may stand in a file beside the pack's.
+    if (typeof file === "string" && typeof line === "number" && typeof column === "number") {
+      this.addAt({ file, line, column }, { code, message, pointer: place });
+    } else this.add(place, message, code);
   }
 
   /** @throws INVALID with all of them, when there are any. */
@@ -71,11 +76,12 @@ export class Problems {
 const refusals: readonly ErrorCode[] = [
   ...(["INVALID", "UNKNOWN_FIELD", "TOO_DEEP", "GRAPH_INVALID", "SCHEMA_INVALID"] as const),
   ...(["MODEL_UNKNOWN", "EMBEDDER_UNKNOWN", "EMBEDDER_MISMATCH", "CONFLICT"] as const),
-  ...(["NOT_FOUND", "DUPLICATE", "RATE_LIMITED"] as const),
+  ...(["NOT_FOUND", "DUPLICATE", "RATE_LIMITED", "BODY_TOO_LARGE"] as const),
 ];
 
 const isRefusal = (code: ErrorCode): boolean => refusals.includes(code);
 
 function inOrder(left: Problem, right: Problem): number {
+  if (left.file !== right.file) return left.file < right.file ? -1 : 1;
   return left.line - right.line || left.column - right.column;
 }

@@ -9,6 +9,12 @@ const CONTROL = /[\u0000-\u001f\u007f]/;
 const DRIVE = /^[A-Za-z]:/;
 const HALF_OF_A_PAIR = /\p{Surrogate}/u;
 
+/** What systems leave in folders and zips of them. */
+const LITTER = /(?:^|\/)(?:__MACOSX\/.*|\.DS_Store|Thumbs\.db|desktop\.ini)$/;
+
+/** Whether a path is of what nobody wrote. */
+export const isLitter = (path: string): boolean => LITTER.test(path);
+
 /** @throws INVALID naming the path and what is wrong with it. */
 export function checkPath(path: string): void {
   const problem = problemOf(path);

@@ -13,7 +13,7 @@ import {
 } from "../../actors/records/skill.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { readSkillText } from "./front-matter.ts";
-import { checkDistinct, tooLarge } from "./paths.ts";
+import { checkDistinct, isLitter, tooLarge } from "./paths.ts";
 import { readSent } from "./sent.ts";
 import type { SentFile } from "./sent-file.ts";
 
@@ -32,15 +32,12 @@ export interface ReadSkill {
 }
 
 const MAIN = "SKILL.md";
-/** What systems leave in folders and zips of them. */
-const LITTER = /(?:^|\/)(?:__MACOSX\/.*|\.DS_Store|Thumbs\.db|desktop\.ini)$/;
-
 /** @throws INVALID, BODY_TOO_LARGE, UNKNOWN_FIELD, BAD_JSON naming the entry and the limit. */
 export async function readSkill(input: unknown): Promise<ReadSkill> {
   const { type, bytes } = input as SkillBody;
   // Libraries want memory of their own.
   const sent = await readSent(type, Buffer.from(Uint8Array.from(bytes)));
-  const { folder, files } = inFolder(sent.filter(({ path }) => !LITTER.test(path)));
+  const { folder, files } = inFolder(sent.filter(({ path }) => !isLitter(path)));
   const main = files.find(({ path }) => path === MAIN);
   if (main === undefined) throw noMain(sent);
   if (files.length > skillLimits.files) {

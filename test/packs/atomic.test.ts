@@ -127,6 +127,9 @@ collections:
   - { key: more, name: More, documents: [{ id: d, text: Delta is fourth. }] }
 prompts:
   - { key: style, name: Style of ${name}, template: Be brief. }
+skills:
+  - key: way
+    files: [{ path: SKILL.md, text: "---\\nname: ${name}\\ndescription: The way.\\n---\\nBy the river." }]
 `,
 });
 

@@ -1,7 +1,7 @@
 // The packs that ship as examples, applied through the real door and used: a chat, a run of a team, a run
 // of a workflow that waits for a person.
 
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type HttpHost, startHttpHost } from "../support/http-host.ts";
 import type { Json } from "../support/wire-client.ts";
@@ -16,10 +16,14 @@ afterAll(() => host.stop());
 const folder = new URL("../../../adapters/packs/examples/", import.meta.url);
 const text = (path: string): string => readFileSync(new URL(path, folder), "utf8");
 
-/** A pack with the files that its documents name. */
+/** A pack with the files that lie beside it. */
 function request(name: string, more: object = {}): object {
   const source = text(`${name}/pack.yaml`);
-  const paths = [...source.matchAll(/file: ([^,}\s]+)/g)].map(([, path = ""]) => path);
+  const beside = readdirSync(new URL(name, folder), { recursive: true, withFileTypes: true });
+  const below = new URL(`${name}/`, folder).pathname;
+  const paths = beside
+    .filter((entry) => entry.isFile() && entry.name !== "pack.yaml")
+    .map((entry) => `${entry.parentPath}/${entry.name}`.slice(below.length));
   const files = Object.fromEntries(paths.map((path) => [path, text(`${name}/${path}`)]));
   return { source, files, ...more };
 }
@@ -40,6 +44,30 @@ test("the support desk is applied and answers a customer from its pages", async 
     routing_info: { action_name: "Orders" },
     sources: [{ title: "Orders and delivery" }],
   });
+});
+
+test("its sub-agent for refunds reads the skill that came with the pack, and the cases it names", async () => {
+  const { body } = await host.call("GET", "/v2/agents?name=Acme%20support");
+  const before = host.llm.requests.length;
+  const { script } = host.llm;
+  host.llm.script = ({ request }) => {
+    const isOffered = (request.tools ?? []).some(({ name }) => name === "read_skill");
+    const text = JSON.stringify(request.messages);
+    if (!isOffered || text.includes("Made to measure")) return "It is repaired first.";
+    const path = text.includes("# Deciding a refund") ? { path: "references/cases.md" } : {};
+    const given = { skill: "refund-decision", ...path };
+    return { calls: [{ name: "read_skill", arguments: given }] };
+  };
+
+  const message = "Do I get a refund for a kettle that broke after a year?";
+  const asked = { agent_key: body.data[0].id, message };
+  const chat = await host.call("POST", "/v1/proxy/core-agent-chat", asked);
+  host.llm.script = script;
+
+  expect(chat.body.data.routing_info).toMatchObject({ action_name: "Refunds" });
+  const read = JSON.stringify(host.llm.requests.slice(before).map(({ messages }) => messages));
+  expect(read).toContain("Repaired first; money only when it cannot be.");
+  expect(JSON.stringify(chat.body.data)).toContain("It is repaired first.");
 });
 
 test("the research team is applied and answers with what each member said", async () => {

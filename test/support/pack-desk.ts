@@ -11,15 +11,19 @@ import type { Answer } from "./wire-client.ts";
 /** Tables of a tenant that a pack may touch. */
 const tables = [
   ...["agents", "agent-versions", "agent-histories", "sub-agents", "sub-agent-versions"],
-  ...["prompts", "tools", "teams", "workflows"].flatMap((name) => [
+  ...["prompts", "tools", "skills", "teams", "workflows"].flatMap((name) => [
     name,
     `${name}-versions`,
     `${name}-histories`,
   ]),
   ...["collections", "collections-coming", "packs", "packs-by-name", "pack-versions"],
+  ...["skill-trees", "skill-blobs", "skill-files", "skill-names", "skill-removals"],
   ...["ledger", "idempotency"],
 ];
-const counters = ["agents", "prompts", "tools", "teams", "workflows", "packs", "balance"];
+const counters = [
+  ...["agents", "prompts", "tools", "skills", "skill-bytes", "teams", "workflows", "packs"],
+  "balance",
+];
 const PAGE = 200;
 
 /** Packs under test. */

@@ -107,10 +107,13 @@ export async function* piecesOf(
 }
 
 /** Ends removals that a stop of the server has cut off. */
-export async function endRemovals(tables: Tables, tenant: string): Promise<void> {
+export async function endRemovals(
+  { tables, tenant }: Pick<SkillPlace, "tables" | "tenant">,
+  swept: (place: SkillPlace) => Promise<void>,
+): Promise<void> {
   const options = { limit: REMOVALS_AT_ONCE };
   for (const { id } of await tables.list(tenant, skillTables.removals, options)) {
-    await sweep({ tables, tenant, id });
+    await swept({ tables, tenant, id });
   }
 }
 

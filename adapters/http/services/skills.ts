@@ -22,6 +22,7 @@ import {
 } from "../resources/resource-service.ts";
 import type { Caller } from "./agent-store.ts";
 import type { OnceKey } from "./once.ts";
+import type { SkillPlace } from "./skill-storage.ts";
 
 /** Loaded by the first skill. */
 const storage = () => import("./skill-storage.ts");
@@ -54,13 +55,19 @@ export interface SkillService {
   pieces(tenant: string, id: string, file: SkillFile): AsyncGenerator<Uint8Array>;
 }
 
-/** The service. */
+/** Removes the files of a skill that no kept version has. */
+export type SweepSkill = (place: SkillPlace) => Promise<void>;
+
+/**
+ * The service.
+ * @param context `sweep`: default is at once.
+ */
 export function createSkillService(
-  context: ResourceContext & { readonly compute: Compute },
+  context: ResourceContext & { readonly compute: Compute; readonly sweep?: SweepSkill },
 ): SkillService {
-  const { compute, system } = context;
+  const { compute, system, sweep = async (place) => (await storage()).sweep(place) } = context;
   const { tables } = system;
-  const records = createResourceService(context, skillKind, skillRules);
+  const records = createResourceService(context, skillKind, skillRules(sweep));
   const read = async ({ tenant }: Caller, body: SkillBody): Promise<ReadSkill> => {
     const bytes = new Uint8Array(new SharedArrayBuffer(body.bytes.length));
     bytes.set(body.bytes);
@@ -101,19 +108,21 @@ export function createSkillService(
   };
 }
 
-const skillRules: ResourceRules<SkillInput> = {
-  async check({ name }, place) {
-    if (place.id === null) {
-      await (await storage()).endRemovals(place.tables, place.tenant);
-      await checkFree(place, name);
-    } else await checkKept(place, name);
-  },
-  withRemoved: ({ name }, id): readonly TableWrite[] => [
-    { type: "remove", table: skillTables.names, id: name },
-    { type: "put", table: skillTables.removals, id, value: {} },
-  ],
-  afterDropped: async (place) => (await storage()).sweep(place),
-};
+function skillRules(sweep: SweepSkill): ResourceRules<SkillInput> {
+  return {
+    async check({ name }, place) {
+      if (place.id === null) {
+        await (await storage()).endRemovals(place, sweep);
+        await checkFree(place, name);
+      } else await checkKept(place, name);
+    },
+    withRemoved: ({ name }, id): readonly TableWrite[] => [
+      { type: "remove", table: skillTables.names, id: name },
+      { type: "put", table: skillTables.removals, id, value: {} },
+    ],
+    afterDropped: sweep,
+  };
+}
 
 /** The skill of a tenant that has a name, or null. */
 export async function skillNamed(

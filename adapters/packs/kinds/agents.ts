@@ -22,9 +22,10 @@ import { type TSchema, Type } from "../../../actors/schema.ts";
 import { shownUses } from "../../../actors/tools/secret-headers.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import type { TableWrite } from "../../../runtime/system.ts";
-import { checkAgent, checkSubAgent } from "../../http/services/agent-checks.ts";
+import { type CheckPlace, checkAgent, checkSubAgent } from "../../http/services/agent-checks.ts";
 import { put } from "../../http/services/agent-store.ts";
 import { isSame } from "../../http/services/same.ts";
+import { withSkillIds, withSubSkillIds } from "../../http/services/skill-names.ts";
 import type { Draft, Fields, Known, Made, PackKind, Wanted } from "./kind.ts";
 import { objectName } from "./object-name.ts";
 import { goneIsNull } from "./resource.ts";
@@ -102,8 +103,9 @@ async function store(
   const { caller, at, agentStore, tables } = draft;
   const { sub_agents: list, ...own } = fields as Fields & { sub_agents?: readonly Part[] };
   const set = withCanaryOf(own as AgentInput, from?.row ?? null);
-  const head =
-    from === null ? newAgent(set, known.id, at) : within(() => replaceAgent(from.row, set, at));
+  const rows = agentStore.placeOf(caller.tenant);
+  const next = from === null ? newAgent(set, known.id, at) : replaceAgent(from.row, set, at);
+  const head = await withSkillIds(rows, next);
   const parts = new Map<string, SubAgentRow>();
   const before = await subAgentsOf(draft, from?.row ?? null);
   const changed: SubAgentRow[] = [];
@@ -112,7 +114,9 @@ async function store(
     const id = known.parts[partKey] ?? draft.newId("sa", `${name}/${partKey}`);
     const old = before.get(id) ?? null;
     const of = { agent: known.id, subAgent: id };
-    const made = within(() => subAgentAfter(sent as SubAgentInput, of, old, at), place);
+    const made = await subAgentAfter(rows, sent as SubAgentInput, { ...of, old, at }).catch(
+      (error) => rethrow(error, place),
+    );
     if (made !== old) changed.push(made);
     parts.set(partKey, made);
   }
@@ -124,7 +128,7 @@ async function store(
   if (from !== null && changed.length === 0 && gone.length === 0 && isSameAgent(from.row, row)) {
     return await madeOf(draft, from.row, ids);
   }
-  await checkAgent(agentStore.placeOf(caller.tenant), row, { ...own });
+  await checkAgent(rows, row, { ...own });
   const place = {
     ...{ tables, tenant: caller.tenant },
     subAgents: row.subAgents.map((entry) => entry.key),
@@ -150,17 +154,22 @@ function priceOf(from: Loaded | null, changed: number) {
   return micros === 0 ? noCharge : chargeOf(micros);
 }
 
-function subAgentAfter(
+async function subAgentAfter(
+  rows: CheckPlace,
   sent: SubAgentInput,
-  of: { readonly agent: string; readonly subAgent: string },
-  old: SubAgentRow | null,
-  at: string,
-): SubAgentRow {
-  if (old === null) return newSubAgent(sent, of, at);
-  const next = replaceSubAgent(old, sent, at);
+  of: {
+    readonly agent: string;
+    readonly subAgent: string;
+    readonly old: SubAgentRow | null;
+    readonly at: string;
+  },
+): Promise<SubAgentRow> {
+  const { old, at } = of;
+  if (old === null) return await withSubSkillIds(rows, newSubAgent(sent, of, at));
+  const next = await withSubSkillIds(rows, replaceSubAgent(old, sent, at));
   const { updated_at: _, ...now } = next.subAgent;
   const { updated_at: __, ...was } = old.subAgent;
-  return isSame({ tools: null, ...was }, now) ? old : next;
+  return isSame({ tools: null, skills: null, ...was }, now) ? old : next;
 }
 
 /** Those that stay in their order, and the new ones. */
@@ -237,16 +246,8 @@ async function madeOf(
 }
 
 /** Refusals of a sub-agent as those of its agent. */
-function within<T>(make: () => T, place?: number): T {
-  try {
-    return make();
-  } catch (error) {
-    return rethrow(error, place);
-  }
-}
-
-function rethrow(error: unknown, place: number | undefined): never {
-  if (!(error instanceof RuntimeError) || place === undefined) throw error;
+function rethrow(error: unknown, place: number): never {
+  if (!(error instanceof RuntimeError)) throw error;
   const inner = error.details?.["pointer"];
   const pointer = `/sub_agents/${place}${typeof inner === "string" ? inner : ""}`;
   throw new RuntimeError(error.code, error.message, { pointer }, { cause: error });

@@ -7,7 +7,10 @@ import type { Resources } from "../../http/resources/kinds.ts";
 import type { AgentStore, Caller } from "../../http/services/agent-store.ts";
 import type { AgentOperations } from "../../http/services/agents.ts";
 import type { KnowledgeService } from "../../http/services/knowledge.ts";
+import type { SkillService } from "../../http/services/skills.ts";
 import type { DraftTables } from "../draft-tables.ts";
+import type { PackFiles } from "../file-path.ts";
+import type { Problems } from "../problems.ts";
 
 export type Fields = Readonly<Record<string, unknown>>;
 
@@ -19,6 +22,9 @@ export interface Draft {
   readonly agentStore: AgentStore;
   readonly resources: Resources;
   readonly knowledge: KnowledgeService;
+  readonly skills: SkillService;
+  /** Skills of which files may be left over once this is stored. */
+  readonly unswept: ReadonlySet<string>;
   readonly embedders: Embedders;
   /** Of what is made. ISO. */
   readonly at: string;
@@ -72,12 +78,24 @@ export interface PackKind {
   readonly canBeBare: boolean;
   /** Names of records of the same kind that it refers to by these, not by references. */
   uses?(fields: Fields): Promise<readonly string[]>;
+  /** An object as it is written, with what lies beside the pack's file. */
+  filled?(
+    fields: Fields,
+    beside: {
+      readonly files: PackFiles;
+      readonly problems: Problems;
+      /** Of the object. */
+      readonly pointer: string;
+    },
+  ): Fields;
   create(draft: Draft, wanted: Wanted): Promise<Made>;
   /** The same version when nothing changes. */
   change(draft: Draft, wanted: Wanted, known: Known): Promise<Made>;
   remove(draft: Draft, known: Known): Promise<void>;
   /** null for one that is gone. */
   read(draft: Draft, known: Known): Promise<Made | null>;
+  /** What a file says of one, where that is more than its fields. */
+  written?(draft: Draft, made: Made): Promise<Fields>;
   /** All its parts, made by the pack or by hand, by names that are given to them. */
   partsOf?(draft: Draft, id: string): Promise<Readonly<Record<string, string>>>;
 }

@@ -8,12 +8,14 @@ import { collectionsKind } from "./collections.ts";
 import type { PackKind } from "./kind.ts";
 import { promptsKind } from "./prompts.ts";
 import { resourceKind } from "./resource.ts";
+import { skillsKind } from "./skills.ts";
 
 /** A line for each kind. */
 export const packKinds: readonly PackKind[] = [
   collectionsKind,
   promptsKind,
   resourceKind(toolKind),
+  skillsKind,
   agentsKind,
   resourceKind(teamKind),
   resourceKind(workflowKind),
