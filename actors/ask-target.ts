@@ -1,5 +1,5 @@
-// An agent, a team or a workflow as a part of another run: a member of a team, a node of a workflow, a
-// tool of a model. It answers in a child run of its own kind, on the version that was current when it
+// An agent, a team, a workflow or an agent elsewhere as a part of another run: a member of a team, a node of
+// a workflow, a tool of a model. It answers in a child run of its own kind, on the version that was current when it
 // was first asked in this run.
 
 import type { RunContext } from "../runtime/actor.ts";
@@ -22,7 +22,7 @@ import type { Task, TurnInput, TurnReference, TurnResult } from "./turn-input.ts
 
 /** Whom to ask for what. */
 export interface TargetAsk {
-  /** `ag_`, `tm_` or `wf_`. */
+  /** `ag_`, `tm_`, `wf_`, or `tl_` of type `remote_agent`. */
   readonly target: string;
   /** The input of the run that asks: its messages, who speaks, whether text is streamed. */
   readonly of: TurnReference;

@@ -28,6 +28,7 @@ export const catalog: readonly Definition[] = [
   laterRun("flow", async () => (await import("./flow/flow-run.ts")).flowRun),
   subAgentRun,
   laterRun("team", async () => (await import("./team/team.ts")).teamRun),
+  laterRun("remote-agent", async () => (await import("./remote-run.ts")).remoteAgentRun),
   dryRunActor,
   dryRun,
   evaluationActor,

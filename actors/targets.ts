@@ -1,6 +1,7 @@
-// What a conversation can be with: an agent, a team or a workflow. Their ids say which; each has a
-// table of current rows, one of versions, and a kind of run that answers for it. Runs are pinned to the
-// version that was current when their message was accepted.
+// What a conversation can be with: an agent, a team or a workflow; and what runs can ask beside those, an
+// agent elsewhere, which is a tool. Their ids say which; each has a table of current rows, one of versions,
+// and a kind of run that answers for it. Runs are pinned to the version that was current when their message
+// was accepted.
 
 import { pinnedVersion } from "./canary.ts";
 import type { PinnedPrompts } from "./prompts/prompt.ts";
@@ -9,7 +10,7 @@ import { type AgentRow, agentTables } from "./records/agent-version.ts";
 import type { Static } from "./schema.ts";
 
 /** Kinds of what answers. */
-export type TargetKind = "agent" | "team" | "workflow";
+export type TargetKind = "agent" | "team" | "workflow" | "tool";
 
 /** Where the records of a kind are. */
 export interface TargetPlace {
@@ -30,6 +31,7 @@ const places: ReadonlyMap<string, TargetPlace> = new Map([
   ["ag", agents],
   ["tm", { kind: "team", current: "teams", versions: "teams-versions" }],
   ["wf", { kind: "workflow", current: "workflows", versions: "workflows-versions" }],
+  ["tl", { kind: "tool", current: "tools", versions: "tools-versions" }],
 ]);
 
 /** The place of an id; what has an unknown prefix is looked for among the agents, where it is not. */
@@ -47,7 +49,7 @@ export function targetNamed(id: string): string {
 export interface Accepting {
   readonly version: number;
   /** Kind of the run that answers. */
-  readonly runKind: "supervisor" | "workflow" | "team" | "flow";
+  readonly runKind: "supervisor" | "workflow" | "team" | "flow" | "remote-agent";
   readonly onBusy: Static<typeof onBusy> | null;
   readonly onDisconnect: "continue" | "cancel" | null;
   /** Model the answer is expected from, "" when the target says none. */
@@ -58,7 +60,9 @@ export interface Accepting {
   readonly hasSkills: boolean;
 }
 
-/** The row of a team or a workflow, as far as accepting needs it (records/resource.ts). */
+const runKinds = { team: "team", workflow: "flow", tool: "remote-agent" } as const;
+
+/** The row of a team, a workflow or a tool, as far as accepting needs it (records/resource.ts). */
 interface PlainRow {
   readonly version: number;
   readonly record: {
@@ -75,7 +79,7 @@ export function accepting(id: string, row: unknown, root: string): Accepting | u
     const { version, record } = row as PlainRow;
     return {
       version,
-      runKind: kind === "team" ? "team" : "flow",
+      runKind: runKinds[kind],
       onBusy: record.on_busy ?? null,
       onDisconnect: record.on_disconnect ?? null,
       model: "",

@@ -148,8 +148,8 @@ function targetOf(type: "agent" | "sub_workflow", reader: FieldReader): string {
   return type === "agent"
     ? reader.text(
         "ref",
-        /^(ag|tm)_\w{1,61}$/,
-        "An agent node names an agent (ag_) or a team (tm_).",
+        /^(ag|tm|tl)_\w{1,61}$/,
+        "An agent node names an agent (ag_), a team (tm_) or an agent elsewhere (tl_, a remote_agent).",
       )
     : reader.text("ref", /^wf_\w{1,61}$/, "A sub_workflow node names a workflow (wf_) in ref.");
 }
@@ -209,8 +209,8 @@ function mapOf(base: NodeBase, reader: FieldReader, place: NodePlace): GraphNode
 function eachOf(id: string, reader: FieldReader): Fields {
   const ref = reader.text(
     "ref",
-    /^(ag|tm|wf)_\w{1,61}$/,
-    "A map's ref names an agent (ag_), a team (tm_) or a workflow (wf_).",
+    /^(ag|tm|wf|tl)_\w{1,61}$/,
+    "A map's ref names an agent (ag_), a team (tm_), a workflow (wf_) or an agent elsewhere (tl_, a remote_agent).",
   );
   const type = ref.startsWith("wf_") ? "sub_workflow" : "agent";
   return { id: `${id}.each`.slice(-64), type, ref, input: reader.given("input") ?? "item" };

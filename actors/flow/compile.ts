@@ -232,14 +232,16 @@ function answers({ type }: GraphNode): boolean {
 }
 
 /** Ids of records that nodes refer to, with the places where they do. */
-export function refsOf(
-  graph: Shape,
-): readonly { readonly ref: string; readonly pointer: string }[] {
+export function refsOf(graph: Shape): readonly {
+  readonly ref: string;
+  readonly type: "agent" | "sub_workflow" | "tool";
+  readonly pointer: string;
+}[] {
   return allNodes(graph).flatMap((node) =>
     node.type === "agent" ||
     node.type === "sub_workflow" ||
     (node.type === "tool" && isRecordId(node.ref))
-      ? [{ ref: node.ref, pointer: `${node.pointer}/ref` }]
+      ? [{ ref: node.ref, type: node.type, pointer: `${node.pointer}/ref` }]
       : [],
   );
 }

@@ -26,7 +26,7 @@ export interface AnswerNode extends NodeBase {
   readonly input: Expression | null;
 }
 
-/** An agent, a team or a workflow of the tenant. */
+/** An agent, a team or a workflow of the tenant, or an agent elsewhere that a tool record leads to. */
 export interface TargetNode extends NodeBase {
   readonly type: "agent" | "sub_workflow";
   readonly ref: string;

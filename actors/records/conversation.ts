@@ -10,8 +10,8 @@ import type { ResponseNote } from "./response.ts";
 
 /** Which action the router took and why. */
 export interface RoutingInfo {
-  /** `TEAM`: the members of a team, and how it goes on. */
-  readonly selected_action: "SUB_AGENT" | "SUPERVISOR" | "TEAM";
+  /** `TEAM`: the members of a team, and how it goes on. `REMOTE_AGENT`: an agent elsewhere. */
+  readonly selected_action: "SUB_AGENT" | "SUPERVISOR" | "TEAM" | "REMOTE_AGENT";
   readonly action_name: string;
   readonly reason: string;
   readonly intent: string;
@@ -19,7 +19,7 @@ export interface RoutingInfo {
   readonly confidence: number;
   /** Below it a choice is in doubt. */
   readonly threshold: number;
-  readonly method: "keyword" | "semantic" | "model" | "graph" | "only" | "team";
+  readonly method: "keyword" | "semantic" | "model" | "graph" | "only" | "team" | "remote";
   readonly candidates: readonly {
     readonly name: string;
     readonly key: string;

@@ -23,11 +23,11 @@ export const teamLimits = {
 
 const agentId = Type.String({ pattern: "^ag_[A-Za-z0-9]{1,61}$" });
 
-/** Who takes part: an agent or a team, and what as. */
+/** Who takes part: an agent, a team or an agent elsewhere (a tool of type `remote_agent`), and what as. */
 export const teamMember = Type.Object(
   {
-    agent: Type.String({ pattern: "^(ag|tm)_[A-Za-z0-9]{1,61}$" }),
-    /** How the others call it. Default: the name of the agent or team. */
+    agent: Type.String({ pattern: "^(ag|tm|tl)_[A-Za-z0-9]{1,61}$" }),
+    /** How the others call it. Default: the name of its record. */
     name: Type.Optional(Type.String({ minLength: 1, maxLength: teamLimits.memberNameChars })),
     /** What it is there for: told to it, to the others and to the leader. */
     role: Type.Optional(Type.String({ minLength: 1, maxLength: teamLimits.roleChars })),
@@ -73,7 +73,7 @@ export const teamInput = Type.Object(
         Type.Literal("substitute"),
       ]),
     ),
-    substitute: Type.Optional(agentId),
+    substitute: Type.Optional(Type.String({ pattern: "^(ag|tl)_[A-Za-z0-9]{1,61}$" })),
     /**
      * Of `supervisor`: what is done when the leader's plan is none, also after it was told twice what is
      * wrong. Every member answers the whole message (`members`, the default), the `leader` answers

@@ -12,6 +12,8 @@ export interface TeamLookup {
   readonly id: string | null;
   /** @throws INVALID with the pointer for a record that does not exist. */
   mustExist(id: string, prefixes: readonly string[], pointer: string): Promise<void>;
+  /** Type of a stored tool. */
+  toolType(id: string): Promise<string | undefined>;
   /** A stored team. */
   team(id: string): Promise<TeamInput | undefined>;
 }
@@ -37,13 +39,27 @@ export async function checkTeam(team: TeamInput, lookup: TeamLookup): Promise<vo
   }
   const { leader, substitute, members } = team;
   if (leader) await lookup.mustExist(leader, ["ag"], "/leader");
-  if (substitute) await lookup.mustExist(substitute, ["ag"], "/substitute");
+  if (substitute) await checkAsked(substitute, ["ag", "tl"], "/substitute", lookup);
   for (const [at, { agent }] of members.entries()) {
     const pointer = `/members/${at}/agent`;
     if (agent === lookup.id) throw invalid(pointer, "A team cannot be a member of itself.");
-    await lookup.mustExist(agent, ["ag", "tm"], pointer);
+    await checkAsked(agent, ["ag", "tm", "tl"], pointer, lookup);
   }
   await checkBelow(team, lookup);
+}
+
+/** Whoever is given turns is there, and answers: of the tools an agent elsewhere does. */
+async function checkAsked(
+  id: string,
+  prefixes: readonly string[],
+  pointer: string,
+  lookup: TeamLookup,
+): Promise<void> {
+  await lookup.mustExist(id, prefixes, pointer);
+  const type = targetPlace(id).kind === "tool" ? await lookup.toolType(id) : undefined;
+  if (type === undefined || type === "remote_agent") return;
+  const text = `Tool ${id} is a ${type}; of the tools only a remote_agent can take part in a team.`;
+  throw invalid(pointer, text);
 }
 
 function checkLeader({ leader, mode, stop, synthesis }: TeamInput): void {

@@ -10,14 +10,14 @@ import { systemMessageFor } from "../prompts/system-message.ts";
 import { versionId } from "../records/agent-version.ts";
 import type { ResourceRecord, ResourceRow } from "../records/resource.ts";
 import type { TeamInput, TeamMember } from "../records/team.ts";
-import { type TargetPin, targetPlace } from "../targets.ts";
+import { type TargetPin, targetNamed, targetPlace } from "../targets.ts";
 import type { TurnInput } from "../turn-input.ts";
 
 /** A member as the run knows it. */
 export interface Member {
   /** 1-based. */
   readonly place: number;
-  /** `ag_` or `tm_`. */
+  /** `ag_`, `tm_` or `tl_`. */
   readonly target: string;
   /** Unique in the team. */
   readonly name: string;
@@ -42,7 +42,7 @@ export interface Crew {
 
 /** @throws NOT_FOUND for a version of the team that is not kept, or a leader that does not exist. */
 export async function loadCrew(context: RunContext<Ports>, input: TurnInput): Promise<Crew> {
-  const team = await teamAt(context, input.agent, input.version);
+  const team = await recordAt<TeamInput>(context, input.agent, input.version);
   const { leader, substitute } = team;
   // All at once, so that what they are pinned to is written once; and before any is asked, because
   // the same one may be asked side by side.
@@ -103,21 +103,21 @@ async function nameOf(
 ): Promise<string> {
   const pin = pins.get(target);
   if (!pin) return target;
-  if (targetPlace(target).kind === "team") {
-    return (await teamAt(context, target, pin.version)).name;
+  if (targetPlace(target).kind !== "agent") {
+    return (await recordAt<{ readonly name: string }>(context, target, pin.version)).name;
   }
   return (await loadAgent(context, { agent: target, version: pin.version })).agent.name;
 }
 
-async function teamAt(
+async function recordAt<Input extends object>(
   context: RunContext<Ports>,
   id: string,
   version: number,
-): Promise<ResourceRecord<TeamInput>> {
+): Promise<ResourceRecord<Input>> {
   const key = versionId(id, version);
   const row = await context.row(targetPlace(id).versions, key);
-  if (row !== undefined) return (row as ResourceRow<TeamInput>).record;
-  throw new RuntimeError("NOT_FOUND", `Team version ${key} does not exist.`);
+  if (row !== undefined) return (row as ResourceRow<Input>).record;
+  throw new RuntimeError("NOT_FOUND", `${targetNamed(id)} has no version ${version}.`);
 }
 
 /** Names that are taken get a number behind them. */

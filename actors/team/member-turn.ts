@@ -108,7 +108,7 @@ function nextOf({ crew }: TeamWork, { isLast }: Try): Next {
   return isLast && policy !== "fail" ? "skip" : policy;
 }
 
-/** What a team below is told of those above it; undefined for an agent. */
+/** What a team below is told of those above it; undefined for what is no team. */
 function withinFor(work: TeamWork, target: string): Within | undefined {
   if (targetPlace(target).kind !== "team") return undefined;
   const { agent, task } = work.input;

@@ -15,6 +15,7 @@ import { confirmed } from "./confirmed.ts";
 import { takeCall } from "./rate.ts";
 import { bounded, failure, saidOf } from "./result.ts";
 import type { Arguments, Handoff, StepTool, Tool } from "./tool.ts";
+import { MAY_HAVE_HAPPENED, unsure } from "./unsure.ts";
 
 /** Where a call stands. */
 export interface CallPlace {
@@ -219,22 +220,9 @@ async function stepOf(
       },
     );
   } catch (error) {
-    const isOpen = error instanceof RuntimeError && cut.has(error.code) && repeat !== "safe";
-    if (!isOpen || context.signal.aborted) throw error;
-    throw unsure(error);
+    throw context.signal.aborted ? error : unsure(error, repeat);
   }
 }
-
-/** After these nobody knows what the other side has done. */
-const cut: ReadonlySet<string> = new Set(["DEADLINE", "PROVIDER_UNAVAILABLE"]);
-
-function unsure(error: RuntimeError): RuntimeError {
-  const { code, message, details } = error;
-  return new RuntimeError(code, `${message} ${MAY_HAVE_HAPPENED}`, details, { cause: error });
-}
-
-const MAY_HAVE_HAPPENED =
-  "It may have happened and was not repeated: find out before you call it again.";
 
 /** What ends a run is thrown on; everything else the model is told. */
 async function told(

@@ -25,6 +25,8 @@ import { builtinTools } from "./tool-types.ts";
 export interface Offered extends ToolPlace {
   /** Of the step that looks up what they name, unique within the run. */
   readonly key: string;
+  /** Versions of records, for those that were looked up before. */
+  readonly versions?: Readonly<Record<string, number>>;
 }
 
 const tables = resourceTables(toolKind);
@@ -38,7 +40,8 @@ export async function offerTools(
   place: Offered,
 ): Promise<readonly Tool[]> {
   if (uses.length === 0) return [];
-  const found = await lookUp(uses, place);
+  const { versions } = place;
+  const found = versions ? { versions, names: {} } : await lookUp(uses, place);
   const names = new Map([...place.names, ...Object.entries(found.names)]);
   const settings = await Promise.all(uses.map((use) => settingsOf(use, place, found)));
   return settings.map((one) => toolOf(one, { ...place, names }));
@@ -117,7 +120,10 @@ function toolOf(settings: Settings, place: Offered): Tool {
   const resultChars = result_chars ?? limits.toolResultChars;
   const missing = type.needs.find((need) => !permissions.has(need));
   const refusal = `This tool does not have the permission "${missing}".`;
-  const work = type.make(config, place, { permissions, timeoutMs, resultChars });
+  const work = type.make(config, place, {
+    ...{ permissions, timeoutMs, resultChars },
+    ...(repeat !== undefined && { repeat }),
+  });
   return {
     ...work,
     ...("perform" in work && repeat !== undefined && { repeat }),

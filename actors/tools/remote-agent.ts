@@ -1,21 +1,12 @@
 // The tool remote_agent: an agent elsewhere that speaks A2A 1.0 does a task. The call's own name is the
-// id of the message, so that a call that is made again is the same message; the task is looked at until
-// it has ended, and cancelled there when the call is.
+// id of the message, so that a call that is made again is the same message.
 
-import { RuntimeError, toErrorData } from "../../runtime/errors.ts";
+import { RuntimeError } from "../../runtime/errors.ts";
 import { limits } from "../limits.ts";
-import type { WebAnswer } from "../ports.ts";
 import { Type } from "../schema.ts";
-import { withoutSecrets } from "./http-build.ts";
-import {
-  cardInterface,
-  type RemoteConfig,
-  type RemoteEndpoint,
-  type RemoteMethod,
-  type RemoteTask,
-  readRemote,
-  remoteRequest,
-} from "./remote-wire.ts";
+import { noUsage } from "../turn-input.ts";
+import { remoteTask } from "./remote-task.ts";
+import type { RemoteConfig, RemoteTask } from "./remote-wire.ts";
 import { failure } from "./result.ts";
 import type { Arguments } from "./tool.ts";
 import {
@@ -26,16 +17,8 @@ import {
   type ToolType,
 } from "./tool-type.ts";
 
-/** Between two looks at a task, ms: the first, and the most. */
-const LOOK_MS = 200;
-const LOOK_MS_MAX = 2_000;
-/** How long telling the other side of a cancel may take, ms. */
-const CANCEL_MS = 5_000;
-/** So long before the call's own time is over its task is given up, ms; at most half of it. */
-const LATE_MS = 1_000;
-/** Looks at a task that may fail one after the other. */
-const FAILURES_MAX = 5;
-const TASK_CHARS = 32_000;
+/** Of a task: also what a team has said before it. */
+const TASK_CHARS = 100_000;
 const ID_CHARS = 200;
 const text = (maxLength: number) => Type.String({ minLength: 1, maxLength });
 
@@ -86,75 +69,25 @@ export const remoteAgentTool: ToolType = {
   make,
 };
 
-function make(config: ToolConfig, { context }: ToolPlace, { timeoutMs }: ToolTerms) {
-  const own = config as unknown as RemoteConfig;
-  const send = async (
-    wanted: Parameters<typeof remoteRequest>[2],
-    place: RemoteEndpoint | null,
-    signal: AbortSignal,
-  ): Promise<WebAnswer> => {
-    const request = remoteRequest(own, place, wanted);
-    const terms = { signal, timeoutMs, bytesMax: own.max_bytes ?? limits.webBytes };
-    return withoutSecrets(own, await context.ports.web.request({ ...request, ...terms }));
-  };
+function make(config: ToolConfig, { context }: ToolPlace, { timeoutMs, repeat }: ToolTerms) {
   return {
-    // The other side knows the message by its id; `repeat: never` is for those that do not.
-    repeat: () => "safe" as const,
-    perform: async ({ arguments: given, operation, signal }: Performed): Promise<unknown> => {
-      const place = cardInterface(own, await send({ method: "card" }, null, signal));
-      const late = AbortSignal.timeout(Math.max(1, timeoutMs - Math.min(LATE_MS, timeoutMs / 2)));
-      const ask = async (method: RemoteMethod, by: AbortSignal): Promise<RemoteTask> =>
-        readRemote(await send(method, place, by));
-      // Not cut with the call: the answer has the id by which the task is cancelled.
-      const message = { method: "SendMessage", messageId: operation, ...saidIn(given) } as const;
-      return await ended(await ask(message, late), { ask, signal, late });
+    async within({
+      arguments: given,
+      key,
+    }: {
+      readonly arguments: Arguments;
+      readonly key: string;
+    }) {
+      const ask = {
+        config: config as unknown as RemoteConfig,
+        timeoutMs,
+        repeat: repeat ?? "safe",
+      };
+      const task = await remoteTask(context, key, { ...ask, ...saidIn(given) });
+      // Another system's models: what they used, nobody here knows, and nobody here pays.
+      return { result: resultOf(task), usage: noUsage };
     },
   };
-}
-
-interface Waiting {
-  ask(method: RemoteMethod, by: AbortSignal): Promise<RemoteTask>;
-  /** That of the call. */
-  readonly signal: AbortSignal;
-  /** Shortly before the call is out of time: one that is cut by it would be made again. */
-  readonly late: AbortSignal;
-}
-
-/** The task's end, or why it is not waited for. @throws the reason of the call's signal. */
-async function ended(begun: RemoteTask, { ask, signal, late }: Waiting): Promise<unknown> {
-  const cut = AbortSignal.any([signal, late]);
-  const { id } = begun;
-  let task = begun;
-  let failures = 0;
-  for (let waitMs = LOOK_MS; task.isGoingOn; waitMs = Math.min(2 * waitMs, LOOK_MS_MAX)) {
-    try {
-      await pause(waitMs, cut);
-      task = await ask({ method: "GetTask", id }, cut);
-      failures = 0;
-    } catch (error) {
-      if (!cut.aborted) {
-        failures += 1;
-        if (failures < FAILURES_MAX) continue;
-        // Told, not thrown: a call that is made again would send its message again.
-        const { code, message } = toErrorData(error);
-        return failure(code, message);
-      }
-      // What is only interrupted here (a thread that ends) is taken up again, and goes on there.
-      if (!isMoved(signal)) {
-        const by = AbortSignal.timeout(CANCEL_MS);
-        await ask({ method: "CancelTask", id }, by).catch(ignored);
-      }
-      if (signal.aborted) throw error;
-      return failure("DEADLINE", "The other agent was not done in time; its task was cancelled.");
-    }
-  }
-  return resultOf(task);
-}
-
-interface Performed {
-  readonly arguments: Arguments;
-  readonly operation: string;
-  readonly signal: AbortSignal;
 }
 
 function saidIn(given: Arguments) {
@@ -174,29 +107,4 @@ function resultOf({ id, contextId, state, text: said, data }: RemoteTask): unkno
   }
   const why = said === "" ? "" : ` It says: ${said}`;
   return failure("PROVIDER_FAILED", `The task of the other agent is ${state.toLowerCase()}.${why}`);
-}
-
-/** Whether the run goes on elsewhere: its shard has moved, or its process ends. */
-function isMoved({ aborted, reason }: AbortSignal): boolean {
-  const code = reason instanceof RuntimeError ? reason.code : "";
-  return aborted && ["STALE_EPOCH", "SHUTTING_DOWN", "WORKER_LOST"].includes(code);
-}
-
-/** The other side ends its task by itself then, or not: nobody here waits for it any more. */
-function ignored(): void {}
-
-/** @throws the signal's reason. */
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const stop = (): void => {
-      clearTimeout(timer);
-      reject(signal.reason);
-    };
-    const timer = setTimeout(() => {
-      signal.removeEventListener("abort", stop);
-      resolve();
-    }, ms);
-    if (signal.aborted) stop();
-    else signal.addEventListener("abort", stop, { once: true });
-  });
 }

@@ -18,6 +18,12 @@ export interface RemoteEndpoint {
   readonly binding: "JSONRPC" | "HTTP+JSON";
 }
 
+/** What is read of a card. */
+export interface RemoteCard {
+  readonly name: string;
+  readonly place: RemoteEndpoint;
+}
+
 /** What is asked of it. */
 export type RemoteMethod =
   | {
@@ -46,6 +52,8 @@ type Json = Readonly<Record<string, unknown>>;
 const VERSION = "1.0";
 /** Characters of what another side says is wrong that are told. */
 const TOLD_CHARS = 500;
+/** Of what an agent calls itself. */
+const NAME_CHARS = 200;
 
 /** A request; of the card with `place` null. */
 export function remoteRequest(
@@ -90,9 +98,10 @@ function sendParams(wanted: Extract<RemoteMethod, { method: "SendMessage" }>): o
   };
 }
 
-/** Where the card says that the agent is. @throws PROVIDER_FAILED, EGRESS_REFUSED. */
-export function cardInterface(config: RemoteConfig, answer: WebAnswer): RemoteEndpoint {
+/** Who the card says that the agent is, and where. @throws PROVIDER_FAILED, EGRESS_REFUSED. */
+export function readCard(config: RemoteConfig, answer: WebAnswer): RemoteCard {
   const card = bodyOf(answer);
+  const name = String(card["name"] ?? "").slice(0, NAME_CHARS) || hostOf(config.url);
   const all = listOf(card["supportedInterfaces"]);
   for (const { url, protocolBinding: binding, protocolVersion: version } of all) {
     const isSpoken = version === VERSION && (binding === "JSONRPC" || binding === "HTTP+JSON");
@@ -100,7 +109,7 @@ export function cardInterface(config: RemoteConfig, answer: WebAnswer): RemoteEn
     // Its headers are secrets: they go where the card is, or where the configuration says.
     const isOwn = new URL(url).origin === new URL(config.url).origin;
     if (isOwn || (config.allowed_hosts ?? []).some((one) => one === hostOf(url))) {
-      return { url: url.replace(/\/$/, ""), binding };
+      return { name, place: { url: url.replace(/\/$/, ""), binding } };
     }
     const where = `its card leads to ${hostOf(url)}, which is not among allowed_hosts`;
     throw new RuntimeError("EGRESS_REFUSED", `The other agent is not asked: ${where}.`);

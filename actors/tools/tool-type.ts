@@ -1,7 +1,7 @@
 // What a built-in type of tool is: what it is configured with, what a model is told of it, which
 // permissions it needs, and the work itself. One file a type; `tool-types.ts` lists them.
 
-import type { RunContext } from "../../runtime/actor.ts";
+import type { Repeat, RunContext } from "../../runtime/actor.ts";
 import type { Ports } from "../ports.ts";
 import type { Permission, ToolTypeName } from "../records/tool.ts";
 import type { TSchema } from "../schema.ts";
@@ -31,6 +31,8 @@ export interface ToolTerms {
   readonly permissions: ReadonlySet<Permission>;
   readonly timeoutMs: number;
   readonly resultChars: number;
+  /** What a call means that was under way when the process died; absent: as its type says. */
+  readonly repeat?: Repeat;
 }
 
 type Common = "refuses" | "sourcesOf";

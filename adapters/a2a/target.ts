@@ -38,8 +38,10 @@ export async function targetOf(
   id: string,
   withAbilities = false,
 ): Promise<Target> {
-  if (!ID.test(id)) throw new RuntimeError("NOT_FOUND", `There is no agent ${id.slice(0, 64)}.`);
   const { kind } = targetPlace(id);
+  if (!ID.test(id) || kind === "tool") {
+    throw new RuntimeError("NOT_FOUND", `There is no agent ${id.slice(0, 64)}.`);
+  }
   if (kind !== "agent") {
     const { record, version } =
       kind === "team"

@@ -56,6 +56,7 @@ export const routingSchema = named(
         Type.Literal("SUB_AGENT"),
         Type.Literal("SUPERVISOR"),
         Type.Literal("TEAM"),
+        Type.Literal("REMOTE_AGENT"),
       ]),
       action_name: text,
       reason: text,

@@ -10,6 +10,8 @@ import { checkExists, type RulePlace } from "./resource-rules.ts";
 /** A place of a graph where it names a record. */
 export interface NodeRef {
   readonly ref: string;
+  /** Of the node: an `agent` is asked, a `tool` is called. */
+  readonly type: "agent" | "sub_workflow" | "tool";
   readonly pointer: string;
 }
 
@@ -18,13 +20,25 @@ export async function checkNodeRefs(
   place: Pick<RulePlace, "tables" | "tenant">,
   refs: readonly NodeRef[],
 ): Promise<void> {
-  for (const { ref, pointer } of refs) {
+  for (const { ref, type, pointer } of refs) {
     await checkExists(place, ref, { prefixes: ["ag", "tm", "wf", toolKind.prefix], pointer });
     if (!isRecordId(ref)) continue;
-    const row = await place.tables.get(place.tenant, toolKind.path, ref);
-    const { type } = (row?.value as ResourceRow<ToolInput> | undefined)?.record ?? {};
-    if (type !== "handoff") continue;
+    const tool = await toolTypeOf(place, ref);
+    if (type === "agent" && tool !== "remote_agent") {
+      const message = `Tool ${ref} is a ${tool}: a node of type tool calls it; an agent node asks a remote_agent.`;
+      throw new RuntimeError("INVALID", message, { pointer });
+    }
+    if (tool !== "handoff") continue;
     const message = `Tool ${ref} hands over the turn, which a node cannot.`;
     throw new RuntimeError("INVALID", message, { pointer });
   }
+}
+
+/** What a stored tool is; undefined for none. */
+export async function toolTypeOf(
+  { tables, tenant }: Pick<RulePlace, "tables" | "tenant">,
+  id: string,
+): Promise<ToolInput["type"] | undefined> {
+  const row = await tables.get(tenant, toolKind.path, id);
+  return (row?.value as ResourceRow<ToolInput> | undefined)?.record.type;
 }

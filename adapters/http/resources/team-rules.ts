@@ -3,6 +3,7 @@
 import type { ResourceRow } from "../../../actors/records/resource.ts";
 import { type TeamInput, teamKind } from "../../../actors/records/team.ts";
 import { checkTeam } from "../../../actors/team/check.ts";
+import { toolTypeOf } from "./node-refs.ts";
 import { checkExists, type ResourceRules } from "./resource-rules.ts";
 
 /** Rules of teams. */
@@ -11,6 +12,7 @@ export const teamRules: ResourceRules<TeamInput> = {
     checkTeam(input, {
       id: place.id,
       mustExist: (id, prefixes, pointer) => checkExists(place, id, { prefixes, pointer }),
+      toolType: (id) => toolTypeOf(place, id),
       async team(id) {
         const row = await place.tables.get(place.tenant, teamKind.path, id);
         return (row?.value as ResourceRow<TeamInput> | undefined)?.record;

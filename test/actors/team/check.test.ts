@@ -12,10 +12,12 @@ const withTeam = (id: string): TeamInput => ({ ...plain, members: [ann, { agent:
 
 /** Checks `team`, which is or becomes `tm_self`, among these. */
 function check(team: TeamInput, others: Readonly<Record<string, TeamInput>> = {}): Promise<string> {
-  const known = new Set(["ag_ann", "ag_lee", "tm_self", ...Object.keys(others)]);
+  const tools: Readonly<Record<string, string>> = { tl_far: "remote_agent", tl_sum: "calculator" };
+  const known = new Set(["ag_ann", "ag_lee", "tm_self", ...Object.keys({ ...others, ...tools })]);
   const done = checkTeam(team, {
     id: "tm_self",
     team: async (id) => others[id],
+    toolType: async (id) => tools[id],
     mustExist: async (id, prefixes, pointer) => {
       if (known.has(id) && prefixes.includes(id.slice(0, 2))) return;
       throw new RuntimeError("INVALID", `${id} does not exist.`, { pointer });
@@ -35,6 +37,13 @@ test.each<[string, Partial<TeamInput>, string]>([
   ["a substitute that nobody uses", { substitute: "ag_ann" }, "/substitute"],
   ["no substitute where one is used", { on_member_failure: "substitute" }, "/substitute"],
   ["a member that does not exist", { members: [ann, { agent: "ag_none" }] }, "/members/1/agent"],
+  ["a tool that answers nobody", { members: [ann, { agent: "tl_sum" }] }, "/members/1/agent"],
+  [
+    "a tool that answers nobody as the substitute",
+    { on_member_failure: "substitute", substitute: "tl_sum" },
+    "/substitute",
+  ],
+  ["an agent elsewhere as the leader", { leader: "tl_far" }, "/leader"],
   ["itself as a member", { members: [ann, { agent: "tm_self" }] }, "/members/1/agent"],
   [
     "a name that is there twice",

@@ -1,114 +1,29 @@
 // An agent elsewhere as a tool: asked of a server made of the SDK's own classes, and of another Troupe.
 
-import { createServer, type IncomingMessage, type Server } from "node:http";
+import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { AgentCard, type Message, Role, type Task, TaskState } from "@a2a-js/sdk";
-import {
-  AgentEvent,
-  type AgentExecutor,
-  DefaultRequestHandler,
-  InMemoryTaskStore,
-  JsonRpcTransportHandler,
-  ServerCallContext,
-} from "@a2a-js/sdk/server";
+import { TaskState } from "@a2a-js/sdk";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { type HttpHost, startHttpHost } from "../../support/http-host.ts";
-import { createGate, type Gate } from "../../support/scripted-llm.ts";
+import { type RemoteAgent, startRemoteAgent } from "../../support/remote-agent.ts";
+import { createGate } from "../../support/scripted-llm.ts";
 import type { Json } from "../../support/wire-client.ts";
 
 const WITHIN = { timeout: 10_000, interval: 10 };
 const SECRET = "Bearer secret-of-the-remote";
 
 let host: HttpHost;
-let remote: Server;
-let base = "";
-let state: TaskState = TaskState.TASK_STATE_COMPLETED;
-let held: Gate | null = null;
-let cancelled: string[] = [];
-const heard: { messages: Message[]; keys: Set<unknown>; cards: number } = {
-  ...{ messages: [], keys: new Set(), cards: 0 },
-};
-
-const message = (text: string, of: Pick<Task, "id" | "contextId">): Message => ({
-  ...{ messageId: "r", role: Role.ROLE_AGENT, taskId: of.id, contextId: of.contextId },
-  parts: [
-    { content: { $case: "text", value: text }, metadata: undefined, filename: "", mediaType: "" },
-  ],
-  ...{ metadata: undefined, extensions: [], referenceTaskIds: [] },
-});
-
-/** Says what it was told, in the state that a test wants. */
-const executor: AgentExecutor = {
-  execute: async ({ userMessage, taskId: id, contextId }, bus) => {
-    heard.messages.push(userMessage);
-    const said = userMessage.parts[0]?.content?.value;
-    const none = { artifacts: [], history: [], metadata: undefined };
-    const at = (of: TaskState, text: string) => ({
-      ...{ state: of, message: message(text, { id, contextId }), timestamp: undefined },
-    });
-    bus.publish(
-      AgentEvent.task({ id, contextId, status: at(TaskState.TASK_STATE_WORKING, ""), ...none }),
-    );
-    await held?.wait(new AbortController().signal);
-    const status = at(state, `Heard: ${said}`);
-    bus.publish(AgentEvent.statusUpdate({ taskId: id, contextId, status, metadata: undefined }));
-    bus.finished();
-  },
-  cancelTask: async (taskId, bus) => {
-    cancelled.push(taskId);
-    const status = {
-      state: TaskState.TASK_STATE_CANCELED,
-      message: undefined,
-      timestamp: undefined,
-    };
-    bus.publish(AgentEvent.statusUpdate({ taskId, contextId: "", status, metadata: undefined }));
-    bus.finished();
-  },
-};
-
-async function textOf(request: IncomingMessage): Promise<string> {
-  let text = "";
-  for await (const piece of request.setEncoding("utf8")) text += piece;
-  return text;
-}
+let remote: RemoteAgent;
 
 beforeAll(async () => {
-  remote = createServer();
-  await new Promise<void>((resolve) => remote.listen(0, "127.0.0.1", resolve));
-  base = `http://127.0.0.1:${(remote.address() as AddressInfo).port}`;
-  const card = AgentCard.fromJSON({
-    ...{ name: "Remote", description: "Repeats.", version: "1" },
-    supportedInterfaces: [
-      { url: `${base}/rpc`, protocolBinding: "JSONRPC", protocolVersion: "1.0" },
-    ],
-    capabilities: { streaming: true },
-  });
-  const handler = new DefaultRequestHandler(card, new InMemoryTaskStore(), executor);
-  const transport = new JsonRpcTransportHandler(handler);
-  remote.on("request", async (request, response) => {
-    heard.keys.add(request.headers.authorization);
-    response.setHeader("content-type", "application/json");
-    if (request.method === "GET") {
-      heard.cards += 1;
-      response.end(JSON.stringify(AgentCard.toJSON(card)));
-      return;
-    }
-    const context = new ServerCallContext({ requestedVersion: "1.0" });
-    response.end(JSON.stringify(await transport.handle(await textOf(request), context)));
-  });
+  remote = await startRemoteAgent();
   host = await startHttpHost({ webHosts: ["127.0.0.1"] });
 });
 afterAll(async () => {
   await host.stop();
-  remote.closeAllConnections();
-  await new Promise((resolve) => remote.close(resolve));
+  await remote.stop();
 });
-afterEach(() => {
-  state = TaskState.TASK_STATE_COMPLETED;
-  held = null;
-  cancelled = [];
-  heard.messages = [];
-});
+afterEach(() => remote.reset());
 
 /** A desk whose model gives each message of a user to the tool, and says what came of it. */
 async function desk(
@@ -137,12 +52,12 @@ const ask = async (agent: string, more: object = {}): Promise<Json> =>
   (await host.call("POST", `/v2/agents/${agent}/runs`, { input: "Say hello.", ...more })).body;
 
 test("the model gives it a task and gets its answer; its secret goes there and nowhere else", async () => {
-  const agent = await desk(`${base}/card.json`);
+  const agent = await desk(remote.url);
 
   const run = await ask(agent);
 
   expect(run.response).toContain('"answer":"Heard: Say hello."');
-  expect(heard.keys).toEqual(new Set([SECRET]));
+  expect(remote.keys).toEqual(new Set([SECRET]));
   const record = await host.call("GET", `/v2/runs/${run.id}/record`);
   expect(JSON.stringify(record.body)).not.toContain(SECRET);
 });
@@ -155,39 +70,41 @@ test.each([
     '"asks":"Heard: Say hello.","state":"input_required","task_id"',
   ],
 ])("a task that ends in state %i is told to the model as what it is", async (ends, told) => {
-  state = ends;
+  remote.state = ends;
 
-  const run = await ask(await desk(`${base}/card.json`));
+  const run = await ask(await desk(remote.url));
 
   expect(run.response).toContain(told);
 });
 
 test("a run that is cancelled cancels the task there", async () => {
-  held = createGate();
-  const { id } = await ask(await desk(`${base}/card.json`), { mode: "background" });
+  const held = createGate();
+  remote.held = held;
+  const { id } = await ask(await desk(remote.url), { mode: "background" });
   await held.reached;
   const status = async () => (await host.call("GET", `/v2/runs/${id}`)).body.status;
 
   await host.call("POST", `/v2/runs/${id}/cancel`, {});
 
-  await expect.poll(() => cancelled.length, WITHIN).toBe(1);
+  await expect.poll(() => remote.cancelled.length, WITHIN).toBe(1);
   await expect.poll(status, WITHIN).toBe("cancelled");
   held.open();
 });
 
 test("a call that is out of time cancels the task there too", async () => {
-  held = createGate();
-  const agent = await desk(`${base}/card.json`, undefined, { timeout_ms: 1_000 });
+  const held = createGate();
+  remote.held = held;
+  const agent = await desk(remote.url, undefined, { timeout_ms: 1_000 });
 
   const run = await ask(agent);
 
   expect(run.response).toContain("DEADLINE");
-  await expect.poll(() => cancelled.length, WITHIN).toBe(1);
+  await expect.poll(() => remote.cancelled.length, WITHIN).toBe(1);
   held.open();
 });
 
 test("a card that leads elsewhere gets no secret there, and private addresses are not asked", async () => {
-  const card = await (await fetch(`${base}/card.json`)).text();
+  const card = await (await fetch(remote.url)).text();
   const shows = createServer((_, response) => {
     response.setHeader("content-type", "application/json").end(card);
   });
@@ -195,7 +112,7 @@ test("a card that leads elsewhere gets no secret there, and private addresses ar
   // The same host, at another port.
   const agent = await desk(`http://127.0.0.1:${(shows.address() as AddressInfo).port}/card.json`);
   const closed = await startHttpHost();
-  const tool = { tool: "remote_agent", config: { url: `${base}/card.json` } };
+  const tool = { tool: "remote_agent", config: { url: remote.url } };
   const made = await closed.call("POST", "/v2/agents", {
     name: "D",
     model_name: "m-1",
@@ -207,7 +124,7 @@ test("a card that leads elsewhere gets no secret there, and private addresses ar
     return { calls: [{ name: "remote_agent", arguments: { task: "hi" } }] };
   };
 
-  const before = heard.cards;
+  const before = remote.cards;
   const elsewhere = await ask(agent);
   const path = `/v2/agents/${made.body.id}/runs`;
   const refused = (await closed.call("POST", path, { input: "hi" })).body;
@@ -219,7 +136,7 @@ test("a card that leads elsewhere gets no secret there, and private addresses ar
     expect.stringContaining("EGRESS_REFUSED"),
     expect.stringContaining("EGRESS_REFUSED"),
   ]);
-  expect([heard.messages, heard.cards - before]).toEqual([[], 0]);
+  expect([remote.messages, remote.cards - before]).toEqual([[], 0]);
 });
 
 test("another Troupe is asked by its card, and its task is a run there", async () => {

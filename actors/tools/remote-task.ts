@@ -1,0 +1,188 @@
+// A task of an agent elsewhere, from the message that begins it to its end, as two steps of a run: what
+// the first one stores names the task, so that a run that is taken up again goes on with that one.
+
+import type { Repeat, RunContext } from "../../runtime/actor.ts";
+import { RuntimeError } from "../../runtime/errors.ts";
+import { limits } from "../limits.ts";
+import type { Ports, WebAnswer } from "../ports.ts";
+import { withoutSecrets } from "./http-build.ts";
+import {
+  type RemoteConfig,
+  type RemoteEndpoint,
+  type RemoteMethod,
+  type RemoteTask,
+  readCard,
+  readRemote,
+  remoteRequest,
+} from "./remote-wire.ts";
+import { unsure } from "./unsure.ts";
+
+/** Between two looks at a task, ms: the first, and the most. */
+const LOOK_MS = 200;
+const LOOK_MS_MAX = 2_000;
+/** How long telling the other side of a cancel may take, ms. */
+const CANCEL_MS = 5_000;
+/** Looks at a task that may fail one after the other. */
+const FAILURES_MAX = 5;
+/** A step that does not keep its own time is cut so much later, ms. */
+const SLACK_MS = 10_000;
+
+/** A message to an agent elsewhere. */
+export interface RemoteAsk {
+  readonly config: RemoteConfig;
+  readonly text: string;
+  /** To go on in a context, or with a task that asks. */
+  readonly contextId?: string;
+  readonly taskId?: string;
+  /** Of the whole task; begun anew when the run is taken up again. */
+  readonly timeoutMs: number;
+  /** What a message means that was under way when the process died. */
+  readonly repeat: Repeat;
+}
+
+/** What the first step knows. */
+export interface RemoteBegun {
+  /** What its card calls it. */
+  readonly agent: string;
+  readonly place: RemoteEndpoint;
+  readonly task: RemoteTask;
+}
+
+type Context = RunContext<Ports>;
+
+/**
+ * Sends the message, named by `key` and the run, and waits for the end of its task. When the run is
+ * cancelled, or the time is over, the task is cancelled there.
+ * @param began is told of the task as soon as it is there, in every life of the run.
+ * @throws PROVIDER_FAILED, PROVIDER_UNAVAILABLE, EGRESS_REFUSED, DEADLINE, CANCELLED, STEP_UNKNOWN.
+ */
+export async function remoteTask(
+  context: Context,
+  key: string,
+  ask: RemoteAsk,
+  began: (task: RemoteBegun) => void = () => undefined,
+): Promise<RemoteTask> {
+  const begun = await begin(context, key, ask).catch((error: unknown) => {
+    throw context.signal.aborted ? error : unsure(error, ask.repeat);
+  });
+  began(begun);
+  if (!begun.task.isGoingOn) return begun.task;
+  const { timeoutMs } = ask;
+  try {
+    return await context.step(
+      `${key}:task`,
+      ({ signal }) => ended(asker(context, ask.config, timeoutMs), begun, { signal, timeoutMs }),
+      { repeat: "safe", timeoutMs: timeoutMs + SLACK_MS, retry: { times: 0, minMs: 1, maxMs: 1 } },
+    );
+  } catch (error) {
+    const { signal } = context;
+    const isLate = error instanceof RuntimeError && error.code === "DEADLINE";
+    // What is only interrupted here (a thread that ends) is taken up again, and goes on there.
+    if (isLate || (signal.aborted && !isMoved(signal))) await giveUp(context, ask.config, begun);
+    throw error;
+  }
+}
+
+/** Has a task cancelled, as far as the other side does it. */
+export async function giveUp(
+  context: Context,
+  config: RemoteConfig,
+  { place, task }: Pick<RemoteBegun, "place" | "task">,
+): Promise<void> {
+  const by = AbortSignal.timeout(CANCEL_MS);
+  const method = { method: "CancelTask", id: task.id } as const;
+  await asker(context, config, CANCEL_MS)(place, method, by).catch(ignored);
+}
+
+function begin(
+  context: Context,
+  key: string,
+  { config, timeoutMs, repeat, text, contextId, taskId }: RemoteAsk,
+): Promise<RemoteBegun> {
+  const said = { text, ...(contextId && { contextId }), ...(taskId && { taskId }) };
+  return context.step(
+    `${key}:send`,
+    async ({ signal }) => {
+      const ask = asker(context, config, timeoutMs);
+      const card = await ask(null, { method: "card" }, signal);
+      const { name: agent, place } = readCard(config, card);
+      // The other side knows the message by its id; `repeat: never` is for those that do not.
+      const method = { method: "SendMessage", messageId: `${context.id}/${key}`, ...said } as const;
+      // Not cut with the call: the answer has the id by which the task is cancelled.
+      const answer = await ask(place, method, AbortSignal.timeout(timeoutMs));
+      const begun = { agent, place, task: readRemote(answer) };
+      if (!signal.aborted || isMoved(signal)) return begun;
+      if (begun.task.isGoingOn) await giveUp(context, config, begun);
+      throw signal.reason;
+    },
+    { repeat, timeoutMs, input: { url: config.url, ...said } },
+  );
+}
+
+type Asker = (
+  place: RemoteEndpoint | null,
+  wanted: RemoteMethod | { readonly method: "card" },
+  by: AbortSignal,
+) => Promise<WebAnswer>;
+
+function asker({ ports }: Context, config: RemoteConfig, timeoutMs: number): Asker {
+  return async (place, wanted, signal) => {
+    const request = remoteRequest(config, place, wanted);
+    const terms = { signal, timeoutMs, bytesMax: config.max_bytes ?? limits.webBytes };
+    return withoutSecrets(config, await ports.web.request({ ...request, ...terms }));
+  };
+}
+
+/** Looks at the task until it has ended. @throws the signal's reason, DEADLINE, PROVIDER_FAILED. */
+async function ended(
+  ask: Asker,
+  { place, task: { id } }: RemoteBegun,
+  { signal, timeoutMs }: { readonly signal: AbortSignal; readonly timeoutMs: number },
+): Promise<RemoteTask> {
+  const late = AbortSignal.timeout(timeoutMs);
+  const cut = AbortSignal.any([signal, late]);
+  let failures = 0;
+  for (let waitMs = LOOK_MS; ; waitMs = Math.min(2 * waitMs, LOOK_MS_MAX)) {
+    try {
+      await pause(waitMs, cut);
+      const task = readRemote(await ask(place, { method: "GetTask", id }, cut));
+      if (!task.isGoingOn) return task;
+      failures = 0;
+    } catch (error) {
+      if (signal.aborted) throw error;
+      if (late.aborted) throw tooLate(error);
+      failures += 1;
+      if (failures >= FAILURES_MAX) throw error;
+    }
+  }
+}
+
+function tooLate(cause: unknown): RuntimeError {
+  const text = "The other agent was not done in time; its task was cancelled.";
+  return new RuntimeError("DEADLINE", text, undefined, { cause });
+}
+
+/** Whether the run goes on elsewhere: its shard has moved, or its process ends. */
+function isMoved({ aborted, reason }: AbortSignal): boolean {
+  const code = reason instanceof RuntimeError ? reason.code : "";
+  return aborted && ["STALE_EPOCH", "SHUTTING_DOWN", "WORKER_LOST"].includes(code);
+}
+
+/** The other side ends its task by itself then, or not: nobody here waits for it any more. */
+function ignored(): void {}
+
+/** @throws the signal's reason. */
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const stop = (): void => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    };
+    const timer = setTimeout(() => {
+      signal.removeEventListener("abort", stop);
+      resolve();
+    }, ms);
+    if (signal.aborted) stop();
+    else signal.addEventListener("abort", stop, { once: true });
+  });
+}

@@ -1,0 +1,104 @@
+// kill -9 of the real process while an agent elsewhere works for it: the task that is there is gone on
+// with, cancelled when the run is, and a message that may not have arrived is the same message again.
+
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { type Product, startProduct } from "../support/product.ts";
+import { type RemoteAgent, startRemoteAgent } from "../support/remote-agent.ts";
+import { createGate } from "../support/scripted-llm.ts";
+import type { Json } from "../support/wire-client.ts";
+
+const WITHIN = { timeout: 20_000, interval: 20 };
+
+let product: Product;
+let remote: RemoteAgent;
+
+beforeAll(async () => {
+  remote = await startRemoteAgent();
+  const config = "tools:\n  hosts: [127.0.0.1]\n";
+  product = await startProduct({ env: { TROUPE_WORKERS: "1" }, config });
+});
+afterAll(async () => {
+  await product.end();
+  await remote.stop();
+});
+beforeEach(() => remote.reset());
+
+let count = 0;
+
+/** A run of a team whose only member is the agent elsewhere. */
+async function begin(more: object = {}): Promise<string> {
+  count += 1;
+  const config = { url: remote.url };
+  const tool = { name: `far_${count}`, type: "remote_agent", config, ...more };
+  const { id } = (await product.call("POST", "/v2/tools", tool)).body;
+  const team = { name: "Desk", mode: "coordinate", members: [{ agent: id }] };
+  const made = await product.call("POST", "/v2/teams", team);
+  const path = `/v2/teams/${made.body.id}/runs`;
+  return (await product.call("POST", path, { input: "Say hello.", mode: "background" })).body.id;
+}
+
+const runOf = async (id: string): Promise<Json> =>
+  (await product.call("GET", `/v2/runs/${id}`)).body;
+const statusOf = async (id: string): Promise<string> => (await runOf(id)).status;
+const again = async (): Promise<void> => {
+  await product.kill();
+  await product.start();
+};
+const sent = (): number => remote.methods.filter((method) => method === "SendMessage").length;
+
+test("a task under way is taken up again by its id, and not begun twice", async () => {
+  const held = createGate();
+  remote.held = held;
+  const id = await begin();
+  await expect.poll(() => remote.methods, WITHIN).toContain("GetTask");
+
+  await again();
+  const looks = remote.methods.length;
+  await expect.poll(() => remote.methods.length, WITHIN).toBeGreaterThan(looks);
+  held.open();
+  await expect.poll(() => statusOf(id), WITHIN).toBe("completed");
+
+  expect(JSON.stringify((await runOf(id)).result)).toContain("Heard: ");
+  expect([sent(), remote.messages.length, remote.cancelled]).toEqual([1, 1, []]);
+});
+
+test("a run that is cancelled after the restart cancels the task that was begun before it", async () => {
+  const held = createGate();
+  remote.held = held;
+  const id = await begin();
+  await expect.poll(() => remote.methods, WITHIN).toContain("GetTask");
+
+  await again();
+  await product.call("POST", `/v2/runs/${id}/cancel`, {});
+
+  await expect.poll(() => statusOf(id), WITHIN).toBe("cancelled");
+  await expect.poll(() => remote.cancelled.length, WITHIN).toBe(1);
+  held.open();
+});
+
+test.each([
+  ["safe", "completed", 1],
+  ["never", "failed", 0],
+] as const)(
+  "a message under way is with repeat %s the same one again, or none: the run is %s",
+  async (repeat, status, repeated) => {
+    const arrived = createGate();
+    let isFirst = true;
+    remote.before = async (method) => {
+      if (method !== "SendMessage" || !isFirst) return;
+      isFirst = false;
+      await arrived.wait(new AbortController().signal);
+    };
+    const id = await begin({ repeat });
+    await arrived.reached;
+
+    await again();
+    await expect.poll(() => statusOf(id), WITHIN).toBe(status);
+    arrived.open();
+    await expect.poll(() => remote.messages.length, WITHIN).toBe(1 + repeated);
+
+    expect(sent()).toBe(1 + repeated);
+    expect(new Set(remote.messages.map(({ messageId }) => messageId)).size).toBe(1);
+    if (status === "failed") expect((await runOf(id)).error.code).toBe("STEP_UNKNOWN");
+  },
+);

@@ -1,0 +1,143 @@
+// An agent of another system, made of the official SDK's own server classes: it says what it was told, in
+// the state that a test wants. It counts what it heard.
+
+import { createServer, type IncomingMessage, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { AgentCard, type Message, Role, type Task, TaskState } from "@a2a-js/sdk";
+import {
+  AgentEvent,
+  type AgentExecutor,
+  DefaultRequestHandler,
+  InMemoryTaskStore,
+  JsonRpcTransportHandler,
+  ServerCallContext,
+} from "@a2a-js/sdk/server";
+import type { Gate } from "./scripted-llm.ts";
+
+/** One that runs. */
+export interface RemoteAgent {
+  /** Of its card. */
+  readonly url: string;
+  /** Messages that it was sent, and what of them was their text. */
+  readonly messages: Message[];
+  readonly texts: string[];
+  /** Values of `authorization`. */
+  readonly keys: Set<unknown>;
+  readonly cancelled: string[];
+  /** JSON-RPC methods, in order. */
+  readonly methods: string[];
+  cards: number;
+  /** In which its tasks end. Default completed. */
+  state: TaskState;
+  /** What it says. Default `Heard: ` and the text. */
+  say: (text: string) => string;
+  /** Tasks that begin wait here. */
+  held: Gate | null;
+  /** Before each JSON-RPC request is answered. */
+  before: (method: string) => Promise<void> | void;
+  /** As a new one. */
+  reset(): void;
+  stop(): Promise<void>;
+}
+
+const usual = () => ({
+  state: TaskState.TASK_STATE_COMPLETED,
+  say: (text: string) => `Heard: ${text}`,
+  held: null,
+  before: () => undefined,
+});
+
+/** Starts one. */
+export async function startRemoteAgent(): Promise<RemoteAgent> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const remote: RemoteAgent = {
+    ...{ url: `${base}/card.json`, messages: [], texts: [], methods: [] },
+    ...{ keys: new Set<unknown>(), cancelled: [], cards: 0 },
+    ...usual(),
+    reset() {
+      const { messages, texts, cancelled, methods } = remote;
+      for (const list of [messages, texts, cancelled, methods]) list.length = 0;
+      Object.assign(remote, usual());
+    },
+    async stop() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+  answer(server, base, remote);
+  return remote;
+}
+
+function answer(server: Server, base: string, remote: RemoteAgent): void {
+  const card = AgentCard.fromJSON({
+    ...{ name: "Remote", description: "Repeats.", version: "1" },
+    supportedInterfaces: [
+      { url: `${base}/rpc`, protocolBinding: "JSONRPC", protocolVersion: "1.0" },
+    ],
+    capabilities: { streaming: true },
+  });
+  const handler = new DefaultRequestHandler(card, new InMemoryTaskStore(), executorOf(remote));
+  const transport = new JsonRpcTransportHandler(handler);
+  server.on("request", async (request, response) => {
+    remote.keys.add(request.headers.authorization);
+    response.setHeader("content-type", "application/json");
+    if (request.method === "GET") {
+      remote.cards += 1;
+      response.end(JSON.stringify(AgentCard.toJSON(card)));
+      return;
+    }
+    const context = new ServerCallContext({ requestedVersion: "1.0" });
+    const body = await textOf(request);
+    const { method } = JSON.parse(body) as { readonly method: string };
+    remote.methods.push(method);
+    await remote.before(method);
+    response.end(JSON.stringify(await transport.handle(body, context)));
+  });
+}
+
+function executorOf(remote: RemoteAgent): AgentExecutor {
+  return {
+    execute: async ({ userMessage, taskId: id, contextId }, bus) => {
+      const said = String(userMessage.parts[0]?.content?.value);
+      remote.messages.push(userMessage);
+      remote.texts.push(said);
+      const none = { artifacts: [], history: [], metadata: undefined };
+      const at = (of: TaskState, text: string) => ({
+        ...{ state: of, message: messageOf(text, { id, contextId }), timestamp: undefined },
+      });
+      bus.publish(
+        AgentEvent.task({ id, contextId, status: at(TaskState.TASK_STATE_WORKING, ""), ...none }),
+      );
+      await remote.held?.wait(new AbortController().signal);
+      const status = at(remote.state, remote.say(said));
+      bus.publish(AgentEvent.statusUpdate({ taskId: id, contextId, status, metadata: undefined }));
+      bus.finished();
+    },
+    cancelTask: async (taskId, bus) => {
+      remote.cancelled.push(taskId);
+      const status = {
+        ...{ state: TaskState.TASK_STATE_CANCELED, message: undefined, timestamp: undefined },
+      };
+      bus.publish(AgentEvent.statusUpdate({ taskId, contextId: "", status, metadata: undefined }));
+      bus.finished();
+    },
+  };
+}
+
+function messageOf(text: string, of: Pick<Task, "id" | "contextId">): Message {
+  return {
+    ...{ messageId: "r", role: Role.ROLE_AGENT, taskId: of.id, contextId: of.contextId },
+    parts: [
+      { content: { $case: "text", value: text }, metadata: undefined, filename: "", mediaType: "" },
+    ],
+    ...{ metadata: undefined, extensions: [], referenceTaskIds: [] },
+  };
+}
+
+async function textOf(request: IncomingMessage): Promise<string> {
+  let text = "";
+  for await (const piece of request.setEncoding("utf8")) text += piece;
+  return text;
+}
