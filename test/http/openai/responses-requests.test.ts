@@ -100,6 +100,46 @@ test("of the tools those are offered that tool_choice allows", async () => {
   expect((await errorOf(create(unknown))).param).toBe("tool_choice.tools[0]");
 });
 
+test("functions of a namespace are called by both names, and a search that is not here is not offered", async () => {
+  host.llm.script = ({ request }) =>
+    request.messages.some(({ role }) => role === "tool")
+      ? "It is sunny."
+      : { text: "", calls: [{ name: "sky__get_weather", arguments: { city: "Oslo" } }] };
+  const sky = {
+    type: "namespace" as const,
+    name: "sky",
+    description: "Of the sky.",
+    tools: [weather],
+  };
+  const tools = [{ type: "web_search" as const }, sky, { ...weather, name: "get_weather" }];
+  const asked = { model, input: "Weather in Oslo?", tools };
+  const first = await client.responses.create(asked);
+  const streamed = await client.responses.stream(asked).finalResponse();
+  const [call] = first.output as Json[];
+  const output = { type: "function_call_output" as const, call_id: call.call_id, output: "clear" };
+  const byId = await client.responses.create({
+    ...{ model, tools, previous_response_id: first.id, input: [output] },
+  });
+  const whole = await client.responses.create({
+    ...{ model, tools, store: false, input: [{ role: "user", content: "x" }, call, output] },
+  });
+
+  const names = { name: "get_weather", namespace: "sky" };
+  expect(call).toMatchObject({ type: "function_call", ...names });
+  expect(streamed.output).toMatchObject([{ type: "function_call", ...names }]);
+  const offered = host.llm.requests.at(-1)?.tools?.map(({ name }) => name);
+  expect(offered).toEqual(["sky__get_weather", "get_weather"]);
+  expect(first.tools).toMatchObject([{ type: "namespace" }, { type: "function" }]);
+  for (const { output_text } of [byId, whole]) expect(output_text).toBe("It is sunny.");
+  for (const { messages } of host.llm.requests.slice(-2)) {
+    const asker = messages.find(({ role }) => role === "assistant");
+    expect(asker).toMatchObject({ toolCalls: [{ name: "sky__get_weather" }] });
+  }
+  const long = { ...weather, name: "x".repeat(64) };
+  const wrong = { ...asked, tools: [weather, { ...sky, tools: [weather, long] }] };
+  expect((await errorOf(client.responses.create(wrong))).param).toBe("tools[1].tools[1]");
+});
+
 test("an item of an earlier response is taken by reference", async () => {
   const first = await client.responses.create({ model, input: "My name is Ada." });
   const [message] = first.output as Json[];
@@ -153,7 +193,7 @@ test("what is not done here is refused with its parameter", async () => {
   const cases: readonly (readonly [object, number, string | null])[] = [
     [{ model: "gpt-5" }, 404, "model"],
     [{ model: "agent:ag_none" }, 404, null],
-    [{ tools: [{ type: "web_search" }] }, 400, "tools[0].type"],
+    [{ tools: [{ type: "file_search" }] }, 400, "tools[0].type"],
     [{ include: ["file_search_call.results"] }, 400, "include[0]"],
     [{ background: true, store: false }, 400, "background"],
     [{ prompt: { id: "p" } }, 400, "prompt"],

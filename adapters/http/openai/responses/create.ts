@@ -22,6 +22,7 @@ import { responseLimits } from "./limits.ts";
 import { checkRequest, conversationOf, echoOf, overridesOf } from "./request.ts";
 import { chainOf, checkedBytes, itemFinder, responseOfRun } from "./stored.ts";
 import { responseStream } from "./stream.ts";
+import { toolPointers } from "./tools.ts";
 import { responseView } from "./view.ts";
 
 type Context = RouteContext<ResponseBody>;
@@ -105,9 +106,10 @@ async function askOf(services: Services, context: Context, once: OnceKey | null)
     const what = "There is no message of a user, in input or before it.";
     throw new RuntimeError("INVALID", what, { pointer: "/input" });
   }
+  const tools = toolPointers(body);
   const pointers = {
     message: (at: number): string => placed[at]?.pointer ?? "/previous_response_id",
-    tool: (at: number): string => `/tools/${at}`,
+    tool: (at: number): string => tools[at] ?? "/tools",
     choice: "/tool_choice",
   };
   const user = body.user ?? "";

@@ -5,6 +5,7 @@ import type { PromptMessage, ToolCall } from "../../../../actors/ports.ts";
 import type { ImageRef } from "../../../../actors/records/image.ts";
 import { RuntimeError } from "../../../../runtime/errors.ts";
 import { responseLimits } from "./limits.ts";
+import { flatName } from "./tools.ts";
 
 /** An item of an input or output, as the protocol has it. */
 export type Item = Readonly<Record<string, unknown>>;
@@ -123,7 +124,7 @@ function imageOf(part: Item, pointer: string): ImageRef {
 function callOf(item: Item, pointer: string): ToolCall {
   return {
     id: textAt(item, "call_id", pointer),
-    name: textAt(item, "name", pointer),
+    name: flatName(item["namespace"], textAt(item, "name", pointer)),
     arguments: textAt(item, "arguments", pointer),
   };
 }

@@ -4,6 +4,7 @@
 import type { CompletionMessage } from "../../../../actors/records/conversation.ts";
 import { RuntimeError } from "../../../../runtime/errors.ts";
 import type { ResponseBody } from "./body.ts";
+import { offeredTools, toolsOf } from "./tools.ts";
 
 type Overrides = CompletionMessage["overrides"];
 
@@ -80,68 +81,6 @@ function formatOf(body: ResponseBody): unknown {
   return { type: "json_schema", json_schema: { name, schema, strict: format.strict ?? false } };
 }
 
-function toolsOf(body: ResponseBody): Overrides {
-  const tools = body.tools ?? [];
-  const choice = choiceOf(body);
-  const specs = tools.map((tool, at) => {
-    const { type, name, description, parameters, strict } = tool as Readonly<
-      Record<string, unknown>
-    >;
-    if (type !== "function") {
-      const what = `Tools of type function are taken, not ${String(type).slice(0, 64)}.`;
-      throw invalid(what, `/tools/${at}/type`);
-    }
-    if (typeof name !== "string") throw invalid("A function has a name.", `/tools/${at}/name`);
-    const known = isObject(parameters) ? parameters : { type: "object", properties: {} };
-    return {
-      name,
-      description: typeof description === "string" ? description : "",
-      parameters: known,
-      ...(typeof strict === "boolean" && { strict }),
-    };
-  });
-  const offered = allowedOf(specs, body);
-  return {
-    ...(offered.length > 0 && { tools: offered }),
-    ...(choice !== undefined && offered.length > 0 && { tool_choice: choice }),
-    ...(body.parallel_tool_calls === false && { parallel_tool_calls: false }),
-  };
-}
-
-/** Of the tools those that `tool_choice` allows, when it is a list of them. */
-function allowedOf(
-  specs: NonNullable<Overrides["tools"]>,
-  { tool_choice: choice }: ResponseBody,
-): NonNullable<Overrides["tools"]> {
-  if (!isObject(choice) || choice["type"] !== "allowed_tools") return specs;
-  const { tools: given } = choice as Readonly<Record<string, unknown>>;
-  const allowed: readonly unknown[] = Array.isArray(given) ? given : [];
-  const names = allowed.map((tool, at) => {
-    const name = isObject(tool) ? tool["name"] : undefined;
-    if (specs.some((spec) => spec.name === name)) return name;
-    throw invalid("An allowed tool is one of tools.", `/tool_choice/tools/${at}`);
-  });
-  return specs.filter(({ name }) => names.includes(name));
-}
-
-function choiceOf({ tool_choice: choice, tools }: ResponseBody): Overrides["tool_choice"] {
-  if (choice == null) return undefined;
-  if (choice === "auto" || choice === "none") return choice;
-  if (choice === "required" && (tools ?? []).length > 0) return choice;
-  if (choice === "required") throw invalid("There are no tools to call.", "/tool_choice");
-  const { type, name, mode } = (isObject(choice) ? choice : {}) as Readonly<
-    Record<string, unknown>
-  >;
-  if (type === "allowed_tools" && (mode === "auto" || mode === "required")) return mode;
-  if (type === "function" && typeof name === "string") {
-    const isKnown = (tools ?? []).some((tool) => "name" in tool && tool["name"] === name);
-    if (isKnown) return { name };
-    throw invalid(`There is no tool ${name.slice(0, 64)}.`, "/tool_choice/name");
-  }
-  const forms = "auto, none, required, a function or allowed_tools";
-  throw invalid(`tool_choice is ${forms}.`, "/tool_choice");
-}
-
 /** Members of the response that the request has set, with the defaults of the others. */
 export function echoOf(body: ResponseBody): Readonly<Record<string, unknown>> {
   const conversation = conversationOf(body);
@@ -156,7 +95,7 @@ export function echoOf(body: ResponseBody): Readonly<Record<string, unknown>> {
     top_p: body.top_p ?? null,
     parallel_tool_calls: body.parallel_tool_calls ?? true,
     tool_choice: body.tool_choice ?? "auto",
-    tools: body.tools ?? [],
+    tools: offeredTools(body),
     text: { format: body.text?.format ?? { type: "text" } },
     reasoning: { effort: null, summary: null, ...body.reasoning },
     truncation: body.truncation ?? "disabled",
@@ -164,10 +103,6 @@ export function echoOf(body: ResponseBody): Readonly<Record<string, unknown>> {
     store: body.store ?? true,
     ...(body.user == null ? {} : { user: body.user }),
   };
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function invalid(message: string, pointer: string): RuntimeError {

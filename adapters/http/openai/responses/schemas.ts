@@ -45,6 +45,7 @@ const call = named(
       status: Type.String({ enum: ["in_progress", "completed"] }),
       call_id: text,
       name: text,
+      namespace: Type.Optional(text),
       arguments: Type.String({ description: "JSON as the model wrote it." }),
     },
     closed,

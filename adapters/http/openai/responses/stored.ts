@@ -88,7 +88,7 @@ function spokenIn({ row, note, run }: StoredResponse, pointer: Pointer): readonl
     throw new RuntimeError("INVALID", where, pointer);
   }
   const state = stateOfRow(row);
-  if (state.status === "completed") return [...note.items, ...outputOf(run, state)];
+  if (state.status === "completed") return [...note.items, ...outputOf(run, note, state)];
   const why = `The previous response is ${state.status}, and only a completed one is gone on from.`;
   throw new RuntimeError("INVALID", why, pointer);
 }
@@ -109,7 +109,7 @@ function itemAt(
   { part, at }: NonNullable<ReturnType<typeof placeOfItem>>,
 ): Item | undefined {
   if (part === "input") return note.items[at];
-  const output = outputOf(run, stateOfRow(row));
+  const output = outputOf(run, note, stateOfRow(row));
   if (part === "message") return output.find(({ type }) => type === "message");
   return output.filter(({ type }) => type === "function_call")[at];
 }

@@ -8,6 +8,7 @@ import { answererOf, sourcesOf } from "../../answers.ts";
 import { callIdOf, messageIdOf, responseIdOf } from "./ids.ts";
 import type { Item } from "./input.ts";
 import type { ResponseState } from "./state.ts";
+import { namesOf } from "./tools.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -22,7 +23,7 @@ export function responseView(run: string, note: ResponseNote, state: ResponseSta
     status: isCut ? "incomplete" : state.status,
     error: state.status === "failed" ? errorOf(state.error) : null,
     incomplete_details: isCut ? { reason: cutBy(state.reply) } : null,
-    output: outputOf(run, state),
+    output: outputOf(run, note, state),
     usage: state.status === "completed" ? usageOf(state.reply) : null,
     run_id: run,
     ...(state.status === "completed" && {
@@ -34,14 +35,14 @@ export function responseView(run: string, note: ResponseNote, state: ResponseSta
 }
 
 /** The items that were answered. */
-export function outputOf(run: string, state: ResponseState): readonly Item[] {
+export function outputOf(run: string, note: ResponseNote, state: ResponseState): readonly Item[] {
   if (state.status === "completed") {
     const { reply } = state;
     const calls = callsOf(reply);
     const isSaid = reply.response !== "" || calls.length === 0;
     const status = cutBy(reply) === null ? "completed" : "incomplete";
     const message = isSaid ? [messageItem(run, reply.response, status)] : [];
-    return [...message, ...calls.map((call, at) => callItem(run, at, call))];
+    return [...message, ...calls.map((call, at) => callItem(run, note, { at, call }))];
   }
   const shown = "shown" in state ? state.shown : undefined;
   return shown === undefined || shown === "" ? [] : [messageItem(run, shown, "incomplete")];
@@ -67,11 +68,11 @@ export function textPart(text: string): Item {
   return { type: "output_text", text, annotations: [], logprobs: [] };
 }
 
-/** A call of a caller's tool. `given` null: its arguments have yet to come. */
+/** A call of a caller's tool, the `at`-th; one in progress has yet to get its arguments. */
 export function callItem(
   run: string,
-  at: number,
-  call: ToolCall,
+  { echo }: ResponseNote,
+  { at, call }: { readonly at: number; readonly call: ToolCall },
   status: "in_progress" | "completed" = "completed",
 ): Item {
   return {
@@ -79,7 +80,7 @@ export function callItem(
     type: "function_call",
     status,
     call_id: call.id,
-    name: call.name,
+    ...namesOf(call.name, echo["tools"]),
     arguments: status === "completed" ? call.arguments : "",
   };
 }

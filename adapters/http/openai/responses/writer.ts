@@ -239,8 +239,8 @@ export class ResponseWriter {
   }
 
   #call(at: number, output_index: number, call: ToolCall): void {
-    const { run } = this.#options;
-    const added: Item = callItem(run, at, call, "in_progress");
+    const { run, note } = this.#options;
+    const added: Item = callItem(run, note, { at, call }, "in_progress");
     const of = { item_id: added["id"], output_index };
     this.#emit("response.output_item.added", { output_index, item: added });
     if (call.arguments !== "") {
@@ -248,10 +248,11 @@ export class ResponseWriter {
     }
     this.#emit("response.function_call_arguments.done", {
       ...of,
-      name: call.name,
+      name: added["name"],
       arguments: call.arguments,
     });
-    this.#emit("response.output_item.done", { output_index, item: callItem(run, at, call) });
+    const item = callItem(run, note, { at, call });
+    this.#emit("response.output_item.done", { output_index, item });
   }
 
   #restarted(): void {

@@ -24,7 +24,7 @@ export const responseRows: Rows = {
         { input: [{ type: "oracle" }] },
         { status: 400, pointer: "/input[0]/type" },
       ),
-      withBody("a tool of another kind", { tools: [{ type: "web_search" }] }, { status: 400 }),
+      withBody("a tool of another kind", { tools: [{ type: "file_search" }] }, { status: 400 }),
     ],
     missing: [
       withBody("a chain that is none", { previous_response_id: "resp_none" }, { status: 404 }),
