@@ -214,7 +214,7 @@ export class NativeExchange implements Slotted, Head, BodySource {
       this.#response.cork(() => {
         this.#head(reply, isLast);
         const bytes = typeof body === "string" ? Buffer.byteLength(body) : body.byteLength;
-        if (isBare) this.#response.endWithoutBody(undefined, isLast);
+        if (isBare) this.#endBare(isLast);
         else if (this.#request.method === "HEAD") this.#response.endWithoutBody(bytes, isLast);
         else this.#response.end(body, isLast);
       });
@@ -250,7 +250,7 @@ export class NativeExchange implements Slotted, Head, BodySource {
     if (this.#request.method === "HEAD") {
       response.cork(() => {
         this.#head(reply, isLast);
-        response.endWithoutBody(undefined, isLast);
+        this.#endBare(isLast);
       });
       return this.#over();
     }
@@ -287,6 +287,12 @@ export class NativeExchange implements Slotted, Head, BodySource {
     // One call for all headers: a native call costs more than joining their text.
     const last = isLast ? "\r\nConnection: close" : "";
     response.writeHeader("X-Request-Id", this.#request.id + joinedHeaders(reply) + last);
+  }
+
+  /** Without a length: where an argument says undefined the native side makes a number of it, 2^63. */
+  #endBare(isLast: boolean): void {
+    if (isLast) this.#response.endWithoutBody(0, true);
+    else this.#response.endWithoutBody();
   }
 
   /** Whether the connection closes after this answer: rests of a body, or a server that is going. */

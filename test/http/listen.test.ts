@@ -256,6 +256,23 @@ describe.each(servers)("the %s server", (_name, listen) => {
     expect(await answer.text()).toBe("");
   });
 
+  test("an answer without a body says no length, and the connection is good for the next one", async () => {
+    const statuses = [204, 304];
+    server = await start(listen, (request) => {
+      const status = statuses.shift();
+      return status === undefined ? text(`<${request.path}>`) : { status, headers: {}, body: "" };
+    });
+
+    const raw = new Raw(server.port).write(GET("/a")).write(GET("/b")).write(GET("/c"));
+    const got = await raw.until((sofar) => sofar.includes("</c>"));
+    raw.end();
+
+    expect(got.match(/HTTP\/1.1 \d+/g)).toEqual(["HTTP/1.1 204", "HTTP/1.1 304", "HTTP/1.1 200"]);
+    expect(got.match(/content-length: \d+/gi)?.map((one) => one.toLowerCase())).toEqual([
+      "content-length: 4",
+    ]);
+  });
+
   test("a port that is taken is an error, not a shared port", async () => {
     server = await start(listen, () => text("first"));
     const door = { handle: async () => text("second"), upgrade: async () => text("") };
