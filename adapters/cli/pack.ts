@@ -10,6 +10,7 @@ import { packBodyOf } from "./pack-files.ts";
 
 const options = {
   param: { type: "string", multiple: true },
+  secret: { type: "string", multiple: true },
   revision: { type: "string" },
   to: { type: "string" },
   name: { type: "string" },
@@ -88,7 +89,8 @@ const verbs: Readonly<Record<string, Verb>> = {
   },
   rollback: async (api, [named], values) => {
     const { to } = values;
-    const body = to === undefined ? {} : { version: Number(to) };
+    const secrets = secretsOf(values);
+    const body = to === undefined ? { secrets } : { version: Number(to), secrets };
     const path = `/v2/packs/${await packNamed(api, named)}/rollback`;
     const applied = (await api.call(path, body)) as Applied;
     show(values, applied, appliedLines(applied));
@@ -148,6 +150,17 @@ export async function run(args: readonly string[]): Promise<number> {
 async function bodyOf(file: string | undefined, { param = [] }: Options) {
   if (file === undefined) throw new RuntimeError("INVALID", "name the pack's file.");
   return await packBodyOf(file, param, secretEnvironment());
+}
+
+/** Secrets that are named, from the environment: what a version refers to is known to the server alone. */
+function secretsOf({ secret = [] }: Options): Readonly<Record<string, string>> {
+  const env = secretEnvironment();
+  const pairs = secret.map((name) => {
+    const value = env[name];
+    if (value === undefined) throw new RuntimeError("INVALID", `${name} is not set.`);
+    return [name, value] as const;
+  });
+  return Object.fromEntries(pairs);
 }
 
 /** By id, else by name. */
