@@ -32,6 +32,7 @@ import type { Server } from "./http/server.ts";
 import { createServices, type Services } from "./http/services/services.ts";
 import { createSessions, type Sessions } from "./http/sessions.ts";
 import { createSocketServices } from "./http/socket-services.ts";
+import { uiRoutes } from "./http/ui/routes.ts";
 import type { HubCounts } from "./llm/answer-hub.ts";
 import { mcpRoute } from "./mcp/route.ts";
 import { recoverPacks } from "./packs/recover.ts";
@@ -111,7 +112,7 @@ export async function openFront(options: FrontOptions): Promise<Front> {
     ...platformRoutes(services),
     modelsRoute({ list: listModels(config), byDefault: config.defaultModel }),
     ...openaiRoutes(services),
-    ...[a2aRoutes, anthropicRoutes].flatMap((routesOf) => routesOf(services)),
+    ...[a2aRoutes, anthropicRoutes, uiRoutes].flatMap((routesOf) => routesOf(services)),
     mcpRoute(services, packageVersion),
     ...consoleRoutes(assets, { builtin, providers: config.providers.map(({ name }) => name) }),
     ...createLoginRoutes(sessions),

@@ -28,6 +28,7 @@ import { createFailureLimiter, createRateLimiter } from "../../adapters/http/rat
 import type { Route } from "../../adapters/http/route.ts";
 import { createServices, type Services } from "../../adapters/http/services/services.ts";
 import { createSessions, type Sessions } from "../../adapters/http/sessions.ts";
+import { uiRoutes } from "../../adapters/http/ui/routes.ts";
 import { pinEdition } from "../../adapters/knowledge/pin.ts";
 import { createRemovals } from "../../adapters/knowledge/removals.ts";
 import { createRetriever } from "../../adapters/knowledge/retriever.ts";
@@ -297,6 +298,7 @@ function makeRoutes(
     ...platformRoutes(services),
     ...openaiRoutes(services),
     ...a2aRoutes(services),
+    ...uiRoutes(services),
     ...anthropicRoutes(services),
     mcpRoute(services, async () => "0.0.0"),
     ...more,

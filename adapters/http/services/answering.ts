@@ -1,5 +1,6 @@
 // An answer as it is waited for or watched: let in by the gate, its first frame read, its viewer counted.
 
+import { setTimeout as delay } from "node:timers/promises";
 import type { ChatAccepted } from "../../../actors/records/conversation.ts";
 import { fromErrorData, RuntimeError } from "../../../runtime/errors.ts";
 import type { Frame } from "../../../runtime/frame.ts";
@@ -7,6 +8,9 @@ import type { WorkGate } from "../gate/work-gate.ts";
 import type { Caller } from "./agent-store.ts";
 import type { OnceKey } from "./once.ts";
 import type { Subscribers, Subscription } from "./subscribers.ts";
+
+/** How long an answer's head waits for a follower's first frames, ms: an error can still be a status. */
+const FIRST_FRAMES_MS = 250;
 
 /** What every way of asking has in common. */
 export interface Ask {
@@ -123,4 +127,25 @@ export async function* watched(
   } finally {
     subscription.leave(hasEnded);
   }
+}
+
+/** The same frames, with the first ones asked for already: what fails at once is thrown here. */
+export async function peeked(
+  frames: AsyncGenerator<readonly Frame[]>,
+): Promise<AsyncIterable<readonly Frame[]>> {
+  const first = frames.next();
+  const waited = new AbortController();
+  try {
+    await Promise.race([first, delay(FIRST_FRAMES_MS, undefined, { signal: waited.signal })]);
+  } finally {
+    waited.abort();
+  }
+  return {
+    async *[Symbol.asyncIterator]() {
+      const batch = await first;
+      if (batch.done) return;
+      yield batch.value;
+      yield* frames;
+    },
+  };
 }

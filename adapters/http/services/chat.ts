@@ -1,7 +1,6 @@
 // Starting and watching answers: one user message to a conversation, one stateless completion, and
 // attaching to a run that is under way. What the surfaces differ in is only how they write frames.
 
-import { setTimeout as delay } from "node:timers/promises";
 import { checkClientParts, type Pointers } from "../../../actors/client-tools.ts";
 import type { AgainMessage } from "../../../actors/conversation-again.ts";
 import type { FlowFork } from "../../../actors/flow/fork.ts";
@@ -23,7 +22,7 @@ import type { RunRow, SendOptions, System } from "../../../runtime/system.ts";
 import type { WebhookSecrets } from "../../webhooks/secrets.ts";
 import type { WorkGate } from "../gate/work-gate.ts";
 import type { Caller } from "./agent-store.ts";
-import { type Answering, type Ask, follow, inGate, watched } from "./answering.ts";
+import { type Answering, type Ask, follow, inGate, peeked, watched } from "./answering.ts";
 import type { ApprovalService } from "./approvals.ts";
 import { type ConversationService, conversationAddress } from "./conversations.ts";
 import { KEY_HOURS } from "./once.ts";
@@ -46,6 +45,8 @@ export interface ChatAsk extends Ask {
   readonly variables?: Readonly<Record<string, unknown>>;
   /** Null opens a new conversation. */
   readonly conversation: string | null;
+  /** Id that a new conversation gets. Default: made here. */
+  readonly opens?: string;
   /** Who speaks, as the application names its users. */
   readonly user?: string;
   readonly stream: boolean;
@@ -55,6 +56,8 @@ export interface ChatAsk extends Ask {
   /** Address that is told of the run's end. */
   readonly webhook?: string;
   readonly onDisconnect?: "continue" | "cancel";
+  /** The same where what is asked says nothing itself. Default "continue". */
+  readonly onDisconnectElse?: "continue" | "cancel";
   /** Kept beside the message. */
   readonly response?: ResponseNote;
 }
@@ -68,6 +71,8 @@ export interface CompletionAsk extends Ask {
   /** Where tools and messages stand in the request. Default `/tools/n`, `/messages/n`. */
   readonly pointers?: Pointers;
   readonly stream: boolean;
+  /** Whether it is cancelled with its last viewer, where what is asked says nothing. Default: it never is. */
+  readonly onDisconnectElse?: "continue" | "cancel";
   /** Kept beside the run. */
   readonly response?: ResponseNote;
 }
@@ -95,14 +100,24 @@ export interface ChatService {
   /** A run of the tenant. @throws NOT_FOUND. */
   find(tenant: string, run: string): Promise<Found>;
   /**
-   * Frames of a run from a frame id on (exclusive); `run` may be a child's.
+   * Frames of a run from a frame id on (exclusive); `run` may be a child's. With `cancelOnLeave` it is
+   * cancelled when its last viewer goes, unless `over` has aborted before: then it is left to itself.
    * @throws EVENTS_TRIMMED and what else is known before the first frames are awaited.
    */
   attach(
     tenant: string,
     run: string,
-    options: { readonly after?: string; readonly signal: AbortSignal; readonly endOnly?: boolean },
+    options: AttachOptions,
   ): Promise<AsyncIterable<readonly Frame[]>>;
+}
+
+/** How a run is attached to. */
+export interface AttachOptions {
+  readonly after?: string;
+  readonly signal: AbortSignal;
+  readonly endOnly?: boolean;
+  readonly cancelOnLeave?: boolean;
+  readonly over?: AbortSignal;
 }
 
 /** A run, and what its accept said as far as its row knows. */
@@ -113,8 +128,6 @@ export interface Found {
 }
 
 const TARGET_ID = /^(ag|tm|wf)_[A-Za-z0-9]{1,61}$/;
-/** How long an answer's head waits for a follower's first frames, ms: an error can still be a status. */
-const FIRST_FRAMES_MS = 250;
 
 interface Parts {
   readonly system: System;
@@ -156,8 +169,12 @@ export function createChatService(parts: Parts): ChatService {
       if (row === undefined) throw unknownRun(run);
       return { row, agent: agentOf(row), accepted: acceptedOf(row) };
     },
-    attach: async (tenant, run, options) => {
-      const join = (): Subscription => subscribers.join(tenant, rootRunOf(run), false);
+    attach: async (tenant, run, { cancelOnLeave = false, over, ...options }) => {
+      const join = (): Subscription => {
+        const joined = subscribers.join(tenant, rootRunOf(run), cancelOnLeave);
+        over?.addEventListener("abort", () => joined.leave(true), { once: true });
+        return joined;
+      };
       return await peeked(watched(system.follow(tenant, run, options), join));
     },
   };
@@ -175,7 +192,7 @@ async function conversationOf(parts: Parts, ask: ChatAsk): Promise<string> {
   const { conversations } = parts;
   const { tenant } = ask.caller;
   const id = ask.conversation;
-  if (id === null) return newId("cv", parts.nowMs());
+  if (id === null) return ask.opens ?? newId("cv", parts.nowMs());
   if (await conversations.belongs(tenant, ask.agent, id)) return id;
   // Nothing in this agent's list: the actor knows whether it is another agent's, or nobody's.
   const { row } = await conversations.describe(tenant, id);
@@ -216,7 +233,10 @@ async function prepareCompletion(parts: Parts, ask: CompletionAsk): Promise<Prep
   await checkNames(parts, ask, conversation);
   const to = address({ kind: "completion", tenant, root: conversation });
   const prompts = await promptsFor(parts, ask, { target, conversation });
-  return { to, message: completionMessage({ ...ask, messages }, prompts), cancelOnLeave: false };
+  const otherwise = ask.onDisconnectElse;
+  const onDisconnect = otherwise === undefined ? "continue" : (target.onDisconnect ?? otherwise);
+  const message = completionMessage({ ...ask, messages }, prompts);
+  return { to, message, cancelOnLeave: onDisconnect === "cancel" };
 }
 
 /** @throws CONFLICT for a run without a conversation: what it was to answer is gone. */
@@ -283,7 +303,8 @@ async function prepareChat(parts: Parts, ask: ChatAsk): Promise<Prepared> {
     ...(ask.response && { response: ask.response }),
     ...(keyId === null ? {} : { keyId }),
   };
-  const onDisconnect = ask.onDisconnect ?? target.onDisconnect ?? "continue";
+  const onDisconnect =
+    ask.onDisconnect ?? target.onDisconnect ?? ask.onDisconnectElse ?? "continue";
   return { to, message, cancelOnLeave: onDisconnect === "cancel" };
 }
 
@@ -329,27 +350,6 @@ function sendOptions(ask: Ask): SendOptions {
             hours: KEY_HOURS,
           },
         }),
-  };
-}
-
-/** The same frames, with the first ones asked for already: what fails at once is thrown here. */
-async function peeked(
-  frames: AsyncGenerator<readonly Frame[]>,
-): Promise<AsyncIterable<readonly Frame[]>> {
-  const first = frames.next();
-  const waited = new AbortController();
-  try {
-    await Promise.race([first, delay(FIRST_FRAMES_MS, undefined, { signal: waited.signal })]);
-  } finally {
-    waited.abort();
-  }
-  return {
-    async *[Symbol.asyncIterator]() {
-      const batch = await first;
-      if (batch.done) return;
-      yield batch.value;
-      yield* frames;
-    },
   };
 }
 

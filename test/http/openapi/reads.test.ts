@@ -47,10 +47,11 @@ async function place(): Promise<Placed> {
   return { agent, run, step, job: sent.body.id };
 }
 
-const pathOf = ({ pattern }: Route, { run, job }: Placed): string =>
+const pathOf = ({ pattern }: Route, { run, job, agent }: Placed): string =>
   pattern.replaceAll(/\{(\w+)\}/g, (_, name: string) => {
     if (name === "rn") return run;
     if (name === "jb") return job;
+    if (name === "key") return agent;
     return name === "n" ? "1" : (ids[pattern.split("/")[2] ?? ""] ?? "nobody");
   });
 
@@ -62,6 +63,13 @@ const bodyOf = ({ method, pattern, body }: Route, { agent, step }: Placed): unkn
   }
   if (pattern.startsWith("/v2/skills")) {
     return { files: [{ path: "SKILL.md", text: "---\nname: s\ndescription: d\n---\n" }] };
+  }
+  if (pattern.endsWith("/ui-chat")) {
+    const parts = [{ type: "text", text: "a" }];
+    return { id: "chat", messages: [{ id: "m1", role: "user", parts }] };
+  }
+  if (pattern.endsWith("/ag-ui")) {
+    return { threadId: "t", runId: "r", messages: [{ id: "m1", role: "user", content: "a" }] };
   }
   if (pattern.endsWith("/items")) return { messages: [{ role: "user", content: "a" }] };
   if (pattern.endsWith("/fork")) return { step, mode: "background" };
@@ -84,7 +92,8 @@ test("every route reads the headers that it states, and no others of these", asy
 
   for (const route of routes) {
     const [path, body] = [pathOf(route, placed), bodyOf(route, placed)];
-    if (route.pattern.endsWith("/events")) await (await host.events("GET", path)).rest();
+    const isStream = ["/events", "/ui-chat", "/ag-ui"].some((end) => route.pattern.endsWith(end));
+    if (isStream) await (await host.events(route.method, path, body)).rest();
     else await host.call(route.method, path, body);
   }
 

@@ -14,10 +14,11 @@ import { resourceRows } from "./resources.ts";
 import { responseRows } from "./responses.ts";
 import { runRows } from "./runs.ts";
 import { skillRows } from "./skills.ts";
+import { uiRows } from "./ui.ts";
 
 /** The rows of each test file. */
 export const areas = {
-  a2a: a2aRows,
+  a2a: { ...a2aRows, ...uiRows },
   agents: { ...proxyRows, ...agentRows },
   runs: { ...runRows, ...memoryRows, ...responseRows },
   knowledge: { ...knowledgeRows, ...adminRows, ...frontRows },
