@@ -19,6 +19,7 @@ import { rootRunOf } from "../../runtime/frame.ts";
 import { inputOf } from "../http/platform/runs.ts";
 import type { Answering } from "../http/services/answering.ts";
 import type { ChatAsk } from "../http/services/chat.ts";
+import type { OnceKey } from "../http/services/once.ts";
 import type { Services } from "../http/services/services.ts";
 import { loadValidator, validate } from "../http/validate.ts";
 import { decide, decisionOf, type FormAnswer, formOf, mayDecide } from "./approvals.ts";
@@ -40,6 +41,8 @@ export interface ToolRequest {
   readonly call: McpCall;
   readonly context: ServerContext;
   readonly args: Readonly<Record<string, unknown>>;
+  /** Under which it is one run, however often it is sent. */
+  readonly once: OnceKey | null;
   /** Aborts when the call is cancelled: the run with it. */
   readonly cancelled: AbortSignal;
 }
@@ -91,7 +94,7 @@ type Watching = ToolRequest & { readonly signal: AbortSignal };
 
 /** Starts the run, or finds the one that is gone on with, its questions answered. */
 async function begin(services: Services, target: RunTarget, request: Watching): Promise<Answering> {
-  const { call, context, args, signal } = request;
+  const { call, context, args, once, signal } = request;
   await loadValidator();
   if (target.kind === "result") {
     validate(resultInput, args);
@@ -108,7 +111,7 @@ async function begin(services: Services, target: RunTarget, request: Watching): 
   const trace = call.context.request.header("traceparent");
   return await services.chat.start({
     caller: call.caller,
-    once: null,
+    once,
     signal,
     ...askedOf(target, args),
     agent: target.id,

@@ -15,6 +15,8 @@ export interface McpCall {
   readonly session: Session | null;
   /** Whether the end of the connection means that the answer is not wanted, as 2026-07-28 says. */
   readonly isModern: boolean;
+  /** Calls of tools in the request: more than one in a batch alone. */
+  readonly calls: number;
   readonly flow: Flow;
 }
 
@@ -59,7 +61,7 @@ export function callOf(pass: AuthInfo | undefined): McpCall {
 /** The call of a request. */
 export function createCall(
   context: McpCall["context"],
-  of: Pick<McpCall, "session" | "isModern">,
+  of: Pick<McpCall, "session" | "isModern" | "calls">,
 ): McpCall {
   return { context, caller: callerOf(context), ...of, flow: new Flow() };
 }

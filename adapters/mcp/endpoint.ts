@@ -44,11 +44,12 @@ export function createEndpoint(services: Services, version: string): Endpoint {
     const web = webRequest(context);
     const isOlder = await isLegacyRequest(web, body);
     const session = isOlder ? sessionOf(request.header(SESSION_HEADER), principal) : null;
-    const call = createCall(context, { session, isModern: !isOlder });
-    if (isOlder) return await serveOlder({ factory, underWay }, call, { web, body });
-    const isCall = (body as Message).method === "tools/call";
+    const messages = (Array.isArray(body) ? body : [body]) as readonly Message[];
+    const calls = messages.filter(({ method }) => method === "tools/call").length;
+    const call = createCall(context, { session, isModern: !isOlder, calls });
+    if (isOlder) return await serveOlder({ factory, underWay }, call, { web, messages, body });
     const pass = { authInfo: passOf(call), parsedBody: body };
-    return await reply(await (isCall ? streaming : plain).fetch(web, pass), call.flow);
+    return await reply(await (calls > 0 ? streaming : plain).fetch(web, pass), call.flow);
   };
 }
 
@@ -64,17 +65,20 @@ function webRequest({ request }: Pick<RouteContext, "request">): Request {
 
 /** Revisions before 2026-07-28, each request by itself. */
 async function serveOlder(
-  of: { readonly factory: ReturnType<typeof createFactory>; readonly underWay: CallsUnderWay },
+  {
+    factory,
+    underWay,
+  }: { readonly factory: ReturnType<typeof createFactory>; readonly underWay: CallsUnderWay },
   call: McpCall,
-  { web, body }: { readonly web: Request; readonly body: object | readonly object[] },
+  of: { readonly web: Request; readonly messages: readonly Message[]; readonly body: object },
 ): Promise<HttpResponse> {
-  const messages = (Array.isArray(body) ? body : [body]) as readonly Message[];
-  if (call.session !== null) handOn(of.underWay, call.session, messages);
+  const { web, messages, body } = of;
+  if (call.session !== null) handOn(underWay, call.session, messages);
   const authInfo = passOf(call);
-  const server = of.factory({ era: "legacy", authInfo, requestInfo: web });
-  const isCall = messages.some(({ method }) => method === "tools/call");
-  const transport = new WebStandardStreamableHTTPServerTransport({ enableJsonResponse: !isCall });
-  if (call.session !== null) nameQuestions(transport, of.underWay, call.session);
+  const server = factory({ era: "legacy", authInfo, requestInfo: web });
+  const enableJsonResponse = call.calls === 0;
+  const transport = new WebStandardStreamableHTTPServerTransport({ enableJsonResponse });
+  if (call.session !== null) nameQuestions(transport, underWay, call.session);
   await server.connect(transport);
   const close = (): void => {
     // Closes the transport too, and whoever still waits for an answer by it.

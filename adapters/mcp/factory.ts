@@ -11,12 +11,14 @@ import {
   type ServerContext,
 } from "@modelcontextprotocol/server";
 import { RuntimeError, toErrorData, toldError } from "../../runtime/errors.ts";
+import type { OnceKey } from "../http/services/once.ts";
 import type { Services } from "../http/services/services.ts";
 import { ask } from "./ask.ts";
 import { callOf, type McpCall } from "./call.ts";
 import type { CallsUnderWay } from "./calls-under-way.ts";
 import { promptNamed, promptPage } from "./prompts.ts";
 import { errorResult } from "./results.ts";
+import { retryKeyOf } from "./retry-key.ts";
 import { search } from "./search.ts";
 import { type Target, toolNamed, toolPage } from "./tools.ts";
 
@@ -56,7 +58,8 @@ export function createFactory(options: FactoryOptions): (context: McpRequestCont
         const message = `There is no tool ${name.slice(0, 80)}.`;
         throw new ProtocolError(ProtocolErrorCode.InvalidParams, message);
       }
-      return (await answer(options, call, { target, args, context })) as CallToolResult;
+      const once = await told(async () => retryKeyOf(call, context, { name, args }));
+      return (await answer(options, call, { target, args, once, context })) as CallToolResult;
     });
     server.setRequestHandler("prompts/list", ({ params }) =>
       told(async () => ({ ...(await promptPage(services, call, params?.cursor)) })),
@@ -72,13 +75,14 @@ export function createFactory(options: FactoryOptions): (context: McpRequestCont
 interface Called {
   readonly target: Target;
   readonly args: Readonly<Record<string, unknown>>;
+  readonly once: OnceKey | null;
   readonly context: ServerContext;
 }
 
 async function answer(
   { services, underWay }: FactoryOptions,
   call: McpCall,
-  { target, args, context }: Called,
+  { target, args, once, context }: Called,
 ): Promise<CallToolResult | InputRequiredResult> {
   const { signal, id } = context.mcpReq;
   if (target.kind === "search") {
@@ -86,8 +90,12 @@ async function answer(
       errorResult(error, "this request"),
     );
   }
-  const request = { call, context, args: withoutNulls(args) };
-  if (call.isModern) return await ask(services, target, { ...request, cancelled: signal });
+  const request = { call, context, args: withoutNulls(args), once };
+  if (call.isModern) {
+    // Who cuts the connection of a call that may come again wants its answer then.
+    const cancelled = once === null ? signal : new AbortController().signal;
+    return await ask(services, target, { ...request, cancelled });
+  }
   // A connection that is cut says nothing about the call there: only a notification does.
   const cancel = new AbortController();
   const end = call.session === null ? null : underWay.begin(call.session, id, () => cancel.abort());

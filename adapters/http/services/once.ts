@@ -31,7 +31,11 @@ interface Stored {
 /** The request's Idempotency-Key, if it has one. @throws INVALID when it is empty or too long. */
 export function onceKeyOf(request: HttpRequest, body: Uint8Array): OnceKey | null {
   const key = request.header("idempotency-key");
-  if (key === undefined) return null;
+  return key === undefined ? null : onceKey(key, body);
+}
+
+/** A key with what must be the same when it comes again. @throws INVALID when it is empty or too long. */
+export function onceKey(key: string, body: Uint8Array | string): OnceKey {
   if (key === "" || key.length > KEY_CHARS_MAX) {
     throw new RuntimeError("INVALID", `Idempotency-Key has 1 to ${KEY_CHARS_MAX} characters.`);
   }
