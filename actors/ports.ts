@@ -314,6 +314,12 @@ export interface Removals {
   collection(tenant: string, collection: string): Promise<void>;
   /** Removes what an agent remembered of everybody. */
   agent(tenant: string, agent: string): Promise<void>;
+  /** Ids of rows of a data set's items, in their order, behind one of them or from the first. */
+  itemsOf(
+    tenant: string,
+    dataset: string,
+    page: { readonly after: string | null; readonly limit: number },
+  ): Promise<readonly string[]>;
 }
 
 /** A run's end, for who wants to hear of it. */

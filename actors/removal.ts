@@ -1,5 +1,5 @@
-// What is left of a collection or of an agent after its row is gone: removed by a run, so that no death
-// in between leaves anything. Whoever removes the row says so to this actor first; the run waits until
+// What is left of a collection, an agent or a data set after its row is gone: removed by a run, so that no
+// death in between leaves anything. Whoever removes the row says so to this actor first; the run waits until
 // the row is gone, and when it stays, nothing was removed and nothing is.
 
 import { defineActor, defineRun, type RunContext, type RunEnded } from "../runtime/actor.ts";
@@ -8,11 +8,21 @@ import { safe } from "./ingestion/patience.ts";
 import type { Ports } from "./ports.ts";
 import { agentTables } from "./records/agent-version.ts";
 import { collectionsTable } from "./records/collection.ts";
+import { countsTable, datasetKind, datasetLimits, itemsTable } from "./records/dataset.ts";
 
 /** What is being removed, by id. */
 export type Removed =
   | { readonly type: "collection"; readonly id: string }
-  | { readonly type: "agent"; readonly id: string };
+  | { readonly type: "agent"; readonly id: string }
+  | { readonly type: "dataset"; readonly id: string };
+
+/** Said to itself by a run: rows of a data set's items that go, and with the last of them their count. */
+interface ItemsGone {
+  readonly type: "items-gone";
+  readonly dataset: string;
+  readonly rows: readonly string[];
+  readonly isLast: boolean;
+}
 
 /** Looks for the row before it is said to stay, and between them, ms. */
 const LOOKS_MAX = 30;
@@ -22,6 +32,8 @@ const STEP_MS = 3_600_000;
 /** Jobs that are cancelled before it is looked for more, and times that it is. */
 const JOBS_AT_ONCE = 100;
 const ROUNDS_MAX = 8;
+/** Items of a data set that are removed in one turn. */
+const ITEMS_AT_ONCE = 200;
 
 const KIND = "removal";
 
@@ -31,12 +43,17 @@ export function removalAddress(tenant: string): Address {
 }
 
 /** Kind `removal`: acknowledged once the run is on disk. */
-export const removalActor = defineActor<null, Removed | RunEnded>({
+export const removalActor = defineActor<null, Removed | ItemsGone | RunEnded>({
   kind: KIND,
   version: 1,
   initial: () => null,
   receive(state, message, turn) {
     if (message.type === "run-ended") return state;
+    if (message.type === "items-gone") {
+      for (const row of message.rows) turn.putRow(itemsTable, row, undefined);
+      if (message.isLast) turn.putRow(countsTable, message.dataset, undefined);
+      return state;
+    }
     turn.startRun({ kind: "remove-rest", input: message, timeoutMs: 24 * STEP_MS });
     turn.reply(null);
     return state;
@@ -51,6 +68,10 @@ export const removeRestRun = defineRun<Removed, boolean, Ports>({
     const { tenant } = context;
     const { removals } = context.ports;
     const { type, id } = removed;
+    if (type === "dataset") {
+      await removeItems(id, context);
+      return true;
+    }
     const long = { ...safe, timeoutMs: STEP_MS } as const;
     if (type === "collection") await cancelJobs(id, context);
     await context.step(
@@ -65,9 +86,15 @@ export const removeRestRun = defineRun<Removed, boolean, Ports>({
   },
 });
 
+const rowTables = {
+  agent: agentTables.agents,
+  collection: collectionsTable,
+  dataset: datasetKind.path,
+} as const;
+
 /** Whether the row goes within a minute. */
 async function isGone({ type, id }: Removed, context: RunContext<Ports>): Promise<boolean> {
-  const table = type === "agent" ? agentTables.agents : collectionsTable;
+  const table = rowTables[type];
   for (let look = 0; look < LOOKS_MAX; look += 1) {
     const isThere = await context.step(
       `look:${look}`,
@@ -78,6 +105,24 @@ async function isGone({ type, id }: Removed, context: RunContext<Ports>): Promis
     await context.sleep(`wait:${look}`, LOOK_MS);
   }
   return false;
+}
+
+/** Nobody adds items to a data set that is gone: one look at each page is enough. */
+async function removeItems(dataset: string, context: RunContext<Ports>): Promise<void> {
+  const { tenant, ports } = context;
+  const pages = Math.ceil(datasetLimits.items / ITEMS_AT_ONCE);
+  let after: string | null = null;
+  for (let page = 0; page <= pages; page += 1) {
+    const from: string | null = after;
+    const look = (): Promise<readonly string[]> =>
+      ports.removals.itemsOf(tenant, dataset, { after: from, limit: ITEMS_AT_ONCE });
+    const rows: readonly string[] = await context.step(`items:${page}`, look, safe);
+    const isLast = rows.length < ITEMS_AT_ONCE;
+    const gone: ItemsGone = { type: "items-gone", dataset, rows, isLast };
+    await context.send(`gone:${page}`, removalAddress(tenant), gone);
+    if (isLast) return;
+    after = rows.at(-1) ?? null;
+  }
 }
 
 /** What paused and failed jobs keep for their resuming, and what running ones still do, is of no use. */

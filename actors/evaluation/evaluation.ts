@@ -15,8 +15,10 @@ import {
   evaluationLimits,
   evaluationsTable,
   type ResultRow,
+  type RunningEvaluation,
   resultId,
   resultsTable,
+  runningTable,
 } from "../records/evaluation.ts";
 import { pricesMicros, unitsOf } from "../records/price.ts";
 import {
@@ -119,6 +121,7 @@ function start(state: EvaluationState | null, message: EvaluationStart, turn: Tu
   const { plan, items, service, keyId } = message;
   const { root: id } = addressParts(turn.self);
   turn.put(itemsKey, items);
+  turn.putRow(runningTable, id, runningOf(plan));
   const run = turn.startRun({
     ...{ kind: PROGRESS_KIND, input: { evaluation: id } },
     timeoutMs: evaluationLimits.lifeMs,
@@ -134,6 +137,11 @@ function start(state: EvaluationState | null, message: EvaluationStart, turn: Tu
     ...(keyId === undefined ? {} : { keyId }),
   };
   return replied(advance(begun, turn), turn);
+}
+
+function runningOf({ name, dataset_id, targets }: EvaluationPlan): RunningEvaluation {
+  const links = targets.map(({ target, version }) => `${target}@${version}`);
+  return { name, links: [dataset_id, ...links] };
 }
 
 function missing(state: State, message: Message, turn: Turn): State {
@@ -184,6 +192,7 @@ function finish(
   turn: Turn,
 ): State {
   if (state.row.status !== "running") return ending === "deleting" ? remove(state, turn) : state;
+  turn.putRow(runningTable, state.row.id, undefined);
   const ended_at = new Date(turn.nowMs).toISOString();
   const next = told({ ...state, row: { ...state.row, status: ending, ended_at } }, turn, true);
   return ending === "deleting" ? remove(next, turn) : next;

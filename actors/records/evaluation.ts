@@ -255,6 +255,15 @@ export interface EvaluationRow {
 export const evaluationsTable = "evaluations";
 export const resultsTable = "evaluation-results";
 
+/** Table of what those under way name, which stays until they have ended. */
+export const runningTable = "evaluations-running";
+
+/** An evaluation under way: its data set and its targets, each with the version, "ag_x@3". */
+export interface RunningEvaluation {
+  readonly name: string;
+  readonly links: readonly string[];
+}
+
 /** Id of a result's row; in order of the items. */
 export const resultId = (evaluation: string, index: number): string =>
   `${evaluation}.${String(index).padStart(6, "0")}`;

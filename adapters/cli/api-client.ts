@@ -31,6 +31,8 @@ export interface ApiClient {
     method?: string,
     headers?: Readonly<Record<string, string>>,
   ): Promise<unknown>;
+  /** POST; once, also when the server dies before it has answered and comes back. */
+  create(path: string, body: unknown): Promise<unknown>;
   /** POST of files; once, also when the server dies before it has answered and comes back. */
   upload(path: string, form: FormData): Promise<unknown>;
   /**
@@ -88,6 +90,10 @@ function createApiClient(place: {
   };
   return {
     call,
+    create: async (path, body) => {
+      const headers = { "Idempotency-Key": randomUUID() };
+      return await patiently(() => call(path, body, "POST", headers));
+    },
     upload: async (path, form) => {
       // Its bytes are made once: the same key must come with the same body.
       const made = new Response(form);

@@ -58,8 +58,10 @@ export async function evaluate(args: readonly string[]): Promise<number> {
     ...(values.tag === undefined ? {} : { tags: values.tag }),
   };
   const api = await openApi(values, await loadConfig());
+  // A server that is not there is said at once; from here on it is waited for when it goes away.
+  await api.call(data.startsWith("ds_") ? `/v2/datasets/${data}` : "/v2/datasets?limit=1");
   const dataset_id = data.startsWith("ds_") ? data : await datasetOf(api, data);
-  const begun = (await api.call("/v2/evaluations", { ...plan, dataset_id })) as EvaluationView;
+  const begun = (await api.create("/v2/evaluations", { ...plan, dataset_id })) as EvaluationView;
   const ended = await watched(api, begun);
   const results = await resultsOf(api, begun.id);
   if (values.report !== undefined) await writeFile(values.report, reportPage(ended, results));
@@ -113,9 +115,9 @@ function numbered(values: Values, name: "budget" | "concurrency"): object {
 /** A new data set with the items of a file: JSON lines, or an array. */
 async function datasetOf(api: ApiClient, file: string): Promise<string> {
   const items = itemsOf(await readFile(file, "utf8"), file);
-  const { id } = (await api.call("/v2/datasets", { name: basename(file) })) as { id: string };
+  const { id } = (await api.create("/v2/datasets", { name: basename(file) })) as { id: string };
   for (let from = 0; from < items.length; from += ITEMS_AT_ONCE) {
-    await api.call(`/v2/datasets/${id}/items`, items.slice(from, from + ITEMS_AT_ONCE));
+    await api.create(`/v2/datasets/${id}/items`, items.slice(from, from + ITEMS_AT_ONCE));
   }
   console.log(`${items.length} items of ${basename(file)} are the data set ${id}`);
   return id;

@@ -1,6 +1,7 @@
-// The Removals port: what is left of collections and agents that are gone.
+// The Removals port: what is left of collections, agents and data sets that are gone.
 
 import type { Removals } from "../../actors/ports.ts";
+import { itemsTable } from "../../actors/records/dataset.ts";
 import { type IngestionJob, ingestionJobsTable } from "../../actors/records/ingestion-job.ts";
 import { decode } from "../../runtime/store/codec.ts";
 import { keys, prefixRange } from "../../runtime/store/keys.ts";
@@ -39,6 +40,15 @@ export function createRemovals(options: RemovalsOptions): Removals {
         // Others of the thread have their turn.
         await new Promise((resolve) => setImmediate(resolve));
       }
+    },
+    async itemsOf(tenant, dataset, { after, limit }) {
+      const table = keys.tableOf(tenant, itemsTable);
+      const range = prefixRange(`${table}${dataset}.`, limit);
+      const rows = await tables.range({
+        ...range,
+        ...(after === null ? {} : { from: `${table}${after}!` }),
+      });
+      return rows.map(({ key }) => key.slice(table.length));
     },
     collection: (tenant, collection) => removeEditions(options, { tenant, collection }),
     agent: async (tenant, agent) => {

@@ -17,6 +17,8 @@ export interface McpCall {
   readonly isModern: boolean;
   /** Calls of tools in the request: more than one in a batch alone. */
   readonly calls: number;
+  /** The header Idempotency-Key. */
+  readonly retryKey: string | null;
   readonly flow: Flow;
 }
 
@@ -61,7 +63,7 @@ export function callOf(pass: AuthInfo | undefined): McpCall {
 /** The call of a request. */
 export function createCall(
   context: McpCall["context"],
-  of: Pick<McpCall, "session" | "isModern" | "calls">,
+  of: Pick<McpCall, "session" | "isModern" | "calls" | "retryKey">,
 ): McpCall {
   return { context, caller: callerOf(context), ...of, flow: new Flow() };
 }

@@ -11,6 +11,7 @@ import type { Services } from "../http/services/services.ts";
 import { createCall, type Flow, type McpCall, passOf } from "./call.ts";
 import { CallsUnderWay, newSessionId, type RequestId, sessionOf } from "./calls-under-way.ts";
 import { createFactory } from "./factory.ts";
+import { headerKeyOf } from "./retry-key.ts";
 
 /** Streams of `subscriptions/listen` at a time, of all clients. */
 const SUBSCRIPTIONS_MAX = 256;
@@ -46,7 +47,8 @@ export function createEndpoint(services: Services, version: string): Endpoint {
     const session = isOlder ? sessionOf(request.header(SESSION_HEADER), principal) : null;
     const messages = (Array.isArray(body) ? body : [body]) as readonly Message[];
     const calls = messages.filter(({ method }) => method === "tools/call").length;
-    const call = createCall(context, { session, isModern: !isOlder, calls });
+    const retryKey = headerKeyOf(context);
+    const call = createCall(context, { session, isModern: !isOlder, calls, retryKey });
     if (isOlder) return await serveOlder({ factory, underWay }, call, { web, messages, body });
     const pass = { authInfo: passOf(call), parsedBody: body };
     return await reply(await (calls > 0 ? streaming : plain).fetch(web, pass), call.flow);

@@ -2,28 +2,33 @@
 
 import type { ServerContext } from "@modelcontextprotocol/server";
 import { RuntimeError } from "../../runtime/errors.ts";
-import { type OnceKey, onceKey } from "../http/services/once.ts";
+import type { RouteContext } from "../http/route.ts";
+import { type OnceKey, onceKey, onceKeyOf } from "../http/services/once.ts";
 import type { McpCall } from "./call.ts";
 
 /** Where a message names its own key; it goes before the header, which is one for a whole request. */
 const NAME = "io.modelcontextprotocol/idempotencyKey";
 const POINTER = `/params/_meta/${NAME.replace("/", "~1")}`;
 
+/** The header's, of a request of any method. @throws INVALID when it is empty or too long. */
+export function headerKeyOf({ request, bodyBytes }: RouteContext): string | null {
+  return onceKeyOf(request, bodyBytes)?.key ?? null;
+}
+
 type Fields = Readonly<Record<string, unknown>>;
 
 /**
  * The key of a call; null when it has none.
- * @throws INVALID for one that is no text of 1 to 255 characters, or a header that came with several calls.
+ * @throws INVALID for one that is no text of 1 to 255 characters, or the header with several calls.
  */
 export function retryKeyOf(
-  { context, calls }: McpCall,
+  { calls, retryKey }: McpCall,
   { mcpReq }: Pick<ServerContext, "mcpReq">,
   of: { readonly name: string; readonly args: Fields },
 ): OnceKey | null {
   const own = { ...(mcpReq.envelope as Fields | undefined), ...mcpReq._meta }[NAME];
-  const header = context.request.header("idempotency-key");
-  const key = own ?? header;
-  if (key === undefined) return null;
+  const key = own ?? retryKey;
+  if (key === null) return null;
   if (typeof key !== "string") {
     throw new RuntimeError("INVALID", `_meta["${NAME}"] is a text.`, { pointer: POINTER });
   }

@@ -11,7 +11,8 @@ import type { Level, Row, Store, StoreOp } from "../store/store.ts";
 import type { TableRow, Tables, TableWrite } from "../system.ts";
 
 const ROWS_MAX = 200;
-const WRITES_MAX = 1_000;
+/** A thousand records, and what goes with them: their count, an Idempotency-Key. */
+const WRITES_MAX = 1_024;
 const NAME = /^[A-Za-z0-9_.~@-]{1,64}$/;
 const ID = /^[\x21-\x7d]{1,256}$/;
 /** 96 bits: two values of one row with the same revision do not happen. */

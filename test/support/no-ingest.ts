@@ -21,7 +21,9 @@ export const noReembed: Reembed = { begin: refuse, build: refuse, catchUp: refus
 export const noWebhooks: Webhooks = { deliver: refuse };
 
 /** Refuses every call. */
-export const noRemovals: Removals = { jobsOf: refuse, collection: refuse, agent: refuse };
+export const noRemovals: Removals = {
+  ...{ jobsOf: refuse, collection: refuse, agent: refuse, itemsOf: refuse },
+};
 
 /** Refuses every call. */
 export const noWeb: Web = { request: refuse };

@@ -138,10 +138,21 @@ const rpcError = named(
   Type.Object(
     {
       jsonrpc: Type.Literal("2.0"),
-      id: Type.Null(),
-      error: Type.Object({ code: Type.Integer(), message: Type.String(), data: errorInfo }, closed),
+      id: Type.Union([Type.Null(), Type.String(), Type.Number()], {
+        description: "Null for a request that was refused before it was read.",
+      }),
+      error: Type.Object(
+        {
+          code: Type.Integer(),
+          message: Type.String(),
+          data: Type.Optional(
+            Type.Unknown({ description: "What the protocol says; else details of google.rpc." }),
+          ),
+        },
+        closed,
+      ),
     },
-    { ...closed, description: "Of a request that was refused before it was read." },
+    closed,
   ),
 );
 

@@ -7,9 +7,12 @@ import type { ResourceKind } from "../../../actors/records/resource.ts";
 import { teamKind } from "../../../actors/records/team.ts";
 import { toolKind } from "../../../actors/records/tool-kind.ts";
 import { workflowKind } from "../../../actors/records/workflow.ts";
+import { removalAddress } from "../../../actors/removal.ts";
+import type { System } from "../../../runtime/system.ts";
 import { agentListing } from "../services/agent-listing.ts";
 import { createDatasetItems } from "../services/dataset-items.ts";
-import type { IndexEntry } from "../services/record-index.ts";
+import { type RecordUser, refuseUsed } from "../services/record-links.ts";
+import { runningUsersOf } from "../services/running-evaluations.ts";
 import { toolRules } from "../services/tool-checks.ts";
 import { promptRules } from "./prompt-rules.ts";
 import type { ResourceRules } from "./resource-rules.ts";
@@ -17,8 +20,13 @@ import { createResourceService, type ResourceContext } from "./resource-service.
 import { teamRules } from "./team-rules.ts";
 import { workflowRules } from "./workflow-rules.ts";
 
+/** What they work with. */
+interface StoredContext extends Omit<ResourceContext, "usersOf" | "system"> {
+  readonly system: Pick<System, "tables" | "ask">;
+}
+
 /** The services of all kinds, the items of data sets, and which records name one. */
-export function createResources(context: Omit<ResourceContext, "usersOf">) {
+export function createResources(context: StoredContext) {
   const items = createDatasetItems(context);
   const of = <Input extends object>(kind: ResourceKind<Input>, rules?: ResourceRules<Input>) =>
     createResourceService({ ...context, usersOf }, kind, rules);
@@ -30,16 +38,22 @@ export function createResources(context: Omit<ResourceContext, "usersOf">) {
     tools: of(toolKind, toolRules),
     datasets: {
       ...datasets,
-      remove: async (...from: Parameters<typeof datasets.remove>) => {
-        await datasets.remove(...from);
-        // Nobody finds them from here on, also when the process dies before they are gone.
-        await items.removeAll(from[0].tenant, from[1]);
+      remove: async (...[caller, id, ifMatch]: Parameters<typeof datasets.remove>) => {
+        const { tenant } = caller;
+        await datasets.get(tenant, id);
+        // Looked at once more when it is removed: here before anything is begun.
+        refuseUsed(`Dataset ${id}`, await usersOf(tenant, id));
+        // Its items are removed by a run, whatever dies from here on.
+        await context.system.ask(removalAddress(tenant), { type: "dataset", id });
+        // What is added at this moment is there before the run looks, or is refused.
+        await items.alone(tenant, id, () => datasets.remove(caller, id, ifMatch));
       },
     },
   };
-  function usersOf(tenant: string, id: string): Promise<readonly IndexEntry[]> {
+  async function usersOf(tenant: string, id: string): Promise<readonly RecordUser[]> {
     const listings = Object.values(resources).map(({ listing }) => listing);
-    return context.index.usersOf(tenant, [agentListing, ...listings], id);
+    const records = await context.index.usersOf(tenant, [agentListing, ...listings], id);
+    return [...records, ...(await runningUsersOf(context.system.tables, tenant, id))];
   }
   return { kinds: resources, items, usersOf };
 }

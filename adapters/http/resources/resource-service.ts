@@ -19,8 +19,8 @@ import { mergePatch } from "../services/merge-patch.ts";
 import { type OnceKey, once } from "../services/once.ts";
 import type { Page, PageRequest } from "../services/paging.ts";
 import type { RecordBodies } from "../services/record-bodies.ts";
-import type { IndexEntry, Listing, RecordIndex } from "../services/record-index.ts";
-import { lockOf, refuseUsed, versionsNamed } from "../services/record-links.ts";
+import type { Listing, RecordIndex } from "../services/record-index.ts";
+import { lockOf, type RecordUser, refuseUsed, versionsNamed } from "../services/record-links.ts";
 import { isSame } from "../services/same.ts";
 import { pageOfVersions } from "../services/version-page.ts";
 import { loadValidator, validate } from "../validate.ts";
@@ -39,7 +39,7 @@ export interface ResourceContext {
   readonly system: Pick<System, "tables">;
   readonly index: RecordIndex;
   /** Records of every kind that name one. */
-  usersOf(tenant: string, id: string): Promise<readonly IndexEntry[]>;
+  usersOf(tenant: string, id: string): Promise<readonly RecordUser[]>;
   /** Changes of a tenant's records, one after the other; shared by everything that names records. */
   readonly serial: Serial;
   /** Milliseconds since the epoch. */
@@ -72,8 +72,8 @@ export interface ResourceService<Input extends object> {
   /** Answers on its records that are kept. */
   readonly bodies: RecordBodies;
   list(tenant: string, request: ListRequest): Promise<Page<ResourceRow<Input>>>;
-  /** Records that name it, in order of kind and creation. @throws NOT_FOUND. */
-  usedBy(tenant: string, id: string): Promise<readonly IndexEntry[]>;
+  /** Records that name it, in order of kind and creation, and evaluations under way. @throws NOT_FOUND. */
+  usedBy(tenant: string, id: string): Promise<readonly RecordUser[]>;
   /** The next version with all fields as sent; the same one when nothing changes. */
   replace(
     caller: Caller,

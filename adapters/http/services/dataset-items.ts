@@ -24,8 +24,8 @@ import { type Page, type PageRequest, pageOf } from "./paging.ts";
 
 const DATASET = /^ds_[0-9a-z]{26}$/;
 const ITEM = /^it_[0-9a-z]{26}$/;
-/** Items removed in one write. */
-const REMOVED_AT_ONCE = 200;
+/** Items read at a time. */
+const READ_AT_ONCE = 200;
 
 /** An item to add, and the run it was recorded from. */
 export interface NewItem extends ItemInput {
@@ -56,8 +56,8 @@ export interface DatasetItems {
     tenant: string,
     place: { readonly dataset: string; readonly id: string; readonly ifMatch: number | null },
   ): Promise<void>;
-  /** Of a data set that is gone. */
-  removeAll(tenant: string, dataset: string): Promise<void>;
+  /** Does something while no item of a data set is added, changed or removed. */
+  alone<T>(tenant: string, dataset: string, act: () => Promise<T>): Promise<T>;
 }
 
 interface Parts {
@@ -121,17 +121,7 @@ export function createDatasetItems(of: Omit<Parts, "serial">): DatasetItems {
           await counted(parts, tenant, dataset, -1),
         ]);
       }),
-    removeAll: (tenant, dataset) =>
-      serial.run(lockOf(tenant, dataset), async () => {
-        const page = { prefix: `${dataset}.`, limit: REMOVED_AT_ONCE };
-        for (let isLast = false; !isLast; ) {
-          const rows = await tables.list(tenant, itemsTable, page);
-          const gone = rows.map(({ id }) => ({ type: "remove", table: itemsTable, id }) as const);
-          isLast = rows.length < REMOVED_AT_ONCE;
-          const count = { type: "remove", table: countsTable, id: dataset } as const;
-          await tables.write(tenant, isLast ? [...gone, count] : gone);
-        }
-      }),
+    alone: (tenant, dataset, act) => serial.run(lockOf(tenant, dataset), act),
   };
 }
 
@@ -265,10 +255,10 @@ async function* allItems(
 ): AsyncGenerator<DatasetItem> {
   for (let after: string | undefined; ; ) {
     const from = after === undefined ? {} : { after };
-    const page = { prefix: `${dataset}.`, limit: REMOVED_AT_ONCE, ...from };
+    const page = { prefix: `${dataset}.`, limit: READ_AT_ONCE, ...from };
     const rows = await system.tables.list(tenant, itemsTable, page);
     for (const { value } of rows) yield value as DatasetItem;
-    if (rows.length < REMOVED_AT_ONCE) return;
+    if (rows.length < READ_AT_ONCE) return;
     after = rows.at(-1)?.id;
   }
 }

@@ -21,10 +21,12 @@ import { targetNamed, targetPlace } from "../../../actors/targets.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import { newId } from "../../../runtime/id.ts";
 import type { System } from "../../../runtime/system.ts";
+import type { Serial } from "../../serial.ts";
 import type { Caller } from "./agent-store.ts";
 import type { DatasetItems } from "./dataset-items.ts";
 import { type OnceKey, once } from "./once.ts";
 import { type Page, type PageRequest, pageOf } from "./paging.ts";
+import { lockOf } from "./record-links.ts";
 
 const ID = /^ev_[0-9a-z]{26}$/;
 
@@ -46,7 +48,9 @@ export interface EvaluationService {
 
 interface Parts {
   readonly system: System;
-  readonly items: DatasetItems;
+  readonly items: Pick<DatasetItems, "ids">;
+  /** Changes of a tenant's records, one after the other. */
+  readonly serial: Serial;
   readonly embedders: { readonly names: readonly string[] };
   /** @throws NOT_FOUND. */
   dataset(tenant: string, id: string): Promise<unknown>;
@@ -98,24 +102,47 @@ async function start(
   input: EvaluationInput,
   key: OnceKey | null,
 ): Promise<EvaluationRow> {
-  const { system, nowMs } = parts;
+  const { system, serial, nowMs } = parts;
+  const { tables } = system;
   const { tenant, service, keyId } = caller;
-  const plan = await planOf(parts, tenant, input);
-  const items = await parts.items.ids(tenant, plan.dataset_id, plan.tags);
-  refuseCount(items.length, plan);
-  const place = { tables: system.tables, tenant, service };
-  const { result: id } = await once<string>(place, key, nowMs(), async (remember) => {
+  let counted: readonly string[] | null = null;
+  const place = { tables, tenant, service };
+  const { result: id, isRepeat } = await once<string>(place, key, nowMs(), async (remember) => {
+    // What is refused is not remembered.
+    await planOf(parts, tenant, input);
+    counted = await itemsOf(parts, tenant, input);
     const made = newId("ev", nowMs());
     const writes = remember(made);
-    if (writes.length > 0) await system.tables.write(tenant, writes);
+    if (writes.length > 0) await tables.write(tenant, writes);
     return made;
   });
-  // Begun once, however often it is said.
-  const message: EvaluationStart = {
-    ...{ type: "start", plan, items, service },
-    ...(keyId === null ? {} : { keyId }),
-  };
-  return (await system.ask(evaluationAddress(tenant, id), message)) as EvaluationRow;
+  if (isRepeat) {
+    // Begun, it is what it is, whatever has become of its data set.
+    const begun = await tables.get(tenant, evaluationsTable, id);
+    if (begun !== undefined) return begun.value as EvaluationRow;
+  }
+  const items = counted ?? (await itemsOf(parts, tenant, input));
+  return await serial.run(lockOf(tenant), async () => {
+    // Nothing that it names is removed between this look and its first turn, which says what it names.
+    const plan = await planOf(parts, tenant, input);
+    // Begun once, however often it is said.
+    const message: EvaluationStart = {
+      ...{ type: "start", plan, items, service },
+      ...(keyId === null ? {} : { keyId }),
+    };
+    return (await system.ask(evaluationAddress(tenant, id), message)) as EvaluationRow;
+  });
+}
+
+/** Ids of the items that are run. @throws INVALID for none, and for too many. */
+async function itemsOf(
+  { items }: Pick<Parts, "items">,
+  tenant: string,
+  { dataset_id, tags = [] }: EvaluationInput,
+): Promise<readonly string[]> {
+  const ids = await items.ids(tenant, dataset_id, tags);
+  refuseCount(ids.length, tags);
+  return ids;
 }
 
 async function planOf(
@@ -143,7 +170,7 @@ async function planOf(
   };
 }
 
-function refuseCount(items: number, { tags }: EvaluationPlan): void {
+function refuseCount(items: number, tags: readonly string[]): void {
   const pointer = "/dataset_id";
   if (items === 0) {
     const which = tags.length === 0 ? "" : " with one of these tags";

@@ -133,6 +133,7 @@ export function createServices(options: ServiceOptions): Services {
     items,
     evaluations: createEvaluationService({
       ...options,
+      serial,
       items,
       dataset: (tenant, id) => resources.kinds.datasets.get(tenant, id),
     }),

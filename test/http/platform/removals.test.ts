@@ -1,4 +1,4 @@
-// What is left of a collection or an agent when the process dies after its row was removed and before
+// What is left of a collection, an agent or a data set when the process dies after its row was removed and before
 // anything else was: a run removes it. Through the real door, with the death left out: only the part
 // that had been done by then is done.
 
@@ -42,8 +42,8 @@ const textsOf = (count: number) =>
 const markOf = (collection: string): string => `g/${host.tenant}/${collection}`;
 
 /** As a process does that dies there. */
-async function removeRowAlone(type: "agent" | "collection", id: string): Promise<void> {
-  const table = type === "agent" ? "agents" : "collections";
+async function removeRowAlone(type: "agent" | "collection" | "dataset", id: string): Promise<void> {
+  const table = `${type}s`;
   await host.system.ask(removalAddress(host.tenant), { type, id });
   await host.system.tables.write(host.tenant, [{ type: "remove", table, id }]);
 }
@@ -122,4 +122,62 @@ test("rows of a collection go with it though the process died between the two", 
   await removeRowAlone("collection", body.id);
 
   await expect.poll(() => keysWith(body.id), patient).toEqual([markOf(body.id)]);
+}, 90_000);
+
+/** Rows of a data set's items, and of their count. */
+async function rowsOfItems(dataset: string): Promise<number> {
+  const { tables } = host.system;
+  const page = { prefix: `${dataset}.`, limit: 200 };
+  let rows = (await tables.get(host.tenant, "dataset-counts", dataset)) === undefined ? 0 : 1;
+  for (let after: string | undefined; ; ) {
+    const from = after === undefined ? {} : { after };
+    const some = await tables.list(host.tenant, "dataset-items", { ...page, ...from });
+    rows += some.length;
+    after = some.at(-1)?.id;
+    if (after === undefined) return rows;
+  }
+}
+
+async function datasetOf(count: number): Promise<string> {
+  const { body } = await host.call("POST", "/v2/datasets", { name: "Questions" });
+  for (let from = 0; from < count; from += 1_000) {
+    const items = Array.from({ length: Math.min(1_000, count - from) }, (_, at) => ({
+      messages: [{ role: "user", content: `Question ${from + at}` }],
+    }));
+    const added = await host.call("POST", `/v2/datasets/${body.id}/items`, items);
+    expect(added.status, JSON.stringify(added.body).slice(0, 500)).toBe(201);
+  }
+  return body.id;
+}
+
+test("items of a data set go with it though the process died between the two", async () => {
+  const dataset = await datasetOf(450);
+  const stays = await datasetOf(3);
+  expect(await rowsOfItems(dataset)).toBe(451);
+
+  await removeRowAlone("dataset", dataset);
+
+  await expect.poll(() => rowsOfItems(dataset), patient).toBe(0);
+  expect(await rowsOfItems(stays)).toBe(4);
+}, 90_000);
+
+test("a data set has 10,000 items and no more, and all of them go with it", async () => {
+  const dataset = await datasetOf(10_000);
+  const path = `/v2/datasets/${dataset}`;
+  const one = { messages: [{ role: "user", content: "One more?" }] };
+
+  const refused = await host.call("POST", `${path}/items`, one);
+  const stale = await host.call("DELETE", path, undefined, { headers: { "If-Match": '"7"' } });
+
+  expect([refused.status, refused.body.code]).toEqual([409, "CONFLICT"]);
+  expect(refused.body.detail).toContain("at most 10000 items; with these it would have 10001");
+  expect(stale.status).toBe(412);
+  expect(await rowsOfItems(dataset)).toBe(10_001);
+  const [{ id }] = (await host.call("GET", `${path}/items?limit=1`)).body.data;
+  await host.call("DELETE", `${path}/items/${id}`);
+  expect((await host.call("POST", `${path}/items`, one)).status).toBe(201);
+
+  expect((await host.call("DELETE", path)).status).toBe(204);
+  expect((await host.call("POST", `${path}/items`, one)).status).toBe(404);
+  await expect.poll(() => rowsOfItems(dataset), patient).toBe(0);
 }, 90_000);

@@ -12,7 +12,8 @@ import { memoryTables } from "../memory-tables.ts";
 
 const tables = memoryTables();
 const resources = createResources({
-  ...{ system: { tables }, index: new RecordIndex(tables) },
+  system: { tables, ask: () => Promise.reject(new Error("Nobody is asked here.")) },
+  index: new RecordIndex(tables),
   ...{ serial: createSerial(), nowMs: Date.now },
 });
 const kinds = Object.values(resources.kinds).map(({ kind }) => kind);
