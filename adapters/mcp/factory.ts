@@ -14,9 +14,10 @@ import { RuntimeError, toErrorData, toldError } from "../../runtime/errors.ts";
 import type { OnceKey } from "../http/services/once.ts";
 import type { Services } from "../http/services/services.ts";
 import { ask } from "./ask.ts";
-import { callOf, type McpCall } from "./call.ts";
+import { callOf, type McpCall, may } from "./call.ts";
 import type { CallsUnderWay } from "./calls-under-way.ts";
 import { promptNamed, promptPage } from "./prompts.ts";
+import { resourcePage, resourceRead, skillTemplate } from "./resources.ts";
 import { errorResult } from "./results.ts";
 import { retryKeyOf } from "./retry-key.ts";
 import { search } from "./search.ts";
@@ -45,7 +46,7 @@ export function createFactory(options: FactoryOptions): (context: McpRequestCont
     const call = callOf(authInfo);
     const server = new Server(
       { name: "troupe", title: "Troupe", version },
-      { capabilities: { tools: {}, prompts: {} }, instructions: INSTRUCTIONS },
+      { capabilities: { tools: {}, prompts: {}, resources: {} }, instructions: INSTRUCTIONS },
     );
     server.setRequestHandler("tools/list", async ({ params }) => {
       const { tools, nextCursor } = await told(() => toolPage(services, call, params?.cursor));
@@ -68,8 +69,21 @@ export function createFactory(options: FactoryOptions): (context: McpRequestCont
       const { name, arguments: args = {} } = params;
       return told(() => promptNamed(services, call, { name, args }));
     });
+    handleResources(server, services, call);
     return server;
   };
+}
+
+function handleResources(server: Server, services: Services, call: McpCall): void {
+  server.setRequestHandler("resources/list", ({ params }) =>
+    told(async () => ({ ...(await resourcePage(services, call, params?.cursor)) })),
+  );
+  server.setRequestHandler("resources/templates/list", () => ({
+    resourceTemplates: may(call, "skills") ? [skillTemplate] : [],
+  }));
+  server.setRequestHandler("resources/read", ({ params }) =>
+    told(() => resourceRead(services, call, params.uri)),
+  );
 }
 
 interface Called {
@@ -118,7 +132,7 @@ async function told<T>(make: () => Promise<T>): Promise<T> {
   try {
     return await make();
   } catch (error) {
-    throw protocolError(error);
+    throw error instanceof ProtocolError ? error : protocolError(error);
   }
 }
 

@@ -30,7 +30,7 @@ export function mcpRoute(services: Services, version: () => Promise<string>): Ro
   return defineRoute({
     summary: "Model Context Protocol",
     description:
-      "Streamable HTTP of MCP, revision 2026-07-28 and those before it. Agents, teams, workflows and searches of collections are tools, as far as the key's services `runs` and `knowledge` allow; a call is a run and charged as a chat. Approvals are asked of the client's person where the client can and the key has the service `approvals`.",
+      "Streamable HTTP of MCP, revision 2026-07-28 and those before it. Agents, teams, workflows and searches of collections are tools, as far as the key's services `runs` and `knowledge` allow; a call is a run and charged as a chat. Stored prompts are prompts, skills are resources. Approvals are asked of the client's person where the client can and the key has the service `approvals`.",
     responses: {
       200: {
         description: "The result, or events of which the last is the result.",
