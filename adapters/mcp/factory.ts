@@ -16,6 +16,7 @@ import type { Services } from "../http/services/services.ts";
 import { ask } from "./ask.ts";
 import { callOf, type McpCall, may } from "./call.ts";
 import type { CallsUnderWay } from "./calls-under-way.ts";
+import { completionOf } from "./completions.ts";
 import { promptNamed, promptPage } from "./prompts.ts";
 import { resourcePage, resourceRead, skillTemplate } from "./resources.ts";
 import { errorResult } from "./results.ts";
@@ -46,7 +47,10 @@ export function createFactory(options: FactoryOptions): (context: McpRequestCont
     const call = callOf(authInfo);
     const server = new Server(
       { name: "troupe", title: "Troupe", version },
-      { capabilities: { tools: {}, prompts: {}, resources: {} }, instructions: INSTRUCTIONS },
+      {
+        capabilities: { tools: {}, prompts: {}, resources: {}, completions: {} },
+        instructions: INSTRUCTIONS,
+      },
     );
     server.setRequestHandler("tools/list", async ({ params }) => {
       const { tools, nextCursor } = await told(() => toolPage(services, call, params?.cursor));
@@ -69,6 +73,9 @@ export function createFactory(options: FactoryOptions): (context: McpRequestCont
       const { name, arguments: args = {} } = params;
       return told(() => promptNamed(services, call, { name, args }));
     });
+    server.setRequestHandler("completion/complete", ({ params }) =>
+      told(() => completionOf(services, call, params)),
+    );
     handleResources(server, services, call);
     return server;
   };

@@ -85,6 +85,44 @@ describe.each(eras)("a client of the %s revision", (era) => {
   });
 });
 
+test("what can be typed on is told: values of a prompt's variable, skills and their files", async () => {
+  const { body } = await host.call("POST", "/v2/prompts", {
+    ...{ name: "Tone", template: "As in {{place}}, {{who}}." },
+    variables: [
+      { name: "place", type: "enum", values: ["Rome", "Riga", "Oslo"], required: true },
+      { name: "who", type: "string" },
+    ],
+  });
+  const mcp = await connect(host.url, host.key, "current");
+  const unable = await connect(host.url, await host.makeKey(["mcp"]), "older");
+  clients.push(mcp, unable);
+  const prompt = { type: "ref/prompt", name: body.id } as const;
+  const skill = { type: "ref/resource", uri: "skill://{name}/{+path}" } as const;
+  const values = async (...of: Parameters<typeof mcp.complete>) =>
+    (await mcp.complete(...of)).completion.values;
+
+  expect(await values({ ref: prompt, argument: { name: "place", value: "r" } })).toEqual([
+    ...["Rome", "Riga"],
+  ]);
+  expect(await values({ ref: prompt, argument: { name: "who", value: "" } })).toEqual([]);
+  expect(await values({ ref: skill, argument: { name: "name", value: "Re" } })).toEqual([
+    "refunds",
+  ]);
+  expect(await values({ ref: skill, argument: { name: "name", value: "x" } })).toEqual([]);
+  const context = { arguments: { name: "refunds" } };
+  const path = { name: "path", value: "re" };
+  expect(await values({ ref: skill, argument: path, context })).toEqual(["references/how to.md"]);
+  expect(await values({ ref: skill, argument: path })).toEqual([]);
+  const refused = [
+    unable.complete({ ref: prompt, argument: { name: "place", value: "" } }),
+    mcp.complete({ ref: { ...prompt, name: "pr_none" }, argument: { name: "place", value: "" } }),
+    mcp.complete({ ref: { ...skill, uri: "file:///{x}" }, argument: { name: "x", value: "" } }),
+  ];
+  for (const one of refused) await expect(one).rejects.toMatchObject({ code: -32_602 });
+  const none = await unable.complete({ ref: skill, argument: { name: "name", value: "" } });
+  expect(none.completion.values).toEqual([]);
+});
+
 test("skills come in pages, each once", async () => {
   for (let at = 0; at < 60; at += 1) {
     await host.call("POST", "/v2/skills", skillBody(`skill-${at}`), { key: host.otherKey });
