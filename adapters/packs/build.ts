@@ -153,7 +153,10 @@ class Building {
   }
 
   #resolved({ name, fields }: PackObject): unknown {
-    return withIds(fields, (named) => this.#idOf(named, name));
+    return withIds(fields, {
+      idOf: (named) => this.#idOf(named, name),
+      versionOf: (named) => this.#made.get(named)?.made.version,
+    });
   }
 
   /** Id of an object that is made, or of a part of the one that is being made. */

@@ -60,7 +60,8 @@ export function secretsIn(value: unknown, found: Set<string> = new Set()): Reado
   return found;
 }
 
-function secretIn(value: object): string | undefined {
+/** What a value names as a secret, if it does. */
+export function secretIn(value: object): string | undefined {
   const { secret } = value as { readonly secret?: unknown };
   return typeof secret === "string" && Object.keys(value).length === 1 ? secret : undefined;
 }

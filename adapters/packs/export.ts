@@ -11,6 +11,7 @@ import type { Draft, Fields, Known, Made, PackKind } from "./kinds/kind.ts";
 import { packKinds } from "./kinds/kinds.ts";
 import { packLimits } from "./limits.ts";
 import { KEEP } from "./pack-source.ts";
+import { refuseOtherPins, withPins } from "./pins.ts";
 import type { PackRow } from "./records.ts";
 import { withNames } from "./references.ts";
 
@@ -58,7 +59,7 @@ export async function exportRecords(
     const own = taken.filter((one) => one.kind === kind);
     const list: unknown[] = [];
     for (const one of own)
-      list.push(await written(context, draft, one, { nameOf, titles, secrets }));
+      list.push(await written(context, draft, one, { nameOf, titles, secrets, taken }));
     if (list.length > 0) sections.push([kind.section, list]);
   }
   const about = known?.description ? { description: known.description } : {};
@@ -88,6 +89,8 @@ async function takeAll(
     const owned = names.has(id) ? known?.objects[names.get(id) ?? ""] : undefined;
     const made =
       kind === undefined ? null : await readWhole(draft, kind, { id, parts: owned?.parts ?? {} });
+    // A text that only looks like an id.
+    if (made === null && !ids.includes(id)) continue;
     if (kind === undefined || made === null) {
       throw new RuntimeError("NOT_FOUND", `There is no record ${id.slice(0, 64)} to export.`);
     }
@@ -140,18 +143,21 @@ interface Writing {
   /** What records are called, by their ids: templates take in others by these. */
   readonly titles: ReadonlyMap<string, string>;
   readonly secrets: Set<string>;
+  readonly taken: readonly Taken[];
 }
 
 async function written(
   context: PackContext,
   draft: Draft,
   { name, kind, made }: Taken,
-  { nameOf, titles, secrets }: Writing,
+  { nameOf, titles, secrets, taken }: Writing,
 ): Promise<unknown> {
   // What a skill's files hold is text, whatever it looks like.
   if (kind.written) return { key: name, ...(literals(await kind.written(draft, made)) as Fields) };
-  refusePin(made.fields);
-  const open = secretsOut(literals(made.fields), name, secrets);
+  refuseOtherPins(name, made.fields);
+  const open = secretsOut(literals(withPins(made.fields, taken)), {
+    ...{ path: name, secrets, isIn: false },
+  });
   const fields = withNames(named(open, titles), nameOf) as Fields;
   if (kind.section !== "collections") return { key: name, ...fields };
   const documents = await documentsOf(context, draft.caller.tenant, made.id);
@@ -168,13 +174,6 @@ function named(value: unknown, titles: ReadonlyMap<string, string>): unknown {
   return { ...(value as Fields), template: text };
 }
 
-/** A version of a prompt is this tenant's: elsewhere there is another of that number, or none. */
-function refusePin({ prompt_version: version, name }: Fields): void {
-  if (version === undefined) return;
-  const text = `${String(name)} names version ${String(version)} of its prompt; let it name the newest.`;
-  throw new RuntimeError("CONFLICT", text);
-}
-
 function literals(value: unknown): unknown {
   if (typeof value === "string") return literal(value);
   if (typeof value !== "object" || value === null) return value;
@@ -182,9 +181,19 @@ function literals(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, literals(one)]));
 }
 
-/** `{secret: env:NAME}` for what is shown as hidden. */
-function secretsOut(value: unknown, path: string, secrets: Set<string>): unknown {
-  if (value === KEEP) {
+/** Members in which secrets are: a tool's settings, and what an agent changes of them. */
+const hiding = ["config", "tools"];
+
+/** `{secret: env:NAME}` for what is shown as hidden. The same text elsewhere is a text. */
+function secretsOut(
+  value: unknown,
+  {
+    path,
+    secrets,
+    isIn,
+  }: { readonly path: string; readonly secrets: Set<string>; readonly isIn: boolean },
+): unknown {
+  if (isIn && value === KEEP) {
     const name = path
       .toUpperCase()
       .replace(/[^A-Z0-9]+/g, "_")
@@ -194,12 +203,14 @@ function secretsOut(value: unknown, path: string, secrets: Set<string>): unknown
     return { secret: `env:${name}` };
   }
   if (typeof value !== "object" || value === null) return value;
-  if (Array.isArray(value))
-    return value.map((one, at) => secretsOut(one, `${path}_${at}`, secrets));
+  if (Array.isArray(value)) {
+    return value.map((one, at) => secretsOut(one, { path: `${path}_${at}`, secrets, isIn }));
+  }
   const members = Object.entries(value).map(([name, one]) => {
     // Where a header is written says nothing to whoever gives its value.
     const within = name === "config" || name === "headers" ? path : `${path}_${name}`;
-    return [name, secretsOut(one, within, secrets)];
+    const inner = { path: within, secrets, isIn: isIn || hiding.includes(name) };
+    return [name, secretsOut(one, inner)];
   });
   return Object.fromEntries(members);
 }

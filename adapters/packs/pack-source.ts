@@ -17,6 +17,7 @@ import { type PackFile, readPackFile } from "./pack-file.ts";
 import { Problems } from "./problems.ts";
 import { referencesIn, withIds } from "./references.ts";
 import type { packRequest } from "./schemas.ts";
+import { checkSecretPlaces } from "./secret-places.ts";
 
 /** What is sent. */
 export type PackRequest = Static<typeof packRequest>;
@@ -153,6 +154,7 @@ function objectsOf(file: PackFile, given: Given, reading: Reading): readonly Pac
   for (const kind of packKinds) {
     for (const [at, sent] of (sections[kind.section] ?? []).entries()) {
       const pointer = `/${kind.section}/${at}`;
+      checkSecretPlaces(sent, pointer, problems);
       const value = expand(sent, given, { problems, pointer, missing }) as Fields;
       const { key, documents, ...said } = value;
       const fields = kind.filled?.(said, { files, problems, pointer }) ?? said;
@@ -234,7 +236,7 @@ function checkShapes(objects: readonly PackObject[], problems: Problems): void {
     }
     for (const finding of validateAll(
       kind.input,
-      withIds(fields, (name) => ids.get(name)),
+      withIds(fields, { idOf: (name) => ids.get(name), versionOf: () => 1 }),
     )) {
       // What names nothing was said already.
       if (problems.has(`${pointer}${finding.pointer}/ref`)) continue;

@@ -1,5 +1,6 @@
 // Objects of a pack name each other by the names that they have in it: `{ref: NAME}` stands where a
-// record has an id. A sub-agent's name is that of its agent and its own, "desk/billing".
+// record has an id, and where it has a version of another: the one that the pack makes. A sub-agent's
+// name is that of its agent and its own, "desk/billing".
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -20,13 +21,24 @@ export function referencesIn(value: unknown, pointer = ""): readonly Reference[]
   );
 }
 
-/** The value with an id wherever it names an object. @param idOf undefined leaves it as it is. */
-export function withIds(value: unknown, idOf: (name: string) => string | undefined): unknown {
+/** Members whose value is the number of a version. */
+const versions = ["version", "prompt_version"];
+
+/** What a reference becomes: undefined leaves it as it is. */
+export interface Named {
+  idOf(name: string): string | undefined;
+  versionOf(name: string): number | undefined;
+}
+
+/** The value with an id, or a version, wherever it names an object. */
+export function withIds(value: unknown, named: Named, member = ""): unknown {
   if (typeof value !== "object" || value === null) return value;
   const name = nameIn(value);
-  if (name !== undefined) return idOf(name) ?? value;
-  if (Array.isArray(value)) return value.map((inner) => withIds(inner, idOf));
-  const members = Object.entries(value).map(([member, inner]) => [member, withIds(inner, idOf)]);
+  if (name !== undefined) {
+    return (versions.includes(member) ? named.versionOf(name) : named.idOf(name)) ?? value;
+  }
+  if (Array.isArray(value)) return value.map((inner) => withIds(inner, named));
+  const members = Object.entries(value).map(([inner, one]) => [inner, withIds(one, named, inner)]);
   return Object.fromEntries(members);
 }
 

@@ -237,6 +237,26 @@ test("a secret is in the record alone: in no plan, answer, export or stored pack
 });
 
 test.each([
+  ["a field", "  - { key: a, name: x, type: calculator, description: { secret: env:X } }", 42],
+  [
+    "a header that is shown",
+    "  - { key: a, name: x, type: http_request, config: { url: https://api.example.com, headers: { X-Plain: { secret: env:X } } } }",
+    95,
+  ],
+])("a secret in %s would be read by others: it is refused", async (_, line, column) => {
+  const told = await desk.apply(`pack: told\ntools:\n${line}`, { secrets: { X: "of-the-orders" } });
+
+  expect(told.status).toBe(400);
+  expect(told.body.detail).toMatch(/^pack.yaml:3:\d+: A secret stands in a header of a tool/);
+  expect(told.body.problems[0]).toMatchObject({ line: 3, column });
+  expect(JSON.stringify(told.body)).not.toContain("of-the-orders");
+  const marked = line.replace("headers: {", "secret_headers: [X-Plain], headers: {");
+  const source = `pack: told\ntools:\n${marked}`;
+  const plan = await desk.plan(source, { secrets: { X: "of-the-orders" } });
+  expect(plan.status).toBe(marked === line ? 400 : 200);
+});
+
+test.each([
   [
     "an alias bomb",
     `pack: a\nx: &a [1,1,1,1,1,1,1,1,1]\ny: &b [${"*a,".repeat(9)}]\nz: &c [${"*b,".repeat(9)}]\nw: [${"*c,".repeat(9)}]`,

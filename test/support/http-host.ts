@@ -71,8 +71,11 @@ export interface HttpHost {
   /** Key of the tenant with every service. */
   readonly key: string;
   readonly otherKey: string;
+  /** Whose that is. */
+  readonly otherTenant: string;
   makeKey(services: readonly string[], tenant?: string, role?: "owner" | "member"): Promise<string>;
-  setBalance(units: number): Promise<void>;
+  /** Of the tenant, unless another one is named. */
+  setBalance(units: number, of?: string): Promise<void>;
   balance(): Promise<number>;
   /** Also compares the answer, and the headers that routes read, with what the API's description says. */
   call(method: string, path: string, body?: unknown, more?: CallOptions): Promise<Answer>;
@@ -186,13 +189,13 @@ export async function startHttpHost(parts: HostParts = {}): Promise<HttpHost> {
     (await keys.createKey(owner, { name: "k", role, allowed_services: [...services] })).key;
   const key = await makeKey(["*"]);
   const otherKey = await makeKey(["*"], other);
-  const balance = () => system.tables.counter(tenant, balanceCounter);
-  const setBalance = async (units: number): Promise<void> => {
-    const delta = units * 1_000_000 - (await balance());
-    await system.tables.write(tenant, [{ type: "add", counter: balanceCounter, delta }]);
+  const balance = (of = tenant) => system.tables.counter(of, balanceCounter);
+  const setBalance = async (units: number, of = tenant): Promise<void> => {
+    const delta = units * 1_000_000 - (await balance(of));
+    await system.tables.write(of, [{ type: "add", counter: balanceCounter, delta }]);
   };
   await setBalance(100);
-  await system.tables.write(other, [{ type: "add", counter: balanceCounter, delta: 100_000_000 }]);
+  await setBalance(100, other);
   const send = (method: string, path: string, body: unknown, more: CallOptions) =>
     request(url + path, { method, body, key: more.key ?? key, headers: more.headers ?? {} });
   return {
@@ -206,6 +209,7 @@ export async function startHttpHost(parts: HostParts = {}): Promise<HttpHost> {
     key,
     otherKey,
     makeKey,
+    otherTenant: other,
     setBalance,
     balance,
     call: async (method, path, body, more = {}) => {
