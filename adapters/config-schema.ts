@@ -16,6 +16,9 @@ const MIB = 1024 * KIB;
 const GIB = 1024 * MIB;
 const MINUTE_MS = 60_000;
 
+const privateHosts = (text: string) =>
+  ({ type: "texts", text, default: [], itemsMax: 100, charsMax: 255 }) as const;
+
 const serverLimits = {
   bodyBytesMax: integer("Largest request body; more is 413.", "bytes", [MIB, KIB, 64 * MIB]),
   headerBytesMax: integer("Largest request head; more is 431.", "bytes", [
@@ -277,13 +280,18 @@ export const configFields = {
     type: "group",
     text: "What is told of the ends of runs.",
     fields: {
-      hosts: {
-        type: "texts",
-        text: "Hosts of private networks that webhooks may go to.",
-        default: [],
-        itemsMax: 100,
-        charsMax: 255,
-      },
+      hosts: privateHosts("Hosts of private networks that webhooks may go to."),
+    },
+  },
+  skills: {
+    type: "group",
+    text: "Skills that agents read.",
+    fields: {
+      bytesMax: integer(
+        "Files of one tenant's skills, with all kept versions; more is 409.",
+        "bytes",
+        [2 * GIB, 64 * KIB, 1_024 * GIB],
+      ),
     },
   },
   audit: {
@@ -301,13 +309,7 @@ export const configFields = {
     type: "group",
     text: "What models may call.",
     fields: {
-      hosts: {
-        type: "texts",
-        text: "Hosts of private networks that tools may send requests to.",
-        default: [],
-        itemsMax: 100,
-        charsMax: 255,
-      },
+      hosts: privateHosts("Hosts of private networks that tools may send requests to."),
     },
   },
   runtime: { type: "group", text: "Threads, queues and storage.", fields: systemLimits },

@@ -89,8 +89,8 @@ export async function openFront(options: FrontOptions): Promise<Front> {
   const knowledge = createKnowledge(system, embedding, { log: diary, figures: missed });
   const services = createServices({
     system,
-    compute: system.compute,
-    nowMs: Date.now,
+    ...{ compute: system.compute, nowMs: Date.now },
+    skillBytesMax: config.skills.bytesMax,
     ...knowledge,
     memories: createFrontMemories(system, knowledge),
   });

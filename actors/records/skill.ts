@@ -17,7 +17,11 @@ export const skillLimits = {
   licenseChars: 500,
   compatibilityChars: 500,
   metadata: 32,
-  metadataChars: 500,
+  /** Of one value of `metadata`, as text; hosts keep whole objects in it. */
+  metadataChars: 4_000,
+  /** Fields that are not of the format, and how deep their values nest. */
+  otherFields: 32,
+  otherDepth: 8,
   allowedTools: 64,
   allowedToolChars: 200,
   /** Front matter of SKILL.md, bytes. */
@@ -34,9 +38,8 @@ export const skillLimits = {
   uploadBytes: 16 * 1_024 * 1_024,
   /** Bytes of one stored row. */
   pieceBytes: 256 * 1_024,
-  /** Skills of a tenant, and bytes of the files of all their versions. */
+  /** Skills of a tenant; bytes of the files of all their versions are a setting (`skills.bytes_max`). */
   records: 1_000,
-  tenantBytes: 2 * 1_024 * 1_024 * 1_024,
   /** Skills of an agent or a sub-agent. */
   uses: 32,
   /** Of one read by a model, and of all reads of one answer, bytes. */
@@ -65,6 +68,13 @@ export const skillInput = Type.Object(
       Type.Array(Type.String({ maxLength: skillLimits.allowedToolChars }), {
         maxItems: skillLimits.allowedTools,
         description: "As SKILL.md names them. They are kept and shown; nothing is granted by them.",
+      }),
+    ),
+    other_fields: Type.Optional(
+      Type.Record(Type.String(), Type.Unknown(), {
+        maxProperties: skillLimits.otherFields,
+        description:
+          "What else SKILL.md has in its front matter, as it stands there, its scalars as texts. Nothing here heeds it.",
       }),
     ),
     file_count: count,

@@ -32,6 +32,8 @@ export interface PackContext {
   readonly memories: Pick<MemoryService, "isUsed" | "removeAll">;
   readonly retriever: Retriever;
   readonly compute: Compute;
+  /** Bytes of the files of one tenant's skills. */
+  readonly skillBytesMax: number;
   readonly embedders: Embedders;
   readonly rerankers: Pick<Rerankers, "names">;
   /** Milliseconds since the epoch. */
@@ -43,7 +45,7 @@ export type GivenIds = Map<string, string>;
 
 /** A draft of the caller's tenant, in which nothing was written yet. */
 export function createDraft(context: PackContext, caller: Caller, ids: GivenIds): Draft {
-  const { nowMs, embedders, compute } = context;
+  const { nowMs, embedders, compute, skillBytesMax: bytesMax } = context;
   const tables = new DraftTables(context.system.tables, caller.tenant);
   // Services of records ask nobody; what would be asked is asked when the draft is stored.
   const system = { tables } as unknown as System;
@@ -60,7 +62,7 @@ export function createDraft(context: PackContext, caller: Caller, ids: GivenIds)
     ...{ caller, tables, agentStore, resources, embedders },
     agents: createAgentService(stored, agentStore),
     knowledge: createKnowledgeService({ ...context, system }),
-    skills: createSkillService({ ...stored, compute, sweep }),
+    skills: createSkillService({ ...stored, compute, bytesMax, sweep }),
     unswept,
     at: new Date(nowMs()).toISOString(),
     newId: (prefix, name) => {

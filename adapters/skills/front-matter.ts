@@ -15,6 +15,7 @@ export interface FrontMatter {
   readonly compatibility?: string;
   readonly metadata?: Readonly<Record<string, string>>;
   readonly allowed_tools?: readonly string[];
+  readonly other_fields?: Readonly<Record<string, unknown>>;
 }
 
 /** What is read of SKILL.md. */
@@ -106,16 +107,13 @@ function fieldsOf(document: Document.Parsed, at: PlaceOf): FrontMatter {
   for (const { key, value } of items) {
     const name = String((key as { readonly value?: unknown }).value ?? "");
     const place = at(key.range?.[0] ?? 0);
-    if (!known.includes(name)) {
-      const why = `the field "${name.slice(0, 40)}" is not of the format: ${known.join(", ")}`;
-      throw wrong(place, why);
-    }
     const read = value === null ? "" : (value.toJS(document) as unknown);
     fields.set(name, { value: read, at: value?.range ? at(value.range[0]) : place });
   }
   const compatibility = optionalText(fields, "compatibility", skillLimits.compatibilityChars);
   const license = optionalText(fields, "license", skillLimits.licenseChars);
   const metadata = metadataOf(fields.get("metadata"));
+  const others = othersOf(fields);
   const tools = toolsOf(fields.get("allowed-tools"));
   return {
     name: nameOf(fields.get("name")),
@@ -124,6 +122,7 @@ function fieldsOf(document: Document.Parsed, at: PlaceOf): FrontMatter {
     ...(compatibility !== undefined && { compatibility }),
     ...(metadata && { metadata }),
     ...(tools && { allowed_tools: tools }),
+    ...(others && { other_fields: others }),
   };
 }
 
@@ -164,6 +163,39 @@ function optionalText(
   throw wrong(at, `${name} is a text of at most ${most} characters`);
 }
 
+/**
+ * What is not of the format. Its reference validator refuses those fields, and its guide for hosts says to
+ * load a skill nevertheless: public ones have a version, an author, tags, or what one host knows.
+ */
+function othersOf(
+  fields: ReadonlyMap<string, Field>,
+): Readonly<Record<string, unknown>> | undefined {
+  const others = [...fields].filter(([name]) => !known.includes(name));
+  const { otherFields: most, metadataChars: chars } = skillLimits;
+  for (const [place, [name, { value, at }]] of others.entries()) {
+    if (place >= most)
+      throw wrong(at, `at most ${most} fields that are not of the format are taken`);
+    if (name === "" || name.length > chars)
+      throw wrong(at, `a field has a name of at most ${chars} characters`);
+    if (FORBIDDEN.includes(name)) throw wrong(at, `no field is named ${name}`);
+    checkOther(value, at);
+  }
+  if (others.length === 0) return undefined;
+  return Object.fromEntries(others.map(([name, { value }]) => [name, value]));
+}
+
+/** Bounded in size by the front matter as a whole. */
+function checkOther(value: unknown, at: Place, depth = 1): void {
+  if (typeof value !== "object" || value === null) return;
+  if (depth > skillLimits.otherDepth) {
+    throw wrong(at, `a field nests at most ${skillLimits.otherDepth} deep`);
+  }
+  for (const [name, inner] of Object.entries(value)) {
+    if (FORBIDDEN.includes(name)) throw wrong(at, `no field is named ${name}`);
+    checkOther(inner, at, depth + 1);
+  }
+}
+
 function metadataOf(field: Field | undefined): Readonly<Record<string, string>> | undefined {
   if (field === undefined || field.value === "") return undefined;
   const { value, at } = field;
@@ -172,11 +204,16 @@ function metadataOf(field: Field | undefined): Readonly<Record<string, string>> 
   if (typeof value !== "object" || value === null || Array.isArray(value)) throw wrong(at, why);
   const all = Object.entries(value);
   if (all.length > most) throw wrong(at, why);
-  for (const [name, text] of all) {
-    const isFine = typeof text === "string" && text.length <= chars && name.length <= chars;
+  // The format has texts, and its users write lists and objects too: those stand here as JSON.
+  const texts = all.map(([name, one]) => [
+    name,
+    typeof one === "string" ? one : JSON.stringify(one),
+  ]);
+  for (const [name = "", text = ""] of texts) {
+    const isFine = text.length <= chars && name.length <= chars;
     if (!isFine || FORBIDDEN.includes(name)) throw wrong(at, why);
   }
-  return value as Readonly<Record<string, string>>;
+  return Object.fromEntries(texts) as Readonly<Record<string, string>>;
 }
 
 /** A text with spaces or commas between the names, as is usual, or a list. */

@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
 import { skillLimits } from "../../actors/records/skill.ts";
+import { readConfig } from "../../adapters/config.ts";
 import { startServer } from "../support/running-server.ts";
 
 const run = promisify(execFile);
@@ -36,9 +37,10 @@ test("a skill is written, sent in each way and named by an agent", async () => {
   }
 });
 
-test("the README's limits are those that hold", () => {
+test("the README's limits are those that hold", async () => {
   const { uploadBytes, bytes, fileBytes, files, entries, pathChars, pathDepth } = skillLimits;
-  const { records, tenantBytes, readBytes, answerBytes, uses } = skillLimits;
+  const { bytesMax } = (await readConfig({}, ".")).skills;
+  const { records, readBytes, answerBytes, uses } = skillLimits;
   const mib = (of: number): string => `${of / 1_024 ** 2} MiB`;
   const rows = [
     `| an upload | ${mib(uploadBytes)} |`,
@@ -46,7 +48,7 @@ test("the README's limits are those that hold", () => {
     `| one file | ${mib(fileBytes)} |`,
     `| ${files}; ${entries} |`,
     `| ${pathChars} characters; ${pathDepth - 1} |`,
-    `| ${records.toLocaleString("en")}; ${tenantBytes / 1_024 ** 3} GiB |`,
+    `| ${records.toLocaleString("en")}; ${bytesMax / 1_024 ** 3} GiB (`,
     `of ${readBytes / 1_024} KiB; one answer reads at most ${answerBytes / 1_024} KiB`,
     `at most ${uses};`,
   ];

@@ -196,8 +196,8 @@ test.each<[string, string, Readonly<Record<string, string>>, string]>([
   [
     "front matter in a file of a folder",
     beside,
-    { "skills/a/SKILL.md": "---\nname: a\ndescription: x\nwhat: y\n---\n" },
-    'skills/a/SKILL.md:4:1: SKILL.md, line 4, column 1: the field "what" is not of the format',
+    { "skills/a/SKILL.md": "---\nname: a\ndescription: x\nx: {constructor: y}\n---\n" },
+    "skills/a/SKILL.md:4:4: SKILL.md, line 4, column 4: no field is named constructor",
   ],
   [
     "front matter that is written in the pack",

@@ -97,6 +97,8 @@ export interface HostParts {
   readonly before?: (call: string) => Promise<void>;
   /** How busy its threads say they are, 0..1. Default: as busy as they are. */
   readonly busy?: () => number;
+  /** Bytes of the files of a tenant's skills. Default 64 MiB. */
+  readonly skillBytesMax?: number;
   /** Requests that a key may send a second, and at once. Default 100,000. */
   readonly requestsPerSecond?: number;
   /** Private hosts that tools may ask. Default none. */
@@ -161,7 +163,7 @@ export async function startHttpHost(parts: HostParts = {}): Promise<HttpHost> {
     const load = () => ({ busy: busy(), passMs: 0 });
     system.load = () => ({ ...load(), turns: load(), cpu: 0 });
   }
-  const services = makeServices(system, embedder, embedders);
+  const services = makeServices(system, embedder, embedders, parts.skillBytesMax);
   const sessions = createSessions(60_000);
   const more = await parts.routes?.({ system, services, sessions });
   const { routes, keys, gate } = makeRoutes(system, services, more ?? []);
@@ -268,9 +270,11 @@ function makeServices(
   system: RunningSystem,
   embedder: ReturnType<typeof createBuiltinEmbedder>,
   embedders: Embedders,
+  skillBytesMax = 64 * 1_024 * 1_024,
 ): Services {
   return createServices({
     system,
+    skillBytesMax,
     compute: inlineCompute,
     documents: createKnowledgeStore({ bulk: system.bulk }),
     sources: {

@@ -58,6 +58,22 @@ const tablesOfPrefix: Readonly<Record<string, { readonly table: string; readonly
     wf: { table: "workflows", name: "Workflow" },
   };
 
+/**
+ * Checks that a version of a record that is there is kept.
+ * @throws INVALID with the pointer.
+ */
+export async function checkVersionExists(
+  { tables, tenant }: { readonly tables: Tables; readonly tenant: string },
+  id: string,
+  { version, pointer }: { readonly version: string; readonly pointer: string },
+): Promise<void> {
+  const kind = tablesOfPrefix[id.slice(0, 2)];
+  if (kind === undefined) return;
+  const row = await tables.get(tenant, `${kind.table}-versions`, `${id}.${version}`);
+  if (row !== undefined) return;
+  throw new RuntimeError("INVALID", `${kind.name} ${id} has no version ${version}.`, { pointer });
+}
+
 const ID = /^([a-z]{2})_[A-Za-z0-9]{1,61}$/;
 
 /**

@@ -14,7 +14,7 @@ import { noCharge, unitsOf } from "../../../actors/records/price.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import type { System, Tables, TableWrite } from "../../../runtime/system.ts";
 import { createSerial, type Serial } from "../../serial.ts";
-import { checkExists } from "../resources/resource-rules.ts";
+import { checkExists, checkVersionExists } from "../resources/resource-rules.ts";
 import type { CheckPlace } from "./agent-checks.ts";
 import { heldAfter, newlyHeld } from "./agent-held.ts";
 import { historyWrites } from "./agent-history.ts";
@@ -189,8 +189,9 @@ async function checkLinks(
   links: readonly (readonly [string, string])[],
 ): Promise<void> {
   for (const [pointer, link] of links) {
-    const [id = ""] = link.split("@", 1);
+    const [id = "", version] = link.split("@", 2);
     await checkExists(place, id, { prefixes: [id.slice(0, 2)], pointer });
+    if (version !== undefined) await checkVersionExists(place, id, { version, pointer });
   }
 }
 

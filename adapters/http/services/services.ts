@@ -43,6 +43,8 @@ export interface ServiceOptions {
   readonly embedders: Embedders;
   readonly rerankers: Pick<Rerankers, "names">;
   readonly memories: MemoryStore;
+  /** Bytes of the files of one tenant's skills. */
+  readonly skillBytesMax: number;
   /** Milliseconds since the epoch. */
   nowMs(): number;
 }
@@ -129,7 +131,7 @@ export function createServices(options: ServiceOptions): Services {
     ingestion,
     memories,
     resources,
-    skills: createSkillService({ ...stored, compute }),
+    skills: createSkillService({ ...stored, compute, bytesMax: options.skillBytesMax }),
     items,
     evaluations: createEvaluationService({
       ...options,

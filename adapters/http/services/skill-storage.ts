@@ -46,11 +46,13 @@ const REMOVALS_AT_ONCE = 10;
 
 /**
  * The rows of a version's files that are not there yet.
+ * @param bytesMax of the files of a tenant's skills together.
  * @throws CONFLICT when the tenant's files would have more bytes than they may.
  */
 export async function filesToStore(
   place: SkillPlace,
   { input, tree, contents }: SkillContents,
+  bytesMax: number,
 ): Promise<readonly TableWrite[]> {
   const { tables, tenant, id } = place;
   const { trees, blobs, files } = skillTables;
@@ -75,13 +77,16 @@ export async function filesToStore(
       writes.push({ type: "put", table: files, id: pieceId(id, file.sha256, piece), value: part });
     }
   }
-  await checkRoom(place, added);
+  await checkRoom(place, added, bytesMax);
   if (added > 0) writes.push({ type: "add", counter: skillBytesCounter, delta: added });
   return writes;
 }
 
-async function checkRoom({ tables, tenant }: SkillPlace, added: number): Promise<void> {
-  const { tenantBytes: most } = skillLimits;
+async function checkRoom(
+  { tables, tenant }: SkillPlace,
+  added: number,
+  most: number,
+): Promise<void> {
   if ((await tables.counter(tenant, skillBytesCounter)) + added <= most) return;
   const text = `The files of a tenant's skills, with all kept versions, have at most ${most} bytes; delete a skill first.`;
   throw new RuntimeError("CONFLICT", text, { limit: most });

@@ -63,9 +63,15 @@ export type SweepSkill = (place: SkillPlace) => Promise<void>;
  * @param context `sweep`: default is at once.
  */
 export function createSkillService(
-  context: ResourceContext & { readonly compute: Compute; readonly sweep?: SweepSkill },
+  context: ResourceContext & {
+    readonly compute: Compute;
+    /** Of the files of a tenant's skills. */
+    readonly bytesMax: number;
+    readonly sweep?: SweepSkill;
+  },
 ): SkillService {
-  const { compute, system, sweep = async (place) => (await storage()).sweep(place) } = context;
+  const { compute, system, bytesMax } = context;
+  const { sweep = async (place) => (await storage()).sweep(place) } = context;
   const { tables } = system;
   const records = createResourceService(context, skillKind, skillRules(sweep));
   const read = async ({ tenant }: Caller, body: SkillBody): Promise<ReadSkill> => {
@@ -84,7 +90,7 @@ export function createSkillService(
       const skill = await read(caller, body);
       const { tenant } = caller;
       return await records.create(caller, skill.input, key, async (id) => [
-        ...(await (await storage()).filesToStore({ tables, tenant, id }, skill)),
+        ...(await (await storage()).filesToStore({ tables, tenant, id }, skill, bytesMax)),
         { type: "put", table: skillTables.names, id: skill.input.name, value: { id } },
       ]);
     },
@@ -93,7 +99,7 @@ export function createSkillService(
       await records.get(caller.tenant, id);
       const skill = await read(caller, body);
       const place = { tables, tenant: caller.tenant, id };
-      const beside = async () => (await storage()).filesToStore(place, skill);
+      const beside = async () => (await storage()).filesToStore(place, skill, bytesMax);
       return await records.replace(caller, id, skill.input, ifMatch, beside);
     },
     files: async (tenant, id, version) => {

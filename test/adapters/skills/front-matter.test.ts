@@ -40,6 +40,52 @@ test("every field of the format is read, and the body begins after the front mat
   expect(bodyAt).toBe(Buffer.byteLength(head));
 });
 
+// As public repositories have them: a skill of a program with fields of its own, one that keeps an object in
+// its metadata, one in the words of the first of them.
+test.each([
+  [
+    [
+      "name: pptx-author",
+      "description: Makes slides.",
+      "version: 1.2.0",
+      "author: Ada <ada@example.com>",
+      "tags: [slides, office]",
+      "dependencies: python>=3.8, python-pptx",
+      "disable-model-invocation: true",
+    ],
+    {
+      ...{ version: "1.2.0", author: "Ada <ada@example.com>", tags: ["slides", "office"] },
+      ...{ dependencies: "python>=3.8, python-pptx", "disable-model-invocation": "true" },
+    },
+  ],
+  [
+    [
+      "name: chirp",
+      "description: Posts.",
+      "homepage: https://chirp.example",
+      'metadata: {"host": {"emoji": "x", "requires": {"bins": ["chirp"]}}, "tags": ["a"]}',
+    ],
+    { homepage: "https://chirp.example" },
+  ],
+  [["name: plain", "description: Does it.", "license: MIT"], undefined],
+])("a skill as public repositories have it is taken with all its fields", async (lines, others) => {
+  const { fields } = await read(["---", ...lines, "---", "Body"].join("\n"));
+
+  expect(fields.other_fields).toEqual(others);
+  if (fields.name !== "chirp") return;
+  const host = '{"emoji":"x","requires":{"bins":["chirp"]}}';
+  expect(fields.metadata).toEqual({ host, tags: '["a"]' });
+});
+
+test("the fields that are taken are at most those that are said", async () => {
+  const { otherFields, otherDepth } = skillLimits;
+  const most = Array.from({ length: otherFields }, (_, at) => `x${at}: y`).join("\n");
+  const deep = `x: ${"[".repeat(otherDepth)}${"]".repeat(otherDepth)}`;
+
+  expect(await refusal(`---\nname: a\ndescription: b\n${most}\n---\n`)).toBe("taken");
+  expect(await refusal(`---\nname: a\ndescription: b\n${deep}\n---\n`)).toBe("taken");
+});
+
 test("lines may end as on Windows, and a byte order mark may stand before them", async () => {
   const head = "\uFEFF---\r\nname: a\r\ndescription: b\r\nallowed-tools: [Read, Write]\r\n---\r\n";
 
@@ -63,14 +109,29 @@ test.each([
   ["two hyphens", "---\nname: a--b\ndescription: b\n---\n", /line 2, column 7: name/],
   ["a name of a path", "---\nname: ../a\ndescription: b\n---\n", /line 2, column 7: name/],
   [
-    "an unknown field",
-    "---\nname: a\ndescription: b\nversion: 1\n---\n",
-    /line 4, column 1: .*"version"/,
+    "metadata that is too long",
+    `---\nname: a\ndescription: b\nmetadata: {c: {d: ${"e".repeat(4_000)}}}\n---\n`,
+    /line 4, column 11: metadata/,
   ],
   [
-    "metadata in metadata",
-    "---\nname: a\ndescription: b\nmetadata: {c: {d: e}}\n---\n",
-    /line 4, column 11: metadata/,
+    "a prototype of a field",
+    "---\nname: a\ndescription: b\nx: [{y: {constructor: z}}]\n---\n",
+    /line 4, column 4: no field is named constructor/,
+  ],
+  [
+    "a prototype as a field",
+    "---\nname: a\ndescription: b\n__proto__: {x: y}\n---\n",
+    /line 4, column 12: no field is named __proto__/,
+  ],
+  [
+    "a field that nests too deep",
+    `---\nname: a\ndescription: b\nx: ${"[".repeat(9)}${"]".repeat(9)}\n---\n`,
+    /line 4, column 4: a field nests at most 8 deep/,
+  ],
+  [
+    "too many fields",
+    `---\nname: a\ndescription: b\n${Array.from({ length: 33 }, (_, at) => `x${at}: y\n`).join("")}---\n`,
+    /line 36, column 6: at most 32 fields/,
   ],
   ["a prototype", "---\nname: a\ndescription: b\nmetadata: {__proto__: e}\n---\n", /metadata/],
   ["an alias", "---\nname: &x a\ndescription: *x\n---\n", /line 3, column 14: aliases/],
