@@ -64,7 +64,7 @@ export const limits = {
   /** Tools of a caller in one completion, characters of all of them as JSON, and of one's description. */
   clientTools: 128,
   clientToolsChars: 256 * 1_024,
-  clientToolDescriptionChars: 4_000,
+  clientToolDescriptionChars: 20_000,
   /** Characters of results of own tools that a run which ends with a caller's call leaves to the next one. */
   ownRoundsChars: 64 * 1_024,
   /** Images of one completion, characters of one's address, and of all as data: a turn writes them down. */

@@ -1,5 +1,5 @@
-// Contents of messages: a text, or blocks. What a block becomes: text and images of the user, calls of tools
-// that earlier answers made, and the results of those.
+// Contents of messages: a text, or blocks. What a block becomes: text, documents that are text, and images of
+// the user, calls of tools that earlier answers made, and the results of those.
 
 import type { PromptMessage, ToolCall } from "../../../actors/ports.ts";
 import type { ImageRef } from "../../../actors/records/image.ts";
@@ -16,17 +16,27 @@ const shortText = Type.Optional(Type.String({ maxLength: NAME_CHARS_MAX }));
 const maybeText = Type.Optional(Type.String());
 const plain = { type: Type.String({ maxLength: 50 }), text: Type.Optional(text) };
 const many = { maxItems: BLOCKS_MAX } as const;
+const nullable = Type.Optional(Type.Union([text, Type.Null()]));
+
+/** What has a text: also a document, whose source is one. */
+const readable = {
+  ...plain,
+  ...{ title: nullable, context: nullable },
+  /** Of a document or an image. */
+  source: Type.Optional(
+    Type.Object(
+      {
+        ...{ type: Type.String(), media_type: maybeText, data: maybeText, url: maybeText },
+        content: Type.Optional(Type.Union([text, Type.Array(Type.Object(plain, open), many)])),
+      },
+      open,
+    ),
+  ),
+};
 
 const block = Type.Object(
   {
-    ...plain,
-    /** Of an image. */
-    source: Type.Optional(
-      Type.Object(
-        { type: Type.String(), media_type: maybeText, data: maybeText, url: maybeText },
-        open,
-      ),
-    ),
+    ...readable,
     /** Of a call. */
     ...{ id: shortText, name: shortText, input: Type.Optional(Type.Unknown()) },
     /** Of a result. */
@@ -34,7 +44,7 @@ const block = Type.Object(
       tool_use_id: shortText,
       is_error: Type.Optional(Type.Union([Type.Boolean(), Type.Null()])),
     },
-    content: Type.Optional(Type.Union([text, Type.Array(Type.Object(plain, open), many)])),
+    content: Type.Optional(Type.Union([text, Type.Array(Type.Object(readable, open), many)])),
   },
   open,
 );
@@ -44,6 +54,7 @@ export const blocks = Type.Union([text, Type.Array(block, many)]);
 
 type Block = Static<typeof block>;
 type Blocks = Static<typeof blocks>;
+type Readable = Pick<Block, "type" | "text" | "title" | "context" | "source">;
 
 /** What a model thought is its own: those of agents are not told it again. */
 const notTold: ReadonlySet<string> = new Set(["thinking", "redacted_thinking", "tool_use"]);
@@ -55,7 +66,7 @@ const notSaid: ReadonlySet<string> = new Set(["tool_result", "image"]);
  * @throws INVALID with a pointer for another one that has no text.
  */
 export function textOf(
-  content: string | readonly Pick<Block, "type" | "text">[],
+  content: string | readonly Readable[],
   pointer: string,
   left: ReadonlySet<string> = new Set(),
 ): string {
@@ -63,6 +74,7 @@ export function textOf(
   const texts = content.flatMap((one, at) => {
     if (left.has(one.type)) return [];
     if (one.type === "text" && one.text !== undefined) return [one.text];
+    if (one.type === "document") return [documentText(one, `${pointer}/${at}`)];
     throw invalid(`Blocks of type ${one.type} are not taken here.`, `${pointer}/${at}/type`);
   });
   return texts.join("\n");
@@ -77,7 +89,8 @@ export function ofUser(content: Blocks, pointer: string): readonly PromptMessage
   const images = of("image").map(({ one, place }) => imageOf(one, place));
   const user = { role: "user", content: textOf(content, pointer, notSaid) } as const;
   if (images.length > 0) return [...results, { ...user, images }];
-  return results.length > 0 && of("text").length === 0 ? results : [...results, user];
+  const isSaid = of("text").length + of("document").length > 0;
+  return results.length > 0 && !isSaid ? results : [...results, user];
 }
 
 /** Words and calls of an earlier answer. */
@@ -99,6 +112,21 @@ function resultOf(one: Block, pointer: string): PromptMessage {
   const told = textOf(given, `${pointer}/content`);
   // Models are told in words: not every provider has a mark for it.
   return { role: "tool", toolCallId, content: isError ? `Error: ${told}` : told };
+}
+
+/** What it is called and about stands before it, as the model would be told it. */
+function documentText({ title, context, source }: Readable, pointer: string): string {
+  const place = `${pointer}/source`;
+  const said =
+    source?.type === "text"
+      ? source.data
+      : source?.type === "content" && source.content !== undefined
+        ? textOf(source.content, `${place}/content`)
+        : undefined;
+  if (said === undefined) {
+    throw invalid("A document is text: its source is of type text or content.", `${place}/type`);
+  }
+  return [title, context, said].filter((one) => one).join("\n");
 }
 
 function imageOf({ source }: Block, pointer: string): ImageRef {

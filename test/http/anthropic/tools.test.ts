@@ -4,6 +4,7 @@
 import Anthropic from "@anthropic-ai/sdk";
 import { betaTool } from "@anthropic-ai/sdk/helpers/beta/json-schema";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { limits } from "../../../actors/limits.ts";
 import { type HttpHost, startHttpHost } from "../../support/http-host.ts";
 import type { Json } from "../../support/wire-client.ts";
 
@@ -69,6 +70,25 @@ test("a call of the caller's tool ends the message, and its result goes on with 
   expect(messages?.at(-2)).toMatchObject({
     role: "assistant",
     toolCalls: [{ id: call?.id, name: "weather", arguments: '{"city":"Rome"}' }],
+  });
+});
+
+// Coding agents describe a tool in pages: the longest that was seen has 12,000 characters.
+test("a description may be as long as those of coding agents are, and no longer than is said", async () => {
+  const most = limits.clientToolDescriptionChars;
+  const described = (chars: number) => [{ ...weather, description: "x".repeat(chars) }];
+  expect(most).toBeGreaterThanOrEqual(12_000);
+
+  await client.messages.create({ ...asked(), tools: described(most) });
+  const told = host.llm.requests.at(-1)?.tools?.[0]?.description;
+  const over = client.messages.create({ ...asked(), tools: described(most + 1) });
+
+  expect(told).toHaveLength(most);
+  await expect(over).rejects.toMatchObject({
+    status: 400,
+    error: {
+      error: { message: expect.stringContaining(`${most}`), details: { pointer: "/tools/0" } },
+    },
   });
 });
 
