@@ -15,6 +15,10 @@ export interface Usage {
   readonly promptTokens: number;
   readonly completionTokens: number;
   readonly estimated?: boolean;
+  /** Of the prompt's what the provider had read before; absent: none, or it does not say. */
+  readonly cachedTokens?: number;
+  /** Of the completion's what the model thought before it spoke; absent as above. */
+  readonly reasoningTokens?: number;
 }
 
 /** A tool call the model asked for. `arguments` is the JSON text as sent, possibly invalid. */

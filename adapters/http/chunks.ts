@@ -154,12 +154,16 @@ function endEvents(
 }
 
 /** Token counts as both surfaces show them. */
-export function usageOf({ usage }: Pick<ChatReply, "usage">): Readonly<Record<string, number>> {
-  const { promptTokens, completionTokens } = usage;
+export function usageOf({ usage }: Pick<ChatReply, "usage">): Readonly<Record<string, unknown>> {
+  const { promptTokens, completionTokens, cachedTokens, reasoningTokens } = usage;
   return {
     prompt_tokens: promptTokens,
     completion_tokens: completionTokens,
     total_tokens: promptTokens + completionTokens,
+    ...(cachedTokens !== undefined && { prompt_tokens_details: { cached_tokens: cachedTokens } }),
+    ...(reasoningTokens !== undefined && {
+      completion_tokens_details: { reasoning_tokens: reasoningTokens },
+    }),
   };
 }
 

@@ -81,6 +81,9 @@ export class AnswerBuilder {
   stopSequence: string | undefined;
   promptTokens: number | undefined;
   completionTokens: number | undefined;
+  /** Parts of those, as far as the provider says. */
+  cachedTokens: number | undefined;
+  reasoningTokens: number | undefined;
   model: string;
 
   constructor(provider: string, request: LlmRequest, onEvent: (event: LlmEvent) => void) {
@@ -121,7 +124,15 @@ export class AnswerBuilder {
   usage(): Usage {
     const { promptTokens, completionTokens } = this;
     if (promptTokens !== undefined && completionTokens !== undefined) {
-      return { promptTokens, completionTokens };
+      const [cachedTokens = 0, reasoningTokens = 0] = [this.cachedTokens, this.reasoningTokens];
+      return {
+        ...{ promptTokens, completionTokens },
+        // A part is no more than the whole.
+        ...(cachedTokens > 0 && { cachedTokens: Math.min(cachedTokens, promptTokens) }),
+        ...(reasoningTokens > 0 && {
+          reasoningTokens: Math.min(reasoningTokens, completionTokens),
+        }),
+      };
     }
     const written = this.#calls.map((call) => call.name + call.arguments).join("");
     return {

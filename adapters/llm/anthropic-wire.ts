@@ -202,6 +202,7 @@ export class AnthropicAnswer {
       const cached = ["cache_creation_input_tokens", "cache_read_input_tokens"] as const;
       const sum = cached.reduce((total, name) => total + (countOf(usage[name]) ?? 0), input);
       this.#builder.promptTokens = sum;
+      this.#builder.cachedTokens = countOf(usage["cache_read_input_tokens"]);
     }
     // Without a usable final count the one of message_start (1) would be taken for the whole.
     this.#builder.completionTokens = countOf(usage["output_tokens"]);

@@ -113,6 +113,9 @@ function takeHead(answer: Json, builder: AnswerBuilder): void {
   if (!isObject(usage)) return;
   builder.promptTokens = countOf(usage["prompt_tokens"]) ?? builder.promptTokens;
   builder.completionTokens = countOf(usage["completion_tokens"]) ?? builder.completionTokens;
+  const { prompt_tokens_details: read, completion_tokens_details: written } = usage;
+  if (isObject(read)) builder.cachedTokens = countOf(read["cached_tokens"]);
+  if (isObject(written)) builder.reasoningTokens = countOf(written["reasoning_tokens"]);
 }
 
 function takeDelta(delta: Json, builder: AnswerBuilder): void {

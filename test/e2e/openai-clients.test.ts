@@ -2,6 +2,7 @@
 // with tools, forms and streams, and the official SDK's own loop. On the other side a provider's wire.
 
 import { createOpenAI } from "@ai-sdk/openai";
+import Anthropic from "@anthropic-ai/sdk";
 import { HumanMessage, type ToolMessage } from "@langchain/core/messages";
 import { tool as langchainTool } from "@langchain/core/tools";
 import { ChatOpenAI } from "@langchain/openai";
@@ -158,4 +159,40 @@ test("the AI SDK makes objects that fit their schema", async () => {
     ...{ model: openai.chat(model), schema: city, prompt: "Where?", maxRetries: 0 },
   });
   expect(object).toEqual({ city: "Rome" });
+});
+
+test("what the provider had read before, and what its model thought, is told in each protocol", async () => {
+  const usage = { promptTokens: 100, completionTokens: 30, cachedTokens: 64, reasoningTokens: 20 };
+  for (const product of [openaiSide, anthropicSide]) {
+    // Anthropic's wire does not say how much of the answer was thought.
+    const thought = product === openaiSide ? 20 : 0;
+    product.provider.reset();
+    product.provider.otherwise({ text: "It is sunny.", usage });
+    const { model, apiKey, baseURL } = of(product);
+    const client = new OpenAI({ apiKey, baseURL, maxRetries: 0 });
+    const messages = [{ role: "user" as const, content: "Weather?" }];
+
+    const chat = await client.chat.completions.create({ model, messages });
+    const response = await client.responses.create({ model, input: "Weather?" });
+    const anthropic = new Anthropic({ apiKey, baseURL: product.url, maxRetries: 0 });
+    const message = await anthropic.messages.create({ model, messages, max_tokens: 50 });
+    const provider = createOpenAI({ apiKey, baseURL });
+    const streamed = streamText({ model: provider.responses(model), prompt: "Weather?" });
+    await streamed.consumeStream();
+
+    expect(chat.usage).toMatchObject({ prompt_tokens: 100, completion_tokens: 30 });
+    expect(chat.usage?.prompt_tokens_details).toEqual({ cached_tokens: 64 });
+    expect(chat.usage?.completion_tokens_details?.reasoning_tokens ?? 0).toBe(thought);
+    expect(response.usage).toEqual({
+      ...{ input_tokens: 100, output_tokens: 30, total_tokens: 130 },
+      input_tokens_details: { cached_tokens: 64 },
+      output_tokens_details: { reasoning_tokens: thought },
+    });
+    expect(message.usage).toMatchObject({
+      ...{ input_tokens: 36, cache_read_input_tokens: 64, output_tokens: 30 },
+    });
+    const { inputTokenDetails, outputTokenDetails } = await streamed.usage;
+    expect(inputTokenDetails.cacheReadTokens).toBe(64);
+    expect(outputTokenDetails.reasoningTokens).toBe(thought);
+  }
 });

@@ -17,7 +17,13 @@ export interface Answer {
   readonly finish: "stop" | "length" | "tool_calls" | "content_filter";
   /** `none`: not reported at all. `odd`: in the shapes of careless servers. */
   readonly usage:
-    | { readonly promptTokens: number; readonly completionTokens: number }
+    | {
+        readonly promptTokens: number;
+        readonly completionTokens: number;
+        /** Parts of them. Default 0. */
+        readonly cachedTokens?: number;
+        readonly reasoningTokens?: number;
+      }
     | "none"
     | "odd";
 }
@@ -95,13 +101,13 @@ export function errorFrame(wire: Wire, refusal: Refusal): string {
 function openaiUsage(answer: Answer): Record<string, unknown> | null {
   if (answer.usage === "none") return null;
   if (answer.usage === "odd") return { prompt_tokens: null, completion_tokens: "7" };
-  const { promptTokens, completionTokens } = answer.usage;
+  const { promptTokens, completionTokens, cachedTokens = 0, reasoningTokens = 0 } = answer.usage;
   return {
     prompt_tokens: promptTokens,
     completion_tokens: completionTokens,
     total_tokens: promptTokens + completionTokens,
-    prompt_tokens_details: { cached_tokens: 0, audio_tokens: 0 },
-    completion_tokens_details: { reasoning_tokens: 0, audio_tokens: 0 },
+    prompt_tokens_details: { cached_tokens: cachedTokens, audio_tokens: 0 },
+    completion_tokens_details: { reasoning_tokens: reasoningTokens, audio_tokens: 0 },
   };
 }
 
@@ -166,15 +172,17 @@ function openaiFrames(call: ProviderCall, answer: Answer, number: number): Frame
   };
 }
 
-function anthropicUsage(answer: Answer): { input: unknown; output: unknown } {
-  if (answer.usage === "none") return { input: undefined, output: undefined };
-  if (answer.usage === "odd") return { input: null, output: "7" };
-  return { input: answer.usage.promptTokens, output: answer.usage.completionTokens };
+/** What was read before is no part of its `input_tokens`. */
+function anthropicUsage(answer: Answer): { input: unknown; output: unknown; cached: number } {
+  if (answer.usage === "none") return { input: undefined, output: undefined, cached: 0 };
+  if (answer.usage === "odd") return { input: null, output: "7", cached: 0 };
+  const { promptTokens, completionTokens, cachedTokens: cached = 0 } = answer.usage;
+  return { input: promptTokens - cached, output: completionTokens, cached };
 }
 
 function anthropicBody(call: ProviderCall, answer: Answer, number: number): string {
   const text = answer.pieces.join("");
-  const { input, output } = anthropicUsage(answer);
+  const { input, output, cached } = anthropicUsage(answer);
   return JSON.stringify({
     id: `msg_fake${number}`,
     type: "message",
@@ -195,7 +203,7 @@ function anthropicBody(call: ProviderCall, answer: Answer, number: number): stri
       usage: {
         input_tokens: input,
         cache_creation_input_tokens: 0,
-        cache_read_input_tokens: 0,
+        cache_read_input_tokens: cached,
         output_tokens: output,
         service_tier: "standard",
       },
@@ -206,7 +214,7 @@ function anthropicBody(call: ProviderCall, answer: Answer, number: number): stri
 function anthropicFrames(call: ProviderCall, answer: Answer, number: number): Frames {
   const event = (type: string, rest: object) =>
     `event: ${type}\ndata: ${JSON.stringify({ type, ...rest })}\n\n`;
-  const { input, output } = anthropicUsage(answer);
+  const { input, output, cached } = anthropicUsage(answer);
   const message = {
     id: `msg_fake${number}`,
     type: "message",
@@ -215,7 +223,12 @@ function anthropicFrames(call: ProviderCall, answer: Answer, number: number): Fr
     content: [],
     stop_reason: null,
     stop_sequence: null,
-    ...(answer.usage !== "none" && { usage: { input_tokens: input, output_tokens: 1 } }),
+    ...(answer.usage !== "none" && {
+      usage: {
+        ...{ input_tokens: input, output_tokens: 1 },
+        ...(cached > 0 && { cache_read_input_tokens: cached }),
+      },
+    }),
   };
   const delta = (index: number, inner: object) =>
     event("content_block_delta", { index, delta: inner });

@@ -61,9 +61,10 @@ export function stopOf({ finish_reason: reason, stop_sequence: sequence }: ChatR
     : { stop_reason: stopReasons[reason], stop_sequence: null };
 }
 
-/** Token counts; what a provider had cached is among those of the input. */
+/** Token counts; what a provider had read before is apart from the others, as the protocol has it. */
 export function usageOf({ usage }: ChatReply): Fields {
-  return tokens(usage.promptTokens, usage.completionTokens);
+  const { promptTokens, completionTokens, cachedTokens = 0 } = usage;
+  return tokens(promptTokens - cachedTokens, completionTokens, cachedTokens);
 }
 
 /** What this server says beside the protocol's own. */
@@ -84,7 +85,7 @@ const stopReasons = {
   content_filter: "refusal",
 } as const satisfies Record<ChatReply["finish_reason"], string>;
 
-function tokens(input: number, output: number): Fields {
-  const cache = { cache_creation_input_tokens: 0, cache_read_input_tokens: 0 };
+function tokens(input: number, output: number, cached = 0): Fields {
+  const cache = { cache_creation_input_tokens: 0, cache_read_input_tokens: cached };
   return { input_tokens: input, output_tokens: output, ...cache };
 }

@@ -30,7 +30,24 @@ export const recalledMemory = named(
 /** Tokens of a call. */
 export const usageSchema = named(
   "Usage",
-  Type.Object({ prompt_tokens: count, completion_tokens: count, total_tokens: count }, closed),
+  Type.Object(
+    {
+      ...{ prompt_tokens: count, completion_tokens: count, total_tokens: count },
+      prompt_tokens_details: Type.Optional(
+        Type.Object(
+          { cached_tokens: count },
+          { ...closed, description: "Where the provider had read some of them before." },
+        ),
+      ),
+      completion_tokens_details: Type.Optional(
+        Type.Object(
+          { reasoning_tokens: count },
+          { ...closed, description: "Where the provider says what its model thought." },
+        ),
+      ),
+    },
+    closed,
+  ),
 );
 
 /** What a call has cost. */

@@ -92,12 +92,12 @@ function cutBy({ finish_reason }: ChatReply): "max_output_tokens" | "content_fil
 }
 
 function usageOf({ usage }: ChatReply): Fields {
-  const { promptTokens, completionTokens } = usage;
+  const { promptTokens, completionTokens, cachedTokens = 0, reasoningTokens = 0 } = usage;
   return {
     input_tokens: promptTokens,
-    input_tokens_details: { cached_tokens: 0 },
+    input_tokens_details: { cached_tokens: cachedTokens },
     output_tokens: completionTokens,
-    output_tokens_details: { reasoning_tokens: 0 },
+    output_tokens_details: { reasoning_tokens: reasoningTokens },
     total_tokens: promptTokens + completionTokens,
   };
 }
