@@ -48,8 +48,8 @@ export interface ConversationService {
     id: string,
   ): Promise<{ readonly messages: readonly MessageRecord[]; readonly isCut: boolean }>;
   messages(tenant: string, id: string, page: PageRequest): Promise<Page<MessageRecord>>;
-  /** The last messages, newest first. */
-  last(tenant: string, id: string): Promise<readonly MessageRecord[]>;
+  /** The last messages, newest first; by default 6. */
+  last(tenant: string, id: string, limit?: number): Promise<readonly MessageRecord[]>;
   /** Cancels what runs and waits. @throws NOT_FOUND. */
   cancel(tenant: string, id: string, reason: string): Promise<void>;
   /** @throws NOT_FOUND. */
@@ -125,8 +125,8 @@ export function createConversationService(system: System): ConversationService {
         item: (row) => row.value as MessageRecord,
       });
     },
-    last: async (tenant, id) => {
-      const range = { from: FIRST_MESSAGE, to: AFTER_MESSAGES, limit: LAST_MESSAGES };
+    last: async (tenant, id, limit = LAST_MESSAGES) => {
+      const range = { from: FIRST_MESSAGE, to: AFTER_MESSAGES, limit };
       const rows = await system.records(conversationAddress(tenant, id), {
         ...range,
         reverse: true,

@@ -51,11 +51,11 @@ async function held(services: Services, context: Context, thread: ThreadOf): Pro
   const { tenant } = thread;
   const conversation = await knownConversation(services, thread);
   const run = await runUnderWay(services, thread);
-  const kept =
+  const newest =
     conversation === undefined
       ? []
-      : (await services.conversations.history(tenant, conversation)).messages;
-  const messages = kept.slice(-SNAPSHOT_MESSAGES_MAX);
+      : await services.conversations.last(tenant, conversation, SNAPSHOT_MESSAGES_MAX);
+  const messages = newest.toReversed();
   if (run !== undefined) {
     const { request } = context;
     const answering = await attached(services, { tenant, run, request });

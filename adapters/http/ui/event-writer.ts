@@ -98,7 +98,8 @@ export class EventWriter {
         this.#push({
           type: "RUN_ERROR",
           code: "STREAM_RESTARTED",
-          message: "The answer was begun again: send the same run once more for it from its start.",
+          message:
+            "The answer was begun again: run the thread without messages to have it from its start.",
         });
         break;
       case "failed":

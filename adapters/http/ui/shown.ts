@@ -77,6 +77,13 @@ export async function* shownOf(
       const items = next.value.flatMap((frame) =>
         itemsOf(frame, reader.take(frame), decided, state),
       );
+      const restart = items.findIndex(({ shown }) => shown.type === "restarted");
+      if (restart !== -1) {
+        // Its client comes back for the text from its start: until then the run is left to itself.
+        answering.letGo();
+        yield items.slice(0, restart + 1);
+        return;
+      }
       if (items.length > 0) yield items;
       if (state.open.size === 0 || !state.isNew) {
         over?.clear();

@@ -197,6 +197,8 @@ test.each([
   const second = await ran(client, null, { resume });
 
   expect(runIn(second)).toBe(runIn(first));
+  expect(second.types).not.toContain("TOOL_CALL_START");
+  expect(client.messages[1]?.content).toBe("Let me see. ");
   expect(second.added.map(({ role }) => role)).toEqual(["tool", "assistant"]);
   expect(String(second.added[0]?.content)).toMatch(seen);
   expect(second.added[1]?.content).toBe("That is all.");
