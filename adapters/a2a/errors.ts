@@ -22,6 +22,11 @@ export function protocolError(error: unknown): unknown {
   if (code === "CONFLICT" || code === "CONVERSATION_BUSY") {
     return new UnsupportedOperationError(message);
   }
+  if (code === "KEY_REUSED") {
+    return new RequestMalformedError(
+      "message.messageId was that of another message: each has its own.",
+    );
+  }
   // Of the request, or of a context that is not there: the task and the agent have been found.
   if (status === 400 || status === 422 || code === "NOT_FOUND") {
     return new RequestMalformedError({ message, metadata: placeOf(error) });

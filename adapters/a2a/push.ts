@@ -25,7 +25,7 @@ const KEPT_MS = 30 * 24 * 3_600_000;
 const FORGOTTEN_AT_ONCE = 10;
 const URL_CHARS_MAX = 2_000;
 const SECRET_CHARS_MAX = 4_000;
-const ID = /^[A-Za-z0-9_-]{1,64}$/;
+const ID = /^[A-Za-z0-9_-]{1,128}$/;
 const HIDDEN = "***";
 
 type Parts = Pick<Services, "system" | "webhookSecrets" | "nowMs">;
@@ -134,7 +134,7 @@ function checked(
 ): PushRow {
   if (!ID.test(id)) {
     throw new RequestMalformedError(
-      "The id of a configuration has 1 to 64 letters, digits, - or _.",
+      "The id of a configuration has 1 to 128 letters, digits, - or _.",
     );
   }
   const parsed = url.length <= URL_CHARS_MAX && URL.canParse(url) ? new URL(url) : null;

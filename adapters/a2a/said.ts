@@ -1,6 +1,6 @@
 // What a client says in a message: text and data that an agent takes, and decisions about what it asked.
 
-import type { Message } from "@a2a-js/sdk";
+import { type Message, Role } from "@a2a-js/sdk";
 import { ContentTypeNotSupportedError, RequestMalformedError } from "@a2a-js/sdk/errors";
 import type { TargetKind } from "../../actors/targets.ts";
 import { MESSAGE_CHARS_MAX } from "../http/services/chat.ts";
@@ -34,12 +34,17 @@ const words: Readonly<Record<string, Decision["decision"]>> = {
   no: "reject",
 };
 
-/** @throws RequestMalformedError for a message that cannot be told from others. */
+/** @throws RequestMalformedError for a message that cannot be told from others, or that is no user's. */
 export function checkMessage(message: Message | undefined): Message {
   const id = message?.messageId ?? "";
   if (message === undefined || id === "" || id.length > MESSAGE_ID_CHARS_MAX) {
     const most = `message.messageId has 1 to ${MESSAGE_ID_CHARS_MAX} characters.`;
     throw new RequestMalformedError(most);
+  }
+  if (message.role !== Role.ROLE_USER) {
+    throw new RequestMalformedError(
+      "message.role is ROLE_USER: a message of a client is a user's.",
+    );
   }
   if (message.parts.length > 0) return message;
   throw new RequestMalformedError("message.parts must hold a part.");

@@ -143,7 +143,10 @@ type Fits = (rows: readonly RunRow[]) => Promise<readonly RunRow[]>;
 
 function filterOf(services: Services, { tenant, agent }: TasksOf, request: ListTasksRequest): Fits {
   const { contextId, status, statusTimestampAfter: since } = request;
-  const sinceMs = since === undefined ? Number.NEGATIVE_INFINITY : Date.parse(since);
+  // Date.parse alone takes much that is no time, "-1" for the year 2001.
+  const isTime = since !== undefined && /^\d{4}-\d\d-\d\dT/.test(since);
+  const parsedMs = isTime ? Date.parse(since) : Number.NaN;
+  const sinceMs = since === undefined ? Number.NEGATIVE_INFINITY : parsedMs;
   if (Number.isNaN(sinceMs)) {
     throw new RequestMalformedError("statusTimestampAfter must be a time as ISO 8601 has it.");
   }

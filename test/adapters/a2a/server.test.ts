@@ -1,6 +1,6 @@
 // The official client of A2A is the judge of the server: 1.0 by JSON-RPC and by HTTP+JSON, 0.3 by JSON-RPC.
 
-import { type Task, TaskState } from "@a2a-js/sdk";
+import { Role, type Task, TaskState } from "@a2a-js/sdk";
 import type { Client } from "@a2a-js/sdk/client";
 import {
   ContentTypeNotSupportedError,
@@ -303,6 +303,33 @@ describe.each(bindings.slice(0, 2))("%s", (binding) => {
       [""],
     ]);
     expect([next.nextPageToken, failed.tasks]).toEqual(["", []]);
+  });
+
+  test("a role that is no user's, another message's id and a time that is none are refused", async () => {
+    const client = await clientOf(binding);
+    const [first, noRole] = [userMessage("First."), userMessage("Whose?")];
+    await sendTask(client, first);
+    const list = { tenant: "", contextId: "", status: COMPLETED, pageToken: "" };
+
+    const refusals = [
+      sendTask(client, { ...noRole, role: Role.ROLE_UNSPECIFIED }),
+      sendTask(client, userMessage("Other.", { messageId: first.messageId })),
+      client.listTasks({ ...list, statusTimestampAfter: "-1" }),
+    ];
+
+    const said = await Promise.all(
+      refusals.map((one) =>
+        one.then(
+          () => "",
+          (error) => error.message,
+        ),
+      ),
+    );
+    expect(said).toEqual([
+      expect.stringContaining("message.role is ROLE_USER"),
+      expect.stringContaining("message.messageId was that of another message"),
+      expect.stringContaining("statusTimestampAfter must be a time"),
+    ]);
   });
 
   test("the extended card has the agent's sub-agents as skills", async () => {
