@@ -368,6 +368,8 @@ export interface WebRequest {
   readonly timeoutMs: number;
   /** Bytes of the body that are read. */
   readonly bytesMax: number;
+  /** Given the body of an answer as it comes, where it is text; the answer has the whole of it all the same. */
+  onText?(piece: string): void;
 }
 
 /** What another machine answered. */

@@ -5,6 +5,7 @@
 import { defineRun, type RunContext } from "../runtime/actor.ts";
 import { RuntimeError } from "../runtime/errors.ts";
 import { showText } from "./answer/child.ts";
+import { limits } from "./limits.ts";
 import type { Ports } from "./ports.ts";
 import { versionId } from "./records/agent-version.ts";
 import type { RoutingInfo } from "./records/conversation.ts";
@@ -44,22 +45,23 @@ async function answerRemotely(
   const tool = await termsOf(context, input, meter);
   const text = await agreed(context, tool, textOf(input.task));
   const config = record.config as unknown as RemoteConfig;
-  const { timeoutMs = context.deadlineMs } = tool;
-  let routing = routingOf(record, null);
-  let begun: RemoteBegun | null = null;
-  const terms = { config, text, timeoutMs, repeat: record.repeat ?? "safe" };
-  const task = await remoteTask(context, KEY, terms, (one) => {
-    begun = one;
-    routing = routingOf(record, one);
-    context.emit("routing", { type: "routing", routing_info: routing });
+  const { timeoutMs = limits.toolMs } = tool;
+  const show = input.task?.show !== false;
+  const repeat = record.repeat ?? "safe";
+  const terms = { config, text, timeoutMs, repeat, show: show && input.stream };
+  const { begun, task } = await remoteTask(context, KEY, terms, (one) => {
+    context.emit("routing", { type: "routing", routing_info: routingOf(record, one) });
   });
   const { data } = task;
   if (task.state !== "COMPLETED") throw await failed(context, config, { task, begun });
   const answer = task.text === "" && data !== undefined ? JSON.stringify(data) : task.text;
-  if (input.task?.show !== false) await showText(context, "text", answer);
+  // The step that waited for it has shown it.
+  const isShown = terms.show && begun.task.isGoingOn && task.text !== "";
+  if (show && !isShown) await showText(context, "text", answer);
   return {
     ...{ text: answer, sources: [], usage: noUsage, model: MODEL, builtin: false },
-    ...{ finishReason: "stop", data: null, routing, trigger: null },
+    ...{ finishReason: "stop", data: null, trigger: null },
+    routing: routingOf(record, begun),
     ...(data !== undefined && { output: data }),
   };
 }
@@ -108,14 +110,16 @@ function textOf(task: Task | undefined): string {
   return [instruction, ...said, text].filter((part) => part !== "").join("\n\n");
 }
 
-function routingOf(record: ResourceRecord<ToolInput>, begun: RemoteBegun | null): RoutingInfo {
+function routingOf(
+  record: ResourceRecord<ToolInput>,
+  { agent, place, task }: RemoteBegun,
+): RoutingInfo {
   const { id, name } = record;
-  const { agent = name, task, place } = begun ?? {};
-  const at = place === undefined ? "" : ` at ${new URL(place.url).host}`;
-  const which = task?.id ? ` Its task there is ${task.id}.` : "";
+  // One that answers with a message has no task.
+  const which = task.id === "" ? "" : ` Its task there is ${task.id}.`;
   return {
     ...{ selected_action: "REMOTE_AGENT", action_name: name, intent: "", method: "remote" },
-    reason: `"${agent}"${at} is asked by A2A.${which}`,
+    reason: `"${agent}" at ${new URL(place.url).host} is asked by A2A.${which}`,
     ...{ confidence: 1, threshold: 0, sub_agent_key: null },
     candidates: [{ name, key: id, score: 1 }],
   };
@@ -125,13 +129,13 @@ function routingOf(record: ResourceRecord<ToolInput>, begun: RemoteBegun | null)
 async function failed(
   context: Context,
   config: RemoteConfig,
-  { task, begun }: { readonly task: RemoteTask; readonly begun: RemoteBegun | null },
+  { task, begun }: { readonly task: RemoteTask; readonly begun: RemoteBegun },
 ): Promise<RuntimeError> {
   const said = task.text.slice(0, TOLD_CHARS);
   const state = task.state.toLowerCase();
   const details = { state, task_id: task.id };
   if (state === "input_required" || state === "auth_required") {
-    if (begun !== null) await giveUp(context, config, begun);
+    await giveUp(context, config, begun);
     const wants = state === "input_required" ? "asks for more input" : "wants to be signed in to";
     const text = `The other agent ${wants} (${state}), to which nobody replies here; its task was cancelled.`;
     return new RuntimeError(

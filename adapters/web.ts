@@ -22,7 +22,7 @@ export function createWeb(egress: Egress): Web {
       for (let redirects = 0; redirects <= limits.webRedirects; redirects += 1) {
         const response = await sent(egress, { ...wanted, url, headers });
         const location = mayFollow ? locationOf(response, url) : null;
-        if (location === null) return await answerOf(response, wanted.bytesMax);
+        if (location === null) return await answerOf(response, wanted);
         response.discard();
         if (new URL(location).origin !== new URL(url).origin) headers = {};
         url = location;
@@ -68,7 +68,10 @@ function locationOf({ status, headers }: EgressResponse, from: string): string |
   return URL.canParse(location, from) ? new URL(location, from).href : null;
 }
 
-async function answerOf(response: EgressResponse, bytesMax: number): Promise<WebAnswer> {
+async function answerOf(
+  response: EgressResponse,
+  { bytesMax, onText }: Pick<WebRequest, "bytesMax" | "onText">,
+): Promise<WebAnswer> {
   const headers = Object.fromEntries(
     Object.entries(response.headers).flatMap(([name, value]) =>
       value === undefined ? [] : [[name, Array.isArray(value) ? value.join(", ") : value]],
@@ -81,6 +84,7 @@ async function answerOf(response: EgressResponse, bytesMax: number): Promise<Web
     return { status, headers, body: null, isCut: false };
   }
   const pieces: Buffer[] = [];
+  const decoder = decoderOf(type);
   let bytes = 0;
   const isFull = (): boolean => bytes > bytesMax;
   await response
@@ -88,6 +92,7 @@ async function answerOf(response: EgressResponse, bytesMax: number): Promise<Web
       pieces.push(Buffer.from(piece));
       bytes += piece.length;
       if (isFull()) throw new Full();
+      onText?.(decoder.decode(piece, { stream: true }));
     })
     .catch((error: RuntimeError | Full) => {
       if (!(error instanceof Full)) throw error;

@@ -167,19 +167,28 @@ function guessedType(body: string): string {
 
 /** An answer that repeats what was sent, without the secrets of the configuration. */
 export function withoutSecrets(config: RequestConfig, answer: WebAnswer): WebAnswer {
-  const secrets = Object.values(config.headers ?? {})
-    .flatMap((value) => [value, ...value.split(/\s+/)])
-    .filter((value) => value.length >= SECRET_CHARS_MIN)
-    .sort((left, right) => right.length - left.length);
+  const secrets = secretsOf(config);
   if (secrets.length === 0) return answer;
-  const clean = (text: string): string =>
-    secrets.reduce((left, secret) => left.replaceAll(secret, "***"), text);
+  const clean = (text: string): string => hidden(text, secrets);
   const headers = Object.entries(answer.headers).map(([name, value]) => [name, clean(value)]);
   return {
     ...answer,
     headers: Object.fromEntries(headers),
     body: answer.body === null ? null : clean(answer.body),
   };
+}
+
+/** What is told to nobody, the longest first. */
+export function secretsOf(config: Pick<RequestConfig, "headers">): readonly string[] {
+  return Object.values(config.headers ?? {})
+    .flatMap((value) => [value, ...value.split(/\s+/)])
+    .filter((value) => value.length >= SECRET_CHARS_MIN)
+    .sort((left, right) => right.length - left.length);
+}
+
+/** The text with `***` in their places. */
+export function hidden(text: string, secrets: readonly string[]): string {
+  return secrets.reduce((left, secret) => left.replaceAll(secret, "***"), text);
 }
 
 function invalid(message: string, pointer: string): RuntimeError {

@@ -83,7 +83,7 @@ function make(config: ToolConfig, { context }: ToolPlace, { timeoutMs, repeat }:
         timeoutMs,
         repeat: repeat ?? "safe",
       };
-      const task = await remoteTask(context, key, { ...ask, ...saidIn(given) });
+      const { task } = await remoteTask(context, key, { ...ask, ...saidIn(given) });
       // Another system's models: what they used, nobody here knows, and nobody here pays.
       return { result: resultOf(task), usage: noUsage };
     },

@@ -5,7 +5,8 @@ import type { Repeat, RunContext } from "../../runtime/actor.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { limits } from "../limits.ts";
 import type { Ports, WebAnswer } from "../ports.ts";
-import { withoutSecrets } from "./http-build.ts";
+import { hidden, secretsOf, withoutSecrets } from "./http-build.ts";
+import { createRemoteStream } from "./remote-stream.ts";
 import {
   type RemoteConfig,
   type RemoteEndpoint,
@@ -20,6 +21,8 @@ import { unsure } from "./unsure.ts";
 /** Between two looks at a task, ms: the first, and the most. */
 const LOOK_MS = 200;
 const LOOK_MS_MAX = 2_000;
+/** A stream is followed so long before the task is looked at, ms. */
+const FOLLOW_MS = 30_000;
 /** How long telling the other side of a cancel may take, ms. */
 const CANCEL_MS = 5_000;
 /** Looks at a task that may fail one after the other. */
@@ -38,6 +41,8 @@ export interface RemoteAsk {
   readonly timeoutMs: number;
   /** What a message means that was under way when the process died. */
   readonly repeat: Repeat;
+  /** Whether viewers see the answer as it comes, as text of the step. Default false. */
+  readonly show?: boolean;
 }
 
 /** What the first step knows. */
@@ -45,6 +50,8 @@ export interface RemoteBegun {
   /** What its card calls it. */
   readonly agent: string;
   readonly place: RemoteEndpoint;
+  /** Whether its tasks can be followed. */
+  readonly streams: boolean;
   readonly task: RemoteTask;
 }
 
@@ -61,19 +68,26 @@ export async function remoteTask(
   key: string,
   ask: RemoteAsk,
   began: (task: RemoteBegun) => void = () => undefined,
-): Promise<RemoteTask> {
+): Promise<{ readonly begun: RemoteBegun; readonly task: RemoteTask }> {
   const begun = await begin(context, key, ask).catch((error: unknown) => {
     throw context.signal.aborted ? error : unsure(error, ask.repeat);
   });
   began(begun);
-  if (!begun.task.isGoingOn) return begun.task;
+  if (!begun.task.isGoingOn) return { begun, task: begun.task };
   const { timeoutMs } = ask;
   try {
-    return await context.step(
+    const task = await context.step(
       `${key}:task`,
-      ({ signal }) => ended(asker(context, ask.config, timeoutMs), begun, { signal, timeoutMs }),
+      async ({ signal, write }) => {
+        const asking = asker(context, ask.config, timeoutMs);
+        const live = ask.show === true ? liveText(ask.config, write) : null;
+        const task = await ended(asking, begun, { config: ask.config, signal, timeoutMs, live });
+        if (task.state === "COMPLETED") live?.end(task.text);
+        return task;
+      },
       { repeat: "safe", timeoutMs: timeoutMs + SLACK_MS, retry: { times: 0, minMs: 1, maxMs: 1 } },
     );
+    return { begun, task };
   } catch (error) {
     const { signal } = context;
     const isLate = error instanceof RuntimeError && error.code === "DEADLINE";
@@ -105,12 +119,13 @@ function begin(
     async ({ signal }) => {
       const ask = asker(context, config, timeoutMs);
       const card = await ask(null, { method: "card" }, signal);
-      const { name: agent, place } = readCard(config, card);
+      const { name: agent, ...at } = readCard(config, card);
+      const { place } = at;
       // The other side knows the message by its id; `repeat: never` is for those that do not.
       const method = { method: "SendMessage", messageId: `${context.id}/${key}`, ...said } as const;
       // Not cut with the call: the answer has the id by which the task is cancelled.
       const answer = await ask(place, method, AbortSignal.timeout(timeoutMs));
-      const begun = { agent, place, task: readRemote(answer) };
+      const begun = { agent, ...at, task: taskIn(config, answer) };
       if (!signal.aborted || isMoved(signal)) return begun;
       if (begun.task.isGoingOn) await giveUp(context, config, begun);
       throw signal.reason;
@@ -123,11 +138,12 @@ type Asker = (
   place: RemoteEndpoint | null,
   wanted: RemoteMethod | { readonly method: "card" },
   by: AbortSignal,
+  onText?: (piece: string) => void,
 ) => Promise<WebAnswer>;
 
 function asker({ ports }: Context, config: RemoteConfig, timeoutMs: number): Asker {
-  return async (place, wanted, signal) => {
-    const request = remoteRequest(config, place, wanted);
+  return async (place, wanted, signal, onText) => {
+    const request = { ...remoteRequest(config, place, wanted), ...(onText && { onText }) };
     const terms = { signal, timeoutMs, bytesMax: config.max_bytes ?? limits.webBytes };
     return withoutSecrets(config, await ports.web.request({ ...request, ...terms }));
   };
@@ -136,16 +152,20 @@ function asker({ ports }: Context, config: RemoteConfig, timeoutMs: number): Ask
 /** Looks at the task until it has ended. @throws the signal's reason, DEADLINE, PROVIDER_FAILED. */
 async function ended(
   ask: Asker,
-  { place, task: { id } }: RemoteBegun,
-  { signal, timeoutMs }: { readonly signal: AbortSignal; readonly timeoutMs: number },
+  begun: RemoteBegun,
+  { config, signal, timeoutMs, live }: Waiting,
 ): Promise<RemoteTask> {
+  const { place, streams, task: of } = begun;
+  const { id } = of;
   const late = AbortSignal.timeout(timeoutMs);
   const cut = AbortSignal.any([signal, late]);
   let failures = 0;
+  let follows = streams && live !== null;
   for (let waitMs = LOOK_MS; ; waitMs = Math.min(2 * waitMs, LOOK_MS_MAX)) {
     try {
-      await pause(waitMs, cut);
-      const task = readRemote(await ask(place, { method: "GetTask", id }, cut));
+      if (follows) follows = await followed(ask, begun, { live, cut });
+      else await pause(waitMs, cut);
+      const task = taskIn(config, await ask(place, { method: "GetTask", id }, cut));
       if (!task.isGoingOn) return task;
       failures = 0;
     } catch (error) {
@@ -160,6 +180,67 @@ async function ended(
 function tooLate(cause: unknown): RuntimeError {
   const text = "The other agent was not done in time; its task was cancelled.";
   return new RuntimeError("DEADLINE", text, undefined, { cause });
+}
+
+/** Shows what the task says. @returns whether the stream was still open: else the task is looked at from then on. */
+async function followed(
+  ask: Asker,
+  { place, task }: RemoteBegun,
+  { live, cut }: { readonly live: LiveText | null; readonly cut: AbortSignal },
+): Promise<boolean> {
+  const over = new AbortController();
+  const stream = createRemoteStream({
+    said: (whole) => live?.said(whole),
+    over: () => over.abort(),
+  });
+  // A connection that has gone silent is not waited for: the task is looked at in between.
+  const signal = AbortSignal.any([cut, over.signal, AbortSignal.timeout(FOLLOW_MS)]);
+  const method = { method: "SubscribeToTask", id: task.id } as const;
+  try {
+    await ask(place, method, signal, stream.push);
+    return false;
+  } catch {
+    cut.throwIfAborted();
+    return signal.aborted && !over.signal.aborted;
+  }
+}
+
+/** The task, and no secret that only its parts together repeat. */
+function taskIn(config: RemoteConfig, answer: WebAnswer): RemoteTask {
+  const task = readRemote(answer);
+  return { ...task, text: hidden(task.text, secretsOf(config)) };
+}
+
+interface Waiting {
+  readonly config: RemoteConfig;
+  readonly signal: AbortSignal;
+  readonly timeoutMs: number;
+  /** Null: nobody sees the answer as it comes. */
+  readonly live: LiveText | null;
+}
+
+interface LiveText {
+  /** The answer so far. */
+  said(whole: string): void;
+  /** The whole of it: what has not been shown of it is. */
+  end(text: string): void;
+}
+
+/** Shows an answer as it grows; one that was begun otherwise is put right at the end of the step. */
+function liveText(config: RemoteConfig, write: (text: string) => void): LiveText {
+  const secrets = secretsOf(config);
+  const heldBack = secrets[0]?.length ?? 0;
+  let shown = "";
+  const show = (text: string): void => {
+    if (!text.startsWith(shown) || text === shown) return;
+    write(text.slice(shown.length));
+    shown = text;
+  };
+  return {
+    // The end of it may be the beginning of a secret that the other side repeats.
+    said: (whole) => show(hidden(whole, secrets).slice(0, heldBack === 0 ? undefined : -heldBack)),
+    end: show,
+  };
 }
 
 /** Whether the run goes on elsewhere: its shard has moved, or its process ends. */

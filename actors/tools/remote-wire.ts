@@ -22,6 +22,8 @@ export interface RemoteEndpoint {
 export interface RemoteCard {
   readonly name: string;
   readonly place: RemoteEndpoint;
+  /** Whether its tasks can be followed. */
+  readonly streams: boolean;
 }
 
 /** What is asked of it. */
@@ -33,7 +35,7 @@ export type RemoteMethod =
       readonly contextId?: string;
       readonly taskId?: string;
     }
-  | { readonly method: "GetTask" | "CancelTask"; readonly id: string };
+  | { readonly method: "GetTask" | "CancelTask" | "SubscribeToTask"; readonly id: string };
 
 /** A task, or a message in its place, as far as it is read. */
 export interface RemoteTask {
@@ -47,7 +49,8 @@ export interface RemoteTask {
   readonly data?: unknown;
 }
 
-type Json = Readonly<Record<string, unknown>>;
+/** An object of the wire. */
+export type Json = Readonly<Record<string, unknown>>;
 
 const VERSION = "1.0";
 /** Characters of what another side says is wrong that are told. */
@@ -80,7 +83,9 @@ export function remoteRequest(
     };
   }
   const url = `${place.url}/tasks/${encodeURIComponent(wanted.id)}`;
-  if (wanted.method === "GetTask") return { url, method: "GET", headers, allowedHosts };
+  const get = { method: "GET", headers, allowedHosts };
+  if (wanted.method === "GetTask") return { ...get, url };
+  if (wanted.method === "SubscribeToTask") return { ...get, url: `${url}:subscribe` };
   return { ...posted, url: `${url}:cancel`, body: "{}" };
 }
 
@@ -102,6 +107,7 @@ function sendParams(wanted: Extract<RemoteMethod, { method: "SendMessage" }>): o
 export function readCard(config: RemoteConfig, answer: WebAnswer): RemoteCard {
   const card = bodyOf(answer);
   const name = String(card["name"] ?? "").slice(0, NAME_CHARS) || hostOf(config.url);
+  const streams = objectOf(card["capabilities"])["streaming"] === true;
   const all = listOf(card["supportedInterfaces"]);
   for (const { url, protocolBinding: binding, protocolVersion: version } of all) {
     const isSpoken = version === VERSION && (binding === "JSONRPC" || binding === "HTTP+JSON");
@@ -109,7 +115,7 @@ export function readCard(config: RemoteConfig, answer: WebAnswer): RemoteCard {
     // Its headers are secrets: they go where the card is, or where the configuration says.
     const isOwn = new URL(url).origin === new URL(config.url).origin;
     if (isOwn || (config.allowed_hosts ?? []).some((one) => one === hostOf(url))) {
-      return { name, place: { url: url.replace(/\/$/, ""), binding } };
+      return { name, place: { url: url.replace(/\/$/, ""), binding }, streams };
     }
     const where = `its card leads to ${hostOf(url)}, which is not among allowed_hosts`;
     throw new RuntimeError("EGRESS_REFUSED", `The other agent is not asked: ${where}.`);
@@ -136,16 +142,31 @@ export function readRemote(answer: WebAnswer): RemoteTask {
   const artifacts = listOf(task["artifacts"]);
   const said =
     state === "COMPLETED" && artifacts.length > 0 ? artifacts : [objectOf(status["message"])];
-  const isGoingOn = state === "WORKING" || state === "SUBMITTED";
   const contextId = String(task["contextId"] ?? "");
-  return { id: task["id"], contextId, state, isGoingOn, ...partsOf(said) };
+  return { id: task["id"], contextId, state, isGoingOn: isOpen(state), ...partsOf(said) };
+}
+
+/** Whether a task in this state goes on by itself. */
+export function isOpen(state: string): boolean {
+  return state === "WORKING" || state === "SUBMITTED";
 }
 
 function partsOf(holders: readonly Json[]): Pick<RemoteTask, "text" | "data"> {
   const parts = holders.flatMap((holder) => listOf(holder["parts"]));
-  const texts = parts.flatMap(({ text }) => (typeof text === "string" ? [text] : []));
+  const texts = holders.map(textOf).filter((text) => text !== "");
   const [data] = parts.flatMap((part) => ("data" in part ? [part["data"]] : []));
   return { text: texts.join("\n"), ...(data !== undefined && { data }) };
+}
+
+/**
+ * The text of an artifact or a message. Nothing stands between the parts of an artifact: what came in pieces
+ * is kept in parts.
+ */
+export function textOf(holder: Json): string {
+  const between = "artifactId" in holder ? "" : "\n";
+  return listOf(holder["parts"])
+    .flatMap(({ text }) => (typeof text === "string" ? [text] : []))
+    .join(between);
 }
 
 function bodyOf({ status, body, isCut }: WebAnswer): Json {
@@ -171,11 +192,13 @@ function refused(why: string, cause?: unknown): RuntimeError {
 
 const hostOf = (url: string): string => new URL(url).hostname.replace(/^\[|\]$/g, "");
 
-function objectOf(value: unknown): Json {
+/** The value where it is an object, else an empty one. */
+export function objectOf(value: unknown): Json {
   const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
   return isObject ? (value as Json) : {};
 }
 
-function listOf(value: unknown): readonly Json[] {
+/** The objects of a list; none of what is no list. */
+export function listOf(value: unknown): readonly Json[] {
   return Array.isArray(value) ? value.map(objectOf) : [];
 }

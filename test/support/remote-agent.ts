@@ -33,6 +33,8 @@ export interface RemoteAgent {
   say: (text: string) => string;
   /** Tasks that begin wait here. */
   held: Gate | null;
+  /** What it says piece by piece, each when it is taken from here; then that is its answer. */
+  pieces: AsyncIterable<string> | null;
   /** Before each JSON-RPC request is answered. */
   before: (method: string) => Promise<void> | void;
   /** As a new one. */
@@ -44,6 +46,7 @@ const usual = () => ({
   state: TaskState.TASK_STATE_COMPLETED,
   say: (text: string) => `Heard: ${text}`,
   held: null,
+  pieces: null,
   before: () => undefined,
 });
 
@@ -93,7 +96,15 @@ function answer(server: Server, base: string, remote: RemoteAgent): void {
     const { method } = JSON.parse(body) as { readonly method: string };
     remote.methods.push(method);
     await remote.before(method);
-    response.end(JSON.stringify(await transport.handle(body, context)));
+    const answer = await transport.handle(body, context);
+    if (!(Symbol.asyncIterator in answer)) {
+      response.end(JSON.stringify(answer));
+      return;
+    }
+    response.setHeader("content-type", "text/event-stream");
+    response.flushHeaders();
+    for await (const event of answer) response.write(`data: ${JSON.stringify(event)}\n\n`);
+    response.end();
   });
 }
 
@@ -110,6 +121,18 @@ function executorOf(remote: RemoteAgent): AgentExecutor {
       bus.publish(
         AgentEvent.task({ id, contextId, status: at(TaskState.TASK_STATE_WORKING, ""), ...none }),
       );
+      let append = false;
+      for await (const piece of remote.pieces ?? []) {
+        const { parts } = messageOf(piece, { id, contextId });
+        const artifact = { artifactId: "a", name: "", description: "", parts, extensions: [] };
+        bus.publish(
+          AgentEvent.artifactUpdate({
+            ...{ taskId: id, contextId, append, lastChunk: false, metadata: undefined },
+            artifact: { ...artifact, metadata: undefined },
+          }),
+        );
+        append = true;
+      }
       await remote.held?.wait(new AbortController().signal);
       const status = at(remote.state, remote.say(said));
       bus.publish(AgentEvent.statusUpdate({ taskId: id, contextId, status, metadata: undefined }));

@@ -1,6 +1,8 @@
 // An agent elsewhere as a member of a team and as the agent of a node: asked of a server made of the SDK's
 // own classes, and of another Troupe.
 
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { TaskState } from "@a2a-js/sdk";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { LedgerRow } from "../../../actors/records/conversation.ts";
@@ -161,7 +163,7 @@ test("a run that is cancelled cancels the task there", async () => {
   remote.held = held;
   const { id } = await run(await team([{ agent: await partner() }]), { mode: "background" });
   await held.reached;
-  await expect.poll(() => remote.methods, WITHIN).toContain("GetTask");
+  await expect.poll(() => remote.methods.length, WITHIN).toBeGreaterThan(1);
   const status = async () => (await host.call("GET", `/v2/runs/${id}`)).body.status;
 
   await host.call("POST", `/v2/runs/${id}/cancel`, {});
@@ -185,6 +187,37 @@ test("a turn that is out of time is a failed one, and its task is cancelled ther
   expect([response, failed?.error.code]).toEqual(["Said here.", "DEADLINE"]);
   await expect.poll(() => remote.cancelled.length, WITHIN).toBe(1);
   held.open();
+});
+
+test("its text is shown as it comes, and none of the secret that it repeats", async () => {
+  const gate = createGate();
+  const [first, second] = [SECRET.slice(0, 16), SECRET.slice(16)];
+  remote.pieces = (async function* () {
+    yield `One ${first}`;
+    yield `${second} ${"and on ".repeat(10)}`;
+    await gate.wait(new AbortController().signal);
+    yield "two.";
+  })();
+  const desk = await team([{ agent: await partner() }]);
+  const path = `/v2/teams/${desk}/runs`;
+  const streamed = await host.events("POST", path, { input: "Say hello.", mode: "stream" });
+  let shown = "";
+  for (let next = await streamed.next(); next !== undefined; next = await streamed.next()) {
+    const frame = JSON.parse(next.data) as Json;
+    if (frame["type"] === "text" && String(frame["run"]).endsWith(".1a")) shown += frame["text"];
+    if (shown.includes("and on")) break;
+  }
+  const early = shown;
+  gate.open();
+  const rest = await streamed.rest();
+
+  const whole = `One *** ${"and on ".repeat(10)}two.`;
+  expect(early).toContain("One *** and on");
+  expect(whole.startsWith(early)).toBe(true);
+  const all = rest.map(({ data }) => data).join("\n");
+  expect(all).toContain(whole);
+  expect(all + early).not.toContain("secret-of");
+  expect(remote.methods).toContain("SubscribeToTask");
 });
 
 test("its record's terms hold in a team: no more calls than its rate", async () => {
@@ -338,17 +371,35 @@ teams:
   expect(exported.body.source).toContain("type: remote_agent");
 });
 
-test("another Troupe's agent is a member: its task is a run there", async () => {
-  const other = await startHttpHost();
-  other.llm.script = () => "Answered elsewhere.";
-  const theirs = await make("/v2/agents", { name: "Theirs", model_name: "m-1" }, other);
-  const url = `${other.url}/a2a/${theirs}/.well-known/agent-card.json`;
-  const tool = await partner({}, url, `Bearer ${other.key}`);
+test.each(["JSONRPC", "HTTP+JSON"])(
+  "another Troupe's agent is a member, by %s: its task is a run there",
+  async (binding) => {
+    const other = await startHttpHost();
+    other.llm.script = () => "Answered elsewhere.";
+    const theirs = await make("/v2/agents", { name: "Theirs", model_name: "m-1" }, other);
+    const shown = await other.call("GET", `/a2a/${theirs}/.well-known/agent-card.json`, undefined, {
+      headers: { "A2A-Version": "1.0" },
+    });
+    // Its card as it is, of the two bindings with the one alone.
+    const supportedInterfaces = shown.body.supportedInterfaces.filter(
+      ({ protocolBinding }: Json) => protocolBinding === binding,
+    );
+    const card = createServer((_, response) => {
+      const body = JSON.stringify({ ...shown.body, supportedInterfaces });
+      response.setHeader("content-type", "application/json").end(body);
+    });
+    await new Promise<void>((resolve) => card.listen(0, "127.0.0.1", resolve));
+    const url = `http://127.0.0.1:${(card.address() as AddressInfo).port}/card.json`;
+    const config = { url, headers: { "X-API-Key": other.key }, allowed_hosts: ["127.0.0.1"] };
+    const tool = await partner({ config });
 
-  const { response } = await run(await team([{ agent: tool }]));
+    const { response } = await run(await team([{ agent: tool }]));
 
-  const runs = (await other.call("GET", "/v2/runs")).body.data;
-  await other.stop();
-  expect(response).toBe("Answered elsewhere.");
-  expect(runs).toMatchObject([{ agent_key: theirs, status: "completed" }]);
-});
+    const runs = (await other.call("GET", "/v2/runs")).body.data;
+    await other.stop();
+    card.closeAllConnections();
+    card.close();
+    expect(response).toBe("Answered elsewhere.");
+    expect(runs).toMatchObject([{ agent_key: theirs, status: "completed" }]);
+  },
+);
