@@ -77,6 +77,8 @@ export interface LlmRequest {
   readonly messages: readonly PromptMessage[];
   readonly temperature?: number;
   readonly topP?: number;
+  /** Of providers that speak Anthropic's protocol alone. */
+  readonly topK?: number;
   readonly maxTokens?: number;
   readonly frequencyPenalty?: number;
   readonly presencePenalty?: number;

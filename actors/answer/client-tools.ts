@@ -161,6 +161,7 @@ export function clientFault(sent: CompletionMessage, target: string): ErrorData 
 
 function clientPartOf({ overrides, messages }: CompletionMessage) {
   if ((overrides.tools ?? []).length > 0) return { what: "tools", pointer: "/tools" };
+  if (overrides.top_k !== undefined) return { what: "top_k", pointer: "/top_k" };
   for (const [at, message] of messages.entries()) {
     const pointer = `/messages/${at}`;
     if (message.role === "tool") return { what: "results of tools", pointer };

@@ -9,7 +9,7 @@ import type { SubAgent } from "../records/sub-agent.ts";
 type Schema = Readonly<Record<string, unknown>>;
 type Sampling = Pick<
   LlmRequest,
-  "temperature" | "topP" | "maxTokens" | "frequencyPenalty" | "presencePenalty" | "stop"
+  "temperature" | "topP" | "topK" | "maxTokens" | "frequencyPenalty" | "presencePenalty" | "stop"
 >;
 
 /** The form an answer must have. */
@@ -31,6 +31,7 @@ export function samplingOf(
   const fields = {
     temperature: asked.temperature ?? subAgent?.temperature ?? agent.temperature,
     topP: asked.top_p ?? agent.top_p,
+    topK: asked.top_k,
     maxTokens: asked.max_tokens ?? agent.max_tokens,
     frequencyPenalty: asked.frequency_penalty ?? agent.frequency_penalty,
     presencePenalty: asked.presence_penalty ?? agent.presence_penalty,

@@ -358,6 +358,8 @@ export interface CompletionMessage {
   readonly overrides: {
     readonly temperature?: number;
     readonly top_p?: number;
+    /** Refused where the provider's protocol has no such setting. */
+    readonly top_k?: number;
     readonly max_tokens?: number;
     readonly frequency_penalty?: number;
     readonly presence_penalty?: number;

@@ -20,7 +20,7 @@ export function anthropicBody(request: LlmRequest): Json {
     .filter((message) => message.role === "system")
     .map((message) => message.content)
     .join("\n\n");
-  const { temperature, topP, stop } = request;
+  const { temperature, topP, topK, stop } = request;
   return {
     model: request.model,
     max_tokens: request.maxTokens ?? MAX_TOKENS_DEFAULT,
@@ -30,6 +30,7 @@ export function anthropicBody(request: LlmRequest): Json {
     ...(temperature !== undefined
       ? { temperature: Math.min(temperature, 1) }
       : topP !== undefined && { top_p: topP }),
+    ...(topK !== undefined && { top_k: topK }),
     ...(stop && stop.length > 0 && { stop_sequences: stop.filter((text) => text.trim() !== "") }),
     ...toolsOf(request),
     ...(request.stream && { stream: true }),

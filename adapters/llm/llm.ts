@@ -8,7 +8,7 @@ import { createEgress, type Egress } from "../egress.ts";
 import { providerMemory } from "../provider-memory.ts";
 import { createBuiltin } from "./builtin.ts";
 import type { LlmConfig } from "./config.ts";
-import { BUILTIN, chooseModel, takesImages, windowOf } from "./models.ts";
+import { BUILTIN, checkTopK, chooseModel, takesImages, windowOf } from "./models.ts";
 import type { FindLine } from "./provider-lines.ts";
 
 /** What `createLlm` may be given from outside. */
@@ -40,6 +40,7 @@ export function createLlm(config: LlmConfig, parts: LlmParts = {}): Llm {
   return {
     async complete(request, { caller, signal, onEvent = () => {} }) {
       const models = modelsOfChain(request.model);
+      if (request.topK !== undefined) checkTopK(config, models);
       const lineOf = await lines;
       if (lineOf && models.length > 1) {
         const choose = (one: string) => chooseModel(config, one);

@@ -45,6 +45,15 @@ export function chooseModel(config: LlmConfig, model: string): ModelChoice {
   );
 }
 
+/** @throws INVALID with the pointer for a model that is reached by a protocol without `top_k`. */
+export function checkTopK(config: LlmConfig, models: readonly string[]): void {
+  const other = models.find((one) => chooseModel(config, one).provider?.kind !== "anthropic");
+  if (other === undefined) return;
+  const who = other === "" ? "The model" : `The model ${other.slice(0, 80)}`;
+  const text = `${who} takes no top_k: only those of Anthropic's protocol do. Leave it out.`;
+  throw new RuntimeError("INVALID", text, { pointer: "/top_k" });
+}
+
 const WINDOW_DEFAULT = 128_000;
 
 // Published figures, longest prefix first where one begins another.

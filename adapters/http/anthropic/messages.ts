@@ -27,7 +27,7 @@ export function anthropicRoutes(services: Services): readonly Route[] {
     defineRoute({
       summary: "Ask an agent or a team as a model of Anthropic's protocol",
       description:
-        "Its SDKs work with this server as base URL. `model` is `agent:<agent_key>` or `team:<id>`; fields of the protocol that are not listed are taken and left alone, but those that would change the answer are refused: tools that the server runs, `mcp_servers`, `container`, `top_k`. Nothing is stored but the run, which the message's id names behind `msg_`. `input_tokens` of `message_start` is an estimate, that of `message_delta` what was used. A run that is held up is a 400 and goes on by itself: `approval_required` while a person has to decide, else `run_waiting`.",
+        "Its SDKs work with this server as base URL. `model` is `agent:<agent_key>` or `team:<id>`; fields of the protocol that are not listed are taken and left alone, but those that would change the answer are refused: tools that the server runs, `mcp_servers`, `container`, and `top_k` where the model's provider has none. Nothing is stored but the run, which the message's id names behind `msg_`. `input_tokens` of `message_start` is an estimate, that of `message_delta` what was used. A run that is held up is a 400 and goes on by itself: `approval_required` while a person has to decide, else `run_waiting`.",
       responses: messageResponses,
       ...common,
       method: "POST",

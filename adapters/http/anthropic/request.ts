@@ -57,6 +57,7 @@ export const messagesBody = Type.Object(
     ),
     temperature: nullable(Type.Number({ minimum: 0, maximum: 1 })),
     top_p: nullable(Type.Number({ minimum: 0, maximum: 1 })),
+    top_k: nullable(Type.Integer({ minimum: 0, maximum: 1_000_000 })),
     metadata: nullable(Type.Object({ user_id: nullable(Type.String({ maxLength: 1_000 })) }, open)),
   },
   open,
@@ -68,7 +69,6 @@ export type MessagesBody = Static<typeof messagesBody>;
 
 /** Fields of the protocol that would change the answer, and that nothing here can do. */
 const refused: Readonly<Record<string, string>> = {
-  top_k: "top_k has no equal among the models of agents: leave it out.",
   mcp_servers: "Servers of tools belong to the agent: give them to it.",
   container: "There are no containers here.",
   thread: "No conversation is kept for this protocol: send all of it.",
@@ -116,6 +116,7 @@ export function overridesOf(body: MessagesBody): CompletionMessage["overrides"] 
   const all = {
     temperature: body.temperature,
     top_p: body.top_p,
+    top_k: body.top_k,
     max_tokens: body.max_tokens,
     stop: body.stop_sequences,
     response_format: format && {
