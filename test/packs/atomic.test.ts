@@ -112,3 +112,26 @@ test("what an apply that failed had taken in for a new collection is found by no
   expect(await desk.state()).toBe(state);
   expect(await tablesOf()).toEqual([]);
 });
+
+test("what somebody changes of an agent just before an apply is stored stays, and the apply is refused", async () => {
+  const packs = await desk.services.packs();
+  const { row } = await packs.apply(caller(), first("raced"), null);
+  const agent = row.objects["desk"]?.id;
+  let patched = 0;
+  const racing = desk.serviceOver(async (writes) => {
+    const isLast = writes.some((write) => write.type !== "add" && write.table === "packs");
+    if (!isLast) return;
+    const answer = await desk.host.call("PATCH", `/v2/agents/${agent}`, { temperature: 2 });
+    patched = answer.status;
+  });
+  const { source } = first("raced");
+  const changed = { source: source.replace("name: Desk", "name: Desk anew") };
+
+  await expect(racing.apply(caller(), changed, null)).rejects.toMatchObject({
+    code: "REVISION_MISMATCH",
+  });
+
+  expect(patched).toBe(200);
+  const { body } = await desk.host.call("GET", `/v2/agents/${agent}`);
+  expect(body).toMatchObject({ name: "Desk", temperature: 2, version: 2 });
+});

@@ -147,6 +147,22 @@ const done = ({ status, body }: Answer): Json => {
   return body;
 };
 
+/** What could be taken for something else, in each place. */
+const hard: Shape = {
+  collections: [[`\${{ parameters.x }}`, "$${{ x }}"]],
+  prompts: [`\${{ parameters.x }}`],
+  tools: [true, false],
+  skills: [[`\${{ parameters.x }}`, Uint8Array.of(0, 255)]],
+  agents: [
+    {
+      ...{ description: "***", temperature: 0.5, prompt: 0, isPinned: true },
+      ...{ collections: [0], tools: [0, 1], skills: [0] },
+      subAgents: [{ keyword: "sk_x", skills: [0] }],
+    },
+  ],
+  teams: [],
+};
+
 let count = 0;
 
 test("applied, exported, applied elsewhere and exported again a pack is the same, and its plan empty", {
@@ -180,6 +196,6 @@ test("applied, exported, applied elsewhere and exported again a pack is the same
       await desk.host.call("DELETE", `/v2/packs/${pack.id}`);
       await desk.host.call("DELETE", `/v2/packs/${there.id}`, undefined, { key });
     }),
-    { numRuns: RUNS },
+    { numRuns: RUNS, examples: [[hard]] },
   );
 });
