@@ -320,11 +320,15 @@ export interface Removals {
   collection(tenant: string, collection: string): Promise<void>;
   /** Removes what an agent remembered of everybody. */
   agent(tenant: string, agent: string): Promise<void>;
-  /** Ids of rows of a data set's items, in their order, behind one of them or from the first. */
-  itemsOf(
+  /** Ids of a table's rows that begin with `prefix`, in order, behind one of them or from the first. */
+  rowsOf(
     tenant: string,
-    dataset: string,
-    page: { readonly after: string | null; readonly limit: number },
+    page: {
+      readonly table: string;
+      readonly prefix: string;
+      readonly after: string | null;
+      readonly limit: number;
+    },
   ): Promise<readonly string[]>;
 }
 

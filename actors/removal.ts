@@ -8,7 +8,6 @@ import { safe } from "./ingestion/patience.ts";
 import type { Ports } from "./ports.ts";
 import { agentTables } from "./records/agent-version.ts";
 import { collectionsTable } from "./records/collection.ts";
-import { countsTable, datasetKind, datasetLimits, itemsTable } from "./records/dataset.ts";
 
 /** What is being removed, by id. */
 export type Removed =
@@ -16,12 +15,10 @@ export type Removed =
   | { readonly type: "agent"; readonly id: string }
   | { readonly type: "dataset"; readonly id: string };
 
-/** Said to itself by a run: rows of a data set's items that go, and with the last of them their count. */
-interface ItemsGone {
-  readonly type: "items-gone";
-  readonly dataset: string;
-  readonly rows: readonly string[];
-  readonly isLast: boolean;
+/** Said to itself by a run: rows that go, each its table and id. */
+interface RowsGone {
+  readonly type: "rows-gone";
+  readonly rows: readonly (readonly [string, string])[];
 }
 
 /** Looks for the row before it is said to stay, and between them, ms. */
@@ -37,21 +34,23 @@ const ITEMS_AT_ONCE = 200;
 
 const KIND = "removal";
 
+/** Loaded when the first one is removed. */
+const datasets = () => import("./records/dataset.ts");
+
 /** Address of a tenant's. */
 export function removalAddress(tenant: string): Address {
   return address({ kind: KIND, tenant, root: "all" });
 }
 
 /** Kind `removal`: acknowledged once the run is on disk. */
-export const removalActor = defineActor<null, Removed | ItemsGone | RunEnded>({
+export const removalActor = defineActor<null, Removed | RowsGone | RunEnded>({
   kind: KIND,
   version: 1,
   initial: () => null,
   receive(state, message, turn) {
     if (message.type === "run-ended") return state;
-    if (message.type === "items-gone") {
-      for (const row of message.rows) turn.putRow(itemsTable, row, undefined);
-      if (message.isLast) turn.putRow(countsTable, message.dataset, undefined);
+    if (message.type === "rows-gone") {
+      for (const [table, id] of message.rows) turn.putRow(table, id, undefined);
       return state;
     }
     turn.startRun({ kind: "remove-rest", input: message, timeoutMs: 24 * STEP_MS });
@@ -86,15 +85,14 @@ export const removeRestRun = defineRun<Removed, boolean, Ports>({
   },
 });
 
-const rowTables = {
-  agent: agentTables.agents,
-  collection: collectionsTable,
-  dataset: datasetKind.path,
-} as const;
+async function rowTableOf(type: Removed["type"]): Promise<string> {
+  if (type === "agent") return agentTables.agents;
+  return type === "collection" ? collectionsTable : (await datasets()).datasetKind.path;
+}
 
 /** Whether the row goes within a minute. */
 async function isGone({ type, id }: Removed, context: RunContext<Ports>): Promise<boolean> {
-  const table = rowTables[type];
+  const table = await rowTableOf(type);
   for (let look = 0; look < LOOKS_MAX; look += 1) {
     const isThere = await context.step(
       `look:${look}`,
@@ -110,15 +108,18 @@ async function isGone({ type, id }: Removed, context: RunContext<Ports>): Promis
 /** Nobody adds items to a data set that is gone: one look at each page is enough. */
 async function removeItems(dataset: string, context: RunContext<Ports>): Promise<void> {
   const { tenant, ports } = context;
+  const { countsTable, datasetLimits, itemsTable } = await datasets();
   const pages = Math.ceil(datasetLimits.items / ITEMS_AT_ONCE);
   let after: string | null = null;
   for (let page = 0; page <= pages; page += 1) {
     const from: string | null = after;
-    const look = (): Promise<readonly string[]> =>
-      ports.removals.itemsOf(tenant, dataset, { after: from, limit: ITEMS_AT_ONCE });
+    const read = { table: itemsTable, prefix: `${dataset}.`, after: from, limit: ITEMS_AT_ONCE };
+    const look = (): Promise<readonly string[]> => ports.removals.rowsOf(tenant, read);
     const rows: readonly string[] = await context.step(`items:${page}`, look, safe);
     const isLast = rows.length < ITEMS_AT_ONCE;
-    const gone: ItemsGone = { type: "items-gone", dataset, rows, isLast };
+    const items = rows.map((row) => [itemsTable, row] as const);
+    const count = isLast ? [[countsTable, dataset] as const] : [];
+    const gone: RowsGone = { type: "rows-gone", rows: [...items, ...count] };
     await context.send(`gone:${page}`, removalAddress(tenant), gone);
     if (isLast) return;
     after = rows.at(-1) ?? null;

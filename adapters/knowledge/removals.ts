@@ -1,7 +1,6 @@
 // The Removals port: what is left of collections, agents and data sets that are gone.
 
 import type { Removals } from "../../actors/ports.ts";
-import { itemsTable } from "../../actors/records/dataset.ts";
 import { type IngestionJob, ingestionJobsTable } from "../../actors/records/ingestion-job.ts";
 import { decode } from "../../runtime/store/codec.ts";
 import { keys, prefixRange } from "../../runtime/store/keys.ts";
@@ -41,9 +40,9 @@ export function createRemovals(options: RemovalsOptions): Removals {
         await new Promise((resolve) => setImmediate(resolve));
       }
     },
-    async itemsOf(tenant, dataset, { after, limit }) {
-      const table = keys.tableOf(tenant, itemsTable);
-      const range = prefixRange(`${table}${dataset}.`, limit);
+    async rowsOf(tenant, { table: name, prefix, after, limit }) {
+      const table = keys.tableOf(tenant, name);
+      const range = prefixRange(`${table}${prefix}`, limit);
       const rows = await tables.range({
         ...range,
         ...(after === null ? {} : { from: `${table}${after}!` }),

@@ -22,7 +22,7 @@ export const noWebhooks: Webhooks = { deliver: refuse };
 
 /** Refuses every call. */
 export const noRemovals: Removals = {
-  ...{ jobsOf: refuse, collection: refuse, agent: refuse, itemsOf: refuse },
+  ...{ jobsOf: refuse, collection: refuse, agent: refuse, rowsOf: refuse },
 };
 
 /** Refuses every call. */

@@ -12,7 +12,6 @@ import type { System } from "../../../runtime/system.ts";
 import { agentListing } from "../services/agent-listing.ts";
 import { createDatasetItems } from "../services/dataset-items.ts";
 import { type RecordUser, refuseUsed } from "../services/record-links.ts";
-import { runningUsersOf } from "../services/running-evaluations.ts";
 import { toolRules } from "../services/tool-checks.ts";
 import { promptRules } from "./prompt-rules.ts";
 import type { ResourceRules } from "./resource-rules.ts";
@@ -53,6 +52,7 @@ export function createResources(context: StoredContext) {
   async function usersOf(tenant: string, id: string): Promise<readonly RecordUser[]> {
     const listings = Object.values(resources).map(({ listing }) => listing);
     const records = await context.index.usersOf(tenant, [agentListing, ...listings], id);
+    const { runningUsersOf } = await import("../services/running-evaluations.ts");
     return [...records, ...(await runningUsersOf(context.system.tables, tenant, id))];
   }
   return { kinds: resources, items, usersOf };
