@@ -307,6 +307,38 @@ test("aborting a resumed run cancels it too, and an interrupt alone does not", a
   gate.open();
 });
 
+test("a run whose stream an interrupt has ended is not cancelled by that, not the second time either", async () => {
+  host.llm.script = ({ request }) => {
+    const told = request.messages.filter(({ role }) => role === "tool").length;
+    return { calls: [{ name: "sum", arguments: { expression: `${told}+1` } }] };
+  };
+  const once = clientOf("asked-once", careful);
+  const first = await ran(once, "Sums?");
+  const twice = clientOf("asked-twice", careful);
+  await ran(twice, "Sums?");
+  const interruptId = twice.pendingInterrupts[0]?.id ?? "";
+  const resume = [{ interruptId, status: "resolved" as const, payload: { approved: true } }];
+  const second = await ran(twice, null, { resume });
+  expect(twice.pendingInterrupts).toHaveLength(1);
+
+  // A run whose client leaves after those were left is cancelled after their time too.
+  const gate = createGate();
+  host.llm.script = async ({ write, signal }) => {
+    write("The first half, ");
+    await gate.wait(signal);
+    return "The first half, the second half.";
+  };
+  const left = clientOf("left");
+  const later = await ran(left, "Both?", {}, { onTextMessageContentEvent: () => left.abortRun() });
+  await expect.poll(() => statusOf(runIn(later)), { timeout: 10_000 }).toBe("cancelled");
+  gate.open();
+
+  expect([await statusOf(runIn(first)), await statusOf(runIn(second))]).toEqual([
+    "waiting",
+    "waiting",
+  ]);
+});
+
 test("a client that comes with nothing is shown the thread, and what is under way in it", async () => {
   const gate = createGate();
   await ran(clientOf("shown"), "How do I export?");

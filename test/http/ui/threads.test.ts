@@ -136,7 +136,10 @@ test("messages with images and of the system are answered as they are sent, and 
 
   expect(textIn(chat.messages[1])).toContain("iVBORw0KGgo=");
   expect(metadataOf(chat).conversation_key).toBeNull();
-  expect([refused.status, refused.error?.message]).toMatchObject(["error", /images/]);
+  expect([refused.status, refused.error?.message]).toEqual([
+    "error",
+    expect.stringMatching(/images/),
+  ]);
 });
 
 test("an answer to the client's own messages is resumed too, while it is under way", async () => {

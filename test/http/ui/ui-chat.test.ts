@@ -268,7 +268,10 @@ test("an answer is made anew in the place of the last one, and no earlier one", 
 
   await chat.sendMessage({ text: "And then?" });
   await chat.regenerate({ messageId: chat.messages[1]?.id ?? "" });
-  expect([chat.status, chat.error?.message]).toMatchObject(["error", /cannot be changed/]);
+  expect([chat.status, chat.error?.message]).toEqual([
+    "error",
+    expect.stringMatching(/cannot be changed/),
+  ]);
 });
 
 test("a message that was edited is refused with what to do", async () => {
@@ -276,7 +279,10 @@ test("a message that was edited is refused with what to do", async () => {
   await chat.sendMessage({ text: "How do I export?" });
   await chat.sendMessage({ text: "How do I import?", messageId: chat.messages[0]?.id ?? "" });
 
-  expect([chat.status, chat.error?.message]).toMatchObject(["error", /begin another thread/]);
+  expect([chat.status, chat.error?.message]).toEqual([
+    "error",
+    expect.stringMatching(/begin another thread/),
+  ]);
 });
 
 test("a message that is sent twice is answered and charged once", async () => {
