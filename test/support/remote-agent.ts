@@ -27,6 +27,8 @@ export interface RemoteAgent {
   /** JSON-RPC methods, in order. */
   readonly methods: string[];
   cards: number;
+  /** Events that its streams have given. */
+  events: number;
   /** In which its tasks end. Default completed. */
   state: TaskState;
   /** What it says. Default `Heard: ` and the text. */
@@ -57,12 +59,12 @@ export async function startRemoteAgent(): Promise<RemoteAgent> {
   const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const remote: RemoteAgent = {
     ...{ url: `${base}/card.json`, messages: [], texts: [], methods: [] },
-    ...{ keys: new Set<unknown>(), cancelled: [], cards: 0 },
+    ...{ keys: new Set<unknown>(), cancelled: [], cards: 0, events: 0 },
     ...usual(),
     reset() {
       const { messages, texts, cancelled, methods } = remote;
       for (const list of [messages, texts, cancelled, methods]) list.length = 0;
-      Object.assign(remote, usual());
+      Object.assign(remote, usual(), { events: 0 });
     },
     async stop() {
       server.closeAllConnections();
@@ -103,7 +105,10 @@ function answer(server: Server, base: string, remote: RemoteAgent): void {
     }
     response.setHeader("content-type", "text/event-stream");
     response.flushHeaders();
-    for await (const event of answer) response.write(`data: ${JSON.stringify(event)}\n\n`);
+    for await (const event of answer) {
+      response.write(`data: ${JSON.stringify(event)}\n\n`);
+      remote.events += 1;
+    }
     response.end();
   });
 }

@@ -193,6 +193,8 @@ test("its text is shown as it comes, and none of the secret that it repeats", as
   const gate = createGate();
   const [first, second] = [SECRET.slice(0, 16), SECRET.slice(16)];
   remote.pieces = (async function* () {
+    // Somebody follows it: each piece is an event of its own.
+    await expect.poll(() => remote.events, WITHIN).toBeGreaterThan(0);
     yield `One ${first}`;
     yield `${second} ${"and on ".repeat(10)}`;
     await gate.wait(new AbortController().signal);
