@@ -20,13 +20,17 @@ import type { RunInput } from "./run-input.ts";
 import { runStream } from "./run-stream.ts";
 import type { Reading } from "./shown.ts";
 import type { ThreadOf } from "./thread.ts";
-import { attached, isCancelledByClosing, knownConversation, runUnderWay } from "./under-way.ts";
+import {
+  attached,
+  isCancelledByClosing,
+  keptMessages,
+  knownConversation,
+  runUnderWay,
+} from "./under-way.ts";
 
 type Context = RouteContext<RunInput>;
 
 const NOTHING: ReadonlySet<string> = new Set();
-/** The newest messages that a snapshot holds. */
-const SNAPSHOT_MESSAGES_MAX = 1_000;
 
 /** Answers POST /v2/agents/{key}/ag-ui. */
 export async function answerAgUi(services: Services, context: Context): Promise<HttpResponse> {
@@ -51,11 +55,7 @@ async function held(services: Services, context: Context, thread: ThreadOf): Pro
   const { tenant } = thread;
   const conversation = await knownConversation(services, thread);
   const run = await runUnderWay(services, thread);
-  const newest =
-    conversation === undefined
-      ? []
-      : await services.conversations.last(tenant, conversation, SNAPSHOT_MESSAGES_MAX);
-  const messages = newest.toReversed();
+  const messages = await keptMessages(services, thread);
   if (run !== undefined) {
     const { request } = context;
     const answering = await attached(services, { tenant, run, request });

@@ -136,7 +136,7 @@ export class ChunkWriter {
         break;
       }
       case "sources":
-        for (const source of event.sources) this.#push(sourceChunk(source));
+        for (const source of event.sources) this.#push(sourcePart(source));
         break;
       case "routing":
         this.#push({ type: "data-routing", id: "routing", data: event.routing_info });
@@ -254,7 +254,8 @@ function idOf(event: ChatEvent): { readonly id?: string } {
   return event.type === "member" ? { id: `member-${event.turn}-${event.member}` } : {};
 }
 
-function sourceChunk({ chunk_id, title, text, ...source }: Source): Chunk {
+/** A source as a chunk, and as the part of a message that it becomes. */
+export function sourcePart({ chunk_id, title, text, ...source }: Source): Chunk {
   const { document_id, collection_key, score, relevance, headings, span, page } = source;
   const place = { document_id, collection_key, score, relevance, headings, span, text };
   return {

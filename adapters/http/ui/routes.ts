@@ -5,7 +5,7 @@ import { defineRoute, type Route } from "../route.ts";
 import type { Services } from "../services/services.ts";
 import { CHAT_BODY_BYTES_MAX, chatBody } from "./chat-body.ts";
 import { RUN_INPUT_BYTES_MAX, runInput } from "./run-input.ts";
-import { agUiResponses, chatResponses, resumeResponses } from "./schemas.ts";
+import { agUiResponses, chatResponses, heldResponses, resumeResponses } from "./schemas.ts";
 
 const common = { service: "ui", errors: "problem" } as const;
 const chat = "/v2/agents/{key}/ui-chat";
@@ -13,7 +13,7 @@ const key = { description: "Of an agent (`ag_`), a team (`tm_`) or a workflow (`
 
 /** All routes of the surface. */
 export function uiRoutes(services: Services): readonly Route[] {
-  return [agUiRoute(services), chatRoute(services), resumeRoute(services)];
+  return [agUiRoute(services), chatRoute(services), resumeRoute(services), heldRoute(services)];
 }
 
 function agUiRoute(services: Services): Route {
@@ -63,5 +63,19 @@ function resumeRoute(services: Services): Route {
     pattern: `${chat}/{id}/stream`,
     parameters: { key, id: { description: "As the client names its chat." } },
     handler: async (context) => (await import("./ui-chat.ts")).resumeChat(services, context),
+  });
+}
+
+function heldRoute(services: Services): Route {
+  return defineRoute({
+    summary: "Read the messages of an AI SDK chat",
+    description:
+      "The newest 1,000 messages of the thread, oldest first: what `useChat` takes as `messages` where its page is loaded anew. Empty for a chat in which nothing was said. An answer that is under way is not among them: `/stream` has it.",
+    responses: heldResponses,
+    ...common,
+    method: "GET",
+    pattern: `${chat}/{id}/messages`,
+    parameters: { key, id: { description: "As the client names its chat." } },
+    handler: async (context) => (await import("./ui-chat.ts")).showChat(services, context),
   });
 }

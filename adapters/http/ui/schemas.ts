@@ -21,6 +21,16 @@ const chunk = named(
   ),
 );
 
+const message = named(
+  "UiMessage",
+  Type.Object({
+    id: Type.String(),
+    role: Type.String({ enum: ["user", "assistant"] }),
+    metadata: Type.Optional(Type.Object({}, open)),
+    parts: Type.Array(Type.Object({ type: Type.String(), text: Type.String() }, open)),
+  }),
+);
+
 const chunkEvents: readonly DescribedEvent[] = [
   [null, chunk],
   [null, "[DONE]"],
@@ -61,6 +71,16 @@ export const chatResponses: NonNullable<Route["responses"]> = {
 export const resumeResponses: NonNullable<Route["responses"]> = {
   ...chatResponses,
   204: { description: "Nothing is under way in this chat." },
+};
+
+/** Of GET /ui-chat/{id}/messages. */
+export const heldResponses: NonNullable<Route["responses"]> = {
+  200: {
+    description: "Messages as the package `ai` has them.",
+    content: {
+      "application/json": named("UiMessages", Type.Object({ messages: Type.Array(message) })),
+    },
+  },
 };
 
 function events(

@@ -4,7 +4,7 @@
 import { plainPointers } from "../../../actors/client-tools.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import { targetOf } from "../../a2a/target.ts";
-import { noContent } from "../reply.ts";
+import { json, noContent } from "../reply.ts";
 import type { RouteContext } from "../route.ts";
 import type { HttpResponse } from "../server.ts";
 import type { Answering } from "../services/answering.ts";
@@ -17,8 +17,15 @@ import { decideAll } from "./decide.ts";
 import { runStream } from "./run-stream.ts";
 import type { Reading } from "./shown.ts";
 import type { ThreadOf } from "./thread.ts";
-import { decisionsIn, needsWhole, promptOf, textOf } from "./ui-messages.ts";
-import { attached, knownConversation, runUnderWay } from "./under-way.ts";
+import {
+  decisionsIn,
+  keptMessage,
+  messageIdOf,
+  needsWhole,
+  promptOf,
+  textOf,
+} from "./ui-messages.ts";
+import { attached, keptMessages, knownConversation, runUnderWay } from "./under-way.ts";
 
 type Context = RouteContext<ChatBody>;
 
@@ -53,6 +60,17 @@ export async function resumeChat(
   if (run === undefined) return noContent(HEADERS);
   const answering = await attached(services, { tenant, run, request });
   return chunkStream(services, { tenant, answering, decided: NOTHING }, undefined);
+}
+
+/** Answers GET /v2/agents/{key}/ui-chat/{id}/messages. */
+export async function showChat(
+  services: Services,
+  { principal, params }: RouteContext<undefined>,
+): Promise<HttpResponse> {
+  const { tenant } = principal;
+  const { id: target } = await targetOf(services, tenant, params["key"] ?? "");
+  const kept = await keptMessages(services, { tenant, target, id: params["id"] ?? "" });
+  return json(200, { messages: kept.map(keptMessage) });
 }
 
 async function asked(services: Services, context: Context, thread: ThreadOf): Promise<Answering> {
@@ -115,7 +133,7 @@ function chunkStream(
   messageId: string | undefined,
 ): HttpResponse {
   const { run, conversation_key: conversation } = reading.answering.accepted;
-  const style = { run, conversation, messageId: messageId ?? `msg_${run}` };
+  const style = { run, conversation, messageId: messageId ?? messageIdOf(run) };
   const parts = { headers: HEADERS, last: "[DONE]" };
   return runStream(services, reading, new ChunkWriter(style), parts);
 }

@@ -1,9 +1,11 @@
 // Messages of the AI SDK's UI as an agent is told them, and the decisions that they hold.
 
 import type { PromptMessage, ToolCall } from "../../../actors/ports.ts";
+import type { MessageRecord } from "../../../actors/records/conversation.ts";
 import type { ImageRef } from "../../../actors/records/image.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import type { ChatBody, UiMessage } from "./chat-body.ts";
+import { sourcePart } from "./chunk-writer.ts";
 import type { Decided } from "./decide.ts";
 
 type Part = UiMessage["parts"][number] & Readonly<Record<string, unknown>>;
@@ -12,6 +14,20 @@ type Part = UiMessage["parts"][number] & Readonly<Record<string, unknown>>;
 export interface Placed {
   readonly message: PromptMessage;
   readonly pointer: string;
+}
+
+/** A message that is kept here, with the id that its stream gave it. */
+export function keptMessage(record: MessageRecord): object {
+  const { id, role, content, run_id, sources = [] } = record;
+  const text = { type: "text", text: content };
+  if (role === "user") return { id, role, parts: [text] };
+  const metadata = { run_id, message_id: id };
+  return { id: messageIdOf(run_id), role, metadata, parts: [text, ...sources.map(sourcePart)] };
+}
+
+/** Id of the message in which a run answers. */
+export function messageIdOf(run: string): string {
+  return `msg_${run}`;
 }
 
 /** Text of a message; parts that are none are left out. */

@@ -1,5 +1,6 @@
-// The run that is under way in a thread, and a connection to one.
+// What a thread holds: its messages, the run that is under way in it, and a connection to one.
 
+import type { MessageRecord } from "../../../actors/records/conversation.ts";
 import { accepting, targetPlace } from "../../../actors/targets.ts";
 import type { HttpRequest } from "../server.ts";
 import type { Answering } from "../services/answering.ts";
@@ -16,6 +17,20 @@ export async function knownConversation(
   if (thread === undefined) return undefined;
   const isKnown = await conversations.belongs(of.tenant, of.target, thread.conversation);
   return isKnown ? thread.conversation : undefined;
+}
+
+/** The newest messages of a thread that are shown. */
+const KEPT_MESSAGES_MAX = 1_000;
+
+/** The newest messages that are kept of a thread, oldest first. */
+export async function keptMessages(
+  services: Services,
+  of: ThreadOf,
+): Promise<readonly MessageRecord[]> {
+  const conversation = await knownConversation(services, of);
+  if (conversation === undefined) return [];
+  const { conversations } = services;
+  return (await conversations.last(of.tenant, conversation, KEPT_MESSAGES_MAX)).toReversed();
 }
 
 /** The run that answers in a thread now. */

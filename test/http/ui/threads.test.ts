@@ -2,6 +2,7 @@
 // client's own messages, and whom it may be spoken with.
 
 import { HttpAgent } from "@ag-ui/client";
+import type { UIMessage } from "ai";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { type HttpHost, startHttpHost } from "../../support/http-host.ts";
 import { createGate } from "../../support/scripted-llm.ts";
@@ -24,8 +25,12 @@ const made = async (path: string, body: object): Promise<string> => {
   expect([answer.status, answer.body]).toMatchObject([201, {}]);
   return answer.body.id;
 };
-const chatOf = (id: string, of = agent, body: Readonly<Record<string, unknown>> = {}): Chat =>
-  new Chat({ url: host.url, key: host.key, agent: of }, { id, body });
+const chatOf = (
+  id: string,
+  of = agent,
+  body: Readonly<Record<string, unknown>> = {},
+  messages: UIMessage[] = [],
+): Chat => new Chat({ url: host.url, key: host.key, agent: of }, { id, body, messages });
 const metadataOf = (chat: Chat) =>
   chat.messages.at(-1)?.metadata as {
     readonly conversation_key: string | null;
@@ -51,6 +56,35 @@ test("a thread is the same conversation by both protocols, and so is a conversat
   expect(metadataOf(keyed).conversation_key).toBe(conversation);
   const kept = await host.call("GET", `/v2/conversations/${conversation}/messages`);
   expect(kept.body.data).toHaveLength(6);
+});
+
+test("a page that is loaded anew begins with the messages that are kept, and goes on", async () => {
+  const kept = async (id: string) =>
+    (await host.call("GET", `/v2/agents/${agent}/ui-chat/${id}/messages`)).body.messages;
+  const chat = chatOf("reloaded");
+  await chat.sendMessage({ text: "How do I export?" });
+  const gate = createGate();
+  host.llm.script = async ({ signal }) => {
+    await gate.wait(signal);
+    return "By the menu.";
+  };
+  const asking = chat.sendMessage({ text: "And then?" });
+  await gate.reached;
+  const messages = await kept("reloaded");
+  const page = chatOf("reloaded", agent, {}, messages);
+  const resuming = page.resumeStream();
+  await expect.poll(() => page.status, { timeout: 10_000 }).toBe("streaming");
+  gate.open();
+  await Promise.all([asking, resuming]);
+
+  expect(messages).toHaveLength(3);
+  const shown = (of: Chat) => of.messages.map((one) => [one.role, textIn(one)]);
+  expect(shown(page)).toEqual(shown(chat));
+  expect(page.messages.at(-1)?.id).toBe(chat.messages.at(-1)?.id);
+  const ids = (all: readonly { id: string; role: string }[]) =>
+    all.filter(({ role }) => role === "assistant").map(({ id }) => id);
+  expect(ids(await kept("reloaded"))).toEqual(ids(chat.messages));
+  expect(await kept("nobody-spoke-here")).toEqual([]);
 });
 
 test("the same id is another thread with another agent", async () => {

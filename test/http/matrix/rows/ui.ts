@@ -59,6 +59,12 @@ export const uiRows: Rows = {
       ),
     ],
   },
+  [`GET ${chat}/{id}/messages`]: {
+    good: async (world) => ({ params: { key: await agent(world), id: fresh("chat") } }),
+    status: 200,
+    shows: /\{"messages":\[\]\}/,
+    free: ["id"],
+  },
   [`GET ${chat}/{id}/stream`]: {
     good: async (world) => ({ params: { key: await agent(world), id: fresh("chat") } }),
     status: 204,
