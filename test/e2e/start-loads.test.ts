@@ -127,7 +127,7 @@ const filesMax: Readonly<Record<string, number>> = {
   "adapters/console": 1,
   "adapters/embed": 10,
   "adapters/graphs": 2,
-  "adapters/http": 172,
+  "adapters/http": 173,
   "adapters/knowledge": 43,
   "adapters/llm": 6,
   "adapters/mcp": 1,

@@ -79,8 +79,10 @@ export function createDocumentContract({ paths, components }: OpenApiDocument): 
       if (stream?.contentSchema === undefined)
         throw new Error(`${route.name} streamed, which is not described.`);
       const name = `${route.name} event ${event.event ?? "message"}`;
-      const { anyOf } = stream.contentSchema.items;
-      const known = anyOf.filter(({ properties }) => properties.event?.const === nameOf(event));
+      const { items } = stream.contentSchema;
+      const known = ("anyOf" in items ? items.anyOf : [items]).filter(
+        ({ properties }) => properties.event?.const === nameOf(event),
+      );
       if (known.length === 0) throw new Error(`${name} is not described.`);
       const written = Object.fromEntries(Object.entries(event).filter(([, one]) => one !== null));
       const problems = known.flatMap((schema, at) => {
@@ -101,7 +103,7 @@ export function createDocumentContract({ paths, components }: OpenApiDocument): 
 /** As adapters/http/openapi/event-streams.ts writes them. */
 interface StreamSchema {
   readonly contentSchema?: {
-    readonly items: { readonly anyOf: readonly EventSchema[] };
+    readonly items: EventSchema | { readonly anyOf: readonly EventSchema[] };
   };
 }
 

@@ -11,7 +11,8 @@ export type DescribedEvent = readonly [name: string | null, data: TSchema | stri
 
 /** The schema of a `text/event-stream`. */
 export function eventStreamOf(description: string, events: readonly DescribedEvent[]): TSchema {
-  const items = { anyOf: events.map(([name, data]) => eventOf(name, data)) };
+  const schemas = events.map(([name, data]) => eventOf(name, data));
+  const items = schemas.length === 1 ? schemas[0] : { anyOf: schemas };
   return {
     ...Type.String({ description }),
     contentMediaType: "text/event-stream",
