@@ -1,7 +1,7 @@
 // One living actor in a worker's memory: its state, its mailbox and where it stands. What is durable
 // about it lies in the store; a cell can be dropped at any moment when nothing of it is under way.
 
-import type { ActorDefinition, Data } from "../actor.ts";
+import type { ActorDefinition, Data, Outcome } from "../actor.ts";
 import { type Address, tenantOfAddress } from "../address.ts";
 import type { Asker, LetterPast, MessageKey, Want } from "../message.ts";
 import type { KindMetrics } from "../shared/metrics.ts";
@@ -41,6 +41,8 @@ export interface MailItem {
   readonly due?: Due;
   /** Set on a run's end: the run that ended. */
   readonly endedRun?: string;
+  /** The failure that its actor is told of in place of a result that it could not store. */
+  readonly endsAs?: Outcome;
   /** W3C traceparent of what caused it. */
   readonly trace?: string;
   /** Set when it was a dead letter and is replayed. */

@@ -1,7 +1,7 @@
 // What the parts of one kernel share, and what each of them is asked for by the others. The parts
 // reach each other only through this record, so that each can be read alone; kernel.ts puts them in.
 
-import type { ActorDefinition, Data, RunDefinition } from "../actor.ts";
+import type { ActorDefinition, Data, Outcome, RunDefinition } from "../actor.ts";
 import type { Address } from "../address.ts";
 import type { ErrorData, RuntimeError } from "../errors.ts";
 import type { Frame } from "../frame.ts";
@@ -136,8 +136,8 @@ export interface RunsPort {
   up(tenant: string, root: string, run: string): Promise<TreeSeen | null>;
   /** A stored moment of a run that hibernates has come. */
   due(address: Address, atMs: number, key: string): void;
-  /** The parent has taken the end of its run. */
-  settle(owner: Participant, id: string, draft: TurnDraft): void;
+  /** The parent has taken the end of its run, as another outcome than the run's own if one is named. */
+  settle(owner: Participant, id: string, draft: TurnDraft, endsAs?: Outcome): void;
   /** The parent could not take the end of its run. */
   settleFailed(owner: Participant, id: string): void;
 }

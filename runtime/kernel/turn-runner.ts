@@ -12,6 +12,7 @@ import { takeMessage, toldOf } from "./dead-letters.ts";
 import type { ActorsPort, Engine } from "./engine.ts";
 import { brokenFloor } from "./floors.ts";
 import { reminderOf } from "./reminders.ts";
+import { endWithoutResult } from "./run-end.ts";
 import {
   keyReused,
   letterSeen,
@@ -241,7 +242,7 @@ export class TurnRunner {
     }
     if (item.isTold !== true) this.#host.tells.ofTurn(cell.address, draft);
     for (const wish of draft.wishes) this.#grant(done, wish, draft.answer);
-    if (item.endedRun) this.#engine.runs.settle(done, item.endedRun, draft);
+    if (item.endedRun) this.#engine.runs.settle(done, item.endedRun, draft, item.endsAs);
     else this.#answer(done, draft.answer);
   }
 
@@ -348,11 +349,12 @@ export class TurnRunner {
   }
 
   /** A turn has thrown: again after a while, or the message is given up. */
-  fail(cell: Cell, item: MailItem, cause: unknown): void {
+  fail(cell: Cell, given: MailItem, cause: unknown): void {
     const { limits, options } = this.#engine;
+    const item = endWithoutResult(given, cause) ?? given;
     item.failures += 1;
     cell.metrics.turnFailures += 1;
-    const isHopeless = toErrorData(cause).code === "TURN_TOO_LARGE";
+    const isHopeless = item === given && toErrorData(cause).code === "TURN_TOO_LARGE";
     const failures = isHopeless ? limits.failuresMax : item.failures;
     const jitter = (options.random(1)[0] ?? 0) / 255;
     const strategy = cell.definition.strategy ?? "restart";

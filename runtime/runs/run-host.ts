@@ -185,10 +185,11 @@ export class RunHost implements RunsPort {
   }
 
   /** The parent has taken the end of its run: row, reply and end frame. */
-  settle(owner: Participant, id: string, draft: TurnDraft): void {
+  settle(owner: Participant, id: string, draft: TurnDraft, endsAs?: Outcome): void {
     const reply = draft.answer?.type === "reply" ? draft.answer.value : null;
     const ended = draft.loaded["outcome"] as Outcome | undefined;
-    this.#settle(owner, id, { reply, counters: draft.counters, outcome: ended });
+    const outcome = endsAs ?? this.trees.get(id)?.root.outcome ?? ended;
+    this.#settle(owner, id, { reply, counters: draft.counters, outcome });
   }
 
   /** The parent could not take the end of its run: the run's row still gets its end. */
@@ -320,7 +321,7 @@ export class RunHost implements RunsPort {
     const tree = this.trees.get(id);
     if (!tree) return;
     const { committer, options, actors } = this.#engine;
-    const outcome = tree.root.outcome ?? end.outcome ?? { status: "completed", result: null };
+    const outcome = end.outcome ?? tree.root.outcome ?? { status: "completed", result: null };
     const kept = outcome.status === "completed" ? { ...outcome, result: null } : outcome;
     const endedAt = options.clock.now();
     const { status } = outcome;

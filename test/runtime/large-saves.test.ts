@@ -17,6 +17,8 @@ const BATCH_BYTES_MAX = 6 * MIB;
 interface Work {
   readonly bytes: number;
   readonly parts?: number;
+  /** Whether the actor keeps the result as a record. */
+  readonly isKept?: boolean;
 }
 
 const desk = defineActor<null, Work | RunEnded>({
@@ -26,6 +28,9 @@ const desk = defineActor<null, Work | RunEnded>({
   receive(state, message, turn) {
     if ("type" in message) {
       const { outcome } = message;
+      if (outcome.status === "completed" && typeof outcome.result === "string") {
+        turn.put("result", outcome.result);
+      }
       turn.reply(outcome.status === "completed" ? outcome.result : outcome.error.code);
       return state;
     }
@@ -39,7 +44,7 @@ let calls = 0;
 let waiting: (() => void)[] = [];
 const work = defineRun<Work, Data, unknown>({
   kind: "work",
-  async run({ bytes, parts = 1 }, context) {
+  async run({ bytes, parts = 1, isKept = false }, context) {
     const step = async (part: number): Promise<string> => {
       await new Promise<void>((resolve) => waiting.push(resolve));
       return await context.step(`large:${part}`, () => "x".repeat(bytes), { local: true });
@@ -48,6 +53,7 @@ const work = defineRun<Work, Data, unknown>({
     await context.step("after", () => {
       calls += 1;
     });
+    if (isKept) return texts.join("");
     return texts.reduce((sum, text) => sum + text.length, 0);
   },
 });
@@ -116,4 +122,22 @@ test("a result larger than any batch ends its run with an error, and no other", 
 
   expect(replies(await Promise.all(streams))).toEqual(["TURN_TOO_LARGE", 10, 12 * MIB]);
   expect(calls).toBe(2);
+});
+
+test("an actor that cannot store a result is told that the run failed, and goes on", async () => {
+  const { one } = await start();
+  const to = address({ kind: "desk", tenant: "tn_1", root: "keeper" });
+  const large = one.stream(to, { bytes: 2 * MIB, isKept: true });
+  await goOn(1);
+  const frames = await large;
+  const next = one.stream(to, { bytes: 10 });
+  await goOn(1);
+
+  expect(replies([frames, await next])).toEqual(["TURN_TOO_LARGE", 10]);
+  const accepted = frames.at(0);
+  const run = accepted?.type === "accepted" ? (accepted.run ?? "") : "";
+  const failed = { status: "failed", error: { code: "TURN_TOO_LARGE" } };
+  expect(frames.at(-1)).toMatchObject({ type: "end", outcome: failed });
+  const later = await one.follow({ tenant: "tn_1", root: "keeper", run });
+  expect(later.at(-1)).toMatchObject({ type: "end", outcome: failed });
 });
