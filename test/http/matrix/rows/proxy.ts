@@ -54,7 +54,7 @@ const wrongMessages = [
   ),
   withBody(
     "a block that has no text",
-    { messages: [{ role: "user", content: [{ type: "document" }] }] },
+    { messages: [{ role: "user", content: [{ type: "search_result" }] }] },
     { status: 400, code: "INVALID", pointer: "/messages/0/content/0/type" },
   ),
   withBody("top_k", { top_k: 4 }, { status: 400, code: "INVALID", pointer: "/top_k" }),
