@@ -57,7 +57,11 @@ const wrongMessages = [
     { messages: [{ role: "user", content: [{ type: "search_result" }] }] },
     { status: 400, code: "INVALID", pointer: "/messages/0/content/0/type" },
   ),
-  withBody("top_k", { top_k: 4 }, { status: 400, code: "INVALID", pointer: "/top_k" }),
+  withBody(
+    "a top_k that is no number",
+    { top_k: "many" },
+    { status: 400, code: "INVALID", pointer: "/top_k" },
+  ),
   {
     ...{ what: "a version that is none", status: 400, code: "INVALID" },
     sent: (good: Sent): Sent => ({ ...good, headers: { "anthropic-version": "2020-01-01" } }),
