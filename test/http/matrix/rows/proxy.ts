@@ -57,11 +57,6 @@ const wrongMessages = [
     { messages: [{ role: "user", content: [{ type: "search_result" }] }] },
     { status: 400, code: "INVALID", pointer: "/messages/0/content/0/type" },
   ),
-  withBody(
-    "a top_k that is no number",
-    { top_k: "many" },
-    { status: 400, code: "INVALID", pointer: "/top_k" },
-  ),
   {
     ...{ what: "a version that is none", status: 400, code: "INVALID" },
     sent: (good: Sent): Sent => ({ ...good, headers: { "anthropic-version": "2020-01-01" } }),
@@ -167,7 +162,14 @@ export const proxyRows: Rows = {
     }),
     status: 200,
     shows: { type: "message", role: "assistant", stop_reason: "end_turn" },
-    wrong: wrongMessages,
+    wrong: [
+      ...wrongMessages,
+      withBody(
+        "a top_k that is no number",
+        { top_k: "many" },
+        { status: 400, code: "INVALID", pointer: "/top_k" },
+      ),
+    ],
   },
   "POST /v1/messages/count_tokens": {
     good: async (world) => ({ body: await messageTo(world) }),
