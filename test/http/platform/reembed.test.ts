@@ -41,8 +41,12 @@ async function rowsOf({ id }: Made, family: string) {
   }
 }
 
-/** All that a collection holds, but for when it was written, whose write it was and where it lies. */
+/**
+ * All that a collection holds, but for when it was written, whose write it was and where it lies: once
+ * nothing is left of the edition before, whose chunks lie beside them.
+ */
 async function contentOf(made: Made): Promise<readonly Json[]> {
+  await expectTidy(made);
   const documents: Json[] = [];
   for (let cursor = ""; ; ) {
     const { body } = await host.call("GET", `${made.path}/documents?limit=100&cursor=${cursor}`);
@@ -108,7 +112,6 @@ test("a collection is embedded anew, and is what it would be had it been made so
     document_id: "walrus-139",
     collection: made.id,
   });
-  await expectTidy(made);
   // The same documents are known, and new ones are embedded as the others are.
   other.texts.length = 0;
   const again = await add(made, [before[0] ?? {}, ...textsOf(1, "seal")]);
@@ -171,7 +174,6 @@ test("what is added, replaced and removed meanwhile is there after it, and nothi
 
   expect(at).toBeGreaterThan(1);
   expect(await contentOf(made)).toEqual(await contentOf(fresh));
-  await expectTidy(made);
 }, 60_000);
 
 test("a job that took documents in when the collection moved takes them in where it is now", async () => {
@@ -196,7 +198,6 @@ test("a job that took documents in when the collection moved takes them in where
   const fresh = await newCollection("other-2");
   await add(fresh, [...textsOf(3, "lynx"), ...textsOf(3, "mole")]);
   expect(await contentOf(made)).toEqual(await contentOf(fresh));
-  await expectTidy(made);
 });
 
 test("it is paused and resumed, and what was embedded before is not embedded again", async () => {
@@ -250,7 +251,6 @@ test("cancelled, it leaves the collection as it was, and another one may begin",
   expect(resumed.status).toBe(409);
   expect(await contentOf(made)).toEqual(before);
   expect((await host.call("GET", made.path)).body.embedder.id).toBe("builtin-1");
-  await expectTidy(made);
   await jobAs(host, await reembed(made, "other-2"), "completed");
   expect((await host.call("GET", made.path)).body.embedder.id).toBe("other-2");
 });
