@@ -140,7 +140,7 @@ const filesMax: Readonly<Record<string, number>> = {
   packages: 40,
   runtime: 19,
   "runtime/door": 9,
-  "runtime/kernel": 43,
+  "runtime/kernel": 44,
   "runtime/runs": 29,
   "runtime/shared": 21,
   "runtime/store": 49,
