@@ -362,12 +362,14 @@ async function removeAll(bulk: Bulk, place: Place, nowMs: () => number): Promise
     }),
     nowMs,
   );
+  // Writes before what they wrote, in one commit with them: of one that comes meanwhile either all goes,
+  // or its write stays, by which it is discarded.
   for (const prefix of [
     keys.documentsOf(tenant, collection),
     keys.slotsOf(tenant, collection),
+    keys.writesOf(tenant, collection),
     keys.documentTextsOf(tenant, collection),
     keys.chunksIn(tenant, collection),
-    keys.writesOf(tenant, collection),
     keys.changesOf(tenant, collection),
   ]) {
     await removeRange(bulk, prefix);
