@@ -9,6 +9,7 @@ import type { Passage, SearchRequest, SearchResult } from "./knowledge/search.ts
 import type { Memories } from "./memory/memories.ts";
 import type { EmbedderPin } from "./records/embedder-pin.ts";
 import type { ImageRef } from "./records/image.ts";
+import type { Web } from "./web.ts";
 
 /** Token counts as the provider reported them; `estimated` when it reported none. */
 export interface Usage {
@@ -358,42 +359,6 @@ export interface Webhooks {
     readonly event: WebhookEvent;
     readonly signal: AbortSignal;
   }): Promise<{ readonly status: number; readonly retryAfterMs: number }>;
-}
-
-/** A request to another machine. */
-export interface WebRequest {
-  /** http or https, without credentials. */
-  readonly url: string;
-  readonly method: string;
-  /** They go to the URL's own origin and, after a redirect, to no other one. */
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body?: string;
-  /** Hosts that may be asked, also by a redirect; "*.example.com" for those below one. Null: any. */
-  readonly allowedHosts: readonly string[] | null;
-  readonly signal: AbortSignal;
-  readonly timeoutMs: number;
-  /** Bytes of the body that are read. */
-  readonly bytesMax: number;
-  /** Given the body of an answer as it comes, where it is text; the answer has the whole of it all the same. */
-  onText?(piece: string): void;
-}
-
-/** What another machine answered. */
-export interface WebAnswer {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  /** Null for one that is no text. */
-  readonly body: string | null;
-  /** Whether there was more than `bytesMax`. */
-  readonly isCut: boolean;
-}
-
-/**
- * The way out for tools. GET and HEAD follow redirects, each checked as the first address was.
- * @throws RuntimeError EGRESS_REFUSED, INVALID, POOL_FULL, PROVIDER_UNAVAILABLE, DEADLINE, CANCELLED.
- */
-export interface Web {
-  request(request: WebRequest): Promise<WebAnswer>;
 }
 
 /** The ports of a worker. */

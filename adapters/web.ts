@@ -3,7 +3,7 @@
 // goes to another origin than the one it was meant for.
 
 import { limits } from "../actors/limits.ts";
-import type { Web, WebAnswer, WebRequest } from "../actors/ports.ts";
+import type { Web, WebAnswer, WebRequest } from "../actors/web.ts";
 import type { RuntimeError } from "../runtime/errors.ts";
 import type { Egress, EgressResponse } from "./egress.ts";
 import { hostOf, refused } from "./egress-address.ts";

@@ -3,7 +3,7 @@
 
 import { RuntimeError } from "../../runtime/errors.ts";
 import { limits } from "../limits.ts";
-import type { WebAnswer } from "../ports.ts";
+import type { WebAnswer } from "../web.ts";
 import type { Arguments } from "./tool.ts";
 
 /** `config` of an http_request. */

@@ -3,8 +3,8 @@
 // fills them. Headers of the configuration may be secrets: the model never sees them.
 
 import { limits } from "../limits.ts";
-import type { WebAnswer } from "../ports.ts";
 import { Type } from "../schema.ts";
+import type { WebAnswer } from "../web.ts";
 import {
   checkRequestConfig,
   placesOf,

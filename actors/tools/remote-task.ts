@@ -4,7 +4,8 @@
 import type { Repeat, RunContext } from "../../runtime/actor.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { limits } from "../limits.ts";
-import type { Ports, WebAnswer } from "../ports.ts";
+import type { Ports } from "../ports.ts";
+import type { WebAnswer } from "../web.ts";
 import { hidden, secretsOf, withoutSecrets } from "./http-build.ts";
 import { createRemoteStream } from "./remote-stream.ts";
 import {

@@ -2,7 +2,7 @@
 // a task says. Pure.
 
 import { RuntimeError } from "../../runtime/errors.ts";
-import type { WebAnswer, WebRequest } from "../ports.ts";
+import type { WebAnswer, WebRequest } from "../web.ts";
 
 /** Which agent, and as whom it is asked. */
 export interface RemoteConfig {

@@ -3,7 +3,7 @@
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { WebRequest } from "../../actors/ports.ts";
+import type { WebRequest } from "../../actors/web.ts";
 import { createEgress } from "../../adapters/egress.ts";
 import { createWeb } from "../../adapters/web.ts";
 import type { RuntimeError } from "../../runtime/errors.ts";

@@ -3,7 +3,7 @@
 
 import { catalog } from "../../actors/catalog.ts";
 import type { Memories } from "../../actors/memory/memories.ts";
-import type { Llm, Ports, Retriever, Web } from "../../actors/ports.ts";
+import type { Llm, Ports, Retriever } from "../../actors/ports.ts";
 import type { Agent } from "../../actors/records/agent.ts";
 import { agentTables, versionId } from "../../actors/records/agent-version.ts";
 import type {
@@ -14,6 +14,7 @@ import type {
 } from "../../actors/records/conversation.ts";
 import type { SubAgent } from "../../actors/records/sub-agent.ts";
 import { targetPlace } from "../../actors/targets.ts";
+import type { Web } from "../../actors/web.ts";
 import { createBuiltinEmbedder } from "../../adapters/embed/builtin.ts";
 import { createEmbedders } from "../../adapters/embed/embedders.ts";
 import type { Definition } from "../../runtime/actor.ts";

@@ -1,7 +1,8 @@
 // Ports of tests that use none of them.
 
 import type { Ingest, Reembed } from "../../actors/ingestion/port.ts";
-import type { Removals, Web, Webhooks } from "../../actors/ports.ts";
+import type { Removals, Webhooks } from "../../actors/ports.ts";
+import type { Web } from "../../actors/web.ts";
 
 const refuse = (): Promise<never> => Promise.reject(new Error("Nothing is taken in here."));
 

@@ -2,8 +2,8 @@
 // reaches the model.
 
 import { expect, test } from "vitest";
-import type { Web, WebRequest } from "../../../actors/ports.ts";
 import type { ToolUse } from "../../../actors/records/tool.ts";
+import type { Web, WebRequest } from "../../../actors/web.ts";
 import {
   type AgentsHost,
   newAgent,

@@ -3,10 +3,10 @@
 
 import { expect, test } from "vitest";
 import { approvalsAddress } from "../../../actors/approvals/approval.ts";
-import type { WebRequest } from "../../../actors/ports.ts";
 import type { Approval } from "../../../actors/records/approval.ts";
 import { approvalTables } from "../../../actors/records/approval.ts";
 import type { ToolUse } from "../../../actors/records/tool.ts";
+import type { WebRequest } from "../../../actors/web.ts";
 import {
   type AgentsHost,
   newAgent,
