@@ -29,3 +29,17 @@ export function chainProblem(name: string): string | undefined {
   }
   return undefined;
 }
+
+/**
+ * The figure for a model of those that are given by name or prefix, with the provider's name or without:
+ * that of the longest that fits.
+ */
+export function figureOf<T>(figures: Readonly<Record<string, T>>, model: string): T | undefined {
+  const bare = model.slice(model.indexOf("/") + 1);
+  let best: { readonly chars: number; readonly figure: T } | undefined;
+  for (const [prefix, figure] of Object.entries(figures)) {
+    const fits = model.startsWith(prefix) || bare.startsWith(prefix);
+    if (fits && prefix.length > (best?.chars ?? -1)) best = { chars: prefix.length, figure };
+  }
+  return best?.figure;
+}

@@ -7,6 +7,7 @@ import type { Log } from "../runtime/log.ts";
 import type { Ingest, Reembed } from "./ingestion/port.ts";
 import type { Passage, SearchRequest, SearchResult } from "./knowledge/search.ts";
 import type { Memories } from "./memory/memories.ts";
+import type { Prices } from "./money/catalogue.ts";
 import type { EmbedderPin } from "./records/embedder-pin.ts";
 import type { ImageRef } from "./records/image.ts";
 import type { Web } from "./web.ts";
@@ -375,6 +376,8 @@ export interface Ports {
   readonly webhooks: Webhooks;
   readonly web: Web;
   readonly compute: Compute;
+  /** What things cost since this start. */
+  readonly prices: Prices;
   /** What an operator should know. Default: nothing is said. */
   readonly log?: Log;
 }

@@ -6,7 +6,7 @@ import { defineActor } from "../runtime/actor.ts";
 import { type Address, address, addressParts } from "../runtime/address.ts";
 import { takeCharge } from "./reply.ts";
 
-/** What it is told. Refused with BALANCE_EXHAUSTED, nothing was taken. */
+/** What it is told. The reply is what was taken; refused with BALANCE_EXHAUSTED, it is nothing. */
 export interface TakeMessage {
   readonly type: "take";
   readonly priceMicros: number;
@@ -27,7 +27,7 @@ export const purseActor = defineActor<null, TakeMessage>({
   initial: () => null,
   receive(state, { priceMicros }, turn) {
     takeCharge(turn, priceMicros);
-    turn.reply(null);
+    turn.reply(priceMicros);
     return state;
   },
 });

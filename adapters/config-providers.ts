@@ -105,6 +105,11 @@ export const knownModelFields = {
     "millionths",
     [-1, -1, 1_000_000_000_000],
   ),
+  cachedInputMicros: integer(
+    "Price of a million tokens that its provider had read before; -1: as of others that it reads.",
+    "millionths",
+    [-1, -1, 1_000_000_000_000],
+  ),
 } as const satisfies Fields;
 
 /** Which calls of models are made once for several. */

@@ -7,6 +7,7 @@ import { availableParallelism } from "node:os";
 import type { KernelLimits } from "../runtime/kernel/kernel-port.ts";
 import { embedderFields, embeddingFields } from "./config-embedding.ts";
 import { choice, type Fields, type IntegerField, integer } from "./config-field.ts";
+import { pricesGroup } from "./config-prices.ts";
 import { answerFields, knownModelFields, providerFields } from "./config-providers.ts";
 import { rerankerFields } from "./config-rerankers.ts";
 import type { ServerLimits } from "./http/server.ts";
@@ -381,6 +382,7 @@ export const configFields = {
     text: "Calls of models that are made once for several. What is spent is counted for the one call alone.",
     fields: answerFields,
   },
+  prices: pricesGroup,
   knownModels: {
     type: "entries",
     text: "Windows and prices of models, as `GET /v2/models` shows them. No price comes with the server: a wrong one is worse than none.",

@@ -1,6 +1,7 @@
 // How the providers stand and which models they have, as main sees it. Loaded with the first look.
 
 import type { Config } from "./config.ts";
+import { modelPricesOf } from "./config-prices.ts";
 import type { ModelList } from "./llm/model-list.ts";
 import type { ProviderFigures } from "./llm/provider-figures.ts";
 
@@ -34,7 +35,8 @@ export function listModels(
     const names = config.knownModels.map(({ name }) => name);
     const named = config.defaultModel === null ? [] : [config.defaultModel];
     // A beginning of names ends in no name of its own.
-    return createModelList(llmConfigOf(config), [...named, ...names.filter(isWhole)]);
+    const priced = { ...llmConfigOf(config), prices: modelPricesOf(config.knownModels) };
+    return createModelList(priced, [...named, ...names.filter(isWhole)]);
   };
   return async () => {
     loading ??= load();

@@ -1,11 +1,13 @@
 // Puts the front door together on the main thread: services over the system, routes over the
 // services, the door over the routes, a server that carries it. Loaded while the workers start.
 
+import { createPrices } from "../actors/money/catalogue.ts";
 import type { Log } from "../runtime/log.ts";
 import type { RunningSystem } from "../runtime/pool.ts";
 import { a2aRoutes } from "./a2a/routes.ts";
 import { packageVersion } from "./cli/version.ts";
 import type { Config } from "./config.ts";
+import { priceListOf } from "./config-prices.ts";
 import { loadAssets } from "./console/assets.ts";
 import { createKnowledge } from "./front-knowledge.ts";
 import { createFrontMemories } from "./front-memory.ts";
@@ -89,7 +91,7 @@ export async function openFront(options: FrontOptions): Promise<Front> {
   const knowledge = createKnowledge(system, embedding, { log: diary, figures: missed });
   const services = createServices({
     system,
-    ...{ compute: system.compute, nowMs: Date.now },
+    ...{ compute: system.compute, nowMs: Date.now, prices: createPrices(priceListOf(config)) },
     skillBytesMax: config.skills.bytesMax,
     ...knowledge,
     memories: createFrontMemories(system, knowledge),

@@ -3,7 +3,7 @@
 import type { Config } from "./config.ts";
 import type { LlmConfig } from "./llm/config.ts";
 
-/** From the settings. It holds keys: never logged. */
+/** From the settings, without prices: no call asks for them. It holds keys: never logged. */
 export function llmConfigOf({
   providers,
   defaultProvider,
@@ -18,11 +18,6 @@ export function llmConfigOf({
     images: Object.fromEntries(
       knownModels.flatMap(({ name, images }) =>
         images === "unknown" ? [] : [[name, images === "yes"]],
-      ),
-    ),
-    prices: Object.fromEntries(
-      knownModels.flatMap(({ name, inputMicros, outputMicros }) =>
-        inputMicros < 0 || outputMicros < 0 ? [] : [[name, { inputMicros, outputMicros }]],
       ),
     ),
     providers: providers.map(({ firstByteMs, idleMs, totalMs, models, apiKey, ...provider }) => ({

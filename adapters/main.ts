@@ -9,6 +9,7 @@ import { type RunningSystem, startSystem } from "../runtime/pool.ts";
 import { banner, pageLine, sampleLines } from "./cli/banner.ts";
 import { packageVersion } from "./cli/version.ts";
 import { type Config, loadConfig } from "./config.ts";
+import { priceListOf } from "./config-prices.ts";
 import { adminKey, readSmall, writeSmall } from "./data-folder.ts";
 import { createEmbedMemory, embeddersConfig, embedTasks } from "./embed/tasks.ts";
 import type { Front } from "./front.ts";
@@ -74,6 +75,7 @@ function hostConfig(config: Config): Omit<HostConfig, "missed" | "providerMemory
     defaultProvider: config.defaultProvider,
     defaultModel: config.defaultModel,
     knownModels: config.knownModels,
+    prices: priceListOf(config),
     answers: config.answers,
     ...embeddersConfig(config),
     knowledge: config.knowledge,

@@ -3,6 +3,7 @@
 
 import { catalog } from "../actors/catalog.ts";
 import type { MergePorts } from "../actors/collection.ts";
+import { createPrices, type PriceList } from "../actors/money/catalogue.ts";
 import type { Llm, Ports, Webhooks } from "../actors/ports.ts";
 import type { WorkerHost } from "../runtime/threads/host.ts";
 import type { Config } from "./config.ts";
@@ -46,6 +47,7 @@ export type HostConfig = Pick<
   | "tools"
 > &
   EmbeddersConfig & {
+    readonly prices: PriceList;
     /** Where it is counted what was answered without a vector; see `missed-vectors.ts`. */
     readonly missed: SharedArrayBuffer;
     /** What all threads know of the providers; see `provider-memory.ts`. */
@@ -111,6 +113,7 @@ export const workerHost: WorkerHost<HostConfig> = {
       }),
       web: createWeb(createEgress({ allowedHosts: config.tools.hosts })),
       compute,
+      prices: createPrices(config.prices),
       log,
     };
   },

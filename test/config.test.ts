@@ -203,6 +203,16 @@ describe("refusals of the file name the line, the field and what was expected", 
     ],
     ["a field given twice", "port: 1\nport: 2\n", "troupe.yaml:2:1: Map keys must be unique"],
     [
+      "a price below nothing",
+      "prices:\n  services:\n    chat: -1\n",
+      "troupe.yaml:3:11: prices.services.chat: expected an integer from 0 to 1000000000000 (millionths), found -1",
+    ],
+    [
+      "a price of what has none",
+      "prices:\n  services:\n    create_agnet: 1\n",
+      'troupe.yaml:3:5: unknown field "prices.services.create_agnet"; did you mean "create_agent"?',
+    ],
+    [
       "a provider's name used twice",
       "providers:\n  - name: a\n  - name: a\n",
       'providers: the name "a" is used twice',

@@ -14,13 +14,14 @@ import {
   type EvaluationStatus,
   evaluationLimits,
   evaluationsTable,
+  pricesOf,
   type ResultRow,
   type RunningEvaluation,
   resultId,
   resultsTable,
   runningTable,
 } from "../records/evaluation.ts";
-import { pricesMicros, unitsOf } from "../records/price.ts";
+import { unitsOf } from "../records/price.ts";
 import {
   completionAddress,
   type EvaluationProgress,
@@ -111,9 +112,11 @@ export const evaluationProgressRun = defineRun<
 type Told = EvaluationProgress & { readonly isLast: boolean };
 
 /** Charged at most for one item, in millionths: an answer and all grades, of each target. */
-export function itemMicros({ targets, scorers }: EvaluationPlan): number {
+export function itemMicros(plan: EvaluationPlan): number {
+  const { targets, scorers } = plan;
+  const { chat, evaluationJudge } = pricesOf(plan);
   const judges = scorers.filter(({ type }) => type === "judge").length;
-  return targets.length * (pricesMicros.chat + judges * pricesMicros.evaluationJudge);
+  return targets.length * (chat + judges * evaluationJudge);
 }
 
 function start(state: EvaluationState | null, message: EvaluationStart, turn: Turn): State {

@@ -14,10 +14,10 @@ import { type DatasetItem, itemRowId, itemsTable } from "../records/dataset.ts";
 import {
   type EvaluationTarget,
   evaluationLimits,
+  pricesOf,
   type Score,
   type SideResult,
 } from "../records/evaluation.ts";
-import { pricesMicros } from "../records/price.ts";
 import { metered } from "../spend.ts";
 import { noUsage } from "../turn-input.ts";
 import { closeBooks, type JudgeBooks } from "./judge-books.ts";
@@ -38,7 +38,8 @@ const ACCEPT_MS = 60_000;
 export const evaluationItemRun = defineRun<ItemRunInput, ItemRunResult, Ports>({
   kind: "evaluation-item",
   run: async (input, context) => {
-    const books: JudgeBooks = { paid: 0, graded: 0, usage: noUsage };
+    const { evaluationJudge: priceMicros } = pricesOf(input.plan);
+    const books: JudgeBooks = { priceMicros, paid: 0, graded: 0, usage: noUsage };
     context.atEnd((write) => closeBooks(context, write, books, input.keyId));
     return await metered(context, async (meter) => {
       const item = await itemOf(input, context);
@@ -110,7 +111,7 @@ async function sideOf(
     latency_ms: ended.tookMs,
     usage: reply.usage,
     judge_usage: usage,
-    micros: ended.micros + graded * pricesMicros.evaluationJudge,
+    micros: ended.micros + graded * pricesOf(input.plan).evaluationJudge,
   };
 }
 
@@ -153,7 +154,8 @@ async function answer(
     const message: CompletionMessage = {
       ...{ type: "complete", agent: target, version, ...askedOf(item) },
       ...(pins && { prompts: pins }),
-      ...{ stream: false, overrides: {}, priceMicros: pricesMicros.chat, service: input.service },
+      ...{ stream: false, overrides: {}, priceMicros: pricesOf(input.plan).chat },
+      service: input.service,
       ...(input.keyId === undefined ? {} : { keyId: input.keyId }),
       report: { to: evaluationAddress(tenant, evaluation), run: context.id, key: endKey },
     };

@@ -6,13 +6,15 @@ import { RuntimeError } from "../../runtime/errors.ts";
 import type { Ports, Usage } from "../ports.ts";
 import { purseAddress, type TakeMessage } from "../purse.ts";
 import { balanceCounter, type LedgerRow, ledgerTable } from "../records/conversation.ts";
-import { chargeOf, pricesMicros } from "../records/price.ts";
+import { chargeOf } from "../records/price.ts";
 
 /** Service of the ledger's rows. */
 const SERVICE = "evaluation-judge";
 
 /** What was paid, and what came. */
 export interface JudgeBooks {
+  /** Of one grade. */
+  readonly priceMicros: number;
   paid: number;
   graded: number;
   usage: Usage;
@@ -24,7 +26,7 @@ export async function payJudge(
   key: string,
   books: JudgeBooks,
 ): Promise<boolean> {
-  const message: TakeMessage = { type: "take", priceMicros: pricesMicros.evaluationJudge };
+  const message: TakeMessage = { type: "take", priceMicros: books.priceMicros };
   try {
     await context.ask(`pay:${key}`, purseAddress(context.self), message);
   } catch (error) {
@@ -39,18 +41,17 @@ export async function payJudge(
 export function closeBooks(
   { id: run_id }: RunContext<Ports>,
   write: Pick<Turn, "putRow" | "add" | "newId" | "nowMs">,
-  { paid, graded, usage }: JudgeBooks,
+  { priceMicros, paid, graded, usage }: JudgeBooks,
   keyId: string | undefined,
 ): void {
   if (paid === 0) return;
-  const price = pricesMicros.evaluationJudge;
-  if (paid > graded) write.add(balanceCounter, (paid - graded) * price);
+  if (paid > graded) write.add(balanceCounter, (paid - graded) * priceMicros);
   const id = write.newId("le");
   const row: LedgerRow = {
     id,
     at: new Date(write.nowMs).toISOString(),
     ...{ service: SERVICE, run_id, key_id: keyId ?? null },
-    charge: chargeOf(price, graded),
+    charge: chargeOf(priceMicros, graded),
     spend: usage,
     outcome: graded === paid ? "completed" : "failed",
   };

@@ -9,6 +9,7 @@ import { messageTokens } from "../answer/history.ts";
 import { callerOf } from "../caller.ts";
 import { loadAgent } from "../compiled.ts";
 import { limits } from "../limits.ts";
+import { operationPricesMicros } from "../money/catalogue.ts";
 import type { Ports, Usage } from "../ports.ts";
 import { purseAddress, type TakeMessage } from "../purse.ts";
 import {
@@ -19,7 +20,7 @@ import {
   type MessageRecord,
   messageKey,
 } from "../records/conversation.ts";
-import { chargeOf, pricesMicros } from "../records/price.ts";
+import { chargeOf } from "../records/price.ts";
 import { type Meter, metered } from "../spend.ts";
 import { ownerOf } from "../turn-input.ts";
 import { extractRequest, type FoundFact, factsOf } from "./extract.ts";
@@ -48,6 +49,8 @@ export interface MemoryTurnResult {
 
 /** What a run has bought, and got. */
 interface Bill {
+  /** What was taken; a start with other prices changes nothing of it. */
+  priceMicros: number;
   isPaid: boolean;
   isDelivered: boolean;
   spend: Usage | null;
@@ -63,7 +66,7 @@ interface Books {
 export const memoryTurnRun = defineRun<MemoryTurnInput, MemoryTurnResult, Ports>({
   kind: memoryTurnKind,
   async run(input, context) {
-    const bill: Bill = { isPaid: false, isDelivered: false, spend: null };
+    const bill: Bill = { priceMicros: 0, isPaid: false, isDelivered: false, spend: null };
     context.atEnd((write) => settle(context, write, bill));
     const done = await metered(context, (meter) => takeIn(input, context, { meter, bill }));
     // Of a run that does not complete, the meter writes down what it spent.
@@ -151,9 +154,11 @@ async function learn(
 
 /** Pays for the call; whether the balance held it. */
 async function pay(context: RunContext<Ports>, bill: Bill): Promise<boolean> {
-  const message: TakeMessage = { type: "take", priceMicros: pricesMicros.memoryExtract };
+  const priceMicros = context.ports.prices.operations.memoryExtract;
+  const message: TakeMessage = { type: "take", priceMicros };
   try {
-    await context.ask("pay", purseAddress(context.self), message);
+    const taken = await context.ask("pay", purseAddress(context.self), message);
+    bill.priceMicros = (taken as number | null) ?? operationPricesMicros.memoryExtract;
   } catch (error) {
     if (error instanceof RuntimeError && error.code === "BALANCE_EXHAUSTED") return false;
     throw error;
@@ -288,11 +293,10 @@ async function keep(
 function settle(
   { id: run_id }: RunContext<Ports>,
   write: Pick<Turn, "putRow" | "add" | "newId" | "nowMs">,
-  { isPaid, isDelivered, spend }: Bill,
+  { priceMicros, isPaid, isDelivered, spend }: Bill,
 ): void {
   if (!isPaid) return;
-  const price = pricesMicros.memoryExtract;
-  if (!isDelivered) write.add(balanceCounter, price);
+  if (!isDelivered) write.add(balanceCounter, priceMicros);
   const id = write.newId("le");
   const row: LedgerRow = {
     id,
@@ -300,7 +304,7 @@ function settle(
     service: memoryService,
     run_id,
     key_id: null,
-    charge: chargeOf(price, isDelivered ? 1 : 0),
+    charge: chargeOf(priceMicros, isDelivered ? 1 : 0),
     spend,
     outcome: isDelivered ? "completed" : "failed",
   };

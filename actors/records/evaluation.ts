@@ -2,6 +2,7 @@
 // table `evaluations`; what became of each item in `evaluation-results`, under `<evaluation>.<index>`.
 
 import type { ErrorData } from "../../runtime/errors.ts";
+import { type OperationPrices, operationPricesMicros } from "../money/catalogue.ts";
 import type { Usage } from "../ports.ts";
 import { type Static, Type } from "../schema.ts";
 import type { DatasetItem } from "./dataset.ts";
@@ -161,6 +162,16 @@ export interface EvaluationPlan {
   readonly concurrency: number;
   readonly budgetMicros: number | null;
   readonly tags: readonly string[];
+  /** Of an answer and a grade, in millionths; absent in plans from before there was a catalogue. */
+  readonly pricesMicros?: EvaluationPrices;
+}
+
+/** Prices that hold from an evaluation's beginning to its end. */
+export type EvaluationPrices = Pick<OperationPrices, "chat" | "evaluationJudge">;
+
+/** Those of a plan. */
+export function pricesOf({ pricesMicros }: EvaluationPlan): EvaluationPrices {
+  return pricesMicros ?? operationPricesMicros;
 }
 
 /** What a scorer says of an answer. `score` null: it does not apply, or with `error` could not tell. */

@@ -1,21 +1,10 @@
-// The price table: what each operation costs and how an amount of money is shown. Inside the
-// system money is whole millionths, because sums of fractions drift.
+// What an operation costs as it is kept and shown. Inside the system money is whole millionths,
+// because sums of fractions drift. The prices themselves: money/catalogue.ts.
 
 import type { Charge } from "./conversation.ts";
 
 /** Millionths of the account's unit. */
 export const MICROS = 1_000_000;
-
-/** Prices of operations in millionths of the account's unit. What is not listed is free. */
-export const pricesMicros = {
-  createAgent: 1_000_000,
-  changeAgent: 500_000,
-  chat: 1_000,
-  /** Finding facts to remember after a turn, by a call of a model. */
-  memoryExtract: 1_000,
-  /** A model that grades an answer of an evaluation, all its attempts together. */
-  evaluationJudge: 1_000,
-} as const;
 
 /** Charge of one operation. */
 export function chargeOf(unitPriceMicros: number, units = 1): Charge {

@@ -10,6 +10,7 @@ import { RuntimeError } from "../../runtime/errors.ts";
 import { type FolderReader, openFolderReader } from "../../runtime/store/folder-reader.ts";
 import type { Reader } from "../../runtime/store/store.ts";
 import { type Config, loadClientConfig, loadConfig } from "../config.ts";
+import { priceListOf } from "../config-prices.ts";
 import { providerMemory } from "../provider-memory.ts";
 import { compareReplays } from "../replay/compare.ts";
 import { findRun, readRecord } from "../replay/folder.ts";
@@ -226,6 +227,7 @@ function portsOf(config: Config, { readers, retriever }: Source): Ports {
     worker: 0,
     config: {
       ...config,
+      prices: priceListOf(config),
       missed: missedMemory(),
       providerMemory: providerMemory(config.providers),
     },

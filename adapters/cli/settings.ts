@@ -39,11 +39,8 @@ seconds. On a machine with little memory start it without: \`node adapters/cli/t
 /** The whole page. */
 export function settingsPage(): string {
   const simple = entriesOf(configFields).filter(([, field]) => !("fields" in field));
-  const groups = entriesOf(configFields).flatMap(([name, field]) =>
-    "fields" in field ? [section(name, field.text, field.fields)] : [],
-  );
   const top = `## Top level\n\n${table(Object.fromEntries(simple), true)}`;
-  return [HEAD, top, ...groups].join("\n");
+  return [HEAD, top, ...sections(configFields, "")].join("\n");
 }
 
 /** Prints the page. */
@@ -56,8 +53,15 @@ function entriesOf(fields: Fields): [string, Field][] {
   return Object.entries(fields);
 }
 
-function section(name: string, text: string, fields: Fields): string {
-  return `## \`${fileName(name)}\`\n\n${text}\n\n${table(fields, false)}`;
+/** One of each group and list of entries; of a group within a group after it, as `group.within`. */
+function sections(fields: Fields, above: string): string[] {
+  return entriesOf(fields).flatMap(([name, field]) => {
+    if (!("fields" in field)) return [];
+    const path = `${above}${fileName(name)}`;
+    const shown = entriesOf(field.fields).filter(([, one]) => one.type !== "group");
+    const own = `## \`${path}\`\n\n${field.text}\n\n${table(Object.fromEntries(shown), false)}`;
+    return [own, ...sections(field.fields, `${path}.`)];
+  });
 }
 
 function table(fields: Fields, withVariable: boolean): string {

@@ -1,6 +1,8 @@
 // The configuration of model providers as plain data: parsed by adapters/config.ts, sent to each
 // worker, read by llm.ts. It holds keys, so it is never logged.
 
+import type { ModelPrice } from "../../actors/money/catalogue.ts";
+
 /** How long a provider may take. All in milliseconds. */
 export interface ProviderTimeouts {
   /** From sending the request to the first byte of the answer. Default 60,000. */
@@ -56,12 +58,6 @@ export interface LlmConfig {
   readonly images?: Readonly<Record<string, boolean>>;
   /** Prices by model name or prefix. */
   readonly prices?: Readonly<Record<string, ModelPrice>>;
-}
-
-/** Of a million tokens, in millionths of the operator's unit of money. */
-export interface ModelPrice {
-  readonly inputMicros: number;
-  readonly outputMicros: number;
 }
 
 /** Timeouts where a provider's configuration names none. */

@@ -1,15 +1,16 @@
 // The models there are: what each provider lists, what the configuration names, with windows and prices.
 // Asked of a provider seldom, and shown without its part when it does not answer.
 
-import { modelsOfChain } from "../../actors/model-chain.ts";
+import { figureOf, modelsOfChain } from "../../actors/model-chain.ts";
+import type { ModelPrice } from "../../actors/money/catalogue.ts";
 import { type ErrorData, toErrorData } from "../../runtime/errors.ts";
 import { createEgress, type Egress } from "../egress.ts";
 import { refusedBy } from "../provider-error.ts";
 import { isObject, parseObject } from "./answer.ts";
 import { anthropicVersion } from "./anthropic-wire.ts";
-import type { LlmConfig, ModelPrice, ProviderConfig } from "./config.ts";
+import type { LlmConfig, ProviderConfig } from "./config.ts";
 import { hostsOf } from "./llm.ts";
-import { BUILTIN, chooseModel, figureOf, windowOf } from "./models.ts";
+import { BUILTIN, chooseModel, windowOf } from "./models.ts";
 
 /** What a provider listed is believed for so long; that it did not answer, for less. */
 const LISTED_MS = 300_000;

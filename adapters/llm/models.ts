@@ -1,5 +1,6 @@
 // Which provider serves a model, and how much fits its window. Pure.
 
+import { figureOf } from "../../actors/model-chain.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import type { LlmConfig, ProviderConfig } from "./config.ts";
 
@@ -71,20 +72,6 @@ const knownWindows: readonly (readonly [string, number])[] = [
   ["claude-", 200_000],
   [BUILTIN, 1_000_000],
 ];
-
-/**
- * The figure for a model of those that are given by name or prefix, with the provider's name or without:
- * that of the longest that fits.
- */
-export function figureOf<T>(figures: Readonly<Record<string, T>>, model: string): T | undefined {
-  const bare = model.slice(model.indexOf("/") + 1);
-  let best: { readonly chars: number; readonly figure: T } | undefined;
-  for (const [prefix, figure] of Object.entries(figures)) {
-    const fits = model.startsWith(prefix) || bare.startsWith(prefix);
-    if (fits && prefix.length > (best?.chars ?? -1)) best = { chars: prefix.length, figure };
-  }
-  return best?.figure;
-}
 
 // Models that read text alone, longest prefix first where one begins another; newer ones all take images.
 const knownImages: Readonly<Record<string, boolean>> = {

@@ -1,5 +1,6 @@
 // What packs work with: the services of the front door, over the real tables or over a draft of them.
 
+import type { Prices } from "../../actors/money/catalogue.ts";
 import type { Compute, Embedders, Rerankers, Retriever } from "../../actors/ports.ts";
 import { newId } from "../../runtime/id.ts";
 import type { System } from "../../runtime/system.ts";
@@ -36,6 +37,7 @@ export interface PackContext {
   readonly skillBytesMax: number;
   readonly embedders: Embedders;
   readonly rerankers: Pick<Rerankers, "names">;
+  readonly prices: Prices;
   /** Milliseconds since the epoch. */
   nowMs(): number;
 }
@@ -45,13 +47,13 @@ export type GivenIds = Map<string, string>;
 
 /** A draft of the caller's tenant, in which nothing was written yet. */
 export function createDraft(context: PackContext, caller: Caller, ids: GivenIds): Draft {
-  const { nowMs, embedders, compute, skillBytesMax: bytesMax } = context;
+  const { nowMs, embedders, compute, prices, skillBytesMax: bytesMax } = context;
   const tables = new DraftTables(context.system.tables, caller.tenant);
   // Services of records ask nobody; what would be asked is asked when the draft is stored.
   const system = { tables } as unknown as System;
   const [index, serial] = [new RecordIndex(tables), createSerial()];
   const resources = createResources({ system, index, serial, nowMs });
-  const stored = { system, index, serial, usersOf: resources.usersOf, nowMs };
+  const stored = { system, index, serial, usersOf: resources.usersOf, prices, nowMs };
   const agentStore = createAgentStore(stored);
   const unswept = new Set<string>();
   // Files that nothing has any more go when what let go of them is stored.
@@ -59,7 +61,7 @@ export function createDraft(context: PackContext, caller: Caller, ids: GivenIds)
     unswept.add(id);
   };
   return {
-    ...{ caller, tables, agentStore, resources, embedders },
+    ...{ caller, tables, agentStore, resources, embedders, prices },
     agents: createAgentService(stored, agentStore),
     knowledge: createKnowledgeService({ ...context, system }),
     skills: createSkillService({ ...stored, compute, bytesMax, sweep }),

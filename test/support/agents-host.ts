@@ -3,6 +3,7 @@
 
 import { catalog } from "../../actors/catalog.ts";
 import type { Memories } from "../../actors/memory/memories.ts";
+import { defaultPrices } from "../../actors/money/catalogue.ts";
 import type { Llm, Ports, Retriever } from "../../actors/ports.ts";
 import type { Agent } from "../../actors/records/agent.ts";
 import { agentTables, versionId } from "../../actors/records/agent-version.ts";
@@ -112,6 +113,7 @@ export async function startAgents(options: {
     reembed: noReembed,
     removals: noRemovals,
     webhooks: noWebhooks,
+    prices: defaultPrices,
     web: options.web ?? noWeb,
     compute: { run: async () => undefined },
   } satisfies Ports;

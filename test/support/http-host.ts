@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { catalog } from "../../actors/catalog.ts";
+import { defaultPrices, type Prices } from "../../actors/money/catalogue.ts";
 import type { Compute, Embedders, Ports } from "../../actors/ports.ts";
 import type { Collection } from "../../actors/records/collection.ts";
 import { balanceCounter } from "../../actors/records/conversation.ts";
@@ -99,6 +100,8 @@ export interface HostParts {
   readonly busy?: () => number;
   /** Bytes of the files of a tenant's skills. Default 64 MiB. */
   readonly skillBytesMax?: number;
+  /** Default: those of document 001, and the built-in answerer. */
+  readonly prices?: Prices;
   /** Requests that a key may send a second, and at once. Default 100,000. */
   readonly requestsPerSecond?: number;
   /** Private hosts that tools may ask. Default none. */
@@ -123,6 +126,7 @@ export async function startHttpHost(parts: HostParts = {}): Promise<HttpHost> {
   const llm = createScriptedLlm(() => "You can export from Settings.");
   const embedder = createBuiltinEmbedder();
   const { embedders = createEmbedders(embedder), requestsPerSecond = 100_000 } = parts;
+  const { prices = defaultPrices } = parts;
   const system = await startSystem({
     folder,
     workerUrl: new URL("./unused.js", import.meta.url),
@@ -151,6 +155,7 @@ export async function startHttpHost(parts: HostParts = {}): Promise<HttpHost> {
           nowMs: Date.now,
         }),
         compute,
+        prices,
         log,
       }),
     }),
@@ -163,7 +168,7 @@ export async function startHttpHost(parts: HostParts = {}): Promise<HttpHost> {
     const load = () => ({ busy: busy(), passMs: 0 });
     system.load = () => ({ ...load(), turns: load(), cpu: 0 });
   }
-  const services = makeServices(system, embedder, embedders, parts.skillBytesMax);
+  const services = makeServices(system, embedder, embedders, parts);
   const sessions = createSessions(60_000);
   const more = await parts.routes?.({ system, services, sessions });
   const { routes, keys, gate } = makeRoutes(system, services, more ?? []);
@@ -270,11 +275,12 @@ function makeServices(
   system: RunningSystem,
   embedder: ReturnType<typeof createBuiltinEmbedder>,
   embedders: Embedders,
-  skillBytesMax = 64 * 1_024 * 1_024,
+  { skillBytesMax = 64 * 1_024 * 1_024, prices = defaultPrices }: HostParts,
 ): Services {
   return createServices({
     system,
     skillBytesMax,
+    prices,
     compute: inlineCompute,
     documents: createKnowledgeStore({ bulk: system.bulk }),
     sources: {

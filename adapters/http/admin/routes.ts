@@ -22,6 +22,7 @@ import type { Services } from "../services/services.ts";
 import { auditRoutes } from "./audit.ts";
 import { common, known, type Redact, shown, tenantOf } from "./common.ts";
 import { deadLetterRoutes } from "./dead-letters.ts";
+import { pricesRoute } from "./prices.ts";
 import { runtimeRoutes } from "./runtime.ts";
 import { creditSchema, keySchema, newKeySchema, tenantSchema, usageSchema } from "./schemas.ts";
 
@@ -48,6 +49,7 @@ export function adminRoutes(services: Services, keys: KeyStore, redact: Redact):
     ...tenantRoutes(services, keys),
     ...keyRoutes(services, keys),
     ...usageRoutes(services, keys),
+    pricesRoute(services.prices),
     ...auditRoutes(services, keys),
     ...deadLetterRoutes(services, keys, redact),
     ...runtimeRoutes(services, keys, redact),

@@ -62,7 +62,7 @@ function agentCollection({ agents, bodies }: Services): readonly Route[] {
     defineRoute({
       summary: "Create an agent",
       description:
-        "Costs 1 unit. What it names (a prompt, tools, collections, nodes of its graph) has to exist; what is wrong is a 400 with its pointer. With an `Idempotency-Key` a repeated request creates and costs nothing.",
+        "Costs 1 unit by default. What it names (a prompt, tools, collections, nodes of its graph) has to exist; what is wrong is a 400 with its pointer. With an `Idempotency-Key` a repeated request creates and costs nothing.",
       responses: answers(201, agentSchema, "The agent.", ["ETag", "Location"]),
       reads: ["Idempotency-Key"],
       ...list,
@@ -97,7 +97,7 @@ function agentChanges({ agents }: Services): readonly Route[] {
     defineRoute({
       summary: "Replace an agent",
       description:
-        "Costs 0.5 units. What is not sent has its default again; sub-agents stay. A new version: messages from the next one on are answered by it, runs under way finish on theirs.",
+        "Costs 0.5 units by default. What is not sent has its default again; sub-agents stay. A new version: messages from the next one on are answered by it, runs under way finish on theirs.",
       responses: answers(200, agentSchema, "The agent.", ["ETag"]),
       reads: ["If-Match"],
       ...one,
@@ -117,7 +117,7 @@ function agentChanges({ agents }: Services): readonly Route[] {
     defineRoute({
       summary: "Change some fields of an agent",
       description:
-        "Costs 0.5 units. Fields that are not sent stay, null unsets one. A new version: messages from the next one on are answered by it, runs under way finish on theirs.",
+        "Costs 0.5 units by default. Fields that are not sent stay, null unsets one. A new version: messages from the next one on are answered by it, runs under way finish on theirs.",
       responses: answers(200, agentSchema, "The agent.", ["ETag"]),
       reads: ["If-Match"],
       ...one,
@@ -175,7 +175,7 @@ function subAgentCollection({ agents }: Services): readonly Route[] {
     defineRoute({
       summary: "Add a sub-agent to an agent",
       description:
-        "Costs 0.5 units and makes a new version of the agent, which routes messages to it by its keywords, examples and description. With an `Idempotency-Key` a repeated request adds and costs nothing.",
+        "Costs 0.5 units by default and makes a new version of the agent, which routes messages to it by its keywords, examples and description. With an `Idempotency-Key` a repeated request adds and costs nothing.",
       responses: answers(201, subAgentSchema, "The sub-agent.", ["ETag", "Location"]),
       reads: ["Idempotency-Key"],
       ...subList,
@@ -209,7 +209,7 @@ function subAgentChanges({ agents }: Services): readonly Route[] {
     defineRoute({
       summary: "Replace a sub-agent",
       description:
-        "Costs 0.5 units. What is not sent has its default again. A new version of it and of its agent.",
+        "Costs 0.5 units by default. What is not sent has its default again. A new version of it and of its agent.",
       responses: answers(200, subAgentSchema, "The sub-agent.", ["ETag"]),
       reads: ["If-Match"],
       ...subOne,
@@ -229,7 +229,7 @@ function subAgentChanges({ agents }: Services): readonly Route[] {
     defineRoute({
       summary: "Change some fields of a sub-agent",
       description:
-        "Costs 0.5 units. Fields that are not sent stay, null unsets one. A new version of it and of its agent.",
+        "Costs 0.5 units by default. Fields that are not sent stay, null unsets one. A new version of it and of its agent.",
       responses: answers(200, subAgentSchema, "The sub-agent.", ["ETag"]),
       reads: ["If-Match"],
       ...subOne,

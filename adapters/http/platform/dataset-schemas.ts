@@ -149,7 +149,7 @@ export const resultSchema: TSchema = named(
 /** An evaluation as it is shown. */
 export function evaluationView(row: EvaluationRow): object {
   const { id, plan, run, micros, sides, ...rest } = row;
-  const { budgetMicros, tags, ...planned } = plan;
+  const { budgetMicros, pricesMicros: _, tags, ...planned } = plan;
   const { status, total, done, skipped, comparison, error, created_at, ended_at } = rest;
   return {
     id,

@@ -37,7 +37,7 @@ function createAndRead({ agents }: Services): readonly Route[] {
     defineRoute({
       summary: "Create a supervisor",
       description:
-        "Costs 1 unit. A supervisor answers and routes messages to the sub-agents that are added to it. With an `Idempotency-Key` a repeated request creates and costs nothing.",
+        "Costs 1 unit by default. A supervisor answers and routes messages to the sub-agents that are added to it. With an `Idempotency-Key` a repeated request creates and costs nothing.",
       responses: enveloped(agentSummarySchema, "The agent, without the fields that are not set."),
       reads: ["Idempotency-Key"],
       method: "POST",
@@ -125,7 +125,7 @@ function changes({ agents }: Services): readonly Route[] {
     defineRoute({
       summary: "Change some fields of an agent",
       description:
-        "Costs 0.5 units. Fields that are not sent stay; null unsets one. The change is a new version, and runs under way finish on the old one. PUT and PATCH do the same.",
+        "Costs 0.5 units by default. Fields that are not sent stay; null unsets one. The change is a new version, and runs under way finish on the old one. PUT and PATCH do the same.",
       responses: enveloped(agentSummarySchema, "The agent, without the fields that are not set."),
       ...update,
       method,
@@ -144,7 +144,7 @@ function changes({ agents }: Services): readonly Route[] {
   const putGraph = defineRoute({
     summary: "Replace the graph of an agent",
     description:
-      "Costs 0.5 units. Sets `graph_definition`, `state_schema` and `entry_node`, those that are sent. A graph that is wrong is a 400 with the pointer of its node or edge; messages are answered by the graph from the next one on.",
+      "Costs 0.5 units by default. Sets `graph_definition`, `state_schema` and `entry_node`, those that are sent. A graph that is wrong is a 400 with the pointer of its node or edge; messages are answered by the graph from the next one on.",
     responses: enveloped(graphSchema, "The graph as it is now."),
     ...graph,
     method: "PUT",

@@ -60,7 +60,7 @@ export function chatRoutes(services: Services): readonly Route[] {
     defineRoute({
       summary: "Send a message",
       description:
-        "Costs 0.001 units when it is answered. Without `conversation_key` it begins a conversation. With `stream: true` the answer comes as chunks; a connection that is cut loses nothing: the same request with `Last-Event-ID` goes on behind that event and starts no run. `on_busy` says what becomes of a message while another is answered.",
+        "Costs 0.001 units by default, when it is answered. Without `conversation_key` it begins a conversation. With `stream: true` the answer comes as chunks; a connection that is cut loses nothing: the same request with `Last-Event-ID` goes on behind that event and starts no run. `on_busy` says what becomes of a message while another is answered.",
       responses: chatResponses,
       reads: ["Idempotency-Key", "Last-Event-ID"],
       method: "POST",

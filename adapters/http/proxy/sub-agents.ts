@@ -54,7 +54,7 @@ function createAndRead({ agents }: Services): readonly Route[] {
     defineRoute({
       summary: "Add a sub-agent",
       description:
-        "Costs 0.5 units. The supervisor routes by its keywords, examples and description, from the next message on. With an `Idempotency-Key` a repeated request adds and costs nothing.",
+        "Costs 0.5 units by default. The supervisor routes by its keywords, examples and description, from the next message on. With an `Idempotency-Key` a repeated request adds and costs nothing.",
       responses: enveloped(
         subAgentSummarySchema,
         "The sub-agent, without fields that are not set.",
@@ -83,7 +83,7 @@ function changes({ agents }: Services): readonly Route[] {
     defineRoute({
       summary: "Change a sub-agent",
       description:
-        "Costs 0.5 units. Fields that are not sent stay; null unsets one. PUT and PATCH do the same. The change is a new version of its agent.",
+        "Costs 0.5 units by default. Fields that are not sent stay; null unsets one. PUT and PATCH do the same. The change is a new version of its agent.",
       responses: enveloped(
         subAgentSummarySchema,
         "The sub-agent, without fields that are not set.",

@@ -3,6 +3,7 @@
 // was made from; changes of one agent wait for each other, so that none is lost.
 
 import { agentVersionRow, type RowChange } from "../../../actors/agent-change.ts";
+import type { Prices } from "../../../actors/money/catalogue.ts";
 import {
   type AgentRow,
   agentTables,
@@ -46,6 +47,7 @@ export interface AgentServiceOptions {
   readonly serial: Serial;
   /** Records of every kind that name one. */
   usersOf(tenant: string, id: string): Promise<readonly RecordUser[]>;
+  readonly prices: Prices;
   /** Milliseconds since the epoch. */
   nowMs(): number;
 }

@@ -21,7 +21,7 @@ import {
   type VersionEntry,
   versionId,
 } from "../../../actors/records/agent-version.ts";
-import { chargeOf, noCharge, pricesMicros } from "../../../actors/records/price.ts";
+import { chargeOf, noCharge } from "../../../actors/records/price.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import type { Tables, TableWrite } from "../../../runtime/system.ts";
 import { checkAgent } from "./agent-checks.ts";
@@ -127,7 +127,7 @@ export function createVersionService(
         const next = patchAgent(from.row, patch, at);
         const version = "skills" in patch ? await withSkillIds(place, next) : next;
         await checkAgent(place, version, patch);
-        const charge = chargeOf(pricesMicros.changeAgent);
+        const charge = chargeOf(options.prices.operations.updateAgent);
         const row = withDraft(from.row, version);
         await store.commit(caller, { from, row, version, more: [], charge, reason: "draft" });
         return version;

@@ -8,7 +8,7 @@ import {
   agentTables,
   type SubAgentRow,
 } from "../../../actors/records/agent-version.ts";
-import { chargeOf, noCharge, pricesMicros } from "../../../actors/records/price.ts";
+import { chargeOf, noCharge } from "../../../actors/records/price.ts";
 import type { SubAgent, SubAgentInput } from "../../../actors/records/sub-agent.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import { newId } from "../../../runtime/id.ts";
@@ -88,6 +88,9 @@ export interface SubAgentOperations {
 /** Both together. */
 export type AgentService = AgentOperations & SubAgentOperations;
 
+/** Under which service an agent's graph alone is changed. */
+const graphService = "core-agent-graph";
+
 /** The service over a system's tables. */
 export function createAgentService(
   options: AgentServiceOptions,
@@ -98,10 +101,11 @@ export function createAgentService(
 
 function agentOperations(store: AgentStore, options: AgentServiceOptions): AgentOperations {
   const { index, serial, usersOf, nowMs } = options;
+  const { operations } = options.prices;
   const { tables } = options.system;
   return {
     create: async (caller, input, key) => {
-      const charge = chargeOf(pricesMicros.createAgent);
+      const charge = chargeOf(operations.createAgent);
       let balanceMicros: number | null = null;
       const made = await once<AgentRow>({ tables, ...caller }, key, nowMs(), async (remember) => {
         const place = store.placeOf(caller.tenant);
@@ -132,7 +136,8 @@ function agentOperations(store: AgentStore, options: AgentServiceOptions): Agent
         const next = change.next(from.row, at);
         const row = "skills" in change.set ? await withSkillIds(place, next) : next;
         await checkAgent(place, row, change.set as Record<string, unknown>);
-        const charge = chargeOf(pricesMicros.changeAgent);
+        const isGraph = caller.service === graphService;
+        const charge = chargeOf(isGraph ? operations.updateGraph : operations.updateAgent);
         const balanceMicros = await store.commit(caller, { from, row, more: [], charge });
         return { value: row, charge, balanceMicros };
       }),
@@ -159,10 +164,11 @@ function agentOperations(store: AgentStore, options: AgentServiceOptions): Agent
 
 function subAgentOperations(store: AgentStore, options: AgentServiceOptions): SubAgentOperations {
   const { nowMs } = options;
+  const { operations } = options.prices;
   const { tables } = options.system;
   return {
     createSubAgent: async (caller, agent, input, key) => {
-      const charge = chargeOf(pricesMicros.changeAgent);
+      const charge = chargeOf(operations.createSubAgent);
       let balanceMicros: number | null = null;
       const place = { tables, tenant: caller.tenant, service: `${caller.service}/${agent}` };
       const made = await once<SubAgentRow>(place, key, nowMs(), (remember) =>
@@ -206,7 +212,7 @@ function subAgentOperations(store: AgentStore, options: AgentServiceOptions): Su
         const sub = "skills" in change.set ? await withSubSkillIds(place, next) : next;
         await checkSubAgent(place, sub.subAgent, change.set as Record<string, unknown>);
         const row = withSubAgent(from.row, ids.subAgent, sub, at);
-        const charge = chargeOf(pricesMicros.changeAgent);
+        const charge = chargeOf(operations.updateSubAgent);
         const more = subAgentRows(sub).map(put);
         const balanceMicros = await store.commit(caller, { from, row, more, charge });
         return { value: sub, charge, balanceMicros };

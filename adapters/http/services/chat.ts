@@ -4,13 +4,13 @@
 import { checkClientParts, type Pointers } from "../../../actors/client-tools.ts";
 import type { AgainMessage } from "../../../actors/conversation-again.ts";
 import type { FlowFork } from "../../../actors/flow/fork.ts";
+import type { Prices } from "../../../actors/money/catalogue.ts";
 import type { PinnedPrompts } from "../../../actors/prompts/prompt.ts";
 import type {
   ChatAccepted,
   ChatMessage,
   CompletionMessage,
 } from "../../../actors/records/conversation.ts";
-import { pricesMicros } from "../../../actors/records/price.ts";
 import type { ResponseNote } from "../../../actors/records/response.ts";
 import { type Accepting, accepting, targetNamed, targetPlace } from "../../../actors/targets.ts";
 import type { TurnInput } from "../../../actors/turn-input.ts";
@@ -135,6 +135,7 @@ interface Parts {
   readonly conversations: ConversationService;
   readonly gate: WorkGate;
   readonly webhookSecrets: WebhookSecrets;
+  readonly prices: Prices;
   nowMs(): number;
 }
 
@@ -219,7 +220,7 @@ interface Prepared {
 }
 
 async function prepare(parts: Parts, ask: AnyAsk): Promise<Prepared> {
-  if ("of" in ask) return prepareAgain(ask);
+  if ("of" in ask) return prepareAgain(parts, ask);
   return "messages" in ask ? await prepareCompletion(parts, ask) : await prepareChat(parts, ask);
 }
 
@@ -235,12 +236,13 @@ async function prepareCompletion(parts: Parts, ask: CompletionAsk): Promise<Prep
   const prompts = await promptsFor(parts, ask, { target, conversation });
   const otherwise = ask.onDisconnectElse;
   const onDisconnect = otherwise === undefined ? "continue" : (target.onDisconnect ?? otherwise);
-  const message = completionMessage({ ...ask, messages }, prompts);
+  const message = completionMessage(parts, { ...ask, messages }, prompts);
   return { to, message, cancelOnLeave: onDisconnect === "cancel" };
 }
 
 /** @throws CONFLICT for a run without a conversation: what it was to answer is gone. */
-function prepareAgain({ of, way, entries, stream, caller, fork }: AgainAsk): Prepared {
+function prepareAgain(parts: Parts, ask: AgainAsk): Prepared {
+  const { of, way, entries, stream, caller, fork } = ask;
   if (addressParts(of.parent).kind !== "conversation") {
     throw new RuntimeError("CONFLICT", `Run ${of.id} answers no message of a conversation.`);
   }
@@ -252,7 +254,7 @@ function prepareAgain({ of, way, entries, stream, caller, fork }: AgainAsk): Pre
     kind: of.kind,
     input: { ...(of.input as TurnInput), ...(fork && { fork }) },
     stream,
-    priceMicros: pricesMicros.chat,
+    priceMicros: parts.prices.operations.chat,
     service,
     ...(keyId === null ? {} : { keyId }),
   };
@@ -295,7 +297,7 @@ async function prepareChat(parts: Parts, ask: ChatAsk): Promise<Prepared> {
     ...(variables && { variables }),
     ...(prompts && { prompts }),
     stream: ask.stream,
-    priceMicros: pricesMicros.chat,
+    priceMicros: parts.prices.operations.chat,
     service,
     ...(ask.user === undefined ? {} : { user: ask.user }),
     ...(ask.onBusy === undefined ? {} : { on_busy: ask.onBusy }),
@@ -319,7 +321,11 @@ async function promptsFor(
   return await settlePrompts(place, { target: id, conversation }, variables);
 }
 
-function completionMessage(ask: CompletionAsk, prompts: PinnedPrompts | null): CompletionMessage {
+function completionMessage(
+  parts: Parts,
+  ask: CompletionAsk,
+  prompts: PinnedPrompts | null,
+): CompletionMessage {
   const { keyId, service } = ask.caller;
   return {
     type: "complete",
@@ -328,7 +334,7 @@ function completionMessage(ask: CompletionAsk, prompts: PinnedPrompts | null): C
     stream: ask.stream,
     overrides: ask.overrides,
     ...(prompts && { prompts }),
-    priceMicros: pricesMicros.chat,
+    priceMicros: parts.prices.operations.chat,
     service,
     ...(ask.user === undefined ? {} : { user: ask.user }),
     ...(ask.response && { response: ask.response }),

@@ -2,7 +2,7 @@
 // worker's, and the caller pays as for a turn when a model was asked.
 
 import type { DryRunInput, DryRunMessage, DryRunReply } from "../../../actors/dry-run.ts";
-import { pricesMicros } from "../../../actors/records/price.ts";
+import type { Prices } from "../../../actors/money/catalogue.ts";
 import { address } from "../../../runtime/address.ts";
 import { fromErrorData, RuntimeError } from "../../../runtime/errors.ts";
 import { newId } from "../../../runtime/id.ts";
@@ -18,12 +18,13 @@ export interface DryRunService {
 /** The service over a system. */
 export function createDryRunService(parts: {
   readonly system: System;
+  readonly prices: Prices;
   nowMs(): number;
 }): DryRunService {
   return {
     async route({ tenant, keyId, service }, input, signal) {
       const to = address({ kind: "route", tenant, root: newId("dr", parts.nowMs()) });
-      const priceMicros = pricesMicros.chat;
+      const priceMicros = parts.prices.operations.chat;
       const asked: DryRunMessage = { type: "route", input, priceMicros, service };
       const message = keyId === null ? asked : { ...asked, keyId };
       for await (const frames of parts.system.stream(to, message, { signal, endOnly: true })) {

@@ -3,6 +3,7 @@
 
 import { compileSchema, loadSchemas } from "../../../actors/answer/output-schema.ts";
 import { type EvaluationStart, evaluationAddress } from "../../../actors/evaluation/messages.ts";
+import type { Prices } from "../../../actors/money/catalogue.ts";
 import { versionId } from "../../../actors/records/agent-version.ts";
 import {
   type EvaluationInput,
@@ -52,6 +53,7 @@ interface Parts {
   /** Changes of a tenant's records, one after the other. */
   readonly serial: Serial;
   readonly embedders: { readonly names: readonly string[] };
+  readonly prices: Prices;
   /** @throws NOT_FOUND. */
   dataset(tenant: string, id: string): Promise<unknown>;
   nowMs(): number;
@@ -156,6 +158,7 @@ async function planOf(
   } catch (error) {
     throw notHere(error, "/dataset_id");
   }
+  const { chat, evaluationJudge } = parts.prices.operations;
   const scorers = await namedScorers(parts, input.scorers);
   const settled: EvaluationTarget[] = [];
   for (const [at, one] of targets.entries()) {
@@ -167,6 +170,7 @@ async function planOf(
     threshold: input.threshold ?? evaluationLimits.threshold,
     concurrency: input.concurrency ?? evaluationLimits.concurrencyDefault,
     budgetMicros: budget === undefined ? null : Math.round(budget * MICROS),
+    pricesMicros: { chat, evaluationJudge },
   };
 }
 

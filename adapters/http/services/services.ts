@@ -2,6 +2,7 @@
 // turn a request into a call of one of these and its result into the surface's shape.
 
 import type { MemoryStore } from "../../../actors/memory/store.ts";
+import type { Prices } from "../../../actors/money/catalogue.ts";
 import type { Compute, Embedders, Rerankers, Retriever } from "../../../actors/ports.ts";
 import { removalAddress } from "../../../actors/removal.ts";
 import type { System } from "../../../runtime/system.ts";
@@ -45,6 +46,7 @@ export interface ServiceOptions {
   readonly memories: MemoryStore;
   /** Bytes of the files of one tenant's skills. */
   readonly skillBytesMax: number;
+  readonly prices: Prices;
   /** Milliseconds since the epoch. */
   nowMs(): number;
 }
@@ -70,6 +72,7 @@ export interface Services {
   readonly items: DatasetItems;
   readonly evaluations: EvaluationService;
   readonly webhookSecrets: WebhookSecrets;
+  readonly prices: Prices;
   /** Loaded when it is first asked for. */
   packs(): Promise<PackService>;
   /** What it is made of. */
@@ -81,12 +84,12 @@ export interface Services {
 
 /** Makes the services. */
 export function createServices(options: ServiceOptions): Services {
-  const { system, compute, nowMs } = options;
+  const { system, compute, prices, nowMs } = options;
   const index = new RecordIndex(system.tables);
   const serial = createSerial();
   const resources = createResources({ system, index, serial, nowMs });
   const { items } = resources;
-  const stored = { system, index, serial, usersOf: resources.usersOf, nowMs };
+  const stored = { system, index, serial, usersOf: resources.usersOf, prices, nowMs };
   // One store: changes of an agent wait for each other, whichever service makes them.
   const store = createAgentStore(stored);
   const made = createAgentService(stored, store);
@@ -123,10 +126,12 @@ export function createServices(options: ServiceOptions): Services {
     agents,
     versions: createVersionService(stored, store),
     conversations,
-    chat: createChatService({ system, approvals, conversations, gate, webhookSecrets, nowMs }),
+    chat: createChatService({
+      ...{ system, approvals, conversations, gate, webhookSecrets, prices, nowMs },
+    }),
     gate,
     approvals,
-    dryRuns: createDryRunService({ system, nowMs }),
+    dryRuns: createDryRunService({ system, prices, nowMs }),
     knowledge,
     ingestion,
     memories,
@@ -140,6 +145,7 @@ export function createServices(options: ServiceOptions): Services {
       dataset: (tenant, id) => resources.kinds.datasets.get(tenant, id),
     }),
     webhookSecrets,
+    prices,
     packContext,
     packs: () => {
       packs ??= import("../../packs/pack-service.ts").then((made) =>

@@ -16,7 +16,8 @@ import {
   agentTables,
   type SubAgentRow,
 } from "../../../actors/records/agent-version.ts";
-import { chargeOf, noCharge, pricesMicros } from "../../../actors/records/price.ts";
+import type { Charge } from "../../../actors/records/conversation.ts";
+import { chargeOf, noCharge } from "../../../actors/records/price.ts";
 import { type SubAgentInput, subAgentInput } from "../../../actors/records/sub-agent.ts";
 import { type TSchema, Type } from "../../../actors/schema.ts";
 import { shownUses } from "../../../actors/tools/secret-headers.ts";
@@ -143,14 +144,21 @@ async function store(
     ...gone.map((id): TableWrite => ({ type: "remove", table: agentTables.subAgents, id })),
     ...(from === null ? [{ type: "add", counter: "agents", delta: 1 } as const] : []),
   ];
-  await agentStore.commit(caller, { from, row, more, charge: priceOf(from, changed.length) });
+  const made = changed.filter((sub) => !before.has(sub.subAgent.sub_agent_key)).length;
+  const charge = chargeFor(draft, from, { made, changed: changed.length - made });
+  await agentStore.commit(caller, { from, row, more, charge });
   return await madeOf(draft, row, ids);
 }
 
 /** What an agent and its sub-agents cost one by one. */
-function priceOf(from: Loaded | null, changed: number) {
-  const { createAgent, changeAgent } = pricesMicros;
-  const micros = (from === null ? createAgent : changeAgent) + changed * changeAgent;
+function chargeFor(
+  { prices }: Draft,
+  from: Loaded | null,
+  subAgents: { readonly made: number; readonly changed: number },
+): Charge {
+  const { createAgent, updateAgent, createSubAgent, updateSubAgent } = prices.operations;
+  const own = from === null ? createAgent : updateAgent;
+  const micros = own + subAgents.made * createSubAgent + subAgents.changed * updateSubAgent;
   return micros === 0 ? noCharge : chargeOf(micros);
 }
 

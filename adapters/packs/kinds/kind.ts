@@ -1,6 +1,7 @@
 // What a kind of record is to a pack: how it is checked, made, changed, read and removed in a draft of
 // the tenant's tables. A kind is one file here and its line in kinds.ts.
 
+import type { Prices } from "../../../actors/money/catalogue.ts";
 import type { Embedders } from "../../../actors/ports.ts";
 import type { TSchema } from "../../../actors/schema.ts";
 import type { Resources } from "../../http/resources/kinds.ts";
@@ -26,6 +27,7 @@ export interface Draft {
   /** Skills of which files may be left over once this is stored. */
   readonly unswept: ReadonlySet<string>;
   readonly embedders: Embedders;
+  readonly prices: Prices;
   /** Of what is made. ISO. */
   readonly at: string;
   /** A new id; in a draft that repeats another one, the same. @param name of the object. */

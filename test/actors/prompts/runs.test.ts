@@ -1,6 +1,7 @@
 // Agents with prompts on a real engine: a crash and a replay find the prompt that the run began with.
 
 import { afterEach, expect, test } from "vitest";
+import { defaultPrices } from "../../../actors/money/catalogue.ts";
 import type { Ports } from "../../../actors/ports.ts";
 import { versionId } from "../../../actors/records/agent-version.ts";
 import { createBuiltinEmbedder } from "../../../adapters/embed/builtin.ts";
@@ -31,6 +32,7 @@ function portsOf(llm: ScriptedLlm): Ports {
     retriever: { search: async () => resultOf([]) },
     ...{ ingest: noIngest, memories: noMemories, reembed: noReembed, removals: noRemovals },
     ...{ web: noWeb, webhooks: noWebhooks, compute: { run: async () => undefined } },
+    prices: defaultPrices,
   };
 }
 

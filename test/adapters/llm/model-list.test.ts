@@ -1,9 +1,9 @@
 // The list of models: what providers list over their real wires, what is configured, and what is missing.
 
 import { afterAll, beforeEach, expect, test } from "vitest";
+import { figureOf } from "../../../actors/model-chain.ts";
 import type { LlmConfig } from "../../../adapters/llm/config.ts";
 import { createModelList } from "../../../adapters/llm/model-list.ts";
-import { figureOf } from "../../../adapters/llm/models.ts";
 import { createFakeProvider } from "../../support/fake-provider.ts";
 
 const fake = await createFakeProvider();

@@ -2,6 +2,7 @@
 // member. What is not touched by it is taken from the record, what makes no sense is refused.
 
 import { afterEach, expect, test } from "vitest";
+import { defaultPrices } from "../../../actors/money/catalogue.ts";
 import type { Ports } from "../../../actors/ports.ts";
 import { createBuiltinEmbedder } from "../../../adapters/embed/builtin.ts";
 import { createEmbedders } from "../../../adapters/embed/embedders.ts";
@@ -48,6 +49,7 @@ function outside(llm: ScriptedLlm): Ports {
   return {
     ...{ llm, ingest: noIngest, memories: noMemories, reembed: noReembed, removals: noRemovals },
     ...{ webhooks: noWebhooks, web: noWeb, compute: { run: async () => undefined } },
+    prices: defaultPrices,
     retriever: { search: () => Promise.reject(new Error("Nothing is searched.")) },
     embedder: createBuiltinEmbedder(),
     embedders: createEmbedders(createBuiltinEmbedder()),

@@ -4,6 +4,7 @@
 import { afterEach, expect, test } from "vitest";
 import { loadAgent } from "../../../actors/compiled.ts";
 import type { Passage } from "../../../actors/knowledge/search.ts";
+import { defaultPrices } from "../../../actors/money/catalogue.ts";
 import type { Ports, Retriever } from "../../../actors/ports.ts";
 import { agentTables, versionId } from "../../../actors/records/agent-version.ts";
 import type { ChatReply } from "../../../actors/records/conversation.ts";
@@ -257,6 +258,7 @@ function outsideOf(llm: ScriptedLlm, searched: unknown[]): Ports {
     reembed: noReembed,
     removals: noRemovals,
     webhooks: noWebhooks,
+    prices: defaultPrices,
     web: noWeb,
     compute: { run: async () => undefined },
   };

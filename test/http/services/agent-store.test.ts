@@ -2,6 +2,7 @@
 
 import { expect, test } from "vitest";
 import { newAgent } from "../../../actors/agent-change.ts";
+import { defaultPrices } from "../../../actors/money/catalogue.ts";
 import { noCharge } from "../../../actors/records/price.ts";
 import { createAgentStore } from "../../../adapters/http/services/agent-store.ts";
 import { RecordIndex } from "../../../adapters/http/services/record-index.ts";
@@ -16,7 +17,7 @@ test("a prompt that is removed while its agent waits to be stored refuses the ag
   const serial = createSerial();
   const store = createAgentStore({
     ...{ system: tablesOnly(tables), index: new RecordIndex(tables), serial },
-    ...{ usersOf: async () => [], nowMs: () => 1_700_000_000_000 },
+    ...{ usersOf: async () => [], prices: defaultPrices, nowMs: () => 1_700_000_000_000 },
   });
   const row = newAgent({ name: "A", prompt_id: "pr_1" }, "ag_1", "2026-01-01T00:00:00.000Z");
   const change = { from: null, row, more: [], charge: noCharge };

@@ -15,12 +15,13 @@ import { responseRows } from "./responses.ts";
 import { runRows } from "./runs.ts";
 import { skillRows } from "./skills.ts";
 import { uiRows } from "./ui.ts";
+import { usageRows } from "./usage.ts";
 
 /** The rows of each test file. */
 export const areas = {
   a2a: { ...a2aRows, ...uiRows },
   agents: { ...proxyRows, ...agentRows },
   runs: { ...runRows, ...memoryRows, ...responseRows },
-  knowledge: { ...knowledgeRows, ...adminRows, ...frontRows },
+  knowledge: { ...knowledgeRows, ...adminRows, ...usageRows, ...frontRows },
   resources: { ...resourceRows, ...skillRows, ...packRows, ...datasetRows },
 } as const satisfies Readonly<Record<string, Rows>>;

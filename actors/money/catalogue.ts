@@ -1,0 +1,136 @@
+// What things cost: operations by service, models by what they read and write. Pure; made once of the
+// configuration for every thread, so that what a call costs is decided where it is accepted.
+
+import { figureOf, modelsOfChain } from "../model-chain.ts";
+
+/** Of a million tokens, in millionths of the account's unit. */
+export interface ModelPrice {
+  readonly inputMicros: number;
+  readonly outputMicros: number;
+  /** Of what the provider had read before. Default: as other input. */
+  readonly cachedInputMicros?: number;
+}
+
+/** Tokens of a call: `Usage`, as far as a price asks. */
+interface Tokens {
+  readonly promptTokens: number;
+  readonly completionTokens: number;
+  readonly cachedTokens?: number;
+}
+
+/** Operations that cost something by default, or may. What is not listed is free. */
+export type PricedOperation =
+  | "createAgent"
+  | "updateAgent"
+  | "updateGraph"
+  | "createSubAgent"
+  | "updateSubAgent"
+  | "chat"
+  | "memoryExtract"
+  | "evaluationJudge";
+
+/** Of one operation each, in millionths of the account's unit. */
+export type OperationPrices = Readonly<Record<PricedOperation, number>>;
+
+/** Those of document 001, and of what it does not name. */
+export const operationPricesMicros: OperationPrices = {
+  createAgent: 1_000_000,
+  updateAgent: 500_000,
+  updateGraph: 500_000,
+  createSubAgent: 500_000,
+  updateSubAgent: 500_000,
+  chat: 1_000,
+  /** Finding facts to remember after a turn, by a call of a model. */
+  memoryExtract: 1_000,
+  /** A model that grades an answer of an evaluation, all its attempts together. */
+  evaluationJudge: 1_000,
+};
+
+/** What a catalogue is made of, as plain data that crosses threads. */
+export interface PriceList {
+  /** Name of the account's unit, e.g. "credits" or "USD". */
+  readonly unit: string;
+  readonly operations: OperationPrices;
+  /** By model name or its beginning, with the provider's name or without. */
+  readonly models: Readonly<Record<string, ModelPrice>>;
+  /** What an agent that names no model is answered by; null: the built-in answerer. */
+  readonly defaultModel: string | null;
+  /** False: the built-in answerer answers everything. */
+  readonly hasProviders: boolean;
+}
+
+/** The catalogue: the port `prices`, and what the front door charges by. */
+export interface Prices {
+  readonly unit: string;
+  readonly operations: OperationPrices;
+  /** By model name or its beginning, as configured. */
+  readonly models: Readonly<Record<string, ModelPrice>>;
+  /**
+   * Price of a model as records name it; "" is the default model. Of a chain the dearest of each column,
+   * so that it bounds whichever answers. The built-in answerer is free. Null: not known, nothing of a
+   * chain is.
+   */
+  modelPrice(model: string): ModelPrice | null;
+}
+
+/** The built-in answerer. */
+const BUILTIN = "builtin";
+const free: ModelPrice = { inputMicros: 0, outputMicros: 0 };
+const TOKENS_OF_PRICE = 1_000_000n;
+
+/** The catalogue of a list. */
+export function createPrices(list: PriceList): Prices {
+  const { unit, operations, models, defaultModel, hasProviders } = list;
+  const modelPrice = (model: string): ModelPrice | null => {
+    const name = model === "" ? (defaultModel ?? BUILTIN) : model;
+    if (name === BUILTIN || !hasProviders) return free;
+    const known = modelsOfChain(name).flatMap((one) => figureOf(models, one) ?? []);
+    return known.length === 0 ? null : known.reduce(dearer);
+  };
+  return { unit, operations, models, modelPrice };
+}
+
+/** As document 001 has it, and no model known: what runs without a configuration. */
+export const defaultPrices: Prices = createPrices({
+  unit: "credits",
+  operations: operationPricesMicros,
+  models: {},
+  defaultModel: null,
+  hasProviders: false,
+});
+
+/**
+ * What tokens cost, in whole millionths of the account's unit, rounded up. Tokens that were read before
+ * are a part of the prompt's, those that a model thought a part of the completion's.
+ */
+export function spendMicros(price: ModelPrice, usage: Tokens): number {
+  const prompt = countOf(usage.promptTokens);
+  const cached = min(countOf(usage.cachedTokens ?? 0), prompt);
+  const { inputMicros, outputMicros, cachedInputMicros = inputMicros } = price;
+  // Exact: a window of tokens times a price is more than a double holds.
+  const sum =
+    (prompt - cached) * BigInt(inputMicros) +
+    cached * BigInt(cachedInputMicros) +
+    countOf(usage.completionTokens) * BigInt(outputMicros);
+  return Number((sum + TOKENS_OF_PRICE - 1n) / TOKENS_OF_PRICE);
+}
+
+/** Whole tokens: what a provider says in parts is rounded up, less than nothing is nothing. */
+function countOf(tokens: number): bigint {
+  return Number.isFinite(tokens) && tokens > 0 ? BigInt(Math.ceil(tokens)) : 0n;
+}
+
+function min(left: bigint, right: bigint): bigint {
+  return left < right ? left : right;
+}
+
+function dearer(left: ModelPrice, right: ModelPrice): ModelPrice {
+  return {
+    inputMicros: Math.max(left.inputMicros, right.inputMicros),
+    outputMicros: Math.max(left.outputMicros, right.outputMicros),
+    cachedInputMicros: Math.max(
+      left.cachedInputMicros ?? left.inputMicros,
+      right.cachedInputMicros ?? right.inputMicros,
+    ),
+  };
+}
