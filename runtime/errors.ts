@@ -34,6 +34,7 @@ export const errorTable = {
   UNAUTHENTICATED: fail(401),
   BALANCE_EXHAUSTED: fail(402),
   FORBIDDEN: fail(403),
+  TENANT_SUSPENDED: fail(403),
   ORIGIN_REFUSED: fail(403),
   NOT_FOUND: fail(404),
   METHOD_NOT_ALLOWED: fail(405),

@@ -9,6 +9,7 @@ import { Door } from "./door/door.ts";
 import { listLetters, readLetter, unknownLetter } from "./door/letter-list.ts";
 import { listQuarantined } from "./door/quarantine-list.ts";
 import { createTables } from "./door/tables.ts";
+import { TenantWork } from "./door/tenant-work.ts";
 import { RuntimeError } from "./errors.ts";
 import { rootRunOf } from "./frame.ts";
 import type { KernelFigures, KernelLimits } from "./kernel/kernel-port.ts";
@@ -125,6 +126,7 @@ interface Parts {
 
 class ThreadedSystem implements RunningSystem {
   readonly tables: System["tables"];
+  readonly tenants: TenantWork;
   readonly bulk: System["bulk"];
   readonly compute: ComputePool;
   readonly boots: number;
@@ -149,8 +151,14 @@ class ThreadedSystem implements RunningSystem {
       store: this.#hot,
       level: config.durability,
       waitingMax: config.tableWritesMax,
+      isClosed: (tenant) => this.tenants.stateOf(tenant) === "removing",
     });
     this.bulk = createBulk(this.#bulkStore, () => storage.start("bulk"));
+    this.tenants = new TenantWork({
+      bulk: this.bulk,
+      connect: () => this.#connect("hot"),
+      engines: () => this.#engines,
+    });
     this.compute = createComputePool({
       tasks: options.tasks ?? {},
       threads: config.computeThreads,
@@ -162,7 +170,8 @@ class ThreadedSystem implements RunningSystem {
 
   async start(): Promise<void> {
     try {
-      this.#engines = await this.#makeEngines();
+      const suspended = await this.tenants.load(this.#hot);
+      this.#engines = await this.#makeEngines(suspended);
       await this.#engines.start();
     } catch (error) {
       await this.#close();
@@ -335,10 +344,11 @@ class ThreadedSystem implements RunningSystem {
     this.#door.end();
     await this.#engines?.close();
     await this.compute.close();
-    await Promise.all([this.#hot.close(), this.#bulkStore.close()]);
+    const stores = [this.#hot, this.tenants, this.#bulkStore];
+    await Promise.all(stores.map((store) => store.close()));
   }
 
-  async #makeEngines(): Promise<Engines> {
+  async #makeEngines(suspended: readonly string[]): Promise<Engines> {
     const { options, config, folder, storage, early, fatal } = this.#parts;
     const { log, hostConfig = null, connectEngine, limits = {}, workerUrl } = options;
     const epochs = new Epochs(storage);
@@ -351,7 +361,7 @@ class ThreadedSystem implements RunningSystem {
       const [hot, bulk] = [this.#connect("hot"), this.bulk];
       return new LocalEngine({
         ...{ host, hostConfig, connectEngine, config, limits },
-        ...{ hot, bulk, compute, log, door, epochs },
+        ...{ hot, bulk, compute, log, door, epochs, suspended },
       });
     }
     const workers = {
@@ -365,7 +375,8 @@ class ThreadedSystem implements RunningSystem {
       connectEngine,
       compute,
     };
-    return new WorkerPool({ workers: { ...workers, log }, config, door, epochs, log, fatal });
+    const pool = { config, door, epochs, log, fatal, suspended };
+    return new WorkerPool({ workers: { ...workers, log }, ...pool });
   }
 
   #connect(environment: "hot" | "bulk"): Store {

@@ -192,9 +192,38 @@ export interface SystemFigures {
   readonly boots: number;
 }
 
+/** Whether a tenant's work goes on. */
+export type TenantState = "active" | "suspended" | "removing";
+
+/** Tenants whose work rests: actors without turns, runs without steps, reminders that stay due. */
+export interface TenantWork {
+  /** From memory. */
+  stateOf(tenant: string): TenantState;
+  /**
+   * Brings everything of a tenant to rest, across restarts too; the door refuses its messages with
+   * TENANT_SUSPENDED at once. Runs stop at their step boundaries; a step that takes longer than
+   * `graceMs` (default 2,000) is cut and counts as unfinished. Resolves when nothing goes on any more.
+   */
+  suspend(tenant: string, graceMs?: number): Promise<void>;
+  /** Goes on where it was: open runs, messages that waited, what came due. */
+  resume(tenant: string): Promise<void>;
+  /**
+   * Removes every row of a tenant, in slices; its tables take nothing any more. It is not to be resumed.
+   * After a crash it is called again: it begins with what is left. @returns how many rows went.
+   */
+  remove(
+    tenant: string,
+    options?: {
+      readonly signal?: AbortSignal;
+      readonly onSlice?: (rows: number) => Promise<void> | void;
+    },
+  ): Promise<number>;
+}
+
 /** The system as its adapters see it. */
 export interface System {
   readonly tables: Tables;
+  readonly tenants: TenantWork;
   /** Sends a message and waits for the reply of the turn that handles it. @throws what the turn refused with. */
   ask(to: Address, message: Data, options?: SendOptions): Promise<Data>;
   /**

@@ -25,6 +25,8 @@ export interface TablesOptions {
   readonly level: Exclude<Level, "memory">;
   /** Calls that may wait for their turn. */
   readonly waitingMax: number;
+  /** Whether a tenant is being removed: nothing is written for it. Default: none. */
+  readonly isClosed?: (tenant: string) => boolean;
 }
 
 /** Tables over a store. */
@@ -106,8 +108,11 @@ class StoreTables implements Tables {
   }
 
   async #commit(tenant: string, writes: readonly TableWrite[]): Promise<Written> {
-    const { store } = this.#options;
+    const { store, isClosed } = this.#options;
     checkNames(tenant);
+    if (isClosed?.(tenant)) {
+      throw new RuntimeError("TENANT_SUSPENDED", "This tenant is being removed.");
+    }
     const ops: StoreOp[] = [];
     for (const write of writes) ops.push(await this.#op(tenant, write));
     const commit = store.commit({ ops });

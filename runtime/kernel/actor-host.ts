@@ -3,7 +3,7 @@
 
 import { type Address, addressParts, kindOfAddress, shardOfAddress } from "../address.ts";
 import { elapsedAt } from "../clock.ts";
-import { isStorageTrouble, RuntimeError, toErrorData } from "../errors.ts";
+import { type ErrorData, isStorageTrouble, RuntimeError, toErrorData } from "../errors.ts";
 import { rootRunOf } from "../frame.ts";
 import type { InboxRow } from "../message.ts";
 import { decode } from "../store/codec.ts";
@@ -86,6 +86,7 @@ export class ActorHost implements ActorsPort {
 
   /** A stored message has come. */
   stored(to: Address, row: InboxRow, at: { key: string; batch: object }): void {
+    if (this.#engine.suspended.hasAddress(to)) return; // It lies in the inbox.
     const queuedAt = this.#engine.options.clock.now();
     const { message, from, deadlineMs, ask, trace, past } = row;
     const lane = row.system ? "system" : "user";
@@ -125,6 +126,7 @@ export class ActorHost implements ActorsPort {
    * is not. One that cannot be read stops its actor.
    */
   found(to: Address, row: Row): void {
+    if (this.#engine.suspended.hasAddress(to)) return;
     // Written here and not committed yet, it may still be refused, and comes again then.
     const batch = this.#engine.committer.batchOf(row.key);
     // What a run is told reaches it when it is committed, by its wake-up.
@@ -255,6 +257,21 @@ export class ActorHost implements ActorsPort {
     }
   }
 
+  /** Forgets every actor of a tenant: what is stored stays, whoever waits at the door is told. */
+  forgetTenant(tenant: string, error: ErrorData): void {
+    const { admission } = this.#engine;
+    for (const cell of [...this.cells.values()]) {
+      if (cell.tenant !== tenant) continue;
+      this.drop(cell);
+      const items: (MailItem | null)[] = [cell.taken, ...cell.mailbox.drain()];
+      for (const item of items) {
+        if (item === null) continue;
+        admission.left(cell, item);
+        if (item.door) admission.refuse(item.door, error);
+      }
+    }
+  }
+
   #handOn(cell: Cell, item: MailItem): void {
     this.#engine.admission.left(cell, item);
     if (item.row || item.due) return; // On disk: its next owner finds it.
@@ -283,10 +300,10 @@ export class ActorHost implements ActorsPort {
     return this.cells.get(address) ?? this.wake(address, shardOfAddress(address));
   }
 
-  /** A cell for an address that has none. */
+  /** A cell for an address that has none; null for an unknown kind and a suspended tenant. */
   wake(address: Address, shard: number): Cell | null {
     const definition = this.#engine.actorKinds.get(kindOfAddress(address));
-    if (!definition) return null;
+    if (!definition || this.#engine.suspended.hasAddress(address)) return null;
     const metrics = this.#engine.metrics.kind(definition.kind);
     const cell = new Cell(address, definition, metrics, shard, this.#engine.pace.tick);
     if (this.#engine.quarantine.has(address)) cell.status = "quarantined";

@@ -79,6 +79,12 @@ export class Admission implements AdmissionPort {
     this.#engine.options.toDoor({ type: "moved", id: item.id });
   }
 
+  /** Answers whatever came from the door with an error. */
+  turnAway(item: Exclude<DoorItem, { type: "drop" }>, error: ErrorData): void {
+    const want = item.type === "request" ? item.want : item.type === "follow" ? "frames" : "reply";
+    this.refuse({ id: item.id, want, level: "memory" }, error);
+  }
+
   /** Answers a request of the door with an error. */
   refuse(door: Door, error: ErrorData): void {
     const { toDoor } = this.#engine.options;

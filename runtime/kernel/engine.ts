@@ -21,6 +21,7 @@ import type { KernelLimits, KernelOptions } from "./kernel-port.ts";
 import type { Pace } from "./pace.ts";
 import type { Post } from "./post.ts";
 import type { Shards } from "./shards.ts";
+import type { Suspended } from "./suspended.ts";
 import type { TurnDraft } from "./turn.ts";
 
 type DoorOfItem = NonNullable<MailItem["door"]>;
@@ -58,6 +59,8 @@ export interface ActorsPort {
   cellFor(address: Address): Cell | null;
   /** A cell for an address that has none. */
   wake(address: Address, shard: number): Cell | null;
+  /** Forgets every actor of a tenant: what is stored stays, whoever waits at the door is told. */
+  forgetTenant(tenant: string, error: ErrorData): void;
   /** Takes an actor out of memory. */
   drop(cell: Cell): void;
   /** Reads the state of a cell that is cold. */
@@ -69,6 +72,8 @@ export interface AdmissionPort {
   request(item: DoorItem & { type: "request" }, shard?: number): void;
   /** Sends back what is for another owner by now. */
   moved(item: Exclude<DoorItem, { type: "drop" }>): void;
+  /** Answers whatever came from the door with an error. */
+  turnAway(item: Exclude<DoorItem, { type: "drop" }>, error: ErrorData): void;
   /** Answers a request of the door with an error. */
   refuse(door: DoorOfItem, error: ErrorData): void;
   /** A message of so many bytes comes to wait; what it counts as. */
@@ -103,6 +108,7 @@ export interface QuarantinePort {
 /** A run tree in memory, as the kernel's own parts see it. */
 export interface TreeSeen {
   readonly shard: number;
+  readonly tenant: string;
   readonly row: StoredRun;
   /** Steps and reads under way. */
   readonly working: number;
@@ -138,6 +144,10 @@ export interface RunsPort {
   due(address: Address, atMs: number, key: string): void;
   /** The parent has taken the end of its run, as another outcome than the run's own if one is named. */
   settle(owner: Participant, id: string, draft: TurnDraft, endsAs?: Outcome): void;
+  /** Saves what a tenant's runs have gathered, and cuts the steps that are still performed. */
+  cutTenant(tenant: string): void;
+  /** Forgets every run of a tenant, and tells who watches one. */
+  forgetTenant(tenant: string, error: ErrorData): void;
   /** The parent could not take the end of its run. */
   settleFailed(owner: Participant, id: string): void;
 }
@@ -156,9 +166,13 @@ export interface RemindersPort {
 
 /** Which runs rest at their step boundaries (rest.ts). */
 export interface RestPort {
-  isFrozen(shard: number): boolean;
-  /** Resolves when the shard is thawed. */
-  thawed(shard: number): Promise<void>;
+  isFrozen(of: { readonly shard: number; readonly tenant: string }): boolean;
+  /** Resolves when the shard, or the tenant if that is what is frozen, is thawed. */
+  thawed(of: { readonly shard: number; readonly tenant: string }): Promise<void>;
+  freezeTenant(tenant: string): void;
+  thawTenant(tenant: string): void;
+  /** Resolves when no step of the frozen tenant is performed any more, or after `graceMs`. */
+  tenantRested(tenant: string, graceMs: number): Promise<void>;
   /** A step has ended, or a run has come to a boundary. */
   ended(): void;
 }
@@ -180,6 +194,7 @@ export interface Engine {
   reminders: RemindersPort;
   rest: RestPort;
   readonly shards: Shards;
+  readonly suspended: Suspended;
   readonly blame: Blame;
   readonly attribution: Attribution;
   readonly goingOn: FairPass;

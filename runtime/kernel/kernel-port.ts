@@ -129,6 +129,14 @@ export interface Kernel {
    * order number that their next owner begins after.
    */
   release(shards: readonly number[], graceMs: number): Promise<number>;
+  /**
+   * Brings a tenant's actors and runs to rest, and keeps them so until `resume`: messages for them are
+   * refused at the door (TENANT_SUSPENDED), stored ones stay in their inboxes, reminders stay due. A
+   * step that is still performed after `graceMs` is cut. Resolves when nothing of it is in memory.
+   */
+  suspend(tenant: string, graceMs: number): Promise<void>;
+  /** Takes up a suspended tenant where it was. */
+  resume(tenant: string): Promise<void>;
   fromDoor(items: readonly DoorItem[]): void;
   fromPeer(items: readonly PeerItem[]): void;
   /** Takes nothing new and ends what runs at step boundaries or after `graceMs`; resolves after the last flush. */

@@ -4,7 +4,7 @@
 import type { ActorDefinition, Data, Definition, RunDefinition } from "../actor.ts";
 import { shardOf, shardOfAddress } from "../address.ts";
 import { RuntimeError, toErrorData } from "../errors.ts";
-import type { DoorItem, InboxRow, PeerItem } from "../message.ts";
+import { type DoorItem, type InboxRow, type PeerItem, tenantOf } from "../message.ts";
 import { RunHost } from "../runs/run-host.ts";
 import { FairPass } from "../shared/fair-pass.ts";
 import type { Look, Seen } from "../shared/look.ts";
@@ -27,6 +27,7 @@ import { Reminders } from "./reminders.ts";
 import { Rest } from "./rest.ts";
 import { sweepSeen } from "./seen-sweeper.ts";
 import { Shards } from "./shards.ts";
+import { Suspended, suspendedError } from "./suspended.ts";
 import { keepSweeping } from "./sweeper.ts";
 import { scanInbox, takeUp } from "./take-up.ts";
 
@@ -105,6 +106,7 @@ class KernelOfThread implements Kernel {
       pace: new Pace(options.clock),
       ...byKind(options.definitions),
       shards: this.#shards,
+      suspended: new Suspended(),
       blame: new Blame(),
       attribution: new Attribution(options),
       goingOn: new FairPass({ defer: options.defer, most: RUNS_A_PASS }),
@@ -163,6 +165,17 @@ class KernelOfThread implements Kernel {
     return this.#sequence;
   }
 
+  async suspend(tenant: string, graceMs: number): Promise<void> {
+    this.#engine.suspended.add(tenant);
+    const { suspendTenant } = await import("./suspend.ts");
+    await suspendTenant(this.#engine, tenant, graceMs);
+  }
+
+  async resume(tenant: string): Promise<void> {
+    const { resumeTenant } = await import("./suspend.ts");
+    await resumeTenant(this.#engine, tenant);
+  }
+
   fromDoor(items: readonly DoorItem[]): void {
     const { actors, pace, runs } = this.#engine;
     pace.read();
@@ -217,9 +230,13 @@ class KernelOfThread implements Kernel {
   }
 
   #doorItem(item: Exclude<DoorItem, { type: "drop" }>, shard: number): void {
-    const { admission, runs, letters, quarantine, options } = this.#engine;
+    const { admission, runs, letters, quarantine, options, suspended } = this.#engine;
     if (this.#shards.servedAt(shard) === undefined) {
       admission.moved(item);
+      return;
+    }
+    if (suspended.has(tenantOf(item))) {
+      admission.turnAway(item, suspendedError());
       return;
     }
     switch (item.type) {

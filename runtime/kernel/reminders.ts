@@ -154,6 +154,7 @@ export class Reminders implements RemindersPort {
     const named = keys.reminder(due.address, due.name);
     const reminder = reminderOf(await committer.get(named));
     if (this.#engine.epochOf(shardOfKey(key)) === undefined) return; // Its next owner looks too.
+    if (this.#engine.suspended.hasAddress(due.address)) return; // So does who resumes its tenant.
     if (reminder?.at !== due.at) {
       // Replaced or forgotten since: only its place in time is left.
       const onRefused = (): void => this.putOff(PAGE_MS_MIN, key);

@@ -1,14 +1,21 @@
 // Brings the runs of some shards to rest at their step boundaries, for a move of the shards or the
-// end of the process. A frozen run begins no further step; thawed, it goes on as if nothing had been.
+// end of the process, or those of a tenant that is suspended. A frozen run begins no further step; thawed, it goes on as if nothing had been.
 
 import type { Engine, RestPort } from "./engine.ts";
+
+/** Where a run is. */
+interface Place {
+  readonly shard: number;
+  readonly tenant: string;
+}
 
 /** Which runs of one kernel rest. */
 export class Rest implements RestPort {
   readonly #engine: Engine;
-  readonly #frozen = new Set<number>();
-  /** Functions of runs that wait at a step boundary, by shard. */
-  readonly #parked = new Map<number, (() => void)[]>();
+  /** Shards by number, tenants by name. */
+  readonly #frozen = new Set<number | string>();
+  /** Functions of runs that wait at a step boundary, by what keeps them. */
+  readonly #parked = new Map<number | string, (() => void)[]>();
   /** Told whenever a step has ended while something is frozen. */
   readonly #watchers = new Set<() => void>();
 
@@ -16,8 +23,8 @@ export class Rest implements RestPort {
     this.#engine = engine;
   }
 
-  isFrozen(shard: number): boolean {
-    return this.#frozen.size > 0 && this.#frozen.has(shard);
+  isFrozen({ shard, tenant }: Place): boolean {
+    return this.#frozen.size > 0 && (this.#frozen.has(shard) || this.#frozen.has(tenant));
   }
 
   freeze(shards: Iterable<number>): void {
@@ -25,20 +32,31 @@ export class Rest implements RestPort {
   }
 
   thaw(shards: Iterable<number>): void {
-    for (const shard of shards) {
-      this.#frozen.delete(shard);
-      const parked = this.#parked.get(shard) ?? [];
-      this.#parked.delete(shard);
-      for (const call of parked) call();
-    }
+    for (const shard of shards) this.#thaw(shard);
   }
 
-  /** Resolves when the shard is thawed. */
-  thawed(shard: number): Promise<void> {
+  freezeTenant(tenant: string): void {
+    this.#frozen.add(tenant);
+  }
+
+  thawTenant(tenant: string): void {
+    this.#thaw(tenant);
+  }
+
+  #thaw(what: number | string): void {
+    this.#frozen.delete(what);
+    const parked = this.#parked.get(what) ?? [];
+    this.#parked.delete(what);
+    for (const call of parked) call();
+  }
+
+  /** Resolves when what keeps it is thawed. */
+  thawed({ shard, tenant }: Place): Promise<void> {
+    const what = this.#frozen.has(tenant) ? tenant : shard;
     return new Promise((resolve) => {
-      const parked = this.#parked.get(shard);
+      const parked = this.#parked.get(what);
       if (parked) parked.push(resolve);
-      else this.#parked.set(shard, [resolve]);
+      else this.#parked.set(what, [resolve]);
     });
   }
 
@@ -61,6 +79,17 @@ export class Rest implements RestPort {
   /** Resolves when no step of the frozen `shards` is performed any more, or after `graceMs`. */
   rested(shards: ReadonlySet<number>, graceMs: number): Promise<void> {
     return this.#until(() => this.performing(shards).size === 0, graceMs);
+  }
+
+  /** Resolves when no step of the frozen tenant is performed any more, or after `graceMs`. */
+  tenantRested(tenant: string, graceMs: number): Promise<void> {
+    const isPerforming = (): boolean => {
+      for (const tree of this.#engine.runs.trees.values()) {
+        if (tree.tenant === tenant && tree.working > 0) return true;
+      }
+      return false;
+    };
+    return this.#until(() => !isPerforming(), graceMs);
   }
 
   /** Resolves when one of the frozen `shards` is at rest, or after `graceMs`. */

@@ -104,7 +104,7 @@ export class TurnOrder {
 
   /** @param isFresh whether the clock has just been read. */
   #turns(isFresh: boolean): void {
-    const { limits, committer, pace, shards } = this.#engine;
+    const { limits, committer, pace, shards, suspended } = this.#engine;
     const queue = this.#queue;
     pace.begin(limits.sliceMs, isFresh);
     if (committer.current !== this.#batch) {
@@ -121,8 +121,8 @@ export class TurnOrder {
       const cell = queue.shift();
       if (cell === undefined) return;
       cell.isQueued = false;
-      // Of a shard that is leaving: its messages wait to be handed on.
-      if (cell.isGone || shards.isLeaving(cell.shard)) continue;
+      // Of a shard that is leaving, or a tenant that comes to rest: its messages wait to be handed on.
+      if (cell.isGone || shards.isLeaving(cell.shard) || suspended.has(cell.tenant)) continue;
       if (cell.status === "cold") {
         this.#host.load(cell);
         continue;

@@ -128,8 +128,9 @@ export class TurnRunner {
 
   #afterRead(cell: Cell, then: () => void): void {
     if (cell.isGone) return;
-    // Its shard is leaving: the message waits to be handed on.
-    if (this.#engine.shards.isLeaving(cell.shard)) return;
+    const { shards, suspended } = this.#engine;
+    // Its shard is leaving, or its tenant comes to rest: the message waits to be handed on.
+    if (shards.isLeaving(cell.shard) || suspended.has(cell.tenant)) return;
     cell.status = "ready";
     cell.taken = null;
     this.#engine.pace.read();

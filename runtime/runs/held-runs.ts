@@ -2,7 +2,7 @@
 // memory; of the others only the row is known, and a release reads it.
 
 import type { Data } from "../actor.ts";
-import { shardOfAddress } from "../address.ts";
+import type { Address } from "../address.ts";
 import type { Participant } from "../kernel/commit-batch.ts";
 import type { Engine } from "../kernel/engine.ts";
 import { encode } from "../store/codec.ts";
@@ -81,10 +81,8 @@ export class HeldRuns {
     this.#begin(owner, { ...held, status: "running", input: given, deadlineMs });
   }
 
-  /** Forgets those of shards that have gone. */
-  forget(isGone: (shard: number) => boolean): void {
-    for (const [id, row] of [...this.#rows]) {
-      if (isGone(shardOfAddress(row.parent))) this.#rows.delete(id);
-    }
+  /** Forgets those of parents that have gone. */
+  forget(isGone: (parent: Address) => boolean): void {
+    for (const [id, row] of [...this.#rows]) if (isGone(row.parent)) this.#rows.delete(id);
   }
 }

@@ -4,6 +4,7 @@
 
 import { type ErrorData, RuntimeError, toErrorData } from "../errors.ts";
 import type { Engine } from "../kernel/engine.ts";
+import { suspendedError } from "../kernel/suspended.ts";
 import { ChurnMap } from "../shared/churn-map.ts";
 import { decode } from "../store/codec.ts";
 import { keys, prefixRange } from "../store/keys.ts";
@@ -62,7 +63,8 @@ export class RunActivation {
 
   /**
    * The tree of a root run, in memory from here on; null when it is held, has ended or never was.
-   * @throws RuntimeError STALE_EPOCH when its shard has gone, UNKNOWN_KIND, FOREIGN_DATA.
+   * @throws RuntimeError STALE_EPOCH when its shard has gone, TENANT_SUSPENDED, UNKNOWN_KIND,
+   *   FOREIGN_DATA.
    */
   up(place: RunPlace): Promise<RunTree | null> {
     const { id } = place;
@@ -132,7 +134,9 @@ export class RunActivation {
     }
   }
 
-  #checkOwner({ shard, id }: RunPlace): void {
+  #checkOwner({ shard, tenant, id }: RunPlace): void {
+    const { code, message } = suspendedError();
+    if (this.#engine.suspended.has(tenant)) throw new RuntimeError(code, message);
     if (this.#engine.epochOf(shard) !== undefined) return;
     throw new RuntimeError("STALE_EPOCH", `The run "${id}" has moved to another worker.`);
   }

@@ -276,9 +276,9 @@ export class Context implements RunContext<Data> {
   async #begin(key: string): Promise<void> {
     const run = this.#run;
     const { rest } = run.tree.engine;
-    while (rest.isFrozen(run.tree.shard) && !run.outcome && !run.tree.isDropped) {
+    while (rest.isFrozen(run.tree) && !run.outcome && !run.tree.isDropped) {
       rest.ended();
-      await rest.thawed(run.tree.shard);
+      await rest.thawed(run.tree);
     }
     run.caughtUp();
     if (run.outcome || run.tree.isDropped) await never;

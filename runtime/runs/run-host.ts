@@ -3,7 +3,14 @@
 // run-hibernation.ts and run-activation.ts.
 
 import type { Data, Outcome } from "../actor.ts";
-import { type Address, addressParts, shardOf } from "../address.ts";
+import {
+  type Address,
+  addressParts,
+  shardOf,
+  shardOfAddress,
+  tenantOfAddress,
+} from "../address.ts";
+import type { ErrorData } from "../errors.ts";
 import { rootRunOf } from "../frame.ts";
 import type { Participant } from "../kernel/commit-batch.ts";
 import type { Refused } from "../kernel/committer.ts";
@@ -126,7 +133,8 @@ export class RunHost implements RunsPort {
   due(address: Address, atMs: number, key: string): void {
     const { tenant, root, path: id } = addressParts(address);
     if (this.trees.has(id)) return; // Its own timers know.
-    const { limits, options, metrics, reminders } = this.#engine;
+    const { limits, options, metrics, reminders, suspended } = this.#engine;
+    if (suspended.has(tenant)) return; // Looked at again when it is resumed.
     const lateMs = options.clock.now() - atMs;
     if (this.trees.size >= limits.runsMax && lateMs < LATE_MS_MAX) {
       // Late, never lost: others hibernate first.
@@ -139,6 +147,7 @@ export class RunHost implements RunsPort {
 
   /** Takes up the run behind an open mark, after a start or a move. */
   async resume(shard: number, tenant: string, id: string, mark: { input?: Data }): Promise<void> {
+    if (this.#engine.suspended.has(tenant)) return; // Its mark stays.
     const row = await this.row(tenant, id);
     if (row?.status === "held") {
       this.#held.start({ shard }, row, mark.input);
@@ -260,7 +269,25 @@ export class RunHost implements RunsPort {
       tree.drop("The run has moved to another worker.");
       this.trees.delete(id);
     }
-    this.#held.forget(isGone);
+    this.#held.forget((parent) => isGone(shardOfAddress(parent)));
+  }
+
+  cutTenant(tenant: string): void {
+    for (const tree of this.trees.values()) {
+      if (tree.tenant !== tenant) continue;
+      tree.save();
+      if (tree.working > 0) tree.drop("The tenant is suspended.");
+    }
+  }
+
+  forgetTenant(tenant: string, error: ErrorData): void {
+    this.viewers.refuseTenant(tenant, error);
+    for (const [id, tree] of [...this.trees.entries()]) {
+      if (tree.tenant !== tenant) continue;
+      tree.drop("The tenant is suspended.");
+      this.trees.delete(id);
+    }
+    this.#held.forget((parent) => tenantOfAddress(parent) === tenant);
   }
 
   /** A held run of this kernel's memory, if a cancel ends it. */

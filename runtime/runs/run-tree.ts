@@ -287,7 +287,7 @@ export class RunTree implements Saver, TreeOfRun {
   /** Whether every branch waits for something stored, so that the tree may leave memory. */
   get isWaiting(): boolean {
     if (this.working > 0 || this.#unsaved.length > 0 || this.isDropped) return false;
-    if (this.root.outcome || this.engine.rest.isFrozen(this.shard)) return false;
+    if (this.root.outcome || this.engine.rest.isFrozen(this)) return false;
     for (const run of this.runs.values()) {
       if (!run.outcome && (!run.isStarted || run.stopped || run.performing.size === 0))
         return false;

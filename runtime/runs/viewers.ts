@@ -18,13 +18,21 @@ import { Viewer } from "./viewer.ts";
 /** After this long a refused viewer may try again. */
 const RETRY_AFTER_MS = 1_000;
 
+/** A viewer and what it is shown. */
+interface Shown {
+  readonly viewer: Viewer;
+  readonly run: string;
+  readonly shard: number;
+  readonly tenant: string;
+}
+
 /** The viewers of one kernel. */
 export class Viewers {
   readonly #engine: Engine;
   readonly #treeOf: (run: string) => RunTree | undefined;
   readonly #isHeld: (run: string) => boolean;
   readonly #waitingViewers = new ChurnMap<string, Viewer[]>();
-  readonly #viewers = new ChurnMap<number, { viewer: Viewer; run: string; shard: number }>();
+  readonly #viewers = new ChurnMap<number, Shown>();
   #toFlush: Viewer[] = [];
 
   constructor(
@@ -45,7 +53,8 @@ export class Viewers {
     const { id, tenant, root, run, endOnly } = item;
     const { options } = this.#engine;
     if (this.#treeOf(run) || this.#isHeld(run)) {
-      const viewer = this.#viewer({ id, run, shard: shardOf(tenant, root), endOnly, after: null });
+      const shard = shardOf(tenant, root);
+      const viewer = this.#viewer({ id, run, shard, tenant, endOnly, after: null });
       viewer.first(first);
       this.#join(viewer, run);
       return;
@@ -66,7 +75,7 @@ export class Viewers {
       return refuse({ code: "INBOX_FULL", message, details: { retryAfterMs: RETRY_AFTER_MS } });
     }
     const rootId = rootRunOf(run);
-    const of = { id, run: rootId, shard, endOnly, after };
+    const of = { id, run: rootId, shard, tenant, endOnly, after };
     const tree = this.#treeOf(rootId);
     if (tree?.tenant === tenant || this.#isHeld(rootId)) {
       this.#join(this.#viewer(of), rootId);
@@ -140,6 +149,16 @@ export class Viewers {
     }
   }
 
+  /** Ends what is shown of a tenant's runs, with an error. */
+  refuseTenant(tenant: string, error: ErrorData): void {
+    for (const [id, shown] of [...this.#viewers.entries()]) {
+      if (shown.tenant !== tenant) continue;
+      shown.viewer.flush();
+      this.drop(id);
+      this.#refuse(id, error);
+    }
+  }
+
   /** Viewers that came before their run join it. */
   joinWaiting(tree: RunTree): void {
     const waiting = this.#waitingViewers.get(tree.root.id);
@@ -152,10 +171,11 @@ export class Viewers {
     id: number;
     run: string;
     shard: number;
+    tenant: string;
     endOnly: boolean;
     after: string | null;
   }): Viewer {
-    const { id, run, shard, endOnly, after } = of;
+    const { id, run, shard, tenant, endOnly, after } = of;
     const viewer = new Viewer({
       id,
       endOnly,
@@ -163,7 +183,7 @@ export class Viewers {
       toDoor: this.#engine.options.toDoor,
       soon: (one) => this.#flushSoon(one),
     });
-    this.#viewers.set(id, { viewer, run, shard });
+    this.#viewers.set(id, { viewer, run, shard, tenant });
     return viewer;
   }
 

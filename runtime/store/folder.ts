@@ -20,6 +20,7 @@ import { join } from "node:path";
 import { SHARDS } from "../address.ts";
 import { RuntimeError } from "../errors.ts";
 import { decode } from "./codec.ts";
+import { removeFresh } from "./fresh-files.ts";
 import { inspectFile } from "./inspect-file.ts";
 import type { Environment } from "./store.ts";
 
@@ -99,6 +100,7 @@ function open(path: string): Folder {
     if (readOwner(lock)?.token === owner.token) rmSync(lock);
   };
   try {
+    removeFresh(path);
     for (const name of FILES) {
       if (!names.includes(name)) continue;
       const treeMs = last === "released" ? 0 : INSPECTION_MS;

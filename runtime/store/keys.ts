@@ -100,12 +100,17 @@ const shardHex = (shard: number): string => shard.toString(16).padStart(3, "0");
 export const keys = {
   /** Header of the data folder: format, shard count, boot counter. */
   header: "!header",
+  /** Says that the work of a tenant rests, or that everything of it is being removed. */
+  suspended: (tenant: string): string => `!suspended/${tenant}`,
+  suspendedTenants: "!suspended/",
   /** Current epoch of a shard, written by the storage thread. */
   epoch: (shard: number): string => `e/${shardHex(shard)}`,
   /** Inbox row of an actor, in order of `sequence` (unique over all workers of the folder). */
   inbox: (address: Address, sequence: string): string => `i/${at(address)}/${sequence}`,
   inboxOf: (address: Address): string => `i/${at(address)}/`,
   inboxShard: (shard: number): string => `i/${shardHex(shard)}/`,
+  /** What the inbox rows of a tenant's actors in a shard begin with. */
+  inboxOfTenant: (shard: number, tenant: string): string => `i/${shardHex(shard)}/${tenant}/`,
   /** What the inbox rows of a root run of `parent` and of its children begin with; ":" or "/" follows. */
   inboxOfRun: (parent: Address, runId: string): string => {
     const { tenant, root } = addressParts(parent);

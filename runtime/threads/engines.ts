@@ -42,6 +42,12 @@ export interface Engines {
   start(): Promise<void>;
   /** Ends runs at step boundaries or after `graceMs`; everything is flushed and told to the door. */
   drain(graceMs: number): Promise<void>;
+  readonly tenants: {
+    /** Brings a tenant's work to rest on every thread, as Kernel.suspend; one that comes later keeps to it. */
+    suspend(tenant: string, graceMs: number): Promise<void>;
+    /** Lets it go on everywhere. */
+    resume(tenant: string): Promise<void>;
+  };
   /** Ends the threads. */
   close(): Promise<void>;
   /** Ends one worker thread at once, as a crash of it would; it is replaced. */

@@ -38,6 +38,8 @@ export interface LocalEngineOptions {
   readonly log: Log;
   readonly door: Door;
   readonly epochs: Epochs;
+  /** Tenants whose work rests. */
+  readonly suspended: Iterable<string>;
 }
 
 /** An engine on main. */
@@ -48,6 +50,13 @@ export class LocalEngine implements Engines {
   readonly #options: LocalEngineOptions;
   readonly #down: LocalLink<DoorItem>;
   readonly #up: LocalLink<WorkerItem>;
+  readonly tenants: Engines["tenants"] = {
+    suspend: async (tenant, graceMs) => {
+      await this.#kernel?.suspend(tenant, graceMs);
+      await this.#up.settled();
+    },
+    resume: async (tenant) => await this.#kernel?.resume(tenant),
+  };
   #kernel: Kernel | undefined;
 
   constructor(options: LocalEngineOptions) {
@@ -86,6 +95,7 @@ export class LocalEngine implements Engines {
     this.#kernel = kernel;
     const shards = Array.from({ length: SHARDS }, (_, shard) => shard);
     const epochs = await this.#options.epochs.raise(shards);
+    for (const tenant of this.#options.suspended) await kernel.suspend(tenant, 0);
     await kernel.own(epochs);
     this.#options.door.assigned(shards, this.#down);
   }

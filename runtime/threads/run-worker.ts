@@ -162,6 +162,15 @@ class HostedWorker implements WorkerControl {
     return after;
   }
 
+  async suspend(tenant: string, graceMs: number): Promise<void> {
+    await this.#engine().suspend(tenant, graceMs);
+    await this.#door.emptied();
+  }
+
+  resume(tenant: string): Promise<void> {
+    return this.#engine().resume(tenant);
+  }
+
   rescan(): Promise<void> {
     return this.#engine().rescan();
   }

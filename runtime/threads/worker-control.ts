@@ -54,6 +54,9 @@ export interface WorkerControl {
   thaw(shards: readonly number[]): void;
   /** As Kernel.release, and main has taken everything this worker had to say about them. */
   release(shards: readonly number[], graceMs: number): Promise<number>;
+  /** As Kernel.suspend, and main has taken what is said of it. Also before it owns anything. */
+  suspend(tenant: string, graceMs: number): Promise<void>;
+  resume(tenant: string): Promise<void>;
   /** Looks again for inbox rows whose wake-ups may be lost. */
   rescan(): Promise<void>;
   /** Ends runs at step boundaries or after `graceMs`; flushes, and main has taken the answers. */

@@ -179,6 +179,14 @@ export class WorkerHandle {
     return this.#call(this.#control.place(owners));
   }
 
+  suspend(tenant: string, graceMs: number): Promise<void> {
+    return this.#call(this.#control.suspend(tenant, graceMs));
+  }
+
+  resume(tenant: string): Promise<void> {
+    return this.#call(this.#control.resume(tenant));
+  }
+
   rescan(): Promise<void> {
     return this.#call(this.#control.rescan());
   }

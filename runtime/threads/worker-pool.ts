@@ -17,6 +17,7 @@ import { actorOf, GuiltBook } from "./guilt.ts";
 import { type LoopLoad, meanLoad } from "./loop-load.ts";
 import { Placement } from "./placement.ts";
 import { figuresOf } from "./report.ts";
+import { TenantRest } from "./tenant-rest.ts";
 import { within } from "./within.ts";
 import { WorkerHandle, type WorkerOptions } from "./worker-handle.ts";
 
@@ -27,6 +28,8 @@ export interface WorkerPoolOptions {
   readonly door: Door;
   readonly epochs: Epochs;
   readonly log: Log;
+  /** Tenants whose work rests from the start. */
+  readonly suspended: Iterable<string>;
   /** The system cannot go on: the process must end. */
   readonly fatal: (message: string) => void;
 }
@@ -56,6 +59,7 @@ export class WorkerPool implements Engines {
   readonly #placement: Placement;
   readonly #balancer: Balancer;
   readonly #guilt = new GuiltBook();
+  readonly tenants: TenantRest;
   /** Shards that wait for a thread of their own: every other owner would be at risk. */
   #orphans: number[] = [];
   readonly #deaths: Deaths;
@@ -72,11 +76,13 @@ export class WorkerPool implements Engines {
     this.#deaths = new Deaths(config.deathsMax);
     const members = (): WorkerHandle[] => this.#living();
     this.#placement = new Placement({ door, epochs, guilt: this.#guilt, members });
+    const change = (call: () => Promise<void>): Promise<void> => this.#change(call);
+    this.tenants = new TenantRest({ suspended: options.suspended, members, change });
     this.#balancer = new Balancer({
       placement: this.#placement,
       members,
       isStaying: (worker) => worker < this.#target,
-      change: (call) => this.#change(call),
+      change,
     });
   }
 
@@ -211,6 +217,7 @@ export class WorkerPool implements Engines {
 
   /** Connects a started worker with all members and makes it one. */
   async #enter(worker: WorkerHandle): Promise<void> {
+    await this.tenants.enter(worker);
     for (const other of this.#living()) {
       try {
         const { port1, port2 } = new MessageChannel();

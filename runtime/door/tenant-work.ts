@@ -1,0 +1,98 @@
+// Main's side of tenants whose work rests: which they are is stored, so that a start begins with them at
+// rest, and known in memory, so that whoever asks is answered at once.
+
+import { type Bulk, createBulk } from "../store/bulk.ts";
+import { decode, encode } from "../store/codec.ts";
+import { keys, prefixRange } from "../store/keys.ts";
+import type { Reader, Store } from "../store/store.ts";
+import type { TenantState, TenantWork as Tenants } from "../system.ts";
+import type { Engines } from "../threads/engines.ts";
+
+/** Steps may go on for so long when a tenant is suspended. */
+const GRACE_MS = 2_000;
+/** Suspended tenants read at once. */
+const PAGE_ROWS = 1_000;
+
+/** What it works with. */
+export interface TenantWorkOptions {
+  readonly bulk: Bulk;
+  /** A connection to `hot` of its own, opened when there is something to write. */
+  readonly connect: () => Store;
+  readonly engines: () => Engines | undefined;
+}
+
+interface Mark {
+  readonly state: Exclude<TenantState, "active">;
+}
+
+/** The tenants whose work rests. */
+export class TenantWork implements Tenants {
+  readonly #options: TenantWorkOptions;
+  readonly #states = new Map<string, Mark["state"]>();
+  #store: Store | undefined;
+  #writer: Bulk | undefined;
+
+  constructor(options: TenantWorkOptions) {
+    this.#options = options;
+  }
+
+  /** Reads which tenants rest. */
+  async load(hot: Reader): Promise<readonly string[]> {
+    const range = prefixRange(keys.suspendedTenants, PAGE_ROWS);
+    for (let { from } = range; ; ) {
+      const rows = await hot.range({ ...range, from });
+      for (const { key, value } of rows) {
+        const { state } = decode(value) as Mark;
+        this.#states.set(key.slice(keys.suspendedTenants.length), state);
+      }
+      const last = rows.at(-1);
+      if (last === undefined || rows.length < PAGE_ROWS) return [...this.#states.keys()];
+      from = `${last.key} `;
+    }
+  }
+
+  stateOf(tenant: string): TenantState {
+    return this.#states.get(tenant) ?? "active";
+  }
+
+  suspend(tenant: string, graceMs = GRACE_MS): Promise<void> {
+    return this.#rest(tenant, "suspended", graceMs);
+  }
+
+  async resume(tenant: string): Promise<void> {
+    await this.#hot().commit([{ op: "remove", key: keys.suspended(tenant) }], "flushed");
+    this.#states.delete(tenant);
+    await this.#options.engines()?.tenants.resume(tenant);
+  }
+
+  async remove(...[tenant, options = {}]: Parameters<Tenants["remove"]>): Promise<number> {
+    await this.#rest(tenant, "removing", 0);
+    const { bulk } = this.#options;
+    const { removeTenant } = await import("../store/remove-tenant.ts");
+    return await removeTenant(tenant, { hot: this.#hot(), bulk, ...options });
+  }
+
+  async close(): Promise<void> {
+    await this.#store?.close();
+  }
+
+  async #rest(tenant: string, state: Mark["state"], graceMs: number): Promise<void> {
+    const before = this.#states.get(tenant);
+    this.#states.set(tenant, state);
+    try {
+      const value = encode({ state } satisfies Mark);
+      await this.#hot().commit([{ op: "put", key: keys.suspended(tenant), value }], "flushed");
+    } catch (error) {
+      if (before === undefined) this.#states.delete(tenant);
+      else this.#states.set(tenant, before);
+      throw error;
+    }
+    await this.#options.engines()?.tenants.suspend(tenant, graceMs);
+  }
+
+  #hot(): Bulk {
+    this.#store ??= this.#options.connect();
+    this.#writer ??= createBulk(this.#store, async () => undefined);
+    return this.#writer;
+  }
+}
