@@ -12,6 +12,7 @@ import {
   sampleTenant,
 } from "./cli/sample/load.ts";
 import { defaultTenant, type Front } from "./front.ts";
+import { anOwner } from "./http/auth.ts";
 import type { Principal } from "./http/route.ts";
 
 /** What it works with. */
@@ -54,7 +55,7 @@ export async function prepareAccounts(options: FirstStartOptions): Promise<First
     options.withSample === "on" && isBegun
       ? ((await findSample(small)) ?? (await loadSample(partsOf(options, fillBalance))))
       : null;
-  const loginCode = front.sessions.createCode(sample ? samplePrincipal : ownerPrincipal);
+  const loginCode = front.sessions.createCode(sample ? samplePrincipal : anOwner(defaultTenant));
   return { loginCode, sample: sample && { ...sample, question: sampleQuestion } };
 }
 
@@ -75,15 +76,9 @@ function partsOf(
 const samplePrincipal: Principal = {
   tenant: sampleTenant,
   keyId: null,
-  role: "member",
+  isServer: false,
+  role: "developer",
   allowedServices: sampleServices,
-  via: "cookie",
-};
-
-const ownerPrincipal: Principal = {
-  tenant: defaultTenant,
-  keyId: null,
-  role: "owner",
-  allowedServices: ["*"],
+  expiresAt: null,
   via: "cookie",
 };

@@ -28,11 +28,33 @@ export const servicesNotByDefault: readonly string[] = [
   "core-agent-conversation-delete",
 ];
 
+/** Roles within a tenant, the one that may do most first. The server's admin key has none of them. */
+export const keyRoles = ["owner", "admin", "developer", "operator", "viewer"] as const;
+
+/** A role within a tenant. */
+export type KeyRole = (typeof keyRoles)[number];
+
+/** The role that a text names. `member` is what earlier releases called a developer. Unknown ones, which a later release may have stored, may do least. */
+export function keyRole(stored: string): KeyRole {
+  if (stored === "member") return "developer";
+  return keyRoles.find((role) => role === stored) ?? "viewer";
+}
+
 /** What a client sends to create a key. */
 export const apiKeyInput = Type.Object(
   {
     name: Type.String({ minLength: 1, maxLength: 200 }),
-    role: Type.Optional(Type.Union([Type.Literal("owner"), Type.Literal("member")])),
+    /** Default: developer, which `member` is too. */
+    role: Type.Optional(
+      Type.Union([
+        Type.Literal("owner"),
+        Type.Literal("admin"),
+        Type.Literal("developer"),
+        Type.Literal("operator"),
+        Type.Literal("viewer"),
+        Type.Literal("member"),
+      ]),
+    ),
     /** Names of services, or ["*"]. Default: all but `servicesNotByDefault`. */
     allowed_services: Type.Optional(
       Type.Array(Type.String({ minLength: 1, maxLength: 100 }), { maxItems: 500 }),
@@ -55,7 +77,7 @@ export interface ApiKey {
   /** Start of the key, for people. */
   readonly prefix: string;
   readonly name: string;
-  readonly role: "admin" | "owner" | "member";
+  readonly role: KeyRole;
   readonly allowed_services: readonly string[];
   readonly expires_at: string | null;
   readonly revoked_at: string | null;

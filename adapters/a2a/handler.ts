@@ -12,6 +12,7 @@ import {
 import type { A2ARequestHandler } from "@a2a-js/sdk/server";
 import { RuntimeError } from "../../runtime/errors.ts";
 import type { RunRow } from "../../runtime/system.ts";
+import { mayUse } from "../http/permissions.ts";
 import type { Principal } from "../http/route.ts";
 import type { Caller } from "../http/services/agent-store.ts";
 import type { Answering, Attached } from "../http/services/answering.ts";
@@ -182,7 +183,7 @@ async function attached(call: Call, row: RunRow, endOnly = true): Promise<Answer
 /** What was said to a task that waits for a decision decides it. */
 async function decide(call: Call, message: Message): Promise<RunRow> {
   const { services, target, principal, caller } = call;
-  const { tenant, allowedServices } = principal;
+  const { tenant } = principal;
   const row = await taskRun(services, { tenant, agent: target.id }, message.taskId);
   const { contextId } = taskOf({ row, approvals: [], history: null, withArtifacts: false });
   if (message.contextId !== "" && message.contextId !== contextId) {
@@ -201,7 +202,7 @@ async function decide(call: Call, message: Message): Promise<RunRow> {
       `Task ${row.id} ${state}: say it in its context, without a taskId.`,
     );
   }
-  if (!allowedServices.includes("*") && !allowedServices.includes("approvals")) {
+  if (!mayUse(principal, "approvals", "approvals.decide")) {
     const need = "Deciding what a task asks needs a key with the service approvals.";
     throw new RuntimeError("FORBIDDEN", need);
   }

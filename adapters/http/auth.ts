@@ -4,8 +4,9 @@
 import type { ApiKey } from "../../actors/records/api-key.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { hashOfKey, isHashOf, isSameText, type KeyStore } from "./keys.ts";
+import { demandUse, permissionOf } from "./permissions.ts";
 import type { FailureLimiter } from "./rate.ts";
-import type { Principal, Role, Route } from "./route.ts";
+import type { Principal, Route } from "./route.ts";
 import type { HttpRequest } from "./server.ts";
 import type { Sessions } from "./sessions.ts";
 
@@ -84,9 +85,9 @@ export function createAuthenticator(options: {
   };
 }
 
-// The operator acts in the tenant that a header names.
+// The server's own key acts in the tenant that a header names.
 function inTenant(principal: Principal, request: HttpRequest): Principal {
-  if (principal.role !== "admin") return principal;
+  if (!principal.isServer) return principal;
   const tenant = request.header("x-tenant");
   if (tenant === undefined) return principal;
   if (/^tn_[a-z0-9]{1,64}$/.test(tenant)) return { ...principal, tenant };
@@ -97,8 +98,10 @@ function principalOf(key: ApiKey): Principal {
   return {
     tenant: key.tenant,
     keyId: key.id,
+    isServer: false,
     role: key.role,
     allowedServices: key.allowed_services,
+    expiresAt: key.expires_at,
     via: "key",
   };
 }
@@ -112,23 +115,25 @@ export function presentedKey(request: Pick<HttpRequest, "header">): string | nul
   return authorization.slice(7).trim();
 }
 
-const ranks: Readonly<Record<Role, number>> = { member: 0, owner: 1, admin: 2 };
-
-/** @throws FORBIDDEN naming the service or the role that is missing. */
+/** @throws FORBIDDEN naming the service or the permission that is missing. */
 export function authorize(principal: Principal, route: Route): void {
-  if (route.role !== undefined && ranks[principal.role] < ranks[route.role]) {
-    throw new RuntimeError("FORBIDDEN", `This needs a key with the role "${route.role}".`);
-  }
-  const services = principal.allowedServices;
-  if (services.includes("*") || services.includes(route.service)) return;
-  throw new RuntimeError(
-    "FORBIDDEN",
-    `The key's allowed_services do not include "${route.service}".`,
-    { service: route.service },
-  );
+  demandUse(principal, route.service, permissionOf(route));
 }
 
-/** The operator. */
+/** Who has the server's admin key, acting in a tenant. */
 export function principalOfAdmin(tenant: string): Principal {
-  return { tenant, keyId: null, role: "admin", allowedServices: ["*"], via: "key" };
+  return { ...anOwner(tenant), isServer: true, via: "key" };
+}
+
+/** An owner of a tenant who has no key: the browser of who started the server. */
+export function anOwner(tenant: string): Principal {
+  return {
+    tenant,
+    keyId: null,
+    isServer: false,
+    role: "owner",
+    allowedServices: ["*"],
+    expiresAt: null,
+    via: "cookie",
+  };
 }

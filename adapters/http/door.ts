@@ -66,8 +66,10 @@ const RETRY_AFTER_STOP_MS = 5_000;
 const NOBODY: Principal = {
   tenant: "",
   keyId: null,
-  role: "member",
+  isServer: false,
+  role: "viewer",
   allowedServices: [],
+  expiresAt: null,
   via: "none",
 };
 const safeHeaders = { "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store" } as const;

@@ -5,7 +5,7 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import {
   type ApiKey,
   type ApiKeyInput,
-  servicesNotByDefault,
+  keyRole,
   systemTables,
   systemTenant,
   type Tenant,
@@ -13,6 +13,8 @@ import {
 import { RuntimeError } from "../../runtime/errors.ts";
 import { newId, systemRandom } from "../../runtime/id.ts";
 import type { Tables } from "../../runtime/system.ts";
+import { checkRole, type Grant, type Grantor, grantOf } from "./key-grants.ts";
+import type { Principal } from "./route.ts";
 
 /** Keys remembered at once, and for how long, ms: a revocation elsewhere is seen after that. */
 export const KEY_CACHE_MAX = 10_000;
@@ -22,26 +24,44 @@ export const PAGE_MAX = 200;
 
 const SHAPE = /^troupe_([0-9a-z]{26})_([0-9a-z]{52})$/;
 const ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz";
-/** Names beside those of the routes: everything, and the operator's surface. */
-const ALWAYS_KNOWN: readonly string[] = ["*", "admin"];
 const NO_HASH = "0".repeat(64);
 
 /** A key as lists show it. */
 export type ShownKey = Omit<ApiKey, "hash">;
 
+/** Who changes a key. */
+export type Reviser = Pick<Principal, "isServer" | "role" | "keyId">;
+
+/** The server itself, which bounds nothing. */
+const theServer: Grantor & Reviser = {
+  isServer: true,
+  role: "owner",
+  keyId: null,
+  allowedServices: ["*"],
+  expiresAt: null,
+};
+
 /** Keys and tenants of one data folder. */
 export interface KeyStore {
-  /** @returns the record and, once, the key itself. @throws NOT_FOUND for an unknown tenant, INVALID. */
+  /**
+   * @param by who makes it, and has at least as much; default: the server.
+   * @returns the record and, once, the key itself.
+   * @throws NOT_FOUND for an unknown tenant, INVALID, FORBIDDEN for more than its maker has.
+   */
   createKey(
     tenant: string,
     input: ApiKeyInput,
+    by?: Grantor,
   ): Promise<{ readonly key: string; readonly record: ShownKey }>;
   listKeys(
     tenant: string,
     page: { readonly after?: string; readonly limit: number },
   ): Promise<readonly ShownKey[]>;
-  /** Revokes a key of a tenant; at once in this process. @throws NOT_FOUND. */
-  revokeKey(tenant: string, id: string): Promise<ShownKey>;
+  /**
+   * Revokes a key of a tenant; at once in this process.
+   * @throws NOT_FOUND, FORBIDDEN for a key of a role that `by` does not manage, its own left aside.
+   */
+  revokeKey(tenant: string, id: string, by?: Reviser): Promise<ShownKey>;
   createTenant(input: { readonly name: string; readonly id?: string }): Promise<Tenant>;
   tenant(id: string): Promise<Tenant | undefined>;
   listTenants(page: {
@@ -70,7 +90,7 @@ export function createKeyStore(options: {
 
   async function readKey(id: string): Promise<ApiKey | undefined> {
     const row = await tables.get(systemTenant, systemTables.apiKeys, id);
-    return row?.value as ApiKey | undefined;
+    return row && storedKey(row.value);
   }
 
   function cached(presented: string): ApiKey | null {
@@ -95,11 +115,12 @@ export function createKeyStore(options: {
       const rows = await tables.list(systemTenant, systemTables.tenants, bounded(page));
       return rows.map((row) => row.value as Tenant);
     },
-    createKey: async (tenantId, input) => {
+    createKey: async (tenantId, input, by = theServer) => {
       if ((await tenant(tenantId)) === undefined) {
         throw new RuntimeError("NOT_FOUND", `There is no tenant ${tenantId.slice(0, 80)}.`);
       }
-      const made = makeKey(tenantId, input, options.services, now());
+      const grant = grantOf(input, by, { services: options.services, nowMs: now() });
+      const made = makeKey(tenantId, input.name, grant, now());
       const { id } = made.record;
       await tables.write(systemTenant, [
         { type: "put-if", table: systemTables.apiKeys, id, value: made.record, revision: null },
@@ -118,11 +139,12 @@ export function createKeyStore(options: {
       const records = await Promise.all(rows.map((row) => readKey(row.id.slice(prefix.length))));
       return records.flatMap((record) => (record === undefined ? [] : [shown(record)]));
     },
-    revokeKey: async (tenantId, id) => {
+    revokeKey: async (tenantId, id, by = theServer) => {
       const record = await readKey(id);
       if (record === undefined || record.tenant !== tenantId) {
         throw new RuntimeError("NOT_FOUND", `There is no key ${id.slice(0, 80)}.`);
       }
+      if (by.keyId !== id) checkRole(record.role, by, "");
       const value: ApiKey = {
         ...record,
         revoked_at: record.revoked_at ?? new Date(now()).toISOString(),
@@ -184,46 +206,31 @@ function isValid(record: ApiKey, nowMs: number): boolean {
 
 function makeKey(
   tenant: string,
-  input: ApiKeyInput,
-  services: readonly string[],
+  name: string,
+  grant: Grant,
   nowMs: number,
 ): { readonly key: string; readonly record: ApiKey } {
-  const expiresAt = input.expires_at ?? null;
-  if (expiresAt !== null && !(Date.parse(expiresAt) > nowMs)) {
-    throw new RuntimeError("INVALID", "/expires_at must be a time to come, in ISO 8601.", {
-      pointer: "/expires_at",
-    });
-  }
-  const unknown = (input.allowed_services ?? []).findIndex(
-    (service) => !ALWAYS_KNOWN.includes(service) && !services.includes(service),
-  );
-  if (unknown !== -1) {
-    const pointer = `/allowed_services/${unknown}`;
-    throw new RuntimeError("INVALID", `${pointer} must be "*" or one of ${services.join(", ")}.`, {
-      pointer,
-    });
-  }
   const id = newId("ak", nowMs);
   let secret = "";
   for (const byte of systemRandom(52)) secret += ALPHABET[byte & 31];
   const key = `troupe_${id.slice(3)}_${secret}`;
-  const byDefault = [
-    ...services.filter((service) => !servicesNotByDefault.includes(service)),
-    ...(input.role === "owner" ? ["admin"] : []),
-  ];
   const record: ApiKey = {
     id,
     tenant,
     hash: hashOfKey(key),
     prefix: key.slice(0, 7 + 26 + 5),
-    name: input.name,
-    role: input.role ?? "member",
-    allowed_services: input.allowed_services ?? byDefault,
-    expires_at: expiresAt === null ? null : new Date(expiresAt).toISOString(),
+    name,
+    ...grant,
     revoked_at: null,
     created_at: new Date(nowMs).toISOString(),
   };
   return { key, record };
+}
+
+/** As it lies there, perhaps from an earlier release. */
+function storedKey(value: unknown): ApiKey {
+  const record = value as Omit<ApiKey, "role"> & { readonly role: string };
+  return { ...record, role: keyRole(record.role) };
 }
 
 function shown(record: ApiKey): ShownKey {

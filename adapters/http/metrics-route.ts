@@ -20,7 +20,7 @@ export function metricsRoute(options: {
     method: "GET",
     pattern: "/metrics",
     service: "metrics",
-    role: "admin",
+    permission: "server.observe",
     errors: "problem",
     isPublic: options.isPublic,
     handler: async () => ({

@@ -2,9 +2,11 @@
 // is one walk over a tree built at start, so that a request never costs a regular expression, and
 // a path that no route knows (404) is told from a method it does not have (405).
 
+import type { KeyRole } from "../../actors/records/api-key.ts";
 import type { Static, TSchema } from "../../actors/schema.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import type { System } from "../../runtime/system.ts";
+import { type Permission, permissionOf } from "./permissions.ts";
 import type { HttpRequest, HttpResponse } from "./server.ts";
 
 /** Methods a route can have. HEAD is answered by the GET route, OPTIONS by the door. */
@@ -22,18 +24,20 @@ export type ErrorStyle =
   | "rpc-status"
   | "json-rpc";
 
-/** What a key may do. `admin` is the operator; `owner` runs one tenant; `member` uses it. */
-export type Role = "admin" | "owner" | "member";
-
 /** Who is asking, after authentication. */
 export interface Principal {
   /** `tn_...`; every read and write of a handler goes to this tenant and to no other. */
   readonly tenant: string;
   /** `ak_...`, or null for the admin key and for public routes. */
   readonly keyId: string | null;
-  readonly role: Role;
+  /** Whether it has the server's admin key, which stands above all tenants. */
+  readonly isServer: boolean;
+  /** Within the tenant. */
+  readonly role: KeyRole;
   /** Names of services, or ["*"] for all. */
   readonly allowedServices: readonly string[];
+  /** When it ends, ISO 8601; null: never. What it makes ends no later. */
+  readonly expiresAt: string | null;
   /** How it proved itself; "none" on public routes. */
   readonly via: "key" | "cookie" | "none";
 }
@@ -80,8 +84,8 @@ export interface Route {
   readonly pattern: string;
   /** Name checked against the key's `allowed_services`; also `gateway.service` of the envelope. */
   readonly service: string;
-  /** Least role that may call it. Default "member". */
-  readonly role?: Role;
+  /** What who calls it must be allowed. Default: by its service and method (permissions.ts). */
+  readonly permission?: Permission;
   /**
    * Schema of a JSON body; "raw": the handler reads `request.body()` itself; absent: no body is read.
    * `optionalBody` accepts an empty body as {}.
@@ -175,7 +179,10 @@ interface Node {
 const newNode = (): Node => ({ literal: new Map(), named: null, methods: new Map() });
 const NO_PARAMS: Readonly<Record<string, string>> = {};
 
-/** Compiles a table. @throws Error when two routes share method and path: a mistake of the program. */
+/**
+ * Compiles a table. @throws Error when two routes share method and path, or one that asks for a key has
+ * no permission: mistakes of the program.
+ */
 export function createRouteTable(routes: readonly Route[]): RouteTable {
   const root = newNode();
   for (const route of routes) addRoute(root, route);
@@ -192,6 +199,7 @@ export function createRouteTable(routes: readonly Route[]): RouteTable {
 }
 
 function addRoute(root: Node, route: Route): void {
+  if (!route.isPublic) permissionOf(route);
   const names: string[] = [];
   let node = root;
   for (const segment of route.pattern.slice(1).split("/")) {

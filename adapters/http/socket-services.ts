@@ -1,12 +1,11 @@
 // What a WebSocket does, on the same services, scopes and rates as the HTTP routes.
 
 import { createHash } from "node:crypto";
-import { RuntimeError } from "../../runtime/errors.ts";
 import { rootRunOf } from "../../runtime/frame.ts";
 import type { System } from "../../runtime/system.ts";
 import type { Authenticator } from "./auth.ts";
+import { demandUse } from "./permissions.ts";
 import type { RateLimiter } from "./rate.ts";
-import type { Principal } from "./route.ts";
 import type { ChatService } from "./services/chat.ts";
 import type { SocketServices } from "./socket.ts";
 
@@ -31,7 +30,7 @@ export function createSocketServices(parts: SocketParts): SocketServices {
       rates.take(principal.keyId ?? `${principal.via}:admin`);
     },
     startChat: async function* (principal, params, { idempotencyKey, signal }) {
-      checkScope(principal, CHAT_SERVICE);
+      demandUse(principal, CHAT_SERVICE, "runs.start");
       const { tenant, keyId } = principal;
       const bodyHash = createHash("sha256").update(JSON.stringify(params)).digest("hex");
       const { accepted, frames } = await chat.start({
@@ -50,21 +49,14 @@ export function createSocketServices(parts: SocketParts): SocketServices {
       yield* frames;
     },
     follow: async function* (principal, run, options) {
-      checkScope(principal, RUN_SERVICE);
+      demandUse(principal, RUN_SERVICE, "runs.read");
       await chat.find(principal.tenant, run);
       yield* await chat.attach(principal.tenant, run, options);
     },
     cancel: async (principal, run, reason) => {
-      checkScope(principal, RUN_SERVICE);
+      demandUse(principal, RUN_SERVICE, "runs.control");
       await chat.find(principal.tenant, run);
       await system.cancel(principal.tenant, rootRunOf(run), reason);
     },
   };
-}
-
-function checkScope({ allowedServices }: Principal, service: string): void {
-  if (allowedServices.includes("*") || allowedServices.includes(service)) return;
-  throw new RuntimeError("FORBIDDEN", `The key's allowed_services do not include "${service}".`, {
-    service,
-  });
 }

@@ -3,8 +3,9 @@
 import type { ElicitRequestFormParams } from "@modelcontextprotocol/server";
 import type { Approval, DecisionInput } from "../../actors/records/approval.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
+import { mayUse } from "../http/permissions.ts";
 import type { ApprovalService } from "../http/services/approvals.ts";
-import { type McpCall, may } from "./call.ts";
+import type { McpCall } from "./call.ts";
 import { shownArguments } from "./results.ts";
 
 /** Characters of a note, as decisions take them. */
@@ -17,7 +18,8 @@ export interface FormAnswer {
 }
 
 /** Whether the caller's key may decide: the rule of /v2/approvals. */
-export const mayDecide = (call: McpCall): boolean => may(call, "approvals");
+export const mayDecide = ({ context }: McpCall): boolean =>
+  mayUse(context.principal, "approvals", "approvals.decide");
 
 /** The question of an approval. */
 export function formOf(approval: Approval): ElicitRequestFormParams {

@@ -2,6 +2,7 @@
 // fast it reads. Handlers of the SDK find it by the `authInfo` that the SDK hands through unchanged.
 
 import type { AuthInfo } from "@modelcontextprotocol/server";
+import { hasService } from "../http/permissions.ts";
 import type { RouteContext } from "../http/route.ts";
 import type { Caller } from "../http/services/agent-store.ts";
 import { callerOf } from "../http/services/caller.ts";
@@ -70,6 +71,5 @@ export function createCall(
 
 /** Whether the key may use a service besides. */
 export function may({ context }: McpCall, service: string): boolean {
-  const { allowedServices } = context.principal;
-  return allowedServices.includes("*") || allowedServices.includes(service);
+  return hasService(context.principal, service);
 }

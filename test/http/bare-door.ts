@@ -11,8 +11,10 @@ import { memoryTables, tablesOnly } from "./memory-tables.ts";
 const who = (request: HttpRequest): Principal => ({
   tenant: request.header("x-api-key") ?? "",
   keyId: null,
-  role: "member",
+  isServer: false,
+  role: "owner",
   allowedServices: ["*"],
+  expiresAt: null,
   via: "key",
 });
 

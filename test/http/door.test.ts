@@ -2,7 +2,7 @@
 
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Type } from "../../actors/schema.ts";
-import { createAuthenticator } from "../../adapters/http/auth.ts";
+import { anOwner, createAuthenticator } from "../../adapters/http/auth.ts";
 import { createDoor, type Door, type RequestLine } from "../../adapters/http/door.ts";
 import { createKeyStore, type KeyStore } from "../../adapters/http/keys.ts";
 import { createLoginRoutes } from "../../adapters/http/login.ts";
@@ -62,7 +62,7 @@ const routes = [
     method: "GET",
     pattern: "/admin/keys",
     service: "admin",
-    role: "owner",
+    permission: "keys.manage",
     errors: "problem",
     handler: () => json(200, []),
   }),
@@ -70,6 +70,7 @@ const routes = [
     method: "GET",
     pattern: "/v1/fails",
     service: "fails",
+    permission: "models.read",
     errors: "openai",
     handler: () => {
       throw new Error("password=hunter2");
@@ -264,7 +265,7 @@ describe.each(servers)("the door on the %s server", (_name, listen) => {
     expect(JSON.stringify(refused)).not.toContain("tn_one");
   });
 
-  test("a new key lacks the conversation services, and a member the owner's routes", async () => {
+  test("a new key lacks the conversation services, and a developer the routes of who manages keys", async () => {
     const { key } = await keys.createKey("tn_one", { name: "k" });
     const named = await keys.createKey("tn_one", {
       name: "n",
@@ -352,13 +353,7 @@ describe.each(servers)("the door on the %s server", (_name, listen) => {
   });
 
   test("a sign-in link works once and its cookie needs our own page to change things", async () => {
-    const code = sessions.createCode({
-      tenant: "tn_one",
-      keyId: null,
-      role: "owner",
-      allowedServices: ["*"],
-      via: "none",
-    });
+    const code = sessions.createCode(anOwner("tn_one"));
     const first = await call(`/login?code=${code}`, { key: "" });
     const again = await call(`/login?code=${code}`, { key: "" });
     const setCookie = first.headers.get("set-cookie") ?? "";

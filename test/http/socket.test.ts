@@ -13,8 +13,10 @@ import { servers, start } from "./servers.ts";
 const who: Principal = {
   tenant: "tn_1",
   keyId: "ak_1",
-  role: "member",
+  isServer: false,
+  role: "owner",
   allowedServices: ["*"],
+  expiresAt: null,
   via: "key",
 };
 const text = (at: number, piece = "x"): Frame => ({

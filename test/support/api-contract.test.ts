@@ -6,17 +6,22 @@ import { answers, nothing } from "../../adapters/http/openapi/responses.ts";
 import { defineRoute } from "../../adapters/http/route.ts";
 import { createApiContract } from "./api-contract.ts";
 
-const common = { service: "things", errors: "problem", handler: () => ({ status: 204, body: "" }) };
+const common = {
+  service: "things",
+  permission: "models.read",
+  errors: "problem",
+  handler: () => ({ status: 204, body: "" }),
+} as const;
 const thing = Type.Object({ id: Type.String() }, { additionalProperties: false });
 const contract = createApiContract([
   defineRoute({
-    ...{ ...common, errors: "problem" },
+    ...common,
     method: "GET",
     pattern: "/v2/things/{id}",
     responses: answers(200, thing, "The thing."),
   }),
   defineRoute({
-    ...{ ...common, errors: "problem" },
+    ...common,
     method: "DELETE",
     pattern: "/v2/things/{id}",
     responses: nothing,

@@ -122,6 +122,7 @@ function routesOf(paths: OpenApiDocument["paths"]): readonly Route[] {
     Object.keys(methods).map((method) =>
       defineRoute({
         ...{ method: method.toUpperCase() as Method, pattern, service: "any", errors: "problem" },
+        permission: "models.read",
         handler: () => ({ status: 204, body: "" }),
       }),
     ),

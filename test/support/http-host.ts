@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { catalog } from "../../actors/catalog.ts";
 import { defaultPrices, type Prices } from "../../actors/money/catalogue.ts";
 import type { Compute, Embedders, Ports } from "../../actors/ports.ts";
+import type { KeyRole } from "../../actors/records/api-key.ts";
 import type { Collection } from "../../actors/records/collection.ts";
 import { balanceCounter } from "../../actors/records/conversation.ts";
 import { a2aRoutes } from "../../adapters/a2a/routes.ts";
@@ -26,7 +27,7 @@ import { createOriginRules } from "../../adapters/http/origin.ts";
 import { platformRoutes } from "../../adapters/http/platform/routes.ts";
 import { proxyRoutes } from "../../adapters/http/proxy/routes.ts";
 import { createFailureLimiter, createRateLimiter } from "../../adapters/http/rate.ts";
-import type { Route } from "../../adapters/http/route.ts";
+import { createRouteTable, type Route } from "../../adapters/http/route.ts";
 import { createServices, type Services } from "../../adapters/http/services/services.ts";
 import { createSessions, type Sessions } from "../../adapters/http/sessions.ts";
 import { uiRoutes } from "../../adapters/http/ui/routes.ts";
@@ -74,7 +75,7 @@ export interface HttpHost {
   readonly otherKey: string;
   /** Whose that is. */
   readonly otherTenant: string;
-  makeKey(services: readonly string[], tenant?: string, role?: "owner" | "member"): Promise<string>;
+  makeKey(services: readonly string[], tenant?: string, role?: KeyRole): Promise<string>;
   /** Of the tenant, unless another one is named. */
   setBalance(units: number, of?: string): Promise<void>;
   balance(): Promise<number>;
@@ -317,8 +318,10 @@ function makeRoutes(
     mcpRoute(services, async () => "0.0.0"),
     ...more,
   ];
-  const names = open.map((route) => route.service);
-  const keys = createKeyStore({ tables: system.tables, services: names });
+  const keys = createKeyStore({
+    tables: system.tables,
+    services: createRouteTable(open).services,
+  });
   const routes: readonly Route[] = [
     ...open,
     ...adminRoutes(services, keys, (text) => text.replaceAll("sk-secret", "[redacted]")),

@@ -46,7 +46,7 @@ export function auditRoutes({ system }: Services, keys: KeyStore): readonly Rout
       ...common,
       method: "GET",
       pattern: path,
-      role: "owner",
+      permission: "audit.read",
       query: [...pageQuery, "tenant", ...auditFilters, "from", "to"],
       handler: async (context) => {
         const { query } = context;

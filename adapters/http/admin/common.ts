@@ -19,7 +19,7 @@ export async function tenantOf(
   named: string | null,
 ): Promise<string> {
   if (named === null || named === principal.tenant) return principal.tenant;
-  if (principal.role === "admin") return await known(keys, named);
+  if (principal.isServer) return await known(keys, named);
   throw new RuntimeError("NOT_FOUND", `There is no tenant ${named.slice(0, 64)}.`);
 }
 
@@ -42,7 +42,7 @@ export async function scopeOf(
   const named = query.get("tenant");
   const isNamed = named !== null && named !== ALL;
   const isAll = !isNamed && (named === ALL || request.header("x-tenant") === undefined);
-  if (principal.role === "admin" && isAll) return null;
+  if (principal.isServer && isAll) return null;
   return await tenantOf(keys, context, named);
 }
 

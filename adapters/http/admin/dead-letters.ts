@@ -41,7 +41,7 @@ function readRoutes(system: System, keys: KeyStore, clean: Clean): readonly Rout
       ...common,
       method: "GET",
       pattern: path,
-      role: "owner",
+      permission: "runtime.read",
       handler: async (context) => {
         const { query } = context;
         const tenant = await scopeOf(keys, context);
@@ -65,7 +65,7 @@ function readRoutes(system: System, keys: KeyStore, clean: Clean): readonly Rout
       ...common,
       method: "GET",
       pattern: `${path}/{dl}`,
-      role: "owner",
+      permission: "runtime.read",
       handler: async (context) => {
         const id = context.params["dl"] ?? "";
         const tenant = await tenantOf(keys, context, context.query.get("tenant"));
@@ -90,7 +90,7 @@ function changeRoutes(system: System, keys: KeyStore): readonly Route[] {
       ...common,
       method: "POST",
       pattern: `${path}/{dl}/replay`,
-      role: "owner",
+      permission: "runtime.repair",
       handler: async (context) => {
         const id = context.params["dl"] ?? "";
         const tenant = await tenantOf(keys, context, context.query.get("tenant"));
@@ -106,7 +106,7 @@ function changeRoutes(system: System, keys: KeyStore): readonly Route[] {
       ...common,
       method: "DELETE",
       pattern: `${path}/{dl}`,
-      role: "owner",
+      permission: "runtime.repair",
       handler: async (context) => {
         const id = context.params["dl"] ?? "";
         const tenant = await tenantOf(keys, context, context.query.get("tenant"));

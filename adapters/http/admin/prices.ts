@@ -63,7 +63,7 @@ export function pricesRoute(prices: Prices): Route {
     ...common,
     method: "GET",
     pattern: "/admin/prices",
-    role: "owner",
+    permission: "usage.read",
     query: [],
     handler: () => json(200, shape(prices)),
   });

@@ -17,7 +17,7 @@ export function providersRoute(look: () => Promise<readonly ProviderFigures[]>):
     ...common,
     method: "GET",
     pattern: "/admin/providers",
-    role: "admin",
+    permission: "server.observe",
     query: [],
     handler: async () => json(200, { data: (await look()).map(shape) }),
   });

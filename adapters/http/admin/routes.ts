@@ -1,5 +1,5 @@
-// The operator's surface under /admin: tenants, keys, credit, usage and the live state of the
-// runtime. An owner sees and changes what is its tenant's; the operator (`admin`) all tenants.
+// The surface under /admin: tenants, keys, credit, usage and the live state of the runtime. A key of a
+// tenant sees and changes what is its tenant's, by its role; the server's admin key all tenants.
 
 import type { ApiKey } from "../../../actors/records/api-key.ts";
 import {
@@ -67,7 +67,7 @@ function tenantRoutes(services: Services, keys: KeyStore): readonly Route[] {
       ...common,
       method: "POST",
       pattern: tenantsPath,
-      role: "admin",
+      permission: "tenants.manage",
       body: tenantInput,
       handler: async ({ body }) => json(201, await keys.createTenant(body)),
     }),
@@ -79,7 +79,7 @@ function tenantRoutes(services: Services, keys: KeyStore): readonly Route[] {
       ...common,
       method: "GET",
       pattern: tenantsPath,
-      role: "admin",
+      permission: "tenants.manage",
       handler: async ({ query }) => {
         const { limit, ...page } = pageRequest(query, tenantsPath);
         const rows = await keys.listTenants({ ...page, limit: limit + 1 });
@@ -95,7 +95,7 @@ function tenantRoutes(services: Services, keys: KeyStore): readonly Route[] {
       ...common,
       method: "POST",
       pattern: "/admin/tenants/{tn}/credit",
-      role: "admin",
+      permission: "credit.add",
       body: creditBody,
       handler: async ({ params, body, principal }) => {
         const tenant = await known(keys, params["tn"] ?? "");
@@ -117,18 +117,18 @@ function keyRoutes(services: Services, keys: KeyStore): readonly Route[] {
     defineRoute({
       summary: "Create an API key",
       description:
-        "The answer shows the key itself, once: only its SHA-256 is stored. Without `allowed_services` it may use all but those of conversations, memories and approvals. The operator names the tenant; an owner makes keys of its own, none with more than its role.",
+        "The answer shows the key itself, once: only its SHA-256 is stored. Without `allowed_services` it may use all but those of conversations, memories and approvals. The admin key names the tenant; an owner makes keys of its own tenant, an admin those of roles below its own, and neither gives a key more services, or a later end, than the key that asks has: 403.",
       responses: answers(201, newKeySchema, "The key with its secret."),
       query: [],
       ...common,
       method: "POST",
       pattern: keysPath,
-      role: "owner",
+      permission: "keys.manage",
       body: keyBody,
       handler: async (context) => {
         const { tenant: named, ...input } = context.body;
         const tenant = await tenantOf(keys, context, named ?? null);
-        const { key, record } = await keys.createKey(tenant, input);
+        const { key, record } = await keys.createKey(tenant, input, context.principal);
         return json(201, { ...record, key });
       },
     }),
@@ -141,7 +141,7 @@ function keyRoutes(services: Services, keys: KeyStore): readonly Route[] {
       ...common,
       method: "GET",
       pattern: keysPath,
-      role: "owner",
+      permission: "keys.manage",
       handler: async (context) => {
         const tenant = await tenantOf(keys, context, context.query.get("tenant"));
         const { limit, ...page } = pageRequest(context.query, keysPath);
@@ -152,13 +152,13 @@ function keyRoutes(services: Services, keys: KeyStore): readonly Route[] {
     defineRoute({
       summary: "Revoke an API key",
       description:
-        "Requests with it are 401 from the next one on; what it has started goes on. The record stays, with `revoked_at`. Done again it stays revoked.",
+        "An admin revokes keys of roles below its own, and itself. Requests with it are 401 from the next one on; what it has started goes on. The record stays, with `revoked_at`. Done again it stays revoked.",
       responses: answers(200, keySchema, "The key, revoked."),
       query: [],
       ...common,
       method: "DELETE",
       pattern: "/admin/keys/{ak}",
-      role: "owner",
+      permission: "keys.manage",
       handler: async ({ params, principal }) => {
         const id = params["ak"] ?? "";
         const isId = /^ak_[A-Za-z0-9]{1,61}$/.test(id);
@@ -166,10 +166,10 @@ function keyRoutes(services: Services, keys: KeyStore): readonly Route[] {
           ? await services.system.tables.get(systemTenant, systemTables.apiKeys, id)
           : undefined;
         const owner = (row?.value as ApiKey | undefined)?.tenant;
-        if (owner === undefined || (principal.role !== "admin" && owner !== principal.tenant)) {
+        if (owner === undefined || (!principal.isServer && owner !== principal.tenant)) {
           throw new RuntimeError("NOT_FOUND", `There is no key ${id.slice(0, 64)}.`);
         }
-        return json(200, await keys.revokeKey(owner, id));
+        return json(200, await keys.revokeKey(owner, id, principal));
       },
     }),
   ];
@@ -186,7 +186,7 @@ function usageRoutes(services: Services, keys: KeyStore): readonly Route[] {
       ...common,
       method: "GET",
       pattern: "/admin/usage",
-      role: "owner",
+      permission: "usage.read",
       handler: async (context) => {
         const { query } = context;
         const tenant = await tenantOf(keys, context, query.get("tenant"));

@@ -79,7 +79,7 @@ function figureRoutes(system: System): readonly Route[] {
       ...common,
       method: "GET",
       pattern: "/admin/runtime",
-      role: "admin",
+      permission: "server.observe",
       handler: async () => json(200, await summaryOf(system)),
     }),
     defineRoute({
@@ -91,7 +91,7 @@ function figureRoutes(system: System): readonly Route[] {
       ...common,
       method: "POST",
       pattern: "/admin/runtime/workers",
-      role: "admin",
+      permission: "server.control",
       body: workersBody,
       handler: async ({ body }) => {
         await system.resize(body.workers);
@@ -112,7 +112,7 @@ function lookRoutes(system: System, keys: KeyStore): readonly Route[] {
       ...common,
       method: "GET",
       pattern: "/admin/runtime/actors",
-      role: "owner",
+      permission: "runtime.read",
       handler: async (context) => {
         const { query } = context;
         const tenant = await scopeOf(keys, context);
@@ -147,7 +147,7 @@ function lookRoutes(system: System, keys: KeyStore): readonly Route[] {
       ...common,
       method: "GET",
       pattern: "/admin/runtime/tree",
-      role: "owner",
+      permission: "runtime.read",
       handler: async (context) => {
         const { query } = context;
         const tenant = await scopeOf(keys, context);
@@ -173,7 +173,7 @@ function lookRoutes(system: System, keys: KeyStore): readonly Route[] {
       ...common,
       method: "GET",
       pattern: "/admin/runtime/waits",
-      role: "owner",
+      permission: "runtime.read",
       handler: async (context) => {
         const tenant = await scopeOf(keys, context);
         return json(200, await waitsOf(system, tenant, limitOf(context.query)));
@@ -192,7 +192,7 @@ function quarantineRoutes(system: System, keys: KeyStore, redact: Redact): reado
       ...common,
       method: "GET",
       pattern: quarantinedPath,
-      role: "owner",
+      permission: "runtime.read",
       handler: async (context) => {
         const tenant = await scopeOf(keys, context);
         const { limit, after } = pageRequest(context.query, quarantinedPath);
@@ -221,7 +221,7 @@ function quarantineRoutes(system: System, keys: KeyStore, redact: Redact): reado
       ...common,
       method: "POST",
       pattern: "/admin/runtime/actors/{address}/release",
-      role: "owner",
+      permission: "runtime.repair",
       handler: async (context) => {
         const address = context.params["address"] ?? "";
         const tenant = await scopeOf(keys, context);

@@ -1,5 +1,6 @@
 // What the operator's routes answer of tenants, keys, usage, dead letters and providers, as schemas.
 
+import { keyRoles } from "../../../actors/records/api-key.ts";
 import { type TSchema, Type } from "../../../actors/schema.ts";
 import { providerCounters } from "../../provider-memory.ts";
 import { named } from "../openapi/named.ts";
@@ -27,7 +28,7 @@ const keyFields = {
   tenant: text,
   prefix: Type.String({ description: "Its beginning, by which people tell their keys apart." }),
   name: text,
-  role: Type.String({ enum: ["admin", "owner", "member"] }),
+  role: Type.String({ enum: [...keyRoles] }),
   allowed_services: Type.Array(text, { description: 'Names of services, or `["*"]`.' }),
   expires_at: orNull(time),
   revoked_at: orNull(time),

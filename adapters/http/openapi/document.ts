@@ -1,6 +1,7 @@
 // The OpenAPI 3.1 description of the API, made of the route table: what validates bodies is what is
 // described, and a route that is not in the table is not in the document.
 
+import { permissionOf, permissions } from "../permissions.ts";
 import type { Route, RouteResponse } from "../route.ts";
 import { type Components, createComponents, type Json } from "./components.ts";
 import { errorResponses, sharedErrorResponses } from "./errors.ts";
@@ -83,9 +84,20 @@ function operationOf(route: Route, components: Components, errors: Set<string>):
   };
 }
 
-function descriptionOf({ role, description, isPublic }: Route): string {
-  const who = role === undefined || isPublic ? [] : [`Needs a key of the role \`${role}\`.`];
-  return [...(description === undefined ? [] : [description]), ...who].join("\n\n");
+function descriptionOf(route: Route): string {
+  const { description, isPublic } = route;
+  return [
+    ...(description === undefined ? [] : [description]),
+    ...(isPublic ? [] : [whoMay(route)]),
+  ].join("\n\n");
+}
+
+function whoMay(route: Route): string {
+  const permission = permissionOf(route);
+  const { least } = permissions[permission];
+  const who =
+    least === "server" ? "which the server's admin key has alone" : `of roles from \`${least}\` on`;
+  return `Needs the permission \`${permission}\`, ${who}.`;
 }
 
 function bodyOf({ accepts, body, method, optionalBody }: Route, components: Components): Json {

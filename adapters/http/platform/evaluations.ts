@@ -44,6 +44,7 @@ function startAndList({ evaluations }: Services): readonly Route[] {
       ...common,
       method: "POST",
       pattern: path,
+      permission: "runs.start",
       reads: ["Idempotency-Key"],
       body: evaluationBody,
       handler: async (context) => {

@@ -23,7 +23,7 @@ export function recordRoute({ chat, system }: Services): Route {
     parameters: { agent_version: { description: "Number of a version to add." } },
     service: "runs",
     errors: "problem",
-    role: "owner",
+    permission: "runs.record",
     method: "GET",
     pattern: "/v2/runs/{rn}/record",
     query: ["cursor", "agent_version"],
@@ -44,7 +44,7 @@ export function recordRoute({ chat, system }: Services): Route {
           ...(version === null ? {} : versionOf(version)),
         },
       );
-      const data = principal.role === "admin" ? page.items : page.items.map(toldItem);
+      const data = principal.isServer ? page.items : page.items.map(toldItem);
       return json(200, { data, next_cursor: page.next });
     },
   });

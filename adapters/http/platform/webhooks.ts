@@ -7,7 +7,7 @@ import { answers, orNull, time } from "../openapi/responses.ts";
 import { json } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
 
-const common = { service: "webhooks", errors: "problem", role: "owner" } as const;
+const common = { service: "webhooks", errors: "problem" } as const;
 
 const secretSchema = named(
   "WebhookSecret",

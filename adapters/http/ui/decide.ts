@@ -4,6 +4,7 @@
 import { createHash } from "node:crypto";
 import type { Approval, DecisionInput } from "../../../actors/records/approval.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
+import { mayUse } from "../permissions.ts";
 import type { RouteContext } from "../route.ts";
 import type { Answering } from "../services/answering.ts";
 import { callerOf } from "../services/caller.ts";
@@ -46,8 +47,8 @@ export async function decideAll(
 ): Promise<Continued> {
   const { approvals } = services;
   const { principal, request } = context;
-  const { tenant, allowedServices } = principal;
-  if (!allowedServices.includes("*") && !allowedServices.includes("approvals")) {
+  const { tenant } = principal;
+  if (!mayUse(principal, "approvals", "approvals.decide")) {
     const need = "Deciding what a run asks needs a key with the service approvals.";
     throw new RuntimeError("FORBIDDEN", need);
   }

@@ -93,7 +93,7 @@ test("the audit is found by what was done, by whom, to what, in which run and wh
 
 test("another tenant, a member and a key without the service see nothing of it", async () => {
   await decided("Mine", { decision: "approve" });
-  const member = await host.makeKey(["*"], host.tenant, "member");
+  const member = await host.makeKey(["*"], host.tenant, "developer");
   const narrow = await host.makeKey(["approvals"]);
 
   const others = await list("", { key: host.otherKey });

@@ -51,7 +51,7 @@ test("an owner sees the catalogue, a key that only uses the tenant does not", as
     key: await host.makeKey(["*"], undefined, "owner"),
   });
   const member = await host.call("GET", "/admin/prices", undefined, {
-    key: await host.makeKey(["*"], undefined, "member"),
+    key: await host.makeKey(["*"], undefined, "developer"),
   });
 
   expect(owner.body).toMatchObject({

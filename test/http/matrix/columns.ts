@@ -2,8 +2,11 @@
 // refused, and how. Made from the table of routes, so that a new route has them at once.
 
 import { Ajv2020 } from "ajv/dist/2020.js";
+import { keyRoles } from "../../../actors/records/api-key.ts";
 import type { TSchema } from "../../../actors/schema.ts";
+import { may, permissionOf } from "../../../adapters/http/permissions.ts";
 import type { Route } from "../../../adapters/http/route.ts";
+import { isServers } from "./is-servers.ts";
 import type { Cannot, Fields, Refusal, Row } from "./row.ts";
 import type { Sent } from "./sent.ts";
 import type { World } from "./world.ts";
@@ -30,22 +33,47 @@ export function withoutKey({ route }: Asked): Cases {
   ];
 }
 
-/** Nobody whose key has not the service, or not the role. */
+/** Nobody whose key has not the service. */
 export function withoutScope({ world, route }: Asked): Cases {
   if (route.isPublic) return PUBLIC;
-  const { host } = world;
   const refused = { status: 403, code: "FORBIDDEN" } as const;
   const by = (what: string, key: () => Promise<string>): Refusal => ({
     ...{ what, ...refused },
     sent: async (good) => ({ ...good, key: await key() }),
   });
-  return [
-    by("a key without the service", () => world.keyWithout(route.service)),
-    ...(route.role === undefined
-      ? []
-      : [by("a member's key", () => host.makeKey(["*"], host.tenant, "member"))]),
-    ...(route.role === "admin" ? [by("an owner's key", async () => host.key)] : []),
-  ];
+  return [by("a key without the service", () => world.keyWithout(route.service))];
+}
+
+/** A request of who may call it that goes no further than the door: it finds nothing, or is no JSON. */
+function knocking({ route, good }: Asked): Sent {
+  const params = Object.fromEntries(
+    Object.entries(good.params ?? {}).map(([name, value]) => [name, unknownAs(value)]),
+  );
+  return {
+    ...(route.query === undefined ? {} : { query: "nobody=1" }),
+    ...(route.body === undefined ? {} : { body: "{" }),
+    params,
+  };
+}
+
+/** Every status but those of the door. */
+const letIn = Array.from({ length: 400 }, (_, at) => 200 + at).filter(
+  (status) => status !== 401 && status !== 403 && status < 500,
+);
+
+/** Each role of a tenant, as the table of permissions says. */
+export function byRole(asked: Asked): Cases {
+  const { world, route } = asked;
+  if (route.isPublic) return PUBLIC;
+  const permission = permissionOf(route);
+  return keyRoles.map((role): Refusal => {
+    const isLetIn = may({ isServer: false, role }, permission);
+    return {
+      what: `the role ${role}`,
+      ...(isLetIn ? { status: letIn } : { status: 403, code: "FORBIDDEN" }),
+      sent: async () => ({ ...knocking(asked), key: await world.keyOf(role) }),
+    };
+  });
 }
 
 /** What a body or a query names of the tenant's own. */
@@ -60,7 +88,7 @@ const hasParts = ({ pattern }: Route): boolean => pattern.includes("{");
 export function ofAnother(asked: Asked): Cases {
   const { world, route, row } = asked;
   if (route.isPublic) return PUBLIC;
-  if (route.role === "admin") return "cannot: the operator sees every tenant";
+  if (isServers(route)) return "cannot: the operator sees every tenant";
   const sent = (of: Sent): Sent => ({ ...of, key: world.host.otherKey });
   if (typeof row.foreign === "string") return row.foreign;
   if (row.foreign !== undefined) {

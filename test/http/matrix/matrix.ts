@@ -6,6 +6,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import type { Route } from "../../../adapters/http/route.ts";
 import {
   type Asked,
+  byRole,
   conflicts,
   ofAnother,
   onceKey,
@@ -15,6 +16,7 @@ import {
   withoutScope,
   wrong,
 } from "./columns.ts";
+import { isServers } from "./is-servers.ts";
 import { masked, refuseAll } from "./refuse.ts";
 import { nameOf, type Row, type Rows } from "./row.ts";
 import { startWorld, type World } from "./world.ts";
@@ -43,8 +45,12 @@ function testsOf(world: World, route: Route, row: Row): void {
     await refuseAll(await of(), withoutKey(await of()));
   });
 
-  test("lets nobody in without the service and the role", async () => {
+  test("lets nobody in without the service", async () => {
     await refuseAll(await of(), withoutScope(await of()));
+  });
+
+  test("lets in the roles that have its permission, and no others", async () => {
+    await refuseAll(await of(), byRole(await of()));
   });
 
   test("is not there for another tenant", async () => {
@@ -65,7 +71,7 @@ function testsOf(world: World, route: Route, row: Row): void {
     const [{ good }, cases] = [await of(), unknown(await of())];
     await refuseAll(await of(), cases);
     const [first] = cases;
-    if (typeof first !== "object" || !route.pattern.includes("{") || route.role === "admin") return;
+    if (typeof first !== "object" || !route.pattern.includes("{") || isServers(route)) return;
     const foreign = await world.send(route, { ...good, key: world.host.otherKey });
     const sent = await first.sent(good, world);
     expect(masked(foreign, good)).toBe(masked(await world.send(route, sent), sent));

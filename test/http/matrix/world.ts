@@ -1,6 +1,7 @@
 // The server of the matrix, with the whole table of the started product, and how requests are sent to
 // it. Every answer is held to the API's description.
 
+import type { KeyRole } from "../../../actors/records/api-key.ts";
 import { loadAssets } from "../../../adapters/console/assets.ts";
 import { createBuiltinEmbedder } from "../../../adapters/embed/builtin.ts";
 import { createEmbedders } from "../../../adapters/embed/embedders.ts";
@@ -22,6 +23,7 @@ import { type HostWithin, type HttpHost, startHttpHost } from "../../support/htt
 import { inlineCompute } from "../../support/inline-compute.ts";
 import { embeddersWith, otherEmbedder } from "../../support/other-embedder.ts";
 import type { Json } from "../../support/wire-client.ts";
+import { isServers } from "./is-servers.ts";
 import type { Sent } from "./sent.ts";
 
 /** An answer as it came. */
@@ -49,6 +51,8 @@ export interface World {
   make(method: string, path: string, body?: unknown): Promise<Json>;
   /** A key with every service but this one. */
   keyWithout(service: string): Promise<string>;
+  /** A key of the tenant with every service and this role. */
+  keyOf(role: KeyRole): Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -85,13 +89,12 @@ export async function startWorld(): Promise<World> {
   const ids = new Set([host.tenant]);
   const contract = createApiContract(host.routes);
   const keys = new Map<string, Promise<string>>();
-  const services = [...new Set(host.routes.map(({ service }) => service))].filter(
-    (service) => service !== "openapi",
-  );
+  const withKey = host.routes.filter(({ isPublic }) => isPublic !== true);
+  const services = [...new Set(withKey.map(({ service }) => service))];
   return {
     ...{ host, ids, sour, held, sessions: within.sessions },
     send: async (route, sent, base = host.url) => {
-      const key = sent.key ?? (route.role === "admin" ? host.adminKey : host.key);
+      const key = sent.key ?? (isServers(route) ? host.adminKey : host.key);
       const told = await sendTo(base, contract, route, { ...sent, key });
       if (key === host.key) for (const id of idsIn(told.text)) ids.add(id);
       return told;
@@ -105,10 +108,13 @@ export async function startWorld(): Promise<World> {
       return answer.body;
     },
     keyWithout: (service) => {
-      const made =
-        keys.get(service) ??
-        host.makeKey(services.filter((one) => one !== service && one !== "openapi"));
+      const made = keys.get(service) ?? host.makeKey(services.filter((one) => one !== service));
       keys.set(service, made);
+      return made;
+    },
+    keyOf: (role) => {
+      const made = keys.get(`role ${role}`) ?? host.makeKey(["*"], host.tenant, role);
+      keys.set(`role ${role}`, made);
       return made;
     },
     stop: () => host.stop(),

@@ -54,6 +54,7 @@ test("what a route says is text, never markup", () => {
     pattern: "/v2/things",
     summary: "<script>alert('x')</script>",
     service: "a<b",
+    permission: "models.read",
     errors: "problem",
     handler: () => ({ status: 204, body: "" }),
   });

@@ -133,7 +133,7 @@ test("a new secret signs beside the old one", async () => {
 });
 
 test("the secret is the owner's, an address must be one, a private one is not asked", async () => {
-  const member = await host.makeKey(["*"], host.tenant, "member");
+  const member = await host.makeKey(["*"], host.tenant, "developer");
   const asMember = await host.call("GET", "/v2/webhooks/secret", undefined, { key: member });
   const bad = await Promise.all(
     ["ftp://example.com", "nonsense", "http://user:secret@example.com/"].map((one) =>

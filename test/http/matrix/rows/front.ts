@@ -2,6 +2,7 @@
 // sign-in of browsers, metrics and models.
 
 import { expect } from "vitest";
+import { anOwner } from "../../../../adapters/http/auth.ts";
 import { again, type Row, type Rows } from "../row.ts";
 
 const page = (shows: RegExp): Row => ({ good: () => ({}), status: 200, shows });
@@ -20,9 +21,7 @@ export const frontRows: Rows = {
   "GET /login": {
     good: ({ host, sessions }) => {
       const { tenant } = host;
-      const code = sessions.createCode({
-        ...{ tenant, keyId: null, role: "owner", allowedServices: ["*"], via: "none" },
-      });
+      const code = sessions.createCode(anOwner(tenant));
       return { query: `code=${code}` };
     },
     status: 303,

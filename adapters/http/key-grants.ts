@@ -1,0 +1,110 @@
+// What a new key may do, at most what its maker may: its role, its services and its end. Whatever makes
+// or changes a key asks here, so that there is no way round.
+
+import {
+  type ApiKey,
+  type ApiKeyInput,
+  keyRole,
+  servicesNotByDefault,
+} from "../../actors/records/api-key.ts";
+import { RuntimeError } from "../../runtime/errors.ts";
+import { isAtLeast } from "./permissions.ts";
+import type { Principal } from "./route.ts";
+
+/** Who makes a key, as far as it bounds the key. */
+export type Grantor = Pick<Principal, "isServer" | "role" | "allowedServices" | "expiresAt">;
+
+/** What a key is given. */
+export type Grant = Pick<ApiKey, "role" | "allowed_services" | "expires_at">;
+
+/** The surface of who runs a tenant. */
+const ADMIN = "admin";
+/** Names beside those of the routes. */
+const ALWAYS_KNOWN: readonly string[] = ["*", ADMIN];
+
+/**
+ * What a key is given that is asked for so.
+ * @param services every service of the server, from which the default is made.
+ * @throws INVALID with a pointer, FORBIDDEN when it is more than its maker has.
+ */
+export function grantOf(
+  input: Omit<ApiKeyInput, "name">,
+  by: Grantor,
+  { services, nowMs }: { readonly services: readonly string[]; readonly nowMs: number },
+): Grant {
+  const role = keyRole(input.role ?? "developer");
+  checkRole(role, by);
+  return {
+    role,
+    allowed_services: servicesOf(input, by, services),
+    expires_at: expiryOf(input.expires_at, by, nowMs),
+  };
+}
+
+/**
+ * Whether somebody manages keys of a role: an owner all, an admin those below it.
+ * @throws FORBIDDEN.
+ */
+export function checkRole(
+  role: ApiKey["role"],
+  by: Pick<Grantor, "isServer" | "role">,
+  pointer = "/role",
+): void {
+  if (by.isServer || by.role === "owner") return;
+  if (by.role !== role && isAtLeast(by.role, role)) return;
+  const message = `A key with the role "${by.role}" manages keys of roles below its own, not "${role}".`;
+  throw new RuntimeError("FORBIDDEN", message, { pointer });
+}
+
+function servicesOf(
+  input: Omit<ApiKeyInput, "name">,
+  by: Grantor,
+  services: readonly string[],
+): readonly string[] {
+  const all = by.allowedServices.includes("*");
+  const asked = input.allowed_services;
+  if (asked === undefined) {
+    const byDefault = defaultServices(input.role, services);
+    return all ? byDefault : byDefault.filter((one) => by.allowedServices.includes(one));
+  }
+  const unknown = asked.findIndex((one) => !ALWAYS_KNOWN.includes(one) && !services.includes(one));
+  if (unknown !== -1) {
+    const pointer = `/allowed_services/${unknown}`;
+    throw new RuntimeError("INVALID", `${pointer} must be "*" or one of ${services.join(", ")}.`, {
+      pointer,
+    });
+  }
+  const above = all ? -1 : asked.findIndex((one) => !by.allowedServices.includes(one));
+  if (above === -1) return asked;
+  const pointer = `/allowed_services/${above}`;
+  const message = `${pointer} is more than the key that asks for it has: its allowed_services do not include "${asked[above]}".`;
+  throw new RuntimeError("FORBIDDEN", message, { pointer });
+}
+
+/** All but those that have to be named; `admin` for a role that was named and has to do there. */
+function defaultServices(
+  role: ApiKeyInput["role"],
+  services: readonly string[],
+): readonly string[] {
+  const isNamed = role !== undefined && role !== "member" && role !== "viewer";
+  return [
+    ...services.filter((one) => one !== ADMIN && !servicesNotByDefault.includes(one)),
+    ...(isNamed ? [ADMIN] : []),
+  ];
+}
+
+function expiryOf(asked: string | null | undefined, by: Grantor, nowMs: number): string | null {
+  const pointer = "/expires_at";
+  const most = by.expiresAt === null ? null : Date.parse(by.expiresAt);
+  if (asked === undefined) return by.expiresAt;
+  if (asked !== null && !(Date.parse(asked) > nowMs)) {
+    throw new RuntimeError("INVALID", "/expires_at must be a time to come, in ISO 8601.", {
+      pointer,
+    });
+  }
+  if (most !== null && (asked === null || Date.parse(asked) > most)) {
+    const message = `/expires_at must not be after ${by.expiresAt}, when the key that asks for it ends.`;
+    throw new RuntimeError("FORBIDDEN", message, { pointer });
+  }
+  return asked === null ? null : new Date(asked).toISOString();
+}
