@@ -5,6 +5,7 @@ import { createPrices } from "../actors/money/catalogue.ts";
 import type { Log } from "../runtime/log.ts";
 import type { RunningSystem } from "../runtime/pool.ts";
 import { a2aRoutes } from "./a2a/routes.ts";
+import type { Acts } from "./audit/act.ts";
 import { packageVersion } from "./cli/version.ts";
 import type { Config } from "./config.ts";
 import { priceListOf } from "./config-prices.ts";
@@ -18,6 +19,7 @@ import { anthropicRoutes } from "./http/anthropic/messages.ts";
 import { createAuthenticator } from "./http/auth.ts";
 import { consoleRoutes } from "./http/console/routes.ts";
 import { createDoor, type Door, type RequestLine } from "./http/door.ts";
+import { createDoorAudit } from "./http/door-audit.ts";
 import { createKeyStore, type KeyStore } from "./http/keys.ts";
 import { chooseListen } from "./http/listen-any.ts";
 import { createLoginRoutes } from "./http/login.ts";
@@ -52,6 +54,8 @@ export interface FrontOptions {
   readonly config: Config;
   readonly system: RunningSystem;
   readonly adminKey: string;
+  /** What is under way on somebody's behalf. */
+  readonly acts: Acts;
   log(line: RequestLine): void;
   /** What an operator should know beside requests. */
   readonly diary: Log;
@@ -84,7 +88,7 @@ export interface Front {
 
 /** Opens the door. @throws CONFIG_INVALID when the port is taken. */
 export async function openFront(options: FrontOptions): Promise<Front> {
-  const { config, system, adminKey, diary, missed, embedMemory } = options;
+  const { config, system, adminKey, acts, diary, missed, embedMemory } = options;
   const { http } = config;
   const [{ listen }, assets] = await Promise.all([chooseListen(http.headerBytesMax), loadAssets()]);
   const embedding = { ...config, embedMemory };
@@ -147,7 +151,7 @@ export async function openFront(options: FrontOptions): Promise<Front> {
   const door = createDoor({
     routes: all,
     system,
-    gate: services.gate,
+    ...{ gate: services.gate, audit: createDoorAudit({ tables: system.tables, acts }) },
     authenticator,
     rates,
     origins: createOriginRules({ hosts: hostsOf(config), origins: http.allowedOrigins }),

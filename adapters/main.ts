@@ -6,6 +6,8 @@ import { fileURLToPath } from "node:url";
 import { trainTaskName } from "../actors/routing/aside.ts";
 import { RuntimeError } from "../runtime/errors.ts";
 import { type RunningSystem, startSystem } from "../runtime/pool.ts";
+import { Acts } from "./audit/act.ts";
+import { createBeside } from "./audit/beside.ts";
 import { banner, pageLine, sampleLines } from "./cli/banner.ts";
 import { packageVersion } from "./cli/version.ts";
 import { type Config, loadConfig } from "./config.ts";
@@ -91,6 +93,7 @@ async function start(config: Config, log: Log): Promise<Running> {
   const providers = providerMemory(config.providers);
   const embedMemory = createEmbedMemory(config.providers);
   const hub = await answerHub(config);
+  const acts = new Acts();
   const system = await startSystem({
     folder: config.data,
     workerUrl: new URL("./worker.js", import.meta.url),
@@ -103,6 +106,7 @@ async function start(config: Config, log: Log): Promise<Running> {
       drainMs: config.stopMs,
     },
     limits: config.engine,
+    beside: createBeside(acts),
     ...(hub && { connectEngine: hub.connect }),
     tasks: {
       "knowledge.parse": { url: computeTasks, name: "parseKnowledge" },
@@ -135,6 +139,7 @@ async function start(config: Config, log: Log): Promise<Running> {
       config,
       system,
       adminKey: admin.key,
+      acts,
       log: (line) => logRequest(log, line),
       diary: log,
       missed: createMissedVectors(missed),

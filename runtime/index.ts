@@ -64,6 +64,7 @@ export type {
   StoreOp,
 } from "./store/store.ts";
 export type {
+  Beside,
   DeadLetter,
   LetterPage,
   ListPage,

@@ -26,7 +26,7 @@ import { keys, prefixRange } from "./store/keys.ts";
 import { openStore } from "./store/lmdb.ts";
 import { type Storage, startStorage } from "./store/storage.ts";
 import type { Row, Store } from "./store/store.ts";
-import type { ListPage, RunRow, System, SystemFigures } from "./system.ts";
+import type { Beside, ListPage, RunRow, System, SystemFigures } from "./system.ts";
 import { createComputePool } from "./threads/compute.ts";
 import type { ComputePool, ComputeTask } from "./threads/compute-port.ts";
 import { EarlyThreads } from "./threads/early-threads.ts";
@@ -59,6 +59,8 @@ export interface SystemOptions {
   readonly limits?: Partial<KernelLimits>;
   /** Tasks of the compute pool by name. */
   readonly tasks?: Readonly<Record<string, ComputeTask>>;
+  /** What main's writes to tables commit besides. Default: nothing. */
+  readonly beside?: Beside;
   readonly log: Log;
   /** Ends the process when the system cannot go on; default `process.exit`. */
   readonly exit?: (code: number) => void;
@@ -152,6 +154,7 @@ class ThreadedSystem implements RunningSystem {
       level: config.durability,
       waitingMax: config.tableWritesMax,
       isClosed: (tenant) => this.tenants.stateOf(tenant) === "removing",
+      beside: options.beside,
     });
     this.bulk = createBulk(this.#bulkStore, () => storage.start("bulk"));
     this.tenants = new TenantWork({

@@ -124,7 +124,14 @@ export interface TableRow {
 
 /** One write to tenant tables and counters. All writes of one call commit together. */
 export type TableWrite =
-  | { readonly type: "put"; readonly table: string; readonly id: string; readonly value: Data }
+  | {
+      readonly type: "put";
+      readonly table: string;
+      readonly id: string;
+      readonly value: Data;
+      /** Another tenant's table than the call's: what is told there of it, in the same commit. */
+      readonly tenant?: string;
+    }
   /** `revision` null: the row must be absent. Else it must be the stored one (REVISION_MISMATCH). */
   | {
       readonly type: "put-if";
@@ -164,6 +171,16 @@ export interface Tables {
     level?: Level,
   ): Promise<{ readonly counters: Readonly<Record<string, number>> }>;
 }
+
+/**
+ * Told of each batch that main is about to write, while no other is: what it gives is committed in the
+ * same batch, beyond the limit of one call. A throw refuses the batch.
+ */
+export type Beside = (
+  tenant: string,
+  writes: readonly TableWrite[],
+  tables: Pick<Tables, "get">,
+) => readonly TableWrite[] | Promise<readonly TableWrite[]>;
 
 /** Live figures of a system. */
 export interface SystemFigures {

@@ -5,6 +5,7 @@ import { type ErrorData, RuntimeError, toErrorData } from "../../runtime/errors.
 import type { System } from "../../runtime/system.ts";
 import { type Authenticator, authorize, presentedKey } from "./auth.ts";
 import { type ReadBody, readBody } from "./body.ts";
+import type { DoorAudit } from "./door-audit.ts";
 import { errorStyle } from "./error-style.ts";
 import type { WorkGate } from "./gate/work-gate.ts";
 import type { OriginRules } from "./origin.ts";
@@ -44,6 +45,8 @@ export interface DoorOptions {
   readonly origins: OriginRules;
   readonly rates: RateLimiter;
   readonly gate: WorkGate;
+  /** What is done is told there. Default: nowhere. */
+  readonly audit?: DoorAudit;
   /** Called once for each answer. */
   readonly log?: (line: RequestLine) => void;
   /** Whether what a start prepares is there; `/health/ready` says so. Default: yes, until `stop`. */
@@ -204,7 +207,9 @@ class Visit {
     const request = this.#request;
     const context = new Context(request, match, this.#principal, this.#options.system, read);
     // The body has the type of the schema it was just checked against.
-    return match.route.handler(context as unknown as RouteContext<never>);
+    const handle = () => match.route.handler(context as unknown as RouteContext<never>);
+    const { audit } = this.#options;
+    return audit === undefined ? handle() : audit.call(context, handle);
   }
 
   /** @throws at once what needs no look-up: path, Origin. Who is asking comes with the promise. */

@@ -8,7 +8,7 @@ import { FairSlots } from "../shared/fair-slots.ts";
 import { decode, decodeCounter, encode } from "../store/codec.ts";
 import { keys, prefixRange } from "../store/keys.ts";
 import type { Level, Row, Store, StoreOp } from "../store/store.ts";
-import type { TableRow, Tables, TableWrite } from "../system.ts";
+import type { Beside, TableRow, Tables, TableWrite } from "../system.ts";
 
 const ROWS_MAX = 200;
 /** A thousand records, and what goes with them: their count, an Idempotency-Key. */
@@ -17,6 +17,7 @@ const NAME = /^[A-Za-z0-9_.~@-]{1,64}$/;
 const ID = /^[\x21-\x7d]{1,256}$/;
 /** 96 bits: two values of one row with the same revision do not happen. */
 const REVISION_CHARS = 16;
+const NOTHING: readonly TableWrite[] = [];
 
 /** What the tables need. */
 export interface TablesOptions {
@@ -27,6 +28,8 @@ export interface TablesOptions {
   readonly waitingMax: number;
   /** Whether a tenant is being removed: nothing is written for it. Default: none. */
   readonly isClosed?: (tenant: string) => boolean;
+  /** What is committed with each batch. Default: nothing. */
+  readonly beside?: Beside | undefined;
 }
 
 /** Tables over a store. */
@@ -108,13 +111,17 @@ class StoreTables implements Tables {
   }
 
   async #commit(tenant: string, writes: readonly TableWrite[]): Promise<Written> {
-    const { store, isClosed } = this.#options;
+    const { store, isClosed, beside } = this.#options;
     checkNames(tenant);
     if (isClosed?.(tenant)) {
       throw new RuntimeError("TENANT_SUSPENDED", "This tenant is being removed.");
     }
     const ops: StoreOp[] = [];
     for (const write of writes) ops.push(await this.#op(tenant, write));
+    const more = beside?.(tenant, writes, this) ?? NOTHING;
+    for (const write of more instanceof Promise ? await more : more) {
+      ops.push(await this.#op(tenant, write));
+    }
     const commit = store.commit({ ops });
     try {
       const { counters } = await commit.committed;
@@ -137,7 +144,7 @@ class StoreTables implements Tables {
       return { op: "add", key, delta, ...(min === undefined ? {} : { min }) };
     }
     const { table, id } = write;
-    const key = rowKey(tenant, table, id);
+    const key = rowKey(this.#ownerOf(tenant, write), table, id);
     switch (write.type) {
       case "put":
         return { op: "put", key, value: encode(write.value) };
@@ -153,6 +160,12 @@ class StoreTables implements Tables {
         if (write.revision === undefined) return { op: "remove", key };
         return { op: "swap", key, expected: await this.#expected(key, write, write.revision) };
     }
+  }
+
+  /** What is told of a tenant that is being removed stays with who tells it. */
+  #ownerOf(tenant: string, write: TableWrite): string {
+    const owner = write.type === "put" ? (write.tenant ?? tenant) : tenant;
+    return owner !== tenant && this.#options.isClosed?.(owner) ? tenant : owner;
   }
 
   async #expected(

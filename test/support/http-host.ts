@@ -11,6 +11,8 @@ import type { KeyRole } from "../../actors/records/api-key.ts";
 import type { Collection } from "../../actors/records/collection.ts";
 import { balanceCounter } from "../../actors/records/conversation.ts";
 import { a2aRoutes } from "../../adapters/a2a/routes.ts";
+import { Acts } from "../../adapters/audit/act.ts";
+import { createBeside } from "../../adapters/audit/beside.ts";
 import { createEgress } from "../../adapters/egress.ts";
 import { createBuiltinEmbedder } from "../../adapters/embed/builtin.ts";
 import { createEmbedders } from "../../adapters/embed/embedders.ts";
@@ -18,6 +20,7 @@ import { adminRoutes } from "../../adapters/http/admin/routes.ts";
 import { anthropicRoutes } from "../../adapters/http/anthropic/messages.ts";
 import { createAuthenticator } from "../../adapters/http/auth.ts";
 import { createDoor } from "../../adapters/http/door.ts";
+import { createDoorAudit } from "../../adapters/http/door-audit.ts";
 import type { WorkGate } from "../../adapters/http/gate/work-gate.ts";
 import { createKeyStore } from "../../adapters/http/keys.ts";
 import { listenOnNode } from "../../adapters/http/listen-node.ts";
@@ -128,8 +131,10 @@ export async function startHttpHost(parts: HostParts = {}): Promise<HttpHost> {
   const embedder = createBuiltinEmbedder();
   const { embedders = createEmbedders(embedder), requestsPerSecond = 100_000 } = parts;
   const { prices = defaultPrices } = parts;
+  const acts = new Acts();
   const system = await startSystem({
     folder,
+    beside: createBeside(acts),
     workerUrl: new URL("./unused.js", import.meta.url),
     loadHost: () => ({
       definitions: [...catalog, ...definitions],
@@ -178,6 +183,7 @@ export async function startHttpHost(parts: HostParts = {}): Promise<HttpHost> {
     routes: heard.routes,
     system,
     gate,
+    audit: createDoorAudit({ tables: system.tables, acts }),
     origins: createOriginRules({ hosts: [], origins: [] }),
     rates: createRateLimiter({ perSecond: requestsPerSecond, burst: requestsPerSecond }),
     authenticator: createAuthenticator({

@@ -21,12 +21,25 @@ const auditSchema = named(
     {
       id: text,
       at: time,
-      action: Type.String({ description: 'What was done, e.g. "approval.approve".' }),
-      by: Type.String({ description: 'An API key (`ak_`), "admin", "rule" or "expiry".' }),
+      action: Type.String({ description: 'What was done, e.g. "agent.update".' }),
+      by: Type.String({
+        description:
+          'An API key (`ak_`), "operator" for the server\'s own, "server" for what it does by itself, or "rule" and "expiry" of approvals.',
+      }),
       by_name: orNull(Type.String({ description: "Name of the key." })),
+      role: orNull(Type.String({ description: "What the key was then." })),
+      request_id: orNull(text),
+      from: orNull(Type.String({ description: "Address of the peer." })),
+      channel: orNull(Type.String({ description: "`api`, `console`, `run` or `server`." })),
       subject: Type.String({ description: "Id of what it was done to." }),
       run_id: orNull(text),
+      outcome: Type.String({
+        description:
+          "`done`, `refused`, `failed`, `begun` while it is under way, `unknown` when its end is not known.",
+      }),
       details: anyObject,
+      before: orNull(anyObject),
+      after: orNull(anyObject),
       arguments: orNull(
         Type.Object({ before: anyObject, after: anyObject }, { additionalProperties: false }),
       ),
@@ -39,9 +52,9 @@ const auditSchema = named(
 export function auditRoutes({ system }: Services, keys: KeyStore): readonly Route[] {
   return [
     defineRoute({
-      summary: "List what was decided",
+      summary: "List what was done and decided",
       description:
-        "Newest first. `from` and `to` are times; `arguments` is what a person changed, while the approval is kept.",
+        "Newest first. `from` and `to` are times; `before` and `after` are the fields that an act has changed, without secrets; `arguments` is what a person changed, while the approval is kept.",
       responses: answers(200, pageOf(auditSchema), "A page of the audit."),
       ...common,
       method: "GET",

@@ -22,8 +22,8 @@ export interface AuditFilter
   readonly toMs: number | null;
 }
 
-/** A row as it is shown. */
-export interface AuditEntry extends AuditRow {
+/** A row as it is shown: what is not known of it is null. */
+export interface AuditEntry extends Required<Omit<AuditRow, "tenant">> {
   /** Name of the key that decided; null for what is no key, or one that is not known any more. */
   readonly by_name: string | null;
   /** Of a call that a person changed, while its approval is kept; else null. */
@@ -88,6 +88,12 @@ export async function trimAudit(tables: Tables, tenant: string, beforeMs: number
   }
 }
 
+/** Of rows that do not say it. */
+const UNKNOWN = {
+  ...{ role: null, request_id: null, from: null, channel: null },
+  ...{ before: null, after: null },
+} as const;
+
 async function shown(
   tables: Tables,
   tenant: string,
@@ -99,9 +105,11 @@ async function shown(
     if (!names.has(by)) names.set(by, await nameOf(tables, tenant, by));
   }
   const items = rows.map(
-    async (row): Promise<AuditEntry> => ({
+    async ({ tenant: _, ...row }): Promise<AuditEntry> => ({
+      ...UNKNOWN,
       ...row,
-      by_name: names.get(row.by) ?? null,
+      outcome: row.outcome ?? "done",
+      by_name: row.by_name ?? names.get(row.by) ?? null,
       arguments: row.details["edited"] === true ? await changed(tables, tenant, row.subject) : null,
     }),
   );

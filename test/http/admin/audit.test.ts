@@ -40,6 +40,12 @@ async function decided(name: string, decision: object): Promise<Json> {
   return { ...answer.body, key, keyId: id };
 }
 
+/** What the turn of a decision does not know. */
+const unsaid = {
+  ...{ role: null, request_id: null, from: null, channel: null },
+  ...{ outcome: "done", before: null, after: null },
+};
+
 const list = async (query: string, more = {}): Promise<Json> =>
   await host.call("GET", `${path}?${query}`, undefined, more);
 
@@ -53,13 +59,14 @@ test("an entry says what was decided about what, by which key by its name, and w
   expect(body.data).toEqual([
     {
       ...{ id: expect.stringMatching(/^au_/), at: expect.any(String), action: "approval.reject" },
-      ...{ by: declined.keyId, by_name: "Desk two", subject: declined.id },
+      ...{ by: declined.keyId, by_name: "Desk two", subject: declined.id, ...unsaid },
       ...{ run_id: declined.run_id, arguments: null },
       details: { tool: "pay", status: "rejected", edited: false },
     },
     {
       ...{ id: expect.stringMatching(/^au_/), at: expect.any(String), action: "approval.approve" },
       ...{ by: edited.keyId, by_name: "Desk one", subject: edited.id, run_id: edited.run_id },
+      ...unsaid,
       details: { tool: "pay", status: "approved", edited: true },
       arguments: { before: { amount: 5 }, after: { amount: 3 } },
     },
