@@ -7,6 +7,7 @@ import { availableParallelism } from "node:os";
 import type { KernelLimits } from "../runtime/kernel/kernel-port.ts";
 import { embedderFields, embeddingFields } from "./config-embedding.ts";
 import { choice, type Fields, type IntegerField, integer } from "./config-field.ts";
+import { frontFields } from "./config-front.ts";
 import { pricesGroup } from "./config-prices.ts";
 import { answerFields, knownModelFields, providerFields } from "./config-providers.ts";
 import { rerankerFields } from "./config-rerankers.ts";
@@ -248,20 +249,7 @@ export const configFields = {
         MINUTE_MS,
         30 * 24 * 60 * MINUTE_MS,
       ]),
-      allowedHosts: {
-        type: "texts",
-        text: "Host headers accepted beside the listening address and loopback names.",
-        default: [],
-        itemsMax: 100,
-        charsMax: 255,
-      },
-      allowedOrigins: {
-        type: "texts",
-        text: "Browser origins accepted beside the server's own, e.g. https://example.com.",
-        default: [],
-        itemsMax: 100,
-        charsMax: 255,
-      },
+      ...frontFields,
     },
   },
   knowledge: {

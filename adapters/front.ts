@@ -10,13 +10,13 @@ import { packageVersion } from "./cli/version.ts";
 import type { Config } from "./config.ts";
 import { priceListOf } from "./config-prices.ts";
 import { loadAssets } from "./console/assets.ts";
+import { createFrontAuth } from "./front-auth.ts";
 import { createKnowledge } from "./front-knowledge.ts";
 import { createFrontMemories } from "./front-memory.ts";
 import { listModels, lookAtProviders } from "./front-providers.ts";
 import { providersRoute } from "./http/admin/providers.ts";
 import { adminRoutes } from "./http/admin/routes.ts";
 import { anthropicRoutes } from "./http/anthropic/messages.ts";
-import { createAuthenticator } from "./http/auth.ts";
 import { consoleRoutes } from "./http/console/routes.ts";
 import { createDoor, type Door, type RequestLine } from "./http/door.ts";
 import { createDoorAudit } from "./http/door-audit.ts";
@@ -30,7 +30,7 @@ import { createOriginRules } from "./http/origin.ts";
 import { modelsRoute } from "./http/platform/models.ts";
 import { platformRoutes } from "./http/platform/routes.ts";
 import { proxyRoutes } from "./http/proxy/routes.ts";
-import { createFailureLimiter, createRateLimiter } from "./http/rate.ts";
+import { createRateLimiter } from "./http/rate.ts";
 import { createRouteTable, type Route } from "./http/route.ts";
 import type { Server } from "./http/server.ts";
 import { createServices, type Services } from "./http/services/services.ts";
@@ -133,13 +133,8 @@ export async function openFront(options: FrontOptions): Promise<Front> {
     const { retentionDays: days } = config.audit;
     return keepAudit({ tables: system.tables, keys, days, log: diary, nowMs: Date.now });
   });
-  const authenticator = createAuthenticator({
-    keys,
-    sessions,
-    failures: createFailureLimiter(http.failuresPerMinute),
-    adminKey,
-    adminTenant: defaultTenant,
-  });
+  const who = { keys, sessions, adminKey, adminTenant: defaultTenant };
+  const authenticator = createFrontAuth(config, who);
   const rates = createRateLimiter({ perSecond: http.requestsPerSecond, burst: http.requestsBurst });
   const sockets = createSocketServices({ system, chat: services.chat, authenticator, rates });
   const all: readonly Route[] = [
@@ -159,7 +154,7 @@ export async function openFront(options: FrontOptions): Promise<Front> {
     isReady: () => options.isReady?.() ?? true,
     socket: async (request, principal) => {
       const { createSocketHandler } = await import("./http/socket.ts");
-      return createSocketHandler(sockets, request, principal);
+      return createSocketHandler(sockets, authenticator.addressOf(request), principal);
     },
   });
   void recoverPacks(system, services.packs, diary);

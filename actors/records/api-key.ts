@@ -10,6 +10,8 @@ export const systemTenant = "tn_system";
 export const systemTables = {
   apiKeys: "api-keys",
   keysByTenant: "api-keys-by-tenant",
+  /** When a key was last used, as milliseconds since the epoch, by `ak_...`. */
+  keysUsed: "api-keys-used",
   tenants: "tenants",
 } as const;
 
@@ -65,6 +67,27 @@ export const apiKeyInput = Type.Object(
   { additionalProperties: false },
 );
 
+/** What a client sends to change a key: what is left out stays. */
+export const apiKeyPatch = Type.Object(Type.Partial(apiKeyInput).properties, {
+  additionalProperties: false,
+  minProperties: 1,
+});
+
+/** What a client sends to change a key. */
+export type ApiKeyPatch = Static<typeof apiKeyPatch>;
+
+/** Longest time for which two secrets of a key are taken, s. */
+const OVERLAP_MAX_S = 30 * 24 * 60 * 60;
+
+/** What a client sends to give a key another secret. */
+export const apiKeyRotation = Type.Object(
+  {
+    /** How long the secret before is still taken. Default 0: not at all. */
+    overlap_seconds: Type.Optional(Type.Integer({ minimum: 0, maximum: OVERLAP_MAX_S })),
+  },
+  { additionalProperties: false },
+);
+
 /** What a client sends to create a key. */
 export type ApiKeyInput = Static<typeof apiKeyInput>;
 
@@ -82,6 +105,15 @@ export interface ApiKey {
   readonly expires_at: string | null;
   readonly revoked_at: string | null;
   readonly created_at: string;
+  /** The secret before, while both are taken; null or absent: there is none. */
+  readonly previous?: PreviousSecret | null;
+}
+
+/** The secret that was replaced, until it is no longer taken. */
+export interface PreviousSecret {
+  readonly hash: string;
+  readonly prefix: string;
+  readonly valid_until: string;
 }
 
 /** What a client sends to create a tenant. */

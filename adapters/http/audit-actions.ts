@@ -99,6 +99,8 @@ export const routeActs: Readonly<Record<string, RouteAct>> = {
   "POST /admin/tenants": beside("tenant.create"),
   "POST /admin/tenants/{tn}/credit": beside("credit.add"),
   "POST /admin/keys": beside("key.create"),
+  "PATCH /admin/keys/{ak}": beside("key.update"),
+  "POST /admin/keys/{ak}/rotate": beside("key.rotate"),
   "DELETE /admin/keys/{ak}": beside("key.revoke"),
   "POST /admin/dead-letters/{dl}/replay": before("dead-letter.replay"),
   "DELETE /admin/dead-letters/{dl}": before("dead-letter.discard"),

@@ -3,9 +3,12 @@
 
 import type { ApiKey } from "../../actors/records/api-key.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
-import { hashOfKey, isHashOf, isSameText, type KeyStore } from "./keys.ts";
+import type { Came } from "./client-address.ts";
+import type { Guesses } from "./guesses.ts";
+import { KEY_CACHE_MAX } from "./key-cache.ts";
+import { hashOfKey, isHashOf, isSameText, KEY_BEGIN, keyIdOf } from "./key-secret.ts";
+import type { KeyStore } from "./keys.ts";
 import { demandUse, permissionOf } from "./permissions.ts";
-import type { FailureLimiter } from "./rate.ts";
 import type { Principal, Route } from "./route.ts";
 import type { HttpRequest } from "./server.ts";
 import type { Sessions } from "./sessions.ts";
@@ -13,17 +16,16 @@ import type { Sessions } from "./sessions.ts";
 /** Longest key looked at; longer ones are wrong. */
 export const KEY_CHARS_MAX = 256;
 
-/** Whom a key came from; the address is read only when it matters. */
-export type Peer = Pick<HttpRequest, "peer">;
-
 /** Decides who is asking. */
 export interface Authenticator {
+  /** Where a request came from, behind the proxies that are trusted. */
+  addressOf(request: Came): string;
   /** What `authenticate` can answer at once, from memory; else null. @throws INVALID. */
   known(request: HttpRequest): Principal | null;
   /** @throws UNAUTHENTICATED, RATE_LIMITED, INVALID. */
   authenticate(request: HttpRequest): Promise<Principal>;
   /** The same for a key that did not come in a header (a WebSocket's first frame). */
-  authenticateKey(key: string, from: Peer): Promise<Principal>;
+  authenticateKey(key: string, address: string): Promise<Principal>;
 }
 
 /**
@@ -33,11 +35,15 @@ export interface Authenticator {
 export function createAuthenticator(options: {
   readonly keys: KeyStore;
   readonly sessions: Sessions;
-  readonly failures: FailureLimiter;
+  readonly guesses: Guesses;
+  /** Where a request came from; default: its peer. */
+  readonly addressOf?: (request: Came) => string;
   readonly adminKey: string;
   readonly adminTenant: string;
 }): Authenticator {
-  const { keys, sessions, failures, adminTenant } = options;
+  const { keys, sessions, guesses, adminTenant } = options;
+  const { addressOf = ({ peer }: Came) => peer } = options;
+  const proven = createProven();
   const adminHash = hashOfKey(options.adminKey);
   const admin = principalOfAdmin(adminTenant);
   let adminKnown = "";
@@ -49,21 +55,26 @@ export function createAuthenticator(options: {
     return adminKnown !== "" && isSameText(key, adminKnown) ? admin : null;
   }
 
-  async function authenticateKey(key: string, from: Peer): Promise<Principal> {
+  async function authenticateKey(key: string, address: string): Promise<Principal> {
     const known = knownKey(key);
     if (known !== null) return known;
-    failures.check(from.peer);
+    const id = keyIdOf(key) ?? GUESSED_AT_ADMIN;
+    if (!proven.has(id, key)) guesses.check(address, id);
     if (key.length <= KEY_CHARS_MAX && isHashOf(key, adminHash)) {
       adminKnown = key;
       return admin;
     }
-    const found = key.length <= KEY_CHARS_MAX ? await keys.find(key) : null;
-    if (found !== null) return principalOf(found);
-    failures.note(from.peer);
+    const { key: found, isKnown } = await keys.look(key);
+    if (found !== null) {
+      proven.add(id, key);
+      return principalOf(found);
+    }
+    await guesses.wrong(address, id, isKnown || isForAdmin(key));
     throw new RuntimeError("UNAUTHENTICATED", "The API key is not valid here.");
   }
 
   return {
+    addressOf,
     authenticateKey,
     known: (request) => {
       const key = presentedKey(request);
@@ -80,7 +91,29 @@ export function createAuthenticator(options: {
           "An API key is needed: send it as X-API-Key or as Authorization: Bearer.",
         );
       }
-      return inTenant(await authenticateKey(key, request), request);
+      return inTenant(await authenticateKey(key, addressOf(request)), request);
+    },
+  };
+}
+
+// What has no id of a key is, unless it begins as our keys do, a guess at the server's own.
+const GUESSED_AT_ADMIN = "admin";
+const isForAdmin = (key: string): boolean => !key.startsWith(KEY_BEGIN);
+
+/** Keys that were right once, by digest: who has one is not held up by guesses from the same address. */
+function createProven(): {
+  has(id: string, key: string): boolean;
+  add(id: string, key: string): void;
+} {
+  const digests = new Map<string, string>();
+  return {
+    has: (id, key) => {
+      const digest = digests.get(id);
+      return digest !== undefined && key.length <= KEY_CHARS_MAX && isHashOf(key, digest);
+    },
+    add: (id, key) => {
+      if (digests.size >= KEY_CACHE_MAX) digests.clear();
+      digests.set(id, hashOfKey(key));
     },
   };
 }

@@ -205,7 +205,7 @@ class Visit {
 
   #call(match: RouteMatch, read: ReadBody): HttpResponse | Promise<HttpResponse> {
     const request = this.#request;
-    const context = new Context(request, match, this.#principal, this.#options.system, read);
+    const context = new Context(request, match, this.#principal, this.#options, read);
     // The body has the type of the schema it was just checked against.
     const handle = () => match.route.handler(context as unknown as RouteContext<never>);
     const { audit } = this.#options;
@@ -357,12 +357,13 @@ class Context implements RouteContext {
   readonly system: System;
   readonly body: unknown;
   readonly bodyBytes: Uint8Array;
+  readonly #authenticator: Authenticator;
 
   constructor(
     request: HttpRequest,
     match: RouteMatch,
     principal: Principal,
-    system: System,
+    { system, authenticator }: DoorOptions,
     read: ReadBody,
   ) {
     this.request = request;
@@ -372,6 +373,11 @@ class Context implements RouteContext {
     this.system = system;
     this.body = read.value;
     this.bodyBytes = read.bytes;
+    this.#authenticator = authenticator;
+  }
+
+  get address(): string {
+    return this.#authenticator.addressOf(this.request);
   }
 
   /** Parsed only for handlers that look at it. */

@@ -12,7 +12,10 @@ import { isAtLeast } from "./permissions.ts";
 import type { Principal } from "./route.ts";
 
 /** Who makes a key, as far as it bounds the key. */
-export type Grantor = Pick<Principal, "isServer" | "role" | "allowedServices" | "expiresAt">;
+export type Grantor = Pick<
+  Principal,
+  "isServer" | "role" | "keyId" | "allowedServices" | "expiresAt"
+>;
 
 /** What a key is given. */
 export type Grant = Pick<ApiKey, "role" | "allowed_services" | "expires_at">;
@@ -107,4 +110,52 @@ function expiryOf(asked: string | null | undefined, by: Grantor, nowMs: number):
     throw new RuntimeError("FORBIDDEN", message, { pointer });
   }
   return asked === null ? null : new Date(asked).toISOString();
+}
+
+/**
+ * What a key has once it was changed so. Beyond what it has already it gets nothing that who changes it
+ * has not.
+ * @throws INVALID with a pointer, FORBIDDEN.
+ */
+export function regrantOf(
+  from: Grant,
+  patch: Partial<Omit<ApiKeyInput, "name">>,
+  by: Grantor,
+  of: { readonly services: readonly string[]; readonly nowMs: number },
+): Grant {
+  const role = patch.role === undefined ? from.role : keyRole(patch.role);
+  if (patch.role !== undefined && !isAtLeast(from.role, role)) checkRole(role, by);
+  const services = { ...by, allowedServices: [...by.allowedServices, ...from.allowed_services] };
+  const isSooner = isNoLater(patch.expires_at ?? null, from.expires_at);
+  return {
+    role,
+    allowed_services:
+      patch.allowed_services === undefined
+        ? from.allowed_services
+        : servicesOf(patch, services, of.services),
+    expires_at:
+      patch.expires_at === undefined
+        ? from.expires_at
+        : expiryOf(patch.expires_at, isSooner ? { ...by, expiresAt: null } : by, of.nowMs),
+  };
+}
+
+/**
+ * Whether who has a key's secret would have no more than who asks for it has. An own key passes.
+ * @throws FORBIDDEN.
+ */
+export function checkCovers(by: Grantor, key: Grant & Pick<ApiKey, "id">): void {
+  if (by.isServer || by.keyId === key.id) return;
+  checkRole(key.role, by, "");
+  const isBeyond =
+    !by.allowedServices.includes("*") &&
+    key.allowed_services.some((one) => !by.allowedServices.includes(one));
+  if (!isBeyond && isNoLater(key.expires_at, by.expiresAt)) return;
+  const message = "The key may do more, or ends later, than the key that asks for its new secret.";
+  throw new RuntimeError("FORBIDDEN", message);
+}
+
+/** Null is never. */
+function isNoLater(one: string | null, than: string | null): boolean {
+  return than === null || (one !== null && Date.parse(one) <= Date.parse(than));
 }

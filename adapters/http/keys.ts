@@ -1,7 +1,6 @@
-// API keys and tenants: created, listed, revoked, and looked up for each request through a small
-// cache. A key is `troupe_<id>_<secret>`; the store has its hash only.
+// API keys and tenants: created, listed, changed, revoked, and looked up for each request through a small
+// cache (key-cache.ts). What a key may do is decided in key-grants.ts, what its secret is in key-secret.ts.
 
-import { createHash, timingSafeEqual } from "node:crypto";
 import {
   type ApiKey,
   type ApiKeyInput,
@@ -11,35 +10,37 @@ import {
   type Tenant,
 } from "../../actors/records/api-key.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
-import { newId, systemRandom } from "../../runtime/id.ts";
-import type { Tables } from "../../runtime/system.ts";
-import { checkRole, type Grant, type Grantor, grantOf } from "./key-grants.ts";
-import type { Principal } from "./route.ts";
+import { newId } from "../../runtime/id.ts";
+import type { TableRow, Tables } from "../../runtime/system.ts";
+import { KeyCache } from "./key-cache.ts";
+import { type Grantor, grantOf } from "./key-grants.ts";
+import { isHashOf, keyIdOf, newSecret } from "./key-secret.ts";
 
-/** Keys remembered at once, and for how long, ms: a revocation elsewhere is seen after that. */
-export const KEY_CACHE_MAX = 10_000;
-export const KEY_CACHE_MS = 5_000;
 /** Rows of one page. */
 export const PAGE_MAX = 200;
-
-const SHAPE = /^troupe_([0-9a-z]{26})_([0-9a-z]{52})$/;
-const ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz";
+/** Times a change is made anew because another one came between. */
+const CHANGE_ATTEMPTS = 5;
 const NO_HASH = "0".repeat(64);
 
-/** A key as lists show it. */
-export type ShownKey = Omit<ApiKey, "hash">;
-
-/** Who changes a key. */
-export type Reviser = Pick<Principal, "isServer" | "role" | "keyId">;
+/** A key as lists show it. Of its last use within a minute; null: never, or not since that is noted. */
+export type ShownKey = Omit<ApiKey, "hash" | "previous"> & {
+  readonly last_used_at: string | null;
+  readonly previous: { readonly prefix: string; readonly valid_until: string } | null;
+};
 
 /** The server itself, which bounds nothing. */
-const theServer: Grantor & Reviser = {
-  isServer: true,
-  role: "owner",
-  keyId: null,
-  allowedServices: ["*"],
-  expiresAt: null,
+const theServer: Grantor = {
+  ...{ isServer: true, role: "owner", keyId: null },
+  ...{ allowedServices: ["*"], expiresAt: null },
 };
+
+/** What a presented key is. */
+export interface Looked {
+  /** Null: it is wrong, unknown, expired or revoked. */
+  readonly key: ApiKey | null;
+  /** Whether there is a key of its id. */
+  readonly isKnown: boolean;
+}
 
 /** Keys and tenants of one data folder. */
 export interface KeyStore {
@@ -58,20 +59,23 @@ export interface KeyStore {
     page: { readonly after?: string; readonly limit: number },
   ): Promise<readonly ShownKey[]>;
   /**
-   * Revokes a key of a tenant; at once in this process.
-   * @throws NOT_FOUND, FORBIDDEN for a key of a role that `by` does not manage, its own left aside.
+   * Changes a key of a tenant from how it is stored; at once in this process. `change` may be called again
+   * when another change came between, and throws what refuses it. @throws NOT_FOUND, CONFLICT.
    */
-  revokeKey(tenant: string, id: string, by?: Reviser): Promise<ShownKey>;
+  changeKey(tenant: string, id: string, change: (from: ApiKey) => ApiKey): Promise<ShownKey>;
   createTenant(input: { readonly name: string; readonly id?: string }): Promise<Tenant>;
   tenant(id: string): Promise<Tenant | undefined>;
   listTenants(page: {
     readonly after?: string;
     readonly limit: number;
   }): Promise<readonly Tenant[]>;
-  /** The valid key behind a presented one, or null; unknown, expired and revoked look alike. */
-  find(presented: string): Promise<ApiKey | null>;
-  /** What `find` can answer from memory: a known key is never slowed by others' failures. */
+  /** Looks at a presented key. */
+  look(presented: string): Promise<Looked>;
+  /** The valid key, as far as memory knows it: a known key is never slowed by others' failures. */
   known(presented: string): ApiKey | null;
+  /** Every service that a key can be allowed. */
+  readonly services: readonly string[];
+  nowMs(): number;
 }
 
 /** @param services every service of the server, from which the default of a new key is made. */
@@ -80,31 +84,16 @@ export function createKeyStore(options: {
   readonly services: readonly string[];
   readonly now?: () => number;
 }): KeyStore {
-  const { tables, now = Date.now } = options;
-  const cache = new Map<string, CachedKey>();
-
-  async function tenant(id: string): Promise<Tenant | undefined> {
-    const row = await tables.get(systemTenant, systemTables.tenants, id);
-    return row?.value as Tenant | undefined;
-  }
-
-  async function readKey(id: string): Promise<ApiKey | undefined> {
-    const row = await tables.get(systemTenant, systemTables.apiKeys, id);
-    return row && storedKey(row.value);
-  }
-
-  function cached(presented: string): ApiKey | null {
-    const entry = cache.get(publicPart(presented));
-    if (entry === undefined || !isSameText(presented, entry.presented)) return null;
-    const nowMs = now();
-    if (entry.untilMs > nowMs && isValid(entry.record, nowMs)) return entry.record;
-    cache.delete(publicPart(presented));
-    return null;
-  }
+  const { tables, services, now = Date.now } = options;
+  const cache = new KeyCache();
+  const { look, known } = lookUps(tables, cache, now);
+  const tenant = async (id: string): Promise<Tenant | undefined> =>
+    (await tables.get(systemTenant, systemTables.tenants, id))?.value as Tenant | undefined;
+  const shownOf = async (row: TableRow | undefined): Promise<ShownKey | undefined> =>
+    row && shown(storedKey(row.value), await usedAt(tables, row.id));
 
   return {
-    tenant,
-    known: cached,
+    ...{ tenant, look, known, services, nowMs: now },
     createTenant: async ({ name, id = newId("tn", now()) }) => {
       const value: Tenant = { id, name, created_at: new Date(now()).toISOString() };
       const table = systemTables.tenants;
@@ -119,113 +108,108 @@ export function createKeyStore(options: {
       if ((await tenant(tenantId)) === undefined) {
         throw new RuntimeError("NOT_FOUND", `There is no tenant ${tenantId.slice(0, 80)}.`);
       }
-      const grant = grantOf(input, by, { services: options.services, nowMs: now() });
-      const made = makeKey(tenantId, input.name, grant, now());
-      const { id } = made.record;
+      const nowMs = now();
+      const grant = grantOf(input, by, { services, nowMs });
+      const id = newId("ak", nowMs);
+      const { key, ...secret } = newSecret(id);
+      const created_at = new Date(nowMs).toISOString();
+      const names = { id, tenant: tenantId, name: input.name };
+      const value: ApiKey = { ...names, ...secret, ...grant, revoked_at: null, created_at };
       await tables.write(systemTenant, [
-        { type: "put-if", table: systemTables.apiKeys, id, value: made.record, revision: null },
+        { type: "put-if", table: systemTables.apiKeys, id, value, revision: null },
         { type: "put", table: systemTables.keysByTenant, id: `${tenantId}.${id}`, value: { id } },
       ]);
-      return { key: made.key, record: shown(made.record) };
+      return { key, record: shown(value, null) };
     },
     listKeys: async (tenantId, page) => {
       const prefix = `${tenantId}.`;
       const { limit, after } = bounded(page);
-      const rows = await tables.list(systemTenant, systemTables.keysByTenant, {
-        prefix,
-        limit,
-        ...(after === undefined ? {} : { after: prefix + after }),
-      });
-      const records = await Promise.all(rows.map((row) => readKey(row.id.slice(prefix.length))));
-      return records.flatMap((record) => (record === undefined ? [] : [shown(record)]));
+      const from = after === undefined ? {} : { after: prefix + after };
+      const list = { prefix, limit, ...from };
+      const rows = await tables.list(systemTenant, systemTables.keysByTenant, list);
+      const all = await Promise.all(
+        rows.map(async (row) => shownOf(await keyRow(tables, row.id.slice(prefix.length)))),
+      );
+      return all.flatMap((one) => (one === undefined ? [] : [one]));
     },
-    revokeKey: async (tenantId, id, by = theServer) => {
-      const record = await readKey(id);
-      if (record === undefined || record.tenant !== tenantId) {
-        throw new RuntimeError("NOT_FOUND", `There is no key ${id.slice(0, 80)}.`);
+    changeKey: async (tenantId, id, change) => {
+      for (let attempt = 1; ; attempt += 1) {
+        const row = await keyRow(tables, id);
+        const from = row && storedKey(row.value);
+        if (row === undefined || from?.tenant !== tenantId) {
+          throw new RuntimeError("NOT_FOUND", `There is no key ${id.slice(0, 80)}.`);
+        }
+        const value = change(from);
+        const { revision } = row;
+        const put = { type: "put-if", table: systemTables.apiKeys, id, value, revision } as const;
+        try {
+          await tables.write(systemTenant, [put]);
+          return shown(value, await usedAt(tables, id));
+        } catch (error) {
+          const isOvertaken = error instanceof RuntimeError && error.code === "REVISION_MISMATCH";
+          if (!isOvertaken || attempt === CHANGE_ATTEMPTS) throw error;
+        } finally {
+          cache.forget(id);
+        }
       }
-      if (by.keyId !== id) checkRole(record.role, by, "");
-      const value: ApiKey = {
-        ...record,
-        revoked_at: record.revoked_at ?? new Date(now()).toISOString(),
-      };
-      await tables.write(systemTenant, [{ type: "put", table: systemTables.apiKeys, id, value }]);
-      for (const [part, entry] of cache) if (entry.record.id === id) cache.delete(part);
-      return shown(value);
-    },
-    find: async (presented) => {
-      const known = cached(presented);
-      if (known !== null) return known;
-      const id = SHAPE.exec(presented)?.[1];
-      if (id === undefined) return null;
-      const record = await readKey(`ak_${id}`);
-      const isRight = isHashOf(presented, record?.hash ?? NO_HASH);
-      if (record === undefined || !isRight || !isValid(record, now())) return null;
-      if (cache.size >= KEY_CACHE_MAX) cache.clear();
-      cache.set(publicPart(presented), { presented, record, untilMs: now() + KEY_CACHE_MS });
-      return record;
     },
   };
 }
 
-/** SHA-256 of a key, hex. */
-export function hashOfKey(key: string): string {
-  return createHash("sha256").update(key).digest("hex");
-}
-
-/** Compares in a time that does not tell how much was right. */
-export function isHashOf(presented: string, hash: string): boolean {
-  return timingSafeEqual(Buffer.from(hashOfKey(presented)), Buffer.from(hash));
-}
-
-/** Compares texts in a time that depends on their length only. */
-export function isSameText(left: string, right: string): boolean {
-  if (left.length !== right.length) return false;
-  let difference = 0;
-  for (let at = 0; at < left.length; at += 1) {
-    difference |= left.charCodeAt(at) ^ right.charCodeAt(at);
-  }
-  return difference === 0;
-}
-
-// A key proven lately, so that it costs no hash a request. It is found by the id inside it, which
-// is no secret, and then compared as a whole in a time that does not tell how much was right.
-interface CachedKey {
-  readonly presented: string;
-  readonly record: ApiKey;
-  readonly untilMs: number;
-}
-
-/** "troupe_" and the id. */
-const publicPart = (presented: string): string => presented.slice(0, 33);
-
-function isValid(record: ApiKey, nowMs: number): boolean {
-  if (record.revoked_at !== null) return false;
-  return record.expires_at === null || Date.parse(record.expires_at) > nowMs;
-}
-
-function makeKey(
-  tenant: string,
-  name: string,
-  grant: Grant,
-  nowMs: number,
-): { readonly key: string; readonly record: ApiKey } {
-  const id = newId("ak", nowMs);
-  let secret = "";
-  for (const byte of systemRandom(52)) secret += ALPHABET[byte & 31];
-  const key = `troupe_${id.slice(3)}_${secret}`;
-  const record: ApiKey = {
-    id,
-    tenant,
-    hash: hashOfKey(key),
-    prefix: key.slice(0, 7 + 26 + 5),
-    name,
-    ...grant,
-    revoked_at: null,
-    created_at: new Date(nowMs).toISOString(),
+function lookUps(
+  tables: Tables,
+  cache: KeyCache,
+  now: () => number,
+): Pick<KeyStore, "look" | "known"> {
+  const known = (presented: string): ApiKey | null => cache.find(presented, now());
+  return {
+    known,
+    look: async (presented) => {
+      const cached = known(presented);
+      if (cached !== null) return { key: cached, isKnown: true };
+      const id = keyIdOf(presented);
+      if (id === null) return { key: null, isKnown: false };
+      const { changes } = cache;
+      const row = await keyRow(tables, id);
+      const record = row && storedKey(row.value);
+      const nowMs = now();
+      const untilMs = provenUntil(presented, record, nowMs);
+      if (record === undefined || untilMs === null) {
+        return { key: null, isKnown: record !== undefined };
+      }
+      if (changes === cache.changes) cache.keep(presented, record, { nowMs, untilMs });
+      if (cache.isUseDue(id, nowMs)) noteUse(tables, id, nowMs);
+      return { key: record, isKnown: true };
+    },
   };
-  return { key, record };
 }
+
+/** Until when this is the key of the record; null: it is not, or no longer. */
+function provenUntil(presented: string, record: ApiKey | undefined, nowMs: number): number | null {
+  const isCurrent = isHashOf(presented, record?.hash ?? NO_HASH);
+  const isPrevious = isHashOf(presented, record?.previous?.hash ?? NO_HASH);
+  if (record === undefined || !(isCurrent || isPrevious) || record.revoked_at !== null) return null;
+  const ends = [
+    record.expires_at,
+    isCurrent ? null : (record.previous?.valid_until ?? null),
+  ].flatMap((time) => (time === null ? [] : [Date.parse(time)]));
+  const untilMs = Math.min(...ends, Number.POSITIVE_INFINITY);
+  return untilMs > nowMs ? untilMs : null;
+}
+
+/** Not waited for, and no harm when it is lost. */
+function noteUse(tables: Tables, id: string, nowMs: number): void {
+  const row = { type: "put", table: systemTables.keysUsed, id, value: nowMs } as const;
+  tables.write(systemTenant, [row], "committed").catch(() => undefined);
+}
+
+async function usedAt(tables: Tables, id: string): Promise<string | null> {
+  const row = await tables.get(systemTenant, systemTables.keysUsed, id);
+  return row === undefined ? null : new Date(row.value as number).toISOString();
+}
+
+const keyRow = (tables: Tables, id: string): Promise<TableRow | undefined> =>
+  tables.get(systemTenant, systemTables.apiKeys, id);
 
 /** As it lies there, perhaps from an earlier release. */
 function storedKey(value: unknown): ApiKey {
@@ -233,9 +217,11 @@ function storedKey(value: unknown): ApiKey {
   return { ...record, role: keyRole(record.role) };
 }
 
-function shown(record: ApiKey): ShownKey {
-  const { hash: _hash, ...rest } = record;
-  return rest;
+function shown(record: ApiKey, last_used_at: string | null): ShownKey {
+  const { hash: _hash, previous, ...rest } = record;
+  if (previous == null) return { ...rest, last_used_at, previous: null };
+  const { prefix, valid_until } = previous;
+  return { ...rest, last_used_at, previous: { prefix, valid_until } };
 }
 
 function bounded(page: { readonly after?: string; readonly limit: number }): {

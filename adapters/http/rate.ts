@@ -1,11 +1,10 @@
-// Token buckets by key, and wrong keys by address. Both tables are bounded: past the bound the
-// entry that was made first is forgotten, so that names nobody uses cannot fill memory.
+// Token buckets by key. The table is bounded: past the bound the entry that was made first is
+// forgotten, so that names nobody uses cannot fill memory.
 
 import { RuntimeError } from "../../runtime/errors.ts";
 
-/** Keys and addresses remembered at once. */
+/** Keys remembered at once. */
 export const RATE_ENTRIES_MAX = 50_000;
-const MINUTE_MS = 60_000;
 /** Set back, the machine's clock would hold up a key for as long. */
 const monotonic = (): number => performance.now();
 
@@ -69,35 +68,6 @@ export function createRateLimiter(options: {
       }
       bucket.tokens -= 1;
       return allowanceOf(bucket);
-    },
-  };
-}
-
-/** Wrong keys of each address. */
-export interface FailureLimiter {
-  /** @throws RATE_LIMITED when the address has failed too often within a minute. */
-  check(peer: string): void;
-  note(peer: string): void;
-}
-
-/** Slows the guessing of keys: `perMinute` failures of one address, then 429 until the minute is over. */
-export function createFailureLimiter(perMinute: number, now = monotonic): FailureLimiter {
-  const failures = new Map<string, { count: number; sinceMs: number }>();
-  return {
-    check: (peer) => {
-      const entry = failures.get(peer);
-      if (entry === undefined) return;
-      const leftMs = entry.sinceMs + MINUTE_MS - now();
-      if (leftMs <= 0) failures.delete(peer);
-      else if (entry.count >= perMinute) {
-        throw new RuntimeError("RATE_LIMITED", "Too many wrong keys came from this address.", {
-          retryAfterMs: leftMs,
-        });
-      }
-    },
-    note: (peer) => {
-      const entry = failures.get(peer) ?? addEntry(failures, peer, { count: 0, sinceMs: now() });
-      entry.count += 1;
     },
   };
 }

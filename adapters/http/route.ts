@@ -45,6 +45,8 @@ export interface Principal {
 /** What a handler is given. What else a resource needs it closes over when its routes are made. */
 export interface RouteContext<Body = unknown> {
   readonly request: HttpRequest;
+  /** Where it came from, behind the proxies that are trusted. */
+  readonly address: string;
   readonly route: Route;
   /** Parts of the path named by the pattern, percent-decoded, never empty. */
   readonly params: Readonly<Record<string, string>>;

@@ -25,7 +25,7 @@ export interface SocketParts {
 export function createSocketServices(parts: SocketParts): SocketServices {
   const { system, chat, authenticator, rates } = parts;
   return {
-    authenticateKey: (key, peer) => authenticator.authenticateKey(key, peer),
+    authenticateKey: (key, address) => authenticator.authenticateKey(key, address),
     admit: (principal) => {
       rates.take(principal.keyId ?? `${principal.via}:admin`);
     },

@@ -6,7 +6,7 @@ import { type ErrorCode, RuntimeError, toErrorData, toldError } from "../../runt
 import type { Frame } from "../../runtime/frame.ts";
 import { frameView } from "./answers.ts";
 import type { Principal } from "./route.ts";
-import type { HttpRequest, Socket, SocketHandler } from "./server.ts";
+import type { Socket, SocketHandler } from "./server.ts";
 import {
   type ChatParams,
   closeCodes,
@@ -22,7 +22,7 @@ import { loadValidator } from "./validate.ts";
 /** What a socket does things with. */
 export interface SocketServices {
   /** @throws UNAUTHENTICATED, RATE_LIMITED. */
-  authenticateKey(key: string, from: Pick<HttpRequest, "peer">): Promise<Principal>;
+  authenticateKey(key: string, address: string): Promise<Principal>;
   /** Called for every request after hello. @throws RATE_LIMITED. */
   admit(principal: Principal): void;
   /** First frame `accepted` or `refused`, then the run's frames to its end. @throws FORBIDDEN ... */
@@ -40,18 +40,17 @@ export interface SocketServices {
   cancel(principal: Principal, run: string, reason: string): Promise<void>;
 }
 
-/** Makes the handler of one connection. */
+/** Makes the handler of one connection. @param address where it came from. */
 export async function createSocketHandler(
   services: SocketServices,
-  request: Pick<HttpRequest, "peer">,
+  address: string,
   principal: Principal | null,
 ): Promise<SocketHandler> {
   await loadValidator();
-  const { peer } = request;
   let connection: Connection | null = null;
   return {
     onOpen: (socket) => {
-      connection = new Connection(socket, services, peer, principal);
+      connection = new Connection(socket, services, address, principal);
     },
     onMessage: (_socket, text) => connection?.receive(text),
     onDrain: () => connection?.drained(),
@@ -94,7 +93,7 @@ class Subscription {
 class Connection {
   readonly #socket: Socket;
   readonly #services: SocketServices;
-  readonly #peer: string;
+  readonly #address: string;
   readonly #subscriptions = new Map<string, Subscription>();
   readonly #hello: NodeJS.Timeout;
   #principal: Principal | null;
@@ -103,10 +102,15 @@ class Connection {
   #pending = 0;
   #isOpen = true;
 
-  constructor(socket: Socket, services: SocketServices, peer: string, principal: Principal | null) {
+  constructor(
+    socket: Socket,
+    services: SocketServices,
+    address: string,
+    principal: Principal | null,
+  ) {
     this.#socket = socket;
     this.#services = services;
-    this.#peer = peer;
+    this.#address = address;
     this.#principal = principal;
     this.#hello = setTimeout(
       () => this.#close(closeCodes.helloTimeout, "No hello came in time."),
@@ -211,7 +215,7 @@ class Connection {
       throw new RuntimeError("INVALID", `This server speaks protocol ${SOCKET_PROTOCOL}.`);
     }
     if (token !== undefined) {
-      this.#principal = await this.#services.authenticateKey(token, { peer: this.#peer });
+      this.#principal = await this.#services.authenticateKey(token, this.#address);
     }
     if (this.#principal === null) {
       throw new RuntimeError("UNAUTHENTICATED", "hello needs a token: an API key.");

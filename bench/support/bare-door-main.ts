@@ -4,10 +4,11 @@
 import { createAuthenticator } from "../../adapters/http/auth.ts";
 import { createDoor } from "../../adapters/http/door.ts";
 import { WorkGate } from "../../adapters/http/gate/work-gate.ts";
+import { createGuesses } from "../../adapters/http/guesses.ts";
 import { createKeyStore } from "../../adapters/http/keys.ts";
 import { chooseListen } from "../../adapters/http/listen-any.ts";
 import { createOriginRules } from "../../adapters/http/origin.ts";
-import { createFailureLimiter, createRateLimiter } from "../../adapters/http/rate.ts";
+import { createRateLimiter } from "../../adapters/http/rate.ts";
 import { jsonText } from "../../adapters/http/reply.ts";
 import { defineRoute } from "../../adapters/http/route.ts";
 import { createSessions } from "../../adapters/http/sessions.ts";
@@ -66,7 +67,7 @@ const door = createDoor({
   system: { tables } as System,
   gate: new WorkGate({ load: () => ({ ...idle, turns: idle, cpu: 0 }) }),
   authenticator: createAuthenticator({
-    ...{ keys, sessions: createSessions(60_000), failures: createFailureLimiter(1_000) },
+    ...{ keys, sessions: createSessions(60_000), guesses: createGuesses(1_000) },
     ...{ adminKey: "bench-admin-key-0123456789", adminTenant: "tn_default" },
   }),
   origins: createOriginRules({ hosts: [], origins: [] }),

@@ -31,6 +31,7 @@ export function bareDoor(routes: readonly Route[], gate = idleGate()): Door {
     gate,
     system: tablesOnly(memoryTables()),
     authenticator: {
+      addressOf: ({ peer }) => peer,
       known: who,
       authenticate: (request) => Promise.resolve(who(request)),
       authenticateKey: () => Promise.reject(new Error("Nobody says hello here.")),

@@ -2,12 +2,14 @@
 
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Type } from "../../actors/schema.ts";
-import { anOwner, createAuthenticator } from "../../adapters/http/auth.ts";
+import { revoked } from "../../adapters/http/admin/key-changes.ts";
+import { anOwner, createAuthenticator, principalOfAdmin } from "../../adapters/http/auth.ts";
 import { createDoor, type Door, type RequestLine } from "../../adapters/http/door.ts";
+import { createGuesses } from "../../adapters/http/guesses.ts";
 import { createKeyStore, type KeyStore } from "../../adapters/http/keys.ts";
 import { createLoginRoutes } from "../../adapters/http/login.ts";
 import { createOriginRules } from "../../adapters/http/origin.ts";
-import { createFailureLimiter, createRateLimiter } from "../../adapters/http/rate.ts";
+import { createRateLimiter } from "../../adapters/http/rate.ts";
 import { envelope, json } from "../../adapters/http/reply.ts";
 import { createRouteTable, defineRoute } from "../../adapters/http/route.ts";
 import type { Server } from "../../adapters/http/server.ts";
@@ -98,7 +100,7 @@ describe.each(servers)("the door on the %s server", (_name, listen) => {
       authenticator: createAuthenticator({
         keys,
         sessions,
-        failures: createFailureLimiter(failuresPerMinute),
+        guesses: createGuesses(failuresPerMinute),
         adminKey: ADMIN,
         adminTenant: "tn_default",
       }),
@@ -247,7 +249,7 @@ describe.each(servers)("the door on the %s server", (_name, listen) => {
     const valid = await call(path, { key });
     const bearer = await call(path, { key: "", headers: { Authorization: `Bearer ${key}` } });
     const near = await call(path, { key: key.slice(0, -1) + (key.endsWith("0") ? "1" : "0") });
-    await keys.revokeKey("tn_one", record.id);
+    await keys.changeKey("tn_one", record.id, revoked(principalOfAdmin("tn_one"), Date.now()));
     await expect.poll(async () => (await call(path, { key: soon.key })).status).toBe(401);
     const expired = await call(path, { key: soon.key });
     const refused = [
@@ -294,9 +296,11 @@ describe.each(servers)("the door on the %s server", (_name, listen) => {
     expect(JSON.stringify(list)).not.toContain(key);
     expect(JSON.stringify(list)).not.toContain("hash");
     expect(key.startsWith(list[0]?.prefix ?? "none")).toBe(true);
-    await expect(keys.revokeKey("tn_two", list[0]?.id ?? "")).rejects.toMatchObject({
-      code: "NOT_FOUND",
-    });
+    await expect(keys.changeKey("tn_two", list[0]?.id ?? "", (from) => from)).rejects.toMatchObject(
+      {
+        code: "NOT_FOUND",
+      },
+    );
   });
 
   test("a key over its rate is 429 with Retry-After, others go on", async () => {

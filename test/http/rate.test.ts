@@ -2,7 +2,7 @@
 
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { principalOfAdmin } from "../../adapters/http/auth.ts";
-import { createFailureLimiter, createRateLimiter } from "../../adapters/http/rate.ts";
+import { createRateLimiter } from "../../adapters/http/rate.ts";
 import { createSessions } from "../../adapters/http/sessions.ts";
 
 const HOUR_MS = 3_600_000;
@@ -27,19 +27,6 @@ test("a key is not refused because the clock was set back", () => {
   setClock(-HOUR_MS);
 
   expect(rates.take("ak_1")).toMatchObject({ limit: 10, remaining: 8 });
-});
-
-test("wrong keys are forgotten after a minute, whatever the clock shows", () => {
-  const nowMs = performance.now();
-  const failures = createFailureLimiter(1);
-  failures.note("10.0.0.1");
-
-  setClock(HOUR_MS);
-  expect(() => failures.check("10.0.0.1")).toThrow(/wrong keys/);
-  setClock(-3 * HOUR_MS);
-  vi.spyOn(performance, "now").mockImplementation(() => nowMs + 61_000);
-
-  expect(() => failures.check("10.0.0.1")).not.toThrow();
 });
 
 test("a session lasts as long as it should, whatever the clock shows", () => {

@@ -117,7 +117,7 @@ describe.each(servers)("a WebSocket on the %s server", (_name, listen) => {
   async function open(principal: Principal | null = who): Promise<Client> {
     server = await start(listen, () => ({ status: 200, headers: {}, body: "" }), {
       limits: { slowReaderMs: 500 },
-      upgrade: async (request) => createSocketHandler(services, request, principal),
+      upgrade: async ({ peer }) => createSocketHandler(services, peer, principal),
     });
     const client = new Client(server.port);
     await client.opened();
@@ -230,14 +230,14 @@ describe.each(servers)("a WebSocket on the %s server", (_name, listen) => {
     const hello = client.ask("hello");
     for (let at = 0; at <= EARLY_FRAMES_MAX; at += 1) flood.socket.send("{}");
     await expect.poll(() => flood.code).toBe(4429);
-    decide(await createSocketHandler(services, { peer: "127.0.0.1" }, who));
+    decide(await createSocketHandler(services, "127.0.0.1", who));
 
     expect((await hello).data).toMatchObject({ protocol: 1 });
   });
 
   test("a hundred sockets that open at once all stay open", async () => {
     server = await start(listen, () => ({ status: 200, headers: {}, body: "" }), {
-      upgrade: (request) => createSocketHandler(services, request, who),
+      upgrade: ({ peer }) => createSocketHandler(services, peer, who),
     });
     const clients = Array.from({ length: 100 }, () => new Client(server.port));
     await Promise.all(clients.map((client) => client.opened()));

@@ -22,6 +22,7 @@ import { createAuthenticator } from "../../adapters/http/auth.ts";
 import { createDoor } from "../../adapters/http/door.ts";
 import { createDoorAudit } from "../../adapters/http/door-audit.ts";
 import type { WorkGate } from "../../adapters/http/gate/work-gate.ts";
+import { createGuesses } from "../../adapters/http/guesses.ts";
 import { createKeyStore } from "../../adapters/http/keys.ts";
 import { listenOnNode } from "../../adapters/http/listen-node.ts";
 import { openaiRoutes } from "../../adapters/http/openai/routes.ts";
@@ -29,7 +30,7 @@ import { openApiRoutes } from "../../adapters/http/openapi/routes.ts";
 import { createOriginRules } from "../../adapters/http/origin.ts";
 import { platformRoutes } from "../../adapters/http/platform/routes.ts";
 import { proxyRoutes } from "../../adapters/http/proxy/routes.ts";
-import { createFailureLimiter, createRateLimiter } from "../../adapters/http/rate.ts";
+import { createRateLimiter } from "../../adapters/http/rate.ts";
 import { createRouteTable, type Route } from "../../adapters/http/route.ts";
 import { createServices, type Services } from "../../adapters/http/services/services.ts";
 import { createSessions, type Sessions } from "../../adapters/http/sessions.ts";
@@ -189,7 +190,7 @@ export async function startHttpHost(parts: HostParts = {}): Promise<HttpHost> {
     authenticator: createAuthenticator({
       keys,
       sessions,
-      failures: createFailureLimiter(10_000),
+      guesses: createGuesses(10_000),
       adminKey,
       adminTenant: "tn_admin",
     }),

@@ -1,16 +1,9 @@
 // The surface under /admin: tenants, keys, credit, usage and the live state of the runtime. A key of a
 // tenant sees and changes what is its tenant's, by its role; the server's admin key all tenants.
 
-import type { ApiKey } from "../../../actors/records/api-key.ts";
-import {
-  apiKeyInput,
-  systemTables,
-  systemTenant,
-  tenantInput,
-} from "../../../actors/records/api-key.ts";
+import { apiKeyInput, tenantInput } from "../../../actors/records/api-key.ts";
 import { costOf, microsOf, noCharge } from "../../../actors/records/price.ts";
 import { Type } from "../../../actors/schema.ts";
-import { RuntimeError } from "../../../runtime/errors.ts";
 import type { KeyStore } from "../keys.ts";
 import { answers, pageOf as pageSchema } from "../openapi/responses.ts";
 import { timeOf } from "../query-time.ts";
@@ -22,6 +15,7 @@ import type { Services } from "../services/services.ts";
 import { auditRoutes } from "./audit.ts";
 import { common, known, type Redact, shown, tenantOf } from "./common.ts";
 import { deadLetterRoutes } from "./dead-letters.ts";
+import { keyChangeRoutes, revoked, tenantOfKey } from "./key-changes.ts";
 import { pricesRoute } from "./prices.ts";
 import { runtimeRoutes } from "./runtime.ts";
 import { creditSchema, keySchema, newKeySchema, tenantSchema, usageSchema } from "./schemas.ts";
@@ -48,6 +42,7 @@ export function adminRoutes(services: Services, keys: KeyStore, redact: Redact):
   return [
     ...tenantRoutes(services, keys),
     ...keyRoutes(services, keys),
+    ...keyChangeRoutes(services, keys),
     ...usageRoutes(services, keys),
     pricesRoute(services.prices),
     ...auditRoutes(services, keys),
@@ -161,15 +156,8 @@ function keyRoutes(services: Services, keys: KeyStore): readonly Route[] {
       permission: "keys.manage",
       handler: async ({ params, principal }) => {
         const id = params["ak"] ?? "";
-        const isId = /^ak_[A-Za-z0-9]{1,61}$/.test(id);
-        const row = isId
-          ? await services.system.tables.get(systemTenant, systemTables.apiKeys, id)
-          : undefined;
-        const owner = (row?.value as ApiKey | undefined)?.tenant;
-        if (owner === undefined || (!principal.isServer && owner !== principal.tenant)) {
-          throw new RuntimeError("NOT_FOUND", `There is no key ${id.slice(0, 64)}.`);
-        }
-        return json(200, await keys.revokeKey(owner, id, principal));
+        const tenant = await tenantOfKey(services.system.tables, principal, id);
+        return json(200, await keys.changeKey(tenant, id, revoked(principal, services.nowMs())));
       },
     }),
   ];

@@ -33,6 +33,18 @@ const keyFields = {
   expires_at: orNull(time),
   revoked_at: orNull(time),
   created_at: time,
+  last_used_at: orNull(
+    Type.String({
+      format: "date-time",
+      description: "Within a minute or so; what was not noted when the server died is lost.",
+    }),
+  ),
+  previous: orNull(
+    Type.Object(
+      { prefix: text, valid_until: time },
+      { additionalProperties: false, description: "The secret before, while it is still taken." },
+    ),
+  ),
 };
 
 /** A key as it is shown: its secret is stored nowhere. */

@@ -62,6 +62,18 @@ export const adminRows: Rows = {
     shows: { revoked_at: expect.any(String) },
     conflict: "cannot: a key that was revoked stays so",
   },
+  "PATCH /admin/keys/{ak}": {
+    good: async (world) => ({ ...(await newKey(world)), body: { name: "renamed" } }),
+    status: 200,
+    shows: { name: "renamed" },
+    conflict: "cannot: any change may follow; test/http/key-changes.test.ts changes a revoked one",
+  },
+  "POST /admin/keys/{ak}/rotate": {
+    good: async (world) => ({ ...(await newKey(world)), body: { overlap_seconds: 60 } }),
+    status: 200,
+    shows: { key: expect.stringMatching(/^troupe_/), previous: { prefix: expect.any(String) } },
+    conflict: "cannot: each makes another secret",
+  },
   "GET /admin/usage": tenants({
     good: () => ({ query: "from=2020-01-01" }),
     status: 200,
