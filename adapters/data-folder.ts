@@ -2,12 +2,22 @@
 // of itself. All are readable by their owner only, and written whole or not at all.
 
 import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
 import { open, readFile, rename } from "node:fs/promises";
 import { join } from "node:path";
+
+/** A folder with this file in it is a copy beside its original: its server acts on nobody outside. */
+export const COPY_FILE = "copy-of-another";
 
 const OWNER_ONLY = 0o600;
 const ADMIN_KEY_FILE = "admin-key";
 const ADMIN_KEY_BYTES = 32;
+
+/** Why the server of this folder acts on nobody outside; undefined when it may. */
+export function closedBy(folder: string): string | undefined {
+  if (!existsSync(join(folder, COPY_FILE))) return undefined;
+  return `this server is a copy of another; remove ${COPY_FILE} from its data folder and start it again`;
+}
 
 /**
  * The operator's key: the configured one, else the one kept in the folder, else a new one that is

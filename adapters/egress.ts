@@ -6,7 +6,7 @@
 
 import type { Dispatcher } from "undici";
 import { RuntimeError } from "../runtime/errors.ts";
-import { checkedLookup, checkedUrl, refused } from "./egress-address.ts";
+import { checkedLookup, checkedUrl, hostOf, refused } from "./egress-address.ts";
 import { closeIdle, HostPool } from "./egress-pool.ts";
 import { poolClass } from "./undici-pool.ts";
 
@@ -67,6 +67,8 @@ export interface EgressResponse {
 export interface EgressPolicy {
   /** Hosts of the operator's own configuration ("localhost", "10.0.0.5"): private addresses too. */
   readonly allowedHosts: readonly string[];
+  /** Why no request may be sent at all; default: requests may be. */
+  readonly closed?: string | undefined;
   /** Resolves names; default the system's resolver. */
   readonly resolve?: (host: string) => Promise<readonly { address: string; family: number }[]>;
 }
@@ -139,6 +141,7 @@ export function createEgress(policy: EgressPolicy): Egress {
   };
   return {
     async request(request) {
+      if (policy.closed !== undefined) throw refused(hostOf(new URL(request.url)), policy.closed);
       const destination = destinationOf(request.url);
       const connectionsMax = request.connectionsMax ?? CONNECTIONS_MAX;
       const host = hostPoolOf(destination.origin, connectionsMax);

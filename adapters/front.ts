@@ -14,6 +14,7 @@ import { createFrontAuth } from "./front-auth.ts";
 import { createKnowledge } from "./front-knowledge.ts";
 import { createFrontMemories } from "./front-memory.ts";
 import { listModels, lookAtProviders } from "./front-providers.ts";
+import { backupRoutes } from "./http/admin/backup.ts";
 import { providersRoute } from "./http/admin/providers.ts";
 import { adminRoutes } from "./http/admin/routes.ts";
 import { anthropicRoutes } from "./http/anthropic/messages.ts";
@@ -140,7 +141,7 @@ export async function openFront(options: FrontOptions): Promise<Front> {
   const all: readonly Route[] = [
     ...routes,
     ...adminRoutes(services, keys, options.redact),
-    providersRoute(providers),
+    ...operatorRoutes(system, providers),
     ...openApiRoutes({ version: packageVersion, routes: () => all }),
   ];
   const door = createDoor({
@@ -160,6 +161,14 @@ export async function openFront(options: FrontOptions): Promise<Front> {
   void recoverPacks(system, services.packs, diary);
   server = await listen({ host: config.host, port: config.port, limits: http, door });
   return { server, door, services, keys, sessions, url: urlOf(config.host, server.port), stop };
+}
+
+/** What only the operator of the server asks for, beside what it sees of tenants. */
+function operatorRoutes(
+  system: RunningSystem,
+  providers: Parameters<typeof providersRoute>[0],
+): readonly Route[] {
+  return [providersRoute(providers), ...backupRoutes(system, packageVersion)];
 }
 
 /** What can wait begins when a start is over. @returns what stops it. */

@@ -5,14 +5,14 @@ import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { trainTaskName } from "../actors/routing/aside.ts";
 import { RuntimeError } from "../runtime/errors.ts";
-import { type RunningSystem, startSystem } from "../runtime/pool.ts";
+import { type RunningSystem, type SystemOptions, startSystem } from "../runtime/pool.ts";
 import { Acts } from "./audit/act.ts";
 import { createBeside } from "./audit/beside.ts";
 import { banner, pageLine, sampleLines } from "./cli/banner.ts";
 import { packageVersion } from "./cli/version.ts";
 import { type Config, loadConfig } from "./config.ts";
 import { priceListOf } from "./config-prices.ts";
-import { adminKey, readSmall, writeSmall } from "./data-folder.ts";
+import { adminKey, closedBy, readSmall, writeSmall } from "./data-folder.ts";
 import { createEmbedMemory, embeddersConfig, embedTasks } from "./embed/tasks.ts";
 import type { Front } from "./front.ts";
 import { layoutTaskName } from "./graphs/task-name.ts";
@@ -86,6 +86,30 @@ function hostConfig(config: Config): Omit<HostConfig, "missed" | "providerMemory
   };
 }
 
+/** What the compute pool can do. */
+function tasksOf(config: Config): NonNullable<SystemOptions["tasks"]> {
+  return {
+    "knowledge.parse": { url: computeTasks, name: "parseKnowledge" },
+    "knowledge.split": { url: computeTasks, name: "splitTexts" },
+    "knowledge.embed": { url: computeTasks, name: "embedTexts" },
+    "knowledge.prepare": { url: computeTasks, name: "prepareTexts" },
+    [layoutTaskName]: { url: computeTasks, name: "layoutPicture" },
+    [readSkillTaskName]: { url: computeTasks, name: "readSkills" },
+    [trainTaskName]: { url: computeTasks, name: "trainRouter" },
+    ...embedTasks(config.embedding),
+    "knowledge.merge": {
+      url: new URL("./merge-tasks.js", import.meta.url).href,
+      name: "mergeCollections",
+      batch: mergeLane,
+    },
+    [searchTaskName]: {
+      url: new URL("./search-tasks.js", import.meta.url).href,
+      name: "searchCollections",
+      batch: searchLane,
+    },
+  };
+}
+
 async function start(config: Config, log: Log): Promise<Running> {
   // The front door's modules load here while the workers start on their own threads.
   const frontModule = import("./front.ts");
@@ -94,11 +118,21 @@ async function start(config: Config, log: Log): Promise<Running> {
   const embedMemory = createEmbedMemory(config.providers);
   const hub = await answerHub(config);
   const acts = new Acts();
+  const closed = closedBy(config.data);
+  if (closed !== undefined) {
+    log.write("warn", `Webhooks, tools and other agents are not called: ${closed}.`);
+  }
   const system = await startSystem({
     folder: config.data,
     workerUrl: new URL("./worker.js", import.meta.url),
     loadHost: async () => (await import("./worker-host.ts")).workerHost,
-    hostConfig: { ...hostConfig(config), missed, providerMemory: providers, embedMemory },
+    hostConfig: {
+      ...hostConfig(config),
+      missed,
+      providerMemory: providers,
+      embedMemory,
+      ...(closed !== undefined && { closed }),
+    },
     config: {
       ...config.runtime,
       workers: config.workers,
@@ -108,26 +142,7 @@ async function start(config: Config, log: Log): Promise<Running> {
     limits: config.engine,
     beside: createBeside(acts),
     ...(hub && { connectEngine: hub.connect }),
-    tasks: {
-      "knowledge.parse": { url: computeTasks, name: "parseKnowledge" },
-      "knowledge.split": { url: computeTasks, name: "splitTexts" },
-      "knowledge.embed": { url: computeTasks, name: "embedTexts" },
-      "knowledge.prepare": { url: computeTasks, name: "prepareTexts" },
-      [layoutTaskName]: { url: computeTasks, name: "layoutPicture" },
-      [readSkillTaskName]: { url: computeTasks, name: "readSkills" },
-      [trainTaskName]: { url: computeTasks, name: "trainRouter" },
-      ...embedTasks(config.embedding),
-      "knowledge.merge": {
-        url: new URL("./merge-tasks.js", import.meta.url).href,
-        name: "mergeCollections",
-        batch: mergeLane,
-      },
-      [searchTaskName]: {
-        url: new URL("./search-tasks.js", import.meta.url).href,
-        name: "searchCollections",
-        batch: searchLane,
-      },
-    },
+    tasks: tasksOf(config),
     log,
   });
   try {

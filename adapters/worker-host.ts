@@ -52,6 +52,8 @@ export type HostConfig = Pick<
     readonly missed: SharedArrayBuffer;
     /** What all threads know of the providers; see `provider-memory.ts`. */
     readonly providerMemory: SharedArrayBuffer;
+    /** Why webhooks, tools and other agents are not called; default: they are. */
+    readonly closed?: string;
   };
 
 /** The server listens by then, in most cases: what its first chat needs is loaded before it comes. */
@@ -107,11 +109,11 @@ export const workerHost: WorkerHost<HostConfig> = {
       }),
       memories,
       webhooks: laterWebhooks({
-        egress: createEgress({ allowedHosts: config.webhooks.hosts }),
+        egress: createEgress({ allowedHosts: config.webhooks.hosts, closed: config.closed }),
         tables: hot,
         nowMs: Date.now,
       }),
-      web: createWeb(createEgress({ allowedHosts: config.tools.hosts })),
+      web: createWeb(createEgress({ allowedHosts: config.tools.hosts, closed: config.closed })),
       compute,
       prices: createPrices(config.prices),
       log,

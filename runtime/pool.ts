@@ -4,6 +4,7 @@
 
 import type { Data } from "./actor.ts";
 import type { Address } from "./address.ts";
+import type { Backups } from "./backup/backups.ts";
 import { type RuntimeConfig, runtimeConfig } from "./config.ts";
 import { Door } from "./door/door.ts";
 import { listLetters, readLetter, unknownLetter } from "./door/letter-list.ts";
@@ -69,6 +70,8 @@ export interface SystemOptions {
 /** A started system, with what only its owner may do. */
 export interface RunningSystem extends System {
   readonly compute: ComputePool;
+  /** Backups of the data folder while it is used; loaded with the first call. */
+  backups(): Promise<Backups>;
   /** How often this data folder has been started, this start included. */
   readonly boots: number;
   /** Ends one worker thread at once, as a crash of it would: for drills. Resolves when it is gone. */
@@ -142,6 +145,7 @@ class ThreadedSystem implements RunningSystem {
   readonly #cpu = new CpuMeter();
   #engines: Engines | undefined;
   #stopped: Promise<void> | undefined;
+  #backups: Promise<Backups> | undefined;
 
   constructor(parts: Parts) {
     const { config, storage, options } = parts;
@@ -279,6 +283,13 @@ class ThreadedSystem implements RunningSystem {
     return found;
   }
 
+  backups(): Promise<Backups> {
+    this.#backups ??= import("./backup/backups.ts").then(({ createBackups }) =>
+      createBackups(this.#parts.folder.path),
+    );
+    return this.#backups;
+  }
+
   async inspect(): Promise<SystemFigures> {
     const workers = (await this.#engines?.figures()) ?? [];
     const seen = (of: "deepest" | "waits"): WorkerSeen[] =>
@@ -346,7 +357,7 @@ class ThreadedSystem implements RunningSystem {
     this.#lag.stop();
     this.#door.end();
     await this.#engines?.close();
-    await this.compute.close();
+    await Promise.all([this.compute.close(), this.#backups?.then((one) => one.close())]);
     const stores = [this.#hot, this.tenants, this.#bulkStore];
     await Promise.all(stores.map((store) => store.close()));
   }

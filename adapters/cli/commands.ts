@@ -103,6 +103,31 @@ export const commands: CommandTable = {
     ].join("\n  "),
     load: () => import("./pack.ts"),
   },
+  backup: {
+    summary: "Write what a data folder holds into one file, while its server runs.",
+    usage: [
+      "troupe backup FOLDER|FILE [--with-keys] [--mib-per-second N] [--json]",
+      "                    [--data FOLDER] [--url URL] [--key KEY]",
+      "",
+      "A FOLDER that is there gets a file named by the time; a FILE must not be there yet. The paths are of",
+      "the server's machine. What was acknowledged before is in it. THE ADMIN KEY AND THE MASTER KEY ARE NOT,",
+      "unless --with-keys puts them in, in clear. A running server writes 32 MiB a second unless told",
+      "otherwise; Ctrl-C cancels. Without a server the folder itself is read.",
+    ].join("\n  "),
+    load: () => import("./backup.ts"),
+  },
+  restore: {
+    summary: "Make a data folder of a backup, or check one.",
+    usage: [
+      "troupe restore FILE --to FOLDER [--copy] [--json]",
+      "troupe restore FILE --check [--json]",
+      "",
+      "The FOLDER must be missing or empty. Every block is compared with its SHA-256; a damaged backup is",
+      "refused with the byte where the damage is. With --copy it can run beside the original: it calls no",
+      "webhook, no tool and no other agent.",
+    ].join("\n  "),
+    load: () => import("./restore.ts"),
+  },
   mcp: {
     summary: "Speak MCP on standard input and output, for clients that start their servers.",
     usage: [

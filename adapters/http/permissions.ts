@@ -62,6 +62,10 @@ const table = {
   "credit.add": { least: "server", allows: "add to the balance of a tenant" },
   "server.observe": { least: "server", allows: "see the figures of the server and its providers" },
   "server.control": { least: "server", allows: "change the number of its threads" },
+  "server.backup": {
+    least: "server",
+    allows: "write all that is stored into a file, and cancel it",
+  },
 } as const satisfies Readonly<Record<string, Entry>>;
 
 /** Name of a permission. */

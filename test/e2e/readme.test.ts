@@ -154,3 +154,12 @@ test("the commands for a pack plan it, apply it and list it", async () => {
   expect(output).toMatch(/agents desk: ag_\w+/);
   expect(output.trimEnd().split("\n").at(-1)).toMatch(/^pk_\w+ {2}customer-support 1\.0\.0/);
 });
+
+test("the backup's commands make a backup of the server that runs, and a folder of it", async () => {
+  const [script = ""] = await blocksBelow("Back it up");
+
+  const said = await paste(script);
+
+  expect(said).toMatch(/backups\/troupe-.*\.backup: .* MiB, rows: \d+ hot, \d+ bulk\./);
+  expect(said).toContain("is whole");
+});

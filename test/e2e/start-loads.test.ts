@@ -130,7 +130,7 @@ const filesMax: Readonly<Record<string, number>> = {
   "adapters/console": 1,
   "adapters/embed": 10,
   "adapters/graphs": 2,
-  "adapters/http": 183,
+  "adapters/http": 184,
   "adapters/knowledge": 43,
   "adapters/llm": 6,
   "adapters/mcp": 1,

@@ -2,10 +2,12 @@
 // it. Every answer is held to the API's description.
 
 import type { KeyRole } from "../../../actors/records/api-key.ts";
+import { packageVersion } from "../../../adapters/cli/version.ts";
 import { loadAssets } from "../../../adapters/console/assets.ts";
 import { createBuiltinEmbedder } from "../../../adapters/embed/builtin.ts";
 import { createEmbedders } from "../../../adapters/embed/embedders.ts";
 import { listModels, lookAtProviders } from "../../../adapters/front-providers.ts";
+import { backupRoutes } from "../../../adapters/http/admin/backup.ts";
 import { providersRoute } from "../../../adapters/http/admin/providers.ts";
 import { consoleRoutes } from "../../../adapters/http/console/routes.ts";
 import { createLoginRoutes } from "../../../adapters/http/login.ts";
@@ -206,5 +208,6 @@ async function frontRoutes({ system, services, sessions }: HostWithin): Promise<
     ...createLoginRoutes(sessions),
     metricsRoute({ type: METRICS_TYPE, isPublic: false, text: () => metrics.text() }),
     providersRoute(providers),
+    ...backupRoutes(system, packageVersion),
   ];
 }

@@ -8,6 +8,7 @@ import { datasetRows } from "./datasets.ts";
 import { frontRows } from "./front.ts";
 import { knowledgeRows } from "./knowledge.ts";
 import { memoryRows } from "./memories.ts";
+import { operationsRows } from "./operations.ts";
 import { packRows } from "./packs.ts";
 import { proxyRows } from "./proxy.ts";
 import { resourceRows } from "./resources.ts";
@@ -22,6 +23,12 @@ export const areas = {
   a2a: { ...a2aRows, ...uiRows },
   agents: { ...proxyRows, ...agentRows },
   runs: { ...runRows, ...memoryRows, ...responseRows },
-  knowledge: { ...knowledgeRows, ...adminRows, ...usageRows, ...frontRows },
+  knowledge: {
+    ...knowledgeRows,
+    ...adminRows,
+    ...usageRows,
+    ...operationsRows,
+    ...frontRows,
+  },
   resources: { ...resourceRows, ...skillRows, ...packRows, ...datasetRows },
 } as const satisfies Readonly<Record<string, Rows>>;
