@@ -96,6 +96,7 @@ export async function askTarget(
     sequences: of.sequences,
     stream: of.stream,
     ...(of.user === undefined ? {} : { user: of.user }),
+    ...(of.keyId === undefined ? {} : { keyId: of.keyId }),
     ...(of.variables && { variables: of.variables }),
     ...(prompts && { prompts }),
     task,

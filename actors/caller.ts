@@ -2,11 +2,17 @@
 
 import type { RunContext } from "../runtime/actor.ts";
 import { addressParts } from "../runtime/address.ts";
+import type { Llm } from "./ports.ts";
 
-/** The tenant, and the conversation or other root that the run belongs to. */
-export function callerOf({ tenant, self }: Pick<RunContext, "tenant" | "self">): {
-  readonly tenant: string;
-  readonly key: string;
-} {
-  return { tenant, key: addressParts(self).root };
+type Caller = Parameters<Llm["complete"]>[1]["caller"];
+
+/**
+ * The tenant, and the conversation or other root that the run belongs to. `attempts`: where the requests
+ * of the call are counted, if they are.
+ */
+export function callerOf(
+  { tenant, self }: Pick<RunContext, "tenant" | "self">,
+  attempts?: Caller["attempts"],
+): Caller {
+  return { tenant, key: addressParts(self).root, ...(attempts && { attempts }) };
 }

@@ -12,6 +12,7 @@ import { reembedClearRun, reembedPartRun, reembedRun } from "./ingestion/reembed
 import { ingestClearRun, ingestPartRun, ingestRun } from "./ingestion/run.ts";
 import { laterRun } from "./later-run.ts";
 import { memoryForgetRun, memoryTurnRun } from "./memory/turn.ts";
+import { treasuryActor } from "./money/treasury.ts";
 import { purseActor } from "./purse.ts";
 import { removalActor, removeRestRun } from "./removal.ts";
 import { subAgentRun } from "./sub-agent.ts";
@@ -50,6 +51,7 @@ export const catalog: readonly Definition[] = [
   reembedClearRun,
   removalActor,
   purseActor,
+  treasuryActor,
   toolRateActor,
   approvalActor,
   removeRestRun,

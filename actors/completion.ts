@@ -104,6 +104,7 @@ function accept(state: CompletionState, message: CompletionMessage, turn: Turn):
     sequences: [],
     stream: message.stream,
     ...(message.user === undefined ? {} : { user: message.user }),
+    ...(message.keyId === undefined ? {} : { keyId: message.keyId }),
     ...(message.variables && { variables: message.variables }),
     ...(message.prompts && { prompts: message.prompts }),
   };

@@ -213,6 +213,7 @@ function inputOf(state: ConversationState, entry: Entry): TurnInput {
     stream: entry.stream,
     ...(state.collected === null ? {} : { collected: state.collected }),
     ...(state.user === undefined ? {} : { user: state.user }),
+    ...(entry.keyId === undefined ? {} : { keyId: entry.keyId }),
     ...(entry.variables && { variables: entry.variables }),
     ...(entry.prompts && { prompts: entry.prompts }),
   };

@@ -192,6 +192,7 @@ function startOrWait(state: ConversationState, wanted: NewRun, turn: Turn): Conv
     stream: message.stream,
     ...(state.collected === null ? {} : { collected: state.collected }),
     ...(state.user === undefined ? {} : { user: state.user }),
+    ...(message.keyId === undefined ? {} : { keyId: message.keyId }),
     ...(message.variables && { variables: message.variables }),
     ...(message.prompts && { prompts: message.prompts }),
   };

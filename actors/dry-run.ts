@@ -9,7 +9,7 @@ import type { Ports, Usage } from "./ports.ts";
 import { balanceCounter, type Charge, type RoutingInfo } from "./records/conversation.ts";
 import { settle, takeCharge } from "./reply.ts";
 import { chooseAction } from "./route-step.ts";
-import { metered } from "./spend.ts";
+import { metered, payerOf } from "./spend.ts";
 
 /** A message to route. */
 export interface DryRunInput {
@@ -19,6 +19,8 @@ export interface DryRunInput {
   /** The user's message before it, and who answered that. */
   readonly previous?: string;
   readonly previousChoice?: string | null;
+  /** API key that asked, for its budgets. */
+  readonly keyId?: string;
 }
 
 /** Message to the actor. */
@@ -63,7 +65,7 @@ export const dryRunActor = defineActor<DryRunState, DryRunMessage | RunEnded>({
 export const dryRun = defineRun<DryRunInput, DryRunResult, Ports>({
   kind: "route-dry",
   run: (input, context) =>
-    metered(context, async (meter) => {
+    metered(context, payerOf(input), async (meter) => {
       const compiled = await loadAgent(context, input);
       const { routing, usage } = await chooseAction(context, { compiled, asked: input, meter }, 1);
       const isAsked = usage.promptTokens + usage.completionTokens > 0 || routing.method === "model";
@@ -79,7 +81,8 @@ function accept(state: DryRunState, message: DryRunMessage, turn: Turn): DryRunS
   }
   const { input, priceMicros, service, keyId } = message;
   takeCharge(turn, priceMicros);
-  const id = turn.startRun({ kind: dryRun.kind, input, timeoutMs: limits.dryRunMs });
+  const paid: DryRunInput = keyId === undefined ? input : { ...input, keyId };
+  const id = turn.startRun({ kind: dryRun.kind, input: paid, timeoutMs: limits.dryRunMs });
   turn.reply({ run: id }, { follow: id });
   const kept = { id, priceMicros, service };
   return { run: keyId === undefined ? kept : { ...kept, keyId } };

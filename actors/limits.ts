@@ -152,6 +152,18 @@ export const limits = {
   teamTurnShare: 1 / 3,
   /** History that a leader reads before it splits or judges, tokens. */
   teamHistoryTokens: 4_000,
+  /**
+   * Within a budget: tokens of an answer whose agent names none, and the fewest that are of any use where
+   * there is not enough for all.
+   */
+  budgetAnswerTokens: 8_192,
+  budgetTokensMin: 256,
+  /** Times a call asks for a reservation; one answer of its purse, ms. */
+  budgetTries: 64,
+  budgetAskMs: 60_000,
+  /** How long a call waits for what others hold, ms, and a paused one for its budget. */
+  budgetQueueMs: 600_000,
+  budgetPauseMs: 7 * 24 * 3_600_000,
   graphNodes: 200,
   graphEdges: 1_000,
   graphSteps: 50,

@@ -4,11 +4,12 @@
 import type { LogEntry } from "../runtime/runs/log-entry.ts";
 import { isDecisionKey } from "./approvals/keys.ts";
 import { eventOfKey } from "./flow/event-name.ts";
+import { isWaitKey } from "./money/wait-key.ts";
 
 /** A wait of a run, or of one below it. */
 export interface OpenWait {
   readonly run: string;
-  readonly kind: "approval" | "event" | "sleep";
+  readonly kind: "approval" | "event" | "sleep" | "budget";
   /** Name of the event that ends it. */
   readonly event: string | null;
   readonly sinceMs: number;
@@ -42,8 +43,13 @@ export function openWaits(log: readonly LogEntry[]): readonly OpenWait[] {
   return [...open.values()];
 }
 
+function kindOf(key: string): Exclude<OpenWait["kind"], "event"> {
+  if (isDecisionKey(key)) return "approval";
+  return isWaitKey(key) ? "budget" : "sleep";
+}
+
 function waitOf({ run, key, sinceMs = 0, untilMs = 0 }: LogEntry & { type: "try" }): OpenWait {
   const event = eventOfKey(key);
-  const kind = event !== null ? "event" : isDecisionKey(key) ? "approval" : "sleep";
+  const kind = event !== null ? "event" : kindOf(key);
   return { run, kind, event, sinceMs, untilMs };
 }

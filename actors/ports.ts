@@ -7,6 +7,7 @@ import type { Log } from "../runtime/log.ts";
 import type { Ingest, Reembed } from "./ingestion/port.ts";
 import type { Passage, SearchRequest, SearchResult } from "./knowledge/search.ts";
 import type { Memories } from "./memory/memories.ts";
+import type { CallAttempts } from "./money/attempts.ts";
 import type { Prices } from "./money/catalogue.ts";
 import type { EmbedderPin } from "./records/embedder-pin.ts";
 import type { ImageRef } from "./records/image.ts";
@@ -139,7 +140,12 @@ export interface Llm {
     request: LlmRequest,
     options: {
       /** Where a provider has no room for all, tenants take turns, and within one its keys. */
-      readonly caller: { readonly tenant: string; readonly key: string };
+      readonly caller: {
+        readonly tenant: string;
+        readonly key: string;
+        /** Told of each request that goes out to a provider. */
+        readonly attempts?: CallAttempts;
+      };
       readonly signal: AbortSignal;
       onEvent?(event: LlmEvent): void;
     },

@@ -1,33 +1,51 @@
-// A tenant's balance as runs use it that work after the answer: the price of a call is taken before the
-// call goes out, so that a budget is never overspent. What a run took and did not get, it gives back in
-// the transaction of its end. Named after the root of the run, so that nobody waits for others' purses.
+// A tenant's money as runs use it: the price of a call is taken, or what a model may cost is reserved,
+// before the call goes out, so that neither balance nor budget is ever overspent. What a run took and did
+// not get, it gives back in the transaction of its end; what is reserved is settled after each call, and
+// with the run's end (money/purse-book.ts). One for each root of runs, on the worker of those runs: no
+// thread is crossed, and nobody waits for others' purses.
 
 import { defineActor } from "../runtime/actor.ts";
-import { type Address, address, addressParts } from "../runtime/address.ts";
+import type { PurseCallMessage } from "./money/messages.ts";
+import {
+  close,
+  type PurseState,
+  purseReads,
+  reserve,
+  settle,
+  tellFreed,
+} from "./money/purse-book.ts";
 import { takeCharge } from "./reply.ts";
 
-/** What it is told. The reply is what was taken; refused with BALANCE_EXHAUSTED, it is nothing. */
+/** What it is told of prices. The reply is what was taken; refused with BALANCE_EXHAUSTED, it is nothing. */
 export interface TakeMessage {
   readonly type: "take";
   readonly priceMicros: number;
 }
 
-const KIND = "purse";
-
-/** Address of the one that a run asks. */
-export function purseAddress(run: Address): Address {
-  const { tenant, root } = addressParts(run);
-  return address({ kind: KIND, tenant, root });
-}
-
-/** Kind `purse`. */
-export const purseActor = defineActor<null, TakeMessage>({
-  kind: KIND,
+/** Kind `purse`. Version 1 has no state, or that of what is reserved. */
+export const purseActor = defineActor<PurseState | null, TakeMessage | PurseCallMessage>({
+  kind: "purse",
   version: 1,
   initial: () => null,
-  receive(state, { priceMicros }, turn) {
-    takeCharge(turn, priceMicros);
-    turn.reply(priceMicros);
-    return state;
+  reads: (message, state) => (message.type === "take" ? {} : purseReads(message, state)),
+  receive(state, message, turn) {
+    switch (message.type) {
+      case "take":
+        takeCharge(turn, message.priceMicros);
+        turn.reply(message.priceMicros);
+        return state;
+      case "reserve":
+        return reserve(state, message, turn);
+      case "settle": {
+        const { run, call, micros } = message;
+        tellFreed(turn, state, [{ key: `${run}|${call}`, micros }]);
+        return settle(state, { run, call, micros }, turn);
+      }
+      case "close":
+        return close(state, message.run, turn);
+      case "wake":
+        turn.decideRun(message.run, message.key, null);
+        return state;
+    }
   },
 });

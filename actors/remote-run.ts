@@ -11,7 +11,7 @@ import { versionId } from "./records/agent-version.ts";
 import type { RoutingInfo } from "./records/conversation.ts";
 import type { ResourceRecord, ResourceRow } from "./records/resource.ts";
 import type { ToolInput } from "./records/tool.ts";
-import { type Meter, metered } from "./spend.ts";
+import { type Meter, metered, payerOf } from "./spend.ts";
 import { targetPlace } from "./targets.ts";
 import { confirmed } from "./tools/confirmed.ts";
 import { offerTools } from "./tools/offer.ts";
@@ -33,7 +33,8 @@ type Context = RunContext<Ports>;
 /** Kind `remote-agent`. Fails with what it could not be asked for, and when its task ends otherwise than completed. */
 export const remoteAgentRun = defineRun<TurnInput, TurnResult, Ports>({
   kind: "remote-agent",
-  run: (input, context) => metered(context, (meter) => answerRemotely(input, context, meter)),
+  run: (input, context) =>
+    metered(context, payerOf(input), (meter) => answerRemotely(input, context, meter)),
 });
 
 async function answerRemotely(

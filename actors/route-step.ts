@@ -8,7 +8,7 @@ import { type Asked, messageTokens } from "./answer/history.ts";
 import { callerOf } from "./caller.ts";
 import type { CompiledAgent } from "./compiled.ts";
 import { limits } from "./limits.ts";
-import type { Ports, Usage } from "./ports.ts";
+import type { LlmRequest, Ports, Usage } from "./ports.ts";
 import type { ChatEvent, RoutingInfo } from "./records/conversation.ts";
 import { type Decision, toRoutingInfo } from "./routing/decision.ts";
 import { promptOfDoubt, settleByModel } from "./routing/doubt.ts";
@@ -95,6 +95,11 @@ async function decide(
   return { decision: settleByModel(compiled.router, settled.text, decision), usage };
 }
 
+/** What is stored of a call. */
+type StoredChoice =
+  | { readonly choice: string; readonly usage: Usage }
+  | { readonly failed: string; readonly usage: Usage };
+
 interface Settled {
   readonly text?: string;
   readonly failed?: string;
@@ -120,35 +125,35 @@ async function askModel(
     asked.previous,
   );
   // Named `choice`, not `text`: what a step calls `text` is shown to viewers.
-  const stored = await context.step(
-    key,
-    async (attempt) => {
-      meter.reserve(
-        key,
-        messages.reduce((sum, message) => sum + messageTokens(message), 0),
-        attempt.number,
-      );
-      try {
-        const result = await context.ports.llm.complete(
-          {
-            model,
-            messages,
-            temperature: 0,
-            maxTokens: Math.min(maxTokens, limits.routeTokens),
-            responseFormat: { type: "schema", ...schema },
-            stream: false,
-          },
-          { caller: callerOf(context), signal: attempt.signal },
+  const request: LlmRequest = {
+    ...{ model, messages, temperature: 0, stream: false },
+    maxTokens: Math.min(maxTokens, limits.routeTokens),
+    responseFormat: { type: "schema", ...schema },
+  };
+  const ask = (paid: LlmRequest): Promise<StoredChoice> =>
+    context.step(
+      key,
+      async (attempt) => {
+        meter.reserve(
+          key,
+          messages.reduce((sum, message) => sum + messageTokens(message), 0),
+          attempt.number,
         );
-        return { choice: result.text, usage: result.usage };
-      } catch (error) {
-        // Only a provider's failure is survivable here; a cancel or a bug is not a routing doubt.
-        if (context.signal.aborted || !isProviderFailure(error)) throw error;
-        return { failed: error.code, usage: noUsage };
-      }
-    },
-    { repeat: "safe", timeoutMs: limits.routeCallMs },
-  );
+        try {
+          const result = await context.ports.llm.complete(paid, {
+            caller: callerOf(context, meter.budgets.attempts(key)),
+            signal: attempt.signal,
+          });
+          return { choice: result.text, usage: result.usage };
+        } catch (error) {
+          // Only a provider's failure is survivable here; a cancel or a bug is not a routing doubt.
+          if (context.signal.aborted || !isProviderFailure(error)) throw error;
+          return { failed: error.code, usage: noUsage };
+        }
+      },
+      { repeat: "safe", timeoutMs: limits.routeCallMs },
+    );
+  const stored = await meter.budgets.pay(key, request, ask);
   meter.settle(key, stored.usage);
   return "choice" in stored ? { text: stored.choice, usage: stored.usage } : stored;
 }

@@ -7,6 +7,8 @@
 import { ATTEMPTS_A_LIFE, type RunContext } from "../runtime/actor.ts";
 import { rootRunOf } from "../runtime/frame.ts";
 import { tokensOf } from "./answer/history.ts";
+import type { Payer } from "./money/lines.ts";
+import { RunBudgets } from "./money/run-budgets.ts";
 import type { Ports, Usage } from "./ports.ts";
 import { type LedgerRow, ledgerTable } from "./records/conversation.ts";
 import { addUsage, noUsage } from "./turn-input.ts";
@@ -16,6 +18,8 @@ export const spendService = "spend";
 
 /** Counts one run's spend. */
 export interface Meter {
+  /** What limits it. */
+  readonly budgets: RunBudgets;
   /** A call goes out with about so many tokens, as this attempt of its step. */
   reserve(call: string, promptTokens: number, attempt: number): void;
   /** The call has written more text. */
@@ -26,12 +30,24 @@ export interface Meter {
   release(call: string): void;
 }
 
+/** Who pays for a run, by its input. */
+export function payerOf({
+  agent,
+  keyId,
+}: {
+  readonly agent: string;
+  readonly keyId?: string;
+}): Payer {
+  return { agent, keyId: keyId ?? null };
+}
+
 /**
  * Runs `work` with a meter whose total is written down unless the work completes. The `usage` of its
  * result counts what this run has spent itself.
  */
 export async function metered<T extends object>(
   context: RunContext<Ports>,
+  payer: Payer,
   work: (meter: Meter) => Promise<T>,
 ): Promise<T> {
   let isCompleted = false;
@@ -57,8 +73,11 @@ export async function metered<T extends object>(
     };
     write.putRow(ledgerTable, id, row);
   });
+  const budgets = new RunBudgets(context, payer);
   const result = await work({
+    budgets,
     reserve(call, promptTokens, attempt) {
+      budgets.begun(call);
       const reserved: Usage = { promptTokens, completionTokens: 0, estimated: true };
       const earlier = open.get(call);
       if (earlier !== undefined) lost = addUsage(lost, earlier);
@@ -77,7 +96,10 @@ export async function metered<T extends object>(
       if (context.isCopied(call)) hasCopied = true;
       else settled = addUsage(settled, usage);
     },
-    release: (call) => open.delete(call),
+    release(call) {
+      budgets.released(call);
+      open.delete(call);
+    },
   });
   isCompleted = true;
   return hasCopied && "usage" in result ? { ...result, usage: settled } : result;

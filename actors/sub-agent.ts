@@ -5,14 +5,14 @@ import { defineRun, type RunContext } from "../runtime/actor.ts";
 import { answer } from "./answer/answer.ts";
 import { loadAgent } from "./compiled.ts";
 import type { Ports } from "./ports.ts";
-import { metered } from "./spend.ts";
+import { metered, payerOf } from "./spend.ts";
 import type { Answer, AnswerInput } from "./turn-input.ts";
 
 /** Kind `sub-agent`. Fails with what answer() throws. */
 export const subAgentRun = defineRun<AnswerInput, Answer, Ports>({
   kind: "sub-agent",
   run(input: AnswerInput, context: RunContext<Ports>): Promise<Answer> {
-    return metered(context, async (meter) => {
+    return metered(context, payerOf(input), async (meter) => {
       const compiled = await loadAgent(context, input);
       return answer(context, input, { compiled, round: 1, meter });
     });

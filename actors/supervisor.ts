@@ -17,7 +17,7 @@ import type { Ports, PromptMessage } from "./ports.ts";
 import { systemMessageFor } from "./prompts/system-message.ts";
 import type { ChatEvent, RoutingInfo, Source } from "./records/conversation.ts";
 import { chooseAction, routingEvent } from "./route-step.ts";
-import { type Meter, metered } from "./spend.ts";
+import { type Meter, metered, payerOf } from "./spend.ts";
 import { repeatAnswer, takeSteered } from "./steering.ts";
 import {
   type Answer,
@@ -32,13 +32,15 @@ import {
 /** Kind `supervisor`. */
 export const supervisorRun = defineRun<TurnInput, TurnResult, Ports>({
   kind: "supervisor",
-  run: (input, context) => metered(context, (meter) => answerTurn(input, context, meter)),
+  run: (input, context) =>
+    metered(context, payerOf(input), (meter) => answerTurn(input, context, meter)),
 });
 
 /** Kind `workflow`: the same work for an agent whose current version has a graph. */
 export const workflowRun = defineRun<TurnInput, TurnResult, Ports>({
   kind: "workflow",
-  run: (input, context) => metered(context, (meter) => answerTurn(input, context, meter)),
+  run: (input, context) =>
+    metered(context, payerOf(input), (meter) => answerTurn(input, context, meter)),
 });
 
 async function answerTurn(
@@ -122,6 +124,7 @@ async function round(
     stream: input.stream,
     ...(input.collected === undefined ? {} : { collected: input.collected }),
     ...(input.user === undefined ? {} : { user: input.user }),
+    ...(input.keyId === undefined ? {} : { keyId: input.keyId }),
     ...(input.systemMessage === undefined ? {} : { systemMessage: input.systemMessage }),
     ...(input.prompts?.skills && { skills: input.prompts.skills }),
     ...(input.text === undefined || input.asSent ? {} : { text: input.text }),

@@ -25,6 +25,8 @@ export interface TurnReference {
   readonly collected?: Readonly<Record<string, unknown>>;
   /** Who speaks. */
   readonly user?: string;
+  /** API key that asked, for its budgets. */
+  readonly keyId?: string;
   /** Values of the variables of the agent's prompt. */
   readonly variables?: Readonly<Record<string, unknown>>;
   /** Versions of the agent's prompts, as they were when the run was accepted. */

@@ -33,6 +33,8 @@ export const errorTable = {
   // Who is asking.
   UNAUTHENTICATED: fail(401),
   BALANCE_EXHAUSTED: fail(402),
+  BUDGET_EXHAUSTED: fail(402),
+  PRICE_UNKNOWN: fail(402),
   FORBIDDEN: fail(403),
   TENANT_SUSPENDED: fail(403),
   ORIGIN_REFUSED: fail(403),

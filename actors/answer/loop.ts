@@ -138,8 +138,14 @@ export async function tryModel(
     retry: { times: limits.modelRetries, minMs: 500, maxMs: 10_000 },
   } as const;
   const one = (key: string, request: LlmRequest, of: ModelCall = call): Promise<Stored> =>
-    context
-      .step(key, (attempt) => perform(context, of, request, { attempt, meter, key }), options)
+    meter.budgets
+      .pay(key, request, (paid) =>
+        context.step(
+          key,
+          (attempt) => perform(context, of, paid, { attempt, meter, key }),
+          options,
+        ),
+      )
       .then((stored) => {
         meter.settle(key, stored.usage);
         return stored;
@@ -312,7 +318,7 @@ async function perform(
   );
   let hasText = false;
   const answered = context.ports.llm.complete(request, {
-    caller: callerOf(context),
+    caller: callerOf(context, meter.budgets.attempts(key)),
     signal: attempt.signal,
     onEvent(event) {
       if (event.type !== "text") return;

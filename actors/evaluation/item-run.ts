@@ -41,7 +41,8 @@ export const evaluationItemRun = defineRun<ItemRunInput, ItemRunResult, Ports>({
     const { evaluationJudge: priceMicros } = pricesOf(input.plan);
     const books: JudgeBooks = { priceMicros, paid: 0, graded: 0, usage: noUsage };
     context.atEnd((write) => closeBooks(context, write, books, input.keyId));
-    return await metered(context, async (meter) => {
+    const payer = { keyId: input.keyId ?? null, agent: input.plan.targets[0]?.target ?? "" };
+    return await metered(context, payer, async (meter) => {
       const item = await itemOf(input, context);
       const { index, plan } = input;
       if (item === null) {
@@ -55,11 +56,15 @@ export const evaluationItemRun = defineRun<ItemRunInput, ItemRunResult, Ports>({
           return sideOf(work, input, target);
         }),
       );
-      const isBroke = sides.some(({ error }) => error?.code === "BALANCE_EXHAUSTED");
+      const isBroke = sides.some(({ error }) => isUsedUp(error?.code));
       return { row: { index, item_id: item.id, item, sides }, isBroke };
     });
   },
 });
+
+/** What no later item would find either. */
+const isUsedUp = (code: string | undefined): boolean =>
+  code === "BALANCE_EXHAUSTED" || code === "BUDGET_EXHAUSTED";
 
 async function itemIdOf({ index }: ItemRunInput, context: RunContext<Ports>): Promise<string> {
   const owner = evaluationAddress(context.tenant, addressParts(context.self).root);

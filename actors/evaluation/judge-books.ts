@@ -3,8 +3,9 @@
 
 import type { RunContext, Turn } from "../../runtime/actor.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
+import { purseAddress } from "../money/messages.ts";
 import type { Ports, Usage } from "../ports.ts";
-import { purseAddress, type TakeMessage } from "../purse.ts";
+import type { TakeMessage } from "../purse.ts";
 import { balanceCounter, type LedgerRow, ledgerTable } from "../records/conversation.ts";
 import { chargeOf } from "../records/price.ts";
 

@@ -6,7 +6,7 @@ import { RuntimeError } from "../../runtime/errors.ts";
 import { messageTokens } from "../answer/history.ts";
 import { callerOf } from "../caller.ts";
 import { limits } from "../limits.ts";
-import type { Ports, Usage } from "../ports.ts";
+import type { LlmRequest, Ports, Usage } from "../ports.ts";
 import type { DatasetItem } from "../records/dataset.ts";
 import {
   evaluationLimits,
@@ -145,19 +145,21 @@ async function ask(
   request: ReturnType<typeof judgeRequest>,
 ): Promise<{ readonly text: string; readonly usage: Usage }> {
   const tokens = request.messages.reduce((sum, message) => sum + messageTokens(message), 0);
-  const asked = await context.step(
-    key,
-    async (attempt) => {
-      meter.reserve(key, tokens, attempt.number);
-      const caller = callerOf(context);
-      const { text, usage } = await context.ports.llm.complete(request, {
-        caller,
-        signal: attempt.signal,
-      });
-      return { text, usage };
-    },
-    { repeat: "safe", timeoutMs: limits.modelCallMs },
-  );
+  const call = (paid: LlmRequest) =>
+    context.step(
+      key,
+      async (attempt) => {
+        meter.reserve(key, tokens, attempt.number);
+        const caller = callerOf(context, meter.budgets.attempts(key));
+        const { text, usage } = await context.ports.llm.complete(paid, {
+          caller,
+          signal: attempt.signal,
+        });
+        return { text, usage };
+      },
+      { repeat: "safe", timeoutMs: limits.modelCallMs },
+    );
+  const asked = await meter.budgets.pay(key, request, call);
   meter.settle(key, asked.usage);
   return asked;
 }

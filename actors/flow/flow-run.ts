@@ -5,7 +5,7 @@ import { defineRun, type RunContext } from "../../runtime/actor.ts";
 import { restingOn, showText } from "../answer/child.ts";
 import { loadAsked } from "../answer/history.ts";
 import type { Ports } from "../ports.ts";
-import { type Meter, metered } from "../spend.ts";
+import { type Meter, metered, payerOf } from "../spend.ts";
 import type { TurnInput, TurnResult } from "../turn-input.ts";
 import { announce } from "./announce.ts";
 import { textOf } from "./answering.ts";
@@ -23,7 +23,8 @@ export interface FlowInput extends TurnInput {
 /** Kind `flow`. */
 export const flowRun = defineRun<FlowInput, TurnResult, Ports>({
   kind: "flow",
-  run: (input, context) => metered(context, (meter) => runFlow(context, input, meter)),
+  run: (input, context) =>
+    metered(context, payerOf(input), (meter) => runFlow(context, input, meter)),
 });
 
 async function runFlow(

@@ -10,8 +10,9 @@ import { callerOf } from "../caller.ts";
 import { loadAgent } from "../compiled.ts";
 import { limits } from "../limits.ts";
 import { operationPricesMicros } from "../money/catalogue.ts";
-import type { Ports, Usage } from "../ports.ts";
-import { purseAddress, type TakeMessage } from "../purse.ts";
+import { purseAddress } from "../money/messages.ts";
+import type { LlmRequest, Ports, Usage } from "../ports.ts";
+import type { TakeMessage } from "../purse.ts";
 import {
   balanceCounter,
   type ChatEvent,
@@ -21,7 +22,7 @@ import {
   messageKey,
 } from "../records/conversation.ts";
 import { chargeOf } from "../records/price.ts";
-import { type Meter, metered } from "../spend.ts";
+import { type Meter, metered, payerOf } from "../spend.ts";
 import { ownerOf } from "../turn-input.ts";
 import { extractRequest, type FoundFact, factsOf } from "./extract.ts";
 import type { MemoryScope, MemoryWritten } from "./memories.ts";
@@ -68,7 +69,9 @@ export const memoryTurnRun = defineRun<MemoryTurnInput, MemoryTurnResult, Ports>
   async run(input, context) {
     const bill: Bill = { priceMicros: 0, isPaid: false, isDelivered: false, spend: null };
     context.atEnd((write) => settle(context, write, bill));
-    const done = await metered(context, (meter) => takeIn(input, context, { meter, bill }));
+    const done = await metered(context, payerOf(input), (meter) =>
+      takeIn(input, context, { meter, bill }),
+    );
     // Of a run that does not complete, the meter writes down what it spent.
     bill.spend = done.spend;
     const { written, skipped } = done;
@@ -224,18 +227,20 @@ async function extract(
   const before = await answerBefore(input, context);
   const request = extractRequest(model, { user, before }, known);
   const tokens = request.messages.reduce((sum, message) => sum + messageTokens(message), 0);
-  const found = await context.step(
-    "extract",
-    async (attempt) => {
-      meter.reserve("extract", tokens, attempt.number);
-      const result = await llm.complete(request, {
-        caller: callerOf(context),
-        signal: attempt.signal,
-      });
-      return { facts: factsOf(result.text, known, entryChars), usage: result.usage };
-    },
-    { ...safe, timeoutMs: limits.modelCallMs },
-  );
+  const ask = (paid: LlmRequest) =>
+    context.step(
+      "extract",
+      async (attempt) => {
+        meter.reserve("extract", tokens, attempt.number);
+        const result = await llm.complete(paid, {
+          caller: callerOf(context, meter.budgets.attempts("extract")),
+          signal: attempt.signal,
+        });
+        return { facts: factsOf(result.text, known, entryChars), usage: result.usage };
+      },
+      { ...safe, timeoutMs: limits.modelCallMs },
+    );
+  const found = await meter.budgets.pay("extract", request, ask);
   meter.settle("extract", found.usage);
   bill.isDelivered = true;
   return found;

@@ -109,6 +109,7 @@ export async function conclude(
     sequences: input.sequences,
     stream: input.stream,
     ...(input.user === undefined ? {} : { user: input.user }),
+    ...(input.keyId === undefined ? {} : { keyId: input.keyId }),
     ...(leader.systemMessage === undefined ? {} : { systemMessage: leader.systemMessage }),
     text: asked.text,
     extra: [

@@ -12,7 +12,7 @@ import { limits } from "../limits.ts";
 import { allRemembering, isTalk, remembering } from "../memory/remembering.ts";
 import type { Ports } from "../ports.ts";
 import type { RoutingInfo, Source } from "../records/conversation.ts";
-import { type Meter, metered } from "../spend.ts";
+import { type Meter, metered, payerOf } from "../spend.ts";
 import { repeatAnswer } from "../steering.ts";
 import { type Answer, noUsage, type TurnInput, type TurnResult } from "../turn-input.ts";
 import { turnsOf } from "./check.ts";
@@ -26,7 +26,8 @@ import { emitTeam, hearSteered, type Stop, type TeamWork } from "./work.ts";
 /** Kind `team`. Fails with what its leader fails with, and with what a member does as the team says. */
 export const teamRun = defineRun<TurnInput, TurnResult, Ports>({
   kind: "team",
-  run: (input, context) => metered(context, (meter) => answerAsTeam(input, context, meter)),
+  run: (input, context) =>
+    metered(context, payerOf(input), (meter) => answerAsTeam(input, context, meter)),
 });
 
 async function answerAsTeam(

@@ -111,8 +111,13 @@ export const routeActs: Readonly<Record<string, RouteAct>> = {
 const talks = "What users say: the conversation and the run are the record of it.";
 const reads = "Computes an answer and changes nothing.";
 
+const decided = "Its actor writes the row in its turn.";
+
 /** Routes with side effects that leave no row of their own, and why. */
 export const unaudited: Readonly<Record<string, string>> = {
+  "POST /admin/budgets": decided,
+  "PATCH /admin/budgets/{bd}": decided,
+  "DELETE /admin/budgets/{bd}": decided,
   [`POST ${proxy}-chat`]: talks,
   "POST /v2/agents/{id}/runs": talks,
   "POST /v2/teams/{id}/runs": talks,

@@ -52,6 +52,7 @@ const table = {
     allows: "see and rotate secrets that the tenant signs with",
   },
   "usage.read": { least: "admin", allows: "see what was used and paid" },
+  "budgets.manage": { least: "admin", allows: "make, change and remove budgets" },
   "audit.read": { least: "admin", allows: "see who did what in the tenant" },
   "runs.record": { least: "admin", allows: "read all that a run sent and got" },
   "runtime.repair": {

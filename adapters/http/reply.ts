@@ -78,7 +78,12 @@ export function errorBody(error: ErrorData, place: ErrorPlace): unknown {
     case "envelope":
       return {
         status: "error",
-        error: { code: error.code, message: messageOf(error), ...placeOf(error) },
+        error: {
+          code: error.code,
+          message: messageOf(error),
+          ...placeOf(error),
+          ...limitOf(error),
+        },
         gateway: { request_id: place.requestId, service: place.service },
       };
     case "openai":
@@ -110,6 +115,7 @@ export function errorBody(error: ErrorData, place: ErrorPlace): unknown {
         ...reasonOf(error),
         ...currentOf(error),
         ...problemsOf(error),
+        ...limitOf(error),
         request_id: place.requestId,
       };
   }
@@ -151,6 +157,12 @@ function problemsOf(error: ErrorData): { readonly problems?: readonly unknown[] 
   return Array.isArray(problems) ? { problems } : {};
 }
 
+/** Which limit was reached, and what was left. */
+function limitOf(error: ErrorData): { readonly limit?: object } {
+  const limit = error.code === "BUDGET_EXHAUSTED" ? error.details?.["limit"] : undefined;
+  return typeof limit === "object" && limit !== null ? { limit } : {};
+}
+
 function errorHeaders(error: ErrorData, style: ErrorStyle): Record<string, string> {
   const headers: Record<string, string> = {
     "Content-Type": style === "problem" ? PROBLEM_TYPE : JSON_TYPE,
@@ -184,7 +196,9 @@ function openaiType(error: ErrorData): string {
 }
 
 function openaiCode(error: ErrorData): string {
-  if (error.code === "BALANCE_EXHAUSTED") return "insufficient_quota";
+  if (error.code === "BALANCE_EXHAUSTED" || error.code === "BUDGET_EXHAUSTED") {
+    return "insufficient_quota";
+  }
   if (error.code === "UNAUTHENTICATED") return "invalid_api_key";
   if (error.code === "MODEL_UNKNOWN") return "model_not_found";
   if (error.code === "NOT_FOUND" && error.details?.["pointer"] === "/model") {

@@ -2,7 +2,7 @@
 // attempts where the error says that they may help and nothing has been shown yet.
 
 import { setTimeout as pause } from "node:timers/promises";
-import type { LlmEvent, LlmRequest, LlmResult } from "../../actors/ports.ts";
+import type { Llm, LlmEvent, LlmRequest, LlmResult } from "../../actors/ports.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { type Log, silentLog } from "../../runtime/log.ts";
 import { FairSlots } from "../../runtime/shared/fair-slots.ts";
@@ -55,7 +55,7 @@ export interface LineParts {
 
 /** How one call is made. */
 export interface LineOptions {
-  readonly caller: { readonly tenant: string; readonly key: string };
+  readonly caller: Parameters<Llm["complete"]>[1]["caller"];
   readonly signal: AbortSignal;
   /** Absent: nothing of the answer is shown, and a cut stream may be asked for again. */
   readonly onEvent?: (event: LlmEvent) => void;
@@ -272,13 +272,18 @@ export class ProviderLine {
     const { state } = this.#parts;
     const entered = this.#slots.enter(caller.tenant, caller.key, signal);
     if (entered !== undefined) await entered;
+    let isOut = false;
     try {
+      await caller.attempts?.begin();
+      isOut = true;
       const transport = this.#transports[key] as Transport;
       const result = await transport.attempt(request, { signal, onEvent });
       state.keys.accepted(key, request.model);
       state.count("answered");
       return result;
     } catch (error) {
+      if (!isOut) throw error;
+      caller.attempts?.failed(error);
       const fault = keyFaultOf(error);
       if (fault !== undefined) state.keys.rest(key, request.model, fault, retryAfterOf(error));
       state.count(outcomeOf(error));

@@ -3,7 +3,7 @@
 import { afterEach, expect, test } from "vitest";
 import { askTarget } from "../../actors/ask-target.ts";
 import type { Ports } from "../../actors/ports.ts";
-import { metered } from "../../actors/spend.ts";
+import { metered, payerOf } from "../../actors/spend.ts";
 import type { Task, TurnInput, TurnResult } from "../../actors/turn-input.ts";
 import { defineRun } from "../../runtime/actor.ts";
 import { type AgentsHost, newAgent, newConversation, startAgents } from "../support/agents-host.ts";
@@ -19,7 +19,7 @@ afterEach(async () => {
 const relay = defineRun<TurnInput, TurnResult, Ports>({
   kind: "team",
   run: (input, context) =>
-    metered(context, async (meter) => {
+    metered(context, payerOf(input), async (meter) => {
       const members = (await context.row("teams-versions", `${input.agent}.${input.version}`)) as {
         readonly record: { readonly members: readonly [string, string]; readonly seen: boolean };
       };

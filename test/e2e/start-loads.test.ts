@@ -114,10 +114,10 @@ const filesMax: Readonly<Record<string, number>> = {
   "actors/ingestion": 9,
   "actors/knowledge": 19,
   "actors/memory": 7,
-  // The catalogue of prices, on main and in a worker.
-  "actors/money": 2,
+  // The catalogue of prices, on main and in a worker; what runs, purses and the treasury keep budgets by.
+  "actors/money": 11,
   "actors/prompts": 7,
-  "actors/records": 39,
+  "actors/records": 40,
   "actors/routing": 24,
   "actors/skills": 1,
   "actors/team": 1,
@@ -130,7 +130,7 @@ const filesMax: Readonly<Record<string, number>> = {
   "adapters/console": 1,
   "adapters/embed": 10,
   "adapters/graphs": 2,
-  "adapters/http": 184,
+  "adapters/http": 185,
   "adapters/knowledge": 43,
   "adapters/llm": 6,
   "adapters/mcp": 1,

@@ -13,6 +13,7 @@ import { addCredit, usageOf } from "../services/ledger.ts";
 import { pageOf, pageQuery, pageRequest } from "../services/paging.ts";
 import type { Services } from "../services/services.ts";
 import { auditRoutes } from "./audit.ts";
+import { budgetRoutes } from "./budgets.ts";
 import { common, known, type Redact, shown, tenantOf } from "./common.ts";
 import { deadLetterRoutes } from "./dead-letters.ts";
 import { keyChangeRoutes, revoked, tenantOfKey } from "./key-changes.ts";
@@ -45,6 +46,7 @@ export function adminRoutes(services: Services, keys: KeyStore, redact: Redact):
     ...keyChangeRoutes(services, keys),
     ...usageRoutes(services, keys),
     pricesRoute(services.prices),
+    ...budgetRoutes(services, keys),
     ...auditRoutes(services, keys),
     ...deadLetterRoutes(services, keys, redact),
     ...runtimeRoutes(services, keys, redact),

@@ -14,6 +14,22 @@ const pointer = Type.String({ description: "RFC 6901 pointer to what is wrong in
 
 const parameter = Type.String({ description: "The query parameter that is wrong." });
 
+const limit = named(
+  "ReachedLimit",
+  Type.Object(
+    {
+      budget: Type.String(),
+      scope: Type.String(),
+      subject: Type.Union([Type.String(), Type.Null()]),
+      period: Type.String(),
+      limit: Type.Number({ description: "In units of the account, as the two below." }),
+      left: Type.Number(),
+      needed: Type.Number({ description: "What the call may cost at least." }),
+    },
+    { ...closed, description: "Of BUDGET_EXHAUSTED: the budget that has too little." },
+  ),
+);
+
 const problem = named(
   "Problem",
   Type.Object(
@@ -30,6 +46,7 @@ const problem = named(
       current: Type.Optional(
         Type.Record(Type.String(), Type.Unknown(), { description: "What stands already." }),
       ),
+      limit: Type.Optional(limit),
       problems: Type.Optional(
         Type.Array(
           Type.Object(
@@ -57,6 +74,7 @@ const envelopeError = named(
         {
           ...{ code, message: Type.String() },
           ...{ pointer: Type.Optional(pointer), parameter: Type.Optional(parameter) },
+          limit: Type.Optional(limit),
         },
         closed,
       ),
@@ -169,7 +187,7 @@ const styles = {
 const told = new Map([
   [400, "The request is wrong"],
   [401, "No valid key"],
-  [402, "The balance is used up"],
+  [402, "The balance or a budget is used up, or a model has no price"],
   [403, "The key may not do this"],
   [404, "There is no such thing, or it is another tenant's"],
   [409, "The state of things does not allow it"],

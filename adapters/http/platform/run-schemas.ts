@@ -76,7 +76,7 @@ const wait = named(
   Type.Object(
     {
       kind: Type.String({
-        enum: ["approval", "event", "sleep", "queue"],
+        enum: ["approval", "event", "sleep", "budget", "queue"],
         description: "`queue`: it begins when the run before it in its conversation has ended.",
       }),
       run_id: { ...text, description: "Who waits; of a queue the run before it." },

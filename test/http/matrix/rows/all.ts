@@ -4,6 +4,7 @@ import type { Rows } from "../row.ts";
 import { a2aRows } from "./a2a.ts";
 import { adminRows } from "./admin.ts";
 import { agentRows } from "./agents.ts";
+import { budgetRows } from "./budgets.ts";
 import { datasetRows } from "./datasets.ts";
 import { frontRows } from "./front.ts";
 import { knowledgeRows } from "./knowledge.ts";
@@ -27,6 +28,7 @@ export const areas = {
     ...knowledgeRows,
     ...adminRows,
     ...usageRows,
+    ...budgetRows,
     ...operationsRows,
     ...frontRows,
   },

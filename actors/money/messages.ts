@@ -1,0 +1,114 @@
+// What runs, purses and the tenant's treasury say to each other about budgets.
+
+import { type Address, address, addressParts } from "../../runtime/address.ts";
+import type { AuditSource } from "../records/audit.ts";
+import type { Budget, BudgetPatch } from "../records/budget.ts";
+import type { BudgetLine } from "./lines.ts";
+
+/** A call that is to be paid for. Its parts are told apart so that the answer can be made shorter. */
+export interface ReserveMessage {
+  readonly type: "reserve";
+  readonly run: string;
+  /** Key of the call within its run, with the number of the try. */
+  readonly call: string;
+  readonly lines: readonly BudgetLine[];
+  readonly promptMicros: number;
+  /** Price of a million tokens of the answer. */
+  readonly outputMicros: number;
+  readonly tokens: number;
+  /** With fewer the answer is of no use: `tokens` or less. */
+  readonly tokensMin: number;
+  /** Its place among those that wait; null before it has waited. */
+  readonly place: string | null;
+}
+
+/** What becomes of it. */
+export type Reserved =
+  | { readonly type: "granted"; readonly micros: number; readonly tokens: number }
+  /** Others hold what is left; they give back what they do not use. */
+  | { readonly type: "wait"; readonly budget: string; readonly place: string }
+  | {
+      readonly type: "exhausted";
+      readonly line: BudgetLine;
+      /** What is not settled of the limit, and what the call needs at least. */
+      readonly leftMicros: number;
+      readonly needMicros: number;
+      readonly place: string;
+    };
+
+/** What a purse is told about calls. */
+export type PurseCallMessage =
+  | ReserveMessage
+  /** A call has ended. `micros`: what it cost. */
+  | {
+      readonly type: "settle";
+      readonly run: string;
+      readonly call: string;
+      readonly micros: number;
+    }
+  /** The run has ended: what of it is open counts as it was reserved, or as its cut says. */
+  | { readonly type: "close"; readonly run: string }
+  /** A run that waits is to try again. */
+  | { readonly type: "wake"; readonly run: string; readonly key: string };
+
+/** Of a run that was cut, by call: millionths. A call that is not named counts as it was reserved. */
+export type CutSpend = Readonly<Record<string, number>>;
+
+/** A run that waits for a budget. */
+export interface Waiting {
+  readonly budget: string;
+  readonly place: string;
+  /** `queue`: for others to settle. `pause`: for the limit or the period to change. */
+  readonly kind: "queue" | "pause";
+  readonly purse: Address;
+  readonly run: string;
+  readonly key: string;
+  readonly needMicros: number;
+  /** Of a pause: the version of the budget that had too little. */
+  readonly version: number;
+}
+
+/** What the treasury of a tenant is told. */
+export type TreasuryMessage =
+  | { readonly type: "create"; readonly budget: Budget; readonly by: AuditSource }
+  /** `subject`: id of the row of its subject. @throws NOT_FOUND. */
+  | {
+      readonly type: "change";
+      readonly id: string;
+      readonly subject: string;
+      readonly patch: BudgetPatch;
+      readonly by: AuditSource;
+    }
+  | {
+      readonly type: "remove";
+      readonly id: string;
+      readonly subject: string;
+      readonly by: AuditSource;
+    }
+  /** `turnsAtMs`: when the period of the budget ends; null: never. */
+  | { readonly type: "wait"; readonly waiting: Waiting; readonly turnsAtMs: number | null }
+  | { readonly type: "over"; readonly waiting: Waiting }
+  /** Something was given back. `isLast`: nothing is reserved any more. */
+  | {
+      readonly type: "freed";
+      readonly budget: string;
+      readonly freeMicros: number;
+      readonly isLast: boolean;
+    }
+  /** The limit or the period has changed: all that wait try again. */
+  | { readonly type: "changed"; readonly budget: string }
+  | { readonly type: "tick" };
+
+const PURSE = "purse";
+const TREASURY = "treasury";
+
+/** Address of the purse of a run. */
+export function purseAddress(run: Address): Address {
+  const { tenant, root } = addressParts(run);
+  return address({ kind: PURSE, tenant, root });
+}
+
+/** Address of the treasury of a tenant. */
+export function treasuryAddress(tenant: string): Address {
+  return address({ kind: TREASURY, tenant, root: "budgets" });
+}

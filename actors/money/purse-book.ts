@@ -1,0 +1,267 @@
+// How a purse keeps a tenant's budgets: a call is reserved in all of its budgets or in none, in one turn,
+// and settled in all of them in another. Counters that several purses share are judged by the storage
+// thread in the turn's transaction: the floor of what is used is the limit. What is about one
+// conversation or one run the purse counts itself.
+
+import type { Loaded, ReadRequest, Turn } from "../../runtime/actor.ts";
+import { addressParts } from "../../runtime/address.ts";
+import { audit } from "../records/audit.ts";
+import { budgetTables } from "../records/budget.ts";
+import { tokensFor } from "./bound.ts";
+import { type BudgetLine, countersOf } from "./lines.ts";
+import {
+  type CutSpend,
+  type PurseCallMessage,
+  type Reserved,
+  type ReserveMessage,
+  type TreasuryMessage,
+  treasuryAddress,
+} from "./messages.ts";
+
+/** Accounts of single runs that a purse remembers after them, the newest. */
+const OWN_MAX = 64;
+const TOKENS_OF_PRICE = 1_000_000n;
+
+/** A call that is reserved. */
+interface Held {
+  readonly lines: readonly BudgetLine[];
+  readonly micros: number;
+}
+
+/** What was used of a budget that the purse counts, reserved included, and what of it is reserved. */
+interface Own {
+  readonly used: number;
+  readonly held: number;
+}
+
+/** State of a purse; null: nothing is reserved and nothing counted. */
+export interface PurseState {
+  /** By `<run>|<call>`. */
+  readonly open: Readonly<Record<string, Held>>;
+  /** By the line's `of`. */
+  readonly own: Readonly<Record<string, Own>>;
+}
+
+const EMPTY: PurseState = { open: {}, own: {} };
+
+/** What must be loaded for a message. */
+export function purseReads(
+  message: PurseCallMessage,
+  state: PurseState | null,
+): Readonly<Record<string, ReadRequest>> {
+  switch (message.type) {
+    case "reserve":
+      return lineReads(message.lines);
+    case "settle":
+      return lineReads(state?.open[openKey(message)]?.lines ?? []);
+    case "close": {
+      const lines = openOf(state, message.run).flatMap(([, held]) => held.lines);
+      const cut: ReadRequest = { type: "row", table: budgetTables.cuts, id: message.run };
+      return { ...lineReads(lines), cut };
+    }
+    case "wake":
+      return {};
+  }
+}
+
+function lineReads(lines: readonly BudgetLine[]): Record<string, ReadRequest> {
+  const reads: Record<string, ReadRequest> = {};
+  for (const line of lines) {
+    if (line.isOwn) continue;
+    const { used, held } = countersOf(line);
+    reads[used] = { type: "counter", name: used };
+    reads[held] = { type: "counter", name: held };
+    reads[queueKey(line)] = { type: "row", table: budgetTables.queues, id: line.budget };
+  }
+  return reads;
+}
+
+const queueKey = ({ budget }: Pick<BudgetLine, "budget">): string => `queue.${budget}`;
+
+const openKey = ({ run, call }: { readonly run: string; readonly call: string }): string =>
+  `${run}|${call}`;
+
+function openOf(state: PurseState | null, run: string): readonly (readonly [string, Held])[] {
+  return Object.entries(state?.open ?? {}).filter(([key]) => key.startsWith(`${run}|`));
+}
+
+/** What a line has at this moment. */
+function accountOf(state: PurseState, line: BudgetLine, loaded: Loaded): Own {
+  if (line.isOwn) return state.own[line.of] ?? { used: 0, held: 0 };
+  const { used, held } = countersOf(line);
+  // Less than nothing, so that the limit is a floor.
+  return { used: -Number(loaded[used] ?? 0), held: Number(loaded[held] ?? 0) };
+}
+
+/** Reserves, or says why not yet. The reply is a `Reserved`. */
+export function reserve(
+  state: PurseState | null,
+  message: ReserveMessage,
+  turn: Turn,
+): PurseState | null {
+  const before = state ?? EMPTY;
+  const { lines, promptMicros } = message;
+  const needMicros = promptMicros + outputOf(message, message.tokensMin);
+  const place = message.place ?? turn.newId("bw");
+  const answer = (reserved: Reserved): PurseState | null => {
+    turn.reply(reserved);
+    return state;
+  };
+  let free = Number.MAX_SAFE_INTEGER;
+  let crowded: BudgetLine | undefined;
+  for (const line of lines) {
+    const { used, held } = accountOf(before, line, turn.loaded);
+    const leftMicros = Math.max(0, line.limitMicros - (used - held));
+    if (needMicros > leftMicros) {
+      refused(turn, message, line);
+      return answer({ type: "exhausted", line, leftMicros, needMicros, place });
+    }
+    const isQueued = !line.isOwn && turn.loaded[queueKey(line)] !== undefined;
+    if (line.limitMicros - used < needMicros || (isQueued && message.place === null)) {
+      crowded ??= line;
+    }
+    free = Math.min(free, line.limitMicros - used);
+  }
+  if (crowded !== undefined) return answer({ type: "wait", budget: crowded.budget, place });
+  const tokens = Math.min(message.tokens, tokensFor(message.outputMicros, free - promptMicros));
+  const micros = promptMicros + outputOf(message, tokens);
+  const own = { ...before.own };
+  for (const line of lines) {
+    if (line.isOwn) own[line.of] = moved(own[line.of], micros, micros);
+    else take(turn, line, micros);
+  }
+  const { run, call } = message;
+  const at = new Date(turn.nowMs).toISOString();
+  const row = { run, call, micros, at, budgets: lines.map(budgetOf) };
+  turn.putRow(budgetTables.reservations, `${message.run}.${message.call}`, row);
+  turn.reply({ type: "granted", micros, tokens } satisfies Reserved);
+  return { own: bounded(own), open: { ...before.open, [openKey(message)]: { lines, micros } } };
+}
+
+const budgetOf = ({ budget }: BudgetLine): string => budget;
+
+function take(turn: Turn, line: BudgetLine, micros: number): void {
+  const { used, held } = countersOf(line);
+  const message = `Budget ${line.budget} was taken from by others at the same moment.`;
+  turn.add(used, -micros, { min: -line.limitMicros, otherwise: { code: "CONFLICT", message } });
+  turn.add(held, micros);
+}
+
+/** Settles a call: what it did not use is given back, what it used beyond is marked. */
+export function settle(
+  state: PurseState | null,
+  of: { readonly run: string; readonly call: string; readonly micros: number | null },
+  turn: Turn,
+): PurseState | null {
+  const held = state?.open[openKey(of)];
+  if (state === null || held === undefined) return state;
+  const micros = of.micros ?? held.micros;
+  const { [openKey(of)]: _, ...open } = state.open;
+  const own = { ...state.own };
+  for (const line of held.lines) {
+    if (line.isOwn) own[line.of] = moved(own[line.of], micros - held.micros, -held.micros);
+    else giveBack(turn, line, held.micros, micros);
+  }
+  turn.putRow(budgetTables.reservations, `${of.run}.${of.call}`, undefined);
+  if (micros > held.micros) overrun(turn, of, held, micros);
+  const next = { open, own };
+  return isEmpty(next) ? null : next;
+}
+
+function giveBack(turn: Turn, line: BudgetLine, heldMicros: number, micros: number): void {
+  const { used, held, over } = countersOf(line);
+  if (heldMicros !== micros) turn.add(used, heldMicros - micros);
+  turn.add(held, -heldMicros);
+  if (micros > heldMicros) turn.add(over, micros - heldMicros);
+}
+
+/** A provider counted more than it was asked for. It is owed, and the next call finds less, or nothing. */
+function overrun(
+  turn: Turn,
+  { run, call }: { readonly run: string; readonly call: string },
+  held: Held,
+  micros: number,
+): void {
+  audit(turn, {
+    action: "budget.overrun",
+    by: "budget",
+    subject: held.lines.map(budgetOf).join(" "),
+    run_id: run,
+    details: { call, reserved_micros: held.micros, settled_micros: micros },
+  });
+}
+
+/** Once a wait: what comes back to ask again has been refused before. */
+function refused(turn: Turn, message: ReserveMessage, line: BudgetLine): void {
+  if (message.place !== null) return;
+  audit(turn, {
+    outcome: "refused",
+    action: line.onExhausted === "pause" ? "budget.pause" : "budget.refuse",
+    by: "budget",
+    subject: line.budget,
+    run_id: message.run,
+    details: { call: message.call, limit_micros: line.limitMicros },
+  });
+}
+
+/** Settles all that is open of a run that has ended. */
+export function close(state: PurseState | null, run: string, turn: Turn): PurseState | null {
+  const cut = turn.loaded["cut"] as CutSpend | undefined;
+  if (cut !== undefined) turn.putRow(budgetTables.cuts, run, undefined);
+  let next = state;
+  for (const [key] of openOf(state, run)) {
+    const call = key.slice(run.length + 1);
+    next = settle(next, { run, call, micros: cut?.[call] ?? null }, turn);
+  }
+  return next;
+}
+
+/** Tells those that wait for what these calls held. `before`: the state in which they were open. */
+export function tellFreed(
+  turn: Turn,
+  before: PurseState | null,
+  gone: readonly { readonly key: string; readonly micros: number | null }[],
+): void {
+  const lines = new Map<string, { line: BudgetLine; held: number; back: number }>();
+  for (const { key, micros } of gone) {
+    const open = before?.open[key];
+    for (const line of open?.lines ?? []) {
+      if (line.isOwn || turn.loaded[queueKey(line)] === undefined || open === undefined) continue;
+      const known = lines.get(line.budget) ?? { line, held: 0, back: 0 };
+      known.held += open.micros;
+      known.back += open.micros - (micros ?? open.micros);
+      lines.set(line.budget, known);
+    }
+  }
+  for (const { line, held, back } of lines.values()) {
+    const account = accountOf(before ?? EMPTY, line, turn.loaded);
+    const freed: TreasuryMessage = {
+      type: "freed",
+      budget: line.budget,
+      freeMicros: line.limitMicros - account.used + back,
+      isLast: account.held <= held,
+    };
+    turn.send(treasuryAddress(addressParts(turn.self).tenant), freed);
+  }
+}
+
+function moved(own: Own | undefined, used: number, held: number): Own {
+  return { used: (own?.used ?? 0) + used, held: (own?.held ?? 0) + held };
+}
+
+/** Accounts of runs that ended long ago go; those that hold something stay. */
+function bounded(own: Readonly<Record<string, Own>>): Readonly<Record<string, Own>> {
+  const entries = Object.entries(own);
+  if (entries.length <= OWN_MAX) return own;
+  const kept = entries.filter(([, { held }], at) => held > 0 || at >= entries.length - OWN_MAX);
+  return Object.fromEntries(kept);
+}
+
+function isEmpty({ open, own }: PurseState): boolean {
+  return Object.keys(open).length === 0 && Object.keys(own).length === 0;
+}
+
+function outputOf({ outputMicros }: ReserveMessage, tokens: number): number {
+  const product = BigInt(tokens) * BigInt(outputMicros) + TOKENS_OF_PRICE - 1n;
+  return Number(product / TOKENS_OF_PRICE);
+}
