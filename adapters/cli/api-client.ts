@@ -57,7 +57,8 @@ export async function openApi(options: ServerOptions, config: Config): Promise<A
   return createApiClient({ url: url.replace(/\/$/, ""), key, tenant: options.tenant });
 }
 
-function createApiClient(place: {
+/** A client of this server with this key. */
+export function createApiClient(place: {
   readonly url: string;
   readonly key: string;
   readonly tenant: string | undefined;

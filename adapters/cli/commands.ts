@@ -128,6 +128,17 @@ export const commands: CommandTable = {
     ].join("\n  "),
     load: () => import("./restore.ts"),
   },
+  doctor: {
+    summary: "Look for what is wrong around a server, running or not, and how to put it right.",
+    usage: [
+      "troupe doctor [--data FOLDER] [--json] [--url URL] [--key KEY]",
+      "",
+      "Settings, the data folder and its rights, stores and disk, clock, machine, native parts, port,",
+      "the running server, model providers and their keys, files of local models. Exit code 1 when",
+      "anything is an error.",
+    ].join("\n  "),
+    load: () => import("./doctor.ts"),
+  },
   mcp: {
     summary: "Speak MCP on standard input and output, for clients that start their servers.",
     usage: [

@@ -63,6 +63,8 @@ export const routeActs: Readonly<Record<string, RouteAct>> = {
   [`PUT ${agent}/canary`]: beside("agent.canary"),
   [`DELETE ${agent}/canary`]: beside("agent.canary-end"),
   [`POST ${agent}/canary/promote`]: beside("agent.promote"),
+  "POST /admin/backup": before("backup.start"),
+  "DELETE /admin/backup": before("backup.cancel"),
   "POST /v2/runs/{rn}/cancel": before("run.cancel"),
   "POST /v2/webhooks/secret/rotate": beside("webhook-secret.rotate"),
   "DELETE /v2/conversations/{cv}": before("conversation.delete"),

@@ -74,7 +74,10 @@ export async function restoreBackup(
     if (to === null) return await readThrough(readBlocks(file, path), null, path, { watch, total });
     const folder = resolve(to);
     await checkEmpty(folder);
-    await mkdir(dirname(folder), { recursive: true });
+    const parent = await stat(dirname(folder)).catch(() => null);
+    if (parent?.isDirectory() !== true) {
+      throw new RuntimeError("NOT_FOUND", `There is no folder ${dirname(folder)}; make it first.`);
+    }
     await checkRoom(dirname(folder), total);
     const partial = join(
       dirname(folder),

@@ -2,7 +2,7 @@
 // they were at one moment, and, only when asked for, the small files beside them, which are keys.
 
 import { randomBytes } from "node:crypto";
-import { link, mkdir, open, readdir, readFile, rm, stat, statfs } from "node:fs/promises";
+import { link, open, readdir, readFile, rm, stat, statfs } from "node:fs/promises";
 import { basename, dirname, join, resolve, sep } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { RuntimeError } from "../errors.ts";
@@ -114,7 +114,7 @@ export async function writeBackup(request: BackupRequest, watch: BackupWatch): P
 }
 
 /**
- * The file that a backup is written to; the folder it lies in is made.
+ * The file that a backup is written to.
  * @throws CONFLICT when it is there, INVALID.
  */
 export async function backupPath({
@@ -131,9 +131,12 @@ export async function backupPath({
     throw new RuntimeError("INVALID", text, { pointer: "/path" });
   }
   if (found !== null && !isFolder) throw isThere(path);
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 }).catch((cause: unknown) => {
-    throw unusable(dirname(path), cause);
-  });
+  // It is not made: Node's recursive mkdir never ends where the system has no such folder, as in /proc.
+  const parent = await stat(dirname(path)).catch(() => null);
+  if (parent?.isDirectory() !== true) {
+    const text = `There is no folder ${dirname(path)}; make it, or name another place.`;
+    throw new RuntimeError("INVALID", text, { pointer: "/path" });
+  }
   return path;
 }
 

@@ -223,6 +223,12 @@ function moveStaleAway(lock: string, judged: Owner | undefined, away: string): v
   rmSync(away, { force: true });
 }
 
+/** The process that has a data folder open; null for none, also where a killed one left its lock. */
+export function ownerOf(path: string): { readonly pid: number } | null {
+  const owner = readOwner(join(path, LOCK));
+  return owner !== undefined && isAlive(owner) ? { pid: owner.pid } : null;
+}
+
 function readOwner(lock: string): Owner | undefined {
   try {
     return JSON.parse(readFileSync(lock, "utf8")) as Owner;

@@ -244,6 +244,7 @@ test("places that cannot be are refused, and nothing that is there is overwritte
   expect(await refusal(there)).toMatchObject({ code: "CONFLICT", details: { pointer: "/path" } });
   expect(readFileSync(there, "utf8")).toBe("mine");
   expect(await refusal(join(still, "in.backup"))).toMatchObject({ code: "INVALID" });
+  expect(await refusal("/proc/nowhere/a.backup")).toMatchObject({ code: "INVALID" });
   expect(await refusal(join(there, "below"))).toMatchObject({ code: "INVALID" });
   await backupOf(still, { target: folder });
   const [name = ""] = readdirSync(folder).filter((one) => one !== "there");

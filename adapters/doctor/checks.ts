@@ -1,0 +1,27 @@
+// Every check of `troupe doctor`, in the order of its lines. Another part adds its own here.
+
+import type { Check } from "./check.ts";
+import { clockCheck } from "./clock.ts";
+import { configurationCheck } from "./configuration.ts";
+import { folderCheck } from "./folder.ts";
+import { machineCheck } from "./machine.ts";
+import { modelsCheck } from "./models.ts";
+import { nativesCheck } from "./natives.ts";
+import { portCheck } from "./port.ts";
+import { providersCheck } from "./providers.ts";
+import { serverCheck } from "./server.ts";
+import { storageCheck } from "./storage.ts";
+
+/** The checks. */
+export const checks: readonly Check[] = [
+  configurationCheck,
+  folderCheck,
+  storageCheck,
+  clockCheck,
+  machineCheck,
+  nativesCheck,
+  portCheck,
+  serverCheck,
+  providersCheck,
+  modelsCheck,
+];
