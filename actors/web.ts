@@ -1,12 +1,26 @@
 // The way out to other machines, as tools have it: a port, built by the composition root.
 
+/** What of a request is secret. */
+export interface WebSecrets {
+  /** Whose request it is: secrets that are stored for it are opened as this tenant's. */
+  readonly tenant: string;
+  /** They go to the URL's own origin and, after a redirect, to no other one. Values may be sealed. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** Hides the secrets of a request. */
+export interface SecretTexts {
+  /** Characters of the longest; 0: there is nothing to hide. */
+  readonly charsMax: number;
+  /** The text with `***` in their places. */
+  hide(text: string): string;
+}
+
 /** A request to another machine. */
-export interface WebRequest {
+export interface WebRequest extends WebSecrets {
   /** http or https, without credentials. */
   readonly url: string;
   readonly method: string;
-  /** They go to the URL's own origin and, after a redirect, to no other one. */
-  readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
   /** Hosts that may be asked, also by a redirect; "*.example.com" for those below one. Null: any. */
   readonly allowedHosts: readonly string[] | null;
@@ -18,7 +32,7 @@ export interface WebRequest {
   onText?(piece: string): void;
 }
 
-/** What another machine answered. */
+/** What another machine answered, without the secrets of the request where it repeats them. */
 export interface WebAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
@@ -30,8 +44,11 @@ export interface WebAnswer {
 
 /**
  * The way out for tools. GET and HEAD follow redirects, each checked as the first address was.
- * @throws RuntimeError EGRESS_REFUSED, INVALID, POOL_FULL, PROVIDER_UNAVAILABLE, DEADLINE, CANCELLED.
+ * @throws RuntimeError EGRESS_REFUSED, INVALID, POOL_FULL, PROVIDER_UNAVAILABLE, DEADLINE, CANCELLED,
+ * SECRET_UNREADABLE.
  */
 export interface Web {
   request(request: WebRequest): Promise<WebAnswer>;
+  /** For texts that are put together from several answers, or from parts of one. */
+  secrets(of: WebSecrets): Promise<SecretTexts>;
 }

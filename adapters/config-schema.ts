@@ -11,6 +11,7 @@ import { frontFields } from "./config-front.ts";
 import { pricesGroup } from "./config-prices.ts";
 import { answerFields, knownModelFields, providerFields } from "./config-providers.ts";
 import { rerankerFields } from "./config-rerankers.ts";
+import { masterKeyFields } from "./config-vault.ts";
 import type { ServerLimits } from "./http/server.ts";
 
 const KIB = 1024;
@@ -195,6 +196,7 @@ export const configFields = {
     default: "./data",
     charsMax: 4_000,
   },
+  ...masterKeyFields,
   workers: integer(
     "Threads that run actors; 0 runs them on the main thread.",
     "threads",
@@ -256,13 +258,7 @@ export const configFields = {
     type: "group",
     text: "Documents and their collections.",
     fields: {
-      fetchHosts: {
-        type: "texts",
-        text: "Hosts of private networks that documents may be fetched from.",
-        default: [],
-        itemsMax: 100,
-        charsMax: 255,
-      },
+      fetchHosts: privateHosts("Hosts of private networks that documents may be fetched from."),
     },
   },
   webhooks: {

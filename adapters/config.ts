@@ -34,6 +34,8 @@ export interface Config extends Omit<Values, "providers" | "embedders" | "rerank
   readonly models: string;
   /** Given by TROUPE_ADMIN_KEY; null: made on first start and kept in the data folder. */
   readonly adminKey: string | null;
+  /** Given by TROUPE_MASTER_KEY; see `vault/key-source.ts`. */
+  readonly masterKey: string | null;
   /** The file that was read, or null. */
   readonly file: string | null;
 }
@@ -51,7 +53,10 @@ export const CONFIG_FILE = "troupe.yaml";
 const ADMIN_KEY_CHARS_MIN = 16;
 
 /** Variables that are read outside the table of settings. */
-const otherVariables = ["TROUPE_ADMIN_KEY", "TROUPE_CONFIG", "TROUPE_URL", "TROUPE_KEY"];
+const otherVariables = [
+  ...["TROUPE_ADMIN_KEY", "TROUPE_MASTER_KEY"],
+  ...["TROUPE_CONFIG", "TROUPE_URL", "TROUPE_KEY"],
+];
 
 /** Models of agents that name none. */
 const defaultModels = { openai: "gpt-5-mini", anthropic: "claude-haiku-4-5" } as const;
@@ -112,8 +117,12 @@ export async function readConfig(environment: Environment, folder: string): Prom
   if (problems.length > 0) {
     throw new RuntimeError("CONFIG_INVALID", problems.join("\n"), { problems });
   }
-  const own = { data, models, embedders, rerankers, providers, adminKey, file: file?.path ?? null };
-  return { ...values, ...defaults, ...own };
+  const { masterKeyFile: named } = values;
+  const masterKeyFile = named === null ? null : resolve(folder, named);
+  const masterKey = env["TROUPE_MASTER_KEY"] ?? null;
+  const secret = { adminKey, masterKey, masterKeyFile };
+  const own = { data, models, embedders, rerankers, providers, file: file?.path ?? null };
+  return { ...values, ...defaults, ...secret, ...own };
 }
 
 /** An empty variable counts as unset: that is how shells and containers unset one. */

@@ -17,6 +17,7 @@ import { listModels, lookAtProviders } from "./front-providers.ts";
 import { backupRoutes } from "./http/admin/backup.ts";
 import { providersRoute } from "./http/admin/providers.ts";
 import { adminRoutes } from "./http/admin/routes.ts";
+import { vaultRoutes } from "./http/admin/vault.ts";
 import { anthropicRoutes } from "./http/anthropic/messages.ts";
 import { consoleRoutes } from "./http/console/routes.ts";
 import { createDoor, type Door, type RequestLine } from "./http/door.ts";
@@ -43,6 +44,7 @@ import { mcpRoute } from "./mcp/route.ts";
 import { recoverPacks } from "./packs/recover.ts";
 import { createMetrics, METRICS_TYPE } from "./telemetry/metrics.ts";
 import type { MissedVectors } from "./telemetry/missed-vectors.ts";
+import type { Rotation } from "./vault/rotation.ts";
 
 /** Tenant the admin key acts in when it names none. */
 export const defaultTenant = "tn_default";
@@ -66,6 +68,8 @@ export interface FrontOptions {
   readonly providerMemory: SharedArrayBuffer;
   /** Of them as embedders and re-rankers. */
   readonly embedMemory: SharedArrayBuffer;
+  /** Of the master key of stored secrets. */
+  readonly rotation: Rotation;
   /** Calls of models that were not made. Default: none. */
   reused?(): HubCounts;
   /** Takes secrets out of a text. */
@@ -141,7 +145,7 @@ export async function openFront(options: FrontOptions): Promise<Front> {
   const all: readonly Route[] = [
     ...routes,
     ...adminRoutes(services, keys, options.redact),
-    ...operatorRoutes(system, providers),
+    ...operatorRoutes(options, providers),
     ...openApiRoutes({ version: packageVersion, routes: () => all }),
   ];
   const door = createDoor({
@@ -165,10 +169,11 @@ export async function openFront(options: FrontOptions): Promise<Front> {
 
 /** What only the operator of the server asks for, beside what it sees of tenants. */
 function operatorRoutes(
-  system: RunningSystem,
+  { system, rotation }: Pick<FrontOptions, "system" | "rotation">,
   providers: Parameters<typeof providersRoute>[0],
 ): readonly Route[] {
-  return [providersRoute(providers), ...backupRoutes(system, packageVersion)];
+  const own = [providersRoute(providers), ...vaultRoutes(rotation)];
+  return [...own, ...backupRoutes(system, packageVersion)];
 }
 
 /** What can wait begins when a start is over. @returns what stops it. */

@@ -20,9 +20,12 @@ import type { RequestLine } from "./http/door.ts";
 import { searchTaskName } from "./knowledge/elsewhere.ts";
 import type { AnswerHub } from "./llm/answer-hub.ts";
 import { providerMemory } from "./provider-memory.ts";
+import { renewedRow, rowSeals } from "./secret-rows.ts";
 import { readSkillTaskName } from "./skills/reading.ts";
 import { createLog, type Log } from "./telemetry/log.ts";
 import { createMissedVectors, missedMemory } from "./telemetry/missed-vectors.ts";
+import type { Rotation } from "./vault/rotation.ts";
+import { prepareVault } from "./vault/start.ts";
 import type { HostConfig } from "./worker-host.ts";
 
 /** Runs the server. Resolves to the exit code: 0 when stopped, 1 when it could not start. */
@@ -52,6 +55,7 @@ export async function serve(): Promise<number> {
 interface Running {
   readonly system: RunningSystem;
   readonly front: Front;
+  readonly rotation: Rotation;
   isStopping: boolean;
 }
 
@@ -72,7 +76,7 @@ const searchLane = {
 const computeTasks = new URL("./compute-tasks.js", import.meta.url).href;
 
 /** What of the configuration the engines' ports are built from. */
-function hostConfig(config: Config): Omit<HostConfig, "missed" | "providerMemory"> {
+function hostConfig(config: Config): Omit<HostConfig, "missed" | "providerMemory" | "masterKeys"> {
   return {
     defaultProvider: config.defaultProvider,
     defaultModel: config.defaultModel,
@@ -122,6 +126,8 @@ async function start(config: Config, log: Log): Promise<Running> {
   if (closed !== undefined) {
     log.write("warn", `Webhooks, tools and other agents are not called: ${closed}.`);
   }
+  const prepared = await prepareVault(config, renewedRow);
+  const { vault, memory: masterKeys } = prepared;
   const system = await startSystem({
     folder: config.data,
     workerUrl: new URL("./worker.js", import.meta.url),
@@ -131,8 +137,10 @@ async function start(config: Config, log: Log): Promise<Running> {
       missed,
       providerMemory: providers,
       embedMemory,
+      masterKeys,
       ...(closed !== undefined && { closed }),
     },
+    seals: rowSeals(vault),
     config: {
       ...config.runtime,
       workers: config.workers,
@@ -146,6 +154,7 @@ async function start(config: Config, log: Log): Promise<Running> {
     log,
   });
   try {
+    const rotation = await prepared.settle(system, log);
     const admin = await adminKey(config.data, config.adminKey);
     log.addSecret(admin.key);
     const { openFront } = await frontModule;
@@ -160,12 +169,13 @@ async function start(config: Config, log: Log): Promise<Running> {
       missed: createMissedVectors(missed),
       providerMemory: providers,
       embedMemory,
+      rotation,
       ...(hub && { reused: () => hub.counts() }),
       redact: (text) => log.redact(text),
       isReady: () => isPrepared,
     });
     await announce(config, front, admin.isNew ? admin.key : null);
-    const running: Running = { system, front, isStopping: false };
+    const running: Running = { system, front, rotation, isStopping: false };
     prepare(config, running)
       .catch((error: unknown) => {
         // Cut by a stop, it goes on with the next start.
@@ -215,8 +225,9 @@ async function prepare(config: Config, { system, front }: Running): Promise<void
 }
 
 async function stop(config: Config, running: Running): Promise<void> {
-  const { system, front } = running;
+  const { system, front, rotation } = running;
   running.isStopping = true;
+  rotation.stop();
   front.stop();
   front.door.stop();
   front.server.stopAccepting();

@@ -3,26 +3,39 @@
 // goes to another origin than the one it was meant for.
 
 import { limits } from "../actors/limits.ts";
+import { isSecretHeader } from "../actors/tools/secret-headers.ts";
 import type { Web, WebAnswer, WebRequest } from "../actors/web.ts";
 import type { RuntimeError } from "../runtime/errors.ts";
 import type { Egress, EgressResponse } from "./egress.ts";
 import { hostOf, refused } from "./egress-address.ts";
+import { createRedactor, type Redactor } from "./redaction.ts";
 
 /** What the guard may take in beyond what is read, so that the reader and not the guard stops. */
 const SLACK_BYTES = 1_024 * 1_024;
 const TEXT =
   /^(text\/|application\/(json|xml|javascript|x-www-form-urlencoded|graphql|yaml|x-ndjson)|[a-z]+\/[a-z0-9.-]+\+(json|xml|yaml))/i;
 
-/** The port over one guard. */
-export function createWeb(egress: Egress): Web {
+/** The value of a header as it is sent, from the one that is stored. @throws SECRET_UNREADABLE. */
+export type OpenHeader = (tenant: string, stored: string) => string;
+
+const asStored: OpenHeader = (_tenant, stored) => stored;
+
+/** The port over one guard. @param open headers may be sealed; default: they are as they are sent. */
+export function createWeb(egress: Egress, open: OpenHeader = asStored): Web {
   return {
+    secrets: async ({ tenant, headers }) => {
+      const { charsMax, text } = createRedactor(secretsOf(headers, opened(headers, tenant, open)));
+      return { charsMax, hide: (said) => text(said) };
+    },
     async request(wanted) {
-      let { url, headers } = wanted;
+      let { url } = wanted;
+      let headers = opened(wanted.headers, wanted.tenant, open);
+      const redactor = createRedactor(secretsOf(wanted.headers, headers));
       const mayFollow = wanted.method === "GET" || wanted.method === "HEAD";
       for (let redirects = 0; redirects <= limits.webRedirects; redirects += 1) {
         const response = await sent(egress, { ...wanted, url, headers });
         const location = mayFollow ? locationOf(response, url) : null;
-        if (location === null) return await answerOf(response, wanted);
+        if (location === null) return await answerOf(response, wanted, redactor);
         response.discard();
         if (new URL(location).origin !== new URL(url).origin) headers = {};
         url = location;
@@ -30,6 +43,28 @@ export function createWeb(egress: Egress): Web {
       throw refused(hostOf(new URL(url)), `it redirects more than ${limits.webRedirects} times`);
     },
   };
+}
+
+function opened(
+  headers: Readonly<Record<string, string>>,
+  tenant: string,
+  open: OpenHeader,
+): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [name, open(tenant, value)]),
+  );
+}
+
+/** Values of headers that are secret: those that were stored so, and those whose name says it. */
+function secretsOf(
+  stored: Readonly<Record<string, string>>,
+  sent: Readonly<Record<string, string>>,
+): readonly string[] {
+  const isSecret = ([name, value]: readonly [string, string]): boolean =>
+    value !== stored[name] || isSecretHeader(name, {});
+  return Object.entries(sent)
+    .filter(isSecret)
+    .map(([, value]) => value);
 }
 
 function sent(egress: Egress, wanted: WebRequest): Promise<EgressResponse> {
@@ -71,10 +106,13 @@ function locationOf({ status, headers }: EgressResponse, from: string): string |
 async function answerOf(
   response: EgressResponse,
   { bytesMax, onText }: Pick<WebRequest, "bytesMax" | "onText">,
+  redactor: Redactor,
 ): Promise<WebAnswer> {
   const headers = Object.fromEntries(
     Object.entries(response.headers).flatMap(([name, value]) =>
-      value === undefined ? [] : [[name, Array.isArray(value) ? value.join(", ") : value]],
+      value === undefined
+        ? []
+        : [[name, redactor.text(Array.isArray(value) ? value.join(", ") : value)]],
     ),
   );
   const { status } = response;
@@ -87,20 +125,24 @@ async function answerOf(
   const decoder = decoderOf(type);
   let bytes = 0;
   const isFull = (): boolean => bytes > bytesMax;
+  const shown = onText === undefined ? undefined : redactor.pieces(onText);
   await response
     .read((piece) => {
       pieces.push(Buffer.from(piece));
       bytes += piece.length;
       if (isFull()) throw new Full();
-      onText?.(decoder.decode(piece, { stream: true }));
+      shown?.push(decoder.decode(piece, { stream: true }));
     })
     .catch((error: RuntimeError | Full) => {
       if (!(error instanceof Full)) throw error;
     });
+  shown?.end();
   const whole = Buffer.concat(pieces).subarray(0, bytesMax);
   const text = decoderOf(type).decode(whole);
+  const isCut = isFull();
   // A character that was cut in two is left out.
-  return { status, headers, body: isFull() ? text.replace(/\uFFFD$/, "") : text, isCut: isFull() };
+  const body = redactor.text(isCut ? text.replace(/\uFFFD$/, "") : text, isCut);
+  return { status, headers, body, isCut };
 }
 
 /** As much has come as is wanted. */

@@ -29,8 +29,10 @@ import { shareCalls } from "./llm/share-calls.ts";
 import { llmConfigOf } from "./llm-config.ts";
 import { createMemories } from "./memory/memories.ts";
 import { createPoolParser } from "./parse/pool-parser.ts";
+import { headerOpener, rowSeals } from "./secret-rows.ts";
 import { createMissedVectors } from "./telemetry/missed-vectors.ts";
 import { poolClass } from "./undici-pool.ts";
+import { createVault } from "./vault/vault.ts";
 import { createWeb } from "./web.ts";
 import type { DeliverOptions } from "./webhooks/deliver.ts";
 
@@ -54,6 +56,8 @@ export type HostConfig = Pick<
     readonly providerMemory: SharedArrayBuffer;
     /** Why webhooks, tools and other agents are not called; default: they are. */
     readonly closed?: string;
+    /** The master keys of secrets; see `vault/master-keys.ts`. */
+    readonly masterKeys: SharedArrayBuffer;
   };
 
 /** The server listens by then, in most cases: what its first chat needs is loaded before it comes. */
@@ -81,6 +85,7 @@ export const workerHost: WorkerHost<HostConfig> = {
     const memories = createMemories({ bulk, embedders, questions });
     const removal = { bulk, writer, removeFiles: (edition: Place) => merger.removeFiles(edition) };
     const web = createEgress({ allowedHosts: config.knowledge.fetchHosts });
+    const vault = createVault(config.masterKeys);
     const llm = createLlm(llmConfigOf(config), { memory: config.providerMemory, log });
     if (config.providers.length > 0) setTimeout(poolClass, WARM_AFTER_MS).unref();
     return {
@@ -111,9 +116,13 @@ export const workerHost: WorkerHost<HostConfig> = {
       webhooks: laterWebhooks({
         egress: createEgress({ allowedHosts: config.webhooks.hosts, closed: config.closed }),
         tables: hot,
+        open: rowSeals(vault).open,
         nowMs: Date.now,
       }),
-      web: createWeb(createEgress({ allowedHosts: config.tools.hosts, closed: config.closed })),
+      web: createWeb(
+        createEgress({ allowedHosts: config.tools.hosts, closed: config.closed }),
+        headerOpener(vault),
+      ),
       compute,
       prices: createPrices(config.prices),
       log,

@@ -97,6 +97,7 @@ export const errorTable = {
   CONDITION_FAILED: fail(409),
   UNKNOWN_KIND: fail(500),
   FOREIGN_DATA: fail(500),
+  SECRET_UNREADABLE: fail(500),
   DATA_DAMAGED: fail(500),
   DATA_UNUSABLE: fail(500),
   DATA_LOCKED: fail(500),

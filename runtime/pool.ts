@@ -9,7 +9,7 @@ import { type RuntimeConfig, runtimeConfig } from "./config.ts";
 import { Door } from "./door/door.ts";
 import { listLetters, readLetter, unknownLetter } from "./door/letter-list.ts";
 import { listQuarantined } from "./door/quarantine-list.ts";
-import { createTables } from "./door/tables.ts";
+import { createTables, scanRows } from "./door/tables.ts";
 import { TenantWork } from "./door/tenant-work.ts";
 import { RuntimeError } from "./errors.ts";
 import { rootRunOf } from "./frame.ts";
@@ -27,7 +27,7 @@ import { keys, prefixRange } from "./store/keys.ts";
 import { openStore } from "./store/lmdb.ts";
 import { type Storage, startStorage } from "./store/storage.ts";
 import type { Row, Store } from "./store/store.ts";
-import type { Beside, ListPage, RunRow, System, SystemFigures } from "./system.ts";
+import type { ListPage, RunRow, ScanRows, System, SystemFigures, TableHooks } from "./system.ts";
 import { createComputePool } from "./threads/compute.ts";
 import type { ComputePool, ComputeTask } from "./threads/compute-port.ts";
 import { EarlyThreads } from "./threads/early-threads.ts";
@@ -45,7 +45,7 @@ import {
 import { WorkerPool } from "./threads/worker-pool.ts";
 
 /** What a system is started with. */
-export interface SystemOptions {
+export interface SystemOptions extends TableHooks {
   /** Data folder; made when missing. */
   readonly folder: string;
   /** The compiled module that calls `runWorker`; used when there are workers. */
@@ -60,8 +60,6 @@ export interface SystemOptions {
   readonly limits?: Partial<KernelLimits>;
   /** Tasks of the compute pool by name. */
   readonly tasks?: Readonly<Record<string, ComputeTask>>;
-  /** What main's writes to tables commit besides. Default: nothing. */
-  readonly beside?: Beside;
   readonly log: Log;
   /** Ends the process when the system cannot go on; default `process.exit`. */
   readonly exit?: (code: number) => void;
@@ -74,6 +72,7 @@ export interface RunningSystem extends System {
   backups(): Promise<Backups>;
   /** How often this data folder has been started, this start included. */
   readonly boots: number;
+  readonly rows: ScanRows;
   /** Ends one worker thread at once, as a crash of it would: for drills. Resolves when it is gone. */
   endWorker(worker: number): Promise<void>;
   /**
@@ -159,6 +158,7 @@ class ThreadedSystem implements RunningSystem {
       waitingMax: config.tableWritesMax,
       isClosed: (tenant) => this.tenants.stateOf(tenant) === "removing",
       beside: options.beside,
+      seals: options.seals,
     });
     this.bulk = createBulk(this.#bulkStore, () => storage.start("bulk"));
     this.tenants = new TenantWork({
@@ -326,6 +326,8 @@ class ThreadedSystem implements RunningSystem {
     return mergeSeen(asked, (await this.#engines?.look(asked)) ?? []);
   }
 
+  rows: ScanRows = (after, limit) => scanRows(this.#hot, after, Math.min(limit, SLICE_ROWS));
+
   async endWorker(worker: number): Promise<void> {
     await this.#engines?.endWorker(worker);
   }
@@ -379,15 +381,8 @@ class ThreadedSystem implements RunningSystem {
       });
     }
     const workers = {
-      workerUrl,
-      early,
-      folder: folder.path,
-      storage,
-      config,
-      limits,
-      hostConfig,
-      connectEngine,
-      compute,
+      ...{ workerUrl, early, folder: folder.path, storage, config },
+      ...{ limits, hostConfig, connectEngine, compute },
     };
     const pool = { config, door, epochs, log, fatal, suspended };
     return new WorkerPool({ workers: { ...workers, log }, ...pool });

@@ -139,6 +139,8 @@ export type TableWrite =
       readonly id: string;
       readonly value: Data;
       readonly revision: string | null;
+      /** The value is as it is stored: nothing of it is sealed, and nothing is told beside. */
+      readonly isStored?: true;
     }
   | {
       readonly type: "remove";
@@ -181,6 +183,38 @@ export type Beside = (
   writes: readonly TableWrite[],
   tables: Pick<Tables, "get">,
 ) => readonly TableWrite[] | Promise<readonly TableWrite[]>;
+/** Where a row lies. */
+export interface RowPlace {
+  readonly tenant: string;
+  readonly table: string;
+  readonly id: string;
+}
+
+/** A row with its place. */
+export type StoredRow = RowPlace & TableRow;
+
+/**
+ * Rows of all tables of all tenants behind a place, by key and as they are stored: for maintenance that
+ * looks at everything. `limit` 1..200.
+ */
+export type ScanRows = (after: RowPlace | null, limit: number) => Promise<readonly StoredRow[]>;
+
+/**
+ * What keeps secrets in rows from being stored in clear: `write` of the tables seals, `get` opens, and
+ * `list` gives rows as they are stored. Both give back the value itself where it has no secret.
+ */
+export interface RowSeals {
+  seal(tenant: string, table: string, value: Data): Data;
+  open(tenant: string, table: string, value: Data): Data;
+}
+
+/** What the program has main's tables do besides. */
+export interface TableHooks {
+  /** What main's writes commit besides. Default: nothing. */
+  readonly beside?: Beside;
+  /** Seals secrets in rows that main writes. Default: rows are stored as they are given. */
+  readonly seals?: RowSeals;
+}
 
 /** Live figures of a system. */
 export interface SystemFigures {

@@ -3,7 +3,6 @@
 
 import { RuntimeError } from "../../runtime/errors.ts";
 import { limits } from "../limits.ts";
-import type { WebAnswer } from "../web.ts";
 import type { Arguments } from "./tool.ts";
 
 /** `config` of an http_request. */
@@ -33,8 +32,6 @@ const CONNECTION =
   /^(host|content-length|transfer-encoding|connection|keep-alive|upgrade|te|trailer|expect|accept-encoding|proxy-.*)$/i;
 /** Only the configuration says who asks. */
 const CREDENTIALS = /^(authorization|cookie|idempotency-key)$/i;
-/** Shorter values would be found in texts by chance. */
-const SECRET_CHARS_MIN = 8;
 
 /** Names of the places in an address. */
 export function placesOf(url: string): readonly string[] {
@@ -163,32 +160,6 @@ function checkHeader(name: string, value: string, pointer: string): void {
 
 function guessedType(body: string): string {
   return /^\s*[[{]/.test(body) ? "application/json" : "text/plain; charset=utf-8";
-}
-
-/** An answer that repeats what was sent, without the secrets of the configuration. */
-export function withoutSecrets(config: RequestConfig, answer: WebAnswer): WebAnswer {
-  const secrets = secretsOf(config);
-  if (secrets.length === 0) return answer;
-  const clean = (text: string): string => hidden(text, secrets);
-  const headers = Object.entries(answer.headers).map(([name, value]) => [name, clean(value)]);
-  return {
-    ...answer,
-    headers: Object.fromEntries(headers),
-    body: answer.body === null ? null : clean(answer.body),
-  };
-}
-
-/** What is told to nobody, the longest first. */
-export function secretsOf(config: Pick<RequestConfig, "headers">): readonly string[] {
-  return Object.values(config.headers ?? {})
-    .flatMap((value) => [value, ...value.split(/\s+/)])
-    .filter((value) => value.length >= SECRET_CHARS_MIN)
-    .sort((left, right) => right.length - left.length);
-}
-
-/** The text with `***` in their places. */
-export function hidden(text: string, secrets: readonly string[]): string {
-  return secrets.reduce((left, secret) => left.replaceAll(secret, "***"), text);
 }
 
 function invalid(message: string, pointer: string): RuntimeError {

@@ -11,7 +11,6 @@ import {
   type RequestConfig,
   requestOf,
   safeMethods,
-  withoutSecrets,
 } from "./http-build.ts";
 import { failure } from "./result.ts";
 import type { Arguments } from "./tool.ts";
@@ -97,20 +96,15 @@ function make(config: ToolConfig, { context }: ToolPlace, terms: ToolTerms) {
   const methodOf = (given: Arguments): string =>
     own.method ?? (own.url === undefined ? String(given["method"] ?? "GET") : "GET");
   const isSafe = (given: Arguments): boolean => safeMethods.has(methodOf(given));
-  const ask = async (
-    request: ReturnType<typeof requestOf>,
-    signal: AbortSignal,
-  ): Promise<WebAnswer> =>
-    withoutSecrets(
-      own,
-      await context.ports.web.request({
-        ...request,
-        allowedHosts: own.allowed_hosts ?? hostOfConfig(own),
-        signal,
-        timeoutMs: terms.timeoutMs,
-        bytesMax: own.max_bytes ?? limits.webBytes,
-      }),
-    );
+  const ask = (request: ReturnType<typeof requestOf>, signal: AbortSignal): Promise<WebAnswer> =>
+    context.ports.web.request({
+      ...request,
+      tenant: context.tenant,
+      allowedHosts: own.allowed_hosts ?? hostOfConfig(own),
+      signal,
+      timeoutMs: terms.timeoutMs,
+      bytesMax: own.max_bytes ?? limits.webBytes,
+    });
   return {
     repeat: (given: Arguments) => (isSafe(given) ? ("safe" as const) : ("never" as const)),
     refuses: (given: Arguments) => {

@@ -5,8 +5,7 @@ import type { Repeat, RunContext } from "../../runtime/actor.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { limits } from "../limits.ts";
 import type { Ports } from "../ports.ts";
-import type { WebAnswer } from "../web.ts";
-import { hidden, secretsOf, withoutSecrets } from "./http-build.ts";
+import type { SecretTexts, WebAnswer } from "../web.ts";
 import { createRemoteStream } from "./remote-stream.ts";
 import {
   type RemoteConfig,
@@ -81,8 +80,9 @@ export async function remoteTask(
       `${key}:task`,
       async ({ signal, write }) => {
         const asking = asker(context, ask.config, timeoutMs);
-        const live = ask.show === true ? liveText(ask.config, write) : null;
-        const task = await ended(asking, begun, { config: ask.config, signal, timeoutMs, live });
+        const secrets = await secretsOf(context, ask.config);
+        const live = ask.show === true ? liveText(secrets, write) : null;
+        const task = await ended(asking, begun, { secrets, signal, timeoutMs, live });
         if (task.state === "COMPLETED") live?.end(task.text);
         return task;
       },
@@ -126,7 +126,7 @@ function begin(
       const method = { method: "SendMessage", messageId: `${context.id}/${key}`, ...said } as const;
       // Not cut with the call: the answer has the id by which the task is cancelled.
       const answer = await ask(place, method, AbortSignal.timeout(timeoutMs));
-      const begun = { agent, ...at, task: taskIn(config, answer) };
+      const begun = { agent, ...at, task: taskIn(await secretsOf(context, config), answer) };
       if (!signal.aborted || isMoved(signal)) return begun;
       if (begun.task.isGoingOn) await giveUp(context, config, begun);
       throw signal.reason;
@@ -142,19 +142,27 @@ type Asker = (
   onText?: (piece: string) => void,
 ) => Promise<WebAnswer>;
 
-function asker({ ports }: Context, config: RemoteConfig, timeoutMs: number): Asker {
+function asker({ ports, tenant }: Context, config: RemoteConfig, timeoutMs: number): Asker {
   return async (place, wanted, signal, onText) => {
     const request = { ...remoteRequest(config, place, wanted), ...(onText && { onText }) };
-    const terms = { signal, timeoutMs, bytesMax: config.max_bytes ?? limits.webBytes };
-    return withoutSecrets(config, await ports.web.request({ ...request, ...terms }));
+    const terms = { tenant, signal, timeoutMs, bytesMax: config.max_bytes ?? limits.webBytes };
+    return await ports.web.request({ ...request, ...terms });
   };
+}
+
+/** What its answers may repeat, also in parts that are nothing by themselves. */
+function secretsOf(
+  { ports, tenant }: Context,
+  { headers = {} }: RemoteConfig,
+): Promise<SecretTexts> {
+  return ports.web.secrets({ tenant, headers });
 }
 
 /** Looks at the task until it has ended. @throws the signal's reason, DEADLINE, PROVIDER_FAILED. */
 async function ended(
   ask: Asker,
   begun: RemoteBegun,
-  { config, signal, timeoutMs, live }: Waiting,
+  { secrets, signal, timeoutMs, live }: Waiting,
 ): Promise<RemoteTask> {
   const { place, streams, task: of } = begun;
   const { id } = of;
@@ -166,7 +174,7 @@ async function ended(
     try {
       if (follows) follows = await followed(ask, begun, { live, cut });
       else await pause(waitMs, cut);
-      const task = taskIn(config, await ask(place, { method: "GetTask", id }, cut));
+      const task = taskIn(secrets, await ask(place, { method: "GetTask", id }, cut));
       if (!task.isGoingOn) return task;
       failures = 0;
     } catch (error) {
@@ -207,13 +215,13 @@ async function followed(
 }
 
 /** The task, and no secret that only its parts together repeat. */
-function taskIn(config: RemoteConfig, answer: WebAnswer): RemoteTask {
+function taskIn(secrets: SecretTexts, answer: WebAnswer): RemoteTask {
   const task = readRemote(answer);
-  return { ...task, text: hidden(task.text, secretsOf(config)) };
+  return { ...task, text: secrets.hide(task.text) };
 }
 
 interface Waiting {
-  readonly config: RemoteConfig;
+  readonly secrets: SecretTexts;
   readonly signal: AbortSignal;
   readonly timeoutMs: number;
   /** Null: nobody sees the answer as it comes. */
@@ -228,9 +236,10 @@ interface LiveText {
 }
 
 /** Shows an answer as it grows; one that was begun otherwise is put right at the end of the step. */
-function liveText(config: RemoteConfig, write: (text: string) => void): LiveText {
-  const secrets = secretsOf(config);
-  const heldBack = secrets[0]?.length ?? 0;
+function liveText(
+  { charsMax: heldBack, hide }: SecretTexts,
+  write: (text: string) => void,
+): LiveText {
   let shown = "";
   const show = (text: string): void => {
     if (!text.startsWith(shown) || text === shown) return;
@@ -239,7 +248,7 @@ function liveText(config: RemoteConfig, write: (text: string) => void): LiveText
   };
   return {
     // The end of it may be the beginning of a secret that the other side repeats.
-    said: (whole) => show(hidden(whole, secrets).slice(0, heldBack === 0 ? undefined : -heldBack)),
+    said: (whole) => show(hide(whole).slice(0, heldBack === 0 ? undefined : -heldBack)),
     end: show,
   };
 }

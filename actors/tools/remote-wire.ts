@@ -63,7 +63,7 @@ export function remoteRequest(
   config: RemoteConfig,
   place: RemoteEndpoint | null,
   wanted: RemoteMethod | { readonly method: "card" },
-): Omit<WebRequest, "signal" | "timeoutMs" | "bytesMax"> {
+): Omit<WebRequest, "tenant" | "signal" | "timeoutMs" | "bytesMax"> {
   const allowedHosts = [hostOf(config.url), ...(config.allowed_hosts ?? [])];
   const headers = { ...config.headers, "a2a-version": VERSION };
   if (place === null || wanted.method === "card") {

@@ -150,6 +150,17 @@ export const commands: CommandTable = {
     ].join("\n  "),
     load: () => import("./mcp.ts"),
   },
+  vault: {
+    summary: "Show how the master key of stored secrets stands, or take a new one.",
+    usage: [
+      "troupe vault status | rotate [--json] [--url URL] [--key KEY]",
+      "",
+      "rotate makes a new key current and waits until all secrets are wrapped by it; the server goes on",
+      "meanwhile. With master_key_file or master_key_command put the new key first and keep the old one",
+      "behind it before; with TROUPE_MASTER_KEY start the server with NEW,OLD instead.",
+    ].join("\n  "),
+    load: () => import("./vault.ts"),
+  },
   settings: {
     summary: "Print every setting with default, unit and limit.",
     usage: "troupe settings",

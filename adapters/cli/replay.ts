@@ -18,6 +18,7 @@ import { replayRecord, replayWith } from "../replay/replay.ts";
 import type { Swap } from "../replay/swap.ts";
 import { comparisonLines, countsOf, headLine, stepLines, verdictLines } from "../replay/text.ts";
 import { missedMemory } from "../telemetry/missed-vectors.ts";
+import { emptyMasterKeys } from "../vault/master-keys.ts";
 import { workerHost } from "../worker-host.ts";
 import { openApi } from "./api-client.ts";
 import { createRecordClient } from "./record-client.ts";
@@ -230,6 +231,8 @@ function portsOf(config: Config, { readers, retriever }: Source): Ports {
       prices: priceListOf(config),
       missed: missedMemory(),
       providerMemory: providerMemory(config.providers),
+      // What a replay shows needs no secret.
+      masterKeys: emptyMasterKeys(),
     },
     hot: readers?.hot ?? nothing,
     bulk: { ...(readers?.bulk ?? nothing), commit: refuseWrite },

@@ -22,11 +22,20 @@ export interface DeliverOptions {
   readonly egress: Egress;
   /** The hot environment, where the secrets are. */
   readonly tables: Reader;
+  /** Opens the secrets of a row. Default: they are stored as they are. */
+  open?(tenant: string, table: string, row: unknown): unknown;
   nowMs(): number;
 }
 
+const asStored: NonNullable<DeliverOptions["open"]> = (_tenant, _table, row) => row;
+
 /** The port of runs that tell of an end. */
-export function createWebhooks({ egress, tables, nowMs }: DeliverOptions): Webhooks {
+export function createWebhooks({
+  egress,
+  tables,
+  open = asStored,
+  nowMs,
+}: DeliverOptions): Webhooks {
   return {
     deliver: async ({ tenant, url, event, signal }) => {
       const row = await tables.get(keys.table(tenant, webhookSecretsTable, secretRow));
@@ -38,7 +47,8 @@ export function createWebhooks({ egress, tables, nowMs }: DeliverOptions): Webho
         pushed === null ? undefined : await tables.get(keys.table(tenant, pushTable, pushed));
       // Its client has removed it: the same as a receiver that wants no more.
       if (pushed !== null && kept === undefined) return { status: GONE, retryAfterMs: 0 };
-      const push = kept === undefined ? null : (decode(kept) as PushRow);
+      const push = kept === undefined ? null : (open(tenant, pushTable, decode(kept)) as PushRow);
+      const secret = open(tenant, webhookSecretsTable, decode(row)) as WebhookSecret;
       const body = JSON.stringify(push === null ? bodyOf(event) : pushBody(event, push.version));
       const id = `msg_${event.run}`;
       const now = new Date(Math.floor(nowMs() / 1_000) * 1_000);
@@ -50,8 +60,8 @@ export function createWebhooks({ egress, tables, nowMs }: DeliverOptions): Webho
           "user-agent": "Troupe",
           "webhook-id": id,
           "webhook-timestamp": String(now.getTime() / 1_000),
-          "webhook-signature": signaturesOf(decode(row) as WebhookSecret, now, (secret) =>
-            new Webhook(secret).sign(id, now, body),
+          "webhook-signature": signaturesOf(secret, now, (one) =>
+            new Webhook(one).sign(id, now, body),
           ),
         },
         body,

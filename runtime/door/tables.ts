@@ -8,7 +8,7 @@ import { FairSlots } from "../shared/fair-slots.ts";
 import { decode, decodeCounter, encode } from "../store/codec.ts";
 import { keys, prefixRange } from "../store/keys.ts";
 import type { Level, Row, Store, StoreOp } from "../store/store.ts";
-import type { Beside, TableRow, Tables, TableWrite } from "../system.ts";
+import type { Beside, RowPlace, RowSeals, TableRow, Tables, TableWrite } from "../system.ts";
 
 const ROWS_MAX = 200;
 /** A thousand records, and what goes with them: their count, an Idempotency-Key. */
@@ -30,6 +30,7 @@ export interface TablesOptions {
   readonly isClosed?: (tenant: string) => boolean;
   /** What is committed with each batch. Default: nothing. */
   readonly beside?: Beside | undefined;
+  readonly seals?: RowSeals | undefined;
 }
 
 /** Tables over a store. */
@@ -56,10 +57,12 @@ class StoreTables implements Tables {
   }
 
   async get(tenant: string, table: string, id: string): Promise<TableRow | undefined> {
-    const value = await this.#options.store.get(rowKey(tenant, table, id));
-    return value === undefined
-      ? undefined
-      : { id, value: decode(value), revision: revisionOf(value) };
+    const { store, seals } = this.#options;
+    const bytes = await store.get(rowKey(tenant, table, id));
+    if (bytes === undefined) return undefined;
+    const stored = decode(bytes);
+    const value = seals === undefined ? stored : seals.open(tenant, table, stored);
+    return { id, value, revision: revisionOf(bytes) };
   }
 
   async list(
@@ -118,7 +121,7 @@ class StoreTables implements Tables {
     }
     const ops: StoreOp[] = [];
     for (const write of writes) ops.push(await this.#op(tenant, write));
-    const more = beside?.(tenant, writes, this) ?? NOTHING;
+    const more = beside?.(tenant, writes.filter(isTold), this) ?? NOTHING;
     for (const write of more instanceof Promise ? await more : more) {
       ops.push(await this.#op(tenant, write));
     }
@@ -147,14 +150,16 @@ class StoreTables implements Tables {
     const key = rowKey(this.#ownerOf(tenant, write), table, id);
     switch (write.type) {
       case "put":
-        return { op: "put", key, value: encode(write.value) };
+        return { op: "put", key, value: this.#encoded(tenant, write) };
       case "put-if":
-        if (write.revision === null) return { op: "insert", key, value: encode(write.value) };
+        if (write.revision === null) {
+          return { op: "insert", key, value: this.#encoded(tenant, write) };
+        }
         return {
           op: "swap",
           key,
           expected: await this.#expected(key, write, write.revision),
-          value: encode(write.value),
+          value: this.#encoded(tenant, write),
         };
       case "remove":
         if (write.revision === undefined) return { op: "remove", key };
@@ -168,6 +173,18 @@ class StoreTables implements Tables {
     return owner !== tenant && this.#options.isClosed?.(owner) ? tenant : owner;
   }
 
+  #encoded(
+    tenant: string,
+    {
+      table,
+      value,
+      isStored,
+    }: Extract<TableWrite, { readonly value: unknown }> & { readonly isStored?: true },
+  ): Uint8Array {
+    const seals = isStored ? undefined : this.#options.seals;
+    return encode(seals === undefined ? value : seals.seal(tenant, table, value));
+  }
+
   async #expected(
     key: string,
     write: { readonly table: string; readonly id: string },
@@ -178,6 +195,23 @@ class StoreTables implements Tables {
     return stored;
   }
 }
+
+/** Rows of all tables of all tenants in the order of their keys, as they are stored: see `RunningSystem.rows`. */
+export async function scanRows(
+  store: Pick<Store, "range">,
+  after: RowPlace | null,
+  limit: number,
+): Promise<readonly (RowPlace & TableRow)[]> {
+  const all = prefixRange(keys.tables, limit);
+  const from = after === null ? all.from : `${keys.table(after.tenant, after.table, after.id)} `;
+  const rows: readonly Row[] = await store.range({ ...all, from });
+  return rows.map(({ key, value }) => {
+    const [, tenant = "", table = "", ...id] = key.split("/");
+    return { tenant, table, id: id.join("/"), value: decode(value), revision: revisionOf(value) };
+  });
+}
+
+const isTold = (write: TableWrite): boolean => write.type !== "put-if" || !write.isStored;
 
 function revisionOf(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("base64url").slice(0, REVISION_CHARS);

@@ -187,6 +187,8 @@ export const keys = {
   /** Row of a tenant's table: agents, keys, conversations by agent, ledger ... */
   table: (tenant: string, table: string, id: string): string => `t/${tenant}/${table}/${id}`,
   tableOf: (tenant: string, table: string): string => `t/${tenant}/${table}/`,
+  /** All tables of all tenants. */
+  tables: "t/",
   /** Integer counter of a tenant: balance, usage. */
   counter: (tenant: string, name: string): string => `c/${tenant}/${keyPart(name)}`,
   // Families of `bulk`. Tenant and collection come first: no range crosses either.

@@ -54,6 +54,7 @@ const web = createWeb(createEgress({ allowedHosts: ["localhost"] }));
 const ask = (path: string, more: Partial<WebRequest> = {}) => {
   asked.length = 0;
   return web.request({
+    tenant: "tn_1",
     url: /^\w+:/.test(path) ? path : url + path,
     method: "GET",
     headers: { authorization: "Bearer secret-value" },

@@ -1,8 +1,10 @@
 // Secrets among the headers of tools, through the real door: sent to where they are meant for, and shown
 // to nobody who reads the records, their versions, lists of them or the record of a run.
 
+import { readdir, readFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { type Product, startProduct } from "../support/product.ts";
 import { toolTalk } from "../support/tool-talk.ts";
@@ -131,4 +133,41 @@ test("the secrets of an agent's own tools and its sub-agents' are shown to no re
   ]);
   const everything = JSON.stringify(product.provider.calls()) + product.server.output();
   expect(everything + product.server.errors()).not.toContain("planted-secret");
+});
+
+test("nothing of a secret is in the data folder, and a new master key loses none", async () => {
+  const made = clean(
+    await call("POST", "/v2/tools", { name: "shop3", type: "http_request", config: config() }),
+  );
+  const agent = clean(
+    await call("POST", "/v2/agents", {
+      name: "Desk3",
+      model_name: "m",
+      tools: [{ tool: made.id }],
+    }),
+  );
+  await product.call("GET", "/v2/webhooks/secret");
+  const { current_key: before } = clean(await call("GET", "/admin/vault"));
+  const done = () => expect.poll(state, { timeout: 20_000 }).toMatchObject({ state: "done" });
+  const state = async () => (await call("GET", "/admin/vault")).body;
+  await done();
+  expect((await call("POST", "/admin/vault/rotate")).status).toBe(202);
+  await done();
+  expect(await state()).toMatchObject({ other_keys: [], unreadable: 0 });
+  expect((await state()).current_key).not.toBe(before);
+
+  await product.kill();
+  const data = join(product.folder, "data");
+  const files = (await readdir(data, { recursive: true, withFileTypes: true })).filter((one) =>
+    one.isFile(),
+  );
+  for (const { parentPath, name } of files) {
+    const bytes = await readFile(join(parentPath, name));
+    expect(bytes.includes("planted-secret"), name).toBe(false);
+  }
+  await product.start();
+  calling([{ name: "shop3", arguments: {} }]);
+  clean(await say(agent.id, "Go."));
+
+  expect(sent).toEqual([SECRET]);
 });

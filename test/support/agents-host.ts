@@ -93,7 +93,7 @@ export async function startAgents(options: {
   readonly llm: Llm;
   readonly retriever?: Retriever;
   readonly memories?: Memories;
-  readonly web?: Web;
+  readonly web?: Pick<Web, "request">;
   /** Beside the catalog's, or in place of those of the same kind. */
   readonly definitions?: readonly Definition[];
 }): Promise<AgentsHost> {
@@ -114,7 +114,7 @@ export async function startAgents(options: {
     removals: noRemovals,
     webhooks: noWebhooks,
     prices: defaultPrices,
-    web: options.web ?? noWeb,
+    web: options.web ? { ...noWeb, ...options.web } : noWeb,
     compute: { run: async () => undefined },
   } satisfies Ports;
   const own = options.definitions ?? [];

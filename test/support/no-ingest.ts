@@ -27,4 +27,4 @@ export const noRemovals: Removals = {
 };
 
 /** Refuses every call. */
-export const noWeb: Web = { request: refuse };
+export const noWeb: Web = { request: refuse, secrets: refuse };

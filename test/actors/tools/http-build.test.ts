@@ -5,7 +5,6 @@ import {
   checkRequestConfig,
   type RequestConfig,
   requestOf,
-  withoutSecrets,
 } from "../../../actors/tools/http-build.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 
@@ -89,16 +88,4 @@ test.each([
   [{ reconcile_url: "https://a.b/x" }, "INVALID /reconcile_url"],
 ])("the configuration %j is refused at its place", (config, told) => {
   expect(refusal(() => checkRequestConfig(config))).toBe(told);
-});
-
-test("an answer that repeats a secret is given without it", () => {
-  const answer = {
-    status: 200,
-    headers: { "x-echo": "Bearer secret-value" },
-    body: '{"auth":"Bearer secret-value","token":"secret-value"}',
-    isCut: false,
-  };
-  const clean = withoutSecrets(orders, answer);
-  expect(JSON.stringify(clean)).not.toContain("secret-value");
-  expect(clean.body).toBe('{"auth":"***","token":"***"}');
 });

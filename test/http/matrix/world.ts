@@ -9,6 +9,7 @@ import { createEmbedders } from "../../../adapters/embed/embedders.ts";
 import { listModels, lookAtProviders } from "../../../adapters/front-providers.ts";
 import { backupRoutes } from "../../../adapters/http/admin/backup.ts";
 import { providersRoute } from "../../../adapters/http/admin/providers.ts";
+import { vaultRoutes } from "../../../adapters/http/admin/vault.ts";
 import { consoleRoutes } from "../../../adapters/http/console/routes.ts";
 import { createLoginRoutes } from "../../../adapters/http/login.ts";
 import { metricsRoute } from "../../../adapters/http/metrics-route.ts";
@@ -18,6 +19,7 @@ import type { Sessions } from "../../../adapters/http/sessions.ts";
 import { providerMemory } from "../../../adapters/provider-memory.ts";
 import { createMetrics, METRICS_TYPE } from "../../../adapters/telemetry/metrics.ts";
 import { createMissedVectors, missedMemory } from "../../../adapters/telemetry/missed-vectors.ts";
+import type { Rotation } from "../../../adapters/vault/rotation.ts";
 import { defineActor } from "../../../runtime/actor.ts";
 import { type ApiContract, createApiContract } from "../../support/api-contract.ts";
 import { askingWork } from "../../support/approval-room.ts";
@@ -64,6 +66,17 @@ const idsIn = (text: string): readonly string[] => text.match(ID) ?? [];
 
 /** Enough for a request to every route. */
 const BALANCE = 10_000;
+
+/** What rotation does is told in test/adapters/vault. */
+const stillVault: Rotation = {
+  state: () => ({
+    ...{ origin: "folder", keys: ["00000000"], state: "done", error: null },
+    progress: { rows: 0, changed: 0, unreadable: 0 },
+  }),
+  rotate: async () => stillVault.state(),
+  begin: () => undefined,
+  stop: () => undefined,
+};
 
 /** Starts it. */
 export async function startWorld(): Promise<World> {
@@ -209,5 +222,6 @@ async function frontRoutes({ system, services, sessions }: HostWithin): Promise<
     metricsRoute({ type: METRICS_TYPE, isPublic: false, text: () => metrics.text() }),
     providersRoute(providers),
     ...backupRoutes(system, packageVersion),
+    ...vaultRoutes(stillVault),
   ];
 }

@@ -18,6 +18,7 @@ import { runRows } from "./runs.ts";
 import { skillRows } from "./skills.ts";
 import { uiRows } from "./ui.ts";
 import { usageRows } from "./usage.ts";
+import { vaultRows } from "./vault.ts";
 
 /** The rows of each test file. */
 export const areas = {
@@ -30,6 +31,7 @@ export const areas = {
     ...usageRows,
     ...budgetRows,
     ...operationsRows,
+    ...vaultRows,
     ...frontRows,
   },
   resources: { ...resourceRows, ...skillRows, ...packRows, ...datasetRows },

@@ -1,0 +1,21 @@
+// Settings of the master key, under which secrets are stored. The key itself is no setting: it comes from
+// the environment (TROUPE_MASTER_KEY), or from one of these.
+
+import type { Fields } from "./config-field.ts";
+
+/** Where the master key comes from; at most one of them, and not beside TROUPE_MASTER_KEY. */
+export const masterKeyFields = {
+  masterKeyFile: {
+    type: "text",
+    text: "File with the master key (32 bytes in base64; one key a line, the current one first), mode 0600. Default: `master-key` in the data folder, made on the first start.",
+    default: null as string | null,
+    charsMax: 4_000,
+  },
+  masterKeyCommand: {
+    type: "texts",
+    text: "Program and arguments, run without a shell at every start, that print the master key as a file would have it; 10 s and 4 KiB at most.",
+    default: [] as readonly string[],
+    itemsMax: 32,
+    charsMax: 4_000,
+  },
+} as const satisfies Fields;

@@ -1,0 +1,157 @@
+// Where secrets stand in rows of tables, and how they are sealed there: headers of tools in records,
+// their versions and answers that are kept for repeated requests, what webhooks are signed with, and
+// what A2A clients gave to be told with.
+
+import { HIDDEN, isSecretHeader } from "../actors/tools/secret-headers.ts";
+import type { RowSeals } from "../runtime/system.ts";
+import { isSealed, type SecretPlace, type Vault } from "./vault/vault.ts";
+import { pushTable } from "./webhooks/push.ts";
+import { webhookSecretsTable } from "./webhooks/secrets.ts";
+
+type Fields = Readonly<Record<string, unknown>>;
+/** Given a secret and whose it is, gives what stands in its place. */
+type Mapping = (secret: string, place: SecretPlace) => string;
+
+/** What secrets of a tool's headers are bound to beside their tenant. */
+const TOOL_HEADERS = ":tool-headers";
+const WEBHOOKS = ":webhooks";
+const A2A_PUSH = ":a2a-push";
+
+/** Whose the secrets of a tool's headers are. */
+export function toolHeaderPlace(tenant: string): SecretPlace {
+  return { tenant, user: "", integration: TOOL_HEADERS };
+}
+
+/** Whose the secret of a tenant's webhooks is. */
+export function webhookPlace(tenant: string): SecretPlace {
+  return { tenant, user: "", integration: WEBHOOKS };
+}
+
+/** Whose the secrets of a tenant's A2A clients are. */
+export function pushPlace(tenant: string): SecretPlace {
+  return { tenant, user: "", integration: A2A_PUSH };
+}
+
+/** The row with each secret mapped; the row itself where none is changed. */
+export function mapSecrets(
+  { tenant, table }: { readonly tenant: string; readonly table: string },
+  value: unknown,
+  mapping: Mapping,
+): unknown {
+  if (table === webhookSecretsTable) {
+    const place = webhookPlace(tenant);
+    return withMembers(value, {
+      secret: (text) => mapping(text, place),
+      previous: { secret: (text) => mapping(text, place) },
+    });
+  }
+  if (table === pushTable) {
+    const place = pushPlace(tenant);
+    // "" says that there is none.
+    const map = (text: string): string => (text === "" ? text : mapping(text, place));
+    return withMembers(value, { token: map, authentication: { credentials: map } });
+  }
+  return withHeaders(value, (text) => mapping(text, toolHeaderPlace(tenant)));
+}
+
+/** What the tables of main seal and open. A text that is sealed already, for its place, stays. */
+export function rowSeals(vault: Vault): RowSeals {
+  return {
+    seal: (tenant, table, value) =>
+      mapSecrets({ tenant, table }, value, (text, place) =>
+        isOpened(vault, place, text) ? text : vault.seal(place, text),
+      ),
+    open: (tenant, table, value) =>
+      mapSecrets({ tenant, table }, value, (text, place) =>
+        isSealed(text) ? vault.open(place, text) : text,
+      ),
+  };
+}
+
+/** Opens a header of a tool as it is stored: sealed, or in clear where it was stored before there was a vault. */
+export function headerOpener(vault: Vault): (tenant: string, stored: string) => string {
+  return (tenant, stored) =>
+    isSealed(stored) ? vault.open(toolHeaderPlace(tenant), stored) : stored;
+}
+
+/** A row with its secrets as they should be stored; the value itself where they are. @throws SECRET_UNREADABLE. */
+export function renewedRow(
+  vault: Vault,
+): (row: { readonly tenant: string; readonly table: string; readonly value: unknown }) => unknown {
+  return ({ value, ...of }) =>
+    mapSecrets(of, value, (text, place) => {
+      if (!isSealed(text)) return vault.seal(place, text);
+      return vault.rewrapped(place, text) ?? text;
+    });
+}
+
+/** Whether it was sealed here: another text that only looks so is a secret like any other. */
+function isOpened(vault: Vault, place: SecretPlace, text: string): boolean {
+  if (!isSealed(text)) return false;
+  try {
+    vault.open(place, text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Secret headers of every tool's `config` in a value. */
+function withHeaders(value: unknown, map: (text: string) => string): unknown {
+  if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return value;
+  if (Array.isArray(value)) return withItems(value, (item) => withHeaders(item, map));
+  if (value instanceof Date) return value;
+  return withEach(value as Fields, (member, name) => {
+    if (name === "config" && isObject(member)) return withConfig(member, map);
+    return withHeaders(member, map);
+  });
+}
+
+function withConfig(config: Fields, map: (text: string) => string): unknown {
+  const { headers } = config;
+  if (!isObject(headers)) return withHeaders(config, map);
+  const mapped = withEach(headers, (value, name) => {
+    const isSecret = typeof value === "string" && value !== HIDDEN && value !== "";
+    return isSecret && isSecretHeader(name, config) ? map(value) : value;
+  });
+  return mapped === headers ? config : { ...config, headers: mapped };
+}
+
+type Members = { readonly [name: string]: ((text: string) => string) | Members };
+
+function withMembers(value: unknown, members: Members): unknown {
+  if (!isObject(value)) return value;
+  return withEach(value, (member, name) => {
+    const how = Object.hasOwn(members, name) ? members[name] : undefined;
+    if (how === undefined) return member;
+    if (typeof how === "function") return typeof member === "string" ? how(member) : member;
+    return withMembers(member, how);
+  });
+}
+
+/** The object with each member mapped; the object itself when none has changed. */
+function withEach(value: Fields, map: (member: unknown, name: string) => unknown): Fields {
+  let next: Record<string, unknown> | undefined;
+  for (const [name, member] of Object.entries(value)) {
+    const mapped = map(member, name);
+    if (mapped === member) continue;
+    next ??= { ...value };
+    next[name] = mapped;
+  }
+  return next ?? value;
+}
+
+function withItems(list: readonly unknown[], map: (item: unknown) => unknown): readonly unknown[] {
+  let next: unknown[] | undefined;
+  for (const [at, item] of list.entries()) {
+    const mapped = map(item);
+    if (mapped === item) continue;
+    next ??= [...list];
+    next[at] = mapped;
+  }
+  return next ?? list;
+}
+
+function isObject(value: unknown): value is Fields {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

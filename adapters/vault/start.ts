@@ -1,0 +1,78 @@
+// The vault of a process from its start: keys are read before the workers are started, and judged against
+// the data folder when it is open. With the wrong key nothing is changed and the start is refused.
+
+import { randomBytes } from "node:crypto";
+import { systemTenant } from "../../actors/records/api-key.ts";
+import { RuntimeError } from "../../runtime/errors.ts";
+import type { Log } from "../../runtime/log.ts";
+import type { RunningSystem } from "../../runtime/pool.ts";
+import { type KeySettings, keySource } from "./key-source.ts";
+import { emptyMasterKeys, KEY_BYTES, masterKeyId, replaceMasterKeys } from "./master-keys.ts";
+import type { RewrapOptions } from "./rewrap.ts";
+import { createRotation, type Rotation } from "./rotation.ts";
+import { createVault, type Vault } from "./vault.ts";
+
+/** Table and row that say under which master key everything is wrapped. */
+const table = "vault";
+const id = "master-key";
+/** A start is over by then, ms. */
+const BEGIN_MS = 1_000;
+
+/** A vault whose data folder is not open yet. */
+export interface PreparedVault {
+  readonly vault: Vault;
+  /** The keys, for the other threads. */
+  readonly memory: SharedArrayBuffer;
+  /** @throws CONFIG_INVALID when secrets are wrapped by a key that is not among those that were read. */
+  settle(system: RunningSystem, log: Log): Promise<Rotation>;
+}
+
+/** Reads the keys. @throws CONFIG_INVALID. */
+export async function prepareVault(
+  settings: KeySettings,
+  renewed: (vault: Vault) => RewrapOptions["renewed"],
+): Promise<PreparedVault> {
+  const source = keySource(settings);
+  const read = await source.read();
+  const memory = emptyMasterKeys();
+  if (read !== null) replaceMasterKeys(memory, read);
+  const vault = createVault(memory);
+  return {
+    vault,
+    memory,
+    settle: async (system, log) => {
+      const { tables } = system;
+      const row = await tables.get(systemTenant, table, id);
+      const wrappedBy = (row?.value as { readonly key: string } | undefined)?.key ?? null;
+      const keys = read ?? [randomBytes(KEY_BYTES)];
+      checkKey(wrappedBy, keys.map(masterKeyId));
+      if (read === null) {
+        await source.write?.(keys);
+        replaceMasterKeys(memory, keys);
+      }
+      const rotation = createRotation({
+        ...{ source, memory, keys, log },
+        pass: async (onProgress, signal) => {
+          const { rewrapAll } = await import("./rewrap.ts");
+          return await rewrapAll({ system, renewed: renewed(vault), onProgress, signal });
+        },
+        done: async (key) => {
+          await tables.write(systemTenant, [{ type: "put", table, id, value: { key } }]);
+        },
+      });
+      if (keys.length > 1 || wrappedBy !== vault.keys.currentId) {
+        setTimeout(rotation.begin, BEGIN_MS).unref();
+      }
+      return rotation;
+    },
+  };
+}
+
+function checkKey(wrappedBy: string | null, known: readonly string[]): void {
+  if (wrappedBy === null || known.includes(wrappedBy)) return;
+  const text = `The secrets in the data folder are wrapped by the master key ${wrappedBy}, which is not given; given is ${known.join(", ")}.`;
+  throw new RuntimeError(
+    "CONFIG_INVALID",
+    `${text} Put the right one back, or in front of it the new one.`,
+  );
+}
