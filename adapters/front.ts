@@ -38,6 +38,7 @@ import type { Server } from "./http/server.ts";
 import { createServices, type Services } from "./http/services/services.ts";
 import { createSessions, type Sessions } from "./http/sessions.ts";
 import { createSocketServices } from "./http/socket-services.ts";
+import { guardTenants } from "./http/tenant-guard.ts";
 import { uiRoutes } from "./http/ui/routes.ts";
 import type { HubCounts } from "./llm/answer-hub.ts";
 import { mcpRoute } from "./mcp/route.ts";
@@ -101,6 +102,7 @@ export async function openFront(options: FrontOptions): Promise<Front> {
   const services = createServices({
     system,
     ...{ compute: system.compute, nowMs: Date.now, prices: createPrices(priceListOf(config)) },
+    ...{ data: config.data, log: diary },
     skillBytesMax: config.skills.bytesMax,
     ...knowledge,
     memories: createFrontMemories(system, knowledge),
@@ -139,7 +141,7 @@ export async function openFront(options: FrontOptions): Promise<Front> {
     return keepAudit({ tables: system.tables, keys, days, log: diary, nowMs: Date.now });
   });
   const who = { keys, sessions, adminKey, adminTenant: defaultTenant };
-  const authenticator = createFrontAuth(config, who);
+  const authenticator = guardTenants(createFrontAuth(config, who), system.tenants);
   const rates = createRateLimiter({ perSecond: http.requestsPerSecond, burst: http.requestsBurst });
   const sockets = createSocketServices({ system, chat: services.chat, authenticator, rates });
   const all: readonly Route[] = [

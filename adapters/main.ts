@@ -24,6 +24,7 @@ import { renewedRow, rowSeals } from "./secret-rows.ts";
 import { readSkillTaskName } from "./skills/reading.ts";
 import { createLog, type Log } from "./telemetry/log.ts";
 import { createMissedVectors, missedMemory } from "./telemetry/missed-vectors.ts";
+import { compactWhenDue } from "./tenants/compact-at-start.ts";
 import type { Rotation } from "./vault/rotation.ts";
 import { prepareVault } from "./vault/start.ts";
 import type { HostConfig } from "./worker-host.ts";
@@ -126,6 +127,7 @@ async function start(config: Config, log: Log): Promise<Running> {
   if (closed !== undefined) {
     log.write("warn", `Webhooks, tools and other agents are not called: ${closed}.`);
   }
+  await compactWhenDue(config.data, log);
   const prepared = await prepareVault(config, renewedRow);
   const { vault, memory: masterKeys } = prepared;
   const system = await startSystem({
@@ -174,6 +176,7 @@ async function start(config: Config, log: Log): Promise<Running> {
       redact: (text) => log.redact(text),
       isReady: () => isPrepared,
     });
+    front.services.tenants.goOn();
     await announce(config, front, admin.isNew ? admin.key : null);
     const running: Running = { system, front, rotation, isStopping: false };
     prepare(config, running)
@@ -231,6 +234,7 @@ async function stop(config: Config, running: Running): Promise<void> {
   front.stop();
   front.door.stop();
   front.server.stopAccepting();
+  await front.services.tenants.stop();
   await system.stop(config.stopMs);
   await front.server.close();
 }

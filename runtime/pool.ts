@@ -156,7 +156,7 @@ class ThreadedSystem implements RunningSystem {
       store: this.#hot,
       level: config.durability,
       waitingMax: config.tableWritesMax,
-      isClosed: (tenant) => this.tenants.stateOf(tenant) === "removing",
+      isClosed: (tenant) => ["removing", "gone"].includes(this.tenants.stateOf(tenant)),
       beside: options.beside,
       seals: options.seals,
     });

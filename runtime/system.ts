@@ -243,13 +243,15 @@ export interface SystemFigures {
   readonly boots: number;
 }
 
-/** Whether a tenant's work goes on. */
-export type TenantState = "active" | "suspended" | "removing";
+/** Whether a tenant's work goes on; of one that is `gone` nothing was left by a compaction. */
+export type TenantState = "active" | "suspended" | "removing" | "gone";
 
 /** Tenants whose work rests: actors without turns, runs without steps, reminders that stay due. */
 export interface TenantWork {
   /** From memory. */
   stateOf(tenant: string): TenantState;
+  /** Those in a state. */
+  list(state: Exclude<TenantState, "active">): readonly string[];
   /**
    * Brings everything of a tenant to rest, across restarts too; the door refuses its messages with
    * TENANT_SUSPENDED at once. Runs stop at their step boundaries; a step that takes longer than
@@ -258,9 +260,11 @@ export interface TenantWork {
   suspend(tenant: string, graceMs?: number): Promise<void>;
   /** Goes on where it was: open runs, messages that waited, what came due. */
   resume(tenant: string): Promise<void>;
+  /** As `suspend`, for good and without grace: nothing is written for it any more, before it is removed. */
+  retire(tenant: string): Promise<void>;
   /**
-   * Removes every row of a tenant, in slices; its tables take nothing any more. It is not to be resumed.
-   * After a crash it is called again: it begins with what is left. @returns how many rows went.
+   * Retires a tenant and removes every row of it, in slices. After a crash it is called again: it begins
+   * with what is left. @returns how many rows went.
    */
   remove(
     tenant: string,

@@ -116,12 +116,6 @@ export interface PreviousSecret {
   readonly valid_until: string;
 }
 
-/** What a client sends to create a tenant. */
-export const tenantInput = Type.Object(
-  { name: Type.String({ minLength: 1, maxLength: 200 }) },
-  { additionalProperties: false },
-);
-
 /** A stored tenant. */
 export interface Tenant {
   readonly id: string;

@@ -161,6 +161,17 @@ export const commands: CommandTable = {
     ].join("\n  "),
     load: () => import("./vault.ts"),
   },
+  compact: {
+    summary: "Copy the data folder into fresh files, without what was removed.",
+    usage: [
+      "troupe compact [--data FOLDER]",
+      "",
+      "For a data folder that no server has open. Nothing of a removed tenant is in any file after it, and",
+      "the files are as small as they can be. It needs as much free room on the disk as the folder takes. Cut",
+      "off at any point it has changed nothing or is done again.",
+    ].join("\n  "),
+    load: () => import("./compact.ts"),
+  },
   settings: {
     summary: "Print every setting with default, unit and limit.",
     usage: "troupe settings",

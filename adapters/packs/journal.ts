@@ -10,10 +10,10 @@ import { newId } from "../../runtime/id.ts";
 import type { System, TableWrite } from "../../runtime/system.ts";
 import type { PackContext } from "./context.ts";
 import { type DocumentWork, dropCollection, removeDocuments, takeIn } from "./documents.ts";
+import { packJournal } from "./journal-tables.ts";
 import { packLimits } from "./limits.ts";
 import type { PackDocument } from "./pack-source.ts";
 import { type PackRow, packTables } from "./records.ts";
-import { appliesTable } from "./schemas.ts";
 
 /** Of one apply. */
 export interface Entry {
@@ -42,7 +42,7 @@ interface Replaced {
   readonly document: PackDocument;
 }
 
-const table = { applies: appliesTable, documents: "pack-documents" } as const;
+const table = packJournal;
 /** Entries read at once. */
 const PAGE = 100;
 

@@ -116,7 +116,8 @@ class StoreTables implements Tables {
   async #commit(tenant: string, writes: readonly TableWrite[]): Promise<Written> {
     const { store, isClosed, beside } = this.#options;
     checkNames(tenant);
-    if (isClosed?.(tenant)) {
+    // What only goes may go.
+    if (isClosed?.(tenant) && writes.some(({ type }) => type !== "remove")) {
       throw new RuntimeError("TENANT_SUSPENDED", "This tenant is being removed.");
     }
     const ops: StoreOp[] = [];

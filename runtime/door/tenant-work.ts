@@ -36,7 +36,7 @@ export class TenantWork implements Tenants {
     this.#options = options;
   }
 
-  /** Reads which tenants rest. */
+  /** Reads which tenants rest; those of which there is work. */
   async load(hot: Reader): Promise<readonly string[]> {
     const range = prefixRange(keys.suspendedTenants, PAGE_ROWS);
     for (let { from } = range; ; ) {
@@ -46,13 +46,18 @@ export class TenantWork implements Tenants {
         this.#states.set(key.slice(keys.suspendedTenants.length), state);
       }
       const last = rows.at(-1);
-      if (last === undefined || rows.length < PAGE_ROWS) return [...this.#states.keys()];
+      if (last === undefined || rows.length < PAGE_ROWS) break;
       from = `${last.key} `;
     }
+    return [...this.list("suspended"), ...this.list("removing")];
   }
 
   stateOf(tenant: string): TenantState {
     return this.#states.get(tenant) ?? "active";
+  }
+
+  list(state: Mark["state"]): readonly string[] {
+    return [...this.#states].flatMap(([tenant, own]) => (own === state ? [tenant] : []));
   }
 
   suspend(tenant: string, graceMs = GRACE_MS): Promise<void> {
@@ -65,8 +70,12 @@ export class TenantWork implements Tenants {
     await this.#options.engines()?.tenants.resume(tenant);
   }
 
+  retire(tenant: string): Promise<void> {
+    return this.#rest(tenant, "removing", 0);
+  }
+
   async remove(...[tenant, options = {}]: Parameters<Tenants["remove"]>): Promise<number> {
-    await this.#rest(tenant, "removing", 0);
+    await this.retire(tenant);
     const { bulk } = this.#options;
     const { removeTenant } = await import("../store/remove-tenant.ts");
     return await removeTenant(tenant, { hot: this.#hot(), bulk, ...options });

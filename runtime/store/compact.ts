@@ -16,7 +16,7 @@ import {
 } from "node:fs";
 import { setImmediate as pass } from "node:timers/promises";
 import { RuntimeError } from "../errors.ts";
-import { decode } from "./codec.ts";
+import { decode, encode } from "./codec.ts";
 import { openFolder } from "./folder.ts";
 import { freshFile, removeFresh } from "./fresh-files.ts";
 import { keys, prefixRange } from "./keys.ts";
@@ -44,6 +44,8 @@ export interface Compaction {
 
 /** How a folder is compacted. */
 export interface CompactOptions {
+  /** Called when the copies are made, before they take their places: what lies elsewhere goes. */
+  readonly before?: (removed: Removed) => Promise<void>;
   /**
    * A row that is no removed tenant's own, as it is to be stored: the same value, another one, or null
    * to leave it out. Called for the rows of `table` of the tenant `system` alone.
@@ -93,6 +95,7 @@ export async function compactFolder(
     for (const environment of there) {
       environments.push(await copy(path, environment, { ...options, removed }));
     }
+    await options.before?.(removed);
     for (const environment of there) putInPlace(path, environment);
     return { environments, removed: [...removed] };
   } finally {
@@ -184,7 +187,10 @@ function kept(
   { removed, rewrite }: CopyOptions,
 ): Uint8Array | null {
   const tenant = tenantOfKey(environment, key);
-  if (tenant !== null && removed.has(tenant)) return null;
+  if (tenant !== null && removed.has(tenant)) {
+    // Its name is not given again: that nothing is left of it is all that is.
+    return key === keys.suspended(tenant) ? encode({ state: "gone" }) : null;
+  }
   if (environment === "bulk" || tenant === null || tenant !== rewrite?.system) return value;
   if (!key.startsWith("t/")) return value;
   const [, , table = ""] = key.split("/", 3);

@@ -34,6 +34,7 @@ import { createRateLimiter } from "../../adapters/http/rate.ts";
 import { createRouteTable, type Route } from "../../adapters/http/route.ts";
 import { createServices, type Services } from "../../adapters/http/services/services.ts";
 import { createSessions, type Sessions } from "../../adapters/http/sessions.ts";
+import { guardTenants } from "../../adapters/http/tenant-guard.ts";
 import { uiRoutes } from "../../adapters/http/ui/routes.ts";
 import { pinEdition } from "../../adapters/knowledge/pin.ts";
 import { createRemovals } from "../../adapters/knowledge/removals.ts";
@@ -175,7 +176,7 @@ export async function startHttpHost(parts: HostParts = {}): Promise<HttpHost> {
     const load = () => ({ busy: busy(), passMs: 0 });
     system.load = () => ({ ...load(), turns: load(), cpu: 0 });
   }
-  const services = makeServices(system, embedder, embedders, parts);
+  const services = makeServices({ system, data: folder }, embedder, embedders, parts);
   const sessions = createSessions(60_000);
   const more = await parts.routes?.({ system, services, sessions });
   const { routes, keys, gate } = makeRoutes(system, services, more ?? []);
@@ -187,13 +188,16 @@ export async function startHttpHost(parts: HostParts = {}): Promise<HttpHost> {
     audit: createDoorAudit({ tables: system.tables, acts }),
     origins: createOriginRules({ hosts: [], origins: [] }),
     rates: createRateLimiter({ perSecond: requestsPerSecond, burst: requestsPerSecond }),
-    authenticator: createAuthenticator({
-      keys,
-      sessions,
-      guesses: createGuesses(10_000),
-      adminKey,
-      adminTenant: "tn_admin",
-    }),
+    authenticator: guardTenants(
+      createAuthenticator({
+        keys,
+        sessions,
+        guesses: createGuesses(10_000),
+        adminKey,
+        adminTenant: "tn_admin",
+      }),
+      system.tenants,
+    ),
   });
   const contract = createApiContract(routes);
   const server = await listenOnNode({ host: "127.0.0.1", port: 0, limits, door });
@@ -280,13 +284,13 @@ function hooked<T extends object>(
 }
 
 function makeServices(
-  system: RunningSystem,
+  { system, data }: { readonly system: RunningSystem; readonly data: string },
   embedder: ReturnType<typeof createBuiltinEmbedder>,
   embedders: Embedders,
   { skillBytesMax = 64 * 1_024 * 1_024, prices = defaultPrices }: HostParts,
 ): Services {
   return createServices({
-    system,
+    ...{ system, data, log: silentLog },
     skillBytesMax,
     prices,
     compute: inlineCompute,

@@ -1,7 +1,7 @@
 // The surface under /admin: tenants, keys, credit, usage and the live state of the runtime. A key of a
 // tenant sees and changes what is its tenant's, by its role; the server's admin key all tenants.
 
-import { apiKeyInput, tenantInput } from "../../../actors/records/api-key.ts";
+import { apiKeyInput } from "../../../actors/records/api-key.ts";
 import { costOf, microsOf, noCharge } from "../../../actors/records/price.ts";
 import { Type } from "../../../actors/schema.ts";
 import type { KeyStore } from "../keys.ts";
@@ -19,9 +19,9 @@ import { deadLetterRoutes } from "./dead-letters.ts";
 import { keyChangeRoutes, revoked, tenantOfKey } from "./key-changes.ts";
 import { pricesRoute } from "./prices.ts";
 import { runtimeRoutes } from "./runtime.ts";
-import { creditSchema, keySchema, newKeySchema, tenantSchema, usageSchema } from "./schemas.ts";
+import { creditSchema, keySchema, newKeySchema, usageSchema } from "./schemas.ts";
+import { tenantRoutes } from "./tenants.ts";
 
-const tenantsPath = "/admin/tenants";
 const keysPath = "/admin/keys";
 /** Most that one credit adds, in units of the account. */
 const CREDIT_MAX = 1_000_000_000;
@@ -41,7 +41,8 @@ const creditBody = Type.Object(
 /** All routes of the surface. `redact` takes secrets out of what a program's errors say. */
 export function adminRoutes(services: Services, keys: KeyStore, redact: Redact): readonly Route[] {
   return [
-    ...tenantRoutes(services, keys),
+    ...tenantRoutes(services.tenants),
+    ...creditRoutes(services, keys),
     ...keyRoutes(services, keys),
     ...keyChangeRoutes(services, keys),
     ...usageRoutes(services, keys),
@@ -53,36 +54,8 @@ export function adminRoutes(services: Services, keys: KeyStore, redact: Redact):
   ];
 }
 
-function tenantRoutes(services: Services, keys: KeyStore): readonly Route[] {
+function creditRoutes(services: Services, keys: KeyStore): readonly Route[] {
   return [
-    defineRoute({
-      summary: "Create a tenant",
-      description:
-        "A tenant has its own agents, runs, knowledge, keys and balance, which begins at 0. Sent twice it makes two.",
-      responses: answers(201, tenantSchema, "The tenant."),
-      query: [],
-      ...common,
-      method: "POST",
-      pattern: tenantsPath,
-      permission: "tenants.manage",
-      body: tenantInput,
-      handler: async ({ body }) => json(201, await keys.createTenant(body)),
-    }),
-    defineRoute({
-      summary: "List tenants",
-      description: "All of them, in the order of their ids, which is that of their creation.",
-      responses: answers(200, pageSchema(tenantSchema), "A page of tenants."),
-      query: pageQuery,
-      ...common,
-      method: "GET",
-      pattern: tenantsPath,
-      permission: "tenants.manage",
-      handler: async ({ query }) => {
-        const { limit, ...page } = pageRequest(query, tenantsPath);
-        const rows = await keys.listTenants({ ...page, limit: limit + 1 });
-        return shown(tenantsPath, pageOf(rows, limit, { id: (row) => row.id, item: (row) => row }));
-      },
-    }),
     defineRoute({
       summary: "Add to the balance of a tenant",
       description:

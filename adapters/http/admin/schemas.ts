@@ -11,12 +11,6 @@ const text = Type.String();
 const units = Type.Number({ description: "In units of the account." });
 const ms = Type.Number({ minimum: 0 });
 
-/** A tenant. */
-export const tenantSchema: TSchema = named(
-  "Tenant",
-  Type.Object({ id: text, name: text, created_at: time }, closed),
-);
-
 /** A balance that was added to. */
 export const creditSchema: TSchema = named(
   "Credit",

@@ -5,10 +5,14 @@ import type { MemoryStore } from "../../../actors/memory/store.ts";
 import type { Prices } from "../../../actors/money/catalogue.ts";
 import type { Compute, Embedders, Rerankers, Retriever } from "../../../actors/ports.ts";
 import { removalAddress } from "../../../actors/removal.ts";
+import type { Log } from "../../../runtime/log.ts";
 import type { System } from "../../../runtime/system.ts";
+import { writeSmall } from "../../data-folder.ts";
 import type { PackContext } from "../../packs/context.ts";
 import type { PackService } from "../../packs/pack-service.ts";
 import { createSerial } from "../../serial.ts";
+import { TenantRemovals } from "../../tenants/removal.ts";
+import { createTenantService, type TenantService } from "../../tenants/tenants.ts";
 import { createWebhookSecrets, type WebhookSecrets } from "../../webhooks/secrets.ts";
 import { WorkGate } from "../gate/work-gate.ts";
 import { createResources, type Resources } from "../resources/kinds.ts";
@@ -47,6 +51,9 @@ export interface ServiceOptions {
   /** Bytes of the files of one tenant's skills. */
   readonly skillBytesMax: number;
   readonly prices: Prices;
+  /** The data folder. */
+  readonly data: string;
+  readonly log: Log;
   /** Milliseconds since the epoch. */
   nowMs(): number;
 }
@@ -77,6 +84,7 @@ export interface Services {
   packs(): Promise<PackService>;
   /** What it is made of. */
   readonly packContext: PackContext;
+  readonly tenants: TenantService;
   /** Answers on records that are kept. */
   readonly bodies: RecordBodies;
   nowMs(): number;
@@ -153,6 +161,13 @@ export function createServices(options: ServiceOptions): Services {
       );
       return packs;
     },
+    tenants: createTenantService({
+      ...{ system, nowMs },
+      removals: new TenantRemovals({
+        ...{ system, data: options.data, log: options.log, nowMs },
+        note: (name, text) => writeSmall(options.data, name, text),
+      }),
+    }),
     bodies: index.bodies,
   };
 }

@@ -69,7 +69,7 @@ const OTHERS: readonly string[] = [
   ...["header", "suspendedTenants", "epoch", "inboxOf", "inboxShard", "inboxOfTenant"],
   ...["inboxOfRun", "recordOf", "journalOf", "runsOf", "runsEndedBefore", "ended", "openRunsOf"],
   ...["remindersDueOf", "remindersDueUntil", "deadLettersOf", "quarantined", "quarantinedOf"],
-  ...["deadLetters", "seenOfExpiry", "seenExpiredBefore", "tableOf", "collectionHeads"],
+  ...["deadLetters", "seenOfExpiry", "seenExpiredBefore", "tables", "tableOf", "collectionHeads"],
   ...["changesOf", "documentsOf", "slotsOf", "writesOf", "documentTextsOf", "chunksOf", "chunksIn"],
   ...["jobKept", "jobsKept", "jobSourceBytesOf", "jobDocumentsOf", "jobUnitsOf", "jobPiecesOf"],
   ...["memoryHeadsOf", "memoriesOfUser", "memoriesIn", "memoryDoneExpiredBefore", "memoryDoneOf"],

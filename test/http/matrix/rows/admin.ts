@@ -1,7 +1,7 @@
 // Rows of the operator's routes.
 
 import { expect } from "vitest";
-import { approval, fresh, letter, stopped } from "../makers.ts";
+import { approval, letter, stopped } from "../makers.ts";
 import { again, type Cannot, type Row, type Rows, withBody, withQuery } from "../row.ts";
 import type { World } from "../world.ts";
 
@@ -25,13 +25,6 @@ const tenants = (row: Row): Row => ({
 
 /** The rows. */
 export const adminRows: Rows = {
-  "POST /admin/tenants": {
-    good: () => ({ body: { name: fresh("Tenant") } }),
-    status: 201,
-    shows: { id: expect.stringMatching(/^tn_/) },
-    conflict: repeats,
-  },
-  "GET /admin/tenants": { good: () => ({}), status: 200, shows: listed, wrong: wrongPage },
   "POST /admin/tenants/{tn}/credit": {
     good: ({ host }) => ({ params: { tn: host.tenant }, body: { amount: 5 } }),
     status: 200,

@@ -16,6 +16,7 @@ import { resourceRows } from "./resources.ts";
 import { responseRows } from "./responses.ts";
 import { runRows } from "./runs.ts";
 import { skillRows } from "./skills.ts";
+import { tenantRows } from "./tenants.ts";
 import { uiRows } from "./ui.ts";
 import { usageRows } from "./usage.ts";
 import { vaultRows } from "./vault.ts";
@@ -32,6 +33,7 @@ export const areas = {
     ...budgetRows,
     ...operationsRows,
     ...vaultRows,
+    ...tenantRows,
     ...frontRows,
   },
   resources: { ...resourceRows, ...skillRows, ...packRows, ...datasetRows },

@@ -1,0 +1,15 @@
+// What removals of tenants work with.
+
+import type { Log } from "../../runtime/log.ts";
+import type { System } from "../../runtime/system.ts";
+
+/** What a removal works with. */
+export interface RemovalContext {
+  readonly system: Pick<System, "tables" | "tenants">;
+  /** The data folder. */
+  readonly data: string;
+  /** Writes a small file of the data folder, whole or not at all. */
+  readonly note: (name: string, text: string) => Promise<void>;
+  readonly log: Log;
+  nowMs(): number;
+}

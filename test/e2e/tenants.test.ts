@@ -1,0 +1,144 @@
+// A tenant is removed from the real process: nobody reaches it any more, a kill in between loses nothing
+// of the removal, the next start compacts, and then no file of the data folder holds any of its texts.
+// Another tenant's rows are what they were.
+
+import { execFile } from "node:child_process";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { openFolderReader } from "../../runtime/store/folder-reader.ts";
+import type { Environment, Row } from "../../runtime/store/store.ts";
+import { tenantOfKey } from "../../runtime/store/tenant-rows.ts";
+import { INDEXED, type Planted, plantTenant } from "../support/planted-tenant.ts";
+import { type Product, startProduct } from "../support/product.ts";
+import type { Json } from "../support/wire-client.ts";
+
+const command = fileURLToPath(new URL("../../../adapters/cli/troupe.js", import.meta.url));
+const TIMEOUT_MS = 120_000;
+/** No letters that words of a language would have next to each other. */
+const MARKS = { gone: "zqxgonevk7", stays: "zqxstaysvk7" } as const;
+
+let product: Product;
+let data: string;
+let gone: Planted;
+let stays: Planted;
+
+beforeAll(async () => {
+  product = await startProduct({ env: { TROUPE_WORKERS: "2" } });
+  data = join(product.folder, "data");
+  gone = await plantTenant(product, MARKS.gone, INDEXED);
+  stays = await plantTenant(product, MARKS.stays);
+}, TIMEOUT_MS);
+afterAll(() => product.end());
+
+/** Every file below the data folder that holds a text, with the folder's own name where it has it. */
+function holding(text: string): readonly string[] {
+  return readdirSync(data, { recursive: true, withFileTypes: true }).flatMap((entry) => {
+    const path = join(entry.parentPath, entry.name);
+    const name = path.slice(data.length + 1);
+    if (name.includes(text)) return [name];
+    return entry.isFile() && readFileSync(path).includes(text) ? [name] : [];
+  });
+}
+
+type Rows = Record<Environment, readonly string[]>;
+
+/** Rows of a tenant as they lie there. The server must be stopped. */
+async function rowsOf(tenant: string): Promise<Rows> {
+  const reader = openFolderReader(data);
+  const of = async (environment: Environment): Promise<readonly string[]> => {
+    const found: string[] = [];
+    for (let from = " "; ; ) {
+      const rows: readonly Row[] = await reader[environment].range({ from, to: "~~", limit: 500 });
+      for (const { key, value } of rows) {
+        if (tenantOfKey(environment, key) !== tenant) continue;
+        found.push(`${key} ${Buffer.from(value).toString("base64")}`);
+      }
+      const last = rows.at(-1);
+      if (last === undefined) return found;
+      from = `${last.key} `;
+    }
+  };
+  const rows = { hot: await of("hot"), bulk: await of("bulk") };
+  await reader.close();
+  return rows;
+}
+
+const record = async (): Promise<Json> =>
+  (await product.call("GET", `/admin/tenants/${gone.tenant}`)).body;
+
+test("a removed tenant leaves no text in any file, and another one's rows are as they were", {
+  timeout: TIMEOUT_MS,
+}, async () => {
+  await product.stop();
+  const before = await rowsOf(stays.tenant);
+  const held = holding(MARKS.gone);
+  await product.start();
+
+  const removed = await product.call("DELETE", `/admin/tenants/${gone.tenant}`);
+  const refused = await product.call("GET", "/v2/agents", undefined, { key: gone.key });
+  await product.kill();
+  await product.start();
+  const again = await product.call("GET", "/v2/agents", undefined, { key: gone.key });
+  const phase = async (): Promise<string> => (await record()).purge?.phase;
+  await expect.poll(phase, { timeout: 30_000 }).toBe("compacting");
+  const left = holding(MARKS.gone);
+  await product.stop();
+  await product.start();
+  const purged = await record();
+  const others = await product.call("GET", "/v2/agents", undefined, { key: stays.key });
+  const last = await product.call("GET", "/v2/agents", undefined, { key: gone.key });
+  await product.stop();
+
+  expect(held).toEqual(expect.arrayContaining(["hot.mdb", "bulk.mdb"]));
+  expect(held.some((name) => name.startsWith("index/"))).toBe(true);
+  expect([removed.status, refused.status, again.status, last.status]).toEqual([202, 401, 401, 401]);
+  // Rows are gone, and LMDB still has their bytes: a compaction is what it takes.
+  expect(left.length).toBeGreaterThan(0);
+  expect(purged).toMatchObject({
+    ...{ id: gone.tenant, name: "", status: "purged" },
+    purge: { phase: "done", purged_at: expect.any(String) },
+  });
+  expect(others.body.data).toHaveLength(1);
+  for (const text of [MARKS.gone, ...gone.texts]) expect(holding(text)).toEqual([]);
+  expect(existsSync(join(data, "index", gone.tenant))).toBe(false);
+  expect(await rowsOf(gone.tenant).then(({ hot, bulk }) => [hot.length, bulk.length])).toEqual([
+    1, 0,
+  ]);
+  const after = await rowsOf(stays.tenant);
+  expect(after.bulk).toEqual(before.bulk);
+  expect(keysOnly(after.hot)).toEqual(keysOnly(before.hot));
+});
+
+/** Of what runs that go on may have written anew in their lives since. */
+const keysOnly = (rows: readonly string[]): readonly string[] =>
+  rows.filter((row) => !/^(a\/.*\/j\/|o\/|d\/|m\/|n\/|i\/)/.test(row));
+
+test("`troupe compact` finishes a removal that has only begun, and refuses a folder in use", {
+  timeout: TIMEOUT_MS,
+}, async () => {
+  await product.start();
+  const inUse = await compact();
+  await product.call("DELETE", `/admin/tenants/${stays.tenant}`);
+  await product.kill();
+
+  const done = await compact();
+  const left = holding(MARKS.stays);
+  await product.start();
+  const { body } = await product.call("GET", `/admin/tenants/${stays.tenant}`);
+
+  expect([inUse.code, done.code]).toEqual([1, 0]);
+  expect(inUse.text).toMatch(/in use/);
+  expect(done.text).toContain(`purged: ${stays.tenant}`);
+  expect(left).toEqual([]);
+  expect(body).toMatchObject({ status: "purged", name: "", purge: { phase: "done" } });
+});
+
+function compact(): Promise<{ readonly code: number; readonly text: string }> {
+  return new Promise((resolve) => {
+    execFile(process.execPath, [command, "compact", "--data", data], (error, out, errors) => {
+      resolve({ code: error === null ? 0 : Number(error.code), text: out + errors });
+    });
+  });
+}
