@@ -36,6 +36,7 @@ import { createRateLimiter } from "./http/rate.ts";
 import { createRouteTable, type Route } from "./http/route.ts";
 import type { Server } from "./http/server.ts";
 import { createServices, type Services } from "./http/services/services.ts";
+import { signInAudit } from "./http/session-audit.ts";
 import { createSessions, type Sessions } from "./http/sessions.ts";
 import { createSocketServices } from "./http/socket-services.ts";
 import { guardTenants } from "./http/tenant-guard.ts";
@@ -128,18 +129,14 @@ export async function openFront(options: FrontOptions): Promise<Front> {
     ...[a2aRoutes, anthropicRoutes, uiRoutes].flatMap((routesOf) => routesOf(services)),
     mcpRoute(services, packageVersion),
     ...consoleRoutes(assets, { builtin, providers: config.providers.map(({ name }) => name) }),
-    ...createLoginRoutes(sessions),
+    ...createLoginRoutes(sessions, signInAudit(system.tables)),
     metricsRoute({ type: METRICS_TYPE, isPublic: isLocal, text: () => metrics.text() }),
   ];
   const keys = createKeyStore({
     tables: system.tables,
     services: createRouteTable(routes).services,
   });
-  const stop = afterStart(async () => {
-    const { keepAudit } = await import("./http/services/audit-retention.ts");
-    const { retentionDays: days } = config.audit;
-    return keepAudit({ tables: system.tables, keys, days, log: diary, nowMs: Date.now });
-  });
+  const stop = afterStart(() => keepingAudit(options, keys));
   const who = { keys, sessions, adminKey, adminTenant: defaultTenant };
   const authenticator = guardTenants(createFrontAuth(config, who), system.tenants);
   const rates = createRateLimiter({ perSecond: http.requestsPerSecond, burst: http.requestsBurst });
@@ -153,7 +150,7 @@ export async function openFront(options: FrontOptions): Promise<Front> {
   const door = createDoor({
     routes: all,
     system,
-    ...{ gate: services.gate, audit: createDoorAudit({ tables: system.tables, acts }) },
+    ...{ gate: services.gate, audit: createDoorAudit({ tables: system.tables, acts, log: diary }) },
     authenticator,
     rates,
     origins: createOriginRules({ hosts: hostsOf(config), origins: http.allowedOrigins }),
@@ -176,6 +173,17 @@ function operatorRoutes(
 ): readonly Route[] {
   const own = [providersRoute(providers), ...vaultRoutes(rotation)];
   return [...own, ...backupRoutes(system, packageVersion)];
+}
+
+/** Chains, trims and tells where chains stand. @returns what stops it. */
+async function keepingAudit(
+  { config, system, acts, diary }: FrontOptions,
+  { listTenants }: KeyStore,
+): Promise<() => void> {
+  const { keepAudit } = await import("./audit/keeping.ts");
+  const chaining = { tables: system.tables, key: null, nowMs: Date.now };
+  const { retentionDays: days } = config.audit;
+  return keepAudit({ ...chaining, listTenants, arrived: acts.arrived, days, log: diary });
 }
 
 /** What can wait begins when a start is over. @returns what stops it. */

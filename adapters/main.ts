@@ -43,7 +43,7 @@ export async function serve(): Promise<number> {
     const stopped = stopSignal();
     const running = await start(config, log);
     await stopped;
-    await stop(config, running);
+    await stop(config, running, log);
     log.flush();
     return 0;
   } catch (error) {
@@ -216,6 +216,9 @@ async function announce(config: Config, front: Front, newAdminKey: string | null
 
 /** What may come after the server listens: the first tenant and the sample. */
 async function prepare(config: Config, { system, front }: Running): Promise<void> {
+  const { tellStart } = await import("./audit/server-acts.ts");
+  const version = await packageVersion();
+  await tellStart(system.tables, { version, boots: system.boots, settings: config });
   const { prepareAccounts } = await import("./first-start.ts");
   const small = {
     read: (name: string) => readSmall(config.data, name),
@@ -227,10 +230,14 @@ async function prepare(config: Config, { system, front }: Running): Promise<void
   if (ready.sample) process.stdout.write(sampleLines({ url: front.url, ...ready.sample }));
 }
 
-async function stop(config: Config, running: Running): Promise<void> {
+async function stop(config: Config, running: Running, log: Log): Promise<void> {
   const { system, front, rotation } = running;
   running.isStopping = true;
   rotation.stop();
+  const { tellStop } = await import("./audit/server-acts.ts");
+  await tellStop(system.tables).catch((error: unknown) => {
+    log.write("warn", "The stop could not be put into the audit.", { err: error });
+  });
   front.stop();
   front.door.stop();
   front.server.stopAccepting();

@@ -14,7 +14,7 @@ import {
   approvalTables,
   type Decided,
 } from "../records/approval.ts";
-import { audit } from "../records/audit.ts";
+import { type AuditSource, audit } from "../records/audit.ts";
 import { decisionKey } from "./keys.ts";
 
 /** What it is told. */
@@ -31,6 +31,8 @@ export type ApprovalMessage =
       readonly by: string;
       readonly note: string | null;
       readonly arguments: Readonly<Record<string, unknown>> | null;
+      /** Who decides, for the audit. Default: `by` alone. */
+      readonly source?: AuditSource;
     }
   | { readonly type: "expire"; readonly id: string }
   /** The run has ended. */
@@ -155,7 +157,7 @@ function decide(
   const status = decision === "approve" ? "approved" : "rejected";
   const decided: Decided = { decision, by, note, arguments: message.arguments };
   const next = end(state, open, { status, decided }, turn);
-  auditOf(next.approval, decision, turn);
+  auditOf(next.approval, decision, turn, message.source);
   turn.reply(next.approval);
   return next.state;
 }
@@ -265,11 +267,16 @@ function sweepLater(state: ApprovalState, turn: Turn): ApprovalState {
   return { ...state, isSwept: true };
 }
 
-function auditOf(approval: Approval, decision: ApprovalDecision, turn: Turn): void {
+function auditOf(
+  approval: Approval,
+  decision: ApprovalDecision,
+  turn: Turn,
+  source?: AuditSource,
+): void {
   const { id, decided_by: by, run_id, tool, status, decided_arguments, rule = null } = approval;
   audit(turn, {
     action: `approval.${decision}`,
-    by: by ?? "",
+    ...(source ?? { by: by ?? "" }),
     subject: id,
     run_id,
     details: {

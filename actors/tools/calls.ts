@@ -11,6 +11,7 @@ import { limits } from "../limits.ts";
 import type { Ports, PromptMessage, ToolCall, Usage } from "../ports.ts";
 import type { ChatEvent, Source } from "../records/conversation.ts";
 import { addUsage, noUsage } from "../turn-input.ts";
+import { noteCall } from "./call-audit.ts";
 import { confirmed } from "./confirmed.ts";
 import { takeCall } from "./rate.ts";
 import { bounded, failure, saidOf } from "./result.ts";
@@ -120,6 +121,7 @@ export async function performCall(
     ...{ type: "tool_call", id, name: call.name },
     arguments: given ?? call.arguments,
   });
+  const came = noteCall(context, call, `tool:${name}`);
   const performed = isExtra
     ? { result: failure("INVALID", `At most ${limits.toolCalls} calls are made at once.`) }
     : await checkedCall(context, tool, {
@@ -127,6 +129,7 @@ export async function performCall(
         ...(asking && { asking }),
       });
   const { result } = performed;
+  came(result);
   emit(`tool-result:${name}`, { type: "tool_result", id, name: call.name, result });
   return performed;
 }

@@ -17,6 +17,8 @@ export interface Act extends AuditSource {
 
 /** Acts under way. */
 export class Acts {
+  /** Tenants in which rows have arrived that main wrote: who chains them takes them out. */
+  readonly arrived = new Set<string>();
   readonly #storage = new AsyncLocalStorage<Act>();
   #underWay = 0;
 

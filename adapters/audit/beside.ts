@@ -29,16 +29,18 @@ interface Change {
 export function createBeside(acts: Acts): Beside {
   return (tenant, writes, tables) => {
     if (!writes.some((write) => write.type !== "add" && auditedTables.has(write.table))) {
-      return told(acts.current(), writes);
+      return told(acts, tenant, writes);
     }
-    return rowsOf(acts.current(), { tenant, writes, tables });
+    return rowsOf(acts, { tenant, writes, tables });
   };
 }
 
 // What a service tells itself is told once: its rows are there already.
-function told(act: Act | undefined, writes: readonly TableWrite[]): readonly TableWrite[] {
+function told(acts: Acts, tenant: string, writes: readonly TableWrite[]): readonly TableWrite[] {
   for (const write of writes) {
-    if (write.type === "put" && write.table === auditTable) act?.wrote?.(actionOf(write));
+    if (write.type !== "put" || write.table !== auditTable) continue;
+    acts.arrived.add(write.tenant ?? tenant);
+    acts.current()?.wrote?.(actionOf(write));
   }
   return [];
 }
@@ -51,9 +53,10 @@ interface Batch {
   readonly tables: Pick<Tables, "get">;
 }
 
-async function rowsOf(act: Act | undefined, batch: Batch): Promise<readonly TableWrite[]> {
+async function rowsOf(acts: Acts, batch: Batch): Promise<readonly TableWrite[]> {
   const { tenant, writes } = batch;
-  told(act, writes);
+  const act = acts.current();
+  told(acts, tenant, writes);
   const own = new Set(
     writes.flatMap((write) =>
       write.type === "put" && write.table === auditTable ? [(write.value as AuditRow).subject] : [],
@@ -85,6 +88,7 @@ async function rowsOf(act: Act | undefined, batch: Batch): Promise<readonly Tabl
   return rows.map((row): TableWrite => {
     act?.wrote?.(row.action);
     const { tenant: of = tenant, id } = row;
+    acts.arrived.add(of);
     return {
       type: "put",
       table: auditTable,

@@ -14,7 +14,7 @@ const REDACTED = "[redacted]";
 
 /** `api_key`, `apiKey`, `client_secret`, `password`, `access_token`, ... but neither `agent_key` nor `max_tokens`. */
 const SECRET =
-  /(^|_)(secrets?|passwords?|passphrases?|tokens?|api_?keys?|authorization|credentials?|private_?keys?|master_?keys?|cookies?|hash)$/;
+  /(^|_)(secrets?|passwords?|passphrases?|tokens?|api_?keys?|authorization|credentials?|(private|master|admin)_?keys?|cookies?|hash)$/;
 /** Members of these are secret whatever they are called. */
 const SECRET_BAGS = /^(headers|env|environment|auth)$/;
 

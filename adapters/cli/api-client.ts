@@ -2,6 +2,7 @@
 // when neither is named, and an operator's key in the tenant that has what is asked for.
 
 import { randomUUID } from "node:crypto";
+import type { ReadableStream } from "node:stream/web";
 import { setTimeout as pause } from "node:timers/promises";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { type Config, loadClientConfig } from "../config.ts";
@@ -31,6 +32,8 @@ export interface ApiClient {
     method?: string,
     headers?: Readonly<Record<string, string>>,
   ): Promise<unknown>;
+  /** GET of a body that may be long, as it comes. */
+  stream(path: string): Promise<ReadableStream<Uint8Array>>;
   /** POST; once, also when the server dies before it has answered and comes back. */
   create(path: string, body: unknown): Promise<unknown>;
   /** POST of files; once, also when the server dies before it has answered and comes back. */
@@ -91,6 +94,12 @@ export function createApiClient(place: {
   };
   return {
     call,
+    stream: async (path) => {
+      const { body } = await send(path, { method: "GET" });
+      if (body === null)
+        throw new RuntimeError("INVALID", "The server has answered without a body.");
+      return body as ReadableStream<Uint8Array>;
+    },
     create: async (path, body) => {
       const headers = { "Idempotency-Key": randomUUID() };
       return await patiently(() => call(path, body, "POST", headers));

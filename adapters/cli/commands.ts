@@ -63,6 +63,22 @@ export const commands: CommandTable = {
     ].join("\n  "),
     load: () => import("./versions.ts"),
   },
+  audit: {
+    summary: "Verify that the audit of a tenant is whole, or write it out.",
+    usage: [
+      "troupe audit verify [--from-file EXPORT.jsonl] [--head N:HASH] [--json]",
+      "troupe audit export [--format jsonl|csv] [--out FILE]",
+      "                    [--action NAME] [--by WHO] [--subject ID] [--from TIME] [--to TIME]   with csv",
+      "          [--tenant TN] [--data FOLDER] [--url URL] [--key KEY]",
+      "",
+      "verify hashes every entry again and says which is the first that is wrong, and how: changed, missing,",
+      "reordered, inserted, truncated. It reads the data folder when no server has it open, else the server's",
+      "export. --head is what an earlier verify has printed, or the server's log: it must still be there.",
+      "Exit code 0: whole; 1: an entry is wrong; 2: it could not be read. The operator's own acts are those",
+      "of the tenant tn_system.",
+    ].join("\n  "),
+    load: () => import("./audit.ts"),
+  },
   models: {
     summary: "Fetch a model for local embeddings, or list those that are there.",
     usage: [

@@ -6,10 +6,11 @@ import type { RouteContext } from "./route.ts";
 /** What of a request says who acts. */
 export type ActContext = Pick<RouteContext, "principal" | "request" | "address">;
 
-/** Key, role, address and request. */
+/** Key, role, address and request. A browser that has signed in is a session. */
 export function auditSourceOf({ principal, request, address }: ActContext): AuditSource {
+  const unnamed = principal.via === "cookie" ? "session" : principal.via;
   return {
-    by: principal.keyId ?? (principal.isServer ? "operator" : principal.via),
+    by: principal.keyId ?? (principal.isServer ? "operator" : unnamed),
     role: principal.isServer ? "server" : principal.role,
     request_id: request.id,
     from: address,

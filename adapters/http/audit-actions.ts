@@ -18,12 +18,18 @@ const beside = (action: string): RouteAct => ({ action, row: "beside" });
 const before = (action: string): RouteAct => ({ action, row: "before" });
 
 /** The same routes for every kind of resource. */
-function resource(path: string, kind: string): Readonly<Record<string, RouteAct>> {
+function resource(
+  path: string,
+  kind: string,
+  patch: Readonly<Record<string, RouteAct>> = {
+    [`PATCH ${path}/{id}`]: beside(`${kind}.update`),
+  },
+): Readonly<Record<string, RouteAct>> {
   const one = `${path}/{id}`;
   return {
     [`POST ${path}`]: beside(`${kind}.create`),
     [`PUT ${one}`]: beside(`${kind}.update`),
-    [`PATCH ${one}`]: beside(`${kind}.update`),
+    ...patch,
     [`DELETE ${one}`]: beside(`${kind}.delete`),
     [`POST ${one}/versions/{n}/rollback`]: beside(`${kind}.rollback`),
   };
@@ -44,7 +50,7 @@ export const routeActs: Readonly<Record<string, RouteAct>> = {
   ...resource("/v2/workflows", "workflow"),
   ...resource("/v2/tools", "tool"),
   ...resource("/v2/datasets", "dataset"),
-  ...resource("/v2/skills", "skill"),
+  ...resource("/v2/skills", "skill", {}),
   [`POST ${proxy}-create`]: beside("agent.create"),
   [`DELETE ${proxy}-delete/{agent_key}`]: beside("agent.delete"),
   [`PUT ${proxy}-update/{agent_key}`]: beside("agent.update"),

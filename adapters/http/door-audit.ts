@@ -1,16 +1,22 @@
 // The audit at the door: a handler that acts for an administrator runs as that act, so that what main
 // writes for it is told with it. What an actor or the runtime does is on disk before it is asked to.
 
+import { systemTenant } from "../../actors/records/api-key.ts";
 import type { AuditOutcome, AuditSource } from "../../actors/records/audit.ts";
 import { auditTable } from "../../actors/records/audit.ts";
 import { type ErrorData, toErrorData } from "../../runtime/errors.ts";
+import type { Log } from "../../runtime/log.ts";
 import type { Tables } from "../../runtime/system.ts";
 import type { Acts } from "../audit/act.ts";
 import { type AuditWhat, auditRow } from "../audit/audit-writes.ts";
-import { auditSourceOf } from "./act.ts";
+import { Refusals } from "../audit/refusals.ts";
+import { type ActContext, auditSourceOf } from "./act.ts";
 import { actOfRoute, carriers, type RouteAct } from "./audit-actions.ts";
 import type { Route, RouteContext } from "./route.ts";
 import type { HttpResponse } from "./server.ts";
+
+/** Of what a client calls its method. */
+const METHOD_CHARS_MAX = 20;
 
 type Answer = HttpResponse | Promise<HttpResponse>;
 
@@ -18,14 +24,28 @@ type Answer = HttpResponse | Promise<HttpResponse>;
 export interface DoorAudit {
   /** Calls the handler, as the act that its route is. */
   call(context: RouteContext, handle: () => Answer): Answer;
+  /** Told of every error that is answered. */
+  failed(error: Pick<ErrorData, "code">, of: () => Refused): void;
 }
+
+/** Who is answered by an error. */
+export interface Refused extends ActContext {
+  readonly route: Route | null;
+}
+
+/** Errors that are a policy's. */
+const policy: ReadonlySet<string> = new Set([
+  ...["UNAUTHENTICATED", "FORBIDDEN", "BALANCE_EXHAUSTED"],
+]);
 
 /** The audit over a system's tables. */
 export function createDoorAudit(options: {
   readonly tables: Tables;
   readonly acts: Acts;
+  readonly log: Log;
 }): DoorAudit {
   const { tables, acts } = options;
+  const refusals = new Refusals(options);
   const known = new Map<Route, RouteAct | null>();
   const actOf = (route: Route): RouteAct | null => {
     const found = known.get(route);
@@ -41,6 +61,16 @@ export function createDoorAudit(options: {
       return act.row === "before"
         ? announced({ tables, acts, act, context, handle })
         : noted({ tables, acts, act, context, handle });
+    },
+    failed: ({ code }, of) => {
+      if (!policy.has(code)) return;
+      const refused = of();
+      const { principal, request, route } = refused;
+      refusals.note({
+        ...{ tenant: principal.tenant === "" ? systemTenant : principal.tenant, code },
+        ...{ source: auditSourceOf(refused), service: route?.service ?? "gateway" },
+        method: request.method.slice(0, METHOD_CHARS_MAX),
+      });
     },
   };
 }

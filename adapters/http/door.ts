@@ -5,7 +5,7 @@ import { type ErrorData, RuntimeError, toErrorData } from "../../runtime/errors.
 import type { System } from "../../runtime/system.ts";
 import { type Authenticator, authorize, presentedKey } from "./auth.ts";
 import { type ReadBody, readBody } from "./body.ts";
-import type { DoorAudit } from "./door-audit.ts";
+import type { DoorAudit, Refused } from "./door-audit.ts";
 import { errorStyle } from "./error-style.ts";
 import type { WorkGate } from "./gate/work-gate.ts";
 import type { OriginRules } from "./origin.ts";
@@ -242,8 +242,15 @@ class Visit {
     const challenge =
       data.code === "UNAUTHENTICATED" ? { "WWW-Authenticate": 'Bearer realm="troupe"' } : {};
     const reply = errorReply(data, place, challenge);
+    this.#options.audit?.failed(data, () => this.#refused());
     this.#log(reply.status, data, error);
     return this.#withDefaults(reply);
+  }
+
+  /** The address is looked up only where it is told. */
+  #refused(): Refused {
+    const [request, principal, route] = [this.#request, this.#principal, this.#route];
+    return { request, principal, route, address: this.#options.authenticator.addressOf(request) };
   }
 
   #withDefaults(reply: HttpResponse): HttpResponse {

@@ -3,11 +3,20 @@
 import { RuntimeError } from "../../runtime/errors.ts";
 import { nothing } from "./openapi/responses.ts";
 import { noContent } from "./reply.ts";
-import { defineRoute, type Route } from "./route.ts";
+import { defineRoute, type Principal, type Route, type RouteContext } from "./route.ts";
 import type { Sessions } from "./sessions.ts";
 
+/** Told of who has signed in, before the cookie is given. */
+export type SignedIn = (
+  context: Pick<RouteContext, "request" | "address">,
+  principal: Principal,
+) => Promise<void>;
+
 /** `GET /login?code=` signs in and goes to the page; `POST /logout` ends the session. */
-export function createLoginRoutes(sessions: Sessions): readonly Route[] {
+export function createLoginRoutes(
+  sessions: Sessions,
+  signedIn: SignedIn = async () => undefined,
+): readonly Route[] {
   return [
     defineRoute({
       summary: "Sign a browser in with a one-time link",
@@ -19,7 +28,7 @@ export function createLoginRoutes(sessions: Sessions): readonly Route[] {
       service: "console",
       errors: "problem",
       isPublic: true,
-      handler: ({ query }) => {
+      handler: async ({ query, request, address }) => {
         const cookie = sessions.open(query.get("code") ?? "");
         if (cookie === null) {
           throw new RuntimeError(
@@ -27,6 +36,8 @@ export function createLoginRoutes(sessions: Sessions): readonly Route[] {
             "This link was used before or has expired; ask the server for a new one.",
           );
         }
+        const principal = sessions.find(cookie);
+        if (principal !== null) await signedIn({ request, address }, principal);
         return {
           status: 303,
           headers: { Location: "/", "Set-Cookie": cookie, "Referrer-Policy": "no-referrer" },

@@ -185,7 +185,7 @@ export async function startHttpHost(parts: HostParts = {}): Promise<HttpHost> {
     routes: heard.routes,
     system,
     gate,
-    audit: createDoorAudit({ tables: system.tables, acts }),
+    audit: createDoorAudit({ tables: system.tables, acts, log: parts.log ?? silentLog }),
     origins: createOriginRules({ hosts: [], origins: [] }),
     rates: createRateLimiter({ perSecond: requestsPerSecond, burst: requestsPerSecond }),
     authenticator: guardTenants(

@@ -1,17 +1,21 @@
-// GET /admin/audit: what was decided in a tenant, by whom and when. An owner looks through that of its
-// tenant, the operator through that of any.
+// GET /admin/audit: what was done in a tenant, by whom and when, and GET /admin/audit/export: all of it, to
+// be verified elsewhere. An owner has that of its tenant, the operator that of any.
 
+import { systemTenant } from "../../../actors/records/api-key.ts";
 import { auditFilters } from "../../../actors/records/audit.ts";
 import { Type } from "../../../actors/schema.ts";
+import type { Tables } from "../../../runtime/system.ts";
+import type { ChainKey } from "../../audit/chain.ts";
+import type { Chaining } from "../../audit/chaining.ts";
 import type { KeyStore } from "../keys.ts";
 import { named } from "../openapi/named.ts";
 import { answers, orNull, pageOf, time } from "../openapi/responses.ts";
-import { defineRoute, type Route } from "../route.ts";
+import { defineRoute, type Route, type RouteContext } from "../route.ts";
 import { pageQuery, pageRequest } from "../services/paging.ts";
-import type { Services } from "../services/services.ts";
 import { common, shown, tenantOf } from "./common.ts";
 
 const path = "/admin/audit";
+const auditQuery = [...auditFilters, "outcome", "from", "to"] as const;
 const text = Type.String();
 const anyObject = Type.Record(Type.String(), Type.Unknown());
 
@@ -40,6 +44,9 @@ const auditSchema = named(
       details: anyObject,
       before: orNull(anyObject),
       after: orNull(anyObject),
+      chained: Type.Boolean({ description: "Whether it is in the chain yet." }),
+      n: orNull(Type.Integer({ description: "Number of its entry in the chain." })),
+      erased: Type.Boolean({ description: "Whether `before` and `after` were erased." }),
       arguments: orNull(
         Type.Object({ before: anyObject, after: anyObject }, { additionalProperties: false }),
       ),
@@ -48,27 +55,80 @@ const auditSchema = named(
   ),
 );
 
-/** The route of the audit. */
-export function auditRoutes({ system }: Services, keys: KeyStore): readonly Route[] {
-  return [
-    defineRoute({
-      summary: "List what was done and decided",
-      description:
-        "Newest first. `from` and `to` are times; `before` and `after` are the fields that an act has changed, without secrets; `arguments` is what a person changed, while the approval is kept.",
-      responses: answers(200, pageOf(auditSchema), "A page of the audit."),
-      ...common,
-      method: "GET",
-      pattern: path,
-      permission: "audit.read",
-      query: [...pageQuery, "tenant", ...auditFilters, "from", "to"],
-      handler: async (context) => {
-        const { query } = context;
-        const tenant = await tenantOf(keys, context, query.get("tenant"));
-        // Loaded when it is first looked through.
-        const { auditFilter, listAudit } = await import("../services/audit.ts");
-        const page = pageRequest(query, path);
-        return shown(path, await listAudit(system.tables, tenant, page, auditFilter(query)));
+/** What the audit works with. */
+export interface AuditParts {
+  readonly tables: Tables;
+  readonly nowMs: () => number;
+  /** Signs the chain. Default: nothing does. */
+  readonly key?: (() => Promise<ChainKey>) | undefined;
+}
+
+/** The routes of the audit. */
+export function auditRoutes(parts: AuditParts, keys: KeyStore): readonly Route[] {
+  const chaining = async (): Promise<Chaining> => {
+    const { tables, nowMs, key } = parts;
+    return { tables, nowMs, key: (await key?.()) ?? null };
+  };
+  return [listRoute(chaining, keys), exportRoute(chaining, keys)];
+}
+
+type MakeChaining = () => Promise<Chaining>;
+
+function listRoute(chaining: MakeChaining, keys: KeyStore): Route {
+  return defineRoute({
+    summary: "List what was done and decided",
+    description:
+      "Newest first. `action` is a whole name, or ends with a point: `agent.` is every act on agents. `from` and `to` are times; `before` and `after` are the fields that an act has changed, without secrets; `arguments` is what a person changed, while the approval is kept. A page may be short and have a cursor all the same. `tenant=tn_system` is what the operator did to tenants, keys and the server.",
+    responses: answers(200, pageOf(auditSchema), "A page of the audit."),
+    ...common,
+    method: "GET",
+    pattern: path,
+    permission: "audit.read",
+    query: [...pageQuery, "tenant", ...auditQuery],
+    handler: async (context) => {
+      const { query } = context;
+      const tenant = await auditedTenant(keys, context);
+      // Loaded when it is first looked through.
+      const { auditFilter, listAudit } = await import("../services/audit.ts");
+      const page = pageRequest(query, path);
+      return shown(path, await listAudit(await chaining(), tenant, page, auditFilter(query)));
+    },
+  });
+}
+
+function exportRoute(chaining: MakeChaining, keys: KeyStore): Route {
+  return defineRoute({
+    summary: "Export the audit",
+    description:
+      "`format=jsonl` (the default): the whole chain of a tenant from its anchor to its head, an object a line, which `troupe audit verify` takes. `format=csv`: a row an act, narrowed by the parameters of the list, oldest first.",
+    responses: {
+      200: {
+        description: "The audit.",
+        content: {
+          "application/x-ndjson": Type.String({ description: "Lines as adapters/audit says." }),
+          "text/csv": Type.String(),
+        },
       },
-    }),
-  ];
+    },
+    ...common,
+    method: "GET",
+    pattern: `${path}/export`,
+    permission: "audit.read",
+    query: ["tenant", "format", ...auditQuery],
+    handler: async (context) => {
+      const tenant = await auditedTenant(keys, context);
+      const { exportAudit } = await import("../services/audit-export.ts");
+      return await exportAudit(await chaining(), tenant, context.query);
+    },
+  });
+}
+
+/** The operator's own acts are those of no tenant. */
+async function auditedTenant(
+  keys: KeyStore,
+  context: Pick<RouteContext, "principal" | "query">,
+): Promise<string> {
+  const named = context.query.get("tenant");
+  if (named === systemTenant && context.principal.isServer) return systemTenant;
+  return await tenantOf(keys, context, named);
 }

@@ -48,7 +48,7 @@ export function adminRoutes(services: Services, keys: KeyStore, redact: Redact):
     ...usageRoutes(services, keys),
     pricesRoute(services.prices),
     ...budgetRoutes(services, keys),
-    ...auditRoutes(services, keys),
+    ...auditRoutes({ tables: services.system.tables, nowMs: services.nowMs }, keys),
     ...deadLetterRoutes(services, keys, redact),
     ...runtimeRoutes(services, keys, redact),
   ];

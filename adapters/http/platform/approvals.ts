@@ -5,7 +5,7 @@ import { answers, pageOf } from "../openapi/responses.ts";
 import { json } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
 import { approvalFilter } from "../services/approvals.ts";
-import { callerOf } from "../services/caller.ts";
+import { actingOf } from "../services/caller.ts";
 import { onceKeyOf } from "../services/once.ts";
 import { pageQuery, pageRequest } from "../services/paging.ts";
 import type { Services } from "../services/services.ts";
@@ -62,7 +62,7 @@ export function approvalRoutes({ approvals }: Services): readonly Route[] {
         const { params, body, bodyBytes, request } = context;
         const once = onceKeyOf(request, bodyBytes);
         const id = params["ap"] ?? "";
-        return json(200, approvalView(await approvals.decide(callerOf(context), id, body, once)));
+        return json(200, approvalView(await approvals.decide(actingOf(context), id, body, once)));
       },
     }),
   ];

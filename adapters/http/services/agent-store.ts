@@ -10,6 +10,7 @@ import {
   type SubAgentRow,
   type VersionReason,
 } from "../../../actors/records/agent-version.ts";
+import type { AuditSource } from "../../../actors/records/audit.ts";
 import { balanceCounter, type Charge } from "../../../actors/records/conversation.ts";
 import { noCharge, unitsOf } from "../../../actors/records/price.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
@@ -29,6 +30,8 @@ export interface Caller {
   readonly tenant: string;
   readonly keyId: string | null;
   readonly service: string;
+  /** Who acts and from where, where it is told by an actor. */
+  readonly source?: AuditSource;
 }
 
 /** What a paid operation gave and cost. */

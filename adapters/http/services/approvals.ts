@@ -75,7 +75,7 @@ export function createApprovalService(system: Pick<System, "ask" | "tables">): A
   return {
     get,
     list: (tenant, page, filter) => listed(tables, tenant, page, filter),
-    decide: async ({ tenant, keyId, service }, id, input, once) => {
+    decide: async ({ tenant, keyId, service, source }, id, input, once) => {
       const approval = await get(tenant, id);
       if (input.arguments !== undefined) await checkArguments(approval, input);
       const message = {
@@ -85,6 +85,7 @@ export function createApprovalService(system: Pick<System, "ask" | "tables">): A
         by: keyId ?? "admin",
         note: input.note ?? null,
         arguments: input.arguments ?? null,
+        ...(source && { source }),
       };
       const key = once === null ? {} : { key: keyOf(service, id, once) };
       return (await system.ask(approvalsAddress(tenant, approval.root), message, key)) as Approval;

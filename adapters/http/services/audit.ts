@@ -5,87 +5,88 @@
 import { type ApiKey, systemTables, systemTenant } from "../../../actors/records/api-key.ts";
 import { type Approval, approvalTables } from "../../../actors/records/approval.ts";
 import { type AuditRow, auditFilters, auditTable } from "../../../actors/records/audit.ts";
-import { idsFrom } from "../../../runtime/id.ts";
 import type { Tables } from "../../../runtime/system.ts";
+import { type Chaining, chainArrived, readHead } from "../../audit/chaining.ts";
+import { type AuditFilter, findEntries, isAskedFor } from "../../audit/find.ts";
 import { timeOf } from "../query-time.ts";
 import type { Page, PageRequest } from "./paging.ts";
 
-/** Rows read for one page; where more were passed over, the page is short and has a cursor. */
-const ROWS_MAX = 2_000;
+/** Rows that have arrived, of which a page shows the newest. */
 const ROWS_AT_ONCE = 200;
-
-/** Which rows are asked for; null: all. */
-export interface AuditFilter
-  extends Readonly<Record<(typeof auditFilters)[number], string | null>> {
-  /** From this time on, and before that one, ms. */
-  readonly fromMs: number | null;
-  readonly toMs: number | null;
-}
 
 /** A row as it is shown: what is not known of it is null. */
 export interface AuditEntry extends Required<Omit<AuditRow, "tenant">> {
   /** Name of the key that decided; null for what is no key, or one that is not known any more. */
   readonly by_name: string | null;
+  /** Whether it is in the chain yet, and as which entry. */
+  readonly chained: boolean;
+  readonly n: number | null;
+  /** Whether `before` and `after` were erased. */
+  readonly erased: boolean;
   /** Of a call that a person changed, while its approval is kept; else null. */
   readonly arguments: { readonly before: unknown; readonly after: unknown } | null;
 }
 
-/** Reads `?action=`, `?by=`, `?subject=`, `?run_id=`, `?from=` and `?to=`. @throws INVALID. */
+/** Reads `?action=`, `?by=`, `?subject=`, `?run_id=`, `?outcome=`, `?from=` and `?to=`. @throws INVALID. */
 export function auditFilter(query: URLSearchParams): AuditFilter {
-  const [action, by, subject, run_id] = auditFilters.map((name) => query.get(name));
+  const [action, by, subject, run_id, outcome] = [...auditFilters, "outcome"].map((name) =>
+    query.get(name),
+  );
   return {
     ...{ action: action ?? null, by: by ?? null, subject: subject ?? null },
-    ...{ run_id: run_id ?? null, fromMs: timeOf(query, "from"), toMs: timeOf(query, "to") },
+    ...{ run_id: run_id ?? null, outcome: outcome ?? null },
+    ...{ fromMs: timeOf(query, "from"), toMs: timeOf(query, "to") },
   };
 }
 
-/** Newest first. */
+/**
+ * Newest first: what is not chained yet on the first page, before all that is. A place in the list is the
+ * number of an entry.
+ */
 export async function listAudit(
-  tables: Tables,
+  chaining: Chaining,
   tenant: string,
   { limit, after }: PageRequest,
   filter: AuditFilter,
 ): Promise<Page<AuditEntry>> {
-  const found: AuditRow[] = [];
-  // Backwards from the end of the time that is asked for, or from where the page before ended.
-  let last = after ?? (filter.toMs === null ? undefined : idsFrom("au", filter.toMs));
-  const page = (next: string | null): Promise<Page<AuditEntry>> =>
-    shown(tables, tenant, found, next);
-  for (let read = 0; read < ROWS_MAX; read += ROWS_AT_ONCE) {
-    const from = last === undefined ? {} : { after: last };
-    const rows = await tables.list(tenant, auditTable, {
-      ...{ limit: ROWS_AT_ONCE, reverse: true },
-      ...from,
-    });
-    for (const { id, value } of rows) {
-      const row = value as AuditRow;
-      if (filter.fromMs !== null && Date.parse(row.at) < filter.fromMs) return await page(null);
-      if (auditFilters.every((name) => filter[name] === null || row[name] === filter[name])) {
-        // There is one more, so the cursor is of the last that was looked at.
-        if (found.length === limit) return await page(last ?? null);
-        found.push(row);
-      }
-      last = id;
-    }
-    if (rows.length < ROWS_AT_ONCE) return await page(null);
-  }
-  return await page(last ?? null);
+  const { tables } = chaining;
+  const isFirst = after === undefined;
+  if (isFirst) await chainArrived(chaining, tenant);
+  const fresh = isFirst ? await freshRows(tables, tenant, filter, limit) : [];
+  const left = limit - fresh.length;
+  const below = after === undefined ? null : Number(after);
+  const { found, next } =
+    left > 0
+      ? await findEntries(tables, tenant, filter, { limit: left, below })
+      : { found: [], next: (await readHead(tables, tenant)).head.n + 1 };
+  const rows: readonly Shown[] = [
+    ...fresh.map((row) => ({ row, n: null, erased: false })),
+    ...found.map(({ entry, content }) => {
+      const { content: hash, ...row } = entry.row;
+      const { before = null, after: now = null } = content ?? {};
+      const erased = hash !== null && content === null;
+      return { row: { ...row, before, after: now }, n: entry.n, erased };
+    }),
+  ];
+  return { items: await shown(tables, tenant, rows), next: next === null ? null : String(next) };
 }
 
-/**
- * Removes the rows of a tenant that are older. What a crash leaves of it the next time removes.
- * @returns how many there were.
- */
-export async function trimAudit(tables: Tables, tenant: string, beforeMs: number): Promise<number> {
-  const end = idsFrom("au", beforeMs);
-  for (let trimmed = 0; ; ) {
-    const rows = await tables.list(tenant, auditTable, { limit: ROWS_AT_ONCE });
-    const old = rows.filter(({ id }) => id < end);
-    const writes = old.map(({ id }) => ({ type: "remove", table: auditTable, id }) as const);
-    if (writes.length > 0) await tables.write(tenant, writes);
-    trimmed += old.length;
-    if (old.length < ROWS_AT_ONCE) return trimmed;
-  }
+/** What has arrived and waits: the newest of it. */
+async function freshRows(
+  tables: Tables,
+  tenant: string,
+  filter: AuditFilter,
+  limit: number,
+): Promise<readonly AuditRow[]> {
+  const rows = await tables.list(tenant, auditTable, { limit: ROWS_AT_ONCE, reverse: true });
+  const asked = rows.map(({ value }) => value as AuditRow).filter((row) => isAskedFor(row, filter));
+  return asked.slice(0, limit);
+}
+
+interface Shown {
+  readonly row: AuditRow;
+  readonly n: number | null;
+  readonly erased: boolean;
 }
 
 /** Of rows that do not say it. */
@@ -97,23 +98,22 @@ const UNKNOWN = {
 async function shown(
   tables: Tables,
   tenant: string,
-  rows: readonly AuditRow[],
-  next: string | null,
-): Promise<Page<AuditEntry>> {
+  rows: readonly Shown[],
+): Promise<readonly AuditEntry[]> {
   const names = new Map<string, string | null>();
-  for (const { by } of rows) {
-    if (!names.has(by)) names.set(by, await nameOf(tables, tenant, by));
+  for (const { row } of rows) {
+    if (!names.has(row.by)) names.set(row.by, await nameOf(tables, tenant, row.by));
   }
   const items = rows.map(
-    async ({ tenant: _, ...row }): Promise<AuditEntry> => ({
+    async ({ row: { tenant: _, ...row }, n, erased }): Promise<AuditEntry> => ({
       ...UNKNOWN,
       ...row,
-      outcome: row.outcome ?? "done",
+      ...{ outcome: row.outcome ?? "done", chained: n !== null, n, erased },
       by_name: row.by_name ?? names.get(row.by) ?? null,
       arguments: row.details["edited"] === true ? await changed(tables, tenant, row.subject) : null,
     }),
   );
-  return { items: await Promise.all(items), next };
+  return await Promise.all(items);
 }
 
 /** The name of a key of the tenant. */

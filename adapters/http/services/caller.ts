@@ -1,5 +1,6 @@
 // Who calls a service, from a route's context.
 
+import { auditSourceOf } from "../act.ts";
 import type { RouteContext } from "../route.ts";
 import type { Caller } from "./agent-store.ts";
 
@@ -7,4 +8,11 @@ import type { Caller } from "./agent-store.ts";
 export function callerOf(context: Pick<RouteContext, "principal" | "route">): Caller {
   const { tenant, keyId } = context.principal;
   return { tenant, keyId, service: context.route.service };
+}
+
+/** The same, with what an actor writes of it into the audit. */
+export function actingOf(
+  context: Pick<RouteContext, "principal" | "route" | "request" | "address">,
+): Caller {
+  return { ...callerOf(context), source: auditSourceOf(context) };
 }

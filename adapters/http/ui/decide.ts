@@ -7,7 +7,7 @@ import { RuntimeError } from "../../../runtime/errors.ts";
 import { mayUse } from "../permissions.ts";
 import type { RouteContext } from "../route.ts";
 import type { Answering } from "../services/answering.ts";
-import { callerOf } from "../services/caller.ts";
+import { actingOf } from "../services/caller.ts";
 import type { OnceKey } from "../services/once.ts";
 import type { Services } from "../services/services.ts";
 import { attached } from "./under-way.ts";
@@ -34,7 +34,7 @@ export interface Deciding {
   readonly cancelOnLeave?: boolean;
 }
 
-type Context = Pick<RouteContext, "principal" | "route" | "request">;
+type Context = Pick<RouteContext, "principal" | "route" | "request" | "address">;
 
 /**
  * Decides, and follows the run from its start on. What was decided before in the same way is no conflict.
@@ -55,7 +55,7 @@ export async function decideAll(
   const run = await runOf(services, { tenant, target }, decisions);
   for (const { approval: id, input } of decisions) {
     try {
-      await approvals.decide(callerOf(context), id, input, onceOf(id, input));
+      await approvals.decide(actingOf(context), id, input, onceOf(id, input));
     } catch (error) {
       const isKnown = error instanceof RuntimeError && error.code === "CONFLICT";
       if (!isKnown || !isSame(await approvals.get(tenant, id), input)) throw error;

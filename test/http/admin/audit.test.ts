@@ -1,7 +1,7 @@
 // /admin/audit through the real door: what was decided, by whom, and for how long that is kept.
 
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { trimAllAudit } from "../../../adapters/http/services/audit-retention.ts";
+import { trimAll } from "../../../adapters/audit/keeping.ts";
 import { askingWork, deskAt } from "../../support/approval-room.ts";
 import { type HttpHost, startHttpHost } from "../../support/http-host.ts";
 import type { Json } from "../../support/wire-client.ts";
@@ -40,10 +40,12 @@ async function decided(name: string, decision: object): Promise<Json> {
   return { ...answer.body, key, keyId: id };
 }
 
-/** What the turn of a decision does not know. */
+/** What an entry of a decision has besides. */
 const unsaid = {
-  ...{ role: null, request_id: null, from: null, channel: null },
-  ...{ outcome: "done", before: null, after: null },
+  ...{ role: "developer", channel: "api" },
+  request_id: expect.stringMatching(/^req_/),
+  from: expect.stringContaining("127.0.0.1"),
+  ...{ outcome: "done", before: null, after: null, chained: true, erased: false },
 };
 
 const list = async (query: string, more = {}): Promise<Json> =>
@@ -59,6 +61,7 @@ test("an entry says what was decided about what, by which key by its name, and w
   expect(body.data).toEqual([
     {
       ...{ id: expect.stringMatching(/^au_/), at: expect.any(String), action: "approval.reject" },
+      n: expect.any(Number),
       ...{ by: declined.keyId, by_name: "Desk two", subject: declined.id, ...unsaid },
       ...{ run_id: declined.run_id, arguments: null },
       details: { tool: "pay", status: "rejected", edited: false },
@@ -67,6 +70,7 @@ test("an entry says what was decided about what, by which key by its name, and w
       ...{ id: expect.stringMatching(/^au_/), at: expect.any(String), action: "approval.approve" },
       ...{ by: edited.keyId, by_name: "Desk one", subject: edited.id, run_id: edited.run_id },
       ...unsaid,
+      n: expect.any(Number),
       details: { tool: "pay", status: "approved", edited: true },
       arguments: { before: { amount: 5 }, after: { amount: 3 } },
     },
@@ -128,9 +132,9 @@ test("what cannot be asked for is refused by its name", async () => {
 test("entries older than the operator keeps them go, of every tenant, and no younger one", async () => {
   const { id } = await decided("Old", { decision: "approve" });
   const trimmed = async (days: number, laterMs: number): Promise<number> => {
-    const keys = { listTenants: async () => [{ id: host.tenant, name: "", created_at: "" }] };
+    const listTenants = async () => [{ id: host.tenant }];
     const nowMs = () => Date.now() + laterMs;
-    return await trimAllAudit({ tables: host.system.tables, keys, days, nowMs });
+    return await trimAll({ tables: host.system.tables, listTenants, days, nowMs });
   };
 
   const kept = [await trimmed(0, 10_000 * DAY_MS), await trimmed(30, 29 * DAY_MS)];

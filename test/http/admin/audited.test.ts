@@ -3,6 +3,8 @@
 
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { auditTable } from "../../../actors/records/audit.ts";
+import type { AuditLine } from "../../../adapters/audit/export-lines.ts";
+import { verifyAudit } from "../../../adapters/audit/verify.ts";
 import { type HttpHost, startHttpHost } from "../../support/http-host.ts";
 import type { Json } from "../../support/wire-client.ts";
 
@@ -107,3 +109,57 @@ test("what an actor does is told before it is asked to, and its end after", asyn
     details: { code: "NOT_FOUND" },
   });
 });
+
+test("an act is found by its action, its kind, its subject and its outcome, through pages", async () => {
+  const made = await host.call("POST", "/v2/workflows", {
+    name: "Flow",
+    graph: { nodes: [{ id: "a", type: "end" }], edges: [] },
+  });
+  const names = ["A", "B", "C", "D"];
+  for (const name of names) await host.call("POST", "/v2/prompts", { name, template: "Hi." });
+  const list = async (query: string): Promise<Json> =>
+    (await host.call("GET", `/admin/audit?${query}`)).body;
+  const actions = async (query: string) =>
+    (await list(query)).data.map(({ action }: Json) => action);
+
+  const first = await list("action=prompt.&limit=3");
+  const second = await list(`action=prompt.&limit=3&cursor=${first.next_cursor}`);
+
+  expect(made.status).toBeLessThan(500);
+  expect([...first.data, ...second.data].map(({ after }: Json) => after.name)).toEqual([
+    ...[...names].reverse(),
+    "Hello",
+  ]);
+  expect(new Set(await actions("action=key."))).toEqual(new Set(["key.create", "key.revoke"]));
+  expect(await actions("outcome=failed")).toEqual(["conversation.delete"]);
+  expect(await actions("subject=cv_none")).toEqual(["conversation.delete"]);
+  expect((await list("action=prompt.create&limit=1")).data[0]).toMatchObject({ chained: true });
+});
+
+test("an export is the whole chain for who verifies it, and what was asked for as CSV", async () => {
+  const jsonl = await fetch(`${host.url}/admin/audit/export`, {
+    headers: { "X-API-Key": host.key },
+  });
+  const lines = (await jsonl.text())
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as AuditLine);
+  const csv = await fetch(`${host.url}/admin/audit/export?format=csv&action=conversation.delete`, {
+    headers: { "X-API-Key": host.key },
+  });
+  const narrowed = await host.call("GET", "/admin/audit/export?action=agent.");
+  const others = await host.call("GET", "/admin/audit/export?tenant=tn_system");
+
+  const verdict = await verifyAudit(each(lines));
+  const rows = (await csv.text()).trim().split("\r\n");
+  expect(verdict).toMatchObject({ tenant: host.tenant, fault: null, fresh: 0 });
+  expect(verdict.entries).toBe(lines.length - 2);
+  expect(rows).toHaveLength(2);
+  expect(rows[1]).toMatch(/conversation\.delete,ak_\w+,,owner,cv_none,/);
+  expect(narrowed.body).toMatchObject({ parameter: "action" });
+  expect([narrowed.status, others.status]).toEqual([400, 404]);
+});
+
+async function* each(lines: readonly AuditLine[]): AsyncIterable<AuditLine> {
+  yield* lines;
+}

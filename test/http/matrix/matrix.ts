@@ -4,6 +4,7 @@
 
 import { afterAll, describe, expect, test } from "vitest";
 import type { Route } from "../../../adapters/http/route.ts";
+import { expectTold } from "./audited.ts";
 import {
   type Asked,
   byRole,
@@ -105,6 +106,7 @@ function testsOf(world: World, route: Route, row: Row): void {
       expect(told.headers.get(header)).toEqual(expect.any(String));
     if (row.shows instanceof RegExp) expect(told.text).toMatch(row.shows);
     else if (row.shows !== undefined) expect(told.body).toMatchObject(row.shows);
+    await expectTold(world, route, told);
   });
 
   test("refuses what is in its way then", async () => {

@@ -4,6 +4,7 @@ import type { Rows } from "../row.ts";
 import { a2aRows } from "./a2a.ts";
 import { adminRows } from "./admin.ts";
 import { agentRows } from "./agents.ts";
+import { auditRows } from "./audit.ts";
 import { budgetRows } from "./budgets.ts";
 import { datasetRows } from "./datasets.ts";
 import { frontRows } from "./front.ts";
@@ -29,6 +30,7 @@ export const areas = {
   knowledge: {
     ...knowledgeRows,
     ...adminRows,
+    ...auditRows,
     ...usageRows,
     ...budgetRows,
     ...operationsRows,

@@ -1,0 +1,153 @@
+// `troupe audit verify`: whether the audit of a tenant is whole, in a running server, a data folder that no
+// server has open, or an export; `troupe audit export`: writes it out. Exit code 0: it is whole; 1: an entry is wrong; 2: it could not be read.
+
+import { createReadStream, createWriteStream } from "node:fs";
+import { createInterface } from "node:readline";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { parseArgs } from "node:util";
+import { RuntimeError } from "../../runtime/errors.ts";
+import { openFolderReader } from "../../runtime/store/folder-reader.ts";
+import type { ChainPlace } from "../audit/chain.ts";
+import { type AuditLine, auditLines } from "../audit/export-lines.ts";
+import { folderTables } from "../audit/folder-tables.ts";
+import { type AuditVerdict, verifyAudit } from "../audit/verify.ts";
+import { type Config, loadConfig } from "../config.ts";
+import { openApi } from "./api-client.ts";
+
+const options = {
+  "from-file": { type: "string" },
+  head: { type: "string" },
+  format: { type: "string" },
+  out: { type: "string" },
+  action: { type: "string" },
+  by: { type: "string" },
+  subject: { type: "string" },
+  from: { type: "string" },
+  to: { type: "string" },
+  json: { type: "boolean", default: false },
+  data: { type: "string" },
+  url: { type: "string" },
+  key: { type: "string" },
+  tenant: { type: "string" },
+} as const;
+
+const filters = ["action", "by", "subject", "from", "to"] as const;
+const DEFAULT_TENANT = "tn_default";
+const path = "/admin/audit/export";
+
+type Values = ReturnType<typeof read>["values"];
+const read = (args: readonly string[]) =>
+  parseArgs({ args: [...args], options, strict: true, allowPositionals: true });
+
+/** Verifies or exports. */
+export async function run(args: readonly string[]): Promise<number> {
+  try {
+    const { values, positionals } = read(args);
+    const [verb, ...more] = positionals;
+    if (more.length === 0 && verb === "verify") return await verify(values);
+    if (more.length === 0 && verb === "export") return await write(values);
+    throw new RuntimeError("INVALID", "say verify or export: troupe help audit");
+  } catch (error) {
+    console.error(`troupe audit: ${error instanceof Error ? error.message : String(error)}`);
+    return 2;
+  }
+}
+
+async function verify(values: Values): Promise<number> {
+  const seen = values.head === undefined ? null : placeOf(values.head);
+  const verdict = await verifyAudit(await linesOf(values), { seen });
+  console.log(values.json ? JSON.stringify(verdict) : wordsOf(verdict));
+  return verdict.fault === null ? 0 : 1;
+}
+
+/** The verdict in words. */
+function wordsOf({ tenant, entries, erased, fresh, head, fault }: AuditVerdict): string {
+  const counts = `${entries} entries${erased === 0 ? "" : `, ${erased} of them erased`}`;
+  if (fault !== null) {
+    return `${tenant ?? "?"}: entry ${fault.n} is wrong (${fault.kind}). ${fault.text}\n${counts} before it are right.`;
+  }
+  const waiting = fresh === 0 ? "" : ` ${fresh} rows are not chained yet.`;
+  return `${tenant}: whole. ${counts}.${waiting}\nhead ${head.n}:${head.hash}`;
+}
+
+function placeOf(text: string): ChainPlace {
+  const [, n, hash] = /^(\d{1,15}):([0-9a-f]{64})$/.exec(text) ?? [];
+  if (n !== undefined && hash !== undefined) return { n: Number(n), hash };
+  throw new RuntimeError("INVALID", "--head is NUMBER:HASH, as an earlier verify has printed it.");
+}
+
+async function linesOf(values: Values): Promise<AsyncIterable<AuditLine>> {
+  const file = values["from-file"];
+  if (file !== undefined) return parsed(createReadStream(file));
+  const config = await loadConfig();
+  const stopped = values.url === undefined ? folderLines(values, config) : null;
+  return stopped ?? parsed(await served(values, config, new URLSearchParams()));
+}
+
+/** @returns null when a server has the folder open. */
+function folderLines(values: Values, config: Config): AsyncIterable<AuditLine> | null {
+  try {
+    const reader = openFolderReader(values.data ?? config.data);
+    return closing(reader, values.tenant ?? DEFAULT_TENANT);
+  } catch (error) {
+    const isElsewhere =
+      error instanceof RuntimeError && ["DATA_LOCKED", "NOT_FOUND"].includes(error.code);
+    if (!isElsewhere || values.data !== undefined) throw error;
+    return null;
+  }
+}
+
+async function* closing(
+  reader: ReturnType<typeof openFolderReader>,
+  tenant: string,
+): AsyncIterable<AuditLine> {
+  try {
+    for await (const lines of auditLines(folderTables(reader.hot), tenant)) yield* lines;
+  } finally {
+    await reader.close();
+  }
+}
+
+async function write(values: Values): Promise<number> {
+  const query = new URLSearchParams({ format: values.format ?? "jsonl" });
+  for (const name of filters) {
+    const value = values[name];
+    if (value !== undefined) query.set(name, value);
+  }
+  const body = await served(values, await loadConfig(), query);
+  const { out } = values;
+  await (out === undefined
+    ? pipeline(body, process.stdout, { end: false })
+    : pipeline(body, createWriteStream(out, { mode: 0o600 })));
+  return 0;
+}
+
+/** The export of a running server, as it comes. */
+async function served(values: Values, config: Config, query: URLSearchParams): Promise<Readable> {
+  const { url, key, tenant } = values;
+  const where = { ...(url && { url }), ...(key && { key }) };
+  const api = await openApi(where, config);
+  if (tenant !== undefined) query.set("tenant", tenant);
+  return Readable.fromWeb(await api.stream(`${path}?${query}`));
+}
+
+async function* parsed(stream: Readable): AsyncIterable<AuditLine> {
+  for await (const text of createInterface({ input: stream, crlfDelay: Infinity })) {
+    if (text !== "") yield lineOf(text);
+  }
+}
+
+function lineOf(text: string): AuditLine {
+  const line = jsonOrNull(text);
+  if (line !== null && typeof line === "object") return line as AuditLine;
+  throw new RuntimeError("INVALID", "A line of the export is no JSON.");
+}
+
+function jsonOrNull(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
