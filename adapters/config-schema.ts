@@ -11,6 +11,7 @@ import { frontFields } from "./config-front.ts";
 import { pricesGroup } from "./config-prices.ts";
 import { answerFields, knownModelFields, providerFields } from "./config-providers.ts";
 import { rerankerFields } from "./config-rerankers.ts";
+import { tlsGroup } from "./config-tls.ts";
 import { masterKeyFields } from "./config-vault.ts";
 import type { ServerLimits } from "./http/server.ts";
 
@@ -226,6 +227,7 @@ export const configFields = {
     "ms",
     [25_000, 100, 29_000],
   ),
+  tls: tlsGroup,
   http: {
     type: "group",
     text: "The front door.",

@@ -19,6 +19,7 @@ import {
 import { type ProviderConfig, providersOf } from "./config-providers.ts";
 import { type RerankerConfig, rerankersOf } from "./config-rerankers.ts";
 import { configFields } from "./config-schema.ts";
+import { type TlsConfig, tlsOf } from "./config-tls.ts";
 
 /** Environment variables as a program sees them. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -26,10 +27,13 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 type Values = ValuesOf<typeof configFields>;
 
 /** The configuration, as plain data that may cross threads. Field by field: config-schema.ts. */
-export interface Config extends Omit<Values, "providers" | "embedders" | "rerankers" | "models"> {
+export interface Config
+  extends Omit<Values, "tls" | "providers" | "embedders" | "rerankers" | "models"> {
   readonly providers: readonly ProviderConfig[];
   readonly embedders: readonly EmbedderConfig[];
   readonly rerankers: readonly RerankerConfig[];
+  /** TLS at the port; null: plain HTTP. */
+  readonly tls: TlsConfig | null;
   /** Folder of local models. */
   readonly models: string;
   /** Given by TROUPE_ADMIN_KEY; null: made on first start and kept in the data folder. */
@@ -114,6 +118,7 @@ export async function readConfig(environment: Environment, folder: string): Prom
   const models = values.models === null ? join(data, "models") : resolve(folder, values.models);
   const embedders = embeddersOf(values, { folder, models }, providers, problems);
   const rerankers = rerankersOf(values.rerankers, { folder, models }, providers, problems);
+  const tls = tlsOf(values.tls, folder, problems);
   if (problems.length > 0) {
     throw new RuntimeError("CONFIG_INVALID", problems.join("\n"), { problems });
   }
@@ -121,7 +126,7 @@ export async function readConfig(environment: Environment, folder: string): Prom
   const masterKeyFile = named === null ? null : resolve(folder, named);
   const masterKey = env["TROUPE_MASTER_KEY"] ?? null;
   const secret = { adminKey, masterKey, masterKeyFile };
-  const own = { data, models, embedders, rerankers, providers, file: file?.path ?? null };
+  const own = { tls, data, models, embedders, rerankers, providers, file: file?.path ?? null };
   return { ...values, ...defaults, ...secret, ...own };
 }
 
@@ -150,16 +155,20 @@ async function readFileText(
 }
 
 function unknownVariables(env: Environment): string[] {
-  const known = [
-    ...otherVariables,
-    ...Object.values<Field>(configFields).flatMap((field) => variableOf(field) ?? []),
-  ];
+  const known = [...otherVariables, ...Object.values<Field>(configFields).flatMap(variablesOf)];
   return Object.keys(env)
     .filter((name) => name.startsWith("TROUPE_") && !known.includes(name))
     .map((name) => {
       const meant = nearest(name, known);
       return `unknown environment variable ${name}${meant ? `; did you mean ${meant}?` : ""}`;
     });
+}
+
+/** Of a field, or of those of a group. */
+function variablesOf(field: Field): readonly string[] {
+  if (field.type === "group") return Object.values<Field>(field.fields).flatMap(variablesOf);
+  const variable = variableOf(field);
+  return variable === undefined ? [] : [variable];
 }
 
 function variableOf(field: Field): string | undefined {

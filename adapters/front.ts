@@ -14,6 +14,7 @@ import { createFrontAuth } from "./front-auth.ts";
 import { createKnowledge } from "./front-knowledge.ts";
 import { createFrontMemories } from "./front-memory.ts";
 import { listModels, lookAtProviders } from "./front-providers.ts";
+import { openServer } from "./front-server.ts";
 import { backupRoutes } from "./http/admin/backup.ts";
 import { providersRoute } from "./http/admin/providers.ts";
 import { adminRoutes } from "./http/admin/routes.ts";
@@ -23,7 +24,6 @@ import { consoleRoutes } from "./http/console/routes.ts";
 import { createDoor, type Door, type RequestLine } from "./http/door.ts";
 import { createDoorAudit } from "./http/door-audit.ts";
 import { createKeyStore, type KeyStore } from "./http/keys.ts";
-import { chooseListen } from "./http/listen-any.ts";
 import { createLoginRoutes } from "./http/login.ts";
 import { metricsRoute } from "./http/metrics-route.ts";
 import { openaiRoutes } from "./http/openai/routes.ts";
@@ -97,7 +97,7 @@ export interface Front {
 export async function openFront(options: FrontOptions): Promise<Front> {
   const { config, system, adminKey, acts, diary, missed, embedMemory } = options;
   const { http } = config;
-  const [{ listen }, assets] = await Promise.all([chooseListen(http.headerBytesMax), loadAssets()]);
+  const assets = await loadAssets();
   const embedding = { ...config, embedMemory };
   const knowledge = createKnowledge(system, embedding, { log: diary, figures: missed });
   const services = createServices({
@@ -162,8 +162,9 @@ export async function openFront(options: FrontOptions): Promise<Front> {
     },
   });
   void recoverPacks(system, services.packs, diary);
-  server = await listen({ host: config.host, port: config.port, limits: http, door });
-  return { server, door, services, keys, sessions, url: urlOf(config.host, server.port), stop };
+  const opened = await openServer({ config, door, log: diary, tables: system.tables });
+  server = opened.server;
+  return { server, door, services, keys, sessions, url: opened.url, stop: both(stop, opened.stop) };
 }
 
 /** What only the operator of the server asks for, beside what it sees of tenants. */
@@ -185,6 +186,10 @@ async function keepingAudit(
   const { retentionDays: days } = config.audit;
   return keepAudit({ ...chaining, listTenants, arrived: acts.arrived, days, log: diary });
 }
+const both = (one: () => void, other: () => void) => (): void => {
+  one();
+  other();
+};
 
 /** What can wait begins when a start is over. @returns what stops it. */
 function afterStart(begin: () => Promise<() => void>): () => void {
@@ -204,10 +209,4 @@ function afterStart(begin: () => Promise<() => void>): () => void {
 
 function hostsOf({ host, http }: Config): readonly string[] {
   return [...http.allowedHosts, host];
-}
-
-/** An address that listens on everything is reached here by the loopback's. */
-function urlOf(host: string, port: number): string {
-  const name = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
-  return `http://${name.includes(":") ? `[${name}]` : name}:${port}`;
 }

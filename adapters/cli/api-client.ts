@@ -8,6 +8,7 @@ import { RuntimeError } from "../../runtime/errors.ts";
 import { type Config, loadClientConfig } from "../config.ts";
 import { readSmall } from "../data-folder.ts";
 import { eventsOf, type ServerEvent } from "./event-lines.ts";
+import { serverUrl } from "./server-url.ts";
 
 /** How long a server that was there may be away, and how often it is looked for, ms. */
 const AWAY_MS = 120_000;
@@ -50,7 +51,7 @@ export interface ApiClient {
 /** A client of the server that is named, or of the one this configuration starts. */
 export async function openApi(options: ServerOptions, config: Config): Promise<ApiClient> {
   const fromEnv = loadClientConfig();
-  const url = options.url ?? fromEnv.url ?? `http://${config.host}:${config.port}`;
+  const url = options.url ?? fromEnv.url ?? serverUrl(config);
   const kept = async (): Promise<string | undefined> =>
     (await readSmall(config.data, "admin-key"))?.trim();
   const key = options.key ?? fromEnv.key ?? config.adminKey ?? (await kept());

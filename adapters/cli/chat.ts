@@ -5,6 +5,7 @@ import { createInterface, type Interface } from "node:readline/promises";
 import { parseArgs } from "node:util";
 import { loadClientConfig, loadConfig, wantsColour } from "../config.ts";
 import { type Agent, type ChatClient, createChatClient } from "./chat-client.ts";
+import { serverUrl } from "./server-url.ts";
 
 const options = {
   url: { type: "string" },
@@ -23,8 +24,8 @@ const dim = (text: string): string => paint(2, text);
 export async function run(args: readonly string[]): Promise<number> {
   const { values } = parseArgs({ args: [...args], options, strict: true });
   const fromEnv = loadClientConfig();
-  const { host, port } = await loadConfig();
-  const url = values.url ?? fromEnv.url ?? `http://${host}:${port}`;
+  const config = await loadConfig();
+  const url = values.url ?? fromEnv.url ?? serverUrl(config);
   const key = values.key ?? fromEnv.key;
   if (!key) {
     console.error("troupe chat: no key; pass --key or set TROUPE_KEY (troupe start prints one).");

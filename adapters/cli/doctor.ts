@@ -9,6 +9,7 @@ import { type Patient, wordsOf } from "../doctor/check.ts";
 import { checks } from "../doctor/checks.ts";
 import { type Examined, examine } from "../doctor/examine.ts";
 import { createApiClient } from "./api-client.ts";
+import { serverUrl } from "./server-url.ts";
 
 const options = {
   data: { type: "string" },
@@ -63,7 +64,7 @@ async function patientOf(values: Values): Promise<Patient> {
 /** Null when nobody answers there, or there is no key to ask with. */
 async function askOf(values: Values, config: Config | null, data: string): Promise<Patient["ask"]> {
   const fromEnv = loadClientConfig();
-  const own = config === null ? undefined : `http://${config.host}:${config.port}`;
+  const own = config === null ? undefined : serverUrl(config);
   const url = (values.url ?? fromEnv.url ?? own)?.replace(/\/$/, "");
   const kept = await readSmall(data, "admin-key").catch(() => null);
   const key = values.key ?? fromEnv.key ?? config?.adminKey ?? kept?.trim();

@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { parseArgs } from "node:util";
 import { loadClientConfig, loadConfig } from "../config.ts";
 import { pipe } from "./mcp-pipe.ts";
+import { serverUrl } from "./server-url.ts";
 
 /** Speaks until its input ends. Nothing but messages is written to standard output. */
 export async function run(args: readonly string[]): Promise<number> {
@@ -13,11 +14,11 @@ export async function run(args: readonly string[]): Promise<number> {
     console.error("troupe mcp: set TROUPE_KEY to a key with the service mcp.");
     return 1;
   }
-  const { host, port } = await loadConfig();
+  const config = await loadConfig();
   process.stdin.setEncoding("utf8");
   try {
     await pipe({
-      url: (values.url ?? url ?? `http://${host}:${port}`).replace(/\/$/, ""),
+      url: (values.url ?? url ?? serverUrl(config)).replace(/\/$/, ""),
       key,
       input: process.stdin,
       write: async (line) => {

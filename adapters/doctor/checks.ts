@@ -1,5 +1,6 @@
 // Every check of `troupe doctor`, in the order of its lines. Another part adds its own here.
 
+import { certificateCheck } from "./certificate.ts";
 import type { Check } from "./check.ts";
 import { clockCheck } from "./clock.ts";
 import { configurationCheck } from "./configuration.ts";
@@ -21,6 +22,7 @@ export const checks: readonly Check[] = [
   machineCheck,
   nativesCheck,
   portCheck,
+  certificateCheck,
   serverCheck,
   providersCheck,
   modelsCheck,

@@ -7,13 +7,14 @@ import {
   type Server as NodeHttpServer,
   type ServerResponse,
 } from "node:http";
+import { createServer as createTlsServer, type Server as NodeHttpsServer } from "node:https";
 import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { earlySocket } from "./early-socket.ts";
 import { BodyBuffer, fallbackReply, type Head, Presence, Request } from "./exchange.ts";
 import { dateHeader, forEachHeader, hasBrokenHeader, plainAddress, statusLine } from "./heads.ts";
-import type { FrontDoor, HttpResponse, Listen, Server, ServerLimits } from "./server.ts";
+import type { FrontDoor, HttpResponse, Listen, Server, ServerLimits, ServerTls } from "./server.ts";
 import { SinkQueue } from "./sink-queue.ts";
 import { NodeSocket } from "./socket-node.ts";
 import { chosenProtocol, overloaded, SOCKET_IDLE_MS } from "./socket-rules.ts";
@@ -24,13 +25,12 @@ const KEEP_ALIVE_MS = 10_000;
 const REFUSED_MAX = 256;
 
 /** `listen` on node:http and ws. */
-export const listenOnNode: Listen = (options) =>
-  new NodeServer(options.limits, options.door).listen(options);
+export const listenOnNode: Listen = (options) => new NodeServer(options).listen(options);
 
 class NodeServer implements Server {
   readonly #limits: ServerLimits;
   readonly #door: FrontDoor;
-  readonly #http: NodeHttpServer;
+  readonly #http: NodeHttpServer | NodeHttpsServer;
   readonly #upgrades: WebSocketServer;
   readonly #sockets = new Set<NodeSocket>();
   readonly #heart: NodeJS.Timeout;
@@ -39,16 +39,20 @@ class NodeServer implements Server {
   #isStopping = false;
   port = 0;
 
-  constructor(limits: ServerLimits, door: FrontDoor) {
+  constructor({ limits, door, tls }: Parameters<Listen>[0]) {
     this.#limits = limits;
     this.#door = door;
-    this.#http = createServer({
+    const settings = {
       maxHeaderSize: limits.headerBytesMax,
       headersTimeout: limits.bodyTimeoutMs,
       requestTimeout: 0,
       keepAliveTimeout: KEEP_ALIVE_MS,
       noDelay: true,
-    });
+    };
+    this.#http =
+      tls === undefined
+        ? createServer(settings)
+        : createTlsServer({ ...settings, ...secureContext(tls) });
     this.#upgrades = new WebSocketServer({
       noServer: true,
       maxPayload: limits.socketMessageBytesMax,
@@ -88,6 +92,10 @@ class NodeServer implements Server {
 
   connections(): number {
     return this.#requests + this.#sockets.size;
+  }
+
+  async renew(tls: ServerTls): Promise<void> {
+    if ("setSecureContext" in this.#http) this.#http.setSecureContext(secureContext(tls));
   }
 
   stopAccepting(): void {
@@ -152,6 +160,19 @@ class NodeServer implements Server {
       return fallbackReply(error, request.id);
     }
   }
+}
+
+function secureContext({ cert, key, minVersion }: ServerTls): SecureContext {
+  return {
+    ...{ cert: Buffer.from(cert), key: Buffer.from(key) },
+    minVersion: minVersion === "1.2" ? "TLSv1.2" : "TLSv1.3",
+  };
+}
+
+interface SecureContext {
+  readonly cert: Buffer;
+  readonly key: Buffer;
+  readonly minVersion: "TLSv1.2" | "TLSv1.3";
 }
 
 function headOf(incoming: IncomingMessage): Head {

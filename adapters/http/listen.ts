@@ -22,14 +22,19 @@ import type {
   Listen,
   Server,
   ServerLimits,
+  ServerTls,
   SocketHandler,
 } from "./server.ts";
 import { Slots } from "./slots.ts";
 import { chosenProtocol, overloaded, SOCKET_IDLE_MS } from "./socket-rules.ts";
 
+type ListenOptions = Parameters<Listen>[0];
 type Native = typeof import("uWebSockets.js");
 
 const EXCLUSIVE_PORT = 1;
+const SHARED_PORT = 0;
+/** Certificates that were renewed and may have connections left; of one more the oldest is cut. */
+const EARLIER_MAX = 8;
 /** Connections past the limit that still get their 503; beyond them they are closed unanswered. */
 const REFUSED_MAX = 256;
 const text = new TextDecoder();
@@ -42,7 +47,7 @@ export async function loadNativeListen(headerBytesMax: number): Promise<Listen |
   setNativeHeaderBytes(headerBytesMax);
   const native = await import("uWebSockets.js").catch(() => null);
   if (native === null) return null;
-  return (options) => new NativeServer(native, options.limits, options.door).listen(options);
+  return (options) => new NativeServer(native, options).listen();
 }
 
 type ListenWithOptions = (
@@ -56,44 +61,82 @@ class NativeServer implements Server, ExchangeOwner {
   readonly #native: Native;
   readonly #limits: ServerLimits;
   readonly #door: FrontDoor;
-  readonly #app: TemplatedApp;
+  readonly #place: Pick<ListenOptions, "host" | "port">;
+  #app: TemplatedApp;
+  /** Those of earlier certificates, oldest first, for the connections they have. */
+  readonly #earlier: TemplatedApp[] = [];
   readonly #sockets = new Set<NativeSocket>();
   readonly #requests = new Slots<NativeExchange>();
   #listening: us_listen_socket | null = null;
+  readonly #isShared: boolean;
   #open = 0;
   port = 0;
   isStopping = false;
 
-  constructor(native: Native, limits: ServerLimits, door: FrontDoor) {
+  constructor(native: Native, { limits, door, tls, host, port }: ListenOptions) {
     this.#native = native;
     this.#limits = limits;
     this.#door = door;
-    this.#app = native.App();
-    const refuse = (request: HttpRequest): HttpResponse => overloaded(request.id);
-    const handle = (request: HttpRequest) => door.handle(request);
-    this.#app.filter((response, change) => this.#count(response, change));
-    this.#app.ws<SocketData>("/*", this.#socketBehavior());
-    this.#app.any("/*", (response, request) => {
-      this.#begin(response, request)?.run(this.#isFull ? refuse : handle);
-    });
+    this.#place = { host, port };
+    this.#isShared = tls !== undefined;
+    this.#app = this.#makeApp(tls);
   }
 
-  listen(options: { readonly host: string; readonly port: number }): Promise<Server> {
+  #makeApp(tls: ServerTls | undefined): TemplatedApp {
+    const { certFile: cert_file_name, keyFile: key_file_name } = tls ?? {};
+    const app =
+      cert_file_name === undefined || key_file_name === undefined
+        ? this.#native.App()
+        : this.#native.SSLApp({ cert_file_name, key_file_name });
+    const refuse = (request: HttpRequest): HttpResponse => overloaded(request.id);
+    const handle = (request: HttpRequest) => this.#door.handle(request);
+    app.filter((response, change) => this.#count(response, change));
+    app.ws<SocketData>("/*", this.#socketBehavior());
+    app.any("/*", (response, request) => {
+      this.#begin(response, request)?.run(this.#isFull ? refuse : handle);
+    });
+    return app;
+  }
+
+  async listen(): Promise<Server> {
+    const { host, port } = this.#place;
+    try {
+      this.#listening = await this.#listenAt(this.#app, port, EXCLUSIVE_PORT);
+      this.port = this.#native.us_socket_local_port(this.#listening);
+      if (!this.#isShared) return this;
+      // It was free. A certificate is renewed by listening beside the one before, which takes a port
+      // that may be shared, from the first listener on.
+      this.#native.us_listen_socket_close(this.#listening);
+      this.#listening = await this.#listenAt(this.#app, this.port, SHARED_PORT);
+      return this;
+    } catch (cause) {
+      this.#app.close();
+      throw inUse(`${host}:${port}`, cause);
+    }
+  }
+
+  /** The native side cannot take another certificate; another listener at the same port can. */
+  async renew(tls: ServerTls): Promise<void> {
+    const next = this.#makeApp(tls);
+    const listening = await this.#listenAt(next, this.port, SHARED_PORT);
+    // What has arrived at the one before is accepted by it first; what arrives in the instant of its
+    // end is reset before a byte was sent, unless the system moves it (net.ipv4.tcp_migrate_req).
+    await new Promise((resolve) => setImmediate(resolve));
+    if (this.#listening !== null) this.#native.us_listen_socket_close(this.#listening);
+    this.#listening = listening;
+    this.#earlier.push(this.#app);
+    this.#app = next;
+    if (this.#earlier.length > EARLIER_MAX) this.#earlier.shift()?.close();
+  }
+
+  /** @throws when the port is taken. */
+  #listenAt(app: TemplatedApp, port: number, options: number): Promise<us_listen_socket> {
     return new Promise((resolve, reject) => {
       // The declaration misses this form; without the option two servers share a port in silence.
-      const listen = this.#app.listen.bind(this.#app) as unknown as ListenWithOptions;
-      listen(options.host, options.port, EXCLUSIVE_PORT, (listening) => {
-        if (listening === false) {
-          const place = `${options.host}:${options.port}`;
-          this.#app.close();
-          reject(
-            new RuntimeError("CONFIG_INVALID", `${place} cannot be listened on: it is in use.`),
-          );
-          return;
-        }
-        this.#listening = listening;
-        this.port = this.#native.us_socket_local_port(listening);
-        resolve(this);
+      const listen = app.listen.bind(app) as unknown as ListenWithOptions;
+      listen(this.#place.host, port, options, (listening) => {
+        if (listening === false) reject(new Error("The port is in use."));
+        else resolve(listening);
       });
     });
   }
@@ -112,7 +155,7 @@ class NativeServer implements Server, ExchangeOwner {
     this.stopAccepting();
     for (const socket of this.#sockets) socket.close(1001, "The server is closing.");
     for (const exchange of this.#requests.all()) exchange.cut();
-    this.#app.close();
+    for (const app of [...this.#earlier, this.#app]) app.close();
   }
 
   /** The response is over. */
@@ -187,6 +230,11 @@ class NativeServer implements Server, ExchangeOwner {
       },
     };
   }
+}
+
+function inUse(place: string, cause: unknown): RuntimeError {
+  const text = `${place} cannot be listened on: it is in use.`;
+  return new RuntimeError("CONFIG_INVALID", text, undefined, { cause });
 }
 
 interface SocketData {

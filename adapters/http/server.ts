@@ -101,10 +101,25 @@ export interface Server {
   readonly port: number;
   /** Open HTTP requests and WebSockets. */
   connections(): number;
+  /**
+   * Connections from now on get this certificate; those that are open go on as they are. Only of a
+   * server that was started with one. @throws when it cannot be served; the old one is served then.
+   */
+  renew?(tls: ServerTls): Promise<void>;
   /** Stops accepting; open requests go on. */
   stopAccepting(): void;
   /** Closes everything. */
   close(): Promise<void>;
+}
+
+/** A certificate chain and its key, that were found to be a pair. */
+export interface ServerTls {
+  readonly certFile: string;
+  readonly keyFile: string;
+  readonly cert: Uint8Array;
+  readonly key: Uint8Array;
+  /** The native server knows 1.2 alone. */
+  readonly minVersion: "1.2" | "1.3";
 }
 
 /** Starts a server. @throws when the port is taken (never shares it silently). */
@@ -114,4 +129,6 @@ export type Listen = (options: {
   readonly port: number;
   readonly limits: ServerLimits;
   readonly door: FrontDoor;
+  /** Absent: plain HTTP. */
+  readonly tls?: ServerTls;
 }) => Promise<Server>;

@@ -10,6 +10,7 @@ import type {
   Listen,
   Server,
   ServerLimits,
+  ServerTls,
   SocketHandler,
 } from "../../adapters/http/server.ts";
 
@@ -40,6 +41,7 @@ export function start(
     readonly limits?: Partial<ServerLimits>;
     readonly socket?: SocketHandler;
     readonly upgrade?: FrontDoor["upgrade"];
+    readonly tls?: ServerTls;
   } = {},
 ): Promise<Server> {
   const { socket } = options;
@@ -47,6 +49,7 @@ export function start(
     host: "127.0.0.1",
     port: 0,
     limits: { ...testLimits, ...options.limits },
+    ...(options.tls && { tls: options.tls }),
     door: {
       handle: async (request) => handle(request),
       upgrade:

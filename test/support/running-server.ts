@@ -105,7 +105,7 @@ export async function startServer(
   options: SpawnOptions = {},
 ): Promise<RunningServer> {
   const server = spawnServer(env, options);
-  const [, url = ""] = await server.printed(/listens on (http:\S+)/);
+  const [, url = ""] = await server.printed(/listens on (https?:\S+)/);
   return { ...server, url };
 }
 
