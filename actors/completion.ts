@@ -14,6 +14,7 @@ import type {
 } from "./records/completion-report.ts";
 import type { ChatAccepted, ChatReply, CompletionMessage } from "./records/conversation.ts";
 import { type ForgetResponse, forgetResponse, keepResponse } from "./records/response.ts";
+import { giveRoom, limitsRead, takePlace } from "./records/tenant-limits.ts";
 import { replyOf, settle, takeCharge } from "./reply.ts";
 import { accepting, targetNamed, targetPlace } from "./targets.ts";
 import { sentKey, type TurnInput, type TurnResult } from "./turn-input.ts";
@@ -22,6 +23,8 @@ import { sentKey, type TurnInput, type TurnResult } from "./turn-input.ts";
 export interface CompletionState {
   readonly run: {
     readonly id: string;
+    /** Among what its tenant has under way. */
+    readonly isCounted?: true;
     readonly agent: string;
     readonly priceMicros: number;
     readonly service: string;
@@ -47,7 +50,7 @@ export const completionActor = defineActor<
       version === undefined
         ? { type: "row", table: current, id: agent }
         : { type: "row", table: versions, id: versionId(agent, version) };
-    return { target };
+    return { target, limits: limitsRead };
   },
   receive(state, message, turn) {
     switch (message.type) {
@@ -113,6 +116,7 @@ function accept(state: CompletionState, message: CompletionMessage, turn: Turn):
     input,
     timeoutMs: message.timeoutMs ?? limits.runMs,
   });
+  const isCounted = takePlace(turn, "concurrent_runs", turn.loaded["limits"]);
   const { response: note, ...sent } = message;
   turn.put(sentKey, sent);
   if (note !== undefined) keepResponse(turn, { run, note, expires: true });
@@ -129,6 +133,7 @@ function accept(state: CompletionState, message: CompletionMessage, turn: Turn):
   return {
     run: {
       ...kept,
+      ...(isCounted && { isCounted }),
       ...(keyId !== undefined && { keyId }),
       ...(report && { report, atMs: turn.nowMs }),
     },
@@ -138,6 +143,7 @@ function accept(state: CompletionState, message: CompletionMessage, turn: Turn):
 function end(state: CompletionState, ended: RunEnded, turn: Turn): CompletionState {
   const { run } = state;
   if (run?.id !== ended.run) return state;
+  if (run.isCounted) giveRoom(turn, "concurrent_runs");
   const charge = settle(turn, { ...run, run: run.id, calls: 1 }, ended.outcome);
   const { outcome } = ended;
   const reply: ChatReply | null =

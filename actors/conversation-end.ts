@@ -14,6 +14,7 @@ import {
   memoryTurnKind,
 } from "./memory/turn-input.ts";
 import { type ChatReply, type MessageRecord, messageKey } from "./records/conversation.ts";
+import { giveRoom } from "./records/tenant-limits.ts";
 import { replyOf, settle } from "./reply.ts";
 import type { Remembering, TurnInput, TurnResult } from "./turn-input.ts";
 import { startWebhooks } from "./webhook.ts";
@@ -143,6 +144,7 @@ function finish(
   turn: Turn,
 ): void {
   const { entry, outcome, sequence } = ended;
+  if (entry.isCounted) giveRoom(turn, "concurrent_runs");
   const charge = settle(turn, { calls: entry.sequences.length, ...entry }, outcome);
   const id = turn.newId("ms");
   if (!state.deleted && sequence !== null) {

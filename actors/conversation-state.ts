@@ -27,6 +27,8 @@ export interface Entry {
   readonly interrupted?: boolean;
   /** Set when another run has answered it; it only repeats that answer. */
   readonly adopted?: boolean;
+  /** It is counted among what its tenant has under way. */
+  readonly isCounted?: true;
 }
 
 /** State of a conversation's actor. Version 1. */
@@ -50,6 +52,8 @@ export interface ConversationState {
   /** What `required_parameters` has collected. */
   readonly collected: Readonly<Record<string, unknown>> | null;
   readonly deleted: boolean;
+  /** It is counted among its tenant's; those of earlier versions are not. */
+  readonly isCounted?: true;
   /** Who speaks; set by the first message. */
   readonly user?: string;
   /** Something of it may be remembered elsewhere: it must be forgotten there too. */

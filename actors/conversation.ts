@@ -28,6 +28,7 @@ import {
 } from "./records/conversation.ts";
 import { memorySettings } from "./records/memory.ts";
 import { type ForgetResponse, forgetResponse, keepResponse } from "./records/response.ts";
+import { giveRoom, limitsRead, takePlace, takeRoom } from "./records/tenant-limits.ts";
 import { takeCharge } from "./reply.ts";
 import { type Accepting, accepting, targetNamed, targetPlace } from "./targets.ts";
 import type { SteerValue, TurnInput } from "./turn-input.ts";
@@ -82,6 +83,7 @@ function reads(message: ConversationMessage): Readonly<Record<string, ReadReques
   if (message.type === "chat") {
     return {
       target: { type: "row", table: targetPlace(message.agent).current, id: message.agent },
+      limits: limitsRead,
     };
   }
   if (message.type === "purge") return { rows: { type: "records", limit: limits.purgeRecords } };
@@ -140,6 +142,7 @@ function chat(state: ConversationState, message: ChatMessage, turn: Turn): Conve
   if (state.agent === null) {
     // Its place in the list; what the list shows of it is its state.
     turn.putRow(conversationsTable, rowId(message.agent, root), null);
+    takeRoom(turn, "conversations", turn.loaded["limits"]);
   }
   const accepted: ChatAccepted = {
     run,
@@ -161,6 +164,7 @@ function opened(state: ConversationState, message: ChatMessage, turn: Turn): Con
     agent: message.agent,
     title: isFirst ? titleOf(message.text) : state.title,
     createdAtMs: isFirst ? turn.nowMs : state.createdAtMs,
+    ...(isFirst && { isCounted: true }),
     updatedAtMs: turn.nowMs,
     count: state.count + 1,
     next: state.next + 2,
@@ -202,8 +206,10 @@ function startOrWait(state: ConversationState, wanted: NewRun, turn: Turn): Conv
     timeoutMs: message.timeoutMs ?? limits.runMs,
     ...(isBusy ? { held: true } : {}),
   });
+  const isCounted = takePlace(turn, "concurrent_runs", turn.loaded["limits"]);
   const entry: Entry = {
     run,
+    ...(isCounted && { isCounted }),
     version,
     sequences: [sequence],
     mode,
@@ -320,6 +326,7 @@ function remove(state: ConversationState, turn: Turn): ConversationState {
   const row = rowOf(state, root);
   if (row === null) return refuse(state, turn, "NOT_FOUND", "There is no such conversation.");
   cancelAll(state, "the conversation was deleted", turn);
+  if (state.isCounted) giveRoom(turn, "conversations");
   turn.putRow(conversationsTable, rowId(row.agent_key, root), undefined);
   turn.send(turn.self, { type: "purge" });
   turn.send(approvalsAddress(addressParts(turn.self).tenant, root), { type: "purge" });

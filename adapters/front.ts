@@ -138,7 +138,8 @@ export async function openFront(options: FrontOptions): Promise<Front> {
   });
   const stop = afterStart(() => keepingAudit(options, keys));
   const who = { keys, sessions, adminKey, adminTenant: defaultTenant };
-  const authenticator = guardTenants(createFrontAuth(config, who), system.tenants);
+  const guard = { tenants: system.tenants, rates: services.tenantRates };
+  const authenticator = guardTenants(createFrontAuth(config, who), guard);
   const rates = createRateLimiter({ perSecond: http.requestsPerSecond, burst: http.requestsBurst });
   const sockets = createSocketServices({ system, chat: services.chat, authenticator, rates });
   const all: readonly Route[] = [

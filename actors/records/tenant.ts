@@ -2,6 +2,7 @@
 // stands. A tenant that is removed keeps its id and its times, and nothing that anybody wrote.
 
 import { Type } from "../schema.ts";
+import { type TenantLimits, tenantLimits } from "./tenant-limits.ts";
 
 /**
  * `suspended`: nothing of it goes on and its keys are refused, until it is resumed. `purging`: nobody
@@ -12,11 +13,14 @@ export type TenantStatus = "active" | "suspended" | "purging" | "purged";
 const name = Type.String({ minLength: 1, maxLength: 200 });
 
 /** What a client sends to create a tenant. */
-export const newTenant = Type.Object({ name }, { additionalProperties: false });
+export const newTenant = Type.Object(
+  { name, limits: Type.Optional(tenantLimits) },
+  { additionalProperties: false },
+);
 
 /** What a client sends to change one. */
 export const tenantPatch = Type.Object(
-  { name: Type.Optional(name) },
+  { name: Type.Optional(name), limits: Type.Optional(tenantLimits) },
   { additionalProperties: false },
 );
 
@@ -40,6 +44,7 @@ export interface StoredTenant {
   readonly id: string;
   readonly name: string;
   readonly created_at: string;
+  readonly limits?: TenantLimits;
   readonly suspended_at?: string | null;
 }
 
@@ -54,7 +59,7 @@ export interface ShownTenant extends Tenant {
 
 /** A tenant as it was stored. */
 export function readTenant(stored: StoredTenant): Tenant {
-  return { suspended_at: null, ...stored };
+  return { limits: {}, suspended_at: null, ...stored };
 }
 
 /** A tenant that is being removed: nothing is left in its row that anybody wrote. */

@@ -4,16 +4,19 @@
 
 import { RuntimeError } from "../../runtime/errors.ts";
 import type { TenantWork } from "../../runtime/system.ts";
+import type { TenantRates } from "../tenants/limits.ts";
 import type { Authenticator } from "./auth.ts";
 import type { Principal } from "./route.ts";
 
 /** The same authenticator, for tenants that are open. */
 export function guardTenants(
   authenticator: Authenticator,
-  tenants: Pick<TenantWork, "stateOf">,
+  guard: { readonly tenants: Pick<TenantWork, "stateOf">; readonly rates: TenantRates },
 ): Authenticator {
+  const { tenants, rates } = guard;
   const open = (principal: Principal): Principal => {
     checkOpen(principal, tenants);
+    if (!principal.isServer) rates.take(principal.tenant);
     return principal;
   };
   return {

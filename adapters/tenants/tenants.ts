@@ -19,6 +19,7 @@ import { newId } from "../../runtime/id.ts";
 import type { System, TableWrite, TenantState } from "../../runtime/system.ts";
 import { auditWrites } from "../audit/audit-writes.ts";
 import { createSerial } from "../serial.ts";
+import { countAgents, limitsWrite } from "./limits.ts";
 import { changeTenant, findPurge, findTenant, unknownTenant } from "./records.ts";
 import type { TenantRemovals } from "./removal.ts";
 
@@ -84,22 +85,28 @@ export function createTenantService(options: TenantOptions): TenantService {
         throw new RuntimeError("CONFLICT", `The tenant ${id} is ${statuses[state]}.`);
       }
       await first(found);
-      const audit = (before: Tenant, after: Tenant): readonly TableWrite[] =>
-        auditWrites(by, { action, subject: id, before, after });
+      const audit = (before: Tenant, after: Tenant): readonly TableWrite[] => [
+        ...auditWrites(by, { action, subject: id, before, after }),
+        ...(after.limits === before.limits ? [] : [limitsWrite(id, after.limits)]),
+      ];
       const after = await changeTenant(tables, id, change, audit);
       changed(after);
       return await shown(after);
     });
   }
 
-  const nothing = (): Promise<void> => Promise.resolve();
   return {
     ...records(options, shown),
     patch: (id, patch, by) =>
-      act({ id, action: "tenant.update", by }, nothing, (before) => ({
-        ...before,
-        ...patch,
-      })),
+      act(
+        { id, action: "tenant.update", by },
+        () => countAgents(tables, id),
+        (before) => ({
+          ...before,
+          ...patch,
+          limits: { ...before.limits, ...patch.limits },
+        }),
+      ),
     suspend: (id, by) =>
       act(
         { id, action: "tenant.suspend", by },
@@ -148,6 +155,7 @@ function records(
       const { id } = value;
       await tables.write(systemTenant, [
         { type: "put-if", table: systemTables.tenants, id, value, revision: null },
+        ...(input.limits === undefined ? [] : [limitsWrite(id, input.limits)]),
         ...auditWrites(by, { action: "tenant.create", subject: id, after: value }),
       ]);
       changed(value);

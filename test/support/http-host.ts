@@ -196,7 +196,7 @@ export async function startHttpHost(parts: HostParts = {}): Promise<HttpHost> {
         adminKey,
         adminTenant: "tn_admin",
       }),
-      system.tenants,
+      { tenants: system.tenants, rates: services.tenantRates },
     ),
   });
   const contract = createApiContract(routes);

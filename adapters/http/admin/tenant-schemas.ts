@@ -1,5 +1,6 @@
 // A tenant as it is answered.
 
+import { tenantLimits } from "../../../actors/records/tenant-limits.ts";
 import { type TSchema, Type } from "../../../actors/schema.ts";
 import { named } from "../openapi/named.ts";
 import { count, orNull, time } from "../openapi/responses.ts";
@@ -25,6 +26,7 @@ export const tenantSchema: TSchema = named(
       id: Type.String(),
       name: Type.String({ description: "Empty for one that is removed." }),
       status: Type.String({ enum: ["active", "suspended", "purging", "purged"] }),
+      limits: tenantLimits,
       created_at: time,
       suspended_at: orNull(time),
       purge: orNull(purge),

@@ -26,7 +26,7 @@ function recordRoutes(tenants: TenantService): readonly Route[] {
       ...operator,
       summary: "Create a tenant",
       description:
-        "A tenant has its own agents, runs, knowledge, keys and balance, which begins at 0. Sent twice it makes two.",
+        "A tenant has its own agents, runs, knowledge, keys and balance, which begins at 0. `limits` bound what it may have. Sent twice it makes two.",
       responses: answers(201, tenantSchema, "The tenant."),
       method: "POST",
       pattern: path,
@@ -61,7 +61,8 @@ function recordRoutes(tenants: TenantService): readonly Route[] {
     defineRoute({
       ...operator,
       summary: "Change a tenant",
-      description: "Its name. 409 for one that is being removed.",
+      description:
+        "Its name, and those of its limits that are named; null takes one away. Below what there is, a limit lets nothing more be made. 409 for one that is being removed.",
       responses: answers(200, tenantSchema, "The tenant."),
       method: "PATCH",
       pattern: one,

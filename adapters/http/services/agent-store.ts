@@ -218,6 +218,8 @@ export function checkMatch(ifMatch: number | null, version: number): void {
 function inMoney(charge: Charge): (error: unknown) => never {
   return (error) => {
     if (!(error instanceof RuntimeError && error.code === "BALANCE_EXHAUSTED")) throw error;
+    // Another counter than that of money: whoever asked for it knows what it means.
+    if (![undefined, balanceCounter].includes(error.details?.["counter"] as string)) throw error;
     const amount = unitsOf(charge.micros);
     const message = `The balance does not cover this operation, which costs ${amount}.`;
     throw new RuntimeError("BALANCE_EXHAUSTED", message, {}, { cause: error });

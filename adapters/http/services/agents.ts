@@ -10,9 +10,11 @@ import {
 } from "../../../actors/records/agent-version.ts";
 import { chargeOf, noCharge } from "../../../actors/records/price.ts";
 import type { SubAgent, SubAgentInput } from "../../../actors/records/sub-agent.ts";
+import { roomWrite } from "../../../actors/records/tenant-limits.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import { newId } from "../../../runtime/id.ts";
 import type { TableWrite } from "../../../runtime/system.ts";
+import { agentsCounter, readLimits, refusedByLimit } from "../../tenants/limits.ts";
 import { checkAgent, checkSubAgent } from "./agent-checks.ts";
 import { agentLinks, agentListing } from "./agent-listing.ts";
 import {
@@ -31,7 +33,6 @@ import { lockOf, refuseUsed } from "./record-links.ts";
 import { withSkillIds, withSubSkillIds } from "./skill-names.ts";
 
 /** Counter of a tenant's agents. */
-export const agentsCounter = "agents";
 
 /** Makes the next version of a row, and says which fields were set. */
 export interface Change<Row> {
@@ -113,8 +114,12 @@ function agentOperations(store: AgentStore, options: AgentServiceOptions): Agent
         const row = await withSkillIds(place, newAgent(input, newId("ag", nowMs()), at));
         await checkAgent(place, row, input);
         const counted: TableWrite = { type: "add", counter: agentsCounter, delta: 1 };
-        const more = [counted, ...remember(row)];
-        balanceMicros = await store.commit(caller, { from: null, row, more, charge });
+        const limits = await readLimits(tables, caller.tenant);
+        const room = roomWrite("agents", -1, limits);
+        const more = [counted, room, ...remember(row)];
+        balanceMicros = await store
+          .commit(caller, { from: null, row, more, charge })
+          .catch(refusedByLimit("agents", limits));
         return row;
       });
       return await store.paidOnce(caller, { ...made, charge, balanceMicros });
@@ -150,6 +155,7 @@ function agentOperations(store: AgentStore, options: AgentServiceOptions): Agent
           { type: "remove", table: agents, id, revision },
           ...row.subAgents.map(({ key }) => remove(subAgents, key)),
           { type: "add", counter: agentsCounter, delta: -1 },
+          roomWrite("agents", 1),
         ];
         const { tenant } = caller;
         // Nothing that is stored meanwhile names it.

@@ -11,8 +11,13 @@ import { writeSmall } from "../../data-folder.ts";
 import type { PackContext } from "../../packs/context.ts";
 import type { PackService } from "../../packs/pack-service.ts";
 import { createSerial } from "../../serial.ts";
+import { TenantRates } from "../../tenants/limits.ts";
 import { TenantRemovals } from "../../tenants/removal.ts";
-import { createTenantService, type TenantService } from "../../tenants/tenants.ts";
+import {
+  createTenantService,
+  type TenantOptions,
+  type TenantService,
+} from "../../tenants/tenants.ts";
 import { createWebhookSecrets, type WebhookSecrets } from "../../webhooks/secrets.ts";
 import { WorkGate } from "../gate/work-gate.ts";
 import { createResources, type Resources } from "../resources/kinds.ts";
@@ -85,6 +90,8 @@ export interface Services {
   /** What it is made of. */
   readonly packContext: PackContext;
   readonly tenants: TenantService;
+  /** How fast tenants may ask. */
+  readonly tenantRates: TenantRates;
   /** Answers on records that are kept. */
   readonly bodies: RecordBodies;
   nowMs(): number;
@@ -161,13 +168,20 @@ export function createServices(options: ServiceOptions): Services {
       );
       return packs;
     },
-    tenants: createTenantService({
-      ...{ system, nowMs },
-      removals: new TenantRemovals({
-        ...{ system, data: options.data, log: options.log, nowMs },
-        note: (name, text) => writeSmall(options.data, name, text),
-      }),
-    }),
+    ...tenantServices(options),
     bodies: index.bodies,
   };
+}
+
+function tenantServices({
+  system,
+  data,
+  log,
+  nowMs,
+}: ServiceOptions): Pick<Services, "tenants" | "tenantRates"> {
+  const tenantRates = new TenantRates(system.tables);
+  const note = (name: string, text: string): Promise<void> => writeSmall(data, name, text);
+  const removals = new TenantRemovals({ system, data, log, nowMs, note });
+  const changed: TenantOptions["changed"] = ({ id, limits }) => tenantRates.changed(id, limits);
+  return { tenantRates, tenants: createTenantService({ system, nowMs, removals, changed }) };
 }
