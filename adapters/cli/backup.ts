@@ -169,6 +169,6 @@ function show(done: Done, values: Values): void {
   }
   console.log(
     "NO KEYS ARE IN IT: keep the data folder's master-key apart from it. Without that file nobody can " +
-      "read the credentials in this backup. --with-keys puts the key files in.",
+      "read the credentials in this backup, and no server starts on it. --with-keys puts the key files in.",
   );
 }

@@ -63,8 +63,8 @@ function linesOf(manifest: BackupManifest, to: string | null, isCopy: boolean): 
     `It is in ${to}. Start it with: TROUPE_DATA=${to} troupe start`,
     keyed
       ? `Its key files are there: ${Object.keys(files).join(", ")}.`
-      : "NO KEYS WERE IN IT: put the master-key of the original there before the first start, or the " +
-        "credentials cannot be read. A new admin key is made unless you put the old one there.",
+      : "NO KEYS WERE IN IT: put the master-key of the original there; the server does not start " +
+        "without it. A new admin key is made unless you put the old one there.",
     isCopy
       ? `It is a copy: it calls no webhook, no tool and no other agent until ${COPY_FILE} is removed from it.`
       : "It goes on with the runs that were open, webhooks and calls of tools included. Do not run it " +
