@@ -183,7 +183,9 @@ async function keepingAudit(
   { listTenants }: KeyStore,
 ): Promise<() => void> {
   const { keepAudit } = await import("./audit/keeping.ts");
-  const chaining = { tables: system.tables, key: null, nowMs: Date.now };
+  const { chainKey } = await import("./audit/chain-key.ts");
+  const { tables } = system;
+  const chaining = { tables, key: await chainKey(tables), nowMs: Date.now };
   const { retentionDays: days } = config.audit;
   return keepAudit({ ...chaining, listTenants, arrived: acts.arrived, days, log: diary });
 }

@@ -2,6 +2,7 @@
 // their versions and answers that are kept for repeated requests, what webhooks are signed with, and
 // what A2A clients gave to be told with.
 
+import { auditKeysTable } from "../actors/records/audit.ts";
 import { HIDDEN, isSecretHeader } from "../actors/tools/secret-headers.ts";
 import type { RowSeals } from "../runtime/system.ts";
 import { isSealed, type SecretPlace, type Vault } from "./vault/vault.ts";
@@ -16,6 +17,7 @@ type Mapping = (secret: string, place: SecretPlace) => string;
 const TOOL_HEADERS = ":tool-headers";
 const WEBHOOKS = ":webhooks";
 const A2A_PUSH = ":a2a-push";
+const AUDIT = ":audit";
 
 /** Whose the secrets of a tool's headers are. */
 export function toolHeaderPlace(tenant: string): SecretPlace {
@@ -44,6 +46,10 @@ export function mapSecrets(
       secret: (text) => mapping(text, place),
       previous: { secret: (text) => mapping(text, place) },
     });
+  }
+  if (table === auditKeysTable) {
+    const place = { tenant, user: "", integration: AUDIT };
+    return withMembers(value, { secret: (text) => mapping(text, place) });
   }
   if (table === pushTable) {
     const place = pushPlace(tenant);

@@ -7,6 +7,9 @@ import type { Turn } from "../../runtime/actor.ts";
 /** Table of audit rows as they arrive; ids sort by time. */
 export const auditTable = "audit";
 
+/** Table of the key that chains are signed by, in the system's tenant. */
+export const auditKeysTable = "audit-keys";
+
 /** What became of an act: `begun` stands until its end is known, `unknown` when it never was. */
 export type AuditOutcome = "done" | "refused" | "failed" | "begun" | "unknown";
 

@@ -4,13 +4,13 @@
 
 import { createHash } from "node:crypto";
 import type { AuditFields } from "../../actors/records/audit.ts";
+import { HIDDEN } from "../../actors/tools/secret-headers.ts";
 
 /** Bytes of one field as JSON; a longer one is told by its length and SHA-256. */
 export const FIELD_BYTES_MAX = 2_048;
 /** Bytes of one side, before or after. */
 export const SIDE_BYTES_MAX = 8_192;
 const DEPTH_MAX = 12;
-const REDACTED = "[redacted]";
 
 /** `api_key`, `apiKey`, `client_secret`, `password`, `access_token`, ... but neither `agent_key` nor `max_tokens`. */
 const SECRET =
@@ -68,8 +68,8 @@ function isSecret(name: string, value: unknown): boolean {
 
 /** Names inside stay, so that it is seen which header was set. */
 function hidden(value: unknown): unknown {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return REDACTED;
-  return Object.fromEntries(Object.keys(value).map((name) => [name, REDACTED]));
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return HIDDEN;
+  return Object.fromEntries(Object.keys(value).map((name) => [name, HIDDEN]));
 }
 
 function sideOf(record: AuditFields | undefined, names: readonly string[]): Difference["before"] {

@@ -6,13 +6,21 @@ import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { parseArgs } from "node:util";
+import { systemTenant } from "../../actors/records/api-key.ts";
+import { auditKeysTable } from "../../actors/records/audit.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { openFolderReader } from "../../runtime/store/folder-reader.ts";
-import type { ChainPlace } from "../audit/chain.ts";
+import type { Reader } from "../../runtime/store/store.ts";
+import type { ChainKey, ChainPlace } from "../audit/chain.ts";
+import { type ChainKeyRow, chainKeyRow, keyOfRow } from "../audit/chain-key.ts";
 import { type AuditLine, auditLines } from "../audit/export-lines.ts";
 import { folderTables } from "../audit/folder-tables.ts";
 import { type AuditVerdict, verifyAudit } from "../audit/verify.ts";
 import { type Config, loadConfig } from "../config.ts";
+import { rowSeals } from "../secret-rows.ts";
+import { keySource } from "../vault/key-source.ts";
+import { emptyMasterKeys, replaceMasterKeys } from "../vault/master-keys.ts";
+import { createVault } from "../vault/vault.ts";
 import { openApi } from "./api-client.ts";
 
 const options = {
@@ -56,19 +64,21 @@ export async function run(args: readonly string[]): Promise<number> {
 
 async function verify(values: Values): Promise<number> {
   const seen = values.head === undefined ? null : placeOf(values.head);
-  const verdict = await verifyAudit(await linesOf(values), { seen });
+  const { lines, keys } = await sourceOf(values);
+  const verdict = await verifyAudit(lines, { seen, ...(keys && { keys }) });
   console.log(values.json ? JSON.stringify(verdict) : wordsOf(verdict));
   return verdict.fault === null ? 0 : 1;
 }
 
 /** The verdict in words. */
-function wordsOf({ tenant, entries, erased, fresh, head, fault }: AuditVerdict): string {
+function wordsOf({ tenant, entries, erased, signed, fresh, head, fault }: AuditVerdict): string {
   const counts = `${entries} entries${erased === 0 ? "" : `, ${erased} of them erased`}`;
   if (fault !== null) {
     return `${tenant ?? "?"}: entry ${fault.n} is wrong (${fault.kind}). ${fault.text}\n${counts} before it are right.`;
   }
   const waiting = fresh === 0 ? "" : ` ${fresh} rows are not chained yet.`;
-  return `${tenant}: whole. ${counts}.${waiting}\nhead ${head.n}:${head.hash}`;
+  const codes = signed === 0 ? "" : ` ${signed} are signed by the key.`;
+  return `${tenant}: whole. ${counts}.${codes}${waiting}\nhead ${head.n}:${head.hash}`;
 }
 
 function placeOf(text: string): ChainPlace {
@@ -77,25 +87,45 @@ function placeOf(text: string): ChainPlace {
   throw new RuntimeError("INVALID", "--head is NUMBER:HASH, as an earlier verify has printed it.");
 }
 
-async function linesOf(values: Values): Promise<AsyncIterable<AuditLine>> {
+interface Source {
+  readonly lines: AsyncIterable<AuditLine>;
+  /** Absent: codes are not checked. */
+  readonly keys?: readonly ChainKey[];
+}
+
+async function sourceOf(values: Values): Promise<Source> {
   const file = values["from-file"];
-  if (file !== undefined) return parsed(createReadStream(file));
+  if (file !== undefined) return { lines: parsed(createReadStream(file)) };
   const config = await loadConfig();
-  const stopped = values.url === undefined ? folderLines(values, config) : null;
-  return stopped ?? parsed(await served(values, config, new URLSearchParams()));
+  const stopped = values.url === undefined ? await folderSource(values, config) : null;
+  return stopped ?? { lines: parsed(await served(values, config, new URLSearchParams())) };
 }
 
 /** @returns null when a server has the folder open. */
-function folderLines(values: Values, config: Config): AsyncIterable<AuditLine> | null {
+async function folderSource(values: Values, config: Config): Promise<Source | null> {
+  const data = values.data ?? config.data;
   try {
-    const reader = openFolderReader(values.data ?? config.data);
-    return closing(reader, values.tenant ?? DEFAULT_TENANT);
+    const reader = openFolderReader(data);
+    const keys = await keysOf(reader.hot, { ...config, data });
+    const lines = closing(reader, values.tenant ?? DEFAULT_TENANT);
+    return { lines, ...(keys && { keys }) };
   } catch (error) {
     const isElsewhere =
       error instanceof RuntimeError && ["DATA_LOCKED", "NOT_FOUND"].includes(error.code);
     if (!isElsewhere || values.data !== undefined) throw error;
     return null;
   }
+}
+
+/** @returns null where the master key is not at hand, or nothing was signed. */
+async function keysOf(hot: Reader, config: Config): Promise<readonly ChainKey[] | null> {
+  const row = await folderTables(hot).get(systemTenant, auditKeysTable, chainKeyRow);
+  const master = row === undefined ? null : await keySource(config).read();
+  if (row === undefined || master === null) return null;
+  const memory = emptyMasterKeys();
+  replaceMasterKeys(memory, master);
+  const { open } = rowSeals(createVault(memory));
+  return [keyOfRow(open(systemTenant, auditKeysTable, row.value) as ChainKeyRow)];
 }
 
 async function* closing(

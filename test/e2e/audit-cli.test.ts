@@ -21,6 +21,11 @@ beforeAll(async () => {
     await product.call("POST", "/v2/prompts", { name: `P${at}`, template: "Hi." });
   }
   await product.call("POST", "/admin/keys", { name: "k" });
+  // Its secret is sealed wherever it stands in a row; the audit has none.
+  const headers = { Authorization: "Bearer planted-in-a-header" };
+  const config = { url: "https://example.com/x", method: "GET", headers };
+  const tool = { name: "Fetch", type: "http_request", description: "Fetches.", config };
+  expect((await product.call("POST", "/v2/tools", tool)).status).toBe(201);
 });
 afterAll(async () => {
   await product.end();
@@ -62,7 +67,9 @@ test("a running server, its export and its folder say the same, and a changed li
 
   const [, head = ""] = /head (\S+)/.exec(live.out) ?? [];
   const stopped = troupe("verify", "--head", head);
-  expect([stopped.code, stopped.out], stopped.errors).toEqual([0, live.out]);
+  const [, entries = ""] = /(\d+) entries/.exec(live.out) ?? [];
+  const said = live.out.replace("entries.", `entries. ${entries} are signed by the key.`);
+  expect([stopped.code, stopped.out], stopped.errors).toEqual([0, said]);
 
   const lines = readFileSync(file, "utf8").trim().split("\n");
   const at = lines.findIndex((line) => line.includes('"prompt.create"'));
@@ -77,6 +84,7 @@ test("a running server, its export and its folder say the same, and a changed li
   };
   const byOther = lines.map((line, n) => (n === at ? line.replace("operator", "ak_other") : line));
   expect(told(lines).code).toBe(0);
+  expect(lines.join("\n")).not.toContain("planted-in-a-header");
   expect(told(byOther)).toMatchObject({ code: 1, out: expect.stringContaining("(changed)") });
   expect(told(lines.filter((_, n) => n !== at)).out).toContain(
     `entry ${entry["n"]} is wrong (missing)`,

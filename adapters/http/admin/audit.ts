@@ -5,11 +5,11 @@ import { systemTenant } from "../../../actors/records/api-key.ts";
 import { auditFilters } from "../../../actors/records/audit.ts";
 import { Type } from "../../../actors/schema.ts";
 import type { Tables } from "../../../runtime/system.ts";
-import type { ChainKey } from "../../audit/chain.ts";
 import type { Chaining } from "../../audit/chaining.ts";
 import type { KeyStore } from "../keys.ts";
 import { named } from "../openapi/named.ts";
 import { answers, orNull, pageOf, time } from "../openapi/responses.ts";
+import { json } from "../reply.ts";
 import { defineRoute, type Route, type RouteContext } from "../route.ts";
 import { pageQuery, pageRequest } from "../services/paging.ts";
 import { common, shown, tenantOf } from "./common.ts";
@@ -59,17 +59,15 @@ const auditSchema = named(
 export interface AuditParts {
   readonly tables: Tables;
   readonly nowMs: () => number;
-  /** Signs the chain. Default: nothing does. */
-  readonly key?: (() => Promise<ChainKey>) | undefined;
 }
 
 /** The routes of the audit. */
 export function auditRoutes(parts: AuditParts, keys: KeyStore): readonly Route[] {
   const chaining = async (): Promise<Chaining> => {
-    const { tables, nowMs, key } = parts;
-    return { tables, nowMs, key: (await key?.()) ?? null };
+    const { chainKey } = await import("../../audit/chain-key.ts");
+    return { ...parts, key: await chainKey(parts.tables) };
   };
-  return [listRoute(chaining, keys), exportRoute(chaining, keys)];
+  return [listRoute(chaining, keys), exportRoute(chaining, keys), verifyRoute(chaining, keys)];
 }
 
 type MakeChaining = () => Promise<Chaining>;
@@ -119,6 +117,46 @@ function exportRoute(chaining: MakeChaining, keys: KeyStore): Route {
       const tenant = await auditedTenant(keys, context);
       const { exportAudit } = await import("../services/audit-export.ts");
       return await exportAudit(await chaining(), tenant, context.query);
+    },
+  });
+}
+
+const verdict = named(
+  "AuditVerdict",
+  Type.Object(
+    {
+      tenant: orNull(text),
+      entries: Type.Integer({ description: "Entries that are right, before the fault." }),
+      erased: Type.Integer({ description: "Of them: whose `before` and `after` were erased." }),
+      signed: Type.Integer({ description: "Of them: with a code of the key." }),
+      fresh: Type.Integer({ description: "Rows that are not chained yet." }),
+      head: Type.Object({ n: Type.Integer(), hash: text }, { additionalProperties: false }),
+      fault: orNull(
+        Type.Object(
+          { n: Type.Integer(), kind: text, text },
+          { additionalProperties: false, description: "The first entry that is wrong, and how." },
+        ),
+      ),
+    },
+    { additionalProperties: false },
+  ),
+);
+
+function verifyRoute(chaining: MakeChaining, keys: KeyStore): Route {
+  return defineRoute({
+    summary: "Say whether the audit is whole",
+    description:
+      "Every entry is hashed again, and its code compared with the key, which no export has. Who does not trust the server exports, and verifies elsewhere.",
+    responses: answers(200, verdict, "What was found."),
+    ...common,
+    method: "GET",
+    pattern: `${path}/verify`,
+    permission: "audit.read",
+    query: ["tenant"],
+    handler: async (context) => {
+      const tenant = await auditedTenant(keys, context);
+      const { verifyHere } = await import("../services/audit-export.ts");
+      return json(200, await verifyHere(await chaining(), tenant));
     },
   });
 }

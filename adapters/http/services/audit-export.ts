@@ -2,10 +2,12 @@
 // for people. Both are written as they are read, however long they are.
 
 import { RuntimeError } from "../../../runtime/errors.ts";
+import type { Tables } from "../../../runtime/system.ts";
 import { type Chaining, chainArrived } from "../../audit/chaining.ts";
 import type { AuditLine } from "../../audit/export-lines.ts";
 import { auditLines } from "../../audit/export-lines.ts";
 import { isAskedFor } from "../../audit/find.ts";
+import { type AuditVerdict, verifyAudit } from "../../audit/verify.ts";
 import type { HttpResponse, ResponseSink } from "../server.ts";
 import { auditFilter } from "./audit.ts";
 
@@ -51,6 +53,17 @@ export async function exportAudit(
       if (!(await written(sink, text))) return;
     }
   });
+}
+
+/** Whether the chain of a tenant is whole, and signed by its key. */
+export async function verifyHere(chaining: Chaining, tenant: string): Promise<AuditVerdict> {
+  await chainArrived(chaining, tenant);
+  const { tables, key } = chaining;
+  return await verifyAudit(each(tables, tenant), key === null ? {} : { keys: [key] });
+}
+
+async function* each(tables: Tables, tenant: string): AsyncIterable<AuditLine> {
+  for await (const lines of auditLines(tables, tenant)) yield* lines;
 }
 
 function file(

@@ -148,6 +148,7 @@ test("an export is the whole chain for who verifies it, and what was asked for a
     headers: { "X-API-Key": host.key },
   });
   const narrowed = await host.call("GET", "/admin/audit/export?action=agent.");
+  const here = await host.call("GET", "/admin/audit/verify");
   const others = await host.call("GET", "/admin/audit/export?tenant=tn_system");
 
   const verdict = await verifyAudit(each(lines));
@@ -156,6 +157,7 @@ test("an export is the whole chain for who verifies it, and what was asked for a
   expect(verdict.entries).toBe(lines.length - 2);
   expect(rows).toHaveLength(2);
   expect(rows[1]).toMatch(/conversation\.delete,ak_\w+,,owner,cv_none,/);
+  expect(here.body).toMatchObject({ head: verdict.head, signed: verdict.entries, fault: null });
   expect(narrowed.body).toMatchObject({ parameter: "action" });
   expect([narrowed.status, others.status]).toEqual([400, 404]);
 });
