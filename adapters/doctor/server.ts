@@ -40,7 +40,12 @@ export const serverCheck: Check = {
     await look<Runtime>("/admin/runtime", ({ silent_workers: silent }) =>
       silent.length === 0
         ? []
-        : [warning(`Workers ${silent.join(", ")} give no answer.`, "troupe restart, and its log.")],
+        : [
+            warning(
+              `Workers ${silent.join(", ")} give no answer.`,
+              "Look at its log, and start it again.",
+            ),
+          ],
     );
     await look<Listed<unknown>>("/admin/runtime/quarantined?tenant=*&limit=1", ({ data }) =>
       data.length === 0
