@@ -145,13 +145,13 @@ function finish(
 ): void {
   const { entry, outcome, sequence } = ended;
   if (entry.isCounted) giveRoom(turn, "concurrent_runs");
-  const charge = settle(turn, { calls: entry.sequences.length, ...entry }, outcome);
+  const target = state.agent ?? "";
+  const charge = settle(turn, { calls: entry.sequences.length, agent: target, ...entry }, outcome);
   const id = turn.newId("ms");
   if (!state.deleted && sequence !== null) {
     turn.put(messageKey(sequence), recordOf(entry, outcome, { id, sequence, nowMs: turn.nowMs }));
   }
   const conversation = addressParts(turn.self).root;
-  const target = state.agent ?? "";
   const reply: ChatReply | null =
     outcome.status !== "completed"
       ? null

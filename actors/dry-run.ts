@@ -48,7 +48,13 @@ export interface DryRunReply extends DryRunResult {
 
 /** The one run of a dry run; null before and after. Version 1. */
 export interface DryRunState {
-  readonly run: (Omit<DryRunMessage, "type" | "input"> & { readonly id: string }) | null;
+  readonly run:
+    | (Omit<DryRunMessage, "type" | "input"> & {
+        readonly id: string;
+        /** Absent in what was stored by an earlier server. */
+        readonly agent?: string;
+      })
+    | null;
 }
 
 /** Kind `route`. */
@@ -84,7 +90,7 @@ function accept(state: DryRunState, message: DryRunMessage, turn: Turn): DryRunS
   const paid: DryRunInput = keyId === undefined ? input : { ...input, keyId };
   const id = turn.startRun({ kind: dryRun.kind, input: paid, timeoutMs: limits.dryRunMs });
   turn.reply({ run: id }, { follow: id });
-  const kept = { id, priceMicros, service };
+  const kept = { id, agent: input.agent, priceMicros, service };
   return { run: keyId === undefined ? kept : { ...kept, keyId } };
 }
 
@@ -96,7 +102,11 @@ function end(state: DryRunState, ended: RunEnded, turn: Turn): DryRunState {
   const isFree = result?.model === null;
   // What a failed run took is given back by `settle`.
   if (isFree && run.priceMicros > 0) turn.add(balanceCounter, run.priceMicros);
-  const settled = settle(turn, { ...run, run: run.id, calls: isFree ? 0 : 1 }, outcome);
+  const settled = settle(
+    turn,
+    { ...run, agent: run.agent ?? "", run: run.id, calls: isFree ? 0 : 1 },
+    outcome,
+  );
   const charge = isFree ? { ...settled, units: 0, micros: 0 } : settled;
   if (result !== null) turn.reply({ ...result, charge });
   return { run: null };

@@ -5,17 +5,12 @@ import type { RunContext } from "../runtime/actor.ts";
 import { childAnswer, restingOn, showText } from "./answer/child.ts";
 import { askTarget } from "./ask-target.ts";
 import type { CompiledAgent } from "./compiled.ts";
+import { addUsage } from "./money/spent.ts";
 import type { Ports } from "./ports.ts";
 import type { ChatEvent, RoutingInfo } from "./records/conversation.ts";
 import type { Meter } from "./spend.ts";
 import type { Handoff } from "./tools/tool.ts";
-import {
-  type Answer,
-  type AnswerInput,
-  addUsage,
-  type Handovers,
-  type TurnResult,
-} from "./turn-input.ts";
+import type { Answer, AnswerInput, Handovers, TurnResult } from "./turn-input.ts";
 
 /** What was being answered. */
 export interface HandedTurn {

@@ -22,6 +22,12 @@ export interface Usage {
   readonly cachedTokens?: number;
   /** Of the completion's what the model thought before it spoke; absent as above. */
   readonly reasoningTokens?: number;
+  /** Who took them, as agents name the model; absent: nobody says, or several did. */
+  readonly model?: string;
+  /** What they cost at the prices of their time, in millionths of the account's unit; absent: no price is known. */
+  readonly spendMicros?: number;
+  /** Of several models what each took, together the whole; what nobody named has no `model`. */
+  readonly models?: readonly Usage[];
 }
 
 /** A tool call the model asked for. `arguments` is the JSON text as sent, possibly invalid. */

@@ -6,6 +6,7 @@ import { defineRun, type RunContext } from "../runtime/actor.ts";
 import { RuntimeError } from "../runtime/errors.ts";
 import { showText } from "./answer/child.ts";
 import { limits } from "./limits.ts";
+import { noUsage } from "./money/spent.ts";
 import type { Ports } from "./ports.ts";
 import { versionId } from "./records/agent-version.ts";
 import type { RoutingInfo } from "./records/conversation.ts";
@@ -19,7 +20,7 @@ import { takeCall } from "./tools/rate.ts";
 import { giveUp, type RemoteBegun, remoteTask } from "./tools/remote-task.ts";
 import type { RemoteConfig, RemoteTask } from "./tools/remote-wire.ts";
 import type { Tool } from "./tools/tool.ts";
-import { noUsage, type Task, type TurnInput, type TurnResult } from "./turn-input.ts";
+import type { Task, TurnInput, TurnResult } from "./turn-input.ts";
 
 /** In place of the name of a model: which one it was, only the other side knows. */
 const MODEL = "remote_agent";

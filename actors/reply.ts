@@ -7,8 +7,8 @@ import {
   balanceCounter,
   type Charge,
   type ChatReply,
+  freshLedgerTable,
   type LedgerRow,
-  ledgerTable,
 } from "./records/conversation.ts";
 import { unitsOf } from "./records/price.ts";
 import type { TurnResult } from "./turn-input.ts";
@@ -18,6 +18,8 @@ export interface Paid {
   readonly run: string;
   readonly service: string;
   readonly keyId?: string;
+  /** What answered: an agent, a team or a workflow. */
+  readonly agent: string;
   /** Price of one call, and how many calls the run answers. */
   readonly priceMicros: number;
   readonly calls: number;
@@ -56,12 +58,13 @@ export function settle(turn: Turn, paid: Paid, outcome: Outcome): Charge {
     service: paid.service,
     run_id: paid.run,
     key_id: paid.keyId ?? null,
+    agent_id: paid.agent,
     charge,
     // A run that did not complete has written a row of its own for what it spent (spend.ts).
     spend: outcome.status === "completed" ? (outcome.result as TurnResult).usage : null,
     outcome: outcome.status,
   };
-  turn.putRow(ledgerTable, id, row);
+  turn.putRow(freshLedgerTable, id, row);
   return chargeOf(paid.priceMicros, isDelivered ? 1 : 0);
 }
 

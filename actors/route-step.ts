@@ -8,13 +8,13 @@ import { type Asked, messageTokens } from "./answer/history.ts";
 import { callerOf } from "./caller.ts";
 import type { CompiledAgent } from "./compiled.ts";
 import { limits } from "./limits.ts";
+import { noUsage, spentOn } from "./money/spent.ts";
 import type { LlmRequest, Ports, Usage } from "./ports.ts";
 import type { ChatEvent, RoutingInfo } from "./records/conversation.ts";
 import { type Decision, toRoutingInfo } from "./routing/decision.ts";
 import { promptOfDoubt, settleByModel } from "./routing/doubt.ts";
 import { route } from "./routing/router.ts";
 import type { Meter } from "./spend.ts";
-import { noUsage } from "./turn-input.ts";
 
 /** The choice, and what the model call for it cost. */
 export interface Chosen {
@@ -118,6 +118,7 @@ async function askModel(
   const { compiled, asked, meter } = work;
   const { model, round, decision } = wanted;
   const key = modelStep(round);
+  const { llm, prices } = context.ports;
   const { messages, schema, maxTokens } = promptOfDoubt(
     compiled.router,
     asked.text,
@@ -138,13 +139,14 @@ async function askModel(
           key,
           messages.reduce((sum, message) => sum + messageTokens(message), 0),
           attempt.number,
+          model,
         );
         try {
-          const result = await context.ports.llm.complete(paid, {
+          const result = await llm.complete(paid, {
             caller: callerOf(context, meter.budgets.attempts(key)),
             signal: attempt.signal,
           });
-          return { choice: result.text, usage: result.usage };
+          return { choice: result.text, usage: spentOn(prices, model, result.usage, result) };
         } catch (error) {
           // Only a provider's failure is survivable here; a cancel or a bug is not a routing doubt.
           if (context.signal.aborted || !isProviderFailure(error)) throw error;

@@ -9,9 +9,9 @@ import { rootRunOf } from "../runtime/frame.ts";
 import { tokensOf } from "./answer/history.ts";
 import type { Payer } from "./money/lines.ts";
 import { RunBudgets } from "./money/run-budgets.ts";
+import { addUsage, noUsage, spentOn } from "./money/spent.ts";
 import type { Ports, Usage } from "./ports.ts";
-import { type LedgerRow, ledgerTable } from "./records/conversation.ts";
-import { addUsage, noUsage } from "./turn-input.ts";
+import { freshLedgerTable, type LedgerRow } from "./records/conversation.ts";
 
 /** Service under which ledger rows of unfinished runs stand. */
 export const spendService = "spend";
@@ -20,8 +20,8 @@ export const spendService = "spend";
 export interface Meter {
   /** What limits it. */
   readonly budgets: RunBudgets;
-  /** A call goes out with about so many tokens, as this attempt of its step. */
-  reserve(call: string, promptTokens: number, attempt: number): void;
+  /** A call to a model goes out with about so many tokens, as this attempt of its step. */
+  reserve(call: string, promptTokens: number, attempt: number, model: string): void;
   /** The call has written more text. */
   wrote(call: string, text: string): void;
   /** The call ended well; its reservation becomes what it really used. */
@@ -56,9 +56,12 @@ export async function metered<T extends object>(
   let hasCalled = false;
   let hasCopied = false;
   const open = new Map<string, Usage>();
+  const { prices } = context.ports;
+  const cut = (usage: Usage): Usage => spentOn(prices, usage.model ?? "", usage, null);
   context.atEnd((write) => {
     // What a completed run used is in its result; calls that were lost on the way are not.
-    const spend = isCompleted ? lost : [...open.values()].reduce(addUsage, addUsage(settled, lost));
+    const unpaid = isCompleted ? [] : [...open.values()].map(cut);
+    const spend = unpaid.reduce(addUsage, isCompleted ? lost : addUsage(settled, lost));
     if (spend.promptTokens + spend.completionTokens === 0) return;
     const id = write.newId("le");
     const row: LedgerRow = {
@@ -66,22 +69,23 @@ export async function metered<T extends object>(
       at: new Date(write.nowMs).toISOString(),
       service: spendService,
       run_id: rootRunOf(context.id),
-      key_id: null,
+      key_id: payer.keyId,
+      agent_id: payer.agent,
       charge: { units: 0, unitPriceMicros: 0, micros: 0 },
       spend,
       outcome: isCompleted ? "repeated" : "unfinished",
     };
-    write.putRow(ledgerTable, id, row);
+    write.putRow(freshLedgerTable, id, row);
   });
   const budgets = new RunBudgets(context, payer);
   const result = await work({
     budgets,
-    reserve(call, promptTokens, attempt) {
+    reserve(call, promptTokens, attempt, model) {
       budgets.begun(call);
-      const reserved: Usage = { promptTokens, completionTokens: 0, estimated: true };
+      const reserved: Usage = { promptTokens, completionTokens: 0, estimated: true, model };
       const earlier = open.get(call);
-      if (earlier !== undefined) lost = addUsage(lost, earlier);
-      else if (!hasCalled && attempt > ATTEMPTS_A_LIFE) lost = addUsage(lost, reserved);
+      if (earlier !== undefined) lost = addUsage(lost, cut(earlier));
+      else if (!hasCalled && attempt > ATTEMPTS_A_LIFE) lost = addUsage(lost, cut(reserved));
       hasCalled = true;
       open.set(call, reserved);
     },

@@ -5,8 +5,9 @@ import type { RunContext } from "../runtime/actor.ts";
 import { RuntimeError } from "../runtime/errors.ts";
 import { showText } from "./answer/child.ts";
 import { loadMessage } from "./answer/history.ts";
+import { noUsage } from "./money/spent.ts";
 import type { Ports } from "./ports.ts";
-import { noUsage, type SteerValue, type TurnInput, type TurnResult } from "./turn-input.ts";
+import type { SteerValue, TurnInput, TurnResult } from "./turn-input.ts";
 
 /** What was steered into the run by now, under a key of its own for each look; "" for nothing. */
 export async function takeSteered(

@@ -13,21 +13,14 @@ import { type CompiledAgent, loadAgent } from "./compiled.ts";
 import { followHandoffs } from "./follow-handoff.ts";
 import { limits } from "./limits.ts";
 import { isTalk, remembering } from "./memory/remembering.ts";
+import { addUsage, noUsage } from "./money/spent.ts";
 import type { Ports, PromptMessage } from "./ports.ts";
 import { systemMessageFor } from "./prompts/system-message.ts";
 import type { ChatEvent, RoutingInfo, Source } from "./records/conversation.ts";
 import { chooseAction, routingEvent } from "./route-step.ts";
 import { type Meter, metered, payerOf } from "./spend.ts";
 import { repeatAnswer, takeSteered } from "./steering.ts";
-import {
-  type Answer,
-  type AnswerInput,
-  addUsage,
-  noUsage,
-  type Task,
-  type TurnInput,
-  type TurnResult,
-} from "./turn-input.ts";
+import type { Answer, AnswerInput, Task, TurnInput, TurnResult } from "./turn-input.ts";
 
 /** Kind `supervisor`. */
 export const supervisorRun = defineRun<TurnInput, TurnResult, Ports>({

@@ -163,19 +163,3 @@ export function ownerOf(self: Address, owner: TurnReference["owner"]): Address {
   const { tenant, root } = addressParts(self);
   return address({ kind: owner, tenant, root });
 }
-
-/** No tokens. */
-export const noUsage: Usage = { promptTokens: 0, completionTokens: 0 };
-
-/** Both usages together; estimated when one of them is. */
-export function addUsage(left: Usage, right: Usage): Usage {
-  const cachedTokens = (left.cachedTokens ?? 0) + (right.cachedTokens ?? 0);
-  const reasoningTokens = (left.reasoningTokens ?? 0) + (right.reasoningTokens ?? 0);
-  const sum = {
-    promptTokens: left.promptTokens + right.promptTokens,
-    completionTokens: left.completionTokens + right.completionTokens,
-    ...(cachedTokens > 0 && { cachedTokens }),
-    ...(reasoningTokens > 0 && { reasoningTokens }),
-  };
-  return left.estimated || right.estimated ? { ...sum, estimated: true } : sum;
-}

@@ -60,7 +60,7 @@ export interface PriceSettings {
   readonly prices: ValueOf<typeof pricesGroup>;
   readonly knownModels: readonly KnownModel[];
   readonly defaultModel: string | null;
-  readonly providers: readonly unknown[];
+  readonly providers: readonly { readonly name: string }[];
 }
 
 /** Prices of models by name or beginning; those without are not among them. */
@@ -85,5 +85,6 @@ export function priceListOf(settings: PriceSettings): PriceList {
     models: modelPricesOf(knownModels),
     defaultModel,
     hasProviders: providers.length > 0,
+    providers: providers.map(({ name }) => name),
   };
 }

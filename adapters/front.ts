@@ -53,6 +53,8 @@ export const defaultTenant = "tn_default";
 
 /** A start, and what people do first, is over by then, ms. */
 const AFTER_START_MS = 60_000;
+/** What was used is added up from then on, ms. */
+const USAGE_AFTER_MS = 5_000;
 
 /** What the front door stands on. */
 export interface FrontOptions {
@@ -136,7 +138,7 @@ export async function openFront(options: FrontOptions): Promise<Front> {
     tables: system.tables,
     services: createRouteTable(routes).services,
   });
-  const stop = afterStart(() => keepingAudit(options, keys));
+  const stop = keepUp(options, { services, keys });
   const who = { keys, sessions, adminKey, adminTenant: defaultTenant };
   const guard = { tenants: system.tenants, rates: services.tenantRates };
   const authenticator = guardTenants(createFrontAuth(config, who), guard);
@@ -177,6 +179,23 @@ function operatorRoutes(
   return [...own, ...backupRoutes(system, packageVersion)];
 }
 
+/** What goes on beside requests. @returns what stops it. */
+function keepUp(
+  options: FrontOptions,
+  { services, keys }: Pick<Front, "services" | "keys">,
+): () => void {
+  const stops = [
+    afterStart(USAGE_AFTER_MS, async () => {
+      const { keepUsage } = await import("./http/services/usage-sweep.ts");
+      return keepUsage({ books: await services.books(), keys, log: options.diary });
+    }),
+    afterStart(AFTER_START_MS, () => keepingAudit(options, keys)),
+  ];
+  return () => {
+    for (const stop of stops) stop();
+  };
+}
+
 /** Chains, trims and tells where chains stand. @returns what stops it. */
 async function keepingAudit(
   { config, system, acts, diary }: FrontOptions,
@@ -195,13 +214,13 @@ const both = (one: () => void, other: () => void) => (): void => {
 };
 
 /** What can wait begins when a start is over. @returns what stops it. */
-function afterStart(begin: () => Promise<() => void>): () => void {
+function afterStart(ms: number, begin: () => Promise<() => void>): () => void {
   let stop: (() => void) | null = null;
   let isStopped = false;
   const timer = setTimeout(async () => {
     stop = await begin();
     if (isStopped) stop();
-  }, AFTER_START_MS);
+  }, ms);
   timer.unref();
   return () => {
     isStopped = true;

@@ -8,6 +8,7 @@ import { rootRunOf } from "../../runtime/frame.ts";
 import { callerOf } from "../caller.ts";
 import { limits } from "../limits.ts";
 import { isOneModel } from "../model-chain.ts";
+import { addUsage, spentOn } from "../money/spent.ts";
 import type {
   FinishReason,
   LlmRequest,
@@ -21,7 +22,6 @@ import type { ChatEvent, Source } from "../records/conversation.ts";
 import type { Meter } from "../spend.ts";
 import { performCalls, type RoundResult } from "../tools/calls.ts";
 import type { Handoff, Tool } from "../tools/tool.ts";
-import { addUsage } from "../turn-input.ts";
 import {
   type ClientTools,
   endedWith,
@@ -315,6 +315,7 @@ async function perform(
     key,
     request.messages.reduce((sum, message) => sum + messageTokens(message), 0),
     attempt.number,
+    request.model,
   );
   let hasText = false;
   const answered = context.ports.llm.complete(request, {
@@ -332,7 +333,8 @@ async function perform(
     if (!hasText && !attempt.signal.aborted) meter.release(key);
     throw error;
   });
-  const stored = toStored(call, request, result);
+  const usage = spentOn(context.ports.prices, request.model, result.usage, result);
+  const stored = toStored(call, request, { ...result, usage });
   if (isLive && stored.text !== undefined) live.end(stored.text);
   return stored;
 }

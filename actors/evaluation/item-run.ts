@@ -7,6 +7,7 @@ import { addressParts } from "../../runtime/address.ts";
 import { type ErrorData, RuntimeError, toErrorData, toldError } from "../../runtime/errors.ts";
 import { promptsOf } from "../ask-target.ts";
 import { limits } from "../limits.ts";
+import { noUsage } from "../money/spent.ts";
 import type { Ports } from "../ports.ts";
 import type { EndedCompletion } from "../records/completion-report.ts";
 import type { ChatAccepted, CompletionMessage } from "../records/conversation.ts";
@@ -19,7 +20,6 @@ import {
   type SideResult,
 } from "../records/evaluation.ts";
 import { metered } from "../spend.ts";
-import { noUsage } from "../turn-input.ts";
 import { closeBooks, type JudgeBooks } from "./judge-books.ts";
 import {
   completionAddress,
@@ -40,8 +40,8 @@ export const evaluationItemRun = defineRun<ItemRunInput, ItemRunResult, Ports>({
   run: async (input, context) => {
     const { evaluationJudge: priceMicros } = pricesOf(input.plan);
     const books: JudgeBooks = { priceMicros, paid: 0, graded: 0, usage: noUsage };
-    context.atEnd((write) => closeBooks(context, write, books, input.keyId));
     const payer = { keyId: input.keyId ?? null, agent: input.plan.targets[0]?.target ?? "" };
+    context.atEnd((write) => closeBooks(context, write, books, payer));
     return await metered(context, payer, async (meter) => {
       const item = await itemOf(input, context);
       const { index, plan } = input;

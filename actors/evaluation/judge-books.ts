@@ -3,10 +3,11 @@
 
 import type { RunContext, Turn } from "../../runtime/actor.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
+import type { Payer } from "../money/lines.ts";
 import { purseAddress } from "../money/messages.ts";
 import type { Ports, Usage } from "../ports.ts";
 import type { TakeMessage } from "../purse.ts";
-import { balanceCounter, type LedgerRow, ledgerTable } from "../records/conversation.ts";
+import { balanceCounter, freshLedgerTable, type LedgerRow } from "../records/conversation.ts";
 import { chargeOf } from "../records/price.ts";
 
 /** Service of the ledger's rows. */
@@ -43,7 +44,7 @@ export function closeBooks(
   { id: run_id }: RunContext<Ports>,
   write: Pick<Turn, "putRow" | "add" | "newId" | "nowMs">,
   { priceMicros, paid, graded, usage }: JudgeBooks,
-  keyId: string | undefined,
+  payer: Payer,
 ): void {
   if (paid === 0) return;
   if (paid > graded) write.add(balanceCounter, (paid - graded) * priceMicros);
@@ -51,10 +52,11 @@ export function closeBooks(
   const row: LedgerRow = {
     id,
     at: new Date(write.nowMs).toISOString(),
-    ...{ service: SERVICE, run_id, key_id: keyId ?? null },
+    ...{ service: SERVICE, run_id, key_id: payer.keyId },
+    agent_id: payer.agent,
     charge: chargeOf(priceMicros, graded),
     spend: usage,
     outcome: graded === paid ? "completed" : "failed",
   };
-  write.putRow(ledgerTable, id, row);
+  write.putRow(freshLedgerTable, id, row);
 }

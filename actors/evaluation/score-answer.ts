@@ -6,6 +6,7 @@ import { RuntimeError } from "../../runtime/errors.ts";
 import { messageTokens } from "../answer/history.ts";
 import { callerOf } from "../caller.ts";
 import { limits } from "../limits.ts";
+import { addUsage, noUsage, spentOn } from "../money/spent.ts";
 import type { LlmRequest, Ports, Usage } from "../ports.ts";
 import type { DatasetItem } from "../records/dataset.ts";
 import {
@@ -15,7 +16,6 @@ import {
   type SideResult,
 } from "../records/evaluation.ts";
 import type { Meter } from "../spend.ts";
-import { addUsage, noUsage } from "../turn-input.ts";
 import { gradeOf, judgeRequest } from "./judge.ts";
 import { type JudgeBooks, payJudge } from "./judge-books.ts";
 import { cosineScore, type Routed, scoreLocally, scoreOf } from "./scorers.ts";
@@ -149,13 +149,12 @@ async function ask(
     context.step(
       key,
       async (attempt) => {
-        meter.reserve(key, tokens, attempt.number);
+        meter.reserve(key, tokens, attempt.number, request.model);
         const caller = callerOf(context, meter.budgets.attempts(key));
-        const { text, usage } = await context.ports.llm.complete(paid, {
-          caller,
-          signal: attempt.signal,
-        });
-        return { text, usage };
+        const { llm, prices } = context.ports;
+        const result = await llm.complete(paid, { caller, signal: attempt.signal });
+        const usage = spentOn(prices, request.model, result.usage, result);
+        return { text: result.text, usage };
       },
       { repeat: "safe", timeoutMs: limits.modelCallMs },
     );

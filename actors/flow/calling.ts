@@ -3,11 +3,11 @@
 
 import { type ErrorCode, errorTable, RuntimeError } from "../../runtime/errors.ts";
 import { loadSchemas } from "../answer/output-schema.ts";
+import { addUsage } from "../money/spent.ts";
 import { performCall } from "../tools/calls.ts";
 import { offerTools } from "../tools/offer.ts";
 import type { ToolFailure } from "../tools/result.ts";
 import type { Tool } from "../tools/tool.ts";
-import { addUsage } from "../turn-input.ts";
 import type { ToolNode } from "./graph.ts";
 import { childOf, shared, waiting } from "./together.ts";
 import type { Line, Walk } from "./walk.ts";

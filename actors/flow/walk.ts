@@ -5,10 +5,11 @@ import type { RunContext } from "../../runtime/actor.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import type { Asked } from "../answer/history.ts";
 import type { CompiledAgent } from "../compiled.ts";
+import { noUsage } from "../money/spent.ts";
 import type { Ports, Usage } from "../ports.ts";
 import type { ChatEvent, RoutingInfo } from "../records/conversation.ts";
 import type { Meter } from "../spend.ts";
-import { type Answer, noUsage, type TurnInput } from "../turn-input.ts";
+import type { Answer, TurnInput } from "../turn-input.ts";
 import type { Graph, GraphEdge, GraphNode, NodeType, Shape } from "./graph.ts";
 import { reduceState, type State } from "./state.ts";
 

@@ -10,14 +10,16 @@ import { callerOf } from "../caller.ts";
 import { loadAgent } from "../compiled.ts";
 import { limits } from "../limits.ts";
 import { operationPricesMicros } from "../money/catalogue.ts";
+import type { Payer } from "../money/lines.ts";
 import { purseAddress } from "../money/messages.ts";
+import { spentOn } from "../money/spent.ts";
 import type { LlmRequest, Ports, Usage } from "../ports.ts";
 import type { TakeMessage } from "../purse.ts";
 import {
   balanceCounter,
   type ChatEvent,
+  freshLedgerTable,
   type LedgerRow,
-  ledgerTable,
   type MessageRecord,
   messageKey,
 } from "../records/conversation.ts";
@@ -68,7 +70,7 @@ export const memoryTurnRun = defineRun<MemoryTurnInput, MemoryTurnResult, Ports>
   kind: memoryTurnKind,
   async run(input, context) {
     const bill: Bill = { priceMicros: 0, isPaid: false, isDelivered: false, spend: null };
-    context.atEnd((write) => settle(context, write, bill));
+    context.atEnd((write) => settle(context, write, { bill, payer: payerOf(input) }));
     const done = await metered(context, payerOf(input), (meter) =>
       takeIn(input, context, { meter, bill }),
     );
@@ -231,12 +233,13 @@ async function extract(
     context.step(
       "extract",
       async (attempt) => {
-        meter.reserve("extract", tokens, attempt.number);
+        meter.reserve("extract", tokens, attempt.number, model);
         const result = await llm.complete(paid, {
           caller: callerOf(context, meter.budgets.attempts("extract")),
           signal: attempt.signal,
         });
-        return { facts: factsOf(result.text, known, entryChars), usage: result.usage };
+        const usage = spentOn(context.ports.prices, model, result.usage, result);
+        return { facts: factsOf(result.text, known, entryChars), usage };
       },
       { ...safe, timeoutMs: limits.modelCallMs },
     );
@@ -298,8 +301,9 @@ async function keep(
 function settle(
   { id: run_id }: RunContext<Ports>,
   write: Pick<Turn, "putRow" | "add" | "newId" | "nowMs">,
-  { priceMicros, isPaid, isDelivered, spend }: Bill,
+  { bill, payer }: { readonly bill: Bill; readonly payer: Payer },
 ): void {
+  const { priceMicros, isPaid, isDelivered, spend } = bill;
   if (!isPaid) return;
   if (!isDelivered) write.add(balanceCounter, priceMicros);
   const id = write.newId("le");
@@ -308,10 +312,11 @@ function settle(
     at: new Date(write.nowMs).toISOString(),
     service: memoryService,
     run_id,
-    key_id: null,
+    key_id: payer.keyId,
+    agent_id: payer.agent,
     charge: chargeOf(priceMicros, isDelivered ? 1 : 0),
     spend,
     outcome: isDelivered ? "completed" : "failed",
   };
-  write.putRow(ledgerTable, id, row);
+  write.putRow(freshLedgerTable, id, row);
 }

@@ -57,6 +57,8 @@ export interface PriceList {
   readonly defaultModel: string | null;
   /** False: the built-in answerer answers everything. */
   readonly hasProviders: boolean;
+  /** Names of providers, which may stand before a model's. Default: none. */
+  readonly providers?: readonly string[];
 }
 
 /** The catalogue: the port `prices`, and what the front door charges by. */
@@ -65,6 +67,10 @@ export interface Prices {
   readonly operations: OperationPrices;
   /** By model name or its beginning, as configured. */
   readonly models: Readonly<Record<string, ModelPrice>>;
+  /** What agents that name no model are answered by; null: the built-in answerer. */
+  readonly defaultModel: string | null;
+  /** Names of providers, which may stand before a model's. */
+  readonly providers: readonly string[];
   /**
    * Price of a model as records name it; "" is the default model. Of a chain the dearest of each column,
    * so that it bounds whichever answers. The built-in answerer is free. Null: not known, nothing of a
@@ -80,14 +86,14 @@ const TOKENS_OF_PRICE = 1_000_000n;
 
 /** The catalogue of a list. */
 export function createPrices(list: PriceList): Prices {
-  const { unit, operations, models, defaultModel, hasProviders } = list;
+  const { unit, operations, models, defaultModel, hasProviders, providers = [] } = list;
   const modelPrice = (model: string): ModelPrice | null => {
     const name = model === "" ? (defaultModel ?? BUILTIN) : model;
     if (name === BUILTIN || !hasProviders) return free;
     const known = modelsOfChain(name).flatMap((one) => figureOf(models, one) ?? []);
     return known.length === 0 ? null : known.reduce(dearer);
   };
-  return { unit, operations, models, modelPrice };
+  return { unit, operations, models, defaultModel, providers, modelPrice };
 }
 
 /** As document 001 has it, and no model known: what runs without a configuration. */

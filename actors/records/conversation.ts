@@ -386,6 +386,12 @@ export const balanceCounter = "balance";
 /** Table of ledger rows: one for each charged operation, id sortable by time. */
 export const ledgerTable = "ledger";
 
+/**
+ * Table in which rows of the ledger are written. They stand here until they are moved into the ledger, in
+ * the transaction in which what they say is added to the sums of usage.
+ */
+export const freshLedgerTable = "ledger-fresh";
+
 /** A ledger row. `spend` is tokens as the provider reported them; `charge` what the tenant paid. */
 export interface LedgerRow {
   readonly id: string;
@@ -393,6 +399,10 @@ export interface LedgerRow {
   readonly service: string;
   readonly run_id: string | null;
   readonly key_id: string | null;
+  /** What answered, or was made or changed: an agent, a team or a workflow; absent in old rows. */
+  readonly agent_id?: string | null;
+  /** Why an operator changed the balance. */
+  readonly note?: string;
   readonly charge: Charge;
   readonly spend: Usage | null;
   readonly outcome: string;

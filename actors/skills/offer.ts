@@ -3,13 +3,13 @@
 
 import type { RunContext } from "../../runtime/actor.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
+import { noUsage } from "../money/spent.ts";
 import type { Ports } from "../ports.ts";
 import { versionId } from "../records/agent-version.ts";
 import { type ResourceRow, resourceTables } from "../records/resource.ts";
 import { readSkillName, type SkillInput, type SkillUse, skillLimits } from "../records/skill.ts";
 import { skillKind } from "../records/skill-kind.ts";
 import type { Arguments, RunTool } from "../tools/tool.ts";
-import { noUsage } from "../turn-input.ts";
 import { type FoundSkills, newestOf, type SkillPins } from "./pins.ts";
 import { type PinnedSkill, type ReadPage, readSkillPage } from "./read.ts";
 

@@ -2,11 +2,12 @@
 
 import type { RunContext } from "../../runtime/actor.ts";
 import type { Asked } from "../answer/history.ts";
+import { addUsage } from "../money/spent.ts";
 import type { Ports, PromptMessage, Usage } from "../ports.ts";
 import type { TeamEvent } from "../records/conversation.ts";
 import type { Meter } from "../spend.ts";
 import { takeSteered } from "../steering.ts";
-import { addUsage, type TurnInput, type TurnResult } from "../turn-input.ts";
+import type { TurnInput, TurnResult } from "../turn-input.ts";
 import type { Crew, Member } from "./crew.ts";
 import type { Said } from "./transcript.ts";
 

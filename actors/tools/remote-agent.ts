@@ -3,8 +3,8 @@
 
 import { RuntimeError } from "../../runtime/errors.ts";
 import { limits } from "../limits.ts";
+import { noUsage } from "../money/spent.ts";
 import { Type } from "../schema.ts";
-import { noUsage } from "../turn-input.ts";
 import { remoteTask } from "./remote-task.ts";
 import type { RemoteConfig, RemoteTask } from "./remote-wire.ts";
 import { failure } from "./result.ts";

@@ -1,8 +1,8 @@
 // A replay and a swapped one, step by step: what stayed, what changed, what is new, what is gone,
 // and what the swapped one would have done.
 
+import { addUsage, noUsage } from "../../actors/money/spent.ts";
 import type { LlmRequest, Usage } from "../../actors/ports.ts";
-import { addUsage, noUsage } from "../../actors/turn-input.ts";
 import type { ReplayEntry } from "../../runtime/testkit/replay-trace.ts";
 import { nameOf, type PortCall } from "./ports.ts";
 import { described, type SwappedReplay, type Watched } from "./replay.ts";

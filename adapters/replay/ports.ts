@@ -2,6 +2,7 @@
 // a replay knows what a step asks for, and goes through to the real ports only when the replay has
 // said for this step that it may.
 
+import { defaultPrices } from "../../actors/money/catalogue.ts";
 import type { Ports } from "../../actors/ports.ts";
 import { stepBeingPerformed } from "../../runtime/testkit/replay-context.ts";
 import type { AskedStep } from "../../runtime/testkit/replay-step.ts";
@@ -64,6 +65,8 @@ export function watchPorts(facts: ModelFacts, real: Ports | null): WatchedPorts 
   const ports = new Proxy({} as Ports, {
     get: (_, port) => {
       if (typeof port !== "string") return undefined;
+      // What things cost is data.
+      if (port === "prices") return real?.prices ?? defaultPrices;
       if (port !== "llm") return catching(port, real?.[port as keyof Ports]);
       return new Proxy(llm, {
         get: (of, method) =>

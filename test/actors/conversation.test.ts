@@ -47,7 +47,7 @@ test("a chat turn is answered once, kept, listed and paid", async () => {
   ]);
   expect(agents.rows("conversations")).toHaveLength(1);
   expect(await describe(agents, cv)).toMatchObject({ title: "hi", message_count: 2 });
-  expect(agents.rows("ledger")).toMatchObject([
+  expect(agents.rows("ledger-fresh")).toMatchObject([
     {
       outcome: "completed",
       key_id: "ak_1",
@@ -113,7 +113,7 @@ test("a failed turn is kept with its error, gives the money back and shows its s
     status: "failed",
     error: { code: "PROVIDER_FAILED" },
   });
-  expect(agents.rows("ledger")).toMatchObject([{ outcome: "failed", charge: { micros: 0 } }]);
+  expect(agents.rows("ledger-fresh")).toMatchObject([{ outcome: "failed", charge: { micros: 0 } }]);
 });
 
 test("cancel ends what runs and what waits, and keeps the text that was shown", async () => {
@@ -135,7 +135,7 @@ test("cancel ends what runs and what waits, and keeps the text that was shown", 
     cancelled: string[];
   };
   const ends = await Promise.all([one.end(), two.end()]);
-  const spent = agents.rows("ledger") as { service: string; spend: unknown }[];
+  const spent = agents.rows("ledger-fresh") as { service: string; spend: unknown }[];
 
   expect(spent.find(({ service }) => service === "spend")?.spend).toMatchObject({
     completionTokens: 2,
@@ -173,7 +173,7 @@ test("a deleted conversation is gone at once, its records after, and its key sta
   expect(agents.rows("conversations")).toEqual([]);
   await agents.ask(conversationAt(cv), { type: "describe" });
   expect(agents.messages(cv)).toEqual([]);
-  const paid = agents.rows("ledger") as { service: string }[];
+  const paid = agents.rows("ledger-fresh") as { service: string }[];
   expect(paid.filter(({ service }) => service === "core-agent-chat")).toHaveLength(4);
 });
 

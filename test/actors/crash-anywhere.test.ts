@@ -55,7 +55,7 @@ test.each(crashes)(
     expect(kept.map(({ content }) => content)).toEqual(
       asked.flatMap((text) => [text, `re: ${text}`]),
     );
-    const ledger = host.rows("ledger") as LedgerRow[];
+    const ledger = host.rows("ledger-fresh") as LedgerRow[];
     // Calls lost in the crash have rows of their own, which charge nobody.
     expect(ledger.filter(({ charge }) => charge.micros > 0)).toHaveLength(asked.length);
     expect(host.balance()).toBe(100_000 - 1_000 * asked.length);

@@ -51,7 +51,7 @@ test("a crash during the answer gives one answer, one charge, and repeats only t
     "the thing from last week looks odd",
     "The answer.",
   ]);
-  const ledger = host.rows("ledger") as LedgerRow[];
+  const ledger = host.rows("ledger-fresh") as LedgerRow[];
   const [lost, charged] = ["repeated", "completed"].map((outcome) =>
     ledger.filter((row) => row.outcome === outcome),
   );
@@ -127,5 +127,5 @@ test("a completion sends the messages as they are, with its overrides, and keeps
   expect(rest.map(({ content }) => content)).toEqual(["hi", "hello", "my invoice?"]);
   expect(host.disk.rows.filter(({ key }) => key.includes("/r/"))).toEqual([]);
   expect(host.balance()).toBe(9_000);
-  expect(host.rows("ledger")).toHaveLength(1);
+  expect(host.rows("ledger-fresh")).toHaveLength(1);
 });

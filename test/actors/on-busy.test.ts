@@ -139,7 +139,7 @@ test("of several interrupting messages the last one is answered", async () => {
     "cancelled",
     "completed",
   ]);
-  const paid = agents.rows("ledger") as { service: string }[];
+  const paid = agents.rows("ledger-fresh") as { service: string }[];
   expect(paid.filter(({ service }) => service === "core-agent-chat")).toHaveLength(3);
   expect(agents.balance()).toBe(99_000);
 });

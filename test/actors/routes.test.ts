@@ -44,7 +44,7 @@ test("in doubt one small call chooses, and both calls together stay under 235 to
 
   expect(reply.routing_info).toMatchObject({ method: "model", action_name: "Billing" });
   expect(llm.requests[0]).toMatchObject({ temperature: 0, stream: false });
-  expect(reply.usage).toEqual({ promptTokens: 20, completionTokens: 10 });
+  expect(reply.usage).toMatchObject({ promptTokens: 20, completionTokens: 10 });
   const bytes = llm.requests
     .flatMap(({ messages }) => messages)
     .reduce((sum, { content }) => sum + content.length, 0);

@@ -4,11 +4,12 @@
 import { catalog } from "../../actors/catalog.ts";
 import { loadFlowLibraries } from "../../actors/flow/compile-flow.ts";
 import { flowRun } from "../../actors/flow/flow-run.ts";
+import { noUsage } from "../../actors/money/spent.ts";
 import { agentTables, versionId } from "../../actors/records/agent-version.ts";
 import type { WorkflowInput } from "../../actors/records/workflow.ts";
 import { targetPlace } from "../../actors/targets.ts";
 import { teamRun } from "../../actors/team/team.ts";
-import { noUsage, type TurnInput, type TurnResult } from "../../actors/turn-input.ts";
+import type { TurnInput, TurnResult } from "../../actors/turn-input.ts";
 import { type Definition, defineRun } from "../../runtime/actor.ts";
 import { address } from "../../runtime/address.ts";
 import type { RuntimeError } from "../../runtime/errors.ts";

@@ -6,10 +6,9 @@ import { costOf, microsOf, noCharge } from "../../../actors/records/price.ts";
 import { Type } from "../../../actors/schema.ts";
 import type { KeyStore } from "../keys.ts";
 import { answers, pageOf as pageSchema } from "../openapi/responses.ts";
-import { timeOf } from "../query-time.ts";
 import { json } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
-import { addCredit, usageOf } from "../services/ledger.ts";
+import { addCredit } from "../services/ledger.ts";
 import { pageOf, pageQuery, pageRequest } from "../services/paging.ts";
 import type { Services } from "../services/services.ts";
 import { auditRoutes } from "./audit.ts";
@@ -19,8 +18,9 @@ import { deadLetterRoutes } from "./dead-letters.ts";
 import { keyChangeRoutes, revoked, tenantOfKey } from "./key-changes.ts";
 import { pricesRoute } from "./prices.ts";
 import { runtimeRoutes } from "./runtime.ts";
-import { creditSchema, keySchema, newKeySchema, usageSchema } from "./schemas.ts";
+import { creditSchema, keySchema, newKeySchema } from "./schemas.ts";
 import { tenantRoutes } from "./tenants.ts";
+import { usageRoutes } from "./usage.ts";
 
 const keysPath = "/admin/keys";
 /** Most that one credit adds, in units of the account. */
@@ -133,29 +133,6 @@ function keyRoutes(services: Services, keys: KeyStore): readonly Route[] {
         const id = params["ak"] ?? "";
         const tenant = await tenantOfKey(services.system.tables, principal, id);
         return json(200, await keys.changeKey(tenant, id, revoked(principal, services.nowMs())));
-      },
-    }),
-  ];
-}
-
-function usageRoutes(services: Services, keys: KeyStore): readonly Route[] {
-  return [
-    defineRoute({
-      summary: "Read what was used and paid",
-      description:
-        "Sums of a tenant's ledger by service, between `from` and `to`, and its balance. One answer sums up at most 50,000 rows: `is_cut` says that there were more, and shorter times give all.",
-      responses: answers(200, usageSchema, "The sums."),
-      query: ["from", "to", "tenant"],
-      ...common,
-      method: "GET",
-      pattern: "/admin/usage",
-      permission: "usage.read",
-      handler: async (context) => {
-        const { query } = context;
-        const tenant = await tenantOf(keys, context, query.get("tenant"));
-        const from = timeOf(query, "from");
-        const to = timeOf(query, "to");
-        return json(200, { tenant, ...(await usageOf(services.system, tenant, { from, to })) });
       },
     }),
   ];

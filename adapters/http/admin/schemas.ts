@@ -53,32 +53,6 @@ export const newKeySchema: TSchema = named(
   ),
 );
 
-const serviceUsage = Type.Object(
-  {
-    service: text,
-    calls: count,
-    failed: Type.Integer({ minimum: 0, description: "Of the calls, those that did not complete." }),
-    charged: units,
-    prompt_tokens: count,
-    completion_tokens: count,
-  },
-  closed,
-);
-
-/** Sums of a tenant. */
-export const usageSchema: TSchema = named(
-  "TenantUsage",
-  Type.Object(
-    {
-      tenant: text,
-      balance: units,
-      services: Type.Array(serviceUsage),
-      is_cut: Type.Boolean({ description: "There were more rows than one answer sums up." }),
-    },
-    closed,
-  ),
-);
-
 const letterFields = {
   id: text,
   at: time,

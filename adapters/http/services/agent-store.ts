@@ -139,7 +139,8 @@ export function createAgentStore(options: AgentServiceOptions): AgentStore {
         value: row,
         revision: from?.revision ?? null,
       };
-      const paid = chargeWrites(charge, { ...caller, nowMs: nowMs() });
+      const agentId = row.agent.agent_key;
+      const paid = chargeWrites(charge, { ...caller, agentId, nowMs: nowMs() });
       const entry = {
         version: version.version,
         at: version.agent.updated_at,

@@ -4,8 +4,8 @@
 import {
   balanceCounter,
   type Charge,
+  freshLedgerTable,
   type LedgerRow,
-  ledgerTable,
 } from "../../../actors/records/conversation.ts";
 import { newId } from "../../../runtime/id.ts";
 import type { System, TableWrite } from "../../../runtime/system.ts";
@@ -14,6 +14,8 @@ import type { System, TableWrite } from "../../../runtime/system.ts";
 export interface ChargeFor {
   readonly service: string;
   readonly keyId: string | null;
+  /** What was made or changed. */
+  readonly agentId: string;
   readonly nowMs: number;
 }
 
@@ -26,13 +28,14 @@ export function chargeWrites(charge: Charge, purpose: ChargeFor): readonly Table
     service: purpose.service,
     run_id: null,
     key_id: purpose.keyId,
+    agent_id: purpose.agentId,
     charge,
     spend: null,
     outcome: "completed",
   };
   return [
     { type: "add", counter: balanceCounter, delta: -charge.micros, min: 0 },
-    { type: "put", table: ledgerTable, id: row.id, value: row },
+    { type: "put", table: freshLedgerTable, id: row.id, value: row },
   ];
 }
 

@@ -6,7 +6,7 @@ import type { Prices } from "../../../actors/money/catalogue.ts";
 import type { Compute, Embedders, Rerankers, Retriever } from "../../../actors/ports.ts";
 import { removalAddress } from "../../../actors/removal.ts";
 import type { Log } from "../../../runtime/log.ts";
-import type { System } from "../../../runtime/system.ts";
+import type { System, Tables } from "../../../runtime/system.ts";
 import { writeSmall } from "../../data-folder.ts";
 import type { PackContext } from "../../packs/context.ts";
 import type { PackService } from "../../packs/pack-service.ts";
@@ -42,6 +42,7 @@ import type { RecordBodies } from "./record-bodies.ts";
 import { RecordIndex } from "./record-index.ts";
 import { refuseUsed } from "./record-links.ts";
 import { createSkillService, type SkillService } from "./skills.ts";
+import type { UsageBooks } from "./usage-books.ts";
 
 /** What the services work with. */
 export interface ServiceOptions {
@@ -85,6 +86,8 @@ export interface Services {
   readonly evaluations: EvaluationService;
   readonly webhookSecrets: WebhookSecrets;
   readonly prices: Prices;
+  /** Loaded when they are first looked at. */
+  books(): Promise<UsageBooks>;
   /** Loaded when it is first asked for. */
   packs(): Promise<PackService>;
   /** What it is made of. */
@@ -131,7 +134,6 @@ export function createServices(options: ServiceOptions): Services {
   const gate = new WorkGate({ load: () => system.load() });
   const ingestion = createIngestionService(options);
   const knowledge = createKnowledgeService({ ...options, ingestion });
-  let packs: Promise<PackService> | undefined;
   const packContext: PackContext = { ...options, index, serial, ingestion, knowledge, memories };
   return {
     system,
@@ -161,13 +163,9 @@ export function createServices(options: ServiceOptions): Services {
     }),
     webhookSecrets,
     prices,
+    books: laterBooks(system.tables),
     packContext,
-    packs: () => {
-      packs ??= import("../../packs/pack-service.ts").then((made) =>
-        made.createPackService(packContext),
-      );
-      return packs;
-    },
+    packs: laterPacks(packContext),
     ...tenantServices(options),
     bodies: index.bodies,
   };
@@ -184,4 +182,20 @@ function tenantServices({
   const removals = new TenantRemovals({ system, data, log, nowMs, note });
   const changed: TenantOptions["changed"] = ({ id, limits }) => tenantRates.changed(id, limits);
   return { tenantRates, tenants: createTenantService({ system, nowMs, removals, changed }) };
+}
+
+function laterPacks(context: PackContext): Services["packs"] {
+  let packs: Promise<PackService> | undefined;
+  return () => {
+    packs ??= import("../../packs/pack-service.ts").then((made) => made.createPackService(context));
+    return packs;
+  };
+}
+
+function laterBooks(tables: Tables): Services["books"] {
+  let books: Promise<UsageBooks> | undefined;
+  return () => {
+    books ??= import("./usage-books.ts").then((made) => made.createUsageBooks({ tables }));
+    return books;
+  };
 }

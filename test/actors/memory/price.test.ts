@@ -23,7 +23,7 @@ const isExtraction = ({ responseFormat }: LlmRequest): boolean => responseFormat
 
 /** What runs of memory put into the books. */
 const ofMemory = (desk: AgentsHost): readonly LedgerRow[] =>
-  (desk.rows("ledger") as LedgerRow[]).filter(({ service }) => service === "memory");
+  (desk.rows("ledger-fresh") as LedgerRow[]).filter(({ service }) => service === "memory");
 
 test("finding facts is paid before the call, and left out where the balance does not hold it", async () => {
   const script: Script = ({ request }) =>

@@ -114,7 +114,7 @@ const spender = defineRun<SpenderInput, object, SpenderPorts>({
             context.step(
               key,
               async (attempt) => {
-                meter.reserve(key, 4, attempt.number);
+                meter.reserve(key, 4, attempt.number, paid.model);
                 await meter.budgets.attempts(key)?.begin();
                 try {
                   return await ask(context, input, paid);

@@ -246,7 +246,7 @@ test("no turn begins once the tokens are spent, and the conclusion still comes",
   const reply = await viewing.reply();
 
   expect(llm.requests.map(nameOf)).toEqual(["Ann", "Ben", "Ann", "Lee"]);
-  expect(reply.usage).toEqual({ promptTokens: 40, completionTokens: 20 });
+  expect(reply.usage).toMatchObject({ promptTokens: 40, completionTokens: 20 });
   expect(teamEvents(viewing.frames).at(-1)).toMatchObject({ type: "team_stop", by: "tokens" });
 });
 

@@ -97,7 +97,7 @@ async function play(
     return { host, commits: 0, isDead, calls: llm.requests.map(nameOf), outcome: null };
   const again = host.follow(run, talk.cv);
   const reply = await again.reply();
-  const paid = (host.rows("ledger") as LedgerRow[]).filter(({ charge }) => charge.micros > 0);
+  const paid = (host.rows("ledger-fresh") as LedgerRow[]).filter(({ charge }) => charge.micros > 0);
   return {
     host,
     commits: host.disk.commits - begun,

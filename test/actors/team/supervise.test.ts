@@ -70,7 +70,7 @@ test("the leader splits, members do their tasks on the results they build on, th
   });
   expect(teamEvents(viewing.frames)[0]).toMatchObject({ type: "team_plan" });
   // Four members' calls and two of the leader, 15 tokens each.
-  expect(reply.usage).toEqual({ promptTokens: 50, completionTokens: 25 });
+  expect(reply.usage).toMatchObject({ promptTokens: 50, completionTokens: 25 });
 });
 
 test("independent tasks are done side by side", async () => {
@@ -212,8 +212,10 @@ test.each(wrongPlans)(
     expect(llm.requests).toHaveLength(3);
     // Nothing was delivered: the price comes back, the spend is written down.
     expect(talk.host.balance()).toBe(100_000);
-    expect(talk.host.rows("ledger")).toContainEqual(
-      expect.objectContaining({ spend: { promptTokens: 30, completionTokens: 15 } }),
+    expect(talk.host.rows("ledger-fresh")).toContainEqual(
+      expect.objectContaining({
+        spend: expect.objectContaining({ promptTokens: 30, completionTokens: 15 }),
+      }),
     );
   },
 );

@@ -131,7 +131,7 @@ test("alone it is the whole answer, which is shown once and as it came", async (
     [id, "Only this."],
   ]);
   expect(
-    (await host.system.tables.list(host.tenant, "ledger", { limit: 100, reverse: true }))
+    (await host.system.tables.list(host.tenant, "ledger-fresh", { limit: 100, reverse: true }))
       .map(({ value }) => value as LedgerRow)
       .find(({ run_id }) => run_id === id)?.spend,
   ).toMatchObject({ promptTokens: 0, completionTokens: 0 });

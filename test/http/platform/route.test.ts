@@ -70,7 +70,7 @@ test("the model settles a doubt at the price of a turn, and the spend is written
   expect(body.model_call.usage.total_tokens).toBeGreaterThan(0);
   expect(host.llm.requests.length).toBe(asked + 1);
   expect(before - (await host.balance())).toBe(1_000);
-  const rows = await host.system.tables.list(host.tenant, "ledger", { limit: 200 });
+  const rows = await host.system.tables.list(host.tenant, "ledger-fresh", { limit: 200 });
   const own = rows.map(({ value }) => value as { service: string; spend: unknown });
   expect(own.filter(({ service }) => service === "route")).toMatchObject([
     { outcome: "completed", spend: { promptTokens: expect.any(Number) } },
