@@ -8,6 +8,7 @@ import type { KernelLimits } from "../runtime/kernel/kernel-port.ts";
 import { embedderFields, embeddingFields } from "./config-embedding.ts";
 import { choice, type Fields, type IntegerField, integer } from "./config-field.ts";
 import { frontFields } from "./config-front.ts";
+import { issuerFields } from "./config-identity.ts";
 import { pricesGroup } from "./config-prices.ts";
 import { answerFields, knownModelFields, providerFields } from "./config-providers.ts";
 import { rerankerFields } from "./config-rerankers.ts";
@@ -348,6 +349,13 @@ export const configFields = {
     type: "group",
     text: "What embedders share: local models, what is remembered, how long a question waits.",
     fields: embeddingFields,
+  },
+  issuers: {
+    type: "entries",
+    text: "Issuers (OpenID providers) whose bearer tokens are taken.",
+    itemsMax: 20,
+    required: ["name", "issuer", "audience"],
+    fields: issuerFields,
   },
   embedders: {
     type: "entries",

@@ -16,6 +16,7 @@ import {
   readConfigFile,
   shown,
 } from "./config-file.ts";
+import { type IssuerConfig, issuersOf } from "./config-identity.ts";
 import { type ProviderConfig, providersOf } from "./config-providers.ts";
 import { type RerankerConfig, rerankersOf } from "./config-rerankers.ts";
 import { configFields } from "./config-schema.ts";
@@ -28,10 +29,11 @@ type Values = ValuesOf<typeof configFields>;
 
 /** The configuration, as plain data that may cross threads. Field by field: config-schema.ts. */
 export interface Config
-  extends Omit<Values, "tls" | "providers" | "embedders" | "rerankers" | "models"> {
+  extends Omit<Values, "tls" | "providers" | "embedders" | "rerankers" | "issuers" | "models"> {
   readonly providers: readonly ProviderConfig[];
   readonly embedders: readonly EmbedderConfig[];
   readonly rerankers: readonly RerankerConfig[];
+  readonly issuers: readonly IssuerConfig[];
   /** TLS at the port; null: plain HTTP. */
   readonly tls: TlsConfig | null;
   /** Folder of local models. */
@@ -119,6 +121,7 @@ export async function readConfig(environment: Environment, folder: string): Prom
   const embedders = embeddersOf(values, { folder, models }, providers, problems);
   const rerankers = rerankersOf(values.rerankers, { folder, models }, providers, problems);
   const tls = tlsOf(values.tls, folder, problems);
+  const issuers = issuersOf(values.issuers, problems);
   if (problems.length > 0) {
     throw new RuntimeError("CONFIG_INVALID", problems.join("\n"), { problems });
   }
@@ -126,7 +129,8 @@ export async function readConfig(environment: Environment, folder: string): Prom
   const masterKeyFile = named === null ? null : resolve(folder, named);
   const masterKey = env["TROUPE_MASTER_KEY"] ?? null;
   const secret = { adminKey, masterKey, masterKeyFile };
-  const own = { tls, data, models, embedders, rerankers, providers, file: file?.path ?? null };
+  const lists = { embedders, rerankers, issuers, providers };
+  const own = { tls, data, models, ...lists, file: file?.path ?? null };
   return { ...values, ...defaults, ...secret, ...own };
 }
 

@@ -141,7 +141,7 @@ export async function openFront(options: FrontOptions): Promise<Front> {
   const stop = keepUp(options, { services, keys });
   const who = { keys, sessions, adminKey, adminTenant: defaultTenant };
   const guard = { tenants: system.tenants, rates: services.tenantRates };
-  const authenticator = guardTenants(createFrontAuth(config, who), guard);
+  const authenticator = guardTenants(await createFrontAuth(config, who), guard);
   const rates = createRateLimiter({ perSecond: http.requestsPerSecond, burst: http.requestsBurst });
   const sockets = createSocketServices({ system, chat: services.chat, authenticator, rates });
   const all: readonly Route[] = [

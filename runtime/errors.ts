@@ -89,6 +89,7 @@ export const errorTable = {
   EGRESS_REFUSED: fail(502),
   EMBEDDER_UNAVAILABLE: fail(503),
   RERANKER_UNAVAILABLE: fail(503),
+  ISSUER_UNAVAILABLE: later(503),
   NO_EDGE: fail(500),
   QUARANTINED: fail(500),
   DEAD_LETTER: fail(500),

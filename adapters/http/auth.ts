@@ -1,8 +1,9 @@
-// Who is asking: the admin key, an API key, or the cookie of a browser session. A wrong key says
+// Who is asking: the admin key, an API key, a token of a trusted issuer, or the cookie of a session. A wrong key says
 // nothing about what it was near to, and an address that keeps guessing is slowed down.
 
 import type { ApiKey } from "../../actors/records/api-key.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
+import { type Bearers, noBearers } from "./bearer.ts";
 import type { Came } from "./client-address.ts";
 import type { Guesses } from "./guesses.ts";
 import { KEY_CACHE_MAX } from "./key-cache.ts";
@@ -36,6 +37,8 @@ export function createAuthenticator(options: {
   readonly keys: KeyStore;
   readonly sessions: Sessions;
   readonly guesses: Guesses;
+  /** Tokens of trusted issuers; default: none. */
+  readonly bearers?: Bearers;
   /** Where a request came from; default: its peer. */
   readonly addressOf?: (request: Came) => string;
   readonly adminKey: string;
@@ -43,6 +46,7 @@ export function createAuthenticator(options: {
 }): Authenticator {
   const { keys, sessions, guesses, adminTenant } = options;
   const { addressOf = ({ peer }: Came) => peer } = options;
+  const { bearers = noBearers } = options;
   const proven = createProven();
   const adminHash = hashOfKey(options.adminKey);
   const admin = principalOfAdmin(adminTenant);
@@ -52,12 +56,20 @@ export function createAuthenticator(options: {
   function knownKey(key: string): Principal | null {
     const known = keys.known(key);
     if (known !== null) return principalOf(known);
+    const bearer = bearers.known(key);
+    if (bearer !== null) return bearer;
     return adminKnown !== "" && isSameText(key, adminKnown) ? admin : null;
   }
 
   async function authenticateKey(key: string, address: string): Promise<Principal> {
     const known = knownKey(key);
     if (known !== null) return known;
+    if (bearers.isToken(key)) {
+      const bearer = await bearers.find(key);
+      if (bearer !== null) return bearer;
+      await guesses.wrong(address, GUESSED_AT_ADMIN, false);
+      throw notValid();
+    }
     const id = keyIdOf(key) ?? GUESSED_AT_ADMIN;
     if (!proven.has(id, key)) guesses.check(address, id);
     if (key.length <= KEY_CHARS_MAX && isHashOf(key, adminHash)) {
@@ -70,7 +82,7 @@ export function createAuthenticator(options: {
       return principalOf(found);
     }
     await guesses.wrong(address, id, isKnown || isForAdmin(key));
-    throw new RuntimeError("UNAUTHENTICATED", "The API key is not valid here.");
+    throw notValid();
   }
 
   return {
@@ -95,6 +107,9 @@ export function createAuthenticator(options: {
     },
   };
 }
+
+const notValid = (): RuntimeError =>
+  new RuntimeError("UNAUTHENTICATED", "The API key is not valid here.");
 
 // What has no id of a key is, unless it begins as our keys do, a guess at the server's own.
 const GUESSED_AT_ADMIN = "admin";

@@ -84,8 +84,8 @@ function servicesOf(
   throw new RuntimeError("FORBIDDEN", message, { pointer });
 }
 
-/** All but those that have to be named; `admin` for a role that was named and has to do there. */
-function defaultServices(
+/** What a key is given that names none: all but those that have to be named; `admin` for a role that was named and has to do there. */
+export function defaultServices(
   role: ApiKeyInput["role"],
   services: readonly string[],
 ): readonly string[] {

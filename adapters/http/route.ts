@@ -28,7 +28,7 @@ export type ErrorStyle =
 export interface Principal {
   /** `tn_...`; every read and write of a handler goes to this tenant and to no other. */
   readonly tenant: string;
-  /** `ak_...`, or null for the admin key and for public routes. */
+  /** `ak_...`, `jwt.<issuer>.<subject's hash>`, or null for the admin key and for public routes. */
   readonly keyId: string | null;
   /** Whether it has the server's admin key, which stands above all tenants. */
   readonly isServer: boolean;
@@ -38,8 +38,10 @@ export interface Principal {
   readonly allowedServices: readonly string[];
   /** When it ends, ISO 8601; null: never. What it makes ends no later. */
   readonly expiresAt: string | null;
+  /** The user that an issuer's token names; null or absent: none. */
+  readonly user?: string | null;
   /** How it proved itself; "none" on public routes. */
-  readonly via: "key" | "cookie" | "none";
+  readonly via: "key" | "token" | "cookie" | "none";
 }
 
 /** What a handler is given. What else a resource needs it closes over when its routes are made. */

@@ -68,7 +68,7 @@ export type ChatParams = Static<typeof chatParams>;
 export const methodParams = {
   hello: Type.Object(
     {
-      token: Type.Optional(Type.String({ maxLength: 256 })),
+      token: Type.Optional(Type.String({ maxLength: 8_192 })),
       min_protocol: Type.Optional(Type.Integer()),
       max_protocol: Type.Optional(Type.Integer()),
     },

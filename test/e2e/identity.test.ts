@@ -1,0 +1,181 @@
+// Tokens of a real OpenID provider let in at the started product, as the role and tenant that they say.
+
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type RequestListener, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { exportJWK, generateKeyPair, type JWK } from "jose";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { WebSocket } from "ws";
+import { type RunningServer, startServer } from "../support/running-server.ts";
+import type { Json } from "../support/wire-client.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "troupe-identity-"));
+const ADMIN = "admin-key-of-the-identity-test";
+let idp: Server;
+let issuer = "";
+let server: RunningServer;
+let tenant = "";
+/** As far as it is used here: it comes without types. */
+type ProviderClass = new (issuer: string, options: object) => { callback(): RequestListener };
+const library: string = "oidc-provider";
+const { Provider } = (await import(library)) as { readonly Provider: ProviderClass };
+/** What the provider puts into tokens, by client. */
+const said = new Map<string, Record<string, unknown>>();
+
+const clientOf = (client_id: string) => ({
+  ...{ client_id, client_secret: "a-secret-of-the-client-1234567890" },
+  ...{ grant_types: ["client_credentials"], redirect_uris: [], response_types: [] },
+});
+
+async function keyOf(alg: string): Promise<JWK> {
+  const { privateKey } = await generateKeyPair(alg, { extractable: true });
+  return { ...(await exportJWK(privateKey)), alg, use: "sig", kid: alg } as JWK;
+}
+
+async function startProvider(): Promise<void> {
+  idp = createServer();
+  await new Promise<void>((resolve) => {
+    idp.listen(0, "127.0.0.1", resolve);
+  });
+  issuer = `http://127.0.0.1:${(idp.address() as AddressInfo).port}`;
+  const provider = new Provider(issuer, {
+    clients: [clientOf("ann"), clientOf("bob"), clientOf("eve")],
+    jwks: { keys: [await keyOf("RS256"), await keyOf("ES256")] },
+    features: {
+      devInteractions: { enabled: false },
+      clientCredentials: { enabled: true },
+      resourceIndicators: {
+        enabled: true,
+        defaultResource: () => "urn:troupe",
+        useGrantedResource: () => true,
+        getResourceServerInfo: (_context: unknown, resource: string) => ({
+          ...{ scope: "", audience: resource, accessTokenTTL: 300, accessTokenFormat: "jwt" },
+          jwt: { sign: { alg: "ES256" } },
+        }),
+      },
+    },
+    extraTokenClaims: (_context: unknown, token: Json) => said.get(String(token.clientId)) ?? {},
+  });
+  idp.on("request", provider.callback());
+}
+
+async function tokenOf(client: string, resource = "urn:troupe"): Promise<string> {
+  const secret = clientOf(client).client_secret;
+  const answer = await fetch(`${issuer}/token`, {
+    method: "POST",
+    headers: {
+      Authorization: `Basic ${Buffer.from(`${client}:${secret}`).toString("base64")}`,
+      "Content-Type": "application/x-www-form-urlencoded",
+    },
+    body: new URLSearchParams({ grant_type: "client_credentials", resource }),
+  });
+  const body = (await answer.json()) as Json;
+  expect(answer.status, JSON.stringify(body)).toBe(200);
+  return body.access_token;
+}
+
+async function call(method: string, path: string, key: string, body?: unknown) {
+  const answer = await fetch(server.url + path, {
+    method,
+    headers: { Authorization: `Bearer ${key}`, "Content-Type": "application/json" },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  return { status: answer.status, body: (await answer.json()) as Json };
+}
+
+beforeAll(async () => {
+  await startProvider();
+  const config = join(folder, "troupe.yaml");
+  writeFileSync(
+    config,
+    `issuers:
+  - name: corp
+    issuer: ${issuer}
+    audience: urn:troupe
+    algorithms: [ES256]
+    roles: [boss=admin, dev=developer]
+`,
+  );
+  server = await startServer({
+    ...{ TROUPE_DATA: join(folder, "data"), TROUPE_CONFIG: config },
+    ...{ TROUPE_ADMIN_KEY: ADMIN, TROUPE_SAMPLE: "off" },
+  });
+  tenant = (await call("POST", "/admin/tenants", ADMIN, { name: "Corp" })).body.id;
+  await call("POST", `/admin/tenants/${tenant}/credit`, ADMIN, { amount: 10 });
+  said.set("ann", { tenant, roles: ["dev"] });
+  said.set("bob", { tenant, roles: ["boss"] });
+  said.set("eve", { tenant: "tn_nobody", roles: ["boss"] });
+});
+afterAll(async () => {
+  await server?.end();
+  idp?.closeAllConnections();
+  await new Promise((resolve) => idp.close(resolve));
+  rmSync(folder, { recursive: true, force: true });
+});
+
+test("a developer's token makes an agent in its tenant, and manages no keys", async () => {
+  const token = await tokenOf("ann");
+
+  const made = await call("POST", "/v2/agents", token, { name: "Desk" });
+  const keys = await call("GET", "/admin/keys", token);
+  const list = await call("GET", "/v2/agents", ADMIN);
+
+  expect([made.status, keys.status]).toEqual([201, 403]);
+  expect(JSON.stringify(list.body)).not.toContain(made.body.id);
+});
+
+test("an admin's token makes keys that end no later than it, and the audit says who it was", async () => {
+  const token = await tokenOf("bob");
+
+  const made = await call("POST", "/admin/keys", token, { name: "k", role: "viewer" });
+  const audit = await call("GET", "/admin/audit?action=key.create", token);
+  const never = { name: "k", role: "viewer", expires_at: null };
+
+  expect(made.status).toBe(201);
+  expect(Date.parse(made.body.expires_at)).toBeLessThanOrEqual(Date.now() + 361_000);
+  expect(audit.body.data[0].by).toMatch(/^jwt\.corp\.[0-9a-f]{32}$/);
+  expect((await call("POST", "/admin/keys", token, never)).status).toBe(403);
+  expect((await call("POST", "/admin/keys", token, { name: "k", role: "owner" })).status).toBe(403);
+});
+
+test("a token is no key of the server, whatever tenant it names", async () => {
+  const token = await tokenOf("bob");
+  const answer = await fetch(`${server.url}/v2/agents`, {
+    headers: { Authorization: `Bearer ${token}`, "X-Tenant": "tn_default" },
+  });
+
+  expect((await call("GET", "/admin/tenants", token)).status).toBe(403);
+  expect((await answer.json()) as Json).toEqual((await call("GET", "/v2/agents", token)).body);
+});
+
+test.each([
+  ["for another audience", () => tokenOf("ann", "urn:others")],
+  ["of a tenant that is not there", () => tokenOf("eve")],
+  ["that was changed", async () => `${(await tokenOf("ann")).slice(0, -4)}AAAA`],
+  [
+    "without a signature",
+    async () => `${(await tokenOf("ann")).split(".").slice(0, 2).join(".")}.`,
+  ],
+])("a token %s is a 401 as any wrong key is", async (_, make) => {
+  const refused = await call("GET", "/v2/agents", await make());
+  const wrong = await call("GET", "/v2/agents", "troupe_wrong");
+
+  expect(refused.status).toBe(401);
+  expect(refused.body.detail).toBe(wrong.body.detail);
+});
+
+test("a WebSocket says hello with a token", async () => {
+  const socket = new WebSocket(`${server.url.replace("http", "ws")}/ws`);
+  const answered = new Promise<Json>((resolve) => {
+    socket.on("message", (data) => resolve(JSON.parse(String(data))));
+  });
+  await new Promise((resolve) => socket.once("open", resolve));
+
+  const params = { token: await tokenOf("ann") };
+  socket.send(JSON.stringify({ type: "req", id: "1", method: "hello", params }));
+
+  expect((await answered).ok).toBe(true);
+  socket.close();
+});
