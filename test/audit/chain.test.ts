@@ -99,6 +99,34 @@ test("whoever chains at the same time, each row is in the chain once and none wa
   expect(new Set(ids)).toEqual(new Set(rows.map(({ id }) => id)));
 });
 
+test("rows that others chain between a look at the head and the commit fork nothing", async () => {
+  await desk.arrive(5);
+  const [late] = await desk.arrive(1);
+  const only = (fits: (id: string) => boolean): Tables => ({
+    get: (...args) => tables.get(...args),
+    counter: (...args) => tables.counter(...args),
+    list: async (...args) => (await tables.list(...args)).filter(({ id }) => fits(id)),
+    write: (...args) => tables.write(...args),
+  });
+  const others = only((id) => id === late?.id);
+  let isFirst = true;
+  const overtaken: Tables = {
+    ...only((id) => id !== late?.id),
+    write: async (...args) => {
+      if (isFirst) {
+        isFirst = false;
+        await chainArrived({ ...desk.chaining, tables: others }, tenant);
+      }
+      return await tables.write(...args);
+    },
+  };
+
+  await chainArrived({ ...desk.chaining, tables: overtaken }, tenant);
+
+  expect(await verified()).toMatchObject({ entries: 6, fresh: 0, fault: null });
+  expect((await entry(1)).row.id).toBe(late?.id);
+});
+
 test("whichever write of it the process dies at, before or after, each row is chained once", async () => {
   const rows = await desk.arrive(200);
   for (let dies = 0; dies < 8; dies += 1) {
