@@ -6,14 +6,7 @@
 
 import { defineActor } from "../runtime/actor.ts";
 import type { PurseCallMessage } from "./money/messages.ts";
-import {
-  close,
-  type PurseState,
-  purseReads,
-  reserve,
-  settle,
-  tellFreed,
-} from "./money/purse-book.ts";
+import { close, type PurseState, purseReads, reserve, settle } from "./money/purse-book.ts";
 import { takeCharge } from "./reply.ts";
 
 /** What it is told of prices. The reply is what was taken; refused with BALANCE_EXHAUSTED, it is nothing. */
@@ -36,11 +29,8 @@ export const purseActor = defineActor<PurseState | null, TakeMessage | PurseCall
         return state;
       case "reserve":
         return reserve(state, message, turn);
-      case "settle": {
-        const { run, call, micros } = message;
-        tellFreed(turn, state, [{ key: `${run}|${call}`, micros }]);
-        return settle(state, { run, call, micros }, turn);
-      }
+      case "settle":
+        return settle(state, message, turn);
       case "close":
         return close(state, message.run, turn);
       case "wake":

@@ -10,8 +10,8 @@ export interface CallAttempts {
    * @throws RuntimeError BUDGET_EXHAUSTED when there is nothing left for it.
    */
   begin(): Promise<void>;
-  /** A request has failed, or was given up. */
-  failed(error: unknown): void;
+  /** A request that was begun has failed, or was given up. `isSent`: it may have reached the provider. */
+  failed(error: unknown, isSent: boolean): void;
 }
 
 /** Failures before anything of a request has reached its provider. */

@@ -26,7 +26,7 @@ export interface ReserveMessage {
 export type Reserved =
   | { readonly type: "granted"; readonly micros: number; readonly tokens: number }
   /** Others hold what is left; they give back what they do not use. */
-  | { readonly type: "wait"; readonly budget: string; readonly place: string }
+  | { readonly type: "wait"; readonly line: BudgetLine; readonly place: string }
   | {
       readonly type: "exhausted";
       readonly line: BudgetLine;
@@ -64,6 +64,8 @@ export interface Waiting {
   readonly run: string;
   readonly key: string;
   readonly needMicros: number;
+  /** End of the names of the budget's counters. */
+  readonly of: string;
   /** Of a pause: the version of the budget that had too little. */
   readonly version: number;
 }
@@ -88,13 +90,8 @@ export type TreasuryMessage =
   /** `turnsAtMs`: when the period of the budget ends; null: never. */
   | { readonly type: "wait"; readonly waiting: Waiting; readonly turnsAtMs: number | null }
   | { readonly type: "over"; readonly waiting: Waiting }
-  /** Something was given back. `isLast`: nothing is reserved any more. */
-  | {
-      readonly type: "freed";
-      readonly budget: string;
-      readonly freeMicros: number;
-      readonly isLast: boolean;
-    }
+  /** Something was given back. */
+  | { readonly type: "freed"; readonly budget: string }
   /** The limit or the period has changed: all that wait try again. */
   | { readonly type: "changed"; readonly budget: string }
   | { readonly type: "tick" };

@@ -122,7 +122,7 @@ export function reserve(
     }
     free = Math.min(free, line.limitMicros - used);
   }
-  if (crowded !== undefined) return answer({ type: "wait", budget: crowded.budget, place });
+  if (crowded !== undefined) return answer({ type: "wait", line: crowded, place });
   const tokens = Math.min(message.tokens, tokensFor(message.outputMicros, free - promptMicros));
   const micros = promptMicros + outputOf(message, tokens);
   const own = { ...before.own };
@@ -164,6 +164,7 @@ export function settle(
   }
   turn.putRow(budgetTables.reservations, `${of.run}.${of.call}`, undefined);
   if (micros > held.micros) overrun(turn, of, held, micros);
+  tellFreed(turn, held);
   const next = { open, own };
   return isEmpty(next) ? null : next;
 }
@@ -216,31 +217,11 @@ export function close(state: PurseState | null, run: string, turn: Turn): PurseS
   return next;
 }
 
-/** Tells those that wait for what these calls held. `before`: the state in which they were open. */
-export function tellFreed(
-  turn: Turn,
-  before: PurseState | null,
-  gone: readonly { readonly key: string; readonly micros: number | null }[],
-): void {
-  const lines = new Map<string, { line: BudgetLine; held: number; back: number }>();
-  for (const { key, micros } of gone) {
-    const open = before?.open[key];
-    for (const line of open?.lines ?? []) {
-      if (line.isOwn || turn.loaded[queueKey(line)] === undefined || open === undefined) continue;
-      const known = lines.get(line.budget) ?? { line, held: 0, back: 0 };
-      known.held += open.micros;
-      known.back += open.micros - (micros ?? open.micros);
-      lines.set(line.budget, known);
-    }
-  }
-  for (const { line, held, back } of lines.values()) {
-    const account = accountOf(before ?? EMPTY, line, turn.loaded);
-    const freed: TreasuryMessage = {
-      type: "freed",
-      budget: line.budget,
-      freeMicros: line.limitMicros - account.used + back,
-      isLast: account.held <= held,
-    };
+/** Tells those that wait for what a call held. */
+function tellFreed(turn: Turn, held: Held): void {
+  for (const line of held.lines) {
+    if (line.isOwn || turn.loaded[queueKey(line)] === undefined) continue;
+    const freed: TreasuryMessage = { type: "freed", budget: line.budget };
     turn.send(treasuryAddress(addressParts(turn.self).tenant), freed);
   }
 }

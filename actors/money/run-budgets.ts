@@ -9,14 +9,18 @@
 import type { RunContext } from "../../runtime/actor.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { limits } from "../limits.ts";
-import { modelsOfChain } from "../model-chain.ts";
-import type { LlmRequest, Ports, Usage } from "../ports.ts";
+import type { LlmRequest, Ports } from "../ports.ts";
 import { budgetTables, periodEndMs } from "../records/budget.ts";
-import { unitsOf } from "../records/price.ts";
 import { type CallAttempts, isUnpaid } from "./attempts.ts";
-import { estimatedCost, outputCost, promptCost, promptTokensMax } from "./bound.ts";
-import type { ModelPrice } from "./catalogue.ts";
-import { spendMicros } from "./catalogue.ts";
+import { outputCost, promptCost, promptTokensMax } from "./bound.ts";
+import {
+  type CallResult,
+  costOf,
+  crowded,
+  exhausted,
+  type PricedCall,
+  priceOf,
+} from "./call-cost.ts";
 import { hasBudgets, linesOf, type Payer } from "./lines.ts";
 import {
   type CutSpend,
@@ -30,20 +34,12 @@ import {
 } from "./messages.ts";
 import { waitKey } from "./wait-key.ts";
 
-/** What a model call came to. `model`: the one of a chain that answered. */
-export interface CallResult {
-  readonly usage: Usage;
-  readonly model?: string;
-}
-
 type Granted = Reserved & { readonly type: "granted" };
 
 /** A call under way, in this life of its run. */
-interface Call {
+interface Call extends PricedCall {
   readonly key: string;
   readonly ask: Omit<ReserveMessage, "run" | "call" | "place">;
-  readonly price: ModelPrice;
-  readonly promptTokens: number;
   /** Reservations that stand, by their calls: one for each request that may be paid. */
   readonly held: string[];
   readonly micros: number;
@@ -51,6 +47,8 @@ interface Call {
   next: number;
   /** Requests that are out or may be paid. */
   requests: number;
+  /** Of them those that have failed. */
+  lost: number;
   hasBegun: boolean;
   /** Whether they are counted where they are sent. */
   isCounted: boolean;
@@ -119,8 +117,9 @@ export class RunBudgets {
           throw error;
         }
       },
-      failed: (error) => {
-        if (isUnpaid(error)) call.requests -= 1;
+      failed: (error, isSent) => {
+        if (!isSent || isUnpaid(error)) call.requests -= 1;
+        else call.lost += 1;
       },
     };
   }
@@ -153,23 +152,24 @@ export class RunBudgets {
       const reserved = await this.#ask(key, number, { ...ask, place });
       if (reserved === null) continue;
       if (reserved.type === "granted") {
-        // What an earlier life was granted may have been spent: it is settled with the run's end.
-        if (isOld) continue;
+        // What an earlier life was granted may have been spent. It counts so from now on: nobody is to
+        // wait for what this run would not give back before its end.
+        if (isOld) {
+          await this.#tell(callOf(key, number), reserved.micros);
+          continue;
+        }
         await this.#untilFlushed(key, number);
         this.#calls.set(key, {
           ...{ key, price, promptTokens, held: [callOf(key, number)], micros: reserved.micros },
           ...{ ask: { ...ask, tokens: reserved.tokens }, next: number + 1 },
-          ...{ requests: 0, hasBegun: false, isCounted: false, isUnpaid: false },
+          ...{ requests: 0, lost: 0, hasBegun: false, isCounted: false, isUnpaid: false },
         });
         return;
       }
       place = reserved.place;
       await this.#wait(key, number, reserved, ask.needMicros);
     }
-    throw new RuntimeError(
-      "BUDGET_EXHAUSTED",
-      `The call ${key} found no room in its budgets, asked for ${limits.budgetTries} times.`,
-    );
+    throw crowded(key);
   }
 
   /** What is asked for now; null when nothing limits the run any more. */
@@ -178,7 +178,7 @@ export class RunBudgets {
     request: LlmRequest,
     number: number,
   ): Promise<
-    | (Pick<Call, "price" | "promptTokens"> & {
+    | (PricedCall & {
         readonly ask: Call["ask"] & { readonly needMicros: number };
       })
     | null
@@ -246,23 +246,33 @@ export class RunBudgets {
     });
   }
 
-  /** A further request of a call under way: at once, or not at all. */
+  /** A further request of a call under way. Those that failed and may be paid give back nothing any more. */
   async #reserveAgain(call: Call): Promise<void> {
-    const number = call.next;
-    call.next += 1;
-    const reserved = await this.#ask(call.key, number, {
-      ...call.ask,
+    for (const held of call.held.slice(0, call.lost)) await this.#tell(held, call.micros);
+    let place: string | null = null;
+    for (; call.next <= limits.budgetTries; ) {
+      const number = call.next;
+      call.next += 1;
       // It asks for what the first one has: its answer may be as long.
-      ...{ tokensMin: call.ask.tokens, place: null },
-    });
-    if (reserved?.type === "granted") {
-      await this.#untilFlushed(call.key, number);
-      call.held.push(callOf(call.key, number));
-      return;
+      const ask = { ...call.ask, tokensMin: call.ask.tokens, place };
+      const reserved = await this.#ask(call.key, number, ask);
+      if (reserved === null) continue;
+      if (reserved.type === "exhausted") throw exhausted(reserved);
+      if (reserved.type === "granted") {
+        const held = callOf(call.key, number);
+        await this.#untilFlushed(call.key, number);
+        if (this.#calls.get(call.key) === call) {
+          call.held.push(held);
+          return;
+        }
+        // The call has ended while this one waited.
+        await this.#tell(held, 0);
+        throw new RuntimeError("CANCELLED", `The call ${call.key} has ended.`);
+      }
+      place = reserved.place;
+      await this.#wait(call.key, number, reserved, call.micros);
     }
-    if (reserved?.type === "exhausted") throw exhausted(reserved);
-    const text = `A further attempt of the call ${call.key} found no room in its budgets.`;
-    throw new RuntimeError("BUDGET_EXHAUSTED", text);
+    throw crowded(call.key);
   }
 
   /** Until it is worth asking again. @throws BUDGET_EXHAUSTED when it is not, or was not in time. */
@@ -279,10 +289,10 @@ export class RunBudgets {
     const decision = waitKey(key, number);
     const nowMs = await context.now(`budget-wait-at:${key}:${number}`);
     const waiting: Waiting = {
-      ...{ budget: isOver ? reserved.line.budget : reserved.budget, place: reserved.place },
+      ...{ budget: reserved.line.budget, of: reserved.line.of, place: reserved.place },
       ...{ kind: isOver ? "pause" : "queue", purse: purseAddress(context.self) },
       ...{ run: context.id, key: decision, needMicros },
-      version: isOver ? reserved.line.version : 0,
+      version: reserved.line.version,
     };
     const turnsAtMs = isOver ? periodEndMs(reserved.line.period, nowMs) : null;
     const over: TreasuryMessage = { type: "over", waiting };
@@ -306,6 +316,7 @@ export class RunBudgets {
     for (const [at, held] of call.held.entries()) {
       // Requests that failed and may be paid stand as they were reserved.
       const isSpent = call.requests > 1 && at < Math.min(last, call.requests - 1);
+      if (this.#context.isStored(settleKey(held))) continue;
       await this.#tell(held, at === last ? micros : isSpent ? call.micros : 0);
     }
   }
@@ -332,39 +343,6 @@ export class RunBudgets {
 
 const settleKey = (call: string): string => `budget-settle:${call}`;
 
-/** The dearest of a chain. @throws PRICE_UNKNOWN naming the first model that has none. */
-function priceOf({ prices }: Pick<Ports, "prices">, model: string): ModelPrice {
-  const all = modelsOfChain(model).map((one): ModelPrice => {
-    const price = prices.modelPrice(one);
-    if (price !== null) return price;
-    const named = one === "" ? "the default model" : `model "${one}"`;
-    const text = `A budget limits this call, and there is no price for ${named}: set input_micros and output_micros of it under known_models in the configuration.`;
-    throw new RuntimeError("PRICE_UNKNOWN", text, { model: one });
-  });
-  return all.reduce((left, right) => ({
-    inputMicros: Math.max(left.inputMicros, right.inputMicros),
-    outputMicros: Math.max(left.outputMicros, right.outputMicros),
-    cachedInputMicros: Math.max(
-      left.cachedInputMicros ?? left.inputMicros,
-      right.cachedInputMicros ?? right.inputMicros,
-    ),
-  }));
-}
-
-/** What an answer has cost: as its provider counts, or where that does not, at most. */
-function costOf(
-  { prices }: Pick<Ports, "prices">,
-  { price, promptTokens }: Pick<Call, "price" | "promptTokens">,
-  asked: string,
-  { usage, model }: CallResult,
-): number {
-  const answered = modelsOfChain(asked).length > 1 && model !== undefined ? model : asked;
-  const counted = spendMicros(prices.modelPrice(answered) ?? price, usage);
-  if (usage.estimated !== true) return counted;
-  const { completionTokens: completion } = usage;
-  return Math.max(counted, estimatedCost(price, { prompt: promptTokens, completion }));
-}
-
 /** How many of its reservations are for requests that may be paid. */
 function sentOf({ hasBegun, isCounted, requests, held }: Call): number {
   if (!hasBegun) return 0;
@@ -377,19 +355,4 @@ function sentOf({ hasBegun, isCounted, requests, held }: Call): number {
  */
 function cutCost({ hasBegun, isCounted, requests, isUnpaid: isFree, micros }: Call): number {
   return !hasBegun || (isCounted ? requests === 0 : isFree) ? 0 : micros;
-}
-
-function exhausted({
-  line,
-  leftMicros,
-  needMicros,
-}: Reserved & { readonly type: "exhausted" }): RuntimeError {
-  const { budget: id, scope, subject, period, limitMicros } = line;
-  const [limit, left, needed] = [limitMicros, leftMicros, needMicros].map(unitsOf);
-  const whose = subject === null ? "this tenant" : `${scope} ${subject}`;
-  const inTime = period === "total" ? "" : ` a ${period}`;
-  const text = `The budget of ${whose} is used up: ${limit}${inTime} may be spent, ${left} is left, and this call may cost ${needed} at least.`;
-  return new RuntimeError("BUDGET_EXHAUSTED", text, {
-    limit: { budget: id, scope, subject, period, limit, left, needed },
-  });
 }

@@ -14,19 +14,24 @@ import {
   subjectId,
 } from "../records/budget.ts";
 import { microsOf, unitsOf } from "../records/price.ts";
+import { countersOf } from "./lines.ts";
 import type { PurseCallMessage, TreasuryMessage, Waiting } from "./messages.ts";
 
 /** Those that wait, looked at in one turn. */
-const WAITING_PAGE = 64;
-/** A hint that something was given back may cross one that somebody waits: the first of a queue looks again. */
-const TICK_MS = 1_000;
-const TICK_WAKES = 4;
+const WAITING_PAGE = 16;
+/** A hint that something was given back may cross one that somebody waits: it is looked at again. */
+const TICK_MS = 250;
 
 /** State. Version 1. */
 export interface TreasuryState {
   readonly count: number;
-  /** How many wait in line, by budget; none is left out. */
-  readonly queues: Readonly<Record<string, number>>;
+  /** Who waits in line, by budget: how many, and the end of its counters' names. None is left out. */
+  readonly queues: Readonly<Record<string, Queue>>;
+}
+
+interface Queue {
+  readonly count: number;
+  readonly of: string;
 }
 
 type Kind = Waiting["kind"];
@@ -50,7 +55,7 @@ export const treasuryActor = defineActor<TreasuryState, TreasuryMessage>({
       case "over":
         return taken(state, message.waiting, turn);
       case "freed":
-        return freed(state, message, turn);
+        return freed(state, message.budget, turn);
       case "changed":
         return changed(state, message.budget, turn);
       case "tick":
@@ -77,23 +82,35 @@ function reads(
     case "wait":
     case "over": {
       const key = recordKey(message.waiting);
+      const { budget } = message.waiting;
       return {
         waiting: { type: "records", from: key, to: `${key}.`, limit: 1 },
-        budget: { type: "row", table: budgetTables.budgets, id: message.waiting.budget },
+        budget: { type: "row", table: budgetTables.budgets, id: budget },
       };
     }
     case "freed":
-      return { queue: pageOf("queue", message.budget, WAITING_PAGE) };
+      return queueReads(message.budget, state);
     case "changed":
       return {
         queue: pageOf("queue", message.budget, WAITING_PAGE),
         pause: pageOf("pause", message.budget, WAITING_PAGE),
       };
     case "tick":
-      return Object.fromEntries(
-        Object.keys(state.queues).map((budget) => [budget, pageOf("queue", budget, TICK_WAKES)]),
-      );
+      return Object.assign({}, ...Object.keys(state.queues).map((one) => queueReads(one, state)));
   }
+}
+
+/** The first in line for a budget, and what is left of it. */
+function queueReads(budget: string, { queues }: TreasuryState): Record<string, ReadRequest> {
+  const queue = queues[budget];
+  if (queue === undefined) return {};
+  const { used, held } = countersOf(queue);
+  return {
+    [budget]: pageOf("queue", budget, WAITING_PAGE),
+    [`row.${budget}`]: { type: "row", table: budgetTables.budgets, id: budget },
+    [used]: { type: "counter", name: used },
+    [held]: { type: "counter", name: held },
+  };
 }
 
 const subjectRow = (id: string): ReadRequest => ({
@@ -229,16 +246,22 @@ function wait(
     return state;
   }
   turn.remind("tick", turn.nowMs + TICK_MS, { type: "tick" });
-  return isThere ? state : queued(state, budget, 1, turn);
+  return isThere ? state : queued(state, waiting, 1, turn);
 }
 
 /** So many more stand in line for a budget. */
-function queued(state: TreasuryState, budget: string, more: number, turn: Turn): TreasuryState {
+function queued(
+  state: TreasuryState,
+  { budget, of }: { readonly budget: string; readonly of?: string },
+  more: number,
+  turn: Turn,
+): TreasuryState {
   if (more === 0) return state;
-  const count = Math.max(0, (state.queues[budget] ?? 0) + more);
+  const { [budget]: before = { count: 0, of: "" }, ...others } = state.queues;
+  const count = Math.max(0, before.count + more);
   turn.putRow(budgetTables.queues, budget, count === 0 ? undefined : count);
-  const { [budget]: _, ...others } = state.queues;
-  return { ...state, queues: count === 0 ? others : { ...others, [budget]: count } };
+  const next: Queue = { count, of: of ?? before.of };
+  return { ...state, queues: count === 0 ? others : { ...others, [budget]: next } };
 }
 
 /** It waits no more: its run has ended. */
@@ -246,27 +269,35 @@ function taken(state: TreasuryState, waiting: Waiting, turn: Turn): TreasuryStat
   const isThere = ((turn.loaded["waiting"] ?? []) as readonly RecordRow[]).length > 0;
   if (!isThere) return state;
   turn.remove(recordKey(waiting));
-  return waiting.kind === "pause" ? state : queued(state, waiting.budget, -1, turn);
+  return waiting.kind === "pause" ? state : queued(state, waiting, -1, turn);
 }
 
-/** The first in line go on, as many as what was given back may do for. */
-function freed(
-  state: TreasuryState,
-  { budget, freeMicros, isLast }: TreasuryMessage & { readonly type: "freed" },
-  turn: Turn,
-): TreasuryState {
-  let left = freeMicros;
+/** The first in line go on, as many as what is free may do for. */
+function freed(state: TreasuryState, budget: string, turn: Turn): TreasuryState {
+  const queue = state.queues[budget];
+  if (queue === undefined) return state;
+  const counters = countersOf(queue);
+  const used = -Number(turn.loaded[counters.used] ?? 0);
+  const held = Number(turn.loaded[counters.held] ?? 0);
+  const row = turn.loaded[`row.${budget}`] as Budget | undefined;
+  // One that was deleted limits nobody; of one that counts under each root nothing is known here.
+  const limit = row === undefined || isOwn(row) ? Number.MAX_SAFE_INTEGER : row.limitMicros;
+  let free = limit - used;
+  const rows = (turn.loaded[budget] ?? []) as readonly RecordRow[];
   let woken = 0;
-  for (const row of (turn.loaded["queue"] ?? []) as readonly RecordRow[]) {
-    const { needMicros } = row.value as Waiting;
-    // With nothing reserved any more nobody gives back: it is to be told that there is not enough.
-    if (needMicros > left && !isLast) break;
-    if (needMicros <= left) left -= needMicros;
-    wake(turn, row);
+  for (const one of rows) {
+    const { needMicros } = one.value as Waiting;
+    // Where nobody gives back enough any more, it is to be told so.
+    const isHopeless = needMicros > limit - used + held;
+    if (needMicros > free && !isHopeless) break;
+    if (!isHopeless) free -= needMicros;
+    wake(turn, one);
     woken += 1;
   }
-  return queued(state, budget, -woken, turn);
+  return queued(state, { budget }, rows.length === 0 ? -queue.count : -woken, turn);
 }
+
+const isOwn = ({ scope }: Budget): boolean => scope === "conversation" || scope === "run";
 
 function changed(state: TreasuryState, budget: string, turn: Turn): TreasuryState {
   const queue = (turn.loaded["queue"] ?? []) as readonly RecordRow[];
@@ -275,21 +306,11 @@ function changed(state: TreasuryState, budget: string, turn: Turn): TreasuryStat
   if (Math.max(queue.length, pause.length) === WAITING_PAGE) {
     turn.send(turn.self, { type: "changed", budget } satisfies TreasuryMessage);
   }
-  return queued(state, budget, -queue.length, turn);
+  return queued(state, { budget }, -queue.length, turn);
 }
 
 function tick(state: TreasuryState, turn: Turn): TreasuryState {
-  let next = state;
-  for (const budget of Object.keys(state.queues)) {
-    const rows = (turn.loaded[budget] ?? []) as readonly RecordRow[];
-    for (const row of rows) wake(turn, row);
-    next = queued(
-      next,
-      budget,
-      rows.length === 0 ? -(state.queues[budget] ?? 0) : -rows.length,
-      turn,
-    );
-  }
+  const next = Object.keys(state.queues).reduce((now, budget) => freed(now, budget, turn), state);
   if (Object.keys(next.queues).length > 0) {
     turn.remind("tick", turn.nowMs + TICK_MS, { type: "tick" });
   }

@@ -270,20 +270,23 @@ export class ProviderLine {
     { signal, onEvent }: Parameters<Attempt>[0],
   ): Promise<LlmResult> {
     const { state } = this.#parts;
-    const entered = this.#slots.enter(caller.tenant, caller.key, signal);
-    if (entered !== undefined) await entered;
-    let isOut = false;
+    // What may be waited for here holds no slot.
+    await caller.attempts?.begin();
     try {
-      await caller.attempts?.begin();
-      isOut = true;
+      const entered = this.#slots.enter(caller.tenant, caller.key, signal);
+      if (entered !== undefined) await entered;
+    } catch (error) {
+      caller.attempts?.failed(error, false);
+      throw error;
+    }
+    try {
       const transport = this.#transports[key] as Transport;
       const result = await transport.attempt(request, { signal, onEvent });
       state.keys.accepted(key, request.model);
       state.count("answered");
       return result;
     } catch (error) {
-      if (!isOut) throw error;
-      caller.attempts?.failed(error);
+      caller.attempts?.failed(error, true);
       const fault = keyFaultOf(error);
       if (fault !== undefined) state.keys.rest(key, request.model, fault, retryAfterOf(error));
       state.count(outcomeOf(error));

@@ -119,7 +119,7 @@ const spender = defineRun<SpenderInput, object, SpenderPorts>({
                 try {
                   return await ask(context, input, paid);
                 } catch (error) {
-                  meter.budgets.attempts(key)?.failed(error);
+                  meter.budgets.attempts(key)?.failed(error, true);
                   throw error;
                 }
               },
