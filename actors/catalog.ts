@@ -5,6 +5,9 @@ import { approvalActor } from "./approvals/approval.ts";
 import { collectionActor, collectionMergeRun } from "./collection.ts";
 import { completionActor } from "./completion.ts";
 import { conversationActor } from "./conversation.ts";
+import { credentialActor } from "./credentials/credential.ts";
+import { credentialRenewRun, credentialWaitRun } from "./credentials/runs.ts";
+import { tokenWaitActor } from "./credentials/token-wait.ts";
 import { dryRun, dryRunActor } from "./dry-run.ts";
 import { evaluationActor, evaluationProgressRun } from "./evaluation/evaluation.ts";
 import { ingestionActor } from "./ingestion/job.ts";
@@ -54,6 +57,10 @@ export const catalog: readonly Definition[] = [
   treasuryActor,
   toolRateActor,
   approvalActor,
+  credentialActor,
+  tokenWaitActor,
+  credentialRenewRun,
+  credentialWaitRun,
   removeRestRun,
   webhookRun,
 ];

@@ -3,13 +3,16 @@
 
 import type { LogEntry } from "../runtime/runs/log-entry.ts";
 import { isDecisionKey } from "./approvals/keys.ts";
+import { linkOfKey } from "./credentials/keys.ts";
 import { eventOfKey } from "./flow/event-name.ts";
 import { isWaitKey } from "./money/wait-key.ts";
 
 /** A wait of a run, or of one below it. */
 export interface OpenWait {
   readonly run: string;
-  readonly kind: "approval" | "event" | "sleep" | "budget";
+  readonly kind: "approval" | "event" | "sleep" | "budget" | "auth";
+  /** Of `auth`: the link at which an account is connected. */
+  readonly link?: string;
   /** Name of the event that ends it. */
   readonly event: string | null;
   readonly sinceMs: number;
@@ -45,11 +48,13 @@ export function openWaits(log: readonly LogEntry[]): readonly OpenWait[] {
 
 function kindOf(key: string): Exclude<OpenWait["kind"], "event"> {
   if (isDecisionKey(key)) return "approval";
+  if (linkOfKey(key) !== null) return "auth";
   return isWaitKey(key) ? "budget" : "sleep";
 }
 
 function waitOf({ run, key, sinceMs = 0, untilMs = 0 }: LogEntry & { type: "try" }): OpenWait {
   const event = eventOfKey(key);
   const kind = event !== null ? "event" : kindOf(key);
-  return { run, kind, event, sinceMs, untilMs };
+  const link = linkOfKey(key);
+  return { run, kind, event, sinceMs, untilMs, ...(link !== null && { link }) };
 }

@@ -4,6 +4,7 @@
 import type { Outcome } from "../runtime/actor.ts";
 import type { ErrorData } from "../runtime/errors.ts";
 import type { Log } from "../runtime/log.ts";
+import type { Credentials } from "./credentials/port.ts";
 import type { Ingest, Reembed } from "./ingestion/port.ts";
 import type { Passage, SearchRequest, SearchResult } from "./knowledge/search.ts";
 import type { Memories } from "./memory/memories.ts";
@@ -387,6 +388,7 @@ export interface Ports {
   readonly removals: Removals;
   readonly webhooks: Webhooks;
   readonly web: Web;
+  readonly credentials: Credentials;
   readonly compute: Compute;
   /** What things cost since this start. */
   readonly prices: Prices;

@@ -14,10 +14,11 @@ import type { ResourceRecord, ResourceRow } from "./records/resource.ts";
 import type { ToolInput } from "./records/tool.ts";
 import { type Meter, metered, payerOf } from "./spend.ts";
 import { targetPlace } from "./targets.ts";
+import { demandToken } from "./tools/authorized.ts";
 import { confirmed } from "./tools/confirmed.ts";
 import { offerTools } from "./tools/offer.ts";
 import { takeCall } from "./tools/rate.ts";
-import { giveUp, type RemoteBegun, remoteTask } from "./tools/remote-task.ts";
+import { giveUp, type RemoteAsk, type RemoteBegun, remoteTask } from "./tools/remote-task.ts";
 import type { RemoteConfig, RemoteTask } from "./tools/remote-wire.ts";
 import type { Tool } from "./tools/tool.ts";
 import type { Task, TurnInput, TurnResult } from "./turn-input.ts";
@@ -50,12 +51,14 @@ async function answerRemotely(
   const { timeoutMs = limits.toolMs } = tool;
   const show = input.task?.show !== false;
   const repeat = record.repeat ?? "safe";
-  const terms = { config, text, timeoutMs, repeat, show: show && input.stream };
+  const token = await demandToken(context, tool, KEY);
+  const own = { config, text, timeoutMs, repeat, show: show && input.stream };
+  const terms = { ...own, ...(token && { token }) };
   const { begun, task } = await remoteTask(context, KEY, terms, (one) => {
     context.emit("routing", { type: "routing", routing_info: routingOf(record, one) });
   });
   const { data } = task;
-  if (task.state !== "COMPLETED") throw await failed(context, config, { task, begun });
+  if (task.state !== "COMPLETED") throw await failed(context, terms, { task, begun });
   const answer = task.text === "" && data !== undefined ? JSON.stringify(data) : task.text;
   // The step that waited for it has shown it.
   const isShown = terms.show && begun.task.isGoingOn && task.text !== "";
@@ -130,14 +133,14 @@ function routingOf(
 /** What an end means that is no answer. A task that waits for more is cancelled: nobody here will reply to it. */
 async function failed(
   context: Context,
-  config: RemoteConfig,
+  as: Pick<RemoteAsk, "config" | "token">,
   { task, begun }: { readonly task: RemoteTask; readonly begun: RemoteBegun },
 ): Promise<RuntimeError> {
   const said = task.text.slice(0, TOLD_CHARS);
   const state = task.state.toLowerCase();
   const details = { state, task_id: task.id };
   if (state === "input_required" || state === "auth_required") {
-    await giveUp(context, config, begun);
+    await giveUp(context, as, begun);
     const wants = state === "input_required" ? "asks for more input" : "wants to be signed in to";
     const text = `The other agent ${wants} (${state}), to which nobody replies here; its task was cancelled.`;
     return new RuntimeError(

@@ -6,6 +6,11 @@ export interface WebSecrets {
   readonly tenant: string;
   /** They go to the URL's own origin and, after a redirect, to no other one. Values may be sealed. */
   readonly headers: Readonly<Record<string, string>>;
+  /**
+   * Id of the token that the request has (`tk_`): it is put in where the request is made, only for hosts that
+   * it is meant for, and no redirect is followed with it.
+   */
+  readonly auth?: string;
 }
 
 /** Hides the secrets of a request. */
@@ -45,7 +50,7 @@ export interface WebAnswer {
 /**
  * The way out for tools. GET and HEAD follow redirects, each checked as the first address was.
  * @throws RuntimeError EGRESS_REFUSED, INVALID, POOL_FULL, PROVIDER_UNAVAILABLE, DEADLINE, CANCELLED,
- * SECRET_UNREADABLE.
+ * SECRET_UNREADABLE, AUTH_REQUIRED (nothing was sent: the token is not fit to be).
  */
 export interface Web {
   request(request: WebRequest): Promise<WebAnswer>;

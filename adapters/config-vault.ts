@@ -18,4 +18,13 @@ export const masterKeyFields = {
     itemsMax: 32,
     charsMax: 4_000,
   },
+  publicUrl: {
+    type: "text",
+    text: "Where browsers reach this server, e.g. https://troupe.example.com: authorization servers send them back there. Default: http and the host they ask.",
+    env: "TROUPE_PUBLIC_URL",
+    default: null as string | null,
+    charsMax: 500,
+    pattern: /^https?:\/\/[^\s?#]+$/,
+    expected: "an http:// or https:// address",
+  },
 } as const satisfies Fields;

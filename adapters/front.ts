@@ -47,6 +47,7 @@ import { recoverPacks } from "./packs/recover.ts";
 import { createMetrics, METRICS_TYPE } from "./telemetry/metrics.ts";
 import type { MissedVectors } from "./telemetry/missed-vectors.ts";
 import type { Rotation } from "./vault/rotation.ts";
+import type { Vault } from "./vault/vault.ts";
 
 /** Tenant the admin key acts in when it names none. */
 export const defaultTenant = "tn_default";
@@ -72,6 +73,7 @@ export interface FrontOptions {
   readonly providerMemory: SharedArrayBuffer;
   /** Of them as embedders and re-rankers. */
   readonly embedMemory: SharedArrayBuffer;
+  readonly vault: Vault;
   /** Of the master key of stored secrets. */
   readonly rotation: Rotation;
   /** Calls of models that were not made. Default: none. */
@@ -107,6 +109,7 @@ export async function openFront(options: FrontOptions): Promise<Front> {
     ...{ compute: system.compute, nowMs: Date.now, prices: createPrices(priceListOf(config)) },
     ...{ data: config.data, log: diary },
     skillBytesMax: config.skills.bytesMax,
+    trust: { vault: options.vault, hosts: config.tools.hosts, publicUrl: config.publicUrl },
     ...knowledge,
     memories: createFrontMemories(system, knowledge),
   });

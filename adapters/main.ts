@@ -171,7 +171,7 @@ async function start(config: Config, log: Log): Promise<Running> {
       missed: createMissedVectors(missed),
       providerMemory: providers,
       embedMemory,
-      rotation,
+      ...{ rotation, vault },
       ...(hub && { reused: () => hub.counts() }),
       redact: (text) => log.redact(text),
       isReady: () => isPrepared,

@@ -3,6 +3,8 @@
 // what A2A clients gave to be told with.
 
 import { auditKeysTable } from "../actors/records/audit.ts";
+import { type Integration, integrationsTable } from "../actors/records/integration.ts";
+import { type SealedSecret, tokenTables } from "../actors/records/token.ts";
 import { HIDDEN, isSecretHeader } from "../actors/tools/secret-headers.ts";
 import type { RowSeals } from "../runtime/system.ts";
 import { isSealed, type SecretPlace, type Vault } from "./vault/vault.ts";
@@ -18,6 +20,7 @@ const TOOL_HEADERS = ":tool-headers";
 const WEBHOOKS = ":webhooks";
 const A2A_PUSH = ":a2a-push";
 const AUDIT = ":audit";
+const VERIFIERS = ":verifiers";
 
 /** Whose the secrets of a tool's headers are. */
 export function toolHeaderPlace(tenant: string): SecretPlace {
@@ -32,6 +35,19 @@ export function webhookPlace(tenant: string): SecretPlace {
 /** Whose the secrets of a tenant's A2A clients are. */
 export function pushPlace(tenant: string): SecretPlace {
   return { tenant, user: "", integration: A2A_PUSH };
+}
+
+/** Whose the secret of a token is. */
+export function tokenPlace(
+  tenant: string,
+  { user, integration }: Pick<SealedSecret, "user" | "integration">,
+): SecretPlace {
+  return { tenant, user, integration };
+}
+
+/** Whose the client secret of an integration is. */
+export function clientSecretPlace(tenant: string, name: string): SecretPlace {
+  return { tenant, user: "", integration: `:client-secret:${name}` };
 }
 
 /** The row with each secret mapped; the row itself where none is changed. */
@@ -57,6 +73,18 @@ export function mapSecrets(
     const map = (text: string): string => (text === "" ? text : mapping(text, place));
     return withMembers(value, { token: map, authentication: { credentials: map } });
   }
+  if (table === integrationsTable) {
+    const place = clientSecretPlace(tenant, (value as Integration).name);
+    return withMembers(value, { client_secret: (text) => mapping(text, place) });
+  }
+  if (table === tokenTables.secrets) {
+    const place = tokenPlace(tenant, value as SealedSecret);
+    return withMembers(value, { sealed: (text) => mapping(text, place) });
+  }
+  if (table === tokenTables.states) {
+    const place = { tenant, user: "", integration: VERIFIERS };
+    return withMembers(value, { verifier: (text) => mapping(text, place) });
+  }
   return withHeaders(value, (text) => mapping(text, toolHeaderPlace(tenant)));
 }
 
@@ -67,10 +95,13 @@ export function rowSeals(vault: Vault): RowSeals {
       mapSecrets({ tenant, table }, value, (text, place) =>
         isOpened(vault, place, text) ? text : vault.seal(place, text),
       ),
-    open: (tenant, table, value) =>
-      mapSecrets({ tenant, table }, value, (text, place) =>
+    open: (tenant, table, value) => {
+      // Whoever wants the secret of a token opens it.
+      if (table === tokenTables.secrets) return value;
+      return mapSecrets({ tenant, table }, value, (text, place) =>
         isSealed(text) ? vault.open(place, text) : text,
-      ),
+      );
+    },
   };
 }
 

@@ -5,7 +5,7 @@
 import { limits } from "../actors/limits.ts";
 import { isSecretHeader } from "../actors/tools/secret-headers.ts";
 import type { Web, WebAnswer, WebRequest } from "../actors/web.ts";
-import type { RuntimeError } from "../runtime/errors.ts";
+import { RuntimeError } from "../runtime/errors.ts";
 import type { Egress, EgressResponse } from "./egress.ts";
 import { hostOf, refused } from "./egress-address.ts";
 import { createRedactor, type Redactor } from "./redaction.ts";
@@ -20,18 +20,47 @@ export type OpenHeader = (tenant: string, stored: string) => string;
 
 const asStored: OpenHeader = (_tenant, stored) => stored;
 
+/** Tokens that requests have; see `credentials/port.ts`. */
+export interface WebTokens {
+  headersFor(
+    tenant: string,
+    id: string,
+    url: string,
+  ): Promise<{
+    readonly headers: Readonly<Record<string, string>>;
+    readonly secrets: readonly string[];
+  }>;
+  secretsOf(tenant: string, id: string): Promise<readonly string[]>;
+}
+
+const noTokens: WebTokens = {
+  headersFor: () => Promise.reject(new RuntimeError("AUTH_REQUIRED", "There are no tokens here.")),
+  secretsOf: async () => [],
+};
+
 /** The port over one guard. @param open headers may be sealed; default: they are as they are sent. */
-export function createWeb(egress: Egress, open: OpenHeader = asStored): Web {
+export function createWeb(
+  egress: Egress,
+  open: OpenHeader = asStored,
+  tokens: WebTokens = noTokens,
+): Web {
   return {
-    secrets: async ({ tenant, headers }) => {
-      const { charsMax, text } = createRedactor(secretsOf(headers, opened(headers, tenant, open)));
+    secrets: async ({ tenant, headers, auth }) => {
+      const own = auth === undefined ? [] : await tokens.secretsOf(tenant, auth);
+      const all = [...own, ...secretsOf(headers, opened(headers, tenant, open))];
+      const { charsMax, text } = createRedactor(all);
       return { charsMax, hide: (said) => text(said) };
     },
     async request(wanted) {
       let { url } = wanted;
-      let headers = opened(wanted.headers, wanted.tenant, open);
-      const redactor = createRedactor(secretsOf(wanted.headers, headers));
-      const mayFollow = wanted.method === "GET" || wanted.method === "HEAD";
+      const { tenant, auth } = wanted;
+      let headers = opened(wanted.headers, tenant, open);
+      const secrets = secretsOf(wanted.headers, headers);
+      const token = auth === undefined ? null : await tokens.headersFor(tenant, auth, url);
+      headers = { ...headers, ...token?.headers };
+      const redactor = createRedactor([...secrets, ...(token?.secrets ?? [])]);
+      // With a token a request goes where it was meant to go, and no further.
+      const mayFollow = token === null && (wanted.method === "GET" || wanted.method === "HEAD");
       for (let redirects = 0; redirects <= limits.webRedirects; redirects += 1) {
         const response = await sent(egress, { ...wanted, url, headers });
         const location = mayFollow ? locationOf(response, url) : null;

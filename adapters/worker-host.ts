@@ -3,10 +3,12 @@
 
 import { catalog } from "../actors/catalog.ts";
 import type { MergePorts } from "../actors/collection.ts";
+import type { Credentials } from "../actors/credentials/port.ts";
 import { createPrices, type PriceList } from "../actors/money/catalogue.ts";
 import type { Llm, Ports, Webhooks } from "../actors/ports.ts";
 import type { WorkerHost } from "../runtime/threads/host.ts";
 import type { Config } from "./config.ts";
+import type { CredentialOptions, RequestTokens } from "./credentials/port.ts";
 import { createEgress } from "./egress.ts";
 import { createBuiltinEmbedder } from "./embed/builtin.ts";
 import { createEmbedders } from "./embed/embedders.ts";
@@ -86,6 +88,8 @@ export const workerHost: WorkerHost<HostConfig> = {
     const removal = { bulk, writer, removeFiles: (edition: Place) => merger.removeFiles(edition) };
     const web = createEgress({ allowedHosts: config.knowledge.fetchHosts });
     const vault = createVault(config.masterKeys);
+    const { tools, closed } = config;
+    const tokens = laterCredentials({ tables: hot, vault, insecureHosts: tools.hosts }, closed);
     const llm = createLlm(llmConfigOf(config), { memory: config.providerMemory, log });
     if (config.providers.length > 0) setTimeout(poolClass, WARM_AFTER_MS).unref();
     return {
@@ -122,7 +126,9 @@ export const workerHost: WorkerHost<HostConfig> = {
       web: createWeb(
         createEgress({ allowedHosts: config.tools.hosts, closed: config.closed }),
         headerOpener(vault),
+        tokens,
       ),
+      credentials: tokens,
       compute,
       prices: createPrices(config.prices),
       log,
@@ -139,6 +145,32 @@ function withDefaultModel(llm: Llm, byDefault: string | null): Llm {
     windowOf: (model) => llm.windowOf(named(model)),
     isBuiltin: (model) => llm.isBuiltin(named(model)),
     takesImages: (model) => llm.takesImages(named(model)),
+  };
+}
+
+/** Loaded when the first token is needed. */
+function laterCredentials(
+  options: Omit<CredentialOptions, "oauth">,
+  closed: string | undefined,
+): Credentials & RequestTokens {
+  const { insecureHosts } = options;
+  let port: Promise<Credentials & RequestTokens> | undefined;
+  const made = async (): Promise<Credentials & RequestTokens> => {
+    const [{ createOAuth }, { createCredentials }] = await Promise.all([
+      import("./credentials/oauth.ts"),
+      import("./credentials/port.ts"),
+    ]);
+    const egress = createEgress({ allowedHosts: insecureHosts, closed });
+    return createCredentials({ ...options, oauth: createOAuth(egress, insecureHosts) });
+  };
+  const ready = (): Promise<Credentials & RequestTokens> => {
+    port ??= made();
+    return port;
+  };
+  return {
+    renew: async (call) => (await ready()).renew(call),
+    headersFor: async (...of) => (await ready()).headersFor(...of),
+    secretsOf: async (...of) => (await ready()).secretsOf(...of),
   };
 }
 

@@ -30,6 +30,7 @@ export const errorTable = {
   // send again what is not 400 to 407: the AI SDK a 409, LangChain a 422, whatever the headers say.
   APPROVAL_REQUIRED: fail(400),
   RUN_WAITING: fail(400),
+  AUTH_REQUIRED: fail(400),
   // Who is asking.
   UNAUTHENTICATED: fail(401),
   BALANCE_EXHAUSTED: fail(402),

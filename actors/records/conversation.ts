@@ -5,6 +5,7 @@ import type { Address } from "../../runtime/address.ts";
 import type { Degraded } from "../knowledge/search.ts";
 import type { PromptMessage, ToolCall, ToolChoice, ToolSpec, Usage } from "../ports.ts";
 import type { PinnedPrompts } from "../prompts/prompt.ts";
+import type { AuthEvent } from "./auth-event.ts";
 import type { RecalledMemory } from "./memory.ts";
 import type { ResponseNote } from "./response.ts";
 
@@ -181,6 +182,7 @@ export type ChatEvent =
       readonly by: string;
       readonly note?: string;
     }
+  | AuthEvent
   | { readonly type: "escalated"; readonly to: string; readonly reason: string }
   | TeamEvent
   /** The rest of the turn is answered by `to` (`sa_` or `ag_`), which `name` is the name of. */

@@ -7,15 +7,17 @@ import { RuntimeError } from "../../runtime/errors.ts";
 import { restingOn } from "../answer/child.ts";
 import { citingAll } from "../answer/citations.ts";
 import { checkValue, loadSchemas } from "../answer/output-schema.ts";
+import type { UsedToken } from "../credentials/use.ts";
 import { limits } from "../limits.ts";
 import { addUsage, noUsage } from "../money/spent.ts";
 import type { Ports, PromptMessage, ToolCall, Usage } from "../ports.ts";
 import type { ChatEvent, Source } from "../records/conversation.ts";
+import { authorized } from "./authorized.ts";
 import { noteCall } from "./call-audit.ts";
-import { confirmed } from "./confirmed.ts";
+import { type ConfirmPlace, confirmed } from "./confirmed.ts";
 import { takeCall } from "./rate.ts";
 import { bounded, failure, saidOf } from "./result.ts";
-import type { Arguments, Handoff, StepTool, Tool } from "./tool.ts";
+import type { Arguments, Handoff, RunTool, StepTool, Tool } from "./tool.ts";
 import { MAY_HAVE_HAPPENED, unsure } from "./unsure.ts";
 
 /** Where a call stands. */
@@ -160,14 +162,14 @@ async function checkedCall(
   if (!agreed.approved) return { result: failure("FORBIDDEN", agreed.reason) };
   const changed = tool.refuses?.(agreed.arguments) ?? null;
   if (changed !== null) return { result: failure("FORBIDDEN", changed) };
-  return await told(context, () => perform(context, tool, agreed.arguments, place.key));
+  return await told(context, () => perform(context, tool, agreed.arguments, place));
 }
 
 async function perform(
   context: RunContext<Ports>,
   tool: Tool,
   given: Arguments,
-  key: string,
+  { key, show }: ConfirmPlace,
 ): Promise<Performed> {
   if (tool.rate !== undefined) await takeCall(context, tool.rate, `rate:${key}`);
   if ("target" in tool) {
@@ -177,12 +179,28 @@ async function perform(
       handoff: { ...tool.target, reason },
     };
   }
+  const call = (of: CallAs) => performAs(context, tool, given, of);
+  return await authorized(context, tool, { key, given, show }, call);
+}
+
+/** Of which steps a call is made, and whose account it is made with. */
+interface CallAs {
+  readonly key: string;
+  readonly token?: UsedToken;
+}
+
+async function performAs(
+  context: RunContext<Ports>,
+  tool: StepTool | RunTool,
+  given: Arguments,
+  as: CallAs,
+): Promise<Performed> {
   if ("within" in tool) {
-    const { result, usage, sources = [] } = await tool.within({ arguments: given, key });
+    const { result, usage, sources = [] } = await tool.within({ arguments: given, ...as });
     const more = sources.length > 0 && { sources, isCiting: true };
     return { result: bounded(result, charsOf(tool)), usage, ...more };
   }
-  const result = await stepOf(context, tool, key, given);
+  const result = await stepOf(context, tool, as, given);
   const sources = tool.sourcesOf?.(result) ?? [];
   return { result, ...(sources.length > 0 && { sources }) };
 }
@@ -190,7 +208,7 @@ async function perform(
 async function stepOf(
   context: RunContext<Ports>,
   tool: StepTool,
-  key: string,
+  { key, ...as }: CallAs,
   given: Arguments,
 ): Promise<unknown> {
   const operation = `${context.id}/${key}`;
@@ -202,7 +220,7 @@ async function stepOf(
       key,
       async ({ signal }) => {
         try {
-          const result = await tool.perform({ arguments: given, operation, signal });
+          const result = await tool.perform({ arguments: given, operation, signal, ...as });
           return bounded(result, charsOf(tool));
         } catch (error) {
           // What may be better later is tried again by the step, where it may be repeated.
@@ -216,7 +234,12 @@ async function stepOf(
         input: { name: tool.spec.name, given },
         ...(reconcile && {
           reconcile: async ({ signal }) => {
-            const known = await reconcile.call(tool, { arguments: given, operation, signal });
+            const known = await reconcile.call(tool, {
+              arguments: given,
+              operation,
+              signal,
+              ...as,
+            });
             return known === undefined ? undefined : bounded(known, charsOf(tool));
           },
         }),

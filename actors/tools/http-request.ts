@@ -2,9 +2,12 @@
 // where to and with what, or the configuration has an address with places in braces and the model only
 // fills them. Headers of the configuration may be secrets: the model never sees them.
 
+import type { UsedToken } from "../credentials/use.ts";
 import { limits } from "../limits.ts";
+import { tokenRef } from "../records/token.ts";
 import { Type } from "../schema.ts";
 import type { WebAnswer } from "../web.ts";
+import { unfit } from "./authorized.ts";
 import {
   checkRequestConfig,
   placesOf,
@@ -47,6 +50,8 @@ export const httpRequestTool: ToolType = {
       headers: Type.Optional(headers),
       /** Of `headers` those that nobody is shown, beside names like authorization, cookie, x-api-key. */
       secret_headers: Type.Optional(Type.Array(text(64), { maxItems: limits.webHeaders })),
+      /** Token of each request: the name of an integration, or `tk_`. */
+      auth: Type.Optional(tokenRef),
       /** "api.example.com", "*.example.com". Default: that of `url`, else every public one. */
       allowed_hosts: Type.Optional(
         Type.Array(text(255), { minItems: 1, maxItems: limits.webHosts }),
@@ -96,10 +101,14 @@ function make(config: ToolConfig, { context }: ToolPlace, terms: ToolTerms) {
   const methodOf = (given: Arguments): string =>
     own.method ?? (own.url === undefined ? String(given["method"] ?? "GET") : "GET");
   const isSafe = (given: Arguments): boolean => safeMethods.has(methodOf(given));
-  const ask = (request: ReturnType<typeof requestOf>, signal: AbortSignal): Promise<WebAnswer> =>
+  const ask = (
+    request: ReturnType<typeof requestOf>,
+    { signal, token }: Pick<Parameters<Perform>[0], "signal" | "token">,
+  ): Promise<WebAnswer> =>
     context.ports.web.request({
       ...request,
       tenant: context.tenant,
+      ...(token && { auth: token.id }),
       allowedHosts: own.allowed_hosts ?? hostOfConfig(own),
       signal,
       timeoutMs: terms.timeoutMs,
@@ -112,16 +121,19 @@ function make(config: ToolConfig, { context }: ToolPlace, terms: ToolTerms) {
       if (terms.permissions.has(need)) return null;
       return `${methodOf(given)} needs the permission "${need}", which this tool does not have.`;
     },
-    perform: async ({ arguments: given, operation, signal }: Parameters<Perform>[0]) => {
+    perform: async ({ arguments: given, operation, ...use }: Parameters<Perform>[0]) => {
       const key = isSafe(given) ? {} : { "idempotency-key": operation };
       const request = requestOf(own, methodOf(given), given, key);
-      return resultOf(await ask(request, signal));
+      return await unfit(use.token, async () => {
+        const answer = await ask(request, use);
+        return { status: answer.status, result: resultOf(answer) };
+      });
     },
-    reconcile: async ({ operation, signal }: Parameters<Perform>[0]) => {
+    reconcile: async ({ operation, ...use }: Parameters<Perform>[0]) => {
       const { reconcile_url: url = "" } = own;
       try {
         const request = requestOf({ ...own, url }, "GET", { operation }, {});
-        const answer = await ask(request, signal);
+        const answer = await ask(request, use);
         if (answer.status === 404) return undefined;
         if (answer.status < 300) return resultOf(answer);
         return unknownYet(`it answered ${answer.status}`);
@@ -136,6 +148,7 @@ type Perform = (use: {
   readonly arguments: Arguments;
   readonly operation: string;
   readonly signal: AbortSignal;
+  readonly token?: UsedToken;
 }) => Promise<unknown>;
 
 /** Told once and for all: asked again after another crash, it might be done after all. */

@@ -18,7 +18,7 @@ import { targetPlace } from "../targets.ts";
 import type { Found } from "./found.ts";
 import { configLinks } from "./links.ts";
 import type { Tool } from "./tool.ts";
-import type { ToolPlace } from "./tool-type.ts";
+import type { ToolConfig, ToolPlace } from "./tool-type.ts";
 import { builtinTools } from "./tool-types.ts";
 
 /** Whose tools they are, and where they are used. */
@@ -137,6 +137,7 @@ function toolOf(settings: Settings, place: Offered): Tool {
     resultChars,
     ...(settings.serial !== undefined && { isSerial: settings.serial }),
     ...confirmationOf(settings, place.owner),
+    ...authOf(config, place),
     ...(rate && {
       rate: { name: settings.countedAs, calls: rate.calls, perSeconds: rate.per_seconds },
     }),
@@ -153,6 +154,16 @@ function confirmationOf(settings: Settings, agent: string): Pick<Tool, "confirma
       ...(approveWhen !== undefined && { approveWhen }),
     },
   };
+}
+
+/** The token of its requests: that of the user of the run, else of the tenant. */
+function authOf(config: ToolConfig, { input }: Offered): Pick<Tool, "auth"> {
+  const { auth, url } = config as {
+    readonly auth?: { readonly token: string };
+    readonly url?: string;
+  };
+  if (auth === undefined) return {};
+  return { auth: { ...auth, ...(input.user && { user: input.user }), ...(url && { url }) } };
 }
 
 function permissionsOf({ type, permissions }: Pick<ToolInput, "type" | "permissions">) {

@@ -2,8 +2,10 @@
 // id of the message, so that a call that is made again is the same message.
 
 import { RuntimeError } from "../../runtime/errors.ts";
+import type { UsedToken } from "../credentials/use.ts";
 import { limits } from "../limits.ts";
 import { noUsage } from "../money/spent.ts";
+import { tokenRef } from "../records/token.ts";
 import { Type } from "../schema.ts";
 import { remoteTask } from "./remote-task.ts";
 import type { RemoteConfig, RemoteTask } from "./remote-wire.ts";
@@ -35,6 +37,8 @@ export const remoteAgentTool: ToolType = {
           maxProperties: limits.webHeaders,
         }),
       ),
+      /** Token of each request: the name of an integration, or `tk_`. */
+      auth: Type.Optional(tokenRef),
       secret_headers: Type.Optional(Type.Array(text(64), { maxItems: limits.webHeaders })),
       /** Hosts beside that of `url` at which the agent may be. */
       allowed_hosts: Type.Optional(
@@ -74,14 +78,17 @@ function make(config: ToolConfig, { context }: ToolPlace, { timeoutMs, repeat }:
     async within({
       arguments: given,
       key,
+      token,
     }: {
       readonly arguments: Arguments;
       readonly key: string;
+      readonly token?: UsedToken;
     }) {
       const ask = {
         config: config as unknown as RemoteConfig,
         timeoutMs,
         repeat: repeat ?? "safe",
+        ...(token && { token }),
       };
       const { task } = await remoteTask(context, key, { ...ask, ...saidIn(given) });
       // Another system's models: what they used, nobody here knows, and nobody here pays.

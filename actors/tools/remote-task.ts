@@ -3,6 +3,7 @@
 
 import type { Repeat, RunContext } from "../../runtime/actor.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
+import type { UsedToken } from "../credentials/use.ts";
 import { limits } from "../limits.ts";
 import type { Ports } from "../ports.ts";
 import type { SecretTexts, WebAnswer } from "../web.ts";
@@ -41,6 +42,8 @@ export interface RemoteAsk {
   readonly timeoutMs: number;
   /** What a message means that was under way when the process died. */
   readonly repeat: Repeat;
+  /** Whose account it is asked with. */
+  readonly token?: UsedToken;
   /** Whether viewers see the answer as it comes, as text of the step. Default false. */
   readonly show?: boolean;
 }
@@ -56,6 +59,8 @@ export interface RemoteBegun {
 }
 
 type Context = RunContext<Ports>;
+/** As whom an agent is asked. */
+type As = Pick<RemoteAsk, "config" | "token">;
 
 /**
  * Sends the message, named by `key` and the run, and waits for the end of its task. When the run is
@@ -79,8 +84,8 @@ export async function remoteTask(
     const task = await context.step(
       `${key}:task`,
       async ({ signal, write }) => {
-        const asking = asker(context, ask.config, timeoutMs);
-        const secrets = await secretsOf(context, ask.config);
+        const asking = asker(context, ask, timeoutMs);
+        const secrets = await secretsOf(context, ask);
         const live = ask.show === true ? liveText(secrets, write) : null;
         const task = await ended(asking, begun, { secrets, signal, timeoutMs, live });
         if (task.state === "COMPLETED") live?.end(task.text);
@@ -93,7 +98,7 @@ export async function remoteTask(
     const { signal } = context;
     const isLate = error instanceof RuntimeError && error.code === "DEADLINE";
     // What is only interrupted here (a thread that ends) is taken up again, and goes on there.
-    if (isLate || (signal.aborted && !isMoved(signal))) await giveUp(context, ask.config, begun);
+    if (isLate || (signal.aborted && !isMoved(signal))) await giveUp(context, ask, begun);
     throw error;
   }
 }
@@ -101,24 +106,21 @@ export async function remoteTask(
 /** Has a task cancelled, as far as the other side does it. */
 export async function giveUp(
   context: Context,
-  config: RemoteConfig,
+  as: As,
   { place, task }: Pick<RemoteBegun, "place" | "task">,
 ): Promise<void> {
   const by = AbortSignal.timeout(CANCEL_MS);
   const method = { method: "CancelTask", id: task.id } as const;
-  await asker(context, config, CANCEL_MS)(place, method, by).catch(ignored);
+  await asker(context, as, CANCEL_MS)(place, method, by).catch(ignored);
 }
 
-function begin(
-  context: Context,
-  key: string,
-  { config, timeoutMs, repeat, text, contextId, taskId }: RemoteAsk,
-): Promise<RemoteBegun> {
+function begin(context: Context, key: string, as: RemoteAsk): Promise<RemoteBegun> {
+  const { config, timeoutMs, repeat, text, contextId, taskId } = as;
   const said = { text, ...(contextId && { contextId }), ...(taskId && { taskId }) };
   return context.step(
     `${key}:send`,
     async ({ signal }) => {
-      const ask = asker(context, config, timeoutMs);
+      const ask = asker(context, as, timeoutMs);
       const card = await ask(null, { method: "card" }, signal);
       const { name: agent, ...at } = readCard(config, card);
       const { place } = at;
@@ -126,9 +128,9 @@ function begin(
       const method = { method: "SendMessage", messageId: `${context.id}/${key}`, ...said } as const;
       // Not cut with the call: the answer has the id by which the task is cancelled.
       const answer = await ask(place, method, AbortSignal.timeout(timeoutMs));
-      const begun = { agent, ...at, task: taskIn(await secretsOf(context, config), answer) };
+      const begun = { agent, ...at, task: taskIn(await secretsOf(context, as), answer) };
       if (!signal.aborted || isMoved(signal)) return begun;
-      if (begun.task.isGoingOn) await giveUp(context, config, begun);
+      if (begun.task.isGoingOn) await giveUp(context, as, begun);
       throw signal.reason;
     },
     { repeat, timeoutMs, input: { url: config.url, ...said } },
@@ -142,20 +144,26 @@ type Asker = (
   onText?: (piece: string) => void,
 ) => Promise<WebAnswer>;
 
-function asker({ ports, tenant }: Context, config: RemoteConfig, timeoutMs: number): Asker {
+function asker({ ports, tenant }: Context, as: As, timeoutMs: number): Asker {
+  const { config, token } = as;
+  const auth = token === undefined ? {} : { auth: token.id };
   return async (place, wanted, signal, onText) => {
     const request = { ...remoteRequest(config, place, wanted), ...(onText && { onText }) };
-    const terms = { tenant, signal, timeoutMs, bytesMax: config.max_bytes ?? limits.webBytes };
+    const terms = {
+      tenant,
+      ...auth,
+      signal,
+      timeoutMs,
+      bytesMax: config.max_bytes ?? limits.webBytes,
+    };
     return await ports.web.request({ ...request, ...terms });
   };
 }
 
 /** What its answers may repeat, also in parts that are nothing by themselves. */
-function secretsOf(
-  { ports, tenant }: Context,
-  { headers = {} }: RemoteConfig,
-): Promise<SecretTexts> {
-  return ports.web.secrets({ tenant, headers });
+function secretsOf({ ports, tenant }: Context, { config, token }: As): Promise<SecretTexts> {
+  const { headers = {} } = config;
+  return ports.web.secrets({ tenant, headers, ...(token && { auth: token.id }) });
 }
 
 /** Looks at the task until it has ended. @throws the signal's reason, DEADLINE, PROVIDER_FAILED. */

@@ -2,6 +2,7 @@
 // the work. Types only.
 
 import type { Repeat } from "../../runtime/actor.ts";
+import type { TokenRef, UsedToken } from "../credentials/use.ts";
 import type { ToolSpec, Usage } from "../ports.ts";
 import type { Source } from "../records/conversation.ts";
 
@@ -14,6 +15,8 @@ export interface ToolUse {
   /** Names this call over crashes and repetitions. */
   readonly operation: string;
   readonly signal: AbortSignal;
+  /** Of a tool with `auth`. */
+  readonly token?: UsedToken;
 }
 
 /** At most so many calls in any stretch of time of so many seconds, counted under one name a tenant. */
@@ -46,6 +49,8 @@ interface ToolBase {
   /** What it gives is meant to be followed: the model is not told that it is data. Default false. */
   readonly isGuidance?: boolean;
   readonly confirmation?: ToolConfirmation;
+  /** The token that its requests have. */
+  readonly auth?: TokenRef;
   /** Why a call with these arguments is not permitted, or null. */
   refuses?(given: Arguments): string | null;
   /** What an answer rests on that used this result. */
@@ -65,7 +70,11 @@ export interface StepTool extends ToolBase {
 /** A tool whose call is made of steps of the run itself, e.g. a child run. */
 export interface RunTool extends ToolBase {
   /** @param key prefix of the keys of its steps. @throws RuntimeError: the model is told. */
-  within(use: { readonly arguments: Arguments; readonly key: string }): Promise<{
+  within(use: {
+    readonly arguments: Arguments;
+    readonly key: string;
+    readonly token?: UsedToken;
+  }): Promise<{
     readonly result: unknown;
     /** What models used for it. */
     readonly usage: Usage;

@@ -5,7 +5,15 @@
 import { type Message, type Part, type StreamResponse, TaskState } from "@a2a-js/sdk";
 import type { ChatEvent, ChatReply } from "../../actors/records/conversation.ts";
 import { type Frame, isAside } from "../../runtime/frame.ts";
-import { answerOf, artifactOf, failure, question, stateOf, textPart } from "./task.ts";
+import {
+  answerOf,
+  artifactOf,
+  connectRequest,
+  failure,
+  question,
+  stateOf,
+  textPart,
+} from "./task.ts";
 
 /** Which task. */
 export interface StreamOf {
@@ -99,6 +107,12 @@ export class TaskStream {
       this.#open.delete(event.id);
       return this.#open.size === 0 ? this.#turnTo(TaskState.TASK_STATE_WORKING) : [];
     }
+    if (event.type === "auth_required") {
+      this.#open.add(event.id);
+      this.#state = TaskState.TASK_STATE_AUTH_REQUIRED;
+      return [this.#status(this.#state, connectRequest(this.#of, event))];
+    }
+    if (event.type === "auth_settled") this.#open.delete(event.id);
     return this.#open.size === 0 ? this.#turnTo(TaskState.TASK_STATE_WORKING) : [];
   }
 

@@ -15,6 +15,8 @@ export interface TaskParts {
   readonly row: RunRow;
   /** What people have to decide about it, newest first. */
   readonly approvals: readonly Approval[];
+  /** The account that it waits for; null: none. */
+  readonly account?: Parameters<typeof connectRequest>[1] | null;
   /** Null: it is not asked for. */
   readonly history: readonly MessageRecord[] | null;
   readonly withArtifacts: boolean;
@@ -50,18 +52,28 @@ export function contextOf(row: RunRow): string | null {
 }
 
 /** The task. */
-export function taskOf({ row, approvals, history, withArtifacts }: TaskParts): Task {
+export function taskOf({
+  row,
+  approvals,
+  account = null,
+  history,
+  withArtifacts,
+}: TaskParts): Task {
   const contextId = contextOf(row) ?? "";
   const of = { taskId: row.id, contextId };
-  const state = stateOf(row.status, approvals.length > 0);
+  const isAsking = approvals.length > 0;
+  const isOut = !isAsking && account !== null && row.status === "running";
+  const state = isOut ? TaskState.TASK_STATE_AUTH_REQUIRED : stateOf(row.status, isAsking);
   const error = (row.outcome as { readonly error?: ErrorData } | null)?.error;
   const [approval] = approvals;
   const message =
     state === TaskState.TASK_STATE_INPUT_REQUIRED && approval !== undefined
       ? question(of, approval)
-      : error === undefined
-        ? undefined
-        : failure(of, error);
+      : isOut
+        ? connectRequest(of, account)
+        : error === undefined
+          ? undefined
+          : failure(of, error);
   const reply = row.status === "completed" ? (row.reply as ChatReply | null) : null;
   return {
     id: row.id,
@@ -110,6 +122,19 @@ export function question(
   const text = `${reason} Approve or reject ${tool}.`.trim();
   const data = { approval_id: id, tool, arguments: args, reason, expires_at };
   return agentMessage(of, `${id}`, [textPart(text), dataPart(data)]);
+}
+
+/** Which account is to be connected, and where, in words and as data. */
+export function connectRequest(
+  of: Of,
+  {
+    id,
+    integration,
+    url,
+  }: { readonly id: string; readonly integration: string; readonly url: string },
+): Message {
+  const text = `An account of ${integration} has to be connected: open ${url} in a browser.`;
+  return agentMessage(of, id, [textPart(text), dataPart({ integration, url })]);
 }
 
 /** Why a task failed, as its tenant is told. */

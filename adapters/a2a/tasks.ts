@@ -7,8 +7,11 @@ import {
   TaskNotCancelableError,
   TaskNotFoundError,
 } from "@a2a-js/sdk/errors";
+import { linkPath } from "../../actors/credentials/keys.ts";
+import type { TokenWait } from "../../actors/credentials/token-wait.ts";
 import type { Approval } from "../../actors/records/approval.ts";
 import { type MessageRecord, messageKey } from "../../actors/records/conversation.ts";
+import { tokenTables } from "../../actors/records/token.ts";
 import type { RunRow } from "../../runtime/system.ts";
 import { conversationAddress } from "../http/services/conversations.ts";
 import { cursorOf, placeIn } from "../http/services/paging.ts";
@@ -59,7 +62,18 @@ export async function shownTask(
     historyLength === 0 ? null : historyOf(services, tenant, row),
   ]);
   const history = historyLength === undefined ? messages : messages?.slice(-historyLength);
-  return taskOf({ row, approvals, history: history ?? null, withArtifacts });
+  const account = await accountOf(services, tenant, row);
+  return taskOf({ row, approvals, account, history: history ?? null, withArtifacts });
+}
+
+/** The account that a run waits for, and where it is connected. */
+async function accountOf({ system }: Services, tenant: string, row: RunRow) {
+  if (row.endedAt !== null) return null;
+  const page = { prefix: `${row.id}.`, limit: 1 };
+  const [found] = await system.tables.list(tenant, tokenTables.waitsOfRun, page);
+  const wait = found?.value as TokenWait | undefined;
+  if (wait === undefined) return null;
+  return { id: wait.id, integration: wait.integration, url: linkPath(tenant, wait.id) };
 }
 
 /** What people have to decide about a run, newest first. */

@@ -60,6 +60,10 @@ export function lineOf(event: ChatEvent): string | null {
       return `${event.tool} waits for the decision of a person (${event.id}).`;
     case "approval_decided":
       return `${event.tool}: ${event.decision === "approve" ? "approved" : "rejected"}.`;
+    case "auth_required":
+      return `Waits until an account of ${event.integration} is connected at ${event.url}.`;
+    case "auth_settled":
+      return `${event.integration}: ${event.outcome}.`;
     case "escalated":
       return `Escalated to ${event.to}.`;
     case "notice":

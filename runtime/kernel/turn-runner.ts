@@ -263,7 +263,7 @@ export class TurnRunner {
           spec: wish.spec,
           parent: cell.address,
           trace: done.item.trace,
-          ...askerOf(done.item, answer),
+          ...askerOf(done.item, answer, wish.id),
         });
         return;
       case "release":

@@ -275,7 +275,9 @@ function checkKey(key: string): string {
 export function askerOf(
   item: Pick<MailItem, "ask">,
   answer: Answer | null,
+  run: string,
 ): { asker?: NonNullable<MailItem["ask"]> } {
-  const isFollowed = answer?.type === "reply" && answer.follow !== null;
+  // Of several runs that a turn starts, the others' ends are no answer.
+  const isFollowed = answer?.type === "reply" && answer.follow === run;
   return isFollowed && item.ask ? { asker: item.ask } : {};
 }

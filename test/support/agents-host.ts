@@ -114,6 +114,7 @@ export async function startAgents(options: {
     removals: noRemovals,
     webhooks: noWebhooks,
     prices: defaultPrices,
+    credentials: { renew: () => Promise.reject(new Error("No token is renewed here.")) },
     web: options.web ? { ...noWeb, ...options.web } : noWeb,
     compute: { run: async () => undefined },
   } satisfies Ports;

@@ -1,6 +1,7 @@
 // The whole product in one process for tests of the front door: a real system on a real folder with
 // its engine on main, the real door on a real port, and a scripted model.
 
+import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -32,6 +33,7 @@ import { platformRoutes } from "../../adapters/http/platform/routes.ts";
 import { proxyRoutes } from "../../adapters/http/proxy/routes.ts";
 import { createRateLimiter } from "../../adapters/http/rate.ts";
 import { createRouteTable, type Route } from "../../adapters/http/route.ts";
+import type { Trust } from "../../adapters/http/services/credentials.ts";
 import { createServices, type Services } from "../../adapters/http/services/services.ts";
 import { createSessions, type Sessions } from "../../adapters/http/sessions.ts";
 import { guardTenants } from "../../adapters/http/tenant-guard.ts";
@@ -45,6 +47,8 @@ import { createKnowledgeStore } from "../../adapters/knowledge/store.ts";
 import { createKnowledgeWriter } from "../../adapters/knowledge/writer.ts";
 import { mcpRoute } from "../../adapters/mcp/route.ts";
 import { createMemories } from "../../adapters/memory/memories.ts";
+import { emptyMasterKeys, KEY_BYTES, replaceMasterKeys } from "../../adapters/vault/master-keys.ts";
+import { createVault } from "../../adapters/vault/vault.ts";
 import { createWeb } from "../../adapters/web.ts";
 import { createWebhooks } from "../../adapters/webhooks/deliver.ts";
 import type { Definition } from "../../runtime/actor.ts";
@@ -151,6 +155,7 @@ export async function startHttpHost(parts: HostParts = {}): Promise<HttpHost> {
         ingest: hooked("ingest", ingestOver({ bulk, tables: hot, embedders, compute }), before),
         reembed: hooked("reembed", reembedOver({ bulk, tables: hot, embedders, compute }), before),
         memories: createMemories({ bulk, embedders }),
+        credentials: { renew: () => Promise.reject(new Error("No token is renewed here.")) },
         web: createWeb(createEgress({ allowedHosts: parts.webHosts ?? [] })),
         removals: createRemovals({
           ...{ bulk, tables: hot, memories: createMemories({ bulk, embedders }) },
@@ -283,6 +288,12 @@ function hooked<T extends object>(
   });
 }
 
+function testTrust(): Trust {
+  const memory = emptyMasterKeys();
+  replaceMasterKeys(memory, [randomBytes(KEY_BYTES)]);
+  return { vault: createVault(memory), hosts: ["127.0.0.1"], publicUrl: null };
+}
+
 function makeServices(
   { system, data }: { readonly system: RunningSystem; readonly data: string },
   embedder: ReturnType<typeof createBuiltinEmbedder>,
@@ -292,6 +303,7 @@ function makeServices(
   return createServices({
     ...{ system, data, log: silentLog },
     skillBytesMax,
+    trust: testTrust(),
     prices,
     compute: inlineCompute,
     documents: createKnowledgeStore({ bulk: system.bulk }),

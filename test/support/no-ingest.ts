@@ -1,5 +1,6 @@
 // Ports of tests that use none of them.
 
+import type { Credentials } from "../../actors/credentials/port.ts";
 import type { Ingest, Reembed } from "../../actors/ingestion/port.ts";
 import type { Removals, Webhooks } from "../../actors/ports.ts";
 import type { Web } from "../../actors/web.ts";
@@ -17,6 +18,9 @@ export const noIngest: Ingest = {
 
 /** Refuses every call. */
 export const noReembed: Reembed = { begin: refuse, build: refuse, catchUp: refuse, clear: refuse };
+
+/** Refuses every call. */
+export const noCredentials: Credentials = { renew: refuse };
 
 /** Refuses every call. */
 export const noWebhooks: Webhooks = { deliver: refuse };

@@ -58,6 +58,14 @@ const shown: { readonly [T in ChatEvent["type"]]: FieldsOf<ChatEvent, T> } = {
     by: text,
     note: Type.Optional(text),
   },
+  auth_required: {
+    ...{ id: text, run_id: text, integration: text, reason: text, url: text },
+    expires_at: time,
+  },
+  auth_settled: {
+    ...{ id: text, integration: text },
+    outcome: Type.String({ enum: ["connected", "declined", "expired", "refused"] }),
+  },
   escalated: { to: text, reason: text },
   handoff: { from: text, to: text, name: text, reason: text },
   notice: { text },

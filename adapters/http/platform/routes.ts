@@ -7,6 +7,7 @@ import type { Services } from "../services/services.ts";
 import { agentRoutes } from "./agents.ts";
 import { approvalRoutes } from "./approvals.ts";
 import { checkpointsRoute } from "./checkpoints.ts";
+import { connectPages } from "./connect-pages.ts";
 import { conversationRoutes } from "./conversations.ts";
 import { datasetItemRoutes } from "./dataset-items.ts";
 import { evaluationRoutes } from "./evaluations.ts";
@@ -20,6 +21,7 @@ import { dryRunRoute } from "./route.ts";
 import { runAgainRoutes } from "./run-again.ts";
 import { runRoutes } from "./runs.ts";
 import { skillRoutes } from "./skills.ts";
+import { tokenRoutes } from "./tokens.ts";
 import { versionRoutes } from "./versions.ts";
 import { webhookRoutes } from "./webhooks.ts";
 
@@ -33,6 +35,8 @@ export function platformRoutes(services: Services): readonly Route[] {
     ...runAgainRoutes(services),
     ...flowRoutes(services),
     checkpointsRoute(services),
+    ...tokenRoutes(services),
+    ...connectPages(services),
     ...webhookRoutes(services),
     recordRoute(services),
     ...conversationRoutes(services),

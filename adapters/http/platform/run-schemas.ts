@@ -76,14 +76,18 @@ const wait = named(
   Type.Object(
     {
       kind: Type.String({
-        enum: ["approval", "event", "sleep", "budget", "queue"],
+        enum: ["approval", "event", "sleep", "budget", "auth", "queue"],
         description: "`queue`: it begins when the run before it in its conversation has ended.",
       }),
       run_id: { ...text, description: "Who waits; of a queue the run before it." },
       event: { ...maybeText, description: "Name of the event that ends the wait." },
       since: orNull(time),
       until: { ...orNull(time), description: "When it ends by itself." },
-      url: { ...text, description: "Path at which it is decided, told or looked at." },
+      url: {
+        ...text,
+        description:
+          "Path at which it is decided, told or looked at; of `auth` the page for a person's browser.",
+      },
     },
     closed,
   ),

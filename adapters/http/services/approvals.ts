@@ -10,6 +10,7 @@ import {
   approvalTables,
   type DecisionInput,
 } from "../../../actors/records/approval.ts";
+import { tokenTables } from "../../../actors/records/token.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import { rootRunOf } from "../../../runtime/frame.ts";
 import type { RunRow, System, Tables } from "../../../runtime/system.ts";
@@ -96,7 +97,11 @@ export function createApprovalService(system: Pick<System, "ask" | "tables">): A
         open.map(async ({ id }) => {
           const page = { prefix: `${id}.`, limit: ROWS_AT_ONCE, reverse: true };
           const rows = await tables.list(tenant, approvalTables.byRun, page);
-          return rows.some(({ value }) => value === "pending") ? [id] : [];
+          if (rows.some(({ value }) => value === "pending")) return [id];
+          const accounts = { prefix: `${id}.`, limit: 1 };
+          return (await tables.list(tenant, tokenTables.waitsOfRun, accounts)).length > 0
+            ? [id]
+            : [];
         }),
       );
       return new Set(found.flat());

@@ -2,7 +2,8 @@
 // for a run that is queued in its conversation the run before it.
 
 import { setTimeout as delay } from "node:timers/promises";
-import { openWaits } from "../../../actors/open-waits.ts";
+import { linkPath } from "../../../actors/credentials/keys.ts";
+import { type OpenWait, openWaits } from "../../../actors/open-waits.ts";
 import type { Approval } from "../../../actors/records/approval.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import type { System } from "../../../runtime/system.ts";
@@ -12,7 +13,7 @@ import { wholeLog } from "./run-log.ts";
 
 /** What is shown of one wait; times in ms since the epoch, null where nobody knows. */
 export interface WaitNote {
-  readonly kind: "approval" | "event" | "sleep" | "budget" | "queue";
+  readonly kind: "approval" | "event" | "sleep" | "budget" | "auth" | "queue";
   /** The run that waits, which may be below the one asked for; of a queue the run before it. */
   readonly run: string;
   readonly event: string | null;
@@ -62,11 +63,16 @@ export async function heldUp(
     .map(
       (wait): WaitNote => ({
         ...wait,
-        url: wait.event === null ? runUrl(run) : `${runUrl(wait.run)}/events/${wait.event}`,
+        url: urlOf(tenant, run, wait),
       }),
     );
   if (pending.items.length + waits.length === 0) return null;
   return { approvals: pending.items, waits: [...pending.items.map(noteOf), ...waits] };
+}
+
+function urlOf(tenant: string, run: string, { run: waiting, event, link }: OpenWait): string {
+  if (link !== undefined) return linkPath(tenant, link);
+  return event === null ? runUrl(run) : `${runUrl(waiting)}/events/${event}`;
 }
 
 /** The same, of a run that waits for the end of the one before it. */

@@ -27,6 +27,7 @@ import { type AgentService, createAgentService } from "./agents.ts";
 import { type ApprovalService, createApprovalService } from "./approvals.ts";
 import { type ChatService, createChatService } from "./chat.ts";
 import { type ConversationService, createConversationService } from "./conversations.ts";
+import type { CredentialServices, Trust } from "./credentials.ts";
 import type { DatasetItems } from "./dataset-items.ts";
 import { createDryRunService, type DryRunService } from "./dry-runs.ts";
 import { createEvaluationService, type EvaluationService } from "./evaluations.ts";
@@ -60,6 +61,7 @@ export interface ServiceOptions {
   /** The data folder. */
   readonly data: string;
   readonly log: Log;
+  readonly trust: Trust;
   /** Milliseconds since the epoch. */
   nowMs(): number;
 }
@@ -88,6 +90,9 @@ export interface Services {
   readonly prices: Prices;
   /** Loaded when they are first looked at. */
   books(): Promise<UsageBooks>;
+  /** Tokens and integrations: loaded when they are first asked for. */
+  credentials(): Promise<CredentialServices>;
+  readonly trust: Trust;
   /** Loaded when it is first asked for. */
   packs(): Promise<PackService>;
   /** What it is made of. */
@@ -136,18 +141,12 @@ export function createServices(options: ServiceOptions): Services {
   const knowledge = createKnowledgeService({ ...options, ingestion });
   const packContext: PackContext = { ...options, index, serial, ingestion, knowledge, memories };
   return {
-    system,
-    compute,
+    ...{ system, compute, nowMs, agents, conversations, gate, approvals },
     embedders: options.embedders,
-    nowMs,
-    agents,
     versions: createVersionService(stored, store),
-    conversations,
     chat: createChatService({
       ...{ system, approvals, conversations, gate, webhookSecrets, prices, nowMs },
     }),
-    gate,
-    approvals,
     dryRuns: createDryRunService({ system, prices, nowMs }),
     knowledge,
     ingestion,
@@ -164,6 +163,8 @@ export function createServices(options: ServiceOptions): Services {
     webhookSecrets,
     prices,
     books: laterBooks(system.tables),
+    trust: options.trust,
+    credentials: laterCredentials(options),
     packContext,
     packs: laterPacks(packContext),
     ...tenantServices(options),
@@ -197,5 +198,13 @@ function laterBooks(tables: Tables): Services["books"] {
   return () => {
     books ??= import("./usage-books.ts").then((made) => made.createUsageBooks({ tables }));
     return books;
+  };
+}
+
+function laterCredentials(options: ServiceOptions): Services["credentials"] {
+  let made: Promise<CredentialServices> | undefined;
+  return () => {
+    made ??= import("./credentials.ts").then((one) => one.createCredentialServices(options));
+    return made;
   };
 }

@@ -14,7 +14,14 @@ import {
   startAgents,
 } from "../../support/agents-host.ts";
 import { resultOf } from "../../support/find.ts";
-import { noIngest, noReembed, noRemovals, noWeb, noWebhooks } from "../../support/no-ingest.ts";
+import {
+  noCredentials,
+  noIngest,
+  noReembed,
+  noRemovals,
+  noWeb,
+  noWebhooks,
+} from "../../support/no-ingest.ts";
 import { noMemories } from "../../support/no-memories.ts";
 import { recordedRuns } from "../../support/recorded-runs.ts";
 import { createGate, createScriptedLlm, type ScriptedLlm } from "../../support/scripted-llm.ts";
@@ -31,7 +38,12 @@ function portsOf(llm: ScriptedLlm): Ports {
     ...{ llm, embedder, embedders: createEmbedders(embedder) },
     retriever: { search: async () => resultOf([]) },
     ...{ ingest: noIngest, memories: noMemories, reembed: noReembed, removals: noRemovals },
-    ...{ web: noWeb, webhooks: noWebhooks, compute: { run: async () => undefined } },
+    ...{
+      credentials: noCredentials,
+      web: noWeb,
+      webhooks: noWebhooks,
+      compute: { run: async () => undefined },
+    },
     prices: defaultPrices,
   };
 }

@@ -10,7 +10,14 @@ import { compareReplays } from "../../../adapters/replay/compare.ts";
 import { replayWith } from "../../../adapters/replay/replay.ts";
 import type { Swap } from "../../../adapters/replay/swap.ts";
 import type { RunRecord } from "../../../runtime/testkit/recording.ts";
-import { noIngest, noReembed, noRemovals, noWeb, noWebhooks } from "../../support/no-ingest.ts";
+import {
+  noCredentials,
+  noIngest,
+  noReembed,
+  noRemovals,
+  noWeb,
+  noWebhooks,
+} from "../../support/no-ingest.ts";
 import { noMemories } from "../../support/no-memories.ts";
 import { recordedRuns } from "../../support/recorded-runs.ts";
 import type { ScriptedLlm } from "../../support/scripted-llm.ts";
@@ -48,7 +55,12 @@ async function recorded(mode: "coordinate" | "supervisor") {
 function outside(llm: ScriptedLlm): Ports {
   return {
     ...{ llm, ingest: noIngest, memories: noMemories, reembed: noReembed, removals: noRemovals },
-    ...{ webhooks: noWebhooks, web: noWeb, compute: { run: async () => undefined } },
+    ...{
+      webhooks: noWebhooks,
+      credentials: noCredentials,
+      web: noWeb,
+      compute: { run: async () => undefined },
+    },
     prices: defaultPrices,
     retriever: { search: () => Promise.reject(new Error("Nothing is searched.")) },
     embedder: createBuiltinEmbedder(),

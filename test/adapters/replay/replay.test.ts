@@ -25,7 +25,14 @@ import {
   startAgents,
 } from "../../support/agents-host.ts";
 import { noScores, resultOf } from "../../support/find.ts";
-import { noIngest, noReembed, noRemovals, noWeb, noWebhooks } from "../../support/no-ingest.ts";
+import {
+  noCredentials,
+  noIngest,
+  noReembed,
+  noRemovals,
+  noWeb,
+  noWebhooks,
+} from "../../support/no-ingest.ts";
 import { noMemories } from "../../support/no-memories.ts";
 import { recordedRuns } from "../../support/recorded-runs.ts";
 import { createGate, createScriptedLlm, type ScriptedLlm } from "../../support/scripted-llm.ts";
@@ -259,6 +266,7 @@ function outsideOf(llm: ScriptedLlm, searched: unknown[]): Ports {
     removals: noRemovals,
     webhooks: noWebhooks,
     prices: defaultPrices,
+    credentials: noCredentials,
     web: noWeb,
     compute: { run: async () => undefined },
   };

@@ -18,6 +18,7 @@ import { responseRows } from "./responses.ts";
 import { runRows } from "./runs.ts";
 import { skillRows } from "./skills.ts";
 import { tenantRows } from "./tenants.ts";
+import { tokenRows } from "./tokens.ts";
 import { uiRows } from "./ui.ts";
 import { usageRows } from "./usage.ts";
 import { vaultRows } from "./vault.ts";
@@ -38,5 +39,5 @@ export const areas = {
     ...tenantRows,
     ...frontRows,
   },
-  resources: { ...resourceRows, ...skillRows, ...packRows, ...datasetRows },
+  resources: { ...resourceRows, ...skillRows, ...tokenRows, ...packRows, ...datasetRows },
 } as const satisfies Readonly<Record<string, Rows>>;
