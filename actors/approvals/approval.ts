@@ -5,7 +5,7 @@
 
 import { defineActor, type ReadRequest, type RecordRow, type Turn } from "../../runtime/actor.ts";
 import { type Address, address } from "../../runtime/address.ts";
-import type { ErrorCode } from "../../runtime/errors.ts";
+import { type ErrorCode, RuntimeError, toErrorData } from "../../runtime/errors.ts";
 import { limits } from "../limits.ts";
 import {
   type Approval,
@@ -16,6 +16,7 @@ import {
 } from "../records/approval.ts";
 import { type AuditSource, audit } from "../records/audit.ts";
 import { decisionKey } from "./keys.ts";
+import { type Counted, counted, counts, type Vote } from "./quorum.ts";
 
 /** What it is told. */
 export type ApprovalMessage =
@@ -33,6 +34,10 @@ export type ApprovalMessage =
       readonly arguments: Readonly<Record<string, unknown>> | null;
       /** Who decides, for the audit. Default: `by` alone. */
       readonly source?: AuditSource;
+      /** Absent: not known. */
+      readonly role?: string;
+      readonly requester?: string | null;
+      readonly argumentsVersion?: number;
     }
   | { readonly type: "expire"; readonly id: string }
   /** The run has ended. */
@@ -142,6 +147,7 @@ function decide(
   turn: Turn,
 ): ApprovalState {
   const { id, decision, by, note } = message;
+  const { role = null, requester = null, argumentsVersion = null } = message;
   const open = openOf(turn);
   if (open === null) {
     const row = turn.loaded["row"] as Approval | undefined;
@@ -154,12 +160,35 @@ function decide(
     });
     return state;
   }
+  const vote: Vote = {
+    ...{ decision, by, note, role, requester, argumentsVersion },
+    arguments: message.arguments,
+  };
+  const judged = countedOr(open.approval, vote, turn);
+  if (judged === null) return state;
+  const { approval, decided } = judged;
+  if (decided === null) {
+    put(approval, { key: open.key, endedAtMs: 0 }, turn);
+    auditOf(approval, decision, turn, message.source ?? { by });
+    turn.reply(approval);
+    return state;
+  }
   const status = decision === "approve" ? "approved" : "rejected";
-  const decided: Decided = { decision, by, note, arguments: message.arguments };
-  const next = end(state, open, { status, decided }, turn);
+  const next = end(state, { ...open, approval }, { status, decided }, turn);
   auditOf(next.approval, decision, turn, message.source);
   turn.reply(next.approval);
   return next.state;
+}
+
+/** Null when it was refused. */
+function countedOr(approval: Approval, vote: Vote, turn: Turn): Counted | null {
+  try {
+    return counted(approval, vote, new Date(turn.nowMs).toISOString());
+  } catch (error) {
+    if (!(error instanceof RuntimeError)) throw error;
+    turn.refuse(toErrorData(error));
+    return null;
+  }
 }
 
 /** Nobody has decided in time. */
@@ -271,17 +300,20 @@ function auditOf(
   approval: Approval,
   decision: ApprovalDecision,
   turn: Turn,
-  source?: AuditSource,
+  source: AuditSource = { by: approval.decided_by ?? "" },
 ): void {
-  const { id, decided_by: by, run_id, tool, status, decided_arguments, rule = null } = approval;
+  const { id, run_id, tool, status, rule = null, quorum = null, decisions = [] } = approval;
+  const args = approval.decided_arguments ?? approval.proposed_arguments ?? null;
+  const required = quorum?.required ?? 1;
   audit(turn, {
     action: `approval.${decision}`,
-    ...(source ?? { by: by ?? "" }),
+    ...source,
     subject: id,
     run_id,
     details: {
-      ...{ tool, status, edited: decided_arguments !== null },
-      ...(by === "rule" && { rule }),
+      ...{ tool, status, edited: args !== null },
+      ...(required > 1 && { required, approvals: decisions.filter(counts).length }),
+      ...(source.by === "rule" && { rule }),
     },
   });
 }

@@ -9,7 +9,7 @@ import { rootRunOf } from "../../runtime/frame.ts";
 import { newId } from "../../runtime/id.ts";
 import { compileExpression, loadExpressions } from "../expression.ts";
 import { limits } from "../limits.ts";
-import type { Approval, ApprovalDecision, Decided } from "../records/approval.ts";
+import type { Approval, ApprovalDecision, Decided, Quorum } from "../records/approval.ts";
 import type { ChatEvent } from "../records/conversation.ts";
 import { type ApprovalMessage, approvalsAddress } from "./approval.ts";
 import { decisionKey } from "./keys.ts";
@@ -41,9 +41,11 @@ export interface ConfirmRequest {
    * told why the rule did not decide.
    */
   readonly approveWhen?: string;
+  /** Who has to agree. Default: anybody who may decide, once. */
+  readonly quorum?: Quorum;
   /** How long people have, ms: 1 minute to 30 days. Default 7 days. */
   readonly expiresMs?: number;
-  /** What is taken when nobody decides in time. Default "reject". */
+  /** What is taken when nobody decides in time. Default "reject", and always where several have to agree. */
   readonly default?: ApprovalDecision;
   /** Whether viewers of the run are told. Default true. */
   readonly show?: boolean;
@@ -152,7 +154,9 @@ async function drawnUp(
         status: isApproved ? "approved" : "pending",
         requested_at: at,
         expires_at: new Date(nowMs + expiresMs).toISOString(),
-        default: request.default ?? "reject",
+        default: (request.quorum?.required ?? 1) > 1 ? "reject" : (request.default ?? "reject"),
+        quorum: request.quorum ?? null,
+        decisions: [],
         decided_at: isApproved ? at : null,
         decided_by: isApproved ? "rule" : null,
         note: null,

@@ -23,6 +23,7 @@ export async function approvalNode(line: Line, node: ApprovalNode, key: string):
         default: node.byDefault,
         expiresMs: node.timeoutMs,
         ...(node.approveWhen === null ? {} : { approveWhen: node.approveWhen }),
+        ...(node.quorum === null ? {} : { quorum: node.quorum }),
       }),
     );
     return decided.approved

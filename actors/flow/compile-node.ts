@@ -4,6 +4,7 @@ import { limits } from "../limits.ts";
 import { toolTypes } from "../records/tool.ts";
 import type { GraphNode, NodeBase, NodeType, Reducer, Shape } from "./graph.ts";
 import { FieldReader, type Fields, invalid, objectOf, refuseUnknown } from "./node-reader.ts";
+import { quorumIn } from "./quorum.ts";
 
 /** What nodes are read with. */
 export interface NodePlace {
@@ -34,7 +35,7 @@ const fieldsOf: Readonly<Record<NodeType, readonly string[]>> = {
   set: ["value", "save"],
   sleep: ["ms", "until"],
   event: ["event", "key", "timeout_ms", "on_timeout", "save"],
-  approval: ["arguments", "reason", "timeout_ms", "default", "approve_when", "save"],
+  approval: ["arguments", "reason", "timeout_ms", "default", "approve_when", "approvals", "save"],
   loop: ["while", "max", "on_max", "body"],
   map: ["items", "body", "ref", "input", "concurrency", "result", "save"],
   condition: [],
@@ -180,6 +181,7 @@ function approvalOf(base: NodeBase, reader: FieldReader): GraphNode {
     }),
     byDefault: reader.oneOf("default", ["approve", "reject"], "reject"),
     approveWhen: reader.condition("approve_when"),
+    quorum: quorumIn(reader),
   };
 }
 

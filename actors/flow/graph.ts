@@ -2,6 +2,7 @@
 // it of a client's definition; what its nodes do is walk.ts and the files it is given.
 
 import type { Expression } from "../expression.ts";
+import type { Quorum } from "../records/approval.ts";
 
 /** How a written value joins the one that is there. */
 export type Reducer = "replace" | "append" | "merge" | "sum";
@@ -81,6 +82,8 @@ export interface ApprovalNode extends NodeBase {
   readonly byDefault: "approve" | "reject";
   /** CEL over `args` that approves by rule. */
   readonly approveWhen: string | null;
+  /** Who has to agree; null: anybody who may decide, once. */
+  readonly quorum: Quorum | null;
 }
 
 /** A part of the graph that is walked again while a condition holds, so many times at most. */

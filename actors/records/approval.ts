@@ -1,6 +1,7 @@
 // A call that waits for a person, and what was decided about it.
 
 import { type Static, Type } from "../schema.ts";
+import { keyRoles } from "./api-key.ts";
 
 /** Tables of a tenant. Ids of `approvals` and `pending` are `ap_...`, of `byRun` `<root run>.<ap>`. */
 export const approvalTables = {
@@ -58,6 +59,83 @@ export interface Approval {
   readonly rule?: string | null;
   /** Why that could not be judged; null: it could. */
   readonly rule_error?: string | null;
+  /** Who has to agree; null or absent: anybody who may decide, once. */
+  readonly quorum?: Quorum | null;
+  /** All decisions of people, in their order. Absent in rows of earlier releases. */
+  readonly decisions?: readonly GivenDecision[];
+  /** Times that the arguments were changed by who decided. */
+  readonly arguments_version?: number;
+  /** The arguments as they stand while more have to agree; null: those of the call. */
+  readonly proposed_arguments?: Readonly<Record<string, unknown>> | null;
+}
+
+/** One decision of one person. */
+export interface GivenDecision {
+  /** As `decided_by`. */
+  readonly by: string;
+  /** Role of the key; null: not known. */
+  readonly role: string | null;
+  readonly decision: ApprovalDecision;
+  readonly at: string;
+  readonly note: string | null;
+  /** Of the arguments that it is about. */
+  readonly arguments_version: number;
+  /** Somebody has changed the arguments since: it no longer counts. */
+  readonly is_void: boolean;
+}
+
+/** Most that can have to agree. */
+const REQUIRED_MAX = 10;
+
+/** Who has to agree, as it is set. */
+export const quorumInput = Type.Object(
+  {
+    /** Different deciders that have to approve. Default 1. */
+    required: Type.Optional(Type.Integer({ minimum: 1, maximum: REQUIRED_MAX })),
+    /** Whose decisions are taken: keys of these roles, and these keys. Default: anybody's who may decide. */
+    from: Type.Optional(
+      Type.Object(
+        {
+          roles: Type.Optional(
+            Type.Array(Type.Union(keyRoles.map((role) => Type.Literal(role))), {
+              minItems: 1,
+              maxItems: keyRoles.length,
+            }),
+          ),
+          keys: Type.Optional(
+            Type.Array(Type.String({ pattern: "^(ak_|jwt\\.)[A-Za-z0-9_.-]{1,80}$" }), {
+              minItems: 1,
+              maxItems: 100,
+            }),
+          ),
+        },
+        { additionalProperties: false },
+      ),
+    ),
+    /** Whether who started the run is left out. Default false. */
+    not_requester: Type.Optional(Type.Boolean()),
+  },
+  { additionalProperties: false },
+);
+
+/** Who has to agree, as it is set. */
+export interface QuorumInput {
+  readonly required?: number;
+  readonly from?: { readonly roles?: readonly string[]; readonly keys?: readonly string[] };
+  readonly not_requester?: boolean;
+}
+
+/** Who has to agree. */
+export interface Quorum {
+  readonly required: number;
+  readonly roles: readonly string[] | null;
+  readonly keys: readonly string[] | null;
+  readonly not_requester: boolean;
+}
+
+/** With defaults. */
+export function quorumOf({ required = 1, from, not_requester = false }: QuorumInput): Quorum {
+  return { required, roles: from?.roles ?? null, keys: from?.keys ?? null, not_requester };
 }
 
 /** Characters of a note. */
@@ -71,6 +149,8 @@ export const decisionInput = Type.Object(
     arguments: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
     /** Told to the model when it is a rejection. */
     note: Type.Optional(Type.String({ maxLength: NOTE_CHARS_MAX })),
+    /** Of the arguments that were looked at; needed where somebody has changed them. Default 0. */
+    arguments_version: Type.Optional(Type.Integer({ minimum: 0 })),
   },
   { additionalProperties: false },
 );

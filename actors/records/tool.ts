@@ -2,6 +2,7 @@
 // name, or a record by its id, each with what is different here.
 
 import { type Static, Type } from "../schema.ts";
+import { quorumInput } from "./approval.ts";
 
 const closed = { additionalProperties: false } as const;
 
@@ -91,6 +92,8 @@ const settings = {
   /** CEL over `args`: which calls a person decides about, and which of those are approved by rule. */
   confirm_when: Type.Optional(condition),
   approve_when: Type.Optional(condition),
+  /** How many have to agree, and who. Default: anybody who may decide, once. */
+  approvals: Type.Optional(quorumInput),
   /** Characters of a result that the model is shown; more is cut, which it is told. */
   result_chars: Type.Optional(Type.Integer({ minimum: 100, maximum: toolLimits.resultChars })),
 } as const;

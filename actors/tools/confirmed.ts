@@ -24,7 +24,7 @@ export async function confirmed(
 ): Promise<Confirmed> {
   const { confirmation, spec } = tool;
   if (confirmation === undefined) return { approved: true, arguments: given };
-  const { agent, when, approveWhen } = confirmation;
+  const { agent, when, approveWhen, quorum } = confirmation;
   if (when !== undefined && !(await holds(when, given))) {
     return { approved: true, arguments: given };
   }
@@ -33,6 +33,7 @@ export async function confirmed(
     reason: `Calls of ${spec.name} are made only when a person agrees.`,
     parameters: spec.parameters,
     ...(approveWhen !== undefined && { approveWhen }),
+    ...(quorum !== undefined && { quorum }),
   });
   return await asking(answer);
 }

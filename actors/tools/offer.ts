@@ -5,6 +5,7 @@
 import { RuntimeError } from "../../runtime/errors.ts";
 import { limits } from "../limits.ts";
 import { versionId } from "../records/agent-version.ts";
+import { quorumOf } from "../records/approval.ts";
 import { type ResourceRow, resourceTables } from "../records/resource.ts";
 import {
   isRecordId,
@@ -146,12 +147,14 @@ function toolOf(settings: Settings, place: Offered): Tool {
 
 function confirmationOf(settings: Settings, agent: string): Pick<Tool, "confirmation"> {
   const { requires_confirmation, confirm_when: when, approve_when: approveWhen } = settings;
+  const { approvals } = settings;
   if (requires_confirmation !== true && when === undefined) return {};
   return {
     confirmation: {
       agent,
       ...(when !== undefined && { when }),
       ...(approveWhen !== undefined && { approveWhen }),
+      ...(approvals !== undefined && { quorum: quorumOf(approvals) }),
     },
   };
 }

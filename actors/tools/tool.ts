@@ -4,6 +4,7 @@
 import type { Repeat } from "../../runtime/actor.ts";
 import type { TokenRef, UsedToken } from "../credentials/use.ts";
 import type { ToolSpec, Usage } from "../ports.ts";
+import type { Quorum } from "../records/approval.ts";
 import type { Source } from "../records/conversation.ts";
 
 /** Arguments of a call, as an object that fits the tool's parameters. */
@@ -34,6 +35,8 @@ export interface ToolConfirmation {
   readonly when?: string;
   /** CEL over `args`: those that are approved without asking anybody. */
   readonly approveWhen?: string;
+  /** Who has to agree; default: anybody who may decide, once. */
+  readonly quorum?: Quorum;
 }
 
 /** What every tool has. */

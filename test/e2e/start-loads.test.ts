@@ -108,7 +108,7 @@ function areaOf(file: string): string {
 const filesMax: Readonly<Record<string, number>> = {
   actors: 49,
   "actors/answer": 22,
-  "actors/approvals": 5,
+  "actors/approvals": 7,
   "actors/credentials": 7,
   "actors/evaluation": 4,
   "actors/flow": 5,
@@ -119,7 +119,7 @@ const filesMax: Readonly<Record<string, number>> = {
   // treasury keep budgets by.
   "actors/money": 13,
   "actors/prompts": 7,
-  "actors/records": 47,
+  "actors/records": 48,
   "actors/routing": 24,
   "actors/skills": 1,
   "actors/team": 1,

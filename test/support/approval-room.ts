@@ -11,6 +11,7 @@ import {
   type Approval,
   type ApprovalDecision,
   approvalTables,
+  type Quorum,
 } from "../../actors/records/approval.ts";
 import { type AuditRow, auditTable } from "../../actors/records/audit.ts";
 import {
@@ -47,6 +48,7 @@ export interface Call {
   readonly expiresMs?: number;
   readonly default?: ApprovalDecision;
   readonly approveWhen?: string;
+  readonly quorum?: Quorum;
   readonly parameters?: Readonly<Record<string, unknown>>;
 }
 

@@ -31,6 +31,32 @@ export const approvalSchema: TSchema = named(
       decided_arguments: orNull(anyObject),
       rule: orNull(text),
       rule_error: orNull(text),
+      required: Type.Integer({ minimum: 1, description: "Deciders that have to approve." }),
+      from: orNull(
+        Type.Object(
+          { roles: Type.Array(text), keys: Type.Array(text) },
+          {
+            additionalProperties: false,
+            description: "Whose decisions are taken; null: anybody's.",
+          },
+        ),
+      ),
+      not_requester: Type.Boolean({ description: "Who started the run does not decide." }),
+      decisions: Type.Array(
+        Type.Object(
+          {
+            ...{ by: text, role: orNull(text), decision: text, at: time, note: orNull(text) },
+            arguments_version: Type.Integer({ minimum: 0 }),
+            is_void: Type.Boolean({ description: "The arguments were changed since." }),
+          },
+          { additionalProperties: false },
+        ),
+      ),
+      arguments_version: Type.Integer({
+        minimum: 0,
+        description: "Times that who decided has changed the arguments.",
+      }),
+      proposed_arguments: orNull(anyObject),
     },
     { additionalProperties: false },
   ),

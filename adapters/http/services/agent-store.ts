@@ -32,6 +32,8 @@ export interface Caller {
   readonly service: string;
   /** Who acts and from where, where it is told by an actor. */
   readonly source?: AuditSource;
+  /** Of the key, within its tenant; "server" of the server's own; absent: not known. */
+  readonly role?: string;
 }
 
 /** What a paid operation gave and cost. */

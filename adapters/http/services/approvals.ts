@@ -21,6 +21,8 @@ import type { Page, PageRequest } from "./paging.ts";
 /** Rows read for one page; where more were passed over, the page is short and has a cursor. */
 const ROWS_MAX = 2_000;
 const ROWS_AT_ONCE = 200;
+/** Who has no key of its own: the server's admin key, and the sessions of its page. */
+const NO_KEY = "admin";
 const ID = /^ap_[0-9a-z]{26}$/;
 const RUN_ID = /^[A-Za-z0-9_.-]{1,200}$/;
 
@@ -66,7 +68,9 @@ export function approvalFilter(query: URLSearchParams): ApprovalFilter {
 }
 
 /** The service over a system. */
-export function createApprovalService(system: Pick<System, "ask" | "tables">): ApprovalService {
+export function createApprovalService(
+  system: Pick<System, "ask" | "tables" | "run">,
+): ApprovalService {
   const { tables } = system;
   const get = async (tenant: string, id: string): Promise<Approval> => {
     const row = ID.test(id) ? await tables.get(tenant, approvalTables.approvals, id) : undefined;
@@ -76,19 +80,26 @@ export function createApprovalService(system: Pick<System, "ask" | "tables">): A
   return {
     get,
     list: (tenant, page, filter) => listed(tables, tenant, page, filter),
-    decide: async ({ tenant, keyId, service, source }, id, input, once) => {
+    decide: async ({ tenant, keyId, service, source, role }, id, input, once) => {
       const approval = await get(tenant, id);
       if (input.arguments !== undefined) await checkArguments(approval, input);
       const message = {
         type: "decide",
         id,
         decision: input.decision,
-        by: keyId ?? "admin",
+        by: keyId ?? NO_KEY,
         note: input.note ?? null,
         arguments: input.arguments ?? null,
         ...(source && { source }),
+        ...(role !== undefined && { role }),
+        ...(input.arguments_version !== undefined && { argumentsVersion: input.arguments_version }),
+        ...(approval.quorum?.not_requester === true && {
+          requester: await requesterOf(system, tenant, approval.root_run_id),
+        }),
       };
-      const key = once === null ? {} : { key: keyOf(service, id, once) };
+      // Of each decider: the second one who says the same is not the first one once more.
+      const place = `${service}\n${keyId ?? NO_KEY}`;
+      const key = once === null ? {} : { key: keyOf(place, id, once) };
       return (await system.ask(approvalsAddress(tenant, approval.root), message, key)) as Approval;
     },
     waiting: async (tenant, runs) => {
@@ -107,6 +118,18 @@ export function createApprovalService(system: Pick<System, "ask" | "tables">): A
       return new Set(found.flat());
     },
   };
+}
+
+/** Who started a run, as deciders are named; null: it is not known. */
+async function requesterOf(
+  system: Pick<System, "run">,
+  tenant: string,
+  run: string,
+): Promise<string | null> {
+  const input = (await system.run(tenant, run))?.input;
+  if (typeof input !== "object" || input === null) return null;
+  const { keyId } = input as { readonly keyId?: unknown };
+  return typeof keyId === "string" ? keyId : NO_KEY;
 }
 
 function keyOf(service: string, id: string, { key, bodyHash }: OnceKey) {

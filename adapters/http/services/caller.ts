@@ -6,8 +6,8 @@ import type { Caller } from "./agent-store.ts";
 
 /** Tenant, key and service of a request. */
 export function callerOf(context: Pick<RouteContext, "principal" | "route">): Caller {
-  const { tenant, keyId } = context.principal;
-  return { tenant, keyId, service: context.route.service };
+  const { tenant, keyId, isServer, role } = context.principal;
+  return { tenant, keyId, service: context.route.service, role: isServer ? "server" : role };
 }
 
 /** The same, with what an actor writes of it into the audit. */

@@ -26,7 +26,10 @@ async function typeOf(name: ToolTypeName) {
 /** Those of the memory and of skills. */
 const RESERVED = ["remember", "recall", "forget", readSkillName];
 /** Of a record, an agent may not say these. */
-const DECIDED = ["config", "parameters", "repeat", "rate", "confirm_when", "approve_when"] as const;
+const DECIDED = [
+  ...(["config", "parameters", "repeat", "rate", "confirm_when", "approve_when"] as const),
+  "approvals",
+] as const;
 
 /** Where tools are checked. */
 export interface ToolCheckPlace {
@@ -133,7 +136,11 @@ async function checkConfirmation(
   settings: Omit<ToolUse, "tool" | "name">,
   pointer: string,
 ): Promise<void> {
-  const { requires_confirmation, confirm_when, approve_when } = settings;
+  const { requires_confirmation, confirm_when, approve_when, approvals } = settings;
+  if (approvals !== undefined && confirm_when === undefined && requires_confirmation !== true) {
+    const text = "No call of this tool is confirmed, so there is none that somebody agrees to.";
+    throw invalid(text, `${pointer}/approvals`);
+  }
   if (approve_when !== undefined && confirm_when === undefined && requires_confirmation !== true) {
     const text = "No call of this tool is confirmed, so there is none to approve by rule.";
     throw invalid(text, `${pointer}/approve_when`);

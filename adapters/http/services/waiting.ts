@@ -45,8 +45,18 @@ export function waitingView(
 }
 
 /** An approval as a resource. */
-export function approvalView({ root: _, ...approval }: Approval): object {
-  return { ...approval, rule: approval.rule ?? null, rule_error: approval.rule_error ?? null };
+export function approvalView({ root: _, quorum, ...approval }: Approval): object {
+  const { roles = null, keys = null } = quorum ?? {};
+  return {
+    ...approval,
+    ...{ rule: approval.rule ?? null, rule_error: approval.rule_error ?? null },
+    required: quorum?.required ?? 1,
+    from: roles === null && keys === null ? null : { roles: roles ?? [], keys: keys ?? [] },
+    not_requester: quorum?.not_requester ?? false,
+    decisions: approval.decisions ?? [],
+    arguments_version: approval.arguments_version ?? 0,
+    proposed_arguments: approval.proposed_arguments ?? null,
+  };
 }
 
 type Parts = HeldUpParts & { readonly system: System };

@@ -193,3 +193,101 @@ async function pages(query: string): Promise<readonly string[]> {
     cursor = `&cursor=${body.next_cursor}`;
   }
 }
+
+test("two of a role have to agree, who started it not among them, and the approval shows who has", async () => {
+  const quorum = { required: 2, roles: ["operator", "owner"], keys: null, not_requester: true };
+  const { approvals, run } = await waiting({ calls: [{ key: "pay", parameters, quorum }] });
+  const path = `${list}/${approvals[0]?.id}`;
+  const decide = async (role: "operator" | "developer", more: Json = {}, key?: string) => {
+    const by = key ?? (await host.makeKey(["approvals"], host.tenant, role));
+    const headers = { "Idempotency-Key": "the same of all" };
+    const body = { decision: "approve", ...more };
+    return await host.call("POST", `${path}/decide`, body, { key: by, headers });
+  };
+  const one = await host.makeKey(["approvals"], host.tenant, "operator");
+
+  const outside = await decide("developer");
+  const first = await decide("operator", {}, one);
+  const again = await decide("operator", {}, one);
+  const twice = await host.call("POST", `${path}/decide`, { decision: "approve" }, { key: one });
+  const made = effects.length;
+  const second = await decide("operator");
+
+  expect(approvals[0]).toMatchObject({ required: 2, not_requester: true, decisions: [] });
+  expect([outside.status, first.status, twice.status, second.status]).toEqual([403, 200, 409, 200]);
+  expect(first.body).toMatchObject({ status: "pending", decisions: [{ role: "operator" }] });
+  expect(again.body).toEqual(first.body);
+  expect(second.body).toMatchObject({ status: "approved", decisions: [{}, {}] });
+  await expect.poll(() => statusOf(run), { timeout: 5_000 }).toBe("completed");
+  expect(effects.length).toBe(made + 1);
+});
+
+test("who started a run does not decide about it where that is asked for", async () => {
+  const admin = await host.makeKey(["*"]);
+  const agent = await host.call("POST", "/v2/workflows", {
+    name: "Refund",
+    graph_definition: {
+      nodes: [
+        {
+          ...{ id: "ask", type: "approval", reason: "Money leaves.", save: "said" },
+          approvals: { not_requester: true, from: { roles: ["owner"] } },
+        },
+        { id: "end", type: "end" },
+      ],
+      edges: [{ from: "ask", to: "end" }],
+    },
+    state_schema: { type: "object", properties: { said: {} } },
+    entry_node: "ask",
+  });
+  expect(agent.status, JSON.stringify(agent.body)).toBe(201);
+  const body = { input: { order: 1 }, mode: "background" };
+  const begun = await host.call("POST", `/v2/workflows/${agent.body.id}/runs`, body, {
+    key: admin,
+  });
+  const of = async () =>
+    (await host.call("GET", `${list}?run_id=${begun.body.id}`)).body.data as readonly Json[];
+  await expect.poll(async () => (await of()).length, { timeout: 5_000 }).toBe(1);
+  const path = `${list}/${(await of())[0]?.id}/decide`;
+
+  const own = await host.call("POST", path, { decision: "approve" }, { key: admin });
+  const others = await host.call("POST", path, { decision: "approve" });
+
+  expect([own.status, own.body.code, others.status]).toEqual([403, "FORBIDDEN", 200]);
+});
+
+test.each([
+  [
+    "a role that is none",
+    { from: { roles: ["boss"] } },
+    "/graph_definition/nodes/0/approvals/from/roles",
+  ],
+  ["nobody", { required: 0 }, "/graph_definition/nodes/0/approvals/required"],
+  ["an unknown field", { quorum: 2 }, "/graph_definition/nodes/0/approvals/quorum"],
+])("a workflow that asks %s to agree is refused with its place", async (_, approvals, pointer) => {
+  const node = { id: "ask", type: "approval", reason: "r", approvals };
+  const graph_definition = {
+    nodes: [node, { id: "end", type: "end" }],
+    edges: [{ from: "ask", to: "end" }],
+  };
+  const made = await host.call("POST", "/v2/workflows", {
+    name: "W",
+    graph_definition,
+    entry_node: "ask",
+  });
+
+  expect([made.status, made.body.pointer]).toEqual([400, pointer]);
+});
+
+test("a tool of which no call is confirmed has nobody who agrees", async () => {
+  const tools = [{ tool: "calculator", approvals: { required: 2 } }];
+
+  const refused = await host.call("POST", "/v2/agents", { name: "A", tools });
+  const confirmed = [{ ...tools[0], requires_confirmation: true }];
+  const taken = await host.call("POST", "/v2/agents", { name: "A", tools: confirmed });
+
+  expect([refused.status, refused.body.pointer, taken.status]).toEqual([
+    400,
+    "/tools/0/approvals",
+    201,
+  ]);
+});
