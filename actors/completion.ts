@@ -110,6 +110,7 @@ function accept(state: CompletionState, message: CompletionMessage, turn: Turn):
     ...(message.keyId === undefined ? {} : { keyId: message.keyId }),
     ...(message.variables && { variables: message.variables }),
     ...(message.prompts && { prompts: message.prompts }),
+    ...message.guard,
   };
   const run = turn.startRun({
     kind: target.runKind,

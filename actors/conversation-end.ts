@@ -184,7 +184,7 @@ function recordOf(
     created_at: new Date(known.nowMs).toISOString(),
   } as const;
   if (outcome.status === "completed") {
-    const { text, routing, sources, nothingRelevant, degraded, usage } =
+    const { text, routing, sources, nothingRelevant, degraded, usage, guardrails } =
       outcome.result as TurnResult;
     return {
       content: text,
@@ -194,6 +194,7 @@ function recordOf(
       ...(sources.length === 0 ? {} : { sources }),
       ...(nothingRelevant && { nothing_relevant: true }),
       ...(degraded && { degraded }),
+      ...(guardrails && { guardrails }),
     };
   }
   const { code, message } = toldOfRun(outcome.error, entry.run);
@@ -218,5 +219,6 @@ function inputOf(state: ConversationState, entry: Entry): TurnInput {
     ...(entry.keyId === undefined ? {} : { keyId: entry.keyId }),
     ...(entry.variables && { variables: entry.variables }),
     ...(entry.prompts && { prompts: entry.prompts }),
+    ...entry.guard,
   };
 }

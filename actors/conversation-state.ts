@@ -3,6 +3,7 @@
 
 import type { PinnedPrompts } from "./prompts/prompt.ts";
 import type { ConversationRow } from "./records/conversation.ts";
+import type { GuardInput } from "./records/guardrail.ts";
 
 /** One run of the conversation: under way, or waiting for its turn. */
 export interface Entry {
@@ -21,6 +22,7 @@ export interface Entry {
   readonly variables?: Readonly<Record<string, unknown>>;
   /** Versions of the agent's prompts, as they were when it was accepted. */
   readonly prompts?: PinnedPrompts;
+  readonly guard?: GuardInput;
   /** Who is told of its end. */
   readonly webhooks?: readonly string[];
   /** A later message interrupted it: its cancelled end is an interruption. */

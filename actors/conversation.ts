@@ -134,6 +134,7 @@ function chat(state: ConversationState, message: ChatMessage, turn: Turn): Conve
     role: "user",
     content: message.text,
     ...(message.data === undefined ? {} : { data: message.data }),
+    ...(message.guard?.screened && { guardrails: message.guard.screened }),
     run_id: run,
     created_at: new Date(turn.nowMs).toISOString(),
   };
@@ -199,6 +200,7 @@ function startOrWait(state: ConversationState, wanted: NewRun, turn: Turn): Conv
     ...(message.keyId === undefined ? {} : { keyId: message.keyId }),
     ...(message.variables && { variables: message.variables }),
     ...(message.prompts && { prompts: message.prompts }),
+    ...message.guard,
   };
   const run = turn.startRun({
     kind: runKind,
@@ -220,6 +222,7 @@ function startOrWait(state: ConversationState, wanted: NewRun, turn: Turn): Conv
     ...(message.variables && { variables: message.variables }),
     ...(message.prompts && { prompts: message.prompts }),
     ...(message.webhook === undefined ? {} : { webhooks: [message.webhook] }),
+    ...(message.guard && { guard: message.guard }),
   };
   if (state.current === null) return { ...state, current: entry };
   const waiting = { ...state, waiting: [...state.waiting, entry] };

@@ -5,6 +5,7 @@
 import { defineRun, type RunContext } from "../runtime/actor.ts";
 import { RuntimeError } from "../runtime/errors.ts";
 import { showText } from "./answer/child.ts";
+import { guarded } from "./guard/guarded.ts";
 import { limits } from "./limits.ts";
 import { noUsage } from "./money/spent.ts";
 import type { Ports } from "./ports.ts";
@@ -36,7 +37,9 @@ type Context = RunContext<Ports>;
 export const remoteAgentRun = defineRun<TurnInput, TurnResult, Ports>({
   kind: "remote-agent",
   run: (input, context) =>
-    metered(context, payerOf(input), (meter) => answerRemotely(input, context, meter)),
+    metered(context, payerOf(input), (meter) =>
+      guarded(context, input, (under, given) => answerRemotely(given, under, meter)),
+    ),
 });
 
 async function answerRemotely(
@@ -59,10 +62,10 @@ async function answerRemotely(
   });
   const { data } = task;
   if (task.state !== "COMPLETED") throw await failed(context, terms, { task, begun });
-  const answer = task.text === "" && data !== undefined ? JSON.stringify(data) : task.text;
+  const said = task.text === "" && data !== undefined ? JSON.stringify(data) : task.text;
   // The step that waited for it has shown it.
   const isShown = terms.show && begun.task.isGoingOn && task.text !== "";
-  if (show && !isShown) await showText(context, "text", answer);
+  const answer = show && !isShown ? await showText(context, "text", said) : said;
   return {
     ...{ text: answer, sources: [], usage: noUsage, model: MODEL, builtin: false },
     ...{ finishReason: "stop", data: null, trigger: null },

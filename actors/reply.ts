@@ -93,6 +93,7 @@ export function replyOf(
     ...(result.ownRounds && { own_rounds: result.ownRounds }),
     ...(result.escalatedTo === undefined ? {} : { escalated_to: result.escalatedTo }),
     ...(result.output === undefined ? {} : { output: result.output }),
+    ...(result.guardrails && { guardrails: result.guardrails }),
   };
 }
 

@@ -4,6 +4,7 @@
 import { defineRun, type RunContext } from "../runtime/actor.ts";
 import { answer } from "./answer/answer.ts";
 import { loadAgent } from "./compiled.ts";
+import { guarded } from "./guard/guarded.ts";
 import type { Ports } from "./ports.ts";
 import { metered, payerOf } from "./spend.ts";
 import type { Answer, AnswerInput } from "./turn-input.ts";
@@ -12,9 +13,11 @@ import type { Answer, AnswerInput } from "./turn-input.ts";
 export const subAgentRun = defineRun<AnswerInput, Answer, Ports>({
   kind: "sub-agent",
   run(input: AnswerInput, context: RunContext<Ports>): Promise<Answer> {
-    return metered(context, payerOf(input), async (meter) => {
-      const compiled = await loadAgent(context, input);
-      return answer(context, input, { compiled, round: 1, meter });
-    });
+    return metered(context, payerOf(input), (meter) =>
+      guarded(context, input, async (under, given) => {
+        const compiled = await loadAgent(under, given);
+        return answer(under, given, { compiled, round: 1, meter });
+      }),
+    );
   },
 });

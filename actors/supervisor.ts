@@ -11,6 +11,7 @@ import { type Asked, loadAsked } from "./answer/history.ts";
 import { emitSources, hasPassages } from "./answer/sources.ts";
 import { type CompiledAgent, loadAgent } from "./compiled.ts";
 import { followHandoffs } from "./follow-handoff.ts";
+import { guarded } from "./guard/guarded.ts";
 import { limits } from "./limits.ts";
 import { isTalk, remembering } from "./memory/remembering.ts";
 import { addUsage, noUsage } from "./money/spent.ts";
@@ -25,16 +26,20 @@ import type { Answer, AnswerInput, Task, TurnInput, TurnResult } from "./turn-in
 /** Kind `supervisor`. */
 export const supervisorRun = defineRun<TurnInput, TurnResult, Ports>({
   kind: "supervisor",
-  run: (input, context) =>
-    metered(context, payerOf(input), (meter) => answerTurn(input, context, meter)),
+  run: answerGuarded,
 });
 
 /** Kind `workflow`: the same work for an agent whose current version has a graph. */
 export const workflowRun = defineRun<TurnInput, TurnResult, Ports>({
   kind: "workflow",
-  run: (input, context) =>
-    metered(context, payerOf(input), (meter) => answerTurn(input, context, meter)),
+  run: answerGuarded,
 });
+
+function answerGuarded(input: TurnInput, context: RunContext<Ports>): Promise<TurnResult> {
+  return metered(context, payerOf(input), (meter) =>
+    guarded(context, input, (under, given) => answerTurn(given, under, meter)),
+  );
+}
 
 async function answerTurn(
   input: TurnInput,
@@ -236,10 +241,10 @@ async function conclude(
   const model = work.compiled.agent.model_name ?? "";
   if (context.ports.llm.isBuiltin(model)) {
     // The built-in answerer cannot weave texts together: the parts' answers stand in order.
-    const text = answers
+    const joint = answers
       .map(({ answer: { text: part, sources } }) => citingAll(part, sources, all))
       .join("\n\n");
-    if (base.show) await showText(context, `conclude:${number}`, text);
+    const text = base.show ? await showText(context, `conclude:${number}`, joint) : joint;
     return {
       text,
       sources: [],

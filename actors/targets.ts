@@ -7,6 +7,7 @@ import { pinnedVersion } from "./canary.ts";
 import type { PinnedPrompts } from "./prompts/prompt.ts";
 import type { onBusy } from "./records/agent.ts";
 import { type AgentRow, agentTables } from "./records/agent-version.ts";
+import type { Guardrail } from "./records/guardrail.ts";
 import type { Static } from "./schema.ts";
 
 /** Kinds of what answers. */
@@ -54,6 +55,9 @@ export interface Accepting {
   readonly onDisconnect: "continue" | "cancel" | null;
   /** Model the answer is expected from, "" when the target says none. */
   readonly model: string;
+  /** Version of the current row, whose `guardrails` these are: a canary may be another one. */
+  readonly current: number;
+  readonly guardrails: readonly Guardrail[];
   /** The agent's record, of an agent. */
   readonly agent: AgentRow["agent"] | null;
   /** Whether it or one of its sub-agents names skills. */
@@ -68,6 +72,7 @@ interface PlainRow {
   readonly record: {
     readonly on_busy?: Accepting["onBusy"];
     readonly on_disconnect?: Accepting["onDisconnect"];
+    readonly guardrails?: readonly Guardrail[];
   };
 }
 
@@ -79,6 +84,8 @@ export function accepting(id: string, row: unknown, root: string): Accepting | u
     const { version, record } = row as PlainRow;
     return {
       version,
+      current: version,
+      guardrails: record.guardrails ?? [],
       runKind: runKinds[kind],
       onBusy: record.on_busy ?? null,
       onDisconnect: record.on_disconnect ?? null,
@@ -91,6 +98,8 @@ export function accepting(id: string, row: unknown, root: string): Accepting | u
   const { agent } = agentRow;
   return {
     version: pinnedVersion(agentRow, root),
+    current: agentRow.version,
+    guardrails: agent.guardrails ?? [],
     runKind: agent.graph_definition ? "workflow" : "supervisor",
     onBusy: agent.agent_config?.on_busy ?? null,
     onDisconnect: agent.agent_config?.on_disconnect ?? null,

@@ -6,12 +6,13 @@ import type { Degraded } from "./knowledge/search.ts";
 import type { FinishReason, PromptMessage, ToolCall, Usage } from "./ports.ts";
 import type { PinnedPrompts } from "./prompts/prompt.ts";
 import type { DataCollection, RoutingInfo, Source } from "./records/conversation.ts";
+import type { Finding, GuardInput } from "./records/guardrail.ts";
 import type { RecalledMemory } from "./records/memory.ts";
 import type { SkillPins } from "./skills/pins.ts";
 import type { Handoff } from "./tools/tool.ts";
 
 /** Where the messages of a run are, and what answers them at which version. */
-export interface TurnReference {
+export interface TurnReference extends GuardInput {
   /** Kind of the root actor whose records hold the messages. */
   readonly owner: "conversation" | "completion";
   /** Id of what answers: an agent, a team or a workflow (targets.ts). */
@@ -131,6 +132,8 @@ export interface Answer {
   readonly unperformedCalls?: readonly ToolCall[];
   /** With calls of the caller: the calls of own tools before them, and their results. */
   readonly ownRounds?: readonly PromptMessage[];
+  /** What guardrails have found in the run, its children's too. */
+  readonly guardrails?: readonly Finding[];
 }
 
 /** Result of a root run: everything a chat reply needs that the conversation does not know. */

@@ -1,5 +1,6 @@
 // What the compute pool's threads can do, by exported name. Loaded in those threads only.
 
+import type { Said, screen } from "../actors/guard/screen.ts";
 import { searchText } from "../actors/knowledge/retrieve.ts";
 import { type Chunk, splitDocument, splitLimits } from "../actors/knowledge/split.ts";
 import type { TokenizerSpec } from "../actors/ports.ts";
@@ -61,6 +62,12 @@ export const parseKnowledge = parseTask;
 export async function readSkills(input: unknown): Promise<ReadSkill> {
   // A zip and a YAML reader come with it: few threads ever need them.
   return await (await import("./skills/read-skill.ts")).readSkill(input);
+}
+
+/** Looks at what is said by guardrails. */
+export async function screenSaid(input: unknown): Promise<unknown> {
+  const { message, by } = input as { message: Said; by: Parameters<typeof screen>[1] };
+  return await (await import("../actors/guard/screen.ts")).screen(message, by);
 }
 
 /** Trains the classifier of a router, in memory that the thread that asked reads as it is. */

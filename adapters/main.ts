@@ -3,6 +3,7 @@
 
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
+import { screenTaskName } from "../actors/guard/task-name.ts";
 import { trainTaskName } from "../actors/routing/aside.ts";
 import { RuntimeError } from "../runtime/errors.ts";
 import { type RunningSystem, type SystemOptions, startSystem } from "../runtime/pool.ts";
@@ -98,6 +99,7 @@ function tasksOf(config: Config): NonNullable<SystemOptions["tasks"]> {
     "knowledge.split": { url: computeTasks, name: "splitTexts" },
     "knowledge.embed": { url: computeTasks, name: "embedTexts" },
     "knowledge.prepare": { url: computeTasks, name: "prepareTexts" },
+    [screenTaskName]: { url: computeTasks, name: "screenSaid" },
     [layoutTaskName]: { url: computeTasks, name: "layoutPicture" },
     [readSkillTaskName]: { url: computeTasks, name: "readSkills" },
     [trainTaskName]: { url: computeTasks, name: "trainRouter" },

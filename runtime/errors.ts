@@ -31,6 +31,8 @@ export const errorTable = {
   APPROVAL_REQUIRED: fail(400),
   RUN_WAITING: fail(400),
   AUTH_REQUIRED: fail(400),
+  // Sent again it would be blocked again.
+  GUARDRAIL_BLOCKED: fail(400),
   // Who is asking.
   UNAUTHENTICATED: fail(401),
   BALANCE_EXHAUSTED: fail(402),

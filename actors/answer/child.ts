@@ -24,13 +24,16 @@ export async function childAnswer(
   throw fromErrorData(outcome.error);
 }
 
-/** Shows a text that is known already, as a step of its own, after the events before it are shown. */
+/**
+ * Shows a text that is known already, as a step of its own, after the events before it are shown.
+ * @returns what was shown: guardrails may have left less of it.
+ */
 export async function showText(
   context: RunContext<Ports>,
   key: string,
   text: string,
-): Promise<void> {
-  await context.step(
+): Promise<string> {
+  const stored = await context.step(
     key,
     (attempt) => {
       attempt.write(text);
@@ -38,6 +41,7 @@ export async function showText(
     },
     { repeat: "safe" },
   );
+  return stored.text;
 }
 
 /** What an answer rests on. */

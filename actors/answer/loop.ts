@@ -101,6 +101,8 @@ interface Stored {
   readonly data?: Readonly<Record<string, unknown>>;
   /** Tools that the model calls before it goes on. */
   readonly calls?: readonly ToolCall[];
+  /** Those of them that guardrails block, by id, and what the model is told of it. */
+  readonly blockedCalls?: Readonly<Record<string, string>>;
   readonly fault?: { readonly reason: string; readonly pointer: string };
 }
 
@@ -217,13 +219,15 @@ async function callRounds(
   let charsMax = roomFor(context, call.request.model);
   for (let number = 1; stored.calls !== undefined && number <= limits.toolRounds; number += 1) {
     const name = `${call.round}.${number}`;
-    const split = splitCalls(stored.calls, call.client, rootRunOf(context.id));
+    const { blockedCalls = {} } = stored;
+    const performed = stored.calls.filter(({ id }) => blockedCalls[id] === undefined);
+    const split = splitCalls(performed, call.client, rootRunOf(context.id));
     if (split.client.length > 0) {
       tellCalls(context, split, { name, show });
       return { turn, stored, usage, data, text, sources, ended: split };
     }
     const known = [...(call.sources ?? []), ...sources];
-    const place = { name, show, charsMax, sources: known };
+    const place = { name, show, charsMax, sources: known, blockedCalls };
     const done = await performCalls(context, tools, stored.calls, place);
     charsMax = done.messages.reduce(
       (left, { content }) => Math.max(0, left - content.length),

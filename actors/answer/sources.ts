@@ -2,11 +2,13 @@
 // `sources`. The passages are a step's result, so a resumed run answers from the same ones.
 
 import type { RunContext } from "../../runtime/actor.ts";
+import { guardOf } from "../guard/guard-of.ts";
 import type { Degraded, Passage, SearchResult } from "../knowledge/search.ts";
 import { limits } from "../limits.ts";
 import type { Ports } from "../ports.ts";
 import type { Agent } from "../records/agent.ts";
 import type { ChatEvent, Source } from "../records/conversation.ts";
+import type { Finding } from "../records/guardrail.ts";
 import type { Answer } from "../turn-input.ts";
 import { searchedFor } from "./follow-up.ts";
 
@@ -36,14 +38,38 @@ export async function retrieve(
     collections.map((collection) =>
       context.step(
         `retrieve:${wanted.round}:${collection}`,
-        ({ signal }) =>
-          context.ports.retriever.search({ tenant: context.tenant, collection, query, signal }),
+        async ({ signal }) => {
+          const { tenant, ports } = context;
+          const search = { tenant, collection, query, signal };
+          return withoutBlocked(context, await ports.retriever.search(search));
+        },
         { repeat: "safe", timeoutMs: limits.retrievalMs },
       ),
     ),
   );
   const degraded = found.find((one) => one.degraded !== undefined)?.degraded;
   return { passages: together(found), ...(degraded && { degraded }) };
+}
+
+/** What guardrails leave of passages; one that is blocked was not found. */
+function withoutBlocked(
+  context: RunContext<Ports>,
+  found: SearchResult,
+): SearchResult & { readonly guardrails?: readonly Finding[] } {
+  const under = guardOf(context);
+  if (under === null) return found;
+  const guardrails: Finding[] = [];
+  const passages = found.passages.flatMap((passage) => {
+    const { text, documentTitle, headings } = passage;
+    const where = { on: "retrieved", at: passage.documentId } as const;
+    const { value, findings, blocked } = under.guard.check(
+      { text, documentTitle, headings },
+      where,
+    );
+    guardrails.push(...findings);
+    return blocked === null ? [{ ...passage, ...value }] : [];
+  });
+  return guardrails.length === 0 ? found : { ...found, passages, guardrails };
 }
 
 /**

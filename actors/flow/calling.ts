@@ -3,6 +3,7 @@
 
 import { type ErrorCode, errorTable, RuntimeError } from "../../runtime/errors.ts";
 import { loadSchemas } from "../answer/output-schema.ts";
+import { checkedCall } from "../guard/guard-of.ts";
 import { addUsage } from "../money/spent.ts";
 import { performCall } from "../tools/calls.ts";
 import { offerTools } from "../tools/offer.ts";
@@ -24,12 +25,13 @@ export async function toolNode(line: Line, node: ToolNode, key: string): Promise
     // One version in all visits, from the first on.
     const tool = await shared(walk, `tools:${node.ref}`, () => toolOf(walk, node.ref));
     const name = `node:${key}`;
-    const call = {
+    const asked = {
       ...{ id: name, name: tool?.spec.name ?? node.ref },
       arguments: JSON.stringify(node.arguments?.(line.state) ?? {}),
     };
+    const { call, blocked } = checkedCall(walk.context, name, asked);
     const place = {
-      ...{ name, show: true },
+      ...{ name, show: true, ...(blocked !== null && { blocked }) },
       asking: <T>(answer: Promise<T>): Promise<T> => {
         emitWaiting(line, node, key);
         return waiting(walk, answer);

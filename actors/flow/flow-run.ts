@@ -4,6 +4,7 @@
 import { defineRun, type RunContext } from "../../runtime/actor.ts";
 import { restingOn, showText } from "../answer/child.ts";
 import { loadAsked } from "../answer/history.ts";
+import { guarded } from "../guard/guarded.ts";
 import type { Ports } from "../ports.ts";
 import { type Meter, metered, payerOf } from "../spend.ts";
 import type { TurnInput, TurnResult } from "../turn-input.ts";
@@ -24,7 +25,9 @@ export interface FlowInput extends TurnInput {
 export const flowRun = defineRun<FlowInput, TurnResult, Ports>({
   kind: "flow",
   run: (input, context) =>
-    metered(context, payerOf(input), (meter) => runFlow(context, input, meter)),
+    metered(context, payerOf(input), (meter) =>
+      guarded(context, input, (under, given) => runFlow(under, given, meter)),
+    ),
 });
 
 async function runFlow(
@@ -60,11 +63,12 @@ async function finish(
   const shown = walk.answers.filter(({ node }) => graph.shown.has(node.id));
   const given = output === null ? state["last"] : output(state);
   const isShown = shown.length > 0;
-  const text = isShown
+  const said = isShown
     ? shown.map(({ answer }) => answer.text).join("")
     : (textOf(given ?? undefined) ?? "");
   const routing = announce(walk, shown.at(-1)?.node);
-  if (!isShown && input.task?.show !== false) await showText(context, "show", text);
+  const isUnseen = !isShown && input.task?.show !== false;
+  const text = isUnseen ? await showText(context, "show", said) : said;
   const last = answers.at(-1);
   return {
     text,

@@ -47,11 +47,12 @@ async function finish(walk: Walk): Promise<TurnResult> {
   }
   const routing = announce(walk, final.node);
   const isSeen = shown.length > 0 || walk.input.task?.show === false;
-  if (!isSeen) await showText(context, "show", final.answer.text);
+  const { text: said } = final.answer;
+  const text = isSeen ? said : await showText(context, "show", said);
   const key = final.node.type === "sub_agent" ? final.node.ref : null;
   const subAgent = key === null ? undefined : walk.compiled?.subAgents.get(key);
   return {
-    ...final.answer,
+    ...{ ...final.answer, text },
     // A shown node in a loop answers more than once: the text is all that viewers saw.
     ...(shown.length > 1 ? { text: shown.map(({ answer }) => answer.text).join("") } : {}),
     ...restingOn(answers.map(({ answer }) => answer)),

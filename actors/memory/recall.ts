@@ -5,9 +5,11 @@ import type { RunContext } from "../../runtime/actor.ts";
 import { rootRunOf } from "../../runtime/frame.ts";
 import { idTimeMs } from "../../runtime/id.ts";
 import { tokensOf } from "../answer/history.ts";
+import { guardOf } from "../guard/guard-of.ts";
 import { limits } from "../limits.ts";
 import type { Ports } from "../ports.ts";
 import type { Agent } from "../records/agent.ts";
+import type { Finding } from "../records/guardrail.ts";
 import { type MemorySettings, memorySettings, type RecalledMemory } from "../records/memory.ts";
 import type { Memories, MemoryQuery, MemoryScope } from "./memories.ts";
 
@@ -69,12 +71,32 @@ export async function recallFor(
   const query =
     previous !== undefined && question.length < SHORT_CHARS ? `${question}\n${previous}` : question;
   const { halfLifeDays } = bounds;
-  return await context.step(
+  const recalled = await context.step(
     `recall:${round}`,
     ({ signal }) =>
       recallAll(context.ports.memories, read, { query, topK, threshold, halfLifeDays, signal }),
     { repeat: "safe", timeoutMs: limits.recallMs },
   );
+  return withoutBlocked(context, recalled, `recall:${round}`);
+}
+
+/** What guardrails leave of memories; one that is blocked was not recalled. */
+function withoutBlocked(
+  context: RunContext<Ports>,
+  memories: readonly RecalledMemory[],
+  key: string,
+): readonly RecalledMemory[] {
+  const under = guardOf(context);
+  if (under === null) return memories;
+  const all: Finding[] = [];
+  const left = memories.flatMap((memory) => {
+    const where = { on: "retrieved", at: memory.id } as const;
+    const { value: text, findings, blocked } = under.guard.check(memory.text, where);
+    all.push(...findings);
+    return blocked === null ? [{ ...memory, text }] : [];
+  });
+  if (all.length > 0) under.tell(key, all);
+  return left;
 }
 
 /** As many memories as fit, best first. */

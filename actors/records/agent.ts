@@ -2,6 +2,7 @@
 // from which the type, the validation, the defaults and the OpenAPI text come.
 
 import { type Static, Type } from "../schema.ts";
+import { guardrails } from "./guardrail.ts";
 import { agentMemory } from "./memory.ts";
 import { skillUses } from "./skill.ts";
 import { toolUses } from "./tool.ts";
@@ -107,6 +108,8 @@ export const agentInput = Type.Object(
     tools: Type.Optional(nullable(toolUses)),
     /** Skills that it may read when it answers itself. */
     skills: Type.Optional(nullable(skillUses)),
+    /** What is checked of what it is told, gives and shows, in order. */
+    guardrails: Type.Optional(nullable(guardrails)),
   },
   { additionalProperties: false },
 );

@@ -6,8 +6,10 @@ import type { Degraded } from "../knowledge/search.ts";
 import type { PromptMessage, ToolCall, ToolChoice, ToolSpec, Usage } from "../ports.ts";
 import type { PinnedPrompts } from "../prompts/prompt.ts";
 import type { AuthEvent } from "./auth-event.ts";
+import type { Finding, Screenable, WithFindings } from "./guardrail.ts";
 import type { RecalledMemory } from "./memory.ts";
 import type { ResponseNote } from "./response.ts";
+import type { TeamEvent } from "./team-event.ts";
 
 /** Which action the router took and why. */
 export interface RoutingInfo {
@@ -75,7 +77,7 @@ export interface Charge {
 }
 
 /** A chat turn's answer: the reply in the run's end frame. */
-export interface ChatReply {
+export interface ChatReply extends WithFindings {
   readonly response: string;
   readonly agent_key: string;
   readonly conversation_key: string | null;
@@ -183,6 +185,7 @@ export type ChatEvent =
       readonly note?: string;
     }
   | AuthEvent
+  | { readonly type: "guardrail"; readonly findings: readonly Finding[] }
   | { readonly type: "escalated"; readonly to: string; readonly reason: string }
   | TeamEvent
   /** The rest of the turn is answered by `to` (`sa_` or `ag_`), which `name` is the name of. */
@@ -196,45 +199,8 @@ export type ChatEvent =
   /** One line for people, e.g. that the built-in answerer answers and how to set a provider. */
   | { readonly type: "notice"; readonly text: string };
 
-/** What a team shows beside what its members show in their own runs. */
-export type TeamEvent =
-  /** Mode supervisor: how the leader has split the message. */
-  | {
-      readonly type: "team_plan";
-      readonly tasks: readonly {
-        readonly id: string;
-        readonly member: string;
-        readonly task: string;
-        readonly after: readonly string[];
-      }[];
-      /** Set when the leader's plan could not be used: who answers instead, as `on_plan_failure` says. */
-      readonly fallback?: "members" | "leader";
-    }
-  /** A member's turn: `round.place` in a discussion, the id of its task under a leader. */
-  | {
-      readonly type: "member";
-      readonly turn: string;
-      readonly member: string;
-      /** 1 for a member of the team that was asked, one more for each team between. */
-      readonly depth: number;
-      /** Id of who takes the turn: the member, or its substitute. */
-      readonly target: string;
-      readonly state: "started" | "completed" | "failed";
-      /** Its run, whose frames are what the member shows; null when it could not be started. */
-      readonly run: string | null;
-      /** Set when it failed, with what happens now. */
-      readonly error?: { readonly code: string; readonly message: string };
-      readonly next?: "fail" | "skip" | "retry" | "substitute";
-    }
-  /** The members have been heard; what ended it. */
-  | {
-      readonly type: "team_stop";
-      readonly by: "rounds" | "tasks" | "leader" | "phrase" | "tokens" | "turns" | "failures";
-      readonly reason: string;
-    };
-
 /** A stored message. Key in the actor's records: `m` and the sequence in 8 digits. */
-export interface MessageRecord {
+export interface MessageRecord extends WithFindings {
   readonly id: string;
   readonly sequence: number;
   readonly role: "user" | "assistant";
@@ -280,7 +246,7 @@ export function messageKey(sequence: number): string {
 }
 
 /** A message of the user to an agent, a team or a workflow. */
-export interface ChatMessage {
+export interface ChatMessage extends Screenable {
   readonly type: "chat";
   /** Id of what is to answer. */
   readonly agent: string;
@@ -339,7 +305,7 @@ export interface ChatAccepted {
 }
 
 /** A stateless completion: the messages are used as sent, nothing is stored but the run. */
-export interface CompletionMessage {
+export interface CompletionMessage extends Screenable {
   readonly type: "complete";
   readonly agent: string;
   /** Default: the current one, or its canary. */

@@ -5,6 +5,7 @@
 import { limits } from "../limits.ts";
 import { type Static, Type } from "../schema.ts";
 import { onBusy, onDisconnect } from "./agent.ts";
+import { guardrails } from "./guardrail.ts";
 import type { ResourceKind } from "./resource.ts";
 
 /** Limits of teams; texts in characters. */
@@ -91,6 +92,8 @@ export const teamInput = Type.Object(
     max_parallel: Type.Optional(Type.Integer({ minimum: 1, maximum: teamLimits.parallel })),
     on_busy: Type.Optional(onBusy),
     on_disconnect: Type.Optional(onDisconnect),
+    /** What is checked of what it is told and shows, in order; of all that answer for it too. */
+    guardrails: Type.Optional(guardrails),
   },
   { additionalProperties: false },
 );

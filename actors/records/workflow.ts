@@ -3,6 +3,7 @@
 
 import { type Static, Type } from "../schema.ts";
 import { onBusy, onDisconnect } from "./agent.ts";
+import { guardrails } from "./guardrail.ts";
 import type { ResourceKind } from "./resource.ts";
 
 /** Limits of workflows; texts in characters. */
@@ -37,6 +38,8 @@ export const workflowInput = Type.Object(
     max_steps: Type.Optional(Type.Integer({ minimum: 1, maximum: workflowLimits.steps })),
     on_busy: Type.Optional(onBusy),
     on_disconnect: Type.Optional(onDisconnect),
+    /** What is checked of what it is told and shows, in order; of all that answer for it too. */
+    guardrails: Type.Optional(guardrails),
   },
   { additionalProperties: false },
 );

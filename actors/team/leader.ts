@@ -147,9 +147,10 @@ export async function together(
   const quoting = isDiscussion ? found.filter(({ result }) => result.sources.length > 0) : [];
   const used = [quoting, found, work.heard].find((some) => some.length > 0) ?? [];
   const texts = new Set(used.map(({ result }) => citingAll(result.text, result.sources, all)));
-  const text = [...texts].join("\n\n");
+  const joint = [...texts].join("\n\n");
   const model = leader?.compiled.agent.model_name ?? used.at(-1)?.result.model ?? "";
-  if (work.input.task?.show ?? true) await showText(work.context, "together", text);
+  const show = work.input.task?.show ?? true;
+  const text = show ? await showText(work.context, "together", joint) : joint;
   return {
     text,
     sources: [],

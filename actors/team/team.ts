@@ -8,6 +8,7 @@ import { restingOn, showText } from "../answer/child.ts";
 import { citingAll } from "../answer/citations.ts";
 import { loadAsked } from "../answer/history.ts";
 import { emitSources, hasPassages } from "../answer/sources.ts";
+import { guarded } from "../guard/guarded.ts";
 import { limits } from "../limits.ts";
 import { allRemembering, isTalk, remembering } from "../memory/remembering.ts";
 import { noUsage } from "../money/spent.ts";
@@ -28,7 +29,9 @@ import { emitTeam, hearSteered, type Stop, type TeamWork } from "./work.ts";
 export const teamRun = defineRun<TurnInput, TurnResult, Ports>({
   kind: "team",
   run: (input, context) =>
-    metered(context, payerOf(input), (meter) => answerAsTeam(input, context, meter)),
+    metered(context, payerOf(input), (meter) =>
+      guarded(context, input, (under, given) => answerAsTeam(given, under, meter)),
+    ),
 });
 
 async function answerAsTeam(
@@ -146,8 +149,8 @@ async function answerOf(
   // Who quotes does not go on from what was said before: what was said last is no better than the first.
   const isQuoted = work.heard.every(({ result }) => result.builtin);
   if (plan !== null || last === undefined || isQuoted) return await together(work, leader, all);
-  const text = citingAll(last.text, last.sources, all);
-  if (show) await showText(work.context, "last", text);
+  const said = citingAll(last.text, last.sources, all);
+  const text = show ? await showText(work.context, "last", said) : said;
   return { ...last, text };
 }
 

@@ -4,7 +4,7 @@ import type { RunContext } from "../../runtime/actor.ts";
 import type { Asked } from "../answer/history.ts";
 import { addUsage } from "../money/spent.ts";
 import type { Ports, PromptMessage, Usage } from "../ports.ts";
-import type { TeamEvent } from "../records/conversation.ts";
+import type { TeamEvent } from "../records/team-event.ts";
 import type { Meter } from "../spend.ts";
 import { takeSteered } from "../steering.ts";
 import type { TurnInput, TurnResult } from "../turn-input.ts";

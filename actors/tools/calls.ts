@@ -8,10 +8,12 @@ import { restingOn } from "../answer/child.ts";
 import { citingAll } from "../answer/citations.ts";
 import { checkValue, loadSchemas } from "../answer/output-schema.ts";
 import type { UsedToken } from "../credentials/use.ts";
+import { type CheckedAt, checkedResult, guardOf } from "../guard/guard-of.ts";
 import { limits } from "../limits.ts";
 import { addUsage, noUsage } from "../money/spent.ts";
 import type { Ports, PromptMessage, ToolCall, Usage } from "../ports.ts";
 import type { ChatEvent, Source } from "../records/conversation.ts";
+import type { Finding } from "../records/guardrail.ts";
 import { authorized } from "./authorized.ts";
 import { noteCall } from "./call-audit.ts";
 import { type ConfirmPlace, confirmed } from "./confirmed.ts";
@@ -36,6 +38,8 @@ export interface ToolRound extends CallPlace {
   readonly charsMax: number;
   /** What the answer rests on already. Default nothing. */
   readonly sources?: readonly Source[];
+  /** Calls that guardrails block, by id, and what the model is told of each. */
+  readonly blockedCalls?: Readonly<Record<string, string>>;
 }
 
 /** What came of a round. */
@@ -72,7 +76,11 @@ export async function performCalls(
   const performed = await Promise.all(
     calls.map((call, at) => {
       const tool = tools.find(({ spec }) => spec.name === call.name);
-      const place = { ...round, name: `${round.name}.${at + 1}`, isExtra: at >= limits.toolCalls };
+      const blocked = round.blockedCalls?.[call.id];
+      const place = {
+        ...{ ...round, name: `${round.name}.${at + 1}`, isExtra: at >= limits.toolCalls },
+        ...(blocked !== undefined && { blocked }),
+      };
       const start = () => performCall(context, tool, call, place);
       if (tool?.isSerial !== true) return start();
       const mine = line.then(start);
@@ -107,12 +115,20 @@ function citing(performed: readonly Performed[], before: readonly Source[]): rea
   });
 }
 
+/** Where one call stands. */
+interface OneCall extends CallPlace {
+  /** One more than are made at once. */
+  readonly isExtra?: boolean;
+  /** What the model is told of one that guardrails block. */
+  readonly blocked?: string;
+}
+
 /** One call for callers that are no model: a node of a graph. Its result or a failure. */
 export async function performCall(
   context: RunContext<Ports>,
   tool: Tool | undefined,
   call: ToolCall,
-  { name, show, asking, isExtra = false }: CallPlace & { readonly isExtra?: boolean },
+  { name, show, asking, isExtra = false, blocked }: OneCall,
 ): Promise<Performed> {
   const { id } = call;
   const given = argumentsOf(call);
@@ -124,12 +140,18 @@ export async function performCall(
     arguments: given ?? call.arguments,
   });
   const came = noteCall(context, call, `tool:${name}`);
-  const performed = isExtra
-    ? { result: failure("INVALID", `At most ${limits.toolCalls} calls are made at once.`) }
-    : await checkedCall(context, tool, {
-        ...{ name: call.name, given, show, key: `tool:${name}` },
-        ...(asking && { asking }),
-      });
+  const refusal = isExtra
+    ? failure("INVALID", `At most ${limits.toolCalls} calls are made at once.`)
+    : blocked === undefined
+      ? null
+      : failure("GUARDRAIL_BLOCKED", blocked);
+  const performed =
+    refusal !== null
+      ? { result: refusal }
+      : await checkedCall(context, tool, {
+          ...{ name: call.name, given, show, key: `tool:${name}` },
+          ...(asking && { asking }),
+        });
   const { result } = performed;
   came(result);
   emit(`tool-result:${name}`, { type: "tool_result", id, name: call.name, result });
@@ -196,11 +218,13 @@ async function performAs(
   as: CallAs,
 ): Promise<Performed> {
   if ("within" in tool) {
-    const { result, usage, sources = [] } = await tool.within({ arguments: given, ...as });
+    const { result: raw, usage, sources = [] } = await tool.within({ arguments: given, ...as });
+    const { left: result, findings } = checkedResult(context, raw, placesOf(tool));
+    if (findings.length > 0) guardOf(context)?.tell(`result:${as.key}`, findings);
     const more = sources.length > 0 && { sources, isCiting: true };
     return { result: bounded(result, charsOf(tool)), usage, ...more };
   }
-  const result = await stepOf(context, tool, as, given);
+  const result = opened(context, as.key, await stepOf(context, tool, as, given));
   const sources = tool.sourcesOf?.(result) ?? [];
   return { result, ...(sources.length > 0 && { sources }) };
 }
@@ -221,11 +245,11 @@ async function stepOf(
       async ({ signal }) => {
         try {
           const result = await tool.perform({ arguments: given, operation, signal, ...as });
-          return bounded(result, charsOf(tool));
+          return stored(context, tool, result);
         } catch (error) {
           // What may be better later is tried again by the step, where it may be repeated.
           if (!(error instanceof RuntimeError) || error.retryable || signal.aborted) throw error;
-          return failureOf(error);
+          return stored(context, tool, failureOf(error));
         }
       },
       {
@@ -240,7 +264,7 @@ async function stepOf(
               signal,
               ...as,
             });
-            return known === undefined ? undefined : bounded(known, charsOf(tool));
+            return known === undefined ? undefined : stored(context, tool, known);
           },
         }),
       },
@@ -248,6 +272,37 @@ async function stepOf(
   } catch (error) {
     throw context.signal.aborted ? error : unsure(error, repeat);
   }
+}
+
+/** What guardrails have left of a result, which is stored with what they have found. */
+interface CheckedResult {
+  readonly checked: unknown;
+  readonly findings: readonly Finding[];
+}
+
+function stored(context: RunContext<Ports>, tool: Tool, result: unknown): unknown {
+  const { left, findings } = checkedResult(context, result, placesOf(tool));
+  const checked = bounded(left, charsOf(tool));
+  // Always so under guardrails: what a tool gives may look like anything.
+  return guardOf(context) === null ? checked : ({ checked, findings } satisfies CheckedResult);
+}
+
+function opened(context: RunContext<Ports>, key: string, result: unknown): unknown {
+  const under = guardOf(context);
+  if (under === null) return result;
+  const { checked, findings } = result as CheckedResult;
+  if (findings.length > 0) under.tell(`result:${key}`, findings);
+  return checked;
+}
+
+/** A tool that finds passages is one way to retrieve them. Skills are instructions of the tenant's own. */
+function placesOf({ spec: { name: at }, sourcesOf, isGuidance }: Tool): readonly CheckedAt[] {
+  if (isGuidance) return [];
+  const all: readonly CheckedAt[] = [
+    { on: "tool_results", at },
+    { on: "retrieved", at },
+  ];
+  return sourcesOf === undefined ? all.slice(0, 1) : all;
 }
 
 /** What ends a run is thrown on; everything else the model is told. */

@@ -116,6 +116,7 @@ export function errorBody(error: ErrorData, place: ErrorPlace): unknown {
         ...currentOf(error),
         ...problemsOf(error),
         ...limitOf(error),
+        ...guardrailOf(error),
         request_id: place.requestId,
       };
   }
@@ -163,6 +164,12 @@ function limitOf(error: ErrorData): { readonly limit?: object } {
   return typeof limit === "object" && limit !== null ? { limit } : {};
 }
 
+/** Which guardrail has blocked it, and what it has found. */
+function guardrailOf(error: ErrorData): { readonly guardrail?: object } {
+  const guardrail = error.code === "GUARDRAIL_BLOCKED" ? error.details?.["guardrail"] : undefined;
+  return typeof guardrail === "object" && guardrail !== null ? { guardrail } : {};
+}
+
 function errorHeaders(error: ErrorData, style: ErrorStyle): Record<string, string> {
   const headers: Record<string, string> = {
     "Content-Type": style === "problem" ? PROBLEM_TYPE : JSON_TYPE,
@@ -205,6 +212,7 @@ function openaiCode(error: ErrorData): string {
     return "model_not_found";
   }
   if (error.code === "RATE_LIMITED") return "rate_limit_exceeded";
+  if (error.code === "GUARDRAIL_BLOCKED") return "content_filter";
   return error.code.toLowerCase();
 }
 

@@ -41,6 +41,7 @@ export const emptyAgent: Agent = {
   memory: null,
   tools: null,
   skills: null,
+  guardrails: null,
   version: 1,
   ...times,
 };

@@ -1,5 +1,6 @@
 // The compute pool's functions on the calling thread, with data cloned as between threads.
 
+import { screenTaskName } from "../../actors/guard/task-name.ts";
 import type { Compute } from "../../actors/ports.ts";
 import {
   embedTexts,
@@ -7,12 +8,14 @@ import {
   parseKnowledge,
   prepareTexts,
   readSkills,
+  screenSaid,
   splitTexts,
 } from "../../adapters/compute-tasks.ts";
 import { layoutTaskName } from "../../adapters/graphs/task-name.ts";
 import { readSkillTaskName } from "../../adapters/skills/reading.ts";
 
 const tasks: Readonly<Record<string, (input: unknown) => unknown>> = {
+  [screenTaskName]: screenSaid,
   "knowledge.parse": parseKnowledge,
   [layoutTaskName]: layoutPicture,
   [readSkillTaskName]: readSkills,

@@ -2,8 +2,9 @@
 
 import type { LlmRequest, Retriever } from "../../actors/ports.ts";
 import type { Agent } from "../../actors/records/agent.ts";
-import type { ChatMessage, TeamEvent } from "../../actors/records/conversation.ts";
+import type { ChatMessage } from "../../actors/records/conversation.ts";
 import type { TeamInput } from "../../actors/records/team.ts";
+import type { TeamEvent } from "../../actors/records/team-event.ts";
 import { isAside } from "../../runtime/frame.ts";
 import { newId } from "../../runtime/id.ts";
 import { type AgentsHost, newAgent, newConversation, type Viewing } from "./agents-host.ts";

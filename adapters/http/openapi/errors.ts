@@ -59,6 +59,15 @@ const problem = named(
           { description: "All that is wrong with a file that was sent." },
         ),
       ),
+      guardrail: Type.Optional(
+        Type.Object(
+          {
+            ...{ rule: Type.String(), of: Type.String() },
+            ...{ on: Type.String(), reason: Type.String() },
+          },
+          { ...closed, description: "Which guardrail has blocked it, and why." },
+        ),
+      ),
       request_id: Type.String(),
     },
     { ...closed, description: "RFC 9457 problem details." },

@@ -9,7 +9,7 @@ import { named, optional } from "../openapi/named.ts";
 import { anyObject, count, orNull, time, toldError } from "../openapi/responses.ts";
 import { jobSchema } from "./job-schemas.ts";
 import { outcomeSchema } from "./record-schemas.ts";
-import { recalledMemory, routingSchema, sourceSchema } from "./reply-schemas.ts";
+import { findingSchema, recalledMemory, routingSchema, sourceSchema } from "./reply-schemas.ts";
 
 type Properties = Readonly<Record<string, TSchema>>;
 
@@ -66,6 +66,7 @@ const shown: { readonly [T in ChatEvent["type"]]: FieldsOf<ChatEvent, T> } = {
     ...{ id: text, integration: text },
     outcome: Type.String({ enum: ["connected", "declined", "expired", "refused"] }),
   },
+  guardrail: { findings: Type.Array(findingSchema) },
   escalated: { to: text, reason: text },
   handoff: { from: text, to: text, name: text, reason: text },
   notice: { text },

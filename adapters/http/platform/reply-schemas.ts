@@ -1,5 +1,6 @@
 // What an answer is made of, as schemas: who answered and why, what it rests on, what it has cost.
 
+import { guardAction, guardPlace } from "../../../actors/records/guardrail.ts";
 import { Type } from "../../../actors/schema.ts";
 import { named, optional } from "../openapi/named.ts";
 import { anyObject, count, orNull, share, time, toldError } from "../openapi/responses.ts";
@@ -122,6 +123,24 @@ export const toolCallSchema = named(
   Type.Object({ id: text, name: text, arguments: text }, closed),
 );
 
+/** What a guardrail has found. */
+export const findingSchema = named(
+  "GuardrailFinding",
+  Type.Object(
+    {
+      rule: text,
+      of: text,
+      on: guardPlace,
+      action: guardAction,
+      reason: text,
+      count,
+      spans: Type.Array(Type.Object({ start: count, end: count, type: text }, closed)),
+      at: Type.Optional(text),
+    },
+    { ...closed, description: "What a guardrail has found, without the text itself." },
+  ),
+);
+
 /** Fields of an answer. */
 export const replyFields = {
   response: text,
@@ -149,5 +168,6 @@ export const replyFields = {
   own_rounds: Type.Optional(Type.Array(anyObject)),
   escalated_to: Type.Optional(text),
   output: Type.Optional(Type.Unknown()),
+  guardrails: Type.Optional(Type.Array(findingSchema)),
   cost: costSchema,
 };

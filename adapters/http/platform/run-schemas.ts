@@ -6,7 +6,13 @@ import { answers, anyObject, count, orNull, time, toldError } from "../openapi/r
 import type { Route } from "../route.ts";
 import { approvalSchema } from "./approval-schema.ts";
 import { runEvents, startedEvents } from "./event-schemas.ts";
-import { replyFields, routingSchema, sourceSchema, usageSchema } from "./reply-schemas.ts";
+import {
+  findingSchema,
+  replyFields,
+  routingSchema,
+  sourceSchema,
+  usageSchema,
+} from "./reply-schemas.ts";
 
 const closed = { additionalProperties: false } as const;
 const text = Type.String();
@@ -212,6 +218,7 @@ export const messageSchema: TSchema = named(
       sources: Type.Optional(Type.Array(sourceSchema)),
       nothing_relevant: Type.Optional(Type.Literal(true)),
       degraded: optional(toldError),
+      guardrails: Type.Optional(Type.Array(findingSchema)),
       usage: optional(usageSchema),
       status: Type.Optional(text),
       error: optional(toldError),

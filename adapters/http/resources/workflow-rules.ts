@@ -5,7 +5,7 @@ import { limits } from "../../../actors/limits.ts";
 import type { ResourceRow } from "../../../actors/records/resource.ts";
 import { type WorkflowInput, workflowKind } from "../../../actors/records/workflow.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
-import { checkObject } from "../services/agent-checks.ts";
+import { checkObject, checkRules } from "../services/agent-checks.ts";
 import { checkNodeRefs, type NodeRef } from "./node-refs.ts";
 import type { ResourceRules, RulePlace } from "./resource-rules.ts";
 
@@ -15,6 +15,7 @@ export const workflowRules: ResourceRules<WorkflowInput> = {
     for (const field of ["graph_definition", "state_schema", "input_schema"] as const) {
       if (input[field]) checkObject(input[field], `/${field}`);
     }
+    await checkRules(input.guardrails ?? null);
     const refs = await refsIn(input);
     for (const { ref, pointer } of refs) {
       if (place.id !== null && (await leadsTo(place, ref, place.id))) {

@@ -35,6 +35,7 @@ export async function checkAgent(place: CheckPlace, next: AgentRow, set: Fields)
     if (isObject(set[field])) await checkSchema(set[field], `/${field}`);
   }
   await checkFormat(set["response_format"], "/response_format");
+  if (set["guardrails"]) await checkRules(next.agent.guardrails);
   if (set["tools"]) checkObject(set["tools"], "/tools");
   if ("tools" in set) {
     const subAgents = next.subAgents.map(({ key }) => key);
@@ -152,6 +153,13 @@ async function checkSchema(schema: Fields, pointer: string): Promise<void> {
   const { compileSchema, loadSchemas } = await import("../../../actors/answer/output-schema.ts");
   await loadSchemas();
   compileSchema(schema, pointer);
+}
+
+/** @throws INVALID with the pointer. */
+export async function checkRules(rules: AgentRow["agent"]["guardrails"]): Promise<void> {
+  if (!rules) return;
+  const { checkGuardrails } = await import("../../../actors/guard/valid.ts");
+  await checkGuardrails(rules);
 }
 
 async function checkGraph(place: CheckPlace, next: AgentRow, set: Fields): Promise<void> {

@@ -5,6 +5,7 @@ import { checkClientParts, type Pointers } from "../../../actors/client-tools.ts
 import type { AgainMessage } from "../../../actors/conversation-again.ts";
 import type { FlowFork } from "../../../actors/flow/fork.ts";
 import type { Prices } from "../../../actors/money/catalogue.ts";
+import type { Compute } from "../../../actors/ports.ts";
 import type { PinnedPrompts } from "../../../actors/prompts/prompt.ts";
 import type {
   ChatAccepted,
@@ -28,6 +29,7 @@ import { type ConversationService, conversationAddress } from "./conversations.t
 import { KEY_HOURS } from "./once.ts";
 import { withOwnRounds } from "./own-rounds.ts";
 import { mayHavePrompts, settlePrompts } from "./run-prompts.ts";
+import type { screenMessage } from "./screening.ts";
 import { createSubscribers, type Subscription } from "./subscribers.ts";
 import { type Waited, waitFor } from "./waiting.ts";
 
@@ -134,6 +136,7 @@ interface Parts {
   readonly approvals: Pick<ApprovalService, "list">;
   readonly conversations: ConversationService;
   readonly gate: WorkGate;
+  readonly compute: Compute;
   readonly webhookSecrets: WebhookSecrets;
   readonly prices: Prices;
   nowMs(): number;
@@ -236,9 +239,15 @@ async function prepareCompletion(parts: Parts, ask: CompletionAsk): Promise<Prep
   const prompts = await promptsFor(parts, ask, { target, conversation });
   const otherwise = ask.onDisconnectElse;
   const onDisconnect = otherwise === undefined ? "continue" : (target.onDisconnect ?? otherwise);
-  const message = completionMessage(parts, { ...ask, messages }, prompts);
+  const place = { tables: parts.system.tables, compute: parts.compute, tenant };
+  const sent = completionMessage(parts, { ...ask, messages }, prompts);
+  const message = await screened({ ...place, root: conversation }, target, sent);
   return { to, message, cancelOnLeave: onDisconnect === "cancel" };
 }
+
+/** Loaded by the first message. @throws GUARDRAIL_BLOCKED. */
+const screened: typeof screenMessage = async (...of) =>
+  await (await import("./screening.ts")).screenMessage(...of);
 
 /** @throws CONFLICT for a run without a conversation: what it was to answer is gone. */
 function prepareAgain(parts: Parts, ask: AgainAsk): Prepared {
@@ -289,7 +298,7 @@ async function prepareChat(parts: Parts, ask: ChatAsk): Promise<Prepared> {
   const to = conversationAddress(tenant, conversation);
   const { variables } = ask;
   const prompts = await promptsFor(parts, ask, { target, conversation });
-  const message: ChatMessage = {
+  const sent: ChatMessage = {
     type: "chat",
     agent: ask.agent,
     text: ask.text,
@@ -305,6 +314,8 @@ async function prepareChat(parts: Parts, ask: ChatAsk): Promise<Prepared> {
     ...(ask.response && { response: ask.response }),
     ...(keyId === null ? {} : { keyId }),
   };
+  const place = { tables: parts.system.tables, compute: parts.compute, tenant };
+  const message = await screened({ ...place, root: conversation }, target, sent);
   const onDisconnect =
     ask.onDisconnect ?? target.onDisconnect ?? ask.onDisconnectElse ?? "continue";
   return { to, message, cancelOnLeave: onDisconnect === "cancel" };

@@ -145,7 +145,7 @@ export function createServices(options: ServiceOptions): Services {
     embedders: options.embedders,
     versions: createVersionService(stored, store),
     chat: createChatService({
-      ...{ system, approvals, conversations, gate, webhookSecrets, prices, nowMs },
+      ...{ system, approvals, conversations, gate, compute, webhookSecrets, prices, nowMs },
     }),
     dryRuns: createDryRunService({ system, prices, nowMs }),
     knowledge,

@@ -2,7 +2,7 @@
 
 import OpenAI from "openai";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import type { TeamEvent } from "../../../actors/records/conversation.ts";
+import type { TeamEvent } from "../../../actors/records/team-event.ts";
 import { isAside } from "../../../runtime/frame.ts";
 import { type HttpHost, startHttpHost } from "../../support/http-host.ts";
 import { nameOf } from "../../support/team-test.ts";

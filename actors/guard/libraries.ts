@@ -1,0 +1,25 @@
+// What guardrails are made with, loaded by the first chain. Checking itself waits for nothing.
+
+type Phones = typeof import("libphonenumber-js/min");
+type Patterns = typeof import("re2js");
+
+let phones: Phones | undefined;
+let patterns: Patterns | undefined;
+
+/** Loads what chains are compiled with. Awaited once before that. */
+export async function loadGuardLibraries(): Promise<void> {
+  if (phones !== undefined && patterns !== undefined) return;
+  [phones, patterns] = await Promise.all([import("libphonenumber-js/min"), import("re2js")]);
+}
+
+/** Google's phone numbers. */
+export function phoneLibrary(): Phones {
+  if (phones === undefined) throw new Error("loadGuardLibraries was not awaited.");
+  return phones;
+}
+
+/** RE2: linear in the text whatever the pattern. */
+export function patternLibrary(): Patterns {
+  if (patterns === undefined) throw new Error("loadGuardLibraries was not awaited.");
+  return patterns;
+}
