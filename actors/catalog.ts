@@ -15,6 +15,7 @@ import { reembedClearRun, reembedPartRun, reembedRun } from "./ingestion/reembed
 import { ingestClearRun, ingestPartRun, ingestRun } from "./ingestion/run.ts";
 import { laterRun } from "./later-run.ts";
 import { memoryForgetRun, memoryTurnRun } from "./memory/turn.ts";
+import { alertsActor } from "./money/alert-actor.ts";
 import { treasuryActor } from "./money/treasury.ts";
 import { purseActor } from "./purse.ts";
 import { removalActor, removeRestRun } from "./removal.ts";
@@ -55,6 +56,7 @@ export const catalog: readonly Definition[] = [
   removalActor,
   purseActor,
   treasuryActor,
+  alertsActor,
   toolRateActor,
   approvalActor,
   credentialActor,

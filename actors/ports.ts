@@ -10,6 +10,7 @@ import type { Passage, SearchRequest, SearchResult } from "./knowledge/search.ts
 import type { Memories } from "./memory/memories.ts";
 import type { CallAttempts } from "./money/attempts.ts";
 import type { Prices } from "./money/catalogue.ts";
+import type { AlertNotice } from "./records/alert.ts";
 import type { EmbedderPin } from "./records/embedder-pin.ts";
 import type { ImageRef } from "./records/image.ts";
 import type { Web } from "./web.ts";
@@ -361,6 +362,11 @@ export interface WebhookEvent {
   readonly error: ErrorData | null;
 }
 
+/** Something else that a tenant wants to hear of. */
+export interface NoticeEvent {
+  readonly notice: AlertNotice;
+}
+
 /** Tells other systems. */
 export interface Webhooks {
   /**
@@ -370,7 +376,7 @@ export interface Webhooks {
   deliver(call: {
     readonly tenant: string;
     readonly url: string;
-    readonly event: WebhookEvent;
+    readonly event: WebhookEvent | NoticeEvent;
     readonly signal: AbortSignal;
   }): Promise<{ readonly status: number; readonly retryAfterMs: number }>;
 }

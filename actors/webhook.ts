@@ -1,11 +1,11 @@
-// Tells another system that a run has ended: a durable run of the conversation, started in the
+// Tells another system that a run has ended, or what an alert has to tell: a durable run, started in the
 // transaction of that end, so that it is told though everything dies. Told at least once: the id is the
 // same each time, so that the receiver can tell a repetition.
 
 import { defineRun, type RunContext, type Turn } from "../runtime/actor.ts";
 import { type ErrorData, RuntimeError, toErrorData } from "../runtime/errors.ts";
 import { limits } from "./limits.ts";
-import type { Ports, WebhookEvent } from "./ports.ts";
+import type { NoticeEvent, Ports, WebhookEvent } from "./ports.ts";
 
 /** Kind `webhook`. */
 export const webhookKind = "webhook";
@@ -14,7 +14,7 @@ export const webhookKind = "webhook";
 export interface WebhookInput {
   /** Where it goes; or a name under which the port keeps an address with its secrets. */
   readonly url: string;
-  readonly event: WebhookEvent;
+  readonly event: WebhookEvent | NoticeEvent;
 }
 
 /** What came of one attempt, as viewers of the run see it. */

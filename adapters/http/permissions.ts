@@ -56,7 +56,7 @@ const table = {
     allows: "see and rotate secrets that the tenant signs with; integrations, and tokens of all",
   },
   "usage.read": { least: "admin", allows: "see what was used and paid" },
-  "budgets.manage": { least: "admin", allows: "make, change and remove budgets" },
+  "budgets.manage": { least: "admin", allows: "make, change and remove budgets and alerts" },
   "audit.read": { least: "admin", allows: "see who did what in the tenant" },
   "runs.record": { least: "admin", allows: "read all that a run sent and got" },
   "runtime.repair": {
@@ -64,7 +64,7 @@ const table = {
     allows: "replay and remove dead letters, release stopped actors",
   },
   "tenants.manage": { least: "server", allows: "make and list tenants" },
-  "credit.add": { least: "server", allows: "add to the balance of a tenant" },
+  "credit.add": { least: "server", allows: "add to the balance of a tenant, and take from it" },
   "server.observe": { least: "server", allows: "see the figures of the server and its providers" },
   "server.control": { least: "server", allows: "change the number of its threads" },
   "server.backup": {

@@ -2,7 +2,7 @@
 // says (https://www.standardwebhooks.com), through the egress guard.
 
 import { Webhook } from "standardwebhooks";
-import type { WebhookEvent, Webhooks } from "../../actors/ports.ts";
+import type { NoticeEvent, WebhookEvent, Webhooks } from "../../actors/ports.ts";
 import { RuntimeError, toldOfRun } from "../../runtime/errors.ts";
 import { decode } from "../../runtime/store/codec.ts";
 import { keys } from "../../runtime/store/keys.ts";
@@ -42,15 +42,14 @@ export function createWebhooks({
       if (row === undefined) {
         throw new RuntimeError("WEBHOOK_FAILED", "The tenant has no secret to sign webhooks with.");
       }
-      const pushed = pushRowOf(url);
+      const pushed = "notice" in event ? null : pushRowOf(url);
       const kept =
         pushed === null ? undefined : await tables.get(keys.table(tenant, pushTable, pushed));
       // Its client has removed it: the same as a receiver that wants no more.
       if (pushed !== null && kept === undefined) return { status: GONE, retryAfterMs: 0 };
       const push = kept === undefined ? null : (open(tenant, pushTable, decode(kept)) as PushRow);
       const secret = open(tenant, webhookSecretsTable, decode(row)) as WebhookSecret;
-      const body = JSON.stringify(push === null ? bodyOf(event) : pushBody(event, push.version));
-      const id = `msg_${event.run}`;
+      const { id, body } = messageOf(event, push);
       const now = new Date(Math.floor(nowMs() / 1_000) * 1_000);
       const response = await egress.request({
         url: push?.url ?? url,
@@ -73,6 +72,20 @@ export function createWebhooks({
       return { status: response.status, retryAfterMs: retryAfterOf(response.headers) };
     },
   };
+}
+
+/** What is sent, and its id, which is the same however often it is. */
+function messageOf(
+  event: WebhookEvent | NoticeEvent,
+  push: PushRow | null,
+): { readonly id: string; readonly body: string } {
+  if ("notice" in event) {
+    const { id, type, atMs, data } = event.notice;
+    const told = { type, timestamp: new Date(atMs).toISOString(), data };
+    return { id: `msg_${id}`, body: JSON.stringify(told) };
+  }
+  const body = push === null ? bodyOf(event) : pushBody(event, push.version);
+  return { id: `msg_${event.run}`, body: JSON.stringify(body) };
 }
 
 function signaturesOf(

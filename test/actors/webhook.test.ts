@@ -31,7 +31,7 @@ async function told(answers: readonly (number | Error)[], retryAfterMs = 0) {
   const webhooks: Webhooks = {
     deliver: async (call) => {
       times.push(system.schedule.nowMs);
-      ids.add(call.event.run);
+      if ("run" in call.event) ids.add(call.event.run);
       const answer = answers[Math.min(times.length, answers.length) - 1] ?? 204;
       if (answer instanceof Error) throw answer;
       return { status: answer, retryAfterMs };

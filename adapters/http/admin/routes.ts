@@ -2,39 +2,30 @@
 // tenant sees and changes what is its tenant's, by its role; the server's admin key all tenants.
 
 import { apiKeyInput } from "../../../actors/records/api-key.ts";
-import { costOf, microsOf, noCharge } from "../../../actors/records/price.ts";
 import { Type } from "../../../actors/schema.ts";
 import type { KeyStore } from "../keys.ts";
 import { answers, pageOf as pageSchema } from "../openapi/responses.ts";
 import { json } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
-import { addCredit } from "../services/ledger.ts";
 import { pageOf, pageQuery, pageRequest } from "../services/paging.ts";
 import type { Services } from "../services/services.ts";
+import { alertRoutes } from "./alerts.ts";
 import { auditRoutes } from "./audit.ts";
+import { balanceRoutes } from "./balance.ts";
 import { budgetRoutes } from "./budgets.ts";
-import { common, known, type Redact, shown, tenantOf } from "./common.ts";
+import { common, type Redact, shown, tenantOf } from "./common.ts";
 import { deadLetterRoutes } from "./dead-letters.ts";
 import { keyChangeRoutes, revoked, tenantOfKey } from "./key-changes.ts";
 import { pricesRoute } from "./prices.ts";
 import { runtimeRoutes } from "./runtime.ts";
-import { creditSchema, keySchema, newKeySchema } from "./schemas.ts";
+import { keySchema, newKeySchema } from "./schemas.ts";
 import { tenantRoutes } from "./tenants.ts";
 import { usageRoutes } from "./usage.ts";
 
 const keysPath = "/admin/keys";
-/** Most that one credit adds, in units of the account. */
-const CREDIT_MAX = 1_000_000_000;
 
 const keyBody = Type.Object(
   { ...apiKeyInput.properties, tenant: Type.Optional(Type.String({ maxLength: 64 })) },
-  { additionalProperties: false },
-);
-const creditBody = Type.Object(
-  {
-    amount: Type.Number({ exclusiveMinimum: 0, maximum: CREDIT_MAX }),
-    note: Type.Optional(Type.String({ maxLength: 200 })),
-  },
   { additionalProperties: false },
 );
 
@@ -42,43 +33,16 @@ const creditBody = Type.Object(
 export function adminRoutes(services: Services, keys: KeyStore, redact: Redact): readonly Route[] {
   return [
     ...tenantRoutes(services.tenants),
-    ...creditRoutes(services, keys),
+    ...balanceRoutes(services, keys),
     ...keyRoutes(services, keys),
     ...keyChangeRoutes(services, keys),
     ...usageRoutes(services, keys),
+    ...alertRoutes(services, keys),
     pricesRoute(services.prices),
     ...budgetRoutes(services, keys),
     ...auditRoutes({ tables: services.system.tables, nowMs: services.nowMs }, keys),
     ...deadLetterRoutes(services, keys, redact),
     ...runtimeRoutes(services, keys, redact),
-  ];
-}
-
-function creditRoutes(services: Services, keys: KeyStore): readonly Route[] {
-  return [
-    defineRoute({
-      summary: "Add to the balance of a tenant",
-      description:
-        "Adds an amount and writes it into the ledger as `credit`. Sent twice it adds twice. Operations that cost something are 402 while the balance is used up.",
-      responses: answers(200, creditSchema, "The balance after it."),
-      query: [],
-      ...common,
-      method: "POST",
-      pattern: "/admin/tenants/{tn}/credit",
-      permission: "credit.add",
-      body: creditBody,
-      handler: async ({ params, body, principal }) => {
-        const tenant = await known(keys, params["tn"] ?? "");
-        const micros = microsOf(body.amount);
-        const by = { keyId: principal.keyId, nowMs: services.nowMs() };
-        const balance = await addCredit(services.system, tenant, micros, by);
-        return json(200, {
-          tenant,
-          credited: body.amount,
-          balance: costOf(noCharge, balance).balance,
-        });
-      },
-    }),
   ];
 }
 

@@ -6,7 +6,7 @@ import type { Prices } from "../../../actors/money/catalogue.ts";
 import type { Compute, Embedders, Rerankers, Retriever } from "../../../actors/ports.ts";
 import { removalAddress } from "../../../actors/removal.ts";
 import type { Log } from "../../../runtime/log.ts";
-import type { System, Tables } from "../../../runtime/system.ts";
+import type { System } from "../../../runtime/system.ts";
 import { writeSmall } from "../../data-folder.ts";
 import type { PackContext } from "../../packs/context.ts";
 import type { PackService } from "../../packs/pack-service.ts";
@@ -162,7 +162,7 @@ export function createServices(options: ServiceOptions): Services {
     }),
     webhookSecrets,
     prices,
-    books: laterBooks(system.tables),
+    books: laterBooks(system, nowMs),
     trust: options.trust,
     credentials: laterCredentials(options),
     packContext,
@@ -193,10 +193,23 @@ function laterPacks(context: PackContext): Services["packs"] {
   };
 }
 
-function laterBooks(tables: Tables): Services["books"] {
+/** With what alerts bring about beside each batch. */
+function laterBooks(system: System, nowMs: () => number): Services["books"] {
+  const { tables } = system;
+  const make = async (): Promise<UsageBooks> => {
+    const [{ createUsageBooks }, { alertWrites, sendNotices }] = await Promise.all([
+      import("./usage-books.ts"),
+      import("./alerts.ts"),
+    ]);
+    return createUsageBooks({
+      tables,
+      beside: (batch) => alertWrites(tables, batch, nowMs()),
+      after: (tenant) => sendNotices(system, tenant),
+    });
+  };
   let books: Promise<UsageBooks> | undefined;
   return () => {
-    books ??= import("./usage-books.ts").then((made) => made.createUsageBooks({ tables }));
+    books ??= make();
     return books;
   };
 }

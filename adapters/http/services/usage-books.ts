@@ -51,10 +51,13 @@ export interface BooksParts {
   readonly tables: Tables;
   /** What else is stored with a batch. Default: nothing. */
   readonly beside?: (batch: Batch) => Promise<readonly TableWrite[]>;
+  /** What is done when all is taken in, also what an earlier life has left. Default: nothing. */
+  readonly after?: (tenant: string) => Promise<unknown>;
 }
 
 /** The books over a system's tables. */
-export function createUsageBooks({ tables, beside = async () => [] }: BooksParts): UsageBooks {
+export function createUsageBooks(parts: BooksParts): UsageBooks {
+  const { tables, beside = async () => [], after = async () => undefined } = parts;
   const serial = createSerial();
   const takeIn: UsageBooks["takeIn"] = async (tenant, batches) => {
     let rows = 0;
@@ -69,7 +72,14 @@ export function createUsageBooks({ tables, beside = async () => [] }: BooksParts
     const [left] = await tables.list(tenant, freshLedgerTable, { limit: 1 });
     return { rows, isBehind: left !== undefined };
   };
-  return { takeIn: (tenant, batches) => serial.run(tenant, () => takeIn(tenant, batches)) };
+  return {
+    takeIn: (tenant, batches) =>
+      serial.run(tenant, async () => {
+        const taken = await takeIn(tenant, batches);
+        await after(tenant);
+        return taken;
+      }),
+  };
 }
 
 interface Place {

@@ -1,9 +1,15 @@
 // Rows of the routes of money: prices, usage, the ledger, balances, alerts.
 
 import { expect } from "vitest";
-import { type Rows, withQuery } from "../row.ts";
+import { again, type Rows, withBody, withQuery } from "../row.ts";
+import type { World } from "../world.ts";
 
 const wrongFormat = withQuery("format=xml", { code: "INVALID", parameter: "format" });
+
+const alert = { type: "balance", below: 1, url: "https://example.com/hook" };
+const ofAlert = async (world: World) => ({
+  params: { al: (await world.make("POST", "/admin/alerts", alert)).id },
+});
 
 /** The rows. */
 export const usageRows: Rows = {
@@ -22,5 +28,40 @@ export const usageRows: Rows = {
       wrongFormat,
     ],
     missing: [withQuery("tenant=tn_none", { status: 404, code: "NOT_FOUND" })],
+  },
+  "GET /admin/balance": {
+    good: () => ({}),
+    status: 200,
+    shows: { unit: "credits", balance: expect.any(Number) },
+    missing: [withQuery("tenant=tn_none", { status: 404, code: "NOT_FOUND" })],
+  },
+  "POST /admin/tenants/{tn}/debit": {
+    good: ({ host }) => ({ params: { tn: host.tenant }, body: { amount: 0.5 } }),
+    status: 200,
+    shows: { debited: 0.5 },
+    wrong: [withBody("less than nothing", { amount: -5 }, { status: 400, pointer: "/amount" })],
+    conflict: "cannot: nothing stands in the way of a debit but the balance, which is a 402",
+  },
+  "POST /admin/alerts": {
+    good: () => ({ body: alert }),
+    status: 201,
+    shows: { type: "balance", below: 1 },
+    wrong: [
+      withBody("no amount", { ...alert, below: undefined }, { status: 400, pointer: "/below" }),
+    ],
+    conflict: "cannot: alerts may repeat, and ids are the server's",
+  },
+  "GET /admin/alerts": {
+    good: () => ({}),
+    status: 200,
+    shows: { data: expect.any(Array) },
+    wrong: [withQuery("limit=0", { code: "INVALID", parameter: "limit" })],
+  },
+  "GET /admin/alerts/{al}": { good: ofAlert, status: 200, shows: { type: "balance" } },
+  "DELETE /admin/alerts/{al}": {
+    good: ofAlert,
+    status: 200,
+    shows: { type: "balance" },
+    conflict: [again(404, "NOT_FOUND")],
   },
 };
