@@ -36,8 +36,9 @@ export function createRedactor(secrets: readonly string[]): Redactor {
         push: (piece) => {
           if (charsMax === 0) return out(piece);
           held = clean(held + piece);
-          // What may be the beginning of a secret waits for what comes next.
-          const ready = Math.max(0, held.length - charsMax + 1);
+          // What may be the beginning of a secret waits for what comes next; nothing else does, as the
+          // next piece may be long in coming.
+          const ready = held.length - partAtEnd(held, all);
           if (ready > 0) out(held.slice(0, ready));
           held = held.slice(ready);
         },
@@ -62,6 +63,17 @@ function formsOf(secrets: readonly string[]): readonly string[] {
       Buffer.from(secret, "utf8").toString("base64").replace(/=+$/, ""),
     ]);
   return [...new Set(forms)].sort((left, right) => right.length - left.length);
+}
+
+/** Characters at the end of a text that are the beginning of a secret. */
+function partAtEnd(text: string, secrets: readonly string[]): number {
+  let most = 0;
+  for (const secret of secrets) {
+    for (let chars = Math.min(secret.length - 1, text.length); chars > most; chars -= 1) {
+      if (text.endsWith(secret.slice(0, chars))) most = chars;
+    }
+  }
+  return most;
 }
 
 function withoutPart(text: string, secrets: readonly string[]): string {

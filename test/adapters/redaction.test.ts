@@ -49,3 +49,15 @@ test("a secret that comes in pieces is hidden however it is cut, and nothing els
     }),
   );
 });
+
+test("what cannot be the beginning of a secret is not held back", () => {
+  const redactor = createRedactor([SECRET]);
+  const out: string[] = [];
+  const pieces = redactor.pieces((piece) => out.push(piece));
+
+  pieces.push("data: an event\n\n");
+  pieces.push("data: planted");
+  pieces.push(" trees\n\n");
+
+  expect(out).toEqual(["data: an event\n\n", "data: ", "planted trees\n\n"]);
+});
