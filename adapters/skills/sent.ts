@@ -29,10 +29,10 @@ async function readForm(type: string, body: Buffer): Promise<readonly SentFile[]
   const refuse = (error: RuntimeError): void => {
     problem ??= error;
   };
-  const busboy = new Busboy({
-    headers: { "content-type": type },
-    preservePath: true,
-    limits: { files: skillLimits.files, fields: 0 },
+  const form = { "content-type": type };
+  const busboy = begun(() => {
+    const limits = { files: skillLimits.files, fields: 0 };
+    return new Busboy({ headers: form, preservePath: true, limits });
   });
   busboy.on("filesLimit", () => refuse(tooMany()));
   busboy.on("fieldsLimit", () => refuse(new RuntimeError("INVALID", NO_FIELDS)));
@@ -44,9 +44,7 @@ async function readForm(type: string, body: Buffer): Promise<readonly SentFile[]
     stream.on("error", () => undefined);
   });
   await pipeline(Readable.from([body]), busboy).catch((cause: unknown) => {
-    const why = cause instanceof Error ? cause.message : "it cannot be read";
-    const text = `The body is no multipart/form-data: ${why}.`;
-    throw new RuntimeError("INVALID", text, undefined, { cause });
+    throw noForm(cause);
   });
   if (problem !== null) throw problem;
   const [first] = files;
@@ -54,6 +52,22 @@ async function readForm(type: string, body: Buffer): Promise<readonly SentFile[]
     return await unzip(Buffer.from(first.bytes));
   }
   return checked(files);
+}
+
+/** A type that names no boundary is refused before anything is read. */
+function begun<Reader>(begin: () => Reader): Reader {
+  try {
+    return begin();
+  } catch (cause) {
+    throw noForm(cause);
+  }
+}
+
+function noForm(cause: unknown): RuntimeError {
+  const why = cause instanceof Error ? cause.message : "it cannot be read";
+  return new RuntimeError("INVALID", `The body is no multipart/form-data: ${why}.`, undefined, {
+    cause,
+  });
 }
 
 const NO_FIELDS =

@@ -229,4 +229,9 @@ test("what is too large is refused with the limit, and so is an empty or unknown
   expect(body.body.detail).toContain(String(uploadBytes));
   expect(file.body.detail).toContain(`"SKILL.md" is refused: it has ${fileBytes + 1} bytes`);
   expect(type.body.detail).toContain("application/zip, multipart/form-data or application/json");
+
+  const form = await send("POST", list, Buffer.from("x"), {
+    "Content-Type": "multipart/form-data",
+  });
+  expect([form.status, form.body.code]).toEqual([400, "INVALID"]);
 });
