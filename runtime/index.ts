@@ -25,6 +25,9 @@ export type {
 export { defineActor, defineRun } from "./actor.ts";
 export type { Address, AddressParts } from "./address.ts";
 export { address, addressParts } from "./address.ts";
+export type { BackupState, Backups } from "./backup/backups.ts";
+export type { BACKUP_FORMAT, BackupManifest, Contents } from "./backup/manifest.ts";
+export type { BackupDone, BackupProgress, BackupRequest } from "./backup/write-backup.ts";
 export type { RuntimeConfig } from "./config.ts";
 export { runtimeDefaults } from "./config.ts";
 export type { ErrorCode, ErrorData, ErrorKind } from "./errors.ts";
@@ -83,6 +86,8 @@ export type {
   TableRow,
   Tables,
   TableWrite,
+  TenantState,
+  TenantWork,
   WatchOptions,
 } from "./system.ts";
 export type {

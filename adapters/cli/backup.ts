@@ -5,7 +5,7 @@ import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import type { BackupManifest } from "../../runtime/backup/backup-file.ts";
+import type { BackupManifest } from "../../runtime/backup/manifest.ts";
 import { backupLimits, writeBackup } from "../../runtime/backup/write-backup.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { type Folder, openFolder } from "../../runtime/store/folder.ts";

@@ -2,7 +2,7 @@
 
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
-import type { BackupManifest } from "../../runtime/backup/backup-file.ts";
+import type { BackupManifest } from "../../runtime/backup/manifest.ts";
 import { restoreBackup } from "../../runtime/backup/restore-backup.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { COPY_FILE } from "../data-folder.ts";

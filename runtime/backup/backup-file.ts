@@ -5,10 +5,7 @@
 import { createHash, type Hash } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
 import { RuntimeError } from "../errors.ts";
-import type { Environment } from "../store/store.ts";
-
-/** Version of this form; a file of another one is refused. */
-export const BACKUP_FORMAT = 1;
+import type { Contents } from "./manifest.ts";
 
 /** Limits of a backup file. */
 export const backupFileLimits = {
@@ -28,30 +25,6 @@ export type BlockType = (typeof blockTypes)[keyof typeof blockTypes];
 export interface Block {
   readonly type: BlockType;
   readonly payload: Buffer;
-}
-
-/** What an environment, or a file, has in a backup. */
-export interface Contents {
-  readonly rows: number;
-  readonly bytes: number;
-  /** Of all its bytes here, in hex. */
-  readonly sha256: string;
-}
-
-/** The last block: what the file holds and where it comes from. */
-export interface BackupManifest {
-  readonly format: typeof BACKUP_FORMAT;
-  /** Of the data folder's rows. */
-  readonly folderFormat: number;
-  /** Of the program that wrote it, and of its Node. */
-  readonly version: string;
-  readonly node: string;
-  /** The moment of the snapshot, ISO 8601. */
-  readonly at: string;
-  readonly environments: Readonly<Partial<Record<Environment, Contents>>>;
-  readonly files: Readonly<Record<string, Omit<Contents, "rows">>>;
-  /** Names in the data folder that are not in the backup. */
-  readonly leftOut: readonly string[];
 }
 
 const MAGIC = Buffer.from("troupe-backup 1\n", "latin1");

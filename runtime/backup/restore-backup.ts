@@ -22,8 +22,6 @@ import { environmentFile, PAGE_BYTES } from "../store/lmdb.ts";
 import { open as openStore, type RootDatabase } from "../store/lmdb-library.ts";
 import type { Environment } from "../store/store.ts";
 import {
-  BACKUP_FORMAT,
-  type BackupManifest,
   type Block,
   blockTypes,
   ContentsMeter,
@@ -31,6 +29,7 @@ import {
   readBlocks,
   rowsOf,
 } from "./backup-file.ts";
+import { BACKUP_FORMAT, type BackupManifest } from "./manifest.ts";
 
 /** What is restored where. */
 export interface RestoreRequest {

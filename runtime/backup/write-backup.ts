@@ -11,16 +11,14 @@ import { FOLDER_FORMAT } from "../store/folder.ts";
 import { keys } from "../store/keys.ts";
 import type { Environment } from "../store/store.ts";
 import {
-  BACKUP_FORMAT,
-  type BackupManifest,
   BackupWriter,
   backupFileLimits,
   blockTypes,
-  type Contents,
   ContentsMeter,
   packFile,
   RowsPacker,
 } from "./backup-file.ts";
+import { BACKUP_FORMAT, type BackupManifest, type Contents } from "./manifest.ts";
 import { openSnapshot, type Snapshot, type SnapshotPart } from "./snapshot.ts";
 
 /** Limits of a backup. */
