@@ -44,7 +44,7 @@ export async function answerUsage(
 ): Promise<HttpResponse> {
   const asked = usageRequest(query);
   formatOf(query);
-  const { isBehind } = await (await books()).takeIn(tenant, BATCHES_OF_READ);
+  const isBehind = await takenIn(books, tenant);
   const place = { tables: system.tables, tenant };
   if (wantsCsv({ query, header: (name) => request.header(name) })) {
     const head = [...labelsOf(asked), ...sumColumns];
@@ -97,13 +97,23 @@ export async function answerLedger(
     ...{ fromMs: timeOf(query, "from"), toMs: timeOf(query, "to") },
   };
   formatOf(query);
-  await (await books()).takeIn(tenant, BATCHES_OF_READ);
+  await takenIn(books, tenant);
   const place = { tables: system.tables, tenant };
   if (wantsCsv({ query, header: (name) => request.header(name) })) {
     return csv(`ledger-${tenant}`, ledgerColumns, mapped(ledgerRows(place, filter), ledgerCells));
   }
   const { items, next } = await listLedger(place, page, filter);
   return shown(ledgerPath, { items: items.map(ledgerView), next });
+}
+
+/** Takes in what is fresh. A full disk is no reason not to read what has been. @returns whether some is left. */
+async function takenIn(books: Services["books"], tenant: string): Promise<boolean> {
+  try {
+    return (await (await books()).takeIn(tenant, BATCHES_OF_READ)).isBehind;
+  } catch (error) {
+    if (error instanceof RuntimeError && error.code === "STORE_FULL") return true;
+    throw error;
+  }
 }
 
 /** @throws INVALID for a format that is none. */
