@@ -34,7 +34,10 @@ export function connectPages({ credentials, trust }: Services): readonly Route[]
       summary: "Begin to connect an account",
       description:
         "For a person's browser: sets a cookie and leads to the other service. A link works in the browser that opens it first.",
-      responses: { 303: { description: "On to the other service.", headers: ["Location"] } },
+      responses: {
+        303: { description: "On to the other service.", headers: ["Location"] },
+        404: { description: "A link that is unknown, used or too old.", content: page },
+      },
       pattern: "/v2/tokens/connect/{id}",
       query: [],
       handler: ({ request, params }) =>
@@ -53,7 +56,10 @@ export function connectPages({ credentials, trust }: Services): readonly Route[]
       summary: "Come back from the other service",
       description:
         "Where a browser is sent with a code, which becomes a token. What it was sent with counts once.",
-      responses: { 200: { description: "What to tell the person.", content: page } },
+      responses: {
+        200: { description: "What to tell the person.", content: page },
+        404: { description: "What it was sent with is unknown, used or too old.", content: page },
+      },
       pattern: callbackPath,
       ignoresOtherQuery: true,
       handler: ({ request, query }) =>
