@@ -13,7 +13,7 @@ import { mutate } from "./mutations.ts";
 import { createSender, type Reply, type Sender, type Wire, wireOf } from "./wire.ts";
 
 const SEED = 20_260_727;
-const REQUESTS = Number(process.env["FUZZ_REQUESTS"] ?? 5_000);
+const REQUESTS = Number(process.env["FUZZ_REQUESTS"] ?? 2_000);
 /** Good requests are made anew so often: wrong ones remove what they name. */
 const ROUNDS = 2;
 const CONNECTIONS = 32;

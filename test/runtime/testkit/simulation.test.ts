@@ -16,8 +16,8 @@ import { type Course, settingsOf, simulate } from "./simulate.ts";
 const FILE = "dist/test/runtime/testkit/simulation.test.js";
 /** Seeds of which every storage write is tried, and seeds with faults of their own. */
 const SEEDS_WRITE_BY_WRITE = 3;
-const SEEDS = 3_000;
-const SEEDS_CROWDED = 1_000;
+const SEEDS = 2_000;
+const SEEDS_CROWDED = 600;
 /** On a busy machine fewer seeds are tried in this time, but never fewer than the least. */
 const SEEDS_MS = 90_000;
 const SEEDS_MIN = 500;
