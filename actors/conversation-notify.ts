@@ -3,8 +3,8 @@
 
 import type { Turn } from "../runtime/actor.ts";
 import type { ConversationState, Entry } from "./conversation-state.ts";
-import type { WebhookEvent } from "./ports.ts";
 import { startWebhooks } from "./webhook.ts";
+import type { WebhookEvent } from "./webhooks.ts";
 
 /** Told to a conversation; answered with `{added}`: whether the run, or its end, is there. */
 export interface NotifyMessage {

@@ -1,8 +1,6 @@
 // What actors need from outside, as types only. Each worker's composition root builds the
 // implementations from plain configuration and hands them to runs as `context.ports`.
 
-import type { Outcome } from "../runtime/actor.ts";
-import type { ErrorData } from "../runtime/errors.ts";
 import type { Log } from "../runtime/log.ts";
 import type { Credentials } from "./credentials/port.ts";
 import type { Ingest, Reembed } from "./ingestion/port.ts";
@@ -10,10 +8,10 @@ import type { Passage, SearchRequest, SearchResult } from "./knowledge/search.ts
 import type { Memories } from "./memory/memories.ts";
 import type { CallAttempts } from "./money/attempts.ts";
 import type { Prices } from "./money/catalogue.ts";
-import type { AlertNotice } from "./records/alert.ts";
 import type { EmbedderPin } from "./records/embedder-pin.ts";
 import type { ImageRef } from "./records/image.ts";
 import type { Web } from "./web.ts";
+import type { Webhooks } from "./webhooks.ts";
 
 /** Token counts as the provider reported them; `estimated` when it reported none. */
 export interface Usage {
@@ -346,39 +344,6 @@ export interface Removals {
       readonly limit: number;
     },
   ): Promise<readonly string[]>;
-}
-
-/** A run's end, for who wants to hear of it. */
-export interface WebhookEvent {
-  readonly run: string;
-  readonly kind: string;
-  readonly status: Outcome["status"];
-  /** What answered: an agent, a team or a workflow. */
-  readonly target: string;
-  readonly conversation: string;
-  readonly endedAtMs: number;
-  /** What the run's caller got; null unless it completed. */
-  readonly reply: unknown;
-  readonly error: ErrorData | null;
-}
-
-/** Something else that a tenant wants to hear of. */
-export interface NoticeEvent {
-  readonly notice: AlertNotice;
-}
-
-/** Tells other systems. */
-export interface Webhooks {
-  /**
-   * One signed delivery. Resolves with the status of the answer, whatever it is, and how long it wants
-   * to be left alone, ms. @throws RuntimeError EGRESS_REFUSED, PROVIDER_UNAVAILABLE, DEADLINE, CANCELLED.
-   */
-  deliver(call: {
-    readonly tenant: string;
-    readonly url: string;
-    readonly event: WebhookEvent | NoticeEvent;
-    readonly signal: AbortSignal;
-  }): Promise<{ readonly status: number; readonly retryAfterMs: number }>;
 }
 
 /** The ports of a worker. */

@@ -5,7 +5,8 @@
 import { defineRun, type RunContext, type Turn } from "../runtime/actor.ts";
 import { type ErrorData, RuntimeError, toErrorData } from "../runtime/errors.ts";
 import { limits } from "./limits.ts";
-import type { NoticeEvent, Ports, WebhookEvent } from "./ports.ts";
+import type { Ports } from "./ports.ts";
+import type { NoticeEvent, WebhookEvent } from "./webhooks.ts";
 
 /** Kind `webhook`. */
 export const webhookKind = "webhook";

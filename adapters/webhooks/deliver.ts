@@ -2,7 +2,7 @@
 // says (https://www.standardwebhooks.com), through the egress guard.
 
 import { Webhook } from "standardwebhooks";
-import type { NoticeEvent, WebhookEvent, Webhooks } from "../../actors/ports.ts";
+import type { NoticeEvent, WebhookEvent, Webhooks } from "../../actors/webhooks.ts";
 import { RuntimeError, toldOfRun } from "../../runtime/errors.ts";
 import { decode } from "../../runtime/store/codec.ts";
 import { keys } from "../../runtime/store/keys.ts";

@@ -1,8 +1,8 @@
 // Push notifications of the A2A protocol, as they are stored and sent: a run's end as the task that it
 // is for its client, with the token and the credentials that the client wants to know it by.
 
-import type { WebhookEvent } from "../../actors/ports.ts";
 import type { ChatReply } from "../../actors/records/conversation.ts";
+import type { WebhookEvent } from "../../actors/webhooks.ts";
 import { toldOfRun } from "../../runtime/errors.ts";
 
 /** Table of who is told, by run and id. */

@@ -1,8 +1,8 @@
 // When a run's end is told again, and until when: on virtual time, through crashes.
 
 import { expect, test } from "vitest";
-import type { WebhookEvent, Webhooks } from "../../actors/ports.ts";
 import { startWebhooks, webhookRun } from "../../actors/webhook.ts";
+import type { WebhookEvent, Webhooks } from "../../actors/webhooks.ts";
 import { type Definition, defineActor, type RunEnded } from "../../runtime/actor.ts";
 import { address } from "../../runtime/address.ts";
 import { TestSystem } from "../../runtime/testkit/test-system.ts";

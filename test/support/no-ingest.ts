@@ -2,8 +2,9 @@
 
 import type { Credentials } from "../../actors/credentials/port.ts";
 import type { Ingest, Reembed } from "../../actors/ingestion/port.ts";
-import type { Removals, Webhooks } from "../../actors/ports.ts";
+import type { Removals } from "../../actors/ports.ts";
 import type { Web } from "../../actors/web.ts";
+import type { Webhooks } from "../../actors/webhooks.ts";
 
 const refuse = (): Promise<never> => Promise.reject(new Error("Nothing is taken in here."));
 
