@@ -72,6 +72,7 @@ export const routeActs: Readonly<Record<string, RouteAct>> = {
   "POST /admin/backup": before("backup.start"),
   "DELETE /admin/backup": before("backup.cancel"),
   "POST /v2/runs/{rn}/cancel": before("run.cancel"),
+  "PUT /v2/guardrails": beside("guardrails.update"),
   "POST /v2/webhooks/secret/rotate": beside("webhook-secret.rotate"),
   "DELETE /v2/conversations/{cv}": before("conversation.delete"),
   "POST /v2/conversations/{cv}/cancel": before("conversation.cancel"),

@@ -55,6 +55,10 @@ const table = {
     least: "admin",
     allows: "see and rotate secrets that the tenant signs with; integrations, and tokens of all",
   },
+  "guardrails.manage": {
+    least: "admin",
+    allows: "set the guardrails that hold for all of the tenant",
+  },
   "usage.read": { least: "admin", allows: "see what was used and paid" },
   "budgets.manage": { least: "admin", allows: "make, change and remove budgets and alerts" },
   "audit.read": { least: "admin", allows: "see who did what in the tenant" },
@@ -138,6 +142,7 @@ export const areas: ReadonlyMap<string, Area> = new Map(
     evaluations: area("evaluations.read", "evaluations.write"),
     tokens: area("tokens.manage", "tokens.manage"),
     integrations: area("resources.read", "credentials.manage"),
+    guardrails: area("agents.read", "guardrails.manage"),
     webhooks: area("credentials.manage", "credentials.manage"),
     prompts: resources,
     teams: resources,

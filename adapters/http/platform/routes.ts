@@ -12,6 +12,7 @@ import { conversationRoutes } from "./conversations.ts";
 import { datasetItemRoutes } from "./dataset-items.ts";
 import { evaluationRoutes } from "./evaluations.ts";
 import { flowRoutes } from "./flows.ts";
+import { guardrailRoutes } from "./guardrails.ts";
 import { historyRoute } from "./history.ts";
 import { knowledgeRoutes } from "./knowledge.ts";
 import { memoryRoutes } from "./memories.ts";
@@ -38,6 +39,7 @@ export function platformRoutes(services: Services): readonly Route[] {
     ...tokenRoutes(services),
     ...connectPages(services),
     ...webhookRoutes(services),
+    ...guardrailRoutes(services),
     recordRoute(services),
     ...conversationRoutes(services),
     ...approvalRoutes(services),

@@ -5,6 +5,7 @@
 import { chainProblem } from "../../../actors/model-chain.ts";
 import { type AgentRow, agentTables, versionId } from "../../../actors/records/agent-version.ts";
 import { collectionsTable } from "../../../actors/records/collection.ts";
+import type { Guardrail } from "../../../actors/records/guardrail.ts";
 import type { SubAgent } from "../../../actors/records/sub-agent.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import type { Tables } from "../../../runtime/system.ts";
@@ -156,7 +157,7 @@ async function checkSchema(schema: Fields, pointer: string): Promise<void> {
 }
 
 /** @throws INVALID with the pointer. */
-export async function checkRules(rules: AgentRow["agent"]["guardrails"]): Promise<void> {
+export async function checkRules(rules: readonly Guardrail[] | null): Promise<void> {
   if (!rules) return;
   const { checkGuardrails } = await import("../../../actors/guard/valid.ts");
   await checkGuardrails(rules);

@@ -8,6 +8,7 @@ import { auditRows } from "./audit.ts";
 import { budgetRows } from "./budgets.ts";
 import { datasetRows } from "./datasets.ts";
 import { frontRows } from "./front.ts";
+import { guardrailRows } from "./guardrails.ts";
 import { knowledgeRows } from "./knowledge.ts";
 import { memoryRows } from "./memories.ts";
 import { operationsRows } from "./operations.ts";
@@ -27,7 +28,7 @@ import { vaultRows } from "./vault.ts";
 export const areas = {
   a2a: { ...a2aRows, ...uiRows },
   agents: { ...proxyRows, ...agentRows },
-  runs: { ...runRows, ...memoryRows, ...responseRows },
+  runs: { ...runRows, ...memoryRows, ...responseRows, ...guardrailRows },
   knowledge: {
     ...knowledgeRows,
     ...adminRows,
