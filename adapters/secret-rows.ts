@@ -21,6 +21,7 @@ const WEBHOOKS = ":webhooks";
 const A2A_PUSH = ":a2a-push";
 const AUDIT = ":audit";
 const VERIFIERS = ":verifiers";
+const GRANTS = ":grants";
 
 /** Whose the secrets of a tool's headers are. */
 export function toolHeaderPlace(tenant: string): SecretPlace {
@@ -84,6 +85,10 @@ export function mapSecrets(
   if (table === tokenTables.states) {
     const place = { tenant, user: "", integration: VERIFIERS };
     return withMembers(value, { verifier: (text) => mapping(text, place) });
+  }
+  if (table === tokenTables.grants) {
+    const place = { tenant, user: "", integration: GRANTS };
+    return withMembers(value, { granted: (text) => mapping(text, place) });
   }
   return withHeaders(value, (text) => mapping(text, toolHeaderPlace(tenant)));
 }

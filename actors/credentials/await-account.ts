@@ -24,7 +24,7 @@ const GRACE_MS = 60_000;
 /** Waits. @returns what became of it. @throws what ends the run. */
 export async function awaitAccount(
   context: RunContext<Ports>,
-  { integration, user, reason }: FoundToken & { readonly status: "connect" },
+  { integration, user, reason, withCode = false }: FoundToken & { readonly status: "connect" },
   { key, show }: { readonly key: string; readonly show: boolean },
 ): Promise<Awaited> {
   const { tenant } = context;
@@ -33,9 +33,11 @@ export async function awaitAccount(
     ...{ repeat: "safe", local: true },
   });
   const untilMs = nowMs + tokenLimits.waitMs;
+  const code = withCode ? await codeOf(context, key) : null;
+  const coded = code === null ? {} : { code };
   const to = tokenWaitAddress(tenant, addressParts(context.self).root);
   const of = { run: context.id, rootRun: rootRunOf(context.id) };
-  const wait: TokenWait = { id, ...of, integration, user, untilMs };
+  const wait: TokenWait = { id, ...of, integration, user, untilMs, ...coded };
   const over: TokenWaitMessage = { type: "over", id };
   context.sendAtEnd(`auth-over:${key}`, to, over, { unless: authKey(id) });
   await context.send(`auth-request:${key}`, to, {
@@ -54,11 +56,17 @@ export async function awaitAccount(
     integration,
     reason,
     url,
+    ...coded,
     expires_at,
   });
   const outcome = await decidedOn(context, id);
   emit("settled", { type: "auth_settled", id, integration, outcome });
   return outcome;
+}
+
+function codeOf(context: RunContext<Ports>, key: string): Promise<string> {
+  const made = async () => (await import("./connect-code.ts")).newConnectCode();
+  return context.step(`auth-code:${key}`, made, { repeat: "safe", local: true });
 }
 
 async function decidedOn(context: RunContext<Ports>, id: string): Promise<Awaited> {

@@ -18,6 +18,8 @@ export interface TokenWait {
   readonly integration: string;
   readonly user: string | null;
   readonly untilMs: number;
+  /** What the page of the link asks for; absent: nothing. */
+  readonly code?: string;
 }
 
 /** What it is told. */
@@ -73,13 +75,14 @@ export const tokenWaitActor = defineActor<TokenWaitState, TokenWaitMessage>({
 });
 
 function request(state: TokenWaitState, wait: TokenWait, turn: Turn): TokenWaitState {
-  const { id, run, rootRun, integration, user, untilMs } = wait;
+  const { id, run, rootRun, integration, user, untilMs, code } = wait;
   if (Object.keys(state).length >= WAITS_MAX) {
     turn.decideRun(run, authKey(id), "refused" satisfies Awaited);
     return state;
   }
   const root = turn.self.slice(turn.self.indexOf("/") + 1);
-  const link: ConnectLink = { integration, user_key: user, untilMs, by: "run", root };
+  const of = { integration, user_key: user, untilMs, by: "run", run: rootRun, root };
+  const link: ConnectLink = { ...of, ...(code !== undefined && { code }) };
   turn.putRow(tokenTables.links, id, link);
   turn.putRow(tokenTables.waits, `${useId(integration, user)}.${id}`, { root });
   turn.putRow(tokenTables.waitsOfRun, `${rootRun}.${id}`, wait);

@@ -35,6 +35,8 @@ export type FoundToken =
       readonly integration: string;
       readonly user: string | null;
       readonly reason: string;
+      /** Whether its page asks for a code. Default false. */
+      readonly withCode?: boolean;
     };
 
 /** Whose call it is, and where it stands. */
@@ -75,7 +77,10 @@ export async function findToken(
     case "connect":
       // Of another type nobody is sent to a page: its key is changed by whoever keeps it.
       if (found.type !== "oauth2") return { status: "later", message: settled.reason };
-      return { status: "connect", integration, user: found.user, reason: settled.reason };
+      return {
+        ...{ status: "connect", integration, user: found.user, reason: settled.reason },
+        withCode: await wantsCode(context, integration, key),
+      };
   }
 }
 
@@ -107,7 +112,8 @@ async function look(context: Context, ref: TokenRef, user: string | undefined): 
       return { status: "later", message: `No token of ${ref.token} is kept for this run.` };
     }
     const reason = "Nobody has connected an account yet.";
-    return { status: "connect", integration: ref.token, user: user ?? null, reason };
+    const withCode = of.confirmation === "code";
+    return { status: "connect", integration: ref.token, user: user ?? null, reason, withCode };
   }
   const { generation, integration, user_key, expires_at, status } = token;
   const leftMs =
@@ -122,6 +128,15 @@ async function look(context: Context, ref: TokenRef, user: string | undefined): 
     type: token.type,
     isFresh,
   };
+}
+
+/** Whether the page of a link to connect an account anew asks for a code. As a step. */
+function wantsCode(context: Context, integration: string, key: string): Promise<boolean> {
+  const look = async (): Promise<boolean> => {
+    const of = (await context.row(integrationsTable, integration)) as Integration | undefined;
+    return of?.confirmation === "code";
+  };
+  return context.step(`token-code:${key}`, look, { repeat: "safe", local: true });
 }
 
 /** The user's own, else the tenant's. */

@@ -10,6 +10,8 @@ export type AuthEvent =
       readonly integration: string;
       readonly reason: string;
       readonly url: string;
+      /** What the page asks for, where the integration wants that. */
+      readonly code?: string;
       readonly expires_at: string;
     }
   | {

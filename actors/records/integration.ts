@@ -62,6 +62,16 @@ export const integrationInput = Type.Object(
     /** Header of a request that has the token, and what stands before it. Default authorization, "Bearer ". */
     header: Type.Optional(Type.String({ pattern: "^[A-Za-z0-9-]{1,64}$" })),
     prefix: Type.Optional(Type.String({ pattern: "^[ -~]{0,40}$" })),
+    /**
+     * How it is made sure that whoever consents is the user that a link is for. page (the default): a page says whom the
+     * account is for and who asks; code: it wants a short code too, which is told beside the link; application: the
+     * browser goes on to `return_url`, and the account is kept when the application says who came back.
+     */
+    confirmation: Type.Optional(
+      Type.Union([Type.Literal("page"), Type.Literal("code"), Type.Literal("application")]),
+    ),
+    /** Page of the application. */
+    return_url: Type.Optional(url),
     /** More of an authorization request, e.g. {"access_type": "offline"}. */
     authorization_params: Type.Optional(
       Type.Record(Type.String({ pattern: "^[a-z_]{1,40}$" }), Type.String({ maxLength: 500 }), {

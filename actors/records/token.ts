@@ -24,6 +24,8 @@ export const tokenTables = {
   waitsOfRun: "token-waits-run",
   /** Authorization requests under way, by the SHA-256 of their state. */
   states: "token-states",
+  /** Accounts that somebody has consented to and the application has not confirmed, by the SHA-256 of their name. */
+  grants: "token-grants",
 } as const;
 
 /** Limits of tokens. */
@@ -102,8 +104,15 @@ export interface ConnectLink {
   /** SHA-256 of the cookie of the browser that opened it; the only one that can go on with it. */
   readonly browser?: string;
   readonly by: string;
-  /** Root of the run that waits for it. */
+  /** The run that waits for it, and its root. */
+  readonly run?: string;
   readonly root?: string;
+  /** What the page asks for besides, as `newConnectCode` writes it; absent: nothing. */
+  readonly code?: string;
+  /** Wrong ones in a row. */
+  readonly wrong?: number;
+  /** Before this no code is looked at. */
+  readonly lockedUntilMs?: number;
 }
 
 /** What a client sends to keep a key. */
@@ -145,6 +154,17 @@ export type TokenPatch = Static<typeof tokenPatch>;
 /** What a client sends for a link. */
 export const connectInput = Type.Object(
   { integration: integrationName, user_key: tokenInput.properties.user_key },
+  closed,
+);
+
+/** What an application sends to keep the account of a person who came back to it. */
+export const completeInput = Type.Object(
+  {
+    /** As the browser brought it. */
+    connection: Type.String({ minLength: 1, maxLength: 300 }),
+    /** Who is signed in there; null or absent: the tenant. */
+    user_key: tokenInput.properties.user_key,
+  },
   closed,
 );
 

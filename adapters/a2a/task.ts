@@ -131,10 +131,18 @@ export function connectRequest(
     id,
     integration,
     url,
-  }: { readonly id: string; readonly integration: string; readonly url: string },
+    code,
+  }: {
+    readonly id: string;
+    readonly integration: string;
+    readonly url: string;
+    readonly code?: string | undefined;
+  },
 ): Message {
-  const text = `An account of ${integration} has to be connected: open ${url} in a browser.`;
-  return agentMessage(of, id, [textPart(text), dataPart({ integration, url })]);
+  const asked = code === undefined ? "" : ` Its page asks for the code ${code}.`;
+  const text = `An account of ${integration} has to be connected: open ${url} in a browser.${asked}`;
+  const data = { integration, url, ...(code !== undefined && { code }) };
+  return agentMessage(of, id, [textPart(text), dataPart(data)]);
 }
 
 /** Why a task failed, as its tenant is told. */

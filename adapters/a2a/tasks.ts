@@ -73,7 +73,8 @@ async function accountOf({ system }: Services, tenant: string, row: RunRow) {
   const [found] = await system.tables.list(tenant, tokenTables.waitsOfRun, page);
   const wait = found?.value as TokenWait | undefined;
   if (wait === undefined) return null;
-  return { id: wait.id, integration: wait.integration, url: linkPath(tenant, wait.id) };
+  const { id, integration, code } = wait;
+  return { id, integration, url: linkPath(tenant, id), code };
 }
 
 /** What people have to decide about a run, newest first. */

@@ -128,9 +128,13 @@ const talks = "What users say: the conversation and the run are the record of it
 const reads = "Computes an answer and changes nothing.";
 
 const decided = "Its actor writes the row in its turn.";
+const consents =
+  "A person's browser: who connects or refuses has a row, and who only looks changes nothing.";
 
 /** Routes with side effects that leave no row of their own, and why. */
 export const unaudited: Readonly<Record<string, string>> = {
+  "POST /v2/tokens/connect/{id}": consents,
+  "POST /v2/tokens/connect/complete": decided,
   "POST /admin/budgets": decided,
   "PATCH /admin/budgets/{bd}": decided,
   "DELETE /admin/budgets/{bd}": decided,

@@ -61,7 +61,7 @@ export function lineOf(event: ChatEvent): string | null {
     case "approval_decided":
       return `${event.tool}: ${event.decision === "approve" ? "approved" : "rejected"}.`;
     case "auth_required":
-      return `Waits until an account of ${event.integration} is connected at ${event.url}.`;
+      return `Waits until an account of ${event.integration} is connected at ${event.url}${event.code === undefined ? "" : ` with the code ${event.code}`}.`;
     case "auth_settled":
       return `${event.integration}: ${event.outcome}.`;
     case "escalated":

@@ -61,7 +61,7 @@ const linkFor = async (user: string): Promise<string> =>
   (await made("POST", "/v2/tokens/connect", { integration: "things", user_key: user })).url;
 const isCallback = (url: string): boolean => url.startsWith(`${PUBLIC_URL}/v2/tokens/callback`);
 async function connected(user: string): Promise<Json> {
-  const page = await browser().open(await linkFor(user));
+  const page = await browser().confirm(await linkFor(user));
   expect([page.status, page.text]).toEqual([200, expect.stringContaining("things is connected")]);
   return (await made("GET", `/v2/tokens?user_key=${user}`)).data[0];
 }
@@ -112,8 +112,8 @@ test("a run without an account waits with the link, over a restart, and goes on 
 
   await product.kill();
   await product.start();
-  const page = await browser().open(run.url);
-  expect(page.status).toBe(200);
+  const page = await browser().confirm(run.url);
+  expect([page.status, page.text]).toEqual([200, expect.stringContaining("things is connected")]);
   await expect.poll(() => statusOf(run.id), WITHIN).toBe("completed");
 
   expect((await results(run.id))[0]).toMatchObject({ status: 200, body: { ok: true } });
@@ -125,7 +125,7 @@ test("a run without an account waits with the link, over a restart, and goes on 
 test("who declines ends the wait, and the model is told", async () => {
   const run = await waiting(await asking(), newUser());
   const own = browser();
-  const there = (await own.open(run.url, (url) => url.startsWith(oauth.issuer))).url;
+  const there = (await own.confirm(run.url, { stop: (url) => url.startsWith(oauth.issuer) })).url;
   const state = new URL(there).searchParams.get("state") ?? "";
   const back = new URL(`${PUBLIC_URL}/v2/tokens/callback`);
   back.search = String(new URLSearchParams({ state, error: "access_denied", iss: oauth.issuer }));
@@ -169,7 +169,7 @@ test("an account is connected with PKCE, and its token goes where it is meant fo
 test("a state that is stolen, used twice, of another browser, too much changed or of another issuer is nothing", async () => {
   const user = newUser();
   const own = browser();
-  const back = (await own.open(await linkFor(user), isCallback)).url;
+  const back = (await own.confirm(await linkFor(user), { stop: isCallback })).url;
 
   const stolen = await browser().open(back);
   expect([stolen.status, stolen.text]).toEqual([403, expect.stringContaining("another browser")]);
@@ -183,7 +183,7 @@ test("a state that is stolen, used twice, of another browser, too much changed o
   expect((await own.open(unknown.href)).status).toBe(404);
   expect((await made("GET", `/v2/tokens?user_key=${user}`)).data).toEqual([]);
 
-  const again = (await own.open(await linkFor(user), isCallback)).url;
+  const again = (await own.confirm(await linkFor(user), { stop: isCallback })).url;
   expect((await own.open(again)).status).toBe(200);
   expect((await own.open(again)).status).toBe(404);
   expect((await made("GET", `/v2/tokens?user_key=${user}`)).data).toHaveLength(1);
@@ -192,11 +192,10 @@ test("a state that is stolen, used twice, of another browser, too much changed o
 test("a link works in the browser that opens it first, and its pages escape what they are told", async () => {
   const link = await linkFor(newUser());
   const first = browser();
-  await first.open(link, (url) => url.startsWith(oauth.issuer));
+  await first.confirm(link, { stop: (url) => url.startsWith(oauth.issuer) });
 
-  const second = await browser().open(link, (url) => url.startsWith(oauth.issuer));
-  expect(second.status).toBe(403);
-  expect((await first.open(link)).status).toBe(200);
+  expect((await browser().open(link)).status).toBe(403);
+  expect((await first.confirm(link)).text).toContain("is connected");
   const unknown = await browser().open(`${PUBLIC_URL}/v2/tokens/connect/tn_default.cn_<b>x`);
   expect(unknown.status).toBe(404);
   expect(unknown.headers.get("content-security-policy")).toContain("default-src 'none'");

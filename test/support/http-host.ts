@@ -116,6 +116,10 @@ export interface HostParts {
   readonly requestsPerSecond?: number;
   /** Private hosts that tools may ask. Default none. */
   readonly webHosts?: readonly string[];
+  /** The clock of its services, ms since the epoch. Default: the real one. */
+  readonly nowMs?: () => number;
+  /** Where it is for browsers. Default: where they ask it. */
+  readonly publicUrl?: string;
   /** Default: what is logged is dropped. */
   readonly log?: Log;
   /** Routes of the started product that it has beside those of its services. Default none. */
@@ -288,22 +292,23 @@ function hooked<T extends object>(
   });
 }
 
-function testTrust(): Trust {
+function testTrust(publicUrl: string | null): Trust {
   const memory = emptyMasterKeys();
   replaceMasterKeys(memory, [randomBytes(KEY_BYTES)]);
-  return { vault: createVault(memory), hosts: ["127.0.0.1"], publicUrl: null };
+  return { vault: createVault(memory), hosts: ["127.0.0.1"], publicUrl };
 }
 
 function makeServices(
   { system, data }: { readonly system: RunningSystem; readonly data: string },
   embedder: ReturnType<typeof createBuiltinEmbedder>,
   embedders: Embedders,
-  { skillBytesMax = 64 * 1_024 * 1_024, prices = defaultPrices }: HostParts,
+  parts: HostParts,
 ): Services {
+  const { skillBytesMax = 64 * 1_024 * 1_024, prices = defaultPrices } = parts;
   return createServices({
     ...{ system, data, log: silentLog },
     skillBytesMax,
-    trust: testTrust(),
+    trust: testTrust(parts.publicUrl ?? null),
     prices,
     compute: inlineCompute,
     documents: createKnowledgeStore({ bulk: system.bulk }),
@@ -322,7 +327,7 @@ function makeServices(
         return row && ((row.value as Collection).retrieval ?? {});
       },
     }),
-    nowMs: Date.now,
+    nowMs: parts.nowMs ?? Date.now,
   });
 }
 

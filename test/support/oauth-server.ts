@@ -38,6 +38,10 @@ export interface OAuthServer {
   readonly issuer: string;
   /** Grants that the token endpoint was asked for, in order. */
   readonly grants: string[];
+  /** Access and refresh tokens that were given out since the start, in order. */
+  readonly issued: string[];
+  /** Tokens that were taken back. */
+  readonly revoked: string[];
   /** Answers in place of the token endpoint; null: it answers itself. */
   instead: ((response: ServerResponse, grant: string) => Promise<boolean> | boolean) | null;
   /** After the token endpoint has done its work and before its answer leaves. */
@@ -62,6 +66,8 @@ export interface OAuthServer {
 export async function startOAuthServer(): Promise<OAuthServer> {
   const grants: string[] = [];
   const asked: string[] = [];
+  const issued: string[] = [];
+  const revoked: string[] = [];
   const notTaken = new Set<string>();
   const state: Pick<OAuthServer, "instead" | "beforeAnswer" | "accessSeconds" | "account" | "api"> =
     {
@@ -77,23 +83,33 @@ export async function startOAuthServer(): Promise<OAuthServer> {
     const path = (request.url ?? "").split("?")[0] ?? "";
     if (path.startsWith("/interaction/"))
       return void consent(provider, request, response, state.account);
-    if (path !== "/token") return void call(request, response);
-    void token(request, response);
+    if (path === "/token") return void token(request, response);
+    if (path === "/token/revocation") return void revocation(request, response);
+    call(request, response);
+  };
+  const parsed = (request: IncomingMessage, body: string): void => {
+    Object.assign(request, { body: Object.fromEntries(new URLSearchParams(body)) });
+  };
+  const revocation = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const body = await bodyOf(request);
+    revoked.push(new URLSearchParams(body).get("token") ?? "");
+    parsed(request, body);
+    call(request, response);
   };
   const token = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const body = await bodyOf(request);
     const grant = new URLSearchParams(body).get("grant_type") ?? "";
     grants.push(grant);
     if ((await state.instead?.(response, grant)) === true) return;
-    if (state.beforeAnswer !== null) {
-      const before = state.beforeAnswer;
-      const end = response.end.bind(response);
-      response.end = ((...args: Parameters<typeof end>) => {
-        void before(grant).then(() => end(...args));
-        return response;
-      }) as typeof response.end;
-    }
-    Object.assign(request, { body: Object.fromEntries(new URLSearchParams(body)) });
+    const before = state.beforeAnswer;
+    const end = response.end.bind(response);
+    response.end = ((...args: Parameters<typeof end>) => {
+      issued.push(...issuedIn(String(args[0] ?? "")));
+      if (before === null) end(...args);
+      else void before(grant).then(() => end(...args));
+      return response;
+    }) as typeof response.end;
+    parsed(request, body);
     call(request, response);
   };
   const api = createServer((request, response) => {
@@ -120,7 +136,7 @@ export async function startOAuthServer(): Promise<OAuthServer> {
     state.api = { status: 200 };
   };
   return Object.assign(proxied(state), {
-    ...{ issuer, apiUrl, grants, asked, notTaken, reset },
+    ...{ issuer, apiUrl, grants, asked, issued, revoked, notTaken, reset },
     close: async () => {
       for (const one of [server, api]) {
         one.closeAllConnections();
@@ -128,6 +144,14 @@ export async function startOAuthServer(): Promise<OAuthServer> {
       }
     },
   });
+}
+
+function issuedIn(body: string): readonly string[] {
+  if (!body.startsWith("{")) return [];
+  const said = JSON.parse(body) as Readonly<Record<string, unknown>>;
+  return ["access_token", "refresh_token"].flatMap((name) =>
+    typeof said[name] === "string" ? [said[name]] : [],
+  );
 }
 
 /** The settings as members that can be set. */
@@ -233,6 +257,25 @@ async function listening(server: Server): Promise<string> {
 export interface Browser {
   /** Ends at the first answer that is no redirect, or whose address `stop` wants. */
   open(url: string, stop?: (url: string) => boolean): Promise<Page>;
+  /** Sends a form, and goes on from its answer. Headers: beside those of every browser. */
+  send(
+    url: string,
+    form: Readonly<Record<string, string>>,
+    more?: {
+      readonly stop?: (url: string) => boolean;
+      readonly headers?: Readonly<Record<string, string>>;
+    },
+  ): Promise<Page>;
+  /** Opens a link and confirms on its page. */
+  confirm(
+    link: string,
+    more?: { readonly stop?: (url: string) => boolean; readonly code?: string },
+  ): Promise<Page>;
+}
+
+/** What the form of a page has in it besides what a person says. */
+export function proofIn(page: Pick<Page, "text">): string {
+  return /name="proof" value="([^"]+)"/.exec(page.text)?.[1] ?? "";
 }
 
 /** What it shows. */
@@ -248,33 +291,52 @@ const REDIRECTS_MAX = 12;
 /** @param product where the product listens now. */
 export function createBrowser(product: () => string): Browser {
   const jars = new Map<string, Map<string, string>>();
-  return {
-    open: async (from, stop = () => false) => {
-      let url = from;
-      for (let at = 0; at < REDIRECTS_MAX; at += 1) {
-        const jar = jars.get(new URL(url).host) ?? new Map<string, string>();
-        jars.set(new URL(url).host, jar);
-        const cookie = [...jar].map(([name, value]) => `${name}=${value}`).join("; ");
-        const response = await fetch(url.replace(PUBLIC_URL, product()), {
-          redirect: "manual",
-          headers: cookie === "" ? {} : { cookie },
-        });
-        for (const line of response.headers.getSetCookie()) {
-          const [pair = ""] = line.split(";");
-          const cut = pair.indexOf("=");
-          jar.set(pair.slice(0, cut), pair.slice(cut + 1));
-        }
-        const location = response.headers.get("location");
-        const next = location === null ? null : new URL(location, url).href;
-        if (next !== null && !stop(next)) {
-          await response.text();
-          url = next;
-          continue;
-        }
-        const { status, headers } = response;
-        return { url: next ?? url, status, headers, text: await response.text() };
+  const visit = async (
+    from: string,
+    stop: (url: string) => boolean,
+    first: { readonly form?: Readonly<Record<string, string>>; readonly headers?: object } = {},
+  ): Promise<Page> => {
+    let url = from;
+    for (let at = 0; at < REDIRECTS_MAX; at += 1) {
+      const jar = jars.get(new URL(url).host) ?? new Map<string, string>();
+      jars.set(new URL(url).host, jar);
+      const cookie = [...jar].map(([name, value]) => `${name}=${value}`).join("; ");
+      const response = await fetch(url.replace(PUBLIC_URL, product()), {
+        redirect: "manual",
+        headers: {
+          ...(cookie === "" ? {} : { cookie }),
+          // As a browser says it of a form of our own page: the proxy before the product leaves its name.
+          ...(at === 0 && first.form && { origin: product(), ...first.headers }),
+        },
+        ...(at === 0 && first.form && { method: "POST", body: new URLSearchParams(first.form) }),
+      });
+      for (const line of response.headers.getSetCookie()) {
+        const [pair = ""] = line.split(";");
+        const cut = pair.indexOf("=");
+        jar.set(pair.slice(0, cut), pair.slice(cut + 1));
       }
-      throw new Error("The browser was sent around in a circle.");
+      const location = response.headers.get("location");
+      const next = location === null ? null : new URL(location, url).href;
+      if (next !== null && !stop(next)) {
+        await response.text();
+        url = next;
+        continue;
+      }
+      const { status, headers } = response;
+      return { url: next ?? url, status, headers, text: await response.text() };
+    }
+    throw new Error("The browser was sent around in a circle.");
+  };
+  const browser: Browser = {
+    open: (url, stop = () => false) => visit(url, stop),
+    send: (url, form, { stop = () => false, headers = {} } = {}) =>
+      visit(url, stop, { form, headers }),
+    confirm: async (link, { stop, code } = {}) => {
+      const page = await browser.open(link);
+      if (page.status !== 200) return page;
+      const form = { proof: proofIn(page), decision: "connect", ...(code && { code }) };
+      return await browser.send(link, form, { ...(stop && { stop }) });
     },
   };
+  return browser;
 }

@@ -60,6 +60,7 @@ const shown: { readonly [T in ChatEvent["type"]]: FieldsOf<ChatEvent, T> } = {
   },
   auth_required: {
     ...{ id: text, run_id: text, integration: text, reason: text, url: text },
+    code: Type.Optional(text),
     expires_at: time,
   },
   auth_settled: {

@@ -94,6 +94,7 @@ const wait = named(
         description:
           "Path at which it is decided, told or looked at; of `auth` the page for a person's browser.",
       },
+      code: Type.Optional({ ...text, description: "Of `auth`: what that page asks for." }),
     },
     closed,
   ),

@@ -56,6 +56,8 @@ export const integrationSchema = named(
       allowed_hosts: hostList,
       header: text,
       prefix: text,
+      confirmation: literals(["page", "code", "application"]),
+      return_url: orNull(text),
       authorization_params: Type.Record(text, text),
       created_at: time,
       updated_at: time,
@@ -67,7 +69,17 @@ export const integrationSchema = named(
 /** A link. */
 export const linkSchema = named(
   "ConnectLink",
-  Type.Object({ url: text, expires_at: time }, closed),
+  Type.Object(
+    {
+      url: text,
+      expires_at: time,
+      code: orNull({
+        ...text,
+        description: "What its page asks for, where the integration has `confirmation: code`.",
+      }),
+    },
+    closed,
+  ),
 );
 
 /** What became of a token that was deleted. */
@@ -98,12 +110,14 @@ export function integrationView(of: Integration): object {
     "revocation_endpoint",
     "client_id",
     "client_auth",
+    "return_url",
   ] as const;
   return {
     ...{ name: of.name, type: of.type, has_client_secret: secret !== undefined },
     ...Object.fromEntries(texts.map((field) => [field, of[field] ?? null])),
     ...{ scopes: of.scopes ?? [], allowed_hosts: of.allowed_hosts },
     ...{ header: of.header ?? "authorization", prefix: of.prefix ?? "Bearer " },
+    confirmation: of.confirmation ?? "page",
     authorization_params: of.authorization_params ?? {},
     ...{ created_at: of.created_at, updated_at: of.updated_at },
   };

@@ -2,6 +2,7 @@
 
 import { integrationInput } from "../../../actors/records/integration.ts";
 import {
+  completeInput,
   connectInput,
   tokenInput,
   tokenLimits,
@@ -112,7 +113,7 @@ function listRoutes({ credentials, trust }: Services): readonly Route[] {
     defineRoute({
       summary: "Make a link to connect an account",
       description:
-        "For a browser of the user: it leads to the other service and back, and works for ten minutes, in the browser that opens it first.",
+        "For a browser of the user: its page says whom the account is for and who asks, and leads to the other service and back. It works for ten minutes, in the browser that goes on with it first.",
       responses: answers(201, linkSchema, "The link."),
       ...common,
       method: "POST",
@@ -122,9 +123,27 @@ function listRoutes({ credentials, trust }: Services): readonly Route[] {
         const { principal, body, request } = context;
         checkManages(principal, body.user_key);
         const { connect } = await credentials();
-        const { id, untilMs } = await connect.link(callerOf(context), body);
+        const { id, untilMs, code } = await connect.link(callerOf(context), body);
         const url = `${baseOf(request, trust.publicUrl)}${path}/connect/${id}`;
-        return json(201, { url, expires_at: new Date(untilMs).toISOString() });
+        return json(201, { url, expires_at: new Date(untilMs).toISOString(), code });
+      },
+    }),
+    defineRoute({
+      summary: "Say who came back with an account",
+      description:
+        "For integrations with `confirmation: application`: the browser came to `return_url` with `connection`, and `user_key` is who is signed in there. The account becomes the token of that user if the link was made for them; else it is given back and this is 403. Once, within ten minutes.",
+      responses: answers(200, tokenSchema, "The token."),
+      ...common,
+      method: "POST",
+      pattern: `${path}/connect/complete`,
+      body: completeInput,
+      handler: async (context) => {
+        const { connection, user_key: user = null } = context.body;
+        checkManages(context.principal, user);
+        const { connect, tokens } = await credentials();
+        const caller = callerOf(context);
+        const { id } = await connect.complete(caller, { connection, user });
+        return json(200, tokenView(await tokens.get(caller.tenant, id)));
       },
     }),
   ];

@@ -26,7 +26,7 @@ export interface CredentialServices {
 
 /** Makes them. */
 export function createCredentialServices(options: {
-  readonly system: Pick<System, "tables" | "ask" | "send">;
+  readonly system: Pick<System, "tables" | "ask" | "send" | "run">;
   readonly trust: Trust;
   nowMs(): number;
 }): CredentialServices {
@@ -36,6 +36,6 @@ export function createCredentialServices(options: {
   const oauth = createOAuth(createEgress({ allowedHosts: hosts }), hosts);
   const integrations = createIntegrations({ tables, insecureHosts: hosts, nowMs });
   const tokens = createTokens({ system, integrations, vault, oauth, nowMs });
-  const connect = createConnect({ tables, integrations, tokens, oauth, send: system.send, nowMs });
+  const connect = createConnect({ tables, integrations, tokens, oauth, system, nowMs });
   return { integrations, tokens, connect };
 }

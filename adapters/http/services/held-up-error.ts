@@ -21,8 +21,11 @@ export function heldUpError(run: string, { approvals, waits }: HeldUp): ErrorDat
   };
 }
 
-function saidOf({ kind, run, event, untilMs, url }: WaitNote): string {
-  if (kind === "auth") return `until an account is connected: open ${url} in a browser`;
+function saidOf({ kind, run, event, untilMs, url, code }: WaitNote): string {
+  if (kind === "auth") {
+    const asked = code === undefined ? "" : `, with the code ${code}`;
+    return `until an account is connected: open ${url} in a browser${asked}`;
+  }
   if (kind === "queue") return `behind run ${run} of its conversation`;
   const until = untilMs === null ? "" : ` until ${new Date(untilMs).toISOString()}`;
   return event === null ? until.trim() : `for the event ${event}${until}`;

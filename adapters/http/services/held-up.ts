@@ -3,9 +3,12 @@
 
 import { setTimeout as delay } from "node:timers/promises";
 import { linkPath } from "../../../actors/credentials/keys.ts";
+import type { TokenWait } from "../../../actors/credentials/token-wait.ts";
 import { type OpenWait, openWaits } from "../../../actors/open-waits.ts";
 import type { Approval } from "../../../actors/records/approval.ts";
+import { tokenTables } from "../../../actors/records/token.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
+import { rootRunOf } from "../../../runtime/frame.ts";
 import type { System } from "../../../runtime/system.ts";
 import type { ApprovalService } from "./approvals.ts";
 import type { ConversationService } from "./conversations.ts";
@@ -21,6 +24,8 @@ export interface WaitNote {
   readonly untilMs: number | null;
   /** Path at which it is decided, told or looked at. */
   readonly url: string;
+  /** Of `auth`: what the page there asks for. Absent: nothing. */
+  readonly code?: string;
 }
 
 /** What holds a run up. */
@@ -40,7 +45,7 @@ const AGAIN_MS = 1_000;
 
 /** What a look needs. */
 export interface HeldUpParts {
-  readonly system: Pick<System, "follow" | "log" | "run">;
+  readonly system: Pick<System, "follow" | "log" | "run" | "tables">;
   readonly approvals: Pick<ApprovalService, "list">;
   readonly conversations: Pick<ConversationService, "describe">;
   nowMs(): number;
@@ -57,17 +62,27 @@ export async function heldUp(
   const row = await system.run(tenant, run);
   const log = row === undefined || row.endedAt !== null ? [] : await wholeLog(system, row);
   const longMs = nowMs() + SHORT_WAIT_MS;
-  const waits = openWaits(log)
+  const open = openWaits(log)
     .filter(({ kind, untilMs }) => kind !== "approval" && untilMs > longMs)
-    .slice(0, NOTES_MAX)
-    .map(
-      (wait): WaitNote => ({
-        ...wait,
-        url: urlOf(tenant, run, wait),
-      }),
-    );
+    .slice(0, NOTES_MAX);
+  const waits = await Promise.all(
+    open.map(async (wait): Promise<WaitNote> => {
+      const code = wait.link === undefined ? null : await codeOf(system, tenant, wait);
+      return { ...wait, url: urlOf(tenant, run, wait), ...(code !== null && { code }) };
+    }),
+  );
   if (pending.items.length + waits.length === 0) return null;
   return { approvals: pending.items, waits: [...pending.items.map(noteOf), ...waits] };
+}
+
+/** What the page of a link asks for. */
+async function codeOf(
+  { tables }: Pick<System, "tables">,
+  tenant: string,
+  { run, link }: Pick<OpenWait, "run" | "link">,
+): Promise<string | null> {
+  const row = await tables.get(tenant, tokenTables.waitsOfRun, `${rootRunOf(run)}.${link}`);
+  return (row?.value as TokenWait | undefined)?.code ?? null;
 }
 
 function urlOf(tenant: string, run: string, { run: waiting, event, link }: OpenWait): string {

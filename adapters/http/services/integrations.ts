@@ -112,6 +112,26 @@ function keptSecret(before: Integration | undefined, input: IntegrationInput): s
   throw new RuntimeError("INVALID", text, { pointer: "/client_secret" });
 }
 
+/** A browser is sent to `return_url` with what an account is kept by: only where the application asks for that. */
+function checkConfirmation(input: IntegrationInput, insecureHosts: readonly string[]): void {
+  const { type, confirmation = "page", return_url: url } = input;
+  const invalid = (text: string, field: string): RuntimeError =>
+    new RuntimeError("INVALID", text, { pointer: `/${field}` });
+  if (input.confirmation !== undefined && type !== "oauth2") {
+    throw invalid(`Nobody consents to an integration of type ${type}.`, "confirmation");
+  }
+  const isWanted = confirmation === "application";
+  if (isWanted && url === undefined) throw invalid("It is missing.", "return_url");
+  if (url === undefined) return;
+  if (!isWanted) throw invalid('It is for confirmation "application" alone.', "return_url");
+  const parsed = URL.canParse(url) ? new URL(url) : null;
+  const isSafe = parsed?.protocol === "https:" || isInsecure(url, insecureHosts);
+  if (parsed === null || !isSafe) throw invalid("It is no address of https.", "return_url");
+  if (parsed.username !== "" || parsed.password !== "" || parsed.hash !== "") {
+    throw invalid("An address here has no user, password or fragment.", "return_url");
+  }
+}
+
 function checkInput(input: IntegrationInput, insecureHosts: readonly string[]): void {
   const invalid = (text: string, field: string): RuntimeError =>
     new RuntimeError("INVALID", text, { pointer: `/${field}` });
@@ -125,6 +145,7 @@ function checkInput(input: IntegrationInput, insecureHosts: readonly string[]): 
       throw invalid("An address here has no user, password or fragment.", field);
     }
   }
+  checkConfirmation(input, insecureHosts);
   if (input.type === "api_key") {
     const field = [...endpoints, "client_id", "client_secret"].find((one) => one in input);
     if (field !== undefined) throw invalid("An integration of type api_key has none.", field);

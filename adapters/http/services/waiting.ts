@@ -35,8 +35,8 @@ export function waitingView(
   { run, conversation_key }: ChatAccepted,
   { status, held }: Exclude<Waited, { readonly status: "completed" }>,
 ): Readonly<Record<string, unknown>> {
-  const waits = held.waits.map(({ kind, event, sinceMs, untilMs, url, run: run_id }) => ({
-    ...{ kind, run_id, event, url },
+  const waits = held.waits.map(({ kind, event, sinceMs, untilMs, url, run: run_id, code }) => ({
+    ...{ kind, run_id, event, url, ...(code !== undefined && { code }) },
     since: timeOf(sinceMs),
     until: timeOf(untilMs),
   }));

@@ -72,6 +72,11 @@ export const tokenRows: Rows = {
     shows: /v2.tokens.connect.tn_/,
     conflict: "cannot: every request has a link of its own",
   },
+  [`POST ${tokens}/connect/complete`]: {
+    elsewhere: "cannot: it comes after another server (test/e2e/tokens.test.ts)",
+    good: () => ({ body: { connection: "tn_1.1.x", user_key: "ann" } }),
+    status: 200,
+  },
   [`GET ${one}`]: { good: token, status: 200, shows: { user_key: "ann" } },
   [`PATCH ${one}`]: {
     good: async (world) => ({ ...(await token(world)), body: { account_label: "Ann" } }),
@@ -86,6 +91,12 @@ export const tokenRows: Rows = {
     conflict: [again(404, "NOT_FOUND")],
   },
   [`GET ${tokens}/connect/{id}`]: {
+    elsewhere: "cannot: it leads to another server (test/e2e/tokens.test.ts)",
+    good: () => ({ params: { id: "tn_1.cn_1" } }),
+    free: ["id"],
+    status: 200,
+  },
+  [`POST ${tokens}/connect/{id}`]: {
     elsewhere: "cannot: it leads to another server (test/e2e/tokens.test.ts)",
     good: () => ({ params: { id: "tn_1.cn_1" } }),
     free: ["id"],
