@@ -38,8 +38,18 @@ function holding(text: string): readonly string[] {
     const path = join(entry.parentPath, entry.name);
     const name = path.slice(data.length + 1);
     if (name.includes(text)) return [name];
-    return entry.isFile() && readFileSync(path).includes(text) ? [name] : [];
+    return entry.isFile() && bytesOf(path).includes(text) ? [name] : [];
   });
+}
+
+/** A file that is written and renamed while the folder is read is there under its other name. */
+function bytesOf(path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return Buffer.alloc(0);
+    throw error;
+  }
 }
 
 type Rows = Record<Environment, readonly string[]>;
