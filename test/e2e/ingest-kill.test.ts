@@ -7,7 +7,7 @@ import { meaningEmbedder } from "../support/meaning-embedder.ts";
 import { type Product, startProduct } from "../support/product.ts";
 import type { Json } from "../support/wire-client.ts";
 
-const KILLS = 10;
+const KILLS = 6;
 const DOCUMENTS = 600;
 const SENTENCES = 30;
 /** A process lives for some calls of the embedder and a moment more; each third until documents are done. */
@@ -121,7 +121,7 @@ async function reported(job: string): Promise<readonly number[]> {
   return body.data.map(({ number }: Json) => number);
 }
 
-test("kill -9 during ingestion, ten times: nothing is lost, twice there, or embedded again when done", async () => {
+test("kill -9 during ingestion, six times: nothing is lost, twice there, or embedded again when done", async () => {
   const path = await newCollection("meaning");
   product.provider.reset();
   product.provider.otherwise({ firstByteMs: CALL_MS });
@@ -148,7 +148,7 @@ test("kill -9 during ingestion, ten times: nothing is lost, twice there, or embe
   }
 }, 300_000);
 
-test("kill -9 while a collection is embedded anew, ten times: it is whole, before the switch and after it", async () => {
+test("kill -9 while a collection is embedded anew, six times: it is whole, before the switch and after it", async () => {
   const path = await newCollection("builtin");
   await product.call("POST", `${path}/documents?wait=true`, documents);
   product.provider.reset();

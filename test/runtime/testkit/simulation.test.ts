@@ -16,11 +16,11 @@ import { type Course, settingsOf, simulate } from "./simulate.ts";
 const FILE = "dist/test/runtime/testkit/simulation.test.js";
 /** Seeds of which every storage write is tried, and seeds with faults of their own. */
 const SEEDS_WRITE_BY_WRITE = 3;
-const SEEDS = 2_000;
-const SEEDS_CROWDED = 600;
+const SEEDS = 1_000;
+const SEEDS_CROWDED = 400;
 /** On a busy machine fewer seeds are tried in this time, but never fewer than the least. */
-const SEEDS_MS = 90_000;
-const SEEDS_MIN = 500;
+const SEEDS_MS = 40_000;
+const SEEDS_MIN = 300;
 /** Seeds beyond those that found something once. */
 const SEEDS_OF_FINDS = [
   5_160, 5_595, 5_843, 6_221, 7_610, 8_219, 8_807, 9_160, 9_629, 10_334, 11_160, 12_126, 21_059,
