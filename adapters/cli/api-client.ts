@@ -33,8 +33,8 @@ export interface ApiClient {
     method?: string,
     headers?: Readonly<Record<string, string>>,
   ): Promise<unknown>;
-  /** GET of a body that may be long, as it comes. */
-  stream(path: string): Promise<ReadableStream<Uint8Array>>;
+  /** A body that may be long, as it comes. Default: of a GET. */
+  stream(path: string, method?: "GET" | "POST"): Promise<ReadableStream<Uint8Array>>;
   /** POST; once, also when the server dies before it has answered and comes back. */
   create(path: string, body: unknown): Promise<unknown>;
   /** POST of files; once, also when the server dies before it has answered and comes back. */
@@ -95,8 +95,8 @@ export function createApiClient(place: {
   };
   return {
     call,
-    stream: async (path) => {
-      const { body } = await send(path, { method: "GET" });
+    stream: async (path, method = "GET") => {
+      const { body } = await send(path, { method });
       if (body === null)
         throw new RuntimeError("INVALID", "The server has answered without a body.");
       return body as ReadableStream<Uint8Array>;

@@ -177,6 +177,18 @@ export const commands: CommandTable = {
     ].join("\n  "),
     load: () => import("./vault.ts"),
   },
+  tenant: {
+    summary: "Write everything that a tenant has into a file, or check such a file.",
+    usage: [
+      "troupe tenant export TENANT FILE [--data FOLDER] [--url URL] [--key KEY] [--json]",
+      "troupe tenant check FILE [--json]",
+      "",
+      "JSON lines, as adapters/tenants/README.md says: all that the tenant has at one moment, without secrets.",
+      "Reads the data folder when no server has it open, else asks the server, which goes on meanwhile. The",
+      "FILE must not be there yet; it is there when it is whole and its checksum is right. check reads one again.",
+    ].join("\n  "),
+    load: () => import("./tenant.ts"),
+  },
   compact: {
     summary: "Copy the data folder into fresh files, without what was removed.",
     usage: [

@@ -110,6 +110,7 @@ export const routeActs: Readonly<Record<string, RouteAct>> = {
   "POST /admin/tenants/{tn}/suspend": beside("tenant.suspend"),
   "POST /admin/tenants/{tn}/resume": beside("tenant.resume"),
   "DELETE /admin/tenants/{tn}": beside("tenant.delete"),
+  "POST /admin/tenants/{tn}/export": beside("tenant.export"),
   "POST /admin/tenants/{tn}/credit": beside("credit.add"),
   "POST /admin/tenants/{tn}/debit": beside("credit.take"),
   "POST /admin/alerts": beside("alert.create"),

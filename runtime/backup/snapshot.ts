@@ -2,9 +2,10 @@
 
 import { existsSync } from "node:fs";
 import { RuntimeError } from "../errors.ts";
+import { prefixRange } from "../store/keys.ts";
 import { environmentFile, READERS_MAX } from "../store/lmdb.ts";
 import { open, type RootDatabase } from "../store/lmdb-library.ts";
-import type { Environment } from "../store/store.ts";
+import type { Environment, Row } from "../store/store.ts";
 
 /** Times that a moment without a commit is looked for; one is between most commits. */
 const ATTEMPTS_MAX = 10_000;
@@ -18,7 +19,10 @@ export interface SnapshotPart {
   /** Pages in use, in bytes: what its rows take at most. */
   readonly bytes: number;
   /** Its rows in the order of their keys. The event loop is the caller's to let in between. */
-  all(): Iterable<{ readonly key: string; readonly value: Uint8Array }>;
+  all(): Iterable<Row>;
+  /** Those whose keys begin with `prefix`, likewise; read as they are asked for. */
+  under(prefix: string): Iterable<Row>;
+  get(key: string): Uint8Array | undefined;
 }
 
 /** A moment that is held: what is freed since then is not used again until it is closed. */
@@ -92,6 +96,15 @@ function hold(
   const part: SnapshotPart = {
     ...{ environment, rows: stats.entryCount, bytes: pages * stats.pageSize },
     all: () => database.getRange({ start: FIRST, transaction: held }),
+    under: (prefix) => {
+      const { from: start, to: end } = prefixRange(prefix, 1);
+      return database.getRange({ start, end, transaction: held });
+    },
+    get: (key) => {
+      const range = { start: key, end: `${key} `, limit: 1, transaction: held };
+      for (const { value } of database.getRange(range)) return value;
+      return undefined;
+    },
   };
   return { held, part };
 }

@@ -42,6 +42,12 @@ export function tenantOfKey(environment: Environment, key: string): string | nul
   return place === null ? null : (parts[place] ?? null);
 }
 
+/** Families of an environment, the folder's own left out. */
+export function familiesOf(environment: Environment): readonly string[] {
+  const all = Object.entries(places[environment]);
+  return all.flatMap(([family, place]) => (place === null ? [] : [family]));
+}
+
 /** Keys read at once. */
 const PAGE_ROWS = 200;
 const DUE = "d/";

@@ -78,6 +78,33 @@ async function rowsOf(tenant: string): Promise<Rows> {
 const record = async (): Promise<Json> =>
   (await product.call("GET", `/admin/tenants/${gone.tenant}`)).body;
 
+test("`troupe tenant export` gives the same of a server that runs and of its folder, and overwrites nothing", {
+  timeout: TIMEOUT_MS,
+}, async () => {
+  const file = (name: string): string => join(product.folder, name);
+  const api = ["--url", product.url, "--key", product.adminKey];
+  const live = await troupe("tenant", "export", stays.tenant, file("live.ndjson"), ...api);
+  const again = await troupe("tenant", "export", stays.tenant, file("live.ndjson"), ...api);
+  await product.stop();
+  const cold = await troupe("tenant", "export", stays.tenant, file("cold.ndjson"), "--data", data);
+  const nobody = await troupe("tenant", "export", "tn_none", file("none.ndjson"), "--data", data);
+  await product.start();
+
+  expect(live).toMatchObject({ code: 0, text: expect.stringContaining("whole") });
+  expect(cold).toMatchObject({ code: 0, text: expect.stringContaining("whole") });
+  expect([again.code, nobody.code, existsSync(file("none.ndjson"))]).toEqual([1, 1, false]);
+  const read = (name: string): readonly string[] =>
+    readFileSync(file(name), "utf8")
+      .split("\n")
+      .filter((line) => /^{"kind":"(document|message|memory|key)"/.test(line));
+  expect(read("live.ndjson").length).toBeGreaterThan(50);
+  expect(read("cold.ndjson")).toEqual(read("live.ndjson"));
+  const stored = stays.texts.filter((text) => !stays.secrets.includes(text));
+  const text = readFileSync(file("cold.ndjson"), "utf8");
+  expect(stored.filter((one) => !text.includes(one))).toEqual([]);
+  expect(stays.secrets.filter((one) => text.includes(one))).toEqual([]);
+});
+
 test("a removed tenant leaves no text in any file, and another one's rows are as they were", {
   timeout: TIMEOUT_MS,
 }, async () => {
@@ -145,9 +172,16 @@ test("`troupe compact` finishes a removal that has only begun, and refuses a fol
   expect(body).toMatchObject({ status: "purged", name: "", purge: { phase: "done" } });
 });
 
-function compact(): Promise<{ readonly code: number; readonly text: string }> {
+const compact = (): Promise<Said> => troupe("compact", "--data", data);
+
+interface Said {
+  readonly code: number;
+  readonly text: string;
+}
+
+function troupe(...args: readonly string[]): Promise<Said> {
   return new Promise((resolve) => {
-    execFile(process.execPath, [command, "compact", "--data", data], (error, out, errors) => {
+    execFile(process.execPath, [command, ...args], (error, out, errors) => {
       resolve({ code: error === null ? 0 : Number(error.code), text: out + errors });
     });
   });

@@ -11,6 +11,8 @@ export interface Planted {
   readonly key: string;
   /** Every text that was planted: `mark` and a word for what it stands in. */
   readonly texts: readonly string[];
+  /** Of them: what is stored, if at all, sealed or as a hash. */
+  readonly secrets: readonly string[];
 }
 
 /** Documents enough for files of an index. */
@@ -19,13 +21,18 @@ const PAGE = 100;
 
 /** Makes one with so many documents; `mark` is a text of letters and digits that stands nowhere else. */
 export async function plantTenant(
-  product: Product,
+  product: Pick<Product, "adminKey" | "call">,
   mark: string,
   count: number = PAGE,
 ): Promise<Planted> {
   const texts: string[] = [];
   const plant = (word: string): string => {
     texts.push(`${mark}${word}`);
+    return `${mark}${word}`;
+  };
+  const secrets: string[] = [];
+  const secret = (word: string): string => {
+    secrets.push(plant(word));
     return `${mark}${word}`;
   };
   const operator = { key: product.adminKey };
@@ -40,7 +47,7 @@ export async function plantTenant(
   const named = { name: plant("keyname"), tenant, role: "owner", allowed_services: ["*"] };
   const { key } = await must("/admin/keys", named);
   const make = (path: string, body?: unknown): Promise<Json> =>
-    must(path, body, { key, headers: { "Idempotency-Key": plant(`key${texts.length}`) } });
+    must(path, body, { key, headers: { "Idempotency-Key": secret(`key${texts.length}`) } });
 
   await make("/v2/webhooks/secret");
   const prompt = await make("/v2/prompts", {
@@ -51,7 +58,7 @@ export async function plantTenant(
     ...{ name: plant("tool"), type: "http_request", description: plant("tooldescription") },
     config: {
       url: `https://api.example.com/${plant("url")}`,
-      headers: { Authorization: plant("toolsecret") },
+      headers: { Authorization: secret("toolsecret") },
     },
   });
   const file = { "references/more.md": plant("skillfile") };
@@ -60,7 +67,7 @@ export async function plantTenant(
   const documents = `/v2/knowledge/collections/${collection.id}/documents?wait=true`;
   const body = plant("document");
   for (let at = 0; at < count; at += PAGE) {
-    const page = Array.from({ length: PAGE }, (_, n) => ({
+    const page = Array.from({ length: Math.min(PAGE, count - at) }, (_, n) => ({
       ...{ id: `d${at + n}`, title: `${mark}title`, text: `${body} number ${at + n} of them.` },
       metadata: { about: `${mark}metadata` },
     }));
@@ -69,6 +76,9 @@ export async function plantTenant(
   const agent = await make("/v2/agents", {
     ...{ name: plant("agent"), system_message: plant("systemmessage") },
     memory: { type: "vector_db" },
+    guardrails: [
+      { on: ["input"], check: { type: "words", words: [plant("guarded")] }, action: "flag" },
+    ],
     skills: [{ id: skill.id }],
     tools: [{ tool: tool.id }],
   });
@@ -102,5 +112,26 @@ export async function plantTenant(
     source: `pack: ${plant("pack")}\nprompts:\n  - { key: p, name: ${plant("packed")}, template: Hi }`,
   });
   await product.call("DELETE", `/v2/prompts/${prompt.id}`, undefined, { key });
-  return { tenant, key, texts };
+  const put = async (name: string, body: object): Promise<void> => {
+    const answer = await product.call("PUT", `/v2/integrations/${name}`, body, { key });
+    if (answer.status >= 300) throw new Error(`${name}: ${JSON.stringify(answer.body)}`);
+  };
+  const shop = plant("shop");
+  await put(shop, { type: "api_key", allowed_hosts: ["api.example.com"] });
+  await put(plant("login"), {
+    ...{ type: "oauth2", client_id: plant("client"), client_secret: secret("clientsecret") },
+    ...{ issuer: "https://login.example.com", allowed_hosts: ["api.example.com"] },
+  });
+  const user_key = plant("tokenuser");
+  await must(
+    "/v2/tokens",
+    { integration: shop, user_key, secret: secret("accountsecret") },
+    { key },
+  );
+  // It is reached at once: what it tells is kept until somebody takes it.
+  const url = `https://example.com/${plant("hook")}`;
+  await must("/admin/alerts", { type: "balance", below: 20_000, url }, { key });
+  await must(`/admin/tenants/${tenant}/debit`, { amount: 1, note: plant("debit") });
+  await must("/admin/budgets", { scope: "agent", subject: agent.id, limit: 1_000 }, { key });
+  return { tenant, key, texts, secrets: [...secrets, key] };
 }

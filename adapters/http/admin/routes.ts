@@ -32,7 +32,7 @@ const keyBody = Type.Object(
 /** All routes of the surface. `redact` takes secrets out of what a program's errors say. */
 export function adminRoutes(services: Services, keys: KeyStore, redact: Redact): readonly Route[] {
   return [
-    ...tenantRoutes(services.tenants),
+    ...tenantRoutes(services),
     ...balanceRoutes(services, keys),
     ...keyRoutes(services, keys),
     ...keyChangeRoutes(services, keys),

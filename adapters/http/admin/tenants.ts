@@ -1,14 +1,17 @@
 // Tenants as the operator has them: created, looked at, changed, suspended, resumed and removed.
 
 import { newTenant, tenantPatch } from "../../../actors/records/tenant.ts";
+import { Type } from "../../../actors/schema.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import type { TenantService } from "../../tenants/tenants.ts";
 import { auditSourceOf } from "../act.ts";
 import { answers, pageOf as pageSchema } from "../openapi/responses.ts";
 import { json } from "../reply.ts";
-import { defineRoute, type Route } from "../route.ts";
+import { defineRoute, type Route, type RouteContext } from "../route.ts";
+import type { HttpResponse } from "../server.ts";
 import { pageOf, pageQuery, pageRequest } from "../services/paging.ts";
 import { common, shown } from "./common.ts";
+import type { ExportParts } from "./tenant-export.ts";
 import { tenantSchema } from "./tenant-schemas.ts";
 
 const path = "/admin/tenants";
@@ -16,8 +19,28 @@ const one = `${path}/{tn}`;
 const operator = { ...common, permission: "tenants.manage", query: [] } as const;
 
 /** Routes of tenants. */
-export function tenantRoutes(tenants: TenantService): readonly Route[] {
-  return [...recordRoutes(tenants), ...lifeRoutes(tenants)];
+export function tenantRoutes(services: ExportParts): readonly Route[] {
+  const { tenants } = services;
+  return [...recordRoutes(tenants), ...lifeRoutes(tenants), exportRoute(services)];
+}
+
+function exportRoute(services: ExportParts): Route {
+  let made: Promise<(context: RouteContext) => Promise<HttpResponse>> | undefined;
+  return defineRoute({
+    ...operator,
+    summary: "Export a tenant",
+    description:
+      "Everything that it has, as it is at one moment, as JSON lines: a header, a line for each record, message, run, document, file, key and entry of the audit, and a last line with counts and the SHA-256 of what comes before it (adapters/tenants/README.md). No secret is in it, neither in clear nor sealed. Also of a tenant that is suspended; 409 for one that is being removed, and while two exports are under way. One that is cut has no last line.",
+    responses: {
+      200: { description: "The export.", content: { "application/x-ndjson": Type.String() } },
+    },
+    method: "POST",
+    pattern: `${one}/export`,
+    handler: async (context) => {
+      made ??= import("./tenant-export.ts").then((loaded) => loaded.createTenantExport(services));
+      return (await made)(context);
+    },
+  });
 }
 
 function recordRoutes(tenants: TenantService): readonly Route[] {

@@ -100,6 +100,8 @@ export interface Services {
   /** What it is made of. */
   readonly packContext: PackContext;
   readonly tenants: TenantService;
+  /** The data folder. */
+  readonly data: string;
   /** How fast tenants may ask. */
   readonly tenantRates: TenantRates;
   /** Answers on records that are kept. */
@@ -143,7 +145,7 @@ export function createServices(options: ServiceOptions): Services {
   const knowledge = createKnowledgeService({ ...options, ingestion });
   const packContext: PackContext = { ...options, index, serial, ingestion, knowledge, memories };
   return {
-    ...{ system, compute, nowMs, agents, conversations, gate, approvals },
+    ...{ system, compute, nowMs, agents, conversations, gate, approvals, data: options.data },
     embedders: options.embedders,
     versions: createVersionService(stored, store),
     chat: createChatService({

@@ -65,6 +65,11 @@ export const tenantRows: Rows = {
     shows: { status: "active" },
     conflict: ofRemoved,
   },
+  [`POST ${path}/{tn}/export`]: {
+    good: made,
+    status: 200,
+    conflict: ofRemoved,
+  },
   [`DELETE ${path}/{tn}`]: {
     good: made,
     status: 202,
