@@ -6,6 +6,7 @@ import type { Credentials } from "./credentials/port.ts";
 import type { Ingest, Reembed } from "./ingestion/port.ts";
 import type { Passage, SearchRequest, SearchResult } from "./knowledge/search.ts";
 import type { Memories } from "./memory/memories.ts";
+import type { Marks } from "./money/ahead.ts";
 import type { CallAttempts } from "./money/attempts.ts";
 import type { Prices } from "./money/catalogue.ts";
 import type { EmbedderPin } from "./records/embedder-pin.ts";
@@ -363,6 +364,8 @@ export interface Ports {
   readonly compute: Compute;
   /** What things cost since this start. */
   readonly prices: Prices;
+  /** What of budgets is flushed ahead. Default: each call that is limited waits for its own flush. */
+  readonly marks?: Marks;
   /** What an operator should know. Default: nothing is said. */
   readonly log?: Log;
 }

@@ -7,6 +7,7 @@ import { screenTaskName } from "../actors/guard/task-name.ts";
 import { trainTaskName } from "../actors/routing/aside.ts";
 import { RuntimeError } from "../runtime/errors.ts";
 import { type RunningSystem, type SystemOptions, startSystem } from "../runtime/pool.ts";
+import { bootId } from "../runtime/store/folder.ts";
 import { Acts } from "./audit/act.ts";
 import { createBeside } from "./audit/beside.ts";
 import { banner, pageLine, sampleLines } from "./cli/banner.ts";
@@ -84,6 +85,7 @@ function hostConfig(config: Config): Omit<HostConfig, "missed" | "providerMemory
     defaultModel: config.defaultModel,
     knownModels: config.knownModels,
     prices: priceListOf(config),
+    boot: bootId(),
     answers: config.answers,
     ...embeddersConfig(config),
     knowledge: config.knowledge,

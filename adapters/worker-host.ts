@@ -4,6 +4,7 @@
 import { catalog } from "../actors/catalog.ts";
 import type { MergePorts } from "../actors/collection.ts";
 import type { Credentials } from "../actors/credentials/port.ts";
+import { Marks } from "../actors/money/ahead.ts";
 import { createPrices, type PriceList } from "../actors/money/catalogue.ts";
 import type { Llm, Ports } from "../actors/ports.ts";
 import type { Webhooks } from "../actors/webhooks.ts";
@@ -57,6 +58,8 @@ export type HostConfig = Pick<
     readonly missed: SharedArrayBuffer;
     /** What all threads know of the providers; see `provider-memory.ts`. */
     readonly providerMemory: SharedArrayBuffer;
+    /** Changes with every start of the machine; "" where nobody knows. */
+    readonly boot: string;
     /** Why webhooks, tools and other agents are not called; default: they are. */
     readonly closed?: string;
     /** The master keys of secrets; see `vault/master-keys.ts`. */
@@ -132,6 +135,7 @@ export const workerHost: WorkerHost<HostConfig> = {
       credentials: tokens,
       compute,
       prices: createPrices(config.prices),
+      marks: new Marks(config.boot || null),
       log,
     };
   },

@@ -291,6 +291,11 @@ export interface RunContext<Ports = Data> {
   steered(key: string): Promise<readonly Data[]>;
   /** The current time, as a step. */
   now(key: string): Promise<number>;
+  /**
+   * Resolves when all that this run has done so far, what it asked for and what was answered, survives the
+   * loss of power.
+   */
+  flushed(): Promise<void>;
   /** Durable event for viewers: commits with the steps so far and is shown after. Replays emit nothing twice. */
   emit(key: string, event: Data): void;
   /**

@@ -142,6 +142,9 @@ export class GuardedContext implements RunContext<Ports>, WithGuard {
   steered(key: string): Promise<readonly Data[]> {
     return this.#inner.steered(key);
   }
+  flushed(): Promise<void> {
+    return this.#inner.flushed();
+  }
   now(key: string): Promise<number> {
     return this.#inner.now(key);
   }

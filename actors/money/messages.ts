@@ -3,6 +3,7 @@
 import { type Address, address, addressParts } from "../../runtime/address.ts";
 import type { AuditSource } from "../records/audit.ts";
 import type { Budget, BudgetPatch } from "../records/budget.ts";
+import type { Known } from "./ahead.ts";
 import type { BudgetLine } from "./lines.ts";
 
 /** A call that is to be paid for. Its parts are told apart so that the answer can be made shorter. */
@@ -20,11 +21,21 @@ export interface ReserveMessage {
   readonly tokensMin: number;
   /** Its place among those that wait; null before it has waited. */
   readonly place: string | null;
+  /** What is flushed ahead; null: nothing is known, and the call waits for its own flush. */
+  readonly known: Known | null;
 }
 
 /** What becomes of it. */
 export type Reserved =
-  | { readonly type: "granted"; readonly micros: number; readonly tokens: number }
+  | {
+      readonly type: "granted";
+      readonly micros: number;
+      readonly tokens: number;
+      /** Whether it may go out before it is flushed. */
+      readonly isAhead: boolean;
+      /** Marks that hold when this is flushed, by the line's `of`. */
+      readonly marks: Known["marks"];
+    }
   /** Others hold what is left; they give back what they do not use. */
   | { readonly type: "wait"; readonly line: BudgetLine; readonly place: string }
   | {

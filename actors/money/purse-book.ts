@@ -7,6 +7,7 @@ import type { Loaded, ReadRequest, Turn } from "../../runtime/actor.ts";
 import { addressParts } from "../../runtime/address.ts";
 import { audit } from "../records/audit.ts";
 import { budgetTables } from "../records/budget.ts";
+import { type Ahead, lostOf, mayGoAhead, stepOfMark } from "./ahead.ts";
 import { tokensFor } from "./bound.ts";
 import { type BudgetLine, countersOf } from "./lines.ts";
 import {
@@ -29,10 +30,13 @@ interface Held {
 }
 
 /** What was used of a budget that the purse counts, reserved included, and what of it is reserved. */
-interface Own {
+interface Own extends Partial<Ahead> {
   readonly used: number;
   readonly held: number;
 }
+
+/** What a line has at this moment. */
+type Account = Ahead & Pick<Own, "used" | "held">;
 
 /** State of a purse; null: nothing is reserved and nothing counted. */
 export interface PurseState {
@@ -51,7 +55,7 @@ export function purseReads(
 ): Readonly<Record<string, ReadRequest>> {
   switch (message.type) {
     case "reserve":
-      return lineReads(message.lines);
+      return { ...lineReads(message.lines), ...aheadReads(message.lines) };
     case "settle":
       return lineReads(state?.open[openKey(message)]?.lines ?? []);
     case "close": {
@@ -76,6 +80,19 @@ function lineReads(lines: readonly BudgetLine[]): Record<string, ReadRequest> {
   return reads;
 }
 
+function aheadReads(lines: readonly BudgetLine[]): Record<string, ReadRequest> {
+  const reads: Record<string, ReadRequest> = {};
+  for (const line of lines) {
+    if (line.isOwn) continue;
+    const { ahead, mark } = countersOf(line);
+    reads[ahead] = { type: "counter", name: ahead };
+    reads[mark] = { type: "counter", name: mark };
+    reads[bootKey(line)] = { type: "row", table: budgetTables.boots, id: line.of };
+  }
+  return reads;
+}
+
+const bootKey = ({ of }: Pick<BudgetLine, "of">): string => `boot.${of}`;
 const queueKey = ({ budget }: Pick<BudgetLine, "budget">): string => `queue.${budget}`;
 
 const openKey = ({ run, call }: { readonly run: string; readonly call: string }): string =>
@@ -85,12 +102,18 @@ function openOf(state: PurseState | null, run: string): readonly (readonly [stri
   return Object.entries(state?.open ?? {}).filter(([key]) => key.startsWith(`${run}|`));
 }
 
-/** What a line has at this moment. */
-function accountOf(state: PurseState, line: BudgetLine, loaded: Loaded): Own {
-  if (line.isOwn) return state.own[line.of] ?? { used: 0, held: 0 };
-  const { used, held } = countersOf(line);
+function accountOf(state: PurseState, line: BudgetLine, loaded: Loaded): Account {
+  if (line.isOwn) {
+    const { used = 0, held = 0, ahead = 0, mark = 0, boot } = state.own[line.of] ?? {};
+    return { used, held, ahead, mark, boot };
+  }
+  const { used, held, ahead, mark } = countersOf(line);
   // Less than nothing, so that the limit is a floor.
-  return { used: -Number(loaded[used] ?? 0), held: Number(loaded[held] ?? 0) };
+  return {
+    ...{ used: -Number(loaded[used] ?? 0), held: Number(loaded[held] ?? 0) },
+    ...{ ahead: -Number(loaded[ahead] ?? 0), mark: Number(loaded[mark] ?? 0) },
+    boot: loaded[bootKey(line)] as string | undefined,
+  };
 }
 
 /** Reserves, or says why not yet. The reply is a `Reserved`. */
@@ -100,7 +123,7 @@ export function reserve(
   turn: Turn,
 ): PurseState | null {
   const before = state ?? EMPTY;
-  const { lines, promptMicros } = message;
+  const { lines, promptMicros, known } = message;
   const needMicros = promptMicros + outputOf(message, message.tokensMin);
   const place = message.place ?? turn.newId("bw");
   const answer = (reserved: Reserved): PurseState | null => {
@@ -109,8 +132,12 @@ export function reserve(
   };
   let free = Number.MAX_SAFE_INTEGER;
   let crowded: BudgetLine | undefined;
+  const accounts = new Map<BudgetLine, Account>();
   for (const line of lines) {
-    const { used, held } = accountOf(before, line, turn.loaded);
+    const account = accountOf(before, line, turn.loaded);
+    accounts.set(line, account);
+    const { held } = account;
+    const used = account.used + lostOf(account, known);
     const leftMicros = Math.max(0, line.limitMicros - (used - held));
     if (needMicros > leftMicros) {
       refused(turn, message, line);
@@ -125,26 +152,88 @@ export function reserve(
   if (crowded !== undefined) return answer({ type: "wait", line: crowded, place });
   const tokens = Math.min(message.tokens, tokensFor(message.outputMicros, free - promptMicros));
   const micros = promptMicros + outputOf(message, tokens);
+  const isAhead = lines.every((line) =>
+    mayGoAhead(line.of, accounts.get(line) ?? NOTHING, known, micros),
+  );
   const own = { ...before.own };
+  const marks: Record<string, number> = {};
   for (const line of lines) {
-    if (line.isOwn) own[line.of] = moved(own[line.of], micros, micros);
-    else take(turn, line, micros);
+    const account = accounts.get(line) ?? NOTHING;
+    const taken = takenOf(line, account, { micros, known, isAhead });
+    if (taken.mark > (known?.marks[line.of] ?? 0)) marks[line.of] = taken.mark;
+    if (line.isOwn) own[line.of] = taken;
+    else take(turn, line, account, { next: taken, known, isAhead });
+    const lost = lostOf(account, known);
+    if (lost > 0) tellLost(turn, message.run, line, lost);
   }
   const { run, call } = message;
   const at = new Date(turn.nowMs).toISOString();
   const row = { run, call, micros, at, budgets: lines.map(budgetOf) };
   turn.putRow(budgetTables.reservations, `${message.run}.${message.call}`, row);
-  turn.reply({ type: "granted", micros, tokens } satisfies Reserved);
+  turn.reply({ type: "granted", micros, tokens, isAhead, marks } satisfies Reserved);
   return { own: bounded(own), open: { ...before.open, [openKey(message)]: { lines, micros } } };
+}
+
+const NOTHING: Account = { used: 0, held: 0, ahead: 0, mark: 0, boot: undefined };
+
+/** An account after a call of so much was reserved in it. */
+function takenOf(
+  { limitMicros }: BudgetLine,
+  before: Account,
+  {
+    micros,
+    known,
+    isAhead,
+  }: Pick<ReserveMessage, "known"> & {
+    readonly micros: number;
+    readonly isAhead: boolean;
+  },
+): Account {
+  const lost = lostOf(before, known);
+  const used = before.used + lost + micros;
+  const ahead = before.ahead + lost + (isAhead ? micros : 0);
+  const { mark } = before;
+  const step = known === null ? 0 : stepOfMark({ ...before, ahead }, limitMicros - used, micros);
+  const boot =
+    known === null || (step === 0 && before.boot === undefined) ? before.boot : known.boot;
+  return { used, held: before.held + micros, ahead, mark: mark + step, boot };
 }
 
 const budgetOf = ({ budget }: BudgetLine): string => budget;
 
-function take(turn: Turn, line: BudgetLine, micros: number): void {
-  const { used, held } = countersOf(line);
+function take(
+  turn: Turn,
+  line: BudgetLine,
+  before: Account,
+  {
+    next,
+    known,
+    isAhead,
+  }: Pick<ReserveMessage, "known"> & {
+    readonly next: Account;
+    readonly isAhead: boolean;
+  },
+): void {
+  const names = countersOf(line);
   const message = `Budget ${line.budget} was taken from by others at the same moment.`;
-  turn.add(used, -micros, { min: -line.limitMicros, otherwise: { code: "CONFLICT", message } });
-  turn.add(held, micros);
+  const otherwise = { code: "CONFLICT", message } as const;
+  turn.add(names.used, before.used - next.used, { min: -line.limitMicros, otherwise });
+  turn.add(names.held, next.held - before.held);
+  if (next.ahead > before.ahead) {
+    // What may be lost is counted once, and what goes out ahead stays below what is flushed.
+    const most = isAhead ? (known?.marks[line.of] ?? 0) : before.mark;
+    turn.add(names.ahead, before.ahead - next.ahead, { min: -most, otherwise });
+  }
+  if (next.mark > before.mark) turn.add(names.mark, next.mark - before.mark);
+  if (next.boot !== before.boot) turn.putRow(budgetTables.boots, line.of, next.boot);
+}
+
+/** The power has failed: calls may have gone out of which nothing is known any more. */
+function tellLost(turn: Turn, run: string, line: BudgetLine, micros: number): void {
+  audit(turn, {
+    ...{ action: "budget.lost", by: "budget", subject: line.budget, run_id: run },
+    details: { lost_micros: micros },
+  });
 }
 
 /** Settles a call: what it did not use is given back, what it used beyond is marked. */
@@ -227,7 +316,7 @@ function tellFreed(turn: Turn, held: Held): void {
 }
 
 function moved(own: Own | undefined, used: number, held: number): Own {
-  return { used: (own?.used ?? 0) + used, held: (own?.held ?? 0) + held };
+  return { ...own, used: (own?.used ?? 0) + used, held: (own?.held ?? 0) + held };
 }
 
 /** Accounts of runs that ended long ago go; those that hold something stay. */

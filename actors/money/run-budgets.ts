@@ -11,6 +11,7 @@ import { RuntimeError } from "../../runtime/errors.ts";
 import { limits } from "../limits.ts";
 import type { LlmRequest, Ports } from "../ports.ts";
 import { budgetTables, periodEndMs } from "../records/budget.ts";
+import type { Known } from "./ahead.ts";
 import { type CallAttempts, isUnpaid } from "./attempts.ts";
 import { outputCost, promptCost, promptTokensMax } from "./bound.ts";
 import {
@@ -21,7 +22,7 @@ import {
   type PricedCall,
   priceOf,
 } from "./call-cost.ts";
-import { hasBudgets, linesOf, type Payer } from "./lines.ts";
+import { type BudgetLine, hasBudgets, linesOf, type Payer } from "./lines.ts";
 import {
   type CutSpend,
   type PurseCallMessage,
@@ -39,7 +40,7 @@ type Granted = Reserved & { readonly type: "granted" };
 /** A call under way, in this life of its run. */
 interface Call extends PricedCall {
   readonly key: string;
-  readonly ask: Omit<ReserveMessage, "run" | "call" | "place">;
+  readonly ask: Omit<ReserveMessage, "run" | "call" | "place" | "known">;
   /** Reservations that stand, by their calls: one for each request that may be paid. */
   readonly held: string[];
   readonly micros: number;
@@ -148,8 +149,8 @@ export class RunBudgets {
       const isOld = context.isStored(askKey(key, number));
       const asked = await this.#asked(key, request, number);
       if (asked === null) return;
-      const { ask, price, promptTokens } = asked;
-      const reserved = await this.#ask(key, number, { ...ask, place });
+      const { ask, known, price, promptTokens } = asked;
+      const reserved = await this.#ask(key, number, { ...ask, known, place });
       if (reserved === null) continue;
       if (reserved.type === "granted") {
         // What an earlier life was granted may have been spent. It counts so from now on: nobody is to
@@ -158,7 +159,7 @@ export class RunBudgets {
           await this.#tell(callOf(key, number), reserved.micros);
           continue;
         }
-        await this.#untilFlushed(key, number);
+        await this.#untilSafe(reserved);
         this.#calls.set(key, {
           ...{ key, price, promptTokens, held: [callOf(key, number)], micros: reserved.micros },
           ...{ ask: { ...ask, tokens: reserved.tokens }, next: number + 1 },
@@ -180,6 +181,7 @@ export class RunBudgets {
   ): Promise<
     | (PricedCall & {
         readonly ask: Call["ask"] & { readonly needMicros: number };
+        readonly known: Known | null;
       })
     | null
   > {
@@ -196,7 +198,25 @@ export class RunBudgets {
     const needMicros = promptMicros + outputCost(price, tokensMin);
     const { outputMicros } = price;
     const ask = { type: "reserve", lines, promptMicros, outputMicros, tokens, tokensMin } as const;
-    return { price, promptTokens, ask: { ...ask, needMicros } };
+    const known = await this.#known(key, number, lines);
+    return { price, promptTokens, known, ask: { ...ask, needMicros } };
+  }
+
+  /** What this worker knows of the budgets' marks; what a life before knew says nothing. */
+  async #known(key: string, number: number, lines: readonly BudgetLine[]): Promise<Known | null> {
+    const context = this.#context;
+    const { marks } = context.ports;
+    if (marks === undefined) return null;
+    let isFresh = false;
+    const known = await context.step(
+      `budget-known:${key}:${number}`,
+      () => {
+        isFresh = true;
+        return marks.of(context.tenant, lines);
+      },
+      { repeat: "safe", local: true },
+    );
+    return isFresh || context.isStored(askKey(key, number)) ? known : null;
   }
 
   /** Null when others took it at the same moment: there is more to be known now. */
@@ -220,11 +240,13 @@ export class RunBudgets {
     }
   }
 
-  /** A call that goes out is not forgotten when the power fails. */
-  async #untilFlushed(key: string, number: number): Promise<void> {
-    await this.#context.step(`budget-flushed:${key}:${number}`, () => null, {
-      repeat: "reconcile",
-    });
+  /** A call that goes out is not forgotten when the power fails; where a mark holds, it need not wait. */
+  async #untilSafe({ isAhead, marks }: Granted): Promise<void> {
+    const { tenant, ports } = this.#context;
+    if (isAhead && Object.keys(marks).length === 0) return;
+    const learned = this.#context.flushed().then(() => ports.marks?.learn(tenant, marks));
+    if (isAhead) learned.catch(() => undefined);
+    else await learned;
   }
 
   /** What is open when the run ends, is settled by its purse: in the transaction of the end it is told. */
@@ -254,13 +276,13 @@ export class RunBudgets {
       const number = call.next;
       call.next += 1;
       // It asks for what the first one has: its answer may be as long.
-      const ask = { ...call.ask, tokensMin: call.ask.tokens, place };
+      const ask = { ...call.ask, tokensMin: call.ask.tokens, place, known: null };
       const reserved = await this.#ask(call.key, number, ask);
       if (reserved === null) continue;
       if (reserved.type === "exhausted") throw exhausted(reserved);
       if (reserved.type === "granted") {
         const held = callOf(call.key, number);
-        await this.#untilFlushed(call.key, number);
+        await this.#untilSafe(reserved);
         if (this.#calls.get(call.key) === call) {
           call.held.push(held);
           return;

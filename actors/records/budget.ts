@@ -22,6 +22,8 @@ export const budgetTables = {
   cuts: "budget-cuts",
   /** By budget: how many calls wait for others to settle; absent for none. */
   queues: "budget-queues",
+  /** By a budget and its period: the start of the machine in which its mark was set; see money/ahead.ts. */
+  boots: "budget-boots",
 } as const;
 
 /** Row of `bySubject` that is there when the tenant has any budget. */
@@ -127,12 +129,13 @@ export function periodEndMs(period: BudgetPeriod, ms: number): number | null {
 /**
  * Counters of a budget in a period, in millionths. `used` holds what was settled and what is reserved, as
  * less than nothing, so that its floor is the limit; `held` what of it is reserved; `over` by how much
- * providers went beyond what was reserved.
+ * providers went beyond what was reserved. `ahead` (less than nothing) and `mark`: see money/ahead.ts.
  */
 export function budgetCounters(
   budget: string,
   period: string,
-): { readonly used: string; readonly held: string; readonly over: string } {
+): Readonly<Record<"used" | "held" | "over" | "ahead" | "mark", string>> {
   const of = `${budget}.${period}`;
-  return { used: `bu.${of}`, held: `bh.${of}`, over: `bo.${of}` };
+  const used = { used: `bu.${of}`, held: `bh.${of}`, over: `bo.${of}` };
+  return { ...used, ahead: `ba.${of}`, mark: `bm.${of}` };
 }

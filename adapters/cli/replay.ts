@@ -229,6 +229,7 @@ function portsOf(config: Config, { readers, retriever }: Source): Ports {
     config: {
       ...config,
       prices: priceListOf(config),
+      boot: "",
       missed: missedMemory(),
       providerMemory: providerMemory(config.providers),
       // What a replay shows needs no secret.

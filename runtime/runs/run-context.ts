@@ -205,6 +205,10 @@ export class Context implements RunContext<Data> {
     return this.step(key, () => clock.now(), { repeat: "safe", local: true });
   }
 
+  flushed(): Promise<void> {
+    return this.#working(() => this.#run.tree.reached("flushed"));
+  }
+
   emit(key: string, event: Data): void {
     if (this.#run.emitted.has(key) || this.#run.tree.isDropped) return;
     checkGiven({ run: this.id, what: "event", key }, event);

@@ -257,7 +257,8 @@ function isAlive(owner: Owner): boolean {
   return owner.started === "" || owner.started === startedAt(owner.pid);
 }
 
-function bootId(): string {
+/** Changes with every start of the machine; "" where there is none. */
+export function bootId(): string {
   return readSystem("/proc/sys/kernel/random/boot_id").trim();
 }
 

@@ -209,6 +209,11 @@ export class ReplayContext implements RunContext<Data> {
     return this.#real.records(owner, range);
   }
 
+  /** It writes nothing. */
+  flushed(): Promise<void> {
+    return Promise.resolve();
+  }
+
   row(table: string, id: string): Promise<Data> {
     return this.#real.row(table, id);
   }

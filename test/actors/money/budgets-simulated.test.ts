@@ -13,7 +13,9 @@ import {
   newWorld,
   rowsOf,
   type SpenderInput,
+  slackOf,
   spendersOn,
+  unflushedCalls,
   type World,
 } from "./spenders.ts";
 
@@ -175,3 +177,69 @@ test("what a provider counts beyond its bound is settled, marked, and stops the 
   expect(overruns.length).toBeGreaterThan(0);
   expect(world.refusals.length).toBeGreaterThan(0);
 });
+
+/** A budget of which a slice holds several calls, and runs that want more than it has. */
+const plenty = 30_000;
+const CUTS = 4;
+const many = (): SpenderInput => ({ calls: 24, maxTokens: 20, agent: "ag_0", keyId: "ak_0" });
+
+test.each(Array.from({ length: 6 }, (_, seed) => seed))(
+  "what went out before it was flushed is counted when the power fails (seed %i)",
+  async (seed) => {
+    const random = seeded(seed + 9_000);
+    const world = newWorld({ full: 1 });
+    let system: TestSystem | undefined;
+    let isDown = false;
+    let cuts = 0;
+    let from = 0;
+    const forgotten: { readonly micros: number; readonly slack: number }[] = [];
+    const made = spendersOn({
+      seed,
+      world,
+      bootOf: () => `boot-${cuts}`,
+      onWrite(_, stage) {
+        if (stage !== "flushing" || cuts === CUTS || system === undefined) return;
+        // Where it hurts: calls have gone out, and the disk does not have them.
+        const gone = unflushedCalls(system, world, from);
+        if (gone.length === 0 || (cuts > 0 && random() > 0.5)) return;
+        isDown = true;
+        cuts += 1;
+        from = world.spent.length;
+        system.crash("power");
+        const micros = gone.reduce((sum, one) => sum + one.micros, 0);
+        forgotten.push({ micros, slack: slackOf(system, bd("all")) });
+      },
+    });
+    system = made;
+    await made.start();
+    await createBudget(made, { id: bd("all"), limitMicros: plenty });
+    const each = { scope: "conversation", subject: "each" } as const;
+    await createBudget(made, { id: bd("cv"), limitMicros: plenty, ...each });
+    const send = startRuns(made, many);
+    send();
+    const isDone = (): boolean => endsOf(made).length === RUNS;
+    for (let life = 0; life <= CUTS + 1 && !isDone(); life += 1) {
+      await made.schedule.until(() => isDown || isDone(), 3_600_000);
+      while (isDown) {
+        isDown = false;
+        await made.start();
+      }
+      send();
+    }
+    await untilEnded(made);
+
+    expect(forgotten.length).toBeGreaterThan(0);
+    // What the disk had promised before holds whatever it has forgotten.
+    for (const { micros, slack } of forgotten) expect(micros).toBeLessThanOrEqual(slack);
+    const spent = over(world, () => true);
+    const account = accountOf(made, bd("all"));
+    expect(spent).toBeLessThanOrEqual(account.used);
+    expect(account.used).toBeLessThanOrEqual(plenty);
+    expect(account.held).toBe(0);
+    // A cut costs the calls that were open, and a slice of each of two workers at most.
+    const most = forgotten.reduce((sum, { slack }) => sum + slack, 0) + cuts * RUNS * 125;
+    expect(account.used - spent).toBeLessThanOrEqual(most);
+    for (const { slack } of forgotten) expect(slack).toBeLessThanOrEqual(2 * 0.02 * plenty);
+  },
+  60_000,
+);

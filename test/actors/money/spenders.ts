@@ -2,6 +2,8 @@
 // crash reaches, several workers, and faults at any write. What was spent can be held against what the
 // budgets say.
 
+import { Marks } from "../../../actors/money/ahead.ts";
+import { promptTokensMax } from "../../../actors/money/bound.ts";
 import {
   createPrices,
   operationPricesMicros,
@@ -11,7 +13,7 @@ import { treasuryAddress } from "../../../actors/money/messages.ts";
 import { treasuryActor } from "../../../actors/money/treasury.ts";
 import type { LlmRequest, Usage } from "../../../actors/ports.ts";
 import { purseActor } from "../../../actors/purse.ts";
-import { type Budget, budgetCounters } from "../../../actors/records/budget.ts";
+import { type Budget, budgetCounters, budgetTables } from "../../../actors/records/budget.ts";
 import { metered } from "../../../actors/spend.ts";
 import { defineActor, defineRun, type RunContext } from "../../../runtime/actor.ts";
 import { type Address, address } from "../../../runtime/address.ts";
@@ -51,6 +53,8 @@ export interface World {
     readonly agent: string;
     readonly keyId: string;
     readonly root: string;
+    /** Key of the call in its run. */
+    readonly call: string;
   }[];
   /** Refusals, with what had been spent by then. */
   readonly refusals: {
@@ -60,8 +64,8 @@ export interface World {
     readonly scope: string;
     readonly spentMicros: number;
   }[];
-  /** How often a provider fails, and how often it reports more than it was asked for. */
-  readonly faults: { readonly fail: number; readonly cut: number; readonly over: number };
+  /** How often a provider fails, reports more than it was asked for, and takes all that it may. */
+  readonly faults: Readonly<Record<"fail" | "cut" | "over" | "full", number>>;
 }
 
 interface SpenderPorts {
@@ -84,18 +88,21 @@ const request = (input: SpenderInput, text: string): LlmRequest => ({
 async function ask(
   context: Context,
   input: SpenderInput,
-  asked: LlmRequest,
+  { asked, call }: { readonly asked: LlmRequest; readonly call: string },
 ): Promise<{ readonly text: string; readonly usage: Usage }> {
   const { clock, world, random } = context.ports;
-  const { fail, cut, over } = world.faults;
+  const { fail, cut, over, full } = world.faults;
   const most = asked.maxTokens ?? 0;
-  const completionTokens = Math.floor(random() * (most + 1)) + (random() < over ? most : 0);
-  const usage = { promptTokens: 4 + Math.floor(random() * 4), completionTokens };
+  const some = { prompt: 4 + Math.floor(random() * 4), answer: Math.floor(random() * (most + 1)) };
+  const isFull = full > 0 && random() < full;
+  const completionTokens = (isFull ? most : some.answer) + (random() < over ? most : 0);
+  const usage = { promptTokens: isFull ? promptTokensMax(asked) : some.prompt, completionTokens };
   const isRefused = random() < fail;
   if (!isRefused) {
     const { agent, keyId } = input;
     const root = context.self.split("/")[1] ?? "";
-    world.spent.push({ micros: spendMicros(price, usage), run: context.id, agent, keyId, root });
+    const micros = spendMicros(price, usage);
+    world.spent.push({ micros, run: context.id, agent, keyId, root, call });
   }
   await new Promise<void>((resolve) => clock.after(1 + Math.floor(random() * 40), resolve));
   if (isRefused) throw new RuntimeError("PROVIDER_FAILED", "No.", { status: 400 });
@@ -117,7 +124,7 @@ const spender = defineRun<SpenderInput, object, SpenderPorts>({
                 meter.reserve(key, 4, attempt.number, paid.model);
                 await meter.budgets.attempts(key)?.begin();
                 try {
-                  return await ask(context, input, paid);
+                  return await ask(context, input, { asked: paid, call: key });
                 } catch (error) {
                   meter.budgets.attempts(key)?.failed(error, true);
                   throw error;
@@ -192,8 +199,10 @@ export function spendersOn(options: {
   readonly world: World;
   readonly workers?: number;
   readonly onWrite?: (write: number, stage: WriteStage) => void;
+  /** Start of the machine; null: calls wait for their flush. */
+  readonly bootOf?: () => string | null;
 }): TestSystem {
-  const { seed, world, workers = 2, onWrite } = options;
+  const { seed, world, workers = 2, onWrite, bootOf = () => null } = options;
   const random = seeded(seed * 7 + 1);
   const llm = {
     isBuiltin: () => false,
@@ -206,14 +215,17 @@ export function spendersOn(options: {
     delayMs: 5,
     reads: "at once",
     definitions: [purseActor, treasuryActor, desk, spender] as never,
-    portsFor: ({ clock, isAlive }) => ({ llm, prices, clock, isAlive, world, random }),
+    portsFor: ({ clock, isAlive }) => {
+      const marks = new Marks(bootOf());
+      return { llm, prices, clock, isAlive, world, random, marks };
+    },
     ...(onWrite && { onWrite }),
   });
 }
 
 /** A world in which nothing has been spent. */
 export function newWorld(faults: Partial<World["faults"]> = {}): World {
-  const none = { fail: 0, cut: 0, over: 0 };
+  const none = { fail: 0, cut: 0, over: 0, full: 0 };
   return { spent: [], refusals: [], faults: { ...none, ...faults } };
 }
 
@@ -252,6 +264,23 @@ export function accountOf(
   const read = (name: string): number =>
     decodeCounter(system.disk.rows.find(({ key }) => key === keys.counter(tenant, name))?.value);
   return { used: -read(names.used), held: read(names.held) };
+}
+
+/** Calls that went out, from the given one on, whose reservations a cut of the power would take. */
+export function unflushedCalls(system: TestSystem, world: World, from: number): World["spent"] {
+  const gone = system.disk.unflushed.filter(({ value }) => value !== undefined);
+  return world.spent.slice(from).filter(({ run, call }) => {
+    const row = keys.table(tenant, budgetTables.reservations, `${run}.${call}:`);
+    return gone.some(({ key }) => key.startsWith(row));
+  });
+}
+
+/** How far calls may go ahead of the disk, by what the disk says. */
+export function slackOf(system: TestSystem, budget: string): number {
+  const names = budgetCounters(budget, "total");
+  const read = (name: string): number =>
+    decodeCounter(system.disk.rows.find(({ key }) => key === keys.counter(tenant, name))?.value);
+  return read(names.mark) + read(names.ahead);
 }
 
 /** Rows of a table of the tenant. */
