@@ -19,6 +19,7 @@ import { demandToken } from "./tools/authorized.ts";
 import { confirmed } from "./tools/confirmed.ts";
 import { offerTools } from "./tools/offer.ts";
 import { takeCall } from "./tools/rate.ts";
+import { signedIn } from "./tools/remote-sign-in.ts";
 import { giveUp, type RemoteAsk, type RemoteBegun, remoteTask } from "./tools/remote-task.ts";
 import type { RemoteConfig, RemoteTask } from "./tools/remote-wire.ts";
 import type { Tool } from "./tools/tool.ts";
@@ -57,9 +58,11 @@ async function answerRemotely(
   const token = await demandToken(context, tool, KEY);
   const own = { config, text, timeoutMs, repeat, show: show && input.stream };
   const terms = { ...own, ...(token && { token }) };
-  const { begun, task } = await remoteTask(context, KEY, terms, (one) => {
+  const asked = await remoteTask(context, KEY, terms, (one) => {
     context.emit("routing", { type: "routing", routing_info: routingOf(record, one) });
   });
+  const { begun } = asked;
+  const task = await signedIn(context, KEY, { tool, terms }, asked);
   const { data } = task;
   if (task.state !== "COMPLETED") throw await failed(context, terms, { task, begun });
   const said = task.text === "" && data !== undefined ? JSON.stringify(data) : task.text;
@@ -144,8 +147,10 @@ async function failed(
   const details = { state, task_id: task.id };
   if (state === "input_required" || state === "auth_required") {
     await giveUp(context, as, begun);
-    const wants = state === "input_required" ? "asks for more input" : "wants to be signed in to";
-    const text = `The other agent ${wants} (${state}), to which nobody replies here; its task was cancelled.`;
+    const text =
+      state === "input_required"
+        ? `The other agent asks for more input (${state}), to which nobody replies here; its task was cancelled.`
+        : `The other agent wants to be signed in to (${state}), and nobody has done it in time; its task was cancelled.`;
     return new RuntimeError(
       "PROVIDER_FAILED",
       said === "" ? text : `${text} It says: ${said}`,

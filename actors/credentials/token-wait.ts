@@ -20,6 +20,16 @@ export interface TokenWait {
   readonly untilMs: number;
   /** What the page of the link asks for; absent: nothing. */
   readonly code?: string;
+  /** An agent elsewhere waits, and looks for itself: there is no link of ours. */
+  readonly remote?: RemoteSignIn;
+}
+
+/** What an agent elsewhere has said that it waits for. */
+export interface RemoteSignIn {
+  /** Where somebody signs in, as it said; null: it did not. */
+  readonly url: string | null;
+  /** In its words. */
+  readonly said: string;
 }
 
 /** What it is told. */
@@ -75,17 +85,18 @@ export const tokenWaitActor = defineActor<TokenWaitState, TokenWaitMessage>({
 });
 
 function request(state: TokenWaitState, wait: TokenWait, turn: Turn): TokenWaitState {
-  const { id, run, rootRun, integration, user, untilMs, code } = wait;
+  const { id, run, rootRun, integration, user, untilMs, code, remote } = wait;
   if (Object.keys(state).length >= WAITS_MAX) {
     turn.decideRun(run, authKey(id), "refused" satisfies Awaited);
     return state;
   }
+  turn.putRow(tokenTables.waitsOfRun, `${rootRun}.${id}`, wait);
+  if (remote !== undefined) return { ...state, [id]: wait };
   const root = turn.self.slice(turn.self.indexOf("/") + 1);
   const of = { integration, user_key: user, untilMs, by: "run", run: rootRun, root };
   const link: ConnectLink = { ...of, ...(code !== undefined && { code }) };
   turn.putRow(tokenTables.links, id, link);
   turn.putRow(tokenTables.waits, `${useId(integration, user)}.${id}`, { root });
-  turn.putRow(tokenTables.waitsOfRun, `${rootRun}.${id}`, wait);
   turn.remind(id, untilMs, { type: "expire", id } satisfies TokenWaitMessage);
   turn.send(turn.self, { type: "look", id } satisfies TokenWaitMessage);
   return { ...state, [id]: wait };
@@ -103,12 +114,14 @@ function settled(
 
 function without(
   state: TokenWaitState,
-  { id, rootRun, integration, user }: TokenWait,
+  { id, rootRun, integration, user, remote }: TokenWait,
   turn: Turn,
 ): TokenWaitState {
-  turn.putRow(tokenTables.links, id, undefined);
-  turn.putRow(tokenTables.waits, `${useId(integration, user)}.${id}`, undefined);
   turn.putRow(tokenTables.waitsOfRun, `${rootRun}.${id}`, undefined);
-  turn.forget(id);
+  if (remote === undefined) {
+    turn.putRow(tokenTables.links, id, undefined);
+    turn.putRow(tokenTables.waits, `${useId(integration, user)}.${id}`, undefined);
+    turn.forget(id);
+  }
   return Object.fromEntries(Object.entries(state).filter(([name]) => name !== id));
 }

@@ -2,7 +2,10 @@
 
 /** A wait for an account begins or ends. `run_id` may be of a child run. */
 export type AuthEvent =
-  /** A person opens `url`, a path of this server, in a browser. */
+  /**
+   * A person opens `url` in a browser: a path of this server; or, when an agent elsewhere waits (`remote`), an address
+   * of its own, and `integration` is the host that it was asked at.
+   */
   | {
       readonly type: "auth_required";
       readonly id: string;
@@ -12,6 +15,7 @@ export type AuthEvent =
       readonly url: string;
       /** What the page asks for, where the integration wants that. */
       readonly code?: string;
+      readonly remote?: true;
       readonly expires_at: string;
     }
   | {

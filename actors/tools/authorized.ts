@@ -72,18 +72,33 @@ export async function authorized<T extends Called>(
   return { result: failure("AUTH_REQUIRED", "The service does not take the token of this call.") };
 }
 
-/** The token for work that is no call of a model; undefined for a tool without. @throws AUTH_REQUIRED. */
+/**
+ * The token for work that is no call of a model, once an account is connected; undefined for a tool without.
+ * @throws AUTH_REQUIRED when there is none and nobody has connected one.
+ */
 export async function demandToken(
   context: Context,
   tool: Tool,
   key: string,
 ): Promise<UsedToken | undefined> {
-  if (tool.auth === undefined) return undefined;
-  const found = await findToken(context, tool.auth, { key });
-  if (found.status !== "ready") throw new RuntimeError("AUTH_REQUIRED", whyNot(found));
-  const { url, user } = tool.auth;
-  noteUse(context, found.token, { tool: tool.spec.name, host: hostOf(url), user });
-  return found.token;
+  const { auth } = tool;
+  if (auth === undefined) return undefined;
+  for (let waits = 0; ; waits += 1) {
+    const own = waits === 0 ? key : `${key}~${waits + 1}`;
+    const found = await findToken(context, auth, { key: own });
+    if (found.status === "ready") {
+      noteUse(context, found.token, {
+        ...{ tool: tool.spec.name, host: hostOf(auth.url), user: auth.user },
+      });
+      return found.token;
+    }
+    if (found.status !== "connect" || waits === WAITS_MAX) {
+      throw new RuntimeError("AUTH_REQUIRED", whyNot(found));
+    }
+    const outcome = await awaitAccount(context, found, { key: own, show: true });
+    if (outcome === "connected") continue;
+    throw new RuntimeError("AUTH_REQUIRED", `${whyNot(found)} ${ends[outcome]}`);
+  }
 }
 
 /** What a request with a token gave; or that it was not taken, as a result that `authorized` understands. */

@@ -24,6 +24,8 @@ const LOOK_MS = 200;
 const LOOK_MS_MAX = 2_000;
 /** A stream is followed so long before the task is looked at, ms. */
 const FOLLOW_MS = 30_000;
+/** One look by itself, ms. */
+const LOOK_TIMEOUT_MS = 20_000;
 /** How long telling the other side of a cancel may take, ms. */
 const CANCEL_MS = 5_000;
 /** Looks at a task that may fail one after the other. */
@@ -79,9 +81,19 @@ export async function remoteTask(
   });
   began(begun);
   if (!begun.task.isGoingOn) return { begun, task: begun.task };
+  return { begun, task: await endOfTask(context, key, ask, begun) };
+}
+
+/** Waits for the end of a task that goes on there, as a step; cancels it there as `remoteTask` does. */
+export async function endOfTask(
+  context: Context,
+  key: string,
+  ask: Pick<RemoteAsk, "config" | "token" | "timeoutMs" | "show">,
+  begun: RemoteBegun,
+): Promise<RemoteTask> {
   const { timeoutMs } = ask;
   try {
-    const task = await context.step(
+    return await context.step(
       `${key}:task`,
       async ({ signal, write }) => {
         const asking = asker(context, ask, timeoutMs);
@@ -93,14 +105,43 @@ export async function remoteTask(
       },
       { repeat: "safe", timeoutMs: timeoutMs + SLACK_MS, retry: { times: 0, minMs: 1, maxMs: 1 } },
     );
-    return { begun, task };
   } catch (error) {
-    const { signal } = context;
-    const isLate = error instanceof RuntimeError && error.code === "DEADLINE";
-    // What is only interrupted here (a thread that ends) is taken up again, and goes on there.
-    if (isLate || (signal.aborted && !isMoved(signal))) await giveUp(context, ask, begun);
+    await giveUpAfter(context, error, { ...ask, ...begun });
     throw error;
   }
+}
+
+/** A task that nobody here waits for any more, its run cancelled or out of time, is cancelled there. */
+export async function giveUpAfter(
+  context: Context,
+  error: unknown,
+  of: As & Pick<RemoteBegun, "place" | "task">,
+): Promise<void> {
+  const { signal } = context;
+  const isLate = error instanceof RuntimeError && error.code === "DEADLINE";
+  // What is only interrupted here (a thread that ends) is taken up again, and goes on there.
+  if (isLate || (signal.aborted && !isMoved(signal))) await giveUp(context, of, of);
+}
+
+/** One look at a task, as a step. @throws what the other side, or the way there, fails with. */
+export function lookAtTask(
+  context: Context,
+  key: string,
+  as: As,
+  { place, task }: Pick<RemoteBegun, "place" | "task">,
+): Promise<RemoteTask> {
+  return context.step(
+    key,
+    async ({ signal }) => {
+      const method = { method: "GetTask", id: task.id } as const;
+      const answer = await asker(context, as, LOOK_TIMEOUT_MS)(place, method, signal);
+      return taskIn(await secretsOf(context, as), answer);
+    },
+    {
+      ...{ repeat: "safe", timeoutMs: LOOK_TIMEOUT_MS },
+      retry: { times: 0, minMs: 1, maxMs: 1 },
+    },
+  );
 }
 
 /** Has a task cancelled, as far as the other side does it. */

@@ -140,12 +140,17 @@ async function* shownStream(
   { frames }: Attached,
   shown: Pick<Shown, "historyLength">,
 ): AsyncGenerator<StreamResponse> {
-  const { nowMs } = call.services;
+  const { nowMs, trust } = call.services;
   const batches = frames[Symbol.asyncIterator]();
   try {
     const task = await taskNow(call, run, { ...shown, withArtifacts: false });
     yield { payload: { $case: "task", value: task } };
-    const stream = new TaskStream({ taskId: run, contextId: task.contextId, nowMs });
+    const stream = new TaskStream({
+      taskId: run,
+      contextId: task.contextId,
+      publicUrl: trust.publicUrl,
+      nowMs,
+    });
     for (let next = await batches.next(); !next.done; next = await batches.next()) {
       yield* stream.take(next.value);
     }

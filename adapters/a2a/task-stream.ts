@@ -6,6 +6,7 @@ import { type Message, type Part, type StreamResponse, TaskState } from "@a2a-js
 import type { ChatEvent, ChatReply } from "../../actors/records/conversation.ts";
 import { type Frame, isAside } from "../../runtime/frame.ts";
 import {
+  addressOf,
   answerOf,
   artifactOf,
   connectRequest,
@@ -19,6 +20,8 @@ import {
 export interface StreamOf {
   readonly taskId: string;
   readonly contextId: string;
+  /** Where this server is for others; null: it does not know. */
+  readonly publicUrl: string | null;
   nowMs(): number;
 }
 
@@ -110,14 +113,17 @@ export class TaskStream {
     if (event.type === "auth_required") {
       this.#open.add(event.id);
       this.#state = TaskState.TASK_STATE_AUTH_REQUIRED;
-      return [this.#status(this.#state, connectRequest(this.#of, event))];
+      const { remote, reason, ...asked } = event;
+      const url = addressOf(this.#of.publicUrl, event.url);
+      const request = { ...asked, url, ...(remote && { reason }) };
+      return [this.#status(this.#state, connectRequest(this.#of, request))];
     }
     if (event.type === "auth_settled") this.#open.delete(event.id);
     return this.#open.size === 0 ? this.#turnTo(TaskState.TASK_STATE_WORKING) : [];
   }
 
   #endOf({ outcome, reply }: Extract<Frame, { type: "end" }>): readonly StreamResponse[] {
-    this.#state = stateOf(outcome.status, false);
+    this.#state = stateOf(outcome.status, null);
     if (outcome.status !== "completed") {
       return [this.#status(this.#state, failure(this.#of, outcome.error))];
     }

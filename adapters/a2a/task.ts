@@ -38,11 +38,20 @@ const ends: Readonly<Record<Exclude<RunRow["status"], "held" | "running">, TaskS
   cancelled: TaskState.TASK_STATE_CANCELED,
 };
 
-/** The state of a run. @param isAsking it waits for the decision of a person. */
-export function stateOf(status: RunRow["status"], isAsking: boolean): TaskState {
+/** What a run waits for of a person: a decision, an account. */
+export type Asking = "decision" | "account" | null;
+
+/** The state of a run. */
+export function stateOf(status: RunRow["status"], asking: Asking): TaskState {
   if (status === "held") return TaskState.TASK_STATE_SUBMITTED;
   if (status !== "running") return ends[status];
-  return isAsking ? TaskState.TASK_STATE_INPUT_REQUIRED : TaskState.TASK_STATE_WORKING;
+  if (asking === "decision") return TaskState.TASK_STATE_INPUT_REQUIRED;
+  return asking === "account" ? TaskState.TASK_STATE_AUTH_REQUIRED : TaskState.TASK_STATE_WORKING;
+}
+
+/** An address of ours for somebody elsewhere; the path alone where this server does not know its own. */
+export function addressOf(publicUrl: string | null, path: string): string {
+  return publicUrl === null || !path.startsWith("/") ? path : publicUrl.replace(/\/+$/, "") + path;
 }
 
 /** The conversation of a run; null for one that is no task. */
@@ -61,15 +70,14 @@ export function taskOf({
 }: TaskParts): Task {
   const contextId = contextOf(row) ?? "";
   const of = { taskId: row.id, contextId };
-  const isAsking = approvals.length > 0;
-  const isOut = !isAsking && account !== null && row.status === "running";
-  const state = isOut ? TaskState.TASK_STATE_AUTH_REQUIRED : stateOf(row.status, isAsking);
+  const asking = approvals.length > 0 ? "decision" : account === null ? null : "account";
+  const state = stateOf(row.status, asking);
   const error = (row.outcome as { readonly error?: ErrorData } | null)?.error;
   const [approval] = approvals;
   const message =
     state === TaskState.TASK_STATE_INPUT_REQUIRED && approval !== undefined
       ? question(of, approval)
-      : isOut
+      : state === TaskState.TASK_STATE_AUTH_REQUIRED && account !== null
         ? connectRequest(of, account)
         : error === undefined
           ? undefined
@@ -132,15 +140,18 @@ export function connectRequest(
     integration,
     url,
     code,
+    reason,
   }: {
     readonly id: string;
     readonly integration: string;
     readonly url: string;
     readonly code?: string | undefined;
+    /** What another agent said, which waits for it; absent: it is this server that does. */
+    readonly reason?: string | undefined;
   },
 ): Message {
   const asked = code === undefined ? "" : ` Its page asks for the code ${code}.`;
-  const text = `An account of ${integration} has to be connected: open ${url} in a browser.${asked}`;
+  const text = `${reason ?? `An account of ${integration} has to be connected.`} Open ${url} in a browser.${asked}`;
   const data = { integration, url, ...(code !== undefined && { code }) };
   return agentMessage(of, id, [textPart(text), dataPart(data)]);
 }

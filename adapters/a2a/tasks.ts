@@ -16,7 +16,7 @@ import type { RunRow } from "../../runtime/system.ts";
 import { conversationAddress } from "../http/services/conversations.ts";
 import { cursorOf, placeIn } from "../http/services/paging.ts";
 import type { Services } from "../http/services/services.ts";
-import { contextOf, stateOf, taskOf } from "./task.ts";
+import { addressOf, contextOf, stateOf, taskOf } from "./task.ts";
 
 const PAGE_DEFAULT = 50;
 const PAGE_MAX = 100;
@@ -66,15 +66,16 @@ export async function shownTask(
   return taskOf({ row, approvals, account, history: history ?? null, withArtifacts });
 }
 
-/** The account that a run waits for, and where it is connected. */
-async function accountOf({ system }: Services, tenant: string, row: RunRow) {
+/** The account that a run waits for, and where it is connected: an address, where this server knows its own. */
+async function accountOf({ system, trust }: Services, tenant: string, row: RunRow) {
   if (row.endedAt !== null) return null;
   const page = { prefix: `${row.id}.`, limit: 1 };
   const [found] = await system.tables.list(tenant, tokenTables.waitsOfRun, page);
   const wait = found?.value as TokenWait | undefined;
   if (wait === undefined) return null;
-  const { id, integration, code } = wait;
-  return { id, integration, url: linkPath(tenant, id), code };
+  const { id, integration, code, remote } = wait;
+  const url = remote === undefined ? linkPath(tenant, id) : (remote.url ?? `/v2/runs/${row.id}`);
+  return { id, integration, url: addressOf(trust.publicUrl, url), code, reason: remote?.said };
 }
 
 /** What people have to decide about a run, newest first. */
@@ -176,8 +177,14 @@ function filterOf(services: Services, { tenant, agent }: TasksOf, request: ListT
         (row.endedAt ?? row.startedAt) > sinceMs,
     );
     if (status === TaskState.TASK_STATE_UNSPECIFIED) return own;
-    const asking = await services.approvals.waiting(tenant, own);
-    return own.filter((row) => stateOf(row.status, asking.has(row.id)) === status);
+    const waiting = await services.approvals.waiting(tenant, own);
+    const states = own.map(async (row) => {
+      if (!waiting.has(row.id)) return stateOf(row.status, null);
+      const isDecision = (await pendingOf(services, tenant, row)).length > 0;
+      return stateOf(row.status, isDecision ? "decision" : "account");
+    });
+    const all = await Promise.all(states);
+    return own.filter((_, at) => all[at] === status);
   };
 }
 

@@ -1,7 +1,15 @@
 // kill -9 of the real process while an agent elsewhere works for it: the task that is there is gone on
 // with, cancelled when the run is, and a message that may not have arrived is the same message again.
 
+import { TaskState } from "@a2a-js/sdk";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import {
+  CLIENT_SECRET,
+  createBrowser,
+  type OAuthServer,
+  PUBLIC_URL,
+  startOAuthServer,
+} from "../support/oauth-server.ts";
 import { type Product, startProduct } from "../support/product.ts";
 import { type RemoteAgent, startRemoteAgent } from "../support/remote-agent.ts";
 import { createGate } from "../support/scripted-llm.ts";
@@ -11,15 +19,21 @@ const WITHIN = { timeout: 20_000, interval: 20 };
 
 let product: Product;
 let remote: RemoteAgent;
+let oauth: OAuthServer;
 
 beforeAll(async () => {
   remote = await startRemoteAgent();
+  oauth = await startOAuthServer();
   const config = "tools:\n  hosts: [127.0.0.1]\n";
-  product = await startProduct({ env: { TROUPE_WORKERS: "1" }, config });
+  product = await startProduct({
+    env: { TROUPE_WORKERS: "1", TROUPE_PUBLIC_URL: PUBLIC_URL },
+    config,
+  });
 });
 afterAll(async () => {
   await product.end();
   await remote.stop();
+  await oauth.close();
 });
 beforeEach(() => remote.reset());
 
@@ -78,6 +92,52 @@ test("a run that is cancelled after the restart cancels the task that was begun 
   await expect.poll(() => statusOf(id), WITHIN).toBe("cancelled");
   await expect.poll(() => remote.cancelled.length, WITHIN).toBe(1);
   held.open();
+});
+
+test("a run that waits for a sign-in elsewhere waits on after a restart, and goes on with the same task", async () => {
+  remote.state = TaskState.TASK_STATE_AUTH_REQUIRED;
+  remote.say = () => "Sign in at https://login.example.com/start.";
+  const id = await begin();
+  await expect.poll(() => statusOf(id), WITHIN).toBe("waiting");
+
+  await again();
+  expect(await statusOf(id)).toBe("waiting");
+  const looks = remote.methods.length;
+  await expect.poll(() => remote.methods.length, WITHIN).toBeGreaterThan(looks);
+  await remote.goOn(TaskState.TASK_STATE_COMPLETED, "Signed in and done.");
+  await expect.poll(() => statusOf(id), WITHIN).toBe("completed");
+
+  expect(JSON.stringify((await runOf(id)).result)).toContain("Signed in and done.");
+  expect([sent(), remote.messages.length, remote.cancelled]).toEqual([1, 1, []]);
+});
+
+test("a member whose account nobody has connected is waited for over a restart, and asked with it then", async () => {
+  await product.call("PUT", "/v2/integrations/far", {
+    ...{ type: "oauth2", issuer: oauth.issuer, client_id: "troupe", client_secret: CLIENT_SECRET },
+    ...{ scopes: ["openid", "offline_access"], allowed_hosts: ["127.0.0.1"] },
+    authorization_params: { prompt: "consent" },
+  });
+  remote.keys.clear();
+  const config = { url: remote.url, auth: { token: "far" } };
+  const id = await begin({ config });
+  await expect.poll(() => statusOf(id), WITHIN).toBe("waiting");
+  expect(remote.methods).toEqual([]);
+
+  await again();
+  const stream = await product.events("GET", `/v2/runs/${id}/events`);
+  let link = "";
+  while (link === "") {
+    const { data = "" } = (await stream.next()) ?? {};
+    link = /"url":"(\/v2\/tokens\/connect\/[^"]+)"/.exec(data)?.[1] ?? "";
+  }
+  stream.cut();
+  const page = await createBrowser(() => product.url).confirm(`${PUBLIC_URL}${link}`);
+  expect(page.text).toContain("far is connected");
+  await expect.poll(() => statusOf(id), WITHIN).toBe("completed");
+
+  expect(JSON.stringify((await runOf(id)).result)).toContain("Heard: ");
+  const [access] = oauth.issued;
+  expect([...remote.keys]).toEqual([`Bearer ${access}`]);
 });
 
 test.each([

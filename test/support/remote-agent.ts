@@ -24,6 +24,8 @@ export interface RemoteAgent {
   /** Values of `authorization`. */
   readonly keys: Set<unknown>;
   readonly cancelled: string[];
+  /** Its tasks, oldest first. */
+  readonly tasks: string[];
   /** JSON-RPC methods, in order. */
   readonly methods: string[];
   cards: number;
@@ -39,6 +41,8 @@ export interface RemoteAgent {
   pieces: AsyncIterable<string> | null;
   /** Before each JSON-RPC request is answered. */
   before: (method: string) => Promise<void> | void;
+  /** Somebody has signed in, or whatever its last task has waited for: it is in this state, and says this. */
+  goOn: (state: TaskState, text: string) => Promise<void>;
   /** As a new one. */
   reset(): void;
   stop(): Promise<void>;
@@ -58,12 +62,13 @@ export async function startRemoteAgent(): Promise<RemoteAgent> {
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const remote: RemoteAgent = {
-    ...{ url: `${base}/card.json`, messages: [], texts: [], methods: [] },
+    ...{ url: `${base}/card.json`, messages: [], texts: [], methods: [], tasks: [] },
     ...{ keys: new Set<unknown>(), cancelled: [], cards: 0, events: 0 },
     ...usual(),
+    goOn: () => Promise.reject(new Error("It has begun no task.")),
     reset() {
-      const { messages, texts, cancelled, methods } = remote;
-      for (const list of [messages, texts, cancelled, methods]) list.length = 0;
+      const { messages, texts, cancelled, methods, tasks } = remote;
+      for (const list of [messages, texts, cancelled, methods, tasks]) list.length = 0;
       Object.assign(remote, usual(), { events: 0 });
     },
     async stop() {
@@ -83,7 +88,16 @@ function answer(server: Server, base: string, remote: RemoteAgent): void {
     ],
     capabilities: { streaming: true },
   });
-  const handler = new DefaultRequestHandler(card, new InMemoryTaskStore(), executorOf(remote));
+  const store = new InMemoryTaskStore();
+  const handler = new DefaultRequestHandler(card, store, executorOf(remote));
+  const as = new ServerCallContext({ requestedVersion: "1.0" });
+  remote.goOn = async (state, text) => {
+    const id = remote.tasks.at(-1) ?? "";
+    const task = await store.load(id, as);
+    if (task === undefined) throw new Error(`It has no task ${id}.`);
+    const message = messageOf(text, { id, contextId: task.contextId });
+    await store.save({ ...task, status: { state, message, timestamp: undefined } }, as);
+  };
   const transport = new JsonRpcTransportHandler(handler);
   server.on("request", async (request, response) => {
     remote.keys.add(request.headers.authorization);
@@ -119,6 +133,7 @@ function executorOf(remote: RemoteAgent): AgentExecutor {
       const said = String(userMessage.parts[0]?.content?.value);
       remote.messages.push(userMessage);
       remote.texts.push(said);
+      remote.tasks.push(id);
       const none = { artifacts: [], history: [], metadata: undefined };
       const at = (of: TaskState, text: string) => ({
         ...{ state: of, message: messageOf(text, { id, contextId }), timestamp: undefined },

@@ -60,7 +60,7 @@ const shown: { readonly [T in ChatEvent["type"]]: FieldsOf<ChatEvent, T> } = {
   },
   auth_required: {
     ...{ id: text, run_id: text, integration: text, reason: text, url: text },
-    code: Type.Optional(text),
+    ...{ code: Type.Optional(text), remote: Type.Optional(Type.Literal(true)) },
     expires_at: time,
   },
   auth_settled: {

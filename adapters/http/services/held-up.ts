@@ -63,26 +63,31 @@ export async function heldUp(
   const log = row === undefined || row.endedAt !== null ? [] : await wholeLog(system, row);
   const longMs = nowMs() + SHORT_WAIT_MS;
   const open = openWaits(log)
-    .filter(({ kind, untilMs }) => kind !== "approval" && untilMs > longMs)
+    // Pauses of a wait for an account are short; the wait is not.
+    .filter(({ kind, untilMs }) => kind !== "approval" && (kind === "auth" || untilMs > longMs))
     .slice(0, NOTES_MAX);
   const waits = await Promise.all(
     open.map(async (wait): Promise<WaitNote> => {
-      const code = wait.link === undefined ? null : await codeOf(system, tenant, wait);
-      return { ...wait, url: urlOf(tenant, run, wait), ...(code !== null && { code }) };
+      const account = await accountOf(system, tenant, wait);
+      return { ...wait, url: urlOf(tenant, run, wait), ...account };
     }),
   );
   if (pending.items.length + waits.length === 0) return null;
   return { approvals: pending.items, waits: [...pending.items.map(noteOf), ...waits] };
 }
 
-/** What the page of a link asks for. */
-async function codeOf(
+/** What is shown of a wait for an account beside what the log says. */
+async function accountOf(
   { tables }: Pick<System, "tables">,
   tenant: string,
   { run, link }: Pick<OpenWait, "run" | "link">,
-): Promise<string | null> {
+): Promise<Partial<WaitNote>> {
+  if (link === undefined) return {};
   const row = await tables.get(tenant, tokenTables.waitsOfRun, `${rootRunOf(run)}.${link}`);
-  return (row?.value as TokenWait | undefined)?.code ?? null;
+  if (row === undefined) return {};
+  const { code, remote, untilMs } = row.value as TokenWait;
+  const there = remote === undefined ? {} : { url: remote.url ?? runUrl(rootRunOf(run)) };
+  return { untilMs, ...there, ...(code !== undefined && { code }) };
 }
 
 function urlOf(tenant: string, run: string, { run: waiting, event, link }: OpenWait): string {
