@@ -174,7 +174,17 @@ async function sendTo(
     body: isJson ? JSON.parse(text) : text,
   };
   contract.check(route.method, path, told);
+  checkHead(`${route.method} ${path}`, told);
   return told;
+}
+
+/** Headers of every answer, whatever it says: foreign pages are let in nowhere unless the operator names them. */
+function checkHead(what: string, { headers }: Told): void {
+  const own = ["x-content-type-options", "access-control-allow-origin", "server", "x-powered-by"];
+  const seen = own.map((name) => headers.get(name));
+  if (seen.join() === "nosniff,,," && /^req_\w{10,}$/.test(headers.get("x-request-id") ?? ""))
+    return;
+  throw new Error(`${what} has the headers ${JSON.stringify([...headers])}`);
 }
 
 function aborted(signal: AbortSignal | undefined): Promise<never> {
