@@ -13,6 +13,7 @@ import { chatTenants } from "./questions/chat-tenants.ts";
 import { chatThroughput } from "./questions/chat-throughput.ts";
 import { chatsInFlight } from "./questions/chats-in-flight.ts";
 import { crudReads } from "./questions/crud-reads.ts";
+import { doorFloods } from "./questions/door-floods.ts";
 import { frontDoor } from "./questions/front-door.ts";
 import { indexIngest, indexSearch } from "./questions/index-search.ts";
 import { ingest } from "./questions/ingest.ts";
@@ -55,6 +56,7 @@ const questions: readonly Question[] = [
   chatEmbedding,
   chatTenants,
   chatFloods,
+  doorFloods,
   chatsInFlight,
   streams,
   relayCpu,

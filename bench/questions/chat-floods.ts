@@ -3,28 +3,23 @@
 // documents. They take turns with the time alone, so that a machine that is slower for a while is so for
 // all. Such a request may take milliseconds of the thread that every chat passes.
 
-import { type Bench, median, type Question, type Row, row } from "../question.ts";
+import { type Bench, type Question, type Row, row } from "../question.ts";
 import { createTexts } from "../support/door-collections.ts";
-import { fullLoad, type Load, type Loud, pacedLoad } from "../support/loud.ts";
-import { p99Of, pacedChats } from "../support/paced.ts";
-import { calmly } from "../support/stolen.ts";
+import { Felt, feel, LOUD_SECONDS } from "../support/felt.ts";
+import { fullLoad, type Loud, pacedLoad } from "../support/loud.ts";
 import { getBytes, requestBytes, type Target } from "../support/target.ts";
 import { type Desk, makeDesk, startTroupe, type Troupe, targetOf } from "../support/troupe.ts";
 import { warm } from "../support/warm.ts";
 
 /** Or it has as many under way, and takes all the CPU there is. */
 const AT_ONCE = 50;
-/** Requests a second of a quiet tenant; the loud one sends a hundred times as many. */
-const QUIET_PER_SECOND = 1;
+/** A hundred times as many as a quiet tenant sends. */
 const LOUD_PER_SECOND = 100;
 /** Quiet tenants that are measured at once: the slowest of too few chats is not their p99. */
 const QUIET_TENANTS = 10;
-/** Turns of a round, each alone and beside every kind; fewer beside all there is; how long one is, s. */
+/** Turns of a round, each alone and beside every kind; fewer beside all there is. */
 const TURNS = 8;
 const FULL_TURNS = 2;
-const SECONDS = 5;
-/** The last quiet tenant begins so much later. */
-const LOUD_SECONDS = SECONDS + 1;
 /** What the loud tenant has: runs, agents, and a collection that is searched in memory. */
 const RUNS = 120;
 const AGENTS = 40;
@@ -39,43 +34,6 @@ const REWRITTEN = 500;
 /** A kind of request: its name, and the next one's bytes. */
 interface Kind extends Loud {
   readonly name: string;
-}
-
-/** What the quiet tenants felt, turn after turn: latencies of their chats, ms. */
-class Felt {
-  readonly name: string;
-  readonly turnsMs: (readonly number[])[] = [];
-  readonly loudPerSecond: number[] = [];
-
-  constructor(name: string) {
-    this.name = name;
-  }
-
-  /** The median of the turns' p99: a disk that stalls for a moment is in one turn, and with anybody. */
-  p99Ms(): number {
-    return median(this.turnsMs.map(p99Of));
-  }
-
-  said(): string {
-    const p50 = median(this.turnsMs.flat()).toFixed(1);
-    return `${this.name}: p50 ${p50}, p99 ${this.p99Ms().toFixed(1)} ms (${median(this.loudPerSecond).toFixed(0)}/s answered)`;
-  }
-}
-
-/** One turn: chats of the quiet tenants beside nothing, or beside a load. */
-async function feel(
-  quiet: readonly Target[],
-  felt: Felt,
-  load?: () => Promise<Load>,
-): Promise<void> {
-  const pace = { perSecond: QUIET_PER_SECOND, seconds: SECONDS };
-  const { value } = await calmly(async () => {
-    const stop = await load?.();
-    const chatsMs = await pacedChats(quiet, pace);
-    return { chatsMs, answered: (await stop?.()) ?? 0 };
-  });
-  felt.turnsMs.push(value.chatsMs);
-  felt.loudPerSecond.push(value.answered / LOUD_SECONDS);
 }
 
 /** What the loud tenant asks for, made of what it has. */
