@@ -1,10 +1,23 @@
 // Settings of the master key, under which secrets are stored. The key itself is no setting: it comes from
 // the environment (TROUPE_MASTER_KEY), or from one of these.
 
-import type { Fields } from "./config-field.ts";
+import { choice, type Fields } from "./config-field.ts";
 
 /** Where the master key comes from; at most one of them, and not beside TROUPE_MASTER_KEY. */
 export const masterKeyFields = {
+  encryption: choice(
+    "Whether what is a tenant's is sealed on the disk, under a key of the tenant that is destroyed first when it is deleted (adapters/vault/README.md says what is not). A data folder is made with it or without.",
+    ["off", "on"],
+    "off",
+    "TROUPE_ENCRYPTION",
+  ),
+  tenantKeys: {
+    type: "text",
+    text: "Folder of the tenants' keys with `encryption: on`; they are in no backup. Default: `tenant-keys` in the data folder.",
+    env: "TROUPE_TENANT_KEYS",
+    default: null as string | null,
+    charsMax: 4_000,
+  },
   masterKeyFile: {
     type: "text",
     text: "File with the master key (32 bytes in base64; one key a line, the current one first), mode 0600. Default: `master-key` in the data folder, made on the first start.",

@@ -128,7 +128,8 @@ export async function readConfig(environment: Environment, folder: string): Prom
   const { masterKeyFile: named } = values;
   const masterKeyFile = named === null ? null : resolve(folder, named);
   const masterKey = env["TROUPE_MASTER_KEY"] ?? null;
-  const secret = { adminKey, masterKey, masterKeyFile };
+  const tenantKeys = values.tenantKeys === null ? null : resolve(folder, values.tenantKeys);
+  const secret = { adminKey, masterKey, masterKeyFile, tenantKeys };
   const lists = { embedders, rerankers, issuers, providers };
   const own = { tls, data, models, ...lists, file: file?.path ?? null };
   return { ...values, ...defaults, ...secret, ...own };

@@ -5,6 +5,7 @@ import type { Embedders, Rerankers, Retriever } from "../actors/ports.ts";
 import { collectionsTable, type StoredCollection } from "../actors/records/collection.ts";
 import { ingestionJobsTable, type Source } from "../actors/records/ingestion-job.ts";
 import type { RunningSystem } from "../runtime/pool.ts";
+import type { SealerSource } from "../runtime/store/sealer.ts";
 import { BUILTIN } from "./embed/kinds.ts";
 import type { QuestionParts, Questions } from "./embed/questions.ts";
 import type { EmbeddersConfig } from "./embed/tasks.ts";
@@ -26,10 +27,16 @@ export interface Knowledge {
   readonly rerankers: Pick<Rerankers, "names">;
 }
 
+/** What it is configured with. */
+export type KnowledgeConfig = EmbeddersConfig & {
+  /** How what is a tenant's is sealed on the disk; absent: it is not. */
+  readonly sealer?: SealerSource | undefined;
+};
+
 /** Knowledge over the system's `bulk` environment. */
 export function createKnowledge(
   system: KnowledgeSystem,
-  config: EmbeddersConfig,
+  config: KnowledgeConfig,
   heard: Heard,
 ): Knowledge {
   let loading: Promise<Knowledge> | undefined;
@@ -76,7 +83,7 @@ type KnowledgeSystem = Pick<RunningSystem, "bulk" | "compute" | "tables" | "tell
 
 async function load(
   { bulk, compute, tables, tell }: KnowledgeSystem,
-  config: EmbeddersConfig,
+  config: KnowledgeConfig,
   heard: Heard,
 ): Promise<Knowledge> {
   const modules = await Promise.all([
@@ -100,7 +107,7 @@ async function load(
   const { queryMs: waitMs } = config.embedding;
   const questions = modules[9].createQuestions({ find: embedders.pinned, waitMs, ...heard });
   const rerankers = modules[7].createRerankers({ config, compute });
-  const merger = createMerger({ bulk, compute, data: config.data });
+  const merger = createMerger({ bulk, compute, data: config.data, sealer: config.sealer });
   const say = ({ tenant, collection }: Place, type: "grown" | "damaged"): void =>
     tell(actor.collectionAddress(tenant, collection), { type });
   const documents = createKnowledgeStore({
@@ -135,6 +142,7 @@ async function load(
       elsewhere: searchesElsewhere({
         compute,
         data: config.data,
+        sealer: config.sealer,
         damaged: (place) => say(place, "damaged"),
       }),
     }),

@@ -47,6 +47,7 @@ import { recoverPacks } from "./packs/recover.ts";
 import { createMetrics, METRICS_TYPE } from "./telemetry/metrics.ts";
 import type { MissedVectors } from "./telemetry/missed-vectors.ts";
 import type { Rotation } from "./vault/rotation.ts";
+import type { SealedTenants } from "./vault/sealing.ts";
 import type { Vault } from "./vault/vault.ts";
 
 /** Tenant the admin key acts in when it names none. */
@@ -74,6 +75,8 @@ export interface FrontOptions {
   /** Of them as embedders and re-rankers. */
   readonly embedMemory: SharedArrayBuffer;
   readonly vault: Vault;
+  /** Keys of tenants, where what is theirs is sealed on the disk. */
+  readonly sealed?: SealedTenants | undefined;
   /** Of the master key of stored secrets. */
   readonly rotation: Rotation;
   /** Calls of models that were not made. Default: none. */
@@ -99,15 +102,15 @@ export interface Front {
 
 /** Opens the door. @throws CONFIG_INVALID when the port is taken. */
 export async function openFront(options: FrontOptions): Promise<Front> {
-  const { config, system, adminKey, acts, diary, missed, embedMemory } = options;
+  const { config, system, adminKey, acts, diary, missed, embedMemory, sealed } = options;
   const { http } = config;
   const assets = await loadAssets();
-  const embedding = { ...config, embedMemory };
+  const embedding = { ...config, embedMemory, sealer: sealed?.source };
   const knowledge = createKnowledge(system, embedding, { log: diary, figures: missed });
   const services = createServices({
     system,
     ...{ compute: system.compute, nowMs: Date.now, prices: createPrices(priceListOf(config)) },
-    ...{ data: config.data, log: diary },
+    ...{ data: config.data, log: diary, sealed },
     skillBytesMax: config.skills.bytesMax,
     trust: { vault: options.vault, hosts: config.tools.hosts, publicUrl: config.publicUrl },
     ...knowledge,

@@ -28,7 +28,8 @@ import { createLog, type Log } from "./telemetry/log.ts";
 import { createMissedVectors, missedMemory } from "./telemetry/missed-vectors.ts";
 import { compactWhenDue } from "./tenants/compact-at-start.ts";
 import type { Rotation } from "./vault/rotation.ts";
-import { prepareVault } from "./vault/start.ts";
+import type { SealedTenants } from "./vault/sealing.ts";
+import { type PreparedVault, prepareVault } from "./vault/start.ts";
 import type { HostConfig } from "./worker-host.ts";
 
 /** Runs the server. Resolves to the exit code: 0 when stopped, 1 when it could not start. */
@@ -79,7 +80,9 @@ const searchLane = {
 const computeTasks = new URL("./compute-tasks.js", import.meta.url).href;
 
 /** What of the configuration the engines' ports are built from. */
-function hostConfig(config: Config): Omit<HostConfig, "missed" | "providerMemory" | "masterKeys"> {
+function hostConfig(
+  config: Config,
+): Omit<HostConfig, "missed" | "providerMemory" | "masterKeys" | "sealer"> {
   return {
     defaultProvider: config.defaultProvider,
     defaultModel: config.defaultModel,
@@ -131,9 +134,10 @@ async function start(config: Config, log: Log): Promise<Running> {
   if (closed !== undefined) {
     log.write("warn", `Webhooks, tools and other agents are not called: ${closed}.`);
   }
-  await compactWhenDue(config.data, log);
   const prepared = await prepareVault(config, renewedRow);
   const { vault, memory: masterKeys } = prepared;
+  const sealed = await sealingOf(config, prepared);
+  await compactWhenDue(config.data, log, sealed?.opened);
   const system = await startSystem({
     folder: config.data,
     workerUrl: new URL("./worker.js", import.meta.url),
@@ -144,9 +148,10 @@ async function start(config: Config, log: Log): Promise<Running> {
       providerMemory: providers,
       embedMemory,
       masterKeys,
+      sealer: sealed?.source,
       ...(closed !== undefined && { closed }),
     },
-    seals: rowSeals(vault),
+    ...{ seals: rowSeals(vault), sealing: sealed },
     config: {
       ...config.runtime,
       workers: config.workers,
@@ -160,7 +165,7 @@ async function start(config: Config, log: Log): Promise<Running> {
     log,
   });
   try {
-    const rotation = await prepared.settle(system, log);
+    const rotation = await prepared.settle(system, log, sealed);
     const admin = await adminKey(config.data, config.adminKey);
     log.addSecret(admin.key);
     const { openFront } = await frontModule;
@@ -175,7 +180,7 @@ async function start(config: Config, log: Log): Promise<Running> {
       missed: createMissedVectors(missed),
       providerMemory: providers,
       embedMemory,
-      ...{ rotation, vault },
+      ...{ rotation, vault, sealed },
       ...(hub && { reused: () => hub.counts() }),
       redact: (text) => log.redact(text),
       isReady: () => isPrepared,
@@ -197,6 +202,16 @@ async function start(config: Config, log: Log): Promise<Running> {
     await system.stop(0);
     throw error;
   }
+}
+
+/** Undefined where what lies on the disk is in clear. */
+async function sealingOf(
+  config: Config,
+  { memory, ensureKey }: PreparedVault,
+): Promise<SealedTenants | undefined> {
+  if (config.encryption === "off") return undefined;
+  const { createSealing } = await import("./vault/sealing.ts");
+  return createSealing(config, memory, ensureKey);
 }
 
 /** Where calls of models meet that may be made once for several; none, when the settings share none. */

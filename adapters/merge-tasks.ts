@@ -3,26 +3,35 @@
 
 import { toErrorData } from "../runtime/errors.ts";
 import { openBulkReader } from "../runtime/store/bulk-reader.ts";
-import type { Reader } from "../runtime/store/store.ts";
+import { loadSealer } from "../runtime/store/sealed-rows.ts";
 import type { BatchResults } from "../runtime/threads/batch-lane.ts";
-import { type MergeInput, mergeTask } from "./knowledge/merge-task.ts";
+import { type MergeInput, type MergeTools, mergeTask } from "./knowledge/merge-task.ts";
 import { createSegmentFiles } from "./segment-files.ts";
 
-const readers = new Map<string, Reader>();
-const files = createSegmentFiles();
+/** By data folder. */
+const opened = new Map<string, Promise<MergeTools>>();
 
 /** Merges one after the other; the lane gives one at a time. */
 export async function mergeCollections(inputs: unknown): Promise<BatchResults> {
   const results: BatchResults[number][] = [];
   for (const input of inputs as readonly MergeInput[]) {
-    const reader = readers.get(input.data) ?? openBulkReader(input.data);
-    readers.set(input.data, reader);
+    const tools = opened.get(input.data) ?? open(input);
+    opened.set(input.data, tools);
     try {
-      const value = await mergeTask(input, { reader, files, nowMs: Date.now });
+      const value = await mergeTask(input, await tools);
       results.push({ ok: true, value });
     } catch (error) {
       results.push({ ok: false, error: toErrorData(error) });
     }
   }
   return results;
+}
+
+async function open({ data, sealer: source }: MergeInput): Promise<MergeTools> {
+  const sealer = source && (await loadSealer(source));
+  return {
+    reader: openBulkReader(data, sealer),
+    files: createSegmentFiles(),
+    nowMs: Date.now,
+  };
 }

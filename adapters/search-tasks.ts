@@ -4,6 +4,8 @@
 import type { ChunkQuery, FoundPassages } from "../actors/knowledge/retrieve.ts";
 import { toErrorData } from "../runtime/errors.ts";
 import { openBulkReader } from "../runtime/store/bulk-reader.ts";
+import { loadSealer } from "../runtime/store/sealed-rows.ts";
+import type { SealerSource } from "../runtime/store/sealer.ts";
 import type { BatchResults } from "../runtime/threads/batch-lane.ts";
 import { indexFolder } from "./knowledge/index-folder.ts";
 import type { Place } from "./knowledge/rows.ts";
@@ -14,6 +16,8 @@ import { createSegmentFiles } from "./segment-files.ts";
 export interface SearchWork {
   /** The data folder. */
   readonly data: string;
+  /** How what is a tenant's is sealed; absent: it is not. */
+  readonly sealer?: SealerSource | undefined;
   readonly place: Place;
   readonly query: ChunkQuery;
 }
@@ -30,15 +34,14 @@ interface Opened {
   readonly damaged: Set<string>;
 }
 
-const opened = new Map<string, Opened>();
-const files = createSegmentFiles();
+const opened = new Map<string, Promise<Opened>>();
 const nameOf = ({ tenant, collection }: Place): string => `${tenant}/${collection}`;
 
 /** Searches one after the other; the lane gives one at a time. */
 export async function searchCollections(inputs: unknown): Promise<BatchResults> {
   const results: BatchResults[number][] = [];
-  for (const { data, place, query } of inputs as readonly SearchWork[]) {
-    const { searcher, damaged } = open(data);
+  for (const { data, sealer, place, query } of inputs as readonly SearchWork[]) {
+    const { searcher, damaged } = await openedOnce(data, sealer);
     try {
       const found = await searcher.search(place, query);
       const value: SearchDone = { found, isDamaged: damaged.delete(nameOf(place)) };
@@ -50,19 +53,24 @@ export async function searchCollections(inputs: unknown): Promise<BatchResults> 
   return results;
 }
 
-function open(data: string): Opened {
+function openedOnce(data: string, source: SealerSource | undefined): Promise<Opened> {
   const before = opened.get(data);
   if (before !== undefined) return before;
+  const now = open(data, source);
+  opened.set(data, now);
+  return now;
+}
+
+async function open(data: string, source: SealerSource | undefined): Promise<Opened> {
   const damaged = new Set<string>();
+  const sealer = source && (await loadSealer(source));
   const searcher = createSearcher({
-    reader: openBulkReader(data),
+    reader: openBulkReader(data, sealer),
     segments: {
-      files,
+      files: createSegmentFiles(),
       folderOf: (place) => indexFolder(data, place),
       damaged: (place) => damaged.add(nameOf(place)),
     },
   });
-  const now = { searcher, damaged };
-  opened.set(data, now);
-  return now;
+  return { searcher, damaged };
 }

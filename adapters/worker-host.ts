@@ -8,6 +8,7 @@ import { Marks } from "../actors/money/ahead.ts";
 import { createPrices, type PriceList } from "../actors/money/catalogue.ts";
 import type { Llm, Ports } from "../actors/ports.ts";
 import type { Webhooks } from "../actors/webhooks.ts";
+import type { SealerSource } from "../runtime/store/sealer.ts";
 import type { WorkerHost } from "../runtime/threads/host.ts";
 import type { Config } from "./config.ts";
 import type { CredentialOptions, RequestTokens } from "./credentials/port.ts";
@@ -64,6 +65,8 @@ export type HostConfig = Pick<
     readonly closed?: string;
     /** The master keys of secrets; see `vault/master-keys.ts`. */
     readonly masterKeys: SharedArrayBuffer;
+    /** How what is a tenant's is sealed on the disk; absent: it is not. */
+    readonly sealer?: SealerSource | undefined;
   };
 
 /** The server listens by then, in most cases: what its first chat needs is loaded before it comes. */
@@ -81,7 +84,8 @@ export const workerHost: WorkerHost<HostConfig> = {
       log,
       figures: createMissedVectors(config.missed),
     });
-    const merger = createMerger({ bulk, compute, data: config.data });
+    const { data, sealer } = config;
+    const merger = createMerger({ bulk, compute, data, sealer });
     // A port cannot tell an actor. Another merge at the same time does no harm, and when this one
     // fails, main's next search or change has the collection's actor begin another.
     const damaged = (place: Place): void => {
@@ -105,7 +109,7 @@ export const workerHost: WorkerHost<HostConfig> = {
         settingsOf: settingsFrom(hot),
         ...{ embedder, embedders, questions },
         adopt: (edition, pin) => pinEdition(bulk, edition, pin),
-        elsewhere: searchesElsewhere({ compute, data: config.data, damaged }),
+        elsewhere: searchesElsewhere({ compute, data, sealer, damaged }),
         rerankers: createRerankers({ config, compute }),
       }),
       merger,

@@ -6,6 +6,7 @@ import type { Data } from "./actor.ts";
 import type { Address } from "./address.ts";
 import type { Backups } from "./backup/backups.ts";
 import { type RuntimeConfig, runtimeConfig } from "./config.ts";
+import { readRecords } from "./door/actor-records.ts";
 import { Door } from "./door/door.ts";
 import { listLetters, readLetter, unknownLetter } from "./door/letter-list.ts";
 import { listQuarantined } from "./door/quarantine-list.ts";
@@ -25,6 +26,7 @@ import { decode } from "./store/codec.ts";
 import { type Folder, openFolder } from "./store/folder.ts";
 import { keys, prefixRange } from "./store/keys.ts";
 import { openStore } from "./store/lmdb.ts";
+import type { Sealing } from "./store/sealer.ts";
 import { type Storage, startStorage } from "./store/storage.ts";
 import type { Row, Store } from "./store/store.ts";
 import type { ListPage, RunRow, ScanRows, System, SystemFigures, TableHooks } from "./system.ts";
@@ -42,6 +44,7 @@ import {
   PassMeter,
   type SystemLoad,
 } from "./threads/loop-load.ts";
+import type { Unsealed } from "./threads/sealing.ts";
 import { WorkerPool } from "./threads/worker-pool.ts";
 
 /** What a system is started with. */
@@ -60,6 +63,8 @@ export interface SystemOptions extends TableHooks {
   readonly limits?: Partial<KernelLimits>;
   /** Tasks of the compute pool by name. */
   readonly tasks?: Readonly<Record<string, ComputeTask>>;
+  /** Seals what is a tenant's on the disk; a folder is made with it or without. Default: in clear. */
+  readonly sealing?: Sealing | undefined;
   readonly log: Log;
   /** Ends the process when the system cannot go on; default `process.exit`. */
   readonly exit?: (code: number) => void;
@@ -82,7 +87,6 @@ export interface RunningSystem extends System {
   moveShards(shards: readonly number[], worker: number): Promise<number>;
 }
 
-const RECORDS_MAX = 1_000;
 const SLICE_ROWS = 200;
 
 /**
@@ -101,6 +105,7 @@ export async function startSystem(options: SystemOptions): Promise<RunningSystem
     environments: ["hot"],
     later: ["bulk"],
     mapBytes: { hot: config.mapBytes, bulk: config.mapBytes },
+    sealer: options.sealing?.source,
     onDeath: (environment, error) =>
       fatal(`The storage thread of ${environment} died, so the process ends: ${error.message}`),
   });
@@ -108,7 +113,9 @@ export async function startSystem(options: SystemOptions): Promise<RunningSystem
   let storage: Storage | undefined;
   try {
     storage = await starting;
-    const system = new ThreadedSystem({ options, config, folder, storage, early, fatal });
+    const unsealed = await unsealedBy(options.sealing, folder, storage);
+    const parts = { options, config, folder, storage, unsealed, early, fatal };
+    const system = new ThreadedSystem(parts);
     await system.start();
     return system;
   } catch (error) {
@@ -119,11 +126,21 @@ export async function startSystem(options: SystemOptions): Promise<RunningSystem
   }
 }
 
+async function unsealedBy(
+  sealing: Sealing | undefined,
+  { path }: Folder,
+  storage: Storage,
+): Promise<Unsealed> {
+  if (sealing === undefined) return { destroyed: [] };
+  return await (await import("./threads/sealing.ts")).unseal(sealing, { path, storage });
+}
+
 interface Parts {
   readonly options: SystemOptions;
   readonly config: RuntimeConfig;
   readonly folder: Folder;
   readonly storage: Storage;
+  readonly unsealed: Unsealed;
   readonly early: EarlyThreads;
   readonly fatal: (message: string) => void;
 }
@@ -177,7 +194,7 @@ class ThreadedSystem implements RunningSystem {
 
   async start(): Promise<void> {
     try {
-      const suspended = await this.tenants.load(this.#hot);
+      const suspended = await this.tenants.load(this.#hot, this.#parts.unsealed.destroyed);
       this.#engines = await this.#makeEngines(suspended);
       await this.#engines.start();
     } catch (error) {
@@ -251,37 +268,7 @@ class ThreadedSystem implements RunningSystem {
     return rows.map((row) => row && (decode(row) as { readonly state: Data }).state);
   }
 
-  async records(
-    ...[owner, range]: Parameters<System["records"]>
-  ): Promise<readonly { key: string; value: Data }[]> {
-    const { limit, reverse = false } = range;
-    if (!Number.isInteger(limit) || limit < 1 || limit > RECORDS_MAX) {
-      throw new RuntimeError("INVALID", `A page has 1 to ${RECORDS_MAX} records.`);
-    }
-    const base = keys.recordOf(owner);
-    const all = prefixRange(base, limit);
-    let from = range.from === undefined ? all.from : base + range.from;
-    let to = range.to === undefined ? all.to : base + range.to;
-    const found: { key: string; value: Data }[] = [];
-    while (found.length < limit) {
-      const rows = await this.#hot.range({
-        from,
-        to,
-        limit: Math.min(SLICE_ROWS, limit - found.length),
-        reverse,
-      });
-      for (const { key, value } of rows) {
-        found.push({ key: key.slice(base.length), value: decode(value) });
-      }
-      const last = rows.at(-1);
-      if (last === undefined || rows.length < SLICE_ROWS) break;
-      if (reverse) to = last.key;
-      else from = `${last.key} `;
-      // Main also serves everybody else: one slice, then the event loop.
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-    return found;
-  }
+  records: System["records"] = (owner, range) => readRecords(this.#hot, owner, range);
 
   backups(): Promise<Backups> {
     this.#backups ??= import("./backup/backups.ts").then(({ createBackups }) =>
@@ -382,6 +369,7 @@ class ThreadedSystem implements RunningSystem {
     }
     const workers = {
       ...{ workerUrl, early, folder: folder.path, storage, config },
+      sealer: options.sealing?.source,
       ...{ limits, hostConfig, connectEngine, compute },
     };
     const pool = { config, door, epochs, log, fatal, suspended };
@@ -389,7 +377,13 @@ class ThreadedSystem implements RunningSystem {
   }
 
   #connect(environment: "hot" | "bulk"): Store {
-    const { folder, storage } = this.#parts;
-    return openStore({ path: folder.path, environment, port: storage.connect(environment) });
+    const { folder, storage, unsealed } = this.#parts;
+    const port = storage.connect(environment);
+    return openStore({
+      path: folder.path,
+      environment,
+      port,
+      seals: unsealed.seals?.[environment],
+    });
   }
 }

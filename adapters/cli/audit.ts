@@ -20,6 +20,7 @@ import { type Config, loadConfig } from "../config.ts";
 import { rowSeals } from "../secret-rows.ts";
 import { keySource } from "../vault/key-source.ts";
 import { emptyMasterKeys, replaceMasterKeys } from "../vault/master-keys.ts";
+import { sealedFolder } from "../vault/sealed-folder.ts";
 import { createVault } from "../vault/vault.ts";
 import { openApi } from "./api-client.ts";
 
@@ -105,7 +106,8 @@ async function sourceOf(values: Values): Promise<Source> {
 async function folderSource(values: Values, config: Config): Promise<Source | null> {
   const data = values.data ?? config.data;
   try {
-    const reader = openFolderReader(data);
+    const sealed = await sealedFolder({ ...config, data });
+    const reader = openFolderReader(data, sealed?.sealer);
     const keys = await keysOf(reader.hot, { ...config, data });
     const lines = closing(reader, values.tenant ?? DEFAULT_TENANT);
     return { lines, ...(keys && { keys }) };

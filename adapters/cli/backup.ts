@@ -10,6 +10,7 @@ import { backupLimits, writeBackup } from "../../runtime/backup/write-backup.ts"
 import { RuntimeError } from "../../runtime/errors.ts";
 import { type Folder, openFolder } from "../../runtime/store/folder.ts";
 import { type Config, loadConfig } from "../config.ts";
+import { TENANT_KEYS } from "../vault/tenant-keys.ts";
 import { openApi } from "./api-client.ts";
 import { createProgressBar, type ProgressBar } from "./progress-bar.ts";
 import { packageVersion } from "./version.ts";
@@ -162,6 +163,7 @@ function show(done: Done, values: Values): void {
   }
   const parts = Object.entries(manifest.environments).map(([name, { rows }]) => `${rows} ${name}`);
   console.log(`${path}: ${(bytes / MIB).toFixed(1)} MiB, rows: ${parts.join(", ")}.`);
+  keysOfTenants(manifest);
   const files = Object.keys(manifest.files);
   if (files.length > 0) {
     console.log(`KEYS ARE IN IT, IN CLEAR: ${files.join(", ")}. Keep it as you keep keys.`);
@@ -170,5 +172,13 @@ function show(done: Done, values: Values): void {
   console.log(
     "NO KEYS ARE IN IT: keep the data folder's master-key apart from it. Without that file nobody can " +
       "read the credentials in this backup, and no server starts on it. --with-keys puts the key files in.",
+  );
+}
+
+function keysOfTenants({ leftOut }: BackupManifest): void {
+  if (!leftOut.includes(TENANT_KEYS)) return;
+  console.log(
+    `THE KEYS OF TENANTS ARE NOT IN IT: without a copy of the folder ${TENANT_KEYS} nobody can read it. ` +
+      "Keep one apart, as adapters/vault/README.md says.",
   );
 }

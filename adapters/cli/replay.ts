@@ -19,6 +19,7 @@ import type { Swap } from "../replay/swap.ts";
 import { comparisonLines, countsOf, headLine, stepLines, verdictLines } from "../replay/text.ts";
 import { missedMemory } from "../telemetry/missed-vectors.ts";
 import { emptyMasterKeys } from "../vault/master-keys.ts";
+import { sealedFolder } from "../vault/sealed-folder.ts";
 import { workerHost } from "../worker-host.ts";
 import { openApi } from "./api-client.ts";
 import { createRecordClient } from "./record-client.ts";
@@ -173,7 +174,8 @@ async function openSource(wanted: Wanted, config: Config): Promise<Source> {
   const data = wanted.data ?? config.data;
   if (url) return await remote(wanted, config, url);
   try {
-    return local(wanted, openFolderReader(data), data);
+    const sealed = await sealedFolder({ ...config, data });
+    return local(wanted, openFolderReader(data, sealed?.sealer), data);
   } catch (error) {
     const isInUse = error instanceof RuntimeError && error.code === "DATA_LOCKED";
     if (!isInUse || wanted.data !== undefined) throw error;

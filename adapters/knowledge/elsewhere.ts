@@ -3,6 +3,7 @@
 
 import type { FoundPassages } from "../../actors/knowledge/retrieve.ts";
 import type { Compute } from "../../actors/ports.ts";
+import type { SealerSource } from "../../runtime/store/sealer.ts";
 import type { SearchDone, SearchWork } from "../search-tasks.ts";
 import type { Place } from "./rows.ts";
 import type { Searcher } from "./searcher.ts";
@@ -18,12 +19,14 @@ export function searchesElsewhere(options: {
   readonly compute: Compute;
   /** The data folder. */
   readonly data: string;
+  /** How what is a tenant's is sealed; absent: it is not. */
+  readonly sealer?: SealerSource | undefined;
   damaged(place: Place): void;
 }): Pick<Searcher, "search"> {
-  const { compute, data, damaged } = options;
+  const { compute, data, sealer, damaged } = options;
   return {
     async search(place, query): Promise<FoundPassages> {
-      const work: SearchWork = { data, place, query };
+      const work: SearchWork = { data, sealer, place, query };
       const { tenant } = place;
       const done = await compute.run(searchTaskName, work, { tenant, timeoutMs: SEARCH_MS });
       const { found, isDamaged } = done as SearchDone;

@@ -9,6 +9,7 @@ import { lexicalVector } from "../../actors/text/vector.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { newId } from "../../runtime/id.ts";
 import { keys } from "../../runtime/store/keys.ts";
+import type { SealerSource } from "../../runtime/store/sealer.ts";
 import type { Reader } from "../../runtime/store/store.ts";
 import { builtinEmbedder } from "../embed/builtin.ts";
 import { type Difference, differenceOf, everything, loadDocument } from "./changes.ts";
@@ -32,6 +33,8 @@ export const mergeTaskName = "knowledge.merge";
 export interface MergeInput extends Place {
   /** The data folder. */
   readonly data: string;
+  /** How what is a tenant's is sealed; absent: it is not. */
+  readonly sealer?: SealerSource | undefined;
   /** Where the collection's files lie. */
   readonly folder: string;
   readonly isForced: boolean;

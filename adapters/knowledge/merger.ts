@@ -7,6 +7,7 @@ import type { Compute } from "../../actors/ports.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import type { Bulk } from "../../runtime/store/bulk.ts";
 import { keys } from "../../runtime/store/keys.ts";
+import type { SealerSource } from "../../runtime/store/sealer.ts";
 import type { StoreOp } from "../../runtime/store/store.ts";
 import { indexFolder, removeIndexFolder } from "./index-folder.ts";
 import { isMergeDueAt } from "./merge-due.ts";
@@ -35,8 +36,10 @@ export function createMerger(options: {
   readonly compute: Compute;
   /** The data folder. */
   readonly data: string;
+  /** How what is a tenant's is sealed; absent: it is not. */
+  readonly sealer?: SealerSource | undefined;
 }): Merger {
-  const { bulk, compute, data } = options;
+  const { bulk, compute, data, sealer } = options;
   const removeFiles = (place: Place): Promise<void> => removeIndexFolder(indexFolder(data, place));
   return {
     removeFiles,
@@ -59,7 +62,7 @@ export function createMerger(options: {
   async function mergeFiles(place: Place, isForced: boolean): Promise<boolean> {
     const { tenant, collection } = place;
     const folder = indexFolder(data, place);
-    const input: MergeInput = { ...place, data, folder, isForced };
+    const input: MergeInput = { ...place, data, sealer, folder, isForced };
     const { timeoutMs } = mergerLimits;
     const before = await countingId(place);
     const merged = await compute

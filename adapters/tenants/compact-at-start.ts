@@ -1,18 +1,24 @@
 // What removed tenants left in the files goes at a start, before a server opens them.
 
 import type { Log } from "../../runtime/log.ts";
+import type { SealedData } from "../vault/sealing.ts";
 import { isCompactionDue } from "./due.ts";
 
 /**
  * Compacts the folder if that is due, before a server opens it. One that cannot be done now is tried again
  * at the next start: its cause is what the operator reads of.
+ * @param sealed called when it is due, where what is a tenant's is sealed.
  * @throws DATA_LOCKED, DATA_DAMAGED and what else keeps a server from starting on it.
  */
-export async function compactWhenDue(data: string, log: Log): Promise<void> {
+export async function compactWhenDue(
+  data: string,
+  log: Log,
+  sealed?: () => Promise<SealedData>,
+): Promise<void> {
   if (!(await isCompactionDue(data))) return;
   const { compactData } = await import("./compact.ts");
   const beganMs = performance.now();
-  const done = await compactData(data).catch((error: { code?: unknown }) => {
+  const done = await compactData(data, await sealed?.()).catch((error: { code?: unknown }) => {
     if (error.code !== "STORE_FULL" && error.code !== "STORE_FAILED") throw error;
     log.write("error", "The data folder could not be compacted.", { err: error });
     return null;

@@ -17,15 +17,17 @@ import {
   type Removed,
   type Rewritten,
 } from "../../runtime/store/compact.ts";
+import type { SealedData } from "../vault/sealing.ts";
 import { compactionDone } from "./due.ts";
 import { removeFiles } from "./remove-all.ts";
 import { SystemRows } from "./system-rows.ts";
 
-/** @throws as compactFolder. */
-export async function compactData(data: string, nowMs = Date.now()): Promise<Compaction> {
-  const at = new Date(nowMs).toISOString();
+/** @throws as compactFolder; SECRET_UNREADABLE for a folder that is sealed, without its keys. */
+export async function compactData(data: string, sealed?: SealedData): Promise<Compaction> {
+  const at = new Date().toISOString();
   let rows: SystemRows | undefined;
   const done = await compactFolder(data, {
+    sealer: sealed?.sealer,
     rewrite: {
       system: systemTenant,
       row: (table, id, value, removed) => {
@@ -34,7 +36,10 @@ export async function compactData(data: string, nowMs = Date.now()): Promise<Com
       },
     },
     before: async (removed) => {
-      for (const tenant of removed) await removeFiles(data, tenant);
+      for (const tenant of removed) {
+        sealed?.destroy(tenant);
+        await removeFiles(data, tenant);
+      }
       if (removed.size > 0) await forgetVectors(data);
     },
   });

@@ -22,7 +22,8 @@ export async function removeAll(
   signal: AbortSignal,
 ): Promise<void> {
   const { system, data, note } = context;
-  // With encryption at rest the tenant's key is destroyed here, before anything else.
+  // Its work is at rest by now. What copies of the folder and backups hold of it goes with its key.
+  context.sealed?.destroy(tenant);
   let rows = await removeSystemRows(system.tables, tenant);
   let toldMs = context.nowMs();
   const onSlice = async (removed: number): Promise<void> => {

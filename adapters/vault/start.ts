@@ -10,6 +10,7 @@ import { type KeySettings, keySource } from "./key-source.ts";
 import { emptyMasterKeys, KEY_BYTES, masterKeyId, replaceMasterKeys } from "./master-keys.ts";
 import type { RewrapOptions } from "./rewrap.ts";
 import { createRotation, type Rotation } from "./rotation.ts";
+import type { SealedTenants } from "./sealing.ts";
 import { createVault, type Vault } from "./vault.ts";
 
 /** Table and row that say under which master key everything is wrapped. */
@@ -23,8 +24,10 @@ export interface PreparedVault {
   readonly vault: Vault;
   /** The keys, for the other threads. */
   readonly memory: SharedArrayBuffer;
+  /** Makes a master key where there is none, in a data folder that is new. @throws CONFIG_INVALID. */
+  ensureKey(): Promise<void>;
   /** @throws CONFIG_INVALID when secrets are wrapped by a key that is not among those that were read. */
-  settle(system: RunningSystem, log: Log): Promise<Rotation>;
+  settle(system: RunningSystem, log: Log, sealed?: SealedTenants): Promise<Rotation>;
 }
 
 /** Reads the keys. @throws CONFIG_INVALID. */
@@ -33,14 +36,20 @@ export async function prepareVault(
   renewed: (vault: Vault) => RewrapOptions["renewed"],
 ): Promise<PreparedVault> {
   const source = keySource(settings);
-  const read = await source.read();
+  let read = await source.read();
   const memory = emptyMasterKeys();
   if (read !== null) replaceMasterKeys(memory, read);
   const vault = createVault(memory);
   return {
     vault,
     memory,
-    settle: async (system, log) => {
+    ensureKey: async () => {
+      if (read !== null) return;
+      read = [randomBytes(KEY_BYTES)];
+      await source.write?.(read);
+      replaceMasterKeys(memory, read);
+    },
+    settle: async (system, log, sealed) => {
       const { tables } = system;
       const row = await tables.get(systemTenant, table, id);
       const wrappedBy = (row?.value as { readonly key: string } | undefined)?.key ?? null;
@@ -54,7 +63,11 @@ export async function prepareVault(
         ...{ source, memory, keys, log },
         pass: async (onProgress, signal) => {
           const { rewrapAll } = await import("./rewrap.ts");
-          return await rewrapAll({ system, renewed: renewed(vault), onProgress, signal });
+          sealed?.rewrap();
+          const done = await rewrapAll({ system, renewed: renewed(vault), onProgress, signal });
+          // What another thread wrapped while the key became another one.
+          const left = sealed?.rewrap().unreadable ?? 0;
+          return { ...done, unreadable: done.unreadable + left };
         },
         done: async (key) => {
           await tables.write(systemTenant, [{ type: "put", table, id, value: { key } }]);

@@ -36,8 +36,12 @@ export class TenantWork implements Tenants {
     this.#options = options;
   }
 
-  /** Reads which tenants rest; those of which there is work. */
-  async load(hot: Reader): Promise<readonly string[]> {
+  /**
+   * Reads which tenants rest; those of which there is work.
+   * @param destroyed tenants of which nothing can be read any more: a copy of the folder from before their
+   *   removal was put in its place, and they are removed from it too.
+   */
+  async load(hot: Reader, destroyed: readonly string[] = []): Promise<readonly string[]> {
     const range = prefixRange(keys.suspendedTenants, PAGE_ROWS);
     for (let { from } = range; ; ) {
       const rows = await hot.range({ ...range, from });
@@ -48,6 +52,10 @@ export class TenantWork implements Tenants {
       const last = rows.at(-1);
       if (last === undefined || rows.length < PAGE_ROWS) break;
       from = `${last.key} `;
+    }
+    for (const tenant of destroyed) {
+      const isKnown = ["removing", "gone"].includes(this.stateOf(tenant));
+      if (!isKnown) await this.#rest(tenant, "removing", 0);
     }
     return [...this.list("suspended"), ...this.list("removing")];
   }

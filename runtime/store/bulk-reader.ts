@@ -4,10 +4,15 @@
 
 import { environmentFile, READERS_MAX, readRange } from "./lmdb.ts";
 import { open } from "./lmdb-library.ts";
-import type { Reader } from "./store.ts";
+import { openedReader } from "./sealed-rows.ts";
+import type { Sealer } from "./sealer.ts";
+import type { Range, Reader } from "./store.ts";
 
-/** Opens it; it must have been written to. Stays open as long as the thread. */
-export function openBulkReader(folder: string): Reader {
+/**
+ * Opens it; it must have been written to. Stays open as long as the thread.
+ * @param sealer absent where nothing is sealed.
+ */
+export function openBulkReader(folder: string, sealer?: Sealer): Reader {
   const database = open<Uint8Array, string>({
     path: environmentFile(folder, "bulk"),
     encoding: "binary",
@@ -26,8 +31,9 @@ export function openBulkReader(folder: string): Reader {
     }
     return database;
   };
-  return {
-    get: (key) => fresh().getBinary(key),
-    range: (range) => readRange(fresh(), range),
+  const stored = {
+    get: (key: string) => fresh().getBinary(key),
+    range: (range: Range) => readRange(fresh(), range),
   };
+  return openedReader(stored, "bulk", sealer);
 }

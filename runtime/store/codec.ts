@@ -10,6 +10,10 @@ import { writeValue } from "./value-writer.ts";
 /** First byte of every value. Never 1: lmdb-js gives values that start with 01 01 01 a meaning. */
 const FORMAT = 0x82;
 const KEY_NONE = 0;
+/** The payload is sealed under its tenant's key, with this head around the whole value (sealed-rows.ts). */
+const KEY_OF_TENANT = 1;
+/** What a sealed value begins with. */
+export const SEALED_HEAD = Uint8Array.of(FORMAT, KEY_OF_TENANT);
 const HEADER_BYTES = 2;
 
 /**
@@ -25,7 +29,15 @@ export function encode(value: unknown): Uint8Array {
   return bytes;
 }
 
-/** The data `encode` was given. @throws RuntimeError FOREIGN_DATA for another format or key. */
+/** Whether a value is sealed. */
+export function isSealedValue(bytes: Uint8Array): boolean {
+  return bytes[1] === KEY_OF_TENANT && bytes[0] === FORMAT;
+}
+
+/**
+ * The data `encode` was given. @throws RuntimeError FOREIGN_DATA for another format, SECRET_UNREADABLE
+ *   for a sealed value that could not be opened.
+ */
 export function decode(bytes: Uint8Array): unknown {
   check(bytes);
   return readValue(bytes, HEADER_BYTES);
@@ -39,6 +51,11 @@ export function decodeFirst(bytes: Uint8Array): unknown {
 
 function check(bytes: Uint8Array): void {
   const [format, key] = bytes;
+  if (isSealedValue(bytes)) {
+    const text =
+      "A stored value is sealed and cannot be opened here: its tenant's key is destroyed or not given, or it was changed.";
+    throw new RuntimeError("SECRET_UNREADABLE", text);
+  }
   if (format !== FORMAT || key !== KEY_NONE) {
     throw new RuntimeError(
       "FOREIGN_DATA",

@@ -22,6 +22,8 @@ import { freshFile, removeFresh } from "./fresh-files.ts";
 import { keys, prefixRange } from "./keys.ts";
 import { environmentFile, PAGE_BYTES, READERS_MAX, readRange } from "./lmdb.ts";
 import { open, type RootDatabase } from "./lmdb-library.ts";
+import { rowSeals } from "./sealed-rows.ts";
+import type { Sealer } from "./sealer.ts";
 import type { Environment, Row } from "./store.ts";
 import { tenantOfKey } from "./tenant-rows.ts";
 
@@ -44,6 +46,8 @@ export interface Compaction {
 
 /** How a folder is compacted. */
 export interface CompactOptions {
+  /** Of a folder that is sealed: opens and seals what `rewrite` is given. Other rows are copied sealed. */
+  readonly sealer?: Sealer | undefined;
   /** Called when the copies are made, before they take their places: what lies elsewhere goes. */
   readonly before?: (removed: Removed) => Promise<void>;
   /**
@@ -184,7 +188,7 @@ async function copy(
 function kept(
   environment: Environment,
   { key, value }: Row,
-  { removed, rewrite }: CopyOptions,
+  { removed, rewrite, sealer }: CopyOptions,
 ): Uint8Array | null {
   const tenant = tenantOfKey(environment, key);
   if (tenant !== null && removed.has(tenant)) {
@@ -195,9 +199,11 @@ function kept(
   if (!key.startsWith("t/")) return value;
   const [, , table = ""] = key.split("/", 3);
   const id = key.slice(keys.tableOf(tenant, table).length);
-  const after = rewrite.row(table, id, decode(value), removed);
+  const seals = sealer && rowSeals(sealer, environment);
+  const after = rewrite.row(table, id, decode(seals?.open(key, value) ?? value), removed);
   if (after === "keep") return value;
-  return after === "drop" ? null : after.value;
+  if (after === "drop") return null;
+  return seals?.sealValue(key, after.value) ?? after.value;
 }
 
 /** Rows on their way into a fresh file, in order: pages are filled one after the other. */

@@ -12,6 +12,8 @@ export interface Sent {
   readonly sequence: number;
   readonly generation: number;
   readonly batch: Batch;
+  /** The same as it is stored: its values may be sealed. */
+  readonly stored: Batch;
   /** Size when packed. */
   readonly bytes: number;
 }
@@ -31,6 +33,8 @@ export interface Link {
   readonly base: Base;
   /** Hands a batch to the writer; order is kept. */
   send(sent: Sent): void;
+  /** A batch as it is stored; absent: as it is. @throws RuntimeError when it cannot be sealed. */
+  readonly seal?: ((batch: Batch) => Batch) | undefined;
   /** Later reads see everything committed by now. */
   refresh(): void;
 }
@@ -91,14 +95,17 @@ export class Connection {
     const error = this.#closed ? closed() : this.#refusal;
     if (error !== undefined) return refusedCommit(followUp(error));
     checkBatch(batch);
-    const bytes = packedBytes(batch);
+    const stored = this.#sealed(batch);
+    if (stored instanceof RuntimeError) return this.#refuseHere(stored);
+    const bytes = packedBytes(stored);
     if (bytes > BATCH_BYTES_MAX) throw tooLarge(`${bytes} bytes; the limit is ${BATCH_BYTES_MAX}`);
     if (this.#pendingBytes + bytes > PENDING_BYTES_MAX) {
       const limit = `${PENDING_BYTES_MAX} bytes that are not committed yet`;
       return this.#refuseHere(new RuntimeError("STORE_FULL", `A connection may have ${limit}.`));
     }
     this.#sequence += 1;
-    const sent = { sequence: this.#sequence, generation: this.#generation, batch, bytes };
+    const [sequence, generation] = [this.#sequence, this.#generation];
+    const sent = { sequence, generation, batch, stored, bytes };
     this.#overlay.apply(batch, sent.sequence);
     this.#pendingBytes += bytes;
     const commit = this.#track(sent);
@@ -138,6 +145,18 @@ export class Connection {
     this.#uncommitted = [];
     this.#overlay.clear();
     for (const { refused } of pending) refused(error);
+  }
+
+  /** The batch as it is stored, or why it cannot be. */
+  #sealed(batch: Batch): Batch | RuntimeError {
+    const { seal } = this.#link;
+    if (seal === undefined) return batch;
+    try {
+      return seal(batch);
+    } catch (error) {
+      if (error instanceof RuntimeError) return error;
+      throw error;
+    }
   }
 
   #track(sent: Sent): Commit {

@@ -7,7 +7,9 @@ import { RuntimeError } from "../errors.ts";
 import { openFolder } from "./folder.ts";
 import { environmentFile, READERS_MAX, readRange } from "./lmdb.ts";
 import { open } from "./lmdb-library.ts";
-import type { Environment, Reader } from "./store.ts";
+import { openedReader } from "./sealed-rows.ts";
+import type { Sealer } from "./sealer.ts";
+import type { Environment, Range, Reader } from "./store.ts";
 
 /** A data folder opened for reading. */
 export interface FolderReader {
@@ -19,15 +21,19 @@ export interface FolderReader {
 
 /**
  * Opens a data folder for reading.
+ * @param sealer absent where nothing is sealed: what is cannot be decoded then.
  * @throws NOT_FOUND when there is none, DATA_LOCKED when a server has it open, FOREIGN_DATA.
  */
-export function openFolderReader(path: string): FolderReader {
+export function openFolderReader(path: string, sealer?: Sealer): FolderReader {
   if (!existsSync(join(path, "hot.mdb"))) {
     throw new RuntimeError("NOT_FOUND", `There is no data folder at ${path}.`);
   }
   const folder = openFolder(path);
   try {
-    const [hot, bulk] = [openEnvironment(path, "hot"), openEnvironment(path, "bulk")];
+    const [hot, bulk] = [
+      openEnvironment(path, "hot", sealer),
+      openEnvironment(path, "bulk", sealer),
+    ];
     return {
       hot: hot.reader,
       bulk: bulk.reader,
@@ -44,10 +50,16 @@ export function openFolderReader(path: string): FolderReader {
 
 const nothing: Reader = { get: () => undefined, range: () => [] };
 
+interface Opened {
+  readonly reader: Reader;
+  close(): Promise<void>;
+}
+
 function openEnvironment(
   path: string,
   environment: Environment,
-): { readonly reader: Reader; close(): Promise<void> } {
+  sealer: Sealer | undefined,
+): Opened {
   const file = environmentFile(path, environment);
   // A server that never had documents has no second environment.
   if (!existsSync(file)) return { reader: nothing, close: async () => undefined };
@@ -57,11 +69,12 @@ function openEnvironment(
     readOnly: true,
     maxReaders: READERS_MAX,
   });
+  const stored = {
+    get: (key: string) => database.getBinary(key),
+    range: (range: Range) => readRange(database, range),
+  };
   return {
-    reader: {
-      get: (key) => database.getBinary(key),
-      range: (range) => readRange(database, range),
-    },
+    reader: openedReader(stored, environment, sealer),
     close: () => database.close(),
   };
 }

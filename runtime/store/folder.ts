@@ -36,6 +36,8 @@ export interface Header {
   readonly boots: number;
   /** Environments whose files lie beside it, from the moment they did; absent for none. */
   readonly beside?: readonly Environment[];
+  /** Whether what is a tenant's is sealed, from the first row on; absent: it is not. */
+  readonly sealed?: boolean;
 }
 
 /** A data folder this process owns. */
@@ -116,10 +118,19 @@ function open(path: string): Folder {
 
 /**
  * The header to write at this start, from the stored one.
- * @throws RuntimeError FOREIGN_DATA for another environment, another format, another shard count.
+ * @param isSealed whether this process seals what is a tenant's.
+ * @throws RuntimeError FOREIGN_DATA for another environment, another format, another shard count;
+ *   CONFIG_INVALID when it was made the other way.
  */
-export function nextHeader(stored: Uint8Array | undefined, environment: Environment): Header {
-  if (stored === undefined) return { format: FOLDER_FORMAT, shards: SHARDS, environment, boots: 1 };
+export function nextHeader(
+  stored: Uint8Array | undefined,
+  environment: Environment,
+  isSealed = false,
+): Header {
+  const made = isSealed ? { sealed: true } : {};
+  if (stored === undefined) {
+    return { format: FOLDER_FORMAT, shards: SHARDS, environment, boots: 1, ...made };
+  }
   const header = readHeader(stored, environment);
   if (typeof header?.format !== "number" || header.environment !== environment) {
     throw foreign(`its ${environment} store has a header this program does not know`);
@@ -130,9 +141,17 @@ export function nextHeader(stored: Uint8Array | undefined, environment: Environm
   if (header.shards !== SHARDS) {
     throw foreign(`it has ${header.shards} shards; this version has ${SHARDS}`);
   }
+  if ((header.sealed ?? false) !== isSealed) throw madeOtherwise(isSealed);
   const { boots = 0, beside } = header;
-  const next = { format: FOLDER_FORMAT, shards: SHARDS, environment, boots: boots + 1 };
+  const next = { format: FOLDER_FORMAT, shards: SHARDS, environment, boots: boots + 1, ...made };
   return beside === undefined ? next : { ...next, beside };
+}
+
+function madeOtherwise(isSealed: boolean): RuntimeError {
+  const text = isSealed
+    ? "The data folder was made without encryption, which counts from its first row on: set encryption: off, or give a new folder."
+    : "The data folder was made with encryption: on; set it again.";
+  return new RuntimeError("CONFIG_INVALID", text);
 }
 
 /**

@@ -6,7 +6,9 @@ import type { MessagePort } from "node:worker_threads";
 import { RuntimeError } from "../errors.ts";
 import { type Answer, Connection, type Link, type Sent } from "./connection.ts";
 import { open, type RootDatabase } from "./lmdb-library.ts";
+import type { Base } from "./overlay.ts";
 import { pack } from "./packing.ts";
+import type { ValueSeals } from "./sealed-rows.ts";
 import type { Batch, Commit, Environment, Range, Reader, Row, Store } from "./store.ts";
 
 /** Where the rows are and who writes them. */
@@ -16,6 +18,8 @@ export interface StoreOptions {
   readonly environment: Environment;
   /** From `Storage.connect`; owned by the store from here on. */
   readonly port: MessagePort;
+  /** Seals what is a tenant's; absent: it is stored in clear. */
+  readonly seals?: ValueSeals | undefined;
 }
 
 /** Batches of one connection, packed. The storage thread answers with `Answer[]`. */
@@ -54,7 +58,7 @@ class LmdbStore implements Store {
   #whenIdle: (() => void) | undefined;
   #isFresh = false;
 
-  constructor({ path, environment, port }: StoreOptions) {
+  constructor({ path, environment, port, seals }: StoreOptions) {
     this.#database = open<Uint8Array, string>({
       path: environmentFile(path, environment),
       encoding: "binary",
@@ -66,11 +70,13 @@ class LmdbStore implements Store {
     this.#database.getBinary(" ");
     readRange(this.#database, { from: " ", to: "!", limit: 1 });
     this.#port = port;
+    const stored: Base = {
+      get: (key) => this.#fresh().getBinary(key),
+      range: (range) => readRange(this.#fresh(), range),
+    };
     const link: Link = {
-      base: {
-        get: (key) => this.#fresh().getBinary(key),
-        range: (range) => readRange(this.#fresh(), range),
-      },
+      base: seals?.opened(stored) ?? stored,
+      seal: seals && ((batch) => seals.seal(batch)),
       send: (sent) => this.#send(sent),
       refresh: () => this.#database.resetReadTxn(),
     };
@@ -149,7 +155,7 @@ class LmdbStore implements Store {
     this.#outgoing = [];
     const bytes = outgoing.reduce((sum, sent) => sum + sent.bytes, 0);
     const buffer = pack(
-      outgoing.map((sent) => sent.batch),
+      outgoing.map((sent) => sent.stored),
       bytes,
     );
     const message: PackedBatches = {

@@ -3,6 +3,7 @@
 
 import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
 import { type ErrorData, fromErrorData, RuntimeError } from "../errors.ts";
+import type { SealerSource } from "./sealer.ts";
 import { type StorageFigures, StorageMeter } from "./storage-meter.ts";
 import type { Environment } from "./store.ts";
 
@@ -14,6 +15,8 @@ export interface ThreadOptions {
   readonly mapBytes: Readonly<Record<Environment, number>>;
   /** Environments it opens for others to read, and never writes. */
   readonly holds: readonly Environment[];
+  /** How what is a tenant's is sealed; undefined: it is not. */
+  readonly sealer: SealerSource | undefined;
   /** Memory of its `StorageMeter`. */
   readonly meter: SharedArrayBuffer;
 }
@@ -48,6 +51,8 @@ export interface StorageOptions {
   readonly later?: readonly Environment[];
   /** Largest size of an environment in bytes. Default 256 GiB each, sparse. */
   readonly mapBytes?: Partial<Record<Environment, number>>;
+  /** How what is a tenant's is sealed. Default: it is stored in clear. A folder is made either way. */
+  readonly sealer?: SealerSource | undefined;
   /** A storage thread has died: end the process, durable state is what it was. */
   readonly onDeath: (environment: Environment, error: Error) => void;
 }
@@ -80,7 +85,7 @@ const MAP_BYTES = 256 * 1024 ** 3;
 /** A storage thread handles bytes that lie outside its heap; more than this does not make it faster. */
 const YOUNG_MIB = 6;
 
-/** Starts the storage threads. @throws FOREIGN_DATA, DATA_DAMAGED, DATA_UNUSABLE, STORE_FULL. */
+/** Starts the storage threads. @throws CONFIG_INVALID for a folder that was made sealed and is opened without `sealer`, or the other way round; FOREIGN_DATA, DATA_DAMAGED, DATA_UNUSABLE, STORE_FULL. */
 export async function startStorage(options: StorageOptions): Promise<Storage> {
   const threads = new StorageThreads(options);
   const { boots, epochs } = await threads.startFirst(options.environments ?? ["hot", "bulk"]);
@@ -173,7 +178,8 @@ class StorageThread {
   constructor(environment: Environment, options: StorageOptions, holds: readonly Environment[]) {
     const mapBytes = { hot: MAP_BYTES, bulk: MAP_BYTES, ...options.mapBytes };
     const { memory: meter } = this.meter;
-    const workerData: ThreadOptions = { path: options.path, environment, mapBytes, holds, meter };
+    const { path, sealer } = options;
+    const workerData: ThreadOptions = { path, environment, mapBytes, holds, sealer, meter };
     this.#worker = new Worker(new URL("../threads/storage-thread.js", import.meta.url), {
       workerData,
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB },

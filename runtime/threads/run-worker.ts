@@ -13,6 +13,8 @@ import type { DoorItem, WorkerItem } from "../message.ts";
 import type { Look, Seen } from "../shared/look.ts";
 import { createBulk } from "../store/bulk.ts";
 import { openStore } from "../store/lmdb.ts";
+import type { Seals } from "../store/sealed-rows.ts";
+import type { SealerSource } from "../store/sealer.ts";
 import { BulkStart } from "./bulk-start.ts";
 import { ComputeClient } from "./compute.ts";
 import { workerSide } from "./door-codec.ts";
@@ -53,8 +55,25 @@ export function runWorker<Config>(host: WorkerHost<Config>): void {
     setInterval(() => {
       slot.passMs = passes.take();
     }, PASSES_MS);
-    expose(new HostedWorker(boot, host as WorkerHost, slot), boot.control as unknown as Endpoint);
+    const run = (seals?: Seals): void => {
+      const hosted = new HostedWorker(boot, { host: host as WorkerHost, slot, seals });
+      expose(hosted, boot.control as unknown as Endpoint);
+    };
+    if (boot.sealer === undefined) run();
+    // What rejects here ends the thread, as what throws does.
+    else void sealsOf(boot.sealer).then(run);
   });
+}
+
+/** What a worker has beside what it is told. */
+interface Hosting {
+  readonly host: WorkerHost;
+  readonly slot: Slot;
+  readonly seals: Seals | undefined;
+}
+
+async function sealsOf(source: SealerSource): Promise<Seals> {
+  return (await import("../store/sealed-rows.ts")).loadSeals(source);
 }
 
 class HostedWorker implements WorkerControl {
@@ -70,15 +89,15 @@ class HostedWorker implements WorkerControl {
   readonly #late: LateFaults;
   #kernel: Kernel | undefined;
 
-  constructor(boot: WorkerBoot, host: WorkerHost, slot: Slot) {
-    const { worker, config, folder } = boot;
+  constructor(boot: WorkerBoot, { host, slot, seals }: Hosting) {
+    const { worker, config, folder: path } = boot;
     const { wireItemsMax: itemsMax, backlogMax } = config;
     this.#boot = boot;
     this.#host = host;
     this.#slot = slot;
     this.#late = new LateFaults(slot);
-    this.#hot = openStore({ path: folder, environment: "hot", port: boot.hot });
-    this.#bulk = openStore({ path: folder, environment: "bulk", port: boot.bulk });
+    this.#hot = openStore({ path, environment: "hot", port: boot.hot, seals: seals?.hot });
+    this.#bulk = openStore({ path, environment: "bulk", port: boot.bulk, seals: seals?.bulk });
     this.#mesh = new Mesh({
       worker,
       itemsMax,

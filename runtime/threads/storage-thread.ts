@@ -13,6 +13,8 @@ import { environmentFile, PAGE_BYTES, type PackedBatches, READERS_MAX } from "..
 import { open, type RootDatabase } from "../store/lmdb-library.ts";
 import { unpack } from "../store/packing.ts";
 import { causeOf, Room, type Staged } from "../store/room.ts";
+import type { ValueSeals } from "../store/sealed-rows.ts";
+import type { SealerSource } from "../store/sealer.ts";
 import type { ThreadAnswer, ThreadCommand, ThreadOptions } from "../store/storage.ts";
 import { StorageMeter } from "../store/storage-meter.ts";
 import type { Batch, Environment } from "../store/store.ts";
@@ -78,6 +80,8 @@ const epochs = new Map<number, number>();
  * of this process, and none outlives it.
  */
 const owed = new Set<number>();
+/** Undefined where nothing is sealed. */
+let seals: ValueSeals | undefined;
 let queue: Queued[] = [];
 let isWriting = false;
 /** Committed and waiting for a flush to begin: the last sequence of each connection, raised epochs. */
@@ -172,7 +176,10 @@ function takeGroup(): readonly Queued[] {
 async function writeGroup(group: readonly Queued[]): Promise<void> {
   const staged = new Map<string, Uint8Array | undefined>();
   const stored: Judged = {
-    read: (key) => (staged.has(key) ? staged.get(key) : database.getBinary(key)),
+    read: (key) => {
+      const value = staged.has(key) ? staged.get(key) : database.getBinary(key);
+      return seals === undefined || value === undefined ? value : seals.open(key, value);
+    },
     epoch: (shard) => epochs.get(shard) ?? 0,
   };
   const outcomes = new Map<Client, Outcome>();
@@ -336,15 +343,21 @@ async function close(): Promise<void> {
   main?.close();
 }
 
+async function sealsOf(source: SealerSource, environment: Environment): Promise<ValueSeals> {
+  const { loadSeals } = await import("../store/sealed-rows.ts");
+  return (await loadSeals(source))[environment];
+}
+
 async function start(): Promise<void> {
-  const { path, environment, holds } = options;
+  const { path, environment, holds, sealer } = options;
   const stored = database.getBinary(keys.header);
-  const found = nextHeader(stored, environment);
+  const isSealed = sealer !== undefined;
+  const found = nextHeader(stored, environment, isSealed);
   checkBeside(path, found);
   for (const other of holds) {
     const one = openEnvironment(other);
     held.push(one);
-    nextHeader(one.getBinary(keys.header), other);
+    nextHeader(one.getBinary(keys.header), other, isSealed);
     one.resetReadTxn();
   }
   const header = withBeside(path, found, holds);
@@ -358,6 +371,7 @@ async function start(): Promise<void> {
   })) {
     epochs.set(Number.parseInt(key.slice("e/".length), 16), Number(decode(value)));
   }
+  if (isSealed) seals = await sealsOf(sealer, environment);
   tell({ type: "ready", boots: header.boots, epochs });
 }
 

@@ -7,6 +7,7 @@ import { type ErrorData, toErrorData } from "../errors.ts";
 import type { Kernel, KernelLimits } from "../kernel/kernel-port.ts";
 import type { LogFields, LogLevel } from "../log.ts";
 import type { Look, Seen } from "../shared/look.ts";
+import type { SealerSource } from "../store/sealer.ts";
 import type { ComputeAnswer, ComputeCall } from "./compute.ts";
 import type { ThreadReport } from "./report.ts";
 
@@ -14,6 +15,8 @@ import type { ThreadReport } from "./report.ts";
 export interface WorkerBoot {
   readonly worker: number;
   readonly folder: string;
+  /** How what is a tenant's is sealed; undefined: it is not. */
+  readonly sealer: SealerSource | undefined;
   readonly config: RuntimeConfig;
   readonly limits: Partial<KernelLimits>;
   readonly hostConfig: unknown;

@@ -10,6 +10,7 @@ import type { KernelLimits } from "../kernel/kernel-port.ts";
 import type { Log } from "../log.ts";
 import { type DoorItem, tenantOf, type WorkerItem } from "../message.ts";
 import type { Look, Seen } from "../shared/look.ts";
+import type { SealerSource } from "../store/sealer.ts";
 import type { Storage } from "../store/storage.ts";
 import { ComputeServer } from "./compute.ts";
 import type { ComputePool } from "./compute-port.ts";
@@ -29,6 +30,7 @@ export interface WorkerOptions {
   /** Threads of that module which were started before. */
   readonly early: EarlyThreads;
   readonly folder: string;
+  readonly sealer: SealerSource | undefined;
   readonly storage: Storage;
   readonly config: RuntimeConfig;
   readonly limits: Partial<KernelLimits>;
@@ -73,7 +75,7 @@ export class WorkerHandle {
   #asked: Promise<void> | undefined;
 
   constructor(number: number, options: WorkerOptions) {
-    const { storage, config, limits, hostConfig, folder, connectEngine } = options;
+    const { storage, config, limits, hostConfig, folder, sealer, connectEngine } = options;
     const [control, door, side] = [
       new MessageChannel(),
       new MessageChannel(),
@@ -82,7 +84,8 @@ export class WorkerHandle {
     const hot = storage.connect("hot");
     const bulk = storage.connect("bulk");
     const ports = { control: control.port2, door: door.port2, side: side.port2, hot, bulk };
-    const boot = { worker: number, folder, config, limits, hostConfig, slot: this.slot.memory };
+    const { memory: slot } = this.slot;
+    const boot = { worker: number, folder, sealer, config, limits, hostConfig, slot };
     const message: WorkerBoot = { ...boot, ...ports, hasLine: connectEngine !== undefined };
     this.number = number;
     this.#thread =

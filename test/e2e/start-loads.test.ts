@@ -147,7 +147,7 @@ const filesMax: Readonly<Record<string, number>> = {
   "adapters/webhooks": 4,
   packages: 40,
   runtime: 20,
-  "runtime/door": 10,
+  "runtime/door": 11,
   "runtime/kernel": 45,
   "runtime/runs": 29,
   "runtime/shared": 21,

@@ -18,6 +18,7 @@ import {
   type TenantOptions,
   type TenantService,
 } from "../../tenants/tenants.ts";
+import type { SealedTenants } from "../../vault/sealing.ts";
 import { createWebhookSecrets, type WebhookSecrets } from "../../webhooks/secrets.ts";
 import { WorkGate } from "../gate/work-gate.ts";
 import { createResources, type Resources } from "../resources/kinds.ts";
@@ -62,6 +63,8 @@ export interface ServiceOptions {
   /** The data folder. */
   readonly data: string;
   readonly log: Log;
+  /** Keys of tenants, where what is theirs is sealed on the disk. */
+  readonly sealed?: Pick<SealedTenants, "destroy"> | undefined;
   readonly trust: Trust;
   /** Milliseconds since the epoch. */
   nowMs(): number;
@@ -181,11 +184,12 @@ function tenantServices({
   system,
   data,
   log,
+  sealed,
   nowMs,
 }: ServiceOptions): Pick<Services, "tenants" | "tenantRates"> {
   const tenantRates = new TenantRates(system.tables);
   const note = (name: string, text: string): Promise<void> => writeSmall(data, name, text);
-  const removals = new TenantRemovals({ system, data, log, nowMs, note });
+  const removals = new TenantRemovals({ system, data, log, sealed, nowMs, note });
   const changed: TenantOptions["changed"] = ({ id, limits }) => tenantRates.changed(id, limits);
   return { tenantRates, tenants: createTenantService({ system, nowMs, removals, changed }) };
 }

@@ -1,0 +1,119 @@
+// The keys of tenants at a start, at a rotation and where somebody has cut a destruction short.
+
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, expect, test } from "vitest";
+import {
+  createMasterKeys,
+  emptyMasterKeys,
+  replaceMasterKeys,
+} from "../../../adapters/vault/master-keys.ts";
+import { createSealing } from "../../../adapters/vault/sealing.ts";
+import { createTenantKeys } from "../../../adapters/vault/tenant-keys.ts";
+import { createSealer } from "../../../adapters/vault/tenant-sealer.ts";
+
+const [first, second] = [new Uint8Array(32).fill(1), new Uint8Array(32).fill(2)];
+const folders: string[] = [];
+
+afterEach(() => {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
+});
+
+/** A data folder with keys of these tenants, wrapped under the first master key. */
+async function folderWith(...tenants: readonly string[]) {
+  const data = mkdtempSync(join(tmpdir(), "troupe-sealing-"));
+  folders.push(data);
+  const memory = emptyMasterKeys();
+  replaceMasterKeys(memory, [first]);
+  const settings = { encryption: "on", tenantKeys: null, data } as const;
+  const sealing = createSealing(settings, memory, async () => undefined);
+  await sealing.prepare(true);
+  const sealer = createSealer(sealing.source.data);
+  const texts = tenants.map((one) => sealer.seal(one, "p", Buffer.from(`of ${one}`)));
+  const keys = join(data, "tenant-keys");
+  return { data, memory, settings, sealing, texts, keys };
+}
+
+const opened = (sealer: ReturnType<typeof createSealer>, tenant: string, text?: Uint8Array) => {
+  const bytes = text && sealer.open(tenant, "p", text);
+  return bytes && Buffer.from(bytes).toString();
+};
+
+test("a start with another master key, or without the keys of tenants, says so and makes none", async () => {
+  const { settings, keys } = await folderWith("tn_a");
+  const other = emptyMasterKeys();
+  replaceMasterKeys(other, [second]);
+  const before = readdirSync(keys);
+
+  const wrong = createSealing(settings, other, async () => undefined).prepare(false);
+  await expect(wrong).rejects.toMatchObject({
+    code: "CONFIG_INVALID",
+    message: expect.stringMatching(/keys of tenants cannot be opened.*Put the right one back/),
+  });
+  const without = { ...settings, tenantKeys: join(keys, "elsewhere") };
+  const lost = createSealing(without, other, async () => undefined).prepare(false);
+  await expect(lost).rejects.toMatchObject({
+    code: "CONFIG_INVALID",
+    message: expect.stringContaining("They are in no backup"),
+  });
+  expect(readdirSync(keys)).toEqual(before);
+});
+
+test("a new master key opens what was sealed before, and the old one is not needed after", async () => {
+  const { memory, sealing, settings, texts, keys } = await folderWith("tn_a", "tn_b");
+  const wrapped = readFileSync(join(keys, "tn_a"), "latin1");
+  replaceMasterKeys(memory, [second, first]);
+
+  const done = sealing.rewrap();
+
+  const alone = emptyMasterKeys();
+  replaceMasterKeys(alone, [second]);
+  const sealer = createSealer(createSealing(settings, alone, async () => undefined).source.data);
+  expect(done).toEqual({ changed: 3, unreadable: 0 });
+  expect(sealing.rewrap()).toEqual({ changed: 0, unreadable: 0 });
+  expect([opened(sealer, "tn_a", texts[0]), opened(sealer, "tn_b", texts[1])]).toEqual([
+    "of tn_a",
+    "of tn_b",
+  ]);
+  expect(readdirSync(keys).sort()).toEqual(["tn_a", "tn_b", "tn_system"]);
+  expect(readFileSync(join(keys, "tn_a"), "latin1")).not.toBe(wrapped);
+});
+
+test("a wrapped key in another tenant's place opens nothing", async () => {
+  const { memory, keys, sealing, texts } = await folderWith("tn_a", "tn_b");
+  writeFileSync(join(keys, "tn_b"), readFileSync(join(keys, "tn_a")));
+
+  const sealer = createSealer(sealing.source.data);
+  expect(opened(sealer, "tn_b", texts[0])).toBeUndefined();
+  expect(() => createTenantKeys(keys, createMasterKeys(memory)).read("tn_b")).toThrow(/changed/);
+});
+
+test("a destruction that was cut short is finished by the next start, which tells of it", async () => {
+  const { keys, sealing, texts } = await folderWith("tn_a", "tn_b");
+  writeFileSync(join(keys, "tn_a.destroyed"), "");
+
+  const destroyed = await sealing.prepare(false);
+
+  const sealer = createSealer(sealing.source.data);
+  expect(destroyed).toEqual(["tn_a"]);
+  expect(existsSync(join(keys, "tn_a"))).toBe(false);
+  expect([opened(sealer, "tn_a", texts[0]), opened(sealer, "tn_b", texts[1])]).toEqual([
+    undefined,
+    "of tn_b",
+  ]);
+});
+
+test("a key is overwritten where it lies before it is unlinked", async () => {
+  const { keys, sealing } = await folderWith("tn_a");
+  const { linkSync } = await import("node:fs");
+  const before = readFileSync(join(keys, "tn_a"));
+  // Another name of the same place on the disk.
+  linkSync(join(keys, "tn_a"), join(keys, "witness.x"));
+
+  sealing.destroy("tn_a");
+
+  const after = readFileSync(join(keys, "witness.x"));
+  expect(after.length).toBe(before.length);
+  expect(after.includes(before.subarray(9, 40))).toBe(false);
+});
