@@ -2,6 +2,7 @@
 // its SHA-256; the prefix is what lists show so that people can tell their keys apart.
 
 import { type Static, Type } from "../schema.ts";
+import { type AllowedResources, allowedResourcesSchema } from "./resource-scope.ts";
 
 /** The tenant that holds what belongs to no tenant. */
 export const systemTenant = "tn_system";
@@ -61,6 +62,8 @@ export const apiKeyInput = Type.Object(
     allowed_services: Type.Optional(
       Type.Array(Type.String({ minLength: 1, maxLength: 100 }), { maxItems: 500 }),
     ),
+    /** What it reaches; null: everything. Default: what who makes it reaches. */
+    allowed_resources: Type.Optional(Type.Union([allowedResourcesSchema, Type.Null()])),
     /** ISO 8601. Default: never. */
     expires_at: Type.Optional(Type.Union([Type.String({ maxLength: 40 }), Type.Null()])),
   },
@@ -102,6 +105,8 @@ export interface ApiKey {
   readonly name: string;
   readonly role: KeyRole;
   readonly allowed_services: readonly string[];
+  /** Null or absent: it reaches everything of its tenant. */
+  readonly allowed_resources?: AllowedResources | null;
   readonly expires_at: string | null;
   readonly revoked_at: string | null;
   readonly created_at: string;

@@ -28,9 +28,10 @@ export async function callOf(services: Services, context: Context): Promise<Call
 
 /** Of the agent that the query names, else of the tenant's only one. @throws NOT_FOUND. */
 export async function callOfAny(services: Services, context: Context): Promise<Called> {
-  const { tenant } = context.principal;
+  const { principal } = context;
   const id = context.query.get("agent");
-  const target = id === null ? onlyTarget(services, tenant) : targetOf(services, tenant, id);
+  const target =
+    id === null ? onlyTarget(services, principal) : targetOf(services, principal.tenant, id);
   return called(services, context, await target);
 }
 

@@ -1,7 +1,9 @@
 // Whom a client of A2A speaks to: an agent, a team or a workflow of its own tenant, as its card shows it.
 
+import { onlyOf } from "../../actors/records/resource-scope.ts";
 import { targetPlace } from "../../actors/targets.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
+import type { Principal } from "../http/route.ts";
 import type { Services } from "../http/services/services.ts";
 
 /** What has a card. */
@@ -60,8 +62,13 @@ export async function targetOf(
  * The one that is meant when none is named: the tenant's only agent.
  * @throws NOT_FOUND when there is none, or more than one.
  */
-export async function onlyTarget(parts: Parts, tenant: string): Promise<Target> {
-  const { items } = await parts.agents.list(tenant, { question: null, page: { limit: 2 } });
+export async function onlyTarget(
+  parts: Parts,
+  { tenant, allowedResources }: Pick<Principal, "tenant" | "allowedResources">,
+): Promise<Target> {
+  const only = onlyOf(allowedResources, "agents");
+  const request = { question: null, page: { limit: 2 }, only };
+  const { items } = await parts.agents.list(tenant, request);
   const [first] = items;
   if (first !== undefined && items.length === 1) {
     return await targetOf(parts, tenant, first.agent.agent_key);

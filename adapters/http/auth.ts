@@ -10,7 +10,7 @@ import { KEY_CACHE_MAX } from "./key-cache.ts";
 import { hashOfKey, isHashOf, isSameText, KEY_BEGIN, keyIdOf } from "./key-secret.ts";
 import type { KeyStore } from "./keys.ts";
 import { demandUse, permissionOf } from "./permissions.ts";
-import type { Principal, Route } from "./route.ts";
+import type { Principal, Route, RouteContext } from "./route.ts";
 import type { HttpRequest } from "./server.ts";
 import type { Sessions } from "./sessions.ts";
 
@@ -149,6 +149,7 @@ function principalOf(key: ApiKey): Principal {
     isServer: false,
     role: key.role,
     allowedServices: key.allowed_services,
+    allowedResources: key.allowed_resources ?? null,
     expiresAt: key.expires_at,
     via: "key",
   };
@@ -166,6 +167,18 @@ export function presentedKey(request: Pick<HttpRequest, "header">): string | nul
 /** @throws FORBIDDEN naming the service or the permission that is missing. */
 export function authorize(principal: Principal, route: Route): void {
   demandUse(principal, route.service, permissionOf(route));
+}
+
+/**
+ * What a key that is limited to some records does is looked at first; what looks is loaded with the first
+ * of them. @throws NOT_FOUND, FORBIDDEN, INVALID.
+ */
+export function withinScope<T>(context: RouteContext, handle: () => T | Promise<T>) {
+  if (context.principal.allowedResources == null) return handle();
+  return import("./scope/check.ts").then(async ({ checkScope }) => {
+    await checkScope(context);
+    return await handle();
+  });
 }
 
 /** Who has the server's admin key, acting in a tenant. */

@@ -3,7 +3,7 @@
 
 import { type ErrorData, RuntimeError, toErrorData } from "../../runtime/errors.ts";
 import type { System } from "../../runtime/system.ts";
-import { type Authenticator, authorize, presentedKey } from "./auth.ts";
+import { type Authenticator, authorize, presentedKey, withinScope } from "./auth.ts";
 import { type ReadBody, readBody } from "./body.ts";
 import type { DoorAudit, Refused } from "./door-audit.ts";
 import { errorStyle } from "./error-style.ts";
@@ -209,7 +209,9 @@ class Visit {
     // The body has the type of the schema it was just checked against.
     const handle = () => match.route.handler(context as unknown as RouteContext<never>);
     const { audit } = this.#options;
-    return audit === undefined ? handle() : audit.call(context, handle);
+    return withinScope(context, () =>
+      audit === undefined ? handle() : audit.call(context, handle),
+    );
   }
 
   /** @throws at once what needs no look-up: path, Origin. Who is asking comes with the promise. */

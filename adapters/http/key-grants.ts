@@ -7,6 +7,7 @@ import {
   keyRole,
   servicesNotByDefault,
 } from "../../actors/records/api-key.ts";
+import { type AllowedResources, beyond } from "../../actors/records/resource-scope.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { isAtLeast } from "./permissions.ts";
 import type { Principal } from "./route.ts";
@@ -14,11 +15,11 @@ import type { Principal } from "./route.ts";
 /** Who makes a key, as far as it bounds the key. */
 export type Grantor = Pick<
   Principal,
-  "isServer" | "role" | "keyId" | "allowedServices" | "expiresAt"
+  "isServer" | "role" | "keyId" | "allowedServices" | "allowedResources" | "expiresAt"
 >;
 
 /** What a key is given. */
-export type Grant = Pick<ApiKey, "role" | "allowed_services" | "expires_at">;
+export type Grant = Pick<ApiKey, "role" | "allowed_services" | "allowed_resources" | "expires_at">;
 
 /** The surface of who runs a tenant. */
 const ADMIN = "admin";
@@ -40,6 +41,7 @@ export function grantOf(
   return {
     role,
     allowed_services: servicesOf(input, by, services),
+    allowed_resources: resourcesOf(input.allowed_resources, by, [by.allowedResources]),
     expires_at: expiryOf(input.expires_at, by, nowMs),
   };
 }
@@ -81,6 +83,20 @@ function servicesOf(
   if (above === -1) return asked;
   const pointer = `/allowed_services/${above}`;
   const message = `${pointer} is more than the key that asks for it has: its allowed_services do not include "${asked[above]}".`;
+  throw new RuntimeError("FORBIDDEN", message, { pointer });
+}
+
+/** @param granted what may be given of. @throws FORBIDDEN with the pointer of what is more. */
+function resourcesOf(
+  asked: AllowedResources | null | undefined,
+  by: Grantor,
+  granted: readonly (AllowedResources | null | undefined)[],
+): AllowedResources | null {
+  if (asked === undefined) return by.allowedResources ?? null;
+  const at = beyond(granted, asked);
+  if (at === null) return asked;
+  const pointer = `/allowed_resources${at}`;
+  const message = `${pointer} is more than the key that asks for it reaches.`;
   throw new RuntimeError("FORBIDDEN", message, { pointer });
 }
 
@@ -133,6 +149,10 @@ export function regrantOf(
       patch.allowed_services === undefined
         ? from.allowed_services
         : servicesOf(patch, services, of.services),
+    allowed_resources:
+      patch.allowed_resources === undefined
+        ? (from.allowed_resources ?? null)
+        : resourcesOf(patch.allowed_resources, by, [by.allowedResources, from.allowed_resources]),
     expires_at:
       patch.expires_at === undefined
         ? from.expires_at
@@ -148,8 +168,9 @@ export function checkCovers(by: Grantor, key: Grant & Pick<ApiKey, "id">): void 
   if (by.isServer || by.keyId === key.id) return;
   checkRole(key.role, by, "");
   const isBeyond =
-    !by.allowedServices.includes("*") &&
-    key.allowed_services.some((one) => !by.allowedServices.includes(one));
+    beyond([by.allowedResources], key.allowed_resources) !== null ||
+    (!by.allowedServices.includes("*") &&
+      key.allowed_services.some((one) => !by.allowedServices.includes(one)));
   if (!isBeyond && isNoLater(key.expires_at, by.expiresAt)) return;
   const message = "The key may do more, or ends later, than the key that asks for its new secret.";
   throw new RuntimeError("FORBIDDEN", message);

@@ -214,7 +214,8 @@ const keyRow = (tables: Tables, id: string): Promise<TableRow | undefined> =>
 /** As it lies there, perhaps from an earlier release. */
 function storedKey(value: unknown): ApiKey {
   const record = value as Omit<ApiKey, "role"> & { readonly role: string };
-  return { ...record, role: keyRole(record.role) };
+  const allowed_resources = record.allowed_resources ?? null;
+  return { ...record, role: keyRole(record.role), allowed_resources };
 }
 
 function shown(record: ApiKey, last_used_at: string | null): ShownKey {

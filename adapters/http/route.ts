@@ -3,6 +3,7 @@
 // a path that no route knows (404) is told from a method it does not have (405).
 
 import type { KeyRole } from "../../actors/records/api-key.ts";
+import type { AllowedResources } from "../../actors/records/resource-scope.ts";
 import type { Static, TSchema } from "../../actors/schema.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import type { System } from "../../runtime/system.ts";
@@ -36,6 +37,8 @@ export interface Principal {
   readonly role: KeyRole;
   /** Names of services, or ["*"] for all. */
   readonly allowedServices: readonly string[];
+  /** What it reaches of its tenant; null or absent: everything. */
+  readonly allowedResources?: AllowedResources | null;
   /** When it ends, ISO 8601; null: never. What it makes ends no later. */
   readonly expiresAt: string | null;
   /** The user that an issuer's token names; null or absent: none. */

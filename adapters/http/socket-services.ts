@@ -1,11 +1,13 @@
 // What a WebSocket does, on the same services, scopes and rates as the HTTP routes.
 
 import { createHash } from "node:crypto";
+import { RuntimeError } from "../../runtime/errors.ts";
 import { rootRunOf } from "../../runtime/frame.ts";
 import type { System } from "../../runtime/system.ts";
 import type { Authenticator } from "./auth.ts";
 import { demandUse } from "./permissions.ts";
 import type { RateLimiter } from "./rate.ts";
+import type { Principal } from "./route.ts";
 import type { ChatService } from "./services/chat.ts";
 import type { SocketServices } from "./socket.ts";
 
@@ -31,10 +33,10 @@ export function createSocketServices(parts: SocketParts): SocketServices {
     },
     startChat: async function* (principal, params, { idempotencyKey, signal }) {
       demandUse(principal, CHAT_SERVICE, "runs.start");
-      const { tenant, keyId } = principal;
+      const { tenant, keyId, allowedResources = null } = principal;
       const bodyHash = createHash("sha256").update(JSON.stringify(params)).digest("hex");
       const { accepted, frames } = await chat.start({
-        caller: { tenant, keyId, service: CHAT_SERVICE },
+        caller: { tenant, keyId, service: CHAT_SERVICE, allowedResources },
         once: idempotencyKey === null ? null : { key: idempotencyKey, bodyHash },
         signal,
         agent: params.agent_key,
@@ -50,13 +52,24 @@ export function createSocketServices(parts: SocketParts): SocketServices {
     },
     follow: async function* (principal, run, options) {
       demandUse(principal, RUN_SERVICE, "runs.read");
+      await demandReached(system, principal, run);
       await chat.find(principal.tenant, run);
       yield* await chat.attach(principal.tenant, run, options);
     },
     cancel: async (principal, run, reason) => {
       demandUse(principal, RUN_SERVICE, "runs.control");
+      await demandReached(system, principal, run);
       await chat.find(principal.tenant, run);
       await system.cancel(principal.tenant, rootRunOf(run), reason);
     },
   };
+}
+
+/** @throws NOT_FOUND for a run of what the key does not reach, as for one that is not there. */
+async function demandReached(system: System, principal: Principal, run: string): Promise<void> {
+  const { tenant, allowedResources: allowed } = principal;
+  if (allowed == null) return;
+  const { runIsReached } = await import("./scope/owners.ts");
+  if (await runIsReached({ system, tenant }, allowed, run)) return;
+  throw new RuntimeError("NOT_FOUND", `Run ${run.slice(0, 64)} does not exist.`);
 }

@@ -23,7 +23,7 @@ import type { OnceKey } from "../http/services/once.ts";
 import type { Services } from "../http/services/services.ts";
 import { loadValidator, validate } from "../http/validate.ts";
 import { decide, decisionOf, type FormAnswer, formOf, mayDecide } from "./approvals.ts";
-import type { McpCall } from "./call.ts";
+import { allowedOf, type McpCall } from "./call.ts";
 import { showProgress } from "./progress.ts";
 import { answerResult, errorResult, heldResult } from "./results.ts";
 import { askInput, looseInput, ownsConversationKey, promptedInput, resultInput } from "./shapes.ts";
@@ -99,6 +99,7 @@ async function begin(services: Services, target: RunTarget, request: Watching): 
   if (target.kind === "result") {
     validate(resultInput, args);
     const { run_id: id } = args as Static<typeof resultInput>;
+    await demandReached(services, call, id);
     await answerQuestions(services, request, rootRunOf(id));
     return await attached(services, call, rootRunOf(id), signal);
   }
@@ -120,6 +121,15 @@ async function begin(services: Services, target: RunTarget, request: Watching): 
     endOnly: true,
     ...(trace === undefined ? {} : { trace }),
   });
+}
+
+/** @throws NOT_FOUND for a run of what the key does not reach, as for one that is not there. */
+async function demandReached({ system }: Services, call: McpCall, id: string): Promise<void> {
+  const allowed = allowedOf(call);
+  if (allowed === null) return;
+  const { runIsReached } = await import("../http/scope/owners.ts");
+  if (await runIsReached({ system, tenant: call.caller.tenant }, allowed, id)) return;
+  throw new RuntimeError("NOT_FOUND", `Run ${rootRunOf(id).slice(0, 64)} does not exist.`);
 }
 
 /** What is said to whom. @throws INVALID with a pointer. */

@@ -2,6 +2,7 @@
 // fast it reads. Handlers of the SDK find it by the `authInfo` that the SDK hands through unchanged.
 
 import type { AuthInfo } from "@modelcontextprotocol/server";
+import type { AllowedResources } from "../../actors/records/resource-scope.ts";
 import { hasService } from "../http/permissions.ts";
 import type { RouteContext } from "../http/route.ts";
 import type { Caller } from "../http/services/agent-store.ts";
@@ -68,6 +69,10 @@ export function createCall(
 ): McpCall {
   return { context, caller: callerOf(context), ...of, flow: new Flow() };
 }
+
+/** What the key reaches. */
+export const allowedOf = ({ context }: McpCall): AllowedResources | null =>
+  context.principal.allowedResources ?? null;
 
 /** Whether the key may use a service besides. */
 export function may({ context }: McpCall, service: string): boolean {

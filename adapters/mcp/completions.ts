@@ -1,11 +1,13 @@
 // What a client's person may go on to type: the values of a prompt's variable, names of skills and their files.
 
 import type { CompleteRequestParams, CompleteResult } from "@modelcontextprotocol/server";
+import { reaches } from "../../actors/records/resource-scope.ts";
 import { skillTables } from "../../actors/records/skill.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import type { Services } from "../http/services/services.ts";
 import { skillNamed } from "../http/services/skills.ts";
-import { type McpCall, may } from "./call.ts";
+import { allowedOf, type McpCall, may } from "./call.ts";
+import { seesPrompt } from "./prompts.ts";
 import { skillTemplate } from "./resources.ts";
 
 /** Values of one answer, as the protocol has them. */
@@ -34,13 +36,15 @@ async function valuesOf(
   call: McpCall,
   of: { readonly prompt: string; readonly variable: string },
 ): Promise<readonly string[]> {
-  if (!may(call, "prompts")) {
+  if (!seesPrompt(call, of.prompt)) {
     throw new RuntimeError("NOT_FOUND", `There is no prompt ${of.prompt.slice(0, 80)}.`);
   }
   const { record } = await resources.kinds.prompts.get(call.caller.tenant, of.prompt);
   const variable = record.variables?.find(({ name }) => name === of.variable);
   return variable?.type === "enum" ? (variable.values ?? []) : [];
 }
+
+const idIn = (value: unknown): string => (value as { readonly id: string }).id;
 
 /** Of the template of skills: names, and of a named one its files. @throws INVALID for another template. */
 async function partsOfSkills(
@@ -54,12 +58,14 @@ async function partsOfSkills(
   if (!may(call, "skills")) return [];
   const { tenant } = call.caller;
   const { tables } = system;
+  const allowed = allowedOf(call);
   if (argument.name === "name") {
     // Names are written in lower case.
     const page = { prefix: argument.value.toLowerCase(), limit: VALUES_MAX + 1 };
-    return (await tables.list(tenant, skillTables.names, page)).map(({ id }) => id);
+    const named = await tables.list(tenant, skillTables.names, page);
+    return named.filter(({ value }) => reaches(allowed, idIn(value))).map(({ id }) => id);
   }
   const id = await skillNamed({ tables, tenant }, context?.arguments?.["name"] ?? "");
-  if (argument.name !== "path" || id === null) return [];
+  if (argument.name !== "path" || id === null || !reaches(allowed, id)) return [];
   return (await skills.files(tenant, id, null)).tree.files.map(({ path }) => path);
 }

@@ -3,11 +3,12 @@
 import type { GetPromptResult, Prompt } from "@modelcontextprotocol/server";
 import type { PromptInput } from "../../actors/records/prompt.ts";
 import type { ResourceRow } from "../../actors/records/resource.ts";
+import { onlyOf, reaches } from "../../actors/records/resource-scope.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { filledPrompt } from "../http/resources/prompt-routes.ts";
 import { cursorOf, placeIn } from "../http/services/paging.ts";
 import type { Services } from "../http/services/services.ts";
-import { type McpCall, may } from "./call.ts";
+import { allowedOf, type McpCall, may } from "./call.ts";
 
 /** Prompts of one page. */
 const PROMPTS_MAX = 50;
@@ -34,7 +35,7 @@ export async function promptPage(
     throw new RuntimeError("INVALID", "cursor must be the nextCursor of an earlier page.");
   }
   const page = { limit: PROMPTS_MAX, ...(after === undefined ? {} : { after }) };
-  const of = { page, list: LIST, question: null };
+  const of = { page, list: LIST, question: null, only: onlyOf(allowedOf(call), "prompts") };
   const { items, next } = await resources.kinds.prompts.list(call.caller.tenant, of);
   const nextCursor = cursorOf(LIST, { next });
   return { prompts: items.map(shown), ...(nextCursor === null ? {} : { nextCursor }) };
@@ -47,7 +48,7 @@ export async function promptNamed(
   asked: { readonly name: string; readonly args: Readonly<Record<string, string>> },
 ): Promise<GetPromptResult> {
   const { tenant } = call.caller;
-  if (!may(call, SERVICE)) {
+  if (!seesPrompt(call, asked.name)) {
     throw new RuntimeError("NOT_FOUND", `There is no prompt ${asked.name.slice(0, 80)}.`);
   }
   const { record } = await services.resources.kinds.prompts.get(tenant, asked.name);
@@ -60,6 +61,11 @@ export async function promptNamed(
     ...(record.description === undefined ? {} : { description: record.description }),
     messages: [{ role: "user", content: { type: "text", text } }],
   };
+}
+
+/** Whether the key may use prompts, and reaches this one. */
+export function seesPrompt(call: McpCall, id: string): boolean {
+  return may(call, SERVICE) && reaches(allowedOf(call), id);
 }
 
 function shown({ record }: ResourceRow<PromptInput>): Prompt {

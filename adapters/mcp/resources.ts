@@ -8,13 +8,14 @@ import {
   type ResourceTemplateType,
 } from "@modelcontextprotocol/server";
 import type { ResourceRow } from "../../actors/records/resource.ts";
+import { onlyOf, reaches } from "../../actors/records/resource-scope.ts";
 import type { SkillInput } from "../../actors/records/skill.ts";
 import { skillKind } from "../../actors/records/skill-kind.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { cursorOf, placeIn } from "../http/services/paging.ts";
 import type { Services } from "../http/services/services.ts";
 import { skillNamed } from "../http/services/skills.ts";
-import { type McpCall, may } from "./call.ts";
+import { allowedOf, type McpCall, may } from "./call.ts";
 
 /** Resources of one page. */
 const RESOURCES_MAX = 50;
@@ -52,7 +53,7 @@ export async function resourcePage(
     throw new RuntimeError("INVALID", "cursor must be the nextCursor of an earlier page.");
   }
   const page = { limit: RESOURCES_MAX, ...(after === undefined ? {} : { after }) };
-  const of = { page, list: LIST, question: null };
+  const of = { page, list: LIST, question: null, only: onlyOf(allowedOf(call), "skills") };
   const { items, next } = await skills.records.list(call.caller.tenant, of);
   const nextCursor = cursorOf(LIST, { next });
   return { resources: items.map(shown), ...(nextCursor === null ? {} : { nextCursor }) };
@@ -72,7 +73,9 @@ export async function resourceRead(
   const { tenant } = call.caller;
   const named = may(call, SERVICE) ? partsOf(uri) : null;
   const id = named && (await skillNamed({ tables: system.tables, tenant }, named.skill));
-  if (named === null || id === null) throw new ResourceNotFoundError(uri);
+  if (named === null || id === null || !reaches(allowedOf(call), id)) {
+    throw new ResourceNotFoundError(uri);
+  }
   const { tree } = await skills.files(tenant, id, null);
   const file = tree.files.find(({ path }) => path === named.path);
   if (file === undefined) throw new ResourceNotFoundError(uri);

@@ -3,11 +3,17 @@
 
 import type { Tool } from "@modelcontextprotocol/server";
 import type { AgentRow } from "../../actors/records/agent-version.ts";
+import {
+  type AllowedResources,
+  onlyOf,
+  type ResourceKindName,
+  reaches,
+} from "../../actors/records/resource-scope.ts";
 import type { WorkflowInput } from "../../actors/records/workflow.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { cursorOf, type Page, type PageRequest, placeIn } from "../http/services/paging.ts";
 import type { Services } from "../http/services/services.ts";
-import { type McpCall, may } from "./call.ts";
+import { allowedOf, type McpCall, may } from "./call.ts";
 import {
   agentTool,
   RESULT_TOOL,
@@ -44,27 +50,35 @@ interface Source {
   list(tenant: string, page: PageRequest): Promise<Page<Tool>>;
 }
 
-function sourcesOf({ agents, knowledge, resources }: Services): readonly Source[] {
+function sourcesOf(
+  { agents, knowledge, resources }: Services,
+  allowed: AllowedResources | null,
+): readonly Source[] {
   const { teams, workflows } = resources.kinds;
-  const of = { list: LIST, question: null };
+  const of = (kind: ResourceKindName) => ({
+    ...{ list: LIST, question: null, only: onlyOf(allowed, kind) },
+  });
   const runs = { service: "runs" };
   return [
     {
       ...{ name: "agents", ...runs },
-      list: async (tenant, page) => toolsOf(await agents.list(tenant, { page, ...of }), agentTool),
+      list: async (tenant, page) =>
+        toolsOf(await agents.list(tenant, { page, ...of("agents") }), agentTool),
     },
     {
       ...{ name: "teams", ...runs },
-      list: async (tenant, page) => toolsOf(await teams.list(tenant, { page, ...of }), teamTool),
+      list: async (tenant, page) =>
+        toolsOf(await teams.list(tenant, { page, ...of("teams") }), teamTool),
     },
     {
       ...{ name: "workflows", ...runs },
       list: async (tenant, page) =>
-        toolsOf(await workflows.list(tenant, { page, ...of }), workflowTool),
+        toolsOf(await workflows.list(tenant, { page, ...of("workflows") }), workflowTool),
     },
     {
       ...{ name: "collections", service: "knowledge" },
-      list: async (tenant, page) => toolsOf(await knowledge.list(tenant, page), searchTool),
+      list: async (tenant, page) =>
+        toolsOf(await knowledge.list(tenant, page, onlyOf(allowed, "collections")), searchTool),
     },
     { name: "run", ...runs, list: async () => ({ items: [resultTool], next: null }) },
   ];
@@ -77,7 +91,7 @@ export async function toolPage(
   cursor: string | undefined,
 ): Promise<ToolPage> {
   const { tenant } = call.caller;
-  const sources = sourcesOf(services).filter(({ service }) => may(call, service));
+  const sources = sourcesOf(services, allowedOf(call)).filter(({ service }) => may(call, service));
   const [from, place] = startOf(cursor);
   const first = from === "" ? 0 : sources.findIndex(({ name }) => name === from);
   if (first === -1) throw wrongCursor();
@@ -123,11 +137,12 @@ export async function toolNamed(
   name: string,
 ): Promise<Target | null> {
   const { tenant } = call.caller;
+  const id = name.startsWith(SEARCH_PREFIX) ? name.slice(SEARCH_PREFIX.length) : name;
+  if (name !== RESULT_TOOL && !reaches(allowedOf(call), id)) return null;
   try {
     if (name.startsWith(SEARCH_PREFIX)) {
       if (!may(call, "knowledge")) return null;
-      const { id } = await knowledge.get(tenant, name.slice(SEARCH_PREFIX.length));
-      return { kind: "search", id };
+      return { kind: "search", id: (await knowledge.get(tenant, id)).id };
     }
     if (!may(call, "runs")) return null;
     if (name === RESULT_TOOL) return { kind: "result" };

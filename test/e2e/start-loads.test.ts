@@ -120,7 +120,7 @@ const filesMax: Readonly<Record<string, number>> = {
   // treasury keep budgets by, and the actor of alerts.
   "actors/money": 15,
   "actors/prompts": 7,
-  "actors/records": 51,
+  "actors/records": 53,
   "actors/routing": 24,
   "actors/skills": 1,
   "actors/team": 1,

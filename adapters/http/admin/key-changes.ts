@@ -7,6 +7,7 @@ import {
   systemTables,
   systemTenant,
 } from "../../../actors/records/api-key.ts";
+import { beyond } from "../../../actors/records/resource-scope.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import type { Tables } from "../../../runtime/system.ts";
 import { checkCovers, checkRole, type Grantor, regrantOf } from "../key-grants.ts";
@@ -29,7 +30,7 @@ export function keyChangeRoutes(services: Services, keys: KeyStore): readonly Ro
     defineRoute({
       summary: "Change an API key",
       description:
-        "Its name, role, services or end: what is left out stays. It may be given no more than it has already or who changes it has; an admin changes keys of roles below its own, and itself. Counts from the next request on; a key that was revoked cannot be changed (409).",
+        "Its name, role, services, what it reaches or its end: what is left out stays. It may be given no more than it has already or who changes it has; an admin changes keys of roles below its own, and itself. Counts from the next request on; a key that was revoked cannot be changed (409).",
       responses: answers(200, keySchema, "The key as changed."),
       query: [],
       ...common,
@@ -86,8 +87,17 @@ export function keyChangeRoutes(services: Services, keys: KeyStore): readonly Ro
 export async function tenantOfKey(tables: Tables, by: Principal, id: string): Promise<string> {
   const row = ID.test(id) ? await tables.get(systemTenant, systemTables.apiKeys, id) : undefined;
   const tenant = (row?.value as ApiKey | undefined)?.tenant;
-  if (tenant !== undefined && (by.isServer || tenant === by.tenant)) return tenant;
+  const isSeen = row !== undefined && seesKey(by, row.value as ApiKey);
+  if (tenant !== undefined && isSeen && (by.isServer || tenant === by.tenant)) return tenant;
   throw new RuntimeError("NOT_FOUND", `There is no key ${id.slice(0, 64)}.`);
+}
+
+/** Whether a key reaches no further than who asks does: of others it knows nothing. */
+export function seesKey(
+  by: Pick<Principal, "allowedResources">,
+  { allowed_resources }: Pick<ApiKey, "allowed_resources">,
+): boolean {
+  return beyond([by.allowedResources], allowed_resources) === null;
 }
 
 /** Revokes a key that `by` manages, or its own. Done again it stays as it is. */

@@ -7,7 +7,7 @@ import type { KeyStore } from "../keys.ts";
 import { answers, pageOf as pageSchema } from "../openapi/responses.ts";
 import { json } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
-import { pageOf, pageQuery, pageRequest } from "../services/paging.ts";
+import { pageOfSeen, pageQuery, pageRequest } from "../services/paging.ts";
 import type { Services } from "../services/services.ts";
 import { alertRoutes } from "./alerts.ts";
 import { auditRoutes } from "./audit.ts";
@@ -15,7 +15,7 @@ import { balanceRoutes } from "./balance.ts";
 import { budgetRoutes } from "./budgets.ts";
 import { common, type Redact, shown, tenantOf } from "./common.ts";
 import { deadLetterRoutes } from "./dead-letters.ts";
-import { keyChangeRoutes, revoked, tenantOfKey } from "./key-changes.ts";
+import { keyChangeRoutes, revoked, seesKey, tenantOfKey } from "./key-changes.ts";
 import { pricesRoute } from "./prices.ts";
 import { runtimeRoutes } from "./runtime.ts";
 import { keySchema, newKeySchema } from "./schemas.ts";
@@ -51,7 +51,7 @@ function keyRoutes(services: Services, keys: KeyStore): readonly Route[] {
     defineRoute({
       summary: "Create an API key",
       description:
-        "The answer shows the key itself, once: only its SHA-256 is stored. Without `allowed_services` it may use all but those of conversations, memories and approvals. The admin key names the tenant; an owner makes keys of its own tenant, an admin those of roles below its own, and neither gives a key more services, or a later end, than the key that asks has: 403.",
+        "The answer shows the key itself, once: only its SHA-256 is stored. Without `allowed_services` it may use all but those of conversations, memories and approvals. The admin key names the tenant; an owner makes keys of its own tenant, an admin those of roles below its own, and neither gives a key more services, more of `allowed_resources`, or a later end, than the key that asks has: 403.",
       responses: answers(201, newKeySchema, "The key with its secret."),
       query: [],
       ...common,
@@ -78,9 +78,11 @@ function keyRoutes(services: Services, keys: KeyStore): readonly Route[] {
       permission: "keys.manage",
       handler: async (context) => {
         const tenant = await tenantOf(keys, context, context.query.get("tenant"));
-        const { limit, ...page } = pageRequest(context.query, keysPath);
-        const rows = await keys.listKeys(tenant, { ...page, limit: limit + 1 });
-        return shown(keysPath, pageOf(rows, limit, { id: (row) => row.id, item: (row) => row }));
+        const page = await pageOfSeen(pageRequest(context.query, keysPath), {
+          read: (range) => keys.listKeys(tenant, range),
+          sees: (key) => seesKey(context.principal, key),
+        });
+        return shown(keysPath, page);
       },
     }),
     defineRoute({

@@ -1,6 +1,7 @@
 // What the operator's routes answer of tenants, keys, usage, dead letters and providers, as schemas.
 
 import { keyRoles } from "../../../actors/records/api-key.ts";
+import { allowedResourcesSchema } from "../../../actors/records/resource-scope.ts";
 import { type TSchema, Type } from "../../../actors/schema.ts";
 import { providerCounters } from "../../provider-memory.ts";
 import { named } from "../openapi/named.ts";
@@ -24,6 +25,7 @@ const keyFields = {
   name: text,
   role: Type.String({ enum: [...keyRoles] }),
   allowed_services: Type.Array(text, { description: 'Names of services, or `["*"]`.' }),
+  allowed_resources: orNull(allowedResourcesSchema),
   expires_at: orNull(time),
   revoked_at: orNull(time),
   created_at: time,

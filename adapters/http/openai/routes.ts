@@ -2,6 +2,7 @@
 
 import type { AgentRow } from "../../../actors/records/agent-version.ts";
 import type { ResourceRow } from "../../../actors/records/resource.ts";
+import { onlyOf } from "../../../actors/records/resource-scope.ts";
 import type { TeamInput } from "../../../actors/records/team.ts";
 import { Type } from "../../../actors/schema.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
@@ -39,11 +40,13 @@ export function openaiRoutes(services: Services): readonly Route[] {
       service: "models",
       errors: "openai",
       handler: async ({ principal, request, query }) => {
-        const { tenant } = principal;
-        const of = { list: "/v1/models", question: null };
+        const { tenant, allowedResources } = principal;
+        const of = (kind: "agents" | "teams") => ({
+          ...{ list: "/v1/models", question: null, only: onlyOf(allowedResources, kind) },
+        });
         const data = [
-          ...(await all((page) => agents.list(tenant, { page, ...of }))).map(ofAgent),
-          ...(await all((page) => teams.list(tenant, { page, ...of }))).map(ofTeam),
+          ...(await all((page) => agents.list(tenant, { page, ...of("agents") }))).map(ofAgent),
+          ...(await all((page) => teams.list(tenant, { page, ...of("teams") }))).map(ofTeam),
         ];
         if (speaksAnthropic(request)) {
           const { modelPage } = await import("../anthropic/models.ts");

@@ -7,11 +7,13 @@ import {
   replaceSubAgent,
 } from "../../../actors/agent-change.ts";
 import { agentInput } from "../../../actors/records/agent.ts";
+import { onlyOf } from "../../../actors/records/resource-scope.ts";
 import { subAgentInput } from "../../../actors/records/sub-agent.ts";
 import { Type } from "../../../actors/schema.ts";
 import { answers, nothing, pageOf } from "../openapi/responses.ts";
 import { json, noContent } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
+import type { HttpResponse } from "../server.ts";
 import { agentListing } from "../services/agent-listing.ts";
 import { callerOf } from "../services/caller.ts";
 import { listQuery, listRequest } from "../services/listing.ts";
@@ -53,11 +55,15 @@ function agentCollection({ agents, bodies }: Services): readonly Route[] {
       ...list,
       method: "GET",
       query: listQuery(agentListing),
-      handler: ({ principal: { tenant }, query }) =>
-        bodies.page({ tenant, table: agentListing.table }, query.toString(), async () => {
-          const request = listRequest(query, path, agentListing);
+      handler: ({ principal: { tenant, allowedResources }, query }) => {
+        const only = onlyOf(allowedResources, "agents");
+        const make = async (): Promise<HttpResponse> => {
+          const request = { ...listRequest(query, path, agentListing), only };
           return pageReply(request.list, await agents.list(tenant, request), agentResource);
-        }),
+        };
+        if (only !== undefined) return make();
+        return bodies.page({ tenant, table: agentListing.table }, query.toString(), make);
+      },
     }),
     defineRoute({
       summary: "Create an agent",

@@ -29,7 +29,7 @@ export function approvalRoutes({ approvals }: Services): readonly Route[] {
       pattern: path,
       query: [...pageQuery, "status", "agent_key", "tool", "run_id"],
       handler: async ({ principal, query }) => {
-        const filter = approvalFilter(query);
+        const filter = { ...approvalFilter(query), allowed: principal.allowedResources };
         // Places in the list of a run are no places in the list of all.
         const list = filter.run === null ? path : `${path}?run_id=${filter.run}`;
         const page = await approvals.list(principal.tenant, pageRequest(query, list), filter);

@@ -54,9 +54,10 @@ function readRoutes({ conversations, memories }: Services): readonly Route[] {
         if (query.get("q")) return await searchConversations(memories, principal.tenant, query);
         const agent = query.get("agent_key");
         const page = pageRequest(query, path);
-        const user = query.get("user_key");
-        const of = user === null ? [] : ([user === "" ? null : user] as const);
-        const rows = await conversations.list(principal.tenant, agent, page, ...of);
+        const named = query.get("user_key");
+        const user = named === null ? undefined : named || null;
+        const { tenant, allowedResources: allowed } = principal;
+        const rows = await conversations.list(tenant, agent, page, { user, allowed });
         return pageReply(path, rows, (row) => ({ id: row.conversation_key, ...row }));
       },
     }),

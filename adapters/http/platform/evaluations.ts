@@ -64,7 +64,9 @@ function startAndList({ evaluations }: Services): readonly Route[] {
       query: pageQuery,
       handler: async ({ principal, query }) => {
         const page = pageRequest(query, path);
-        return pageReply(path, await evaluations.list(principal.tenant, page), evaluationView);
+        const { tenant, allowedResources } = principal;
+        const listed = await evaluations.list(tenant, page, allowedResources);
+        return pageReply(path, listed, evaluationView);
       },
     }),
   ];

@@ -54,7 +54,11 @@ function readRoutes({ ingestion, chat }: Services): readonly Route[] {
       handler: async ({ principal, query }) =>
         pageReply(
           path,
-          await ingestion.list(principal.tenant, pageRequest(query, path)),
+          await ingestion.list(
+            principal.tenant,
+            pageRequest(query, path),
+            principal.allowedResources,
+          ),
           jobResource,
         ),
     }),

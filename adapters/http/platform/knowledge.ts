@@ -9,6 +9,7 @@ import {
   searchInput,
 } from "../../../actors/records/collection.ts";
 import type { Filter } from "../../../actors/records/filter.ts";
+import { onlyOf } from "../../../actors/records/resource-scope.ts";
 import { toldError } from "../../../runtime/errors.ts";
 import { answers, nothing, pageOf } from "../openapi/responses.ts";
 import { json, noContent } from "../reply.ts";
@@ -54,7 +55,11 @@ function collectionRoutes({ knowledge }: Services): readonly Route[] {
       handler: async ({ principal, query }) =>
         pageReply(
           path,
-          await knowledge.list(principal.tenant, pageRequest(query, path)),
+          await knowledge.list(
+            principal.tenant,
+            pageRequest(query, path),
+            onlyOf(principal.allowedResources, "collections"),
+          ),
           (row) => row,
         ),
     }),

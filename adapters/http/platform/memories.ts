@@ -8,10 +8,11 @@ import {
   memoryPatch,
   memoryReplacement,
 } from "../../../actors/records/memory.ts";
+import { reaches } from "../../../actors/records/resource-scope.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import { answers, nothing, pageOf } from "../openapi/responses.ts";
 import { json, noContent } from "../reply.ts";
-import { defineRoute, type Route } from "../route.ts";
+import { defineRoute, type Principal, type Route } from "../route.ts";
 import type { HttpResponse } from "../server.ts";
 import { callerOf } from "../services/caller.ts";
 import type { MemoryService } from "../services/memories.ts";
@@ -126,7 +127,7 @@ function entryRoutes(memories: MemoryService): readonly Route[] {
       ...one,
       method: "GET",
       handler: async ({ principal, params }) => {
-        const entry = await memories.get(principal.tenant, params["me"] ?? "");
+        const entry = await seen(memories, principal, params["me"] ?? "");
         return json(200, shape(entry), etag(entry.version));
       },
     }),
@@ -153,6 +154,7 @@ function entryRoutes(memories: MemoryService): readonly Route[] {
           const rest = method === "PUT" ? { kind: "fact", metadata: {}, importance: 0.5 } : {};
           const change = { ...rest, ...context.body };
           const id = params["me"] ?? "";
+          if (principal.allowedResources != null) await seen(memories, principal, id);
           const entry = await memories.change(principal.tenant, id, change, ifMatchOf(request));
           return json(200, shape(entry), etag(entry.version));
         },
@@ -166,11 +168,24 @@ function entryRoutes(memories: MemoryService): readonly Route[] {
       ...one,
       method: "DELETE",
       handler: async ({ principal, params, request }) => {
-        await memories.remove(principal.tenant, params["me"] ?? "", ifMatchOf(request));
+        const id = params["me"] ?? "";
+        if (principal.allowedResources != null) await seen(memories, principal, id);
+        await memories.remove(principal.tenant, id, ifMatchOf(request));
         return noContent();
       },
     }),
   ];
+}
+
+/** One that belongs to an agent that the key reaches. @throws NOT_FOUND, as for one that is not there. */
+async function seen(
+  memories: MemoryService,
+  { tenant, allowedResources }: Pick<Principal, "tenant" | "allowedResources">,
+  id: string,
+): Promise<MemoryEntry> {
+  const entry = await memories.get(tenant, id);
+  if (reaches(allowedResources, entry.agent_key)) return entry;
+  throw new RuntimeError("NOT_FOUND", `Memory ${id.slice(0, 64)} does not exist.`);
 }
 
 /** One JSON object a line, read page by page as the client reads. */

@@ -144,7 +144,16 @@ function readRoutes({ approvals, chat, system }: Services): readonly Route[] {
       query: [...pageQuery, "kind"],
       handler: async ({ principal, query }) => {
         const page = pageRequest(query, list);
-        const runs = await listRuns(system, principal.tenant, page, kindOf(query));
+        const { tenant, allowedResources: allowed } = principal;
+        const runs = await listRuns(system, tenant, page, {
+          kind: kindOf(query),
+          ...(allowed != null && {
+            sees: async (row) => {
+              const { belongsTo, ownersOfRow } = await import("../scope/owners.ts");
+              return belongsTo(allowed, await ownersOfRow({ system, tenant }, row));
+            },
+          }),
+        });
         const waiting = await approvals.waiting(principal.tenant, runs.items);
         return pageReply(list, runs, (row) => runResource(row, waiting));
       },

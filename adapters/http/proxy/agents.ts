@@ -2,6 +2,7 @@
 
 import { patchAgent } from "../../../actors/agent-change.ts";
 import { agentInput } from "../../../actors/records/agent.ts";
+import { onlyOf } from "../../../actors/records/resource-scope.ts";
 import { Type } from "../../../actors/schema.ts";
 import { agentDetails } from "../details.ts";
 import { envelope } from "../reply.ts";
@@ -63,8 +64,9 @@ function createAndRead({ agents }: Services): readonly Route[] {
       errors: "envelope",
       handler: async (context) => {
         const request = pageRequest(context.query, list);
-        const { tenant } = context.principal;
-        const page = await agents.list(tenant, { page: request, question: null });
+        const { tenant, allowedResources } = context.principal;
+        const only = onlyOf(allowedResources, "agents");
+        const page = await agents.list(tenant, { page: request, question: null, only });
         const pagination = {
           limit: request.limit,
           total: page.total,

@@ -41,7 +41,7 @@ export function createResources(context: StoredContext) {
         const { tenant } = caller;
         await datasets.get(tenant, id);
         // Looked at once more when it is removed: here before anything is begun.
-        refuseUsed(`Dataset ${id}`, await usersOf(tenant, id));
+        refuseUsed(`Dataset ${id}`, await usersOf(tenant, id), caller);
         // Its items are removed by a run, whatever dies from here on.
         await context.system.ask(removalAddress(tenant), { type: "dataset", id });
         // What is added at this moment is there before the run looks, or is refused.

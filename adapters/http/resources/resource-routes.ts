@@ -1,12 +1,14 @@
 // Routes of a kind of resource: /v2/<path> and what is below it.
 
 import type { ResourceKind, ResourceRow } from "../../../actors/records/resource.ts";
+import { onlyOfPath, reaches } from "../../../actors/records/resource-scope.ts";
 import { type TSchema, Type } from "../../../actors/schema.ts";
 import { named } from "../openapi/named.ts";
 import { answers, nothing, pageOf, shownRecord, time } from "../openapi/responses.ts";
 import { etag, ifMatchOf, pageReply } from "../platform/shapes.ts";
 import { json, noContent } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
+import type { HttpResponse } from "../server.ts";
 import { callerOf } from "../services/caller.ts";
 import { listQuery, listRequest } from "../services/listing.ts";
 import { onceKeyOf } from "../services/once.ts";
@@ -107,16 +109,20 @@ function listRoutes<Input extends object>(
         "By the fields that are parameters here, by words (`q`) and in an order (`sort`). A cursor is of its own filters and order.",
       query: listQuery(service.listing),
       responses: answers(200, pageOf(record), `A page of ${kind.path}.`),
-      handler: ({ principal: { tenant }, query }) =>
-        service.bodies.page(
+      handler: ({ principal: { tenant, allowedResources }, query }) => {
+        const only = onlyOfPath(allowedResources, kind.path);
+        const make = async (): Promise<HttpResponse> => {
+          const request = { ...listRequest(query, pattern, service.listing), only };
+          const page = await service.list(tenant, request);
+          return pageReply(request.list, page, (row) => resourceView(kind, row));
+        };
+        if (only !== undefined) return make();
+        return service.bodies.page(
           { tenant, table: service.listing.table },
           query.toString(),
-          async () => {
-            const request = listRequest(query, pattern, service.listing);
-            const page = await service.list(tenant, request);
-            return pageReply(request.list, page, (row) => resourceView(kind, row));
-          },
-        ),
+          make,
+        );
+      },
     }),
     defineRoute({
       ...common,
@@ -211,7 +217,8 @@ function usersRoute<Input extends object>(service: ResourceService<Input>): read
       responses: answers(200, pageOf(user), "All of them."),
       handler: async ({ principal, params }) => {
         const users = await service.usedBy(principal.tenant, idOf(params));
-        const data = users.map(({ id, kind: of, name }) => ({ id, kind: of, name }));
+        const seen = users.filter(({ id }) => reaches(principal.allowedResources, id));
+        const data = seen.map(({ id, kind: of, name }) => ({ id, kind: of, name }));
         return json(200, { data, next_cursor: null });
       },
     }),

@@ -145,7 +145,7 @@ export function createResourceService<Input extends object>(
     remove: (caller, id, ifMatch) =>
       changing(work, caller, id, ifMatch, async (from) => {
         const { tenant } = caller;
-        refuseUsed(`${titleOf(kind)} ${id}`, await context.usersOf(tenant, id));
+        refuseUsed(`${titleOf(kind)} ${id}`, await context.usersOf(tenant, id), caller);
         await store.remove(tenant, from, rules.withRemoved?.(from.row.record, id) ?? []);
         await rules.afterDropped?.({ tables, tenant, id });
       }),

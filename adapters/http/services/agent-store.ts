@@ -13,6 +13,7 @@ import {
 import type { AuditSource } from "../../../actors/records/audit.ts";
 import { balanceCounter, type Charge } from "../../../actors/records/conversation.ts";
 import { noCharge, unitsOf } from "../../../actors/records/price.ts";
+import type { AllowedResources } from "../../../actors/records/resource-scope.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import type { System, Tables, TableWrite } from "../../../runtime/system.ts";
 import { createSerial, type Serial } from "../../serial.ts";
@@ -34,6 +35,8 @@ export interface Caller {
   readonly source?: AuditSource;
   /** Of the key, within its tenant; "server" of the server's own; absent: not known. */
   readonly role?: string;
+  /** What its key reaches; null or absent: everything. */
+  readonly allowedResources?: AllowedResources | null;
 }
 
 /** What a paid operation gave and cost. */

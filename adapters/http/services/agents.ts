@@ -26,7 +26,7 @@ import {
   type Paid,
   put,
 } from "./agent-store.ts";
-import { type ListRequest, listRows } from "./listing.ts";
+import { countNamed, type ListRequest, listRows } from "./listing.ts";
 import { type OnceKey, once } from "./once.ts";
 import type { Page } from "./paging.ts";
 import { lockOf, refuseUsed } from "./record-links.ts";
@@ -130,7 +130,9 @@ function agentOperations(store: AgentStore, options: AgentServiceOptions): Agent
     list: async (tenant, request) => {
       const [{ items, next }, total] = await Promise.all([
         listRows({ tables, index, listing: agentListing }, tenant, request),
-        tables.counter(tenant, agentsCounter),
+        request.only === undefined
+          ? tables.counter(tenant, agentsCounter)
+          : countNamed(tables, { tenant, table: agentTables.agents }, request.only),
       ]);
       return { items: items.map(({ value }) => value as AgentRow), next, total };
     },
@@ -160,7 +162,7 @@ function agentOperations(store: AgentStore, options: AgentServiceOptions): Agent
         const { tenant } = caller;
         // Nothing that is stored meanwhile names it.
         await serial.run(lockOf(tenant), async () => {
-          refuseUsed(`Agent ${id}`, await usersOf(tenant, id));
+          refuseUsed(`Agent ${id}`, await usersOf(tenant, id), caller);
           await tables.write(tenant, writes).finally(() => index.changed(tenant, agents, id));
         });
         return row;

@@ -10,10 +10,12 @@ import {
   approvalTables,
   type DecisionInput,
 } from "../../../actors/records/approval.ts";
+import type { AllowedResources } from "../../../actors/records/resource-scope.ts";
 import { tokenTables } from "../../../actors/records/token.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import { rootRunOf } from "../../../runtime/frame.ts";
 import type { RunRow, System, Tables } from "../../../runtime/system.ts";
+import type { runIsReached } from "../scope/owners.ts";
 import type { Caller } from "./agent-store.ts";
 import { KEY_HOURS, type OnceKey } from "./once.ts";
 import type { Page, PageRequest } from "./paging.ts";
@@ -34,6 +36,8 @@ export interface ApprovalFilter {
   readonly tool: string | null;
   /** A root run with all below it, or a child run. */
   readonly run: string | null;
+  /** What who asks reaches: those of runs of anything else are left out. */
+  readonly allowed?: AllowedResources | null | undefined;
 }
 
 /** The approvals of a system. */
@@ -79,7 +83,7 @@ export function createApprovalService(
   };
   return {
     get,
-    list: (tenant, page, filter) => listed(tables, tenant, page, filter),
+    list: (tenant, page, filter) => listed(system, tenant, page, filter),
     decide: async ({ tenant, keyId, service, source, role }, id, input, once) => {
       const approval = await get(tenant, id);
       if (input.arguments !== undefined) await checkArguments(approval, input);
@@ -167,12 +171,15 @@ function sourceOf({ status, run }: ApprovalFilter): { table: string; prefix?: st
 }
 
 async function listed(
-  tables: Tables,
+  system: Pick<System, "ask" | "tables" | "run">,
   tenant: string,
   { limit, after }: PageRequest,
   filter: ApprovalFilter,
 ): Promise<Page<Approval>> {
+  const { tables } = system;
   const { table, ...prefix } = sourceOf(filter);
+  const sees = async ({ root_run_id: run }: Approval): Promise<boolean> =>
+    filter.allowed == null || (await reachesRun({ system, tenant }, filter.allowed, run));
   const items: Approval[] = [];
   let last = after;
   for (let read = 0; read < ROWS_MAX; read += ROWS_AT_ONCE) {
@@ -184,7 +191,7 @@ async function listed(
         table === approvalTables.approvals
           ? (value as Approval)
           : await approvalOf(tables, tenant, id);
-      if (approval !== null && fits(approval, filter)) {
+      if (approval !== null && fits(approval, filter) && (await sees(approval))) {
         // There is one more, so the cursor is of the last that was looked at.
         if (items.length === limit) return { items, next: last ?? null };
         items.push(approval);
@@ -195,6 +202,10 @@ async function listed(
   }
   return { items, next: last ?? null };
 }
+
+/** Loaded with the first key that is limited. */
+const reachesRun: typeof runIsReached = async (...of) =>
+  await (await import("../scope/owners.ts")).runIsReached(...of);
 
 /** Null for one that was removed since its index was read. */
 async function approvalOf(tables: Tables, tenant: string, at: string): Promise<Approval | null> {

@@ -6,8 +6,9 @@ import type { Caller } from "./agent-store.ts";
 
 /** Tenant, key and service of a request. */
 export function callerOf(context: Pick<RouteContext, "principal" | "route">): Caller {
-  const { tenant, keyId, isServer, role } = context.principal;
-  return { tenant, keyId, service: context.route.service, role: isServer ? "server" : role };
+  const { tenant, keyId, isServer, role, allowedResources = null } = context.principal;
+  const { service } = context.route;
+  return { tenant, keyId, service, role: isServer ? "server" : role, allowedResources };
 }
 
 /** The same, with what an actor writes of it into the audit. */

@@ -12,6 +12,7 @@ import type {
   ChatMessage,
   CompletionMessage,
 } from "../../../actors/records/conversation.ts";
+import { reaches } from "../../../actors/records/resource-scope.ts";
 import type { ResponseNote } from "../../../actors/records/response.ts";
 import { type Accepting, accepting, targetNamed, targetPlace } from "../../../actors/targets.ts";
 import type { TurnInput } from "../../../actors/turn-input.ts";
@@ -25,7 +26,7 @@ import type { WorkGate } from "../gate/work-gate.ts";
 import type { Caller } from "./agent-store.ts";
 import { type Answering, type Ask, follow, inGate, peeked, watched } from "./answering.ts";
 import type { ApprovalService } from "./approvals.ts";
-import { type ConversationService, conversationAddress } from "./conversations.ts";
+import { type ConversationService, conversationAddress, notTheirs } from "./conversations.ts";
 import { KEY_HOURS } from "./once.ts";
 import { withOwnRounds } from "./own-rounds.ts";
 import { mayHavePrompts, settlePrompts } from "./run-prompts.ts";
@@ -201,14 +202,14 @@ async function conversationOf(parts: Parts, ask: ChatAsk): Promise<string> {
   // Nothing in this agent's list: the actor knows whether it is another agent's, or nobody's.
   const { row } = await conversations.describe(tenant, id);
   if (row.agent_key === ask.agent) return id;
-  throw new RuntimeError("NOT_FOUND", `${targetNamed(ask.agent)} has no conversation ${id}.`);
+  throw notTheirs(ask, row);
 }
 
 /** What is asked, as it is now. @throws NOT_FOUND. */
-async function targetOf(system: System, tenant: string, id: string): Promise<Accepting> {
-  const found = TARGET_ID.test(id)
-    ? await system.tables.get(tenant, targetPlace(id).current, id)
-    : undefined;
+async function targetOf(system: System, caller: Caller, id: string): Promise<Accepting> {
+  const { tenant, allowedResources: allowed } = caller;
+  const isThere = TARGET_ID.test(id) && reaches(allowed, id);
+  const found = isThere ? await system.tables.get(tenant, targetPlace(id).current, id) : undefined;
   const target = accepting(id, found?.value, "");
   if (target !== undefined) return target;
   throw new RuntimeError("NOT_FOUND", `${targetNamed(id.slice(0, 64))} does not exist.`);
@@ -232,7 +233,7 @@ async function prepareCompletion(parts: Parts, ask: CompletionAsk): Promise<Prep
   checkClientParts(ask, ask.pointers);
   const { agent } = ask;
   const messages = await withOwnRounds(parts.system, { tenant, agent }, ask.messages);
-  const target = await targetOf(parts.system, tenant, ask.agent);
+  const target = await targetOf(parts.system, ask.caller, ask.agent);
   const conversation = newId("cm", parts.nowMs());
   await checkNames(parts, ask, conversation);
   const to = address({ kind: "completion", tenant, root: conversation });
@@ -291,7 +292,7 @@ async function checkNames(
 
 async function prepareChat(parts: Parts, ask: ChatAsk): Promise<Prepared> {
   const { tenant, keyId, service } = ask.caller;
-  const target = await targetOf(parts.system, tenant, ask.agent);
+  const target = await targetOf(parts.system, ask.caller, ask.agent);
   // Signed with a secret that its owner can look at before the run has ended.
   if (ask.webhook !== undefined) await parts.webhookSecrets.get(tenant);
   const conversation = await conversationOf(parts, ask);

@@ -12,10 +12,13 @@ import {
   conversationsTable,
   type MessageRecord,
 } from "../../../actors/records/conversation.ts";
+import { type AllowedResources, reaches } from "../../../actors/records/resource-scope.ts";
+import { targetNamed } from "../../../actors/targets.ts";
 import { type Address, address } from "../../../runtime/address.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import type { System } from "../../../runtime/system.ts";
-import { type Page, type PageRequest, pageOf } from "./paging.ts";
+import type { Caller } from "./agent-store.ts";
+import { type Page, type PageRequest, pageOf, pageOfSeen } from "./paging.ts";
 
 /** Messages read in one go, and the most that one response holds. */
 const READ_PAGE = 200;
@@ -38,7 +41,7 @@ export interface ConversationService {
     tenant: string,
     agent: string | null,
     page: PageRequest,
-    user?: string | null,
+    who?: ConversationFilter,
   ): Promise<Page<ConversationRow>>;
   /** @throws NOT_FOUND, also for another tenant's. */
   describe(tenant: string, id: string): Promise<Described>;
@@ -56,6 +59,14 @@ export interface ConversationService {
   remove(tenant: string, id: string): Promise<void>;
   /** Whether this agent has this conversation: one row read. */
   belongs(tenant: string, agent: string, id: string): Promise<boolean>;
+}
+
+/** Whose conversations are listed. */
+export interface ConversationFilter {
+  /** Of this user; null: of those that name nobody; absent: of all. */
+  readonly user?: string | null | undefined;
+  /** What who asks reaches: those with anything else are left out. */
+  readonly allowed?: AllowedResources | null | undefined;
 }
 
 /** A conversation that exists. */
@@ -84,14 +95,16 @@ export function createConversationService(system: System): ConversationService {
   };
   return {
     describe,
-    list: async (tenant, agent, { limit, after }, user) => {
+    list: async (tenant, agent, { limit, after }, { user, allowed } = {}) => {
       if (agent !== null && !AGENT_ID.test(agent)) return { items: [], next: null };
-      const rows = await system.tables.list(tenant, conversationsTable, {
-        limit: limit + 1,
-        reverse: true,
-        ...(agent === null ? {} : { prefix: `${agent}.` }),
-        ...(after === undefined ? {} : { after }),
-      });
+      const prefix = agent === null ? {} : { prefix: `${agent}.` };
+      const read = (range: PageRequest) =>
+        system.tables.list(tenant, conversationsTable, { ...range, ...prefix, reverse: true });
+      const from = after === undefined ? {} : { after };
+      const sees = ({ id }: { readonly id: string }): boolean =>
+        reaches(allowed, id.slice(0, id.indexOf(".")));
+      const seen = allowed == null ? null : await pageOfSeen({ limit, ...from }, { read, sees });
+      const rows = seen?.items ?? (await read({ limit: limit + 1, ...from }));
       const found = rows.map((row) => ({ id: row.id, conversation: conversationOf(row.id) }));
       const states = await system.states(
         found.map(({ conversation }) => conversationAddress(tenant, conversation)),
@@ -100,7 +113,8 @@ export function createConversationService(system: System): ConversationService {
         const state = states[at] as ConversationState | undefined;
         return { id, row: state === undefined ? null : rowOf(state, conversation) };
       });
-      const page = pageOf(listed, limit, { id: ({ id }) => id, item: ({ row }) => row });
+      const all = pageOf(listed, limit, { id: ({ id }) => id, item: ({ row }) => row });
+      const page = seen === null ? all : { items: all.items, next: seen.next };
       // Without those that were deleted since the list was read.
       const items = page.items.filter((row) => row !== null);
       if (user === undefined) return { ...page, items };
@@ -147,6 +161,15 @@ export function createConversationService(system: System): ConversationService {
       return row !== undefined;
     },
   };
+}
+
+/** Of a conversation that is another's than who is asked: whose is told to who reaches that one. */
+export function notTheirs(
+  { agent, caller }: { readonly agent: string; readonly caller: Caller },
+  { agent_key, conversation_key: id }: ConversationRow,
+): RuntimeError {
+  if (!reaches(caller.allowedResources, agent_key)) return unknown(id);
+  return new RuntimeError("NOT_FOUND", `${targetNamed(agent)} has no conversation ${id}.`);
 }
 
 function unknown(id: string): RuntimeError {

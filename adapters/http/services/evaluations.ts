@@ -18,6 +18,7 @@ import {
   type Scorer,
 } from "../../../actors/records/evaluation.ts";
 import { MICROS } from "../../../actors/records/price.ts";
+import { type AllowedResources, reaches } from "../../../actors/records/resource-scope.ts";
 import { targetNamed, targetPlace } from "../../../actors/targets.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import { newId } from "../../../runtime/id.ts";
@@ -26,7 +27,7 @@ import type { Serial } from "../../serial.ts";
 import type { Caller } from "./agent-store.ts";
 import type { DatasetItems } from "./dataset-items.ts";
 import { type OnceKey, once } from "./once.ts";
-import { type Page, type PageRequest, pageOf } from "./paging.ts";
+import { type Page, type PageRequest, pageOf, pageOfSeen } from "./paging.ts";
 import { lockOf } from "./record-links.ts";
 
 const ID = /^ev_[0-9a-z]{26}$/;
@@ -36,7 +37,12 @@ export interface EvaluationService {
   /** @throws INVALID, SCHEMA_INVALID, EMBEDDER_UNKNOWN with the pointer, KEY_REUSED. */
   start(caller: Caller, input: EvaluationInput, key: OnceKey | null): Promise<EvaluationRow>;
   /** Newest first. */
-  list(tenant: string, page: PageRequest): Promise<Page<EvaluationRow>>;
+  /** @param allowed what who asks reaches: evaluations of anything else are left out. */
+  list(
+    tenant: string,
+    page: PageRequest,
+    allowed?: AllowedResources | null,
+  ): Promise<Page<EvaluationRow>>;
   /** @throws NOT_FOUND. */
   get(tenant: string, id: string): Promise<EvaluationRow>;
   /** In the order of the items. @throws NOT_FOUND. */
@@ -73,13 +79,17 @@ export function createEvaluationService(parts: Parts): EvaluationService {
   };
   return {
     start: (caller, input, key) => start(parts, caller, input, key),
-    list: async (tenant, { limit, after }) => {
-      const from = after === undefined ? {} : { after };
-      const page = { limit: limit + 1, reverse: true, ...from };
-      const rows = await system.tables.list(tenant, evaluationsTable, page);
-      return pageOf(rows, limit, {
-        ...{ id: ({ id }) => id, item: ({ value }) => value as EvaluationRow },
+    list: async (tenant, page, allowed) => {
+      const { tables } = system;
+      const { items, next } = await pageOfSeen(page, {
+        read: (range) => tables.list(tenant, evaluationsTable, { ...range, reverse: true }),
+        sees: ({ value }) => {
+          const { dataset_id, targets } = (value as EvaluationRow).plan;
+          const named = [dataset_id, ...targets.map(({ target }) => target)];
+          return named.every((id) => reaches(allowed, id));
+        },
       });
+      return { items: items.map(({ value }) => value as EvaluationRow), next };
     },
     get,
     results: async (tenant, id, { limit, after }) => {

@@ -11,12 +11,13 @@ import {
   type ReembedReport,
   type Source,
 } from "../../../actors/records/ingestion-job.ts";
+import { type AllowedResources, reaches } from "../../../actors/records/resource-scope.ts";
 import { type Address, address } from "../../../runtime/address.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import { idTimeMs, newId } from "../../../runtime/id.ts";
 import type { SendOptions, System, Tables, TableWrite } from "../../../runtime/system.ts";
 import { KEY_HOURS, type OnceKey, once } from "./once.ts";
-import { type Page, type PageRequest, pageOf } from "./paging.ts";
+import { type Page, type PageRequest, pageOf, pageOfSeen } from "./paging.ts";
 
 /** Keeps what is sent until its job has taken it in. */
 export interface Sources {
@@ -68,7 +69,12 @@ export interface IngestionService {
   ): Promise<IngestionJob>;
   get(tenant: string, id: string): Promise<IngestionJob>;
   /** Newest first. */
-  list(tenant: string, page: PageRequest): Promise<Page<IngestionJob>>;
+  /** @param allowed what who asks reaches: jobs of other collections are left out. */
+  list(
+    tenant: string,
+    page: PageRequest,
+    allowed?: AllowedResources | null,
+  ): Promise<Page<IngestionJob>>;
   /** What became of documents, in the order in which they were sent; those under way are missing. */
   reports(
     tenant: string,
@@ -153,10 +159,12 @@ export function createIngestionService(options: {
       if (waitMs > 0) await ended(system, tenant, job.run_id, { waitMs, signal });
       return await get(tenant, job.id);
     },
-    async list(tenant, { limit, after }) {
-      const range = { limit: limit + 1, reverse: true, ...(after === undefined ? {} : { after }) };
-      const rows = await tables.list(tenant, ingestionJobsTable, range);
-      return pageOf(rows, limit, { id: (row) => row.id, item: (row) => row.value as IngestionJob });
+    async list(tenant, page, allowed) {
+      const { items, next } = await pageOfSeen(page, {
+        read: (range) => tables.list(tenant, ingestionJobsTable, { ...range, reverse: true }),
+        sees: ({ value }) => reaches(allowed, (value as IngestionJob).collection),
+      });
+      return { items: items.map(({ value }) => value as IngestionJob), next };
     },
     async reports(tenant, id, { limit, after }) {
       await get(tenant, id);

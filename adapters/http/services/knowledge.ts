@@ -27,6 +27,7 @@ import type { System } from "../../../runtime/system.ts";
 import type { KnowledgeStore } from "../../knowledge/store.ts";
 import { createSerial } from "../../serial.ts";
 import type { AddOptions, IngestionService } from "./ingestion.ts";
+import { namedRows } from "./listing.ts";
 import { mergePatch } from "./merge-patch.ts";
 import { type Page, type PageRequest, pageOf } from "./paging.ts";
 
@@ -40,7 +41,8 @@ export type Documents = Pick<
 export interface KnowledgeService {
   /** @param id of the collection; default: a new one. */
   create(tenant: string, input: CollectionInput, id?: string): Promise<Collection>;
-  list(tenant: string, page: PageRequest): Promise<Page<Collection>>;
+  /** @param only ids, in order, of the only ones there are for who asks. Default: all. */
+  list(tenant: string, page: PageRequest, only?: readonly string[]): Promise<Page<Collection>>;
   get(tenant: string, id: string): Promise<Collection>;
   /**
    * The next version of a collection's record. @throws EMBEDDER_MISMATCH for another embedder,
@@ -129,9 +131,13 @@ export function createKnowledgeService(options: {
       await tables.write(tenant, [{ type: "put", table: collectionsTable, id, value }]);
       return value;
     },
-    list: async (tenant, { limit, after }) => {
+    list: async (tenant, { limit, after }, only) => {
       const range = { limit: limit + 1, ...(after === undefined ? {} : { after }) };
-      const rows = await tables.list(tenant, collectionsTable, range);
+      const behind = only?.filter((id) => after === undefined || id > after);
+      const rows =
+        behind === undefined
+          ? await tables.list(tenant, collectionsTable, range)
+          : await namedRows(tables, { tenant, table: collectionsTable }, behind);
       const { items, next } = pageOf(rows, limit, {
         id: (row) => row.id,
         item: (row) => row.value,

@@ -14,7 +14,14 @@ import {
   type PlacedEntry,
   type RecordIndex,
 } from "./record-index.ts";
-import { firstAfter, fold, type ListPlace, type SortKey } from "./record-order.ts";
+import {
+  comparePlaces,
+  firstAfter,
+  fold,
+  type ListPlace,
+  type SortKey,
+  sortKey,
+} from "./record-order.ts";
 
 /** A question to a list, with its page. */
 export interface ListRequest {
@@ -23,6 +30,8 @@ export interface ListRequest {
   readonly list: string;
   /** Null: every record in order of creation. */
   readonly question: ListQuestion | null;
+  /** Ids, in order, of the only records that there are for who asks; absent: all are. */
+  readonly only?: readonly string[] | undefined;
 }
 
 /** What is wanted, and in which order. */
@@ -66,10 +75,11 @@ export function listRequest(query: URLSearchParams, list: string, listing: Listi
 export async function listRows(
   of: { readonly tables: Tables; readonly index: RecordIndex; readonly listing: Listing },
   tenant: string,
-  { page, question }: Omit<ListRequest, "list">,
+  { page, question, only }: Omit<ListRequest, "list">,
 ): Promise<Page<TableRow>> {
   const { tables, index, listing } = of;
   const { limit, after } = page;
+  if (only !== undefined) return await listNamed(of, tenant, { page, question, only });
   if (question === null) {
     const range = { limit: limit + 1, ...(after === undefined ? {} : { after }) };
     const rows = await tables.list(tenant, listing.table, range);
@@ -85,6 +95,49 @@ export async function listRows(
   );
   const last = found.length > limit ? shown.at(-1) : undefined;
   return { items, next: last === undefined ? null : JSON.stringify([last.key, last.id]) };
+}
+
+/** A page of some records, which are few: they are read one by one, and ordered here. */
+async function listNamed(
+  { tables, listing }: { readonly tables: Tables; readonly listing: Listing },
+  tenant: string,
+  {
+    page,
+    question,
+    only,
+  }: { page: PageRequest; question: ListQuestion | null; only: readonly string[] },
+): Promise<Page<TableRow>> {
+  const { limit, after } = page;
+  const rows = await namedRows(tables, { tenant, table: listing.table }, only);
+  if (question === null) {
+    const behind = rows.filter(({ id }) => after === undefined || id > after);
+    return pageOf(behind, limit, { id: (row) => row.id, item: (row) => row });
+  }
+  const placed = rows.map((row) => {
+    const entry = entryOf(listing, row);
+    return { key: sortKey(entry.values[question.sort]), id: row.id, entry, row };
+  });
+  const ordered = placed.sort(comparePlaces);
+  const found = await matching(ordered, question, limit + 1, placeOf(after));
+  const place = ({ key, id }: PlacedEntry): string => JSON.stringify([key, id]);
+  const { items, next } = pageOf(found, limit, { id: place, item: (one) => one.id });
+  const byId = new Map(rows.map((row) => [row.id, row]));
+  return { items: items.flatMap((id) => byId.get(id) ?? []), next };
+}
+
+/** Rows of some ids that are there, in the order of the ids. */
+export async function namedRows(
+  tables: Pick<Tables, "get">,
+  { tenant, table }: { readonly tenant: string; readonly table: string },
+  ids: readonly string[],
+): Promise<readonly TableRow[]> {
+  const rows = await Promise.all(ids.map((id) => tables.get(tenant, table, id)));
+  return rows.filter((row): row is TableRow => row !== undefined);
+}
+
+/** How many of them are there. */
+export async function countNamed(...of: Parameters<typeof namedRows>): Promise<number> {
+  return (await namedRows(...of)).length;
 }
 
 /** In the question's order, from behind a place. */

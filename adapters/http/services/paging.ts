@@ -73,3 +73,39 @@ export function pageOf<Row, T>(
   const hasMore = rows.length > limit && last !== undefined;
   return { items: shown.map((row) => of.item(row)), next: hasMore ? of.id(last) : null };
 }
+
+/** Rows read for one page; where more were passed over, the page is short and has a cursor. */
+const ROWS_MAX = 2_000;
+const ROWS_AT_ONCE = 200;
+
+/**
+ * @param of `read` gives the rows behind one, in the list's order; `sees` says of each whether it is shown.
+ * @returns rows, with the id of the last one looked at to go on behind.
+ */
+export async function pageOfSeen<Row extends { readonly id: string }>(
+  { limit, after }: PageRequest,
+  of: {
+    read(page: PageRequest): Promise<readonly Row[]>;
+    sees(row: Row): boolean | Promise<boolean>;
+  },
+): Promise<Page<Row>> {
+  const items: Row[] = [];
+  let last = after;
+  for (let read = 0; read < ROWS_MAX; ) {
+    // Where all are seen the first read is the page.
+    const count = read === 0 ? limit + 1 : ROWS_AT_ONCE;
+    const from = last === undefined ? {} : { after: last };
+    const rows = await of.read({ limit: count, ...from });
+    for (const row of rows) {
+      if (await of.sees(row)) {
+        // There is one more: the cursor is of the last that is shown, and names nothing else.
+        if (items.length === limit) return { items, next: items.at(-1)?.id ?? null };
+        items.push(row);
+      }
+      last = row.id;
+    }
+    if (rows.length < count) return { items, next: null };
+    read += count;
+  }
+  return { items, next: last ?? null };
+}

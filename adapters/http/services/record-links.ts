@@ -1,6 +1,7 @@
 // Records that name each other: no record is removed while another names it, because what names and
 // what is removed changes under one lock of the tenant.
 
+import { type AllowedResources, reaches } from "../../../actors/records/resource-scope.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 
 /** A record that names others. */
@@ -31,11 +32,20 @@ export function versionsNamed(users: readonly RecordUser[], id: string): readonl
 /** Records that a refusal names. */
 const USERS_NAMED = 10;
 
-/** @throws CONFLICT naming some of the records that need this one. */
-export function refuseUsed(what: string, users: readonly RecordUser[]): void {
+/**
+ * @param by who asks: what it does not reach is counted and not named.
+ * @throws CONFLICT naming some of the records that need this one.
+ */
+export function refuseUsed(
+  what: string,
+  users: readonly RecordUser[],
+  by: { readonly allowedResources?: AllowedResources | null } = {},
+): void {
   if (users.length === 0) return;
-  const shown = users.slice(0, USERS_NAMED);
-  const named = shown.map(({ id, kind, name }) => `${kind} ${id} (${name})`).join(", ");
-  const more = users.length > USERS_NAMED ? ` and ${users.length - USERS_NAMED} more` : "";
+  const seen = users.filter(({ id }) => reaches(by.allowedResources, id));
+  const shown = seen.slice(0, USERS_NAMED).map(({ id, kind, name }) => `${kind} ${id} (${name})`);
+  const rest = users.length - shown.length;
+  const named = shown.length === 0 ? `${rest} others` : shown.join(", ");
+  const more = shown.length > 0 && rest > 0 ? ` and ${rest} more` : "";
   throw new RuntimeError("CONFLICT", `${what} is used by ${named}${more}; change those first.`);
 }

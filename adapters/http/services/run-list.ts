@@ -22,12 +22,20 @@ export function kindOf(query: URLSearchParams): string | undefined {
   });
 }
 
-/** Newest first. @param kind of these alone; default: those that answer a message. */
+/** Which runs are listed. */
+export interface RunFilter {
+  /** Of this kind alone; default: those that answer a message. */
+  readonly kind?: string | undefined;
+  /** Whether who asks sees a run. Default: every one. */
+  readonly sees?: (row: RunRow) => Promise<boolean>;
+}
+
+/** Newest first. */
 export async function listRuns(
   system: Pick<System, "runs">,
   tenant: string,
   { limit, after }: PageRequest,
-  kind?: string,
+  { kind, sees }: RunFilter = {},
 ): Promise<Page<RunRow>> {
   const kinds = kind === undefined ? answering : [kind];
   const items: RunRow[] = [];
@@ -37,6 +45,7 @@ export async function listRuns(
     const from = last === undefined ? {} : { after: last };
     const { rows, next } = await system.runs(tenant, { limit: count, kinds, ...from });
     for (const row of rows) {
+      if (sees !== undefined && !(await sees(row))) continue;
       // There is one more, so the cursor is of the last that is shown.
       if (items.length === limit) return { items, next: items.at(-1)?.id ?? null };
       items.push(row);

@@ -130,7 +130,7 @@ export function createServices(options: ServiceOptions): Services {
       const { tenant } = caller;
       const { agent } = await made.get(tenant, id);
       // Looked at once more when it is removed: here before anything is begun.
-      refuseUsed(`Agent ${id}`, await resources.usersOf(tenant, id));
+      refuseUsed(`Agent ${id}`, await resources.usersOf(tenant, id), caller);
       const remembers = await memories.isUsed(tenant, agent);
       // Whatever dies from here on, what is left after the agent is removed by a run.
       if (remembers) await system.ask(removalAddress(tenant), { type: "agent", id });

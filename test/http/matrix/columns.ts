@@ -6,6 +6,7 @@ import { keyRoles } from "../../../actors/records/api-key.ts";
 import type { TSchema } from "../../../actors/schema.ts";
 import { may, permissionOf } from "../../../adapters/http/permissions.ts";
 import type { Route } from "../../../adapters/http/route.ts";
+import { reachOf } from "../../../adapters/http/scope/route-reach.ts";
 import { isServers } from "./is-servers.ts";
 import type { Cannot, Fields, Refusal, Row } from "./row.ts";
 import type { Sent } from "./sent.ts";
@@ -100,6 +101,23 @@ export function ofAnother(asked: Asked): Cases {
   if (route.method === "GET") return [{ what: "another tenant", status: [200, 404], sent }];
   if (idsOf(asked).length === 0) return "cannot: it names no record that is there";
   return [{ what: "another tenant", status: [400, 404], sent }];
+}
+
+/** A key that reaches one other record of each kind is answered as if there were no such thing. */
+export function beyondReach(asked: Asked): Cases {
+  const { world, route } = asked;
+  if (route.isPublic) return PUBLIC;
+  if (isServers(route)) return "cannot: the operator's key reaches everything";
+  const what = "a key that reaches other records";
+  const sent = async (of: Sent): Promise<Sent> => ({ ...of, key: await world.limitedKey() });
+  const reach = reachOf(route);
+  if (reach === null || reach.creates !== undefined) {
+    return [{ what, status: 403, code: "FORBIDDEN", sent }];
+  }
+  if (hasParts(route)) return [{ what, status: 404, code: "NOT_FOUND", sent }];
+  if (route.method === "GET") return [{ what, status: [200, 400, 404], sent }];
+  if (idsOf(asked).length === 0) return "cannot: it names no record that is there";
+  return [{ what, status: [400, 404], sent }];
 }
 
 /** Of the same form, and never made. */

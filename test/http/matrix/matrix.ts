@@ -7,6 +7,7 @@ import type { Route } from "../../../adapters/http/route.ts";
 import { expectTold } from "./audited.ts";
 import {
   type Asked,
+  beyondReach,
   byRole,
   conflicts,
   ofAnother,
@@ -66,6 +67,25 @@ function testsOf(world: World, route: Route, row: Row): void {
     if (row.foreign !== undefined && typeof row.foreign !== "string") {
       expect(told.body).toMatchObject(row.foreign.shows);
     }
+  });
+
+  test("is not there for a key that reaches other records alone", async () => {
+    const { good } = await of();
+    const cases = beyondReach(await of());
+    await refuseAll(await of(), cases);
+    if (route.isPublic || isServers(route)) return;
+    const key = await world.limitedKey();
+    const sent = JSON.stringify(good);
+    const told = typeof cases === "string" ? null : await world.send(route, { ...good, key });
+    const shown = [...world.ids].filter(
+      (id) => told?.text.includes(id) && id !== world.host.tenant,
+    );
+    expect(shown.filter((id) => !sent.includes(id) && !world.reached.has(id))).toEqual([]);
+    const [first] = unknown(await of());
+    if (typeof first !== "object" || told === null || told.status < 400) return;
+    const other = { ...(await first.sent(good, world)), key };
+    const plain = (text: string): string => text.replace(/\b[a-z]+_none\b/g, "<id>");
+    expect(masked(told, good)).toBe(plain(masked(await world.send(route, other), other)));
   });
 
   test("knows no unknown id, and says of it what it says of another tenant's", async () => {

@@ -57,6 +57,10 @@ export interface World {
   keyWithout(service: string): Promise<string>;
   /** A key of the tenant with every service and this role. */
   keyOf(role: KeyRole): Promise<string>;
+  /** A key with every service and role that reaches one record of each kind, which no row is about. */
+  limitedKey(): Promise<string>;
+  /** Those records. */
+  readonly reached: ReadonlySet<string>;
   stop(): Promise<void>;
 }
 
@@ -106,6 +110,8 @@ export async function startWorld(): Promise<World> {
   const keys = new Map<string, Promise<string>>();
   const withKey = host.routes.filter(({ isPublic }) => isPublic !== true);
   const services = [...new Set(withKey.map(({ service }) => service))];
+  const reached = new Set<string>();
+  let limited: Promise<string> | undefined;
   return {
     ...{ host, ids, sour, held, sessions: within.sessions },
     send: async (route, sent, base = host.url) => {
@@ -132,8 +138,40 @@ export async function startWorld(): Promise<World> {
       keys.set(`role ${role}`, made);
       return made;
     },
+    limitedKey: () => {
+      limited ??= makeLimited(host, reached);
+      return limited;
+    },
+    reached,
     stop: () => host.stop(),
   };
+}
+
+/** A record of each kind, and a key that reaches these alone. */
+async function makeLimited(host: HttpHost, reached: Set<string>): Promise<string> {
+  const made = async (path: string, body: unknown): Promise<string> => {
+    const { status, body: told } = await host.call("POST", path, body);
+    if (status >= 300) throw new Error(`POST ${path}: ${status} ${JSON.stringify(told)}`);
+    reached.add(told.id);
+    return told.id;
+  };
+  const agent = await made("/v2/agents", { name: "Reached", model_name: "m-1" });
+  const allowed_resources = {
+    agents: [agent],
+    teams: [await made("/v2/teams", { name: "Reached", mode: "coordinate", members: [{ agent }] })],
+    workflows: [
+      await made("/v2/workflows", {
+        name: "Reached",
+        graph_definition: { nodes: [{ id: "end", type: "end" }], edges: [] },
+      }),
+    ],
+    collections: [await made("/v2/knowledge/collections", { name: "Reached" })],
+    prompts: [await made("/v2/prompts", { name: "Reached", template: "Be brief." })],
+    datasets: [await made("/v2/datasets", { name: "Reached" })],
+  };
+  const body = { name: "limited", role: "owner", allowed_services: ["*"], allowed_resources };
+  const { body: key } = await host.call("POST", "/admin/keys", body);
+  return key.key;
 }
 
 /** The path of a request. */

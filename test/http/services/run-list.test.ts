@@ -24,7 +24,7 @@ async function allOf(kinds: readonly string[], limit: number, kind?: string) {
   let pages = 0;
   for (let after: string | null = ""; after !== null; pages += 1) {
     const page = { limit, ...(after === "" ? {} : { after }) };
-    const { items, next } = await listRuns(system, "tn_1", page, kind);
+    const { items, next } = await listRuns(system, "tn_1", page, { kind });
     found.push(...items.map((row) => row.kind));
     after = next;
   }

@@ -1,0 +1,101 @@
+// Whose something is: the agent, team or workflow that was asked, or the collection that was filled. It is
+// reached by keys that reach all of those.
+
+import { approvalTables } from "../../../actors/records/approval.ts";
+import { type EvaluationRow, evaluationsTable } from "../../../actors/records/evaluation.ts";
+import { type IngestionJob, ingestionJobsTable } from "../../../actors/records/ingestion-job.ts";
+import { type AllowedResources, reaches } from "../../../actors/records/resource-scope.ts";
+import { RuntimeError } from "../../../runtime/errors.ts";
+import { rootRunOf } from "../../../runtime/frame.ts";
+import type { RunRow, System } from "../../../runtime/system.ts";
+import { conversationAddress } from "../services/conversations.ts";
+
+/** Where it is looked for. */
+export interface OwnerPlace {
+  readonly system: Pick<System, "ask" | "run" | "tables">;
+  readonly tenant: string;
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** Whether something is reached whose owners these are. What has none is there for nobody who is limited. */
+export function belongsTo(
+  allowed: AllowedResources | null | undefined,
+  owners: readonly string[],
+): boolean {
+  return allowed == null || (owners.length > 0 && owners.every((id) => reaches(allowed, id)));
+}
+
+/** Whether a run, or the root run of a child, is reached. */
+export async function runIsReached(
+  of: OwnerPlace,
+  allowed: AllowedResources,
+  id: string,
+): Promise<boolean> {
+  return belongsTo(allowed, await ownersOfRun(of, id));
+}
+
+/** Owners of a run, or of the root run of a child; none for one that is not there. */
+export async function ownersOfRun(of: OwnerPlace, id: string): Promise<readonly string[]> {
+  const row = await of.system.run(of.tenant, rootRunOf(id));
+  return row === undefined ? [] : await ownersOfRow(of, row);
+}
+
+/** The same of its row. */
+export async function ownersOfRow(
+  of: OwnerPlace,
+  { input }: Pick<RunRow, "input">,
+): Promise<readonly string[]> {
+  if (typeof input !== "object" || input === null) return [];
+  const { agent, collection, evaluation, plan } = input as Fields;
+  if (typeof agent === "string") return [agent];
+  if (typeof collection === "string") return [collection];
+  if (typeof evaluation === "string") return await ownersOfEvaluation(of, evaluation);
+  return typeof plan === "object" && plan !== null
+    ? ownersOfPlan(plan as EvaluationRow["plan"])
+    : [];
+}
+
+/** The agent, team or workflow that it is with. */
+export async function ownersOfConversation(of: OwnerPlace, id: string): Promise<readonly string[]> {
+  try {
+    const described = await of.system.ask(conversationAddress(of.tenant, id), { type: "describe" });
+    const { row } = described as { readonly row: { readonly agent_key: string } | null };
+    return row === null ? [] : [row.agent_key];
+  } catch (error) {
+    if (error instanceof RuntimeError && error.code === "NOT_FOUND") return [];
+    throw error;
+  }
+}
+
+/** Those of the run that waits for it. */
+export async function ownersOfApproval(of: OwnerPlace, id: string): Promise<readonly string[]> {
+  const found = (await rowOf(of, approvalTables.approvals, id)) as Fields | undefined;
+  return found === undefined ? [] : await ownersOfRun(of, String(found["root_run_id"]));
+}
+
+/** The collection that is filled. */
+export async function ownersOfJob(of: OwnerPlace, id: string): Promise<readonly string[]> {
+  const job = (await rowOf(of, ingestionJobsTable, id)) as IngestionJob | undefined;
+  return job === undefined ? [] : [job.collection];
+}
+
+/** The data set and all that are asked. */
+export async function ownersOfEvaluation(of: OwnerPlace, id: string): Promise<readonly string[]> {
+  const row = (await rowOf(of, evaluationsTable, id)) as EvaluationRow | undefined;
+  return row === undefined ? [] : ownersOfPlan(row.plan);
+}
+
+/** The same of its plan. */
+function ownersOfPlan({
+  dataset_id,
+  targets,
+}: Pick<EvaluationRow["plan"], "dataset_id" | "targets">): readonly string[] {
+  return [dataset_id, ...targets.map(({ target }) => target)];
+}
+
+/** Ids that no table can hold are of nothing. */
+async function rowOf({ system, tenant }: OwnerPlace, table: string, id: string): Promise<unknown> {
+  if (!/^[A-Za-z0-9_.-]{1,100}$/.test(id)) return undefined;
+  return (await system.tables.get(tenant, table, id))?.value;
+}
