@@ -5,6 +5,7 @@
 import { defineActor, type ReadRequest, type RunEnded, type Turn } from "../runtime/actor.ts";
 import { addressParts } from "../runtime/address.ts";
 import { clientFault } from "./answer/client-tools.ts";
+import { isInputBlocked } from "./conversation-withheld.ts";
 import { limits } from "./limits.ts";
 import { versionId } from "./records/agent-version.ts";
 import type {
@@ -13,7 +14,12 @@ import type {
   CompletionReport,
 } from "./records/completion-report.ts";
 import type { ChatAccepted, ChatReply, CompletionMessage } from "./records/conversation.ts";
-import { type ForgetResponse, forgetResponse, keepResponse } from "./records/response.ts";
+import {
+  dropResponse,
+  type ForgetResponse,
+  forgetResponse,
+  keepResponse,
+} from "./records/response.ts";
 import { giveRoom, limitsRead, takePlace } from "./records/tenant-limits.ts";
 import { replyOf, settle, takeCharge } from "./reply.ts";
 import { accepting, targetNamed, targetPlace } from "./targets.ts";
@@ -144,6 +150,7 @@ function accept(state: CompletionState, message: CompletionMessage, turn: Turn):
 function end(state: CompletionState, ended: RunEnded, turn: Turn): CompletionState {
   const { run } = state;
   if (run?.id !== ended.run) return state;
+  if (isInputBlocked(ended, run.agent)) dropResponse(turn, run.id);
   if (run.isCounted) giveRoom(turn, "concurrent_runs");
   const charge = settle(turn, { ...run, run: run.id, calls: 1 }, ended.outcome);
   const { outcome } = ended;

@@ -16,6 +16,7 @@ import {
   rowId,
   rowOf,
 } from "./conversation-state.ts";
+import { withheldReads, withhold } from "./conversation-withheld.ts";
 import { limits } from "./limits.ts";
 import {
   type ChatAccepted,
@@ -58,7 +59,7 @@ export const conversationActor = defineActor<ConversationState, ConversationMess
       case "notify":
         return notify(state, message, turn);
       case "run-ended":
-        return endRun(state, message, turn);
+        return endRun(withhold(state, message, turn), message, turn);
       case "describe":
         return describe(state, turn);
       case "cancel":
@@ -79,13 +80,17 @@ export const conversationActor = defineActor<ConversationState, ConversationMess
   },
 });
 
-function reads(message: ConversationMessage): Readonly<Record<string, ReadRequest>> {
+function reads(
+  message: ConversationMessage,
+  state: ConversationState,
+): Readonly<Record<string, ReadRequest>> {
   if (message.type === "chat") {
     return {
       target: { type: "row", table: targetPlace(message.agent).current, id: message.agent },
       limits: limitsRead,
     };
   }
+  if (message.type === "run-ended") return withheldReads(message, state);
   if (message.type === "purge") return { rows: { type: "records", limit: limits.purgeRecords } };
   return {};
 }

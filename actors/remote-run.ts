@@ -39,7 +39,7 @@ export const remoteAgentRun = defineRun<TurnInput, TurnResult, Ports>({
   kind: "remote-agent",
   run: (input, context) =>
     metered(context, payerOf(input), (meter) =>
-      guarded(context, input, (under, given) => answerRemotely(given, under, meter)),
+      guarded(context, input, meter, (under, given) => answerRemotely(given, under, meter)),
     ),
 });
 

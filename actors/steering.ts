@@ -5,6 +5,7 @@ import type { RunContext } from "../runtime/actor.ts";
 import { RuntimeError } from "../runtime/errors.ts";
 import { showText } from "./answer/child.ts";
 import { loadMessage } from "./answer/history.ts";
+import { guardOf } from "./guard/guard-of.ts";
 import { noUsage } from "./money/spent.ts";
 import type { Ports } from "./ports.ts";
 import type { SteerValue, TurnInput, TurnResult } from "./turn-input.ts";
@@ -17,8 +18,10 @@ export async function takeSteered(
   const values = (await context.steered(key)) as readonly SteerValue[];
   if (values.length === 0) return none;
   const messages = await Promise.all(values.map(({ sequence }) => loadMessage(context, sequence)));
+  const text = messages.map((message) => message?.content ?? "").join("\n");
+  await guardOf(context)?.admit(key, text);
   return {
-    text: messages.map((message) => message?.content ?? "").join("\n"),
+    text,
     sequences: values.map(({ sequence }) => sequence),
   };
 }

@@ -14,7 +14,7 @@ export const subAgentRun = defineRun<AnswerInput, Answer, Ports>({
   kind: "sub-agent",
   run(input: AnswerInput, context: RunContext<Ports>): Promise<Answer> {
     return metered(context, payerOf(input), (meter) =>
-      guarded(context, input, async (under, given) => {
+      guarded(context, input, meter, async (under, given) => {
         const compiled = await loadAgent(under, given);
         return answer(under, given, { compiled, round: 1, meter });
       }),

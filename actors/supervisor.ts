@@ -37,7 +37,7 @@ export const workflowRun = defineRun<TurnInput, TurnResult, Ports>({
 
 function answerGuarded(input: TurnInput, context: RunContext<Ports>): Promise<TurnResult> {
   return metered(context, payerOf(input), (meter) =>
-    guarded(context, input, (under, given) => answerTurn(given, under, meter)),
+    guarded(context, input, meter, (under, given) => answerTurn(given, under, meter)),
   );
 }
 

@@ -6,6 +6,7 @@ import type { Attempt, RunContext } from "../../runtime/actor.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { rootRunOf } from "../../runtime/frame.ts";
 import { callerOf } from "../caller.ts";
+import { guardOf } from "../guard/guard-of.ts";
 import { limits } from "../limits.ts";
 import { isOneModel } from "../model-chain.ts";
 import { addUsage, spentOn } from "../money/spent.ts";
@@ -150,7 +151,7 @@ export async function tryModel(
       )
       .then((stored) => {
         meter.settle(key, stored.usage);
-        return stored;
+        return guardOf(context)?.answered(key, stored) ?? stored;
       });
   const rounds = await callRounds(context, call, one);
   let { stored, usage } = rounds;

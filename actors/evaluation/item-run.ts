@@ -6,7 +6,6 @@ import { defineRun, type RunContext } from "../../runtime/actor.ts";
 import { addressParts } from "../../runtime/address.ts";
 import { type ErrorData, RuntimeError, toErrorData, toldError } from "../../runtime/errors.ts";
 import { promptsOf } from "../ask-target.ts";
-import { screenedIn } from "../guard/screened-in.ts";
 import { limits } from "../limits.ts";
 import { noUsage } from "../money/spent.ts";
 import type { Ports } from "../ports.ts";
@@ -165,6 +164,7 @@ async function answer(
       ...(input.keyId === undefined ? {} : { keyId: input.keyId }),
       report: { to: evaluationAddress(tenant, evaluation), run: context.id, key: endKey },
     };
+    const { screenedIn } = await import("../guard/screened-in.ts");
     const message = await screenedIn(context, `screen:${side}`, sent);
     context.sendAtEnd(`cancel:${side}`, to, cancel, { unless: endKey });
     const asked = await context.ask(`ask:${side}`, to, message, { timeoutMs: ACCEPT_MS });

@@ -29,14 +29,12 @@ export async function toolNode(line: Line, node: ToolNode, key: string): Promise
       ...{ id: name, name: tool?.spec.name ?? node.ref },
       arguments: JSON.stringify(node.arguments?.(line.state) ?? {}),
     };
-    const { call, blocked } = checkedCall(walk.context, name, asked);
-    const place = {
-      ...{ name, show: true, ...(blocked !== null && { blocked }) },
-      asking: <T>(answer: Promise<T>): Promise<T> => {
-        emitWaiting(line, node, key);
-        return waiting(walk, answer);
-      },
+    const asking = <T>(answer: Promise<T>): Promise<T> => {
+      emitWaiting(line, node, key);
+      return waiting(walk, answer);
     };
+    const { call, blocked } = await checkedCall(walk.context, name, asked, asking);
+    const place = { name, show: true, ...(blocked !== null && { blocked }), asking };
     // The work of a tool may be a child run, which has the key of its step.
     const { result, usage, handoff } = await childOf(walk, `tool:${name}`, () =>
       performCall(walk.context, tool, call, place),

@@ -26,7 +26,7 @@ export const flowRun = defineRun<FlowInput, TurnResult, Ports>({
   kind: "flow",
   run: (input, context) =>
     metered(context, payerOf(input), (meter) =>
-      guarded(context, input, (under, given) => runFlow(under, given, meter)),
+      guarded(context, input, meter, (under, given) => runFlow(under, given, meter)),
     ),
 });
 

@@ -1,7 +1,14 @@
 // A chain of guardrails, compiled: the tenant's rules first, then those of who was asked, then those of who
 // answers for it. Checking is pure and synchronous: the same text gives the same, whoever checks it again.
 
-import type { Finding, GuardAction, GuardPlace, Guardrail } from "../records/guardrail.ts";
+import { type Quorum, type QuorumInput, quorumOf } from "../records/approval.ts";
+import type {
+  Finding,
+  GuardAction,
+  GuardCheck,
+  GuardPlace,
+  Guardrail,
+} from "../records/guardrail.ts";
 import { guardrailLimits } from "../records/guardrail.ts";
 import { type CompiledCheck, compileChecks } from "./check.ts";
 import { type Placeholders, redacted } from "./placeholders.ts";
@@ -16,7 +23,16 @@ export interface Rule {
   readonly checks: readonly CompiledCheck[];
   readonly message: string;
   readonly hold: boolean;
+  /** A model that judges; null: `checks` find all there is. */
+  readonly judge: Judge | null;
+  /** A model or a person is asked: it looks last, in a run (late.ts). */
+  readonly isLate: boolean;
+  /** Who has to agree, where a person is asked. */
+  readonly quorum: Quorum | null;
 }
+
+/** A check by a model. */
+export type Judge = Extract<GuardCheck, { readonly type: "judge" }>;
 
 /** Rules in the order in which they look. */
 export type Chain = readonly Rule[];
@@ -43,12 +59,20 @@ export function compileChain(rules: readonly Guardrail[], of: string): Chain {
     checks: compileChecks(rule),
     message: rule.message ?? BLOCKED_MESSAGE,
     hold: rule.hold ?? false,
+    judge: rule.check.type === "judge" ? rule.check : null,
+    isLate: rule.check.type === "judge" || rule.action === "ask",
+    quorum: rule.approvals === undefined ? null : quorumOf(rule.approvals as QuorumInput),
   }));
 }
 
-/** The rules that look at a place. */
+/** The rules that look at a place by themselves. */
 export function rulesOn(chain: Chain, place: GuardPlace): Chain {
-  return chain.filter(({ on }) => on.has(place));
+  return chain.filter(({ on, isLate }) => on.has(place) && !isLate);
+}
+
+/** The rules on a place that ask a model or a person. */
+export function lateOn(chain: Chain, place: GuardPlace): Chain {
+  return chain.filter(({ on, isLate }) => on.has(place) && isLate);
 }
 
 /** Rules as far as they look for something in a text, and do not judge the form of all of it. */

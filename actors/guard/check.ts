@@ -1,6 +1,7 @@
 // A guardrail's check, compiled: what finds places in a text, in pieces too, or what judges the whole of it.
 
 import { tokensOf } from "../answer/history.ts";
+import { checkOutput } from "../answer/output-schema.ts";
 import type { GuardCheck, Guardrail } from "../records/guardrail.ts";
 import { guardrailLimits } from "../records/guardrail.ts";
 import { INJECTION_THRESHOLD, scoreInjection } from "./injection.ts";
@@ -40,6 +41,11 @@ export function compileChecks(rule: Guardrail): readonly CompiledCheck[] {
       const scanner = piiScanner(check.entities, check.phone_regions);
       return [{ kind: "scanner", scanner, noun: "personal data" }];
     }
+    case "schema":
+      return [{ kind: "whole", isOfAll: true, find: (text) => schemaFault(check.schema, text) }];
+    // A model is asked, in a run: late.ts.
+    case "judge":
+      return [];
     case "injection":
       return [{ kind: "whole", isOfAll: false, find: (text) => injectionFault(check, text) }];
   }
@@ -80,6 +86,11 @@ function patternChecks(check: Check<"pattern">, windowChars: number): readonly C
     checks.push({ kind: "scanner", scanner, noun: "denied pattern" });
   }
   return checks;
+}
+
+/** What does not fit may be of the text: where and why stays with who wrote it. */
+function schemaFault(schema: Check<"schema">["schema"], text: string): Found | null {
+  return checkOutput(schema, text).ok ? null : { reason: "does not fit the schema", hits: [] };
 }
 
 function injectionFault({ threshold = INJECTION_THRESHOLD }: Check<"injection">, text: string) {

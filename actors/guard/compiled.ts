@@ -13,7 +13,8 @@ export async function compiledChain(
   tenant: string,
   chains: readonly StoredChain[],
 ): Promise<Chain> {
-  await loadGuardLibraries();
+  const all = chains.flatMap(({ rules }) => rules);
+  await loadGuardLibraries(all.some(({ check }) => check.type === "schema"));
   return chains.flatMap((chain) => compiled(tenant, chain));
 }
 

@@ -11,44 +11,44 @@ import type {
   StepOptions,
 } from "../../runtime/actor.ts";
 import type { Address } from "../../runtime/address.ts";
-import type { Ports } from "../ports.ts";
+import { fromErrorData } from "../../runtime/errors.ts";
+import { addUsage } from "../money/spent.ts";
+import type { Ports, ToolCall } from "../ports.ts";
 import type { ChatEvent } from "../records/conversation.ts";
-import { type Finding, type GuardRef, guardrailLimits } from "../records/guardrail.ts";
-import { type Chain, rulesOn } from "./chain.ts";
-import type { Checked, CheckedAt, RunGuard, WithGuard } from "./guard-of.ts";
-import { guardedStep } from "./guarded-step.ts";
-import { createPlaceholders, type Placeholders } from "./placeholders.ts";
-import { checkValue } from "./values.ts";
+import type { Finding } from "../records/guardrail.ts";
+import { askPeople } from "./asking.ts";
+import { lateOn, rulesOn } from "./chain.ts";
+import type { Guard } from "./guard.ts";
+import type { AskedValue, CheckedAt, Looked, WithGuard } from "./guard-of.ts";
+import {
+  type AskedText,
+  type GuardNotes,
+  guardedStep,
+  type LateRules,
+  withheld,
+} from "./guarded-step.ts";
+import { judge, type Verdict } from "./judging.ts";
+import { type AskJudge, lookLate, nothingLate } from "./late.ts";
+import { refusalBy } from "./screen.ts";
 
 type Inner = RunContext<Ports>;
 
-/** The chain of a run, and what it has found. */
-export class Guard implements RunGuard {
-  readonly chain: Chain;
-  /** Who has them: children are held to the same. */
-  readonly refs: readonly GuardRef[];
-  readonly placeholders: Placeholders = createPlaceholders();
-  readonly findings: Finding[] = [];
-  /** Whether a part of the answer was withheld. */
-  isOutputBlocked = false;
+/** What people may make of a text. */
+const textSchema = {
+  type: "object",
+  properties: { text: { type: "string" } },
+  required: ["text"],
+  additionalProperties: false,
+} as const;
 
-  constructor(chain: Chain, refs: readonly GuardRef[]) {
-    this.chain = chain;
-    this.refs = refs;
-  }
-
-  check<V>(value: V, where: CheckedAt): Checked<V> {
-    const { placeholders } = this;
-    const verdict = checkValue(this.chain, value, { ...where, placeholders });
-    return { ...verdict, blocked: verdict.blockedBy?.message ?? null };
-  }
-
-  note(findings: readonly Finding[]): void {
-    const room = guardrailLimits.findings - this.findings.length;
-    this.findings.push(...findings.slice(0, Math.max(0, room)));
-    this.isOutputBlocked ||= findings.some(
-      ({ on, action }) => on === "output" && action === "block",
-    );
+/** Arguments as people are shown them. */
+function shownOf(text: string): Readonly<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse(text === "" ? "{}" : text);
+    const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
+    return isObject ? (value as Readonly<Record<string, unknown>>) : { arguments: value };
+  } catch {
+    return { arguments: text };
   }
 }
 
@@ -86,22 +86,165 @@ export class GuardedContext implements RunContext<Ports>, WithGuard {
     perform: (attempt: Attempt) => Promise<T> | T,
     options?: StepOptions<T>,
   ): Promise<T> {
-    const { chain, placeholders } = this.guard;
-    const rules = rulesOn(chain, "output");
-    const ofCalls = rulesOn(chain, "tool_arguments");
     // What a tool gives is no text of the answer: its results are looked at where they are made.
-    const isNone = rules.length + ofCalls.length === 0 || key.startsWith("tool:");
-    const checked = (attempt: Attempt): Promise<T> =>
-      guardedStep(attempt, perform, { rules, ofCalls, placeholders });
-    const result = await this.#inner.step(key, isNone ? perform : checked, options);
-    if (!key.startsWith("tool:")) this.noteStep(key, result);
-    return result;
+    if (key.startsWith("tool:")) return await this.#inner.step(key, perform, options);
+    const by = this.#rulesOf(key);
+    const checked = (attempt: Attempt): Promise<T> => guardedStep(attempt, perform, by);
+    const result = await this.#inner.step(key, by.isNone ? perform : checked, options);
+    this.noteStep(key, result);
+    // A model's call is settled before people are asked: who made it asks them.
+    const isOfModel = typeof result === "object" && result !== null && "finish" in result;
+    return isOfModel ? result : await this.answered(key, result);
   }
 
-  /** Tells what the stored result of a step says was found in it. */
+  #rulesOf(key: string): Parameters<typeof guardedStep>[2] & { readonly isNone: boolean } {
+    const { chain, placeholders, own } = this.guard;
+    const output = lateOn(chain, "output");
+    const late: LateRules = {
+      output,
+      hidden: output.filter(({ of }) => of === own),
+      calls: lateOn(chain, "tool_arguments"),
+      ask: (attempt) => this.#asks(key, attempt),
+    };
+    const rules = rulesOn(chain, "output");
+    const ofCalls = rulesOn(chain, "tool_arguments");
+    const all = rules.length + ofCalls.length + output.length + late.calls.length;
+    return { rules, ofCalls, late, placeholders, isNone: all === 0 };
+  }
+
+  /** How models are asked within an attempt of a step. */
+  #asks(key: string, { number, signal }: Attempt): AskJudge {
+    let asked = 0;
+    return (rule, judged) => {
+      if (rule.judge === null) throw new Error(`${rule.name} asks no model.`);
+      asked += 1;
+      const call = `judge:${key}:${number}:${asked}`;
+      return judge(
+        { context: this.#inner, meter: this.guard.meter, signal, call },
+        rule.judge,
+        judged,
+      );
+    };
+  }
+
+  /** Tells what the stored result of a step says was found in it, and counts what that has cost. */
   noteStep(key: string, result: unknown): void {
-    const { guardrails } = (result ?? {}) as { readonly guardrails?: readonly Finding[] };
-    if (guardrails !== undefined && guardrails.length > 0) this.tell(key, guardrails);
+    const { guardrails = [], verdicts = [] } = (result ?? {}) as GuardNotes;
+    if (guardrails.length > 0) this.tell(key, guardrails);
+    this.settle(key, verdicts);
+  }
+
+  settle(key: string, verdicts: readonly Verdict[]): void {
+    if (this.#inner.isCopied(key)) return;
+    for (const { call, usage } of verdicts) {
+      this.guard.meter.settle(call, usage);
+      this.guard.usage = addUsage(this.guard.usage, usage);
+    }
+  }
+
+  async look(
+    key: string,
+    value: unknown,
+    where: CheckedAt,
+    attempt: Attempt | null,
+  ): Promise<Looked> {
+    const chain = where.on === "input" ? this.guard.onInput : this.guard.chain;
+    if (lateOn(chain, where.on).length === 0) return { ...nothingLate, blocked: null };
+    const looked = async (within: Attempt): Promise<Looked> => {
+      const { blockedBy, ...rest } = await lookLate(chain, value, where, this.#asks(key, within));
+      return { ...rest, blocked: blockedBy?.message ?? null };
+    };
+    if (attempt !== null) return await looked(attempt);
+    const own = `guard:${key}`;
+    const stored = await this.#inner.step(own, looked, { repeat: "safe" });
+    if (stored.findings.length > 0) this.tell(own, stored.findings);
+    this.settle(own, stored.verdicts);
+    return stored;
+  }
+
+  async decide({ isEditable, asking = (answer) => answer, ...asked }: AskedValue) {
+    const open = { ...asked, ...(isEditable && { editable: { type: "object" } }) };
+    const answer = await asking(askPeople(this.#inner, this.guard.chain, open));
+    if (answer.rule === null) return { left: answer.left };
+    this.tell(`declined:${asked.key}`, [answer.finding]);
+    return { blocked: answer.rule.message };
+  }
+
+  async answered<T>(key: string, result: T): Promise<T> {
+    const { askedText, askedCalls, ...rest } = (result ?? {}) as GuardNotes;
+    if (askedText === undefined && askedCalls === undefined) return result;
+    let left: object = rest;
+    if (askedText !== undefined) left = await this.#askText(key, left, askedText);
+    if (askedCalls !== undefined) left = await this.#askCalls(key, left, askedCalls);
+    return left as T;
+  }
+
+  async #askText(key: string, result: object, asked: AskedText): Promise<object> {
+    const { name, text, questions, isShown } = asked;
+    const about = { key: `${key}:text`, on: "output", questions, shown: { text } } as const;
+    const editable = { editable: textSchema };
+    const answer = await askPeople(this.#inner, this.guard.chain, { ...about, ...editable });
+    if (answer.rule !== null) this.tell(`declined:${key}:text`, [answer.finding]);
+    const left = answer.rule === null ? String(answer.left["text"]) : answer.rule.message;
+    if (isShown) {
+      const show = (attempt: Attempt): { text: string } => {
+        attempt.write(left);
+        return { text: left };
+      };
+      await this.#inner.step(`guard-shown:${key}`, show, { repeat: "safe" });
+    }
+    return answer.rule === null ? { ...result, [name]: left } : withheld(result, name, left);
+  }
+
+  async #askCalls(
+    key: string,
+    result: object,
+    asked: NonNullable<GuardNotes["askedCalls"]>,
+  ): Promise<object> {
+    const { calls = [], blockedCalls = {} } = result as {
+      readonly calls?: readonly ToolCall[];
+      readonly blockedCalls?: Readonly<Record<string, string>>;
+    };
+    const blocked: Record<string, string> = { ...blockedCalls };
+    const left: ToolCall[] = [];
+    for (const [at, call] of calls.entries()) {
+      const questions = asked[call.id] ?? [];
+      const given = shownOf(call.arguments);
+      const of = { key: `${key}:call.${at + 1}`, on: "tool_arguments", at: call.name } as const;
+      const decided =
+        questions.length === 0
+          ? null
+          : await this.decide({ ...of, questions, shown: given, isEditable: true });
+      if (decided === null || "left" in decided) {
+        const isSame = decided === null || decided.left === given;
+        left.push(isSame ? call : { ...call, arguments: JSON.stringify(decided.left) });
+        continue;
+      }
+      blocked[call.id] = decided.blocked;
+      left.push({ ...call, arguments: "{}" });
+    }
+    return { ...result, calls: left, blockedCalls: blocked };
+  }
+
+  async admit(key: string, said: unknown): Promise<void> {
+    const { findings, blocked, questions } = await this.look(key, said, { on: "input" }, null);
+    let refusal = blocked === null ? null : findings.findLast(({ action }) => action === "block");
+    if (refusal === null && questions.length > 0) {
+      const shown = typeof said === "string" ? { text: said } : { value: said };
+      const about = { key, on: "input", questions, shown } as const;
+      const answer = await askPeople(this.#inner, this.guard.chain, about);
+      if (answer.rule === null) return;
+      this.tell(`declined:${key}`, [answer.finding]);
+      refusal = answer.finding;
+    }
+    if (refusal === null || refusal === undefined) return;
+    const rule = this.guard.chain.find(
+      ({ name, of }) => name === refusal.rule && of === refusal.of,
+    );
+    if (rule === undefined) return;
+    const { details, ...error } = refusalBy(rule, [refusal]);
+    // What was steered in is blocked once more by the run of its own: what is answered now stays.
+    throw fromErrorData({ ...error, details: { ...details, isSteered: key !== "input" } });
   }
 
   tell(key: string, findings: readonly Finding[]): void {

@@ -3,11 +3,16 @@
 
 import type { RunContext } from "../../runtime/actor.ts";
 import { fromErrorData } from "../../runtime/errors.ts";
-import type { Ports } from "../ports.ts";
+import { rootRunOf } from "../../runtime/frame.ts";
+import { loadAsked } from "../answer/history.ts";
+import { addUsage, noUsage } from "../money/spent.ts";
+import type { Ports, Usage } from "../ports.ts";
 import type { Finding, GuardRef } from "../records/guardrail.ts";
-import { type Chain, checkText, contentOf } from "./chain.ts";
+import type { Meter } from "../spend.ts";
+import { type Chain, checkText, contentOf, lateOn } from "./chain.ts";
 import { compiledChain } from "./compiled.ts";
-import { Guard, GuardedContext } from "./guarded-context.ts";
+import { Guard } from "./guard.ts";
+import { GuardedContext } from "./guarded-context.ts";
 import type { GuardedInput } from "./input.ts";
 import { refusalBy } from "./screen.ts";
 import type { StoredChain } from "./stored.ts";
@@ -18,6 +23,7 @@ interface Under<I, R> {
   readonly chains: readonly StoredChain[];
   /** Who answers, if what it is asked was not looked at by its rules yet. */
   readonly own: GuardRef | null;
+  readonly meter: Meter;
   readonly work: (context: RunContext<Ports>, input: I) => Promise<R>;
 }
 
@@ -25,21 +31,47 @@ interface Under<I, R> {
 export async function underGuard<I extends GuardedInput, R extends object>(
   context: RunContext<Ports>,
   input: I,
-  { chains, own, work }: Under<I, R>,
+  { chains, own, meter, work }: Under<I, R>,
 ): Promise<R> {
-  const chain = await compiledChain(context.tenant, chains);
+  const all = await compiledChain(context.tenant, chains);
+  // What repeats an answer asks nobody again.
+  const chain = input.adopt === undefined ? all : all.filter(({ isLate }) => !isLate);
   const refs = chains.map(({ ref }) => ref);
-  const under = new GuardedContext(context, new Guard(chain, refs));
+  const isRoot = context.id === rootRunOf(context.id);
+  const guard = new Guard({ chain, refs, own: own?.id ?? null, meter, isRoot });
+  const under = new GuardedContext(context, guard);
   if (input.screened !== undefined) under.tell("input", input.screened);
   const ownChain = chain.filter(({ of }) => of === own?.id);
-  const result = await work(under, withTask(under, input, ownChain));
+  const asked = withTask(under, input, ownChain);
+  await admitted(under, asked);
+  const result = await work(under, asked);
   const left = withValues(under, result);
-  const { findings, isOutputBlocked } = under.guard;
+  const { findings, isOutputBlocked, usage } = guard;
+  const { usage: spent = noUsage } = result as { readonly usage?: Usage };
   return {
     ...left,
+    ...(usage !== noUsage && { usage: addUsage(spent, usage) }),
     ...(findings.length > 0 && { guardrails: findings }),
     ...(isOutputBlocked && { finishReason: "content_filter" }),
   };
+}
+
+/** What it is asked, as a whole: models and people look at it before anything is done. */
+async function admitted(context: GuardedContext, input: GuardedInput): Promise<void> {
+  const { guard } = context;
+  if (lateOn(guard.onInput, "input").length === 0) return;
+  const { task, variables } = input;
+  if (task === undefined && !guard.isRoot) return;
+  const { text, data, sent } =
+    task === undefined || task.asSent ? await loadAsked(context, input) : { ...task, sent: null };
+  const said = sent?.messages.filter(({ role }) => role !== "system" && role !== "assistant");
+  const whole = said === undefined ? text : said.map(({ content }) => content).join("\n\n");
+  const more = { ...(data && { data }), ...(variables && { variables }) };
+  const isText = Object.keys(more).length === 0;
+  await context.admit(
+    "input",
+    isText ? whole : data === undefined ? { text: whole, ...more } : more,
+  );
 }
 
 /** Of a result what is no shown text: the typed output, and what was collected. */

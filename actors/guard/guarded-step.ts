@@ -6,6 +6,8 @@ import type { ToolCall } from "../ports.ts";
 import type { Finding } from "../records/guardrail.ts";
 import { type Chain, checkText, contentOf, type Rule } from "./chain.ts";
 import { canStream, createHeldText, type HeldText } from "./held-text.ts";
+import type { Verdict } from "./judging.ts";
+import { type AskJudge, lookLate, nothingLate, type Question } from "./late.ts";
 import type { Placeholders } from "./placeholders.ts";
 import { checkValue } from "./values.ts";
 
@@ -13,7 +15,37 @@ interface By {
   /** Those that look at output, and those that look at arguments of tools. */
   readonly rules: Chain;
   readonly ofCalls: Chain;
+  readonly late: LateRules;
   readonly placeholders: Placeholders;
+}
+
+/** Rules that ask somebody, and how a step asks a model. */
+export interface LateRules {
+  /** At output that is shown; at output that another run or step shows; at arguments. */
+  readonly output: Chain;
+  readonly hidden: Chain;
+  readonly calls: Chain;
+  ask(attempt: Attempt): AskJudge;
+}
+
+/** What of a step's result waits for a person: the text is none of its result until then. */
+export interface AskedText {
+  readonly name: "text" | "hidden";
+  readonly text: string;
+  readonly questions: readonly Question[];
+  /** Whether viewers are shown it. */
+  readonly isShown: boolean;
+}
+
+/** What guardrails keep in the result of a step. */
+export interface GuardNotes {
+  readonly guardrails?: readonly Finding[];
+  readonly verdicts?: readonly Verdict[];
+  readonly askedText?: AskedText;
+  /** Calls that wait for a person, by id. */
+  readonly askedCalls?: Readonly<Record<string, readonly Question[]>>;
+  /** Calls that are blocked, by id, with what the model is told. */
+  readonly blockedCalls?: Readonly<Record<string, string>>;
 }
 
 /** The result of a step that shows `text`, or keeps it as `hidden` for another one. */
@@ -23,6 +55,8 @@ interface Textual {
   /** Why a model stopped. */
   readonly finish?: unknown;
   readonly calls?: readonly ToolCall[];
+  /** Why an answer does not fit. */
+  readonly fault?: unknown;
 }
 
 /** Performs a step; of what it shows and gives, `text` is what the rules leave. */
@@ -33,44 +67,92 @@ export async function guardedStep<T>(
 ): Promise<T> {
   const live = new GuardedAttempt(attempt, by);
   const said = await perform(live);
-  const { text, hidden, finish } = (said ?? {}) as Textual;
+  const { text, hidden, finish, fault } = (said ?? {}) as Textual;
   // Of a model, or shown: what else has a text is none of the answer.
   if (finish === undefined && !live.hasWritten) return said;
-  const result = withCalls(said, by);
-  if (typeof text === "string") return withText(result, "text", live.finish(text));
+  const ask = by.late.ask(attempt);
+  const result = await withCalls(said, by, ask);
+  if (typeof text === "string") {
+    if (by.late.output.length === 0) return withText(result, "text", live.finish(text));
+    const checked = await lately(whole(text, by), by.late.output, ask);
+    const isShown = live.hasWritten;
+    if (checked.questions.length === 0) live.show(checked.text);
+    return withText(result, "text", { ...checked, isShown });
+  }
   if (typeof hidden !== "string") return result;
   // What another step goes on with is checked where that shows it; its form and length are that one's.
-  return withText(result, "hidden", whole(hidden, { ...by, rules: contentOf(by.rules) }));
+  const checked = whole(hidden, { ...by, rules: contentOf(by.rules) });
+  // One that does not fit is put right before anybody reads it.
+  if (fault !== undefined) return withText(result, "hidden", checked);
+  return withText(result, "hidden", await lately(checked, contentOf(by.late.hidden), ask));
 }
 
 interface Checked {
   readonly text: string;
   readonly findings: readonly Finding[];
   readonly blockedBy: Rule | null;
+  readonly questions?: readonly Question[];
+  readonly verdicts?: readonly Verdict[];
+  readonly isShown?: boolean;
+}
+
+/** What those that ask somebody leave of what the others have left. */
+async function lately(
+  checked: Checked,
+  rules: Chain,
+  ask: AskJudge,
+): Promise<Checked & { readonly questions: readonly Question[] }> {
+  if (checked.blockedBy !== null || checked.text === "") return { ...checked, questions: [] };
+  const looked = await lookLate(rules, checked.text, { on: "output" }, ask);
+  const { blockedBy, questions, verdicts } = looked;
+  const findings = [...checked.findings, ...looked.findings];
+  const text = blockedBy === null ? checked.text : blockedBy.message;
+  return { text, findings, blockedBy, verdicts, questions: blockedBy === null ? questions : [] };
 }
 
 /** With what the rules leave of the arguments of calls, and which calls they block. */
-function withCalls<T>(result: T, { ofCalls, placeholders }: By): T {
+async function withCalls<T>(
+  result: T,
+  { ofCalls, late, placeholders }: By,
+  ask: AskJudge,
+): Promise<T> {
   const { calls = [] } = result as Textual;
-  if (calls.length === 0 || ofCalls.length === 0) return result;
+  if (calls.length === 0 || ofCalls.length + late.calls.length === 0) return result;
   const findings: Finding[] = [];
+  const verdicts: Verdict[] = [];
   const blockedCalls: Record<string, string> = {};
-  const left = calls.map((call) => {
+  const askedCalls: Record<string, readonly Question[]> = {};
+  const left: ToolCall[] = [];
+  for (const call of calls) {
     const given = argumentsOf(call.arguments);
-    const where = { on: "tool_arguments", at: call.name, placeholders } as const;
-    const verdict = checkValue(ofCalls, given, where);
+    const where = { on: "tool_arguments", at: call.name } as const;
+    const verdict = checkValue(ofCalls, given, { ...where, placeholders });
     findings.push(...verdict.findings);
-    if (verdict.blockedBy !== null) {
-      blockedCalls[call.id] = verdict.blockedBy.message;
-      return { ...call, arguments: "{}" };
+    const looked =
+      verdict.blockedBy === null
+        ? await lookLate(late.calls, verdict.value, where, ask)
+        : nothingLate;
+    findings.push(...looked.findings);
+    verdicts.push(...looked.verdicts);
+    const blockedBy = verdict.blockedBy ?? looked.blockedBy;
+    if (blockedBy !== null) {
+      blockedCalls[call.id] = blockedBy.message;
+      left.push({ ...call, arguments: "{}" });
+      continue;
     }
-    if (verdict.value === given) return call;
-    const text = typeof given === "string" ? String(verdict.value) : JSON.stringify(verdict.value);
-    return { ...call, arguments: text };
-  });
-  if (findings.length === 0) return result;
-  return { ...result, calls: left, blockedCalls, guardrails: findings };
+    if (looked.questions.length > 0) askedCalls[call.id] = looked.questions;
+    left.push(verdict.value === given ? call : { ...call, arguments: writtenAs(verdict.value) });
+  }
+  const notes: GuardNotes = {
+    ...(findings.length > 0 && { guardrails: findings, blockedCalls }),
+    ...(verdicts.length > 0 && { verdicts }),
+    ...(Object.keys(askedCalls).length > 0 && { askedCalls }),
+  };
+  return { ...result, calls: left, ...notes };
 }
+
+const writtenAs = (value: unknown): string =>
+  typeof value === "string" ? value : JSON.stringify(value);
 
 /** Arguments that are no JSON are looked at as they are. */
 function argumentsOf(text: string): unknown {
@@ -85,20 +167,35 @@ function argumentsOf(text: string): unknown {
 function withText<T>(
   result: T,
   name: "text" | "hidden",
-  { text, findings, blockedBy }: Checked,
+  { text, findings, blockedBy, questions = [], verdicts = [], isShown = false }: Checked,
 ): T {
-  if (findings.length === 0) return result;
-  const { guardrails = [] } = result as { readonly guardrails?: readonly Finding[] };
-  const all = [...guardrails, ...findings];
-  if (blockedBy === null) return { ...result, [name]: text, guardrails: all };
+  const { guardrails = [], verdicts: before = [] } = result as GuardNotes;
+  const noted = {
+    ...result,
+    ...(findings.length > 0 && { guardrails: [...guardrails, ...findings] }),
+    ...(verdicts.length > 0 && { verdicts: [...before, ...verdicts] }),
+  };
+  if (questions.length > 0) {
+    const askedText: AskedText = { name, text, questions, isShown };
+    return { ...noted, [name]: "", askedText };
+  }
+  if (findings.length === 0) return noted;
+  if (blockedBy === null) return { ...noted, [name]: text };
+  return withheld(noted, name, text) as T;
+}
+
+/** A result of which the text was blocked, with what is read in its place. */
+export function withheld(result: unknown, name: "text" | "hidden", message: string): object {
   const {
     calls: _,
     data: _data,
     fault: _fault,
+    askedCalls: _asked,
+    blockedCalls: _blocked,
     ...rest
   } = result as Readonly<Record<string, unknown>>;
   const finish = "finish" in rest && { finish: "content_filter" };
-  return { ...rest, ...finish, [name]: text, guardrails: all } as T;
+  return { ...rest, ...finish, [name]: message };
 }
 
 function whole(text: string, { rules, placeholders }: By): Checked {
@@ -121,7 +218,8 @@ class GuardedAttempt implements Attempt {
   constructor(inner: Attempt, by: By) {
     this.#inner = inner;
     this.#by = by;
-    this.#held = canStream(by.rules) ? createHeldText(by.rules, by.placeholders) : null;
+    const isLate = by.late.output.length > 0;
+    this.#held = !isLate && canStream(by.rules) ? createHeldText(by.rules, by.placeholders) : null;
   }
 
   get number(): number {
@@ -154,6 +252,11 @@ class GuardedAttempt implements Attempt {
       this.#show(this.#shown === "" ? blockedBy.message : `\n\n${blockedBy.message}`);
     }
     return { text: this.#shown, findings, blockedBy };
+  }
+
+  /** All at once, if anything of it was meant to be seen. */
+  show(text: string): void {
+    if (this.#written > 0) this.#show(text);
   }
 
   #show(text: string): void {

@@ -4,6 +4,7 @@
 import type { RunContext } from "../../runtime/actor.ts";
 import type { Ports } from "../ports.ts";
 import type { GuardRef } from "../records/guardrail.ts";
+import type { Meter } from "../spend.ts";
 import type { GuardedInput } from "./input.ts";
 import { storedChain } from "./stored.ts";
 
@@ -14,6 +15,7 @@ import { storedChain } from "./stored.ts";
 export async function guarded<I extends GuardedInput, R extends object>(
   context: RunContext<Ports>,
   input: I,
+  meter: Meter,
   work: (context: RunContext<Ports>, input: I) => Promise<R>,
 ): Promise<R> {
   const above = input.guards ?? [];
@@ -24,5 +26,5 @@ export async function guarded<I extends GuardedInput, R extends object>(
   const chains = all.filter(({ rules }) => rules.length > 0);
   if (chains.length === 0 && input.screened === undefined) return work(context, input);
   const { underGuard } = await import("./guarded-run.ts");
-  return await underGuard(context, input, { chains, own: isAbove ? null : ref, work });
+  return await underGuard(context, input, { chains, own: isAbove ? null : ref, meter, work });
 }

@@ -7,5 +7,8 @@ export interface GuardedInput extends TurnReference {
   readonly task?: {
     readonly text: string;
     readonly data?: Readonly<Record<string, unknown>>;
+    readonly asSent?: true;
   };
+  /** It repeats an answer. */
+  readonly adopt?: unknown;
 }

@@ -2,6 +2,8 @@
 // patterns must be of RE2. Asked where a chain is stored.
 
 import { RuntimeError } from "../../runtime/errors.ts";
+import { compileSchema, loadSchemas } from "../answer/output-schema.ts";
+import { chainProblem } from "../model-chain.ts";
 import type { Guardrail } from "../records/guardrail.ts";
 import { compileChecks } from "./check.ts";
 import { loadGuardLibraries } from "./libraries.ts";
@@ -23,6 +25,15 @@ export async function checkGuardrails(
     if (name !== undefined) names.add(name);
     if (new Set(on).size < on.length) throw invalid("A place is named twice.", `${place}/on`);
     checkSense(rule, place);
+    if (rule.approvals !== undefined && action !== "ask") {
+      throw invalid("approvals are of the action ask.", `${place}/approvals`);
+    }
+    if ((isLate(rule) || check.type === "schema") && on.includes("retrieved")) {
+      const text =
+        "What is retrieved is looked at by rules that ask nobody: many passages come at once.";
+      throw invalid(text, `${place}/on`);
+    }
+    if (check.type === "schema") await checkSchema(check.schema, `${place}/check/schema`);
     if (action === "redact" && !findsPlaces(rule)) {
       const text = `${check.type} judges a whole text: there is no place in it to redact.`;
       throw invalid(text, `${place}/action`);
@@ -36,6 +47,10 @@ function checkSense({ check }: Guardrail, place: string): void {
     const { type: _, ...bounds } = check;
     if (Object.keys(bounds).length > 0) return;
     throw invalid("A length needs min_chars, max_chars or max_tokens.", `${place}/check`);
+  }
+  if (check.type === "judge") {
+    const problem = check.model === undefined ? undefined : chainProblem(check.model);
+    if (problem !== undefined) throw invalid(problem, `${place}/check/model`);
   }
   if (check.type !== "pattern") return;
   const { deny = [], allow = [] } = check;
@@ -57,8 +72,18 @@ function checkPattern(source: string, pointer: string): void {
   }
 }
 
+const judgesWhole: ReadonlySet<string> = new Set(["length", "schema", "judge"]);
+
+const isLate = ({ check, action }: Guardrail): boolean =>
+  check.type === "judge" || action === "ask";
+
+async function checkSchema(schema: Readonly<Record<string, unknown>>, at: string): Promise<void> {
+  await loadSchemas();
+  compileSchema(schema, at);
+}
+
 function findsPlaces({ check }: Guardrail): boolean {
-  return check.type === "pattern" ? check.allow === undefined : check.type !== "length";
+  return check.type === "pattern" ? check.allow === undefined : !judgesWhole.has(check.type);
 }
 
 function invalid(message: string, pointer: string, cause?: unknown): RuntimeError {

@@ -1,4 +1,4 @@
-// Names under which runs wait for a budget.
+// Names of the steps by which runs keep within budgets.
 
 const WAIT = "budget-turn:";
 
@@ -10,4 +10,12 @@ export function waitKey(call: string, number: number): string {
 /** Whether a run waits under this key for a budget. */
 export function isWaitKey(key: string): boolean {
   return key.startsWith(WAIT);
+}
+
+/**
+ * Whether a step is of the books of a call that a run makes: of one whose result is known already, by a
+ * replay or a resumed run, they are not made again.
+ */
+export function isBudgetStep(key: string): boolean {
+  return key.startsWith("budget:") || key.startsWith("budget-");
 }

@@ -3,6 +3,7 @@
 // all of those.
 
 import { type Static, Type } from "../schema.ts";
+import { quorumInput } from "./approval.ts";
 
 /** Limits of guardrails; texts in UTF-16 units. */
 export const guardrailLimits = {
@@ -17,6 +18,16 @@ export const guardrailLimits = {
   /** Longest text that a rule may bound. */
   lengthMax: 10_000_000,
   policyChars: 8_000,
+  /** Name of a model, or of several that are asked in turn. */
+  modelChars: 200,
+  /** Of a text that a judge reads; a longer one counts as not judged. */
+  judgedChars: 60_000,
+  /** Tokens of a judge's verdict. */
+  judgeTokens: 200,
+  /** How long a judge has, ms: least, most, and unless a rule says. */
+  judgeMsMin: 100,
+  judgeMsMax: 60_000,
+  judgeMs: 10_000,
   /** Shortest and longest match that a pattern finds in streamed text for sure, and unless a rule says. */
   windowMin: 16,
   windowMax: 4_096,
@@ -105,13 +116,43 @@ export const guardCheck = Type.Union([
     },
     closed,
   ),
+  Type.Object(
+    {
+      type: Type.Literal("schema"),
+      /** JSON Schema 2020-12 that a value has to fit; a text has to be JSON that does. */
+      schema: Type.Record(Type.String(), Type.Unknown()),
+    },
+    closed,
+  ),
+  Type.Object(
+    {
+      type: Type.Literal("judge"),
+      /** What is not to be: the model says how surely a text is against it. */
+      policy: Type.String({ minLength: 1, maxLength: guardrailLimits.policyChars }),
+      /** As agents name models. Default: the operator's default model. */
+      model: Type.Optional(Type.String({ minLength: 1, maxLength: guardrailLimits.modelChars })),
+      /** How sure it has to be for a finding, 0..1. Default 0.5. */
+      threshold: Type.Optional(Type.Number({ minimum: 0.05, maximum: 1 })),
+      /** Default 10,000. */
+      timeout_ms: Type.Optional(
+        Type.Integer({
+          minimum: guardrailLimits.judgeMsMin,
+          maximum: guardrailLimits.judgeMsMax,
+        }),
+      ),
+      /** Whether a text that could not be judged is a finding. Default `find`: it is. */
+      on_failure: Type.Optional(Type.Union([Type.Literal("find"), Type.Literal("pass")])),
+    },
+    closed,
+  ),
 ]);
 
-/** What is done about a finding. */
+/** What is done about a finding. `ask`: a person decides; declined, it is blocked. */
 export const guardAction = Type.Union([
   Type.Literal("block"),
   Type.Literal("redact"),
   Type.Literal("flag"),
+  Type.Literal("ask"),
 ]);
 
 /** One guardrail. */
@@ -133,6 +174,8 @@ export const guardrail = Type.Object(
     window_chars: Type.Optional(
       Type.Integer({ minimum: guardrailLimits.windowMin, maximum: guardrailLimits.windowMax }),
     ),
+    /** Of `ask`: who has to agree. Default: anybody who may decide, once. */
+    approvals: Type.Optional(quorumInput),
     /** True: nothing of an output is shown before all of it was checked. Default false. */
     hold: Type.Optional(Type.Boolean()),
   },

@@ -45,10 +45,15 @@ export function keepResponse(
   turn.remind(key, turn.nowMs + RESPONSE_DAYS * DAY_MS, message);
 }
 
-/** Forgets it. */
-export function forgetResponse(turn: Turn, { run }: ForgetResponse): void {
+/** Of what a guardrail has blocked nothing is kept. */
+export function dropResponse(turn: Turn, run: string): void {
   const key = responseKey(run);
   turn.remove(key);
   turn.forget(key);
+}
+
+/** Forgets it. */
+export function forgetResponse(turn: Turn, { run }: ForgetResponse): void {
+  dropResponse(turn, run);
   if (turn.from === null) turn.reply({ deleted: true });
 }

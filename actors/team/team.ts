@@ -30,7 +30,7 @@ export const teamRun = defineRun<TurnInput, TurnResult, Ports>({
   kind: "team",
   run: (input, context) =>
     metered(context, payerOf(input), (meter) =>
-      guarded(context, input, (under, given) => answerAsTeam(given, under, meter)),
+      guarded(context, input, meter, (under, given) => answerAsTeam(given, under, meter)),
     ),
 });
 

@@ -2,18 +2,23 @@
 // depend on each other side by side, and what a tool says, errors too, goes back to the model. A run
 // that is resumed takes the stored results; what of a call was under way is decided by its `repeat`.
 
-import type { RunContext } from "../../runtime/actor.ts";
+import type { Attempt, RunContext } from "../../runtime/actor.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { restingOn } from "../answer/child.ts";
 import { citingAll } from "../answer/citations.ts";
 import { checkValue, loadSchemas } from "../answer/output-schema.ts";
 import type { UsedToken } from "../credentials/use.ts";
-import { type CheckedAt, checkedResult, guardOf } from "../guard/guard-of.ts";
+import {
+  type CheckedAt,
+  type GuardedResult,
+  guardedResult,
+  guardOf,
+  openedResult,
+} from "../guard/guard-of.ts";
 import { limits } from "../limits.ts";
 import { addUsage, noUsage } from "../money/spent.ts";
 import type { Ports, PromptMessage, ToolCall, Usage } from "../ports.ts";
 import type { ChatEvent, Source } from "../records/conversation.ts";
-import type { Finding } from "../records/guardrail.ts";
 import { authorized } from "./authorized.ts";
 import { noteCall } from "./call-audit.ts";
 import { type ConfirmPlace, confirmed } from "./confirmed.ts";
@@ -214,17 +219,18 @@ interface CallAs {
 async function performAs(
   context: RunContext<Ports>,
   tool: StepTool | RunTool,
-  given: Arguments,
+  asked: Arguments,
   as: CallAs,
 ): Promise<Performed> {
   if ("within" in tool) {
-    const { result: raw, usage, sources = [] } = await tool.within({ arguments: given, ...as });
-    const { left: result, findings } = checkedResult(context, raw, placesOf(tool));
-    if (findings.length > 0) guardOf(context)?.tell(`result:${as.key}`, findings);
+    const { result: raw, usage, sources = [] } = await tool.within({ arguments: asked, ...as });
+    const step = { key: as.key, attempt: null };
+    const given = await guardedResult(context, raw, placesOf(tool), step);
+    const result = await openedResult(context, as.key, given);
     const more = sources.length > 0 && { sources, isCiting: true };
     return { result: bounded(result, charsOf(tool)), usage, ...more };
   }
-  const result = opened(context, as.key, await stepOf(context, tool, as, given));
+  const result = await opened(context, as.key, await stepOf(context, tool, as, asked));
   const sources = tool.sourcesOf?.(result) ?? [];
   return { result, ...(sources.length > 0 && { sources }) };
 }
@@ -242,14 +248,15 @@ async function stepOf(
   try {
     return await context.step<unknown>(
       key,
-      async ({ signal }) => {
+      async (attempt) => {
+        const { signal } = attempt;
+        const store = (result: unknown) => stored(context, tool, result, { key, attempt });
         try {
-          const result = await tool.perform({ arguments: given, operation, signal, ...as });
-          return stored(context, tool, result);
+          return await store(await tool.perform({ arguments: given, operation, signal, ...as }));
         } catch (error) {
           // What may be better later is tried again by the step, where it may be repeated.
           if (!(error instanceof RuntimeError) || error.retryable || signal.aborted) throw error;
-          return stored(context, tool, failureOf(error));
+          return await store(failureOf(error));
         }
       },
       {
@@ -257,14 +264,16 @@ async function stepOf(
         timeoutMs,
         input: { name: tool.spec.name, given },
         ...(reconcile && {
-          reconcile: async ({ signal }) => {
+          reconcile: async (attempt) => {
+            const { signal } = attempt;
             const known = await reconcile.call(tool, {
               arguments: given,
               operation,
               signal,
               ...as,
             });
-            return known === undefined ? undefined : stored(context, tool, known);
+            if (known === undefined) return undefined;
+            return await stored(context, tool, known, { key, attempt });
           },
         }),
       },
@@ -274,25 +283,21 @@ async function stepOf(
   }
 }
 
-/** What guardrails have left of a result, which is stored with what they have found. */
-interface CheckedResult {
-  readonly checked: unknown;
-  readonly findings: readonly Finding[];
-}
-
-function stored(context: RunContext<Ports>, tool: Tool, result: unknown): unknown {
-  const { left, findings } = checkedResult(context, result, placesOf(tool));
-  const checked = bounded(left, charsOf(tool));
+async function stored(
+  context: RunContext<Ports>,
+  tool: Tool,
+  result: unknown,
+  step: { readonly key: string; readonly attempt: Attempt },
+): Promise<unknown> {
+  const given = await guardedResult(context, result, placesOf(tool), step);
+  const checked = bounded(given.checked, charsOf(tool));
   // Always so under guardrails: what a tool gives may look like anything.
-  return guardOf(context) === null ? checked : ({ checked, findings } satisfies CheckedResult);
+  return guardOf(context) === null ? checked : ({ ...given, checked } satisfies GuardedResult);
 }
 
-function opened(context: RunContext<Ports>, key: string, result: unknown): unknown {
-  const under = guardOf(context);
-  if (under === null) return result;
-  const { checked, findings } = result as CheckedResult;
-  if (findings.length > 0) under.tell(`result:${key}`, findings);
-  return checked;
+async function opened(context: RunContext<Ports>, key: string, result: unknown): Promise<unknown> {
+  if (guardOf(context) === null) return result;
+  return await openedResult(context, key, result as GuardedResult);
 }
 
 /** A tool that finds passages is one way to retrieve them. Skills are instructions of the tenant's own. */

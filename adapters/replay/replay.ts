@@ -6,6 +6,7 @@ import { loadSchemas } from "../../actors/answer/output-schema.ts";
 import { catalog } from "../../actors/catalog.ts";
 import { loadExpressions } from "../../actors/expression.ts";
 import { loadLinearPatterns } from "../../actors/linear-pattern.ts";
+import { isBudgetStep } from "../../actors/money/wait-key.ts";
 import type { LlmRequest, Ports } from "../../actors/ports.ts";
 import { versionId } from "../../actors/records/agent-version.ts";
 import type { ChatReply } from "../../actors/records/conversation.ts";
@@ -88,7 +89,7 @@ async function watch(
   const recorded = record.run.reply as ChatReply | null;
   const isChat = recorded !== null && typeof recorded.response === "string";
   const replay = await replayRun({
-    ...{ record, definitions, ports: watched.ports, compares: true },
+    ...{ record, definitions, ports: watched.ports, compares: true, isOptional: isBudgetStep },
     ...(isChat ? { reply: (result) => replyAgain(result as TurnResult, recorded) } : {}),
     answer: async (step) => {
       if (step.stored === undefined) return { type: "missing" };

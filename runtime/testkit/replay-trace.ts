@@ -40,11 +40,17 @@ export class ReplayTrace {
   divergence: Divergence | null = null;
   readonly #recording: Recording;
   readonly #compares: boolean;
+  readonly #isOptional: (key: string) => boolean;
   readonly #seen = new Set<string>();
   #missing: Divergence | null = null;
 
   /** @param compares whether differences from the record are looked for. */
-  constructor(recording: Recording, compares: boolean) {
+  constructor(
+    recording: Recording,
+    compares: boolean,
+    { isOptional }: { isOptional(key: string): boolean } = { isOptional: () => false },
+  ) {
+    this.#isOptional = isOptional;
     this.#recording = recording;
     this.#compares = compares;
   }
@@ -154,7 +160,8 @@ export class ReplayTrace {
       for (const type of ["event", "run", "step"] as const) {
         for (const [key, { position, value }] of of[type]) {
           const isAsked = this.#seen.has(nameOf(type, { path: run.path, key }));
-          if (isAsked || (first !== null && first.position <= position)) continue;
+          if (isAsked || (type === "step" && this.#isOptional(key))) continue;
+          if (first !== null && first.position <= position) continue;
           const reason = "it is in the record and did not happen again";
           const what = { path: run.path, key, type, reason, pointer: "" } as const;
           first = { position, divergence: { ...what, expected: value, got: undefined } };

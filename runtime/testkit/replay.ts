@@ -42,6 +42,8 @@ export interface ReplayOptions {
   readonly answer?: Answerer;
   /** Whether what differs from the record is a divergence. Default: when `answer` is not given. */
   readonly compares?: boolean;
+  /** Steps of the record that only a life makes which makes calls itself: they need not happen again. */
+  isOptional?(key: string): boolean;
   /** What the run's parent replied for this result, to compare with the recorded reply. */
   reply?(result: Data): Data;
 }
@@ -65,7 +67,9 @@ export async function replayRun(options: ReplayOptions): Promise<Replay> {
   const { record } = options;
   const { run } = record;
   const recording = new Recording(record);
-  const trace = new ReplayTrace(recording, options.compares ?? options.answer === undefined);
+  const trace = new ReplayTrace(recording, options.compares ?? options.answer === undefined, {
+    isOptional: (key) => options.isOptional?.(key) ?? false,
+  });
   const working = new Set<Promise<unknown>>();
   let outcome: Outcome | null = null;
   const parent = standIn(options, recording, (ended) => {

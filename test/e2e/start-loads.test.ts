@@ -106,13 +106,13 @@ function areaOf(file: string): string {
 
 /** Of all three threads. Each is half a millisecond to a millisecond of a start. */
 const filesMax: Readonly<Record<string, number>> = {
-  actors: 49,
+  actors: 50,
   "actors/answer": 22,
   "actors/approvals": 7,
   "actors/credentials": 7,
   "actors/evaluation": 4,
   "actors/flow": 5,
-  "actors/guard": 4,
+  "actors/guard": 5,
   "actors/ingestion": 9,
   "actors/knowledge": 19,
   "actors/memory": 7,
@@ -133,7 +133,7 @@ const filesMax: Readonly<Record<string, number>> = {
   "adapters/console": 1,
   "adapters/embed": 10,
   "adapters/graphs": 2,
-  "adapters/http": 197,
+  "adapters/http": 198,
   "adapters/knowledge": 43,
   "adapters/llm": 6,
   "adapters/mcp": 1,

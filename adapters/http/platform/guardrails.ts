@@ -19,7 +19,7 @@ const chain = named(
 export function guardrailRoutes({
   guardrails: service,
 }: {
-  guardrails: GuardrailService;
+  guardrails(): Promise<GuardrailService>;
 }): readonly Route[] {
   return [
     defineRoute({
@@ -28,7 +28,7 @@ export function guardrailRoutes({
       responses: answers(200, chain, "The chain."),
       ...common,
       method: "GET",
-      handler: async ({ principal }) => json(200, await service.get(principal.tenant)),
+      handler: async ({ principal }) => json(200, await (await service()).get(principal.tenant)),
     }),
     defineRoute({
       summary: "Set the guardrails of the tenant",
@@ -40,7 +40,7 @@ export function guardrailRoutes({
       body,
       handler: async ({ principal, body: sent }) => {
         const { guardrails: rules } = sent as Static<typeof body>;
-        return json(200, await service.set(principal.tenant, rules));
+        return json(200, await (await service()).set(principal.tenant, rules));
       },
     }),
   ];

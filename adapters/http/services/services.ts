@@ -32,7 +32,7 @@ import type { CredentialServices, Trust } from "./credentials.ts";
 import type { DatasetItems } from "./dataset-items.ts";
 import { createDryRunService, type DryRunService } from "./dry-runs.ts";
 import { createEvaluationService, type EvaluationService } from "./evaluations.ts";
-import { createGuardrailService, type GuardrailService } from "./guardrails.ts";
+import type { GuardrailService } from "./guardrails.ts";
 import {
   createIngestionService,
   type EditionBegins,
@@ -91,7 +91,8 @@ export interface Services {
   readonly items: DatasetItems;
   readonly evaluations: EvaluationService;
   readonly webhookSecrets: WebhookSecrets;
-  readonly guardrails: GuardrailService;
+  /** Loaded when they are first asked for. */
+  guardrails(): Promise<GuardrailService>;
   readonly prices: Prices;
   /** Loaded when they are first looked at. */
   books(): Promise<UsageBooks>;
@@ -168,7 +169,8 @@ export function createServices(options: ServiceOptions): Services {
       dataset: (tenant, id) => resources.kinds.datasets.get(tenant, id),
     }),
     webhookSecrets,
-    guardrails: createGuardrailService(system.tables, nowMs),
+    guardrails: async () =>
+      (await import("./guardrails.ts")).createGuardrailService(system.tables, nowMs),
     prices,
     books: laterBooks(system, nowMs),
     trust: options.trust,

@@ -3,6 +3,8 @@
 
 import { afterEach, expect, test } from "vitest";
 import { createPrices, operationPricesMicros } from "../../../actors/money/catalogue.ts";
+import { joinRecord } from "../../../actors/run-record.ts";
+import { replayRecord } from "../../../adapters/replay/replay.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import { type HttpHost, startHttpHost } from "../../support/http-host.ts";
 import { createGate } from "../../support/scripted-llm.ts";
@@ -63,6 +65,19 @@ test("a call is settled at what it cost, in each budget that it counts for", asy
   expect(await seen(other)).toMatchObject({ used: 0 });
   // The answer of a model that is asked with no limit of tokens has one now.
   expect(host.llm.requests.at(-1)?.maxTokens).toBe(8_192);
+});
+
+test("a run within budgets is replayed the same", async () => {
+  const agent = await begin();
+  await budget({ limit: 1 });
+  const { body } = await run(agent);
+
+  const record = await host.call("GET", `/v2/runs/${body.run_id}/record`);
+  const { replay } = await replayRecord(joinRecord(record.body.data));
+
+  expect(JSON.stringify(record.body.data)).toContain('"budget:model:1:1"');
+  expect(replay.divergence).toBeNull();
+  expect(replay.outcome).toMatchObject({ status: "completed" });
 });
 
 test("what is left decides how long an answer may be, and then whether there is one", async () => {

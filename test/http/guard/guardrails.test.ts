@@ -67,7 +67,7 @@ test("a blocked message is refused before a model is asked, costs nothing and is
   expect([status, body.code, body.detail]).toEqual([400, "GUARDRAIL_BLOCKED", "Not about birds."]);
   expect([stream.status, stream.body.error.code]).toEqual([400, "content_filter"]);
   expect([host.llm.requests.length, await host.balance()]).toEqual([calls, before]);
-  const list = await host.call("GET", `/v2/conversations?agent_id=${id}`);
+  const list = await host.call("GET", `/v2/conversations?agent_key=${id}`);
   expect(JSON.stringify(list.body)).not.toContain("Falcon");
 });
 
