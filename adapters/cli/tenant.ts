@@ -11,9 +11,11 @@ import { openSnapshot } from "../../runtime/backup/snapshot.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { openFolder } from "../../runtime/store/folder.ts";
 import { environmentFile } from "../../runtime/store/lmdb.ts";
+import { sealsOf } from "../../runtime/store/sealed-rows.ts";
 import { loadConfig } from "../config.ts";
 import { checkExport, type ExportChecked } from "../tenants/check-export.ts";
 import { exportPieces } from "../tenants/export-lines.ts";
+import { sealedFolder } from "../vault/sealed-folder.ts";
 import { openApi } from "./api-client.ts";
 import { packageVersion } from "./version.ts";
 
@@ -83,7 +85,8 @@ async function* piecesOf(tenant: string, values: Values): AsyncIterable<string |
     return;
   }
   try {
-    const snapshot = await openSnapshot(data);
+    const sealed = await sealedFolder({ ...config, data });
+    const snapshot = await openSnapshot(data, { seals: sealed && sealsOf(sealed.sealer) });
     try {
       yield* exportPieces({ snapshot, tenant, version: await packageVersion() });
     } finally {

@@ -10,13 +10,16 @@ import {
   type StoredTenant,
   type TenantPurge,
 } from "../../actors/records/tenant.ts";
-import { encode } from "../../runtime/store/codec.ts";
+import { decode, encode } from "../../runtime/store/codec.ts";
 import {
   type Compaction,
   compactFolder,
   type Removed,
   type Rewritten,
 } from "../../runtime/store/compact.ts";
+import { keys, prefixRange } from "../../runtime/store/keys.ts";
+import type { ChainEntry } from "../audit/chain.ts";
+import { logTables } from "../audit/log-tables.ts";
 import type { SealedData } from "../vault/sealing.ts";
 import { compactionDone } from "./due.ts";
 import { removeFiles } from "./remove-all.ts";
@@ -25,13 +28,21 @@ import { SystemRows } from "./system-rows.ts";
 /** @throws as compactFolder; SECRET_UNREADABLE for a folder that is sealed, without its keys. */
 export async function compactData(data: string, sealed?: SealedData): Promise<Compaction> {
   const at = new Date().toISOString();
+  const goneRows = (removed: Removed) => new SystemRows((tenant) => removed.has(tenant));
   let rows: SystemRows | undefined;
   const done = await compactFolder(data, {
     sealer: sealed?.sealer,
+    look: async (rowsOf, removed) => {
+      rows = goneRows(removed);
+      const { from, to } = prefixRange(keys.tableOf(systemTenant, logTables.entries), 1);
+      for await (const { key, value } of rowsOf(from, to)) {
+        rows.chained(key.slice(from.length), decode(value) as ChainEntry);
+      }
+    },
     rewrite: {
       system: systemTenant,
       row: (table, id, value, removed) => {
-        rows ??= new SystemRows((tenant) => removed.has(tenant));
+        rows ??= goneRows(removed);
         return rewritten(rows, { table, id, value, at }, removed);
       },
     },

@@ -2,8 +2,10 @@
 // threads, and waits before each piece until main wants it, so that a slow reader costs no memory.
 
 import { parentPort, workerData } from "node:worker_threads";
-import { openSnapshot } from "../../runtime/backup/snapshot.ts";
+import { openSnapshot, type Snapshot } from "../../runtime/backup/snapshot.ts";
 import { type ErrorData, toErrorData } from "../../runtime/errors.ts";
+import { loadSeals } from "../../runtime/store/sealed-rows.ts";
+import type { SealerSource } from "../../runtime/store/sealer.ts";
 import { giveWay } from "../../runtime/threads/priority.ts";
 import { exportPieces } from "./export-lines.ts";
 
@@ -14,6 +16,8 @@ export interface ExportRequest {
   readonly tenant: string;
   /** Of the program. */
   readonly version: string;
+  /** Where values of tenants are sealed. */
+  readonly sealer?: SealerSource | undefined;
 }
 
 /** From the thread to main: a piece for each `more`, and then its end. */
@@ -25,10 +29,12 @@ export type ExportTold =
 const main = parentPort;
 if (main === null) throw new Error("export-thread.ts is the entry of a worker thread.");
 const tell = (told: ExportTold): void => main.postMessage(told);
-const { folder, tenant, version } = workerData as ExportRequest;
+const { folder, tenant, version, sealer } = workerData as ExportRequest;
+const hold = async (): Promise<Snapshot> =>
+  openSnapshot(folder, { seals: sealer && (await loadSeals(sealer)) });
 
 giveWay();
-openSnapshot(folder)
+hold()
   .then((snapshot) => {
     const pieces = exportPieces({ snapshot, tenant, version })[Symbol.iterator]();
     const close = (): void => {

@@ -5,6 +5,7 @@ import { RuntimeError } from "../errors.ts";
 import { prefixRange } from "../store/keys.ts";
 import { environmentFile, READERS_MAX } from "../store/lmdb.ts";
 import { open, type RootDatabase } from "../store/lmdb-library.ts";
+import type { Seals, ValueSeals } from "../store/sealed-rows.ts";
 import type { Environment, Row } from "../store/store.ts";
 
 /** Times that a moment without a commit is looked for; one is between most commits. */
@@ -20,7 +21,7 @@ export interface SnapshotPart {
   readonly bytes: number;
   /** Its rows in the order of their keys. The event loop is the caller's to let in between. */
   all(): Iterable<Row>;
-  /** Those whose keys begin with `prefix`, likewise; read as they are asked for. */
+  /** Those whose keys begin with `prefix`, likewise, read as they are asked for and opened. */
   under(prefix: string): Iterable<Row>;
   get(key: string): Uint8Array | undefined;
 }
@@ -32,9 +33,11 @@ export interface Snapshot {
   close(): Promise<void>;
 }
 
-/** What a test needs. */
+/** How it is read. */
 export interface SnapshotOptions {
-  /** Called between the two snapshots of an attempt: a commit can be made to lie there. */
+  /** Opens what `under` and `get` find; `all` gives rows as they are stored. */
+  readonly seals?: Seals | undefined;
+  /** For tests: called between the two snapshots of an attempt, a commit can be made to lie there. */
   readonly between?: (attempt: number) => void;
 }
 
@@ -51,15 +54,15 @@ type Held = ReturnType<Database["useReadTransaction"]>;
  */
 export async function openSnapshot(
   path: string,
-  { between }: SnapshotOptions = {},
+  { between, seals }: SnapshotOptions = {},
 ): Promise<Snapshot> {
   const hot = openReading(path, "hot");
   const bulk = existsSync(environmentFile(path, "bulk")) ? openReading(path, "bulk") : null;
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
     const before = transactionOf(hot);
-    const parts = [hold("hot", hot)];
+    const parts = [hold("hot", hot, seals?.hot)];
     between?.(attempt);
-    if (bulk !== null) parts.push(hold("bulk", bulk));
+    if (bulk !== null) parts.push(hold("bulk", bulk, seals?.bulk));
     if (transactionOf(hot) === before) {
       return {
         parts: parts.map(({ part }) => part),
@@ -88,6 +91,7 @@ function openReading(path: string, environment: Environment): Database {
 function hold(
   environment: Environment,
   database: Database,
+  seals: ValueSeals | undefined,
 ): { readonly held: Held; readonly part: SnapshotPart } {
   database.resetReadTxn();
   const held = database.useReadTransaction();
@@ -98,15 +102,19 @@ function hold(
     all: () => database.getRange({ start: FIRST, transaction: held }),
     under: (prefix) => {
       const { from: start, to: end } = prefixRange(prefix, 1);
-      return database.getRange({ start, end, transaction: held });
+      return opened(database.getRange({ start, end, transaction: held }), seals);
     },
     get: (key) => {
       const range = { start: key, end: `${key} `, limit: 1, transaction: held };
-      for (const { value } of database.getRange(range)) return value;
+      for (const { value } of opened(database.getRange(range), seals)) return value;
       return undefined;
     },
   };
   return { held, part };
+}
+
+function* opened(rows: Iterable<Row>, seals: ValueSeals | undefined): Iterable<Row> {
+  for (const { key, value } of rows) yield { key, value: seals?.open(key, value) ?? value };
 }
 
 const transactionOf = (database: Database): number => (database.getStats() as Stats).lastTxnId;

@@ -22,7 +22,7 @@ import { freshFile, removeFresh } from "./fresh-files.ts";
 import { keys, prefixRange } from "./keys.ts";
 import { environmentFile, PAGE_BYTES, READERS_MAX, readRange } from "./lmdb.ts";
 import { open, type RootDatabase } from "./lmdb-library.ts";
-import { rowSeals } from "./sealed-rows.ts";
+import { rowSeals, type ValueSeals } from "./sealed-rows.ts";
 import type { Sealer } from "./sealer.ts";
 import type { Environment, Row } from "./store.ts";
 import { tenantOfKey } from "./tenant-rows.ts";
@@ -48,6 +48,8 @@ export interface Compaction {
 export interface CompactOptions {
   /** Of a folder that is sealed: opens and seals what `rewrite` is given. Other rows are copied sealed. */
   readonly sealer?: Sealer | undefined;
+  /** Called first, with rows of `hot` as they are: what decides about rows that come before it. */
+  readonly look?: (rows: RowsOf, removed: Removed) => Promise<void>;
   /** Called when the copies are made, before they take their places: what lies elsewhere goes. */
   readonly before?: (removed: Removed) => Promise<void>;
   /**
@@ -59,6 +61,9 @@ export interface CompactOptions {
     readonly row: (table: string, id: string, value: unknown, removed: Removed) => Rewritten;
   };
 }
+
+/** Rows from a key up to another one, in order. */
+export type RowsOf = (from: string, to: string) => AsyncIterable<Row>;
 
 /** Tenants that are being removed. */
 export type Removed = ReadonlySet<string>;
@@ -94,6 +99,8 @@ export async function compactFolder(
     checkRoom(path, there);
     const hot = openForReading(path, "hot");
     const removed = await tenantsRemoved(hot);
+    const seals = options.sealer && rowSeals(options.sealer, "hot");
+    await options.look?.((from, to) => openedRows(rowsOf(hot, from, to), seals), removed);
     await hot.close();
     const environments: Compacted[] = [];
     for (const environment of there) {
@@ -106,6 +113,13 @@ export async function compactFolder(
     removeFresh(path);
     folder.release();
   }
+}
+
+async function* openedRows(
+  rows: AsyncIterable<Row>,
+  seals: ValueSeals | undefined,
+): AsyncGenerator<Row> {
+  for await (const { key, value } of rows) yield { key, value: seals?.open(key, value) ?? value };
 }
 
 /** Tenants that are being removed, as the folder says. */

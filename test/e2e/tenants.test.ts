@@ -52,6 +52,34 @@ function bytesOf(path: string): Buffer {
   }
 }
 
+/** Tables that must have held something of the one that goes, beside those of its records. */
+const TABLES = [
+  ...["alerts", "alert-states", "audit-log", "audit-content", "integrations"],
+  ...[
+    "guardrails",
+    "guardrails-versions",
+    "budgets",
+    "ledger",
+
+    "tokens",
+    "token-secrets",
+    "usage",
+    "webhook-secrets",
+    "skill-files",
+  ],
+] as const;
+
+const tableOf = (row: string): readonly string[] =>
+  row.startsWith("t/") ? [row.split("/")[2] ?? ""] : [];
+
+/** Everything that was told is in the chains of the operator and of both tenants. */
+async function chained(): Promise<void> {
+  for (const tenant of ["tn_system", gone.tenant, stays.tenant]) {
+    const url = `${product.url}/admin/audit/export?tenant=${tenant}`;
+    await (await fetch(url, { headers: { "X-API-Key": product.adminKey } })).text();
+  }
+}
+
 type Rows = Record<Environment, readonly string[]>;
 
 /** Rows of a tenant as they lie there. The server must be stopped. */
@@ -108,7 +136,10 @@ test("`troupe tenant export` gives the same of a server that runs and of its fol
 test("a removed tenant leaves no text in any file, and another one's rows are as they were", {
   timeout: TIMEOUT_MS,
 }, async () => {
+  // What the operator did to both is in the chain by now, no row of which can be taken out.
+  await chained();
   await product.stop();
+  const tables = new Set((await rowsOf(gone.tenant)).hot.flatMap(tableOf));
   const before = await rowsOf(stays.tenant);
   const held = holding(MARKS.gone);
   await product.start();
@@ -126,10 +157,15 @@ test("a removed tenant leaves no text in any file, and another one's rows are as
   const purged = await record();
   const others = await product.call("GET", "/v2/agents", undefined, { key: stays.key });
   const last = await product.call("GET", "/v2/agents", undefined, { key: gone.key });
+  await chained();
+  const chain = await product.call("GET", "/admin/audit/verify?tenant=tn_system");
   await product.stop();
 
   expect(held).toEqual(expect.arrayContaining(["hot.mdb", "bulk.mdb"]));
   expect(held.some((name) => name.startsWith("index/"))).toBe(true);
+  expect(TABLES.filter((table) => !tables.has(table))).toEqual([]);
+  expect(chain.body).toMatchObject({ fault: null, erased: expect.any(Number) });
+  expect(chain.body.erased).toBeGreaterThan(0);
   expect([removed.status, refused.status, again.status, last.status]).toEqual([202, 401, 401, 401]);
   // Rows are gone, and LMDB still has their bytes: a compaction is what it takes.
   expect(left.length).toBeGreaterThan(0);

@@ -132,6 +132,11 @@ export async function plantTenant(
   const url = `https://example.com/${plant("hook")}`;
   await must("/admin/alerts", { type: "balance", below: 20_000, url }, { key });
   await must(`/admin/tenants/${tenant}/debit`, { amount: 1, note: plant("debit") });
+  // With the sums of usage come the notices of alerts.
+  await must("/admin/usage", undefined, { key });
+  const check = { type: "words", words: [plant("chain")] };
+  const chain = { guardrails: [{ on: ["output"], check, action: "flag" }] };
+  await product.call("PUT", "/v2/guardrails", chain, { key });
   await must("/admin/budgets", { scope: "agent", subject: agent.id, limit: 1_000 }, { key });
   return { tenant, key, texts, secrets: [...secrets, key] };
 }

@@ -12,13 +12,14 @@ import type { HttpResponse, ResponseSink } from "../server.ts";
 import type { Services } from "../services/services.ts";
 
 /** What it works with. */
-export type ExportParts = Pick<Services, "tenants" | "data" | "system">;
+export type ExportParts = Pick<Services, "tenants" | "data" | "sealer" | "system">;
 
 /** Those of a server; a few at once. */
 export function createTenantExport({
   system,
   tenants,
   data,
+  sealer,
 }: ExportParts): (context: RouteContext) => Promise<HttpResponse> {
   const exports = new TenantExports();
   return async (context) => {
@@ -27,7 +28,7 @@ export function createTenantExport({
       throw new RuntimeError("CONFLICT", `The tenant ${id} is ${status}.`);
     }
     const version = await packageVersion();
-    const under = await exports.begin({ folder: data, tenant: id, version });
+    const under = await exports.begin({ folder: data, tenant: id, version, sealer });
     // Also when it goes away before the first byte.
     context.request.signal.addEventListener("abort", () => void under.close(), { once: true });
     try {

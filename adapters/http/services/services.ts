@@ -64,7 +64,7 @@ export interface ServiceOptions {
   readonly data: string;
   readonly log: Log;
   /** Keys of tenants, where what is theirs is sealed on the disk. */
-  readonly sealed?: Pick<SealedTenants, "destroy"> | undefined;
+  readonly sealed?: Pick<SealedTenants, "destroy" | "source"> | undefined;
   readonly trust: Trust;
   /** Milliseconds since the epoch. */
   nowMs(): number;
@@ -106,6 +106,8 @@ export interface Services {
   readonly tenants: TenantService;
   /** The data folder. */
   readonly data: string;
+  /** How threads come by what opens the rows in it, where they are sealed. */
+  readonly sealer: SealedTenants["source"] | undefined;
   /** How fast tenants may ask. */
   readonly tenantRates: TenantRates;
   /** Answers on records that are kept. */
@@ -150,6 +152,7 @@ export function createServices(options: ServiceOptions): Services {
   const packContext: PackContext = { ...options, index, serial, ingestion, knowledge, memories };
   return {
     ...{ system, compute, nowMs, agents, conversations, gate, approvals, data: options.data },
+    sealer: options.sealed?.source,
     embedders: options.embedders,
     versions: createVersionService(stored, store),
     chat: createChatService({
