@@ -115,6 +115,16 @@ test("nothing that a tenant has stored stands in clear, and a killed server read
   const path = `${collections}/${listed.data[0].id}/search`;
   const { body: passages } = await product.call("POST", path, search, { key });
 
+  const exported = await fetch(`${product.url}/admin/tenants/${planted.tenant}/export`, {
+    method: "POST",
+    headers: { "X-API-Key": product.adminKey },
+  });
+  const text = await exported.text();
+
+  // An export is of what the tenant has, in clear, and still without secrets.
+  const isSecret = (one: string): boolean => planted.secrets.includes(one);
+  expect(planted.texts.filter((one) => !isSecret(one) && !text.includes(one))).toEqual([]);
+  expect(planted.texts.filter((one) => isSecret(one) && text.includes(one))).toEqual([]);
   // The search finds what is there, names, and nothing else.
   expect(found).toEqual(names);
   expect(names).toEqual(expect.arrayContaining([`${MARK}user`, `${MARK}pack`]));
