@@ -2,7 +2,6 @@
 
 import type { Outcome } from "../runtime/actor.ts";
 import type { ErrorData } from "../runtime/errors.ts";
-import type { AlertNotice } from "./records/alert.ts";
 
 /** A run's end, for who wants to hear of it. */
 export interface WebhookEvent {
@@ -18,9 +17,17 @@ export interface WebhookEvent {
   readonly error: ErrorData | null;
 }
 
+/** What happened, by its type: "alert.balance", "token.auth_required". `id` is the same however often it is sent. */
+export interface Notice {
+  readonly id: string;
+  readonly type: string;
+  readonly atMs: number;
+  readonly data: Readonly<Record<string, string | number | null>>;
+}
+
 /** Something else that a tenant wants to hear of. */
 export interface NoticeEvent {
-  readonly notice: AlertNotice;
+  readonly notice: Notice;
 }
 
 /** Tells other systems. */

@@ -4,7 +4,9 @@
 
 import { defineActor, type Outcome, type RunEnded, type Turn } from "../../runtime/actor.ts";
 import { type Address, address } from "../../runtime/address.ts";
+import { limits } from "../limits.ts";
 import { audit } from "../records/audit.ts";
+import { type Integration, integrationsTable } from "../records/integration.ts";
 import {
   type SealedSecret,
   type Token,
@@ -13,6 +15,9 @@ import {
   tokenTables,
   useId,
 } from "../records/token.ts";
+import { type WebhookInput, webhookKind } from "../webhook.ts";
+import type { Notice } from "../webhooks.ts";
+import { isIdle, RENEWALS_MAX, renewalDueMs } from "./renewal-time.ts";
 import { type Renewed, renewKind, type Settled, waitKey, waitKind } from "./runs.ts";
 
 /** What it is told. `id`: of the token. */
@@ -36,6 +41,8 @@ export type CredentialMessage =
       readonly generation: number | null;
     }
   | { readonly type: "remove"; readonly id: string; readonly by: string }
+  /** Its time to be renewed has come. */
+  | { readonly type: "due"; readonly id: string }
   | RunEnded;
 
 /** State. Version 1. */
@@ -48,9 +55,13 @@ export interface CredentialState {
   /** After a failure for a time: not before, ms since the epoch. */
   readonly notBeforeMs: number;
   readonly failures: number;
+  /** Of the token that was put last; absent in states that are older. */
+  readonly integration?: string;
 }
 
 const KIND = "credential";
+/** Name of the timer. */
+const DUE = "renew";
 /** Runs that wait for one renewal; one more is told to come later. */
 const WAITING_MAX = 5_000;
 /** Pauses after renewals that failed for a time, ms: the first, and the most. */
@@ -70,7 +81,14 @@ export const credentialActor = defineActor<CredentialState, CredentialMessage>({
   initial: () => ({ id: "", renewing: "", waiting: [], notBeforeMs: 0, failures: 0 }),
   reads: (message, state) => {
     const id = message.type === "run-ended" ? state.id : message.id;
-    return { token: { type: "row", table: tokenTables.tokens, id } };
+    const { integration } = state;
+    return {
+      token: { type: "row", table: tokenTables.tokens, id },
+      ...(message.type === "due" && { used: { type: "row", table: tokenTables.used, id } }),
+      ...(integration !== undefined && {
+        integration: { type: "row", table: integrationsTable, id: integration },
+      }),
+    };
   },
   receive(state, message, turn) {
     switch (message.type) {
@@ -80,6 +98,8 @@ export const credentialActor = defineActor<CredentialState, CredentialMessage>({
         return put({ ...state, id: message.id }, message, turn);
       case "remove":
         return remove(state, message, turn);
+      case "due":
+        return due({ ...state, id: message.id }, turn);
       case "run-ended":
         if (message.kind === renewKind && message.run === state.renewing) {
           return ended(state, message.outcome, turn);
@@ -114,7 +134,9 @@ function use(state: CredentialState, refused: number | undefined, turn: Turn): C
     const [status, error] = isRefused
       ? (["auth_required", "The other side does not take it any more."] as const)
       : (["expired", "Its time is over."] as const);
-    return reply(connect(changed(token, { status, error }, turn)));
+    const now = changed(token, { status, error }, turn);
+    tellStatus(now, turn);
+    return reply(connect(now));
   }
   if (!mayRenew || state.waiting.length >= WAITING_MAX) {
     const message = `It could not be renewed: ${token.error ?? "too many wait for it."}`;
@@ -136,6 +158,22 @@ function renewing(state: CredentialState, turn: Turn): CredentialState {
   const { id } = state;
   const run = turn.startRun({ kind: renewKind, input: { id }, timeoutMs: tokenLimits.renewMs });
   return { ...state, renewing: run };
+}
+
+/** Renewed before anybody needs it, while somebody may. */
+function due(state: CredentialState, turn: Turn): CredentialState {
+  const token = turn.loaded["token"] as Token | undefined;
+  const usedAt = (turn.loaded["used"] as string | undefined) ?? null;
+  const isWanted = token?.status === "active" && token.can_refresh && state.renewing === "";
+  if (token === undefined || !isWanted || isIdle(token, usedAt, turn.nowMs)) return state;
+  return renewing(state, turn);
+}
+
+/** Has it renewed in time; a token that cannot be, or need not, is not. */
+function schedule(token: Token, turn: Turn): void {
+  const atMs = renewalDueMs(token, turn.nowMs);
+  if (atMs === null) turn.forget(DUE);
+  else turn.remind(DUE, atMs, { type: "due", id: token.id } satisfies CredentialMessage);
 }
 
 /** What came of a renewal: the rows first, and in the same transaction all that wait for them. */
@@ -172,6 +210,8 @@ function settledBy(
   if (renewal.status === "refused") {
     const now = changed(token, { status: "auth_required", error: renewal.reason }, turn);
     note(now, "token.refused", "refresh", turn);
+    turn.forget(DUE);
+    tellStatus(now, turn);
     return { next: fresh, settled: connect(now) };
   }
   const { sealed, expiresAtMs, scopes, canRefresh } = renewal;
@@ -185,6 +225,7 @@ function settledBy(
     turn,
   );
   putSecret(now, sealed, turn);
+  schedule(now, turn);
   note(now, "token.refresh", "refresh", turn);
   return { next: fresh, settled: { status: "ready", generation: now.generation } };
 }
@@ -203,7 +244,10 @@ function failedForATime(
     PAUSE_MS_MAX,
     Math.max(asked, PAUSE_MS * 2 ** Math.min(failures - 1, 20)),
   );
-  changed(token, { error: message }, turn);
+  const now = changed(token, { error: message }, turn);
+  const again: CredentialMessage = { type: "due", id: token.id };
+  if (failures < RENEWALS_MAX) turn.remind(DUE, turn.nowMs + pauseMs, again);
+  else if (failures === RENEWALS_MAX) tell(now, "token.renewal_failed", turn);
   return {
     next: { ...state, failures, notBeforeMs: turn.nowMs + pauseMs },
     settled: {
@@ -228,9 +272,13 @@ function put(
   const now = { ...token, generation: (generation ?? 0) + (sealed === null ? 0 : 1) };
   putToken(now, turn);
   if (sealed !== null) putSecret(now, sealed, turn);
+  schedule(now, turn);
   note(now, action, by, turn);
   turn.reply(now);
-  return sealed === null ? state : { ...state, failures: 0, notBeforeMs: 0 };
+  const { integration } = token;
+  return sealed === null
+    ? { ...state, integration }
+    : { ...state, integration, failures: 0, notBeforeMs: 0 };
 }
 
 function remove(
@@ -247,6 +295,7 @@ function remove(
     turn.putRow(table, id, undefined);
   }
   turn.putRow(tokenTables.uses, useId(token.integration, token.user_key), undefined);
+  turn.forget(DUE);
   note(token, "token.delete", by, turn);
   turn.reply(null);
   return state;
@@ -276,6 +325,24 @@ function note(
   turn: Turn,
 ): void {
   audit(turn, { action, by, subject: id, run_id: null, details: { integration, user, status } });
+}
+
+/** A token is not what it was: whoever is named by its integration is told. */
+function tellStatus(token: Token, turn: Turn): void {
+  tell(token, `token.${token.status}`, turn);
+}
+
+function tell(token: Token, type: string, turn: Turn): void {
+  const integration = turn.loaded["integration"] as Integration | undefined;
+  const url = integration?.webhook_url;
+  if (url === undefined) return;
+  const { id, integration: name, user_key, status, error } = token;
+  const notice: Notice = {
+    ...{ id: `no_${id}.${turn.nowMs}.${type}`, type, atMs: turn.nowMs },
+    data: { token: id, integration: name, user_key, status, reason: error },
+  };
+  const input: WebhookInput = { url, event: { notice } };
+  turn.startRun({ kind: webhookKind, input, timeoutMs: limits.webhookRunMs });
 }
 
 function connect({ error, status }: Token): Settled {

@@ -70,6 +70,8 @@ export const integrationInput = Type.Object(
     confirmation: Type.Optional(
       Type.Union([Type.Literal("page"), Type.Literal("code"), Type.Literal("application")]),
     ),
+    /** Told, signed, when a token needs a person, or cannot be renewed for long. */
+    webhook_url: Type.Optional(url),
     /** Page of the application. */
     return_url: Type.Optional(url),
     /** More of an authorization request, e.g. {"access_type": "offline"}. */

@@ -26,6 +26,9 @@ globalThis.Date = new Proxy(Original, {
 });
 
 if (isMainThread) {
+  // Of a process that is to be ahead from its start: in the address that it is loaded by.
+  const aheadMs = Number(new URL(import.meta.url).searchParams.get("aheadMs") ?? 0);
+  Atomics.store(skewS, 0, Math.round(aheadMs / MS_A_STEP));
   process.on("message", ({ setClockByMs }: ClockSet) => {
     Atomics.add(skewS, 0, Math.round(setClockByMs / MS_A_STEP));
     process.send?.("set");

@@ -57,7 +57,7 @@ export const integrationSchema = named(
       header: text,
       prefix: text,
       confirmation: literals(["page", "code", "application"]),
-      return_url: orNull(text),
+      ...{ return_url: orNull(text), webhook_url: orNull(text) },
       authorization_params: Type.Record(text, text),
       created_at: time,
       updated_at: time,
@@ -111,6 +111,7 @@ export function integrationView(of: Integration): object {
     "client_id",
     "client_auth",
     "return_url",
+    "webhook_url",
   ] as const;
   return {
     ...{ name: of.name, type: of.type, has_client_secret: secret !== undefined },

@@ -4,6 +4,7 @@ import type { System } from "../../../runtime/system.ts";
 import { createOAuth } from "../../credentials/oauth.ts";
 import { createEgress } from "../../egress.ts";
 import type { Vault } from "../../vault/vault.ts";
+import { createWebhookSecrets } from "../../webhooks/secrets.ts";
 import { type ConnectService, createConnect } from "./connect.ts";
 import { createIntegrations, type IntegrationService } from "./integrations.ts";
 import { createTokens, type TokenService } from "./tokens.ts";
@@ -34,7 +35,10 @@ export function createCredentialServices(options: {
   const { vault, hosts } = trust;
   const { tables } = system;
   const oauth = createOAuth(createEgress({ allowedHosts: hosts }), hosts);
-  const integrations = createIntegrations({ tables, insecureHosts: hosts, nowMs });
+  const integrations = createIntegrations({
+    ...{ tables, insecureHosts: hosts, nowMs },
+    webhookSecrets: createWebhookSecrets(tables, nowMs),
+  });
   const tokens = createTokens({ system, integrations, vault, oauth, nowMs });
   const connect = createConnect({ tables, integrations, tokens, oauth, system, nowMs });
   return { integrations, tokens, connect };

@@ -9,6 +9,7 @@ import {
 import { RuntimeError } from "../../../runtime/errors.ts";
 import type { Tables } from "../../../runtime/system.ts";
 import { isInsecure } from "../../credentials/authorization-server.ts";
+import type { WebhookSecrets } from "../../webhooks/secrets.ts";
 
 /** The integrations. */
 export interface IntegrationService {
@@ -31,6 +32,7 @@ export interface IntegrationOptions {
   readonly tables: Tables;
   /** Hosts of private networks that the operator allows: without TLS too. */
   readonly insecureHosts: readonly string[];
+  readonly webhookSecrets: Pick<WebhookSecrets, "get">;
   nowMs(): number;
 }
 
@@ -46,6 +48,7 @@ const endpoints = [
 export function createIntegrations({
   tables,
   insecureHosts,
+  webhookSecrets,
   nowMs,
 }: IntegrationOptions): IntegrationService {
   const find = async (tenant: string, name: string) =>
@@ -75,6 +78,8 @@ export function createIntegrations({
         const text = `A tenant has at most ${integrationLimits.records} integrations.`;
         throw new RuntimeError("CONFLICT", text, { limit: integrationLimits.records });
       }
+      // Signed with a secret that its owner can look at before anything is told.
+      if (input.webhook_url !== undefined) await webhookSecrets.get(tenant);
       const at = new Date(nowMs()).toISOString();
       const { client_secret: given, ...fields } = input;
       const secret = given ?? keptSecret(before, input);
@@ -144,6 +149,10 @@ function checkInput(input: IntegrationInput, insecureHosts: readonly string[]): 
     if (parsed.username !== "" || parsed.password !== "" || parsed.hash !== "") {
       throw invalid("An address here has no user, password or fragment.", field);
     }
+  }
+  const { webhook_url: told } = input;
+  if (told !== undefined && !(URL.canParse(told) && /^https?:$/.test(new URL(told).protocol))) {
+    throw invalid("It is no address of http or https.", "webhook_url");
   }
   checkConfirmation(input, insecureHosts);
   if (input.type === "api_key") {
