@@ -61,7 +61,7 @@ const ADMIN_KEY_CHARS_MIN = 16;
 /** Variables that are read outside the table of settings. */
 const otherVariables = [
   ...["TROUPE_ADMIN_KEY", "TROUPE_MASTER_KEY"],
-  ...["TROUPE_CONFIG", "TROUPE_URL", "TROUPE_KEY"],
+  ...["TROUPE_CONFIG", "TROUPE_URL", "TROUPE_KEY", "TROUPE_TAKES_OVER_FROM"],
 ];
 
 /** Models of agents that name none. */
@@ -91,9 +91,24 @@ export function wantsColour(): boolean {
   return !process.env["NO_COLOR"] && process.env["TERM"] !== "dumb";
 }
 
+const successorMark = "TROUPE_TAKES_OVER_FROM";
+const nativeHeaderBytes = "UWS_HTTP_MAX_HEADERS_SIZE";
+const nativeHeaderBytesGiven = process.env[nativeHeaderBytes];
+
+/** The environment of a process that is to take over from this one: what this one was started with. */
+export function successorEnvironment(): NodeJS.ProcessEnv {
+  const env = { ...process.env, [nativeHeaderBytes]: nativeHeaderBytesGiven };
+  return { ...env, [successorMark]: String(process.pid) };
+}
+
+/** Whether this process was started to take over from the one that started it. */
+export function isSuccessor(): boolean {
+  return process.connected === true && process.env[successorMark] === String(process.ppid);
+}
+
 /** Tells the native HTTP server, which reads it when it is loaded, how large a request head may be. */
 export function setNativeHeaderBytes(bytes: number): void {
-  process.env["UWS_HTTP_MAX_HEADERS_SIZE"] ??= String(bytes);
+  process.env[nativeHeaderBytes] ??= String(bytes);
 }
 
 /**

@@ -13,6 +13,8 @@ export interface FrontServerOptions {
   readonly door: FrontDoor;
   readonly log: Log;
   readonly tables: Pick<Tables, "write">;
+  /** Another process has the port and goes. Default: nobody has it. */
+  readonly isBeside?: boolean;
 }
 
 /** A port that is open. */
@@ -26,12 +28,12 @@ export interface FrontServer {
 
 /** Opens it. @throws CONFIG_INVALID when the port is taken or the certificate cannot be served. */
 export async function openServer(options: FrontServerOptions): Promise<FrontServer> {
-  const { config, door, log, tables } = options;
+  const { config, door, log, tables, isBeside = false } = options;
   const { host, port, http: limits, tls } = config;
   const at = (server: Server): string => serverUrl({ host, port: server.port, tls });
   if (tls === null) {
     const { listen } = await chooseListen(limits.headerBytesMax);
-    const server = await listen({ host, port, limits, door });
+    const server = await listen({ host, port, limits, door, isBeside });
     return { server, url: at(server), stop: () => undefined };
   }
   const [{ readTlsPair }, { keepTls }, { secureDoor }] = await Promise.all([
@@ -42,6 +44,6 @@ export async function openServer(options: FrontServerOptions): Promise<FrontServ
   const pair = await readTlsPair(tls);
   const transport = tls.minVersion === "1.2" ? "auto" : "node";
   const { listen } = await chooseListen(limits.headerBytesMax, transport);
-  const server = await listen({ host, port, limits, door: secureDoor(door), tls: pair });
+  const server = await listen({ host, port, limits, door: secureDoor(door), tls: pair, isBeside });
   return { server, url: at(server), stop: keepTls({ pair, server, log, tables }) };
 }

@@ -4,6 +4,7 @@
 import { createPrices } from "../actors/money/catalogue.ts";
 import type { Log } from "../runtime/log.ts";
 import type { RunningSystem } from "../runtime/pool.ts";
+import type { Tables } from "../runtime/system.ts";
 import { a2aRoutes } from "./a2a/routes.ts";
 import type { Acts } from "./audit/act.ts";
 import { packageVersion } from "./cli/version.ts";
@@ -14,7 +15,7 @@ import { createFrontAuth } from "./front-auth.ts";
 import { createKnowledge } from "./front-knowledge.ts";
 import { createFrontMemories } from "./front-memory.ts";
 import { listModels, lookAtProviders } from "./front-providers.ts";
-import { openServer } from "./front-server.ts";
+import { type FrontServer, openServer } from "./front-server.ts";
 import { backupRoutes } from "./http/admin/backup.ts";
 import { providersRoute } from "./http/admin/providers.ts";
 import { adminRoutes } from "./http/admin/routes.ts";
@@ -34,7 +35,7 @@ import { platformRoutes } from "./http/platform/routes.ts";
 import { proxyRoutes } from "./http/proxy/routes.ts";
 import { createRateLimiter } from "./http/rate.ts";
 import { createRouteTable, type Route } from "./http/route.ts";
-import type { Server } from "./http/server.ts";
+import type { FrontDoor, Server } from "./http/server.ts";
 import { createServices, type Services } from "./http/services/services.ts";
 import { signInAudit } from "./http/session-audit.ts";
 import { createSessions, type Sessions } from "./http/sessions.ts";
@@ -85,6 +86,8 @@ export interface FrontOptions {
   redact(text: string): string;
   /** Whether what a start prepares is there. Default: yes. */
   isReady?(): boolean;
+  /** Gives the door to a port that is open already. Default: one is opened. */
+  readonly opened?: (door: FrontDoor, tables: Tables) => FrontServer;
 }
 
 /** A front door that is open. */
@@ -171,7 +174,9 @@ export async function openFront(options: FrontOptions): Promise<Front> {
     },
   });
   void recoverPacks(system, services.packs, diary);
-  const opened = await openServer({ config, door, log: diary, tables: system.tables });
+  const { tables } = system;
+  const opened =
+    options.opened?.(door, tables) ?? (await openServer({ config, door, log: diary, tables }));
   server = opened.server;
   return { server, door, services, keys, sessions, url: opened.url, stop: both(stop, opened.stop) };
 }

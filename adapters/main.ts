@@ -12,7 +12,7 @@ import { Acts } from "./audit/act.ts";
 import { createBeside } from "./audit/beside.ts";
 import { banner, pageLine, sampleLines } from "./cli/banner.ts";
 import { packageVersion } from "./cli/version.ts";
-import { type Config, loadConfig } from "./config.ts";
+import { type Config, isSuccessor, loadConfig } from "./config.ts";
 import { priceListOf } from "./config-prices.ts";
 import { adminKey, closedBy, readSmall, writeSmall } from "./data-folder.ts";
 import { createEmbedMemory, embeddersConfig, embedTasks } from "./embed/tasks.ts";
@@ -22,8 +22,10 @@ import type { RequestLine } from "./http/door.ts";
 import { searchTaskName } from "./knowledge/elsewhere.ts";
 import type { AnswerHub } from "./llm/answer-hub.ts";
 import { providerMemory } from "./provider-memory.ts";
+import type { RestartState } from "./restart/state.ts";
 import { renewedRow, rowSeals } from "./secret-rows.ts";
 import { readSkillTaskName } from "./skills/reading.ts";
+import type { TakeOver } from "./take-over.ts";
 import { createLog, type Log } from "./telemetry/log.ts";
 import { createMissedVectors, missedMemory } from "./telemetry/missed-vectors.ts";
 import { compactWhenDue } from "./tenants/compact-at-start.ts";
@@ -43,10 +45,11 @@ export async function serve(): Promise<number> {
       ),
     });
     // Listened to before there is anything to stop, so that an early signal is not lost.
-    const stopped = stopSignal();
-    const running = await start(config, log);
-    await stopped;
-    await stop(config, running, log);
+    const signals = { stopped: stopSignal(), restarts: restartSignal() };
+    const takeOver = isSuccessor() ? await takeOverWith(config, log) : null;
+    const running = await start(config, log, takeOver);
+    const isHandedOver = await restarted(running, log, signals);
+    if (!isHandedOver) await stop(running, log);
     log.flush();
     return 0;
   } catch (error) {
@@ -56,7 +59,42 @@ export async function serve(): Promise<number> {
   }
 }
 
+/** Loaded by a process that takes over alone. */
+async function takeOverWith(config: Config, log: Log): Promise<TakeOver> {
+  return await (await import("./take-over.ts")).beginTakeOver(config, log);
+}
+
+/**
+ * Hands over at SIGUSR2, as often as it takes, until that is done or `stopped` resolves.
+ * @returns whether it was handed over: nothing is left to stop then.
+ */
+async function restarted(
+  running: Running,
+  log: Log,
+  { stopped, restarts }: { readonly stopped: Promise<void>; readonly restarts: Restarts },
+): Promise<boolean> {
+  for (;;) {
+    const what = await Promise.race([stopped, restarts.next()]);
+    if (what !== "restart") return false;
+    const { handOver } = await import("./hand-over.ts");
+    const { RESTART_FILE } = await import("./restart/state.ts");
+    const { system, front, config } = running;
+    const tell = (state: RestartState): Promise<void> =>
+      writeSmall(config.data, RESTART_FILE, JSON.stringify(state));
+    try {
+      await tell({ state: "under-way" });
+      await handOver({ system, front, log, stopped, tell, quiet: () => quiet(running, log) });
+      return true;
+    } catch (error) {
+      if (!(error instanceof RuntimeError) || running.isStopping) throw error;
+      log.write("error", `This process goes on. ${error.message}`);
+      await tell({ state: "failed", error: error.message });
+    }
+  }
+}
+
 interface Running {
+  readonly config: Config;
   readonly system: RunningSystem;
   readonly front: Front;
   readonly rotation: Rotation;
@@ -122,7 +160,7 @@ function tasksOf(config: Config): NonNullable<SystemOptions["tasks"]> {
   };
 }
 
-async function start(config: Config, log: Log): Promise<Running> {
+async function start(config: Config, log: Log, takeOver: TakeOver | null): Promise<Running> {
   // The front door's modules load here while the workers start on their own threads.
   const frontModule = import("./front.ts");
   const missed = missedMemory();
@@ -130,16 +168,13 @@ async function start(config: Config, log: Log): Promise<Running> {
   const embedMemory = createEmbedMemory(config.providers);
   const hub = await answerHub(config);
   const acts = new Acts();
-  const closed = closedBy(config.data);
-  if (closed !== undefined) {
-    log.write("warn", `Webhooks, tools and other agents are not called: ${closed}.`);
-  }
+  const closed = toldClosed(config, log);
   const prepared = await prepareVault(config, renewedRow);
   const { vault, memory: masterKeys } = prepared;
   const sealed = await sealingOf(config, prepared);
-  await compactWhenDue(config.data, log, sealed?.opened);
+  if (takeOver === null) await compactWhenDue(config.data, log, sealed?.opened);
   const system = await startSystem({
-    folder: config.data,
+    ...{ folder: config.data, ...(takeOver && { folderFree: takeOver.free }) },
     workerUrl: new URL("./worker.js", import.meta.url),
     loadHost: async () => (await import("./worker-host.ts")).workerHost,
     hostConfig: {
@@ -184,10 +219,12 @@ async function start(config: Config, log: Log): Promise<Running> {
       ...(hub && { reused: () => hub.counts() }),
       redact: (text) => log.redact(text),
       isReady: () => isPrepared,
+      ...(takeOver && { opened: takeOver.opened }),
     });
+    takeOver?.ready(system);
     front.services.tenants.goOn();
     await announce(config, front, admin.isNew ? admin.key : null);
-    const running: Running = { system, front, rotation, isStopping: false };
+    const running: Running = { config, system, front, rotation, isStopping: false };
     prepare(config, running)
       .catch((error: unknown) => {
         // Cut by a stop, it goes on with the next start.
@@ -212,6 +249,14 @@ async function sealingOf(
   if (config.encryption === "off") return undefined;
   const { createSealing } = await import("./vault/sealing.ts");
   return createSealing(config, memory, ensureKey);
+}
+
+/** Why nobody outside is acted on, as the log says it too; undefined when somebody may be. */
+function toldClosed({ data }: Config, log: Log): string | undefined {
+  const closed = closedBy(data);
+  if (closed === undefined) return undefined;
+  log.write("warn", `Webhooks, tools and other agents are not called: ${closed}.`);
+  return closed;
 }
 
 /** Where calls of models meet that may be made once for several; none, when the settings share none. */
@@ -249,7 +294,18 @@ async function prepare(config: Config, { system, front }: Running): Promise<void
   if (ready.sample) process.stdout.write(sampleLines({ url: front.url, ...ready.sample }));
 }
 
-async function stop(config: Config, running: Running, log: Log): Promise<void> {
+async function stop(running: Running, log: Log): Promise<void> {
+  const { system, front, config } = running;
+  const beside = quiet(running, log);
+  front.door.stop();
+  front.server.stopAccepting();
+  await beside;
+  await system.stop(config.stopMs);
+  await front.server.close();
+}
+
+/** Ends what goes on beside requests. */
+async function quiet(running: Running, log: Log): Promise<void> {
   const { system, front, rotation } = running;
   running.isStopping = true;
   rotation.stop();
@@ -258,11 +314,7 @@ async function stop(config: Config, running: Running, log: Log): Promise<void> {
     log.write("warn", "The stop could not be put into the audit.", { err: error });
   });
   front.stop();
-  front.door.stop();
-  front.server.stopAccepting();
   await front.services.tenants.stop();
-  await system.stop(config.stopMs);
-  await front.server.close();
 }
 
 /** Resolves at the first signal; a second one ends the process at once. */
@@ -277,6 +329,22 @@ function stopSignal(): Promise<void> {
     process.on("SIGTERM", take);
     process.on("SIGINT", take);
   });
+}
+
+interface Restarts {
+  /** Resolves at the next SIGUSR2. One that comes while nobody waits is left alone. */
+  next(): Promise<"restart">;
+}
+
+function restartSignal(): Restarts {
+  let wake: () => void = () => undefined;
+  process.on("SIGUSR2", () => wake());
+  return {
+    next: () =>
+      new Promise((resolve) => {
+        wake = () => resolve("restart");
+      }),
+  };
 }
 
 function logRequest(log: Log, { cause, ...line }: RequestLine): void {

@@ -30,6 +30,7 @@ export type { BACKUP_FORMAT, BackupManifest, Contents } from "./backup/manifest.
 export type { BackupDone, BackupProgress, BackupRequest } from "./backup/write-backup.ts";
 export type { RuntimeConfig } from "./config.ts";
 export { runtimeDefaults } from "./config.ts";
+export type { Successor, WatchedRun } from "./door/successor.ts";
 export type { ErrorCode, ErrorData, ErrorKind } from "./errors.ts";
 export { errorTable, fromErrorData, RuntimeError, toErrorData } from "./errors.ts";
 export type { Frame } from "./frame.ts";

@@ -10,6 +10,7 @@ import { readRecords } from "./door/actor-records.ts";
 import { Door } from "./door/door.ts";
 import { listLetters, readLetter, unknownLetter } from "./door/letter-list.ts";
 import { listQuarantined } from "./door/quarantine-list.ts";
+import type { Successor } from "./door/successor.ts";
 import { createTables, scanRows } from "./door/tables.ts";
 import { TenantWork } from "./door/tenant-work.ts";
 import { RuntimeError } from "./errors.ts";
@@ -23,7 +24,7 @@ import { mergeFigures } from "./shared/figures.ts";
 import { LOOK_MAX, type Look, mergeSeen, type SystemSeen, type WorkerSeen } from "./shared/look.ts";
 import { createBulk } from "./store/bulk.ts";
 import { decode } from "./store/codec.ts";
-import { type Folder, openFolder } from "./store/folder.ts";
+import type { Folder } from "./store/folder.ts";
 import { keys, prefixRange } from "./store/keys.ts";
 import { openStore } from "./store/lmdb.ts";
 import type { Sealing } from "./store/sealer.ts";
@@ -32,7 +33,7 @@ import type { Row, Store } from "./store/store.ts";
 import type { ListPage, RunRow, ScanRows, System, SystemFigures, TableHooks } from "./system.ts";
 import { createComputePool } from "./threads/compute.ts";
 import type { ComputePool, ComputeTask } from "./threads/compute-port.ts";
-import { EarlyThreads } from "./threads/early-threads.ts";
+import { EarlyThreads, folderWhenFree } from "./threads/early-threads.ts";
 import type { Engines } from "./threads/engines.ts";
 import { Epochs } from "./threads/epochs.ts";
 import type { ConnectEngine, WorkerHost } from "./threads/host.ts";
@@ -51,6 +52,8 @@ import { WorkerPool } from "./threads/worker-pool.ts";
 export interface SystemOptions extends TableHooks {
   /** Data folder; made when missing. */
   readonly folder: string;
+  /** Resolves when it may be taken; threads load their program meanwhile. Default: at once. */
+  readonly folderFree?: Promise<void>;
   /** The compiled module that calls `runWorker`; used when there are workers. */
   readonly workerUrl: URL;
   /** The same program for an engine on main; called only when `workers` is 0. */
@@ -78,6 +81,8 @@ export interface RunningSystem extends System {
   /** How often this data folder has been started, this start included. */
   readonly boots: number;
   readonly rows: ScanRows;
+  /** Whether a caller waits to be told that its message was taken. */
+  readonly isAwaitingAccepts: boolean;
   /** Ends one worker thread at once, as a crash of it would: for drills. Resolves when it is gone. */
   endWorker(worker: number): Promise<void>;
   /**
@@ -95,7 +100,8 @@ const SLICE_ROWS = 200;
  */
 export async function startSystem(options: SystemOptions): Promise<RunningSystem> {
   const config = runtimeConfig(options.config);
-  const folder = openFolder(options.folder);
+  const load = () => new EarlyThreads(options.workerUrl, config.workers, config.workerHeapMib);
+  const { folder, loaded } = await folderWhenFree(options, load);
   const fatal = (message: string): void => {
     options.log.write("error", message);
     (options.exit ?? process.exit)(1);
@@ -109,7 +115,7 @@ export async function startSystem(options: SystemOptions): Promise<RunningSystem
     onDeath: (environment, error) =>
       fatal(`The storage thread of ${environment} died, so the process ends: ${error.message}`),
   });
-  const early = new EarlyThreads(options.workerUrl, config.workers, config.workerHeapMib);
+  const early = loaded ?? load();
   let storage: Storage | undefined;
   try {
     storage = await starting;
@@ -327,28 +333,32 @@ class ThreadedSystem implements RunningSystem {
     await this.#engines?.resize(workers);
   }
 
-  stop(graceMs: number = this.#parts.config.drainMs): Promise<void> {
-    this.#stopped ??= this.#stop(graceMs);
+  get isAwaitingAccepts(): boolean {
+    return this.#door.isAwaitingAccepts;
+  }
+
+  stop(graceMs: number = this.#parts.config.drainMs, successor?: Successor): Promise<void> {
+    this.#stopped ??= this.#stop(graceMs, successor);
     return this.#stopped;
   }
 
-  async #stop(graceMs: number): Promise<void> {
-    this.#door.close();
+  async #stop(graceMs: number, successor?: Successor): Promise<void> {
+    this.#door.close(successor);
     await this.#engines?.drain(graceMs);
     this.#door.end();
-    await this.#close();
+    await this.#close(successor === undefined ? "ends" : "goes-on");
     await this.#parts.storage.close();
     this.#parts.folder.release();
   }
 
   /** Ends everything but storage. */
-  async #close(): Promise<void> {
+  async #close(reading: "ends" | "goes-on" = "ends"): Promise<void> {
     this.#lag.stop();
     this.#door.end();
     await this.#engines?.close();
     await Promise.all([this.compute.close(), this.#backups?.then((one) => one.close())]);
-    const stores = [this.#hot, this.tenants, this.#bulkStore];
-    await Promise.all(stores.map((store) => store.close()));
+    const stores = [this.#hot, this.#bulkStore].map((store) => store.close(reading));
+    await Promise.all([...stores, this.tenants.close()]);
   }
 
   async #makeEngines(suspended: readonly string[]): Promise<Engines> {

@@ -4,6 +4,7 @@
 
 import type { Data } from "./actor.ts";
 import type { Address } from "./address.ts";
+import type { Successor } from "./door/successor.ts";
 import type { ErrorData } from "./errors.ts";
 import type { Frame } from "./frame.ts";
 import type { MessageKey, SetAside } from "./message.ts";
@@ -367,6 +368,9 @@ export interface System {
    * are placed. @throws INVALID, also for a system without worker threads; SHUTTING_DOWN.
    */
   resize(workers: number): Promise<void>;
-  /** Stops accepting, lets steps end until `graceMs` (default 25,000), flushes, closes. */
-  stop(graceMs?: number): Promise<void>;
+  /**
+   * Stops accepting, lets steps end until `graceMs` (default 25,000), flushes, closes. What callers
+   * watch ends, unless a successor takes the data folder over: then it goes on there.
+   */
+  stop(graceMs?: number, successor?: Successor): Promise<void>;
 }

@@ -200,6 +200,17 @@ export const commands: CommandTable = {
     ].join("\n  "),
     load: () => import("./compact.ts"),
   },
+  restart: {
+    summary: "Restart the server without refusing a request.",
+    usage: [
+      "troupe restart [--data FOLDER]",
+      "",
+      "The server that has the data folder open starts its successor with the program, the arguments and the",
+      "settings that are there now, and hands over to it. Requests wait meanwhile, less than two seconds on",
+      "a machine that has time. Exit code 1 when the new one cannot start: then the old one goes on.",
+    ].join("\n  "),
+    load: () => import("./restart.ts"),
+  },
   settings: {
     summary: "Print every setting with default, unit and limit.",
     usage: "troupe settings",

@@ -5,6 +5,7 @@ import { type ErrorData, RuntimeError, toErrorData } from "../../runtime/errors.
 import type { System } from "../../runtime/system.ts";
 import { type Authenticator, authorize, presentedKey, withinScope } from "./auth.ts";
 import { type ReadBody, readBody } from "./body.ts";
+import { Context } from "./context.ts";
 import type { DoorAudit, Refused } from "./door-audit.ts";
 import { errorStyle } from "./error-style.ts";
 import type { WorkGate } from "./gate/work-gate.ts";
@@ -58,10 +59,18 @@ export interface DoorOptions {
   ) => SocketHandler | Promise<SocketHandler>;
 }
 
+/** Has another process answer a request; null when it is to be answered here. @throws what is answered. */
+export type Elsewhere = (request: HttpRequest) => Promise<HttpResponse | null>;
+
 /** A front door that can be told to stop. */
 export interface Door extends FrontDoor {
-  /** From now on every request but `/health` is SHUTTING_DOWN. */
-  stop(): void;
+  /**
+   * From now on every request but `/health` is SHUTTING_DOWN; with `elsewhere` it is answered there, and
+   * so is one that can be sent twice and was under way.
+   */
+  stop(elsewhere?: Elsewhere): void;
+  /** Takes it back, with nothing stopped. */
+  goOn(): void;
 }
 
 const SOCKET_PATH = "/ws";
@@ -81,6 +90,7 @@ const safeHeaders = { "X-Content-Type-Options": "nosniff", "Cache-Control": "no-
 export function createDoor(options: DoorOptions): Door {
   const table = createRouteTable(options.routes);
   let isStopping = false;
+  let elsewhere: Elsewhere | undefined;
 
   function health(path: string): HttpResponse {
     const ready = !isStopping && (options.isReady?.() ?? true);
@@ -99,20 +109,33 @@ export function createDoor(options: DoorOptions): Door {
   async function serve(request: HttpRequest): Promise<HttpResponse> {
     const visit = new Visit(request, options);
     try {
+      const there = elsewhere === undefined ? null : await elsewhere(request);
+      if (there !== null) return there;
       refuseWhenStopping();
       options.origins.checkHost(request);
       const reply = visit.answer(table.match(request.method, request.path));
       return visit.done(reply instanceof Promise ? await reply : reply);
     } catch (error) {
+      const isCut = error instanceof RuntimeError && error.code === "SHUTTING_DOWN";
+      if (isCut && elsewhere !== undefined && mayBeRepeated(request)) {
+        const there = await elsewhere(request).catch((cause: unknown) => visit.failed(cause));
+        if (there !== null) return there;
+      }
       return visit.failed(error);
     }
   }
 
   return {
-    stop: () => {
+    stop: (to) => {
       isStopping = true;
+      elsewhere = to;
+    },
+    goOn: () => {
+      isStopping = false;
+      elsewhere = undefined;
     },
     handle: (request) => {
+      if (elsewhere !== undefined) return serve(request);
       const { path, method } = request;
       return path.startsWith("/health") && isHealth(path, method) ? health(path) : serve(request);
     },
@@ -127,6 +150,12 @@ export function createDoor(options: DoorOptions): Door {
       }
     },
   };
+}
+
+/** Whether answering it a second time does nothing twice. */
+export function mayBeRepeated(request: HttpRequest): boolean {
+  if (request.method === "GET" || request.method === "HEAD") return true;
+  return request.header("idempotency-key") !== undefined;
 }
 
 function isHealth(path: string, method: string): boolean {
@@ -354,44 +383,6 @@ class Visit {
       ...(error === undefined ? {} : { code: error.code }),
       ...(error?.code === "INTERNAL" ? { cause } : {}),
     });
-  }
-}
-
-// A class, and not a literal put together by spreading: one shape for all requests.
-class Context implements RouteContext {
-  readonly request: HttpRequest;
-  readonly route: Route;
-  readonly params: Readonly<Record<string, string>>;
-  readonly principal: Principal;
-  readonly system: System;
-  readonly body: unknown;
-  readonly bodyBytes: Uint8Array;
-  readonly #authenticator: Authenticator;
-
-  constructor(
-    request: HttpRequest,
-    match: RouteMatch,
-    principal: Principal,
-    { system, authenticator }: DoorOptions,
-    read: ReadBody,
-  ) {
-    this.request = request;
-    this.route = match.route;
-    this.params = match.params;
-    this.principal = principal;
-    this.system = system;
-    this.body = read.value;
-    this.bodyBytes = read.bytes;
-    this.#authenticator = authenticator;
-  }
-
-  get address(): string {
-    return this.#authenticator.addressOf(this.request);
-  }
-
-  /** Parsed only for handlers that look at it. */
-  get query(): URLSearchParams {
-    return this.request.query;
   }
 }
 

@@ -196,14 +196,19 @@ export interface Head {
   readonly method: string;
   readonly path: string;
   readonly query: string;
-  readonly headers: { get(name: string): string | undefined };
+  readonly headers: {
+    get(name: string): string | undefined;
+    entries(): Iterable<readonly [string, string]>;
+  };
+  /** The id it was given where it came from. Absent: it gets one. */
+  readonly id?: string;
   /** Address of the peer, asked for only when needed. */
   peer(): string;
 }
 
 /** A request over a copied head. */
 export class Request implements HttpRequest {
-  readonly id = newRequestId();
+  readonly id: string;
   readonly #head: Head;
   readonly #presence: Presence;
   readonly #body: BodyBuffer;
@@ -211,6 +216,7 @@ export class Request implements HttpRequest {
   #query: URLSearchParams | null = null;
 
   constructor(head: Head, presence: Presence, body: BodyBuffer, bodyBytesMax: number) {
+    this.id = head.id ?? newRequestId();
     this.#head = head;
     this.#presence = presence;
     this.#body = body;
@@ -230,6 +236,10 @@ export class Request implements HttpRequest {
     return this.#query;
   }
 
+  get rawQuery(): string {
+    return this.#head.query;
+  }
+
   get peer(): string {
     return this.#head.peer();
   }
@@ -240,6 +250,10 @@ export class Request implements HttpRequest {
 
   header(name: string): string | undefined {
     return this.#head.headers.get(name);
+  }
+
+  headers(): Iterable<readonly [string, string]> {
+    return this.#head.headers.entries();
   }
 
   body(bytesMax: number = this.#bodyBytesMax): Uint8Array | Promise<Uint8Array> {

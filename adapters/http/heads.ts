@@ -108,6 +108,12 @@ export class HeaderList {
     this.chars += name.length + value.length;
   }
 
+  /** All of them in their order. */
+  *entries(): Generator<readonly [string, string]> {
+    const pairs = this.#pairs;
+    for (let at = 0; at + 1 < pairs.length; at += 2) yield [pairs[at] ?? "", pairs[at + 1] ?? ""];
+  }
+
   /** The value; those of a name that came more than once, joined. */
   get(name: string): string | undefined {
     const pairs = this.#pairs;

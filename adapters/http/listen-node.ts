@@ -14,10 +14,11 @@ import { RuntimeError } from "../../runtime/errors.ts";
 import { earlySocket } from "./early-socket.ts";
 import { BodyBuffer, fallbackReply, type Head, Presence, Request } from "./exchange.ts";
 import { dateHeader, forEachHeader, hasBrokenHeader, plainAddress, statusLine } from "./heads.ts";
+import { relayHeaders } from "./restart/relay.ts";
 import type { FrontDoor, HttpResponse, Listen, Server, ServerLimits, ServerTls } from "./server.ts";
 import { SinkQueue } from "./sink-queue.ts";
 import { NodeSocket } from "./socket-node.ts";
-import { chosenProtocol, overloaded, SOCKET_IDLE_MS } from "./socket-rules.ts";
+import { chosenProtocol, overloaded, RESTARTS, SOCKET_IDLE_MS } from "./socket-rules.ts";
 
 /** Idle keep-alive connections are closed after this long, ms; the native server does alike. */
 const KEEP_ALIVE_MS = 10_000;
@@ -27,6 +28,25 @@ const REFUSED_MAX = 256;
 /** `listen` on node:http and ws. */
 export const listenOnNode: Listen = (options) => new NodeServer(options).listen(options);
 
+/**
+ * The same at a Unix socket, for requests that another process of this user sends on: in two of their
+ * headers they say who the client is and how the request is called.
+ */
+export function listenForRelay(
+  options: Pick<Parameters<Listen>[0], "limits" | "door"> & { readonly path: string },
+): Promise<Server> {
+  return new NodeServer({ ...options, isRelay: true }).listen({ path: options.path });
+}
+
+type NodeServerOptions = Pick<Parameters<Listen>[0], "limits" | "door" | "tls"> & {
+  readonly isRelay?: boolean;
+};
+
+/** Where a server listens. */
+type Place =
+  | { readonly host: string; readonly port: number; readonly isBeside?: boolean }
+  | { readonly path: string };
+
 class NodeServer implements Server {
   readonly #limits: ServerLimits;
   readonly #door: FrontDoor;
@@ -34,12 +54,14 @@ class NodeServer implements Server {
   readonly #upgrades: WebSocketServer;
   readonly #sockets = new Set<NodeSocket>();
   readonly #heart: NodeJS.Timeout;
+  readonly #isRelay: boolean;
   #requests = 0;
   #open = 0;
   #isStopping = false;
   port = 0;
 
-  constructor({ limits, door, tls }: Parameters<Listen>[0]) {
+  constructor({ limits, door, tls, isRelay = false }: NodeServerOptions) {
+    this.#isRelay = isRelay;
     this.#limits = limits;
     this.#door = door;
     const settings = {
@@ -73,16 +95,23 @@ class NodeServer implements Server {
     }, SOCKET_IDLE_MS / 2);
   }
 
-  listen(options: { readonly host: string; readonly port: number }): Promise<Server> {
+  listen(options: Place): Promise<Server> {
+    if ("host" in options && options.isBeside === true) {
+      clearInterval(this.#heart);
+      const text =
+        "node:http shares its port with no other process: a restart needs uWebSockets.js.";
+      throw new RuntimeError("CONFIG_INVALID", text);
+    }
     return new Promise((resolve, reject) => {
       this.#http.once("error", (cause: NodeJS.ErrnoException) => {
         clearInterval(this.#heart);
-        const place = `${options.host}:${options.port}`;
+        const place = "path" in options ? options.path : `${options.host}:${options.port}`;
         const why = cause.code === "EADDRINUSE" ? "it is in use" : cause.message;
         const message = `${place} cannot be listened on: ${why}.`;
         reject(new RuntimeError("CONFIG_INVALID", message, undefined, { cause }));
       });
-      this.#http.listen({ host: options.host, port: options.port, exclusive: true }, () => {
+      const place = "path" in options ? { path: options.path } : { ...options, exclusive: true };
+      this.#http.listen(place, () => {
         const place = this.#http.address();
         this.port = typeof place === "object" && place !== null ? place.port : 0;
         resolve(this);
@@ -96,6 +125,19 @@ class NodeServer implements Server {
 
   async renew(tls: ServerTls): Promise<void> {
     if ("setSecureContext" in this.#http) this.#http.setSecureContext(secureContext(tls));
+  }
+
+  openConnections(): number {
+    return this.#open;
+  }
+
+  retire(): void {
+    this.#isStopping = true;
+    for (const socket of this.#sockets) socket.close(RESTARTS, "The server restarts.");
+  }
+
+  unretire(): void {
+    this.#isStopping = false;
   }
 
   stopAccepting(): void {
@@ -124,7 +166,7 @@ class NodeServer implements Server {
     response.on("close", () => {
       this.#requests -= 1;
     });
-    const exchange = new NodeExchange(incoming, response, this.#limits);
+    const exchange = new NodeExchange(incoming, response, this.#limits, this.#isRelay);
     exchange
       .run(
         this.#isFull ? async (of) => overloaded(of.id) : (of) => this.#door.handle(of),
@@ -192,6 +234,13 @@ function headOf(incoming: IncomingMessage): Head {
   };
 }
 
+/** What its connection would have said of a request that was sent on. */
+function relayedHead(head: Head): Head {
+  const { peer, id } = relayHeaders;
+  const [from = "", called] = [head.headers.get(peer), head.headers.get(id)];
+  return { ...head, peer: () => from, ...(called === undefined ? {} : { id: called }) };
+}
+
 function refuseUpgrade(socket: Duplex, reply: HttpResponse, requestId: string): void {
   const body = "body" in reply ? Buffer.from(reply.body) : Buffer.alloc(0);
   const headers: Record<string, string> = {
@@ -215,10 +264,15 @@ class NodeExchange {
   readonly #body: BodyBuffer;
   readonly #request: Request;
 
-  constructor(incoming: IncomingMessage, response: ServerResponse, limits: ServerLimits) {
+  constructor(
+    incoming: IncomingMessage,
+    response: ServerResponse,
+    limits: ServerLimits,
+    isRelay: boolean,
+  ) {
     this.#response = response;
     this.#limits = limits;
-    const head = headOf(incoming);
+    const head = isRelay ? relayedHead(headOf(incoming)) : headOf(incoming);
     const declared =
       head.headers.get("transfer-encoding") !== undefined
         ? -1

@@ -1,7 +1,7 @@
 // The front door on uWebSockets.js, and the only file that knows it. Its sharp edges end here: a
 // response is touched only while it lives, `onAborted` comes before anything else, nothing a
-// handler throws reaches the native side, every asynchronous write is corked, a port is never
-// shared, a slow reader is bounded. An App must live on the main thread only.
+// handler throws reaches the native side, every asynchronous write is corked, a port is shared with
+// a process that takes over and nobody else, a slow reader is bounded. An App must live on the main thread only.
 
 import type {
   TemplatedApp,
@@ -26,7 +26,7 @@ import type {
   SocketHandler,
 } from "./server.ts";
 import { Slots } from "./slots.ts";
-import { chosenProtocol, overloaded, SOCKET_IDLE_MS } from "./socket-rules.ts";
+import { chosenProtocol, overloaded, RESTARTS, SOCKET_IDLE_MS } from "./socket-rules.ts";
 
 type ListenOptions = Parameters<Listen>[0];
 type Native = typeof import("uWebSockets.js");
@@ -68,17 +68,17 @@ class NativeServer implements Server, ExchangeOwner {
   readonly #sockets = new Set<NativeSocket>();
   readonly #requests = new Slots<NativeExchange>();
   #listening: us_listen_socket | null = null;
-  readonly #isShared: boolean;
+  readonly #isBeside: boolean;
   #open = 0;
   port = 0;
   isStopping = false;
 
-  constructor(native: Native, { limits, door, tls, host, port }: ListenOptions) {
+  constructor(native: Native, { limits, door, tls, host, port, isBeside }: ListenOptions) {
     this.#native = native;
     this.#limits = limits;
     this.#door = door;
     this.#place = { host, port };
-    this.#isShared = tls !== undefined;
+    this.#isBeside = isBeside ?? false;
     this.#app = this.#makeApp(tls);
   }
 
@@ -101,18 +101,24 @@ class NativeServer implements Server, ExchangeOwner {
   async listen(): Promise<Server> {
     const { host, port } = this.#place;
     try {
-      this.#listening = await this.#listenAt(this.#app, port, EXCLUSIVE_PORT);
-      this.port = this.#native.us_socket_local_port(this.#listening);
-      if (!this.#isShared) return this;
-      // It was free. A certificate is renewed by listening beside the one before, which takes a port
-      // that may be shared, from the first listener on.
-      this.#native.us_listen_socket_close(this.#listening);
+      this.port = this.#isBeside ? port : await this.#freePort(port);
       this.#listening = await this.#listenAt(this.#app, this.port, SHARED_PORT);
       return this;
     } catch (cause) {
       this.#app.close();
       throw inUse(`${host}:${port}`, cause);
     }
+  }
+
+  /**
+   * That nobody else has the port is found out by taking it alone. Whoever takes over from this process,
+   * and a renewed certificate, listen beside: that takes a port that may be shared, from the first on.
+   */
+  async #freePort(port: number): Promise<number> {
+    const alone = await this.#listenAt(this.#app, port, EXCLUSIVE_PORT);
+    const taken = this.#native.us_socket_local_port(alone);
+    this.#native.us_listen_socket_close(alone);
+    return taken;
   }
 
   /** The native side cannot take another certificate; another listener at the same port can. */
@@ -143,6 +149,19 @@ class NativeServer implements Server, ExchangeOwner {
 
   connections(): number {
     return this.#requests.size + this.#sockets.size;
+  }
+
+  openConnections(): number {
+    return this.#open;
+  }
+
+  retire(): void {
+    this.isStopping = true;
+    for (const socket of this.#sockets) socket.close(RESTARTS, "The server restarts.");
+  }
+
+  unretire(): void {
+    this.isStopping = false;
   }
 
   stopAccepting(): void {

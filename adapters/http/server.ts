@@ -9,7 +9,11 @@ export interface HttpRequest {
   /** Path without query, percent-encoded as sent. */
   readonly path: string;
   readonly query: URLSearchParams;
+  /** The same as sent, without its question mark. */
+  readonly rawQuery: string;
   header(name: string): string | undefined;
+  /** All of them as they came; a name may come more than once. */
+  headers(): Iterable<readonly [name: string, value: string]>;
   /** Address of the peer, e.g. "127.0.0.1". */
   readonly peer: string;
   /** Aborts when the client has gone away. */
@@ -106,6 +110,15 @@ export interface Server {
    * server that was started with one. @throws when it cannot be served; the old one is served then.
    */
   renew?(tls: ServerTls): Promise<void>;
+  /** Connections that are open, also those on which nothing is asked. */
+  openConnections(): number;
+  /**
+   * From now on each answer closes its connection, so that clients come anew, and WebSockets are told
+   * that the service restarts (1012). It still accepts.
+   */
+  retire(): void;
+  /** Takes `retire` back. */
+  unretire(): void;
   /** Stops accepting; open requests go on. */
   stopAccepting(): void;
   /** Closes everything. */
@@ -131,4 +144,6 @@ export type Listen = (options: {
   readonly door: FrontDoor;
   /** Absent: plain HTTP. */
   readonly tls?: ServerTls;
+  /** Another process of this user has the port and shares it, until it goes. Default: nobody has it. */
+  readonly isBeside?: boolean;
 }) => Promise<Server>;

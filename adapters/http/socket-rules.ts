@@ -7,6 +7,9 @@ import type { HttpResponse } from "./server.ts";
 /** A WebSocket that is silent this long, pings included, is closed. */
 export const SOCKET_IDLE_MS = 60_000;
 
+/** Close code of a WebSocket whose server restarts: come again (IANA, RFC 6455 11.7). */
+export const RESTARTS = 1012;
+
 /** Our subprotocol's name. */
 export const OUR_PROTOCOL = "troupe.v1";
 

@@ -9,6 +9,7 @@ import type { Frame } from "../frame.ts";
 import { type DoorItem, tenantOf } from "../message.ts";
 import type { Link } from "../threads/wire.ts";
 import { Subscription, type SubscriptionHost } from "./subscription.ts";
+import type { Successor } from "./successor.ts";
 
 /** After this long a refused caller may try again. */
 export const RETRY_AFTER_MS = 1_000;
@@ -38,6 +39,8 @@ export interface Entry {
   elsewhere(reply: Data, run: string | null): void;
   frames(frames: readonly Frame[]): void;
   fail(error: RuntimeError): void;
+  /** This process stops. @returns whether it goes on in that one; else it has to fail. */
+  goOnIn(successor: Successor): boolean;
 }
 
 /** The door as its entries see it. */
@@ -121,6 +124,11 @@ export class Request implements Entry {
   frames(): void {
     // A request asks for no frames; an engine that sends some is told to stop by the next drop.
   }
+
+  goOnIn(): boolean {
+    // Whether it was done is not known here: only who has sent it can say it again.
+    return false;
+  }
 }
 
 /** A subscription's place at the door. */
@@ -139,6 +147,8 @@ export class Watch implements Entry, SubscriptionHost {
   readonly #start: () => void | Promise<void>;
   readonly #subscription: Subscription;
   #root = "";
+  /** Ends the frames of another process. */
+  #elsewhere: AbortController | null = null;
 
   constructor(
     door: Desk,
@@ -207,6 +217,8 @@ export class Watch implements Entry, SubscriptionHost {
 
   close(_subscription: Subscription, hasEnded: boolean): void {
     this.#door.forget(this, !hasEnded);
+    this.#elsewhere?.abort();
+    this.#elsewhere = null;
     if (this.#subscription.isClosed) {
       this.#signal?.removeEventListener("abort", this.#subscription);
     }
@@ -247,6 +259,35 @@ export class Watch implements Entry, SubscriptionHost {
   fail(error: RuntimeError): void {
     this.#signal?.removeEventListener("abort", this.#subscription);
     this.#subscription.fail(error);
+  }
+
+  /** A run that was accepted is followed there; of a message that was not, nobody knows yet. */
+  goOnIn(successor: Successor): boolean {
+    if (this.item.type !== "follow") return false;
+    this.#pump(successor).catch((error: unknown) => this.fail(asRuntimeError(error)));
+    return true;
+  }
+
+  async #pump(successor: Successor): Promise<void> {
+    const over = new AbortController();
+    this.#elsewhere = over;
+    const { run = "", endOnly } = this.#subscription;
+    const after = this.#subscription.cursor();
+    const watched = {
+      tenant: this.tenant,
+      run,
+      endOnly,
+      ...(after === undefined ? {} : { after }),
+    };
+    try {
+      for await (const frames of successor.follow(watched, over.signal)) {
+        if (over.signal.aborted) return;
+        this.#subscription.push(frames);
+      }
+    } catch (error) {
+      if (!over.signal.aborted) throw error;
+    }
+    if (!over.signal.aborted) throw shuttingDown();
   }
 
   /** From here on a lost worker means following the run, not sending the message again. */

@@ -8,6 +8,7 @@ import type { RuntimeConfig } from "../config.ts";
 import { fromErrorData, RuntimeError, toErrorData } from "../errors.ts";
 import { type Frame, rootRunOf } from "../frame.ts";
 import type { DoorItem, Operation, RunControl, Want, WorkerItem } from "../message.ts";
+import { settleable } from "../shared/settleable.ts";
 import type { RunRow, SendOptions, System, SystemFigures, WatchOptions } from "../system.ts";
 import type { Handled } from "../threads/slot.ts";
 import { DoorEntries } from "./door-entries.ts";
@@ -20,7 +21,9 @@ import {
   shuttingDown,
   Watch,
 } from "./door-entry.ts";
+import { requestItem } from "./request-item.ts";
 import { heldUntil } from "./resending.ts";
+import type { Successor } from "./successor.ts";
 
 /** The engine answers a late message itself; this is how much longer the door waits for that. */
 const DEADLINE_GRACE_MS = 250;
@@ -45,6 +48,8 @@ export class Door
   #heldTells: (DoorItem & { type: "request" })[] = [];
   #lastId = 0;
   #isStopping = false;
+  /** Goes on with what is watched here. */
+  #successor: Successor | undefined;
   #sweep: NodeJS.Timeout | undefined;
 
   constructor(options: DoorOptions) {
@@ -62,7 +67,8 @@ export class Door
   tell(to: Address, message: Data): void {
     if (this.#isStopping) return;
     const { requestTimeoutMs } = this.#options.config;
-    this.#tell(this.#requestItem(0, to, message, "nothing", {}, requestTimeoutMs));
+    const sent = { id: 0, to, message, want: "nothing", timeoutMs: requestTimeoutMs } as const;
+    this.#tell(requestItem(sent, {}, this.config));
   }
 
   stream(to: Address, message: Data, options: WatchOptions = {}): AsyncIterable<readonly Frame[]> {
@@ -72,7 +78,11 @@ export class Door
     const watch = new Watch(this, { tenant, endOnly, signal: options.signal }, () => {
       const want = endOnly ? "end" : "frames";
       const timeoutMs = this.#timeoutMs(options);
-      const item = this.#requestItem(this.newId(), to, message, want, options, timeoutMs);
+      const item = requestItem(
+        { id: this.newId(), to, message, want, timeoutMs },
+        options,
+        this.config,
+      );
       watch.begin(shard, root, item, timeoutMs);
     });
     return watch.iterable;
@@ -93,6 +103,7 @@ export class Door
   }
 
   cancel(tenant: string, run: string, reason: string): Promise<void> {
+    if (this.#successor !== undefined) return this.#successor.cancel(tenant, run, reason);
     return this.#control(tenant, run, { type: "cancel", reason });
   }
 
@@ -207,17 +218,29 @@ export class Door
     }
   }
 
-  /** Refuses everything new. */
-  close(): void {
+  /** Refuses everything new, but what can go on in a successor. */
+  close(successor?: Successor): void {
     this.#isStopping = true;
+    this.#successor = successor;
   }
 
-  /** Ends everything that still waits. */
+  /** Ends everything that still waits here; accepted runs are watched on in a successor. */
   end(): void {
     this.#isStopping = true;
     clearInterval(this.#sweep);
-    for (const entry of this.#entries.inOrder()) entry.fail(shuttingDown());
+    const ended = this.#entries.inOrder();
     this.#entries.clear();
+    for (const entry of ended) this.#leave(entry);
+  }
+
+  #leave(entry: Entry): void {
+    const isElsewhere = this.#successor !== undefined && entry.goOnIn(this.#successor);
+    if (!isElsewhere) entry.fail(shuttingDown());
+  }
+
+  /** Whether a message was sent whose taking is not told yet. */
+  get isAwaitingAccepts(): boolean {
+    return this.#entries.inOrder().some(({ item }) => item.type !== "follow");
   }
 
   figures(): SystemFigures["door"] {
@@ -234,7 +257,10 @@ export class Door
   }
 
   enter(entry: Entry, timeoutMs: number | null): void {
-    if (this.#isStopping) throw shuttingDown();
+    if (this.#isStopping) {
+      if (this.#successor !== undefined && entry.goOnIn(this.#successor)) return;
+      throw shuttingDown();
+    }
     const full = this.#full(entry);
     if (full !== null) {
       this.#totals.refused += 1;
@@ -293,7 +319,7 @@ export class Door
     this.#totals.moved += 1;
     if (this.#isStopping) {
       this.forget(entry, false);
-      entry.fail(shuttingDown());
+      this.#leave(entry);
       return;
     }
     entry.resume();
@@ -312,29 +338,10 @@ export class Door
     return timeoutMs ?? this.#options.config.requestTimeoutMs;
   }
 
-  #requestItem(
-    id: number,
-    to: Address,
-    message: Data,
-    want: Want,
-    options: SendOptions,
-    timeoutMs: number,
-  ): DoorItem & { type: "request" } {
-    const deadlineMs = Date.now() + timeoutMs;
-    const level = options.level ?? this.#options.config.durability;
-    const { key, trace } = options;
-    const item = { type: "request", id, to, message, deadlineMs, want, level } as const;
-    if (key === undefined && trace === undefined) return item;
-    return {
-      ...item,
-      ...(key === undefined ? {} : { key }),
-      ...(trace === undefined ? {} : { trace }),
-    };
-  }
-
   #request(to: Address, message: Data, want: Want, options: SendOptions): Promise<Data> {
     const timeoutMs = this.#timeoutMs(options);
-    const item = this.#requestItem(this.newId(), to, message, want, options, timeoutMs);
+    const sent = { id: this.newId(), to, message, want, timeoutMs };
+    const item = requestItem(sent, options, this.config);
     return new Promise((resolve, reject) => {
       const request = new Request(this, item, shardOfAddress(to), resolve, reject);
       request.start(options.signal, timeoutMs);
@@ -383,17 +390,3 @@ export class Door
     }
   }
 }
-
-function settleable<T>(): {
-  readonly promise: Promise<T>;
-  readonly resolve: (value: T) => void;
-  readonly reject: (error: Error) => void;
-} {
-  let [resolve, reject]: [(value: T) => void, (error: Error) => void] = [ignored, ignored];
-  const promise = new Promise<T>((yes, no) => {
-    [resolve, reject] = [yes, no];
-  });
-  return { promise, resolve, reject };
-}
-
-const ignored = (): void => undefined;

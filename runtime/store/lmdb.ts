@@ -108,8 +108,7 @@ class LmdbStore implements Store {
     this.#connection.reset();
   }
 
-  /** Waits until everything sent is flushed or refused. */
-  async close(): Promise<void> {
+  async close(reading: "ends" | "goes-on" = "ends"): Promise<void> {
     if (!this.#connection.isIdle) {
       await new Promise<void>((resolve) => {
         this.#whenIdle = resolve;
@@ -117,7 +116,7 @@ class LmdbStore implements Store {
     }
     this.#connection.end(new RuntimeError("SHUTTING_DOWN", "The store is closed."));
     this.#port.close();
-    await this.#database.close();
+    if (reading === "ends") await this.#database.close();
   }
 
   /**

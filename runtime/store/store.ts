@@ -84,5 +84,9 @@ export interface Store extends Reader {
    * the refused one; this call accepts batches again, with the overlay empty.
    */
   reset(): void;
-  close(): Promise<void>;
+  /**
+   * Waits until everything sent is flushed or refused. Reading may go on: beside another process that has
+   * the data folder by now, whose commits it sees.
+   */
+  close(reading?: "ends" | "goes-on"): Promise<void>;
 }

@@ -2,6 +2,7 @@
 // start, side by side. Each is handed to the worker that boots it, or ended unused.
 
 import { Worker } from "node:worker_threads";
+import { type Folder, openFolder } from "../store/folder.ts";
 
 /** Starts a worker thread with a heap of its own size (0: Node's); it loads its program and waits for its `WorkerBoot`. */
 export function startThread(workerUrl: URL, worker: number, heapMib: number): Worker {
@@ -40,5 +41,24 @@ export class EarlyThreads {
         await exited;
       }),
     );
+  }
+}
+
+/**
+ * Takes a data folder when it is free. Threads load meanwhile where that is not at once; they are ended when
+ * it cannot be had. @throws as openFolder.
+ */
+export async function folderWhenFree(
+  { folder: path, folderFree }: { readonly folder: string; readonly folderFree?: Promise<void> },
+  load: () => EarlyThreads,
+): Promise<{ readonly folder: Folder; readonly loaded?: EarlyThreads }> {
+  if (folderFree === undefined) return { folder: openFolder(path) };
+  const loaded = load();
+  try {
+    await folderFree;
+    return { folder: openFolder(path), loaded };
+  } catch (error) {
+    await loaded.end();
+    throw error;
   }
 }
