@@ -31,7 +31,7 @@ async function open({ data, sealer: source }: MergeInput): Promise<MergeTools> {
   const sealer = source && (await loadSealer(source));
   return {
     reader: openBulkReader(data, sealer),
-    files: createSegmentFiles(),
+    files: createSegmentFiles(sealer),
     nowMs: Date.now,
   };
 }

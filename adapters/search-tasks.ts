@@ -67,7 +67,7 @@ async function open(data: string, source: SealerSource | undefined): Promise<Ope
   const searcher = createSearcher({
     reader: openBulkReader(data, sealer),
     segments: {
-      files: createSegmentFiles(),
+      files: createSegmentFiles(sealer),
       folderOf: (place) => indexFolder(data, place),
       damaged: (place) => damaged.add(nameOf(place)),
     },

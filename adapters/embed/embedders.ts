@@ -4,6 +4,7 @@
 import { join } from "node:path";
 import type { Compute, Embedder, Embedders } from "../../actors/ports.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
+import type { SealerSource } from "../../runtime/store/sealer.ts";
 import type { EmbedderConfig } from "../config-embedders.ts";
 import { hostOf } from "../egress-address.ts";
 import { builtinEmbedder } from "./builtin.ts";
@@ -15,7 +16,10 @@ import type { WeightsInput } from "./weights-task.ts";
 
 /** What a configured embedder is made from. */
 interface Parts {
-  readonly config: EmbeddersConfig;
+  readonly config: EmbeddersConfig & {
+    /** Where what is a tenant's is sealed on the disk, no vectors are remembered there. */
+    readonly sealer?: SealerSource | undefined;
+  };
   readonly compute: Pick<Compute, "run">;
 }
 
@@ -43,8 +47,8 @@ type Remote = Extract<EmbedderConfig, { kind: "openai" }>;
 async function make(entry: EmbedderConfig, parts: Parts): Promise<MadeEmbedder> {
   const made =
     entry.kind === "local" ? await makeLocal(entry, parts) : await makeOpenai(entry, parts);
-  const { embedding } = parts.config;
-  if (embedding.cacheMib === 0) return made;
+  const { embedding, sealer } = parts.config;
+  if (embedding.cacheMib === 0 || sealer !== undefined) return made;
   const [{ remembering }, { openVectorCache }] = await Promise.all([
     import("./remembering.ts"),
     import("./vector-cache.ts"),

@@ -1,13 +1,12 @@
 // Makes the next postings file: the previous one's rows as they are, each followed by what is new.
 // Runs in a compute thread; the previous file and all that is new are in its memory.
 
-import { closeSync, openSync, writeSync } from "node:fs";
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import type { PostingsBuild, PostingsHeader } from "../../actors/knowledge/segment.ts";
 import { countsOf, lexicalLimits, termsOf, termsVersion } from "../../actors/knowledge/terms.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { sealFile } from "../../runtime/store/sealed-file.ts";
+import type { Sealer } from "../../runtime/store/sealer.ts";
+import { createBytes, openBytes, type PostingsSink } from "./postings-bytes.ts";
 import {
   bucketOf,
   bucketsFor,
@@ -45,31 +44,49 @@ interface Old {
 export async function buildPostings(
   folder: string,
   previous: PostingsHeader | null,
+  sealer?: Sealer,
 ): Promise<PostingsBuild> {
-  if (previous === null) return new Build(folder, null);
+  if (previous === null) return new Build(folder, { old: null, sealer });
   await checkPostings(folder, previous);
-  const bytes = await readFile(join(folder, previous.name));
-  const head = headOf(bytes, previous);
+  const { bytes, head } = readWhole(folder, previous, sealer);
   const reader = new VarintReader(bytes.subarray(head.dictionaryAt, head.postingsAt));
   const entries = new Map<string, Entry>();
   while (!reader.isAtEnd) {
     const entry = readEntry(reader);
     entries.set(entry.term, entry);
   }
-  return new Build(folder, { bytes, head, entries });
+  return new Build(folder, { old: { bytes, head, entries }, sealer });
+}
+
+function readWhole(
+  folder: string,
+  previous: PostingsHeader,
+  sealer: Sealer | undefined,
+): Pick<Old, "bytes" | "head"> {
+  const file = openBytes(folder, previous.name, sealer);
+  try {
+    return { head: headOf(file, previous), bytes: file.read(0, file.length) };
+  } finally {
+    file.close();
+  }
 }
 
 class Build implements PostingsBuild {
   readonly #folder: string;
   readonly #old: Old | null;
+  readonly #sealer: Sealer | undefined;
   readonly #rows = new Map<string, Row>();
   readonly #slots: number[] = [];
   readonly #lengths: number[] = [];
   readonly #ordinals = new Map<number, number>();
 
-  constructor(folder: string, old: Old | null) {
+  constructor(
+    folder: string,
+    { old, sealer }: { readonly old: Old | null; readonly sealer: Sealer | undefined },
+  ) {
     this.#folder = folder;
     this.#old = old;
+    this.#sealer = sealer;
     if (old === null) return;
     const { chunks, slotsAt, lengthsAt } = old.head;
     for (let ordinal = 0; ordinal < chunks; ordinal += 1) {
@@ -115,17 +132,17 @@ class Build implements PostingsBuild {
 
   async save(name: string): Promise<PostingsHeader> {
     const temporary = `${name}.tmp`;
-    const file = openSync(join(this.#folder, temporary), "w");
+    const file = createBytes(this.#folder, { temporary, name }, this.#sealer);
     try {
       this.#write(file);
     } finally {
-      closeSync(file);
+      file.close();
     }
     const seal = await sealFile(this.#folder, temporary, name);
     return { ...seal, termsVersion, chunks: this.#slots.length, alive: this.#ordinals.size };
   }
 
-  #write(file: number): void {
+  #write(file: PostingsSink): void {
     const terms = this.#byBucket();
     const dictionary = new VarintWriter(1_024);
     const places: number[] = [];
@@ -145,11 +162,11 @@ class Build implements PostingsBuild {
       dictionaryBytes: dictionary.size,
       postingsBytes,
     });
-    writeAll(file, headBytes(head));
-    writeAll(file, bytesOf(new Float64Array(this.#slots)));
-    writeAll(file, bytesOf(new Uint32Array(this.#lengths)));
-    writeAll(file, bytesOf(new Uint32Array(places)));
-    writeAll(file, dictionary.written());
+    file.write(headBytes(head));
+    file.write(bytesOf(new Float64Array(this.#slots)));
+    file.write(bytesOf(new Uint32Array(this.#lengths)));
+    file.write(bytesOf(new Uint32Array(places)));
+    file.write(dictionary.written());
     this.#writePostings(file, terms);
   }
 
@@ -175,7 +192,7 @@ class Build implements PostingsBuild {
     return { term, chunks: (old?.chunks ?? 0) + row.chunks, last: row.last, at, bytes };
   }
 
-  #writePostings(file: number, terms: readonly (readonly string[])[]): void {
+  #writePostings(file: PostingsSink, terms: readonly (readonly string[])[]): void {
     let waiting = new VarintWriter(WRITE_BYTES);
     for (const term of terms.flat()) {
       const old = this.#old?.entries.get(term);
@@ -189,18 +206,13 @@ class Build implements PostingsBuild {
         waiting.append(row.pairs.written());
       }
       if (waiting.size < WRITE_BYTES) continue;
-      writeAll(file, waiting.written());
+      file.write(waiting.written());
       waiting = new VarintWriter(WRITE_BYTES);
     }
-    writeAll(file, waiting.written());
+    file.write(waiting.written());
   }
 }
 
 function bytesOf(numbers: Float64Array | Uint32Array): Uint8Array {
   return new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength);
-}
-
-function writeAll(file: number, bytes: Uint8Array): void {
-  let done = 0;
-  while (done < bytes.length) done += writeSync(file, bytes, done, bytes.length - done);
 }

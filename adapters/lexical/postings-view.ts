@@ -2,13 +2,13 @@
 // and their postings read from the file, which the system keeps in its page cache, and kept decoded for
 // the next question that has them.
 
-import { closeSync, openSync, readSync } from "node:fs";
-import { join } from "node:path";
 import type { Postings } from "../../actors/knowledge/bm25.ts";
 import type { PostingsHeader, PostingsView } from "../../actors/knowledge/segment.ts";
 import { termsVersion } from "../../actors/knowledge/terms.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { checkFile } from "../../runtime/store/sealed-file.ts";
+import type { Sealer } from "../../runtime/store/sealer.ts";
+import { openBytes, type PostingsBytes } from "./postings-bytes.ts";
 import {
   bucketOf,
   type Entry,
@@ -25,13 +25,17 @@ import { TermCache } from "./term-cache.ts";
 const CHUNK_BYTES = 20;
 
 /** @throws DATA_DAMAGED. */
-export async function openPostings(folder: string, header: PostingsHeader): Promise<PostingsView> {
+export async function openPostings(
+  folder: string,
+  header: PostingsHeader,
+  sealer?: Sealer,
+): Promise<PostingsView> {
   await checkPostings(folder, header);
-  const file = openSync(join(folder, header.name), "r");
+  const file = openBytes(folder, header.name, sealer);
   try {
-    return new FileView(file, headOf(readAt(file, 0, HEAD_BYTES), header));
+    return new FileView(file, headOf(file, header));
   } catch (error) {
-    closeSync(file);
+    file.close();
     throw error;
   }
 }
@@ -43,9 +47,9 @@ export async function checkPostings(folder: string, header: PostingsHeader): Pro
 }
 
 /** @throws DATA_DAMAGED. */
-export function headOf(bytes: Buffer, header: PostingsHeader): Head {
-  const head = parseHead(bytes);
-  if (head?.end === header.bytes && head.chunks === header.chunks) return head;
+export function headOf(file: PostingsBytes, header: PostingsHeader): Head {
+  const head = parseHead(file.read(0, Math.min(HEAD_BYTES, file.length)));
+  if (head?.end === file.length && head.chunks === header.chunks) return head;
   throw damaged(header);
 }
 
@@ -56,35 +60,24 @@ function damaged({ name }: PostingsHeader): RuntimeError {
   );
 }
 
-function readAt(file: number, at: number, length: number): Buffer {
-  const bytes = Buffer.allocUnsafeSlow(length);
-  let done = 0;
-  while (done < length) {
-    const read = readSync(file, bytes, done, length - done, at + done);
-    if (read === 0) throw new RuntimeError("DATA_DAMAGED", "An index file was cut.");
-    done += read;
-  }
-  return bytes;
-}
-
 class FileView implements PostingsView {
   total = 0;
   lengthSum = 0;
   readonly capacity: number;
   readonly scratch: Float64Array;
   readonly lengths: Uint32Array;
-  readonly #file: number;
+  readonly #file: PostingsBytes;
   readonly #head: Head;
   readonly #slots: Float64Array;
   readonly #terms = new TermCache();
 
-  constructor(file: number, head: Head) {
+  constructor(file: PostingsBytes, head: Head) {
     const { chunks, slotsAt, lengthsAt } = head;
     this.#file = file;
     this.#head = head;
     this.capacity = chunks;
-    this.#slots = new Float64Array(readAt(file, slotsAt, chunks * 8).buffer);
-    this.lengths = new Uint32Array(readAt(file, lengthsAt, chunks * 4).buffer);
+    this.#slots = new Float64Array(file.read(slotsAt, chunks * 8).buffer);
+    this.lengths = new Uint32Array(file.read(lengthsAt, chunks * 4).buffer);
     this.scratch = new Float64Array(chunks);
     for (const length of this.lengths) {
       if (length === GONE) continue;
@@ -98,7 +91,7 @@ class FileView implements PostingsView {
   }
 
   get bytes(): number {
-    return this.capacity * CHUNK_BYTES + this.#terms.bytes;
+    return this.capacity * CHUNK_BYTES + this.#terms.bytes + this.#file.keptBytes;
   }
 
   read(term: string): Postings | undefined {
@@ -133,13 +126,13 @@ class FileView implements PostingsView {
   }
 
   close(): void {
-    closeSync(this.#file);
+    this.#file.close();
   }
 
   readonly #counts = (ordinal: number): boolean => this.lengths[ordinal] !== GONE;
 
   #decode({ chunks, at, bytes }: Entry): Postings {
-    const reader = new VarintReader(readAt(this.#file, this.#head.postingsAt + at, bytes));
+    const reader = new VarintReader(this.#file.read(this.#head.postingsAt + at, bytes));
     const ordinals = new Uint32Array(chunks);
     const counts = new Uint16Array(chunks);
     let ordinal = 0;
@@ -174,11 +167,11 @@ class FileView implements PostingsView {
 
   #find(term: string): Entry | undefined {
     const { buckets, bucketsAt, dictionaryAt } = this.#head;
-    const places = readAt(this.#file, bucketsAt + bucketOf(term, buckets) * 4, 8);
+    const places = this.#file.read(bucketsAt + bucketOf(term, buckets) * 4, 8);
     const from = places.readUInt32LE(0);
     const to = places.readUInt32LE(4);
     if (from === to) return undefined;
-    const reader = new VarintReader(readAt(this.#file, dictionaryAt + from, to - from));
+    const reader = new VarintReader(this.#file.read(dictionaryAt + from, to - from));
     while (!reader.isAtEnd) {
       const entry = readEntry(reader);
       if (entry.term === term) return entry;

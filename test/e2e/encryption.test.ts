@@ -5,7 +5,12 @@
 import { cpSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { indexFolder } from "../../adapters/knowledge/index-folder.ts";
+import type { Place } from "../../adapters/knowledge/rows.ts";
+import { mergeCollections } from "../../adapters/merge-tasks.ts";
+import { emptyMasterKeys, replaceMasterKeys } from "../../adapters/vault/master-keys.ts";
 import { sealedFolder } from "../../adapters/vault/sealed-folder.ts";
+import { sealerSource } from "../../adapters/vault/sealing.ts";
 import { restoreBackup } from "../../runtime/backup/restore-backup.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { decode } from "../../runtime/store/codec.ts";
@@ -99,28 +104,42 @@ async function valuesOf(folder: string, keys: string, tenant: string) {
   return found;
 }
 
+/** Makes a collection's index files as the thread of merges does, of however few chunks. */
+async function indexed(place: Place): Promise<readonly string[]> {
+  const memory = emptyMasterKeys();
+  const master = readFileSync(join(data, "master-key"), "utf8").trim();
+  replaceMasterKeys(memory, [Buffer.from(master, "base64")]);
+  const sealer = sealerSource({ encryption: "on", tenantKeys: null, data }, memory);
+  const folder = indexFolder(data, place);
+  const results = await mergeCollections([{ ...place, data, sealer, folder, isForced: true }]);
+  expect(results).toMatchObject([{ ok: true }]);
+  return readdirSync(folder);
+}
+
 test("nothing that a tenant has stored stands in clear, and a killed server reads all of it again", {
   timeout: TIMEOUT_MS,
 }, async () => {
   const { key } = planted;
+  const collections = "/v2/knowledge/collections";
+  const { body: listed } = await product.call("GET", collections, undefined, { key });
+  const { id: collection } = listed.data[0];
   await product.kill();
+  const files = await indexed({ tenant: planted.tenant, collection });
   const found = inClear(data);
   const names = await namesIn(data);
   await product.start();
   const { body: agents } = await product.call("GET", "/v2/agents", undefined, { key });
   const { body: runs } = await product.call("GET", "/v2/runs", undefined, { key });
-  const collections = "/v2/knowledge/collections";
-  const { body: listed } = await product.call("GET", collections, undefined, { key });
   const search = { query: `${MARK}document` };
-  const path = `${collections}/${listed.data[0].id}/search`;
+  const path = `${collections}/${collection}/search`;
   const { body: passages } = await product.call("POST", path, search, { key });
-
   const exported = await fetch(`${product.url}/admin/tenants/${planted.tenant}/export`, {
     method: "POST",
     headers: { "X-API-Key": product.adminKey },
   });
   const text = await exported.text();
 
+  expect(files.map((name) => name.replace(/^.*\./, "")).sort()).toEqual(["postings", "vectors"]);
   // An export is of what the tenant has, in clear, and still without secrets.
   const isSecret = (one: string): boolean => planted.secrets.includes(one);
   expect(planted.texts.filter((one) => !isSecret(one) && !text.includes(one))).toEqual([]);
