@@ -4,6 +4,7 @@ import { certificateCheck } from "./certificate.ts";
 import type { Check } from "./check.ts";
 import { clockCheck } from "./clock.ts";
 import { configurationCheck } from "./configuration.ts";
+import { encryptionCheck } from "./encryption.ts";
 import { folderCheck } from "./folder.ts";
 import { machineCheck } from "./machine.ts";
 import { modelsCheck } from "./models.ts";
@@ -18,6 +19,7 @@ export const checks: readonly Check[] = [
   configurationCheck,
   folderCheck,
   storageCheck,
+  encryptionCheck,
   clockCheck,
   machineCheck,
   nativesCheck,
