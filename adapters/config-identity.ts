@@ -84,6 +84,11 @@ export const issuerFields = {
     charsMax: 300,
   },
   userClaim: { type: "text", text: "Claim with the user.", default: "sub", ...claim },
+  bindUser: choice(
+    "Whether a token that names a user, with a role below admin, speaks for that user alone: of other users it sees and goes on with no conversation, run or memory. off: for services that ask for many users, named by `user_key`.",
+    ["on", "off"],
+    "on",
+  ),
   services: {
     type: "texts",
     text: "Services that its tokens may use. Default: those of a new key.",

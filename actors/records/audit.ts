@@ -22,8 +22,8 @@ export type AuditFields = Readonly<Record<string, unknown>>;
 /** Who does something, and from where. */
 export interface AuditSource {
   /**
-   * Who: an API key (`ak_`), `operator` for the server's own, `jwt:<issuer>#<subject>`, `server` for what
-   * it does by itself, or the name of an automatism such as `rule`.
+   * Who: an API key (`ak_`), `operator` for the server's own, `jwt.<issuer's name>.<hash>` for a token (the hash
+   * of its subject), `server` for what it does by itself, or the name of an automatism such as `rule`.
    */
   readonly by: string;
   /** What it is called, where that is known at once. */

@@ -25,7 +25,15 @@ import { checkMessage, decisionIn, saidIn } from "./said.ts";
 import { type Target, targetOf } from "./target.ts";
 import { taskOf } from "./task.ts";
 import { TaskStream } from "./task-stream.ts";
-import { cancelTask, listTasks, pendingOf, type Shown, shownTask, taskRun } from "./tasks.ts";
+import {
+  cancelTask,
+  listTasks,
+  pendingOf,
+  type Shown,
+  shownTask,
+  type TasksOf,
+  taskRun,
+} from "./tasks.ts";
 
 /** One request. */
 export interface Call {
@@ -45,7 +53,7 @@ export function createHandler(call: Call): A2ARequestHandler {
   const { services, target, principal, base, signal } = call;
   const { tenant } = principal;
   const { system } = services;
-  const of = { tenant, agent: target.id };
+  const of = tasksOf(call);
   const runOf = (id: string): Promise<RunRow> => taskRun(services, of, id);
   return {
     getAgentCard: async () => cardOf(target, base),
@@ -73,6 +81,11 @@ export function createHandler(call: Call): A2ARequestHandler {
     deleteTaskPushNotificationConfig: async ({ taskId, id }) =>
       await removePush(system, tenant, { run: (await runOf(taskId)).id, id }),
   };
+}
+
+function tasksOf({ principal, target }: Call): TasksOf {
+  const { tenant, boundTo = null } = principal;
+  return { tenant, agent: target.id, boundTo };
 }
 
 function pushOf({ principal, version }: Call, row: RunRow): PushOf {
@@ -126,8 +139,8 @@ async function* sendStream(
 
 /** From the start on, whoever comes and when. @throws UnsupportedOperationError for a task that has ended. */
 async function* subscribe(call: Call, id: string): AsyncGenerator<StreamResponse> {
-  const { services, target, principal } = call;
-  const row = await taskRun(services, { tenant: principal.tenant, agent: target.id }, id);
+  const { services } = call;
+  const row = await taskRun(services, tasksOf(call), id);
   if (row.endedAt !== null) {
     throw new UnsupportedOperationError(`Task ${id} has ended: there is nothing to subscribe to.`);
   }
@@ -171,8 +184,8 @@ async function waitFor(call: Call, run: string, answering: Answering): Promise<v
 }
 
 async function taskNow(call: Call, run: string, shown: Shown): Promise<Task> {
-  const { services, target, principal } = call;
-  const of = { tenant: principal.tenant, agent: target.id };
+  const { services } = call;
+  const of = tasksOf(call);
   return await shownTask(services, of.tenant, await taskRun(services, of, run), shown);
 }
 
@@ -187,9 +200,9 @@ async function attached(call: Call, row: RunRow, endOnly = true): Promise<Answer
 
 /** What was said to a task that waits for a decision decides it. */
 async function decide(call: Call, message: Message): Promise<RunRow> {
-  const { services, target, principal, caller } = call;
+  const { services, principal, caller } = call;
   const { tenant } = principal;
-  const row = await taskRun(services, { tenant, agent: target.id }, message.taskId);
+  const row = await taskRun(services, tasksOf(call), message.taskId);
   const { contextId } = taskOf({ row, approvals: [], history: null, withArtifacts: false });
   if (message.contextId !== "" && message.contextId !== contextId) {
     throw new RequestMalformedError(`Task ${row.id} is of another context.`);
@@ -248,8 +261,8 @@ function onceOf({ target, caller }: Call, message: Message): OnceKey {
 async function push(call: Call, run: string, request: SendMessageRequest): Promise<void> {
   const config = request.configuration?.taskPushNotificationConfig;
   if (config === undefined) return;
-  const { services, target, principal } = call;
-  const row = await taskRun(services, { tenant: principal.tenant, agent: target.id }, run);
+  const { services } = call;
+  const row = await taskRun(services, tasksOf(call), run);
   await createPush(services, pushOf(call, row), { ...config, taskId: run });
 }
 

@@ -35,6 +35,8 @@ const RUN = /^rn_[A-Za-z0-9]{1,61}$/;
 export interface TasksOf {
   readonly tenant: string;
   readonly agent: string;
+  /** The user whom alone the caller speaks for; null or absent: any. */
+  readonly boundTo?: string | null;
 }
 
 /** How much of a task is shown. Without a length: all of its history. */
@@ -46,7 +48,7 @@ export interface Shown {
 /** The run that is a task of this agent. @throws TaskNotFoundError, also for another tenant's. */
 export async function taskRun(services: Services, of: TasksOf, id: string): Promise<RunRow> {
   const row = RUN.test(id) ? await services.system.run(of.tenant, id) : undefined;
-  if (row !== undefined && isOf(row, of.agent)) return row;
+  if (row !== undefined && isOf(row, of)) return row;
   throw new TaskNotFoundError(`Task ${id.slice(0, 64)} does not exist.`);
 }
 
@@ -150,14 +152,17 @@ export async function cancelTask(
   return await shownTask(services, of.tenant, now, { withArtifacts: true });
 }
 
-function isOf(row: RunRow, agent: string): boolean {
-  const input = row.input as { readonly agent?: unknown } | null;
-  return kinds.includes(row.kind) && input?.agent === agent && contextOf(row) !== null;
+function isOf(row: RunRow, { agent, boundTo }: Omit<TasksOf, "tenant">): boolean {
+  const input = row.input as { readonly agent?: unknown; readonly user?: unknown } | null;
+  const isTheirs = boundTo == null || input?.user === boundTo;
+  const isOfAgent = input?.agent === agent && contextOf(row) !== null;
+  return kinds.includes(row.kind) && isOfAgent && isTheirs;
 }
 
 type Fits = (rows: readonly RunRow[]) => Promise<readonly RunRow[]>;
 
-function filterOf(services: Services, { tenant, agent }: TasksOf, request: ListTasksRequest): Fits {
+function filterOf(services: Services, of: TasksOf, request: ListTasksRequest): Fits {
+  const { tenant } = of;
   const { contextId, status, statusTimestampAfter: since } = request;
   // Date.parse alone takes much that is no time, "-1" for the year 2001.
   const isTime = since !== undefined && /^\d{4}-\d\d-\d\dT/.test(since);
@@ -172,7 +177,7 @@ function filterOf(services: Services, { tenant, agent }: TasksOf, request: ListT
   return async (rows) => {
     const own = rows.filter(
       (row) =>
-        isOf(row, agent) &&
+        isOf(row, of) &&
         (contextId === "" || contextOf(row) === contextId) &&
         (row.endedAt ?? row.startedAt) > sinceMs,
     );

@@ -170,11 +170,12 @@ export function authorize(principal: Principal, route: Route): void {
 }
 
 /**
- * What a key that is limited to some records does is looked at first; what looks is loaded with the first
+ * What a key that is limited to some records, or a token of a user, does is looked at first; what looks is loaded with the first
  * of them. @throws NOT_FOUND, FORBIDDEN, INVALID.
  */
 export function withinScope<T>(context: RouteContext, handle: () => T | Promise<T>) {
-  if (context.principal.allowedResources == null) return handle();
+  const { allowedResources, boundTo } = context.principal;
+  if (allowedResources == null && boundTo == null) return handle();
   return import("./scope/check.ts").then(async ({ checkScope }) => {
     await checkScope(context);
     return await handle();

@@ -47,9 +47,9 @@ export function createBearers(
 }
 
 function principalOf(bearer: Bearer, services: readonly string[]): Principal {
-  const { tenant, keyId, role, user } = bearer;
+  const { tenant, keyId, role, user, boundTo } = bearer;
   return {
-    ...{ tenant, keyId, role, user, isServer: false, via: "token" },
+    ...{ tenant, keyId, role, user, boundTo, isServer: false, via: "token" },
     allowedServices: bearer.services ?? defaultServices(role, services),
     expiresAt: new Date(bearer.untilMs).toISOString(),
   };

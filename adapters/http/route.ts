@@ -43,6 +43,8 @@ export interface Principal {
   readonly expiresAt: string | null;
   /** The user that an issuer's token names; null or absent: none. */
   readonly user?: string | null;
+  /** The user whom alone a token speaks for; null or absent: it may speak for any. */
+  readonly boundTo?: string | null;
   /** How it proved itself; "none" on public routes. */
   readonly via: "key" | "token" | "cookie" | "none";
 }

@@ -1,7 +1,6 @@
 // What a WebSocket does, on the same services, scopes and rates as the HTTP routes.
 
 import { createHash } from "node:crypto";
-import { RuntimeError } from "../../runtime/errors.ts";
 import { rootRunOf } from "../../runtime/frame.ts";
 import type { System } from "../../runtime/system.ts";
 import type { Authenticator } from "./auth.ts";
@@ -33,10 +32,10 @@ export function createSocketServices(parts: SocketParts): SocketServices {
     },
     startChat: async function* (principal, params, { idempotencyKey, signal }) {
       demandUse(principal, CHAT_SERVICE, "runs.start");
-      const { tenant, keyId, allowedResources = null } = principal;
+      const { tenant, keyId, allowedResources = null, boundTo = null } = principal;
       const bodyHash = createHash("sha256").update(JSON.stringify(params)).digest("hex");
       const { accepted, frames } = await chat.start({
-        caller: { tenant, keyId, service: CHAT_SERVICE, allowedResources },
+        caller: { tenant, keyId, service: CHAT_SERVICE, allowedResources, boundTo },
         once: idempotencyKey === null ? null : { key: idempotencyKey, bodyHash },
         signal,
         agent: params.agent_key,
@@ -65,11 +64,9 @@ export function createSocketServices(parts: SocketParts): SocketServices {
   };
 }
 
-/** @throws NOT_FOUND for a run of what the key does not reach, as for one that is not there. */
+/** @throws NOT_FOUND for a run that is not reached, as for one that is not there. */
 async function demandReached(system: System, principal: Principal, run: string): Promise<void> {
-  const { tenant, allowedResources: allowed } = principal;
-  if (allowed == null) return;
-  const { runIsReached } = await import("./scope/owners.ts");
-  if (await runIsReached({ system, tenant }, allowed, run)) return;
-  throw new RuntimeError("NOT_FOUND", `Run ${run.slice(0, 64)} does not exist.`);
+  if (principal.allowedResources == null && principal.boundTo == null) return;
+  const { demandRun } = await import("./scope/owners.ts");
+  await demandRun({ system, tenant: principal.tenant }, principal, run);
 }

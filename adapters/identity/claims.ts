@@ -12,6 +12,8 @@ export interface Claimed {
   readonly keyId: string;
   readonly role: KeyRole;
   readonly user: string | null;
+  /** The user whom alone it speaks for; null: it is bound to none. */
+  readonly boundTo: string | null;
   /** Null: those of a new key. */
   readonly services: readonly string[] | null;
 }
@@ -28,11 +30,14 @@ export function claimedOf(config: IssuerConfig, payload: JWTPayload): Claimed | 
   if (typeof tenant !== "string" || !TENANT.test(tenant)) return null;
   const user = claimOf(payload, config.userClaim);
   const isUser = typeof user === "string" && user !== "" && user.length <= USER_CHARS_MAX;
+  const role = roleOf(config, payload);
+  const isBound = config.bindUser === "on" && keyRoles.indexOf(role) > keyRoles.indexOf("admin");
   return {
     tenant,
     keyId: keyIdOf(config.name, sub),
-    role: roleOf(config, payload),
+    role,
     user: isUser ? user : null,
+    boundTo: isUser && isBound ? user : null,
     services: servicesOf(config, payload),
   };
 }

@@ -23,7 +23,7 @@ import type { OnceKey } from "../http/services/once.ts";
 import type { Services } from "../http/services/services.ts";
 import { loadValidator, validate } from "../http/validate.ts";
 import { decide, decisionOf, type FormAnswer, formOf, mayDecide } from "./approvals.ts";
-import { allowedOf, type McpCall } from "./call.ts";
+import type { McpCall } from "./call.ts";
 import { showProgress } from "./progress.ts";
 import { answerResult, errorResult, heldResult } from "./results.ts";
 import { askInput, looseInput, ownsConversationKey, promptedInput, resultInput } from "./shapes.ts";
@@ -123,13 +123,10 @@ async function begin(services: Services, target: RunTarget, request: Watching): 
   });
 }
 
-/** @throws NOT_FOUND for a run of what the key does not reach, as for one that is not there. */
+/** @throws NOT_FOUND for a run that is not reached, as for one that is not there. */
 async function demandReached({ system }: Services, call: McpCall, id: string): Promise<void> {
-  const allowed = allowedOf(call);
-  if (allowed === null) return;
-  const { runIsReached } = await import("../http/scope/owners.ts");
-  if (await runIsReached({ system, tenant: call.caller.tenant }, allowed, id)) return;
-  throw new RuntimeError("NOT_FOUND", `Run ${rootRunOf(id).slice(0, 64)} does not exist.`);
+  const { demandRun } = await import("../http/scope/owners.ts");
+  await demandRun({ system, tenant: call.caller.tenant }, call.caller, rootRunOf(id));
 }
 
 /** What is said to whom. @throws INVALID with a pointer. */
@@ -243,16 +240,19 @@ async function answerQuestions(
 
 /** The run that a state names, which must be one of this tool's. @throws ProtocolError. */
 async function runOfState(
-  { chat }: Services,
-  { caller }: McpCall,
+  services: Services,
+  call: McpCall,
   target: string,
   state: string,
 ): Promise<string> {
-  const found = await chat.find(caller.tenant, state).catch((error: unknown) => {
+  const found = await services.chat.find(call.caller.tenant, state).catch((error: unknown) => {
     if (error instanceof RuntimeError && error.code === "NOT_FOUND") return null;
     throw error;
   });
-  if (found !== null && found.row.id === state && found.agent === target) return state;
+  if (found !== null && found.row.id === state && found.agent === target) {
+    await demandReached(services, call, state);
+    return state;
+  }
   const data = { reason: "invalid_request_state" };
   throw new ProtocolError(ProtocolErrorCode.InvalidParams, "Invalid requestState", data);
 }

@@ -20,11 +20,12 @@ import { createEmbedders } from "../../adapters/embed/embedders.ts";
 import { adminRoutes } from "../../adapters/http/admin/routes.ts";
 import { anthropicRoutes } from "../../adapters/http/anthropic/messages.ts";
 import { createAuthenticator } from "../../adapters/http/auth.ts";
+import type { Bearers } from "../../adapters/http/bearer.ts";
 import { createDoor } from "../../adapters/http/door.ts";
 import { createDoorAudit } from "../../adapters/http/door-audit.ts";
 import type { WorkGate } from "../../adapters/http/gate/work-gate.ts";
 import { createGuesses } from "../../adapters/http/guesses.ts";
-import { createKeyStore } from "../../adapters/http/keys.ts";
+import { createKeyStore, type KeyStore } from "../../adapters/http/keys.ts";
 import { listenOnNode } from "../../adapters/http/listen-node.ts";
 import { openaiRoutes } from "../../adapters/http/openai/routes.ts";
 import { openApiRoutes } from "../../adapters/http/openapi/routes.ts";
@@ -122,6 +123,8 @@ export interface HostParts {
   readonly publicUrl?: string;
   /** Default: what is logged is dropped. */
   readonly log?: Log;
+  /** Tokens that are taken in place of keys. Default none. */
+  readonly bearers?: (keys: KeyStore) => Bearers;
   /** Routes of the started product that it has beside those of its services. Default none. */
   readonly routes?: (of: HostWithin) => Promise<readonly Route[]>;
 }
@@ -204,6 +207,7 @@ export async function startHttpHost(parts: HostParts = {}): Promise<HttpHost> {
         guesses: createGuesses(10_000),
         adminKey,
         adminTenant: "tn_admin",
+        ...(parts.bearers && { bearers: parts.bearers(keys) }),
       }),
       { tenants: system.tenants, rates: services.tenantRates },
     ),

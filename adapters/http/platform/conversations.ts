@@ -55,8 +55,8 @@ function readRoutes({ conversations, memories }: Services): readonly Route[] {
         const agent = query.get("agent_key");
         const page = pageRequest(query, path);
         const named = query.get("user_key");
-        const user = named === null ? undefined : named || null;
-        const { tenant, allowedResources: allowed } = principal;
+        const { tenant, allowedResources: allowed, boundTo } = principal;
+        const user = boundTo ?? (named === null ? undefined : named || null);
         const rows = await conversations.list(tenant, agent, page, { user, allowed });
         return pageReply(path, rows, (row) => ({ id: row.conversation_key, ...row }));
       },

@@ -112,6 +112,8 @@ async function readItems(
     validate(runItemInput, value);
     const { run_id, ...more } = value as Static<typeof runItemInput>;
     await find();
+    const { demandRun } = await import("../scope/owners.ts");
+    await demandRun({ system: services.system, tenant: principal.tenant }, principal, run_id);
     const { row } = await services.chat.find(principal.tenant, run_id);
     const { recordedItem } = await import("../services/recorded-item.ts");
     return { sent: [await recordedItem(services.system, row, more)], isMany: false, bytes };

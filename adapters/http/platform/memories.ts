@@ -154,7 +154,7 @@ function entryRoutes(memories: MemoryService): readonly Route[] {
           const rest = method === "PUT" ? { kind: "fact", metadata: {}, importance: 0.5 } : {};
           const change = { ...rest, ...context.body };
           const id = params["me"] ?? "";
-          if (principal.allowedResources != null) await seen(memories, principal, id);
+          await seen(memories, principal, id);
           const entry = await memories.change(principal.tenant, id, change, ifMatchOf(request));
           return json(200, shape(entry), etag(entry.version));
         },
@@ -169,7 +169,7 @@ function entryRoutes(memories: MemoryService): readonly Route[] {
       method: "DELETE",
       handler: async ({ principal, params, request }) => {
         const id = params["me"] ?? "";
-        if (principal.allowedResources != null) await seen(memories, principal, id);
+        await seen(memories, principal, id);
         await memories.remove(principal.tenant, id, ifMatchOf(request));
         return noContent();
       },
@@ -180,11 +180,12 @@ function entryRoutes(memories: MemoryService): readonly Route[] {
 /** One that belongs to an agent that the key reaches. @throws NOT_FOUND, as for one that is not there. */
 async function seen(
   memories: MemoryService,
-  { tenant, allowedResources }: Pick<Principal, "tenant" | "allowedResources">,
+  { tenant, allowedResources, boundTo }: Pick<Principal, "tenant" | "allowedResources" | "boundTo">,
   id: string,
 ): Promise<MemoryEntry> {
   const entry = await memories.get(tenant, id);
-  if (reaches(allowedResources, entry.agent_key)) return entry;
+  const isOwn = boundTo == null || entry.user_key === null || entry.user_key === boundTo;
+  if (isOwn && reaches(allowedResources, entry.agent_key)) return entry;
   throw new RuntimeError("NOT_FOUND", `Memory ${id.slice(0, 64)} does not exist.`);
 }
 

@@ -144,13 +144,13 @@ function readRoutes({ approvals, chat, system }: Services): readonly Route[] {
       query: [...pageQuery, "kind"],
       handler: async ({ principal, query }) => {
         const page = pageRequest(query, list);
-        const { tenant, allowedResources: allowed } = principal;
+        const { tenant, allowedResources, boundTo } = principal;
         const runs = await listRuns(system, tenant, page, {
           kind: kindOf(query),
-          ...(allowed != null && {
+          ...((allowedResources != null || boundTo != null) && {
             sees: async (row) => {
-              const { belongsTo, ownersOfRow } = await import("../scope/owners.ts");
-              return belongsTo(allowed, await ownersOfRow({ system, tenant }, row));
+              const { rowIsReached } = await import("../scope/owners.ts");
+              return await rowIsReached({ system, tenant }, principal, row);
             },
           }),
         });

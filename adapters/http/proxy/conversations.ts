@@ -34,7 +34,7 @@ export function conversationRoutes({ agents, conversations }: Services): readonl
       service: "core-agent-conversations",
       errors: "envelope",
       handler: async (context) => {
-        const { tenant } = context.principal;
+        const { tenant, boundTo } = context.principal;
         const agent = context.query.get("agent_key");
         if (agent === null || agent === "") {
           throw new RuntimeError("INVALID", "agent_key is required: pass it as ?agent_key=...", {
@@ -43,7 +43,12 @@ export function conversationRoutes({ agents, conversations }: Services): readonl
         }
         await agents.get(tenant, agent);
         const { limit, ...request } = pageRequest(context.query, list);
-        const page = await conversations.list(tenant, agent, { limit, ...request });
+        const page = await conversations.list(
+          tenant,
+          agent,
+          { limit, ...request },
+          { user: boundTo ?? undefined },
+        );
         const next_cursor = cursorOf(list, page);
         const pagination = { limit, has_more: next_cursor !== null, next_cursor };
         const cost = await freeCost(context);

@@ -20,8 +20,10 @@ import {
   ownersOfEvaluation,
   ownersOfJob,
   ownersOfRun,
+  runIsReached,
 } from "./owners.ts";
-import { type Named, reachOf } from "./route-reach.ts";
+import { type Named, type RouteReach, reachOf } from "./route-reach.ts";
+import { checkSpeaker, isOfUser } from "./speaker.ts";
 
 type Context = RouteContext<unknown>;
 
@@ -31,9 +33,18 @@ type Context = RouteContext<unknown>;
  *   not reached or not there; INVALID with the pointer where a record would come to name such.
  */
 export async function checkScope(context: Context): Promise<void> {
-  const { principal, route, params, query, request } = context;
+  const reach = reachOf(context.route);
+  if (context.principal.allowedResources != null) checkRoute(context, reach);
+  const body = isObject(context.body) ? context.body : {};
+  await checkAll(context, reach ?? {}, body);
+  const { allowedResources, boundTo } = context.principal;
+  if (allowedResources != null && reach?.mentions === true) await checkMentions(context, body);
+  if (boundTo != null) checkSpeaker(context, boundTo, body);
+}
+
+/** @throws FORBIDDEN, INVALID. */
+function checkRoute({ principal, query }: Context, reach: RouteReach | null): void {
   const { allowedResources: allowed } = principal;
-  const reach = reachOf(route);
   if (reach === null) {
     const message = "This is closed to keys that are limited by allowed_resources.";
     throw new RuntimeError("FORBIDDEN", message);
@@ -48,7 +59,15 @@ export async function checkScope(context: Context): Promise<void> {
     const message = `A key that is limited by allowed_resources names ${name}.`;
     throw new RuntimeError("INVALID", message, { parameter: name });
   }
-  const body = isObject(context.body) ? context.body : {};
+}
+
+/** @throws NOT_FOUND for what is not reached, as for what is not there. */
+async function checkAll(
+  context: Context,
+  reach: RouteReach,
+  body: Readonly<Record<string, unknown>>,
+): Promise<void> {
+  const { route, params, query, request } = context;
   for (const [name, named] of Object.entries(reach.path ?? {})) {
     await checkNamed(context, named, params[name]);
   }
@@ -61,7 +80,6 @@ export async function checkScope(context: Context): Promise<void> {
   const after = route.reads?.includes("Last-Event-ID") ? request.header("last-event-id") : "";
   const cursor = after === undefined || after === "" ? null : parseFrameId(after);
   if (cursor !== null) await checkNamed(context, "run", cursor.run);
-  if (reach.mentions === true) await checkMentions(context, body);
 }
 
 /** @throws NOT_FOUND for what is not reached, as for what is not there. */
@@ -71,8 +89,13 @@ async function checkNamed(context: Context, named: Named, value: unknown): Promi
   // What else a client may send there is refused by the schema of the body, or by the handler.
   if (typeof value !== "string") return;
   const { system, principal } = context;
-  const { tenant, allowedResources: allowed } = principal;
-  const owners = await ownersOf({ system, tenant }, named, value);
+  const { tenant, allowedResources: allowed, boundTo } = principal;
+  const of = { system, tenant };
+  if (boundTo != null && !(await isOfUser(of, { named, value, boundTo }))) {
+    throw unknown(named, value);
+  }
+  if (allowed == null) return;
+  const owners = await ownersOf(of, named, value);
   if (owners === "free" || belongsTo(allowed, owners)) return;
   throw unknown(named, value);
 }
@@ -87,8 +110,7 @@ async function checkItems(context: Context, value: unknown): Promise<void> {
       continue;
     const id = item["id"];
     const run = placeOfItem(id)?.run;
-    const owners = run === undefined ? [] : await ownersOfRun(of, run);
-    if (belongsTo(principal.allowedResources, owners)) continue;
+    if (run !== undefined && (await runIsReached(of, principal, run))) continue;
     const pointer = `/input/${at}/id`;
     throw new RuntimeError("NOT_FOUND", `Item ${id.slice(0, 64)} is not stored.`, { pointer });
   }

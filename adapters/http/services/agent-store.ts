@@ -37,6 +37,8 @@ export interface Caller {
   readonly role?: string;
   /** What its key reaches; null or absent: everything. */
   readonly allowedResources?: AllowedResources | null;
+  /** The user whom alone it speaks for; null or absent: it may speak for any. */
+  readonly boundTo?: string | null;
 }
 
 /** What a paid operation gave and cost. */

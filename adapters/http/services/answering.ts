@@ -4,9 +4,10 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { ChatAccepted } from "../../../actors/records/conversation.ts";
 import { fromErrorData, RuntimeError } from "../../../runtime/errors.ts";
 import type { Frame } from "../../../runtime/frame.ts";
+import type { SendOptions } from "../../../runtime/system.ts";
 import type { WorkGate } from "../gate/work-gate.ts";
 import type { Caller } from "./agent-store.ts";
-import type { OnceKey } from "./once.ts";
+import { KEY_HOURS, type OnceKey } from "./once.ts";
 import type { Subscribers, Subscription } from "./subscribers.ts";
 
 /** How long an answer's head waits for a follower's first frames, ms: an error can still be a status. */
@@ -19,6 +20,16 @@ export interface Ask {
   /** Aborts when the client has gone away. */
   readonly signal: AbortSignal;
   readonly trace?: string;
+}
+
+/** Who speaks: whom the caller names, or the one whom alone its token speaks for. @throws FORBIDDEN. */
+export function speakerOf({
+  user,
+  caller: { boundTo },
+}: Pick<Ask, "caller"> & { readonly user?: string }): { readonly user?: string } {
+  if (boundTo == null) return user === undefined ? {} : { user };
+  if (user === undefined || user === boundTo) return { user: boundTo };
+  throw new RuntimeError("FORBIDDEN", "The token speaks for its own user, and names another one.");
 }
 
 /** An answer as it is watched. Frames are read once; stopping to read leaves the run to itself. */
@@ -147,5 +158,23 @@ export async function peeked(
       yield batch.value;
       yield* frames;
     },
+  };
+}
+
+/** Under which key and trace it is sent. */
+export function sendOptions(ask: Ask): SendOptions {
+  const { once, trace } = ask;
+  return {
+    ...(trace === undefined ? {} : { trace }),
+    ...(once === null
+      ? {}
+      : {
+          key: {
+            source: "http",
+            key: `${ask.caller.service}\n${once.key}`,
+            bodyHash: once.bodyHash,
+            hours: KEY_HOURS,
+          },
+        }),
   };
 }

@@ -179,7 +179,8 @@ async function listed(
   const { tables } = system;
   const { table, ...prefix } = sourceOf(filter);
   const sees = async ({ root_run_id: run }: Approval): Promise<boolean> =>
-    filter.allowed == null || (await reachesRun({ system, tenant }, filter.allowed, run));
+    filter.allowed == null ||
+    (await reachesRun({ system, tenant }, { allowedResources: filter.allowed }, run));
   const items: Approval[] = [];
   let last = after;
   for (let read = 0; read < ROWS_MAX; read += ROWS_AT_ONCE) {

@@ -6,9 +6,10 @@ import type { Caller } from "./agent-store.ts";
 
 /** Tenant, key and service of a request. */
 export function callerOf(context: Pick<RouteContext, "principal" | "route">): Caller {
-  const { tenant, keyId, isServer, role, allowedResources = null } = context.principal;
+  const { tenant, keyId, isServer, role, allowedResources, boundTo } = context.principal;
   const { service } = context.route;
-  return { tenant, keyId, service, role: isServer ? "server" : role, allowedResources };
+  const reached = { allowedResources: allowedResources ?? null, boundTo: boundTo ?? null };
+  return { tenant, keyId, service, role: isServer ? "server" : role, ...reached };
 }
 
 /** The same, with what an actor writes of it into the audit. */

@@ -20,14 +20,22 @@ import { type Address, address, addressParts } from "../../../runtime/address.ts
 import { RuntimeError } from "../../../runtime/errors.ts";
 import { type Frame, parseFrameId, rootRunOf } from "../../../runtime/frame.ts";
 import { newId } from "../../../runtime/id.ts";
-import type { RunRow, SendOptions, System } from "../../../runtime/system.ts";
+import type { RunRow, System } from "../../../runtime/system.ts";
 import type { WebhookSecrets } from "../../webhooks/secrets.ts";
 import type { WorkGate } from "../gate/work-gate.ts";
 import type { Caller } from "./agent-store.ts";
-import { type Answering, type Ask, follow, inGate, peeked, watched } from "./answering.ts";
+import {
+  type Answering,
+  type Ask,
+  follow,
+  inGate,
+  peeked,
+  sendOptions,
+  speakerOf,
+  watched,
+} from "./answering.ts";
 import type { ApprovalService } from "./approvals.ts";
 import { type ConversationService, conversationAddress, notTheirs } from "./conversations.ts";
-import { KEY_HOURS } from "./once.ts";
 import { withOwnRounds } from "./own-rounds.ts";
 import { mayHavePrompts, settlePrompts } from "./run-prompts.ts";
 import type { screenMessage } from "./screening.ts";
@@ -309,7 +317,7 @@ async function prepareChat(parts: Parts, ask: ChatAsk): Promise<Prepared> {
     stream: ask.stream,
     priceMicros: parts.prices.operations.chat,
     service,
-    ...(ask.user === undefined ? {} : { user: ask.user }),
+    ...speakerOf(ask),
     ...(ask.onBusy === undefined ? {} : { on_busy: ask.onBusy }),
     ...(ask.webhook === undefined ? {} : { webhook: ask.webhook }),
     ...(ask.response && { response: ask.response }),
@@ -348,26 +356,9 @@ function completionMessage(
     ...(prompts && { prompts }),
     priceMicros: parts.prices.operations.chat,
     service,
-    ...(ask.user === undefined ? {} : { user: ask.user }),
+    ...speakerOf(ask),
     ...(ask.response && { response: ask.response }),
     ...(keyId === null ? {} : { keyId }),
-  };
-}
-
-function sendOptions(ask: Ask): SendOptions {
-  const { once, trace } = ask;
-  return {
-    ...(trace === undefined ? {} : { trace }),
-    ...(once === null
-      ? {}
-      : {
-          key: {
-            source: "http",
-            key: `${ask.caller.service}\n${once.key}`,
-            bodyHash: once.bodyHash,
-            hours: KEY_HOURS,
-          },
-        }),
   };
 }
 

@@ -35,7 +35,7 @@ const NOTHING: ReadonlySet<string> = new Set();
 /** Answers POST /v2/agents/{key}/ag-ui. */
 export async function answerAgUi(services: Services, context: Context): Promise<HttpResponse> {
   const { principal, params, body } = context;
-  const { tenant } = principal;
+  const { tenant, boundTo } = principal;
   const { id: target } = await targetOf(services, tenant, params["key"] ?? "");
   const decisions = decisionsIn(body);
   if (decisions.length > 0) {
@@ -44,7 +44,7 @@ export async function answerAgUi(services: Services, context: Context): Promise<
     const { answering, decided } = await decideAll(services, context, all);
     return agUiStream(services, context, { tenant, answering, decided });
   }
-  const thread = { tenant, target, id: body.threadId };
+  const thread = { tenant, target, boundTo, id: body.threadId };
   if (body.messages.length === 0) return await held(services, context, thread);
   const answering = await asked(services, context, thread);
   return agUiStream(services, context, { tenant, answering, decided: NOTHING });

@@ -53,6 +53,10 @@ export async function decideAll(
     throw new RuntimeError("FORBIDDEN", need);
   }
   const run = await runOf(services, { tenant, target }, decisions);
+  if (principal.boundTo != null) {
+    const { demandRun } = await import("../scope/owners.ts");
+    await demandRun({ system: services.system, tenant }, principal, run);
+  }
   for (const { approval: id, input } of decisions) {
     try {
       await approvals.decide(actingOf(context), id, input, onceOf(id, input));

@@ -19,6 +19,8 @@ export interface ThreadOf {
   readonly target: string;
   /** As the client names it. */
   readonly id: string;
+  /** The user whom alone the client speaks for, whose threads are others than anybody else's. */
+  readonly boundTo?: string | null | undefined;
 }
 
 /** A thread. */
@@ -91,6 +93,7 @@ async function rowOf(tables: Tables, of: ThreadOf): Promise<TableRow | undefined
   return await tables.get(of.tenant, table, idOf(of));
 }
 
-function idOf({ target, id }: ThreadOf): string {
-  return createHash("sha256").update(`${target}\n${id}`).digest("hex");
+function idOf({ target, id, boundTo }: ThreadOf): string {
+  const name = boundTo == null ? `${target}\n${id}` : JSON.stringify([target, id, boundTo]);
+  return createHash("sha256").update(name).digest("hex");
 }

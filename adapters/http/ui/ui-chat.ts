@@ -35,7 +35,7 @@ const NOTHING: ReadonlySet<string> = new Set();
 /** Answers POST /v2/agents/{key}/ui-chat. */
 export async function answerChat(services: Services, context: Context): Promise<HttpResponse> {
   const { principal, params, body } = context;
-  const { tenant } = principal;
+  const { tenant, boundTo } = principal;
   const { id: target } = await targetOf(services, tenant, params["key"] ?? "");
   const last = body.messages.at(-1);
   const decisions = decisionsIn(body);
@@ -45,7 +45,10 @@ export async function answerChat(services: Services, context: Context): Promise<
     const { answering, decided } = await decideAll(services, context, { target, decisions });
     return chunkStream(services, { tenant, answering, decided }, messageId);
   }
-  const answering = await asked(services, context, { tenant, target, id: body.id });
+  const answering = await asked(services, context, {
+    ...{ tenant, target, boundTo },
+    id: body.id,
+  });
   return chunkStream(services, { tenant, answering, decided: NOTHING }, messageId);
 }
 
@@ -54,9 +57,12 @@ export async function resumeChat(
   services: Services,
   { principal, params, request }: RouteContext<undefined>,
 ): Promise<HttpResponse> {
-  const { tenant } = principal;
+  const { tenant, boundTo } = principal;
   const { id: target } = await targetOf(services, tenant, params["key"] ?? "");
-  const run = await runUnderWay(services, { tenant, target, id: params["id"] ?? "" });
+  const run = await runUnderWay(services, {
+    ...{ tenant, target, boundTo },
+    id: params["id"] ?? "",
+  });
   if (run === undefined) return noContent(HEADERS);
   const answering = await attached(services, { tenant, run, request });
   return chunkStream(services, { tenant, answering, decided: NOTHING }, undefined);
@@ -67,9 +73,12 @@ export async function showChat(
   services: Services,
   { principal, params }: RouteContext<undefined>,
 ): Promise<HttpResponse> {
-  const { tenant } = principal;
+  const { tenant, boundTo } = principal;
   const { id: target } = await targetOf(services, tenant, params["key"] ?? "");
-  const kept = await keptMessages(services, { tenant, target, id: params["id"] ?? "" });
+  const kept = await keptMessages(services, {
+    ...{ tenant, target, boundTo },
+    id: params["id"] ?? "",
+  });
   return json(200, { messages: kept.map(keptMessage) });
 }
 

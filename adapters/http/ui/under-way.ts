@@ -12,11 +12,14 @@ export async function knownConversation(
   { system, conversations }: Services,
   of: ThreadOf,
 ): Promise<string | undefined> {
-  if (await conversations.belongs(of.tenant, of.target, of.id)) return of.id;
+  const isTheirs = async (id: string): Promise<boolean> =>
+    (await conversations.belongs(of.tenant, of.target, id)) &&
+    (of.boundTo == null ||
+      (await conversations.describe(of.tenant, id)).row.user_key === of.boundTo);
+  if (await isTheirs(of.id)) return of.id;
   const thread = await findThread(system.tables, of);
   if (thread === undefined) return undefined;
-  const isKnown = await conversations.belongs(of.tenant, of.target, thread.conversation);
-  return isKnown ? thread.conversation : undefined;
+  return (await isTheirs(thread.conversation)) ? thread.conversation : undefined;
 }
 
 /** The newest messages of a thread that are shown. */

@@ -23,7 +23,7 @@ const egress = createEgress({ allowedHosts: ["127.0.0.1"] });
 const configOf = (more: Partial<IssuerConfig> = {}): IssuerConfig => ({
   ...{ name: "corp", issuer: issuer.url, audience: "troupe", jwksUri: null },
   ...{ algorithms: ["RS256", "ES256", "EdDSA"], tenant: null, tenantClaim: "tenant" },
-  ...{ role: "viewer", roleClaim: "roles", roles: [], userClaim: "sub" },
+  ...{ role: "viewer", roleClaim: "roles", roles: [], userClaim: "sub", bindUser: "on" },
   ...{ services: [], servicesClaim: null, clockSkewS: 60 },
   ...more,
 });
