@@ -10,6 +10,7 @@ import type { Marks } from "./money/ahead.ts";
 import type { CallAttempts } from "./money/attempts.ts";
 import type { Prices } from "./money/catalogue.ts";
 import type { EmbedderPin } from "./records/embedder-pin.ts";
+import type { GuardFigures } from "./records/guardrail.ts";
 import type { ImageRef } from "./records/image.ts";
 import type { Web } from "./web.ts";
 import type { Webhooks } from "./webhooks.ts";
@@ -349,6 +350,8 @@ export interface Removals {
 
 /** The ports of a worker. */
 export interface Ports {
+  /** Where findings of guardrails are counted. Default: nowhere. */
+  readonly guards?: GuardFigures;
   readonly llm: Llm;
   /** The built-in one: of the router and of whatever must not wait. */
   readonly embedder: Embedder;

@@ -45,6 +45,7 @@ import { uiRoutes } from "./http/ui/routes.ts";
 import type { HubCounts } from "./llm/answer-hub.ts";
 import { mcpRoute } from "./mcp/route.ts";
 import { recoverPacks } from "./packs/recover.ts";
+import type { CountedGuards } from "./telemetry/guard-figures.ts";
 import { createMetrics, METRICS_TYPE } from "./telemetry/metrics.ts";
 import type { MissedVectors } from "./telemetry/missed-vectors.ts";
 import type { Rotation } from "./vault/rotation.ts";
@@ -71,6 +72,7 @@ export interface FrontOptions {
   readonly diary: Log;
   /** What all threads answered without a vector. */
   readonly missed: MissedVectors;
+  readonly guards: CountedGuards;
   /** What all threads know of the providers. */
   readonly providerMemory: SharedArrayBuffer;
   /** Of them as embedders and re-rankers. */
@@ -117,6 +119,7 @@ export async function openFront(options: FrontOptions): Promise<Front> {
     skillBytesMax: config.skills.bytesMax,
     trust: { vault: options.vault, hosts: config.tools.hosts, publicUrl: config.publicUrl },
     ...knowledge,
+    guards: options.guards,
     memories: createFrontMemories(system, knowledge),
   });
   const sessions = createSessions(http.sessionMs);
@@ -126,7 +129,7 @@ export async function openFront(options: FrontOptions): Promise<Front> {
     inspect: () => system.inspect(),
     connections: () => server?.connections() ?? 0,
     gate: () => services.gate.figures(),
-    missed: () => missed.counts(),
+    ...{ missed: () => missed.counts(), guards: () => options.guards.counts() },
     providers,
     reused: () => options.reused?.() ?? { cached: 0, followed: 0 },
   });

@@ -26,6 +26,7 @@ import type { RestartState } from "./restart/state.ts";
 import { renewedRow, rowSeals } from "./secret-rows.ts";
 import { readSkillTaskName } from "./skills/reading.ts";
 import type { TakeOver } from "./take-over.ts";
+import { createGuardFigures, guardMemory } from "./telemetry/guard-figures.ts";
 import { createLog, type Log } from "./telemetry/log.ts";
 import { createMissedVectors, missedMemory } from "./telemetry/missed-vectors.ts";
 import { compactWhenDue } from "./tenants/compact-at-start.ts";
@@ -120,7 +121,7 @@ const computeTasks = new URL("./compute-tasks.js", import.meta.url).href;
 /** What of the configuration the engines' ports are built from. */
 function hostConfig(
   config: Config,
-): Omit<HostConfig, "missed" | "providerMemory" | "masterKeys" | "sealer"> {
+): Omit<HostConfig, "missed" | "guardMemory" | "providerMemory" | "masterKeys" | "sealer"> {
   return {
     defaultProvider: config.defaultProvider,
     defaultModel: config.defaultModel,
@@ -163,7 +164,7 @@ function tasksOf(config: Config): NonNullable<SystemOptions["tasks"]> {
 async function start(config: Config, log: Log, takeOver: TakeOver | null): Promise<Running> {
   // The front door's modules load here while the workers start on their own threads.
   const frontModule = import("./front.ts");
-  const missed = missedMemory();
+  const [missed, guards] = [missedMemory(), guardMemory()];
   const providers = providerMemory(config.providers);
   const embedMemory = createEmbedMemory(config.providers);
   const hub = await answerHub(config);
@@ -179,7 +180,7 @@ async function start(config: Config, log: Log, takeOver: TakeOver | null): Promi
     loadHost: async () => (await import("./worker-host.ts")).workerHost,
     hostConfig: {
       ...hostConfig(config),
-      missed,
+      ...{ missed, guardMemory: guards },
       providerMemory: providers,
       embedMemory,
       masterKeys,
@@ -212,7 +213,7 @@ async function start(config: Config, log: Log, takeOver: TakeOver | null): Promi
       acts,
       log: (line) => logRequest(log, line),
       diary: log,
-      missed: createMissedVectors(missed),
+      ...{ missed: createMissedVectors(missed), guards: createGuardFigures(guards) },
       providerMemory: providers,
       embedMemory,
       ...{ rotation, vault, sealed },

@@ -35,6 +35,7 @@ import { llmConfigOf } from "./llm-config.ts";
 import { createMemories } from "./memory/memories.ts";
 import { createPoolParser } from "./parse/pool-parser.ts";
 import { headerOpener, rowSeals } from "./secret-rows.ts";
+import { createGuardFigures } from "./telemetry/guard-figures.ts";
 import { createMissedVectors } from "./telemetry/missed-vectors.ts";
 import { poolClass } from "./undici-pool.ts";
 import { createVault } from "./vault/vault.ts";
@@ -57,6 +58,8 @@ export type HostConfig = Pick<
     readonly prices: PriceList;
     /** Where it is counted what was answered without a vector; see `missed-vectors.ts`. */
     readonly missed: SharedArrayBuffer;
+    /** Where findings of guardrails are counted; see `guard-figures.ts`. Default: nowhere. */
+    readonly guardMemory?: SharedArrayBuffer;
     /** What all threads know of the providers; see `provider-memory.ts`. */
     readonly providerMemory: SharedArrayBuffer;
     /** Changes with every start of the machine; "" where nobody knows. */
@@ -138,6 +141,7 @@ export const workerHost: WorkerHost<HostConfig> = {
       ),
       credentials: tokens,
       compute,
+      ...(config.guardMemory && { guards: createGuardFigures(config.guardMemory) }),
       prices: createPrices(config.prices),
       marks: new Marks(config.boot || null),
       log,

@@ -20,6 +20,7 @@ export interface Rule {
   readonly of: string;
   readonly on: ReadonlySet<GuardPlace>;
   readonly action: GuardAction;
+  readonly check: GuardCheck["type"];
   readonly checks: readonly CompiledCheck[];
   readonly message: string;
   readonly hold: boolean;
@@ -56,6 +57,7 @@ export function compileChain(rules: readonly Guardrail[], of: string): Chain {
     of,
     on: new Set(rule.on),
     action: rule.action,
+    check: rule.check.type,
     checks: compileChecks(rule),
     message: rule.message ?? BLOCKED_MESSAGE,
     hold: rule.hold ?? false,

@@ -30,6 +30,7 @@ import {
 import { judge, type Verdict } from "./judging.ts";
 import { type AskJudge, lookLate, nothingLate } from "./late.ts";
 import { refusalBy } from "./screen.ts";
+import { countFindings, FindingsBook } from "./told.ts";
 
 type Inner = RunContext<Ports>;
 
@@ -56,10 +57,12 @@ function shownOf(text: string): Readonly<Record<string, unknown>> {
 export class GuardedContext implements RunContext<Ports>, WithGuard {
   readonly guard: Guard;
   readonly #inner: Inner;
+  readonly #book: FindingsBook;
 
   constructor(inner: Inner, guard: Guard) {
     this.#inner = inner;
     this.guard = guard;
+    this.#book = new FindingsBook(inner, guard.chain);
   }
 
   get self(): Address {
@@ -249,8 +252,14 @@ export class GuardedContext implements RunContext<Ports>, WithGuard {
 
   tell(key: string, findings: readonly Finding[]): void {
     this.guard.note(findings);
+    const name = `guardrail:${key}`;
+    // What an earlier life has told is counted already.
+    if (this.#inner.emitted(name) === undefined) {
+      countFindings(this.#inner.ports.guards, this.guard.chain, findings);
+    }
+    if (!this.#inner.isCopied(key)) this.#book.add(findings);
     const event: ChatEvent = { type: "guardrail", findings };
-    this.#inner.emit(`guardrail:${key}`, event);
+    this.#inner.emit(name, event);
   }
 
   async child(key: string, spec: ChildSpec): Promise<Outcome> {

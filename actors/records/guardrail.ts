@@ -191,6 +191,11 @@ export type GuardAction = Static<typeof guardAction>;
 export type GuardPlace = Static<typeof guardPlace>;
 export type PiiEntity = Static<typeof piiEntity>;
 
+/** Where findings are counted. */
+export interface GuardFigures {
+  found(check: GuardCheck["type"], action: GuardAction): void;
+}
+
 /** What a guardrail has found: never the text itself. */
 export interface Finding {
   readonly rule: string;

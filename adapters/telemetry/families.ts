@@ -68,6 +68,13 @@ export const families: readonly Family[] = [
     ["in"],
     ({ missed }) => Object.entries(missed).map(([where, count]): Sample => [[where], count]),
   ),
+  family(
+    "counter",
+    "troupe_guard_findings_total",
+    "What guardrails have found, and what was done about it.",
+    ["check", "action"],
+    ({ guards }) => guards.map(({ check, action, count }): Sample => [[check, action], count]),
+  ),
   ...providerFamilies(),
   ...doorFamilies(),
   ...workerFamilies(),

@@ -6,6 +6,7 @@ import type { LagFigures } from "../../runtime/threads/loop-lag.ts";
 import type { WorkGateFigures } from "../http/gate/work-gate.ts";
 import type { HubCounts } from "../llm/answer-hub.ts";
 import type { ProviderFigures } from "../llm/provider-figures.ts";
+import type { GuardCounts } from "./guard-figures.ts";
 import type { MissedWhere } from "./missed-vectors.ts";
 
 const SECONDS_A_MS = 0.001;
@@ -17,6 +18,7 @@ export interface Scrape {
   readonly connections: number;
   readonly gate: WorkGateFigures;
   readonly missed: Readonly<Record<MissedWhere, number>>;
+  readonly guards: GuardCounts;
   readonly providers: readonly ProviderFigures[];
   readonly reused: HubCounts;
 }

@@ -23,6 +23,8 @@ export interface MetricsSources {
   gate(): WorkGateFigures;
   /** What was answered without its question's vector. */
   missed(): Scrape["missed"];
+  /** What guardrails have found. Default: nothing. */
+  guards?(): Scrape["guards"];
   /** How the model providers stand. */
   providers(): Promise<Scrape["providers"]>;
   /** Calls of models that were not made. */
@@ -50,8 +52,8 @@ export function createMetrics(sources: MetricsSources): Metrics {
       const looks = [sources.inspect(), sources.providers(), registry] as const;
       const [system, providers, process] = await Promise.all(looks);
       const [connections, gate, missed] = [sources.connections(), sources.gate(), sources.missed()];
-      const reused = sources.reused();
-      const scrape: Scrape = { system, connections, gate, missed, providers, reused };
+      const [reused, guards] = [sources.reused(), sources.guards?.() ?? []];
+      const scrape: Scrape = { system, connections, gate, missed, guards, providers, reused };
       const own = families.map((family) => textOf(family, scrape)).join("");
       return own + (await process.metrics());
     },

@@ -57,6 +57,7 @@ async function realText(): Promise<string> {
   const metrics = createMetrics({
     ...{ inspect: () => system.inspect(), connections: () => 5, gate },
     missed: () => ({ search: 3, memory: 1 }),
+    guards: () => [{ check: "pii", action: "redact", count: 2 }],
     providers,
     reused: () => ({ cached: 0, followed: 0 }),
   });

@@ -109,6 +109,8 @@ test("a stream that is killed while its end is held back shows and keeps nothing
   for (const shown of [ended, again, record.body]) {
     expect(JSON.stringify(shown)).not.toMatch(/zaphod|heartofgold/);
   }
+  const metrics = await (await fetch(`${product.url}/metrics`)).text();
+  expect(metrics).toMatch(/troupe_guard_findings_total\{check="pii",action="redact"\} [1-9]/);
   await product.stop();
   const files = readdirSync(product.folder, { recursive: true, withFileTypes: true });
   const holding = files.filter(

@@ -141,7 +141,7 @@ const filesMax: Readonly<Record<string, number>> = {
   "adapters/packs": 3,
   "adapters/parse": 2,
   "adapters/skills": 1,
-  "adapters/telemetry": 7,
+  "adapters/telemetry": 9,
   "adapters/tenants": 6,
   "adapters/vault": 8,
   "adapters/webhooks": 4,

@@ -12,6 +12,7 @@ import type {
   ChatMessage,
   CompletionMessage,
 } from "../../../actors/records/conversation.ts";
+import type { GuardFigures } from "../../../actors/records/guardrail.ts";
 import { reaches } from "../../../actors/records/resource-scope.ts";
 import type { ResponseNote } from "../../../actors/records/response.ts";
 import { type Accepting, accepting, targetNamed, targetPlace } from "../../../actors/targets.ts";
@@ -148,6 +149,7 @@ interface Parts {
   readonly compute: Compute;
   readonly webhookSecrets: WebhookSecrets;
   readonly prices: Prices;
+  readonly guards?: GuardFigures;
   nowMs(): number;
 }
 
@@ -248,9 +250,8 @@ async function prepareCompletion(parts: Parts, ask: CompletionAsk): Promise<Prep
   const prompts = await promptsFor(parts, ask, { target, conversation });
   const otherwise = ask.onDisconnectElse;
   const onDisconnect = otherwise === undefined ? "continue" : (target.onDisconnect ?? otherwise);
-  const place = { tables: parts.system.tables, compute: parts.compute, tenant };
   const sent = completionMessage(parts, { ...ask, messages }, prompts);
-  const message = await screened({ ...place, root: conversation }, target, sent);
+  const message = await screened({ ...parts, ...ask, root: conversation }, target, sent);
   return { to, message, cancelOnLeave: onDisconnect === "cancel" };
 }
 
@@ -323,8 +324,7 @@ async function prepareChat(parts: Parts, ask: ChatAsk): Promise<Prepared> {
     ...(ask.response && { response: ask.response }),
     ...(keyId === null ? {} : { keyId }),
   };
-  const place = { tables: parts.system.tables, compute: parts.compute, tenant };
-  const message = await screened({ ...place, root: conversation }, target, sent);
+  const message = await screened({ ...parts, ...ask, root: conversation }, target, sent);
   const onDisconnect =
     ask.onDisconnect ?? target.onDisconnect ?? ask.onDisconnectElse ?? "continue";
   return { to, message, cancelOnLeave: onDisconnect === "cancel" };

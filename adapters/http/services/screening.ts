@@ -13,11 +13,18 @@ import {
 import { screenTaskName } from "../../../actors/guard/task-name.ts";
 import type { Compute } from "../../../actors/ports.ts";
 import { type AgentRow, versionId } from "../../../actors/records/agent-version.ts";
+import { audit } from "../../../actors/records/audit.ts";
 import type { ChatMessage, CompletionMessage } from "../../../actors/records/conversation.ts";
-import type { GuardInput } from "../../../actors/records/guardrail.ts";
+import {
+  type Finding,
+  type GuardFigures,
+  type GuardInput,
+  guardrailLimits,
+} from "../../../actors/records/guardrail.ts";
 import { type Accepting, targetPlace } from "../../../actors/targets.ts";
 import { fromErrorData } from "../../../runtime/errors.ts";
-import type { Tables } from "../../../runtime/system.ts";
+import { newId } from "../../../runtime/id.ts";
+import type { System, TableWrite } from "../../../runtime/system.ts";
 
 /** Characters of a message, as JSON, up to which it is looked at in the thread of the door. */
 const HERE_CHARS = 8_000;
@@ -26,9 +33,12 @@ const SCREEN_MS = 30_000;
 
 /** Where chains are, and who looks. */
 export interface ScreenPlace {
-  readonly tables: Tables;
+  readonly system: Pick<System, "tables">;
   readonly compute: Compute;
-  readonly tenant: string;
+  readonly caller: { readonly tenant: string; readonly keyId: string | null };
+  /** Where findings are counted that no run tells. */
+  readonly guards?: GuardFigures;
+  nowMs(): number;
   /** Of the conversation or completion: a canary answers some of them. */
   readonly root: string;
 }
@@ -49,7 +59,8 @@ export async function screenMessage<T extends Message>(
   const { screen, looksAtInput } = await import("../../../actors/guard/screen.ts");
   const guards = chains.filter(({ ref }) => ref.id === TENANT).map(({ ref }) => ref);
   if (!looksAtInput(chains)) return withGuard(message, { guards });
-  const { tenant, compute } = place;
+  const { caller, compute } = place;
+  const { tenant } = caller;
   const by = { tenant, chains };
   const isShort = JSON.stringify(message).length <= HERE_CHARS;
   const given = isShort
@@ -59,9 +70,37 @@ export async function screenMessage<T extends Message>(
         { message, by },
         { tenant, timeoutMs: SCREEN_MS },
       )) as Screened<T>);
-  if ("refusal" in given) throw fromErrorData(given.refusal);
+  if ("refusal" in given) {
+    await tellRefused(place, chains, given.findings);
+    throw fromErrorData(given.refusal);
+  }
   const { findings } = given;
   return withGuard(given.message, { guards, ...(findings.length > 0 && { screened: findings }) });
+}
+
+/** No run tells of what was refused: it is written here, before the refusal is told. */
+async function tellRefused(
+  { system, caller, guards, nowMs }: ScreenPlace,
+  chains: readonly StoredChain[],
+  findings: readonly Finding[],
+): Promise<void> {
+  const { auditedFinding, checkOf, countFindings } = await import("../../../actors/guard/told.ts");
+  const { compiledChain } = await import("../../../actors/guard/compiled.ts");
+  const chain = await compiledChain(caller.tenant, chains);
+  countFindings(guards, chain, findings);
+  const writes: TableWrite[] = [];
+  const turn = {
+    newId: (prefix: string) => newId(prefix, nowMs()),
+    nowMs: nowMs(),
+    putRow: (table: string, id: string, value: unknown) => {
+      writes.push({ type: "put", table, id, value });
+    },
+  };
+  const source = { by: caller.keyId ?? "door", channel: "api", run_id: null } as const;
+  for (const finding of findings.slice(0, guardrailLimits.findings)) {
+    audit(turn, { ...source, ...auditedFinding(finding, checkOf(chain, finding)) });
+  }
+  await system.tables.write(caller.tenant, writes);
 }
 
 function withGuard<T extends Message>(message: T, { guards = [], screened }: GuardInput): T {
@@ -71,7 +110,7 @@ function withGuard<T extends Message>(message: T, { guards = [], screened }: Gua
 }
 
 async function chainsOf(
-  { tables, tenant, root }: ScreenPlace,
+  { system: { tables }, caller: { tenant }, root }: ScreenPlace,
   { current, guardrails, agent }: Accepting,
   id: string,
 ): Promise<readonly StoredChain[]> {

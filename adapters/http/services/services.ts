@@ -4,6 +4,7 @@
 import type { MemoryStore } from "../../../actors/memory/store.ts";
 import type { Prices } from "../../../actors/money/catalogue.ts";
 import type { Compute, Embedders, Rerankers, Retriever } from "../../../actors/ports.ts";
+import type { GuardFigures } from "../../../actors/records/guardrail.ts";
 import { removalAddress } from "../../../actors/removal.ts";
 import type { Log } from "../../../runtime/log.ts";
 import type { System } from "../../../runtime/system.ts";
@@ -66,6 +67,8 @@ export interface ServiceOptions {
   /** Keys of tenants, where what is theirs is sealed on the disk. */
   readonly sealed?: Pick<SealedTenants, "destroy" | "source"> | undefined;
   readonly trust: Trust;
+  /** Where findings of guardrails are counted. Default: nowhere. */
+  readonly guards?: GuardFigures;
   /** Milliseconds since the epoch. */
   nowMs(): number;
 }
@@ -157,6 +160,7 @@ export function createServices(options: ServiceOptions): Services {
     versions: createVersionService(stored, store),
     chat: createChatService({
       ...{ system, approvals, conversations, gate, compute, webhookSecrets, prices, nowMs },
+      ...(options.guards && { guards: options.guards }),
     }),
     dryRuns: createDryRunService({ system, prices, nowMs }),
     knowledge,

@@ -11,7 +11,7 @@ import type { Guardrail } from "../../../actors/records/guardrail.ts";
 beforeAll(loadGuardLibraries);
 
 /** Of the longer text. */
-const UNITS = 1 << 17;
+const UNITS = 1 << 16;
 /** What takes less than this tells nothing of how it grows. */
 const FLOOR_MS = 5;
 /** Between four, which is linear, and sixteen, which is quadratic. */

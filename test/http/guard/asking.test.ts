@@ -332,6 +332,41 @@ test("what was judged and decided is replayed without asking anybody again", asy
   expect(host.llm.requests.length).toBe(calls);
 });
 
+test("each finding has a row in the audit, without anything of the text, also of what was refused", async () => {
+  const words = { type: "words", words: ["falcon"] };
+  const id = await agentWith([
+    { on: ["input"], check: words, action: "block", name: "birds" },
+    { on: ["input", "output"], check: { type: "pii" }, action: "redact", name: "data" },
+    { on: ["output"], check: judge, action: "flag", name: "kitchen" },
+  ]);
+  verdict = kitchen;
+  answer = () => "The recipe is with eve@example.com.";
+  await run(id, "Where is the Falcon?");
+  const { body } = await run(id, "I am bob@example.com");
+
+  const audited = async () =>
+    (await host.call("GET", `/admin/audit?subject=${id}&limit=100`)).body.data.filter(
+      ({ action }: { action: string }) => action.startsWith("guardrail."),
+    );
+  await expect.poll(async () => (await audited()).length, { timeout: 10_000 }).toBe(4);
+  const rows = await audited();
+
+  expect(
+    rows.map(({ action, outcome, details }: Record<string, Record<string, unknown>>) => [
+      ...[action, outcome, details?.["rule"], details?.["check"], details?.["on"]],
+    ]),
+  ).toEqual(
+    expect.arrayContaining([
+      ["guardrail.block", "refused", "birds", "words", "input"],
+      ["guardrail.redact", "done", "data", "pii", "input"],
+      ["guardrail.redact", "done", "data", "pii", "output"],
+      ["guardrail.flag", "done", "kitchen", "judge", "output"],
+    ]),
+  );
+  expect(rows.filter(({ run_id }: { run_id: string }) => run_id === body.run_id)).toHaveLength(3);
+  expect(JSON.stringify(rows)).not.toMatch(/falcon|example\.com|recipe/i);
+});
+
 test("rules that ask are refused where they would have to ask about every passage", async () => {
   for (const rule of [
     { check: judge, action: "block" },
