@@ -19,6 +19,8 @@ import type { Environment, Row } from "../../runtime/store/store.ts";
 import { tenantOfKey } from "../../runtime/store/tenant-rows.ts";
 import { type Planted, plantTenant } from "../support/planted-tenant.ts";
 import { type Product, startProduct } from "../support/product.ts";
+import { startServer } from "../support/running-server.ts";
+import type { Json } from "../support/wire-client.ts";
 
 const TIMEOUT_MS = 120_000;
 const env = { TROUPE_WORKERS: "1", TROUPE_ENCRYPTION: "on" };
@@ -77,9 +79,10 @@ async function namesIn(folder: string): Promise<readonly string[]> {
 
 /** Values of a tenant's rows in a folder that no server has open, and how many cannot be opened. */
 async function valuesOf(folder: string, keys: string, tenant: string) {
-  const noMasterKey = { masterKey: null, masterKeyFile: null, masterKeyCommand: [] };
-  const settings = { encryption: "on", data: folder, tenantKeys: keys } as const;
-  const sealed = await sealedFolder({ ...settings, ...noMasterKey });
+  const sealed = await sealedFolder({
+    ...{ encryption: "on", data: folder, tenantKeys: keys },
+    ...{ masterKey: null, masterKeyFile: null, masterKeyCommand: [] },
+  });
   const reader = openFolderReader(folder, sealed?.sealer);
   const found = { text: "", rows: 0, unreadable: 0 };
   for (const environment of ["hot", "bulk"] as const satisfies readonly Environment[]) {
@@ -123,6 +126,10 @@ test("nothing that a tenant has stored stands in clear, and a killed server read
   const collections = "/v2/knowledge/collections";
   const { body: listed } = await product.call("GET", collections, undefined, { key });
   const { id: collection } = listed.data[0];
+  await product.call("POST", "/admin/vault/rotate");
+  const state = async (): Promise<Json> => (await product.call("GET", "/admin/vault")).body;
+  await expect.poll(async () => (await state()).state, { timeout: 30_000 }).toBe("done");
+  const { current_key: masterKey } = await state();
   await product.kill();
   const files = await indexed({ tenant: planted.tenant, collection });
   const found = inClear(data);
@@ -139,6 +146,11 @@ test("nothing that a tenant has stored stands in clear, and a killed server read
   });
   const text = await exported.text();
 
+  const wrapped = readdirSync(join(data, "tenant-keys")).map((name) =>
+    readFileSync(join(data, "tenant-keys", name), "latin1"),
+  );
+  expect(wrapped.length).toBeGreaterThan(2);
+  expect(wrapped.filter((line) => !line.startsWith(`${masterKey}:`))).toEqual([]);
   expect(files.map((name) => name.replace(/^.*\./, "")).sort()).toEqual(["postings", "vectors"]);
   // An export is of what the tenant has, in clear, and still without secrets.
   const isSecret = (one: string): boolean => planted.secrets.includes(one);
@@ -173,6 +185,8 @@ test("a removed tenant's text cannot be opened in a backup of before, another on
   await expect.poll(phase, { timeout: 30_000 }).toBe("compacting");
   const after = await valuesOf(restored, keys, planted.tenant);
   const others = await valuesOf(restored, keys, other.tenant);
+  const noKeys = startServer({ ...env, TROUPE_DATA: restored }).catch(String);
+  const refusedStart = await noKeys;
   cpSync(keys, join(restored, "tenant-keys"), { recursive: true });
   const again = await startProduct({ env: { ...env, TROUPE_DATA: restored } });
   const asked = { headers: {}, key: other.key };
@@ -180,6 +194,10 @@ test("a removed tenant's text cannot be opened in a backup of before, another on
   const refused = await again.call("GET", "/v2/agents", undefined, { key: planted.key });
   const { body: gone } = await again.call("GET", `/admin/tenants/${planted.tenant}`);
   await again.end();
+  await product.stop();
+  // A compaction is due.
+  await product.start();
+  const { body: purged } = await product.call("GET", `/admin/tenants/${planted.tenant}`);
 
   expect(before.unreadable).toBe(0);
   expect(before.text).toContain(`${MARK}document`);
@@ -189,6 +207,10 @@ test("a removed tenant's text cannot be opened in a backup of before, another on
   expect(after.unreadable).toBeGreaterThan(300);
   expect(others).toMatchObject({ unreadable: 0, text: expect.stringContaining(`${OTHER} prompt`) });
   expect(holding(product.folder, `${MARK}document`)).toEqual([]);
+  expect(refusedStart).toMatch(/keys of tenants .* are missing.*in no backup/);
+  // Compacted, not even the names are left.
+  expect(purged).toMatchObject({ status: "purged", name: "" });
+  expect(holding(data, MARK)).toEqual([]);
   // The restored server finds that the tenant was removed, and removes it too.
   expect(agents.data).toMatchObject([{ system_message: `${OTHER} prompt` }]);
   expect(refused.status).toBe(401);

@@ -104,6 +104,20 @@ test("a destruction that was cut short is finished by the next start, which tell
   ]);
 });
 
+test("nothing is sealed twice under one key and nonce, also in other lives of the thread", async () => {
+  const { sealing } = await folderWith("tn_a");
+  const lives = [createSealer(sealing.source.data), createSealer(sealing.source.data)];
+
+  const heads = lives.flatMap((sealer) =>
+    Array.from({ length: 300 }, () =>
+      Buffer.from(sealer.seal("tn_a", "p", Buffer.from("same")).subarray(0, 16)).toString("hex"),
+    ),
+  );
+
+  expect(new Set(heads).size).toBe(600);
+  expect(new Set(heads.map((head) => head.slice(0, 24))).size).toBe(2);
+});
+
 test("a key is overwritten where it lies before it is unlinked", async () => {
   const { keys, sealing } = await folderWith("tn_a");
   const { linkSync } = await import("node:fs");
