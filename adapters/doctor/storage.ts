@@ -80,7 +80,11 @@ async function storeOf(environment: Environment, patient: Patient): Promise<Find
 function formatOf(environment: Environment, header: Uint8Array | undefined): Finding[] {
   if (header === undefined) return [];
   const { format } = decode(header) as { readonly format?: number };
-  if (format === FOLDER_FORMAT) return [];
+  if (format === FOLDER_FORMAT) return [ok(`The ${environment} store has format ${format}.`)];
+  if (format !== undefined && format < FOLDER_FORMAT) {
+    const older = `The ${environment} store has format ${format}: the next start makes it ${FOLDER_FORMAT}, which no earlier version opens.`;
+    return [warning(older, "Make a backup first: troupe backup FOLDER.")];
+  }
   const text = `The ${environment} store has format ${format}, and this version reads ${FOLDER_FORMAT}.`;
   const fix = "Start it with the version that wrote it, or a newer one; nothing was changed.";
   return [error(text, fix)];

@@ -14,9 +14,10 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { SHARDS } from "../address.ts";
 import { RuntimeError } from "../errors.ts";
 import { decode } from "./codec.ts";
@@ -24,8 +25,13 @@ import { removeFresh } from "./fresh-files.ts";
 import { inspectFile } from "./inspect-file.ts";
 import type { Environment } from "./store.ts";
 
-/** Format of keys and rows; a folder with another one is refused. Those before 3 were never released. */
-export const FOLDER_FORMAT = 3;
+/**
+ * Format of keys and rows. A folder of a newer one is refused, one of an older one is upgraded by its next
+ * start (upgrade.ts).
+ */
+export const FOLDER_FORMAT = 4;
+/** Those before were never released. */
+const FORMAT_OLDEST = 3;
 
 /** The header row of an environment. */
 export interface Header {
@@ -36,6 +42,8 @@ export interface Header {
   readonly boots: number;
   /** Environments whose files lie beside it, from the moment they did; absent for none. */
   readonly beside?: readonly Environment[];
+  /** What it was upgraded from, in order; absent: it was made in this format. */
+  readonly upgraded?: readonly { readonly from: number; readonly atMs: number }[];
   /** Whether what is a tenant's is sealed, from the first row on; absent: it is not. */
   readonly sealed?: boolean;
 }
@@ -45,6 +53,11 @@ export interface Folder {
   readonly path: string;
   /** Gives it up. The storage threads must have ended. */
   release(): void;
+}
+
+/** Whether an environment with this header is upgraded before it is used. */
+export function needsUpgrade(stored: Uint8Array | undefined): boolean {
+  return stored !== undefined && (decode(stored) as Header).format < FOLDER_FORMAT;
 }
 
 /** Who holds the lock. A process id alone would be taken over by the next process with that number. */
@@ -64,6 +77,7 @@ const TAKEOVERS_MAX = 5;
 const REFUSALS: Readonly<Record<string, string>> = {
   EEXIST: "it is a file; give a folder",
   ENOTDIR: "a part of its path is a file; give a folder",
+  ENOENT: "nothing can be made there; give another folder",
   EACCES: "this user may not read and write it; change its owner, or give another folder",
   EPERM: "it belongs to another user; change its owner, or give another folder",
   EROFS: "its file system is read-only; make it writable, or give another folder",
@@ -91,7 +105,7 @@ export function openFolder(path: string): Folder {
 }
 
 function open(path: string): Folder {
-  mkdirSync(path, { recursive: true, mode: MODE_PRIVATE });
+  makeFolder(path);
   const names = readdirSync(path);
   checkContent(path, names);
   chmodSync(path, MODE_PRIVATE);
@@ -117,6 +131,22 @@ function open(path: string): Folder {
 }
 
 /**
+ * Node's recursive mkdir never ends where nothing can be made below a folder that is there, as in /proc: it
+ * makes the parent and tries again. So each level is made here, once.
+ */
+function makeFolder(path: string): void {
+  const parent = dirname(path);
+  try {
+    mkdirSync(path, { mode: MODE_PRIVATE });
+  } catch (error) {
+    if (codeOf(error) === "EEXIST" && statSync(path).isDirectory()) return;
+    if (codeOf(error) !== "ENOENT" || existsSync(parent)) throw error;
+    makeFolder(parent);
+    mkdirSync(path, { mode: MODE_PRIVATE });
+  }
+}
+
+/**
  * The header to write at this start, from the stored one.
  * @param isSealed whether this process seals what is a tenant's.
  * @throws RuntimeError FOREIGN_DATA for another environment, another format, another shard count;
@@ -135,16 +165,27 @@ export function nextHeader(
   if (typeof header?.format !== "number" || header.environment !== environment) {
     throw foreign(`its ${environment} store has a header this program does not know`);
   }
-  if (header.format !== FOLDER_FORMAT) {
-    throw foreign(`it has format ${header.format}; this version reads ${FOLDER_FORMAT}`);
-  }
+  checkFormat(header.format);
   if (header.shards !== SHARDS) {
     throw foreign(`it has ${header.shards} shards; this version has ${SHARDS}`);
   }
   if ((header.sealed ?? false) !== isSealed) throw madeOtherwise(isSealed);
-  const { boots = 0, beside } = header;
+  const { boots = 0, beside, upgraded } = header;
   const next = { format: FOLDER_FORMAT, shards: SHARDS, environment, boots: boots + 1, ...made };
-  return beside === undefined ? next : { ...next, beside };
+  const known = { ...next, ...(upgraded && { upgraded }) };
+  return beside === undefined ? known : { ...known, beside };
+}
+
+/** @throws FOREIGN_DATA, with what to do. */
+function checkFormat(format: number): void {
+  const span = `this version reads ${FORMAT_OLDEST} to ${FOLDER_FORMAT}`;
+  if (format > FOLDER_FORMAT) {
+    const fix =
+      "start the newer version that wrote it, or restore a backup of before into a new folder";
+    throw foreign(`it has format ${format}, ${span}: ${fix} (troupe restore FILE --to FOLDER)`);
+  }
+  if (format < FORMAT_OLDEST)
+    throw foreign(`it has format ${format}, which was never released; ${span}`);
 }
 
 function madeOtherwise(isSealed: boolean): RuntimeError {

@@ -6,7 +6,7 @@ import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { type RuntimeError, toErrorData } from "../errors.ts";
 import { decode, encode } from "../store/codec.ts";
 import type { Answer } from "../store/connection.ts";
-import { checkBeside, nextHeader, withBeside } from "../store/folder.ts";
+import { checkBeside, needsUpgrade, nextHeader, withBeside } from "../store/folder.ts";
 import { type Judged, judge, type Write } from "../store/judge.ts";
 import { keys, prefixRange } from "../store/keys.ts";
 import { environmentFile, PAGE_BYTES, type PackedBatches, READERS_MAX } from "../store/lmdb.ts";
@@ -352,15 +352,18 @@ async function start(): Promise<void> {
   const { path, environment, holds, sealer } = options;
   const stored = database.getBinary(keys.header);
   const isSealed = sealer !== undefined;
-  const found = nextHeader(stored, environment, isSealed);
-  checkBeside(path, found);
+  checkBeside(path, nextHeader(stored, environment, isSealed));
   for (const other of holds) {
     const one = openEnvironment(other);
     held.push(one);
     nextHeader(one.getBinary(keys.header), other, isSealed);
     one.resetReadTxn();
   }
-  const header = withBeside(path, found, holds);
+  // After each of them was found to be one of ours: what is refused is not changed.
+  const older = [database, ...held].filter((one) => needsUpgrade(one.getBinary(keys.header)));
+  for (const one of older) await (await import("../store/upgrade.ts")).upgrade(one);
+  const headerNow = nextHeader(database.getBinary(keys.header), environment, isSealed);
+  const header = withBeside(path, headerNow, holds);
   const failure = await commit(new Map([[keys.header, encode(header)]]));
   // A full store still opens: what is in it can be read, and removing makes room.
   if (failure === undefined) await watch.inTime(database.flushed, "flush");
