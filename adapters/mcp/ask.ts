@@ -18,6 +18,7 @@ import { RuntimeError } from "../../runtime/errors.ts";
 import { rootRunOf } from "../../runtime/frame.ts";
 import { inputOf } from "../http/platform/runs.ts";
 import type { Answering } from "../http/services/answering.ts";
+import { hasApproved } from "../http/services/approvals.ts";
 import type { ChatAsk } from "../http/services/chat.ts";
 import type { OnceKey } from "../http/services/once.ts";
 import type { Services } from "../http/services/services.ts";
@@ -179,7 +180,10 @@ async function waitOn(services: Services, request: Watching, first: Answering): 
       const waited = await services.chat.wait(call.caller, answering);
       if (waited.status === "completed") return answerResult(waited.reply, run);
       const held = heldResult(answering.accepted, waited);
-      const own = waited.held.approvals.filter(({ root_run_id }) => root_run_id === run);
+      // Where several have to agree, who has approved waits for the others and is not asked again.
+      const own = waited.held.approvals.filter(
+        (one) => one.root_run_id === run && !hasApproved(one, call.caller.keyId),
+      );
       if (own.length === 0 || !canAsk(call, context)) return held;
       if (call.isModern) return questions(run, own);
       const answer = await put(context, own[0] as Approval);

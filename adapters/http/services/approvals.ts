@@ -56,6 +56,12 @@ export interface ApprovalService {
   waiting(tenant: string, runs: readonly RunRow[]): Promise<ReadonlySet<string>>;
 }
 
+/** Whether a key has approved what stands, where others have to agree too: it is not asked again. */
+export function hasApproved({ decisions = [] }: Approval, keyId: string | null): boolean {
+  const isOwn = ({ by }: { readonly by: string }): boolean => by === (keyId ?? NO_KEY);
+  return decisions.some((one) => isOwn(one) && one.decision === "approve" && !one.is_void);
+}
+
 /** Reads a filter of a query. @throws INVALID. */
 export function approvalFilter(query: URLSearchParams): ApprovalFilter {
   const status = query.get("status");

@@ -41,8 +41,8 @@ export async function answerAgUi(services: Services, context: Context): Promise<
   if (decisions.length > 0) {
     const cancelOnLeave = await isCancelledByClosing(services, { tenant, target });
     const all = { target, decisions, cancelOnLeave };
-    const { answering, decided } = await decideAll(services, context, all);
-    return agUiStream(services, context, { tenant, answering, decided });
+    const continued = await decideAll(services, context, all);
+    return agUiStream(services, context, { tenant, ...continued });
   }
   const thread = { tenant, target, boundTo, id: body.threadId };
   if (body.messages.length === 0) return await held(services, context, thread);

@@ -7,6 +7,7 @@ import { RuntimeError } from "../../../runtime/errors.ts";
 import { mayUse } from "../permissions.ts";
 import type { RouteContext } from "../route.ts";
 import type { Answering } from "../services/answering.ts";
+import { hasApproved } from "../services/approvals.ts";
 import { actingOf } from "../services/caller.ts";
 import type { OnceKey } from "../services/once.ts";
 import type { Services } from "../services/services.ts";
@@ -24,6 +25,8 @@ export interface Decided {
 export interface Continued {
   readonly answering: Answering;
   readonly decided: ReadonlySet<string>;
+  /** Those of them that others have to agree to. */
+  readonly open: ReadonlySet<string>;
 }
 
 /** What is decided. */
@@ -57,16 +60,18 @@ export async function decideAll(
     const { demandRun } = await import("../scope/owners.ts");
     await demandRun({ system: services.system, tenant }, principal, run);
   }
+  const open = new Set<string>();
   for (const { approval: id, input } of decisions) {
     try {
       await approvals.decide(actingOf(context), id, input, onceOf(id, input));
     } catch (error) {
       const isKnown = error instanceof RuntimeError && error.code === "CONFLICT";
-      if (!isKnown || !isSame(await approvals.get(tenant, id), input)) throw error;
+      if (!isKnown || !isSame(await approvals.get(tenant, id), input, principal.keyId)) throw error;
     }
+    if ((await approvals.get(tenant, id)).status === "pending") open.add(id);
   }
   const answering = await attached(services, { tenant, run, request, cancelOnLeave });
-  return { answering, decided: new Set(decisions.map(({ approval }) => approval)) };
+  return { answering, decided: new Set(decisions.map(({ approval }) => approval)), open };
 }
 
 /** The run that all of them are about, looked at before any is decided. */
@@ -91,8 +96,12 @@ async function runOf(
   return run;
 }
 
-function isSame({ status }: Approval, { decision }: DecisionInput): boolean {
-  return status === (decision === "approve" ? "approved" : "rejected");
+/** Decided so before, or approved so by the same key where others have to agree too. */
+function isSame(approval: Approval, input: DecisionInput, keyId: string | null): boolean {
+  const { status } = approval;
+  if (input.decision === "reject") return status === "rejected";
+  const isPartial = status === "pending" && input.arguments === undefined;
+  return status === "approved" || (isPartial && hasApproved(approval, keyId));
 }
 
 /** The same decision again, of the same key, gets the same answer. */

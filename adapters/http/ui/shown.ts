@@ -28,6 +28,8 @@ const DECIDED_WITHIN_MS = 500;
 /** Questions that an interrupt names at most; the others are asked when these are decided. */
 const APPROVALS_MAX = 100;
 
+const NONE: ReadonlySet<string> = new Set();
+
 interface State {
   /** Ids of questions that nobody has decided, as the frames say. */
   readonly open: Set<string>;
@@ -42,12 +44,14 @@ export interface Reading {
   readonly answering: Answering;
   /** Ids of the approvals that were decided to get here; none: it is read from its start. */
   readonly decided: ReadonlySet<string>;
+  /** Those of them that others have to agree to: it ends with them open. Default: none. */
+  readonly open?: ReadonlySet<string>;
 }
 
 /** Reads a run to its end, or to an interrupt. @throws what following it throws. */
 export async function* shownOf(
   services: Pick<Services, "approvals">,
-  { tenant, answering, decided }: Reading,
+  { tenant, answering, decided, open = NONE }: Reading,
 ): AsyncGenerator<readonly ShownItem[]> {
   const reader = createAnswerReader();
   const state: State = { open: new Set(), isNew: decided.size === 0, held: [] };
@@ -75,7 +79,7 @@ export async function* shownOf(
       if (next.done) return;
       coming = batches.next();
       const items = next.value.flatMap((frame) =>
-        itemsOf(frame, reader.take(frame), decided, state),
+        itemsOf(frame, reader.take(frame), { decided, open }, state),
       );
       const restart = items.findIndex(({ shown }) => shown.type === "restarted");
       if (restart !== -1) {
@@ -100,7 +104,7 @@ export async function* shownOf(
 function itemsOf(
   frame: Frame,
   read: Told | null,
-  decided: ReadonlySet<string>,
+  { decided, open }: { readonly decided: ReadonlySet<string>; readonly open: ReadonlySet<string> },
   state: State,
 ): readonly ShownItem[] {
   const told = read ?? asideOf(frame);
@@ -113,7 +117,9 @@ function itemsOf(
   const item = { shown: told, isNew: (state.isNew && !isDecided) || isLast };
   const wasOpen = state.isNew && state.open.size > 0;
   if (isDecided) state.isNew = true;
-  else if (event?.type === "approval_requested") state.open.add(event.id);
+  if (event?.type === "approval_requested" && (!isDecided || open.has(event.id))) {
+    state.open.add(event.id);
+  }
   if (!wasOpen) return [...release(state), item];
   state.held.push(item);
   return [];

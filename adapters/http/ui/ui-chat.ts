@@ -42,8 +42,8 @@ export async function answerChat(services: Services, context: Context): Promise<
   // A message of the assistant that the client goes on with keeps its id, or it would be there twice.
   const messageId = last?.role === "assistant" ? last.id : undefined;
   if (decisions.length > 0) {
-    const { answering, decided } = await decideAll(services, context, { target, decisions });
-    return chunkStream(services, { tenant, answering, decided }, messageId);
+    const continued = await decideAll(services, context, { target, decisions });
+    return chunkStream(services, { tenant, ...continued }, messageId);
   }
   const answering = await asked(services, context, {
     ...{ tenant, target, boundTo },
