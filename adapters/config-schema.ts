@@ -9,6 +9,7 @@ import { embedderFields, embeddingFields } from "./config-embedding.ts";
 import { choice, type Fields, type IntegerField, integer } from "./config-field.ts";
 import { frontFields } from "./config-front.ts";
 import { issuerFields } from "./config-identity.ts";
+import { integrationsField } from "./config-integrations.ts";
 import { pricesGroup } from "./config-prices.ts";
 import { answerFields, knownModelFields, providerFields } from "./config-providers.ts";
 import { rerankerFields } from "./config-rerankers.ts";
@@ -350,6 +351,7 @@ export const configFields = {
     text: "What embedders share: local models, what is remembered, how long a question waits.",
     fields: embeddingFields,
   },
+  integrations: integrationsField,
   issuers: {
     type: "entries",
     text: "Issuers (OpenID providers) whose bearer tokens are taken.",

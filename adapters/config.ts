@@ -17,6 +17,7 @@ import {
   shown,
 } from "./config-file.ts";
 import { type IssuerConfig, issuersOf } from "./config-identity.ts";
+import { integrationsOf, type OperatorIntegration } from "./config-integrations.ts";
 import { type ProviderConfig, providersOf } from "./config-providers.ts";
 import { type RerankerConfig, rerankersOf } from "./config-rerankers.ts";
 import { configFields } from "./config-schema.ts";
@@ -29,11 +30,15 @@ type Values = ValuesOf<typeof configFields>;
 
 /** The configuration, as plain data that may cross threads. Field by field: config-schema.ts. */
 export interface Config
-  extends Omit<Values, "tls" | "providers" | "embedders" | "rerankers" | "issuers" | "models"> {
+  extends Omit<
+    Values,
+    "tls" | "providers" | "embedders" | "rerankers" | "issuers" | "integrations" | "models"
+  > {
   readonly providers: readonly ProviderConfig[];
   readonly embedders: readonly EmbedderConfig[];
   readonly rerankers: readonly RerankerConfig[];
   readonly issuers: readonly IssuerConfig[];
+  readonly integrations: readonly OperatorIntegration[];
   /** TLS at the port; null: plain HTTP. */
   readonly tls: TlsConfig | null;
   /** Folder of local models. */
@@ -137,6 +142,7 @@ export async function readConfig(environment: Environment, folder: string): Prom
   const rerankers = rerankersOf(values.rerankers, { folder, models }, providers, problems);
   const tls = tlsOf(values.tls, folder, problems);
   const issuers = issuersOf(values.issuers, problems);
+  const integrations = await integrationsOf(values.integrations, values.tools.hosts, problems);
   if (problems.length > 0) {
     throw new RuntimeError("CONFIG_INVALID", problems.join("\n"), { problems });
   }
@@ -145,7 +151,7 @@ export async function readConfig(environment: Environment, folder: string): Prom
   const masterKey = env["TROUPE_MASTER_KEY"] ?? null;
   const tenantKeys = values.tenantKeys === null ? null : resolve(folder, values.tenantKeys);
   const secret = { adminKey, masterKey, masterKeyFile, tenantKeys };
-  const lists = { embedders, rerankers, issuers, providers };
+  const lists = { embedders, rerankers, issuers, integrations, providers };
   const own = { tls, data, models, ...lists, file: file?.path ?? null };
   return { ...values, ...defaults, ...secret, ...own };
 }

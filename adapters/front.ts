@@ -36,6 +36,7 @@ import { proxyRoutes } from "./http/proxy/routes.ts";
 import { createRateLimiter } from "./http/rate.ts";
 import { createRouteTable, type Route } from "./http/route.ts";
 import type { FrontDoor, Server } from "./http/server.ts";
+import type { Trust } from "./http/services/credentials.ts";
 import { createServices, type Services } from "./http/services/services.ts";
 import { signInAudit } from "./http/session-audit.ts";
 import { createSessions, type Sessions } from "./http/sessions.ts";
@@ -117,7 +118,7 @@ export async function openFront(options: FrontOptions): Promise<Front> {
     ...{ compute: system.compute, nowMs: Date.now, prices: createPrices(priceListOf(config)) },
     ...{ data: config.data, log: diary, sealed },
     skillBytesMax: config.skills.bytesMax,
-    trust: { vault: options.vault, hosts: config.tools.hosts, publicUrl: config.publicUrl },
+    trust: trustOf(options),
     ...knowledge,
     guards: options.guards,
     memories: createFrontMemories(system, knowledge),
@@ -182,6 +183,11 @@ export async function openFront(options: FrontOptions): Promise<Front> {
     options.opened?.(door, tables) ?? (await openServer({ config, door, log: diary, tables }));
   server = opened.server;
   return { server, door, services, keys, sessions, url: opened.url, stop: both(stop, opened.stop) };
+}
+
+function trustOf({ vault, config }: FrontOptions): Trust {
+  const { tools, publicUrl, integrations } = config;
+  return { vault, hosts: tools.hosts, publicUrl, integrations };
 }
 
 /** What only the operator of the server asks for, beside what it sees of tenants. */

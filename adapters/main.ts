@@ -132,6 +132,7 @@ function hostConfig(
     ...embeddersConfig(config),
     knowledge: config.knowledge,
     tools: config.tools,
+    integrations: config.integrations,
     webhooks: config.webhooks,
   };
 }

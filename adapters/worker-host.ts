@@ -11,6 +11,7 @@ import type { Webhooks } from "../actors/webhooks.ts";
 import type { SealerSource } from "../runtime/store/sealer.ts";
 import type { WorkerHost } from "../runtime/threads/host.ts";
 import type { Config } from "./config.ts";
+import { operatorIntegrations } from "./credentials/operator-integrations.ts";
 import type { CredentialOptions, RequestTokens } from "./credentials/port.ts";
 import { createEgress } from "./egress.ts";
 import { createBuiltinEmbedder } from "./embed/builtin.ts";
@@ -53,6 +54,7 @@ export type HostConfig = Pick<
   | "knowledge"
   | "webhooks"
   | "tools"
+  | "integrations"
 > &
   EmbeddersConfig & {
     readonly prices: PriceList;
@@ -100,7 +102,9 @@ export const workerHost: WorkerHost<HostConfig> = {
     const web = createEgress({ allowedHosts: config.knowledge.fetchHosts });
     const vault = createVault(config.masterKeys);
     const { tools, closed } = config;
-    const tokens = laterCredentials({ tables: hot, vault, insecureHosts: tools.hosts }, closed);
+    const operators = operatorIntegrations(config.integrations);
+    const own = { tables: hot, vault, insecureHosts: tools.hosts, operators };
+    const tokens = laterCredentials(own, closed);
     const llm = createLlm(llmConfigOf(config), { memory: config.providerMemory, log });
     if (config.providers.length > 0) setTimeout(poolClass, WARM_AFTER_MS).unref();
     return {
@@ -181,6 +185,7 @@ function laterCredentials(
     return port;
   };
   return {
+    operators: options.operators,
     renew: async (call) => (await ready()).renew(call),
     headersFor: async (...of) => (await ready()).headersFor(...of),
     secretsOf: async (...of) => (await ready()).secretsOf(...of),

@@ -1,5 +1,6 @@
 // What credentials need from outside: a token is renewed there where secrets can be opened.
 
+import type { Integration } from "../records/integration.ts";
 import type { Token } from "../records/token.ts";
 
 /** What a renewal gave. No secret in it can be read: it is sealed. */
@@ -17,6 +18,8 @@ export type Renewal =
 
 /** Renews tokens. */
 export interface Credentials {
+  /** Integrations of the configuration, for tenants that have none of that name. */
+  readonly operators: { get(tenant: string, name: string): Integration | undefined };
   /**
    * One request to the token endpoint. @throws RuntimeError PROVIDER_LIMITED, PROVIDER_UNAVAILABLE, DEADLINE:
    * the token is as it was, and it may go later; CANCELLED, SECRET_UNREADABLE, PROVIDER_FAILED.

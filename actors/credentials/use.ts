@@ -105,7 +105,7 @@ async function look(context: Context, ref: TokenRef, user: string | undefined): 
     return { status: "later", message: `There is no token ${ref.token} for this run.` };
   }
   if (token === undefined) {
-    const of = (await context.row(integrationsTable, ref.token)) as Integration | undefined;
+    const of = await integrationOf(context, ref.token);
     if (of === undefined)
       return { status: "later", message: `There is no integration ${ref.token}.` };
     if (of.type !== "oauth2") {
@@ -133,10 +133,15 @@ async function look(context: Context, ref: TokenRef, user: string | undefined): 
 /** Whether the page of a link to connect an account anew asks for a code. As a step. */
 function wantsCode(context: Context, integration: string, key: string): Promise<boolean> {
   const look = async (): Promise<boolean> => {
-    const of = (await context.row(integrationsTable, integration)) as Integration | undefined;
-    return of?.confirmation === "code";
+    return (await integrationOf(context, integration))?.confirmation === "code";
   };
   return context.step(`token-code:${key}`, look, { repeat: "safe", local: true });
+}
+
+/** The tenant's, else the operator's. */
+async function integrationOf(context: Context, name: string): Promise<Integration | undefined> {
+  const own = (await context.row(integrationsTable, name)) as Integration | undefined;
+  return own ?? context.ports.credentials.operators.get(context.tenant, name);
 }
 
 /** The user's own, else the tenant's. */

@@ -57,6 +57,7 @@ export const auditedTables: ReadonlyMap<string, AuditedTable> = new Map<string, 
   ["guardrails", { kind: "guardrails" }],
   ["webhook-secrets", { kind: "webhook-secret" }],
   ["a2a-push", { kind: "push-config" }],
+  ["integrations", { kind: "integration" }],
   ["api-keys", { kind: "key", tenantOf }],
   ["tenants", { kind: "tenant" }],
 ]);

@@ -20,6 +20,7 @@ import type { Vault } from "../vault/vault.ts";
 import { isInsecure } from "./authorization-server.ts";
 import type { OAuth } from "./oauth.ts";
 import { openIntegration } from "./open-integration.ts";
+import type { OperatorIntegrations } from "./operator-integrations.ts";
 
 /** What a request is given of a token. */
 export interface TokenHeaders {
@@ -47,11 +48,13 @@ export interface CredentialOptions {
   readonly oauth: OAuth;
   /** Hosts of private networks that the operator allows: without TLS too. */
   readonly insecureHosts: readonly string[];
+  /** Of the configuration. */
+  readonly operators: OperatorIntegrations;
 }
 
 /** The port of the actors, and what requests take tokens from. */
 export function createCredentials(options: CredentialOptions): Credentials & RequestTokens {
-  const { tables, vault, oauth, insecureHosts } = options;
+  const { tables, vault, oauth, insecureHosts, operators } = options;
   const read = async <T>(tenant: string, table: string, id: string): Promise<T | undefined> => {
     const bytes = await tables.get(keys.table(tenant, table, id));
     return bytes === undefined ? undefined : (decode(bytes) as T);
@@ -62,11 +65,13 @@ export function createCredentials(options: CredentialOptions): Credentials & Req
     return JSON.parse(vault.open(tokenPlace(tenant, row), row.sealed)) as TokenSecret;
   };
   const integrationOf = async (tenant: string, name: string): Promise<Integration> => {
-    const row = await read<Integration>(tenant, integrationsTable, name);
+    const own = await read<Integration>(tenant, integrationsTable, name);
+    const row = own ?? operators.get(tenant, name);
     if (row !== undefined) return row;
     throw new RuntimeError("NOT_FOUND", `There is no integration ${name} any more.`);
   };
   return {
+    operators,
     renew: async ({ tenant, token, isAfterCrash, signal }) => {
       const { integration, user_key } = token;
       const of = openIntegration(vault, tenant, await integrationOf(tenant, integration));

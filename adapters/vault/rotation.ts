@@ -45,8 +45,8 @@ export interface RotationOptions {
     onProgress: (progress: RewrapProgress) => void,
     signal: AbortSignal,
   ): Promise<RewrapProgress>;
-  /** Told of the key under which everything is then. */
-  done(key: string): Promise<void>;
+  /** Told of the key under which everything is then, and what that took. */
+  done(key: string, progress: RewrapProgress): Promise<void>;
   readonly log: Log;
 }
 
@@ -82,7 +82,7 @@ export function createRotation({
       .then(async (progress) => {
         // What cannot be read now may be readable by an old key that is put back: nothing is dropped.
         const [current] = keys;
-        if (current !== undefined) await done(masterKeyId(current));
+        if (current !== undefined) await done(masterKeyId(current), progress);
         const isWhole = progress.unreadable === 0 && keys.length > 1;
         if (source.write !== undefined && isWhole && current !== undefined) {
           await source.write([current]);

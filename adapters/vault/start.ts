@@ -6,6 +6,8 @@ import { systemTenant } from "../../actors/records/api-key.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import type { Log } from "../../runtime/log.ts";
 import type { RunningSystem } from "../../runtime/pool.ts";
+import { byServer } from "../audit/act.ts";
+import { auditWrites } from "../audit/audit-writes.ts";
 import { type KeySettings, keySource } from "./key-source.ts";
 import { emptyMasterKeys, KEY_BYTES, masterKeyId, replaceMasterKeys } from "./master-keys.ts";
 import type { RewrapOptions } from "./rewrap.ts";
@@ -59,6 +61,7 @@ export async function prepareVault(
         await source.write?.(keys);
         replaceMasterKeys(memory, keys);
       }
+      let last = wrappedBy;
       const rotation = createRotation({
         ...{ source, memory, keys, log },
         pass: async (onProgress, signal) => {
@@ -69,8 +72,15 @@ export async function prepareVault(
           const left = sealed?.rewrap().unreadable ?? 0;
           return { ...done, unreadable: done.unreadable + left };
         },
-        done: async (key) => {
-          await tables.write(systemTenant, [{ type: "put", table, id, value: { key } }]);
+        done: async (key, { rows, changed, unreadable }) => {
+          const details = { key, before: last, rows, changed, unreadable };
+          last = key;
+          const what = { action: "vault.rotated", subject: key, details };
+          await tables.write(systemTenant, [
+            { type: "put", table, id, value: { key } },
+            // A pass that found nothing to do is no rotation.
+            ...(changed > 0 ? auditWrites(byServer, what) : []),
+          ]);
         },
       });
       if (keys.length > 1 || wrappedBy !== vault.keys.currentId) {

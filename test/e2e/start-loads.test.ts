@@ -131,6 +131,7 @@ const filesMax: Readonly<Record<string, number>> = {
   "adapters/audit": 8,
   "adapters/cli": 7,
   "adapters/console": 1,
+  "adapters/credentials": 2,
   "adapters/embed": 10,
   "adapters/graphs": 2,
   "adapters/http": 201,

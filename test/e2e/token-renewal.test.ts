@@ -37,8 +37,17 @@ beforeAll(async () => {
   await new Promise<void>((resolve) => hooks.listen(0, "127.0.0.1", resolve));
   product = await startProduct({
     preload: clock,
-    config: "tools:\n  hosts: [127.0.0.1]\nwebhooks:\n  hosts: [127.0.0.1]\n",
-    env: { TROUPE_PUBLIC_URL: PUBLIC_URL, TROUPE_WORKERS: "2" },
+    config: [
+      ...["tools:", "  hosts: [127.0.0.1]", "webhooks:", "  hosts: [127.0.0.1]", "integrations:"],
+      ...["  - name: given", "    tenants: ['*']", `    issuer: ${oauth.issuer}`],
+      ...[
+        "    client_id: troupe",
+        "    client_secret: $\u007bGIVEN_SECRET}",
+        "    scopes: [things]",
+      ],
+      ...["    authorization_params: [prompt=consent]", "    allowed_hosts: [127.0.0.1]", ""],
+    ].join("\n"),
+    env: { TROUPE_PUBLIC_URL: PUBLIC_URL, TROUPE_WORKERS: "2", GIVEN_SECRET: CLIENT_SECRET },
   });
   await made("PUT", "/v2/integrations/things", {
     ...{ type: "oauth2", issuer: oauth.issuer, client_id: "troupe", client_secret: CLIENT_SECRET },
@@ -68,13 +77,13 @@ async function startedAfter(ms: number): Promise<void> {
   clock.searchParams.set("aheadMs", String(aheadMs));
   await product.start();
 }
-async function connected(): Promise<Json> {
+async function connected(integration = "things"): Promise<Json> {
   users += 1;
   const user = `user-${users}`;
-  const asked = { integration: "things", user_key: user };
+  const asked = { integration, user_key: user };
   const { url } = await made("POST", "/v2/tokens/connect", asked);
   const page = await createBrowser(() => product.url).confirm(url);
-  expect(page.text).toContain("things is connected");
+  expect(page.text).toContain(`${integration} is connected`);
   const [token] = (await made("GET", `/v2/tokens?user_key=${user}`)).data;
   oauth.grants.length = 0;
   return token;
@@ -82,7 +91,9 @@ async function connected(): Promise<Json> {
 const tokenOf = (id: string): Promise<Json> => made("GET", `/v2/tokens/${id}`);
 
 test("a token whose time came while nothing ran is renewed before anybody asks for it", async () => {
-  const token = await connected();
+  // Of the operator's configuration: its secret is in the environment, and in no answer.
+  const token = await connected("given");
+  expect((await made("GET", "/v2/integrations/given")).source).toBe("operator");
 
   await startedAfter(DUE_MS);
 

@@ -155,6 +155,13 @@ test("nothing of a secret is in the data folder, and a new master key loses none
   await done();
   expect(await state()).toMatchObject({ other_keys: [], unreadable: 0 });
   expect((await state()).current_key).not.toBe(before);
+  const audit = clean(await call("GET", "/admin/audit?tenant=tn_system&action=vault.rotated"));
+  expect(audit.data[0]).toMatchObject({
+    ...{ by: "server", subject: (await state()).current_key },
+    details: { before, unreadable: 0, changed: expect.any(Number) },
+  });
+  const asked = clean(await call("GET", "/admin/audit?action=vault.rotate")).data;
+  expect(asked).toMatchObject([{ by: "operator", outcome: "done" }]);
 
   await product.kill();
   const data = join(product.folder, "data");

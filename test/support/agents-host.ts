@@ -114,7 +114,10 @@ export async function startAgents(options: {
     removals: noRemovals,
     webhooks: noWebhooks,
     prices: defaultPrices,
-    credentials: { renew: () => Promise.reject(new Error("No token is renewed here.")) },
+    credentials: {
+      operators: { get: () => undefined },
+      renew: () => Promise.reject(new Error("No token is renewed here.")),
+    },
     web: options.web ? { ...noWeb, ...options.web } : noWeb,
     compute: { run: async () => undefined },
   } satisfies Ports;

@@ -14,6 +14,8 @@ import { balanceCounter } from "../../actors/records/conversation.ts";
 import { a2aRoutes } from "../../adapters/a2a/routes.ts";
 import { Acts } from "../../adapters/audit/act.ts";
 import { createBeside } from "../../adapters/audit/beside.ts";
+import type { OperatorIntegration } from "../../adapters/config-integrations.ts";
+import { operatorIntegrations } from "../../adapters/credentials/operator-integrations.ts";
 import { createEgress } from "../../adapters/egress.ts";
 import { createBuiltinEmbedder } from "../../adapters/embed/builtin.ts";
 import { createEmbedders } from "../../adapters/embed/embedders.ts";
@@ -119,6 +121,8 @@ export interface HostParts {
   readonly webHosts?: readonly string[];
   /** The clock of its services, ms since the epoch. Default: the real one. */
   readonly nowMs?: () => number;
+  /** Of the operator. Default none. */
+  readonly integrations?: readonly OperatorIntegration[];
   /** Where it is for browsers. Default: where they ask it. */
   readonly publicUrl?: string;
   /** Default: what is logged is dropped. */
@@ -162,7 +166,10 @@ export async function startHttpHost(parts: HostParts = {}): Promise<HttpHost> {
         ingest: hooked("ingest", ingestOver({ bulk, tables: hot, embedders, compute }), before),
         reembed: hooked("reembed", reembedOver({ bulk, tables: hot, embedders, compute }), before),
         memories: createMemories({ bulk, embedders }),
-        credentials: { renew: () => Promise.reject(new Error("No token is renewed here.")) },
+        credentials: {
+          operators: operatorIntegrations(parts.integrations ?? []),
+          renew: () => Promise.reject(new Error("No token is renewed here.")),
+        },
         web: createWeb(createEgress({ allowedHosts: parts.webHosts ?? [] })),
         removals: createRemovals({
           ...{ bulk, tables: hot, memories: createMemories({ bulk, embedders }) },
@@ -296,10 +303,10 @@ function hooked<T extends object>(
   });
 }
 
-function testTrust(publicUrl: string | null): Trust {
+function testTrust(publicUrl: string | null, integrations: readonly OperatorIntegration[]): Trust {
   const memory = emptyMasterKeys();
   replaceMasterKeys(memory, [randomBytes(KEY_BYTES)]);
-  return { vault: createVault(memory), hosts: ["127.0.0.1"], publicUrl };
+  return { vault: createVault(memory), hosts: ["127.0.0.1"], integrations, publicUrl };
 }
 
 function makeServices(
@@ -312,7 +319,7 @@ function makeServices(
   return createServices({
     ...{ system, data, log: silentLog },
     skillBytesMax,
-    trust: testTrust(parts.publicUrl ?? null),
+    trust: testTrust(parts.publicUrl ?? null, parts.integrations ?? []),
     prices,
     compute: inlineCompute,
     documents: createKnowledgeStore({ bulk: system.bulk }),

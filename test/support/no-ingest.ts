@@ -21,7 +21,7 @@ export const noIngest: Ingest = {
 export const noReembed: Reembed = { begin: refuse, build: refuse, catchUp: refuse, clear: refuse };
 
 /** Refuses every call. */
-export const noCredentials: Credentials = { renew: refuse };
+export const noCredentials: Credentials = { operators: { get: () => undefined }, renew: refuse };
 
 /** Refuses every call. */
 export const noWebhooks: Webhooks = { deliver: refuse };

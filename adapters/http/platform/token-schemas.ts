@@ -4,6 +4,7 @@ import type { Integration } from "../../../actors/records/integration.ts";
 import { hostList, scopeList } from "../../../actors/records/integration.ts";
 import { tokenStatuses } from "../../../actors/records/token.ts";
 import { Type } from "../../../actors/schema.ts";
+import { isOperators } from "../../credentials/operator-integrations.ts";
 import { named } from "../openapi/named.ts";
 import { orNull, time } from "../openapi/responses.ts";
 import type { ShownToken } from "../services/tokens.ts";
@@ -59,8 +60,12 @@ export const integrationSchema = named(
       confirmation: literals(["page", "code", "application"]),
       ...{ return_url: orNull(text), webhook_url: orNull(text) },
       authorization_params: Type.Record(text, text),
-      created_at: time,
-      updated_at: time,
+      source: {
+        ...literals(["tenant", "operator"]),
+        description:
+          "`operator`: of the server's configuration, for all or some tenants; read-only.",
+      },
+      ...{ created_at: orNull(time), updated_at: orNull(time) },
     },
     closed,
   ),
@@ -120,6 +125,7 @@ export function integrationView(of: Integration): object {
     ...{ header: of.header ?? "authorization", prefix: of.prefix ?? "Bearer " },
     confirmation: of.confirmation ?? "page",
     authorization_params: of.authorization_params ?? {},
-    ...{ created_at: of.created_at, updated_at: of.updated_at },
+    source: isOperators(of) ? "operator" : "tenant",
+    ...{ created_at: of.created_at || null, updated_at: of.updated_at || null },
   };
 }

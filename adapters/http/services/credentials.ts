@@ -1,7 +1,9 @@
 // The services of tokens, made when the first of them is asked for.
 
 import type { System } from "../../../runtime/system.ts";
+import type { OperatorIntegration } from "../../config-integrations.ts";
 import { createOAuth } from "../../credentials/oauth.ts";
+import { operatorIntegrations } from "../../credentials/operator-integrations.ts";
 import { createEgress } from "../../egress.ts";
 import type { Vault } from "../../vault/vault.ts";
 import { createWebhookSecrets } from "../../webhooks/secrets.ts";
@@ -14,6 +16,8 @@ export interface Trust {
   readonly vault: Vault;
   /** Hosts of private networks that authorization servers may be at: without TLS too. */
   readonly hosts: readonly string[];
+  /** Of the configuration. */
+  readonly integrations: readonly OperatorIntegration[];
   /** Where this server is for browsers; null: where they ask it. */
   readonly publicUrl: string | null;
 }
@@ -37,6 +41,7 @@ export function createCredentialServices(options: {
   const oauth = createOAuth(createEgress({ allowedHosts: hosts }), hosts);
   const integrations = createIntegrations({
     ...{ tables, insecureHosts: hosts, nowMs },
+    operators: operatorIntegrations(trust.integrations),
     webhookSecrets: createWebhookSecrets(tables, nowMs),
   });
   const tokens = createTokens({ system, integrations, vault, oauth, nowMs });
