@@ -1,6 +1,8 @@
 // kill -9 of the real process while an agent elsewhere works for it: the task that is there is gone on
 // with, cancelled when the run is, and a message that may not have arrived is the same message again.
 
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { TaskState } from "@a2a-js/sdk";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import {
@@ -138,6 +140,46 @@ test("a member whose account nobody has connected is waited for over a restart, 
   expect(JSON.stringify((await runOf(id)).result)).toContain("Heard: ");
   const [access] = oauth.issued;
   expect([...remote.keys]).toEqual([`Bearer ${access}`]);
+});
+
+test("a token goes to an agent at the hosts it is meant for, and along no redirect", async () => {
+  const asked: (string | undefined)[] = [];
+  const elsewhere = createServer((request, response) => {
+    asked.push(request.headers.authorization);
+    const isMoved = request.url === "/moved.json";
+    response.writeHead(isMoved ? 302 : 200, { location: remote.url }).end("{}");
+  });
+  await new Promise<void>((resolve) => elsewhere.listen(0, "127.0.0.1", resolve));
+  const base = `http://127.0.0.1:${(elsewhere.address() as AddressInfo).port}`;
+  const key = "planted-key-of-the-remote";
+  for (const [name, hosts] of [
+    ["right", ["127.0.0.1"]],
+    ["wrong", ["agents.example.com"]],
+  ] as const) {
+    await product.call("PUT", `/v2/integrations/${name}`, {
+      type: "api_key",
+      allowed_hosts: hosts,
+    });
+    await product.call("POST", "/v2/tokens", { integration: name, secret: `${key}-${name}` });
+  }
+  remote.keys.clear();
+  const ended = async (config: object): Promise<Json> => {
+    const id = await begin({ config });
+    await expect.poll(() => statusOf(id), WITHIN).toMatch(/^(completed|failed)$/);
+    return await runOf(id);
+  };
+
+  const refused = await ended({ url: remote.url, auth: { token: "wrong" } });
+  expect(JSON.stringify(refused)).toContain("not meant for this host");
+  expect(remote.keys.size).toBe(0);
+  const moved = await ended({ url: `${base}/moved.json`, auth: { token: "right" } });
+  expect(moved.status).toBe("failed");
+  expect([asked, [...remote.keys]]).toEqual([[`Bearer ${key}-right`], []]);
+  const right = await ended({ url: remote.url, auth: { token: "right" } });
+  expect([right.status, [...remote.keys]]).toEqual(["completed", [`Bearer ${key}-right`]]);
+  expect(JSON.stringify([refused, moved, right])).not.toContain(key);
+  elsewhere.closeAllConnections();
+  elsewhere.close();
 });
 
 test.each([

@@ -13,11 +13,13 @@ import {
   startOAuthServer,
 } from "../support/oauth-server.ts";
 import { type Product, startProduct } from "../support/product.ts";
+import { toolTalk } from "../support/tool-talk.ts";
 import type { Json } from "../support/wire-client.ts";
 
 const WITHIN = { timeout: 20_000, interval: 50 };
 /** Of tokens that live an hour all are due then. */
 const DUE_MS = 55 * 60_000 + 5_000;
+const HOUR_MS = 3_600_000;
 const clock = new URL("../support/set-clock.js", import.meta.url);
 
 let oauth: OAuthServer;
@@ -70,6 +72,7 @@ async function made(method: string, path: string, body?: unknown): Promise<Json>
   expect(answer.status, JSON.stringify(answer.body)).toBeLessThan(300);
   return answer.body;
 }
+const { calling, results } = toolTalk(() => product);
 /** It is killed, and started when so much time has passed. */
 async function startedAfter(ms: number): Promise<void> {
   await product.kill();
@@ -128,4 +131,27 @@ test("one that the other side has taken back asks for a person, and who is named
   expect(headers["webhook-signature"]).toBe(signature);
   expect(body + JSON.stringify(await tokenOf(token.id))).not.toContain("planted words");
   for (const one of oauth.issued) expect(body).not.toContain(one);
+});
+
+test("a run that nobody connects an account for ends its wait after a day, not before, and the model is told", async () => {
+  const config = { url: "http://127.0.0.1:1/x", auth: { token: "things" } };
+  const tools = [{ tool: "http_request", name: "ask_api", config }];
+  const agent = await made("POST", "/v2/agents", { name: "Desk", model_name: "m", tools });
+  calling([{ name: "ask_api", arguments: {} }]);
+  const asked = { input: "Go.", user_key: "nobody" };
+  const { id, waits } = await made("POST", `/v2/agents/${agent.id}/runs`, asked);
+  const link = `${PUBLIC_URL}${waits[0].url}`;
+  const status = async (): Promise<string> => (await made("GET", `/v2/runs/${id}`)).status;
+
+  await startedAfter(23 * HOUR_MS);
+  expect(await status()).toBe("waiting");
+  expect((await createBrowser(() => product.url).open(link)).status).toBe(200);
+  await startedAfter(HOUR_MS + 1_000);
+
+  await expect.poll(status, WITHIN).toBe("completed");
+  expect((await results(id))[0].error).toMatchObject({
+    code: "AUTH_REQUIRED",
+    message: expect.stringContaining("Nobody has done it in time."),
+  });
+  expect((await createBrowser(() => product.url).open(link)).status).toBe(404);
 });

@@ -253,6 +253,25 @@ test("a run that waits tells the code beside its link, and goes on when somebody
   expect((await own.open(link)).status).toBe(404);
 });
 
+test("a key that is kept twice under one Idempotency-Key is kept once, and another body is refused", async () => {
+  await made("PUT", "/v2/integrations/shop", { type: "api_key", allowed_hosts: ["a.example.com"] });
+  const body = { integration: "shop", user_key: newUser(), secret: "planted-once" };
+  const headers = { "Idempotency-Key": "once-1" };
+  const post = (sent: object) => host.call("POST", "/v2/tokens", sent, { headers });
+
+  const both = await Promise.all([post(body), post(body)]);
+  const again = await post(body);
+  const other = await post({ ...body, secret: "planted-twice" });
+
+  expect([...both, again].map(({ status }) => status)).toEqual([201, 201, 201]);
+  expect(new Set([...both, again].map((one) => one.body.id)).size).toBe(1);
+  expect([other.status, other.body.code]).toEqual([422, "KEY_REUSED"]);
+  expect(await tokensOf(body.user_key)).toHaveLength(1);
+  const stranger = { ...body, user_key: newUser() };
+  const theirs = await host.call("POST", "/v2/tokens", stranger, { headers, key: host.otherKey });
+  expect([theirs.status, theirs.body.pointer]).toEqual([400, "/integration"]);
+});
+
 test("what is said of a confirmation that makes no sense is where it stands", async () => {
   const base = { issuer: oauth.issuer, client_id: "troupe", allowed_hosts: ["a.example.com"] };
   const put = async (more: object): Promise<unknown> => {
