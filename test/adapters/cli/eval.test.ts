@@ -170,7 +170,7 @@ describe("troupe eval routing", () => {
   });
 
   test.each([
-    [[], /routing, retrieval, or a data set/],
+    [[], /routing, retrieval, guard, or a data set/],
     [["nothing"], /use: troupe eval DATA --target/],
     [["routing"], /name one labelled file/],
     [["routing", "/nowhere/x.jsonl"], /There is no file \/nowhere\/x.jsonl/],
