@@ -13,6 +13,7 @@ import { integrationsField } from "./config-integrations.ts";
 import { pricesGroup } from "./config-prices.ts";
 import { answerFields, knownModelFields, providerFields } from "./config-providers.ts";
 import { rerankerFields } from "./config-rerankers.ts";
+import { tenantsGroup } from "./config-tenants.ts";
 import { tlsGroup } from "./config-tls.ts";
 import { masterKeyFields } from "./config-vault.ts";
 import type { ServerLimits } from "./http/server.ts";
@@ -230,6 +231,7 @@ export const configFields = {
     [25_000, 100, 29_000],
   ),
   tls: tlsGroup,
+  tenants: tenantsGroup,
   http: {
     type: "group",
     text: "The front door.",

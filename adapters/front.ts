@@ -79,6 +79,8 @@ export interface FrontOptions {
   /** Of them as embedders and re-rankers. */
   readonly embedMemory: SharedArrayBuffer;
   readonly vault: Vault;
+  /** Stops, and starts once more in this process. */
+  readonly startAgain: () => void;
   /** Keys of tenants, where what is theirs is sealed on the disk. */
   readonly sealed?: SealedTenants | undefined;
   /** Of the master key of stored secrets. */
@@ -210,6 +212,9 @@ function keepUp(
       return keepUsage({ books: await services.books(), keys, log: options.diary });
     }),
     afterStart(AFTER_START_MS, () => keepingAudit(options, keys)),
+    afterStart(Math.min(AFTER_START_MS, options.config.tenants.purgeIdleAfterMs), () =>
+      purging(options),
+    ),
   ];
   return () => {
     for (const stop of stops) stop();
@@ -228,6 +233,24 @@ async function keepingAudit(
   const { retentionDays: days } = config.audit;
   return keepAudit({ ...chaining, listTenants, arrived: acts.arrived, days, log: diary });
 }
+
+/** Has the server started again where removed tenants have to go from the files. @returns what stops it. */
+async function purging(options: FrontOptions): Promise<() => void> {
+  const { config, system, diary, startAgain } = options;
+  const { keepPurging } = await import("./tenants/purging.ts");
+  const { purgeIdleAfterMs: idleAfterMs, purgeLatestMs: latestMs, purgeBy } = config.tenants;
+  if (purgeBy === "start") return () => undefined;
+  return keepPurging({
+    ...{ data: config.data, idleAfterMs, latestMs, log: diary, nowMs: Date.now },
+    busy: () => system.load().busy,
+    restart: () => {
+      // As an operator has it taken over (cli/operations.md).
+      if (purgeBy === "hand_over") process.emit("SIGUSR2", "SIGUSR2");
+      else startAgain();
+    },
+  });
+}
+
 const both = (one: () => void, other: () => void) => (): void => {
   one();
   other();

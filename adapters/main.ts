@@ -7,6 +7,7 @@ import { screenTaskName } from "../actors/guard/task-name.ts";
 import { trainTaskName } from "../actors/routing/aside.ts";
 import { RuntimeError } from "../runtime/errors.ts";
 import { type RunningSystem, type SystemOptions, startSystem } from "../runtime/pool.ts";
+import { settleable } from "../runtime/shared/settleable.ts";
 import { bootId } from "../runtime/store/folder.ts";
 import { Acts } from "./audit/act.ts";
 import { createBeside } from "./audit/beside.ts";
@@ -48,9 +49,15 @@ export async function serve(): Promise<number> {
     // Listened to before there is anything to stop, so that an early signal is not lost.
     const signals = { stopped: stopSignal(), restarts: restartSignal() };
     const takeOver = isSuccessor() ? await takeOverWith(config, log) : null;
-    const running = await start(config, log, takeOver);
-    const isHandedOver = await restarted(running, log, signals);
-    if (!isHandedOver) await stop(running, log);
+    let running = await start(config, log, takeOver);
+    for (;;) {
+      const how = await restarted(running, log, signals);
+      if (how !== "handed-over") await stop(running, log);
+      if (how !== "again") break;
+      // In the same process, on the same port: whoever watches over it sees nothing end.
+      const { port } = running.front.server;
+      running = await start({ ...config, port }, log, null);
+    }
     log.flush();
     return 0;
   } catch (error) {
@@ -67,16 +74,17 @@ async function takeOverWith(config: Config, log: Log): Promise<TakeOver> {
 
 /**
  * Hands over at SIGUSR2, as often as it takes, until that is done or `stopped` resolves.
- * @returns whether it was handed over: nothing is left to stop then.
+ * @returns "handed-over": nothing is left to stop; "again": it is to start once more in this process.
  */
 async function restarted(
   running: Running,
   log: Log,
   { stopped, restarts }: { readonly stopped: Promise<void>; readonly restarts: Restarts },
-): Promise<boolean> {
+): Promise<"handed-over" | "again" | "stopped"> {
   for (;;) {
-    const what = await Promise.race([stopped, restarts.next()]);
-    if (what !== "restart") return false;
+    const what = await Promise.race([stopped, restarts.next(), running.again]);
+    if (what === "again") return "again";
+    if (what !== "restart") return "stopped";
     const { handOver } = await import("./hand-over.ts");
     const { RESTART_FILE } = await import("./restart/state.ts");
     const { system, front, config } = running;
@@ -85,7 +93,7 @@ async function restarted(
     try {
       await tell({ state: "under-way" });
       await handOver({ system, front, log, stopped, tell, quiet: () => quiet(running, log) });
-      return true;
+      return "handed-over";
     } catch (error) {
       if (!(error instanceof RuntimeError) || running.isStopping) throw error;
       log.write("error", `This process goes on. ${error.message}`);
@@ -99,6 +107,8 @@ interface Running {
   readonly system: RunningSystem;
   readonly front: Front;
   readonly rotation: Rotation;
+  /** Resolves when it is to stop and to start once more, for what only a start does. */
+  readonly again: Promise<"again">;
   isStopping: boolean;
 }
 
@@ -174,9 +184,9 @@ async function start(config: Config, log: Log, takeOver: TakeOver | null): Promi
   const prepared = await prepareVault(config, renewedRow);
   const { vault, memory: masterKeys } = prepared;
   const sealed = await sealingOf(config, prepared);
-  if (takeOver === null) await compactWhenDue(config.data, log, sealed?.opened);
+  const compact = (olderMs: number) => compactWhenDue(config.data, log, sealed?.opened, olderMs);
   const system = await startSystem({
-    ...{ folder: config.data, ...(takeOver && { folderFree: takeOver.free }) },
+    ...(await dataFolder(config, takeOver, compact)),
     workerUrl: new URL("./worker.js", import.meta.url),
     loadHost: async () => (await import("./worker-host.ts")).workerHost,
     hostConfig: {
@@ -207,7 +217,9 @@ async function start(config: Config, log: Log, takeOver: TakeOver | null): Promi
     log.addSecret(admin.key);
     const { openFront } = await frontModule;
     let isPrepared = false;
+    const again = settleable<"again">();
     const front = await openFront({
+      startAgain: () => again.resolve("again"),
       config,
       system,
       adminKey: admin.key,
@@ -226,21 +238,25 @@ async function start(config: Config, log: Log, takeOver: TakeOver | null): Promi
     takeOver?.ready(system);
     front.services.tenants.goOn();
     await announce(config, front, admin.isNew ? admin.key : null);
-    const running: Running = { config, system, front, rotation, isStopping: false };
-    prepare(config, running)
-      .catch((error: unknown) => {
-        // Cut by a stop, it goes on with the next start.
-        if (!running.isStopping)
-          log.write("error", "The sample could not be loaded.", { err: error });
-      })
-      .finally(() => {
-        isPrepared = true;
-      });
+    const running: Running = {
+      ...{ config, system, front, rotation, again: again.promise, isStopping: false },
+    };
+    void prepareBeside(config, running, log).finally(() => {
+      isPrepared = true;
+    });
     return running;
   } catch (error) {
     await system.stop(0);
     throw error;
   }
+}
+
+/** What may come after the server listens. Cut by a stop, it goes on with the next start. */
+async function prepareBeside(config: Config, running: Running, log: Log): Promise<void> {
+  await prepare(config, running).catch((error: unknown) => {
+    if (running.isStopping) return;
+    log.write("error", "The sample could not be loaded.", { err: error });
+  });
 }
 
 /** Undefined where what lies on the disk is in clear. */
@@ -259,6 +275,20 @@ function toldClosed({ data }: Config, log: Log): string | undefined {
   if (closed === undefined) return undefined;
   log.write("warn", `Webhooks, tools and other agents are not called: ${closed}.`);
   return closed;
+}
+
+/** The folder as a system takes it, compacted when that is due. */
+async function dataFolder(
+  { data: folder, tenants }: Config,
+  takeOver: TakeOver | null,
+  compact: (olderMs: number) => Promise<void>,
+): Promise<Pick<SystemOptions, "folder" | "folderFree">> {
+  if (takeOver !== null) {
+    // Requests are held meanwhile, so what was removed just now waits for another time.
+    return { folder, folderFree: takeOver.free.then(() => compact(tenants.purgeIdleAfterMs)) };
+  }
+  await compact(0);
+  return { folder };
 }
 
 /** Where calls of models meet that may be made once for several; none, when the settings share none. */

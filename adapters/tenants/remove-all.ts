@@ -7,7 +7,7 @@ import { dirname } from "node:path";
 import { systemTenant } from "../../actors/records/api-key.ts";
 import { newPurge, purgesTable, type TenantPurge } from "../../actors/records/tenant.ts";
 import { indexFolder } from "../knowledge/index-folder.ts";
-import { COMPACTION_DUE } from "./due.ts";
+import { COMPACTION_DUE, isCompactionDue } from "./due.ts";
 import { findPurge } from "./records.ts";
 import type { RemovalContext } from "./removal-context.ts";
 import { removeSystemRows } from "./system-rows.ts";
@@ -34,7 +34,8 @@ export async function removeAll(
   rows += await system.tenants.remove(tenant, { signal, onSlice });
   await removeFiles(data, tenant);
   await tell(context, tenant, { rows, isDone: true });
-  await note(COMPACTION_DUE, `${tenant}\n`);
+  // Its age is how long the first one has waited.
+  if (!(await isCompactionDue(data))) await note(COMPACTION_DUE, `${tenant}\n`);
 }
 
 /** Files of a tenant's collections. */

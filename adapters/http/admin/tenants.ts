@@ -126,7 +126,7 @@ function lifeRoutes(tenants: TenantService): readonly Route[] {
       ...operator,
       summary: "Remove a tenant and everything of it",
       description:
-        "When it is answered, nobody reaches anything of it: its keys are 401, its runs have ended. Then its rows and files go (`purging`), and with a compaction, at the next start or by `troupe compact`, the last of them in any file (`purged`). It cannot be taken back, and done again it goes on. 409 for the tenant that the request itself acts in.",
+        "When it is answered, nobody reaches anything of it: its keys are 401, its runs have ended. Then its rows and files go (`purging`), and with a compaction, within a day, at the next start or by `troupe compact`, the last of them in any file (`purged`). It cannot be taken back, and done again it goes on. 409 for the tenant that the request itself acts in.",
       responses: answers(202, tenantSchema, "The tenant, which is being removed."),
       method: "DELETE",
       pattern: one,
