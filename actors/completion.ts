@@ -7,6 +7,7 @@ import { addressParts } from "../runtime/address.ts";
 import { clientFault } from "./answer/client-tools.ts";
 import { isInputBlocked } from "./conversation-withheld.ts";
 import { limits } from "./limits.ts";
+import { limitRun } from "./money/lines.ts";
 import { versionId } from "./records/agent-version.ts";
 import type {
   CompletionControl,
@@ -35,6 +36,7 @@ export interface CompletionState {
     readonly priceMicros: number;
     readonly service: string;
     readonly keyId?: string;
+    readonly maxSpendMicros?: number;
     readonly report?: CompletionReport;
     readonly atMs?: number;
   } | null;
@@ -114,6 +116,7 @@ function accept(state: CompletionState, message: CompletionMessage, turn: Turn):
     stream: message.stream,
     ...(message.user === undefined ? {} : { user: message.user }),
     ...(message.keyId === undefined ? {} : { keyId: message.keyId }),
+    ...(message.maxSpendMicros !== undefined && { maxSpendMicros: message.maxSpendMicros }),
     ...(message.variables && { variables: message.variables }),
     ...(message.prompts && { prompts: message.prompts }),
     ...message.guard,
@@ -123,6 +126,7 @@ function accept(state: CompletionState, message: CompletionMessage, turn: Turn):
     input,
     timeoutMs: message.timeoutMs ?? limits.runMs,
   });
+  limitRun(turn, run, message.maxSpendMicros);
   const isCounted = takePlace(turn, "concurrent_runs", turn.loaded["limits"]);
   const { response: note, ...sent } = message;
   turn.put(sentKey, sent);
@@ -135,13 +139,14 @@ function accept(state: CompletionState, message: CompletionMessage, turn: Turn):
     model: target.model,
   };
   turn.reply(accepted, { follow: run });
-  const { agent, priceMicros, service, keyId, report } = message;
+  const { agent, priceMicros, service, keyId, maxSpendMicros, report } = message;
   const kept = { id: run, agent, priceMicros, service };
   return {
     run: {
       ...kept,
       ...(isCounted && { isCounted }),
       ...(keyId !== undefined && { keyId }),
+      ...(maxSpendMicros !== undefined && { maxSpendMicros }),
       ...(report && { report, atMs: turn.nowMs }),
     },
   };
@@ -152,6 +157,7 @@ function end(state: CompletionState, ended: RunEnded, turn: Turn): CompletionSta
   if (run?.id !== ended.run) return state;
   if (isInputBlocked(ended, run.agent)) dropResponse(turn, run.id);
   if (run.isCounted) giveRoom(turn, "concurrent_runs");
+  limitRun(turn, run.id, run.maxSpendMicros, true);
   const charge = settle(turn, { ...run, run: run.id, calls: 1 }, ended.outcome);
   const { outcome } = ended;
   const reply: ChatReply | null =

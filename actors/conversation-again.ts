@@ -6,6 +6,7 @@ import type { Fork, Turn } from "../runtime/actor.ts";
 import { addressParts } from "../runtime/address.ts";
 import type { ConversationState, Entry } from "./conversation-state.ts";
 import { limits } from "./limits.ts";
+import { limitRun } from "./money/lines.ts";
 import type { ChatAccepted, ChatMessage } from "./records/conversation.ts";
 import { takeCharge } from "./reply.ts";
 import type { TurnInput } from "./turn-input.ts";
@@ -41,8 +42,11 @@ export function again(
     timeoutMs: message.timeoutMs ?? limits.runMs,
     fork: from,
   });
+  const { maxSpendMicros } = input;
+  limitRun(turn, run, maxSpendMicros);
   const entry: Entry = {
     run,
+    ...(maxSpendMicros !== undefined && { maxSpendMicros }),
     version: input.version,
     sequences: input.sequences,
     mode: "enqueue",

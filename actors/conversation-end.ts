@@ -13,6 +13,7 @@ import {
   type MemoryTurnInput,
   memoryTurnKind,
 } from "./memory/turn-input.ts";
+import { limitRun } from "./money/lines.ts";
 import { type ChatReply, type MessageRecord, messageKey } from "./records/conversation.ts";
 import { giveRoom } from "./records/tenant-limits.ts";
 import { replyOf, settle } from "./reply.ts";
@@ -145,6 +146,7 @@ function finish(
 ): void {
   const { entry, outcome, sequence } = ended;
   if (entry.isCounted) giveRoom(turn, "concurrent_runs");
+  limitRun(turn, entry.run, entry.maxSpendMicros, true);
   const target = state.agent ?? "";
   const charge = settle(turn, { calls: entry.sequences.length, agent: target, ...entry }, outcome);
   const id = turn.newId("ms");
@@ -217,6 +219,7 @@ function inputOf(state: ConversationState, entry: Entry): TurnInput {
     ...(state.collected === null ? {} : { collected: state.collected }),
     ...(state.user === undefined ? {} : { user: state.user }),
     ...(entry.keyId === undefined ? {} : { keyId: entry.keyId }),
+    ...(entry.maxSpendMicros !== undefined && { maxSpendMicros: entry.maxSpendMicros }),
     ...(entry.variables && { variables: entry.variables }),
     ...(entry.prompts && { prompts: entry.prompts }),
     ...entry.guard,

@@ -18,6 +18,8 @@ export interface Entry {
   readonly priceMicros: number;
   readonly service: string;
   readonly keyId?: string;
+  /** What the run may spend. */
+  readonly maxSpendMicros?: number;
   /** Values of variables of the agent's prompt. */
   readonly variables?: Readonly<Record<string, unknown>>;
   /** Versions of the agent's prompts, as they were when it was accepted. */

@@ -18,6 +18,7 @@ import {
 } from "./conversation-state.ts";
 import { withheldReads, withhold } from "./conversation-withheld.ts";
 import { limits } from "./limits.ts";
+import { limitRun } from "./money/lines.ts";
 import {
   type ChatAccepted,
   type ChatMessage,
@@ -114,6 +115,11 @@ function chat(state: ConversationState, message: ChatMessage, turn: Turn): Conve
     const code = "CONVERSATION_BUSY";
     return refuse(state, turn, code, `Conversation ${root} is answering; on_busy is reject.`);
   }
+  const joins = state.current !== null && (mode === "merge" || mode === "steer");
+  if (joins && message.maxSpendMicros !== undefined) {
+    const text = `max_spend limits a run of its own: with on_busy ${mode} this message joins another.`;
+    return refuse(state, turn, "INVALID", text);
+  }
   if (waitingMessages(state) >= limits.conversationWaiting) {
     const most = limits.conversationWaiting;
     return refuse(
@@ -203,6 +209,7 @@ function startOrWait(state: ConversationState, wanted: NewRun, turn: Turn): Conv
     ...(state.collected === null ? {} : { collected: state.collected }),
     ...(state.user === undefined ? {} : { user: state.user }),
     ...(message.keyId === undefined ? {} : { keyId: message.keyId }),
+    ...(message.maxSpendMicros !== undefined && { maxSpendMicros: message.maxSpendMicros }),
     ...(message.variables && { variables: message.variables }),
     ...(message.prompts && { prompts: message.prompts }),
     ...message.guard,
@@ -213,6 +220,7 @@ function startOrWait(state: ConversationState, wanted: NewRun, turn: Turn): Conv
     timeoutMs: message.timeoutMs ?? limits.runMs,
     ...(isBusy ? { held: true } : {}),
   });
+  limitRun(turn, run, message.maxSpendMicros);
   const isCounted = takePlace(turn, "concurrent_runs", turn.loaded["limits"]);
   const entry: Entry = {
     run,
@@ -224,6 +232,7 @@ function startOrWait(state: ConversationState, wanted: NewRun, turn: Turn): Conv
     priceMicros: message.priceMicros,
     service: message.service,
     ...(message.keyId === undefined ? {} : { keyId: message.keyId }),
+    ...(message.maxSpendMicros !== undefined && { maxSpendMicros: message.maxSpendMicros }),
     ...(message.variables && { variables: message.variables }),
     ...(message.prompts && { prompts: message.prompts }),
     ...(message.webhook === undefined ? {} : { webhooks: [message.webhook] }),

@@ -28,6 +28,8 @@ export interface TurnReference extends GuardInput {
   readonly user?: string;
   /** API key that asked, for its budgets. */
   readonly keyId?: string;
+  /** What it may spend, with all runs below it. */
+  readonly maxSpendMicros?: number;
   /** Values of the variables of the agent's prompt. */
   readonly variables?: Readonly<Record<string, unknown>>;
   /** Versions of the agent's prompts, as they were when the run was accepted. */

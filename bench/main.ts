@@ -18,6 +18,7 @@ import { frontDoor } from "./questions/front-door.ts";
 import { indexIngest, indexSearch } from "./questions/index-search.ts";
 import { ingest } from "./questions/ingest.ts";
 import { kill } from "./questions/kill.ts";
+import { limitedCalls } from "./questions/limited-calls.ts";
 import { memory } from "./questions/memory.ts";
 import { openStreams } from "./questions/open-streams.ts";
 import { providerCalls } from "./questions/provider-calls.ts";
@@ -52,6 +53,7 @@ const questions: readonly Question[] = [
   runtimeMoves,
   chatThroughput,
   chatLatency,
+  limitedCalls,
   chatFairness,
   chatEmbedding,
   chatTenants,

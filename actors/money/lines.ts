@@ -1,6 +1,6 @@
 // Which budgets a run's calls count for, and how a purse is asked to keep within them.
 
-import type { RunContext } from "../../runtime/actor.ts";
+import type { RunContext, Turn } from "../../runtime/actor.ts";
 import { addressParts } from "../../runtime/address.ts";
 import { rootRunOf } from "../../runtime/frame.ts";
 import {
@@ -10,7 +10,9 @@ import {
   budgetCounters,
   budgetTables,
   EACH,
+  OWN_LIMIT,
   periodAt,
+  type RunLimit,
   subjectId,
 } from "../records/budget.ts";
 
@@ -48,9 +50,25 @@ export function countersOf({ of }: Pick<BudgetLine, "of">): ReturnType<typeof bu
   return budgetCounters(of.slice(0, at), of.slice(at + 1));
 }
 
-/** Whether the tenant has any budget: one read of a row in memory. */
-export async function hasBudgets(context: Pick<RunContext, "row">): Promise<boolean> {
-  return (await context.row(budgetTables.bySubject, ANY_SUBJECT)) !== undefined;
+/** Gives a run that the turn starts a limit of its own, if it has one, or takes it with the run's end. */
+export function limitRun(
+  turn: Pick<Turn, "putRow">,
+  run: string,
+  maxSpendMicros: number | undefined,
+  isOver = false,
+): void {
+  if (maxSpendMicros === undefined) return;
+  const limit: RunLimit = { limitMicros: maxSpendMicros };
+  turn.putRow(budgetTables.runLimits, run, isOver ? undefined : limit);
+}
+
+/** Whether anything may limit a run: two reads of rows in memory. */
+export async function hasBudgets(context: Pick<RunContext, "row" | "id">): Promise<boolean> {
+  const [any, own] = await Promise.all([
+    context.row(budgetTables.bySubject, ANY_SUBJECT),
+    context.row(budgetTables.runLimits, rootRunOf(context.id)),
+  ]);
+  return any !== undefined || own !== undefined;
 }
 
 /** The budgets that a call of this run counts for now, widest first. */
@@ -81,7 +99,16 @@ export async function linesOf(
       return (row ?? []).map((budget) => lineOf(budget, about, nowMs));
     }),
   );
-  return found.flat();
+  const own = (await context.row(budgetTables.runLimits, run)) as RunLimit | undefined;
+  return own === undefined ? found.flat() : [...found.flat(), ownLine(run, own)];
+}
+
+/** The limit that a run was begun with. */
+function ownLine(run: string, { limitMicros }: RunLimit): BudgetLine {
+  return {
+    ...{ budget: OWN_LIMIT, scope: "run", subject: run, limitMicros, onExhausted: "stop" },
+    ...{ of: `${OWN_LIMIT}.${run}`, isOwn: true, period: "total", version: 1 },
+  };
 }
 
 function lineOf(budget: Budget, about: string | null, nowMs: number): BudgetLine {

@@ -22,6 +22,8 @@ export const budgetTables = {
   cuts: "budget-cuts",
   /** By budget: how many calls wait for others to settle; absent for none. */
   queues: "budget-queues",
+  /** By run: what it may spend itself with all runs below it (`RunLimit`); gone with it. */
+  runLimits: "budget-run-limits",
   /** By a budget and its period: the start of the machine in which its mark was set; see money/ahead.ts. */
   boots: "budget-boots",
 } as const;
@@ -85,6 +87,14 @@ export const budgetPatch = Type.Object(
   { additionalProperties: false, minProperties: 1 },
 );
 export type BudgetPatch = Static<typeof budgetPatch>;
+
+/** Row of `runLimits`. */
+export interface RunLimit {
+  readonly limitMicros: number;
+}
+
+/** Stands for the id of a budget where a run has its own limit. */
+export const OWN_LIMIT = "max_spend";
 
 export type BudgetPeriod = "total" | "day" | "month";
 

@@ -268,6 +268,8 @@ export interface ChatMessage extends Screenable {
   readonly service: string;
   /** API key that asked, for the ledger. */
   readonly keyId?: string;
+  /** What its run may spend, with all runs below it. */
+  readonly maxSpendMicros?: number;
   /** Run deadline, ms. Default 600,000. */
   readonly timeoutMs?: number;
   /** Address that is told of the run's end. */
@@ -343,6 +345,8 @@ export interface CompletionMessage extends Screenable {
   readonly priceMicros: number;
   readonly service: string;
   readonly keyId?: string;
+  /** What its run may spend, with all runs below it. */
+  readonly maxSpendMicros?: number;
   readonly timeoutMs?: number;
   /** Kept beside the run. */
   readonly response?: ResponseNote;

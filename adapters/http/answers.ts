@@ -6,7 +6,7 @@ import {
   type ChatReply,
   type MessageRecord,
 } from "../../actors/records/conversation.ts";
-import { costOf } from "../../actors/records/price.ts";
+import { costOf, unitsOf } from "../../actors/records/price.ts";
 import type { Outcome } from "../../runtime/actor.ts";
 import { toldError, toldOfRun } from "../../runtime/errors.ts";
 import type { Frame } from "../../runtime/frame.ts";
@@ -36,7 +36,7 @@ export function replyView(reply: ChatReply, balanceMicros?: number): Fields {
   return {
     ...rest,
     ...answererOf(reply),
-    usage: usageOf(reply),
+    usage: { ...usageOf(reply), ...spendOf(reply) },
     cost: balanceMicros === undefined ? cost : { ...cost, balance },
   };
 }
@@ -46,10 +46,17 @@ export function resultView(reply: unknown): unknown {
   return isReply(reply) ? replyView(reply) : (reply ?? null);
 }
 
+/** What models cost, in units of the account, where their prices are known. */
+export function spendOf({ usage }: Pick<ChatReply, "usage">): { readonly spend?: number } {
+  return usage.spendMicros === undefined ? {} : { spend: unitsOf(usage.spendMicros) };
+}
+
 /** A stored message. */
 export function messageView(message: MessageRecord): Fields {
   const { usage, ...rest } = message;
-  return usage === undefined ? rest : { ...rest, usage: usageOf({ usage }) };
+  return usage === undefined
+    ? rest
+    : { ...rest, usage: { ...usageOf({ usage }), ...spendOf({ usage }) } };
 }
 
 /** A frame of a run. */

@@ -67,7 +67,7 @@ export interface RouteContext<Body = unknown> {
 }
 
 /** Headers of a request that decide what a route does. */
-export type RequestHeader = "Idempotency-Key" | "If-Match" | "Last-Event-ID";
+export type RequestHeader = "Idempotency-Key" | "If-Match" | "Last-Event-ID" | "X-Max-Spend";
 
 /** What a route answers with one status, as the API's description says it. */
 export interface RouteResponse {

@@ -1,6 +1,7 @@
 // How a message is answered: what its request says is asked of an agent or a team as a stateless completion.
 
 import { estimatePromptTokens } from "../../llm/answer.ts";
+import { maxSpendOfHeader } from "../max-spend.ts";
 import { targetOf } from "../openai/model.ts";
 import { type ErrorPlace, errorReply, json } from "../reply.ts";
 import type { RouteContext } from "../route.ts";
@@ -69,6 +70,7 @@ async function started({ chat }: Services, context: Context): Promise<Answering>
     agent,
     stream: body.stream ?? false,
     ...(trace === undefined ? {} : { trace }),
+    limit: maxSpendOfHeader(request),
     ...userOf(body),
     ...messagesOf(body),
     overrides,

@@ -32,7 +32,7 @@ export function anthropicRoutes(services: Services): readonly Route[] {
       ...common,
       method: "POST",
       pattern: "/v1/messages",
-      reads: ["Idempotency-Key"],
+      reads: ["Idempotency-Key", "X-Max-Spend"],
       hasOwnGate: true,
       body: messagesBody,
       bodyBytesMax: BODY_BYTES_MAX,

@@ -7,6 +7,7 @@ import { answererOf, sourcesOf } from "../answers.ts";
 import { chunkEvents } from "../chunk-schemas.ts";
 import { chunkStream } from "../chunk-stream.ts";
 import { type ChunkStyle, type StreamError, usageOf } from "../chunks.ts";
+import { maxSpendOfHeader } from "../max-spend.ts";
 import { answers } from "../openapi/responses.ts";
 import { errorBody, errorReply, json } from "../reply.ts";
 import { defineRoute, type Route, type RouteContext } from "../route.ts";
@@ -51,7 +52,7 @@ export function completionRoute(services: Services): Route {
     responses: completionResponses,
     method: "POST",
     pattern: "/v1/chat/completions",
-    reads: ["Idempotency-Key", "Last-Event-ID"],
+    reads: ["Idempotency-Key", "Last-Event-ID", "X-Max-Spend"],
     service: "chat-completions",
     errors: "openai",
     hasOwnGate: true,
@@ -87,6 +88,7 @@ async function started(services: Services, context: Context, agent: string): Pro
     agent,
     stream: body.stream ?? false,
     ...(trace === undefined ? {} : { trace }),
+    limit: maxSpendOfHeader(request),
   };
   const messages = messagesOf(body.messages);
   const overrides = overridesOf(body);

@@ -17,6 +17,9 @@ const headers: Readonly<Record<RequestHeader, Json>> = {
     "The ETag of the version that is changed: when it is no longer the newest, REVISION_MISMATCH.",
   ),
   "Last-Event-ID": text("Id of the last event that came: the stream goes on behind it."),
+  "X-Max-Spend": text(
+    "Most that models may cost in this run and all runs below it, in units of the account, e.g. 0.25.",
+  ),
 };
 
 const queries: Readonly<Record<string, Json>> = {

@@ -46,6 +46,11 @@ export const usageSchema = named(
           { ...closed, description: "Where the provider says what its model thought." },
         ),
       ),
+      spend: Type.Optional(
+        Type.Number({
+          description: "What models cost, in units of the account, where their prices are known.",
+        }),
+      ),
     },
     closed,
   ),

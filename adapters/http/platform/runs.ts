@@ -8,6 +8,7 @@ import { type TargetKind, targetPlace } from "../../../actors/targets.ts";
 import { type ErrorData, RuntimeError, toErrorData } from "../../../runtime/errors.ts";
 import { type Frame, rootRunOf } from "../../../runtime/frame.ts";
 import { frameView, replyView } from "../answers.ts";
+import { maxSpendField, maxSpendOf } from "../max-spend.ts";
 import { answers, pageOf } from "../openapi/responses.ts";
 import { errorBody, json } from "../reply.ts";
 import { defineRoute, type Route, type RouteContext } from "../route.ts";
@@ -59,6 +60,7 @@ const runBody = Type.Object(
     mode: Type.Optional(runMode),
     on_busy: Type.Optional(onBusy),
     on_disconnect: Type.Optional(onDisconnect),
+    max_spend: Type.Optional(maxSpendField),
     /** Told of the run's end, however it ends. */
     webhook: Type.Optional(
       Type.Union([
@@ -237,6 +239,7 @@ function askOf(context: StartContext, kind: TargetKind): ChatAsk {
     ...(body.on_disconnect === undefined ? {} : { onDisconnect: body.on_disconnect }),
     ...(body.webhook == null ? {} : { webhook: checkedWebhook(body.webhook.url) }),
     ...(trace === undefined ? {} : { trace }),
+    limit: maxSpendOf(body.max_spend),
   };
 }
 

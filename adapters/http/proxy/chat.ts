@@ -7,10 +7,11 @@ import { userKey } from "../../../actors/records/memory.ts";
 import { costOf } from "../../../actors/records/price.ts";
 import { type Static, Type } from "../../../actors/schema.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
-import { answererOf, sourcesOf } from "../answers.ts";
+import { answererOf, sourcesOf, spendOf } from "../answers.ts";
 import { chunkEvents } from "../chunk-schemas.ts";
 import { chunkStream } from "../chunk-stream.ts";
 import { type ChunkStyle, type StreamError, usageOf } from "../chunks.ts";
+import { maxSpendField, maxSpendOf } from "../max-spend.ts";
 import { envelope, errorBody } from "../reply.ts";
 import { defineRoute, type Route, type RouteContext } from "../route.ts";
 import type { HttpResponse } from "../server.ts";
@@ -35,6 +36,7 @@ export const chatBody = Type.Object(
     stream: Type.Optional(Type.Boolean()),
     on_busy: Type.Optional(onBusy),
     on_disconnect: Type.Optional(onDisconnect),
+    max_spend: Type.Optional(maxSpendField),
   },
   { additionalProperties: false },
 );
@@ -96,6 +98,7 @@ function askOf(context: Context): ChatAsk {
     ...(body.on_busy === undefined ? {} : { onBusy: body.on_busy }),
     ...(body.on_disconnect === undefined ? {} : { onDisconnect: body.on_disconnect }),
     ...(trace === undefined ? {} : { trace }),
+    limit: maxSpendOf(body.max_spend),
   };
 }
 
@@ -133,7 +136,7 @@ export function chatData(reply: ChatReply): Readonly<Record<string, unknown>> {
     model: rest.model,
     ...answererOf(reply),
     finish_reason: rest.finish_reason,
-    usage: usageOf(reply),
+    usage: { ...usageOf(reply), ...spendOf(reply) },
     ...(rest.escalated_to === undefined ? {} : { escalated_to: rest.escalated_to }),
     ...(output === undefined ? {} : { output }),
   };

@@ -6,6 +6,7 @@ import { fromErrorData, RuntimeError } from "../../../runtime/errors.ts";
 import type { Frame } from "../../../runtime/frame.ts";
 import type { SendOptions } from "../../../runtime/system.ts";
 import type { WorkGate } from "../gate/work-gate.ts";
+import type { SpendLimit } from "../max-spend.ts";
 import type { Caller } from "./agent-store.ts";
 import { KEY_HOURS, type OnceKey } from "./once.ts";
 import type { Subscribers, Subscription } from "./subscribers.ts";
@@ -20,6 +21,8 @@ export interface Ask {
   /** Aborts when the client has gone away. */
   readonly signal: AbortSignal;
   readonly trace?: string;
+  /** What its run may spend. */
+  readonly limit?: SpendLimit;
 }
 
 /** Who speaks: whom the caller names, or the one whom alone its token speaks for. @throws FORBIDDEN. */

@@ -323,6 +323,7 @@ async function prepareChat(parts: Parts, ask: ChatAsk): Promise<Prepared> {
     ...(ask.webhook === undefined ? {} : { webhook: ask.webhook }),
     ...(ask.response && { response: ask.response }),
     ...(keyId === null ? {} : { keyId }),
+    ...ask.limit,
   };
   const message = await screened({ ...parts, ...ask, root: conversation }, target, sent);
   const onDisconnect =
@@ -359,6 +360,7 @@ function completionMessage(
     ...speakerOf(ask),
     ...(ask.response && { response: ask.response }),
     ...(keyId === null ? {} : { keyId }),
+    ...ask.limit,
   };
 }
 

@@ -3,6 +3,7 @@
 import type { ChatAccepted, ChatReply } from "../../../../actors/records/conversation.ts";
 import type { ResponseNote } from "../../../../actors/records/response.ts";
 import { RuntimeError } from "../../../../runtime/errors.ts";
+import { maxSpendOfHeader } from "../../max-spend.ts";
 import { json } from "../../reply.ts";
 import type { RouteContext } from "../../route.ts";
 import type { HttpResponse } from "../../server.ts";
@@ -86,6 +87,7 @@ async function askOf(services: Services, context: Context, once: OnceKey | null)
     agent,
     stream: body.stream === true,
     ...(trace === undefined ? {} : { trace }),
+    limit: maxSpendOfHeader(request),
     ...(body.store === false ? {} : { response: note }),
   };
   const conversation = conversationOf(body);

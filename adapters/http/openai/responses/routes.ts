@@ -30,7 +30,7 @@ function createRoute(services: Services): Route {
     ...common,
     method: "POST",
     pattern: "/v1/responses",
-    reads: ["Idempotency-Key"],
+    reads: ["Idempotency-Key", "X-Max-Spend"],
     hasOwnGate: true,
     body: responseBody,
     handler: async (context) => {
