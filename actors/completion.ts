@@ -7,6 +7,7 @@ import { addressParts } from "../runtime/address.ts";
 import { clientFault } from "./answer/client-tools.ts";
 import { isInputBlocked } from "./conversation-withheld.ts";
 import { limits } from "./limits.ts";
+import { type Charged, chargeReads } from "./money/charges.ts";
 import { limitRun } from "./money/lines.ts";
 import { versionId } from "./records/agent-version.ts";
 import type {
@@ -37,6 +38,7 @@ export interface CompletionState {
     readonly service: string;
     readonly keyId?: string;
     readonly maxSpendMicros?: number;
+    readonly charged?: Charged;
     readonly report?: CompletionReport;
     readonly atMs?: number;
   } | null;
@@ -58,7 +60,7 @@ export const completionActor = defineActor<
       version === undefined
         ? { type: "row", table: current, id: agent }
         : { type: "row", table: versions, id: versionId(agent, version) };
-    return { target, limits: limitsRead };
+    return { target, limits: limitsRead, ...chargeReads(message.charges) };
   },
   receive(state, message, turn) {
     switch (message.type) {
@@ -106,7 +108,7 @@ function accept(state: CompletionState, message: CompletionMessage, turn: Turn):
       return state;
     }
   }
-  takeCharge(turn, message.priceMicros);
+  const charged = takeCharge(turn, message.priceMicros, message.charges);
   const version = message.version ?? target.version;
   const input: TurnInput = {
     owner: "completion",
@@ -147,6 +149,7 @@ function accept(state: CompletionState, message: CompletionMessage, turn: Turn):
       ...(isCounted && { isCounted }),
       ...(keyId !== undefined && { keyId }),
       ...(maxSpendMicros !== undefined && { maxSpendMicros }),
+      ...(Object.keys(charged).length > 0 && { charged }),
       ...(report && { report, atMs: turn.nowMs }),
     },
   };

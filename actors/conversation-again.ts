@@ -13,7 +13,10 @@ import type { TurnInput } from "./turn-input.ts";
 
 /** What the conversation is told. */
 export interface AgainMessage
-  extends Pick<ChatMessage, "stream" | "priceMicros" | "service" | "keyId" | "timeoutMs"> {
+  extends Pick<
+    ChatMessage,
+    "stream" | "priceMicros" | "service" | "keyId" | "timeoutMs" | "charges"
+  > {
   readonly type: "again";
   /** In place of the run that ended, or beside it. */
   readonly way: "resume" | "fork";
@@ -34,7 +37,7 @@ export function again(
     turn.refuse(refusal);
     return state;
   }
-  takeCharge(turn, message.priceMicros);
+  const charged = takeCharge(turn, message.priceMicros, message.charges);
   const { kind, input, from, way, stream } = message;
   const run = turn.startRun({
     kind,
@@ -53,6 +56,7 @@ export function again(
     stream,
     priceMicros: message.priceMicros,
     service: message.service,
+    ...(Object.keys(charged).length > 0 && { charged }),
     ...(message.keyId === undefined ? {} : { keyId: message.keyId }),
   };
   const accepted: ChatAccepted = {

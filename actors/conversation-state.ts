@@ -1,6 +1,7 @@
 // What a conversation's actor remembers: who is answered by which run, and what waits. Small, because
 // it is rewritten with every turn; the messages themselves are records.
 
+import type { Charged } from "./money/charges.ts";
 import type { PinnedPrompts } from "./prompts/prompt.ts";
 import type { ConversationRow } from "./records/conversation.ts";
 import type { GuardInput } from "./records/guardrail.ts";
@@ -20,6 +21,8 @@ export interface Entry {
   readonly keyId?: string;
   /** What the run may spend. */
   readonly maxSpendMicros?: number;
+  /** What its messages have taken from budgets. */
+  readonly charged?: Charged;
   /** Values of variables of the agent's prompt. */
   readonly variables?: Readonly<Record<string, unknown>>;
   /** Versions of the agent's prompts, as they were when it was accepted. */

@@ -18,6 +18,7 @@ import {
 } from "./conversation-state.ts";
 import { withheldReads, withhold } from "./conversation-withheld.ts";
 import { limits } from "./limits.ts";
+import { addCharged, type Charged, chargeReads } from "./money/charges.ts";
 import { limitRun } from "./money/lines.ts";
 import {
   type ChatAccepted,
@@ -89,9 +90,11 @@ function reads(
     return {
       target: { type: "row", table: targetPlace(message.agent).current, id: message.agent },
       limits: limitsRead,
+      ...chargeReads(message.charges),
     };
   }
   if (message.type === "run-ended") return withheldReads(message, state);
+  if (message.type === "again") return chargeReads(message.charges);
   if (message.type === "purge") return { rows: { type: "records", limit: limits.purgeRecords } };
   return {};
 }
@@ -129,15 +132,15 @@ function chat(state: ConversationState, message: ChatMessage, turn: Turn): Conve
       `Conversation ${root} has ${most} messages waiting.`,
     );
   }
-  takeCharge(turn, message.priceMicros);
+  const charged = takeCharge(turn, message.priceMicros, message.charges);
   const sequence = state.next;
   const base = remembering(opened(state, message, turn), target);
   const merged =
     mode === "merge" ? base.waiting.findLast((_, at, all) => at === all.length - 1) : null;
   const next =
     base.current !== null && merged?.mode === "merge"
-      ? mergeInto(base, merged, sequence, message)
-      : startOrWait(base, { message, mode, target, sequence }, turn);
+      ? mergeInto(base, merged, { sequence, message, charged })
+      : startOrWait(base, { message, mode, target, sequence, charged }, turn);
   const run = runOf(next, sequence);
   const record: MessageRecord = {
     id: turn.newId("ms"),
@@ -194,10 +197,11 @@ interface NewRun {
   readonly mode: Entry["mode"];
   readonly target: Accepting;
   readonly sequence: number;
+  readonly charged: Charged;
 }
 
 function startOrWait(state: ConversationState, wanted: NewRun, turn: Turn): ConversationState {
-  const { message, mode, target, sequence } = wanted;
+  const { message, mode, target, sequence, charged } = wanted;
   const { version, runKind } = target;
   const isBusy = state.current !== null;
   const input: TurnInput = {
@@ -231,6 +235,7 @@ function startOrWait(state: ConversationState, wanted: NewRun, turn: Turn): Conv
     stream: message.stream,
     priceMicros: message.priceMicros,
     service: message.service,
+    ...(Object.keys(charged).length > 0 && { charged }),
     ...(message.keyId === undefined ? {} : { keyId: message.keyId }),
     ...(message.maxSpendMicros !== undefined && { maxSpendMicros: message.maxSpendMicros }),
     ...(message.variables && { variables: message.variables }),
@@ -270,11 +275,11 @@ function interrupt(state: ConversationState, by: Entry, turn: Turn): Conversatio
 function mergeInto(
   state: ConversationState,
   into: Entry,
-  sequence: number,
-  message: ChatMessage,
+  { sequence, message, charged }: Pick<NewRun, "sequence" | "message" | "charged">,
 ): ConversationState {
   const entry: Entry = {
     ...into,
+    ...(into.charged && { charged: addCharged(into.charged, charged) }),
     sequences: [...into.sequences, sequence],
     stream: into.stream || message.stream,
     // One prompt is filled for both: of values with one name the last counts.

@@ -5,8 +5,10 @@
 import { defineActor, defineRun, type RunEnded, type Turn } from "../runtime/actor.ts";
 import { loadAgent } from "./compiled.ts";
 import { limits } from "./limits.ts";
+import { type Charged, chargeReads, giveBack } from "./money/charges.ts";
+import type { BudgetLine } from "./money/lines.ts";
 import type { Ports, Usage } from "./ports.ts";
-import { balanceCounter, type Charge, type RoutingInfo } from "./records/conversation.ts";
+import type { Charge, RoutingInfo } from "./records/conversation.ts";
 import { settle, takeCharge } from "./reply.ts";
 import { chooseAction } from "./route-step.ts";
 import { metered, payerOf } from "./spend.ts";
@@ -31,6 +33,8 @@ export interface DryRunMessage {
   readonly priceMicros: number;
   readonly service: string;
   readonly keyId?: string;
+  /** Budgets that the price counts for. */
+  readonly charges?: readonly BudgetLine[];
 }
 
 /** What the run found. */
@@ -49,8 +53,9 @@ export interface DryRunReply extends DryRunResult {
 /** The one run of a dry run; null before and after. Version 1. */
 export interface DryRunState {
   readonly run:
-    | (Omit<DryRunMessage, "type" | "input"> & {
+    | (Omit<DryRunMessage, "type" | "input" | "charges"> & {
         readonly id: string;
+        readonly charged?: Charged;
         /** Absent in what was stored by an earlier server. */
         readonly agent?: string;
       })
@@ -62,6 +67,7 @@ export const dryRunActor = defineActor<DryRunState, DryRunMessage | RunEnded>({
   kind: "route",
   version: 1,
   initial: () => ({ run: null }),
+  reads: (message) => (message.type === "route" ? chargeReads(message.charges) : {}),
   receive(state, message, turn) {
     return message.type === "route" ? accept(state, message, turn) : end(state, message, turn);
   },
@@ -86,11 +92,11 @@ function accept(state: DryRunState, message: DryRunMessage, turn: Turn): DryRunS
     return state;
   }
   const { input, priceMicros, service, keyId } = message;
-  takeCharge(turn, priceMicros);
+  const charged = takeCharge(turn, priceMicros, message.charges);
   const paid: DryRunInput = keyId === undefined ? input : { ...input, keyId };
   const id = turn.startRun({ kind: dryRun.kind, input: paid, timeoutMs: limits.dryRunMs });
   turn.reply({ run: id }, { follow: id });
-  const kept = { id, agent: input.agent, priceMicros, service };
+  const kept = { id, agent: input.agent, priceMicros, service, charged };
   return { run: keyId === undefined ? kept : { ...kept, keyId } };
 }
 
@@ -101,7 +107,7 @@ function end(state: DryRunState, ended: RunEnded, turn: Turn): DryRunState {
   const result = outcome.status === "completed" ? (outcome.result as DryRunResult) : null;
   const isFree = result?.model === null;
   // What a failed run took is given back by `settle`.
-  if (isFree && run.priceMicros > 0) turn.add(balanceCounter, run.priceMicros);
+  if (isFree && run.priceMicros > 0) giveBack(turn, run.priceMicros, run.charged);
   const settled = settle(
     turn,
     { ...run, agent: run.agent ?? "", run: run.id, calls: isFree ? 0 : 1 },

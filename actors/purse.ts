@@ -5,6 +5,8 @@
 // thread is crossed, and nobody waits for others' purses.
 
 import { defineActor } from "../runtime/actor.ts";
+import { chargeReads } from "./money/charges.ts";
+import type { BudgetLine } from "./money/lines.ts";
 import type { PurseCallMessage } from "./money/messages.ts";
 import { close, type PurseState, purseReads, reserve, settle } from "./money/purse-book.ts";
 import { takeCharge } from "./reply.ts";
@@ -13,6 +15,8 @@ import { takeCharge } from "./reply.ts";
 export interface TakeMessage {
   readonly type: "take";
   readonly priceMicros: number;
+  /** Budgets that it counts for. */
+  readonly charges?: readonly BudgetLine[];
 }
 
 /** Kind `purse`. Version 1 has no state, or that of what is reserved. */
@@ -20,11 +24,12 @@ export const purseActor = defineActor<PurseState | null, TakeMessage | PurseCall
   kind: "purse",
   version: 1,
   initial: () => null,
-  reads: (message, state) => (message.type === "take" ? {} : purseReads(message, state)),
+  reads: (message, state) =>
+    message.type === "take" ? chargeReads(message.charges) : purseReads(message, state),
   receive(state, message, turn) {
     switch (message.type) {
       case "take":
-        takeCharge(turn, message.priceMicros);
+        takeCharge(turn, message.priceMicros, message.charges);
         turn.reply(message.priceMicros);
         return state;
       case "reserve":

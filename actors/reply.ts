@@ -3,6 +3,7 @@
 
 import type { Outcome, Turn } from "../runtime/actor.ts";
 import type { ErrorData } from "../runtime/errors.ts";
+import { type Charged, type ChargeLine, giveToBudgets, takeFromBudgets } from "./money/charges.ts";
 import {
   balanceCounter,
   type Charge,
@@ -23,6 +24,8 @@ export interface Paid {
   /** Price of one call, and how many calls the run answers. */
   readonly priceMicros: number;
   readonly calls: number;
+  /** What was taken from budgets for them. */
+  readonly charged?: Charged;
 }
 
 /** The refusal of a call that the balance does not hold. */
@@ -31,13 +34,21 @@ function notCovered(priceMicros: number): ErrorData {
   return { code: "BALANCE_EXHAUSTED", message };
 }
 
-/** Takes the price in the accept's transaction. The turn is undone when the balance does not hold it. */
-export function takeCharge(turn: Turn, priceMicros: number): void {
-  if (priceMicros === 0) return;
+/**
+ * Takes the price in the accept's transaction, and what of budgets counts it. The turn is undone when the
+ * balance or a budget does not hold it.
+ */
+export function takeCharge(
+  turn: Turn,
+  priceMicros: number,
+  lines?: readonly ChargeLine[],
+): Charged {
+  if (priceMicros === 0) return {};
   turn.add(balanceCounter, -priceMicros, {
     min: 0,
     otherwise: notCovered(priceMicros),
   });
+  return takeFromBudgets(turn, priceMicros, lines);
 }
 
 /**
@@ -50,6 +61,7 @@ export function settle(turn: Turn, paid: Paid, outcome: Outcome): Charge {
   const taken = paid.priceMicros * paid.calls;
   // Adds 0 too: the end frame then says the balance after the commit.
   if (taken > 0) turn.add(balanceCounter, isDelivered ? 0 : taken);
+  if (!isDelivered) giveToBudgets(turn, paid.charged);
   const charge = chargeOf(paid.priceMicros, isDelivered ? paid.calls : 0);
   const id = turn.newId("le");
   const row: LedgerRow = {

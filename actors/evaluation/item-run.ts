@@ -7,6 +7,7 @@ import { addressParts } from "../../runtime/address.ts";
 import { type ErrorData, RuntimeError, toErrorData, toldError } from "../../runtime/errors.ts";
 import { promptsOf } from "../ask-target.ts";
 import { limits } from "../limits.ts";
+import { chargeLinesAt, isUsedUp } from "../money/charges.ts";
 import { noUsage } from "../money/spent.ts";
 import type { Ports } from "../ports.ts";
 import type { EndedCompletion } from "../records/completion-report.ts";
@@ -39,9 +40,9 @@ export const evaluationItemRun = defineRun<ItemRunInput, ItemRunResult, Ports>({
   kind: "evaluation-item",
   run: async (input, context) => {
     const { evaluationJudge: priceMicros } = pricesOf(input.plan);
-    const books: JudgeBooks = { priceMicros, paid: 0, graded: 0, usage: noUsage };
     const payer = { keyId: input.keyId ?? null, agent: input.plan.targets[0]?.target ?? "" };
-    context.atEnd((write) => closeBooks(context, write, books, payer));
+    const books: JudgeBooks = { payer, priceMicros, paid: 0, graded: 0, usage: noUsage };
+    context.atEnd((write) => closeBooks(context, write, books));
     return await metered(context, payer, async (meter) => {
       const item = await itemOf(input, context);
       const { index, plan } = input;
@@ -61,10 +62,6 @@ export const evaluationItemRun = defineRun<ItemRunInput, ItemRunResult, Ports>({
     });
   },
 });
-
-/** What no later item would find either. */
-const isUsedUp = (code: string | undefined): boolean =>
-  code === "BALANCE_EXHAUSTED" || code === "BUDGET_EXHAUSTED";
 
 async function itemIdOf({ index }: ItemRunInput, context: RunContext<Ports>): Promise<string> {
   const owner = evaluationAddress(context.tenant, addressParts(context.self).root);
@@ -164,8 +161,10 @@ async function answer(
       ...(input.keyId === undefined ? {} : { keyId: input.keyId }),
       report: { to: evaluationAddress(tenant, evaluation), run: context.id, key: endKey },
     };
+    const paid = { keyId: input.keyId ?? null, agent: target };
+    const charges = await chargeLinesAt(context, `pay-at:${side}`, paid);
     const { screenedIn } = await import("../guard/screened-in.ts");
-    const message = await screenedIn(context, `screen:${side}`, sent);
+    const message = await screenedIn(context, `screen:${side}`, { ...sent, charges });
     context.sendAtEnd(`cancel:${side}`, to, cancel, { unless: endKey });
     const asked = await context.ask(`ask:${side}`, to, message, { timeoutMs: ACCEPT_MS });
     ({ run } = asked as ChatAccepted);

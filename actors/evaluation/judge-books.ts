@@ -3,11 +3,12 @@
 
 import type { RunContext, Turn } from "../../runtime/actor.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
+import { type Charged, chargedOf, chargeLinesAt, giveBack, isUsedUp } from "../money/charges.ts";
 import type { Payer } from "../money/lines.ts";
 import { purseAddress } from "../money/messages.ts";
 import type { Ports, Usage } from "../ports.ts";
 import type { TakeMessage } from "../purse.ts";
-import { balanceCounter, freshLedgerTable, type LedgerRow } from "../records/conversation.ts";
+import { freshLedgerTable, type LedgerRow } from "../records/conversation.ts";
 import { chargeOf } from "../records/price.ts";
 
 /** Service of the ledger's rows. */
@@ -15,8 +16,11 @@ const SERVICE = "evaluation-judge";
 
 /** What was paid, and what came. */
 export interface JudgeBooks {
+  readonly payer: Payer;
   /** Of one grade. */
   readonly priceMicros: number;
+  /** What one has taken from budgets. */
+  charged?: Charged;
   paid: number;
   graded: number;
   usage: Usage;
@@ -28,14 +32,17 @@ export async function payJudge(
   key: string,
   books: JudgeBooks,
 ): Promise<boolean> {
-  const message: TakeMessage = { type: "take", priceMicros: books.priceMicros };
+  const { priceMicros, payer } = books;
+  const charges = await chargeLinesAt(context, `pay-at:${key}`, payer);
+  const message: TakeMessage = { type: "take", priceMicros, charges };
   try {
     await context.ask(`pay:${key}`, purseAddress(context.self), message);
   } catch (error) {
-    if (error instanceof RuntimeError && error.code === "BALANCE_EXHAUSTED") return false;
+    if (error instanceof RuntimeError && isUsedUp(error.code)) return false;
     throw error;
   }
   books.paid += 1;
+  books.charged = chargedOf(charges, priceMicros);
   return true;
 }
 
@@ -43,11 +50,10 @@ export async function payJudge(
 export function closeBooks(
   { id: run_id }: RunContext<Ports>,
   write: Pick<Turn, "putRow" | "add" | "newId" | "nowMs">,
-  { priceMicros, paid, graded, usage }: JudgeBooks,
-  payer: Payer,
+  { payer, priceMicros, charged, paid, graded, usage }: JudgeBooks,
 ): void {
   if (paid === 0) return;
-  if (paid > graded) write.add(balanceCounter, (paid - graded) * priceMicros);
+  for (let left = paid - graded; left > 0; left -= 1) giveBack(write, priceMicros, charged);
   const id = write.newId("le");
   const row: LedgerRow = {
     id,

@@ -10,13 +10,20 @@ import { callerOf } from "../caller.ts";
 import { loadAgent } from "../compiled.ts";
 import { limits } from "../limits.ts";
 import { operationPricesMicros } from "../money/catalogue.ts";
+import {
+  type Charged,
+  chargedOf,
+  chargeLinesAt,
+  giveBack,
+  isUsedUp,
+  type UsedUp,
+} from "../money/charges.ts";
 import type { Payer } from "../money/lines.ts";
 import { purseAddress } from "../money/messages.ts";
 import { spentOn } from "../money/spent.ts";
 import type { LlmRequest, Ports, Usage } from "../ports.ts";
 import type { TakeMessage } from "../purse.ts";
 import {
-  balanceCounter,
   type ChatEvent,
   freshLedgerTable,
   type LedgerRow,
@@ -47,13 +54,15 @@ const safe = { repeat: "safe", retry: PATIENT } as const satisfies StepOptions<u
 export interface MemoryTurnResult {
   readonly written: readonly MemoryWritten[];
   /** Why nobody looked for facts. */
-  readonly skipped?: "BALANCE_EXHAUSTED";
+  readonly skipped?: UsedUp;
 }
 
 /** What a run has bought, and got. */
 interface Bill {
+  readonly payer: Payer;
   /** What was taken; a start with other prices changes nothing of it. */
   priceMicros: number;
+  charged?: Charged;
   isPaid: boolean;
   isDelivered: boolean;
   spend: Usage | null;
@@ -69,11 +78,10 @@ interface Books {
 export const memoryTurnRun = defineRun<MemoryTurnInput, MemoryTurnResult, Ports>({
   kind: memoryTurnKind,
   async run(input, context) {
-    const bill: Bill = { priceMicros: 0, isPaid: false, isDelivered: false, spend: null };
-    context.atEnd((write) => settle(context, write, { bill, payer: payerOf(input) }));
-    const done = await metered(context, payerOf(input), (meter) =>
-      takeIn(input, context, { meter, bill }),
-    );
+    const payer = payerOf(input);
+    const bill: Bill = { payer, priceMicros: 0, isPaid: false, isDelivered: false, spend: null };
+    context.atEnd((write) => settle(context, write, bill));
+    const done = await metered(context, payer, (meter) => takeIn(input, context, { meter, bill }));
     // Of a run that does not complete, the meter writes down what it spent.
     bill.spend = done.spend;
     const { written, skipped } = done;
@@ -147,8 +155,8 @@ async function learn(
   const user = said.filter(({ role }) => role === "user").map(({ content }) => content);
   // The conversation was deleted meanwhile.
   if (user.length === 0) return nothing;
-  if (!(await pay(context, books.bill))) {
-    const reason = "BALANCE_EXHAUSTED";
+  const reason = await pay(context, books.bill);
+  if (reason !== null) {
     context.emit("skipped", { type: "memory_skipped", reason } satisfies ChatEvent);
     return { ...nothing, skipped: reason };
   }
@@ -157,19 +165,21 @@ async function learn(
   return { written: await keep(context, { ...memory, scope }, facts, said), spend };
 }
 
-/** Pays for the call; whether the balance held it. */
-async function pay(context: RunContext<Ports>, bill: Bill): Promise<boolean> {
+/** Pays for the call; else why it cannot. */
+async function pay(context: RunContext<Ports>, bill: Bill): Promise<UsedUp | null> {
   const priceMicros = context.ports.prices.operations.memoryExtract;
-  const message: TakeMessage = { type: "take", priceMicros };
+  const charges = await chargeLinesAt(context, "pay-at", bill.payer);
+  const message: TakeMessage = { type: "take", priceMicros, charges };
   try {
     const taken = await context.ask("pay", purseAddress(context.self), message);
     bill.priceMicros = (taken as number | null) ?? operationPricesMicros.memoryExtract;
+    bill.charged = chargedOf(charges, bill.priceMicros);
   } catch (error) {
-    if (error instanceof RuntimeError && error.code === "BALANCE_EXHAUSTED") return false;
+    if (error instanceof RuntimeError && isUsedUp(error.code)) return error.code;
     throw error;
   }
   bill.isPaid = true;
-  return true;
+  return null;
 }
 
 /** The messages of the turn. They never change, but may be deleted. */
@@ -301,11 +311,10 @@ async function keep(
 function settle(
   { id: run_id }: RunContext<Ports>,
   write: Pick<Turn, "putRow" | "add" | "newId" | "nowMs">,
-  { bill, payer }: { readonly bill: Bill; readonly payer: Payer },
+  { payer, priceMicros, charged, isPaid, isDelivered, spend }: Bill,
 ): void {
-  const { priceMicros, isPaid, isDelivered, spend } = bill;
   if (!isPaid) return;
-  if (!isDelivered) write.add(balanceCounter, priceMicros);
+  if (!isDelivered) giveBack(write, priceMicros, charged);
   const id = write.newId("le");
   const row: LedgerRow = {
     id,

@@ -10,6 +10,7 @@ import {
   budgetCounters,
   budgetTables,
   EACH,
+  isOfRoot,
   OWN_LIMIT,
   periodAt,
   type RunLimit,
@@ -17,7 +18,7 @@ import {
 } from "../records/budget.ts";
 
 /** Beginning of the ids of conversations. */
-const CONVERSATION = "cv_";
+export const CONVERSATION = "cv_";
 
 /** On whose account a run spends. */
 export interface Payer {
@@ -96,7 +97,9 @@ export async function linesOf(
     subjects.map(async ([scope, subject, about]) => {
       const id = subjectId(scope, subject);
       const row = (await context.row(budgetTables.bySubject, id)) as readonly Budget[] | undefined;
-      return (row ?? []).map((budget) => lineOf(budget, about, nowMs));
+      return (row ?? [])
+        .filter(({ counts }) => counts !== "charge")
+        .map((budget) => lineOf(budget, about, nowMs));
     }),
   );
   const own = (await context.row(budgetTables.runLimits, run)) as RunLimit | undefined;
@@ -111,9 +114,10 @@ function ownLine(run: string, { limitMicros }: RunLimit): BudgetLine {
   };
 }
 
-function lineOf(budget: Budget, about: string | null, nowMs: number): BudgetLine {
+/** A budget as it counts for whom it is about. */
+export function lineOf(budget: Budget, about: string | null, nowMs: number): BudgetLine {
   const { id, scope, limitMicros, on_exhausted, period, version } = budget;
-  const isOwn = scope === "conversation" || scope === "run";
+  const isOwn = isOfRoot(budget);
   // A run's own account is no other run's.
   const of = `${id}.${scope === "run" ? about : periodAt(period, nowMs)}`;
   return {

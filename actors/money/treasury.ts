@@ -11,6 +11,7 @@ import {
   BUDGETS_OF_SUBJECT_MAX,
   type Budget,
   budgetTables,
+  isOfRoot,
   subjectId,
 } from "../records/budget.ts";
 import { microsOf, unitsOf } from "../records/price.ts";
@@ -222,8 +223,9 @@ function note(
 }
 
 /** What of a budget somebody sets. */
-function shownOf({ name, scope, subject, limitMicros, period, on_exhausted }: Budget): AuditFields {
-  return { name, scope, subject, limit: unitsOf(limitMicros), period, on_exhausted };
+function shownOf(budget: Budget): AuditFields {
+  const { name, scope, subject, limitMicros, period, on_exhausted, counts = "spend" } = budget;
+  return { name, scope, subject, limit: unitsOf(limitMicros), period, on_exhausted, counts };
 }
 
 /** Takes its place in line, or the one it had. */
@@ -281,7 +283,7 @@ function freed(state: TreasuryState, budget: string, turn: Turn): TreasuryState 
   const held = Number(turn.loaded[counters.held] ?? 0);
   const row = turn.loaded[`row.${budget}`] as Budget | undefined;
   // One that was deleted limits nobody; of one that counts under each root nothing is known here.
-  const limit = row === undefined || isOwn(row) ? Number.MAX_SAFE_INTEGER : row.limitMicros;
+  const limit = row === undefined || isOfRoot(row) ? Number.MAX_SAFE_INTEGER : row.limitMicros;
   let free = limit - used;
   const rows = (turn.loaded[budget] ?? []) as readonly RecordRow[];
   let woken = 0;
@@ -296,8 +298,6 @@ function freed(state: TreasuryState, budget: string, turn: Turn): TreasuryState 
   }
   return queued(state, { budget }, rows.length === 0 ? -queue.count : -woken, turn);
 }
-
-const isOwn = ({ scope }: Budget): boolean => scope === "conversation" || scope === "run";
 
 function changed(state: TreasuryState, budget: string, turn: Turn): TreasuryState {
   const queue = (turn.loaded["queue"] ?? []) as readonly RecordRow[];

@@ -70,6 +70,12 @@ export const budgetInput = Type.Object(
         description: "Days and months of UTC; total: for ever. Default total.",
       }),
     ),
+    counts: Type.Optional(
+      Type.Union([Type.Literal("spend"), Type.Literal("charge")], {
+        description:
+          "`spend` (default): what models cost. `charge`: what the tenant pays for services; such a budget stops, and is of the tenant, a key, an agent or one conversation.",
+      }),
+    ),
     on_exhausted: Type.Optional(onExhausted),
     name: Type.Optional(name),
   },
@@ -109,10 +115,17 @@ export interface Budget {
   readonly limitMicros: number;
   readonly period: BudgetPeriod;
   readonly on_exhausted: "stop" | "pause";
+  /** What it counts. Default: spend. */
+  readonly counts?: "spend" | "charge";
   readonly created_at: string;
   readonly updated_at: string;
   /** Grows with every change. */
   readonly version: number;
+}
+
+/** Whether it is counted by the purse of what it is about, not by counters of the tenant. */
+export function isOfRoot({ scope, counts }: Pick<Budget, "scope" | "counts">): boolean {
+  return counts !== "charge" && (scope === "conversation" || scope === "run");
 }
 
 /** Id of the row with the budgets of a subject. */

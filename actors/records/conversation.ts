@@ -3,6 +3,7 @@
 
 import type { Address } from "../../runtime/address.ts";
 import type { Degraded } from "../knowledge/search.ts";
+import type { BudgetLine } from "../money/lines.ts";
 import type { PromptMessage, ToolCall, ToolChoice, ToolSpec, Usage } from "../ports.ts";
 import type { PinnedPrompts } from "../prompts/prompt.ts";
 import type { AuthEvent } from "./auth-event.ts";
@@ -135,7 +136,7 @@ export type ChatEvent =
   /** What was remembered of the user and given to the model. */
   | { readonly type: "memories"; readonly memories: readonly RecalledMemory[] }
   /** A fact was written down after the turn. */
-  | { readonly type: "memory_skipped"; readonly reason: "BALANCE_EXHAUSTED" }
+  | { readonly type: "memory_skipped"; readonly reason: "BALANCE_EXHAUSTED" | "BUDGET_EXHAUSTED" }
   | { readonly type: "memory_written"; readonly id: string | null; readonly status: string }
   | {
       readonly type: "tool_call";
@@ -270,6 +271,8 @@ export interface ChatMessage extends Screenable {
   readonly keyId?: string;
   /** What its run may spend, with all runs below it. */
   readonly maxSpendMicros?: number;
+  /** Budgets that its price counts for. */
+  readonly charges?: readonly BudgetLine[];
   /** Run deadline, ms. Default 600,000. */
   readonly timeoutMs?: number;
   /** Address that is told of the run's end. */
@@ -347,6 +350,8 @@ export interface CompletionMessage extends Screenable {
   readonly keyId?: string;
   /** What its run may spend, with all runs below it. */
   readonly maxSpendMicros?: number;
+  /** Budgets that its price counts for. */
+  readonly charges?: readonly BudgetLine[];
   readonly timeoutMs?: number;
   /** Kept beside the run. */
   readonly response?: ResponseNote;

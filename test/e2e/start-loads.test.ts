@@ -118,7 +118,7 @@ const filesMax: Readonly<Record<string, number>> = {
   "actors/memory": 7,
   // The catalogue of prices, on main and in a worker, with what attributes tokens; what runs, purses and the
   // treasury keep budgets by, and the actor of alerts.
-  "actors/money": 15,
+  "actors/money": 18,
   "actors/prompts": 7,
   "actors/records": 53,
   "actors/routing": 24,

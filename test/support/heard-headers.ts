@@ -4,7 +4,7 @@
 import type { RequestHeader, Route, RouteContext } from "../../adapters/http/route.ts";
 
 const stated: ReadonlyMap<string, RequestHeader> = new Map(
-  (["Idempotency-Key", "If-Match", "Last-Event-ID"] as const).map((name) => [
+  (["Idempotency-Key", "If-Match", "Last-Event-ID", "X-Max-Spend"] as const).map((name) => [
     name.toLowerCase(),
     name,
   ]),

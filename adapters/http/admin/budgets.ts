@@ -31,6 +31,7 @@ const budgetSchema = named(
       limit: Type.Number({ description: "In units of the account." }),
       period: Type.String({ enum: ["total", "day", "month"] }),
       on_exhausted: Type.String({ enum: ["stop", "pause"] }),
+      counts: Type.String({ enum: ["spend", "charge"] }),
       used: units("Settled in this period; null where each conversation or run has its own."),
       reserved: units("What calls under way may cost at most."),
       left: units("Neither used nor reserved."),

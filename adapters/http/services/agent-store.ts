@@ -22,6 +22,7 @@ import type { CheckPlace } from "./agent-checks.ts";
 import { heldAfter, newlyHeld } from "./agent-held.ts";
 import { historyWrites } from "./agent-history.ts";
 import { agentLinks } from "./agent-listing.ts";
+import { budgetWrites, chargesFor, inBudgets } from "./charges.ts";
 import { balanceOf, chargeWrites } from "./money.ts";
 import type { RecordIndex } from "./record-index.ts";
 import { lockOf, type RecordUser } from "./record-links.ts";
@@ -157,10 +158,14 @@ export function createAgentStore(options: AgentServiceOptions): AgentStore {
       const history = await historyWrites(tables, {
         ...{ tenant: caller.tenant, from: before, to: row, entry, nowMs: nowMs() },
       });
-      const writes = [current, put(agentVersionRow(version)), ...history, ...more, ...paid];
+      const place = { tables, nowMs };
+      const lines = await linesOf(place, caller, from === null ? "" : agentId, charge);
+      const rows = [current, put(agentVersionRow(version)), ...history, ...more];
+      const writes = [...rows, ...paid, ...budgetWrites(lines, charge.micros)];
       const write = (): ReturnType<Tables["write"]> =>
         tables
           .write(caller.tenant, writes)
+          .catch(inBudgets(place, { tenant: caller.tenant, lines, micros: charge.micros }))
           .catch(inMoney(charge))
           // A write that failed may be there even so.
           .finally(() => index.changed(caller.tenant, agentTables.agents, row.agent.agent_key));
@@ -186,6 +191,17 @@ export function createAgentStore(options: AgentServiceOptions): AgentStore {
       balanceMicros: balanceMicros ?? (await balanceOf(system, caller.tenant)),
     }),
   };
+}
+
+/** The budgets that an operation counts for. `agent`: empty for one that is not there yet. */
+async function linesOf(
+  place: Parameters<typeof chargesFor>[0],
+  { tenant, keyId }: Caller,
+  agent: string,
+  { micros }: Charge,
+): Promise<Awaited<ReturnType<typeof chargesFor>>> {
+  if (micros === 0) return [];
+  return await chargesFor(place, { tenant, keyId, agent, conversation: null });
 }
 
 /** What a version names that the one before does not, beside its own sub-agents. */

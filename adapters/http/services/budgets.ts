@@ -9,6 +9,8 @@ import {
   type BudgetPatch,
   budgetCounters,
   budgetTables,
+  EACH,
+  isOfRoot,
   periodAt,
   periodEndMs,
   subjectId,
@@ -48,6 +50,7 @@ export interface BudgetView {
   readonly limit: number;
   readonly period: Budget["period"];
   readonly on_exhausted: Budget["on_exhausted"];
+  readonly counts: "spend" | "charge";
   /** Settled; null where each conversation or run has its own. */
   readonly used: number | null;
   /** What calls under way may cost yet. */
@@ -89,6 +92,7 @@ export class BudgetService {
   /** @throws INVALID for a subject that does not go with the scope, CONFLICT when there are too many. */
   async create(tenant: string, input: BudgetInput, { by, once }: Asking): Promise<BudgetView> {
     const { scope, limit, period = "total", on_exhausted = "stop", name = null } = input;
+    const { counts = "spend" } = input;
     const subject = input.subject ?? null;
     const { form, say } = SUBJECTS[scope];
     if (!form.test(subject ?? "")) {
@@ -96,10 +100,11 @@ export class BudgetService {
         pointer: "/subject",
       });
     }
+    if (counts === "charge") checkCharging({ subject, scope, on_exhausted });
     const nowMs = this.#parts.nowMs();
     const at = new Date(nowMs).toISOString();
     const budget: Budget = {
-      ...{ id: newId("bd", nowMs), name, scope, subject, period, on_exhausted },
+      ...{ id: newId("bd", nowMs), name, scope, subject, period, on_exhausted, counts },
       ...{ limitMicros: microsOf(limit), created_at: at, updated_at: at, version: 1 },
     };
     return await this.#asked(tenant, { type: "create", budget, by }, once);
@@ -112,7 +117,9 @@ export class BudgetService {
     patch: BudgetPatch,
     { by, once }: Asking,
   ): Promise<BudgetView> {
-    const { scope, subject } = await this.#row(tenant, id);
+    const { scope, subject, counts, on_exhausted } = await this.#row(tenant, id);
+    const next = patch.on_exhausted ?? on_exhausted;
+    if (counts === "charge") checkCharging({ subject, scope, on_exhausted: next });
     const of = subjectId(scope, subject);
     return await this.#asked(tenant, { type: "change", id, subject: of, patch, by }, once);
   }
@@ -200,18 +207,28 @@ export class BudgetService {
     const { id, name, scope, subject, limitMicros, period, on_exhausted } = budget;
     const { created_at, updated_at } = budget;
     const now = nowMs();
-    const isOwn = scope === "conversation" || scope === "run";
-    const counted = isOwn ? null : await countedOf(tables, tenant, budget, now);
+    const counted = isOfRoot(budget) ? null : await countedOf(tables, tenant, budget, now);
     const endMs = periodEndMs(period, now);
     const queue = await tables.get(tenant, budgetTables.queues, id);
     return {
       ...{ id, name, scope, subject, limit: unitsOf(limitMicros), period, on_exhausted },
+      counts: budget.counts ?? "spend",
       ...(counted ?? { used: null, reserved: null, left: null, overrun: null }),
       waiting: Number(queue?.value ?? 0),
       resets_at: endMs === null ? null : new Date(endMs).toISOString(),
       ...{ created_at, updated_at },
     };
   }
+}
+
+/** @throws INVALID: a price is known before, so that nothing need wait, and stands for no single run. */
+function checkCharging(of: Pick<Budget, "scope" | "subject" | "on_exhausted">): void {
+  const pointer =
+    of.on_exhausted === "pause" ? "/on_exhausted" : of.subject === EACH ? "/subject" : null;
+  if (pointer === null) return;
+  const text =
+    "A budget that counts charges stops, and is of the tenant, a key, an agent or one conversation by its id.";
+  throw new RuntimeError("INVALID", text, { pointer });
 }
 
 /** A row of what is reserved. */

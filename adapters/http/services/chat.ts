@@ -36,6 +36,7 @@ import {
   watched,
 } from "./answering.ts";
 import type { ApprovalService } from "./approvals.ts";
+import { withCharges } from "./charges.ts";
 import { type ConversationService, conversationAddress, notTheirs } from "./conversations.ts";
 import { withOwnRounds } from "./own-rounds.ts";
 import { mayHavePrompts, settlePrompts } from "./run-prompts.ts";
@@ -234,6 +235,14 @@ interface Prepared {
 }
 
 async function prepare(parts: Parts, ask: AnyAsk): Promise<Prepared> {
+  const { to, message, cancelOnLeave } = await prepared(parts, ask);
+  const agent = message.type === "again" ? message.input.agent : message.agent;
+  const { tables } = parts.system;
+  const charged = await withCharges({ tables, nowMs: parts.nowMs }, message, { to, agent });
+  return { to, message: charged, cancelOnLeave };
+}
+
+async function prepared(parts: Parts, ask: AnyAsk): Promise<Prepared> {
   if ("of" in ask) return prepareAgain(parts, ask);
   return "messages" in ask ? await prepareCompletion(parts, ask) : await prepareChat(parts, ask);
 }

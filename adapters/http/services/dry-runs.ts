@@ -8,6 +8,7 @@ import { fromErrorData, RuntimeError } from "../../../runtime/errors.ts";
 import { newId } from "../../../runtime/id.ts";
 import type { System } from "../../../runtime/system.ts";
 import type { Caller } from "./agent-store.ts";
+import { withCharges } from "./charges.ts";
 
 /** Asks a worker. */
 export interface DryRunService {
@@ -26,7 +27,10 @@ export function createDryRunService(parts: {
       const to = address({ kind: "route", tenant, root: newId("dr", parts.nowMs()) });
       const priceMicros = parts.prices.operations.chat;
       const asked: DryRunMessage = { type: "route", input, priceMicros, service };
-      const message = keyId === null ? asked : { ...asked, keyId };
+      const keyed = keyId === null ? asked : { ...asked, keyId };
+      const { nowMs, system } = parts;
+      const { agent } = input;
+      const message = await withCharges({ tables: system.tables, nowMs }, keyed, { to, agent });
       for await (const frames of parts.system.stream(to, message, { signal, endOnly: true })) {
         for (const frame of frames) {
           if (frame.type === "refused") throw fromErrorData(frame.error);
