@@ -268,7 +268,10 @@ export class RunBudgets {
     });
   }
 
-  /** A further request of a call under way. Those that failed and may be paid give back nothing any more. */
+  /**
+   * A further request of a call under way. Those that failed and may be paid give back nothing any more. One
+   * that is paused waits as long as the call may take.
+   */
   async #reserveAgain(call: Call): Promise<void> {
     for (const held of call.held.slice(0, call.lost)) await this.#tell(held, call.micros);
     let place: string | null = null;
@@ -276,10 +279,11 @@ export class RunBudgets {
       const number = call.next;
       call.next += 1;
       // It asks for what the first one has: its answer may be as long.
-      const ask = { ...call.ask, tokensMin: call.ask.tokens, place, known: null };
+      const nowMs = await this.#context.now(`budget-at:${call.key}:${number}`);
+      const lines = await linesOf(this.#context, this.#payer, nowMs);
+      const ask = { ...call.ask, lines, tokensMin: call.ask.tokens, place, known: null };
       const reserved = await this.#ask(call.key, number, ask);
       if (reserved === null) continue;
-      if (reserved.type === "exhausted") throw exhausted(reserved);
       if (reserved.type === "granted") {
         const held = callOf(call.key, number);
         await this.#untilSafe(reserved);

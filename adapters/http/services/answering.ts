@@ -35,23 +35,6 @@ export function speakerOf({
   throw new RuntimeError("FORBIDDEN", "The token speaks for its own user, and names another one.");
 }
 
-/** How it is sent to whom it asks. */
-export function sendOptions({ once, trace, caller }: Ask): SendOptions {
-  return {
-    ...(trace === undefined ? {} : { trace }),
-    ...(once === null
-      ? {}
-      : {
-          key: {
-            source: "http",
-            key: `${caller.service}\n${once.key}`,
-            bodyHash: once.bodyHash,
-            hours: KEY_HOURS,
-          },
-        }),
-  };
-}
-
 /** An answer as it is watched. Frames are read once; stopping to read leaves the run to itself. */
 export interface Attached {
   readonly accepted: ChatAccepted;

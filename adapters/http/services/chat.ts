@@ -237,9 +237,8 @@ interface Prepared {
 async function prepare(parts: Parts, ask: AnyAsk): Promise<Prepared> {
   const { to, message, cancelOnLeave } = await prepared(parts, ask);
   const agent = message.type === "again" ? message.input.agent : message.agent;
-  const { tables } = parts.system;
-  const charged = await withCharges({ tables, nowMs: parts.nowMs }, message, { to, agent });
-  return { to, message: charged, cancelOnLeave };
+  const place = { tables: parts.system.tables, nowMs: parts.nowMs };
+  return { to, message: await withCharges(place, message, { to, agent }), cancelOnLeave };
 }
 
 async function prepared(parts: Parts, ask: AnyAsk): Promise<Prepared> {

@@ -2,7 +2,8 @@
 // and a process or a machine that dies at any write. What really was spent is counted outside of it all.
 
 import { expect, test } from "vitest";
-import { budgetTables } from "../../../actors/records/budget.ts";
+import { treasuryAddress } from "../../../actors/money/messages.ts";
+import { budgetTables, periodAt, periodEndMs } from "../../../actors/records/budget.ts";
 import { seeded } from "../../../runtime/testkit/schedule.ts";
 import type { TestSystem } from "../../../runtime/testkit/test-system.ts";
 import {
@@ -13,8 +14,10 @@ import {
   newWorld,
   rowsOf,
   type SpenderInput,
+  settled,
   slackOf,
   spendersOn,
+  tenant,
   unflushedCalls,
   type World,
 } from "./spenders.ts";
@@ -243,3 +246,82 @@ test.each(Array.from({ length: 6 }, (_, seed) => seed))(
   },
   60_000,
 );
+
+/** Starts one run by itself. */
+async function startOne(system: TestSystem, input: SpenderInput): Promise<void> {
+  const id = `rn_${"one".padEnd(26, "0")}`;
+  await settled(system, system.ask(deskAt(rootAt(0)), { type: "start", id, input }));
+}
+
+async function raise(system: TestSystem, id: string, limit: number): Promise<void> {
+  const by = { by: "operator" } as const;
+  const change = { type: "change", id, subject: "tenant", patch: { limit }, by };
+  await settled(system, system.ask(treasuryAddress(tenant), change));
+}
+
+const one: SpenderInput = { calls: 1, maxTokens: 100, agent: "ag_0", keyId: "ak_0" };
+
+test.each(["stop", "pause"] as const)(
+  "a further attempt for which too little is left is refused or waits, as its budget says (%s)",
+  async (on_exhausted) => {
+    // Each call is cut when it was paid for, and made once more.
+    const world = newWorld({ cut: 1, full: 1 });
+    const system = spendersOn({ seed: 5, world });
+    await system.start();
+    const id = bd("all");
+    await createBudget(system, { id, limitMicros: 400, on_exhausted });
+    await startOne(system, one);
+    await system.schedule.advance(10_000);
+    expect(world.spent).toHaveLength(1);
+    expect(world.refusals).toHaveLength(on_exhausted === "stop" ? 1 : 0);
+    expect(endsOf(system)).toHaveLength(on_exhausted === "stop" ? 1 : 0);
+    await raise(system, id, 1);
+    await system.schedule.advance(10_000);
+    expect(endsOf(system)).toEqual([on_exhausted === "stop" ? "failed" : "completed"]);
+    expect(world.spent).toHaveLength(on_exhausted === "stop" ? 1 : 2);
+    expect(accountOf(system, id)).toEqual({ used: over(world, () => true), held: 0 });
+  },
+);
+
+test.each(["process", "power"] as const)(
+  "a paused call goes on waiting after a crash, and goes out once when there is more (%s)",
+  async (kind) => {
+    const world = newWorld({ full: 1 });
+    const system = spendersOn({ seed: 6, world });
+    await system.start();
+    const id = bd("all");
+    await createBudget(system, { id, limitMicros: 100, on_exhausted: "pause" });
+    await startOne(system, one);
+    await system.schedule.advance(5_000);
+    system.crash(kind);
+    await system.start();
+    await system.schedule.advance(5_000);
+    expect([world.spent.length, endsOf(system).length]).toEqual([0, 0]);
+    await raise(system, id, 1);
+    await system.schedule.advance(10_000);
+    expect(endsOf(system)).toEqual(["completed"]);
+    expect(accountOf(system, id)).toEqual({ used: over(world, () => true), held: 0 });
+    expect(world.spent).toHaveLength(1);
+  },
+);
+
+test("what waits for a day to end goes on with the next one, which counts from nothing", async () => {
+  const world = newWorld({ full: 1 });
+  const system = spendersOn({ seed: 7, world });
+  await system.start();
+  const id = bd("all");
+  const pausing = { on_exhausted: "pause", period: "day" } as const;
+  await createBudget(system, { id, limitMicros: 400, ...pausing });
+  const { nowMs } = system.schedule;
+  await startOne(system, { ...one, calls: 2 });
+  await system.schedule.advance(60_000);
+  expect([world.spent.length, endsOf(system).length]).toEqual([1, 0]);
+  const endMs = periodEndMs("day", nowMs) ?? 0;
+  await system.schedule.advance(endMs - system.schedule.nowMs - 60_000);
+  expect(world.spent).toHaveLength(1);
+  await system.schedule.advance(240_000);
+  expect(endsOf(system)).toEqual(["completed"]);
+  const [first = 0, second = 0] = world.spent.map(({ micros }) => micros);
+  expect(accountOf(system, id, periodAt("day", nowMs))).toEqual({ used: first, held: 0 });
+  expect(accountOf(system, id, periodAt("day", endMs))).toEqual({ used: second, held: 0 });
+});

@@ -82,6 +82,7 @@ const bodyOf = ({ method, pattern, body }: Route, { agent, step }: Placed): unkn
   if (pattern === "/v1/chat/completions") {
     return { model: `agent:${agent}`, messages: [{ role: "user", content: "a" }] };
   }
+  if (pattern === "/v1/responses") return { model: `agent:${agent}`, input: "a" };
   if (pattern === "/v1/messages") {
     return { model: `agent:${agent}`, messages: [{ role: "user", content: "a" }], max_tokens: 9 };
   }
