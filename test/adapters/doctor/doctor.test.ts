@@ -117,10 +117,14 @@ test("folders that are open to others, key files that are, files and foreign fol
 test("a store that is cut, of another format, or as large as it may be", async () => {
   const cut = await folder();
   truncateSync(join(cut, "hot.mdb"), 9_000);
-  const newer = await folder();
-  const store = open<Uint8Array, string>({ path: join(newer, "hot.mdb"), encoding: "binary" });
-  await store.put(keys.header, encode({ format: 99, shards: 1024, environment: "hot", boots: 1 }));
-  await store.close();
+  const ofFormat = async (format: number): Promise<string> => {
+    const path = await folder();
+    const store = open<Uint8Array, string>({ path: join(path, "hot.mdb"), encoding: "binary" });
+    await store.put(keys.header, encode({ format, shards: 1024, environment: "hot", boots: 1 }));
+    await store.close();
+    return path;
+  };
+  const [newer, older] = [await ofFormat(99), await ofFormat(3)];
   const full = await patient(await folder());
   const config = full.config as Config;
   const small = { ...config, runtime: { ...config.runtime, mapBytes: 30_000 } };
@@ -130,6 +134,9 @@ test("a store that is cut, of another format, or as large as it may be", async (
   );
   expect((await levelsOf(storageCheck, await patient(newer))).join()).toMatch(
     /error: The hot store has format 99, and this version reads \d/,
+  );
+  expect((await levelsOf(storageCheck, await patient(older))).join()).toMatch(
+    /warning: The hot store has format 3: the next start makes it \d+.* -> Make a backup first/,
   );
   expect((await levelsOf(storageCheck, { ...full, config: small })).join()).toMatch(
     /(error|warning): The hot store has \d+ rows .* of what it may have\. -> Raise runtime.map_bytes/,
