@@ -284,6 +284,19 @@ test("what waits for a person is in no event before, and several have to agree w
   expect(JSON.stringify(events.slice(0, before + 1))).not.toContain("refund of 5");
 });
 
+test("a streamed answer that a person declines was never shown, not even its beginning", async () => {
+  const rule = { on: ["output"], check: { type: "words", words: ["refund"] }, action: "ask" };
+  const id = await agentWith([{ ...rule, message: "We do not say." }]);
+  answer = () => "You get a refund of 5.";
+  const sent = { model: `agent:${id}`, stream: true, messages: [{ role: "user", content: "?" }] };
+  const stream = await host.events("POST", "/v1/chat/completions", sent);
+  await decide((await waiting())["id"], "reject");
+  const wire = JSON.stringify(await stream.rest());
+
+  expect(wire).not.toMatch(/You get|refund/);
+  expect(wire).toContain("We do not say.");
+});
+
 test("a message and a call wait for a person too", async () => {
   const on = ["input", "tool_arguments"];
   const check = { type: "pattern", deny: ["13"] };
