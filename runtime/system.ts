@@ -196,7 +196,7 @@ export type StoredRow = RowPlace & TableRow;
 
 /**
  * Rows of all tables of all tenants behind a place, by key and as they are stored: for maintenance that
- * looks at everything. `limit` 1..200.
+ * looks at everything. A value that cannot be opened, its tenant's key being gone, is undefined. `limit` 1..200.
  */
 export type ScanRows = (after: RowPlace | null, limit: number) => Promise<readonly StoredRow[]>;
 

@@ -5,7 +5,7 @@
 import { idsFrom } from "../id.ts";
 import { HOUR_MS } from "../runs/ended-marks.ts";
 import { decodeRun, encodeRun, type StoredRun } from "../runs/run-row.ts";
-import { decode, encode } from "../store/codec.ts";
+import { decode, encode, isSealedValue } from "../store/codec.ts";
 import { keys, prefixRange } from "../store/keys.ts";
 import type { Row } from "../store/store.ts";
 import type { Engine } from "./engine.ts";
@@ -31,7 +31,13 @@ export async function sweepRecords(engine: Engine): Promise<boolean> {
   const marks = await committer.range({ ...keys.runsEndedBefore(hour), limit: RUNS_A_SWEEP });
   const owner = { shard: SWEEPING_SHARD };
   const left: Left = { runs: RUNS_A_SWEEP, chunks: CHUNKS_A_SWEEP };
+  let isHindered = false;
   for (const mark of marks) {
+    // Of a tenant whose key is gone nothing can be trimmed: its rows go with it, and others' are for now.
+    if (isSealedValue(mark.value)) {
+      isHindered = true;
+      continue;
+    }
     const rows = await runsOf(engine, mark);
     for (const row of rows) {
       if (left.runs === 0) return true;
@@ -43,7 +49,8 @@ export async function sweepRecords(engine: Engine): Promise<boolean> {
     if (rows.length >= RUNS_A_SWEEP) return true;
     committer.write(owner, { op: "remove", key: mark.key });
   }
-  return marks.length === RUNS_A_SWEEP;
+  // What could not be done now would be found again at once.
+  return marks.length === RUNS_A_SWEEP && !isHindered;
 }
 
 /** Row of the run that a mark names; or of the next ones that it stands for, after those it has been followed to. */
@@ -63,6 +70,7 @@ async function runsOf({ committer }: Engine, mark: Row): Promise<readonly Row[]>
 /** Trims a run, or takes a piece of its log away; whether it is done with. */
 async function trim(engine: Engine, mark: Row, { key, value }: Row, left: Left): Promise<boolean> {
   const { committer, metrics } = engine;
+  if (isSealedValue(value)) return true;
   const row = decodeRun(key, value);
   // One of the hour's that has ended later, or not at all, has a mark of its own.
   if (Math.floor((row.endedAt ?? 0) / HOUR_MS) !== keys.ended(mark.key).hour) return true;

@@ -7,7 +7,8 @@ import { type Address, address } from "../../runtime/address.ts";
 import type { RuntimeError } from "../../runtime/errors.ts";
 import type { KernelLimits } from "../../runtime/kernel/kernel-port.ts";
 import { decodeRun } from "../../runtime/runs/run-row.ts";
-import { decodeCounter } from "../../runtime/store/codec.ts";
+import { decodeCounter, SEALED_HEAD } from "../../runtime/store/codec.ts";
+import { keys } from "../../runtime/store/keys.ts";
 import { TestSystem } from "../../runtime/testkit/test-system.ts";
 
 const HOUR_MS = 3_600_000;
@@ -160,6 +161,20 @@ test("the record of an ended run is kept for its days, then trimmed, and a viewe
     input: null,
     reply: null,
   });
+});
+
+test("what cannot be opened of one tenant keeps nobody's records from being trimmed", async () => {
+  let system = await begin({});
+  await told(system, system.ask(deskAt("d"), { type: "start", steps: 3 }));
+  const key = keys.runsEndedIn(1, "tn_0");
+  const value = Uint8Array.of(...SEALED_HEAD, 7, 7, 7);
+  void system.disk.connect().commit({ ops: [{ op: "put", key, value }] });
+  await system.schedule.advance(100);
+
+  system = await later(system, 3 * DAY_MS, { retentionDays: 2 });
+
+  expect(rowsOf(system, "a/").filter((row) => row.key.includes("/j/"))).toEqual([]);
+  expect(rowsOf(system, "r/").map((row) => row.key)).toEqual([key]);
 });
 
 test("runs of one hour stand in one row, and are trimmed when it is over, as those that ended later", async () => {

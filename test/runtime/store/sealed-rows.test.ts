@@ -16,6 +16,7 @@ import {
   sharedChanges,
   type TenantSealing,
 } from "../../../adapters/vault/tenant-sealer.ts";
+import { scanRows } from "../../../runtime/door/tables.ts";
 import { openBulkReader } from "../../../runtime/store/bulk-reader.ts";
 import { decode, decodeCounter, encode } from "../../../runtime/store/codec.ts";
 import { compactFolder } from "../../../runtime/store/compact.ts";
@@ -222,6 +223,12 @@ test("a destroyed key opens nothing on any thread, is not made again, and leaves
     await expect(read(store, key)).rejects.toMatchObject({ code: "SECRET_UNREADABLE" });
   }
   expect(await read(store, kept)).toBe("MARKkept");
+  // Who looks through everybody's rows is not kept from the others'.
+  expect((await scanRows(store, null, 10)).map(({ value }) => value)).toEqual([
+    undefined,
+    undefined,
+    "MARKkept",
+  ]);
   expect(readdirSync(sealed.data.folder).sort()).toEqual(["tn_a.destroyed", "tn_b"]);
   for (const name of readdirSync(sealed.data.folder)) {
     expect(readFileSync(join(sealed.data.folder, name), "latin1")).not.toContain(wrapped.slice(9));
