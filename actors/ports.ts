@@ -22,6 +22,9 @@ export interface Usage {
   readonly estimated?: boolean;
   /** Of the prompt's what the provider had read before; absent: none, or it does not say. */
   readonly cachedTokens?: number;
+  /** Of the prompt's what the provider keeps to be read again: for minutes, and for an hour or longer. */
+  readonly cacheWriteTokens?: number;
+  readonly cacheWriteLongTokens?: number;
   /** Of the completion's what the model thought before it spoke; absent as above. */
   readonly reasoningTokens?: number;
   /** Who took them, as agents name the model; absent: nobody says, or several did. */

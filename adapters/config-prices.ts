@@ -8,6 +8,7 @@ import {
   type PriceList,
 } from "../actors/money/catalogue.ts";
 import {
+  choice,
   type Fields,
   type IntegerField,
   integer,
@@ -45,6 +46,11 @@ export const pricesGroup = {
       pattern: /^[\p{L}\p{N}\p{Sc} ._-]+$/u,
       expected: "letters, digits, a sign of a currency, spaces, `.`, `_` and `-`",
     },
+    variants: choice(
+      "Under a budget, the price of `gpt-5` for `gpt-5-pro`: refused as unknown, or taken. Dates, numbers and `latest` behind a name, and names that end in `-`, `/` or `:`, are always taken.",
+      ["refuse", "take"],
+      "refuse",
+    ),
     services: {
       type: "group",
       text: "Prices of operations, in millionths of the unit; 0: free.",
@@ -68,10 +74,16 @@ export function modelPricesOf(
   knownModels: readonly KnownModel[],
 ): Readonly<Record<string, ModelPrice>> {
   return Object.fromEntries(
-    knownModels.flatMap(({ name, inputMicros, outputMicros, cachedInputMicros: cached }) => {
+    knownModels.flatMap(({ name, inputMicros, outputMicros, ...of }) => {
       if (inputMicros < 0 || outputMicros < 0) return [];
-      const price: ModelPrice = { inputMicros, outputMicros };
-      return [[name, cached < 0 ? price : { ...price, cachedInputMicros: cached }]];
+      const { cachedInputMicros, cacheWriteMicros, cacheWriteLongMicros } = of;
+      const price: ModelPrice = {
+        ...{ inputMicros, outputMicros },
+        ...(cachedInputMicros >= 0 && { cachedInputMicros }),
+        ...(cacheWriteMicros >= 0 && { cacheWriteMicros }),
+        ...(cacheWriteLongMicros >= 0 && { cacheWriteLongMicros }),
+      };
+      return [[name, price]];
     }),
   );
 }
@@ -82,6 +94,7 @@ export function priceListOf(settings: PriceSettings): PriceList {
   return {
     unit: prices.unit,
     operations: prices.services,
+    variants: prices.variants,
     models: modelPricesOf(knownModels),
     defaultModel,
     hasProviders: providers.length > 0,

@@ -110,6 +110,16 @@ export const knownModelFields = {
     "millionths",
     [-1, -1, 1_000_000_000_000],
   ),
+  cacheWriteMicros: integer(
+    "Price of a million tokens that its provider keeps to be read again, for minutes; -1: 1.25 times that of others.",
+    "millionths",
+    [-1, -1, 1_000_000_000_000],
+  ),
+  cacheWriteLongMicros: integer(
+    "The same for those that it keeps for an hour or longer; -1: twice that of others.",
+    "millionths",
+    [-1, -1, 1_000_000_000_000],
+  ),
 } as const satisfies Fields;
 
 /** Which calls of models are made once for several. */

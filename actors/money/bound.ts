@@ -61,9 +61,15 @@ export function outputCost(price: ModelPrice, tokens: number): number {
   return costOf(price.outputMicros, tokens);
 }
 
-/** Millionths of a prompt, rounded up; what a provider takes less for is not counted on. */
+/**
+ * Millionths of a prompt, rounded up; what a provider takes less for is not counted on. That it keeps a prompt
+ * is not asked for: it is counted on where the operator has given a price of it.
+ */
 export function promptCost(price: ModelPrice, tokens: number): number {
-  return costOf(Math.max(price.inputMicros, price.cachedInputMicros ?? 0), tokens);
+  const { inputMicros, cachedInputMicros = 0, cacheWriteMicros = 0 } = price;
+  const { cacheWriteLongMicros = 0 } = price;
+  const dearest = Math.max(inputMicros, cachedInputMicros, cacheWriteMicros, cacheWriteLongMicros);
+  return costOf(dearest, tokens);
 }
 
 /** Tokens of an answer that an amount pays for. */

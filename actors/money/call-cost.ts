@@ -6,7 +6,7 @@ import { modelsOfChain } from "../model-chain.ts";
 import type { Ports, Usage } from "../ports.ts";
 import { unitsOf } from "../records/price.ts";
 import { estimatedCost } from "./bound.ts";
-import { type ModelPrice, spendMicros } from "./catalogue.ts";
+import { dearer, type ModelPrice, spendMicros } from "./catalogue.ts";
 import type { Reserved } from "./messages.ts";
 
 /** What a model call came to. `model`: the one of a chain that answered. */
@@ -25,19 +25,19 @@ export interface PricedCall {
 export function priceOf({ prices }: Pick<Ports, "prices">, model: string): ModelPrice {
   const all = modelsOfChain(model).map((one): ModelPrice => {
     const price = prices.modelPrice(one);
-    if (price !== null) return price;
+    const guess = prices.guessedFrom(one);
+    if (price !== null && guess === null) return price;
     const named = one === "" ? "the default model" : `model "${one}"`;
+    if (guess !== null) throw guessed(named, guess, one);
     const text = `A budget limits this call, and there is no price for ${named}: set input_micros and output_micros of it under known_models in the configuration.`;
     throw new RuntimeError("PRICE_UNKNOWN", text, { model: one });
   });
-  return all.reduce((left, right) => ({
-    inputMicros: Math.max(left.inputMicros, right.inputMicros),
-    outputMicros: Math.max(left.outputMicros, right.outputMicros),
-    cachedInputMicros: Math.max(
-      left.cachedInputMicros ?? left.inputMicros,
-      right.cachedInputMicros ?? right.inputMicros,
-    ),
-  }));
+  return all.reduce(dearer);
+}
+
+function guessed(named: string, guess: string, model: string): RuntimeError {
+  const text = `A budget limits this call, and ${named} has a price only because its name begins with "${guess}", which may be another model's: list it under known_models, or set prices.variants to take.`;
+  return new RuntimeError("PRICE_UNKNOWN", text, { model });
 }
 
 /** What an answer has cost: as its provider counts, or where that does not, at most. */

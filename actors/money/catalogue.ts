@@ -9,6 +9,10 @@ export interface ModelPrice {
   readonly outputMicros: number;
   /** Of what the provider had read before. Default: as other input. */
   readonly cachedInputMicros?: number;
+  /** Of what it keeps to be read again, for minutes. Default: 1.25 times other input, as Anthropic has it. */
+  readonly cacheWriteMicros?: number;
+  /** For an hour or longer. Default: twice other input. */
+  readonly cacheWriteLongMicros?: number;
 }
 
 /** Tokens of a call: `Usage`, as far as a price asks. */
@@ -16,7 +20,14 @@ interface Tokens {
   readonly promptTokens: number;
   readonly completionTokens: number;
   readonly cachedTokens?: number;
+  readonly cacheWriteTokens?: number;
+  readonly cacheWriteLongTokens?: number;
 }
+
+/** What of a model's name may follow a listed one that means the same model: a date, a number, `latest`. */
+const SAME_MODEL = /^[-@:](latest|\d{3,8}|\d{4}-\d{2}-\d{2}|v\d+(:\d+)?)$/;
+/** A listed name that ends so is meant as a beginning. */
+const IS_BEGINNING = /[-/:@_.]$/;
 
 /** Operations that cost something by default, or may. What is not listed is free. */
 export type PricedOperation =
@@ -59,6 +70,8 @@ export interface PriceList {
   readonly hasProviders: boolean;
   /** Names of providers, which may stand before a model's. Default: none. */
   readonly providers?: readonly string[];
+  /** Whether the price of `gpt-5` is taken for `gpt-5-pro` under a budget. Default: it is refused. */
+  readonly variants?: "refuse" | "take";
 }
 
 /** The catalogue: the port `prices`, and what the front door charges by. */
@@ -77,6 +90,11 @@ export interface Prices {
    * chain is.
    */
   modelPrice(model: string): ModelPrice | null;
+  /**
+   * The listed name whose price a model would have only because its own begins so, and that a budget must
+   * not rely on; null: its price is its own.
+   */
+  guessedFrom(model: string): string | null;
 }
 
 /** The built-in answerer. */
@@ -93,7 +111,22 @@ export function createPrices(list: PriceList): Prices {
     const known = modelsOfChain(name).flatMap((one) => figureOf(models, one) ?? []);
     return known.length === 0 ? null : known.reduce(dearer);
   };
-  return { unit, operations, models, defaultModel, providers, modelPrice };
+  const guessedFrom = (model: string): string | null => {
+    if (list.variants === "take") return null;
+    const name = model === "" ? (defaultModel ?? BUILTIN) : model;
+    if (name === BUILTIN || !hasProviders) return null;
+    return guessOf(Object.keys(models), name);
+  };
+  return { unit, operations, models, defaultModel, providers, modelPrice, guessedFrom };
+}
+
+function guessOf(listed: readonly string[], model: string): string | null {
+  const byName = Object.fromEntries(listed.map((name) => [name, name]));
+  const found = figureOf(byName, model);
+  if (found === undefined || IS_BEGINNING.test(found)) return null;
+  const at = model.startsWith(found) ? 0 : model.indexOf("/") + 1;
+  const rest = model.slice(at + found.length);
+  return rest === "" || SAME_MODEL.test(rest) ? null : found;
 }
 
 /** As document 001 has it, and no model known: what runs without a configuration. */
@@ -112,13 +145,24 @@ export const defaultPrices: Prices = createPrices({
 export function spendMicros(price: ModelPrice, usage: Tokens): number {
   const prompt = countOf(usage.promptTokens);
   const cached = min(countOf(usage.cachedTokens ?? 0), prompt);
+  const long = min(countOf(usage.cacheWriteLongTokens ?? 0), prompt - cached);
+  const short = min(countOf(usage.cacheWriteTokens ?? 0), prompt - cached - long);
   const { inputMicros, outputMicros, cachedInputMicros = inputMicros } = price;
+  const { write, writeLong } = writePrices(price);
   // Exact: a window of tokens times a price is more than a double holds.
   const sum =
-    (prompt - cached) * BigInt(inputMicros) +
+    (prompt - cached - short - long) * BigInt(inputMicros) +
     cached * BigInt(cachedInputMicros) +
+    short * BigInt(write) +
+    long * BigInt(writeLong) +
     countOf(usage.completionTokens) * BigInt(outputMicros);
   return Number((sum + TOKENS_OF_PRICE - 1n) / TOKENS_OF_PRICE);
+}
+
+function writePrices(price: ModelPrice): { readonly write: number; readonly writeLong: number } {
+  const { inputMicros, cacheWriteMicros, cacheWriteLongMicros } = price;
+  const write = cacheWriteMicros ?? Math.ceil((inputMicros * 5) / 4);
+  return { write, writeLong: cacheWriteLongMicros ?? inputMicros * 2 };
 }
 
 /** Whole tokens: what a provider says in parts is rounded up, less than nothing is nothing. */
@@ -130,7 +174,12 @@ function min(left: bigint, right: bigint): bigint {
   return left < right ? left : right;
 }
 
-function dearer(left: ModelPrice, right: ModelPrice): ModelPrice {
+/** The dearer of two in each column. */
+export function dearer(left: ModelPrice, right: ModelPrice): ModelPrice {
+  const [one, other] = [writePrices(left), writePrices(right)];
+  const hasWrites = [left, right].some(
+    (price) => price.cacheWriteMicros !== undefined || price.cacheWriteLongMicros !== undefined,
+  );
   return {
     inputMicros: Math.max(left.inputMicros, right.inputMicros),
     outputMicros: Math.max(left.outputMicros, right.outputMicros),
@@ -138,5 +187,9 @@ function dearer(left: ModelPrice, right: ModelPrice): ModelPrice {
       left.cachedInputMicros ?? left.inputMicros,
       right.cachedInputMicros ?? right.inputMicros,
     ),
+    ...(hasWrites && {
+      cacheWriteMicros: Math.max(one.write, other.write),
+      cacheWriteLongMicros: Math.max(one.writeLong, other.writeLong),
+    }),
   };
 }

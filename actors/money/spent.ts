@@ -101,11 +101,15 @@ function merged(parts: readonly Usage[]): readonly Usage[] {
 function plainSum(left: Usage, right: Usage): Usage {
   const cachedTokens = (left.cachedTokens ?? 0) + (right.cachedTokens ?? 0);
   const reasoningTokens = (left.reasoningTokens ?? 0) + (right.reasoningTokens ?? 0);
+  const written = (left.cacheWriteTokens ?? 0) + (right.cacheWriteTokens ?? 0);
+  const kept = (left.cacheWriteLongTokens ?? 0) + (right.cacheWriteLongTokens ?? 0);
   const isPriced = left.spendMicros !== undefined || right.spendMicros !== undefined;
   return {
     promptTokens: left.promptTokens + right.promptTokens,
     completionTokens: left.completionTokens + right.completionTokens,
     ...(cachedTokens > 0 && { cachedTokens }),
+    ...(written > 0 && { cacheWriteTokens: written }),
+    ...(kept > 0 && { cacheWriteLongTokens: kept }),
     ...(reasoningTokens > 0 && { reasoningTokens }),
     ...(isPriced && { spendMicros: (left.spendMicros ?? 0) + (right.spendMicros ?? 0) }),
     ...((left.estimated || right.estimated) && { estimated: true }),

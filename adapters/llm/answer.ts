@@ -83,6 +83,8 @@ export class AnswerBuilder {
   completionTokens: number | undefined;
   /** Parts of those, as far as the provider says. */
   cachedTokens: number | undefined;
+  cacheWriteTokens: number | undefined;
+  cacheWriteLongTokens: number | undefined;
   reasoningTokens: number | undefined;
   model: string;
 
@@ -125,10 +127,13 @@ export class AnswerBuilder {
     const { promptTokens, completionTokens } = this;
     if (promptTokens !== undefined && completionTokens !== undefined) {
       const [cachedTokens = 0, reasoningTokens = 0] = [this.cachedTokens, this.reasoningTokens];
+      const { cacheWriteTokens = 0, cacheWriteLongTokens = 0 } = this;
       return {
         ...{ promptTokens, completionTokens },
         // A part is no more than the whole.
         ...(cachedTokens > 0 && { cachedTokens: Math.min(cachedTokens, promptTokens) }),
+        ...(cacheWriteTokens > 0 && { cacheWriteTokens }),
+        ...(cacheWriteLongTokens > 0 && { cacheWriteLongTokens }),
         ...(reasoningTokens > 0 && {
           reasoningTokens: Math.min(reasoningTokens, completionTokens),
         }),

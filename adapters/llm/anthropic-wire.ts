@@ -204,6 +204,11 @@ export class AnthropicAnswer {
       const sum = cached.reduce((total, name) => total + (countOf(usage[name]) ?? 0), input);
       this.#builder.promptTokens = sum;
       this.#builder.cachedTokens = countOf(usage["cache_read_input_tokens"]);
+      const written = countOf(usage["cache_creation_input_tokens"]) ?? 0;
+      const parts = usage["cache_creation"];
+      const long = isObject(parts) ? (countOf(parts["ephemeral_1h_input_tokens"]) ?? 0) : 0;
+      this.#builder.cacheWriteLongTokens = Math.min(long, written);
+      this.#builder.cacheWriteTokens = written - Math.min(long, written);
     }
     // Without a usable final count the one of message_start (1) would be taken for the whole.
     this.#builder.completionTokens = countOf(usage["output_tokens"]);

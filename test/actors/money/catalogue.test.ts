@@ -2,6 +2,7 @@
 
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { promptCost } from "../../../actors/money/bound.ts";
 import {
   createPrices,
   defaultPrices,
@@ -111,4 +112,48 @@ test("spend is the exact sum rounded up, whatever the tokens and prices", () => 
       },
     ),
   );
+});
+
+test("tokens that a provider keeps cost their own price, or what Anthropic takes by default", () => {
+  const usage = {
+    promptTokens: 1_000,
+    completionTokens: 0,
+    cachedTokens: 100,
+    cacheWriteTokens: 400,
+    cacheWriteLongTokens: 200,
+  };
+  const plain = { inputMicros: 1_000_000, outputMicros: 0 };
+  // 300 as they are, 100 read again, 400 at 1.25 times, 200 at twice.
+  expect(spendMicros(plain, usage)).toBe(300 + 100 + 500 + 400);
+  const own = { ...plain, cacheWriteMicros: 3_000_000, cacheWriteLongMicros: 5_000_000 };
+  expect(spendMicros(own, usage)).toBe(300 + 100 + 1_200 + 1_000);
+  // Parts that are more than the whole are cut, the dearest last.
+  expect(spendMicros(own, { ...usage, promptTokens: 250 })).toBe(100 + 5 * 150);
+  // Where the operator gives a price of it, a reservation counts on it.
+  expect(promptCost(plain, 10)).toBe(10);
+  expect(promptCost(own, 10)).toBe(50);
+});
+
+test("a chain keeps the dearest price of what is kept, where one of it has any", () => {
+  const own = { ...large, cacheWriteMicros: 9_000_000 };
+  const two = createPrices({ ...base, models: { a: own, b: mini }, defaultModel: null });
+  expect(two.modelPrice("a, b")).toMatchObject({
+    cacheWriteMicros: 9_000_000,
+    cacheWriteLongMicros: 2_500_000,
+  });
+});
+
+test("a price is guessed where a name goes on behind a listed one as another model's may", () => {
+  const models = { "gpt-5": large, "lab/": mini, "o1-": mini };
+  const some = createPrices({ ...base, models, defaultModel: "gpt-5-pro" });
+  const own = ["gpt-5", "openai/gpt-5", "gpt-5-2025-08-07", "gpt-5-latest", "gpt-5@20250807"];
+  for (const name of [...own, "gpt-5-001", "lab/llama3", "o1-preview", "builtin", "unheard"]) {
+    expect(some.guessedFrom(name), name).toBeNull();
+  }
+  for (const name of ["gpt-5-pro", "openai/gpt-5-pro", "gpt-5.1", "gpt-5-32k", "gpt-50", ""]) {
+    expect(some.guessedFrom(name), name).toBe("gpt-5");
+  }
+  const taking = createPrices({ ...base, models, defaultModel: null, variants: "take" });
+  expect(taking.guessedFrom("gpt-5-pro")).toBeNull();
+  expect(defaultPrices.guessedFrom("gpt-5-pro")).toBeNull();
 });

@@ -151,6 +151,20 @@ test("a model without a price is not asked where a budget limits it", async () =
   expect((await run(agent)).status).toBe(200);
 });
 
+test("a price that is another model's is not relied on where a budget limits the call", async () => {
+  const agent = await begin("m-1-large");
+  expect((await run(agent)).status).toBe(200);
+  await budget({ limit: 5 });
+  const asked = host.llm.requests.length;
+  const { status, body } = await run(agent);
+  expect(status).toBe(402);
+  expect(body).toMatchObject({ code: "PRICE_UNKNOWN" });
+  expect(body.detail).toMatch(/"m-1-large" has a price only because its name begins with "m-1"/);
+  expect(host.llm.requests.length).toBe(asked);
+  await host.call("PATCH", `/v2/agents/${agent}`, { model_name: "m-1-2026-11-23" });
+  expect((await run(agent)).status).toBe(200);
+});
+
 test("a paused run is seen to wait, and goes on when the budget is raised", async () => {
   const agent = await begin();
   const id = await budget({ limit: 0, on_exhausted: "pause" });
