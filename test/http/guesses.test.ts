@@ -72,6 +72,20 @@ test("guesses at one key from many addresses are answered later and later, up to
   expect(waits).toEqual([50, 100, 200, 400, 800, 1_600, 3_200, 5_000, 5_000]);
 });
 
+test("guesses at keys that are not there are not held back, and push out nothing known of others", async () => {
+  const { guesses, waits } = desk(1_000_000);
+  for (let at = 0; at < 20; at += 1) await guesses.wrong(`10.0.0.${at}`, "ak_none", false);
+  expect(waits).toEqual([]);
+
+  for (let at = 0; at <= KEY_GUESSES_FREE; at += 1) await guesses.wrong("10.0.1.1", "ak_1", true);
+  for (let at = 0; at < GUESS_ENTRIES_MAX; at += 1) {
+    await guesses.wrong("10.0.2.1", `ak_none${at}`, false);
+  }
+  await guesses.wrong("10.0.1.1", "ak_1", true);
+
+  expect(waits).toEqual([50, 100]);
+});
+
 test("no more answers are held back at once than there is room for", async () => {
   const clock = { ms: 1_000 };
   let held = 0;
