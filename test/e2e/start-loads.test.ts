@@ -126,7 +126,7 @@ const filesMax: Readonly<Record<string, number>> = {
   "actors/team": 1,
   "actors/text": 6,
   "actors/tools": 11,
-  adapters: 39,
+  adapters: 40,
   "adapters/a2a": 3,
   "adapters/audit": 8,
   "adapters/cli": 7,
