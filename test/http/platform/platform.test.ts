@@ -161,6 +161,7 @@ test("tokens and money look alike in a run, its last event and its messages", as
     prompt_tokens: expect.any(Number),
     completion_tokens: expect.any(Number),
     total_tokens: expect.any(Number),
+    spend: 0,
   });
   expect(cost).toMatchObject({ units: 1, unit_price: 0.001, tokens: 0.001 });
   for (const one of [run.body.result, reply]) {
