@@ -1,14 +1,17 @@
 // A request as the handler takes it: whom it is to, who asks, and in which version of the protocol.
 
 import type { RouteContext } from "../http/route.ts";
-import { callerOf } from "../http/services/caller.ts";
+import { actingOf } from "../http/services/caller.ts";
 import type { Services } from "../http/services/services.ts";
 import { baseOf } from "./card.ts";
 import type { Call } from "./handler.ts";
 import { onlyTarget, type Target, targetOf } from "./target.ts";
 
 /** What of a route's context is read. */
-export type Context = Pick<RouteContext, "principal" | "route" | "request" | "params" | "query">;
+export type Context = Pick<
+  RouteContext,
+  "principal" | "route" | "request" | "address" | "params" | "query"
+>;
 
 /** A request, and the version that its client speaks, which may be one that nobody knows. */
 export interface Called {
@@ -39,7 +42,7 @@ function called(services: Services, context: Context, target: Target): Called {
   const { request, principal } = context;
   const trace = request.header("traceparent");
   const call = {
-    ...{ services, target, principal, caller: callerOf(context), base: baseOf(request) },
+    ...{ services, target, principal, caller: actingOf(context), base: baseOf(request) },
     signal: request.signal,
     ...(trace === undefined ? {} : { trace }),
   };

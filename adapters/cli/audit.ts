@@ -2,7 +2,6 @@
 // server has open, or an export; `troupe audit export`: writes it out. Exit code 0: it is whole; 1: an entry is wrong; 2: it could not be read.
 
 import { createReadStream, createWriteStream } from "node:fs";
-import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { parseArgs } from "node:util";
@@ -23,6 +22,7 @@ import { emptyMasterKeys, replaceMasterKeys } from "../vault/master-keys.ts";
 import { sealedFolder } from "../vault/sealed-folder.ts";
 import { createVault } from "../vault/vault.ts";
 import { openApi } from "./api-client.ts";
+import { jsonLines } from "./json-lines.ts";
 
 const options = {
   "from-file": { type: "string" },
@@ -165,7 +165,7 @@ async function served(values: Values, config: Config, query: URLSearchParams): P
 }
 
 async function* parsed(stream: Readable): AsyncIterable<AuditLine> {
-  for await (const text of createInterface({ input: stream, crlfDelay: Infinity })) {
+  for await (const text of jsonLines(stream)) {
     if (text !== "") yield lineOf(text);
   }
 }

@@ -4,7 +4,6 @@
 import { createReadStream, existsSync } from "node:fs";
 import { link, open, rm } from "node:fs/promises";
 import { resolve } from "node:path";
-import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
 import { parseArgs } from "node:util";
 import { openSnapshot } from "../../runtime/backup/snapshot.ts";
@@ -17,6 +16,7 @@ import { checkExport, type ExportChecked } from "../tenants/check-export.ts";
 import { exportPieces } from "../tenants/export-lines.ts";
 import { sealedFolder } from "../vault/sealed-folder.ts";
 import { openApi } from "./api-client.ts";
+import { jsonLines } from "./json-lines.ts";
 import { packageVersion } from "./version.ts";
 
 const options = {
@@ -111,7 +111,7 @@ function ownFolder(path: string): ReturnType<typeof openFolder> | null {
 }
 
 const checked = (path: string): Promise<ExportChecked> =>
-  checkExport(createInterface({ input: createReadStream(path), crlfDelay: Infinity }));
+  checkExport(jsonLines(createReadStream(path)));
 
 const isThere = (path: string): RuntimeError =>
   new RuntimeError("CONFLICT", `${path} is there already; an export overwrites nothing.`);

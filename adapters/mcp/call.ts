@@ -6,12 +6,12 @@ import type { AllowedResources } from "../../actors/records/resource-scope.ts";
 import { hasService } from "../http/permissions.ts";
 import type { RouteContext } from "../http/route.ts";
 import type { Caller } from "../http/services/agent-store.ts";
-import { callerOf } from "../http/services/caller.ts";
+import { actingOf } from "../http/services/caller.ts";
 import type { Session } from "./calls-under-way.ts";
 
 /** A request, and the connection that it came by. */
 export interface McpCall {
-  readonly context: Pick<RouteContext, "request" | "principal" | "route">;
+  readonly context: Pick<RouteContext, "request" | "principal" | "route" | "address">;
   readonly caller: Caller;
   /** Of the revisions before 2026-07-28: what the client was told to call its session; else null. */
   readonly session: Session | null;
@@ -67,7 +67,7 @@ export function createCall(
   context: McpCall["context"],
   of: Pick<McpCall, "session" | "isModern" | "calls" | "retryKey">,
 ): McpCall {
-  return { context, caller: callerOf(context), ...of, flow: new Flow() };
+  return { context, caller: actingOf(context), ...of, flow: new Flow() };
 }
 
 /** What the key reaches. */

@@ -69,6 +69,17 @@ async function byA2a(run: string, key: string): Promise<Json> {
   return await host.call("POST", path, body, { key });
 }
 
+/** By whatever door: each entry of the audit says from where it came, and with which request. */
+async function expectSources(id: string, count: number): Promise<void> {
+  const { body } = await host.call("GET", `/admin/audit?subject=${id}&tenant=${host.tenant}`, undefined, {
+    key: host.adminKey,
+  });
+  const sources = body.data.map(({ from, request_id }: Json) => ({ from, request_id }));
+  expect(sources).toEqual(
+    Array(count).fill({ from: "127.0.0.1", request_id: expect.stringMatching(/^req_/) }),
+  );
+}
+
 test("one approves by AG-UI, is told that it still waits, and another by A2A makes it go on", async () => {
   const { run, id } = await waiting();
   const [one, other] = [await keyOf(), await keyOf()];
@@ -87,6 +98,7 @@ test("one approves by AG-UI, is told that it still waits, and another by A2A mak
   expect([before.status, before.decisions.length]).toEqual(["pending", 1]);
   expect(last.status, JSON.stringify(last.body)).toBe(200);
   expect((await approval(id)).status).toBe("approved");
+  await expectSources(id, 2);
   await expect.poll(() => statusOf(run), SOON).toBe("completed");
 });
 
@@ -112,6 +124,7 @@ test("who approves by MCP is asked once, and its run goes on when another has ap
       "approved",
     ]);
     await expect.poll(() => statusOf(run), SOON).toBe("completed");
+    await expectSources(open.id, 2);
     await client.close();
   }
 });
