@@ -169,7 +169,7 @@ function clearProvider(): void {
 
 /** In a browser, as its user. */
 async function connect(url: string): Promise<void> {
-  const page = await createBrowser(() => product.url).open(url);
+  const page = await createBrowser(() => product.url).confirm(url);
   expect([page.status, page.text]).toEqual([200, expect.stringContaining("things is connected")]);
   answers.push(page.text);
 }
