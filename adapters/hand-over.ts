@@ -46,6 +46,8 @@ export interface HandOver {
   readonly log: Log;
   /** Resolves when both processes are to end instead. */
   readonly stopped: Promise<void>;
+  /** Resolves when the process from which this one took over has ended: it sends requests through this one. */
+  readonly isLast: Promise<void>;
   /** Is told how it stands, for who has asked for it. */
   tell(state: RestartState): Promise<void>;
   /** Ends what goes on beside requests, before the system stops. */
@@ -60,6 +62,10 @@ export async function handOver(handed: HandOver): Promise<void> {
   const { system, front, log, quiet, stopped, tell } = handed;
   const { door, server } = front;
   let isStopped = false;
+  let isLast = false;
+  void handed.isLast.then(() => {
+    isLast = true;
+  });
   if (process.pid === 1) throw new RuntimeError("CANCELLED", lastOfContainer);
   let isGivingUp = false;
   const successors = new Successors({
@@ -93,7 +99,8 @@ export async function handOver(handed: HandOver): Promise<void> {
   await tell({ state: "done", pid: successors.current()?.pid ?? 0, ms });
   log.write("warn", "This process has handed over.", { ms, connections: server.openConnections() });
   const untilMs = performance.now() + handOverLimits.lingerMs;
-  while (server.openConnections() > 0 && performance.now() < untilMs && !isStopped) {
+  const isNeeded = (): boolean => server.openConnections() > 0 || !isLast;
+  while (isNeeded() && performance.now() < untilMs && !isStopped) {
     await pause(LINGER_LOOK_MS);
   }
   await server.close();

@@ -19,6 +19,7 @@ import { adminKey, closedBy, readSmall, writeSmall } from "./data-folder.ts";
 import { createEmbedMemory, embeddersConfig, embedTasks } from "./embed/tasks.ts";
 import type { Front } from "./front.ts";
 import { layoutTaskName } from "./graphs/task-name.ts";
+import type { HandOver } from "./hand-over.ts";
 import type { RequestLine } from "./http/door.ts";
 import { searchTaskName } from "./knowledge/elsewhere.ts";
 import type { AnswerHub } from "./llm/answer-hub.ts";
@@ -47,8 +48,9 @@ export async function serve(): Promise<number> {
       ),
     });
     // Listened to before there is anything to stop, so that an early signal is not lost.
-    const signals = { stopped: stopSignal(), restarts: restartSignal() };
+    const asked = { stopped: stopSignal(), restarts: restartSignal() };
     const takeOver = isSuccessor() ? await takeOverWith(config, log) : null;
+    const signals = { ...asked, isLast: takeOver?.gone ?? Promise.resolve() };
     let running = await start(config, log, takeOver);
     for (;;) {
       const how = await restarted(running, log, signals);
@@ -79,10 +81,10 @@ async function takeOverWith(config: Config, log: Log): Promise<TakeOver> {
 async function restarted(
   running: Running,
   log: Log,
-  { stopped, restarts }: { readonly stopped: Promise<void>; readonly restarts: Restarts },
+  { restarts, ...signals }: Signals,
 ): Promise<"handed-over" | "again" | "stopped"> {
   for (;;) {
-    const what = await Promise.race([stopped, restarts.next(), running.again]);
+    const what = await Promise.race([signals.stopped, restarts.next(), running.again]);
     if (what === "again") return "again";
     if (what !== "restart") return "stopped";
     const { handOver } = await import("./hand-over.ts");
@@ -92,7 +94,8 @@ async function restarted(
       writeSmall(config.data, RESTART_FILE, JSON.stringify(state));
     try {
       await tell({ state: "under-way" });
-      await handOver({ system, front, log, stopped, tell, quiet: () => quiet(running, log) });
+      const parts = { system, front, log, tell, quiet: () => quiet(running, log) };
+      await handOver({ ...parts, ...signals });
       return "handed-over";
     } catch (error) {
       if (!(error instanceof RuntimeError) || running.isStopping) throw error;
@@ -100,6 +103,10 @@ async function restarted(
       await tell({ state: "failed", error: error.message });
     }
   }
+}
+
+interface Signals extends Pick<HandOver, "stopped" | "isLast"> {
+  readonly restarts: Restarts;
 }
 
 interface Running {

@@ -18,6 +18,8 @@ import { Predecessor } from "./restart/predecessor.ts";
 export interface TakeOver {
   /** Resolves when the data folder is free. */
   readonly free: Promise<void>;
+  /** Resolves when the other process has ended: until then it sends requests on to this one. */
+  readonly gone: Promise<void>;
   /** What is held waits for this door; call `ready` when it answers. */
   opened(door: FrontDoor, tables: Tables): FrontServer;
   ready(system: Pick<System, "follow" | "cancel">): void;
@@ -60,6 +62,7 @@ export async function beginTakeOver(config: Config, log: Log): Promise<TakeOver>
   predecessor.listening(path);
   return {
     free: predecessor.gaveUp,
+    gone: predecessor.gone,
     opened: (to, given) => {
       [door, tables] = [to, given];
       return opened;

@@ -133,7 +133,8 @@ export async function startProduct(options: ProductOptions = {}): Promise<Produc
     balance: async () => Math.round((await call("GET", "/admin/usage")).body.balance * 1_000_000),
     history: async (conversation) => {
       const path = `${CREATE}-conversation-details/${conversation}`;
-      const { body } = await call("GET", path);
+      const { status, body } = await call("GET", path);
+      if (status !== 200) throw new Error(`GET ${path}: ${status} ${JSON.stringify(body)}`);
       return body.data.messages.map((one: Json) => [one.role, one.content] as const);
     },
     end: async () => {
