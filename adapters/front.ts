@@ -21,8 +21,9 @@ import { providersRoute } from "./http/admin/providers.ts";
 import { adminRoutes } from "./http/admin/routes.ts";
 import { vaultRoutes } from "./http/admin/vault.ts";
 import { anthropicRoutes } from "./http/anthropic/messages.ts";
+import type { Authenticator } from "./http/auth.ts";
 import { consoleRoutes } from "./http/console/routes.ts";
-import { createDoor, type Door, type RequestLine } from "./http/door.ts";
+import { createDoor, type Door, type DoorOptions, type RequestLine } from "./http/door.ts";
 import { createDoorAudit } from "./http/door-audit.ts";
 import { createKeyStore, type KeyStore } from "./http/keys.ts";
 import { createLoginRoutes } from "./http/login.ts";
@@ -40,6 +41,8 @@ import type { Trust } from "./http/services/credentials.ts";
 import { createServices, type Services } from "./http/services/services.ts";
 import { signInAudit } from "./http/session-audit.ts";
 import { createSessions, type Sessions } from "./http/sessions.ts";
+import type { SocketServices } from "./http/socket.ts";
+import { provenBy } from "./http/socket-proof.ts";
 import { createSocketServices } from "./http/socket-services.ts";
 import { guardTenants } from "./http/tenant-guard.ts";
 import { uiRoutes } from "./http/ui/routes.ts";
@@ -174,10 +177,7 @@ export async function openFront(options: FrontOptions): Promise<Front> {
     origins: createOriginRules({ hosts: hostsOf(config), origins: http.allowedOrigins }),
     log: (line) => options.log(line),
     isReady: () => options.isReady?.() ?? true,
-    socket: async (request, principal) => {
-      const { createSocketHandler } = await import("./http/socket.ts");
-      return createSocketHandler(sockets, authenticator.addressOf(request), principal);
-    },
+    socket: opener(sockets, authenticator),
   });
   void recoverPacks(system, services.packs, diary);
   const { tables } = system;
@@ -185,6 +185,19 @@ export async function openFront(options: FrontOptions): Promise<Front> {
     options.opened?.(door, tables) ?? (await openServer({ config, door, log: diary, tables }));
   server = opened.server;
   return { server, door, services, keys, sessions, url: opened.url, stop: both(stop, opened.stop) };
+}
+
+/** Makes handlers of sockets; what the handshake says is read before anything is waited for. */
+function opener(
+  sockets: SocketServices,
+  authenticator: Authenticator,
+): NonNullable<DoorOptions["socket"]> {
+  return async (request, principal) => {
+    const address = authenticator.addressOf(request);
+    const proven = principal === null ? null : provenBy(authenticator, request, principal);
+    const { createSocketHandler } = await import("./http/socket.ts");
+    return createSocketHandler(sockets, address, proven);
+  };
 }
 
 function trustOf({ vault, config }: FrontOptions): Trust {

@@ -22,9 +22,9 @@ export interface Authenticator {
   /** Where a request came from, behind the proxies that are trusted. */
   addressOf(request: Came): string;
   /** What `authenticate` can answer at once, from memory; else null. @throws INVALID. */
-  known(request: HttpRequest): Principal | null;
+  known(request: Came): Principal | null;
   /** @throws UNAUTHENTICATED, RATE_LIMITED, INVALID. */
-  authenticate(request: HttpRequest): Promise<Principal>;
+  authenticate(request: Came): Promise<Principal>;
   /** The same for a key that did not come in a header (a WebSocket's first frame). */
   authenticateKey(key: string, address: string): Promise<Principal>;
 }
@@ -134,7 +134,7 @@ function createProven(): {
 }
 
 // The server's own key acts in the tenant that a header names.
-function inTenant(principal: Principal, request: HttpRequest): Principal {
+function inTenant(principal: Principal, request: Came): Principal {
   if (!principal.isServer) return principal;
   const tenant = request.header("x-tenant");
   if (tenant === undefined) return principal;

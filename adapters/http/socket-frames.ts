@@ -17,6 +17,8 @@ export const socketLimits = {
   helloMs: 10_000,
   /** Characters of a frame before hello. */
   helloChars: 64 * 1024,
+  /** Who speaks is proved anew with each request, and so often while nothing is asked, ms. */
+  proofMs: 30_000,
   subscriptions: 64,
   /** Requests that are not answered yet. */
   requests: 32,

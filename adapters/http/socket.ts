@@ -17,6 +17,7 @@ import {
   type SocketRequest,
   socketLimits,
 } from "./socket-frames.ts";
+import type { Proven } from "./socket-proof.ts";
 import { loadValidator } from "./validate.ts";
 
 /** What a socket does things with. */
@@ -40,17 +41,22 @@ export interface SocketServices {
   cancel(principal: Principal, run: string, reason: string): Promise<void>;
 }
 
-/** Makes the handler of one connection. @param address where it came from. */
+/**
+ * Makes the handler of one connection.
+ * @param address where it came from.
+ * @param proven who was let in by the handshake; null: it must say hello with a key.
+ */
 export async function createSocketHandler(
   services: SocketServices,
   address: string,
-  principal: Principal | null,
+  proven: Proven | null,
+  proofMs: number = socketLimits.proofMs,
 ): Promise<SocketHandler> {
   await loadValidator();
   let connection: Connection | null = null;
   return {
     onOpen: (socket) => {
-      connection = new Connection(socket, services, address, principal);
+      connection = new Connection(socket, { services, address, proven, proofMs });
     },
     onMessage: (_socket, text) => connection?.receive(text),
     onDrain: () => connection?.drained(),
@@ -96,7 +102,8 @@ class Connection {
   readonly #address: string;
   readonly #subscriptions = new Map<string, Subscription>();
   readonly #hello: NodeJS.Timeout;
-  #principal: Principal | null;
+  readonly #proofs: NodeJS.Timeout;
+  #proven: Proven | null;
   #drain: { readonly promise: Promise<void>; readonly resolve: () => void } | null = null;
   #made = 0;
   #pending = 0;
@@ -104,23 +111,28 @@ class Connection {
 
   constructor(
     socket: Socket,
-    services: SocketServices,
-    address: string,
-    principal: Principal | null,
+    of: {
+      readonly services: SocketServices;
+      readonly address: string;
+      readonly proven: Proven | null;
+      readonly proofMs: number;
+    },
   ) {
     this.#socket = socket;
-    this.#services = services;
-    this.#address = address;
-    this.#principal = principal;
+    this.#services = of.services;
+    this.#address = of.address;
+    this.#proven = of.proven;
+    // Whoever only watches is not to see more than who asks.
+    this.#proofs = setInterval(() => void this.#lookAgain(), of.proofMs).unref();
     this.#hello = setTimeout(
       () => this.#close(closeCodes.helloTimeout, "No hello came in time."),
       socketLimits.helloMs,
     );
-    if (principal !== null) clearTimeout(this.#hello);
+    if (of.proven !== null) clearTimeout(this.#hello);
   }
 
   receive(text: string): void {
-    if (this.#principal === null && text.length > socketLimits.helloChars) {
+    if (this.#proven === null && text.length > socketLimits.helloChars) {
       this.#close(closeCodes.badFrame, "The first frame is too large.");
       return;
     }
@@ -152,6 +164,7 @@ class Connection {
   end(): void {
     this.#isOpen = false;
     clearTimeout(this.#hello);
+    clearInterval(this.#proofs);
     for (const subscription of this.#subscriptions.values()) subscription.abort.abort();
     this.#subscriptions.clear();
     this.drained();
@@ -168,9 +181,9 @@ class Connection {
 
   async #perform(request: SocketRequest): Promise<void> {
     if (request.method === "hello") return this.#sayHello(request);
-    const principal = this.#principal;
-    if (principal === null) throw new RuntimeError("UNAUTHENTICATED", "Say hello first.");
+    if (this.#proven === null) throw new RuntimeError("UNAUTHENTICATED", "Say hello first.");
     if (request.method === "ack") return this.#ack(request);
+    const principal = await this.#proven.prove();
     this.#services.admit(principal);
     switch (request.method) {
       case "chat": {
@@ -215,15 +228,25 @@ class Connection {
       throw new RuntimeError("INVALID", `This server speaks protocol ${SOCKET_PROTOCOL}.`);
     }
     if (token !== undefined) {
-      this.#principal = await this.#services.authenticateKey(token, this.#address);
+      const prove = () => this.#services.authenticateKey(token, this.#address);
+      this.#proven = { principal: await prove(), prove };
     }
-    if (this.#principal === null) {
+    if (this.#proven === null) {
       throw new RuntimeError("UNAUTHENTICATED", "hello needs a token: an API key.");
     }
     clearTimeout(this.#hello);
     const { subscriptions, requests, credit } = socketLimits;
     const limits = { subscriptions, requests, credit };
     this.#send(resultFrame(request.id, { protocol: SOCKET_PROTOCOL, limits }));
+  }
+
+  async #lookAgain(): Promise<void> {
+    try {
+      await this.#proven?.prove();
+    } catch (error) {
+      const { code, message } = toErrorData(error);
+      if (isLost(code)) this.#close(closing[code] ?? closeCodes.unauthenticated, message);
+    }
   }
 
   #ack(request: Extract<SocketRequest, { method: "ack" }>): void {
@@ -330,9 +353,8 @@ class Connection {
     const data = toErrorData(error);
     this.#send(errorFrame(request.id, data));
     const code = closing[data.code];
-    if (code !== undefined && (this.#principal === null || data.code === "SHUTTING_DOWN")) {
-      this.#close(code, data.message);
-    }
+    const ends = this.#proven === null || data.code === "SHUTTING_DOWN" || isLost(data.code);
+    if (code !== undefined && ends) this.#close(code, data.message);
   }
 
   #close(code: number, reason: string): void {
@@ -341,9 +363,14 @@ class Connection {
   }
 }
 
+/** Whoever spoke may do so no longer. */
+const isLost = (code: ErrorCode): boolean =>
+  code === "UNAUTHENTICATED" || code === "TENANT_SUSPENDED";
+
 const closing: Partial<Record<ErrorCode, number>> = {
   UNAUTHENTICATED: closeCodes.unauthenticated,
   FORBIDDEN: closeCodes.forbidden,
+  TENANT_SUSPENDED: closeCodes.forbidden,
   RATE_LIMITED: closeCodes.tooMany,
   SHUTTING_DOWN: closeCodes.stopping,
 };

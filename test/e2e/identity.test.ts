@@ -166,6 +166,49 @@ test.each([
   expect(refused.body.detail).toBe(wrong.body.detail);
 });
 
+test("a socket that is open is closed when its key is revoked, or its tenant suspended", async () => {
+  const made = async (path: string, body: object): Promise<Json> =>
+    (await call("POST", path, ADMIN, body)).body;
+  const { id: tenant } = await made("/admin/tenants", { name: "shut" });
+  const keys = await Promise.all(
+    ["hello", "header"].map((name) =>
+      made("/admin/keys", { name, tenant, role: "owner", allowed_services: ["*"] }),
+    ),
+  );
+  const [byHello, byHeader] = keys;
+  const open = async (headers: Record<string, string>) => {
+    const socket = new WebSocket(`${server.url.replace("http", "ws")}/ws`, { headers });
+    const closed = new Promise<number>((resolve) => socket.once("close", resolve));
+    const answers: Json[] = [];
+    socket.on("message", (data) => answers.push(JSON.parse(String(data))));
+    await new Promise((resolve) => socket.once("open", resolve));
+    const say = (id: string, method: string, params: object): void =>
+      socket.send(JSON.stringify({ type: "req", id, method, params }));
+    const answer = async (id: string): Promise<Json> => {
+      await expect.poll(() => answers.some((one) => one.id === id), { timeout: 5_000 }).toBe(true);
+      return answers.find((one) => one.id === id);
+    };
+    return { say, answer, closed };
+  };
+  const one = await open({});
+  const other = await open({ "X-API-Key": byHeader.key });
+  one.say("1", "hello", { token: byHello.key });
+  other.say("1", "cancel", { run_id: "rn_0" });
+  const before = [(await one.answer("1")).ok, (await other.answer("1")).error.code];
+
+  const deleted = await call("DELETE", `/admin/keys/${byHello.id}`, byHeader.key);
+  expect(deleted.status, JSON.stringify(deleted.body)).toBe(200);
+  one.say("2", "cancel", { run_id: "rn_0" });
+  const revoked = await one.answer("2");
+  await call("POST", `/admin/tenants/${tenant}/suspend`, ADMIN);
+  other.say("2", "cancel", { run_id: "rn_0" });
+  const suspended = await other.answer("2");
+
+  expect(before).toEqual([true, "NOT_FOUND"]);
+  expect([revoked.error.code, await one.closed]).toEqual(["UNAUTHENTICATED", 4401]);
+  expect([suspended.error.code, await other.closed]).toEqual(["TENANT_SUSPENDED", 4403]);
+});
+
 test("a WebSocket says hello with a token", async () => {
   const socket = new WebSocket(`${server.url.replace("http", "ws")}/ws`);
   const answered = new Promise<Json>((resolve) => {

@@ -8,7 +8,7 @@ import type { Principal, Route } from "../../adapters/http/route.ts";
 import type { HttpRequest } from "../../adapters/http/server.ts";
 import { memoryTables, tablesOnly } from "./memory-tables.ts";
 
-const who = (request: HttpRequest): Principal => ({
+const who = (request: Pick<HttpRequest, "header">): Principal => ({
   tenant: request.header("x-api-key") ?? "",
   keyId: null,
   isServer: false,

@@ -71,9 +71,14 @@ async function byA2a(run: string, key: string): Promise<Json> {
 
 /** By whatever door: each entry of the audit says from where it came, and with which request. */
 async function expectSources(id: string, count: number): Promise<void> {
-  const { body } = await host.call("GET", `/admin/audit?subject=${id}&tenant=${host.tenant}`, undefined, {
-    key: host.adminKey,
-  });
+  const { body } = await host.call(
+    "GET",
+    `/admin/audit?subject=${id}&tenant=${host.tenant}`,
+    undefined,
+    {
+      key: host.adminKey,
+    },
+  );
   const sources = body.data.map(({ from, request_id }: Json) => ({ from, request_id }));
   expect(sources).toEqual(
     Array(count).fill({ from: "127.0.0.1", request_id: expect.stringMatching(/^req_/) }),

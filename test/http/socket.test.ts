@@ -19,6 +19,7 @@ const who: Principal = {
   expiresAt: null,
   via: "key",
 };
+const provenAs = (principal: Principal) => ({ principal, prove: () => principal });
 const text = (at: number, piece = "x"): Frame => ({
   type: "text",
   id: `rn_1:m:1:${at}`,
@@ -117,7 +118,8 @@ describe.each(servers)("a WebSocket on the %s server", (_name, listen) => {
   async function open(principal: Principal | null = who): Promise<Client> {
     server = await start(listen, () => ({ status: 200, headers: {}, body: "" }), {
       limits: { slowReaderMs: 500 },
-      upgrade: async ({ peer }) => createSocketHandler(services, peer, principal),
+      upgrade: async ({ peer }) =>
+        createSocketHandler(services, peer, principal && provenAs(principal)),
     });
     const client = new Client(server.port);
     await client.opened();
@@ -230,14 +232,14 @@ describe.each(servers)("a WebSocket on the %s server", (_name, listen) => {
     const hello = client.ask("hello");
     for (let at = 0; at <= EARLY_FRAMES_MAX; at += 1) flood.socket.send("{}");
     await expect.poll(() => flood.code).toBe(4429);
-    decide(await createSocketHandler(services, "127.0.0.1", who));
+    decide(await createSocketHandler(services, "127.0.0.1", provenAs(who)));
 
     expect((await hello).data).toMatchObject({ protocol: 1 });
   });
 
   test("a hundred sockets that open at once all stay open", async () => {
     server = await start(listen, () => ({ status: 200, headers: {}, body: "" }), {
-      upgrade: ({ peer }) => createSocketHandler(services, peer, who),
+      upgrade: ({ peer }) => createSocketHandler(services, peer, provenAs(who)),
     });
     const clients = Array.from({ length: 100 }, () => new Client(server.port));
     await Promise.all(clients.map((client) => client.opened()));
@@ -246,6 +248,36 @@ describe.each(servers)("a WebSocket on the %s server", (_name, listen) => {
 
     expect(answers.filter((answer) => answer.ok).length).toBe(100);
     for (const client of clients) client.socket.terminate();
+  });
+
+  test("who may no longer speak is refused with the next request, and cut while only watching", async () => {
+    let lost: "UNAUTHENTICATED" | "TENANT_SUSPENDED" | "RATE_LIMITED" | null = null;
+    const prove = (): Principal => {
+      if (lost === null) return who;
+      throw new RuntimeError(lost, "No longer.");
+    };
+    server = await start(listen, () => ({ status: 200, headers: {}, body: "" }), {
+      upgrade: ({ peer }) => createSocketHandler(services, peer, { principal: who, prove }, 20),
+    });
+    const asks = new Client(server.port);
+    const watches = new Client(server.port);
+    await Promise.all([asks.opened(), watches.opened()]);
+    await watches.ask("chat", { agent_key: "ag_1", message: "1000", credit: 1 });
+
+    lost = "RATE_LIMITED";
+    const limited = await asks.ask("subscribe", { run_id: "rn_1" });
+    lost = "UNAUTHENTICATED";
+    const refused = asks.ask("chat", { agent_key: "ag_1", message: "5" });
+    await expect.poll(() => [asks.code, watches.code]).toEqual([4401, 4401]);
+    lost = null;
+    const suspended = new Client(server.port);
+    await suspended.opened();
+    lost = "TENANT_SUSPENDED";
+
+    expect([limited.ok, asks.code]).toEqual([false, 4401]);
+    await refused.catch(() => undefined);
+    expect(asks.events()).toEqual([]);
+    await expect.poll(() => suspended.code).toBe(4403);
   });
 
   test("before hello nothing else is done", async () => {

@@ -154,7 +154,7 @@ function entryRoutes(memories: MemoryService): readonly Route[] {
           const rest = method === "PUT" ? { kind: "fact", metadata: {}, importance: 0.5 } : {};
           const change = { ...rest, ...context.body };
           const id = params["me"] ?? "";
-          await seen(memories, principal, id);
+          if (isLimited(principal)) await seen(memories, principal, id);
           const entry = await memories.change(principal.tenant, id, change, ifMatchOf(request));
           return json(200, shape(entry), etag(entry.version));
         },
@@ -169,13 +169,16 @@ function entryRoutes(memories: MemoryService): readonly Route[] {
       method: "DELETE",
       handler: async ({ principal, params, request }) => {
         const id = params["me"] ?? "";
-        await seen(memories, principal, id);
+        if (isLimited(principal)) await seen(memories, principal, id);
         await memories.remove(principal.tenant, id, ifMatchOf(request));
         return noContent();
       },
     }),
   ];
 }
+
+const isLimited = ({ allowedResources, boundTo }: Principal): boolean =>
+  allowedResources != null || boundTo != null;
 
 /** One that belongs to an agent that the key reaches. @throws NOT_FOUND, as for one that is not there. */
 async function seen(

@@ -9,7 +9,7 @@ import { loadGuardLibraries } from "../../../actors/guard/libraries.ts";
 import { createPlaceholders } from "../../../actors/guard/placeholders.ts";
 import type { Guardrail } from "../../../actors/records/guardrail.ts";
 
-beforeAll(loadGuardLibraries);
+beforeAll(() => loadGuardLibraries());
 
 const redact = (check: Guardrail["check"]): Guardrail => ({
   ...{ on: ["output"], check, action: "redact" },

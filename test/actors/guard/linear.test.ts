@@ -8,7 +8,7 @@ import { loadGuardLibraries } from "../../../actors/guard/libraries.ts";
 import { createPlaceholders } from "../../../actors/guard/placeholders.ts";
 import type { Guardrail } from "../../../actors/records/guardrail.ts";
 
-beforeAll(loadGuardLibraries);
+beforeAll(() => loadGuardLibraries());
 
 /** Of the longer text. */
 const UNITS = 1 << 16;

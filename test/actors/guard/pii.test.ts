@@ -5,7 +5,7 @@ import { loadGuardLibraries } from "../../../actors/guard/libraries.ts";
 import { piiScanner } from "../../../actors/guard/pii-scanner.ts";
 import { createPlaceholders, redacted } from "../../../actors/guard/placeholders.ts";
 
-beforeAll(loadGuardLibraries);
+beforeAll(() => loadGuardLibraries());
 
 const scanner = piiScanner();
 const left = (text: string, by = scanner): string =>

@@ -229,8 +229,10 @@ interface ObjectSchema {
 }
 
 function wrongBodies({ route, good }: Asked, routes: readonly Route[]): readonly Refusal[] {
-  const { body, method, optionalBody } = route;
-  if (body === undefined) return [];
+  const { body, method, optionalBody, accepts } = route;
+  // What else a form has to say, tests of its page tell.
+  const takesJson = accepts === undefined || "application/json" in accepts;
+  if (body === undefined || !takesJson) return [];
   const refused = { status: 400 } as const;
   const as = (what: string, value: unknown, more: Partial<Refusal> = {}): Refusal => ({
     ...{ what, ...refused, ...more },

@@ -76,6 +76,7 @@ export const tokenRows: Rows = {
     elsewhere: "cannot: it comes after another server (test/e2e/tokens.test.ts)",
     good: () => ({ body: { connection: "tn_1.1.x", user_key: "ann" } }),
     status: 200,
+    conflict: "cannot: it answers nothing here",
   },
   [`GET ${one}`]: { good: token, status: 200, shows: { user_key: "ann" } },
   [`PATCH ${one}`]: {
@@ -101,6 +102,7 @@ export const tokenRows: Rows = {
     good: () => ({ params: { id: "tn_1.cn_1" } }),
     free: ["id"],
     status: 303,
+    conflict: "cannot: it answers nothing here",
   },
   [`GET ${tokens}/callback`]: {
     elsewhere: "cannot: it comes from another server (test/e2e/tokens.test.ts)",
