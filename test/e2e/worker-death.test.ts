@@ -1,4 +1,4 @@
-// The death of a worker thread of the real process under load, thirty times, in every way a thread
+// The death of a worker thread of the real process under load, twenty times, in every way a thread
 // dies: no turn is lost, doubled or out of order, streams see a reset and never an error, and the
 // shards of the other worker answer meanwhile.
 
@@ -8,7 +8,7 @@ import type { Death } from "../support/deadly.ts";
 import { CHAT, makeDesk, type Product, startProduct } from "../support/product.ts";
 import type { Json, Streamed } from "../support/wire-client.ts";
 
-const DEATHS = 30;
+const DEATHS = 20;
 const CLIENTS = 12;
 const ways = ["terminated", "throws", "terminated", "no-memory"] as const;
 
@@ -50,7 +50,7 @@ async function framesUntil(stream: Streamed, text: string): Promise<readonly Jso
   throw new Error(`The stream ended without "${text}": ${JSON.stringify(frames)}`);
 }
 
-test("a worker dies under load, 30 times: no turn lost, doubled or out of order", {
+test("a worker dies under load, 20 times: no turn lost, doubled or out of order", {
   timeout: 170_000,
 }, async () => {
   answerLoad(product);

@@ -11,7 +11,7 @@ import { openStore } from "../../../runtime/store/lmdb.ts";
 import { type Storage, startStorage } from "../../../runtime/store/storage.ts";
 
 /** As many as fit into the time, on whatever machine. */
-const TERMINATIONS = 250;
+const TERMINATIONS = 150;
 const TERMINATIONS_MIN = 100;
 const TIME_MS = 25_000;
 const AT_ONCE = 6;
