@@ -12,13 +12,18 @@ export interface Loud {
   readonly port: number;
   /** The next request's bytes. */
   next(): Buffer;
+  /** Whether it is no fault that requests are refused. Default false. */
+  readonly mayRefuse?: boolean;
 }
 
 /** Ends a load; how many of its requests were answered. */
 export type Load = () => number | Promise<number>;
 
 /** Sends at a pace, on as many connections as it takes, at most `CONNECTIONS`. */
-export async function pacedLoad({ port, next }: Loud, perSecond: number): Promise<Load> {
+export async function pacedLoad(
+  { port, next, mayRefuse = false }: Loud,
+  perSecond: number,
+): Promise<Load> {
   const all = Array.from({ length: CONNECTIONS }, () => new Connection({ port }));
   const idle = [...all];
   await Promise.all(all.map((connection) => connection.open()));
@@ -33,7 +38,7 @@ export async function pacedLoad({ port, next }: Loud, perSecond: number): Promis
       if (connection === undefined) return;
       connection.send(next()).then(
         ({ status }) => {
-          if (status >= HTTP_REFUSED) refused.add(status);
+          if (status >= HTTP_REFUSED && !mayRefuse) refused.add(status);
           answered += 1;
           idle.push(connection);
         },

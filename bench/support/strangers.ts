@@ -2,15 +2,13 @@
 // let; what the server cuts is opened again, so that there are as many all the time.
 
 import { connect, type Socket } from "node:net";
-import { Connection } from "./client.ts";
-import type { Load } from "./loud.ts";
+import { type Load, pacedLoad } from "./loud.ts";
 
 /** Connections that are held, and those that are opened a second. */
 const SLOW = 500;
 const IDLE = 2_000;
 const OPENED_PER_SECOND = 500;
 const GUESSES_PER_SECOND = 500;
-const GUESSING = 20;
 const TICK_MS = 10;
 const BYTE_MS = 100;
 const BODY_BYTES = 100_000;
@@ -28,6 +26,7 @@ export function strangers(port: number, key: string): readonly Stranger[] {
   const head = (line: string, more = ""): string =>
     `${line} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n${more}`;
   const post = head("POST /v2/agents", `${auth}Content-Type: application/json\r\n`);
+  const guess = Buffer.from(head("GET /v2/agents", "X-API-Key: troupe_wrong\r\n\r\n"));
   return [
     {
       name: `${SLOW} bodies that come a byte at a time`,
@@ -48,7 +47,7 @@ export function strangers(port: number, key: string): readonly Stranger[] {
     },
     {
       name: `${GUESSES_PER_SECOND} guesses at keys a second`,
-      begin: () => guesses(port, head("GET /v2/agents", "X-API-Key: troupe_wrong\r\n\r\n")),
+      begin: () => pacedLoad({ port, next: () => guess, mayRefuse: true }, GUESSES_PER_SECOND),
     },
   ];
 }
@@ -104,35 +103,5 @@ async function dropped(port: number): Promise<Load> {
   return () => {
     clearInterval(timer);
     return count;
-  };
-}
-
-/** Requests with a wrong key, whatever is answered. */
-async function guesses(port: number, request: string): Promise<Load> {
-  const bytes = Buffer.from(request);
-  const idle = Array.from({ length: GUESSING }, () => new Connection({ port }));
-  await Promise.all(idle.map((connection) => connection.open()));
-  const all = [...idle];
-  const startMs = performance.now();
-  let sent = 0;
-  let answered = 0;
-  const timer = setInterval(() => {
-    const due = ((performance.now() - startMs) / 1_000) * GUESSES_PER_SECOND;
-    for (; sent < due; sent += 1) {
-      const connection = idle.pop();
-      if (connection === undefined) return;
-      connection.send(bytes).then(
-        () => {
-          answered += 1;
-          idle.push(connection);
-        },
-        () => undefined,
-      );
-    }
-  }, TICK_MS);
-  return () => {
-    clearInterval(timer);
-    for (const connection of all) connection.close();
-    return answered;
   };
 }
