@@ -35,6 +35,8 @@ export default defineConfig({
         },
       },
     ],
+    // Only the tests themselves go through Vite; what they import is plain JavaScript that Node loads.
+    server: { deps: { external: [/\/dist\/(?!test\/.*\.test\.js)/] } },
     testTimeout: 60_000,
     hookTimeout: 60_000,
     reporters: ["default", "./dist/test/support/summary-reporter.js"],

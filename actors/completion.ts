@@ -129,7 +129,12 @@ function accept(state: CompletionState, message: CompletionMessage, turn: Turn):
     timeoutMs: message.timeoutMs ?? limits.runMs,
   });
   limitRun(turn, run, message.maxSpendMicros);
-  const isCounted = takePlace(turn, "concurrent_runs", turn.loaded["limits"]);
+  const isCounted = takePlace(
+    turn,
+    "concurrent_runs",
+    turn.loaded["limits"],
+    message.tenantDefaults,
+  );
   const { response: note, ...sent } = message;
   turn.put(sentKey, sent);
   if (note !== undefined) keepResponse(turn, { run, note, expires: true });

@@ -83,12 +83,18 @@ function conclude(
   const sequence = last + 1;
   finish(state, { entry, kind, outcome, sequence }, turn);
   if (state.deleted) return state;
+  const { agent } = state;
   const takers = takersOf(state, result?.remembering ?? []);
   for (const one of takers) {
     const sequences = [...entry.sequences, ...(result?.steered ?? [])];
     const input: MemoryTurnInput = {
       ...inputOf(state, entry),
       ...one,
+      // One that took part in a team is held to the chain of that too.
+      guards: [
+        ...(entry.guard?.guards ?? []),
+        ...(one.agent === agent || agent === null ? [] : [{ id: agent, version: entry.version }]),
+      ],
       sequences,
       answer: sequence,
     };

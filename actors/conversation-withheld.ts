@@ -4,7 +4,7 @@
 
 import type { ReadRequest, RecordRow, RunEnded, Turn } from "../runtime/actor.ts";
 import type { ConversationState, Entry } from "./conversation-state.ts";
-import { TENANT } from "./guard/stored.ts";
+import { isForAll } from "./guard/stored.ts";
 import { limits } from "./limits.ts";
 import { type MessageRecord, messageKey } from "./records/conversation.ts";
 import type { Finding } from "./records/guardrail.ts";
@@ -19,7 +19,7 @@ export function isInputBlocked({ outcome }: RunEnded, target: string | null): bo
   };
   if (guardrail?.on !== "input" || isSteered === true) return false;
   // A member's rule blocks what it was asked, which is nothing that a user has said.
-  return guardrail.of === TENANT || guardrail.of === target;
+  return isForAll(guardrail.of) || guardrail.of === target;
 }
 
 /** The records of what the run was to answer. */

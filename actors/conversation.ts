@@ -157,7 +157,7 @@ function chat(state: ConversationState, message: ChatMessage, turn: Turn): Conve
   if (state.agent === null) {
     // Its place in the list; what the list shows of it is its state.
     turn.putRow(conversationsTable, rowId(message.agent, root), null);
-    takeRoom(turn, "conversations", turn.loaded["limits"]);
+    takeRoom(turn, "conversations", turn.loaded["limits"], message.tenantDefaults);
   }
   const accepted: ChatAccepted = {
     run,
@@ -225,7 +225,12 @@ function startOrWait(state: ConversationState, wanted: NewRun, turn: Turn): Conv
     ...(isBusy ? { held: true } : {}),
   });
   limitRun(turn, run, message.maxSpendMicros);
-  const isCounted = takePlace(turn, "concurrent_runs", turn.loaded["limits"]);
+  const isCounted = takePlace(
+    turn,
+    "concurrent_runs",
+    turn.loaded["limits"],
+    message.tenantDefaults,
+  );
   const entry: Entry = {
     run,
     ...(isCounted && { isCounted }),

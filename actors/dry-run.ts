@@ -2,13 +2,24 @@
 // on a worker chooses and nothing answers. One actor a dry run, `route:<tenant>/<id>`, which takes the
 // price of a turn, gives it back when no model was asked, and writes the spend down.
 
-import { defineActor, defineRun, type RunEnded, type Turn } from "../runtime/actor.ts";
+import {
+  defineActor,
+  defineRun,
+  type RunContext,
+  type RunEnded,
+  type Turn,
+} from "../runtime/actor.ts";
+import { RuntimeError } from "../runtime/errors.ts";
 import { loadAgent } from "./compiled.ts";
+import { guardOf } from "./guard/guard-of.ts";
+import { heldTo } from "./guard/guarded.ts";
 import { limits } from "./limits.ts";
 import { type Charged, chargeReads, giveBack } from "./money/charges.ts";
 import type { BudgetLine } from "./money/lines.ts";
+import { addUsage, noUsage } from "./money/spent.ts";
 import type { Ports, Usage } from "./ports.ts";
 import type { Charge, RoutingInfo } from "./records/conversation.ts";
+import type { Finding, GuardRef } from "./records/guardrail.ts";
 import { settle, takeCharge } from "./reply.ts";
 import { chooseAction } from "./route-step.ts";
 import { metered, payerOf } from "./spend.ts";
@@ -23,6 +34,8 @@ export interface DryRunInput {
   readonly previousChoice?: string | null;
   /** API key that asked, for its budgets. */
   readonly keyId?: string;
+  /** Chains that hold beside the agent's own; they have looked at the text already. */
+  readonly guards?: readonly GuardRef[];
 }
 
 /** Message to the actor. */
@@ -43,6 +56,8 @@ export interface DryRunResult {
   /** The model that was asked; null when none was, and `routing.reason` says why. */
   readonly model: string | null;
   readonly usage: Usage;
+  /** What guardrails have found in the run. */
+  readonly guardrails?: readonly Finding[];
 }
 
 /** Reply at the end of the run. */
@@ -79,12 +94,28 @@ export const dryRun = defineRun<DryRunInput, DryRunResult, Ports>({
   run: (input, context) =>
     metered(context, payerOf(input), async (meter) => {
       const compiled = await loadAgent(context, input);
-      const { routing, usage } = await chooseAction(context, { compiled, asked: input, meter }, 1);
-      const isAsked = usage.promptTokens + usage.completionTokens > 0 || routing.method === "model";
+      const under = await heldTo(context, input, meter);
+      await admitNow(under, input.text);
+      const work = { compiled, asked: input, meter };
+      const { routing, usage: spent } = await chooseAction(under, work, 1);
+      const { findings = [], usage: judged = noUsage } = guardOf(under)?.guard ?? {};
+      const usage = judged === noUsage ? spent : addUsage(spent, judged);
+      const isAsked = spent.promptTokens + spent.completionTokens > 0 || routing.method === "model";
       const model = isAsked ? (compiled.agent.model_name ?? null) : null;
-      return { routing, model, usage };
+      return { routing, model, usage, ...(findings.length > 0 && { guardrails: findings }) };
     }),
 });
+
+/** Judges look at the text as before a turn. Nobody waits for a person: what one would decide is blocked. */
+async function admitNow(context: RunContext<Ports>, text: string): Promise<void> {
+  const looked = await guardOf(context)?.look("input", text, { on: "input" }, null);
+  const isOpen = looked === undefined || (looked.blocked === null && looked.questions.length === 0);
+  if (isOpen) return;
+  const stops = ({ action }: Finding): boolean => action === "block" || action === "ask";
+  const { rule = "", of = "", on = "input", reason = "" } = looked.findings.findLast(stops) ?? {};
+  const message = looked.blocked ?? "A person would be asked about this message first.";
+  throw new RuntimeError("GUARDRAIL_BLOCKED", message, { guardrail: { rule, of, on, reason } });
+}
 
 function accept(state: DryRunState, message: DryRunMessage, turn: Turn): DryRunState {
   if (state.run !== null) {

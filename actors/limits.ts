@@ -26,6 +26,8 @@ export const limits = {
   runMs: 600_000,
   /** One model call, ms; the run's own deadline may be earlier. */
   modelCallMs: 300_000,
+  /** Tokens that a provider may count for one call; more is taken for no count, and estimated. */
+  countedTokens: 1_000_000_000,
   /** Further attempts of a model call whose stream was cut. */
   modelRetries: 1,
   routeCallMs: 20_000,

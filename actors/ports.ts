@@ -9,6 +9,7 @@ import type { Memories } from "./memory/memories.ts";
 import type { Marks } from "./money/ahead.ts";
 import type { CallAttempts } from "./money/attempts.ts";
 import type { Prices } from "./money/catalogue.ts";
+import type { CallPayer } from "./money/provider-call.ts";
 import type { EmbedderPin } from "./records/embedder-pin.ts";
 import type { GuardFigures } from "./records/guardrail.ts";
 import type { ImageRef } from "./records/image.ts";
@@ -184,6 +185,8 @@ export interface EmbedOptions {
   /** Whose texts: tenants take turns. */
   readonly tenant: string;
   readonly signal?: AbortSignal;
+  /** Whose budgets it counts for beside the tenant's; null: nobody's, the operator asks. Default: no other's. */
+  readonly payer?: CallPayer | null | undefined;
   /** Some models want queries and documents marked. Default document. */
   readonly purpose?: "query" | "document";
   /** Called once, before the vectors are returned. */
@@ -299,8 +302,16 @@ export interface Reranker {
   rerank(
     query: string,
     texts: readonly string[],
-    options: { readonly tenant: string; readonly signal?: AbortSignal },
+    options: RerankOptions,
   ): Promise<readonly number[]>;
+}
+
+/** How texts are re-ranked. */
+export interface RerankOptions {
+  readonly tenant: string;
+  /** Whose budgets it counts for beside the tenant's. Default: no other's. */
+  readonly payer?: CallPayer | undefined;
+  readonly signal?: AbortSignal;
 }
 
 /** The re-rankers there are. */

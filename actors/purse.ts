@@ -8,7 +8,14 @@ import { defineActor } from "../runtime/actor.ts";
 import { chargeReads } from "./money/charges.ts";
 import type { BudgetLine } from "./money/lines.ts";
 import type { PurseCallMessage } from "./money/messages.ts";
-import { close, type PurseState, purseReads, reserve, settle } from "./money/purse-book.ts";
+import {
+  close,
+  type PurseState,
+  purseReads,
+  reserve,
+  settle,
+  settleBooked,
+} from "./money/purse-book.ts";
 import { takeCharge } from "./reply.ts";
 
 /** What it is told of prices. The reply is what was taken; refused with BALANCE_EXHAUSTED, it is nothing. */
@@ -36,6 +43,8 @@ export const purseActor = defineActor<PurseState | null, TakeMessage | PurseCall
         return reserve(state, message, turn);
       case "settle":
         return settle(state, message, turn);
+      case "book":
+        return settleBooked(state, message, turn);
       case "close":
         return close(state, message.run, turn);
       case "wake":

@@ -15,7 +15,7 @@ import type { ResourceRecord, ResourceRow } from "./records/resource.ts";
 import type { ToolInput } from "./records/tool.ts";
 import { type Meter, metered, payerOf } from "./spend.ts";
 import { targetPlace } from "./targets.ts";
-import { demandToken } from "./tools/authorized.ts";
+import { demandToken, renewing } from "./tools/authorized.ts";
 import { confirmed } from "./tools/confirmed.ts";
 import { offerTools } from "./tools/offer.ts";
 import { takeCall } from "./tools/rate.ts";
@@ -57,7 +57,8 @@ async function answerRemotely(
   const repeat = record.repeat ?? "safe";
   const token = await demandToken(context, tool, KEY);
   const own = { config, text, timeoutMs, repeat, show: show && input.stream };
-  const terms = { ...own, ...(token && { token }) };
+  const renewed = renewing(context, tool);
+  const terms = { ...own, ...(token && { token, renewed }) };
   const asked = await remoteTask(context, KEY, terms, (one) => {
     context.emit("routing", { type: "routing", routing_info: routingOf(record, one) });
   });

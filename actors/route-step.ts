@@ -7,10 +7,12 @@ import { RuntimeError } from "../runtime/errors.ts";
 import { type Asked, messageTokens } from "./answer/history.ts";
 import { callerOf } from "./caller.ts";
 import type { CompiledAgent } from "./compiled.ts";
+import { guardOf } from "./guard/guard-of.ts";
 import { limits } from "./limits.ts";
 import { noUsage, spentOn } from "./money/spent.ts";
 import type { LlmRequest, Ports, Usage } from "./ports.ts";
 import type { ChatEvent, RoutingInfo } from "./records/conversation.ts";
+import type { WithFindings } from "./records/guardrail.ts";
 import { type Decision, toRoutingInfo } from "./routing/decision.ts";
 import { promptOfDoubt, settleByModel } from "./routing/doubt.ts";
 import { route } from "./routing/router.ts";
@@ -97,7 +99,7 @@ async function decide(
 
 /** What is stored of a call. */
 type StoredChoice =
-  | { readonly choice: string; readonly usage: Usage }
+  | (WithFindings & { readonly choice: string; readonly usage: Usage })
   | { readonly failed: string; readonly usage: Usage };
 
 interface Settled {
@@ -146,7 +148,8 @@ async function askModel(
             caller: callerOf(context, meter.budgets.attempts(key)),
             signal: attempt.signal,
           });
-          return { choice: result.text, usage: spentOn(prices, model, result.usage, result) };
+          const usage = spentOn(prices, model, result.usage, result);
+          return { ...choiceOf(context, result.text), usage };
         } catch (error) {
           // Only a provider's failure is survivable here; a cancel or a bug is not a routing doubt.
           if (context.signal.aborted || !isProviderFailure(error)) throw error;
@@ -158,6 +161,17 @@ async function askModel(
   const stored = await meter.budgets.pay(key, request, ask);
   meter.settle(key, stored.usage);
   return "choice" in stored ? { text: stored.choice, usage: stored.usage } : stored;
+}
+
+/** What guardrails leave of a model's choice, whose intent users read; one that is blocked is none. */
+function choiceOf(
+  context: RunContext<Ports>,
+  text: string,
+): WithFindings & { readonly choice: string } {
+  const checked = guardOf(context)?.guard.check(text, { on: "output", at: "routing" }, true);
+  if (checked === undefined || checked.findings.length === 0) return { choice: text };
+  const { value, findings, blocked } = checked;
+  return { choice: blocked === null ? value : "", guardrails: findings };
 }
 
 function isProviderFailure(error: unknown): error is RuntimeError {

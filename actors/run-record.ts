@@ -7,7 +7,7 @@ import { RuntimeError } from "../runtime/errors.ts";
 import type { LogPage } from "../runtime/runs/run-log.ts";
 import type { RunRow } from "../runtime/system.ts";
 import type { RunRecord } from "../runtime/testkit/recording.ts";
-import { guardrailVersionsTable, TENANT } from "./guard/stored.ts";
+import { guardrailVersionsTable, isForAll } from "./guard/stored.ts";
 import { limits } from "./limits.ts";
 import { loadPrompt, type PinnedPrompts, pinPrompts, referenceText } from "./prompts/prompt.ts";
 import {
@@ -188,7 +188,7 @@ async function rowsOf(
     for (const id of rowsOfPins(prompts?.skills)) await wantSkill(id);
   }
   for (const { id, version } of input.guards ?? []) {
-    if (id === TENANT) want(guardrailVersionsTable, versionId(id, version));
+    if (isForAll(id)) want(guardrailVersionsTable, versionId(id, version));
   }
   for (const pin of [{ target: input.agent, version: input.version }, ...added, ...found.pins]) {
     const { kind, versions } = targetPlace(pin.target);

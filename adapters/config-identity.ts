@@ -1,6 +1,7 @@
 // The settings of issuers of tokens (OpenID providers), and what they mean together: part of
 // config-schema.ts and config.ts.
 
+import { kindOfId, resourcePrefixes } from "../actors/records/resource-scope.ts";
 import { choice, type Fields, integer, type ValuesOf } from "./config-field.ts";
 
 /** Signatures that can be allowed: asymmetric ones alone, so that what verifies can make none. */
@@ -91,7 +92,7 @@ export const issuerFields = {
   ),
   services: {
     type: "texts",
-    text: "Services that its tokens may use. Default: those of a new key.",
+    text: "Services that its tokens may use; value=service: those in whose `services_claim` the value is. Default: those of a new key.",
     default: [],
     itemsMax: 500,
     charsMax: 100,
@@ -99,6 +100,19 @@ export const issuerFields = {
   servicesClaim: {
     type: "text",
     text: "Claim with services, as a list or a text with spaces: a token has those of them that `services` allows. Default: none is read.",
+    default: null as string | null,
+    ...claim,
+  },
+  resources: {
+    type: "texts",
+    text: "Records that its tokens reach, by id (ag_...) or all of a kind (agents:*), as `allowed_resources` of a key; value=id: those in whose `resources_claim` the value is. Default: all of the tenant's.",
+    default: [],
+    itemsMax: 500,
+    charsMax: 300,
+  },
+  resourcesClaim: {
+    type: "text",
+    text: "Claim with ids of records, or values of `resources`, as a list or a text with spaces: a token reaches those of them that `resources` allows. Default: none is read.",
     default: null as string | null,
     ...claim,
   },
@@ -111,6 +125,50 @@ type RoleName = (typeof roles)[number];
 /** A configured issuer, as plain data. */
 export interface IssuerConfig extends Omit<Entry, "roles"> {
   readonly roles: readonly { readonly value: string; readonly role: RoleName }[];
+}
+
+/** One entry of what an issuer's tokens are granted. */
+export interface Granted {
+  /** Granted to tokens in whose claim it is; null: to all, or the most that a claim can name. */
+  readonly value: string | null;
+  readonly what: string;
+}
+
+/** Reads `value=what`, or `what` alone. */
+export function grantedOf(text: string): Granted {
+  const at = text.lastIndexOf("=");
+  return at === -1
+    ? { value: null, what: text }
+    : { value: text.slice(0, at), what: text.slice(at + 1) };
+}
+
+/** What stands for all records of a kind: "agents:*". */
+export const ALL_OF = ":*";
+
+function checkGrants(entry: Entry, wrong: (text: string) => void): void {
+  const lists = [
+    ["services", entry.services, entry.servicesClaim],
+    ["resources", entry.resources, entry.resourcesClaim],
+  ] as const;
+  for (const [list, texts, claimed] of lists) {
+    for (const text of texts) {
+      const { value, what } = grantedOf(text);
+      if (value === "" || what === "")
+        wrong(`"${text}" of ${list} is no value=${list.slice(0, -1)}`);
+      if (value !== null && claimed === null) {
+        wrong(`"${text}" of ${list} wants a claim, which ${list}_claim names`);
+      }
+      if (list === "resources" && !isResource(what)) {
+        wrong(`"${what}" of resources is no id of a record and no kind with :*, such as agents:*`);
+      }
+    }
+  }
+}
+
+function isResource(what: string): boolean {
+  return what.endsWith(ALL_OF)
+    ? Object.hasOwn(resourcePrefixes, what.slice(0, -ALL_OF.length))
+    : /^[a-z]{2}_[A-Za-z0-9]{1,61}$/.test(what) && kindOfId(what) !== null;
 }
 
 /** The issuers of the configuration; what is wrong with them is added to `problems`. */
@@ -139,6 +197,7 @@ export function issuersOf(entries: readonly Entry[], problems: string[]): readon
       wrong(`${name}: "${text}" is no value=role with a role of ${roles.join(", ")}`);
       return [];
     });
+    checkGrants(entry, (text) => wrong(`${name}: ${text}`));
     return { ...entry, roles: mapped };
   });
 }

@@ -2,6 +2,7 @@
 // config-schema.ts.
 
 import {
+  type CallPrice,
   type ModelPrice,
   operationPricesMicros,
   type PricedOperation,
@@ -88,6 +89,22 @@ export function modelPricesOf(
   );
 }
 
+/** Prices of embedders and re-rankers by name or beginning: what is not read, or not searched, is free. */
+export function callPricesOf(
+  knownModels: readonly KnownModel[],
+): Readonly<Record<string, CallPrice>> {
+  return Object.fromEntries(
+    knownModels.flatMap(({ name, inputMicros, searchMicros }) => {
+      if (inputMicros < 0 && searchMicros < 0) return [];
+      const price: CallPrice = {
+        inputMicros: Math.max(0, inputMicros),
+        searchMicros: Math.max(0, searchMicros),
+      };
+      return [[name, price]];
+    }),
+  );
+}
+
 /** The catalogue of the configuration. */
 export function priceListOf(settings: PriceSettings): PriceList {
   const { prices, knownModels, defaultModel, providers } = settings;
@@ -96,6 +113,7 @@ export function priceListOf(settings: PriceSettings): PriceList {
     operations: prices.services,
     variants: prices.variants,
     models: modelPricesOf(knownModels),
+    calls: callPricesOf(knownModels),
     defaultModel,
     hasProviders: providers.length > 0,
     providers: providers.map(({ name }) => name),

@@ -105,6 +105,11 @@ export const knownModelFields = {
     "millionths",
     [-1, -1, 1_000_000_000_000],
   ),
+  searchMicros: integer(
+    "Price of a search of a re-ranker that counts searches, as Cohere's; -1: it counts none. An embedder, and a re-ranker that counts tokens, have `input_micros` alone.",
+    "millionths",
+    [-1, -1, 1_000_000_000_000],
+  ),
   cachedInputMicros: integer(
     "Price of a million tokens that its provider had read before; -1: as of others that it reads.",
     "millionths",

@@ -13,10 +13,10 @@ import { integrationsField } from "./config-integrations.ts";
 import { pricesGroup } from "./config-prices.ts";
 import { answerFields, knownModelFields, providerFields } from "./config-providers.ts";
 import { rerankerFields } from "./config-rerankers.ts";
+import { serverLimits } from "./config-server.ts";
 import { tenantsGroup } from "./config-tenants.ts";
 import { tlsGroup } from "./config-tls.ts";
 import { masterKeyFields } from "./config-vault.ts";
-import type { ServerLimits } from "./http/server.ts";
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -25,36 +25,6 @@ const MINUTE_MS = 60_000;
 
 const privateHosts = (text: string) =>
   ({ type: "texts", text, default: [], itemsMax: 100, charsMax: 255 }) as const;
-
-const serverLimits = {
-  bodyBytesMax: integer("Largest request body; more is 413.", "bytes", [MIB, KIB, 64 * MIB]),
-  headerBytesMax: integer("Largest request head; more is 431.", "bytes", [
-    16 * KIB,
-    KIB,
-    256 * KIB,
-  ]),
-  connectionsMax: integer(
-    "Open connections; one more is 503.",
-    "connections",
-    [20_000, 1, 1_000_000],
-  ),
-  bodyTimeoutMs: integer("A body must have arrived after this long, else 408.", "ms", [
-    10_000,
-    100,
-    10 * MINUTE_MS,
-  ]),
-  slowReaderMs: integer("A client that reads nothing for this long is cut.", "ms", [
-    30_000,
-    100,
-    60 * MINUTE_MS,
-  ]),
-  sendBufferBytesMax: integer("Held for one slow reader before it is cut.", "bytes", [
-    MIB,
-    16 * KIB,
-    64 * MIB,
-  ]),
-  socketMessageBytesMax: integer("Largest WebSocket message.", "bytes", [MIB, KIB, 64 * MIB]),
-} satisfies Record<keyof ServerLimits, IntegerField>;
 
 const systemLimits = {
   watchdogMs: integer("A worker that gives no sign for this long is replaced.", "ms", [
@@ -230,6 +200,13 @@ export const configFields = {
     "ms",
     [25_000, 100, 29_000],
   ),
+  guardrailsFile: {
+    type: "text",
+    text: "JSON file with a chain of guardrails that holds for all tenants, before theirs, which cannot take it off. Read again when it changes, and at SIGHUP.",
+    env: "TROUPE_GUARDRAILS",
+    default: null as string | null,
+    charsMax: 4_000,
+  },
   tls: tlsGroup,
   tenants: tenantsGroup,
   http: {

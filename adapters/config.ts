@@ -4,6 +4,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { isAbsolute, join, resolve } from "node:path";
 import { chainProblem } from "../actors/model-chain.ts";
+import type { Guardrail } from "../actors/records/guardrail.ts";
 import { RuntimeError } from "../runtime/errors.ts";
 import { type EmbedderConfig, embeddersOf } from "./config-embedders.ts";
 import type { Field, Fields, ValuesOf } from "./config-field.ts";
@@ -39,6 +40,8 @@ export interface Config
   readonly rerankers: readonly RerankerConfig[];
   readonly issuers: readonly IssuerConfig[];
   readonly integrations: readonly OperatorIntegration[];
+  /** The operator's chain, which holds for all tenants; [] for none. */
+  readonly guardrails: readonly Guardrail[];
   /** TLS at the port; null: plain HTTP. */
   readonly tls: TlsConfig | null;
   /** Folder of local models. */
@@ -143,6 +146,7 @@ export async function readConfig(environment: Environment, folder: string): Prom
   const tls = tlsOf(values.tls, folder, problems);
   const issuers = issuersOf(values.issuers, problems);
   const integrations = await integrationsOf(values.integrations, values.tools.hosts, problems);
+  const guardrails = await guardrailsOf(values.guardrailsFile, folder, problems);
   if (problems.length > 0) {
     throw new RuntimeError("CONFIG_INVALID", problems.join("\n"), { problems });
   }
@@ -150,10 +154,22 @@ export async function readConfig(environment: Environment, folder: string): Prom
   const masterKeyFile = named === null ? null : resolve(folder, named);
   const masterKey = env["TROUPE_MASTER_KEY"] ?? null;
   const tenantKeys = values.tenantKeys === null ? null : resolve(folder, values.tenantKeys);
-  const secret = { adminKey, masterKey, masterKeyFile, tenantKeys };
-  const lists = { embedders, rerankers, issuers, integrations, providers };
+  const guardrailsFile =
+    values.guardrailsFile === null ? null : resolve(folder, values.guardrailsFile);
+  const secret = { adminKey, masterKey, masterKeyFile, tenantKeys, guardrailsFile };
+  const lists = { embedders, rerankers, issuers, integrations, providers, guardrails };
   const own = { tls, data, models, ...lists, file: file?.path ?? null };
   return { ...values, ...defaults, ...secret, ...own };
+}
+
+/** Loaded where there is one: most operators set none. */
+async function guardrailsOf(
+  file: string | null,
+  folder: string,
+  problems: string[],
+): Promise<readonly Guardrail[]> {
+  if (file === null) return [];
+  return (await import("./guardrails-file.ts")).operatorChainOf(file, folder, problems);
 }
 
 /** An empty variable counts as unset: that is how shells and containers unset one. */

@@ -9,6 +9,9 @@ import { join } from "node:path";
 /** A folder with this file in it is a copy beside its original: its server acts on nobody outside. */
 export const COPY_FILE = "copy-of-another";
 
+/** Says that a folder was made of a backup, until a start has told it in the audit. */
+export const RESTORED_FILE = "restored.json";
+
 const OWNER_ONLY = 0o600;
 const ADMIN_KEY_FILE = "admin-key";
 const ADMIN_KEY_BYTES = 32;

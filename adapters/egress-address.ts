@@ -58,6 +58,55 @@ export function hostOf(url: URL): string {
   return url.hostname.replace(/^\[|\]$/g, "").replace(/\.$/, "");
 }
 
+const HOST_RULE = /^(\*\.)?(\[[0-9a-f:.]+\]|[^\s/?#@:*[\]\\%]{1,253})(?::([0-9]{1,5}))?$/i;
+const PORT_MAX = 65_535;
+const DEFAULT_PORTS: Readonly<Record<string, string>> = { "https:": "443", "http:": "80" };
+
+/** Where requests may go. */
+export interface HostRule {
+  /** As `hostOf` writes it. */
+  readonly host: string;
+  /** Whether the names below it are meant, in place of its own. */
+  readonly isBelow: boolean;
+  /** Null: none is named. */
+  readonly port: string | null;
+}
+
+/**
+ * Reads "api.example.com", "*.example.com" (the names below it), either with ":8443", or an address; a name in any
+ * script is that which is connected to (punycode, lower case, without a final dot). Null for anything else.
+ */
+export function hostRule(text: string): HostRule | null {
+  if (isIP(text) === 6) return hostRule(`[${text}]`);
+  const [, below, name = "", port] = HOST_RULE.exec(text) ?? [];
+  const url = `https://${name}`;
+  if (name === "" || !URL.canParse(url)) return null;
+  const host = hostOf(new URL(url));
+  if (host === "" || Number(port ?? 1) < 1 || Number(port ?? 1) > PORT_MAX) return null;
+  const named = port === undefined ? null : String(Number(port));
+  return { host, isBelow: below !== undefined, port: named };
+}
+
+/**
+ * Whether a URL leads to one of the hosts. What is no host leads nowhere.
+ * @param unnamed which port is meant where none is named: that of the scheme, or any.
+ */
+export function isMeantFor(
+  url: URL,
+  hosts: readonly string[],
+  unnamed: "default" | "any",
+): boolean {
+  const host = hostOf(url);
+  const port = url.port === "" ? (DEFAULT_PORTS[url.protocol] ?? "") : url.port;
+  return hosts.some((text) => {
+    const rule = hostRule(text);
+    if (rule === null) return false;
+    const isHost = rule.isBelow ? host.endsWith(`.${rule.host}`) : host === rule.host;
+    if (!isHost || (rule.port === null && unnamed === "any")) return isHost;
+    return port === (rule.port ?? DEFAULT_PORTS[url.protocol]);
+  });
+}
+
 /** Addresses of a name. */
 export type Resolve = (host: string) => Promise<readonly { address: string; family: number }[]>;
 

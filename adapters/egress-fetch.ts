@@ -7,6 +7,8 @@ import type { Egress, EgressLimits } from "./egress.ts";
 export interface EgressFetchOptions {
   readonly limits?: Partial<EgressLimits>;
   readonly connectionsMax?: number;
+  /** For whom it is sent. */
+  readonly tenant?: string;
 }
 
 const emptyStatuses = new Set([204, 205, 304]);

@@ -1,10 +1,14 @@
-// The connections to one host behind the way out: how many there may be, who waits for one, and that
-// one that has just become free is used again.
+// The connections to one host behind the way out: how many there may be, that who waits for one does so
+// in fair order (tenants ask the same hosts with their tools), and that one that has just become free is
+// used again.
 
 import type { Pool } from "undici";
+import { FairQueue, type Place } from "../runtime/shared/fair-queue.ts";
+import type { WeightOf } from "../runtime/shared/tenant-weights.ts";
 
-/** Requests that may wait for a connection to one host. */
+/** Requests that may wait for a connection to one host, and those of one tenant. */
 const WAITING_MAX = 1_024;
+const TENANT_WAITING_MAX = WAITING_MAX / 2;
 
 /** A request that is sent when its turn has come. */
 export interface Sendable {
@@ -24,15 +28,19 @@ export function closeIdle(hosts: Map<string, HostPool>): void {
 export class HostPool {
   readonly pool: Pool;
   readonly #connectionsMax: number;
-  readonly #waiting = new Set<Sendable>();
+  readonly #waiting: FairQueue<Sendable>;
+  readonly #places = new Map<Sendable, Place<Sendable>>();
   #connected = 0;
   #open = 0;
   /** Connections whose answer has ended in this pass of the event loop: used again in the next. */
   #resting = 0;
 
-  constructor(pool: Pool, connectionsMax: number) {
+  /** @param weightOf shares of a tenant among those that wait. */
+  constructor(pool: Pool, connectionsMax: number, weightOf?: WeightOf) {
     this.pool = pool;
     this.#connectionsMax = connectionsMax;
+    const limits = { max: WAITING_MAX, tenantMax: TENANT_WAITING_MAX };
+    this.#waiting = new FairQueue({ ...limits, weightOf });
     pool.on("connect", () => {
       this.#connected += 1;
     });
@@ -41,23 +49,23 @@ export class HostPool {
     });
   }
 
-  /** Requests open or waiting at once. */
-  get requestsMax(): number {
-    return this.#connectionsMax + WAITING_MAX;
-  }
-
-  get isFull(): boolean {
-    return this.#open >= this.#connectionsMax && this.#waiting.size >= WAITING_MAX;
+  /** How many requests wait, when one more of this tenant is one too many; else undefined. */
+  fullFor(tenant: string): { readonly waiting: number; readonly limit: number } | undefined {
+    if (this.#open < this.#connectionsMax) return undefined;
+    const [all, own] = [this.#waiting.size, this.#waiting.sizeOf(tenant)];
+    if (all >= WAITING_MAX) return { waiting: all, limit: WAITING_MAX };
+    return own >= TENANT_WAITING_MAX ? { waiting: own, limit: TENANT_WAITING_MAX } : undefined;
   }
 
   get isIdle(): boolean {
     return this.#open === 0;
   }
 
-  /** Sends as soon as there is a connection for it. */
-  enter(exchange: Sendable): void {
+  /** Sends as soon as there is a connection for it and it is its tenant's turn. */
+  enter(exchange: Sendable, tenant: string): void {
     if (this.#open >= this.#connectionsMax) {
-      this.#waiting.add(exchange);
+      const place = this.#waiting.push(tenant, "", exchange);
+      if (place !== null) this.#places.set(exchange, place);
       return;
     }
     const free = this.#connected - this.#open - this.#resting;
@@ -69,15 +77,20 @@ export class HostPool {
 
   /** The exchange is over, sent or not. */
   leave(exchange: Sendable): void {
-    if (this.#waiting.delete(exchange)) return;
-    const [next] = this.#waiting;
+    const place = this.#places.get(exchange);
+    if (place !== undefined) {
+      this.#places.delete(exchange);
+      this.#waiting.remove(place);
+      return;
+    }
+    const next = this.#waiting.shift();
     if (next === undefined) {
       this.#open -= 1;
       this.#resting += 1;
       setImmediate(this.#rested);
       return;
     }
-    this.#waiting.delete(next);
+    this.#places.delete(next);
     next.send();
   }
 

@@ -6,7 +6,8 @@
 
 import type { Dispatcher } from "undici";
 import { RuntimeError } from "../runtime/errors.ts";
-import { checkedLookup, checkedUrl, hostOf, refused } from "./egress-address.ts";
+import type { WeightOf } from "../runtime/shared/tenant-weights.ts";
+import { checkedLookup, checkedUrl, hostOf, hostRule, refused } from "./egress-address.ts";
 import { closeIdle, HostPool } from "./egress-pool.ts";
 import { poolClass } from "./undici-pool.ts";
 
@@ -40,6 +41,8 @@ export interface EgressRequest {
   readonly limits?: Partial<EgressLimits>;
   /** Sockets open to the host at once. Default 64. */
   readonly connectionsMax?: number;
+  /** Whose it is: tenants take turns where requests wait for a connection. Default: nobody's, "". */
+  readonly tenant?: string;
   /**
    * What a redirect is: an error, or an answer whose `location` the caller asks for itself, in a new
    * request that is checked as any other (and without the headers meant for this host). Default refuse.
@@ -71,6 +74,8 @@ export interface EgressPolicy {
   readonly closed?: string | undefined;
   /** Resolves names; default the system's resolver. */
   readonly resolve?: (host: string) => Promise<readonly { address: string; family: number }[]>;
+  /** Shares of a tenant where requests wait for a connection. Default: one each. */
+  readonly weightOf?: WeightOf | undefined;
 }
 
 /** The way out. */
@@ -104,7 +109,9 @@ interface Destination {
 
 /** Builds the way out for one thread. */
 export function createEgress(policy: EgressPolicy): Egress {
-  const allowed = new Set(policy.allowedHosts.map((host) => host.toLowerCase()));
+  const allowed = new Set(
+    policy.allowedHosts.map((host) => hostRule(host)?.host ?? host.toLowerCase()),
+  );
   const lookup = checkedLookup(allowed, policy.resolve);
   const checked = new Map<string, Destination>();
   const hosts = new Map<string, HostPool>();
@@ -134,7 +141,7 @@ export function createEgress(policy: EgressPolicy): Egress {
         keepAliveTimeout: KEEP_ALIVE_MS,
         connect: { lookup, timeout: CONNECT_MS },
       });
-      host = new HostPool(pool, connectionsMax);
+      host = new HostPool(pool, connectionsMax, policy.weightOf);
       hosts.set(key, host);
     }
     return host;
@@ -145,9 +152,9 @@ export function createEgress(policy: EgressPolicy): Egress {
       const destination = destinationOf(request.url);
       const connectionsMax = request.connectionsMax ?? CONNECTIONS_MAX;
       const host = hostPoolOf(destination.origin, connectionsMax);
-      if (host.isFull) {
-        const open = host.requestsMax;
-        const message = `${destination.host} has ${open} requests open or waiting; the limit is ${open}.`;
+      const full = host.fullFor(request.tenant ?? "");
+      if (full !== undefined) {
+        const message = `For a connection to ${destination.host} ${full.waiting} requests wait; the limit is ${full.limit}.`;
         throw new RuntimeError("POOL_FULL", message, { host: destination.host });
       }
       return await new Exchange(request, destination, host).head;
@@ -195,7 +202,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#totalTimer = setTimeout(() => this.#late("answered whole", totalMs), totalMs);
     this.#idleTimer = setTimeout(() => this.#late("begun to answer", firstByteMs), firstByteMs);
     request.signal?.addEventListener("abort", this.#onAbort);
-    hostPool.enter(this);
+    hostPool.enter(this, request.tenant ?? "");
     if (request.signal?.aborted) this.#onAbort();
   }
 

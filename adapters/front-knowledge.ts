@@ -1,6 +1,7 @@
 // Knowledge as main uses it, for the front door: loaded with the first document or search, because
 // stemming and ranking are a sixth of main's modules and many servers have no knowledge.
 
+import type { ProviderPurse } from "../actors/money/provider-call.ts";
 import type { Embedders, Rerankers, Retriever } from "../actors/ports.ts";
 import { collectionsTable, type StoredCollection } from "../actors/records/collection.ts";
 import { ingestionJobsTable, type Source } from "../actors/records/ingestion-job.ts";
@@ -76,15 +77,15 @@ export function createKnowledge(
   };
 }
 
-/** Who is told what was answered without a vector. */
-type Heard = Pick<QuestionParts, "log" | "figures">;
+/** Who is told what was answered without a vector, and where it is paid. */
+type Heard = Pick<QuestionParts, "log" | "figures"> & { readonly purse: ProviderPurse };
 
-type KnowledgeSystem = Pick<RunningSystem, "bulk" | "compute" | "tables" | "tell">;
+type KnowledgeSystem = Pick<RunningSystem, "bulk" | "compute" | "tables" | "tell" | "tenants">;
 
 async function load(
-  { bulk, compute, tables, tell }: KnowledgeSystem,
+  { bulk, compute, tables, tell, tenants }: KnowledgeSystem,
   config: KnowledgeConfig,
-  heard: Heard,
+  { purse, ...heard }: Heard,
 ): Promise<Knowledge> {
   const modules = await Promise.all([
     import("./embed/builtin.ts"),
@@ -103,10 +104,11 @@ async function load(
   const { forgetSources, keepSources, sweepSources } = modules[6];
   const { pinEdition } = modules[8];
   const embedder = createBuiltinEmbedder();
-  const embedders = createEmbedders(embedder, { config, compute });
+  const weightOf = (tenant: string): number => tenants.weightOf(tenant);
+  const embedders = createEmbedders(embedder, { config, compute, weightOf, purse });
   const { queryMs: waitMs } = config.embedding;
   const questions = modules[9].createQuestions({ find: embedders.pinned, waitMs, ...heard });
-  const rerankers = modules[7].createRerankers({ config, compute });
+  const rerankers = modules[7].createRerankers({ config, compute, weightOf, purse });
   const merger = createMerger({ bulk, compute, data: config.data, sealer: config.sealer });
   const say = ({ tenant, collection }: Place, type: "grown" | "damaged"): void =>
     tell(actor.collectionAddress(tenant, collection), { type });

@@ -10,20 +10,23 @@ import type { Acts } from "./audit/act.ts";
 import { packageVersion } from "./cli/version.ts";
 import type { Config } from "./config.ts";
 import { priceListOf } from "./config-prices.ts";
+import { defaultLimits } from "./config-tenants.ts";
 import { loadAssets } from "./console/assets.ts";
+import { type EngineLines, hasPaidCalls } from "./engine-lines.ts";
 import { createFrontAuth } from "./front-auth.ts";
 import { createKnowledge } from "./front-knowledge.ts";
 import { createFrontMemories } from "./front-memory.ts";
-import { listModels, lookAtProviders } from "./front-providers.ts";
+import { type LookAtProviders, listModels, lookAtProviders } from "./front-providers.ts";
+import { createFrontPurse, type FrontPurse } from "./front-purse.ts";
 import { type FrontServer, openServer } from "./front-server.ts";
-import { backupRoutes } from "./http/admin/backup.ts";
+import { type BackupTold, backupRoutes } from "./http/admin/backup.ts";
 import { providersRoute } from "./http/admin/providers.ts";
 import { adminRoutes } from "./http/admin/routes.ts";
 import { vaultRoutes } from "./http/admin/vault.ts";
 import { anthropicRoutes } from "./http/anthropic/messages.ts";
 import type { Authenticator } from "./http/auth.ts";
 import { consoleRoutes } from "./http/console/routes.ts";
-import { createDoor, type Door, type DoorOptions, type RequestLine } from "./http/door.ts";
+import { createDoor, type Door, type DoorOptions } from "./http/door.ts";
 import { createDoorAudit } from "./http/door-audit.ts";
 import { createKeyStore, type KeyStore } from "./http/keys.ts";
 import { createLoginRoutes } from "./http/login.ts";
@@ -33,8 +36,10 @@ import { openApiRoutes } from "./http/openapi/routes.ts";
 import { createOriginRules } from "./http/origin.ts";
 import { modelsRoute } from "./http/platform/models.ts";
 import { platformRoutes } from "./http/platform/routes.ts";
+import { provenBy } from "./http/proof.ts";
 import { proxyRoutes } from "./http/proxy/routes.ts";
 import { createRateLimiter } from "./http/rate.ts";
+import type { RequestLine } from "./http/request-line.ts";
 import { createRouteTable, type Route } from "./http/route.ts";
 import type { FrontDoor, Server } from "./http/server.ts";
 import type { Trust } from "./http/services/credentials.ts";
@@ -42,16 +47,16 @@ import { createServices, type Services } from "./http/services/services.ts";
 import { signInAudit } from "./http/session-audit.ts";
 import { createSessions, type Sessions } from "./http/sessions.ts";
 import type { SocketServices } from "./http/socket.ts";
-import { provenBy } from "./http/socket-proof.ts";
 import { createSocketServices } from "./http/socket-services.ts";
 import { guardTenants } from "./http/tenant-guard.ts";
 import { uiRoutes } from "./http/ui/routes.ts";
-import type { HubCounts } from "./llm/answer-hub.ts";
 import { mcpRoute } from "./mcp/route.ts";
-import { recoverPacks } from "./packs/recover.ts";
+import { recoverPacks, recoverWaitMs } from "./packs/recover.ts";
 import type { CountedGuards } from "./telemetry/guard-figures.ts";
 import { createMetrics, METRICS_TYPE } from "./telemetry/metrics.ts";
 import type { MissedVectors } from "./telemetry/missed-vectors.ts";
+import { withStorageRoom } from "./tenants/storing.ts";
+import { loadWeights } from "./tenants/weights.ts";
 import type { Rotation } from "./vault/rotation.ts";
 import type { SealedTenants } from "./vault/sealing.ts";
 import type { Vault } from "./vault/vault.ts";
@@ -88,8 +93,8 @@ export interface FrontOptions {
   readonly sealed?: SealedTenants | undefined;
   /** Of the master key of stored secrets. */
   readonly rotation: Rotation;
-  /** Calls of models that were not made. Default: none. */
-  reused?(): HubCounts;
+  /** To the engines. */
+  readonly lines: EngineLines;
   /** Takes secrets out of a text. */
   redact(text: string): string;
   /** Whether what a start prepares is there. Default: yes. */
@@ -107,8 +112,12 @@ export interface Front {
   readonly sessions: Sessions;
   /** Address for people and for curl. */
   readonly url: string;
+  /** The port, which another door may be put behind. */
+  readonly opened: FrontServer;
   /** Ends what goes on beside requests. */
   stop(): void;
+  /** Tells in the audit which refusals were counted and not told yet. */
+  tellRefusals(): Promise<void>;
 }
 
 /** Opens the door. @throws CONFIG_INVALID when the port is taken. */
@@ -117,28 +126,24 @@ export async function openFront(options: FrontOptions): Promise<Front> {
   const { http } = config;
   const assets = await loadAssets();
   const embedding = { ...config, embedMemory, sealer: sealed?.source };
-  const knowledge = createKnowledge(system, embedding, { log: diary, figures: missed });
+  await loadWeights(system);
+  const prices = createPrices(priceListOf(config));
+  const purse = createFrontPurse(system, prices, options);
+  const knowledge = createKnowledge(system, embedding, { log: diary, figures: missed, purse });
   const services = createServices({
     system,
-    ...{ compute: system.compute, nowMs: Date.now, prices: createPrices(priceListOf(config)) },
-    ...{ data: config.data, log: diary, sealed },
-    skillBytesMax: config.skills.bytesMax,
+    ...{ compute: system.compute, nowMs: Date.now, prices },
+    ...{ data: config.data, log: diary, sealed, skillBytesMax: config.skills.bytesMax },
+    tenantLimits: defaultLimits(config.tenants.limits),
     trust: trustOf(options),
     ...knowledge,
-    guards: options.guards,
+    ...{ guards: options.guards, operatorRules: config.guardrails },
     memories: createFrontMemories(system, knowledge),
   });
   const sessions = createSessions(http.sessionMs);
   let server: Server | undefined;
   const providers = lookAtProviders(config, options.providerMemory);
-  const metrics = createMetrics({
-    inspect: () => system.inspect(),
-    connections: () => server?.connections() ?? 0,
-    gate: () => services.gate.figures(),
-    ...{ missed: () => missed.counts(), guards: () => options.guards.counts() },
-    providers,
-    reused: () => options.reused?.() ?? { cached: 0, followed: 0 },
-  });
+  const metrics = metricsOf(options, services, providers, () => server?.connections() ?? 0);
   const isLocal = ["127.0.0.1", "::1", "localhost"].includes(config.host);
   const builtin = config.providers.length === 0;
   const routes: Route[] = [
@@ -156,7 +161,7 @@ export async function openFront(options: FrontOptions): Promise<Front> {
     tables: system.tables,
     services: createRouteTable(routes).services,
   });
-  const stop = keepUp(options, { services, keys });
+  const stop = keepUp(options, { services, keys, purse });
   const who = { keys, sessions, adminKey, adminTenant: defaultTenant };
   const guard = { tenants: system.tenants, rates: services.tenantRates };
   const authenticator = guardTenants(await createFrontAuth(config, who), guard);
@@ -168,10 +173,11 @@ export async function openFront(options: FrontOptions): Promise<Front> {
     ...operatorRoutes(options, providers),
     ...openApiRoutes({ version: packageVersion, routes: () => all }),
   ];
+  const audit = createDoorAudit({ tables: system.tables, acts, log: diary });
   const door = createDoor({
-    routes: all,
+    routes: withStorageRoom(all, services.storageRoom),
     system,
-    ...{ gate: services.gate, audit: createDoorAudit({ tables: system.tables, acts, log: diary }) },
+    ...{ gate: services.gate, audit },
     authenticator,
     rates,
     origins: createOriginRules({ hosts: hostsOf(config), origins: http.allowedOrigins }),
@@ -179,12 +185,32 @@ export async function openFront(options: FrontOptions): Promise<Front> {
     isReady: () => options.isReady?.() ?? true,
     socket: opener(sockets, authenticator),
   });
-  void recoverPacks(system, services.packs, diary);
-  const { tables } = system;
-  const opened =
-    options.opened?.(door, tables) ?? (await openServer({ config, door, log: diary, tables }));
+  const how = options.opened === undefined ? "atStart" : "atHandOver";
+  await recoverPacks(system, services.packs, diary, recoverWaitMs[how]);
+  const place = { config, door, log: diary, tables: system.tables };
+  const opened = options.opened?.(door, place.tables) ?? (await openServer(place));
   server = opened.server;
-  return { server, door, services, keys, sessions, url: opened.url, stop: both(stop, opened.stop) };
+  const stops = {
+    stop: both(stop, opened.stop),
+    tellRefusals: () => ended(audit, services.refusals),
+  };
+  return { server, door, services, keys, sessions, url: opened.url, opened, ...stops };
+}
+
+function metricsOf(
+  { system, missed, guards, lines }: FrontOptions,
+  { gate }: Services,
+  providers: LookAtProviders,
+  connections: () => number,
+): ReturnType<typeof createMetrics> {
+  return createMetrics({
+    inspect: () => system.inspect(),
+    connections,
+    gate: () => gate.figures(),
+    ...{ missed: () => missed.counts(), guards: () => guards.counts() },
+    providers,
+    reused: () => lines.hub?.counts() ?? { cached: 0, followed: 0 },
+  });
 }
 
 /** Makes handlers of sockets; what the handshake says is read before anything is waited for. */
@@ -205,33 +231,59 @@ function trustOf({ vault, config }: FrontOptions): Trust {
   return { vault, hosts: tools.hosts, publicUrl, integrations };
 }
 
+/** Tells in the audit how a backup has ended; the log says of one that was cut by a stop. */
+function toldBackup(tables: Pick<Tables, "write">, log: Log): BackupTold {
+  return (ended, tenant) => {
+    import("./audit/server-acts.ts")
+      .then(({ tellBackup }) => tellBackup(tables, tenant, ended))
+      .catch((error: unknown) => {
+        const { status, path } = ended;
+        log.write("warn", "The end of a backup is not in the audit.", { status, path, err: error });
+      });
+  };
+}
+
 /** What only the operator of the server asks for, beside what it sees of tenants. */
 function operatorRoutes(
-  { system, rotation }: Pick<FrontOptions, "system" | "rotation">,
+  { system, rotation, diary }: Pick<FrontOptions, "system" | "rotation" | "diary">,
   providers: Parameters<typeof providersRoute>[0],
 ): readonly Route[] {
   const own = [providersRoute(providers), ...vaultRoutes(rotation)];
-  return [...own, ...backupRoutes(system, packageVersion)];
+  return [...own, ...backupRoutes(system, packageVersion, toldBackup(system.tables, diary))];
 }
 
 /** What goes on beside requests. @returns what stops it. */
 function keepUp(
   options: FrontOptions,
-  { services, keys }: Pick<Front, "services" | "keys">,
+  { services, keys, purse }: Pick<Front, "services" | "keys"> & { readonly purse: FrontPurse },
 ): () => void {
   const stops = [
     afterStart(USAGE_AFTER_MS, async () => {
       const { keepUsage } = await import("./http/services/usage-sweep.ts");
-      return keepUsage({ books: await services.books(), keys, log: options.diary });
+      const recover = hasPaidCalls(options.config) ? purse.recover : undefined;
+      return keepUsage({ books: await services.books(), keys, log: options.diary, recover });
     }),
     afterStart(AFTER_START_MS, () => keepingAudit(options, keys)),
+    afterStart(AFTER_START_MS, () => endingGrants(options, { services, keys })),
     afterStart(Math.min(AFTER_START_MS, options.config.tenants.purgeIdleAfterMs), () =>
       purging(options),
     ),
   ];
+  const { guardrailsFile: file } = options.config;
+  if (file !== null) stops.push(afterStart(0, () => keepingGuardrails(options, services, file)));
   return () => {
     for (const stop of stops) stop();
   };
+}
+
+/** Follows the file of the operator's chain. @returns what stops it. */
+async function keepingGuardrails(
+  { config: { guardrails: rules }, system: { tables }, diary: log }: FrontOptions,
+  { operatorGuards: { set } }: Services,
+  file: string,
+): Promise<() => void> {
+  const { keepOperatorChain } = await import("./guardrails-renewal.ts");
+  return keepOperatorChain({ file, rules, set, log, tables });
 }
 
 /** Chains, trims and tells where chains stand. @returns what stops it. */
@@ -245,6 +297,16 @@ async function keepingAudit(
   const chaining = { tables, key: await chainKey(tables), nowMs: Date.now };
   const { retentionDays: days } = config.audit;
   return keepAudit({ ...chaining, listTenants, arrived: acts.arrived, days, log: diary });
+}
+
+/** Gives back accounts that nobody has confirmed. @returns what stops it. */
+async function endingGrants(
+  { system, diary }: FrontOptions,
+  { services, keys }: Pick<Front, "services" | "keys">,
+): Promise<() => void> {
+  const { keepGrantEnds } = await import("./http/services/grant-ends.ts");
+  const end = async (tenant: string) => (await services.credentials()).connect.end(tenant);
+  return keepGrantEnds({ tables: system.tables, keys, log: diary, nowMs: Date.now, end });
 }
 
 /** Has the server started again where removed tenants have to go from the files. @returns what stops it. */
@@ -262,6 +324,10 @@ async function purging(options: FrontOptions): Promise<() => void> {
       else startAgain();
     },
   });
+}
+
+async function ended(...counted: readonly { end(): Promise<void> }[]): Promise<void> {
+  await Promise.all(counted.map((one) => one.end()));
 }
 
 const both = (one: () => void, other: () => void) => (): void => {

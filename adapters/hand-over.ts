@@ -2,7 +2,7 @@
 // listens beside it; then it sends every request on, gives the data folder up, and stays for as long as it
 // has connections: what their clients ask for or watch comes from the successor.
 
-import { setTimeout as pause } from "node:timers/promises";
+import { setImmediate as nextPass, setTimeout as pause } from "node:timers/promises";
 import { RuntimeError } from "../runtime/errors.ts";
 import type { Log } from "../runtime/log.ts";
 import type { RunningSystem } from "../runtime/pool.ts";
@@ -95,6 +95,8 @@ export async function handOver(handed: HandOver): Promise<void> {
   successors.giveUp();
   await successors.ready();
   const ms = Math.round(performance.now() - fromMs);
+  // What has arrived at the listener is accepted in this pass of the event loop, before its end.
+  await nextPass();
   server.stopAccepting();
   await tell({ state: "done", pid: successors.current()?.pid ?? 0, ms });
   log.write("warn", "This process has handed over.", { ms, connections: server.openConnections() });

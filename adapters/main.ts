@@ -17,15 +17,16 @@ import { type Config, isSuccessor, loadConfig } from "./config.ts";
 import { priceListOf } from "./config-prices.ts";
 import { adminKey, closedBy, readSmall, writeSmall } from "./data-folder.ts";
 import { createEmbedMemory, embeddersConfig, embedTasks } from "./embed/tasks.ts";
+import { engineLines } from "./engine-lines.ts";
 import type { Front } from "./front.ts";
 import { layoutTaskName } from "./graphs/task-name.ts";
 import type { HandOver } from "./hand-over.ts";
-import type { RequestLine } from "./http/door.ts";
+import type { RequestLine } from "./http/request-line.ts";
 import { searchTaskName } from "./knowledge/elsewhere.ts";
-import type { AnswerHub } from "./llm/answer-hub.ts";
 import { providerMemory } from "./provider-memory.ts";
 import type { RestartState } from "./restart/state.ts";
 import { renewedRow, rowSeals } from "./secret-rows.ts";
+import { type Restarts, restartSignal, stopSignal } from "./signals.ts";
 import { readSkillTaskName } from "./skills/reading.ts";
 import type { TakeOver } from "./take-over.ts";
 import { createGuardFigures, guardMemory } from "./telemetry/guard-figures.ts";
@@ -54,11 +55,15 @@ export async function serve(): Promise<number> {
     let running = await start(config, log, takeOver);
     for (;;) {
       const how = await restarted(running, log, signals);
-      if (how !== "handed-over") await stop(running, log);
-      if (how !== "again") break;
-      // In the same process, on the same port: whoever watches over it sees nothing end.
-      const { port } = running.front.server;
-      running = await start({ ...config, port }, log, null);
+      if (how === "again") {
+        // In the same process, on the same port: whoever watches over it sees nothing end.
+        const { endForAnother } = await import("./start-again.ts");
+        const ending = { ...running, log, quiet: () => quiet(running, log) };
+        running = await start(config, log, await endForAnother(ending));
+        continue;
+      }
+      if (how === "stopped") await stop(running, log);
+      break;
     }
     log.flush();
     return 0;
@@ -93,6 +98,7 @@ async function restarted(
     const tell = (state: RestartState): Promise<void> =>
       writeSmall(config.data, RESTART_FILE, JSON.stringify(state));
     try {
+      restarts.heeded();
       await tell({ state: "under-way" });
       const parts = { system, front, log, tell, quiet: () => quiet(running, log) };
       await handOver({ ...parts, ...signals });
@@ -100,6 +106,7 @@ async function restarted(
     } catch (error) {
       if (!(error instanceof RuntimeError) || running.isStopping) throw error;
       log.write("error", `This process goes on. ${error.message}`);
+      restarts.heeded();
       await tell({ state: "failed", error: error.message });
     }
   }
@@ -185,7 +192,7 @@ async function start(config: Config, log: Log, takeOver: TakeOver | null): Promi
   const [missed, guards] = [missedMemory(), guardMemory()];
   const providers = providerMemory(config.providers);
   const embedMemory = createEmbedMemory(config.providers);
-  const hub = await answerHub(config);
+  const lines = await engineLines(config);
   const acts = new Acts();
   const closed = toldClosed(config, log);
   const prepared = await prepareVault(config, renewedRow);
@@ -214,7 +221,7 @@ async function start(config: Config, log: Log, takeOver: TakeOver | null): Promi
     },
     limits: config.engine,
     beside: createBeside(acts),
-    ...(hub && { connectEngine: hub.connect }),
+    ...(lines.connect && { connectEngine: lines.connect }),
     tasks: tasksOf(config),
     log,
   });
@@ -237,7 +244,7 @@ async function start(config: Config, log: Log, takeOver: TakeOver | null): Promi
       providerMemory: providers,
       embedMemory,
       ...{ rotation, vault, sealed },
-      ...(hub && { reused: () => hub.counts() }),
+      lines,
       redact: (text) => log.redact(text),
       isReady: () => isPrepared,
       ...(takeOver && { opened: takeOver.opened }),
@@ -299,12 +306,6 @@ async function dataFolder(
 }
 
 /** Where calls of models meet that may be made once for several; none, when the settings share none. */
-async function answerHub({ answers }: Config): Promise<AnswerHub | undefined> {
-  if (answers.coalesce === "off" && answers.cacheMs === 0) return undefined;
-  const { createAnswerHub } = await import("./llm/answer-hub.ts");
-  return createAnswerHub(answers);
-}
-
 async function announce(config: Config, front: Front, newAdminKey: string | null): Promise<void> {
   const text = banner({
     version: await packageVersion(),
@@ -319,9 +320,10 @@ async function announce(config: Config, front: Front, newAdminKey: string | null
 
 /** What may come after the server listens: the first tenant and the sample. */
 async function prepare(config: Config, { system, front }: Running): Promise<void> {
-  const { tellStart } = await import("./audit/server-acts.ts");
+  const { tellRestored, tellStart } = await import("./audit/server-acts.ts");
   const version = await packageVersion();
   await tellStart(system.tables, { version, boots: system.boots, settings: config });
+  await tellRestored(system.tables, config.data);
   const { prepareAccounts } = await import("./first-start.ts");
   const small = {
     read: (name: string) => readSmall(config.data, name),
@@ -354,36 +356,7 @@ async function quiet(running: Running, log: Log): Promise<void> {
   });
   front.stop();
   await front.services.tenants.stop();
-}
-
-/** Resolves at the first signal; a second one ends the process at once. */
-function stopSignal(): Promise<void> {
-  return new Promise((resolve) => {
-    let isStopping = false;
-    const take = (): void => {
-      if (isStopping) process.exit(1);
-      isStopping = true;
-      resolve();
-    };
-    process.on("SIGTERM", take);
-    process.on("SIGINT", take);
-  });
-}
-
-interface Restarts {
-  /** Resolves at the next SIGUSR2. One that comes while nobody waits is left alone. */
-  next(): Promise<"restart">;
-}
-
-function restartSignal(): Restarts {
-  let wake: () => void = () => undefined;
-  process.on("SIGUSR2", () => wake());
-  return {
-    next: () =>
-      new Promise((resolve) => {
-        wake = () => resolve("restart");
-      }),
-  };
+  await front.tellRefusals();
 }
 
 function logRequest(log: Log, { cause, ...line }: RequestLine): void {

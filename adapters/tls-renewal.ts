@@ -6,11 +6,10 @@ import type { Log } from "../runtime/log.ts";
 import type { Tables } from "../runtime/system.ts";
 import { byServer } from "./audit/act.ts";
 import { auditWrites } from "./audit/audit-writes.ts";
+import { lookAgain } from "./file-looks.ts";
 import type { Server } from "./http/server.ts";
 import { readTlsPair, type TlsPair } from "./tls-pair.ts";
 
-/** Between two looks at the files. Their content counts: names may be links that are changed. */
-const LOOK_MS = 5_000;
 /** So long before its end a certificate that nobody renewed is told of, and then each day. */
 const WARN_MS = 14 * 24 * 3_600_000;
 const TELL_MS = 24 * 3_600_000;
@@ -29,7 +28,6 @@ export function keepTls({ pair, server, log, tables }: TlsRenewalOptions): () =>
   let served = pair;
   let complaint = "";
   let toldAtMs = 0;
-  let looking: Promise<void> = Promise.resolve();
 
   const tellOfEnd = (): void => {
     const leftMs = served.notAfter.getTime() - Date.now();
@@ -65,19 +63,8 @@ export function keepTls({ pair, server, log, tables }: TlsRenewalOptions): () =>
     }
     tellOfEnd();
   };
-  const next = (): void => {
-    looking = looking.then(look);
-  };
-  const onHangup = (): void => {
-    complaint = "";
-    next();
-  };
   tellOfEnd();
-  const timer = setInterval(next, LOOK_MS);
-  timer.unref();
-  process.on("SIGHUP", onHangup);
-  return () => {
-    clearInterval(timer);
-    process.off("SIGHUP", onHangup);
-  };
+  return lookAgain(look, () => {
+    complaint = "";
+  });
 }

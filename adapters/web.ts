@@ -7,7 +7,7 @@ import { isSecretHeader } from "../actors/tools/secret-headers.ts";
 import type { Web, WebAnswer, WebRequest } from "../actors/web.ts";
 import { RuntimeError } from "../runtime/errors.ts";
 import type { Egress, EgressResponse } from "./egress.ts";
-import { hostOf, refused } from "./egress-address.ts";
+import { hostOf, isMeantFor, refused } from "./egress-address.ts";
 import { createRedactor, type Redactor } from "./redaction.ts";
 
 /** What the guard may take in beyond what is read, so that the reader and not the guard stops. */
@@ -97,11 +97,10 @@ function secretsOf(
 }
 
 function sent(egress: Egress, wanted: WebRequest): Promise<EgressResponse> {
-  const { url, method, headers, body, signal, timeoutMs, bytesMax } = wanted;
+  const { tenant, url, method, headers, body, signal, timeoutMs, bytesMax } = wanted;
   checkHost(url, wanted.allowedHosts);
   return egress.request({
-    url,
-    method,
+    ...{ tenant, url, method },
     headers: { "user-agent": "Troupe", accept: "*/*", ...headers },
     ...(body !== undefined && { body }),
     signal,
@@ -118,12 +117,9 @@ function sent(egress: Egress, wanted: WebRequest): Promise<EgressResponse> {
 /** @throws EGRESS_REFUSED for a host that is not among those allowed. The guard checks the rest. */
 function checkHost(text: string, allowed: readonly string[] | null): void {
   if (allowed === null) return;
-  const host = URL.canParse(text) ? hostOf(new URL(text)) : "";
-  const isAllowed = allowed.some((one) => {
-    const name = one.toLowerCase();
-    return name.startsWith("*.") ? host.endsWith(name.slice(1)) : host === name;
-  });
-  if (!isAllowed) throw refused(host, "the tool may not ask this host");
+  const url = URL.canParse(text) ? new URL(text) : null;
+  if (url !== null && isMeantFor(url, allowed, "any")) return;
+  throw refused(url === null ? "" : hostOf(url), "the tool may not ask this host");
 }
 
 function locationOf({ status, headers }: EgressResponse, from: string): string | null {

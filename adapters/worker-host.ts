@@ -19,6 +19,7 @@ import { createEmbedders } from "./embed/embedders.ts";
 import { createQuestions } from "./embed/questions.ts";
 import { createRerankers } from "./embed/rerankers.ts";
 import type { EmbeddersConfig } from "./embed/tasks.ts";
+import { channels, channelsOf } from "./engine-channels.ts";
 import { searchesElsewhere } from "./knowledge/elsewhere.ts";
 import { fetchDocument } from "./knowledge/fetch-document.ts";
 import { createIngest } from "./knowledge/ingest.ts";
@@ -34,6 +35,7 @@ import { createLlm } from "./llm/llm.ts";
 import { shareCalls } from "./llm/share-calls.ts";
 import { llmConfigOf } from "./llm-config.ts";
 import { createMemories } from "./memory/memories.ts";
+import { linePurse } from "./money/purse-line.ts";
 import { createPoolParser } from "./parse/pool-parser.ts";
 import { headerOpener, rowSeals } from "./secret-rows.ts";
 import { createGuardFigures } from "./telemetry/guard-figures.ts";
@@ -80,9 +82,11 @@ const WARM_AFTER_MS = 3_000;
 /** The program of an engine. */
 export const workerHost: WorkerHost<HostConfig> = {
   definitions: catalog,
-  createPorts: ({ config, hot, bulk, compute, log, main }): Ports & MergePorts => {
+  createPorts: ({ config, hot, bulk, compute, log, main, weightOf }): Ports & MergePorts => {
+    const line = main && channelsOf(main);
+    const purse = line && linePurse(line(channels.purse));
     const embedder = createBuiltinEmbedder();
-    const embedders = createEmbedders(embedder, { config, compute });
+    const embedders = createEmbedders(embedder, { config, compute, weightOf, purse });
     const questions = createQuestions({
       find: embedders.pinned,
       waitMs: config.embedding.queryMs,
@@ -99,16 +103,19 @@ export const workerHost: WorkerHost<HostConfig> = {
     const writer = createKnowledgeWriter({ bulk, nowMs: Date.now });
     const memories = createMemories({ bulk, embedders, questions });
     const removal = { bulk, writer, removeFiles: (edition: Place) => merger.removeFiles(edition) };
-    const web = createEgress({ allowedHosts: config.knowledge.fetchHosts });
+    const web = createEgress({ allowedHosts: config.knowledge.fetchHosts, weightOf });
     const vault = createVault(config.masterKeys);
     const { tools, closed } = config;
     const operators = operatorIntegrations(config.integrations);
     const own = { tables: hot, vault, insecureHosts: tools.hosts, operators };
     const tokens = laterCredentials(own, closed);
-    const llm = createLlm(llmConfigOf(config), { memory: config.providerMemory, log });
+    const llm = createLlm(llmConfigOf(config), { memory: config.providerMemory, log, weightOf });
     if (config.providers.length > 0) setTimeout(poolClass, WARM_AFTER_MS).unref();
     return {
-      llm: withDefaultModel(shareCalls(llm, main, config.answers), config.defaultModel),
+      llm: withDefaultModel(
+        shareCalls(llm, line?.(channels.answers), config.answers),
+        config.defaultModel,
+      ),
       embedder,
       embedders,
       retriever: createRetriever({
@@ -117,7 +124,7 @@ export const workerHost: WorkerHost<HostConfig> = {
         ...{ embedder, embedders, questions },
         adopt: (edition, pin) => pinEdition(bulk, edition, pin),
         elsewhere: searchesElsewhere({ compute, data, sealer, damaged }),
-        rerankers: createRerankers({ config, compute }),
+        rerankers: createRerankers({ config, compute, weightOf, purse }),
       }),
       merger,
       reembed: createReembed({ ...removal, embedders, compute, nowMs: Date.now }),
@@ -129,17 +136,17 @@ export const workerHost: WorkerHost<HostConfig> = {
         parser: createPoolParser(compute),
         embedders,
         compute,
-        fetch: (url, signal) => fetchDocument(web, url, signal),
+        fetch: (url, by) => fetchDocument(web, url, by),
       }),
       memories,
       webhooks: laterWebhooks({
-        egress: createEgress({ allowedHosts: config.webhooks.hosts, closed: config.closed }),
+        egress: createEgress({ allowedHosts: config.webhooks.hosts, closed, weightOf }),
         tables: hot,
         open: rowSeals(vault).open,
         nowMs: Date.now,
       }),
       web: createWeb(
-        createEgress({ allowedHosts: config.tools.hosts, closed: config.closed }),
+        createEgress({ allowedHosts: tools.hosts, closed, weightOf }),
         headerOpener(vault),
         tokens,
       ),

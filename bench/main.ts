@@ -5,6 +5,7 @@ import { writeFileSync } from "node:fs";
 import { cpus, release, totalmem } from "node:os";
 import { parseArgs } from "node:util";
 import type { Question, Row } from "./question.ts";
+import { chatBackup } from "./questions/chat-backup.ts";
 import { chatEmbedding } from "./questions/chat-embedding.ts";
 import { chatFairness } from "./questions/chat-fairness.ts";
 import { chatFloods } from "./questions/chat-floods.ts";
@@ -15,6 +16,7 @@ import { chatsInFlight } from "./questions/chats-in-flight.ts";
 import { crudReads } from "./questions/crud-reads.ts";
 import { doorFloods } from "./questions/door-floods.ts";
 import { frontDoor } from "./questions/front-door.ts";
+import { guardrails } from "./questions/guardrails.ts";
 import { indexIngest, indexSearch } from "./questions/index-search.ts";
 import { ingest } from "./questions/ingest.ts";
 import { kill } from "./questions/kill.ts";
@@ -59,6 +61,7 @@ const questions: readonly Question[] = [
   chatTenants,
   chatFloods,
   doorFloods,
+  chatBackup,
   chatsInFlight,
   streams,
   relayCpu,
@@ -72,6 +75,7 @@ const questions: readonly Question[] = [
   frontDoor,
   crudReads,
   routing,
+  guardrails,
   runtimeDurable,
   runtimeAck,
   runtimeWake,

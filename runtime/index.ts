@@ -57,7 +57,7 @@ export type {
 } from "./shared/look.ts";
 export type { HistogramData } from "./shared/metrics.ts";
 export type { Bulk } from "./store/bulk.ts";
-export type { Sealer, SealerSource, Sealing } from "./store/sealer.ts";
+export type { PreparedKeys, Sealer, SealerSource, Sealing } from "./store/sealer.ts";
 export type { StorageFigures } from "./store/storage-meter.ts";
 export type {
   Committed,
@@ -81,6 +81,7 @@ export type {
   RunRow,
   ScanRows,
   SendOptions,
+  StoredBytes,
   StoredRow,
   System,
   SystemFigures,

@@ -29,6 +29,8 @@ export interface MessageKey {
   readonly bodyHash: string;
   /** Remembered this long, in hours. HTTP: 24. */
   readonly hours: number;
+  /** What it is refused with unless it is remembered: nothing new is begun by it. */
+  readonly otherwise?: ErrorData;
 }
 
 /** From the door to the worker that owns a shard. `id` is the door's; answers carry it. */

@@ -137,7 +137,7 @@ async function unsealedBy(
   { path }: Folder,
   storage: Storage,
 ): Promise<Unsealed> {
-  if (sealing === undefined) return { destroyed: [] };
+  if (sealing === undefined) return { destroyed: [], lost: [] };
   return await (await import("./threads/sealing.ts")).unseal(sealing, { path, storage });
 }
 
@@ -179,13 +179,14 @@ class ThreadedSystem implements RunningSystem {
       store: this.#hot,
       level: config.durability,
       waitingMax: config.tableWritesMax,
+      weightOf: (tenant) => this.tenants.weightOf(tenant),
       isClosed: (tenant) => ["removing", "gone"].includes(this.tenants.stateOf(tenant)),
       beside: options.beside,
       seals: options.seals,
     });
     this.bulk = createBulk(this.#bulkStore, () => storage.start("bulk"));
     this.tenants = new TenantWork({
-      bulk: this.bulk,
+      ...{ hot: this.#hot, bulk: this.bulk, startBulk: () => storage.start("bulk") },
       connect: () => this.#connect("hot"),
       engines: () => this.#engines,
     });
@@ -194,13 +195,14 @@ class ThreadedSystem implements RunningSystem {
       threads: config.computeThreads,
       queueMax: config.computeQueueMax,
       heapMib: config.computeHeapMib,
+      weightOf: this.tenants.weightOf,
     });
     this.#door = new Door({ config, runRow: (tenant, run) => this.run(tenant, run) });
   }
 
   async start(): Promise<void> {
     try {
-      const suspended = await this.tenants.load(this.#hot, this.#parts.unsealed.destroyed);
+      const suspended = await this.tenants.load(this.#parts.unsealed);
       this.#engines = await this.#makeEngines(suspended);
       await this.#engines.start();
     } catch (error) {
@@ -366,6 +368,7 @@ class ThreadedSystem implements RunningSystem {
     const { log, hostConfig = null, connectEngine, limits = {}, workerUrl } = options;
     const epochs = new Epochs(storage);
     const { compute } = this;
+    const { weights, weightOf } = this.tenants;
     const door = this.#door;
     if (config.workers === 0) {
       // With workers, main has no engine to load.
@@ -374,13 +377,13 @@ class ThreadedSystem implements RunningSystem {
       const [hot, bulk] = [this.#connect("hot"), this.bulk];
       return new LocalEngine({
         ...{ host, hostConfig, connectEngine, config, limits },
-        ...{ hot, bulk, compute, log, door, epochs, suspended },
+        ...{ hot, bulk, compute, log, door, epochs, suspended, weightOf },
       });
     }
     const workers = {
       ...{ workerUrl, early, folder: folder.path, storage, config },
       sealer: options.sealing?.source,
-      ...{ limits, hostConfig, connectEngine, compute },
+      ...{ limits, hostConfig, connectEngine, compute, weights },
     };
     const pool = { config, door, epochs, log, fatal, suspended };
     return new WorkerPool({ workers: { ...workers, log }, ...pool });
@@ -389,11 +392,7 @@ class ThreadedSystem implements RunningSystem {
   #connect(environment: "hot" | "bulk"): Store {
     const { folder, storage, unsealed } = this.#parts;
     const port = storage.connect(environment);
-    return openStore({
-      path: folder.path,
-      environment,
-      port,
-      seals: unsealed.seals?.[environment],
-    });
+    const seals = unsealed.seals?.[environment];
+    return openStore({ path: folder.path, environment, port, seals });
   }
 }

@@ -247,12 +247,26 @@ export interface SystemFigures {
 /** Whether a tenant's work goes on; of one that is `gone` nothing was left by a compaction. */
 export type TenantState = "active" | "suspended" | "removing" | "gone";
 
+/** Bytes of the keys and values of a tenant's rows, sealed as they are stored; pages take some more. */
+export interface StoredBytes {
+  readonly bytes: number;
+  /** Rows of before there was a count are still being counted: `bytes` is too small. */
+  readonly isCounting: boolean;
+}
+
 /** Tenants whose work rests: actors without turns, runs without steps, reminders that stay due. */
 export interface TenantWork {
   /** From memory. */
   stateOf(tenant: string): TenantState;
   /** Those in a state. */
   list(state: Exclude<TenantState, "active">): readonly string[];
+  /** Shares of a tenant wherever tenants take turns, 1 by default. From memory. */
+  weightOf(tenant: string): number;
+  /**
+   * Other shares, on every thread at once; they are not stored.
+   * @throws INVALID outside 1..TENANT_WEIGHT_MAX, TENANT_LIMIT when too many tenants have more than one.
+   */
+  weigh(tenant: string, weight: number): void;
   /**
    * Brings everything of a tenant to rest, across restarts too; the door refuses its messages with
    * TENANT_SUSPENDED at once. Runs stop at their step boundaries; a step that takes longer than
@@ -263,6 +277,8 @@ export interface TenantWork {
   resume(tenant: string): Promise<void>;
   /** As `suspend`, for good and without grace: nothing is written for it any more, before it is removed. */
   retire(tenant: string): Promise<void>;
+  /** What it has stored, as of what is committed: two reads. */
+  storedBytes(tenant: string): Promise<StoredBytes>;
   /**
    * Retires a tenant and removes every row of it, in slices. After a crash it is called again: it begins
    * with what is left. @returns how many rows went.

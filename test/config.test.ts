@@ -287,3 +287,33 @@ test("the page of settings says what the table of settings says", async () => {
 
   expect(await readFile(page, "utf8")).toBe(settingsPage());
 });
+
+describe("the operator's guardrails", () => {
+  const rule = { on: ["output"], check: { type: "words", words: ["falcon"] }, action: "block" };
+  const read = async (rules: unknown) => {
+    await writeFile(join(folder, "rules.json"), JSON.stringify(rules));
+    return await withFile("guardrails_file: rules.json\n");
+  };
+
+  test("are those of the file that is named, beside the configuration", async () => {
+    expect((await readConfig({}, folder)).guardrails).toEqual([]);
+    expect((await read([rule])).guardrails).toEqual([rule]);
+    expect((await read({ guardrails: [rule] })).guardrails).toEqual([rule]);
+  });
+
+  test.each([
+    [
+      [{ ...rule, action: "ask" }],
+      "guardrails_file: /0/action: a rule of the operator asks nobody",
+    ],
+    [[rule, { ...rule, check: { type: "pattern", deny: ["("] } }], "/1/check/deny/0: No pattern"],
+    [[{ ...rule, on: ["everywhere"] }], "guardrails_file: /0/on/0"],
+    ["none", "guardrails_file: "],
+  ])("that cannot be end the start, with the place: %j", async (rules, said) => {
+    expect(await refusal(read(rules))).toContain(said);
+  });
+
+  test("in a file that is not there end the start", async () => {
+    expect(await refusal(withFile("guardrails_file: gone.json\n"))).toContain("gone.json");
+  });
+});

@@ -16,7 +16,7 @@ import {
   type DataCollection,
 } from "../records/conversation.ts";
 import type { SubAgent } from "../records/sub-agent.ts";
-import type { Meter } from "../spend.ts";
+import { type Meter, payerOf } from "../spend.ts";
 import type { Answer, AnswerInput } from "../turn-input.ts";
 import { answerTools, toolInstructions } from "./answer-tools.ts";
 import { restingOn } from "./child.ts";
@@ -113,7 +113,7 @@ async function gather(
   const { previous } = asked;
   const memory = memoryOf(context.tenant, agent, input.user);
   const [retrieved, recalled] = await Promise.all([
-    retrieve(context, { collections, question, previous, round }),
+    retrieve(context, { collections, question, previous, round, payer: payerOf(input) }),
     memory === null ? [] : recallFor(context, memory, { question, previous, round }),
   ]);
   const work: Work = {

@@ -5,6 +5,8 @@ import type { RunContext } from "../../runtime/actor.ts";
 import { guardOf } from "../guard/guard-of.ts";
 import type { Degraded, Passage, SearchResult } from "../knowledge/search.ts";
 import { limits } from "../limits.ts";
+import type { Payer } from "../money/lines.ts";
+import { callPayerOf, untilRaised } from "../money/until-raised.ts";
 import type { Ports } from "../ports.ts";
 import type { Agent } from "../records/agent.ts";
 import type { ChatEvent, Source } from "../records/conversation.ts";
@@ -27,6 +29,7 @@ export async function retrieve(
     readonly collections: readonly string[];
     readonly question: string;
     readonly previous: string | undefined;
+    readonly payer: Payer;
     /** Number of the answer within its run: each retrieves for itself. */
     readonly round: number;
   },
@@ -34,16 +37,19 @@ export async function retrieve(
   const { collections, question, previous } = wanted;
   if (collections.length === 0) return { passages: [] };
   const query = searchedFor(question, previous);
+  const payer = callPayerOf(context, wanted.payer);
   const found = await Promise.all(
     collections.map((collection) =>
-      context.step(
-        `retrieve:${wanted.round}:${collection}`,
-        async ({ signal }) => {
-          const { tenant, ports } = context;
-          const search = { tenant, collection, query, signal };
-          return withoutBlocked(context, await ports.retriever.search(search));
-        },
-        { repeat: "safe", timeoutMs: limits.retrievalMs },
+      untilRaised(context, `retrieve:${wanted.round}:${collection}`, (key) =>
+        context.step(
+          key,
+          async ({ signal }) => {
+            const { tenant, ports } = context;
+            const search = { tenant, collection, query, payer, signal };
+            return withoutBlocked(context, await ports.retriever.search(search));
+          },
+          { repeat: "safe", timeoutMs: limits.retrievalMs },
+        ),
       ),
     ),
   );

@@ -5,7 +5,7 @@
 import { defineActor, type Outcome, type RunEnded, type Turn } from "../../runtime/actor.ts";
 import { type Address, address } from "../../runtime/address.ts";
 import { limits } from "../limits.ts";
-import { audit } from "../records/audit.ts";
+import { type AuditSource, audit } from "../records/audit.ts";
 import { type Integration, integrationsTable } from "../records/integration.ts";
 import {
   type SealedSecret,
@@ -35,12 +35,13 @@ export type CredentialMessage =
       readonly id: string;
       readonly token: Token;
       readonly sealed: string | null;
-      readonly by: string;
+      /** Who and from where; of an earlier server who alone. */
+      readonly by: string | AuditSource;
       readonly action: string;
       /** Of the token that it takes the place of; null: there is none. @throws CONFLICT. */
       readonly generation: number | null;
     }
-  | { readonly type: "remove"; readonly id: string; readonly by: string }
+  | { readonly type: "remove"; readonly id: string; readonly by: string | AuditSource }
   /** Its time to be renewed has come. */
   | { readonly type: "due"; readonly id: string }
   | RunEnded;
@@ -321,10 +322,12 @@ function putSecret({ id, user_key, integration }: Token, sealed: string, turn: T
 function note(
   { id, integration, user_key: user, status }: Token,
   action: string,
-  by: string,
+  by: string | AuditSource,
   turn: Turn,
 ): void {
-  audit(turn, { action, by, subject: id, run_id: null, details: { integration, user, status } });
+  const source = typeof by === "string" ? { by } : by;
+  const details = { integration, user, status };
+  audit(turn, { ...source, action, subject: id, run_id: null, details });
 }
 
 /** A token is not what it was: whoever is named by its integration is told. */

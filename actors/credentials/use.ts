@@ -25,6 +25,12 @@ export interface UsedToken {
   readonly generation: number;
 }
 
+/**
+ * Has the token of work that is under way renewed, as steps with this key; `refused`: the other side does not take
+ * it. @throws AUTH_REQUIRED when there is none that is fit.
+ */
+export type RenewedToken = (key: string, refused?: UsedToken) => Promise<UsedToken>;
+
 /** Whether there is one. */
 export type FoundToken =
   | { readonly status: "ready"; readonly token: UsedToken }

@@ -22,6 +22,7 @@ import {
   runningTable,
 } from "../records/evaluation.ts";
 import { unitsOf } from "../records/price.ts";
+import type { TenantLimits } from "../records/tenant-limits.ts";
 import {
   completionAddress,
   type EvaluationProgress,
@@ -48,6 +49,7 @@ export interface EvaluationState {
   readonly row: EvaluationRow;
   readonly service: string;
   readonly keyId?: string;
+  readonly tenantDefaults?: TenantLimits;
   /** Index of the item that is begun next. */
   readonly next: number;
   readonly open: readonly Open[];
@@ -121,7 +123,7 @@ export function itemMicros(plan: EvaluationPlan): number {
 
 function start(state: EvaluationState | null, message: EvaluationStart, turn: Turn): State {
   if (state !== null) return replied(state, turn);
-  const { plan, items, service, keyId } = message;
+  const { plan, items, service, keyId, tenantDefaults } = message;
   const { root: id } = addressParts(turn.self);
   turn.put(itemsKey, items);
   turn.putRow(runningTable, id, runningOf(plan));
@@ -138,6 +140,7 @@ function start(state: EvaluationState | null, message: EvaluationStart, turn: Tu
   const begun: EvaluationState = {
     ...{ row, service, next: 0, open: [], ending: null, told: 0, removed: 0 },
     ...(keyId === undefined ? {} : { keyId }),
+    ...(tenantDefaults && { tenantDefaults }),
   };
   return replied(advance(begun, turn), turn);
 }
@@ -179,8 +182,12 @@ function advance(before: EvaluationState, turn: Turn): State {
       break;
     }
     const index = state.next;
-    const { service, keyId } = state;
-    const input: ItemRunInput = { plan, index, service, ...(keyId === undefined ? {} : { keyId }) };
+    const { service, keyId, tenantDefaults } = state;
+    const input: ItemRunInput = {
+      ...{ plan, index, service },
+      ...(keyId === undefined ? {} : { keyId }),
+      ...(tenantDefaults && { tenantDefaults }),
+    };
     const timeoutMs = limits.runMs + evaluationLimits.scoringMs;
     const run = turn.startRun({ kind: ITEM_KIND, input, timeoutMs });
     state = { ...state, next: index + 1, open: [...state.open, { run, index }] };

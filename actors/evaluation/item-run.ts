@@ -6,6 +6,7 @@ import { defineRun, type RunContext } from "../../runtime/actor.ts";
 import { addressParts } from "../../runtime/address.ts";
 import { type ErrorData, RuntimeError, toErrorData, toldError } from "../../runtime/errors.ts";
 import { promptsOf } from "../ask-target.ts";
+import { heldTo } from "../guard/guarded.ts";
 import { limits } from "../limits.ts";
 import { chargeLinesAt, isUsedUp } from "../money/charges.ts";
 import { noUsage } from "../money/spent.ts";
@@ -20,6 +21,7 @@ import {
   type Score,
   type SideResult,
 } from "../records/evaluation.ts";
+import type { GuardInput } from "../records/guardrail.ts";
 import { metered } from "../spend.ts";
 import { closeBooks, type JudgeBooks } from "./judge-books.ts";
 import {
@@ -99,7 +101,10 @@ async function sideOf(
     output: reply.output,
     routing: reply.routing_info,
   };
-  const { scores, usage, graded } = await scoreAnswer(work, answered);
+  const { scores, usage, graded } = await scoreAnswer(
+    await heldWork(work, target, ended),
+    answered,
+  );
   const score = weighted(work.scorers, scores);
   const isSure = scores.every((one: Score) => one.error !== true);
   const { action_name, sub_agent_key } = reply.routing_info;
@@ -115,6 +120,16 @@ async function sideOf(
     judge_usage: usage,
     micros: ended.micros + graded * pricesOf(input.plan).evaluationJudge,
   };
+}
+
+/** What judges say of an answer is held to the chains of who has given it. */
+async function heldWork(
+  work: Scoring,
+  { target: agent, version }: EvaluationTarget,
+  { guards = [] }: Ended,
+): Promise<Scoring> {
+  const { context, meter } = work;
+  return { ...work, context: await heldTo(context, { agent, version, guards }, meter) };
 }
 
 function failed(
@@ -134,7 +149,8 @@ function failed(
   };
 }
 
-type Ended = Omit<EndedCompletion, "run"> & { readonly run: string | null };
+type Ended = Omit<EndedCompletion, "run"> &
+  Pick<GuardInput, "guards"> & { readonly run: string | null };
 
 /** Asks the target, and waits for the end. What cannot be answered is an end too. */
 async function answer(
@@ -159,6 +175,7 @@ async function answer(
       ...{ stream: false, overrides: {}, priceMicros: pricesOf(input.plan).chat },
       service: input.service,
       ...(input.keyId === undefined ? {} : { keyId: input.keyId }),
+      ...(input.tenantDefaults && { tenantDefaults: input.tenantDefaults }),
       report: { to: evaluationAddress(tenant, evaluation), run: context.id, key: endKey },
     };
     const paid = { keyId: input.keyId ?? null, agent: target };
@@ -169,7 +186,9 @@ async function answer(
     const asked = await context.ask(`ask:${side}`, to, message, { timeoutMs: ACCEPT_MS });
     ({ run } = asked as ChatAccepted);
     const timeoutMs = limits.runMs + ACCEPT_MS;
-    return (await context.decision(endKey, { timeoutMs })) as EndedCompletion;
+    const ended = (await context.decision(endKey, { timeoutMs })) as EndedCompletion;
+    const { guards } = message.guard ?? {};
+    return guards === undefined ? ended : { ...ended, guards };
   } catch (error) {
     if (context.signal.aborted || !(error instanceof RuntimeError)) throw error;
     return { run, tookMs: 0, micros: 0, reply: null, error: toErrorData(error) };

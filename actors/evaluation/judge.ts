@@ -2,15 +2,18 @@
 // is judged is data, JSON in the user's message: an answer that asks for a grade does not get it so.
 
 import { parseJson } from "../answer/output-schema.ts";
+import type { RunGuard } from "../guard/guard-of.ts";
 import type { LlmRequest, PromptMessage } from "../ports.ts";
 import type { DatasetItem } from "../records/dataset.ts";
 import { evaluationLimits, type NamedScorer, type Score } from "../records/evaluation.ts";
+import type { WithFindings } from "../records/guardrail.ts";
 import { scoreOf } from "./scorers.ts";
 
 /** Best grade; the worst is 0. */
 const GRADE_MAX = 10;
 
-type Judge = Extract<NamedScorer, { readonly type: "judge" }>;
+/** A scorer that asks a model. */
+export type Judge = Extract<NamedScorer, { readonly type: "judge" }>;
 
 /** A grade that was read, or what is wrong with what the model wrote. */
 export type Grade =
@@ -68,4 +71,27 @@ export function gradeOf(by: Judge, text: string): Grade {
   }
   const why = typeof reason === "string" && reason.trim() !== "" ? reason.trim() : "No reason.";
   return { ok: true, score: scoreOf(by, grade / GRADE_MAX, why) };
+}
+
+/** What guardrails leave of what a judge wrote: its reason is read with the results, its grade stands. */
+export function checkedGrade(
+  by: Judge,
+  text: string,
+  guard: RunGuard | undefined,
+): WithFindings & { readonly text: string } {
+  if (guard === undefined) return { text };
+  const grade = gradeOf(by, text).ok ? (parseJson(text)?.value as Written) : null;
+  // Whole: a score shows the beginning of it.
+  const words = typeof grade?.reason === "string" ? grade.reason : text;
+  const { value, findings, blocked } = guard.check(words, { on: "output", at: "judge" }, true);
+  if (findings.length === 0) return { text };
+  const reason = blocked ?? value;
+  // What is no grade is shown to nobody but the judge, who is asked again.
+  const left = grade === null ? reason : JSON.stringify({ ...grade, reason });
+  return { text: left, guardrails: findings };
+}
+
+interface Written {
+  readonly grade: number;
+  readonly reason?: unknown;
 }

@@ -3,6 +3,7 @@
 
 import { type Address, address } from "../../runtime/address.ts";
 import type { EvaluationPlan, ResultRow, SideResult } from "../records/evaluation.ts";
+import type { TenantLimits } from "../records/tenant-limits.ts";
 
 /** Begins an evaluation; said again it changes nothing. The reply is its row. */
 export interface EvaluationStart {
@@ -12,6 +13,8 @@ export interface EvaluationStart {
   readonly items: readonly string[];
   readonly service: string;
   readonly keyId?: string;
+  /** Limits of a tenant that has none of its own. */
+  readonly tenantDefaults?: TenantLimits;
 }
 
 /** What may be said to an evaluation from outside. */
@@ -30,6 +33,8 @@ export interface ItemRunInput {
   readonly index: number;
   readonly service: string;
   readonly keyId?: string;
+  /** Limits of a tenant that has none of its own. */
+  readonly tenantDefaults?: TenantLimits;
 }
 
 /** Its result. */

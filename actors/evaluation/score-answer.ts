@@ -5,6 +5,7 @@ import type { RunContext } from "../../runtime/actor.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { messageTokens } from "../answer/history.ts";
 import { callerOf } from "../caller.ts";
+import { guardOf } from "../guard/guard-of.ts";
 import { limits } from "../limits.ts";
 import { addUsage, noUsage, spentOn } from "../money/spent.ts";
 import type { LlmRequest, Ports, Usage } from "../ports.ts";
@@ -15,8 +16,9 @@ import {
   type Score,
   type SideResult,
 } from "../records/evaluation.ts";
+import type { WithFindings } from "../records/guardrail.ts";
 import type { Meter } from "../spend.ts";
-import { gradeOf, judgeRequest } from "./judge.ts";
+import { checkedGrade, gradeOf, type Judge, judgeRequest } from "./judge.ts";
 import { type JudgeBooks, payJudge } from "./judge-books.ts";
 import { cosineScore, type Routed, scoreLocally, scoreOf } from "./scorers.ts";
 
@@ -107,12 +109,7 @@ interface Judged {
   readonly isGraded: boolean;
 }
 
-async function judge(
-  work: Scoring,
-  by: Extract<NamedScorer, { readonly type: "judge" }>,
-  key: string,
-  answer: string,
-): Promise<Judged> {
+async function judge(work: Scoring, by: Judge, key: string, answer: string): Promise<Judged> {
   const { context, books, item } = work;
   const none = (why: string): Judged => ({
     ...{ score: unknown(by, why), usage: noUsage, isGraded: false },
@@ -125,7 +122,7 @@ async function judge(
   const before: { readonly text: string; readonly wrong: string }[] = [];
   for (let attempt = 1; attempt <= evaluationLimits.judgeAttempts; attempt += 1) {
     const request = judgeRequest(by, { item, answer }, before);
-    const asked = await ask(work, `judge:${key}:${attempt}`, request);
+    const asked = await ask(work, by, { key: `judge:${key}:${attempt}`, request });
     usage = addUsage(usage, asked.usage);
     const grade = gradeOf(by, asked.text);
     if (grade.ok) {
@@ -139,11 +136,17 @@ async function judge(
   return { ...none(`The judge was asked ${times} and gave no grade. ${wrong}`), usage };
 }
 
+/** What a judge wrote, as far as guardrails let it be kept. */
+interface Asked extends WithFindings {
+  readonly text: string;
+  readonly usage: Usage;
+}
+
 async function ask(
   { context, meter }: Scoring,
-  key: string,
-  request: ReturnType<typeof judgeRequest>,
-): Promise<{ readonly text: string; readonly usage: Usage }> {
+  by: Judge,
+  { key, request }: { readonly key: string; readonly request: ReturnType<typeof judgeRequest> },
+): Promise<Asked> {
   const tokens = request.messages.reduce((sum, message) => sum + messageTokens(message), 0);
   const call = (paid: LlmRequest) =>
     context.step(
@@ -154,7 +157,7 @@ async function ask(
         const { llm, prices } = context.ports;
         const result = await llm.complete(paid, { caller, signal: attempt.signal });
         const usage = spentOn(prices, request.model, result.usage, result);
-        return { text: result.text, usage };
+        return { ...checkedGrade(by, result.text, guardOf(context)?.guard), usage };
       },
       { repeat: "safe", timeoutMs: limits.modelCallMs },
     );

@@ -1,8 +1,8 @@
 // What the parts of a run ask of its guard: apart from checking itself, which only runs under guardrails load.
 
 import type { Attempt, RunContext } from "../../runtime/actor.ts";
-import type { Ports, ToolCall } from "../ports.ts";
-import type { Finding, GuardPlace } from "../records/guardrail.ts";
+import type { Ports, ToolCall, Usage } from "../ports.ts";
+import type { Finding, GuardPlace, GuardRef } from "../records/guardrail.ts";
 import type { Verdict } from "./judging.ts";
 import type { Question } from "./late.ts";
 
@@ -21,8 +21,16 @@ export interface CheckedAt {
 
 /** Guardrails of a run, for what is no shown text. */
 export interface RunGuard {
-  /** Pure: what was found is told by `tell`, or stored as `guardrails` of a step's result, which tells it. */
-  check<V>(value: V, where: CheckedAt): Checked<V>;
+  /** Whose rules hold. */
+  readonly refs: readonly GuardRef[];
+  /** What was found in the run so far, and what models have taken that judge for it. */
+  readonly findings: readonly Finding[];
+  readonly usage: Usage;
+  /**
+   * Pure: what was found is told by `tell`, or stored as `guardrails` of a step's result, which tells it.
+   * @param isPart rules of the form of a whole answer do not look at it. Default false.
+   */
+  check<V>(value: V, where: CheckedAt, isPart?: boolean): Checked<V>;
 }
 
 /** What rules that ask a model say, as it is stored with a step; people are asked after it. */

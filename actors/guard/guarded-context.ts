@@ -12,12 +12,11 @@ import type {
 } from "../../runtime/actor.ts";
 import type { Address } from "../../runtime/address.ts";
 import { fromErrorData } from "../../runtime/errors.ts";
-import { addUsage } from "../money/spent.ts";
 import type { Ports, ToolCall } from "../ports.ts";
 import type { ChatEvent } from "../records/conversation.ts";
-import type { Finding } from "../records/guardrail.ts";
+import type { Finding, GuardRef } from "../records/guardrail.ts";
 import { askPeople } from "./asking.ts";
-import { lateOn, rulesOn } from "./chain.ts";
+import { type Chain, lateOn, rulesOn } from "./chain.ts";
 import type { Guard } from "./guard.ts";
 import type { AskedValue, CheckedAt, Looked, WithGuard } from "./guard-of.ts";
 import {
@@ -59,10 +58,15 @@ export class GuardedContext implements RunContext<Ports>, WithGuard {
   readonly #inner: Inner;
   readonly #book: FindingsBook;
 
-  constructor(inner: Inner, guard: Guard) {
+  constructor(inner: Inner, guard: Guard, book = new FindingsBook(inner)) {
     this.#inner = inner;
     this.guard = guard;
-    this.#book = new FindingsBook(inner, guard.chain);
+    this.#book = book;
+  }
+
+  /** The same run for another one who speaks in it, who is held to its own rules too. */
+  speaking(own: Chain, ref: GuardRef): GuardedContext {
+    return new GuardedContext(this.#inner, this.guard.speaking(own, ref), this.#book);
   }
 
   get self(): Address {
@@ -141,7 +145,7 @@ export class GuardedContext implements RunContext<Ports>, WithGuard {
     if (this.#inner.isCopied(key)) return;
     for (const { call, usage } of verdicts) {
       this.guard.meter.settle(call, usage);
-      this.guard.usage = addUsage(this.guard.usage, usage);
+      this.guard.spend(usage);
     }
   }
 
@@ -229,12 +233,12 @@ export class GuardedContext implements RunContext<Ports>, WithGuard {
     return { ...result, calls: left, blockedCalls: blocked };
   }
 
-  async admit(key: string, said: unknown): Promise<void> {
-    const { findings, blocked, questions } = await this.look(key, said, { on: "input" }, null);
+  async admit(key: string, said: unknown, where: CheckedAt = { on: "input" }): Promise<void> {
+    const { findings, blocked, questions } = await this.look(key, said, where, null);
     let refusal = blocked === null ? null : findings.findLast(({ action }) => action === "block");
     if (refusal === null && questions.length > 0) {
       const shown = typeof said === "string" ? { text: said } : { value: said };
-      const about = { key, on: "input", questions, shown } as const;
+      const about = { key, ...where, questions, shown };
       const answer = await askPeople(this.#inner, this.guard.chain, about);
       if (answer.rule === null) return;
       this.tell(`declined:${key}`, [answer.finding]);
@@ -257,7 +261,7 @@ export class GuardedContext implements RunContext<Ports>, WithGuard {
     if (this.#inner.emitted(name) === undefined) {
       countFindings(this.#inner.ports.guards, this.guard.chain, findings);
     }
-    if (!this.#inner.isCopied(key)) this.#book.add(findings);
+    if (!this.#inner.isCopied(key)) this.#book.add(this.guard.chain, findings);
     const event: ChatEvent = { type: "guardrail", findings };
     this.#inner.emit(name, event);
   }

@@ -55,8 +55,9 @@ interface Textual {
   /** Why a model stopped. */
   readonly finish?: unknown;
   readonly calls?: readonly ToolCall[];
+  readonly data?: unknown;
   /** Why an answer does not fit. */
-  readonly fault?: unknown;
+  readonly fault?: { readonly reason: string; readonly pointer: string };
 }
 
 /** Performs a step; of what it shows and gives, `text` is what the rules leave. */
@@ -71,8 +72,10 @@ export async function guardedStep<T>(
   // Of a model, or shown: what else has a text is none of the answer.
   if (finish === undefined && !live.hasWritten) return said;
   const ask = by.late.ask(attempt);
-  const result = await withCalls(said, by, ask);
+  const result = await withCalls(besideText(said, by), by, ask);
   if (typeof text === "string") {
+    // A model that calls tools first has said nothing yet that could be too short or have a form.
+    if (text === "" && (result as Textual).calls !== undefined) return result;
     if (by.late.output.length === 0) return withText(result, "text", live.finish(text));
     const checked = await lately(whole(text, by), by.late.output, ask);
     const isShown = live.hasWritten;
@@ -110,6 +113,27 @@ async function lately(
   return { text, findings, blockedBy, verdicts, questions: blockedBy === null ? questions : [] };
 }
 
+/** What stands beside the text: values that were collected, and why an answer does not fit. */
+function besideText<T>(result: T, { rules, placeholders }: By): T {
+  const { data, fault } = result as Textual;
+  if (data === undefined && fault === undefined) return result;
+  // A list: names of ours are none of what the model has said.
+  const beside = [data, fault?.reason, fault?.pointer] as const;
+  const where = { on: "output", placeholders } as const;
+  const { value, findings, blockedBy } = checkValue(contentOf(rules), beside, where);
+  if (findings.length === 0) return result;
+  const { guardrails = [] } = result as GuardNotes;
+  // What is put right is put right without a word of what it was.
+  const [left, reason, pointer] = blockedBy === null ? value : [undefined, blockedBy.message, ""];
+  const kept = Object.entries(result as object).filter(([name]) => name !== "data");
+  return {
+    ...Object.fromEntries(kept),
+    ...(left !== undefined && { data: left }),
+    ...(fault && { fault: { reason, pointer } }),
+    guardrails: [...guardrails, ...findings],
+  } as T;
+}
+
 /** With what the rules leave of the arguments of calls, and which calls they block. */
 async function withCalls<T>(
   result: T,
@@ -143,8 +167,9 @@ async function withCalls<T>(
     if (looked.questions.length > 0) askedCalls[call.id] = looked.questions;
     left.push(verdict.value === given ? call : { ...call, arguments: writtenAs(verdict.value) });
   }
+  const { guardrails = [] } = result as GuardNotes;
   const notes: GuardNotes = {
-    ...(findings.length > 0 && { guardrails: findings, blockedCalls }),
+    ...(findings.length > 0 && { guardrails: [...guardrails, ...findings], blockedCalls }),
     ...(verdicts.length > 0 && { verdicts }),
     ...(Object.keys(askedCalls).length > 0 && { askedCalls }),
   };

@@ -4,6 +4,7 @@
 import type { PiiEntity } from "../records/guardrail.ts";
 import { addresses, cards, ibans, phones, socialNumbers } from "./pii-numbers.ts";
 import { emails, SECRET_CHARS, secrets, UNSPACED } from "./pii-words.ts";
+import { plainSigns } from "./plain-signs.ts";
 import { type Hit, type Scanner, withoutOverlaps } from "./scanner.ts";
 
 const WINDOW_CHARS = SECRET_CHARS;
@@ -34,10 +35,11 @@ export function piiScanner(
   return {
     windowChars: WINDOW_CHARS,
     strideChars: STRIDE_CHARS,
-    cut,
+    cut: (text, from) => cut(plainSigns(text), from),
     scan(text, from) {
+      const plain = plainSigns(text);
       return withoutOverlaps(
-        used.flatMap((find) => find(text).filter(({ start }) => start >= from)),
+        used.flatMap((find) => find(plain).filter(({ start }) => start >= from)),
       );
     },
   };

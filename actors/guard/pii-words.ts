@@ -54,6 +54,8 @@ const KNOWN = new RegExp(
     "SG\\.[A-Za-z0-9_-]{16,64}\\.[A-Za-z0-9_-]{16,64}",
     "whsec_[A-Za-z0-9+/=]{24,128}",
     "dop_v1_[a-f0-9]{64}",
+    "troupe_[a-z0-9]{26}_[a-z0-9]{32,128}",
+    "admin_[A-Za-z0-9_-]{43}",
     "shp(?:at|ca|pa|ss)_[a-fA-F0-9]{32}",
     "eyJ[A-Za-z0-9_-]{10,2048}\\.eyJ[A-Za-z0-9_-]{10,2048}\\.[A-Za-z0-9_-]{10,1024}",
   ].join("|")})(?![A-Za-z0-9])`,
@@ -78,7 +80,24 @@ export function secrets(text: string): readonly Hit[] {
     end: match.index + match[0].length,
     type: "SECRET",
   }));
-  return [...known, ...behind(text, NAMED), ...behind(text, BEARER), ...privateKeys(text)];
+  const named = [...behind(text, NAMED), ...behind(text, BEARER), ...inAddresses(text)];
+  return [...known, ...named, ...privateKeys(text)];
+}
+
+/** The password of an address such as `postgres://user:password@host`. */
+const USER_INFO = /[^\s:@/?#]{0,64}:([^\s@/?#]{1,256})@[^\s@]/y;
+const BEHIND_SCHEME = "://";
+
+function inAddresses(text: string): readonly Hit[] {
+  const hits: Hit[] = [];
+  for (let at = text.indexOf(BEHIND_SCHEME); at !== -1; at = text.indexOf(BEHIND_SCHEME, at + 1)) {
+    USER_INFO.lastIndex = at + BEHIND_SCHEME.length;
+    const [all = "", password = ""] = USER_INFO.exec(text) ?? [];
+    if (password === "" || PLACE.test(password)) continue;
+    const end = USER_INFO.lastIndex - 2;
+    if (all !== "") hits.push({ start: end - password.length, end, type: "SECRET" });
+  }
+  return hits;
 }
 
 function behind(text: string, name: RegExp): readonly Hit[] {
@@ -93,10 +112,13 @@ function behind(text: string, name: RegExp): readonly Hit[] {
   return hits;
 }
 
+/** What stands where a value is to be put in. */
+const PLACE = /^[[<{$%]/;
+
 /** Letters with digits or signs, and no word repeated: no prose, no placeholder such as "xxxxxxxx". */
 function isDrawn(value: string): boolean {
   const isMixed = /\p{L}/u.test(value) && /[\p{N}\p{S}\p{P}]/u.test(value);
-  return value.length >= 8 && isMixed && !/^[[<{$%]/.test(value) && entropyOf(value) >= ENTROPY_MIN;
+  return value.length >= 8 && isMixed && !PLACE.test(value) && entropyOf(value) >= ENTROPY_MIN;
 }
 
 function entropyOf(value: string): number {

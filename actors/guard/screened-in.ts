@@ -8,7 +8,11 @@ import type { CompletionMessage } from "../records/conversation.ts";
 import { targetPlace } from "../targets.ts";
 import type { Screened } from "./screen.ts";
 import {
+  chainOf,
   guardrailsTable,
+  guardrailVersionsTable,
+  isForAll,
+  OPERATOR,
   rulesIn,
   type StoredChain,
   TENANT,
@@ -33,7 +37,7 @@ export async function screenedIn(
       const left = await screen(message, { tenant: context.tenant, chains });
       if ("refusal" in left) return left;
       const { findings } = left;
-      const guards = chains.filter(({ ref }) => ref.id === TENANT).map(({ ref }) => ref);
+      const guards = chains.filter(({ ref }) => isForAll(ref.id)).map(({ ref }) => ref);
       const guard = {
         ...(guards.length > 0 && { guards }),
         ...(findings.length > 0 && { screened: findings }),
@@ -51,7 +55,8 @@ async function chainsOf(
   { agent, version }: CompletionMessage,
 ): Promise<readonly StoredChain[]> {
   const { current, versions } = targetPlace(agent);
-  const [ofTenant, row] = await Promise.all([
+  const [ofOperator, ofTenant, row] = await Promise.all([
+    context.row(guardrailVersionsTable, OPERATOR) as Promise<TenantGuardrails | undefined>,
     context.row(guardrailsTable, TENANT) as Promise<TenantGuardrails | undefined>,
     version === undefined
       ? context.row(current, agent)
@@ -59,7 +64,8 @@ async function chainsOf(
   ]);
   const own = row as { readonly version: number } | undefined;
   const all: readonly StoredChain[] = [
-    { ref: { id: TENANT, version: ofTenant?.version ?? 0 }, rules: ofTenant?.guardrails ?? [] },
+    chainOf(OPERATOR, ofOperator),
+    chainOf(TENANT, ofTenant),
     { ref: { id: agent, version: own?.version ?? 0 }, rules: rulesIn(row) },
   ];
   return all.filter(({ rules }) => rules.length > 0);

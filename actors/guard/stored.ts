@@ -18,7 +18,20 @@ export interface StoredChain {
 /** Id of the chain that holds for all of a tenant. */
 export const TENANT = "tenant";
 
-/** Table of the tenant's chain as it is: one row, `TENANT`; and of its versions. */
+/** Id of the chain that the operator of the server has set for all tenants. */
+export const OPERATOR = "operator";
+
+/** Whether a chain is of no agent, team or workflow, but holds for all of them. */
+export function isForAll(id: string): boolean {
+  return id === TENANT || id === OPERATOR;
+}
+
+/** A chain that holds for all, from its row. */
+export function chainOf(id: string, row: TenantGuardrails | undefined): StoredChain {
+  return { ref: { id, version: row?.version ?? 0 }, rules: row?.guardrails ?? [] };
+}
+
+/** Table of the tenant's chain as it is: one row, `TENANT`; and of its versions, and the operator's. */
 export const guardrailsTable = "guardrails";
 export const guardrailVersionsTable = "guardrails-versions";
 
@@ -50,10 +63,9 @@ async function read(
   context: RunContext<Ports>,
   { id, version }: GuardRef,
 ): Promise<readonly Guardrail[]> {
-  const isTenant = id === TENANT;
-  const table = isTenant ? guardrailVersionsTable : targetPlace(id).versions;
+  const table = isForAll(id) ? guardrailVersionsTable : targetPlace(id).versions;
   const row = await context.row(table, versionId(id, version));
-  return isTenant ? ((row as TenantGuardrails | undefined)?.guardrails ?? []) : rulesIn(row);
+  return isForAll(id) ? ((row as TenantGuardrails | undefined)?.guardrails ?? []) : rulesIn(row);
 }
 
 /** The rules that the row of a target has. */

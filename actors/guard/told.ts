@@ -41,20 +41,20 @@ export function checkOf(chain: Chain, { rule, of }: Finding): GuardCheck["type"]
 /** What one run has found, written with its end. */
 export class FindingsBook {
   readonly #context: RunContext<Ports>;
-  readonly #chain: Chain;
-  readonly #findings: Finding[] = [];
+  readonly #rows: ReturnType<typeof auditedFinding>[] = [];
   #more = 0;
 
-  constructor(context: RunContext<Ports>, chain: Chain) {
+  constructor(context: RunContext<Ports>) {
     this.#context = context;
-    this.#chain = chain;
   }
 
-  add(findings: readonly Finding[]): void {
-    if (findings.length > 0 && this.#findings.length === 0) this.#open();
+  /** @param chain whose rules have found them. */
+  add(chain: Chain, findings: readonly Finding[]): void {
+    if (findings.length > 0 && this.#rows.length === 0) this.#open();
     for (const finding of findings) {
-      if (this.#findings.length < FINDINGS_TOLD_MAX) this.#findings.push(finding);
-      else this.#more += 1;
+      if (this.#rows.length < FINDINGS_TOLD_MAX) {
+        this.#rows.push(auditedFinding(finding, checkOf(chain, finding)));
+      } else this.#more += 1;
     }
   }
 
@@ -62,9 +62,7 @@ export class FindingsBook {
     const context = this.#context;
     const source = { by: "guardrail", channel: "run", run_id: rootRunOf(context.id) } as const;
     context.atEnd((turn) => {
-      for (const finding of this.#findings) {
-        audit(turn, { ...source, ...auditedFinding(finding, checkOf(this.#chain, finding)) });
-      }
+      for (const row of this.#rows) audit(turn, { ...source, ...row });
       if (this.#more === 0) return;
       const more = { action: "guardrail.more", subject: "*", outcome: "done" } as const;
       audit(turn, { ...source, ...more, details: { run: context.id, more: this.#more } });

@@ -35,12 +35,14 @@ export type JobMessage =
   | {
       readonly type: "start";
       readonly collection: string;
+      readonly keyId?: string | undefined;
       /** Size of each document in bytes, in the order in which they were sent. */
       readonly sizes: readonly number[];
     }
   | {
       readonly type: "reembed";
       readonly collection: string;
+      readonly keyId?: string | undefined;
       readonly embedder: EmbedderPin;
       /** How many there are. */
       readonly documents: number;
@@ -66,6 +68,8 @@ export type JobMessage =
 export interface JobState {
   readonly job: IngestionJob;
   readonly sizes: readonly number[];
+  /** Key that asked for it; absent: none. */
+  readonly keyId?: string;
   /** Why the run under way is being cancelled. */
   readonly stopping: "paused" | "cancelled" | null;
   /** Of a job that embeds anew and is being cancelled: the run that removes what was built. */
@@ -126,24 +130,24 @@ type Start = Extract<JobMessage, { type: "start" }>;
 
 function start(state: JobState | null, message: Start, turn: Turn): JobState | null {
   if (state !== null) return refusedStart(state, turn);
-  const { collection, sizes } = message;
-  const run = startRun(turn, { collection, units: unitsOf(sized(sizes)) });
+  const { collection, sizes, keyId } = message;
+  const run = startRun(turn, { collection, units: unitsOf(sized(sizes)), keyId });
   const bytes = sizes.reduce((sum, size) => sum + size, 0);
   const job = newJob(turn, { kind: "ingest", collection, total: sizes.length, bytes, run });
   turn.reply(job, { follow: run });
-  return stored({ job, sizes, stopping: null }, turn);
+  return stored({ job, sizes, stopping: null, ...(keyId && { keyId }) }, turn);
 }
 
 type StartReembed = Extract<JobMessage, { type: "reembed" }>;
 
 function startReembed(state: JobState | null, message: StartReembed, turn: Turn): JobState | null {
   if (state !== null) return refusedStart(state, turn);
-  const { collection, embedder, documents: total } = message;
-  const run = runReembed(turn, collection);
+  const { collection, embedder, documents: total, keyId } = message;
+  const run = runReembed(turn, { collection, keyId });
   const made = newJob(turn, { kind: "reembed", collection, total, bytes: 0, run });
   const job = { ...made, embedder };
   turn.reply(job, { follow: run });
-  return stored({ job, sizes: [], stopping: null }, turn);
+  return stored({ job, sizes: [], stopping: null, ...(keyId && { keyId }) }, turn);
 }
 
 function refusedStart(state: JobState, turn: Turn): JobState {
@@ -241,17 +245,20 @@ function resume(state: JobState, turn: Turn): JobState {
   if (status === "running" && state.stopping === null) return replied(state, turn);
   if (status !== "paused" && status !== "failed") return refused(state, `It is ${status}.`, turn);
   if (state.clearing !== undefined) return refused(state, "It is being cancelled.", turn);
-  const run_id = kind === "reembed" ? runReembed(turn, collection) : runAgain(state, turn);
+  const run_id =
+    kind === "reembed"
+      ? runReembed(turn, { collection, keyId: state.keyId })
+      : runAgain(state, turn);
   const next = changed(state, { status: "running", error: null, run_id }, turn);
   turn.reply(next.job, { follow: run_id });
   return next;
 }
 
-function runAgain({ job, sizes }: JobState, turn: Turn): string {
+function runAgain({ job, sizes, keyId }: JobState, turn: Turn): string {
   const done = reported(turn);
   // Units are those of the first run, so that what was made of them is found again.
   const units = unitsOf(sized(sizes)).filter((unit) => unit.some((one) => !done.has(one)));
-  return startRun(turn, { collection: job.collection, units });
+  return startRun(turn, { collection: job.collection, units, keyId });
 }
 
 /** Numbers of the documents that have a report, of those that were loaded. */
@@ -344,8 +351,7 @@ function startRun(turn: Turn, input: IngestionInput): string {
   return turn.startRun({ kind: "ingest", input, timeoutMs: ingestionLimits.runMs });
 }
 
-function runReembed(turn: Turn, collection: string): string {
-  const input: ReembedInput = { collection };
+function runReembed(turn: Turn, input: ReembedInput): string {
   return turn.startRun({ kind: "reembed", input, timeoutMs: ingestionLimits.runMs });
 }
 

@@ -3,6 +3,8 @@
 import type { Attempt, RunContext, StepOptions } from "../../runtime/actor.ts";
 import type { Address } from "../../runtime/address.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
+import { limits } from "../limits.ts";
+import { untilRaised } from "../money/until-raised.ts";
 import type { Ports } from "../ports.ts";
 import type { JobWaiting } from "../records/ingestion-job.ts";
 
@@ -13,17 +15,41 @@ export const safe = { repeat: "safe", retry: PATIENT } as const satisfies StepOp
 /** Steps of this thread that wait, by cause. */
 const waiting = new Map<string, number>();
 
-/** As `context.step`, of a job that is told while the step waits to be tried again, and when it goes on. */
+/**
+ * As `context.step`, of a job that is told while the step waits to be tried again, or for a budget that pauses,
+ * and when it goes on.
+ */
 export async function patiently<T>(
   context: RunContext<Ports>,
   job: Address,
   key: string,
-  of: {
-    perform(attempt: Attempt): Promise<T>;
-    readonly timeoutMs?: number;
-    /** The run removes what the job leaves, whatever the job's status is by now. */
-    readonly isClearing?: boolean;
-  },
+  of: Patient<T>,
+): Promise<T> {
+  const told = (number: number, message: object): Promise<void> =>
+    context.send(`budget-told:${key}:${number}:${"code" in message}`, job, message);
+  return await untilRaised(context, key, (name) => tried(context, job, name, of), {
+    waits: ({ code, message }, number) =>
+      told(number, {
+        ...{ type: "waiting", code, message },
+        ...{ attempts: number, attempts_max: limits.budgetTries },
+      }),
+    goesOn: (number) => told(number, { type: "going-on" }),
+  });
+}
+
+/** What is done. */
+interface Patient<T> {
+  perform(attempt: Attempt): Promise<T>;
+  readonly timeoutMs?: number;
+  /** The run removes what the job leaves, whatever the job's status is by now. */
+  readonly isClearing?: boolean;
+}
+
+async function tried<T>(
+  context: RunContext<Ports>,
+  job: Address,
+  key: string,
+  of: Patient<T>,
 ): Promise<T> {
   const { timeoutMs, isClearing = false } = of;
   const wait = new Wait(context, job, key, isClearing);

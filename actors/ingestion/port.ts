@@ -9,6 +9,8 @@ export interface IngestPlace {
   readonly tenant: string;
   readonly collection: string;
   readonly job: string;
+  /** Key that asked, for its budgets; absent: none. */
+  readonly keyId?: string | undefined;
 }
 
 /** Documents that were read and split, and are published together. */

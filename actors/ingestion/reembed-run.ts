@@ -13,6 +13,8 @@ import { jobAddress, jobOf } from "./run.ts";
 /** Input of `reembed`. */
 export interface ReembedInput {
   readonly collection: string;
+  /** Key that asked; absent: none. */
+  readonly keyId?: string | undefined;
 }
 
 /** What the collection has when it is done. */
@@ -26,20 +28,18 @@ interface Progress {
 }
 
 /** Input of `reembed-part`. */
-interface PartInput extends Progress {
-  readonly collection: string;
-}
+type PartInput = Progress & ReembedInput;
 
 /** Kind `reembed`. */
 export const reembedRun = defineRun<ReembedInput, Reembedded, Ports>({
   kind: "reembed",
-  async run({ collection }, context) {
-    const place = placeOf(context, collection);
+  async run(input, context) {
+    const place = placeOf(context, input);
     const { reembed } = context.ports;
     const { generation, isCurrent } = await patiently(context, jobAddress(context), "begin", {
       perform: () => reembed.begin(place),
     });
-    if (!isCurrent) await buildAll(context, collection);
+    if (!isCurrent) await buildAll(context, input);
     return await catchUp(context, place, generation);
   },
 });
@@ -47,8 +47,8 @@ export const reembedRun = defineRun<ReembedInput, Reembedded, Ports>({
 /** Kind `reembed-part`: some slices. Its result is null when there is nothing left. */
 export const reembedPartRun = defineRun<PartInput, Progress | null, Ports>({
   kind: "reembed-part",
-  async run({ collection, ...begun }, context) {
-    const place = placeOf(context, collection);
+  async run({ collection, keyId, ...begun }, context) {
+    const place = placeOf(context, { collection, keyId });
     const { reembed } = context.ports;
     let { after, documents, chunks } = begun;
     for (let slice = 0; slice < limits.slices; slice += 1) {
@@ -74,8 +74,8 @@ export const reembedPartRun = defineRun<PartInput, Progress | null, Ports>({
 /** Kind `reembed-clear`: what does not count is removed. Tells whether what was built does. */
 export const reembedClearRun = defineRun<ReembedInput, { isCurrent: boolean }, Ports>({
   kind: "reembed-clear",
-  async run({ collection }, context) {
-    const place = placeOf(context, collection);
+  async run(input, context) {
+    const place = placeOf(context, input);
     return await patiently(context, jobAddress(context), "clear", {
       perform: () => context.ports.reembed.clear(place),
       timeoutMs: limits.stepMs,
@@ -84,12 +84,12 @@ export const reembedClearRun = defineRun<ReembedInput, { isCurrent: boolean }, P
   },
 });
 
-async function buildAll(context: RunContext<Ports>, collection: string): Promise<void> {
+async function buildAll(context: RunContext<Ports>, whose: ReembedInput): Promise<void> {
   let progress: Progress | null = { after: null, documents: 0, chunks: 0 };
   for (let part = 0; part < limits.parts; part += 1) {
     const outcome = await context.child(`part:${part}`, {
       kind: "reembed-part",
-      input: { collection, ...progress } satisfies PartInput,
+      input: { ...whose, ...progress } satisfies PartInput,
       timeoutMs: ingestionLimits.runMs,
     });
     if (outcome.status !== "completed") {
@@ -150,6 +150,6 @@ async function tellGrown(
   });
 }
 
-function placeOf(context: RunContext<Ports>, collection: string): IngestPlace {
-  return { tenant: context.tenant, collection, job: jobOf(context) };
+function placeOf(context: RunContext<Ports>, { collection, keyId }: ReembedInput): IngestPlace {
+  return { tenant: context.tenant, collection, job: jobOf(context), keyId };
 }

@@ -16,6 +16,8 @@ import { partsOf, type Unit } from "./units.ts";
 export interface IngestionInput {
   readonly collection: string;
   readonly units: readonly Unit[];
+  /** Key that asked; absent: none. */
+  readonly keyId?: string | undefined;
 }
 
 /** Input of `ingest-part`. */
@@ -23,16 +25,17 @@ interface PartInput {
   readonly collection: string;
   readonly job: string;
   readonly units: readonly Unit[];
+  readonly keyId?: string | undefined;
 }
 
 /** Kind `ingest`. Fails with what is not one document's fault; the job can then be resumed. */
 export const ingestRun = defineRun<IngestionInput, null, Ports>({
   kind: "ingest",
-  async run({ collection, units }, context) {
+  async run({ collection, units, keyId }, context) {
     const job = jobOf(context);
     const parts = [...partsOf(units).entries()];
     await inLanes(parts, ingestionLimits.partsAtOnce, async ([at, part]) => {
-      const input: PartInput = { collection, job, units: part };
+      const input: PartInput = { collection, job, units: part, ...(keyId && { keyId }) };
       const outcome = await context.child(`part:${at}`, {
         kind: "ingest-part",
         input,
@@ -49,8 +52,8 @@ export const ingestRun = defineRun<IngestionInput, null, Ports>({
 /** Kind `ingest-part`. */
 export const ingestPartRun = defineRun<PartInput, null, Ports>({
   kind: "ingest-part",
-  async run({ collection, job, units }, context) {
-    const place = { tenant: context.tenant, collection, job };
+  async run({ collection, job, units, keyId }, context) {
+    const place = { tenant: context.tenant, collection, job, keyId };
     for (const unit of units) await takeIn(context, place, unit);
     return null;
   },

@@ -2,6 +2,7 @@
 // how each passage came to its place. Types only.
 
 import type { ErrorCode, ErrorData } from "../../runtime/errors.ts";
+import type { CallPayer } from "../money/provider-call.ts";
 import type { Filter } from "../records/filter.ts";
 import type { AskedSettings } from "../records/retrieval.ts";
 
@@ -35,6 +36,8 @@ export interface SearchRequest {
   readonly settings?: AskedSettings;
   /** Passages tell which words of the question they have. */
   readonly explain?: boolean;
+  /** Whose budgets providers of vectors and orders count for, beside the tenant's. Default: no other's. */
+  readonly payer?: CallPayer | undefined;
   readonly signal?: AbortSignal;
 }
 

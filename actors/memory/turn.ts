@@ -8,6 +8,8 @@ import { RuntimeError } from "../../runtime/errors.ts";
 import { messageTokens } from "../answer/history.ts";
 import { callerOf } from "../caller.ts";
 import { loadAgent } from "../compiled.ts";
+import { guardOf } from "../guard/guard-of.ts";
+import { heldTo } from "../guard/guarded.ts";
 import { limits } from "../limits.ts";
 import { operationPricesMicros } from "../money/catalogue.ts";
 import {
@@ -31,6 +33,12 @@ import {
   messageKey,
 } from "../records/conversation.ts";
 import { chargeOf } from "../records/price.ts";
+import {
+  operationsAt,
+  TENANT_PRICES,
+  type TenantPrices,
+  tenantPricesTable,
+} from "../records/tenant-prices.ts";
 import { type Meter, metered, payerOf } from "../spend.ts";
 import { ownerOf } from "../turn-input.ts";
 import { extractRequest, type FoundFact, factsOf } from "./extract.ts";
@@ -81,7 +89,9 @@ export const memoryTurnRun = defineRun<MemoryTurnInput, MemoryTurnResult, Ports>
     const payer = payerOf(input);
     const bill: Bill = { payer, priceMicros: 0, isPaid: false, isDelivered: false, spend: null };
     context.atEnd((write) => settle(context, write, bill));
-    const done = await metered(context, payer, (meter) => takeIn(input, context, { meter, bill }));
+    const done = await metered(context, payer, async (meter) =>
+      takeIn(input, await heldTo(context, input, meter), { meter, bill }),
+    );
     // Of a run that does not complete, the meter writes down what it spent.
     bill.spend = done.spend;
     const { written, skipped } = done;
@@ -167,7 +177,10 @@ async function learn(
 
 /** Pays for the call; else why it cannot. */
 async function pay(context: RunContext<Ports>, bill: Bill): Promise<UsedUp | null> {
-  const priceMicros = context.ports.prices.operations.memoryExtract;
+  const own = (await context.row(tenantPricesTable, TENANT_PRICES)) as TenantPrices | undefined;
+  const { operations } = context.ports.prices;
+  const { memoryExtract: priceMicros } =
+    own === undefined ? operations : operationsAt(own, operations, await context.now("price-at"));
   const charges = await chargeLinesAt(context, "pay-at", bill.payer);
   const message: TakeMessage = { type: "take", priceMicros, charges };
   try {
@@ -249,7 +262,10 @@ async function extract(
           signal: attempt.signal,
         });
         const usage = spentOn(context.ports.prices, model, result.usage, result);
-        return { facts: factsOf(result.text, known, entryChars), usage };
+        const facts = factsOf(result.text, known, entryChars);
+        if (guardOf(context) === null) return { facts, usage };
+        const { guardedFacts } = await import("./guarded-facts.ts");
+        return { ...(await guardedFacts(context, facts, attempt)), usage };
       },
       { ...safe, timeoutMs: limits.modelCallMs },
     );

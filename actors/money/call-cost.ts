@@ -72,6 +72,6 @@ export function exhausted({
   const inTime = period === "total" ? "" : ` a ${period}`;
   const text = `The budget of ${whose} is used up: ${limit}${inTime} may be spent, ${left} is left, and this call may cost ${needed} at least.`;
   return new RuntimeError("BUDGET_EXHAUSTED", text, {
-    limit: { budget: id, scope, subject, period, limit, left, needed },
+    limit: { budget: id, scope, subject, period, counts: "spend", limit, left, needed },
   });
 }

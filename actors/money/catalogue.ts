@@ -15,6 +15,14 @@ export interface ModelPrice {
   readonly cacheWriteLongMicros?: number;
 }
 
+/** What calls cost that give no words: vectors, and the order of passages. Millionths of the account's unit. */
+export interface CallPrice {
+  /** Of a million tokens. */
+  readonly inputMicros: number;
+  /** Of a search of a re-ranker that counts those. */
+  readonly searchMicros: number;
+}
+
 /** Tokens of a call: `Usage`, as far as a price asks. */
 interface Tokens {
   readonly promptTokens: number;
@@ -64,6 +72,8 @@ export interface PriceList {
   readonly operations: OperationPrices;
   /** By model name or its beginning, with the provider's name or without. */
   readonly models: Readonly<Record<string, ModelPrice>>;
+  /** Of embedders and re-rankers, by the same names. Default: none is known. */
+  readonly calls?: Readonly<Record<string, CallPrice>>;
   /** What an agent that names no model is answered by; null: the built-in answerer. */
   readonly defaultModel: string | null;
   /** False: the built-in answerer answers everything. */
@@ -80,6 +90,8 @@ export interface Prices {
   readonly operations: OperationPrices;
   /** By model name or its beginning, as configured. */
   readonly models: Readonly<Record<string, ModelPrice>>;
+  /** Of embedders and re-rankers, by the same names. */
+  readonly calls: Readonly<Record<string, CallPrice>>;
   /** What agents that name no model are answered by; null: the built-in answerer. */
   readonly defaultModel: string | null;
   /** Names of providers, which may stand before a model's. */
@@ -95,6 +107,11 @@ export interface Prices {
    * not rely on; null: its price is its own.
    */
   guessedFrom(model: string): string | null;
+  /**
+   * Price of an embedder's or a re-ranker's model, and the listed name if it has it only because its own
+   * begins so; null: not known.
+   */
+  callPrice(model: string): { readonly price: CallPrice; readonly guess: string | null } | null;
 }
 
 /** The built-in answerer. */
@@ -104,7 +121,8 @@ const TOKENS_OF_PRICE = 1_000_000n;
 
 /** The catalogue of a list. */
 export function createPrices(list: PriceList): Prices {
-  const { unit, operations, models, defaultModel, hasProviders, providers = [] } = list;
+  const { unit, operations, models, calls = {}, defaultModel, hasProviders } = list;
+  const { providers = [] } = list;
   const modelPrice = (model: string): ModelPrice | null => {
     const name = model === "" ? (defaultModel ?? BUILTIN) : model;
     if (name === BUILTIN || !hasProviders) return free;
@@ -117,7 +135,13 @@ export function createPrices(list: PriceList): Prices {
     if (name === BUILTIN || !hasProviders) return null;
     return guessOf(Object.keys(models), name);
   };
-  return { unit, operations, models, defaultModel, providers, modelPrice, guessedFrom };
+  const callPrice: Prices["callPrice"] = (model) => {
+    const price = figureOf(calls, model);
+    if (price === undefined) return null;
+    return { price, guess: list.variants === "take" ? null : guessOf(Object.keys(calls), model) };
+  };
+  const known = { unit, operations, models, calls, defaultModel, providers };
+  return { ...known, modelPrice, guessedFrom, callPrice };
 }
 
 function guessOf(listed: readonly string[], model: string): string | null {
@@ -159,7 +183,11 @@ export function spendMicros(price: ModelPrice, usage: Tokens): number {
   return Number((sum + TOKENS_OF_PRICE - 1n) / TOKENS_OF_PRICE);
 }
 
-function writePrices(price: ModelPrice): { readonly write: number; readonly writeLong: number } {
+/** What of a prompt costs that is kept to be read again. */
+export function writePrices(price: ModelPrice): {
+  readonly write: number;
+  readonly writeLong: number;
+} {
   const { inputMicros, cacheWriteMicros, cacheWriteLongMicros } = price;
   const write = cacheWriteMicros ?? Math.ceil((inputMicros * 5) / 4);
   return { write, writeLong: cacheWriteLongMicros ?? inputMicros * 2 };

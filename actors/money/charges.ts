@@ -132,6 +132,7 @@ function notHeld(line: ChargeLine, leftMicros: number, micros: number): ErrorDat
   const whose = subject === null ? "this tenant" : `${scope} ${subject}`;
   const inTime = period === "total" ? "" : ` a ${period}`;
   const message = `The budget of ${whose} is used up: ${limit}${inTime} may be charged, ${left} is left, and this costs ${needed}.`;
-  const details = { limit: { budget, scope, subject, period, limit, left, needed } };
+  const counts = "charge";
+  const details = { limit: { budget, scope, subject, period, counts, limit, left, needed } };
   return { code: "BUDGET_EXHAUSTED", message, details };
 }

@@ -5,6 +5,7 @@ import type { AuditSource } from "../records/audit.ts";
 import type { Budget, BudgetPatch } from "../records/budget.ts";
 import type { Known } from "./ahead.ts";
 import type { BudgetLine } from "./lines.ts";
+import type { Booking, CallUse } from "./provider-call.ts";
 
 /** A call that is to be paid for. Its parts are told apart so that the answer can be made shorter. */
 export interface ReserveMessage {
@@ -23,6 +24,8 @@ export interface ReserveMessage {
   readonly place: string | null;
   /** What is flushed ahead; null: nothing is known, and the call waits for its own flush. */
   readonly known: Known | null;
+  /** Of a call that is no model's: the purse writes it into the ledger when it is settled. */
+  readonly booking?: Booking;
 }
 
 /** What becomes of it. */
@@ -56,6 +59,14 @@ export type PurseCallMessage =
       readonly run: string;
       readonly call: string;
       readonly micros: number;
+    }
+  /** A call with a booking has ended. `use` null: nobody knows what it came to. `isFree`: nothing is paid. */
+  | {
+      readonly type: "book";
+      readonly run: string;
+      readonly call: string;
+      readonly use: CallUse | null;
+      readonly isFree?: true;
     }
   /** The run has ended: what of it is open counts as it was reserved, or as its cut says. */
   | { readonly type: "close"; readonly run: string }

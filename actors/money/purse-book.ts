@@ -8,6 +8,7 @@ import { addressParts } from "../../runtime/address.ts";
 import { audit } from "../records/audit.ts";
 import { budgetTables } from "../records/budget.ts";
 import { type Ahead, lostOf, mayGoAhead, stepOfMark } from "./ahead.ts";
+import { book, bookedUse } from "./booking.ts";
 import { tokensFor } from "./bound.ts";
 import { type BudgetLine, countersOf } from "./lines.ts";
 import {
@@ -18,15 +19,20 @@ import {
   type TreasuryMessage,
   treasuryAddress,
 } from "./messages.ts";
+import type { Booking, CallUse } from "./provider-call.ts";
 
 /** Accounts of single runs that a purse remembers after them, the newest. */
 const OWN_MAX = 64;
 const TOKENS_OF_PRICE = 1_000_000n;
 
+/** What must be known of a line to settle what is reserved in it. */
+type HeldLine = Pick<BudgetLine, "budget" | "of" | "isOwn">;
+
 /** A call that is reserved. */
 interface Held {
-  readonly lines: readonly BudgetLine[];
+  readonly lines: readonly HeldLine[];
   readonly micros: number;
+  readonly booking?: Booking;
 }
 
 /** What was used of a budget that the purse counts, reserved included, and what of it is reserved. */
@@ -55,38 +61,35 @@ export function purseReads(
 ): Readonly<Record<string, ReadRequest>> {
   switch (message.type) {
     case "reserve":
-      return { ...lineReads(message.lines), ...aheadReads(message.lines) };
+      return { ...queueReads(message.lines), ...counterReads(message.lines) };
     case "settle":
-      return lineReads(state?.open[openKey(message)]?.lines ?? []);
+    case "book":
+      return queueReads(state?.open[openKey(message)]?.lines ?? []);
     case "close": {
       const lines = openOf(state, message.run).flatMap(([, held]) => held.lines);
       const cut: ReadRequest = { type: "row", table: budgetTables.cuts, id: message.run };
-      return { ...lineReads(lines), cut };
+      return { ...queueReads(lines), cut };
     }
     case "wake":
       return {};
   }
 }
 
-function lineReads(lines: readonly BudgetLine[]): Record<string, ReadRequest> {
+function queueReads(lines: readonly HeldLine[]): Record<string, ReadRequest> {
   const reads: Record<string, ReadRequest> = {};
   for (const line of lines) {
     if (line.isOwn) continue;
-    const { used, held } = countersOf(line);
-    reads[used] = { type: "counter", name: used };
-    reads[held] = { type: "counter", name: held };
     reads[queueKey(line)] = { type: "row", table: budgetTables.queues, id: line.budget };
   }
   return reads;
 }
 
-function aheadReads(lines: readonly BudgetLine[]): Record<string, ReadRequest> {
+function counterReads(lines: readonly BudgetLine[]): Record<string, ReadRequest> {
   const reads: Record<string, ReadRequest> = {};
   for (const line of lines) {
     if (line.isOwn) continue;
-    const { ahead, mark } = countersOf(line);
-    reads[ahead] = { type: "counter", name: ahead };
-    reads[mark] = { type: "counter", name: mark };
+    const { used, held, ahead, mark } = countersOf(line);
+    for (const name of [used, held, ahead, mark]) reads[name] = { type: "counter", name };
     reads[bootKey(line)] = { type: "row", table: budgetTables.boots, id: line.of };
   }
   return reads;
@@ -166,12 +169,16 @@ export function reserve(
     const lost = lostOf(account, known);
     if (lost > 0) tellLost(turn, message.run, line, lost);
   }
-  const { run, call } = message;
+  const { run, call, booking } = message;
   const at = new Date(turn.nowMs).toISOString();
-  const row = { run, call, micros, at, budgets: lines.map(budgetOf) };
+  const row = {
+    ...{ run, call, micros, at, budgets: lines.map(budgetOf) },
+    ...(booking && { life: booking.life, purse: addressParts(turn.self).root }),
+  };
   turn.putRow(budgetTables.reservations, `${message.run}.${message.call}`, row);
   turn.reply({ type: "granted", micros, tokens, isAhead, marks } satisfies Reserved);
-  return { own: bounded(own), open: { ...before.open, [openKey(message)]: { lines, micros } } };
+  const holding = { lines: lines.map(heldIn), micros, ...(booking && { booking }) };
+  return { own: bounded(own), open: { ...before.open, [openKey(message)]: holding } };
 }
 
 const NOTHING: Account = { used: 0, held: 0, ahead: 0, mark: 0, boot: undefined };
@@ -199,7 +206,8 @@ function takenOf(
   return { used, held: before.held + micros, ahead, mark: mark + step, boot };
 }
 
-const budgetOf = ({ budget }: BudgetLine): string => budget;
+const budgetOf = ({ budget }: HeldLine): string => budget;
+const heldIn = ({ budget, of, isOwn }: BudgetLine): HeldLine => ({ budget, of, isOwn });
 
 function take(
   turn: Turn,
@@ -258,7 +266,30 @@ export function settle(
   return isEmpty(next) ? null : next;
 }
 
-function giveBack(turn: Turn, line: BudgetLine, heldMicros: number, micros: number): void {
+/** Settles a call that stands in the ledger by itself, and writes it down there. */
+export function settleBooked(
+  state: PurseState | null,
+  {
+    use,
+    isFree,
+    ...of
+  }: {
+    readonly run: string;
+    readonly call: string;
+    readonly use: CallUse | null;
+    readonly isFree?: true;
+  },
+  turn: Turn,
+): PurseState | null {
+  const booking = state?.open[openKey(of)]?.booking;
+  if (booking === undefined) return state;
+  if (isFree) return settle(state, { ...of, micros: 0 }, turn);
+  const spend = bookedUse(booking, use);
+  book(turn, booking, spend, use === null ? "unfinished" : "completed");
+  return settle(state, { ...of, micros: spend.spendMicros ?? 0 }, turn);
+}
+
+function giveBack(turn: Turn, line: HeldLine, heldMicros: number, micros: number): void {
   const { used, held, over } = countersOf(line);
   if (heldMicros !== micros) turn.add(used, heldMicros - micros);
   turn.add(held, -heldMicros);

@@ -4,14 +4,13 @@
 // no budget in the tenant all of this is one read of a row in memory.
 //
 // A reservation is asked for under a number of its own for each try, and each life of the run: what an
-// earlier life was granted and has no result counts as spent, since its call may have gone out.
+// earlier life asked for and has no result counts as spent, since its call may have gone out.
 
 import type { RunContext } from "../../runtime/actor.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { limits } from "../limits.ts";
 import type { LlmRequest, Ports } from "../ports.ts";
 import { budgetTables, periodEndMs } from "../records/budget.ts";
-import type { Known } from "./ahead.ts";
 import { type CallAttempts, isUnpaid } from "./attempts.ts";
 import { outputCost, promptCost, promptTokensMax } from "./bound.ts";
 import {
@@ -22,7 +21,7 @@ import {
   type PricedCall,
   priceOf,
 } from "./call-cost.ts";
-import { type BudgetLine, hasBudgets, linesOf, type Payer } from "./lines.ts";
+import { hasBudgets, linesOf, type Payer } from "./lines.ts";
 import {
   type CutSpend,
   type PurseCallMessage,
@@ -56,6 +55,7 @@ interface Call extends PricedCall {
   isUnpaid: boolean;
 }
 
+const atKey = (key: string, number: number): string => `budget-at:${key}:${number}`;
 const askKey = (key: string, number: number): string => `budget:${key}:${number}`;
 const callOf = (key: string, number: number): string => `${key}:${number}`;
 
@@ -64,7 +64,7 @@ export class RunBudgets {
   readonly #context: RunContext<Ports>;
   readonly #payer: Payer;
   readonly #calls = new Map<string, Call>();
-  #hasClose = false;
+  #hasCut = false;
 
   constructor(context: RunContext<Ports>, payer: Payer) {
     this.#context = context;
@@ -143,18 +143,19 @@ export class RunBudgets {
     const context = this.#context;
     const { llm } = context.ports;
     if (llm.isBuiltin(request.model)) return;
-    if (!context.isStored(askKey(key, 1)) && !(await hasBudgets(context))) return;
+    if (!context.isStored(atKey(key, 1)) && !(await hasBudgets(context))) return;
     let place: string | null = null;
     for (let number = 1; number <= limits.budgetTries; number += 1) {
-      const isOld = context.isStored(askKey(key, number));
+      const isOld = context.isStored(atKey(key, number));
       const asked = await this.#asked(key, request, number);
       if (asked === null) return;
-      const { ask, known, price, promptTokens } = asked;
+      const { ask, price, promptTokens } = asked;
+      const known = context.ports.marks?.of(context.tenant, ask.lines) ?? null;
       const reserved = await this.#ask(key, number, { ...ask, known, place });
       if (reserved === null) continue;
       if (reserved.type === "granted") {
-        // What an earlier life was granted may have been spent. It counts so from now on: nobody is to
-        // wait for what this run would not give back before its end.
+        // What an earlier life was granted may have been spent, also if a cut of the power took what says
+        // so. It counts so from now on: nobody is to wait for what this run would not give back before its end.
         if (isOld) {
           await this.#tell(callOf(key, number), reserved.micros);
           continue;
@@ -179,16 +180,12 @@ export class RunBudgets {
     request: LlmRequest,
     number: number,
   ): Promise<
-    | (PricedCall & {
-        readonly ask: Call["ask"] & { readonly needMicros: number };
-        readonly known: Known | null;
-      })
-    | null
+    (PricedCall & { readonly ask: Call["ask"] & { readonly needMicros: number } }) | null
   > {
     const context = this.#context;
-    const nowMs = await context.now(`budget-at:${key}:${number}`);
+    const nowMs = await context.now(atKey(key, number));
     const lines = await linesOf(context, this.#payer, nowMs);
-    if (lines.length === 0 && !context.isStored(askKey(key, number))) return null;
+    if (lines.length === 0) return null;
     const price = priceOf(context.ports, request.model);
     const promptTokens = promptTokensMax(request);
     const most = request.maxTokens ?? limits.budgetAnswerTokens;
@@ -198,25 +195,7 @@ export class RunBudgets {
     const needMicros = promptMicros + outputCost(price, tokensMin);
     const { outputMicros } = price;
     const ask = { type: "reserve", lines, promptMicros, outputMicros, tokens, tokensMin } as const;
-    const known = await this.#known(key, number, lines);
-    return { price, promptTokens, known, ask: { ...ask, needMicros } };
-  }
-
-  /** What this worker knows of the budgets' marks; what a life before knew says nothing. */
-  async #known(key: string, number: number, lines: readonly BudgetLine[]): Promise<Known | null> {
-    const context = this.#context;
-    const { marks } = context.ports;
-    if (marks === undefined) return null;
-    let isFresh = false;
-    const known = await context.step(
-      `budget-known:${key}:${number}`,
-      () => {
-        isFresh = true;
-        return marks.of(context.tenant, lines);
-      },
-      { repeat: "safe", local: true },
-    );
-    return isFresh || context.isStored(askKey(key, number)) ? known : null;
+    return { price, promptTokens, ask: { ...ask, needMicros } };
   }
 
   /** Null when others took it at the same moment: there is more to be known now. */
@@ -227,7 +206,7 @@ export class RunBudgets {
   ): Promise<Reserved | null> {
     const context = this.#context;
     const purse = purseAddress(context.self);
-    this.#closeAtEnd();
+    this.#closeAtEnd(key, number);
     const message: ReserveMessage = { ...ask, run: context.id, call: callOf(key, number) };
     try {
       const reserved = await context.ask(askKey(key, number), purse, message, {
@@ -250,12 +229,15 @@ export class RunBudgets {
   }
 
   /** What is open when the run ends, is settled by its purse: in the transaction of the end it is told. */
-  #closeAtEnd(): void {
-    if (this.#hasClose) return;
-    this.#hasClose = true;
+  #closeAtEnd(key: string, number: number): void {
     const context = this.#context;
     const message: PurseCallMessage = { type: "close", run: context.id };
-    context.sendAtEnd("budget-close", purseAddress(context.self), message);
+    const unless = settleKey(callOf(key, number));
+    context.sendAtEnd(`budget-close:${key}:${number}`, purseAddress(context.self), message, {
+      unless,
+    });
+    if (this.#hasCut) return;
+    this.#hasCut = true;
     context.atEnd((write) => {
       const cut: Record<string, number> = {};
       for (const call of this.#calls.values()) {
@@ -279,7 +261,7 @@ export class RunBudgets {
       const number = call.next;
       call.next += 1;
       // It asks for what the first one has: its answer may be as long.
-      const nowMs = await this.#context.now(`budget-at:${call.key}:${number}`);
+      const nowMs = await this.#context.now(atKey(call.key, number));
       const lines = await linesOf(this.#context, this.#payer, nowMs);
       const ask = { ...call.ask, lines, tokensMin: call.ask.tokens, place, known: null };
       const reserved = await this.#ask(call.key, number, ask);
@@ -353,7 +335,7 @@ export class RunBudgets {
     let number = 1;
     while (context.isStored(askKey(key, number + 1))) number += 1;
     if (context.isStored(settleKey(callOf(key, number)))) return;
-    this.#closeAtEnd();
+    this.#closeAtEnd(key, number);
     const price = priceOf(context.ports, request.model);
     const promptTokens = promptTokensMax(request);
     const micros = costOf(context.ports, { price, promptTokens }, request.model, result);

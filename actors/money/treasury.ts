@@ -4,6 +4,7 @@
 
 import { defineActor, type ReadRequest, type RecordRow, type Turn } from "../../runtime/actor.ts";
 import type { ErrorCode } from "../../runtime/errors.ts";
+import { rootRunOf } from "../../runtime/frame.ts";
 import { type AuditFields, type AuditSource, audit } from "../records/audit.ts";
 import {
   ANY_SUBJECT,
@@ -121,6 +122,10 @@ const subjectRow = (id: string): ReadRequest => ({
 /** A place sorts by when it was taken. */
 const recordKey = ({ kind, budget, place }: Pick<Waiting, "kind" | "budget" | "place">): string =>
   `${kind.slice(0, 1)}.${budget}.${place}`;
+
+/** Who looks at a run finds what it waits for. */
+const pauseRow = ({ run, budget, place }: Waiting): string =>
+  `${rootRunOf(run)}.${budget}.${place}`;
 
 function pageOf(kind: Kind, budget: string, limit: number): ReadRequest {
   const from = recordKey({ kind, budget, place: "" });
@@ -244,6 +249,7 @@ function wait(
   }
   turn.put(recordKey(waiting), waiting);
   if (kind === "pause") {
+    turn.putRow(budgetTables.pauses, pauseRow(waiting), null);
     if (turnsAtMs !== null) turn.remind(`turns.${budget}`, turnsAtMs, { type: "changed", budget });
     return state;
   }
@@ -270,7 +276,7 @@ function queued(
 function taken(state: TreasuryState, waiting: Waiting, turn: Turn): TreasuryState {
   const isThere = ((turn.loaded["waiting"] ?? []) as readonly RecordRow[]).length > 0;
   if (!isThere) return state;
-  turn.remove(recordKey(waiting));
+  leave(turn, waiting);
   return waiting.kind === "pause" ? state : queued(state, waiting, -1, turn);
 }
 
@@ -317,11 +323,16 @@ function tick(state: TreasuryState, turn: Turn): TreasuryState {
   return next;
 }
 
-function wake(turn: Turn, { key, value }: RecordRow): void {
-  const { purse, run, key: decision } = value as Waiting;
-  const message: PurseCallMessage = { type: "wake", run, key: decision };
-  turn.send(purse, message);
-  turn.remove(key);
+function wake(turn: Turn, { value }: RecordRow): void {
+  const waiting = value as Waiting;
+  const { purse, run, key } = waiting;
+  turn.send(purse, { type: "wake", run, key } satisfies PurseCallMessage);
+  leave(turn, waiting);
+}
+
+function leave(turn: Turn, waiting: Waiting): void {
+  turn.remove(recordKey(waiting));
+  if (waiting.kind === "pause") turn.putRow(budgetTables.pauses, pauseRow(waiting), undefined);
 }
 
 function refused(

@@ -48,6 +48,19 @@ export const alertInput = Type.Object(
 );
 export type AlertInput = Static<typeof alertInput>;
 
+const { url, below, above, percentages } = alertInput.properties;
+
+/** What a client sends to change one; what it is about stays. */
+export const alertPatch = Type.Object(
+  {
+    name: Type.Optional(Type.Union([Type.String({ maxLength: 200 }), Type.Null()])),
+    url: Type.Optional(url),
+    ...{ below, above, percentages },
+  },
+  { additionalProperties: false, minProperties: 1 },
+);
+export type AlertPatch = Static<typeof alertPatch>;
+
 interface Common {
   /** `al_...` */
   readonly id: string;

@@ -22,6 +22,8 @@ export const budgetTables = {
   cuts: "budget-cuts",
   /** By budget: how many calls wait for others to settle; absent for none. */
   queues: "budget-queues",
+  /** By root run, budget and place: calls that wait until the budget is raised or begins anew. */
+  pauses: "budget-pauses",
   /** By run: what it may spend itself with all runs below it (`RunLimit`); gone with it. */
   runLimits: "budget-run-limits",
   /** By a budget and its period: the start of the machine in which its mark was set; see money/ahead.ts. */

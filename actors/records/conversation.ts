@@ -11,6 +11,7 @@ import type { Finding, Screenable, WithFindings } from "./guardrail.ts";
 import type { RecalledMemory } from "./memory.ts";
 import type { ResponseNote } from "./response.ts";
 import type { TeamEvent } from "./team-event.ts";
+import type { TenantLimits } from "./tenant-limits.ts";
 
 /** Which action the router took and why. */
 export interface RoutingInfo {
@@ -273,6 +274,8 @@ export interface ChatMessage extends Screenable {
   readonly maxSpendMicros?: number;
   /** Budgets that its price counts for. */
   readonly charges?: readonly BudgetLine[];
+  /** Limits of a tenant that has none of its own. */
+  readonly tenantDefaults?: TenantLimits;
   /** Run deadline, ms. Default 600,000. */
   readonly timeoutMs?: number;
   /** Address that is told of the run's end. */
@@ -352,6 +355,8 @@ export interface CompletionMessage extends Screenable {
   readonly maxSpendMicros?: number;
   /** Budgets that its price counts for. */
   readonly charges?: readonly BudgetLine[];
+  /** Limits of a tenant that has none of its own. */
+  readonly tenantDefaults?: TenantLimits;
   readonly timeoutMs?: number;
   /** Kept beside the run. */
   readonly response?: ResponseNote;

@@ -17,12 +17,18 @@ export const integrationLimits = {
   secretChars: 4_000,
 } as const;
 
+const HOST_PATTERN =
+  "^(\\*\\.)?(\\[[0-9A-Fa-f:.]+\\]|[^\\s/?#@:*\\[\\]\\\\%]{1,253})(:[0-9]{1,5})?$";
+
 /** Of an integration. */
 export const integrationName = Type.String({ pattern: "^[a-z0-9][a-z0-9-]{0,39}$" });
 const url = Type.String({ minLength: 8, maxLength: integrationLimits.urlChars });
 
-/** Hosts a token is sent to: "api.example.com", "*.example.com" for those below one. */
-export const hostList = Type.Array(Type.String({ pattern: "^(\\*\\.)?[A-Za-z0-9._-]{1,253}$" }), {
+/**
+ * Hosts a token is sent to: "api.example.com", "*.example.com" for those below one; ":8443" behind it for another port
+ * than that of the scheme.
+ */
+export const hostList = Type.Array(Type.String({ pattern: HOST_PATTERN }), {
   minItems: 1,
   maxItems: integrationLimits.hosts,
 });

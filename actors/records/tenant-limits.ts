@@ -4,6 +4,7 @@
 
 import type { Turn } from "../../runtime/actor.ts";
 import type { ErrorData } from "../../runtime/errors.ts";
+import { TENANT_WEIGHT_MAX } from "../../runtime/shared/tenant-weights.ts";
 import type { TableWrite } from "../../runtime/system.ts";
 import { type Static, Type } from "../schema.ts";
 
@@ -21,6 +22,13 @@ export const tenantLimits = Type.Object(
     conversations: limit("Conversations that are kept."),
     concurrent_runs: limit("Answers under way at once: of conversations, and stateless ones."),
     requests_per_second: limit("Requests a second with all of its keys together."),
+    storage_bytes: limit("Bytes of what it has stored, its index files with it."),
+    weight: Type.Optional(
+      Type.Union([Type.Integer({ minimum: 1, maximum: TENANT_WEIGHT_MAX }), Type.Null()], {
+        description:
+          "Shares of the tenant where several have more to do than is done at once: one of weight 3 is served three times as often as one of weight 1. Absent or null: 1.",
+      }),
+    ),
   },
   { additionalProperties: false },
 );
@@ -28,14 +36,65 @@ export const tenantLimits = Type.Object(
 /** What a tenant may have. */
 export type TenantLimits = Static<typeof tenantLimits>;
 
-/** What is counted. */
-export type Counted = Exclude<keyof TenantLimits, "requests_per_second">;
+const change = (description: string) =>
+  Type.Optional(
+    Type.Union(
+      [
+        Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
+        Type.Null(),
+        Type.Literal("default"),
+      ],
+      { description },
+    ),
+  );
+
+/** What a client sends to change them: `default` takes the tenant's own value away, null says none. */
+export const limitsPatch = Type.Object(
+  {
+    agents: change("Agents."),
+    conversations: change("Conversations that are kept."),
+    concurrent_runs: change("Answers under way at once."),
+    requests_per_second: change("Requests a second with all of its keys together."),
+    storage_bytes: change("Bytes of what it has stored."),
+    weight: Type.Optional(
+      Type.Union(
+        [
+          Type.Integer({ minimum: 1, maximum: TENANT_WEIGHT_MAX }),
+          Type.Null(),
+          Type.Literal("default"),
+        ],
+        { description: "Shares of the tenant. Null and default: 1." },
+      ),
+    ),
+  },
+  { additionalProperties: false },
+);
+
+/** The limits after a change. */
+export function changedLimits(
+  before: TenantLimits,
+  patch: Static<typeof limitsPatch>,
+): TenantLimits {
+  const all = Object.entries({ ...before, ...patch });
+  return Object.fromEntries(all.filter(([, value]) => value !== "default"));
+}
+
+/** What is counted one by one. */
+export type Counted = Exclude<
+  keyof TenantLimits,
+  "requests_per_second" | "storage_bytes" | "weight"
+>;
 
 /** The one row of the tenant's own table. */
 export const limitsPlace = { table: "tenant-limits", id: "limits" } as const;
 
 /** The row as a turn reads it before its handler is called. */
 export const limitsRead = { type: "row", ...limitsPlace } as const;
+
+/** Shares of a tenant with such limits. */
+export function weightIn({ weight }: TenantLimits): number {
+  return weight ?? 1;
+}
 
 /** Counter of what there is, downwards. */
 export function roomCounter(what: Counted): string {
@@ -55,9 +114,32 @@ export function limitError(what: Counted, value: number): ErrorData {
   return { code, message, details: { limit: what, value } };
 }
 
-/** Takes room for one more in a turn, which is refused when there is none. @param limits `limitsRead`. */
-export function takeRoom(turn: Pick<Turn, "add">, what: Counted, limits: unknown): void {
-  const value = limitOf(limits, what);
+/** What is told where a request brings more than there is room for. */
+export function storageError(of: {
+  readonly value: number;
+  readonly used: number;
+  readonly wanted: number;
+}): ErrorData {
+  const { value, used, wanted } = of;
+  const message = `This tenant may store ${value} bytes at most, its limit storage_bytes: it has ${used}, and this brings ${wanted}.`;
+  return {
+    code: "TENANT_LIMIT",
+    message,
+    details: { limit: "storage_bytes", value, used, wanted },
+  };
+}
+
+/**
+ * Takes room for one more in a turn, which is refused when there is none.
+ * @param limits `limitsRead`. @param defaults of tenants that have none of their own.
+ */
+export function takeRoom(
+  turn: Pick<Turn, "add">,
+  what: Counted,
+  limits: unknown,
+  defaults?: TenantLimits,
+): void {
+  const value = limitOf(limits, what, defaults);
   const floor = value === null ? undefined : { min: -value, otherwise: limitError(what, value) };
   turn.add(roomCounter(what), -1, floor);
 }
@@ -66,9 +148,14 @@ export function takeRoom(turn: Pick<Turn, "add">, what: Counted, limits: unknown
  * The same of what there is only for a while, which is counted only where there is a limit: without one
  * it costs nothing. @returns whether it was counted, to be remembered until its room is given back.
  */
-export function takePlace(turn: Pick<Turn, "add">, what: Counted, limits: unknown): boolean {
-  if (limitOf(limits, what) === null) return false;
-  takeRoom(turn, what, limits);
+export function takePlace(
+  turn: Pick<Turn, "add">,
+  what: Counted,
+  limits: unknown,
+  defaults?: TenantLimits,
+): boolean {
+  if (limitOf(limits, what, defaults) === null) return false;
+  takeRoom(turn, what, limits, defaults);
   return true;
 }
 
@@ -84,6 +171,7 @@ export function roomWrite(what: Counted, delta: 1 | -1, limits?: unknown): Table
   return value === null ? add : { ...add, min: -value };
 }
 
-function limitOf(limits: unknown, what: Counted): number | null {
-  return (limits as TenantLimits | undefined)?.[what] ?? null;
+function limitOf(limits: unknown, what: Counted, defaults?: TenantLimits): number | null {
+  const own = (limits as TenantLimits | undefined)?.[what];
+  return (own === undefined ? defaults?.[what] : own) ?? null;
 }

@@ -2,7 +2,7 @@
 // stands. A tenant that is removed keeps its id and its times, and nothing that anybody wrote.
 
 import { Type } from "../schema.ts";
-import { type TenantLimits, tenantLimits } from "./tenant-limits.ts";
+import { limitsPatch, type TenantLimits, tenantLimits } from "./tenant-limits.ts";
 
 /**
  * `suspended`: nothing of it goes on and its keys are refused, until it is resumed. `purging`: nobody
@@ -20,7 +20,7 @@ export const newTenant = Type.Object(
 
 /** What a client sends to change one. */
 export const tenantPatch = Type.Object(
-  { name: Type.Optional(name), limits: Type.Optional(tenantLimits) },
+  { name: Type.Optional(name), limits: Type.Optional(limitsPatch) },
   { additionalProperties: false },
 );
 
@@ -69,6 +69,9 @@ export function removedTenant({ id, created_at }: StoredTenant): Tenant {
 
 /** Table of the system's tenant: a `TenantPurge` of each that is being removed or was. */
 export const purgesTable = "tenant-purges";
+
+/** Table of the system's tenant: `{weight}` of each tenant whose weight is not 1. */
+export const weightsTable = "tenant-weights";
 
 /** A removal that begins. */
 export function newPurge(requested_at: string): TenantPurge {

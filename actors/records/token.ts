@@ -36,6 +36,10 @@ export const tokenLimits = {
   labelChars: 200,
   /** Life of an authorization request, ms. */
   stateMs: 10 * 60_000,
+  /** An account that was not confirmed in its time is given back so much later, ms: it may be confirmed at that moment. */
+  grantEndMs: 60_000,
+  /** One that the other side does not take back is tried again for so long, ms. */
+  giveBackMs: 24 * 3_600_000,
   /** A token that ends within this is not sent any more, ms. */
   deadMs: 20_000,
   /** One that ends within this is renewed while it is still sent, ms. */

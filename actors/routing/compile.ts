@@ -3,9 +3,9 @@
 // holds up the turns of others; who waits is the first turn that needs it. What comes out depends
 // on the records alone: a version has the same router on every worker, built here or aside.
 
+import { createHash } from "node:crypto";
 import type { Agent } from "../records/agent.ts";
 import type { SubAgent } from "../records/sub-agent.ts";
-import { hashText } from "../text/vector.ts";
 import { classifierOf, trainingInputOf, trainingInputSteps } from "./classifier.ts";
 import { type KeywordEntry, type KeywordIndex, keywordBuilder, keywordLimits } from "./keyword.ts";
 import { partOf } from "./parts.ts";
@@ -144,14 +144,11 @@ function remember(key: string, weights: Weights | Promise<Weights>): void {
   if (oldest !== undefined) trained.delete(oldest);
 }
 
+/** One that nobody finds two inputs for: what one tenant writes must not train the router of another. */
 function digestOf({ owners, texts }: TrainingInput): string {
-  let first = hashText(`${owners}`, 1);
-  let second = hashText(`${owners}`, 2);
-  let chars = 0;
+  const hash = createHash("sha256").update(`${owners}`);
   for (const { owner, text } of texts) {
-    first = hashText(text, first ^ owner);
-    second = hashText(text, Math.imul(second, 31) + owner);
-    chars += text.length;
+    hash.update(`\n${owner} ${text.length} `).update(text, "utf16le");
   }
-  return `${first}.${second}.${texts.length}.${chars}`;
+  return hash.digest("base64");
 }

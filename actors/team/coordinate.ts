@@ -3,7 +3,7 @@
 
 import { RuntimeError } from "../../runtime/errors.ts";
 import type { Member } from "./crew.ts";
-import { judgeRound, type Word } from "./leader.ts";
+import { judgeRound, unusable, type Word } from "./leader.ts";
 import { memberTurn } from "./member-turn.ts";
 import { discussionInstruction, type Round } from "./prompt.ts";
 import { transcriptOf } from "./transcript.ts";
@@ -75,7 +75,7 @@ async function wordAfter(work: TeamWork, number: number): Promise<Word | null> {
   } catch (error) {
     const isSurvivable =
       error instanceof RuntimeError &&
-      (error.code.startsWith("PROVIDER_") || error.code === "OUTPUT_INVALID");
+      (error.code.startsWith("PROVIDER_") || unusable.has(error.code));
     if (context.signal.aborted || !isSurvivable) throw error;
     return null;
   }

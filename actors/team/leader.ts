@@ -5,12 +5,15 @@ import { RuntimeError } from "../../runtime/errors.ts";
 import { answer } from "../answer/answer.ts";
 import { showText } from "../answer/child.ts";
 import { citingAll } from "../answer/citations.ts";
-import { loadHistory } from "../answer/history.ts";
+import { type Asked, loadHistory } from "../answer/history.ts";
 import { tryModel } from "../answer/loop.ts";
 import { loadSchemas } from "../answer/output-schema.ts";
 import { systemPrompt } from "../answer/prompt.ts";
 import { samplingOf } from "../answer/request.ts";
 import { hasPassages } from "../answer/sources.ts";
+import { guardOf } from "../guard/guard-of.ts";
+import { speakingIn } from "../guard/guarded.ts";
+import type { Speaking } from "../guard/input.ts";
 import { limits } from "../limits.ts";
 import { fitMemories, memoryBlock, memoryOf, recallFor } from "../memory/recall.ts";
 import { noUsage } from "../money/spent.ts";
@@ -31,6 +34,9 @@ export interface Word {
   readonly next: string;
 }
 
+/** What a word of the leader fails with that is said and of no use. */
+export const unusable: ReadonlySet<string> = new Set(["OUTPUT_INVALID", "GUARDRAIL_BLOCKED"]);
+
 /** Numbers of the leader's calls within the run: steps are named by them. */
 const CONCLUSION = 1;
 const PLAN = 2;
@@ -45,6 +51,13 @@ const wordSchema = {
     next: { type: "string", maxLength: 8_000 },
   },
 } as const;
+
+/** The leader in this run: what it says, and what it is asked, goes through its own chain too. */
+function leading(work: TeamWork, { target, version }: Leader): Promise<Speaking<Asked>> {
+  const { context, meter, asked } = work;
+  work.leading ??= speakingIn(context, { id: target, version }, meter, asked);
+  return work.leading;
+}
 
 /** Whether no model stands behind the leader. */
 export function isBuiltin({ context }: TeamWork, { compiled }: Leader): boolean {
@@ -72,7 +85,7 @@ export async function splitMessage(work: TeamWork, leader: Leader): Promise<Plan
     })) as Plan;
   } catch (error) {
     const policy = team.on_plan_failure ?? "members";
-    const isWrong = error instanceof RuntimeError && error.code === "OUTPUT_INVALID";
+    const isWrong = error instanceof RuntimeError && unusable.has(error.code);
     if (!isWrong || policy === "fail") throw error;
     return planWithout(policy, names, work.asked.text);
   }
@@ -101,8 +114,11 @@ export async function conclude(
   leader: Leader,
   all: readonly Source[],
 ): Promise<Answer> {
-  const { context, input, asked, meter } = work;
-  if (isBuiltin(work, leader) && work.heard.length > 0) return await together(work, leader, all);
+  const { input, meter } = work;
+  const { context, asked } = await leading(work, leader);
+  if (isBuiltin(work, leader) && work.heard.length > 0) {
+    return await together({ ...work, context }, leader, all);
+  }
   const base: AnswerInput = {
     owner: input.owner,
     agent: leader.target,
@@ -122,9 +138,9 @@ export async function conclude(
     instruction: concludeInstruction(work),
   };
   const { compiled } = leader;
-  const given = await answer(context, base, { compiled, asked, round: CONCLUSION, meter });
-  spend(work, given.usage);
-  return given;
+  const said = await answer(context, base, { compiled, asked, round: CONCLUSION, meter });
+  spend(work, said.usage);
+  return said;
 }
 
 /** Number under which the sources of all members are shown: the conclusion's, which then shows none, or one of its own. */
@@ -150,7 +166,9 @@ export async function together(
   const joint = [...texts].join("\n\n");
   const model = leader?.compiled.agent.model_name ?? used.at(-1)?.result.model ?? "";
   const show = work.input.task?.show ?? true;
-  const text = show ? await showText(work.context, "together", joint) : joint;
+  const text = show
+    ? await showText(work.context, "together", joint)
+    : unshown(work.context, "together", joint);
   return {
     text,
     sources: [],
@@ -160,6 +178,15 @@ export async function together(
     finishReason: "stop",
     data: null,
   };
+}
+
+/** What guardrails leave of a text of the run that another one goes on with. */
+function unshown(context: TeamWork["context"], key: string, text: string): string {
+  const under = guardOf(context);
+  if (under === null) return text;
+  const { value, findings, blocked } = under.guard.check(text, { on: "output" }, true);
+  if (findings.length > 0) under.tell(key, findings);
+  return blocked ?? value;
 }
 
 interface LeaderAsk {
@@ -175,7 +202,8 @@ interface LeaderAsk {
 
 /** What a leader with a memory remembers that is near to the message, as a block of its prompt. */
 async function remembered(
-  { context, input, asked }: TeamWork,
+  { context, asked }: Pick<Speaking<Asked>, "context" | "asked">,
+  { input }: TeamWork,
   { compiled: { agent } }: Leader,
   round: number,
 ): Promise<string> {
@@ -186,9 +214,14 @@ async function remembered(
   return memoryBlock(fitMemories(recalled, context.ports.llm.windowOf(agent.model_name ?? "")));
 }
 
-/** One word of the leader as JSON that fits. @throws OUTPUT_INVALID when also the repaired one does not. */
+/**
+ * One word of the leader as JSON that fits.
+ * @throws OUTPUT_INVALID when also the repaired one does not; GUARDRAIL_BLOCKED when it was withheld.
+ */
 async function askLeader(work: TeamWork, leader: Leader, ask: LeaderAsk): Promise<unknown> {
-  const { context, input, asked, meter } = work;
+  const { input, meter } = work;
+  const spoken = await leading(work, leader);
+  const { context, asked } = spoken;
   const { agent } = leader.compiled;
   const { schema, name } = ask;
   await loadSchemas();
@@ -200,7 +233,7 @@ async function askLeader(work: TeamWork, leader: Leader, ask: LeaderAsk): Promis
     subAgent: null,
     passages: [],
     usesCollection: false,
-    memories: ask.recalls ? await remembered(work, leader, ask.number) : "",
+    memories: ask.recalls ? await remembered(spoken, work, leader, ask.number) : "",
     instructions: [
       ask.instruction,
       `Answer with JSON only, fitting this JSON Schema: ${JSON.stringify(schema)}`,
@@ -235,5 +268,7 @@ async function askLeader(work: TeamWork, leader: Leader, ask: LeaderAsk): Promis
   // What was of no use is paid too.
   spend(work, written.usage);
   if ("fault" in written) throw written.fault;
-  return written.output;
+  if (written.output !== undefined) return written.output;
+  const text = `What the leader said was withheld by a guardrail (${name}).`;
+  throw new RuntimeError("GUARDRAIL_BLOCKED", text);
 }

@@ -49,7 +49,8 @@ async function answerAsTeam(
   const stop = plan === null ? await discuss(work) : await doTasks(work, plan);
   emitTeam(work, "stop", { type: "team_stop", ...stop });
   if (concludes(work)) await hearSteered(work, "steer:end");
-  return await finish(work, { stop, plan, leader, routing });
+  const result = await finish(work, { stop, plan, leader, routing });
+  return (await work.leading)?.ended(result) ?? result;
 }
 
 async function begin(
@@ -70,6 +71,7 @@ async function begin(
     input,
     meter,
     crew,
+    leading: null,
     asked,
     before: task?.transcript ?? [],
     said: earlier(asked),

@@ -2,6 +2,7 @@
 
 import type { RunContext } from "../../runtime/actor.ts";
 import type { Asked } from "../answer/history.ts";
+import type { Speaking } from "../guard/input.ts";
 import { addUsage } from "../money/spent.ts";
 import type { Ports, PromptMessage, Usage } from "../ports.ts";
 import type { TeamEvent } from "../records/team-event.ts";
@@ -23,6 +24,8 @@ export interface TeamWork {
   readonly input: TurnInput;
   readonly meter: Meter;
   readonly crew: Crew;
+  /** The leader as it speaks in this run, from its first word on. */
+  leading: Promise<Speaking<Asked>> | null;
   /** What the user, or the run above, asks. */
   readonly asked: Asked;
   /** What was said before this team began. */

@@ -4,7 +4,13 @@
 import type { RunContext } from "../../runtime/actor.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { awaitAccount } from "../credentials/await-account.ts";
-import { type FoundToken, findToken, noteUse, type UsedToken } from "../credentials/use.ts";
+import {
+  type FoundToken,
+  findToken,
+  noteUse,
+  type RenewedToken,
+  type UsedToken,
+} from "../credentials/use.ts";
 import type { Ports } from "../ports.ts";
 import { failure } from "./result.ts";
 import type { Arguments, RunTool, StepTool, Tool } from "./tool.ts";
@@ -16,6 +22,7 @@ const TRIES_MAX = 3;
 /** Times it waits for an account to be connected. */
 const WAITS_MAX = 2;
 const UNAUTHORIZED = 401;
+
 const ends = {
   declined: "Whoever was asked has declined.",
   expired: "Nobody has done it in time.",
@@ -43,7 +50,11 @@ export async function authorized<T extends Called>(
   context: Context,
   tool: StepTool | RunTool,
   { key, given, show }: AuthorizedPlace,
-  call: (as: { readonly key: string; readonly token?: UsedToken }) => Promise<T>,
+  call: (as: {
+    readonly key: string;
+    readonly token?: UsedToken;
+    readonly renewed?: RenewedToken;
+  }) => Promise<T>,
 ): Promise<T | Called> {
   const { auth } = tool;
   if (auth === undefined) return await call({ key });
@@ -60,7 +71,7 @@ export async function authorized<T extends Called>(
     }
     if (found.status !== "ready") return { result: failure("AUTH_REQUIRED", whyNot(found)) };
     const { token } = found;
-    const performed = await call({ key: own, token });
+    const performed = await call({ key: own, token, renewed: renewing(context, tool) });
     const unfit = unfitIn(performed.result);
     if (unfit === null) {
       const host = hostOf(given["url"] ?? auth.url);
@@ -72,6 +83,15 @@ export async function authorized<T extends Called>(
   return { result: failure("AUTH_REQUIRED", "The service does not take the token of this call.") };
 }
 
+/** Of a tool with a token. A person who has to connect an account is waited for. */
+export function renewing(context: Context, tool: Tool): RenewedToken {
+  return async (key, refused) => {
+    const token = await demandToken(context, tool, key, refused);
+    if (token !== undefined) return token;
+    throw new RuntimeError("AUTH_REQUIRED", "The tool has no token.");
+  };
+}
+
 /**
  * The token for work that is no call of a model, once an account is connected; undefined for a tool without.
  * @throws AUTH_REQUIRED when there is none and nobody has connected one.
@@ -80,12 +100,13 @@ export async function demandToken(
   context: Context,
   tool: Tool,
   key: string,
+  refused?: UsedToken,
 ): Promise<UsedToken | undefined> {
   const { auth } = tool;
   if (auth === undefined) return undefined;
   for (let waits = 0; ; waits += 1) {
     const own = waits === 0 ? key : `${key}~${waits + 1}`;
-    const found = await findToken(context, auth, { key: own });
+    const found = await findToken(context, auth, { key: own, ...(refused && { refused }) });
     if (found.status === "ready") {
       noteUse(context, found.token, {
         ...{ tool: tool.spec.name, host: hostOf(auth.url), user: auth.user },

@@ -7,7 +7,7 @@ import { RuntimeError } from "../../runtime/errors.ts";
 import { restingOn } from "../answer/child.ts";
 import { citingAll } from "../answer/citations.ts";
 import { checkValue, loadSchemas } from "../answer/output-schema.ts";
-import type { UsedToken } from "../credentials/use.ts";
+import type { RenewedToken, UsedToken } from "../credentials/use.ts";
 import {
   type CheckedAt,
   type GuardedResult,
@@ -214,6 +214,7 @@ async function perform(
 interface CallAs {
   readonly key: string;
   readonly token?: UsedToken;
+  readonly renewed?: RenewedToken;
 }
 
 async function performAs(

@@ -4,8 +4,10 @@
 import { together, toSource } from "../answer/sources.ts";
 import type { Passage } from "../knowledge/search.ts";
 import { limits } from "../limits.ts";
+import { callPayerOf } from "../money/until-raised.ts";
 import type { Source } from "../records/conversation.ts";
 import { Type } from "../schema.ts";
+import { payerOf } from "../spend.ts";
 import { argumentsSchema, type ToolConfig, type ToolType } from "./tool-type.ts";
 
 const COLLECTION = "^cl_[A-Za-z0-9]{1,61}$";
@@ -32,11 +34,12 @@ export const knowledgeSearchTool: ToolType = {
       query: { type: "string", minLength: 1, maxLength: 4_000, description: "What to look for." },
       top_k: { type: "integer", minimum: 1, maximum: limits.toolPassages },
     }),
-  make: (config, { context, collections }, { resultChars }) => ({
+  make: (config, { context, collections, input }, { resultChars }) => ({
     repeat: "safe",
     async perform({ arguments: given, signal }) {
       const { tenant, ports } = context;
       const named = namedIn(config);
+      const payer = callPayerOf(context, payerOf(input));
       const query = String(given["query"]);
       const { top_k } = given as { readonly top_k?: number };
       const searched = named.length > 0 ? named : collections;
@@ -44,7 +47,7 @@ export const knowledgeSearchTool: ToolType = {
       const settings = top_k === undefined ? {} : { settings: { top_k } };
       const found = await Promise.all(
         searched.map((collection) =>
-          ports.retriever.search({ tenant, collection, query, signal, ...settings }),
+          ports.retriever.search({ tenant, collection, query, payer, signal, ...settings }),
         ),
       );
       const passages = together(found)

@@ -2,7 +2,6 @@
 // id of the message, so that a call that is made again is the same message.
 
 import { RuntimeError } from "../../runtime/errors.ts";
-import type { UsedToken } from "../credentials/use.ts";
 import { limits } from "../limits.ts";
 import { noUsage } from "../money/spent.ts";
 import { tokenRef } from "../records/token.ts";
@@ -10,7 +9,7 @@ import { Type } from "../schema.ts";
 import { remoteTask } from "./remote-task.ts";
 import type { RemoteConfig, RemoteTask } from "./remote-wire.ts";
 import { failure } from "./result.ts";
-import type { Arguments } from "./tool.ts";
+import type { Arguments, RunTool } from "./tool.ts";
 import {
   argumentsSchema,
   type ToolConfig,
@@ -75,20 +74,13 @@ export const remoteAgentTool: ToolType = {
 
 function make(config: ToolConfig, { context }: ToolPlace, { timeoutMs, repeat }: ToolTerms) {
   return {
-    async within({
-      arguments: given,
-      key,
-      token,
-    }: {
-      readonly arguments: Arguments;
-      readonly key: string;
-      readonly token?: UsedToken;
-    }) {
+    async within({ arguments: given, key, token, renewed }: Parameters<RunTool["within"]>[0]) {
       const ask = {
         config: config as unknown as RemoteConfig,
         timeoutMs,
         repeat: repeat ?? "safe",
         ...(token && { token }),
+        ...(renewed && { renewed }),
       };
       const { task } = await remoteTask(context, key, { ...ask, ...saidIn(given) });
       // Another system's models: what they used, nobody here knows, and nobody here pays.

@@ -46,7 +46,7 @@ type Context = RunContext<Ports>;
 /** As whom, and on which terms, it is asked. */
 export interface SignInTerms {
   readonly tool: Tool;
-  readonly terms: Pick<RemoteAsk, "config" | "token" | "timeoutMs" | "show">;
+  readonly terms: Pick<RemoteAsk, "config" | "token" | "renewed" | "timeoutMs" | "show">;
 }
 
 /**

@@ -3,7 +3,7 @@
 
 import type { Repeat, RunContext } from "../../runtime/actor.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
-import type { UsedToken } from "../credentials/use.ts";
+import type { RenewedToken, UsedToken } from "../credentials/use.ts";
 import { limits } from "../limits.ts";
 import type { Ports } from "../ports.ts";
 import type { SecretTexts, WebAnswer } from "../web.ts";
@@ -32,6 +32,10 @@ const CANCEL_MS = 5_000;
 const FAILURES_MAX = 5;
 /** A step that does not keep its own time is cut so much later, ms. */
 const SLACK_MS = 10_000;
+/** Times the token of one task is renewed, and times in all that the other side may refuse one. */
+const RENEWALS_MAX = 200;
+const REFUSALS_MAX = 2;
+const UNAUTHORIZED = 401;
 
 /** A message to an agent elsewhere. */
 export interface RemoteAsk {
@@ -46,6 +50,8 @@ export interface RemoteAsk {
   readonly repeat: Repeat;
   /** Whose account it is asked with. */
   readonly token?: UsedToken;
+  /** Renews that token where it ends before the task; absent: the task fails then. */
+  readonly renewed?: RenewedToken;
   /** Whether viewers see the answer as it comes, as text of the step. Default false. */
   readonly show?: boolean;
 }
@@ -84,31 +90,81 @@ export async function remoteTask(
   return { begun, task: await endOfTask(context, key, ask, begun) };
 }
 
-/** Waits for the end of a task that goes on there, as a step; cancels it there as `remoteTask` does. */
+/** What a wait for the end of a task needs. */
+export type EndAsk = Pick<RemoteAsk, "config" | "token" | "renewed" | "timeoutMs" | "show">;
+
+/** Why nobody looks at a task any more: its token has ended, or is not taken. It can be gone on with. */
+interface Stale {
+  readonly stale: "ended" | "refused";
+  readonly afterMs: number;
+  /** What viewers have seen of its answer. */
+  readonly shown: string;
+}
+
+/**
+ * Waits for the end of a task that goes on there, as a step; cancels it there as `remoteTask` does. A token that ends
+ * before the task is renewed, and the task looked at with that: as one more step.
+ */
 export async function endOfTask(
   context: Context,
   key: string,
-  ask: Pick<RemoteAsk, "config" | "token" | "timeoutMs" | "show">,
+  ask: EndAsk,
   begun: RemoteBegun,
 ): Promise<RemoteTask> {
-  const { timeoutMs } = ask;
+  const { renewed } = ask;
+  let as = ask;
+  let [shown, refusals] = ["", 0];
   try {
-    return await context.step(
-      `${key}:task`,
-      async ({ signal, write }) => {
-        const asking = asker(context, ask, timeoutMs);
-        const secrets = await secretsOf(context, ask);
-        const live = ask.show === true ? liveText(secrets, write) : null;
+    for (let at = 1; ; at += 1) {
+      const mayRenew = renewed !== undefined && at <= RENEWALS_MAX && refusals < REFUSALS_MAX;
+      const step = at === 1 ? `${key}:task` : `${key}:task~${at}`;
+      const end = await waitFor(context, step, { ...as, shown, mayRenew }, begun);
+      if (!("stale" in end) || renewed === undefined) return end as RemoteTask;
+      if (end.stale === "refused") refusals += 1;
+      const token = await renewed(`${step}~as`, end.stale === "refused" ? as.token : undefined);
+      as = { ...as, token, timeoutMs: Math.max(1, as.timeoutMs - end.afterMs) };
+      ({ shown } = end);
+    }
+  } catch (error) {
+    await giveUpAfter(context, error, { ...as, ...begun });
+    throw error;
+  }
+}
+
+function waitFor(
+  context: Context,
+  step: string,
+  ask: EndAsk & { readonly shown: string; readonly mayRenew: boolean },
+  begun: RemoteBegun,
+): Promise<RemoteTask | Stale> {
+  const { timeoutMs, shown, mayRenew } = ask;
+  return context.step(
+    step,
+    async ({ signal, write }) => {
+      const sinceMs = performance.now();
+      const asking = asker(context, ask, timeoutMs);
+      const secrets = await secretsOf(context, ask);
+      const live = ask.show === true ? liveText(secrets, write, shown) : null;
+      try {
         const task = await ended(asking, begun, { secrets, signal, timeoutMs, live });
         if (task.state === "COMPLETED") live?.end(task.text);
         return task;
-      },
-      { repeat: "safe", timeoutMs: timeoutMs + SLACK_MS, retry: { times: 0, minMs: 1, maxMs: 1 } },
-    );
-  } catch (error) {
-    await giveUpAfter(context, error, { ...ask, ...begun });
-    throw error;
-  }
+      } catch (error) {
+        const stale = ask.token === undefined ? null : staleIn(error);
+        if (stale === null || !mayRenew || signal.aborted) throw error;
+        const afterMs = Math.round(performance.now() - sinceMs);
+        return { stale, afterMs, shown: live?.shown() ?? shown };
+      }
+    },
+    { repeat: "safe", timeoutMs: timeoutMs + SLACK_MS, retry: { times: 0, minMs: 1, maxMs: 1 } },
+  );
+}
+
+/** Whether it was not asked, or not heard, because of its token. */
+function staleIn(error: unknown): Stale["stale"] | null {
+  if (!(error instanceof RuntimeError)) return null;
+  if (error.code === "AUTH_REQUIRED") return "ended";
+  return error.details?.["status"] === UNAUTHORIZED ? "refused" : null;
 }
 
 /** A task that nobody here waits for any more, its run cancelled or out of time, is cancelled there. */
@@ -229,6 +285,7 @@ async function ended(
     } catch (error) {
       if (signal.aborted) throw error;
       if (late.aborted) throw tooLate(error);
+      if (staleIn(error) !== null) throw error;
       failures += 1;
       if (failures >= FAILURES_MAX) throw error;
     }
@@ -282,14 +339,17 @@ interface LiveText {
   said(whole: string): void;
   /** The whole of it: what has not been shown of it is. */
   end(text: string): void;
+  /** What viewers have seen. */
+  shown(): string;
 }
 
-/** Shows an answer as it grows; one that was begun otherwise is put right at the end of the step. */
+/** Shows an answer as it grows, behind what was shown of it before; one that was begun otherwise is put right at the end of the step. */
 function liveText(
   { charsMax: heldBack, hide }: SecretTexts,
   write: (text: string) => void,
+  before: string,
 ): LiveText {
-  let shown = "";
+  let shown = before;
   const show = (text: string): void => {
     if (!text.startsWith(shown) || text === shown) return;
     write(text.slice(shown.length));
@@ -299,6 +359,7 @@ function liveText(
     // The end of it may be the beginning of a secret that the other side repeats.
     said: (whole) => show(hide(whole).slice(0, heldBack === 0 ? undefined : -heldBack)),
     end: show,
+    shown: () => shown,
   };
 }
 

@@ -1,7 +1,7 @@
 // A2A 1.0 as its client speaks it here: where an agent is by its card, requests of both bindings, and what
 // a task says. Pure.
 
-import { RuntimeError } from "../../runtime/errors.ts";
+import { type ErrorData, RuntimeError } from "../../runtime/errors.ts";
 import type { WebAnswer, WebRequest } from "../web.ts";
 
 /** Which agent, and as whom it is asked. */
@@ -174,7 +174,7 @@ function bodyOf({ status, body, isCut }: WebAnswer): Json {
   const parsed = objectOf(parse(body ?? ""));
   // An error of the protocol is told in its own words.
   if (status < 300 || typeof objectOf(parsed["error"])["message"] === "string") return parsed;
-  throw refused(`it answered with status ${status}`);
+  throw refused(`it answered with status ${status}`, undefined, { status });
 }
 
 function parse(text: string): unknown {
@@ -185,9 +185,9 @@ function parse(text: string): unknown {
   }
 }
 
-function refused(why: string, cause?: unknown): RuntimeError {
+function refused(why: string, cause?: unknown, details?: ErrorData["details"]): RuntimeError {
   const text = `The other agent could not be asked: ${why.slice(0, TOLD_CHARS)}.`;
-  return new RuntimeError("PROVIDER_FAILED", text, undefined, { cause });
+  return new RuntimeError("PROVIDER_FAILED", text, details, { cause });
 }
 
 const hostOf = (url: string): string => new URL(url).hostname.replace(/^\[|\]$/g, "");

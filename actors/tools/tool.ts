@@ -2,7 +2,7 @@
 // the work. Types only.
 
 import type { Repeat } from "../../runtime/actor.ts";
-import type { TokenRef, UsedToken } from "../credentials/use.ts";
+import type { RenewedToken, TokenRef, UsedToken } from "../credentials/use.ts";
 import type { ToolSpec, Usage } from "../ports.ts";
 import type { Quorum } from "../records/approval.ts";
 import type { Source } from "../records/conversation.ts";
@@ -77,6 +77,7 @@ export interface RunTool extends ToolBase {
     readonly arguments: Arguments;
     readonly key: string;
     readonly token?: UsedToken;
+    readonly renewed?: RenewedToken;
   }): Promise<{
     readonly result: unknown;
     /** What models used for it. */

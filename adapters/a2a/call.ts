@@ -1,5 +1,6 @@
 // A request as the handler takes it: whom it is to, who asks, and in which version of the protocol.
 
+import { maxSpendOfHeader } from "../http/max-spend.ts";
 import type { RouteContext } from "../http/route.ts";
 import { actingOf } from "../http/services/caller.ts";
 import type { Services } from "../http/services/services.ts";
@@ -44,6 +45,7 @@ function called(services: Services, context: Context, target: Target): Called {
   const call = {
     ...{ services, target, principal, caller: actingOf(context), base: baseOf(request) },
     signal: request.signal,
+    limit: () => maxSpendOfHeader(request),
     ...(trace === undefined ? {} : { trace }),
   };
   return { call, version: versionOf(context) };

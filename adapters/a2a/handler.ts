@@ -12,6 +12,7 @@ import {
 import type { A2ARequestHandler } from "@a2a-js/sdk/server";
 import { RuntimeError } from "../../runtime/errors.ts";
 import type { RunRow } from "../../runtime/system.ts";
+import type { SpendLimit } from "../http/max-spend.ts";
 import { mayUse } from "../http/permissions.ts";
 import type { Principal } from "../http/route.ts";
 import type { Caller } from "../http/services/agent-store.ts";
@@ -46,6 +47,8 @@ export interface Call {
   readonly version: PushOf["version"];
   readonly signal: AbortSignal;
   readonly trace?: string;
+  /** What a run that it begins may spend. @throws INVALID for what is no amount. */
+  limit(): SpendLimit;
 }
 
 /** The handler of one request. What it throws is an error of the SDK, or else of this server. */
@@ -246,6 +249,7 @@ function askOf(call: Call, message: Message, stream: boolean): ChatAsk {
     ...saidIn(message, target.kind),
     ...{ caller, signal, stream, agent: target.id, once: onceOf(call, message) },
     conversation: message.contextId === "" ? null : message.contextId,
+    limit: call.limit(),
     ...(trace === undefined ? {} : { trace }),
   };
 }

@@ -93,6 +93,7 @@ function rpcRoute(services: Services): Route {
     method: "POST",
     pattern: agent,
     query: [...everywhere],
+    reads: ["X-Max-Spend"],
     hasOwnGate: true,
     body: rpcBody,
     handler: async (context) => {
@@ -116,6 +117,7 @@ function messageRoutes(services: Services): readonly Route[] {
       method: "POST",
       pattern: `${agent}/message:${type}`,
       query: [...everywhere],
+      reads: ["X-Max-Spend"],
       hasOwnGate: true,
       body: sendBody,
       handler: async (context) => await rest(services, context, { type, body: context.body }),

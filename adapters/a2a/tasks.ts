@@ -183,13 +183,11 @@ function filterOf(services: Services, of: TasksOf, request: ListTasksRequest): F
     );
     if (status === TaskState.TASK_STATE_UNSPECIFIED) return own;
     const waiting = await services.approvals.waiting(tenant, own);
-    const states = own.map(async (row) => {
-      if (!waiting.has(row.id)) return stateOf(row.status, null);
-      const isDecision = (await pendingOf(services, tenant, row)).length > 0;
-      return stateOf(row.status, isDecision ? "decision" : "account");
-    });
-    const all = await Promise.all(states);
-    return own.filter((_, at) => all[at] === status);
+    const stateNow = ({ id, status: now }: RunRow): TaskState => {
+      const what = waiting.get(id);
+      return stateOf(now, what === "approval" ? "decision" : what === "auth" ? "account" : null);
+    };
+    return own.filter((row) => stateNow(row) === status);
   };
 }
 

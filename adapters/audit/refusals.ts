@@ -2,15 +2,17 @@
 // at once, the others of that minute are counted into one more row, so that whoever is refused a million
 // times fills no disk.
 
-import type { AuditSource } from "../../actors/records/audit.ts";
+import type { AuditDetails, AuditSource } from "../../actors/records/audit.ts";
 import type { Log } from "../../runtime/log.ts";
 import type { Tables, TableWrite } from "../../runtime/system.ts";
-import { auditWrites } from "./audit-writes.ts";
+import { type AuditWhat, auditWrites } from "./audit-writes.ts";
 
 /** Time that is counted together, ms. */
 const TOGETHER_MS = 60_000;
-/** Kinds of refusals that are told apart in one such time; all others are one. */
+/** Kinds that are told apart in one such time; all others of a tenant are one. */
 export const KINDS_MAX = 1_000;
+/** Begins the name of that one: no id of a tenant does. */
+const OTHERS = "* ";
 
 /** A refusal. */
 export interface Refusal {
@@ -22,6 +24,18 @@ export interface Refusal {
   /** The service that was asked for. */
   readonly service: string;
   readonly method: string;
+  /** Id of the budget that did not hold what it costs; absent: it was no budget. */
+  readonly budget?: string;
+}
+
+/** An act that is told once of its kind, and counted. */
+export interface CountedAct {
+  /** Whose audit it is told in. */
+  readonly tenant: string;
+  readonly source: AuditSource;
+  readonly what: AuditWhat;
+  /** Those of one kind are counted together. */
+  readonly kind: string;
 }
 
 /** Rows of one commit. */
@@ -30,10 +44,11 @@ const ROWS_AT_ONCE = 100;
 interface Waiting {
   readonly tenant: string;
   readonly writes: readonly TableWrite[];
+  written(): void;
 }
 
 interface Counted {
-  readonly refusal: Refusal;
+  readonly act: CountedAct;
   more: number;
 }
 
@@ -60,43 +75,51 @@ export class Refusals {
 
   /** Tells or counts one. */
   note(refusal: Refusal): void {
-    const { source, code, service } = refusal;
+    const { source, code, service, budget = "" } = refusal;
     // Who gives no name is told apart by the address.
     const who = source.by === "none" ? (source.from ?? "") : source.by;
-    const kind = source.by === "none" ? `${code} ${who}` : `${code} ${who} ${service}`;
+    const kind = source.by === "none" ? `${code} ${who}` : `${code} ${who} ${service} ${budget}`;
+    // Nobody waits for it: who is refused must not be able to tell.
+    void this.tell({ ...actOf(refusal), kind });
+  }
+
+  /** Tells or counts one. @returns when it is written, at once when it is counted. */
+  tell(act: CountedAct): Promise<void> {
+    const kind = `${act.tenant} ${act.kind}`;
     const isFull = this.#counted.size >= KINDS_MAX;
-    const name = isFull && !this.#counted.has(kind) ? "" : kind;
+    const name = isFull && !this.#counted.has(kind) ? `${OTHERS}${act.tenant}` : kind;
     const known = this.#counted.get(name);
     if (known !== undefined) {
       known.more += 1;
-      return;
+      return Promise.resolve();
     }
-    this.#counted.set(name, { refusal, more: 0 });
-    this.#write(refusal, {});
-    this.#timer ??= setTimeout(() => this.end(), this.#options.togetherMs ?? TOGETHER_MS).unref();
+    this.#counted.set(name, { act, more: 0 });
+    this.#timer ??= setTimeout(
+      () => void this.end(),
+      this.#options.togetherMs ?? TOGETHER_MS,
+    ).unref();
+    return this.#write(act, {});
   }
 
-  /** Tells what was counted. */
-  end(): void {
+  /** Tells what was counted. @returns when it is written, or could not be. */
+  async end(): Promise<void> {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
-    for (const [kind, { refusal, more }] of this.#counted) {
-      if (more > 0) this.#write(refusal, { more, ...(kind === "" && { others: true }) });
-    }
+    const written = [...this.#counted].map(([kind, { act, more }]) => {
+      const others = kind.startsWith(OTHERS) && { others: true };
+      return more > 0 ? this.#write(act, { more, ...others }) : undefined;
+    });
     this.#counted.clear();
+    await Promise.all(written);
   }
 
-  #write({ tenant, source, code, service, method }: Refusal, more: object): void {
-    const details = { code, service, method, ...more };
-    const what = {
-      action: "request.refuse",
-      subject: service,
-      outcome: "refused",
-      details,
-    } as const;
-    this.#waiting.push({ tenant, writes: auditWrites(source, what) });
-    // Nobody waits for it: who is refused must not be able to tell.
-    if (!this.#isWriting) void this.#writeAll();
+  #write({ tenant, source, what }: CountedAct, more: AuditDetails): Promise<void> {
+    const details = { ...what.details, ...more };
+    const writes = auditWrites(source, { ...what, details });
+    return new Promise((written) => {
+      this.#waiting.push({ tenant, writes, written });
+      if (!this.#isWriting) void this.#writeAll();
+    });
   }
 
   /** One batch after the other: who writes otherwise is not held up by a crowd that is refused. */
@@ -117,7 +140,25 @@ export class Refusals {
         const text = "Refusals could not be put into the audit.";
         log.write("warn", text, { tenant, rows: some.length, err: error });
       }
+      for (const { written } of some) written();
     }
     this.#isWriting = false;
   }
+}
+
+function actOf({
+  tenant,
+  source,
+  code,
+  service,
+  method,
+  budget,
+}: Refusal): Omit<CountedAct, "kind"> {
+  const what = {
+    action: budget === undefined ? "request.refuse" : "budget.refuse",
+    subject: budget ?? service,
+    outcome: "refused",
+    details: { code, service, method },
+  } as const;
+  return { tenant, source, what };
 }

@@ -29,7 +29,7 @@ export type AuditFault =
   | "inserted"
   /** The chain ends before it. */
   | "truncated"
-  /** Its code is not of the key, or it has none though one before has. */
+  /** Its code is not of the key, or it has none. */
   | "forged"
   /** No chain at all: what was given is no export. */
   | "unreadable";
@@ -53,7 +53,7 @@ export interface AuditVerdict {
 export interface VerifyOptions {
   /** A place that was seen earlier: it must be in the chain. */
   readonly seen?: ChainPlace | null;
-  /** The keys it was signed by; absent: codes are not looked at. */
+  /** The keys it was signed by, entry by entry; absent: codes are not looked at. */
   readonly keys?: readonly ChainKey[];
 }
 
@@ -77,7 +77,6 @@ class Check {
   #erased = 0;
   #signed = 0;
   #fresh = 0;
-  #mustBeSigned = false;
   #end: ChainPlace | null = null;
   #seenHash: string | null = null;
   /** Entries after a gap, until it is known whether the one that lacks comes. */
@@ -173,12 +172,8 @@ class Check {
     const { keys } = this.#options;
     if (keys === undefined) return true;
     if (entry.key === null) {
-      return (
-        !this.#mustBeSigned ||
-        this.#wrong(entry.n, "forged", `Entry ${entry.n} has no code, and one before it has.`)
-      );
+      return this.#wrong(entry.n, "forged", `Entry ${entry.n} has no code of the key.`);
     }
-    this.#mustBeSigned = true;
     const key = keys.find(({ id }) => id === entry.key);
     if (key === undefined || !isMacOf(key, entry)) {
       const text = `The code of entry ${entry.n} is not of the key ${entry.key}.`;

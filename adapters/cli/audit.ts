@@ -56,7 +56,12 @@ export async function run(args: readonly string[]): Promise<number> {
     const [verb, ...more] = positionals;
     if (more.length === 0 && verb === "verify") return await verify(values);
     if (more.length === 0 && verb === "export") return await write(values);
-    throw new RuntimeError("INVALID", "say verify or export: troupe help audit");
+    const isFile = verb === "verify" || verb === "export";
+    const file = verb === "verify" ? "a file is given as --from-file" : "a file is named by --out";
+    throw new RuntimeError(
+      "INVALID",
+      `${isFile ? file : "say verify or export"}: troupe help audit`,
+    );
   } catch (error) {
     console.error(`troupe audit: ${error instanceof Error ? error.message : String(error)}`);
     return 2;
@@ -78,7 +83,8 @@ function wordsOf({ tenant, entries, erased, signed, fresh, head, fault }: AuditV
     return `${tenant ?? "?"}: entry ${fault.n} is wrong (${fault.kind}). ${fault.text}\n${counts} before it are right.`;
   }
   const waiting = fresh === 0 ? "" : ` ${fresh} rows are not chained yet.`;
-  const codes = signed === 0 ? "" : ` ${signed} are signed by the key.`;
+  const unsigned = " Codes were not checked: the key is not at hand.";
+  const codes = signed > 0 ? ` ${signed} are signed by the key.` : entries > 0 ? unsigned : "";
   return `${tenant}: whole. ${counts}.${codes}${waiting}\nhead ${head.n}:${head.hash}`;
 }
 

@@ -1,17 +1,17 @@
 // `troupe backup`: one file with what a data folder holds, of a server that runs or, when none has the
 // folder open, of the folder itself.
 
-import { existsSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import type { BackupManifest } from "../../runtime/backup/manifest.ts";
 import { backupLimits, writeBackup } from "../../runtime/backup/write-backup.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
-import { type Folder, openFolder } from "../../runtime/store/folder.ts";
+import type { Folder } from "../../runtime/store/folder.ts";
 import { type Config, loadConfig } from "../config.ts";
 import { TENANT_KEYS } from "../vault/tenant-keys.ts";
 import { openApi } from "./api-client.ts";
+import { ownFolder } from "./own-folder.ts";
 import { createProgressBar, type ProgressBar } from "./progress-bar.ts";
 import { packageVersion } from "./version.ts";
 
@@ -62,19 +62,6 @@ export async function run(args: readonly string[]): Promise<number> {
     bar.end();
     console.error(`troupe backup: ${error instanceof Error ? error.message : String(error)}`);
     return 1;
-  }
-}
-
-/** The folder when nobody has it open; null when a server has. */
-function ownFolder(path: string): Folder | null {
-  if (!existsSync(join(path, "hot.mdb"))) {
-    throw new RuntimeError("NOT_FOUND", `There is no data folder at ${path}; name it with --data.`);
-  }
-  try {
-    return openFolder(path);
-  } catch (error) {
-    if (error instanceof RuntimeError && error.code === "DATA_LOCKED") return null;
-    throw error;
   }
 }
 

@@ -1,16 +1,13 @@
 // `troupe eval guard FILE --rules CHAIN`: how well the rules of a chain find what they are for, each by itself,
 // on labelled texts of the user's. Nobody is asked: rules that ask a model are named and left out.
 
-import { readFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { type Chain, compileChain, type Rule } from "../../actors/guard/chain.ts";
 import { createPlaceholders } from "../../actors/guard/placeholders.ts";
-import { checkGuardrails } from "../../actors/guard/valid.ts";
 import { checkValue } from "../../actors/guard/values.ts";
-import { type Guardrail, guardrails } from "../../actors/records/guardrail.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
-import { loadValidator, validate } from "../http/validate.ts";
-import { type Line, parsedJson, readLines, textField } from "./eval-lines.ts";
+import { readGuardrails } from "../guardrails-file.ts";
+import { type Line, readLines, textField } from "./eval-lines.ts";
 
 const options = {
   rules: { type: "string" },
@@ -47,7 +44,7 @@ export async function evaluate(args: readonly string[]): Promise<number> {
   if (file === undefined || more.length > 0 || values.rules === undefined) {
     throw new RuntimeError("INVALID", "troupe eval guard FILE --rules CHAIN.json");
   }
-  const chain = await chainOf(values.rules);
+  const chain = compileChain(await readGuardrails(values.rules), values.rules);
   const lines = await readLines(file);
   if (lines.length > TEXTS_MAX) {
     throw new RuntimeError("INVALID", `${file} has over ${TEXTS_MAX} texts.`);
@@ -58,18 +55,6 @@ export async function evaluate(args: readonly string[]): Promise<number> {
   if (values.json === true) console.log(JSON.stringify(report, null, 1));
   else print(report);
   return 0;
-}
-
-async function chainOf(file: string): Promise<Chain> {
-  const text = await readFile(file, "utf8").catch((cause: unknown) => {
-    throw new RuntimeError("NOT_FOUND", `There is no file ${file}.`, {}, { cause });
-  });
-  const value = parsedJson(text, file);
-  const rules = Array.isArray(value) ? value : (value as { guardrails?: unknown })?.guardrails;
-  await loadValidator();
-  validate(guardrails, rules);
-  await checkGuardrails(rules as readonly Guardrail[], "");
-  return compileChain(rules as readonly Guardrail[], file);
 }
 
 function figuresOf(

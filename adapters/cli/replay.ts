@@ -243,6 +243,7 @@ function portsOf(config: Config, { readers, retriever }: Source): Ports {
       run: () => Promise.reject(new RuntimeError("POOL_FULL", "A replay has no compute pool.")),
     },
     log: { write: () => undefined },
+    weightOf: () => 1,
   }) as Ports;
   return retriever === null ? ports : { ...ports, retriever };
 }

@@ -1,11 +1,12 @@
 // `troupe restore`: makes a data folder of a backup, or only looks whether it is whole.
 
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import type { BackupManifest } from "../../runtime/backup/manifest.ts";
 import { restoreBackup } from "../../runtime/backup/restore-backup.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
-import { COPY_FILE } from "../data-folder.ts";
+import { COPY_FILE, RESTORED_FILE } from "../data-folder.ts";
+import { TENANT_KEYS } from "../vault/tenant-keys.ts";
 import { createProgressBar } from "./progress-bar.ts";
 
 const options = {
@@ -34,9 +35,11 @@ export async function run(args: readonly string[]): Promise<number> {
     }
     const to = values.to === undefined ? null : resolve(values.to);
     const isCopy = values.copy === true;
-    const note = `${JSON.stringify({ restored_at: new Date().toISOString() })}\n`;
+    const mark = { restored_at: new Date().toISOString(), file: resolve(file), copy: isCopy };
+    const note = `${JSON.stringify(mark)}\n`;
+    const added = { [RESTORED_FILE]: note, ...(isCopy && { [COPY_FILE]: note }) };
     const manifest = await restoreBackup(
-      { file: resolve(file), to, ...(isCopy && { added: { [COPY_FILE]: note } }) },
+      { file: resolve(file), to, added },
       { progress: (bytes, total) => bar.show(toMib(bytes), toMib(total), "MiB") },
     );
     bar.end();
@@ -65,6 +68,13 @@ function linesOf(manifest: BackupManifest, to: string | null, isCopy: boolean): 
       ? `Its key files are there: ${Object.keys(files).join(", ")}.`
       : "NO KEYS WERE IN IT: put the master-key of the original there; the server does not start " +
         "without it. A new admin key is made unless you put the old one there.",
+    ...(manifest.leftOut.includes(TENANT_KEYS)
+      ? [
+          `THE KEYS OF TENANTS ARE NOT THERE, as they are in no backup: copy the mirror of ${TENANT_KEYS}/ that is ` +
+            `of the time of the backup or later to ${join(to, TENANT_KEYS)}, or name it by tenant_keys. Without it no text ` +
+            "of a tenant can be read, and the server does not start.",
+        ]
+      : []),
     isCopy
       ? `It is a copy: it calls no webhook, no tool and no other agent until ${COPY_FILE} is removed from it.`
       : "It goes on with the runs that were open, webhooks and calls of tools included. Do not run it " +

@@ -2,7 +2,10 @@
 
 import { serve } from "../main.ts";
 
-/** Resolves when the server has stopped (exit code 0) or could not start (1). */
-export function run(): Promise<number> {
-  return serve();
+/**
+ * Ends the process when the server has stopped (exit code 0) or could not start (1). It would not end by
+ * itself after a hand-over: what joins it with the process before or after it is still open.
+ */
+export async function run(): Promise<never> {
+  process.exit(await serve());
 }

@@ -8,8 +8,6 @@ import { Readable } from "node:stream";
 import { parseArgs } from "node:util";
 import { openSnapshot } from "../../runtime/backup/snapshot.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
-import { openFolder } from "../../runtime/store/folder.ts";
-import { environmentFile } from "../../runtime/store/lmdb.ts";
 import { sealsOf } from "../../runtime/store/sealed-rows.ts";
 import { loadConfig } from "../config.ts";
 import { checkExport, type ExportChecked } from "../tenants/check-export.ts";
@@ -17,6 +15,7 @@ import { exportPieces } from "../tenants/export-lines.ts";
 import { sealedFolder } from "../vault/sealed-folder.ts";
 import { openApi } from "./api-client.ts";
 import { jsonLines } from "./json-lines.ts";
+import { ownFolder } from "./own-folder.ts";
 import { packageVersion } from "./version.ts";
 
 const options = {
@@ -94,19 +93,6 @@ async function* piecesOf(tenant: string, values: Values): AsyncIterable<string |
     }
   } finally {
     folder.release();
-  }
-}
-
-/** The folder when nobody has it open; null when a server has. */
-function ownFolder(path: string): ReturnType<typeof openFolder> | null {
-  if (!existsSync(environmentFile(path, "hot"))) {
-    throw new RuntimeError("NOT_FOUND", `There is no data folder at ${path}; name it with --data.`);
-  }
-  try {
-    return openFolder(path);
-  } catch (error) {
-    if (error instanceof RuntimeError && error.code === "DATA_LOCKED") return null;
-    throw error;
   }
 }
 

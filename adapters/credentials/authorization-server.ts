@@ -27,11 +27,14 @@ type Server = Library.AuthorizationServer;
 
 /** @param insecureHosts hosts of private networks that the operator allows: without TLS too. */
 export function createAsking(egress: Egress, insecureHosts: readonly string[]): AskingOf {
-  const send = createEgressFetch(egress, { limits: LIMITS });
+  const sendFor = (tenant = "") => createEgressFetch(egress, { limits: LIMITS, tenant });
   const known = new Map<string, { readonly server: Server; readonly untilMs: number }>();
-  const optionsFor = (lib: typeof Library, url: string | undefined, signal?: AbortSignal) => ({
+  const optionsFor = (
+    lib: typeof Library,
+    { tenant, url, signal }: { tenant?: string; url: string | undefined; signal?: AbortSignal },
+  ) => ({
     [lib.customFetch]: (address: string, init: Library.CustomFetchOptions<string, unknown>) =>
-      send(address, {
+      sendFor(tenant)(address, {
         method: init.method,
         headers: init.headers,
         signal: init.signal ?? null,
@@ -52,7 +55,8 @@ export function createAsking(egress: Egress, insecureHosts: readonly string[]): 
     }
     const cached = known.get(issuer);
     if (cached !== undefined && cached.untilMs > Date.now()) return { ...cached.server, ...own };
-    const server = await discovered(lib, issuer, optionsFor(lib, issuer));
+    const place = { ...whose(of), url: issuer };
+    const server = await discovered(lib, issuer, optionsFor(lib, place));
     if (known.size >= METADATA_MAX) known.clear();
     known.set(issuer, { server, untilMs: Date.now() + METADATA_MS });
     return { ...server, ...own };
@@ -61,10 +65,13 @@ export function createAsking(egress: Egress, insecureHosts: readonly string[]): 
     const lib = await import("oauth4webapi");
     const server = await serverOf(lib, of);
     const client = { client_id: of.client_id ?? "" };
-    const options = optionsFor(lib, server.token_endpoint, signal);
+    const place = { ...whose(of), url: server.token_endpoint, ...(signal && { signal }) };
+    const options = optionsFor(lib, place);
     return { lib, server, client, auth: authOf(lib, of), options };
   };
 }
+
+const whose = ({ tenant }: OpenIntegration) => (tenant === undefined ? {} : { tenant });
 
 async function discovered(lib: typeof Library, issuer: string, options: object): Promise<Server> {
   const url = new URL(issuer);

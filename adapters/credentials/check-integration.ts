@@ -2,9 +2,10 @@
 
 import type { IntegrationInput } from "../../actors/records/integration.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
+import { hostRule } from "../egress-address.ts";
 import { isInsecure } from "./authorization-server.ts";
 
-const HOST = /^(\*\.)?[A-Za-z0-9._-]{1,253}$/;
+const HOSTS = "Hosts such as api.example.com, api.example.com:8443 or *.example.com.";
 const HEADER = /^[A-Za-z0-9-]{1,64}$/;
 const SCOPE = /^[!#-[\]-~]{1,200}$/;
 
@@ -36,13 +37,19 @@ function checkConfirmation(input: IntegrationInput, insecureHosts: readonly stri
   }
 }
 
+/** Hosts that tokens are meant for. @throws INVALID with the one that is none. */
+export function checkHosts(hosts: readonly string[]): void {
+  const at = hosts.findIndex((one) => hostRule(one) === null);
+  if (at === -1) return;
+  throw new RuntimeError("INVALID", HOSTS, { pointer: `/allowed_hosts/${at}` });
+}
+
 /** Whether its fields go together. @throws INVALID with the field. */
 export function checkIntegration(input: IntegrationInput, insecureHosts: readonly string[]): void {
   const invalid = (text: string, field: string): RuntimeError =>
     new RuntimeError("INVALID", text, { pointer: `/${field}` });
-  if (input.allowed_hosts.length === 0 || !input.allowed_hosts.every((one) => HOST.test(one))) {
-    throw invalid("Hosts such as api.example.com or *.example.com.", "allowed_hosts");
-  }
+  if (input.allowed_hosts.length === 0) throw invalid(HOSTS, "allowed_hosts");
+  checkHosts(input.allowed_hosts);
   if (!HEADER.test(input.header ?? "authorization")) throw invalid("It is no header.", "header");
   if (!(input.scopes ?? []).every((one) => SCOPE.test(one))) {
     throw invalid("Scopes have no spaces, quotes or backslashes.", "scopes");

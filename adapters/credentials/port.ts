@@ -14,7 +14,7 @@ import { RuntimeError } from "../../runtime/errors.ts";
 import { decode } from "../../runtime/store/codec.ts";
 import { keys } from "../../runtime/store/keys.ts";
 import type { Reader } from "../../runtime/store/store.ts";
-import { hostOf } from "../egress-address.ts";
+import { hostOf, isMeantFor } from "../egress-address.ts";
 import { tokenPlace } from "../secret-rows.ts";
 import type { Vault } from "../vault/vault.ts";
 import { isInsecure } from "./authorization-server.ts";
@@ -131,14 +131,12 @@ export function createCredentials(options: CredentialOptions): Credentials & Req
 /** @throws EGRESS_REFUSED. */
 function checkHost(text: string, allowed: readonly string[], insecure: readonly string[]): void {
   const url = URL.canParse(text) ? new URL(text) : null;
-  const host = url === null ? "" : hostOf(url);
-  const isMeant = allowed.some((one) => {
-    const name = one.toLowerCase();
-    return name.startsWith("*.") ? host.endsWith(name.slice(1)) : host === name;
-  });
+  const host = url === null ? "" : `${hostOf(url)}${url.port === "" ? "" : `:${url.port}`}`;
   const refuse = (why: string): RuntimeError =>
     new RuntimeError("EGRESS_REFUSED", `The token is not sent to ${host.slice(0, 100)}: ${why}.`);
-  if (!isMeant) throw refuse("it is not meant for this host (allowed_hosts)");
-  if (url?.protocol !== "https:" && !isInsecure(text, insecure))
+  if (url === null || !isMeantFor(url, allowed, "default")) {
+    throw refuse("it is not meant for this host and port (allowed_hosts)");
+  }
+  if (url.protocol !== "https:" && !isInsecure(text, insecure))
     throw refuse("it is asked without TLS");
 }

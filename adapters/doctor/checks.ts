@@ -13,6 +13,7 @@ import { portCheck } from "./port.ts";
 import { providersCheck } from "./providers.ts";
 import { serverCheck } from "./server.ts";
 import { storageCheck } from "./storage.ts";
+import { tenantsCheck } from "./tenants.ts";
 
 /** The checks. */
 export const checks: readonly Check[] = [
@@ -26,6 +27,7 @@ export const checks: readonly Check[] = [
   portCheck,
   certificateCheck,
   serverCheck,
+  tenantsCheck,
   providersCheck,
   modelsCheck,
 ];

@@ -9,10 +9,13 @@ import { environmentFile, READERS_MAX } from "../../runtime/store/lmdb.ts";
 import { open } from "../../runtime/store/lmdb-library.ts";
 import { sealedFolder } from "../vault/sealed-folder.ts";
 import { tenantKeysFolder } from "../vault/sealing.ts";
+import { LOST } from "../vault/tenant-keys.ts";
 import { type Check, error, type Finding, ok, warning, wordsOf } from "./check.ts";
 
 /** Rights of anybody but the owner. */
 const OTHERS = 0o077;
+/** Tenants that one line names. */
+const TOLD_MAX = 20;
 const NOT_SEALED =
   "not sealed are names and ids that are keys of rows, counters, and vectors of large collections";
 
@@ -38,7 +41,7 @@ export const encryptionCheck: Check = {
       const fix = `Put the keys of tenants into ${folder}, and the master key that wraps them where the settings say.`;
       return [error(wordsOf(thrown), fix)];
     }
-    return [...(await rightsOf(folder)), await countOf(folder)];
+    return [...(await rightsOf(folder)), ...(await countOf(folder))];
   },
 };
 
@@ -65,8 +68,17 @@ async function rightsOf(folder: string): Promise<Finding[]> {
   return [warning(text, `chmod 700 ${folder}`)];
 }
 
-async function countOf(folder: string): Promise<Finding> {
-  const count = (await readdir(folder)).filter((name) => !name.includes(".")).length;
+async function countOf(folder: string): Promise<Finding[]> {
+  const names = await readdir(folder);
+  const count = names.filter((name) => !name.includes(".")).length;
+  const lost = names.filter((name) => name.endsWith(LOST));
   const where = `encryption is on: ${count} keys of tenants lie in ${folder} and in no backup`;
-  return ok(`${where}; ${NOT_SEALED}.`);
+  const found = ok(`${where}; ${NOT_SEALED}.`);
+  if (lost.length === 0) return [found];
+  const some = lost.slice(0, TOLD_MAX).map((name) => name.slice(0, -LOST.length));
+  const text = `The last start missed the keys of ${lost.length} tenants, which rest: ${some.join(", ")}.`;
+  return [
+    found,
+    error(text, `Put the keys back into ${folder} from their mirror, and start again.`),
+  ];
 }

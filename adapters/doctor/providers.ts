@@ -1,10 +1,11 @@
 // Each model provider: reached through the guard that calls go through, and each of its keys accepted by
-// the cheapest call there is, the list of its models. Keys are never shown.
+// the cheapest call there is, the list of its models, and its clock like ours. Keys are never shown.
 
 import type { Config } from "../config.ts";
 import { createModelList } from "../llm/model-list.ts";
 import { llmConfigOf } from "../llm-config.ts";
 import { type Check, error, type Finding, ok, warning } from "./check.ts";
+import { providerClock } from "./provider-clock.ts";
 
 /** Keys of one provider that are tried. */
 const KEYS_MAX = 20;
@@ -16,7 +17,10 @@ export const providersCheck: Check = {
     if (config.providers.length === 0) {
       return [ok("None is set: the built-in answerer answers, which quotes what it finds.")];
     }
-    const looked = config.providers.map((provider) => look(config, provider));
+    const looked = config.providers.map(async (provider) => [
+      ...(await look(config, provider)),
+      ...(await providerClock(config, provider)),
+    ]);
     return (await Promise.all(looked)).flat();
   },
 };

@@ -2,8 +2,10 @@
 // and its modules are loaded, when a collection first asks for it.
 
 import { join } from "node:path";
+import type { ProviderPurse } from "../../actors/money/provider-call.ts";
 import type { Compute, Embedder, Embedders } from "../../actors/ports.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
+import type { WeightOf } from "../../runtime/shared/tenant-weights.ts";
 import type { SealerSource } from "../../runtime/store/sealer.ts";
 import type { EmbedderConfig } from "../config-embedders.ts";
 import { hostOf } from "../egress-address.ts";
@@ -21,6 +23,10 @@ interface Parts {
     readonly sealer?: SealerSource | undefined;
   };
   readonly compute: Pick<Compute, "run">;
+  /** Shares of a tenant where requests to a provider wait. Default: one each. */
+  readonly weightOf?: WeightOf;
+  /** Where requests to a provider are paid. Default: nowhere. */
+  readonly purse?: ProviderPurse | undefined;
 }
 
 /** The registry of a thread; `builtin` is its built-in one, and all there is without `parts`. */
@@ -72,7 +78,7 @@ async function makeOpenai(entry: Remote, parts: Parts): Promise<MadeEmbedder> {
       import("./probe.ts"),
       import("./provider-call.ts"),
     ]);
-  const { config, compute } = parts;
+  const { config, compute, weightOf, purse } = parts;
   const provider = config.providers.find(({ name }) => name === entry.provider);
   if (provider === undefined) {
     // The configuration was checked; its parts do not fit together.
@@ -81,7 +87,9 @@ async function makeOpenai(entry: Remote, parts: Parts): Promise<MadeEmbedder> {
   // The operator's own address: private ones are allowed by that.
   const egress = createEgress({ allowedHosts: [hostOf(new URL(provider.baseUrl))] });
   const { embedding: state } = callStates(config.providers, provider, config.embedMemory);
-  const embedder = createOpenaiEmbedder({ entry, provider, state, egress, compute });
+  const embedder = createOpenaiEmbedder({
+    ...{ entry, provider, state, egress, compute, weightOf, purse },
+  });
   const memory = `${memoryPath(entry.id, entry.dimension, parts)}.weights`;
   return { embedder, weights: probing(embedder, memory) };
 }

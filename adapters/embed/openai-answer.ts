@@ -2,6 +2,7 @@
 // of the pinned dimension, finite, and of unit length. Anything else is the provider's failure, never a
 // vector in an index.
 
+import { limits } from "../../actors/limits.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 
 /** Whose answer it is, and what it must hold. */
@@ -81,7 +82,8 @@ function unitOf(vector: Float32Array, expected: Expected): Float32Array {
 function tokensOf(usage: unknown): number | undefined {
   const { total_tokens, prompt_tokens } = (usage ?? {}) as Readonly<Record<string, unknown>>;
   const tokens = prompt_tokens ?? total_tokens;
-  return typeof tokens === "number" && Number.isFinite(tokens) && tokens >= 0 ? tokens : undefined;
+  const isCount = typeof tokens === "number" && tokens >= 0 && tokens <= limits.countedTokens;
+  return isCount ? tokens : undefined;
 }
 
 function unreadable({ provider }: Expected, cause: unknown): RuntimeError {

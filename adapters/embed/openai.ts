@@ -3,9 +3,11 @@
 // way out (egress.ts).
 
 import { approximateTokens } from "../../actors/knowledge/split.ts";
+import { embedTokensMax, type ProviderPurse } from "../../actors/money/provider-call.ts";
 import type { Compute, Embedder, EmbedOptions, TokenizerSpec } from "../../actors/ports.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { FairSlots } from "../../runtime/shared/fair-slots.ts";
+import type { WeightOf } from "../../runtime/shared/tenant-weights.ts";
 import type { EmbedderConfig } from "../config-embedders.ts";
 import type { Egress } from "../egress.ts";
 import type { CutInput } from "./cut-task.ts";
@@ -14,6 +16,7 @@ import {
   type CalledProvider,
   callProvider,
   callStates,
+  type Paying,
   type ProviderCallParts,
 } from "./provider-call.ts";
 import { cutTaskName } from "./tasks.ts";
@@ -29,6 +32,10 @@ export interface OpenaiParts {
   readonly compute: Pick<Compute, "run">;
   /** A number in [0, 1) for jitter. Default Math.random. */
   readonly random?: () => number;
+  /** Shares of a tenant where requests wait. Default: one each. */
+  readonly weightOf?: WeightOf | undefined;
+  /** Where requests are paid. Default: nowhere. */
+  readonly purse?: ProviderPurse | undefined;
 }
 
 /** Limits of requests. */
@@ -61,6 +68,7 @@ export function createOpenaiEmbedder(parts: OpenaiParts): Embedder {
     name: `embedding requests to ${entry.provider}`,
     slots: openaiLimits.requestsMax,
     waitingMax: openaiLimits.requestsWaitingMax,
+    weightOf: parts.weightOf,
   });
   const path = "/embeddings";
   const { answerBytes } = openaiLimits;
@@ -82,7 +90,17 @@ export function createOpenaiEmbedder(parts: OpenaiParts): Embedder {
         const { places, tokens: guessed } = batch;
         const inputs = places.map((at) => sent[at] ?? "");
         const read = (text: string) => readAnswer(text, inputs.length, entry);
-        const call = { ...parts, state, model: entry.model, slots, path, answerBytes, read };
+        const paying = payingOf(parts, inputs, options);
+        const call = {
+          ...parts,
+          state,
+          model: entry.model,
+          slots,
+          path,
+          answerBytes,
+          read,
+          paying,
+        };
         const whose = { tenant: options.tenant, signal: stop };
         let answer: EmbeddingAnswer;
         try {
@@ -108,6 +126,21 @@ export function createOpenaiEmbedder(parts: OpenaiParts): Embedder {
       options.onUse?.({ tokens, estimated, truncated });
       return vectors;
     },
+  };
+}
+
+/** @returns undefined for what the operator asks for itself. */
+function payingOf(
+  { entry, purse }: OpenaiParts,
+  inputs: readonly string[],
+  { tenant, payer }: EmbedOptions,
+): Paying<EmbeddingAnswer> | undefined {
+  if (purse === undefined || payer === null) return undefined;
+  const model = `${entry.provider}/${entry.model}`;
+  const call = { tenant, service: "embedding", model, ...(payer && { payer }) } as const;
+  return {
+    reserve: (signal) => purse.reserve({ ...call, tokensMax: embedTokensMax(inputs) }, signal),
+    useOf: ({ tokens }) => (tokens === undefined ? {} : { tokens }),
   };
 }
 

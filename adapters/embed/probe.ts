@@ -16,7 +16,7 @@ export const probeLimits = {
   askMs: 60_000,
   /** Descriptions that are remembered of one embedder: a provider may go back to former weights. */
   knownMax: 8,
-  /** The tenant in whose turn it is asked: none of the callers'. */
+  /** The tenant in whose turn it is asked: none of the callers'. Nobody pays: it is the operator who asks. */
   tenant: "probe",
 } as const;
 
@@ -64,7 +64,7 @@ async function embedInTime(embedder: Embedder): Promise<readonly Float32Array[]>
   const { tenant, askMs } = probeLimits;
   const signal = AbortSignal.timeout(askMs);
   try {
-    return await embedder.embed([probeText], { tenant, signal });
+    return await embedder.embed([probeText], { tenant, signal, payer: null });
   } catch (cause) {
     throw signal.aborted ? lateOf(embedder, cause) : cause;
   }

@@ -2,6 +2,8 @@
 // are tried again within the call's time. What leaves goes through the way out (egress.ts).
 
 import { setTimeout as pause } from "node:timers/promises";
+import { isUnpaid } from "../../actors/money/attempts.ts";
+import type { CallUse, ReservedCall } from "../../actors/money/provider-call.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import type { FairSlots } from "../../runtime/shared/fair-slots.ts";
 import type { ProviderConfig } from "../config-providers.ts";
@@ -21,6 +23,14 @@ export type CalledProvider = Pick<
   // With the defaults of a chat's calls where they are absent.
   Partial<Pick<ProviderConfig, "apiKeys" | "breakerFailures" | "breakerOpenMs">>;
 
+/** How the requests of a call are paid: each by itself, as each may be. */
+export interface Paying<T> {
+  /** Before one goes out. @throws BUDGET_EXHAUSTED, PRICE_UNKNOWN, POOL_FULL. */
+  reserve(signal: AbortSignal): Promise<ReservedCall>;
+  /** What an answer says that it took. */
+  useOf(read: T): CallUse;
+}
+
 /** What is called, and how. */
 export interface ProviderCallParts<T> {
   readonly provider: CalledProvider;
@@ -37,6 +47,8 @@ export interface ProviderCallParts<T> {
   readonly answerBytes: number;
   /** Makes something of an answer; what it throws is tried again like a refusal. */
   read(text: string): T;
+  /** Default: nobody pays. */
+  readonly paying?: Paying<T> | undefined;
   /** The whole call with its attempts. Default: the provider's. */
   readonly totalMs?: number;
   /** A number in [0, 1) for jitter. Default Math.random. */
@@ -131,7 +143,8 @@ async function once<T>(
   if (entered !== undefined) await entered;
   try {
     const apiKey = provider.apiKeys?.[key] ?? provider.apiKey;
-    const read = await post(parts, body, { apiKey, signal, leftMs: endsAt - performance.now() });
+    const send = () => post(parts, body, { apiKey, signal, leftMs: endsAt - performance.now() });
+    const read = await paid(parts.paying, send, signal);
     state.keys.accepted(key, model);
     return read;
   } catch (error) {
@@ -141,6 +154,26 @@ async function once<T>(
   } finally {
     slots.leave();
   }
+}
+
+/** A request that fails and may be paid counts as it was reserved. */
+async function paid<T>(
+  paying: Paying<T> | undefined,
+  send: () => Promise<T>,
+  signal: AbortSignal,
+): Promise<T> {
+  if (paying === undefined) return await send();
+  const reserved = await paying.reserve(signal);
+  const wasLeft = signal.aborted;
+  let read: T;
+  try {
+    read = await send();
+  } catch (error) {
+    await (wasLeft || isUnpaid(error) ? reserved.release() : reserved.settle({}));
+    throw error;
+  }
+  await reserved.settle(paying.useOf(read));
+  return read;
 }
 
 async function post<T>(

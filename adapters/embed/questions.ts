@@ -1,8 +1,10 @@
 // Vectors of questions. Somebody waits for each, and words can answer too, so that an embedder which
-// does not answer soon is done without: after it was late or failed once nobody waits for it any more,
-// and one question at a time is put to it aside, until it gives a vector again. What is embedded to be
-// kept has the embedder's own, longer times.
+// does not answer soon is done without: after it failed once nobody waits for it any more, and one question
+// at a time is put to it aside, until it gives a vector again. After it was late the same holds for whose
+// question it was: one tenant's questions wait behind many of its own, and another's do not. What is
+// embedded to be kept has the embedder's own, longer times.
 
+import type { CallPayer } from "../../actors/money/provider-call.ts";
 import type { Embedder } from "../../actors/ports.ts";
 import type { EmbedderPin } from "../../actors/records/embedder-pin.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
@@ -21,12 +23,16 @@ export const questionLimits = {
   restMs: 3_000,
   /** One line of the log for an embedder in so long. */
   sayMs: 60_000,
+  /** Embedders, and tenants for which one was late, that are remembered. */
+  lines: 1_000,
 } as const;
 
 /** How one question is asked. */
 export interface QuestionOptions {
   readonly tenant: string;
   readonly signal?: AbortSignal;
+  /** Whose budgets it counts for beside the tenant's. */
+  readonly payer?: CallPayer | undefined;
   /** Nothing can be said without its vector. */
   readonly isNeeded?: boolean;
 }
@@ -60,7 +66,7 @@ export interface QuestionParts {
   nowMs?(): number;
 }
 
-/** What is known of one embedder. */
+/** What is known of one embedder, or of it as one tenant finds it. */
 interface Line {
   /** It fails, since then until it gives a vector. */
   fault: RuntimeError | undefined;
@@ -70,6 +76,9 @@ interface Line {
   saidMs: number;
   missed: number;
 }
+
+/** Whose question. */
+type Whose = Pick<QuestionOptions, "tenant" | "payer">;
 
 /** One question under way. */
 interface Attempt {
@@ -92,41 +101,50 @@ export function createQuestions(parts: QuestionParts): Questions {
     nowMs = () => performance.now(),
   } = parts;
   const lines = new Map<string, Line>();
-  const lineOf = ({ id, dimension }: EmbedderPin): Line => {
-    const key = `${id}\0${dimension}`;
+  /** @param tenant for which it was late; "": of the embedder itself. */
+  const lineOf = ({ id, dimension }: EmbedderPin, tenant = ""): Line => {
+    const key = `${id}\0${dimension}\0${tenant}`;
     const line = lines.get(key) ?? newLine();
+    // Taken out and put in again: the map's order is the order of use.
+    lines.delete(key);
     lines.set(key, line);
+    const oldest = lines.size > questionLimits.lines ? lines.keys().next().value : undefined;
+    if (oldest !== undefined) lines.delete(oldest);
     return line;
   };
   const failed = (line: Line, error: RuntimeError): void => {
     line.fault = error;
     line.askAgainMs = nowMs() + questionLimits.restMs;
   };
-  const begin = (line: Line, pin: EmbedderPin, text: string, tenant: string): Attempt => {
-    const attempt = attemptOf(parts, pin, text, tenant);
+  const begin = (pin: EmbedderPin, text: string, whose: Whose): Attempt => {
+    const { tenant } = whose;
+    const attempt = attemptOf(parts, pin, text, whose);
     attempt.asked.then(
       () => {
-        line.fault = undefined;
+        lineOf(pin).fault = undefined;
+        lineOf(pin, tenant).fault = undefined;
       },
       (error: unknown) => {
-        if (!attempt.isLeft && isDown(error)) failed(line, error);
+        if (!attempt.isLeft && isDown(error)) failed(lineOf(pin), error);
       },
     );
     return attempt;
   };
 
   return {
-    async of(pin, text, { tenant, signal, isNeeded = false }) {
-      const line = lineOf(pin);
+    async of(pin, text, { tenant, payer, signal, isNeeded = false }) {
+      const whose = { tenant, payer };
+      const [shared, own] = [lineOf(pin), lineOf(pin, tenant)];
+      const line = shared.fault === undefined ? own : shared;
       const { fault } = line;
       if (signal?.aborted) throw cancelled();
       if (fault !== undefined && !isNeeded) {
         if (!line.isAside && nowMs() >= line.askAgainMs) {
-          goOn(line, begin(line, pin, text, tenant), questionLimits.asideMs);
+          goOn(line, begin(pin, text, whose), questionLimits.asideMs);
         }
         throw fault;
       }
-      const attempt = begin(line, pin, text, tenant);
+      const attempt = begin(pin, text, whose);
       const most = isNeeded ? questionLimits.neededMs : waitMs;
       const first = await firstOf(attempt.asked, most, signal);
       if (typeof first === "object") return first;
@@ -135,9 +153,9 @@ export function createQuestions(parts: QuestionParts): Questions {
         throw cancelled();
       }
       const late = lateOf(pin, most);
-      failed(line, late);
+      failed(own, late);
       // A model that is only being loaded is there for the next question.
-      if (!goOn(line, attempt, Math.max(0, questionLimits.asideMs - most))) leave(attempt);
+      if (!goOn(own, attempt, Math.max(0, questionLimits.asideMs - most))) leave(attempt);
       throw late;
     },
     missed(pin, error, where) {
@@ -160,16 +178,11 @@ const newLine = (): Line => ({
   ...{ saidMs: Number.NEGATIVE_INFINITY, missed: 0 },
 });
 
-function attemptOf(
-  { find }: QuestionParts,
-  pin: EmbedderPin,
-  text: string,
-  tenant: string,
-): Attempt {
+function attemptOf({ find }: QuestionParts, pin: EmbedderPin, text: string, whose: Whose): Attempt {
   const stop = new AbortController();
   const ask = async (): Promise<QuestionVector> => {
     const embedder = await find(pin);
-    const using = { tenant, purpose: "query", signal: stop.signal } as const;
+    const using = { ...whose, purpose: "query", signal: stop.signal } as const;
     const [vector = new Float32Array(pin.dimension)] = await embedder.embed([text], using);
     return { vector, embedder };
   };

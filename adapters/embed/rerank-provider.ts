@@ -1,9 +1,17 @@
 // Re-ranking by a server with `/rerank` as Cohere, Jina, Voyage, vLLM and others have it: one request
 // a search, and every score checked before it orders anything.
 
-import type { Reranker } from "../../actors/ports.ts";
+import {
+  type CallUse,
+  type ProviderCall,
+  type ProviderPurse,
+  rerankSearchesMax,
+  rerankTokensMax,
+} from "../../actors/money/provider-call.ts";
+import type { Reranker, RerankOptions } from "../../actors/ports.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { FairSlots } from "../../runtime/shared/fair-slots.ts";
+import type { WeightOf } from "../../runtime/shared/tenant-weights.ts";
 import type { RerankerConfig } from "../config-rerankers.ts";
 import type { Egress } from "../egress.ts";
 import { shareOf } from "./logistic.ts";
@@ -11,6 +19,7 @@ import {
   type CalledProvider,
   callProvider,
   callStates,
+  type Paying,
   type ProviderCallParts,
 } from "./provider-call.ts";
 
@@ -23,6 +32,10 @@ export interface RerankProviderParts {
   readonly egress: Egress;
   /** A number in [0, 1) for jitter. Default Math.random. */
   readonly random?: () => number;
+  /** Shares of a tenant where requests wait. Default: one each. */
+  readonly weightOf?: WeightOf | undefined;
+  /** Where requests are paid. Default: nowhere. */
+  readonly purse?: ProviderPurse | undefined;
 }
 
 /** Limits of requests. */
@@ -45,6 +58,7 @@ export function createProviderReranker(parts: RerankProviderParts): Reranker {
     name: `re-ranking requests to ${entry.provider}`,
     slots: requestsMax,
     waitingMax: requestsWaitingMax,
+    weightOf: parts.weightOf,
   });
   const call = {
     ...{ ...parts, state, model: entry.model, slots },
@@ -52,7 +66,8 @@ export function createProviderReranker(parts: RerankProviderParts): Reranker {
   };
   return {
     id: entry.id,
-    async rerank(query, texts, { tenant, signal = new AbortController().signal }) {
+    async rerank(query, texts, options) {
+      const { tenant, signal = new AbortController().signal } = options;
       if (texts.length === 0) return [];
       const body = {
         model: entry.model,
@@ -61,18 +76,63 @@ export function createProviderReranker(parts: RerankProviderParts): Reranker {
         documents: texts.map((text) => text.slice(0, textChars) || " "),
         top_n: texts.length,
       };
-      const read = (text: string) => readScores(text, texts.length, entry);
-      return await callProvider({ ...call, read }, body, { tenant, signal });
+      const read = (text: string) => readRanking(text, texts.length, entry);
+      const paying = payingOf(parts, body, options);
+      const { scores } = await callProvider({ ...call, read, paying }, body, { tenant, signal });
+      return scores;
     },
   };
 }
 
+function payingOf(
+  { entry, purse }: RerankProviderParts,
+  { query, documents }: { readonly query: string; readonly documents: readonly string[] },
+  { tenant, payer }: RerankOptions,
+): Paying<Ranking> | undefined {
+  if (purse === undefined) return undefined;
+  const model = `${entry.provider}/${entry.model}`;
+  const call: ProviderCall = {
+    ...{ tenant, model, ...(payer && { payer }) },
+    service: "rerank",
+    tokensMax: rerankTokensMax(query, documents),
+    searchesMax: rerankSearchesMax(documents),
+  };
+  return { reserve: (signal) => purse.reserve(call, signal), useOf: ({ use }) => use };
+}
+
+/** Scores in the order of the texts, and what they took. */
+interface Ranking {
+  readonly scores: readonly number[];
+  readonly use: CallUse;
+}
+
+/** @throws as `readScores`. */
+function readRanking(text: string, count: number, entry: Whose): Ranking {
+  const scores = readScores(text, count, entry);
+  return { scores, use: useOf(parse(text, entry)) };
+}
+
+/** Jina and Voyage count tokens, Cohere searches. */
+function useOf({ usage, meta }: Readonly<Record<string, unknown>>): CallUse {
+  const { total_tokens, prompt_tokens } = partOf(usage);
+  const { search_units, input_tokens } = partOf(partOf(meta)["billed_units"]);
+  const tokens = [total_tokens, prompt_tokens, input_tokens].find(isCount);
+  return {
+    ...(isCount(tokens) && { tokens }),
+    ...(isCount(search_units) && { searches: search_units }),
+  };
+}
+
+function partOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === "number" && Number.isFinite(value) && value >= 0;
+}
+
 /** @throws RuntimeError PROVIDER_FAILED; PROVIDER_UNAVAILABLE when the answer is cut short. */
-export function readScores(
-  text: string,
-  count: number,
-  entry: Pick<RerankProviderParts["entry"], "provider" | "model">,
-): readonly number[] {
+export function readScores(text: string, count: number, entry: Whose): readonly number[] {
   const answer = parse(text, entry);
   // Voyage names it as OpenAI would.
   const results = answer["results"] ?? answer["data"];

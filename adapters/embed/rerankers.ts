@@ -1,8 +1,10 @@
 // The re-rankers of one thread, from plain configuration. Each is made, and its modules are loaded,
 // when a search first asks for it.
 
+import type { ProviderPurse } from "../../actors/money/provider-call.ts";
 import type { Compute, Reranker, Rerankers } from "../../actors/ports.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
+import type { WeightOf } from "../../runtime/shared/tenant-weights.ts";
 import type { RerankerConfig } from "../config-rerankers.ts";
 import { hostOf } from "../egress-address.ts";
 import type { EmbeddersConfig } from "./tasks.ts";
@@ -11,6 +13,10 @@ import type { EmbeddersConfig } from "./tasks.ts";
 interface Parts {
   readonly config: Pick<EmbeddersConfig, "rerankers" | "providers" | "embedMemory">;
   readonly compute: Pick<Compute, "run">;
+  /** Shares of a tenant where requests to a provider wait. Default: one each. */
+  readonly weightOf?: WeightOf;
+  /** Where requests to a provider are paid. Default: nowhere. */
+  readonly purse?: ProviderPurse | undefined;
 }
 
 /** The registry of a thread. A failed making is tried again when it is next asked for. */
@@ -65,7 +71,7 @@ async function makeLocal(
 
 async function makeRemote(
   entry: Extract<RerankerConfig, { kind: "provider" }>,
-  { config }: Parts,
+  { config, weightOf, purse }: Parts,
 ): Promise<Reranker> {
   const [{ createProviderReranker }, { createEgress }, { callStates }] = await Promise.all([
     import("./rerank-provider.ts"),
@@ -80,5 +86,5 @@ async function makeRemote(
   // The operator's own address: private ones are allowed by that.
   const egress = createEgress({ allowedHosts: [hostOf(new URL(provider.baseUrl))] });
   const { reranking: state } = callStates(config.providers, provider, config.embedMemory);
-  return createProviderReranker({ entry, provider, state, egress });
+  return createProviderReranker({ entry, provider, state, egress, weightOf, purse });
 }

@@ -25,7 +25,12 @@ export interface Authenticator {
   known(request: Came): Principal | null;
   /** @throws UNAUTHENTICATED, RATE_LIMITED, INVALID. */
   authenticate(request: Came): Promise<Principal>;
-  /** The same for a key that did not come in a header (a WebSocket's first frame). */
+  /**
+   * Who was let in once, proved anew for what is still open: no request, so no guess and in no rate.
+   * @throws UNAUTHENTICATED.
+   */
+  again(request: Came): Promise<Principal>;
+  /** As `authenticate`, for a key that did not come in a header (a WebSocket's first frame). */
   authenticateKey(key: string, address: string): Promise<Principal>;
 }
 
@@ -85,9 +90,29 @@ export function createAuthenticator(options: {
     throw notValid();
   }
 
+  async function stillKey(key: string): Promise<Principal> {
+    const known = knownKey(key);
+    if (known !== null) return known;
+    if (bearers.isToken(key)) {
+      const bearer = await bearers.find(key);
+      if (bearer !== null) return bearer;
+    } else {
+      const { key: found } = await keys.look(key);
+      if (found !== null) return principalOf(found);
+    }
+    throw notValid();
+  }
+
   return {
     addressOf,
     authenticateKey,
+    again: async (request) => {
+      const key = presentedKey(request);
+      if (key !== null) return inTenant(await stillKey(key), request);
+      const principal = sessions.find(request.header("cookie"));
+      if (principal === null) throw new RuntimeError("UNAUTHENTICATED", "The session is over.");
+      return principal;
+    },
     known: (request) => {
       const key = presentedKey(request);
       const principal = key === null ? null : knownKey(key);

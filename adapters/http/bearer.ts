@@ -47,10 +47,11 @@ export function createBearers(
 }
 
 function principalOf(bearer: Bearer, services: readonly string[]): Principal {
-  const { tenant, keyId, role, user, boundTo } = bearer;
+  const { tenant, keyId, role, user, boundTo, resources } = bearer;
   return {
     ...{ tenant, keyId, role, user, boundTo, isServer: false, via: "token" },
     allowedServices: bearer.services ?? defaultServices(role, services),
+    allowedResources: resources,
     expiresAt: new Date(bearer.untilMs).toISOString(),
   };
 }

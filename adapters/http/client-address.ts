@@ -17,12 +17,7 @@ const HOPS_MAX = 16;
  * @throws CONFIG_INVALID for one that is neither.
  */
 export function createAddressOf(trusted: readonly string[]): (request: Came) => string {
-  const proxies = new BlockList();
-  for (const one of trusted) addTo(proxies, one);
-  const isTrusted = (address: string): boolean => {
-    const version = isIP(address);
-    return version !== 0 && proxies.check(address, version === 4 ? "ipv4" : "ipv6");
-  };
+  const isTrusted = createIsProxy(trusted);
   return (request) => {
     const peer = plain(request.peer);
     if (trusted.length === 0 || !isTrusted(peer)) return peer;
@@ -36,6 +31,19 @@ export function createAddressOf(trusted: readonly string[]): (request: Came) => 
       if (!isTrusted(address)) return address;
     }
     return last;
+  };
+}
+
+/**
+ * Says of addresses whether they are of proxies that are trusted.
+ * @throws CONFIG_INVALID for one of `trusted` that is no address and no network.
+ */
+export function createIsProxy(trusted: readonly string[]): (address: string) => boolean {
+  const proxies = new BlockList();
+  for (const one of trusted) addTo(proxies, one);
+  return (address) => {
+    const version = isIP(address);
+    return version !== 0 && proxies.check(address, version === 4 ? "ipv4" : "ipv6");
   };
 }
 

@@ -4,7 +4,7 @@
 import { systemTenant } from "../../actors/records/api-key.ts";
 import type { AuditOutcome, AuditSource } from "../../actors/records/audit.ts";
 import { auditTable } from "../../actors/records/audit.ts";
-import { type ErrorData, toErrorData } from "../../runtime/errors.ts";
+import { type ErrorCode, type ErrorData, toErrorData } from "../../runtime/errors.ts";
 import type { Log } from "../../runtime/log.ts";
 import type { Tables } from "../../runtime/system.ts";
 import type { Acts } from "../audit/act.ts";
@@ -14,6 +14,7 @@ import { type ActContext, auditSourceOf } from "./act.ts";
 import { actOfRoute, carriers, type RouteAct } from "./audit-actions.ts";
 import type { Route, RouteContext } from "./route.ts";
 import type { HttpResponse } from "./server.ts";
+import { refusedBy } from "./tenant-guard.ts";
 
 /** Of what a client calls its method. */
 const METHOD_CHARS_MAX = 20;
@@ -24,8 +25,10 @@ type Answer = HttpResponse | Promise<HttpResponse>;
 export interface DoorAudit {
   /** Calls the handler, as the act that its route is. */
   call(context: RouteContext, handle: () => Answer): Answer;
-  /** Told of every error that is answered. */
-  failed(error: Pick<ErrorData, "code">, of: () => Refused): void;
+  /** Told of every error that is answered. @param thrown as it came. */
+  failed(error: Pick<ErrorData, "code" | "details">, of: () => Refused, thrown?: unknown): void;
+  /** Tells the refusals that were counted. */
+  end(): Promise<void>;
 }
 
 /** Who is answered by an error. */
@@ -33,10 +36,18 @@ export interface Refused extends ActContext {
   readonly route: Route | null;
 }
 
-/** Errors that are a policy's. */
-const policy: ReadonlySet<string> = new Set([
-  ...["UNAUTHENTICATED", "FORBIDDEN", "BALANCE_EXHAUSTED"],
+/** Errors that are a policy's: who it is, what they may, how much and how fast, and where the server may go. */
+const policy: ReadonlySet<string> = new Set<ErrorCode>([
+  ...(["UNAUTHENTICATED", "FORBIDDEN", "BALANCE_EXHAUSTED", "EGRESS_REFUSED"] as const),
+  ...(["RATE_LIMITED", "TENANT_LIMIT", "TENANT_BUSY", "TENANT_SUSPENDED"] as const),
 ]);
+
+/** The budget that did not hold a charge; null for other errors: what a run may not spend its purse tells. */
+function refusedCharge({ code, details }: Pick<ErrorData, "code" | "details">): string | null {
+  if (code !== "BUDGET_EXHAUSTED") return null;
+  const limit = details?.["limit"] as { readonly [name: string]: unknown } | undefined;
+  return limit?.["counts"] === "charge" ? String(limit["budget"]) : null;
+}
 
 /** The audit over a system's tables. */
 export function createDoorAudit(options: {
@@ -55,6 +66,7 @@ export function createDoorAudit(options: {
     return act;
   };
   return {
+    end: () => refusals.end(),
     call: (context, handle) => {
       const act = actOf(context.route);
       if (act === null) return isCarrier(context.route) ? carried(acts, context, handle) : handle();
@@ -62,14 +74,18 @@ export function createDoorAudit(options: {
         ? announced({ tables, acts, act, context, handle })
         : noted({ tables, acts, act, context, handle });
     },
-    failed: ({ code }, of) => {
-      if (!policy.has(code)) return;
-      const refused = of();
+    failed: (error, of, thrown) => {
+      const { code } = error;
+      const budget = refusedCharge(error);
+      if (budget === null && !policy.has(code)) return;
+      const seen = of();
+      const refused = { ...seen, principal: refusedBy(thrown) ?? seen.principal };
       const { principal, request, route } = refused;
       refusals.note({
         ...{ tenant: principal.tenant === "" ? systemTenant : principal.tenant, code },
         ...{ source: auditSourceOf(refused), service: route?.service ?? "gateway" },
         method: request.method.slice(0, METHOD_CHARS_MAX),
+        ...(budget !== null && { budget }),
       });
     },
   };

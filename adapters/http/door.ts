@@ -9,10 +9,13 @@ import { Context } from "./context.ts";
 import type { DoorAudit, Refused } from "./door-audit.ts";
 import { errorStyle } from "./error-style.ts";
 import type { WorkGate } from "./gate/work-gate.ts";
+import { healthReply, isHealth, safeHeaders } from "./health.ts";
 import type { OriginRules } from "./origin.ts";
+import { createStreamWatch, type StreamWatch } from "./proof.ts";
 import type { Allowance, RateLimiter } from "./rate.ts";
 import { rateHeaders } from "./rate-headers.ts";
-import { errorReply, json, noContent } from "./reply.ts";
+import { errorReply, noContent } from "./reply.ts";
+import type { RequestLine } from "./request-line.ts";
 import {
   createRouteTable,
   type ErrorStyle,
@@ -21,22 +24,14 @@ import {
   type Route,
   type RouteContext,
 } from "./route.ts";
-import type { FrontDoor, HttpRequest, HttpResponse, SocketHandler } from "./server.ts";
+import type {
+  FrontDoor,
+  HttpRequest,
+  HttpResponse,
+  ResponseSink,
+  SocketHandler,
+} from "./server.ts";
 import { checkQuery } from "./validate.ts";
-
-/** One line of the request log. Never a header, a query or a body: they hold secrets. */
-export interface RequestLine {
-  readonly id: string;
-  readonly method: string;
-  readonly path: string;
-  readonly status: number;
-  readonly ms: number;
-  readonly tenant: string | null;
-  readonly keyId: string | null;
-  /** Code of the error, if it was one; `cause` is for the log alone. */
-  readonly code?: string;
-  readonly cause?: unknown;
-}
 
 /** What the door is made of. */
 export interface DoorOptions {
@@ -52,6 +47,8 @@ export interface DoorOptions {
   readonly log?: (line: RequestLine) => void;
   /** Whether what a start prepares is there; `/health/ready` says so. Default: yes, until `stop`. */
   readonly isReady?: () => boolean;
+  /** How often readers of open streams are proved anew, ms. Default `STREAM_PROOF_MS`. */
+  readonly streamProofMs?: number;
   /** Makes the handler of a WebSocket on `/ws`; null principal: it must say hello with a key. */
   readonly socket?: (
     request: HttpRequest,
@@ -84,19 +81,17 @@ const NOBODY: Principal = {
   expiresAt: null,
   via: "none",
 };
-const safeHeaders = { "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store" } as const;
 
 /** Ties the parts together. */
 export function createDoor(options: DoorOptions): Door {
   const table = createRouteTable(options.routes);
   let isStopping = false;
   let elsewhere: Elsewhere | undefined;
+  const streams = createStreamWatch(options.authenticator, options.streamProofMs);
 
   function health(path: string): HttpResponse {
-    const ready = !isStopping && (options.isReady?.() ?? true);
-    const status = path === "/health/ready" && !ready ? 503 : 200;
-    const word = ready ? "ok" : isStopping ? "stopping" : "starting";
-    return json(status, { status: word, live: true, ready }, safeHeaders);
+    if (isStopping) return healthReply(path, "stopping");
+    return healthReply(path, (options.isReady?.() ?? true) ? "ok" : "starting");
   }
 
   function refuseWhenStopping(): void {
@@ -107,7 +102,7 @@ export function createDoor(options: DoorOptions): Door {
   }
 
   async function serve(request: HttpRequest): Promise<HttpResponse> {
-    const visit = new Visit(request, options);
+    const visit = new Visit(request, options, streams);
     try {
       const there = elsewhere === undefined ? null : await elsewhere(request);
       if (there !== null) return there;
@@ -140,7 +135,7 @@ export function createDoor(options: DoorOptions): Door {
       return path.startsWith("/health") && isHealth(path, method) ? health(path) : serve(request);
     },
     upgrade: (request) => {
-      const visit = new Visit(request, options);
+      const visit = new Visit(request, options, streams);
       try {
         refuseWhenStopping();
         options.origins.checkHost(request);
@@ -158,26 +153,25 @@ export function mayBeRepeated(request: HttpRequest): boolean {
   return request.header("idempotency-key") !== undefined;
 }
 
-function isHealth(path: string, method: string): boolean {
-  const isPath = path === "/health" || path === "/health/live" || path === "/health/ready";
-  return isPath && (method === "GET" || method === "HEAD");
-}
-
 type RouteMatch = Extract<Match, { type: "route" }>;
+type Streamed = Extract<HttpResponse, { stream: unknown }>;
 
 /** One request on its way. */
 class Visit {
   readonly #request: HttpRequest;
   readonly #options: DoorOptions;
+  readonly #streams: StreamWatch;
+  #context: RouteContext | null = null;
   readonly #startedMs = performance.now();
   #route: Route | null = null;
   #principal: Principal = NOBODY;
   #allowance: Allowance | null = null;
   #cors: Readonly<Record<string, string>> = NONE;
 
-  constructor(request: HttpRequest, options: DoorOptions) {
+  constructor(request: HttpRequest, options: DoorOptions, streams: StreamWatch) {
     this.#request = request;
     this.#options = options;
+    this.#streams = streams;
   }
 
   // Waits only where there is something to wait for: each turn of the queue of promises costs CPU.
@@ -235,6 +229,7 @@ class Visit {
   #call(match: RouteMatch, read: ReadBody): HttpResponse | Promise<HttpResponse> {
     const request = this.#request;
     const context = new Context(request, match, this.#principal, this.#options, read);
+    this.#context = context;
     // The body has the type of the schema it was just checked against.
     const handle = () => match.route.handler(context as unknown as RouteContext<never>);
     const { audit } = this.#options;
@@ -260,6 +255,8 @@ class Visit {
 
   done(reply: HttpResponse): HttpResponse {
     this.#log(reply.status);
+    // Perhaps a key has changed, by which somebody reads.
+    if (this.#route?.service === "admin" && this.#request.method !== "GET") this.#streams.prove();
     return this.#withDefaults(reply);
   }
 
@@ -273,7 +270,7 @@ class Visit {
     const challenge =
       data.code === "UNAUTHENTICATED" ? { "WWW-Authenticate": 'Bearer realm="troupe"' } : {};
     const reply = errorReply(data, place, challenge);
-    this.#options.audit?.failed(data, () => this.#refused());
+    this.#options.audit?.failed(data, () => this.#refused(), error);
     this.#log(reply.status, data, error);
     return this.#withDefaults(reply);
   }
@@ -292,8 +289,13 @@ class Visit {
     const defaults = [own, this.#named(style), limits, this.#cors, safeHeaders];
     const { status, headers = NONE } = reply;
     return "stream" in reply
-      ? { status, headers, defaults, stream: (sink) => reply.stream(sink) }
+      ? { status, headers, defaults, stream: (sink) => this.#stream(reply, sink) }
       : { status, headers, defaults, body: reply.body };
+  }
+
+  #stream(reply: Streamed, sink: ResponseSink): Promise<void> {
+    const write = () => reply.stream(sink);
+    return this.#context === null ? write() : this.#streams.run(this.#context, write);
   }
 
   /** What clients of a protocol read of an answer beside its rate. */

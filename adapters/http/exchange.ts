@@ -178,14 +178,33 @@ function tooLarge(bytesMax: number): RuntimeError {
   });
 }
 
-/** Whether the client is still there. */
+/** Whether the client is still there, and may still ask. */
 export class Presence extends LazyAbort {
+  #asked: LazyAbort | null = null;
+
+  /** Aborts when the client leaves, or is dismissed. */
+  get asked(): AbortSignal {
+    if (this.#asked === null) {
+      this.#asked = new LazyAbort();
+      if (this.isAborted) this.#asked.abort(this.reason);
+    }
+    return this.#asked.signal;
+  }
+
   get isGone(): boolean {
     return this.isAborted;
   }
 
   leave(): void {
-    if (!this.isAborted) this.abort(gone());
+    if (this.isAborted) return;
+    this.abort(gone());
+    this.#asked?.abort(this.reason);
+  }
+
+  /** What was asked for is no longer done for it; it can still be told why. */
+  dismiss(reason: RuntimeError): void {
+    this.#asked ??= new LazyAbort();
+    this.#asked.abort(reason);
   }
 }
 
@@ -245,7 +264,11 @@ export class Request implements HttpRequest {
   }
 
   get signal(): AbortSignal {
-    return this.#presence.signal;
+    return this.#presence.asked;
+  }
+
+  dismiss(reason: RuntimeError): void {
+    this.#presence.dismiss(reason);
   }
 
   header(name: string): string | undefined {

@@ -64,9 +64,17 @@ export function forEachHeader(
 ): void {
   const { headers = NONE, defaults = NO_DEFAULTS } = reply;
   for (const name in headers) write(name, headers[name] ?? "");
-  for (const list of defaults) {
-    for (const name in list) if (!(name in headers)) write(name, list[name] ?? "");
+  for (const [at, list] of defaults.entries()) {
+    for (const name in list) {
+      if (!(name in headers) && !isBefore(defaults, at, name)) write(name, list[name] ?? "");
+    }
   }
+}
+
+/** Whether a list before the one at that place has it: the first one counts. */
+function isBefore(lists: readonly object[], at: number, name: string): boolean {
+  for (let before = 0; before < at; before += 1) if (name in (lists[before] ?? NONE)) return true;
+  return false;
 }
 
 /**
@@ -130,6 +138,23 @@ export class HeaderList {
 export function headTooLarge(limits: ServerLimits): RuntimeError {
   const most = limits.headerBytesMax;
   return new RuntimeError("HEADERS_TOO_LARGE", `The head is over the limit of ${most} bytes.`);
+}
+
+/**
+ * Whether two readers of a head may see its body end at different places (RFC 9112, 6.3), as a proxy before
+ * the native server and that: it takes every coding for chunks, and the first of several lengths.
+ *
+ * @param coding all of Transfer-Encoding. @param length all of Content-Length.
+ */
+export function isUnclearFraming(coding: string | undefined, length: string | undefined): boolean {
+  if (coding !== undefined) return coding.toLowerCase() !== "chunked" || length !== undefined;
+  return length !== undefined && !/^\d+$/.test(length);
+}
+
+/** The refusal of such a head. */
+export function unclearFraming(): RuntimeError {
+  const rule = "one Content-Length of digits, or one Transfer-Encoding, which is chunked";
+  return new RuntimeError("INVALID", `Where the body ends is not clear: ${rule}.`);
 }
 
 /** An address as people write it: an IPv4 one in IPv6 form becomes plain. */

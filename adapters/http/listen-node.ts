@@ -8,17 +8,19 @@ import {
   type ServerResponse,
 } from "node:http";
 import { createServer as createTlsServer, type Server as NodeHttpsServer } from "node:https";
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
 import { RuntimeError } from "../../runtime/errors.ts";
+import { AddressCount } from "./address-count.ts";
 import { earlySocket } from "./early-socket.ts";
-import { BodyBuffer, fallbackReply, type Head, Presence, Request } from "./exchange.ts";
-import { dateHeader, forEachHeader, hasBrokenHeader, plainAddress, statusLine } from "./heads.ts";
-import { relayHeaders } from "./restart/relay.ts";
+import { BodyBuffer, fallbackReply, Presence, Request } from "./exchange.ts";
+import { forEachHeader, plainAddress, statusLine } from "./heads.ts";
+import { headOf, NodeExchange } from "./node-exchange.ts";
 import type { FrontDoor, HttpResponse, Listen, Server, ServerLimits, ServerTls } from "./server.ts";
-import { SinkQueue } from "./sink-queue.ts";
 import { NodeSocket } from "./socket-node.ts";
 import { chosenProtocol, overloaded, RESTARTS, SOCKET_IDLE_MS } from "./socket-rules.ts";
+import { Unsent } from "./unsent.ts";
 
 /** Idle keep-alive connections are closed after this long, ms; the native server does alike. */
 const KEEP_ALIVE_MS = 10_000;
@@ -38,7 +40,7 @@ export function listenForRelay(
   return new NodeServer({ ...options, isRelay: true }).listen({ path: options.path });
 }
 
-type NodeServerOptions = Pick<Parameters<Listen>[0], "limits" | "door" | "tls"> & {
+type NodeServerOptions = Pick<Parameters<Listen>[0], "limits" | "door" | "tls" | "isProxy"> & {
   readonly isRelay?: boolean;
 };
 
@@ -55,13 +57,18 @@ class NodeServer implements Server {
   readonly #sockets = new Set<NodeSocket>();
   readonly #heart: NodeJS.Timeout;
   readonly #isRelay: boolean;
+  readonly #unsent: Unsent;
+  readonly #ofAddress = new AddressCount();
+  readonly #isProxy: (address: string) => boolean;
   #requests = 0;
   #open = 0;
   #isStopping = false;
   port = 0;
 
-  constructor({ limits, door, tls, isRelay = false }: NodeServerOptions) {
+  constructor({ limits, door, tls, isRelay = false, isProxy = () => false }: NodeServerOptions) {
     this.#isRelay = isRelay;
+    this.#isProxy = isProxy;
+    this.#unsent = new Unsent(limits, isProxy);
     this.#limits = limits;
     this.#door = door;
     const settings = {
@@ -82,12 +89,7 @@ class NodeServer implements Server {
       handleProtocols: (offered) => chosenProtocol([...offered].join(",")) || false,
     });
     this.#http.maxConnections = limits.connectionsMax + REFUSED_MAX;
-    this.#http.on("connection", (socket) => {
-      this.#open += 1;
-      socket.on("close", () => {
-        this.#open -= 1;
-      });
-    });
+    this.#http.on("connection", (socket) => this.#count(socket));
     this.#http.on("request", (request, response) => this.#onRequest(request, response));
     this.#http.on("upgrade", (request, socket, rest) => this.#onUpgrade(request, socket, rest));
     this.#heart = setInterval(() => {
@@ -157,6 +159,19 @@ class NodeServer implements Server {
     });
   }
 
+  #count(socket: Socket): void {
+    const { remoteAddress: address = "" } = socket;
+    const leave = this.#ofAddress.enter(address);
+    this.#open += 1;
+    socket.on("close", () => {
+      this.#open -= 1;
+      leave();
+    });
+    const isTooMany = this.#ofAddress.of(address) > this.#limits.connectionsPerAddressMax;
+    // At a Unix socket there are no addresses.
+    if (isTooMany && !this.#isRelay && !this.#isProxy(address)) socket.destroy();
+  }
+
   get #isFull(): boolean {
     return this.#open > this.#limits.connectionsMax;
   }
@@ -166,7 +181,11 @@ class NodeServer implements Server {
     response.on("close", () => {
       this.#requests -= 1;
     });
-    const exchange = new NodeExchange(incoming, response, this.#limits, this.#isRelay);
+    const exchange = new NodeExchange(incoming, response, {
+      limits: this.#limits,
+      unsent: this.#unsent,
+      isRelay: this.#isRelay,
+    });
     exchange
       .run(
         this.#isFull ? async (of) => overloaded(of.id) : (of) => this.#door.handle(of),
@@ -188,7 +207,10 @@ class NodeServer implements Server {
       return;
     }
     this.#upgrades.handleUpgrade(incoming, socket, rest, (opened: WebSocket) => {
-      const connection = new NodeSocket(opened, earlySocket(decision), this.#limits);
+      const connection = new NodeSocket(opened, earlySocket(decision), {
+        ...{ limits: this.#limits, unsent: this.#unsent },
+        address: plainAddress(incoming.socket.remoteAddress ?? ""),
+      });
       this.#sockets.add(connection);
       opened.on("close", () => this.#sockets.delete(connection));
       connection.open();
@@ -217,30 +239,6 @@ interface SecureContext {
   readonly minVersion: "TLSv1.2" | "TLSv1.3";
 }
 
-function headOf(incoming: IncomingMessage): Head {
-  const target = incoming.url ?? "/";
-  const mark = target.indexOf("?");
-  const headers = new Map<string, string>();
-  for (const [name, values] of Object.entries(incoming.headersDistinct)) {
-    if (values !== undefined) headers.set(name, values.join(", "));
-  }
-  const address = incoming.socket.remoteAddress ?? "";
-  return {
-    method: incoming.method ?? "GET",
-    path: mark === -1 ? target : target.slice(0, mark),
-    query: mark === -1 ? "" : target.slice(mark + 1),
-    headers,
-    peer: () => plainAddress(address),
-  };
-}
-
-/** What its connection would have said of a request that was sent on. */
-function relayedHead(head: Head): Head {
-  const { peer, id } = relayHeaders;
-  const [from = "", called] = [head.headers.get(peer), head.headers.get(id)];
-  return { ...head, peer: () => from, ...(called === undefined ? {} : { id: called }) };
-}
-
 function refuseUpgrade(socket: Duplex, reply: HttpResponse, requestId: string): void {
   const body = "body" in reply ? Buffer.from(reply.body) : Buffer.alloc(0);
   const headers: Record<string, string> = {
@@ -254,110 +252,4 @@ function refuseUpgrade(socket: Duplex, reply: HttpResponse, requestId: string): 
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
   socket.write(`HTTP/1.1 ${statusLine(reply.status)}\r\n${lines.join("")}\r\n`);
   socket.end(body);
-}
-
-/** One request and its response. */
-class NodeExchange {
-  readonly #response: ServerResponse;
-  readonly #limits: ServerLimits;
-  readonly #presence = new Presence();
-  readonly #body: BodyBuffer;
-  readonly #request: Request;
-
-  constructor(
-    incoming: IncomingMessage,
-    response: ServerResponse,
-    limits: ServerLimits,
-    isRelay: boolean,
-  ) {
-    this.#response = response;
-    this.#limits = limits;
-    const head = isRelay ? relayedHead(headOf(incoming)) : headOf(incoming);
-    const declared =
-      head.headers.get("transfer-encoding") !== undefined
-        ? -1
-        : Number(head.headers.get("content-length") ?? 0);
-    const body = new BodyBuffer(
-      { pause: () => incoming.pause(), resume: () => incoming.resume() },
-      limits,
-      declared,
-    );
-    this.#body = body;
-    this.#request = new Request(head, this.#presence, body, limits.bodyBytesMax);
-    const leave = (): void => {
-      body.fail(new RuntimeError("CANCELLED", "The client went away."));
-      this.#presence.leave();
-    };
-    incoming.on("data", (chunk: Buffer) => body.push(chunk, false));
-    incoming.on("end", () => body.push(new Uint8Array(0), true));
-    incoming.on("error", leave);
-    response.on("error", leave);
-    response.on("close", () => {
-      if (!response.writableFinished) leave();
-    });
-  }
-
-  async run(
-    answer: (request: Request) => HttpResponse | Promise<HttpResponse>,
-    isStopping: () => boolean,
-  ): Promise<void> {
-    const reply = await this.#decide(answer);
-    if (!this.#body.isDone && !this.#presence.isGone) await this.#body.drop();
-    if (this.#presence.isGone) return;
-    if (isStopping() || !this.#body.isDone) this.#response.setHeader("Connection", "close");
-    forEachHeader(reply, (name, value) => this.#response.setHeader(name, value));
-    this.#response.setHeader("X-Request-Id", this.#request.id);
-    this.#response.setHeader("Date", dateHeader());
-    this.#response.statusCode = reply.status;
-    if ("stream" in reply) await this.#stream(reply);
-    else this.#whole(reply);
-  }
-
-  async #decide(
-    answer: (request: Request) => HttpResponse | Promise<HttpResponse>,
-  ): Promise<HttpResponse> {
-    try {
-      const reply = await answer(this.#request);
-      if (hasBrokenHeader(reply.headers)) {
-        throw new Error("A response header holds a line break.");
-      }
-      return reply;
-    } catch (error) {
-      return fallbackReply(error, this.#request.id);
-    }
-  }
-
-  #whole(reply: Extract<HttpResponse, { body: unknown }>): void {
-    const response = this.#response;
-    if (reply.status !== 204 && reply.status !== 304) {
-      response.setHeader("Content-Length", Buffer.byteLength(reply.body));
-    }
-    if (response.write(reply.body)) return void response.end();
-    response.end();
-    // A timer for a reader that takes nothing: it is set again whenever bytes have left.
-    let leftBefore = -1;
-    const watch = setInterval(() => {
-      const left = response.socket?.bytesWritten ?? 0;
-      const waiting = response.socket?.writableLength ?? 0;
-      if (waiting > 0 && left - waiting === leftBefore) response.destroy();
-      leftBefore = left - waiting;
-    }, this.#limits.slowReaderMs);
-    response.on("close", () => clearInterval(watch));
-  }
-
-  async #stream(reply: Extract<HttpResponse, { stream: unknown }>): Promise<void> {
-    const response = this.#response;
-    if (this.#request.method === "HEAD") return void response.end();
-    const sink = new SinkQueue(
-      { write: (piece) => response.write(piece), cut: () => response.destroy() },
-      this.#limits,
-      this.#presence,
-    );
-    response.on("drain", () => sink.onWritable());
-    response.on("close", () => sink.onGone());
-    response.flushHeaders();
-    await reply.stream(sink);
-    while (!this.#presence.isGone && !sink.isEmpty) await sink.drained;
-    response.end();
-  }
 }

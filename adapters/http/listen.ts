@@ -12,7 +12,9 @@ import type {
 } from "uWebSockets.js";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { setNativeHeaderBytes } from "../config.ts";
+import { AddressWatch } from "./address-watch.ts";
 import { earlySocket } from "./early-socket.ts";
+import { plainAddress } from "./heads.ts";
 import { type ExchangeOwner, NativeExchange } from "./native-exchange.ts";
 import { NativeSocket } from "./native-socket.ts";
 import type {
@@ -27,6 +29,7 @@ import type {
 } from "./server.ts";
 import { Slots } from "./slots.ts";
 import { chosenProtocol, overloaded, RESTARTS, SOCKET_IDLE_MS } from "./socket-rules.ts";
+import { Unsent } from "./unsent.ts";
 
 type ListenOptions = Parameters<Listen>[0];
 type Native = typeof import("uWebSockets.js");
@@ -69,12 +72,22 @@ class NativeServer implements Server, ExchangeOwner {
   readonly #requests = new Slots<NativeExchange>();
   #listening: us_listen_socket | null = null;
   readonly #isBeside: boolean;
+  readonly #isProxy: (address: string) => boolean;
+  readonly #addresses: AddressWatch;
+  readonly unsent: Unsent;
   #open = 0;
   port = 0;
   isStopping = false;
 
-  constructor(native: Native, { limits, door, tls, host, port, isBeside }: ListenOptions) {
+  constructor(native: Native, options: ListenOptions) {
+    const { limits, door, tls, host, port, isBeside, isProxy = () => false } = options;
     this.#native = native;
+    this.#isProxy = isProxy;
+    this.unsent = new Unsent(limits, isProxy);
+    this.#addresses = new AddressWatch({
+      max: limits.connectionsPerAddressMax,
+      port: () => this.port,
+    });
     this.#limits = limits;
     this.#door = door;
     this.#place = { host, port };
@@ -200,7 +213,16 @@ class NativeServer implements Server, ExchangeOwner {
 
   #count(response: UwsResponse, change: number): void {
     this.#open += change > 0 ? 1 : -1;
-    if (change > 0 && this.#open > this.#limits.connectionsMax + REFUSED_MAX) response.close();
+    if (change < 0) return;
+    const isTooMany = this.#open > this.#limits.connectionsMax + REFUSED_MAX;
+    if (isTooMany || !this.#mayOpen(response)) response.close();
+  }
+
+  /** No address can have too many before there are as many in all. */
+  #mayOpen(response: UwsResponse): boolean {
+    if (this.#open <= this.#limits.connectionsPerAddressMax) return true;
+    const address = plainAddress(text.decode(response.getRemoteAddressAsText()));
+    return this.#isProxy(address) || this.#addresses.opened(address);
   }
 
   #socketBehavior(): WebSocketBehavior<SocketData> {
@@ -230,7 +252,9 @@ class NativeServer implements Server, ExchangeOwner {
       },
       open: (socket) => {
         const data = socket.getUserData();
-        data.connection = new NativeSocket(socket, data.handler, this.#limits);
+        data.connection = new NativeSocket(socket, data.handler, {
+          ...{ limits: this.#limits, unsent: this.unsent },
+        });
         this.#sockets.add(data.connection);
         data.connection.guard((handler, self) => handler.onOpen(self));
       },

@@ -1,5 +1,5 @@
 // `max_spend`: what the run that a request begins may spend at models, with all runs below it. In bodies of
-// our own; where a protocol is somebody else's, a header.
+// our own, and where a protocol leaves room for an application's fields; where it does not, a header.
 
 import { microsOf } from "../../actors/records/price.ts";
 import { type Static, Type } from "../../actors/schema.ts";
@@ -23,6 +23,14 @@ export interface SpendLimit {
 /** Of a body. */
 export function maxSpendOf(value: Static<typeof maxSpendField> | undefined): SpendLimit {
   return value == null ? {} : { maxSpendMicros: microsOf(value) };
+}
+
+/** Of what an application adds to a body of another protocol. @throws INVALID for what is no amount. */
+export function maxSpendIn(value: unknown, pointer: string): SpendLimit {
+  if (value === undefined || value === null) return {};
+  if (typeof value === "number" && value >= 0 && value <= MOST) return maxSpendOf(value);
+  const text = `max_spend is an amount in units of the account, 0 to ${MOST}.`;
+  throw new RuntimeError("INVALID", text, { pointer });
 }
 
 /** Of a request of a protocol that has no such field. @throws INVALID for what is no amount. */

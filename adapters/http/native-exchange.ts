@@ -15,13 +15,17 @@ import {
   HeaderList,
   hasBrokenHeader,
   headTooLarge,
+  isUnclearFraming,
   joinedHeaders,
   plainAddress,
   statusLine,
+  unclearFraming,
 } from "./heads.ts";
 import type { HttpResponse, ServerLimits } from "./server.ts";
-import { SinkQueue, WRITE_BYTES } from "./sink-queue.ts";
+import { SinkQueue } from "./sink-queue.ts";
+import { type Given, SLICE_BYTES, SlicedBody } from "./sliced-body.ts";
 import type { Slotted } from "./slots.ts";
+import type { Unsent } from "./unsent.ts";
 
 const text = new TextDecoder();
 
@@ -59,6 +63,8 @@ export type Answer = (request: Request) => HttpResponse | null | Promise<HttpRes
 /** The server an exchange belongs to. */
 export interface ExchangeOwner {
   readonly isStopping: boolean;
+  /** What its readers have not taken. */
+  readonly unsent: Unsent;
   /** The response is over. */
   ended(exchange: NativeExchange): void;
 }
@@ -76,11 +82,11 @@ export class NativeExchange implements Slotted, Head, BodySource {
   readonly #presence = new Presence();
   readonly #body: BodyBuffer;
   readonly #request: Request;
-  #sink: SinkQueue | null = null;
-  #timer: NodeJS.Timeout | null = null;
+  #sink: SinkQueue | SlicedBody | null = null;
   #isOver = false;
   #takenFrom = "";
   readonly #awaitsBody: boolean;
+  readonly #isUnclear: boolean;
   #waiting: Answer | null = null;
   readonly isTooLarge: boolean;
 
@@ -98,10 +104,10 @@ export class NativeExchange implements Slotted, Head, BodySource {
     request.forEach((name, value) => {
       headers.add(name, value);
     });
-    const declared =
-      headers.get("transfer-encoding") !== undefined
-        ? -1
-        : Number(headers.get("content-length") ?? 0);
+    const coding = headers.get("transfer-encoding");
+    const length = headers.get("content-length");
+    const declared = coding !== undefined ? -1 : Number(length ?? 0);
+    this.#isUnclear = isUnclearFraming(coding, length);
     this.method = request.getCaseSensitiveMethod();
     this.path = request.getUrl();
     this.query = request.getQuery() ?? "";
@@ -166,6 +172,11 @@ export class NativeExchange implements Slotted, Head, BodySource {
   #decide(answer: Answer): ReturnType<Answer> {
     try {
       if (this.isTooLarge) throw headTooLarge(this.#limits);
+      // Once the packet has been read: the native server closes a connection on which another request
+      // comes before the answer, so that what is behind such a head is not taken for a request.
+      if (this.#isUnclear) {
+        return new Promise((_, reject) => setImmediate(() => reject(unclearFraming())));
+      }
       return answer(this.#request);
     } catch (error) {
       return fallbackReply(error, this.#request.id);
@@ -210,7 +221,7 @@ export class NativeExchange implements Slotted, Head, BodySource {
     const { body } = reply;
     const isLast = this.#isLast();
     const isBare = reply.status === 204 || reply.status === 304;
-    if (body.length <= WRITE_BYTES || this.#request.method === "HEAD" || isBare) {
+    if (body.length <= SLICE_BYTES || this.#request.method === "HEAD" || isBare) {
       this.#response.cork(() => {
         this.#head(reply, isLast);
         const bytes = typeof body === "string" ? Buffer.byteLength(body) : body.byteLength;
@@ -227,21 +238,30 @@ export class NativeExchange implements Slotted, Head, BodySource {
   // A body of known length that the socket takes piece by piece, without a copy on the native side.
   #large(reply: HttpResponse, body: Uint8Array): void {
     const response = this.#response;
-    const push = (): boolean => {
-      if (this.#isOver) return true;
-      const [isTaken, isDone] = response.tryEnd(
-        body.subarray(response.getWriteOffset()),
-        body.byteLength,
-      );
-      if (isDone) this.#over();
-      else this.#watch();
-      return isTaken;
+    let isHeadOut = false;
+    const give = (slice: Uint8Array, offset: number): Given => {
+      let [isTaken, isDone] = [true, false];
+      response.cork(() => {
+        if (!isHeadOut) this.#head(reply, false);
+        isHeadOut = true;
+        [isTaken, isDone] = response.tryEnd(slice, body.byteLength);
+      });
+      if (isDone) return { offset: body.byteLength, isFull: false };
+      return { offset: this.#isOver ? offset : response.getWriteOffset(), isFull: !isTaken };
     };
-    response.onWritable(push);
-    response.cork(() => {
-      this.#head(reply, false);
-      push();
+    const sliced = new SlicedBody({
+      body,
+      socket: { give, address: () => this.peer(), cut: () => this.cut() },
+      unsent: this.#server.unsent,
+      slowReaderMs: this.#limits.slowReaderMs,
+      onEnd: () => this.#over(),
     });
+    this.#sink = sliced;
+    response.onWritable(() => {
+      if (!this.#isOver) sliced.onWritable();
+      return true;
+    });
+    sliced.start();
   }
 
   async #stream(reply: Extract<HttpResponse, { stream: unknown }>): Promise<void> {
@@ -263,10 +283,10 @@ export class NativeExchange implements Slotted, Head, BodySource {
           });
           return isTaken;
         },
+        address: () => this.peer(),
         cut: () => this.cut(),
       },
-      this.#limits,
-      this.#presence,
+      { limits: this.#limits, presence: this.#presence, unsent: this.#server.unsent },
     );
     this.#sink = sink;
     response.onWritable(() => {
@@ -297,7 +317,7 @@ export class NativeExchange implements Slotted, Head, BodySource {
 
   /** Whether the connection closes after this answer: rests of a body, or a server that is going. */
   #isLast(): boolean {
-    return this.#server.isStopping || !this.#body.isDone || this.isTooLarge;
+    return this.#server.isStopping || !this.#body.isDone || this.isTooLarge || this.#isUnclear;
   }
 
   #receive(): void {
@@ -312,11 +332,6 @@ export class NativeExchange implements Slotted, Head, BodySource {
     });
   }
 
-  #watch(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.cut(), this.#limits.slowReaderMs);
-  }
-
   #gone(): void {
     this.#over();
     this.#body.fail(new RuntimeError("CANCELLED", "The client went away."));
@@ -326,7 +341,6 @@ export class NativeExchange implements Slotted, Head, BodySource {
 
   #over(): void {
     this.#isOver = true;
-    if (this.#timer !== null) clearTimeout(this.#timer);
     this.#server.ended(this);
   }
 }

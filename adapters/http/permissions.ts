@@ -67,6 +67,7 @@ const table = {
     least: "admin",
     allows: "replay and remove dead letters, release stopped actors",
   },
+  "tenant.export": { least: "owner", allows: "export everything that the tenant has" },
   "tenants.manage": { least: "server", allows: "make and list tenants" },
   "credit.add": { least: "server", allows: "add to the balance of a tenant, and take from it" },
   "server.observe": { least: "server", allows: "see the figures of the server and its providers" },

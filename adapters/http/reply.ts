@@ -159,7 +159,7 @@ function problemsOf(error: ErrorData): { readonly problems?: readonly unknown[] 
 }
 
 /** Which limit was reached, and what was left. */
-function limitOf(error: ErrorData): { readonly limit?: object } {
+export function limitOf(error: ErrorData): { readonly limit?: object } {
   const limit = error.code === "BUDGET_EXHAUSTED" ? error.details?.["limit"] : undefined;
   return typeof limit === "object" && limit !== null ? { limit } : {};
 }

@@ -128,6 +128,8 @@ export interface Route {
    * only its body is read as a request. Default: the gate is left when the handler has returned.
    */
   readonly hasOwnGate?: boolean;
+  /** Whether it is refused where its tenant has stored all it may. Default: by its permission. */
+  readonly stores?: boolean;
   /** No key is asked for. Default false. */
   readonly isPublic?: boolean;
   /** Extra headers of every answer, e.g. a content policy of a page. */

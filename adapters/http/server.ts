@@ -1,6 +1,8 @@
 // The port of the front door: what a route handler sees, whichever server carries it.
 // listen.ts implements it on uWebSockets.js, listen-node.ts on node:http and ws.
 
+import type { ErrorData, RuntimeError } from "../../runtime/errors.ts";
+
 /** A request whose head has arrived. Header names are lower case. */
 export interface HttpRequest {
   /** `req_...`; also the X-Request-Id of the response. */
@@ -16,8 +18,12 @@ export interface HttpRequest {
   headers(): Iterable<readonly [name: string, value: string]>;
   /** Address of the peer, e.g. "127.0.0.1". */
   readonly peer: string;
-  /** Aborts when the client has gone away. */
+  /** Aborts when the client has gone away (CANCELLED), or with the reason that it was dismissed for. */
   readonly signal: AbortSignal;
+  /** Ends what is done for the client, who is still there and can be told why. */
+  dismiss(reason: RuntimeError): void;
+  /** Set where its Idempotency-Key may only give what is stored under it: what it is refused with if nothing is. */
+  otherwise?: ErrorData;
   /**
    * The whole body: as it is when it has all arrived, else promised. @throws RuntimeError BODY_TOO_LARGE (limit from the route or the server),
    * REQUEST_TIMEOUT when it comes too slowly.
@@ -92,11 +98,16 @@ export interface ServerLimits {
   readonly bodyBytesMax: number;
   readonly headerBytesMax: number;
   readonly connectionsMax: number;
+  /** Of one address (a /64 of IPv6), unless it is a proxy's; more are closed. */
+  readonly connectionsPerAddressMax: number;
   readonly bodyTimeoutMs: number;
   /** A client that reads nothing for this long is cut. */
   readonly slowReaderMs: number;
   /** Bytes held for one slow reader before it is cut. */
   readonly sendBufferBytesMax: number;
+  /** Bytes that wait before all readers, and before those of one address; past it the longest waiting are cut. */
+  readonly unsentBytesMax: number;
+  readonly unsentBytesPerAddressMax: number;
   readonly socketMessageBytesMax: number;
 }
 
@@ -144,6 +155,8 @@ export type Listen = (options: {
   readonly door: FrontDoor;
   /** Absent: plain HTTP. */
   readonly tls?: ServerTls;
+  /** Whether many clients come from an address: limits of one do not hold for it. Default: of none. */
+  readonly isProxy?: (address: string) => boolean;
   /** Another process of this user has the port and shares it, until it goes. Default: nobody has it. */
   readonly isBeside?: boolean;
 }) => Promise<Server>;

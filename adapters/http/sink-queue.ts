@@ -3,31 +3,42 @@
 
 import type { Presence } from "./exchange.ts";
 import type { ResponseSink, ServerLimits } from "./server.ts";
+import { SLICE_BYTES } from "./sliced-body.ts";
+import type { Reader, Unsent } from "./unsent.ts";
 
-/** Bytes given to the socket at once. */
-export const WRITE_BYTES = 64 * 1024;
 /** A socket as the sink sees it: `write` returns false when the socket is full. */
-export interface Transport {
+export interface Transport extends Reader {
   write(piece: Uint8Array): boolean;
-  /** Ends the connection at once. */
-  cut(): void;
+}
+
+/** What a queue stands on. */
+export interface SinkOptions {
+  readonly limits: ServerLimits;
+  readonly presence: Presence;
+  readonly unsent: Unsent;
 }
 
 /** The queue before one reader: bounded in bytes and in time without progress. */
-export class SinkQueue implements ResponseSink {
+export class SinkQueue implements ResponseSink, Reader {
   readonly #transport: Transport;
   readonly #limits: ServerLimits;
   readonly #presence: Presence;
+  readonly #unsent: Unsent;
   readonly #waiting: Uint8Array[] = [];
   #waitingBytes = 0;
   #isFull = false;
   #timer: NodeJS.Timeout | null = null;
   #drained: { readonly promise: Promise<void>; readonly resolve: () => void } | null = null;
 
-  constructor(transport: Transport, limits: ServerLimits, presence: Presence) {
+  constructor(transport: Transport, { limits, presence, unsent }: SinkOptions) {
     this.#transport = transport;
     this.#limits = limits;
     this.#presence = presence;
+    this.#unsent = unsent;
+  }
+
+  address(): string {
+    return this.#transport.address();
   }
 
   get signal(): AbortSignal {
@@ -60,12 +71,13 @@ export class SinkQueue implements ResponseSink {
       this.#waitingBytes > 0 &&
       this.#waitingBytes + bytes.byteLength > this.#limits.sendBufferBytesMax;
     if (isOver) {
-      this.#cut();
+      this.cut();
       return true;
     }
     this.#waiting.push(bytes);
     this.#waitingBytes += bytes.byteLength;
     if (!this.#isFull) this.#pump();
+    this.#unsent.set(this, this.#waitingBytes);
     return !this.#isFull;
   }
 
@@ -74,6 +86,7 @@ export class SinkQueue implements ResponseSink {
     if (!this.#isFull || this.#presence.isGone) return;
     this.#isFull = false;
     this.#pump();
+    this.#unsent.set(this, this.#waitingBytes);
     if (!this.#isFull) this.#release();
   }
 
@@ -82,6 +95,7 @@ export class SinkQueue implements ResponseSink {
     this.#waiting.length = 0;
     this.#waitingBytes = 0;
     this.#isFull = false;
+    this.#unsent.set(this, 0);
     this.#release();
   }
 
@@ -89,18 +103,19 @@ export class SinkQueue implements ResponseSink {
     while (!this.#isFull) {
       const piece = this.#waiting[0];
       if (piece === undefined) break;
-      const isWhole = piece.byteLength <= WRITE_BYTES;
+      const isWhole = piece.byteLength <= SLICE_BYTES;
       if (isWhole) this.#waiting.shift();
-      else this.#waiting[0] = piece.subarray(WRITE_BYTES);
-      const part = isWhole ? piece : piece.subarray(0, WRITE_BYTES);
+      else this.#waiting[0] = piece.subarray(SLICE_BYTES);
+      const part = isWhole ? piece : piece.subarray(0, SLICE_BYTES);
       this.#waitingBytes -= part.byteLength;
       this.#isFull = !this.#transport.write(part);
     }
     if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = this.#isFull ? setTimeout(() => this.#cut(), this.#limits.slowReaderMs) : null;
+    this.#timer = this.#isFull ? setTimeout(() => this.cut(), this.#limits.slowReaderMs) : null;
   }
 
-  #cut(): void {
+  /** Ends the connection at once, with what waits. */
+  cut(): void {
     this.#transport.cut();
     this.#presence.leave();
     this.onGone();

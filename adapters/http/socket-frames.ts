@@ -6,6 +6,8 @@ import { type Static, Type } from "../../actors/schema.ts";
 import { type ErrorData, errorTable, RuntimeError, toldError } from "../../runtime/errors.ts";
 import { FRAME_ID_CHARS_MAX } from "../../runtime/place.ts";
 import { parseJson } from "./body.ts";
+import { maxSpendField } from "./max-spend.ts";
+import { limitOf } from "./reply.ts";
 import { validate } from "./validate.ts";
 
 /** Version of this protocol. */
@@ -58,6 +60,7 @@ export const chatParams = Type.Object(
       ),
     ),
     on_disconnect: Type.Optional(Type.Union([Type.Literal("continue"), Type.Literal("cancel")])),
+    max_spend: Type.Optional(maxSpendField),
     credit: Type.Optional(credit),
   },
   closed,
@@ -160,10 +163,7 @@ export function errorFrame(id: string, error: ErrorData): string {
   const detail = toldError(error).message;
   const pointer = error.details?.["pointer"];
   const retryAfterMs = error.details?.["retryAfterMs"];
-  return JSON.stringify({
-    type: "res",
-    id,
-    ok: false,
-    error: { code: error.code, status, detail, retryable, pointer, retry_after_ms: retryAfterMs },
-  });
+  const said = { code: error.code, status, detail, retryable, pointer, ...limitOf(error) };
+  const refusal = { ...said, retry_after_ms: retryAfterMs };
+  return JSON.stringify({ type: "res", id, ok: false, error: refusal });
 }

@@ -3,23 +3,32 @@
 
 import type { WebSocket } from "ws";
 import type { ServerLimits, Socket, SocketHandler } from "./server.ts";
+import type { Reader, Unsent } from "./unsent.ts";
 
 /** Bytes waiting above which `send` says "full". */
 const FULL_BYTES = 64 * 1024;
 
+/** What it stands on. */
+export interface NodeSocketOptions {
+  readonly limits: ServerLimits;
+  readonly unsent: Unsent;
+  /** Of its client. */
+  readonly address: string;
+}
+
 /** A socket on ws. */
-export class NodeSocket implements Socket {
+export class NodeSocket implements Socket, Reader {
   readonly #socket: WebSocket;
   readonly #handler: SocketHandler;
-  readonly #limits: ServerLimits;
+  readonly #options: NodeSocketOptions;
   #timer: NodeJS.Timeout | null = null;
   #isFull = false;
   #isAlive = true;
 
-  constructor(socket: WebSocket, handler: SocketHandler, limits: ServerLimits) {
+  constructor(socket: WebSocket, handler: SocketHandler, options: NodeSocketOptions) {
     this.#socket = socket;
     this.#handler = handler;
-    this.#limits = limits;
+    this.#options = options;
     socket.on("message", (data, isBinary) => {
       this.#isAlive = true;
       if (isBinary) return this.close(1003, "Only text frames are understood.");
@@ -32,6 +41,7 @@ export class NodeSocket implements Socket {
     // A wrong frame is an error and then a close; the close is what the handler hears.
     socket.on("error", () => socket.terminate());
     socket.on("close", (code) => {
+      options.unsent.set(this, 0);
       this.#rest();
       this.#guard((handler) => handler.onClose(this, code));
     });
@@ -42,17 +52,23 @@ export class NodeSocket implements Socket {
   }
 
   send(text: string): "ok" | "full" | "gone" {
-    if (this.#socket.readyState !== this.#socket.OPEN) return "gone";
+    if (!this.#isOpen()) return "gone";
     const waiting = this.#socket.bufferedAmount;
-    if (waiting > 0 && waiting + text.length > this.#limits.sendBufferBytesMax) {
+    if (waiting > 0 && waiting + text.length > this.#options.limits.sendBufferBytesMax) {
       this.cut();
       return "gone";
     }
     this.#socket.send(text, () => this.#drained());
     if (this.#socket.bufferedAmount <= FULL_BYTES) return "ok";
     this.#isFull = true;
-    this.#timer ??= setTimeout(() => this.cut(), this.#limits.slowReaderMs);
-    return "full";
+    this.#timer ??= setTimeout(() => this.cut(), this.#options.limits.slowReaderMs);
+    this.#options.unsent.set(this, this.#socket.bufferedAmount);
+    // For all that waits this one may have been the longest.
+    return this.#isOpen() ? "full" : "gone";
+  }
+
+  address(): string {
+    return this.#options.address;
   }
 
   buffered(): number {
@@ -80,7 +96,10 @@ export class NodeSocket implements Socket {
   }
 
   #drained(): void {
-    if (!this.#isFull || this.#socket.bufferedAmount > FULL_BYTES / 4) return;
+    if (!this.#isFull) return;
+    this.#options.unsent.set(this, this.#isOpen() ? this.#socket.bufferedAmount : 0);
+    if (this.#socket.bufferedAmount > FULL_BYTES / 4) return;
+    this.#options.unsent.set(this, 0);
     this.#isFull = false;
     this.#rest();
     this.#guard((handler) => handler.onDrain(this));
@@ -92,6 +111,10 @@ export class NodeSocket implements Socket {
     } catch {
       this.close(1011, "The server failed on this message.");
     }
+  }
+
+  #isOpen(): boolean {
+    return this.#socket.readyState === this.#socket.OPEN;
   }
 
   #rest(): void {

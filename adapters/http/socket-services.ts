@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import { rootRunOf } from "../../runtime/frame.ts";
 import type { System } from "../../runtime/system.ts";
 import type { Authenticator } from "./auth.ts";
+import { maxSpendOf } from "./max-spend.ts";
 import { demandUse } from "./permissions.ts";
 import type { RateLimiter } from "./rate.ts";
 import type { Principal } from "./route.ts";
@@ -27,6 +28,8 @@ export function createSocketServices(parts: SocketParts): SocketServices {
   const { system, chat, authenticator, rates } = parts;
   return {
     authenticateKey: (key, address) => authenticator.authenticateKey(key, address),
+    proveKey: (key) =>
+      authenticator.again({ peer: "", header: (name) => (name === "x-api-key" ? key : undefined) }),
     admit: (principal) => {
       rates.take(principal.keyId ?? `${principal.via}:admin`);
     },
@@ -42,6 +45,7 @@ export function createSocketServices(parts: SocketParts): SocketServices {
         text: params.message,
         conversation: params.conversation_key ?? null,
         stream: true,
+        limit: maxSpendOf(params.max_spend),
         ...(params.user_key === undefined ? {} : { user: params.user_key }),
         ...(params.on_busy === undefined ? {} : { onBusy: params.on_busy }),
         ...(params.on_disconnect === undefined ? {} : { onDisconnect: params.on_disconnect }),
@@ -60,6 +64,11 @@ export function createSocketServices(parts: SocketParts): SocketServices {
       await demandReached(system, principal, run);
       await chat.find(principal.tenant, run);
       await system.cancel(principal.tenant, rootRunOf(run), reason);
+    },
+    checkWatch: async (principal, { how, run }) => {
+      if (how === "chat") demandUse(principal, CHAT_SERVICE, "runs.start");
+      else demandUse(principal, RUN_SERVICE, "runs.read");
+      await demandReached(system, principal, run);
     },
   };
 }

@@ -5,6 +5,7 @@
 import { type ErrorCode, RuntimeError, toErrorData, toldError } from "../../runtime/errors.ts";
 import type { Frame } from "../../runtime/frame.ts";
 import { frameView } from "./answers.ts";
+import type { Proven } from "./proof.ts";
 import type { Principal } from "./route.ts";
 import type { Socket, SocketHandler } from "./server.ts";
 import {
@@ -17,13 +18,15 @@ import {
   type SocketRequest,
   socketLimits,
 } from "./socket-frames.ts";
-import type { Proven } from "./socket-proof.ts";
+import { grantsOf, Subscription, type Watched } from "./socket-subscription.ts";
 import { loadValidator } from "./validate.ts";
 
 /** What a socket does things with. */
 export interface SocketServices {
   /** @throws UNAUTHENTICATED, RATE_LIMITED. */
   authenticateKey(key: string, address: string): Promise<Principal>;
+  /** Whether the key is valid still; counts for nothing. @throws UNAUTHENTICATED, TENANT_SUSPENDED. */
+  proveKey(key: string): Promise<Principal>;
   /** Called for every request after hello. @throws RATE_LIMITED. */
   admit(principal: Principal): void;
   /** First frame `accepted` or `refused`, then the run's frames to its end. @throws FORBIDDEN ... */
@@ -39,6 +42,8 @@ export interface SocketServices {
     options: { readonly after?: string; readonly signal: AbortSignal },
   ): AsyncIterable<readonly Frame[]>;
   cancel(principal: Principal, run: string, reason: string): Promise<void>;
+  /** Whether somebody might still ask for what is watched. @throws FORBIDDEN, NOT_FOUND. */
+  checkWatch(principal: Principal, watched: Watched): Promise<void>;
 }
 
 /**
@@ -62,38 +67,6 @@ export async function createSocketHandler(
     onDrain: () => connection?.drained(),
     onClose: () => connection?.end(),
   };
-}
-
-class Subscription {
-  readonly id: string;
-  readonly abort = new AbortController();
-  #sequence = 0;
-  #credit: number;
-  #wake: (() => void) | null = null;
-
-  constructor(id: string, credit: number = socketLimits.credit) {
-    this.id = id;
-    this.#credit = credit;
-    this.abort.signal.addEventListener("abort", () => this.#wake?.());
-  }
-
-  add(credit: number): void {
-    this.#credit = Math.min(socketLimits.creditMax, this.#credit + credit);
-    this.#wake?.();
-  }
-
-  /** Waits for credit and takes one; the number of the next event, or null when it has ended. */
-  async take(): Promise<number | null> {
-    while (this.#credit === 0 && !this.abort.signal.aborted) {
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-    }
-    if (this.abort.signal.aborted) return null;
-    this.#credit -= 1;
-    this.#sequence += 1;
-    return this.#sequence;
-  }
 }
 
 class Connection {
@@ -186,19 +159,17 @@ class Connection {
     const principal = await this.#proven.prove();
     this.#services.admit(principal);
     switch (request.method) {
-      case "chat": {
-        const { credit } = request.params;
-        return this.#watch(request.id, credit, (signal) =>
+      case "chat":
+        return this.#watch(request, principal, (signal) =>
           this.#services.startChat(principal, request.params, {
             idempotencyKey: request.idempotency_key ?? null,
             signal,
           }),
         );
-      }
       case "subscribe":
       case "resume": {
-        const { run_id, after, credit } = request.params;
-        return this.#watch(request.id, credit, (signal) =>
+        const { run_id, after } = request.params;
+        return this.#watch(request, principal, (signal) =>
           this.#services.follow(principal, run_id, {
             signal,
             ...(after === undefined ? {} : { after }),
@@ -229,7 +200,8 @@ class Connection {
     }
     if (token !== undefined) {
       const prove = () => this.#services.authenticateKey(token, this.#address);
-      this.#proven = { principal: await prove(), prove };
+      const again = () => this.#services.proveKey(token);
+      this.#proven = { principal: await prove(), prove, again };
     }
     if (this.#proven === null) {
       throw new RuntimeError("UNAUTHENTICATED", "hello needs a token: an API key.");
@@ -242,10 +214,29 @@ class Connection {
 
   async #lookAgain(): Promise<void> {
     try {
-      await this.#proven?.prove();
+      const principal = await this.#proven?.again();
+      if (principal !== undefined) await this.#checkWatches(principal);
     } catch (error) {
       const { code, message } = toErrorData(error);
       if (isLost(code)) this.#close(closing[code] ?? closeCodes.unauthenticated, message);
+    }
+  }
+
+  /** Of a key that may do other things than before, what it may no longer watch ends. */
+  async #checkWatches(principal: Principal): Promise<void> {
+    const grants = grantsOf(principal);
+    for (const subscription of this.#subscriptions.values()) {
+      const { watched } = subscription;
+      if (watched === null || subscription.grants === grants) continue;
+      try {
+        await this.#services.checkWatch(principal, watched);
+        subscription.grants = grants;
+      } catch (error) {
+        const { code } = toErrorData(error);
+        if (code !== "FORBIDDEN" && code !== "NOT_FOUND") throw error;
+        this.#fail(subscription, error);
+        subscription.abort.abort();
+      }
     }
   }
 
@@ -264,8 +255,8 @@ class Connection {
   // The answer to the request comes with the first frames: a refusal of the run is a refusal of it.
   // What follows goes on by itself, so that a stream does not count as an unanswered request.
   async #watch(
-    requestId: string,
-    credit: number | undefined,
+    request: Extract<SocketRequest, { method: "chat" | "subscribe" | "resume" }>,
+    principal: Principal,
     open: (signal: AbortSignal) => AsyncIterable<readonly Frame[]>,
   ): Promise<void> {
     if (this.#subscriptions.size >= socketLimits.subscriptions) {
@@ -273,7 +264,11 @@ class Connection {
       throw new RuntimeError("RATE_LIMITED", `A socket has at most ${most} subscriptions.`);
     }
     this.#made += 1;
-    const subscription = new Subscription(`s${this.#made}`, credit);
+    const subscription = new Subscription(
+      `s${this.#made}`,
+      grantsOf(principal),
+      request.params.credit,
+    );
     this.#subscriptions.set(subscription.id, subscription);
     const frames = open(subscription.abort.signal)[Symbol.asyncIterator]();
     try {
@@ -283,7 +278,10 @@ class Connection {
       if (head?.type === "refused")
         throw new RuntimeError(head.error.code, head.error.message, head.error.details);
       const accepted = head?.type === "accepted" ? { run_id: head.run, accepted: head.reply } : {};
-      this.#send(resultFrame(requestId, { sub: subscription.id, ...accepted }));
+      const run = request.method === "chat" ? accepted.run_id : request.params.run_id;
+      const how = request.method === "chat" ? "chat" : "follow";
+      if (run != null) subscription.watched = { how, run };
+      this.#send(resultFrame(request.id, { sub: subscription.id, ...accepted }));
       const rest = head?.type === "accepted" ? batch.slice(1) : batch;
       this.#follow(subscription, frames, rest, first.done === true).catch((error: unknown) =>
         this.#fail(subscription, error),

@@ -4,7 +4,12 @@
 import { createHash } from "node:crypto";
 import type { JWTPayload } from "jose";
 import { type KeyRole, keyRoles } from "../../actors/records/api-key.ts";
-import type { IssuerConfig } from "../config-identity.ts";
+import {
+  type AllowedResources,
+  kindOfId,
+  type ResourceKindName,
+} from "../../actors/records/resource-scope.ts";
+import { ALL_OF, grantedOf, type IssuerConfig } from "../config-identity.ts";
 
 /** Who a token speaks for. */
 export interface Claimed {
@@ -16,6 +21,8 @@ export interface Claimed {
   readonly boundTo: string | null;
   /** Null: those of a new key. */
   readonly services: readonly string[] | null;
+  /** What it reaches; null: all of its tenant's. */
+  readonly resources: AllowedResources | null;
 }
 
 const TENANT = /^tn_[a-z0-9]{1,61}$/;
@@ -39,6 +46,7 @@ export function claimedOf(config: IssuerConfig, payload: JWTPayload): Claimed | 
     user: isUser ? user : null,
     boundTo: isUser && isBound ? user : null,
     services: servicesOf(config, payload),
+    resources: resourcesOf(config, payload),
   };
 }
 
@@ -55,13 +63,42 @@ function roleOf(config: IssuerConfig, payload: JWTPayload): KeyRole {
 }
 
 function servicesOf(config: IssuerConfig, payload: JWTPayload): readonly string[] | null {
-  const allowed = config.services.length === 0 ? null : config.services;
-  if (config.servicesClaim === null) return allowed;
-  const asked = textsOf(claimOf(payload, config.servicesClaim));
-  // Everything is never what a token says by itself: that is what the configuration says.
-  const named = asked.filter((one) => one !== "*");
-  if (allowed === null || allowed.includes("*")) return named;
-  return named.filter((one) => allowed.includes(one));
+  const { services, servicesClaim } = config;
+  if (servicesClaim === null) return services.length === 0 ? null : services;
+  return grantedIn(services, textsOf(claimOf(payload, servicesClaim)));
+}
+
+function resourcesOf(config: IssuerConfig, payload: JWTPayload): AllowedResources | null {
+  const { resources, resourcesClaim } = config;
+  if (resourcesClaim === null && resources.length === 0) return null;
+  const granted =
+    resourcesClaim === null
+      ? resources
+      : grantedIn(resources, textsOf(claimOf(payload, resourcesClaim)));
+  const reached: Partial<Record<ResourceKindName, string[]>> = {};
+  for (const what of granted) {
+    const isAll = what.endsWith(ALL_OF);
+    const kind = isAll ? (what.slice(0, -ALL_OF.length) as ResourceKindName) : kindOfId(what);
+    if (kind === null) continue;
+    reached[kind] ??= [];
+    reached[kind].push(isAll ? "*" : what);
+  }
+  return reached;
+}
+
+/** What a claim's values are granted: what they are mapped to, and what they name of what may be named. */
+function grantedIn(entries: readonly string[], values: readonly string[]): readonly string[] {
+  const all = entries.map(grantedOf);
+  const most = all.flatMap(({ value, what }) => (value === null ? [what] : []));
+  const isNamed = (one: string): boolean =>
+    all.length === 0 ||
+    most.some((what) => what === "*" || what === one || what === `${kindOfId(one)}${ALL_OF}`);
+  // Everything, or all of a kind, is never what a token says by itself: that is what the configuration says.
+  const named = values.filter((one) => !one.endsWith("*") && isNamed(one));
+  const mapped = all.flatMap(({ value, what }) =>
+    value !== null && values.includes(value) ? [what] : [],
+  );
+  return [...new Set([...mapped, ...named])];
 }
 
 function claimOf(payload: JWTPayload, path: string): unknown {

@@ -15,7 +15,7 @@ export const KEYS_KEPT_MS = 24 * 60 * 60_000;
 /** A key set, or what says where it is. */
 const limits = { firstByteMs: 5_000, idleMs: 5_000, totalMs: 10_000, bytesMax: 256 * 1_024 };
 /** Keys of one issuer that are looked at. */
-const KEYS_MAX = 100;
+export const KEYS_MAX = 100;
 
 /** Where an issuer's keys are. */
 export interface KeySource {
@@ -47,7 +47,7 @@ export function createKeySet(
     const { keys } = found as Partial<JSONWebKeySet>;
     if (!Array.isArray(keys)) throw new Error("It has no keys.");
     // Of a shared secret nothing is taken: who could verify with it could sign too.
-    const some = keys.slice(0, KEYS_MAX).filter((key) => key?.kty !== "oct");
+    const some = keys.filter((key) => key?.kty !== "oct").slice(0, KEYS_MAX);
     kept = { find: createLocalJWKSet({ keys: some }), atMs: now() };
   }
 

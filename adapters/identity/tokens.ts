@@ -107,6 +107,9 @@ function jsonOf(part: string): Readonly<Record<string, unknown>> | null {
   }
 }
 
+/** The last moment that a date can say. */
+const DATE_MS_MAX = 8.64e15;
+
 async function verified(
   { config, keys }: Issuer,
   text: string,
@@ -124,8 +127,10 @@ async function verified(
     const skewMs = config.clockSkewS * 1_000;
     const { exp = 0, iat } = payload;
     if (iat !== undefined && !(iat * 1_000 <= nowMs + skewMs)) return null;
+    const untilMs = exp * 1_000 + skewMs;
+    if (untilMs > DATE_MS_MAX) return null;
     const claimed = claimedOf(config, payload);
-    return claimed && { ...claimed, untilMs: exp * 1_000 + skewMs };
+    return claimed && { ...claimed, untilMs };
   } catch (error) {
     if (error instanceof RuntimeError) throw error;
     return null;

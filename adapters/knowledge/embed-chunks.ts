@@ -30,6 +30,8 @@ const splitOptions = {
 /** For whom it is done. */
 export interface EmbedCaller {
   readonly tenant: string;
+  /** Key that asked, for its budgets. */
+  readonly keyId?: string | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -55,13 +57,13 @@ export async function vectorsOf(
   compute: Compute,
   embedder: Embedder,
   texts: readonly string[],
-  { tenant, signal }: EmbedCaller,
+  { tenant, keyId, signal }: EmbedCaller,
 ): Promise<readonly Float32Array[]> {
   const timeoutMs = limits.waitMs + limits.embedMs;
   const options = { tenant, signal, timeoutMs, runMs: limits.embedMs };
   const vectors =
     embedder.embedNow === undefined
-      ? await embedder.embed(texts, { tenant, signal })
+      ? await embedder.embed(texts, { tenant, payer: { keyId: keyId ?? null, agent: "" }, signal })
       : ((await compute.run(ingestTasks.embed, texts, options)) as Float32Array[]);
   if (vectors.length !== texts.length) {
     const text = `The embedder ${embedder.id} gave ${vectors.length} vectors for ${texts.length} texts.`;

@@ -16,6 +16,12 @@ const failures = new Set(["PROVIDER_FAILED", "PROVIDER_UNAVAILABLE", "DEADLINE"]
 const ACCEPT =
   "text/html, application/pdf, text/markdown, text/plain, application/vnd.openxmlformats-officedocument.wordprocessingml.document, application/json, text/csv, */*;q=0.5";
 
+/** Whose document it is. */
+export interface FetchedBy {
+  readonly tenant: string;
+  readonly signal: AbortSignal;
+}
+
 /**
  * The document at an address.
  * @throws RuntimeError URL_REFUSED; URL_FAILED: it cannot be reached, is too slow or too large, or has no
@@ -24,22 +30,21 @@ const ACCEPT =
 export async function fetchDocument(
   egress: Egress,
   address: string,
-  signal: AbortSignal,
+  by: FetchedBy,
 ): Promise<DocumentSource> {
-  return await fetched(egress, address, signal).catch(ofAddress);
+  return await fetched(egress, address, by).catch(ofAddress);
 }
 
 async function fetched(
   egress: Egress,
   address: string,
-  signal: AbortSignal,
+  { tenant, signal }: FetchedBy,
 ): Promise<DocumentSource> {
   let url = address;
   for (let redirects = 0; redirects <= fetchLimits.redirects; redirects += 1) {
     const { totalMs, bytesMax } = fetchLimits;
     const response = await egress.request({
-      url,
-      method: "GET",
+      ...{ tenant, url, method: "GET" },
       headers: { accept: ACCEPT, "user-agent": "Troupe" },
       signal,
       limits: { totalMs, bytesMax },

@@ -26,7 +26,7 @@ import type { Reader, StoreOp } from "../../runtime/store/store.ts";
 import { AtWork } from "./at-work.ts";
 import { commitAll } from "./commit-all.ts";
 import { currentPlace, isCurrent, readEditions } from "./editions.ts";
-import { vectorsOf } from "./embed-chunks.ts";
+import { type EmbedCaller, vectorsOf } from "./embed-chunks.ts";
 import { forgetUnit, type KeptDocument, toldOf } from "./ingest-kept.ts";
 import { type KeptChunks, type Piece, piecesOf } from "./ingest-pieces.ts";
 import { again, distinct, isThere, preparedOf, reportOf } from "./ingest-reports.ts";
@@ -177,7 +177,7 @@ class KnowledgeIngest implements Ingest {
     // Nobody will look there: the documents are taken in again where somebody does.
     if (now.collection !== key) return [];
     const write = (parts: readonly KeptChunks[]) =>
-      this.#embedParts(edition, embedder, parts, signal);
+      this.#embedParts(edition, embedder, parts, { ...place, signal });
     const refused = await refusedOf(kept, write);
     return refused.map(({ at, error }) => ({ at: places[at] ?? 0, error }));
   }
@@ -186,14 +186,13 @@ class KnowledgeIngest implements Ingest {
     edition: Place,
     embedder: Embedder,
     kept: readonly KeptChunks[],
-    signal: AbortSignal,
+    caller: EmbedCaller,
   ): Promise<void> {
     const { writer, compute } = this.#options;
-    const { tenant } = edition;
     const texts = kept.flatMap(({ title, chunks }) =>
       chunks.map((chunk) => searchText({ ...chunk, documentTitle: title })),
     );
-    const vectors = await vectorsOf(compute, embedder, texts, { tenant, signal });
+    const vectors = await vectorsOf(compute, embedder, texts, caller);
     let next = 0;
     const parts = kept.map(({ chunks, ...write }): WritePart => {
       const vectorsOf = vectors.slice(next, next + chunks.length);

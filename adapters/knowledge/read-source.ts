@@ -32,7 +32,10 @@ export interface ReadDocument {
 export interface SourceReaderOptions {
   readonly bulk: Reader;
   readonly parser: Parser;
-  fetch(url: string, signal: AbortSignal): Promise<DocumentSource>;
+  fetch(
+    url: string,
+    by: { readonly tenant: string; readonly signal: AbortSignal },
+  ): Promise<DocumentSource>;
 }
 
 /** Under which a document's rows are written: the same whenever the job writes them. */
@@ -63,7 +66,7 @@ export class SourceReader {
     const source = await readSource(bulk, place, number);
     if (source === undefined) return { ...failed(number, ""), error: gone(number) };
     try {
-      const file = await this.#fileOf(source, signal);
+      const file = await this.#fileOf(source, { tenant: place.tenant, signal });
       const contentHash = hashOf(source, file.bytes);
       const id =
         source.id ??
@@ -88,8 +91,11 @@ export class SourceReader {
     }
   }
 
-  async #fileOf(source: Source, signal: AbortSignal): Promise<DocumentSource> {
-    if (source.kind === "url") return await this.#options.fetch(source.url ?? "", signal);
+  async #fileOf(
+    source: Source,
+    by: Parameters<SourceReaderOptions["fetch"]>[1],
+  ): Promise<DocumentSource> {
+    if (source.kind === "url") return await this.#options.fetch(source.url ?? "", by);
     const { bytes, name, mediaType } = source;
     return {
       bytes,

@@ -23,7 +23,7 @@ import { keys, prefixRange } from "../../runtime/store/keys.ts";
 import { differenceOf } from "./changes.ts";
 import { dropEdition, type Removal, switchEdition } from "./edition-changes.ts";
 import { currentPlace, readEditions } from "./editions.ts";
-import { splitAll, vectorsOf } from "./embed-chunks.ts";
+import { type EmbedCaller, splitAll, vectorsOf } from "./embed-chunks.ts";
 import { findDocument } from "./library.ts";
 import { isMergeDueAt } from "./merge-due.ts";
 import { publishPaced } from "./pace.ts";
@@ -64,11 +64,10 @@ export function createReembed(options: ReembedOptions): Reembed {
 }
 
 /** Where from, where to, and by whom. */
-interface Work {
+interface Work extends Pick<EmbedCaller, "keyId" | "signal"> {
   readonly from: Place;
   readonly to: Place;
   readonly embedder: Embedder;
-  readonly signal: AbortSignal;
 }
 
 /** A document on its way. */
@@ -185,7 +184,8 @@ class KnowledgeReembed implements Reembed {
     const { embedder: pin } = (await this.#head(to)).head;
     const embedder = await embedders.pinned(pin ?? next.embedder);
     await pinEdition(bulk, to, embedder);
-    return { from: { tenant: place.tenant, collection: current }, to, embedder, signal };
+    const { tenant, keyId } = place;
+    return { from: { tenant, collection: current }, to, embedder, keyId, signal };
   }
 
   async #head({ tenant, collection }: Place) {
@@ -350,20 +350,21 @@ class KnowledgeReembed implements Reembed {
   }
 
   async #embed(
-    { to, embedder, signal }: Omit<Work, "from">,
+    { to, embedder, keyId, signal }: Omit<Work, "from">,
     piece: readonly Unwritten[],
   ): Promise<void> {
     const { writer, compute } = this.#options;
     const texts = piece.flatMap(({ row, chunks }) =>
       chunks.map((chunk) => searchText({ ...chunk, documentTitle: row.title })),
     );
-    const vectors = await vectorsOf(compute, embedder, texts, { tenant: to.tenant, signal }).catch(
+    const caller = { tenant: to.tenant, keyId, signal };
+    const vectors = await vectorsOf(compute, embedder, texts, caller).catch(
       async (error: unknown) => {
         if (!isRefusal(error)) throw error;
         // Each alone, to say which one it is; what can be embedded is stored, and not asked for again.
         const [only, ...more] = piece;
         if (only !== undefined && more.length === 0) throw refusedAs(only.row, error);
-        for (const one of piece) await this.#embed({ to, embedder, signal }, [one]);
+        for (const one of piece) await this.#embed({ to, embedder, keyId, signal }, [one]);
         return null;
       },
     );

@@ -145,21 +145,21 @@ async function vectorOf(
   { questions, adopt }: RetrieverOptions & { readonly questions: Questions },
   { edition, pin }: { readonly edition: Place; readonly pin: EmbedderName },
   { mode }: Tuning,
-  { query, tenant, mode: asked, signal }: SearchRequest,
+  { query, tenant, payer, mode: asked, signal }: SearchRequest,
 ): Promise<{ readonly vector: Float32Array; readonly degraded?: Degraded }> {
   const none = new Float32Array(pin.dimension);
   if (mode === "lexical") return { vector: none };
   // Who asks for vectors is told that there are none; a collection's weights are no such wish.
   const isNeeded = asked === "vector";
   try {
-    const how = { tenant, isNeeded, ...(signal && { signal }) };
+    const how = { tenant, payer, isNeeded, ...(signal && { signal }) };
     const { vector, embedder } = await questions.of(pin, query, how);
     if (pin.weights === undefined && embedder.weights !== undefined) {
       await adopt?.(edition, embedder);
     }
     return { vector };
   } catch (error) {
-    if (isNeeded || signal?.aborted || !isWithoutVector(error)) throw error;
+    if (isNeeded || signal?.aborted || !isWithoutVector(error) || isUnpayable(error)) throw error;
     questions.missed(pin, error, "search");
     const { code, message } = error;
     return { vector: none, degraded: { code, message: `Searched by words alone: ${message}` } };
@@ -172,6 +172,13 @@ function isWithoutVector(error: unknown): error is RuntimeError {
 }
 
 const UNLIKE: readonly string[] = ["CANCELLED", "EMBEDDER_MISMATCH", "EMBEDDER_UNKNOWN"];
+
+/** What cannot be paid is said, and not done in a cheaper way. */
+function isUnpayable(error: unknown): boolean {
+  return error instanceof RuntimeError && UNPAYABLE.includes(error.code);
+}
+
+const UNPAYABLE: readonly string[] = ["BUDGET_EXHAUSTED", "PRICE_UNKNOWN"];
 
 function findIn({ embedder, embedders }: RetrieverOptions): QuestionParts["find"] {
   return async (pin) => {
@@ -216,7 +223,7 @@ async function finish(
       reranked = { status: "used" };
     } catch (error) {
       // The order of the fusion is an answer too; only who asked no longer waits is told.
-      if (request.signal?.aborted) throw error;
+      if (request.signal?.aborted || isUnpayable(error)) throw error;
       reranked = { status: "failed", error: toErrorData(error) };
       const isAny = passages.some(({ relevance }) => relevance >= tuning.threshold.best);
       if (!isAny) found = [];
@@ -233,7 +240,7 @@ async function finish(
 async function scoresOf(
   rerankers: Rerankers | undefined,
   name: string,
-  { query, tenant, signal }: SearchRequest,
+  { query, tenant, payer, signal }: SearchRequest,
   passages: readonly Passage[],
 ): Promise<readonly number[]> {
   if (rerankers === undefined) {
@@ -241,7 +248,7 @@ async function scoresOf(
   }
   const reranker = await rerankers.find(name);
   return await reranker.rerank(query, passages.map(searchText), {
-    tenant,
+    ...{ tenant, payer },
     ...(signal && { signal }),
   });
 }

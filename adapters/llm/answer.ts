@@ -124,7 +124,10 @@ export class AnswerBuilder {
 
   /** Estimated where the provider reported no usable numbers. */
   usage(): Usage {
-    const { promptTokens, completionTokens } = this;
+    // Nothing was counted where there was something: some servers say 0 of a prompt that they had cached.
+    const promptTokens = this.promptTokens || undefined;
+    const isSilent = this.#text === "" && this.#calls.length === 0;
+    const completionTokens = isSilent ? this.completionTokens : this.completionTokens || undefined;
     if (promptTokens !== undefined && completionTokens !== undefined) {
       const [cachedTokens = 0, reasoningTokens = 0] = [this.cachedTokens, this.reasoningTokens];
       const { cacheWriteTokens = 0, cacheWriteLongTokens = 0 } = this;
@@ -193,9 +196,10 @@ function callName(name: string): string {
   return name.replace(/[^a-zA-Z0-9_-]/g, "_").slice(0, NAME_CHARS_MAX) || "unnamed";
 }
 
-/** A count the provider reported, or undefined where it is no count. */
+/** A count the provider reported, or undefined where it is none, or more than any call has. */
 export function countOf(value: unknown): number | undefined {
-  return typeof value === "number" && Number.isInteger(value) && value >= 0 ? value : undefined;
+  const isCount = typeof value === "number" && Number.isInteger(value);
+  return isCount && value >= 0 && value <= limits.countedTokens ? value : undefined;
 }
 
 /** Tokens of a text, roughly: a quarter of its letters, one for each Chinese, Japanese or Korean sign. */

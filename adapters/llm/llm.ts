@@ -4,6 +4,7 @@
 import { modelsOfChain } from "../../actors/model-chain.ts";
 import type { Llm } from "../../actors/ports.ts";
 import type { Log } from "../../runtime/log.ts";
+import type { WeightOf } from "../../runtime/shared/tenant-weights.ts";
 import { createEgress, type Egress } from "../egress.ts";
 import { providerMemory } from "../provider-memory.ts";
 import { createBuiltin } from "./builtin.ts";
@@ -20,6 +21,8 @@ export interface LlmParts {
   /** What is known of the providers, of `providerMemory`. Default: known to this port alone. */
   readonly memory?: SharedArrayBuffer;
   readonly log?: Log;
+  /** Shares of a tenant where calls wait for a slot. Default: one each. */
+  readonly weightOf?: WeightOf | undefined;
 }
 
 /** Hosts that the provider configuration itself allows. */
@@ -65,7 +68,8 @@ async function loadLines(config: LlmConfig, parts: LlmParts): Promise<FindLine> 
     random = Math.random,
     memory = providerMemory(config.providers),
     log,
+    weightOf,
   } = parts;
   const { createLines } = await import("./provider-lines.ts");
-  return createLines(config, { egress, random, memory, ...(log && { log }) });
+  return createLines(config, { egress, random, memory, weightOf, ...(log && { log }) });
 }

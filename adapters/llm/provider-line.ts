@@ -6,6 +6,7 @@ import type { Llm, LlmEvent, LlmRequest, LlmResult } from "../../actors/ports.ts
 import { RuntimeError } from "../../runtime/errors.ts";
 import { type Log, silentLog } from "../../runtime/log.ts";
 import { FairSlots } from "../../runtime/shared/fair-slots.ts";
+import type { WeightOf } from "../../runtime/shared/tenant-weights.ts";
 import type { Egress } from "../egress.ts";
 import { keyFaultOf } from "../provider-keys.ts";
 import type { ProviderCounter } from "../provider-memory.ts";
@@ -51,6 +52,8 @@ export interface LineParts {
   /** A number in [0, 1) for jitter. */
   readonly random: () => number;
   readonly log?: Log;
+  /** Shares of a tenant where calls wait for a slot. Default: one each. */
+  readonly weightOf?: WeightOf | undefined;
 }
 
 /** How one call is made. */
@@ -109,6 +112,7 @@ export class ProviderLine {
       name: `calls to ${provider.name}`,
       slots: this.#slotsMax,
       waitingMax: WAITING_MAX,
+      weightOf: parts.weightOf,
     });
   }
 

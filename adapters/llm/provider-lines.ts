@@ -1,6 +1,7 @@
 // The ways to all providers of the configuration from one thread. Loaded where there are any.
 
 import type { Log } from "../../runtime/log.ts";
+import type { WeightOf } from "../../runtime/shared/tenant-weights.ts";
 import type { Egress } from "../egress.ts";
 import { type ProviderState, providerStates } from "../provider-state.ts";
 import type { LlmConfig, ProviderConfig } from "./config.ts";
@@ -14,6 +15,7 @@ export interface LinesParts {
   /** Of `providerMemory`. */
   readonly memory: SharedArrayBuffer;
   readonly log?: Log;
+  readonly weightOf?: WeightOf | undefined;
 }
 
 /** Finds the line of a provider of this configuration. */

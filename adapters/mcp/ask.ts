@@ -63,7 +63,7 @@ export async function ask(
   const watch = new AbortController();
   let run = "";
   const leave = (): void => {
-    if (run !== "") watch.abort();
+    if (run !== "") watch.abort(left.reason);
   };
   const cancel = (): void => {
     if (run !== "") stop(services, call, run);
@@ -117,6 +117,7 @@ async function begin(services: Services, target: RunTarget, request: Watching): 
     signal,
     ...askedOf(target, args),
     agent: target.id,
+    limit: call.limit,
     // Text is written as it comes only for who is shown it.
     stream: progressTokenOf(context) !== undefined,
     endOnly: true,

@@ -3,6 +3,7 @@
 
 import type { AuthInfo } from "@modelcontextprotocol/server";
 import type { AllowedResources } from "../../actors/records/resource-scope.ts";
+import { maxSpendOfHeader, type SpendLimit } from "../http/max-spend.ts";
 import { hasService } from "../http/permissions.ts";
 import type { RouteContext } from "../http/route.ts";
 import type { Caller } from "../http/services/agent-store.ts";
@@ -21,6 +22,8 @@ export interface McpCall {
   readonly calls: number;
   /** The header Idempotency-Key. */
   readonly retryKey: string | null;
+  /** What a run that it begins may spend: the header X-Max-Spend. */
+  readonly limit: SpendLimit;
   readonly flow: Flow;
 }
 
@@ -62,12 +65,13 @@ export function callOf(pass: AuthInfo | undefined): McpCall {
   return call;
 }
 
-/** The call of a request. */
+/** The call of a request. @throws INVALID for a header that cannot be. */
 export function createCall(
   context: McpCall["context"],
   of: Pick<McpCall, "session" | "isModern" | "calls" | "retryKey">,
 ): McpCall {
-  return { context, caller: actingOf(context), ...of, flow: new Flow() };
+  const limit = maxSpendOfHeader(context.request);
+  return { context, caller: actingOf(context), ...of, limit, flow: new Flow() };
 }
 
 /** What the key reaches. */

@@ -5,6 +5,7 @@ import {
   isLegacyRequest,
   WebStandardStreamableHTTPServerTransport,
 } from "@modelcontextprotocol/server";
+import { toErrorData } from "../../runtime/errors.ts";
 import type { RouteContext } from "../http/route.ts";
 import type { HttpResponse, ResponseSink } from "../http/server.ts";
 import type { Services } from "../http/services/services.ts";
@@ -42,26 +43,40 @@ export function createEndpoint(services: Services, version: string): Endpoint {
   const streaming = createMcpHandler(factory, { ...common, responseMode: "sse" });
   return async (context) => {
     const { request, body, principal } = context;
-    const web = webRequest(context);
-    const isOlder = await isLegacyRequest(web, body);
-    const session = isOlder ? sessionOf(request.header(SESSION_HEADER), principal) : null;
     const messages = (Array.isArray(body) ? body : [body]) as readonly Message[];
     const calls = messages.filter(({ method }) => method === "tools/call").length;
+    // A call whose caller is dismissed is answered with the error; what else is open is closed.
+    const left = calls > 0 ? goneOf(request.signal) : request.signal;
+    const web = webRequest(context, left);
+    const isOlder = await isLegacyRequest(web, body);
+    const session = isOlder ? sessionOf(request.header(SESSION_HEADER), principal) : null;
     const retryKey = headerKeyOf(context);
     const call = createCall(context, { session, isModern: !isOlder, calls, retryKey });
-    if (isOlder) return await serveOlder({ factory, underWay }, call, { web, messages, body });
+    if (isOlder)
+      return await serveOlder({ factory, underWay }, call, { web, left, messages, body });
     const pass = { authInfo: passOf(call), parsedBody: body };
     return await reply(await (calls > 0 ? streaming : plain).fetch(web, pass), call.flow);
   };
 }
 
-function webRequest({ request }: Pick<RouteContext, "request">): Request {
+/** Aborts when the client has gone, not when it was dismissed and is there still. */
+function goneOf(signal: AbortSignal): AbortSignal {
+  const gone = new AbortController();
+  const tell = (): void => {
+    if (toErrorData(signal.reason).code === "CANCELLED") gone.abort();
+  };
+  if (signal.aborted) tell();
+  else signal.addEventListener("abort", tell, { once: true });
+  return gone.signal;
+}
+
+function webRequest({ request }: Pick<RouteContext, "request">, signal: AbortSignal): Request {
   const headers = new Headers();
   for (const name of read) {
     const value = request.header(name);
     if (value !== undefined) headers.set(name, value);
   }
-  const { method, signal } = request;
+  const { method } = request;
   return new Request("http://localhost/mcp", { method, headers, signal });
 }
 
@@ -72,9 +87,14 @@ async function serveOlder(
     underWay,
   }: { readonly factory: ReturnType<typeof createFactory>; readonly underWay: CallsUnderWay },
   call: McpCall,
-  of: { readonly web: Request; readonly messages: readonly Message[]; readonly body: object },
+  of: {
+    readonly web: Request;
+    readonly left: AbortSignal;
+    readonly messages: readonly Message[];
+    readonly body: object;
+  },
 ): Promise<HttpResponse> {
-  const { web, messages, body } = of;
+  const { web, left, messages, body } = of;
   if (call.session !== null) handOn(underWay, call.session, messages);
   const authInfo = passOf(call);
   const server = factory({ era: "legacy", authInfo, requestInfo: web });
@@ -86,8 +106,7 @@ async function serveOlder(
     // Closes the transport too, and whoever still waits for an answer by it.
     server.close().catch(ignore);
   };
-  const { signal } = call.context.request;
-  signal.addEventListener("abort", close, { once: true });
+  left.addEventListener("abort", close, { once: true });
   const response = await transport.handleRequest(web, { authInfo, parsedBody: body });
   const answered = await reply(response, call.flow, close);
   const opens = messages.find(({ method }) => method === "initialize");

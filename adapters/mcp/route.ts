@@ -44,7 +44,7 @@ export function mcpRoute(services: Services, version: () => Promise<string>): Ro
       },
       202: { description: "A notification, or the answer to a question, was taken." },
     },
-    reads: ["Idempotency-Key"],
+    reads: ["Idempotency-Key", "X-Max-Spend"],
     method: "POST",
     pattern: "/mcp",
     service: "mcp",

@@ -20,6 +20,7 @@ export async function search(
   const { query, top_k } = of.args as Static<typeof findInput>;
   const { passages } = await knowledge.search(call.caller.tenant, of.id, {
     query,
+    payer: { keyId: call.caller.keyId, agent: "" },
     signal: of.signal,
     ...(top_k === undefined ? {} : { settings: { top_k } }),
   });

@@ -24,6 +24,8 @@ export interface ExportSource {
   readonly tenant: string;
   /** Of the program. */
   readonly version: string;
+  /** Without what the operator's audit tells of the tenant. Default: with it. */
+  readonly isForOwner?: boolean | undefined;
 }
 
 /** Tables that say nothing of what a tenant has: what proves who somebody is, and what answers a repeated request. */
@@ -75,7 +77,7 @@ function* linesOf(source: ExportSource): Iterable<Line> {
   for (const part of tenantParts(snapshot, tenant)) {
     if (part.kind !== "record" || !leftOut.has(part.of)) yield lineOf(tenant, part);
   }
-  yield* operatorLines(source);
+  if (source.isForOwner !== true) yield* operatorLines(source);
 }
 
 function tenantRow({ snapshot, tenant }: ExportSource): StoredTenant {

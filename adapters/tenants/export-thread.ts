@@ -16,6 +16,8 @@ export interface ExportRequest {
   readonly tenant: string;
   /** Of the program. */
   readonly version: string;
+  /** For an owner of the tenant: without what the operator's audit tells of it. Default: for the operator. */
+  readonly isForOwner?: boolean | undefined;
   /** Where values of tenants are sealed. */
   readonly sealer?: SealerSource | undefined;
 }
@@ -29,14 +31,14 @@ export type ExportTold =
 const main = parentPort;
 if (main === null) throw new Error("export-thread.ts is the entry of a worker thread.");
 const tell = (told: ExportTold): void => main.postMessage(told);
-const { folder, tenant, version, sealer } = workerData as ExportRequest;
+const { folder, tenant, version, isForOwner, sealer } = workerData as ExportRequest;
 const hold = async (): Promise<Snapshot> =>
   openSnapshot(folder, { seals: sealer && (await loadSeals(sealer)) });
 
 giveWay();
 hold()
   .then((snapshot) => {
-    const pieces = exportPieces({ snapshot, tenant, version })[Symbol.iterator]();
+    const pieces = exportPieces({ snapshot, tenant, version, isForOwner })[Symbol.iterator]();
     const close = (): void => {
       pieces.return?.();
       void snapshot.close().finally(() => main.close());

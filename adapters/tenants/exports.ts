@@ -11,6 +11,8 @@ export const exportLimits = {
   atOnce: 2,
   /** One is cut after this, however slowly it is read, ms. */
   longestMs: 3_600_000,
+  /** The same of those that owners of tenants ask for, one of each tenant. */
+  ofOwners: { atOnce: 2, longestMs: 600_000 },
 } as const;
 
 /** An export under way. */
@@ -25,9 +27,17 @@ export interface TenantExport {
 export class TenantExports {
   readonly #longestMs: number;
   #underWay = 0;
+  /** Tenants whose owners have one under way. */
+  readonly #owners = new Set<string>();
 
+  /** @param longestMs how long one takes at most; those of owners: that, and no longer than their limit. */
   constructor(longestMs: number = exportLimits.longestMs) {
     this.#longestMs = longestMs;
+  }
+
+  /** Exports under way. */
+  get size(): number {
+    return this.#underWay + this.#owners.size;
   }
 
   /**
@@ -35,15 +45,11 @@ export class TenantExports {
    * @throws CONFLICT when as many as may be are under way, NOT_FOUND.
    */
   async begin(request: ExportRequest): Promise<TenantExport> {
-    if (this.#underWay >= exportLimits.atOnce) {
-      const text = `${exportLimits.atOnce} exports of tenants are under way, which is the most; wait for one of them.`;
-      throw new RuntimeError("CONFLICT", text, { limit: "exports", value: exportLimits.atOnce });
-    }
-    this.#underWay += 1;
-    const thread = new Thread(request, this.#longestMs);
-    void thread.ended.then(() => {
-      this.#underWay -= 1;
-    });
+    const leave = this.#enter(request);
+    const { longestMs } = exportLimits.ofOwners;
+    const mostMs = request.isForOwner ? Math.min(this.#longestMs, longestMs) : this.#longestMs;
+    const thread = new Thread(request, mostMs);
+    void thread.ended.then(leave);
     try {
       const first = await thread.next();
       return { pieces: () => thread.from(first), close: () => thread.close() };
@@ -51,6 +57,27 @@ export class TenantExports {
       await thread.close();
       throw error;
     }
+  }
+
+  /** Owners keep out neither the operator nor, with more than one, each other. */
+  #enter({ tenant, isForOwner = false }: ExportRequest): () => void {
+    if (isForOwner && this.#owners.has(tenant)) {
+      const text = "An export of this tenant is under way; wait for it.";
+      throw new RuntimeError("CONFLICT", text, { limit: "exports", value: 1 });
+    }
+    const { atOnce: value } = isForOwner ? exportLimits.ofOwners : exportLimits;
+    if ((isForOwner ? this.#owners.size : this.#underWay) >= value) {
+      const text = `${value} exports of tenants are under way, which is the most; wait for one of them.`;
+      throw new RuntimeError("CONFLICT", text, { limit: "exports", value });
+    }
+    if (isForOwner) {
+      this.#owners.add(tenant);
+      return () => void this.#owners.delete(tenant);
+    }
+    this.#underWay += 1;
+    return () => {
+      this.#underWay -= 1;
+    };
   }
 }
 

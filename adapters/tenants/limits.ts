@@ -14,10 +14,15 @@ import type { Tables, TableWrite } from "../../runtime/system.ts";
 /** Tenants whose rates are remembered; past it the one that was asked for first is read anew. */
 const TENANTS_MAX = 50_000;
 
-/** The limits of a tenant. */
-export async function readLimits(tables: Tables, tenant: string): Promise<TenantLimits> {
+/** The limits of a tenant: its own, and where it has none of its own `defaults`. */
+export async function readLimits(
+  tables: Tables,
+  tenant: string,
+  defaults: TenantLimits = {},
+): Promise<TenantLimits> {
   const { table, id } = limitsPlace;
-  return ((await tables.get(tenant, table, id))?.value ?? {}) as TenantLimits;
+  const own = ((await tables.get(tenant, table, id))?.value ?? {}) as TenantLimits;
+  return { ...defaults, ...own };
 }
 
 /** The write of them, in a batch of whichever tenant's tables. */
@@ -65,11 +70,18 @@ interface Bucket {
 export class TenantRates {
   readonly #tables: Tables;
   readonly #nowMs: () => number;
+  readonly #defaults: TenantLimits;
   readonly #buckets = new Map<string, Bucket>();
 
-  constructor(tables: Tables, nowMs: () => number = () => performance.now()) {
+  /** @param defaults of tenants that have none of their own. */
+  constructor(
+    tables: Tables,
+    nowMs: () => number = () => performance.now(),
+    defaults: TenantLimits = {},
+  ) {
     this.#tables = tables;
     this.#nowMs = nowMs;
+    this.#defaults = defaults;
   }
 
   /** @throws RATE_LIMITED with the limit. The first requests of a tenant pass while its limit is read. */
@@ -99,7 +111,7 @@ export class TenantRates {
 
   /** Its limits have changed. */
   changed(tenant: string, limits: TenantLimits): void {
-    const perSecond = limits.requests_per_second ?? null;
+    const perSecond = { ...this.#defaults, ...limits }.requests_per_second ?? null;
     if (this.#buckets.size >= TENANTS_MAX) {
       const [first = ""] = this.#buckets.keys();
       this.#buckets.delete(first);
@@ -109,7 +121,8 @@ export class TenantRates {
   }
 
   #read(tenant: string): void {
-    this.changed(tenant, {});
+    // Until it is read, none: its own may be higher than the default.
+    this.changed(tenant, { requests_per_second: null });
     readLimits(this.#tables, tenant).then(
       (limits) => this.changed(tenant, limits),
       // Read again with its next request.

@@ -3,6 +3,7 @@
 
 import { type ApiKey, systemTables, systemTenant } from "../../actors/records/api-key.ts";
 import { type AuditRow, auditTable } from "../../actors/records/audit.ts";
+import { weightsTable } from "../../actors/records/tenant.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import type { TableRow, Tables, TableWrite } from "../../runtime/system.ts";
 import { byServer } from "../audit/act.ts";
@@ -25,6 +26,7 @@ const tablesWithOthers = [
   systemTables.keysUsed,
   packJournal.applies,
   packJournal.documents,
+  weightsTable,
 ] as const;
 
 /**
@@ -49,6 +51,8 @@ export class SystemRows {
         if (left === "drop") this.#before.add(id);
         return left;
       }
+      case weightsTable:
+        return this.#drop(id);
       case systemTables.keysUsed:
         return this.#before.has(id) ? "drop" : "keep";
       case systemTables.keysByTenant:

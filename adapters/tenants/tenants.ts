@@ -13,21 +13,26 @@ import {
   type TenantStatus,
   type tenantPatch,
 } from "../../actors/records/tenant.ts";
+import { changedLimits, type TenantLimits } from "../../actors/records/tenant-limits.ts";
 import type { Static } from "../../actors/schema.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { newId } from "../../runtime/id.ts";
-import type { System, TableWrite, TenantState } from "../../runtime/system.ts";
+import type { TableWrite, TenantState } from "../../runtime/system.ts";
 import { auditWrites } from "../audit/audit-writes.ts";
 import { createSerial } from "../serial.ts";
+import type { EffectiveLimits, EffectiveParts } from "./effective-limits.ts";
 import { countAgents, limitsWrite } from "./limits.ts";
 import { changeTenant, findPurge, findTenant, unknownTenant } from "./records.ts";
 import type { TenantRemovals } from "./removal.ts";
+import { weighing, weightWrite } from "./weights.ts";
 
 /** Tenants as the operator's routes use them. */
 export interface TenantService {
   create(input: Static<typeof newTenant>, by: AuditSource): Promise<ShownTenant>;
   /** @throws NOT_FOUND. */
   get(id: string): Promise<ShownTenant>;
+  /** The same with its limits as they hold, and what of them is used. @throws NOT_FOUND. */
+  details(id: string): Promise<TenantDetails>;
   list(page: { readonly after?: string; readonly limit: number }): Promise<readonly ShownTenant[]>;
   /** @throws NOT_FOUND, CONFLICT for one that is being removed. */
   patch(id: string, patch: Static<typeof tenantPatch>, by: AuditSource): Promise<ShownTenant>;
@@ -42,9 +47,13 @@ export interface TenantService {
   stop(): Promise<void>;
 }
 
+/** A tenant, and what it has. */
+export interface TenantDetails extends ShownTenant {
+  readonly effective_limits: EffectiveLimits;
+}
+
 /** What it works with. */
-export interface TenantOptions {
-  readonly system: Pick<System, "tables" | "tenants">;
+export interface TenantOptions extends EffectiveParts {
   readonly removals: TenantRemovals;
   /** Told of a tenant whose record has changed. */
   readonly changed?: (tenant: Tenant) => void;
@@ -87,9 +96,11 @@ export function createTenantService(options: TenantOptions): TenantService {
       await first(found);
       const audit = (before: Tenant, after: Tenant): readonly TableWrite[] => [
         ...auditWrites(by, { action, subject: id, before, after }),
-        ...(after.limits === before.limits ? [] : [limitsWrite(id, after.limits)]),
+        ...(after.limits === before.limits ? [] : limitsWrites(id, after.limits)),
       ];
-      const after = await changeTenant(tables, id, change, audit);
+      const { limits } = change(found);
+      const write = () => changeTenant(tables, id, change, audit);
+      const after = await weighing(system, { tenant: id, limits }, write);
       changed(after);
       return await shown(after);
     });
@@ -104,7 +115,7 @@ export function createTenantService(options: TenantOptions): TenantService {
         (before) => ({
           ...before,
           ...patch,
-          limits: { ...before.limits, ...patch.limits },
+          limits: changedLimits(before.limits, patch.limits ?? {}),
         }),
       ),
     suspend: (id, by) =>
@@ -126,6 +137,7 @@ export function createTenantService(options: TenantOptions): TenantService {
         // Asked for again, it is on its way.
         if (["removing", "gone"].includes(tenants.stateOf(id))) return;
         await tenants.retire(id);
+        tenants.weigh(id, 1);
         await removals.begin(id, by);
       });
       const after = (await findTenant(tables, id)) ?? found;
@@ -141,10 +153,16 @@ export function createTenantService(options: TenantOptions): TenantService {
 
 /** What needs no tenant to be at rest. */
 function records(
-  { system, changed = () => undefined, nowMs }: TenantOptions,
+  options: TenantOptions,
   shown: (tenant: Tenant) => Promise<ShownTenant>,
-): Pick<TenantService, "create" | "get" | "list"> {
+): Pick<TenantService, "create" | "get" | "details" | "list"> {
+  const { system, changed = () => undefined, nowMs } = options;
   const { tables } = system;
+  const get = async (id: string): Promise<ShownTenant> => {
+    const found = isTenantId(id) ? await findTenant(tables, id) : undefined;
+    if (found === undefined) throw unknownTenant(id);
+    return await shown(found);
+  };
   return {
     create: async (input, by) => {
       const value = readTenant({
@@ -153,24 +171,32 @@ function records(
         ...input,
       });
       const { id } = value;
-      await tables.write(systemTenant, [
-        { type: "put-if", table: systemTables.tenants, id, value, revision: null },
-        ...(input.limits === undefined ? [] : [limitsWrite(id, input.limits)]),
+      const writes = [
+        { type: "put-if", table: systemTables.tenants, id, value, revision: null } as const,
+        ...(input.limits === undefined ? [] : limitsWrites(id, input.limits)),
         ...auditWrites(by, { action: "tenant.create", subject: id, after: value }),
-      ]);
+      ];
+      const { limits } = value;
+      await weighing(system, { tenant: id, limits }, () => tables.write(systemTenant, writes));
       changed(value);
       return await shown(value);
     },
-    get: async (id) => {
-      const found = isTenantId(id) ? await findTenant(tables, id) : undefined;
-      if (found === undefined) throw unknownTenant(id);
-      return await shown(found);
+    get,
+    details: async (id) => {
+      const tenant = await get(id);
+      const { effectiveLimits } = await import("./effective-limits.ts");
+      return { ...tenant, effective_limits: await effectiveLimits(options, tenant) };
     },
     list: async (page) => {
       const rows = await tables.list(systemTenant, systemTables.tenants, page);
       return await Promise.all(rows.map((row) => shown(readTenant(row.value as StoredTenant))));
     },
   };
+}
+
+/** What is written of limits beside the tenant's record. */
+function limitsWrites(tenant: string, limits: TenantLimits): readonly TableWrite[] {
+  return [limitsWrite(tenant, limits), weightWrite(tenant, limits)];
 }
 
 /** Whether a text can be a tenant's id. */

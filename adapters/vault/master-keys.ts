@@ -118,7 +118,9 @@ export function encrypted(key: Uint8Array, plain: Uint8Array, context: Uint8Arra
 /** What `encrypted` was given. @throws RuntimeError SECRET_UNREADABLE. */
 export function decrypted(key: Uint8Array, bytes: Uint8Array, context: Uint8Array): Buffer {
   try {
-    const decipher = createDecipheriv("aes-256-gcm", key, bytes.subarray(0, NONCE_BYTES));
+    const decipher = createDecipheriv("aes-256-gcm", key, bytes.subarray(0, NONCE_BYTES), {
+      authTagLength: TAG_BYTES,
+    });
     decipher.setAAD(context);
     decipher.setAuthTag(bytes.subarray(bytes.length - TAG_BYTES));
     const middle = bytes.subarray(NONCE_BYTES, bytes.length - TAG_BYTES);

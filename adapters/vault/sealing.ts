@@ -32,6 +32,8 @@ export interface SealedTenants extends Sealing {
   destroy(tenant: string): void;
   /** As `TenantKeys.rewrap`; every thread reads them again. */
   rewrap(): { readonly changed: number; readonly unreadable: number };
+  /** Tenants whose keys were found missing by the start. */
+  lost(): readonly string[];
   /** The keys of a folder that is not new, which no server has open. @throws CONFIG_INVALID. */
   readonly opened: () => Promise<SealedData>;
 }
@@ -63,6 +65,7 @@ export function createSealing(
   const check = (): void => {
     if (ownKey(() => keys.read(systemTenant)) === null) throw missing(settings, folder);
   };
+  let lost: readonly string[] = [];
   const destroy = (tenant: string): void => {
     keys.destroy(tenant);
     forgetKeys(changes);
@@ -74,7 +77,8 @@ export function createSealing(
       check();
       return { sealer: createSealer(source.data), destroy };
     },
-    prepare: async (isNew) => {
+    lost: () => lost,
+    prepare: async (isNew, sealed) => {
       if (isNew) {
         await ensureKey();
         ownKey(() => keys.make(systemTenant));
@@ -82,7 +86,8 @@ export function createSealing(
       const destroyed = keys.destroyed();
       // A crash may have cut one short.
       for (const tenant of destroyed) keys.destroy(tenant);
-      return destroyed;
+      lost = await keys.lost(sealed);
+      return { destroyed, lost };
     },
     rewrap: () => keys.rewrap(),
   };

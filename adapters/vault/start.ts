@@ -21,6 +21,9 @@ const id = "master-key";
 /** A start is over by then, ms. */
 const BEGIN_MS = 1_000;
 
+/** Tenants that one line of the log names. */
+const TOLD_MAX = 20;
+
 /** A vault whose data folder is not open yet. */
 export interface PreparedVault {
   readonly vault: Vault;
@@ -52,6 +55,7 @@ export async function prepareVault(
       replaceMasterKeys(memory, read);
     },
     settle: async (system, log, sealed) => {
+      tellLost(log, sealed?.lost() ?? []);
       const { tables } = system;
       const row = await tables.get(systemTenant, table, id);
       const wrappedBy = (row?.value as { readonly key: string } | undefined)?.key ?? null;
@@ -98,4 +102,11 @@ function checkKey(wrappedBy: string | null, known: readonly string[]): void {
     "CONFIG_INVALID",
     `${text} Put the right one back, or in front of it the new one.`,
   );
+}
+
+function tellLost(log: Log, lost: readonly string[]): void {
+  if (lost.length === 0) return;
+  const text =
+    "Keys of tenants are missing: these tenants rest. Put the keys back among the keys of tenants, and start again.";
+  log.write("error", text, { count: lost.length, tenants: lost.slice(0, TOLD_MAX) });
 }

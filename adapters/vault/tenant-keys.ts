@@ -27,6 +27,8 @@ const FOLDER_MODE = 0o700;
 const FILE_MODE = 0o600;
 /** Says that a tenant's key was destroyed: it stays, so that none is made again. */
 const DESTROYED = ".destroyed";
+/** Ends the name of a file that says that a tenant's key is missing while something lies sealed under it. */
+export const LOST = ".lost";
 /** A version of a file that is just being written, and one that is just being overwritten. */
 const FRESH = ".new";
 const OLD = ".old";
@@ -37,8 +39,8 @@ export interface TenantKeys {
   /** The tenant's key; null when there is none. @throws SECRET_UNREADABLE: see `MasterKeys.unwrap`. */
   read(tenant: string): Buffer | null;
   /**
-   * The tenant's key, made when there is none; null when it was destroyed.
-   * @throws as `read`; STORE_FULL, STORE_FAILED when it cannot be written.
+   * The tenant's key, made when there never was one; null when it was destroyed.
+   * @throws as `read`, also when it is lost; STORE_FULL, STORE_FAILED when it cannot be written.
    */
   make(tenant: string): Buffer | null;
   /** Overwrites and removes the key. Whoever has read it must be told to forget it. */
@@ -46,6 +48,11 @@ export interface TenantKeys {
   isDestroyed(tenant: string): boolean;
   /** Tenants whose keys were destroyed. */
   destroyed(): readonly string[];
+  /**
+   * Those of these tenants, of which something is sealed, whose key is neither there nor destroyed. From now
+   * on `make` refuses them, and them alone.
+   */
+  lost(sealed: AsyncIterable<string>): Promise<readonly string[]>;
   /** Wraps anew what is not wrapped under the current master key; what cannot be read stays. */
   rewrap(): { readonly changed: number; readonly unreadable: number };
 }
@@ -80,6 +87,7 @@ export function createTenantKeys(folder: string, masterKeys: MasterKeys): Tenant
     make: (tenant) => {
       const known = read(tenant);
       if (known !== null || isDestroyed(tenant)) return known;
+      if (textOf(`${pathOf(tenant)}${LOST}`) !== null) throw lostKey(tenant, folder);
       stored(() => writeNew(pathOf(tenant), lineOf(tenant, randomBytes(KEY_BYTES))));
       // Another thread may have been faster: its key counts.
       return read(tenant);
@@ -92,6 +100,16 @@ export function createTenantKeys(folder: string, masterKeys: MasterKeys): Tenant
       syncFolder(folder);
       for (const one of [path, `${path}${FRESH}`, `${path}${OLD}`]) erase(one);
       syncFolder(folder);
+    },
+    lost: async (sealed) => {
+      const names = new Set(namesIn(folder));
+      const found: string[] = [];
+      for await (const tenant of sealed) {
+        const name = nameOf(tenant);
+        if (!names.has(name) && !names.has(`${name}${DESTROYED}`)) found.push(tenant);
+      }
+      markLost(folder, names, new Set(found.map((tenant) => `${nameOf(tenant)}${LOST}`)));
+      return found;
     },
     destroyed: () =>
       namesIn(folder).flatMap((name) =>
@@ -108,6 +126,21 @@ export function createTenantKeys(folder: string, masterKeys: MasterKeys): Tenant
       return done;
     },
   };
+}
+
+function markLost(folder: string, names: ReadonlySet<string>, lost: ReadonlySet<string>): void {
+  for (const name of names) {
+    if (name.endsWith(LOST) && !lost.has(name)) rmSync(join(folder, name), { force: true });
+  }
+  for (const name of lost) {
+    if (!names.has(name)) closeSync(openSync(join(folder, name), "w", FILE_MODE));
+  }
+  if (lost.size > 0) syncFolder(folder);
+}
+
+function lostKey(tenant: string, folder: string): RuntimeError {
+  const what = `The key of the tenant ${tenant} is missing in ${folder}, and what it has is sealed under it: put the key back.`;
+  return new RuntimeError("SECRET_UNREADABLE", what);
 }
 
 /** A tenant's id is its file's name; what could not be one is not. */

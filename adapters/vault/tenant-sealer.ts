@@ -99,7 +99,9 @@ class TenantSealer implements Sealer {
     if (known === null || sealed.length < HEAD_BYTES + TAG_BYTES) return undefined;
     const bytes = Buffer.from(sealed.buffer, sealed.byteOffset, sealed.byteLength);
     const end = bytes.length - TAG_BYTES;
-    const decipher = createDecipheriv("aes-256-gcm", keyOf(known, bytes), nonceOf(bytes));
+    const decipher = createDecipheriv("aes-256-gcm", keyOf(known, bytes), nonceOf(bytes), {
+      authTagLength: TAG_BYTES,
+    });
     decipher.setAAD(Buffer.from(place));
     decipher.setAuthTag(bytes.subarray(end));
     const plain = decipher.update(bytes.subarray(HEAD_BYTES, end));

@@ -52,6 +52,7 @@ export function createWebhooks({
       const { id, body } = messageOf(event, push);
       const now = new Date(Math.floor(nowMs() / 1_000) * 1_000);
       const response = await egress.request({
+        tenant,
         url: push?.url ?? url,
         method: "POST",
         headers: {

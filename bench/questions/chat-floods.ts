@@ -3,9 +3,10 @@
 // documents. They take turns with the time alone, so that a machine that is slower for a while is so for
 // all. Such a request may take milliseconds of the thread that every chat passes.
 
-import { type Bench, type Question, type Row, row } from "../question.ts";
+import type { Bench, Question, Row } from "../question.ts";
 import { createTexts } from "../support/door-collections.ts";
 import { Felt, feel, LOUD_SECONDS } from "../support/felt.ts";
+import { feltRows } from "../support/felt-rows.ts";
 import { fullLoad, type Loud, pacedLoad } from "../support/loud.ts";
 import { getBytes, requestBytes, type Target } from "../support/target.ts";
 import { type Desk, makeDesk, startTroupe, type Troupe, targetOf } from "../support/troupe.ts";
@@ -115,21 +116,6 @@ async function feelAll(
   return [alone, ...paced, ...full];
 }
 
-function rows(kinds: readonly Kind[], rounds: readonly (readonly Felt[])[]): readonly Row[] {
-  const column = (at: number): readonly Felt[] => rounds.flatMap((felt) => felt[at] ?? []);
-  const p99s = (at: number): number[] => column(at).map((felt) => felt.p99Ms());
-  const [first = []] = rounds;
-  return first.slice(1).map((felt, before) =>
-    row(`p99 of quiet tenants ${felt.name}, against alone`, p99s(before + 1), {
-      peer: p99s(0),
-      note: column(before + 1)
-        .map((one) => one.said())
-        .join("; "),
-      ...(before < kinds.length && { goal: "<= 2x", holds: (_, ratio) => ratio <= 2 }),
-    }),
-  );
-}
-
 /** The question. */
 export const chatFloods: Question = {
   name: "chat-floods",
@@ -149,7 +135,7 @@ export const chatFloods: Question = {
         rounds.push(felt);
         for (const one of felt) bench.say(one.said());
       }
-      return rows(kinds, rounds);
+      return feltRows(rounds, { who: "quiet tenants", goal: "<= 2x", goals: kinds.length });
     } finally {
       await troupe.stop();
     }

@@ -2,8 +2,10 @@
 // nothing, connections that are opened and left, or opened and dropped as fast as it goes, guesses at keys?
 // Ten tenants send chats at a fixed pace, alone and beside each of them, in turns.
 
-import { type Bench, type Question, type Row, row } from "../question.ts";
+import type { Bench, Question, Row } from "../question.ts";
 import { Felt, feel } from "../support/felt.ts";
+import { feltRows } from "../support/felt-rows.ts";
+import type { Pace } from "../support/paced.ts";
 import { type Stranger, strangers } from "../support/strangers.ts";
 import type { Target } from "../support/target.ts";
 import { makeDesk, startTroupe, targetOf } from "../support/troupe.ts";
@@ -11,40 +13,24 @@ import { warm } from "../support/warm.ts";
 
 /** Tenants that are measured at once: the slowest of too few chats is not their p99. */
 const QUIET_TENANTS = 10;
-/** Turns of a round, each alone and beside every kind of stranger. */
-const TURNS = 5;
+/** Each sends enough for a p99 of every turn, as all turns together are to take less than three minutes. */
+const PACE: Pace = { perSecond: 4, seconds: 3 };
+/** After so many kinds it is felt alone again. */
+const KINDS_BETWEEN = 3;
 
 /** One round: what was felt alone, then beside each kind. */
 async function feelAll(
-  bench: Bench,
   quiet: readonly Target[],
   kinds: readonly Stranger[],
 ): Promise<readonly Felt[]> {
-  const alone = new Felt("alone");
-  const beside = kinds.map(({ name }) => new Felt(`beside ${name}`));
-  for (let turn = 0; turn < (bench.isQuick ? 1 : TURNS); turn += 1) {
-    for (const [at, kind] of kinds.entries()) {
-      await feel(quiet, alone);
-      await feel(quiet, beside[at] ?? alone, () => kind.begin());
-    }
+  const alone = new Felt("alone", PACE);
+  const beside = kinds.map(({ name }) => new Felt(`beside ${name}`, PACE));
+  for (const [at, kind] of kinds.entries()) {
+    if (at % KINDS_BETWEEN === 0) await feel(quiet, alone);
+    await feel(quiet, beside[at] ?? alone, () => kind.begin());
   }
+  await feel(quiet, alone);
   return [alone, ...beside];
-}
-
-function rows(rounds: readonly (readonly Felt[])[]): readonly Row[] {
-  const column = (at: number): readonly Felt[] => rounds.flatMap((felt) => felt[at] ?? []);
-  const p99s = (at: number): number[] => column(at).map((felt) => felt.p99Ms());
-  const [first = []] = rounds;
-  return first.slice(1).map((felt, before) =>
-    row(`p99 of healthy clients ${felt.name}, against alone`, p99s(before + 1), {
-      peer: p99s(0),
-      note: column(before + 1)
-        .map((one) => one.said())
-        .join("; "),
-      goal: "< 2x",
-      holds: (_, ratio) => ratio < 2,
-    }),
-  );
 }
 
 /** The question. */
@@ -58,15 +44,17 @@ export const doorFloods: Question = {
         quiet.push(targetOf(troupe, await makeDesk(troupe)));
       }
       const { key } = await makeDesk(troupe);
-      await warm(bench, quiet);
+      // The code is the same for all of them.
+      await warm(bench, quiet.slice(0, 1));
+      await feel(quiet, new Felt("before", PACE));
       const kinds = strangers(troupe.port, key);
       const rounds: (readonly Felt[])[] = [];
       for (let round = 0; round < bench.rounds; round += 1) {
-        const felt = await feelAll(bench, quiet, kinds);
+        const felt = await feelAll(quiet, kinds);
         rounds.push(felt);
         for (const one of felt) bench.say(one.said());
       }
-      return rows(rounds);
+      return feltRows(rounds, { who: "healthy clients", goal: "< 2x" });
     } finally {
       await troupe.stop();
     }

@@ -16,6 +16,11 @@ import type { System, TableRow, Tables } from "../../runtime/system.ts";
 
 const limits = {
   ...{ bodyBytesMax: 1_048_576, headerBytesMax: 16_384, connectionsMax: 10_000 },
+  ...{
+    connectionsPerAddressMax: 10_000,
+    unsentBytesMax: 2 ** 28,
+    unsentBytesPerAddressMax: 2 ** 28,
+  },
   ...{ bodyTimeoutMs: 30_000, slowReaderMs: 30_000, sendBufferBytesMax: 1_048_576 },
   socketMessageBytesMax: 1_048_576,
 };

@@ -2,23 +2,26 @@
 
 import { median } from "../question.ts";
 import type { Load } from "./loud.ts";
-import { p99Of, pacedChats } from "./paced.ts";
+import { type Pace, p99Of, pacedChats } from "./paced.ts";
 import { calmly } from "./stolen.ts";
 import type { Target } from "./target.ts";
 
-/** Chats a second of a quiet tenant, and how long a turn is, s. */
-const PACE = { perSecond: 1, seconds: 5 } as const;
+/** Chats a second of a quiet tenant, and how long a turn is, s, unless a question has its own. */
+const PACE: Pace = { perSecond: 1, seconds: 5 };
 /** A load lasts until the last quiet tenant, which begins so much later, has its answers, s. */
-export const LOUD_SECONDS = PACE.seconds + 1;
+const secondsOf = ({ perSecond, seconds }: Pace): number => seconds + 1 / perSecond;
+export const LOUD_SECONDS: number = secondsOf(PACE);
 
 /** What they felt, turn after turn: latencies of their chats, ms. */
 export class Felt {
   readonly name: string;
+  readonly pace: Pace;
   readonly turnsMs: (readonly number[])[] = [];
   readonly loudPerSecond: number[] = [];
 
-  constructor(name: string) {
+  constructor(name: string, pace: Pace = PACE) {
     this.name = name;
+    this.pace = pace;
   }
 
   /** The median of the turns' p99: a disk that stalls for a moment is in one turn, and with anybody. */
@@ -40,9 +43,9 @@ export async function feel(
 ): Promise<void> {
   const { value } = await calmly(async () => {
     const stop = await load?.();
-    const chatsMs = await pacedChats(quiet, PACE);
+    const chatsMs = await pacedChats(quiet, felt.pace);
     return { chatsMs, answered: (await stop?.()) ?? 0 };
   });
   felt.turnsMs.push(value.chatsMs);
-  felt.loudPerSecond.push(value.answered / LOUD_SECONDS);
+  felt.loudPerSecond.push(value.answered / secondsOf(felt.pace));
 }

@@ -10,6 +10,9 @@ const IDLE = 2_000;
 const OPENED_PER_SECOND = 500;
 const GUESSES_PER_SECOND = 500;
 const TICK_MS = 10;
+/** How often a slow reader asks, and how much it takes then. */
+const ASKED_MS = 1_000;
+const TAKEN_BYTES = 1_024;
 const BYTE_MS = 100;
 const BODY_BYTES = 100_000;
 
@@ -37,8 +40,8 @@ export function strangers(port: number, key: string): readonly Stranger[] {
       begin: () => held(port, SLOW, head("GET /v2/agents", "X-A: "), "a"),
     },
     {
-      name: `${SLOW} readers of 8 answers each that take nothing`,
-      begin: () => held(port, SLOW, head("GET /openapi.json", "\r\n").repeat(8)),
+      name: `${SLOW} readers that ask for 0.8 MB a second and take 1 KB of it`,
+      begin: () => slowReaders(port, head("GET /openapi.json", "\r\n")),
     },
     { name: `${IDLE} connections without a byte`, begin: () => held(port, IDLE, "") },
     {
@@ -50,6 +53,42 @@ export function strangers(port: number, key: string): readonly Stranger[] {
       begin: () => pacedLoad({ port, next: () => guess, mayRefuse: true }, GUESSES_PER_SECOND),
     },
   ];
+}
+
+/**
+ * Connections that come one after the other, within a second, ask for a large answer each second, and
+ * take little of what is there.
+ */
+async function slowReaders(port: number, request: string): Promise<Load> {
+  const sockets = new Set<Socket>();
+  let isOver = false;
+  let asked = 0;
+  const open = (): void => {
+    if (isOver) return;
+    const socket = connect({ host: "127.0.0.1", port });
+    sockets.add(socket);
+    const ask = (): void => {
+      asked += 1;
+      socket.write(request);
+      socket.read(TAKEN_BYTES);
+    };
+    const timer = setInterval(ask, ASKED_MS);
+    // What is there is taken when it is asked for, and no more.
+    socket.on("readable", () => undefined);
+    socket.once("connect", ask);
+    socket.on("error", () => undefined);
+    socket.once("close", () => {
+      clearInterval(timer);
+      sockets.delete(socket);
+      setTimeout(open, ASKED_MS);
+    });
+  };
+  for (let at = 0; at < SLOW; at += 1) setTimeout(open, (at * ASKED_MS) / SLOW);
+  return () => {
+    isOver = true;
+    for (const socket of sockets) socket.destroy();
+    return asked;
+  };
 }
 
 /** Connections that send something, read nothing, and drip if told to. */

@@ -40,11 +40,13 @@ type Parts = (part: SnapshotPart, tenant: string) => Iterable<TenantPart>;
 type Reason = string;
 
 const ids = "Hashes of ids that were seen, kept for hours.";
+const sum = "How many bytes it has stored, beside its limits in the header.";
 const order = "An order of what is a part itself.";
 
 /** By family, as runtime/store/tenant-rows.ts has them. */
 const families: Readonly<Record<Environment, Readonly<Record<string, Parts | Reason>>>> = {
   hot: {
+    "!bytes": sum,
     "!suspended": "Whether it is at rest: the header of an export says so.",
     t: function* (part, tenant) {
       const base = `t/${tenant}/`;
@@ -78,6 +80,7 @@ const families: Readonly<Record<Environment, Readonly<Record<string, Parts | Rea
     d: order,
   },
   bulk: {
+    "!bytes": sum,
     g: plainParts("g", "collection"),
     l: plainParts("l", "editions"),
     q: documentParts,

@@ -107,11 +107,13 @@ export class Subscription implements AsyncIterator<readonly Frame[], undefined> 
     return Promise.resolve(DONE);
   }
 
-  /** The signal of the caller aborted. */
-  handleEvent(): void {
+  /** The signal of the caller aborted: with an error of ours, which says why, or as it went away. */
+  handleEvent({ target }: Pick<Event, "target">): void {
     if (this.#isClosed) return;
     this.#host.close(this, false);
-    this.fail(new RuntimeError("CANCELLED", "The caller went away."));
+    const reason: unknown = (target as AbortSignal | null)?.reason;
+    const gone = (): RuntimeError => new RuntimeError("CANCELLED", "The caller went away.");
+    this.fail(reason instanceof RuntimeError ? reason : gone());
   }
 
   /** Ends with an error after what is buffered. */

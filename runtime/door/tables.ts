@@ -5,6 +5,7 @@
 import { createHash } from "node:crypto";
 import { RuntimeError } from "../errors.ts";
 import { FairSlots } from "../shared/fair-slots.ts";
+import type { WeightOf } from "../shared/tenant-weights.ts";
 import { decode, decodeCounter, encode, isSealedValue } from "../store/codec.ts";
 import { keys, prefixRange } from "../store/keys.ts";
 import type { Level, Row, Store, StoreOp } from "../store/store.ts";
@@ -26,6 +27,8 @@ export interface TablesOptions {
   readonly level: Exclude<Level, "memory">;
   /** Calls that may wait for their turn. */
   readonly waitingMax: number;
+  /** Shares of a tenant among them. Default: one each. */
+  readonly weightOf?: WeightOf;
   /** Whether a tenant is being removed: nothing is written for it. Default: none. */
   readonly isClosed?: (tenant: string) => boolean;
   /** What is committed with each batch. Default: nothing. */
@@ -53,6 +56,7 @@ class StoreTables implements Tables {
       name: "table writes",
       slots: 1,
       waitingMax: options.waitingMax,
+      weightOf: options.weightOf,
     });
   }
 

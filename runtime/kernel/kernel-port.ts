@@ -9,6 +9,7 @@ import type { RandomBytes } from "../id.ts";
 import type { DoorItem, PeerItem, WorkerItem } from "../message.ts";
 import type { Look, Seen } from "../shared/look.ts";
 import type { HistogramData } from "../shared/metrics.ts";
+import type { WeightOf } from "../shared/tenant-weights.ts";
 import type { Level, Store } from "../store/store.ts";
 
 /** What an engine is given. */
@@ -37,6 +38,8 @@ export interface KernelOptions {
   readonly handling?: (unit: string, door: number) => void;
   /** Work done for each shard, in ms of this thread: the engine adds, the host reads. */
   readonly loads?: Float64Array;
+  /** Shares of a tenant where tenants take turns. Default: one each. */
+  readonly weightOf?: WeightOf | undefined;
   readonly limits?: Partial<KernelLimits>;
 }
 

@@ -87,9 +87,10 @@ class KernelOfThread implements Kernel {
 
   constructor(options: KernelOptions) {
     const limits = { ...KERNEL_LIMITS, ...options.limits };
+    const { defer, weightOf } = options;
     const committer = new Committer({
       store: options.store,
-      defer: options.defer,
+      defer,
       after: (ms, call) => options.clock.after(ms, call),
       epochOf: (shard) => this.#shards.epochOf(shard),
       rowsMax: limits.batchRows,
@@ -109,7 +110,7 @@ class KernelOfThread implements Kernel {
       suspended: new Suspended(),
       blame: new Blame(),
       attribution: new Attribution(options),
-      goingOn: new FairPass({ defer: options.defer, most: RUNS_A_PASS }),
+      goingOn: new FairPass({ defer, weightOf, most: RUNS_A_PASS }),
       epochOf: (shard: number) => this.#shards.servedAt(shard),
       ownedShards: () => this.#shards.served(),
       sequence: (shard: number) => this.#nextSequence(shard),

@@ -113,6 +113,14 @@ export function rememberReplayed(
   committer.write(owner, { op: "add", key: keys.seenRoom(tenant), delta: -1 });
 }
 
+/** The next state of a behaviour, which is not asked about a message that may only be one that came before. */
+export function received(cell: Cell, { message, door }: MailItem, draft: TurnDraft): Data {
+  const refusal = door?.key?.otherwise;
+  if (refusal === undefined) return cell.definition.receive(cell.state, message, draft);
+  draft.refuse(refusal);
+  return cell.state;
+}
+
 /** What another body under a key that is remembered is told. */
 export function keyReused(): ErrorData {
   return { code: "KEY_REUSED", message: "This Idempotency-Key was used with another body." };

@@ -22,7 +22,7 @@ export class TurnOrder {
   readonly #host: ActorsPort;
   readonly #runner: TurnRunner;
   readonly #tells: TellTurns;
-  readonly #queue = new RunQueue<Cell>();
+  readonly #queue: RunQueue<Cell>;
   readonly #taken: Taken = { from: undefined };
   /** The open commit batch as the last slice found it. */
   #batch: object | null = null;
@@ -36,6 +36,7 @@ export class TurnOrder {
 
   constructor(engine: Engine, host: ActorsPort, runner: TurnRunner) {
     this.#engine = engine;
+    this.#queue = new RunQueue(engine.options.weightOf);
     this.#host = host;
     this.#runner = runner;
     this.#tells = new TellTurns(engine, host, runner);

@@ -16,6 +16,7 @@ import { endWithoutResult } from "./run-end.ts";
 import {
   keyReused,
   letterSeen,
+  received,
   remember,
   rememberLetter,
   type SeenRow,
@@ -156,7 +157,7 @@ export class TurnRunner {
     const beganMs = performance.now();
     let next: Data;
     try {
-      next = cell.definition.receive(cell.state, item.message, draft);
+      next = received(cell, item, draft);
     } catch (error) {
       this.#draft = this.#newDraft();
       this.fail(cell, item, error);

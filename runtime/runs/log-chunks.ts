@@ -1,5 +1,6 @@
-// The rows of one run's log. Chunks are written while the run goes on; at its end, when the log is
-// short, all of it goes into the run's row and the chunks go away.
+// The rows of one run's log. Chunks are written while the run goes on, and what they tell leaves the run's
+// inbox with them; at its end, when the log is short, all of it goes into the run's row and the chunks go
+// away.
 
 import type { Address } from "../address.ts";
 import { addressParts } from "../address.ts";
@@ -51,12 +52,24 @@ export class LogChunks {
   #bytes = 0;
   /** Chunks of the batch that was written into last. */
   #recent: Chunk[] = [];
+  /** Rows of the run's inbox whose entries are not written yet. */
+  readonly #taken = new Set<string>();
 
   constructor({ committer, owner, row, next }: LogChunksOptions) {
     this.#committer = committer;
     this.#owner = owner;
     this.#root = row.address;
     this.#next = next;
+  }
+
+  /** A row of the run's inbox goes when the entry that says the same is written. */
+  take(row: string): void {
+    this.#taken.add(row);
+  }
+
+  /** Whether a row was taken and is still there. */
+  hasTaken(row: string): boolean {
+    return this.#taken.has(row);
   }
 
   /**
@@ -66,6 +79,7 @@ export class LogChunks {
   write(entries: readonly LogEntry[]): readonly Unwritten[] {
     const [entry] = entries;
     if (entry === undefined) return [];
+    this.#removeTaken();
     let error: RuntimeError;
     try {
       const value = encodeChunk(entries);
@@ -90,6 +104,7 @@ export class LogChunks {
    * into it: then a chunk that was not sent yet is taken back, and the others are removed.
    */
   settle(owner: Participant, row: StoredRun, log: readonly LogEntry[]): boolean {
+    this.#removeTaken();
     const { tenant } = addressParts(this.#root);
     const isShort = this.#bytes <= MERGED_CHUNK_BYTES_MAX;
     const merged = isShort ? mergedRun(row, log) : null;
@@ -112,6 +127,11 @@ export class LogChunks {
     this.#recent = [];
     const batch = this.#committer.current;
     for (const chunk of lost) this.#put({ ...chunk, batch });
+  }
+
+  #removeTaken(): void {
+    for (const key of this.#taken) this.#committer.write(this.#owner, { op: "remove", key });
+    this.#taken.clear();
   }
 
   #put(chunk: Chunk): void {

@@ -84,3 +84,12 @@ export type LogEntry =
       /** When it ended, if its time stood still until then. */
       readonly atMs?: number;
     };
+
+/** Entries that nobody but their run waits for: they may be written with a later batch. */
+export const MAY_WAIT: ReadonlySet<LogEntry["type"]> = new Set([
+  "try",
+  "step",
+  "failed",
+  "event",
+  "at-end",
+]);

@@ -12,6 +12,7 @@ import type {
   WaitOptions,
 } from "../actor.ts";
 import { type Address, addressParts } from "../address.ts";
+import type { Timer } from "../clock.ts";
 import { fromErrorData, RuntimeError } from "../errors.ts";
 import { decode } from "../store/codec.ts";
 import { keys } from "../store/keys.ts";
@@ -143,7 +144,7 @@ export class Context implements RunContext<Data> {
       error?: Parameters<typeof fromErrorData>[0];
     };
     if (error) throw fail(this.#run, key, fromErrorData(error));
-    return keep(this.#run, key, value);
+    return keep(this.#run, key, value, { isTold: true });
   }
 
   async send(key: string, to: Address, message: Data): Promise<void> {
@@ -153,7 +154,7 @@ export class Context implements RunContext<Data> {
     const { tree } = this.#run;
     const { trace } = tree.row;
     tree.post({ to, from: this.#run.address, message, deadlineMs: 0, trace });
-    keep(this.#run, key, null, fingerprint([to, message]));
+    keep(this.#run, key, null, { sent: fingerprint([to, message]) });
   }
 
   sendAtEnd(
@@ -175,7 +176,8 @@ export class Context implements RunContext<Data> {
     if (this.#stored(key, "")) return;
     await this.#begin(key);
     const untilMs = this.#until(key, ms, { pausing: options.pausing });
-    await this.#performing(key, () => Promise.race([this.#timer(untilMs), this.#cut()]));
+    const slept = new Promise<void>((resolve) => this.#after(untilMs, resolve));
+    await this.#performing(key, () => Promise.race([slept, this.#cut()]));
     keep(this.#run, key, null);
   }
 
@@ -298,9 +300,8 @@ export class Context implements RunContext<Data> {
     const { stepsMax } = run.tree.engine.limits;
     run.steps += 1;
     if (run.steps > stepsMax) {
-      throw new RuntimeError("STEPS_EXHAUSTED", `A run has at most ${stepsMax} steps.`, {
-        stepsMax,
-      });
+      const text = `A run has at most ${stepsMax} steps.`;
+      throw new RuntimeError("STEPS_EXHAUSTED", text, { stepsMax });
     }
   }
 
@@ -330,7 +331,7 @@ export class Context implements RunContext<Data> {
   #until(
     key: string,
     ms: number,
-    wait: { sent?: string; inDeadline?: boolean; pausing?: boolean | undefined },
+    wait: { sent?: string | undefined; inDeadline?: boolean; pausing?: boolean | undefined },
   ): number {
     const begun = this.#run.tries.get(key)?.untilMs;
     if (begun !== undefined) return begun;
@@ -354,34 +355,34 @@ export class Context implements RunContext<Data> {
     wait: WaitOptions & { readonly timeoutMs: number; readonly sent?: string },
     begin: (untilMs: number) => void,
   ): Promise<Data> {
-    const { timeoutMs, pausing } = wait;
+    const { timeoutMs, pausing, sent } = wait;
     if (this.#run.decided.has(key)) return this.#run.decided.get(key);
     const isNew = !this.#run.tries.has(key);
-    const sent = wait.sent === undefined ? {} : { sent: wait.sent };
-    const untilMs = this.#until(key, timeoutMs, { ...sent, inDeadline: !pausing, pausing });
-    const delivered = new Promise<Data>((resolve) => this.#run.waiters.set(key, resolve));
+    const untilMs = this.#until(key, timeoutMs, { sent, inDeadline: !pausing, pausing });
+    let stop = (): void => undefined;
+    const came = new Promise<Data>((resolve, reject) => {
+      this.#run.waiters.set(key, resolve);
+      const timer = this.#after(untilMs, () => {
+        const text = `Nothing came for "${key}" within ${timeoutMs} ms.`;
+        reject(this.#run.stopped ?? fail(this.#run, key, new RuntimeError("DEADLINE", text)));
+      });
+      stop = () => timer.cancel();
+    });
     // Sent too late it would not be handled, and be a dead letter that nobody made.
     if (isNew && untilMs > this.#run.tree.engine.options.clock.now()) begin(untilMs);
-    const late = this.#timer(untilMs).then(() => {
-      const error = new RuntimeError(
-        "DEADLINE",
-        `Nothing came for "${key}" within ${timeoutMs} ms.`,
-      );
-      throw this.#run.stopped ?? fail(this.#run, key, error);
-    });
     try {
-      return await this.#performing(key, () => Promise.race([delivered, late, this.#cut()]));
+      return await this.#performing(key, () => Promise.race([came, this.#cut()]));
     } finally {
+      // What has come stands: it would be stored as late, and its run kept in memory until then.
+      stop();
       this.#run.asking.delete(key);
       this.#run.waiters.delete(key);
-      late.catch(() => undefined);
     }
   }
 
-  #timer(untilMs: number): Promise<void> {
+  #after(untilMs: number, call: () => void): Timer {
     const { tree } = this.#run;
-    const ms = untilMs - tree.engine.options.clock.now();
-    return new Promise((resolve) => tree.after(Math.max(0, ms), resolve));
+    return tree.after(Math.max(0, untilMs - tree.engine.options.clock.now()), call);
   }
 
   /** Rejects when the run is stopped. */

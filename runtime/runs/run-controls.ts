@@ -115,8 +115,7 @@ export class RunControls {
       runs.trees.get(rootRunOf(id)) ??
       (mail.type === "control" ? runs.cancelledHeld(id, mail.control) : undefined);
     if (tree) {
-      this.#takeRow(tree, item);
-      this.#mail(tree, id, mail);
+      this.#mail(tree, id, mail, item.row?.key);
       return;
     }
     this.#toAbsent(to, item).catch(() => metrics.count("resumeFailures"));
@@ -152,23 +151,28 @@ export class RunControls {
     if (committer.batchOf(key) !== null) return;
     // Told by the shard's last owner, whose wake-up may still be on its way.
     if (shards.isBeingTaken(tree.shard)) actors.foundByRun(key);
-    committer.write(tree, { op: "remove", key });
     const path = key.slice(0, key.lastIndexOf("/"));
     const id = path.slice(path.lastIndexOf("/") + 1).split(":", 1)[0] ?? "";
-    this.#mail(tree, id, (decode(value) as InboxRow).message as RunMail);
+    this.#mail(tree, id, (decode(value) as InboxRow).message as RunMail, key);
   }
 
-  #mail(tree: RunTree, id: string, mail: RunMail): void {
+  /** `row`: where it lies in the inbox. It leaves that in the batch that stores what it says. */
+  #mail(tree: RunTree, id: string, mail: RunMail, row: string | undefined): void {
+    if (row !== undefined && tree.chunks.hasTaken(row)) return;
     const run = tree.runs.get(id);
-    if (!run || run.outcome) return;
-    if (mail.type === "control") {
-      this.#apply(tree, run, mail.control);
-      return;
+    const isOpen = run !== undefined && !run.outcome;
+    if (isOpen && mail.type === "reply") {
+      const key = String(mail.key ?? "");
+      // The first reply counts; later ones are dropped.
+      if (!run.decided.has(key) && !run.stored.has(key)) {
+        if (row !== undefined) tree.chunks.take(row);
+        const answer = { value: mail.value, error: mail.error };
+        this.#decide(tree, run, key, answer, row !== undefined);
+        return;
+      }
     }
-    // The first reply counts; later ones are dropped.
-    const key = String(mail.key ?? "");
-    if (run.decided.has(key) || run.stored.has(key)) return;
-    this.#decide(tree, run, key, { value: mail.value, error: mail.error });
+    if (row !== undefined) this.#engine.committer.write(tree, { op: "remove", key: row });
+    if (isOpen && mail.type === "control") this.#apply(tree, run, mail.control);
   }
 
   /** Takes up the run a control is for, and tries again. */
@@ -257,8 +261,8 @@ export class RunControls {
     }
   }
 
-  #decide(tree: RunTree, run: Run, key: string, value: Data): void {
-    tree.append({ type: "decide", run: run.id, key, value });
+  #decide(tree: RunTree, run: Run, key: string, value: Data, isTold = false): void {
+    tree.append({ type: "decide", run: run.id, key, value }, isTold);
     run.decided.set(key, value);
     run.waiters.get(key)?.(value);
   }

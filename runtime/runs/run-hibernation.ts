@@ -57,6 +57,7 @@ export class RunHibernation {
         tree.stirsSwept = tree.stirs;
         tree.quietSinceMs = nowMs;
       }
+      tree.saveSoon();
       const isIdle = nowMs - tree.quietSinceMs >= limits.runIdleMs;
       if ((!isIdle && swept >= over) || !tree.isWaiting) continue;
       if (swept >= SWEPT_MAX) {

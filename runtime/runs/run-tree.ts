@@ -15,21 +15,12 @@ import { keys } from "../store/keys.ts";
 import type { Level, StoreOp } from "../store/store.ts";
 import { checkMessage } from "./large.ts";
 import { LogChunks } from "./log-chunks.ts";
-import type { LogEntry } from "./log-entry.ts";
+import { type LogEntry, MAY_WAIT } from "./log-entry.ts";
 import { Posted } from "./posted.ts";
 import { type ChildSeed, Run, type TreeOfRun } from "./run.ts";
 import { restoreEntry } from "./run-restore.ts";
 import type { StoredRun } from "./run-row.ts";
 import type { LiveText, Viewer } from "./viewer.ts";
-
-/** Entries that nobody but their run waits for: they may be written with a later batch. */
-const MAY_WAIT: ReadonlySet<LogEntry["type"]> = new Set([
-  "try",
-  "step",
-  "failed",
-  "event",
-  "at-end",
-]);
 
 /** Of the mark of a life. */
 const MARK_BYTES = 5;
@@ -64,8 +55,11 @@ export class RunTree implements Saver, TreeOfRun {
   stirsSwept = -1;
   quietSinceMs = 0;
   #unsaved: LogEntry[] = [];
+  /** Entries up to here stand nowhere else: who goes on with a step waits until they are committed. */
+  #own = 0;
   #isScheduled = false;
-  readonly #chunks: LogChunks;
+  /** Its rows, and those of its inbox that go with them. */
+  readonly chunks: LogChunks;
   #isSettled = false;
   readonly #timers = new Set<Timer>();
   #begunIn: object | null = null;
@@ -79,7 +73,7 @@ export class RunTree implements Saver, TreeOfRun {
     this.log = stored.log;
     this.shown = stored.log.length;
     const { id, input, deadlineMs } = row;
-    this.#chunks = new LogChunks({
+    this.chunks = new LogChunks({
       committer: engine.committer,
       owner: this,
       row,
@@ -90,29 +84,37 @@ export class RunTree implements Saver, TreeOfRun {
     for (const entry of stored.log) this.#restore(entry);
   }
 
-  /** Adds an entry: it commits with the open batch and is shown after. None comes after the run's row. */
-  append(entry: LogEntry): void {
+  /**
+   * Adds an entry: it commits with the open batch and is shown after. None comes after the run's row.
+   * `isTold`: it says what a committed row of the run's inbox says, which goes (`chunks.take`) in the batch
+   * that stores this: that can wait for what comes next.
+   */
+  append(entry: LogEntry, isTold = false): void {
     if (this.#isSettled) return;
     this.stir();
     this.log.push(entry);
     this.#unsaved.push(entry);
-    const { committer } = this.engine;
+    if (isTold) return;
+    this.#own = this.log.length;
     // What others have asked for is answered with the open batch.
-    if (!MAY_WAIT.has(entry.type)) committer.join(this);
-    if (this.#isScheduled) return;
+    if (!MAY_WAIT.has(entry.type)) this.engine.committer.join(this);
+    this.saveSoon();
+  }
+
+  /** Has what is unsaved written with the open batch, or as room allows. */
+  saveSoon(): void {
+    if (this.#isScheduled || this.#unsaved.length === 0) return;
     this.#isScheduled = true;
-    committer.beforeClose(this);
+    this.engine.committer.beforeClose(this);
   }
 
   /** All that it was made with is not stored yet: it is written before anything of its own. */
   keepAll(): void {
     this.#unsaved = [...this.log];
+    this.#own = this.log.length;
     this.shown = 0;
-    const { committer } = this.engine;
-    committer.join(this);
-    if (this.#isScheduled || this.#unsaved.length === 0) return;
-    this.#isScheduled = true;
-    committer.beforeClose(this);
+    this.engine.committer.join(this);
+    this.saveSoon();
   }
 
   get hasUnsaved(): boolean {
@@ -160,7 +162,7 @@ export class RunTree implements Saver, TreeOfRun {
 
   /** An entry that cannot be stored ends its run. */
   #write(entries: readonly LogEntry[]): void {
-    for (const { entry, error } of this.#chunks.write(entries)) {
+    for (const { entry, error } of this.chunks.write(entries)) {
       this.log.splice(this.log.indexOf(entry), 1);
       const run = this.runs.get(entry.run);
       // What it wants to do next rests on what cannot be stored.
@@ -171,19 +173,22 @@ export class RunTree implements Saver, TreeOfRun {
 
   /** Writes the row of the run, which has ended, as a part of its parent's turn; a short log goes into it. */
   settle(owner: Participant, row: StoredRun): void {
-    if (!this.#chunks.settle(owner, row, this.log)) return;
+    if (!this.chunks.settle(owner, row, this.log)) return;
     this.#isSettled = true;
     this.#unsaved = [];
   }
 
   /** What its row took back from these batches, which were refused, is written again. */
   restore(batches: ReadonlySet<object>): void {
-    this.#chunks.restore(batches);
+    this.chunks.restore(batches);
   }
 
   /** Resolves when everything written so far has reached the level; never when the tree is dropped. */
   reached(level: Exclude<Level, "memory">): Promise<void> {
     const { committer, goingOn } = this.engine;
+    if (level === "committed" && this.#begunIn === null && this.shown >= this.#own) {
+      return goingOn.turn(this.tenant);
+    }
     return new Promise((resolve) => {
       committer.afterOwn(this, level, () => goingOn.next(this.tenant, resolve));
     });

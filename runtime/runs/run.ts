@@ -36,7 +36,7 @@ export interface TreeOfRun {
   /** Steps and reads under way: what only memory knows of. */
   working: number;
   /** Adds an entry to the log. */
-  append(entry: LogEntry): void;
+  append(entry: LogEntry, isTold?: boolean): void;
   /** Something goes on. */
   stir(): void;
   /** Resolves when everything written so far has reached the level; never when the tree is dropped. */

@@ -4,8 +4,13 @@ import type { Data } from "../actor.ts";
 import { type RuntimeError, toErrorData } from "../errors.ts";
 import type { Run } from "./run.ts";
 
-/** Stores a result. `sent`: the fingerprint of what a send sent. */
-export function keep<T>(run: Run, key: string, result: T, sent?: string): T {
+/** Stores a result. `sent`: the fingerprint of what a send sent. `isTold`: as RunTree.append. */
+export function keep<T>(
+  run: Run,
+  key: string,
+  result: T,
+  { sent, isTold }: { readonly sent?: string; readonly isTold?: boolean } = {},
+): T {
   goesOn(run);
   const entry = {
     type: "step",
@@ -18,7 +23,7 @@ export function keep<T>(run: Run, key: string, result: T, sent?: string): T {
     ...pauseEnded(run, key),
   } as const;
   run.stored.set(key, entry);
-  run.tree.append(entry);
+  run.tree.append(entry, isTold);
   return result;
 }
 

@@ -3,6 +3,7 @@
 // one pass of the event loop, tenants in turn. With nobody waiting one goes on at once.
 
 import { FairQueue } from "./fair-queue.ts";
+import type { WeightOf } from "./tenant-weights.ts";
 
 /** What a pass allows. */
 export interface FairPassOptions {
@@ -17,16 +18,15 @@ export interface FairPassOptions {
   readonly freeMs?: number;
   /** Default: the process's clock, ms. */
   readonly now?: () => number;
+  /** Default: every tenant has one share. */
+  readonly weightOf?: WeightOf | undefined;
 }
 
 /** The order in which they go on. */
 export class FairPass {
   readonly #options: FairPassOptions;
   /** Bounded by those who call: each waits once. */
-  readonly #waiting = new FairQueue<() => void>({
-    max: Number.MAX_VALUE,
-    tenantMax: Number.MAX_VALUE,
-  });
+  readonly #waiting: FairQueue<() => void>;
   #left: number;
   #beganMs = 0;
   #isArmed = false;
@@ -45,6 +45,8 @@ export class FairPass {
   constructor(options: FairPassOptions) {
     this.#options = options;
     this.#left = options.most;
+    const { weightOf } = options;
+    this.#waiting = new FairQueue({ max: Number.MAX_VALUE, tenantMax: Number.MAX_VALUE, weightOf });
   }
 
   /** Those who wait. */

@@ -1,9 +1,12 @@
 // The order of every shared queue: tenants in rotation, within a tenant its keys in rotation, within
-// a key first in, first out. A tenant that has not been served in this round goes before those that
-// have, so that one that asks rarely waits for nobody's flood. What no longer wants to wait leaves at
-// once. (run-queue.ts is the order of turns, where each actor is its own key.)
+// a key first in, first out. In a round each tenant is served as often as it has shares (tenant-weights.ts),
+// one item at a time.
+// A tenant that comes anew goes before those that were served in this round, so that one that asks rarely
+// waits for nobody's flood. What no longer wants to wait leaves at once. (run-queue.ts is the order of
+// turns, where each actor is its own key.)
 
 import { ChurnMap } from "./churn-map.ts";
+import { evenly, type WeightOf } from "./tenant-weights.ts";
 
 /** How much may wait. */
 export interface FairQueueOptions {
@@ -11,6 +14,8 @@ export interface FairQueueOptions {
   readonly max: number;
   /** Items of one tenant; less than `max`, or one tenant could keep all others out. */
   readonly tenantMax: number;
+  /** Default: every tenant has one share. */
+  readonly weightOf?: WeightOf | undefined;
 }
 
 /** Where an item waits. */
@@ -21,14 +26,19 @@ export interface Place<T> {
 /** A bounded fair queue. */
 export class FairQueue<T> {
   readonly #options: FairQueueOptions;
+  readonly #weightOf: WeightOf;
   /** Tenants that wait, and those served in this round. */
   readonly #tenants = new ChurnMap<string, TenantLane<T>>();
+  /** Those that came anew; those that are still to be served in this round; those that were. */
   readonly #fresh = new Ring<TenantLane<T>>();
-  readonly #served = new Ring<TenantLane<T>>();
+  #due = new Ring<TenantLane<T>>();
+  #served = new Ring<TenantLane<T>>();
+  #round = 0;
   #size = 0;
 
   constructor(options: FairQueueOptions) {
     this.#options = options;
+    this.#weightOf = options.weightOf ?? evenly;
   }
 
   get size(): number {
@@ -58,20 +68,36 @@ export class FairQueue<T> {
   /** The next item in fair order. */
   shift(): T | undefined {
     for (;;) {
-      const ring = this.#fresh.first === undefined ? this.#served : this.#fresh;
+      const ring = this.#fresh.first === undefined ? this.#dueNow() : this.#fresh;
       const lane = ring.first;
       if (lane === undefined) return undefined;
       if (lane.node !== null) ring.remove(lane.node);
       const item = lane.shift();
       if (item === undefined) {
-        // Its turn has come round again and it has nothing: next time it is fresh.
-        this.#tenants.delete(lane.tenant);
+        // Its turn has come round again and it has nothing: next time it is fresh. Not in a round in
+        // which it was served: coming anew again and again, it would have more than its shares.
+        if (lane.round === this.#round) lane.node = this.#served.push(lane);
+        else this.#tenants.delete(lane.tenant);
         continue;
       }
       this.#size -= 1;
-      lane.node = this.#served.push(lane);
+      if (lane.round !== this.#round) {
+        lane.round = this.#round;
+        lane.shares = this.#weightOf(lane.tenant);
+      }
+      lane.shares -= 1;
+      lane.node = (lane.shares > 0 ? this.#due : this.#served).push(lane);
       return item;
     }
+  }
+
+  /** Those whose turn it is; when all were served a round begins. */
+  #dueNow(): Ring<TenantLane<T>> {
+    if (this.#due.first === undefined) {
+      [this.#due, this.#served] = [this.#served, this.#due];
+      this.#round = (this.#round + 1) | 0;
+    }
+    return this.#due;
   }
 
   /** Takes an item out before its turn; false when it has left already. */
@@ -154,6 +180,9 @@ class TenantLane<T> {
   readonly tenant: string;
   size = 0;
   node: Node<TenantLane<T>> | null = null;
+  /** The round in which it was served last, and how often it may be in that one. */
+  round = -1;
+  shares = 0;
   readonly #keys = new ChurnMap<string, KeyLane<T>>();
   readonly #rotation = new Ring<KeyLane<T>>();
 

@@ -3,6 +3,7 @@
 
 import { RuntimeError } from "../errors.ts";
 import { FairQueue, type Place } from "./fair-queue.ts";
+import type { WeightOf } from "./tenant-weights.ts";
 
 const RETRY_AFTER_MS = 1_000;
 
@@ -13,6 +14,8 @@ export interface FairSlotsOptions {
   readonly slots: number;
   /** Who may wait at once; one tenant may have half of these places, or the only one. */
   readonly waitingMax: number;
+  /** Default: every tenant has one share. */
+  readonly weightOf?: WeightOf | undefined;
 }
 
 /** Slots taken and given back. */
@@ -23,8 +26,8 @@ export class FairSlots {
 
   constructor(options: FairSlotsOptions) {
     this.#options = options;
-    const { waitingMax } = options;
-    this.#waiting = new FairQueue({ max: waitingMax, tenantMax: Math.ceil(waitingMax / 2) });
+    const { waitingMax: max, weightOf } = options;
+    this.#waiting = new FairQueue({ max, tenantMax: Math.ceil(max / 2), weightOf });
   }
 
   /** Slots in use. */

@@ -17,6 +17,7 @@ import {
 import { setImmediate as pass } from "node:timers/promises";
 import { RuntimeError } from "../errors.ts";
 import { decode, encode } from "./codec.ts";
+import { CopiedCount } from "./copied-count.ts";
 import { openFolder } from "./folder.ts";
 import { freshFile, removeFresh } from "./fresh-files.ts";
 import { keys, prefixRange } from "./keys.ts";
@@ -178,13 +179,17 @@ async function copy(
     noSync: true,
   });
   const written = new Written(target);
+  const count = new CopiedCount(environment, options.rewrite?.system);
   let dropped = 0;
   try {
     for await (const row of rowsOf(source)) {
+      if (count.takes(row)) continue;
       const value = kept(environment, row, options);
       if (value === null) dropped += 1;
       else written.add(row.key, value);
+      count.copied(row, value);
     }
+    if (count.last !== null) written.addLast(count.last);
     written.flush();
     await target.close();
     await source.close();
@@ -227,6 +232,8 @@ class Written {
   #rows: Row[] = [];
   #bytes = 0;
   rows = 0;
+  /** Of the row that was added last, out of its order. */
+  lastKey: string | undefined;
 
   constructor(database: Database) {
     this.#database = database;
@@ -238,6 +245,15 @@ class Written {
     this.#rows.push({ key, value });
     this.#bytes += value.length;
     if (this.#bytes >= TRANSACTION_BYTES || this.#rows.length >= PAGE_ROWS * 20) this.flush();
+  }
+
+  /** A row that lies before those that were added. */
+  addLast({ key, value }: Row): void {
+    this.flush();
+    this.rows += 1;
+    addTo(this.#hash, key, value);
+    this.lastKey = key;
+    this.#database.transactionSync(() => this.#database.putSync(key, value));
   }
 
   flush(): void {
@@ -265,10 +281,13 @@ async function verify(path: string, environment: Environment, written: Written):
   const fresh = open<Uint8Array, string>({ path: file, encoding: "binary", readOnly: true });
   const hash = createHash("sha256");
   let rows = 0;
-  for await (const { key, value } of rowsOf(fresh)) {
+  let last: Row | undefined;
+  for await (const row of rowsOf(fresh)) {
     rows += 1;
-    addTo(hash, key, value);
+    if (row.key === written.lastKey) last = row;
+    else addTo(hash, row.key, row.value);
   }
+  if (last !== undefined) addTo(hash, last.key, last.value);
   await fresh.close();
   if (rows !== written.rows || hash.digest("hex") !== written.digest()) {
     throw new RuntimeError(

@@ -19,7 +19,7 @@ export interface Write {
   readonly value: Uint8Array | undefined;
 }
 
-/** The rows of an accepted batch in order of its ops, or why it was refused. */
+/** The rows of an accepted batch, each once, or why it was refused. */
 export type Verdict =
   | {
       readonly type: "accepted";
@@ -32,12 +32,11 @@ export type Verdict =
 export function judge(batch: Batch, stored: Judged): Verdict {
   const stale = staleEpoch(batch, stored);
   if (stale !== undefined) return { type: "refused", refusal: stale };
-  const writes: Write[] = [];
+  // By key: a counter that many turns of a batch add to is written once.
+  const staged = new Map<string, Uint8Array | undefined>();
   let counters: Map<string, number> | undefined;
-  const read = (key: string): Uint8Array | undefined => {
-    const own = writes.findLast((write) => write.key === key);
-    return own === undefined ? stored.read(key) : own.value;
-  };
+  const read = (key: string): Uint8Array | undefined =>
+    staged.has(key) ? staged.get(key) : stored.read(key);
   for (const [index, op] of batch.ops.entries()) {
     const failed = failedCondition(op, index, read);
     if (failed !== undefined) return { type: "refused", refusal: failed };
@@ -46,11 +45,12 @@ export function judge(batch: Batch, stored: Judged): Verdict {
       counters ??= new Map();
       counters.set(op.key, sum);
       // Whoever adds 0 wants to know the sum.
-      if (op.delta !== 0) writes.push({ key: op.key, value: encode(sum) });
+      if (op.delta !== 0) staged.set(op.key, encode(sum));
     } else {
-      writes.push({ key: op.key, value: op.op === "remove" ? undefined : op.value });
+      staged.set(op.key, op.op === "remove" ? undefined : op.value);
     }
   }
+  const writes = [...staged].map(([key, value]): Write => ({ key, value }));
   return { type: "accepted", writes, counters };
 }
 

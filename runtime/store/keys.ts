@@ -103,6 +103,10 @@ export const keys = {
   /** Says that the work of a tenant rests, or that everything of it is being removed. */
   suspended: (tenant: string): string => `!suspended/${tenant}`,
   suspendedTenants: "!suspended/",
+  /** Bytes that a tenant has stored in this environment, and which rows of it are counted. */
+  bytes: (tenant: string): string => `!bytes/${tenant}`,
+  bytesOfTenants: "!bytes/",
+  counted: "!counted",
   /** Current epoch of a shard, written by the storage thread. */
   epoch: (shard: number): string => `e/${shardHex(shard)}`,
   /** Inbox row of an actor, in order of `sequence` (unique over all workers of the folder). */

@@ -27,8 +27,8 @@ export interface DiskWire {
 
 /** How the disk runs. */
 export interface MemoryDiskOptions {
-  /** Calls back soon, never at once: setImmediate, or the testkit's scheduler. */
-  readonly defer: (call: () => void) => void;
+  /** Calls back soon, never at once: setImmediate, or the testkit's scheduler. `what`: for a flush. */
+  readonly defer: (call: () => void, what?: "flush") => void;
   /** Called when `crashAfter` strikes; the disk has stopped by then. */
   readonly onCrash?: (commit: number) => void;
   /** Told of every stage before anybody hears of it; may crash the disk or disconnect who wrote. */
@@ -223,11 +223,11 @@ export class MemoryDisk {
     this.#later(() => this.#commitGroup());
   }
 
-  #later(call: () => void): void {
+  #later(call: () => void, what?: "flush"): void {
     const life = this.#life;
     this.#options.defer(() => {
       if (life === this.#life) call();
-    });
+    }, what);
   }
 
   /** Commits what is queued as one transaction; answers, then the next group and the flush follow. */
@@ -269,7 +269,7 @@ export class MemoryDisk {
       this.#toFlush.push(...group);
       if (!this.#isFlushing) {
         this.#isFlushing = true;
-        this.#later(() => this.#flush());
+        this.#later(() => this.#flush(), "flush");
       }
       if (this.#queue.length > 0) this.#later(() => this.#commitGroup());
       else this.#isBusy = false;
@@ -296,7 +296,7 @@ export class MemoryDisk {
         this.#answer(client, { type: "flushed", through: sequence });
       }
       for (const { done } of group) done?.();
-      if (this.#toFlush.length > 0) this.#later(() => this.#flush());
+      if (this.#toFlush.length > 0) this.#later(() => this.#flush(), "flush");
       else this.#isFlushing = false;
     });
   }

@@ -4,6 +4,7 @@
 
 import { closeSync, openSync, statSync, writeSync } from "node:fs";
 import { RuntimeError } from "../errors.ts";
+import { keys } from "./keys.ts";
 import { PAGE_BYTES } from "./lmdb.ts";
 import type { RootDatabase } from "./lmdb-library.ts";
 
@@ -152,8 +153,11 @@ function full(message: string): RuntimeError {
   return new RuntimeError("STORE_FULL", message, { index: -1 });
 }
 
+/** What is counted of them is written with removals too. */
 function addsRows(staged: Staged): boolean {
-  for (const value of staged.values()) if (value !== undefined) return true;
+  for (const [key, value] of staged) {
+    if (value !== undefined && !key.startsWith(keys.bytesOfTenants)) return true;
+  }
   return false;
 }
 

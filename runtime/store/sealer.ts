@@ -23,13 +23,21 @@ export interface SealerSource {
   readonly data: unknown;
 }
 
+/** What a start is told of the keys. */
+export interface PreparedKeys {
+  /** Tenants whose keys are destroyed: everything of them is to be removed. */
+  readonly destroyed: readonly string[];
+  /** Tenants of which something is sealed and whose key is missing: nothing of them is to go on. */
+  readonly lost: readonly string[];
+}
+
 /** How what is a tenant's is sealed on the disk, of a whole system. */
 export interface Sealing {
   readonly source: SealerSource;
   /**
    * Called once, before rows are read. @param isNew whether there is none yet: keys may be made.
-   * @returns tenants whose keys are destroyed: everything of them is to be removed.
+   * @param sealed tenants of which something is sealed.
    * @throws RuntimeError CONFIG_INVALID when keys are missing or are not those of the folder.
    */
-  prepare(isNew: boolean): Promise<readonly string[]>;
+  prepare(isNew: boolean, sealed: AsyncIterable<string>): Promise<PreparedKeys>;
 }

@@ -13,6 +13,8 @@ import type { Environment, Range, Reader } from "./store.ts";
 const places: Readonly<Record<Environment, Readonly<Record<string, number | null>>>> = {
   hot: {
     "!header": null,
+    "!counted": null,
+    "!bytes": 1,
     "!suspended": 1,
     e: null,
     ...{ a: 1, c: 1, k: 1, l: 1, n: 1, t: 1, x: 1, z: 1 },
@@ -23,6 +25,8 @@ const places: Readonly<Record<Environment, Readonly<Record<string, number | null
   },
   bulk: {
     "!header": null,
+    "!counted": null,
+    "!bytes": 1,
     ...{ f: 1, g: 1, h: 1, l: 1, p: 1, q: 1, s: 1, u: 1, v: 1, w: 1, x: 1 },
     "b/a": 2,
     "b/u": 2,
@@ -34,12 +38,30 @@ const places: Readonly<Record<Environment, Readonly<Record<string, number | null
 
 /** The tenant of a row; null for the folder's own. @throws Error for a family nobody knows. */
 export function tenantOfKey(environment: Environment, key: string): string | null {
-  const parts = key.split("/");
-  const [first = "", second] = parts;
+  const tenant = tenantOfRow(environment, key);
+  if (tenant !== undefined) return tenant;
+  throw new Error(`No family of ${environment} begins like "${key.split("/", 1)[0]}/".`);
+}
+
+/** The same; undefined for a family nobody knows. Asked of each row that is written: it makes one text. */
+export function tenantOfRow(environment: Environment, key: string): string | null | undefined {
+  const place = placeOf(environment, key);
+  if (typeof place !== "number") return place;
+  let from = 0;
+  for (let part = 0; part < place; part += 1) {
+    from = key.indexOf("/", from) + 1;
+    if (from === 0) return null;
+  }
+  const to = key.indexOf("/", from);
+  return to === -1 ? key.slice(from) : key.slice(from, to);
+}
+
+function placeOf(environment: Environment, key: string): number | null | undefined {
   const table = places[environment];
-  const place = first in table ? table[first] : table[`${first}/${second}`];
-  if (place === undefined) throw new Error(`No family of ${environment} begins like "${first}/".`);
-  return place === null ? null : (parts[place] ?? null);
+  const end = key.indexOf("/");
+  const family = end === -1 ? key : key.slice(0, end);
+  if (family in table) return table[family];
+  return table[key.split("/", 2).join("/")];
 }
 
 /** Families of an environment, the folder's own left out. */

@@ -89,8 +89,10 @@ function slice(database: Upgradable, { to, row }: UpgradeStep): boolean {
   const last = rows.at(-1);
   if (last === undefined) return false;
   database.transactionSync(() => {
+    // How much a tenant has stored is counted anew: its sums are of the rows as they were.
+    database.removeSync(keys.counted);
     for (const { key, value } of rows) {
-      if (key === keys.header) continue;
+      if (key === keys.header || key === keys.counted) continue;
       const next = row(header.environment, key, value);
       if (next === null) database.removeSync(key);
       else if (next !== value) database.putSync(key, next);

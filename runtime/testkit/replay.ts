@@ -130,21 +130,28 @@ export async function replayRun(options: ReplayOptions): Promise<Replay> {
     for (;;) {
       await schedule.settle();
       if (outcome !== null) return;
-      if (working.size > 0) {
-        await Promise.race(working);
+      const nextMs = schedule.nextAtMs;
+      const isDue = nextMs !== null && nextMs <= schedule.nowMs;
+      if (working.size > 0 && !isDue) {
+        // What is called may itself have steps, which go on with what is scheduled.
+        await Promise.race([...working, step()]);
         continue;
       }
-      const nextMs = schedule.nextAtMs;
       if (nextMs !== null && nextMs <= untilMs) {
         await schedule.advance(nextMs - schedule.nowMs);
         continue;
       }
       if (trace.isStopped || waitedMs >= PATIENCE_MS) return;
       waitedMs += PATIENCE_STEP_MS;
-      await new Promise((resolve) => setTimeout(resolve, PATIENCE_STEP_MS));
+      await step();
     }
   }
 }
+
+const step = (): Promise<void> =>
+  new Promise((resolve) => {
+    setTimeout(resolve, PATIENCE_STEP_MS);
+  });
 
 /** Stands for the actor that started the run: starts it again and hears of its end. */
 function standIn(

@@ -41,6 +41,8 @@ export interface TestSystemOptions {
   readonly startMs?: number;
   /** Longest time that a commit, a flush, or anything on its way takes, in ms. Default 0. */
   readonly delayMs?: number;
+  /** What each flush takes besides, in ms: a slow disk. Default 0. */
+  readonly flushMs?: number;
   /**
    * Reads of the store answer at once (as LMDB's do), before anything else goes on ("soon"), or later.
    * Default "later".
@@ -88,10 +90,10 @@ export class TestSystem {
 
   constructor(options: TestSystemOptions) {
     this.#options = options;
-    const { seed, startMs, delayMs = 0, onWrite } = options;
+    const { seed, startMs, delayMs = 0 } = options;
     this.schedule = options.after?.schedule ?? new Schedule(seed, startMs);
     this.#wires = new TestWires(this.schedule, delayMs);
-    this.disk = options.after?.disk ?? this.#newDisk(onWrite);
+    this.disk = options.after?.disk ?? this.#newDisk(options);
     this.#door = new TestDoor({
       send: (shard, item) => this.#toWorker(shard, item),
       placeOf: (run) => this.#placeOf(run),
@@ -286,10 +288,10 @@ export class TestSystem {
     });
   }
 
-  #newDisk(onWrite: TestSystemOptions["onWrite"]): MemoryDisk {
+  #newDisk({ onWrite, flushMs = 0 }: TestSystemOptions): MemoryDisk {
     return new MemoryDisk({
-      defer: (call) => {
-        const ms = this.#wires.delay();
+      defer: (call, what) => {
+        const ms = this.#wires.delay() + (what === "flush" ? flushMs : 0);
         if (ms === 0) this.schedule.defer("disk", call);
         else this.schedule.after("disk", ms, call);
       },

@@ -8,6 +8,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { Piscina } from "piscina";
 import { fromErrorData, RuntimeError, toErrorData } from "../errors.ts";
 import { FairQueue, type Place } from "../shared/fair-queue.ts";
+import type { WeightOf } from "../shared/tenant-weights.ts";
 import type { BatchLimits, ComputeOptions } from "./compute-port.ts";
 import type { ComputeJob, ComputeResult } from "./compute-task.ts";
 
@@ -35,12 +36,13 @@ export class BatchLane {
     of: { readonly url: string; readonly name: string },
     limits: BatchLimits,
     start: (limits: BatchLimits) => Promise<Piscina>,
+    weightOf?: WeightOf,
   ) {
     this.#of = of;
     this.#limits = limits;
     this.#start = start;
     const max = limits.waitingMax;
-    this.#waiting = new FairQueue({ max, tenantMax: Math.ceil(max / 2) });
+    this.#waiting = new FairQueue({ max, tenantMax: Math.ceil(max / 2), weightOf });
   }
 
   get waiting(): number {

@@ -3,7 +3,7 @@
 // on in a spare thread. Its tenant has nothing else begun until it ends, or a tenant with many such
 // tasks would soon have all threads.
 
-import { FairSlots } from "../shared/fair-slots.ts";
+import { FairSlots, type FairSlotsOptions } from "../shared/fair-slots.ts";
 
 /** A task that has run for so long lends its slot, ms; and how often that is looked at. */
 const SLOW_MS = 200;
@@ -27,7 +27,7 @@ export class ComputeSlots {
   readonly #lent = new Map<string, Parked>();
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(options: { readonly slots: number; readonly waitingMax: number }) {
+  constructor(options: Omit<FairSlotsOptions, "name">) {
     this.#slots = new FairSlots({ name: "compute tasks", ...options });
   }
 

@@ -5,6 +5,7 @@
 import type { Piscina } from "piscina";
 import { type ErrorData, fromErrorData, RuntimeError, toErrorData } from "../errors.ts";
 import { ChurnMap } from "../shared/churn-map.ts";
+import type { WeightOf } from "../shared/tenant-weights.ts";
 import { BatchLane } from "./batch-lane.ts";
 import type {
   BatchLimits,
@@ -19,13 +20,18 @@ import { MemoryWatch } from "./memory-watch.ts";
 
 const IDLE_MS = 30_000;
 
-/** Makes the pool; it starts no thread yet. */
-export function createComputePool(options: {
+/** What a pool is made of. */
+export interface ComputePoolOptions {
   readonly tasks: Readonly<Record<string, ComputeTask>>;
   readonly threads: number;
   readonly queueMax: number;
   readonly heapMib: number;
-}): ComputePool {
+  /** Shares of a tenant among those that wait. Default: one each. */
+  readonly weightOf?: WeightOf;
+}
+
+/** Makes the pool; it starts no thread yet. */
+export function createComputePool(options: ComputePoolOptions): ComputePool {
   return new PiscinaPool(options);
 }
 
@@ -53,23 +59,20 @@ class PiscinaPool implements ComputePool {
   #done = 0;
   #isClosed = false;
 
-  constructor(options: {
-    readonly tasks: Readonly<Record<string, ComputeTask>>;
-    readonly threads: number;
-    readonly queueMax: number;
-    readonly heapMib: number;
-  }) {
+  constructor(options: ComputePoolOptions) {
+    const { weightOf } = options;
     this.#tasks = new Map(Object.entries(options.tasks));
     const start = ({ threads, idleMs }: BatchLimits): Promise<Piscina> =>
       startThreads(threads, idleMs, options.heapMib);
     for (const [name, { url, name: of, batch }] of this.#tasks) {
       if (batch !== undefined) {
-        this.#lanes.set(name, new BatchLane({ url, name: of }, batch, start));
+        this.#lanes.set(name, new BatchLane({ url, name: of }, batch, start, weightOf));
       }
     }
     this.#threads = options.threads;
     this.#heapMib = options.heapMib;
-    this.#slots = new ComputeSlots({ slots: options.threads, waitingMax: options.queueMax });
+    const { threads: slots, queueMax: waitingMax } = options;
+    this.#slots = new ComputeSlots({ slots, waitingMax, weightOf });
   }
 
   async run(task: string, input: unknown, options: ComputeOptions): Promise<unknown> {

@@ -27,6 +27,8 @@ export interface HostContext<Config = unknown> {
   readonly bulk: Bulk;
   readonly compute: Compute;
   readonly log: Log;
+  /** Shares of a tenant where tenants take turns, as they are at each call. */
+  weightOf(tenant: string): number;
   /** To the program's part on main, when it listens (`connectEngine` of `startSystem`). */
   readonly main?: HostLine;
 }

@@ -12,6 +12,7 @@ import type { Kernel, KernelLimits } from "../kernel/kernel-port.ts";
 import type { Log } from "../log.ts";
 import type { DoorItem, WorkerItem } from "../message.ts";
 import type { Look, WorkerSeen } from "../shared/look.ts";
+import type { WeightOf } from "../shared/tenant-weights.ts";
 import type { Bulk } from "../store/bulk.ts";
 import type { Store } from "../store/store.ts";
 import type { Compute } from "./compute-port.ts";
@@ -40,6 +41,8 @@ export interface LocalEngineOptions {
   readonly epochs: Epochs;
   /** Tenants whose work rests. */
   readonly suspended: Iterable<string>;
+  /** Shares of a tenant where tenants take turns. */
+  readonly weightOf: WeightOf;
 }
 
 /** An engine on main. */
@@ -67,7 +70,7 @@ export class LocalEngine implements Engines {
 
   async start(): Promise<void> {
     const { host, hostConfig, config, limits, hot, bulk, compute, log } = this.#options;
-    const { connectEngine } = this.#options;
+    const { connectEngine, weightOf } = this.#options;
     const line = connectEngine && localLine();
     if (line) connectEngine(line.near);
     const ports = await host.createPorts({
@@ -77,6 +80,7 @@ export class LocalEngine implements Engines {
       bulk,
       compute,
       log,
+      weightOf,
       ...(line && { main: line.far }),
     });
     const kernel = createKernel({
@@ -91,6 +95,7 @@ export class LocalEngine implements Engines {
       defer: setImmediate,
       toDoor: (item) => this.#up.push(item),
       toPeer: () => undefined,
+      weightOf,
     });
     this.#kernel = kernel;
     const shards = Array.from({ length: SHARDS }, (_, shard) => shard);

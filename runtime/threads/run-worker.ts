@@ -11,6 +11,7 @@ import type { Kernel } from "../kernel/kernel-port.ts";
 import type { Log } from "../log.ts";
 import type { DoorItem, WorkerItem } from "../message.ts";
 import type { Look, Seen } from "../shared/look.ts";
+import { type WeightOf, weightsIn } from "../shared/tenant-weights.ts";
 import { createBulk } from "../store/bulk.ts";
 import { openStore } from "../store/lmdb.ts";
 import type { Seals } from "../store/sealed-rows.ts";
@@ -87,6 +88,7 @@ class HostedWorker implements WorkerControl {
   readonly #frames: FrameGate;
   readonly #lag = new LoopLag();
   readonly #late: LateFaults;
+  readonly #weightOf: WeightOf;
   #kernel: Kernel | undefined;
 
   constructor(boot: WorkerBoot, { host, slot, seals }: Hosting) {
@@ -96,6 +98,7 @@ class HostedWorker implements WorkerControl {
     this.#host = host;
     this.#slot = slot;
     this.#late = new LateFaults(slot);
+    this.#weightOf = weightsIn(boot.weights);
     this.#hot = openStore({ path, environment: "hot", port: boot.hot, seals: seals?.hot });
     this.#bulk = openStore({ path, environment: "bulk", port: boot.bulk, seals: seals?.bulk });
     this.#mesh = new Mesh({
@@ -139,6 +142,7 @@ class HostedWorker implements WorkerControl {
       toPeer: (shard, item) => this.#mesh.send(shard, item),
       handling: (unit, door) => this.#late.handle(unit, door),
       loads: this.#slot.loads,
+      weightOf: this.#weightOf,
     });
     setTimeout(() => this.#report(), REPORT_MS);
   }
@@ -250,7 +254,10 @@ class HostedWorker implements WorkerControl {
       write: (level, message, fields) =>
         this.#side({ type: "log", level, message, ...(fields === undefined ? {} : { fields }) }),
     };
-    const context = { worker, config: hostConfig, hot: this.#hot, bulk, compute, log };
+    const context = {
+      ...{ worker, config: hostConfig, hot: this.#hot, bulk, compute, log },
+      weightOf: this.#weightOf,
+    };
     return hasLine ? { ...context, main } : context;
   }
 }

@@ -3,15 +3,14 @@
 
 import { openStore } from "../store/lmdb.ts";
 import { loadSeals, type Seals } from "../store/sealed-rows.ts";
-import type { Sealing } from "../store/sealer.ts";
+import { sealedTenants } from "../store/sealed-tenants.ts";
+import type { PreparedKeys, Sealing } from "../store/sealer.ts";
 import type { Storage } from "../store/storage.ts";
 
 /** What a start has of it. */
-export interface Unsealed {
+export interface Unsealed extends PreparedKeys {
   /** Absent: nothing is sealed. */
   readonly seals?: Seals;
-  /** Tenants of which everything is to be removed. */
-  readonly destroyed: readonly string[];
 }
 
 /** The keys of a folder that is open. @throws as `Sealing.prepare`. */
@@ -20,8 +19,11 @@ export async function unseal(
   { path, storage }: { readonly path: string; readonly storage: Storage },
 ): Promise<Unsealed> {
   const hot = openStore({ path, environment: "hot", port: storage.connect("hot") });
-  const [first] = await hot.range({ from: "!header ", to: "~", limit: 1 });
-  await hot.close();
-  const destroyed = await sealing.prepare(first === undefined);
-  return { seals: await loadSeals(sealing.source), destroyed };
+  try {
+    const [first] = await hot.range({ from: "!header ", to: "~", limit: 1 });
+    const prepared = await sealing.prepare(first === undefined, sealedTenants(hot));
+    return { seals: await loadSeals(sealing.source), ...prepared };
+  } finally {
+    await hot.close();
+  }
 }

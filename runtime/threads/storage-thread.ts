@@ -5,12 +5,11 @@
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { type RuntimeError, toErrorData } from "../errors.ts";
 import { decode, encode } from "../store/codec.ts";
-import type { Answer } from "../store/connection.ts";
-import { checkBeside, needsUpgrade, nextHeader, withBeside } from "../store/folder.ts";
+import { checkBeside, type Header, needsUpgrade, nextHeader, withBeside } from "../store/folder.ts";
 import { type Judged, judge, type Write } from "../store/judge.ts";
 import { keys, prefixRange } from "../store/keys.ts";
-import { environmentFile, PAGE_BYTES, type PackedBatches, READERS_MAX } from "../store/lmdb.ts";
-import { open, type RootDatabase } from "../store/lmdb-library.ts";
+import { environmentFile, type PackedBatches } from "../store/lmdb.ts";
+import type { RootDatabase } from "../store/lmdb-library.ts";
 import { unpack } from "../store/packing.ts";
 import { causeOf, Room, type Staged } from "../store/room.ts";
 import type { ValueSeals } from "../store/sealed-rows.ts";
@@ -18,7 +17,10 @@ import type { SealerSource } from "../store/sealer.ts";
 import type { ThreadAnswer, ThreadCommand, ThreadOptions } from "../store/storage.ts";
 import { StorageMeter } from "../store/storage-meter.ts";
 import type { Batch, Environment } from "../store/store.ts";
+import { StoredBytes } from "../store/stored-bytes.ts";
 import { Visibility } from "../store/visibility.ts";
+import { openEnvironment } from "./open-environment.ts";
+import { answersOf, newOutcome, type Outcome } from "./outcome.ts";
 import { giveWay } from "./priority.ts";
 import { WriteWatch } from "./write-watch.ts";
 
@@ -35,19 +37,14 @@ type Queued =
       readonly message: PackedBatches;
       readonly batches: readonly Batch[];
     }
-  | { readonly type: "epochs"; readonly id: number; readonly epochs: ReadonlyMap<number, number> };
-
-/** Answers of one group to one client. */
-interface Outcome {
-  readonly first: number;
-  readonly generation: number;
-  committedThrough: number;
-  readonly counters: [number, string, number][];
-  readonly refusals: Answer[];
-}
+  | { readonly type: "epochs"; readonly id: number; readonly epochs: ReadonlyMap<number, number> }
+  /** The next rows of before that nobody counted. */
+  | { readonly type: "count" };
 
 /** Bytes of one transaction; what is over waits for the next. */
 const GROUP_BYTES_MAX = 8 * 1024 * 1024;
+/** Between two slices of rows that are counted: half a million rows take 10 s, and nobody waits for them. */
+const COUNT_PAUSE_MS = 10;
 const options = workerData as ThreadOptions;
 /**
  * Nobody waits for `bulk` as somebody waits for an answer: its thread gives way to those of chats, and
@@ -58,7 +55,7 @@ const isInBackground = options.environment === "bulk";
 const main = parentPort;
 if (main === null) throw new Error("storage-thread.ts is the entry of a worker thread.");
 
-const database = openEnvironment(options.environment);
+const database = opened(options.environment);
 const room = new Room(
   {
     name: options.environment,
@@ -74,6 +71,7 @@ const room = new Room(
 const held: RootDatabase<Uint8Array, string>[] = [];
 const visibility = new Visibility(database);
 const meter = new StorageMeter(options.meter);
+const count = new StoredBytes(options.environment, database);
 const epochs = new Map<number, number>();
 /**
  * Shards whose epochs found no room yet. They hold nevertheless: what is fenced off are connections
@@ -91,34 +89,17 @@ let isFlushing = false;
 /** Of the transaction committed last: settles when it and all before it are flushed. */
 let flushed: Promise<unknown> = Promise.resolve();
 let closing: (() => void) | undefined;
+let counting: NodeJS.Timeout | undefined;
 const watch = new WriteWatch(options.environment);
 if (isInBackground) giveWay();
 
-function openEnvironment(environment: Environment): RootDatabase<Uint8Array, string> {
+function opened(environment: Environment): RootDatabase<Uint8Array, string> {
   try {
-    return openFile(environment);
+    return openEnvironment(options, environment);
   } catch (error) {
-    const path = environmentFile(options.path, environment);
-    const isDamage = /MDB_CORRUPTED|MDB_INVALID|MDB_PAGE_NOTFOUND/.test(String(error));
-    const message = `${path} cannot be opened: ${String(error)}`;
-    const code = isDamage ? "DATA_DAMAGED" : "DATA_UNUSABLE";
-    tell({ type: "failed", error: { code, message } });
+    tell({ type: "failed", error: toErrorData(error) });
     throw error;
   }
-}
-
-function openFile(environment: Environment): RootDatabase<Uint8Array, string> {
-  return open<Uint8Array, string>({
-    path: environmentFile(options.path, environment),
-    encoding: "binary",
-    pageSize: PAGE_BYTES,
-    mapSize: options.mapBytes[environment],
-    maxReaders: READERS_MAX,
-    maxDbs: 1,
-    // A group is one explicit batch: its one promise tells of a failure, the others of an event turn
-    // are dropped by lmdb-js and would be unhandled rejections.
-    eventTurnBatching: false,
-  });
 }
 
 function tell(answer: ThreadAnswer): void {
@@ -131,6 +112,14 @@ function connect(port: MessagePort): void {
     const batches = unpack(message.buffer, message.count);
     enqueue({ type: "batches", client, message, batches });
   });
+}
+
+/** Counts a slice of what is there when others have had their turn. */
+function countLater(): void {
+  counting ??= setTimeout(() => {
+    counting = undefined;
+    enqueue({ type: "count" });
+  }, COUNT_PAUSE_MS).unref();
 }
 
 function enqueue(queued: Queued): void {
@@ -177,7 +166,11 @@ async function writeGroup(group: readonly Queued[]): Promise<void> {
   const staged = new Map<string, Uint8Array | undefined>();
   const stored: Judged = {
     read: (key) => {
-      const value = staged.has(key) ? staged.get(key) : database.getBinary(key);
+      let value = staged.get(key);
+      if (value === undefined && !staged.has(key)) {
+        value = database.getBinary(key);
+        count.seen(key, value);
+      }
       return seals === undefined || value === undefined ? value : seals.open(key, value);
     },
     epoch: (shard) => epochs.get(shard) ?? 0,
@@ -185,15 +178,21 @@ async function writeGroup(group: readonly Queued[]): Promise<void> {
   const outcomes = new Map<Client, Outcome>();
   for (const queued of group) {
     if (queued.type === "epochs") stageEpochs(queued.epochs.keys(), staged);
-    else judgeBatches(queued, stored, staged, outcomes);
+    else if (queued.type === "batches") judgeBatches(queued, stored, staged, outcomes);
   }
   const paid = payEpochs(staged);
+  count.stage(
+    staged,
+    group.some((queued) => queued.type === "count"),
+  );
   const failure = staged.size === 0 ? undefined : await commit(staged);
   if (failure !== undefined) {
     refuseGroup(group, outcomes, failure);
     return;
   }
   for (const shard of paid) owed.delete(shard);
+  count.committed(staged);
+  if (!count.isWhole) countLater();
   database.resetReadTxn();
   for (const [client, outcome] of outcomes) client.port.postMessage(answersOf(outcome));
   for (const [client, { committedThrough }] of outcomes) {
@@ -249,10 +248,6 @@ function judgeBatches(
     outcome.committedThrough = sequence;
     for (const [key, sum] of verdict.counters ?? []) outcome.counters.push([sequence, key, sum]);
   }
-}
-
-function newOutcome(first: number, generation: number): Outcome {
-  return { first, generation, committedThrough: 0, counters: [], refusals: [] };
 }
 
 function stage(writes: readonly Write[], staged: Map<string, Uint8Array | undefined>): void {
@@ -322,17 +317,8 @@ function refuseGroup(
   }
 }
 
-function answersOf(outcome: Outcome): readonly Answer[] {
-  const { committedThrough: through, counters, refusals } = outcome;
-  if (through === 0) return refusals;
-  const committed: Answer =
-    counters.length === 0
-      ? { type: "committed", through }
-      : { type: "committed", through, counters };
-  return [committed, ...refusals];
-}
-
 async function close(): Promise<void> {
+  clearTimeout(counting);
   while (isWriting || isFlushing) {
     await new Promise<void>((resolve) => {
       closing = resolve;
@@ -354,7 +340,7 @@ async function start(): Promise<void> {
   const isSealed = sealer !== undefined;
   checkBeside(path, nextHeader(stored, environment, isSealed));
   for (const other of holds) {
-    const one = openEnvironment(other);
+    const one = opened(other);
     held.push(one);
     nextHeader(one.getBinary(keys.header), other, isSealed);
     one.resetReadTxn();
@@ -364,10 +350,16 @@ async function start(): Promise<void> {
   for (const one of older) await (await import("../store/upgrade.ts")).upgrade(one);
   const headerNow = nextHeader(database.getBinary(keys.header), environment, isSealed);
   const header = withBeside(path, headerNow, holds);
-  const failure = await commit(new Map([[keys.header, encode(header)]]));
+  const first = new Map<string, Uint8Array | undefined>([[keys.header, encode(header)]]);
+  count.begin(stored && (decode(stored) as Header).boots, header.boots, first);
+  const failure = await commit(first);
   // A full store still opens: what is in it can be read, and removing makes room.
-  if (failure === undefined) await watch.inTime(database.flushed, "flush");
-  else if (stored === undefined) throw failure;
+  if (failure === undefined) {
+    count.begun();
+    await watch.inTime(database.flushed, "flush");
+    database.resetReadTxn();
+    if (!count.isWhole) countLater();
+  } else if (stored === undefined) throw failure;
   for (const { key, value } of database.getRange({
     start: prefixRange("e/", 0).from,
     end: prefixRange("e/", 0).to,

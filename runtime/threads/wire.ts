@@ -6,6 +6,7 @@
 
 import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
 import { FairQueue } from "../shared/fair-queue.ts";
+import type { WeightOf } from "../shared/tenant-weights.ts";
 
 /** The sending half, as those who route see it. */
 export interface Link<Out> {
@@ -44,6 +45,8 @@ export interface WireOptions<Out, In> {
   readonly canGrant?: () => boolean;
   /** Whose an item is: tenants take turns where items wait for credit. Default: all are of one. */
   readonly tenantOf?: (item: Out) => string;
+  /** Shares of a tenant there. Default: one each. */
+  readonly weightOf?: WeightOf | undefined;
   /** Called when the backlog has become empty. */
   readonly drained?: (wire: Wire<Out, In>) => void;
   /** Called with an item that cannot cross, because it holds what is no plain data. Default: it is dropped. */
@@ -66,7 +69,7 @@ export class Wire<Out, In> implements Link<Out> {
   /** Of this pass. */
   #waiting: Out[] = [];
   /** Of earlier passes, without credit. Whoever routes bounds it. */
-  readonly #held = new FairQueue<Out>({ max: Number.MAX_VALUE, tenantMax: Number.MAX_VALUE });
+  readonly #held: FairQueue<Out>;
   #credit: number;
   #owed = 0;
   #isScheduled = false;
@@ -87,7 +90,9 @@ export class Wire<Out, In> implements Link<Out> {
   };
 
   constructor(options: WireOptions<Out, In>) {
+    const { weightOf } = options;
     this.#options = options;
+    this.#held = new FairQueue({ max: Number.MAX_VALUE, tenantMax: Number.MAX_VALUE, weightOf });
     this.#credit = options.itemsMax;
     options.port.on("message", (packet: Packet) => this.#take(packet));
   }

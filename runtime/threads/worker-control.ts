@@ -23,6 +23,8 @@ export interface WorkerBoot {
   /** Whether the program's part on main listens to this engine. */
   readonly hasLine: boolean;
   readonly slot: SharedArrayBuffer;
+  /** Shares of tenants; see `tenant-weights.ts`. */
+  readonly weights: SharedArrayBuffer;
   readonly control: MessagePort;
   readonly door: MessagePort;
   readonly side: MessagePort;

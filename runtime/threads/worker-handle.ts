@@ -10,6 +10,7 @@ import type { KernelLimits } from "../kernel/kernel-port.ts";
 import type { Log } from "../log.ts";
 import { type DoorItem, tenantOf, type WorkerItem } from "../message.ts";
 import type { Look, Seen } from "../shared/look.ts";
+import { weightsIn } from "../shared/tenant-weights.ts";
 import type { SealerSource } from "../store/sealer.ts";
 import type { Storage } from "../store/storage.ts";
 import { ComputeServer } from "./compute.ts";
@@ -35,6 +36,8 @@ export interface WorkerOptions {
   readonly config: RuntimeConfig;
   readonly limits: Partial<KernelLimits>;
   readonly hostConfig: unknown;
+  /** Shares of tenants; see `tenant-weights.ts`. */
+  readonly weights: SharedArrayBuffer;
   readonly connectEngine?: ConnectEngine | undefined;
   readonly compute: ComputePool;
   readonly log: Log;
@@ -76,6 +79,7 @@ export class WorkerHandle {
 
   constructor(number: number, options: WorkerOptions) {
     const { storage, config, limits, hostConfig, folder, sealer, connectEngine } = options;
+    const { weights } = options;
     const [control, door, side] = [
       new MessageChannel(),
       new MessageChannel(),
@@ -85,7 +89,7 @@ export class WorkerHandle {
     const bulk = storage.connect("bulk");
     const ports = { control: control.port2, door: door.port2, side: side.port2, hot, bulk };
     const { memory: slot } = this.slot;
-    const boot = { worker: number, folder, sealer, config, limits, hostConfig, slot };
+    const boot = { worker: number, folder, sealer, config, limits, hostConfig, slot, weights };
     const message: WorkerBoot = { ...boot, ...ports, hasLine: connectEngine !== undefined };
     this.number = number;
     this.#thread =
@@ -97,6 +101,7 @@ export class WorkerHandle {
       codec: doorSide,
       itemsMax: config.wireItemsMax,
       tenantOf,
+      weightOf: weightsIn(weights),
       receive: (items) => options.door.deliver(items, this.wire),
       refused: (item, error) => options.door.unsendable(item, error),
     });

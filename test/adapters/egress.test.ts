@@ -297,23 +297,55 @@ test("connections to a host keep to their limit, further requests wait their tur
   egress.close();
 });
 
-test("what waits beyond the limit is refused", async () => {
+test("what waits beyond the limit is refused, for one tenant at half of it", async () => {
   const { port } = await serve(() => {});
   const egress = createEgress(local);
   const cancel = new AbortController();
   const url = `http://127.0.0.1:${port}/`;
   const request = { url, method: "GET", connectionsMax: 1, signal: cancel.signal };
+  const of = (tenant: string) => codeOf(egress.request({ ...request, tenant }));
 
-  const waiting = Array.from({ length: 1_025 }, () => codeOf(egress.request(request)));
-  const refused = await codeOf(egress.request(request));
+  const waiting = Array.from({ length: 513 }, () => of("tn_loud"));
+  const refused = [await of("tn_loud")];
+  waiting.push(...Array.from({ length: 512 }, () => of("tn_other")));
+  refused.push(await of("tn_quiet"));
   cancel.abort();
 
-  expect(refused).toBe("POOL_FULL");
+  expect(refused).toEqual(["POOL_FULL", "POOL_FULL"]);
   expect(new Set(await Promise.all(waiting))).toEqual(new Set(["CANCELLED"]));
   // Those that ended have given their places back.
   expect(await codeOf(egress.request({ ...request, signal: AbortSignal.abort() }))).toBe(
     "CANCELLED",
   );
+});
+
+test("where a tenant's requests wait for a connection, another's passes them, and shares count", async () => {
+  const asked: string[] = [];
+  const { port } = await serve((request, response) => {
+    asked.push(request.url ?? "");
+    setImmediate(() => response.end("ok"));
+  });
+  const egress = createEgress({ ...local, weightOf: (tenant) => (tenant === "tn_3" ? 3 : 1) });
+  const of = async (tenant: string): Promise<string> => {
+    const url = `http://127.0.0.1:${port}/${tenant}`;
+    return (await egress.request({ url, method: "GET", tenant, connectionsMax: 2 })).text();
+  };
+
+  const flood = Array.from({ length: 100 }, () => of("tn_loud"));
+  await of("tn_quiet");
+  const before = asked.filter((path) => path === "/tn_loud").length;
+  await Promise.all(flood);
+  asked.length = 0;
+  await Promise.all(
+    ["tn_1", "tn_3"].flatMap((tenant) => Array.from({ length: 60 }, () => of(tenant))),
+  );
+  const first = asked.slice(2, 62).filter((path) => path === "/tn_3").length;
+  egress.close();
+
+  // Those that had the connections, and one each of those that come next.
+  expect(before).toBeLessThanOrEqual(6);
+  expect(first).toBeGreaterThanOrEqual(43);
+  expect(first).toBeLessThanOrEqual(47);
 });
 
 test("a throwing reader closes the socket and its error is the caller's", async () => {

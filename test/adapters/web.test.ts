@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { WebRequest } from "../../actors/web.ts";
 import { createEgress } from "../../adapters/egress.ts";
+import { hostRule, isMeantFor } from "../../adapters/egress-address.ts";
 import { createWeb } from "../../adapters/web.ts";
 import type { RuntimeError } from "../../runtime/errors.ts";
 
@@ -104,6 +105,72 @@ test("a host that the tool may not ask is refused, also when a redirect leads to
   expect(away).toContain("example.com was refused: the tool may not ask this host");
   const inside = await refusal(ask("/redirect?to=http://127.0.0.1:1/"));
   expect(inside).toContain("the address is not public");
+});
+
+test.each([
+  ["its own name", "https://api.example.com/x", "api.example.com", true],
+  ["a name that ends alike", "https://evil-api.example.com", "api.example.com", false],
+  ["a name that begins alike", "https://api.example.com.evil.example", "api.example.com", false],
+  ["a name in the credentials", "https://api.example.com@evil.example/", "api.example.com", false],
+  ["capital letters", "https://API.Example.COM", "Api.example.com", true],
+  ["a final dot in the address", "https://api.example.com./x", "api.example.com", true],
+  ["a final dot in the rule", "https://api.example.com", "api.example.com.", true],
+  ["two final dots", "https://api.example.com../x", "api.example.com", false],
+  ["another script", "https://xn--bcher-kva.example", "b\u00fccher.example", true],
+  [
+    "another script, the other way round",
+    "https://B\u00dcCHER.example",
+    "xn--bcher-kva.example",
+    true,
+  ],
+  ["a letter that looks alike", "https://\u0430pi.example.com", "api.example.com", false],
+  ["a dot of another script", "https://api\u3002example\uff0ecom", "api.example.com", true],
+  ["names below", "https://a.b.example.com", "*.example.com", true],
+  ["the name above them", "https://example.com", "*.example.com", false],
+  ["what ends as they do", "https://evilexample.com", "*.example.com", false],
+  ["names below, with final dots", "https://a.example.com.", "*.Example.com.", true],
+  ["the port of the scheme, named", "https://api.example.com:443", "api.example.com", true],
+  ["the port of the scheme, in the rule", "https://api.example.com", "api.example.com:443", true],
+  ["the port of another scheme", "http://api.example.com", "api.example.com:443", false],
+  ["another port", "https://api.example.com:8443", "api.example.com", false],
+  ["another port that is named", "https://api.example.com:8443", "api.example.com:8443", true],
+  ["another port than is named", "https://api.example.com", "api.example.com:8443", false],
+  ["another port of names below", "https://a.example.com:8443", "*.example.com", false],
+  ["a named port of names below", "https://a.example.com:8443", "*.example.com:8443", true],
+  ["an address of IPv6", "https://[::1]:8443", "[0:0::1]:8443", true],
+  ["an address of IPv4 otherwise written", "https://127.0.0.1", "0x7f.1", true],
+  ["everything", "https://api.example.com", "*", false],
+  ["everything below", "https://api.example.com", "*.", false],
+  ["an address in place of a host", "https://api.example.com", "https://api.example.com", false],
+])("a token goes where it is meant to, and nowhere else: %s", (_, url, host, isMeant) => {
+  expect(isMeantFor(new URL(url), [host], "default")).toBe(isMeant);
+});
+
+test.each([
+  "",
+  "*",
+  "*.*.com",
+  "a b",
+  "a/b",
+  "a@b",
+  "a:b",
+  "a:0",
+  "a:65536",
+  "[a]",
+  "%61",
+  "a:",
+  ".",
+])("%j is no host that anything is meant for", (text) => {
+  expect(hostRule(text)).toBe(null);
+});
+
+test("a tool may ask its hosts at any port, and at one that is named at that alone", async () => {
+  const { port } = new URL(url);
+
+  expect((await ask("/", { allowedHosts: ["LOCALHOST."] })).body).toBe("hello");
+  expect((await ask("/", { allowedHosts: [`localhost:${port}`] })).body).toBe("hello");
+  const other = await refusal(ask("/", { allowedHosts: ["localhost:1"] }));
+  expect(other).toContain("may not ask this host");
 });
 
 test("headers are not sent on to another origin", async () => {

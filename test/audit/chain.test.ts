@@ -250,9 +250,9 @@ test("who has the file and not the key cannot make the chain anew", async () => 
   await chainArrived({ ...desk.chaining, key }, tenant);
   expect(await verified(undefined, [key])).toMatchObject({ signed: 5, fault: null });
 
-  const rebuild = async (mac: (hash: string) => string | null): Promise<void> => {
-    let prev = (await entry(2)).hash;
-    for (let n = 3; n <= 5; n += 1) {
+  const rebuild = async (mac: (hash: string) => string | null, from = 3): Promise<void> => {
+    let prev = from === 1 ? (await entry(1)).prev : (await entry(from - 1)).hash;
+    for (let n = from; n <= 5; n += 1) {
       const old = await entry(n);
       const body = { ...old, prev, row: { ...old.row, by: "ak_2" } };
       const hash = hashOfEntry(tenant, body);
@@ -268,6 +268,10 @@ test("who has the file and not the key cannot make the chain anew", async () => 
   expect((await verified(undefined, [key])).fault).toMatchObject({ n: 3, kind: "forged" });
   await rebuild(() => null);
   expect((await verified(undefined, [key])).fault).toMatchObject({ n: 3, kind: "forged" });
+  // Nor without any code: not the whole of it either.
+  await rebuild(() => null, 1);
+  expect((await verified()).fault).toBeNull();
+  expect((await verified(undefined, [key])).fault).toMatchObject({ n: 1, kind: "forged" });
 });
 
 test("what was erased of a row leaves the chain whole, and says that it was", async () => {

@@ -53,6 +53,8 @@ function troupe(...args: readonly string[]): Said {
 }
 
 test("a running server, its export and its folder say the same, and a changed line is named", async () => {
+  const wrong = { "X-API-Key": "troupe_wrong" };
+  for (let at = 0; at < 4; at += 1) await fetch(`${product.url}/v2/agents`, { headers: wrong });
   const live = troupe("verify", "--url", product.url);
   const system = troupe("verify", "--url", product.url, "--tenant", "tn_system", "--json");
   const file = join(folder, "audit.jsonl");
@@ -61,14 +63,16 @@ test("a running server, its export and its folder say the same, and a changed li
   await product.stop();
 
   expect([live.code, out.code, csv.code], live.errors + out.errors + csv.errors).toEqual([0, 0, 0]);
-  expect(live.out).toMatch(/^tn_default: whole\. \d+ entries\.\nhead \d+:[0-9a-f]{64}\n$/);
+  expect(live.out).toMatch(
+    /^tn_default: whole\. \d+ entries\. Codes were not checked: the key is not at hand\.\nhead \d+:[0-9a-f]{64}\n$/,
+  );
   expect(JSON.parse(system.out)).toMatchObject({ tenant: "tn_system", fault: null });
   expect(csv.out.trim().split("\r\n")).toHaveLength(6);
 
   const [, head = ""] = /head (\S+)/.exec(live.out) ?? [];
   const stopped = troupe("verify", "--head", head);
   const [, entries = ""] = /(\d+) entries/.exec(live.out) ?? [];
-  const said = live.out.replace("entries.", `entries. ${entries} are signed by the key.`);
+  const said = live.out.replace(/Codes .*/, `${entries} are signed by the key.`);
   expect([stopped.code, stopped.out], stopped.errors).toEqual([0, said]);
 
   const lines = readFileSync(file, "utf8").trim().split("\n");
@@ -108,8 +112,11 @@ test("starts, stops, sign-ins and changed settings are told in the system's audi
   const stops = (await system("action=server.stop")).body.data as readonly Json[];
   const settings = (await system("action=settings.change")).body.data as readonly Json[];
   const sessions = (await product.call("GET", "/admin/audit?action=session.open")).body.data;
+  const refused = (await system("action=request.refuse")).body.data as readonly Json[];
   const all = readFileSync(join(product.folder, "data", "hot.mdb"), "latin1");
 
+  // What was counted when the server was told to stop.
+  expect(refused.map(({ details }) => (details as Json)["more"])).toEqual([3, undefined]);
   expect(signedIn.status).toBe(303);
   expect(starts.map((row) => (row["details"] as Json)["boots"])).toEqual([2, 1]);
   expect(stops).toHaveLength(1);

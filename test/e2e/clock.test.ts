@@ -5,7 +5,7 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { CHAT, makeDesk, type Product, startProduct } from "../support/product.ts";
-import type { ClockSet } from "../support/set-clock.ts";
+import { clockPreload, setServerClock } from "../support/server-clock.ts";
 import type { Json, Streamed } from "../support/wire-client.ts";
 
 const HOUR_MS = 3_600_000;
@@ -23,7 +23,7 @@ let agent = "";
 
 beforeAll(async () => {
   product = await startProduct({
-    preload: new URL("../support/set-clock.js", import.meta.url),
+    preload: clockPreload,
     env: { TROUPE_WORKERS: "2" },
     config: `http: { requests_per_second: ${RATE}, requests_burst: ${RATE} }
 `,
@@ -32,15 +32,7 @@ beforeAll(async () => {
 }, START_MS);
 afterAll(() => product.end());
 
-/** Sets the clock of every thread of the server. */
-function setClock(byMs: number): Promise<void> {
-  const { process: child } = product.server;
-  return new Promise((resolve) => {
-    child.once("message", () => resolve());
-    const message: ClockSet = { setClockByMs: byMs };
-    child.send(message);
-  });
-}
+const setClock = (byMs: number): Promise<void> => setServerClock(product, byMs);
 
 /** CPU time of the server so far, in seconds. */
 function cpuSeconds(): number {
@@ -118,31 +110,3 @@ for (const [name, byMs] of jumps) {
     expect(Math.abs(date - Date.parse(fresh.headers.get("date") ?? ""))).toBeLessThan(60_000);
   });
 }
-
-test("a run that sleeps wakes when the clock passes its time, and not when it goes back", async () => {
-  const nap = { id: "nap", type: "sleep", ms: HOUR_MS / 2 };
-  const graph_definition = {
-    nodes: [nap, { id: "end", type: "end" }],
-    edges: [{ from: "nap", to: "end" }],
-  };
-  const made = await product.call("POST", "/v2/workflows", { name: "Nap", graph_definition });
-  const { body } = await product.call("POST", `/v2/workflows/${made.body.id}/runs`, {
-    ...{ input: {}, mode: "background" },
-  });
-  const run = `/v2/runs/${body.run_id}`;
-  const status = async (): Promise<unknown> => (await product.call("GET", run)).body.status;
-  const picture = async (): Promise<string> => {
-    const headers = { "X-API-Key": product.adminKey };
-    return await (await fetch(`${product.url}${run}/graph.svg`, { headers })).text();
-  };
-  await expect.poll(picture, { timeout: 20_000 }).toContain('class="waiting"');
-
-  await setClock(-HOUR_MS);
-  const back = await chat("refund while it sleeps");
-  const still = await status();
-  await setClock(2 * HOUR_MS);
-  // Reminders of the other time of day are looked at once a minute.
-  await expect.poll(status, { timeout: 90_000, interval: 500 }).toBe("completed");
-
-  expect([back.status, still]).toEqual([200, "running"]);
-}, 120_000);

@@ -2,16 +2,16 @@
 // in the data folder or in a backup, a killed process is taken up again, and with the tenant its key goes:
 // a backup of before does not open its text any more, and opens everybody else's.
 
-import { cpSync, readdirSync, readFileSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, readFileSync, renameSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { run as restore } from "../../adapters/cli/restore.ts";
 import { indexFolder } from "../../adapters/knowledge/index-folder.ts";
 import type { Place } from "../../adapters/knowledge/rows.ts";
 import { mergeCollections } from "../../adapters/merge-tasks.ts";
 import { emptyMasterKeys, replaceMasterKeys } from "../../adapters/vault/master-keys.ts";
 import { sealedFolder } from "../../adapters/vault/sealed-folder.ts";
 import { sealerSource } from "../../adapters/vault/sealing.ts";
-import { restoreBackup } from "../../runtime/backup/restore-backup.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { decode } from "../../runtime/store/codec.ts";
 import { openFolderReader } from "../../runtime/store/folder-reader.ts";
@@ -20,7 +20,7 @@ import { tenantOfKey } from "../../runtime/store/tenant-rows.ts";
 import { type Planted, plantTenant } from "../support/planted-tenant.ts";
 import { type Product, startProduct } from "../support/product.ts";
 import { startServer } from "../support/running-server.ts";
-import type { Json } from "../support/wire-client.ts";
+import type { Answer, Json } from "../support/wire-client.ts";
 
 const TIMEOUT_MS = 120_000;
 const env = { TROUPE_WORKERS: "1", TROUPE_ENCRYPTION: "on" };
@@ -175,7 +175,11 @@ test("a removed tenant's text cannot be opened in a backup of before, another on
   await expect.poll(state, { timeout: 30_000 }).toBe("completed");
   const keys = join(data, "tenant-keys");
   const restored = join(product.folder, "restored");
-  await restoreBackup({ file, to: restored }, { progress: () => undefined });
+  const lines = vi.spyOn(console, "log").mockImplementation(() => undefined);
+  const code = await restore([file, "--to", restored]);
+  const said = lines.mock.calls.join("\n");
+  lines.mockRestore();
+  const told = await product.call("GET", "/admin/audit?action=backup.");
   cpSync(join(data, "master-key"), join(restored, "master-key"));
   const before = await valuesOf(restored, keys, planted.tenant);
 
@@ -192,6 +196,7 @@ test("a removed tenant's text cannot be opened in a backup of before, another on
   const asked = { headers: {}, key: other.key };
   const { body: agents } = await again.call("GET", "/v2/agents", undefined, asked);
   const refused = await again.call("GET", "/v2/agents", undefined, { key: planted.key });
+  const retold = await again.call("GET", "/admin/audit?tenant=tn_system&action=backup.");
   const { body: gone } = await again.call("GET", `/admin/tenants/${planted.tenant}`);
   await again.end();
   await product.stop();
@@ -199,6 +204,12 @@ test("a removed tenant's text cannot be opened in a backup of before, another on
   await product.start();
   const { body: purged } = await product.call("GET", `/admin/tenants/${planted.tenant}`);
 
+  expect([code, said]).toEqual([0, expect.stringContaining("KEYS OF TENANTS ARE NOT THERE")]);
+  const actions = (answer: Answer) => answer.body.data.map((row: Json) => row.action);
+  expect(actions(told)).toEqual(["backup.completed", "backup.start"]);
+  expect(told.body.data[0].details).toMatchObject({ path: file, with_keys: false });
+  expect(actions(retold)[0]).toBe("backup.restore");
+  expect(retold.body.data[0].details).toMatchObject({ file, copy: false });
   expect(before.unreadable).toBe(0);
   expect(before.text).toContain(`${MARK}document`);
   expect(before.text).toContain(`${MARK}question`);
@@ -215,4 +226,31 @@ test("a removed tenant's text cannot be opened in a backup of before, another on
   expect(agents.data).toMatchObject([{ system_message: `${OTHER} prompt` }]);
   expect(refused.status).toBe(401);
   expect(["purging", "purged"]).toContain(gone.status);
+});
+
+test("a tenant whose key is missing rests, is told of, and goes on when the key is put back", {
+  timeout: TIMEOUT_MS,
+}, async () => {
+  const path = join(data, "tenant-keys", other.tenant);
+  const away = join(product.folder, "kept-key");
+  const asked = { headers: {}, key: other.key };
+  await product.stop();
+  renameSync(path, away);
+  await product.start();
+  const resting = await product.call("GET", "/v2/agents", undefined, asked);
+  const resumed = await product.call("POST", `/admin/tenants/${other.tenant}/resume`);
+  const said = product.server.errors();
+  const isMade = existsSync(path);
+  await product.stop();
+  renameSync(away, path);
+  await product.start();
+  const { body: agents } = await product.call("GET", "/v2/agents", undefined, asked);
+
+  expect([resting.status, resting.body.code]).toEqual([403, "TENANT_SUSPENDED"]);
+  expect([resumed.status, resumed.body.code]).toEqual([409, "CONFLICT"]);
+  expect(said).toMatch(
+    new RegExp(`"tenants":\\["${other.tenant}"\\],"msg":"Keys of tenants are missing`),
+  );
+  expect(isMade).toBe(false);
+  expect(agents.data).toMatchObject([{ system_message: `${OTHER} prompt` }]);
 });

@@ -13,8 +13,10 @@ import type { Json } from "../support/wire-client.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "troupe-identity-"));
 const ADMIN = "admin-key-of-the-identity-test";
-let idp: Server;
+const idps: Server[] = [];
 let issuer = "";
+/** Of another provider, whose tokens reach what they name. */
+let limited = "";
 let server: RunningServer;
 let tenant = "";
 /** As far as it is used here: it comes without types. */
@@ -34,13 +36,15 @@ async function keyOf(alg: string): Promise<JWK> {
   return { ...(await exportJWK(privateKey)), alg, use: "sig", kid: alg } as JWK;
 }
 
-async function startProvider(): Promise<void> {
-  idp = createServer();
+/** The address of one more. */
+async function startProvider(): Promise<string> {
+  const idp = createServer();
+  idps.push(idp);
   await new Promise<void>((resolve) => {
     idp.listen(0, "127.0.0.1", resolve);
   });
-  issuer = `http://127.0.0.1:${(idp.address() as AddressInfo).port}`;
-  const provider = new Provider(issuer, {
+  const address = `http://127.0.0.1:${(idp.address() as AddressInfo).port}`;
+  const provider = new Provider(address, {
     clients: [clientOf("ann"), clientOf("bob"), clientOf("eve")],
     jwks: { keys: [await keyOf("RS256"), await keyOf("ES256")] },
     features: {
@@ -59,11 +63,12 @@ async function startProvider(): Promise<void> {
     extraTokenClaims: (_context: unknown, token: Json) => said.get(String(token.clientId)) ?? {},
   });
   idp.on("request", provider.callback());
+  return address;
 }
 
-async function tokenOf(client: string, resource = "urn:troupe"): Promise<string> {
+async function tokenOf(client: string, resource = "urn:troupe", from = issuer): Promise<string> {
   const secret = clientOf(client).client_secret;
-  const answer = await fetch(`${issuer}/token`, {
+  const answer = await fetch(`${from}/token`, {
     method: "POST",
     headers: {
       Authorization: `Basic ${Buffer.from(`${client}:${secret}`).toString("base64")}`,
@@ -86,16 +91,27 @@ async function call(method: string, path: string, key: string, body?: unknown) {
 }
 
 beforeAll(async () => {
-  await startProvider();
+  [issuer, limited] = [await startProvider(), await startProvider()];
   const config = join(folder, "troupe.yaml");
   writeFileSync(
     config,
-    `issuers:
+    `tenants:
+  limits: { agents: 500, storage_bytes: 1000000000 }
+issuers:
   - name: corp
     issuer: ${issuer}
     audience: urn:troupe
     algorithms: [ES256]
     roles: [boss=admin, dev=developer]
+  - name: limited
+    issuer: ${limited}
+    audience: urn:troupe
+    algorithms: [ES256]
+    role: developer
+    services_claim: groups
+    services: [support=agents, support=core-agent-chat, support=runs]
+    resources_claim: reach
+    resources: ["agents:*", "ops=agents:*"]
 `,
   );
   server = await startServer({
@@ -110,9 +126,48 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await server?.end();
-  idp?.closeAllConnections();
-  await new Promise((resolve) => idp.close(resolve));
+  for (const idp of idps) {
+    idp.closeAllConnections();
+    await new Promise((resolve) => idp.close(resolve));
+  }
   rmSync(folder, { recursive: true, force: true });
+});
+
+/** A socket that is open. */
+async function opened(headers: Record<string, string>) {
+  const socket = new WebSocket(`${server.url.replace("http", "ws")}/ws`, { headers });
+  const closed = new Promise<number>((resolve) => socket.once("close", resolve));
+  const answers: Json[] = [];
+  const events: Json[] = [];
+  socket.on("message", (data) => {
+    const frame = JSON.parse(String(data));
+    (frame.type === "res" ? answers : events).push(frame);
+  });
+  await new Promise((resolve) => socket.once("open", resolve));
+  const say = (id: string, method: string, params: object): void =>
+    socket.send(JSON.stringify({ type: "req", id, method, params }));
+  const answer = async (id: string): Promise<Json> => {
+    await expect.poll(() => answers.some((one) => one.id === id), { timeout: 5_000 }).toBe(true);
+    return answers.find((one) => one.id === id);
+  };
+  let asked = 0;
+  const ask = (method: string, params: object): Promise<Json> => {
+    asked += 1;
+    say(`ask-${asked}`, method, params);
+    return answer(`ask-${asked}`);
+  };
+  const chat = (agent_key: string) => ask("chat", { agent_key, message: "Hi." });
+  return { say, answer, ask, chat, events, closed };
+}
+
+test("limits of the configuration's file are those of a tenant that has none of its own", async () => {
+  const { body } = await call("GET", `/admin/tenants/${tenant}`, ADMIN);
+
+  expect(body.effective_limits).toMatchObject({
+    agents: { value: 500, origin: "configuration" },
+    conversations: { value: null, origin: "none" },
+    storage_bytes: { value: 1_000_000_000, origin: "configuration" },
+  });
 });
 
 test("a developer's token makes an agent in its tenant, and manages no keys", async () => {
@@ -176,22 +231,8 @@ test("a socket that is open is closed when its key is revoked, or its tenant sus
     ),
   );
   const [byHello, byHeader] = keys;
-  const open = async (headers: Record<string, string>) => {
-    const socket = new WebSocket(`${server.url.replace("http", "ws")}/ws`, { headers });
-    const closed = new Promise<number>((resolve) => socket.once("close", resolve));
-    const answers: Json[] = [];
-    socket.on("message", (data) => answers.push(JSON.parse(String(data))));
-    await new Promise((resolve) => socket.once("open", resolve));
-    const say = (id: string, method: string, params: object): void =>
-      socket.send(JSON.stringify({ type: "req", id, method, params }));
-    const answer = async (id: string): Promise<Json> => {
-      await expect.poll(() => answers.some((one) => one.id === id), { timeout: 5_000 }).toBe(true);
-      return answers.find((one) => one.id === id);
-    };
-    return { say, answer, closed };
-  };
-  const one = await open({});
-  const other = await open({ "X-API-Key": byHeader.key });
+  const one = await opened({});
+  const other = await opened({ "X-API-Key": byHeader.key });
   one.say("1", "hello", { token: byHello.key });
   other.say("1", "cancel", { run_id: "rn_0" });
   const before = [(await one.answer("1")).ok, (await other.answer("1")).error.code];
@@ -207,6 +248,66 @@ test("a socket that is open is closed when its key is revoked, or its tenant sus
   expect(before).toEqual([true, "NOT_FOUND"]);
   expect([revoked.error.code, await one.closed]).toEqual(["UNAUTHENTICATED", 4401]);
   expect([suspended.error.code, await other.closed]).toEqual(["TENANT_SUSPENDED", 4403]);
+});
+
+test("a token reaches the agents that it names, in services of its groups, over HTTP and /ws", async () => {
+  const made = async (name: string): Promise<string> =>
+    (await call("POST", "/v2/agents", await tokenOf("bob"), { name })).body.id;
+  const [own, other] = [await made("Own"), await made("Other")];
+  said.set("ann", { tenant, groups: ["support"], reach: [own, "cl_1", "*"] });
+  const token = await tokenOf("ann", "urn:troupe", limited);
+  said.set("ann", { tenant, groups: ["support", "agents"] });
+  const bare = await tokenOf("ann", "urn:troupe", limited);
+  said.set("ann", { tenant, groups: ["support"], reach: ["ops"] });
+  const all = await tokenOf("ann", "urn:troupe", limited);
+  said.set("ann", { tenant, roles: ["dev"] });
+  const statusOf = async (path: string, key: string) => (await call("GET", path, key)).status;
+  const listed = async (key: string) =>
+    (await call("GET", "/v2/agents", key)).body.data.map(({ id }: Json) => id);
+  const chat = (agent_key: string) =>
+    call("POST", "/v1/proxy/core-agent-chat", token, { agent_key, message: "Hi." });
+
+  expect(await listed(token)).toEqual([own]);
+  expect(await listed(bare)).toEqual([]);
+  expect(await listed(all)).toEqual(expect.arrayContaining([own, other]));
+  expect([
+    await statusOf(`/v2/agents/${own}`, token),
+    await statusOf(`/v2/agents/${other}`, token),
+    await statusOf("/v2/tools", token),
+    (await chat(own)).status,
+    (await chat(other)).status,
+  ]).toEqual([200, 404, 403, 200, 404]);
+  const hers = await opened({ Authorization: `Bearer ${token}` });
+  const [mine, theirs] = [await hers.chat(own), await hers.chat(other)];
+  expect([mine.ok, theirs.error?.code]).toEqual([true, "NOT_FOUND"]);
+});
+
+test("a key that is limited to one agent talks to no other over /ws, and sees none of its runs", async () => {
+  const boss = await tokenOf("bob");
+  const made = async (name: string): Promise<string> =>
+    (await call("POST", "/v2/agents", boss, { name })).body.id;
+  const [own, other] = [await made("Mine"), await made("Theirs")];
+  const ask = { agent_key: other, message: "Hi." };
+  const run = (await call("POST", "/v1/proxy/core-agent-chat", boss, ask)).body.data.run_id;
+  const body = { name: "k", role: "operator", allowed_resources: { agents: [own] } };
+  const { key } = (await call("POST", "/admin/keys", boss, body)).body;
+  const socket = await opened({ "X-API-Key": key });
+
+  const answers = [
+    await socket.chat(own),
+    await socket.chat(other),
+    await socket.ask("subscribe", { run_id: run }),
+    await socket.ask("resume", { run_id: run, after: `${run}.0` }),
+    await socket.ask("cancel", { run_id: run }),
+  ];
+  const free = await opened({ "X-API-Key": boss });
+
+  expect(run).toMatch(/^rn_/);
+  expect((await free.ask("subscribe", { run_id: run })).ok).toBe(true);
+  expect(answers.map(({ ok, error }) => (ok ? true : error.code))).toEqual([
+    ...[true, "NOT_FOUND", "NOT_FOUND", "NOT_FOUND", "NOT_FOUND"],
+  ]);
+  expect(socket.events.every(({ data }) => !JSON.stringify(data).includes(run))).toBe(true);
 });
 
 test("a WebSocket says hello with a token", async () => {

@@ -109,7 +109,7 @@ test.each([
 
     await cut(text, () => apply(second(name)));
 
-    await expect.poll(() => seen(name), { timeout: 10_000 }).toEqual(before);
+    expect(await seen(name)).toEqual(before);
     await rest();
     expect(await seen(name)).toEqual(before);
     // Nothing that is left stands in its way.
@@ -131,7 +131,7 @@ test("going back that is killed has never been, and goes back when it is asked a
 
   await cut(`Alpha of ${name} is first.`, back);
 
-  await expect.poll(() => seen(name), { timeout: 10_000 }).toEqual(before);
+  expect(await seen(name)).toEqual(before);
   await rest();
   expect(await seen(name)).toEqual(before);
   expect((await back()).status).toBe(200);
@@ -162,13 +162,12 @@ test("killed at any moment, a pack is as it was or as it was to be", {
     await ended;
     await product.start();
 
-    // What was cut is taken back after the start: documents are seen before the rest until then.
     const isWhole = async (): Promise<boolean> => {
       const now = (await seen(name)) as Json;
       return now.source === (now.version === version ? source : wholes[isFirst ? 1 : 0]);
     };
-    await expect.poll(isWhole, { timeout: 10_000, message: `kill ${kill}` }).toBe(true);
+    expect(await isWhole(), `kill ${kill}`).toBe(true);
     await rest();
-    await expect.poll(isWhole, { timeout: 10_000, message: `kill ${kill}` }).toBe(true);
+    expect(await isWhole(), `kill ${kill}`).toBe(true);
   }
 });

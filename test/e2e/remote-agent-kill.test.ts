@@ -66,6 +66,18 @@ const sent = (): number => remote.methods.filter((method) => method === "SendMes
 const underWay = (): Promise<void> =>
   expect.poll(() => remote.methods.length, WITHIN).toBeGreaterThan(1);
 
+/** Of the account that a run waits for. */
+async function linkOf(id: string): Promise<string> {
+  const stream = await product.events("GET", `/v2/runs/${id}/events`);
+  let link = "";
+  while (link === "") {
+    const { data = "" } = (await stream.next()) ?? {};
+    link = /"url":"(\/v2\/tokens\/connect\/[^"]+)"/.exec(data)?.[1] ?? "";
+  }
+  stream.cut();
+  return link;
+}
+
 test("a task under way is taken up again by its id, and not begun twice", async () => {
   const held = createGate();
   remote.held = held;
@@ -116,7 +128,7 @@ test("a run that waits for a sign-in elsewhere waits on after a restart, and goe
 test("a member whose account nobody has connected is waited for over a restart, and asked with it then", async () => {
   await product.call("PUT", "/v2/integrations/far", {
     ...{ type: "oauth2", issuer: oauth.issuer, client_id: "troupe", client_secret: CLIENT_SECRET },
-    ...{ scopes: ["openid", "offline_access"], allowed_hosts: ["127.0.0.1"] },
+    ...{ scopes: ["openid", "offline_access"], allowed_hosts: [new URL(remote.url).host] },
     authorization_params: { prompt: "consent" },
   });
   remote.keys.clear();
@@ -126,20 +138,36 @@ test("a member whose account nobody has connected is waited for over a restart, 
   expect(remote.methods).toEqual([]);
 
   await again();
-  const stream = await product.events("GET", `/v2/runs/${id}/events`);
-  let link = "";
-  while (link === "") {
-    const { data = "" } = (await stream.next()) ?? {};
-    link = /"url":"(\/v2\/tokens\/connect\/[^"]+)"/.exec(data)?.[1] ?? "";
-  }
-  stream.cut();
-  const page = await createBrowser(() => product.url).confirm(`${PUBLIC_URL}${link}`);
+  const page = await createBrowser(() => product.url).confirm(`${PUBLIC_URL}${await linkOf(id)}`);
   expect(page.text).toContain("far is connected");
   await expect.poll(() => statusOf(id), WITHIN).toBe("completed");
 
   expect(JSON.stringify((await runOf(id)).result)).toContain("Heard: ");
   const [access] = oauth.issued;
   expect([...remote.keys]).toEqual([`Bearer ${access}`]);
+});
+
+test("a task that outlives its token is looked at with the renewed one, also when that is not taken", async () => {
+  const held = createGate();
+  remote.held = held;
+  remote.keys.clear();
+  const { data } = (await product.call("GET", "/v2/tokens?integration=far")).body;
+  await product.call("DELETE", `/v2/tokens/${data[0].id}`);
+  // It is not sent in the last 20 s of its life.
+  oauth.accessSeconds = 21;
+  const id = await begin({ config: { url: remote.url, auth: { token: "far" } } });
+  await expect.poll(() => statusOf(id), WITHIN).toBe("waiting");
+  await createBrowser(() => product.url).confirm(`${PUBLIC_URL}${await linkOf(id)}`);
+  await underWay();
+  oauth.accessSeconds = 3_600;
+  await expect.poll(() => remote.keys.size, WITHIN).toBe(2);
+  remote.refused.add([...remote.keys][1]);
+  await expect.poll(() => remote.keys.size, WITHIN).toBe(3);
+  held.open();
+  await expect.poll(() => statusOf(id), WITHIN).toBe("completed");
+
+  expect(JSON.stringify((await runOf(id)).result)).toContain("Heard: ");
+  expect([sent(), remote.messages.length, remote.cancelled]).toEqual([1, 1, []]);
 });
 
 test("a token goes to an agent at the hosts it is meant for, and along no redirect", async () => {
@@ -153,7 +181,7 @@ test("a token goes to an agent at the hosts it is meant for, and along no redire
   const base = `http://127.0.0.1:${(elsewhere.address() as AddressInfo).port}`;
   const key = "planted-key-of-the-remote";
   for (const [name, hosts] of [
-    ["right", ["127.0.0.1"]],
+    ["right", [new URL(remote.url).host, new URL(base).host]],
     ["wrong", ["agents.example.com"]],
   ] as const) {
     await product.call("PUT", `/v2/integrations/${name}`, {

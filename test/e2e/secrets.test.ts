@@ -136,10 +136,16 @@ const foundBelow = (folder: string): readonly string[] =>
 async function agentWithSecrets(): Promise<string> {
   await made("PUT", "/v2/integrations/things", {
     ...{ type: "oauth2", issuer: oauth.issuer, client_id: "troupe", client_secret: GIVEN.client },
-    ...{ scopes: ["openid", "email", "offline_access", "things"], allowed_hosts: ["127.0.0.1"] },
+    ...{
+      scopes: ["openid", "email", "offline_access", "things"],
+      allowed_hosts: [new URL(oauth.apiUrl).host],
+    },
     authorization_params: { prompt: "consent" },
   });
-  await made("PUT", "/v2/integrations/shop", { type: "api_key", allowed_hosts: ["127.0.0.1"] });
+  await made("PUT", "/v2/integrations/shop", {
+    type: "api_key",
+    allowed_hosts: [new URL(oauth.apiUrl).host],
+  });
   const token = { integration: "shop", user_key: "ann", secret: GIVEN.token };
   const kept = await made("POST", "/v2/tokens", token, { headers: { "Idempotency-Key": "shop" } });
   expect(kept.id).toBeDefined();

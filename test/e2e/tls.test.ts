@@ -50,7 +50,9 @@ beforeAll(async () => {
     TROUPE_WORKERS: "1",
     TROUPE_TLS_CERT: place("tls.crt"),
     TROUPE_TLS_KEY: place("tls.key"),
+    TROUPE_GUARDRAILS: place("chain.json"),
   };
+  writeFileSync(place("chain.json"), "[]");
   server = await startServer(env);
   await server.printed(/^curl /m);
 });
@@ -122,6 +124,41 @@ test("new files are served at SIGHUP, wrong ones are not, and both are logged", 
   await expect(get("/health", trusting("first"))).rejects.toThrow();
 });
 
+test("the operator's guardrails are taken anew at SIGHUP, and wrong ones leave those that hold", async () => {
+  const send = async (path: string, body?: object): Promise<{ status: number; text: string }> => {
+    const headers = {
+      "X-API-Key": key,
+      "X-Tenant": "tn_sample",
+      "Content-Type": "application/json",
+    };
+    const sent = body && { method: "POST", body: JSON.stringify(body) };
+    const dispatcher = trusting("second");
+    const answer = await undiciFetch(`${server.url}${path}`, { dispatcher, headers, ...sent });
+    return { status: answer.status, text: await answer.text() };
+  };
+  const { data } = JSON.parse((await send("/v2/agents")).text) as { data: { id: string }[] };
+  const ask = () => send(`/v2/agents/${data[0]?.id}/runs`, { input: "How does a falcon fly?" });
+  const rule = (word: string, action = "block") => [
+    { name: "birds", on: ["input"], check: { type: "words", words: [word] }, action },
+  ];
+  const set = (rules: object): void => {
+    writeFileSync(place("chain.json"), JSON.stringify(rules));
+    server.process.kill("SIGHUP");
+  };
+
+  const before = await ask();
+  set(rule("falcon"));
+  await expect.poll(() => ask(), { timeout: 10_000 }).toMatchObject({ status: 400 });
+  set(rule("heron", "ask"));
+  const kept = /guardrails are kept.*\/0\/action: a rule of the operator asks nobody/;
+  await expect.poll(() => server.errors(), { timeout: 10_000 }).toMatch(kept);
+  const after = await ask();
+
+  expect([before.status, after.status]).toEqual([200, 400]);
+  expect(after.text).toContain("GUARDRAIL_BLOCKED");
+  writeFileSync(place("chain.json"), JSON.stringify(rule("falcon")));
+});
+
 test("files that change are taken without a signal", { timeout: 30_000 }, async () => {
   put("third");
 
@@ -169,7 +206,7 @@ test("the doctor tells of the end of a certificate two weeks before it", async (
   ]);
 });
 
-test("each new certificate is in the audit of the server", async () => {
+test("each new certificate, and other guardrails, are in the audit of the server", async () => {
   await server.stop();
   const reader = openFolderReader(place("data"));
   const rows = await reader.hot.range({ from: " ", to: "~", limit: 100_000 });
@@ -177,10 +214,16 @@ test("each new certificate is in the audit of the server", async () => {
 
   const told = rows.flatMap(({ value }) => {
     const row = decode(value) as { readonly action?: unknown } | null;
-    return row?.action === "tls.reload" ? [row] : [];
+    return String(row?.action).endsWith(".reload") ? [row] : [];
   });
+  const by = { by: "server", outcome: "done" };
   expect(told).toMatchObject([
-    { by: "server", subject: "tls", outcome: "done" },
-    { by: "server", subject: "tls", outcome: "done" },
+    { ...by, action: "tls.reload", subject: "tls" },
+    {
+      ...{ ...by, action: "guardrails.reload", subject: "operator" },
+      before: { guardrails: [] },
+      after: { guardrails: [{ name: "birds", check: { words: ["falcon"] } }] },
+    },
+    { ...by, action: "tls.reload", subject: "tls" },
   ]);
 });

@@ -29,10 +29,16 @@ beforeAll(async () => {
   });
   await made("PUT", "/v2/integrations/things", {
     ...{ type: "oauth2", issuer: oauth.issuer, client_id: "troupe", client_secret: CLIENT_SECRET },
-    ...{ scopes: ["openid", "email", "offline_access", "things"], allowed_hosts: ["127.0.0.1"] },
+    ...{
+      scopes: ["openid", "email", "offline_access", "things"],
+      allowed_hosts: [new URL(oauth.apiUrl).host],
+    },
     authorization_params: { prompt: "consent" },
   });
-  await made("PUT", "/v2/integrations/shop", { type: "api_key", allowed_hosts: ["127.0.0.1"] });
+  await made("PUT", "/v2/integrations/shop", {
+    type: "api_key",
+    allowed_hosts: [new URL(oauth.apiUrl).host],
+  });
 });
 afterEach(() => {
   product.provider.reset();
@@ -298,7 +304,7 @@ test("a key of a tenant and a token of the client's own are sent, each by its ow
   expect((await call("POST", "/v2/tokens", { integration: "shop", secret })).status).toBe(409);
   await made("PUT", "/v2/integrations/own", {
     ...{ type: "client_credentials", client_id: "troupe", client_secret: CLIENT_SECRET },
-    ...{ token_endpoint: `${oauth.issuer}/token`, allowed_hosts: ["127.0.0.1"] },
+    ...{ token_endpoint: `${oauth.issuer}/token`, allowed_hosts: [new URL(oauth.apiUrl).host] },
   });
   await made("POST", "/v2/tokens", { integration: "own" });
 
@@ -317,6 +323,21 @@ test("a key of a tenant and a token of the client's own are sent, each by its ow
   };
   const refused = await result(await agentWith(elsewhere));
   expect(refused.error).toMatchObject({ code: "EGRESS_REFUSED" });
+  // Where no port is named it is that of the scheme, and another one is another service.
+  for (const hosts of [["127.0.0.1"], ["127.0.0.1:443"], ["*.0.0.1"]]) {
+    await made("PATCH", `/v2/tokens/${token.id}`, { allowed_hosts: hosts });
+    const kept = await result(await asking("shop"));
+    expect(kept.error).toMatchObject({ code: "EGRESS_REFUSED" });
+  }
+  // Nor without TLS, but to what the operator has allowed.
+  await made("PATCH", `/v2/tokens/${token.id}`, { allowed_hosts: ["shop.example"] });
+  const bare = await agentWith({ url: "http://shop.example/x", auth: { token: "shop" } });
+  expect((await result(bare)).error).toMatchObject({
+    ...{ code: "EGRESS_REFUSED", message: expect.stringContaining("without TLS") },
+  });
+  const wrong = { allowed_hosts: ["127.0.0.1:65536"] };
+  expect((await call("PATCH", `/v2/tokens/${token.id}`, wrong)).status).toBe(400);
+  await made("PATCH", `/v2/tokens/${token.id}`, { allowed_hosts: null });
   expect(oauth.asked).toHaveLength(3);
   const other = "planted-second-key-of-the-shop";
   await made("PATCH", `/v2/tokens/${token.id}`, { secret: other });

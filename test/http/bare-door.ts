@@ -24,8 +24,12 @@ export function idleGate(): WorkGate {
   return new WorkGate({ load: () => ({ ...nothing, turns: nothing, cpu: 0 }) });
 }
 
-/** The door. @param gate default: one of threads that are idle. */
-export function bareDoor(routes: readonly Route[], gate = idleGate()): Door {
+/** The door. @param gate default: one of threads that are idle. @param again proves who reads. */
+export function bareDoor(
+  routes: readonly Route[],
+  gate = idleGate(),
+  again = async (request: Pick<HttpRequest, "header">) => who(request),
+): Door {
   return createDoor({
     routes,
     gate,
@@ -33,6 +37,7 @@ export function bareDoor(routes: readonly Route[], gate = idleGate()): Door {
     authenticator: {
       addressOf: ({ peer }) => peer,
       known: who,
+      again,
       authenticate: (request) => Promise.resolve(who(request)),
       authenticateKey: () => Promise.reject(new Error("Nobody says hello here.")),
     },
@@ -58,6 +63,7 @@ export function bareRequest(
     headers: () => Object.entries(headers),
     peer: "127.0.0.1",
     signal,
+    dismiss: () => undefined,
     body: () => Buffer.from("{}"),
   };
 }

@@ -26,6 +26,8 @@ const entry = {
     roles: ["dev=developer", "boss=admin"],
     services: ["*"],
     servicesClaim: null,
+    resources: [],
+    resourcesClaim: null,
     clockSkewS: 60,
   },
 };

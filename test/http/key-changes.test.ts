@@ -3,6 +3,8 @@
 
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import type { KeyRole } from "../../actors/records/api-key.ts";
+import { anOwner } from "../../adapters/http/auth.ts";
+import { checkCovers } from "../../adapters/http/key-grants.ts";
 import { type HttpHost, startHttpHost } from "../support/http-host.ts";
 import type { Json } from "../support/wire-client.ts";
 
@@ -142,6 +144,59 @@ describe("nobody gets more by a change than who makes it has:", () => {
     expect((await rotate(wider.id, {}, key)).status).toBe(403);
     expect((await rotate(same.id, {}, key)).status).toBe(200);
   });
+
+  test("nor of one that ends later, while one that ends sooner is its own affair", async () => {
+    const inHours = (hours: number) => new Date(Date.now() + hours * 3_600_000).toISOString();
+    const { id, key } = await admin({ expires_at: inHours(2) });
+    const never = await make();
+    const later = await make({ expires_at: inHours(3) });
+    const sooner = await make({ expires_at: inHours(1) });
+
+    expect((await rotate(never.id, {}, key)).status).toBe(403);
+    expect((await rotate(later.id, {}, key)).status).toBe(403);
+    expect((await rotate(sooner.id, {}, key)).status).toBe(200);
+    expect((await rotate(id, { overlap_seconds: 60 }, key)).status).toBe(200);
+  });
+
+  test("one that reaches some records neither makes, changes nor is shown one that reaches more", async () => {
+    const agents = await Promise.all(
+      ["a", "b"].map(async (name) => (await host.call("POST", "/v2/agents", { name })).body.id),
+    );
+    const [own, other] = agents;
+    const { key } = await admin({ allowed_resources: { agents: [own] } });
+    const wider = await make({ allowed_resources: { agents: [own, other] } });
+    const same = await make({ allowed_resources: { agents: [own] } });
+    const fields = { name: "x", allowed_resources: { agents: [other] } };
+
+    const made = await host.call("POST", "/admin/keys", fields, { key });
+    const all = await host.call(
+      "POST",
+      "/admin/keys",
+      { name: "x", allowed_resources: null },
+      { key },
+    );
+    const unsaid = await host.call("POST", "/admin/keys", { name: "x" }, { key });
+
+    expect([made.status, made.body.pointer]).toEqual([403, "/allowed_resources/agents/0"]);
+    expect([all.status, all.body.pointer]).toEqual([403, "/allowed_resources"]);
+    expect(unsaid.body.allowed_resources).toEqual({ agents: [own] });
+    expect((await patch(wider.id, { name: "x" }, key)).status).toBe(404);
+    expect((await rotate(wider.id, {}, key)).status).toBe(404);
+    expect((await patch(same.id, { allowed_resources: null }, key)).status).toBe(403);
+    expect((await rotate(same.id, {}, key)).status).toBe(200);
+  });
+});
+
+test("what a key reaches bounds whose secret it is given, though it has been shown that key", () => {
+  const by = { ...anOwner("tn_1"), allowedResources: { agents: ["ag_1"] } };
+  const key = { id: "ak_1", role: "viewer", allowed_services: [], expires_at: null } as const;
+
+  const covers = (agents: readonly string[]) =>
+    checkCovers(by, { ...key, allowed_resources: { agents } });
+
+  expect(() => covers(["ag_1"])).not.toThrow();
+  expect(() => covers(["ag_1", "ag_2"])).toThrow(/may do more/);
+  expect(() => checkCovers(by, { ...key, allowed_resources: null })).toThrow(/may do more/);
 });
 
 describe("another secret", () => {

@@ -102,3 +102,54 @@ test("a cursor that no page gave, or one of another list, is refused and named",
     }
   }
 });
+
+test("a page that ends among what is hidden has a cursor that tells nothing of it, and goes on behind it", async () => {
+  const rows = Array.from({ length: 2_101 }, (_, at) => {
+    // The oldest is the only one that is reached.
+    const targets = [{ target: at === 0 ? "ag_own" : "ag_other" }];
+    const id = `ev_${String(at).padStart(26, "0")}`;
+    return { id, value: { id, plan: { dataset_id: "ds_x", targets }, sides: [] } };
+  });
+  const table = "evaluations";
+  const puts = rows.map(({ id, value }) => ({ type: "put", table, id, value }) as const);
+  for (let at = 0; at < puts.length; at += 1_000) {
+    await host.system.tables.write(host.tenant, puts.slice(at, at + 1_000));
+  }
+  const allowed_resources = { agents: ["ag_own"], datasets: ["ds_x"] };
+  const key = { name: "k", role: "owner", allowed_services: ["*"], allowed_resources };
+  const limited = (await host.call("POST", "/admin/keys", key)).body.key;
+  const get = async (path: string, by: string): Promise<Json> =>
+    await (await fetch(host.url + path, { headers: { "X-API-Key": by } })).json();
+
+  const first = await get("/v2/evaluations", limited);
+  const path = `/v2/evaluations?cursor=${first.next_cursor}`;
+  const second = await get(path, limited);
+  const elsewhere = await get(path, host.otherKey);
+
+  expect([first.data, second.data.map(({ id }: Json) => id)]).toEqual([[], [rows[0]?.id]]);
+  expect(Buffer.from(first.next_cursor, "base64url").toString()).not.toContain("ev_");
+  expect([elsewhere.status, elsewhere.parameter]).toEqual([400, "cursor"]);
+});
+
+test("a list of one user's conversations has no cursor that names another user's", async () => {
+  const { body: agent } = await host.call("POST", "/v2/agents", { name: "Users" });
+  const said = async (user_key: string): Promise<string> => {
+    const body = { input: "Hi.", user_key };
+    return (await host.call("POST", `/v2/agents/${agent.id}/runs`, body)).body.conversation_key;
+  };
+  const ann = await said("ann");
+  for (const user of ["bob", "bob"]) await said(user);
+  const list = `/v2/conversations?agent_key=${agent.id}&user_key=ann&limit=1`;
+  const seen: string[] = [];
+  const cursors: string[] = [];
+  for (let path = list; path !== ""; ) {
+    const { body } = await host.call("GET", path);
+    seen.push(...body.data.map(({ conversation_key }: Json) => conversation_key));
+    cursors.push(Buffer.from(body.next_cursor ?? "", "base64url").toString());
+    path = body.next_cursor === null ? "" : `${list}&cursor=${body.next_cursor}`;
+  }
+
+  expect(seen).toEqual([ann]);
+  expect(cursors).toHaveLength(3);
+  expect(cursors.join()).not.toContain("cv_");
+});

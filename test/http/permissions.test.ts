@@ -147,6 +147,34 @@ describe("a key of a tenant's admin", () => {
   });
 });
 
+test("a tenant's last owner may go, by revocation or a lower role, and the server's key makes another", async () => {
+  const { host } = world;
+  const admin = { key: host.adminKey };
+  const tenant = (await host.call("POST", "/admin/tenants", { name: "Left" }, admin)).body.id;
+  const owner = async () =>
+    (await host.call("POST", "/admin/keys", { name: "o", role: "owner", tenant }, admin)).body;
+  const [first, last] = [await owner(), await owner()];
+  const by = (key: string) => ({ key });
+
+  const lowered = await host.call(
+    "PATCH",
+    `/admin/keys/${first.id}`,
+    { role: "admin" },
+    by(first.key),
+  );
+  const raised = await host.call(
+    "PATCH",
+    `/admin/keys/${first.id}`,
+    { role: "owner" },
+    by(first.key),
+  );
+  const revoked = await host.call("DELETE", `/admin/keys/${last.id}`, undefined, by(last.key));
+  const another = await owner();
+
+  expect([lowered.status, raised.status, revoked.status]).toEqual([200, 403, 200]);
+  expect((await host.call("GET", "/admin/keys", undefined, by(another.key))).status).toBe(200);
+});
+
 describe("no key makes a key with more than it has:", () => {
   const limited = async (fields: Json) => {
     const input = {

@@ -19,7 +19,11 @@ const who: Principal = {
   expiresAt: null,
   via: "key",
 };
-const provenAs = (principal: Principal) => ({ principal, prove: () => principal });
+const provenAs = (principal: Principal) => ({
+  principal,
+  prove: () => principal,
+  again: async () => principal,
+});
 const text = (at: number, piece = "x"): Frame => ({
   type: "text",
   id: `rn_1:m:1:${at}`,
@@ -92,6 +96,8 @@ describe.each(servers)("a WebSocket on the %s server", (_name, listen) => {
   }
 
   const services: SocketServices = {
+    proveKey: async () => who,
+    checkWatch: async () => undefined,
     authenticateKey: async (key) => {
       if (key === "good") return who;
       throw new RuntimeError("UNAUTHENTICATED", "The API key is not valid here.");
@@ -256,8 +262,10 @@ describe.each(servers)("a WebSocket on the %s server", (_name, listen) => {
       if (lost === null) return who;
       throw new RuntimeError(lost, "No longer.");
     };
+    const again = async (): Promise<Principal> => prove();
     server = await start(listen, () => ({ status: 200, headers: {}, body: "" }), {
-      upgrade: ({ peer }) => createSocketHandler(services, peer, { principal: who, prove }, 20),
+      upgrade: ({ peer }) =>
+        createSocketHandler(services, peer, { principal: who, prove, again }, 20),
     });
     const asks = new Client(server.port);
     const watches = new Client(server.port);

@@ -174,6 +174,23 @@ describe.each([0, 1, 2])("a system with %i workers", (workers) => {
     expect(textOf(await collect(system.follow("tn_1", run)))).toBe("first second");
   });
 
+  test("whoever has handed the folder over still reads, also what the next one writes", async () => {
+    const [first, ended] = [await startTestSystem({ workers }), await startTestSystem({ workers })];
+    const write = (system: typeof first.system, value: number) =>
+      system.tables.write("tn_1", [{ type: "put", table: "t", id: "x", value }]);
+    await write(first.system, 1);
+    const successor = { async *follow() {}, cancel: async () => undefined };
+
+    await Promise.all([first.system.stop(0, successor), ended.system.stop(0)]);
+    expect(await first.system.tables.get("tn_1", "t", "x")).toMatchObject({ value: 1 });
+    const { system } = await startTestSystem({ workers }, first.folder);
+    await write(system, 2);
+
+    expect(await first.system.tables.get("tn_1", "t", "x")).toMatchObject({ value: 2 });
+    await expect(write(first.system, 3)).rejects.toMatchObject({ code: "SHUTTING_DOWN" });
+    await expect(async () => ended.system.tables.get("tn_1", "t", "x")).rejects.toThrow();
+  });
+
   test("shows live figures of all its engines", async () => {
     const { system } = await startTestSystem({ workers });
     await system.ask(at("counter", "a"), { type: "add", n: 1 });

@@ -11,6 +11,8 @@ import type { Compute, Embedders, Ports } from "../../actors/ports.ts";
 import type { KeyRole } from "../../actors/records/api-key.ts";
 import type { Collection } from "../../actors/records/collection.ts";
 import { balanceCounter } from "../../actors/records/conversation.ts";
+import type { Guardrail } from "../../actors/records/guardrail.ts";
+import type { TenantLimits } from "../../actors/records/tenant-limits.ts";
 import { a2aRoutes } from "../../adapters/a2a/routes.ts";
 import { Acts } from "../../adapters/audit/act.ts";
 import { createBeside } from "../../adapters/audit/beside.ts";
@@ -50,6 +52,7 @@ import { createKnowledgeStore } from "../../adapters/knowledge/store.ts";
 import { createKnowledgeWriter } from "../../adapters/knowledge/writer.ts";
 import { mcpRoute } from "../../adapters/mcp/route.ts";
 import { createMemories } from "../../adapters/memory/memories.ts";
+import { withStorageRoom } from "../../adapters/tenants/storing.ts";
 import { emptyMasterKeys, KEY_BYTES, replaceMasterKeys } from "../../adapters/vault/master-keys.ts";
 import { createVault } from "../../adapters/vault/vault.ts";
 import { createWeb } from "../../adapters/web.ts";
@@ -59,6 +62,7 @@ import { type Log, silentLog } from "../../runtime/log.ts";
 import { type RunningSystem, startSystem } from "../../runtime/pool.ts";
 import { createApiContract } from "./api-contract.ts";
 import { listenToHeaders } from "./heard-headers.ts";
+import { socketsOf } from "./host-sockets.ts";
 import { inlineCompute } from "./inline-compute.ts";
 import { createScriptedLlm, type ScriptedLlm } from "./scripted-llm.ts";
 import { ingestOver, reembedOver } from "./take-in.ts";
@@ -113,6 +117,8 @@ export interface HostParts {
   readonly busy?: () => number;
   /** Bytes of the files of a tenant's skills. Default 64 MiB. */
   readonly skillBytesMax?: number;
+  /** Of tenants that have none of their own. Default none. */
+  readonly tenantLimits?: TenantLimits;
   /** Default: those of document 001, and the built-in answerer. */
   readonly prices?: Prices;
   /** Requests that a key may send a second, and at once. Default 100,000. */
@@ -121,6 +127,10 @@ export interface HostParts {
   readonly webHosts?: readonly string[];
   /** The clock of its services, ms since the epoch. Default: the real one. */
   readonly nowMs?: () => number;
+  /** How often readers of open streams and sockets are proved anew, ms. Default: as the product. */
+  readonly streamProofMs?: number;
+  /** Guardrails of the operator. Default none. */
+  readonly operatorRules?: readonly Guardrail[];
   /** Of the operator. Default none. */
   readonly integrations?: readonly OperatorIntegration[];
   /** Where it is for browsers. Default: where they ask it. */
@@ -200,24 +210,28 @@ export async function startHttpHost(parts: HostParts = {}): Promise<HttpHost> {
   const more = await parts.routes?.({ system, services, sessions });
   const { routes, keys, gate } = makeRoutes(system, services, more ?? []);
   const heard = listenToHeaders(routes);
+  const rates = createRateLimiter({ perSecond: requestsPerSecond, burst: requestsPerSecond });
+  const authenticator = guardTenants(
+    createAuthenticator({
+      keys,
+      sessions,
+      guesses: createGuesses(10_000),
+      adminKey,
+      adminTenant: "tn_admin",
+      ...(parts.bearers && { bearers: parts.bearers(keys) }),
+    }),
+    { tenants: system.tenants, rates: services.tenantRates },
+  );
   const door = createDoor({
-    routes: heard.routes,
+    routes: withStorageRoom(heard.routes, services.storageRoom),
     system,
     gate,
+    ...(parts.streamProofMs === undefined ? {} : { streamProofMs: parts.streamProofMs }),
     audit: createDoorAudit({ tables: system.tables, acts, log: parts.log ?? silentLog }),
     origins: createOriginRules({ hosts: [], origins: [] }),
-    rates: createRateLimiter({ perSecond: requestsPerSecond, burst: requestsPerSecond }),
-    authenticator: guardTenants(
-      createAuthenticator({
-        keys,
-        sessions,
-        guesses: createGuesses(10_000),
-        adminKey,
-        adminTenant: "tn_admin",
-        ...(parts.bearers && { bearers: parts.bearers(keys) }),
-      }),
-      { tenants: system.tenants, rates: services.tenantRates },
-    ),
+    rates,
+    authenticator,
+    socket: socketsOf(authenticator, { system, chat: services.chat, rates }, parts.streamProofMs),
   });
   const contract = createApiContract(routes);
   const server = await listenOnNode({ host: "127.0.0.1", port: 0, limits, door });
@@ -319,6 +333,8 @@ function makeServices(
   return createServices({
     ...{ system, data, log: silentLog },
     skillBytesMax,
+    operatorRules: parts.operatorRules ?? [],
+    ...(parts.tenantLimits && { tenantLimits: parts.tenantLimits }),
     trust: testTrust(parts.publicUrl ?? null, parts.integrations ?? []),
     prices,
     compute: inlineCompute,
@@ -374,11 +390,8 @@ function makeRoutes(
 }
 
 const limits = {
-  bodyBytesMax: 1_000_000,
-  headerBytesMax: 16_384,
-  connectionsMax: 1_000,
-  bodyTimeoutMs: 5_000,
-  slowReaderMs: 5_000,
-  sendBufferBytesMax: 1_000_000,
-  socketMessageBytesMax: 100_000,
+  ...{ bodyBytesMax: 1_000_000, headerBytesMax: 16_384, bodyTimeoutMs: 5_000 },
+  ...{ connectionsMax: 1_000, connectionsPerAddressMax: 1_000_000, slowReaderMs: 5_000 },
+  ...{ unsentBytesMax: 256_000_000, unsentBytesPerAddressMax: 256_000_000 },
+  ...{ sendBufferBytesMax: 1_000_000, socketMessageBytesMax: 100_000 },
 };

@@ -42,7 +42,7 @@ export interface OAuthServer {
   readonly issued: string[];
   /** Tokens that were taken back. */
   readonly revoked: string[];
-  /** Answers in place of the token endpoint; null: it answers itself. */
+  /** Answers in place of the token endpoint, and of the one that takes tokens back ("revocation"); null: it answers itself. */
   instead: ((response: ServerResponse, grant: string) => Promise<boolean> | boolean) | null;
   /** After the token endpoint has done its work and before its answer leaves. */
   beforeAnswer: ((grant: string) => Promise<void>) | null;
@@ -92,6 +92,7 @@ export async function startOAuthServer(): Promise<OAuthServer> {
   };
   const revocation = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const body = await bodyOf(request);
+    if ((await state.instead?.(response, "revocation")) === true) return;
     revoked.push(new URLSearchParams(body).get("token") ?? "");
     parsed(request, body);
     call(request, response);

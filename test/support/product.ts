@@ -61,15 +61,16 @@ export interface ProductOptions extends SpawnOptions {
   /** Which protocol its provider speaks. Default "openai". */
   readonly wire?: "openai" | "anthropic";
   /** Text of its troupe.yaml. */
-  readonly config?: string;
+  readonly config?: string | ((provider: FakeProvider) => string);
 }
 
 /** Starts one. */
 export async function startProduct(options: ProductOptions = {}): Promise<Product> {
   const { env = {}, wire = "openai", config, ...spawn } = options;
   const folder = await mkdtemp(join(tmpdir(), "troupe-e2e-"));
-  if (config !== undefined) await writeFile(join(folder, "troupe.yaml"), config);
   const provider = await createFakeProvider();
+  const text = typeof config === "function" ? config(provider) : config;
+  if (text !== undefined) await writeFile(join(folder, "troupe.yaml"), text);
   const settings = {
     TROUPE_DATA: join(folder, "data"),
     TROUPE_ADMIN_KEY: adminKey,

@@ -23,6 +23,8 @@ export interface RemoteAgent {
   readonly texts: string[];
   /** Values of `authorization`. */
   readonly keys: Set<unknown>;
+  /** Those of them that it does not take. */
+  readonly refused: Set<unknown>;
   readonly cancelled: string[];
   /** Its tasks, oldest first. */
   readonly tasks: string[];
@@ -35,6 +37,8 @@ export interface RemoteAgent {
   state: TaskState;
   /** What it says. Default `Heard: ` and the text. */
   say: (text: string) => string;
+  /** Data beside it. */
+  data: unknown;
   /** Tasks that begin wait here. */
   held: Gate | null;
   /** What it says piece by piece, each when it is taken from here; then that is its answer. */
@@ -51,6 +55,7 @@ export interface RemoteAgent {
 const usual = () => ({
   state: TaskState.TASK_STATE_COMPLETED,
   say: (text: string) => `Heard: ${text}`,
+  data: undefined,
   held: null,
   pieces: null,
   before: () => undefined,
@@ -63,7 +68,13 @@ export async function startRemoteAgent(): Promise<RemoteAgent> {
   const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const remote: RemoteAgent = {
     ...{ url: `${base}/card.json`, messages: [], texts: [], methods: [], tasks: [] },
-    ...{ keys: new Set<unknown>(), cancelled: [], cards: 0, events: 0 },
+    ...{
+      keys: new Set<unknown>(),
+      refused: new Set<unknown>(),
+      cancelled: [],
+      cards: 0,
+      events: 0,
+    },
     ...usual(),
     goOn: () => Promise.reject(new Error("It has begun no task.")),
     reset() {
@@ -100,6 +111,10 @@ function answer(server: Server, base: string, remote: RemoteAgent): void {
   };
   const transport = new JsonRpcTransportHandler(handler);
   server.on("request", async (request, response) => {
+    if (remote.refused.has(request.headers.authorization)) {
+      response.writeHead(401).end("{}");
+      return;
+    }
     remote.keys.add(request.headers.authorization);
     response.setHeader("content-type", "application/json");
     if (request.method === "GET") {
@@ -155,6 +170,7 @@ function executorOf(remote: RemoteAgent): AgentExecutor {
       }
       await remote.held?.wait(new AbortController().signal);
       const status = at(remote.state, remote.say(said));
+      if (remote.data !== undefined) status.message.parts.push(dataOf(remote.data));
       bus.publish(AgentEvent.statusUpdate({ taskId: id, contextId, status, metadata: undefined }));
       bus.finished();
     },
@@ -178,6 +194,10 @@ function messageOf(text: string, of: Pick<Task, "id" | "contextId">): Message {
     ...{ metadata: undefined, extensions: [], referenceTaskIds: [] },
   };
 }
+
+const dataOf = (value: unknown): Message["parts"][number] => ({
+  ...{ content: { $case: "data", value }, metadata: undefined, filename: "", mediaType: "" },
+});
 
 async function textOf(request: IncomingMessage): Promise<string> {
   let text = "";

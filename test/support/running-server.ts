@@ -29,8 +29,8 @@ export interface RunningServer {
   end(): Promise<void>;
 }
 
-/** How it is started: `npm start`, or the program itself, which starts faster. */
-export type Launcher = "npm" | "node";
+/** How it is started: `npm start`, the command, or the program itself, which starts faster. */
+export type Launcher = "npm" | "command" | "node";
 
 /** Where and how it runs. */
 export interface SpawnOptions {
@@ -47,8 +47,12 @@ export function spawnServer(
 ): Omit<RunningServer, "url"> {
   const { launcher = "node", cwd = root, preload } = options;
   const more = preload === undefined ? {} : { NODE_OPTIONS: `--import=${preload.href}` };
-  const [command, args] =
-    launcher === "npm" ? ["npm", ["start"]] : [process.execPath, [`${root}dist/adapters/main.js`]];
+  const launchers: Readonly<Record<Launcher, readonly [string, readonly string[]]>> = {
+    npm: ["npm", ["start"]],
+    command: [process.execPath, [`${root}adapters/cli/troupe.js`, "start"]],
+    node: [process.execPath, [`${root}dist/adapters/main.js`]],
+  };
+  const [command, args] = launchers[launcher];
   const child = spawn(command, args, {
     cwd,
     env: { ...withoutSettings(process.env), TROUPE_PORT: "0", ...more, ...env },

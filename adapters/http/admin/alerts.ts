@@ -1,6 +1,12 @@
 // /admin/alerts: of what an administrator is told by webhook when money runs out or is used up.
 
-import { ALERTS_MAX, type Alert, alertInput, alertTables } from "../../../actors/records/alert.ts";
+import {
+  ALERTS_MAX,
+  type Alert,
+  alertInput,
+  alertPatch,
+  alertTables,
+} from "../../../actors/records/alert.ts";
 import { unitsOf } from "../../../actors/records/price.ts";
 import { Type } from "../../../actors/schema.ts";
 import type { TableRow } from "../../../runtime/system.ts";
@@ -45,6 +51,7 @@ export function alertRoutes(services: Services, keys: KeyStore): readonly Route[
   const tenantFor = (context: RouteContext) => tenantOf(keys, context, context.query.get("tenant"));
   return [
     createRoute(services, tenantFor),
+    changeRoute(services, tenantFor),
     defineRoute({
       summary: "List alerts",
       description: `Of one tenant, in the order of their creation; at most ${ALERTS_MAX}.`,
@@ -125,6 +132,37 @@ function createRoute(
         createAlert(system.tables, tenant, context.body, { ...change, remember }),
       );
       return json(201, view(result));
+    },
+  });
+}
+
+function changeRoute(
+  { system, nowMs }: Services,
+  tenantFor: (context: RouteContext) => Promise<string>,
+): Route {
+  return defineRoute({
+    summary: "Change an alert",
+    description:
+      "`name`, `url`, and the amount of its type: `below`, `above` or `percentages`. What it is about stays. With another amount it begins anew: what it has told of before is told again when it is reached.",
+    responses: answers(200, alertSchema, "The alert after it."),
+    query: ["tenant"],
+    reads: ["Idempotency-Key"],
+    ...common,
+    method: "PATCH",
+    pattern: one,
+    permission: "budgets.manage",
+    body: alertPatch,
+    handler: async (context) => {
+      const { changeAlert } = await import("../services/alerts.ts");
+      const tenant = await tenantFor(context);
+      const id = context.params["al"] ?? "";
+      const change = { by: auditSourceOf(context), nowMs: nowMs() };
+      const place = { tables: system.tables, tenant, service: one };
+      const key = onceKeyOf(context.request, context.bodyBytes);
+      const { result } = await once<Alert>(place, key, change.nowMs, (remember) =>
+        changeAlert(system.tables, tenant, { ...context.body, id }, { ...change, remember }),
+      );
+      return json(200, view(result));
     },
   });
 }

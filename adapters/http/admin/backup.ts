@@ -60,10 +60,14 @@ const schema = named(
   ),
 );
 
-/** The routes. */
+/** Told of a backup that has ended, and in which tenant's name it was begun. */
+export type BackupTold = (ended: BackupState, tenant: string) => void;
+
+/** The routes. @param told is told of each that has ended. */
 export function backupRoutes(
   system: Pick<RunningSystem, "backups">,
   version: () => Promise<string>,
+  told: BackupTold,
 ): readonly Route[] {
   return [
     defineRoute({
@@ -77,7 +81,7 @@ export function backupRoutes(
       permission: "server.backup",
       query: [],
       body,
-      handler: async ({ body: asked }) => {
+      handler: async ({ body: asked, principal }) => {
         if (!isAbsolute(asked.path)) {
           const text = "path must be absolute: it is on the server's machine.";
           throw new RuntimeError("INVALID", text, { pointer: "/path" });
@@ -89,6 +93,7 @@ export function backupRoutes(
           mibPerSecond: asked.mib_per_second ?? RATE,
           version: await version(),
         });
+        void backups.ended().then((ended) => ended !== null && told(ended, principal.tenant));
         return json(202, shape(state));
       },
     }),

@@ -30,7 +30,10 @@ const debitSchema = named(
 );
 const body = Type.Object(
   {
-    amount: Type.Number({ exclusiveMinimum: 0, maximum: AMOUNT_MAX }),
+    amount: Type.Number({
+      ...{ minimum: 1e-6, maximum: AMOUNT_MAX },
+      description: "In units of the account, counted in millionths.",
+    }),
     note: Type.Optional(Type.String({ maxLength: 200 })),
   },
   closed,
@@ -49,12 +52,13 @@ export function balanceRoutes(services: Services, keys: KeyStore): readonly Rout
     const tenant = await known(keys, params["tn"] ?? "");
     const { changeBalance } = await import("../services/balance.ts");
     const { amount, note = null } = asked;
+    const changed = microsOf(amount);
     const wanted = {
-      ...{ service, micros: microsOf(amount), note, keyId: principal.keyId },
+      ...{ service, micros: changed, note, keyId: principal.keyId },
       ...{ by: auditSourceOf(context), nowMs: services.nowMs() },
     };
     const micros = await changeBalance(system, tenant, wanted, onceKeyOf(request, bodyBytes));
-    return { tenant, amount, balance: unitsOf(micros) };
+    return { tenant, amount: unitsOf(changed), balance: unitsOf(micros) };
   };
   return [
     defineRoute({

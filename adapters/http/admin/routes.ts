@@ -19,6 +19,7 @@ import { keyChangeRoutes, revoked, seesKey, tenantOfKey } from "./key-changes.ts
 import { pricesRoute } from "./prices.ts";
 import { runtimeRoutes } from "./runtime.ts";
 import { keySchema, newKeySchema } from "./schemas.ts";
+import { tenantPriceRoutes } from "./tenant-prices.ts";
 import { tenantRoutes } from "./tenants.ts";
 import { usageRoutes } from "./usage.ts";
 
@@ -38,7 +39,8 @@ export function adminRoutes(services: Services, keys: KeyStore, redact: Redact):
     ...keyChangeRoutes(services, keys),
     ...usageRoutes(services, keys),
     ...alertRoutes(services, keys),
-    pricesRoute(services.prices),
+    pricesRoute(services),
+    ...tenantPriceRoutes(services, keys),
     ...budgetRoutes(services, keys),
     ...auditRoutes({ tables: services.system.tables, nowMs: services.nowMs }, keys),
     ...deadLetterRoutes(services, keys, redact),
@@ -79,6 +81,7 @@ function keyRoutes(services: Services, keys: KeyStore): readonly Route[] {
       handler: async (context) => {
         const tenant = await tenantOf(keys, context, context.query.get("tenant"));
         const page = await pageOfSeen(pageRequest(context.query, keysPath), {
+          ...{ tenant, hidden: services.hidden },
           read: (range) => keys.listKeys(tenant, range),
           sees: (key) => seesKey(context.principal, key),
         });

@@ -1,4 +1,5 @@
-// Everything that a tenant has, as it is at one moment, written as it is read: POST /admin/tenants/{tn}/export.
+// Everything that a tenant has, as it is at one moment, written as it is read: POST /admin/tenants/{tn}/export,
+// for the operator, and for an owner of that very tenant.
 // Loaded when it is first asked for.
 
 import { systemTenant } from "../../../actors/records/api-key.ts";
@@ -6,6 +7,7 @@ import { RuntimeError } from "../../../runtime/errors.ts";
 import { auditWrites } from "../../audit/audit-writes.ts";
 import { packageVersion } from "../../cli/version.ts";
 import { type TenantExport, TenantExports } from "../../tenants/exports.ts";
+import { unknownTenant } from "../../tenants/records.ts";
 import { auditSourceOf } from "../act.ts";
 import type { RouteContext } from "../route.ts";
 import type { HttpResponse, ResponseSink } from "../server.ts";
@@ -23,17 +25,24 @@ export function createTenantExport({
 }: ExportParts): (context: RouteContext) => Promise<HttpResponse> {
   const exports = new TenantExports();
   return async (context) => {
-    const { id, status } = await tenants.get(context.params["tn"] ?? "");
+    const { principal, request } = context;
+    const named = context.params["tn"] ?? "";
+    // Which others there are is no business of a tenant.
+    if (!principal.isServer && named !== principal.tenant) throw unknownTenant(named);
+    const { id, status } = await tenants.get(named);
     if (status !== "active" && status !== "suspended") {
       throw new RuntimeError("CONFLICT", `The tenant ${id} is ${status}.`);
     }
     const version = await packageVersion();
-    const under = await exports.begin({ folder: data, tenant: id, version, sealer });
-    // Also when it goes away before the first byte.
-    context.request.signal.addEventListener("abort", () => void under.close(), { once: true });
+    const isForOwner = !principal.isServer;
+    const under = await exports.begin({ folder: data, tenant: id, version, isForOwner, sealer });
+    // Also when it goes away before the first byte; it may have gone while this was begun.
+    request.signal.addEventListener("abort", () => void under.close(), { once: true });
     try {
+      request.signal.throwIfAborted();
       const what = { action: "tenant.export", subject: id };
-      await system.tables.write(systemTenant, auditWrites(auditSourceOf(context), what));
+      const audit = isForOwner ? id : systemTenant;
+      await system.tables.write(audit, auditWrites(auditSourceOf(context), what));
     } catch (error) {
       await under.close();
       throw error;

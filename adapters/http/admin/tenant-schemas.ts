@@ -18,18 +18,58 @@ const purge = Type.Object(
   { ...closed, description: "Where its removal stands." },
 );
 
+const fields = {
+  id: Type.String(),
+  name: Type.String({ description: "Empty for one that is removed." }),
+  status: Type.String({ enum: ["active", "suspended", "purging", "purged"] }),
+  limits: tenantLimits,
+  created_at: time,
+  suspended_at: orNull(time),
+  purge: orNull(purge),
+};
+
 /** A tenant. */
-export const tenantSchema: TSchema = named(
-  "Tenant",
+export const tenantSchema: TSchema = named("Tenant", Type.Object(fields, closed));
+
+const effective = Type.Object(
+  {
+    value: orNull(count),
+    origin: Type.String({
+      enum: ["tenant", "configuration", "none"],
+      description:
+        "Who has set it. A tenant whose own value is null has none, whatever the configuration says.",
+    }),
+    used: orNull(count),
+    counting: Type.Optional(
+      Type.Boolean({
+        description:
+          "What was stored before there was a count is being counted: `used` is too small.",
+      }),
+    ),
+  },
+  {
+    ...closed,
+    description: "One limit as it holds, and what of it is used; null: it is not counted.",
+  },
+);
+
+/** A tenant with its limits as they hold. */
+export const tenantDetailsSchema: TSchema = named(
+  "TenantDetails",
   Type.Object(
     {
-      id: Type.String(),
-      name: Type.String({ description: "Empty for one that is removed." }),
-      status: Type.String({ enum: ["active", "suspended", "purging", "purged"] }),
-      limits: tenantLimits,
-      created_at: time,
-      suspended_at: orNull(time),
-      purge: orNull(purge),
+      ...fields,
+      effective_limits: Type.Object(
+        {
+          agents: effective,
+          conversations: effective,
+          concurrent_runs: effective,
+          requests_per_second: effective,
+          weight: effective,
+          storage_bytes: effective,
+        },
+        closed,
+      ),
     },
     closed,
   ),

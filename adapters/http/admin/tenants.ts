@@ -12,7 +12,7 @@ import type { HttpResponse } from "../server.ts";
 import { pageOf, pageQuery, pageRequest } from "../services/paging.ts";
 import { common, shown } from "./common.ts";
 import type { ExportParts } from "./tenant-export.ts";
-import { tenantSchema } from "./tenant-schemas.ts";
+import { tenantDetailsSchema, tenantSchema } from "./tenant-schemas.ts";
 
 const path = "/admin/tenants";
 const one = `${path}/{tn}`;
@@ -28,9 +28,10 @@ function exportRoute(services: ExportParts): Route {
   let made: Promise<(context: RouteContext) => Promise<HttpResponse>> | undefined;
   return defineRoute({
     ...operator,
+    permission: "tenant.export",
     summary: "Export a tenant",
     description:
-      "Everything that it has, as it is at one moment, as JSON lines: a header, a line for each record, message, run, document, file, key and entry of the audit, and a last line with counts and the SHA-256 of what comes before it (adapters/tenants/README.md). No secret is in it, neither in clear nor sealed. Also of a tenant that is suspended; 409 for one that is being removed, and while two exports are under way. One that is cut has no last line.",
+      "Everything that it has, as it is at one moment, as JSON lines: a header, a line for each record, message, run, document, file, key and entry of the audit, and a last line with counts and the SHA-256 of what comes before it (adapters/tenants/README.md). No secret is in it, neither in clear nor sealed. Also of a tenant that is suspended; 409 for one that is being removed, and while two exports are under way. An owner may export the own tenant, without what the operator's audit tells of it: one at once and for ten minutes at most, and 409 too while two other owners do. One that is cut has no last line.",
     responses: {
       200: { description: "The export.", content: { "application/x-ndjson": Type.String() } },
     },
@@ -75,17 +76,17 @@ function recordRoutes(tenants: TenantService): readonly Route[] {
       ...operator,
       summary: "Read a tenant",
       description:
-        "Its status, and where its removal stands. One that was removed is shown by its id and times.",
-      responses: answers(200, tenantSchema, "The tenant."),
+        "Its status, and where its removal stands; `effective_limits` says what it may have, whether that is its own or the configuration's (`tenants.limits`), and what it has. One that was removed is shown by its id and times.",
+      responses: answers(200, tenantDetailsSchema, "The tenant."),
       method: "GET",
       pattern: one,
-      handler: async ({ params }) => json(200, await tenants.get(params["tn"] ?? "")),
+      handler: async ({ params }) => json(200, await tenants.details(params["tn"] ?? "")),
     }),
     defineRoute({
       ...operator,
       summary: "Change a tenant",
       description:
-        "Its name, and those of its limits that are named; null takes one away. Below what there is, a limit lets nothing more be made. 409 for one that is being removed.",
+        "Its name, and those of its limits that are named; null says none, and `default` leaves it to the configuration (`tenants.limits`). Below what there is, a limit lets nothing more be made. 409 for one that is being removed.",
       responses: answers(200, tenantSchema, "The tenant."),
       method: "PATCH",
       pattern: one,

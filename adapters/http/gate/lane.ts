@@ -41,6 +41,8 @@ export interface Asker {
 export interface GateWatch {
   /** A tenant has come. */
   come(tenant: string): void;
+  /** Shares of a tenant among those that wait. */
+  weightOf(tenant: string): number;
   /** Whether no other tenant has come for a while. */
   isAlone(): boolean;
   /** Whether this tenant has sent much. */
@@ -75,10 +77,7 @@ export interface LaneFigures {
 export class Lane {
   readonly #name: string;
   readonly #gate: GateWatch;
-  readonly #waiting = new FairQueue<() => void>({
-    max: GATE_WAITING_MAX,
-    tenantMax: GATE_WAITING_MAX / 2,
-  });
+  readonly #waiting: FairQueue<() => void>;
   /** How many are under way of each tenant that has some. */
   readonly #ofTenant = new Map<string, number>();
   #underWay = 0;
@@ -101,6 +100,11 @@ export class Lane {
   constructor(name: string, gate: GateWatch) {
     this.#name = name;
     this.#gate = gate;
+    this.#waiting = new FairQueue({
+      max: GATE_WAITING_MAX,
+      tenantMax: GATE_WAITING_MAX / 2,
+      weightOf: (tenant) => gate.weightOf(tenant),
+    });
   }
 
   figures(): LaneFigures {

@@ -3,6 +3,7 @@
 // the lanes share is here: how loaded the threads are, who has company, and who holds back for whom.
 
 import { afterPromises, FairPass } from "../../../runtime/shared/fair-pass.ts";
+import type { WeightOf } from "../../../runtime/shared/tenant-weights.ts";
 import type { SystemLoad } from "../../../runtime/threads/loop-load.ts";
 import { Arrivals } from "./arrivals.ts";
 import { type GateWatch, Lane, type LaneFigures } from "./lane.ts";
@@ -35,6 +36,8 @@ export interface WorkGateOptions {
   readonly now?: () => number;
   /** Calls in the next pass of the event loop. Default: setImmediate. */
   readonly defer?: (call: () => void) => void;
+  /** Shares of a tenant among those that wait. Default: one each. */
+  readonly weightOf?: WeightOf;
 }
 
 /** The gate at one moment, by lane. */
@@ -77,6 +80,10 @@ export class WorkGate implements GateWatch {
     if (tenant === this.#last) return;
     if (this.#last !== "") this.#companyUntilMs = this.#now() + COMPANY_MS;
     this.#last = tenant;
+  }
+
+  weightOf(tenant: string): number {
+    return this.#options.weightOf?.(tenant) ?? 1;
   }
 
   isAlone(): boolean {

@@ -41,7 +41,7 @@ export function embeddingsRoute({ embedders }: Pick<Services, "embedders">): Rou
   return defineRoute({
     summary: "Embed texts",
     description:
-      "OpenAI's protocol: `model` is `embedder:<name>` or the bare name of an embedder that collections may have, as `GET /v1/models` lists them. Texts alone are taken, no tokens, up to 2,048; one that the model would not read to its end is refused. It costs nothing.",
+      "OpenAI's protocol: `model` is `embedder:<name>` or the bare name of an embedder that collections may have, as `GET /v1/models` lists them. Texts alone are taken, no tokens, up to 2,048; one that the model would not read to its end is refused. What a provider takes for it counts for the budgets of the tenant and the key.",
     responses: answers(200, embeddingListSchema, "The vectors, in the order of the texts."),
     method: "POST",
     pattern: "/v1/embeddings",
@@ -52,6 +52,7 @@ export function embeddingsRoute({ embedders }: Pick<Services, "embedders">): Rou
       const { embedTexts } = await import("../services/embedding.ts");
       const { vectors, tokens: used } = await embedTexts(embedders, {
         tenant: principal.tenant,
+        payer: { keyId: principal.keyId, agent: "" },
         embedder: embedderOfModel(body.model) ?? body.model,
         texts: textsOf(body.input),
         purpose: body.input_type ?? "document",

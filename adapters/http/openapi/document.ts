@@ -30,8 +30,20 @@ export type Operation = Json & {
 /** Describes a table. @throws Error when two schemas or two operations have one name. */
 export function openApiDocument(
   routes: readonly Route[],
-  { version }: { readonly version: string },
+  about: { readonly version: string },
 ): OpenApiDocument {
+  const describing = describe(routes, about);
+  for (;;) {
+    const { done, value } = describing.next();
+    if (done === true) return value;
+  }
+}
+
+/** The same step by step: whoever takes the steps may do something else between two of them. */
+export function* describe(
+  routes: readonly Route[],
+  { version }: { readonly version: string },
+): Generator<void, OpenApiDocument, void> {
   const components = createComponents();
   const paths: Record<string, Record<string, Operation>> = {};
   const ids = new Set<string>();
@@ -41,6 +53,7 @@ export function openApiDocument(
     if (ids.has(operation.operationId)) throw new Error(`Two routes are ${operation.operationId}.`);
     ids.add(operation.operationId);
     paths[route.pattern] = { ...paths[route.pattern], [route.method.toLowerCase()]: operation };
+    yield;
   }
   const responses = sharedErrorResponses(components, errors);
   const tags = [...new Set(routes.map(({ service }) => service))].sort();

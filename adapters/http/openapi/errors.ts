@@ -22,9 +22,12 @@ const limit = named(
       scope: Type.String(),
       subject: Type.Union([Type.String(), Type.Null()]),
       period: Type.String(),
+      counts: Type.String({ enum: ["spend", "charge"] }),
       limit: Type.Number({ description: "In units of the account, as the two below." }),
       left: Type.Number(),
-      needed: Type.Number({ description: "What the call may cost at least." }),
+      needed: Type.Number({
+        description: "What the call may cost at least, or the service costs.",
+      }),
     },
     { ...closed, description: "Of BUDGET_EXHAUSTED: the budget that has too little." },
   ),

@@ -27,37 +27,41 @@ export const docsPolicy =
   `default-src 'none'; style-src 'sha256-${createHash("sha256").update(STYLE).digest("base64")}'; ` +
   "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/** The page. Every text of the document is escaped. */
-export function docsPage(document: OpenApiDocument): string {
-  const { info, paths, tags, components } = document;
-  const operations = Object.entries(paths).flatMap(([path, methods]) =>
-    Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
-  );
-  const groups = tags.map(({ name }) => {
-    const tag = String(name);
-    const all = operations.filter(({ operation }) => operation.tags.includes(tag));
-    return `<section id="tag-${attribute(tag)}"><h2>${escaped(tag)}</h2>${all.map(operationHtml).join("")}</section>`;
-  });
+/** The page, piece by piece. Every text of the document is escaped. */
+export function* docsPage(document: OpenApiDocument): Generator<string, void, void> {
+  const { info, tags, components } = document;
   const links = tags.map(({ name }) => {
     const tag = String(name);
     return `<a href="#tag-${attribute(tag)}">${escaped(tag)}</a>`;
   });
-  const schemas = Object.entries(components.schemas).map(
-    ([name, schema]) =>
-      `<details class="op" id="schema-${attribute(name)}"><summary><code>${escaped(name)}</code></summary>` +
-      `<div>${schemaHtml(schema as Json)}</div></details>`,
-  );
   const title = `${String(info["title"])} ${String(info["version"])}`;
-  return (
-    `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>${escaped(title)}: API</title>` +
+  yield `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>${escaped(title)}: API</title>` +
     `<meta name="viewport" content="width=device-width"><style>${STYLE}</style></head><body>` +
     `<nav><strong>${escaped(title)}</strong>${links.join("")}<a href="#schemas">Schemas</a></nav><main>` +
     `<h1>${escaped(title)}</h1><p>${escaped(String(info["summary"]))} A key goes with every request, as ` +
     `<code>X-API-Key: KEY</code> or <code>Authorization: Bearer KEY</code>. The same as ` +
-    `<a href="/openapi.json">OpenAPI 3.1</a>.</p>` +
-    `${groups.join("")}<section id="schemas"><h2>Schemas</h2>${schemas.join("")}</section>` +
-    `</main></body></html>`
+    `<a href="/openapi.json">OpenAPI 3.1</a>.</p>`;
+  yield* groupsHtml(document);
+  yield `<section id="schemas"><h2>Schemas</h2>`;
+  for (const [name, schema] of Object.entries(components.schemas)) {
+    yield `<details class="op" id="schema-${attribute(name)}"><summary><code>${escaped(name)}</code></summary>` +
+      `<div>${schemaHtml(schema as Json)}</div></details>`;
+  }
+  yield `</section></main></body></html>`;
+}
+
+function* groupsHtml({ paths, tags }: OpenApiDocument): Generator<string, void, void> {
+  const operations = Object.entries(paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
   );
+  for (const { name } of tags) {
+    const tag = String(name);
+    yield `<section id="tag-${attribute(tag)}"><h2>${escaped(tag)}</h2>`;
+    for (const one of operations) {
+      if (one.operation.tags.includes(tag)) yield operationHtml(one);
+    }
+    yield `</section>`;
+  }
 }
 
 interface Placed {

@@ -10,7 +10,7 @@ import { answers } from "./responses.ts";
 
 /** A text with the tag by which a client keeps it. */
 interface Page {
-  readonly body: string;
+  readonly body: Uint8Array;
   readonly tag: string;
 }
 
@@ -26,10 +26,16 @@ const unchanged = { 304: { description: "It is as If-None-Match has it." } } as 
 /** Routes that describe the API. They are public: what is described is no secret. */
 export function openApiRoutes(api: DescribedApi): readonly Route[] {
   const common = { service: "openapi", errors: "problem", isPublic: true, query: [] } as const;
-  const text = kept(async () => JSON.stringify(await documentOf(api)));
+  const text = kept(async () => {
+    const { joined, jsonPieces, takeSteps } = await import("./made-aside.ts");
+    return takeSteps(joined(jsonPieces(await documentOf(api))));
+  });
   const page = kept(async () => {
-    const { docsPage } = await import("./page.ts");
-    return docsPage(await documentOf(api));
+    const [{ docsPage }, { joined, takeSteps }] = await Promise.all([
+      import("./page.ts"),
+      import("./made-aside.ts"),
+    ]);
+    return takeSteps(joined(docsPage(await documentOf(api))));
   });
   return [
     defineRoute({
@@ -70,11 +76,14 @@ export function openApiRoutes(api: DescribedApi): readonly Route[] {
 
 async function documentOf(api: DescribedApi): Promise<OpenApiDocument> {
   // No start waits for it.
-  const { openApiDocument } = await import("./document.ts");
-  return openApiDocument(api.routes(), { version: await api.version() });
+  const [{ describe }, { takeSteps }] = await Promise.all([
+    import("./document.ts"),
+    import("./made-aside.ts"),
+  ]);
+  return takeSteps(describe(api.routes(), { version: await api.version() }));
 }
 
-function kept(make: () => Promise<string>): () => Promise<Page> {
+function kept(make: () => Promise<Uint8Array>): () => Promise<Page> {
   let page: Promise<Page> | undefined;
   return () => {
     page ??= make().then((body) => {

@@ -220,6 +220,7 @@ async function add(
   const { principal, params, query, request } = context;
   const job = await knowledge.add(principal.tenant, collectionOf(params), sources, {
     once: onceKeyOf(request, bytes),
+    keyId: principal.keyId,
     waitMs: waitOf(query, bytes),
     signal: request.signal,
   });

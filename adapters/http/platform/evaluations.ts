@@ -45,6 +45,7 @@ function startAndList({ evaluations }: Services): readonly Route[] {
       method: "POST",
       pattern: path,
       permission: "runs.start",
+      stores: true,
       reads: ["Idempotency-Key"],
       body: evaluationBody,
       handler: async (context) => {

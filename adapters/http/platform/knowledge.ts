@@ -126,7 +126,8 @@ function reembedRoute({ knowledge }: Services): Route {
     pattern: `${path}/{cl}/reembed`,
     body: reembedInput,
     handler: async ({ principal, params, body, bodyBytes, request }) => {
-      const how = { once: onceKeyOf(request, bodyBytes), waitMs: 0, signal: request.signal };
+      const once = onceKeyOf(request, bodyBytes);
+      const how = { once, keyId: principal.keyId, waitMs: 0, signal: request.signal };
       const collection = collectionOf(params);
       const job = await knowledge.reembed(principal.tenant, collection, body.embedder, how);
       return json(202, jobResource(job), { Location: jobPath(job.id) });
@@ -138,7 +139,7 @@ function searchRoute({ knowledge }: Services): Route {
   return defineRoute({
     summary: "Search a collection",
     description:
-      "Passages by words and vectors, the best first, with how each came to its place. `nothing_relevant` without data: the collection holds nothing on the question. What the collection has set is overridden for this search by the same fields here; null is the default. Changes and costs nothing.",
+      "Passages by words and vectors, the best first, with how each came to its place. `nothing_relevant` without data: the collection holds nothing on the question. What the collection has set is overridden for this search by the same fields here; null is the default. Changes nothing; what a provider takes for vectors or order counts for the budgets of the tenant and the key.",
     responses: answers(200, foundSchema, "The passages, and how the search was done."),
     ...common,
     method: "POST",
@@ -151,6 +152,7 @@ function searchRoute({ knowledge }: Services): Route {
         query,
         settings,
         explain: true,
+        payer: { keyId: principal.keyId, agent: "" },
         signal: request.signal,
         ...(mode === undefined || mode === null ? {} : { mode }),
         // Checked by the search, which says where it is wrong.

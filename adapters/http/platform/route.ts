@@ -15,7 +15,7 @@ import { defineRoute, type Route } from "../route.ts";
 import { callerOf } from "../services/caller.ts";
 import { MESSAGE_CHARS_MAX } from "../services/chat.ts";
 import type { Services } from "../services/services.ts";
-import { routingSchema, usageSchema } from "./reply-schemas.ts";
+import { findingSchema, routingSchema, usageSchema } from "./reply-schemas.ts";
 
 /** Routers kept, by agent and version. */
 const ROUTERS_MAX = 100;
@@ -64,6 +64,7 @@ const decisionSchema = named(
       model_call: orNull(modelCall),
       explanation: Type.Array(text),
       why: Type.Array(reason),
+      guardrails: Type.Optional(Type.Array(findingSchema)),
     },
     closed,
   ),
@@ -74,7 +75,7 @@ const common = {
   pattern: "/v2/agents/{id}/route",
   summary: "Ask who would answer a message, without a run",
   description:
-    "How the message would be routed, and why, in words and numbers. Costs nothing; with `use_model` a doubt is settled by the agent's model as in a turn, at the price of a turn. Nothing is stored in the conversation, which only says what came before.",
+    "How the message would be routed, and why, in words and numbers. Costs nothing; with `use_model` a doubt is settled by the agent's model as in a turn, at the price of a turn. Nothing is stored in the conversation, which only says what came before. Guardrails hold as for a turn: a message that they block is refused, and so is, with `use_model`, one about which a person would be asked, as nobody waits.",
   responses: answers(200, decisionSchema, "The decision."),
   service: "route",
   errors: "problem",
@@ -109,22 +110,25 @@ export function dryRunRoute({ agents, conversations, dryRuns, compute }: Service
       const { tenant } = context.principal;
       const row = await agents.get(tenant, params["id"] ?? "");
       const router = await routerOf(tenant, row);
+      const { findings, ...said } = await dryRuns.screened(callerOf(context), row, asked.message);
       const id = asked.conversation_key ?? null;
       const before = id === null ? {} : await previousOf(tenant, row.agent.agent_key, id);
       loaded ??= await loadRouter();
       const { route, explainer, inWords, toRoutingInfo } = loaded;
-      const decision = route(router, { message: asked.message, ...before });
+      const decision = route(router, { message: said.text, ...before });
       const { agent_key: agent } = row.agent;
       const settled =
         asked.use_model === true && decision.method === "doubt"
           ? await dryRuns.route(
               callerOf(context),
-              { agent, version: row.version, text: asked.message, ...before },
+              { agent, version: row.version, ...said, ...before },
               context.request.signal,
             )
           : undefined;
-      const why = decision.candidates.map(explainer(router, asked.message));
+      const why = decision.candidates.map(explainer(router, said.text));
+      const found = [...findings, ...(settled?.guardrails ?? [])];
       return json(200, {
+        ...(found.length > 0 && { guardrails: found }),
         routing_info: settled?.routing ?? toRoutingInfo(decision),
         doubt: decision.method === "doubt",
         stage: settled?.model == null ? decision.method : "model",

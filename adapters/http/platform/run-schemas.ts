@@ -4,6 +4,7 @@ import { type TSchema, Type } from "../../../actors/schema.ts";
 import { named, optional } from "../openapi/named.ts";
 import { answers, anyObject, count, orNull, time, toldError } from "../openapi/responses.ts";
 import type { Route } from "../route.ts";
+import { waitsFor } from "../services/approvals.ts";
 import { approvalSchema } from "./approval-schema.ts";
 import { runEvents, startedEvents } from "./event-schemas.ts";
 import {
@@ -31,7 +32,7 @@ const status = Type.String({
     "exhausted",
   ],
   description:
-    "`queued`: behind another run of its conversation; `waiting`: for the decision of a person.",
+    "`queued`: behind another run of its conversation; `waiting`: for what `waits_for` says.",
 });
 
 /** A run. */
@@ -42,6 +43,13 @@ export const runSchema: TSchema = named(
       id: text,
       kind: text,
       status,
+      waits_for: orNull(
+        Type.String({
+          enum: [...waitsFor],
+          description:
+            "The decision of a person; an account that somebody connects; a budget that is used up and pauses, until it is raised or begins anew.",
+        }),
+      ),
       agent_key: maybeText,
       agent_version: orNull(Type.Integer()),
       /** Values of variables of the agent's prompt that came with the run. */

@@ -131,7 +131,7 @@ export async function startRun(
   return json(200, { id: run, status: "completed", ...result }, locationOf(run));
 }
 
-function readRoutes({ approvals, chat, system }: Services): readonly Route[] {
+function readRoutes({ approvals, chat, system, hidden }: Services): readonly Route[] {
   const list = "/v2/runs";
   const pattern = `${list}/{rn}`;
   return [
@@ -147,7 +147,7 @@ function readRoutes({ approvals, chat, system }: Services): readonly Route[] {
       handler: async ({ principal, query }) => {
         const page = pageRequest(query, list);
         const { tenant, allowedResources, boundTo } = principal;
-        const runs = await listRuns(system, tenant, page, {
+        const runs = await listRuns({ system, hidden }, tenant, page, {
           kind: kindOf(query),
           ...((allowedResources != null || boundTo != null) && {
             sees: async (row) => {

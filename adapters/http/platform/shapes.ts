@@ -8,6 +8,7 @@ import { resultView } from "../answers.ts";
 import { agentDetails, subAgentDetails } from "../details.ts";
 import { json } from "../reply.ts";
 import type { HttpRequest, HttpResponse } from "../server.ts";
+import type { WaitsFor } from "../services/approvals.ts";
 import { cursorOf, type Page } from "../services/paging.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -23,8 +24,8 @@ export function subAgentResource(row: SubAgentRow): Fields {
   return { id: row.subAgent.sub_agent_key, ...subAgentDetails(row) };
 }
 
-/** A run as a resource. `waiting`: runs that wait for the decision of a person. */
-export function runResource(row: RunRow, waiting: ReadonlySet<string>): Fields {
+/** A run as a resource. `waiting`: runs that wait for somebody, and for what. */
+export function runResource(row: RunRow, waiting: ReadonlyMap<string, WaitsFor>): Fields {
   const { id, kind, startedAt, endedAt } = row;
   const input = row.input as Readonly<
     Partial<Record<"agent" | "version" | "variables", unknown>>
@@ -35,6 +36,7 @@ export function runResource(row: RunRow, waiting: ReadonlySet<string>): Fields {
     id,
     kind,
     status: waiting.has(id) ? "waiting" : row.status === "held" ? "queued" : row.status,
+    waits_for: waiting.get(id) ?? null,
     agent_key: input?.agent ?? null,
     agent_version: input?.version ?? null,
     variables: input?.variables ?? null,

@@ -13,7 +13,7 @@ import { answers, nothing, pageOf } from "../openapi/responses.ts";
 import { may } from "../permissions.ts";
 import { json, noContent } from "../reply.ts";
 import { defineRoute, type Principal, type Route } from "../route.ts";
-import { callerOf } from "../services/caller.ts";
+import { actingOf, callerOf } from "../services/caller.ts";
 import { onceKeyOf } from "../services/once.ts";
 import { pageQuery, pageRequest } from "../services/paging.ts";
 import type { Services } from "../services/services.ts";
@@ -106,7 +106,7 @@ function listRoutes({ credentials, trust }: Services): readonly Route[] {
         checkManages(context.principal, context.body.user_key);
         const once = onceKeyOf(context.request, context.bodyBytes);
         const { tokens } = await credentials();
-        const token = await tokens.create(callerOf(context), context.body, once);
+        const token = await tokens.create(actingOf(context), context.body, once);
         return json(201, tokenView(token), { Location: `${path}/${token.id}` });
       },
     }),
@@ -179,7 +179,7 @@ function oneRoutes({ credentials }: Services): readonly Route[] {
         const { principal, params, query, body } = context;
         const { tokens } = await credentials();
         checkOne(principal, query, await tokens.get(principal.tenant, id(params)));
-        return json(200, tokenView(await tokens.patch(callerOf(context), id(params), body)));
+        return json(200, tokenView(await tokens.patch(actingOf(context), id(params), body)));
       },
     }),
     defineRoute({
@@ -193,7 +193,7 @@ function oneRoutes({ credentials }: Services): readonly Route[] {
         const { principal, params, query } = context;
         const { tokens } = await credentials();
         checkOne(principal, query, await tokens.get(principal.tenant, id(params)));
-        const { revoked } = await tokens.remove(callerOf(context), id(params));
+        const { revoked } = await tokens.remove(actingOf(context), id(params));
         return json(200, { id: id(params), revoked });
       },
     }),

@@ -4,6 +4,7 @@
 import { RuntimeError } from "../../../runtime/errors.ts";
 import { settleable } from "../../../runtime/shared/settleable.ts";
 import { EAGER_BODY_BYTES, fallbackReply } from "../exchange.ts";
+import { healthReply, isHealth } from "../health.ts";
 import type { FrontDoor, HttpRequest, HttpResponse, SocketHandler } from "../server.ts";
 
 /** What may wait. */
@@ -59,7 +60,11 @@ export function createHeldDoor(
 
   return {
     door: {
-      handle: (request) => to?.handle(request) ?? handled(request),
+      handle: (request) => {
+        if (to !== null) return to.handle(request);
+        const { path, method } = request;
+        return isHealth(path, method) ? healthReply(path, "starting") : handled(request);
+      },
       upgrade: (request) => to?.upgrade(request) ?? upgraded(request),
     },
     open: (door) => {

@@ -14,6 +14,7 @@ import type { AuditSource } from "../../../actors/records/audit.ts";
 import { balanceCounter, type Charge } from "../../../actors/records/conversation.ts";
 import { noCharge, unitsOf } from "../../../actors/records/price.ts";
 import type { AllowedResources } from "../../../actors/records/resource-scope.ts";
+import type { TenantLimits } from "../../../actors/records/tenant-limits.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import type { System, Tables, TableWrite } from "../../../runtime/system.ts";
 import { createSerial, type Serial } from "../../serial.ts";
@@ -59,6 +60,8 @@ export interface AgentServiceOptions {
   /** Records of every kind that name one. */
   usersOf(tenant: string, id: string): Promise<readonly RecordUser[]>;
   readonly prices: Prices;
+  /** Of tenants that have none of their own. Default: none. */
+  readonly tenantLimits?: TenantLimits;
   /** Milliseconds since the epoch. */
   nowMs(): number;
 }

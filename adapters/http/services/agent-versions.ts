@@ -35,6 +35,7 @@ import {
 } from "./agent-store.ts";
 import type { Page, PageRequest } from "./paging.ts";
 import { withSkillIds } from "./skill-names.ts";
+import { operationsOf } from "./tenant-prices.ts";
 import { pageOfVersions } from "./version-page.ts";
 
 /** A kept version as lists show it. */
@@ -127,7 +128,7 @@ export function createVersionService(
         const next = patchAgent(from.row, patch, at);
         const version = "skills" in patch ? await withSkillIds(place, next) : next;
         await checkAgent(place, version, patch);
-        const charge = chargeOf(options.prices.operations.updateAgent);
+        const charge = chargeOf((await operationsOf(options, caller.tenant)).updateAgent);
         const row = withDraft(from.row, version);
         await store.commit(caller, { from, row, version, more: [], charge, reason: "draft" });
         return version;

@@ -31,6 +31,7 @@ import { type OnceKey, once } from "./once.ts";
 import type { Page } from "./paging.ts";
 import { lockOf, refuseUsed } from "./record-links.ts";
 import { withSkillIds, withSubSkillIds } from "./skill-names.ts";
+import { operationsOf } from "./tenant-prices.ts";
 
 /** Counter of a tenant's agents. */
 
@@ -102,11 +103,10 @@ export function createAgentService(
 
 function agentOperations(store: AgentStore, options: AgentServiceOptions): AgentOperations {
   const { index, serial, usersOf, nowMs } = options;
-  const { operations } = options.prices;
   const { tables } = options.system;
   return {
     create: async (caller, input, key) => {
-      const charge = chargeOf(operations.createAgent);
+      const charge = chargeOf((await operationsOf(options, caller.tenant)).createAgent);
       let balanceMicros: number | null = null;
       const made = await once<AgentRow>({ tables, ...caller }, key, nowMs(), async (remember) => {
         const place = store.placeOf(caller.tenant);
@@ -114,7 +114,7 @@ function agentOperations(store: AgentStore, options: AgentServiceOptions): Agent
         const row = await withSkillIds(place, newAgent(input, newId("ag", nowMs()), at));
         await checkAgent(place, row, input);
         const counted: TableWrite = { type: "add", counter: agentsCounter, delta: 1 };
-        const limits = await readLimits(tables, caller.tenant);
+        const limits = await readLimits(tables, caller.tenant, options.tenantLimits);
         const room = roomWrite("agents", -1, limits);
         const more = [counted, room, ...remember(row)];
         balanceMicros = await store
@@ -144,6 +144,7 @@ function agentOperations(store: AgentStore, options: AgentServiceOptions): Agent
         const row = "skills" in change.set ? await withSkillIds(place, next) : next;
         await checkAgent(place, row, change.set as Record<string, unknown>);
         const isGraph = caller.service === graphService;
+        const operations = await operationsOf(options, caller.tenant);
         const charge = chargeOf(isGraph ? operations.updateGraph : operations.updateAgent);
         const balanceMicros = await store.commit(caller, { from, row, more: [], charge });
         return { value: row, charge, balanceMicros };
@@ -172,11 +173,10 @@ function agentOperations(store: AgentStore, options: AgentServiceOptions): Agent
 
 function subAgentOperations(store: AgentStore, options: AgentServiceOptions): SubAgentOperations {
   const { nowMs } = options;
-  const { operations } = options.prices;
   const { tables } = options.system;
   return {
     createSubAgent: async (caller, agent, input, key) => {
-      const charge = chargeOf(operations.createSubAgent);
+      const charge = chargeOf((await operationsOf(options, caller.tenant)).createSubAgent);
       let balanceMicros: number | null = null;
       const place = { tables, tenant: caller.tenant, service: `${caller.service}/${agent}` };
       const made = await once<SubAgentRow>(place, key, nowMs(), (remember) =>
@@ -220,7 +220,7 @@ function subAgentOperations(store: AgentStore, options: AgentServiceOptions): Su
         const sub = "skills" in change.set ? await withSubSkillIds(place, next) : next;
         await checkSubAgent(place, sub.subAgent, change.set as Record<string, unknown>);
         const row = withSubAgent(from.row, ids.subAgent, sub, at);
-        const charge = chargeOf(operations.updateSubAgent);
+        const charge = chargeOf((await operationsOf(options, caller.tenant)).updateSubAgent);
         const more = subAgentRows(sub).map(put);
         const balanceMicros = await store.commit(caller, { from, row, more, charge });
         return { value: sub, charge, balanceMicros };

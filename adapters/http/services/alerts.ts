@@ -9,6 +9,7 @@ import {
   type Alert,
   type AlertInput,
   type AlertNotice,
+  type AlertPatch,
   type AlertState,
   alertTables,
   type BudgetAlert,
@@ -169,6 +170,54 @@ export async function createAlert(
   return alert;
 }
 
+/**
+ * Changes one. With another amount it begins anew: what it has told of before is told again when it is reached.
+ * @throws NOT_FOUND, INVALID naming a field that its type has not, CONFLICT when it changed meanwhile.
+ */
+export async function changeAlert(
+  tables: Tables,
+  tenant: string,
+  patch: AlertPatch & { readonly id: string },
+  { by, remember }: AlertChange,
+): Promise<Alert> {
+  const { id, name, url, ...amounts } = patch;
+  const { alert: before, revision } = await alertRow(tables, tenant, id);
+  if (url !== undefined) checkUrl(url);
+  checkFields({ type: before.type, ...amounts });
+  const after: Alert = {
+    ...changedAmounts(before, amounts),
+    ...(name !== undefined && { name }),
+    ...(url !== undefined && { url }),
+  };
+  const isAnew = Object.keys(amounts).length > 0;
+  await tables.write(tenant, [
+    { type: "put-if", table: alertTables.alerts, id, value: after, revision },
+    ...(isAnew ? ([{ type: "remove", table: alertTables.states, id }] as const) : []),
+    ...remember(after),
+    ...auditWrites(by, { action: "alert.update", subject: id, before, after, tenant }),
+  ]);
+  return after;
+}
+
+function changedAmounts(alert: Alert, patch: Omit<AlertPatch, "name" | "url">): Alert {
+  const { below, above, percentages } = patch;
+  switch (alert.type) {
+    case "balance":
+      return below === undefined ? alert : { ...alert, belowMicros: microsOf(below) };
+    case "usage":
+      return above === undefined ? alert : { ...alert, above: aboveOf(alert.measure, above) };
+    case "budget":
+      return percentages === undefined
+        ? alert
+        : { ...alert, percentages: [...percentages].sort((a, b) => a - b) };
+  }
+}
+
+/** Money in millionths. */
+function aboveOf(measure: UsageAlert["measure"], above: number): number {
+  return measure === "spend" || measure === "charged" ? microsOf(above) : Math.ceil(above);
+}
+
 /** Removes one. @throws NOT_FOUND. */
 export async function removeAlert(
   tables: Tables,
@@ -187,12 +236,20 @@ export async function removeAlert(
 
 /** @throws NOT_FOUND. */
 export async function findAlert(tables: Tables, tenant: string, id: string): Promise<Alert> {
+  return (await alertRow(tables, tenant, id)).alert;
+}
+
+async function alertRow(
+  tables: Tables,
+  tenant: string,
+  id: string,
+): Promise<{ readonly alert: Alert; readonly revision: string }> {
   const row = /^al_[A-Za-z0-9]{1,61}$/.test(id)
     ? await tables.get(tenant, alertTables.alerts, id)
     : undefined;
   if (row === undefined)
     throw new RuntimeError("NOT_FOUND", `There is no alert ${id.slice(0, 64)}.`);
-  return row.value as Alert;
+  return { alert: row.value as Alert, revision: row.revision };
 }
 
 async function alertOf(
@@ -224,13 +281,11 @@ async function alertOf(
     throw wrong("/subject", "A scope other than tenant has a subject, the tenant has none.");
   }
   const measure = needed(input, "measure");
-  const isMoney = measure === "spend" || measure === "charged";
-  const above = needed(input, "above");
   return {
     ...common,
     type: "usage",
     ...{ measure, scope, period, subject },
-    above: isMoney ? microsOf(above) : Math.ceil(above),
+    above: aboveOf(measure, needed(input, "above")),
   };
 }
 
@@ -241,7 +296,7 @@ const fieldsOf: Readonly<Record<AlertInput["type"], readonly (keyof AlertInput)[
   budget: ["budget", "percentages"],
 };
 
-function checkFields(input: AlertInput): void {
+function checkFields(input: Pick<AlertInput, "type"> & Partial<AlertInput>): void {
   const allowed: readonly string[] = ["type", "name", "url", ...fieldsOf[input.type]];
   const other = Object.keys(input).find((name) => !allowed.includes(name));
   if (other !== undefined) throw wrong(`/${other}`, `An alert of a ${input.type} has no ${other}.`);

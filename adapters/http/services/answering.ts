@@ -1,7 +1,7 @@
 // An answer as it is waited for or watched: let in by the gate, its first frame read, its viewer counted.
 
 import { setTimeout as delay } from "node:timers/promises";
-import type { ChatAccepted } from "../../../actors/records/conversation.ts";
+import type { ChatAccepted, ChatMessage } from "../../../actors/records/conversation.ts";
 import { fromErrorData, RuntimeError } from "../../../runtime/errors.ts";
 import type { Frame } from "../../../runtime/frame.ts";
 import type { SendOptions } from "../../../runtime/system.ts";
@@ -21,8 +21,8 @@ export interface Ask {
   /** Aborts when the client has gone away. */
   readonly signal: AbortSignal;
   readonly trace?: string;
-  /** What its run may spend. */
-  readonly limit?: SpendLimit;
+  /** What its run may spend, and what tenants may have that have no limits of their own. */
+  readonly limit?: SpendLimit & Pick<ChatMessage, "tenantDefaults">;
 }
 
 /** Who speaks: whom the caller names, or the one whom alone its token speaks for. @throws FORBIDDEN. */
@@ -177,6 +177,7 @@ export function sendOptions(ask: Ask): SendOptions {
             key: `${ask.caller.service}\n${once.key}`,
             bodyHash: once.bodyHash,
             hours: KEY_HOURS,
+            ...(once.otherwise && { otherwise: once.otherwise }),
           },
         }),
   };

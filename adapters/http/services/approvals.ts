@@ -10,6 +10,7 @@ import {
   approvalTables,
   type DecisionInput,
 } from "../../../actors/records/approval.ts";
+import { budgetTables } from "../../../actors/records/budget.ts";
 import type { AllowedResources } from "../../../actors/records/resource-scope.ts";
 import { tokenTables } from "../../../actors/records/token.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
@@ -18,7 +19,7 @@ import type { RunRow, System, Tables } from "../../../runtime/system.ts";
 import type { runIsReached } from "../scope/owners.ts";
 import type { Caller } from "./agent-store.ts";
 import { KEY_HOURS, type OnceKey } from "./once.ts";
-import type { Page, PageRequest } from "./paging.ts";
+import type { HiddenPlaces, Page, PageRequest } from "./paging.ts";
 
 /** Rows read for one page; where more were passed over, the page is short and has a cursor. */
 const ROWS_MAX = 2_000;
@@ -40,6 +41,10 @@ export interface ApprovalFilter {
   readonly allowed?: AllowedResources | null | undefined;
 }
 
+/** A decision of a person; an account that somebody connects; a budget that is raised or begins anew. */
+export const waitsFor = ["approval", "auth", "budget"] as const;
+export type WaitsFor = (typeof waitsFor)[number];
+
 /** The approvals of a system. */
 export interface ApprovalService {
   /** Newest first. */
@@ -52,8 +57,8 @@ export interface ApprovalService {
    *   decided; KEY_REUSED.
    */
   decide(caller: Caller, id: string, input: DecisionInput, once: OnceKey | null): Promise<Approval>;
-  /** Those of the runs that wait for a decision. */
-  waiting(tenant: string, runs: readonly RunRow[]): Promise<ReadonlySet<string>>;
+  /** For what those of the runs wait that wait for somebody. */
+  waiting(tenant: string, runs: readonly RunRow[]): Promise<ReadonlyMap<string, WaitsFor>>;
 }
 
 /** Whether a key has approved what stands, where others have to agree too: it is not asked again. */
@@ -80,6 +85,7 @@ export function approvalFilter(query: URLSearchParams): ApprovalFilter {
 /** The service over a system. */
 export function createApprovalService(
   system: Pick<System, "ask" | "tables" | "run">,
+  hidden: HiddenPlaces,
 ): ApprovalService {
   const { tables } = system;
   const get = async (tenant: string, id: string): Promise<Approval> => {
@@ -89,7 +95,12 @@ export function createApprovalService(
   };
   return {
     get,
-    list: (tenant, page, filter) => listed(system, tenant, page, filter),
+    list: async (tenant, asked, filter) => {
+      const page = await listed(system, tenant, hidden.from(tenant, asked), filter);
+      const shown = page.items.at(-1)?.id;
+      const isShown = shown !== undefined && page.next?.endsWith(shown);
+      return isShown ? page : { ...page, next: hidden.next(tenant, page.next, undefined) };
+    },
     decide: async ({ tenant, keyId, service, source, role }, id, input, once) => {
       const approval = await get(tenant, id);
       if (input.arguments !== undefined) await checkArguments(approval, input);
@@ -115,17 +126,18 @@ export function createApprovalService(
     waiting: async (tenant, runs) => {
       const open = runs.filter(({ endedAt }) => endedAt === null);
       const found = await Promise.all(
-        open.map(async ({ id }) => {
-          const page = { prefix: `${id}.`, limit: ROWS_AT_ONCE, reverse: true };
+        open.map(async ({ id }): Promise<readonly (readonly [string, WaitsFor])[]> => {
+          const prefix = `${id}.`;
+          const page = { prefix, limit: ROWS_AT_ONCE, reverse: true };
           const rows = await tables.list(tenant, approvalTables.byRun, page);
-          if (rows.some(({ value }) => value === "pending")) return [id];
-          const accounts = { prefix: `${id}.`, limit: 1 };
-          return (await tables.list(tenant, tokenTables.waitsOfRun, accounts)).length > 0
-            ? [id]
-            : [];
+          if (rows.some(({ value }) => value === "pending")) return [[id, "approval"]];
+          const has = async (table: string): Promise<boolean> =>
+            (await tables.list(tenant, table, { prefix, limit: 1 })).length > 0;
+          if (await has(tokenTables.waitsOfRun)) return [[id, "auth"]];
+          return (await has(budgetTables.pauses)) ? [[id, "budget"]] : [];
         }),
       );
-      return new Set(found.flat());
+      return new Map(found.flat());
     },
   };
 }
@@ -199,7 +211,7 @@ async function listed(
           ? (value as Approval)
           : await approvalOf(tables, tenant, id);
       if (approval !== null && fits(approval, filter) && (await sees(approval))) {
-        // There is one more, so the cursor is of the last that was looked at.
+        // There is one more, so the cursor is of the last that was looked at: hidden where nobody sees that.
         if (items.length === limit) return { items, next: last ?? null };
         items.push(approval);
       }

@@ -2,6 +2,7 @@
 // looking costs the same however much was spent. What changes them is the tenant's treasury.
 
 import { type TreasuryMessage, treasuryAddress } from "../../../actors/money/messages.ts";
+import { type ApiKey, systemTables, systemTenant } from "../../../actors/records/api-key.ts";
 import type { AuditSource } from "../../../actors/records/audit.ts";
 import {
   type Budget,
@@ -16,6 +17,7 @@ import {
   subjectId,
 } from "../../../actors/records/budget.ts";
 import { microsOf, unitsOf } from "../../../actors/records/price.ts";
+import { targetNamed, targetPlace } from "../../../actors/targets.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import { newId } from "../../../runtime/id.ts";
 import type { System, Tables } from "../../../runtime/system.ts";
@@ -89,7 +91,7 @@ export class BudgetService {
     this.#parts = parts;
   }
 
-  /** @throws INVALID for a subject that does not go with the scope, CONFLICT when there are too many. */
+  /** @throws INVALID for a subject that is not there or does not go with the scope, CONFLICT when there are too many. */
   async create(tenant: string, input: BudgetInput, { by, once }: Asking): Promise<BudgetView> {
     const { scope, limit, period = "total", on_exhausted = "stop", name = null } = input;
     const { counts = "spend" } = input;
@@ -101,6 +103,7 @@ export class BudgetService {
       });
     }
     if (counts === "charge") checkCharging({ subject, scope, on_exhausted });
+    if (subject !== null) await this.#checkThere(tenant, scope, subject);
     const nowMs = this.#parts.nowMs();
     const at = new Date(nowMs).toISOString();
     const budget: Budget = {
@@ -108,6 +111,24 @@ export class BudgetService {
       ...{ limitMicros: microsOf(limit), created_at: at, updated_at: at, version: 1 },
     };
     return await this.#asked(tenant, { type: "create", budget, by }, once);
+  }
+
+  /** A limit of what is not there would limit nothing, and nobody would be told. @throws INVALID. */
+  async #checkThere(tenant: string, scope: Budget["scope"], subject: string): Promise<void> {
+    const { tables } = this.#parts;
+    let named: string | null = null;
+    if (scope === "key") {
+      const key = (await tables.get(systemTenant, systemTables.apiKeys, subject))?.value as
+        | ApiKey
+        | undefined;
+      if (key?.tenant !== tenant) named = `Key ${subject}`;
+    }
+    if (scope === "agent") {
+      const row = await tables.get(tenant, targetPlace(subject).current, subject);
+      if (row === undefined) named = targetNamed(subject);
+    }
+    if (named === null) return;
+    throw new RuntimeError("INVALID", `${named} does not exist.`, { pointer: "/subject" });
   }
 
   /** @throws NOT_FOUND. */

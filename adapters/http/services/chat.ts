@@ -12,7 +12,6 @@ import type {
   ChatMessage,
   CompletionMessage,
 } from "../../../actors/records/conversation.ts";
-import type { GuardFigures } from "../../../actors/records/guardrail.ts";
 import { reaches } from "../../../actors/records/resource-scope.ts";
 import type { ResponseNote } from "../../../actors/records/response.ts";
 import { type Accepting, accepting, targetNamed, targetPlace } from "../../../actors/targets.ts";
@@ -40,8 +39,9 @@ import { withCharges } from "./charges.ts";
 import { type ConversationService, conversationAddress, notTheirs } from "./conversations.ts";
 import { withOwnRounds } from "./own-rounds.ts";
 import { mayHavePrompts, settlePrompts } from "./run-prompts.ts";
-import type { screenMessage } from "./screening.ts";
+import type { GuardParts, screenMessage } from "./screening.ts";
 import { createSubscribers, type Subscription } from "./subscribers.ts";
+import { operationsOf } from "./tenant-prices.ts";
 import { type Waited, waitFor } from "./waiting.ts";
 
 /** Longest message of a user, in characters. */
@@ -142,7 +142,7 @@ export interface Found {
 
 const TARGET_ID = /^(ag|tm|wf)_[A-Za-z0-9]{1,61}$/;
 
-interface Parts {
+interface Parts extends GuardParts {
   readonly system: System;
   readonly approvals: Pick<ApprovalService, "list">;
   readonly conversations: ConversationService;
@@ -150,7 +150,6 @@ interface Parts {
   readonly compute: Compute;
   readonly webhookSecrets: WebhookSecrets;
   readonly prices: Prices;
-  readonly guards?: GuardFigures;
   nowMs(): number;
 }
 
@@ -242,7 +241,7 @@ async function prepare(parts: Parts, ask: AnyAsk): Promise<Prepared> {
 }
 
 async function prepared(parts: Parts, ask: AnyAsk): Promise<Prepared> {
-  if ("of" in ask) return prepareAgain(parts, ask);
+  if ("of" in ask) return await prepareAgain(parts, ask);
   return "messages" in ask ? await prepareCompletion(parts, ask) : await prepareChat(parts, ask);
 }
 
@@ -258,7 +257,7 @@ async function prepareCompletion(parts: Parts, ask: CompletionAsk): Promise<Prep
   const prompts = await promptsFor(parts, ask, { target, conversation });
   const otherwise = ask.onDisconnectElse;
   const onDisconnect = otherwise === undefined ? "continue" : (target.onDisconnect ?? otherwise);
-  const sent = completionMessage(parts, { ...ask, messages }, prompts);
+  const sent = await completionMessage(parts, { ...ask, messages }, prompts);
   const message = await screened({ ...parts, ...ask, root: conversation }, target, sent);
   return { to, message, cancelOnLeave: onDisconnect === "cancel" };
 }
@@ -268,7 +267,7 @@ const screened: typeof screenMessage = async (...of) =>
   await (await import("./screening.ts")).screenMessage(...of);
 
 /** @throws CONFLICT for a run without a conversation: what it was to answer is gone. */
-function prepareAgain(parts: Parts, ask: AgainAsk): Prepared {
+async function prepareAgain(parts: Parts, ask: AgainAsk): Promise<Prepared> {
   const { of, way, entries, stream, caller, fork } = ask;
   if (addressParts(of.parent).kind !== "conversation") {
     throw new RuntimeError("CONFLICT", `Run ${of.id} answers no message of a conversation.`);
@@ -281,7 +280,7 @@ function prepareAgain(parts: Parts, ask: AgainAsk): Prepared {
     kind: of.kind,
     input: { ...(of.input as TurnInput), ...(fork && { fork }) },
     stream,
-    priceMicros: parts.prices.operations.chat,
+    priceMicros: (await operationsOf(parts, caller.tenant)).chat,
     service,
     ...(keyId === null ? {} : { keyId }),
   };
@@ -324,7 +323,7 @@ async function prepareChat(parts: Parts, ask: ChatAsk): Promise<Prepared> {
     ...(variables && { variables }),
     ...(prompts && { prompts }),
     stream: ask.stream,
-    priceMicros: parts.prices.operations.chat,
+    priceMicros: (await operationsOf(parts, tenant)).chat,
     service,
     ...speakerOf(ask),
     ...(ask.onBusy === undefined ? {} : { on_busy: ask.onBusy }),
@@ -350,12 +349,12 @@ async function promptsFor(
   return await settlePrompts(place, { target: id, conversation }, variables);
 }
 
-function completionMessage(
+async function completionMessage(
   parts: Parts,
   ask: CompletionAsk,
   prompts: PinnedPrompts | null,
-): CompletionMessage {
-  const { keyId, service } = ask.caller;
+): Promise<CompletionMessage> {
+  const { tenant, keyId, service } = ask.caller;
   return {
     type: "complete",
     agent: ask.agent,
@@ -363,7 +362,7 @@ function completionMessage(
     stream: ask.stream,
     overrides: ask.overrides,
     ...(prompts && { prompts }),
-    priceMicros: parts.prices.operations.chat,
+    priceMicros: (await operationsOf(parts, tenant)).chat,
     service,
     ...speakerOf(ask),
     ...(ask.response && { response: ask.response }),

@@ -1,6 +1,6 @@
 // Accounts that a person has consented to and that are nobody's yet: kept, sealed and for minutes, until the
-// application says which of its users came back to it. For another user than the link was made for, the
-// account is given back instead: who forwards a link of theirs gains nothing.
+// application says which of its users came back to it. For another user than the link was made for, and when
+// nobody says it in time, the account is given back instead: who forwards a link of theirs gains nothing.
 
 import { type Token, tokenLimits, tokenTables } from "../../../actors/records/token.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
@@ -9,10 +9,18 @@ import { byServer } from "../../audit/act.ts";
 import { auditWrites } from "../../audit/audit-writes.ts";
 import type { Granted, OAuth } from "../../credentials/oauth.ts";
 import type { Caller } from "./agent-store.ts";
-import { forgotten, type RowsOfTime } from "./connect-rows.ts";
+import type { RowsOfTime } from "./connect-rows.ts";
 import { newTimedName, partsOf, timedId } from "./connect-secrets.ts";
+import { isOver } from "./grant-ends.ts";
 import type { IntegrationService } from "./integrations.ts";
 import type { Connected, TokenService } from "./tokens.ts";
+
+/** Read at once when their time is over. */
+const ENDED_AT_ONCE = 20;
+/** The other side, or the way to it, is away. */
+const FOR_A_TIME: ReadonlySet<string> = new Set([
+  ...["PROVIDER_LIMITED", "PROVIDER_UNAVAILABLE", "DEADLINE", "POOL_FULL"],
+]);
 
 /** Whose account it is to be, by which link. */
 export interface GrantOf extends Connected {
@@ -48,9 +56,45 @@ export async function keepGrant(
   const value: GrantRow = { ...of, granted: JSON.stringify(granted), untilMs };
   await tables.write(tenant, [
     { type: "put", table: tokenTables.grants, id: timedId(name), value },
-    ...(await forgotten(options, tenant, tokenTables.grants)),
   ]);
+  // The rounds of grant-ends.ts come there too, and tell of what fails.
+  void endGrantsOf(options, tenant).catch(() => undefined);
   return name;
+}
+
+/**
+ * Gives back those of a tenant that nobody has confirmed in their time. One that the other side cannot take back at
+ * the moment stays for the next time, for a day.
+ */
+export async function endGrantsOf(options: GrantOptions, tenant: string): Promise<void> {
+  const { tables, nowMs } = options;
+  for (let after: string | undefined; ; ) {
+    const page = { limit: ENDED_AT_ONCE, ...(after === undefined ? {} : { after }) };
+    const rows = await tables.list(tenant, tokenTables.grants, page);
+    for (const { id, value } of rows) {
+      // They lie in the order in which they end.
+      if (!isOver(value, nowMs())) return;
+      await endGrant(options, tenant, id);
+    }
+    after = rows.at(-1)?.id;
+    if (rows.length < ENDED_AT_ONCE) return;
+  }
+}
+
+async function endGrant(options: GrantOptions, tenant: string, id: string): Promise<void> {
+  const { tables, nowMs } = options;
+  const place = { table: tokenTables.grants, id } as const;
+  const row = await tables.get(tenant, place.table, id);
+  if (row === undefined) return;
+  const { link, integration, user, granted, untilMs } = row.value as GrantRow;
+  const back = await givenBack(options, { tenant, integration }, JSON.parse(granted) as Granted);
+  if (back === "later" && nowMs() < untilMs + tokenLimits.giveBackMs) return;
+  const details = { integration, user, given_back: back === "yes" };
+  const what = { action: "token.connect-expired", subject: link, details };
+  const removed: TableWrite = { type: "remove", ...place, revision: row.revision };
+  await tables.write(tenant, [removed, ...auditWrites(byServer, what)]).catch((error: unknown) => {
+    if (!isMismatch(error)) throw error;
+  });
 }
 
 /**
@@ -89,16 +133,18 @@ export async function completeGrant(
   return token;
 }
 
-/** As far as the other side does it; here it is gone in any case. */
+/** As far as the other side does it. "no": it has no way to, or refuses; "later": it may do it another time. */
 async function givenBack(
   { integrations, oauth }: GrantOptions,
   { tenant, integration }: { readonly tenant: string; readonly integration: string },
   granted: Granted,
-): Promise<void> {
+): Promise<"yes" | "no" | "later"> {
   try {
-    await oauth.revoke(await integrations.get(tenant, integration), granted);
+    const of = await integrations.get(tenant, integration);
+    return (await oauth.revoke(of, granted)) ? "yes" : "no";
   } catch (error) {
     if (!(error instanceof RuntimeError)) throw error;
+    return FOR_A_TIME.has(error.code) ? "later" : "no";
   }
 }
 

@@ -24,7 +24,7 @@ import { auditWrites } from "../../audit/audit-writes.ts";
 import type { OAuth } from "../../credentials/oauth.ts";
 import type { Caller } from "./agent-store.ts";
 import { type Asker, askerOf } from "./connect-asker.ts";
-import { completeGrant, type GrantOptions, keepGrant } from "./connect-grants.ts";
+import { completeGrant, endGrantsOf, type GrantOptions, keepGrant } from "./connect-grants.ts";
 import { forgotten } from "./connect-rows.ts";
 import {
   hashOf,
@@ -96,6 +96,8 @@ export interface ConnectService {
   refuse(id: string, browser: Pick<Browser, "cookie">, given: Confirmed): Promise<void>;
   /** @throws NOT_FOUND for a state that is unknown, used or over, FORBIDDEN, PROVIDER_FAILED. */
   finish(query: URLSearchParams, browser: Pick<Browser, "cookie">): Promise<Ended>;
+  /** Gives back what no application of a tenant has confirmed in its time. */
+  end(tenant: string): Promise<void>;
   /** The application says who came back. @throws NOT_FOUND, FORBIDDEN. */
   complete(
     caller: Caller,
@@ -169,6 +171,7 @@ export function createConnect(options: ConnectOptions): ConnectService {
       await declined(options, { tenant, id, root });
     },
     finish: (query, { cookie }) => finished(options, query, cookie),
+    end: (tenant) => endGrantsOf(options, tenant),
     complete: (caller, input) => completeGrant(options, caller, input),
   };
 }

@@ -18,7 +18,7 @@ import { type Address, address } from "../../../runtime/address.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import type { System } from "../../../runtime/system.ts";
 import type { Caller } from "./agent-store.ts";
-import { type Page, type PageRequest, pageOf, pageOfSeen } from "./paging.ts";
+import { type HiddenPlaces, type Page, type PageRequest, pageOf, pageOfSeen } from "./paging.ts";
 
 /** Messages read in one go, and the most that one response holds. */
 const READ_PAGE = 200;
@@ -81,7 +81,10 @@ export function conversationAddress(tenant: string, id: string): Address {
 }
 
 /** The service over a system. */
-export function createConversationService(system: System): ConversationService {
+export function createConversationService(
+  system: System,
+  hidden: HiddenPlaces,
+): ConversationService {
   const describe = async (tenant: string, id: string): Promise<Described> => {
     const answer = await system.ask(conversationAddress(tenant, id), { type: "describe" });
     const description = answer as ConversationDescription;
@@ -95,30 +98,29 @@ export function createConversationService(system: System): ConversationService {
   };
   return {
     describe,
-    list: async (tenant, agent, { limit, after }, { user, allowed } = {}) => {
+    list: async (tenant, agent, asked, { user, allowed } = {}) => {
       if (agent !== null && !AGENT_ID.test(agent)) return { items: [], next: null };
       const prefix = agent === null ? {} : { prefix: `${agent}.` };
       const read = (range: PageRequest) =>
         system.tables.list(tenant, conversationsTable, { ...range, ...prefix, reverse: true });
-      const from = after === undefined ? {} : { after };
       const sees = ({ id }: { readonly id: string }): boolean =>
         reaches(allowed, id.slice(0, id.indexOf(".")));
-      const seen = allowed == null ? null : await pageOfSeen({ limit, ...from }, { read, sees });
-      const rows = seen?.items ?? (await read({ limit: limit + 1, ...from }));
-      const found = rows.map((row) => ({ id: row.id, conversation: conversationOf(row.id) }));
+      const page = await pageOfSeen(asked, { tenant, hidden, read, sees });
+      const found = page.items.map(({ id }) => ({ id, conversation: conversationOf(id) }));
       const states = await system.states(
         found.map(({ conversation }) => conversationAddress(tenant, conversation)),
       );
-      const listed = found.map(({ id, conversation }, at) => {
-        const state = states[at] as ConversationState | undefined;
-        return { id, row: state === undefined ? null : rowOf(state, conversation) };
-      });
-      const all = pageOf(listed, limit, { id: ({ id }) => id, item: ({ row }) => row });
-      const page = seen === null ? all : { items: all.items, next: seen.next };
       // Without those that were deleted since the list was read.
-      const items = page.items.filter((row) => row !== null);
-      if (user === undefined) return { ...page, items };
-      return { ...page, items: items.filter(({ user_key }) => user_key === user) };
+      const all = found.flatMap(({ id, conversation }, at) => {
+        const state = states[at] as ConversationState | undefined;
+        const row = state === undefined ? null : rowOf(state, conversation);
+        return row === null ? [] : [{ id, row }];
+      });
+      if (user === undefined) return { items: all.map(({ row }) => row), next: page.next };
+      const theirs = all.filter(({ row }) => row.user_key === user);
+      // The last that was looked at may be another user's.
+      const next = hidden.next(tenant, page.next, theirs.at(-1)?.id);
+      return { items: theirs.map(({ row }) => row), next };
     },
     history: async (tenant, id) => {
       const messages: MessageRecord[] = [];

@@ -3,12 +3,14 @@
 
 import { setImmediate as nextPass } from "node:timers/promises";
 import { approximateTokens } from "../../../actors/knowledge/split.ts";
+import type { CallPayer } from "../../../actors/money/provider-call.ts";
 import type { Embedder, Embedders, EmbedUse } from "../../../actors/ports.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 
 /** What is asked for. */
 export interface EmbedAsk {
   readonly tenant: string;
+  readonly payer: CallPayer;
   /** Name or id of an embedder. */
   readonly embedder: string;
   readonly texts: readonly string[];
@@ -53,8 +55,8 @@ export async function embedTexts(embedders: Embedders, ask: EmbedAsk): Promise<E
       const [cut] = use.truncated;
       if (cut !== undefined) throw tooLong(from + cut, tokensMax);
     };
-    const { tenant, purpose, signal } = ask;
-    vectors.push(...(await embedder.embed(slice, { tenant, purpose, signal, onUse })));
+    const { tenant, payer, purpose, signal } = ask;
+    vectors.push(...(await embedder.embed(slice, { tenant, payer, purpose, signal, onUse })));
   }
   return { vectors, tokens };
 }

@@ -19,6 +19,7 @@ import {
 } from "../../../actors/records/evaluation.ts";
 import { MICROS } from "../../../actors/records/price.ts";
 import { type AllowedResources, reaches } from "../../../actors/records/resource-scope.ts";
+import type { TenantLimits } from "../../../actors/records/tenant-limits.ts";
 import { targetNamed, targetPlace } from "../../../actors/targets.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import { newId } from "../../../runtime/id.ts";
@@ -27,8 +28,10 @@ import type { Serial } from "../../serial.ts";
 import type { Caller } from "./agent-store.ts";
 import type { DatasetItems } from "./dataset-items.ts";
 import { type OnceKey, once } from "./once.ts";
-import { type Page, type PageRequest, pageOf, pageOfSeen } from "./paging.ts";
+import type { OperatorGuards } from "./operator-guards.ts";
+import { type HiddenPlaces, type Page, type PageRequest, pageOf, pageOfSeen } from "./paging.ts";
 import { lockOf } from "./record-links.ts";
+import { operationsOf } from "./tenant-prices.ts";
 
 const ID = /^ev_[0-9a-z]{26}$/;
 
@@ -58,8 +61,12 @@ interface Parts {
   readonly items: Pick<DatasetItems, "ids">;
   /** Changes of a tenant's records, one after the other. */
   readonly serial: Serial;
+  readonly hidden: HiddenPlaces;
+  readonly operatorGuards: OperatorGuards;
   readonly embedders: { readonly names: readonly string[] };
   readonly prices: Prices;
+  /** Limits of a tenant that has none of its own. */
+  readonly tenantLimits: TenantLimits;
   /** @throws NOT_FOUND. */
   dataset(tenant: string, id: string): Promise<unknown>;
   nowMs(): number;
@@ -67,7 +74,7 @@ interface Parts {
 
 /** The service over a system. */
 export function createEvaluationService(parts: Parts): EvaluationService {
-  const { system } = parts;
+  const { system, hidden } = parts;
   const get = async (tenant: string, id: string): Promise<EvaluationRow> => {
     const row = ID.test(id) ? await system.tables.get(tenant, evaluationsTable, id) : undefined;
     if (row !== undefined) return row.value as EvaluationRow;
@@ -82,6 +89,7 @@ export function createEvaluationService(parts: Parts): EvaluationService {
     list: async (tenant, page, allowed) => {
       const { tables } = system;
       const { items, next } = await pageOfSeen(page, {
+        ...{ tenant, hidden },
         read: (range) => tables.list(tenant, evaluationsTable, { ...range, reverse: true }),
         sees: ({ value }) => {
           const { dataset_id, targets } = (value as EvaluationRow).plan;
@@ -134,6 +142,8 @@ async function start(
     if (begun !== undefined) return begun.value as EvaluationRow;
   }
   const items = counted ?? (await itemsOf(parts, tenant, input));
+  // Its runs read the operator's chain where the tenant has it.
+  await parts.operatorGuards.of(tenant);
   return await serial.run(lockOf(tenant), async () => {
     // Nothing that it names is removed between this look and its first turn, which says what it names.
     const plan = await planOf(parts, tenant, input);
@@ -141,6 +151,7 @@ async function start(
     const message: EvaluationStart = {
       ...{ type: "start", plan, items, service },
       ...(keyId === null ? {} : { keyId }),
+      tenantDefaults: parts.tenantLimits,
     };
     return (await system.ask(evaluationAddress(tenant, id), message)) as EvaluationRow;
   });
@@ -168,7 +179,7 @@ async function planOf(
   } catch (error) {
     throw notHere(error, "/dataset_id");
   }
-  const { chat, evaluationJudge } = parts.prices.operations;
+  const { chat, evaluationJudge } = await operationsOf(parts, tenant);
   const scorers = await namedScorers(parts, input.scorers);
   const settled: EvaluationTarget[] = [];
   for (const [at, one] of targets.entries()) {

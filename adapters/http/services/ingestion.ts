@@ -17,7 +17,7 @@ import { RuntimeError } from "../../../runtime/errors.ts";
 import { idTimeMs, newId } from "../../../runtime/id.ts";
 import type { SendOptions, System, Tables, TableWrite } from "../../../runtime/system.ts";
 import { KEY_HOURS, type OnceKey, once } from "./once.ts";
-import { type Page, type PageRequest, pageOf, pageOfSeen } from "./paging.ts";
+import { type HiddenPlaces, type Page, type PageRequest, pageOf, pageOfSeen } from "./paging.ts";
 
 /** Keeps what is sent until its job has taken it in. */
 export interface Sources {
@@ -43,6 +43,8 @@ export interface AddOptions {
   /** Of the job that is made, for who has to know it before; default: a new one. */
   readonly id?: string;
   readonly once: OnceKey | null;
+  /** Key that asks, whose budgets it counts for. Default: none. */
+  readonly keyId?: string | null;
   /** How long it waits for the job to end, ms; 0: not at all. */
   readonly waitMs: number;
   readonly signal: AbortSignal;
@@ -96,6 +98,7 @@ export function createIngestionService(options: {
   readonly system: System;
   readonly sources: Sources;
   readonly documents: EditionBegins;
+  readonly hidden: HiddenPlaces;
   nowMs(): number;
 }): IngestionService {
   const { system, sources, documents: editions, nowMs } = options;
@@ -107,13 +110,15 @@ export function createIngestionService(options: {
   };
   return {
     get,
-    async add(tenant, collection, sent, { once: key, waitMs, signal, id = newId("jb", nowMs()) }) {
+    async add(tenant, collection, sent, options) {
+      const { once: key, keyId, waitMs, signal, id = newId("jb", nowMs()) } = options;
       checkSize(sent);
-      await sources.keep(tenant, id, sent);
+      if (key?.otherwise === undefined) await sources.keep(tenant, id, sent);
       const message: JobMessage = {
         type: "start",
         collection,
         sizes: sent.map(({ bytes }) => bytes.byteLength),
+        ...(keyId && { keyId }),
       };
       const job = await start(system, {
         to: jobAddress(tenant, id),
@@ -129,7 +134,8 @@ export function createIngestionService(options: {
       if (waitMs > 0) await ended(system, tenant, job.run_id, { waitMs, signal });
       return await get(tenant, job.id);
     },
-    async reembed(tenant, collection, { embedder, documents }, { once: key, waitMs, signal }) {
+    async reembed(tenant, collection, { embedder, documents }, how) {
+      const { once: key, keyId, waitMs, signal } = how;
       // The id is kept under the key before anything is begun: who asks again goes on where it was cut.
       const place = { tables, tenant, service: `reembed/${collection}` };
       const named = await once<string>(place, key, nowMs(), async (remember) => {
@@ -140,12 +146,11 @@ export function createIngestionService(options: {
       const id = named.result;
       const begun = named.isRepeat ? await tables.get(tenant, ingestionJobsTable, id) : undefined;
       if (begun !== undefined) return begun.value as IngestionJob;
-      // Of one that has just begun nobody can say yet.
-      const isKnown = async (job: string): Promise<boolean> =>
-        (idTimeMs(job) ?? 0) > nowMs() - STARTED_MS ||
-        (await tables.get(tenant, ingestionJobsTable, job)) !== undefined;
-      await editions.beginEdition(tenant, collection, { job: id, embedder }, isKnown);
-      const message: JobMessage = { type: "reembed", collection, embedder, documents };
+      const edition = { tenant, collection, job: id, embedder };
+      const theirs = await beginEdition({ tables, editions, nowMs }, edition);
+      if (theirs !== null) return theirs;
+      const of = { collection, embedder, documents, ...(keyId && { keyId }) };
+      const message: JobMessage = { type: "reembed", ...of };
       const to = jobAddress(tenant, id);
       const job = await start(system, { to, message, once: key, collection }).catch(
         async (error: unknown) => {
@@ -159,13 +164,7 @@ export function createIngestionService(options: {
       if (waitMs > 0) await ended(system, tenant, job.run_id, { waitMs, signal });
       return await get(tenant, job.id);
     },
-    async list(tenant, page, allowed) {
-      const { items, next } = await pageOfSeen(page, {
-        read: (range) => tables.list(tenant, ingestionJobsTable, { ...range, reverse: true }),
-        sees: ({ value }) => reaches(allowed, (value as IngestionJob).collection),
-      });
-      return { items: items.map(({ value }) => value as IngestionJob), next };
-    },
+    list: (tenant, page, allowed) => listed(options, tenant, page, allowed),
     async reports(tenant, id, { limit, after }) {
       await get(tenant, id);
       const from = after === undefined ? reportKeys.from : `${after}-`;
@@ -183,6 +182,20 @@ export function createIngestionService(options: {
     },
     stop: (tenant, id, waitMs) => stop(system, tenant, id, waitMs),
   };
+}
+
+async function listed(
+  { system, hidden }: { readonly system: System; readonly hidden: HiddenPlaces },
+  tenant: string,
+  page: PageRequest,
+  allowed: AllowedResources | null | undefined,
+): Promise<Page<IngestionJob>> {
+  const { items, next } = await pageOfSeen(page, {
+    ...{ tenant, hidden },
+    read: (range) => system.tables.list(tenant, ingestionJobsTable, { ...range, reverse: true }),
+    sees: ({ value }) => reaches(allowed, (value as IngestionJob).collection),
+  });
+  return { items: items.map(({ value }) => value as IngestionJob), next };
 }
 
 /** Told to the job itself, whose row may not be there yet: what came before is heard before. */
@@ -234,6 +247,40 @@ async function start(
   const source = `http:knowledge:${collection}`;
   const options: SendOptions = once === null ? {} : { key: { ...once, source, hours: KEY_HOURS } };
   return (await system.ask(to, message, options)) as IngestionJob;
+}
+
+/** Null when it is begun for the job; the job as it is where another request with its key was first. */
+async function beginEdition(
+  {
+    tables,
+    editions,
+    nowMs,
+  }: Pick<System, "tables"> & {
+    readonly editions: Pick<EditionBegins, "beginEdition">;
+    nowMs(): number;
+  },
+  of: {
+    readonly tenant: string;
+    readonly collection: string;
+    readonly job: string;
+    readonly embedder: EmbedderPin;
+  },
+): Promise<IngestionJob | null> {
+  const { tenant, collection, ...edition } = of;
+  const jobOf = async (job: string): Promise<IngestionJob | undefined> =>
+    (await tables.get(tenant, ingestionJobsTable, job))?.value as IngestionJob | undefined;
+  // Of one that has just begun nobody can say yet.
+  const isKnown = async (job: string): Promise<boolean> =>
+    (idTimeMs(job) ?? 0) > nowMs() - STARTED_MS || (await jobOf(job)) !== undefined;
+  try {
+    await editions.beginEdition(tenant, collection, edition, isKnown);
+    return null;
+  } catch (error) {
+    // It may be done already, and then nothing is left to begin.
+    const theirs = await jobOf(edition.job);
+    if (theirs === undefined) throw error;
+    return theirs;
+  }
 }
 
 /** Nobody knows what became of a message that was not answered in time. */

@@ -2,7 +2,7 @@
 // change, so that a repeated request gets it back and a crash never leaves one without the other.
 
 import { createHash } from "node:crypto";
-import { RuntimeError } from "../../../runtime/errors.ts";
+import { type ErrorData, fromErrorData, RuntimeError } from "../../../runtime/errors.ts";
 import type { Tables, TableWrite } from "../../../runtime/system.ts";
 import type { HttpRequest } from "../server.ts";
 
@@ -20,6 +20,8 @@ const HOUR_MS = 3_600_000;
 export interface OnceKey {
   readonly key: string;
   readonly bodyHash: string;
+  /** What it is refused with unless it came before. */
+  readonly otherwise?: ErrorData;
 }
 
 interface Stored {
@@ -31,7 +33,9 @@ interface Stored {
 /** The request's Idempotency-Key, if it has one. @throws INVALID when it is empty or too long. */
 export function onceKeyOf(request: HttpRequest, body: Uint8Array): OnceKey | null {
   const key = request.header("idempotency-key");
-  return key === undefined ? null : onceKey(key, body);
+  if (key === undefined) return null;
+  const { otherwise } = request;
+  return { ...onceKey(key, body), ...(otherwise && { otherwise }) };
 }
 
 /** A key with what must be the same when it comes again. @throws INVALID when it is empty or too long. */
@@ -46,7 +50,7 @@ export function onceKey(key: string, body: Uint8Array | string): OnceKey {
  * Makes something once for each key.
  * @param make given the write that remembers the result: to be committed with the change.
  * @returns the result and whether it is an earlier one.
- * @throws KEY_REUSED when the key came with another body, or what `make` throws.
+ * @throws KEY_REUSED when the key came with another body, the key's `otherwise`, or what `make` throws.
  */
 export async function once<T>(
   place: { readonly tables: Tables; readonly tenant: string; readonly service: string },
@@ -62,6 +66,7 @@ export async function once<T>(
   if (stored !== undefined && stored.at > nowMs - KEY_HOURS * HOUR_MS) {
     return { result: repeat<T>(stored, key), isRepeat: true };
   }
+  if (key.otherwise !== undefined) throw fromErrorData(key.otherwise);
   const remember = (result: T): readonly TableWrite[] => [
     {
       type: "put-if",

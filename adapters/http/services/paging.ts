@@ -1,6 +1,7 @@
 // Pages of lists: `limit` and `cursor` of a request, and the cursor of the page after it.
 
 import { RuntimeError } from "../../../runtime/errors.ts";
+import { isSealed, type Vault } from "../../vault/vault.ts";
 
 /** Rows of a page: default and most. */
 export const PAGE_DEFAULT = 50;
@@ -41,9 +42,7 @@ export function pageRequest(query: URLSearchParams, list: string): PageRequest {
   if (cursor === null || cursor === "") return { limit };
   const after = placeIn(list, cursor);
   if (after !== null) return { limit, after };
-  throw new RuntimeError("INVALID", "cursor must be the next_cursor of an earlier page.", {
-    parameter: "cursor",
-  });
+  throw noCursor();
 }
 
 /** The cursor of the page after this one, as it is answered; null after the last. */
@@ -74,6 +73,40 @@ export function pageOf<Row, T>(
   return { items: shown.map((row) => of.item(row)), next: hasMore ? of.id(last) : null };
 }
 
+/**
+ * Places in lists that their reader may not see: a page that ends at a row which is hidden from it has a
+ * cursor all the same, and that tells nothing of the row.
+ */
+export interface HiddenPlaces {
+  /** The page that is asked for, with its place in clear. @throws INVALID. */
+  from(tenant: string, page: PageRequest): PageRequest;
+  /** The place after which a list goes on. @param shown the last row that is shown, if any. */
+  next(tenant: string, next: string | null, shown: string | undefined): string | null;
+}
+
+/** Sealed for their tenant, so that cursors outlive the process. */
+export function createHiddenPlaces(vault: Pick<Vault, "seal" | "open">): HiddenPlaces {
+  const of = (tenant: string) => ({ tenant, user: "", integration: ":cursor" });
+  return {
+    from: (tenant, page) => {
+      const { after } = page;
+      if (after === undefined || !isSealed(after)) return page;
+      try {
+        return { ...page, after: vault.open(of(tenant), after) };
+      } catch (cause) {
+        throw noCursor(cause);
+      }
+    },
+    next: (tenant, next, shown) =>
+      next === null || next === shown || isSealed(next) ? next : vault.seal(of(tenant), next),
+  };
+}
+
+function noCursor(cause?: unknown): RuntimeError {
+  const message = "cursor must be the next_cursor of an earlier page.";
+  return new RuntimeError("INVALID", message, { parameter: "cursor" }, { cause });
+}
+
 /** Rows read for one page; where more were passed over, the page is short and has a cursor. */
 const ROWS_MAX = 2_000;
 const ROWS_AT_ONCE = 200;
@@ -83,12 +116,15 @@ const ROWS_AT_ONCE = 200;
  * @returns rows, with the id of the last one looked at to go on behind.
  */
 export async function pageOfSeen<Row extends { readonly id: string }>(
-  { limit, after }: PageRequest,
+  page: PageRequest,
   of: {
+    readonly tenant: string;
+    readonly hidden: HiddenPlaces;
     read(page: PageRequest): Promise<readonly Row[]>;
     sees(row: Row): boolean | Promise<boolean>;
   },
 ): Promise<Page<Row>> {
+  const { limit, after } = of.hidden.from(of.tenant, page);
   const items: Row[] = [];
   let last = after;
   for (let read = 0; read < ROWS_MAX; ) {
@@ -107,5 +143,5 @@ export async function pageOfSeen<Row extends { readonly id: string }>(
     if (rows.length < count) return { items, next: null };
     read += count;
   }
-  return { items, next: last ?? null };
+  return { items, next: of.hidden.next(of.tenant, last ?? null, items.at(-1)?.id) };
 }

@@ -4,7 +4,7 @@
 
 import { RuntimeError } from "../../../runtime/errors.ts";
 import type { RunRow, System } from "../../../runtime/system.ts";
-import type { Page, PageRequest } from "./paging.ts";
+import type { HiddenPlaces, Page, PageRequest } from "./paging.ts";
 
 /** Kinds of root runs that answer a message. */
 const answering: readonly string[] = ["supervisor", "workflow", "team", "flow"];
@@ -32,11 +32,12 @@ export interface RunFilter {
 
 /** Newest first. */
 export async function listRuns(
-  system: Pick<System, "runs">,
+  { system, hidden }: { readonly system: Pick<System, "runs">; readonly hidden: HiddenPlaces },
   tenant: string,
-  { limit, after }: PageRequest,
+  page: PageRequest,
   { kind, sees }: RunFilter = {},
 ): Promise<Page<RunRow>> {
+  const { limit, after } = hidden.from(tenant, page);
   const kinds = kind === undefined ? answering : [kind];
   const items: RunRow[] = [];
   let last = after;
@@ -54,5 +55,5 @@ export async function listRuns(
     last = next;
     read += count;
   }
-  return { items, next: last ?? null };
+  return { items, next: hidden.next(tenant, last ?? null, items.at(-1)?.id) };
 }

@@ -4,16 +4,20 @@
 import type { MemoryStore } from "../../../actors/memory/store.ts";
 import type { Prices } from "../../../actors/money/catalogue.ts";
 import type { Compute, Embedders, Rerankers, Retriever } from "../../../actors/ports.ts";
-import type { GuardFigures } from "../../../actors/records/guardrail.ts";
+import type { GuardFigures, Guardrail } from "../../../actors/records/guardrail.ts";
+import type { TenantLimits } from "../../../actors/records/tenant-limits.ts";
 import { removalAddress } from "../../../actors/removal.ts";
 import type { Log } from "../../../runtime/log.ts";
 import type { System } from "../../../runtime/system.ts";
+import { Refusals } from "../../audit/refusals.ts";
 import { writeSmall } from "../../data-folder.ts";
 import type { PackContext } from "../../packs/context.ts";
 import type { PackService } from "../../packs/pack-service.ts";
 import { createSerial } from "../../serial.ts";
+import { withRoom } from "../../tenants/asks-room.ts";
 import { TenantRates } from "../../tenants/limits.ts";
 import { TenantRemovals } from "../../tenants/removal.ts";
+import { StorageRoom } from "../../tenants/storage-room.ts";
 import {
   createTenantService,
   type TenantOptions,
@@ -42,9 +46,12 @@ import {
 } from "./ingestion.ts";
 import { createKnowledgeService, type Documents, type KnowledgeService } from "./knowledge.ts";
 import { createMemoryService, type MemoryService } from "./memories.ts";
+import type { OperatorGuards } from "./operator-guards.ts";
+import { createHiddenPlaces, type HiddenPlaces } from "./paging.ts";
 import type { RecordBodies } from "./record-bodies.ts";
 import { RecordIndex } from "./record-index.ts";
 import { refuseUsed } from "./record-links.ts";
+import type { GuardParts } from "./screening.ts";
 import { createSkillService, type SkillService } from "./skills.ts";
 import type { UsageBooks } from "./usage-books.ts";
 
@@ -61,6 +68,8 @@ export interface ServiceOptions {
   /** Bytes of the files of one tenant's skills. */
   readonly skillBytesMax: number;
   readonly prices: Prices;
+  /** Of tenants that have none of their own. Default: none. */
+  readonly tenantLimits?: TenantLimits;
   /** The data folder. */
   readonly data: string;
   readonly log: Log;
@@ -69,6 +78,8 @@ export interface ServiceOptions {
   readonly trust: Trust;
   /** Where findings of guardrails are counted. Default: nowhere. */
   readonly guards?: GuardFigures;
+  /** The operator's guardrails, which hold for all tenants. Default none. */
+  readonly operatorRules?: readonly Guardrail[];
   /** Milliseconds since the epoch. */
   nowMs(): number;
 }
@@ -81,8 +92,13 @@ export interface Services {
   readonly chat: ChatService;
   readonly gate: WorkGate;
   readonly approvals: ApprovalService;
+  readonly hidden: HiddenPlaces;
   readonly conversations: ConversationService;
   readonly dryRuns: DryRunService;
+  /** Of messages that guardrails refuse. */
+  readonly refusals: Pick<Refusals, "end">;
+  /** The operator's chain, which may be set anew. */
+  readonly operatorGuards: OperatorGuards;
   readonly knowledge: KnowledgeService;
   readonly compute: Compute;
   readonly embedders: Embedders;
@@ -113,6 +129,8 @@ export interface Services {
   readonly sealer: SealedTenants["source"] | undefined;
   /** How fast tenants may ask. */
   readonly tenantRates: TenantRates;
+  /** How much they may store. */
+  readonly storageRoom: StorageRoom;
   /** Answers on records that are kept. */
   readonly bodies: RecordBodies;
   nowMs(): number;
@@ -120,23 +138,94 @@ export interface Services {
 
 /** Makes the services. */
 export function createServices(options: ServiceOptions): Services {
-  const { system, compute, prices, nowMs } = options;
+  const { system, compute, prices, nowMs, tenantLimits = {} } = options;
   const index = new RecordIndex(system.tables);
   const serial = createSerial();
   const resources = createResources({ system, index, serial, nowMs });
   const { items } = resources;
-  const stored = { system, index, serial, usersOf: resources.usersOf, prices, nowMs };
+  const stored = { system, index, serial, usersOf: resources.usersOf, prices, tenantLimits, nowMs };
   // One store: changes of an agent wait for each other, whichever service makes them.
   const store = createAgentStore(stored);
   const made = createAgentService(stored, store);
   const memories = createMemoryService({ ...options, agents: made });
-  const agents: AgentService = {
+  const agents = withMemories({ system, made, memories, usersOf: resources.usersOf });
+  const hidden = createHiddenPlaces(options.trust.vault);
+  const conversations = createConversationService(system, hidden);
+  const webhookSecrets = createWebhookSecrets(system.tables, nowMs);
+  const approvals = createApprovalService(system, hidden);
+  const operatorGuards = laterOperatorGuards(options);
+  const refusals = new Refusals({ tables: system.tables, log: options.log });
+  const guardParts: GuardParts = {
+    ...{ operatorGuards, refusals, ...(options.guards && { guards: options.guards }) },
+  };
+  const gate = new WorkGate({
+    load: () => system.load(),
+    weightOf: (tenant) => system.tenants.weightOf(tenant),
+  });
+  const ingestion = createIngestionService({ ...options, hidden });
+  const knowledge = createKnowledgeService({ ...options, ingestion });
+  const limited = tenantServices(options);
+  const packContext: PackContext = { ...options, index, serial, ingestion, knowledge, memories };
+  return {
+    ...{ system, compute, nowMs, agents, conversations, gate, approvals, hidden, operatorGuards },
+    data: options.data,
+    refusals,
+    ...{ sealer: options.sealed?.source, embedders: options.embedders, trust: options.trust },
+    versions: createVersionService(stored, store),
+    chat: withRoom(
+      createChatService({
+        ...{ system, approvals, conversations, gate, compute, webhookSecrets, prices, nowMs },
+        ...guardParts,
+      }),
+      limited.storageRoom,
+      tenantLimits,
+    ),
+    dryRuns: createDryRunService({ ...guardParts, system, compute, prices, nowMs }),
+    knowledge,
+    ingestion,
+    memories,
+    resources,
+    skills: createSkillService({ ...stored, compute, bytesMax: options.skillBytesMax }),
+    items,
+    evaluations: createEvaluationService({
+      tenantLimits,
+      ...options,
+      ...{ operatorGuards, serial, hidden },
+      items,
+      dataset: (tenant, id) => resources.kinds.datasets.get(tenant, id),
+    }),
+    webhookSecrets,
+    guardrails: async () =>
+      (await import("./guardrails.ts")).createGuardrailService(system.tables, nowMs),
+    prices,
+    books: laterBooks(system, nowMs),
+    credentials: laterCredentials(options),
+    packContext,
+    packs: laterPacks(packContext),
+    ...limited,
+    bodies: index.bodies,
+  };
+}
+
+/** Agents whose memories go with them. */
+function withMemories({
+  system,
+  made,
+  memories,
+  usersOf,
+}: {
+  readonly system: System;
+  readonly made: AgentService;
+  readonly memories: MemoryService;
+  readonly usersOf: Resources["usersOf"];
+}): AgentService {
+  return {
     ...made,
     remove: async (caller, id, ifMatch) => {
       const { tenant } = caller;
       const { agent } = await made.get(tenant, id);
       // Looked at once more when it is removed: here before anything is begun.
-      refuseUsed(`Agent ${id}`, await resources.usersOf(tenant, id), caller);
+      refuseUsed(`Agent ${id}`, await usersOf(tenant, id), caller);
       const remembers = await memories.isUsed(tenant, agent);
       // Whatever dies from here on, what is left after the agent is removed by a run.
       if (remembers) await system.ask(removalAddress(tenant), { type: "agent", id });
@@ -146,46 +235,29 @@ export function createServices(options: ServiceOptions): Services {
       return row;
     },
   };
-  const conversations = createConversationService(system);
-  const webhookSecrets = createWebhookSecrets(system.tables, nowMs);
-  const approvals = createApprovalService(system);
-  const gate = new WorkGate({ load: () => system.load() });
-  const ingestion = createIngestionService(options);
-  const knowledge = createKnowledgeService({ ...options, ingestion });
-  const packContext: PackContext = { ...options, index, serial, ingestion, knowledge, memories };
+}
+
+/** Loaded by the first message. */
+function laterOperatorGuards({
+  system,
+  operatorRules = [],
+  nowMs,
+}: ServiceOptions): OperatorGuards {
+  let rules = operatorRules;
+  let guards: Promise<OperatorGuards> | undefined;
+  const made = async (): Promise<OperatorGuards> => {
+    const { createOperatorGuards } = await import("./operator-guards.ts");
+    return createOperatorGuards(rules, system.tables, nowMs);
+  };
   return {
-    ...{ system, compute, nowMs, agents, conversations, gate, approvals, data: options.data },
-    sealer: options.sealed?.source,
-    embedders: options.embedders,
-    versions: createVersionService(stored, store),
-    chat: createChatService({
-      ...{ system, approvals, conversations, gate, compute, webhookSecrets, prices, nowMs },
-      ...(options.guards && { guards: options.guards }),
-    }),
-    dryRuns: createDryRunService({ system, prices, nowMs }),
-    knowledge,
-    ingestion,
-    memories,
-    resources,
-    skills: createSkillService({ ...stored, compute, bytesMax: options.skillBytesMax }),
-    items,
-    evaluations: createEvaluationService({
-      ...options,
-      serial,
-      items,
-      dataset: (tenant, id) => resources.kinds.datasets.get(tenant, id),
-    }),
-    webhookSecrets,
-    guardrails: async () =>
-      (await import("./guardrails.ts")).createGuardrailService(system.tables, nowMs),
-    prices,
-    books: laterBooks(system, nowMs),
-    trust: options.trust,
-    credentials: laterCredentials(options),
-    packContext,
-    packs: laterPacks(packContext),
-    ...tenantServices(options),
-    bodies: index.bodies,
+    of: async (tenant) => {
+      guards ??= made();
+      return (await guards).of(tenant);
+    },
+    set: (next) => {
+      rules = next;
+      void guards?.then((one) => one.set(next));
+    },
   };
 }
 
@@ -194,13 +266,25 @@ function tenantServices({
   data,
   log,
   sealed,
+  tenantLimits: defaults = {},
   nowMs,
-}: ServiceOptions): Pick<Services, "tenants" | "tenantRates"> {
-  const tenantRates = new TenantRates(system.tables);
+}: ServiceOptions): Pick<Services, "tenants" | "tenantRates" | "storageRoom"> {
+  const { tables } = system;
+  const tenantRates = new TenantRates(tables, undefined, defaults);
+  const files = async (tenant: string): Promise<number> =>
+    (await import("../../tenants/file-bytes.ts")).fileBytes(data, tenant);
+  const storageRoom = new StorageRoom({ tables, tenants: system.tenants, defaults, files });
   const note = (name: string, text: string): Promise<void> => writeSmall(data, name, text);
   const removals = new TenantRemovals({ system, data, log, sealed, nowMs, note });
-  const changed: TenantOptions["changed"] = ({ id, limits }) => tenantRates.changed(id, limits);
-  return { tenantRates, tenants: createTenantService({ system, nowMs, removals, changed }) };
+  const changed: TenantOptions["changed"] = ({ id, limits }) => {
+    tenantRates.changed(id, limits);
+    storageRoom.changed(id, limits);
+  };
+  const tenants = createTenantService({
+    ...{ system, nowMs, removals, changed, files },
+    defaults,
+  });
+  return { tenantRates, storageRoom, tenants };
 }
 
 function laterPacks(context: PackContext): Services["packs"] {

@@ -3,6 +3,7 @@
 
 import { credentialAddress } from "../../../actors/credentials/credential.ts";
 import { tokenWaitAddress } from "../../../actors/credentials/token-wait.ts";
+import type { AuditSource } from "../../../actors/records/audit.ts";
 import type { Integration } from "../../../actors/records/integration.ts";
 import {
   type SealedSecret,
@@ -18,6 +19,7 @@ import {
 import { RuntimeError } from "../../../runtime/errors.ts";
 import { newId } from "../../../runtime/id.ts";
 import type { System } from "../../../runtime/system.ts";
+import { checkHosts } from "../../credentials/check-integration.ts";
 import type { Granted, OAuth } from "../../credentials/oauth.ts";
 import { tokenPlace } from "../../secret-rows.ts";
 import type { Vault } from "../../vault/vault.ts";
@@ -110,9 +112,10 @@ export function createTokens(options: TokenOptions): TokenService {
         throw asInvalid(error, "/integration");
       });
       const secret = firstSecret(of, input);
+      checkHosts(input.allowed_hosts ?? []);
       const id = await claim(tenant, useId(of.name, input.user_key ?? null));
       const token = newToken(of, { ...input, id, nowMs: nowMs() });
-      const by = caller.keyId ?? "operator";
+      const by = sourceOf(caller);
       const made = { token, secret, by, action: "token.create", generation: null };
       return await shown(tenant, await put(tenant, made, once));
     },
@@ -121,16 +124,17 @@ export function createTokens(options: TokenOptions): TokenService {
       const { tenant } = caller;
       const before = await find(tenant, id);
       const token = patched(before, patch, nowMs());
-      const by = caller.keyId ?? "operator";
+      const by = sourceOf(caller);
       const { generation } = before;
       const kept = { token, by, action: "token.update", generation };
       const of = secret === undefined ? null : { access: secret };
       return await shown(tenant, await put(tenant, { ...kept, secret: of }));
     },
-    remove: async ({ tenant, keyId }, id) => {
+    remove: async (caller, id) => {
+      const { tenant } = caller;
       const token = await find(tenant, id);
       const revoked = await revokedThere(options, tenant, token);
-      const message = { type: "remove", id, by: keyId ?? "operator" };
+      const message = { type: "remove", id, by: sourceOf(caller) };
       await system.ask(credentialAddress(tenant, id), message);
       await tables.write(tenant, [{ type: "add", counter: COUNTER, delta: -1 }]);
       return { revoked };
@@ -149,6 +153,8 @@ export function createTokens(options: TokenOptions): TokenService {
     },
   };
 }
+
+const sourceOf = ({ source, keyId }: Caller): AuditSource => source ?? { by: keyId ?? "operator" };
 
 /** Runs that wait for an account look whether it is theirs. */
 async function tellWaiting(
@@ -175,7 +181,7 @@ interface Change {
   readonly token: Token;
   /** Null: the one that is stored stays. */
   readonly secret: TokenSecret | null;
-  readonly by: string;
+  readonly by: string | AuditSource;
   readonly action: string;
   readonly generation: number | null;
 }
@@ -200,6 +206,7 @@ async function stored(
 /** @throws INVALID. */
 function patched(before: Token, { secret, ...more }: TokenPatch, nowMs: number): Token {
   if (secret !== undefined) checkKey(secret);
+  checkHosts(more.allowed_hosts ?? []);
   const invalid = (text: string, pointer: string): RuntimeError =>
     new RuntimeError("INVALID", text, { pointer });
   const isKey = before.type === "api_key";

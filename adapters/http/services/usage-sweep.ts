@@ -22,11 +22,13 @@ export interface UsageSweep {
   readonly books: UsageBooks;
   readonly keys: Pick<KeyStore, "listTenants">;
   readonly log: Log;
+  /** Called once for each tenant of the first round, before what it has fresh is added up. */
+  readonly recover?: ((tenant: string) => Promise<void>) | undefined;
 }
 
 /** Looks at all tenants once. @returns those that had something. */
 export async function sweepUsage(
-  { books, keys }: Pick<UsageSweep, "books" | "keys">,
+  { books, keys, recover }: Pick<UsageSweep, "books" | "keys" | "recover">,
   pause: () => Promise<void> = async () => undefined,
 ): Promise<ReadonlySet<string>> {
   const busy = new Set<string>();
@@ -36,6 +38,7 @@ export async function sweepUsage(
     for (const { id, name } of tenants) {
       // One that is removed has no name any more: nothing is written into what is going.
       if (name === "") continue;
+      await recover?.(id);
       const { rows } = await books.takeIn(id, BATCHES_AT_ONCE);
       if (rows > 0 && busy.size < BUSY_MAX) busy.add(id);
     }
@@ -55,10 +58,13 @@ export function keepUsage(sweep: UsageSweep): () => void {
     new Promise((resolve) => {
       setTimeout(resolve, ms).unref();
     });
+  let isFirst = true;
   const look = async (): Promise<void> => {
     const nowMs = performance.now();
     if (nowMs >= roundAtMs) {
-      busy = await sweepUsage(sweep, () => wait(SLICE_MS));
+      const { recover, ...others } = sweep;
+      busy = await sweepUsage(isFirst ? sweep : others, () => wait(SLICE_MS));
+      isFirst = false;
       roundAtMs = nowMs + ROUND_MS;
       return;
     }

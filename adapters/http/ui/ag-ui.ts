@@ -6,6 +6,7 @@ import type { MessageRecord } from "../../../actors/records/conversation.ts";
 import { memoryLimits } from "../../../actors/records/memory.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import { targetOf } from "../../a2a/target.ts";
+import { maxSpendIn } from "../max-spend.ts";
 import type { RouteContext } from "../route.ts";
 import type { HttpResponse } from "../server.ts";
 import type { Answering } from "../services/answering.ts";
@@ -73,12 +74,14 @@ async function held(services: Services, context: Context, thread: ThreadOf): Pro
 async function asked(services: Services, context: Context, thread: ThreadOf): Promise<Answering> {
   const { body } = context;
   const last = body.messages.at(-1);
-  const user = userIn(body.forwardedProps);
+  const forwarded: Forwarded = body.forwardedProps ?? {};
+  const user = userIn(forwarded);
   const ask: ThreadAsk = {
     thread,
     once: { key: `run ${body.runId}`, body: [body.messages, body.tools, body.context, body.state] },
     // Closing the connection is how this protocol's clients cancel.
     onDisconnectElse: "cancel",
+    limit: maxSpendIn(forwarded.max_spend, "/forwardedProps/max_spend"),
     ...(user === undefined ? {} : { user }),
   };
   if (needsWhole(body)) return await completed(services, context, ask);
@@ -112,9 +115,14 @@ async function completed(services: Services, context: Context, ask: ThreadAsk): 
   return await complete(services, context, { ...ask, messages, pointers, overrides });
 }
 
-/** Who speaks: `user_key` of what the application forwards. @throws INVALID. */
-function userIn(forwarded: unknown): string | undefined {
-  const { user_key: user } = (forwarded ?? {}) as { readonly user_key?: unknown };
+/** What an application forwards, as far as it is read. */
+interface Forwarded {
+  readonly user_key?: unknown;
+  readonly max_spend?: unknown;
+}
+
+/** Who speaks. @throws INVALID. */
+function userIn({ user_key: user }: Forwarded): string | undefined {
   if (user === undefined || user === null) return undefined;
   const most = memoryLimits.userChars;
   if (typeof user === "string" && user !== "" && user.length <= most) return user;

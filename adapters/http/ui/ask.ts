@@ -4,6 +4,7 @@
 
 import { createHash } from "node:crypto";
 import { RuntimeError } from "../../../runtime/errors.ts";
+import type { SpendLimit } from "../max-spend.ts";
 import type { RouteContext } from "../route.ts";
 import type { Answering } from "../services/answering.ts";
 import { callerOf } from "../services/caller.ts";
@@ -20,6 +21,8 @@ export interface ThreadAsk {
   /** Under which it is taken once, beside the request's Idempotency-Key; null: each time anew. */
   readonly once: { readonly key: string; readonly body: unknown } | null;
   readonly onDisconnectElse?: "cancel";
+  /** Of a run that it begins; one that is answered again has the limit that it had. */
+  readonly limit: SpendLimit;
 }
 
 type Context = Pick<RouteContext, "principal" | "route" | "request" | "bodyBytes">;
@@ -128,7 +131,8 @@ async function refuseWaiting(
   );
 }
 
-function commonOf(context: Context, { thread, user, once, onDisconnectElse }: ThreadAsk) {
+function commonOf(context: Context, ask: ThreadAsk) {
+  const { thread, user, once, onDisconnectElse, limit } = ask;
   const { request } = context;
   const caller = callerOf(context);
   const trace = request.header("traceparent");
@@ -139,6 +143,7 @@ function commonOf(context: Context, { thread, user, once, onDisconnectElse }: Th
   };
   return {
     ...{ caller, agent: thread.target, once: given ?? own, signal: request.signal, stream: true },
+    limit,
     ...(trace === undefined ? {} : { trace }),
     ...(user === undefined ? {} : { user }),
     ...(onDisconnectElse === undefined ? {} : { onDisconnectElse }),

@@ -3,6 +3,7 @@
 
 import { userKey } from "../../../actors/records/memory.ts";
 import { type Static, Type } from "../../../actors/schema.ts";
+import { maxSpendField } from "../max-spend.ts";
 
 const open = { additionalProperties: true } as const;
 /** Longest id of a thread, a run or a message that a client makes, in characters. */
@@ -51,6 +52,7 @@ export const chatBody = Type.Object(
     tools: orNull(Type.Array(tool, { maxItems: TOOLS_MAX })),
     /** Who speaks; decides whose memory is used. */
     user_key: orNull(userKey),
+    max_spend: Type.Optional(maxSpendField),
   },
   open,
 );

@@ -4,6 +4,7 @@
 import { plainPointers } from "../../../actors/client-tools.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import { targetOf } from "../../a2a/target.ts";
+import { maxSpendOf } from "../max-spend.ts";
 import { json, noContent } from "../reply.ts";
 import type { RouteContext } from "../route.ts";
 import type { HttpResponse } from "../server.ts";
@@ -91,6 +92,7 @@ async function asked(services: Services, context: Context, thread: ThreadOf): Pr
     thread,
     once: isAgain ? null : { key: onceIn(body), body: text },
     ...(body.user_key == null ? {} : { user: body.user_key }),
+    limit: maxSpendOf(body.max_spend),
   };
   if (needsWhole(body)) return await completed(services, context, ask);
   if (body.messages.at(-1)?.role !== "user") {

@@ -27,6 +27,7 @@ import { type CheckPlace, checkAgent, checkSubAgent } from "../../http/services/
 import { put } from "../../http/services/agent-store.ts";
 import { isSame } from "../../http/services/same.ts";
 import { withSkillIds, withSubSkillIds } from "../../http/services/skill-names.ts";
+import { operationsOf } from "../../http/services/tenant-prices.ts";
 import type { Draft, Fields, Known, Made, PackKind, Wanted } from "./kind.ts";
 import { objectName } from "./object-name.ts";
 import { goneIsNull } from "./resource.ts";
@@ -145,18 +146,21 @@ async function store(
     ...(from === null ? [{ type: "add", counter: "agents", delta: 1 } as const] : []),
   ];
   const made = changed.filter((sub) => !before.has(sub.subAgent.sub_agent_key)).length;
-  const charge = chargeFor(draft, from, { made, changed: changed.length - made });
+  const charge = await chargeFor(draft, from, { made, changed: changed.length - made });
   await agentStore.commit(caller, { from, row, more, charge });
   return await madeOf(draft, row, ids);
 }
 
 /** What an agent and its sub-agents cost one by one. */
-function chargeFor(
-  { prices }: Draft,
+async function chargeFor(
+  draft: Draft,
   from: Loaded | null,
   subAgents: { readonly made: number; readonly changed: number },
-): Charge {
-  const { createAgent, updateAgent, createSubAgent, updateSubAgent } = prices.operations;
+): Promise<Charge> {
+  const { createAgent, updateAgent, createSubAgent, updateSubAgent } = await operationsOf(
+    { system: draft, prices: draft.prices, nowMs: () => Date.parse(draft.at) },
+    draft.caller.tenant,
+  );
   const own = from === null ? createAgent : updateAgent;
   const micros = own + subAgents.made * createSubAgent + subAgents.changed * updateSubAgent;
   return micros === 0 ? noCharge : chargeOf(micros);

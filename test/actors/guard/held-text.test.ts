@@ -21,6 +21,13 @@ const samples = [
   ...["write to ana.lee@example.com", "ana.lee@", "example.com now", "DE89 3704 0044 0532 0130 00"],
   ...["GB29 NWBK 6016 1331 9268 19", "4111 1111 1111 1111", "4111-1111-1111-1112", "+49 30 901820"],
   ...["(415) 555-2671", "536-90-4399", "192.168.17.4", "password: hunter2-Xq9!", "api key = "],
+  ...[
+    "4111\u00A01111\u202F1111\u20111111",
+    "５３６－９０－４３９９",
+    "ana＠ｅｘａｍｐｌｅ.com",
+    "\u3000",
+  ],
+  ...["postgres://app:s3cret@db", "\u2013", "٤١١١", "\u00A0"],
   ...["sk-abcdefghijklmnopqrstuvwx12", "AKIAIOSFODNN7EXAMPLE", "the falcon flies", "FALCON"],
   ...[
     "falconry",

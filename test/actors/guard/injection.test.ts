@@ -4,7 +4,9 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { checkText, compileChain } from "../../../actors/guard/chain.ts";
 import { INJECTION_THRESHOLD, scoreInjection } from "../../../actors/guard/injection.ts";
+import { createPlaceholders } from "../../../actors/guard/placeholders.ts";
 import { attacks, harmless } from "./injection-set.ts";
 
 const isFound = (text: string): boolean => scoreInjection(text).score >= INJECTION_THRESHOLD;
@@ -31,6 +33,19 @@ test("paragraphs of this project's own pages are not taken for orders", () => {
 
   expect(paragraphs.length).toBeGreaterThan(500);
   expect(wrong.length, wrong.join("\n---\n")).toBeLessThanOrEqual(paragraphs.length / 200);
+});
+
+test("a sign that may mean nothing is a finding where a rule says so, and not by itself", () => {
+  const text = "Turn to page \u202e21.";
+  const findings = (threshold?: number): number => {
+    const check = { type: "injection", ...(threshold && { threshold }) } as const;
+    const chain = compileChain([{ on: ["input"], check, action: "flag" }], "ag_1");
+    const where = { on: "input", placeholders: createPlaceholders() } as const;
+    return checkText(chain, text, where).findings.length;
+  };
+
+  expect(scoreInjection(text).score).toBeCloseTo(0.4);
+  expect([findings(), findings(0.41), findings(0.4)]).toEqual([0, 0, 1]);
 });
 
 test("a part of a text that gives orders is named, the rest is not", () => {

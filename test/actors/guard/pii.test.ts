@@ -29,6 +29,12 @@ test.each([
   ["AKIAIOSFODNN7EXAMPLE", "[SECRET_1]"],
   ["password: hunter2-Xq9!", "password: [SECRET_1]"],
   ["Das Passwort lautet Geh31m-Wort7", "Das Passwort lautet [SECRET_1]"],
+  ["postgres://app:s3cret@db.example/x", "postgres://app:[SECRET_1]@db.example/x"],
+  [`key troupe_${"01m84680js".repeat(3).slice(4)}_${"k3q9".repeat(13)}.`, "key [SECRET_1]."],
+  ["4111\u00A01111\u202F1111\u20071111, 5500\u20110000\u20110000\u20130004", "[CARD_1], [CARD_2]"],
+  ["SSN 536\u201390\u20134399, ＳＳＮ ５３６－９０－４３９９", "SSN [SSN_1], ＳＳＮ [SSN_2]"],
+  ["ａｎａ＠ｅｘａｍｐｌｅ．ｃｏｍ, ana＠example.com，谢谢", "[EMAIL_1], [EMAIL_2]，谢谢"],
+  ["٤١١١١١١١١١١١١١١١ and +۴۹ ३० 901820", "[CARD_1] and [PHONE_1]"],
   ["Authorization: Bearer ab12CD34ef56GH78", "Authorization: Bearer [SECRET_1]"],
 ])("%s", (text, wanted) => {
   expect(left(text)).toBe(wanted);
@@ -43,6 +49,7 @@ test.each([
   "RFC 8259, ISO 9001:2015, 12:30:45, 2026-11-23T02:19:07Z, :: and a::b.",
   "password: the user chooses one. token: string, secret: <your secret>, password=$PASSWORD",
   "commit 3f786850e387550fdab836ed7e6dc881de23001b, id 550e8400-e29b-41d4-a716-446655440000",
+  "http://user:<password>@host, https://a.example:8080/x and postgres://db:5432/x?a@b",
   "@mention, user@localhost, a @ b.c and foo@bar",
   "415-555-26 and 12345-6789",
 ])("nothing is found in: %s", (text) => {

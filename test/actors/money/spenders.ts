@@ -193,6 +193,15 @@ const desk = defineActor<null, DeskMessage>({
 
 export const deskAt = (root: string): Address => address({ kind: "desk", tenant, root });
 
+export const rootAt = (at: number): string => `cv_${at}`;
+
+/** Ids as they are, so that they can be checked where they are read. */
+export const bd = (name: string): string => `bd_${name.padEnd(26, "0")}`;
+
+/** What calls that fit have spent. */
+export const over = (world: World, fits: (one: World["spent"][number]) => boolean): number =>
+  world.spent.filter(fits).reduce((sum, { micros }) => sum + micros, 0);
+
 /** A system of spenders. */
 export function spendersOn(options: {
   readonly seed: number;
@@ -201,8 +210,10 @@ export function spendersOn(options: {
   readonly onWrite?: (write: number, stage: WriteStage) => void;
   /** Start of the machine; null: calls wait for their flush. */
   readonly bootOf?: () => string | null;
+  /** What a flush takes. Default: some ms. */
+  readonly flushMs?: number;
 }): TestSystem {
-  const { seed, world, workers = 2, onWrite, bootOf = () => null } = options;
+  const { seed, world, workers = 2, onWrite, bootOf = () => null, flushMs = 0 } = options;
   const random = seeded(seed * 7 + 1);
   const llm = {
     isBuiltin: () => false,
@@ -212,7 +223,7 @@ export function spendersOn(options: {
   return new TestSystem({
     seed,
     workers,
-    delayMs: 5,
+    ...{ delayMs: 5, flushMs },
     reads: "at once",
     definitions: [purseActor, treasuryActor, desk, spender] as never,
     portsFor: ({ clock, isAlive }) => {

@@ -223,3 +223,29 @@ describe("the calling thread", () => {
     expect(answers(router)).toEqual(answers(compile(agentOf(), desks("full"))));
   });
 });
+
+test("two tenants' texts that were made to have one short hash train each its own router", () => {
+  // Found in a minute for the 64 bits of FNV-1a that once told trained weights apart.
+  const crafted = {
+    parcel: `parcel tracking ${String.fromCharCode(26_651, 31_876, 34_598, 20_480)}`,
+    invoice: `invoice payment ${String.fromCharCode(21_763, 20_942, 29_244, 21_907)}`,
+  };
+  const desksOf = (text: string): SubAgent[] => [
+    subAgentOf("a", "Access", { examples: ["reset my password", "the login fails"] }),
+    subAgentOf("b", "Sales", { examples: ["where is my order", text] }),
+  ];
+
+  const [parcel, invoice] = [crafted.parcel, crafted.invoice].map((text) =>
+    compile(agentOf(), desksOf(text)),
+  );
+
+  for (const [router, word, text] of [
+    [parcel, "parcel", crafted.parcel],
+    [invoice, "invoice", crafted.invoice],
+  ] as const) {
+    const input = trainingInputOf(desksOf(text));
+    if (input === undefined) throw new Error("These are enough texts to be trained on.");
+    const alone = classifierOf(trainWeights(input)).classify(word);
+    expect(router?.classifier?.classify(word)).toEqual(alone);
+  }
+});

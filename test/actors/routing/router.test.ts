@@ -249,14 +249,13 @@ describe("a doubt", () => {
 });
 
 describe("limits", () => {
-  test("a message of 100 KB is read at both ends and takes no time", () => {
+  test("a message of 100 KB is read at both ends and not between them", () => {
     const desk = supportDesk();
     const filler = "lorem ipsum dolor sit amet ".repeat(4_000);
-    const started = performance.now();
 
     expect(route(desk, { message: `refund ${filler}` }).choice).toBe("sa_billing");
     expect(route(desk, { message: `${filler} refund` }).choice).toBe("sa_billing");
-    expect(performance.now() - started).toBeLessThan(500);
+    expect(route(desk, { message: `${filler} refund ${filler}` }).choice).not.toBe("sa_billing");
   });
 
   test("hostile keywords are only text", () => {

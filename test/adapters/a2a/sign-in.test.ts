@@ -160,8 +160,28 @@ test("a run that is cancelled while it waits cancels the task there, and waits n
   await expect.poll(waits, WITHIN).toEqual([]);
 });
 
-test("an address that runs something in a browser is not told on", async () => {
-  remote.say = () => "javascript:alert(1)";
+test("a member that goes on working after the sign-in is waited for no more", async () => {
+  const of = await team();
+  const { id, waits } = (await host.call("POST", `/v2/teams/${of}/runs`, { input: "Go." })).body;
+  const rows = () =>
+    host.system.tables.list(host.tenant, "token-waits-run", { prefix: id, limit: 10 });
+  expect([waits.length, (await rows()).length, await statusOf(id)]).toEqual([1, 1, "waiting"]);
+
+  await remote.goOn(TaskState.TASK_STATE_WORKING, "On it.");
+
+  await expect.poll(rows, WITHIN).toEqual([]);
+  expect(await statusOf(id)).toBe("running");
+  await signedIn();
+  await expect.poll(() => statusOf(id), WITHIN).toBe("completed");
+});
+
+test.each([
+  ["its words", "javascript:alert(1)", undefined],
+  ["its data", "Sign in.", { url: "javascript:alert(1)" }],
+  ["its data, written otherwise", "Sign in.", { url: " JavaScript:alert(1)" }],
+])("an address in %s that runs something in a browser is not told on", async (_, words, data) => {
+  remote.say = () => words;
+  remote.data = data;
   const of = await team();
   const { body } = await host.call("POST", `/v2/teams/${of}/runs`, { input: "Go." });
   expect(body.waits).toMatchObject([{ kind: "auth", url: `/v2/runs/${body.id}` }]);

@@ -25,6 +25,8 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(root, { recursive: true, force: true }));
 
+async function* nobody(): AsyncGenerator<string> {}
+
 async function makeFolder(isSealed: boolean): Promise<void> {
   const memory = emptyMasterKeys();
   replaceMasterKeys(memory, [Buffer.from(key, "base64")]);
@@ -35,7 +37,7 @@ async function makeFolder(isSealed: boolean): Promise<void> {
   const storage = await startStorage({
     ...{ path: data, environments: ["hot"], sealer, onDeath: () => undefined },
   });
-  if (isSealed) await sealing.prepare(true);
+  if (isSealed) await sealing.prepare(true, nobody());
   await storage.close();
   owned.release();
 }
@@ -67,6 +69,10 @@ test("what is sealed and what is not is said, keys that are open to others, wron
   await makeFolder(true);
 
   const sound = await lines(on);
+  const mark = join(data, "tenant-keys", "tn_gone.lost");
+  writeFileSync(mark, "");
+  const missed = await lines(on);
+  rmSync(mark);
   const wrong = await lines({ ...on, TROUPE_MASTER_KEY: other });
   chmodSync(join(data, "tenant-keys"), 0o755);
   const open = await lines(on);
@@ -79,6 +85,7 @@ test("what is sealed and what is not is said, keys that are open to others, wron
     expect.stringMatching(/^ok: encryption is on: 1 keys of tenants .*not sealed are/),
   ]);
   expect(wrong).toEqual([expect.stringMatching(/^error: The keys of tenants cannot be opened/)]);
+  expect(missed[1]).toMatch(/^error: .*missed the keys of 1 tenants, which rest: tn_gone\./);
   expect(open[0]).toMatch(/^warning: .*other users/);
   expect(garbled).toEqual([expect.stringMatching(/^error: .*not one of these keys/)]);
   expect(gone).toEqual([expect.stringMatching(/^error: .*are missing/)]);

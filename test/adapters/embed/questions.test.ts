@@ -51,9 +51,9 @@ beforeEach(() => {
   [calls, lines, signals] = [[], [], []];
 });
 
-const ask = async (text: string, isNeeded = false): Promise<string> => {
+const ask = async (text: string, isNeeded = false, tenant = "tn_1"): Promise<string> => {
   try {
-    const { vector } = await questions.of(embedder, text, { tenant: "tn_1", isNeeded });
+    const { vector } = await questions.of(embedder, text, { tenant, isNeeded });
     return `${vector.length} numbers`;
   } catch (error) {
     return error instanceof RuntimeError ? error.code : String(error);
@@ -72,6 +72,27 @@ test("one that hangs is waited for once; the next ask nobody, and go by words at
   expect(next).toEqual(next.map(() => "PROVIDER_UNAVAILABLE"));
   expect(calls).toEqual(["one"]);
   release();
+});
+
+test("one that is late for a tenant, whose questions wait behind its own, is asked for another one", async () => {
+  hang();
+  const late = [await ask("one"), await ask("two")];
+  work();
+  const other = await ask("three", false, "tn_2");
+
+  expect(late).toEqual(["PROVIDER_UNAVAILABLE", "PROVIDER_UNAVAILABLE"]);
+  expect(other).toBe("8 numbers");
+  expect(calls).toEqual(["one", "three"]);
+  release();
+});
+
+test("one that fails is down for everybody", async () => {
+  fail("PROVIDER_UNAVAILABLE");
+  await ask("one");
+  work();
+
+  expect(await ask("two", false, "tn_2")).toBe("PROVIDER_UNAVAILABLE");
+  expect(calls).toEqual(["one"]);
 });
 
 test("after a rest one question at a time is put to it aside, and its vector lets all in again", async () => {

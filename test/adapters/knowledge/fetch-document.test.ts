@@ -26,7 +26,9 @@ test.each(["/gone", "/round", "/large", "/cut"])(
     const egress = createEgress({ allowedHosts: ["127.0.0.1"] });
     const { signal } = new AbortController();
 
-    await expect(fetchDocument(egress, `${base}${path}`, signal)).rejects.toMatchObject({
+    await expect(
+      fetchDocument(egress, `${base}${path}`, { tenant: "tn_a", signal }),
+    ).rejects.toMatchObject({
       code: "URL_FAILED",
       message: expect.stringContaining("The document's address"),
     });
@@ -37,6 +39,9 @@ test("an address that may not be asked is refused", async () => {
   const egress = createEgress({ allowedHosts: [] });
 
   await expect(
-    fetchDocument(egress, `${base}/gone`, new AbortController().signal),
+    fetchDocument(egress, `${base}/gone`, {
+      tenant: "tn_a",
+      signal: new AbortController().signal,
+    }),
   ).rejects.toMatchObject({ code: "URL_REFUSED", details: { pointer: "/url" } });
 });

@@ -25,11 +25,14 @@ beforeEach(async () => {
   replaceMasterKeys(memory, [new Uint8Array(32).fill(5)]);
   const settings = { encryption: "on", tenantKeys: null, data } as const;
   sealing = createSealing(settings, memory, async () => undefined);
-  await sealing.prepare(true);
+  await sealing.prepare(true, nobody());
   sealer = createSealer(sealing.source.data);
   for (const tenant of ["tn_a", "tn_b"]) mkdirSync(folderOf(tenant), { recursive: true });
 });
 afterEach(() => rmSync(data, { recursive: true, force: true }));
+
+/** No tenant has anything sealed yet. */
+async function* nobody(): AsyncGenerator<string> {}
 
 /** Texts enough for many blocks, each word of its own beside common ones. */
 const texts = Array.from({ length: 6_000 }, (_, n) => `zqxword${n} common zqxpair${n % 700}`);

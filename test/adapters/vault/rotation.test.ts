@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { renewedRow, rowSeals } from "../../../adapters/secret-rows.ts";
+import { rewrapAll } from "../../../adapters/vault/rewrap.ts";
 import { prepareVault } from "../../../adapters/vault/start.ts";
 import type { Vault } from "../../../adapters/vault/vault.ts";
 import { silentLog } from "../../../runtime/log.ts";
@@ -162,6 +163,76 @@ test("a rotation that is cut is gone on with by the next start, and nothing is l
   await expect.poll(() => third.rotation.state().keys.length, { timeout: 10_000 }).toBe(1);
   expect(await stored(third.system)).not.toContain(before);
   await allRead(third.system);
+});
+
+test("a secret that changes while everything is wrapped anew stays as it was changed", async () => {
+  const first = await open();
+  await put(first.system);
+  await stop();
+  let changing: Promise<unknown> | undefined;
+  const second = await open(null, (vault) => ({
+    ...vault,
+    rewrapped: (...of) => {
+      const write = {
+        type: "put",
+        table: "tools",
+        id: "tl_1",
+        value: tool("Bearer newer"),
+      } as const;
+      // It is written before what is wrapped anew here.
+      changing ??= second.system.tables.write(tenant, [write]);
+      return vault.rewrapped(...of);
+    },
+  }));
+  await isDone(second.rotation);
+  changing = undefined;
+  await second.rotation.rotate();
+
+  await isDone(second.rotation);
+  await changing;
+  const row = await second.system.tables.get(tenant, "tools", "tl_1");
+  expect([row?.value, second.rotation.state().keys.length]).toEqual([tool("Bearer newer"), 1]);
+});
+
+test("while a secret cannot be read no key is dropped, and all others are wrapped anew", async () => {
+  const first = await open();
+  await put(first.system);
+  await stop();
+  system = await begin({});
+  const [row] = (await system.rows(null, 200)).filter(({ id }) => id === "signing");
+  // Of one of its secrets a part is lost.
+  const value = JSON.parse(JSON.stringify(row?.value).replace(/(vault:1:[0-9a-f]{8}:)..../, "$1"));
+  const broken = { type: "put", table: "webhook-secrets", id: "signing", value } as const;
+  await system.tables.write(tenant, [broken]);
+  await stop();
+  const { rotation } = await open();
+  await isDone(rotation);
+
+  await rotation.rotate();
+  await isDone(rotation);
+
+  expect(rotation.state()).toMatchObject({ keys: { length: 2 }, progress: { unreadable: 1 } });
+});
+
+test("a pass that has changed anything is followed by another, and one that never finds nothing ends", async () => {
+  let looks = 0;
+  const rewrap = (changes: number) => {
+    looks = 0;
+    const place = { tenant, table: "tools", id: "tl_1", revision: "1" };
+    const fake = {
+      rows: async () => {
+        looks += 1;
+        return [{ ...place, value: looks }];
+      },
+      tables: { write: async () => ({ counters: {} }) },
+    } as unknown as RunningSystem;
+    const renewed = ({ value }: { readonly value: unknown }) => (looks <= changes ? {} : value);
+    return rewrapAll({ system: fake, renewed, signal: new AbortController().signal });
+  };
+
+  expect([await rewrap(0), looks]).toMatchObject([{ changed: 0 }, 1]);
+  expect([await rewrap(2), looks]).toMatchObject([{ changed: 2 }, 3]);
+  await expect(rewrap(99)).rejects.toMatchObject({ code: "RATE_LIMITED" });
 });
 
 test("a key of the environment is rotated by a start with both, and the wrong one is refused", async () => {

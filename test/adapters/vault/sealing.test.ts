@@ -20,6 +20,11 @@ afterEach(() => {
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
 });
 
+/** Tenants of which something lies sealed. */
+async function* sealedOf(...tenants: readonly string[]): AsyncGenerator<string> {
+  yield* tenants;
+}
+
 /** A data folder with keys of these tenants, wrapped under the first master key. */
 async function folderWith(...tenants: readonly string[]) {
   const data = mkdtempSync(join(tmpdir(), "troupe-sealing-"));
@@ -28,7 +33,7 @@ async function folderWith(...tenants: readonly string[]) {
   replaceMasterKeys(memory, [first]);
   const settings = { encryption: "on", tenantKeys: null, data } as const;
   const sealing = createSealing(settings, memory, async () => undefined);
-  await sealing.prepare(true);
+  await sealing.prepare(true, sealedOf());
   const sealer = createSealer(sealing.source.data);
   const texts = tenants.map((one) => sealer.seal(one, "p", Buffer.from(`of ${one}`)));
   const keys = join(data, "tenant-keys");
@@ -46,13 +51,13 @@ test("a start with another master key, or without the keys of tenants, says so a
   replaceMasterKeys(other, [second]);
   const before = readdirSync(keys);
 
-  const wrong = createSealing(settings, other, async () => undefined).prepare(false);
+  const wrong = createSealing(settings, other, async () => undefined).prepare(false, sealedOf());
   await expect(wrong).rejects.toMatchObject({
     code: "CONFIG_INVALID",
     message: expect.stringMatching(/keys of tenants cannot be opened.*Put the right one back/),
   });
   const without = { ...settings, tenantKeys: join(keys, "elsewhere") };
-  const lost = createSealing(without, other, async () => undefined).prepare(false);
+  const lost = createSealing(without, other, async () => undefined).prepare(false, sealedOf());
   await expect(lost).rejects.toMatchObject({
     code: "CONFIG_INVALID",
     message: expect.stringContaining("They are in no backup"),
@@ -80,6 +85,25 @@ test("a new master key opens what was sealed before, and the old one is not need
   expect(readFileSync(join(keys, "tn_a"), "latin1")).not.toBe(wrapped);
 });
 
+test("a mirror of before a rotation opens with the master key of before, whichever stands first, and with no later one alone", async () => {
+  const { memory, sealing, settings, texts, keys } = await folderWith("tn_a");
+  const mirror = readdirSync(keys).map((name) => [name, readFileSync(join(keys, name))] as const);
+  replaceMasterKeys(memory, [second, first]);
+  sealing.rewrap();
+  const openedWith = (...masters: readonly Uint8Array[]): string | undefined => {
+    const alone = emptyMasterKeys();
+    replaceMasterKeys(alone, masters);
+    const { data } = createSealing(settings, alone, async () => undefined).source;
+    return opened(createSealer(data), "tn_a", texts[0]);
+  };
+
+  const after = openedWith(second);
+  for (const [name, bytes] of mirror) writeFileSync(join(keys, name), bytes);
+
+  expect([after, openedWith(first), openedWith(second, first)]).toEqual(Array(3).fill("of tn_a"));
+  expect(openedWith(second)).toBeUndefined();
+});
+
 test("a wrapped key in another tenant's place opens nothing", async () => {
   const { memory, keys, sealing, texts } = await folderWith("tn_a", "tn_b");
   writeFileSync(join(keys, "tn_b"), readFileSync(join(keys, "tn_a")));
@@ -93,7 +117,7 @@ test("a destruction that was cut short is finished by the next start, which tell
   const { keys, sealing, texts } = await folderWith("tn_a", "tn_b");
   writeFileSync(join(keys, "tn_a.destroyed"), "");
 
-  const destroyed = await sealing.prepare(false);
+  const { destroyed } = await sealing.prepare(false, sealedOf());
 
   const sealer = createSealer(sealing.source.data);
   expect(destroyed).toEqual(["tn_a"]);
@@ -102,6 +126,26 @@ test("a destruction that was cut short is finished by the next start, which tell
     undefined,
     "of tn_b",
   ]);
+});
+
+test("a key that is missing is not made anew, in no life of the server, and put back it opens all", async () => {
+  const { keys, sealing, texts } = await folderWith("tn_a", "tn_b");
+  const kept = readFileSync(join(keys, "tn_a"));
+  rmSync(join(keys, "tn_a"));
+
+  const without = await sealing.prepare(false, sealedOf("tn_a", "tn_b", "tn_system"));
+  const sealer = createSealer(sealing.source.data);
+  const seal = (): unknown => sealer.seal("tn_a", "p", Buffer.from("anew"));
+  expect(seal).toThrow(/key of the tenant tn_a is missing.*put the key back/);
+  expect(existsSync(join(keys, "tn_a"))).toBe(false);
+  expect(() => sealer.seal("tn_b", "p", Buffer.from("more"))).not.toThrow();
+  writeFileSync(join(keys, "tn_a"), kept);
+  const again = await sealing.prepare(false, sealedOf("tn_a", "tn_b", "tn_system"));
+
+  const fresh = createSealer(sealing.source.data);
+  expect([without.lost, again.lost]).toEqual([["tn_a"], []]);
+  expect(opened(fresh, "tn_a", texts[0])).toBe("of tn_a");
+  expect(readdirSync(keys).sort()).toEqual(["tn_a", "tn_b", "tn_system"]);
 });
 
 test("nothing is sealed twice under one key and nonce, also in other lives of the thread", async () => {

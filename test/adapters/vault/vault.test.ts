@@ -100,6 +100,19 @@ test("after a new master key old secrets are read, new ones are under it, and re
   expect(rewrapped.split(":").at(-1)).toBe(sealed.split(":").at(-1));
 });
 
+test("each secret has a data key of its own, and nothing is encrypted twice under one key and nonce", () => {
+  const { vault } = openVault();
+  const context = sealedContext(place);
+  const dataKeys = Array.from({ length: 20 }, () => {
+    const [, , id = "", wrapped = ""] = vault.seal(place, "planted").split(":");
+    return vault.keys.unwrap(id, Buffer.from(wrapped, "base64url"), context).toString("hex");
+  });
+  const wraps = Array.from({ length: 20 }, () => vault.keys.wrap(Buffer.alloc(32), context).bytes);
+
+  expect(new Set(dataKeys).size).toBe(20);
+  expect(new Set(wraps.map((one) => one.subarray(0, 12).toString("hex"))).size).toBe(20);
+});
+
 test("a key of another length, none, and too many are refused", () => {
   const memory = emptyMasterKeys();
   for (const keys of [[], [randomBytes(31)], Array.from({ length: 9 }, () => randomBytes(32))]) {

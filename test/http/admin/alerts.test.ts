@@ -152,6 +152,33 @@ test("a budget is told at its percentages", async () => {
   await host.call("DELETE", `/admin/alerts/${id}`);
 });
 
+test("an alert that is changed begins anew with its amount, and tells where it says then", async () => {
+  const id = await alert({ type: "balance", below: 50, name: "low" });
+  await host.setBalance(40);
+  await chat();
+  await delivered(1);
+  const change = async (patch: object) => host.call("PATCH", `/admin/alerts/${id}`, patch);
+
+  expect((await change({ name: null, url: `${url}/other` })).body).toMatchObject({
+    ...{ id, name: null, url: `${url}/other`, below: 50 },
+  });
+  await chat();
+  expect(deliveries).toHaveLength(1);
+  expect((await change({ below: 45 })).body).toMatchObject({ below: 45, url: `${url}/other` });
+  await chat();
+  await delivered(2);
+  expect((await told(1)).data).toMatchObject({ alert: id, balance: 39.997, below: 45, name: null });
+
+  const wrong = await change({ above: 3 });
+  expect([wrong.status, wrong.body.pointer]).toEqual([400, "/above"]);
+  expect((await change({ url: "ftp://example.com" })).body.pointer).toBe("/url");
+  const audit = await host.call("GET", "/admin/audit?action=alert.update");
+  expect(audit.body.data[0]).toMatchObject({
+    ...{ subject: id, before: { belowMicros: 50_000_000 }, after: { belowMicros: 45_000_000 } },
+  });
+  await host.call("DELETE", `/admin/alerts/${id}`);
+});
+
 test("whatever dies around a batch, an alert is decided once", async () => {
   const tenant = host.otherTenant;
   const { tables } = host.system;

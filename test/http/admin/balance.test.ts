@@ -41,6 +41,17 @@ test("without a key each change counts", async () => {
   expect(await balance()).toBe(15);
 });
 
+test("an amount is told as it was counted, in millionths, and less than one is refused", async () => {
+  await host.setBalance(10);
+  const parts = await change("credit", { amount: 0.1234567 });
+  const less = await Promise.all(["credit", "debit"].map((how) => change(how, { amount: 4e-7 })));
+
+  expect(parts.body).toMatchObject({ credited: 0.123457, balance: 10.123457 });
+  expect(less.map(({ status }) => status)).toEqual([400, 400]);
+  expect(less[0]?.body.pointer).toBe("/amount");
+  expect(await balance()).toBe(10.123457);
+});
+
 test("what is taken is noted, and more than there is cannot be taken", async () => {
   await host.setBalance(10);
 

@@ -34,6 +34,10 @@ async function begin(model = "m-1", more: object = {}): Promise<string> {
   return body.id;
 }
 
+async function secondAgent(): Promise<string> {
+  return (await host.call("POST", "/v2/agents", { name: "B", model_name: "m-1" })).body.id;
+}
+
 async function budget(of: object): Promise<string> {
   const { status, body } = await host.call("POST", path, { scope: "tenant", ...of });
   expect(status, JSON.stringify(body)).toBe(201);
@@ -50,7 +54,7 @@ test("a call is settled at what it cost, in each budget that it counts for", asy
   const [all, own, other] = [
     await budget({ limit: 1 }),
     await budget({ scope: "agent", subject: agent, limit: 1, period: "day" }),
-    await budget({ scope: "agent", subject: "ag_other", limit: 1 }),
+    await budget({ scope: "agent", subject: await secondAgent(), limit: 1 }),
   ];
   expect((await run(agent)).status).toBe(200);
 
@@ -65,6 +69,26 @@ test("a call is settled at what it cost, in each budget that it counts for", asy
   expect(await seen(other)).toMatchObject({ used: 0 });
   // The answer of a model that is asked with no limit of tokens has one now.
   expect(host.llm.requests.at(-1)?.maxTokens).toBe(8_192);
+});
+
+test("a budget of what is not there, or is another tenant's, is refused: it would limit nothing", async () => {
+  await begin();
+  await host.setBalance(100, host.otherTenant);
+  const other = { key: host.otherKey };
+  const theirs = (await host.call("POST", "/v2/agents", { name: "T" }, other)).body.id;
+  const keys = (await host.call("GET", "/admin/keys", undefined, other)).body.data;
+
+  for (const [scope, subject] of [
+    ["agent", "ag_nobody"],
+    ["agent", theirs],
+    ["agent", "wf_nobody"],
+    ["key", "ak_nobody"],
+    ["key", keys[0].id],
+  ]) {
+    const { status, body } = await host.call("POST", path, { scope, subject, limit: 1 });
+    expect(subject).toMatch(/^(ag|wf|ak)_/);
+    expect([status, body.pointer], subject).toEqual([400, "/subject"]);
+  }
 });
 
 test("a run within budgets is replayed the same", async () => {

@@ -35,6 +35,12 @@ async function budget(of: object): Promise<string> {
 }
 
 const seen = async (id: string) => (await host.call("GET", `${path}/${id}`)).body;
+/** Rows in the audit that say that it refused something: one for each service in a minute. */
+async function refusals(id: string): Promise<number> {
+  const { body } = await host.call("GET", "/admin/audit?action=budget.refuse");
+  return body.data.filter(({ subject }: { readonly subject: string }) => subject === id).length;
+}
+
 const run = (agent: string, more: object = {}) =>
   host.call("POST", `/v2/agents/${agent}/runs`, { input: "Hi", ...more });
 
@@ -72,6 +78,8 @@ test("a budget of charges counts prices, one of spend what models cost", async (
   expect((await host.call("POST", "/v1/chat/completions", completion)).status).toBe(402);
   expect(host.llm.requests.length).toBe(asked);
   expect(await host.balance()).toBe(balance);
+  expect(refused.body.limit.counts).toBe("charge");
+  await expect.poll(() => refusals(charged), { timeout: 5_000 }).toBe(2);
   await host.call("PATCH", `${path}/${charged}`, { limit: 1 });
   expect((await run(agent)).status).toBe(200);
 });

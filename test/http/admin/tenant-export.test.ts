@@ -8,6 +8,8 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { checkExport } from "../../../adapters/tenants/check-export.ts";
 import { TenantExports } from "../../../adapters/tenants/exports.ts";
 import { familiesNamed } from "../../../runtime/backup/tenant-parts.ts";
+import { environmentFile } from "../../../runtime/store/lmdb.ts";
+import { open } from "../../../runtime/store/lmdb-library.ts";
 import { familiesOf } from "../../../runtime/store/tenant-rows.ts";
 import { type HttpHost, startHttpHost } from "../../support/http-host.ts";
 import { type Planted, plantTenant } from "../../support/planted-tenant.ts";
@@ -94,7 +96,7 @@ test("an export that was cut or changed is known by its last line", async () => 
   await expect(checkExport(['{"kind":"x"}', "{}"])).rejects.toMatchObject({ code: "FOREIGN_DATA" });
 });
 
-test("a suspended tenant is exported; an unknown one is 404, one that is removed 409, a key of its own 403", async () => {
+test("a suspended tenant is exported; an unknown one is 404, one that is removed 409", async () => {
   const { body } = await host.call("POST", "/admin/tenants", { name: "Paused" }, admin);
   await host.call("POST", `/admin/tenants/${body.id}/suspend`, undefined, admin);
   const paused = await ask(body.id);
@@ -113,8 +115,93 @@ test("a suspended tenant is exported; an unknown one is 404, one that is removed
   ]);
   expect([gone.status, JSON.parse(gone.text).code]).toEqual([409, "CONFLICT"]);
   expect((await ask("tn_nobody")).status).toBe(404);
-  expect((await ask(planted.tenant, { key: planted.key })).status).toBe(403);
   expect(acts.body.data[0]).toMatchObject({ by: "operator", subject: body.id, outcome: "done" });
+});
+
+test("an owner exports the own tenant without the operator's acts, nobody else's, and no lesser role any", async () => {
+  const { tenant, key } = planted;
+  const adminKey = await host.makeKey(["*"], tenant, "admin");
+  const own = await ask(tenant, { key });
+  const answers = [
+    await ask(other.tenant, { key }),
+    await ask("tn_nobody", { key }),
+    await ask(tenant, { key: adminKey }),
+    await ask(tenant, { key: await host.makeKey(["agents"], tenant) }),
+  ];
+  const acts = await host.call("GET", "/admin/audit?action=tenant.export", undefined, { key });
+
+  expect(own.status).toBe(200);
+  const kinds = new Set(linesOf(own.text).map(({ kind }) => kind));
+  expect([kinds.has("message"), kinds.has("operator-act")]).toEqual([true, false]);
+  expect(await checkExport(own.text.trimEnd().split("\n"))).toMatchObject({ tenant });
+  expect(own.text).not.toContain("zqxother");
+  expect(answers.map(({ status }) => status)).toEqual([404, 404, 403, 403]);
+  // As of one that is not there.
+  const [foreign, unknown] = answers.map(({ text }) => JSON.parse(text).detail as string);
+  expect(foreign?.replace(other.tenant, "tn_nobody")).toBe(unknown);
+  expect(acts.body.data).toMatchObject([{ subject: tenant, outcome: "done", role: "owner" }]);
+});
+
+test("owners have one export each and two together, beside which the operator has its own", async () => {
+  const exports = new TenantExports();
+  const of = (tenant: string, isForOwner: boolean) =>
+    exports.begin({ folder, tenant, version: "0", isForOwner });
+  const first = await of(planted.tenant, true);
+
+  await expect(of(planted.tenant, true)).rejects.toMatchObject({ details: { value: 1 } });
+  const second = await of(other.tenant, true);
+  await expect(of(host.tenant, true)).rejects.toMatchObject({ details: { value: 2 } });
+  const operators = [await of(planted.tenant, false), await of(planted.tenant, false)];
+  expect(exports.size).toBe(4);
+  await Promise.all([first, second, ...operators].map((one) => one.close()));
+
+  expect(exports.size).toBe(0);
+  await (await of(planted.tenant, true)).close();
+});
+
+/** Read transactions that are held of the stores by somebody. */
+function heldReads(): number {
+  let held = 0;
+  for (const environment of ["hot", "bulk"] as const) {
+    const database = open({ path: environmentFile(folder, environment), readOnly: true });
+    // A line for each reader: process, thread, and the transaction that it holds or "-".
+    const lines = database.readerList().trim().split("\n").slice(1);
+    held += lines.filter((line) => !line.trim().endsWith("-")).length;
+    void database.close();
+  }
+  return held;
+}
+
+test("an export that is given up lets go of what it holds of the stores before it says so", async () => {
+  const exports = new TenantExports();
+  await expect.poll(heldReads, { timeout: 10_000 }).toBe(0);
+  const under = await exports.begin({ folder, tenant: planted.tenant, version: "0" });
+  const held = heldReads();
+
+  await under.close();
+
+  expect([held, heldReads()]).toEqual([2, 0]);
+});
+
+test("who goes away before, at or after the first byte of an export leaves nothing held", async () => {
+  // More than the sockets hold: else the export ends by itself, whoever has gone.
+  const { id } = (await host.call("POST", "/admin/tenants", { name: "Large" }, admin)).body;
+  const text = "x".repeat(20_000);
+  for (let at = 0; at < 40; at += 1) {
+    const rows = Array.from({ length: 40 }, (_, row) => `${at}-${row}`);
+    const puts = rows.map(
+      (row) => ({ type: "put", table: "notes", id: row, value: text }) as const,
+    );
+    await host.system.tables.write(id, puts);
+  }
+  for (const when of ["at once", "later"] as const) {
+    for (let at = 0; at < 4; at += 1) await leave(when, id);
+    // Two at once are the most: both places are given back.
+    await expect
+      .poll(async () => (await ask(planted.tenant)).status, { timeout: 10_000 })
+      .toBe(200);
+    await expect.poll(heldReads, { timeout: 10_000 }).toBe(0);
+  }
 });
 
 test("an export that is read slowly shows one moment, and no more of it waits in memory than a little", async () => {
@@ -164,15 +251,28 @@ test("an export ends when its time is over, however much of it was not read", as
   await expect(begun).rejects.toMatchObject({ code: "WORKER_LOST" });
 });
 
-/** Goes away with the first bytes. */
-async function leave(): Promise<void> {
+/** Goes away with the first bytes, or when the request is on its way. */
+async function leave(
+  when: "at once" | "later" = "later",
+  tenant: string = planted.tenant,
+): Promise<void> {
   const socket = connect(Number(new URL(host.url).port), "127.0.0.1");
   const lines = [
-    `POST /admin/tenants/${planted.tenant}/export HTTP/1.1`,
-    ...["Host: x", `X-API-Key: ${host.adminKey}`, "Content-Length: 0", "", ""],
+    `POST /admin/tenants/${tenant}/export HTTP/1.1`,
+    ...[
+      `Host: ${new URL(host.url).host}`,
+      `X-API-Key: ${host.adminKey}`,
+      "Content-Length: 0",
+      "",
+      "",
+    ],
   ];
   socket.write(lines.join("\r\n"));
-  await once(socket, "data");
+  if (when === "later") {
+    const [first] = (await once(socket, "data")) as [Buffer];
+    // All places may be taken by those who have just gone.
+    expect(first.toString("latin1", 0, 12)).toMatch(/^HTTP\/1\.1 (200|409)/);
+  } else await once(socket, "connect");
   socket.destroy();
 }
 

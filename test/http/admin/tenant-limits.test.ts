@@ -2,8 +2,10 @@
 
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { TenantRates } from "../../../adapters/tenants/limits.ts";
+import { stores } from "../../../adapters/tenants/storing.ts";
 import type { Tables } from "../../../runtime/system.ts";
 import { type HttpHost, startHttpHost } from "../../support/http-host.ts";
+import { skillBody } from "../../support/skill-files.ts";
 import type { Answer, Json } from "../../support/wire-client.ts";
 
 let host: HttpHost;
@@ -200,4 +202,116 @@ test("a rate lets a second's worth through at once and then as many as come back
   nowMs += 400;
 
   expect([first, second, taken()]).toEqual([3, 3, 1]);
+});
+
+test("the default of a rate and of answers under way hold for a tenant without its own, and not for one with", async () => {
+  let nowMs = 0;
+  const tables = { get: async () => undefined } as unknown as Tables;
+  const rates = new TenantRates(tables, () => nowMs, { requests_per_second: 2 });
+  rates.changed("tn_a", {});
+  rates.changed("tn_b", { requests_per_second: null });
+  rates.changed("tn_c", { requests_per_second: 4 });
+  const taken = (tenant: string): number => {
+    for (let count = 0; count < 50; count += 1) {
+      try {
+        rates.take(tenant);
+      } catch {
+        return count;
+      }
+    }
+    return 50;
+  };
+  nowMs += 1;
+
+  expect([taken("tn_a"), taken("tn_b"), taken("tn_c")]).toEqual([2, 50, 4]);
+});
+
+test("what was stored under a key is told once more to a tenant without room, and nothing new is stored under one", async () => {
+  const { tenant, key } = await make();
+  const agent = (await newAgent(key)).body.id;
+  const collection = await host.call("POST", "/v2/knowledge/collections", { name: "C" }, { key });
+  const dataset = await host.call("POST", "/v2/datasets", { name: "D" }, { key });
+  const said = { messages: [{ role: "user", content: "Hello" }] };
+  const chat = { model: `agent:${agent}`, ...said };
+  const graph = { nodes: [{ id: "end", type: "end" }], edges: [] };
+  const items = `/v2/datasets/${dataset.body.id}/items`;
+  await host.call("POST", items, said, { key });
+  const documents = `/v2/knowledge/collections/${collection.body.id}/documents`;
+  /** Every route that stores and takes a key, with what it is asked, but for those in `others`. */
+  const bodies: Readonly<Record<string, readonly [path: string, body: object]>> = {
+    "/v1/chat/completions": ["/v1/chat/completions", chat],
+    "/v1/messages": ["/v1/messages", { ...chat, max_tokens: 50 }],
+    "/v1/responses": ["/v1/responses", { model: `agent:${agent}`, input: "Hello" }],
+    "/v1/proxy/core-agent-chat": ["/v1/proxy/core-agent-chat", { agent_key: agent, message: "Hi" }],
+    "/v2/agents": ["/v2/agents", { name: "B" }],
+    "/v2/agents/{id}/runs": [`/v2/agents/${agent}/runs`, { input: "Hello" }],
+    "/v2/agents/{id}/sub-agents": [`/v2/agents/${agent}/sub-agents`, { name: "S" }],
+    "/v2/datasets": ["/v2/datasets", { name: "E" }],
+    "/v2/datasets/{id}/items": [items, { messages: [{ role: "user", content: "Bye" }] }],
+    "/v2/evaluations": [
+      "/v2/evaluations",
+      {
+        ...{ dataset_id: dataset.body.id, targets: [{ target: agent }] },
+        scorers: [{ type: "exact" }],
+      },
+    ],
+    "/v2/knowledge/collections/{cl}/documents": [documents, { id: "dc_9", text: "Soup at noon." }],
+    "/v2/memories": ["/v2/memories", { agent_key: agent, text: "Ann is in Rome." }],
+    "/v2/prompts": ["/v2/prompts", { name: "Q", template: "Hi!" }],
+    "/v2/teams": ["/v2/teams", { name: "T", mode: "coordinate", members: [{ agent }] }],
+    "/v2/tools": [
+      "/v2/tools",
+      { name: "ask", type: "http_request", config: { url: "https://example.com/" } },
+    ],
+    "/v2/skills": ["/v2/skills", skillBody("kept")],
+    "/v2/workflows": ["/v2/workflows", { name: "W", graph_definition: graph }],
+    "/v1/proxy/core-agent-create": ["/v1/proxy/core-agent-create", { name: "Old" }],
+    "/v1/proxy/core-agent-subagent-create/{agent_key}": [
+      `/v1/proxy/core-agent-subagent-create/${agent}`,
+      { name: "Old" },
+    ],
+  };
+  const send = async (once: string): Promise<Record<string, readonly [number, string]>> => {
+    const answers: Record<string, readonly [number, string]> = {};
+    for (const [pattern, [path, body]] of Object.entries(bodies)) {
+      const headers = { "Idempotency-Key": `${once} ${pattern}` };
+      const { status, body: told } = await host.call("POST", path, body, { key, headers });
+      const made = told.data?.agent_key ?? told.data?.run_id ?? told.id ?? told.run_id;
+      answers[pattern] = [status, told.code ?? made ?? JSON.stringify(told)];
+    }
+    return answers;
+  };
+
+  const counted = async (): Promise<readonly number[]> => {
+    const kinds = ["agents", "prompts", "datasets", "tools", "skills", "workflows", "teams"];
+    const lists = [...kinds, "runs", "conversations", "evaluations", "memories"].map((list) =>
+      host.call("GET", `/v2/${list}?limit=100`, undefined, { key }),
+    );
+    return (await Promise.all(lists)).map(({ body }) => body.data.length);
+  };
+
+  const first = await send("first");
+  await patch(tenant, { storage_bytes: 1 });
+  const again = await send("first");
+  const before = await counted();
+  const fresh = await send("second");
+  const headers = { "Idempotency-Key": "put" };
+  const put = await host.call("PUT", `${documents}/dc_8`, { text: "Bread." }, { key, headers });
+  const after = await counted();
+
+  const keyed = host.routes.filter(
+    (route) => route.reads?.includes("Idempotency-Key") === true && stores(route),
+  );
+  const others = keyed.map(({ pattern }) => pattern).filter((pattern) => !(pattern in bodies));
+
+  // The one is below, and the other needs a further embedder.
+  expect(put.status).toBe(409);
+  expect(others).toEqual([
+    "/v2/knowledge/collections/{cl}/documents/{dc}",
+    "/v2/knowledge/collections/{cl}/reembed",
+  ]);
+  expect(Object.values(first).filter(([status]) => status >= 300)).toEqual([]);
+  expect(again).toEqual(first);
+  expect(Object.entries(fresh).filter(([, [status]]) => status !== 409)).toEqual([]);
+  expect(after).toEqual(before);
 });

@@ -90,7 +90,7 @@ test("who sends much that is done at once holds back for a quiet tenant's chat a
 
 test("of who sends much even the only one waits until the quiet tenant is answered, though the threads have room", async () => {
   const { gate } = gateAfter({ loud: ARRIVALS_MANY, quiet: 1, other: 1 }, 0.3);
-  gate.chats.enter("quiet", "key", asker);
+  void gate.chats.enter("quiet", "key", asker);
 
   const entering = gate.requests.enter("loud", "key", asker);
 
@@ -105,7 +105,7 @@ test("of who sends much even the only one waits until the quiet tenant is answer
 
 test("a quiet tenant that is not answered soon holds nobody back while the threads have room", async () => {
   const { gate, lookAfter } = gateAfter({ loud: ARRIVALS_MANY, quiet: 1 }, 0.3);
-  gate.chats.enter("quiet", "key", asker);
+  void gate.chats.enter("quiet", "key", asker);
   lookAfter(0);
   const entering = gate.requests.enter("loud", "key", asker);
   expect(entering).toBeInstanceOf(Promise);

@@ -1,10 +1,13 @@
 // Through every door the same: of an answer that is redacted, or blocked, nothing of what was withheld is to
 // be read anywhere, while it streams and afterwards.
 
+import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import WebSocket from "ws";
 import { type HttpHost, startHttpHost } from "../../support/http-host.ts";
+import type { Json } from "../../support/wire-client.ts";
 
 const planted = "zaphod@heart.example";
 const secret = "Aurora";
@@ -166,6 +169,79 @@ test("MCP shows what is left, and nothing of what was withheld", async () => {
 
   expect(all).toContain("[EMAIL_1]");
   expect(all).not.toMatch(/zaphod|heart\.ex|Aurora/);
+});
+
+/** A socket of a client, and what it has been told. */
+async function socketOf(): Promise<{
+  readonly frames: readonly Json[];
+  request(method: string, params: object): Promise<Json>;
+  close(): void;
+}> {
+  const socket = new WebSocket(`${host.url.replace("http", "ws")}/ws`);
+  const frames: Json[] = [];
+  socket.on("message", (bytes) => frames.push(JSON.parse(String(bytes))));
+  await once(socket, "open");
+  const request = async (method: string, params: object): Promise<Json> => {
+    const id = `r${frames.length}-${method}`;
+    socket.send(JSON.stringify({ type: "req", id, method, params }));
+    const answer = () => frames.find((frame) => frame.id === id);
+    await expect.poll(answer, { timeout: 5_000 }).toBeDefined();
+    return answer();
+  };
+  expect((await request("hello", { token: host.key })).ok).toBe(true);
+  return { frames, request, close: () => socket.close() };
+}
+
+test("a WebSocket shows what is left as it is streamed, and refuses what is blocked as it comes", async () => {
+  const first = await socketOf();
+  const chat = async (agent: string): Promise<{ readonly wire: string; readonly text: string }> => {
+    const from = first.frames.length;
+    const { data, ok, error } = await first.request("chat", {
+      ...{ agent_key: agent, message: "I am ann@example.com. Whom?" },
+    });
+    expect([error, ok]).toEqual([undefined, true]);
+    const own = () => first.frames.slice(from);
+    const isOver = () => own().some(({ event }) => event === "end");
+    await expect.poll(isOver, { timeout: 5_000 }).toBe(true);
+    const texts = own().filter(({ event }) => event === "text");
+    expect(data.run_id).toMatch(/^rn_/);
+    const text = texts.map((frame) => frame.data.text).join("");
+    return { wire: JSON.stringify(own()), text };
+  };
+  const redacted = await chat(redacting);
+  const blocked = await chat(blocking);
+  const refusing = await host.call("POST", "/v2/agents", {
+    ...{ name: "Strict", model_name: "m-1" },
+    guardrails: [{ on: ["input"], check: { type: "pii" }, action: "block", message: "No names." }],
+  });
+  const asked = host.llm.requests.length;
+  const refused = await first.request("chat", {
+    ...{ agent_key: refusing.body.id, message: `I am ${planted}.` },
+  });
+  first.close();
+
+  expect(redacted.text).toBe("Ask [EMAIL_1] now.");
+  expect(redacted.wire).not.toMatch(/zaphod|heart\.ex/);
+  // What comes before the word was shown by then: what is shown cannot be taken back.
+  expect(blocked.text).toBe("It is \n\nWithheld.");
+  expect(blocked.wire).not.toMatch(/Aurora/);
+  expect(refused).toMatchObject({ ok: false, error: { code: "GUARDRAIL_BLOCKED" } });
+  expect(JSON.stringify(refused)).toContain("No names.");
+  expect(JSON.stringify(refused)).not.toContain("zaphod");
+  expect(host.llm.requests.length).toBe(asked);
+});
+
+test("a socket that comes back to a run, or only watches it, is shown the same", async () => {
+  const { body } = await host.call("POST", `/v2/agents/${redacting}/runs`, { input: "Whom?" });
+  const watching = await socketOf();
+  const told = await watching.request("subscribe", { run_id: body.run_id });
+  expect([told.error, told.ok]).toEqual([undefined, true]);
+  const ended = () => watching.frames.some(({ event }) => event === "end");
+  await expect.poll(ended, { timeout: 5_000 }).toBe(true);
+  watching.close();
+
+  expect(JSON.stringify(watching.frames)).toContain("[EMAIL_1]");
+  expect(JSON.stringify(watching.frames)).not.toMatch(/zaphod|heart\.ex/);
 });
 
 test("what is kept, listed, recorded and delivered holds nothing of it either", async () => {

@@ -79,6 +79,46 @@ test("a team's chain holds for what its members say, and for its answer", async 
   expect(JSON.stringify(events)).not.toContain("ann@example");
 });
 
+test("a dry run asks judges before the model, pays them, and waits for no person", async () => {
+  const doubtful = "my grandmother plays the accordion";
+  const judge = { type: "judge", model: "judge-1", policy: "No music." };
+  const people = { on: ["input"], check: { type: "words", words: ["banjo"] }, action: "ask" };
+  const id = await agent({
+    guardrails: [{ on: ["input"], check: judge, action: "block", message: "No music." }, people],
+  });
+  for (const keyword of ["export", "refund"]) {
+    const trigger = { keywords: [keyword], description: `Everything about a ${keyword}.` };
+    await made(`/v2/agents/${id}/sub-agents`, { name: keyword, trigger });
+  }
+  let score = 1;
+  host.llm.script = ({ request }) =>
+    request.model === "judge-1" ? `{"score": ${score}}` : '{"choice":2,"intent":"music"}';
+  const route = (message: string, use_model = true) =>
+    host.call("POST", `/v2/agents/${id}/route`, { message, use_model });
+  const from = host.llm.requests.length;
+
+  const words = await route(doubtful, false);
+  const judged = await route(doubtful);
+  score = 0;
+  const asked = await route("my grandmother plays the banjo");
+  const waits = await host.call("GET", "/v2/approvals?status=pending");
+  const before = host.llm.requests.length;
+  const passed = (await route(doubtful)).body;
+
+  expect(words.body).toMatchObject({ stage: "doubt", model_call: null });
+  for (const refused of [judged, asked]) {
+    expect([refused.status, refused.body.code]).toEqual([400, "GUARDRAIL_BLOCKED"]);
+  }
+  expect([judged.body.detail, judged.body.guardrail.of]).toEqual(["No music.", id]);
+  expect(host.llm.requests.slice(from, before).map(({ model }) => model)).toEqual([
+    ...["judge-1", "judge-1"],
+  ]);
+  expect(waits.body.data).toEqual([]);
+  expect(passed.routing_info.intent).toBe("music");
+  // The judge's call and the router's.
+  expect(passed.model_call.usage.total_tokens).toBe(30);
+});
+
 test("an agent's chain holds for its sub-agents, and for what they are handed over to", async () => {
   const other = await agent({ name: "Other" });
   const id = await agent({

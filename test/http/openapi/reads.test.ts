@@ -53,7 +53,7 @@ const pathOf = ({ pattern }: Route, { run, job, agent }: Placed): string =>
     if (name === "rn") return run;
     if (name === "tn") return host.tenant;
     if (name === "jb") return job;
-    if (name === "key") return agent;
+    if (name === "key" || name === "agent") return agent;
     return name === "n" ? "1" : (ids[pattern.split("/")[2] ?? ""] ?? "nobody");
   });
 
@@ -73,6 +73,7 @@ const bodyOf = ({ method, pattern, body }: Route, { agent, step }: Placed): unkn
   if (pattern.endsWith("/ag-ui")) {
     return { threadId: "t", runId: "r", messages: [{ id: "m1", role: "user", content: "a" }] };
   }
+  if (pattern.startsWith("/a2a/")) return a2aBody(pattern);
   if (pattern.endsWith("/items")) return { messages: [{ role: "user", content: "a" }] };
   if (pattern.endsWith("/fork")) return { step, mode: "background" };
   if (pattern.endsWith("/resume")) return { mode: "background" };
@@ -89,15 +90,25 @@ const bodyOf = ({ method, pattern, body }: Route, { agent, step }: Placed): unkn
   return body === undefined || method === "GET" ? undefined : sampleOf(body as object as Fields);
 };
 
+function a2aBody(pattern: string): object {
+  const said = { role: "ROLE_USER", parts: [{ text: "a" }] };
+  const params = { message: { ...said, messageId: pattern } };
+  const isRpc = pattern === "/a2a/{agent}";
+  return isRpc ? { jsonrpc: "2.0", id: 1, method: "SendMessage", params } : params;
+}
+
 test("every route reads the headers that it states, and no others of these", async () => {
   const placed = await place();
   const routes = host.routes.filter(({ reads = [] }) => reads.length > 0);
 
   for (const route of routes) {
     const [path, body] = [pathOf(route, placed), bodyOf(route, placed)];
-    const isStream = ["/events", "/ui-chat", "/ag-ui"].some((end) => route.pattern.endsWith(end));
+    const isStream = ["/events", "/ui-chat", "/ag-ui", "message:stream"].some((end) =>
+      route.pattern.endsWith(end),
+    );
     // What is the server's alone is asked for with its own key.
-    const more = isServers(route) ? { key: host.adminKey } : {};
+    const headers = { "A2A-Version": "1.0" };
+    const more = { headers, ...(isServers(route) && { key: host.adminKey }) };
     if (isStream) await (await host.events(route.method, path, body, more)).rest();
     else await host.call(route.method, path, body, more);
   }

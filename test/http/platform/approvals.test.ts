@@ -167,6 +167,29 @@ test("a list is filtered by status, agent and run, and other parameters are refu
   }
 });
 
+test("a cursor of the list shows another tenant, and a key that reaches other agents, nothing", async () => {
+  const own = [await waiting(), await waiting()].flatMap(({ approvals }) => approvals);
+  const made = { name: "k", allowed_services: ["approvals"] };
+  const limited = { ...made, allowed_resources: { agents: ["ag_other"] } };
+  const { key } = (await host.call("POST", "/admin/keys", limited)).body;
+  const theirs = await host.makeKey(["approvals"], host.otherTenant);
+
+  for (const query of ["", "status=pending&", `run_id=${own[0]?.run_id}&`]) {
+    const page = (await host.call("GET", `${list}?${query}limit=1`)).body;
+    const cursor = page.pagination?.next_cursor ?? page.next_cursor;
+    if (query === "" || query.startsWith("status")) expect(cursor).toEqual(expect.any(String));
+    const places = own.map(({ id }) => Buffer.from(`${list}\n${id}`).toString("base64url"));
+    for (const at of [cursor, ...places].filter((one) => typeof one === "string")) {
+      for (const by of [theirs, key]) {
+        const told = await host.call("GET", `${list}?${query}cursor=${at}`, undefined, { key: by });
+        const text = JSON.stringify(told.body);
+        expect(told.status === 200 ? told.body.data : []).toEqual([]);
+        expect(own.filter(({ id }) => text.includes(id))).toEqual([]);
+      }
+    }
+  }
+});
+
 test("a thousand that are pending are listed by cursor, each once, newest first", async () => {
   const before = (await pages("status=pending")).length;
   const calls = Array.from({ length: 200 }, (_, at) => ({ key: `k${at}` }));
@@ -290,4 +313,34 @@ test("a tool of which no call is confirmed has nobody who agrees", async () => {
     "/tools/0/approvals",
     201,
   ]);
+});
+
+test("the cursor of a page that ends among what is hidden names nothing of it, and goes on behind it", async () => {
+  const agent = (await host.call("POST", "/v2/agents", { name: "A", model_name: "m-1" })).body.id;
+  const asked = await host.call("POST", `/v2/agents/${agent}/runs`, { input: "Hi." });
+  // Newer than all others: one that is reached, and behind it more than are read for a page.
+  const [shown, ...hidden] = Array.from(
+    { length: 2_002 },
+    (_, at) => `ap_z${String(9_999 - at).padStart(25, "0")}`,
+  );
+  const put = (id: string | undefined, root_run_id: string) =>
+    ({ type: "put", table: "approvals", id: id ?? "", value: { id, root_run_id } }) as const;
+  const puts = [put(shown, asked.body.id), ...hidden.map((id) => put(id, "rn_none"))];
+  for (let at = 0; at < puts.length; at += 500) {
+    await host.system.tables.write(host.tenant, puts.slice(at, at + 500));
+  }
+  const allowed_resources = { agents: [agent] };
+  const fields = { name: "k", allowed_services: ["approvals"], allowed_resources };
+  const { key } = (await host.call("POST", "/admin/keys", fields)).body;
+  const page = async (query = ""): Promise<{ ids: readonly string[]; cursor: string }> => {
+    const answer = await fetch(host.url + list + query, { headers: { "X-API-Key": key } });
+    const { data, next_cursor, pagination } = (await answer.json()) as Json;
+    return { ids: data.map(({ id }: Json) => id), cursor: pagination?.next_cursor ?? next_cursor };
+  };
+
+  const first = await page();
+  const second = await page(`?cursor=${first.cursor}`);
+
+  expect([first.ids, second.ids]).toEqual([[shown], []]);
+  expect(Buffer.from(first.cursor, "base64url").toString()).not.toContain("ap_z");
 });

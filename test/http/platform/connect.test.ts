@@ -2,6 +2,9 @@
 // else says what it is, does nothing by itself, and does not make that person's account the sender's.
 
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { endGrants } from "../../../adapters/http/services/grant-ends.ts";
+import type { Services } from "../../../adapters/http/services/services.ts";
+import { silentLog } from "../../../runtime/log.ts";
 import { type HttpHost, startHttpHost } from "../../support/http-host.ts";
 import {
   type Browser,
@@ -19,12 +22,19 @@ const MINUTES = 60_000;
 
 let oauth: OAuthServer;
 let host: HttpHost;
+let services: Services;
 let aheadMs = 0;
 let users = 0;
 
 beforeAll(async () => {
   oauth = await startOAuthServer();
-  host = await startHttpHost({ nowMs: () => Date.now() + aheadMs, publicUrl: PUBLIC_URL });
+  host = await startHttpHost({
+    ...{ nowMs: () => Date.now() + aheadMs, publicUrl: PUBLIC_URL },
+    routes: async (of) => {
+      services = of.services;
+      return [];
+    },
+  });
   const client = {
     ...{ type: "oauth2", issuer: oauth.issuer, client_id: "troupe", client_secret: CLIENT_SECRET },
     ...{ scopes: ["openid", "email", "offline_access", "things"], title: "Things & Co" },
@@ -204,6 +214,62 @@ test("where the application confirms, an account is that of the user who asked, 
   const late = await come(victim);
   aheadMs = 10 * MINUTES + 1;
   expect((await complete(late, victim)).status).toBe(404);
+});
+
+test("an account that no application has confirmed in its time is given back, later where that fails at first", async () => {
+  const user = newUser();
+  const { connect } = await services.credentials();
+  const ended: string[] = [];
+  const end = async (tenant: string): Promise<void> => {
+    ended.push(tenant);
+    await connect.end(tenant);
+  };
+  const tenants = [host.otherTenant, host.tenant].map((id) => ({ id, name: id, created_at: "" }));
+  const round = () =>
+    endGrants({
+      ...{ tables: host.system.tables, log: silentLog, nowMs: () => Date.now() + aheadMs, end },
+      keys: { listTenants: async () => tenants },
+    });
+  const rows = () => host.system.tables.list(host.tenant, "token-grants", { limit: 10 });
+  // Those of other tests.
+  aheadMs = 12 * MINUTES;
+  await round();
+  [aheadMs, ended.length] = [0, 0];
+  const page = await browser().confirm((await linkFor(user, "bound")).url, { stop: isApp });
+  const body = { connection: connectionIn(page.url), user_key: user };
+  const [before, given] = [oauth.revoked.length, oauth.issued.slice(-2).sort()];
+
+  aheadMs = 10.5 * MINUTES;
+  await round();
+  expect([(await host.call("POST", "/v2/tokens/connect/complete", body)).status, ended]).toEqual([
+    404,
+    [],
+  ]);
+  aheadMs = 12 * MINUTES;
+  oauth.instead = (response) => {
+    response.writeHead(503).end();
+    return true;
+  };
+  await round();
+  expect([oauth.revoked.length, (await rows()).length]).toEqual([before, 1]);
+  oauth.instead = null;
+  await round();
+  await round();
+
+  expect([oauth.revoked.slice(before).sort(), await rows(), ended]).toEqual([
+    ...[given, [], [host.tenant, host.tenant]],
+  ]);
+  const audit = await made("GET", "/admin/audit?action=token.connect-expired&limit=1");
+  expect(audit.data[0].details).toMatchObject({ integration: "bound", user, given_back: true });
+  // The other side is away for good.
+  await browser().confirm((await linkFor(newUser(), "bound")).url, { stop: isApp });
+  oauth.instead = (response) => {
+    response.writeHead(503).end();
+    return true;
+  };
+  aheadMs += 25 * 60 * MINUTES;
+  await round();
+  expect(await rows()).toEqual([]);
 });
 
 test("a link and what was begun with it are over after ten minutes", async () => {

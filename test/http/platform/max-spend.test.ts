@@ -5,6 +5,7 @@ import { createPrices, operationPricesMicros } from "../../../actors/money/catal
 import { budgetTables } from "../../../actors/records/budget.ts";
 import { type HttpHost, startHttpHost } from "../../support/http-host.ts";
 import { createGate } from "../../support/scripted-llm.ts";
+import { request } from "../../support/wire-client.ts";
 
 /** The scripted model counts 10 and 5 tokens. */
 const price = { inputMicros: 1_000_000, outputMicros: 2_000_000 };
@@ -78,6 +79,45 @@ test("each surface on which a run is begun takes a limit", async () => {
   expect(await limitsLeft()).toBe(0);
   const free = await host.call("POST", "/v1/chat/completions", { model, messages });
   expect(free.status).toBe(200);
+});
+
+test("protocols of others take it where an application has a place in them, else by the header", async () => {
+  const agent = await begin();
+  const asked = host.llm.requests.length;
+  const header = { headers: { "x-max-spend": "0", accept: "application/json, text/event-stream" } };
+  const say = { messageId: "m1", role: "ROLE_USER", parts: [{ text: "Hi" }] };
+  const chat = {
+    id: "c1",
+    messages: [{ id: "m1", role: "user", parts: [{ type: "text", text: "Hi" }] }],
+  };
+  const agUi = {
+    threadId: "t1",
+    runId: "r1",
+    messages: [{ id: "m1", role: "user", content: "Hi" }],
+  };
+  const rpc = (method: string, params: object) => ({ jsonrpc: "2.0", id: 1, method, params });
+  const tools = await host.call("POST", "/mcp", rpc("tools/list", {}), header);
+  const call = { name: tools.body.result.tools[0].name, arguments: { message: "Hi" } };
+  const a2a = { headers: { ...header.headers, "A2A-Version": "1.0" } };
+  const sent = [
+    ["POST", `/v2/agents/${agent}/ag-ui`, { ...agUi, forwardedProps: { max_spend: 0 } }],
+    ["POST", `/v2/agents/${agent}/ui-chat`, { ...chat, max_spend: 0 }],
+    ["POST", `/a2a/${agent}`, rpc("SendMessage", { message: say }), a2a],
+    ["POST", `/a2a/${agent}/message:send`, { message: { ...say, messageId: "m2" } }, a2a],
+    ["POST", `/a2a/${agent}/message:stream`, { message: { ...say, messageId: "m3" } }, a2a],
+    ["POST", "/mcp", rpc("tools/call", call), header],
+  ] as const;
+  for (const [method, path, body, more] of sent) {
+    const headers = more?.headers ?? {};
+    const answer = await request(host.url + path, { method, body, key: host.key, headers });
+    expect(await answer.text(), path).toMatch(/budget of run rn_\w+ is used up: 0 may be spent/);
+  }
+  expect(host.llm.requests.length).toBe(asked);
+  expect(await limitsLeft()).toBe(0);
+
+  const wrong = { ...agUi, runId: "r2", forwardedProps: { max_spend: "1" } };
+  const refused = await host.call("POST", `/v2/agents/${agent}/ag-ui`, wrong);
+  expect([refused.status, refused.body.pointer]).toEqual([400, "/forwardedProps/max_spend"]);
 });
 
 test("runs below a run spend what it may", async () => {

@@ -67,7 +67,9 @@ test("they are read with the secret of the environment, and what is wrong with o
   expect(await wrong("[tn_none]", "[Acme]")).toContain('erp: tenants: "Acme" is neither');
   expect(await wrong("https://login", "http://login")).toContain("crm: issuer: It is no address");
   expect(await wrong("    client_id: troupe\n", "")).toContain("crm: client_id: It is missing");
-  expect(await wrong("[erp.example.com]", "['https://x']")).toContain("erp: allowed_hosts: Hosts");
+  expect(await wrong("[erp.example.com]", "['https://x']")).toContain(
+    "erp: allowed_hosts/0: Hosts",
+  );
   expect(await wrong('"access_type=offline"', '"offline"')).toContain("is no name=value");
   expect(await wrong(REFERENCE, "in-the-file")).toMatch(/client_secret.*reference/);
   expect(await wrong(REFERENCE, REFERENCE.replace("CRM_SECRET", "NOT_SET"))).toContain("NOT_SET");

@@ -11,6 +11,7 @@ import { decodeCounter } from "../../../runtime/store/codec.ts";
 import { openFolder } from "../../../runtime/store/folder.ts";
 import { openStore } from "../../../runtime/store/lmdb.ts";
 import { startStorage } from "../../../runtime/store/storage.ts";
+import { storedBytesOf } from "../../support/stored-bytes.ts";
 
 const KILLS = 10;
 const child = fileURLToPath(new URL("./store-child.js", import.meta.url));
@@ -58,5 +59,8 @@ test("rows acknowledged before kill -9 are there, no batch is torn, and the lock
   await store.close();
   await storage.close();
   folder.release();
+  const bytes = await storedBytesOf(path);
+  expect(bytes.counted).toEqual(bytes.scanned);
+  expect(Object.keys(bytes.counted[0] ?? {})).toHaveLength(KILLS);
   rmSync(path, { recursive: true });
 });

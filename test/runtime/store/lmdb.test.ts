@@ -141,15 +141,17 @@ test("past the limit of its size a store refuses what adds rows and takes remova
   const store = connect(await start(path, 1024 * 1024), path);
   const value = new Uint8Array(64 * 1024).fill(7);
   const put = (key: string) => ({ op: "put", key, value }) as const;
-  await store.commit({ ops: Array.from({ length: 20 }, (_, at) => put(`k${at}`)) }).flushed;
+  // Rows of a tenant: how much it has is written with what is removed, too.
+  await store.commit({ ops: Array.from({ length: 20 }, (_, at) => put(`t/tn/k/${at}`)) }).flushed;
 
-  const refused = store.commit({ ops: [put("more")] });
+  const refused = store.commit({ ops: [put("t/tn/k/more")] });
   await expect(refused.committed).rejects.toMatchObject({ code: "STORE_FULL" });
   store.reset();
-  await store.commit({ ops: [{ op: "remove", key: "k1" }] }).flushed;
+  await store.commit({ ops: [{ op: "remove", key: "t/tn/k/1" }] }).flushed;
 
-  expect([await store.get("more"), await store.get("k1")]).toEqual([undefined, undefined]);
-  expect((await store.get("k2"))?.length).toBe(value.length);
+  const gone = [await store.get("t/tn/k/more"), await store.get("t/tn/k/1")];
+  expect(gone).toEqual([undefined, undefined]);
+  expect((await store.get("t/tn/k/2"))?.length).toBe(value.length);
 });
 
 test("bulk begins no transaction while one is being flushed", async () => {

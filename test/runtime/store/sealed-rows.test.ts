@@ -197,6 +197,37 @@ test("a restart and a compaction leave rows readable, and without a sealer nobod
   await expect(read(closed.hot, key)).rejects.toMatchObject({ code: "SECRET_UNREADABLE" });
 });
 
+test("what a compaction rewrites of the system's own rows is sealed, and is what it was rewritten to", async () => {
+  const sealed = new Sealed();
+  const [changed, kept, gone] = ["changed", "kept", "gone"].map((id) => row("tn_sys", id)) as [
+    string,
+    string,
+    string,
+  ];
+  const first = await sealed.start();
+  const store = sealed.connect(first);
+  await store.commit({ ops: [put(changed, "MARKold"), put(kept, "MARKkept"), put(gone, 1)] })
+    .flushed;
+  await store.close();
+  await first.close();
+
+  await compactFolder(sealed.path, {
+    sealer: createSealer(sealed.data),
+    rewrite: {
+      system: "tn_sys",
+      row: (_table, id, value) => {
+        if (id === "gone") return "drop";
+        return value === "MARKold" ? { value: encode("MARKnew") } : "keep";
+      },
+    },
+  });
+  const again = sealed.connect(await sealed.start());
+
+  expect([await read(again, changed), await read(again, kept)]).toEqual(["MARKnew", "MARKkept"]);
+  expect(await again.get(gone)).toBeUndefined();
+  for (const text of ["MARKold", "MARKnew", "MARKkept"]) expect(sealed.found(text)).toEqual([]);
+});
+
 test("a folder that was made in clear is not opened sealed", async () => {
   const sealed = new Sealed();
   const { path } = sealed;

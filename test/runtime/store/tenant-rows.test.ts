@@ -19,6 +19,7 @@ function keysFor(tenant: string): Record<Environment, Readonly<Record<string, st
   return {
     hot: {
       suspended: keys.suspended(tenant),
+      bytes: keys.bytes(tenant),
       inbox: keys.inbox(at, "1"),
       state: keys.state(at),
       record: keys.record(at, "a/b"),
@@ -66,7 +67,16 @@ function keysFor(tenant: string): Record<Environment, Readonly<Record<string, st
 
 /** Builders of what has no tenant, of beginnings of keys, and readers of keys. */
 const OTHERS: readonly string[] = [
-  ...["header", "suspendedTenants", "epoch", "inboxOf", "inboxShard", "inboxOfTenant"],
+  ...[
+    "header",
+    "suspendedTenants",
+    "bytesOfTenants",
+    "counted",
+    "epoch",
+    "inboxOf",
+    "inboxShard",
+    "inboxOfTenant",
+  ],
   ...["inboxOfRun", "recordOf", "journalOf", "runsOf", "runsEndedBefore", "ended", "openRunsOf"],
   ...["remindersDueOf", "remindersDueUntil", "deadLettersOf", "quarantined", "quarantinedOf"],
   ...["deadLetters", "seenOfExpiry", "seenExpiredBefore", "tables", "tableOf", "collectionHeads"],

@@ -18,6 +18,7 @@ import { resourceRows } from "./resources.ts";
 import { responseRows } from "./responses.ts";
 import { runRows } from "./runs.ts";
 import { skillRows } from "./skills.ts";
+import { tenantPriceRows } from "./tenant-prices.ts";
 import { tenantRows } from "./tenants.ts";
 import { tokenRows } from "./tokens.ts";
 import { uiRows } from "./ui.ts";
@@ -33,6 +34,7 @@ export const areas = {
     ...knowledgeRows,
     ...adminRows,
     ...auditRows,
+    ...tenantPriceRows,
     ...usageRows,
     ...budgetRows,
     ...operationsRows,

@@ -66,9 +66,15 @@ export const tenantRows: Rows = {
     conflict: ofRemoved,
   },
   [`POST ${path}/{tn}/export`]: {
-    good: made,
+    good: ({ host }) => ({ params: { tn: host.tenant } }),
     status: 200,
-    conflict: ofRemoved,
+    shows: /"kind":"end"/,
+    conflict: [
+      {
+        ...{ what: "of one that is removed", ...gone },
+        sent: async (good, world) => ({ ...good, ...(await removed(world)), ...operator(world) }),
+      },
+    ],
   },
   [`DELETE ${path}/{tn}`]: {
     good: made,

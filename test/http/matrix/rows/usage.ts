@@ -58,6 +58,13 @@ export const usageRows: Rows = {
     wrong: [withQuery("limit=0", { code: "INVALID", parameter: "limit" })],
   },
   "GET /admin/alerts/{al}": { good: ofAlert, status: 200, shows: { type: "balance" } },
+  "PATCH /admin/alerts/{al}": {
+    good: async (world) => ({ ...(await ofAlert(world)), body: { below: 3 } }),
+    status: 200,
+    shows: { below: 3 },
+    wrong: [withBody("what a balance has not", { above: 1 }, { status: 400, pointer: "/above" })],
+    conflict: "cannot: the last word counts",
+  },
   "DELETE /admin/alerts/{al}": {
     good: ofAlert,
     status: 200,

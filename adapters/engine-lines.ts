@@ -1,0 +1,54 @@
+// What main and its engines talk about over their lines: calls of models that are shared, and what calls of
+// embedders and re-rankers cost. A line is there only where one of them is needed.
+
+import type { ProviderPurse } from "../actors/money/provider-call.ts";
+import { settleable } from "../runtime/shared/settleable.ts";
+import type { ConnectEngine } from "../runtime/threads/host.ts";
+import type { Config } from "./config.ts";
+import { channels, channelsOf } from "./engine-channels.ts";
+import type { AnswerHub } from "./llm/answer-hub.ts";
+
+/** Main's ends of the lines. */
+export interface EngineLines {
+  /** Undefined: no engine needs one. */
+  readonly connect: ConnectEngine | undefined;
+  /** Undefined: calls of models are not shared. */
+  readonly hub: AnswerHub | undefined;
+  /** From now on engines' calls are paid there; those that came before have waited. */
+  payAt(purse: ProviderPurse): void;
+}
+
+/** Whether any embedder or re-ranker is a provider's. */
+export function hasPaidCalls({ embedders, rerankers }: PaidConfig): boolean {
+  return [...embedders, ...rerankers].some(({ kind }) => kind !== "local");
+}
+
+type PaidConfig = Pick<Config, "embedders" | "rerankers">;
+
+/** Makes them. */
+export async function engineLines(
+  config: PaidConfig & Pick<Config, "answers">,
+): Promise<EngineLines> {
+  const { answers } = config;
+  const hub =
+    answers.coalesce === "off" && answers.cacheMs === 0
+      ? undefined
+      : (await import("./llm/answer-hub.ts")).createAnswerHub(answers);
+  const paid = settleable<ProviderPurse>();
+  const served = hasPaidCalls(config) ? await import("./money/purse-line.ts") : undefined;
+  const connect: ConnectEngine = (line) => {
+    const named = channelsOf(line);
+    const ends = [
+      hub?.connect(named(channels.answers)),
+      served?.servePurse(named(channels.purse), () => paid.promise),
+    ];
+    return () => {
+      for (const end of ends) end?.();
+    };
+  };
+  return {
+    connect: hub === undefined && served === undefined ? undefined : connect,
+    hub,
+    payAt: (purse) => paid.resolve(purse),
+  };
+}
