@@ -1,0 +1,78 @@
+// What sessions and lanes need from outside: accounts are open once, on main, which sends for all engines.
+// Calls that go to a platform return what became of them and do not throw for it.
+
+import type { Approval } from "../records/approval.ts";
+import type { ChannelData, FileRef } from "./inbound.ts";
+import type { Outgoing, Part, Receipt, Reconciled, SendResult } from "./outgoing.ts";
+
+/** An account: the id of its record. */
+export interface AccountRef {
+  readonly tenant: string;
+  readonly channel: string;
+}
+
+/** A message to be answered by an agent. */
+export interface ChannelAsk extends AccountRef {
+  /** Id of the agent, team or workflow. */
+  readonly agent: string;
+  readonly text: string;
+  readonly files: readonly FileRef[];
+  /** The conversation it belongs to; opened by its first message. */
+  readonly conversation: string;
+  /** Session that is told of the answer. */
+  readonly session: string;
+  /** Who speaks, as users of conversations are named. */
+  readonly user: string;
+  readonly onBusy: "enqueue" | "interrupt" | "merge" | "steer";
+  /** The same for every attempt: it is asked once. */
+  readonly key: string;
+}
+
+/** What an ask began. */
+export interface ChannelAsked {
+  readonly run: string;
+  /** One sentence for each file that the agent did not get: why. */
+  readonly leftOut: readonly string[];
+}
+
+/** One part on its way. */
+export interface PartSend extends AccountRef {
+  readonly part: Part;
+  readonly address: ChannelData;
+  /** The same for every attempt at this part. */
+  readonly key: string;
+  readonly attempt: number;
+  /** The message that it takes the place of. */
+  readonly edits?: Receipt;
+}
+
+/** Decision about an approval, given in a channel. */
+export interface ChannelDecision extends AccountRef {
+  readonly approval: string;
+  readonly decision: "approve" | "reject";
+  /** Who decides: the sender's id at the platform. */
+  readonly sender: string;
+  readonly note: string | null;
+  readonly key: string;
+}
+
+/** The port. */
+export interface Channels {
+  /** @throws RuntimeError what the chat was refused with. */
+  ask(ask: ChannelAsk, signal: AbortSignal): Promise<ChannelAsked>;
+  /** Stops what is under way in a conversation. @returns how many runs were cancelled. */
+  stop(
+    of: AccountRef & { readonly conversation: string; readonly reason: string },
+  ): Promise<number>;
+  /** @throws NOT_FOUND, CONFLICT with what was decided, FORBIDDEN. */
+  decide(decision: ChannelDecision): Promise<Approval>;
+  /** The parts of an answer: the same for the same, as long as the account is. @throws NOT_FOUND when it is gone. */
+  render(of: AccountRef & { readonly outgoing: Outgoing }): Promise<readonly Part[]>;
+  /** The parts without marks; the template that may be sent instead, null when there is none. */
+  renderPlain(of: AccountRef & { readonly outgoing: Outgoing }): Promise<readonly Part[]>;
+  template(of: AccountRef & { readonly address: ChannelData }): Promise<Part | null>;
+  /** Waits for the account's and the conversation's rate, at most until `signal`. */
+  send(send: PartSend, signal: AbortSignal): Promise<SendResult>;
+  reconcile(send: PartSend, signal: AbortSignal): Promise<Reconciled>;
+  typing(of: AccountRef & { readonly address: ChannelData }): void;
+}
