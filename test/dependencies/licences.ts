@@ -12,6 +12,8 @@ export const permissive: readonly string[] = [
   "CC0-1.0",
   "ISC",
   "MIT",
+  // MIT without the duty to name the author.
+  "MIT-0",
   "PSF-2.0",
   "Unlicense",
   "Zlib",
