@@ -10,13 +10,14 @@ const MIB = 1024 * 1024;
 interface Watched {
   readonly controller: AbortController;
   readonly isAlone: boolean;
+  readonly mib: number;
   /** Resident bytes of the process above which the task is ended. */
-  readonly bytesMax: number;
+  bytesMax: number;
 }
 
 /** How a task is watched. */
 export interface WatchOptions {
-  /** What the process may grow by. */
+  /** What the process may grow by, from the least that it has in the task's time. */
   readonly mib: number;
   /** Those watched before it end first, and later ones wait for its end. */
   readonly isAlone: boolean;
@@ -81,7 +82,7 @@ export class MemoryWatch {
 
   #watch(mib: number, isAlone: boolean): MemoryWatched {
     const controller = new AbortController();
-    const one: Watched = { controller, isAlone, bytesMax: this.#resident() + mib * MIB };
+    const one: Watched = { controller, isAlone, mib, bytesMax: this.#resident() + mib * MIB };
     this.#watched.add(one);
     this.#timer ??= setInterval(() => this.#measure(), POLL_MS).unref();
     return { signal: controller.signal, end: () => this.#end(one) };
@@ -90,6 +91,7 @@ export class MemoryWatch {
   /** One task at a time: when it is gone, the others may have room again. */
   #measure(): void {
     const bytes = this.#resident();
+    for (const one of this.#watched) one.bytesMax = Math.min(one.bytesMax, bytes + one.mib * MIB);
     let first: Watched | undefined;
     for (const one of this.#watched) {
       if (one.controller.signal.aborted) return;

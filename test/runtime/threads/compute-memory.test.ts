@@ -1,7 +1,6 @@
 // Tasks of the compute pool that together need more memory than one may: who is ended, who runs again.
-// In a file of its own: what other tests held and is given back meanwhile would hide what these take.
 
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, expect, test } from "vitest";
 import { createComputePool } from "../../../runtime/threads/compute.ts";
 import type { ComputePool } from "../../../runtime/threads/compute-port.ts";
 
@@ -9,16 +8,6 @@ const url = new URL("../../support/threads-tasks.js", import.meta.url).href;
 const MIB = 1_024 * 1_024;
 const open: ComputePool[] = [];
 
-beforeEach(async () => {
-  let before = Number.POSITIVE_INFINITY;
-  const given = (): number => {
-    const now = process.memoryUsage.rss();
-    const difference = Math.abs(before - now);
-    before = now;
-    return difference;
-  };
-  await expect.poll(given, { timeout: 20_000, interval: 200 }).toBeLessThan(4 * MIB);
-});
 afterEach(async () => {
   for (const pool of open.splice(0)) await pool.close();
 });

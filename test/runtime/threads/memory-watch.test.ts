@@ -35,6 +35,27 @@ test("one at a time is ended, the others only if the process does not shrink the
   third.end();
 });
 
+test("what is given back in a task's time is not its to fill", async () => {
+  let mib = 400;
+  let measured = 0;
+  const watch = new MemoryWatch(() => {
+    measured += 1;
+    return mib * MIB;
+  });
+  const one = await watch.begin(alone);
+
+  mib = 50;
+  const before = measured;
+  await expect.poll(() => measured, { timeout: 5_000 }).toBeGreaterThan(before);
+  mib = 140;
+  const between = measured;
+  await expect.poll(() => measured, { timeout: 5_000 }).toBeGreaterThan(between);
+  expect(one.signal.aborted).toBe(false);
+  mib = 160;
+  await expect.poll(() => one.signal.aborted, { timeout: 5_000 }).toBe(true);
+  one.end();
+});
+
 test("who is alone waits for those before and is waited for by those after", async () => {
   const watch = new MemoryWatch(() => 0);
   const [first, second] = [await watch.begin(beside), await watch.begin(beside)];
