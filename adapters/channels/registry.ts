@@ -1,0 +1,27 @@
+// The kinds of channels that this server knows: each is loaded when its first account is opened. Whoever
+// writes an adapter adds its line; README.md beside this file says what an adapter is.
+
+import { RuntimeError } from "../../runtime/errors.ts";
+import type { ChannelAdapter } from "./adapter.ts";
+
+/** Loads an adapter. */
+export type LoadAdapter = () => Promise<ChannelAdapter>;
+
+/** Adapters by kind. */
+export type Registry = Readonly<Record<string, LoadAdapter>>;
+
+/**
+ * What comes with the server, in the order of kinds. A line is
+ * `slack: async () => (await import("./slack/adapter.ts")).slack,`: nothing is loaded before it is called.
+ */
+export const registry: Registry = {};
+
+/** The adapter of a kind. @throws RuntimeError INVALID for a kind that is not known, with those that are. */
+export async function adapterOf(kind: string, known: Registry = registry): Promise<ChannelAdapter> {
+  const load = Object.hasOwn(known, kind) ? known[kind] : undefined;
+  if (load !== undefined) return await load();
+  const kinds = Object.keys(known).sort().join(", ");
+  throw new RuntimeError("INVALID", `There is no kind of channel "${kind}"; there are ${kinds}.`, {
+    details: { pointer: "/kind" },
+  });
+}
