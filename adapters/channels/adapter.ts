@@ -132,6 +132,11 @@ export interface ChannelEnvironment {
   readonly account: string;
   /** HTTP to the platform, through the egress guard: bounded in time and size, no redirects, and private addresses only where the operator allows the host. Never throws. */
   call(request: PlatformRequest): Promise<PlatformAnswer>;
+  /**
+   * Opens a WebSocket of the platform, through the same guard (adapters/egress-socket.ts). Where it is
+   * absent an adapter that needs it says so. @throws RuntimeError EGRESS_REFUSED, PROVIDER_UNAVAILABLE.
+   */
+  connect?(request: SocketRequest): Promise<PlatformSocket>;
   nowMs(): number;
   readonly log: Log;
   /** Fields that must outlive the process and that only this account writes: rotated tokens. Sealed on the disk. */
@@ -162,6 +167,28 @@ export type PlatformAnswer =
     }
   /** No whole answer. `mayHaveArrived`: the request had gone out, so that what it asked for may be done. */
   | { readonly reached: false; readonly mayHaveArrived: boolean; readonly reason: string };
+
+/** A WebSocket to be opened. */
+export interface SocketRequest {
+  /** ws: or wss:, without credentials. */
+  readonly url: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Aborted: it is closed. */
+  readonly signal: AbortSignal;
+  /** Largest frame, bytes; one more closes it. Default 1 MiB. */
+  readonly bytesMax?: number;
+  /** Without a frame, a ping or a pong for so long it is closed; pings of ours go out meanwhile. Default 30,000. */
+  readonly silenceMs?: number;
+}
+
+/** An open WebSocket. */
+export interface PlatformSocket {
+  /** Its text frames in order, for one reader; ends when it is closed, for whatever reason. A slow reader slows the platform. */
+  readonly messages: AsyncIterable<string>;
+  /** False: it is not open any more. */
+  send(text: string): boolean;
+  close(): void;
+}
 
 /** Named secrets of an account that change while it runs. */
 export interface Kept {
