@@ -2,6 +2,7 @@
 // implementations from plain configuration and hands them to runs as `context.ports`.
 
 import type { Log } from "../runtime/log.ts";
+import type { Channels } from "./channels/port.ts";
 import type { Credentials } from "./credentials/port.ts";
 import type { Ingest, Reembed } from "./ingestion/port.ts";
 import type { Passage, SearchRequest, SearchResult } from "./knowledge/search.ts";
@@ -378,6 +379,7 @@ export interface Ports {
   readonly webhooks: Webhooks;
   readonly web: Web;
   readonly credentials: Credentials;
+  readonly channels: Channels;
   readonly compute: Compute;
   /** What things cost since this start. */
   readonly prices: Prices;

@@ -1,21 +1,24 @@
-// What main and its engines talk about over their lines: calls of models that are shared, and what calls of
-// embedders and re-rankers cost. A line is there only where one of them is needed.
+// What main and its engines talk about over their lines: calls of models that are shared, what calls of
+// embedders and re-rankers cost, and what is sent over channels.
 
+import type { Channels } from "../actors/channels/port.ts";
 import type { ProviderPurse } from "../actors/money/provider-call.ts";
 import { settleable } from "../runtime/shared/settleable.ts";
 import type { ConnectEngine } from "../runtime/threads/host.ts";
+import { serveChannelsLater } from "./channels/later.ts";
 import type { Config } from "./config.ts";
 import { channels, channelsOf } from "./engine-channels.ts";
 import type { AnswerHub } from "./llm/answer-hub.ts";
 
 /** Main's ends of the lines. */
 export interface EngineLines {
-  /** Undefined: no engine needs one. */
-  readonly connect: ConnectEngine | undefined;
+  readonly connect: ConnectEngine;
   /** Undefined: calls of models are not shared. */
   readonly hub: AnswerHub | undefined;
   /** From now on engines' calls are paid there; those that came before have waited. */
   payAt(purse: ProviderPurse): void;
+  /** From now on what engines send over channels goes there; that which came before has waited. */
+  sendBy(channels: Channels): void;
 }
 
 /** Whether any embedder or re-ranker is a provider's. */
@@ -35,20 +38,23 @@ export async function engineLines(
       ? undefined
       : (await import("./llm/answer-hub.ts")).createAnswerHub(answers);
   const paid = settleable<ProviderPurse>();
+  const sent = settleable<Channels>();
   const served = hasPaidCalls(config) ? await import("./money/purse-line.ts") : undefined;
   const connect: ConnectEngine = (line) => {
     const named = channelsOf(line);
     const ends = [
       hub?.connect(named(channels.answers)),
       served?.servePurse(named(channels.purse), () => paid.promise),
+      serveChannelsLater(named(channels.gateway), () => sent.promise),
     ];
     return () => {
       for (const end of ends) end?.();
     };
   };
   return {
-    connect: hub === undefined && served === undefined ? undefined : connect,
+    connect,
     hub,
     payAt: (purse) => paid.resolve(purse),
+    sendBy: (port) => sent.resolve(port),
   };
 }

@@ -221,7 +221,7 @@ async function start(config: Config, log: Log, takeOver: TakeOver | null): Promi
     },
     limits: config.engine,
     beside: createBeside(acts),
-    ...(lines.connect && { connectEngine: lines.connect }),
+    connectEngine: lines.connect,
     tasks: tasksOf(config),
     log,
   });

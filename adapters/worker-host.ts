@@ -10,6 +10,7 @@ import type { Llm, Ports } from "../actors/ports.ts";
 import type { Webhooks } from "../actors/webhooks.ts";
 import type { SealerSource } from "../runtime/store/sealer.ts";
 import type { WorkerHost } from "../runtime/threads/host.ts";
+import { laterChannels } from "./channels/later.ts";
 import type { Config } from "./config.ts";
 import { operatorIntegrations } from "./credentials/operator-integrations.ts";
 import type { CredentialOptions, RequestTokens } from "./credentials/port.ts";
@@ -151,6 +152,7 @@ export const workerHost: WorkerHost<HostConfig> = {
         tokens,
       ),
       credentials: tokens,
+      channels: laterChannels(line?.(channels.gateway)),
       compute,
       ...(config.guardMemory && { guards: createGuardFigures(config.guardMemory) }),
       prices: createPrices(config.prices),

@@ -22,6 +22,6 @@ export async function adapterOf(kind: string, known: Registry = registry): Promi
   if (load !== undefined) return await load();
   const kinds = Object.keys(known).sort().join(", ");
   throw new RuntimeError("INVALID", `There is no kind of channel "${kind}"; there are ${kinds}.`, {
-    details: { pointer: "/kind" },
+    pointer: "/kind",
   });
 }

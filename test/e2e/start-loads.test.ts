@@ -129,6 +129,8 @@ const filesMax: Readonly<Record<string, number>> = {
   adapters: 46,
   "adapters/a2a": 3,
   "adapters/audit": 8,
+  // What an engine asks channels through, on main and in a worker.
+  "adapters/channels": 2,
   "adapters/cli": 7,
   "adapters/console": 1,
   "adapters/credentials": 2,

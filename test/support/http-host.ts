@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { catalog } from "../../actors/catalog.ts";
+import type { Channels } from "../../actors/channels/port.ts";
 import { defaultPrices, type Prices } from "../../actors/money/catalogue.ts";
 import type { Compute, Embedders, Ports } from "../../actors/ports.ts";
 import type { KeyRole } from "../../actors/records/api-key.ts";
@@ -64,6 +65,7 @@ import { createApiContract } from "./api-contract.ts";
 import { listenToHeaders } from "./heard-headers.ts";
 import { socketsOf } from "./host-sockets.ts";
 import { inlineCompute } from "./inline-compute.ts";
+import { noChannels } from "./no-ingest.ts";
 import { createScriptedLlm, type ScriptedLlm } from "./scripted-llm.ts";
 import { ingestOver, reembedOver } from "./take-in.ts";
 import {
@@ -139,6 +141,8 @@ export interface HostParts {
   readonly log?: Log;
   /** Tokens that are taken in place of keys. Default none. */
   readonly bearers?: (keys: KeyStore) => Bearers;
+  /** Of the engine. Default: every call is refused. */
+  readonly channels?: Channels;
   /** Routes of the started product that it has beside those of its services. Default none. */
   readonly routes?: (of: HostWithin) => Promise<readonly Route[]>;
 }
@@ -191,9 +195,7 @@ export async function startHttpHost(parts: HostParts = {}): Promise<HttpHost> {
           tables: hot,
           nowMs: Date.now,
         }),
-        compute,
-        prices,
-        log,
+        ...{ compute, prices, log, channels: parts.channels ?? noChannels },
       }),
     }),
     config: { workers: 0 },

@@ -1,5 +1,6 @@
 // Ports of tests that use none of them.
 
+import type { Channels } from "../../actors/channels/port.ts";
 import type { Credentials } from "../../actors/credentials/port.ts";
 import type { Ingest, Reembed } from "../../actors/ingestion/port.ts";
 import type { Removals } from "../../actors/ports.ts";
@@ -33,3 +34,9 @@ export const noRemovals: Removals = {
 
 /** Refuses every call. */
 export const noWeb: Web = { request: refuse, secrets: refuse };
+
+/** Refuses every call. */
+export const noChannels: Channels = {
+  ...{ ask: refuse, stop: refuse, decide: refuse, render: refuse, renderPlain: refuse },
+  ...{ template: refuse, send: refuse, reconcile: refuse, typing: () => undefined },
+};

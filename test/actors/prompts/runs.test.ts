@@ -15,6 +15,7 @@ import {
 } from "../../support/agents-host.ts";
 import { resultOf } from "../../support/find.ts";
 import {
+  noChannels,
   noCredentials,
   noIngest,
   noReembed,
@@ -39,6 +40,7 @@ function portsOf(llm: ScriptedLlm): Ports {
     retriever: { search: async () => resultOf([]) },
     ...{ ingest: noIngest, memories: noMemories, reembed: noReembed, removals: noRemovals },
     ...{
+      channels: noChannels,
       credentials: noCredentials,
       web: noWeb,
       webhooks: noWebhooks,

@@ -11,6 +11,7 @@ import { replayWith } from "../../../adapters/replay/replay.ts";
 import type { Swap } from "../../../adapters/replay/swap.ts";
 import type { RunRecord } from "../../../runtime/testkit/recording.ts";
 import {
+  noChannels,
   noCredentials,
   noIngest,
   noReembed,
@@ -57,6 +58,7 @@ function outside(llm: ScriptedLlm): Ports {
     ...{ llm, ingest: noIngest, memories: noMemories, reembed: noReembed, removals: noRemovals },
     ...{
       webhooks: noWebhooks,
+      channels: noChannels,
       credentials: noCredentials,
       web: noWeb,
       compute: { run: async () => undefined },

@@ -26,6 +26,7 @@ import {
 } from "../../support/agents-host.ts";
 import { noScores, resultOf } from "../../support/find.ts";
 import {
+  noChannels,
   noCredentials,
   noIngest,
   noReembed,
@@ -266,6 +267,7 @@ function outsideOf(llm: ScriptedLlm, searched: unknown[]): Ports {
     removals: noRemovals,
     webhooks: noWebhooks,
     prices: defaultPrices,
+    channels: noChannels,
     credentials: noCredentials,
     web: noWeb,
     compute: { run: async () => undefined },
