@@ -5,6 +5,11 @@
 export interface Sender {
   /** The platform's id: stable where the platform has a stable one. */
   readonly id: string;
+  /**
+   * Further ids by which the platform vouches for the same person, at most 4 (a telephone number besides a
+   * user id): lists of senders may name any of them.
+   */
+  readonly aliases?: readonly string[];
   readonly name?: string;
   /** Another program. */
   readonly isBot: boolean;
@@ -109,6 +114,8 @@ export interface StatusEvent extends Event {
   readonly state: "sent" | "delivered" | "read" | "failed";
   /** Why it failed, in words for people. */
   readonly reason?: string;
+  /** What that means, where the platform says it only now; as SendFailure. `window`: a template may be sent instead. */
+  readonly failure?: "window" | "gone";
   /** The key it was sent under, where the platform echoes it. */
   readonly key?: string;
 }
