@@ -143,6 +143,12 @@ export interface ChannelEnvironment {
   readonly kept: Kept;
   /** The bytes of a file that is to be sent. */
   readFile(file: OutgoingFile): Promise<Uint8Array>;
+  /**
+   * The address a connection of another protocol than HTTP (IMAP, SMTP) is opened to, held to the egress
+   * guard's rules: a private one only where the operator allows the host. Absent: there are no such connections.
+   * @throws RuntimeError EGRESS_REFUSED.
+   */
+  resolveHost?(host: string): Promise<string>;
 }
 
 /** One HTTP call of a platform. */
