@@ -19,6 +19,7 @@ import type {
 } from "../../actors/channels/outgoing.ts";
 import type { Static, TSchema } from "../../actors/schema.ts";
 import type { Log } from "../../runtime/log.ts";
+import type { Mailbox } from "./mailbox.ts";
 
 /** What a platform can do. */
 export interface Capabilities {
@@ -61,6 +62,8 @@ export interface ChannelRequest {
   readonly body: Uint8Array;
   /** The configured public address of this route, "" when none is: never made from Host. */
   readonly publicUrl: string;
+  /** Address of the client as the server's rules for proxies say; absent: not known. */
+  readonly clientAddress?: string;
 }
 
 /** What is answered. */
@@ -80,6 +83,11 @@ export type Handled =
       readonly ack: ChannelResponse;
       /** Default 503 with Retry-After: the platform delivers again. Where it never does: a text for people, with 200. */
       readonly nack?: ChannelResponse;
+      /**
+       * What is answered in place of `ack`, found out when all events are on disk: it may wait for long (the
+       * answer itself, a long poll). The signal ends when the client is gone or the server stops. Must not throw.
+       */
+      readonly later?: (signal: AbortSignal) => Promise<ChannelResponse>;
       /** What could not be understood of it and is set aside, to be looked at: why, and of what. */
       readonly parked?: readonly Parked[];
     }
@@ -99,7 +107,10 @@ export interface ChannelRoute {
   readonly path: string;
   /** Largest body, bytes. */
   readonly bodyMax: number;
-  /** Verifies and parses. No other I/O than keys that are cached. Must not throw for what was sent. */
+  /**
+   * Verifies and parses. No other I/O than keys that are cached and the account's mailbox. Must not throw
+   * for what was sent.
+   */
   handle(request: ChannelRequest): Handled | Promise<Handled>;
 }
 
@@ -141,6 +152,8 @@ export interface ChannelEnvironment {
   readonly log: Log;
   /** Fields that must outlive the process and that only this account writes: rotated tokens. Sealed on the disk. */
   readonly kept: Kept;
+  /** Where messages wait for a client that fetches them: kept by the server. Absent: it keeps none for this account. */
+  readonly mailbox?: Mailbox;
   /** The bytes of a file that is to be sent. */
   readFile(file: OutgoingFile): Promise<Uint8Array>;
   /**
