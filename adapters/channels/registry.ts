@@ -14,7 +14,9 @@ export type Registry = Readonly<Record<string, LoadAdapter>>;
  * What comes with the server, in the order of kinds. A line is
  * `slack: async () => (await import("./slack/adapter.ts")).slack,`: nothing is loaded before it is called.
  */
-export const registry: Registry = {};
+export const registry: Registry = {
+  webhook: async () => (await import("./webhook/adapter.ts")).webhook,
+};
 
 /** The adapter of a kind. @throws RuntimeError INVALID for a kind that is not known, with those that are. */
 export async function adapterOf(kind: string, known: Registry = registry): Promise<ChannelAdapter> {
