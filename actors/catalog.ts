@@ -2,6 +2,12 @@
 
 import type { Definition } from "../runtime/actor.ts";
 import { approvalActor } from "./approvals/approval.ts";
+import { deliveryRun } from "./channels/delivery.ts";
+import { laneActor } from "./channels/lane.ts";
+import { sessionActor } from "./channels/session.ts";
+import { askRun } from "./channels/session-ask.ts";
+import { stopRun } from "./channels/session-commands.ts";
+import { decideRun } from "./channels/session-decide.ts";
 import { collectionActor, collectionMergeRun } from "./collection.ts";
 import { completionActor } from "./completion.ts";
 import { conversationActor } from "./conversation.ts";
@@ -59,6 +65,12 @@ export const catalog: readonly Definition[] = [
   alertsActor,
   toolRateActor,
   approvalActor,
+  sessionActor,
+  laneActor,
+  askRun,
+  stopRun,
+  decideRun,
+  deliveryRun,
   credentialActor,
   tokenWaitActor,
   credentialRenewRun,

@@ -5,6 +5,7 @@
 import type { Outcome, RunEnded, Turn } from "../runtime/actor.ts";
 import { addressParts } from "../runtime/address.ts";
 import { toldOfRun } from "../runtime/errors.ts";
+import { tellSessions } from "./channels/answered.ts";
 import type { ConversationState, Entry } from "./conversation-state.ts";
 import { limits } from "./limits.ts";
 import {
@@ -171,6 +172,7 @@ function finish(
           charge,
         });
   if (reply !== null) turn.reply(reply);
+  if (entry.tells !== undefined) tellSessions(turn, entry, { outcome, text: reply?.response });
   if (entry.webhooks === undefined) return;
   const { status } = outcome;
   const error = outcome.status === "completed" ? null : outcome.error;

@@ -3,7 +3,7 @@
 
 import type { Charged } from "./money/charges.ts";
 import type { PinnedPrompts } from "./prompts/prompt.ts";
-import type { ConversationRow } from "./records/conversation.ts";
+import type { ConversationRow, TellsSession } from "./records/conversation.ts";
 import type { GuardInput } from "./records/guardrail.ts";
 
 /** One run of the conversation: under way, or waiting for its turn. */
@@ -30,6 +30,8 @@ export interface Entry {
   readonly guard?: GuardInput;
   /** Who is told of its end. */
   readonly webhooks?: readonly string[];
+  /** Sessions of channels that are told of its end. */
+  readonly tells?: readonly TellsSession[];
   /** A later message interrupted it: its cancelled end is an interruption. */
   readonly interrupted?: boolean;
   /** Set when another run has answered it; it only repeats that answer. */

@@ -247,6 +247,7 @@ function startOrWait(state: ConversationState, wanted: NewRun, turn: Turn): Conv
     ...(message.prompts && { prompts: message.prompts }),
     ...(message.webhook === undefined ? {} : { webhooks: [message.webhook] }),
     ...(message.guard && { guard: message.guard }),
+    ...(message.tells && { tells: [message.tells] }),
   };
   if (state.current === null) return { ...state, current: entry };
   const waiting = { ...state, waiting: [...state.waiting, entry] };
@@ -292,6 +293,7 @@ function mergeInto(
     ...(message.webhook === undefined
       ? {}
       : { webhooks: [...(into.webhooks ?? []), message.webhook] }),
+    ...(message.tells && { tells: [...(into.tells ?? []), message.tells] }),
   };
   return { ...state, waiting: state.waiting.map((one) => (one === into ? entry : one)) };
 }

@@ -4,8 +4,11 @@
 // one small record of each, to remove them by when they are old or their conversation is deleted.
 
 import { defineActor, type ReadRequest, type RecordRow, type Turn } from "../../runtime/actor.ts";
-import { type Address, address } from "../../runtime/address.ts";
+import { type Address, address, addressParts } from "../../runtime/address.ts";
 import { type ErrorCode, RuntimeError, toErrorData } from "../../runtime/errors.ts";
+import type { ApprovalTold } from "../channels/session-decide.ts";
+import { sessionAddress } from "../channels/session-key.ts";
+import { sessionOfConversationTable } from "../channels/session-state.ts";
 import { limits } from "../limits.ts";
 import {
   type Approval,
@@ -59,6 +62,8 @@ interface Kept {
   readonly run: string;
   readonly key: string;
   readonly endedAtMs: number;
+  /** Session of a channel that is told. */
+  readonly session?: string;
 }
 
 /** Decides what is still open. */
@@ -117,6 +122,10 @@ function reads(message: ApprovalMessage): Readonly<Record<string, ReadRequest>> 
     case "purge":
     case "sweep":
       return { rows: { type: "records", limit: limits.purgeRecords } };
+    case "request": {
+      const { root } = message.approval;
+      return { opened: { type: "row", table: sessionOfConversationTable, id: root } };
+    }
     default:
       return {};
   }
@@ -136,7 +145,8 @@ function request(
   if (state.pending >= limits.approvalsPending) {
     return refuse(`Already ${limits.approvalsPending} calls of it wait for a decision.`);
   }
-  put(approval, { key, endedAtMs: 0 }, turn);
+  const session = (turn.loaded["opened"] as { readonly session: string } | undefined)?.session;
+  put(approval, { key, endedAtMs: 0, ...(session !== undefined && { session }) }, turn);
   turn.remind(approval.id, Date.parse(approval.expires_at), { type: "expire", id: approval.id });
   return { ...state, pending: state.pending + 1 };
 }
@@ -168,7 +178,7 @@ function decide(
   if (judged === null) return state;
   const { approval, decided } = judged;
   if (decided === null) {
-    put(approval, { key: open.key, endedAtMs: 0 }, turn);
+    put(approval, { ...open.kept, endedAtMs: 0 }, turn);
     auditOf(approval, decision, turn, message.source ?? { by });
     turn.reply(approval);
     return state;
@@ -212,7 +222,7 @@ function over(state: ApprovalState, turn: Turn): ApprovalState {
 
 interface Open {
   readonly approval: Approval;
-  readonly key: string;
+  readonly kept: Omit<Kept, "run">;
 }
 
 /** The approval that the message is about, while it is pending. */
@@ -220,13 +230,13 @@ function openOf({ loaded }: Turn): Open | null {
   const approval = loaded["row"] as Approval | undefined;
   const [record] = (loaded["kept"] ?? []) as readonly RecordRow[];
   if (approval?.status !== "pending" || record === undefined) return null;
-  return { approval, key: (record.value as Kept).key };
+  return { approval, kept: record.value as Kept };
 }
 
 /** The row, and the run has what was decided: in one transaction. */
 function end(
   state: ApprovalState,
-  { approval, key }: Open,
+  { approval, kept }: Open,
   { status, decided }: Ending,
   turn: Turn,
 ): { readonly state: ApprovalState; readonly approval: Approval } {
@@ -238,9 +248,9 @@ function end(
     note: decided.note,
     decided_arguments: decided.arguments,
   };
-  put(row, { key, endedAtMs: turn.nowMs }, turn);
+  put(row, { ...kept, endedAtMs: turn.nowMs }, turn);
   turn.forget(row.id);
-  if (status !== "cancelled") turn.decideRun(row.run_id, decisionKey(key), decided);
+  if (status !== "cancelled") turn.decideRun(row.run_id, decisionKey(kept.key), decided);
   const next = { ...state, pending: Math.max(0, state.pending - 1) };
   return { state: sweepLater(next, turn), approval: row };
 }
@@ -250,8 +260,11 @@ function put(approval: Approval, kept: Omit<Kept, "run">, turn: Turn): void {
   turn.putRow(approvalTables.approvals, id, approval);
   turn.putRow(approvalTables.pending, id, status === "pending" ? null : undefined);
   turn.putRow(approvalTables.byRun, `${run}.${id}`, status);
-  const record: Kept = { run, ...kept };
+  const record: Kept = { ...kept, run };
   turn.put(id, record);
+  if (kept.session === undefined) return;
+  const told: ApprovalTold = { type: "approval", approval };
+  turn.send(sessionAddress(addressParts(turn.self).tenant, kept.session), told);
 }
 
 function remove({ key: id, value }: RecordRow, turn: Turn): void {

@@ -16,10 +16,13 @@ export const channelLimits = {
   parked: 1_000,
   /** Messages of one session that may wait for their turn; one more is refused at the door, and comes again. */
   sessionWaiting: 1_000,
-  /** Repeats that are known, of one session; the oldest go first when there are more. */
-  seen: 5_000,
+  /** Events whose repeats are known, looked through in one turn of a sweep; when the next one is, ms. */
+  seenRows: 500,
+  seenSweepMs: 24 * 3_600_000,
   /** Edits and deletions kept for messages that have not come. */
   early: 50,
+  /** Messages heard last, whose edits change nothing. */
+  heard: 100,
   /** Runs of one session that are under way or wait behind it. */
   asking: 20,
   /** Messages joined into one by `merge_ms`, and their characters. */
@@ -30,6 +33,24 @@ export const channelLimits = {
   /** Deliveries kept after they ended, of a lane, and for how long, ms. */
   deliveriesKept: 200,
   deliveryKeptMs: 30 * 24 * 3_600_000,
+  deliverySweepMs: 24 * 3_600_000,
+  /**
+   * Of a delivery's run beyond the time to deliver, ms: it finds out what became of a call, and says itself that
+   * it is too late, however long the server was down.
+   */
+  deliveryGraceMs: 90 * 24 * 3_600_000,
+  /** Time to deliver, s, and answers in an hour, where the channel says nothing. */
+  deliverWithinS: 24 * 3_600,
+  repliesPerHour: 120,
+  budgetMs: 3_600_000,
+  /** Conversations of a session that are remembered behind the one under way. */
+  earlier: 50,
+  /** Answers that wait for a correspondent's next message. */
+  held: 20,
+  /** Time without a message after which a session begins anew, s, where the channel says nothing. */
+  sessionTtlS: 86_400,
+  /** Approvals shown in one session. */
+  approvals: 50,
   /** Attempts at one part that the platform refused for now; waiting between them, ms. */
   attempts: 20,
   retryMinMs: 1_000,

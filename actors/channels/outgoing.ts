@@ -53,9 +53,17 @@ export interface Receipt {
  * window: this correspondent may be written to by a template only (WhatsApp after 24 h); auth: our token
  * or password is refused; format: the platform refuses what we made of it (it is sent once more without
  * marks); gone: the conversation, the correspondent or our right to write there is gone; unknown: it may
- * have arrived.
+ * have arrived; late: it was too old to be sent (never an adapter's word).
  */
-export type SendFailure = "retry" | "rate" | "window" | "auth" | "format" | "gone" | "unknown";
+export type SendFailure =
+  | "retry"
+  | "rate"
+  | "window"
+  | "auth"
+  | "format"
+  | "gone"
+  | "unknown"
+  | "late";
 
 /** What became of a call. */
 export type SendResult =

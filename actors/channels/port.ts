@@ -19,8 +19,11 @@ export interface ChannelAsk extends AccountRef {
   readonly files: readonly FileRef[];
   /** The conversation it belongs to; opened by its first message. */
   readonly conversation: string;
-  /** Session that is told of the answer. */
+  /** Session that is told of the answer, and for which of its questions. */
   readonly session: string;
+  readonly question: string;
+  /** Where it came from: a sign of writing is shown there meanwhile. */
+  readonly address: ChannelData;
   /** Who speaks, as users of conversations are named. */
   readonly user: string;
   readonly onBusy: "enqueue" | "interrupt" | "merge" | "steer";
@@ -44,6 +47,8 @@ export interface PartSend extends AccountRef {
   readonly attempt: number;
   /** The message that it takes the place of. */
   readonly edits?: Receipt;
+  /** Not sent any more after it, ms since the epoch: class `late`. Default: at any time. */
+  readonly deliverByMs?: number;
 }
 
 /** Decision about an approval, given in a channel. */
@@ -71,7 +76,10 @@ export interface Channels {
   /** The parts without marks; the template that may be sent instead, null when there is none. */
   renderPlain(of: AccountRef & { readonly outgoing: Outgoing }): Promise<readonly Part[]>;
   template(of: AccountRef & { readonly address: ChannelData }): Promise<Part | null>;
-  /** Waits for the account's and the conversation's rate, at most until `signal`. */
+  /**
+   * Waits for the account's and the conversation's rate for a while (`callMs` at most, then `rate`). Gives what
+   * became of it within two times `callMs`; an account that is closed or broken is `auth`, one that is gone `gone`.
+   */
   send(send: PartSend, signal: AbortSignal): Promise<SendResult>;
   reconcile(send: PartSend, signal: AbortSignal): Promise<Reconciled>;
   typing(of: AccountRef & { readonly address: ChannelData }): void;

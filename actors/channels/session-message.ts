@@ -10,6 +10,8 @@ import { type SessionKey, sessionAddress, sessionId, sessionKey } from "./sessio
 export interface InboundMessage {
   readonly type: "inbound";
   readonly key: SessionKey;
+  /** Account that it came by: answers go there. */
+  readonly channel: string;
   readonly event: Inbound;
   /** How long repeats of it are known for, hours (capabilities.dedupeHours). */
   readonly dedupeHours: number;
@@ -41,5 +43,5 @@ export function inboundMessage(
 ): { readonly to: Address; readonly message: InboundMessage } {
   const key = sessionKey(of.channel, event.place, of.scope);
   const to = sessionAddress(of.tenant, sessionId(key));
-  return { to, message: { type: "inbound", key, event, ...about } };
+  return { to, message: { type: "inbound", key, channel: of.channel, event, ...about } };
 }

@@ -280,8 +280,16 @@ export interface ChatMessage extends Screenable {
   readonly timeoutMs?: number;
   /** Address that is told of the run's end. */
   readonly webhook?: string;
+  /** Session of a channel that is told of the run's end. */
+  readonly tells?: TellsSession;
   /** Kept beside the message. */
   readonly response?: ResponseNote;
+}
+
+/** Who is told of an answer: a session of a channel, and for which of its questions. */
+export interface TellsSession {
+  readonly session: string;
+  readonly ask: string;
 }
 
 /** What may be said to a conversation from outside. */

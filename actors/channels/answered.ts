@@ -1,0 +1,56 @@
+// An answer on its way from a conversation to the session that had asked: sent in the transaction of the
+// run's end, so that no answer is kept without being delivered.
+
+import type { Outcome, Turn } from "../../runtime/actor.ts";
+import { addressParts } from "../../runtime/address.ts";
+import { toldOfRun } from "../../runtime/errors.ts";
+import type { TellsSession } from "../records/conversation.ts";
+import { sessionAddress } from "./session-key.ts";
+
+/** Told to a session. */
+export interface Answered {
+  readonly type: "answered";
+  /** Its questions that the run has answered, in their order. */
+  readonly asks: readonly string[];
+  readonly run: string;
+  readonly conversation: string;
+  /** `repeated`: another run has said it already. */
+  readonly status: Outcome["status"] | "interrupted" | "repeated";
+  /** What is said; "" where there is no answer. */
+  readonly text: string;
+  /** Why there is none; fit for people outside. */
+  readonly error: { readonly code: string; readonly message: string } | null;
+}
+
+/** What a run's end is told with. */
+interface Ended {
+  readonly outcome: Outcome;
+  readonly text: string | undefined;
+}
+
+/** Tells each session once. */
+export function tellSessions(
+  turn: Turn,
+  entry: {
+    readonly run: string;
+    readonly tells?: readonly TellsSession[];
+    readonly interrupted?: boolean;
+    readonly adopted?: boolean;
+  },
+  { outcome, text = "" }: Ended,
+): void {
+  const { tenant, root: conversation } = addressParts(turn.self);
+  const tells = entry.tells ?? [];
+  const ended =
+    entry.interrupted && outcome.status === "cancelled" ? "interrupted" : outcome.status;
+  const status = entry.adopted && ended === "completed" ? "repeated" : ended;
+  const error = outcome.status === "completed" ? null : toldOfRun(outcome.error, entry.run);
+  for (const session of new Set(tells.map((one) => one.session))) {
+    const asks = tells.filter((one) => one.session === session).map(({ ask }) => ask);
+    const answered: Answered = {
+      ...{ type: "answered", asks, run: entry.run, conversation, status, text },
+      error: error && { code: error.code, message: error.message },
+    };
+    turn.send(sessionAddress(tenant, session), answered);
+  }
+}

@@ -1,0 +1,203 @@
+// The run of one delivery: its parts go out in order, each at most once that is known of. What the platform
+// refuses for now is tried again, after a wait that survives restarts; what may have arrived is asked
+// about, and never said again on a guess.
+
+import { defineRun, type RunContext } from "../../runtime/actor.ts";
+import { RuntimeError } from "../../runtime/errors.ts";
+import type { Ports } from "../ports.ts";
+import type { Delivery, DeliveryEnd } from "./delivery-row.ts";
+import { channelLimits } from "./limits.ts";
+import type { Part, Receipt, SendResult } from "./outgoing.ts";
+import type { PartSend } from "./port.ts";
+
+/** Kind of the run. */
+export const deliveryKind = "channel-delivery";
+
+type Context = RunContext<Pick<Ports, "channels">>;
+type Failed = Extract<SendResult, { ok: false }>;
+
+/** Beyond the platform's own time: rates are waited for in it too. */
+const STEP_MS = 2 * channelLimits.callMs;
+
+/** Where it stands. */
+interface Progress {
+  readonly receipts: Receipt[];
+  attempts: number;
+}
+
+/** Kind `channel-delivery`. */
+export const deliveryRun = defineRun<Delivery, DeliveryEnd, Pick<Ports, "channels">>({
+  kind: deliveryKind,
+  run: async (delivery, context) => {
+    const progress: Progress = { receipts: [], attempts: 0 };
+    const { tenant } = context;
+    const { channel, outgoing } = delivery;
+    const render = (how: "render" | "renderPlain", said = outgoing, key: string = how) =>
+      context.step(key, () => context.ports.channels[how]({ tenant, channel, outgoing: said }), {
+        repeat: "safe",
+      });
+    const end = (status: DeliveryEnd["status"], reason: string | null): DeliveryEnd => ({
+      ...{ status, reason, attempts: progress.attempts, receipts: progress.receipts },
+    });
+    let parts: readonly Part[];
+    try {
+      parts = await render("render");
+    } catch (error) {
+      return end("failed", reasonOf(error));
+    }
+    let isPlain = false;
+    for (let at = delivery.arrived ?? 0; at < parts.length; at += 1) {
+      const part = parts[at] as Part;
+      const edits = progress.receipts.length === 0 ? outgoing.replaces : undefined;
+      const name = isPlain ? `p${at}` : `${at}`;
+      const failed = await sendPart(context, delivery, { part, edits, name, progress });
+      if (failed === null) continue;
+      if (failed.class !== "format" || isPlain || part.plain === "") {
+        return await ended(context, delivery, failed, end);
+      }
+      // The rest once more in plain words; what has arrived stays.
+      isPlain = true;
+      const rest = parts.slice(at);
+      parts =
+        at === 0
+          ? await render("renderPlain")
+          : (
+              await Promise.all(
+                rest.map(({ plain: text }, n) => render("renderPlain", { text }, `plain:${n}`)),
+              )
+            ).flat();
+      at = -1;
+    }
+    return end("sent", null);
+  },
+});
+
+async function ended(
+  context: Context,
+  { channel, address }: Delivery,
+  failed: Failed,
+  end: (status: DeliveryEnd["status"], reason: string | null) => DeliveryEnd,
+): Promise<DeliveryEnd> {
+  switch (failed.class) {
+    case "late":
+      return end("expired", `It could not be sent in time: ${failed.reason}`.slice(0, 300));
+    case "unknown":
+      return end("unknown", failed.reason);
+    case "window": {
+      const { tenant } = context;
+      const template = await context.step(
+        "template",
+        () => context.ports.channels.template({ tenant, channel, address }),
+        { repeat: "safe" },
+      );
+      if (template !== null) {
+        // Whether it arrives or not: the answer waits for the correspondent's next message.
+        const send = {
+          tenant,
+          channel,
+          part: template,
+          address,
+          key: `${context.id}.t`,
+          attempt: 1,
+        };
+        await attempt(context, "template-sent", send);
+      }
+      return end("needs_template", failed.reason);
+    }
+    default:
+      return end("failed", failed.reason);
+  }
+}
+
+interface Sending {
+  readonly part: Part;
+  readonly name: string;
+  readonly edits: Receipt | undefined;
+  readonly progress: Progress;
+}
+
+/** Null: it has arrived. */
+async function sendPart(
+  context: Context,
+  delivery: Delivery,
+  { part, name, edits, progress }: Sending,
+): Promise<Failed | null> {
+  const { id, channel, address, deliverByMs } = delivery;
+  const { tenant } = context;
+  const key = `${id}.${name}`;
+  for (let number = 1; ; number += 1) {
+    const send: PartSend = {
+      ...{ tenant, channel, part, address, key, attempt: number },
+      ...(edits !== undefined && { edits }),
+    };
+    const result = await attempt(context, `send:${name}:${number}`, send, deliverByMs);
+    if (result.ok) {
+      progress.receipts.push(result.receipt);
+      return null;
+    }
+    if (result.class !== "retry" && result.class !== "rate" && result.class !== "auth")
+      return result;
+    // Being told to wait is no failure; there is an end to both.
+    if (result.class !== "rate") progress.attempts += 1;
+    if (progress.attempts >= channelLimits.attempts || number >= 5 * channelLimits.attempts)
+      return result;
+    const waitMs = waitOf(result, number);
+    const now = await context.now(`now:${name}:${number}`);
+    if (now + waitMs > deliverByMs) return { ...result, class: "late" };
+    await context.sleep(`wait:${name}:${number}`, waitMs);
+  }
+}
+
+/** What the platform asks for, bounded; else twice as long each time. */
+function waitOf({ retryAfterMs }: Failed, number: number): number {
+  const { retryMinMs, retryMaxMs, retryAfterMaxMs } = channelLimits;
+  const own = Math.min(retryMaxMs, retryMinMs * 2 ** (number - 1));
+  if (retryAfterMs === undefined || !Number.isFinite(retryAfterMs)) return own;
+  return Math.max(retryMinMs, Math.min(retryAfterMs, retryAfterMaxMs));
+}
+
+/** One call; whether it has happened is known when it returns, or it says that nobody knows. */
+async function attempt(
+  context: Context,
+  step: string,
+  send: PartSend,
+  deliverByMs = Number.POSITIVE_INFINITY,
+): Promise<SendResult> {
+  const { channels } = context.ports;
+  const askedAbout = async (
+    signal: AbortSignal,
+    reason: string,
+  ): Promise<SendResult | undefined> => {
+    const found = await channels.reconcile(send, signal);
+    if (found.state === "sent") return { ok: true, receipt: found.receipt };
+    if (found.state === "not_sent") return undefined;
+    return { ok: false, class: "unknown", reason };
+  };
+  try {
+    const result = await context.step<SendResult>(
+      step,
+      async ({ signal }) => await channels.send({ ...send, deliverByMs }, signal),
+      {
+        repeat: "reconcile",
+        timeoutMs: STEP_MS,
+        reconcile: async ({ signal }) =>
+          await askedAbout(signal, "The server stopped while it was sent."),
+      },
+    );
+    if (result.ok || result.class !== "unknown") return result;
+    const known = await context.step(
+      `${step}:asked`,
+      async ({ signal }) => (await askedAbout(signal, result.reason)) ?? null,
+      { repeat: "safe", timeoutMs: STEP_MS },
+    );
+    return known ?? { ok: false, class: "retry", reason: result.reason };
+  } catch (error) {
+    if (!(error instanceof RuntimeError) || context.signal.aborted) throw error;
+    return { ok: false, class: "unknown", reason: reasonOf(error) };
+  }
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof RuntimeError)) throw error;
+  return error.message.slice(0, 300);
+}

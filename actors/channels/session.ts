@@ -1,0 +1,158 @@
+// A session: one person or room at one channel, and the conversation that it has with an agent. One actor,
+// `channel-session:<tenant>/<cs>`. Whether something was heard before, what it means and what is asked is
+// decided in its turns, each one transaction: nothing that was acknowledged is lost, nothing is answered twice.
+
+import { defineActor, type ReadRequest, type RunEnded, type Turn } from "../../runtime/actor.ts";
+import { addressParts } from "../../runtime/address.ts";
+import type { ResourceRow } from "../records/resource.ts";
+import type { Answered } from "./answered.ts";
+import { type ChannelInput, channelKind } from "./channel.ts";
+import type { Delivered } from "./delivery-row.ts";
+import { channelLimits } from "./limits.ts";
+import { answer, askEnded, askKind, askNext } from "./session-ask.ts";
+import { stopEnded, stopKind } from "./session-commands.ts";
+import {
+  type ApprovalTold,
+  approvalShown,
+  approvalTold,
+  decideEnded,
+  decideKind,
+} from "./session-decide.ts";
+import { idle } from "./session-idle.ts";
+import { inboundReads, takeIn } from "./session-inbound.ts";
+import { laneId } from "./session-key.ts";
+import type { InboundMessage } from "./session-message.ts";
+import { sweepReads, sweepSeen } from "./session-seen.ts";
+import {
+  emptySession,
+  type SessionRow,
+  type SessionState,
+  sessionsTable,
+} from "./session-state.ts";
+
+/** Everything a session is told. */
+export type SessionMessage =
+  | InboundMessage
+  | Answered
+  | Delivered
+  | ApprovalTold
+  /** A message that waited for its time. */
+  | { readonly type: "due" }
+  /** Nobody has spoken for the session's time. */
+  | { readonly type: "idle" }
+  | { readonly type: "sweep" }
+  | RunEnded;
+
+/** Kind `channel-session`. */
+export const sessionActor = defineActor<SessionState, SessionMessage>({
+  kind: "channel-session",
+  version: 1,
+  initial: () => emptySession,
+  reads,
+  receive(state, message, turn) {
+    const next = received(state, message, turn);
+    if (next !== state) putRow(state, next, turn);
+    return next;
+  },
+});
+
+function reads(
+  message: SessionMessage,
+  { channel }: SessionState,
+): Readonly<Record<string, ReadRequest>> {
+  const record = (id: string): ReadRequest => ({ type: "row", table: channelKind.path, id });
+  switch (message.type) {
+    case "inbound":
+      return { channel: record(message.channel), ...inboundReads(message) };
+    case "sweep":
+      return sweepReads();
+    default:
+      return { channel: record(channel) };
+  }
+}
+
+function received(state: SessionState, message: SessionMessage, turn: Turn): SessionState {
+  const channel = channelOf(turn);
+  switch (message.type) {
+    case "inbound":
+      return takeIn(state, message, channel, turn);
+    case "answered":
+      return answer(state, message, channel, turn);
+    case "delivered":
+      return delivered(state, message, channel, turn);
+    case "approval":
+      return approvalTold(state, message, channel, turn);
+    case "due":
+      return askNext(state, channel, turn);
+    case "idle":
+      return idle(state, channel, turn);
+    case "sweep":
+      return sweepSeen(state, turn);
+    case "run-ended":
+      return runEnded(state, message, channel, turn);
+  }
+}
+
+function runEnded(
+  state: SessionState,
+  message: RunEnded,
+  channel: ChannelInput | undefined,
+  turn: Turn,
+): SessionState {
+  switch (message.kind) {
+    case askKind:
+      return askEnded(state, message, channel, turn);
+    case stopKind:
+      stopEnded(message, channel, turn);
+      return state;
+    case decideKind:
+      decideEnded(message, channel, turn);
+      return state;
+    default:
+      return state;
+  }
+}
+
+/** The channel's record; undefined when it was removed: nothing is asked any more. */
+function channelOf({ loaded }: Turn): ChannelInput | undefined {
+  return (loaded["channel"] as ResourceRow<ChannelInput> | undefined)?.record;
+}
+
+/** What was said is ours when it is heard again; what could not be said now waits for the next message. */
+function delivered(
+  state: SessionState,
+  { delivery, about, status, receipts }: Delivered,
+  channel: ChannelInput | undefined,
+  turn: Turn,
+): SessionState {
+  const said = [...state.said, ...receipts.map(({ id }) => id)].slice(-channelLimits.receipts);
+  const heard = receipts.length > 0 ? { ...state, said } : state;
+  if (status === "needs_template") {
+    const lane = laneId(state.channel, state.place);
+    const held = [...heard.held, { delivery, lane }].slice(-channelLimits.held);
+    return { ...heard, held };
+  }
+  if (about.type !== "approval" || status !== "sent") return heard;
+  return approvalShown(heard, about.approval, receipts.at(-1), channel, turn);
+}
+
+/** As lists show it; written when something of it has changed. */
+function putRow(before: SessionState, state: SessionState, turn: Turn): void {
+  const { key, channel, conversation, earlier, agent, lastAtMs } = state;
+  if (key === null) return;
+  const isSame =
+    before.lastAtMs === lastAtMs &&
+    before.conversation === conversation &&
+    before.agent === agent &&
+    before.channel === channel;
+  if (isSame) return;
+  const { root: id } = addressParts(turn.self);
+  const row: SessionRow = {
+    ...{ id, channel, key, conversation_key: conversation, earlier, agent },
+    last_message_at: new Date(lastAtMs).toISOString(),
+  };
+  if (before.channel !== channel && before.channel !== "") {
+    turn.putRow(sessionsTable, `${before.channel}.${id}`, undefined);
+  }
+  turn.putRow(sessionsTable, `${channel}.${id}`, row);
+}

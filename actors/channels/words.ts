@@ -1,0 +1,95 @@
+// What a session says by itself, in the languages it knows. Agents speak as they were told to; these are the
+// few sentences around them.
+
+/** The sentences. */
+export interface Words {
+  readonly begun: string;
+  stopped(runs: number): string;
+  agentIs(name: string): string;
+  agents(names: readonly string[]): string;
+  status(of: {
+    readonly agent: string;
+    readonly underWay: number;
+    readonly waiting: number;
+    readonly approvals: number;
+  }): string;
+  readonly help: string;
+  failed(reason: string): string;
+  readonly tooMany: string;
+  asksApproval(tool: string, reason: string, command: string | null): string;
+  approvalOver(
+    tool: string,
+    how: "approved" | "rejected" | "expired" | "cancelled",
+    by: string,
+  ): string;
+  readonly approve: string;
+  readonly reject: string;
+  readonly mayNotDecide: string;
+  readonly nothingToDecide: string;
+  readonly sayWhich: string;
+}
+
+const en: Words = {
+  begun: "A new conversation has begun.",
+  stopped: (runs) => (runs === 0 ? "Nothing is under way." : "Stopped."),
+  agentIs: (name) => `${name} answers from now on, in a new conversation.`,
+  agents: (names) => `There is: ${names.join(", ")}. Choose with /agent NAME.`,
+  status: ({ agent, underWay, waiting, approvals }) =>
+    `${agent} answers. Under way: ${underWay}. Waiting: ${waiting}. To be decided: ${approvals}.`,
+  help: "/new begins a new conversation, /stop stops what is under way, /agent NAME chooses who answers, /status says where things stand.",
+  failed: (reason) => `This could not be answered. ${reason}`,
+  tooMany: "That were too many messages at once; the last ones were left out.",
+  asksApproval: (tool, reason, command) =>
+    `**${tool}** needs a decision. ${reason}${command === null ? "" : `\n\nReply \`/approve ${command}\` or \`/reject ${command}\`.`}`,
+  approvalOver: (tool, how, by) => {
+    const said = {
+      approved: "approved",
+      rejected: "rejected",
+      expired: "not decided in time",
+      cancelled: "no longer needed",
+    };
+    return `**${tool}**: ${said[how]}${by === "" ? "" : ` by ${by}`}.`;
+  },
+  approve: "Approve",
+  reject: "Reject",
+  mayNotDecide: "You are not among those who decide this.",
+  nothingToDecide: "There is nothing to decide any more.",
+  sayWhich:
+    "Several things wait for a decision: say which, with the id behind /approve or /reject.",
+};
+
+const de: Words = {
+  begun: "Ein neues Gespräch hat begonnen.",
+  stopped: (runs) => (runs === 0 ? "Es läuft nichts." : "Angehalten."),
+  agentIs: (name) => `Ab jetzt antwortet ${name}, in einem neuen Gespräch.`,
+  agents: (names) => `Es gibt: ${names.join(", ")}. Auswahl mit /agent NAME.`,
+  status: ({ agent, underWay, waiting, approvals }) =>
+    `${agent} antwortet. In Arbeit: ${underWay}. Wartend: ${waiting}. Zu entscheiden: ${approvals}.`,
+  help: "/new beginnt ein neues Gespräch, /stop hält an, was läuft, /agent NAME wählt, wer antwortet, /status sagt, wie es steht.",
+  failed: (reason) => `Das konnte nicht beantwortet werden. ${reason}`,
+  tooMany: "Das waren zu viele Nachrichten auf einmal; die letzten wurden ausgelassen.",
+  asksApproval: (tool, reason, command) =>
+    `**${tool}** braucht eine Entscheidung. ${reason}${command === null ? "" : `\n\nAntworten Sie \`/approve ${command}\` oder \`/reject ${command}\`.`}`,
+  approvalOver: (tool, how, by) => {
+    const said = {
+      approved: "genehmigt",
+      rejected: "abgelehnt",
+      expired: "nicht rechtzeitig entschieden",
+      cancelled: "nicht mehr nötig",
+    };
+    return `**${tool}**: ${said[how]}${by === "" ? "" : ` von ${by}`}.`;
+  },
+  approve: "Genehmigen",
+  reject: "Ablehnen",
+  mayNotDecide: "Sie gehören nicht zu denen, die das entscheiden.",
+  nothingToDecide: "Es gibt nichts mehr zu entscheiden.",
+  sayWhich:
+    "Mehreres wartet auf eine Entscheidung: nennen Sie die Kennung hinter /approve oder /reject.",
+};
+
+const languages: Readonly<Record<string, Words>> = { en, de };
+
+/** Those of a language; English where it is not known. */
+export function wordsIn(language: string | null | undefined): Words {
+  return languages[(language ?? "en").slice(0, 2)] ?? en;
+}
