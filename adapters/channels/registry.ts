@@ -16,6 +16,7 @@ export type Registry = Readonly<Record<string, LoadAdapter>>;
  */
 export const registry: Registry = {
   webhook: async () => (await import("./webhook/adapter.ts")).webhook,
+  whatsapp: async () => (await import("./whatsapp/adapter.ts")).whatsapp,
 };
 
 /** The adapter of a kind. @throws RuntimeError INVALID for a kind that is not known, with those that are. */

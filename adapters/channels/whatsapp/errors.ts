@@ -1,0 +1,127 @@
+// What an error of the Graph API means for a message: by its code, as Meta advises (WhatsApp Cloud API,
+// error codes), because titles and HTTP statuses change.
+
+import { channelLimits } from "../../../actors/channels/limits.ts";
+import type { SendFailure, SendResult } from "../../../actors/channels/outgoing.ts";
+import type { PlatformAnswer } from "../adapter.ts";
+import { fieldsOf, listIn, memberOf, textIn } from "./read.ts";
+
+/** Codes by what they mean. Codes that are not here: by the HTTP status. */
+const codes: Readonly<Partial<Record<SendFailure, readonly number[]>>> = {
+  // Token, permissions, and an account or a number that Meta has locked: the operator has to act.
+  auth: [0, 3, 10, 33, 190, 368, 131005, 131031, 131037, 131042, 131045, 133010],
+  // Of the app, the account, the number; spam; one pair of numbers; marketing that Meta holds back.
+  rate: [4, 80007, 130429, 131048, 131049, 131056, 133016],
+  window: [131047, 470],
+  // Not at WhatsApp, has blocked us, is ourselves, is not in the list of a test number, wants none.
+  gone: [130472, 130497, 131021, 131026, 131030, 131050, 131062],
+  // What we made of the message.
+  format: [100, 131008, 131009, 131051, 131052, 131053, 131055, 135000],
+  retry: [1, 2, 131000, 131016, 131057, 133004],
+};
+
+const classes: ReadonlyMap<number, SendFailure> = new Map(
+  Object.entries(codes).flatMap(([name, list]) =>
+    list.map((code): [number, SendFailure] => [code, name as SendFailure]),
+  ),
+);
+
+/** What a code means; undefined for one that is not known. */
+export function classOfCode(code: number): SendFailure | undefined {
+  // Permissions that are missing, and templates that do not exist, are paused or take other parameters.
+  if (code >= 200 && code <= 299) return "auth";
+  if (code >= 132_000 && code <= 132_999) return "format";
+  return classes.get(code);
+}
+
+/**
+ * What an answer that is no receipt means.
+ * @param attempt counts the waiting up where Meta names no time: 4^n seconds, as it advises.
+ * @param secrets taken out of what is said.
+ */
+export function failureOf(
+  answer: PlatformAnswer,
+  about: { readonly attempt: number; readonly nowMs: number; readonly secrets: readonly string[] },
+): Extract<SendResult, { ok: false }> {
+  if (!answer.reached) {
+    const reason = withoutSecrets(answer.reason, about.secrets);
+    return { ok: false, class: answer.mayHaveArrived ? "unknown" : "retry", reason };
+  }
+  const body = jsonIn(answer.body);
+  const error = fieldsOf(memberOf(body, "error"));
+  const reason = withoutSecrets(reasonOf(error, answer), about.secrets);
+  const failure =
+    error === null ? classOfStatus(answer.status) : classOfError(error, answer.status);
+  if (failure !== "rate") return { ok: false, class: failure, reason };
+  const waitMs =
+    retryAfterMs(answer.headers["retry-after"], about.nowMs) ?? backOffMs(about.attempt);
+  return { ok: false, class: failure, reason, retryAfterMs: waitMs };
+}
+
+function classOfError(error: unknown, status: number): SendFailure {
+  const code = memberOf(error, "code");
+  // "Object does not exist or cannot be loaded due to missing permissions": ours, not the message's.
+  if (code === 100 && memberOf(error, "error_subcode") === 33) return "auth";
+  const known = typeof code === "number" ? classOfCode(code) : undefined;
+  if (known !== undefined) return known;
+  if (memberOf(error, "is_transient") === true) return "retry";
+  return status < 400 ? "format" : classOfStatus(status);
+}
+
+// A page of a proxy, nothing at all, JSON without an error. What says that all went well and names no
+// message may have sent one, and so may a gateway that lost its patience.
+function classOfStatus(status: number): SendFailure {
+  if (status < 400 || status === 504) return "unknown";
+  if (status === 401 || status === 403) return "auth";
+  if (status === 429) return "rate";
+  if (status === 408 || status >= 500) return "retry";
+  return status === 404 ? "auth" : "format";
+}
+
+function reasonOf(error: unknown, answer: PlatformAnswer & { reached: true }): string {
+  if (error === null) return `WhatsApp answered ${answer.status} without saying what.`;
+  const code = memberOf(error, "code");
+  const details = textIn(memberOf(error, "error_data"), "details", 200);
+  const words = details ?? textIn(error, "message", 200) ?? "no reason given";
+  return typeof code === "number" ? `WhatsApp error ${code}: ${words}` : `WhatsApp: ${words}`;
+}
+
+/** JSON of an answer; null for a page, for nothing and for what is broken. */
+export function jsonIn(body: Uint8Array): unknown {
+  try {
+    return JSON.parse(Buffer.from(body).toString("utf8"));
+  } catch {
+    return null;
+  }
+}
+
+/** The receipt's id of a send that went well; null when the answer has none. */
+export function receiptIn(answer: PlatformAnswer): string | null {
+  if (!answer.reached || answer.status < 200 || answer.status > 299) return null;
+  const [message] = listIn(jsonIn(answer.body), "messages");
+  return textIn(message, "id", 250);
+}
+
+/**
+ * Retry-After in seconds or as a date; undefined when it says nothing that can be meant (0 and less, words).
+ * At most what is believed of it.
+ */
+export function retryAfterMs(header: string | undefined, nowMs: number): number | undefined {
+  if (header === undefined || header.trim() === "") return undefined;
+  const ms = /^\s*-?[0-9]+\s*$/.test(header) ? Number(header) * 1_000 : Date.parse(header) - nowMs;
+  if (!(ms > 0)) return undefined;
+  return Math.min(Math.ceil(ms), channelLimits.retryAfterMaxMs);
+}
+
+/** 4, 16, 64, ... seconds. */
+export function backOffMs(attempt: number): number {
+  const exponent = Math.min(Math.max(1, attempt), 20);
+  return Math.min(4 ** exponent * 1_000, channelLimits.retryAfterMaxMs);
+}
+
+/** A sentence without secrets, as short as a reason may be. */
+export function withoutSecrets(text: string, secrets: readonly string[]): string {
+  let clean = text;
+  for (const secret of secrets) if (secret !== "") clean = clean.replaceAll(secret, "***");
+  return clean.slice(0, 300);
+}
