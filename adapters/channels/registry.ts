@@ -15,6 +15,7 @@ export type Registry = Readonly<Record<string, LoadAdapter>>;
  * `slack: async () => (await import("./slack/adapter.ts")).slack,`: nothing is loaded before it is called.
  */
 export const registry: Registry = {
+  email: async () => (await import("./email/adapter.ts")).email,
   webhook: async () => (await import("./webhook/adapter.ts")).webhook,
   whatsapp: async () => (await import("./whatsapp/adapter.ts")).whatsapp,
 };

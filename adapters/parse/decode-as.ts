@@ -12,10 +12,12 @@ export function decodeAs(
 ): string {
   if (encoding === "utf-32le" || encoding === "utf-32be") return utf32(bytes, encoding);
   const text = new TextDecoder(encoding, options).decode(bytes);
-  // Some versions of Node.js read these bytes as Latin-1.
-  return encoding === "windows-1252"
-    ? text.replace(C1, (one) => WINDOWS[one.charCodeAt(0) - 0x80] ?? one)
-    : text;
+  return encoding === "windows-1252" ? withWindowsMarks(text) : text;
+}
+
+/** Some versions of Node.js read Windows-1252 as Latin-1, where its marks are control characters. */
+export function withWindowsMarks(text: string): string {
+  return text.replace(C1, (one) => WINDOWS[one.charCodeAt(0) - 0x80] ?? one);
 }
 
 const REPLACEMENT = 0xfffd;
