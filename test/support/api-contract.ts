@@ -26,6 +26,9 @@ export interface ApiContract {
   checkEvent(method: string, path: string, event: WireEvent): void;
 }
 
+const PLACE = "#/components/schemas/";
+const SHARED = "openapi:/schemas/";
+
 type Content = Readonly<Record<string, { readonly schema: object }>>;
 
 /** The contract of a table. */
@@ -37,10 +40,13 @@ export function createApiContract(routes: readonly Route[]): ApiContract {
 export function createDocumentContract({ paths, components }: OpenApiDocument): ApiContract {
   const table = createRouteTable(routesOf(paths));
   const ajv = new Ajv2020({ strict: false, validateFormats: false, allErrors: true });
+  for (const [name, schema] of Object.entries(components.schemas)) {
+    ajv.addSchema(addressed(schema as object), SHARED + name);
+  }
   const checkers = new Map<string, ValidateFunction>();
   const shared = components.responses as Readonly<Record<string, { readonly content: Content }>>;
   const hold = (key: string, schema: object, value: unknown): void => {
-    const fits = checkers.get(key) ?? ajv.compile({ allOf: [schema], components });
+    const fits = checkers.get(key) ?? ajv.compile(addressed(schema));
     checkers.set(key, fits);
     if (fits(value)) return;
     throw new Error(`${key} is not what is described: ${wrongOf(fits)}`);
@@ -98,6 +104,16 @@ export function createDocumentContract({ paths, components }: OpenApiDocument): 
       if (problems.length === known.length) throw new Error(problems.join(" "));
     },
   };
+}
+
+/**
+ * What names a shared schema by its place in the document names it by an address of its own: it is
+ * compiled once, and the whole document not again for each answer.
+ */
+function addressed(schema: object): object {
+  return JSON.parse(JSON.stringify(schema), (key, value) =>
+    key === "$ref" && typeof value === "string" ? value.replace(PLACE, SHARED) : value,
+  );
 }
 
 /** As adapters/http/openapi/event-streams.ts writes them. */
