@@ -1,7 +1,7 @@
 // Tests run on the compiled output: a `.ts` worker entry cannot be started on Node 20.
 import { defineConfig } from "vitest/config";
 
-const actors = "dist/test/actors/**/*.test.js";
+const all = "dist/test/**/*.test.js";
 /** What is held to a time by the clock has the machine to itself but for one neighbour. */
 const timed = [
   "dist/test/e2e/clock.test.js",
@@ -10,7 +10,21 @@ const timed = [
   "dist/test/runtime/deaths.test.js",
   "dist/test/runtime/lag.test.js",
 ];
-/** All others wait for processes half of their time: one more of them than cores keeps these busy. */
+/** What looks at its process - memory, CPU time, modules loaded, errors nobody caught - has one of its own. */
+const alone = [
+  "dist/test/actors/guard/linear.test.js",
+  "dist/test/actors/knowledge/split.test.js",
+  "dist/test/adapters/egress.test.js",
+  "dist/test/adapters/embed/local.test.js",
+  "dist/test/adapters/parse/broken.test.js",
+  "dist/test/adapters/parse/pool-parser.test.js",
+  "dist/test/adapters/skills/read-skill.test.js",
+  "dist/test/http/fuzz/fuzz.test.js",
+  "dist/test/http/slow-readers.test.js",
+  "dist/test/http/upload.test.js",
+  "dist/test/runtime/threads/compute-memory.test.js",
+];
+/** They wait for processes half of their time: one more of them than cores keeps these busy. */
 const many = { maxWorkers: 3, sequence: { groupOrder: 1 } };
 
 export default defineConfig({
@@ -21,17 +35,14 @@ export default defineConfig({
         extends: true,
         test: { name: "timed", include: timed, maxWorkers: 2, sequence: { groupOrder: 0 } },
       },
+      { extends: true, test: { name: "alone", include: alone, ...many } },
       {
-        // What needs no native module shares its process, and loads what it imports once.
-        extends: true,
-        test: { name: "actors", include: [actors], isolate: false, ...many },
-      },
-      {
-        // Native modules (LMDB, uWebSockets.js) want a process of their own for each file.
+        // Many files in one process: what they import is loaded once. So each file ends what it begins and
+        // sets back what it sets.
         extends: true,
         test: {
-          ...{ name: "all others", include: ["dist/test/**/*.test.js"] },
-          ...{ exclude: [actors, ...timed], ...many },
+          ...{ name: "all others", include: [all], exclude: [...timed, ...alone] },
+          ...{ isolate: false, ...many },
         },
       },
     ],

@@ -1,6 +1,6 @@
 // A tenant's flood at the door: its requests are read some at a time, and others come between them.
 
-import { expect, test, vi } from "vitest";
+import { afterAll, expect, test, vi } from "vitest";
 import { Type } from "../../actors/schema.ts";
 import { json } from "../../adapters/http/reply.ts";
 import { defineRoute } from "../../adapters/http/route.ts";
@@ -21,7 +21,8 @@ const order: string[] = [];
 
 // The clock is the test's own: a pass that is over by a real one may end later on a busy machine.
 let nowMs = 1_000;
-vi.spyOn(performance, "now").mockImplementation(() => nowMs);
+const clock = vi.spyOn(performance, "now").mockImplementation(() => nowMs);
+afterAll(() => clock.mockRestore());
 
 const work = (name: string, isControl: boolean) =>
   defineRoute({

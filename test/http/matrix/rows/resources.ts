@@ -7,12 +7,14 @@ import { again, type Refusal, type Row, type Rows, withBody } from "../row.ts";
 import type { World } from "../world.ts";
 
 type Kind = keyof typeof resourceSamples;
-const samples = new Map<Kind, Promise<ResourceSample>>();
+const samples = new WeakMap<World, Map<Kind, Promise<ResourceSample>>>();
 
-/** A kind's sample, made once: what its records name. */
+/** A kind's sample, made once for a world: what its records name. */
 function sampleOf(world: World, kind: Kind): Promise<ResourceSample> {
-  const made = samples.get(kind) ?? resourceSamples[kind](world.host);
-  samples.set(kind, made);
+  const own = samples.get(world) ?? new Map<Kind, Promise<ResourceSample>>();
+  samples.set(world, own);
+  const made = own.get(kind) ?? resourceSamples[kind](world.host);
+  own.set(kind, made);
   return made;
 }
 
