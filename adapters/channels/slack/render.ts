@@ -1,0 +1,114 @@
+// What is to be said, as messages of Slack: mrkdwn, buttons as actions of Block Kit, files by themselves.
+// Pure: the same gives the same parts, so that a part is known by its number.
+
+import type { Button, Outgoing, OutgoingFile, Part } from "../../../actors/channels/outgoing.ts";
+import { ACTION_PREFIX } from "./forms.ts";
+import { slackLimits } from "./limits.ts";
+import { escapedSlack, plainText, slackText, split } from "./text.ts";
+
+/** A part that is a file. */
+export interface FilePart {
+  readonly file: OutgoingFile;
+}
+
+/** The parts of what is to be said. */
+export function renderSlack(outgoing: Outgoing): Part[] {
+  return partsOf(outgoing, marked);
+}
+
+/** The same without marks. */
+export function renderSlackPlain(outgoing: Outgoing): Part[] {
+  return partsOf(outgoing, unmarked);
+}
+
+/** The file that a part is; null: it is a message. */
+export function fileOf(part: Part): OutgoingFile | null {
+  return (part.body as Partial<FilePart>).file ?? null;
+}
+
+/** How texts are written. */
+interface Writing {
+  readonly isMarked: boolean;
+  text(markdown: string): string;
+  /** A text of Block Kit. */
+  block(markdown: string): { readonly type: "mrkdwn" | "plain_text"; readonly text: string };
+}
+
+const marked: Writing = {
+  isMarked: true,
+  text: slackText,
+  block: (markdown) => ({ type: "mrkdwn", text: slackText(markdown) }),
+};
+
+const unmarked: Writing = {
+  isMarked: false,
+  text: (markdown) => escapedSlack(plainText(markdown)),
+  block: (markdown) => ({ type: "plain_text", text: plainText(markdown) }),
+};
+
+function partsOf({ text, buttons = [], files = [] }: Outgoing, writing: Writing): Part[] {
+  const { rowButtons, rows } = slackLimits;
+  const texts =
+    text.trim() === ""
+      ? []
+      : split(text, { max: slackLimits.text, unit: "utf16", render: slackText });
+  const groups = chunksOf(buttons, rowButtons * rows);
+  const last = groups.length > 0 ? (texts.pop() ?? "") : "";
+  return [
+    ...texts.map((one) => messagePart(one, [], writing)),
+    // Buttons stand below the end of the text; more than one message takes are messages of their own.
+    ...groups.map((group, at) => messagePart(at === 0 ? last : "", group, writing)),
+    ...files.map(filePart),
+    ...(texts.length + groups.length + files.length === 0 ? [messagePart("", [], writing)] : []),
+  ];
+}
+
+function messagePart(markdown: string, buttons: readonly Button[], writing: Writing): Part {
+  const { isMarked } = writing;
+  const plain = plainText(markdown);
+  if (buttons.length === 0) {
+    return { body: { text: writing.text(markdown), mrkdwn: isMarked }, plain };
+  }
+  const labels = buttons.map(({ label }) => label).join(" | ");
+  // Shown in notifications, where there are no buttons.
+  const text = markdown === "" ? escapedSlack(labels) : writing.text(markdown);
+  const blocks = [...sectionsOf(markdown, writing), ...rowsOf(buttons)];
+  return { body: { text, mrkdwn: isMarked, blocks }, plain: plain === "" ? labels : plain };
+}
+
+function sectionsOf(markdown: string, { block }: Writing) {
+  if (markdown.trim() === "") return [];
+  const room = { max: slackLimits.sectionText, unit: "utf16" as const, render: slackText };
+  return split(markdown, room).map((one) => ({ type: "section", text: block(one) }));
+}
+
+function rowsOf(buttons: readonly Button[]) {
+  return chunksOf(buttons, slackLimits.rowButtons).map((row, at) => ({
+    type: "actions",
+    elements: row.map(({ action, label, style }, n) => ({
+      type: "button",
+      // Names are unique within a message; what a press means is the value.
+      action_id: `${ACTION_PREFIX}${at * slackLimits.rowButtons + n}`,
+      value: action,
+      text: { type: "plain_text", text: shortened(label || action) },
+      ...(style !== undefined && { style }),
+    })),
+  }));
+}
+
+function filePart(file: OutgoingFile): Part {
+  return { body: { file } satisfies FilePart, plain: file.name };
+}
+
+/** No longer than a label may be, and cut between characters. */
+function shortened(label: string): string {
+  if (label.length <= slackLimits.buttonLabel) return label;
+  const cut = label.slice(0, slackLimits.buttonLabel - 1);
+  return `${/[\ud800-\udbff]$/.test(cut) ? cut.slice(0, -1) : cut}…`;
+}
+
+function chunksOf<T>(list: readonly T[], size: number): T[][] {
+  const chunks: T[][] = [];
+  for (let at = 0; at < list.length; at += size) chunks.push(list.slice(at, at + size));
+  return chunks;
+}
