@@ -29,7 +29,7 @@ const REASON_MAX = 300;
 /** Nobody waits longer than that for what a header says; the lane's own limit is shorter. */
 const RETRY_AFTER_MAX_S = 1_000_000;
 
-const classes: Readonly<Record<Exclude<SendFailure, "format" | "window">, readonly string[]>> = {
+const classes: Readonly<Partial<Record<SendFailure, readonly string[]>>> = {
   auth: [
     ...["not_authed", "invalid_auth", "account_inactive", "token_revoked", "token_expired"],
     ...[
