@@ -45,8 +45,9 @@ export async function beginEdition(
     throw new RuntimeError("CONFLICT", `The job ${left.job} embeds this collection anew already.`);
   }
   await changeEditions(bulk, place, (now) => {
+    // Begun by the same request meanwhile, and may be done by now.
+    if (now.next?.job === job || now.job === job) return null;
     if (now.next === null) return { ...now, next };
-    if (now.next.job === job) return null;
     // Its process died before its job was started.
     if (now.next.job === left?.job) return { ...now, next, old: [...now.old, left.key] };
     throw new RuntimeError("CONFLICT", "The collection is being embedded anew already.");

@@ -158,6 +158,8 @@ class StoreTables implements Tables {
         return { op: "put", key, value: this.#encoded(tenant, write) };
       case "put-if":
         if (write.revision === null) {
+          // Looked for here as well: until its refusal is back, what was sent would be read as stored.
+          if ((await this.#options.store.get(key)) !== undefined) throw mismatch(write);
           return { op: "insert", key, value: this.#encoded(tenant, write) };
         }
         return {

@@ -58,6 +58,28 @@ test("of many callers that write the same revision exactly one succeeds, others 
   expect(results.filter(({ status }) => status === "fulfilled")).toHaveLength(11);
 });
 
+test("what is refused for what stands there already is never read meanwhile", async () => {
+  const tables = await startTables();
+  const insert = (value: string) =>
+    tables.write("tn_1", [{ type: "put-if", table: "agents", id: "a", value, revision: null }]);
+  await insert("first");
+  let isOver = false;
+  const later = insert("later")
+    .catch((error: unknown) => error)
+    .finally(() => {
+      isOver = true;
+    });
+
+  const read = new Set<unknown>();
+  while (!isOver) {
+    read.add((await tables.get("tn_1", "agents", "a"))?.value);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  expect(await later).toMatchObject({ code: "REVISION_MISMATCH" });
+  expect([...read]).toEqual(["first"]);
+});
+
 test("a list has the rows after a row, with a prefix, in both directions, and a limit", async () => {
   const tables = await startTables();
   const ids = ["a1", "a2", "a3", "b1"];
