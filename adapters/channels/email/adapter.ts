@@ -8,8 +8,9 @@ import type { ChannelEnvironment, ChannelInstance, SendOptions } from "../adapte
 import { defineChannel } from "../adapter.ts";
 import { type Composed, compose, mailAddress, messageIdFor } from "./compose.ts";
 import { Desk } from "./desk.ts";
+import type { MailAddress } from "./events.ts";
 import { fetchMailFile } from "./files.ts";
-import { said } from "./imap.ts";
+import { isRefused, said } from "./imap.ts";
 import { emailLimits } from "./limits.ts";
 import { type Marks, marks } from "./message-ids.ts";
 import { probeMail } from "./probe.ts";
@@ -112,21 +113,31 @@ class MailAccount {
     }
     let composed: Composed;
     try {
-      const files: Uint8Array[] = [];
-      for (const file of body.files) files.push(await this.#environment.readFile(file));
-      const nowMs = this.#environment.nowMs();
-      const of = { key: about.key, marks: await this.#ownMarks(), options: this.#options };
-      composed = await compose(body, to, { ...of, nowMs, files });
+      composed = await this.#compose(body, to, about.key);
+    } catch (error) {
+      const reason = `The mail could not be written: ${said(error, this.#options)}`;
+      return { ok: false, class: "retry", reason: reason.slice(0, emailLimits.reasonChars) };
+    }
+    try {
       if (this.#options.sentCopies && (await this.#note(composed, about))) {
         return { ok: true, receipt: { id: composed.id } };
       }
     } catch (error) {
-      const reason = `The mail could not be noted in the sent folder: ${said(error, this.#options)}`;
-      return { ok: false, class: "retry", reason: reason.slice(0, emailLimits.reasonChars) };
+      const reason = `The sent folder takes no copy: ${said(error, this.#options)}`;
+      const of = isRefused(error) ? "auth" : "retry";
+      return { ok: false, class: of, reason: reason.slice(0, emailLimits.reasonChars) };
     }
     const result = await this.#smtp.send(composed, about.signal);
     if (this.#options.sentCopies) await this.#settle(composed.id, result);
     return result;
+  }
+
+  async #compose(body: MailBody, to: MailAddress, key: string): Promise<Composed> {
+    const files: Uint8Array[] = [];
+    for (const file of body.files) files.push(await this.#environment.readFile(file));
+    const nowMs = this.#environment.nowMs();
+    const options = this.#options;
+    return await compose(body, to, { key, marks: await this.#ownMarks(), options, nowMs, files });
   }
 
   /** @returns whether an earlier attempt has sent it. */

@@ -51,10 +51,11 @@ export class Desk {
     work: (client: ImapFlow) => Promise<Result>,
     signal: AbortSignal,
   ): Promise<Result> {
-    signal.throwIfAborted();
+    const gone = AbortSignal.any([signal, this.#closing.signal]);
+    gone.throwIfAborted();
     clearTimeout(this.#idle);
     if (this.#client?.usable !== true) {
-      this.#client = await openImap(this.#options, this.#environment, this.#closing.signal);
+      this.#client = await openImap(this.#options, this.#environment, gone);
     }
     const client = this.#client;
     const abort = () => client.close();

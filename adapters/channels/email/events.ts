@@ -2,7 +2,7 @@
 // reading of the mail itself; nothing is remembered from one mail to the next.
 
 import { createHash } from "node:crypto";
-import type { ChannelData, FileRef, Inbound, Sender } from "../../../actors/channels/inbound.ts";
+import type { FileRef, Inbound, Sender } from "../../../actors/channels/inbound.ts";
 import { channelLimits } from "../../../actors/channels/limits.ts";
 import type { Parked } from "../adapter.ts";
 import { displayName, localOf } from "./address.ts";
@@ -80,16 +80,18 @@ function eventsOf(mail: Mail, fetched: Fetched, options: EmailOptions, marks: Ma
   if (from === undefined || mail.from.length !== 1) {
     return setAside("A mail does not name exactly one sender in From.", fetched.raw);
   }
-  const sender = senderOf(mail, from, options);
-  if (options.requireAuth && !sender.isVerified && !sender.isSelf) {
+  const isKnown = isVerified(mail, from, options.authservId);
+  const sender = writerOf(mail, from, isKnown, options);
+  if (options.requireAuth && !isKnown && !sender.isSelf) {
     return setAside("The sender of a mail is not verified by DKIM or DMARC.", fetched.raw);
   }
-  const thread = threadOf(mail, from, marks);
+  const { id } = sender;
+  const thread = threadOf(mail, id, marks);
   const { text, isTrimmed } = trimmed(mail.text);
   const event = {
     dedupe: [`mail:${digest(from, mail.id)}`],
-    place: { conversation: from, thread, user: from, isDirect: true },
-    address: { ...addressOf(mail, from, thread, text, fetched.atMs, options) } as ChannelData,
+    place: { conversation: id, thread, user: id, isDirect: true },
+    address: { ...addressOf(mail, sender, thread, text, fetched.atMs, options) },
     sender,
     atMs: fetched.atMs,
   };
@@ -115,34 +117,41 @@ function eventsOf(mail: Mail, fetched: Fetched, options: EmailOptions, marks: Ma
   };
 }
 
-function senderOf(mail: Mail, from: string, options: EmailOptions): Sender {
-  const name = displayName(mail.fromName);
-  const automatic = automaticBy(mail, from, { ...options, loop: loopMark(options) });
+/** Who has written: the sender, or whom a form names as such. */
+function writerOf(mail: Mail, from: string, isKnown: boolean, options: EmailOptions): Sender {
+  const person = options.forms.has(from) ? mail.replyTo : null;
+  const id = person ?? from;
+  const name = person === null ? displayName(mail.fromName) : undefined;
+  const automatic = automaticBy(mail, id, { ...options, loop: loopMark(options) });
   return {
-    id: from,
+    id,
     ...(name === undefined ? {} : { name }),
     isBot: false,
     // With a +tag too: that is our own address in Reply-To.
-    isSelf: options.own.has(from) || (localOf(from).tag !== null && options.own.has(plain(from))),
+    isSelf: [from, id].some((one) => options.own.has(one) || isTagOfOurs(one, options)),
     isAutomatic: automatic !== null,
-    isVerified: isVerified(mail, from, options.authservId),
+    // Whoever fills a form in may write any name there.
+    isVerified: isKnown && person === null,
   };
+}
+
+function isTagOfOurs(id: string, { own }: EmailOptions): boolean {
+  return localOf(id).tag !== null && own.has(plain(id));
 }
 
 function addressOf(
   mail: Mail,
-  from: string,
+  { id, name }: Sender,
   thread: string,
   text: string,
   atMs: number,
   options: EmailOptions,
 ): MailAddress {
-  const name = displayName(mail.fromName);
   const chain = mail.references.length > 0 ? mail.references : mail.inReplyTo.slice(0, 1);
   const isKnownById = !mail.id.startsWith("raw:");
   const quote = { text: cut(text, emailLimits.quoteChars), atMs: mail.atMs ?? atMs };
   return {
-    to: (options.useReplyTo ? mail.replyTo : null) ?? from,
+    to: id,
     ...(name === undefined ? {} : { name }),
     thread,
     subject: mail.subject,

@@ -19,7 +19,10 @@ export async function addressOfHost(
   return await environment.resolveHost(host);
 }
 
-/** Logged in. The caller closes it. @throws what imapflow throws; `said` words it. */
+/**
+ * Logged in; the caller closes it. @param signal gives up while it is being opened, and says nothing afterwards.
+ * @throws what imapflow throws; `said` words it.
+ */
 export async function openImap(
   options: EmailOptions,
   environment: ChannelEnvironment,
@@ -48,7 +51,6 @@ export async function openImap(
   client.on("error", () => undefined);
   const abort = () => client.close();
   signal.addEventListener("abort", abort, { once: true });
-  client.once("close", () => signal.removeEventListener("abort", abort));
   try {
     await within(client, client.connect(), 2 * timeoutMs);
     return client;
@@ -56,6 +58,8 @@ export async function openImap(
     client.close();
     signal.throwIfAborted();
     throw error;
+  } finally {
+    signal.removeEventListener("abort", abort);
   }
 }
 

@@ -39,6 +39,8 @@ async function probeImap(
       },
     ];
   }
+  const stop = () => client.close();
+  signal.addEventListener("abort", stop, { once: true });
   const findings: Finding[] = [{ ok: true, text: `IMAP at ${at}: logged in as ${imap.user}.` }];
   try {
     const open = client.mailboxOpen(mailbox, { readOnly: true });
@@ -53,6 +55,7 @@ async function probeImap(
       help: "Set mailbox to a folder that the server lists; names are case-sensitive but for INBOX.",
     });
   } finally {
+    signal.removeEventListener("abort", stop);
     client.close();
   }
   return findings;

@@ -83,7 +83,9 @@ export const emailSettings = Type.Object(
       "Whether mail of senders who are not verified (DKIM or DMARC) is set aside. Default false.",
     ),
     answer_lists: list("List-Id of mailing lists whose mail is answered. Default: none is."),
-    use_reply_to: flag("Whether answers go to Reply-To when there is one. Default: to the sender."),
+    forms: list(
+      "Addresses of forms and gateways that write for people: in their mail Reply-To is who has written.",
+    ),
     quote: flag("Whether the mail that is answered stands below the answer. Default false."),
     plus_addressing: flag(
       "Whether Reply-To is our address with a +tag, by which a thread is found that a mail program has cut off. Default false.",
@@ -128,7 +130,8 @@ export interface EmailOptions {
   readonly authservId: string | undefined;
   readonly requireAuth: boolean;
   readonly answerLists: ReadonlySet<string>;
-  readonly useReplyTo: boolean;
+  /** Senders whose Reply-To is who has written. */
+  readonly forms: ReadonlySet<string>;
   readonly quote: boolean;
   readonly plusAddressing: boolean;
   readonly threadSecret: string | undefined;
@@ -176,7 +179,9 @@ export function emailOptions(settings: EmailSettings): EmailOptions {
     authservId: settings.authserv_id?.toLowerCase(),
     requireAuth: settings.require_auth ?? false,
     answerLists: new Set((settings.answer_lists ?? []).map((id) => id.toLowerCase())),
-    useReplyTo: settings.use_reply_to ?? false,
+    forms: new Set(
+      (settings.forms ?? []).map((one, index) => own(one, `/settings/forms/${index}`)),
+    ),
     quote: settings.quote ?? false,
     plusAddressing: settings.plus_addressing ?? false,
     threadSecret: settings.thread_secret,

@@ -60,6 +60,8 @@ function backoff(failures: number): number {
 async function watchOnce(watched: Watched, signal: AbortSignal, up: () => void): Promise<void> {
   const { options, environment, sink } = watched;
   const client = await openImap(options, environment, signal);
+  const stop = () => client.close();
+  signal.addEventListener("abort", stop, { once: true });
   try {
     const news = newsOf(client, signal);
     const open = client.mailboxOpen(options.mailbox, { readOnly: true });
@@ -76,6 +78,7 @@ async function watchOnce(watched: Watched, signal: AbortSignal, up: () => void):
     }
     if (!signal.aborted) throw new Error(client.byeReason ?? "the server closed the connection");
   } finally {
+    signal.removeEventListener("abort", stop);
     client.close();
   }
 }

@@ -33,7 +33,8 @@ export class Smtp {
     } catch (error) {
       attempt.isGivenUp = true;
       const failed = failureOf(error, attempt.hasBegun, this.#options);
-      if (failed.ok === false && ["retry", "unknown", "auth"].includes(failed.class)) this.close();
+      // What broke without a word from the server: the next mail begins anew, with the host looked up again.
+      if ((error as { responseCode?: number }).responseCode === undefined) this.close();
       return failed;
     }
   }

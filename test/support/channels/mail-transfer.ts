@@ -15,32 +15,39 @@ export type Behaviour =
   | "cut-before"
   | "cut-after"
   /** Takes the mail and never says anything. */
-  | "silent";
+  | "silent"
+  /** Agrees to the recipient only then. */
+  | { readonly at: "later"; readonly when: Promise<void> };
 
 /** A running one. */
 export interface MailTransfer {
   readonly port: number;
   /** What it does from now on: once each, in order; then it delivers. */
   next(...behaviours: readonly Behaviour[]): void;
+  /** The next recipient has been named. */
+  named(): Promise<void>;
   /** Mails that came in whole. */
   readonly taken: readonly { readonly to: readonly string[]; readonly raw: Buffer }[];
   stop(): Promise<void>;
 }
 
-/** @param deliver where mails go; default: nowhere. */
+/** @param deliver where mails go; default: nowhere. @param tls implicit, with this certificate. */
 export async function startMailTransfer(
   deliver: (raw: Buffer, users: readonly string[], from: string) => Promise<void> = async () =>
     undefined,
+  tls?: { readonly cert: string; readonly key: string },
 ): Promise<MailTransfer> {
   const queue: Behaviour[] = [];
   const taken: { to: readonly string[]; raw: Buffer }[] = [];
   const sockets = new Map<string, { destroy(): void }>();
+  const waiting: (() => void)[] = [];
   let now: Behaviour = "deliver";
   const refusal = (at: string): Error | null =>
-    typeof now === "object" && now.at === at
+    typeof now === "object" && now.at !== "later" && now.at === at
       ? Object.assign(new Error(now.text), { responseCode: now.code })
       : null;
   const server = new SMTPServer({
+    ...(tls === undefined ? {} : { secure: true, ...tls }),
     authOptional: true,
     authMethods: ["PLAIN", "LOGIN"],
     allowInsecureAuth: true,
@@ -56,12 +63,14 @@ export async function startMailTransfer(
       done(refusal("from"));
     },
     onRcptTo: (_address, session, done) => {
+      for (const tell of waiting.splice(0)) tell();
       if (now === "cut-before") sockets.get(session.id)?.destroy();
+      else if (typeof now === "object" && now.at === "later") void now.when.then(() => done());
       else done(refusal("to"));
     },
     onData: (stream, session, done) => {
       const behaviour = now;
-      void read(stream).then(async (raw) => {
+      const whole = read(stream).then(async (raw) => {
         const refused = refusal("data");
         if (refused !== null) return done(refused);
         const to = session.envelope.rcptTo.map(({ address }) => address);
@@ -75,6 +84,8 @@ export async function startMailTransfer(
         if (behaviour === "cut-after") sockets.get(session.id)?.destroy();
         else if (behaviour !== "silent") done();
       });
+      // A line that ends within a mail has ended.
+      whole.catch(() => undefined);
     },
   });
   server.on("error", () => undefined);
@@ -94,6 +105,7 @@ export async function startMailTransfer(
   return {
     port: address.port,
     next: (...behaviours) => void queue.push(...behaviours),
+    named: () => new Promise((resolve) => void waiting.push(resolve)),
     taken,
     stop: () => new Promise((resolve) => server.close(() => resolve())),
   };

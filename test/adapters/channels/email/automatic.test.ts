@@ -162,3 +162,17 @@ test("a mail that names no sender, or two, is set aside", async () => {
     expect(parked[0]?.reason).toContain("exactly one sender");
   }
 });
+
+test("in the mail of a form Reply-To has written, in everybody else's the sender has", async () => {
+  const raw = mail({ From: "noreply@form.test", "Reply-To": "Carl <carl@example.test>" });
+
+  const { sender, place, address } = await message(raw, { forms: ["noreply@form.test"] });
+
+  expect(sender).toMatchObject({ id: "carl@example.test", isAutomatic: false, isVerified: false });
+  expect([place.conversation, address["to"]]).toEqual(["carl@example.test", "carl@example.test"]);
+  const other = await message(mail({ "Reply-To": "carl@example.test" }));
+  expect([other.place.conversation, other.address["to"]]).toEqual([
+    "alice@example.test",
+    "alice@example.test",
+  ]);
+});
