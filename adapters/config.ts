@@ -158,7 +158,12 @@ export async function readConfig(environment: Environment, folder: string): Prom
     values.guardrailsFile === null ? null : resolve(folder, values.guardrailsFile);
   const secret = { adminKey, masterKey, masterKeyFile, tenantKeys, guardrailsFile };
   const lists = { embedders, rerankers, issuers, integrations, providers, guardrails };
-  const own = { tls, data, models, ...lists, file: file?.path ?? null };
+  const { middleware } = values.gateway;
+  const gateway = {
+    ...values.gateway,
+    middleware: middleware === null ? null : resolve(folder, middleware),
+  };
+  const own = { gateway, tls, data, models, ...lists, file: file?.path ?? null };
   return { ...values, ...defaults, ...secret, ...own };
 }
 

@@ -18,7 +18,7 @@ export interface EngineLines {
   /** From now on engines' calls are paid there; those that came before have waited. */
   payAt(purse: ProviderPurse): void;
   /** From now on what engines send over channels goes there; that which came before has waited. */
-  sendBy(channels: Channels): void;
+  sendBy(channels: () => Promise<Channels>): void;
 }
 
 /** Whether any embedder or re-ranker is a provider's. */
@@ -38,14 +38,14 @@ export async function engineLines(
       ? undefined
       : (await import("./llm/answer-hub.ts")).createAnswerHub(answers);
   const paid = settleable<ProviderPurse>();
-  const sent = settleable<Channels>();
+  const sent = settleable<() => Promise<Channels>>();
   const served = hasPaidCalls(config) ? await import("./money/purse-line.ts") : undefined;
   const connect: ConnectEngine = (line) => {
     const named = channelsOf(line);
     const ends = [
       hub?.connect(named(channels.answers)),
       served?.servePurse(named(channels.purse), () => paid.promise),
-      serveChannelsLater(named(channels.gateway), () => sent.promise),
+      serveChannelsLater(named(channels.gateway), async () => (await sent.promise)()),
     ];
     return () => {
       for (const end of ends) end?.();

@@ -14,6 +14,7 @@ import { defaultLimits } from "./config-tenants.ts";
 import { loadAssets } from "./console/assets.ts";
 import { type EngineLines, hasPaidCalls } from "./engine-lines.ts";
 import { createFrontAuth } from "./front-auth.ts";
+import { gatewaySettings, keepChannels } from "./front-channels.ts";
 import { createKnowledge } from "./front-knowledge.ts";
 import { createFrontMemories } from "./front-memory.ts";
 import { type LookAtProviders, listModels, lookAtProviders } from "./front-providers.ts";
@@ -135,7 +136,7 @@ export async function openFront(options: FrontOptions): Promise<Front> {
     ...{ compute: system.compute, nowMs: Date.now, prices },
     ...{ data: config.data, log: diary, sealed, skillBytesMax: config.skills.bytesMax },
     tenantLimits: defaultLimits(config.tenants.limits),
-    trust: trustOf(options),
+    ...{ trust: trustOf(options), gateway: gatewaySettings(config) },
     ...knowledge,
     ...{ guards: options.guards, operatorRules: config.guardrails },
     memories: createFrontMemories(system, knowledge),
@@ -269,6 +270,8 @@ function keepUp(
       purging(options),
     ),
   ];
+  const { config, lines, system, diary: log } = options;
+  stops.push(afterStart(0, () => keepChannels({ config, lines, services, system, log })));
   const { guardrailsFile: file } = options.config;
   if (file !== null) stops.push(afterStart(0, () => keepingGuardrails(options, services, file)));
   return () => {

@@ -7,6 +7,7 @@ import { type Integration, integrationsTable } from "../actors/records/integrati
 import { type SealedSecret, tokenTables } from "../actors/records/token.ts";
 import { HIDDEN, isSecretHeader } from "../actors/tools/secret-headers.ts";
 import type { RowSeals } from "../runtime/system.ts";
+import { channelTables } from "./channels/tables.ts";
 import { isSealed, type SecretPlace, type Vault } from "./vault/vault.ts";
 import { pushTable } from "./webhooks/push.ts";
 import { webhookSecretsTable } from "./webhooks/secrets.ts";
@@ -22,6 +23,7 @@ const A2A_PUSH = ":a2a-push";
 const AUDIT = ":audit";
 const VERIFIERS = ":verifiers";
 const GRANTS = ":grants";
+const CHANNELS = ":channels";
 
 /** Whose the secrets of a tool's headers are. */
 export function toolHeaderPlace(tenant: string): SecretPlace {
@@ -90,6 +92,17 @@ export function mapSecrets(
     const place = { tenant, user: "", integration: GRANTS };
     return withMembers(value, { granted: (text) => mapping(text, place) });
   }
+  const ofChannels = { tenant, user: "", integration: CHANNELS };
+  if (table === channelTables.kept) {
+    return withMembers(value, { value: (text) => mapping(text, ofChannels) });
+  }
+  const map = (text: string): string => mapping(text, ofChannels);
+  const { records, versions } = channelTables;
+  if (table === records || table === versions) return withRecordSecrets(value, map);
+  // An answer that is kept for a repeated request may be the record that it made.
+  if (isObject(value) && isChannel(value["result"])) {
+    return withEach(value, (member) => withRecordSecrets(member, map));
+  }
   return withHeaders(value, (text) => mapping(text, toolHeaderPlace(tenant)));
 }
 
@@ -157,6 +170,25 @@ function withConfig(config: Fields, map: (text: string) => string): unknown {
     return isSecret && isSecretHeader(name, config) ? map(value) : value;
   });
   return mapped === headers ? config : { ...config, headers: mapped };
+}
+
+/** Secrets of a channel's record. */
+function withRecordSecrets(row: unknown, map: (text: string) => string): unknown {
+  if (!isChannel(row)) return row;
+  const { record } = row;
+  const secrets = withEach(record.secrets, (secret) => {
+    const isSecret = typeof secret === "string" && secret !== HIDDEN && secret !== "";
+    return isSecret ? map(secret) : secret;
+  });
+  return secrets === record.secrets ? row : { ...row, record: { ...record, secrets } };
+}
+
+type ChannelRow = Fields & { readonly record: Fields & { readonly secrets: Fields } };
+
+function isChannel(row: unknown): row is ChannelRow {
+  if (!isObject(row) || !isObject(row["record"])) return false;
+  const { id, secrets } = row["record"];
+  return typeof id === "string" && id.startsWith("ch_") && isObject(secrets);
 }
 
 type Members = { readonly [name: string]: ((text: string) => string) | Members };

@@ -47,6 +47,8 @@ export interface PartSend extends AccountRef {
   readonly attempt: number;
   /** The message that it takes the place of. */
   readonly edits?: Receipt;
+  /** Whose rate it counts for: the place's conversation. Default: the address. */
+  readonly conversation?: string;
   /** Not sent any more after it, ms since the epoch: class `late`. Default: at any time. */
   readonly deliverByMs?: number;
 }

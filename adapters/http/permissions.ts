@@ -19,7 +19,8 @@ const table = {
   "agents.read": { least: "viewer", allows: "see agents, sub-agents, their versions and cards" },
   "resources.read": {
     least: "viewer",
-    allows: "see prompts, teams, workflows, tools, skills and packs; try a prompt, plan a pack",
+    allows:
+      "see prompts, teams, workflows, tools, skills, channels and packs; try a prompt, plan a pack",
   },
   "knowledge.read": { least: "viewer", allows: "see and search collections; see their jobs" },
   "evaluations.read": { least: "viewer", allows: "see data sets and evaluations" },
@@ -40,7 +41,7 @@ const table = {
   "agents.write": { least: "developer", allows: "make, change and remove agents" },
   "resources.write": {
     least: "developer",
-    allows: "make, change and remove prompts, teams, workflows, tools, skills and packs",
+    allows: "make, change and remove prompts, teams, workflows, tools, skills, channels and packs",
   },
   "knowledge.write": { least: "developer", allows: "make, fill, change and remove collections" },
   "evaluations.write": { least: "developer", allows: "change data sets, remove evaluations" },
@@ -150,6 +151,7 @@ export const areas: ReadonlyMap<string, Area> = new Map(
     workflows: resources,
     tools: resources,
     skills: resources,
+    channels: resources,
     packs: resources,
   }),
 );

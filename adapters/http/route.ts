@@ -111,6 +111,8 @@ export interface Route {
   readonly parameters?: Readonly<Record<string, RouteParameter>>;
   /** Headers it reads. */
   readonly reads?: readonly RequestHeader[];
+  /** Name of its operation, where the one made of its pattern would be another's too. */
+  readonly operation?: string;
   /** What it does, in a few words, and what a caller has to know besides; for the description. */
   readonly summary?: string;
   readonly description?: string;

@@ -62,6 +62,7 @@ import type { Definition } from "../../runtime/actor.ts";
 import { type Log, silentLog } from "../../runtime/log.ts";
 import { type RunningSystem, startSystem } from "../../runtime/pool.ts";
 import { createApiContract } from "./api-contract.ts";
+import { testGateway } from "./channels/test-gateway.ts";
 import { listenToHeaders } from "./heard-headers.ts";
 import { socketsOf } from "./host-sockets.ts";
 import { inlineCompute } from "./inline-compute.ts";
@@ -108,7 +109,7 @@ const adminKey = "admin-key-of-the-tests-1234";
 
 /** What a test has its own of. */
 export interface HostParts {
-  /** Hosted beside the product's own. */
+  /** Hosted beside the product's own, or in the place of those of the same kind. */
   readonly definitions?: readonly Definition[];
   readonly compute?: Compute;
   /** Default: the built-in one alone. */
@@ -157,6 +158,7 @@ export interface HostWithin {
 /** Starts one. */
 export async function startHttpHost(parts: HostParts = {}): Promise<HttpHost> {
   const { definitions = [], compute = inlineCompute, before = async () => undefined } = parts;
+  const isOwn = (kind: string): boolean => definitions.some((one) => one.kind === kind);
   const folder = mkdtempSync(join(tmpdir(), "troupe-http-"));
   const llm = createScriptedLlm(() => "You can export from Settings.");
   const embedder = createBuiltinEmbedder();
@@ -168,7 +170,7 @@ export async function startHttpHost(parts: HostParts = {}): Promise<HttpHost> {
     beside: createBeside(acts),
     workerUrl: new URL("./unused.js", import.meta.url),
     loadHost: () => ({
-      definitions: [...catalog, ...definitions],
+      definitions: [...catalog.filter(({ kind }) => !isOwn(kind)), ...definitions],
       createPorts: ({ hot, bulk, log }): Ports => ({
         llm,
         embedder,
@@ -333,8 +335,7 @@ function makeServices(
 ): Services {
   const { skillBytesMax = 64 * 1_024 * 1_024, prices = defaultPrices } = parts;
   return createServices({
-    ...{ system, data, log: silentLog },
-    skillBytesMax,
+    ...{ system, data, log: parts.log ?? silentLog, skillBytesMax, gateway: testGateway },
     operatorRules: parts.operatorRules ?? [],
     ...(parts.tenantLimits && { tenantLimits: parts.tenantLimits }),
     trust: testTrust(parts.publicUrl ?? null, parts.integrations ?? []),

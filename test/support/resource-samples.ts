@@ -52,6 +52,32 @@ export const resourceSamples: Readonly<Record<keyof Resources["kinds"], SampleMa
       ],
     };
   },
+  channels: async (host) => {
+    const make = async (name: string): Promise<string> =>
+      (await host.call("POST", "/v2/agents", { name })).body.agent_key;
+    const [ann, ben] = [await make("Ann"), await make("Ben")];
+    const settings = { api_url: "http://127.0.0.1:9/messages" };
+    const one = { name: "Door", kind: "quiet", agent: ann, settings };
+    const hours = { time_zone: "Europe/Vienna", open: ["mon-fri 09:00-17:30"] };
+    const hoursOf = (more: Fields) => ({ ...one, business_hours: { ...hours, ...more } });
+    return {
+      one,
+      other: { ...one, name: "Second", agent: ben, agents: { ann }, rooms: "all" },
+      patch: { allow: ["u1"], business_hours: hours },
+      patched: { ...one, allow: ["u1"], business_hours: hours },
+      refused: [
+        { body: { ...one, kind: "nowhere" }, pointer: "/kind" },
+        { body: { ...one, agent: "ag_none" }, pointer: "/agent" },
+        { body: { ...one, agents: { ann: "ag_none" } }, pointer: "/agents/ann" },
+        { body: { ...one, settings: { ...settings, colour: "red" } }, pointer: "/settings/colour" },
+        { body: { ...one, settings: {} }, pointer: "/settings/api_url" },
+        { body: { ...one, secrets: { other: "any" } }, pointer: "/secrets/other" },
+        { body: { ...one, middleware: ["none"] }, pointer: "/middleware/0" },
+        { body: hoursOf({ open: ["someday 1-2"] }), pointer: "/business_hours/open/0" },
+        { body: hoursOf({ time_zone: "Mars/Base" }), pointer: "/business_hours/time_zone" },
+      ],
+    };
+  },
   prompts: async () => ({
     one: { name: "Greeting", template: "Hello!", description: "Says hello." },
     other: {

@@ -8,7 +8,9 @@ const VERBS = { GET: "get", POST: "create", PUT: "replace", PATCH: "update", DEL
 const SURFACES = new Set(["v1", "v2", "proxy"]);
 
 /** The name of a route's operation, made of its method and pattern. */
-export function operationIdOf({ errors, method, pattern, query = [] }: Route): string {
+export function operationIdOf(route: Route): string {
+  const { errors, method, pattern, query = [], operation } = route;
+  if (operation !== undefined) return operation;
   const parts = pattern.slice(1).split("/");
   // OpenAI's protocol has names that the platform has too, such as its models.
   const surface = errors === "openai" ? ["openai"] : pattern === "/" ? ["page"] : [];

@@ -1,11 +1,13 @@
 // The platform's own surface: plain resources under /v2.
 
+import { gatewayRoutes } from "../gateway/routes.ts";
 import { promptRoutes } from "../resources/prompt-routes.ts";
 import { kindRoutes } from "../resources/resource-routes.ts";
 import type { Route } from "../route.ts";
 import type { Services } from "../services/services.ts";
 import { agentRoutes } from "./agents.ts";
 import { approvalRoutes } from "./approvals.ts";
+import { channelRoutes } from "./channels.ts";
 import { checkpointsRoute } from "./checkpoints.ts";
 import { connectPages } from "./connect-pages.ts";
 import { conversationRoutes } from "./conversations.ts";
@@ -49,9 +51,11 @@ export function platformRoutes(services: Services): readonly Route[] {
     ...evaluationRoutes(services),
     historyRoute(services),
     ...kindRoutes(services.resources),
+    ...channelRoutes(services),
     ...promptRoutes(services),
     ...skillRoutes(services),
     ...packRoutes(services),
   ];
-  return routes.map((route) => ({ query: [], ...route }));
+  // What platforms add to an address is theirs.
+  return [...routes.map((route) => ({ query: [], ...route })), ...gatewayRoutes(services.gateway)];
 }

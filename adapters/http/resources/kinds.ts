@@ -1,6 +1,7 @@
 // The kinds of resources, a line each: its record and its rules. Service, routes, tables, lists,
 // versions and the tests that every kind has to pass (test/http/resources) come with the line.
 
+import { channelKind } from "../../../actors/channels/channel.ts";
 import { datasetKind } from "../../../actors/records/dataset.ts";
 import { promptKind } from "../../../actors/records/prompt.ts";
 import type { ResourceKind } from "../../../actors/records/resource.ts";
@@ -9,19 +10,29 @@ import { toolKind } from "../../../actors/records/tool-kind.ts";
 import { workflowKind } from "../../../actors/records/workflow.ts";
 import { removalAddress } from "../../../actors/removal.ts";
 import type { System } from "../../../runtime/system.ts";
+import type { ChannelKinds } from "../../channels/check.ts";
 import { agentListing } from "../services/agent-listing.ts";
 import { createDatasetItems } from "../services/dataset-items.ts";
 import { type RecordUser, refuseUsed } from "../services/record-links.ts";
 import { toolRules } from "../services/tool-checks.ts";
+import { channelRules } from "./channel-rules.ts";
 import { promptRules } from "./prompt-rules.ts";
 import type { ResourceRules } from "./resource-rules.ts";
-import { createResourceService, type ResourceContext } from "./resource-service.ts";
+import {
+  createResourceService,
+  type ResourceContext,
+  type ResourceService,
+} from "./resource-service.ts";
 import { teamRules } from "./team-rules.ts";
 import { workflowRules } from "./workflow-rules.ts";
 
 /** What they work with. */
 interface StoredContext extends Omit<ResourceContext, "usersOf" | "system"> {
   readonly system: Pick<System, "tables" | "ask">;
+  /** What channels may name. Default: what comes with the server. */
+  readonly channelKinds?: ChannelKinds | undefined;
+  /** Told of a channel that was made, changed or removed. Default: nobody. */
+  channelChanged?(tenant: string, id: string): Promise<void>;
 }
 
 /** The services of all kinds, the items of data sets, and which records name one. */
@@ -35,6 +46,7 @@ export function createResources(context: StoredContext) {
     teams: of(teamKind, teamRules),
     workflows: of(workflowKind, workflowRules),
     tools: of(toolKind, toolRules),
+    channels: told(of(channelKind, channelRules(context.channelKinds)), context),
     datasets: {
       ...datasets,
       remove: async (...[caller, id, ifMatch]: Parameters<typeof datasets.remove>) => {
@@ -56,6 +68,40 @@ export function createResources(context: StoredContext) {
     return [...records, ...(await runningUsersOf(context.system.tables, tenant, id))];
   }
   return { kinds: resources, items, usersOf };
+}
+
+/** With whoever has to know of each change of a record; told when it is on disk. */
+function told<Input extends object>(
+  service: ResourceService<Input>,
+  { channelChanged = async () => undefined }: Pick<StoredContext, "channelChanged">,
+): ResourceService<Input> {
+  return {
+    ...service,
+    create: async (...of) => {
+      const row = await service.create(...of);
+      await channelChanged(of[0].tenant, row.record.id);
+      return row;
+    },
+    replace: async (...of) => {
+      const row = await service.replace(...of);
+      await channelChanged(of[0].tenant, of[1]);
+      return row;
+    },
+    patch: async (...of) => {
+      const row = await service.patch(...of);
+      await channelChanged(of[0].tenant, of[1]);
+      return row;
+    },
+    remove: async (...of) => {
+      await service.remove(...of);
+      await channelChanged(of[0].tenant, of[1]);
+    },
+    rollback: async (...of) => {
+      const row = await service.rollback(...of);
+      await channelChanged(of[0].tenant, of[1]);
+      return row;
+    },
+  };
 }
 
 /** The services of all kinds, the items of data sets, and which records name one. */

@@ -68,6 +68,7 @@ export interface ChatAsk extends Ask {
   readonly onBusy?: ChatMessage["on_busy"];
   /** Address that is told of the run's end. */
   readonly webhook?: string;
+  readonly tells?: ChatMessage["tells"];
   readonly onDisconnect?: "continue" | "cancel";
   /** The same where what is asked says nothing itself. Default "continue". */
   readonly onDisconnectElse?: "continue" | "cancel";
@@ -313,14 +314,13 @@ async function prepareChat(parts: Parts, ask: ChatAsk): Promise<Prepared> {
   if (ask.webhook !== undefined) await parts.webhookSecrets.get(tenant);
   const conversation = await conversationOf(parts, ask);
   const to = conversationAddress(tenant, conversation);
-  const { variables } = ask;
   const prompts = await promptsFor(parts, ask, { target, conversation });
   const sent: ChatMessage = {
     type: "chat",
     agent: ask.agent,
     text: ask.text,
     ...(ask.data === undefined ? {} : { data: ask.data }),
-    ...(variables && { variables }),
+    ...(ask.variables && { variables: ask.variables }),
     ...(prompts && { prompts }),
     stream: ask.stream,
     priceMicros: (await operationsOf(parts, tenant)).chat,
@@ -328,6 +328,7 @@ async function prepareChat(parts: Parts, ask: ChatAsk): Promise<Prepared> {
     ...speakerOf(ask),
     ...(ask.onBusy === undefined ? {} : { on_busy: ask.onBusy }),
     ...(ask.webhook === undefined ? {} : { webhook: ask.webhook }),
+    ...(ask.tells && { tells: ask.tells }),
     ...(ask.response && { response: ask.response }),
     ...(keyId === null ? {} : { keyId }),
     ...ask.limit,

@@ -10,6 +10,9 @@ import { removalAddress } from "../../../actors/removal.ts";
 import type { Log } from "../../../runtime/log.ts";
 import type { System } from "../../../runtime/system.ts";
 import { Refusals } from "../../audit/refusals.ts";
+import type { GatewaySettings } from "../../channels/gateway.ts";
+import { type LaterGateway, laterGateway } from "../../channels/later-gateway.ts";
+import type { Registry } from "../../channels/registry.ts";
 import { writeSmall } from "../../data-folder.ts";
 import type { PackContext } from "../../packs/context.ts";
 import type { PackService } from "../../packs/pack-service.ts";
@@ -76,6 +79,8 @@ export interface ServiceOptions {
   /** Keys of tenants, where what is theirs is sealed on the disk. */
   readonly sealed?: Pick<SealedTenants, "destroy" | "source"> | undefined;
   readonly trust: Trust;
+  /** Of channels. Default: the operator says nothing of them. */
+  readonly gateway?: GatewaySettings & { readonly registry?: Registry };
   /** Where findings of guardrails are counted. Default: nowhere. */
   readonly guards?: GuardFigures;
   /** The operator's guardrails, which hold for all tenants. Default none. */
@@ -110,6 +115,8 @@ export interface Services {
   readonly items: DatasetItems;
   readonly evaluations: EvaluationService;
   readonly webhookSecrets: WebhookSecrets;
+  /** Accounts of channels: open from when the first is needed. */
+  readonly gateway: LaterGateway;
   /** Loaded when they are first asked for. */
   guardrails(): Promise<GuardrailService>;
   readonly prices: Prices;
@@ -141,7 +148,13 @@ export function createServices(options: ServiceOptions): Services {
   const { system, compute, prices, nowMs, tenantLimits = {} } = options;
   const index = new RecordIndex(system.tables);
   const serial = createSerial();
-  const resources = createResources({ system, index, serial, nowMs });
+  const channelChanges = new Set<ChannelChanged>();
+  const resources = createResources({
+    ...{ system, index, serial, nowMs, channelKinds: options.gateway },
+    channelChanged: async (tenant, id) => {
+      for (const tell of channelChanges) await tell(tenant, id);
+    },
+  });
   const { items } = resources;
   const stored = { system, index, serial, usersOf: resources.usersOf, prices, tenantLimits, nowMs };
   // One store: changes of an agent wait for each other, whichever service makes them.
@@ -165,6 +178,16 @@ export function createServices(options: ServiceOptions): Services {
   const ingestion = createIngestionService({ ...options, hidden });
   const knowledge = createKnowledgeService({ ...options, ingestion });
   const limited = tenantServices(options);
+  const chat = withRoom(
+    createChatService({
+      ...{ system, approvals, conversations, gate, compute, webhookSecrets, prices, nowMs },
+      ...guardParts,
+    }),
+    limited.storageRoom,
+    tenantLimits,
+  );
+  const gateway = gatewayOf(options, { chat, conversations, approvals });
+  channelChanges.add(gateway.changed);
   const packContext: PackContext = { ...options, index, serial, ingestion, knowledge, memories };
   return {
     ...{ system, compute, nowMs, agents, conversations, gate, approvals, hidden, operatorGuards },
@@ -172,14 +195,7 @@ export function createServices(options: ServiceOptions): Services {
     refusals,
     ...{ sealer: options.sealed?.source, embedders: options.embedders, trust: options.trust },
     versions: createVersionService(stored, store),
-    chat: withRoom(
-      createChatService({
-        ...{ system, approvals, conversations, gate, compute, webhookSecrets, prices, nowMs },
-        ...guardParts,
-      }),
-      limited.storageRoom,
-      tenantLimits,
-    ),
+    ...{ chat, gateway },
     dryRuns: createDryRunService({ ...guardParts, system, compute, prices, nowMs }),
     knowledge,
     ingestion,
@@ -205,6 +221,18 @@ export function createServices(options: ServiceOptions): Services {
     ...limited,
     bodies: index.bodies,
   };
+}
+
+type ChannelChanged = LaterGateway["changed"];
+
+const noGateway: GatewaySettings = { hosts: [], middleware: null, publicUrl: null };
+
+function gatewayOf(
+  { system, compute, log, gateway = noGateway, nowMs }: ServiceOptions,
+  asked: Pick<Services, "chat" | "conversations" | "approvals">,
+): LaterGateway {
+  const { registry } = gateway as { readonly registry?: Registry };
+  return laterGateway({ ...asked, system, compute, log, settings: gateway, registry, nowMs });
 }
 
 /** Agents whose memories go with them. */

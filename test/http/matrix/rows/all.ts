@@ -6,6 +6,7 @@ import { adminRows } from "./admin.ts";
 import { agentRows } from "./agents.ts";
 import { auditRows } from "./audit.ts";
 import { budgetRows } from "./budgets.ts";
+import { channelRows } from "./channels.ts";
 import { datasetRows } from "./datasets.ts";
 import { frontRows } from "./front.ts";
 import { guardrailRows } from "./guardrails.ts";
@@ -42,5 +43,12 @@ export const areas = {
     ...tenantRows,
     ...frontRows,
   },
-  resources: { ...resourceRows, ...skillRows, ...tokenRows, ...packRows, ...datasetRows },
+  resources: {
+    ...resourceRows,
+    ...channelRows,
+    ...skillRows,
+    ...tokenRows,
+    ...packRows,
+    ...datasetRows,
+  },
 } as const satisfies Readonly<Record<string, Rows>>;

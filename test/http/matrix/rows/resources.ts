@@ -127,6 +127,7 @@ export const resourceRows: Rows = {
   ...rowsOf("workflows"),
   ...rowsOf("tools"),
   ...rowsOf("datasets"),
+  ...rowsOf("channels"),
   "POST /v2/prompts/{id}/preview": {
     good: async (world) => {
       const body = { name: "Bye", template: "Bye, {{who}}!", variables: [variable] };

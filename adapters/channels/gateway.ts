@@ -1,0 +1,103 @@
+// The gateway of a server: accounts, what comes in to them and what goes out, put together once on main
+// when the first of them is needed.
+
+import type { OutgoingFile } from "../../actors/channels/outgoing.ts";
+import type { Channels } from "../../actors/channels/port.ts";
+import type { Compute } from "../../actors/ports.ts";
+import { systemTables, systemTenant } from "../../actors/records/api-key.ts";
+import { RuntimeError } from "../../runtime/errors.ts";
+import type { Log } from "../../runtime/log.ts";
+import type { System } from "../../runtime/system.ts";
+import { createEgress } from "../egress.ts";
+import { createPoolParser } from "../parse/pool-parser.ts";
+import { createSerial } from "../serial.ts";
+import { Accounts } from "./accounts.ts";
+import { type ChannelParts, createChannels } from "./channels.ts";
+import { createMailboxes } from "./mailboxes.ts";
+import { loadOwn } from "./middleware/own.ts";
+import { type Registry, registry } from "./registry.ts";
+import { createTakeIn, type TakeIn } from "./take-in.ts";
+import { TypingSigns } from "./typing-signs.ts";
+
+/** What the operator says of it. */
+export interface GatewaySettings {
+  /** Hosts of private networks that accounts may reach. */
+  readonly hosts: readonly string[];
+  /** File of the operator's own middleware; null: none. */
+  readonly middleware: string | null;
+  /** Where platforms reach this server; null: it is not known. */
+  readonly publicUrl: string | null;
+  /** Why nothing is sent at all. */
+  readonly closed?: string | undefined;
+}
+
+/** What it works with. */
+export interface GatewayParts extends Omit<ChannelParts, "accounts" | "parser" | "typing"> {
+  readonly system: System;
+  readonly compute: Compute;
+  readonly log: Log;
+  readonly settings: GatewaySettings;
+  /** Default: the kinds that come with the server. */
+  readonly registry?: Registry | undefined;
+}
+
+/** A gateway whose accounts are open. */
+export interface Gateway {
+  readonly accounts: Accounts;
+  readonly port: Channels;
+  readonly takeIn: TakeIn;
+  readonly registry: Registry;
+  readonly publicUrl: string | null;
+  readonly log: Log;
+  close(): Promise<void>;
+}
+
+/** Opens it, with the accounts of all tenants. @throws CONFIG_INVALID for a file that cannot be loaded. */
+export async function openGateway(parts: GatewayParts): Promise<Gateway> {
+  const { system, compute, log, settings, nowMs } = parts;
+  const { tables } = system;
+  const own = await loadOwn(settings.middleware);
+  const { hosts, closed } = settings;
+  const egress = createEgress({
+    ...{ allowedHosts: hosts, closed },
+    weightOf: (tenant) => system.tenants.weightOf(tenant),
+  });
+  const kinds = parts.registry ?? registry;
+  const takeIn = createTakeIn({ system, log, nowMs });
+  const accounts = new Accounts({
+    ...{ system, tables, egress, log, own, takeIn, nowMs, registry: kinds },
+    serial: createSerial(),
+    mailboxes: createMailboxes({ tables, nowMs }),
+    readFile: (tenant, file) => readFile(system, tenant, file),
+    listTenants: async (page) => {
+      const rows = await tables.list(systemTenant, systemTables.tenants, page);
+      return rows.map(({ id }) => ({ id }));
+    },
+  });
+  await accounts.open();
+  const parser = createPoolParser(compute);
+  const typing = new TypingSigns();
+  return {
+    ...{ accounts, takeIn, registry: kinds, publicUrl: settings.publicUrl, log },
+    port: createChannels({ ...parts, accounts, parser, typing }),
+    close: async () => {
+      typing.close();
+      await accounts.close();
+      egress.close();
+    },
+  };
+}
+
+/** Where files lie that are to be sent. */
+export const outgoingFilesTable = "channel-files";
+
+async function readFile(
+  { tables }: Pick<System, "tables">,
+  tenant: string,
+  { id, name }: OutgoingFile,
+): Promise<Uint8Array> {
+  const row = await tables.get(tenant, outgoingFilesTable, id);
+  const bytes = (row?.value as { readonly bytes?: unknown } | undefined)?.bytes;
+  if (bytes instanceof Uint8Array) return bytes;
+  throw new RuntimeError("NOT_FOUND", `The file ${name.slice(0, 100)} is not there any more.`);
+}

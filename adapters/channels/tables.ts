@@ -1,0 +1,17 @@
+// Tables of channels. Everything of an account begins with its id and a dot.
+//
+//   channels          ch           its record, and channels-versions   ch.n   the same as it was
+//   channel-aliases   ch.of.hash   another id of a user or a conversation -> the one the session knows
+//   channel-cursors   ch           where a source goes on
+//   channel-parked    ch.time.n    what could not be understood, to be looked at
+//   channel-kept      ch.name      secrets that change while the account runs: sealed
+
+/** Their names. Without an import: every thread that seals secrets loads them. */
+export const channelTables = {
+  records: "channels",
+  versions: "channels-versions",
+  aliases: "channel-aliases",
+  cursors: "channel-cursors",
+  parked: "channel-parked",
+  kept: "channel-kept",
+} as const;
