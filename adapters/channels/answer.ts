@@ -3,6 +3,9 @@
 import { RuntimeError } from "../../runtime/errors.ts";
 import type { ChannelResponse } from "./adapter.ts";
 
+/** Said where nothing better is known, s. */
+const RETRY_S = 5;
+
 /** Headers by name. */
 export type Headers = Readonly<Record<string, string>>;
 
@@ -27,6 +30,8 @@ export function problemOf(error: unknown, headers: Headers = {}): ChannelRespons
   if (!(error instanceof RuntimeError)) throw error;
   const pointer = error.details?.["pointer"];
   const place = typeof pointer === "string" && pointer !== "" ? ` (at ${pointer})` : "";
-  const wait = error.retryable ? { "Retry-After": "5" } : {};
+  const waitMs = error.details?.["retryAfterMs"];
+  const waitS = typeof waitMs === "number" ? Math.ceil(waitMs / 1_000) : RETRY_S;
+  const wait = error.retryable ? { "Retry-After": String(waitS) } : {};
   return problem(error.status, `${error.message}${place}`, { ...wait, ...headers });
 }
