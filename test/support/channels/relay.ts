@@ -1,8 +1,6 @@
 // A whole adapter, of a platform that sends signed JSON and takes JSON: adapters/channels/README.md shows it.
-
 import { createHmac, timingSafeEqual } from "node:crypto";
-import type { ChannelData } from "../../../actors/channels/inbound.ts";
-import type { SendResult } from "../../../actors/channels/outgoing.ts";
+import type { Outgoing } from "../../../actors/channels/outgoing.ts";
 import { Type } from "../../../actors/schema.ts";
 import {
   type ChannelRequest,
@@ -10,17 +8,15 @@ import {
   type Handled,
 } from "../../../adapters/channels/adapter.ts";
 
-const settings = Type.Object(
-  {
-    api_url: Type.String({ format: "uri", description: "Where messages are sent to." }),
-    signing_secret: Type.String({ minLength: 16, description: "Deliveries are signed with it." }),
-  },
-  { additionalProperties: false },
-);
-
 export const relay = defineChannel({
   kind: "relay",
-  settings,
+  settings: Type.Object(
+    {
+      api_url: Type.String({ minLength: 8, description: "Where messages are posted to." }),
+      signing_secret: Type.String({ minLength: 16, description: "Deliveries are signed with it." }),
+    },
+    { additionalProperties: false },
+  ),
   secrets: ["signing_secret"],
   capabilities: {
     ...({
@@ -35,7 +31,7 @@ export const relay = defineChannel({
     conversationRate: { calls: 5, perMs: 1_000, burst: 5 },
   },
   sessionScope: "conversation",
-  create: ({ api_url, signing_secret }, environment) => {
+  create: ({ api_url, signing_secret }, { call, nowMs }) => {
     const isSigned = ({ headers, body }: ChannelRequest): boolean => {
       const given = Buffer.from(headers["x-relay-signature"] ?? "");
       const right = Buffer.from(createHmac("sha256", signing_secret).update(body).digest("hex"));
@@ -43,64 +39,54 @@ export const relay = defineChannel({
     };
     const handle = (request: ChannelRequest): Handled => {
       if (!isSigned(request)) return { refused: { status: 401, body: "The signature is wrong." } };
-      const said = messageOf(request.body);
-      if (said === null) return { refused: { status: 400, body: "That is no message." } };
-      const { id, room, from, text } = said;
+      const [id, room, from, text] = fieldsOf(request.body, ["id", "room", "from", "text"]);
+      if (!id || !room || !from || !text) return { refused: { status: 400, body: "No message." } };
       const sender = {
         id: from,
         isBot: false,
-        isSelf: from === "us",
+        isSelf: false,
         isAutomatic: false,
         isVerified: true,
       };
       const place = { conversation: room, user: from, isDirect: true };
-      const what = {
-        kind: "message",
-        message: id,
-        text,
-        dedupe: [id],
-        atMs: environment.nowMs(),
-      } as const;
-      return { events: [{ ...what, sender, place, address: { room } }], ack: { status: 200 } };
+      const of = { dedupe: [id], place, sender, address: { room }, atMs: nowMs() };
+      return { events: [{ kind: "message", message: id, text, ...of }], ack: { status: 200 } };
     };
-    const partsOf = (text: string) => {
-      const pieces = text.match(/.{1,1000}/gsu) ?? [""];
-      return pieces.map((piece) => ({ body: { text: piece }, plain: piece }));
+    const render = ({ text, buttons = [] }: Outgoing) => {
+      const whole = [text, ...buttons.map(({ label }) => `- ${label}`)].join("\n");
+      return (whole.match(/.{1,1000}/gsu) ?? [""]).map((plain) => ({
+        body: { text: plain },
+        plain,
+      }));
     };
     return {
       routes: [{ method: "POST", path: "", bodyMax: 64 * 1024, handle }],
-      render: ({ text }) => partsOf(text),
-      renderPlain: ({ text }) => partsOf(text),
-      send: async ({ body }, address: ChannelData, { key, signal }): Promise<SendResult> => {
-        const sent = JSON.stringify({ key, room: address["room"], text: body["text"] });
-        const answer = await environment.call({ method: "POST", url: api_url, body: sent, signal });
+      ...{ render, renderPlain: render },
+      send: async ({ body: { text } }, { room }, { key, signal }) => {
+        const body = JSON.stringify({ key, room, text });
+        const answer = await call({ method: "POST", url: api_url, body, signal });
+        const lost = (reason: string, is: "unknown" | "retry" | "rate" | "gone") =>
+          ({ ok: false, class: is, reason }) as const;
         if (!answer.reached)
-          return {
-            ok: false,
-            class: answer.mayHaveArrived ? "unknown" : "retry",
-            reason: answer.reason,
-          };
-        if (answer.status === 200)
-          return { ok: true, receipt: { id: Buffer.from(answer.body).toString() } };
-        const kind = answer.status === 429 ? "rate" : answer.status < 500 ? "gone" : "retry";
-        return { ok: false, class: kind, reason: `The relay answered ${answer.status}.` };
+          return lost(answer.reason, answer.mayHaveArrived ? "unknown" : "retry");
+        const [id] = fieldsOf(answer.body, ["id"]);
+        if (answer.status === 200 && id) return { ok: true, receipt: { id } };
+        if (answer.status < 300) return lost("The relay did not say what became of it.", "unknown");
+        if (answer.status === 429) return lost("The relay wants us to wait.", "rate");
+        return lost(`The relay answered ${answer.status}.`, answer.status < 500 ? "gone" : "retry");
       },
-      probe: async () => [{ ok: true, text: "The relay has nothing to look at." }],
+      probe: async () => [{ ok: true, text: "The relay has nothing that could be asked." }],
       close: async () => undefined,
     };
   },
 });
 
-function messageOf(body: Uint8Array): Record<"id" | "room" | "from" | "text", string> | null {
+/** Texts of a JSON object; undefined for what is none. */
+function fieldsOf(body: Uint8Array, names: readonly string[]): readonly (string | undefined)[] {
   try {
-    const { id, room, from, text } = JSON.parse(
-      new TextDecoder("utf-8", { fatal: true }).decode(body),
-    );
-    const all = [id, room, from, text];
-    return all.every((one) => typeof one === "string" && one !== "")
-      ? { id, room, from, text }
-      : null;
+    const said = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
+    return names.map((name) => (typeof said?.[name] === "string" ? said[name] : undefined));
   } catch {
-    return null;
+    return names.map(() => undefined);
   }
 }
