@@ -72,11 +72,17 @@ test("a token about to end is renewed before; one that cannot be renewed is refu
   const before = fake.calls.length;
   const second = await account.send(firstPart(account, "hello"), room, sendOptions());
   const methods = fake.calls.slice(before).map(({ method }) => method);
+  // Installed anew: what was kept of the tokens before is worth nothing.
+  fake.workspace.tokens.set("xoxb-anew", null);
+  const anew = { ...settings, bot_token: "xoxb-anew", refresh_token: "xoxe-1-anew" };
+  await slack.create(anew, environment).send(firstPart(account, "anew"), room, sendOptions());
+  const token = fake.calls.at(-1)?.token;
   const lost = slack.create({ ...settings, refresh_token: "xoxe-1-used" }, slackEnvironment());
   const refused = await lost.send(firstPart(account, "hello"), room, sendOptions());
 
   expect([first.ok, second.ok]).toEqual([true, true]);
   expect(methods).toEqual(["oauth.v2.access", "chat.postMessage"]);
+  expect(token).toBe("xoxb-anew");
   expect(refused).toMatchObject({
     class: "auth",
     reason: expect.stringContaining("invalid_refresh_token"),
@@ -215,7 +221,7 @@ test("no token, secret or ticket stands in a reason, a log or a finding (73)", a
   const { account, environment } = openAccount(fake);
   const body = JSON.stringify({
     ...{ ok: false, error: "invalid_arguments" },
-    response_metadata: { messages: [`[ERROR] the token ${TOKEN} is not allowed`] },
+    response_metadata: { messages: [`[ERROR] ${"x".repeat(200)} ${TOKEN} ${"x".repeat(200)}`] },
   });
   fake.fault("chat.postMessage", { body });
 
@@ -223,6 +229,7 @@ test("no token, secret or ticket stands in a reason, a log or a finding (73)", a
 
   const all = [...logs, ...environment.lines, JSON.stringify(result)].join("\n");
   expect(all).toContain("***");
+  if (!result.ok) expect(result.reason.length).toBe(300);
   for (const secret of [TOKEN, "xoxe", "xapp-fake", "client-secret-1", SECRET, "secret-ticket"]) {
     expect(all).not.toContain(secret);
   }

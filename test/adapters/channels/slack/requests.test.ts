@@ -109,6 +109,11 @@ test("a request that is replayed has the same keys, by which it is known again (
   const [first, second] = [await handle(request), await handle(request)];
 
   expect(statusOf(second)).toBe(200);
+  // The delivery's own, and that of what it tells.
+  expect(eventsOf(first)[0]?.dedupe).toEqual([
+    expect.stringMatching(/^slack:event\/Ev\d+X$/),
+    "slack:TTEAM1/CROOM1/1700000000.000100/message",
+  ]);
   expect(eventsOf(first).map(({ dedupe }) => dedupe)).toEqual(
     eventsOf(second).map(({ dedupe }) => dedupe),
   );

@@ -53,12 +53,26 @@ test("a lost answer is found in a long room and in a long thread; what Slack doe
   for (let i = 0; i < 450; i += 1) fake.workspace.say("CROOM1", { user: "UANNA1", text: `${i}` });
 
   const found = await account.reconcile?.(firstPart(account, "only once"), room, key);
+  const root = fake.workspace.say("CROOM1", { user: "UANNA1", text: "root" });
+  const thread = { ...room, thread: root.ts };
+  for (let i = 0; i < 450; i += 1) {
+    fake.workspace.say("CROOM1", { user: "UANNA1", text: `${i}`, thread_ts: root.ts });
+  }
+  await account.send(firstPart(account, "below"), thread, key);
+  const below = await account.reconcile?.(firstPart(account, "below"), thread, key);
   fake.fault("conversations.history", { status: 429, headers: { "retry-after": "60" } });
+  const cut = { ok: true, messages: [], has_more: true };
   const limited = await account.reconcile?.(firstPart(account, "only once"), room, key);
 
   expect(lost).toMatchObject({ ok: false, class: "unknown" });
   expect(found).toMatchObject({ state: "sent" });
+  expect(below).toMatchObject({ state: "sent" });
   expect(limited).toEqual({ state: "unknown" });
+  // There is more, and Slack does not say how to get it.
+  fake.fault("conversations.history", { body: JSON.stringify(cut) });
+  expect(await account.reconcile?.(firstPart(account, "x"), room, sendOptions())).toEqual({
+    state: "unknown",
+  });
 });
 
 test("one post a second: the room that is written to faster has to wait, other rooms do not (46)", async () => {
