@@ -23,12 +23,13 @@ export interface EnvironmentParts {
   nowMs(): number;
   readFile(tenant: string, file: OutgoingFile): Promise<Uint8Array>;
   resolveHost?(host: string): Promise<string>;
+  readonly connect?: ChannelEnvironment["connect"];
 }
 
 /** Of one account. */
 export function environmentOf(
   { tenant, id }: { readonly tenant: string; readonly id: string },
-  { egress, log, kept, hide, nowMs, readFile, resolveHost, mailbox }: EnvironmentParts,
+  { egress, log, kept, hide, nowMs, readFile, resolveHost, connect, mailbox }: EnvironmentParts,
 ): ChannelEnvironment {
   return {
     account: id,
@@ -39,6 +40,7 @@ export function environmentOf(
     ...(mailbox && { mailbox }),
     readFile: (file) => readFile(tenant, file),
     ...(resolveHost && { resolveHost }),
+    ...(connect && { connect }),
   };
 }
 

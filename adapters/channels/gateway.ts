@@ -9,6 +9,7 @@ import { RuntimeError } from "../../runtime/errors.ts";
 import type { Log } from "../../runtime/log.ts";
 import type { System } from "../../runtime/system.ts";
 import { createEgress } from "../egress.ts";
+import { createSockets } from "../egress-socket.ts";
 import { createPoolParser } from "../parse/pool-parser.ts";
 import { createSerial } from "../serial.ts";
 import { Accounts } from "./accounts.ts";
@@ -66,6 +67,7 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
   const takeIn = createTakeIn({ system, log, nowMs });
   const accounts = new Accounts({
     ...{ system, tables, egress, log, own, takeIn, nowMs, registry: kinds },
+    connect: createSockets({ allowedHosts: hosts, closed }),
     serial: createSerial(),
     mailboxes: createMailboxes({ tables, nowMs }),
     readFile: (tenant, file) => readFile(system, tenant, file),

@@ -78,7 +78,7 @@ export function apiResult(method: string, answer: PlatformAnswer, nowMs: number)
   const { status, headers } = answer;
   const body = bodyOf(answer.body);
   const wait = retryAfterMs(headers["retry-after"], nowMs);
-  const code = textIn(body, "error", 100) ?? "";
+  const code = codeIn(body);
   if (status === 429) return failure(method, "rate", { code: code || "429", what: "", wait });
   if (status < 200 || status > 299) {
     return failure(method, classOfStatus(status), { code, what: `status ${status}` });
@@ -139,6 +139,12 @@ function bodyOf(bytes: Uint8Array): Fields | null {
   }
 }
 
+/** Slack's word for an error; what is no word may hold anything, and is not said again. */
+function codeIn(body: Fields | null): string {
+  const code = textIn(body, "error", 100) ?? "";
+  return /^[a-z0-9_]+$/.test(code) ? code : "";
+}
+
 function detailsOf(body: Fields): string {
   const needed = textIn(body, "needed", 200);
   const [message] = listIn(objectIn(body, "response_metadata"), "messages");
@@ -151,7 +157,7 @@ function failure(
   failed: SendFailure,
   about: { readonly code: string; readonly what: string; readonly wait?: number | undefined },
 ): ApiFailure {
-  const words = [about.code, about.what].filter((one) => one !== "").join(", ");
+  const words = [about.code, about.what].filter((one) => one !== "").join(", ") || "it failed";
   const reason = withoutTokens(`Slack's ${method}: ${words}`).slice(0, REASON_MAX);
   const wait = about.wait === undefined ? {} : { retryAfterMs: about.wait };
   return { ok: false, class: failed, code: about.code, reason, ...wait };

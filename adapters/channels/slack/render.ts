@@ -2,9 +2,11 @@
 // Pure: the same gives the same parts, so that a part is known by its number.
 
 import type { Button, Outgoing, OutgoingFile, Part } from "../../../actors/channels/outgoing.ts";
+import { plainText } from "../format/plain.ts";
+import { escapedSlack, slackText } from "../format/slack.ts";
+import { split } from "../format/split.ts";
 import { ACTION_PREFIX } from "./forms.ts";
 import { slackLimits } from "./limits.ts";
-import { escapedSlack, plainText, slackText, split } from "./text.ts";
 
 /** A part that is a file. */
 export interface FilePart {
