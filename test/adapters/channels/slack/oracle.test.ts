@@ -113,7 +113,9 @@ test("the official client of Socket Mode is greeted, given an event, and its ack
   await socket.start();
   const id = fake.deliver("events_api", envelopeOf(messageOf()));
   const event = await heard;
-  await vi.waitFor(() => expect(fake.acknowledged.map((one) => one.envelope_id)).toContain(id));
+  await vi.waitFor(() => expect(fake.acknowledged.map((one) => one.envelope_id)).toContain(id), {
+    timeout: 20_000,
+  });
   await socket.disconnect();
 
   expect(event).toMatchObject({ text: "hello", channel: "CROOM1" });

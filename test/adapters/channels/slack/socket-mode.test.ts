@@ -1,7 +1,7 @@
 // Socket Mode: envelopes are acknowledged when they are stored and not before, connections follow each other,
 // and a refused token is the end.
 
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import type { Inbound } from "../../../../actors/channels/inbound.ts";
 import type { Sink } from "../../../../adapters/channels/adapter.ts";
 import { openAccount } from "../../../support/channels/slack-account.ts";
@@ -13,6 +13,14 @@ beforeAll(async () => {
   fake = await startSlack();
 });
 afterAll(async () => await fake.stop());
+
+let running: { stop(): void; readonly ended: Promise<void> }[] = [];
+afterEach(async () => {
+  for (const one of running) one.stop();
+  await Promise.allSettled(running.map(({ ended }) => ended));
+  running = [];
+  await connected(0);
+});
 
 /** An account that listens, and what it has stored. */
 function listening(appToken = "xapp-fake-1") {
@@ -30,12 +38,15 @@ function listening(appToken = "xapp-fake-1") {
   };
   const stop = new AbortController();
   const ended = account.source?.(sink, stop.signal) ?? Promise.resolve();
-  return { account, environment, stored, states, gate, ended, stop: () => stop.abort() };
+  running.push({ ended, stop: () => stop.abort() });
+  return { account, environment, stored, states, gate, ended };
 }
 
+/** The machine may be busy: what is waited for has its time. */
+const until = (check: () => void) => vi.waitFor(check, { timeout: 20_000, interval: 5 });
+
 const acknowledged = (id: string) => fake.acknowledged.find((one) => one.envelope_id === id);
-const connected = async (count = 1) =>
-  await vi.waitFor(() => expect(fake.sockets.length).toBe(count), { interval: 5 });
+const connected = async (count = 1) => await until(() => expect(fake.sockets.length).toBe(count));
 
 test("events are acknowledged when they are stored, commands in words, presses in silence", async () => {
   const one = listening();
@@ -65,14 +76,12 @@ test("events are acknowledged when they are stored, commands in words, presses i
     actions: [{ type: "button", action_id: "troupe_0", value: "ap_1.reject", action_ts: "1.1" }],
   });
   const other = fake.deliver("events_api", envelopeOf({ type: "reaction_added" }));
-  await vi.waitFor(() => expect(acknowledged(other)).toBeDefined(), { interval: 5 });
+  await until(() => expect(acknowledged(other)).toBeDefined());
 
   expect(acknowledged(event)).toEqual({ envelope_id: event });
   expect(acknowledged(command)?.payload).toEqual({ response_type: "ephemeral", text: "On it." });
   expect(acknowledged(press)).toEqual({ envelope_id: press });
   expect(one.stored.map(({ kind }) => kind)).toEqual(["message", "command", "action"]);
-  one.stop();
-  await one.ended;
 });
 
 test("what could not be stored is not acknowledged; who gave a command is told", async () => {
@@ -85,7 +94,7 @@ test("what could not be stored is not acknowledged; who gave a command is told",
     ...{ command: "/new", team_id: "TTEAM1", channel_id: "CROOM1" },
     ...{ user_id: "UANNA1", trigger_id: "1.2.y" },
   });
-  await vi.waitFor(() => expect(acknowledged(command)).toBeDefined(), { interval: 5 });
+  await until(() => expect(acknowledged(command)).toBeDefined());
 
   expect(acknowledged(event)).toBeUndefined();
   expect(acknowledged(command)?.payload).toMatchObject({
@@ -93,10 +102,8 @@ test("what could not be stored is not acknowledged; who gave a command is told",
   });
   one.gate.store = async () => undefined;
   const again = fake.deliver("events_api", envelopeOf(messageOf()), { retry_attempt: 1 });
-  await vi.waitFor(() => expect(acknowledged(again)).toBeDefined(), { interval: 5 });
+  await until(() => expect(acknowledged(again)).toBeDefined());
   expect(one.stored).toHaveLength(1);
-  one.stop();
-  await one.ended;
 });
 
 test("the next connection is open before the last one goes, and one that breaks is opened again", async () => {
@@ -110,31 +117,25 @@ test("the next connection is open before the last one goes, and one that breaks 
   first?.send(
     JSON.stringify({ envelope_id: "old", type: "events_api", payload: envelopeOf(messageOf()) }),
   );
-  await vi.waitFor(() => expect(acknowledged("old")).toBeDefined(), { interval: 5 });
+  await until(() => expect(acknowledged("old")).toBeDefined());
   first?.close();
   await connected(1);
   fake.sockets[0]?.terminate();
-  await vi.waitFor(() => expect(one.states.at(-1)).toBe("connected"), { interval: 5 });
-  await vi.waitFor(() => expect(fake.sockets.length).toBe(1), { interval: 5 });
+  await until(() => expect(one.states.at(-1)).toBe("connected"));
+  await until(() => expect(fake.sockets.length).toBe(1));
 
   expect(one.stored).toHaveLength(1);
-  one.stop();
-  await one.ended;
-  await connected(0);
 });
 
 test("frames that nobody understands change nothing", async () => {
-  const one = listening();
+  listening();
   await connected();
   for (const frame of ["", "{", "null", "[]", '{"type":"events_api"}', '{"__proto__":1}']) {
     fake.sockets[0]?.send(frame);
   }
 
   const event = fake.deliver("events_api", envelopeOf(messageOf()));
-  await vi.waitFor(() => expect(acknowledged(event)).toBeDefined(), { interval: 5 });
-
-  one.stop();
-  await one.ended;
+  await until(() => expect(acknowledged(event)).toBeDefined());
 });
 
 test("a refused token ends it; Slack being away does not", async () => {
@@ -147,6 +148,4 @@ test("a refused token ends it; Slack being away does not", async () => {
 
   expect(one.states[0]).toContain("disconnected: Slack's apps.connections.open: status 503");
   expect(one.states.join()).not.toContain("xapp");
-  one.stop();
-  await one.ended;
 });
