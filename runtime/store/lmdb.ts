@@ -57,6 +57,7 @@ class LmdbStore implements Store {
   #outgoing: Sent[] = [];
   #whenIdle: (() => void) | undefined;
   #isFresh = false;
+  #isOpen = true;
 
   constructor({ path, environment, port, seals }: StoreOptions) {
     this.#database = open<Uint8Array, string>({
@@ -116,7 +117,9 @@ class LmdbStore implements Store {
     }
     this.#connection.end(new RuntimeError("SHUTTING_DOWN", "The store is closed."));
     this.#port.close();
-    if (reading === "ends") await this.#database.close();
+    if (reading === "goes-on") return;
+    this.#isOpen = false;
+    await this.#database.close();
   }
 
   /**
@@ -125,6 +128,8 @@ class LmdbStore implements Store {
    * by timer, after several messages.)
    */
   #fresh(): RootDatabase<Uint8Array, string> {
+    // The library's own error has no code, and who asks late would take it for a programmer's.
+    if (!this.#isOpen) throw new RuntimeError("SHUTTING_DOWN", "The store is closed.");
     if (!this.#isFresh) {
       this.#isFresh = true;
       this.#database.resetReadTxn();

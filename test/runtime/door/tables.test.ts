@@ -80,6 +80,15 @@ test("what is refused for what stands there already is never read meanwhile", as
   expect([...read]).toEqual(["first"]);
 });
 
+test("who reads when the system has ended is told so", async () => {
+  const { system } = await startTestSystem({ workers: 0 });
+  await system.stop();
+
+  const late = [system.tables.get("tn_1", "agents", "a"), system.cancel("tn_1", "rn_1", "late")];
+
+  for (const one of late) await expect(one).rejects.toMatchObject({ code: "SHUTTING_DOWN" });
+});
+
 test("a list has the rows after a row, with a prefix, in both directions, and a limit", async () => {
   const tables = await startTables();
   const ids = ["a1", "a2", "a3", "b1"];
