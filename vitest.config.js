@@ -1,5 +1,6 @@
 // Tests run on the compiled output: a `.ts` worker entry cannot be started on Node 20.
 import { defineConfig } from "vitest/config";
+import { BaseSequencer } from "vitest/node";
 
 const all = "dist/test/**/*.test.js";
 /** What is held to a time by the clock has the machine to itself but for one neighbour. */
@@ -24,6 +25,25 @@ const alone = [
   "dist/test/http/upload.test.js",
   "dist/test/runtime/threads/compute-memory.test.js",
 ];
+/** What takes half a minute or waits for a clock begins first: no core is idle beside it at the end. */
+const long = [
+  "dist/test/e2e/clock-sleep.test.js",
+  "dist/test/e2e/budgets.test.js",
+  "dist/test/e2e/ingest-kill.test.js",
+  "dist/test/e2e/readme.test.js",
+  "dist/test/e2e/tenants.test.js",
+  "dist/test/runtime/kill.test.js",
+  "dist/test/runtime/pool.test.js",
+  "dist/test/runtime/testkit/simulation.test.js",
+  "dist/test/runtime/threads/worker-pool.test.js",
+];
+class LongFirst extends BaseSequencer {
+  async sort(files) {
+    const sorted = await super.sort(files);
+    const isLong = ({ moduleId }) => long.some((name) => moduleId.endsWith(name));
+    return [...sorted.filter(isLong), ...sorted.filter((file) => !isLong(file))];
+  }
+}
 /** They wait for processes half of their time: one more of them than cores keeps these busy. */
 const many = { maxWorkers: 3, sequence: { groupOrder: 1 } };
 
@@ -48,6 +68,9 @@ export default defineConfig({
     ],
     // Only the tests themselves go through Vite; what they import is plain JavaScript that Node loads.
     server: { deps: { external: [/\/dist\/(?!test\/.*\.test\.js)/] } },
+    sequence: { sequencer: LongFirst },
+    // What is waited for comes sooner or later: on a busy machine later.
+    expect: { poll: { timeout: 20_000 } },
     testTimeout: 60_000,
     hookTimeout: 60_000,
     reporters: ["default", "./dist/test/support/summary-reporter.js"],

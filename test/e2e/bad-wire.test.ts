@@ -144,7 +144,7 @@ describe.each(doors)("over %s", (_name, preload) => {
 
     expect([200, 201]).toContain(made.status);
     expect(answer.body.error.code).toBe("OUTPUT_INVALID");
-    expect(performance.now() - began).toBeLessThan(5_000);
+    expect(performance.now() - began).toBeLessThan(20_000);
     await isWell();
   });
 });

@@ -301,7 +301,7 @@ describe("a socket that is open shows no more", () => {
     await patch(reach.id, { allowed_resources: { agents: ["ag_other"] } });
     await patch(other.id, { allowed_resources: { agents: [agent] }, name: "less" });
 
-    const within = { timeout: 5_000 };
+    const within = { timeout: 20_000 };
     await expect.poll(() => one.errors(), within).toEqual([["FORBIDDEN"], []]);
     await expect.poll(() => two.errors(), within).toEqual([["NOT_FOUND"], ["NOT_FOUND"]]);
     const before = [one.eventsOf(one.subs[0]), two.eventsOf(two.subs[1])].map((of) => of.length);

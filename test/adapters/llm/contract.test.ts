@@ -335,7 +335,7 @@ describe.each(variants)("$kind through $transport", (variant) => {
 
     expect(error?.code).toBe("CANCELLED");
     expect(events.length).toBeGreaterThan(0);
-    expect(performance.now() - startedAt).toBeLessThan(500);
+    expect(performance.now() - startedAt).toBeLessThan(5_000);
   });
 
   test("a cancel during the wait for another attempt ends it at once", async () => {

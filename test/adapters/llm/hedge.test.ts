@@ -66,7 +66,7 @@ test.each([true, false])(
     const keys = fake.calls().map(({ headers }) => headers["authorization"]);
     expect(new Set(keys)).toEqual(new Set(["Bearer key-a", "Bearer key-b"]));
     expect(made.counts()).toMatchObject({ hedges: 1, hedges_won: 1, answered: 1 });
-    await expect.poll(() => made.counts()?.cancelled, { timeout: 2_000 }).toBe(1);
+    await expect.poll(() => made.counts()?.cancelled).toBe(1);
   },
 );
 
@@ -136,11 +136,9 @@ test("a caller who leaves cuts both", async () => {
   const made = make();
 
   const asking = ask(made, { signal: cancel.signal });
-  await expect.poll(() => fake.count(), { timeout: 2_000 }).toBe(2);
+  await expect.poll(() => fake.count()).toBe(2);
   cancel.abort();
 
   expect((await asking).code).toBe("CANCELLED");
-  await expect
-    .poll(() => fake.calls().map(({ outcome }) => outcome), { timeout: 2_000 })
-    .toEqual(["closed", "closed"]);
+  await expect.poll(() => fake.calls().map(({ outcome }) => outcome)).toEqual(["closed", "closed"]);
 });

@@ -102,7 +102,7 @@ test("equal calls of two workers are made once, both stream all of it, and one p
   await gate.reached;
   const followers = [ask(two), ask(one), ask(two)];
   for (const follower of followers) {
-    await expect.poll(() => follower.text, { timeout: 2_000 }).toBe("One ");
+    await expect.poll(() => follower.text).toBe("One ");
   }
   gate.open();
 
@@ -151,7 +151,7 @@ test("when the first caller leaves, the call goes on for who follows and who cou
   await gate.reached;
   const followers = [ask(two), ask(two)];
   for (const follower of followers) {
-    await expect.poll(() => follower.text, { timeout: 2_000 }).toBe("One ");
+    await expect.poll(() => follower.text).toBe("One ");
   }
   leader.cancel.abort();
   const left = await leader.outcome;
@@ -181,7 +181,7 @@ test("when all have left, the call is cut", async () => {
   const leader = ask(one);
   await gate.reached;
   const follower = ask(two);
-  await expect.poll(() => follower.text, { timeout: 2_000 }).toBe("One ");
+  await expect.poll(() => follower.text).toBe("One ");
 
   leader.cancel.abort();
   follower.cancel.abort();
@@ -200,7 +200,7 @@ test("a worker that dies leaves its followers a call of their own, or an error w
   ask(one);
   await silent.reached;
   const unshown = ask(two);
-  await expect.poll(() => hub.counts().followed, { timeout: 2_000 }).toBe(1);
+  await expect.poll(() => hub.counts().followed).toBe(1);
   one.die();
   const third = workerOf(hub, coalescing);
   const unshownText = textOf(await unshown.outcome);
@@ -208,7 +208,7 @@ test("a worker that dies leaves its followers a call of their own, or an error w
   ask(third);
   await gate.reached;
   const shown = ask(two);
-  await expect.poll(() => shown.text, { timeout: 2_000 }).toBe("One ");
+  await expect.poll(() => shown.text).toBe("One ");
   third.die();
 
   expect(unshownText).toBe("One answer.");
@@ -225,7 +225,7 @@ test("a provider's failure is told to all who follow; a caller's own end is not"
   const leader = ask(one);
   await gate.reached;
   const follower = ask(two);
-  await expect.poll(() => hub.counts().followed, { timeout: 2_000 }).toBe(1);
+  await expect.poll(() => hub.counts().followed).toBe(1);
   gate.open();
 
   expect([textOf(await leader.outcome), textOf(await follower.outcome)]).toEqual([

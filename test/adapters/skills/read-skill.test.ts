@@ -206,7 +206,7 @@ test("a zip of 100,000 files is refused by its number", async () => {
   const began = performance.now();
 
   expect(await refusal(read(zip))).toBe("The zip has 100001 entries; at most 512 are taken.");
-  expect(performance.now() - began).toBeLessThan(2_000);
+  expect(performance.now() - began).toBeLessThan(10_000);
 });
 
 test("files are taken up to their number, and refused one above it", async () => {

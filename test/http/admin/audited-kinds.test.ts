@@ -8,7 +8,7 @@ import { actDetails, routeActions } from "../../../adapters/http/audit-page.ts";
 import { type HttpHost, startHttpHost } from "../../support/http-host.ts";
 import type { Json } from "../../support/wire-client.ts";
 
-const WITHIN = { timeout: 5_000, interval: 10 };
+const WITHIN = { timeout: 20_000, interval: 10 };
 let host: HttpHost;
 let agent = "";
 let narrow = "";
