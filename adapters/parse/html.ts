@@ -1,9 +1,11 @@
 // HTML as text with structure: a stream of tags, never a tree. No
-// scripts, no styles, no navigation, no hidden parts; of links and pictures only their words.
+// scripts, no styles, no navigation, no hidden parts; of pictures only their words, and of links too
+// unless their addresses are asked for.
 
 import { charsetOf, type Decoded, decodeText } from "./decode.ts";
 import { BlockOut } from "./html-blocks.ts";
 import { type Attributes, readTags, type TagReader } from "./html-tokens.ts";
+import { parseLimits } from "./limits.ts";
 import { type Parsed, plainMetadata, titled } from "./parsed.ts";
 
 const HEAD_BYTES = 4_096;
@@ -60,6 +62,8 @@ const blocks = new Set([
   ...["figure", "figcaption", "dl", "dt", "dd", "form", "fieldset", "details", "summary", "hr"],
   ...["body", "center", "caption", "legend", "label", "hgroup", "search"],
 ]);
+/** What a reader can follow. */
+const ADDRESS = /^(?:https?:\/\/|mailto:)\S+$/i;
 const heading = /^h([1-6])$/;
 const metaNames = new Map([
   ["author", "author"],
@@ -85,15 +89,18 @@ export function parseHtml(bytes: Uint8Array, mediaType: string | undefined): Par
   };
 }
 
-/** HTML's text, title and what its head says. */
-export function htmlText(html: string): {
+/** HTML's text, title and what its head says. `hasAddresses`: a link is written `words (address)`. */
+export function htmlText(
+  html: string,
+  { hasAddresses = false }: { readonly hasAddresses?: boolean } = {},
+): {
   readonly text: string;
   readonly title: string | undefined;
   readonly metadata: Readonly<Record<string, string>>;
 } {
-  const reader = read(html, MAIN.test(html));
+  const reader = read(html, MAIN.test(html), hasAddresses);
   // A page may mark a main part and leave it empty.
-  const used = reader.out.isEmpty && reader.isMainOnly ? read(html, false) : reader;
+  const used = reader.out.isEmpty && reader.isMainOnly ? read(html, false, hasAddresses) : reader;
   const { title, metadata, out } = used;
   return { text: out.toString(), title: title.trim() === "" ? out.firstHeading : title, metadata };
 }
@@ -103,8 +110,8 @@ function decodeHtml(bytes: Uint8Array, mediaType: string | undefined): Decoded {
   return decodeText(bytes, charsetOf(mediaType) ?? META_CHARSET.exec(head)?.[1]);
 }
 
-function read(html: string, isMainOnly: boolean): HtmlReader {
-  const reader = new HtmlReader(isMainOnly);
+function read(html: string, isMainOnly: boolean, hasAddresses: boolean): HtmlReader {
+  const reader = new HtmlReader(isMainOnly, hasAddresses);
   readTags(html, reader);
   reader.out.end();
   return reader;
@@ -123,9 +130,13 @@ class HtmlReader implements TagReader {
   #mainDepth = 0;
   #articles = 0;
   #isInTitle = false;
+  readonly #hasAddresses: boolean;
+  /** The link that is open: where it leads, and its words so far. */
+  #link: { readonly address: string; words: string } | undefined;
 
-  constructor(isMainOnly: boolean) {
+  constructor(isMainOnly: boolean, hasAddresses: boolean) {
     this.isMainOnly = isMainOnly;
+    this.#hasAddresses = hasAddresses;
   }
 
   open(name: string, attributes: Attributes): void {
@@ -165,7 +176,10 @@ class HtmlReader implements TagReader {
   text(text: string): void {
     if (this.#skipped !== "") return;
     if (this.#isInTitle) this.title += text;
-    else if (this.#isWanted()) this.out.text(text);
+    else if (this.#isWanted()) {
+      this.out.text(text);
+      if (this.#link !== undefined) this.#link.words += text;
+    }
   }
 
   /** Unless the page says which part is its own, all of it is. */
@@ -191,6 +205,7 @@ class HtmlReader implements TagReader {
     const level = heading.exec(name)?.[1];
     if (level !== undefined) this.out.startHeading(Number(level));
     else if (name === "br") this.out.lineBreak();
+    else if (name === "a" && this.#hasAddresses) this.#startLink(attributes.get("href") ?? "");
     else if (name === "img") this.out.text(` ${attributes.get("alt") ?? ""} `);
     else if (name === "ul" || name === "ol")
       this.out.startList(name === "ol", attributes.get("start"));
@@ -203,8 +218,24 @@ class HtmlReader implements TagReader {
     else if (blocks.has(name)) this.out.endBlock();
   }
 
+  #startLink(href: string): void {
+    this.#endLink();
+    const address = href.trim();
+    if (address.length <= parseLimits.addressChars && ADDRESS.test(address))
+      this.#link = { address, words: "" };
+  }
+
+  #endLink(): void {
+    const { address, words } = this.#link ?? { address: "", words: "" };
+    this.#link = undefined;
+    const said = words.trim();
+    const isSaid = address === said || address === `mailto:${said}`;
+    if (said !== "" && !isSaid) this.out.text(` (${address})`);
+  }
+
   #close(name: string): void {
     if (heading.test(name)) this.out.endBlock();
+    else if (name === "a") this.#endLink();
     else if (name === "ul" || name === "ol") this.out.endList();
     else if (name === "li") this.out.endBlock();
     else if (name === "pre") this.out.endCode();

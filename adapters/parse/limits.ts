@@ -25,6 +25,8 @@ export const parseLimits = {
   metadataValues: 64,
   metadataChars: 1_000,
   titleChars: 300,
+  /** A link's address; a longer one says more to machines than to readers. */
+  addressChars: 500,
   warnings: 20,
   /** On a thread; then until one is free; and what the process may grow by while it is read alone. */
   runMs: 60_000,

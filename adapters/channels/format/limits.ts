@@ -23,6 +23,8 @@ export const formatLimits = {
   /** Least that a part may be, and what of one must be free that a longer block begins in it. */
   partMin: 64,
   leastRoom: 0.25,
+  /** Characters of a reply in which a choice is looked for. */
+  replyChars: 200,
   /** Attempts to cut a part smaller that came out too large. */
   refits: 6,
 } as const;

@@ -5,7 +5,11 @@ import { cutBlock, simpler } from "./cut-block.ts";
 import type { Block } from "./document.ts";
 import { formatLimits } from "./limits.ts";
 import type { Measure } from "./measure.ts";
-import { BETWEEN } from "./render.ts";
+
+/** Characters between two blocks, in every platform's way. */
+export const BETWEEN = 2;
+/** And between two lists in Markdown, which would be one. */
+const BETWEEN_LISTS = 11;
 
 /** What is being filled. */
 interface Open {
@@ -40,7 +44,7 @@ export class Packer {
     const open: Open = { blocks: [], length: 0 };
     for (let block = this.#take(); block !== undefined; block = this.#take()) {
       const length = this.#measure([block]);
-      const used = open.blocks.length === 0 ? 0 : open.length + BETWEEN.length;
+      const used = open.length + between(open.blocks.at(-1), block);
       if (used + length <= max) {
         open.blocks.push(block);
         open.length = used + length;
@@ -83,6 +87,11 @@ export class Packer {
     const next = this.#source.next();
     return next.done === true ? undefined : next.value;
   }
+}
+
+function between(before: Block | undefined, after: Block): number {
+  if (before === undefined) return 0;
+  return before.type === "list" && after.type === "list" ? BETWEEN_LISTS : BETWEEN;
 }
 
 function isHeading(block: Block): boolean {

@@ -127,7 +127,7 @@ class Reader {
       case "paragraph":
         return paragraphOf(this.#inlines(node.children));
       case "heading": {
-        const children = normal(this.#inlines(node.children));
+        const children = normal(withoutStrong(this.#inlines(node.children)));
         return children.length === 0 ? [] : [{ type: "heading", depth: node.depth, children }];
       }
       case "code":
@@ -213,6 +213,15 @@ class Reader {
 function paragraphOf(inlines: readonly Inline[]): Block[] {
   const children = normal(inlines);
   return children.length === 0 ? [] : [{ type: "paragraph", children }];
+}
+
+/** A heading is bold by itself. */
+function withoutStrong(inlines: readonly Inline[]): Inline[] {
+  return inlines.flatMap((one): Inline[] => {
+    if (!("children" in one)) return [one];
+    const children = withoutStrong(one.children);
+    return one.type === "strong" ? children : [{ ...one, children }];
+  });
 }
 
 function quoteOf(children: readonly Block[]): Block[] {

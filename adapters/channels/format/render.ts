@@ -44,8 +44,7 @@ export interface Render {
   readonly counted?: (written: string) => string;
 }
 
-/** Between blocks. */
-export const BETWEEN = "\n\n";
+const BETWEEN = "\n\n";
 
 /** The renderer of a dialect. */
 export function renderer(dialect: Dialect, counted?: (written: string) => string): Render {

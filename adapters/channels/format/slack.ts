@@ -1,8 +1,8 @@
 // Slack's mrkdwn. Only & < > are escaped (docs.slack.dev, "Formatting message text"); what stands in <> is a
 // link or a mention, so that nothing of the model may stand there but a web address.
 
+import { fenced, marked, withoutCalls, wordSeam } from "./chat-marks.ts";
 import { isBare, type Mark } from "./document.ts";
-import { fenced, withoutCalls, wordSeam } from "./neutral.ts";
 import { taskBox } from "./plain.ts";
 import { quoted, renderer } from "./render.ts";
 
@@ -15,18 +15,13 @@ export const slackText = renderer({
   code: (value) => `\`${escapedSlack(value)}\``,
   mark: (mark, inner) => marked(inner, marks[mark]),
   link: (_, url, words) => slackLink(url, words),
-  heading: (inner) => marked(inner.replaceAll("*", ""), "*"),
+  heading: (inner) => marked(inner, "*"),
   bullet: (number, isDone) => `${number === null ? "•" : `${number}.`} ${taskBox(isDone)}`,
   fence: (value) => fenced(escapedSlack(value)),
   quote: (body) => quoted(body),
   rule: "---",
   seam: wordSeam,
 });
-
-/** A mark on each of the lines: none reaches beyond its own. */
-function marked(inner: string, mark: string): string {
-  return inner.replaceAll(/[^\n]+/g, (line) => `${mark}${line}${mark}`);
-}
 
 /** Its words without marks: none is read within <>. */
 function slackLink(url: string, words: string): string {

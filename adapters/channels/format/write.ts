@@ -60,7 +60,8 @@ function seam(before: string, after: string): string {
   return first === "`" && last === "`" ? SEAM : "";
 }
 
-function codeSpan(value: string): string {
+/** Code in a line, between more ticks than it has itself. */
+export function codeSpan(value: string): string {
   const runs = new Set(value.match(/`+/g));
   let marks = "`";
   while (runs.has(marks)) marks += "`";

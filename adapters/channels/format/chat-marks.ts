@@ -1,5 +1,6 @@
-// What a model writes must not call people together: names that platforms read as a call to everybody
-// are broken with a space of no width, and so is what would end a fence. A person reads the same.
+// What chats have in common. What a model writes must not call people together: names that platforms read
+// as a call to everybody are broken with a space of no width, and so is what would end a fence. A person
+// reads the same.
 
 /** Zero width space. */
 export const NOTHING = "\u200b";
@@ -14,6 +15,11 @@ export function withoutCalls(text: string): string {
 /** Whether two pieces meet within a word, where platforms take no mark for one: a NOTHING is put there. */
 export function wordSeam(before: string, after: string): string {
   return /[\p{L}\p{N}*_~`]$/u.test(before) && /^[\p{L}\p{N}*_~`]/u.test(after) ? NOTHING : "";
+}
+
+/** A mark on each of the lines: in chats none reaches beyond its own. */
+export function marked(inner: string, mark: string): string {
+  return inner.replaceAll(/[^\n]+/g, (line) => `${mark}${line}${mark}`);
 }
 
 /** A fence around lines, which do not end it. */
