@@ -83,6 +83,14 @@ export function loadConfig(): Promise<Config> {
   return readConfig(process.env, process.cwd());
 }
 
+/**
+ * The configuration of a server that another program runs inside it: as `loadConfig` in that folder, with variables
+ * set or, by undefined, unset.
+ */
+export function loadConfigWith(changes: Environment, folder: string): Promise<Config> {
+  return readConfig({ ...process.env, ...changes }, folder);
+}
+
 /** Reads what the client commands need from this process's environment. */
 export function loadClientConfig(): ClientConfig {
   const env = withoutEmpty(process.env);

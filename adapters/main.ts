@@ -116,8 +116,10 @@ interface Signals extends Pick<HandOver, "stopped" | "isLast"> {
   readonly restarts: Restarts;
 }
 
-interface Running {
+/** A server that runs. */
+export interface Running {
   readonly config: Config;
+  readonly adminKey: string;
   readonly system: RunningSystem;
   readonly front: Front;
   readonly rotation: Rotation;
@@ -186,7 +188,13 @@ function tasksOf(config: Config): NonNullable<SystemOptions["tasks"]> {
   };
 }
 
-async function start(config: Config, log: Log, takeOver: TakeOver | null): Promise<Running> {
+/** Starts a server. @param isQuiet nothing is printed: another program runs it. */
+export async function start(
+  config: Config,
+  log: Log,
+  takeOver: TakeOver | null,
+  isQuiet = false,
+): Promise<Running> {
   // The front door's modules load here while the workers start on their own threads.
   const frontModule = import("./front.ts");
   const [missed, guards] = [missedMemory(), guardMemory()];
@@ -251,11 +259,12 @@ async function start(config: Config, log: Log, takeOver: TakeOver | null): Promi
     });
     takeOver?.ready(system);
     front.services.tenants.goOn();
-    await announce(config, front, admin.isNew ? admin.key : null);
+    if (!isQuiet) await announce(config, front, admin.isNew ? admin.key : null);
     const running: Running = {
       ...{ config, system, front, rotation, again: again.promise, isStopping: false },
+      adminKey: admin.key,
     };
-    void prepareBeside(config, running, log).finally(() => {
+    void prepareBeside(config, running, log, isQuiet).finally(() => {
       isPrepared = true;
     });
     return running;
@@ -266,8 +275,13 @@ async function start(config: Config, log: Log, takeOver: TakeOver | null): Promi
 }
 
 /** What may come after the server listens. Cut by a stop, it goes on with the next start. */
-async function prepareBeside(config: Config, running: Running, log: Log): Promise<void> {
-  await prepare(config, running).catch((error: unknown) => {
+async function prepareBeside(
+  config: Config,
+  running: Running,
+  log: Log,
+  isQuiet: boolean,
+): Promise<void> {
+  await prepare(config, running, isQuiet).catch((error: unknown) => {
     if (running.isStopping) return;
     log.write("error", "The sample could not be loaded.", { err: error });
   });
@@ -319,7 +333,11 @@ async function announce(config: Config, front: Front, newAdminKey: string | null
 }
 
 /** What may come after the server listens: the first tenant and the sample. */
-async function prepare(config: Config, { system, front }: Running): Promise<void> {
+async function prepare(
+  config: Config,
+  { system, front }: Running,
+  isQuiet: boolean,
+): Promise<void> {
   const { tellRestored, tellStart } = await import("./audit/server-acts.ts");
   const version = await packageVersion();
   await tellStart(system.tables, { version, boots: system.boots, settings: config });
@@ -331,11 +349,13 @@ async function prepare(config: Config, { system, front }: Running): Promise<void
   };
   const isFirst = system.boots === 1;
   const ready = await prepareAccounts({ system, front, small, withSample: config.sample, isFirst });
+  if (isQuiet) return;
   process.stdout.write(pageLine(`${front.url}/login?code=${ready.loginCode}`));
   if (ready.sample) process.stdout.write(sampleLines({ url: front.url, ...ready.sample }));
 }
 
-async function stop(running: Running, log: Log): Promise<void> {
+/** Stops it: what is under way goes on with the next start. */
+export async function stop(running: Running, log: Log): Promise<void> {
   const { system, front, config } = running;
   const beside = quiet(running, log);
   front.door.stop();

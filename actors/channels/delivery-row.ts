@@ -40,6 +40,8 @@ export interface Delivery {
   readonly createdAtMs: number;
   /** After it nothing is begun. */
   readonly deliverByMs: number;
+  /** Key of a preview that may be shown already: it is looked for, and its place taken. */
+  readonly preview?: string;
   /** Parts that have arrived before; they are not sent again. */
   readonly arrived?: number;
 }

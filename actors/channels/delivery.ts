@@ -45,10 +45,11 @@ export const deliveryRun = defineRun<Delivery, DeliveryEnd, Pick<Ports, "channel
     } catch (error) {
       return end("failed", reasonOf(error));
     }
+    const shown = await previewOf(context, delivery, parts);
     let isPlain = false;
     for (let at = delivery.arrived ?? 0; at < parts.length; at += 1) {
       const part = parts[at] as Part;
-      const edits = progress.receipts.length === 0 ? outgoing.replaces : undefined;
+      const edits = progress.receipts.length === 0 ? shown : undefined;
       const name = isPlain ? `p${at}` : `${at}`;
       const failed = await sendPart(context, delivery, { part, edits, name, progress });
       if (failed === null) continue;
@@ -71,6 +72,31 @@ export const deliveryRun = defineRun<Delivery, DeliveryEnd, Pick<Ports, "channel
     return end("sent", null);
   },
 });
+
+/** The message whose place is taken; a preview whose receipt was lost is looked for. */
+async function previewOf(
+  context: Context,
+  { preview, channel, address, outgoing, arrived = 0 }: Delivery,
+  [part]: readonly Part[],
+): Promise<Receipt | undefined> {
+  if (arrived > 0) return undefined;
+  if (outgoing.replaces !== undefined || preview === undefined || part === undefined)
+    return outgoing.replaces;
+  const send: PartSend = {
+    tenant: context.tenant,
+    channel,
+    part,
+    address,
+    key: preview,
+    attempt: 1,
+  };
+  const found = await context.step(
+    "preview",
+    ({ signal }) => context.ports.channels.reconcile(send, signal),
+    { repeat: "safe", timeoutMs: STEP_MS },
+  );
+  return found.state === "sent" ? found.receipt : undefined;
+}
 
 async function ended(
   context: Context,

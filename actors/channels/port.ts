@@ -26,6 +26,8 @@ export interface ChannelAsk extends AccountRef {
   readonly address: ChannelData;
   /** Who speaks, as users of conversations are named. */
   readonly user: string;
+  /** Shown while it is written, where the platform can edit. */
+  readonly live?: boolean;
   readonly onBusy: "enqueue" | "interrupt" | "merge" | "steer";
   /** The same for every attempt: it is asked once. */
   readonly key: string;

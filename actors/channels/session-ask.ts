@@ -54,6 +54,8 @@ export interface Said {
   readonly about?: DeliveryAbout;
   /** Why it stays in the outbox. */
   readonly refused?: string | undefined;
+  /** Key of a preview that may be shown already. */
+  readonly preview?: string | undefined;
 }
 
 /** Puts words into the outbox. */
@@ -61,7 +63,7 @@ export function say(
   turn: Turn,
   channel: ChannelInput | undefined,
   to: Saying,
-  { outgoing, about = { type: "notice" }, refused }: Said,
+  { outgoing, about = { type: "notice" }, refused, preview }: Said,
 ): void {
   const { tenant, root } = addressParts(turn.self);
   const withinMs = (channel?.deliver_within ?? channelLimits.deliverWithinS) * 1_000;
@@ -70,6 +72,7 @@ export function say(
     delivery: {
       ...{ id: turn.newId("dv"), channel: to.channel, session: root, address: to.address },
       ...{ outgoing, about, createdAtMs: turn.nowMs, deliverByMs: turn.nowMs + withinMs },
+      ...(preview !== undefined && { preview }),
     },
     ...(refused !== undefined && { refused }),
   };
@@ -99,6 +102,8 @@ export function askNext(
     agent: next.agent ?? state.agent ?? channel.agent,
     ...{ text: next.text, files: next.files, address: next.address },
     user: state.isDirect ? next.sender : session,
+    // One beside another would be shown out of order.
+    ...(channel.live && state.asked.length === 0 && { live: true }),
     onBusy: channel.on_busy ?? "enqueue",
     key: next.id,
   };
@@ -164,7 +169,11 @@ export function answer(
   const outgoing = outgoingOf({ status, text, error }, last, channel);
   if (outgoing === null) return askNext(rest, channel, turn);
   const { answers, refused } = withinBudget(state, channel, turn);
-  say(turn, channel, last, { outgoing, about: { type: "answer", run }, refused });
+  const { live } = last;
+  const replaces = live?.receipt === undefined ? {} : { replaces: live.receipt };
+  const said = { ...outgoing, ...replaces };
+  const preview = live?.receipt === undefined ? live?.key : undefined;
+  say(turn, channel, last, { outgoing: said, about: { type: "answer", run }, refused, preview });
   return askNext({ ...rest, answers }, channel, turn);
 }
 

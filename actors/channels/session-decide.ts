@@ -202,5 +202,7 @@ export function decideEnded(
 
 /** Who decided, as people are told: nobody for times and runs that ended. */
 function byOf({ decided_by: by, status }: Approval): string {
-  return by === null || status === "expired" || status === "cancelled" ? "" : by;
+  const isNobody = by === null || status === "expired" || status === "cancelled";
+  // Who decides in a channel is named by it: `ch_1:U123`.
+  return isNobody ? "" : by.replace(/^ch_[A-Za-z0-9]+:/, "");
 }

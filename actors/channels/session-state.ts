@@ -40,6 +40,8 @@ export interface Asked {
   readonly sender: string;
   /** Null: nobody has taken it yet. */
   readonly run: string | null;
+  /** A preview of its answer is shown, or about to be: under which key, and as which message. */
+  readonly live?: { readonly key: string; readonly receipt?: Receipt };
 }
 
 /** An approval that is shown in the channel. */

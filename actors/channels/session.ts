@@ -21,6 +21,7 @@ import {
 import { idle } from "./session-idle.ts";
 import { inboundReads, takeIn } from "./session-inbound.ts";
 import { laneId } from "./session-key.ts";
+import { type LiveTold, liveTold } from "./session-live.ts";
 import type { InboundMessage } from "./session-message.ts";
 import { sweepReads, sweepSeen } from "./session-seen.ts";
 import {
@@ -36,6 +37,7 @@ export type SessionMessage =
   | Answered
   | Delivered
   | ApprovalTold
+  | LiveTold
   /** A message that waited for its time. */
   | { readonly type: "due" }
   /** Nobody has spoken for the session's time. */
@@ -82,6 +84,8 @@ function received(state: SessionState, message: SessionMessage, turn: Turn): Ses
       return delivered(state, message, channel, turn);
     case "approval":
       return approvalTold(state, message, channel, turn);
+    case "live":
+      return liveTold(state, message, turn);
     case "due":
       return askNext(state, channel, turn);
     case "idle":

@@ -268,6 +268,11 @@ export interface ChannelAdapter<Schema extends TSchema = TSchema> {
   readonly capabilities: Capabilities;
   /** What of a sender's `place` makes a session when the account does not say. */
   readonly sessionScope: SessionScope;
+  /**
+   * What a person is told by a request to this path of an account while the server that has the sessions cannot
+   * be reached, where the platform never delivers again: nothing is verified, so it says the same to everybody.
+   */
+  offline?(path: string): ChannelResponse | null;
   /** Opens an account. @throws RuntimeError INVALID with the pointer of a setting that is missing or wrong. */
   create(settings: Static<Schema>, environment: ChannelEnvironment): ChannelInstance;
 }

@@ -15,6 +15,7 @@ import type { Account } from "./account.ts";
 import type { Accounts } from "./accounts.ts";
 import { filesIn } from "./files-in.ts";
 import { wellFormed } from "./hidden-secrets.ts";
+import type { LiveAnswers } from "./live.ts";
 import type { TypingSigns } from "./typing-signs.ts";
 
 /** What is asked in a channel is paid and counted under this name. */
@@ -28,11 +29,12 @@ const RATE_AGAIN_MS = 1_000;
 /** What it works with. */
 export interface ChannelParts {
   readonly accounts: Pick<Accounts, "find" | "has">;
-  readonly chat: Pick<ChatService, "background">;
+  readonly chat: Pick<ChatService, "background" | "attach">;
   readonly conversations: Pick<ConversationService, "describe" | "cancel">;
   readonly approvals: Pick<ApprovalService, "decide">;
   readonly parser: Parser;
   readonly typing: TypingSigns;
+  readonly live: LiveAnswers;
   nowMs(): number;
 }
 
@@ -62,6 +64,8 @@ export function createChannels(parts: ChannelParts): Channels {
     reconcile: async (send, signal) => {
       const account = accounts.find(send.channel);
       if (account?.instance.reconcile === undefined) return { state: "unknown" };
+      // A preview that is asked about is about to be replaced.
+      await parts.live.end({ key: send.key });
       const within = AbortSignal.any([signal, AbortSignal.timeout(channelLimits.callMs)]);
       const options = { key: send.key, attempt: send.attempt, signal: within };
       try {
@@ -79,7 +83,7 @@ export function createChannels(parts: ChannelParts): Channels {
 }
 
 async function asked(
-  { chat, parser, typing }: ChannelParts,
+  { chat, parser, typing, live }: ChannelParts,
   account: Account,
   ask: ChannelAsk,
   signal: AbortSignal,
@@ -93,12 +97,13 @@ async function asked(
     ...{ caller, agent, conversation: null, opens: conversation, user, onBusy, signal },
     // A message of files alone that nobody can read says so to the agent.
     text: text === "" ? left : text,
-    stream: false,
+    stream: ask.live === true,
     // What a file says when it is fetched again is still the same message.
     once: onceKey(key, `${agent}\n${conversation}\n${ask.text}`),
     tells: { session, ask: question },
   });
   typing.begin(account, ask.address);
+  if (ask.live) live.begin(account, ask, accepted.run);
   return { run: accepted.run, leftOut: files.leftOut };
 }
 
@@ -119,7 +124,7 @@ async function stopped(
 }
 
 async function sent(
-  { accounts, typing, nowMs }: ChannelParts,
+  { accounts, typing, live, nowMs }: ChannelParts,
   send: PartSend,
   signal: AbortSignal,
 ): Promise<SendResult> {
@@ -138,6 +143,7 @@ async function sent(
     return { ok: false, class: "late", reason: "Its time was over before it could be sent." };
   }
   typing.end(account, address);
+  if (send.edits !== undefined) await live.end({ receipt: send.edits });
   const result = await called(account, send, signal);
   health.count(result.ok ? "sent" : "send_failed");
   if (result.ok) return result;

@@ -14,6 +14,7 @@ import { createPoolParser } from "../parse/pool-parser.ts";
 import { createSerial } from "../serial.ts";
 import { Accounts } from "./accounts.ts";
 import { type ChannelParts, createChannels } from "./channels.ts";
+import { LiveAnswers } from "./live.ts";
 import { createMailboxes } from "./mailboxes.ts";
 import { loadOwn } from "./middleware/own.ts";
 import { type Registry, registry } from "./registry.ts";
@@ -33,7 +34,8 @@ export interface GatewaySettings {
 }
 
 /** What it works with. */
-export interface GatewayParts extends Omit<ChannelParts, "accounts" | "parser" | "typing"> {
+export interface GatewayParts
+  extends Omit<ChannelParts, "accounts" | "parser" | "typing" | "live"> {
   readonly system: System;
   readonly compute: Compute;
   readonly log: Log;
@@ -79,11 +81,13 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
   await accounts.open();
   const parser = createPoolParser(compute);
   const typing = new TypingSigns();
+  const live = new LiveAnswers({ chat: parts.chat, system });
   return {
     ...{ accounts, takeIn, registry: kinds, publicUrl: settings.publicUrl, log },
-    port: createChannels({ ...parts, accounts, parser, typing }),
+    port: createChannels({ ...parts, accounts, parser, typing, live }),
     close: async () => {
       typing.close();
+      live.close();
       await accounts.close();
       egress.close();
     },

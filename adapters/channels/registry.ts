@@ -22,11 +22,22 @@ export const registry: Registry = {
   whatsapp: async () => (await import("./whatsapp/adapter.ts")).whatsapp,
 };
 
+const added = new Map<string, LoadAdapter>();
+
+/** Adds an adapter of one's own, for this process. @throws RuntimeError CONFLICT for a kind that comes with the server. */
+export function register(adapter: ChannelAdapter): void {
+  if (Object.hasOwn(registry, adapter.kind)) {
+    const message = `There is a channel "${adapter.kind}" already: give yours another kind.`;
+    throw new RuntimeError("CONFLICT", message);
+  }
+  added.set(adapter.kind, async () => adapter);
+}
+
 /** The adapter of a kind. @throws RuntimeError INVALID for a kind that is not known, with those that are. */
 export async function adapterOf(kind: string, known: Registry = registry): Promise<ChannelAdapter> {
-  const load = Object.hasOwn(known, kind) ? known[kind] : undefined;
+  const load = Object.hasOwn(known, kind) ? known[kind] : added.get(kind);
   if (load !== undefined) return await load();
-  const kinds = Object.keys(known).sort().join(", ");
+  const kinds = [...Object.keys(known), ...added.keys()].sort().join(", ");
   throw new RuntimeError("INVALID", `There is no kind of channel "${kind}"; there are ${kinds}.`, {
     pointer: "/kind",
   });

@@ -147,6 +147,18 @@ export const commands: CommandTable = {
     ].join("\n  "),
     load: () => import("./restore.ts"),
   },
+  gateway: {
+    summary: "Reach an agent from channels: Slack, WhatsApp, e-mail, web chat and more.",
+    usage: [
+      "troupe gateway [--cwd DIR] [--host HOST] [--port PORT]",
+      "troupe gateway doctor [--cwd DIR]",
+      "",
+      "Reads DIR/.troupe/gateway.yaml: who answers (an agent of its own, or one of a Troupe server) and the",
+      "channels. A change of the file is taken while it runs. doctor asks each platform whether secrets are",
+      "right and servers can be reached, and says what to do (exit code 1 when something is wrong).",
+    ].join("\n  "),
+    load: () => import("./gateway.ts"),
+  },
   doctor: {
     summary: "Look for what is wrong around a server, running or not, and how to put it right.",
     usage: [

@@ -7,6 +7,7 @@ import type { Route } from "../route.ts";
 import type { Services } from "../services/services.ts";
 import { agentRoutes } from "./agents.ts";
 import { approvalRoutes } from "./approvals.ts";
+import { channelOutboxRoutes } from "./channel-deliveries.ts";
 import { channelRoutes } from "./channels.ts";
 import { checkpointsRoute } from "./checkpoints.ts";
 import { connectPages } from "./connect-pages.ts";
@@ -52,6 +53,7 @@ export function platformRoutes(services: Services): readonly Route[] {
     historyRoute(services),
     ...kindRoutes(services.resources),
     ...channelRoutes(services),
+    ...channelOutboxRoutes(services),
     ...promptRoutes(services),
     ...skillRoutes(services),
     ...packRoutes(services),

@@ -38,6 +38,7 @@ import { type ChatService, createChatService } from "./chat.ts";
 import { type ConversationService, createConversationService } from "./conversations.ts";
 import type { CredentialServices, Trust } from "./credentials.ts";
 import type { DatasetItems } from "./dataset-items.ts";
+import { createDeliveryService, type DeliveryService } from "./deliveries.ts";
 import { createDryRunService, type DryRunService } from "./dry-runs.ts";
 import { createEvaluationService, type EvaluationService } from "./evaluations.ts";
 import type { GuardrailService } from "./guardrails.ts";
@@ -115,6 +116,8 @@ export interface Services {
   readonly items: DatasetItems;
   readonly evaluations: EvaluationService;
   readonly webhookSecrets: WebhookSecrets;
+  /** What channels send, and who speaks there. */
+  readonly deliveries: DeliveryService;
   /** Accounts of channels: open from when the first is needed. */
   readonly gateway: LaterGateway;
   /** Loaded when they are first asked for. */
@@ -195,7 +198,7 @@ export function createServices(options: ServiceOptions): Services {
     refusals,
     ...{ sealer: options.sealed?.source, embedders: options.embedders, trust: options.trust },
     versions: createVersionService(stored, store),
-    ...{ chat, gateway },
+    ...{ chat, gateway, deliveries: createDeliveryService(system, nowMs) },
     dryRuns: createDryRunService({ ...guardParts, system, compute, prices, nowMs }),
     knowledge,
     ingestion,

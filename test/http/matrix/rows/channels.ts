@@ -1,8 +1,12 @@
 // Rows of what channels have beside their records, and of where platforms deliver.
 
-import { expect } from "vitest";
+import { expect, vi } from "vitest";
+import { type Delivery, deliveriesTable } from "../../../../actors/channels/delivery-row.ts";
+import type { LaneMessage } from "../../../../actors/channels/lane.ts";
+import { laneAddress, laneId } from "../../../../actors/channels/session-key.ts";
+import { newId } from "../../../../runtime/id.ts";
 import { agent } from "../makers.ts";
-import type { Row, Rows } from "../row.ts";
+import { type Row, type Rows, withQuery } from "../row.ts";
 import type { World } from "../world.ts";
 
 const settings = { api_url: "http://127.0.0.1:9/messages" };
@@ -11,6 +15,23 @@ async function channel(world: World): Promise<string> {
   const of = await agent(world);
   const body = { name: "Door", kind: "quiet", agent: of, settings };
   return (await world.make("POST", "/v2/channels", body)).id;
+}
+
+/** A channel, and a delivery of it that has not arrived. */
+async function undelivered(world: World): Promise<Readonly<Record<"id" | "dv", string>>> {
+  const id = await channel(world);
+  const dv = newId("dv", Date.now());
+  const delivery: Delivery = {
+    ...{ id: dv, channel: id, session: null, address: { room: "r" }, outgoing: { text: "hi" } },
+    ...{ about: { type: "notice" as const }, createdAtMs: 1_000, deliverByMs: 2_000 },
+  };
+  const message: LaneMessage = { type: "deliver", delivery, refused: "for this test" };
+  const { system, tenant } = world.host;
+  await system.send(laneAddress(tenant, laneId(id, dv)), message);
+  await vi.waitFor(async () =>
+    expect(await system.tables.get(tenant, deliveriesTable, dv)).toBeDefined(),
+  );
+  return { id, dv };
 }
 
 /** Nothing of it is this server's to judge: what an adapter has is its own. */
@@ -39,6 +60,31 @@ export const channelRows: Rows = {
     good: async (world) => ({ params: { id: await channel(world) } }),
     status: 200,
     shows: { state: "open", connection: null },
+  },
+  "GET /v2/channels/{id}/deliveries": {
+    good: async (world) => ({
+      params: { id: (await undelivered(world)).id },
+      query: "status=failed",
+    }),
+    status: 200,
+    shows: { data: [{ status: "failed", reason: "for this test", text: "hi", about: "notice" }] },
+    wrong: [withQuery("status=lost", { code: "INVALID", parameter: "status" })],
+  },
+  "GET /v2/channels/{id}/deliveries/{dv}": {
+    good: async (world) => ({ params: await undelivered(world) }),
+    status: 200,
+    shows: { status: "failed", run_id: null, receipts: [] },
+  },
+  "POST /v2/channels/{id}/deliveries/{dv}/retry": {
+    good: async (world) => ({ params: await undelivered(world) }),
+    status: 202,
+    shows: { replays: 1 },
+    conflict: "cannot: it may have failed again by then; test/actors/channels has one that is sent",
+  },
+  "GET /v2/channels/{id}/sessions": {
+    good: async (world) => ({ params: { id: await channel(world) } }),
+    status: 200,
+    shows: { data: [] },
   },
   [`GET ${path}`]: delivery("GET"),
   [`POST ${path}`]: delivery("POST"),

@@ -1,0 +1,131 @@
+// `troupe gateway`: channels of a project folder, with an agent of its own or one of a Troupe server; and
+// `troupe gateway doctor`, which looks at them from outside.
+
+import { resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { RuntimeError } from "../../runtime/errors.ts";
+import { secretEnvironment } from "../config.ts";
+import { type GatewayFile, readGatewayFile } from "../gateway/file.ts";
+import type { Gateway } from "../gateway/gateway.ts";
+import { stopSignal } from "../signals.ts";
+
+const options = {
+  cwd: { type: "string" },
+  host: { type: "string" },
+  port: { type: "string" },
+} as const;
+
+/** Runs it until it is told to stop; exit code 1 when it could not start, or a look found something wrong. */
+export async function run(args: readonly string[]): Promise<number> {
+  try {
+    const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true });
+    const folder = resolve(values.cwd ?? ".");
+    const [what, ...more] = positionals;
+    if (more.length > 0 || (what !== undefined && what !== "doctor")) {
+      throw new RuntimeError(
+        "INVALID",
+        `"${String(what)}" is nothing a gateway does; there is doctor`,
+      );
+    }
+    const file = await readGatewayFile(folder, secretEnvironment());
+    if (what === "doctor") return await doctor(file, folder);
+    const host = values.host ?? file.host;
+    return await serve(file, folder, { host, port: portOf(values.port) ?? file.port });
+  } catch (error) {
+    if (!(error instanceof RuntimeError) && !isUsage(error)) throw error;
+    for (const line of (error as Error).message.split("\n")) {
+      process.stderr.write(`troupe gateway: ${line}\n`);
+    }
+    return 1;
+  }
+}
+
+async function open({ agent, settings, channels }: GatewayFile, folder: string): Promise<Gateway> {
+  const { Gateway } = await import("../gateway/gateway.ts");
+  const gateway = new Gateway(agent, settings, folder);
+  for (const channel of channels) gateway.addChannel(channel);
+  return gateway;
+}
+
+async function serve(
+  file: GatewayFile,
+  folder: string,
+  at: { readonly host: string; readonly port: number },
+): Promise<number> {
+  // Listened to before there is anything to stop, so that an early signal is not lost.
+  const stopped = stopSignal();
+  const gateway = await open(file, folder);
+  const url = await gateway.start(at);
+  const base = file.settings.publicUrl?.replace(/\/+$/, "") ?? url;
+  process.stdout.write(`troupe gateway listens on ${url}\n`);
+  for (const { name, path, lasting } of gateway.urls()) {
+    process.stdout.write(`  ${name}: ${base}${path}  (lasting: ${base}${lasting})\n`);
+  }
+  const { keepFile } = await import("../gateway/renewal.ts");
+  const stopLooking = keepFile(file, folder, gateway, (level, message) => {
+    (level === "info" ? process.stdout : process.stderr).write(`troupe gateway: ${message}\n`);
+  });
+  await stopped;
+  stopLooking();
+  await gateway.stop();
+  return 0;
+}
+
+/** Looks at every channel. */
+async function doctor(file: GatewayFile, folder: string): Promise<number> {
+  const gateway = await open(file, folder);
+  let isWell = true;
+  const tell = (ok: boolean, name: string, text: string, help: string | null = null): void => {
+    isWell &&= ok;
+    process.stdout.write(`${ok ? "ok   " : "WRONG"} ${name}: ${text}\n`);
+    if (help !== null) process.stdout.write(`      ${help}\n`);
+  };
+  try {
+    await gateway.connect();
+    tell(true, "server", "it answers, and has the agent and the channels");
+    for (const { name, id } of gateway.channels()) {
+      const { findings } = (await gateway.api.call(`/v2/channels/${id}/check`, {})) as Check;
+      for (const { ok, text, help } of findings) tell(ok, name, text, help);
+    }
+  } catch (error) {
+    if (!(error instanceof RuntimeError)) throw error;
+    tell(false, String(error.details?.["channel"] ?? "server"), error.message, helpOf(error));
+  } finally {
+    await gateway.stop();
+  }
+  process.stdout.write(isWell ? "Nothing is wrong.\n" : "Something is wrong: see above.\n");
+  return isWell ? 0 : 1;
+}
+
+interface Check {
+  readonly findings: readonly {
+    readonly ok: boolean;
+    readonly text: string;
+    readonly help: string | null;
+  }[];
+}
+
+function helpOf({ code, details }: RuntimeError): string | null {
+  if (code === "WORKER_LOST") return "Start the server, or correct server.url in the file.";
+  const status = details?.["status"];
+  if (status === 401)
+    return "The server does not know server.key: make one with the role admin and put it there.";
+  if (status === 403)
+    return "server.key may not write channels: give it the role developer or admin.";
+  return null;
+}
+
+function portOf(given: string | undefined): number | null {
+  if (given === undefined) return null;
+  const port = Number(given);
+  if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port;
+  throw new RuntimeError("INVALID", `--port is a number from 0 to 65535, not "${given}"`);
+}
+
+/** What parseArgs says of an option that there is not. */
+function isUsage(error: unknown): boolean {
+  return (
+    error instanceof TypeError &&
+    String((error as { code?: unknown }).code).startsWith("ERR_PARSE_ARGS")
+  );
+}

@@ -1,0 +1,148 @@
+// The gateway inside an application that is there already: a node:http server, Express, Fastify or Hono, told
+// apart by what they have. Of each only what is needed is named; none of them is a dependency.
+
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import { RuntimeError } from "../../runtime/errors.ts";
+import type { Forwarder } from "./forward.ts";
+import { listenerOf } from "./http.ts";
+import { gatewayLimits } from "./options.ts";
+
+/** Express, or what calls handlers as it does. */
+interface ExpressLike {
+  use(
+    handler: (request: IncomingMessage, response: ServerResponse, next: () => void) => void,
+  ): unknown;
+}
+
+/** Fastify: the part of it that reads bodies is a plugin's own. */
+interface FastifyLike {
+  register(plugin: (instance: FastifyScope) => Promise<void>): unknown;
+}
+
+interface FastifyScope {
+  removeAllContentTypeParsers(): void;
+  addContentTypeParser(
+    type: string,
+    options: { readonly parseAs: "buffer"; readonly bodyLimit: number },
+    parse: (request: unknown, body: Buffer, done: (error: null, body: Buffer) => void) => void,
+  ): void;
+  all(
+    path: string,
+    handler: (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>,
+  ): void;
+}
+
+interface FastifyRequest {
+  readonly method: string;
+  readonly url: string;
+  readonly ip: string;
+  readonly body: unknown;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+}
+
+interface FastifyReply {
+  code(status: number): FastifyReply;
+  headers(headers: Readonly<Record<string, string>>): FastifyReply;
+  send(body: Uint8Array): unknown;
+}
+
+/** Hono, or what answers a Request with a Response. */
+interface HonoLike {
+  all(path: string, handler: (context: HonoContext) => Promise<Response>): unknown;
+  fetch: unknown;
+}
+
+interface HonoContext {
+  readonly req: { readonly raw: Request };
+  readonly env?: { readonly incoming?: IncomingMessage };
+}
+
+/** What a gateway is mounted into. */
+export type Mountable = Server | ExpressLike | FastifyLike | HonoLike;
+
+/** Puts the gateway below a prefix. @throws INVALID for an application of another kind. */
+export function mountInto(app: Mountable, prefix: string, forwarder: Forwarder): void {
+  const base = `/${prefix.replaceAll(/^\/+|\/+$/g, "")}`;
+  if ("register" in app && typeof app.register === "function") mountFastify(app, base, forwarder);
+  else if ("fetch" in app && "all" in app) mountHono(app, base, forwarder);
+  else if ("use" in app && typeof app.use === "function") app.use(listenerOf(forwarder, base));
+  else if ("listeners" in app) mountServer(app, base, forwarder);
+  else {
+    const text = "A gateway is mounted into a node:http server, Express, Fastify or Hono.";
+    throw new RuntimeError("INVALID", text);
+  }
+}
+
+/** Before the listeners that are there, which go on to have every other path. */
+function mountServer(server: Server, base: string, forwarder: Forwarder): void {
+  const others = server.listeners("request") as ((...of: unknown[]) => void)[];
+  server.removeAllListeners("request");
+  const listen = listenerOf(forwarder, base);
+  server.on("request", (request, response) => {
+    const next = (): void => {
+      for (const other of others) other.call(server, request, response);
+    };
+    listen(request, response, others.length === 0 ? undefined : next);
+  });
+}
+
+function mountFastify(app: FastifyLike, base: string, forwarder: Forwarder): void {
+  app.register(async (scope) => {
+    scope.removeAllContentTypeParsers();
+    const options = { parseAs: "buffer", bodyLimit: gatewayLimits.bodyBytes } as const;
+    scope.addContentTypeParser("*", options, (_, body, done) => done(null, body));
+    const handler = async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
+      const answer = await forwarder.handle({
+        method: request.method,
+        path: request.url.slice(base.length),
+        headers: joined(Object.entries(request.headers)),
+        body: request.body instanceof Uint8Array ? request.body : new Uint8Array(),
+        address: request.ip,
+      });
+      return reply.code(answer.status).headers(answer.headers).send(Buffer.from(answer.body));
+    };
+    scope.all(`${base}/*`, handler);
+  });
+}
+
+function mountHono(app: HonoLike, base: string, forwarder: Forwarder): void {
+  app.all(`${base}/*`, async ({ req: { raw }, env }) => {
+    const { pathname, search } = new URL(raw.url);
+    const body = await limited(raw);
+    const plain = { "content-type": "text/plain; charset=utf-8" };
+    if (body === null)
+      return new Response("The body is too large.\n", { status: 413, headers: plain });
+    const answer = await forwarder.handle({
+      method: raw.method,
+      path: `${pathname.slice(base.length)}${search}`,
+      headers: joined([...raw.headers]),
+      body,
+      address: env?.incoming?.socket.remoteAddress ?? "",
+    });
+    const { status, headers } = answer;
+    const isEmpty = status === 204 || status === 304 || raw.method === "HEAD";
+    return new Response(isEmpty ? null : Buffer.from(answer.body), { status, headers });
+  });
+}
+
+async function limited(request: Request): Promise<Uint8Array | null> {
+  const pieces: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const piece of request.body ?? []) {
+    bytes += piece.byteLength;
+    if (bytes > gatewayLimits.bodyBytes) return null;
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces);
+}
+
+function joined(
+  headers: Iterable<readonly [string, string | string[] | undefined]>,
+): Record<string, string> {
+  const all: Record<string, string> = Object.create(null);
+  for (const [name, value] of headers) {
+    if (value !== undefined)
+      all[name.toLowerCase()] = Array.isArray(value) ? value.join(", ") : value;
+  }
+  return all;
+}
