@@ -9,8 +9,9 @@ import { displayName, localOf } from "./address.ts";
 import { automaticBy, plain } from "./automatic.ts";
 import { choiceIn } from "./choice.ts";
 import { emailLimits } from "./limits.ts";
-import { type Mail, readMail } from "./mail.ts";
+import { type Mail, mailOf } from "./mail.ts";
 import type { Marks } from "./message-ids.ts";
+import { readApart } from "./reader.ts";
 import { reportKind, reportOf } from "./report.ts";
 import { isVerified } from "./sender-auth.ts";
 import type { EmailOptions } from "./settings.ts";
@@ -58,7 +59,7 @@ export async function readEvents(
   marks: Marks,
 ): Promise<Read> {
   try {
-    return eventsOf(await readMail(fetched.raw), fetched, options, marks);
+    return eventsOf(mailOf(await readApart(fetched.raw)), fetched, options, marks);
   } catch (error) {
     const why = error instanceof Error ? error.message : "it cannot be read";
     return setAside(`A mail could not be read: ${why}`, fetched.raw);
@@ -184,7 +185,7 @@ function fileRef(fetched: Fetched): (file: Mail["files"][number], index: number)
   const { mailbox, uidValidity, uid } = fetched;
   return ({ name, mediaType, bytes }, part) => ({
     id: `${uidValidity}.${uid}.${part}`,
-    ...{ name, mediaType, bytes: bytes.length },
+    ...{ name, mediaType, bytes },
     at: { mailbox, uidValidity, uid, part },
   });
 }

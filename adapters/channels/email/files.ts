@@ -5,7 +5,7 @@ import type { FileRef } from "../../../actors/channels/inbound.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import type { Desk } from "./desk.ts";
 import { within } from "./imap.ts";
-import { readMail } from "./mail.ts";
+import { readFileApart } from "./reader.ts";
 import type { EmailOptions } from "./settings.ts";
 
 /** @throws RuntimeError NOT_FOUND, BODY_TOO_LARGE. */
@@ -37,8 +37,8 @@ export async function fetchMailFile(
     return found === false ? undefined : found?.source;
   }, signal);
   if (raw === undefined) throw gone(file);
-  const found = (await readMail(raw)).files[Number(part)];
-  if (found === undefined || found.name !== file.name) throw gone(file);
+  const found = await readFileApart(raw, Number(part));
+  if (found === null || found.name !== file.name) throw gone(file);
   if (found.bytes.length > bytesMax) throw tooLarge(file, found.bytes.length, bytesMax);
   return found.bytes;
 }

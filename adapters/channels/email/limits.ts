@@ -42,6 +42,21 @@ export const emailLimits = {
   /** Lines looked at for quotes, and characters of each. */
   trimLines: 400,
   trimLineChars: 300,
+  /** Mails up to this are read where they are fetched, others in a thread that can be stopped, bytes; its time, ms, and memory, MiB. */
+  readHereBytes: 16 * 1_024,
+  readMs: 15_000,
+  readMemoryMib: 384,
+  /** Of one mail: recipients, files, headers by name, values of each and characters of one. */
+  recipients: 200,
+  files: 500,
+  headers: 300,
+  headerValues: 50,
+  headerChars: 8_192,
+  /** Of its HTML and its text, characters: what is beyond is not read. */
+  htmlChars: 2_000_000,
+  textChars: 250_000,
+  /** Of each part of a report, bytes. */
+  reportBytes: 64 * 1_024,
   /** Recipients of a report that are looked at. */
   reportRecipients: 20,
   /** Of what a server said, characters. */

@@ -3,7 +3,7 @@
 
 import { addressId, headerText } from "./address.ts";
 import { emailLimits } from "./limits.ts";
-import type { Mail, MailFile } from "./mail.ts";
+import type { Mail } from "./mail.ts";
 import { idsIn, type Marks } from "./message-ids.ts";
 
 /** What a report says of a mail of ours. */
@@ -24,12 +24,8 @@ export function reportKind(mail: Mail): "delivery" | "other" | null {
 
 /** What a delivery report says; null when it is of no mail of ours, or says only that it takes time. */
 export function reportOf(mail: Mail, marks: Marks): Report | null {
-  const status = partOf(mail, /^message\/(?:global-)?delivery-status$/);
-  const original = partOf(
-    mail,
-    /^(?:message\/(?:rfc822|global)|text\/rfc822-headers|message\/(?:rfc822|global)-headers)$/,
-  );
-  if (status === null || original === null) return null;
+  if (mail.report === undefined) return null;
+  const { status, original } = mail.report;
   const headers = (original.split(/\r?\n\r?\n/, 1)[0] ?? "").replace(/\r?\n[ \t]+/g, " ");
   const [receipt] = idsIn(fieldOf(headers, "message-id"));
   if (receipt === undefined) return null;
@@ -50,11 +46,6 @@ export function reportOf(mail: Mail, marks: Marks): Report | null {
     }
   }
   return null;
-}
-
-function partOf(mail: Mail, type: RegExp): string | null {
-  const file: MailFile | undefined = mail.files.find(({ mediaType }) => type.test(mediaType));
-  return file === undefined ? null : Buffer.from(file.bytes).toString("utf8");
 }
 
 function fieldOf(fields: string, name: string): string | undefined {

@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import type { FileRef, MessageEvent } from "../../../../actors/channels/inbound.ts";
 import type { ChannelInstance } from "../../../../adapters/channels/adapter.ts";
 import { email } from "../../../../adapters/channels/email/adapter.ts";
-import { readMail } from "../../../../adapters/channels/email/mail.ts";
+import { readMail, readMailFile } from "../../../../adapters/channels/email/mail.ts";
 import type { EmailSettings } from "../../../../adapters/channels/email/settings.ts";
 import { startHole } from "../../../support/channels/black-hole.ts";
 import {
@@ -123,9 +123,9 @@ withDovecot(
     expect(answer.subject).toBe("Re: Zeit — ☂");
     expect(answer.inReplyTo).toEqual([asked.message]);
     expect(answer.text).toContain("noon");
-    expect(answer.files.map(({ name, bytes }) => [name, Buffer.from(bytes).toString()])).toEqual([
-      ["clock.txt", "bytes of clock.txt"],
-    ]);
+    const attached = await readMailFile(got ?? Buffer.alloc(0), 0);
+    expect(attached?.name).toBe("clock.txt");
+    expect(Buffer.from(attached?.bytes ?? []).toString()).toBe("bytes of clock.txt");
     await server.deliver(mail({ "Message-ID": "<3@x>", "In-Reply-To": answer.id }, "Thanks"), [
       user,
     ]);

@@ -3,6 +3,7 @@
 
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { readApart } from "../../../../adapters/channels/email/reader.ts";
 import { renderMail } from "../../../../adapters/channels/email/render.ts";
 import { trimmed } from "../../../../adapters/channels/email/trim.ts";
 import { mail, message, read } from "../../../support/channels/mail-reading.ts";
@@ -204,4 +205,21 @@ test("a mail beyond the text that is taken is cut one character behind it", asyn
 
   expect(text.length).toBe(100_000);
   expect(text.endsWith("😀")).toBe(true);
+});
+
+test("a mail made to take minutes is given up, and holds nobody up meanwhile (case 61)", async () => {
+  const parts = "--b\r\n\r\n\r\n".repeat(400_000);
+  const raw = mail({ "Content-Type": "multipart/mixed; boundary=b" }, parts);
+  const plain = mail({}, "x".repeat(100_000));
+  let turns = 0;
+  const ticks = setInterval(() => {
+    turns += 1;
+  }, 5);
+
+  await expect(readApart(raw, 400)).rejects.toThrow("it takes more than 400 ms");
+  clearInterval(ticks);
+
+  expect(turns).toBeGreaterThan(10);
+  expect((await readApart(plain)).text).toHaveLength(100_000);
+  await expect(readApart(Buffer.alloc(20_000, "Subject: x\r\n"))).resolves.toBeDefined();
 });

@@ -3,7 +3,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { compose, mailAddress } from "../../../../adapters/channels/email/compose.ts";
-import { readMail } from "../../../../adapters/channels/email/mail.ts";
+import { mailOf, readMail } from "../../../../adapters/channels/email/mail.ts";
 import { idsIn, referencesFor } from "../../../../adapters/channels/email/message-ids.ts";
 import { emailOptions } from "../../../../adapters/channels/email/settings.ts";
 import { replySubject } from "../../../../adapters/channels/email/thread.ts";
@@ -62,7 +62,7 @@ test("ids of another person's thread lead into a session of one's own (case 58)"
 
 test("a +tag finds the thread where both chains are gone, for its own person alone", async () => {
   const settings = { plus_addressing: true };
-  const ours = await readMail((await answerTo(mail(), { settings })).raw);
+  const ours = mailOf(await readMail((await answerTo(mail(), { settings })).raw));
   const to = ours.replyTo ?? "";
 
   const again = await message(mail({ To: to, "Message-ID": "<two@x>" }), settings);
@@ -92,7 +92,7 @@ test("no line end of a subject or a name gets into a header (case 60)", async ()
   const more = { subject: evil, name: evil, inReplyTo: `<a@b>\r\nBcc: v@x`, references: [evil] };
 
   const { raw } = await answerTo(mail(), { more });
-  const sent = await readMail(raw);
+  const sent = mailOf(await readMail(raw));
 
   expect(raw.toString()).not.toMatch(/^bcc:/im);
   expect(sent.header("bcc")).toEqual([]);
@@ -107,7 +107,7 @@ test("an answer says what it answers, that a program wrote it, and is the same m
     await answerTo(raw),
     await answerTo(raw, { key: "k2" }),
   ];
-  const sent = await readMail(one.raw);
+  const sent = mailOf(await readMail(one.raw));
 
   expect(one.id).toBe(same.id);
   expect(one.id).not.toBe(other.id);
