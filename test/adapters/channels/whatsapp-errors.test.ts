@@ -130,6 +130,8 @@ test("case 51: after 24 hours only a template is sent, whoever notices, and it m
   expect(await desk.send(part, unaware)).toMatchObject({ ok: false, class: "window" });
 
   desk.server.windowRefusal = "later";
+  // Known without asking, where WhatsApp would take it and lose it.
+  expect(await desk.send(part, address)).toMatchObject({ ok: false, class: "window" });
   const late = await desk.send(part, unaware);
   await desk.server.clock.advance(1_000);
   const last = desk.account.handled.at(-1);

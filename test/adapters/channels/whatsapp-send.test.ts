@@ -8,6 +8,8 @@ import { SETTINGS } from "../../support/channels/whatsapp-account.ts";
 import { wrongWith } from "../../support/channels/whatsapp-checks.ts";
 import { type Desk, PHONE, startDesk } from "../../support/channels/whatsapp-desk.ts";
 
+/** JSON escapes what stands alone. */
+const HALF_OF_A_PAIR = /\\ud[89a-f]/;
 const USER = "US.13491208655302741918";
 
 let desk: Desk;
@@ -88,7 +90,10 @@ test("up to three choices are buttons, up to ten a list, and each label is reada
 });
 
 test("whatever is rendered WhatsApp takes, always the same, with and without marks", () => {
-  const label = fc.string({ unit: "grapheme", minLength: 0, maxLength: 60 });
+  const label = fc.oneof(
+    fc.string({ unit: "grapheme", minLength: 0, maxLength: 60 }),
+    fc.string({ unit: fc.constantFrom("a", "🎉"), minLength: 15, maxLength: 40 }),
+  );
   const action = fc.stringMatching(/^[A-Za-z0-9_.:-]{1,64}$/);
   const outgoing = fc.record({
     text: fc.string({ unit: "grapheme", minLength: 1, maxLength: 9_000 }),
@@ -109,6 +114,7 @@ test("whatever is rendered WhatsApp takes, always the same, with and without mar
           const content = type === "text" ? { body: body["text"] } : body["interactive"];
           const message = { messaging_product: "whatsapp", to: PHONE, type, [type]: content };
           expect(wrongWith(message, new Set())).toBeNull();
+          expect(HALF_OF_A_PAIR.test(JSON.stringify(message))).toBe(false);
         }
       }
     }),
