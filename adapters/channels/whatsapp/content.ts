@@ -3,7 +3,7 @@
 
 import type { FileRef } from "../../../actors/channels/inbound.ts";
 import { channelLimits } from "../../../actors/channels/limits.ts";
-import { fieldsOf, listIn, memberOf, textIn } from "./read.ts";
+import { fieldsOf, listIn, memberOf, textIn } from "../sent-json.ts";
 
 /** What a message says. */
 export interface Content {

@@ -1,10 +1,10 @@
 // What an error of the Graph API means for a message: by its code, as Meta advises (WhatsApp Cloud API,
 // error codes), because titles and HTTP statuses change.
 
-import { channelLimits } from "../../../actors/channels/limits.ts";
 import type { SendFailure, SendResult } from "../../../actors/channels/outgoing.ts";
 import type { PlatformAnswer } from "../adapter.ts";
-import { fieldsOf, listIn, memberOf, textIn } from "./read.ts";
+import { backOffMs, jsonIn, retryAfterMs, unreached, withoutSecrets } from "../platform-answer.ts";
+import { fieldsOf, listIn, memberOf, textIn } from "../sent-json.ts";
 
 /** Codes by what they mean. Codes that are not here: by the HTTP status. */
 const codes: Readonly<Partial<Record<SendFailure, readonly number[]>>> = {
@@ -43,10 +43,7 @@ export function failureOf(
   answer: PlatformAnswer,
   about: { readonly attempt: number; readonly nowMs: number; readonly secrets: readonly string[] },
 ): Extract<SendResult, { ok: false }> {
-  if (!answer.reached) {
-    const reason = withoutSecrets(answer.reason, about.secrets);
-    return { ok: false, class: answer.mayHaveArrived ? "unknown" : "retry", reason };
-  }
+  if (!answer.reached) return unreached(answer, about.secrets);
   const body = jsonIn(answer.body);
   const error = fieldsOf(memberOf(body, "error"));
   const reason = withoutSecrets(reasonOf(error, answer), about.secrets);
@@ -86,42 +83,9 @@ function reasonOf(error: unknown, answer: PlatformAnswer & { reached: true }): s
   return typeof code === "number" ? `WhatsApp error ${code}: ${words}` : `WhatsApp: ${words}`;
 }
 
-/** JSON of an answer; null for a page, for nothing and for what is broken. */
-export function jsonIn(body: Uint8Array): unknown {
-  try {
-    return JSON.parse(Buffer.from(body).toString("utf8"));
-  } catch {
-    return null;
-  }
-}
-
 /** The receipt's id of a send that went well; null when the answer has none. */
 export function receiptIn(answer: PlatformAnswer): string | null {
   if (!answer.reached || answer.status < 200 || answer.status > 299) return null;
   const [message] = listIn(jsonIn(answer.body), "messages");
   return textIn(message, "id", 250);
-}
-
-/**
- * Retry-After in seconds or as a date; undefined when it says nothing that can be meant (0 and less, words).
- * At most what is believed of it.
- */
-export function retryAfterMs(header: string | undefined, nowMs: number): number | undefined {
-  if (header === undefined || header.trim() === "") return undefined;
-  const ms = /^\s*-?[0-9]+\s*$/.test(header) ? Number(header) * 1_000 : Date.parse(header) - nowMs;
-  if (!(ms > 0)) return undefined;
-  return Math.min(Math.ceil(ms), channelLimits.retryAfterMaxMs);
-}
-
-/** 4, 16, 64, ... seconds. */
-export function backOffMs(attempt: number): number {
-  const exponent = Math.min(Math.max(1, attempt), 20);
-  return Math.min(4 ** exponent * 1_000, channelLimits.retryAfterMaxMs);
-}
-
-/** A sentence without secrets, as short as a reason may be. */
-export function withoutSecrets(text: string, secrets: readonly string[]): string {
-  let clean = text;
-  for (const secret of secrets) if (secret !== "") clean = clean.replaceAll(secret, "***");
-  return clean.slice(0, 300);
 }

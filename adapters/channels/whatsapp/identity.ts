@@ -11,8 +11,8 @@ import type {
   Sender,
 } from "../../../actors/channels/inbound.ts";
 import { channelLimits } from "../../../actors/channels/limits.ts";
+import { listIn, memberOf, textIn } from "../sent-json.ts";
 import { whatsappLimits } from "./limits.ts";
-import { listIn, memberOf, textIn } from "./read.ts";
 
 const USER_ID = /^[A-Z]{2}\.(?:ENT\.)?[A-Za-z0-9]{1,128}$/;
 const PHONE = /^\+?[0-9]{5,20}$/;

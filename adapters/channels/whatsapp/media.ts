@@ -4,9 +4,10 @@
 import type { FileRef } from "../../../actors/channels/inbound.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import type { PlatformAnswer } from "../adapter.ts";
-import { failureOf, jsonIn } from "./errors.ts";
+import { jsonIn } from "../platform-answer.ts";
+import { memberOf, textIn } from "../sent-json.ts";
+import { failureOf } from "./errors.ts";
 import { callGraph, type Graph } from "./graph.ts";
-import { memberOf, textIn } from "./read.ts";
 
 const MEDIA_ID = /^[A-Za-z0-9_-]{1,200}$/;
 /** Of Meta, and hosts below them. */

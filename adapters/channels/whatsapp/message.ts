@@ -2,6 +2,7 @@
 
 import type { Inbound, MessageEvent } from "../../../actors/channels/inbound.ts";
 import { channelLimits } from "../../../actors/channels/limits.ts";
+import { fieldsOf, memberOf, textIn } from "../sent-json.ts";
 import { circumstances, contentOf } from "./content.ts";
 import {
   addressOf,
@@ -15,7 +16,6 @@ import {
   senderOf,
   windowAfter,
 } from "./identity.ts";
-import { fieldsOf, memberOf, textIn } from "./read.ts";
 
 /** Characters of an id of WhatsApp's. */
 const ID_CHARS = 250;

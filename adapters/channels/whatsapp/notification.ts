@@ -6,6 +6,7 @@ import { isUtf8 } from "node:buffer";
 import type { Inbound, StatusEvent } from "../../../actors/channels/inbound.ts";
 import { channelLimits } from "../../../actors/channels/limits.ts";
 import type { Parked } from "../adapter.ts";
+import { fieldsOf, listIn, memberOf, textIn } from "../sent-json.ts";
 import { classOfCode } from "./errors.ts";
 import {
   addressOf,
@@ -17,7 +18,6 @@ import {
   personOf,
 } from "./identity.ts";
 import { eventsOfMessage, NotUnderstood, renamed, timeOf } from "./message.ts";
-import { fieldsOf, listIn, memberOf, textIn } from "./read.ts";
 
 /** What a webhook says. */
 export interface Notification {

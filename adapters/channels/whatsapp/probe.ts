@@ -2,9 +2,10 @@
 
 import { createHmac } from "node:crypto";
 import type { Finding, PlatformAnswer } from "../adapter.ts";
-import { failureOf, jsonIn } from "./errors.ts";
+import { jsonIn } from "../platform-answer.ts";
+import { listIn, memberOf, textIn } from "../sent-json.ts";
+import { failureOf } from "./errors.ts";
 import { callGraph, type Graph } from "./graph.ts";
-import { listIn, memberOf, textIn } from "./read.ts";
 import { appSecrets } from "./settings.ts";
 
 /** What was found, in the order in which it is mended. */

@@ -4,11 +4,12 @@
 import type { ChannelData } from "../../../actors/channels/inbound.ts";
 import type { OutgoingFile, Part, SendResult } from "../../../actors/channels/outgoing.ts";
 import type { PlatformAnswer, SendOptions } from "../adapter.ts";
-import { failureOf, jsonIn, receiptIn } from "./errors.ts";
+import { type Failed, jsonIn } from "../platform-answer.ts";
+import { textIn } from "../sent-json.ts";
+import { failureOf, receiptIn } from "./errors.ts";
 import { kindOf } from "./file-kinds.ts";
 import { callGraph, type Graph, postJson } from "./graph.ts";
 import { addressIn, recipientOf, type WhatsAppAddress } from "./identity.ts";
-import { textIn } from "./read.ts";
 import type { Body } from "./render.ts";
 
 /** Sends a part to an address. */
@@ -52,7 +53,6 @@ function isTooLate(body: Body, address: WhatsAppAddress, nowMs: number): boolean
 }
 
 type Content = Readonly<Record<string, unknown>>;
-type Failed = Extract<SendResult, { ok: false }>;
 
 function isFailed(content: Content | Failed): content is Failed {
   return content["ok"] === false;

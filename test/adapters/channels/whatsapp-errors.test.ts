@@ -4,8 +4,9 @@
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { channelLimits } from "../../../actors/channels/limits.ts";
 import type { Outgoing, Part, SendResult } from "../../../actors/channels/outgoing.ts";
+import { retryAfterMs } from "../../../adapters/channels/platform-answer.ts";
 import { whatsapp } from "../../../adapters/channels/whatsapp/adapter.ts";
-import { classOfCode, retryAfterMs } from "../../../adapters/channels/whatsapp/errors.ts";
+import { classOfCode } from "../../../adapters/channels/whatsapp/errors.ts";
 import { errorBody, graphErrors } from "../../support/channels/whatsapp-checks.ts";
 import { type Desk, PHONE, startDesk } from "../../support/channels/whatsapp-desk.ts";
 import { NOBODY } from "../../support/channels/whatsapp-server.ts";

@@ -1,4 +1,4 @@
-// Looks into what WhatsApp has sent: plain JSON of which nothing is believed before it is looked at.
+// Looks into what a platform has sent: plain JSON of which nothing is believed before it is looked at.
 
 /** An object of JSON. */
 export type Fields = Readonly<Record<string, unknown>>;
