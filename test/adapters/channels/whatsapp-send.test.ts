@@ -174,10 +174,10 @@ test("the sign of typing marks the message as read, and needs one", async () => 
   const event = await desk.heard();
   const message = event.kind === "message" ? event.message : "";
 
-  await desk.account.instance.typing?.(event.address, AbortSignal.timeout(2_000));
+  await desk.account.instance.typing?.(event.address, AbortSignal.timeout(20_000));
   await desk.account.instance.typing?.(
     { ...event.address, message: null },
-    AbortSignal.timeout(2_000),
+    AbortSignal.timeout(20_000),
   );
 
   expect([...desk.server.read]).toEqual([[message, 1]]);
@@ -188,7 +188,7 @@ test("a file of theirs is fetched within its limit, with the token, and from Met
   const at = { media: desk.server.addMedia(Buffer.from("picture"), "image/png") };
   const file = { id: "f", name: "a.png", mediaType: "image/png", bytes: null, at };
   const fetched = (bytesMax: number) =>
-    instance.fetchFile?.(file, bytesMax, AbortSignal.timeout(2_000));
+    instance.fetchFile?.(file, bytesMax, AbortSignal.timeout(20_000));
 
   expect(Buffer.from((await fetched(7)) ?? []).toString()).toBe("picture");
   await expect(fetched(6)).rejects.toMatchObject({ code: "BODY_TOO_LARGE" });
@@ -208,7 +208,7 @@ test("a file of theirs is fetched within its limit, with the token, and from Met
   }
   expect(desk.server.calls).toHaveLength(length + elsewhere.length);
   const path = { ...file, at: { media: "../me" } };
-  await expect(instance.fetchFile?.(path, 7, AbortSignal.timeout(2_000))).rejects.toMatchObject({
+  await expect(instance.fetchFile?.(path, 7, AbortSignal.timeout(20_000))).rejects.toMatchObject({
     code: "INVALID",
   });
 });
@@ -216,7 +216,7 @@ test("a file of theirs is fetched within its limit, with the token, and from Met
 test("a check says what is wrong with number, token, secret and webhooks, and what to do", async () => {
   const probe = async (settings: Partial<WhatsAppSettings>) => {
     desk.open({ app_id: "4711", business_account_id: "102", ...settings });
-    return await desk.account.instance.probe(AbortSignal.timeout(2_000));
+    return await desk.account.instance.probe(AbortSignal.timeout(20_000));
   };
 
   const good = await probe({});
@@ -245,7 +245,7 @@ test("case 73: no secret stands in a log, a reason or a finding", async () => {
 
   const said = JSON.stringify([
     await desk.send(part, address),
-    await desk.account.instance.probe(AbortSignal.timeout(2_000)),
+    await desk.account.instance.probe(AbortSignal.timeout(20_000)),
     await desk.account.handle("POST", { body: Buffer.from("{}"), headers: {} }),
     desk.account.logged,
   ]);

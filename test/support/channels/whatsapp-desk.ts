@@ -10,7 +10,7 @@ import { type Customer, startWhatsAppServer, type WhatsAppServer } from "./whats
 /** Who writes in these tests. */
 export const PHONE = "16505551234";
 
-const CALL_MS = 2_000;
+const CALL_MS = 20_000;
 const TWO_DAYS_MS = 48 * 3_600_000;
 
 /** The desk. */
