@@ -3,10 +3,10 @@
 
 import fc from "fast-check";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import type { WhatsAppSettings } from "../../../adapters/channels/whatsapp/settings.ts";
-import { SETTINGS } from "../../support/channels/whatsapp-account.ts";
-import { wrongWith } from "../../support/channels/whatsapp-checks.ts";
-import { type Desk, PHONE, startDesk } from "../../support/channels/whatsapp-desk.ts";
+import type { WhatsAppSettings } from "../../../../adapters/channels/whatsapp/settings.ts";
+import { SETTINGS } from "../../../support/channels/whatsapp-account.ts";
+import { wrongWith } from "../../../support/channels/whatsapp-checks.ts";
+import { type Desk, PHONE, startDesk } from "../../../support/channels/whatsapp-desk.ts";
 
 /** JSON escapes what stands alone. */
 const HALF_OF_A_PAIR = /\\ud[89a-f]/;

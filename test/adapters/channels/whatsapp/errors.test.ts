@@ -2,14 +2,14 @@
 // window of 24 hours, answers that are lost. Cases 47-49, 51 and 54 of the channels' list.
 
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { channelLimits } from "../../../actors/channels/limits.ts";
-import type { Outgoing, Part, SendResult } from "../../../actors/channels/outgoing.ts";
-import { retryAfterMs } from "../../../adapters/channels/platform-answer.ts";
-import { whatsapp } from "../../../adapters/channels/whatsapp/adapter.ts";
-import { classOfCode } from "../../../adapters/channels/whatsapp/errors.ts";
-import { errorBody, graphErrors } from "../../support/channels/whatsapp-checks.ts";
-import { type Desk, PHONE, startDesk } from "../../support/channels/whatsapp-desk.ts";
-import { NOBODY } from "../../support/channels/whatsapp-server.ts";
+import { channelLimits } from "../../../../actors/channels/limits.ts";
+import type { Outgoing, Part, SendResult } from "../../../../actors/channels/outgoing.ts";
+import { retryAfterMs } from "../../../../adapters/channels/platform-answer.ts";
+import { whatsapp } from "../../../../adapters/channels/whatsapp/adapter.ts";
+import { classOfCode } from "../../../../adapters/channels/whatsapp/errors.ts";
+import { errorBody, graphErrors } from "../../../support/channels/whatsapp-checks.ts";
+import { type Desk, PHONE, startDesk } from "../../../support/channels/whatsapp-desk.ts";
+import { NOBODY } from "../../../support/channels/whatsapp-server.ts";
 
 const DAY_MS = 24 * 3_600_000;
 

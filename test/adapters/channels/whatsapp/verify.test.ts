@@ -2,20 +2,20 @@
 // channels' list; the vector is GitHub's, whose construction Meta uses.
 
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import type { Handled } from "../../../adapters/channels/adapter.ts";
-import { isSigned } from "../../../adapters/channels/whatsapp/verify.ts";
+import type { Handled } from "../../../../adapters/channels/adapter.ts";
+import { isSigned } from "../../../../adapters/channels/whatsapp/verify.ts";
 import {
   openWhatsApp,
   SETTINGS,
   type TestAccount,
-} from "../../support/channels/whatsapp-account.ts";
+} from "../../../support/channels/whatsapp-account.ts";
 import {
   changeOf,
   notificationOf,
   signedHeaders,
   startWhatsAppServer,
   type WhatsAppServer,
-} from "../../support/channels/whatsapp-server.ts";
+} from "../../../support/channels/whatsapp-server.ts";
 
 const OPTIONS = {
   appSecret: SETTINGS.app_secret,
