@@ -2,8 +2,8 @@
 
 import type { ChannelData } from "../../../actors/channels/inbound.ts";
 import type { Button, Outgoing, OutgoingFile, Part } from "../../../actors/channels/outgoing.ts";
-import { cutText } from "../cut-text.ts";
 import type { MailboxEntry } from "../mailbox.ts";
+import { markdownParts } from "../markdown-parts.ts";
 import { webChatLimits } from "./limits.ts";
 
 /** An answer's part. */
@@ -32,7 +32,7 @@ export const entryKeys = { visitor: "in:", agent: "out:" } as const;
 
 /** Parts of an answer; buttons and files go with the last. */
 export function renderWebChat({ text, buttons = [], files = [] }: Outgoing): readonly Part[] {
-  const texts = cutText(text, webChatLimits.textChars);
+  const texts = markdownParts(text, webChatLimits.textChars);
   return texts.map((piece, index) => {
     const isLast = index === texts.length - 1;
     const body: AnswerEntry = {

@@ -86,6 +86,8 @@ function callbackInstance(rules: WebhookRules, environment: ChannelEnvironment):
         environment,
         secrets: rules.secrets,
       }),
+    // Who has had it knows it by its id: it may be sent once more whatever became of it.
+    reconcile: async () => ({ state: "not_sent" }),
     probe: (signal) => probeCallback(rules, environment, signal),
   };
 }

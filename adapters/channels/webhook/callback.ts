@@ -83,7 +83,8 @@ async function filesOf(
 
 function resultOf(answer: PlatformAnswer, id: string, nowMs: number): SendResult {
   if (!answer.reached) {
-    return { ok: false, class: "retry", reason: answer.reason.slice(0, REASON_CHARS) };
+    const reason = answer.reason.slice(0, REASON_CHARS);
+    return { ok: false, class: answer.mayHaveArrived ? "unknown" : "retry", reason };
   }
   const { status, headers } = answer;
   if (status >= 200 && status < 300) return { ok: true, receipt: { id } };

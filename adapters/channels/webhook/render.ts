@@ -1,7 +1,7 @@
 // An answer as what a program is told of it: Markdown as the model wrote it, buttons and files as data.
 
 import type { Button, Outgoing, OutgoingFile, Part } from "../../../actors/channels/outgoing.ts";
-import { cutText } from "../cut-text.ts";
+import { markdownParts } from "../markdown-parts.ts";
 import { webhookLimits } from "./limits.ts";
 
 /** A part's body. */
@@ -18,7 +18,7 @@ export interface WebhookPart {
 
 /** Parts of an answer: one, unless its text is very long. Buttons and files go with the last. */
 export function renderWebhook(outgoing: Outgoing): readonly Part[] {
-  const texts = cutText(outgoing.text, webhookLimits.textChars);
+  const texts = markdownParts(outgoing.text, webhookLimits.textChars);
   return texts.map((text, index) => {
     const isLast = index === texts.length - 1;
     const body: WebhookPart = {

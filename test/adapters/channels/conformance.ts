@@ -15,7 +15,9 @@ import type {
   Handled,
   PlatformAnswer,
 } from "../../../adapters/channels/adapter.ts";
+import { createMailboxes } from "../../../adapters/channels/mailboxes.ts";
 import { silentLog } from "../../../runtime/log.ts";
+import { memoryTables } from "../../http/memory-tables.ts";
 
 /** What an adapter brings to it. */
 export interface ConformanceFixture {
@@ -79,6 +81,10 @@ export function environmentThat(
         return value;
       },
     },
+    mailbox: createMailboxes({ tables: memoryTables(), nowMs }).of({
+      tenant: "tn_1",
+      channel: "ch",
+    }),
     readFile: () => Promise.reject(new Error("No file is sent here.")),
   };
 }
