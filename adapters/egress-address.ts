@@ -158,3 +158,28 @@ export function checkedLookup(
     );
   };
 }
+
+/**
+ * The address that a connection of another protocol than HTTP is opened to, by the same rules.
+ * @throws RuntimeError EGRESS_REFUSED.
+ */
+export function checkedAddress(
+  host: string,
+  allowed: ReadonlySet<string>,
+  resolve?: Resolve,
+): Promise<string> {
+  const lookup = checkedLookup(allowed, resolve);
+  const name = host.replace(/^\[|\]$/g, "");
+  if (isIP(name) !== 0) {
+    if (allowed.has(name) || isPublicAddress(name)) return Promise.resolve(name);
+    const why = "the address is not public and the operator has not allowed this host";
+    return Promise.reject(refused(name, why));
+  }
+  return new Promise((found, failed) => {
+    lookup(name, {}, (error, address) => {
+      if (error instanceof RuntimeError) failed(error);
+      else if (error) failed(refused(name, `the name has no address (${error.code ?? "unknown"})`));
+      else found(String(address));
+    });
+  });
+}

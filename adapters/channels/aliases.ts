@@ -33,8 +33,12 @@ export function aliasesOf(
   const counter = `${table}.${channel}`;
   let hasAny: Promise<boolean> | undefined;
   const any = (): Promise<boolean> => {
-    hasAny ??= tables.counter(tenant, counter).then((count) => {
-      return count > 0;
+    hasAny ??= tables
+      .list(tenant, table, { prefix: `${channel}.`, limit: 1 })
+      .then((rows) => rows.length > 0);
+    // What could not be looked at is looked at again.
+    hasAny.catch(() => {
+      hasAny = undefined;
     });
     return hasAny;
   };

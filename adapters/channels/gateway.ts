@@ -9,6 +9,7 @@ import { RuntimeError } from "../../runtime/errors.ts";
 import type { Log } from "../../runtime/log.ts";
 import type { System } from "../../runtime/system.ts";
 import { createEgress } from "../egress.ts";
+import { checkedAddress, hostRule } from "../egress-address.ts";
 import { createSockets } from "../egress-socket.ts";
 import { createPoolParser } from "../parse/pool-parser.ts";
 import { createSerial } from "../serial.ts";
@@ -65,6 +66,7 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
     ...{ allowedHosts: hosts, closed },
     weightOf: (tenant) => system.tenants.weightOf(tenant),
   });
+  const allowed = new Set(hosts.map((host) => hostRule(host)?.host ?? host.toLowerCase()));
   const kinds = parts.registry ?? registry;
   const takeIn = createTakeIn({ system, log, nowMs });
   const accounts = new Accounts({
@@ -72,6 +74,7 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
     connect: createSockets({ allowedHosts: hosts, closed }),
     serial: createSerial(),
     mailboxes: createMailboxes({ tables, nowMs }),
+    resolveHost: (host) => checkedAddress(host, allowed),
     readFile: (tenant, file) => readFile(system, tenant, file),
     listTenants: async (page) => {
       const rows = await tables.list(systemTenant, systemTables.tenants, page);

@@ -1,0 +1,29 @@
+// The port of channels of a host whose engine is there before its gateway.
+
+import type { Channels } from "../../../actors/channels/port.ts";
+import { laterChannels, serveChannelsLater } from "../../../adapters/channels/later.ts";
+import { settleable } from "../../../runtime/shared/settleable.ts";
+import type { HostLine } from "../../../runtime/threads/host.ts";
+
+/** A port, and what tells it of main's. */
+export interface LateChannels {
+  readonly port: Channels;
+  by(main: () => Promise<Channels>): void;
+}
+
+/** Over a line, as between threads: what is sent is cloned and comes later. */
+export function lateChannels(): LateChannels {
+  const takers: ((message: unknown) => void)[] = [() => undefined, () => undefined];
+  const end = (own: number): HostLine => ({
+    send: (message) => {
+      const copy = structuredClone(message);
+      setImmediate(() => takers[1 - own]?.(copy));
+    },
+    receive: (take) => {
+      takers[own] = take;
+    },
+  });
+  const main = settleable<() => Promise<Channels>>();
+  serveChannelsLater(end(0), async () => (await main.promise)());
+  return { port: laterChannels(end(1)), by: (port) => main.resolve(port) };
+}
