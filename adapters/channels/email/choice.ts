@@ -15,7 +15,7 @@ const QUOTED_LINES = 1_000;
 /** What stands below a message that has buttons. */
 export function choiceLines(buttons: readonly Button[]): string {
   const lines = buttons.map(({ label, action }) => `${wordOf(label)} [#${action}]`);
-  return `To answer, reply with one of these lines, or with its first word alone:\n\n${lines.join("\n")}`;
+  return `To answer, reply with one of these lines, or with its words alone:\n\n${lines.join("\n")}`;
 }
 
 /**

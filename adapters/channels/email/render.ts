@@ -2,7 +2,8 @@
 
 import type { Button, Outgoing, OutgoingFile, Part } from "../../../actors/channels/outgoing.ts";
 import { escaped } from "../../markup.ts";
-import { mailHtml, plainText } from "./body.ts";
+import { mailHtml } from "../format/mail.ts";
+import { plainText } from "../format/plain.ts";
 import { choiceLines } from "./choice.ts";
 
 /** What is sent, but for what depends on whom it is sent to. */

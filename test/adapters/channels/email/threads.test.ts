@@ -2,6 +2,7 @@
 
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { headerText } from "../../../../adapters/channels/email/address.ts";
 import { compose, mailAddress } from "../../../../adapters/channels/email/compose.ts";
 import { mailOf, readMail } from "../../../../adapters/channels/email/mail.ts";
 import { idsIn, referencesFor } from "../../../../adapters/channels/email/message-ids.ts";
@@ -94,6 +95,7 @@ test("no line end of a subject or a name gets into a header (case 60)", async ()
   const { raw } = await answerTo(mail(), { more });
   const sent = mailOf(await readMail(raw));
 
+  expect(headerText(evil, 250)).toBe("x Bcc: victim@example.test body");
   expect(raw.toString()).not.toMatch(/^bcc:/im);
   expect(sent.header("bcc")).toEqual([]);
   expect(sent.recipients).toEqual(["alice@example.test"]);
