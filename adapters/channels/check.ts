@@ -34,6 +34,8 @@ export async function checkChannel(
   }
 }
 
+const looked = (): Promise<never> => Promise.reject(new Error("It is only looked at."));
+
 /** Of an account that is only looked at. */
 const nowhere: ChannelEnvironment = {
   account: "",
@@ -41,5 +43,6 @@ const nowhere: ChannelEnvironment = {
   nowMs: Date.now,
   log: silentLog,
   kept: { get: async () => null, update: async (_name, change) => await change(null) },
-  readFile: () => Promise.reject(new Error("It is only looked at.")),
+  readFile: looked,
+  mailbox: { append: looked, replace: looked, read: looked, wait: looked, wake: () => undefined },
 };

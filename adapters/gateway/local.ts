@@ -42,6 +42,8 @@ export async function startLocal(
   );
   const config = {
     ...loaded,
+    // Who runs it pays the provider; there is nobody else to charge.
+    prices: { ...loaded.prices, services: free(loaded.prices.services) },
     publicUrl: publicUrl ?? loaded.publicUrl,
     // Only this process speaks to it, and it says for whom.
     http: { ...loaded.http, trustedProxies: [...loaded.http.trustedProxies, "127.0.0.1"] },
@@ -68,6 +70,11 @@ export async function startLocal(
       log.flush();
     },
   };
+}
+
+/** The same operations for nothing. */
+function free<Prices extends object>(prices: Prices): Prices {
+  return Object.fromEntries(Object.keys(prices).map((name) => [name, 0])) as Prices;
 }
 
 /** What its provider is told by; what is not said stays as the environment has it. */
