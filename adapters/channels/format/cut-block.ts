@@ -4,10 +4,10 @@
 import {
   type Cut,
   type CutOptions,
-  characterEnds,
+  characterEnd,
   cutInlines,
   dissolved,
-  graphemeEnds,
+  graphemeEnd,
 } from "./cut-inline.ts";
 import { type Block, type Inline, type List, lines, normal, type Table, text } from "./document.ts";
 import { mostFitting } from "./measure.ts";
@@ -172,11 +172,9 @@ function beginningOf(
   { charsMax, isLastResort }: CutOptions,
 ): number {
   const [line = ""] = value.slice(0, charsMax + 1).split("\n", 1);
-  for (const ends of isLastResort ? [graphemeEnds(line), characterEnds(line)] : []) {
-    const longest =
-      ends[mostFitting(ends.length, (n) => fits(line.slice(0, ends[n - 1]))) - 1] ?? 0;
-    const space = line.lastIndexOf(" ", longest - 1) + 1;
-    if (longest > 0) return space > longest >> 1 ? space : longest;
-  }
-  return 0;
+  const most = mostFitting(Math.min(line.length, charsMax), (end) => fits(line.slice(0, end)));
+  if (!isLastResort || most === 0) return 0;
+  const longest = graphemeEnd(line, most) || characterEnd(line, most);
+  const space = line.lastIndexOf(" ", longest - 1) + 1;
+  return space > longest >> 1 ? space : longest;
 }

@@ -2,7 +2,7 @@
 // outside of marks if that is possible; else between graphemes. A mark that is cut is closed and opened
 // again. A link is never cut.
 
-import { type Inline, isBare, lines, normal, text, textOf } from "./document.ts";
+import { charsOf, type Inline, isBare, lines, normal, text, textOf } from "./document.ts";
 import { mostFitting } from "./measure.ts";
 
 /** The beginning that fits, null: none does; and what is left. */
@@ -37,18 +37,16 @@ export function cutInlines(
   fits: (head: readonly Inline[]) => boolean,
   { charsMax, isLastResort }: CutOptions,
 ): Cut<Inline[], Inline[]> {
-  const shown = textOf(inlines).slice(0, charsMax + 1);
+  const shown = textOf(headOf(inlines, charsMax + 1));
   const spans = spansOf(inlines, charsMax);
-  const links = spans.filter(({ type }) => type === "link");
-  const longest = longestOf(graphemeEnds(shown), links, (end) => fits(headOf(inlines, end)));
+  const most = mostFitting(Math.min(shown.length, charsMax), (end) => fits(headOf(inlines, end)));
+  const longest = outsideOfLinks(most, spans, (end) => graphemeEnd(shown, end));
   if (longest > 0) {
     const end = bestEnd(shown.slice(0, longest + 1), longest, spans);
     const head = normal(headOf(inlines, end));
     if (head.length > 0) return { head, rest: normal(restOf(inlines, end)) };
   }
-  if (!isLastResort || links.some(({ from }) => from === 0))
-    return { head: null, rest: [...inlines] };
-  const end = longestOf(characterEnds(shown), links, (at) => fits(headOf(inlines, at)));
+  const end = isLastResort ? outsideOfLinks(most, spans, (at) => characterEnd(shown, at)) : 0;
   if (end === 0) return { head: null, rest: [...inlines] };
   return { head: normal(headOf(inlines, end)), rest: normal(restOf(inlines, end)) };
 }
@@ -66,13 +64,15 @@ function dissolvedOne(inline: Inline): Inline[] {
   return [...inner, text(` (${inline.url})`)];
 }
 
-function longestOf(
-  ends: readonly number[],
-  links: readonly Span[],
-  fits: (end: number) => boolean,
+/** The last end up to `most` that is in no link. */
+function outsideOfLinks(
+  most: number,
+  spans: readonly Span[],
+  endBefore: (end: number) => number,
 ): number {
-  const outside = ends.filter((end) => !links.some((link) => isWithin(end, link)));
-  return outside[mostFitting(outside.length, (first) => fits(outside[first - 1] ?? 0)) - 1] ?? 0;
+  const end = endBefore(most);
+  const link = spans.find((one) => one.type === "link" && isWithin(end, one));
+  return link === undefined ? end : outsideOfLinks(link.from, spans, endBefore);
 }
 
 /** The last good place to cut at, of those that fit. */
@@ -95,18 +95,14 @@ function bestEnd(shown: string, longest: number, spans: readonly Span[]): number
   );
 }
 
-/** Where graphemes end. */
-export function graphemeEnds(shown: string): number[] {
-  return Array.from(graphemes.segment(shown), ({ index, segment }) => index + segment.length);
+/** The last end of a grapheme up to there. */
+export function graphemeEnd(shown: string, most: number): number {
+  return graphemes.segment(shown).containing(most)?.index ?? shown.length;
 }
 
-/** Where code points end. */
-export function characterEnds(shown: string): number[] {
-  let end = 0;
-  return Array.from(shown, (character) => {
-    end += character.length;
-    return end;
-  });
+/** The last end of a code point up to there. */
+export function characterEnd(shown: string, most: number): number {
+  return /^[\ud800-\udbff][\udc00-\udfff]/.test(shown.slice(most - 1, most + 1)) ? most - 1 : most;
 }
 
 function isWithin(end: number, { from, to }: Span): boolean {
@@ -119,7 +115,7 @@ function spansOf(inlines: readonly Inline[], charsMax: number): Span[] {
   let from = 0;
   for (const inline of inlines) {
     if (from > charsMax) break;
-    const to = from + textOf([inline]).length;
+    const to = from + charsOf([inline]);
     if (inline.type !== "text" && inline.type !== "break")
       spans.push({ from, to, type: inline.type });
     if ("children" in inline)
@@ -136,7 +132,7 @@ function headOf(inlines: readonly Inline[], chars: number): Inline[] {
   let left = chars;
   for (const inline of inlines) {
     if (left <= 0) break;
-    const length = textOf([inline]).length;
+    const length = charsOf([inline]);
     if (length <= left) head.push(inline);
     else if ("value" in inline) head.push({ ...inline, value: inline.value.slice(0, left) });
     else if ("children" in inline)
@@ -151,7 +147,7 @@ function restOf(inlines: readonly Inline[], chars: number): Inline[] {
   const rest: Inline[] = [];
   let left = chars;
   for (const inline of inlines) {
-    const length = textOf([inline]).length;
+    const length = charsOf([inline]);
     if (left <= 0) rest.push(inline);
     else if (length <= left) left -= length;
     else {

@@ -70,9 +70,40 @@ export function textOf(inlines: readonly Inline[]): string {
   return inlines.map(leafText).join("");
 }
 
+/** How many they are. */
+export function charsOf(inlines: readonly Inline[]): number {
+  let chars = 0;
+  for (const inline of inlines) {
+    if (inline.type === "break") chars += 1;
+    else chars += "value" in inline ? inline.value.length : charsOf(inline.children);
+  }
+  return chars;
+}
+
 function leafText(inline: Inline): string {
   if (inline.type === "break") return "\n";
   return "value" in inline ? inline.value : textOf(inline.children);
+}
+
+/** Whether a block has more characters than so many, without marks; counts no further. */
+export function isLonger(block: Block, chars: number): boolean {
+  return left([block], chars) < 0;
+}
+
+/** What is left of so many characters behind some blocks; less than none as soon as there are too few. */
+function left(blocks: readonly Block[], chars: number): number {
+  let rest = chars;
+  for (const block of blocks) {
+    if (rest < 0) return rest;
+    if (block.type === "code") rest -= block.value.length;
+    else if (block.type === "list")
+      for (const { children } of block.items) rest = rest < 0 ? rest : left(children, rest);
+    else if (block.type === "table")
+      for (const row of block.rows) rest = rest < 0 ? rest : rest - charsOf(row.flat());
+    else if (block.type === "quote") rest = left(block.children, rest);
+    else if (block.type !== "rule") rest -= charsOf(block.children);
+  }
+  return rest;
 }
 
 /** Whether a link's words are its address, so that naming it once is enough. */

@@ -16,6 +16,7 @@ export const formatLimits = {
   emphasisRun: 64,
   brackets: 600,
   containersOfLine: 20,
+  containers: 1_000,
   /** Nesting of lists and quotes, and of marks; what is deeper is shown without its own. */
   depth: 12,
   /** Characters a cell of a table is padded to in a monospaced table. */

@@ -2,7 +2,7 @@
 
 import { RuntimeError } from "../../../runtime/errors.ts";
 import { cutBlock, simpler } from "./cut-block.ts";
-import type { Block } from "./document.ts";
+import { type Block, isLonger } from "./document.ts";
 import { formatLimits } from "./limits.ts";
 import type { Measure } from "./measure.ts";
 
@@ -43,7 +43,8 @@ export class Packer {
   next(max: number): Block[] {
     const open: Open = { blocks: [], length: 0 };
     for (let block = this.#take(); block !== undefined; block = this.#take()) {
-      const length = this.#measure([block]);
+      // Far too long ones are not written only to see that: a text of a megabyte is cut fifty times.
+      const length = isLonger(block, 2 * max) ? Number.POSITIVE_INFINITY : this.#measure([block]);
       const used = open.length + between(open.blocks.at(-1), block);
       if (used + length <= max) {
         open.blocks.push(block);

@@ -114,10 +114,12 @@ function stretch(text: string): Stretch {
 function isTangled(text: string): boolean {
   if (count(text, /[*_~]/g) > formatLimits.emphasisMarks) return true;
   if (count(text, /[[\]]/g) > formatLimits.brackets) return true;
+  let containers = 0;
   return text.split("\n").some((line) => {
     if (RUN.test(line) && !RUN_ALONE.test(line)) return true;
-    const containers = CONTAINERS.exec(line)?.[0] ?? "";
-    return count(containers, /[>\-+*.)]/g) > formatLimits.containersOfLine;
+    const own = count(CONTAINERS.exec(line)?.[0] ?? "", /[>\-+*.)]/g);
+    containers += own;
+    return own > formatLimits.containersOfLine || containers > formatLimits.containers;
   });
 }
 
