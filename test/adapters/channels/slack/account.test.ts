@@ -90,6 +90,51 @@ test("a token about to end is renewed before; one that cannot be renewed is refu
   expect(JSON.stringify(refused)).not.toContain("xoxe");
 });
 
+test("a renewal without an answer says nothing of the message, and a token that has not ended is used meanwhile", async () => {
+  const { workspace } = fake;
+  let nowMs = Date.now();
+  const environment = slackEnvironment(() => nowMs);
+  workspace.refresh.add("xoxe-1-third");
+  const { account } = openAccount(
+    fake,
+    {
+      ...{ bot_token: "xoxe.xoxb-past", refresh_token: "xoxe-1-third" },
+      ...{ client_id: workspace.client.id, client_secret: workspace.client.secret },
+    },
+    environment,
+  );
+  const part = firstPart(account, "hello");
+
+  fake.fault("oauth.v2.access", { status: 500 });
+  const unrenewed = await account.send(part, room, sendOptions());
+  const renewed = await account.send(part, room, sendOptions());
+  nowMs += 43_200_000 - 5 * 60_000;
+  fake.fault("oauth.v2.access", { status: 500 });
+  const meanwhile = await account.send(part, room, sendOptions());
+
+  expect(unrenewed).toMatchObject({ ok: false, class: "retry" });
+  expect([renewed.ok, meanwhile.ok]).toEqual([true, true]);
+});
+
+test("bytes of a file are given to Slack's hosts alone (67)", async () => {
+  const { account, environment } = openAccount(fake);
+  const file = { id: "fl_1", name: "report.txt", mediaType: "text/plain", bytes: 1 };
+  environment.files.set("fl_1", new Uint8Array(1));
+  const upload = { ok: true, upload_url: "https://files.slack.com.evil.example/u", file_id: "F1" };
+  fake.fault("files.getUploadURLExternal", { body: JSON.stringify(upload) });
+
+  const result = await account.send(
+    firstPart(account, { text: "", files: [file] }),
+    room,
+    sendOptions(),
+  );
+
+  expect(result).toMatchObject({ ok: false, class: "retry" });
+  expect(environment.urls.map(({ url }) => url)).toEqual([
+    `${fake.apiUrl}/files.getUploadURLExternal`,
+  ]);
+});
+
 test("a file goes out in three steps and comes in with our token", async () => {
   const { account, environment } = openAccount(fake);
   const bytes = new TextEncoder().encode("report");

@@ -267,6 +267,7 @@ test("Slack's look at a certificate is answered without a signature, and is no c
   const handled = await handle(requestOf("ssl_check=1&token=x", headers));
 
   expect(handled).toEqual({ events: [], ack: { status: 200 } });
+  expect(statusOf(await handle(requestOf("ssl_check=1&token=x", {})))).toBe(401);
 });
 
 test("a press of our button is an action with its message; others' buttons and dialogs are none (66)", async () => {

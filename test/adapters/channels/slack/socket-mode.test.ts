@@ -149,3 +149,13 @@ test("a refused token ends it; Slack being away does not", async () => {
   expect(one.states[0]).toContain("disconnected: Slack's apps.connections.open: status 503");
   expect(one.states.join()).not.toContain("xapp");
 });
+
+test("the ticket of a connection is given to Slack's hosts alone", async () => {
+  const address = { ok: true, url: "wss://wss-primary.slack.com.evil.example/link?ticket=t" };
+  fake.fault("apps.connections.open", { body: JSON.stringify(address) });
+
+  const one = listening();
+  await connected();
+
+  expect(one.states[0]).toContain("is not opened here");
+});
