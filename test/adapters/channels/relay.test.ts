@@ -1,6 +1,8 @@
 // The adapter of the README keeps what every adapter promises.
 
 import { createHmac } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { expect, test } from "vitest";
 import { relay } from "../../support/channels/relay.ts";
 import { conforms, jsonAnswer } from "./conformance.ts";
 
@@ -27,4 +29,14 @@ conforms({
     gone: () => jsonAnswer(404, ""),
     retry: () => jsonAnswer(503, ""),
   },
+});
+
+test("the page of channels shows it as it is", async () => {
+  const root = new URL("../../../../", import.meta.url);
+  const [page, adapter] = await Promise.all([
+    readFile(new URL("adapters/channels/README.md", root), "utf8"),
+    readFile(new URL("test/support/channels/relay.ts", root), "utf8"),
+  ]);
+
+  expect(page).toContain(`\`\`\`ts\n${adapter}\`\`\``);
 });
