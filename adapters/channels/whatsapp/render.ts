@@ -2,10 +2,11 @@
 // same answer gives the same parts, however often it is rendered.
 
 import type { Button, Outgoing, OutgoingFile, Part } from "../../../actors/channels/outgoing.ts";
+import { whatsappText } from "../format/whatsapp.ts";
+import { piecesOf } from "../pieces.ts";
 import { buttonsPart } from "./buttons.ts";
 import { kindOf } from "./file-kinds.ts";
 import { whatsappLimits } from "./limits.ts";
-import { piecesOf } from "./text.ts";
 
 /** What `send` makes a call of. */
 export type Body =
@@ -27,7 +28,7 @@ export interface RenderRules {
 /** The parts of an answer: its text, what is to be chosen, its files. `isPlain`: without WhatsApp's marks. */
 export function partsOf(outgoing: Outgoing, rules: RenderRules, isPlain: boolean): Part[] {
   const buttons = outgoing.buttons ?? [];
-  const pieces = piecesOf(outgoing.text, whatsappLimits.text);
+  const pieces = piecesOf(outgoing.text, whatsappText, whatsappLimits.text);
   const texts = pieces.map(({ marked, plain }) => ({ text: isPlain ? plain : marked, plain }));
   const bodies: Part[] = [];
   // A text that is short enough stands above its buttons; a longer one is a message before them.

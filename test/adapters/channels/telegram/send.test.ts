@@ -1,6 +1,7 @@
 // What we tell Telegram, against a Bot API that is played, and what each of its answers means. Cases 36, 46-49,
 // 54, 67 and 73 of the channels' list.
 
+import fc from "fast-check";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { Outgoing, Part, SendResult } from "../../../../actors/channels/outgoing.ts";
 import {
@@ -8,6 +9,7 @@ import {
   SETTINGS,
   type TelegramAccount,
 } from "../../../support/channels/telegram-account.ts";
+import { readHtml } from "../../../support/channels/telegram-html.ts";
 import {
   type MethodAnswer,
   startTelegramServer,
@@ -79,6 +81,38 @@ test("a text is HTML with what it answers, and its last piece has the buttons", 
       ],
     ],
   });
+});
+
+test("whatever is rendered is HTML that Telegram reads and short enough, piece by piece without marks too", () => {
+  const word = fc.constantFrom(
+    "**b**",
+    "_i_",
+    "`c`",
+    "<b>",
+    "&amp;",
+    "[l](https://a.example/b?c=d)",
+    "\n\n",
+    "- x\n",
+    "```\nf\n```\n",
+    "| a | b |\n|-|-|\n| 1 | 2 |\n",
+    "🎉",
+    "word ",
+  );
+  const markdown = fc.array(word, { minLength: 1, maxLength: 900 }).map((words) => words.join(""));
+
+  fc.assert(
+    fc.property(markdown, (given) => {
+      const marked = account.instance.render({ text: given });
+      const plain = account.instance.renderPlain({ text: given });
+      expect(plain).toHaveLength(marked.length);
+      for (const { body } of marked) {
+        const read = readHtml(String(body["text"]));
+        expect("shown" in read ? read.shown.length : read.wrong).toBeLessThanOrEqual(4_096);
+      }
+      for (const { body } of plain) expect(String(body["text"]).length).toBeLessThanOrEqual(4_096);
+    }),
+    { numRuns: 50 },
+  );
 });
 
 test("an edit takes the place of a message, and saying the same again is done", async () => {
