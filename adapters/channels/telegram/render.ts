@@ -1,8 +1,8 @@
 // An answer in the messages that Telegram takes. Pure: the same answer gives the same parts.
 
 import type { Button, Outgoing, OutgoingFile, Part } from "../../../actors/channels/outgoing.ts";
+import { pieces } from "../format/pieces.ts";
 import { telegramHtml } from "../format/telegram.ts";
-import { piecesOf } from "../pieces.ts";
 import { telegramLimits } from "./limits.ts";
 
 /** A key of an inline keyboard. */
@@ -30,12 +30,16 @@ const NO_TEXT = "…";
 
 /** The parts of an answer: its text with the buttons under the last piece, then its files. */
 export function partsOf(outgoing: Outgoing, isPlain: boolean): Part[] {
-  const pieces = piecesOf(outgoing.text, telegramHtml, telegramLimits.text);
+  const said = pieces(outgoing.text, {
+    max: telegramLimits.text,
+    unit: "utf16",
+    render: telegramHtml,
+  }).filter(({ text, plain }) => text.trim() !== "" && plain.trim() !== "");
   const keyboard = keyboardOf(outgoing.buttons ?? []);
-  if (keyboard.length > 0 && pieces.length === 0) pieces.push({ marked: NO_TEXT, plain: NO_TEXT });
-  const bodies: { body: Body; plain: string }[] = pieces.map(({ marked, plain }, at) => {
-    const isLast = at === pieces.length - 1 && keyboard.length > 0;
-    const text = isPlain ? plain : marked;
+  if (keyboard.length > 0 && said.length === 0) said.push({ text: NO_TEXT, plain: NO_TEXT });
+  const bodies: { body: Body; plain: string }[] = said.map(({ text: html, plain }, at) => {
+    const isLast = at === said.length - 1 && keyboard.length > 0;
+    const text = isPlain ? plain : html;
     const body: Body = { kind: "text", text, isHtml: !isPlain, ...(isLast && { keyboard }) };
     return { body, plain };
   });

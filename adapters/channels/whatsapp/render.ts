@@ -2,8 +2,8 @@
 // same answer gives the same parts, however often it is rendered.
 
 import type { Button, Outgoing, OutgoingFile, Part } from "../../../actors/channels/outgoing.ts";
+import { pieces } from "../format/pieces.ts";
 import { whatsappText } from "../format/whatsapp.ts";
-import { piecesOf } from "../pieces.ts";
 import { buttonsPart } from "./buttons.ts";
 import { kindOf } from "./file-kinds.ts";
 import { whatsappLimits } from "./limits.ts";
@@ -28,8 +28,13 @@ export interface RenderRules {
 /** The parts of an answer: its text, what is to be chosen, its files. `isPlain`: without WhatsApp's marks. */
 export function partsOf(outgoing: Outgoing, rules: RenderRules, isPlain: boolean): Part[] {
   const buttons = outgoing.buttons ?? [];
-  const pieces = piecesOf(outgoing.text, whatsappText, whatsappLimits.text);
-  const texts = pieces.map(({ marked, plain }) => ({ text: isPlain ? plain : marked, plain }));
+  const texts = pieces(outgoing.text, {
+    max: whatsappLimits.text,
+    unit: "utf16",
+    render: whatsappText,
+  })
+    .filter(({ text, plain }) => text.trim() !== "" && plain.trim() !== "")
+    .map(({ text, plain }) => ({ text: isPlain ? plain : text, plain }));
   const bodies: Part[] = [];
   // A text that is short enough stands above its buttons; a longer one is a message before them.
   const last = texts.at(-1);
