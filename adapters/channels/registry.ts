@@ -17,6 +17,7 @@ export type Registry = Readonly<Record<string, LoadAdapter>>;
 export const registry: Registry = {
   email: async () => (await import("./email/adapter.ts")).email,
   slack: async () => (await import("./slack/adapter.ts")).slack,
+  sms: async () => (await import("./sms/adapter.ts")).sms,
   telegram: async () => (await import("./telegram/adapter.ts")).telegram,
   web_chat: async () => (await import("./web-chat/adapter.ts")).webChat,
   webhook: async () => (await import("./webhook/adapter.ts")).webhook,
