@@ -165,7 +165,7 @@ describe("hostile text", () => {
   test.each([
     ["quotes in quotes", ">".repeat(10_000)],
     ["brackets", "[".repeat(10_000)],
-    ["items in items", "- ".repeat(10_000)],
+    ["items in items", `${"- ".repeat(5_000)}a`],
     ["a run of stars", `${"*".repeat(10_000)}a${"*".repeat(10_000)}`],
     ["quotes", most("> ")],
     ["pictures in links", most("![[")],
@@ -181,7 +181,7 @@ describe("hostile text", () => {
     ["empty lines", most("\n")],
     ["spaces", most(" ")],
     ["fences", most("```\n")],
-  ])("%s end", { timeout: 30_000 }, (_, text) => {
+  ])("%s end", { timeout: 10_000 }, (_, text) => {
     const parts = split(text, { max: 4_000, ...slack });
 
     expect(parts.length).toBeLessThanOrEqual(formatLimits.parts);
