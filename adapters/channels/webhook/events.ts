@@ -1,4 +1,4 @@
-// What a webhook's body says, as an event. README.md of the channels has the schema in words.
+// What a webhook's body says, as an event. README.md beside this file has the schema in words.
 
 import { createHash } from "node:crypto";
 import type { ActionEvent, FileRef, MessageEvent } from "../../../actors/channels/inbound.ts";
