@@ -25,7 +25,10 @@ const template = Type.Object(
       }),
     ),
   },
-  { additionalProperties: false },
+  {
+    additionalProperties: false,
+    description: "Sent where only a template may be: after 24 hours without a message of theirs.",
+  },
 );
 
 /** Settings and secrets of an account. */
