@@ -93,7 +93,12 @@ const RETRIES_MS = [0, 60_000, 300_000];
 export async function deliverEvent(
   url: string,
   envelope: object,
-  { scale = 1, secret = SECRET, num = 0 }: { scale?: number; secret?: string; num?: number } = {},
+  {
+    scale = 1,
+    secret = SECRET,
+    num = 0,
+    timeoutMs = TIMEOUT_MS / scale,
+  }: { scale?: number; secret?: string; num?: number; timeoutMs?: number } = {},
 ): Promise<Attempt[]> {
   const body = JSON.stringify(envelope);
   const attempts: Attempt[] = [];
@@ -105,7 +110,7 @@ export async function deliverEvent(
       ...signedHeaders(body, { secret }),
       ...(num > 0 && { "x-slack-retry-num": String(num), "x-slack-retry-reason": reason }),
     };
-    const signal = AbortSignal.timeout(TIMEOUT_MS / scale);
+    const signal = AbortSignal.timeout(timeoutMs);
     try {
       const response = await fetch(url, { method: "POST", body, headers, signal });
       await response.arrayBuffer();

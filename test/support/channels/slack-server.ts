@@ -4,6 +4,7 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { setTimeout as pause } from "node:timers/promises";
 import { type WebSocket, WebSocketServer } from "ws";
 import { type Answer, type Arguments, methods } from "./slack-methods.ts";
 import { SlackWorkspace } from "./slack-workspace.ts";
@@ -41,6 +42,8 @@ export interface SlackServer {
   /** Connections of Socket Mode that are open, oldest first. */
   readonly sockets: WebSocket[];
   readonly acknowledged: Acknowledged[];
+  /** How long it takes to say what it has done, ms. Default 0. */
+  answerMs: () => number;
   /** The next calls of a method meet these, in order. */
   fault(method: string, ...faults: Fault[]): void;
   /** Gives an envelope to the newest connection. */
@@ -73,7 +76,12 @@ export async function startSlack(): Promise<SlackServer> {
     const token = tokenOf(request, of);
     calls.push({ method, of, token });
     const fault = faults.get(method)?.shift();
-    if (fault === undefined) return answer(response, resultOf(method, of, token));
+    if (fault === undefined) {
+      const result = resultOf(method, of, token);
+      const waitMs = fake.answerMs();
+      if (waitMs > 0) await pause(waitMs);
+      return answer(response, result);
+    }
     if (fault.isDone) resultOf(method, of, token);
     if (fault.body === "cut") return void response.destroy();
     response.writeHead(fault.status ?? 200, fault.headers);
@@ -140,7 +148,8 @@ export async function startSlack(): Promise<SlackServer> {
     socket.send(JSON.stringify({ type: "hello", num_connections: sockets.length }));
   });
 
-  return {
+  const fake: SlackServer = {
+    answerMs: () => 0,
     ...{ url, apiUrl: `${url}/api`, workspace, calls, uploads, sockets, acknowledged },
     fault: (method, ...more) => {
       faults.set(method, [...(faults.get(method) ?? []), ...more]);
@@ -160,6 +169,7 @@ export async function startSlack(): Promise<SlackServer> {
       await once(server, "close");
     },
   };
+  return fake;
 }
 
 interface Result {

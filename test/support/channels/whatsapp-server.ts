@@ -4,6 +4,7 @@
 import { createHmac, randomBytes } from "node:crypto";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { setTimeout as pause } from "node:timers/promises";
 import { type VirtualClock, virtualClock } from "./virtual-clock.ts";
 import { type GraphError, graphErrors, wrongWith } from "./whatsapp-checks.ts";
 import {
@@ -49,6 +50,8 @@ export interface WhatsAppServer extends GraphState {
   readonly deliveries: { readonly atMs: number; readonly status: number }[];
   /** Answers a call instead of the server; null: it answers itself. `hang` never answers. */
   instead: ((call: GraphCall) => GraphAnswer | "hang" | null) | null;
+  /** How long it takes to say what it has done, ms. Default 0. */
+  answerMs: () => number;
   /** Whether a message outside of the window is refused at once, or by a status after it was taken. */
   windowRefusal: "now" | "later";
   /** Whom webhooks are given to; resolves to the HTTP status that came back. */
@@ -92,6 +95,7 @@ export async function startWhatsAppServer(options: WhatsAppServerOptions): Promi
     deliveries: [],
     media: new Map(),
     instead: null,
+    answerMs: () => 0,
     windowRefusal: "now",
     mediaUrl: null,
     subscribedApp: options.appId ?? null,
@@ -126,8 +130,10 @@ export async function startWhatsAppServer(options: WhatsAppServerOptions): Promi
       return server.instead?.(call) ?? answerCall(call, server, options, takeMessage);
     });
     given.then(
-      (answer) => {
+      async (answer) => {
         if (answer === "hang") return;
+        const waitMs = server.answerMs();
+        if (waitMs > 0) await pause(waitMs);
         const type = { "content-type": "application/json" };
         response.writeHead(answer.status, { ...type, ...answer.headers }).end(answer.body);
       },
