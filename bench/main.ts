@@ -5,6 +5,7 @@ import { writeFileSync } from "node:fs";
 import { cpus, release, totalmem } from "node:os";
 import { parseArgs } from "node:util";
 import type { Question, Row } from "./question.ts";
+import { channelAcks } from "./questions/channel-acks.ts";
 import { chatBackup } from "./questions/chat-backup.ts";
 import { chatEmbedding } from "./questions/chat-embedding.ts";
 import { chatFairness } from "./questions/chat-fairness.ts";
@@ -61,6 +62,7 @@ const questions: readonly Question[] = [
   chatTenants,
   chatFloods,
   doorFloods,
+  channelAcks,
   chatBackup,
   chatsInFlight,
   streams,

@@ -7,7 +7,7 @@ import { RuntimeError } from "../../runtime/errors.ts";
 import type { Ports } from "../ports.ts";
 import type { Delivery, DeliveryEnd } from "./delivery-row.ts";
 import { channelLimits } from "./limits.ts";
-import type { Part, Receipt, SendResult } from "./outgoing.ts";
+import type { Outgoing, Part, Receipt, SendResult } from "./outgoing.ts";
 import type { PartSend } from "./port.ts";
 
 /** Kind of the run. */
@@ -58,20 +58,28 @@ export const deliveryRun = defineRun<Delivery, DeliveryEnd, Pick<Ports, "channel
       }
       // The rest once more in plain words; what has arrived stays.
       isPlain = true;
-      const rest = parts.slice(at);
       parts =
-        at === 0
-          ? await render("renderPlain")
-          : (
-              await Promise.all(
-                rest.map(({ plain: text }, n) => render("renderPlain", { text }, `plain:${n}`)),
-              )
-            ).flat();
+        at === 0 ? await render("renderPlain") : await restPlain(parts.slice(at), outgoing, render);
       at = -1;
     }
     return end("sent", null);
   },
 });
+
+/** Parts without marks: what is no text stays, and the buttons stand under the last text. */
+async function restPlain(
+  parts: readonly Part[],
+  { buttons }: Outgoing,
+  render: (how: "renderPlain", said: Outgoing, key: string) => Promise<readonly Part[]>,
+): Promise<readonly Part[]> {
+  const last = parts.findLastIndex(({ plain }) => plain !== "");
+  const made = parts.map(async (part, at) => {
+    if (part.plain === "") return [part];
+    const said: Outgoing = { text: part.plain, ...(at === last && buttons && { buttons }) };
+    return await render("renderPlain", said, `plain:${at}`);
+  });
+  return (await Promise.all(made)).flat();
+}
 
 /** The message whose place is taken; a preview whose receipt was lost is looked for. */
 async function previewOf(
