@@ -7,18 +7,17 @@ import { HIDDEN } from "../tools/secret-headers.ts";
 import { channelLimits } from "./limits.ts";
 
 const closed = { additionalProperties: false } as const;
-const ids = (maxItems: number) =>
-  Type.Array(Type.String({ minLength: 1, maxLength: 200 }), { maxItems });
+const ids = (maxItems: number, description: string) =>
+  Type.Array(Type.String({ minLength: 1, maxLength: 200 }), { maxItems, description });
 
 /** Which parts of a place make a session. */
-export const sessionScope = Type.Union([
-  /** Each thread its own. */
-  Type.Literal("thread"),
-  /** A whole room shares one. */
-  Type.Literal("conversation"),
-  /** Everybody has one, wherever they speak. */
-  Type.Literal("user"),
-]);
+export const sessionScope = Type.Union(
+  [Type.Literal("thread"), Type.Literal("conversation"), Type.Literal("user")],
+  {
+    description:
+      "What shares a session: each thread its own, a whole room one, or everybody one wherever they speak. Default: its kind's.",
+  },
+);
 
 /** One of them. */
 export type SessionScope = Static<typeof sessionScope>;
@@ -26,75 +25,144 @@ export type SessionScope = Static<typeof sessionScope>;
 /** Hours in which messages are answered. */
 export const businessHours = Type.Object(
   {
-    /** IANA name. */
-    time_zone: Type.String({ minLength: 1, maxLength: 64 }),
-    /** `mon-fri 09:00-17:30`, `sat 10:00-14:00`. */
-    open: Type.Array(Type.String({ minLength: 9, maxLength: 60 }), { minItems: 1, maxItems: 21 }),
-    /** Said once a session outside them. Default: nothing; the message is answered when hours begin. */
-    closed_text: Type.Optional(Type.String({ minLength: 1, maxLength: 2_000 })),
+    time_zone: Type.String({ minLength: 1, maxLength: 64, description: "IANA name." }),
+    open: Type.Array(Type.String({ minLength: 9, maxLength: 60 }), {
+      minItems: 1,
+      maxItems: 21,
+      description: "`mon-fri 09:00-17:30`, `sat 10:00-14:00`.",
+    }),
+    closed_text: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 2_000,
+        description:
+          "Said once a session outside of them; the message is answered when hours begin.",
+      }),
+    ),
   },
-  closed,
+  { ...closed, description: "Hours in which messages are answered. Default: always." },
 );
 
 /** What a client sets. */
 export const channelInput = Type.Object(
   {
     name: Type.String({ minLength: 1, maxLength: 200 }),
-    /** Of the adapter: "slack". */
-    kind: Type.String({ pattern: "^[a-z][a-z0-9_-]{0,31}$" }),
-    /** Who answers: an agent, a team or a workflow. */
-    agent: Type.String({ pattern: "^(ag|tm|wf)_[A-Za-z0-9]{1,61}$" }),
-    /** Other agents that `/agent NAME` reaches, by the name that people type. */
+    kind: Type.String({
+      pattern: "^[a-z][a-z0-9_-]{0,31}$",
+      description: "Of the adapter: slack, whatsapp, email, webhook, web_chat, ...",
+    }),
+    agent: Type.String({
+      pattern: "^(ag|tm|wf)_[A-Za-z0-9]{1,61}$",
+      description: "Who answers: an agent, a team or a workflow.",
+    }),
     agents: Type.Optional(
       Type.Record(Type.String(), Type.String({ pattern: "^(ag|tm|wf)_[A-Za-z0-9]{1,61}$" }), {
         maxProperties: 50,
+        description: "Others that `/agent NAME` reaches, by the name that people type.",
       }),
     ),
-    /** Whether it takes and sends messages. Default true. */
-    is_active: Type.Optional(Type.Boolean()),
-    /** Of the adapter, without secrets. */
-    settings: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
-    /** Of the adapter. Write-only: shown as `***`, which is sent back to keep what is stored. */
-    secrets: Type.Optional(Type.Record(Type.String(), Type.String({ maxLength: 20_000 }))),
-    /** Default: the adapter's. */
+    is_active: Type.Optional(
+      Type.Boolean({ description: "Whether it takes and sends messages. Default true." }),
+    ),
+    settings: Type.Optional(
+      Type.Record(Type.String(), Type.Unknown(), {
+        description: "Of its kind, without secrets.",
+      }),
+    ),
+    secrets: Type.Optional(
+      Type.Record(Type.String(), Type.String({ maxLength: 20_000 }), {
+        description:
+          "Of its kind. Write-only: shown as `***`, which is sent back to keep what is stored.",
+      }),
+    ),
     session_scope: Type.Optional(sessionScope),
-    /** Seconds without a message after which a session begins anew; what was said stays readable. Default 86,400. */
-    session_ttl: Type.Optional(Type.Integer({ minimum: 1, maximum: 31_536_000 })),
-    /** In rooms of several: whom it answers. Default mentions. */
-    rooms: Type.Optional(Type.Union([Type.Literal("mentions"), Type.Literal("all")])),
-    /** What follows within so many ms is one message. Default 0: each its own. */
-    merge_ms: Type.Optional(Type.Integer({ minimum: 0, maximum: 60_000 })),
-    /** What happens to a message while one is answered. Default enqueue. */
+    session_ttl: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 31_536_000,
+        description:
+          "Seconds without a message after which a session begins anew; what was said stays readable. Default 86400.",
+      }),
+    ),
+    rooms: Type.Optional(
+      Type.Union([Type.Literal("mentions"), Type.Literal("all")], {
+        description: "In rooms of several: whom it answers. Default mentions.",
+      }),
+    ),
+    merge_ms: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: 60_000,
+        description: "What follows within so many ms is one message. Default 0: each its own.",
+      }),
+    ),
     on_busy: Type.Optional(
-      Type.Union([
-        Type.Literal("enqueue"),
-        Type.Literal("interrupt"),
-        Type.Literal("merge"),
-        Type.Literal("steer"),
-      ]),
+      Type.Union(
+        [
+          Type.Literal("enqueue"),
+          Type.Literal("interrupt"),
+          Type.Literal("merge"),
+          Type.Literal("steer"),
+        ],
+        { description: "What happens to a message while one is answered. Default enqueue." },
+      ),
     ),
-    /** Answers are shown while they are written, where the platform can edit. Default false. */
-    live: Type.Optional(Type.Boolean()),
-    /** Seconds after which an answer is not sent any more. Default: the adapter's. */
-    deliver_within: Type.Optional(Type.Integer({ minimum: 1, maximum: 2_592_000 })),
-    /** Ids of senders, as the platform has them; none else is heard. Default: everybody. */
-    allow: Type.Optional(ids(10_000)),
-    deny: Type.Optional(ids(10_000)),
-    /** Whether other programs are heard, within a budget against loops. Default false. */
-    bots: Type.Optional(Type.Boolean()),
-    /** Messages of one sender in a minute; more are told so once and dropped. Default 60. */
-    messages_per_minute: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000 })),
-    /** Answers to one correspondent in an hour, against loops. Default: the adapter's. */
-    replies_per_hour: Type.Optional(Type.Integer({ minimum: 1, maximum: 100_000 })),
-    /** Who may decide approvals there: ids of senders, `requester` for who asked. Default nobody. */
-    approvers: Type.Optional(ids(1_000)),
+    live: Type.Optional(
+      Type.Boolean({
+        description:
+          "Answers are shown while they are written, where the platform can edit. Default false.",
+      }),
+    ),
+    deliver_within: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 2_592_000,
+        description: "Seconds after which an answer is not sent any more. Default: its kind's.",
+      }),
+    ),
+    allow: Type.Optional(
+      ids(10_000, "Senders by the platform's id; none else is heard. Default: everybody."),
+    ),
+    deny: Type.Optional(ids(10_000, "Senders that are not heard.")),
+    bots: Type.Optional(
+      Type.Boolean({
+        description:
+          "Whether other programs are heard, within a budget against loops. Default false.",
+      }),
+    ),
+    messages_per_minute: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 10_000,
+        description: "Of one sender; more are told so once and dropped. Default 60.",
+      }),
+    ),
+    replies_per_hour: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 100_000,
+        description: "Answers to one session, against loops; more stay in the outbox. Default 120.",
+      }),
+    ),
+    approvers: Type.Optional(
+      ids(
+        1_000,
+        "Who may decide approvals there: senders by id, `requester` for who asked. Default nobody.",
+      ),
+    ),
     business_hours: Type.Optional(businessHours),
-    /** Names of the operator's own middleware (`gateway.middleware`), in order. */
     middleware: Type.Optional(
-      Type.Array(Type.String({ pattern: "^[a-zA-Z][a-zA-Z0-9_-]{0,63}$" }), { maxItems: 20 }),
+      Type.Array(Type.String({ pattern: "^[a-zA-Z][a-zA-Z0-9_-]{0,63}$" }), {
+        maxItems: 20,
+        description: "Names of the operator's own middleware, in order.",
+      }),
     ),
-    /** Language that sessions' own words are in: `en`, `de`, ... Default en. */
-    language: Type.Optional(Type.String({ pattern: "^[a-z]{2}(-[A-Za-z0-9]{2,8})?$" })),
+    language: Type.Optional(
+      Type.String({
+        pattern: "^[a-z]{2}(-[A-Za-z0-9]{2,8})?$",
+        description: "Language that the session's own few words are in: en, de. Default en.",
+      }),
+    ),
   },
   closed,
 );

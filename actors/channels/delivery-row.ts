@@ -34,6 +34,8 @@ export interface Delivery {
   /** Who is told what became of it; null: nobody. */
   readonly session: string | null;
   readonly address: ChannelData;
+  /** Whose rate it counts for: the conversation at the platform. */
+  readonly conversation?: string;
   readonly outgoing: Outgoing;
   /** What it is, for its session: an answer's run, an approval's id, or nothing more than words. */
   readonly about: DeliveryAbout;

@@ -156,12 +156,13 @@ async function sendPart(
   delivery: Delivery,
   { part, name, edits, progress }: Sending,
 ): Promise<Failed | null> {
-  const { id, channel, address, deliverByMs } = delivery;
+  const { id, channel, address, conversation, deliverByMs } = delivery;
   const { tenant } = context;
   const key = `${id}.${name}`;
   for (let number = 1; ; number += 1) {
     const send: PartSend = {
       ...{ tenant, channel, part, address, key, attempt: number },
+      ...(conversation !== undefined && { conversation }),
       ...(edits !== undefined && { edits }),
     };
     const result = await attempt(context, `send:${name}:${number}`, send, deliverByMs);

@@ -141,6 +141,7 @@ function start(state: LaneState, row: DeliveryRow, turn: Turn): LaneState {
   const input: Delivery = {
     ...{ id, channel, session, address, outgoing, about, createdAtMs, deliverByMs },
     ...(row.receipts.length > 0 && { arrived: row.receipts.length }),
+    ...(row.conversation !== undefined && { conversation: row.conversation }),
     ...(row.preview !== undefined && { preview: row.preview }),
   };
   const timeoutMs = Math.max(0, deliverByMs - turn.nowMs) + channelLimits.deliveryGraceMs;

@@ -45,6 +45,8 @@ export interface Saying {
   readonly channel: string;
   readonly address: ChannelData;
   readonly place: string;
+  /** Time to deliver where the channel says nothing, ms. */
+  readonly withinMs?: number | undefined;
 }
 
 /** What is said. */
@@ -66,11 +68,14 @@ export function say(
   { outgoing, about = { type: "notice" }, refused, preview }: Said,
 ): void {
   const { tenant, root } = addressParts(turn.self);
-  const withinMs = (channel?.deliver_within ?? channelLimits.deliverWithinS) * 1_000;
+  const own = channel?.deliver_within;
+  const byDefault = to.withinMs ?? channelLimits.deliverWithinS * 1_000;
+  const withinMs = own === undefined ? byDefault : own * 1_000;
   const message: LaneMessage = {
     type: "deliver",
     delivery: {
       ...{ id: turn.newId("dv"), channel: to.channel, session: root, address: to.address },
+      conversation: to.place,
       ...{ outgoing, about, createdAtMs: turn.nowMs, deliverByMs: turn.nowMs + withinMs },
       ...(preview !== undefined && { preview }),
     },
@@ -108,8 +113,11 @@ export function askNext(
     key: next.id,
   };
   const run = turn.startRun({ kind: askKind, input, timeoutMs: 2 * channelLimits.askMs });
-  const { id: question, message, channel: by, address, place, sender } = next;
-  const asked: Asked = { question, message, channel: by, address, place, sender, run: null };
+  const { id: question, message, channel: by, address, place, withinMs, sender } = next;
+  const asked: Asked = {
+    ...{ question, message, channel: by, address, place, sender, run: null },
+    ...(withinMs !== undefined && { withinMs }),
+  };
   return {
     ...state,
     conversation,

@@ -97,13 +97,13 @@ export function approvalShown(
 }
 
 function conclude(
-  { channel: by, address, place }: ShownApproval,
+  { channel: by, address, place, withinMs }: ShownApproval,
   replaces: Receipt,
   text: string,
   channel: ChannelInput | undefined,
   turn: Turn,
 ): void {
-  say(turn, channel, { channel: by, address, place }, { outgoing: { text, replaces } });
+  say(turn, channel, { channel: by, address, place, withinMs }, { outgoing: { text, replaces } });
 }
 
 function replaced(state: SessionState, shown: ShownApproval): SessionState {
@@ -137,9 +137,18 @@ function show(
     ...(asked && { answers: asked.message }),
   };
   say(turn, channel, to, { outgoing, about: { type: "approval", approval: id } });
-  const { channel: by, address, place } = to;
+  const { channel: by, address, place, withinMs } = to;
   const requester = asked?.sender ?? "";
-  const shown: ShownApproval = { id, tool, requester, channel: by, address, place, receipt: null };
+  const shown: ShownApproval = {
+    id,
+    tool,
+    requester,
+    channel: by,
+    address,
+    place,
+    receipt: null,
+    ...(withinMs !== undefined && { withinMs }),
+  };
   return { ...state, approvals: [...state.approvals, shown] };
 }
 

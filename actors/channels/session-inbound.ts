@@ -153,7 +153,12 @@ function saidVerdict(
 }
 
 function question(
-  { channel: by, event, verdict = {} }: InboundMessage & { readonly event: MessageEvent },
+  {
+    channel: by,
+    event,
+    verdict = {},
+    deliverWithinMs,
+  }: InboundMessage & { readonly event: MessageEvent },
   text: string,
   channel: ChannelInput,
   turn: Turn,
@@ -171,6 +176,7 @@ function question(
     files: (event.files ?? []).slice(0, channelLimits.files),
     address: event.address,
     place: event.place.conversation,
+    ...(deliverWithinMs !== undefined && { withinMs: deliverWithinMs }),
     sender: event.sender.id,
     dueAtMs: verdict.holdUntilMs ?? (channel.merge_ms ? turn.nowMs + channel.merge_ms : 0),
     ...(channel.merge_ms && { mergeMs: channel.merge_ms }),
@@ -234,8 +240,11 @@ function report(event: Inbound & { readonly kind: "status" }, channel: string, t
   turn.send(laneAddress(tenant, laneId(channel, event.place.conversation)), message);
 }
 
-function placeOf({ channel, event }: InboundMessage): Saying {
-  return { channel, address: event.address, place: event.place.conversation };
+function placeOf({ channel, event, deliverWithinMs }: InboundMessage): Saying {
+  return {
+    ...{ channel, address: event.address, place: event.place.conversation },
+    ...(deliverWithinMs !== undefined && { withinMs: deliverWithinMs }),
+  };
 }
 
 /** A command that is none of ours is a message to the agent. */

@@ -15,6 +15,8 @@ export interface InboundMessage {
   readonly event: Inbound;
   /** How long repeats of it are known for, hours (capabilities.dedupeHours). */
   readonly dedupeHours: number;
+  /** Time after which an answer is not sent any more, where the channel says nothing, ms. Default a day. */
+  readonly deliverWithinMs?: number;
   /** What middleware has decided; absent: it is answered. */
   readonly verdict?: Verdict;
 }
@@ -39,7 +41,7 @@ export interface Taken {
 export function inboundMessage(
   of: { readonly tenant: string; readonly channel: string; readonly scope: SessionScope },
   event: Inbound,
-  about: Pick<InboundMessage, "dedupeHours" | "verdict">,
+  about: Pick<InboundMessage, "dedupeHours" | "deliverWithinMs" | "verdict">,
 ): { readonly to: Address; readonly message: InboundMessage } {
   const key = sessionKey(of.channel, event.place, of.scope);
   const to = sessionAddress(of.tenant, sessionId(key));

@@ -17,6 +17,8 @@ export interface Question {
   readonly address: ChannelData;
   /** Its conversation at the platform: of its lane. */
   readonly place: string;
+  /** Time to deliver where the channel says nothing, ms. */
+  readonly withinMs?: number;
   readonly sender: string;
   /** Not asked before, ms since the epoch; 0: at once. */
   readonly dueAtMs: number;
@@ -37,6 +39,7 @@ export interface Asked {
   readonly channel: string;
   readonly address: ChannelData;
   readonly place: string;
+  readonly withinMs?: number;
   readonly sender: string;
   /** Null: nobody has taken it yet. */
   readonly run: string | null;
@@ -53,6 +56,7 @@ export interface ShownApproval {
   readonly channel: string;
   readonly address: ChannelData;
   readonly place: string;
+  readonly withinMs?: number;
   /** The message that shows it; null: it is on its way. */
   readonly receipt: Receipt | null;
   /** Said in its place once the message has arrived. */

@@ -79,8 +79,12 @@ async function takeOne(
     health.count("dropped");
     return;
   }
-  const { dedupeHours } = adapter.capabilities;
-  const about = { dedupeHours, ...(outcome.verdict && { verdict: outcome.verdict }) };
+  const { dedupeHours, deliverWithinMs } = adapter.capabilities;
+  const about = {
+    dedupeHours,
+    deliverWithinMs,
+    ...(outcome.verdict && { verdict: outcome.verdict }),
+  };
   const { to, message } = inboundMessage({ tenant, channel, scope }, outcome.event, about);
   try {
     (await system.ask(to, message, { timeoutMs: TAKE_MS })) as Taken;

@@ -61,7 +61,7 @@ test.each([
   ["agent: {name: a}\nprot: 1\nchannels: {}\n", `${NAME}:2:7: `],
   ["agent: {name: a}\nport: high\nchannels: {}\n", `${NAME}:2:7: `],
   [
-    'agent: {name: "${NOBODY}"}\nchannels: {}\n',
+    `agent: {name: "\${NOBODY}"}\nchannels: {}\n`,
     `${NAME}:1:15: there is no environment variable NOBODY`,
   ],
   ["agent: {name: a\nchannels: {}\n", `${NAME}:`],
