@@ -38,6 +38,11 @@ export function createSockets(
       followRedirects: false,
     });
     // Listened to before it opens: a platform may speak in the packet that opens it.
+    let code: number | null = null;
+    socket.once("close", (said) => {
+      // 1005 and 1006 are of ws: nothing was said.
+      code = said === 1_005 || said === 1_006 ? null : said;
+    });
     const messages = framesOf(socket);
     await opened(socket, request.signal, host);
     watch(socket, request.signal, request.silenceMs ?? DEFAULTS.silenceMs);
@@ -49,6 +54,7 @@ export function createSockets(
         return true;
       },
       close: () => socket.close(),
+      closeCode: () => code,
     };
   };
 }

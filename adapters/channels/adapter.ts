@@ -207,6 +207,8 @@ export interface PlatformSocket {
   /** False: it is not open any more. */
   send(text: string): boolean;
   close(): void;
+  /** The code the other side closed it with (RFC 6455, 7.4), once `messages` has ended; null: none was said. */
+  closeCode?(): number | null;
 }
 
 /** Named secrets of an account that change while it runs. */

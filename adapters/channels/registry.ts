@@ -15,6 +15,7 @@ export type Registry = Readonly<Record<string, LoadAdapter>>;
  * `slack: async () => (await import("./slack/adapter.ts")).slack,`: nothing is loaded before it is called.
  */
 export const registry: Registry = {
+  discord: async () => (await import("./discord/adapter.ts")).discord,
   email: async () => (await import("./email/adapter.ts")).email,
   slack: async () => (await import("./slack/adapter.ts")).slack,
   sms: async () => (await import("./sms/adapter.ts")).sms,
