@@ -65,6 +65,15 @@ export class Accounts {
     return this.#isActive(entry) ? entry.account : undefined;
   }
 
+  /** One that is open when what is under way with it is done: a change closes it and opens it anew. */
+  async settled(id: string): Promise<Account | undefined> {
+    const entry = this.#entries.get(id);
+    if (entry?.account === null && this.#isActive(entry)) {
+      await this.#parts.serial.run(`${entry.tenant}/${id} account`, () => Promise.resolve());
+    }
+    return this.find(id);
+  }
+
   /** Whether there is one, open or not. */
   has(id: string): boolean {
     return this.#entries.has(id);

@@ -28,7 +28,7 @@ const RATE_AGAIN_MS = 1_000;
 
 /** What it works with. */
 export interface ChannelParts {
-  readonly accounts: Pick<Accounts, "find" | "has">;
+  readonly accounts: Pick<Accounts, "find" | "has" | "settled">;
   readonly chat: Pick<ChatService, "background" | "attach">;
   readonly conversations: Pick<ConversationService, "describe" | "cancel">;
   readonly approvals: Pick<ApprovalService, "decide">;
@@ -41,13 +41,13 @@ export interface ChannelParts {
 /** The port. */
 export function createChannels(parts: ChannelParts): Channels {
   const { accounts, approvals, typing } = parts;
-  const open = (of: AccountRef): Account => {
-    const account = accounts.find(of.channel);
+  const open = async (of: AccountRef): Promise<Account> => {
+    const account = accounts.find(of.channel) ?? (await accounts.settled(of.channel));
     if (account?.tenant === of.tenant) return account;
     throw new RuntimeError("NOT_FOUND", `The account ${of.channel.slice(0, 64)} is not open.`);
   };
   return {
-    ask: (ask, signal) => asked(parts, open(ask), ask, signal),
+    ask: async (ask, signal) => await asked(parts, await open(ask), ask, signal),
     stop: (of) => stopped(parts, of),
     decide: async ({ tenant, channel, approval, decision, sender, note, key }) => {
       const caller: Caller = {
@@ -57,12 +57,12 @@ export function createChannels(parts: ChannelParts): Channels {
       const input = { decision, ...(note !== null && { note }) };
       return await approvals.decide(caller, approval, input, onceKey(key, JSON.stringify(input)));
     },
-    render: async (of) => open(of).instance.render(of.outgoing),
-    renderPlain: async (of) => open(of).instance.renderPlain(of.outgoing),
-    template: async (of) => open(of).instance.template?.(of.address) ?? null,
+    render: async (of) => (await open(of)).instance.render(of.outgoing),
+    renderPlain: async (of) => (await open(of)).instance.renderPlain(of.outgoing),
+    template: async (of) => (await open(of)).instance.template?.(of.address) ?? null,
     send: (send, signal) => sent(parts, send, signal),
     reconcile: async (send, signal) => {
-      const account = accounts.find(send.channel);
+      const account = accounts.find(send.channel) ?? (await accounts.settled(send.channel));
       if (account?.instance.reconcile === undefined) return { state: "unknown" };
       // A preview that is asked about is about to be replaced.
       await parts.live.end({ key: send.key });
@@ -128,7 +128,7 @@ async function sent(
   send: PartSend,
   signal: AbortSignal,
 ): Promise<SendResult> {
-  const account = accounts.find(send.channel);
+  const account = accounts.find(send.channel) ?? (await accounts.settled(send.channel));
   if (account?.tenant !== send.tenant) return notOpen(accounts.has(send.channel));
   const { health, pacing, hide } = account;
   const { address, deliverByMs } = send;

@@ -23,6 +23,9 @@ import { whatsappChannel, whatsappFor } from "../support/channels/whatsapp-produ
 import type { Product } from "../support/product.ts";
 import type { Json } from "../support/wire-client.ts";
 
+/** Messages while a channel is changed. */
+const MANY = 40;
+
 let product: Product;
 let slack: SlackServer;
 let agent = "";
@@ -107,6 +110,38 @@ test("/status, /new and /stop do in a room what they say", async () => {
   const history = await product.history(session.conversation_key);
   expect(history.map(([, text]) => text)[0]).toBe("Once more.");
   expect(history).toHaveLength(2);
+});
+
+test("a channel that is changed while people speak loses no message and no answer", async () => {
+  const desk = await made(
+    product,
+    "/v2/channels",
+    slackChannel(slack, agent, { name: "Changing" }),
+  );
+  const path = `/v2/channels/${desk}`;
+  for (let n = 0; n < MANY; n += 1) slack.workspace.rooms.set(`CCHANGED${n}`, []);
+  const said = Array.from({ length: MANY }, (_, n) =>
+    sayAtSlack(slack, `changed ${n}`, { room: `CCHANGED${n}` }),
+  );
+  let isOver = false;
+  const changes = (async () => {
+    for (let ttl = 1_000; !isOver; ttl += 1)
+      await product.call("PATCH", path, { session_ttl: ttl });
+  })();
+  const attempts = await Promise.all(
+    said.map((one) => delivered(`${product.url}/gateway/slack/${desk}`, one)),
+  );
+  await until(
+    () => said.map(({ ts }, n) => repliesTo(slack, ts, `CCHANGED${n}`).length),
+    (counts) => counts.every((count) => count === 1),
+  ).finally(() => {
+    isOver = true;
+  });
+  await changes;
+
+  expect(attempts).toEqual(said.map(() => [{ num: 0, result: 200 }]));
+  for (const status of ["failed", "unknown"])
+    expect(await listed(product, desk, `deliveries?status=${status}`)).toEqual([]);
 });
 
 test("what waits for a person is decided by a button, or elsewhere: the message says which", async () => {

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { InboundMessage } from "../../actors/channels/session-message.ts";
 import { channelTables } from "../../adapters/channels/tables.ts";
 import { type HeardSessions, heardSessions } from "../support/channels/heard-sessions.ts";
+import { quietEnd } from "../support/channels/quiet.ts";
 import type { HttpHost } from "../support/http-host.ts";
 import { startHttpHost } from "../support/http-host.ts";
 
@@ -206,3 +207,41 @@ test("senders that are not on the list are not heard, and the platform is told n
   expect(answers.map(({ status }) => status)).toEqual([200, 200]);
   expect(heard.messages()).toHaveLength(1);
 });
+
+test("what comes while an account is opened anew waits until it is", async () => {
+  const quiet = await host.call("POST", "/v2/channels", {
+    ...{ name: "Quiet", kind: "quiet", agent, settings: { api_url: "http://127.0.0.1:9" } },
+  });
+  const id = String(quiet.body.id);
+  let release = (): void => undefined;
+  const closing = new Promise<void>((begun) => {
+    quietEnd.wait = () => {
+      begun();
+      return new Promise((resolve) => {
+        release = resolve;
+      });
+    };
+  });
+  // The check of the record closes an account of its own.
+  quietEnd.wait = withFirstAtOnce(quietEnd.wait);
+  const changed = host.call("PATCH", `/v2/channels/${id}`, { session_ttl: 77 });
+  await closing;
+  quietEnd.wait = async () => undefined;
+  const asked = fetch(`${host.url}/gateway/quiet/${id}`, { method: "POST", body: "x" });
+  // Answered by a door that went by the account as it was before: the one of another path.
+  await fetch(`${host.url}/gateway/quiet/none`);
+  release();
+
+  expect((await asked).status).toBe(200);
+  expect((await changed).status).toBe(200);
+});
+
+/** The first call is over at once. */
+function withFirstAtOnce(wait: () => Promise<void>): () => Promise<void> {
+  let isFirst = true;
+  return () => {
+    if (!isFirst) return wait();
+    isFirst = false;
+    return Promise.resolve();
+  };
+}

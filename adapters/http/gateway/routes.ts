@@ -78,8 +78,9 @@ async function delivered(
   const id = params["account"] ?? "";
   if (!ID.test(id)) throw nothingAt(request.path);
   const gateway = later.now() ?? (await later.open());
-  const account = gateway.accounts.find(id);
-  if (account === undefined && gateway.accounts.has(id)) return closedReply();
+  const { accounts } = gateway;
+  const account = accounts.find(id) ?? (await accounts.settled(id));
+  if (account === undefined && accounts.has(id)) return closedReply();
   if (account === undefined || account.adapter.kind !== params["kind"]) {
     throw nothingAt(request.path);
   }

@@ -7,6 +7,9 @@ import { relay } from "./relay.ts";
 
 const nothing: Handled = { events: [], ack: { status: 200, body: "quiet" } };
 
+/** What the end of an account waits for. */
+export const quietEnd: { wait: () => Promise<void> } = { wait: async () => undefined };
+
 /** It only is there. */
 export const quiet = defineChannel({
   ...relay,
@@ -24,7 +27,7 @@ export const quiet = defineChannel({
     renderPlain: ({ text }) => [{ body: { text }, plain: text }],
     send: async () => ({ ok: false, class: "gone", reason: "Nobody listens." }),
     probe: async () => [{ ok: false, text: "Nobody listens.", help: "Choose another kind." }],
-    close: async () => undefined,
+    close: () => quietEnd.wait(),
   }),
 });
 
