@@ -44,6 +44,8 @@ export interface Delivery {
   readonly deliverByMs: number;
   /** Key of a preview that may be shown already: it is looked for, and its place taken. */
   readonly preview?: string;
+  /** The platform says afterwards that only a template may be sent: that is, and the rest waits. */
+  readonly isTemplate?: true;
   /** Parts that have arrived before; they are not sent again. */
   readonly arrived?: number;
 }

@@ -16,6 +16,13 @@ export const deliveryKind = "channel-delivery";
 type Context = RunContext<Pick<Ports, "channels">>;
 type Failed = Extract<SendResult, { ok: false }>;
 
+/** What a platform says that takes a message and refuses it afterwards. */
+const closedWindow: Failed = {
+  ok: false,
+  class: "window",
+  reason: "Only a template may be sent to this correspondent now.",
+};
+
 /** Beyond the platform's own time: rates are waited for in it too. */
 const STEP_MS = 2 * channelLimits.callMs;
 
@@ -39,6 +46,7 @@ export const deliveryRun = defineRun<Delivery, DeliveryEnd, Pick<Ports, "channel
     const end = (status: DeliveryEnd["status"], reason: string | null): DeliveryEnd => ({
       ...{ status, reason, attempts: progress.attempts, receipts: progress.receipts },
     });
+    if (delivery.isTemplate) return await ended(context, delivery, closedWindow, end);
     let parts: readonly Part[];
     try {
       parts = await render("render");

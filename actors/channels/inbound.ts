@@ -43,6 +43,8 @@ export interface Place {
   /** Within it; where the platform has threads, the id of its first message. */
   readonly thread?: string;
   readonly user?: string;
+  /** Who that is on all channels, where it is known: what is linked. Never an adapter's word. */
+  readonly person?: string;
   /** A conversation of two: of it every message is meant for us. */
   readonly isDirect: boolean;
 }

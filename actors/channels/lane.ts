@@ -22,6 +22,7 @@ import {
 } from "./delivery-row.ts";
 import type { StatusEvent } from "./inbound.ts";
 import { channelLimits } from "./limits.ts";
+import { outgoingFilesTable } from "./outgoing.ts";
 import { seenKey, sessionAddress } from "./session-key.ts";
 
 /** What it is told. */
@@ -50,6 +51,8 @@ interface Over {
   readonly channel: string;
   readonly status: DeliveryRow["status"];
   readonly receipts: readonly string[];
+  /** Files that go with it. */
+  readonly files?: readonly string[];
 }
 
 /** Record of a receipt, `s.<hash>`: the delivery that it is of. */
@@ -142,6 +145,7 @@ function start(state: LaneState, row: DeliveryRow, turn: Turn): LaneState {
     ...{ id, channel, session, address, outgoing, about, createdAtMs, deliverByMs },
     ...(row.receipts.length > 0 && { arrived: row.receipts.length }),
     ...(row.conversation !== undefined && { conversation: row.conversation }),
+    ...(row.isTemplate && { isTemplate: true as const }),
     ...(row.preview !== undefined && { preview: row.preview }),
   };
   const timeoutMs = Math.max(0, deliverByMs - turn.nowMs) + channelLimits.deliveryGraceMs;
@@ -191,6 +195,7 @@ function over(state: LaneState, row: DeliveryRow, end: DeliveryEnd, turn: Turn):
   const record: Over = {
     ...{ endedAtMs: turn.nowMs, channel: row.channel, status: end.status },
     receipts: ended.receipts.map(({ id }) => id),
+    ...(row.outgoing.files && { files: row.outgoing.files.map(({ id }) => id) }),
   };
   turn.put(`e.${row.id}`, record);
   if (row.session !== null) {
@@ -223,7 +228,11 @@ function again(
     return state;
   }
   turn.remove(`e.${id}`);
-  const renewed = { ...row, deliverByMs, replays: row.replays + 1, reason: null, endedAtMs: null };
+  const { isTemplate, ...rest } = row;
+  // What was refused afterwards has not arrived.
+  const receipts = isTemplate ? [] : rest.receipts;
+  const replays = rest.replays + 1;
+  const renewed = { ...rest, receipts, deliverByMs, replays, reason: null, endedAtMs: null };
   turn.reply({ status: "pending" });
   return startOrWait(state, renewed, turn);
 }
@@ -250,6 +259,10 @@ function seen(state: LaneState, event: StatusEvent, turn: Turn): LaneState {
     put({ ...row, seen: "failed", reason }, row.status, turn);
     return state;
   }
+  if (event.failure === "window" && row.isTemplate === undefined) {
+    turn.remove(`e.${row.id}`);
+    return startOrWait(state, { ...row, seen: "failed", reason, isTemplate: true }, turn);
+  }
   const end = { status: "failed", reason, attempts: 0, receipts: [] } as const;
   return over(state, { ...row, seen: "failed" }, end, turn);
 }
@@ -264,12 +277,13 @@ function sweep(state: LaneState, turn: Turn): LaneState {
       at < cut || (value as Over).endedAtMs <= turn.nowMs - channelLimits.deliveryKeptMs,
   );
   for (const { key, value } of old) {
-    const { channel, status, receipts } = value as Over;
+    const { channel, status, receipts, files = [] } = value as Over;
     const id = key.slice("e.".length);
     turn.remove(key);
     turn.putRow(deliveriesTable, id, undefined);
     turn.putRow(deliveryStatesTable, deliveryStateId({ channel, status, id }), undefined);
     for (const receipt of receipts) turn.remove(seenKey(receipt));
+    for (const file of files) turn.putRow(outgoingFilesTable, file, undefined);
   }
   if (rows.length === old.length) return { ...state, isSwept: false };
   turn.remind("sweep", turn.nowMs + channelLimits.deliverySweepMs, { type: "sweep" });

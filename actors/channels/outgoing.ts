@@ -20,6 +20,9 @@ export interface OutgoingFile {
   readonly id: string;
 }
 
+/** Where files lie that are to be sent: `{bytes}` by their id. They go with their delivery. */
+export const outgoingFilesTable = "channel-files";
+
 /** What is to be said. */
 export interface Outgoing {
   /** Markdown (CommonMark with GitHub's tables and strike-through), as models write it. */

@@ -60,13 +60,14 @@ export interface Said {
   readonly preview?: string | undefined;
 }
 
-/** Puts words into the outbox. */
+/** Puts words into the outbox. @returns id of the delivery. */
 export function say(
   turn: Turn,
   channel: ChannelInput | undefined,
   to: Saying,
   { outgoing, about = { type: "notice" }, refused, preview }: Said,
-): void {
+): string {
+  const id = turn.newId("dv");
   const { tenant, root } = addressParts(turn.self);
   const own = channel?.deliver_within;
   const byDefault = to.withinMs ?? channelLimits.deliverWithinS * 1_000;
@@ -74,7 +75,7 @@ export function say(
   const message: LaneMessage = {
     type: "deliver",
     delivery: {
-      ...{ id: turn.newId("dv"), channel: to.channel, session: root, address: to.address },
+      ...{ id, channel: to.channel, session: root, address: to.address },
       conversation: to.place,
       ...{ outgoing, about, createdAtMs: turn.nowMs, deliverByMs: turn.nowMs + withinMs },
       ...(preview !== undefined && { preview }),
@@ -82,6 +83,7 @@ export function say(
     ...(refused !== undefined && { refused }),
   };
   turn.send(laneAddress(tenant, laneId(to.channel, to.place)), message);
+  return id;
 }
 
 /** Hands over the next question, if there is one and room for it. */
@@ -106,7 +108,7 @@ export function askNext(
     ...{ tenant, channel: next.channel, conversation, session, question: next.id },
     agent: next.agent ?? state.agent ?? channel.agent,
     ...{ text: next.text, files: next.files, address: next.address },
-    user: state.isDirect ? next.sender : session,
+    user: state.isDirect ? (next.person ?? next.sender) : session,
     // One beside another would be shown out of order.
     ...(channel.live && state.asked.length === 0 && { live: true }),
     onBusy: channel.on_busy ?? "enqueue",

@@ -125,10 +125,10 @@ function show(
     (state.address && { channel: state.channel, address: state.address, place: state.place });
   if (to === null || state.approvals.length >= channelLimits.approvals) return state;
   const words = wordsIn(channel?.language);
-  const mayDecide = (channel?.approvers ?? []).length > 0;
+  const isDecidedHere = (channel?.approvers ?? []).length > 0;
   const outgoing: Outgoing = {
-    text: words.asksApproval(tool, reason, mayDecide ? id : null),
-    ...(mayDecide && {
+    text: words.asksApproval(tool, reason, isDecidedHere ? id : null),
+    ...(isDecidedHere && {
       buttons: [
         { action: `ap:${id}:y`, label: words.approve, style: "primary" },
         { action: `ap:${id}:n`, label: words.reject, style: "danger" },
@@ -152,6 +152,31 @@ function show(
   return { ...state, approvals: [...state.approvals, shown] };
 }
 
+/** A reply in words or by number to the one approval that waits: as buttons are written out where there are none. */
+export function writtenDecision(
+  state: SessionState,
+  { text, sender }: { readonly text: string; readonly sender: string },
+  channel: ChannelInput,
+): "approve" | "reject" | null {
+  const open = state.approvals.filter(({ over }) => over === undefined);
+  const [shown] = open;
+  // Of who may not decide it is a message like any other.
+  if (shown === undefined || open.length > 1 || !mayDecide(shown, sender, channel)) return null;
+  const words = wordsIn(channel.language);
+  const said = text.trim().toLowerCase();
+  if (said === "1" || said === words.approve.toLowerCase()) return "approve";
+  return said === "2" || said === words.reject.toLowerCase() ? "reject" : null;
+}
+
+function mayDecide(
+  { requester }: ShownApproval,
+  sender: string,
+  channel: ChannelInput | undefined,
+): boolean {
+  const approvers = channel?.approvers ?? [];
+  return approvers.includes(sender) || (approvers.includes("requester") && requester === sender);
+}
+
 /** Who wants what. */
 export interface Wish {
   /** Null: the one that waits. */
@@ -173,10 +198,7 @@ export function decide(
   const words = wordsIn(channel?.language);
   const open = state.approvals.filter(({ over }) => over === undefined);
   const [shown, another] = open.filter(({ id }) => approval === null || id === approval);
-  const approvers = channel?.approvers ?? [];
-  const mayDecide =
-    approvers.includes(sender) || (approvers.includes("requester") && shown?.requester === sender);
-  if (shown === undefined || another !== undefined || !mayDecide) {
+  if (shown === undefined || another !== undefined || !mayDecide(shown, sender, channel)) {
     const isOne = shown !== undefined && another === undefined;
     const why = isOne ? words.mayNotDecide : shown ? words.sayWhich : words.nothingToDecide;
     say(turn, channel, to, { outgoing: { text: why } });

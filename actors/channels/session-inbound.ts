@@ -9,7 +9,7 @@ import type { LaneMessage } from "./lane.ts";
 import { channelLimits } from "./limits.ts";
 import { askNext, type Saying, say } from "./session-ask.ts";
 import { begunAnew, type Command, commandIn, commandOf, obey } from "./session-commands.ts";
-import { decide, decisionOf } from "./session-decide.ts";
+import { decide, decisionOf, writtenDecision } from "./session-decide.ts";
 import { sendHeld, ttlOf } from "./session-idle.ts";
 import { laneAddress, laneId } from "./session-key.ts";
 import type { InboundMessage, Taken, Verdict } from "./session-message.ts";
@@ -95,6 +95,11 @@ function heard(
   const text = early?.text ?? event.text;
   const command = commandIn(text);
   if (command !== null) return ordered(rest, message, { command, to }, channel, turn);
+  const decided = writtenDecision(rest, { text, sender: event.sender.id }, channel);
+  if (decided !== null) {
+    const obeyed: Command = { name: decided, text: "" };
+    return ordered(rest, message, { command: obeyed, to }, channel, turn);
+  }
   const open = sendHeld(opened(rest, message, channel, turn), channel, turn);
   const told = saidVerdict(open, verdict, { to, event }, channel, turn);
   if (verdict.say !== undefined && verdict.holdUntilMs === undefined) return told;
@@ -178,6 +183,7 @@ function question(
     place: event.place.conversation,
     ...(deliverWithinMs !== undefined && { withinMs: deliverWithinMs }),
     sender: event.sender.id,
+    ...(event.place.person !== undefined && { person: event.place.person }),
     dueAtMs: verdict.holdUntilMs ?? (channel.merge_ms ? turn.nowMs + channel.merge_ms : 0),
     ...(channel.merge_ms && { mergeMs: channel.merge_ms }),
     ...(verdict.agent !== undefined && { agent: verdict.agent }),

@@ -14,9 +14,15 @@ export interface SessionKey {
   readonly user: string | null;
 }
 
+/** In place of the channel in the key of a person who is known on several. */
+const PEOPLE = "*";
+
 /** The key of a place. What the scope leaves out is null; who speaks directly has one session in any scope but `thread`. */
 export function sessionKey(channel: string, place: Place, scope: SessionScope): SessionKey {
-  const { conversation, thread = null, user = null } = place;
+  const { conversation, thread = null, user = null, person } = place;
+  if (scope === "user" && person !== undefined) {
+    return { channel: PEOPLE, conversation: "", thread: null, user: person };
+  }
   if (scope === "user" && user !== null) return { channel, conversation: "", thread: null, user };
   return { channel, conversation, thread: scope === "thread" ? thread : null, user: null };
 }

@@ -20,6 +20,8 @@ export interface Question {
   /** Time to deliver where the channel says nothing, ms. */
   readonly withinMs?: number;
   readonly sender: string;
+  /** Who that is on all channels. */
+  readonly person?: string;
   /** Not asked before, ms since the epoch; 0: at once. */
   readonly dueAtMs: number;
   /** What follows within so many ms is joined to it. */

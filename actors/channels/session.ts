@@ -9,7 +9,8 @@ import type { Answered } from "./answered.ts";
 import { type ChannelInput, channelKind } from "./channel.ts";
 import type { Delivered } from "./delivery-row.ts";
 import { channelLimits } from "./limits.ts";
-import { answer, askEnded, askKind, askNext } from "./session-ask.ts";
+import type { Outgoing } from "./outgoing.ts";
+import { answer, askEnded, askKind, askNext, say } from "./session-ask.ts";
 import { stopEnded, stopKind } from "./session-commands.ts";
 import {
   type ApprovalTold,
@@ -38,6 +39,8 @@ export type SessionMessage =
   | Delivered
   | ApprovalTold
   | LiveTold
+  /** Somebody else has something said there; answered with `{delivery}`. @throws NOT_FOUND where nobody has spoken. */
+  | { readonly type: "say"; readonly outgoing: Outgoing }
   /** A message that waited for its time. */
   | { readonly type: "due" }
   /** Nobody has spoken for the session's time. */
@@ -86,6 +89,16 @@ function received(state: SessionState, message: SessionMessage, turn: Turn): Ses
       return approvalTold(state, message, channel, turn);
     case "live":
       return liveTold(state, message, turn);
+    case "say": {
+      const { address } = state;
+      if (address === null || channel === undefined) {
+        turn.refuse({ code: "NOT_FOUND", message: "Nobody has spoken in this session." });
+        return state;
+      }
+      const to = { channel: state.channel, address, place: state.place };
+      turn.reply({ delivery: say(turn, channel, to, { outgoing: message.outgoing }) });
+      return state;
+    }
     case "due":
       return askNext(state, channel, turn);
     case "idle":

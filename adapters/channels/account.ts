@@ -16,6 +16,7 @@ import type { Mailboxes } from "./mailboxes.ts";
 import { chainOf } from "./middleware/chain.ts";
 import type { OwnMiddleware } from "./middleware/own.ts";
 import { Pacing } from "./pacing.ts";
+import { type People, peopleOf } from "./people.ts";
 import { adapterOf, type Registry } from "./registry.ts";
 
 /** A channel's record. */
@@ -34,6 +35,7 @@ export interface Account {
   readonly chain: ReturnType<typeof chainOf>;
   readonly pacing: Pacing;
   readonly aliases: Aliases;
+  readonly people: People;
   readonly health: Health;
   readonly hide: Hide;
 }
@@ -93,6 +95,7 @@ export async function openAccount(
     scope: record.session_scope ?? adapter.sessionScope,
     pacing: new Pacing(adapter.capabilities),
     aliases: aliasesOf(parts, place),
+    people: peopleOf(parts.tables, place),
   };
 }
 

@@ -1,7 +1,7 @@
 // The gateway of a server: accounts, what comes in to them and what goes out, put together once on main
 // when the first of them is needed.
 
-import type { OutgoingFile } from "../../actors/channels/outgoing.ts";
+import { type OutgoingFile, outgoingFilesTable } from "../../actors/channels/outgoing.ts";
 import type { Channels } from "../../actors/channels/port.ts";
 import type { Compute } from "../../actors/ports.ts";
 import { systemTables, systemTenant } from "../../actors/records/api-key.ts";
@@ -96,9 +96,6 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
     },
   };
 }
-
-/** Where files lie that are to be sent. */
-export const outgoingFilesTable = "channel-files";
 
 async function readFile(
   { tables }: Pick<System, "tables">,

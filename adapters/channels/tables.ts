@@ -2,6 +2,7 @@
 //
 //   channels          ch           its record, and channels-versions   ch.n   the same as it was
 //   channel-aliases   ch.of.hash   another id of a user or a conversation -> the one the session knows
+//   channel-people    ch.hash      a sender -> the person that is on several channels
 //   channel-cursors   ch           where a source goes on
 //   channel-parked    ch.time.n    what could not be understood, to be looked at
 //   channel-kept      ch.name      secrets that change while the account runs: sealed
@@ -11,6 +12,7 @@ export const channelTables = {
   records: "channels",
   versions: "channels-versions",
   aliases: "channel-aliases",
+  people: "channel-people",
   cursors: "channel-cursors",
   parked: "channel-parked",
   kept: "channel-kept",

@@ -72,7 +72,7 @@ async function takeOne(
   unfit: Parked[],
 ): Promise<void> {
   const { tenant, id: channel, record, adapter, scope, health } = account;
-  const known = await account.aliases.resolved(event);
+  const known = await account.people.known(await account.aliases.resolved(event));
   const context = { tenant, channel, kind: adapter.kind, settings: record, nowMs: nowMs() };
   const outcome = await account.chain(known, context);
   if ("drop" in outcome) {

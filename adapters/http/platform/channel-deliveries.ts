@@ -6,7 +6,8 @@ import { named } from "../openapi/named.ts";
 import { answers, orNull, pageOf, time } from "../openapi/responses.ts";
 import { json } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
-import { deliveryStatusOf } from "../services/deliveries.ts";
+import { deliveryStatusOf, sayLimits } from "../services/deliveries.ts";
+import { onceKeyOf } from "../services/once.ts";
 import { pageQuery, pageRequest } from "../services/paging.ts";
 import type { Services } from "../services/services.ts";
 import { pageReply } from "./shapes.ts";
@@ -68,6 +69,29 @@ const sessionSchema = named(
   ),
 );
 
+const sayInput = named(
+  "ChannelSay",
+  Type.Object(
+    {
+      text: Type.String({ minLength: 1, maxLength: sayLimits.textChars, description: "Markdown." }),
+      files: Type.Optional(
+        Type.Array(
+          Type.Object(
+            {
+              name: Type.String({ minLength: 1, maxLength: 200 }),
+              media_type: Type.String({ pattern: "^[a-z0-9.+-]{1,60}/[a-zA-Z0-9.+-]{1,100}$" }),
+              data: Type.String({ description: "Base64." }),
+            },
+            closed,
+          ),
+          { maxItems: sayLimits.files },
+        ),
+      ),
+    },
+    closed,
+  ),
+);
+
 /** Routes of them. */
 export function channelOutboxRoutes({
   deliveries,
@@ -117,6 +141,35 @@ export function channelOutboxRoutes({
       responses: answers(202, deliverySchema, "It waits for its turn."),
       handler: async ({ principal: { tenant }, params }) =>
         json(202, view(await deliveries.again(tenant, params["id"] ?? "", params["dv"] ?? ""))),
+    }),
+    ...sessionRoutes({ deliveries, resources }),
+  ];
+}
+
+function sessionRoutes({
+  deliveries,
+  resources,
+}: Pick<Services, "deliveries" | "resources">): readonly Route[] {
+  const { channels } = resources.kinds;
+  return [
+    defineRoute({
+      ...common,
+      method: "POST",
+      pattern: "/v2/channels/{id}/sessions/{cs}/messages",
+      summary: "Say something in a session",
+      description:
+        "To whoever speaks there, with files where the platform takes them, behind what is on its way already. The agent does not hear it. Files have 4 MiB together.",
+      permission: "runs.start",
+      reads: ["Idempotency-Key"],
+      body: sayInput,
+      bodyBytesMax: 6 * 1_024 * 1_024,
+      responses: answers(202, Type.Object({ delivery: text }, closed), "It is in the outbox."),
+      handler: async ({ principal: { tenant }, params, body, bodyBytes, request }) => {
+        const channel = params["id"] ?? "";
+        await channels.get(tenant, channel);
+        const place = { tenant, channel, session: params["cs"] ?? "" };
+        return json(202, await deliveries.say(place, body, onceKeyOf(request, bodyBytes)));
+      },
     }),
     defineRoute({
       ...common,

@@ -8,6 +8,7 @@ import type { Services } from "../services/services.ts";
 import { agentRoutes } from "./agents.ts";
 import { approvalRoutes } from "./approvals.ts";
 import { channelOutboxRoutes } from "./channel-deliveries.ts";
+import { channelPeopleRoutes } from "./channel-people.ts";
 import { channelRoutes } from "./channels.ts";
 import { checkpointsRoute } from "./checkpoints.ts";
 import { connectPages } from "./connect-pages.ts";
@@ -54,6 +55,7 @@ export function platformRoutes(services: Services): readonly Route[] {
     ...kindRoutes(services.resources),
     ...channelRoutes(services),
     ...channelOutboxRoutes(services),
+    ...channelPeopleRoutes(services),
     ...promptRoutes(services),
     ...skillRoutes(services),
     ...packRoutes(services),

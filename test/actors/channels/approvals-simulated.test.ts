@@ -98,4 +98,14 @@ describe("an approval", () => {
       { approval: id, decision: "reject", sender: "ann", note: "too dear" },
     ]);
   });
+
+  test("is decided by a number or a word, of who may, and of others that is a message", async () => {
+    const one = await asked(["boss"]);
+    const boss = { id: "boss", isBot: false, isSelf: false, isAutomatic: false, isVerified: true };
+    await one.settled(one.hear(said("m2", "1")));
+    await one.settled(one.hear(said("m3", " Reject ", { sender: boss })));
+    await one.system.schedule.advance(1_000);
+    expect(one.platform.decided).toMatchObject([{ decision: "reject", sender: "boss" }]);
+    expect(one.platform.asked.map(({ text }) => text)).toEqual(["refund me", "1"]);
+  });
 });

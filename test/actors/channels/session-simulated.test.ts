@@ -202,6 +202,31 @@ test("an answer outside the platform's window waits for the correspondent, behin
   expect(one.texts()).toEqual(["We have an answer.", "You said: hello", "You said: yes?"]);
 });
 
+test("where the platform refuses afterwards a template is sent, and the answer with the next message", async () => {
+  const one = await world({ template: { body: { text: "We have an answer." }, plain: "t" } });
+  await one.settled(one.hear(said("m1", "hello")));
+  await one.system.schedule.advance(MINUTE_MS);
+  one.platform.shown.length = 0;
+  const [receipt] = one.deliveries()[0]?.receipts ?? [];
+  const { place, address, sender } = said("x", "");
+  const event = {
+    kind: "status",
+    receipt: receipt?.id ?? "",
+    state: "failed",
+    dedupe: ["f"],
+  } as const;
+  await one.settled(one.hear({ ...event, failure: "window", place, address, sender, atMs: 0 }));
+  await one.system.schedule.advance(MINUTE_MS);
+  expect([one.texts(), one.deliveries()[0]?.status]).toEqual([
+    ["We have an answer."],
+    "needs_template",
+  ]);
+  await one.settled(one.hear(said("m2", "/help")));
+  await one.settled(one.hear(said("m3", "yes?")));
+  await one.system.schedule.advance(MINUTE_MS);
+  expect(one.texts()).toContain("You said: hello");
+});
+
 test("what was delivered counts, in whatever order the platform tells it, and a late failure is seen", async () => {
   const one = await world();
   await one.settled(one.hear(said("m1", "hello")));

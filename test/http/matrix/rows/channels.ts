@@ -2,11 +2,14 @@
 
 import { expect, vi } from "vitest";
 import { type Delivery, deliveriesTable } from "../../../../actors/channels/delivery-row.ts";
+import type { MessageEvent } from "../../../../actors/channels/inbound.ts";
 import type { LaneMessage } from "../../../../actors/channels/lane.ts";
 import { laneAddress, laneId } from "../../../../actors/channels/session-key.ts";
+import { inboundMessage } from "../../../../actors/channels/session-message.ts";
+import { addressParts } from "../../../../runtime/address.ts";
 import { newId } from "../../../../runtime/id.ts";
 import { agent } from "../makers.ts";
-import { type Row, type Rows, withQuery } from "../row.ts";
+import { type Row, type Rows, withBody, withQuery } from "../row.ts";
 import type { World } from "../world.ts";
 
 const settings = { api_url: "http://127.0.0.1:9/messages" };
@@ -32,6 +35,23 @@ async function undelivered(world: World): Promise<Readonly<Record<"id" | "dv", s
     expect(await system.tables.get(tenant, deliveriesTable, dv)).toBeDefined(),
   );
   return { id, dv };
+}
+
+/** A channel, and a session of it in which somebody has spoken. */
+async function session(world: World): Promise<Readonly<Record<"id" | "cs", string>>> {
+  const id = await channel(world);
+  const { system, tenant } = world.host;
+  const place = { conversation: "r", user: "u", isDirect: true };
+  const sender = { id: "u", isBot: false, isSelf: false, isAutomatic: false, isVerified: true };
+  const event: MessageEvent = {
+    kind: "message",
+    ...{ message: "m", text: "/help", dedupe: ["m"], atMs: 0 },
+    ...{ place, sender, address: { room: "r" } },
+  };
+  const of = { tenant, channel: id, scope: "conversation" } as const;
+  const { to, message } = inboundMessage(of, event, { dedupeHours: 1 });
+  await system.ask(to, message);
+  return { id, cs: addressParts(to).root };
 }
 
 /** Nothing of it is this server's to judge: what an adapter has is its own. */
@@ -80,6 +100,48 @@ export const channelRows: Rows = {
     status: 202,
     shows: { replays: 1 },
     conflict: "cannot: it may have failed again by then; test/actors/channels has one that is sent",
+  },
+  "POST /v2/channels/{id}/sessions/{cs}/messages": {
+    good: async (world) => ({
+      params: await session(world),
+      body: {
+        text: "It is ready.",
+        files: [{ name: "a.txt", media_type: "text/plain", data: "aGk=" }],
+      },
+    }),
+    status: 202,
+    shows: { delivery: expect.stringMatching(/^dv_/) },
+    conflict: "cannot: it is said again",
+    wrong: [
+      withBody(
+        "data that is no base64",
+        { files: [{ name: "a", media_type: "text/plain", data: "*" }] },
+        {
+          ...{ status: 400, code: "INVALID", pointer: "/files/0/data" },
+        },
+      ),
+    ],
+  },
+  "GET /v2/channels/{id}/people": {
+    good: async (world) => ({ params: { id: await channel(world) } }),
+    status: 200,
+    shows: { data: [] },
+  },
+  "PUT /v2/channels/{id}/people/{sender}": {
+    good: async (world) => ({
+      params: { id: await channel(world), sender: "U1" },
+      body: { person: "ann" },
+    }),
+    free: ["sender"],
+    status: 200,
+    shows: { sender: "U1", person: "ann" },
+    conflict: "cannot: the last word counts",
+  },
+  "DELETE /v2/channels/{id}/people/{sender}": {
+    good: async (world) => ({ params: { id: await channel(world), sender: "U1" } }),
+    free: ["sender"],
+    status: 204,
+    conflict: "cannot: it is gone already",
   },
   "GET /v2/channels/{id}/sessions": {
     good: async (world) => ({ params: { id: await channel(world) } }),
