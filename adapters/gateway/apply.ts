@@ -1,6 +1,7 @@
 // Tells a server of the agent and the channels of a gateway: made where they are new, changed where they
 // differ, found by their names. The server keeps them; a gateway that is started again finds the same.
 
+import { createHash } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import type { ChannelInput } from "../../actors/channels/channel.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
@@ -14,6 +15,9 @@ import {
   gatewayLimits,
   type LocalAgent,
 } from "./options.ts";
+
+/** Status of a key that came with another body before. */
+const KEY_REUSED = 422;
 
 type Caller = Pick<ApiClient, "call">;
 type Shown = Readonly<Record<string, unknown>> & { readonly id: string };
@@ -109,9 +113,7 @@ async function putAgent(api: Caller, agent: LocalAgent): Promise<string> {
     ...fields,
   };
   const [before] = await named(api, "/v2/agents", name);
-  if (before === undefined) {
-    return ((await api.call("/v2/agents", wanted)) as Shown).id;
-  }
+  if (before === undefined) return await createOnce(api, "/v2/agents", wanted);
   const other = Object.entries(wanted).filter(([field, value]) => !same(before[field], value));
   if (other.length > 0) {
     await api.call(`/v2/agents/${before.id}`, Object.fromEntries(other), "PATCH");
@@ -119,9 +121,30 @@ async function putAgent(api: Caller, agent: LocalAgent): Promise<string> {
   return before.id;
 }
 
+/** Makes what was not found; gateways that start at once make it once. */
+async function createOnce(
+  api: Caller,
+  path: string,
+  body: { readonly name: string },
+): Promise<string> {
+  const { name } = body;
+  const create = async (headers: Readonly<Record<string, string>> = {}): Promise<string> =>
+    ((await api.call(path, body, "POST", headers)) as Shown).id;
+  const key = `gateway ${createHash("sha256").update(name).digest("hex")}`;
+  const first = await create({ "Idempotency-Key": key }).catch((error: unknown) => {
+    // Made with other fields, by another gateway or earlier.
+    if (error instanceof RuntimeError && error.details?.["status"] === KEY_REUSED) return null;
+    throw error;
+  });
+  const there = await named(api, path, name);
+  const [found] = there;
+  // The key may be remembered longer than what it has made.
+  return there.some(({ id }) => id === first) ? (first ?? "") : (found?.id ?? (await create()));
+}
+
 async function putChannel(api: Caller, input: ChannelInput): Promise<string> {
   const [before] = await named(api, "/v2/channels", input.name);
-  if (before === undefined) return ((await api.call("/v2/channels", input)) as Shown).id;
+  if (before === undefined) return await createOnce(api, "/v2/channels", input);
   if (before["kind"] !== input.kind) {
     const message = `The server has a channel of this name of kind ${String(before["kind"])}.`;
     throw new RuntimeError("CONFLICT", message);

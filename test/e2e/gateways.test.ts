@@ -93,8 +93,8 @@ async function channelNamed(name: string): Promise<Json> {
 test("events sprayed over three gateways, one of which dies, are answered once each", async () => {
   const ports = await Promise.all(Array.from({ length: GATEWAYS }, () => freePort()));
   const made = await Promise.all(ports.map(() => folderOf(yamlOf())));
-  const gateways: GatewayProcess[] = [];
-  for (const [at, folder] of made.entries()) gateways.push(await started(folder, ports[at]));
+  // At once: none of them finds the channel, and there is one in the end.
+  const gateways = await Promise.all(made.map((folder, at) => started(folder, ports[at])));
   const urlOf = (at: number): string => `http://127.0.0.1:${ports[at % GATEWAYS]}/gateway/desk`;
 
   const said: SlackSaid[] = [];
