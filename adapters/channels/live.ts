@@ -11,6 +11,7 @@ import { type Frame, isAside } from "../../runtime/frame.ts";
 import type { System } from "../../runtime/system.ts";
 import type { ChatService } from "../http/services/chat.ts";
 import type { Account } from "./account.ts";
+import { wellFormed } from "./hidden-secrets.ts";
 
 /** Previews of a server at once; further answers are shown when they are whole. */
 const LIVE_MAX = 1_000;
@@ -19,6 +20,8 @@ const EDIT_MS = 1_200;
 /** Text that is worth a message. */
 const CHARS_MIN = 40;
 const CALL_MS = 10_000;
+/** Of a text that grows, so many messages' characters are read for its preview, which shows the first of them. */
+const READ_MESSAGES = 2;
 /** What says that more follows. */
 const MORE = " …";
 
@@ -124,11 +127,13 @@ class Preview {
   }
 
   /** Shows the text as far as one message takes it. */
-  async show(text: string, signal: AbortSignal): Promise<Receipt | null> {
+  async show(written: string, signal: AbortSignal): Promise<Receipt | null> {
+    const { adapter, instance, pacing } = this.#account;
+    // What follows it would be read again with every edit, and not be shown.
+    const text = written.slice(0, READ_MESSAGES * adapter.capabilities.textMax);
     if (this.#isOver || text.length < CHARS_MIN || text === this.#shown) return this.#receipt;
-    const { instance, pacing } = this.#account;
     const { address } = this.#ask;
-    const [part] = instance.render({ text: `${text}${MORE}` });
+    const [part] = instance.render({ text: `${wellFormed(text)}${MORE}` });
     if (part === undefined || signal.aborted) return this.#receipt;
     // The answer's own sends have the room first: where there is none, a preview is left out.
     const within = AbortSignal.any([signal, AbortSignal.timeout(CALL_MS)]);

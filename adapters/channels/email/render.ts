@@ -4,6 +4,7 @@ import type { Button, Outgoing, OutgoingFile, Part } from "../../../actors/chann
 import { escaped } from "../../markup.ts";
 import { mailHtml } from "../format/mail.ts";
 import { plainText } from "../format/plain.ts";
+import { readMarkdown } from "../format/read.ts";
 import { choiceLines } from "./choice.ts";
 
 /** What is sent, but for what depends on whom it is sent to. */
@@ -16,9 +17,10 @@ export interface MailBody {
 /** One mail, however long: what is too long for a mail is cut by the limit of answers long before. */
 export function renderMail(outgoing: Outgoing, withMarks: boolean): readonly Part[] {
   const { text, buttons = [], files = [] } = outgoing;
-  const shown = withMarks ? plainText(text) : text;
+  const read = withMarks ? readMarkdown(text) : null;
+  const shown = read === null ? text : plainText.blocks(read);
   const plain = buttons.length === 0 ? shown : `${shown}\n\n${choiceLines(buttons)}`;
-  const html = withMarks ? { html: `${mailHtml(text)}${choicesHtml(buttons)}` } : {};
+  const html = read === null ? {} : { html: `${mailHtml.blocks(read)}${choicesHtml(buttons)}` };
   const body: MailBody = { text: plain, ...html, files };
   return [{ body: { ...body }, plain }];
 }

@@ -51,22 +51,23 @@ export function measureOf({ render, unit }: PieceOptions): Measure {
   return (blocks) => Math.max(...renders.map((one) => lengthOf(one.blocks(blocks), one, unit)));
 }
 
-/** The blocks of each piece. */
-export function packed(markdown: string, options: PieceOptions): Block[][] {
+/** The blocks of each piece, of a text or of what has been read of one. */
+export function packed(source: string | readonly Block[], options: PieceOptions): Block[][] {
   const { max } = options;
   if (max < formatLimits.partMin) throw tooSmall(max);
   const measure = measureOf(options);
-  const first = new Packer(blocksOf(markdown), measure);
+  const blocks = () => (typeof source === "string" ? blocksOf(source) : source);
+  const first = new Packer(blocks(), measure);
   const whole = first.next(max);
   if (first.isEmpty) return [whole];
   const most = options.parts ?? formatLimits.parts;
   const parts = most === 1 ? [] : [whole];
-  const source = most === 1 ? new Packer(blocksOf(markdown), measure) : first;
-  while (!source.isEmpty && parts.length < most - 1) parts.push(source.next(max));
-  if (source.isEmpty) return parts;
+  const packer = most === 1 ? new Packer(blocks(), measure) : first;
+  while (!packer.isEmpty && parts.length < most - 1) parts.push(packer.next(max));
+  if (packer.isEmpty) return parts;
   // There is room for one more, in which is said that it is the last.
   const leftOut = readMarkdown(options.leftOut ?? LEFT_OUT);
   const lastMax = max - measure(leftOut) - BETWEEN;
-  const last = lastMax < formatLimits.partMin / 2 ? [] : source.next(lastMax);
-  return [...parts, source.isEmpty ? last : [...last, ...leftOut]];
+  const last = lastMax < formatLimits.partMin / 2 ? [] : packer.next(lastMax);
+  return [...parts, packer.isEmpty ? last : [...last, ...leftOut]];
 }

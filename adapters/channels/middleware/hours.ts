@@ -32,23 +32,35 @@ export interface HoursSettings {
 export function hoursOf({ time_zone, open }: HoursSettings, pointer = "/business_hours"): Hours {
   const clock = clockOf(time_zone, `${pointer}/time_zone`);
   const openings = open.map((text, at) => openingOf(text, `${pointer}/open/${at}`));
+  // Asked of every message, and the same for a minute: reading the clock takes longer than all else here.
+  let known: { readonly minute: number; readonly until: number | null } | undefined;
   return {
     closedUntil: (nowMs) => {
-      const now = wallOf(clock, nowMs);
-      if (isOpen(openings, now)) return null;
-      for (let ahead = 0; ahead < DAYS_AHEAD; ahead += 1) {
-        const day = (now.day + ahead) % 7;
-        const starts = openings
-          .filter(({ days }) => days.has(day))
-          .map(({ from }) => from)
-          .filter((from) => ahead > 0 || from > now.minutes)
-          .sort((a, b) => a - b);
-        const [first] = starts;
-        if (first !== undefined) return instantOf(clock, now, ahead, first);
-      }
-      return null;
+      const minute = Math.floor(nowMs / MINUTE_MS);
+      if (known?.minute !== minute) known = { minute, until: untilOf(clock, openings, nowMs) };
+      return known.until;
     },
   };
+}
+
+function untilOf(
+  clock: Intl.DateTimeFormat,
+  openings: readonly Opening[],
+  nowMs: number,
+): number | null {
+  const now = wallOf(clock, nowMs);
+  if (isOpen(openings, now)) return null;
+  for (let ahead = 0; ahead < DAYS_AHEAD; ahead += 1) {
+    const day = (now.day + ahead) % 7;
+    const starts = openings
+      .filter(({ days }) => days.has(day))
+      .map(({ from }) => from)
+      .filter((from) => ahead > 0 || from > now.minutes)
+      .sort((a, b) => a - b);
+    const [first] = starts;
+    if (first !== undefined) return instantOf(clock, now, ahead, first);
+  }
+  return null;
 }
 
 function isOpen(openings: readonly Opening[], { day, minutes }: Wall): boolean {

@@ -1,10 +1,11 @@
 // What is to be said, as messages of Slack: mrkdwn, buttons as actions of Block Kit, files by themselves.
-// Pure: the same gives the same parts, so that a part is known by its number.
+// Pure: the same gives the same parts, so that a part is known by its number. A text is read once.
 
 import type { Button, Outgoing, OutgoingFile, Part } from "../../../actors/channels/outgoing.ts";
+import type { Block } from "../format/document.ts";
+import { packed } from "../format/pieces.ts";
 import { plainText } from "../format/plain.ts";
 import { escapedSlack, slackText } from "../format/slack.ts";
-import { split } from "../format/split.ts";
 import { ACTION_PREFIX } from "./forms.ts";
 import { slackLimits } from "./limits.ts";
 
@@ -31,21 +32,24 @@ export function fileOf(part: Part): OutgoingFile | null {
 /** How texts are written. */
 interface Writing {
   readonly isMarked: boolean;
-  text(markdown: string): string;
+  text(blocks: readonly Block[]): string;
   /** A text of Block Kit. */
-  block(markdown: string): { readonly type: "mrkdwn" | "plain_text"; readonly text: string };
+  block(blocks: readonly Block[]): {
+    readonly type: "mrkdwn" | "plain_text";
+    readonly text: string;
+  };
 }
 
 const marked: Writing = {
   isMarked: true,
-  text: slackText,
-  block: (markdown) => ({ type: "mrkdwn", text: slackText(markdown) }),
+  text: slackText.blocks,
+  block: (blocks) => ({ type: "mrkdwn", text: slackText.blocks(blocks) }),
 };
 
 const unmarked: Writing = {
   isMarked: false,
-  text: (markdown) => escapedSlack(plainText(markdown)),
-  block: (markdown) => ({ type: "plain_text", text: plainText(markdown) }),
+  text: (blocks) => escapedSlack(plainText.blocks(blocks)),
+  block: (blocks) => ({ type: "plain_text", text: plainText.blocks(blocks) }),
 };
 
 function partsOf({ text, buttons = [], files = [] }: Outgoing, writing: Writing): Part[] {
@@ -53,35 +57,35 @@ function partsOf({ text, buttons = [], files = [] }: Outgoing, writing: Writing)
   const texts =
     text.trim() === ""
       ? []
-      : split(text, { max: slackLimits.text, unit: "utf16", render: slackText });
+      : packed(text, { max: slackLimits.text, unit: "utf16", render: slackText });
   const groups = chunksOf(buttons, rowButtons * rows);
-  const last = groups.length > 0 ? (texts.pop() ?? "") : "";
+  const last = groups.length > 0 ? (texts.pop() ?? []) : [];
   return [
     ...texts.map((one) => messagePart(one, [], writing)),
     // Buttons stand below the end of the text; more than one message takes are messages of their own.
-    ...groups.map((group, at) => messagePart(at === 0 ? last : "", group, writing)),
+    ...groups.map((group, at) => messagePart(at === 0 ? last : [], group, writing)),
     ...files.map(filePart),
-    ...(texts.length + groups.length + files.length === 0 ? [messagePart("", [], writing)] : []),
+    ...(texts.length + groups.length + files.length === 0 ? [messagePart([], [], writing)] : []),
   ];
 }
 
-function messagePart(markdown: string, buttons: readonly Button[], writing: Writing): Part {
+function messagePart(said: readonly Block[], buttons: readonly Button[], writing: Writing): Part {
   const { isMarked } = writing;
-  const plain = plainText(markdown);
+  const plain = plainText.blocks(said);
   if (buttons.length === 0) {
-    return { body: { text: writing.text(markdown), mrkdwn: isMarked }, plain };
+    return { body: { text: writing.text(said), mrkdwn: isMarked }, plain };
   }
   const labels = buttons.map(({ label }) => label).join(" | ");
   // Shown in notifications, where there are no buttons.
-  const text = markdown === "" ? escapedSlack(labels) : writing.text(markdown);
-  const blocks = [...sectionsOf(markdown, writing), ...rowsOf(buttons)];
+  const text = said.length === 0 ? escapedSlack(labels) : writing.text(said);
+  const blocks = [...sectionsOf(said, writing), ...rowsOf(buttons)];
   return { body: { text, mrkdwn: isMarked, blocks }, plain: plain === "" ? labels : plain };
 }
 
-function sectionsOf(markdown: string, { block }: Writing) {
-  if (markdown.trim() === "") return [];
+function sectionsOf(said: readonly Block[], { block }: Writing) {
+  if (said.length === 0) return [];
   const room = { max: slackLimits.sectionText, unit: "utf16" as const, render: slackText };
-  return split(markdown, room).map((one) => ({ type: "section", text: block(one) }));
+  return packed(said, room).map((one) => ({ type: "section", text: block(one) }));
 }
 
 function rowsOf(buttons: readonly Button[]) {
