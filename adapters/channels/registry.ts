@@ -20,6 +20,7 @@ export const registry: Registry = {
   slack: async () => (await import("./slack/adapter.ts")).slack,
   sms: async () => (await import("./sms/adapter.ts")).sms,
   telegram: async () => (await import("./telegram/adapter.ts")).telegram,
+  teams: async () => (await import("./teams/adapter.ts")).teams,
   web_chat: async () => (await import("./web-chat/adapter.ts")).webChat,
   webhook: async () => (await import("./webhook/adapter.ts")).webhook,
   whatsapp: async () => (await import("./whatsapp/adapter.ts")).whatsapp,
