@@ -27,6 +27,8 @@ const alone = [
 ];
 /** What takes half a minute or waits for a clock begins first: no core is idle beside it at the end. */
 const long = [
+  "dist/test/e2e/channels-kill.test.js",
+  "dist/test/e2e/channels-mail-kill.test.js",
   "dist/test/e2e/clock-sleep.test.js",
   "dist/test/e2e/budgets.test.js",
   "dist/test/e2e/ingest-kill.test.js",
