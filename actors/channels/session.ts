@@ -145,7 +145,9 @@ function delivered(
   const said = [...state.said, ...receipts.map(({ id }) => id)].slice(-channelLimits.receipts);
   const heard = receipts.length > 0 ? { ...state, said } : state;
   if (status === "needs_template") {
-    const lane = laneId(state.channel, state.place);
+    // Its lane has told it.
+    const lane =
+      turn.from === null ? laneId(state.channel, state.place) : addressParts(turn.from).root;
     const held = [...heard.held, { delivery, lane }].slice(-channelLimits.held);
     return { ...heard, held };
   }
