@@ -99,7 +99,7 @@ const echoActor = defineActor<Echoed, EchoAsk | RunEnded>({
         turn.reply({ run: known.run });
         return state;
       }
-      const run = turn.startRun({ kind: "echo", input: ask, timeoutMs: 3_600_000 });
+      const run = turn.startRun({ kind: "echo", input: ask, timeoutMs: 86_400_000 });
       turn.reply({ run });
       return { runs: { ...state.runs, [ask.key]: { run, ask } } };
     }
