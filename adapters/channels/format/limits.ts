@@ -6,8 +6,13 @@ import { channelLimits } from "../../../actors/channels/limits.ts";
 export const formatLimits = {
   /** Parts of one answer; the last says that the rest was left out. */
   parts: channelLimits.parts,
-  /** Characters in which marks are looked for; what follows is taken as it stands. */
+  /**
+   * Characters in which marks are looked for, where a mark counts as so many and a cell that a table's widest
+   * row asks for as well; what follows is taken as it stands. Rendering holds up the thread that serves all.
+   */
   markedChars: 64_000,
+  markChars: 12,
+  cellChars: 4,
   /** Characters of a stretch that is parsed by itself: aimed at, and most. */
   stretchChars: 2_000,
   stretchCharsMax: 16_000,

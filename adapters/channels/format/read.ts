@@ -16,7 +16,7 @@ import {
   textOf,
 } from "./document.ts";
 import { formatLimits } from "./limits.ts";
-import { ESCAPED, stretches } from "./stretches.ts";
+import { ESCAPED, effortOf, stretches } from "./stretches.ts";
 
 type Root = ReturnType<typeof fromMarkdown>;
 type Node = Root["children"][number];
@@ -48,7 +48,7 @@ export function* blocksOf(markdown: string): Generator<Block> {
   const definitions = definitionsIn(whole);
   let read = 0;
   for (const stretch of stretches(whole)) {
-    read += stretch.text.length;
+    read += stretch.type === "marked" ? effortOf(stretch.text) : stretch.text.length;
     if (stretch.type === "code")
       yield { type: "code", lang: langOf(stretch.lang), value: stretch.text };
     else if (stretch.type === "plain" || read > formatLimits.markedChars)

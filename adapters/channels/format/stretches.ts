@@ -24,6 +24,8 @@ const RUN = new RegExp(`([*_~])\\1{${formatLimits.emphasisRun},}`);
 const RUN_ALONE = /^\s*([*_~])\1*\s*$/;
 /** A line that nothing is hidden in: no mark, no link, no block but a paragraph. */
 const PROSE = /^(?![\s>#+\-=:]|\d{1,9}[.)])[^`*_[\]<>&~|\\@]*$/;
+/** What takes time: marks, and lines. */
+const MARK = /[*_~`[\]<>|&@#\n]/g;
 const LINKS = /www\.|:\/\//i;
 
 /** The stretches of a text, in order; made as they are asked for. */
@@ -121,6 +123,15 @@ function isTangled(text: string): boolean {
     containers += own;
     return own > formatLimits.containersOfLine || containers > formatLimits.containers;
   });
+}
+
+/** What parsing a stretch takes, in characters of `formatLimits.markedChars`. */
+export function effortOf(text: string): number {
+  const { markChars, cellChars } = formatLimits;
+  const lines = text.split("\n");
+  // Every row of a table has as many cells as the widest.
+  const columns = Math.max(...lines.map((line) => count(line, /\|/g)));
+  return text.length + markChars * count(text, MARK) + cellChars * columns * lines.length;
 }
 
 function count(text: string, pattern: RegExp): number {

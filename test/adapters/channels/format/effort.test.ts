@@ -1,0 +1,31 @@
+// Rendering holds up the thread that serves everybody: what takes too long to read is taken as it stands.
+
+import { expect, test } from "vitest";
+import { pieces } from "../../../../adapters/channels/format/pieces.ts";
+import { slackText } from "../../../../adapters/channels/format/slack.ts";
+
+const written = (markdown: string): string =>
+  pieces(markdown, { max: 3_800, unit: "utf16", render: slackText })
+    .map(({ text }) => text)
+    .join("\n");
+
+test("an answer of 16,000 characters is written with all of its marks", () => {
+  const part = `It is said **in bold** in a text of ${"some length ".repeat(8)}here.\n\n- first\n- second\n\n`;
+  const out = written(part.repeat(16_000 / part.length));
+
+  expect(out).toContain("*in bold*");
+  expect(out).not.toContain("**");
+});
+
+test("marks without end are looked for no further than their limit, and nothing is left out", () => {
+  const out = written("Of [a](http://b.example) it is **said**.\n\n".repeat(1_600));
+
+  expect(out.startsWith("Of <http://b.example|a> it is *said*.")).toBe(true);
+  expect(out.endsWith("Of [a](http://b.example) it is **said**.")).toBe(true);
+});
+
+test("one wide row does not ask for a million cells", () => {
+  const wide = `${"|a".repeat(1_500)}|\n${"|-".repeat(1_500)}|\n`;
+
+  expect(written(`${wide}${"|1\n".repeat(2_000)}`)).toContain("|-|-|");
+});
