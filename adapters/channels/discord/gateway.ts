@@ -31,7 +31,10 @@ export async function runGateway(
 ): Promise<void> {
   let position = positionIn(await sink.cursor());
   let failures = 0;
+  // Connections in a row that were over soon, greeted or not: the first is followed at once.
+  let short = 0;
   while (!signal.aborted) {
+    const beganMs = parts.environment.nowMs();
     try {
       const ended = await runLink(position, sink, signal, parts);
       ({ position } = ended);
@@ -48,7 +51,9 @@ export async function runGateway(
     }
     // Its session may be gone, or where it went on: a new one is asked for.
     if (failures >= discordLimits.resumes) position = null;
-    if (failures > 0) await pause(waitMs(failures, parts), signal);
+    const isSteady = parts.environment.nowMs() - beganMs >= discordLimits.steadyMs;
+    short = isSteady && failures === 0 ? 0 : short + 1;
+    if (short > 1 || failures > 0) await pause(waitMs(Math.max(1, short - 1), parts), signal);
   }
 }
 

@@ -36,6 +36,8 @@ export const discordLimits = {
   /** Waiting before a new connection to the Gateway, ms: doubled up to the most. */
   reconnectMinMs: 1_000,
   reconnectMaxMs: 60_000,
+  /** A connection that lasted so long was none of those that are over at once, ms. */
+  steadyMs: 10_000,
   /** Failures after which a session is not gone on with. */
   resumes: 3,
   /** From a connection's opening to the Gateway's first word, and to its word that we are in, ms. */

@@ -139,23 +139,44 @@ test("what could not be stored comes again, and nothing overtakes it", async () 
   await until(() => expect(one.texts()).toEqual(["one", "two"]));
 });
 
-test("a session that is forgotten is begun anew; a connection that has fallen silent is left", async () => {
-  const one = listening();
+test("a session that is forgotten is begun anew, and beats when it is asked to", async () => {
+  listening();
   await connected();
   fake.gateway.forget();
   fake.gateway.sockets[0]?.terminate();
   await until(() => expect(ops().filter((op) => op === 2)).toHaveLength(2));
   await connected();
-  // Asked to beat at once: it does.
+
   fake.gateway.sockets[0]?.send('{"op":1,"d":null}');
   await until(() => expect(ops()).toContain(1));
+});
 
+test("a connection that has fallen silent is left, and the session goes on", async () => {
   Object.assign(fake.gateway, { heartbeatMs: 60, answersBeats: false });
-  fake.gateway.sockets[0]?.send('{"op":7,"d":null}');
+  const one = listening();
   await until(() => expect(one.states.join()).toContain("fallen silent"));
   fake.gateway.answersBeats = true;
   fake.gateway.tell("MESSAGE_CREATE", message("still here"));
   await until(() => expect(one.texts()).toEqual(["still here"]));
+
+  expect(ops().filter((op) => op === 2)).toHaveLength(1);
+});
+
+test("connections that are over at once are opened again ever later, the session goes on", async () => {
+  const began = Date.now();
+  const one = listening();
+  for (let i = 0; i < 3; i += 1) {
+    await connected();
+    fake.gateway.sockets[0]?.terminate();
+    await until(() =>
+      expect(one.states.filter((state) => state !== "connected")).toHaveLength(i + 1),
+    );
+  }
+  await connected();
+
+  // One at once, then after 1 s and 2 s.
+  expect(Date.now() - began).toBeGreaterThan(2_900);
+  expect(ops().filter((op) => op === 2)).toHaveLength(1);
 });
 
 test("frames that nobody understands change nothing", async () => {
