@@ -17,6 +17,7 @@ import { probeMail } from "./probe.ts";
 import { type MailBody, renderMail } from "./render.ts";
 import { reconciledBy, SentFolder } from "./sent.ts";
 import { type EmailOptions, emailOptions, emailSettings } from "./settings.ts";
+import { Slots } from "./slots.ts";
 import { watchMailbox } from "./source.ts";
 import { Smtp } from "./transport.ts";
 
@@ -52,6 +53,7 @@ class MailAccount {
   readonly #desk: Desk;
   readonly #smtp: Smtp;
   readonly #sent: SentFolder;
+  readonly #slots = new Slots(emailLimits.smtpConnections);
   #marks: Promise<Marks> | undefined;
 
   constructor(options: EmailOptions, environment: ChannelEnvironment) {
@@ -118,6 +120,21 @@ class MailAccount {
       const reason = `The mail could not be written: ${said(error, this.#options)}`;
       return { ok: false, class: "retry", reason: reason.slice(0, emailLimits.reasonChars) };
     }
+    let giveBack: () => void;
+    try {
+      giveBack = await this.#slots.take(about.signal);
+    } catch {
+      return { ok: false, class: "retry", reason: "No connection for the mail came free in time." };
+    }
+    try {
+      return await this.#sendNoted(composed, about);
+    } finally {
+      giveBack();
+    }
+  }
+
+  /** With a copy that is written before the mail goes out. */
+  async #sendNoted(composed: Composed, about: SendOptions): Promise<SendResult> {
     try {
       if (this.#options.sentCopies && (await this.#note(composed, about))) {
         return { ok: true, receipt: { id: composed.id } };
