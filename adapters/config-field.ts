@@ -63,6 +63,34 @@ export interface EntriesField<F extends Fields = Fields> {
   readonly fields: F;
 }
 
+/** Entries by name, as they stand in the file with variables in the place of their references. */
+export type NamedEntries = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+
+/** What is wrong at a place below a setting. */
+export interface EntryFault {
+  readonly path: readonly (string | number)[];
+  readonly said: string;
+}
+
+/** Entries by name whose fields others know; each text in them may refer to variables. */
+export interface NamedField {
+  readonly type: "named";
+  readonly text: string;
+  readonly default: NamedEntries;
+  readonly itemsMax: number;
+  /** Whoever knows their fields. */
+  readonly check: (entries: NamedEntries) => Promise<readonly EntryFault[]>;
+}
+
+/** Entries of a file before whoever knows their fields has looked at them. */
+export interface ReadNamed {
+  readonly field: NamedField;
+  /** Of the setting, as the file writes it. */
+  readonly name: string;
+  /** As they stand there: what they mean is put in their place. */
+  readonly entries: Record<string, Record<string, unknown>>;
+}
+
 /** Any setting. */
 export type Field =
   | IntegerField
@@ -70,7 +98,8 @@ export type Field =
   | ChoiceField
   | TextListField
   | GroupField
-  | EntriesField;
+  | EntriesField
+  | NamedField;
 
 /** Settings by their name in code; the file writes `bodyBytesMax` as `body_bytes_max`. */
 export type Fields = { readonly [name: string]: Field };
@@ -90,7 +119,9 @@ export type ValueOf<F> = F extends IntegerField
           ? ValuesOf<G>
           : F extends EntriesField<infer G>
             ? readonly ValuesOf<G>[]
-            : never;
+            : F extends NamedField
+              ? NamedEntries
+              : never;
 
 /** Type of a group's values. */
 export type ValuesOf<F> = { readonly [K in keyof F]: ValueOf<F[K]> };

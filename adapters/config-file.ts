@@ -2,7 +2,15 @@
 // stands, what was expected and which known name is nearest. Used by config.ts alone.
 
 import type { Document, Node, ParsedNode } from "yaml";
-import type { EntriesField, Field, Fields, TextField, TextListField } from "./config-field.ts";
+import type {
+  EntriesField,
+  Field,
+  Fields,
+  NamedField,
+  ReadNamed,
+  TextField,
+  TextListField,
+} from "./config-field.ts";
 
 /** Values as read; what the file does not set is absent. */
 export type RawValues = { [name: string]: unknown };
@@ -64,6 +72,8 @@ export function expected(field: Field): string {
       return "settings, one a line, indented under it";
     case "entries":
       return `a list of at most ${field.itemsMax} entries`;
+    case "named":
+      return `at most ${field.itemsMax} entries by name, each with its fields indented under it`;
   }
 }
 
@@ -124,12 +134,20 @@ export async function readConfigFile(
   }
   const reader = new Reader(yaml, document, place, env);
   const values = document.contents === null ? {} : reader.group(document.contents, fields, "");
+  if (reader.named.length > 0) {
+    const { readNamed } = await import("./config-named.ts");
+    for (const one of reader.named) {
+      const faults = await readNamed(one, env);
+      for (const { path, said } of faults) reader.wrongAt([one.name, ...path], said);
+    }
+  }
   return { values, problems: reader.problems };
 }
 
 /** One pass over the parsed file. */
 class Reader {
   readonly problems: string[] = [];
+  readonly named: ReadNamed[] = [];
   readonly #yaml: typeof import("yaml");
   readonly #document: Document;
   readonly #place: (offset: number) => string;
@@ -170,6 +188,7 @@ class Reader {
     const node = this.#resolved(of);
     if (field.type === "group") return this.group(node, field.fields, path);
     if (field.type === "entries") return this.#entries(node, field, path);
+    if (field.type === "named") return this.#named(node, field, path);
     const value = this.#valueOf(node);
     if (field.type === "texts") {
       if (field.secret) return this.#secrets(node, path, field);
@@ -197,6 +216,32 @@ class Reader {
       }
       return entry;
     });
+  }
+
+  #named(node: unknown, field: NamedField, path: string): object {
+    const value = this.#valueOf(node);
+    const entries = isMap(value) ? Object.entries(value) : [];
+    if (
+      !isMap(value) ||
+      entries.length > field.itemsMax ||
+      !entries.every(([, one]) => isMap(one))
+    ) {
+      this.#say(node, `${path}: expected ${expected(field)}`);
+      return {};
+    }
+    const read = { field, name: path, entries: value as ReadNamed["entries"] };
+    this.named.push(read);
+    return read.entries;
+  }
+
+  /** Says it of a place, or of the nearest above it that is there. */
+  wrongAt(path: readonly (string | number)[], said: string): void {
+    for (let length = path.length; length >= 0; length -= 1) {
+      const node = this.#document.getIn(path.slice(0, length), true);
+      if (!this.#yaml.isNode(node)) continue;
+      this.#say(node, `${path.join(".")}: ${said}`);
+      return;
+    }
   }
 
   #secrets(node: unknown, path: string, field: TextListField): string[] {
@@ -253,4 +298,8 @@ class Reader {
     const value = this.#resolved(node);
     return value === null || (this.#yaml.isScalar(value) && value.value === null);
   }
+}
+
+function isMap(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

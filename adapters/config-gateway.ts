@@ -1,5 +1,17 @@
 // The settings of channels: part of config-schema.ts.
 
+import type { NamedEntries, NamedField } from "./config-field.ts";
+
+/** `channels`. */
+export const channelsField: NamedField = {
+  type: "named",
+  text: "Channels of this server by name, each with who answers (`agent`, an id or a name), its `tenant` (default `tn_default`), its `kind` (default: its name) and the fields of its kind.",
+  default: {},
+  itemsMax: 200,
+  // Adapters load for a file that has channels.
+  check: async (entries: NamedEntries) => (await import("./channels/entries.ts")).faultsOf(entries),
+};
+
 /** The group `gateway`. */
 export const gatewayGroup = {
   type: "group",

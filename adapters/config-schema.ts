@@ -8,7 +8,7 @@ import type { KernelLimits } from "../runtime/kernel/kernel-port.ts";
 import { embedderFields, embeddingFields } from "./config-embedding.ts";
 import { choice, type Fields, type IntegerField, integer } from "./config-field.ts";
 import { frontFields } from "./config-front.ts";
-import { gatewayGroup } from "./config-gateway.ts";
+import { channelsField, gatewayGroup } from "./config-gateway.ts";
 import { issuerFields } from "./config-identity.ts";
 import { integrationsField } from "./config-integrations.ts";
 import { pricesGroup } from "./config-prices.ts";
@@ -253,6 +253,7 @@ export const configFields = {
     },
   },
   gateway: gatewayGroup,
+  channels: channelsField,
   skills: {
     type: "group",
     text: "Skills that agents read.",

@@ -1,6 +1,7 @@
 // Channels of the front door: opened beside a start that finds one, and what engines send through.
 
 import type { Log } from "../runtime/log.ts";
+import { settleable } from "../runtime/shared/settleable.ts";
 import type { System } from "../runtime/system.ts";
 import type { GatewaySettings } from "./channels/gateway.ts";
 import type { Config } from "./config.ts";
@@ -14,14 +15,20 @@ export function gatewaySettings(config: Config): GatewaySettings {
   return { hosts, middleware, publicUrl: config.publicUrl, closed: closedBy(config.data) };
 }
 
-/** Takes what engines send over channels, and opens accounts where there are any. @returns what stops it. */
-export async function keepChannels(of: {
+/** What they are kept with. */
+export interface KeptChannels {
   readonly config: Config;
   readonly lines: Pick<EngineLines, "sendBy">;
   readonly services: Services;
   readonly system: System;
   readonly log: Log;
-}): Promise<() => void> {
+  readonly preparation: Preparation | undefined;
+  /** Takes a secret out of the log from now on. */
+  addSecret(secret: string): void;
+}
+
+/** Takes what engines send over channels, and opens accounts where there are any. @returns what stops it. */
+export async function keepChannels(of: KeptChannels): Promise<() => void> {
   const { config, services, lines, system, log } = of;
   const { gateway } = services;
   lines.sendBy(gateway.port);
@@ -34,5 +41,62 @@ export async function keepChannels(of: {
       err: error,
     });
   }
-  return () => void gateway.close();
+  const stop = configured(of);
+  return () => {
+    stop();
+    void gateway.close();
+  };
+}
+
+/** Keeps the channels of the configuration, and those that have left it. @returns what stops it. */
+function configured({ config, services, system, log, ...of }: KeptChannels): () => void {
+  let stop: (() => void) | null = null;
+  let isStopped = false;
+  const begin = async (): Promise<void> => {
+    await of.preparation?.over;
+    const { hasConfigured } = await import("./channels/has-channels.ts");
+    const isNeeded = Object.keys(config.channels).length > 0 || (await hasConfigured(system));
+    if (isStopped || !isNeeded) return;
+    const { keepConfigured } = await import("./channels/configured-keeping.ts");
+    const { channels, file } = config;
+    const { addSecret } = of;
+    stop = await keepConfigured({
+      tables: system.tables,
+      services,
+      addSecret,
+      file,
+      channels,
+      log,
+    });
+    if (isStopped) stop();
+  };
+  begin().catch((error: unknown) => {
+    if (isStopped) return;
+    log.write("error", "The channels of the configuration could not be kept.", { err: error });
+  });
+  return () => {
+    isStopped = true;
+    stop?.();
+  };
+}
+
+/** What a start makes beside answering. */
+export interface Preparation {
+  isOver(): boolean;
+  readonly over: Promise<void>;
+  end(): void;
+}
+
+/** One that is under way. */
+export function createPreparation(): Preparation {
+  const { promise, resolve } = settleable<void>();
+  let isOver = false;
+  return {
+    isOver: () => isOver,
+    over: promise,
+    end: () => {
+      isOver = true;
+      resolve();
+    },
+  };
 }

@@ -14,7 +14,7 @@ import { defaultLimits } from "./config-tenants.ts";
 import { loadAssets } from "./console/assets.ts";
 import { type EngineLines, hasPaidCalls } from "./engine-lines.ts";
 import { createFrontAuth } from "./front-auth.ts";
-import { gatewaySettings, keepChannels } from "./front-channels.ts";
+import { gatewaySettings, keepChannels, type Preparation } from "./front-channels.ts";
 import { createKnowledge } from "./front-knowledge.ts";
 import { createFrontMemories } from "./front-memory.ts";
 import { type LookAtProviders, listModels, lookAtProviders } from "./front-providers.ts";
@@ -98,8 +98,10 @@ export interface FrontOptions {
   readonly lines: EngineLines;
   /** Takes secrets out of a text. */
   redact(text: string): string;
-  /** Whether what a start prepares is there. Default: yes. */
-  isReady?(): boolean;
+  /** Of what a start makes: the first tenant and the sample. Default: it is there. */
+  readonly preparation?: Preparation;
+  /** Takes a secret out of the log from now on. */
+  addSecret?(secret: string): void;
   /** Gives the door to a port that is open already. Default: one is opened. */
   readonly opened?: (door: FrontDoor, tables: Tables) => FrontServer;
 }
@@ -183,7 +185,7 @@ export async function openFront(options: FrontOptions): Promise<Front> {
     rates,
     origins: createOriginRules({ hosts: hostsOf(config), origins: http.allowedOrigins }),
     log: (line) => options.log(line),
-    isReady: () => options.isReady?.() ?? true,
+    isReady: () => options.preparation?.isOver() ?? true,
     socket: opener(sockets, authenticator),
   });
   const how = options.opened === undefined ? "atStart" : "atHandOver";
@@ -271,7 +273,9 @@ function keepUp(
     ),
   ];
   const { config, lines, system, diary: log } = options;
-  stops.push(afterStart(0, () => keepChannels({ config, lines, services, system, log })));
+  const { preparation, addSecret = () => undefined } = options;
+  const kept = { config, lines, services, system, log, preparation, addSecret };
+  stops.push(afterStart(0, () => keepChannels(kept)));
   const { guardrailsFile: file } = options.config;
   if (file !== null) stops.push(afterStart(0, () => keepingGuardrails(options, services, file)));
   return () => {

@@ -19,6 +19,7 @@ import { adminKey, closedBy, readSmall, writeSmall } from "./data-folder.ts";
 import { createEmbedMemory, embeddersConfig, embedTasks } from "./embed/tasks.ts";
 import { engineLines } from "./engine-lines.ts";
 import type { Front } from "./front.ts";
+import { createPreparation } from "./front-channels.ts";
 import { layoutTaskName } from "./graphs/task-name.ts";
 import type { HandOver } from "./hand-over.ts";
 import type { RequestLine } from "./http/request-line.ts";
@@ -195,6 +196,7 @@ export async function start(
   takeOver: TakeOver | null,
   isQuiet = false,
 ): Promise<Running> {
+  await checkMiddleware(config);
   // The front door's modules load here while the workers start on their own threads.
   const frontModule = import("./front.ts");
   const [missed, guards] = [missedMemory(), guardMemory()];
@@ -238,7 +240,7 @@ export async function start(
     const admin = await adminKey(config.data, config.adminKey);
     log.addSecret(admin.key);
     const { openFront } = await frontModule;
-    let isPrepared = false;
+    const preparation = createPreparation();
     const again = settleable<"again">();
     const front = await openFront({
       startAgain: () => again.resolve("again"),
@@ -254,7 +256,8 @@ export async function start(
       ...{ rotation, vault, sealed },
       lines,
       redact: (text) => log.redact(text),
-      isReady: () => isPrepared,
+      preparation,
+      addSecret: (secret) => log.addSecret(secret),
       ...(takeOver && { opened: takeOver.opened }),
     });
     takeOver?.ready(system);
@@ -264,9 +267,7 @@ export async function start(
       ...{ config, system, front, rotation, again: again.promise, isStopping: false },
       adminKey: admin.key,
     };
-    void prepareBeside(config, running, log, isQuiet).finally(() => {
-      isPrepared = true;
-    });
+    void prepareBeside(config, running, log, isQuiet).finally(preparation.end);
     return running;
   } catch (error) {
     await system.stop(0);
@@ -285,6 +286,11 @@ async function prepareBeside(
     if (running.isStopping) return;
     log.write("error", "The sample could not be loaded.", { err: error });
   });
+}
+
+/** @throws CONFIG_INVALID for a file that cannot be loaded, before anything is started. */
+async function checkMiddleware({ gateway: { middleware } }: Config): Promise<void> {
+  if (middleware !== null) await (await import("./channels/middleware/own.ts")).loadOwn(middleware);
 }
 
 /** Undefined where what lies on the disk is in clear. */
@@ -340,7 +346,9 @@ async function prepare(
 ): Promise<void> {
   const { tellRestored, tellStart } = await import("./audit/server-acts.ts");
   const version = await packageVersion();
-  await tellStart(system.tables, { version, boots: system.boots, settings: config });
+  // Their records are told of as they are made, without what is secret in them.
+  const settings = { ...config, channels: Object.keys(config.channels) };
+  await tellStart(system.tables, { version, boots: system.boots, settings });
   await tellRestored(system.tables, config.data);
   const { prepareAccounts } = await import("./first-start.ts");
   const small = {

@@ -288,6 +288,33 @@ test("the page of settings says what the table of settings says", async () => {
   expect(await readFile(page, "utf8")).toBe(settingsPage());
 });
 
+describe("channels", () => {
+  const secret = `whsec_${"A".repeat(43)}=`;
+
+  test("are read with variables in the places of their references", async () => {
+    const text = `channels:\n  hook:\n    kind: webhook\n    agent: Desk\n    secret: \${HOOK}\n`;
+    expect((await withFile(text, { HOOK: secret })).channels).toEqual({
+      hook: { kind: "webhook", agent: "Desk", secret },
+    });
+  });
+
+  test.each([
+    [
+      "  x: {kind: pigeon, agent: A}",
+      '2:13: channels.x.kind: There is no kind of channel "pigeon"',
+    ],
+    ["  webhook: {secret: abc}", "2:12: channels.webhook.agent: the id or the name"],
+    ["  webhook: {agent: A, scret: 1}", "2:30: channels.webhook.scret: A channel of kind webhook"],
+    ["  webhook: {agent: A, live: 1}", "2:29: channels.webhook.live: "],
+    ["  webhook: {agent: A, tenant: me}", "2:31: channels.webhook.tenant: expected the id"],
+    [`  webhook: {agent: A, secret: '\${GONE}'}`, "2:31: channels.webhook.secret: there is no env"],
+    ["  webhook: on", "2:3: channels: expected at most 200 entries by name"],
+  ])("that cannot be are told with their place: %s", async (text, said) => {
+    const refused = await refusal(withFile(`channels:\n${text}\n`));
+    expect(refused.replaceAll("troupe.yaml:", "")).toContain(said);
+  });
+});
+
 describe("the operator's guardrails", () => {
   const rule = { on: ["output"], check: { type: "words", words: ["falcon"] }, action: "block" };
   const read = async (rules: unknown) => {

@@ -18,3 +18,8 @@ export async function hasChannels({ tables }: Pick<System, "tables">): Promise<b
     if (tenants.length < PAGE) return false;
   }
 }
+
+/** Whether the configuration has made channels, of this start's or an earlier one's. */
+export async function hasConfigured({ tables }: Pick<System, "tables">): Promise<boolean> {
+  return (await tables.list(systemTenant, channelTables.configured, { limit: 1 })).length > 0;
+}

@@ -6,6 +6,9 @@
 //   channel-cursors   ch           where a source goes on
 //   channel-parked    ch.time.n    what could not be understood, to be looked at
 //   channel-kept      ch.name      secrets that change while the account runs: sealed
+//
+// In the system's tenant:
+//   channels-configured   ch   ConfiguredMark: the server's configuration says what this channel is
 
 /** Their names. Without an import: every thread that seals secrets loads them. */
 export const channelTables = {
@@ -16,4 +19,11 @@ export const channelTables = {
   cursors: "channel-cursors",
   parked: "channel-parked",
   kept: "channel-kept",
+  configured: "channels-configured",
 } as const;
+
+/** Of which tenant a channel of the configuration is, and its name there. */
+export type ConfiguredMark = { readonly tenant: string; readonly name: string };
+
+/** Service of whoever makes records of the configuration's channels: no key has it. */
+export const CONFIGURED_BY = "configuration";

@@ -1,7 +1,7 @@
 // `troupe settings`: every setting with default, unit and limit, as Markdown. configuration.md is
 // its output, and a test keeps the two the same.
 
-import type { Field, Fields } from "../config-field.ts";
+import type { Field, Fields, NamedField } from "../config-field.ts";
 import { expected, fileName } from "../config-file.ts";
 import { configFields } from "../config-schema.ts";
 
@@ -38,7 +38,7 @@ seconds. On a machine with little memory start it without: \`node adapters/cli/t
 
 /** The whole page. */
 export function settingsPage(): string {
-  const simple = entriesOf(configFields).filter(([, field]) => !("fields" in field));
+  const simple = entriesOf(configFields).filter(([, field]) => isSimple(field));
   const top = `## Top level\n\n${table(Object.fromEntries(simple), true)}`;
   return [HEAD, top, ...sections(configFields, "")].join("\n");
 }
@@ -56,13 +56,42 @@ function entriesOf(fields: Fields): [string, Field][] {
 /** One of each group and list of entries; of a group within a group after it, as `group.within`. */
 function sections(fields: Fields, above: string): string[] {
   return entriesOf(fields).flatMap(([name, field]) => {
-    if (!("fields" in field)) return [];
     const path = `${above}${fileName(name)}`;
+    if (field.type === "named") return [namedSection(path, field)];
+    if (!("fields" in field)) return [];
     const shown = entriesOf(field.fields).filter(([, one]) => one.type !== "group");
     const own = `## \`${path}\`\n\n${field.text}\n\n${table(Object.fromEntries(shown), false)}`;
     return [own, ...sections(field.fields, `${path}.`)];
   });
 }
+
+function isSimple(field: Field): boolean {
+  return !("fields" in field) && field.type !== "named";
+}
+
+function namedSection(path: string, { text, itemsMax }: NamedField): string {
+  return `## \`${path}\`\n\n${text} At most ${itemsMax}.\n\n${more[path] ?? ""}`;
+}
+
+/** What else there is to say of entries by name. */
+const more: Readonly<Record<string, string>> = {
+  channels: `\`\`\`yaml
+channels:
+  support:
+    kind: slack
+    agent: Support
+    bot_token: $\{SLACK_BOT_TOKEN}
+    signing_secret: $\{SLACK_SIGNING_SECRET}
+\`\`\`
+
+\`$\{NAME}\` and \`$\{NAME:-otherwise}\` stand for environment variables. The fields of each kind are in
+\`adapters/gateway/gateway-yaml.md\`. At the start, when the file changes and at SIGHUP they are made records of
+\`/v2/channels\`, found again by name within their tenant; the API refuses to change them (\`CONFLICT\`) while they
+are in the file. One that leaves the file is switched off (\`is_active: false\`), keeps its sessions, and is then the
+tenant's. What is wrong with one (an agent that is not there) is in the log, tried again every 5 s, and harms no
+other. A file that is wrong leaves what holds in place. The very first channel of a file needs \`troupe restart\`.
+`,
+};
 
 function table(fields: Fields, withVariable: boolean): string {
   const head = withVariable

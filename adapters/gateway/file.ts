@@ -6,9 +6,9 @@ import { join } from "node:path";
 import type { Document, LineCounter, Node } from "yaml";
 import { type TSchema, Type } from "../../actors/schema.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
-import { channelOf } from "../channels/entry.ts";
-import { adapterOf } from "../channels/registry.ts";
+import { readEntries } from "../channels/entries.ts";
 import { loadValidator, validateAll } from "../http/validate.ts";
+import { filled, type Path, pathOf } from "../references.ts";
 import {
   type GatewayAgent,
   type GatewayChannel,
@@ -118,9 +118,6 @@ export const gatewaySchema = Type.Object(
   },
   closed,
 );
-
-/** A place in a document: the path to it. */
-type Path = readonly (string | number)[];
 
 /** Reads the file of a folder. @throws CONFIG_INVALID with a line for each thing that is wrong. */
 export async function readGatewayFile(
@@ -234,57 +231,7 @@ async function channelsOf(
   { channels }: FileValue,
   wrong: (path: Path, said: string) => void,
 ): Promise<readonly GatewayChannel[]> {
-  const read: GatewayChannel[] = [];
-  for (const [name, { kind: named, ...fields }] of Object.entries(channels)) {
-    const at = ["channels", name];
-    const kind = typeof named === "string" ? named : name;
-    if (!/^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$/.test(name)) {
-      wrong(at, "the name of a channel has 1 to 64 letters, digits, - and _");
-    }
-    try {
-      const adapter = await adapterOf(kind);
-      const { settings, secrets } = channelOf({ name, agent: "", fields }, adapter);
-      for (const fault of validateAll(adapter.settings, { ...settings, ...secrets })) {
-        wrong([...at, ...pathOf(fault.pointer)], fault.message);
-      }
-    } catch (error) {
-      if (!(error instanceof RuntimeError)) throw error;
-      const pointer = String(error.details?.["pointer"] ?? "");
-      wrong([...at, ...pathOf(pointer)], error.message);
-    }
-    read.push({ name, kind, fields });
-  }
-  return read;
-}
-
-const REFERENCE = /\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}/g;
-
-/** The value with variables in the place of their references; a text that is nothing but one may be a number. */
-function filled(
-  value: unknown,
-  path: Path,
-  env: Readonly<Record<string, string | undefined>>,
-  wrong: (path: Path, said: string) => void,
-): unknown {
-  if (typeof value === "string") {
-    return value.replaceAll(REFERENCE, (_, name: string, otherwise: string | undefined) => {
-      const found = env[name] ?? otherwise;
-      if (found === undefined) wrong(path, `there is no environment variable ${name}`);
-      return found ?? "";
-    });
-  }
-  if (Array.isArray(value)) return value.map((one, at) => filled(one, [...path, at], env, wrong));
-  if (typeof value !== "object" || value === null) return value;
-  const members = Object.entries(value).map(([name, one]) => [
-    name,
-    filled(one, [...path, name], env, wrong),
-  ]);
-  return Object.fromEntries(members);
-}
-
-function pathOf(pointer: string): Path {
-  const parts = pointer.split("/").slice(1);
-  return parts.map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"));
+  return await readEntries(channels, (path, said) => wrong(["channels", ...path], said));
 }
 
 /** Where a path is, or the nearest above it that is there. */

@@ -45,6 +45,8 @@ export async function startLocal(
     // Who runs it pays the provider; there is nobody else to charge.
     prices: { ...loaded.prices, services: free(loaded.prices.services) },
     publicUrl: publicUrl ?? loaded.publicUrl,
+    // Those of a troupe.yaml are the other server's, which is started with it.
+    channels: {},
     // Only this process speaks to it, and it says for whom.
     http: { ...loaded.http, trustedProxies: [...loaded.http.trustedProxies, "127.0.0.1"] },
     gateway: {

@@ -2,9 +2,13 @@
 // its hours and lists can be read, and whom it has answer exists.
 
 import type { ChannelInput } from "../../../actors/channels/channel.ts";
+import { systemTenant } from "../../../actors/records/api-key.ts";
 import { HIDDEN } from "../../../actors/tools/secret-headers.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
+import type { Tables } from "../../../runtime/system.ts";
 import type { ChannelKinds } from "../../channels/check.ts";
+import { CONFIGURED_BY, type ConfiguredMark, channelTables } from "../../channels/tables.ts";
+import type { Caller } from "../services/agent-store.ts";
 import { checkExists, type ResourceRules } from "./resource-rules.ts";
 
 const answering = ["ag", "tm", "wf"] as const;
@@ -32,4 +36,18 @@ export function channelRules(known?: ChannelKinds): ResourceRules<ChannelInput> 
       return Object.fromEntries([["agent", agent], ...others]);
     },
   };
+}
+
+/** @throws CONFLICT for a channel that the server's configuration keeps, unless it is that which changes it. */
+export async function refuseConfigured(
+  tables: Pick<Tables, "get">,
+  { tenant, service }: Caller,
+  id: string,
+): Promise<void> {
+  if (service === CONFIGURED_BY) return;
+  const row = await tables.get(systemTenant, channelTables.configured, id);
+  const mark = row?.value as ConfiguredMark | undefined;
+  if (mark?.tenant !== tenant) return;
+  const message = `Channel ${id} is kept by the server's configuration: it is changed in troupe.yaml, under channels.${mark.name}.`;
+  throw new RuntimeError("CONFLICT", message);
 }

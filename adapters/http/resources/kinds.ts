@@ -15,7 +15,7 @@ import { agentListing } from "../services/agent-listing.ts";
 import { createDatasetItems } from "../services/dataset-items.ts";
 import { type RecordUser, refuseUsed } from "../services/record-links.ts";
 import { toolRules } from "../services/tool-checks.ts";
-import { channelRules } from "./channel-rules.ts";
+import { channelRules, refuseConfigured } from "./channel-rules.ts";
 import { promptRules } from "./prompt-rules.ts";
 import type { ResourceRules } from "./resource-rules.ts";
 import {
@@ -73,7 +73,10 @@ export function createResources(context: StoredContext) {
 /** With whoever has to know of each change of a record; told when it is on disk. */
 function told<Input extends object>(
   service: ResourceService<Input>,
-  { channelChanged = async () => undefined }: Pick<StoredContext, "channelChanged">,
+  {
+    channelChanged = async () => undefined,
+    system,
+  }: Pick<StoredContext, "channelChanged" | "system">,
 ): ResourceService<Input> {
   return {
     ...service,
@@ -83,20 +86,24 @@ function told<Input extends object>(
       return row;
     },
     replace: async (...of) => {
+      await refuseConfigured(system.tables, of[0], of[1]);
       const row = await service.replace(...of);
       await channelChanged(of[0].tenant, of[1]);
       return row;
     },
     patch: async (...of) => {
+      await refuseConfigured(system.tables, of[0], of[1]);
       const row = await service.patch(...of);
       await channelChanged(of[0].tenant, of[1]);
       return row;
     },
     remove: async (...of) => {
+      await refuseConfigured(system.tables, of[0], of[1]);
       await service.remove(...of);
       await channelChanged(of[0].tenant, of[1]);
     },
     rollback: async (...of) => {
+      await refuseConfigured(system.tables, of[0], of[1]);
       const row = await service.rollback(...of);
       await channelChanged(of[0].tenant, of[1]);
       return row;

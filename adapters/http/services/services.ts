@@ -111,6 +111,8 @@ export interface Services {
   readonly ingestion: IngestionService;
   readonly memories: MemoryService;
   readonly resources: Resources;
+  /** What lists know of records. */
+  readonly index: Pick<RecordIndex, "ordered">;
   readonly skills: SkillService;
   /** Items of data sets. */
   readonly items: DatasetItems;
@@ -193,6 +195,7 @@ export function createServices(options: ServiceOptions): Services {
   channelChanges.add(gateway.changed);
   const packContext: PackContext = { ...options, index, serial, ingestion, knowledge, memories };
   return {
+    index,
     ...{ system, compute, nowMs, agents, conversations, gate, approvals, hidden, operatorGuards },
     data: options.data,
     refusals,
