@@ -8,7 +8,7 @@ import type { ChannelAdapter } from "./adapter.ts";
 /** Fields of a file's entry, as read. */
 export type EntryFields = Readonly<Record<string, unknown>>;
 
-/** What every channel may say; settings of an adapter may have none of these names. */
+/** What every channel may say; of two with one name the adapter's own is meant. */
 const common = new Set(
   Object.keys((channelInput as unknown as { readonly properties: object }).properties),
 );
@@ -33,9 +33,9 @@ export function channelOf(
   const settings: Record<string, unknown> = {};
   const secrets: Record<string, string> = {};
   for (const [field, value] of Object.entries(fields)) {
-    if (common.has(field)) said[field] = value;
-    else if (adapter.secrets.includes(field)) secrets[field] = textOf(field, value);
+    if (adapter.secrets.includes(field)) secrets[field] = textOf(field, value);
     else if (known.includes(field)) settings[field] = value;
+    else if (common.has(field)) said[field] = value;
     else {
       const message = `A channel of kind ${adapter.kind} has no field "${field.slice(0, 60)}".`;
       throw new RuntimeError("UNKNOWN_FIELD", message, { pointer: `/${field}` });
