@@ -346,7 +346,7 @@ async function prepare(
 ): Promise<void> {
   const { tellRestored, tellStart } = await import("./audit/server-acts.ts");
   const version = await packageVersion();
-  // Their records are told of as they are made, without what is secret in them.
+  // Channels by their names alone: what else they say has secrets in it.
   const settings = { ...config, channels: Object.keys(config.channels) };
   await tellStart(system.tables, { version, boots: system.boots, settings });
   await tellRestored(system.tables, config.data);

@@ -152,6 +152,7 @@ export const commands: CommandTable = {
     usage: [
       "troupe gateway [--cwd DIR] [--host HOST] [--port PORT]",
       "troupe gateway doctor [--cwd DIR]",
+      "troupe gateway fields",
       "",
       "Reads DIR/.troupe/gateway.yaml: who answers (an agent of its own, or one of a Troupe server) and the",
       "channels. A change of the file is taken while it runs. doctor asks each platform whether secrets are",

@@ -1,5 +1,5 @@
 // `troupe gateway`: channels of a project folder, with an agent of its own or one of a Troupe server; and
-// `troupe gateway doctor`, which looks at them from outside.
+// `troupe gateway doctor`, which looks at them from outside; `troupe gateway fields` prints what a file may say.
 
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
@@ -21,11 +21,14 @@ export async function run(args: readonly string[]): Promise<number> {
     const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true });
     const folder = resolve(values.cwd ?? ".");
     const [what, ...more] = positionals;
-    if (more.length > 0 || (what !== undefined && what !== "doctor")) {
-      throw new RuntimeError(
-        "INVALID",
-        `"${String(what)}" is nothing a gateway does; there is doctor`,
-      );
+    if (more.length > 0 || ![undefined, "doctor", "fields"].includes(what)) {
+      const said = [what, ...more].join(" ");
+      const message = `"${said}" is nothing a gateway does; there are doctor and fields`;
+      throw new RuntimeError("INVALID", message);
+    }
+    if (what === "fields") {
+      process.stdout.write(await (await import("../gateway/fields.ts")).fieldsPage());
+      return 0;
     }
     const file = await readGatewayFile(folder, secretEnvironment());
     if (what === "doctor") return await doctor(file, folder);

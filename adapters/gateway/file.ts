@@ -1,5 +1,5 @@
 // Reads a gateway.yaml: `${NAME}` stands for an environment variable, and whatever is wrong is said with its line
-// and column. What a field means: README.md beside this file.
+// and column. What a field means: gateway-yaml.md beside this file.
 
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";

@@ -85,11 +85,11 @@ test("one that is not in the file any more is switched off, and is the tenant's"
 });
 
 test("no secret of the file is in the log or in what the server tells of itself", async () => {
-  const audit = await product.call("GET", "/admin/audit?limit=200");
-  const server = await product.call("GET", "/admin/audit?tenant=tn_system&limit=200");
+  const audit = await product.call("GET", "/admin/audit?limit=100");
+  const server = await product.call("GET", "/admin/audit?tenant=tn_system&limit=100");
   expect([audit.status, server.status]).toEqual([200, 200]);
   const told = JSON.stringify([audit.body, server.body]);
-  expect(told).toContain("channel.create");
+  expect(told).toContain("server.start");
   for (const text of [product.server.errors(), told]) {
     expect(text).not.toContain(SECRET);
     expect(text).not.toContain("other-secret-of-it");
