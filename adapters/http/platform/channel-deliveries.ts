@@ -160,6 +160,7 @@ function sessionRoutes({
       description:
         "To whoever speaks there, with files where the platform takes them, behind what is on its way already. The agent does not hear it. Files have 4 MiB together.",
       permission: "runs.start",
+      stores: true,
       reads: ["Idempotency-Key"],
       body: sayInput,
       bodyBytesMax: 6 * 1_024 * 1_024,

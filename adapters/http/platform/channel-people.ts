@@ -69,6 +69,7 @@ export function channelPeopleRoutes({
       description:
         "One person on several channels: what an agent remembers of them is shared, and where `session_scope` is user they have one session on all of these channels.",
       permission: "runs.control",
+      stores: true,
       body: linkInput,
       responses: answers(200, linkSchema, "The link."),
       handler: async ({ principal: { tenant }, params, body }) => {
