@@ -220,6 +220,7 @@ test("every route that changes something is refused to a tenant that has stored 
     ...["/v2/tokens", "/v2/tokens/connect", "/v2/tokens/connect/complete"],
     ...["/v2/tokens/connect/{id}", "/a2a/{agent}/tasks/{task}/pushNotificationConfigs"],
     ...["/v1/embeddings", "/v2/agents/{id}/route", "/v2/webhooks/secret/rotate"],
+    "/v2/channels/{id}/deliveries/{dv}/retry",
   ];
   expect(passing.filter((one) => !one.includes(" /admin/")).sort()).toEqual(
     [
