@@ -74,6 +74,4 @@ export const gatewayLimits = {
   channels: 200,
   /** A gateway.yaml, bytes. */
   fileBytes: 256 * 1_024,
-  /** Waiting for the server at the start, ms. */
-  serverMs: 60_000,
 } as const;
