@@ -47,11 +47,19 @@ export const deliveryRun = defineRun<Delivery, DeliveryEnd, Pick<Ports, "channel
       ...{ status, reason, attempts: progress.attempts, receipts: progress.receipts },
     });
     if (delivery.isTemplate) return await ended(context, delivery, closedWindow, end);
-    let parts: readonly Part[];
-    try {
-      parts = await render("render");
-    } catch (error) {
-      return end("failed", reasonOf(error));
+    let parts: readonly Part[] | null = null;
+    for (let number = 1; parts === null; number += 1) {
+      try {
+        parts = await render("render", outgoing, number === 1 ? "render" : `render:${number}`);
+      } catch (error) {
+        const reason = reasonOf(error);
+        // An account that is switched off may be switched on again in time.
+        if (!(error as RuntimeError).retryable) return end("failed", reason);
+        const waitMs = Math.min(channelLimits.retryMaxMs, channelLimits.retryMinMs * 2 ** number);
+        const now = await context.now(`now:render:${number}`);
+        if (now + waitMs > delivery.deliverByMs) return end("expired", reason);
+        await context.sleep(`wait:render:${number}`, waitMs);
+      }
     }
     const shown = await previewOf(context, delivery, parts);
     let isPlain = false;

@@ -250,7 +250,11 @@ function seen(state: LaneState, event: StatusEvent, turn: Turn): LaneState {
   if (row === undefined || row.lane !== addressParts(turn.self).root) return state;
   const known = row.seen === null ? -1 : SEEN.indexOf(row.seen);
   if (SEEN.indexOf(event.state) <= known) return state;
-  if (event.state !== "failed") {
+  const isThere = event.state !== "failed";
+  if (isThere && row.status === "unknown" && event.key === `${row.id}.${row.receipts.length}`) {
+    return arrived(state, row, event, turn);
+  }
+  if (isThere) {
     put({ ...row, seen: event.state }, row.status, turn);
     return state;
   }
@@ -265,6 +269,16 @@ function seen(state: LaneState, event: StatusEvent, turn: Turn): LaneState {
   }
   const end = { status: "failed", reason, attempts: 0, receipts: [] } as const;
   return over(state, { ...row, seen: "failed" }, end, turn);
+}
+
+/** The part that may have arrived has: what comes after it is sent now. */
+function arrived(state: LaneState, row: DeliveryRow, event: StatusEvent, turn: Turn): LaneState {
+  const named: Named = { delivery: row.id };
+  turn.put(seenKey(event.receipt), named);
+  turn.remove(`e.${row.id}`);
+  const seen = event.state === "failed" ? row.seen : event.state;
+  const receipts = [...row.receipts, { id: event.receipt }];
+  return startOrWait(state, { ...row, receipts, seen, reason: null, endedAtMs: null }, turn);
 }
 
 /** The oldest go: those over their time, and those over the number. */

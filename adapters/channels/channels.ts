@@ -44,7 +44,9 @@ export function createChannels(parts: ChannelParts): Channels {
   const open = async (of: AccountRef): Promise<Account> => {
     const account = accounts.find(of.channel) ?? (await accounts.settled(of.channel));
     if (account?.tenant === of.tenant) return account;
-    throw new RuntimeError("NOT_FOUND", `The account ${of.channel.slice(0, 64)} is not open.`);
+    // One that is switched off may be switched on again; one that was removed is not asked for any more.
+    const code = accounts.has(of.channel) ? "PROVIDER_UNAVAILABLE" : "NOT_FOUND";
+    throw new RuntimeError(code, `The account ${of.channel.slice(0, 64)} is not open.`);
   };
   return {
     ask: async (ask, signal) => await asked(parts, await open(ask), ask, signal),

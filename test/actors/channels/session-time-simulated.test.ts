@@ -3,6 +3,7 @@
 
 import { expect, test } from "vitest";
 import { inboundMessage } from "../../../actors/channels/session-message.ts";
+import { RuntimeError } from "../../../runtime/errors.ts";
 import { ChannelWorld, channelId, platform, said, tenant } from "../../support/channel-world.ts";
 
 const MINUTE_MS = 60_000;
@@ -57,4 +58,46 @@ test("a session is not over while an answer is awaited, and goes on where it was
   await one.system.schedule.advance(7 * HOUR_MS);
 
   expect(one.texts()).toEqual(["You said: m1", "You said: m2"]);
+});
+
+test("what may have arrived counts as arrived when the platform says so later, and the rest follows", async () => {
+  const lost = { ok: false, class: "unknown", reason: "cut" } as const;
+  const one = new ChannelWorld(
+    platform({
+      canBeAsked: false,
+      cut: (text) => text.split("|"),
+      answer: ({ part }) => (part.plain === "two" ? lost : null),
+    }),
+  );
+  await one.start();
+  const { to, message } = inboundMessage(of, said("m1", "|two|three"), { dedupeHours: 1 });
+  await one.settled(one.system.ask(to, message));
+  await one.system.schedule.advance(MINUTE_MS);
+  const [row] = one.deliveries();
+  expect([row?.status, one.texts()]).toEqual(["unknown", ["You said: "]]);
+
+  const { place, address, sender } = said("x", "");
+  const event = { kind: "status", receipt: "wamid", state: "delivered", dedupe: ["s"] } as const;
+  const told = { ...event, key: `${row?.id}.1`, place, address, sender, atMs: 0 };
+  await one.settled(one.hear(told));
+  await one.system.schedule.advance(MINUTE_MS);
+  expect(one.texts()).toEqual(["You said: ", "three"]);
+  expect(one.deliveries()).toMatchObject([{ status: "sent", seen: "delivered" }]);
+});
+
+test("an answer waits for an account that is switched off, within its time", async () => {
+  let isOff = true;
+  const cut = (text: string): readonly string[] => {
+    if (isOff) throw new RuntimeError("PROVIDER_UNAVAILABLE", "The account is not open.");
+    return [text];
+  };
+  const one = new ChannelWorld(platform({ cut }));
+  await one.start();
+  await hear(one, "m1", 1);
+  await one.system.schedule.advance(10 * MINUTE_MS);
+  expect(one.deliveries()).toMatchObject([{ status: "sending" }]);
+
+  isOff = false;
+  await one.system.schedule.advance(20 * MINUTE_MS);
+  expect(one.texts()).toEqual(["You said: m1"]);
 });
