@@ -68,7 +68,7 @@ export class Forwarder {
     try {
       return await asked(this.#server, delivered, place.path);
     } catch (error) {
-      const nack = await nackOf(place.channel, delivered);
+      const nack = await nackOf(place.channel, place.path);
       return (
         nack ??
         text(503, `The server does not answer: ${toErrorData(error).code}.`, { "retry-after": "5" })
@@ -121,9 +121,10 @@ async function asked(
 }
 
 /** What a platform is told that never delivers again what is refused (a slash command): words for people. */
-async function nackOf({ kind }: Applied, { path }: Delivered): Promise<Answer | null> {
+async function nackOf({ kind, id }: Applied, path: string): Promise<Answer | null> {
   const { offline } = await adapterOf(kind);
-  const nack = offline?.(path);
+  const [below = ""] = path.slice(`/gateway/${kind}/${id}`.length).split("?");
+  const nack = offline?.(below);
   return nack ? answerOf(nack) : null;
 }
 

@@ -8,7 +8,7 @@ import { slackLimits } from "./limits.ts";
 import { sendFile } from "./outgoing-files.ts";
 import { probe } from "./probe.ts";
 import { fileOf, renderSlack, renderSlackPlain } from "./render.ts";
-import { slackRoutes } from "./requests.ts";
+import { ephemeral, slackRoutes } from "./requests.ts";
 import { SlackSelf } from "./self.ts";
 import { editMessage, findMessage, postMessage } from "./send.ts";
 import {
@@ -49,6 +49,8 @@ export const slack = defineChannel({
     conversationRate: { calls: 1, perMs: 1_000, burst: 3 },
   },
   sessionScope: "thread",
+  // Commands alone never come again; where all come by one path, they are refused like the rest.
+  offline: (path) => (path === "/commands" ? ephemeral(NACK) : null),
   create: (settings, environment) => openAccount(settings, environment),
 });
 

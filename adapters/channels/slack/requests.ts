@@ -104,7 +104,8 @@ function handleForm(form: Fields, parts: RequestParts): Handled {
   return { events: [command], ack: ephemeral(ack), nack: ephemeral(nack) };
 }
 
-function ephemeral(text: string): ChannelResponse {
+/** Words for who has given a command, and for nobody else. */
+export function ephemeral(text: string): ChannelResponse {
   const body = JSON.stringify(shownToOne(text));
   return { status: 200, contentType: "application/json; charset=utf-8", body };
 }

@@ -55,7 +55,10 @@ beforeAll(async () => {
     response.end("taken");
   });
   forwarder.point(await listening(upstream));
-  forwarder.set([{ name: "hook", kind: "webhook", id: "ch_1" }]);
+  forwarder.set([
+    { name: "hook", kind: "webhook", id: "ch_1" },
+    { name: "work", kind: "slack", id: "ch_9" },
+  ]);
 });
 afterAll(() => {
   forwarder.close();
@@ -158,7 +161,13 @@ describe.each(Object.entries(apps))("in %s", (_, open) => {
   test("while the server is away platforms are told to come again", async () => {
     isDown = true;
     const response = await fetch(`${app.url}/bots/hook`, { method: "POST", body: "x" });
+    // What never comes again is told so in words.
+    const command = await fetch(`${app.url}/bots/work/commands?a=1`, { method: "POST", body: "x" });
     isDown = false;
+    expect([command.status, await command.text()]).toEqual([
+      200,
+      expect.stringContaining("try again"),
+    ]);
     expect([response.status, response.headers.get("retry-after")]).toEqual([503, "5"]);
   });
 });

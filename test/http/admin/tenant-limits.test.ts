@@ -257,6 +257,18 @@ test("what was stored under a key is told once more to a tenant without room, an
     ],
     "/v2/knowledge/collections/{cl}/documents": [documents, { id: "dc_9", text: "Soup at noon." }],
     "/v2/memories": ["/v2/memories", { agent_key: agent, text: "Ann is in Rome." }],
+    "/v2/channels": [
+      "/v2/channels",
+      {
+        ...{
+          name: "Relay",
+          kind: "relay",
+          agent,
+          secrets: { signing_secret: "the-secret-of-the-relay" },
+        },
+        settings: { api_url: "http://127.0.0.1:9/messages" },
+      },
+    ],
     "/v2/prompts": ["/v2/prompts", { name: "Q", template: "Hi!" }],
     "/v2/teams": ["/v2/teams", { name: "T", mode: "coordinate", members: [{ agent }] }],
     "/v2/tools": [
@@ -304,11 +316,12 @@ test("what was stored under a key is told once more to a tenant without room, an
   );
   const others = keyed.map(({ pattern }) => pattern).filter((pattern) => !(pattern in bodies));
 
-  // The one is below, and the other needs a further embedder.
+  // The first is below, the others need a further embedder, and a session.
   expect(put.status).toBe(409);
   expect(others).toEqual([
     "/v2/knowledge/collections/{cl}/documents/{dc}",
     "/v2/knowledge/collections/{cl}/reembed",
+    "/v2/channels/{id}/sessions/{cs}/messages",
   ]);
   expect(Object.values(first).filter(([status]) => status >= 300)).toEqual([]);
   expect(again).toEqual(first);
