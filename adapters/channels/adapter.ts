@@ -33,8 +33,6 @@ export interface Capabilities {
   readonly typingMs: number;
   /** Largest file out, bytes; 0: none. */
   readonly fileBytesMax: number;
-  /** Whether the platform delivers again what was answered with an error. */
-  readonly redelivers: boolean;
   /** How long repeats are known for, hours: longer than the platform repeats. */
   readonly dedupeHours: number;
   /** Default time after which an answer is not sent any more, ms. */

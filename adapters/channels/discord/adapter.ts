@@ -46,7 +46,6 @@ export const discord = defineChannel({
     typingMs: discordLimits.typingMs,
     fileBytesMax: discordLimits.fileBytes,
     // Interactions are told once; who gave a command is told when it could not be stored.
-    redelivers: false,
     dedupeHours: discordLimits.dedupeHours,
     deliverWithinMs: DELIVER_WITHIN_MS,
     // 50 calls a second of a bot, 5 messages in 5 seconds in a channel.

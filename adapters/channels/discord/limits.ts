@@ -25,8 +25,6 @@ export const discordLimits = {
   fileName: 255,
   /** Messages that are looked through for one whose answer was lost; Discord gives no more at once. */
   reconcileMessages: 100,
-  /** Messages that took the place of ones that were gone. */
-  replaced: 500,
   /** Routes of which it is known when they are free again. */
   routes: 1_000,
   /** Messages whose author is remembered: a deletion does not say it. */

@@ -5,6 +5,7 @@
 import type { ChannelData } from "../../../actors/channels/inbound.ts";
 import type { Part, Receipt, SendResult } from "../../../actors/channels/outgoing.ts";
 import type { ChannelEnvironment, SendOptions } from "../adapter.ts";
+import { rememberReplaced } from "../replaced.ts";
 import { memberOf } from "../sent-json.ts";
 import type { DiscordApi } from "./api.ts";
 import { type ApiResult, withoutId } from "./classify.ts";
@@ -90,7 +91,7 @@ export async function editPart(
     if (changed.ok) return { ok: true, receipt: { id: edited, ...(data && { data }) } };
     if (changed.code !== UNKNOWN_MESSAGE) return changed.failed;
     const sent = await sendPart(part, address, options, parts);
-    if (sent.ok) remember(parts.replaced, receipt.id, sent.receipt);
+    if (sent.ok) rememberReplaced(parts.replaced, receipt.id, sent.receipt);
     return sent;
   }
 }
@@ -197,14 +198,4 @@ function hasEnded(result: ApiResult): boolean {
 
 function hookPath({ application, token }: Interaction): string {
   return `/webhooks/${application}/${token}`;
-}
-
-function remember(replaced: Map<string, Receipt>, id: string, receipt: Receipt): void {
-  if (replaced.size >= discordLimits.replaced) {
-    for (const oldest of replaced.keys()) {
-      replaced.delete(oldest);
-      break;
-    }
-  }
-  replaced.set(id, receipt);
 }

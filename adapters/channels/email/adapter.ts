@@ -33,7 +33,6 @@ export const email = defineChannel({
     buttons: true,
     typingMs: 0,
     fileBytesMax: emailLimits.filesBytes,
-    redelivers: true,
     // Longer than a mailbox that was numbered anew is read again.
     dedupeHours: 31 * 24,
     // As long as mail servers try.

@@ -41,7 +41,6 @@ export const slack = defineChannel({
     buttons: true,
     typingMs: slackLimits.typingMs,
     fileBytesMax: slackLimits.fileBytes,
-    redelivers: true,
     dedupeHours: slackLimits.dedupeHours,
     deliverWithinMs: DELIVER_WITHIN_MS,
     // "Several hundred messages per minute" of a workspace, one a second in a conversation with short bursts.

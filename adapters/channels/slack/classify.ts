@@ -4,7 +4,8 @@
 import type { SendFailure } from "../../../actors/channels/outgoing.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import type { PlatformAnswer } from "../adapter.ts";
-import { type Fields, fieldsOf, listIn, memberOf, objectIn, textIn } from "./fields.ts";
+import { type Fields, fieldsOf, listIn, memberOf, textIn } from "../sent-json.ts";
+import { objectIn } from "./fields.ts";
 
 /** What a call gave. */
 export type ApiResult =

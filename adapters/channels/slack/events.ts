@@ -4,7 +4,8 @@
 import type { Inbound, Sender } from "../../../actors/channels/inbound.ts";
 import { channelLimits } from "../../../actors/channels/limits.ts";
 import type { Parked } from "../adapter.ts";
-import { type Fields, idIn, listIn, objectIn, textIn, timeIn } from "./fields.ts";
+import { type Fields, listIn, textIn } from "../sent-json.ts";
+import { idIn, objectIn, timeIn } from "./fields.ts";
 import { filesOf } from "./incoming-files.ts";
 import { namesBot, readableText } from "./incoming-text.ts";
 import { messageId, placeOf } from "./place.ts";

@@ -3,8 +3,9 @@
 
 import type { FileRef } from "../../../actors/channels/inbound.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
+import { textIn } from "../sent-json.ts";
 import { asError } from "./classify.ts";
-import { objectIn, textIn } from "./fields.ts";
+import { objectIn } from "./fields.ts";
 import { isSlackAddress } from "./hosts.ts";
 import type { FileParts } from "./outgoing-files.ts";
 

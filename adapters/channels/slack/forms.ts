@@ -2,7 +2,8 @@
 // second time.
 
 import type { ActionEvent, Inbound, Sender } from "../../../actors/channels/inbound.ts";
-import { type Fields, idIn, listIn, objectIn, textIn, timeIn } from "./fields.ts";
+import { type Fields, listIn, textIn } from "../sent-json.ts";
+import { idIn, objectIn, timeIn } from "./fields.ts";
 import { messageId, placeOf } from "./place.ts";
 
 /** Words that a command of the app's own may begin with: `/troupe status`. */

@@ -2,7 +2,7 @@
 
 import type { FileRef } from "../../../actors/channels/inbound.ts";
 import { channelLimits } from "../../../actors/channels/limits.ts";
-import { type Fields, listIn, memberOf, textIn } from "./fields.ts";
+import { type Fields, listIn, memberOf, textIn } from "../sent-json.ts";
 import { slackLimits } from "./limits.ts";
 
 /** Those that are there: Slack names files that are gone or hidden as well. */

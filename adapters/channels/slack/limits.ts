@@ -32,8 +32,6 @@ export const slackLimits = {
   /** A token is renewed so long before it ends, ms; one renewal, ms. */
   renewBeforeMs: 10 * 60_000,
   renewMs: 30_000,
-  /** Messages that took the place of ones that could not be edited any more. */
-  replaced: 500,
   /** Waiting before a new connection in Socket Mode, ms: doubled up to the most. */
   reconnectMinMs: 500,
   reconnectMaxMs: 60_000,

@@ -5,9 +5,9 @@ import type { ChannelData } from "../../../actors/channels/inbound.ts";
 import type { OutgoingFile, SendResult } from "../../../actors/channels/outgoing.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import type { ChannelEnvironment, SendOptions } from "../adapter.ts";
+import { textIn } from "../sent-json.ts";
 import type { SlackApi } from "./api.ts";
 import { type ApiFailure, apiResult, sendFailure } from "./classify.ts";
-import { textIn } from "./fields.ts";
 import { isSlackAddress } from "./hosts.ts";
 import { addressOf } from "./place.ts";
 

@@ -1,9 +1,10 @@
 // A look at an account from outside: whether Slack takes our tokens, and what the app may do.
 
 import type { ChannelEnvironment, Finding } from "../adapter.ts";
+import { textIn } from "../sent-json.ts";
 import type { SlackApi } from "./api.ts";
 import type { ApiFailure } from "./classify.ts";
-import { idIn, textIn } from "./fields.ts";
+import { idIn } from "./fields.ts";
 import type { SlackSelf } from "./self.ts";
 import { type SlackSettings, signingSecretsOf } from "./settings.ts";
 import { openSocketAddress } from "./socket-mode.ts";

@@ -1,7 +1,8 @@
 // Who we are at Slack: by that the bot knows that it is named, and its own echo. What no setting says is
 // learned from the events' own words and from what was sent.
 
-import { type Fields, idIn, listIn, memberOf, textIn } from "./fields.ts";
+import { type Fields, listIn, memberOf, textIn } from "../sent-json.ts";
+import { idIn } from "./fields.ts";
 
 /** Ids of one kind that are kept: an account has one, and few more after a new installation. */
 const IDS_MAX = 20;

@@ -4,9 +4,11 @@
 import type { ChannelData } from "../../../actors/channels/inbound.ts";
 import type { Part, Receipt, Reconciled, SendResult } from "../../../actors/channels/outgoing.ts";
 import type { SendOptions } from "../adapter.ts";
+import { rememberReplaced } from "../replaced.ts";
+import { type Fields, listIn, memberOf, textIn } from "../sent-json.ts";
 import type { ApiArguments, SlackApi } from "./api.ts";
 import { sendFailure } from "./classify.ts";
-import { type Fields, idIn, listIn, memberOf, objectIn, textIn, timeIn } from "./fields.ts";
+import { idIn, objectIn, timeIn } from "./fields.ts";
 import { slackLimits } from "./limits.ts";
 import { addressOf, messageId, messageOf, type SlackAddress } from "./place.ts";
 import type { SlackSelf } from "./self.ts";
@@ -81,7 +83,7 @@ export async function editMessage(
   }
   if (!unchangeable.has(changed.code)) return sendFailure(changed);
   const posted = await postMessage(part, address, options, parts);
-  if (posted.ok) remember(parts.replaced, receipt.id, posted.receipt);
+  if (posted.ok) rememberReplaced(parts.replaced, receipt.id, posted.receipt);
   return posted;
 }
 
@@ -155,14 +157,4 @@ function receiptOf(body: Fields, channel: string): SendResult | null {
 
 function noReceipt(method: string): SendResult {
   return { ok: false, class: "unknown", reason: `Slack's ${method}: an answer without a time` };
-}
-
-function remember(replaced: Map<string, Receipt>, id: string, receipt: Receipt): void {
-  if (replaced.size >= slackLimits.replaced) {
-    for (const oldest of replaced.keys()) {
-      replaced.delete(oldest);
-      break;
-    }
-  }
-  replaced.set(id, receipt);
 }

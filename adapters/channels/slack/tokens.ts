@@ -3,8 +3,8 @@
 
 import { createHash } from "node:crypto";
 import type { ChannelEnvironment } from "../adapter.ts";
+import { memberOf, textIn } from "../sent-json.ts";
 import { type ApiFailure, apiResult } from "./classify.ts";
-import { memberOf, textIn } from "./fields.ts";
 import { slackLimits } from "./limits.ts";
 import { apiUrlOf, type SlackSettings } from "./settings.ts";
 

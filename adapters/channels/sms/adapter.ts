@@ -33,7 +33,6 @@ const capabilities: Capabilities = {
   typingMs: 0,
   fileBytesMax: 0,
   // Twilio calls again only when it could not connect.
-  redelivers: false,
   dedupeHours: 48,
   deliverWithinMs: 6 * 3_600_000,
   // A long code sends one segment a second; Twilio queues what is more.

@@ -39,7 +39,6 @@ export const teams = defineChannel({
     typingMs: teamsLimits.typingMs,
     fileBytesMax: 0,
     // What was not answered at all comes again; what was refused does not.
-    redelivers: false,
     dedupeHours: teamsLimits.dedupeHours,
     deliverWithinMs: DELIVER_WITHIN_MS,
     // 50 calls a second of an app in a directory; in a conversation 7 in a second, 60 in half a minute.

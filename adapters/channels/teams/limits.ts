@@ -33,8 +33,6 @@ export const teamsLimits = {
   renewMs: 20_000,
   /** The sign that an answer is written lasts, ms. */
   typingMs: 5_000,
-  /** Messages that took the place of ones that were gone. */
-  replaced: 500,
   /** Files of one message that are looked at. */
   attachments: 40,
 } as const;

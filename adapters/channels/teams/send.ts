@@ -4,9 +4,9 @@
 import type { ChannelData } from "../../../actors/channels/inbound.ts";
 import type { Part, Receipt, SendResult } from "../../../actors/channels/outgoing.ts";
 import type { SendOptions } from "../adapter.ts";
+import { rememberReplaced } from "../replaced.ts";
 import { memberOf, textIn } from "../sent-json.ts";
 import type { Connector } from "./connector.ts";
-import { teamsLimits } from "./limits.ts";
 import { addressOf, type TeamsAddress } from "./place.ts";
 
 /** What messages are sent with. */
@@ -64,7 +64,7 @@ export async function editPart(
   if (changed.ok) return { ok: true, receipt: { id } };
   if (changed.status !== 404 || changed.failed.class !== "gone") return changed.failed;
   const sent = await sendPart(part, address, options, parts);
-  if (sent.ok) remember(parts.replaced, key, sent.receipt);
+  if (sent.ok) rememberReplaced(parts.replaced, key, sent.receipt);
   return sent;
 }
 
@@ -94,14 +94,4 @@ function activityOf({ body, plain }: Part, to: TeamsAddress): object {
 function isNothing({ body }: Part): boolean {
   const text = memberOf(body, "text");
   return typeof text === "string" && text.trim() === "" && body["attachments"] === undefined;
-}
-
-function remember(replaced: Map<string, Receipt>, id: string, receipt: Receipt): void {
-  if (replaced.size >= teamsLimits.replaced) {
-    for (const oldest of replaced.keys()) {
-      replaced.delete(oldest);
-      break;
-    }
-  }
-  replaced.set(id, receipt);
 }

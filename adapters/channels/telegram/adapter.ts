@@ -28,7 +28,6 @@ const capabilities: Capabilities = {
   buttons: true,
   typingMs: telegramLimits.typingMs,
   fileBytesMax: telegramLimits.fileBytes,
-  redelivers: true,
   dedupeHours: telegramLimits.dedupeHours,
   deliverWithinMs: 6 * 3_600_000,
   accountRate: { calls: 30, perMs: 1_000, burst: 30 },

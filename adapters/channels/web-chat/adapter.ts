@@ -28,7 +28,6 @@ export const webChat = defineChannel({
     typingMs: webChatLimits.typingMs,
     fileBytesMax: webChatLimits.fileBytes,
     // The widget sends what was not acknowledged again, under the same id.
-    redelivers: true,
     dedupeHours: 8 * 24,
     deliverWithinMs: 7 * DAY_MS,
     accountRate: { calls: 200, perMs: 1_000, burst: 400 },

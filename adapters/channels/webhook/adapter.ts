@@ -49,7 +49,6 @@ export const webhook = defineChannel({
     buttons: true,
     typingMs: 0,
     fileBytesMax: webhookLimits.fileBytes,
-    redelivers: true,
     // Senders of Standard Webhooks try for some days.
     dedupeHours: 8 * 24,
     deliverWithinMs: 24 * HOUR_MS,

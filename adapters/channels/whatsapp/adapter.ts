@@ -37,7 +37,6 @@ const capabilities: Capabilities = {
   buttons: true,
   typingMs: whatsappLimits.typingMs,
   fileBytesMax: whatsappLimits.documentBytes,
-  redelivers: true,
   dedupeHours: whatsappLimits.dedupeHours,
   deliverWithinMs: 6 * 3_600_000,
   accountRate: { calls: 80, perMs: 1_000, burst: 80 },

@@ -26,7 +26,7 @@ export const relay = defineChannel({
       buttons: false,
       typingMs: 0,
     } as const),
-    ...{ fileBytesMax: 0, redelivers: true, dedupeHours: 24, deliverWithinMs: 3_600_000 },
+    ...{ fileBytesMax: 0, dedupeHours: 24, deliverWithinMs: 3_600_000 },
     accountRate: { calls: 50, perMs: 1_000, burst: 50 },
     conversationRate: { calls: 5, perMs: 1_000, burst: 5 },
   },
