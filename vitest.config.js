@@ -11,7 +11,7 @@ const timed = [
   "dist/test/runtime/deaths.test.js",
   "dist/test/runtime/lag.test.js",
 ];
-/** What looks at its process - memory, CPU time, modules loaded, errors nobody caught - has one of its own. */
+/** What looks at its process - memory, CPU time, modules loaded, errors nobody caught - or stops its clock has one of its own. */
 const alone = [
   "dist/test/actors/guard/linear.test.js",
   "dist/test/actors/knowledge/split.test.js",
@@ -20,10 +20,18 @@ const alone = [
   "dist/test/adapters/parse/broken.test.js",
   "dist/test/adapters/parse/pool-parser.test.js",
   "dist/test/adapters/skills/read-skill.test.js",
+  "dist/test/http/anthropic/message-stream.test.js",
+  "dist/test/http/door-turns.test.js",
   "dist/test/http/fuzz/fuzz.test.js",
+  "dist/test/http/gate/work-gate.test.js",
+  "dist/test/http/rate.test.js",
+  "dist/test/http/services/answering.test.js",
   "dist/test/http/slow-readers.test.js",
   "dist/test/http/upload.test.js",
+  "dist/test/runtime/clock-jump.test.js",
+  "dist/test/runtime/door/door.test.js",
   "dist/test/runtime/threads/compute-memory.test.js",
+  "dist/test/runtime/threads/compute-slots.test.js",
 ];
 /** What takes half a minute or waits for a clock begins first: no core is idle beside it at the end. */
 const long = [
@@ -73,8 +81,8 @@ export default defineConfig({
     sequence: { sequencer: LongFirst },
     // What is waited for comes sooner or later: on a busy machine later.
     expect: { poll: { timeout: 20_000 } },
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     reporters: ["default", "./dist/test/support/summary-reporter.js"],
   },
 });

@@ -33,7 +33,7 @@ afterAll(() => product.end());
 const clientOf = (binding: (typeof bindings)[number]) =>
   a2aClient({ url: product.url, key: product.adminKey, agent }, binding);
 
-test("kill -9 between the message and the end, by each binding", { timeout: 60_000 }, async () => {
+test("kill -9 between the message and the end, by each binding", { timeout: 180_000 }, async () => {
   const before = await product.balance();
   const begun = await Promise.all(
     bindings.map(async (binding) => {

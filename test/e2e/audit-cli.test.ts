@@ -47,7 +47,7 @@ function troupe(...args: readonly string[]): Said {
   const { status, stdout, stderr } = spawnSync(process.execPath, [program, "audit", ...args], {
     env,
     encoding: "utf8",
-    timeout: 60_000,
+    timeout: 180_000,
   });
   return { code: status, out: stdout, errors: stderr };
 }

@@ -119,7 +119,7 @@ test("a backup under load, restored: each turn that was acknowledged before, the
 });
 
 test("killed in the middle of a backup, the server leaves no backup, and the next one is whole", {
-  timeout: 60_000,
+  timeout: 240_000,
 }, async () => {
   await makeDesk(product);
   const { body: collection } = await product.call("POST", "/v2/knowledge/collections", {

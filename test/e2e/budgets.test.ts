@@ -53,7 +53,7 @@ beforeAll(async () => {
   other = await makeAgent({});
   const { body } = await product.call("POST", "/admin/keys", { name: "limited" });
   key = { id: body.id, value: body.key };
-}, 60_000);
+}, 180_000);
 afterAll(() => product.end());
 beforeEach(() => product.provider.reset());
 // What limits one test is not to limit the next.

@@ -88,7 +88,7 @@ beforeAll(async () => {
     ...{ requires_collection: true, collection_ids: [made.body.id] },
   });
   agent = body.id;
-}, 60_000);
+}, 180_000);
 afterAll(() => product.end());
 
 const bytesAt = (text: string, [from, to]: readonly [number, number]): string =>

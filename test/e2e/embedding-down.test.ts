@@ -28,7 +28,7 @@ beforeAll(async () => {
     ...{ requires_collection: true, collection_ids: [made.body.id] },
   });
   agent = body.id;
-}, 60_000);
+}, 180_000);
 afterAll(() => product.end());
 
 const isEmbedding = (call: { readonly path: string }) => call.path.endsWith("/embeddings");
@@ -59,7 +59,7 @@ test("chats go by words while a provider fails, and by vectors again after it", 
   await expect
     .poll(async () => (await chat()).data.degraded, { timeout: 30_000, interval: 250 })
     .toBeUndefined();
-}, 60_000);
+}, 180_000);
 
 test("no chat waits for long while a provider hangs, and an operator is told", async () => {
   const counted = await degradedIn("search");
@@ -82,4 +82,4 @@ test("no chat waits for long while a provider hangs, and an operator is told", a
   // A minute has one line of each thread: of the worker's chats, and of the door's search.
   const said = () => product.server.errors().match(/gives no vectors/g)?.length;
   await expect.poll(said, { timeout: 5_000 }).toBe(2);
-}, 60_000);
+}, 180_000);

@@ -63,4 +63,4 @@ test("texts that it refuses (400) fail their documents with its reason, and no o
   expect(failed.map(({ id }) => id)).toEqual(["page-13"]);
   for (const { error } of failed) expect(error.message).toContain("not allowed");
   expect(reports).toHaveLength(documents.length);
-}, 60_000);
+}, 180_000);

@@ -46,7 +46,7 @@ function troupe(...args: readonly string[]): Promise<Typed> {
 }
 
 test("two versions are compared on a file, with a page and the figures in the last line", {
-  timeout: 60_000,
+  timeout: 180_000,
 }, async () => {
   const report = join(product.folder, "report.html");
   const versions = ["--target", `${agent}@1`, "--target", agent];
@@ -68,7 +68,7 @@ test("two versions are compared on a file, with a page and the figures in the la
 });
 
 test("a budget that does not last is exit code 1, and what is wrong is said in one line", {
-  timeout: 60_000,
+  timeout: 180_000,
 }, async () => {
   const target = ["--target", agent];
 
@@ -85,7 +85,7 @@ test("a budget that does not last is exit code 1, and what is wrong is said in o
 });
 
 test("the runs of an evaluation's answers are replayed as they were, and the one that scores says it is none", {
-  timeout: 60_000,
+  timeout: 180_000,
 }, async () => {
   const versions = ["--target", `${agent}@1`, "--target", agent];
   const scored = await typed(file, ...versions, "--scorer", "exact");

@@ -100,7 +100,7 @@ test("every visit of a node calls the record as it was at the first one of the r
 });
 
 test("kill -9 while a person is asked: what is agreed to is called once as changed, what is declined never", {
-  timeout: 60_000,
+  timeout: 180_000,
 }, async () => {
   const tool = await shopTool({ confirm_when: "args.id != '1'" });
   const call = { id: "call", type: "tool", ref: tool, arguments: '{"id": string(input.n)}' };

@@ -33,7 +33,7 @@ const runOf = async (run: string) => (await product.call("GET", `/v2/runs/${run}
 const pending = async () => (await product.call("GET", "/v2/approvals?status=pending")).body.data;
 
 test("what a person is asked about waits over kill -9, judged once, and is decided as it stood", {
-  timeout: 60_000,
+  timeout: 180_000,
 }, async () => {
   const judge = { type: "judge", model: "gpt-4o", policy: "No refunds." };
   const on = ["output"];
@@ -75,7 +75,7 @@ test("what a person is asked about waits over kill -9, judged once, and is decid
 });
 
 test("a stream that is killed while its end is held back shows and keeps nothing of what is redacted", {
-  timeout: 60_000,
+  timeout: 180_000,
 }, async () => {
   const agent = await agentWith([{ on: ["output"], check: { type: "pii" }, action: "redact" }]);
   const planted = "zaphod.beeblebrox@heartofgold.example";

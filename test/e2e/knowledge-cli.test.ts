@@ -103,7 +103,7 @@ test("without a terminal a folder is added with a line for each tenth, and the s
   });
   const shown = await product.call("GET", `${collections}/${id}/documents/pages%2Fp77.md`);
   expect(shown.body.text).toContain("mark77");
-}, 60_000);
+}, 180_000);
 
 test("a file that cannot be read is named with its reason, and the exit code says so", async () => {
   writeFileSync(join(folder, "noise.pdf"), Buffer.from([1, 2, 3, 0, 255]));
@@ -112,7 +112,7 @@ test("a file that cannot be read is named with its reason, and the exit code say
   expect(code).toBe(1);
   expect(errors).toMatch(/noise\.pdf: .+/);
   expect(out).toContain("0 created, 0 updated, 0 unchanged, 1 failed");
-}, 60_000);
+}, 180_000);
 
 test.skipIf(!hasScript)(
   "on a terminal there is one line, a bar that fills up",
@@ -157,7 +157,7 @@ test("a collection is embedded anew by its name; unknown names are refused in wo
     1,
     expect.stringContaining("reembed COLLECTION EMBEDDER"),
   ]);
-}, 60_000);
+}, 180_000);
 
 test("kill -9 of the server while files come in: the command waits for it and ends as if nothing was", async () => {
   const made = await product.call("POST", collections, { name: "Killed", embedder: "meaning" });

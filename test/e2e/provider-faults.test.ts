@@ -361,7 +361,7 @@ test("where another model stands in, whatever fails before its first word is ans
   );
 
   expect(new Set([...streamed, ...whole].map(([, how]) => how))).toEqual(new Set(["answers"]));
-}, 60_000);
+}, 180_000);
 
 test("a key that is limited or refused ends its chats too, and at once", async () => {
   for (const model of ["left/m", "right/m"]) {
@@ -372,7 +372,7 @@ test("a key that is limited or refused ends its chats too, and at once", async (
     }
   }
   expect(await underWay()).toBe(0);
-}, 60_000);
+}, 180_000);
 
 test("whatever a provider says of its key, nobody is told", () => {
   const { server } = product;
@@ -384,4 +384,4 @@ test("whatever a provider says of its key, nobody is told", () => {
 
 test("a provider that is cut off leaves no connection behind", async () => {
   await expect.poll(() => liar.open(), { timeout: 45_000, interval: 250 }).toBeLessThan(60);
-}, 60_000);
+}, 180_000);

@@ -48,7 +48,7 @@ rerankers:
   });
   const { body } = await product.call("POST", "/admin/keys", { name: "limited" });
   key = { id: body.id, value: body.key };
-}, 60_000);
+}, 180_000);
 afterAll(async () => {
   await product.end();
   await reranker.close();

@@ -63,7 +63,7 @@ beforeAll(async () => {
   expect(response.status).toBe(201);
   agent = await makeAgent("gpt-4o-mini");
   plain = await makeAgent("builtin");
-}, 60_000);
+}, 180_000);
 beforeEach(() => {
   product.provider.reset();
   reranker.calls.length = 0;

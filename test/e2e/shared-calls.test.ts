@@ -44,5 +44,5 @@ describe.each([3, 0])("with %i workers", (workers) => {
     const metrics = await (await fetch(`${product.url}/metrics`)).text();
     expect(metrics).toMatch(/^troupe_model_answers_reused_total\{how="followed"\} 7$/m);
     expect(metrics).toMatch(/^troupe_model_answers_reused_total\{how="cached"\} 1$/m);
-  }, 60_000);
+  }, 180_000);
 });

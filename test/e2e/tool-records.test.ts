@@ -190,7 +190,7 @@ async function killedWhileAsking(use: object, path: RegExp): Promise<readonly Js
 }
 
 test("kill -9 during a call: a safe one is made again, any other is not, and the model is told", {
-  timeout: 60_000,
+  timeout: 180_000,
 }, async () => {
   const config = { url: `${shopUrl}/stock` };
   const safe = await newTool({ type: "http_request", config });
@@ -211,7 +211,7 @@ test("kill -9 during a call: a safe one is made again, any other is not, and the
 });
 
 test("kill -9 during a call that can be asked about: what became of it is its result", {
-  timeout: 60_000,
+  timeout: 180_000,
 }, async () => {
   const permissions = ["network", "write", "read"];
   const order = (made: string) => ({

@@ -50,4 +50,4 @@ test("a workflow that waits goes on after kill -9, and its picture shows what it
   } finally {
     await product.end();
   }
-}, 60_000);
+}, 180_000);

@@ -167,9 +167,10 @@ function sessionRoutes({
       responses: answers(202, Type.Object({ delivery: text }, closed), "It is in the outbox."),
       handler: async ({ principal: { tenant }, params, body, bodyBytes, request }) => {
         const channel = params["id"] ?? "";
+        const once = onceKeyOf(request, bodyBytes);
         await channels.get(tenant, channel);
         const place = { tenant, channel, session: params["cs"] ?? "" };
-        return json(202, await deliveries.say(place, body, onceKeyOf(request, bodyBytes)));
+        return json(202, await deliveries.say(place, body, once));
       },
     }),
     defineRoute({
