@@ -22,7 +22,7 @@ export const channelLimits = {
   /** Edits and deletions kept for messages that have not come. */
   early: 50,
   /** Messages heard last, whose edits change nothing. */
-  heard: 100,
+  heard: 50,
   /** Runs of one session that are under way or wait behind it. */
   asking: 20,
   /** Messages joined into one by `merge_ms`, and their characters. */
@@ -65,6 +65,6 @@ export const channelLimits = {
   parts: 50,
   /** Sessions of which an account knows aliases. */
   aliases: 100_000,
-  /** Receipts a session remembers, so that its own echo, edits and statuses are known. */
-  receipts: 500,
+  /** Receipts a session remembers, so that its own echo is known: few, since each turn writes them anew. */
+  receipts: 50,
 } as const;
