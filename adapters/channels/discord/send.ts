@@ -5,6 +5,7 @@
 import type { ChannelData } from "../../../actors/channels/inbound.ts";
 import type { Part, Receipt, SendResult } from "../../../actors/channels/outgoing.ts";
 import type { ChannelEnvironment, SendOptions } from "../adapter.ts";
+import { nothingToSay, wrongAddress } from "../not-sent.ts";
 import { rememberReplaced } from "../replaced.ts";
 import { memberOf } from "../sent-json.ts";
 import type { DiscordApi } from "./api.ts";
@@ -28,13 +29,6 @@ const UNKNOWN_MESSAGE = 10_008;
 const endedCodes: readonly number[] = [10_015, 10_062, 50_027];
 /** It "is thinking": nothing has filled it yet. */
 const LOADING = 128;
-
-const wrongAddress: SendResult = {
-  ...{ ok: false, class: "gone", reason: "The address is none that this adapter has made." },
-};
-const nothingToSay: SendResult = {
-  ...{ ok: false, class: "format", reason: "There is nothing to say in it." },
-};
 
 /** Sends a part. */
 export async function sendPart(

@@ -4,6 +4,7 @@
 import type { ChannelData } from "../../../actors/channels/inbound.ts";
 import type { Part, Receipt, Reconciled, SendResult } from "../../../actors/channels/outgoing.ts";
 import type { SendOptions } from "../adapter.ts";
+import { wrongAddress } from "../not-sent.ts";
 import { rememberReplaced } from "../replaced.ts";
 import { type Fields, listIn, memberOf, textIn } from "../sent-json.ts";
 import type { ApiArguments, SlackApi } from "./api.ts";
@@ -29,12 +30,6 @@ export interface SendParts {
   /** Messages that took the place of ones that could not be changed: first id -> receipt. Of one account, bounded. */
   readonly replaced: Map<string, Receipt>;
 }
-
-const wrongAddress: SendResult = {
-  ok: false,
-  class: "gone",
-  reason: "The address is none that this adapter has made.",
-};
 
 /** Posts a part that is no file. */
 export async function postMessage(

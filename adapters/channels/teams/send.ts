@@ -4,6 +4,7 @@
 import type { ChannelData } from "../../../actors/channels/inbound.ts";
 import type { Part, Receipt, SendResult } from "../../../actors/channels/outgoing.ts";
 import type { SendOptions } from "../adapter.ts";
+import { nothingToSay, wrongAddress } from "../not-sent.ts";
 import { rememberReplaced } from "../replaced.ts";
 import { memberOf, textIn } from "../sent-json.ts";
 import type { Connector } from "./connector.ts";
@@ -15,13 +16,6 @@ export interface SendParts {
   /** Messages that took the place of ones that were gone: first id -> receipt. Of one account, bounded. */
   readonly replaced: Map<string, Receipt>;
 }
-
-const wrongAddress: SendResult = {
-  ...{ ok: false, class: "gone", reason: "The address is none that this adapter has made." },
-};
-const nothingToSay: SendResult = {
-  ...{ ok: false, class: "format", reason: "There is nothing to say in it." },
-};
 
 /** Sends a part. */
 export async function sendPart(
