@@ -29,7 +29,7 @@ export interface Rotation {
    * or is read at the start alone, CONFIG_INVALID.
    */
   rotate(): Promise<RotationState>;
-  /** Goes on with what a start finds: a pass, in the background. */
+  /** Goes on with what a start finds: a pass, in the background, where none is under way. */
   begin(): void;
   stop(): void;
 }
@@ -122,7 +122,9 @@ export function createRotation({
   };
   return {
     state,
-    begin,
+    begin: () => {
+      if (now.state !== "running") begin();
+    },
     rotate: async () => {
       if (isTaking || now.state === "running") throw conflict("A rotation is under way.");
       isTaking = true;

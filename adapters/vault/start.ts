@@ -65,6 +65,8 @@ export async function prepareVault(
         await source.write?.(keys);
         replaceMasterKeys(memory, keys);
       }
+      // In a new folder all is wrapped by the key of the start, also before a first pass has said so.
+      const first = vault.keys.currentId;
       let last = wrappedBy;
       const rotation = createRotation({
         ...{ source, memory, keys, log },
@@ -77,7 +79,8 @@ export async function prepareVault(
           return { ...done, unreadable: done.unreadable + left };
         },
         done: async (key, { rows, changed, unreadable }) => {
-          const details = { key, before: last, rows, changed, unreadable };
+          const before = last ?? (key === first ? null : first);
+          const details = { key, before, rows, changed, unreadable };
           last = key;
           const what = { action: "vault.rotated", subject: key, details };
           await tables.write(systemTenant, [
@@ -87,7 +90,7 @@ export async function prepareVault(
           ]);
         },
       });
-      if (keys.length > 1 || wrappedBy !== vault.keys.currentId) {
+      if (keys.length > 1 || wrappedBy !== first) {
         setTimeout(rotation.begin, BEGIN_MS).unref();
       }
       return rotation;
