@@ -152,6 +152,8 @@ export interface ChannelEnvironment {
   readonly kept: Kept;
   /** Where messages wait for a client that fetches them: kept by the server. Absent: it keeps none for this account. */
   readonly mailbox?: Mailbox;
+  /** The account is only looked at: what can be used once is not used up. */
+  readonly looksOnly?: true;
   /** The bytes of a file that is to be sent. */
   readFile(file: OutgoingFile): Promise<Uint8Array>;
   /**

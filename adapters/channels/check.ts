@@ -4,6 +4,7 @@ import type { ChannelInput } from "../../actors/channels/channel.ts";
 import { silentLog } from "../../runtime/log.ts";
 import { inSettings, settingsOf } from "./account.ts";
 import type { ChannelEnvironment } from "./adapter.ts";
+import type { Mailbox } from "./mailbox.ts";
 import { hoursOf } from "./middleware/hours.ts";
 import { loadOwn, ownChain } from "./middleware/own.ts";
 import { adapterOf, type Registry } from "./registry.ts";
@@ -36,6 +37,12 @@ export async function checkChannel(
 
 const looked = (): Promise<never> => Promise.reject(new Error("It is only looked at."));
 
+/** Mailboxes of one that is only looked at. */
+export const noMailbox: Mailbox = {
+  ...{ append: looked, replace: looked, read: looked, wait: looked },
+  wake: () => undefined,
+};
+
 /** Of an account that is only looked at. */
 const nowhere: ChannelEnvironment = {
   account: "",
@@ -44,5 +51,5 @@ const nowhere: ChannelEnvironment = {
   log: silentLog,
   kept: { get: async () => null, update: async (_name, change) => await change(null) },
   readFile: looked,
-  mailbox: { append: looked, replace: looked, read: looked, wait: looked, wake: () => undefined },
+  mailbox: noMailbox,
 };

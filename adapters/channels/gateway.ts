@@ -1,6 +1,7 @@
 // The gateway of a server: accounts, what comes in to them and what goes out, put together once on main
 // when the first of them is needed.
 
+import type { ChannelInput } from "../../actors/channels/channel.ts";
 import { type OutgoingFile, outgoingFilesTable } from "../../actors/channels/outgoing.ts";
 import type { Channels } from "../../actors/channels/port.ts";
 import type { Compute } from "../../actors/ports.ts";
@@ -8,16 +9,16 @@ import { systemTables, systemTenant } from "../../actors/records/api-key.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import type { Log } from "../../runtime/log.ts";
 import type { System } from "../../runtime/system.ts";
-import { createEgress } from "../egress.ts";
-import { checkedAddress, hostRule } from "../egress-address.ts";
-import { createSockets } from "../egress-socket.ts";
 import { createPoolParser } from "../parse/pool-parser.ts";
 import { createSerial } from "../serial.ts";
 import { Accounts } from "./accounts.ts";
 import { type ChannelParts, createChannels } from "./channels.ts";
+import { keptOf } from "./kept.ts";
 import { LiveAnswers } from "./live.ts";
+import { type Found, lookAtRecord } from "./look.ts";
 import { createMailboxes } from "./mailboxes.ts";
 import { loadOwn } from "./middleware/own.ts";
+import { openOutside } from "./outside.ts";
 import { type Registry, registry } from "./registry.ts";
 import { createTakeIn, type TakeIn } from "./take-in.ts";
 import { TypingSigns } from "./typing-signs.ts";
@@ -53,6 +54,11 @@ export interface Gateway {
   readonly registry: Registry;
   readonly publicUrl: string | null;
   readonly log: Log;
+  /** Looks at a record that need not be stored, with what the account `as` has kept. @throws INVALID. */
+  look(
+    of: { readonly tenant: string; readonly record: ChannelInput; readonly as: string | null },
+    signal: AbortSignal,
+  ): Promise<readonly Found[]>;
   close(): Promise<void>;
 }
 
@@ -62,19 +68,16 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
   const { tables } = system;
   const own = await loadOwn(settings.middleware);
   const { hosts, closed } = settings;
-  const egress = createEgress({
-    ...{ allowedHosts: hosts, closed },
+  const outside = openOutside({
+    ...{ hosts, closed },
     weightOf: (tenant) => system.tenants.weightOf(tenant),
   });
-  const allowed = new Set(hosts.map((host) => hostRule(host)?.host ?? host.toLowerCase()));
+  const serial = createSerial();
   const kinds = parts.registry ?? registry;
   const takeIn = createTakeIn({ system, log, nowMs });
   const accounts = new Accounts({
-    ...{ system, tables, egress, log, own, takeIn, nowMs, registry: kinds },
-    connect: createSockets({ allowedHosts: hosts, closed }),
-    serial: createSerial(),
+    ...{ system, tables, ...outside, log, own, takeIn, nowMs, registry: kinds, serial },
     mailboxes: createMailboxes({ tables, nowMs }),
-    resolveHost: (host) => checkedAddress(host, allowed),
     readFile: (tenant, file) => readFile(system, tenant, file),
     listTenants: async (page) => {
       const rows = await tables.list(systemTenant, systemTables.tenants, page);
@@ -88,11 +91,22 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
   return {
     ...{ accounts, takeIn, registry: kinds, publicUrl: settings.publicUrl, log },
     port: createChannels({ ...parts, accounts, parser, typing, live }),
+    look: (of, signal) =>
+      lookAtRecord(
+        {
+          ...{ outside, nowMs, kinds: { registry: kinds, middleware: settings.middleware } },
+          ...(of.as !== null && {
+            kept: keptOf({ tables, serial }, { tenant: of.tenant, id: of.as }),
+          }),
+        },
+        of,
+        signal,
+      ),
     close: async () => {
       typing.close();
       live.close();
       await accounts.close();
-      egress.close();
+      outside.egress.close();
     },
   };
 }

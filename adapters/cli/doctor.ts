@@ -75,5 +75,6 @@ async function askOf(values: Values, config: Config | null, data: string): Promi
   );
   if (!isThere) return null;
   const api = createApiClient({ url, key, tenant: undefined });
-  return (path) => api.call(path);
+  return (path, { body, tenant } = {}) =>
+    api.call(path, body, undefined, tenant === undefined ? {} : { "X-Tenant": tenant });
 }

@@ -74,48 +74,17 @@ async function serve(
   return 0;
 }
 
-/** Looks at every channel. */
+/** Looks at everything, and changes nothing. */
 async function doctor(file: GatewayFile, folder: string): Promise<number> {
-  const gateway = await open(file, folder);
+  const { examineGateway } = await import("./gateway-doctor.ts");
   let isWell = true;
-  const tell = (ok: boolean, name: string, text: string, help: string | null = null): void => {
+  for (const { ok, name, text, help } of await examineGateway(file, folder)) {
     isWell &&= ok;
     process.stdout.write(`${ok ? "ok   " : "WRONG"} ${name}: ${text}\n`);
     if (help !== null) process.stdout.write(`      ${help}\n`);
-  };
-  try {
-    await gateway.connect();
-    tell(true, "server", "it answers, and has the agent and the channels");
-    for (const { name, id } of gateway.channels()) {
-      const { findings } = (await gateway.api.call(`/v2/channels/${id}/check`, {})) as Check;
-      for (const { ok, text, help } of findings) tell(ok, name, text, help);
-    }
-  } catch (error) {
-    if (!(error instanceof RuntimeError)) throw error;
-    tell(false, String(error.details?.["channel"] ?? "server"), error.message, helpOf(error));
-  } finally {
-    await gateway.stop();
   }
   process.stdout.write(isWell ? "Nothing is wrong.\n" : "Something is wrong: see above.\n");
   return isWell ? 0 : 1;
-}
-
-interface Check {
-  readonly findings: readonly {
-    readonly ok: boolean;
-    readonly text: string;
-    readonly help: string | null;
-  }[];
-}
-
-function helpOf({ code, details }: RuntimeError): string | null {
-  if (code === "WORKER_LOST") return "Start the server, or correct server.url in the file.";
-  const status = details?.["status"];
-  if (status === 401)
-    return "The server does not know server.key: make one with the role admin and put it there.";
-  if (status === 403)
-    return "server.key may not write channels: give it the role developer or admin.";
-  return null;
 }
 
 function portOf(given: string | undefined): number | null {

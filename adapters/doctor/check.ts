@@ -22,8 +22,14 @@ export interface Patient {
   /** Process that has the folder open; null: no server runs on it. */
   readonly owner: number | null;
   /** GETs a path of the running server as its operator. Null: none runs, or its address is not known. */
-  readonly ask: ((path: string) => Promise<unknown>) | null;
+  readonly ask: Ask | null;
 }
+
+/** A GET, or a POST with a body that changes nothing; in a tenant, where one is named. */
+export type Ask = (
+  path: string,
+  more?: { readonly body?: unknown; readonly tenant?: string },
+) => Promise<unknown>;
 
 /** One check. What it throws becomes an error of its name. */
 export interface Check {

@@ -1,6 +1,7 @@
 // Every check of `troupe doctor`, in the order of its lines. Another part adds its own here.
 
 import { certificateCheck } from "./certificate.ts";
+import { channelsCheck } from "./channels.ts";
 import type { Check } from "./check.ts";
 import { clockCheck } from "./clock.ts";
 import { configurationCheck } from "./configuration.ts";
@@ -30,4 +31,5 @@ export const checks: readonly Check[] = [
   tenantsCheck,
   providersCheck,
   modelsCheck,
+  channelsCheck,
 ];

@@ -6,6 +6,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { ChannelInput } from "../../actors/channels/channel.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { channelOf, type EntryFields } from "../channels/entry.ts";
+import { findAgent } from "../channels/look-through.ts";
 import { adapterOf } from "../channels/registry.ts";
 import type { ApiClient } from "../cli/api-client.ts";
 import {
@@ -86,21 +87,6 @@ async function named(api: Caller, path: string, name: string): Promise<readonly 
   const query = new URLSearchParams({ name, limit: "2" });
   const page = (await api.call(`${path}?${query}`)) as { readonly data: readonly Shown[] };
   return page.data;
-}
-
-async function findAgent(api: Caller, wanted: string): Promise<string> {
-  if (/^(ag|tm|wf)_[A-Za-z0-9]{1,61}$/.test(wanted)) return wanted;
-  const found = await Promise.all(
-    ["/v2/agents", "/v2/teams", "/v2/workflows"].map((path) => named(api, path, wanted)),
-  );
-  const all = found.flat();
-  const [one] = all;
-  if (one !== undefined && all.length === 1) return one.id;
-  const message =
-    one === undefined
-      ? `There is no agent, team or workflow named "${wanted.slice(0, 100)}".`
-      : `Several are named "${wanted.slice(0, 100)}": say which by its id.`;
-  throw new RuntimeError(one === undefined ? "NOT_FOUND" : "INVALID", message);
 }
 
 async function putAgent(api: Caller, agent: LocalAgent): Promise<string> {

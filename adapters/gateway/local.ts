@@ -4,7 +4,7 @@
 import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { type ApiClient, createApiClient } from "../cli/api-client.ts";
-import { loadConfigWith } from "../config.ts";
+import { type Config, loadConfigWith } from "../config.ts";
 import { createLog } from "../telemetry/log.ts";
 import type { GatewaySettings, LocalAgent } from "./options.ts";
 
@@ -24,15 +24,13 @@ const vendors = {
 /** Tenant of the agent. */
 const TENANT = "tn_default";
 
-/** Starts it. @param folder that paths are relative to. @throws CONFIG_INVALID, and what a start throws. */
-export async function startLocal(
+/** Settings of the server inside. @param folder that paths are relative to. @throws CONFIG_INVALID. */
+export async function localConfig(
   agent: LocalAgent,
-  { publicUrl, middleware, hosts = [], log: tell }: GatewaySettings,
+  { publicUrl, middleware, hosts = [] }: GatewaySettings,
   folder: string,
-): Promise<LocalServer> {
-  const { start: startServer, stop: stopServer } = await import("../main.ts");
+): Promise<Config> {
   const data = resolve(folder, agent.data ?? join(".troupe", "data"));
-  await mkdir(data, { recursive: true });
   const loaded = await loadConfigWith(
     {
       ...{ TROUPE_HOST: "127.0.0.1", TROUPE_PORT: "0", TROUPE_DATA: data, TROUPE_SAMPLE: "off" },
@@ -40,7 +38,7 @@ export async function startLocal(
     },
     folder,
   );
-  const config = {
+  return {
     ...loaded,
     // Who runs it pays the provider; there is nobody else to charge.
     prices: { ...loaded.prices, services: free(loaded.prices.services) },
@@ -55,6 +53,18 @@ export async function startLocal(
       hosts: [...loaded.gateway.hosts, ...hosts],
     },
   };
+}
+
+/** Starts it. @param folder that paths are relative to. @throws CONFIG_INVALID, and what a start throws. */
+export async function startLocal(
+  agent: LocalAgent,
+  settings: GatewaySettings,
+  folder: string,
+): Promise<LocalServer> {
+  const { start: startServer, stop: stopServer } = await import("../main.ts");
+  const config = await localConfig(agent, settings, folder);
+  const { log: tell } = settings;
+  await mkdir(config.data, { recursive: true });
   const secrets = config.providers.flatMap((one) => one.apiKeys);
   const log = createLog({
     level: config.logLevel,

@@ -6,6 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Webhook } from "standardwebhooks";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { examineGateway } from "../../adapters/cli/gateway-doctor.ts";
+import { parseGatewayFile } from "../../adapters/gateway/file.ts";
 import {
   listed,
   loopback,
@@ -169,25 +171,66 @@ test("a file that changes is taken anew, a broken one is told of with its place,
   expect(await gateway.stop()).toBe(0);
 });
 
-test("the doctor says what is wrong and how to put it right", async () => {
-  const well = await folderOf(yamlOf({ name: "doctored" }));
-  const wrong = await folderOf(yamlOf({ name: "doctored" }).replace(TOKEN, "xoxb-wrong"));
-  const keyless = await folderOf(yamlOf().replace(product.adminKey, "no-such-key"));
-  const away = await folderOf(yamlOf({ url: `http://127.0.0.1:${await freePort()}` }));
+const told = async (yaml: string): Promise<string> => {
+  const all = await examineGateway(await parseGatewayFile("gateway.yaml", yaml, {}), tmpdir());
+  return all.map(({ ok, name, text, help }) => `${ok} ${name}: ${text} (${help})`).join("\n");
+};
+const everything = async (): Promise<unknown> => {
+  const lists = ["/v2/channels", "/v2/agents"].map((path) => product.call("GET", path));
+  return (await Promise.all(lists)).map(({ body }) => body);
+};
 
-  const [fine, fineCode] = await doctorOf(well);
+test("the doctor says what is wrong and how to put it right, and changes nothing", async () => {
+  const before = await everything();
+  const well = yamlOf({ name: "doctored" });
+  const low = await product.call("POST", "/admin/keys", { name: "low", role: "viewer" });
+
+  const [fine, fineCode] = await doctorOf(await folderOf(well));
   expect([fineCode, fine]).toEqual([0, expect.stringContaining("Nothing is wrong.")]);
-  const [token, tokenCode] = await doctorOf(wrong);
+  const [token, tokenCode] = await doctorOf(await folderOf(well.replace(TOKEN, "xoxb-wrong")));
   expect([tokenCode, token]).toEqual([1, expect.stringContaining("WRONG doctored: ")]);
   expect(token).toContain("invalid_auth");
   expect(token).not.toContain("xoxb-wrong");
-  const [key, keyCode] = await doctorOf(keyless);
-  expect([keyCode, key]).toEqual([1, expect.stringContaining("does not know server.key")]);
-  const [nobody, nobodyCode] = await doctorOf(away);
-  expect([nobodyCode, nobody]).toEqual([
-    1,
-    expect.stringContaining("Start the server, or correct"),
-  ]);
+  expect(await told(well.replace(product.adminKey, "no-such-key"))).toMatch(
+    /^false key: .*\(The server does not know the key/m,
+  );
+  const lowKey = well.replace(/key: .*\n.*tenant.*\n/, `key: ${low.body.key}\n`);
+  expect(await told(lowKey)).toMatch(/^false doctored: .*"resources.write".*\(Give the key/m);
+  expect(await told(well.replace("agent: Support", "agent: Nobody"))).toMatch(
+    /^false agent: There is no .*"Nobody"\. \(Make it/m,
+  );
+  const away = `http://127.0.0.1:${await freePort()}`;
+  expect(await told(yamlOf({ url: away }))).toMatch(
+    /^false server: No server answers .*ECONNREFUSED.* \(Start the server, or correct/m,
+  );
+  expect(await told(yamlOf({ url: slack.apiUrl }))).toMatch(/^false server: .*no Troupe server/m);
+  expect(await told(well.replace(slack.apiUrl, away))).toMatch(
+    /^false doctored: Slack could not be asked .*\(Look at the network, at api_url/m,
+  );
+  expect(await everything()).toEqual(before);
+});
+
+test("mail servers that are away, and an agent of one's own, are looked at without a server", async () => {
+  const port = await freePort();
+  const provider = `http://127.0.0.1:${port}/v1`;
+  const said =
+    await told(`agent: {name: own, provider: openai, api_key: sk-own, base_url: "${provider}"}
+hosts: [127.0.0.1]
+channels:
+  post:
+    kind: email
+    address: desk@example.test
+    user: desk
+    password: secret-of-the-desk
+    imap_host: 127.0.0.1
+    imap_port: ${port}
+    smtp_host: 127.0.0.1
+    smtp_port: ${port}
+`);
+  expect(said).toMatch(/^false provider: openai: .* does not answer/m);
+  expect(said).toMatch(/^false post: IMAP at 127.0.0.1:\d+: .*\(Nothing listens on/m);
+  expect(said).toMatch(/^false post: SMTP at 127.0.0.1:\d+: .*\(Nothing listens on/m);
+  expect(said).not.toMatch(/secret-of-the-desk|sk-own/);
 });
 
 const signed = (body: object, id: string): RequestInit => {

@@ -49,9 +49,10 @@ export async function probe(parts: ProbeParts, signal: AbortSignal): Promise<Fin
   return findings;
 }
 
-async function probeToken({ api, self }: ProbeParts, signal: AbortSignal): Promise<Finding[]> {
+async function probeToken(parts: ProbeParts, signal: AbortSignal): Promise<Finding[]> {
+  const { api, self } = parts;
   const result = await api.call("auth.test", {}, signal);
-  if (!result.ok) return [refused(result)];
+  if (!result.ok) return [hasEnded(result, parts) ?? refused(result)];
   const { body, headers } = result;
   self.learn(idIn(body, "user_id"), idIn(body, "bot_id"));
   const [bot, team] = [textIn(body, "user") ?? "?", textIn(body, "team") ?? "?"];
@@ -84,6 +85,18 @@ async function probeSocketMode(
   if (opened.ok) return { ok: true, text: "Slack opens a connection for Socket Mode." };
   const help = "Make an app-level token with connections:write, and switch Socket Mode on.";
   return { ok: false, text: `Socket Mode: ${opened.failure.reason}.`, help };
+}
+
+/** A token of a row of them may have ended while nobody spoke: the next call of the account renews it. */
+function hasEnded({ code }: ApiFailure, { settings, environment }: ProbeParts): Finding | null {
+  if (code !== "token_expired" || !settings.refresh_token || !environment.looksOnly) return null;
+  const text =
+    "The bot's token has ended. The server renews it by refresh_token, which a look does not try: it works once.";
+  return {
+    ok: true,
+    text,
+    help: "Say something to the bot; where it stays silent, install the app again.",
+  };
 }
 
 function refused(failure: ApiFailure): Finding {

@@ -43,19 +43,21 @@ export function createTokens(settings: SlackSettings, environment: ChannelEnviro
   }
   const origin = createHash("sha256").update(`${token} ${refresh}`).digest("base64url");
   const first: Pair = { access: token, refresh, endsAtMs: 0, origin };
+  // What renews a token works once, and what came of it would be lost here.
+  const isLook = environment.looksOnly === true;
   const renew = (refused: string) => renewPair(refused, { settings, environment, first });
   return {
     async current() {
       const pair = pairOf(await environment.kept.get(KEPT), first);
       const isEnding =
         pair.endsAtMs > 0 && pair.endsAtMs - slackLimits.renewBeforeMs <= environment.nowMs();
-      if (!isEnding) return { ok: true, token: pair.access };
+      if (!isEnding || isLook) return { ok: true, token: pair.access };
       const renewed = await renew(pair.access);
       // It has not ended yet: should it not be renewed now, then by the next call.
       const isUsable = !renewed.ok && pair.endsAtMs > environment.nowMs();
       return isUsable ? { ok: true, token: pair.access } : renewed;
     },
-    renewed: renew,
+    renewed: isLook ? async () => null : renew,
   };
 }
 

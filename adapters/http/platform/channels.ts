@@ -1,16 +1,18 @@
 // What /v2/channels has besides its records: a look at an account from outside, and how it is.
 
+import { type ChannelInput, channelInput } from "../../../actors/channels/channel.ts";
 import { Type } from "../../../actors/schema.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import type { LaterGateway } from "../../channels/later-gateway.ts";
+import type { Found } from "../../channels/look.ts";
 import { urlOf } from "../gateway/routes.ts";
 import { named } from "../openapi/named.ts";
 import { answers, orNull, time } from "../openapi/responses.ts";
 import { json } from "../reply.ts";
+import { checkNamed } from "../resources/channel-rules.ts";
 import { defineRoute, type Route } from "../route.ts";
 import type { Services } from "../services/services.ts";
 
-const CHECK_MS = 20_000;
 const closed = { additionalProperties: false } as const;
 const common = { service: "channels", errors: "problem" } as const;
 
@@ -62,9 +64,29 @@ const statusSchema = named(
 export function channelRoutes({
   resources,
   gateway,
-}: Pick<Services, "resources" | "gateway">): readonly Route[] {
+  index,
+  system: { tables },
+}: Pick<Services, "resources" | "gateway" | "index" | "system">): readonly Route[] {
   const { channels } = resources.kinds;
   return [
+    defineRoute({
+      ...common,
+      method: "POST",
+      pattern: "/v2/channels/check",
+      summary: "Look at a channel before it is made",
+      description:
+        "Takes what makes a channel and looks from outside as `/v2/channels/{id}/check` does: nothing is stored or changed. What is wrong in the record is a 400 with its pointer.",
+      permission: "resources.write",
+      sideEffects: false,
+      body: channelInput,
+      responses: answers(200, checkSchema, "What was found."),
+      handler: async ({ principal: { tenant }, body: record, request }) => {
+        await checkNamed(record, { tables, tenant });
+        const as = await accountLike({ resources, index }, tenant, record);
+        const { look } = await gateway.open();
+        return json(200, told(await look({ tenant, record, as }, request.signal)));
+      },
+    }),
     defineRoute({
       ...common,
       method: "POST",
@@ -98,37 +120,43 @@ export function channelRoutes({
   ];
 }
 
-interface Found {
-  readonly ok: boolean;
-  readonly text: string;
-  readonly help: string | null;
-}
-
+/** Of one that is stored, as it is open. */
 async function checked(
   later: LaterGateway,
   tenant: string,
   id: string,
   left: AbortSignal,
-): Promise<{ readonly ok: boolean; readonly findings: readonly Found[] }> {
-  const { accounts } = await later.open();
+): Promise<object> {
+  const [{ accounts }, { lookAt }] = await Promise.all([
+    later.open(),
+    import("../../channels/look.ts"),
+  ]);
   const account = accounts.find(id);
   if (account === undefined) {
     const error = accounts.health(tenant, id)?.view().last_error;
     const text = error?.message ?? "The account is switched off.";
-    const finding = { ok: false, text, help: "What is wrong in its record is changed there." };
-    return { ok: false, findings: [finding] };
+    return told([{ ok: false, text, help: "What is wrong in its record is changed there." }]);
   }
-  const signal = AbortSignal.any([left, AbortSignal.timeout(CHECK_MS)]);
-  try {
-    const found = await account.instance.probe(signal);
-    const findings = found.map(({ ok, text, help }) => ({
-      ...{ ok, text: account.hide(text), help: help === undefined ? null : account.hide(help) },
-    }));
-    return { ok: findings.every(({ ok }) => ok), findings };
-  } catch (error) {
-    const why = error instanceof RuntimeError ? account.hide(error.message) : "The look failed.";
-    return { ok: false, findings: [{ ok: false, text: why, help: null }] };
+  return told(await lookAt(account, left));
+}
+
+function told(findings: readonly Found[]): object {
+  return { ok: findings.every(({ ok }) => ok), findings };
+}
+
+/** The account of the same name and kind, which has kept what its platform gave it. */
+async function accountLike(
+  { resources, index }: Pick<Services, "resources" | "index">,
+  tenant: string,
+  { name, kind }: ChannelInput,
+): Promise<string | null> {
+  const { channels } = resources.kinds;
+  const all = await index.ordered(tenant, channels.listing, "created_at");
+  const alike = all.filter(({ entry }) => entry.name === name);
+  for (const { id } of alike) {
+    if ((await channels.get(tenant, id)).record.kind === kind) return id;
   }
+  return null;
 }
 
 async function statusOf(later: LaterGateway, tenant: string, id: string): Promise<object> {

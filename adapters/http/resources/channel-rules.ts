@@ -9,7 +9,7 @@ import type { Tables } from "../../../runtime/system.ts";
 import type { ChannelKinds } from "../../channels/check.ts";
 import { CONFIGURED_BY, type ConfiguredMark, channelTables } from "../../channels/tables.ts";
 import type { Caller } from "../services/agent-store.ts";
-import { checkExists, type ResourceRules } from "./resource-rules.ts";
+import { checkExists, type ResourceRules, type RulePlace } from "./resource-rules.ts";
 
 const answering = ["ag", "tm", "wf"] as const;
 
@@ -20,22 +20,29 @@ export function channelRules(known?: ChannelKinds): ResourceRules<ChannelInput> 
       // Adapters load with the first channel.
       const { checkChannel } = await import("../../channels/check.ts");
       await checkChannel(input, known);
-      for (const [name, secret] of Object.entries(input.secrets ?? {})) {
-        if (secret !== HIDDEN) continue;
-        const message = `"${HIDDEN}" keeps a secret that is stored, and there is none of this name.`;
-        throw new RuntimeError("INVALID", message, { pointer: `/secrets/${name}` });
-      }
-      await checkExists(place, input.agent, { prefixes: answering, pointer: "/agent" });
-      for (const [name, id] of Object.entries(input.agents ?? {})) {
-        const pointer = `/agents/${name}`;
-        await checkExists(place, id, { prefixes: answering, pointer });
-      }
+      await checkNamed(input, place);
     },
     links: ({ agent, agents = {} }) => {
       const others = Object.entries(agents).map(([name, id]) => [`agents/${name}`, id]);
       return Object.fromEntries([["agent", agent], ...others]);
     },
   };
+}
+
+/** @throws INVALID with the pointer of a secret that says nothing, or of whoever is to answer and is not there. */
+export async function checkNamed(
+  { secrets = {}, agent, agents = {} }: ChannelInput,
+  place: Pick<RulePlace, "tables" | "tenant">,
+): Promise<void> {
+  for (const [name, secret] of Object.entries(secrets)) {
+    if (secret !== HIDDEN) continue;
+    const message = `"${HIDDEN}" keeps a secret that is stored, and there is none of this name.`;
+    throw new RuntimeError("INVALID", message, { pointer: `/secrets/${name}` });
+  }
+  await checkExists(place, agent, { prefixes: answering, pointer: "/agent" });
+  for (const [name, id] of Object.entries(agents)) {
+    await checkExists(place, id, { prefixes: answering, pointer: `/agents/${name}` });
+  }
 }
 
 /** @throws CONFLICT for a channel that the server's configuration keeps, unless it is that which changes it. */

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { readConfig } from "../../../adapters/config.ts";
+import { channelsCheck } from "../../../adapters/doctor/channels.ts";
 import type { Check, Patient } from "../../../adapters/doctor/check.ts";
 import { examine } from "../../../adapters/doctor/examine.ts";
 import { providersCheck } from "../../../adapters/doctor/providers.ts";
@@ -93,4 +94,39 @@ test("money that is used up, budgets that do not turn and removals that are over
     expect.stringMatching(/^error: Budget bd_2 .*should have begun anew/),
     expect.stringMatching(/^warning: Budget bd_3 .*took 0.2 more than could be reserved/),
   ]);
+});
+
+test("channels of the configuration are looked at, through the server or without one", async () => {
+  const closed = createServer();
+  await new Promise<void>((resolve) => closed.listen(0, "127.0.0.1", resolve));
+  const { port } = closed.address() as AddressInfo;
+  await new Promise((resolve) => closed.close(resolve));
+  const at = mkdtempSync(join(root, "channels-"));
+  const chat = "kind: slack, agent: Desk, bot_token: xoxb-mine, signing_secret: signs-it-all";
+  writeFileSync(
+    join(at, "troupe.yaml"),
+    `gateway: {hosts: [127.0.0.1]}\nchannels:\n  desk: {${chat}, api_url: "http://127.0.0.1:${port}/api"}\n`,
+  );
+  const config = await readConfig({}, at);
+  const asked: unknown[] = [];
+  const ask: Patient["ask"] = async (path, more) => {
+    asked.push([path, more?.tenant]);
+    if (path === "/v2/channels/check") {
+      return { findings: [{ ok: false, text: "The token is refused.", help: "Take it anew." }] };
+    }
+    if (path.endsWith("/status")) return { state: "open", last_error: null };
+    if (path.startsWith("/v2/agents")) return { data: [{ id: "ag_1" }] };
+    if (path.startsWith("/v2/channels?")) return { data: [{ id: "ch_1", kind: "slack" }] };
+    return { data: [] };
+  };
+
+  const here = await levelsOf(channelsCheck, { config });
+  const there = await levelsOf(channelsCheck, { config, owner: 1, ask });
+
+  expect(here).toEqual([
+    expect.stringMatching(/^error: desk: Slack could not be asked .* -> Look at the network/),
+    expect.stringMatching(/^warning: desk: The signing secret is set/),
+  ]);
+  expect(there).toEqual(["error: desk: The token is refused. -> Take it anew."]);
+  expect(asked).toContainEqual(["/v2/channels/check", "tn_default"]);
 });

@@ -80,7 +80,7 @@ const bodyOf = ({ method, pattern, body }: Route, { agent, step }: Placed): unkn
   if (/^\/v2\/teams(\/\{id\})?$/.test(pattern) && method !== "PATCH") {
     return { name: "T", mode: "coordinate", members: [{ agent }] };
   }
-  if (/^\/v2\/channels(\/\{id\})?$/.test(pattern) && method !== "PATCH") {
+  if (/^\/v2\/channels(\/\{id\}|\/check)?$/.test(pattern) && method !== "PATCH") {
     return { name: "C", kind: "quiet", agent, settings: { api_url: "http://127.0.0.1:9" } };
   }
   if (pattern === "/v1/chat/completions") {

@@ -55,6 +55,23 @@ test("twenty sends with a token that has ended are one renewal, and all arrive (
   logs.push(...environment.lines);
 });
 
+test("a look at settings alone uses no refresh token up, and says that the token has ended", async () => {
+  const { workspace } = fake;
+  workspace.tokens.set("xoxe.xoxb-over", Date.now() - 1);
+  workspace.refresh.add("xoxe-1-once");
+  const settings = {
+    ...{ bot_token: "xoxe.xoxb-over", refresh_token: "xoxe-1-once", signing_secret: "s" },
+    ...{ client_id: workspace.client.id, client_secret: workspace.client.secret },
+    api_url: fake.apiUrl,
+  };
+  const environment = { ...slackEnvironment(), looksOnly: true as const };
+
+  const [ended] = await slack.create(settings, environment).probe(new AbortController().signal);
+
+  expect(ended).toMatchObject({ ok: true, text: expect.stringContaining("has ended") });
+  expect(workspace.refresh.has("xoxe-1-once")).toBe(true);
+});
+
 test("a token about to end is renewed before; one that cannot be renewed is refused in words without it", async () => {
   const { workspace } = fake;
   workspace.refresh.add("xoxe-1-second");

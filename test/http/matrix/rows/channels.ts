@@ -70,6 +70,21 @@ const path = "/gateway/{kind}/{account}";
 
 /** The rows. */
 export const channelRows: Rows = {
+  "POST /v2/channels/check": {
+    good: async (world) => ({
+      body: { name: "Door", kind: "quiet", agent: await agent(world), settings },
+    }),
+    status: 200,
+    shows: { ok: false, findings: [{ text: "Nobody listens.", help: expect.any(String) }] },
+    conflict: "cannot: a look changes nothing",
+    wrong: [
+      withBody(
+        "an agent that is not there",
+        { agent: "ag_0" },
+        { ...{ status: 400, code: "INVALID", pointer: "/agent" } },
+      ),
+    ],
+  },
   "POST /v2/channels/{id}/check": {
     good: async (world) => ({ params: { id: await channel(world) } }),
     status: 200,
