@@ -45,6 +45,7 @@ import {
   PassMeter,
   type SystemLoad,
 } from "./threads/loop-load.ts";
+import { collectAtRest } from "./threads/rest-collector.ts";
 import type { Unsealed } from "./threads/sealing.ts";
 import { WorkerPool } from "./threads/worker-pool.ts";
 
@@ -201,6 +202,7 @@ class ThreadedSystem implements RunningSystem {
   }
 
   async start(): Promise<void> {
+    collectAtRest();
     try {
       const suspended = await this.tenants.load(this.#parts.unsealed);
       this.#engines = await this.#makeEngines(suspended);

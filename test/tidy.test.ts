@@ -40,7 +40,7 @@ test("uWebSockets.js is known to one file of the product", () => {
 });
 
 test("however the server is started, its heap has the same room", () => {
-  const room = /node (--initial-old-space-size=\d+) /;
+  const room = /node (--initial-old-space-size=\d+ --expose-gc) /;
   const start = JSON.parse(textOf("package.json")).scripts.start;
   const command = textOf("adapters/cli/troupe.js").split("\n", 1)[0]?.concat(" ") ?? "";
 

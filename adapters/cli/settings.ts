@@ -34,6 +34,7 @@ the first start, printed once and kept in \`admin-key\` in the data folder, read
 may hold 256 MiB of old objects before its first and between its major collections. Under full load the
 process so takes a few hundred MiB more than it must, and chats are slow once a minute instead of each few
 seconds. On a machine with little memory start it without: \`node adapters/cli/troupe.js start\`.
+With \`--expose-gc\`, which they give too, a thread that has come to rest gives back what it no longer needs.
 `;
 
 /** The whole page. */

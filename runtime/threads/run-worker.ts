@@ -25,6 +25,7 @@ import { LoopLag } from "./loop-lag.ts";
 import { PassMeter } from "./loop-load.ts";
 import { Mesh } from "./mesh.ts";
 import { reportOf, type ThreadReport } from "./report.ts";
+import { collectAtRest } from "./rest-collector.ts";
 import { Slot } from "./slot.ts";
 import { Wire } from "./wire.ts";
 import {
@@ -56,6 +57,7 @@ export function runWorker<Config>(host: WorkerHost<Config>): void {
     setInterval(() => {
       slot.passMs = passes.take();
     }, PASSES_MS);
+    collectAtRest();
     const run = (seals?: Seals): void => {
       const hosted = new HostedWorker(boot, { host: host as WorkerHost, slot, seals });
       expose(hosted, boot.control as unknown as Endpoint);
