@@ -87,6 +87,8 @@ function isBuilt({ project, buildInfo, sources }) {
  * @param {{build: boolean, tests: boolean}} what Whether to build, and whether what the tests need too.
  */
 export function setUp({ build, tests }) {
+  // Of an installed package npm has seen to that, and what it was made of is not there. npm packs no lockfile.
+  if (!existsSync(`${root}package-lock.json`)) return;
   const isWhole = tests || hasTests();
   if (!isInstalled(isWhole)) install(isWhole);
   const part = isWhole ? whole : product;

@@ -13,7 +13,7 @@ import { type Applied, apply } from "./apply.ts";
 import { Forwarder } from "./forward.ts";
 import { listenerOf } from "./http.ts";
 import type { LocalServer } from "./local.ts";
-import { type Mountable, mountInto } from "./mount.ts";
+import { baseOf, type Mountable, mountInto } from "./mount.ts";
 import {
   type GatewayAgent,
   type GatewayChannel,
@@ -107,7 +107,7 @@ export class Gateway {
     { prefix = PREFIX }: { readonly prefix?: string } = {},
   ): Promise<void> {
     this.#forwarder ??= new Forwarder();
-    this.#prefix = `/${prefix.replaceAll(/^\/+|\/+$/g, "")}`;
+    this.#prefix = baseOf(prefix);
     mountInto(app, prefix, this.#forwarder);
     await this.connect();
   }
@@ -138,10 +138,7 @@ export class Gateway {
       await Promise.race([closed, pause(gatewayLimits.headMs, undefined, { ref: false })]);
       server.closeAllConnections();
     }
-    this.#forwarder?.close();
-    await this.#local?.stop();
-    this.#local = null;
-    this.#connecting = null;
+    await this.#disconnect();
   }
 
   #forwarderOrThrow(): Forwarder {
@@ -156,8 +153,21 @@ export class Gateway {
 
   /** Has the server know the agent and the channels, without listening. Once, however often it is asked for. */
   connect(): Promise<void> {
-    this.#connecting ??= this.#connectOnce();
+    this.#connecting ??= this.#connectOnce().catch(async (error: unknown) => {
+      // The next try begins anew: the server may be there then.
+      await this.#disconnect();
+      throw error;
+    });
     return this.#connecting;
+  }
+
+  async #disconnect(): Promise<void> {
+    this.#forwarder?.close();
+    const local = this.#local;
+    this.#local = null;
+    this.#api = null;
+    await local?.stop();
+    this.#connecting = null;
   }
 
   async #connectOnce(): Promise<void> {

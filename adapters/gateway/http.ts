@@ -8,7 +8,6 @@ import { gatewayLimits } from "./options.ts";
 /** A request whose body others have read already: Express with a raw parser, serverless platforms. */
 interface Parsed {
   readonly body?: unknown;
-  readonly originalUrl?: string;
 }
 
 /**
@@ -21,7 +20,7 @@ export function listenerOf(
 ): (...of: [...Parameters<RequestListener>, next?: () => void]) => void {
   const base = prefix.replace(/\/+$/, "");
   return (request, response, next) => {
-    const asked = (request as Parsed).originalUrl ?? request.url ?? "/";
+    const asked = request.url ?? "/";
     const isBelow = asked === base || asked.startsWith(`${base}/`) || asked.startsWith(`${base}?`);
     if (!isBelow && next !== undefined) return next();
     const path = isBelow ? asked.slice(base.length) : null;

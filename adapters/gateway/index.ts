@@ -55,11 +55,15 @@ export const webhook = of("webhook");
 /** A chat in web pages. */
 export const webChat = of("web_chat");
 
-/** `signingSecret` as files have it, `signing_secret`; names inside lists and maps stay. */
+/** Fields that have fields; names in other maps (`agents`) are the user's own. */
+const nested = new Set(["business_hours"]);
+
+/** `signingSecret` as files have it, `signing_secret`. */
 function snakeCase(fields: Readonly<Record<string, unknown>>): EntryFields {
-  const named = Object.entries(fields).map(([name, value]) => [
-    name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
-    value,
-  ]);
+  const named = Object.entries(fields).map(([camel, value]) => {
+    const name = camel.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+    const isNested = nested.has(name) && typeof value === "object" && value !== null;
+    return [name, isNested ? snakeCase({ ...value }) : value];
+  });
   return Object.fromEntries(named);
 }

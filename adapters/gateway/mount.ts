@@ -60,9 +60,20 @@ interface HonoContext {
 /** What a gateway is mounted into. */
 export type Mountable = Server | ExpressLike | FastifyLike | HonoLike;
 
+/** A prefix as paths begin with it: "/gateway"; "" for everything. */
+export function baseOf(prefix: string): string {
+  const plain = prefix.replaceAll(/^\/+|\/+$/g, "");
+  return plain === "" ? "" : `/${plain}`;
+}
+
+/** What is below a base, which may stand below the prefix of an application inside another one. */
+function belowBase(path: string, base: string): string {
+  return path.slice(path.indexOf(`${base}/`) + base.length);
+}
+
 /** Puts the gateway below a prefix. @throws INVALID for an application of another kind. */
 export function mountInto(app: Mountable, prefix: string, forwarder: Forwarder): void {
-  const base = `/${prefix.replaceAll(/^\/+|\/+$/g, "")}`;
+  const base = baseOf(prefix);
   if ("register" in app && typeof app.register === "function") mountFastify(app, base, forwarder);
   else if ("fetch" in app && "all" in app) mountHono(app, base, forwarder);
   else if ("use" in app && typeof app.use === "function") app.use(listenerOf(forwarder, base));
@@ -94,7 +105,7 @@ function mountFastify(app: FastifyLike, base: string, forwarder: Forwarder): voi
     const handler = async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
       const answer = await forwarder.handle({
         method: request.method,
-        path: request.url.slice(base.length),
+        path: belowBase(request.url, base),
         headers: joined(Object.entries(request.headers)),
         body: request.body instanceof Uint8Array ? request.body : new Uint8Array(),
         address: request.ip,
@@ -114,7 +125,7 @@ function mountHono(app: HonoLike, base: string, forwarder: Forwarder): void {
       return new Response("The body is too large.\n", { status: 413, headers: plain });
     const answer = await forwarder.handle({
       method: raw.method,
-      path: `${pathname.slice(base.length)}${search}`,
+      path: `${belowBase(pathname, base)}${search}`,
       headers: joined([...raw.headers]),
       body,
       address: env?.incoming?.socket.remoteAddress ?? "",

@@ -304,3 +304,17 @@ test("a gateway inside another program starts, answers an event and stops", asyn
     await rm(folder, { recursive: true, force: true });
   }
 });
+
+test("a gateway that could not start is started again when what was missing is there", async () => {
+  const name = "troupe/gateway";
+  const { Gateway } = (await import(name)) as Json;
+  const server = { url: product.url, key: product.adminKey, tenant: "tn_default" };
+  const gateway = new Gateway({ server, agent: "Latecomer" });
+  try {
+    await expect(gateway.start({ port: 0 })).rejects.toThrow('named "Latecomer"');
+    await madeAgent(product, "Latecomer");
+    expect(await gateway.start({ port: 0 })).toMatch(/^http:/);
+  } finally {
+    await gateway.stop();
+  }
+});

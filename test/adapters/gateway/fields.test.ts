@@ -4,6 +4,7 @@ import { readFile } from "node:fs/promises";
 import { expect, test } from "vitest";
 import { fieldsPage } from "../../../adapters/gateway/fields.ts";
 import { parseGatewayFile } from "../../../adapters/gateway/file.ts";
+import { channel } from "../../../adapters/gateway/index.ts";
 
 const root = new URL("../../../../", import.meta.url);
 const pageOf = (name: string) => readFile(new URL(`adapters/gateway/${name}`, root), "utf8");
@@ -38,4 +39,18 @@ test("the files of the pages are files of a gateway", async () => {
     const { channels } = await parseGatewayFile("gateway.yaml", block, env);
     expect(channels.length).toBeGreaterThan(0);
   }
+});
+
+test("fields of a program are those of a file in camel case, and names of its own stay", () => {
+  const hours = { timeZone: "Europe/Berlin", open: ["mon-fri 09:00-17:00"], closedText: "Later." };
+  const given = { name: "desk", botToken: "x", businessHours: hours, agents: { mySales: "ag_1" } };
+  expect(channel("slack", given)).toEqual({
+    ...{ kind: "slack", name: "desk" },
+    fields: {
+      ...{ bot_token: "x", agents: { mySales: "ag_1" } },
+      business_hours: {
+        ...{ time_zone: "Europe/Berlin", open: ["mon-fri 09:00-17:00"], closed_text: "Later." },
+      },
+    },
+  });
 });

@@ -15,10 +15,11 @@ import { gatewayLimits } from "../../../adapters/gateway/options.ts";
 /** Express, which has no types of its own. */
 interface Express {
   (): ((...of: unknown[]) => void) & {
-    use(handler: unknown): void;
+    use(...handlers: unknown[]): void;
     get(path: string, handler: (_: unknown, response: { send(text: string): void }) => void): void;
   };
   json(): unknown;
+  Router(): unknown;
 }
 const express = createRequire(import.meta.url)("express") as Express;
 
@@ -170,6 +171,45 @@ describe.each(Object.entries(apps))("in %s", (_, open) => {
     ]);
     expect([response.status, response.headers.get("retry-after")]).toEqual([503, "5"]);
   });
+});
+
+/** Applications whose part below /api has the gateway. */
+const partly: Readonly<Record<string, () => Promise<App>>> = {
+  express: async () => {
+    const [app, part] = [express(), express.Router()];
+    mountInto(part as Mountable, "/bots", forwarder);
+    app.use("/api", part);
+    const server = createServer(app);
+    return { url: await listening(server), close: () => server.close() };
+  },
+  fastify: async () => {
+    const app = fastify();
+    const plugin = async (part: unknown) => mountInto(part as Mountable, "bots/", forwarder);
+    app.register(plugin, { prefix: "/api" });
+    return { url: await app.listen({ port: 0, host: "127.0.0.1" }), close: () => app.close() };
+  },
+  hono: async () => {
+    const [app, part] = [new Hono(), new Hono()];
+    mountInto(part as unknown as Mountable, "/bots", forwarder);
+    app.route("/api", part);
+    const server = createServer(getRequestListener(app.fetch));
+    return { url: await listening(server), close: () => server.close() };
+  },
+  "node:http, and everything": async () => {
+    const server = createServer();
+    mountInto(server, "/", forwarder);
+    const url = await listening(server);
+    return { url, close: () => server.close() };
+  },
+};
+
+test.each(Object.entries(partly))("in a part of %s it is below that part", async (name, open) => {
+  const app = await open();
+  heard.length = 0;
+  const base = name.startsWith("node:") ? app.url : `${app.url}/api/bots`;
+  const { status } = await fetch(`${base}/hook/sub?a=1`, { method: "POST", body: "x" });
+  await app.close();
+  expect([status, heard[0]?.url]).toEqual([202, "/gateway/webhook/ch_1/sub?a=1"]);
 });
 
 test("an application of another kind is refused", () => {
