@@ -1,7 +1,8 @@
 // The interface of a channel. An adapter knows one platform: what a signature is there, what an event
 // means, how a message is written and what the answers to a send say. It keeps nothing: sessions,
-// repeats, queues, retries and order are the server's (actors/channels). README.md beside this file
-// walks through an example; test/adapters/channels/conformance.ts holds every adapter to the same promises.
+// repeats, queues, retries and order are the server's (actors/channels). `defineChannel` (define.ts) fills in
+// what most do alike. README.md beside this file has an example; test/adapters/channels/conformance.ts holds
+// every adapter to the same promises.
 //
 //   inbound   a request of the platform -> `routes[].handle`: verify, parse, say it as Inbound events;
 //             the server commits them, then answers with `ack`. Or a `source` that fetches (IMAP).
@@ -277,11 +278,4 @@ export interface ChannelAdapter<Schema extends TSchema = TSchema> {
   offline?(path: string): ChannelResponse | null;
   /** Opens an account. @throws RuntimeError INVALID with the pointer of a setting that is missing or wrong. */
   create(settings: Static<Schema>, environment: ChannelEnvironment): ChannelInstance;
-}
-
-/** Types an adapter; returns it unchanged. */
-export function defineChannel<Schema extends TSchema>(
-  adapter: ChannelAdapter<Schema>,
-): ChannelAdapter<Schema> {
-  return adapter;
 }

@@ -1,13 +1,18 @@
-// Answers to requests of clients that are our own kind: JSON, and errors as RFC 9457 has them.
+// Answers to requests: of clients that are our own kind JSON, and errors as RFC 9457 has them.
 
 import { RuntimeError } from "../../runtime/errors.ts";
-import type { ChannelResponse } from "./adapter.ts";
+import type { ChannelResponse, Handled } from "./adapter.ts";
 
 /** Said where nothing better is known, s. */
 const RETRY_S = 5;
 
 /** Headers by name. */
 export type Headers = Readonly<Record<string, string>>;
+
+/** A request of a platform that was not believed or not understood, and why. */
+export function refusal(status: 400 | 401 | 403, body: string): Handled & { refused: unknown } {
+  return { refused: { status, body } };
+}
 
 /** A value as JSON; nothing of it is kept by caches. */
 export function jsonAnswer(status: number, value: unknown, headers: Headers = {}): ChannelResponse {

@@ -2,7 +2,7 @@
 // shown to people, without secrets.
 
 import { channelLimits } from "../../actors/channels/limits.ts";
-import type { SendResult } from "../../actors/channels/outgoing.ts";
+import type { SendFailure, SendResult } from "../../actors/channels/outgoing.ts";
 import type { PlatformAnswer } from "./adapter.ts";
 
 /** A send that did not go well. */
@@ -15,6 +15,52 @@ export function unreached(
 ): Failed {
   const reason = withoutSecrets(answer.reason, secrets);
   return { ok: false, class: answer.mayHaveArrived ? "unknown" : "retry", reason };
+}
+
+/** What a send was, for what is made of its failure. */
+export interface SendAbout {
+  /** Who answered, at the beginning of a sentence. */
+  readonly platform: string;
+  /** 1, 2, ... */
+  readonly attempt: number;
+  readonly nowMs: number;
+  /** Taken out of what is said. */
+  readonly secrets: readonly string[];
+}
+
+/** What the platform's own words in an answer say. What is absent follows from the answer's status. */
+export interface KnownFailure {
+  readonly class?: SendFailure | undefined;
+  readonly reason?: string | undefined;
+  /** As of Retry-After, where the platform says it elsewhere. */
+  readonly retryAfter?: string | undefined;
+}
+
+/** What an answer that is no receipt means for what it was to send. */
+export function failedSend(
+  answer: PlatformAnswer,
+  about: SendAbout,
+  known: KnownFailure = {},
+): Failed {
+  if (!answer.reached) return unreached(answer, about.secrets);
+  const said = known.reason ?? `${about.platform} answered ${answer.status}.`;
+  const reason = withoutSecrets(said, about.secrets);
+  const failure = known.class ?? classOfStatus(answer.status);
+  if (failure !== "rate") return { ok: false, class: failure, reason };
+  const waitMs = retryAfterMs(known.retryAfter ?? answer.headers["retry-after"], about.nowMs);
+  return { ok: false, class: failure, reason, retryAfterMs: waitMs ?? backOffMs(about.attempt) };
+}
+
+/**
+ * What a status means of which nothing else is known: a page of a proxy, nothing at all. What says that all
+ * went well and names no message may have sent one, and so may a gateway that lost its patience; an address
+ * that is none is a setting that is wrong.
+ */
+export function classOfStatus(status: number): SendFailure {
+  if (status < 400 || status === 504) return "unknown";
+  if (status === 401 || status === 403 || status === 404) return "auth";
+  if (status === 429) return "rate";
+  return status === 408 || status >= 500 ? "retry" : "format";
 }
 
 /** JSON of an answer; null for a page, for nothing and for what is broken. */

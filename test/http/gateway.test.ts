@@ -61,7 +61,7 @@ test("what is delivered is with its session when the platform is answered", asyn
       type: "inbound",
       key: { channel: account, conversation: "r1", thread: null, user: null },
       event: expect.objectContaining({ kind: "message", text: "Hello?", dedupe: ["m1"] }),
-      dedupeHours: 24,
+      dedupeHours: 48,
     }),
   ]);
 });

@@ -1,7 +1,8 @@
 // Discord: slash commands, buttons and their answers by the interactions endpoint, plain messages by the Gateway.
 
 import type { Receipt } from "../../../actors/channels/outgoing.ts";
-import { type ChannelEnvironment, type ChannelInstance, defineChannel } from "../adapter.ts";
+import type { ChannelEnvironment } from "../adapter.ts";
+import { type DefinedInstance, defineChannel } from "../define.ts";
 import { createApi } from "./api.ts";
 import { Authors } from "./events.ts";
 import { findMessage } from "./find-message.ts";
@@ -58,7 +59,7 @@ export const discord = defineChannel({
   create: (settings, environment) => openAccount(settings, environment),
 });
 
-function openAccount(settings: DiscordSettings, environment: ChannelEnvironment): ChannelInstance {
+function openAccount(settings: DiscordSettings, environment: ChannelEnvironment): DefinedInstance {
   checkSettings(settings);
   const apiUrl = apiUrlOf(settings);
   const { bot_token: botToken, nack_text: nackText = NACK } = settings;

@@ -4,6 +4,7 @@
 import type { Inbound, Place, Sender } from "../../../actors/channels/inbound.ts";
 import { channelLimits } from "../../../actors/channels/limits.ts";
 import { wellFormed } from "../hidden-secrets.ts";
+import { personSender } from "../person-sender.ts";
 import { listIn, memberOf, textIn } from "../sent-json.ts";
 import { filesIn } from "./incoming-files.ts";
 import { discordLimits } from "./limits.ts";
@@ -120,9 +121,7 @@ function readDeletion(data: unknown, id: string | null, { authors }: EventParts)
 }
 
 /** Whoever has written a message of which we know nothing. */
-const nobody: Sender = {
-  ...{ id: "unknown", isBot: false, isSelf: false, isAutomatic: false, isVerified: false },
-};
+const nobody: Sender = { ...personSender("unknown"), isVerified: false };
 
 function placeOf(data: unknown, channel: string, sender: Sender): Place {
   const isDirect = idIn(data, "guild_id") === null;

@@ -3,6 +3,7 @@
 
 import type { FileRef, Inbound, Sender } from "../../../actors/channels/inbound.ts";
 import { channelLimits } from "../../../actors/channels/limits.ts";
+import { personSender } from "../person-sender.ts";
 import { type Fields, fieldsOf, listIn, memberOf, textIn } from "../sent-json.ts";
 import { fileOf } from "./incoming-files.ts";
 import { addressData, idIn, isToken, timeOf } from "./place.ts";
@@ -108,8 +109,7 @@ function senderOf(interaction: Fields): Sender | null {
   if (id === null) return null;
   const name = textIn(member, "nick", 200) ?? textIn(user, "global_name", 200);
   const shown = name ?? textIn(user, "username", 200);
-  const person = { isBot: false, isSelf: false, isAutomatic: false, isVerified: true };
-  return { id, ...person, ...(shown !== null && { name: shown }) };
+  return personSender(id, shown);
 }
 
 function commandOf(interaction: Fields, { id, ...base }: Base): Inbound {

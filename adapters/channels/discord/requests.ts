@@ -5,6 +5,7 @@ import type { KeyObject } from "node:crypto";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import { parseJson } from "../../http/body.ts";
 import type { ChannelRequest, ChannelResponse, ChannelRoute, Handled } from "../adapter.ts";
+import { refusal } from "../answer.ts";
 import { fieldsOf } from "../sent-json.ts";
 import { readInteraction } from "./interactions.ts";
 import { discordLimits } from "./limits.ts";
@@ -49,8 +50,4 @@ function handleRequest(request: ChannelRequest, { keys, nackText, nowMs }: Reque
 /** An answer as Discord reads it. */
 export function jsonResponse(value: object): ChannelResponse {
   return { status: 200, contentType: "application/json", body: JSON.stringify(value) };
-}
-
-function refusal(status: 400 | 401, body: string): Handled {
-  return { refused: { status, body } };
 }

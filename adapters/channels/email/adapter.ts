@@ -4,8 +4,8 @@
 import { randomBytes } from "node:crypto";
 import type { ChannelData } from "../../../actors/channels/inbound.ts";
 import type { Part, Reconciled, SendResult } from "../../../actors/channels/outgoing.ts";
-import type { ChannelEnvironment, ChannelInstance, SendOptions } from "../adapter.ts";
-import { defineChannel } from "../adapter.ts";
+import type { ChannelEnvironment, SendOptions } from "../adapter.ts";
+import { type DefinedInstance, defineChannel } from "../define.ts";
 import { type Composed, compose, mailAddress, messageIdFor } from "./compose.ts";
 import { Desk } from "./desk.ts";
 import type { MailAddress } from "./events.ts";
@@ -63,7 +63,7 @@ class MailAccount {
     this.#sent = new SentFolder(options);
   }
 
-  instance(): ChannelInstance {
+  instance(): DefinedInstance {
     const options = this.#options;
     const environment = this.#environment;
     const ofMarks = () => this.#ownMarks();

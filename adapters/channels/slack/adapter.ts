@@ -1,7 +1,8 @@
 // Slack: the Events API over HTTP or Socket Mode, slash commands, buttons, threads, files, token rotation.
 
 import type { Receipt } from "../../../actors/channels/outgoing.ts";
-import { type ChannelEnvironment, type ChannelInstance, defineChannel } from "../adapter.ts";
+import type { ChannelEnvironment } from "../adapter.ts";
+import { type DefinedInstance, defineChannel } from "../define.ts";
 import { createApi } from "./api.ts";
 import { fetchFile } from "./fetch-file.ts";
 import { slackLimits } from "./limits.ts";
@@ -53,7 +54,7 @@ export const slack = defineChannel({
   create: (settings, environment) => openAccount(settings, environment),
 });
 
-function openAccount(settings: SlackSettings, environment: ChannelEnvironment): ChannelInstance {
+function openAccount(settings: SlackSettings, environment: ChannelEnvironment): DefinedInstance {
   checkSettings(settings);
   const apiUrl = apiUrlOf(settings);
   const nowMs = () => environment.nowMs();

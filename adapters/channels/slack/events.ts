@@ -4,6 +4,7 @@
 import type { Inbound, Sender } from "../../../actors/channels/inbound.ts";
 import { channelLimits } from "../../../actors/channels/limits.ts";
 import type { Parked } from "../adapter.ts";
+import { personSender } from "../person-sender.ts";
 import { type Fields, listIn, textIn } from "../sent-json.ts";
 import { idIn, objectIn, timeIn } from "./fields.ts";
 import { filesOf } from "./incoming-files.ts";
@@ -111,10 +112,7 @@ function readDeletion(about: About): Read {
   const previous = objectIn(event, "previous_message");
   const at = timeIn(event, "deleted_ts");
   // Who has deleted it Slack does not say, and where it does not know the author either it is nobody's.
-  const sender = senderOf(previous, self.wrote(previous, envelope)) ?? {
-    ...person,
-    id: "unknown",
-  };
+  const sender = senderOf(previous, self.wrote(previous, envelope)) ?? personSender("unknown");
   const base = at === null ? null : baseOf(about, { at, sender, of: previous });
   if (base === null) return parked(event, "a deletion without ids");
   const ids = { ...base.event, message: base.message };
@@ -147,8 +145,6 @@ function baseOf(
   };
 }
 
-const person = { isBot: false, isSelf: false, isAutomatic: false, isVerified: true } as const;
-
 function senderOf(message: Fields, isSelf: boolean): Sender | null {
   const bot = idIn(message, "bot_id");
   const id = idIn(message, "user") ?? bot;
@@ -156,14 +152,7 @@ function senderOf(message: Fields, isSelf: boolean): Sender | null {
   const name =
     textIn(objectIn(message, "bot_profile"), "name", 200) ?? textIn(message, "username", 200);
   const isBot = bot !== null || textIn(message, "subtype") === "bot_message";
-  return {
-    ...person,
-    id,
-    isBot,
-    isSelf,
-    isAutomatic: id === SLACKBOT,
-    ...(name !== null && { name }),
-  };
+  return { ...personSender(id, name), isBot, isSelf, isAutomatic: id === SLACKBOT };
 }
 
 function attachedTexts(event: Fields, bots: ReadonlySet<string>): string[] {

@@ -1,7 +1,8 @@
 // What people do at Slack besides writing: slash commands and presses of our buttons. Slack sends neither a
 // second time.
 
-import type { ActionEvent, Inbound, Sender } from "../../../actors/channels/inbound.ts";
+import type { ActionEvent, Inbound } from "../../../actors/channels/inbound.ts";
+import { personSender } from "../person-sender.ts";
 import { type Fields, listIn, textIn } from "../sent-json.ts";
 import { idIn, objectIn, timeIn } from "./fields.ts";
 import { messageId, placeOf } from "./place.ts";
@@ -36,7 +37,7 @@ export function readCommand(form: Fields, nowMs: number): Inbound | null {
       ...{ team, channel, user, time: null, thread: null },
       channelType: isDirect ? "im" : null,
     }),
-    sender: personOf(user, textIn(form, "user_name", 200)),
+    sender: personSender(user, textIn(form, "user_name", 200)),
     atMs: nowMs,
     name: (isWord ? first : command).toLowerCase(),
     text: isWord ? text.slice(first.length).trim() : text,
@@ -72,14 +73,9 @@ function readAction(payload: Fields, action: unknown, nowMs: number): ActionEven
       channelType: textIn(room, "name") === "directmessage" ? "im" : null,
       thread: timeIn(message, "thread_ts") ?? timeIn(container, "thread_ts"),
     }),
-    sender: personOf(user, textIn(objectIn(payload, "user"), "username", 200)),
+    sender: personSender(user, textIn(objectIn(payload, "user"), "username", 200)),
     atMs: nowMs,
     action: value,
     ...(time !== null && { message: messageId(channel, time) }),
   };
-}
-
-function personOf(id: string, name: string | null): Sender {
-  const person = { isBot: false, isSelf: false, isAutomatic: false, isVerified: true };
-  return { id, ...person, ...(name !== null && { name }) };
 }

@@ -5,12 +5,13 @@ import { RuntimeError } from "../../../runtime/errors.ts";
 import type { Log } from "../../../runtime/log.ts";
 import { parseJson } from "../../http/body.ts";
 import type { ChannelRequest, ChannelResponse, ChannelRoute, Handled } from "../adapter.ts";
+import { refusal } from "../answer.ts";
 import { type Fields, fieldsOf, textIn } from "../sent-json.ts";
 import { readEvent } from "./events.ts";
 import { readCommand, readInteraction } from "./forms.ts";
 import { slackLimits } from "./limits.ts";
 import type { SlackSelf } from "./self.ts";
-import { isSigned } from "./verify.ts";
+import { isFromSlack } from "./verify.ts";
 
 /** What requests are read with. */
 export interface RequestParts {
@@ -45,7 +46,7 @@ export function handleRequest(request: ChannelRequest, parts: RequestParts): Han
   const isForm = /^application\/x-www-form-urlencoded\b/i.test(
     request.headers["content-type"] ?? "",
   );
-  if (!isSigned(request, parts.secrets, parts.nowMs())) {
+  if (!isFromSlack(request, parts.secrets, parts.nowMs())) {
     // Slack looks at a command's certificate with a request that is not signed, and means nothing by it.
     if (isForm && isCertificateCheck(request.body)) return { events: [], ack: OK };
     return refusal(
@@ -135,8 +136,4 @@ function isCertificateCheck(body: Uint8Array): boolean {
   return (
     body.length < 1_000 && /(?:^|&)ssl_check=1(?:&|$)/.test(Buffer.from(body).toString("latin1"))
   );
-}
-
-function refusal(status: 400 | 401, body: string): Handled {
-  return { refused: { status, body } };
 }

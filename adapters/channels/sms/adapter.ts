@@ -1,20 +1,15 @@
 // SMS, by Twilio: messages come as signed forms, answers go out over its REST API as plain text.
 
-import type { Outgoing, Part } from "../../../actors/channels/outgoing.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
-import {
-  type Capabilities,
-  type ChannelEnvironment,
-  type ChannelInstance,
-  type ChannelRequest,
-  type ChannelResponse,
-  defineChannel,
-  type Finding,
-  type Handled,
+import type {
+  ChannelEnvironment,
+  ChannelRequest,
+  ChannelResponse,
+  Finding,
+  Handled,
 } from "../adapter.ts";
-import { writtenButtons } from "../format/buttons.ts";
-import { pieces } from "../format/pieces.ts";
-import { plainText } from "../format/plain.ts";
+import { refusal } from "../answer.ts";
+import { type DefinedInstance, defineChannel } from "../define.ts";
 import { jsonIn } from "../platform-answer.ts";
 import { listIn } from "../sent-json.ts";
 import { type Api, apiOf, callTwilio, secretsOf } from "./api.ts";
@@ -25,20 +20,15 @@ import { reconcile, sendPart } from "./send.ts";
 import { type SmsSettings, smsLimits, smsSecrets, smsSettings } from "./settings.ts";
 import { isFromTwilio } from "./verify.ts";
 
-const capabilities: Capabilities = {
+const capabilities = {
   textMax: smsLimits.text,
   textUnit: "utf16",
-  edit: false,
-  buttons: false,
-  typingMs: 0,
-  fileBytesMax: 0,
   // Twilio calls again only when it could not connect.
   dedupeHours: 48,
-  deliverWithinMs: 6 * 3_600_000,
   // A long code sends one segment a second; Twilio queues what is more.
   accountRate: { calls: 10, perMs: 1_000, burst: 10 },
   conversationRate: { calls: 1, perMs: 1_000, burst: 5 },
-};
+} as const;
 
 /** The adapter. */
 export const sms = defineChannel({
@@ -46,7 +36,6 @@ export const sms = defineChannel({
   settings: smsSettings,
   secrets: smsSecrets,
   capabilities,
-  sessionScope: "conversation",
   create: open,
 });
 
@@ -59,7 +48,7 @@ const NACK: ChannelResponse = {
   body: "<Response><Message>Please send that again in a moment.</Message></Response>",
 };
 
-function open(settings: SmsSettings, environment: ChannelEnvironment): ChannelInstance {
+function open(settings: SmsSettings, environment: ChannelEnvironment): DefinedInstance {
   if ((settings.auth_token ?? "") === "") {
     throw new RuntimeError("INVALID", "An SMS account needs the secret auth_token.", {
       pointer: "/secrets/auth_token",
@@ -72,19 +61,16 @@ function open(settings: SmsSettings, environment: ChannelEnvironment): ChannelIn
       { method: "POST", path: "", bodyMax, handle: (request) => heard(api, request) },
       { method: "POST", path: "/status", bodyMax, handle: (request) => became(api, request) },
     ],
-    render: partsOf,
-    renderPlain: partsOf,
     send: (part, address, options) => sendPart(api, part, address, options),
     reconcile: (part, address, options) => reconcile(api, part, address, options),
     fetchFile: (file, bytesMax, signal) => fetchMedia(api, file, bytesMax, signal),
     probe: (signal) => probe(api, signal),
-    close: async () => undefined,
   };
 }
 
 function heard(api: Api, request: ChannelRequest): Handled {
   const form = formIn(request);
-  if (!isSigned(api, request, form)) return refused();
+  if (!isSigned(api, request, form)) return REFUSED;
   const event = messageIn(form, api.settings.number, api.environment.nowMs());
   return event === null
     ? parked("The message names no sender or no id.", form)
@@ -93,7 +79,7 @@ function heard(api: Api, request: ChannelRequest): Handled {
 
 function became(api: Api, request: ChannelRequest): Handled {
   const form = formIn(request);
-  if (!isSigned(api, request, form)) return refused();
+  if (!isSigned(api, request, form)) return REFUSED;
   const key = request.query.get("key");
   const { number } = api.settings;
   const event = statusIn(form, { number, atMs: api.environment.nowMs(), key });
@@ -111,22 +97,13 @@ function isSigned(api: Api, request: ChannelRequest, form: URLSearchParams): boo
   return isFromTwilio(url, form, headers["x-twilio-signature"], api.tokens);
 }
 
-function refused(): Handled {
-  const body = "The signature is missing or not of this account and the channel's public address.";
-  return { refused: { status: 401, body } };
-}
+const REFUSED = refusal(
+  401,
+  "The signature is missing or not of this account and the channel's public address.",
+);
 
 function parked(reason: string, form: URLSearchParams): Handled {
   return { events: [], ack: ACK, parked: [{ reason, raw: form.toString().slice(0, 4_000) }] };
-}
-
-// Plain text; choices are written out, files are named.
-function partsOf(outgoing: Outgoing): Part[] {
-  const choices = writtenButtons(outgoing.buttons ?? []);
-  const files = (outgoing.files ?? []).map(({ name }) => `[${name}] cannot be sent by SMS.`);
-  const said = [outgoing.text, choices, ...files].filter((text) => text !== "").join("\n\n");
-  const options = { max: smsLimits.text, unit: "utf16", render: plainText } as const;
-  return pieces(said, options).map(({ plain }) => ({ body: { text: plain }, plain }));
 }
 
 async function probe(api: Api, signal: AbortSignal): Promise<Finding[]> {

@@ -2,14 +2,7 @@
 
 import type { SendFailure } from "../../../actors/channels/outgoing.ts";
 import type { PlatformAnswer } from "../adapter.ts";
-import {
-  backOffMs,
-  type Failed,
-  jsonIn,
-  retryAfterMs,
-  unreached,
-  withoutSecrets,
-} from "../platform-answer.ts";
+import { type Failed, failedSend, jsonIn, type SendAbout } from "../platform-answer.ts";
 import { memberOf, textIn } from "../sent-json.ts";
 
 const codes: Readonly<Partial<Record<SendFailure, readonly number[]>>> = {
@@ -35,28 +28,12 @@ export function classOfCode(code: number): SendFailure | undefined {
 }
 
 /** What an answer that is no receipt means. */
-export function failureOf(
-  answer: PlatformAnswer,
-  about: { readonly attempt: number; readonly nowMs: number; readonly secrets: readonly string[] },
-): Failed {
-  if (!answer.reached) return unreached(answer, about.secrets);
-  const body = jsonIn(answer.body);
+export function failureOf(answer: PlatformAnswer, about: Omit<SendAbout, "platform">): Failed {
+  const body = answer.reached ? jsonIn(answer.body) : null;
   const given = memberOf(body, "code") ?? memberOf(body, "error_code");
-  const code = typeof given === "number" ? given : null;
+  if (typeof given !== "number") return failedSend(answer, { ...about, platform: "Twilio" });
   const words =
     textIn(body, "message", 200) ?? textIn(body, "error_message", 200) ?? "no reason given";
-  const said =
-    code === null ? `Twilio answered ${answer.status}.` : `Twilio error ${code}: ${words}`;
-  const failure = (code === null ? undefined : classOfCode(code)) ?? classOfStatus(answer.status);
-  const failed: Failed = { ok: false, class: failure, reason: withoutSecrets(said, about.secrets) };
-  if (failure !== "rate") return failed;
-  const waitMs = retryAfterMs(answer.headers["retry-after"], about.nowMs);
-  return { ...failed, retryAfterMs: waitMs ?? backOffMs(about.attempt) };
-}
-
-function classOfStatus(status: number): SendFailure {
-  if (status < 400 || status === 504) return "unknown";
-  if (status === 401 || status === 403 || status === 404) return "auth";
-  if (status === 429) return "rate";
-  return status === 408 || status >= 500 ? "retry" : "format";
+  const known = { class: classOfCode(given), reason: `Twilio error ${given}: ${words}` };
+  return failedSend(answer, { ...about, platform: "Twilio" }, known);
 }

@@ -2,6 +2,7 @@
 
 import type { FileRef, Inbound, StatusEvent } from "../../../actors/channels/inbound.ts";
 import { channelLimits } from "../../../actors/channels/limits.ts";
+import { personSender } from "../person-sender.ts";
 import { classOfCode } from "./errors.ts";
 import { smsLimits } from "./settings.ts";
 
@@ -27,7 +28,7 @@ export function messageIn(form: URLSearchParams, number: string, atMs: number): 
     dedupe: [`m:${sid}`],
     ...whereOf(from, to, number),
     sender: {
-      ...senderOf(from),
+      ...personSender(from),
       // STOP, START and HELP are answered by Twilio itself, which says so here.
       isAutomatic: form.get("OptOutType") !== null,
     },
@@ -79,7 +80,7 @@ export function statusIn(
     ...(of.key !== null && of.key !== "" && { key: of.key.slice(0, 120) }),
     dedupe: [`s:${sid}:${state}`],
     ...whereOf(to, from === "" ? of.number : from, of.number),
-    sender: { ...senderOf(to), isAutomatic: true },
+    sender: { ...personSender(to), isAutomatic: true },
     atMs: of.atMs,
   };
 }
@@ -88,8 +89,4 @@ export function statusIn(
 function whereOf(person: string, ours: string, number: string) {
   const conversation = ours === number ? person : `${ours.slice(0, 100)}/${person}`;
   return { place: { conversation, isDirect: true }, address: { to: person, from: ours } };
-}
-
-function senderOf(id: string) {
-  return { id, isBot: false, isSelf: false, isVerified: true };
 }

@@ -1,12 +1,8 @@
 // Microsoft Teams: the Bot Connector's activities in, Markdown and Adaptive Cards out.
 
 import type { Receipt } from "../../../actors/channels/outgoing.ts";
-import {
-  type ChannelEnvironment,
-  type ChannelInstance,
-  defineChannel,
-  type Finding,
-} from "../adapter.ts";
+import type { ChannelEnvironment, Finding } from "../adapter.ts";
+import { type DefinedInstance, defineChannel } from "../define.ts";
 import { createConnector } from "./connector.ts";
 import { fetchFile } from "./files.ts";
 import { SigningKeys } from "./keys.ts";
@@ -49,7 +45,7 @@ export const teams = defineChannel({
   create: (settings, environment) => openAccount(settings, environment),
 });
 
-function openAccount(settings: TeamsSettings, environment: ChannelEnvironment): ChannelInstance {
+function openAccount(settings: TeamsSettings, environment: ChannelEnvironment): DefinedInstance {
   checkSettings(settings);
   const { app_id: appId, tenants } = settings;
   const { metadata, issuer } = addressesOf(settings);
@@ -72,7 +68,6 @@ function openAccount(settings: TeamsSettings, environment: ChannelEnvironment): 
     fetchFile: (file, bytesMax, signal) =>
       fetchFile(file, bytesMax, signal, { ...hosts, tokens, environment }),
     probe: () => probe(keys, tokens),
-    close: async () => undefined,
   };
 }
 

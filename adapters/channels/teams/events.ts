@@ -4,6 +4,7 @@
 import { createHash } from "node:crypto";
 import type { Inbound, Sender } from "../../../actors/channels/inbound.ts";
 import { channelLimits } from "../../../actors/channels/limits.ts";
+import { personSender } from "../person-sender.ts";
 import { type Fields, fieldsOf, listIn, memberOf, textIn } from "../sent-json.ts";
 import { filesOf } from "./files.ts";
 import { teamsLimits } from "./limits.ts";
@@ -50,13 +51,10 @@ function baseOf(activity: Fields, { appId, nowMs }: EventParts): Base | null {
   const alias = textIn(from, "aadObjectId", 100);
   const name = textIn(from, "name", 200);
   const sender: Sender = {
-    id: user,
+    ...personSender(user, name),
     ...(alias !== null && { aliases: [alias] }),
-    ...(name !== null && { name }),
     isBot: user.startsWith(BOT_PREFIX) || textIn(from, "role", 20) === "bot",
     isSelf: user === `${BOT_PREFIX}${appId}`,
-    isAutomatic: false,
-    isVerified: true,
   };
   const key = `teams:${hashOf(at.place.conversation)}/${id}`;
   return { ...at, sender, id, key, atMs: Number.isFinite(said) ? said : nowMs() };

@@ -3,6 +3,7 @@
 import { RuntimeError } from "../../../runtime/errors.ts";
 import { parseJson } from "../../http/body.ts";
 import type { ChannelRequest, ChannelResponse, ChannelRoute, Handled } from "../adapter.ts";
+import { refusal } from "../answer.ts";
 import { type Fields, fieldsOf, textIn } from "../sent-json.ts";
 import { type EventParts, readActivity } from "./events.ts";
 import { isServiceAddress } from "./hosts.ts";
@@ -72,8 +73,4 @@ function handleActivity(activity: Fields, parts: RequestParts): Handled {
   }
   const event = readActivity(activity, parts);
   return { events: event === null ? [] : [event], ack };
-}
-
-function refusal(status: 400 | 401 | 403, body: string): Handled {
-  return { refused: { status, body } };
 }

@@ -2,14 +2,9 @@
 
 import { RuntimeError } from "../../../runtime/errors.ts";
 import { parseJson } from "../../http/body.ts";
-import {
-  type Capabilities,
-  type ChannelEnvironment,
-  type ChannelInstance,
-  type ChannelRequest,
-  defineChannel,
-  type Handled,
-} from "../adapter.ts";
+import type { Capabilities, ChannelEnvironment, ChannelRequest, Handled } from "../adapter.ts";
+import { refusal } from "../answer.ts";
+import { type DefinedInstance, defineChannel } from "../define.ts";
 import { apiOf, callMethod } from "./api.ts";
 import { understood } from "./events.ts";
 import { telegramLimits } from "./limits.ts";
@@ -45,7 +40,7 @@ export const telegram = defineChannel({
   create: open,
 });
 
-function open(settings: TelegramSettings, environment: ChannelEnvironment): ChannelInstance {
+function open(settings: TelegramSettings, environment: ChannelEnvironment): DefinedInstance {
   for (const name of telegramSecrets) {
     if ((settings[name] ?? "") !== "") continue;
     throw new RuntimeError("INVALID", `A Telegram account needs the secret ${name}.`, {
@@ -70,7 +65,6 @@ function open(settings: TelegramSettings, environment: ChannelEnvironment): Chan
     },
     fetchFile: (file, bytesMax, signal) => fetchMedia(api, file, bytesMax, signal),
     probe: (signal) => probeAccount(api, signal),
-    close: async () => undefined,
   };
 }
 
@@ -79,16 +73,16 @@ function receiver(settings: TelegramSettings, environment: ChannelEnvironment) {
   const bot = botOf(settings.bot_token, settings.bot_username);
   return (request: ChannelRequest): Handled => {
     if (!isFromTelegram(request.headers["x-telegram-bot-api-secret-token"], secrets)) {
-      return { refused: { status: 401, body: "The secret token is missing or wrong." } };
+      return refusal(401, "The secret token is missing or wrong.");
     }
     let update: unknown;
     try {
       update = parseJson(request.body);
     } catch (error) {
       const why = error instanceof RuntimeError ? error.message : "The body is not valid JSON.";
-      return { refused: { status: 400, body: why } };
+      return refusal(400, why);
     }
     const found = understood(update, bot, environment.nowMs());
-    return found ?? { refused: { status: 400, body: "The body is no update of Telegram." } };
+    return found ?? refusal(400, "The body is no update of Telegram.");
   };
 }

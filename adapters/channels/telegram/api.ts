@@ -1,14 +1,7 @@
 // Calls of the Bot API, and what its answers mean. The token is part of each address: no reason shows one.
 
 import type { ChannelEnvironment, PlatformAnswer } from "../adapter.ts";
-import {
-  backOffMs,
-  type Failed,
-  jsonIn,
-  retryAfterMs,
-  unreached,
-  withoutSecrets,
-} from "../platform-answer.ts";
+import { classOfStatus, type Failed, failedSend, jsonIn } from "../platform-answer.ts";
 import { fieldsOf, memberOf, textIn } from "../sent-json.ts";
 import { numberIn } from "./place.ts";
 import { BOT_API_URL, type TelegramSettings } from "./settings.ts";
@@ -63,26 +56,25 @@ export async function callMethod(
 
 function calledFrom(api: Api, answer: PlatformAnswer, attempt: number): Called {
   const none = { ok: false, movedTo: null, description: "" } as const;
-  if (!answer.reached) return { ...none, failed: unreached(answer, api.secrets) };
-  const body = jsonIn(answer.body);
+  const nowMs = api.environment.nowMs();
+  const about = { platform: "Telegram", attempt, nowMs, secrets: api.secrets };
+  const body = answer.reached ? jsonIn(answer.body) : null;
   if (memberOf(body, "ok") === true) return { ok: true, result: memberOf(body, "result") };
   const isError = fieldsOf(body) !== null && memberOf(body, "ok") === false;
-  const description = isError ? (textIn(body, "description", 250) ?? "") : "";
-  const code = (isError ? numberIn(body, "error_code") : null) ?? answer.status;
+  if (!answer.reached || !isError) return { ...none, failed: failedSend(answer, about) };
+  const description = textIn(body, "description", 250) ?? "";
+  const code = numberIn(body, "error_code") ?? answer.status;
   const parameters = memberOf(body, "parameters");
-  const said =
-    description === "" ? `Telegram answered ${answer.status}.` : `Telegram: ${description}`;
-  const reason = withoutSecrets(said, api.secrets);
-  const failure = isError ? classOf(code, description) : classOfStatus(answer.status);
-  const failed: Failed = { ok: false, class: failure, reason };
-  const seconds = numberIn(parameters, "retry_after");
-  const given = seconds === null ? answer.headers["retry-after"] : String(seconds);
-  const waitMs = retryAfterMs(given, api.environment.nowMs()) ?? backOffMs(attempt);
+  const known = {
+    class: classOf(code, description),
+    reason: description === "" ? undefined : `Telegram: ${description}`,
+    retryAfter: numberIn(parameters, "retry_after")?.toString(),
+  };
   return {
     ...none,
     description,
     movedTo: numberIn(parameters, "migrate_to_chat_id"),
-    failed: failure === "rate" ? { ...failed, retryAfterMs: waitMs } : failed,
+    failed: failedSend(answer, about, known),
   };
 }
 
@@ -98,11 +90,4 @@ function classOf(code: number, description: string): Failed["class"] {
   if (code === 409) return "retry";
   if (code === 400) return GONE.test(description) ? "gone" : "format";
   return classOfStatus(code);
-}
-
-function classOfStatus(status: number): Failed["class"] {
-  if (status < 400 || status === 504) return "unknown";
-  if (status === 401 || status === 403 || status === 404) return "auth";
-  if (status === 429) return "rate";
-  return status === 408 || status >= 500 ? "retry" : "format";
 }

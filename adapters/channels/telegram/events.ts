@@ -2,6 +2,7 @@
 
 import type { IdentityEvent, Inbound } from "../../../actors/channels/inbound.ts";
 import type { ChannelResponse, Parked } from "../adapter.ts";
+import { personSender } from "../person-sender.ts";
 import { memberOf, textIn } from "../sent-json.ts";
 import { contentOf } from "./content.ts";
 import { addressOf, type Bot, numberIn, placeOf, senderOf } from "./place.ts";
@@ -143,13 +144,7 @@ function movedTo(message: unknown, update: number): IdentityEvent | null {
     dedupe: [`u:${update}`, `i:${before}:${after}`],
     place: { conversation: before, isDirect: false },
     address: { chat: Number(after), topic: null },
-    sender: {
-      id: after,
-      isBot: false,
-      isSelf: false,
-      isAutomatic: true,
-      isVerified: true,
-    },
+    sender: { ...personSender(after), isAutomatic: true },
     atMs: (numberIn(message, "date") ?? 0) * 1_000,
   };
 }

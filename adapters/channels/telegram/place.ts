@@ -1,6 +1,7 @@
 // Where something is said at Telegram, who says it, and where an answer goes.
 
 import type { ChannelData, Place, Sender } from "../../../actors/channels/inbound.ts";
+import { personSender } from "../person-sender.ts";
 import { memberOf, textIn } from "../sent-json.ts";
 
 /** The bot itself. */
@@ -50,12 +51,10 @@ export function senderOf(message: unknown, bot: Bot): Sender | null {
   const names = ["first_name", "last_name", "title"].map((field) => textIn(from, field, 100));
   const name = names.filter((part) => part !== null).join(" ");
   return {
-    id: String(id),
-    ...(name !== "" && { name }),
+    ...personSender(String(id), name),
     isBot: memberOf(from, "is_bot") === true,
     isSelf: id === bot.id,
     isAutomatic: memberOf(message, "is_automatic_forward") === true,
-    isVerified: true,
   };
 }
 

@@ -4,7 +4,8 @@
 import type { ChannelData } from "../../../actors/channels/inbound.ts";
 import type { Part, SendResult } from "../../../actors/channels/outgoing.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
-import { type ChannelEnvironment, type ChannelInstance, defineChannel } from "../adapter.ts";
+import type { ChannelEnvironment } from "../adapter.ts";
+import { type DefinedInstance, defineChannel } from "../define.ts";
 import type { Mailbox } from "../mailbox.ts";
 import { boxOf, entryKeys, renderWebChat } from "./entries.ts";
 import { webChatLimits } from "./limits.ts";
@@ -33,7 +34,6 @@ export const webChat = defineChannel({
     accountRate: { calls: 200, perMs: 1_000, burst: 400 },
     conversationRate: { calls: 5, perMs: 1_000, burst: 20 },
   },
-  sessionScope: "conversation",
   create: (settings, environment) => {
     const rules = webChatRules(settings);
     const mailbox = neededMailbox(environment);
@@ -42,13 +42,12 @@ export const webChat = defineChannel({
   },
 });
 
-function instanceOf(chat: WebChat): ChannelInstance {
+function instanceOf(chat: WebChat): DefinedInstance {
   const { mailbox, typing } = chat;
   return {
     routes: [widgetRoute, ...webChatRoutes(chat)],
-    render: renderWebChat,
     // The widget shows what it understands of Markdown and refuses none.
-    renderPlain: renderWebChat,
+    render: renderWebChat,
     send: (part, address, { key }) =>
       put(chat, address, { key, part, add: (...entry) => mailbox.append(...entry) }),
     edit: (receipt, part, address) =>
@@ -63,7 +62,6 @@ function instanceOf(chat: WebChat): ChannelInstance {
         text: `The chat may be shown by ${chat.rules.origins === null ? "any page" : [...chat.rules.origins].join(", ")}.`,
       },
     ],
-    close: async () => {},
   };
 }
 

@@ -14,6 +14,7 @@ import type {
 import { type Headers, jsonAnswer, problem, problemOf } from "../answer.ts";
 import type { Mailbox } from "../mailbox.ts";
 import { fileOfEntry } from "../mailbox-file.ts";
+import { personSender } from "../person-sender.ts";
 import {
   entryKeys,
   filesOf,
@@ -125,14 +126,7 @@ async function message(chat: WebChat, rates: Rates, asked: Asked): Promise<Handl
     dedupe: [`${box}/${id}`],
     place: { conversation: box, user: visitor.id, isDirect: true },
     address: { ...address },
-    sender: {
-      id: visitor.id,
-      ...(visitor.name !== null && { name: visitor.name }),
-      isBot: false,
-      isSelf: false,
-      isAutomatic: false,
-      isVerified: true,
-    },
+    sender: personSender(visitor.id, visitor.name),
     atMs: nowMs,
   };
   const event: MessageEvent | ActionEvent =

@@ -4,17 +4,16 @@
 import type { ChannelData, FileRef } from "../../../actors/channels/inbound.ts";
 import type { Part, SendResult } from "../../../actors/channels/outgoing.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
-import {
-  type ChannelEnvironment,
-  type ChannelInstance,
-  type ChannelRequest,
-  type ChannelRoute,
-  defineChannel,
-  type Finding,
-  type Handled,
-  type SendOptions,
+import type {
+  ChannelEnvironment,
+  ChannelRequest,
+  ChannelRoute,
+  Finding,
+  Handled,
+  SendOptions,
 } from "../adapter.ts";
 import { jsonAnswer, problem, problemOf } from "../answer.ts";
+import { type DefinedInstance, defineChannel } from "../define.ts";
 import type { Mailbox } from "../mailbox.ts";
 import { addressOf, boxOf } from "./address.ts";
 import { postCallback, postSigned } from "./callback.ts";
@@ -64,7 +63,7 @@ export const webhook = defineChannel({
   },
 });
 
-function callbackInstance(rules: WebhookRules, environment: ChannelEnvironment): ChannelInstance {
+function callbackInstance(rules: WebhookRules, environment: ChannelEnvironment): DefinedInstance {
   return {
     ...common(environment),
     routes: [
@@ -91,7 +90,7 @@ function callbackInstance(rules: WebhookRules, environment: ChannelEnvironment):
   };
 }
 
-function mailboxInstance(rules: WebhookRules, environment: ChannelEnvironment): ChannelInstance {
+function mailboxInstance(rules: WebhookRules, environment: ChannelEnvironment): DefinedInstance {
   const mailbox = neededMailbox(environment);
   const keys = rules.keys.length > 0 ? rules.keys : rules.legacyKeys;
   const of: PollOptions = { environment, mailbox, keys };
@@ -132,15 +131,11 @@ function mailboxInstance(rules: WebhookRules, environment: ChannelEnvironment): 
   };
 }
 
-function common(
-  environment: ChannelEnvironment,
-): Pick<ChannelInstance, "render" | "renderPlain" | "fetchFile" | "close"> {
+function common(environment: ChannelEnvironment): Pick<DefinedInstance, "render" | "fetchFile"> {
   return {
-    render: renderWebhook,
     // There are no marks that a program could refuse: what it shows is its own affair.
-    renderPlain: renderWebhook,
+    render: renderWebhook,
     fetchFile: (file, bytesMax, signal) => fetchFile(file, { bytesMax, signal, environment }),
-    close: async () => {},
   };
 }
 

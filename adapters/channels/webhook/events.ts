@@ -7,6 +7,7 @@ import { type Static, Type } from "../../../actors/schema.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import { parseJson } from "../../http/body.ts";
 import { loadValidator, validate } from "../../http/validate.ts";
+import { personSender } from "../person-sender.ts";
 import type { WebhookAddress } from "./address.ts";
 import { webhookLimits } from "./limits.ts";
 import { httpUrl, isHostIn, type WebhookRules } from "./settings.ts";
@@ -93,15 +94,8 @@ export async function readEvent(
     dedupe: dedupeOf(body, of.delivery),
     place: { conversation, ...(thread !== undefined && { thread }), user, isDirect: true },
     address: { ...address },
-    sender: {
-      id: user,
-      ...(user_name !== undefined && { name: user_name }),
-      isBot: false,
-      isSelf: false,
-      isAutomatic: false,
-      // The caller has a secret of the account and answers for its users.
-      isVerified: true,
-    },
+    // The caller has a secret of the account and answers for its users.
+    sender: personSender(user, user_name),
     atMs: of.atMs,
   };
   const files = filesOf(body, of.rules);

@@ -3,8 +3,8 @@
 // The bytes are signed, not the text: the library that makes these signatures decodes them first, so it
 // signs what we send and is no judge of what comes.
 
-import { createHmac, timingSafeEqual } from "node:crypto";
 import type { ChannelRequest } from "../adapter.ts";
+import { isSigned } from "../signature.ts";
 import { webhookLimits } from "./limits.ts";
 import type { WebhookRules } from "./settings.ts";
 
@@ -28,12 +28,8 @@ export function verify(
   if (signatures !== undefined) return verifyStandard(headers, body, signatures, rules.keys, nowMs);
   const legacy = rules.legacyHeader === null ? undefined : headers[rules.legacyHeader];
   if (legacy === undefined) return refused("It has no webhook-signature.");
-  const mac = LEGACY.exec(legacy)?.[1];
-  const isOurs =
-    mac !== undefined &&
-    rules.legacyKeys.some((key) =>
-      isSame(createHmac("sha256", key).update(body).digest(), Buffer.from(mac, "hex")),
-    );
+  const given = LEGACY.exec(legacy)?.[1]?.toLowerCase();
+  const isOurs = isSigned({ given, of: [body], secrets: rules.legacyKeys });
   return isOurs ? { ok: true, id: null, atMs: null } : refused("Its signature is not ours.");
 }
 
@@ -51,21 +47,15 @@ function verifyStandard(
   if (Math.abs(nowMs / 1_000 - Number(time)) > toleranceS) {
     return refused(`webhook-timestamp is more than ${toleranceS} s from now.`);
   }
-  const given = signatures
+  const of = [`${id}.${time}.`, body];
+  const isOurs = signatures
     .split(" ", webhookLimits.signatures)
     .filter((signature) => signature.startsWith("v1,"))
-    .map((signature) => Buffer.from(signature.slice("v1,".length), "latin1"));
-  const isOurs = keys.some((key) => {
-    const mac = createHmac("sha256", key).update(`${id}.${time}.`).update(body).digest("base64");
-    return given.some((signature) => isSame(Buffer.from(mac, "latin1"), signature));
-  });
+    .map((signature) => signature.slice("v1,".length))
+    .some((given) => isSigned({ given, of, secrets: keys, encoding: "base64" }));
   return isOurs
     ? { ok: true, id, atMs: Number(time) * 1_000 }
     : refused("None of its signatures is ours.");
-}
-
-function isSame(due: Buffer, given: Buffer): boolean {
-  return due.length === given.length && timingSafeEqual(due, given);
 }
 
 function refused(reason: string): Verified {

@@ -5,14 +5,9 @@ import { channelLimits } from "../../../actors/channels/limits.ts";
 import type { Part } from "../../../actors/channels/outgoing.ts";
 import { RuntimeError } from "../../../runtime/errors.ts";
 import { parseJson } from "../../http/body.ts";
-import {
-  type Capabilities,
-  type ChannelEnvironment,
-  type ChannelInstance,
-  type ChannelRequest,
-  defineChannel,
-  type Handled,
-} from "../adapter.ts";
+import type { Capabilities, ChannelEnvironment, ChannelRequest, Handled } from "../adapter.ts";
+import { refusal } from "../answer.ts";
+import { type DefinedInstance, defineChannel } from "../define.ts";
 import { shortened } from "./buttons.ts";
 import { type Graph, graphOf, postJson } from "./graph.ts";
 import { addressIn, type Line } from "./identity.ts";
@@ -28,7 +23,7 @@ import {
   whatsappSecrets,
   whatsappSettings,
 } from "./settings.ts";
-import { handshake, isSigned } from "./verify.ts";
+import { handshake, isFromMeta } from "./verify.ts";
 
 const capabilities: Capabilities = {
   textMax: whatsappLimits.text,
@@ -50,11 +45,10 @@ export const whatsapp = defineChannel({
   settings: whatsappSettings,
   secrets: whatsappSecrets,
   capabilities,
-  sessionScope: "conversation",
   create: open,
 });
 
-function open(settings: WhatsAppSettings, environment: ChannelEnvironment): ChannelInstance {
+function open(settings: WhatsAppSettings, environment: ChannelEnvironment): DefinedInstance {
   refuseWithout(settings);
   const graph = graphOf(settings, environment);
   const rules = { chooseText: settings.choose_text ?? "Please choose:" };
@@ -71,7 +65,6 @@ function open(settings: WhatsAppSettings, environment: ChannelEnvironment): Chan
     fetchFile: (file, bytesMax, signal) => fetchMedia(graph, file, bytesMax, signal),
     template: (address) => templatePart(settings, address),
     probe: (signal) => probeAccount(graph, signal),
-    close: async () => undefined,
   };
 }
 
@@ -96,8 +89,8 @@ function receiver(graph: Graph): (request: ChannelRequest) => Handled {
   const lines = linesOf(settings);
   const told = new Set<string>();
   return (request) => {
-    if (!isSigned(request.body, request.headers["x-hub-signature-256"], secrets)) {
-      return { refused: { status: 401, body: "The signature is missing or wrong." } };
+    if (!isFromMeta(request.body, request.headers["x-hub-signature-256"], secrets)) {
+      return refusal(401, "The signature is missing or wrong.");
     }
     const notification = understood(request.body, lines);
     if ("refused" in notification) return notification;
@@ -120,10 +113,10 @@ function understood(body: Uint8Array, lines: ReadonlyMap<string, Line>) {
     parsed = parseJson(body);
   } catch (error) {
     const why = error instanceof RuntimeError ? error.message : "The body is not valid JSON.";
-    return { refused: { status: 400, body: why } };
+    return refusal(400, why);
   }
   const notification = notificationIn(parsed, lines);
-  return notification ?? { refused: { status: 400, body: "The body is no webhook of WhatsApp." } };
+  return notification ?? refusal(400, "The body is no webhook of WhatsApp.");
 }
 
 function linesOf(settings: WhatsAppSettings): Map<string, Line> {

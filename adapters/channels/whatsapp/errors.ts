@@ -1,9 +1,15 @@
 // What an error of the Graph API means for a message: by its code, as Meta advises (WhatsApp Cloud API,
 // error codes), because titles and HTTP statuses change.
 
-import type { SendFailure, SendResult } from "../../../actors/channels/outgoing.ts";
+import type { SendFailure } from "../../../actors/channels/outgoing.ts";
 import type { PlatformAnswer } from "../adapter.ts";
-import { backOffMs, jsonIn, retryAfterMs, unreached, withoutSecrets } from "../platform-answer.ts";
+import {
+  classOfStatus,
+  type Failed,
+  failedSend,
+  jsonIn,
+  type SendAbout,
+} from "../platform-answer.ts";
 import { fieldsOf, listIn, memberOf, textIn } from "../sent-json.ts";
 
 /** Codes by what they mean. Codes that are not here: by the HTTP status. */
@@ -34,25 +40,13 @@ export function classOfCode(code: number): SendFailure | undefined {
   return classes.get(code);
 }
 
-/**
- * What an answer that is no receipt means.
- * @param attempt counts the waiting up where Meta names no time: 4^n seconds, as it advises.
- * @param secrets taken out of what is said.
- */
-export function failureOf(
-  answer: PlatformAnswer,
-  about: { readonly attempt: number; readonly nowMs: number; readonly secrets: readonly string[] },
-): Extract<SendResult, { ok: false }> {
-  if (!answer.reached) return unreached(answer, about.secrets);
-  const body = jsonIn(answer.body);
-  const error = fieldsOf(memberOf(body, "error"));
-  const reason = withoutSecrets(reasonOf(error, answer), about.secrets);
-  const failure =
-    error === null ? classOfStatus(answer.status) : classOfError(error, answer.status);
-  if (failure !== "rate") return { ok: false, class: failure, reason };
-  const waitMs =
-    retryAfterMs(answer.headers["retry-after"], about.nowMs) ?? backOffMs(about.attempt);
-  return { ok: false, class: failure, reason, retryAfterMs: waitMs };
+/** What an answer that is no receipt means. */
+export function failureOf(answer: PlatformAnswer, about: Omit<SendAbout, "platform">): Failed {
+  const error = answer.reached ? fieldsOf(memberOf(jsonIn(answer.body), "error")) : null;
+  const whole = { ...about, platform: "WhatsApp" };
+  if (!answer.reached || error === null) return failedSend(answer, whole);
+  const known = { class: classOfError(error, answer.status), reason: reasonOf(error) };
+  return failedSend(answer, whole, known);
 }
 
 function classOfError(error: unknown, status: number): SendFailure {
@@ -65,18 +59,7 @@ function classOfError(error: unknown, status: number): SendFailure {
   return status < 400 ? "format" : classOfStatus(status);
 }
 
-// A page of a proxy, nothing at all, JSON without an error. What says that all went well and names no
-// message may have sent one, and so may a gateway that lost its patience.
-function classOfStatus(status: number): SendFailure {
-  if (status < 400 || status === 504) return "unknown";
-  if (status === 401 || status === 403) return "auth";
-  if (status === 429) return "rate";
-  if (status === 408 || status >= 500) return "retry";
-  return status === 404 ? "auth" : "format";
-}
-
-function reasonOf(error: unknown, answer: PlatformAnswer & { reached: true }): string {
-  if (error === null) return `WhatsApp answered ${answer.status} without saying what.`;
+function reasonOf(error: unknown): string {
   const code = memberOf(error, "code");
   const details = textIn(memberOf(error, "error_data"), "details", 200);
   const words = details ?? textIn(error, "message", 200) ?? "no reason given";

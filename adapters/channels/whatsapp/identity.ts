@@ -11,6 +11,7 @@ import type {
   Sender,
 } from "../../../actors/channels/inbound.ts";
 import { channelLimits } from "../../../actors/channels/limits.ts";
+import { personSender } from "../person-sender.ts";
 import { listIn, memberOf, textIn } from "../sent-json.ts";
 import { whatsappLimits } from "./limits.ts";
 
@@ -79,13 +80,8 @@ export function placeOf(person: Person, line: Line, group: string | null): Place
 export function asSender(person: Person): Sender {
   const { phone, userId, name } = person;
   return {
-    id: idOf(person),
+    ...personSender(idOf(person), name),
     ...(phone !== null && userId !== null && { aliases: [phone] }),
-    ...(name !== null && { name }),
-    isBot: false,
-    isSelf: false,
-    isAutomatic: false,
-    isVerified: true,
   };
 }
 

@@ -1,31 +1,20 @@
 // Whether a request comes from Meta: the handshake when a webhook is set up, and the signature of each
 // delivery, over the bytes as they came.
 
-import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import type { ChannelRequest, ChannelResponse } from "../adapter.ts";
+import { isSameWord, isSigned } from "../signature.ts";
 import { whatsappLimits } from "./limits.ts";
 
 const SIGNATURE = /^sha256=([0-9a-f]{64})$/;
 const HANDSHAKE = ["hub.mode", "hub.verify_token", "hub.challenge"] as const;
 
-/**
- * Whether one of the secrets has signed the body: `X-Hub-Signature-256: sha256=<hex HMAC-SHA256>`. All
- * secrets are tried, so that time says nothing of which it was.
- */
-export function isSigned(
+/** Whether one of the secrets has signed the body: `X-Hub-Signature-256: sha256=<hex HMAC-SHA256>`. */
+export function isFromMeta(
   body: Uint8Array,
   header: string | undefined,
   secrets: readonly string[],
 ): boolean {
-  const hex = SIGNATURE.exec(header ?? "")?.[1];
-  if (hex === undefined) return false;
-  const given = Buffer.from(hex, "hex");
-  let isRight = false;
-  for (const secret of secrets) {
-    const right = createHmac("sha256", secret).update(body).digest();
-    if (timingSafeEqual(given, right)) isRight = true;
-  }
-  return isRight;
+  return isSigned({ given: SIGNATURE.exec(header ?? "")?.[1], of: [body], secrets });
 }
 
 /**
@@ -42,7 +31,7 @@ export function handshake(request: ChannelRequest, verifyToken: string): Channel
   const values = HANDSHAKE.map((name) => request.query.getAll(name));
   if (values.some((given) => given.length !== 1)) return refused;
   const [mode = "", token = "", challenge = ""] = values.map(([value]) => value ?? "");
-  if (mode !== "subscribe" || !isSame(token, verifyToken)) return refused;
+  if (mode !== "subscribe" || !isSameWord(token, verifyToken)) return refused;
   if (challenge === "" || challenge.length > whatsappLimits.challenge) return refused;
   return {
     status: 200,
@@ -50,10 +39,4 @@ export function handshake(request: ChannelRequest, verifyToken: string): Channel
     headers: { "x-content-type-options": "nosniff" },
     body: challenge,
   };
-}
-
-// Of equal length once hashed, so that the time says nothing of the length either.
-function isSame(given: string, right: string): boolean {
-  const hash = (text: string) => createHash("sha256").update(text, "utf8").digest();
-  return timingSafeEqual(hash(given), hash(right));
 }

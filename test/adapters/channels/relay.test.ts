@@ -39,4 +39,5 @@ test("the page of channels shows it as it is", async () => {
   ]);
 
   expect(page).toContain(`\`\`\`ts\n${adapter}\`\`\``);
+  expect(adapter.trimEnd().split("\n").length).toBeLessThanOrEqual(60);
 });

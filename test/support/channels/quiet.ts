@@ -1,7 +1,8 @@
 // A kind of channel that asks for nothing secret and says nothing, and the kinds of the tests' hosts.
 
 import { Type } from "../../../actors/schema.ts";
-import { defineChannel, type Handled } from "../../../adapters/channels/adapter.ts";
+import type { Handled } from "../../../adapters/channels/adapter.ts";
+import { defineChannel } from "../../../adapters/channels/define.ts";
 import { type Registry, registry } from "../../../adapters/channels/registry.ts";
 import { relay } from "./relay.ts";
 

@@ -1,12 +1,12 @@
 // A whole adapter, of a platform that sends signed JSON and takes JSON: adapters/channels/README.md shows it.
-import { createHmac, timingSafeEqual } from "node:crypto";
-import type { Outgoing } from "../../../actors/channels/outgoing.ts";
+import { channelLimits } from "../../../actors/channels/limits.ts";
 import { Type } from "../../../actors/schema.ts";
-import {
-  type ChannelRequest,
-  defineChannel,
-  type Handled,
-} from "../../../adapters/channels/adapter.ts";
+import { refusal } from "../../../adapters/channels/answer.ts";
+import { defineChannel } from "../../../adapters/channels/define.ts";
+import { personSender } from "../../../adapters/channels/person-sender.ts";
+import { failedSend, jsonIn } from "../../../adapters/channels/platform-answer.ts";
+import { textIn } from "../../../adapters/channels/sent-json.ts";
+import { isSigned } from "../../../adapters/channels/signature.ts";
 
 export const relay = defineChannel({
   kind: "relay",
@@ -18,75 +18,40 @@ export const relay = defineChannel({
     { additionalProperties: false },
   ),
   secrets: ["signing_secret"],
-  capabilities: {
-    ...({
-      textMax: 1_000,
-      textUnit: "codepoint",
-      edit: false,
-      buttons: false,
-      typingMs: 0,
-    } as const),
-    ...{ fileBytesMax: 0, dedupeHours: 24, deliverWithinMs: 3_600_000 },
-    accountRate: { calls: 50, perMs: 1_000, burst: 50 },
-    conversationRate: { calls: 5, perMs: 1_000, burst: 5 },
-  },
-  sessionScope: "conversation",
-  create: ({ api_url, signing_secret }, { call, nowMs }) => {
-    const isSigned = ({ headers, body }: ChannelRequest): boolean => {
-      const given = Buffer.from(headers["x-relay-signature"] ?? "");
-      const right = Buffer.from(createHmac("sha256", signing_secret).update(body).digest("hex"));
-      return given.length === right.length && timingSafeEqual(given, right);
-    };
-    const handle = (request: ChannelRequest): Handled => {
-      if (!isSigned(request)) return { refused: { status: 401, body: "The signature is wrong." } };
-      const [id, room, from, text] = fieldsOf(request.body, ["id", "room", "from", "text"]);
-      if (!id || !room || !from || !text) return { refused: { status: 400, body: "No message." } };
-      const sender = {
-        id: from,
-        isBot: false,
-        isSelf: false,
-        isAutomatic: false,
-        isVerified: true,
-      };
-      const place = { conversation: room, user: from, isDirect: true };
-      const of = { dedupe: [id], place, sender, address: { room }, atMs: nowMs() };
-      return { events: [{ kind: "message", message: id, text, ...of }], ack: { status: 200 } };
-    };
-    const render = ({ text, buttons = [] }: Outgoing) => {
-      const whole = [text, ...buttons.map(({ label }) => `- ${label}`)].join("\n");
-      return (whole.match(/.{1,1000}/gsu) ?? [""]).map((plain) => ({
-        body: { text: plain },
-        plain,
-      }));
-    };
-    return {
-      routes: [{ method: "POST", path: "", bodyMax: 64 * 1024, handle }],
-      ...{ render, renderPlain: render },
-      send: async ({ body: { text } }, { room }, { key, signal }) => {
-        const body = JSON.stringify({ key, room, text });
-        const answer = await call({ method: "POST", url: api_url, body, signal });
-        const lost = (reason: string, is: "unknown" | "retry" | "rate" | "gone") =>
-          ({ ok: false, class: is, reason }) as const;
-        if (!answer.reached)
-          return lost(answer.reason, answer.mayHaveArrived ? "unknown" : "retry");
-        const [id] = fieldsOf(answer.body, ["id"]);
-        if (answer.status === 200 && id) return { ok: true, receipt: { id } };
-        if (answer.status < 300) return lost("The relay did not say what became of it.", "unknown");
-        if (answer.status === 429) return lost("The relay wants us to wait.", "rate");
-        return lost(`The relay answered ${answer.status}.`, answer.status < 500 ? "gone" : "retry");
+  // What is not said here and below is as `define.ts` has it: plain text, no buttons, no files.
+  capabilities: { textMax: 1_000, conversationRate: { calls: 5, perMs: 1_000, burst: 5 } },
+  create: ({ api_url, signing_secret }, { call, nowMs }) => ({
+    routes: [
+      {
+        ...{ method: "POST", path: "", bodyMax: 64 * 1024 },
+        handle: ({ headers, body }) => {
+          // The bytes are proved before anything of them is read.
+          const given = headers["x-relay-signature"];
+          if (!isSigned({ given, of: [body], secrets: [signing_secret] })) {
+            return refusal(401, "The signature is wrong.");
+          }
+          const said = jsonIn(body);
+          const [id, room, from] = ["id", "room", "from"].map((name) => textIn(said, name, 100));
+          const text = textIn(said, "text", channelLimits.textChars);
+          if (!id || !room || !from || !text) return refusal(400, "No message.");
+          // The id makes a repeat known; the address comes back to `send` with the answer.
+          const of = { dedupe: [id], address: { room }, sender: personSender(from), atMs: nowMs() };
+          const place = { conversation: room, user: from, isDirect: true };
+          const event = { kind: "message", message: id, text, place, ...of } as const;
+          return { events: [event], ack: { status: 200 } };
+        },
       },
-      probe: async () => [{ ok: true, text: "The relay has nothing that could be asked." }],
-      close: async () => undefined,
-    };
-  },
+    ],
+    send: async ({ body: { text } }, { room }, { key, attempt, signal }) => {
+      // The same key with every attempt: the relay knows what it has already.
+      const body = JSON.stringify({ key, room, text });
+      const answer = await call({ method: "POST", url: api_url, body, signal });
+      const id = answer.reached && answer.status === 200 && textIn(jsonIn(answer.body), "id");
+      if (id) return { ok: true, receipt: { id } };
+      // A room that is no more; all else is what statuses say everywhere.
+      const known = answer.reached && answer.status === 404 ? { class: "gone" as const } : {};
+      const about = { platform: "The relay", attempt, nowMs: nowMs(), secrets: [signing_secret] };
+      return failedSend(answer, about, known);
+    },
+  }),
 });
-
-/** Texts of a JSON object; undefined for what is none. */
-function fieldsOf(body: Uint8Array, names: readonly string[]): readonly (string | undefined)[] {
-  try {
-    const said = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
-    return names.map((name) => (typeof said?.[name] === "string" ? said[name] : undefined));
-  } catch {
-    return names.map(() => undefined);
-  }
-}

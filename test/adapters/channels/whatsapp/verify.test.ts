@@ -3,7 +3,7 @@
 
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { Handled } from "../../../../adapters/channels/adapter.ts";
-import { isSigned } from "../../../../adapters/channels/whatsapp/verify.ts";
+import { isFromMeta } from "../../../../adapters/channels/whatsapp/verify.ts";
 import {
   openWhatsApp,
   SETTINGS,
@@ -94,8 +94,8 @@ test("a signature is right for its bytes and secret alone", () => {
   const hex = "757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17";
   const body = Buffer.from("Hello, World!");
 
-  expect(isSigned(body, `sha256=${hex}`, [secret])).toBe(true);
-  expect(isSigned(body, `sha256=${hex}`, ["the new one", secret])).toBe(true);
+  expect(isFromMeta(body, `sha256=${hex}`, [secret])).toBe(true);
+  expect(isFromMeta(body, `sha256=${hex}`, ["the new one", secret])).toBe(true);
   const wrong = [
     `sha256=${hex.replace(/7$/, "6")}`,
     `sha256=${hex.toUpperCase()}`,
@@ -105,8 +105,8 @@ test("a signature is right for its bytes and secret alone", () => {
     "",
     undefined,
   ];
-  expect(wrong.map((header) => isSigned(body, header, [secret]))).toEqual(wrong.map(() => false));
-  expect(isSigned(Buffer.from("Hello, World?"), `sha256=${hex}`, [secret])).toBe(false);
+  expect(wrong.map((header) => isFromMeta(body, header, [secret]))).toEqual(wrong.map(() => false));
+  expect(isFromMeta(Buffer.from("Hello, World?"), `sha256=${hex}`, [secret])).toBe(false);
 });
 
 test("case 14: bodies with escapes and emoji are verified as they came; a body written anew is refused", async () => {
