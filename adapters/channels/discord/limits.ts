@@ -17,6 +17,12 @@ export const discordLimits = {
   dedupeHours: 24,
   /** An interaction may be answered by its token for 15 minutes: a little less is counted on, ms. */
   tokenMs: 15 * 60_000 - 10_000,
+  /**
+   * Until so long after an interaction came its token may not be known there yet: our answer to it, by which
+   * Discord makes the message that is waited for, is on its way. Ms, and when it is looked for again.
+   */
+  awaitedMs: 5_000,
+  awaitedAgainMs: 500,
   /** The sign that an answer is written lasts, ms. */
   typingMs: 10_000,
   /** Bytes of a file out. */

@@ -25,8 +25,10 @@ export interface SendParts {
 
 /** The message is not there any more: whatever is to stand there is said anew. */
 const UNKNOWN_MESSAGE = 10_008;
+/** Of a token that is over, or that is not known yet. */
+const UNKNOWN_WEBHOOK = 10_015;
 /** Of a token that is over: unknown webhook, unknown interaction, invalid webhook token. */
-const endedCodes: readonly number[] = [10_015, 10_062, 50_027];
+const endedCodes: readonly number[] = [UNKNOWN_WEBHOOK, 10_062, 50_027];
 /** It "is thinking": nothing has filled it yet. */
 const LOADING = 128;
 
@@ -100,7 +102,7 @@ async function answer(
   const { token, isAwaited } = interaction;
   let fills = false;
   if (part.isFirst === true && isAwaited) {
-    const state = await awaited(part, interaction, signal, api);
+    const state = await awaited(part, interaction, signal, { api, environment });
     if ("result" in state) return state.result;
     if (state.is === "ended") return "ended";
     fills = state.is === "loading";
@@ -125,13 +127,19 @@ async function awaited(
   part: DiscordPart,
   interaction: Interaction,
   signal: AbortSignal,
-  api: DiscordApi,
+  { api, environment }: Pick<SendParts, "api" | "environment">,
 ): Promise<{ readonly is: "loading" | "filled" | "ended" } | { readonly result: SendResult }> {
   const { token } = interaction;
   const path = `${hookPath(interaction)}/messages/@original`;
   const what = "looking at the message that is waited for";
   const found = await api.call({ what, method: "GET", path, token, signal });
   if (!found.ok) {
+    const ageMs = environment.nowMs() - interaction.atMs;
+    if (found.code === UNKNOWN_WEBHOOK && ageMs < discordLimits.awaitedMs) {
+      const { reason } = found.failed;
+      const retryAfterMs = discordLimits.awaitedAgainMs;
+      return { result: { ok: false, class: "retry", reason, retryAfterMs } };
+    }
     if (hasEnded(found)) return { is: "ended" };
     // Only a look: nothing was sent by it.
     const { failed } = found;

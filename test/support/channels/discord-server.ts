@@ -209,6 +209,7 @@ export async function startDiscord(): Promise<DiscordServer> {
   function acknowledge(interaction: Json, ack: unknown): void {
     const channel = String(interaction["channel_id"]);
     const token = String(interaction["token"]);
+    if (hooks.has(token)) return;
     const isAwaited = (ack as Json)["type"] === 5;
     const id = newId();
     hooks.set(token, { original: isAwaited ? id : null, channel, ends: Number.POSITIVE_INFINITY });

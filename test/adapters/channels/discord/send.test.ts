@@ -2,6 +2,7 @@
 // (36, 48), limits (46, 47), errors (49), long texts (55), files (65), the look from outside.
 
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { discordLimits } from "../../../../adapters/channels/discord/limits.ts";
 import {
   handled,
   openDiscord,
@@ -79,11 +80,12 @@ test("after 15 minutes, and when the token is refused, the bot says it in the ch
   const late = await asked(() => nowMs);
   nowMs += 15 * 60_000;
   const answered = await late.send(partsOf(late.account, "Late")[0]);
-  const early = await asked();
+  const early = await asked(() => nowMs);
   fake.end(early.interaction);
   fake.calls.length = 0;
   const refused = await early.send(partsOf(early.account, "Refused")[0]);
-  const { account, address } = await asked();
+  const { account, address } = await asked(() => nowMs);
+  nowMs += discordLimits.awaitedMs;
   for (const code of [10_062, 10_015]) {
     fake.fault("GET /webhooks", { status: 404, body: { code, message: "Unknown" } });
     receiptOf(await account.send(partsOf(account, `c${code}`)[0], address, sendOptions()));
@@ -93,6 +95,20 @@ test("after 15 minutes, and when the token is refused, the bot says it in the ch
   expect(receiptOf(refused).data).toMatchObject({ by: "bot" });
   const said = contents().filter((content) => content !== "");
   expect(said).toEqual(["Late", "Refused", "c10062", "c10015"]);
+});
+
+test("an answer that is there before Discord has read that one comes waits for it", async () => {
+  const { account, address, send } = await asked();
+  const [part] = partsOf(account, "Soon");
+  const unknown = { code: 10_015, message: "Unknown Webhook" };
+  fake.fault("GET /webhooks", { status: 404, body: unknown });
+
+  const early = await send(part);
+  const then = await account.send(part, address, sendOptions());
+
+  expect(early).toMatchObject({ ok: false, class: "retry" });
+  expect(receiptOf(then).data).toMatchObject({ by: "token" });
+  expect(contents()).toEqual(["Soon"]);
 });
 
 test("a press's answers are messages of their own: the one with the button stays", async () => {
