@@ -26,6 +26,8 @@ export interface MailTransfer {
   next(...behaviours: readonly Behaviour[]): void;
   /** The next recipient has been named. */
   named(): Promise<void>;
+  /** Waited for before a recipient is agreed to. */
+  onRecipient: () => Promise<void>;
   /** Mails that came in whole. */
   readonly taken: readonly { readonly to: readonly string[]; readonly raw: Buffer }[];
   stop(): Promise<void>;
@@ -66,7 +68,10 @@ export async function startMailTransfer(
       for (const tell of waiting.splice(0)) tell();
       if (now === "cut-before") sockets.get(session.id)?.destroy();
       else if (typeof now === "object" && now.at === "later") void now.when.then(() => done());
-      else done(refusal("to"));
+      else {
+        const refused = refusal("to");
+        void transfer.onRecipient().then(() => done(refused));
+      }
     },
     onData: (stream, session, done) => {
       const behaviour = now;
@@ -102,13 +107,15 @@ export async function startMailTransfer(
   await once(listener, "listening");
   const address = listener.address();
   if (address === null || typeof address === "string") throw new Error("no port");
-  return {
+  const transfer: MailTransfer = {
     port: address.port,
+    onRecipient: async () => undefined,
     next: (...behaviours) => void queue.push(...behaviours),
     named: () => new Promise((resolve) => void waiting.push(resolve)),
     taken,
     stop: () => new Promise((resolve) => server.close(() => resolve())),
   };
+  return transfer;
 }
 
 async function read(stream: SMTPServerDataStream): Promise<Buffer> {
