@@ -3,8 +3,9 @@
 // about, and never said again on a guess.
 
 import { defineRun, type RunContext } from "../../runtime/actor.ts";
-import { RuntimeError } from "../../runtime/errors.ts";
+import type { RuntimeError } from "../../runtime/errors.ts";
 import type { Ports } from "../ports.ts";
+import { asked, attempt, reasonOf, waitOf } from "./delivery-attempt.ts";
 import type { Delivery, DeliveryEnd } from "./delivery-row.ts";
 import { channelLimits } from "./limits.ts";
 import type { Outgoing, Part, Receipt, SendResult } from "./outgoing.ts";
@@ -22,9 +23,6 @@ const closedWindow: Failed = {
   class: "window",
   reason: "Only a template may be sent to this correspondent now.",
 };
-
-/** Beyond the platform's own time: rates are waited for in it too. */
-const STEP_MS = 2 * channelLimits.callMs;
 
 /** Where it stands. */
 interface Progress {
@@ -114,11 +112,7 @@ async function previewOf(
     key: preview,
     attempt: 1,
   };
-  const found = await context.step(
-    "preview",
-    ({ signal }) => context.ports.channels.reconcile(send, signal),
-    { repeat: "safe", timeoutMs: STEP_MS },
-  );
+  const found = await asked(context, "preview", send);
   return found.state === "sent" ? found.receipt : undefined;
 }
 
@@ -177,7 +171,7 @@ async function sendPart(
   const key = `${id}.${name}`;
   for (let number = 1; ; number += 1) {
     const send: PartSend = {
-      ...{ tenant, channel, part, address, key, attempt: number },
+      ...{ tenant, channel, part, address, key, attempt: number, sinceMs: delivery.createdAtMs },
       ...(conversation !== undefined && { conversation }),
       ...(edits !== undefined && { edits }),
     };
@@ -197,58 +191,4 @@ async function sendPart(
     if (now + waitMs > deliverByMs) return { ...result, class: "late" };
     await context.sleep(`wait:${name}:${number}`, waitMs);
   }
-}
-
-/** What the platform asks for, bounded; else twice as long each time. */
-function waitOf({ retryAfterMs }: Failed, number: number): number {
-  const { retryMinMs, retryMaxMs, retryAfterMaxMs } = channelLimits;
-  const own = Math.min(retryMaxMs, retryMinMs * 2 ** (number - 1));
-  if (retryAfterMs === undefined || !Number.isFinite(retryAfterMs)) return own;
-  return Math.max(retryMinMs, Math.min(retryAfterMs, retryAfterMaxMs));
-}
-
-/** One call; whether it has happened is known when it returns, or it says that nobody knows. */
-async function attempt(
-  context: Context,
-  step: string,
-  send: PartSend,
-  deliverByMs = Number.POSITIVE_INFINITY,
-): Promise<SendResult> {
-  const { channels } = context.ports;
-  const askedAbout = async (
-    signal: AbortSignal,
-    reason: string,
-  ): Promise<SendResult | undefined> => {
-    const found = await channels.reconcile(send, signal);
-    if (found.state === "sent") return { ok: true, receipt: found.receipt };
-    if (found.state === "not_sent") return undefined;
-    return { ok: false, class: "unknown", reason };
-  };
-  try {
-    const result = await context.step<SendResult>(
-      step,
-      async ({ signal }) => await channels.send({ ...send, deliverByMs }, signal),
-      {
-        repeat: "reconcile",
-        timeoutMs: STEP_MS,
-        reconcile: async ({ signal }) =>
-          await askedAbout(signal, "The server stopped while it was sent."),
-      },
-    );
-    if (result.ok || result.class !== "unknown") return result;
-    const known = await context.step(
-      `${step}:asked`,
-      async ({ signal }) => (await askedAbout(signal, result.reason)) ?? null,
-      { repeat: "safe", timeoutMs: STEP_MS },
-    );
-    return known ?? { ok: false, class: "retry", reason: result.reason };
-  } catch (error) {
-    if (!(error instanceof RuntimeError) || context.signal.aborted) throw error;
-    return { ok: false, class: "unknown", reason: reasonOf(error) };
-  }
-}
-
-function reasonOf(error: unknown): string {
-  if (!(error instanceof RuntimeError)) throw error;
-  return error.message.slice(0, 300);
 }

@@ -55,6 +55,12 @@ export const channelLimits = {
   attempts: 20,
   retryMinMs: 1_000,
   retryMaxMs: 15 * 60_000,
+  /**
+   * Questions about a send whose answer was lost, while the platform cannot be asked, and the time that they
+   * take in all, ms: after either it is unknown. The same waits are between them.
+   */
+  reconcileAttempts: 40,
+  reconcileMs: 24 * 3_600_000,
   /** What is believed of a platform's Retry-After, ms. */
   retryAfterMaxMs: 6 * 3_600_000,
   /** One call of a platform, ms. */

@@ -84,5 +84,12 @@ export type SendResult =
 export type Reconciled =
   | { readonly state: "sent"; readonly receipt: Receipt }
   | { readonly state: "not_sent" }
-  /** It cannot be asked, or does not know. */
-  | { readonly state: "unknown" };
+  /** It does not know, or can never be asked. */
+  | { readonly state: "unknown" }
+  /** It cannot be asked just now: it is not reached, wants us to wait, or has trouble of its own. */
+  | {
+      readonly state: "later";
+      /** As of a send that failed. */
+      readonly reason: string;
+      readonly retryAfterMs?: number;
+    };

@@ -51,6 +51,8 @@ export interface PartSend extends AccountRef {
   readonly edits?: Receipt;
   /** Whose rate it counts for: the place's conversation. Default: the address. */
   readonly conversation?: string;
+  /** It was not sent before, ms since the epoch, by our clock: what is older is not looked through. Default: not known. */
+  readonly sinceMs?: number;
   /** Not sent any more after it, ms since the epoch: class `late`. Default: at any time. */
   readonly deliverByMs?: number;
 }

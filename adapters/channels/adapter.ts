@@ -134,6 +134,8 @@ export interface SendOptions {
   /** 1, 2, ... */
   readonly attempt: number;
   readonly signal: AbortSignal;
+  /** For `reconcile`: it was not sent before, by our clock. Default: not known. */
+  readonly sinceMs?: number;
 }
 
 /** What an account depends on outside. Everything it does goes through here, so that tests and limits hold. */
@@ -248,7 +250,10 @@ export interface ChannelInstance {
   ): Promise<SendResult>;
   /** Sign that an answer is being written; best effort. Present with `capabilities.typingMs`. */
   typing?(address: ChannelData, signal: AbortSignal): Promise<void>;
-  /** Asks the platform about a send whose answer was lost. Absent: it is unknown. */
+  /**
+   * Asks the platform about a send whose answer was lost. Absent: it is unknown. What only cannot be asked just
+   * now is `later`: it is asked again, and nothing else is said there meanwhile.
+   */
   reconcile?(part: Part, address: ChannelData, options: SendOptions): Promise<Reconciled>;
   /** At most `bytesMax`, more is an error; our credentials go to the platform's own hosts alone. */
   fetchFile?(file: FileRef, bytesMax: number, signal: AbortSignal): Promise<Uint8Array>;

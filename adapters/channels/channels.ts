@@ -2,7 +2,7 @@
 // that are open. What becomes of a call to a platform is a value; only what nobody could mend is thrown.
 
 import { channelLimits } from "../../actors/channels/limits.ts";
-import type { SendResult } from "../../actors/channels/outgoing.ts";
+import type { Reconciled, SendResult } from "../../actors/channels/outgoing.ts";
 import type { AccountRef, ChannelAsk, Channels, PartSend } from "../../actors/channels/port.ts";
 import type { Parser } from "../../actors/ports.ts";
 import { RuntimeError, toErrorData } from "../../runtime/errors.ts";
@@ -65,17 +65,22 @@ export function createChannels(parts: ChannelParts): Channels {
     send: (send, signal) => sent(parts, send, signal),
     reconcile: async (send, signal) => {
       const account = accounts.find(send.channel) ?? (await accounts.settled(send.channel));
-      if (account?.instance.reconcile === undefined) return { state: "unknown" };
+      if (account?.tenant !== send.tenant) return notAskedOf(accounts.has(send.channel));
+      if (account.instance.reconcile === undefined) return { state: "unknown" };
       // A preview that is asked about is about to be replaced.
       await parts.live.end({ key: send.key });
       const within = AbortSignal.any([signal, AbortSignal.timeout(channelLimits.callMs)]);
-      const options = { key: send.key, attempt: send.attempt, signal: within };
-      try {
-        return await account.instance.reconcile(send.part, send.address, options);
-      } catch (error) {
-        account.health.failed(account.hide(toErrorData(error).message));
-        return { state: "unknown" };
-      }
+      const { key, attempt, sinceMs } = send;
+      const options = { key, attempt, signal: within, ...(sinceMs !== undefined && { sinceMs }) };
+      const found = await account.instance
+        .reconcile(send.part, send.address, options)
+        .catch(
+          (error: unknown): Reconciled => ({ state: "later", reason: toErrorData(error).message }),
+        );
+      if (found.state !== "later") return found;
+      const reason = wellFormed(account.hide(found.reason).slice(0, REASON_CHARS));
+      account.health.failed(`A lost send could not be asked about: ${reason}`);
+      return { ...found, reason };
     },
     typing: (of) => {
       const account = accounts.find(of.channel);
@@ -169,6 +174,12 @@ async function called(
   } catch (error) {
     return { ok: false, class: "unknown", reason: toErrorData(error).message };
   }
+}
+
+/** One that is switched off may be switched on again. */
+function notAskedOf(isKnown: boolean): Reconciled {
+  if (!isKnown) return { state: "unknown" };
+  return { state: "later", reason: "The account is not open." };
 }
 
 function notOpen(isKnown: boolean): SendResult {

@@ -2,7 +2,7 @@
 // shown to people, without secrets.
 
 import { channelLimits } from "../../actors/channels/limits.ts";
-import type { SendFailure, SendResult } from "../../actors/channels/outgoing.ts";
+import type { Reconciled, SendFailure, SendResult } from "../../actors/channels/outgoing.ts";
 import type { PlatformAnswer } from "./adapter.ts";
 
 /** A send that did not go well. */
@@ -61,6 +61,13 @@ export function classOfStatus(status: number): SendFailure {
   if (status === 401 || status === 403 || status === 404) return "auth";
   if (status === 429) return "rate";
   return status === 408 || status >= 500 ? "retry" : "format";
+}
+
+/** What a look for a message that failed says of it: it may be looked for later, unless we may not look at all. */
+export function notFoundOut(failed: Omit<Failed, "ok">): Reconciled {
+  const { class: of, reason, retryAfterMs: waitMs } = failed;
+  if (of !== "retry" && of !== "rate" && of !== "unknown") return { state: "unknown" };
+  return { state: "later", reason, ...(waitMs !== undefined && { retryAfterMs: waitMs }) };
 }
 
 /** JSON of an answer; null for a page, for nothing and for what is broken. */

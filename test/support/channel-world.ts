@@ -7,7 +7,7 @@ import { deliveryRun } from "../../actors/channels/delivery.ts";
 import { type DeliveryRow, deliveriesTable } from "../../actors/channels/delivery-row.ts";
 import type { Inbound, MessageEvent } from "../../actors/channels/inbound.ts";
 import { laneActor } from "../../actors/channels/lane.ts";
-import type { Part, Receipt, SendResult } from "../../actors/channels/outgoing.ts";
+import type { Part, Receipt, Reconciled, SendResult } from "../../actors/channels/outgoing.ts";
 import type {
   ChannelAsk,
   ChannelDecision,
@@ -46,6 +46,9 @@ export interface Platform {
   answer: (send: PartSend, call: number) => SendResult | "lost" | null;
   /** Whether it can be asked what became of a call. */
   canBeAsked: boolean;
+  /** Times at which it was asked, ms, and what it says instead of what is so; null: that. */
+  readonly askedAtMs: number[];
+  instead: (send: PartSend, question: number) => Reconciled | null;
   /** How an answer is cut. */
   cut: (text: string) => readonly string[];
   /** What an ask is refused with; null: it is taken. */
@@ -63,6 +66,7 @@ export interface Platform {
 /** One where all goes well. */
 export const platform = (more: Partial<Platform> = {}): Platform => ({
   ...{ shown: [], calls: 0, answer: () => null, canBeAsked: true, cut: (text) => [text] },
+  ...{ askedAtMs: [], instead: () => null },
   ...{
     refuse: () => null,
     agentMs: 100,
@@ -247,7 +251,10 @@ export class ChannelWorld {
         return answer ?? { ok: true, receipt: receiptOf(send) };
       },
       reconcile: async (send) => {
+        world.askedAtMs.push(clock.now());
+        const instead = world.instead(send, world.askedAtMs.length);
         await later();
+        if (instead !== null) return instead;
         if (!world.canBeAsked) return { state: "unknown" };
         const isThere = world.shown.some(({ key }) => key === send.key);
         return isThere ? { state: "sent", receipt: receiptOf(send) } : { state: "not_sent" };

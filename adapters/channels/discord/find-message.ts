@@ -4,6 +4,7 @@
 import type { ChannelData } from "../../../actors/channels/inbound.ts";
 import type { Part, Reconciled } from "../../../actors/channels/outgoing.ts";
 import type { SendOptions } from "../adapter.ts";
+import { notFoundOut } from "../platform-answer.ts";
 import { memberOf } from "../sent-json.ts";
 import { discordLimits } from "./limits.ts";
 import { nonceOf } from "./message-body.ts";
@@ -29,7 +30,9 @@ export async function findMessage(
   const path = `/channels/${to.channel}/messages?limit=${reconcileMessages}${after}`;
   const what = "looking for a message";
   const found = await api.call({ what, method: "GET", path, signal });
-  if (!found.ok || !Array.isArray(found.body)) return { state: "unknown" };
+  if (!found.ok) return notFoundOut(found.failed);
+  if (!Array.isArray(found.body))
+    return notFoundOut({ class: "unknown", reason: `${what}: no list` });
   const ours = found.body.filter((message) => isOurs(message, self, to.interaction?.application));
   const nonce = nonceOf(key);
   const named = ours.find((message) => memberOf(message, "nonce") === nonce);

@@ -194,8 +194,9 @@ class MailAccount {
         const isOurs = !this.#sent.keepsItself(client);
         return reconciledBy(await this.#sent.lookFor(client, id), id, isOurs);
       }, signal);
-    } catch {
-      return { state: "unknown" };
+    } catch (error) {
+      const reason = `The sent folder cannot be looked at: ${said(error, this.#options)}`;
+      return { state: "later", reason: reason.slice(0, emailLimits.reasonChars) };
     }
   }
 }

@@ -29,6 +29,8 @@ export const slackLimits = {
   reconcileMs: 25 * 3_600_000,
   reconcilePage: 200,
   reconcilePages: 10,
+  /** How far Slack's clock and ours may be apart, ms. */
+  clockMs: 5 * 60_000,
   /** A token is renewed so long before it ends, ms; one renewal, ms. */
   renewBeforeMs: 10 * 60_000,
   renewMs: 30_000,

@@ -5,6 +5,7 @@ import type { ChannelData } from "../../../actors/channels/inbound.ts";
 import type { Part, Receipt, Reconciled, SendResult } from "../../../actors/channels/outgoing.ts";
 import type { SendOptions } from "../adapter.ts";
 import { wrongAddress } from "../not-sent.ts";
+import { notFoundOut } from "../platform-answer.ts";
 import { rememberReplaced } from "../replaced.ts";
 import { type Fields, listIn, memberOf, textIn } from "../sent-json.ts";
 import type { ApiArguments, SlackApi } from "./api.ts";
@@ -85,19 +86,21 @@ export async function editMessage(
 /** Looks for a message by its key where it would stand. */
 export async function findMessage(
   address: ChannelData,
-  { key, signal }: SendOptions,
+  { key, signal, sinceMs }: SendOptions,
   { api, nowMs }: SendParts,
 ): Promise<Reconciled> {
+  const { reconcileMs, clockMs } = slackLimits;
+  const oldestMs = sinceMs === undefined ? nowMs() - reconcileMs : sinceMs - clockMs;
   const to = addressOf(address);
   if (to === null) return { state: "unknown" };
   let cursor: string | null = null;
   for (let page = 0; page < slackLimits.reconcilePages; page += 1) {
     const result = await api.call(
       to.thread === null ? "conversations.history" : "conversations.replies",
-      pageOf(to, { cursor, nowMs: nowMs() }),
+      pageOf(to, { cursor, oldestMs }),
       signal,
     );
-    if (!result.ok) return { state: "unknown" };
+    if (!result.ok) return notFoundOut(result);
     const found = listIn(result.body, "messages").find((message) => keyOf(message) === key);
     if (found !== undefined) {
       const time = timeIn(found, "ts");
@@ -114,7 +117,7 @@ export async function findMessage(
 
 function pageOf(
   to: SlackAddress,
-  { cursor, nowMs }: { readonly cursor: string | null; readonly nowMs: number },
+  { cursor, oldestMs }: { readonly cursor: string | null; readonly oldestMs: number },
 ): ApiArguments {
   return {
     channel: to.channel,
@@ -122,7 +125,7 @@ function pageOf(
     cursor,
     include_all_metadata: true,
     limit: slackLimits.reconcilePage,
-    oldest: ((nowMs - slackLimits.reconcileMs) / 1_000).toFixed(6),
+    oldest: (oldestMs / 1_000).toFixed(6),
   };
 }
 

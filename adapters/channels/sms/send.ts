@@ -3,7 +3,7 @@
 import type { ChannelData } from "../../../actors/channels/inbound.ts";
 import type { Part, Reconciled, SendResult } from "../../../actors/channels/outgoing.ts";
 import type { SendOptions } from "../adapter.ts";
-import { jsonIn } from "../platform-answer.ts";
+import { jsonIn, notFoundOut } from "../platform-answer.ts";
 import { listIn, memberOf, textIn } from "../sent-json.ts";
 import { type Api, callTwilio, secretsOf } from "./api.ts";
 import { failureOf } from "./errors.ts";
@@ -47,11 +47,16 @@ export async function reconcile(
 ): Promise<Reconciled> {
   const { to, from, text } = partsOf(api, part, address);
   if (to === null || text === null) return { state: "not_sent" };
+  const nowMs = api.environment.nowMs();
   const query = new URLSearchParams({ To: to, From: from, PageSize: String(smsLimits.listed) });
   const answer = await callTwilio(api, `/Messages.json?${query}`, options.signal);
   const body = answer.reached && answer.status === 200 ? jsonIn(answer.body) : null;
-  if (!Array.isArray(memberOf(body, "messages"))) return { state: "unknown" };
-  const since = api.environment.nowMs() - smsLimits.lostMs;
+  if (!Array.isArray(memberOf(body, "messages"))) {
+    const about = { attempt: options.attempt, nowMs, secrets: secretsOf(api) };
+    return notFoundOut(failureOf(answer, about));
+  }
+  const { lostMs, clockMs } = smsLimits;
+  const since = options.sinceMs === undefined ? nowMs - lostMs : options.sinceMs - clockMs;
   const listed = listIn(body, "messages");
   const recent = listed.filter((one) => Date.parse(textIn(one, "date_created") ?? "") >= since);
   const same = recent.filter(

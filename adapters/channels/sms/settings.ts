@@ -55,7 +55,9 @@ export const smsLimits = {
   files: 10,
   /** Bytes of a webhook. */
   webhookBytes: 64 * 1_024,
-  /** Among so many of the newest messages a lost one is looked for, and so long ago at most, ms. */
+  /** Among so many of the newest messages a lost one is looked for; where nobody says since when, so long ago at most, ms. */
   listed: 50,
   lostMs: 3_600_000,
+  /** How far Twilio's clock and ours may be apart, ms. */
+  clockMs: 5 * 60_000,
 } as const;

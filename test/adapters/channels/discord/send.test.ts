@@ -153,6 +153,8 @@ test("what was never sent is known as that, what nobody can tell is unknown", as
   expect(await reconciled(room)).toMatchObject({ state: "sent" });
   expect(await reconciled({ channel: "500" })).toEqual({ state: "unknown" });
   expect(await reconciled({ channel: "404" })).toEqual({ state: "unknown" });
+  fake.fault("GET /channels", { status: 500 });
+  expect(await reconciled(room)).toMatchObject({ state: "later" });
 });
 
 test("a limit is kept to without asking again, until it is over (46, 47)", async () => {

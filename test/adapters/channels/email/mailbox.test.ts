@@ -277,6 +277,8 @@ withDovecot(
     expect(await ask("b")).toEqual({ state: "not_sent" });
     expect(await ask("c")).toEqual({ state: "unknown" });
     expect(await ask("never")).toEqual({ state: "not_sent" });
+    const away = open({ imap_port: 1 }, true);
+    expect(await away.reconcile?.(part, address, send)).toMatchObject({ state: "later" });
     // What is known to be sent is not sent again, whoever asks.
     const before = transfer.taken.length;
     expect(await instance.send(part, address, { ...send, key: "a", attempt: 2 })).toEqual(sent);

@@ -232,10 +232,20 @@ test("case 36: a message whose answer was lost is found by its text, unless ther
   expect(await look()).toEqual({ state: "sent", receipt: { id: lost?.sid } });
   environment.setNow(NOW_MS + 2 * 3_600_000);
   expect(await look()).toEqual({ state: "not_sent" });
+  const sinceMs = NOW_MS - 1_000;
+  expect(await instance.reconcile?.(part, ADDRESS, { ...options(), sinceMs })).toEqual({
+    state: "sent",
+    receipt: { id: lost?.sid },
+  });
   environment.setNow(NOW_MS);
   await say({ text: "Hi" });
   expect(await look()).toEqual({ state: "unknown" });
   server.instead = () => ({ status: 500, body: "" });
+  expect(await look()).toMatchObject({ state: "later" });
+  server.instead = () => ({ ...twilioError(20429, 429, "no"), headers: { "retry-after": "30" } });
+  expect(await look()).toMatchObject({ state: "later", retryAfterMs: 30_000 });
+  // What may not be looked at is never known.
+  server.instead = () => ({ status: 401, body: "" });
   expect(await look()).toEqual({ state: "unknown" });
 });
 
