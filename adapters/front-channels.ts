@@ -52,28 +52,34 @@ export async function keepChannels(of: KeptChannels): Promise<() => void> {
 function configured({ config, services, system, log, ...of }: KeptChannels): () => void {
   let stop: (() => void) | null = null;
   let isStopped = false;
+  const { channels, file } = config;
+  const failed = (error: unknown): void => {
+    if (isStopped) return;
+    log.write("error", "The channels of the configuration could not be kept.", { err: error });
+  };
+  const held = (ending: () => void): void => {
+    stop = ending;
+    if (isStopped) stop();
+  };
+  const keep = async (hasChanged: boolean): Promise<void> => {
+    const { keepConfigured } = await import("./channels/configured-keeping.ts");
+    const { tables } = system;
+    const { addSecret } = of;
+    const parts = { tables, services, addSecret, file, channels, hasChanged, log };
+    if (!isStopped) held(await keepConfigured(parts));
+  };
   const begin = async (): Promise<void> => {
     await of.preparation?.over;
     const { hasConfigured } = await import("./channels/has-channels.ts");
-    const isNeeded = Object.keys(config.channels).length > 0 || (await hasConfigured(system));
-    if (isStopped || !isNeeded) return;
-    const { keepConfigured } = await import("./channels/configured-keeping.ts");
-    const { channels, file } = config;
-    const { addSecret } = of;
-    stop = await keepConfigured({
-      tables: system.tables,
-      services,
-      addSecret,
-      file,
-      channels,
-      log,
-    });
-    if (isStopped) stop();
-  };
-  begin().catch((error: unknown) => {
+    const isNeeded = Object.keys(channels).length > 0 || (await hasConfigured(system));
     if (isStopped) return;
-    log.write("error", "The channels of the configuration could not be kept.", { err: error });
-  });
+    if (isNeeded) return await keep(false);
+    if (file === null) return;
+    const { waitForChannels } = await import("./channels/configured-later.ts");
+    const waiting = await waitForChannels(file, () => void keep(true).catch(failed));
+    if (stop === null) held(waiting);
+  };
+  begin().catch(failed);
   return () => {
     isStopped = true;
     stop?.();

@@ -157,6 +157,14 @@ export const channelInput = Type.Object(
         description: "Names of the operator's own middleware, in order.",
       }),
     ),
+    managed_by: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 200,
+        description:
+          "Gateway whose file says what it is: when no gateway that runs names it any more, it is switched off.",
+      }),
+    ),
     language: Type.Optional(
       Type.String({
         pattern: "^[a-z]{2}(-[A-Za-z0-9]{2,8})?$",

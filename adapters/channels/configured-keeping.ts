@@ -15,6 +15,8 @@ export interface ConfiguredKeeping extends ConfiguredParts {
   /** The file; null: there is none any more. */
   readonly file: string | null;
   readonly channels: NamedEntries;
+  /** The file has changed since `channels` were read from it. Default false. */
+  readonly hasChanged?: boolean;
   readonly log: Log;
 }
 
@@ -22,7 +24,8 @@ export interface ConfiguredKeeping extends ConfiguredParts {
 export async function keepConfigured(options: ConfiguredKeeping): Promise<() => void> {
   const { file, log } = options;
   let { channels } = options;
-  let text = file === null ? "" : await readFile(file, "utf8").catch(() => "");
+  const isUnread = file === null || options.hasChanged === true;
+  let text = isUnread ? "" : await readFile(file, "utf8").catch(() => "");
   let complaint = "";
   let isApplied = false;
   const tell = (said: string): void => {
@@ -58,8 +61,6 @@ export async function keepConfigured(options: ConfiguredKeeping): Promise<() => 
     }
   };
   await look();
-  // What only has left the file is done with now.
-  if (Object.keys(channels).length === 0 && isApplied) return () => undefined;
   return lookAgain(look, () => {
     complaint = "";
   });

@@ -12,7 +12,7 @@ export type EntryFields = Readonly<Record<string, unknown>>;
 const common = new Set(
   Object.keys((channelInput as unknown as { readonly properties: object }).properties),
 );
-for (const own of ["settings", "secrets"]) common.delete(own);
+for (const own of ["settings", "secrets", "managed_by"]) common.delete(own);
 
 /**
  * The record of an entry. @throws RuntimeError UNKNOWN_FIELD with the pointer of a field that neither channels nor

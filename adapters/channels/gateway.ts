@@ -13,6 +13,7 @@ import { createPoolParser } from "../parse/pool-parser.ts";
 import { createSerial } from "../serial.ts";
 import { Accounts } from "./accounts.ts";
 import { type ChannelParts, createChannels } from "./channels.ts";
+import { Claims } from "./claims.ts";
 import { keptOf } from "./kept.ts";
 import { LiveAnswers } from "./live.ts";
 import { type Found, lookAtRecord } from "./look.ts";
@@ -54,6 +55,8 @@ export interface Gateway {
   readonly registry: Registry;
   readonly publicUrl: string | null;
   readonly log: Log;
+  /** Of gateways beside the server. */
+  readonly claims: Claims;
   /** Looks at a record that need not be stored, with what the account `as` has kept. @throws INVALID. */
   look(
     of: { readonly tenant: string; readonly record: ChannelInput; readonly as: string | null },
@@ -91,6 +94,7 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
   return {
     ...{ accounts, takeIn, registry: kinds, publicUrl: settings.publicUrl, log },
     port: createChannels({ ...parts, accounts, parser, typing, live }),
+    claims: new Claims({ serial, nowMs }),
     look: (of, signal) =>
       lookAtRecord(
         {

@@ -90,7 +90,7 @@ channels:
 \`/v2/channels\`, found again by name within their tenant; the API refuses to change them (\`CONFLICT\`) while they
 are in the file. One that leaves the file is switched off (\`is_active: false\`), keeps its sessions, and is then the
 tenant's. What is wrong with one (an agent that is not there) is in the log, tried again every 5 s, and harms no
-other. A file that is wrong leaves what holds in place. The very first channel of a file needs \`troupe restart\`.
+other. A file that is wrong leaves what holds in place.
 `,
 };
 

@@ -31,12 +31,20 @@ export interface Applied {
   readonly id: string;
 }
 
+/** What holds for all of them. */
+export interface ApplySettings extends Pick<GatewaySettings, "sessionTtl"> {
+  /** Whose they are from now on. */
+  readonly name: string;
+  /** Names of gateways that run: what is theirs stays theirs. */
+  readonly others: readonly string[];
+}
+
 /** Makes the server have them. @throws RuntimeError with the server's words and the channel's name. */
 export async function apply(
   api: Caller,
   agent: GatewayAgent,
   channels: readonly GatewayChannel[],
-  { sessionTtl }: Pick<GatewaySettings, "sessionTtl">,
+  { sessionTtl, name: gateway, others }: ApplySettings,
 ): Promise<readonly Applied[]> {
   if (channels.length > gatewayLimits.channels) {
     const message = `A gateway has at most ${gatewayLimits.channels} channels, not ${channels.length}.`;
@@ -58,7 +66,11 @@ export async function apply(
       const other = typeof fields["agent"] === "string" ? fields["agent"] : undefined;
       const agentId = other === undefined ? id : await findAgent(api, other);
       const input = channelOf({ name, agent: agentId, fields: withAgents(fields) }, adapter);
-      applied.push({ name, kind: channel.kind, id: await putChannel(api, input) });
+      applied.push({
+        name,
+        kind: channel.kind,
+        id: await putChannel(api, input, { gateway, others }),
+      });
     } catch (cause) {
       throw ofChannel(name, cause);
     }
@@ -128,8 +140,15 @@ async function createOnce(
   return there.some(({ id }) => id === first) ? (first ?? "") : (found?.id ?? (await create()));
 }
 
-async function putChannel(api: Caller, input: ChannelInput): Promise<string> {
-  const [before] = await named(api, "/v2/channels", input.name);
+async function putChannel(
+  api: Caller,
+  said: ChannelInput,
+  { gateway, others }: { readonly gateway: string; readonly others: readonly string[] },
+): Promise<string> {
+  const [before] = await named(api, "/v2/channels", said.name);
+  const by = before?.["managed_by"];
+  const owner = typeof by === "string" && others.includes(by) ? by : gateway;
+  const input: ChannelInput = { ...said, managed_by: owner };
   if (before === undefined) return await createOnce(api, "/v2/channels", input);
   if (before["kind"] !== input.kind) {
     const message = `The server has a channel of this name of kind ${String(before["kind"])}.`;

@@ -48,7 +48,7 @@ channels:
 `;
 
 /** Names, and what stands in a record elsewhere than in a file's entry. */
-const elsewhere = new Set(["name", "kind", "settings", "secrets", "agent"]);
+const elsewhere = new Set(["name", "kind", "settings", "secrets", "agent", "managed_by"]);
 
 const ofEntries: Readonly<Record<string, Said>> = {
   kind: {

@@ -37,6 +37,14 @@ const text = (description: string) => Type.String({ minLength: 1, maxLength: 4_0
 /** The file, but for the fields of channels, which are their adapters'. */
 export const gatewaySchema = Type.Object(
   {
+    name: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 100,
+        description:
+          "Name of this gateway, by which the server knows which channels are its own; the same for all that share this file. Default: the folder's name and the agent's.",
+      }),
+    ),
     host: Type.Optional(text("Address to listen on. Default 127.0.0.1.")),
     port: Type.Optional(
       Type.Integer({
@@ -171,6 +179,7 @@ export async function parseGatewayFile(
     ...{ name, text: source, host: file.host ?? "127.0.0.1", port: file.port ?? 8080 },
     agent: agentOf(file),
     settings: {
+      name: file.name,
       sessionTtl: file.session_ttl,
       publicUrl: file.public_url,
       middleware: file.middleware,
@@ -181,6 +190,7 @@ export async function parseGatewayFile(
 }
 
 interface FileValue {
+  readonly name?: string;
   readonly host?: string;
   readonly port?: number;
   readonly public_url?: string;

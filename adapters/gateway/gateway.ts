@@ -6,10 +6,13 @@
 //   await gateway.start({ host: "0.0.0.0", port: 8080 });
 
 import { createServer, type Server } from "node:http";
+import { basename, resolve } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { RuntimeError } from "../../runtime/errors.ts";
+import { claimLimits } from "../channels/claims.ts";
 import { type ApiClient, createApiClient } from "../cli/api-client.ts";
-import { type Applied, apply } from "./apply.ts";
+import { type Applied, apply, nameOf } from "./apply.ts";
+import { Claim } from "./claim.ts";
 import { Forwarder } from "./forward.ts";
 import { listenerOf } from "./http.ts";
 import type { LocalServer } from "./local.ts";
@@ -33,6 +36,10 @@ export interface ChannelUrl {
 
 /** Default prefix. */
 const PREFIX = "/gateway";
+/** So long a server has to hear that it ends, ms. */
+const WITHDRAW_MS = 2_000;
+/** Characters of the name that it has when it is given none. */
+const NAME_CHARS = 100;
 
 /** A gateway. */
 export class Gateway {
@@ -48,6 +55,8 @@ export class Gateway {
   #prefix = PREFIX;
   #connecting: Promise<void> | null = null;
   #applying: Promise<unknown> = Promise.resolve();
+  #claim: Claim | null = null;
+  #saying: NodeJS.Timeout | undefined;
 
   /** @param folder that paths are relative to. Default: the working folder. */
   constructor(agent: GatewayAgent, settings: GatewaySettings = {}, folder = process.cwd()) {
@@ -162,6 +171,10 @@ export class Gateway {
   }
 
   async #disconnect(): Promise<void> {
+    clearInterval(this.#saying);
+    const left = pause(WITHDRAW_MS, undefined, { ref: false });
+    await Promise.race([this.#claim?.withdraw(), left]);
+    this.#claim = null;
     this.#forwarder?.close();
     const local = this.#local;
     this.#local = null;
@@ -182,14 +195,45 @@ export class Gateway {
       this.#api = this.#local.api;
       this.#forwarderOrThrow().point(this.#local.url);
     }
+    const isAlone = this.#local !== null;
+    this.#claim = new Claim(this.#api, { name: this.#name(), isAlone });
     await this.apply(this.#channels);
+    this.#saying = setInterval(() => void this.#saySo(), claimLimits.everyMs);
+    this.#saying.unref();
+  }
+
+  #name(): string {
+    const { name } = this.#settings;
+    if (name !== undefined) return name;
+    const agent = "server" in this.#agent ? this.#agent.agent : this.#agent.name;
+    return `${basename(resolve(this.#folder))}/${agent}`.slice(0, NAME_CHARS);
+  }
+
+  /** That it runs; a server that did not know has its channels told once more. */
+  async #saySo(): Promise<void> {
+    const { known } = (await this.#claim?.say(this.#names()).catch(() => null)) ?? { known: true };
+    if (known || this.#claim === null) return;
+    await this.apply(this.#channels).catch((error: unknown) => {
+      const why = error instanceof Error ? error.message : String(error);
+      this.#settings.log?.("error", `the channels could not be told to the server again: ${why}`);
+    });
+  }
+
+  #names(): readonly string[] {
+    return this.#applied.map(({ name }) => name);
   }
 
   async #apply(
     channels: readonly GatewayChannel[],
     settings: Pick<GatewaySettings, "sessionTtl">,
   ): Promise<void> {
-    this.#applied = await apply(this.api, this.#agent, channels, settings);
+    const next = channels.map(nameOf);
+    // Named before they are made, and those before until they are: nobody else switches them off meanwhile.
+    const both = [...new Set([...next, ...this.#names()])].slice(0, claimLimits.channels);
+    const { gateways = [] } = (await this.#claim?.say(both)) ?? {};
+    const of = { ...settings, name: this.#name(), others: gateways };
+    this.#applied = await apply(this.api, this.#agent, channels, of);
+    await this.#claim?.say(this.#names());
     this.#channels = channels;
     this.#settings = { ...this.#settings, ...settings };
     this.#forwarder?.set(this.#applied);

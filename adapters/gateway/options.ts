@@ -47,6 +47,11 @@ export interface GatewayChannel {
 
 /** What holds for all channels. */
 export interface GatewaySettings {
+  /**
+   * The same for all gateways that have the same channels: those that it has made are switched off when none names
+   * them any more. Default: the working folder's name and the agent's.
+   */
+  readonly name?: string | undefined;
   /** Seconds without a message after which a session begins anew. Default 86,400. */
   readonly sessionTtl?: number | undefined;
   /** Where platforms reach this gateway, e.g. https://bot.example.com. */

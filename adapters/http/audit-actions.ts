@@ -139,6 +139,9 @@ const decided = "Its actor writes the row in its turn.";
 const consents =
   "A person's browser: who connects or refuses has a row, and who only looks changes nothing.";
 
+const runs = "A gateway says that it runs; a channel that is switched off by it has a row.";
+const claim = "/v2/gateways/{gateway}/instances/{instance}";
+
 /** Routes with side effects that leave no row of their own, and why. */
 export const unaudited: Readonly<Record<string, string>> = {
   "POST /v2/tokens/connect/{id}": consents,
@@ -168,6 +171,8 @@ export const unaudited: Readonly<Record<string, string>> = {
   "POST /v2/agents/{id}/route": reads,
   "POST /v1/embeddings": reads,
   "POST /v2/approvals/{ap}/decide": "The turn that decides writes it, with the decision.",
+  [`PUT ${claim}`]: runs,
+  [`DELETE ${claim}`]: runs,
   "POST /logout": "Ends a session that its own cookie names; the sign-in has a row.",
 };
 
@@ -179,7 +184,7 @@ const VERBS: Readonly<Record<string, string>> = {
 };
 
 /** Of routes that talk and may set something up meanwhile: what they write is told, they are not. */
-export const carriers: readonly string[] = ["POST /a2a/{agent}"];
+export const carriers: readonly string[] = ["POST /a2a/{agent}", `PUT ${claim}`];
 
 /** The act of a route; null for what is none. */
 export function actOfRoute(route: Route): RouteAct | null {

@@ -111,3 +111,13 @@ test("middleware that cannot be loaded ends the start with a line that names the
     await server.end();
   }
 });
+
+test("the first channel of a file that had none is taken without a restart", async () => {
+  await product.server.stop();
+  await writeFile(join(product.folder, "troupe.yaml"), "log_level: error\n");
+  await product.start();
+  await change(`log_level: error\nchannels:\n${hook().replace("hook:", "first:")}`);
+
+  const made = await hookWhen(({ name }) => name === "first");
+  expect(made).toMatchObject({ kind: "webhook", secrets: { secret: "***" } });
+});

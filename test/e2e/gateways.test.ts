@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Webhook } from "standardwebhooks";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { claimLimits } from "../../adapters/channels/claims.ts";
 import { examineGateway } from "../../adapters/cli/gateway-doctor.ts";
 import { parseGatewayFile } from "../../adapters/gateway/file.ts";
 import {
@@ -317,4 +318,34 @@ test("a gateway that could not start is started again when what was missing is t
   } finally {
     await gateway.stop();
   }
+});
+
+test("a channel that leaves the file is switched off and keeps its sessions, and is on again when it is named", async () => {
+  const both = `${yamlOf({ name: "staying" })}  going:
+    kind: webhook
+    secret: ${WEBHOOK_SECRET}
+    reply: poll
+`;
+  const named = both.replace(/^server:/, "name: leaving\nserver:");
+  const folder = await folderOf(named);
+  const gateway = await started(folder);
+  expect(await answered(`${gateway.url}/gateway/going`, "Hello")).toMatch(/"text":"[^"]+"/);
+  const { id, managed_by: owner } = await channelNamed("going");
+  const isActive = async (is: boolean): Promise<void> => {
+    const wait = (channel: Json) => (channel.is_active !== false) === is;
+    await until(() => channelNamed("going"), wait, claimLimits.lifeMs + 20_000);
+  };
+
+  await folder.write(yamlOf({ name: "staying" }).replace(/^server:/, "name: leaving\nserver:"));
+  gateway.hangup();
+  await isActive(false);
+  expect(await listed(product, id, "sessions")).toHaveLength(1);
+  expect((await channelNamed("staying")).is_active).not.toBe(false);
+  await folder.write(named);
+  gateway.hangup();
+  await isActive(true);
+
+  expect([owner, (await channelNamed("going")).id]).toEqual(["leaving", id]);
+  running.delete(gateway);
+  expect(await gateway.stop()).toBe(0);
 });

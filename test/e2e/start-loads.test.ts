@@ -137,7 +137,7 @@ const filesMax: Readonly<Record<string, number>> = {
   "adapters/credentials": 2,
   "adapters/embed": 10,
   "adapters/graphs": 2,
-  "adapters/http": 214,
+  "adapters/http": 215,
   "adapters/knowledge": 43,
   "adapters/llm": 6,
   "adapters/mcp": 1,

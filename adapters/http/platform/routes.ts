@@ -16,6 +16,7 @@ import { conversationRoutes } from "./conversations.ts";
 import { datasetItemRoutes } from "./dataset-items.ts";
 import { evaluationRoutes } from "./evaluations.ts";
 import { flowRoutes } from "./flows.ts";
+import { gatewayClaimRoutes } from "./gateways.ts";
 import { guardrailRoutes } from "./guardrails.ts";
 import { historyRoute } from "./history.ts";
 import { knowledgeRoutes } from "./knowledge.ts";
@@ -56,6 +57,7 @@ export function platformRoutes(services: Services): readonly Route[] {
     ...channelRoutes(services),
     ...channelOutboxRoutes(services),
     ...channelPeopleRoutes(services),
+    ...gatewayClaimRoutes(services),
     ...promptRoutes(services),
     ...skillRoutes(services),
     ...packRoutes(services),

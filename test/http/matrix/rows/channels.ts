@@ -158,6 +158,24 @@ export const channelRows: Rows = {
     status: 204,
     conflict: "cannot: it is gone already",
   },
+  "PUT /v2/gateways/{gateway}/instances/{instance}": {
+    good: async () => ({
+      params: { gateway: "desk", instance: "one" },
+      body: { channels: ["Door"], alone: true },
+    }),
+    free: ["gateway", "instance"],
+    status: 200,
+    shows: { known: expect.any(Boolean), gateways: ["desk"], paused: [] },
+    conflict: "cannot: the last word counts",
+    foreign: "cannot: each tenant has gateways of its own",
+  },
+  "DELETE /v2/gateways/{gateway}/instances/{instance}": {
+    good: async () => ({ params: { gateway: "desk", instance: "one" } }),
+    free: ["gateway", "instance"],
+    status: 204,
+    conflict: "cannot: it is gone already",
+    foreign: "cannot: each tenant has gateways of its own",
+  },
   "GET /v2/channels/{id}/sessions": {
     good: async (world) => ({ params: { id: await channel(world) } }),
     status: 200,
