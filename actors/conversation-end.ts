@@ -172,7 +172,10 @@ function finish(
           charge,
         });
   if (reply !== null) turn.reply(reply);
-  if (entry.tells !== undefined) tellSessions(turn, entry, { outcome, text: reply?.response });
+  if (entry.tells !== undefined) {
+    const { response: text, unseen_pictures: unseen } = reply ?? {};
+    tellSessions(turn, entry, { outcome, text, unseen });
+  }
   if (entry.webhooks === undefined) return;
   const { status } = outcome;
   const error = outcome.status === "completed" ? null : outcome.error;

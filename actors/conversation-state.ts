@@ -3,8 +3,9 @@
 
 import type { Charged } from "./money/charges.ts";
 import type { PinnedPrompts } from "./prompts/prompt.ts";
-import type { ConversationRow, TellsSession } from "./records/conversation.ts";
+import type { ConversationRow } from "./records/conversation.ts";
 import type { GuardInput } from "./records/guardrail.ts";
+import type { TellsSession } from "./records/tells-session.ts";
 
 /** One run of the conversation: under way, or waiting for its turn. */
 export interface Entry {

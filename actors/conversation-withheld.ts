@@ -3,11 +3,13 @@
 // response. What is blocked at once is never accepted.
 
 import type { ReadRequest, RecordRow, RunEnded, Turn } from "../runtime/actor.ts";
+import { addressParts } from "../runtime/address.ts";
 import type { ConversationState, Entry } from "./conversation-state.ts";
 import { isForAll } from "./guard/stored.ts";
 import { limits } from "./limits.ts";
 import { type MessageRecord, messageKey } from "./records/conversation.ts";
 import type { Finding } from "./records/guardrail.ts";
+import { pictureRow, picturesTable } from "./records/picture.ts";
 import { dropResponse } from "./records/response.ts";
 
 /** Whether a run ended because what its user said was blocked; what was steered in has a run of its own. */
@@ -42,12 +44,21 @@ export function withhold(state: ConversationState, ended: RunEnded, turn: Turn):
   if (rows === undefined || entry === undefined || state.deleted) return state;
   const all = new Set(entry.sequences);
   for (const { key, value } of rows) {
-    const { data: _, ...record } = value as MessageRecord;
-    if (all.has(record.sequence)) turn.put(key, { ...record, content: "" });
+    const { data: _, images: __, ...record } = value as MessageRecord;
+    if (!all.has(record.sequence)) continue;
+    dropPictures(value, turn);
+    turn.put(key, { ...record, content: "" });
   }
   dropResponse(turn, ended.run);
   // Its title is the beginning of its first message.
   return all.has(1) ? { ...state, title: "" } : state;
+}
+
+/** The bytes of a message's pictures go with it. */
+export function dropPictures(record: RecordRow["value"], turn: Turn): void {
+  const { images = [] } = (record ?? {}) as Partial<MessageRecord>;
+  const { root } = addressParts(turn.self);
+  for (const { id } of images) turn.putRow(picturesTable, pictureRow(root, id), undefined);
 }
 
 function entryOf(state: ConversationState, run: string): Entry | undefined {

@@ -2,7 +2,13 @@
 // way, and keeps what was said. It answers nothing itself: that is a run's work. One actor a
 // conversation, `conversation:<tenant>/<cv>`; its messages are its records.
 
-import { defineActor, type ReadRequest, type RunEnded, type Turn } from "../runtime/actor.ts";
+import {
+  defineActor,
+  type ReadRequest,
+  type RecordRow,
+  type RunEnded,
+  type Turn,
+} from "../runtime/actor.ts";
 import { addressParts } from "../runtime/address.ts";
 import type { ErrorCode } from "../runtime/errors.ts";
 import { approvalsAddress } from "./approvals/approval.ts";
@@ -16,7 +22,7 @@ import {
   rowId,
   rowOf,
 } from "./conversation-state.ts";
-import { withheldReads, withhold } from "./conversation-withheld.ts";
+import { dropPictures, withheldReads, withhold } from "./conversation-withheld.ts";
 import { limits } from "./limits.ts";
 import { addCharged, type Charged, chargeReads } from "./money/charges.ts";
 import { limitRun } from "./money/lines.ts";
@@ -147,6 +153,7 @@ function chat(state: ConversationState, message: ChatMessage, turn: Turn): Conve
     sequence,
     role: "user",
     content: message.text,
+    ...(message.images && { images: message.images }),
     ...(message.data === undefined ? {} : { data: message.data }),
     ...(message.guard?.screened && { guardrails: message.guard.screened }),
     run_id: run,
@@ -365,8 +372,11 @@ function remove(state: ConversationState, turn: Turn): ConversationState {
 }
 
 function purge(state: ConversationState, turn: Turn): ConversationState {
-  const rows = (turn.loaded["rows"] ?? []) as readonly { readonly key: string }[];
-  for (const row of rows) turn.remove(row.key);
+  const rows = (turn.loaded["rows"] ?? []) as readonly RecordRow[];
+  for (const { key, value } of rows) {
+    dropPictures(value, turn);
+    turn.remove(key);
+  }
   if (rows.length === limits.purgeRecords) turn.send(turn.self, { type: "purge" });
   return state.current === null ? startNext(state, turn) : state;
 }

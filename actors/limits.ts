@@ -5,8 +5,8 @@
 export const limits = {
   /** Messages of one conversation that may wait for their run; one more is MAILBOX_FULL. */
   conversationWaiting: 32,
-  /** Records removed in one turn of a deletion. */
-  purgeRecords: 200,
+  /** Records removed in one turn of a deletion; each may have pictures. */
+  purgeRecords: 150,
   titleChars: 80,
   /** Versions of one record (an agent, a prompt, ...) that are kept, beside those in use. */
   versionsKept: 200,
@@ -75,6 +75,13 @@ export const limits = {
   imagesDataChars: 768 * 1_024,
   /** What an image is reckoned to take of a model's window: more than any provider's usual size. */
   imageTokens: 1_600,
+  /**
+   * Pictures of one message, and of one prompt: the newest of its conversation. Bytes of one, 5 MiB as base64,
+   * and pixels of a side: the most that every provider takes.
+   */
+  pictures: 4,
+  pictureBytes: 3_932_160,
+  pictureSide: 8_000,
   /** Share of a model's window that the results of one answer may take together. */
   toolResultsShare: 0.5,
   /** Requests of tools: redirects followed, a body sent, characters; one received, bytes, and at most. */

@@ -95,6 +95,7 @@ export function replyOf(
     ...(result.nothingRelevant && { nothing_relevant: true }),
     ...(result.degraded && { degraded: result.degraded }),
     ...(result.memories === undefined ? {} : { memories: result.memories }),
+    ...(result.unseenPictures && { unseen_pictures: result.unseenPictures }),
     usage: result.usage,
     model: result.model,
     builtin: result.builtin,

@@ -8,13 +8,18 @@ import { loadMessage } from "./answer/history.ts";
 import { guardOf } from "./guard/guard-of.ts";
 import { noUsage } from "./money/spent.ts";
 import type { Ports } from "./ports.ts";
+import type { Picture } from "./records/picture.ts";
 import type { SteerValue, TurnInput, TurnResult } from "./turn-input.ts";
 
+/** What was steered in. */
+export interface Steered {
+  readonly text: string;
+  readonly images: readonly Picture[];
+  readonly sequences: readonly number[];
+}
+
 /** What was steered into the run by now, under a key of its own for each look; "" for nothing. */
-export async function takeSteered(
-  context: RunContext<Ports>,
-  key: string,
-): Promise<{ readonly text: string; readonly sequences: readonly number[] }> {
+export async function takeSteered(context: RunContext<Ports>, key: string): Promise<Steered> {
   const values = (await context.steered(key)) as readonly SteerValue[];
   if (values.length === 0) return none;
   const messages = await Promise.all(values.map(({ sequence }) => loadMessage(context, sequence)));
@@ -22,11 +27,12 @@ export async function takeSteered(
   await guardOf(context)?.admit(key, text);
   return {
     text,
+    images: messages.flatMap((message) => message?.images ?? []),
     sequences: values.map(({ sequence }) => sequence),
   };
 }
 
-const none = { text: "", sequences: [] } as const;
+const none: Steered = { text: "", images: [], sequences: [] };
 
 /** The result of a steered message: what the run that took it answered. */
 export async function repeatAnswer(

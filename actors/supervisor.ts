@@ -91,10 +91,12 @@ async function supervise(
     if (taken.text === "") break;
     steered.push(...taken.sequences);
     extra.push({ role: "assistant", content: result.text });
+    const images = [...(work.asked.images ?? []), ...taken.images];
+    const asked = { ...work.asked, text: taken.text, images, previous: work.asked.text };
     const next = await round(
       context,
-      { ...input, text: taken.text },
-      { ...work, asked: { ...work.asked, text: taken.text, previous: work.asked.text } },
+      { ...input, text: taken.text, steered },
+      { ...work, asked },
       number,
       [...extra],
     );
@@ -119,6 +121,7 @@ async function round(
     agent: input.agent,
     version: input.version,
     sequences: input.sequences,
+    ...(input.steered && { steered: input.steered }),
     stream: input.stream,
     ...(input.collected === undefined ? {} : { collected: input.collected }),
     ...(input.user === undefined ? {} : { user: input.user }),

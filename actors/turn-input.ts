@@ -20,6 +20,8 @@ export interface TurnReference extends GuardInput {
   readonly version: number;
   /** Sequences of the user messages to answer, ascending; [] for a completion. */
   readonly sequences: readonly number[];
+  /** Those that were steered in since; their pictures are shown with the message to answer. */
+  readonly steered?: readonly number[];
   /** Whether text is shown as it comes. */
   readonly stream: boolean;
   /** What earlier turns collected for `required_parameters`. */
@@ -118,6 +120,8 @@ export interface Answer {
   readonly degraded?: Degraded;
   /** Absent for an agent without memory. */
   readonly memories?: readonly RecalledMemory[];
+  /** Pictures of the message that it was written without. */
+  readonly unseenPictures?: number;
   readonly usage: Usage;
   readonly model: string;
   readonly builtin: boolean;

@@ -9,6 +9,7 @@ import { createPrices, type PriceList } from "../actors/money/catalogue.ts";
 import type { Llm, Ports } from "../actors/ports.ts";
 import type { Webhooks } from "../actors/webhooks.ts";
 import type { SealerSource } from "../runtime/store/sealer.ts";
+import type { Reader } from "../runtime/store/store.ts";
 import type { WorkerHost } from "../runtime/threads/host.ts";
 import { laterChannels } from "./channels/later.ts";
 import type { Config } from "./config.ts";
@@ -114,7 +115,7 @@ export const workerHost: WorkerHost<HostConfig> = {
     if (config.providers.length > 0) setTimeout(poolClass, WARM_AFTER_MS).unref();
     return {
       llm: withDefaultModel(
-        shareCalls(llm, line?.(channels.answers), config.answers),
+        shareCalls(withPictures(llm, hot), line?.(channels.answers), config.answers),
         config.defaultModel,
       ),
       embedder,
@@ -161,6 +162,23 @@ export const workerHost: WorkerHost<HostConfig> = {
     };
   },
 };
+
+/** Requests that name pictures go out with their bytes; what puts them in is loaded with the first. */
+function withPictures(llm: Llm, tables: Reader): Llm {
+  return {
+    windowOf: (model) => llm.windowOf(model),
+    isBuiltin: (model) => llm.isBuiltin(model),
+    takesImages: (model) => llm.takesImages(model),
+    complete: async (request, options) => {
+      const { messages } = request;
+      const isPlain = messages.every((one) => one.role !== "user" || one.images === undefined);
+      if (isPlain) return await llm.complete(request, options);
+      const { withBytes } = await import("./pictures/with-bytes.ts");
+      const { tenant } = options.caller;
+      return await llm.complete(await withBytes(tables, tenant, request), options);
+    },
+  };
+}
 
 /** An agent that names no model is answered by the configured one. */
 function withDefaultModel(llm: Llm, byDefault: string | null): Llm {

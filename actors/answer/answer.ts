@@ -3,6 +3,7 @@
 // reply needs. Runs inside a run; everything it does outside is a step.
 
 import type { RunContext } from "../../runtime/actor.ts";
+import { addressParts } from "../../runtime/address.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import type { CompiledAgent } from "../compiled.ts";
 import type { Passage } from "../knowledge/search.ts";
@@ -23,7 +24,16 @@ import { restingOn } from "./child.ts";
 import { checkTakesImages, clientToolsOf } from "./client-tools.ts";
 import { collectParameters } from "./collect-parameters.ts";
 import { extractAnswer } from "./extract.ts";
-import { type Asked, fitSent, loadAsked, loadHistory, messageTokens, tokensOf } from "./history.ts";
+import {
+  type Asked,
+  fitSent,
+  loadAsked,
+  loadHistory,
+  messageTokens,
+  type PictureRoom,
+  tokensOf,
+  withPictures,
+} from "./history.ts";
 import { callModel, type ModelAnswer, type ModelCall } from "./loop.ts";
 import { loadSchemas } from "./output-schema.ts";
 import { collect, collectInstruction, parametersOf, questionFor } from "./parameters.ts";
@@ -68,6 +78,9 @@ export async function answer(
   if (work.isBuiltin && input.show && options.round === 1) {
     emit(context, "notice", { type: "notice", text: builtinNotice });
   }
+  const { asked, seesImages } = work;
+  const sent = asked.images?.length ?? 0;
+  const unseen = seesImages ? Math.max(0, sent - limits.pictures) : sent;
   const written = await write(work, options);
   const { toolSources = [] } = written;
   return {
@@ -75,6 +88,7 @@ export async function answer(
     ...ground,
     ...(toolSources.length > 0 && restingOn([ground, { sources: toolSources }])),
     ...(work.memory === null ? {} : { memories }),
+    ...(unseen > 0 && { unseenPictures: unseen }),
     usage: written.usage,
     model: written.model ?? work.model,
     builtin: work.isBuiltin,
@@ -107,6 +121,7 @@ async function gather(
   const asked = options.asked ?? (await loadAsked(context, input));
   const question = input.text ?? asked.text;
   const model = subAgent?.model_name ?? agent.model_name ?? "";
+  const isBuiltin = context.ports.llm.isBuiltin(model);
   // A greeting is answered, not looked up.
   const isTalk = subAgent === null && smallTalkOf(question) !== undefined;
   const collections = isTalk ? [] : collectionsOf(compiled, subAgent);
@@ -124,7 +139,8 @@ async function gather(
     asked,
     question,
     model,
-    isBuiltin: context.ports.llm.isBuiltin(model),
+    isBuiltin,
+    seesImages: !isBuiltin && context.ports.llm.takesImages(model),
     ...retrieved,
     usesCollection: collections.length > 0,
     memory,
@@ -265,8 +281,14 @@ async function conversation(
     );
     return [...sentHead(head, asked.sent), ...tail.slice(0, last), ...extra, ...tail.slice(last)];
   }
-  const last: PromptMessage = { role: "user", content: work.question };
-  const history = await loadHistory(work.context, input, budget - spent - messageTokens(last));
+  const { images = [] } = asked;
+  const room: PictureRoom = { sees: work.seesImages, left: limits.pictures };
+  const { root: conversation } = addressParts(work.context.self);
+  const told = { conversation, room, why: "of which there were too many" };
+  const last = withPictures(work.question, images, told);
+  const rest = { ...room, left: room.left - (last.images?.length ?? 0) };
+  const left = budget - spent - messageTokens(last);
+  const history = await loadHistory(work.context, input, left, rest);
   return [...head, ...history, ...extra, last];
 }
 

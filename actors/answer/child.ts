@@ -7,6 +7,7 @@ import type { Ports } from "../ports.ts";
 import type { Source } from "../records/conversation.ts";
 import type { Meter } from "../spend.ts";
 import type { Answer, AnswerInput } from "../turn-input.ts";
+import type { Asked } from "./history.ts";
 
 /** Runs a `sub-agent` child under `key`. @throws what the child failed with: its parent fails too. */
 export async function childAnswer(
@@ -44,8 +45,16 @@ export async function showText(
   return stored.text;
 }
 
+/** Of those who are told of a message what it says, and are shown no pictures. */
+export function unseenBy({ images = [] }: Pick<Asked, "images">): Ground {
+  return { sources: [], ...(images.length > 0 && { unseenPictures: images.length }) };
+}
+
 /** What an answer rests on. */
-type Ground = Pick<Answer, "sources" | "nothingRelevant" | "degraded" | "memories">;
+type Ground = Pick<
+  Answer,
+  "sources" | "nothingRelevant" | "degraded" | "memories" | "unseenPictures"
+>;
 
 /**
  * What several answers rest on, together: each passage and memory once, in order of first use. Nothing
@@ -62,8 +71,10 @@ export function restingOn(
   const memories = answers.flatMap((one) => (one.memories === undefined ? [] : [one.memories]));
   const byId = new Map(memories.flat().map((memory) => [memory.id, memory]));
   const degraded = answers.find((one) => one.degraded !== undefined)?.degraded;
+  const unseen = Math.max(0, ...answers.map(({ unseenPictures = 0 }) => unseenPictures));
   return {
     sources: [...byChunk.values()],
+    ...(unseen > 0 && { unseenPictures: unseen }),
     ...(degraded && { degraded }),
     ...(memories.length === 0 ? {} : { memories: [...byId.values()] }),
     nothingRelevant: byChunk.size === 0 && answers.some((one) => one.nothingRelevant === true),

@@ -3,10 +3,12 @@
 // Records up to the pinned sequence never change, so a run that is resumed reads the same again.
 
 import type { RunContext } from "../../runtime/actor.ts";
+import { addressParts } from "../../runtime/address.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { limits } from "../limits.ts";
 import type { Ports, PromptMessage } from "../ports.ts";
 import { type CompletionMessage, type MessageRecord, messageKey } from "../records/conversation.ts";
+import { type Picture, pictureUrl, tellingOf } from "../records/picture.ts";
 import { ownerOf, sentKey, type TurnReference } from "../turn-input.ts";
 
 /** Tokens of one message's frame (role and separators), beside its text. */
@@ -38,6 +40,8 @@ export function messageTokens(message: PromptMessage): number {
 export interface Asked {
   /** The message, or all merged ones with a line between. */
   readonly text: string;
+  /** Pictures that were sent along, oldest first. */
+  readonly images?: readonly Picture[];
   /** Typed input of a workflow, of the last of merged messages. */
   readonly data?: Readonly<Record<string, unknown>>;
   /** The user's previous message and who answered it, for routing. */
@@ -57,7 +61,8 @@ export async function loadAsked(
   if (reference.owner === "completion") return loadSent(context, reference);
   const { sequences } = reference;
   const first = sequences[0] ?? 1;
-  const last = sequences.at(-1) ?? first;
+  const { steered = [] } = reference;
+  const last = Math.max(first, ...sequences, ...steered);
   const owner = ownerOf(context.self, "conversation");
   const [own, before] = await Promise.all([
     context.records(owner, {
@@ -71,6 +76,10 @@ export async function loadAsked(
   const messages = own
     .map((row) => row.value as MessageRecord)
     .filter((message) => wanted.has(message.sequence));
+  const shown = own.filter(({ value }) => steered.includes((value as MessageRecord).sequence));
+  const images = [...messages, ...shown.map(({ value }) => value as MessageRecord)].flatMap(
+    (message) => message.images ?? [],
+  );
   const text = messages.map((message) => message.content).join("\n");
   if (text === "") {
     throw new RuntimeError(
@@ -83,6 +92,7 @@ export async function loadAsked(
   const { id: messageId, data } = messages.at(-1) ?? {};
   return {
     text,
+    ...(images.length > 0 && { images }),
     ...(data === undefined ? {} : { data }),
     ...(messageId === undefined ? {} : { messageId }),
     ...(previous === undefined ? {} : { previous }),
@@ -103,26 +113,59 @@ export async function loadMessage(
   return rows[0]?.value as MessageRecord | undefined;
 }
 
+/** Pictures that a prompt has room for. */
+export interface PictureRoom {
+  /** Whether who reads it can see any. */
+  readonly sees: boolean;
+  readonly left: number;
+}
+
+/** A user's message with as many of its pictures as there is room for, the last ones: its text says so. */
+export function withPictures(
+  content: string,
+  images: readonly Picture[],
+  { conversation, room, why }: { conversation: string; room: PictureRoom; why: string },
+): PromptMessage & { readonly role: "user" } {
+  const shown = room.sees && room.left > 0 ? images.slice(-room.left) : [];
+  const what = room.sees ? why : "which you cannot see";
+  const text = tellingOf(content, images.length - shown.length, what);
+  if (shown.length === 0) return { role: "user", content: text };
+  const refs = shown.map(({ id }) => ({ url: pictureUrl(conversation, id) }));
+  return { role: "user", content: text, images: refs };
+}
+
 /**
  * History for a prompt, oldest first: the newest messages before the first one to answer that fit
- * into `budget` tokens. Read backwards page by page, only as far as needed.
+ * into `budget` tokens. Read backwards page by page, only as far as needed. Pictures that a provider may have
+ * refused are not sent again: the conversation goes on without them.
  */
 export async function loadHistory(
   context: RunContext<Ports>,
   reference: TurnReference,
   budget: number,
+  pictures?: PictureRoom,
 ): Promise<readonly PromptMessage[]> {
+  const { root: conversation } = addressParts(context.self);
   let before = reference.sequences[0] ?? 1;
   let left = budget;
+  let picturesLeft = pictures?.left ?? 0;
+  let isRefused = false;
   const newestFirst: PromptMessage[] = [];
   while (before > 1 && newestFirst.length < limits.historyMessages) {
     const messages = await page(context, reference, before, limits.historyPage);
     for (const record of messages) {
       before = record.sequence;
-      if (record.content === "") continue;
-      const message: PromptMessage = { role: record.role, content: record.content };
+      const { role, content, images = [] } = record;
+      if (role === "assistant") isRefused = record.error?.code === "PROVIDER_FAILED";
+      if (content === "") continue;
+      const room = pictures && { ...pictures, left: isRefused ? 0 : picturesLeft };
+      const message: PromptMessage =
+        role === "user" && room !== undefined && images.length > 0
+          ? withPictures(content, images, { conversation, room, why: "sent before" })
+          : { role, content };
       left -= messageTokens(message);
       if (left < 0) return trimmed(newestFirst);
+      if (message.role === "user") picturesLeft -= message.images?.length ?? 0;
       newestFirst.push(message);
     }
     if (messages.length < limits.historyPage) break;

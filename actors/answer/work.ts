@@ -20,6 +20,7 @@ export interface Work extends Retrieved {
   readonly question: string;
   readonly model: string;
   readonly isBuiltin: boolean;
+  readonly seesImages: boolean;
   readonly usesCollection: boolean;
   /** Null for an agent without memory. */
   readonly memory: RunMemory | null;

@@ -2,7 +2,7 @@
 // started it. Called by the runtime; started by a conversation or as a part of another run.
 
 import { defineRun, type RunContext } from "../../runtime/actor.ts";
-import { restingOn, showText } from "../answer/child.ts";
+import { restingOn, showText, unseenBy } from "../answer/child.ts";
 import { loadAsked } from "../answer/history.ts";
 import { guarded } from "../guard/guarded.ts";
 import type { Ports } from "../ports.ts";
@@ -73,7 +73,7 @@ async function finish(
   return {
     text,
     output: given ?? null,
-    ...restingOn(answers),
+    ...restingOn([...answers, unseenBy(walk.asked)]),
     usage: walk.usage,
     model: last?.model ?? "",
     builtin: answers.some(({ builtin }) => builtin),

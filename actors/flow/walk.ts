@@ -17,7 +17,7 @@ import { reduceState, type State } from "./state.ts";
 export interface WalkSeed {
   readonly context: RunContext<Ports>;
   readonly input: TurnInput;
-  readonly asked: Pick<Asked, "text" | "data">;
+  readonly asked: Pick<Asked, "text" | "data" | "images">;
   readonly graph: Graph;
   readonly meter: Meter;
   readonly nodes: NodeTable;

@@ -1,5 +1,4 @@
-// A conversation as others see it: what may be said to its actor, what it answers, and how its
-// messages and its entry in the tenant's list look.
+// A conversation as others see it: what may be said to its actor, its answers, its messages, its entry in lists.
 
 import type { Address } from "../../runtime/address.ts";
 import type { Degraded } from "../knowledge/search.ts";
@@ -9,8 +8,10 @@ import type { PinnedPrompts } from "../prompts/prompt.ts";
 import type { AuthEvent } from "./auth-event.ts";
 import type { Finding, Screenable, WithFindings } from "./guardrail.ts";
 import type { RecalledMemory } from "./memory.ts";
+import type { Picture } from "./picture.ts";
 import type { ResponseNote } from "./response.ts";
 import type { TeamEvent } from "./team-event.ts";
+import type { TellsSession } from "./tells-session.ts";
 import type { TenantLimits } from "./tenant-limits.ts";
 
 /** Which action the router took and why. */
@@ -98,6 +99,8 @@ export interface ChatReply extends WithFindings {
   readonly degraded?: Degraded;
   /** What was remembered of the user and given to the model; absent for an agent without memory. */
   readonly memories?: readonly RecalledMemory[];
+  /** Pictures of the message that whoever answered could not see. */
+  readonly unseen_pictures?: number;
   readonly usage: Usage;
   /** Model that wrote the answer, as the record names it, and whether it was the built-in answerer. */
   readonly model: string;
@@ -207,6 +210,8 @@ export interface MessageRecord extends WithFindings {
   readonly sequence: number;
   readonly role: "user" | "assistant";
   readonly content: string;
+  /** Sent along; the content names them. */
+  readonly images?: readonly Picture[];
   /** Typed input of a workflow, whose JSON is the content. */
   readonly data?: Readonly<Record<string, unknown>>;
   readonly run_id: string;
@@ -234,7 +239,7 @@ export interface ConversationRow {
   readonly updated_at: string;
 }
 
-/** What people are told beside an answer of the built-in answerer. */
+/** Told beside an answer of the built-in answerer. */
 export const builtinNotice =
   "This answer comes from the built-in answerer, which quotes and does not write. " +
   "Set OPENAI_API_KEY, ANTHROPIC_API_KEY or OPENAI_BASE_URL and restart to use a model.";
@@ -253,6 +258,8 @@ export interface ChatMessage extends Screenable {
   /** Id of what is to answer. */
   readonly agent: string;
   readonly text: string;
+  /** Sent along, and kept by now; the text names them. */
+  readonly images?: readonly Picture[];
   /** Typed input of a workflow; `text` is then its JSON. */
   readonly data?: Readonly<Record<string, unknown>>;
   /** Values of variables of the agent's prompt, checked; they count before its constants. */
@@ -284,12 +291,6 @@ export interface ChatMessage extends Screenable {
   readonly tells?: TellsSession;
   /** Kept beside the message. */
   readonly response?: ResponseNote;
-}
-
-/** Who is told of an answer: a session of a channel, and for which of its questions. */
-export interface TellsSession {
-  readonly session: string;
-  readonly ask: string;
 }
 
 /** What may be said to a conversation from outside. */

@@ -44,6 +44,9 @@ export interface ModelFacts {
 /** Methods that compute and call nobody. */
 const pure = ["embedNow"];
 
+const isFact = (method: string | symbol): method is keyof ModelFacts =>
+  method === "isBuiltin" || method === "windowOf" || method === "takesImages";
+
 /** @param real what goes through; null when nothing may. */
 export function watchPorts(facts: ModelFacts, real: Ports | null): WatchedPorts {
   const allowed = new Set<string>();
@@ -69,8 +72,7 @@ export function watchPorts(facts: ModelFacts, real: Ports | null): WatchedPorts 
       if (port === "prices") return real?.prices ?? defaultPrices;
       if (port !== "llm") return catching(port, real?.[port as keyof Ports]);
       return new Proxy(llm, {
-        get: (of, method) =>
-          method === "isBuiltin" || method === "windowOf" ? facts[method] : Reflect.get(of, method),
+        get: (of, method) => (isFact(method) ? facts[method] : Reflect.get(of, method)),
       });
     },
   });

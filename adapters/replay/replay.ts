@@ -208,7 +208,8 @@ function factsOf(
       return were && model !== now.swap.model && llm?.isBuiltin(model) === true;
     },
     windowOf: (model) => llm?.windowOf(model) ?? WINDOW_TOKENS,
-    takesImages: (model) => llm?.takesImages(model) ?? true,
+    // Who could see no pictures then sees none again.
+    takesImages: (model) => llm?.takesImages(model) ?? !wereUnseen(record),
   };
 }
 
@@ -240,6 +241,11 @@ function wereBuiltin({ run, log }: RunRecord): boolean {
     (entry) =>
       entry.type === "event" && (entry.event as { readonly type?: unknown }).type === "notice",
   );
+}
+
+function wereUnseen({ run }: RunRecord): boolean {
+  const reply = run.reply as Partial<ChatReply> | null;
+  return (reply?.unseen_pictures ?? 0) > 0;
 }
 
 function checkMessages({ run, records }: RunRecord): void {

@@ -3,7 +3,7 @@
 
 import type { TenantLimits } from "../../actors/records/tenant-limits.ts";
 import { toErrorData } from "../../runtime/errors.ts";
-import type { ChatService } from "../http/services/chat.ts";
+import type { ChatAsk, ChatService } from "../http/services/chat.ts";
 import { isNoRoom, type Release, type StorageRoom } from "./storage-room.ts";
 
 type Asked =
@@ -52,8 +52,10 @@ export function withRoom(
 /** About as many as are stored of what is said. A run once more brings nothing of its own. */
 function bytesOf(ask: Asked): number {
   if ("of" in ask) return 0;
-  const { text } = ask as { readonly text?: string };
-  if (text !== undefined) return Buffer.byteLength(text);
+  const { text, pictures = [] } = ask as Pick<Partial<ChatAsk>, "text" | "pictures">;
+  if (text !== undefined) {
+    return pictures.reduce((sum, one) => sum + one.bytes.byteLength, Buffer.byteLength(text));
+  }
   const { messages = [] } = ask as {
     readonly messages?: readonly { readonly content?: unknown }[];
   };

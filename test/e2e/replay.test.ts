@@ -6,6 +6,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { png } from "../support/picture-files.ts";
 import { CHAT, makeDesk, type Product, startProduct } from "../support/product.ts";
 import type { Json } from "../support/wire-client.ts";
 
@@ -82,6 +83,22 @@ test("a chat that was routed in doubt is identical in its replay, over HTTP and 
   expect(local).toEqual(remote);
   expect(JSON.parse(asJson.out)).toMatchObject({ identical: true, steps: 2, runs: 2 });
   expect(calls()).toBe(before);
+});
+
+test("a run with a picture is identical in its replay, which reads no bytes, whether it was seen or not", async () => {
+  for (const model_name of ["gpt-4o-mini", "gpt-3.5-turbo"]) {
+    const made = await product.call("POST", "/v2/agents", { name: "Eye", model_name });
+    const images = [{ data: png.toString("base64") }];
+    const path = `/v2/agents/${made.body.id}/runs`;
+    const { body } = await product.call("POST", path, { input: "What is it?", images });
+    const before = calls();
+
+    const { code, out } = await troupe(["replay", body.id, "--url", product.url]);
+
+    expect(body.unseen_pictures).toBe(model_name === "gpt-4o-mini" ? undefined : 1);
+    expect({ code, out }).toMatchObject({ code: 0, out: expect.stringMatching(/^identical: /m) });
+    expect(calls()).toBe(before);
+  }
 });
 
 test("a swapped system message asks again only where the prompt has changed", async () => {

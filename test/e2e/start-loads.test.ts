@@ -121,7 +121,7 @@ const filesMax: Readonly<Record<string, number>> = {
   // treasury keep budgets by, and the actor of alerts.
   "actors/money": 23,
   "actors/prompts": 7,
-  "actors/records": 55,
+  "actors/records": 56,
   "actors/routing": 24,
   "actors/skills": 1,
   "actors/team": 1,
@@ -137,7 +137,7 @@ const filesMax: Readonly<Record<string, number>> = {
   "adapters/credentials": 2,
   "adapters/embed": 10,
   "adapters/graphs": 2,
-  "adapters/http": 215,
+  "adapters/http": 216,
   "adapters/knowledge": 43,
   "adapters/llm": 6,
   "adapters/mcp": 1,

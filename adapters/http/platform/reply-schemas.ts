@@ -162,6 +162,12 @@ export const replyFields = {
   nothing_relevant: Type.Optional(Type.Literal(true)),
   degraded: optional(toldError),
   memories: Type.Optional(Type.Array(recalledMemory)),
+  unseen_pictures: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      description: "Images of the message that the model which answered takes none of.",
+    }),
+  ),
   usage: usageSchema,
   model: text,
   builtin: Type.Boolean(),

@@ -211,6 +211,21 @@ export const conversationState: TSchema = named(
   ),
 );
 
+/** A picture of a message. */
+const pictureSchema: TSchema = named(
+  "Picture",
+  Type.Object(
+    {
+      id: Type.String({ description: "SHA-256 of its bytes." }),
+      media_type: text,
+      bytes: count,
+      width: count,
+      height: count,
+    },
+    { additionalProperties: true },
+  ),
+);
+
 /** A message of a conversation. */
 export const messageSchema: TSchema = named(
   "Message",
@@ -220,6 +235,7 @@ export const messageSchema: TSchema = named(
       sequence: count,
       role: Type.Union([Type.Literal("user"), Type.Literal("assistant")]),
       content: text,
+      images: Type.Optional(Type.Array(pictureSchema)),
       data: Type.Optional(anyObject),
       run_id: text,
       created_at: time,

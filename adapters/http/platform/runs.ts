@@ -1,5 +1,6 @@
 // /v2 runs: start one on an agent, a team or a workflow, list, look at, follow, cancel.
 
+import { limits } from "../../../actors/limits.ts";
 import { onBusy, onDisconnect } from "../../../actors/records/agent.ts";
 import { userKey } from "../../../actors/records/memory.ts";
 import { promptLimits } from "../../../actors/records/prompt.ts";
@@ -9,6 +10,7 @@ import { type ErrorData, RuntimeError, toErrorData } from "../../../runtime/erro
 import { type Frame, rootRunOf } from "../../../runtime/frame.ts";
 import { frameView, replyView } from "../answers.ts";
 import { maxSpendField, maxSpendOf } from "../max-spend.ts";
+import { named } from "../openapi/named.ts";
 import { answers, pageOf } from "../openapi/responses.ts";
 import { errorBody, json } from "../reply.ts";
 import { defineRoute, type Route, type RouteContext } from "../route.ts";
@@ -27,6 +29,8 @@ import { cancelResponses, eventResponses, runResponses, runSchema } from "./run-
 import { pageReply, runResource } from "./shapes.ts";
 
 const URL_CHARS_MAX = 2_000;
+/** A message with pictures. */
+const BODY_BYTES_MAX = 6 * 1_024 * 1_024;
 const common = { service: "runs", errors: "problem" } as const;
 
 const text = Type.String({ minLength: 1, maxLength: MESSAGE_CHARS_MAX });
@@ -38,6 +42,18 @@ const variables = Type.Record(
   {
     maxProperties: promptLimits.variables,
   },
+);
+
+/** A picture that is sent along. */
+const imageInput = named(
+  "ImageInput",
+  Type.Object(
+    {
+      name: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
+      data: Type.String({ description: "Base64 of a png, jpeg, gif or webp." }),
+    },
+    { additionalProperties: false },
+  ),
 );
 
 /** How a caller gets the answer. */
@@ -53,6 +69,7 @@ const runBody = Type.Object(
     input: Type.Union([text, data]),
     /** Values of variables of an agent's prompt. */
     variables: Type.Optional(Type.Union([variables, Type.Null()])),
+    images: Type.Optional(Type.Array(imageInput, { maxItems: limits.pictures })),
     conversation_key: Type.Optional(Type.Union([Type.String({ maxLength: 64 }), Type.Null()])),
     /** Who speaks; decides whose memory is used. */
     user_key: Type.Optional(Type.Union([userKey, Type.Null()])),
@@ -76,7 +93,8 @@ const runBody = Type.Object(
 );
 
 type Data = Static<typeof data>;
-type StartContext = RouteContext<Static<typeof runBody>>;
+type StartBody = Static<typeof runBody>;
+type StartContext = RouteContext<StartBody>;
 
 /** Routes of runs. */
 export function runRoutes(services: Services): readonly Route[] {
@@ -94,12 +112,13 @@ function startRoute(services: Services, kind: TargetKind): Route {
     summary: `Start a run of ${kind === "agent" ? "an" : "a"} ${kind}`,
     reads: ["Idempotency-Key"],
     description:
-      "`mode` says how the answer comes: `wait` (default) with it, `stream` as events, `background` at once with the run.",
+      "`mode` says how the answer comes: `wait` (default) with it, `stream` as events, `background` at once with the run. `images` are kept with the conversation, whose newest four the model sees; a line of the message names each. A body has at most 6 MiB.",
     ...common,
     method: "POST",
     pattern: `/v2/${kind}s/{id}/runs`,
     hasOwnGate: true,
     body: runBody,
+    bodyBytesMax: BODY_BYTES_MAX,
     handler: (context) => startRun(context, services, askOf(context, kind), context.body.mode),
   });
 }
@@ -231,6 +250,7 @@ function askOf(context: StartContext, kind: TargetKind): ChatAsk {
     signal: request.signal,
     agent: id,
     ...inputOf(body.input, kind),
+    ...picturesOf(body),
     ...(body.variables == null ? {} : { variables: body.variables }),
     conversation: body.conversation_key ?? null,
     stream: body.mode === "stream",
@@ -254,6 +274,22 @@ export function inputOf(input: string | Data, kind: TargetKind): Pick<ChatAsk, "
   if (json.length <= MESSAGE_CHARS_MAX) return { text: json, data: input };
   const most = `at most ${MESSAGE_CHARS_MAX} characters of JSON`;
   throw new RuntimeError("INVALID", `The input of a run has ${most}.`, { pointer });
+}
+
+/** @throws INVALID with the pointer of what is no base64, or beside typed input. */
+function picturesOf({ images = [], input }: StartBody): Pick<ChatAsk, "pictures"> {
+  if (images.length === 0) return {};
+  if (typeof input !== "string") {
+    const message = "Images are sent with a text, not with typed input.";
+    throw new RuntimeError("INVALID", message, { pointer: "/images" });
+  }
+  const pictures = images.map(({ name, data }, at) => {
+    const bytes = Buffer.from(data, "base64");
+    if (bytes.toString("base64") === data) return { name: name ?? `image ${at + 1}`, bytes };
+    const pointer = `/images/${at}/data`;
+    throw new RuntimeError("INVALID", "The data of an image is base64.", { pointer });
+  });
+  return { pictures };
 }
 
 /** @throws INVALID for what is no address of a web server. Whether it may be asked is seen then. */

@@ -2,9 +2,10 @@
 
 import { setTimeout as delay } from "node:timers/promises";
 import type { ChatAccepted, ChatMessage } from "../../../actors/records/conversation.ts";
+import { addressParts } from "../../../runtime/address.ts";
 import { fromErrorData, RuntimeError } from "../../../runtime/errors.ts";
 import type { Frame } from "../../../runtime/frame.ts";
-import type { SendOptions } from "../../../runtime/system.ts";
+import type { RunRow, SendOptions } from "../../../runtime/system.ts";
 import type { WorkGate } from "../gate/work-gate.ts";
 import type { SpendLimit } from "../max-spend.ts";
 import type { Caller } from "./agent-store.ts";
@@ -180,5 +181,37 @@ export function sendOptions(ask: Ask): SendOptions {
             ...(once.otherwise && { otherwise: once.otherwise }),
           },
         }),
+  };
+}
+
+/** A run, and what its accept said as far as its row knows. */
+export interface Found {
+  readonly row: RunRow;
+  readonly agent: string;
+  readonly accepted: ChatAccepted;
+}
+
+/** @throws NOT_FOUND where there is no row. */
+export function foundRun(id: string, row: RunRow | undefined): Found {
+  if (row === undefined) {
+    throw new RuntimeError("NOT_FOUND", `Run ${id.slice(0, 64)} does not exist.`);
+  }
+  return { row, agent: agentOf(row), accepted: acceptedOf(row) };
+}
+
+function agentOf(row: RunRow): string {
+  const input = row.input as { readonly agent?: unknown } | null;
+  return typeof input?.agent === "string" ? input.agent : "";
+}
+
+function acceptedOf(row: RunRow): ChatAccepted {
+  const { kind, root } = addressParts(row.parent);
+  const input = row.input as { readonly version?: unknown } | null;
+  return {
+    run: row.id,
+    conversation_key: kind === "conversation" ? root : null,
+    message_id: "",
+    agent_version: typeof input?.version === "number" ? input.version : 0,
+    model: "",
   };
 }

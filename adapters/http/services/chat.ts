@@ -27,7 +27,9 @@ import type { Caller } from "./agent-store.ts";
 import {
   type Answering,
   type Ask,
+  type Found,
   follow,
+  foundRun,
   inGate,
   peeked,
   sendOptions,
@@ -38,6 +40,7 @@ import type { ApprovalService } from "./approvals.ts";
 import { withCharges } from "./charges.ts";
 import { type ConversationService, conversationAddress, notTheirs } from "./conversations.ts";
 import { withOwnRounds } from "./own-rounds.ts";
+import type { Pictured } from "./pictured.ts";
 import { mayHavePrompts, settlePrompts } from "./run-prompts.ts";
 import type { GuardParts, screenMessage } from "./screening.ts";
 import { createSubscribers, type Subscription } from "./subscribers.ts";
@@ -48,7 +51,7 @@ import { type Waited, waitFor } from "./waiting.ts";
 export const MESSAGE_CHARS_MAX = 200_000;
 
 /** One user message to an agent, a team or a workflow. */
-export interface ChatAsk extends Ask {
+export interface ChatAsk extends Ask, Pictured {
   /** Id of what is to answer. */
   readonly agent: string;
   readonly text: string;
@@ -134,13 +137,6 @@ export interface AttachOptions {
   readonly over?: AbortSignal;
 }
 
-/** A run, and what its accept said as far as its row knows. */
-export interface Found {
-  readonly row: RunRow;
-  readonly agent: string;
-  readonly accepted: ChatAccepted;
-}
-
 const TARGET_ID = /^(ag|tm|wf)_[A-Za-z0-9]{1,61}$/;
 
 interface Parts extends GuardParts {
@@ -181,9 +177,7 @@ export function createChatService(parts: Parts): ChatService {
     },
     wait: async (caller, answering) => await waitFor(parts, caller, answering),
     find: async (tenant, run) => {
-      const row = await system.run(tenant, rootRunOf(run));
-      if (row === undefined) throw unknownRun(run);
-      return { row, agent: agentOf(row), accepted: acceptedOf(row) };
+      return foundRun(run, await system.run(tenant, rootRunOf(run)));
     },
     attach: async (tenant, run, { cancelOnLeave = false, over, ...options }) => {
       const join = (): Subscription => {
@@ -333,7 +327,9 @@ async function prepareChat(parts: Parts, ask: ChatAsk): Promise<Prepared> {
     ...(keyId === null ? {} : { keyId }),
     ...ask.limit,
   };
-  const message = await screened({ ...parts, ...ask, root: conversation }, target, sent);
+  const left = await screened({ ...parts, ...ask, root: conversation }, target, sent);
+  const images = await ask.keep?.(conversation);
+  const message: ChatMessage = { ...left, ...(images && { images }) };
   const onDisconnect =
     ask.onDisconnect ?? target.onDisconnect ?? ask.onDisconnectElse ?? "continue";
   return { to, message, cancelOnLeave: onDisconnect === "cancel" };
@@ -372,29 +368,7 @@ async function completionMessage(
   };
 }
 
-function agentOf(row: RunRow): string {
-  const input = row.input as { readonly agent?: unknown } | null;
-  return typeof input?.agent === "string" ? input.agent : "";
-}
-
-/** What the accept of a run said, as far as its row knows. */
-function acceptedOf(row: RunRow): ChatAccepted {
-  const { kind, root } = addressParts(row.parent);
-  const input = row.input as { readonly version?: unknown } | null;
-  return {
-    run: row.id,
-    conversation_key: kind === "conversation" ? root : null,
-    message_id: "",
-    agent_version: typeof input?.version === "number" ? input.version : 0,
-    model: "",
-  };
-}
-
 function ignoreEnded(error: unknown): void {
   // Whatever it was, the run is not ours to cancel any more; its own record says how it ended.
   if (!(error instanceof RuntimeError)) throw error;
-}
-
-function unknownRun(run: string): RuntimeError {
-  return new RuntimeError("NOT_FOUND", `Run ${run.slice(0, 64)} does not exist.`);
 }

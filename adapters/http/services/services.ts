@@ -56,6 +56,7 @@ import type { RecordBodies } from "./record-bodies.ts";
 import { RecordIndex } from "./record-index.ts";
 import { refuseUsed } from "./record-links.ts";
 import type { GuardParts } from "./screening.ts";
+import { withSentPictures } from "./sent-pictures.ts";
 import { createSkillService, type SkillService } from "./skills.ts";
 import type { UsageBooks } from "./usage-books.ts";
 
@@ -183,14 +184,10 @@ export function createServices(options: ServiceOptions): Services {
   const ingestion = createIngestionService({ ...options, hidden });
   const knowledge = createKnowledgeService({ ...options, ingestion });
   const limited = tenantServices(options);
-  const chat = withRoom(
-    createChatService({
-      ...{ system, approvals, conversations, gate, compute, webhookSecrets, prices, nowMs },
-      ...guardParts,
-    }),
-    limited.storageRoom,
-    tenantLimits,
-  );
+  const asked = { system, approvals, conversations, gate, compute, webhookSecrets, prices, nowMs };
+  const answering = createChatService({ ...asked, ...guardParts });
+  const pictured = withSentPictures(answering, system.tables);
+  const chat = withRoom(pictured, limited.storageRoom, tenantLimits);
   const gateway = gatewayOf(options, { chat, conversations, approvals });
   channelChanges.add(gateway.changed);
   const packContext: PackContext = { ...options, index, serial, ingestion, knowledge, memories };
