@@ -4,7 +4,7 @@
 import type { Outcome, Turn } from "../../runtime/actor.ts";
 import { addressParts } from "../../runtime/address.ts";
 import { toldOfRun } from "../../runtime/errors.ts";
-import type { TellsSession } from "../records/conversation.ts";
+import type { TellsSession } from "../records/tells-session.ts";
 import { sessionAddress } from "./session-key.ts";
 
 /** Told to a session. */
@@ -18,6 +18,8 @@ export interface Answered {
   readonly status: Outcome["status"] | "interrupted" | "repeated";
   /** What is said; "" where there is no answer. */
   readonly text: string;
+  /** Pictures that whoever answered could not see. */
+  readonly unseen?: number;
   /** Why there is none; fit for people outside. */
   readonly error: { readonly code: string; readonly message: string } | null;
 }
@@ -26,6 +28,7 @@ export interface Answered {
 interface Ended {
   readonly outcome: Outcome;
   readonly text: string | undefined;
+  readonly unseen?: number | undefined;
 }
 
 /** Tells each session once. */
@@ -37,7 +40,7 @@ export function tellSessions(
     readonly interrupted?: boolean;
     readonly adopted?: boolean;
   },
-  { outcome, text = "" }: Ended,
+  { outcome, text = "", unseen = 0 }: Ended,
 ): void {
   const { tenant, root: conversation } = addressParts(turn.self);
   const tells = entry.tells ?? [];
@@ -50,6 +53,7 @@ export function tellSessions(
     const answered: Answered = {
       ...{ type: "answered", asks, run: entry.run, conversation, status, text },
       error: error && { code: error.code, message: error.message },
+      ...(unseen > 0 && { unseen }),
     };
     turn.send(sessionAddress(tenant, session), answered);
   }

@@ -167,7 +167,7 @@ export function askEnded(
 /** Says an answer where its question came from, within the budget of answers. */
 export function answer(
   state: SessionState,
-  { asks, run, status, text, error }: Answered,
+  { asks, run, status, text, error, unseen }: Answered,
   channel: ChannelInput | undefined,
   turn: Turn,
 ): SessionState {
@@ -176,7 +176,7 @@ export function answer(
   if (last === undefined) return state;
   const asked = state.asked.filter((one) => !mine.includes(one));
   const rest = { ...state, asked };
-  const outgoing = outgoingOf({ status, text, error }, last, channel);
+  const outgoing = outgoingOf({ status, text, error, unseen }, last, channel);
   if (outgoing === null) return askNext(rest, channel, turn);
   const { answers, refused } = withinBudget(state, channel, turn);
   const { live } = last;
@@ -188,14 +188,22 @@ export function answer(
 }
 
 function outgoingOf(
-  { status, text, error }: Pick<Answered, "status" | "text" | "error">,
+  {
+    status,
+    text,
+    error,
+    unseen = 0,
+  }: Pick<Answered, "status" | "text" | "error"> & { readonly unseen: number | undefined },
   { message }: Asked,
   channel: ChannelInput | undefined,
 ): Outgoing | null {
   // Who interrupted it waits for the other answer; who stopped it has been told.
   if (status === "interrupted" || status === "repeated" || status === "cancelled") return null;
-  if (error === null) return text === "" ? null : { text, answers: message };
-  return { text: wordsIn(channel?.language).failed(error.message), answers: message };
+  const words = wordsIn(channel?.language);
+  if (error === null && text === "") return null;
+  const also = unseen > 0 ? `\n\n${words.unseen(unseen)}` : "";
+  if (error === null) return { text: `${text}${also}`, answers: message };
+  return { text: words.failed(error.message), answers: message };
 }
 
 /** An answer more in this hour; what is over the budget stays in the outbox: two programs may be talking. */

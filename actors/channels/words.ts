@@ -16,6 +16,7 @@ export interface Words {
   readonly help: string;
   failed(reason: string): string;
   readonly tooMany: string;
+  unseen(pictures: number): string;
   asksApproval(tool: string, reason: string, command: string | null): string;
   approvalOver(
     tool: string,
@@ -39,6 +40,8 @@ const en: Words = {
   help: "/new begins a new conversation, /stop stops what is under way, /agent NAME chooses who answers, /status says where things stand.",
   failed: (reason) => `This could not be answered. ${reason}`,
   tooMany: "That were too many messages at once; the last ones were left out.",
+  unseen: (pictures) =>
+    pictures === 1 ? "(The picture could not be seen.)" : "(The pictures could not all be seen.)",
   asksApproval: (tool, reason, command) =>
     `**${tool}** needs a decision. ${reason}${command === null ? "" : `\n\nReply \`/approve ${command}\` or \`/reject ${command}\`.`}`,
   approvalOver: (tool, how, by) => {
@@ -68,6 +71,10 @@ const de: Words = {
   help: "/new beginnt ein neues Gespräch, /stop hält an, was läuft, /agent NAME wählt, wer antwortet, /status sagt, wie es steht.",
   failed: (reason) => `Das konnte nicht beantwortet werden. ${reason}`,
   tooMany: "Das waren zu viele Nachrichten auf einmal; die letzten wurden ausgelassen.",
+  unseen: (pictures) =>
+    pictures === 1
+      ? "(Das Bild konnte nicht angesehen werden.)"
+      : "(Nicht alle Bilder konnten angesehen werden.)",
   asksApproval: (tool, reason, command) =>
     `**${tool}** braucht eine Entscheidung. ${reason}${command === null ? "" : `\n\nAntworten Sie \`/approve ${command}\` oder \`/reject ${command}\`.`}`,
   approvalOver: (tool, how, by) => {

@@ -103,7 +103,8 @@ async function asked(
   const accepted = await chat.background({
     ...{ caller, agent, conversation: null, opens: conversation, user, onBusy, signal },
     // A message of files alone that nobody can read says so to the agent.
-    text: text === "" ? left : text,
+    text: text === "" && files.pictures.length === 0 ? left : text,
+    pictures: files.pictures,
     stream: ask.live === true,
     // What a file says when it is fetched again is still the same message.
     once: onceKey(key, `${agent}\n${conversation}\n${ask.text}`),

@@ -1,10 +1,13 @@
-// Files that people send: fetched from the platform within limits when an agent is asked, and given to it
-// as text that is marked as somebody's data. What it cannot get is said in one sentence each.
+// Files that people send: fetched from the platform within limits when an agent is asked, and given to it as
+// pictures, or as text that is marked as somebody's data. What it cannot get is said in one sentence each.
 
 import type { FileRef } from "../../actors/channels/inbound.ts";
 import { channelLimits } from "../../actors/channels/limits.ts";
+import { limits } from "../../actors/limits.ts";
 import type { Parser } from "../../actors/ports.ts";
 import { toErrorData } from "../../runtime/errors.ts";
+import type { SentPicture } from "../http/services/pictured.ts";
+import { checkPicture, looksLikePicture } from "../pictures/check.ts";
 import type { Account } from "./account.ts";
 import { wellFormed } from "./hidden-secrets.ts";
 
@@ -24,11 +27,14 @@ export const fileLimits = {
 export interface FilesIn {
   /** What the agent reads behind the message; "" for nothing. */
   readonly text: string;
+  /** What the agent sees. */
+  readonly pictures: readonly SentPicture[];
   readonly leftOut: readonly string[];
 }
 
-/** Media that have no text an agent could read; images among them, as conversations hold texts alone. */
-const NO_TEXT = /^(image|audio|video|font)\//;
+/** Media that have no text an agent could read, nor are seen. */
+const NO_TEXT = /^(audio|video|font)\//;
+const IMAGE = /^image\//;
 
 /** Fetches and reads them, one after the other. Never throws but for the signal. */
 export async function filesIn(
@@ -38,47 +44,68 @@ export async function filesIn(
   signal: AbortSignal,
 ): Promise<FilesIn> {
   const texts: string[] = [];
+  const pictures: SentPicture[] = [];
   const leftOut = files.slice(channelLimits.files).map((file) => {
     return `${nameOf(file)}: a message has at most ${channelLimits.files} files.`;
   });
   let [bytesLeft, charsLeft]: [number, number] = [fileLimits.totalBytes, fileLimits.totalChars];
   for (const file of files.slice(0, channelLimits.files)) {
-    const room = { bytes: Math.min(fileLimits.bytes, bytesLeft), chars: charsLeft };
-    const read = await textOf(account, file, parser, { room, signal });
+    const room = {
+      ...{ bytes: Math.min(fileLimits.bytes, bytesLeft), chars: charsLeft },
+      pictures: limits.pictures - pictures.length,
+    };
+    const read = await readFile(account, file, parser, { room, signal });
     signal.throwIfAborted();
     if ("why" in read) {
       leftOut.push(`${nameOf(file)}: ${read.why}`);
+      continue;
+    }
+    if ("picture" in read) {
+      bytesLeft -= read.picture.byteLength;
+      pictures.push({ name: nameOf(file), bytes: read.picture });
       continue;
     }
     bytesLeft -= read.bytes;
     charsLeft -= read.text.length;
     texts.push(quoted(file, read.text, read.isCut));
   }
-  return { text: texts.join("\n\n"), leftOut };
+  return { text: texts.join("\n\n"), pictures, leftOut };
 }
 
 type Read =
   | { readonly text: string; readonly bytes: number; readonly isCut: boolean }
+  | { readonly picture: Uint8Array }
   | { readonly why: string };
 
-async function textOf(
+/** What there is left for it. */
+interface Room {
+  readonly bytes: number;
+  readonly chars: number;
+  readonly pictures: number;
+}
+
+async function readFile(
   { tenant, instance, hide }: Pick<Account, "tenant" | "instance" | "hide">,
   file: FileRef,
   parser: Parser,
-  {
-    room,
-    signal,
-  }: { readonly room: { bytes: number; chars: number }; readonly signal: AbortSignal },
+  { room, signal }: { readonly room: Room; readonly signal: AbortSignal },
 ): Promise<Read> {
   const { mediaType, bytes: declared } = file;
+  const isImage = IMAGE.test(mediaType);
+  const most = isImage ? Math.min(limits.pictureBytes, room.bytes) : room.bytes;
   if (instance.fetchFile === undefined) return { why: "files of this channel cannot be fetched." };
   if (NO_TEXT.test(mediaType)) return { why: `the agent reads no ${mediaType.split("/", 1)[0]}.` };
-  if (room.chars <= 0) return { why: "the files before it have as much text as a message may." };
-  if ((declared ?? 0) > room.bytes) return { why: `it is over the limit of ${room.bytes} bytes.` };
+  if (isImage && room.pictures <= 0) return { why: tooMany };
+  if (!isImage && room.chars <= 0)
+    return { why: "the files before it have as much text as a message may." };
+  if ((declared ?? 0) > most) return { why: `it is over the limit of ${most} bytes.` };
   try {
-    const bytes = await instance.fetchFile(file, room.bytes, signal);
-    if (bytes.byteLength > room.bytes)
-      return { why: `it is over the limit of ${room.bytes} bytes.` };
+    const bytes = await instance.fetchFile(file, most, signal);
+    if (bytes.byteLength > most) return { why: `it is over the limit of ${most} bytes.` };
+    if (isImage || looksLikePicture(bytes)) {
+      checkPicture(bytes);
+      return room.pictures <= 0 ? { why: tooMany } : { picture: bytes };
+    }
     const source = { bytes, name: file.name, mediaType };
     const { text } = await parser.parse(source, { tenant, signal });
     const chars = Math.min(fileLimits.chars, room.chars);
@@ -88,6 +115,8 @@ async function textOf(
     return { why: hide(toErrorData(error).message).slice(0, 300) };
   }
 }
+
+const tooMany = `a message has at most ${limits.pictures} pictures.`;
 
 /** Between marks that nothing in it can close. */
 function quoted(file: FileRef, text: string, isCut: boolean): string {

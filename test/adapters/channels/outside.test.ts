@@ -5,12 +5,14 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { FileRef } from "../../../actors/channels/inbound.ts";
+import { limits } from "../../../actors/limits.ts";
 import type { ChannelInstance } from "../../../adapters/channels/adapter.ts";
 import { environmentOf } from "../../../adapters/channels/environment.ts";
 import { fileLimits, filesIn } from "../../../adapters/channels/files-in.ts";
 import { hiding } from "../../../adapters/channels/hidden-secrets.ts";
 import { createEgress } from "../../../adapters/egress.ts";
 import { silentLog } from "../../../runtime/log.ts";
+import { png, pngOf } from "../../support/picture-files.ts";
 
 const SECRET = "the-secret-of-the-relay";
 const signal = new AbortController().signal;
@@ -96,7 +98,7 @@ test("what an agent cannot have is named with the reason, without secrets", asyn
     return new Uint8Array(fileLimits.bytes + 1);
   });
   const files = [
-    file("photo", { mediaType: "image/png" }),
+    file("sound", { mediaType: "audio/ogg" }),
     file("huge", { bytes: 1e9 }),
     file("liar"),
     file("broken"),
@@ -105,6 +107,39 @@ test("what an agent cannot have is named with the reason, without secrets", asyn
   const { text, leftOut } = await filesIn(of, files, parser, signal);
 
   expect(text).toBe("");
-  expect(leftOut.map((why) => why.split(":", 1)[0])).toEqual(["photo", "huge", "liar", "broken"]);
+  expect(leftOut.map((why) => why.split(":", 1)[0])).toEqual(["sound", "huge", "liar", "broken"]);
   expect(leftOut.join()).not.toContain(SECRET);
+});
+
+test("pictures are told by their bytes; what is none, too large or one too many is named", async () => {
+  const asked: string[] = [];
+  const bodies: Readonly<Record<string, Uint8Array>> = {
+    ...{ "a.png": png, "b.bin": png, "text.png": Buffer.from("text"), bomb: pngOf(60_000, 9) },
+    ...{ c: png, d: png, e: png },
+  };
+  const of = account(async ({ name }, bytesMax) => {
+    asked.push(name);
+    if (name === "liar") throw new Error(`more than ${bytesMax} bytes`);
+    return bodies[name] ?? png;
+  });
+  const image = { mediaType: "image/png" };
+  const binary = { mediaType: "application/octet-stream" };
+  const files = [
+    ...[file("a.png", image), file("b.bin", binary), file("text.png", image), file("bomb", image)],
+    ...[file("huge", { ...image, bytes: 50_000_000 }), file("liar", image)],
+    ...[file("c", image), file("d", image), file("e", image)],
+  ];
+
+  const { text, pictures, leftOut } = await filesIn(of, files, parser, signal);
+
+  expect(text).toBe("");
+  expect(pictures.map(({ name }) => name)).toEqual(["a.png", "b.bin", "c", "d"]);
+  expect(leftOut).toEqual([
+    expect.stringContaining("text.png: It is no picture"),
+    expect.stringContaining("bomb: It has 60000 x 9 pixels"),
+    expect.stringContaining(`huge: it is over the limit of ${limits.pictureBytes} bytes`),
+    expect.stringContaining(`liar: more than ${limits.pictureBytes} bytes`),
+    expect.stringContaining("e: a message has at most 4 pictures"),
+  ]);
+  expect(asked).not.toContain("huge");
 });
