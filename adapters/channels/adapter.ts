@@ -136,6 +136,8 @@ export interface SendOptions {
   readonly signal: AbortSignal;
   /** For `reconcile`: it was not sent before, by our clock. Default: not known. */
   readonly sinceMs?: number;
+  /** It only shows what is being written: it is left out where it cannot be changed. */
+  readonly isPreview?: true;
 }
 
 /** What an account depends on outside. Everything it does goes through here, so that tests and limits hold. */

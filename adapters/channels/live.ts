@@ -11,6 +11,7 @@ import { type Frame, isAside } from "../../runtime/frame.ts";
 import type { System } from "../../runtime/system.ts";
 import type { ChatService } from "../http/services/chat.ts";
 import type { Account } from "./account.ts";
+import type { SendOptions } from "./adapter.ts";
 import { wellFormed } from "./hidden-secrets.ts";
 
 /** Previews of a server at once; further answers are shown when they are whole. */
@@ -132,15 +133,17 @@ class Preview {
     // What follows it would be read again with every edit, and not be shown.
     const text = written.slice(0, READ_MESSAGES * adapter.capabilities.textMax);
     if (this.#isOver || text.length < CHARS_MIN || text === this.#shown) return this.#receipt;
-    const { address } = this.#ask;
+    const { address, place } = this.#ask;
     const [part] = instance.render({ text: `${wellFormed(text)}${MORE}` });
     if (part === undefined || signal.aborted) return this.#receipt;
     // The answer's own sends have the room first: where there is none, a preview is left out.
-    const within = AbortSignal.any([signal, AbortSignal.timeout(CALL_MS)]);
-    await pacing.turn(JSON.stringify(address), within);
+    const waiting = AbortSignal.any([signal, AbortSignal.timeout(CALL_MS)]);
+    // Threads of one room share its rate.
+    await pacing.turn(place ?? JSON.stringify(address), waiting);
     if (this.#receipt === null) await this.#tell({});
     if (signal.aborted) return this.#receipt;
-    const options = { key: this.#key, attempt: 1, signal: AbortSignal.timeout(CALL_MS) };
+    const within = AbortSignal.timeout(CALL_MS);
+    const options: SendOptions = { key: this.#key, attempt: 1, signal: within, isPreview: true };
     const result =
       this.#receipt === null
         ? await instance.send(part, address, options)

@@ -3,12 +3,14 @@
 import type { Receipt } from "../../../actors/channels/outgoing.ts";
 import type { ChannelEnvironment } from "../adapter.ts";
 import { type DefinedInstance, defineChannel } from "../define.ts";
+import { SealedTexts } from "../sealed-text.ts";
 import { createApi } from "./api.ts";
 import { fetchFile } from "./fetch-file.ts";
 import { slackLimits } from "./limits.ts";
 import { sendFile } from "./outgoing-files.ts";
 import { probe } from "./probe.ts";
 import { fileOf, renderSlack, renderSlackPlain } from "./render.ts";
+import { Replies } from "./replies.ts";
 import { ephemeral, slackRoutes } from "./requests.ts";
 import { SlackSelf } from "./self.ts";
 import { editMessage, findMessage, postMessage } from "./send.ts";
@@ -62,8 +64,10 @@ function openAccount(settings: SlackSettings, environment: ChannelEnvironment): 
   const api = createApi({ url: apiUrl, tokens: createTokens(settings, environment), environment });
   const self = new SlackSelf(settings.bot_user_id);
   const texts = { ack: settings.ack_text ?? ACK, nack: settings.nack_text ?? NACK };
-  const reading = { self, texts, nowMs, log, account };
-  const sending = { api, self, nowMs, replaced: new Map<string, Receipt>() };
+  const sealed = new SealedTexts(environment);
+  const replies = new Replies({ apiUrl, sealed, environment });
+  const reading = { self, texts, nowMs, log, account, replies };
+  const sending = { api, self, replies, nowMs, replaced: new Map<string, Receipt>() };
   const files = { api, apiUrl, environment };
   const { app_token: appToken } = settings;
   const secrets = signingSecretsOf(settings);

@@ -37,6 +37,12 @@ export const slackLimits = {
   /** Waiting before a new connection in Socket Mode, ms: doubled up to the most. */
   reconnectMinMs: 500,
   reconnectMaxMs: 60_000,
+  /** Of the address that comes along with a command: characters, answers, how long it holds, ms. */
+  replyUrl: 500,
+  replies: 5,
+  replyMs: 30 * 60_000,
+  /** Such addresses of which it is known how often they were used. */
+  replyAddresses: 5_000,
   /** From a connection's opening to its greeting, ms. */
   helloMs: 30_000,
 } as const;

@@ -10,6 +10,7 @@ import { type Fields, fieldsOf, textIn } from "../sent-json.ts";
 import { readEvent } from "./events.ts";
 import { readCommand, readInteraction } from "./forms.ts";
 import { slackLimits } from "./limits.ts";
+import type { Replies } from "./replies.ts";
 import type { SlackSelf } from "./self.ts";
 import { isFromSlack } from "./verify.ts";
 
@@ -21,6 +22,7 @@ export interface RequestParts {
   readonly nowMs: () => number;
   readonly log: Log;
   readonly account: string;
+  readonly replies: Replies;
 }
 
 /** What is said at once to who gives a command. */
@@ -42,7 +44,10 @@ export function slackRoutes(parts: RequestParts): ChannelRoute[] {
 }
 
 /** Verifies and reads one request. Never throws for what was sent. */
-export function handleRequest(request: ChannelRequest, parts: RequestParts): Handled {
+export async function handleRequest(
+  request: ChannelRequest,
+  parts: RequestParts,
+): Promise<Handled> {
   const isForm = /^application\/x-www-form-urlencoded\b/i.test(
     request.headers["content-type"] ?? "",
   );
@@ -56,7 +61,7 @@ export function handleRequest(request: ChannelRequest, parts: RequestParts): Han
   }
   try {
     return isForm
-      ? handleForm(formOf(request.body), parts)
+      ? await handleForm(formOf(request.body), parts)
       : handleEvents(jsonOf(request.body), parts);
   } catch (error) {
     if (error instanceof RuntimeError) return refusal(400, error.message);
@@ -89,20 +94,20 @@ export function noteRateLimit(
   log.write("warn", text, { account, minute: typeof minute === "number" ? minute : null });
 }
 
-function handleForm(form: Fields, parts: RequestParts): Handled {
+async function handleForm(form: Fields, parts: RequestParts): Promise<Handled> {
   if (form["payload"] !== undefined) {
     // Whoever pressed sees by a sign at the button that an answer was not 200: nothing in a body is shown.
-    return {
-      events: readInteraction(jsonOf(Buffer.from(String(form["payload"]))), parts.nowMs()),
-      ack: OK,
-    };
+    const payload = jsonOf(Buffer.from(String(form["payload"])));
+    const events = readInteraction(payload, parts.nowMs());
+    return { events: await parts.replies.keep(events, payload), ack: OK };
   }
   if (form["ssl_check"] === "1") return { events: [], ack: OK };
   const command = readCommand(form, parts.nowMs());
   if (command === null)
     return refusal(400, "The form is neither a slash command nor an interaction.");
   const { ack, nack } = parts.texts;
-  return { events: [command], ack: ephemeral(ack), nack: ephemeral(nack) };
+  const events = await parts.replies.keep([command], form);
+  return { events, ack: ephemeral(ack), nack: ephemeral(nack) };
 }
 
 /** Words for who has given a command, and for nobody else. */

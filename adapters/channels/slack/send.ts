@@ -13,6 +13,7 @@ import { sendFailure } from "./classify.ts";
 import { idIn, objectIn, timeIn } from "./fields.ts";
 import { slackLimits } from "./limits.ts";
 import { addressOf, messageId, messageOf, type SlackAddress } from "./place.ts";
+import type { Replies } from "./replies.ts";
 import type { SlackSelf } from "./self.ts";
 
 /** Marks a message of ours, so that it can be found again by its key. */
@@ -30,15 +31,20 @@ export interface SendParts {
   readonly nowMs: () => number;
   /** Messages that took the place of ones that could not be changed: first id -> receipt. Of one account, bounded. */
   readonly replaced: Map<string, Receipt>;
+  readonly replies: Replies;
 }
+
+/** The bot is not there: the one who asked may be answered all the same. */
+const elsewhere: ReadonlySet<string> = new Set(["not_in_channel", "channel_not_found"]);
 
 /** Posts a part that is no file. */
 export async function postMessage(
   part: Part,
   address: ChannelData,
-  { key, signal }: SendOptions,
-  { api, self }: SendParts,
+  options: SendOptions,
+  { api, self, replies }: SendParts,
 ): Promise<SendResult> {
+  const { key, signal } = options;
   const to = addressOf(address);
   if (to === null) return wrongAddress;
   const posted = await api.call(
@@ -52,7 +58,11 @@ export async function postMessage(
     },
     signal,
   );
-  if (!posted.ok) return sendFailure(posted);
+  if (!posted.ok) {
+    const mayReply = elsewhere.has(posted.code) && options.isPreview !== true;
+    const replied = mayReply ? await replies.send(part, address, options) : null;
+    return replied ?? sendFailure(posted);
+  }
   const message = objectIn(posted.body, "message");
   self.learn(idIn(message, "user"), idIn(message, "bot_id"));
   return receiptOf(posted.body, to.channel) ?? noReceipt("chat.postMessage");

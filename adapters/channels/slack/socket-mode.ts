@@ -173,7 +173,7 @@ class Link {
     const id = textIn(frame, "envelope_id", 200);
     if (id === null) return;
     const payload = objectIn(frame, "payload");
-    const { events, parked, texts } = readPayload(type, payload, this.#parts);
+    const { events, parked, texts } = await readPayload(type, payload, this.#parts);
     const canSay = texts !== undefined && memberOf(frame, "accepts_response_payload") === true;
     const acknowledge = (text: string | undefined) => {
       const said = canSay && text !== undefined ? { payload: shownToOne(text) } : {};
@@ -202,17 +202,25 @@ interface ReadPayload {
   readonly texts?: RequestParts["texts"];
 }
 
-function readPayload(type: string | null, payload: Fields, parts: SocketModeParts): ReadPayload {
+async function readPayload(
+  type: string | null,
+  payload: Fields,
+  parts: SocketModeParts,
+): Promise<ReadPayload> {
   switch (type) {
     case "events_api":
       if (textIn(payload, "type") === "app_rate_limited") noteRateLimit(payload, parts);
       return readEvent(payload, parts.self);
     case "slash_commands": {
       const command = readCommand(payload, parts.nowMs());
-      return { events: command === null ? [] : [command], parked: [], texts: parts.texts };
+      const events = await parts.replies.keep(command === null ? [] : [command], payload);
+      return { events, parked: [], texts: parts.texts };
     }
     case "interactive":
-      return { events: readInteraction(payload, parts.nowMs()), parked: [] };
+      return {
+        events: await parts.replies.keep(readInteraction(payload, parts.nowMs()), payload),
+        parked: [],
+      };
     default:
       return { events: [], parked: [] };
   }

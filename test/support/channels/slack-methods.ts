@@ -75,6 +75,7 @@ function post({ workspace, of }: Call): Answer {
   const room = workspace.rooms.get(channel);
   if (room === undefined) return fail("channel_not_found");
   if (workspace.archived.has(channel)) return fail("is_archived");
+  if (workspace.foreign.has(channel)) return fail("not_in_channel");
   const wrong = contentProblem(of);
   if (wrong !== null) return wrong;
   const thread = text(of["thread_ts"]);

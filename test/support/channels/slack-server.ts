@@ -70,6 +70,9 @@ export async function startSlack(): Promise<SlackServer> {
     const body = await bodyOf(request);
     const path = new URL(request.url ?? "/", url).pathname;
     if (path.startsWith("/upload/")) return await upload(path, body, request, response);
+    if (path.startsWith("/hooks/")) {
+      return answer(response, workspace.reply(path, JSON.parse(String(body))));
+    }
     if (path.startsWith("/files-pri/")) return download(path, request, response);
     const method = path.replace(/^\/api\//, "");
     const of = argumentsOf(request.headers["content-type"] ?? "", body);
@@ -172,6 +175,7 @@ export async function startSlack(): Promise<SlackServer> {
   return fake;
 }
 
+/** What is answered to a call. */
 interface Result {
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;

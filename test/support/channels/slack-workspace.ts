@@ -30,6 +30,9 @@ export const TOKEN = "xoxb-fake-1";
 export const SCOPES =
   "chat:write,app_mentions:read,im:history,channels:history,groups:history,files:read,files:write";
 
+/** Answers that an address of a command takes. */
+const REPLIES = 5;
+
 /** State of the fake. */
 export class SlackWorkspace {
   readonly rooms = new Map<string, SlackMessage[]>([
@@ -38,6 +41,13 @@ export class SlackWorkspace {
     ["DDIRECT1", []],
   ]);
   readonly archived = new Set<string>();
+  /** Rooms that the bot is no member of. */
+  readonly foreign = new Set<string>();
+  /** Addresses that came along with commands: what was answered there, and until when they hold. */
+  readonly replies = new Map<
+    string,
+    { endsMs: number; readonly said: Record<string, unknown>[] }
+  >();
   /** Bot tokens -> when they end, ms; null never. */
   readonly tokens = new Map<string, number | null>([[TOKEN, null]]);
   readonly appTokens = new Set(["xapp-fake-1"]);
@@ -69,6 +79,26 @@ export class SlackWorkspace {
     const said: SlackMessage = { type: "message", ts: this.nextTs(), text: "", ...message };
     this.rooms.get(channel)?.push(said);
     return said;
+  }
+
+  /** A new address that a command is answered at. @returns its path. */
+  replyPath(lastsMs = 30 * 60_000): string {
+    const path = `/hooks/commands/${BOT.team}/${this.nextId("")}/secret-of-a-command`;
+    this.replies.set(path, { endsMs: Date.now() + lastsMs, said: [] });
+    return path;
+  }
+
+  /** Somebody answers there. */
+  reply(path: string, body: Record<string, unknown>) {
+    const at = this.replies.get(path);
+    const no = (error: string) => ({ status: 404, body: { ok: false, error } });
+    if (at === undefined || at.endsMs <= Date.now()) return no("expired_url");
+    if (at.said.length >= REPLIES) return no("used_url");
+    if (typeof body["text"] !== "string" || body["text"] === "") {
+      return { status: 400, body: { ok: false, error: "no_text" } };
+    }
+    at.said.push(body);
+    return { body: { ok: true } };
   }
 
   /** What the bot has said in a room, oldest first. */
