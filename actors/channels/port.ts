@@ -24,6 +24,8 @@ export interface ChannelAsk extends AccountRef {
   readonly question: string;
   /** Where it came from: a sign of writing is shown there meanwhile. */
   readonly address: ChannelData;
+  /** Whose rate a preview counts for: the conversation at the platform. Absent in what is older: the address. */
+  readonly place?: string;
   /** Who speaks, as users of conversations are named. */
   readonly user: string;
   /** Shown while it is written, where the platform can edit. */

@@ -107,7 +107,7 @@ export function askNext(
   const input: ChannelAsk = {
     ...{ tenant, channel: next.channel, conversation, session, question: next.id },
     agent: next.agent ?? state.agent ?? channel.agent,
-    ...{ text: next.text, files: next.files, address: next.address },
+    ...{ text: next.text, files: next.files, address: next.address, place: next.place },
     user: state.isDirect ? (next.person ?? next.sender) : session,
     // One beside another would be shown out of order.
     ...(channel.live && state.asked.length === 0 && { live: true }),
