@@ -2,6 +2,7 @@
 // the same gives the same parts. Nobody is called by what a model writes, and no address of it is fetched.
 
 import type { Button, Outgoing, OutgoingFile, Part } from "../../../actors/channels/outgoing.ts";
+import { chunksOf, shortened } from "../format/button-rows.ts";
 import { discordText } from "../format/discord.ts";
 import { type Piece, pieces } from "../format/pieces.ts";
 import { ACTION_PREFIX } from "./interactions.ts";
@@ -87,7 +88,7 @@ function rowsOf(buttons: readonly Button[]): object[] {
     components: row.map(({ action, label, style }) => ({
       type: BUTTON,
       style: style === undefined ? SECONDARY : STYLES[style],
-      label: shortened(label || action),
+      label: shortened(label || action, discordLimits.buttonLabel),
       custom_id: `${ACTION_PREFIX}${action}`,
     })),
   }));
@@ -96,17 +97,4 @@ function rowsOf(buttons: readonly Button[]): object[] {
 function filePart(file: OutgoingFile): Part {
   const body: DiscordPart = { content: "", file };
   return { body: { ...body }, plain: file.name };
-}
-
-/** No longer than a label may be, and cut between characters. */
-function shortened(label: string): string {
-  if (label.length <= discordLimits.buttonLabel) return label;
-  const cut = label.slice(0, discordLimits.buttonLabel - 1);
-  return `${/[\ud800-\udbff]$/.test(cut) ? cut.slice(0, -1) : cut}…`;
-}
-
-function chunksOf<T>(list: readonly T[], size: number): T[][] {
-  const chunks: T[][] = [];
-  for (let at = 0; at < list.length; at += size) chunks.push(list.slice(at, at + size));
-  return chunks;
 }

@@ -2,6 +2,7 @@
 // Pure: the same gives the same parts, so that a part is known by its number. A text is read once.
 
 import type { Button, Outgoing, OutgoingFile, Part } from "../../../actors/channels/outgoing.ts";
+import { chunksOf, shortened } from "../format/button-rows.ts";
 import type { Block } from "../format/document.ts";
 import { packed } from "../format/pieces.ts";
 import { plainText } from "../format/plain.ts";
@@ -96,7 +97,7 @@ function rowsOf(buttons: readonly Button[]) {
       // Names are unique within a message; what a press means is the value.
       action_id: `${ACTION_PREFIX}${at * slackLimits.rowButtons + n}`,
       value: action,
-      text: { type: "plain_text", text: shortened(label || action) },
+      text: { type: "plain_text", text: shortened(label || action, slackLimits.buttonLabel) },
       ...(style !== undefined && { style }),
     })),
   }));
@@ -104,17 +105,4 @@ function rowsOf(buttons: readonly Button[]) {
 
 function filePart(file: OutgoingFile): Part {
   return { body: { file } satisfies FilePart, plain: file.name };
-}
-
-/** No longer than a label may be, and cut between characters. */
-function shortened(label: string): string {
-  if (label.length <= slackLimits.buttonLabel) return label;
-  const cut = label.slice(0, slackLimits.buttonLabel - 1);
-  return `${/[\ud800-\udbff]$/.test(cut) ? cut.slice(0, -1) : cut}…`;
-}
-
-function chunksOf<T>(list: readonly T[], size: number): T[][] {
-  const chunks: T[][] = [];
-  for (let at = 0; at < list.length; at += size) chunks.push(list.slice(at, at + size));
-  return chunks;
 }

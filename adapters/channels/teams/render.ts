@@ -2,6 +2,7 @@
 // same gives the same parts.
 
 import type { Button, Outgoing, Part } from "../../../actors/channels/outgoing.ts";
+import { chunksOf, shortened } from "../format/button-rows.ts";
 import { type Piece, pieces } from "../format/pieces.ts";
 import { teamsText } from "../format/teams.ts";
 import { ACTION_MEMBER } from "./events.ts";
@@ -51,24 +52,11 @@ function cardOf(buttons: readonly Button[]): object {
     type: "ActionSet",
     actions: set.map(({ action, label, style }) => ({
       type: "Action.Submit",
-      title: shortened(label || action),
+      title: shortened(label || action, teamsLimits.buttonLabel),
       data: { [ACTION_MEMBER]: action },
       ...(style !== undefined && { style: STYLES[style] }),
     })),
   }));
   const content = { type: "AdaptiveCard", version: "1.4", body: actionSets };
   return { contentType: "application/vnd.microsoft.card.adaptive", content };
-}
-
-/** No longer than a label may be, and cut between characters. */
-function shortened(label: string): string {
-  if (label.length <= teamsLimits.buttonLabel) return label;
-  const cut = label.slice(0, teamsLimits.buttonLabel - 1);
-  return `${/[\ud800-\udbff]$/.test(cut) ? cut.slice(0, -1) : cut}…`;
-}
-
-function chunksOf<T>(list: readonly T[], size: number): T[][] {
-  const chunks: T[][] = [];
-  for (let at = 0; at < list.length; at += size) chunks.push(list.slice(at, at + size));
-  return chunks;
 }

@@ -8,7 +8,7 @@ import { parseJson } from "../../http/body.ts";
 import type { Capabilities, ChannelEnvironment, ChannelRequest, Handled } from "../adapter.ts";
 import { refusal } from "../answer.ts";
 import { type DefinedInstance, defineChannel } from "../define.ts";
-import { shortened } from "./buttons.ts";
+import { shortened } from "../format/button-rows.ts";
 import { type Graph, graphOf, postJson } from "./graph.ts";
 import { addressIn, type Line } from "./identity.ts";
 import { whatsappLimits } from "./limits.ts";

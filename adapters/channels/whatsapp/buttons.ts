@@ -2,6 +2,7 @@
 // be short and different from each other; what does not fit is written out above.
 
 import type { Button, Part } from "../../../actors/channels/outgoing.ts";
+import { shortened } from "../format/button-rows.ts";
 import { whatsappLimits } from "./limits.ts";
 
 /** Said on the button that opens a list. */
@@ -60,13 +61,4 @@ function titlesOf(buttons: readonly Button[], max: number): string[] {
 function fitted(text: string, notes: readonly string[]): string {
   const said = [text, ...notes].filter((line) => line !== "").join("\n");
   return shortened(said, whatsappLimits.interactiveBody);
-}
-
-/** Cut to `max` UTF-16 units with an ellipsis, never within a character. */
-export function shortened(text: string, max: number): string {
-  if (text.length <= max) return text;
-  let end = max - 1;
-  const code = text.charCodeAt(end);
-  if (code >= 0xdc00 && code <= 0xdfff) end -= 1;
-  return `${text.slice(0, end).trimEnd()}…`;
 }

@@ -10,15 +10,15 @@ import type {
 } from "../../../adapters/channels/adapter.ts";
 import { discord } from "../../../adapters/channels/discord/adapter.ts";
 import { type DiscordServer, PUBLIC_KEY, TOKEN } from "./discord-server.ts";
-import { type SlackEnvironment, slackEnvironment } from "./slack-environment.ts";
+import { type LoopbackEnvironment, loopbackEnvironment } from "./loopback-environment.ts";
 
 /** Opens an account. @param clock what its clock says. */
 export function openDiscord(
   { apiUrl }: Pick<DiscordServer, "apiUrl">,
   settings: object = {},
   clock: () => number = Date.now,
-): { readonly account: ChannelInstance; readonly environment: SlackEnvironment } {
-  const environment = slackEnvironment(clock);
+): { readonly account: ChannelInstance; readonly environment: LoopbackEnvironment } {
+  const environment = loopbackEnvironment(clock);
   const basic = { bot_token: TOKEN, public_key: PUBLIC_KEY, api_url: apiUrl };
   return { account: discord.create({ ...basic, ...settings }, environment), environment };
 }

@@ -6,7 +6,7 @@ import { createServer } from "node:net";
 import type { Outgoing, Part, Receipt, SendResult } from "../../../actors/channels/outgoing.ts";
 import type { ChannelInstance, SendOptions } from "../../../adapters/channels/adapter.ts";
 import { slack } from "../../../adapters/channels/slack/adapter.ts";
-import { type SlackEnvironment, slackEnvironment } from "./slack-environment.ts";
+import { type LoopbackEnvironment, loopbackEnvironment } from "./loopback-environment.ts";
 import { SECRET } from "./slack-sender.ts";
 import type { SlackServer } from "./slack-server.ts";
 import { BOT, TOKEN } from "./slack-workspace.ts";
@@ -18,8 +18,8 @@ export const room = { team: BOT.team, channel: "CROOM1" };
 export function openAccount(
   fake: SlackServer,
   settings: object = {},
-  environment: SlackEnvironment = slackEnvironment(),
-): { readonly account: ChannelInstance; readonly environment: SlackEnvironment } {
+  environment: LoopbackEnvironment = loopbackEnvironment(),
+): { readonly account: ChannelInstance; readonly environment: LoopbackEnvironment } {
   const basic = { bot_token: TOKEN, signing_secret: SECRET, api_url: fake.apiUrl };
   return { account: slack.create({ ...basic, ...settings }, environment), environment };
 }

@@ -4,6 +4,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { slack } from "../../../../adapters/channels/slack/adapter.ts";
 import { isSlackAddress } from "../../../../adapters/channels/slack/hosts.ts";
+import { loopbackEnvironment } from "../../../support/channels/loopback-environment.ts";
 import {
   firstPart,
   nobodyAt,
@@ -12,7 +13,6 @@ import {
   room,
   sendOptions,
 } from "../../../support/channels/slack-account.ts";
-import { slackEnvironment } from "../../../support/channels/slack-environment.ts";
 import { SECRET } from "../../../support/channels/slack-sender.ts";
 import { type SlackServer, startSlack } from "../../../support/channels/slack-server.ts";
 import { TOKEN } from "../../../support/channels/slack-workspace.ts";
@@ -64,7 +64,7 @@ test("a look at settings alone uses no refresh token up, and says that the token
     ...{ client_id: workspace.client.id, client_secret: workspace.client.secret },
     api_url: fake.apiUrl,
   };
-  const environment = { ...slackEnvironment(), looksOnly: true as const };
+  const environment = { ...loopbackEnvironment(), looksOnly: true as const };
 
   const [ended] = await slack.create(settings, environment).probe(new AbortController().signal);
 
@@ -80,7 +80,7 @@ test("a token about to end is renewed before; one that cannot be renewed is refu
     ...{ client_id: workspace.client.id, client_secret: workspace.client.secret },
   };
   let nowMs = Date.now();
-  const environment = slackEnvironment(() => nowMs);
+  const environment = loopbackEnvironment(() => nowMs);
   const settings = { signing_secret: "s", api_url: fake.apiUrl, ...rotating };
   const account = slack.create(settings, environment);
 
@@ -94,7 +94,7 @@ test("a token about to end is renewed before; one that cannot be renewed is refu
   const anew = { ...settings, bot_token: "xoxb-anew", refresh_token: "xoxe-1-anew" };
   await slack.create(anew, environment).send(firstPart(account, "anew"), room, sendOptions());
   const token = fake.calls.at(-1)?.token;
-  const lost = slack.create({ ...settings, refresh_token: "xoxe-1-used" }, slackEnvironment());
+  const lost = slack.create({ ...settings, refresh_token: "xoxe-1-used" }, loopbackEnvironment());
   const refused = await lost.send(firstPart(account, "hello"), room, sendOptions());
 
   expect([first.ok, second.ok]).toEqual([true, true]);
@@ -110,7 +110,7 @@ test("a token about to end is renewed before; one that cannot be renewed is refu
 test("a renewal without an answer says nothing of the message, and a token that has not ended is used meanwhile", async () => {
   const { workspace } = fake;
   let nowMs = Date.now();
-  const environment = slackEnvironment(() => nowMs);
+  const environment = loopbackEnvironment(() => nowMs);
   workspace.refresh.add("xoxe-1-third");
   const { account } = openAccount(
     fake,
@@ -224,7 +224,7 @@ test("our token goes to Slack's hosts alone, and files keep to their limit (67)"
   await expect(fetched(big)).rejects.toMatchObject({ code: "URL_FAILED" });
   const stranger = slack.create(
     { bot_token: "xoxb-other", signing_secret: "s", api_url: fake.apiUrl },
-    slackEnvironment(),
+    loopbackEnvironment(),
   );
   const file = {
     id: "FBIG",

@@ -4,13 +4,13 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import type { ChannelData } from "../../../../actors/channels/inbound.ts";
 import { isReplyAddress } from "../../../../adapters/channels/slack/hosts.ts";
 import { slackLimits } from "../../../../adapters/channels/slack/limits.ts";
+import { loopbackEnvironment } from "../../../support/channels/loopback-environment.ts";
 import {
   firstPart,
   openAccount,
   receiptOf,
   sendOptions,
 } from "../../../support/channels/slack-account.ts";
-import { slackEnvironment } from "../../../support/channels/slack-environment.ts";
 import { signedForm } from "../../../support/channels/slack-sender.ts";
 import { type SlackServer, startSlack } from "../../../support/channels/slack-server.ts";
 
@@ -30,7 +30,7 @@ let triggers = 0;
 
 /** A command that was given: its address, and what is said by it. */
 async function asked(url: string, more: object = {}, clock: () => number = Date.now) {
-  const { account, environment } = openAccount(fake, {}, slackEnvironment(clock));
+  const { account, environment } = openAccount(fake, {}, loopbackEnvironment(clock));
   const [route] = account.routes;
   triggers += 1;
   const request = signedForm({ ...form, ...more, trigger_id: `${triggers}`, response_url: url });

@@ -6,8 +6,8 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { ChannelRequest, Handled } from "../../../../adapters/channels/adapter.ts";
 import { slack } from "../../../../adapters/channels/slack/adapter.ts";
+import { loopbackEnvironment } from "../../../support/channels/loopback-environment.ts";
 import { openDoor } from "../../../support/channels/slack-door.ts";
-import { slackEnvironment } from "../../../support/channels/slack-environment.ts";
 import {
   deliverEvent,
   envelopeOf,
@@ -24,7 +24,7 @@ const NOW = 1_700_000_000_000;
 const nowS = NOW / 1_000;
 
 function opened(settings: object = {}, clock = () => Date.now()) {
-  const environment = slackEnvironment(clock);
+  const environment = loopbackEnvironment(clock);
   const account = slack.create(
     { bot_token: "xoxb-1", signing_secret: SECRET, ...settings },
     environment,
@@ -141,7 +141,7 @@ test("while a secret is replaced both are taken, and the old one no longer after
 });
 
 test("an account without a secret is not opened, and the setting is named (11)", () => {
-  const environment = slackEnvironment();
+  const environment = loopbackEnvironment();
   const create = (settings: object) => () =>
     slack.create({ bot_token: "xoxb-1", ...settings }, environment);
   const invalid = (pointer: string) =>

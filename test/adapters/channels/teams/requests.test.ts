@@ -4,7 +4,7 @@ import { SignJWT } from "jose";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { ChannelRequest } from "../../../../adapters/channels/adapter.ts";
 import { teams } from "../../../../adapters/channels/teams/adapter.ts";
-import { slackEnvironment } from "../../../support/channels/slack-environment.ts";
+import { loopbackEnvironment } from "../../../support/channels/loopback-environment.ts";
 import {
   APP,
   BOT_ID,
@@ -64,7 +64,7 @@ conforms({
 
 /** What an account makes of requests. */
 function open(settings: object = {}) {
-  const environment = slackEnvironment(() => nowMs);
+  const environment = loopbackEnvironment(() => nowMs);
   const account = teams.create({ ...fake.settings, ...settings } as never, environment);
   const [route] = account.routes;
   if (route === undefined) throw new Error("There is no route.");

@@ -6,7 +6,7 @@ import type { Outgoing } from "../../../../actors/channels/outgoing.ts";
 import { teams } from "../../../../adapters/channels/teams/adapter.ts";
 import { isFileAddress, isServiceAddress } from "../../../../adapters/channels/teams/hosts.ts";
 import { receiptOf, sendOptions } from "../../../support/channels/discord-account.ts";
-import { slackEnvironment } from "../../../support/channels/slack-environment.ts";
+import { loopbackEnvironment } from "../../../support/channels/loopback-environment.ts";
 import {
   APP,
   BOT_ID,
@@ -25,7 +25,7 @@ beforeEach(() => {
 });
 
 function open(settings: object = {}, clock: () => number = Date.now) {
-  const environment = slackEnvironment(clock);
+  const environment = loopbackEnvironment(clock);
   const account = teams.create({ ...fake.settings, ...settings } as never, environment);
   const address = {
     ...{ serviceUrl: fake.serviceUrl, conversation: "19:room@thread.tacv2;messageid=99" },

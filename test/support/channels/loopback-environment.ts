@@ -1,4 +1,4 @@
-// What an account of Slack depends on, in a test: calls that really go out, secrets kept in memory, a log
+// What an account depends on, in a test: calls that really go out, secrets kept in memory, a log
 // that is remembered.
 
 import type { OutgoingFile } from "../../../actors/channels/outgoing.ts";
@@ -10,7 +10,7 @@ import type {
 import { createSockets } from "../../../adapters/egress-socket.ts";
 
 /** The environment, and what went through it. */
-export interface SlackEnvironment extends ChannelEnvironment {
+export interface LoopbackEnvironment extends ChannelEnvironment {
   readonly lines: string[];
   readonly stored: Map<string, string>;
   readonly urls: { readonly url: string; readonly authorization: string | undefined }[];
@@ -18,7 +18,7 @@ export interface SlackEnvironment extends ChannelEnvironment {
 }
 
 /** One of them. @param clock what its clock says; default the machine's. */
-export function slackEnvironment(clock: () => number = Date.now): SlackEnvironment {
+export function loopbackEnvironment(clock: () => number = Date.now): LoopbackEnvironment {
   const lines: string[] = [];
   const stored = new Map<string, string>();
   const urls: { url: string; authorization: string | undefined }[] = [];
