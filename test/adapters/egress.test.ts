@@ -301,9 +301,9 @@ test("what waits beyond the limit is refused, for one tenant at half of it", asy
   const { port } = await serve(() => {});
   const egress = createEgress(local);
   const cancel = new AbortController();
-  const url = `http://127.0.0.1:${port}/`;
-  const request = { url, method: "GET", connectionsMax: 1, signal: cancel.signal };
-  const of = (tenant: string) => codeOf(egress.request({ ...request, tenant }));
+  const request = { url: `http://127.0.0.1:${port}/`, method: "GET", connectionsMax: 1 };
+  const signal = () => AbortSignal.any([cancel.signal]);
+  const of = (tenant: string) => codeOf(egress.request({ ...request, tenant, signal: signal() }));
 
   const waiting = Array.from({ length: 513 }, () => of("tn_loud"));
   const refused = [await of("tn_loud")];

@@ -15,7 +15,7 @@ let busy = 0;
 let passMs = 0.1;
 let cpu = 0;
 let nowMs = 0;
-const { signal } = new AbortController();
+const alone = () => ({ signal: new AbortController().signal });
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -133,7 +133,7 @@ test("a quiet tenant's chat holds back the requests of others too, which wait in
   busy = 1;
   const { gate, loud, quiet } = await flood(100);
   const { requests } = gate;
-  const asked = Array.from({ length: 10 }, () => requests.enter("loud", "key", { signal }));
+  const asked = Array.from({ length: 10 }, () => requests.enter("loud", "key", alone()));
   expect(asked.filter((entering) => entering === undefined)).toHaveLength(UNDER_WAY_MIN);
   await looks(1);
 
@@ -166,7 +166,7 @@ test("beside requests alone a chat of a quiet tenant is told from theirs", async
   busy = 1;
   const gate = makeGate();
   new Chats(gate, "other").come();
-  for (let at = 0; at < 10; at += 1) void gate.requests.enter("loud", "key", { signal });
+  for (let at = 0; at < 10; at += 1) void gate.requests.enter("loud", "key", alone());
   await looks(1);
 
   new Chats(gate, "quiet").come();
