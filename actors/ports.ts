@@ -3,6 +3,7 @@
 
 import type { Log } from "../runtime/log.ts";
 import type { Channels } from "./channels/port.ts";
+import type { LeftRow } from "./channels/removed-message.ts";
 import type { Credentials } from "./credentials/port.ts";
 import type { Ingest, Reembed } from "./ingestion/port.ts";
 import type { Passage, SearchRequest, SearchResult } from "./knowledge/search.ts";
@@ -361,6 +362,8 @@ export interface Removals {
       readonly limit: number;
     },
   ): Promise<readonly string[]>;
+  /** Rows of a channel that no actor keeps. */
+  channelRows(tenant: string, channel: string, limit: number): Promise<readonly LeftRow[]>;
 }
 
 /** The ports of a worker. */

@@ -1,24 +1,40 @@
-// What is left of a collection, an agent or a data set after its row is gone: removed by a run, so that no
+// What is left of a collection, an agent, a data set or a channel after its row is gone: removed by a run, so that no
 // death in between leaves anything. Whoever removes the row says so to this actor first; the run waits until
 // the row is gone, and when it stays, nothing was removed and nothing is.
 
-import { defineActor, defineRun, type RunContext, type RunEnded } from "../runtime/actor.ts";
-import { type Address, address } from "../runtime/address.ts";
+import {
+  defineActor,
+  defineRun,
+  type RunContext,
+  type RunEnded,
+  type Turn,
+} from "../runtime/actor.ts";
+import { type Address, address, addressParts } from "../runtime/address.ts";
+import type { ChannelGone, RemovedChannel, TellRemoved } from "./channels/removed-message.ts";
+import { LANE_KIND, SESSION_KIND } from "./channels/session-key.ts";
 import { safe } from "./ingestion/patience.ts";
 import type { Ports } from "./ports.ts";
 import { agentTables } from "./records/agent-version.ts";
+import { audit } from "./records/audit.ts";
 import { collectionsTable } from "./records/collection.ts";
 
 /** What is being removed, by id. */
 export type Removed =
   | { readonly type: "collection"; readonly id: string }
   | { readonly type: "agent"; readonly id: string }
-  | { readonly type: "dataset"; readonly id: string };
+  | { readonly type: "dataset"; readonly id: string }
+  | RemovedChannel;
 
-/** Said to itself by a run: rows that go, each its table and id. */
+/** Said to itself by a run: rows that go, each its table and id, and counters that are one less for each. */
 interface RowsGone {
   readonly type: "rows-gone";
   readonly rows: readonly (readonly [string, string])[];
+  readonly counters?: readonly string[];
+}
+
+/** Result of a run that has more to do than one run may. */
+interface Again {
+  readonly again: Removed;
 }
 
 /** Looks for the row before it is said to stay, and between them, ms. */
@@ -36,6 +52,7 @@ const KIND = "removal";
 
 /** Loaded when the first one is removed. */
 const datasets = () => import("./records/dataset.ts");
+const channels = () => import("./channels/removed.ts");
 
 /** Address of a tenant's. */
 export function removalAddress(tenant: string): Address {
@@ -43,28 +60,67 @@ export function removalAddress(tenant: string): Address {
 }
 
 /** Kind `removal`: acknowledged once the run is on disk. */
-export const removalActor = defineActor<null, Removed | RowsGone | RunEnded>({
+export const removalActor = defineActor<
+  null,
+  Removed | RowsGone | TellRemoved | ChannelGone | RunEnded
+>({
   kind: KIND,
   version: 1,
   initial: () => null,
   receive(state, message, turn) {
-    if (message.type === "run-ended") return state;
-    if (message.type === "rows-gone") {
-      for (const [table, id] of message.rows) turn.putRow(table, id, undefined);
-      return state;
+    switch (message.type) {
+      case "run-ended": {
+        const { outcome } = message;
+        const again = outcome.status === "completed" && (outcome.result as Partial<Again>).again;
+        if (again) startRemoval(again, turn);
+        return state;
+      }
+      case "rows-gone":
+        for (const [table, id] of message.rows) turn.putRow(table, id, undefined);
+        for (const counter of message.counters ?? []) turn.add(counter, -1);
+        return state;
+      case "tell-removed":
+        tellRemoved(message, turn);
+        return state;
+      case "channel-gone": {
+        const { channel, unsent, first } = message;
+        const by = { by: "server", role: null, channel: "server" } as const;
+        const details = { unsent, first: first.join(" ") };
+        audit(turn, { ...by, action: "channel.removed", subject: channel, run_id: null, details });
+        return state;
+      }
+      default:
+        startRemoval(message, turn);
+        turn.reply(null);
+        return state;
     }
-    turn.startRun({ kind: "remove-rest", input: message, timeoutMs: 24 * STEP_MS });
-    turn.reply(null);
-    return state;
   },
 });
 
-/** Kind `remove-rest`. Its result: whether there was something removed. */
-export const removeRestRun = defineRun<Removed, boolean, Ports>({
+function startRemoval(input: Removed, turn: Turn): void {
+  turn.startRun({ kind: "remove-rest", input, timeoutMs: 24 * STEP_MS });
+}
+
+/** Sessions and lanes of a channel, each of which removes what it keeps. */
+function tellRemoved({ channel, sessions, lanes }: TellRemoved, turn: Turn): void {
+  const { tenant } = addressParts(turn.self);
+  const told = { type: "channel-removed", channel };
+  for (const root of sessions) turn.send(address({ kind: SESSION_KIND, tenant, root }), told);
+  for (const root of lanes) turn.send(address({ kind: LANE_KIND, tenant, root }), told);
+}
+
+/** Kind `remove-rest`. Its result: whether there was something removed, or what goes on. */
+export const removeRestRun = defineRun<Removed, boolean | Again, Ports>({
   kind: "remove-rest",
   async run(removed, context) {
-    if (!(await isGone(removed, context))) return false;
+    const isFirst = removed.type !== "channel" || removed.round === undefined;
+    if (isFirst && !(await isGone(removed, context))) return false;
     const { tenant } = context;
+    if (removed.type === "channel") {
+      const { removeChannelRound } = await channels();
+      const again = await removeChannelRound(removed, removalAddress(tenant), context);
+      return again === null ? true : { again };
+    }
     const { removals } = context.ports;
     const { type, id } = removed;
     if (type === "dataset") {
@@ -87,6 +143,7 @@ export const removeRestRun = defineRun<Removed, boolean, Ports>({
 
 async function rowTableOf(type: Removed["type"]): Promise<string> {
   if (type === "agent") return agentTables.agents;
+  if (type === "channel") return "channels";
   return type === "collection" ? collectionsTable : (await datasets()).datasetKind.path;
 }
 

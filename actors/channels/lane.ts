@@ -21,8 +21,11 @@ import {
   deliveryStatesTable,
 } from "./delivery-row.ts";
 import type { StatusEvent } from "./inbound.ts";
+import { laneRemoved, laneRemovedReads } from "./lane-removed.ts";
+import type { LaneState } from "./lane-state.ts";
 import { channelLimits } from "./limits.ts";
 import { outgoingFilesTable } from "./outgoing.ts";
+import type { ChannelRemoved } from "./removed-message.ts";
 import { seenKey, sessionAddress } from "./session-key.ts";
 
 /** What it is told. */
@@ -35,15 +38,8 @@ export type LaneMessage =
   | { readonly type: "status"; readonly event: StatusEvent }
   | { readonly type: "seen"; readonly id: string; readonly event: StatusEvent }
   | { readonly type: "sweep" }
+  | ChannelRemoved
   | RunEnded;
-
-/** State. Version 1. */
-export interface LaneState {
-  /** Deliveries that wait, oldest first. */
-  readonly waiting: readonly string[];
-  readonly current: { readonly id: string; readonly run: string } | null;
-  readonly isSwept: boolean;
-}
 
 /** Record of a delivery that is over, `e.<dv>`: ids sort by time. */
 interface Over {
@@ -81,6 +77,8 @@ export const laneActor = defineActor<LaneState, LaneMessage>({
         return seen(state, message.event, turn);
       case "sweep":
         return sweep(state, turn);
+      case "channel-removed":
+        return laneRemoved(state, message, { over, drop }, turn);
       case "run-ended":
         return ended(state, message, turn);
     }
@@ -108,6 +106,8 @@ function reads(message: LaneMessage, state: LaneState): Readonly<Record<string, 
       return {
         over: { type: "records", from: "e.", to: "e/", limit: channelLimits.deliveriesKept },
       };
+    case "channel-removed":
+      return laneRemovedReads(state);
     default:
       return {};
   }
@@ -118,6 +118,7 @@ function deliver(
   { delivery, refused }: LaneMessage & { readonly type: "deliver" },
   turn: Turn,
 ): LaneState {
+  if (state.removed !== undefined) return state;
   const row: DeliveryRow = {
     ...delivery,
     lane: addressParts(turn.self).root,
@@ -168,6 +169,10 @@ function ended(state: LaneState, { run, outcome }: RunEnded, turn: Turn): LaneSt
         };
   const idle = { ...state, current: null };
   const after = row === undefined ? idle : over(idle, row, end, turn);
+  if (after.removed !== undefined) {
+    turn.send(turn.self, { type: "channel-removed", channel: after.removed });
+    return after;
+  }
   const [, ...waiting] = after.waiting;
   if (after.waiting.length === 0) return after;
   const next = turn.loaded["next"] as DeliveryRow | undefined;
@@ -290,6 +295,14 @@ function sweep(state: LaneState, turn: Turn): LaneState {
     ({ value }, at) =>
       at < cut || (value as Over).endedAtMs <= turn.nowMs - channelLimits.deliveryKeptMs,
   );
+  drop(old, turn);
+  if (rows.length === old.length) return { ...state, isSwept: false };
+  turn.remind("sweep", turn.nowMs + channelLimits.deliverySweepMs, { type: "sweep" });
+  return { ...state, isSwept: true };
+}
+
+/** Deliveries that are over go, with all that is of them. */
+function drop(old: readonly RecordRow[], turn: Turn): void {
   for (const { key, value } of old) {
     const { channel, status, receipts, files = [] } = value as Over;
     const id = key.slice("e.".length);
@@ -299,9 +312,6 @@ function sweep(state: LaneState, turn: Turn): LaneState {
     for (const receipt of receipts) turn.remove(seenKey(receipt));
     for (const file of files) turn.putRow(outgoingFilesTable, file, undefined);
   }
-  if (rows.length === old.length) return { ...state, isSwept: false };
-  turn.remind("sweep", turn.nowMs + channelLimits.deliverySweepMs, { type: "sweep" });
-  return { ...state, isSwept: true };
 }
 
 function put(row: DeliveryRow, before: DeliveryRow["status"], turn: Turn): void {

@@ -15,7 +15,7 @@ export interface SessionKey {
 }
 
 /** In place of the channel in the key of a person who is known on several. */
-const PEOPLE = "*";
+export const PEOPLE = "*";
 
 /** The key of a place. What the scope leaves out is null; who speaks directly has one session in any scope but `thread`. */
 export function sessionKey(channel: string, place: Place, scope: SessionScope): SessionKey {

@@ -10,6 +10,7 @@ import { type ChannelInput, channelKind } from "./channel.ts";
 import type { Delivered } from "./delivery-row.ts";
 import { channelLimits } from "./limits.ts";
 import type { Outgoing } from "./outgoing.ts";
+import type { ChannelRemoved } from "./removed-message.ts";
 import { answer, askEnded, askKind, askNext, say } from "./session-ask.ts";
 import { stopEnded, stopKind } from "./session-commands.ts";
 import {
@@ -24,6 +25,7 @@ import { inboundReads, takeIn } from "./session-inbound.ts";
 import { laneId } from "./session-key.ts";
 import { type LiveTold, liveTold } from "./session-live.ts";
 import type { InboundMessage } from "./session-message.ts";
+import { channelRemoved, removedReads } from "./session-removed.ts";
 import { sweepReads, sweepSeen } from "./session-seen.ts";
 import {
   emptySession,
@@ -46,6 +48,7 @@ export type SessionMessage =
   /** Nobody has spoken for the session's time. */
   | { readonly type: "idle" }
   | { readonly type: "sweep" }
+  | ChannelRemoved
   | RunEnded;
 
 /** Kind `channel-session`. */
@@ -71,6 +74,8 @@ function reads(
       return { channel: record(message.channel), ...inboundReads(message) };
     case "sweep":
       return sweepReads();
+    case "channel-removed":
+      return removedReads();
     default:
       return { channel: record(channel) };
   }
@@ -105,6 +110,8 @@ function received(state: SessionState, message: SessionMessage, turn: Turn): Ses
       return idle(state, channel, turn);
     case "sweep":
       return sweepSeen(state, turn);
+    case "channel-removed":
+      return channelRemoved(state, message, turn);
     case "run-ended":
       return runEnded(state, message, channel, turn);
   }
@@ -142,6 +149,8 @@ function delivered(
   channel: ChannelInput | undefined,
   turn: Turn,
 ): SessionState {
+  // Its channel is gone.
+  if (state.key === null) return state;
   const said = [...state.said, ...receipts.map(({ id }) => id)].slice(-channelLimits.receipts);
   const heard = receipts.length > 0 ? { ...state, said } : state;
   if (status === "needs_template") {
@@ -173,5 +182,5 @@ function putRow(before: SessionState, state: SessionState, turn: Turn): void {
   if (before.channel !== channel && before.channel !== "") {
     turn.putRow(sessionsTable, `${before.channel}.${id}`, undefined);
   }
-  turn.putRow(sessionsTable, `${channel}.${id}`, row);
+  if (channel !== "") turn.putRow(sessionsTable, `${channel}.${id}`, row);
 }

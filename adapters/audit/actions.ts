@@ -57,6 +57,13 @@ export const auditActions: Readonly<Record<string, AuditAction>> = {
     told: "a request is refused: no key or a wrong one, no permission or scope (401, 403), no money (402), a rate or another limit of the tenant (409, 429), an address that the server does not ask (502)",
     details: refusal,
   },
+  "channel.removed": {
+    told: "what a removed channel has left begins to go: its sessions, people and deliveries",
+    details: {
+      unsent: "deliveries that had not been sent, and are not any more",
+      first: "ids of the first of them",
+    },
+  },
   "budget.refuse": {
     told: "a budget does not hold a call of a model, or what a request costs",
     details: { ...refusal, call: "the call of the run", limit_micros: "the limit, in millionths" },

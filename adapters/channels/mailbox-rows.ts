@@ -61,7 +61,7 @@ const SEQ_DIGITS = 13;
 
 /** Id of a conversation's rows: names are of any length and script. */
 export function boxId(channel: string, conversation: string): string {
-  return hashOf(`${channel.length}:${channel}${conversation}`);
+  return `${channel}.${hashOf(conversation)}`;
 }
 
 /** The rows of all mailboxes. */
@@ -256,12 +256,17 @@ function rowId(box: string, seq: number): string {
 }
 
 function dayId(day: number, box: string): string {
-  return `${String(day).padStart(6, "0")}.${box}`;
+  return `${dayOf(day)}.${box}`;
+}
+
+/** A day, as ids of rows begin with it. */
+export function dayOf(day: number): string {
+  return String(day).padStart(6, "0");
 }
 
 function entryOf({ id, value }: TableRow): MailboxEntry {
   const { first, key, atMs, body } = value as Stored;
-  return { seq: Number(id.slice(id.indexOf(".") + 1)), first, key, atMs, body };
+  return { seq: Number(id.slice(id.lastIndexOf(".") + 1)), first, key, atMs, body };
 }
 
 function hashOf(text: string): string {

@@ -1,6 +1,6 @@
 // Tables of channels. Everything of an account begins with its id and a dot.
 //
-//   channels          ch           its record, and channels-versions   ch.n   the same as it was
+//   channels          ch           its record, channels-versions   ch.n   the same as it was, channels-histories   ch
 //   channel-aliases   ch.of.hash   another id of a user or a conversation -> the one the session knows
 //   channel-people    ch.hash      a sender -> the person that is on several channels
 //   channel-cursors   ch           where a source goes on
@@ -14,6 +14,7 @@
 export const channelTables = {
   records: "channels",
   versions: "channels-versions",
+  histories: "channels-histories",
   aliases: "channel-aliases",
   people: "channel-people",
   cursors: "channel-cursors",

@@ -22,6 +22,15 @@ export interface RemovalsOptions extends Removal {
 /** The port over one thread's connections. */
 export function createRemovals(options: RemovalsOptions): Removals {
   const { tables, memories } = options;
+  const rowsOf: Removals["rowsOf"] = async (tenant, { table: name, prefix, after, limit }) => {
+    const table = keys.tableOf(tenant, name);
+    const range = prefixRange(`${table}${prefix}`, limit);
+    const rows = await tables.range({
+      ...range,
+      ...(after === null ? {} : { from: `${table}${after}!` }),
+    });
+    return rows.map(({ key }) => key.slice(table.length));
+  };
   return {
     async jobsOf(tenant, collection) {
       const found: string[] = [];
@@ -40,14 +49,10 @@ export function createRemovals(options: RemovalsOptions): Removals {
         await new Promise((resolve) => setImmediate(resolve));
       }
     },
-    async rowsOf(tenant, { table: name, prefix, after, limit }) {
-      const table = keys.tableOf(tenant, name);
-      const range = prefixRange(`${table}${prefix}`, limit);
-      const rows = await tables.range({
-        ...range,
-        ...(after === null ? {} : { from: `${table}${after}!` }),
-      });
-      return rows.map(({ key }) => key.slice(table.length));
+    rowsOf,
+    async channelRows(tenant, channel, limit) {
+      const { leftRows } = await import("../channels/left-rows.ts");
+      return await leftRows((of) => rowsOf(tenant, of), channel, { limit, nowMs: Date.now() });
     },
     collection: (tenant, collection) => removeEditions(options, { tenant, collection }),
     agent: async (tenant, agent) => {

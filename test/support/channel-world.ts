@@ -19,6 +19,9 @@ import { askRun } from "../../actors/channels/session-ask.ts";
 import { stopRun } from "../../actors/channels/session-commands.ts";
 import { decideRun } from "../../actors/channels/session-decide.ts";
 import { inboundMessage, type Verdict } from "../../actors/channels/session-message.ts";
+import type { Removals } from "../../actors/ports.ts";
+import { removalActor, removeRestRun } from "../../actors/removal.ts";
+import { leftRows } from "../../adapters/channels/left-rows.ts";
 import { defineActor, defineRun, type RunEnded } from "../../runtime/actor.ts";
 import { address } from "../../runtime/address.ts";
 import type { Clock } from "../../runtime/clock.ts";
@@ -80,6 +83,8 @@ export const platform = (more: Partial<Platform> = {}): Platform => ({
 });
 
 const CALL_MS = 30;
+
+type Page = Parameters<Removals["rowsOf"]>[1];
 
 interface EchoAsk {
   readonly type: "ask";
@@ -151,12 +156,17 @@ export class ChannelWorld {
     const portsFor = (place: { clock: Clock; isAlive(): boolean }) => ({
       channels: this.#channels(place),
       agentMs: () => made.agentMs,
+      removals: {
+        rowsOf: async (_: string, page: Page) => this.#ids(page),
+        channelRows: (_: string, channel: string, limit: number) =>
+          leftRows(async (page) => this.#ids(page), channel, { limit, nowMs: place.clock.now() }),
+      },
     });
     this.system = new TestSystem({
       ...{ seed, workers: 2, delayMs: 2, reads: "at once", portsFor },
       definitions: [
         ...[sessionActor, laneActor, askRun, stopRun, decideRun, deliveryRun],
-        ...[echoActor, echoRun, rowsActor],
+        ...[echoActor, echoRun, rowsActor, removalActor, removeRestRun],
       ] as never,
       ...(onWrite && { onWrite: () => onWrite(this.system) }),
     });
@@ -200,6 +210,22 @@ export class ChannelWorld {
     const prefix = keys.table(tenant, table, "");
     const mine = this.system.disk.rows.filter(({ key }) => key.startsWith(prefix));
     return mine.map(({ value }) => decode(value) as T);
+  }
+
+  /** Ids of a table's rows. */
+  ids(table: string): readonly string[] {
+    return this.#ids({ table, prefix: "", after: null, limit: Number.POSITIVE_INFINITY });
+  }
+
+  #ids({ table, prefix, after, limit }: Page): readonly string[] {
+    const base = keys.table(tenant, table, "");
+    return this.system.disk.rows
+      .map(({ key }) => key)
+      .filter((key) => key.startsWith(base + prefix))
+      .map((key) => key.slice(base.length))
+      .filter((id) => after === null || id > after)
+      .sort()
+      .slice(0, limit);
   }
 
   deliveries(): DeliveryRow[] {

@@ -29,7 +29,7 @@ export const noWebhooks: Webhooks = { deliver: refuse };
 
 /** Refuses every call. */
 export const noRemovals: Removals = {
-  ...{ jobsOf: refuse, collection: refuse, agent: refuse, rowsOf: refuse },
+  ...{ jobsOf: refuse, collection: refuse, agent: refuse, rowsOf: refuse, channelRows: refuse },
 };
 
 /** Refuses every call. */

@@ -98,7 +98,11 @@ function told<Input extends object>(
       return row;
     },
     remove: async (...of) => {
-      await refuseConfigured(system.tables, of[0], of[1]);
+      const [{ tenant }, id] = of;
+      await refuseConfigured(system.tables, of[0], id);
+      await service.get(tenant, id);
+      // Its sessions, deliveries and other rows are removed by a run, whatever dies from here on.
+      await system.ask(removalAddress(tenant), { type: "channel", id });
       await service.remove(...of);
       await channelChanged(of[0].tenant, of[1]);
     },
