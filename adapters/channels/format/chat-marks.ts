@@ -9,7 +9,7 @@ const EVERYBODY = /@(?=(?:everyone|here|channel|all)\b)/gi;
 
 /** The text without a call to everybody in it. */
 export function withoutCalls(text: string): string {
-  return text.replaceAll(EVERYBODY, `@${NOTHING}`);
+  return !text.includes("@") ? text : text.replaceAll(EVERYBODY, `@${NOTHING}`);
 }
 
 /** Whether two pieces meet within a word, where platforms take no mark for one: a NOTHING is put there. */

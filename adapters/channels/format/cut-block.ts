@@ -10,33 +10,33 @@ import {
   graphemeEnd,
 } from "./cut-inline.ts";
 import { type Block, type Inline, type List, lines, normal, type Table, text } from "./document.ts";
-import { mostFitting } from "./measure.ts";
+import { mostFitting, type Room } from "./measure.ts";
 import { plainText } from "./plain.ts";
 
-/** Cuts. `fits` says of a beginning whether it does; `rest` is all of it when none does. */
+/** Cuts. `room` says of a beginning what is left behind it; `rest` is all of it when none does. */
 export function cutBlock(
   block: Block,
-  fits: (head: Block) => boolean,
+  room: Room<Block>,
   options: CutOptions,
 ): Cut<Block, Block[]> {
   switch (block.type) {
     case "paragraph":
     case "heading": {
       const of = (children: readonly Inline[]): Block => ({ ...block, children });
-      const { head, rest } = cutInlines(block.children, (inlines) => fits(of(inlines)), options);
+      const { head, rest } = cutInlines(block.children, (inlines) => room(of(inlines)), options);
       return { head: head && of(head), rest: rest.length === 0 ? [] : [of(rest)] };
     }
     case "code":
-      return cutCode(block, fits, options);
+      return cutCode(block, room, options);
     case "quote": {
       const of = (children: readonly Block[]): Block => ({ ...block, children });
-      const { head, rest } = cutBlocks(block.children, (blocks) => fits(of(blocks)), options);
+      const { head, rest } = cutBlocks(block.children, (blocks) => room(of(blocks)), options);
       return { head: head && of(head), rest: rest.length === 0 ? [] : [of(rest)] };
     }
     case "list":
-      return cutList(block, fits, options);
+      return cutList(block, room, options);
     case "table":
-      return cutTable(block, fits);
+      return cutTable(block, room);
     case "rule":
       return { head: null, rest: [block] };
   }
@@ -61,14 +61,14 @@ export function simpler(block: Block): Block[] {
 
 function cutBlocks(
   blocks: readonly Block[],
-  fits: (head: readonly Block[]) => boolean,
+  room: Room<readonly Block[]>,
   options: CutOptions,
 ): Cut<Block[], Block[]> {
-  const whole = mostFitting(blocks.length, (first) => fits(blocks.slice(0, first)));
+  const whole = mostFitting(blocks.length, (first) => room(blocks.slice(0, first)));
   const before = blocks.slice(0, whole);
   const [next, ...after] = blocks.slice(whole);
   if (next === undefined) return { head: before, rest: [] };
-  const { head, rest } = cutBlock(next, (one) => fits([...before, one]), {
+  const { head, rest } = cutBlock(next, (one) => room([...before, one]), {
     ...options,
     isLastResort: options.isLastResort && whole === 0,
   });
@@ -77,32 +77,28 @@ function cutBlocks(
 }
 
 /** Whole items, or a beginning of the first: what is left of that one stands below it as a text of its own. */
-function cutList(
-  list: List,
-  fits: (head: Block) => boolean,
-  options: CutOptions,
-): Cut<Block, Block[]> {
+function cutList(list: List, room: Room<Block>, options: CutOptions): Cut<Block, Block[]> {
   const { start, items } = list;
   const of = (first: number): List => ({ ...list, items: items.slice(0, first) });
   const from = (first: number): Block[] =>
     first >= items.length
       ? []
       : [{ ...list, start: start === null ? null : start + first, items: items.slice(first) }];
-  const whole = mostFitting(items.length, (first) => fits(of(first)));
+  const whole = mostFitting(items.length, (first) => room(of(first)));
   if (whole > 0) return { head: of(whole), rest: from(whole) };
   const [item] = items;
   // An item is cut only where it has all the room.
   if (item === undefined || !options.isLastResort) return { head: null, rest: [list] };
   const with1 = (children: readonly Block[]): List => ({ ...list, items: [{ ...item, children }] });
-  const { head, rest } = cutBlocks(item.children, (blocks) => fits(with1(blocks)), options);
+  const { head, rest } = cutBlocks(item.children, (blocks) => room(with1(blocks)), options);
   if (head === null) return { head: null, rest: [list] };
   return { head: with1(head), rest: [...rest, ...from(1)] };
 }
 
 /** Whole rows; those that are left have no head, as its words would be said twice. */
-function cutTable(table: Table, fits: (head: Block) => boolean): Cut<Block, Block[]> {
+function cutTable(table: Table, room: Room<Block>): Cut<Block, Block[]> {
   const { rows } = table;
-  const whole = mostFitting(rows.length, (first) => fits({ ...table, rows: rows.slice(0, first) }));
+  const whole = mostFitting(rows.length, (first) => room({ ...table, rows: rows.slice(0, first) }));
   if (whole < 2) return { head: null, rest: [table] };
   return {
     head: { ...table, rows: rows.slice(0, whole) },
@@ -131,13 +127,13 @@ function simplerTable(table: Table): Block[] {
 
 function cutCode(
   block: Extract<Block, { type: "code" }>,
-  fits: (head: Block) => boolean,
+  room: Room<Block>,
   options: CutOptions,
 ): Cut<Block, Block[]> {
   const { value } = block;
   const ends = lineEnds(value, options.charsMax);
   const fitting = mostFitting(ends.length, (first) =>
-    fits({ ...block, value: value.slice(0, ends[first - 1]) }),
+    room({ ...block, value: value.slice(0, ends[first - 1]) }),
   );
   const end = ends[fitting - 1];
   if (end !== undefined)
@@ -145,7 +141,7 @@ function cutCode(
       head: { ...block, value: value.slice(0, end) },
       rest: end >= value.length ? [] : [{ ...block, value: value.slice(end + 1) }],
     };
-  const first = beginningOf(value, (head) => fits({ ...block, value: head }), options);
+  const first = beginningOf(value, (head) => room({ ...block, value: head }), options);
   if (first === 0) return { head: null, rest: [block] };
   return {
     head: { ...block, value: value.slice(0, first) },
@@ -168,11 +164,11 @@ function lineEnds(value: string, charsMax: number): number[] {
 /** Characters of a line that is longer than a part: behind a space, else between graphemes. */
 function beginningOf(
   value: string,
-  fits: (head: string) => boolean,
+  room: Room<string>,
   { charsMax, isLastResort }: CutOptions,
 ): number {
   const [line = ""] = value.slice(0, charsMax + 1).split("\n", 1);
-  const most = mostFitting(Math.min(line.length, charsMax), (end) => fits(line.slice(0, end)));
+  const most = mostFitting(Math.min(line.length, charsMax), (end) => room(line.slice(0, end)));
   if (!isLastResort || most === 0) return 0;
   const longest = graphemeEnd(line, most) || characterEnd(line, most);
   const space = line.lastIndexOf(" ", longest - 1) + 1;

@@ -3,7 +3,7 @@
 // again. A link is never cut.
 
 import { charsOf, type Inline, isBare, lines, normal, text, textOf } from "./document.ts";
-import { mostFitting } from "./measure.ts";
+import { mostFitting, type Room } from "./measure.ts";
 
 /** The beginning that fits, null: none does; and what is left. */
 export interface Cut<Head, Rest> {
@@ -34,12 +34,12 @@ const LINE_END = /\n/g;
 /** Cuts. `rest` is all of it when nothing fits. */
 export function cutInlines(
   inlines: readonly Inline[],
-  fits: (head: readonly Inline[]) => boolean,
+  room: Room<readonly Inline[]>,
   { charsMax, isLastResort }: CutOptions,
 ): Cut<Inline[], Inline[]> {
   const shown = textOf(headOf(inlines, charsMax + 1));
   const spans = spansOf(inlines, charsMax);
-  const most = mostFitting(Math.min(shown.length, charsMax), (end) => fits(headOf(inlines, end)));
+  const most = mostFitting(Math.min(shown.length, charsMax), (end) => room(headOf(inlines, end)));
   const longest = outsideOfLinks(most, spans, (end) => graphemeEnd(shown, end));
   if (longest > 0) {
     const end = bestEnd(shown.slice(0, longest + 1), longest, spans);

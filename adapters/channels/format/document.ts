@@ -57,6 +57,7 @@ export function text(value: string): Leaf {
 
 /** A text with its line breaks. */
 export function lines(value: string): Inline[] {
+  if (!value.includes("\n")) return value === "" ? [] : [text(value)];
   return value
     .split("\n")
     .flatMap((line, at): Inline[] => [
@@ -116,7 +117,18 @@ export function isBare(label: string, url: string): boolean {
  * is at the ends is not white. What is written out and read again is the same.
  */
 export function normal(inlines: readonly Inline[]): Inline[] {
-  return trimmed(joined(inlines, new Set()));
+  return trimmed(isJoined(inlines) ? inlines : joined(inlines, new Set()));
+}
+
+/** Whether there is nothing to join: texts and breaks, of which no two texts are neighbours. */
+function isJoined(inlines: readonly Inline[]): boolean {
+  let wasText = false;
+  for (const inline of inlines) {
+    const isText = inline.type === "text";
+    if (isText ? wasText || inline.value === "" : inline.type !== "break") return false;
+    wasText = isText;
+  }
+  return true;
 }
 
 function joined(inlines: readonly Inline[], inside: ReadonlySet<string>): Inline[] {

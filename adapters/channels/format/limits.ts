@@ -7,11 +7,14 @@ export const formatLimits = {
   /** Parts of one answer; the last says that the rest was left out. */
   parts: channelLimits.parts,
   /**
-   * Characters in which marks are looked for, where a mark counts as so many and a cell that a table's widest
-   * row asks for as well; what follows is taken as it stands. Rendering holds up the thread that serves all.
+   * Characters in which marks are looked for, about a microsecond each; what follows is taken as it stands, as
+   * rendering holds up the thread that serves all. So many more are counted for each stretch that is parsed, for
+   * a mark, for what begins a block, however little is in it, and for a cell that a table's widest row asks for.
    */
   markedChars: 64_000,
+  parseChars: 100,
   markChars: 12,
+  blockChars: 48,
   cellChars: 4,
   /** Characters of a stretch that is parsed by itself: aimed at, and most. */
   stretchChars: 2_000,

@@ -21,16 +21,41 @@ export function lengthOf(written: string, render: Render, unit: TextUnit): numbe
   return lengthIn(unit, render.counted?.(written) ?? written);
 }
 
-/** How many of the first are the most that fit; more do not fit once some did not. Looks at few that are far too many. */
-export function mostFitting(count: number, fits: (first: number) => boolean): number {
-  let step = 1;
-  while (step < count && fits(step)) step *= 2;
-  let low = step >> 1;
-  let high = Math.min(step, count) + 1;
-  while (high - low > 1) {
-    const middle = (low + high) >> 1;
-    if (fits(middle)) low = middle;
-    else high = middle;
+/** What is left of a part's room behind a beginning; less than none: it does not fit. */
+export type Room<Head> = (head: Head) => number;
+
+/**
+ * How many of the first are the most that fit; more do not fit once some did not. Looks at few that are far too
+ * many, and at few at all: each look writes them, and what is left says where the end must be about.
+ */
+export function mostFitting(count: number, room: (first: number) => number): number {
+  let [low, left] = [0, Number.NaN];
+  let [high, missing] = [count + 1, Number.NaN];
+  for (let looks = 0; high - low > 1; looks += 1) {
+    const at = next({ low, left, high, missing, looks });
+    const found = room(at);
+    if (found >= 0) [low, left] = [at, found];
+    else [high, missing] = [at, -found];
   }
   return low;
 }
+
+interface Bracket {
+  readonly low: number;
+  /** Room behind `low`, NaN before any was looked at; how much `high` has too much. */
+  readonly left: number;
+  readonly high: number;
+  readonly missing: number;
+  readonly looks: number;
+}
+
+/** Growing until there are too many; then where the room would end if all were of one length, else the middle. */
+function next({ low, left, high, missing, looks }: Bracket): number {
+  if (Number.isNaN(missing)) return Math.min(high - 1, Math.max(1, low * GROWTH));
+  const middle = (low + high) >> 1;
+  if (Number.isNaN(left) || looks % 3 === 2) return middle;
+  const share = left / (left + missing);
+  return Math.min(high - 1, Math.max(low + 1, low + Math.round((high - low) * share)));
+}
+
+const GROWTH = 4;

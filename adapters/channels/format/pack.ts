@@ -67,8 +67,8 @@ export class Packer {
       this.#before.push(block);
       return "full";
     }
-    const fits = (head: Block) => used + this.#measure([head]) <= max;
-    const { head, rest } = cutBlock(block, fits, { charsMax: 2 * max, isLastResort: isAlone });
+    const room = (head: Block) => max - used - this.#measure([head]);
+    const { head, rest } = cutBlock(block, room, { charsMax: 2 * max, isLastResort: isAlone });
     const simple = head === null && isAlone ? simpler(block) : rest;
     if (head === null && isAlone && isSame(block, simple)) throw tooSmall(max);
     this.#before.push(...simple.toReversed());

@@ -45,6 +45,8 @@ export interface Render {
 }
 
 const BETWEEN = "\n\n";
+/** What means nothing but itself anywhere: dialects are not asked about it. */
+const HARMLESS = /^[A-Za-z0-9 ]*$/;
 
 /** The renderer of a dialect. */
 export function renderer(dialect: Dialect, counted?: (written: string) => string): Render {
@@ -130,7 +132,7 @@ export function writeInlines(inlines: readonly Inline[], dialect: Dialect): stri
 function writeInline(inline: Inline, dialect: Dialect): string {
   switch (inline.type) {
     case "text":
-      return dialect.text(inline.value);
+      return HARMLESS.test(inline.value) ? inline.value : dialect.text(inline.value);
     case "code":
       return dialect.code(inline.value);
     case "break":

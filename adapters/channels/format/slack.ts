@@ -34,5 +34,6 @@ function slackLink(url: string, words: string): string {
 
 /** Text as Slack takes it. */
 export function escapedSlack(text: string): string {
+  if (!/[&<>]/.test(text)) return text;
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }

@@ -26,6 +26,8 @@ const RUN_ALONE = /^\s*([*_~])\1*\s*$/;
 const PROSE = /^(?![\s>#+\-=:]|\d{1,9}[.)])[^`*_[\]<>&~|\\@]*$/;
 /** What takes time: marks, and lines. */
 const MARK = /[*_~`[\]<>|&@#\n]/g;
+/** What begins a block, or one within another. */
+const BLOCK = /(?:^|(?<=[>+*.)-])) {0,3}(?:[>#]|[-+*=_](?=[ \t\-*=_]|$)|\d{1,9}[.)])/gm;
 const LINKS = /www\.|:\/\//i;
 
 /** The stretches of a text, in order; made as they are asked for. */
@@ -127,11 +129,12 @@ function isTangled(text: string): boolean {
 
 /** What parsing a stretch takes, in characters of `formatLimits.markedChars`. */
 export function effortOf(text: string): number {
-  const { markChars, cellChars } = formatLimits;
+  const { parseChars, markChars, cellChars, blockChars } = formatLimits;
   const lines = text.split("\n");
   // Every row of a table has as many cells as the widest.
   const columns = Math.max(...lines.map((line) => count(line, /\|/g)));
-  return text.length + markChars * count(text, MARK) + cellChars * columns * lines.length;
+  const marks = markChars * count(text, MARK) + blockChars * count(text, BLOCK);
+  return parseChars + text.length + marks + cellChars * columns * lines.length;
 }
 
 function count(text: string, pattern: RegExp): number {

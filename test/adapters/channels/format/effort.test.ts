@@ -1,7 +1,10 @@
 // Rendering holds up the thread that serves everybody: what takes too long to read is taken as it stands.
 
 import { expect, test } from "vitest";
+import { formatLimits } from "../../../../adapters/channels/format/limits.ts";
+import { mostFitting } from "../../../../adapters/channels/format/measure.ts";
 import { pieces } from "../../../../adapters/channels/format/pieces.ts";
+import { readMarkdown } from "../../../../adapters/channels/format/read.ts";
 import { slackText } from "../../../../adapters/channels/format/slack.ts";
 
 const written = (markdown: string): string =>
@@ -28,4 +31,33 @@ test("one wide row does not ask for a million cells", () => {
   const wide = `${"|a".repeat(1_500)}|\n${"|-".repeat(1_500)}|\n`;
 
   expect(written(`${wide}${"|1\n".repeat(2_000)}`)).toContain("|-|-|");
+});
+
+test.each([
+  ["quotes", "> a\n\n"],
+  ["fences between them", "# a\n\n```\nb\n```\n\n"],
+])("of very many small %s no more are read than of a long text's marks", (_, block) => {
+  const out = readMarkdown(block.repeat(100_000 / block.length));
+
+  const read = out.findLastIndex(({ type }) => type !== "paragraph" && type !== "code");
+  expect(read).toBeGreaterThan(100);
+  expect(read).toBeLessThan(formatLimits.markedChars / formatLimits.blockChars);
+});
+
+test("the end of what fits is found with few looks, wherever it is", () => {
+  for (const count of [1, 2, 50, 4_000, 100_000]) {
+    for (const most of [0, 1, 7, 1_500, 3_799, count]) {
+      for (const sizeOf of [(n: number) => n, (n: number) => n * n, (n: number) => Math.sqrt(n)]) {
+        const looked: number[] = [];
+        const found = mostFitting(count, (first) => {
+          looked.push(first);
+          return sizeOf(most) - sizeOf(first);
+        });
+
+        expect(found).toBe(Math.min(most, count));
+        expect(looked.length).toBeLessThanOrEqual(40);
+        expect(Math.max(...looked)).toBeLessThanOrEqual(Math.max(1, 4 * most));
+      }
+    }
+  }
 });
