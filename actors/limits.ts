@@ -82,6 +82,10 @@ export const limits = {
   pictures: 4,
   pictureBytes: 3_932_160,
   pictureSide: 8_000,
+  /** A file that an answer makes and sends, bytes: it is stored by one turn; and files of an answer. */
+  sentFileBytes: 256 * 1_024,
+  sentFiles: 5,
+  sentFileTextChars: 2_000,
   /** Share of a model's window that the results of one answer may take together. */
   toolResultsShare: 0.5,
   /** Requests of tools: redirects followed, a body sent, characters; one received, bytes, and at most. */

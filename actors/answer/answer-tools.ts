@@ -66,7 +66,8 @@ async function ownTools(
   const { agent } = compiled;
   const uses = (subAgent === null ? agent.tools : subAgent.tools) ?? [];
   const offered = uses.length === 0 ? [] : await offeredTools(work, uses, { round, meter });
-  return [...offered.filter((tool) => canHandOver(work, tool)), ...ofMemory(work)];
+  const usable = offered.filter((tool) => tool.isHidden !== true && canHandOver(work, tool));
+  return [...usable, ...ofMemory(work)];
 }
 
 async function offeredTools(

@@ -20,6 +20,13 @@ export interface OutgoingFile {
   readonly id: string;
 }
 
+/** A file of a text that an agent has made. */
+export interface MadeFile {
+  readonly name: string;
+  readonly mediaType: string;
+  readonly content: string;
+}
+
 /** Where files lie that are to be sent: `{bytes}` by their id. They go with their delivery. */
 export const outgoingFilesTable = "channel-files";
 

@@ -90,5 +90,7 @@ export interface Channels {
    */
   send(send: PartSend, signal: AbortSignal): Promise<SendResult>;
   reconcile(send: PartSend, signal: AbortSignal): Promise<Reconciled>;
+  /** Largest file that the account sends, bytes; 0: none. @throws NOT_FOUND, PROVIDER_UNAVAILABLE when it is not open. */
+  fileBytesMax(of: AccountRef): Promise<number>;
   typing(of: AccountRef & { readonly address: ChannelData }): void;
 }

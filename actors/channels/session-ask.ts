@@ -102,7 +102,8 @@ export function askNext(
   const { tenant, root: session } = addressParts(turn.self);
   const conversation = state.conversation ?? turn.newId("cv");
   if (state.conversation === null) {
-    turn.putRow(sessionOfConversationTable, conversation, { session });
+    const { channel: by } = next;
+    turn.putRow(sessionOfConversationTable, conversation, { session, channel: by });
   }
   const input: ChannelAsk = {
     ...{ tenant, channel: next.channel, conversation, session, question: next.id },

@@ -128,7 +128,7 @@ export const emptySession: SessionState = {
 
 /** Table of sessions as lists show them: `<channel>.<cs>`. */
 export const sessionsTable = "channel-sessions";
-/** Which session has opened a conversation: `<cv>` to `{session}`. */
+/** Which session has opened a conversation, and by which channel: `<cv>` to `{session, channel}`. */
 export const sessionOfConversationTable = "channel-conversations";
 
 /** A session as lists show it. Times are ISO 8601. */

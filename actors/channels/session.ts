@@ -9,7 +9,7 @@ import type { Answered } from "./answered.ts";
 import { type ChannelInput, channelKind } from "./channel.ts";
 import type { Delivered } from "./delivery-row.ts";
 import { channelLimits } from "./limits.ts";
-import type { Outgoing } from "./outgoing.ts";
+import { type MadeFile, type Outgoing, outgoingFilesTable } from "./outgoing.ts";
 import type { ChannelRemoved } from "./removed-message.ts";
 import { answer, askEnded, askKind, askNext, say } from "./session-ask.ts";
 import { stopEnded, stopKind } from "./session-commands.ts";
@@ -42,7 +42,7 @@ export type SessionMessage =
   | ApprovalTold
   | LiveTold
   /** Somebody else has something said there; answered with `{delivery}`. @throws NOT_FOUND where nobody has spoken. */
-  | { readonly type: "say"; readonly outgoing: Outgoing }
+  | { readonly type: "say"; readonly outgoing: Outgoing; readonly made?: readonly MadeFile[] }
   /** A message that waited for its time. */
   | { readonly type: "due" }
   /** Nobody has spoken for the session's time. */
@@ -101,7 +101,8 @@ function received(state: SessionState, message: SessionMessage, turn: Turn): Ses
         return state;
       }
       const to = { channel: state.channel, address, place: state.place };
-      turn.reply({ delivery: say(turn, channel, to, { outgoing: message.outgoing }) });
+      const outgoing = withMade(message.outgoing, message.made, turn);
+      turn.reply({ delivery: say(turn, channel, to, { outgoing }) });
       return state;
     }
     case "due":
@@ -115,6 +116,18 @@ function received(state: SessionState, message: SessionMessage, turn: Turn): Ses
     case "run-ended":
       return runEnded(state, message, channel, turn);
   }
+}
+
+/** With the files that an agent has made: they are stored with what is said. */
+function withMade(outgoing: Outgoing, made: readonly MadeFile[] = [], turn: Turn): Outgoing {
+  if (made.length === 0) return outgoing;
+  const files = made.map(({ name, mediaType, content }) => {
+    const id = turn.newId("cf");
+    const bytes = new TextEncoder().encode(content);
+    turn.putRow(outgoingFilesTable, id, { bytes });
+    return { id, name, mediaType, bytes: bytes.byteLength };
+  });
+  return { ...outgoing, files };
 }
 
 function runEnded(

@@ -30,6 +30,7 @@ export const toolTypes = [
   "delegate",
   "handoff",
   "remote_agent",
+  "send_file",
 ] as const;
 
 /** Name of a built-in type. */
@@ -66,6 +67,7 @@ const toolType = Type.Union([
   Type.Literal("delegate"),
   Type.Literal("handoff"),
   Type.Literal("remote_agent"),
+  Type.Literal("send_file"),
 ]);
 const toolName = Type.String({ pattern: "^[a-zA-Z0-9_-]{1,64}$" });
 const condition = Type.String({ minLength: 1, maxLength: toolLimits.conditionChars });

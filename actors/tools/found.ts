@@ -2,11 +2,14 @@
 
 import { versionId } from "../records/agent-version.ts";
 import { isRecordId } from "../records/tool.ts";
+import type { FilesOut } from "./tool-type.ts";
 
 /** Result of the step: current versions of records, and names of agents that tools lead to. */
 export interface Found {
   readonly versions: Readonly<Record<string, number>>;
   readonly names: Readonly<Record<string, string>>;
+  /** Where one of them may send files. */
+  readonly files?: FilesOut;
 }
 
 /** Ids of the versions of tools in the result of any step: [] of another one's. */

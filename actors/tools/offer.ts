@@ -2,7 +2,9 @@
 // for the model loop. Records are looked up in a step, so that a run that is resumed goes on with the
 // versions it began with.
 
+import { addressParts } from "../../runtime/address.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
+import { sessionOfConversationTable } from "../channels/session-state.ts";
 import { limits } from "../limits.ts";
 import { versionId } from "../records/agent-version.ts";
 import { quorumOf } from "../records/approval.ts";
@@ -19,7 +21,7 @@ import { targetPlace } from "../targets.ts";
 import type { Found } from "./found.ts";
 import { configLinks } from "./links.ts";
 import type { Tool } from "./tool.ts";
-import type { ToolConfig, ToolPlace } from "./tool-type.ts";
+import type { FilesOut, ToolConfig, ToolPlace } from "./tool-type.ts";
 import { builtinTools } from "./tool-types.ts";
 
 /** Whose tools they are, and where they are used. */
@@ -45,21 +47,22 @@ export async function offerTools(
   const found = versions ? { versions, names: {} } : await lookUp(uses, place);
   const names = new Map([...place.names, ...Object.entries(found.names)]);
   const settings = await Promise.all(uses.map((use) => settingsOf(use, place, found)));
-  return settings.map((one) => toolOf(one, { ...place, names }));
+  return settings.map((one) => toolOf(one, { ...place, names, files: found.files }));
 }
 
+/** Built-in types that something is looked up for. */
+const lookedUp: ReadonlySet<string> = new Set(["delegate", "handoff", "send_file"]);
 const nothing: Found = { versions: {}, names: {} };
 
 async function lookUp(uses: readonly ToolUse[], { context, key }: Offered): Promise<Found> {
-  if (!uses.some(({ tool }) => isRecordId(tool) || tool === "delegate" || tool === "handoff")) {
-    return nothing;
-  }
+  if (!uses.some(({ tool }) => isRecordId(tool) || lookedUp.has(tool))) return nothing;
   const row = (table: string, id: string) => context.row(table, id);
   return await context.step(
     key,
     async () => {
       const versions: Record<string, number> = {};
       const names: Record<string, string> = {};
+      let sendsFiles = false;
       for (const use of uses) {
         const current = isRecordId(use.tool)
           ? ((await row(tables.current, use.tool)) as ResourceRow<ToolInput> | undefined)
@@ -67,6 +70,7 @@ async function lookUp(uses: readonly ToolUse[], { context, key }: Offered): Prom
         if (current === undefined && isRecordId(use.tool)) throw gone(use.tool);
         if (current !== undefined) versions[use.tool] = current.version;
         const { type, config = {} } = current?.record ?? { type: use.tool, config: use.config };
+        sendsFiles ||= type === "send_file";
         const links = configLinks(type as ToolTypeName, config);
         for (const id of Object.values(links)) {
           const named = /^(ag|tm)_/.test(id) ? await row(targetPlace(id).current, id) : undefined;
@@ -74,10 +78,24 @@ async function lookUp(uses: readonly ToolUse[], { context, key }: Offered): Prom
           if (name !== undefined) names[id] = name;
         }
       }
-      return { versions, names };
+      const files = sendsFiles ? await filesOut(context) : null;
+      return { versions, names, ...(files && { files }) };
     },
     { repeat: "safe" },
   );
+}
+
+/** The session of the conversation, where its channel takes files; null: it is in none, or in one that is not open. */
+async function filesOut(context: Offered["context"]): Promise<FilesOut | null> {
+  const { tenant, ports } = context;
+  const { root } = addressParts(context.self);
+  const opened = (await context.row(sessionOfConversationTable, root)) as
+    | { readonly session: string; readonly channel?: string }
+    | undefined;
+  if (opened?.channel === undefined) return null;
+  const { session, channel } = opened;
+  const bytesMax = await ports.channels.fileBytesMax({ tenant, channel }).catch(() => 0);
+  return bytesMax > 0 ? { session, bytesMax } : null;
 }
 
 function nameIn(row: unknown): string | undefined {

@@ -22,8 +22,17 @@ export interface ToolPlace {
   readonly meter: Meter;
   /** Collections of whoever uses them. */
   readonly collections: readonly string[];
+  /** The channel that the conversation is in, where it takes files. */
+  readonly files?: FilesOut | undefined;
   /** Names of agents and sub-agents that tools lead to, by their ids. */
   readonly names: ReadonlyMap<string, string>;
+}
+
+/** Where files go. */
+export interface FilesOut {
+  readonly session: string;
+  /** Largest one. */
+  readonly bytesMax: number;
 }
 
 /** What is said of one tool beside its configuration. */
@@ -35,7 +44,7 @@ export interface ToolTerms {
   readonly repeat?: Repeat;
 }
 
-type Common = "refuses" | "sourcesOf";
+type Common = "refuses" | "sourcesOf" | "isHidden";
 
 /** The work of a tool, without what is the same for all. */
 export type ToolWork =

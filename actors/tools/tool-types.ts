@@ -8,6 +8,7 @@ import { handoffTool } from "./handoff.ts";
 import { httpRequestTool } from "./http-request.ts";
 import { knowledgeSearchTool } from "./knowledge-search.ts";
 import { remoteAgentTool } from "./remote-agent.ts";
+import { sendFileTool } from "./send-file.ts";
 import type { ToolType } from "./tool-type.ts";
 
 /** All of them. */
@@ -19,4 +20,5 @@ export const builtinTools: Readonly<Record<ToolTypeName, ToolType>> = {
   delegate: delegateTool,
   handoff: handoffTool,
   remote_agent: remoteAgentTool,
+  send_file: sendFileTool,
 };

@@ -52,6 +52,8 @@ interface ToolBase {
   /** What it gives is meant to be followed: the model is not told that it is data. Default false. */
   readonly isGuidance?: boolean;
   readonly confirmation?: ToolConfirmation;
+  /** It can do nothing here: no model is told of it. */
+  readonly isHidden?: true;
   /** The token that its requests have. */
   readonly auth?: TokenRef;
   /** Why a call with these arguments is not permitted, or null. */

@@ -82,6 +82,7 @@ export function createChannels(parts: ChannelParts): Channels {
       account.health.failed(`A lost send could not be asked about: ${reason}`);
       return { ...found, reason };
     },
+    fileBytesMax: async (of) => (await open(of)).adapter.capabilities.fileBytesMax,
     typing: (of) => {
       const account = accounts.find(of.channel);
       if (account?.tenant === of.tenant) typing.once(account, of.address);

@@ -20,6 +20,7 @@ export function farChannels(line: HostLine): Channels {
     template: (of) => through("template", of),
     send: (send, signal) => through("send", send, signal),
     reconcile: (send, signal) => through("reconcile", send, signal),
+    fileBytesMax: (of) => through("fileBytesMax", of),
     typing: (of) => tell("typing", of),
   };
 }
@@ -43,5 +44,5 @@ export function servesChannels(channels: () => Promise<Channels>): Serve {
 
 const methods: ReadonlySet<string> = new Set<Method>([
   ...(["ask", "stop", "decide", "render", "renderPlain", "template"] as const),
-  ...(["send", "reconcile"] as const),
+  ...(["send", "reconcile", "fileBytesMax"] as const),
 ]);

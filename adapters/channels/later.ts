@@ -27,6 +27,7 @@ export function laterChannels(line: HostLine | undefined): Channels {
     template: async (...of) => (await ready()).template(...of),
     send: async (...of) => (await ready()).send(...of),
     reconcile: async (...of) => (await ready()).reconcile(...of),
+    fileBytesMax: async (...of) => (await ready()).fileBytesMax(...of),
     // A sign that could not be given is not missed.
     typing: (...of) =>
       void ready().then(

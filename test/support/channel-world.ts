@@ -285,6 +285,7 @@ export class ChannelWorld {
         const isThere = world.shown.some(({ key }) => key === send.key);
         return isThere ? { state: "sent", receipt: receiptOf(send) } : { state: "not_sent" };
       },
+      fileBytesMax: async () => 1_000_000,
       typing: () => undefined,
     };
   }

@@ -38,5 +38,11 @@ export const noWeb: Web = { request: refuse, secrets: refuse };
 /** Refuses every call. */
 export const noChannels: Channels = {
   ...{ ask: refuse, stop: refuse, decide: refuse, render: refuse, renderPlain: refuse },
-  ...{ template: refuse, send: refuse, reconcile: refuse, typing: () => undefined },
+  ...{
+    template: refuse,
+    send: refuse,
+    reconcile: refuse,
+    fileBytesMax: refuse,
+    typing: () => undefined,
+  },
 };

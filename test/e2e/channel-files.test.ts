@@ -1,5 +1,5 @@
-// Pictures that people send: from a message on WhatsApp to what a provider is told on its own wire, and what
-// people are told of those that nobody sees. The real process.
+// Files over channels: pictures that people send, from a message on WhatsApp to what a provider is told on its own
+// wire, with what people are told of those that nobody sees; and files that agents send. The real process.
 
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { listed, loopback, made, until } from "../support/channels/channel-desk.ts";
@@ -157,4 +157,70 @@ test("a run's images are checked where it is asked for, and seen by its model", 
     "/images/0",
   ]);
   expect([broken.status, many.status]).toEqual([400, 400]);
+});
+
+test("an agent sends a file where its conversation is in a channel, and has no such tool elsewhere", async () => {
+  const [name, content] = ["orders.csv", "id;total\n7;19.90\n"];
+  product.provider.when((call) => call.lastUser === "My orders, please." && call.tools.length > 0, {
+    tools: [{ name: "send_file", arguments: { name, content, media_type: "text/csv" } }],
+    times: 1,
+  });
+  const record = { name: "Clerk", model_name: "gpt-4o-mini", tools: [{ tool: "send_file" }] };
+  const agent = await made(product, "/v2/agents", record);
+  const meta = await whatsappFor(product);
+  try {
+    meta.open(await made(product, "/v2/channels", whatsappChannel(meta.server, agent)));
+    meta.server.say({ phone: PHONE }, { type: "text", text: { body: "My orders, please." } });
+
+    const [file, answer] = await until(
+      () => meta.server.taken,
+      ({ length }) => length >= 2,
+    );
+    expect(file?.message).toMatchObject({ type: "document", document: { filename: name } });
+    const { id } = (file?.message["document"] ?? {}) as Json;
+    expect(meta.server.media.get(id)?.bytes.toString()).toBe(content);
+    expect(answer?.message["type"]).toBe("text");
+    await product.call("POST", `/v2/agents/${agent}/runs`, { input: "By REST, my orders." });
+    const [call] = product.provider.calls("By REST, my orders.");
+    expect(call?.tools).toEqual([]);
+  } finally {
+    await meta.server.stop();
+  }
+});
+
+test("files of an agent that are too large or too many are not sent, which its model is told", async () => {
+  const send = (name: string, content = "x") => ({
+    name: "send_file",
+    arguments: { name, content },
+  });
+  const large = send("large.txt", "é".repeat(150_000));
+  const many = Array.from({ length: 6 }, (_, at) => send(`${at}.txt`));
+  product.provider.when(
+    (call) => call.lastUser === "Everything, please." && call.tools.length > 0,
+    {
+      tools: [large, ...many],
+      times: 1,
+    },
+  );
+  const record = { name: "Giver", model_name: "gpt-4o-mini", tools: [{ tool: "send_file" }] };
+  const agent = await made(product, "/v2/agents", record);
+  const meta = await whatsappFor(product);
+  try {
+    meta.open(await made(product, "/v2/channels", whatsappChannel(meta.server, agent)));
+    meta.server.say({ phone: PHONE }, { type: "text", text: { body: "Everything, please." } });
+
+    const answered = (): boolean => meta.server.taken.some(({ message }) => "text" in message);
+    await until(answered, (is) => is);
+    const sent = meta.server.taken.flatMap(({ message }) => message["document"] ?? []) as Json[];
+    expect(sent.map(({ filename }) => filename)).toEqual(
+      many.slice(0, 5).map((one) => one.arguments.name),
+    );
+    const last = product.provider.calls("Everything, please.").at(-1);
+    const messages = (last?.body["messages"] ?? []) as Json[];
+    const told = messages.flatMap((one) => (one.role === "tool" ? String(one.content) : []));
+    expect(told[0]).toContain("The file has 300000 bytes, the limit is 262144.");
+    expect(told[6]).toContain("At most 5 files are sent in an answer.");
+  } finally {
+    await meta.server.stop();
+  }
 });
