@@ -118,7 +118,7 @@ export function askNext(
   const run = turn.startRun({ kind: askKind, input, timeoutMs: 2 * channelLimits.askMs });
   const { id: question, message, channel: by, address, place, withinMs, sender } = next;
   const asked: Asked = {
-    ...{ question, message, channel: by, address, place, sender, run: null },
+    ...{ question, message, channel: by, address, place, sender, run: null, atMs: turn.nowMs },
     ...(withinMs !== undefined && { withinMs }),
   };
   return {

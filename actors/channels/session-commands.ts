@@ -8,6 +8,7 @@ import { channelLimits } from "./limits.ts";
 import { type Saying, say } from "./session-ask.ts";
 import { decide } from "./session-decide.ts";
 import type { SessionState } from "./session-state.ts";
+import type { StatusAsked } from "./session-status.ts";
 import { type Words, wordsIn } from "./words.ts";
 
 /** Kind of the run that stops what is under way. */
@@ -86,10 +87,8 @@ export function obey(
     case "agent":
       return choose(state, text, { tell, words }, channel);
     case "status": {
-      const agent = nameOf(state.agent ?? channel.agent, channel);
-      const { waiting, asked, approvals } = state;
-      const underWay = asked.length;
-      tell(words.status({ agent, underWay, waiting: waiting.length, approvals: approvals.length }));
+      const asked: StatusAsked = { type: "status", to, agent: state.agent ?? channel.agent };
+      turn.send(turn.self, asked);
       return state;
     }
     case "help":
@@ -109,8 +108,9 @@ export function obey(
 export function begunAnew(state: SessionState): SessionState {
   const { conversation, earlier } = state;
   if (conversation === null) return state;
+  const { sinceMs: _, ...rest } = state;
   return {
-    ...state,
+    ...rest,
     conversation: null,
     earlier: [conversation, ...earlier].slice(0, channelLimits.earlier),
   };
@@ -158,7 +158,3 @@ function choose(
 
 /** Name by which the channel's own agent is chosen. */
 const DEFAULT_NAME = "default";
-
-function nameOf(id: string, { agents = {} }: ChannelInput): string {
-  return Object.entries(agents ?? {}).find(([, one]) => one === id)?.[0] ?? DEFAULT_NAME;
-}

@@ -121,6 +121,7 @@ function opened(
   return {
     ...base,
     ...{ key, channel: by, address: event.address, lastAtMs: turn.nowMs },
+    sinceMs: base.sinceMs ?? turn.nowMs,
     ...{ place: event.place.conversation, isDirect: event.place.isDirect },
     ...(event.kind === "message" && {
       heard: [...base.heard, event.message].slice(-channelLimits.heard),

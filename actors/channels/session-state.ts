@@ -45,6 +45,8 @@ export interface Asked {
   readonly sender: string;
   /** Null: nobody has taken it yet. */
   readonly run: string | null;
+  /** When it was handed over, ms since the epoch; absent in rows of before. */
+  readonly atMs?: number;
   /** A preview of its answer is shown, or about to be: under which key, and as which message. */
   readonly live?: { readonly key: string; readonly receipt?: Receipt };
 }
@@ -75,6 +77,8 @@ export interface SessionState {
   readonly place: string;
   readonly isDirect: boolean;
   readonly lastAtMs: number;
+  /** Of the first message since it began, or began anew; absent: there was none. */
+  readonly sinceMs?: number;
   /** The conversation under way (`cv_`), and those before it, newest first. */
   readonly conversation: string | null;
   readonly earlier: readonly string[];

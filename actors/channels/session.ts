@@ -33,6 +33,7 @@ import {
   type SessionState,
   sessionsTable,
 } from "./session-state.ts";
+import { type StatusAsked, sayStatus, statusReads } from "./session-status.ts";
 
 /** Everything a session is told. */
 export type SessionMessage =
@@ -41,6 +42,7 @@ export type SessionMessage =
   | Delivered
   | ApprovalTold
   | LiveTold
+  | StatusAsked
   /** Somebody else has something said there; answered with `{delivery}`. @throws NOT_FOUND where nobody has spoken. */
   | { readonly type: "say"; readonly outgoing: Outgoing; readonly made?: readonly MadeFile[] }
   /** A message that waited for its time. */
@@ -76,6 +78,8 @@ function reads(
       return sweepReads();
     case "channel-removed":
       return removedReads();
+    case "status":
+      return { channel: record(message.to.channel), ...statusReads(message) };
     default:
       return { channel: record(channel) };
   }
@@ -94,6 +98,9 @@ function received(state: SessionState, message: SessionMessage, turn: Turn): Ses
       return approvalTold(state, message, channel, turn);
     case "live":
       return liveTold(state, message, turn);
+    case "status":
+      sayStatus(state, message, channel, turn);
+      return state;
     case "say": {
       const { address } = state;
       if (address === null || channel === undefined) {

@@ -1,18 +1,31 @@
 // What a session says by itself, in the languages it knows. Agents speak as they were told to; these are the
 // few sentences around them.
 
+/** What `/status` says. */
+export interface StatusSaid {
+  /** By name. */
+  readonly agent: string;
+  /** Of the session; null: it has just begun. */
+  readonly age: string | null;
+  readonly underWay: number;
+  /** The oldest of them. */
+  readonly underWayFor: string | null;
+  readonly waiting: number;
+  /** Each with its id. */
+  readonly approvals: readonly string[];
+  /** That are not named. */
+  readonly moreApprovals: number;
+}
+
 /** The sentences. */
 export interface Words {
   readonly begun: string;
   stopped(runs: number): string;
   agentIs(name: string): string;
   agents(names: readonly string[]): string;
-  status(of: {
-    readonly agent: string;
-    readonly underWay: number;
-    readonly waiting: number;
-    readonly approvals: number;
-  }): string;
+  /** A time, rounded down to its largest unit. */
+  age(ms: number): string;
+  status(of: StatusSaid): string;
   readonly help: string;
   failed(reason: string): string;
   readonly tooMany: string;
@@ -35,8 +48,14 @@ const en: Words = {
   stopped: (runs) => (runs === 0 ? "Nothing is under way." : "Stopped."),
   agentIs: (name) => `${name} answers from now on, in a new conversation.`,
   agents: (names) => `There is: ${names.join(", ")}. Choose with /agent NAME.`,
-  status: ({ agent, underWay, waiting, approvals }) =>
-    `${agent} answers. Under way: ${underWay}. Waiting: ${waiting}. To be decided: ${approvals}.`,
+  age: (ms) => aged(ms, ["d", "h", "min", "s"]),
+  status: ({ agent, age, underWay, underWayFor, waiting, approvals, moreApprovals }) => {
+    const since = underWayFor === null ? "" : ` (for ${underWayFor})`;
+    const more = moreApprovals === 0 ? "" : ` and ${moreApprovals} more`;
+    const open = approvals.length === 0 ? "0" : `${approvals.join(", ")}${more}`;
+    const old = age === null ? "This session begins now." : `This session is ${age} old.`;
+    return `${agent} answers. ${old} Under way: ${underWay}${since}. Waiting: ${waiting}. To be decided: ${open}.`;
+  },
   help: "/new begins a new conversation, /stop stops what is under way, /agent NAME chooses who answers, /status says where things stand.",
   failed: (reason) => `This could not be answered. ${reason}`,
   tooMany: "That were too many messages at once; the last ones were left out.",
@@ -66,8 +85,14 @@ const de: Words = {
   stopped: (runs) => (runs === 0 ? "Es läuft nichts." : "Angehalten."),
   agentIs: (name) => `Ab jetzt antwortet ${name}, in einem neuen Gespräch.`,
   agents: (names) => `Es gibt: ${names.join(", ")}. Auswahl mit /agent NAME.`,
-  status: ({ agent, underWay, waiting, approvals }) =>
-    `${agent} antwortet. In Arbeit: ${underWay}. Wartend: ${waiting}. Zu entscheiden: ${approvals}.`,
+  age: (ms) => aged(ms, ["Tage", "h", "min", "s"]),
+  status: ({ agent, age, underWay, underWayFor, waiting, approvals, moreApprovals }) => {
+    const since = underWayFor === null ? "" : ` (seit ${underWayFor})`;
+    const more = moreApprovals === 0 ? "" : ` und ${moreApprovals} weitere`;
+    const open = approvals.length === 0 ? "0" : `${approvals.join(", ")}${more}`;
+    const old = age === null ? "Diese Sitzung beginnt jetzt." : `Diese Sitzung ist ${age} alt.`;
+    return `${agent} antwortet. ${old} In Arbeit: ${underWay}${since}. Wartend: ${waiting}. Zu entscheiden: ${open}.`;
+  },
   help: "/new beginnt ein neues Gespräch, /stop hält an, was läuft, /agent NAME wählt, wer antwortet, /status sagt, wie es steht.",
   failed: (reason) => `Das konnte nicht beantwortet werden. ${reason}`,
   tooMany: "Das waren zu viele Nachrichten auf einmal; die letzten wurden ausgelassen.",
@@ -93,6 +118,14 @@ const de: Words = {
   sayWhich:
     "Mehreres wartet auf eine Entscheidung: nennen Sie die Kennung hinter /approve oder /reject.",
 };
+
+const UNITS_MS = [86_400_000, 3_600_000, 60_000, 1_000] as const;
+
+function aged(ms: number, units: readonly [string, string, string, string]): string {
+  const at = UNITS_MS.findIndex((unit) => ms >= unit);
+  const unit = at === -1 ? UNITS_MS.length - 1 : at;
+  return `${Math.floor(ms / (UNITS_MS[unit] ?? 1))} ${units[unit]}`;
+}
 
 const languages: Readonly<Record<string, Words>> = { en, de };
 

@@ -109,7 +109,7 @@ const filesMax: Readonly<Record<string, number>> = {
   actors: 50,
   "actors/answer": 22,
   "actors/approvals": 7,
-  "actors/channels": 28,
+  "actors/channels": 29,
   "actors/credentials": 8,
   "actors/evaluation": 4,
   "actors/flow": 5,

@@ -51,6 +51,14 @@ describe("an approval", () => {
     return one;
   };
 
+  test("is named by /status with its id until it is decided", async () => {
+    const one = await asked(["boss"]);
+    await one.settled(one.hear(said("m2", "/status")));
+    await one.system.schedule.advance(1_000);
+
+    expect(one.texts().at(-1)).toContain(`To be decided: refund (${id}).`);
+  });
+
   test("is shown with buttons, decided by who may and by nobody else, and its message says the end", async () => {
     const one = await asked(["boss"]);
     expect(one.texts()).toHaveLength(1);
